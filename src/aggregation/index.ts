@@ -1,0 +1,1 @@
+export type { Aggregator, AggregatorInput, EventColumns, InputColumn, TileGroup, TileRun, TileState } from './aggregator.ts';

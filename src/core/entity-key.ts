@@ -1,0 +1,84 @@
+// Entity keys as bytes: equality and order are exact, and no two different keys share an encoding,
+// whatever their types or text: (1, 12) is not (11, 2), '1' is not 1.
+
+import type { DataType, Value } from './data-type.ts';
+
+declare const encodedKey: unique symbol;
+
+/** An entity's key values, encoded: compare and look up by these bytes. */
+export type EncodedKey = Uint8Array & { readonly [encodedKey]: true };
+
+const TAG = { bool: 1, int: 2, float: 3, string: 4, bytes: 5, timestamp: 6 } as const;
+
+/** Whether a type can be part of an entity's key. */
+export function isKeyType(type: DataType): boolean {
+  return type.kind !== 'list' && type.kind !== 'vector';
+}
+
+/**
+ * Encodes key values of the given types, in the entity's order; undefined when one is null: a null key matches nothing.
+ * int32 and int64 encode alike; −0 is 0 and every NaN is one.
+ */
+export function encodeKey(types: readonly DataType[], values: readonly Value[]): EncodedKey | undefined {
+  const parts: Uint8Array[] = [];
+  for (let i = 0; i < types.length; i++) {
+    const value = values[i];
+    if (value === null || value === undefined) return undefined;
+    parts.push(encodePart((types[i] as DataType).kind, value));
+  }
+  // Branding: these bytes come from the encoding above.
+  return (parts.length === 1 ? parts[0] : Buffer.concat(parts)) as unknown as EncodedKey;
+}
+
+function encodePart(kind: DataType['kind'], value: Value): Uint8Array {
+  switch (kind) {
+    case 'bool':
+      return Uint8Array.of(TAG.bool, value === true ? 1 : 0);
+    case 'int32':
+    case 'int64':
+      return encodeInteger(TAG.int, BigInt(value as number | bigint));
+    case 'timestamp':
+      return encodeInteger(TAG.timestamp, BigInt(value as number));
+    case 'float32':
+    case 'float64':
+      return encodeFloat(value as number);
+    case 'string':
+      return escapeBytes(TAG.string, Buffer.from(value as string));
+    default:
+      return escapeBytes(TAG.bytes, value as Uint8Array);
+  }
+}
+
+// Big-endian with the sign bit flipped: byte order is number order.
+function encodeInteger(tag: number, value: bigint): Uint8Array {
+  const bytes = Buffer.allocUnsafe(9);
+  bytes[0] = tag;
+  bytes.writeBigUInt64BE(BigInt.asUintN(64, value) ^ (1n << 63n), 1);
+  return bytes;
+}
+
+// A positive double's bits grow with it; a negative one's shrink: flip the sign bit, or all bits.
+function encodeFloat(value: number): Uint8Array {
+  const bytes = Buffer.allocUnsafe(9);
+  bytes[0] = TAG.float;
+  bytes.writeDoubleBE(value === 0 ? 0 : Number.isNaN(value) ? NaN : value, 1);
+  if (((bytes[1] as number) & 0x80) === 0) bytes[1] = (bytes[1] as number) | 0x80;
+  else for (let i = 1; i < 9; i++) bytes[i] = ~(bytes[i] as number) & 0xff;
+  return bytes;
+}
+
+// Zero bytes are escaped as 0 255 and the end is 0 0, so a prefix sorts before its extensions.
+function escapeBytes(tag: number, content: Uint8Array): Uint8Array {
+  let zeros = 0;
+  for (const byte of content) if (byte === 0) zeros++;
+  const bytes = Buffer.allocUnsafe(content.length + zeros + 3);
+  let at = 0;
+  bytes[at++] = tag;
+  for (const byte of content) {
+    bytes[at++] = byte;
+    if (byte === 0) bytes[at++] = 255;
+  }
+  bytes[at++] = 0;
+  bytes[at] = 0;
+  return bytes;
+}

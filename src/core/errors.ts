@@ -1,0 +1,239 @@
+// Every error a user can meet: code, HTTP status, gRPC status, and what its sentence must say.
+// docs/reference/errors.md is generated from this catalogue (npm run docs).
+
+/** Names as in google.rpc.Code. */
+export type GrpcStatus =
+  | 'INVALID_ARGUMENT'
+  | 'NOT_FOUND'
+  | 'ALREADY_EXISTS'
+  | 'FAILED_PRECONDITION'
+  | 'ABORTED'
+  | 'UNAUTHENTICATED'
+  | 'PERMISSION_DENIED'
+  | 'RESOURCE_EXHAUSTED'
+  | 'DEADLINE_EXCEEDED'
+  | 'UNAVAILABLE'
+  | 'UNIMPLEMENTED'
+  | 'INTERNAL';
+
+interface CatalogueEntry {
+  readonly status: number;
+  readonly grpc: GrpcStatus;
+  /** The problem's title: a few words, the same each time. */
+  readonly title: string;
+  /** For the reference page: when it happens and what to do. */
+  readonly help: string;
+}
+
+const define = <const T extends Readonly<Record<string, CatalogueEntry>>>(entries: T): T => entries;
+
+export const ERRORS = define({
+  HR_USAGE: {
+    status: 400, grpc: 'INVALID_ARGUMENT', title: 'Wrong usage',
+    help: 'A command was called with words or options it does not take. `--help` shows its forms.',
+  },
+  HR_CONFIG: {
+    status: 400, grpc: 'FAILED_PRECONDITION', title: 'Bad configuration',
+    help: 'headrace.config.ts or a HEADRACE_… variable holds an unknown key or a wrong value; the sentence names it.',
+  },
+  HR_DEFINITION: {
+    status: 400, grpc: 'INVALID_ARGUMENT', title: 'Bad definitions',
+    help: 'The feature repository does not compile. Every mistake is listed with its object and its fix.',
+  },
+  HR_CODE_CHANGED: {
+    status: 409, grpc: 'FAILED_PRECONDITION', title: 'Code differs from what was applied',
+    help: 'The feature repository on disk differs from the applied version. Run `headrace apply`.',
+  },
+  HR_NOTHING_APPLIED: {
+    status: 409, grpc: 'FAILED_PRECONDITION', title: 'Nothing applied yet',
+    help: 'The registry is empty. Run `headrace apply` first.',
+  },
+  HR_BREAKING_CHANGE: {
+    status: 409, grpc: 'FAILED_PRECONDITION', title: 'Breaking change refused',
+    help: 'The plan would break something in use. Look at `headrace plan`; `apply --yes` goes ahead.',
+  },
+  HR_CONFLICT: {
+    status: 409, grpc: 'ABORTED', title: 'Changed by someone else',
+    help: 'Someone else changed the same thing first. Read it again, then repeat your change.',
+  },
+  HR_PRECONDITION: {
+    status: 412, grpc: 'ABORTED', title: 'ETag does not match',
+    help: 'If-Match carried an ETag that is no longer current. GET the endpoint again and repeat.',
+  },
+  HR_INVALID: {
+    status: 400, grpc: 'INVALID_ARGUMENT', title: 'Invalid input',
+    help: 'A value is missing or has the wrong type; `errors` names each row and column, what came and what was expected.',
+  },
+  HR_MALFORMED_JSON: {
+    status: 400, grpc: 'INVALID_ARGUMENT', title: 'Malformed JSON',
+    help: 'The body or argument is not JSON.',
+  },
+  HR_UNKNOWN_ROUTE: {
+    status: 404, grpc: 'NOT_FOUND', title: 'No such route',
+    help: 'The server has no such path. /docs lists them.',
+  },
+  HR_UNKNOWN_FEATURE: {
+    status: 404, grpc: 'NOT_FOUND', title: 'Unknown feature',
+    help: 'The service has no feature of that name.',
+  },
+  HR_UNKNOWN_SERVICE: {
+    status: 404, grpc: 'NOT_FOUND', title: 'Unknown feature service',
+    help: 'The applied definitions have no feature service of that name.',
+  },
+  HR_UNKNOWN_VIEW: {
+    status: 404, grpc: 'NOT_FOUND', title: 'Unknown feature view',
+    help: 'The applied definitions have no feature view of that name.',
+  },
+  HR_UNKNOWN_SOURCE: {
+    status: 404, grpc: 'NOT_FOUND', title: 'Unknown source',
+    help: 'The applied definitions have no source of that name.',
+  },
+  HR_UNKNOWN_MODEL: {
+    status: 404, grpc: 'NOT_FOUND', title: 'Unknown model or version',
+    help: 'The registry has no model, version or alias of that name.',
+  },
+  HR_UNKNOWN_ENDPOINT: {
+    status: 404, grpc: 'NOT_FOUND', title: 'Unknown endpoint',
+    help: 'The applied definitions have no endpoint of that name.',
+  },
+  HR_UNKNOWN_TRAINING_SET: {
+    status: 404, grpc: 'NOT_FOUND', title: 'Unknown training set',
+    help: 'No training set has that id or name. `headrace training-set list` shows them.',
+  },
+  HR_UNKNOWN_PIPELINE: {
+    status: 404, grpc: 'NOT_FOUND', title: 'Unknown pipeline',
+    help: 'The feature repository has no pipeline of that name.',
+  },
+  HR_UNKNOWN_RUN: {
+    status: 404, grpc: 'NOT_FOUND', title: 'Unknown run',
+    help: 'No run has that id. `headrace runs list` shows them.',
+  },
+  HR_SOURCE_UNREADABLE: {
+    status: 422, grpc: 'FAILED_PRECONDITION', title: 'Source cannot be read',
+    help: 'A file is missing, corrupt, or lacks a declared column; the sentence names the file and the column.',
+  },
+  HR_SPINE: {
+    status: 400, grpc: 'INVALID_ARGUMENT', title: 'Bad spine',
+    help: 'The spine lacks a column that the service needs, or holds one under a reserved or colliding name.',
+  },
+  HR_INTEGER_OVERFLOW: {
+    status: 422, grpc: 'FAILED_PRECONDITION', title: 'Sum past int64',
+    help: 'A sum of integers left the int64 range; the sentence names the key. Sum a float64 instead.',
+  },
+  HR_TRANSFORM_FAILED: {
+    status: 422, grpc: 'FAILED_PRECONDITION', title: 'A user function failed',
+    help: 'A derive or transform function threw, or returned a value of the wrong type.',
+  },
+  HR_AUDIT_FAILED: {
+    status: 422, grpc: 'FAILED_PRECONDITION', title: 'Audit failed',
+    help: 'The training set does not agree with the oracle, or used a fact before it could be known.',
+  },
+  HR_MATERIALIZE_RANGE: {
+    status: 400, grpc: 'INVALID_ARGUMENT', title: 'Bad range',
+    help: 'The range is empty, or ends in the future.',
+  },
+  HR_MATERIALIZE_BUSY: {
+    status: 409, grpc: 'ABORTED', title: 'Already materializing',
+    help: 'Another run holds one of these views. Wait for it, or retry after its lease ends.',
+  },
+  HR_ONLINE_UNAVAILABLE: {
+    status: 503, grpc: 'UNAVAILABLE', title: 'Online store unavailable',
+    help: 'The online store did not answer. It is retried by itself; check its URL and that it runs.',
+  },
+  HR_STORAGE_FULL: {
+    status: 507, grpc: 'RESOURCE_EXHAUSTED', title: 'Storage full',
+    help: 'A disk or store is full. What was written before stays whole; free space and run the command again.',
+  },
+  HR_MODEL_UNREADABLE: {
+    status: 422, grpc: 'FAILED_PRECONDITION', title: 'Model cannot be loaded',
+    help: 'The ONNX file is truncated, corrupt, or uses an operator this runtime lacks.',
+  },
+  HR_MODEL_SIGNATURE: {
+    status: 422, grpc: 'FAILED_PRECONDITION', title: 'Model does not fit its features',
+    help: 'The inputs or outputs of the ONNX file do not agree with the model’s definition; the sentence shows both.',
+  },
+  HR_MODEL_NOT_READY: {
+    status: 503, grpc: 'UNAVAILABLE', title: 'Model not ready',
+    help: 'No version of the model is being served yet. Register one and give it traffic.',
+  },
+  HR_INFERENCE_FAILED: {
+    status: 500, grpc: 'INTERNAL', title: 'Inference failed',
+    help: 'The model’s runtime raised an error on valid input; the log has it.',
+  },
+  HR_NULL_FEATURE: {
+    status: 422, grpc: 'FAILED_PRECONDITION', title: 'A feature is null',
+    help: 'The model takes no null there and the feature declares no default. Add `.default(…)`.',
+  },
+  HR_TOO_LARGE: {
+    status: 413, grpc: 'RESOURCE_EXHAUSTED', title: 'Too large',
+    help: 'The body or the number of rows is over the limit.',
+  },
+  HR_UNSUPPORTED_MEDIA: {
+    status: 415, grpc: 'INVALID_ARGUMENT', title: 'Unsupported media type',
+    help: 'Send `Content-Type: application/json`.',
+  },
+  HR_OVERLOADED: {
+    status: 429, grpc: 'RESOURCE_EXHAUSTED', title: 'Too many requests',
+    help: 'A queue is full. Retry after the time in `Retry-After`.',
+  },
+  HR_DEADLINE: {
+    status: 504, grpc: 'DEADLINE_EXCEEDED', title: 'Deadline passed',
+    help: 'The request’s deadline (`X-Request-Timeout-Ms`) passed before an answer was ready.',
+  },
+  HR_STOPPING: {
+    status: 503, grpc: 'UNAVAILABLE', title: 'Stopping',
+    help: 'The server is draining. Retry elsewhere.',
+  },
+  HR_IDEMPOTENCY: {
+    status: 422, grpc: 'FAILED_PRECONDITION', title: 'Idempotency key reused',
+    help: 'The same Idempotency-Key came with another body.',
+  },
+  HR_STEP_FAILED: {
+    status: 422, grpc: 'FAILED_PRECONDITION', title: 'A step failed',
+    help: 'A pipeline’s step failed after its retries. `headrace runs logs ID` shows why; `runs resume ID` goes on.',
+  },
+  HR_PYTHON_UNAVAILABLE: {
+    status: 422, grpc: 'FAILED_PRECONDITION', title: 'Python unavailable',
+    help: 'Python 3 or a package of a step’s requirements cannot be had here.',
+  },
+  HR_UNSUPPORTED: {
+    status: 501, grpc: 'UNIMPLEMENTED', title: 'Not supported',
+    help: 'This build cannot do that yet; the sentence says what can be done instead.',
+  },
+  HR_INTERNAL: {
+    status: 500, grpc: 'INTERNAL', title: 'Internal error',
+    help: 'A bug in Headrace. The log has the details under the request id.',
+  },
+});
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** One of several mistakes that a single error reports: where (a path such as `rows[2].distance`) and what. */
+export interface ErrorDetail {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** An error of the catalogue. Its message says what came, what was expected and what to do; it holds no secret. */
+export class HeadraceError extends Error {
+  readonly code: ErrorCode;
+  readonly details: readonly ErrorDetail[];
+
+  constructor(code: ErrorCode, message: string, options: { details?: readonly ErrorDetail[]; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'HeadraceError';
+    this.code = code;
+    this.details = options.details ?? [];
+  }
+
+  get status(): number {
+    return ERRORS[this.code].status;
+  }
+}
+
+/** Any thrown thing as an error of the catalogue; what isn't one is HR_INTERNAL with the original as its cause. */
+export function toHeadraceError(thrown: unknown): HeadraceError {
+  if (thrown instanceof HeadraceError) return thrown;
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return new HeadraceError('HR_INTERNAL', message, { cause: thrown });
+}

@@ -1,0 +1,71 @@
+// Time is whole microseconds since 1970 UTC in a JavaScript number, exact until 2255 (2^53 µs).
+// Nothing passes through Date but what a user's transform sees.
+
+/** Microseconds since 1970-01-01T00:00:00Z. */
+export type Micros = number;
+
+export const MICROS_PER_SECOND = 1_000_000;
+export const MICROS_PER_MINUTE = 60 * MICROS_PER_SECOND;
+export const MICROS_PER_HOUR = 60 * MICROS_PER_MINUTE;
+export const MICROS_PER_DAY = 24 * MICROS_PER_HOUR;
+
+/** Gives the time; passed in wherever time is read, so that tests own it. */
+export interface Clock {
+  nowMicros(): Micros;
+}
+
+export const systemClock: Clock = {
+  nowMicros: () => Math.floor((performance.timeOrigin + performance.now()) * 1000),
+};
+
+/** A clock that stands still, for `--at` and for tests. */
+export function fixedClock(at: Micros): Clock {
+  return { nowMicros: () => at };
+}
+
+/** The greatest multiple of `step` that is not after `at`; right for times before 1970 too. */
+export function floorTo(at: Micros, step: Micros): Micros {
+  return Math.floor(at / step) * step;
+}
+
+const TIMESTAMP =
+  /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*(Z|z|[+-]\d{2}(?::?\d{2})?)?)?$/;
+
+/**
+ * Reads an ISO 8601 / RFC 3339 timestamp to microseconds; without a zone it is UTC; digits past the microsecond are
+ * cut. Gives undefined for anything else, an impossible date included.
+ */
+export function parseTimestamp(text: string): Micros | undefined {
+  const match = TIMESTAMP.exec(text.trim());
+  if (match === null) return undefined;
+  const [, year, month, day, hour = '0', minute = '0', second = '0', fraction = '', zone = 'Z'] = match;
+  const [y, mo, d, h, mi, s] = [Number(year), Number(month), Number(day), Number(hour), Number(minute), Number(second)];
+  if (h > 23 || mi > 59 || s > 59) return undefined;
+  const date = new Date(0);
+  date.setUTCFullYear(y, mo - 1, d);
+  if (date.getUTCMonth() !== mo - 1 || date.getUTCDate() !== d) return undefined;
+  const wholeSeconds = date.getTime() / 1000 + h * 3600 + mi * 60 + s - zoneOffsetSeconds(zone);
+  return wholeSeconds * MICROS_PER_SECOND + Number(fraction.slice(0, 6).padEnd(6, '0'));
+}
+
+function zoneOffsetSeconds(zone: string): number {
+  if (zone === 'Z' || zone === 'z') return 0;
+  const sign = zone.startsWith('-') ? -1 : 1;
+  const digits = zone.slice(1).replace(':', '');
+  return sign * (Number(digits.slice(0, 2)) * 3600 + Number(digits.slice(2) || '0') * 60);
+}
+
+/** RFC 3339 in UTC; the fraction is left out when zero, else three or six digits. */
+export function formatTimestamp(at: Micros): string {
+  const seconds = Math.floor(at / MICROS_PER_SECOND);
+  const fraction = at - seconds * MICROS_PER_SECOND;
+  const base = new Date(seconds * 1000).toISOString().slice(0, -5);
+  if (fraction === 0) return `${base}Z`;
+  const digits = String(fraction).padStart(6, '0');
+  return `${base}.${digits.endsWith('000') ? digits.slice(0, 3) : digits}Z`;
+}
+
+/** What a user's function sees of a timestamp: a Date, which keeps only milliseconds. */
+export function toDate(at: Micros): Date {
+  return new Date(Math.floor(at / 1000));
+}

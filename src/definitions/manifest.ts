@@ -1,0 +1,201 @@
+// The manifest: what a feature repository compiles to. Plain JSON, deterministic, hashed; everything downstream
+// (registry, offline, online, serving) works from it and never from the user's objects.
+
+import type { DataType, Field, Micros } from '../core/index.ts';
+
+export interface Manifest {
+  readonly format: 1;
+  readonly project: string;
+  readonly entities: Readonly<Record<string, EntitySpec>>;
+  readonly sources: Readonly<Record<string, SourceSpec>>;
+  readonly views: Readonly<Record<string, ViewSpec>>;
+  readonly onDemandViews: Readonly<Record<string, OnDemandViewSpec>>;
+  readonly services: Readonly<Record<string, ServiceSpec>>;
+  readonly models: Readonly<Record<string, ModelSpec>>;
+  readonly endpoints: Readonly<Record<string, EndpointSpec>>;
+  readonly pipelines: Readonly<Record<string, PipelineSpec>>;
+}
+
+/** What people write about any object; changes nothing that is computed. */
+export interface About {
+  readonly description?: string;
+  readonly owner?: string;
+  readonly tags?: Readonly<Record<string, string>>;
+}
+
+export interface EntitySpec extends About {
+  readonly name: string;
+  /** In declared order, which is the order of the encoded key. */
+  readonly keys: readonly Field[];
+}
+
+export type SourceKind = 'parquet' | 'csv' | 'iceberg' | 'postgres' | 'mysql' | 'snowflake' | 'pushed';
+
+export interface SourceSpec extends About {
+  readonly name: string;
+  readonly kind: SourceKind;
+  /** Where it lies, by kind: `{ path }` for files; `{ connection, table | query }` for databases; `{}` for pushed. */
+  readonly location: Readonly<Record<string, string>>;
+  readonly columns: readonly Field[];
+  readonly derive: readonly DeriveSpec[];
+  readonly eventTime: string;
+  readonly knownTime: { readonly kind: 'column'; readonly column: string } | { readonly kind: 'after'; readonly micros: Micros };
+  /** A column that orders arrivals, the last tie-break before the row's content. */
+  readonly createdOrder?: string;
+  /** A bool column: true deletes the key from the event time on. */
+  readonly tombstone?: string;
+  readonly pushes: 'keep' | 'until-materialized';
+}
+
+/** A column computed from the others: by a user's function of the row, or by the source's own SQL. */
+export interface DeriveSpec {
+  readonly name: string;
+  readonly type: DataType;
+  readonly by: { readonly kind: 'function'; readonly function: FunctionRef } | { readonly kind: 'sql'; readonly sql: string };
+}
+
+/** Names a user's function in `Definitions.functions`; the hash is of its text, so a change of code is a new version. */
+export interface FunctionRef {
+  readonly id: string;
+  readonly hash: string;
+}
+
+export interface ViewSpec extends About {
+  readonly name: string;
+  readonly entity: string;
+  readonly source: string;
+  /** Source column for each of the entity's keys, in the entity's order. */
+  readonly keyColumns: readonly string[];
+  /** Bounds `latest` only; null is for ever. */
+  readonly ttlMicros: Micros | null;
+  readonly features: readonly FeatureSpec[];
+  readonly freshness:
+    | { readonly kind: 'live' }
+    | { readonly kind: 'scheduled'; readonly everyMicros: Micros; readonly lagMicros: Micros };
+}
+
+/** A stored feature. `type` is the result's type. */
+export interface FeatureSpec extends Field {
+  readonly aggregation: Aggregation;
+  readonly description?: string;
+}
+
+export type WindowOp =
+  | 'count' | 'sum' | 'mean' | 'min' | 'max' | 'stddev' | 'variance' | 'first' | 'last' | 'lastN' | 'countDistinct';
+
+export type Aggregation =
+  | { readonly op: 'latest'; readonly column: string }
+  | {
+      readonly op: WindowOp;
+      /** null only for `count()`, which counts rows. */
+      readonly column: string | null;
+      readonly windowMicros: Micros;
+      /** Already defaulted: 5 min for windows up to 12 h, 1 h up to 12 d, else 1 d. */
+      readonly hopMicros: Micros;
+      /** For lastN: how many. */
+      readonly n?: number;
+    };
+
+export interface OnDemandViewSpec extends About {
+  readonly name: string;
+  readonly inputs: readonly OnDemandInput[];
+  readonly features: readonly Field[];
+  readonly transform: FunctionRef;
+}
+
+/** One member of the object that `transform` gets, under `name`. */
+export type OnDemandInput =
+  | { readonly kind: 'request'; readonly name: string; readonly columns: readonly Field[] }
+  | {
+      readonly kind: 'view';
+      readonly name: string;
+      readonly view: string;
+      /** Request column for each of the entity's keys, in the entity's order. */
+      readonly keyColumns: readonly string[];
+    }
+  | { readonly kind: 'onDemand'; readonly name: string; readonly view: string };
+
+export interface ServiceSpec extends About {
+  readonly name: string;
+  readonly members: readonly ServiceMember[];
+}
+
+export type ServiceMember =
+  | {
+      readonly kind: 'view';
+      /** Prefix of the full feature names: the role, or the view's name. */
+      readonly role: string;
+      readonly view: string;
+      /** Request (spine) column for each of the entity's keys, in the entity's order. */
+      readonly keyColumns: readonly string[];
+      /** The picked features, in order. */
+      readonly features: readonly string[];
+    }
+  | { readonly kind: 'onDemand'; readonly role: string; readonly view: string; readonly features: readonly string[] };
+
+export interface ModelSpec extends About {
+  readonly name: string;
+  readonly service: string;
+  readonly outputs: readonly Field[];
+  /** Execution providers in order of preference; default ['cpu']. */
+  readonly providers: readonly string[];
+}
+
+export interface EndpointSpec extends About {
+  readonly name: string;
+  readonly model: string;
+  /** Request columns whose values together are the unit that sticks to a variant. */
+  readonly unit: readonly string[];
+  /** What a prediction does when the online store is down. */
+  readonly whenStoreDown: 'fail' | 'defaults';
+}
+
+export interface PipelineSpec extends About {
+  readonly name: string;
+  /** A cron expression, with its IANA time zone (default UTC). */
+  readonly schedule?: string;
+  readonly timezone?: string;
+  readonly params: readonly Field[];
+  /** In the order declared; `needs` make the graph. */
+  readonly steps: readonly StepSpec[];
+}
+
+export interface StepSpec {
+  readonly name: string;
+  readonly action: StepAction;
+  /** Name under which the step gets the result, and the step that makes it. */
+  readonly needs: Readonly<Record<string, string>>;
+  /** Run once per item; the next step gets the array of results in order. */
+  readonly foreach?: Foreach;
+  /** How often to try again after a failure. */
+  readonly retry: number;
+  readonly timeoutMicros: Micros | null;
+  readonly resources: { readonly cpu?: number; readonly memory?: string };
+}
+
+export type StepAction =
+  | { readonly kind: 'task'; readonly function: FunctionRef }
+  | { readonly kind: 'python'; readonly script: string; readonly requirements?: string; readonly args: Readonly<Record<string, unknown>> }
+  | { readonly kind: 'trainingSet'; readonly service: string; readonly spine: string; readonly timestamp?: string; readonly labels: readonly string[]; readonly boundary: 'at' | 'before' }
+  | { readonly kind: 'registerModel'; readonly model: string; readonly alias?: string };
+
+export type Foreach =
+  | { readonly kind: 'items'; readonly items: readonly unknown[] }
+  | { readonly kind: 'grid'; readonly axes: Readonly<Record<string, readonly unknown[]>> }
+  | { readonly kind: 'range'; readonly start: number; readonly end: number }
+  /** Over the array that a needed step gave. */
+  | { readonly kind: 'result'; readonly of: string };
+
+/** A user's function as the process holds it; its text's hash is in the manifest. */
+// The arguments and results are checked where each kind of function is called.
+export type UserFunction = (...args: never[]) => unknown;
+
+/** A loaded feature repository: the manifest, and the functions that its hashes name. */
+export interface Definitions {
+  readonly manifest: Manifest;
+  /** SHA-256 of the manifest's canonical JSON. */
+  readonly hash: string;
+  readonly functions: ReadonlyMap<string, UserFunction>;
+  /** Absolute folder of the repository: relative paths in sources and pipelines start here. */
+  readonly directory: string;
+}
