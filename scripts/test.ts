@@ -1,0 +1,42 @@
+// `npm test`: brings Redis and Postgres where it can, runs every quick suite, names what it skipped and why,
+// and ends with the plain line `N passed, N failed`.
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { bringServers } from './test/bring-servers.ts';
+import { countResults, type VitestReport } from './test/count-results.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const scratch = mkdtempSync(join(tmpdir(), 'headrace-test-'));
+const reportFile = join(scratch, 'report.json');
+const skipsFile = join(scratch, 'skips.txt');
+
+bringServers();
+
+const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
+const run = spawnSync(
+  process.execPath,
+  [vitest, 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`, ...process.argv.slice(2)],
+  { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, HEADRACE_SKIPS_FILE: skipsFile } },
+);
+
+const report = existsSync(reportFile) ? (JSON.parse(readFileSync(reportFile, 'utf8')) as VitestReport) : undefined;
+const skips = existsSync(skipsFile) ? [...new Set(readFileSync(skipsFile, 'utf8').split('\n').filter(Boolean))] : [];
+rmSync(scratch, { recursive: true, force: true });
+
+const counts = countResults(report);
+if (skips.length > 0 || counts.skipped > 0) {
+  console.log('\nSkipped:');
+  for (const reason of skips) console.log(`  - ${reason}`);
+  for (const name of counts.skippedNames) console.log(`  - ${name}`);
+}
+const exitedWell = run.status === 0;
+// A run that dies before it can report (a crashed worker, a suite that does not load) is a failure of its own.
+const failed = counts.failed + (!exitedWell && counts.failed === 0 ? 1 : 0);
+console.log(
+  `${counts.passed} passed, ${failed} failed${counts.skipped > 0 ? `, ${counts.skipped} skipped` : ''}`,
+);
+process.exitCode = failed > 0 || counts.passed === 0 ? 1 : 0;

@@ -1,0 +1,48 @@
+// Brings the real servers that the contract tests run on: as root on a Debian-like system it installs what is missing,
+// elsewhere it says what to install. The suites start and stop their own instances.
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+
+const POSTGRES_ROOT = '/usr/lib/postgresql';
+
+interface Server {
+  readonly name: string;
+  readonly debianPackage: string;
+  isHere(): boolean;
+}
+
+const servers: readonly Server[] = [
+  { name: 'Redis', debianPackage: 'redis-server', isHere: () => onPath('redis-server') },
+  {
+    name: 'Postgres',
+    debianPackage: 'postgresql',
+    isHere: () => onPath('initdb') || (existsSync(POSTGRES_ROOT) && readdirSync(POSTGRES_ROOT).length > 0),
+  },
+];
+
+/** Installs missing servers where that takes no questions; never fails: a suite without its server is skipped loudly. */
+export function bringServers(): void {
+  const missing = servers.filter((server) => !server.isHere());
+  if (missing.length === 0) return;
+  const names = missing.map((server) => server.name).join(' and ');
+  const packages = missing.map((server) => server.debianPackage);
+  if (process.getuid?.() !== 0 || !onPath('apt-get')) {
+    console.log(`${names} not found: their suites will be skipped. Install ${packages.join(', ')} to run them.`);
+    return;
+  }
+  console.log(`Installing ${packages.join(', ')} for the contract tests…`);
+  aptGet('update', '-qq');
+  // Debian starts a server on install unless a policy forbids it; the suites start their own.
+  const installed = aptGet('install', '-y', '-qq', '--no-install-recommends', ...packages);
+  if (!installed) console.log(`Could not install ${packages.join(', ')}: the suites that need them will be skipped.`);
+}
+
+function aptGet(...args: string[]): boolean {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
+  return spawnSync('apt-get', args, { stdio: ['ignore', 'ignore', 'inherit'], env, timeout: 180_000 }).status === 0;
+}
+
+function onPath(program: string): boolean {
+  return spawnSync('sh', ['-c', `command -v ${program}`], { stdio: 'ignore' }).status === 0;
+}
