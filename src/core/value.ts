@@ -60,7 +60,7 @@ const SPECIAL_FLOATS: Readonly<Record<string, number>> = { NaN: NaN, Infinity: I
 function parseFloat64(json: unknown): number | typeof INVALID {
   if (typeof json === 'number') return json;
   if (typeof json === 'bigint') return Number(json);
-  return typeof json === 'string' && json in SPECIAL_FLOATS ? (SPECIAL_FLOATS[json] as number) : INVALID;
+  return typeof json === 'string' && Object.hasOwn(SPECIAL_FLOATS, json) ? (SPECIAL_FLOATS[json] as number) : INVALID;
 }
 
 function parseBytes(json: unknown): Uint8Array | typeof INVALID {
