@@ -144,6 +144,14 @@ export const ERRORS = define({
     status: 507, grpc: 'RESOURCE_EXHAUSTED', title: 'Storage full',
     help: 'A disk or store is full. What was written before stays whole; free space and run the command again.',
   },
+  HR_STORAGE_UNAVAILABLE: {
+    status: 503, grpc: 'UNAVAILABLE', title: 'Storage unavailable',
+    help: 'The registry’s database or the object store does not answer, or refuses us. Check its URL and that it runs.',
+  },
+  HR_ARTIFACT_UNREADABLE: {
+    status: 422, grpc: 'FAILED_PRECONDITION', title: 'Artifact missing or damaged',
+    help: 'A file of the artifact store is missing, or its content is not what its hash says. Make it again.',
+  },
   HR_MODEL_UNREADABLE: {
     status: 422, grpc: 'FAILED_PRECONDITION', title: 'Model cannot be loaded',
     help: 'The ONNX file is truncated, corrupt, or uses an operator this runtime lacks.',

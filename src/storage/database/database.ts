@@ -1,0 +1,35 @@
+// The database handle: one Kysely code path over SQLite (embedded) and Postgres.
+// Each folder that stores things has its own tables, made by its own migrations.
+
+import type { Kysely } from 'kysely';
+
+export type DatabaseKind = 'sqlite' | 'postgres';
+
+export interface Migration {
+  readonly name: string;
+  /** Runs inside the transaction of its `migrate` call. `kind` is for the few column types that differ. */
+  up(db: Kysely<unknown>, kind: DatabaseKind): Promise<void>;
+}
+
+export interface TransactionOptions {
+  /**
+   * Transactions of the same name run one after another, across processes too. SQLite's writers always do; on Postgres
+   * (READ COMMITTED otherwise) an advisory lock of this name is held until the end.
+   */
+  readonly serializedBy?: string;
+}
+
+/**
+ * A database. Whole numbers come back as `number` while they are safe integers, else as `bigint`; store bools as 0/1.
+ * Errors: HR_STORAGE_UNAVAILABLE when it can't be reached or stays locked, HR_STORAGE_FULL when it can't grow.
+ */
+export interface Database {
+  readonly kind: DatabaseKind;
+  /** Queries outside a transaction. Inside one use its `trx` alone: on SQLite this handle would wait for it for ever. */
+  tables<T>(): Kysely<T>;
+  /** Applies the owner's migrations that weren't yet, in order, all or none; several processes may call it at once. */
+  migrate(owner: string, migrations: readonly Migration[]): Promise<void>;
+  /** Commits when `work` resolves, rolls back when it throws. */
+  transaction<T, R>(work: (trx: Kysely<T>) => Promise<R>, options?: TransactionOptions): Promise<R>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,15 @@
+// Kysely's SQLite dialect over Node's own node:sqlite: compiler, adapter and introspection are Kysely's, the driver ours.
+
+import type { DatabaseSync } from 'node:sqlite';
+import { type Dialect, type Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
+import { createSqliteDriver } from './sqlite-driver.ts';
+
+export function createSqliteDialect(database: DatabaseSync): Dialect {
+  return {
+    createAdapter: () => new SqliteAdapter(),
+    createDriver: () => createSqliteDriver(database),
+    // Kysely's own signature leaves the tables open.
+    createIntrospector: (db) => new SqliteIntrospector(db as Kysely<unknown>),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+  };
+}

@@ -1,0 +1,37 @@
+// The driver: one connection, used by one query or transaction at a time, in the order they asked.
+// Transactions take the write lock at once (BEGIN IMMEDIATE), so none can fail half-way for want of it.
+
+import type { DatabaseSync } from 'node:sqlite';
+import { CompiledQuery, type DatabaseConnection, type Driver } from 'kysely';
+import { createSqliteConnection } from './sqlite-connection.ts';
+
+export function createSqliteDriver(database: DatabaseSync): Driver {
+  const connection = createSqliteConnection(database);
+  const waiting: (() => void)[] = [];
+  let isTaken = false;
+  const run = async (on: DatabaseConnection, sql: string): Promise<void> => {
+    await on.executeQuery(CompiledQuery.raw(sql));
+  };
+  return {
+    init: async () => {},
+    async acquireConnection() {
+      if (isTaken) await new Promise<void>((resolve) => waiting.push(resolve));
+      isTaken = true;
+      return connection;
+    },
+    async releaseConnection() {
+      const next = waiting.shift();
+      if (next === undefined) isTaken = false;
+      else next();
+    },
+    beginTransaction: (on) => run(on, 'begin immediate'),
+    commitTransaction: (on) => run(on, 'commit'),
+    async rollbackTransaction(on) {
+      // Some errors (a full disk) have rolled back already.
+      if (database.isTransaction) await run(on, 'rollback');
+    },
+    async destroy() {
+      database.close();
+    },
+  };
+}

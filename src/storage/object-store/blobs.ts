@@ -1,0 +1,42 @@
+// Content-addressed blobs on any object store: named by their SHA-256, written once, checked at every read.
+
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { HeadraceError, sha256Hex } from '../../core/index.ts';
+import type { ObjectStore } from '../object-store.ts';
+
+/** Stores bytes; gives their SHA-256 in hex. Storing the same bytes again writes nothing. */
+export async function putBlob(store: ObjectStore, bytes: Uint8Array): Promise<string> {
+  const hash = sha256Hex(bytes);
+  await store.put(blobKey(hash), bytes, { ifAbsent: true });
+  return hash;
+}
+
+/** Stores a local file without holding it in memory; gives its SHA-256 in hex. */
+export async function putBlobFile(store: ObjectStore, path: string): Promise<string> {
+  const hasher = createHash('sha256');
+  for await (const chunk of createReadStream(path)) hasher.update(chunk as Uint8Array); // No encoding was set: bytes.
+  const hash = hasher.digest('hex');
+  await store.putFile(blobKey(hash), path, { ifAbsent: true });
+  return hash;
+}
+
+/** The bytes of a blob. Throws HR_ARTIFACT_UNREADABLE when it is missing or its content is not what its hash says. */
+export async function getBlob(store: ObjectStore, hash: string): Promise<Uint8Array> {
+  if (!/^[0-9a-f]{64}$/.test(hash)) {
+    throw new HeadraceError('HR_INVALID', `a blob's name is a SHA-256 in hex, got ${JSON.stringify(hash.slice(0, 80))}`);
+  }
+  const bytes = await store.get(blobKey(hash));
+  if (bytes === undefined) {
+    throw new HeadraceError('HR_ARTIFACT_UNREADABLE', `artifact ${hash} is not in the store; make or register it again`);
+  }
+  const found = sha256Hex(bytes);
+  if (found !== hash) {
+    throw new HeadraceError('HR_ARTIFACT_UNREADABLE', `artifact ${hash} is damaged: its content hashes to ${found}`);
+  }
+  return bytes;
+}
+
+function blobKey(hash: string): string {
+  return `blobs/${hash.slice(0, 2)}/${hash}`;
+}

@@ -1,0 +1,146 @@
+// Objects in an S3 bucket under a prefix. The SDK is imported when first needed; `ifAbsent` is If-None-Match,
+// which S3 decides atomically.
+
+import { randomUUID } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { rename, rm, stat } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { PutObjectCommandInput, S3Client } from '@aws-sdk/client-s3';
+import { HeadraceError } from '../../../core/index.ts';
+import type { ObjectInfo, ObjectStore } from '../../object-store.ts';
+import { checkKey } from '../object-key.ts';
+import { catalogued, isConflict, isMissing, isPreconditionFailed } from './s3-errors.ts';
+
+export interface S3Options {
+  readonly endpoint?: string;
+  readonly region?: string;
+  /** Bucket in the path instead of the host name; the default with an endpoint of one's own. */
+  readonly pathStyle?: boolean;
+  readonly accessKeyId?: string;
+  readonly secretAccessKey?: string;
+}
+
+type Sdk = typeof import('@aws-sdk/client-s3');
+
+// One PUT's limit; larger objects need a multipart upload.
+const MAX_PUT_BYTES = 5 * 1024 ** 3;
+
+/** `s3://BUCKET/PREFIX?endpoint=…&region=…&pathStyle=…`. */
+export function openS3ObjectStore(url: URL, options: S3Options): ObjectStore {
+  const Bucket = url.hostname;
+  const prefix = url.pathname.replace(/^\/+|\/+$/g, '');
+  const toKey = (key: string): string => (prefix === '' ? checkKey(key) : `${prefix}/${checkKey(key)}`);
+  let connected: Promise<{ sdk: Sdk; client: S3Client }> | undefined;
+
+  /** Runs a call with errors of the catalogue. */
+  const ask = async <R>(call: (client: S3Client, sdk: Sdk) => Promise<R>): Promise<R> => {
+    connected ??= connect(url.searchParams, options);
+    const { client, sdk } = await connected;
+    try {
+      return await call(client, sdk);
+    } catch (error) {
+      throw catalogued(error, Bucket);
+    }
+  };
+
+  const put = async (key: string, ifAbsent: boolean, input: () => Pick<PutObjectCommandInput, 'Body' | 'ContentLength'>) => {
+    const Key = toKey(key);
+    return ask(async (client, { PutObjectCommand }) => {
+      for (;;) {
+        try {
+          await client.send(
+            new PutObjectCommand({ Bucket, Key, ...input(), ...(ifAbsent ? { IfNoneMatch: '*' } : {}) }),
+          );
+          return true;
+        } catch (error) {
+          if (ifAbsent && isPreconditionFailed(error)) return false;
+          // Another writer of the same key is in flight; who wins is known once it ended.
+          if (!(ifAbsent && isConflict(error))) throw error;
+        }
+      }
+    });
+  };
+
+  const body = async (key: string) => {
+    const Key = toKey(key);
+    return ask(async (client, { GetObjectCommand }) => {
+      try {
+        return (await client.send(new GetObjectCommand({ Bucket, Key }))).Body;
+      } catch (error) {
+        if (isMissing(error)) return undefined;
+        throw error;
+      }
+    });
+  };
+
+  return {
+    put: (key, bytes, how) => put(key, how?.ifAbsent === true, () => ({ Body: bytes, ContentLength: bytes.length })),
+    async putFile(key, path, how) {
+      const { size } = await stat(path);
+      if (size > MAX_PUT_BYTES) {
+        throw new HeadraceError('HR_TOO_LARGE', `"${path}" has ${size} bytes; an object of S3 takes ${MAX_PUT_BYTES} at once`);
+      }
+      return put(key, how?.ifAbsent === true, () => ({ Body: createReadStream(path), ContentLength: size }));
+    },
+    async get(key) {
+      return (await body(key))?.transformToByteArray();
+    },
+    async getFile(key, path) {
+      const stream = await body(key);
+      if (stream === undefined) return false;
+      const temporary = `${path}.${randomUUID()}`;
+      try {
+        // In Node the SDK's body is a Readable.
+        await pipeline(stream as Readable, createWriteStream(temporary));
+        await rename(temporary, path);
+        return true;
+      } finally {
+        await rm(temporary, { force: true });
+      }
+    },
+    async *list(under): AsyncIterable<ObjectInfo> {
+      const root = prefix === '' ? '' : `${prefix}/`;
+      let ContinuationToken: string | undefined;
+      do {
+        const page = await ask((client, { ListObjectsV2Command }) =>
+          client.send(
+            new ListObjectsV2Command({
+              Bucket,
+              Prefix: `${root}${under}`,
+              ...(ContinuationToken === undefined ? {} : { ContinuationToken }),
+            }),
+          ),
+        );
+        for (const { Key = '', Size = 0, ETag = '' } of page.Contents ?? []) {
+          yield { key: Key.slice(root.length), size: Size, etag: ETag.replaceAll('"', '') };
+        }
+        ContinuationToken = page.NextContinuationToken;
+      } while (ContinuationToken !== undefined);
+    },
+    async remove(key) {
+      const Key = toKey(key);
+      await ask((client, { DeleteObjectCommand }) => client.send(new DeleteObjectCommand({ Bucket, Key })));
+    },
+  };
+}
+
+async function connect(query: URLSearchParams, options: S3Options): Promise<{ sdk: Sdk; client: S3Client }> {
+  const sdk = await import('@aws-sdk/client-s3');
+  const endpoint = query.get('endpoint') ?? options.endpoint;
+  const region = query.get('region') ?? options.region ?? (endpoint === undefined ? undefined : 'us-east-1');
+  const pathStyle = query.get('pathStyle') ?? options.pathStyle ?? endpoint !== undefined;
+  const { accessKeyId, secretAccessKey } = options;
+  const client = new sdk.S3Client({
+    forcePathStyle: String(pathStyle) === 'true',
+    // Stores that only resemble S3 may not know the newer checksums; blobs carry their own.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(region === undefined ? {} : { region }),
+    ...(accessKeyId === undefined || secretAccessKey === undefined
+      ? {}
+      : { credentials: { accessKeyId, secretAccessKey } }),
+  });
+  return { sdk, client };
+}
