@@ -74,6 +74,11 @@ export interface Aggregator {
    * floor(at − window, hop) ≤ start ≤ at. Throws HR_INTEGER_OVERFLOW (the caller names the key).
    */
   value(state: TileState, feature: number, at: Micros): Value;
+  /**
+   * Per windowed feature, the same value as one double where it is a count or a plain number inside (int32, floats,
+   * timestamp), which spares bulk readers a bigint each; undefined for the others.
+   */
+  readonly numberReaders: readonly (((state: TileState, at: Micros) => number | null) | undefined)[];
   /** Drops tiles that no window at `at` or later can see. */
   trim(state: TileState, at: Micros): void;
   /** Bytes of a state, compact, versioned by layout; `decode` fills a reset state and gives the offset past it. */

@@ -1,0 +1,133 @@
+// Tile states as bytes. Slots are written column by column, each as narrow as its values allow (counts mostly take a
+// byte, compensations nothing), so that a record is small and its decoding a few tight loops.
+
+import { type ByteReader, type ByteWriter, readCount, readDouble, reserve, writeByte, readByte, writeCount, writeDouble } from './byte-stream.ts';
+import type { TileRun } from './aggregator.ts';
+import type { Part } from './part.ts';
+import { reserveTiles, type TileLayout } from './tile-run.ts';
+
+/** A part's cell within a tile, and how to write it. */
+export interface CellCodec {
+  readonly cell: number;
+  readonly codec: NonNullable<Part['cell']>;
+}
+
+/** How a column's values are stored: nothing (all 0), unsigned integers of 1, 2 or 4 bytes, floats of 4 or 8. */
+const FORM = { zero: 0, uint8: 1, uint16: 2, uint32: 3, float32: 4, float64: 5 } as const;
+type Form = (typeof FORM)[keyof typeof FORM];
+const WIDTH: readonly number[] = [0, 1, 2, 4, 4, 8];
+
+export function writeRun(out: ByteWriter, run: TileRun, layout: TileLayout, cells: readonly CellCodec[]): void {
+  const { size } = run;
+  writeCount(out, size);
+  if (size === 0) return;
+  const first = run.starts[0] as number;
+  writeDouble(out, first);
+  const hops = Float64Array.from({ length: size }, (_, i) => ((run.starts[i] as number) - first) / layout.hopMicros);
+  writeColumn(out, hops, 0, 1, size);
+  for (let slot = 0; slot < layout.stride; slot++) writeColumn(out, run.slots, slot, layout.stride, size);
+  for (const { cell, codec } of cells) {
+    for (let tile = 0; tile < size; tile++) {
+      const value = run.cells[tile * layout.cellStride + cell];
+      writeByte(out, value === undefined ? 0 : 1);
+      if (value !== undefined) codec.write(out, value);
+    }
+  }
+}
+
+/** Fills an empty run. */
+export function readRun(from: ByteReader, run: TileRun, layout: TileLayout, cells: readonly CellCodec[]): void {
+  const size = readCount(from);
+  if (size === 0) return;
+  reserveTiles(run, size, layout);
+  const first = readDouble(from);
+  const { starts } = run;
+  readColumn(from, starts, 0, 1, size);
+  for (let i = 0; i < size; i++) starts[i] = first + (starts[i] as number) * layout.hopMicros;
+  for (let slot = 0; slot < layout.stride; slot++) readColumn(from, run.slots, slot, layout.stride, size);
+  run.size = size;
+  if (cells.length === 0) return;
+  for (let c = 0; c < size * layout.cellStride; c++) run.cells[c] = undefined;
+  for (const { cell, codec } of cells) {
+    for (let tile = 0; tile < size; tile++) {
+      if (readByte(from) !== 0) run.cells[tile * layout.cellStride + cell] = codec.read(from);
+    }
+  }
+}
+
+function formOf(values: Float64Array, start: number, stride: number, size: number): Form {
+  let isCount = true;
+  let isFloat32 = true;
+  let greatest = 0;
+  for (let i = 0, at = start; i < size; i++, at += stride) {
+    const value = values[at] as number;
+    if (isCount && !(value >>> 0 === value && !Object.is(value, -0))) isCount = false;
+    if (isFloat32 && !Object.is(Math.fround(value), value)) isFloat32 = false;
+    if (value > greatest) greatest = value;
+  }
+  if (!isCount) return isFloat32 ? FORM.float32 : FORM.float64;
+  if (greatest === 0) return FORM.zero;
+  return greatest < 2 ** 8 ? FORM.uint8 : greatest < 2 ** 16 ? FORM.uint16 : FORM.uint32;
+}
+
+function writeColumn(out: ByteWriter, values: Float64Array, start: number, stride: number, size: number): void {
+  const form = formOf(values, start, stride, size);
+  writeByte(out, form);
+  const width = WIDTH[form] as number;
+  if (width === 0) return;
+  let to = reserve(out, width * size);
+  const { bytes } = out;
+  for (let i = 0, at = start; i < size; i++, at += stride, to += width) {
+    const value = values[at] as number;
+    if (form === FORM.uint8) bytes[to] = value;
+    else if (form === FORM.uint16) bytes.writeUInt16LE(value, to);
+    else if (form === FORM.uint32) bytes.writeUInt32LE(value, to);
+    else if (form === FORM.float32) bytes.writeFloatLE(value, to);
+    else bytes.writeDoubleLE(value, to);
+  }
+}
+
+function readColumn(from: ByteReader, values: Float64Array, start: number, stride: number, size: number): void {
+  const form = readByte(from);
+  const { bytes } = from;
+  let at = start;
+  let offset = from.offset;
+  const end = offset + (WIDTH[form] as number) * size;
+  // A truncated column must not read as zeros.
+  if (end > bytes.length) throw new RangeError('a tile column ends past its bytes');
+  switch (form) {
+    case FORM.zero:
+      for (let i = 0; i < size; i++, at += stride) values[at] = 0;
+      break;
+    case FORM.uint8:
+      for (; offset < end; offset += 1, at += stride) values[at] = bytes[offset] as number;
+      break;
+    case FORM.uint16:
+      for (; offset < end; offset += 2, at += stride) {
+        values[at] = (bytes[offset] as number) | ((bytes[offset + 1] as number) << 8);
+      }
+      break;
+    case FORM.uint32:
+      for (; offset < end; offset += 4, at += stride) values[at] = bytes.readUInt32LE(offset);
+      break;
+    case FORM.float32:
+      for (; offset < end; offset += 4, at += stride) values[at] = bytes.readFloatLE(offset);
+      break;
+    default:
+      readDoubles(bytes, offset, end, values, at, stride);
+  }
+  from.offset = end;
+}
+
+const scratch = new Float64Array(1);
+const scratchBytes = new Uint8Array(scratch.buffer);
+const isLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+
+// Bytes through a scratch double are several times as fast as Buffer.readDoubleLE, whose check is per call.
+function readDoubles(bytes: Buffer, start: number, end: number, values: Float64Array, first: number, stride: number): void {
+  let at = first;
+  for (let offset = start; offset < end; offset += 8, at += stride) {
+    for (let i = 0; i < 8; i++) scratchBytes[isLittleEndian ? i : 7 - i] = bytes[offset + i] as number;
+    values[at] = scratch[0] as number;
+  }
+}
