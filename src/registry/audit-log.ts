@@ -1,0 +1,42 @@
+// The audit log: who changed what, when, from what to what. Appended to in the change's own transaction.
+
+import type { Json, Micros } from '../core/index.ts';
+import { type AuditEntry, readJson, type RegistryStore } from './store.ts';
+
+export interface AuditRecord {
+  readonly id: number;
+  readonly atMicros: Micros;
+  readonly actor: string;
+  readonly action: string;
+  readonly object: string;
+  readonly before: Json;
+  readonly after: Json;
+}
+
+export interface AuditLog {
+  /** For changes outside the registry's own tables; its own changes record themselves. */
+  record(entry: AuditEntry): Promise<void>;
+  /** Newest first; at most `limit` (100 unless given), of one object such as `endpoint/delay` where given. */
+  list(filter?: { readonly object?: string; readonly limit?: number }): Promise<AuditRecord[]>;
+}
+
+export function createAuditLog(store: RegistryStore): AuditLog {
+  return {
+    record: (entry) => store.writeAudit(store.db, entry),
+    async list({ object, limit = 100 } = {}) {
+      let query = store.db.selectFrom('registry_audit').selectAll().orderBy('id', 'desc').limit(limit);
+      if (object !== undefined) query = query.where('object', '=', object);
+      const rows = await query.execute();
+      return rows.map(({ id, at, actor, action, object: on, before, after }) => ({
+        // The database gave it.
+        id: id as number,
+        atMicros: at,
+        actor,
+        action,
+        object: on,
+        before: readJson(before),
+        after: readJson(after),
+      }));
+    },
+  };
+}

@@ -1,0 +1,166 @@
+// Plan and apply: from the applied manifest to another, whole or not at all, with every object's versions kept.
+
+import { canonicalJson, contentHash, HeadraceError, type Json, type Micros } from '../../core/index.ts';
+import type { Manifest } from '../../definitions/index.ts';
+import { followDefinitions } from '../endpoints.ts';
+import { parseManifest, readCurrent, readJson, type RegistryDb, type RegistryStore } from '../store.ts';
+import type { ObjectKind } from './objects.ts';
+import { type InUse, makePlan, type Plan, type PlanChange } from './plan.ts';
+
+export interface Apply {
+  readonly revision: number;
+  /** SHA-256 of the manifest's canonical JSON. */
+  readonly hash: string;
+  readonly appliedAtMicros: Micros;
+  readonly actor: string;
+}
+
+export interface AppliedManifest extends Apply {
+  readonly manifest: Manifest;
+}
+
+export interface Applied extends Apply {
+  /** What this apply changed; empty when the manifest was the current one. */
+  readonly changes: readonly PlanChange[];
+}
+
+export interface ApplyOptions {
+  readonly actor: string;
+  readonly allowBreaking?: boolean;
+  /** A plan's `baseRevision`: the apply fails when anyone applied something else since. */
+  readonly expectedRevision?: number;
+}
+
+export interface ObjectVersion {
+  readonly kind: ObjectKind;
+  readonly name: string;
+  readonly version: number;
+  readonly hash: string;
+  /** Null where the object was removed. */
+  readonly spec: Json;
+  readonly revision: number;
+}
+
+export interface DefinitionsRegistry {
+  plan(manifest: Manifest): Promise<Plan>;
+  /** Throws HR_BREAKING_CHANGE, HR_CONFLICT. Applying the current manifest changes nothing. */
+  apply(manifest: Manifest, options: ApplyOptions): Promise<Applied>;
+  current(): Promise<AppliedManifest | undefined>;
+  byHash(hash: string): Promise<Manifest | undefined>;
+  /** Every apply, newest first. */
+  history(): Promise<Apply[]>;
+  /** An object's versions, ascending; empty when there never was one. */
+  objectVersions(kind: ObjectKind, name: string): Promise<ObjectVersion[]>;
+}
+
+export function createDefinitionsRegistry(store: RegistryStore, newSalt: () => string): DefinitionsRegistry {
+  const { db } = store;
+  return {
+    async plan(manifest) {
+      const current = await readCurrent(db);
+      return makePlan(current?.manifest, manifest, current?.revision ?? 0, await readInUse(db));
+    },
+    apply: (manifest, options) =>
+      store.change(async (trx, record) => {
+        const { actor, allowBreaking = false, expectedRevision } = options;
+        const hash = contentHash(manifest);
+        const current = await readCurrent(trx);
+        if (current !== undefined && current.hash === hash) return { ...toApply(current), changes: [] };
+        const base = current?.revision ?? 0;
+        if (expectedRevision !== undefined && expectedRevision !== base) {
+          const sentence = `the plan was made at revision ${expectedRevision}, the registry is at ${base}; plan again`;
+          throw new HeadraceError('HR_CONFLICT', sentence);
+        }
+        const plan = makePlan(current?.manifest, manifest, base, await readInUse(trx));
+        if (plan.breaking.length > 0 && !allowBreaking) throw breakingChange(plan.breaking);
+        const apply = { revision: base + 1, hash, appliedAtMicros: store.now(), actor };
+        await trx
+          .insertInto('registry_manifests')
+          .values({ hash, manifest: canonicalJson(manifest) })
+          .onConflict((conflict) => conflict.column('hash').doNothing())
+          .execute();
+        await trx
+          .insertInto('registry_applies')
+          .values({ revision: apply.revision, hash, applied_at: apply.appliedAtMicros, actor })
+          .execute();
+        await writeObjectVersions(trx, plan.changes, apply.revision);
+        await trx.updateTable('registry_state').set({ revision: apply.revision }).execute();
+        const before = current === undefined ? undefined : { revision: base, hash: current.hash };
+        const after = { revision: apply.revision, hash, changes: plan.changes.map(({ kind, object, name }) => [kind, object, name]) };
+        await record({ actor, action: 'definitions.apply', object: 'definitions', before, after });
+        await followDefinitions(trx, record, manifest.endpoints, newSalt, actor);
+        return { ...apply, changes: plan.changes };
+      }),
+    async current() {
+      const current = await readCurrent(db);
+      return current === undefined ? undefined : { ...toApply(current), manifest: current.manifest };
+    },
+    async byHash(hash) {
+      const rows = db.selectFrom('registry_manifests').select('manifest').where('hash', '=', hash);
+      const row = await rows.executeTakeFirst();
+      return row === undefined ? undefined : parseManifest(row.manifest);
+    },
+    async history() {
+      const rows = await db.selectFrom('registry_applies').selectAll().orderBy('revision', 'desc').execute();
+      return rows.map(toApply);
+    },
+    async objectVersions(kind, name) {
+      const rows = await db
+        .selectFrom('registry_objects')
+        .selectAll()
+        .where('kind', '=', kind)
+        .where('name', '=', name)
+        .orderBy('version')
+        .execute();
+      return rows.map((row) => ({ ...row, kind, spec: readJson(row.spec) }));
+    },
+  };
+}
+
+async function readInUse(db: RegistryDb): Promise<InUse> {
+  const endpoints = await db
+    .selectFrom('registry_endpoints')
+    .select('name')
+    .where('is_retired', '=', 0)
+    .where('variants', '!=', '[]')
+    .execute();
+  const models = await db
+    .selectFrom('registry_model_versions')
+    .select((row) => ['model', row.fn.countAll<number>().as('versions')])
+    .groupBy('model')
+    .execute();
+  return {
+    endpointsWithTraffic: new Set(endpoints.map((row) => row.name)),
+    modelVersions: new Map(models.map((row) => [row.model, row.versions])),
+  };
+}
+
+async function writeObjectVersions(trx: RegistryDb, changes: readonly PlanChange[], revision: number): Promise<void> {
+  const latest = await trx
+    .selectFrom('registry_objects')
+    .select((row) => ['kind', 'name', row.fn.max('version').as('version')])
+    .groupBy(['kind', 'name'])
+    .execute();
+  const versions = new Map(latest.map((row) => [`${row.kind}/${row.name}`, row.version]));
+  for (const { object, name, spec } of changes) {
+    const version = (versions.get(`${object}/${name}`) ?? 0) + 1;
+    const text = spec === null ? null : canonicalJson(spec);
+    const row = { kind: object, name, version, hash: spec === null ? '' : contentHash(spec), spec: text, revision };
+    await trx.insertInto('registry_objects').values(row).execute();
+  }
+}
+
+function toApply(row: { revision: number; hash: string; applied_at: number; actor: string }): Apply {
+  return { revision: row.revision, hash: row.hash, appliedAtMicros: row.applied_at, actor: row.actor };
+}
+
+function breakingChange(breaking: readonly PlanChange[]): HeadraceError {
+  const details = breaking.map(({ object, name, breaking: reason }) => ({
+    path: `${object} ${name}`,
+    message: reason ?? '',
+  }));
+  const [first] = details;
+  const more = details.length > 1 ? ` (and ${details.length - 1} more)` : '';
+  const sentence = `this would break what is in use: ${first?.path}: ${first?.message}${more}. \`apply --yes\` goes ahead.`;
+  return new HeadraceError('HR_BREAKING_CHANGE', sentence, { details });
+}

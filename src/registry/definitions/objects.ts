@@ -1,0 +1,17 @@
+// The kinds of objects that a manifest holds, and where.
+
+import type { Manifest } from '../../definitions/index.ts';
+
+export type ObjectKind = 'entity' | 'source' | 'view' | 'onDemandView' | 'service' | 'model' | 'endpoint' | 'pipeline';
+
+/** In the order in which a plan shows them: what others build on comes first. */
+export const OBJECT_SECTIONS = [
+  ['entity', 'entities'],
+  ['source', 'sources'],
+  ['view', 'views'],
+  ['onDemandView', 'onDemandViews'],
+  ['service', 'services'],
+  ['model', 'models'],
+  ['endpoint', 'endpoints'],
+  ['pipeline', 'pipelines'],
+] as const satisfies readonly (readonly [ObjectKind, keyof Manifest])[];

@@ -1,0 +1,228 @@
+// Models, their immutable versions, and the aliases that point at them.
+
+import { canonicalJson, didYouMean, HeadraceError, type Json, type Micros } from '../core/index.ts';
+import { startTraffic } from './endpoints.ts';
+import type { RegistryTables } from './schema.ts';
+import { readCurrent, readJson, type RegistryDb, type RegistryStore } from './store.ts';
+
+export interface ModelVersion {
+  readonly model: string;
+  /** 1, 2, 3, … per model; never reused. */
+  readonly version: number;
+  /** SHA-256 of the ONNX blob in the artifact store. */
+  readonly artifact: string;
+  readonly signature: Json;
+  /** The feature service that it was registered with, as `manifestHash` has it. */
+  readonly service: string;
+  readonly manifestHash: string;
+  readonly trainingSet: string | null;
+  readonly runId: string | null;
+  readonly metrics: Readonly<Record<string, number>>;
+  readonly aliases: readonly string[];
+  readonly createdAtMicros: Micros;
+  readonly actor: string;
+}
+
+export interface RegisteredModel {
+  readonly name: string;
+  /** Null when the applied definitions no longer have the model. */
+  readonly service: string | null;
+  readonly versions: number;
+  readonly aliases: Readonly<Record<string, number>>;
+}
+
+export interface NewModelVersion {
+  readonly model: string;
+  readonly artifact: string;
+  /** Plain JSON: what the runtime read of the file's inputs and outputs. */
+  readonly signature: unknown;
+  readonly trainingSet?: string;
+  readonly metrics?: Readonly<Record<string, number>>;
+  readonly alias?: string;
+  readonly actor: string;
+  /** The same run registering the same artifact again gets the version it made before: a resumed step is no new one. */
+  readonly runId?: string;
+}
+
+export interface ModelRegistry {
+  /**
+   * Adds the next version. The first of a model also gives each of its endpoints without traffic `stable=1:100`.
+   * Throws HR_UNKNOWN_MODEL, HR_NOTHING_APPLIED, HR_INVALID (a bad alias).
+   */
+  register(version: NewModelVersion): Promise<ModelVersion>;
+  /** Those defined and those with versions, by name. */
+  list(): Promise<RegisteredModel[]>;
+  /** Ascending. Throws HR_UNKNOWN_MODEL. */
+  versions(model: string): Promise<ModelVersion[]>;
+  get(model: string, version: number): Promise<ModelVersion>;
+  /** `3`, an alias, or `latest`. Throws HR_UNKNOWN_MODEL. */
+  resolve(model: string, versionOrAlias: string): Promise<ModelVersion>;
+  /** Points the alias at a version, moving it when it exists. */
+  setAlias(model: string, alias: string, version: number, actor: string): Promise<ModelVersion>;
+}
+
+export function createModelRegistry(store: RegistryStore): ModelRegistry {
+  const { db } = store;
+  return {
+    register: (input) =>
+      store.change(async (trx, record) => {
+        const { model, artifact, alias, actor, runId } = input;
+        const current = await readCurrent(trx);
+        if (current === undefined) throw nothingApplied();
+        const spec = current.manifest.models[model];
+        if (spec === undefined) throw unknownModel(model, Object.keys(current.manifest.models));
+        if (alias !== undefined) checkAlias(alias);
+        const earlier = await readVersions(trx, model);
+        const same = runId === undefined ? undefined : earlier.find((v) => v.runId === runId && v.artifact === artifact);
+        if (same !== undefined) return same;
+        const version = (earlier.at(-1)?.version ?? 0) + 1;
+        await trx
+          .insertInto('registry_model_versions')
+          .values({
+            model,
+            version,
+            artifact,
+            signature: canonicalJson(input.signature ?? null),
+            service: spec.service,
+            manifest_hash: current.hash,
+            training_set: input.trainingSet ?? null,
+            run_id: runId ?? null,
+            metrics: canonicalJson(input.metrics ?? {}),
+            created_at: store.now(),
+            actor,
+          })
+          .execute();
+        if (alias !== undefined) await pointAlias(trx, model, alias, version);
+        const made = await readVersion(trx, model, version);
+        await record({ actor, action: 'model.register', object: `model/${model}`, after: made });
+        if (version === 1) await startTraffic(trx, record, model, actor);
+        return made;
+      }),
+    async list() {
+      const current = await readCurrent(db);
+      const counts = await db
+        .selectFrom('registry_model_versions')
+        .select((row) => ['model', row.fn.countAll<number>().as('versions')])
+        .groupBy('model')
+        .execute();
+      const aliases = await db.selectFrom('registry_model_aliases').selectAll().orderBy('alias').execute();
+      const defined = current?.manifest.models ?? {};
+      const names = new Set([...Object.keys(defined), ...counts.map((row) => row.model)]);
+      return [...names].sort().map((name) => ({
+        name,
+        service: defined[name]?.service ?? null,
+        versions: counts.find((row) => row.model === name)?.versions ?? 0,
+        aliases: Object.fromEntries(aliases.filter((row) => row.model === name).map((row) => [row.alias, row.version])),
+      }));
+    },
+    async versions(model) {
+      const versions = await readVersions(db, model);
+      if (versions.length === 0) await checkKnown(db, model);
+      return versions;
+    },
+    get: (model, version) => readVersion(db, model, version),
+    async resolve(model, versionOrAlias) {
+      if (/^\d+$/.test(versionOrAlias)) return readVersion(db, model, Number(versionOrAlias));
+      const versions = await readVersions(db, model);
+      if (versions.length === 0) await checkKnown(db, model);
+      const latest = versionOrAlias === LATEST ? versions.at(-1) : undefined;
+      const found = latest ?? versions.find((version) => version.aliases.includes(versionOrAlias));
+      if (found !== undefined) return found;
+      const known = versions.flatMap((version) => version.aliases);
+      const sentence = `model "${model}" has no version or alias "${versionOrAlias}".${didYouMean(versionOrAlias, known)}`;
+      throw new HeadraceError('HR_UNKNOWN_MODEL', sentence);
+    },
+    setAlias: (model, alias, version, actor) =>
+      store.change(async (trx, record) => {
+        checkAlias(alias);
+        const before = await readVersion(trx, model, version);
+        if (before.aliases.includes(alias)) return before;
+        const previous = await pointAlias(trx, model, alias, version);
+        const object = `model/${model}`;
+        await record({ actor, action: 'model.alias', object, before: { alias, version: previous }, after: { alias, version } });
+        return readVersion(trx, model, version);
+      }),
+  };
+}
+
+const LATEST = 'latest';
+
+function checkAlias(alias: string): void {
+  if (/^[A-Za-z][\w.-]{0,62}$/.test(alias) && alias !== LATEST) return;
+  const expected = 'an alias begins with a letter, has at most 63 letters, digits, "_", "-", ".", and is not "latest"';
+  throw new HeadraceError('HR_INVALID', `${expected}; got ${JSON.stringify(alias.slice(0, 80))}`);
+}
+
+async function pointAlias(trx: RegistryDb, model: string, alias: string, version: number): Promise<number | null> {
+  const rows = trx.selectFrom('registry_model_aliases').select('version').where('model', '=', model);
+  const previous = await rows.where('alias', '=', alias).executeTakeFirst();
+  await trx
+    .insertInto('registry_model_aliases')
+    .values({ model, alias, version })
+    .onConflict((conflict) => conflict.columns(['model', 'alias']).doUpdateSet({ version }))
+    .execute();
+  return previous?.version ?? null;
+}
+
+async function readVersions(db: RegistryDb, model: string): Promise<ModelVersion[]> {
+  const rows = await db
+    .selectFrom('registry_model_versions')
+    .selectAll()
+    .where('model', '=', model)
+    .orderBy('version')
+    .execute();
+  const aliases = await db
+    .selectFrom('registry_model_aliases')
+    .select(['alias', 'version'])
+    .where('model', '=', model)
+    .orderBy('alias')
+    .execute();
+  return rows.map((row) =>
+    toVersion(
+      row,
+      aliases.filter((alias) => alias.version === row.version).map((alias) => alias.alias),
+    ),
+  );
+}
+
+async function readVersion(db: RegistryDb, model: string, version: number): Promise<ModelVersion> {
+  const versions = await readVersions(db, model);
+  const found = versions.find((candidate) => candidate.version === version);
+  if (found !== undefined) return found;
+  if (versions.length === 0) await checkKnown(db, model);
+  const has = versions.length === 0 ? 'no version yet' : `versions 1 to ${versions.length}`;
+  throw new HeadraceError('HR_UNKNOWN_MODEL', `model "${model}" has no version ${version}; it has ${has}`);
+}
+
+function toVersion(row: RegistryTables['registry_model_versions'], aliases: readonly string[]): ModelVersion {
+  return {
+    model: row.model,
+    version: row.version,
+    artifact: row.artifact,
+    signature: readJson(row.signature),
+    service: row.service,
+    manifestHash: row.manifest_hash,
+    trainingSet: row.training_set,
+    runId: row.run_id,
+    // Written from a record of numbers.
+    metrics: readJson(row.metrics) as Record<string, number>,
+    aliases,
+    createdAtMicros: row.created_at,
+    actor: row.actor,
+  };
+}
+
+async function checkKnown(db: RegistryDb, model: string): Promise<void> {
+  const current = await readCurrent(db);
+  if (current === undefined) throw nothingApplied();
+  const known = Object.keys(current.manifest.models);
+  if (!known.includes(model)) throw unknownModel(model, known);
+}
+
+function unknownModel(model: string, known: readonly string[]): HeadraceError {
+  return new HeadraceError('HR_UNKNOWN_MODEL', `there is no model "${model}".${didYouMean(model, known)}`);
+}
+
+function nothingApplied(): HeadraceError {
+  return new HeadraceError('HR_NOTHING_APPLIED', 'nothing is applied yet; run `headrace apply` first');
+}

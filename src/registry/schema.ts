@@ -1,0 +1,140 @@
+// The registry's tables, as rows and as migrations. Nobody else reads them.
+// Bools and JSON are kept as 0/1 and text, so that SQLite and Postgres answer alike.
+
+import { type Kysely, sql } from 'kysely';
+import type { DatabaseKind, Migration } from '../storage/index.ts';
+
+export interface RegistryTables {
+  /** One row. `revision` is the last apply's; `change_token` grows with every change of any kind. */
+  registry_state: { id: number; revision: number; change_token: number };
+  registry_manifests: { hash: string; manifest: string };
+  registry_applies: { revision: number; hash: string; applied_at: number; actor: string };
+  /** Every version of every object; `spec` is null where the object was removed. */
+  registry_objects: {
+    kind: string;
+    name: string;
+    version: number;
+    hash: string;
+    spec: string | null;
+    revision: number;
+  };
+  registry_model_versions: {
+    model: string;
+    version: number;
+    artifact: string;
+    signature: string;
+    service: string;
+    manifest_hash: string;
+    training_set: string | null;
+    run_id: string | null;
+    metrics: string;
+    created_at: number;
+    actor: string;
+  };
+  registry_model_aliases: { model: string; alias: string; version: number };
+  /** A retired endpoint keeps its row: its salt and revision must not start again. */
+  registry_endpoints: {
+    name: string;
+    model: string;
+    unit: string;
+    salt: string;
+    variants: string;
+    shadows: string;
+    revision: number;
+    is_retired: number;
+  };
+  registry_audit: {
+    /** Given by the database. */
+    id?: number;
+    at: number;
+    actor: string;
+    action: string;
+    object: string;
+    before: string | null;
+    after: string | null;
+  };
+}
+
+export const registryMigrations: readonly Migration[] = [{ name: '0001-registry', up: createTables }];
+
+async function createTables(db: Kysely<unknown>, kind: DatabaseKind): Promise<void> {
+  await db.schema
+    .createTable('registry_state')
+    .addColumn('id', 'integer', (column) => column.primaryKey())
+    .addColumn('revision', 'bigint', (column) => column.notNull())
+    .addColumn('change_token', 'bigint', (column) => column.notNull())
+    .execute();
+  await sql`insert into registry_state (id, revision, change_token) values (1, 0, 0)`.execute(db);
+  await db.schema
+    .createTable('registry_manifests')
+    .addColumn('hash', 'text', (column) => column.primaryKey())
+    .addColumn('manifest', 'text', (column) => column.notNull())
+    .execute();
+  await db.schema
+    .createTable('registry_applies')
+    .addColumn('revision', 'bigint', (column) => column.primaryKey())
+    .addColumn('hash', 'text', (column) => column.notNull().references('registry_manifests.hash'))
+    .addColumn('applied_at', 'bigint', (column) => column.notNull())
+    .addColumn('actor', 'text', (column) => column.notNull())
+    .execute();
+  await db.schema
+    .createTable('registry_objects')
+    .addColumn('kind', 'text', (column) => column.notNull())
+    .addColumn('name', 'text', (column) => column.notNull())
+    .addColumn('version', 'bigint', (column) => column.notNull())
+    .addColumn('hash', 'text', (column) => column.notNull())
+    .addColumn('spec', 'text')
+    .addColumn('revision', 'bigint', (column) => column.notNull())
+    .addPrimaryKeyConstraint('registry_objects_key', ['kind', 'name', 'version'])
+    .execute();
+  await db.schema
+    .createTable('registry_model_versions')
+    .addColumn('model', 'text', (column) => column.notNull())
+    .addColumn('version', 'bigint', (column) => column.notNull())
+    .addColumn('artifact', 'text', (column) => column.notNull())
+    .addColumn('signature', 'text', (column) => column.notNull())
+    .addColumn('service', 'text', (column) => column.notNull())
+    .addColumn('manifest_hash', 'text', (column) => column.notNull().references('registry_manifests.hash'))
+    .addColumn('training_set', 'text')
+    .addColumn('run_id', 'text')
+    .addColumn('metrics', 'text', (column) => column.notNull())
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .addColumn('actor', 'text', (column) => column.notNull())
+    .addPrimaryKeyConstraint('registry_model_versions_key', ['model', 'version'])
+    .execute();
+  await db.schema
+    .createTable('registry_model_aliases')
+    .addColumn('model', 'text', (column) => column.notNull())
+    .addColumn('alias', 'text', (column) => column.notNull())
+    .addColumn('version', 'bigint', (column) => column.notNull())
+    .addPrimaryKeyConstraint('registry_model_aliases_key', ['model', 'alias'])
+    .addForeignKeyConstraint('registry_model_aliases_version', ['model', 'version'], 'registry_model_versions', [
+      'model',
+      'version',
+    ])
+    .execute();
+  await db.schema
+    .createTable('registry_endpoints')
+    .addColumn('name', 'text', (column) => column.primaryKey())
+    .addColumn('model', 'text', (column) => column.notNull())
+    .addColumn('unit', 'text', (column) => column.notNull())
+    .addColumn('salt', 'text', (column) => column.notNull())
+    .addColumn('variants', 'text', (column) => column.notNull())
+    .addColumn('shadows', 'text', (column) => column.notNull())
+    .addColumn('revision', 'bigint', (column) => column.notNull())
+    .addColumn('is_retired', 'integer', (column) => column.notNull())
+    .execute();
+  await db.schema
+    .createTable('registry_audit')
+    .addColumn('id', kind === 'sqlite' ? 'integer' : 'bigserial', (column) =>
+      kind === 'sqlite' ? column.primaryKey().autoIncrement() : column.primaryKey(),
+    )
+    .addColumn('at', 'bigint', (column) => column.notNull())
+    .addColumn('actor', 'text', (column) => column.notNull())
+    .addColumn('action', 'text', (column) => column.notNull())
+    .addColumn('object', 'text', (column) => column.notNull())
+    .addColumn('before', 'text')
+    .addColumn('after', 'text')
+    .execute();
+  await db.schema.createIndex('registry_audit_object').on('registry_audit').columns(['object', 'id']).execute();
+}

@@ -1,0 +1,60 @@
+// What traffic an endpoint may be given: named variants of existing versions whose weights sum to 100, and shadows.
+
+import { describe, type ErrorDetail, HeadraceError, invalid } from '../core/index.ts';
+
+export interface Variant {
+  readonly name: string;
+  readonly version: number;
+  /** Percent, in steps of 0.01. */
+  readonly weight: number;
+}
+
+/** A version that gets copies of a percentage of requests, after their responses. */
+export interface Shadow {
+  readonly version: number;
+  readonly percent: number;
+}
+
+export interface Traffic {
+  readonly variants: readonly Variant[];
+  readonly shadows?: readonly Shadow[];
+}
+
+/** Throws HR_INVALID with every mistake, or HR_UNKNOWN_MODEL for a version that isn't in `versions`. */
+export function checkTraffic(traffic: Traffic, model: string, versions: ReadonlySet<number>): void {
+  const mistakes: ErrorDetail[] = [];
+  const names = new Set<string>();
+  let hundredths = 0;
+  traffic.variants.forEach(({ name, weight }, index) => {
+    const path = `variants[${index}]`;
+    if (typeof name !== 'string' || !/^[A-Za-z][\w.-]{0,62}$/.test(name)) {
+      mistakes.push({ path: `${path}.name`, message: `expected a name like "stable", got ${describe(name)}` });
+    } else if (names.has(name)) {
+      mistakes.push({ path: `${path}.name`, message: `"${name}" is there twice; each variant has its own name` });
+    }
+    names.add(name);
+    if (isPercent(weight)) hundredths += Math.round(weight * 100);
+    else mistakes.push({ path: `${path}.weight`, message: `${PERCENT}, got ${describe(weight)}` });
+  });
+  if (mistakes.length === 0 && hundredths !== 10_000) {
+    mistakes.push({ path: 'variants', message: `expected weights that sum to 100, got ${hundredths / 100}` });
+  }
+  traffic.shadows?.forEach(({ percent }, index) => {
+    if (!isPercent(percent)) {
+      mistakes.push({ path: `shadows[${index}].percent`, message: `${PERCENT}, got ${describe(percent)}` });
+    }
+  });
+  if (mistakes.length > 0) throw invalid(mistakes);
+  for (const { version } of [...traffic.variants, ...(traffic.shadows ?? [])]) {
+    if (versions.has(version)) continue;
+    const has = versions.size === 0 ? 'none yet' : [...versions].sort((a, b) => a - b).join(', ');
+    throw new HeadraceError('HR_UNKNOWN_MODEL', `model "${model}" has no version ${version}; it has ${has}`);
+  }
+}
+
+const PERCENT = 'expected a percentage from 0 to 100 with at most two decimals';
+
+function isPercent(value: unknown): value is number {
+  if (typeof value !== 'number' || !(value >= 0 && value <= 100)) return false;
+  return Math.abs(value * 100 - Math.round(value * 100)) < 1e-6;
+}

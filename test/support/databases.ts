@@ -1,0 +1,51 @@
+// The databases that contract tests run on: SQLite always, a real Postgres where there is one.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findPostgres, type PostgresServer, startPostgres } from './postgres-server.ts';
+import { skipBecause } from './skips.ts';
+
+export interface TestDatabases {
+  readonly name: 'SQLite' | 'Postgres';
+  start(): Promise<void>;
+  /** URL of a new, empty database; `start` first. */
+  newUrl(): Promise<string>;
+  stop(): Promise<void>;
+}
+
+/** `suite` names the tests in the notice when Postgres is absent. */
+export function testDatabases(suite: string): TestDatabases[] {
+  const hasPostgres = findPostgres() !== undefined;
+  if (!hasPostgres) skipBecause(`${suite} on Postgres: no initdb and postgres found (Debian: postgresql)`);
+  return hasPostgres ? [onSqlite(), onPostgres()] : [onSqlite()];
+}
+
+function onSqlite(): TestDatabases {
+  let folder = '';
+  let count = 0;
+  return {
+    name: 'SQLite',
+    async start() {
+      folder = mkdtempSync(join(tmpdir(), 'headrace-sqlite-'));
+    },
+    newUrl: async () => `sqlite:${join(folder, `${++count}.db`)}`,
+    stop: async () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
+function onPostgres(): TestDatabases {
+  let server: PostgresServer | undefined;
+  const started = (): PostgresServer => {
+    if (server === undefined) throw new Error('start first');
+    return server;
+  };
+  return {
+    name: 'Postgres',
+    async start() {
+      server = await startPostgres();
+    },
+    newUrl: () => started().newDatabase(),
+    stop: () => started().stop(),
+  };
+}

