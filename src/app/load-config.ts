@@ -1,0 +1,110 @@
+// headrace.config.ts and the environment → the settings that the code trusts. Only `app` reads the environment.
+
+import { existsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { didYouMean, type ErrorDetail, HeadraceError } from '../core/index.ts';
+import { importUserModule } from './import-user-module.ts';
+import { describeSetting, parseSetting } from './parse-setting.ts';
+import { environmentName, type Setting, SETTINGS, type SettingValues } from './settings.ts';
+
+export interface Config {
+  /** The configuration file; its folder is where relative paths start. */
+  readonly file: string;
+  readonly directory: string;
+  readonly values: SettingValues;
+}
+
+export const CONFIG_FILE = 'headrace.config.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Loads the configuration: `path` when given, else headrace.config.ts in `workingDirectory` or the nearest parent.
+ * Throws HR_CONFIG with every mistake at once.
+ */
+export async function loadConfig(path: string | undefined, workingDirectory: string, environment: Environment): Promise<Config> {
+  const file = path === undefined ? findConfig(workingDirectory) : resolve(workingDirectory, path);
+  if (!existsSync(file)) {
+    throw new HeadraceError('HR_CONFIG', `there is no configuration file ${file}. Check --config, or make one with \`headrace init\`.`);
+  }
+  const { default: written } = await importUserModule(file, 'HR_CONFIG');
+  return checkConfig(written, file, environment);
+}
+
+function findConfig(workingDirectory: string): string {
+  for (let directory = resolve(workingDirectory); ; directory = dirname(directory)) {
+    const file = join(directory, CONFIG_FILE);
+    if (existsSync(file)) return file;
+    if (dirname(directory) === directory) break;
+  }
+  throw new HeadraceError(
+    'HR_CONFIG',
+    `found no ${CONFIG_FILE} in ${workingDirectory} or its parents. Give one with --config, or make a project with \`headrace init DIR\`.`,
+  );
+}
+
+/** Checks what the file exports, with the environment's overrides. Throws HR_CONFIG with every mistake at once. */
+export function checkConfig(written: unknown, file: string, environment: Environment): Config {
+  if (written === null || typeof written !== 'object' || Array.isArray(written)) {
+    throw new HeadraceError('HR_CONFIG', `${file} must \`export default defineConfig({ … })\`.`);
+  }
+  const directory = dirname(file);
+  const mistakes: ErrorDetail[] = [];
+  const flat = flatten(written, mistakes);
+  const values: Record<string, unknown> = {};
+  for (const setting of SETTINGS as readonly Setting[]) {
+    const name = environmentName(setting.key);
+    const override = environment[name];
+    const isOverridden = override !== undefined && override !== '';
+    const raw = isOverridden ? override : (flat.get(setting.key) ?? setting.default);
+    if (raw === undefined) {
+      if (setting.required === true) mistakes.push({ path: setting.key, message: 'is missing' });
+      continue;
+    }
+    const parsed = parseSetting(setting, raw, directory);
+    if ('value' in parsed) values[setting.key] = parsed.value;
+    else {
+      const where = isOverridden ? `${name} (${setting.key})` : setting.key;
+      mistakes.push({ path: where, message: `expected ${parsed.expected}, got ${describeSetting(setting, raw)}` });
+    }
+  }
+  const [first] = mistakes;
+  if (first !== undefined) {
+    const more = mistakes.length > 1 ? ` (and ${mistakes.length - 1} more)` : '';
+    throw new HeadraceError('HR_CONFIG', `${file}: ${first.path} ${first.message}${more}`, { details: mistakes });
+  }
+  // Every setting of the table was parsed above by its own kind.
+  return { file, directory, values: values as unknown as SettingValues };
+}
+
+const KEYS = SETTINGS.map((setting) => setting.key as string);
+const SECTIONS = new Set(KEYS.filter((key) => key.includes('.')).map((key) => key.split('.')[0] as string));
+const TOP_LEVEL = [...new Set(KEYS.map((key) => key.split('.')[0] as string))];
+
+function flatten(written: object, mistakes: ErrorDetail[]): Map<string, unknown> {
+  const flat = new Map<string, unknown>();
+  for (const [name, value] of Object.entries(written)) {
+    if (value === undefined) continue;
+    if (!SECTIONS.has(name)) {
+      if (KEYS.includes(name)) flat.set(name, value);
+      else mistakes.push({ path: name, message: `is not a known key.${didYouMean(name, TOP_LEVEL)}` });
+    } else if (value === null || typeof value !== 'object' || Array.isArray(value)) {
+      mistakes.push({ path: name, message: 'expected an object' });
+    } else {
+      const known = KEYS.filter((key) => key.startsWith(`${name}.`)).map((key) => key.slice(name.length + 1));
+      for (const [member, memberValue] of Object.entries(value)) {
+        const key = `${name}.${member}`;
+        if (memberValue === undefined) continue;
+        if (known.includes(member)) flat.set(key, memberValue);
+        else mistakes.push({ path: key, message: `is not a known key.${didYouMean(member, known)}` });
+      }
+    }
+  }
+  return flat;
+}
+
+/** Variables that look like overrides but name no setting; likely slips, told by `doctor`. */
+export function unknownVariables(environment: Environment): string[] {
+  const known = new Set(KEYS.map(environmentName));
+  return Object.keys(environment).filter((name) => name.startsWith('HEADRACE_') && !known.has(name));
+}

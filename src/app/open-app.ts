@@ -1,0 +1,96 @@
+// The composition root: where ports meet adapters. Everything is opened when a command first needs it, so `plan` does not
+// load DuckDB and `training-set list` does not touch the online store.
+
+import { join } from 'node:path';
+import { type Clock, HeadraceError, type Logger, systemClock } from '../core/index.ts';
+import type { Definitions } from '../definitions/index.ts';
+import type { OnlineStore, PushLog } from '../online/index.ts';
+import type { Registry } from '../registry/index.ts';
+import type { Database, DuckDb, ObjectStore } from '../storage/index.ts';
+import { type Environment, readEnvironment } from './environment.ts';
+import { createClosers } from './lazily.ts';
+import { type Config, loadConfig } from './load-config.ts';
+import { createLogger } from './logger.ts';
+
+export interface App {
+  readonly config: Config;
+  readonly environment: Environment;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  database(): Promise<Database>;
+  registry(): Promise<Registry>;
+  /** The feature repository as it is on disk. */
+  definitions(): Promise<Definitions>;
+  /** The same, held against what was applied. Throws HR_NOTHING_APPLIED, HR_CODE_CHANGED. */
+  applied(): Promise<Definitions>;
+  online(): Promise<OnlineStore>;
+  objects(): Promise<ObjectStore>;
+  duckdb(): Promise<DuckDb>;
+  pushLog(): Promise<PushLog>;
+  /** Closes what was opened, the last opened first. */
+  close(): Promise<void>;
+}
+
+export interface OpenAppOptions {
+  /** The configuration file; found from the working directory when left out. */
+  readonly config?: string | undefined;
+  readonly environment?: Environment;
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+}
+
+/** Loads the configuration and gives the means to open the rest. Throws HR_CONFIG. */
+export async function openApp(options: OpenAppOptions = {}): Promise<App> {
+  const environment = options.environment ?? readEnvironment();
+  const config = await loadConfig(options.config, environment.workingDirectory, environment.variables);
+  const { values } = config;
+  const clock = options.clock ?? systemClock;
+  const logger = options.logger ?? createLogger(values['log.level']);
+  const { lazily, closeAll } = createClosers();
+
+  const database = lazily(
+    async () => (await import('../storage/index.ts')).openDatabase(values['registry.url']),
+    (opened) => opened.close(),
+  );
+  const registry = lazily(async () => (await import('../registry/index.ts')).openRegistry(await database(), clock));
+  const definitions = lazily(async () => (await import('../definitions/index.ts')).loadDefinitions(values.repo, values.project));
+  const applied = lazily(async () => {
+    const current = await (await registry()).definitions.current();
+    if (current === undefined) {
+      throw new HeadraceError('HR_NOTHING_APPLIED', 'nothing is applied yet. Run `headrace apply` first.');
+    }
+    const loaded = await definitions();
+    if (loaded.hash !== current.hash) {
+      throw new HeadraceError(
+        'HR_CODE_CHANGED',
+        `the feature repository ${values.repo} differs from revision ${current.revision}, which is applied. Run \`headrace plan\` to see how, and \`headrace apply\`.`,
+      );
+    }
+    return loaded;
+  });
+  return {
+    config, environment, clock, logger, database, registry, definitions, applied,
+    online: lazily(
+      async () =>
+        (await import('../online/index.ts')).openOnlineStore(values['online.url'], {
+          project: values.project, clock, mapSizeBytes: values['online.mapSize'],
+        }),
+      (opened) => opened.close(),
+    ),
+    objects: lazily(async () => (await import('../storage/index.ts')).openObjectStore(values['artifacts.url'])),
+    duckdb: lazily(
+      async () =>
+        (await import('../storage/index.ts')).openDuckDb({
+          memory: `${Math.floor(values['offline.memory'] / 1e6)}MB`,
+          tempDirectory: join(values['offline.path'], 'spill'),
+          ...(values['offline.threads'] === undefined ? {} : { threads: values['offline.threads'] }),
+        }),
+      (opened) => opened.close(),
+    ),
+    pushLog: lazily(
+      async () => (await import('../online/index.ts')).openPushLog(values['pushLog.path'], { clock }),
+      (opened) => opened.close(),
+    ),
+    close: closeAll,
+  };
+}

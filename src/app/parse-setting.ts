@@ -1,0 +1,68 @@
+// One setting's value as the user wrote it (in the file or the environment) → as the code trusts it.
+
+import { resolve } from 'node:path';
+import { describe } from '../core/index.ts';
+import type { Setting } from './settings.ts';
+
+export type ParsedSetting = { readonly value: string | number | boolean } | { readonly expected: string };
+
+const SIZE_UNITS: Readonly<Record<string, number>> = {
+  '': 1, B: 1, KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12, KIB: 2 ** 10, MIB: 2 ** 20, GIB: 2 ** 30, TIB: 2 ** 40,
+};
+
+/** Reads a value; relative paths (in urls too) start at `directory`. `raw` is text when it came from the environment. */
+export function parseSetting(setting: Setting, raw: unknown, directory: string): ParsedSetting {
+  switch (setting.kind) {
+    case 'integer': {
+      const value = typeof raw === 'string' && /^-?\d+$/.test(raw) ? Number(raw) : raw;
+      const [min, max] = [setting.min ?? 0, setting.max ?? Number.MAX_SAFE_INTEGER];
+      const isGood = typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max;
+      return isGood ? { value } : { expected: `a whole number from ${min} to ${max}` };
+    }
+    case 'boolean': {
+      const value = raw === 'true' || raw === '1' ? true : raw === 'false' || raw === '0' ? false : raw;
+      return typeof value === 'boolean' ? { value } : { expected: 'true or false' };
+    }
+    case 'size': {
+      const match = /^(\d+(?:\.\d+)?)\s*([KMGT]?I?B)?$/i.exec(String(raw).trim());
+      const unit = SIZE_UNITS[(match?.[2] ?? '').toUpperCase()];
+      if ((typeof raw !== 'string' && typeof raw !== 'number') || match === null || unit === undefined) {
+        return { expected: 'a size such as "4GB" or "512MiB"' };
+      }
+      return { value: Math.floor(Number(match[1]) * unit) };
+    }
+    case 'engine':
+      return raw === 'duckdb' ? { value: raw } : { expected: '"duckdb"' };
+    case 'path':
+      return isText(raw) ? { value: resolve(directory, raw) } : { expected: 'a path' };
+    case 'url':
+      return isText(raw) ? parseUrl(setting.schemes ?? [], raw, directory) : { expected: expectedUrl(setting.schemes ?? []) };
+    case 'text':
+      return isText(raw) ? { value: raw } : { expected: 'a text' };
+  }
+}
+
+/** What came, for the error; a url's value may hold a password, so only its scheme is told. */
+export function describeSetting(setting: Setting, raw: unknown): string {
+  if (setting.kind !== 'url' || typeof raw !== 'string') return describe(raw);
+  const scheme = /^[a-z0-9+]+:/i.exec(raw)?.[0];
+  return scheme === undefined ? 'a text without a scheme' : `a url that starts with "${scheme}"`;
+}
+
+function isText(raw: unknown): raw is string {
+  return typeof raw === 'string' && raw.trim() !== '';
+}
+
+// sqlite:, lmdb: and file: hold a path; the others go through as they are.
+function parseUrl(schemes: readonly string[], raw: string, directory: string): ParsedSetting {
+  const scheme = /^([a-z0-9+]+):/i.exec(raw)?.[1];
+  if (scheme === undefined || !schemes.includes(scheme)) return { expected: expectedUrl(schemes) };
+  if (scheme !== 'sqlite' && scheme !== 'lmdb' && scheme !== 'file') return { value: raw };
+  const path = raw.slice(scheme.length + 1).replace(/^\/\/(?=\/)/, '');
+  if (path === ':memory:') return { value: raw };
+  return path === '' ? { expected: `${scheme}:PATH` } : { value: `${scheme}:${resolve(directory, path)}` };
+}
+
+function expectedUrl(schemes: readonly string[]): string {
+  return `a url that starts with ${schemes.map((scheme) => `"${scheme}:"`).join(', ')}`;
+}

@@ -1,0 +1,134 @@
+// How a command is made: its forms, its example, and what it prints. Every command goes through here, so that --json,
+// --config, errors and exit codes are the same everywhere.
+
+import { resolve } from 'node:path';
+import { Command } from 'commander';
+import type { App, Environment } from '../app/index.ts';
+import { HeadraceError, type Progress, stringifyJson } from '../core/index.ts';
+
+/** What a command found or did. With --json, `json` is printed as one document; else `text`. */
+export interface CommandResult {
+  readonly json: unknown;
+  readonly text: string;
+  /** 1 when the command did its work and the answer is "no" (doctor, audit). */
+  readonly exitCode?: 0 | 1;
+}
+
+export interface CommandContext {
+  readonly environment: Environment;
+  readonly isJson: boolean;
+  readonly progress: Progress;
+  /** Opens the app by --config or the working directory; closed when the command ends. */
+  app(): Promise<App>;
+  /** A path that the user typed, absolute. */
+  path(typed: string): string;
+  /** Tells the user something on stderr. */
+  tell(line: string): void;
+}
+
+/** Values of options by commander's names; each command knows its own. */
+export type CommandOptions = Readonly<Record<string, unknown>>;
+
+export interface CommandSpec {
+  /** Name and arguments: `push <source> <file>`. */
+  readonly usage: string;
+  readonly summary: string;
+  readonly example: string;
+  /** Adds the command's own options. */
+  readonly options?: (command: Command) => void;
+  readonly run: (context: CommandContext, args: readonly string[], options: CommandOptions) => Promise<CommandResult>;
+}
+
+/** What stands between commander and the process; main and the tests give their own. */
+export interface CliHost {
+  readonly environment: Environment;
+  readonly stdout: (text: string) => void;
+  readonly stderr: (text: string) => void;
+  readonly progress: () => Progress;
+  readonly openApp: (config: string | undefined) => Promise<App>;
+  exitCode: number;
+}
+
+export type DefineCommand = (host: CliHost) => Command;
+
+/** One command. */
+export function defineCommand(spec: CommandSpec): DefineCommand {
+  return (host) => {
+    const [name = '', ...args] = spec.usage.split(' ');
+    const command = baseCommand(name, spec.summary, host);
+    for (const argument of args) command.argument(argument);
+    spec.options?.(command);
+    withSharedOptions(command);
+    command.addHelpText('after', `\nExample:\n  ${spec.example.replaceAll('\n', '\n  ')}`);
+    command.action(async () => {
+      host.exitCode = await runSpec(spec, command, host);
+    });
+    return command;
+  };
+}
+
+/** Commands under one word: `training-set create | list`. */
+export function defineGroup(name: string, summary: string, commands: readonly DefineCommand[]): DefineCommand {
+  return (host) => {
+    const group = baseCommand(name, summary, host);
+    for (const define of commands) group.addCommand(define(host));
+    return group;
+  };
+}
+
+/** A command of commander that throws where it would exit, and writes to the host. */
+export function baseCommand(name: string, summary: string, host: CliHost): Command {
+  return new Command(name)
+    .description(summary)
+    .exitOverride()
+    .helpCommand(false)
+    .showHelpAfterError(false)
+    .configureOutput({ writeOut: host.stdout, writeErr: host.stderr, outputError: () => {} });
+}
+
+export function withSharedOptions(command: Command): Command {
+  return command
+    .option('--json', 'print one JSON document on stdout, all else on stderr')
+    .option('--config <file>', 'the configuration file (default: headrace.config.ts here or in a parent folder)');
+}
+
+async function runSpec(spec: CommandSpec, command: Command, host: CliHost): Promise<number> {
+  const options: CommandOptions = command.optsWithGlobals();
+  const isJson = options['json'] === true;
+  let opened: App | undefined;
+  const context: CommandContext = {
+    environment: host.environment,
+    isJson,
+    progress: host.progress(),
+    path: (typed) => resolve(host.environment.workingDirectory, typed),
+    tell: (line) => host.stderr(`${line}\n`),
+    async app() {
+      opened ??= await host.openApp(options['config'] as string | undefined);
+      return opened;
+    },
+  };
+  try {
+    const result = await spec.run(context, command.processedArgs.flat().filter((arg) => arg !== undefined) as string[], options);
+    if (isJson) host.stdout(`${stringifyJson(result.json)}\n`);
+    else if (result.text !== '') host.stdout(`${result.text}\n`);
+    return result.exitCode ?? 0;
+  } finally {
+    await opened?.close();
+  }
+}
+
+/** The value of an option that the command declared as text. */
+export function textOption(options: CommandOptions, name: string): string | undefined {
+  const value = options[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** Wrong usage that commander's own checks do not see: exit code 2. */
+export function usageError(sentence: string): HeadraceError {
+  return new HeadraceError('HR_USAGE', sentence);
+}
+
+/** For options that may come several times. */
+export function collect(value: string, previous: readonly string[] = []): string[] {
+  return [...previous, value];
+}

@@ -1,0 +1,9 @@
+#!/usr/bin/env node
+// The program's entry. Nothing that needs Node 24 is imported before this check.
+
+if (Number(process.versions.node.split('.')[0]) < 24) {
+  console.error(`HR_USAGE: headrace needs Node 24 or newer, this is ${process.versions.node}. In a clone, run it by \`npm run -s headrace -- …\`: npm brings Node 24.`);
+  process.exit(1);
+}
+const { runCli } = await import('./run-cli.ts');
+process.exitCode = await runCli(process.argv.slice(2));

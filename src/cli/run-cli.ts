@@ -1,0 +1,68 @@
+// Runs one command line: picks the command, parses, prints errors, gives the exit code (0 done, 1 failed, 2 wrong usage).
+
+import { CommanderError } from 'commander';
+import { readEnvironment } from '../app/environment.ts';
+import { HeadraceError, stringifyJson, toHeadraceError } from '../core/index.ts';
+import { baseCommand, type CliHost, withSharedOptions } from './command.ts';
+import { COMMANDS } from './commands.ts';
+
+/** Runs the command line of this process. */
+export async function runCli(argv: readonly string[]): Promise<number> {
+  const host: CliHost = {
+    environment: readEnvironment(),
+    stdout: (text) => process.stdout.write(text),
+    stderr: (text) => process.stderr.write(text),
+    progress: () => ({ start: () => {}, advance: () => {}, done: () => {} }),
+    openApp: async (config) => (await import('../app/index.ts')).openApp({ config }),
+    exitCode: 0,
+  };
+  const { lineProgress, terminalProgress } = await import('./progress.ts');
+  const progress = () => (process.stderr.isTTY ? terminalProgress() : lineProgress(host.stderr));
+  return runCommandLine(argv, { ...host, progress });
+}
+
+/** The same with the host given: where text goes, who opens the app. */
+export async function runCommandLine(argv: readonly string[], host: CliHost): Promise<number> {
+  const isJson = argv.includes('--json');
+  try {
+    const program = withSharedOptions(baseCommand('headrace', 'A feature store and model server: one definition, offline and online.', host));
+    program.enablePositionalOptions().usage('COMMAND [options]');
+    program.addHelpText('after', '\nExample:\n  headrace training-set create --service delay_features --spine spine.parquet \\\n      --timestamp scheduled_at --label late --out train.parquet');
+    const chosen = commandWord(argv);
+    for (const { name, summary, load } of COMMANDS) {
+      program.addCommand(name === chosen ? (await load())(host) : baseCommand(name, summary, host));
+    }
+    if (argv.length === 0) {
+      program.outputHelp({ error: true });
+      return 2;
+    }
+    await program.parseAsync([...argv], { from: 'user' });
+    return host.exitCode;
+  } catch (thrown) {
+    return report(thrown, isJson, host);
+  }
+}
+
+// The first word that is neither an option nor an option's value.
+function commandWord(argv: readonly string[]): string | undefined {
+  return argv.find((word, at) => !word.startsWith('-') && argv[at - 1] !== '--config');
+}
+
+function report(thrown: unknown, isJson: boolean, host: CliHost): number {
+  if (thrown instanceof CommanderError) {
+    if (thrown.exitCode === 0) return 0;
+    if (thrown.code === 'commander.help') return 2;
+    const sentence = thrown.message.replace(/^error: /, '').replaceAll('\n', ' ');
+    printError(new HeadraceError('HR_USAGE', `${sentence}${/[.?)]$/.test(sentence) ? '' : '.'} \`--help\` shows the forms.`), isJson, host);
+    return 2;
+  }
+  const error = toHeadraceError(thrown);
+  printError(error, isJson, host);
+  return error.code === 'HR_USAGE' ? 2 : 1;
+}
+
+function printError(error: HeadraceError, isJson: boolean, host: CliHost): void {
+  const { code, message, details } = error;
+  if (isJson) host.stdout(`${stringifyJson({ error: { code, message, details } })}\n`);
+  host.stderr(`${code}: ${message}\n${details.map(({ path, message: what }) => `  - ${path}: ${what}\n`).join('')}`);
+}
