@@ -54,7 +54,8 @@ export function readCount(from: ByteReader): number {
 }
 
 export function writeByte(out: ByteWriter, value: number): void {
-  out.bytes[reserve(out, 1)] = value;
+  const at = reserve(out, 1);
+  out.bytes[at] = value;
 }
 
 export function readByte(from: ByteReader): number {
