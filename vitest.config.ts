@@ -1,8 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
-  resolve: { conditions: ['headrace-source', 'node', 'import', 'default'] },
-  ssr: { resolve: { conditions: ['headrace-source', 'node', 'import', 'default'] } },
+  resolve: { conditions: ['headrace-source', 'node'] },
+  ssr: { resolve: { conditions: ['headrace-source', 'node'] } },
   test: {
     include: ['test/**/*.test.ts'],
     pool: 'forks',
