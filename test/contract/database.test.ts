@@ -1,0 +1,189 @@
+import { spawn } from 'node:child_process';
+import type { Generated } from 'kysely';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type Database, type Migration, openDatabase } from '../../src/storage/index.ts';
+import { testDatabases } from '../support/databases.ts';
+
+interface Tables {
+  counters: { name: string; value: number | bigint | null };
+  notes: { id: Generated<number>; counter: string };
+}
+
+const counters: Migration = {
+  name: '0001-counters',
+  async up(db) {
+    await db.schema
+      .createTable('counters')
+      .addColumn('name', 'text', (column) => column.primaryKey())
+      .addColumn('value', 'bigint')
+      .execute();
+  },
+};
+
+const notes: Migration = {
+  name: '0002-notes',
+  async up(db, kind) {
+    await db.schema
+      .createTable('notes')
+      .addColumn('id', kind === 'sqlite' ? 'integer' : 'bigserial', (column) => column.primaryKey())
+      .addColumn('counter', 'text', (column) => column.notNull().references('counters.name'))
+      .execute();
+  },
+};
+
+describe.each(testDatabases('database contract'))('a database on $name', (databases) => {
+  const opened: Database[] = [];
+  const open = async (url: string): Promise<Database> => {
+    const database = await openDatabase(url);
+    opened.push(database);
+    return database;
+  };
+  const openNew = async (): Promise<Database> => {
+    const database = await open(await databases.newUrl());
+    await database.migrate('test', [counters, notes]);
+    return database;
+  };
+
+  beforeAll(() => databases.start());
+  afterEach(async () => {
+    for (const database of opened.splice(0)) await database.close();
+  });
+  afterAll(() => databases.stop());
+
+  it('gives whole numbers with all their digits', async () => {
+    const db = (await openNew()).tables<Tables>();
+    const values = [0, -1, Number.MAX_SAFE_INTEGER, 2n ** 63n - 1n, -(2n ** 63n), null];
+    for (const [at, value] of values.entries()) {
+      await db.insertInto('counters').values({ name: String(at), value }).execute();
+    }
+    const rows = await db.selectFrom('counters').select('value').orderBy('name').execute();
+    expect(rows.map((row) => row.value)).toEqual(values);
+  });
+
+  it('counts and takes maxima as numbers', async () => {
+    const db = (await openNew()).tables<Tables>();
+    await db.insertInto('counters').values([{ name: 'a', value: 3 }, { name: 'b', value: 4 }]).execute();
+    const row = await db
+      .selectFrom('counters')
+      .select((of) => [of.fn.countAll().as('rows'), of.fn.max('value').as('max'), of.fn.sum('value').as('sum')])
+      .executeTakeFirstOrThrow();
+    expect({ ...row }).toEqual({ rows: 2, max: 4, sum: 7 });
+  });
+
+  it('gives back what a RETURNING clause asks for, and how many rows changed', async () => {
+    const db = (await openNew()).tables<Tables>();
+    const made = await db.insertInto('counters').values({ name: 'a', value: 1 }).returning('value').executeTakeFirst();
+    expect(made?.value).toBe(1);
+    const [updated] = await db.updateTable('counters').set({ value: 2 }).execute();
+    expect(updated?.numUpdatedRows).toBe(1n);
+  });
+
+  it('keeps a transaction whole when it commits and leaves nothing when it throws', async () => {
+    const database = await openNew();
+    await database.transaction<Tables, void>(async (trx) => {
+      await trx.insertInto('counters').values({ name: 'kept', value: 1 }).execute();
+    });
+    const failing = database.transaction<Tables, void>(async (trx) => {
+      await trx.insertInto('counters').values({ name: 'lost', value: 1 }).execute();
+      throw new Error('changed my mind');
+    });
+    await expect(failing).rejects.toThrow('changed my mind');
+    const names = await database.tables<Tables>().selectFrom('counters').select('name').execute();
+    expect(names.map((row) => row.name)).toEqual(['kept']);
+  });
+
+  it('works on after a statement failed inside a transaction', async () => {
+    const database = await openNew();
+    const failing = database.transaction<Tables, void>(async (trx) => {
+      await trx.insertInto('counters').values([{ name: 'a', value: 1 }, { name: 'a', value: 2 }]).execute();
+    });
+    await expect(failing).rejects.toThrow(/unique/i);
+    await database.tables<Tables>().insertInto('counters').values({ name: 'a', value: 3 }).execute();
+  });
+
+  it('enforces foreign keys', async () => {
+    const db = (await openNew()).tables<Tables>();
+    await expect(db.insertInto('notes').values({ counter: 'nobody' }).execute()).rejects.toThrow(/foreign key/i);
+  });
+
+  it('loses no increment when serialized transactions of two handles interleave', async () => {
+    const url = await databases.newUrl();
+    const [one, other] = [await open(url), await open(url)];
+    await one.migrate('test', [counters]);
+    await one.tables<Tables>().insertInto('counters').values({ name: 'a', value: 0 }).execute();
+    const increment = (database: Database): Promise<void> =>
+      database.transaction<Tables, void>(
+        async (trx) => {
+          const { value } = await trx.selectFrom('counters').select('value').executeTakeFirstOrThrow();
+          await trx.updateTable('counters').set({ value: Number(value) + 1 }).execute();
+        },
+        { serializedBy: 'counters' },
+      );
+    await Promise.all(Array.from({ length: 40 }, (_, at) => increment(at % 2 === 0 ? one : other)));
+    expect((await one.tables<Tables>().selectFrom('counters').select('value').executeTakeFirst())?.value).toBe(40);
+  });
+
+  it('applies each migration once, in order, whoever asks and however often', async () => {
+    const url = await databases.newUrl();
+    const handles = await Promise.all([open(url), open(url), open(url)]);
+    await Promise.all(handles.map((database) => database.migrate('test', [counters])));
+    await Promise.all(handles.map((database) => database.migrate('test', [counters, notes])));
+    const [first] = handles;
+    await first?.tables<Tables>().selectFrom('notes').selectAll().execute();
+  });
+
+  it('keeps the migrations of two owners apart', async () => {
+    const database = await openNew();
+    const other: Migration = { name: '0001-counters', up: async (db) => void (await db.schema.createTable('others').addColumn('a', 'text').execute()) };
+    await database.migrate('other', [other]);
+    await database.tables<{ others: { a: string } }>().selectFrom('others').selectAll().execute();
+  });
+
+  it('leaves nothing of a set of migrations of which one fails', async () => {
+    const database = await open(await databases.newUrl());
+    const failing: Migration = { name: '0002-fails', up: () => Promise.reject(new Error('no')) };
+    await expect(database.migrate('test', [counters, failing])).rejects.toThrow('no');
+    await database.migrate('test', [counters]);
+    expect(await database.tables<Tables>().selectFrom('counters').selectAll().execute()).toEqual([]);
+  });
+
+  it('serves several processes that write at once', async () => {
+    const url = await databases.newUrl();
+    const database = await open(url);
+    await database.migrate('test', [counters]);
+    await database.tables<Tables>().insertInto('counters').values({ name: 'a', value: 0 }).execute();
+    await Promise.all([runIncrements(url, 25), runIncrements(url, 25), runIncrements(url, 25)]);
+    expect((await database.tables<Tables>().selectFrom('counters').select('value').executeTakeFirst())?.value).toBe(75);
+  });
+});
+
+describe('opening a database', () => {
+  it('names the schemes it knows when the URL has another', async () => {
+    await expect(openDatabase('mysql://root:hunter2@localhost/x')).rejects.toMatchObject({ code: 'HR_CONFIG' });
+    await expect(openDatabase('mysql://root:hunter2@localhost/x')).rejects.toThrow(/sqlite:PATH.*postgres:/);
+  });
+
+  it('never shows a password', async () => {
+    for (const url of ['mysql://root:hunter2@localhost/x', 'postgres://root:hunter2@127.0.0.1:1/x?password=hunter2']) {
+      const error = await openDatabase(url).catch((thrown: unknown) => thrown);
+      expect(String(error)).not.toContain('hunter2');
+    }
+  });
+
+  it('says that Postgres does not answer', async () => {
+    const opening = openDatabase('postgres://headrace@127.0.0.1:1/x');
+    await expect(opening).rejects.toMatchObject({ code: 'HR_STORAGE_UNAVAILABLE' });
+  });
+
+  it('says that a file is no SQLite database', async () => {
+    const opening = openDatabase(`sqlite:${import.meta.filename}`);
+    await expect(opening).rejects.toMatchObject({ code: 'HR_STORAGE_UNAVAILABLE' });
+  });
+});
+
+async function runIncrements(url: string, times: number): Promise<void> {
+  const script = new URL('../support/increment-counter.ts', import.meta.url).pathname;
+  const child = spawn(process.execPath, [script, url, String(times)], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const status = await new Promise((resolve) => child.once('exit', resolve));
+  expect(status).toBe(0);
+}
