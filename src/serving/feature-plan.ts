@@ -1,0 +1,150 @@
+// A feature service compiled for answering: request rows in, feature values and statuses out, in one round trip.
+
+import { encodeKey, type EncodedKey, type Field, floorTo, HeadraceError, type Micros, parseValue, INVALID, type Value } from '../core/index.ts';
+import { compileTransform, type Definitions, type ResolvedService, resolveService, type ViewSpec } from '../definitions/index.ts';
+import { createFeatureReader, type OnlineStore, type ReadRow, type Status } from '../online/index.ts';
+import { compileRowParser, type RequestRow, type RowParser } from './row-parser.ts';
+
+/** One row's features, in the service's order. */
+export interface FeatureRow {
+  readonly values: readonly Value[];
+  readonly statuses: readonly Status[];
+  /** When the newest row of the feature's record happened; null for on-demand features and for no record. */
+  readonly eventMicros: readonly (Micros | null)[];
+}
+
+export interface FeaturePlan {
+  readonly service: ResolvedService;
+  readonly parseRow: RowParser;
+  /** Reads as the clock showed `at`. A promise only when the store's answer is one. */
+  read(rows: readonly RequestRow[], at: Micros): FeatureRow[] | Promise<FeatureRow[]>;
+  /** What stands in when the store is down: declared defaults, else null, all INVALID; on-demand views run on them. */
+  defaults(rows: readonly RequestRow[]): FeatureRow[];
+}
+
+/** A view's watermark, undefined when it was never materialized. */
+export type WatermarkOf = (view: string) => Micros | undefined;
+
+/** Compiles a service. `path` names the rows in errors: `inputs` or `rows`. Throws HR_UNKNOWN_SERVICE. */
+export function compileFeaturePlan(
+  definitions: Definitions,
+  serviceName: string,
+  store: OnlineStore,
+  watermarkOf: WatermarkOf,
+  path: string,
+): FeaturePlan {
+  const service = resolveService(definitions.manifest, serviceName);
+  const reader = createFeatureReader(definitions.manifest, service, store);
+  const keysOf = compileKeys(service);
+  const compute = compileGather(definitions, service);
+  const defaultReads: ReadRow = service.reads.map(({ view }) => ({
+    values: view.features.map((feature) => defaultOf(feature)),
+    statuses: view.features.map(() => 'INVALID' as const),
+    eventMicros: null,
+  }));
+
+  return {
+    service,
+    parseRow: compileRowParser(service.requestColumns, path),
+    read(rows, at) {
+      const keys = rows.map(keysOf);
+      const asOf = (view: string) => asOfView(definitions.manifest.views[view], watermarkOf(view), at);
+      const read = reader.read(keys, at, asOf);
+      return read instanceof Promise
+        ? read.then((answered) => answered.map((one, row) => compute(rows[row] as RequestRow, one)))
+        : read.map((one, row) => compute(rows[row] as RequestRow, one));
+    },
+    defaults: (rows) => rows.map((row) => compute(row, defaultReads)),
+  };
+}
+
+// A scheduled view is read as at the watermark of its last finished run; for a time before that run (`--at`), as at the
+// run that was up then.
+function asOfView(view: ViewSpec | undefined, watermark: Micros | undefined, at: Micros): Micros | undefined {
+  if (view === undefined || view.freshness.kind === 'live' || watermark === undefined || watermark <= at) return watermark;
+  return Math.min(watermark, floorTo(at - view.freshness.lagMicros, view.freshness.everyMicros));
+}
+
+function compileKeys(service: ResolvedService): (row: RequestRow) => (EncodedKey | undefined)[] {
+  const positions = new Map(service.requestColumns.map((column, at) => [column.name, at]));
+  const reads = service.reads.map(({ entity, keyColumns }) => ({
+    types: entity.keys.map((key) => key.type),
+    columns: keyColumns.map((column) => positions.get(column) as number),
+  }));
+  return (row) =>
+    reads.map(({ types, columns }) => {
+      const [only] = columns;
+      if (columns.length === 1) return encodeKey(types, [row[only as number] as Value]);
+      return encodeKey(types, columns.map((column) => row[column] as Value));
+    });
+}
+
+type Gather = (row: RequestRow, reads: ReadRow) => FeatureRow;
+
+// Runs the on-demand views in their order, then picks the service's features from where they come.
+function compileGather(definitions: Definitions, service: ResolvedService): Gather {
+  const transforms = compileTransforms(definitions, service);
+  const { features } = service;
+  const size = features.length;
+  return (row, reads) => {
+    const computed: Value[][] = [];
+    for (const transform of transforms) computed.push(transform(row, reads, computed));
+    const values = new Array<Value>(size);
+    const statuses = new Array<Status>(size);
+    const eventMicros = new Array<Micros | null>(size);
+    for (let i = 0; i < size; i++) {
+      const { from } = features[i] as ResolvedService['features'][number];
+      if (from.kind === 'read') {
+        const read = reads[from.read] as ReadRow[number];
+        values[i] = read.values[from.feature] as Value;
+        statuses[i] = read.statuses[from.feature] as Status;
+        eventMicros[i] = read.eventMicros;
+      } else {
+        const value = (computed[from.transform] as Value[])[from.feature] ?? null;
+        values[i] = value;
+        statuses[i] = value === null ? 'NULL_VALUE' : 'PRESENT';
+        eventMicros[i] = null;
+      }
+    }
+    return { values, statuses, eventMicros };
+  };
+}
+
+type RunTransform = (row: RequestRow, reads: ReadRow, computed: readonly Value[][]) => Value[];
+
+function compileTransforms(definitions: Definitions, service: ResolvedService): RunTransform[] {
+  const positions = new Map(service.requestColumns.map((column, at) => [column.name, at]));
+  return service.onDemand.map(({ view, inputs }) => {
+    const call = definitions.functions.get(view.transform.id);
+    if (call === undefined) {
+      throw new HeadraceError('HR_CODE_CHANGED', `the feature repository has no function for on-demand view "${view.name}". Run \`headrace apply\`.`);
+    }
+    const fields: Record<string, readonly Field[]> = {};
+    const fetchers: { readonly name: string; readonly fetch: (row: RequestRow, reads: ReadRow, computed: readonly Value[][]) => readonly Value[] }[] = [];
+    for (const input of inputs) {
+      if (input.kind === 'request') {
+        fields[input.name] = input.columns;
+        const columns = input.columns.map((column) => positions.get(column.name) as number);
+        fetchers.push({ name: input.name, fetch: (row) => columns.map((column) => row[column] as Value) });
+      } else if (input.kind === 'read') {
+        fields[input.name] = (service.reads[input.read] as ResolvedService['reads'][number]).view.features;
+        fetchers.push({ name: input.name, fetch: (_row, reads) => (reads[input.read] as ReadRow[number]).values });
+      } else {
+        fields[input.name] = (service.onDemand[input.transform] as ResolvedService['onDemand'][number]).view.features;
+        fetchers.push({ name: input.name, fetch: (_row, _reads, computed) => computed[input.transform] as Value[] });
+      }
+    }
+    const run = compileTransform(view, call, fields);
+    return (row, reads, computed) => {
+      const given: Record<string, readonly Value[]> = {};
+      for (const { name, fetch } of fetchers) given[name] = fetch(row, reads, computed);
+      return run(given);
+    };
+  });
+}
+
+function defaultOf(field: Field): Value {
+  if (field.default === undefined) return null;
+  const value = parseValue(field.type, field.default);
+  return value === INVALID ? null : value;
+}

@@ -1,0 +1,84 @@
+// The native API's bodies as TypeBox values: validation and the OpenAPI page come from the same line.
+
+import Type from 'typebox';
+
+const JsonRow = Type.Object({}, { additionalProperties: true, description: 'Members by column name' });
+const ByFeature = Type.Object({}, { additionalProperties: true, description: 'By full feature name' });
+
+export const EndpointParams = Type.Object({ endpoint: Type.String() });
+export const SourceParams = Type.Object({ source: Type.String() });
+
+export const PredictBody = Type.Object({
+  inputs: Type.Array(JsonRow, { description: 'One row of request columns per prediction' }),
+  options: Type.Optional(Type.Object({ return_features: Type.Optional(Type.Boolean()) })),
+});
+
+export const Prediction = Type.Object({
+  prediction_id: Type.String(),
+  outputs: Type.Object({}, { additionalProperties: true, description: 'By output name' }),
+  model: Type.String(),
+  version: Type.Integer(),
+  variant: Type.String(),
+  features: Type.Optional(ByFeature),
+  statuses: Type.Optional(ByFeature),
+});
+
+export const PredictResponse = Type.Object({ endpoint: Type.String(), predictions: Type.Array(Prediction) });
+
+export const ReadBody = Type.Object({ service: Type.String(), rows: Type.Array(Type.Unknown()) }, { additionalProperties: false });
+export const ReadResponse = Type.Object({
+  rows: Type.Array(Type.Object({ features: ByFeature, statuses: ByFeature, event_times: ByFeature })),
+});
+
+export const PushBody = Type.Object({ rows: Type.Array(Type.Unknown()) }, { additionalProperties: false });
+export const PushResponse = Type.Object({
+  accepted: Type.Integer(),
+  duplicate: Type.Boolean({ description: 'Answered from the first result of this Idempotency-Key' }),
+  views: Type.Array(Type.Object({ view: Type.String(), written: Type.Integer(), skipped: Type.Integer() })),
+});
+
+export const OutcomesBody = Type.Object(
+  {
+    outcomes: Type.Array(
+      Type.Object(
+        {
+          prediction_id: Type.String({ minLength: 1, maxLength: 200 }),
+          value: Type.Union([Type.Number(), Type.Boolean(), Type.String(), Type.Null()]),
+          observed_at: Type.Optional(Type.String({ description: 'RFC 3339; default: arrival' })),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+  },
+  { additionalProperties: false },
+);
+export const OutcomesResponse = Type.Object({ accepted: Type.Integer() });
+
+const Variant = Type.Object(
+  { name: Type.String(), version: Type.Integer({ minimum: 1 }), weight: Type.Number({ minimum: 0, maximum: 100 }) },
+  { additionalProperties: false },
+);
+const Shadow = Type.Object(
+  { version: Type.Integer({ minimum: 1 }), percent: Type.Number({ minimum: 0, maximum: 100 }) },
+  { additionalProperties: false },
+);
+
+export const TrafficBody = Type.Object(
+  { variants: Type.Array(Variant), shadows: Type.Optional(Type.Array(Shadow)) },
+  { additionalProperties: false },
+);
+export const EndpointResponse = Type.Object({
+  name: Type.String(), model: Type.String(), unit: Type.Array(Type.String()), variants: Type.Array(Variant), shadows: Type.Array(Shadow),
+  revision: Type.Integer(),
+});
+export const EndpointsResponse = Type.Object({ endpoints: Type.Array(EndpointResponse) });
+
+export const ProblemResponse = Type.Object(
+  {
+    type: Type.String(), title: Type.String(), status: Type.Integer(), detail: Type.String(), code: Type.String(),
+    request_id: Type.Optional(Type.String()),
+    errors: Type.Array(Type.Object({ path: Type.String(), message: Type.String() })),
+  },
+  { description: 'application/problem+json, RFC 9457' },
+);
+export const HealthResponse = Type.Object({ status: Type.String() }, { additionalProperties: true });
