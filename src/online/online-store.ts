@@ -44,10 +44,14 @@ export interface OnlineStore {
     refs: readonly RecordRef[],
     change: (current: FullRecord | undefined, index: number) => RecordChange | null,
   ): Promise<number>;
+  /** Like `read`, with the pushed events one by one; for the rare read as of a time before them. */
+  readFull(refs: readonly RecordRef[]): Promise<readonly (FullRecord | undefined)[]>;
   /** Every record of a view, in no set order; for materialize and tests, never while serving. */
   scan(entity: string, view: string): AsyncIterable<{ readonly key: EncodedKey; readonly record: FullRecord }>;
   /** A small value of the store's own (a view's watermark); `setMeta` resolves once durable. */
   getMeta(name: string): Promise<string | undefined>;
   setMeta(name: string, value: string): Promise<void>;
+  /** Forgets records past their expiry where the store does not do so by itself; resolves with how many. */
+  removeExpired(): Promise<number>;
   close(): Promise<void>;
 }

@@ -1,0 +1,39 @@
+// Opens the online store that a URL names. Adding a store is its folder and one line here.
+
+import { resolve } from 'node:path';
+import { type Clock, HeadraceError } from '../core/index.ts';
+import { openLmdbStore } from './lmdb/lmdb-store.ts';
+import type { OnlineStore } from './online-store.ts';
+
+export interface OnlineStoreOptions {
+  readonly project: string;
+  readonly clock: Clock;
+  /** LMDB only: the size past which the store refuses to grow. */
+  readonly mapSizeBytes?: number;
+}
+
+/**
+ * Opens `lmdb:PATH`, `redis://…`, `rediss://…` or `redis+cluster://host:port,host:port`. A Redis that does not answer
+ * yet is no error here: each call gives HR_ONLINE_UNAVAILABLE until it does. Throws HR_CONFIG for any other URL.
+ */
+export async function openOnlineStore(url: string, options: OnlineStoreOptions): Promise<OnlineStore> {
+  const scheme = /^([a-z+]+):/.exec(url)?.[1];
+  switch (scheme) {
+    case 'lmdb': {
+      const path = resolve(url.slice('lmdb:'.length).replace(/^\/\/(?=\/)/, ''));
+      return openLmdbStore({ ...options, path });
+    }
+    case 'redis':
+    case 'rediss':
+    case 'redis+cluster':
+    case 'rediss+cluster': {
+      const { openRedisStore } = await import('./redis/redis-store.ts');
+      return openRedisStore(url, options);
+    }
+    default:
+      throw new HeadraceError(
+        'HR_CONFIG',
+        `the online store's URL starts with "${scheme ?? ''}"; it must start with lmdb:, redis://, rediss:// or redis+cluster://`,
+      );
+  }
+}
