@@ -1,6 +1,6 @@
 // Models, their immutable versions, and the aliases that point at them.
 
-import { canonicalJson, didYouMean, HeadraceError, type Json, type Micros } from '../core/index.ts';
+import { canonicalJson, describe, didYouMean, HeadraceError, type Json, type Micros } from '../core/index.ts';
 import { startTraffic } from './endpoints.ts';
 import type { RegistryTables } from './schema.ts';
 import { readCurrent, readJson, type RegistryDb, type RegistryStore } from './store.ts';
@@ -72,6 +72,7 @@ export function createModelRegistry(store: RegistryStore): ModelRegistry {
         const spec = current.manifest.models[model];
         if (spec === undefined) throw unknownModel(model, Object.keys(current.manifest.models));
         if (alias !== undefined) checkAlias(alias);
+        checkMetrics(input.metrics ?? {});
         const earlier = await readVersions(trx, model);
         const same = runId === undefined ? undefined : earlier.find((v) => v.runId === runId && v.artifact === artifact);
         if (same !== undefined) return same;
@@ -151,6 +152,13 @@ function checkAlias(alias: string): void {
   if (/^[A-Za-z][\w.-]{0,62}$/.test(alias) && alias !== LATEST) return;
   const expected = 'an alias begins with a letter, has at most 63 letters, digits, "_", "-", ".", and is not "latest"';
   throw new HeadraceError('HR_INVALID', `${expected}; got ${JSON.stringify(alias.slice(0, 80))}`);
+}
+
+function checkMetrics(metrics: Readonly<Record<string, number>>): void {
+  for (const [name, value] of Object.entries(metrics)) {
+    if (Number.isFinite(value)) continue;
+    throw new HeadraceError('HR_INVALID', `metric "${name}" is a finite number, got ${describe(value)}`);
+  }
 }
 
 async function pointAlias(trx: RegistryDb, model: string, alias: string, version: number): Promise<number | null> {
