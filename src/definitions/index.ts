@@ -1,3 +1,24 @@
+export { defineConfig, type HeadraceConfig } from './authoring/config.ts';
+export {
+  count, countDistinct, type Feature, first, last, lastN, latest, max, mean, min, stddev, sum, variance,
+} from './authoring/aggregation.ts';
+export { type ColumnType, type RowOf, t, type ValueOf } from './authoring/column-type.ts';
+export { type Entity, entity } from './authoring/entity.ts';
+export { type Endpoint, endpoint, type FeatureService, featureService, type Model, model } from './authoring/feature-service.ts';
+export { type FeatureView, featureView } from './authoring/feature-view.ts';
+export { type OnDemandView, onDemandView } from './authoring/on-demand-view.ts';
+export { grid, type Pipeline, pipeline, range, type Step } from './authoring/pipeline.ts';
+export { csv, iceberg, mysql, parquet, postgres, pushed, snowflake, type Source } from './authoring/source.ts';
+export { sql } from './authoring/sql.ts';
+export { python, registerModel, task, type TaskContext, trainingSet } from './authoring/step-actions.ts';
+export { callDerive, compileDerive } from './calling/call-derive.ts';
+export { compileTransform, type Transform } from './calling/compile-transform.ts';
+export { fromUser } from './calling/user-value.ts';
+export type { Exported } from './compile/collect.ts';
+export { checkProject, compileDefinitions } from './compile/compile-definitions.ts';
+export { checkManifest, manifestSchema } from './compile/manifest-schema.ts';
+export { loadDefinitions } from './loading/load-definitions.ts';
+export { importModule } from './loading/module-loader.ts';
 export type {
   About, Aggregation, Definitions, DeriveSpec, EndpointSpec, EntitySpec, FeatureSpec, Foreach, FunctionRef, Manifest,
   ModelSpec, OnDemandInput, OnDemandViewSpec, PipelineSpec, ServiceMember, ServiceSpec, SourceKind, SourceSpec,

@@ -41,7 +41,8 @@ export interface ServiceFeature extends Field {
 
 /** Resolves a service of a valid manifest. Throws HR_UNKNOWN_SERVICE. */
 export function resolveService(manifest: Manifest, name: string): ResolvedService {
-  const service = manifest.services[name];
+  // hasOwn: "constructor" is a name too.
+  const service = Object.hasOwn(manifest.services, name) ? manifest.services[name] : undefined;
   if (service === undefined) {
     const known = Object.keys(manifest.services);
     throw new HeadraceError('HR_UNKNOWN_SERVICE', `there is no feature service "${name}".${didYouMean(name, known)}`);

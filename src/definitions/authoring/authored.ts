@@ -1,0 +1,178 @@
+// What every object of the authoring API carries for the compile step: its kind and what the user wrote. The symbol is
+// registered, so an object is known whichever copy of the module made it.
+
+import type { SourceKind, UserFunction, WindowOp } from '../manifest.ts';
+import type { Columns } from './column-type.ts';
+
+export const AUTHORED: unique symbol = Symbol.for('headrace.authored') as never;
+
+/** What people write about any object; it changes nothing that is computed. */
+export interface AboutOptions {
+  readonly description?: string;
+  readonly owner?: string;
+  readonly tags?: Readonly<Record<string, string>>;
+}
+
+/** An object of the authoring API, as the compile step reads it. */
+export interface AuthoredObject<D extends Authored = Authored> {
+  readonly [AUTHORED]: D;
+}
+
+export type Authored =
+  | AuthoredEntity
+  | AuthoredSource
+  | AuthoredView
+  | AuthoredViewMember
+  | AuthoredOnDemandView
+  | AuthoredOnDemandMember
+  | AuthoredService
+  | AuthoredModel
+  | AuthoredEndpoint
+  | AuthoredPipeline
+  | AuthoredStep;
+
+export interface AuthoredEntity {
+  readonly kind: 'entity';
+  readonly name: string;
+  readonly keys: Columns;
+  readonly about: AboutOptions;
+}
+
+export interface AuthoredSource {
+  readonly kind: 'source';
+  readonly name: string;
+  readonly sourceKind: SourceKind;
+  readonly location: Readonly<Record<string, string | undefined>>;
+  readonly options: AnySourceOptions;
+}
+
+/** A source's options with nothing known about its columns. */
+export interface AnySourceOptions extends AboutOptions {
+  readonly columns: Columns;
+  readonly derive?: Readonly<Record<string, readonly [Columns[string], UserFunction | SqlText]>>;
+  readonly eventTime: string;
+  readonly knownTime?: string | { readonly after: string };
+  readonly createdOrder?: string;
+  readonly tombstone?: string;
+  readonly pushes?: 'keep' | 'until-materialized';
+}
+
+/** SQL for the source's own engine, made by the `sql` tag. */
+export interface SqlText {
+  readonly sql: string;
+}
+
+export interface AuthoredView {
+  readonly kind: 'view';
+  readonly name: string;
+  readonly entity: AuthoredObject<AuthoredEntity>;
+  readonly source: AuthoredObject<AuthoredSource>;
+  readonly keys: Readonly<Record<string, string | undefined>>;
+  readonly ttl: string | undefined;
+  readonly features: Readonly<Record<string, AuthoredFeature>>;
+  readonly freshness: 'live' | { readonly every: string; readonly lag?: string };
+  readonly about: AboutOptions;
+}
+
+/** A stored feature as written: `mean('delay').over('7d', { hop: '1h' })`. */
+export interface AuthoredFeature {
+  readonly op: 'latest' | WindowOp;
+  readonly column: string | null;
+  /** For windows; absent while `.over()` was not called. */
+  readonly window?: string;
+  readonly hop?: string;
+  readonly n?: number;
+  readonly defaultValue?: unknown;
+  readonly describedAs?: string;
+}
+
+export interface AuthoredViewMember {
+  readonly kind: 'viewMember';
+  readonly view: AuthoredObject<AuthoredView>;
+  readonly role: string | undefined;
+  readonly keys: Readonly<Record<string, string>> | undefined;
+  readonly picked: readonly string[] | undefined;
+}
+
+export interface AuthoredOnDemandView {
+  readonly kind: 'onDemandView';
+  readonly name: string;
+  readonly inputs: Readonly<Record<string, unknown>>;
+  readonly features: Columns;
+  readonly transform: UserFunction;
+  readonly about: AboutOptions;
+}
+
+export interface AuthoredOnDemandMember {
+  readonly kind: 'onDemandMember';
+  readonly view: AuthoredObject<AuthoredOnDemandView>;
+  readonly role: string | undefined;
+  readonly picked: readonly string[] | undefined;
+}
+
+export interface AuthoredService {
+  readonly kind: 'service';
+  readonly name: string;
+  readonly members: readonly unknown[];
+  readonly about: AboutOptions;
+}
+
+export interface AuthoredModel {
+  readonly kind: 'model';
+  readonly name: string;
+  readonly features: AuthoredObject<AuthoredService>;
+  readonly outputs: Columns;
+  readonly providers: readonly string[];
+  readonly about: AboutOptions;
+}
+
+export interface AuthoredEndpoint {
+  readonly kind: 'endpoint';
+  readonly name: string;
+  readonly model: AuthoredObject<AuthoredModel>;
+  readonly unit: readonly string[];
+  readonly whenStoreDown: 'fail' | 'defaults';
+  readonly about: AboutOptions;
+}
+
+export interface AuthoredPipeline {
+  readonly kind: 'pipeline';
+  readonly name: string;
+  readonly schedule: string | undefined;
+  readonly timezone: string | undefined;
+  readonly params: Columns;
+  /** Grows with each `.step(…)`. */
+  readonly steps: readonly AuthoredObject<AuthoredStep>[];
+  readonly about: AboutOptions;
+}
+
+export interface AuthoredStep {
+  readonly kind: 'step';
+  readonly name: string;
+  readonly pipeline: string;
+  readonly action: AuthoredAction;
+  readonly needs: Readonly<Record<string, unknown>>;
+  readonly foreach: unknown;
+  readonly retry: number;
+  readonly timeout: string | undefined;
+  readonly resources: { readonly cpu?: number; readonly memory?: string };
+}
+
+export type AuthoredAction =
+  | { readonly kind: 'task'; readonly run: UserFunction }
+  | { readonly kind: 'python'; readonly script: string; readonly requirements: string | undefined; readonly args: Readonly<Record<string, unknown>> }
+  | {
+      readonly kind: 'trainingSet';
+      readonly service: AuthoredObject<AuthoredService>;
+      readonly spine: string;
+      readonly timestamp: string | undefined;
+      readonly labels: readonly string[];
+      readonly boundary: 'at' | 'before';
+    }
+  | { readonly kind: 'registerModel'; readonly model: AuthoredObject<AuthoredModel>; readonly alias: string | undefined };
+
+/** What the user wrote, when the value is an object of the authoring API. */
+export function authored(value: unknown): Authored | undefined {
+  if (value === null || typeof value !== 'object') return undefined;
+  return (value as Partial<AuthoredObject>)[AUTHORED];
+}

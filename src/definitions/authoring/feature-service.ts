@@ -1,0 +1,74 @@
+// Feature services: the features one model takes, in order. Models and endpoints, which serve them.
+
+import {
+  type AboutOptions, AUTHORED, type AuthoredEndpoint, type AuthoredModel, type AuthoredObject, type AuthoredOnDemandMember,
+  type AuthoredOnDemandView, type AuthoredService, type AuthoredView, type AuthoredViewMember,
+} from './authored.ts';
+import type { Columns } from './column-type.ts';
+import type { MemberShape, RequestOf } from './member.ts';
+
+declare const requestColumn: unique symbol;
+
+/** Something a service can list. */
+export type ServiceInput = AuthoredObject<AuthoredView | AuthoredViewMember | AuthoredOnDemandView | AuthoredOnDemandMember> & MemberShape;
+
+/** A list of features. `Q` names the columns that a request must carry. */
+export interface FeatureService<Q extends string = string> extends AuthoredObject<AuthoredService> {
+  readonly name: string;
+  readonly [requestColumn]?: Q;
+}
+
+/**
+ * Declares a feature service: views, views in roles, picked features, on-demand views. A feature's full name is
+ * `<view or role>__<feature>`.
+ */
+export function featureService<const M extends readonly ServiceInput[]>(
+  name: string,
+  members: M,
+  about: AboutOptions = {},
+): FeatureService<keyof UnionToColumns<M[number]> & string> {
+  return { name, [AUTHORED]: { kind: 'service', name, members, about } };
+}
+
+// Names of all members' request columns, as keys.
+type UnionToColumns<M> = { readonly [Name in M extends unknown ? keyof RequestOf<M> : never]: unknown };
+
+/** A model: the service it takes and the outputs it gives. Its versions are registered from ONNX files. */
+export interface Model<Q extends string = string> extends AuthoredObject<AuthoredModel> {
+  readonly name: string;
+  readonly [requestColumn]?: Q;
+}
+
+export interface ModelOptions<Q extends string> extends AboutOptions {
+  readonly features: FeatureService<Q>;
+  /** Named outputs; a classifier's probability is `{ probability: t.float32() }`. */
+  readonly outputs: Columns;
+  /** ONNX execution providers in order of preference. Default: `['cpu']`. */
+  readonly providers?: readonly string[];
+}
+
+export function model<Q extends string>(name: string, options: ModelOptions<Q>): Model<Q> {
+  const { features, outputs, providers, ...about } = options;
+  return { name, [AUTHORED]: { kind: 'model', name, features, outputs, providers: providers ?? ['cpu'], about } };
+}
+
+/** An address that serves a model; its traffic is split between versions. */
+export interface Endpoint extends AuthoredObject<AuthoredEndpoint> {
+  readonly name: string;
+}
+
+export interface EndpointOptions<Q extends string> extends AboutOptions {
+  readonly model: Model<Q>;
+  /** Request columns whose values stick to one variant. Default: every request column. */
+  readonly unit?: readonly NoInfer<Q>[];
+  /** What a prediction does while the online store is down. Default: `fail`. */
+  readonly whenStoreDown?: 'fail' | 'defaults';
+}
+
+export function endpoint<Q extends string>(name: string, options: EndpointOptions<Q>): Endpoint {
+  const { model: served, unit, whenStoreDown, ...about } = options;
+  return {
+    name,
+    [AUTHORED]: { kind: 'endpoint', name, model: served, unit: unit ?? [], whenStoreDown: whenStoreDown ?? 'fail', about },
+  };
+}

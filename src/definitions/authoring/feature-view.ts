@@ -1,0 +1,139 @@
+// Feature views: features of an entity computed from one source, stored for serving, joined in time for training.
+
+import type { Feature, Unwindowed } from './aggregation.ts';
+import { type AboutOptions, AUTHORED, type AuthoredObject, type AuthoredView, type AuthoredViewMember } from './authored.ts';
+import type { ColumnOf, Columns, ColumnType, Kind, ValueOf } from './column-type.ts';
+import type { Entity } from './entity.ts';
+import type { Member, MemberShape } from './member.ts';
+import type { Source } from './source.ts';
+
+/** A view: usable in services and on-demand views as it is, in another role (`as`), or in part (`pick`). */
+export interface FeatureView<F extends Columns = Columns, K extends Columns = Columns>
+  extends AuthoredObject<AuthoredView>, MemberShape<F, K> {
+  readonly name: string;
+  /**
+   * The view under a role, which prefixes its features' full names, with the request column of each entity key.
+   * `airportDelays.as('origin', { airport: 'origin' })`
+   */
+  as<const Keys extends { readonly [Name in keyof K]: string }>(role: string, keys: Keys): FeatureViewMember<F, RenamedKeys<K, Keys>>;
+  as(role: string): FeatureViewMember<F, K>;
+  /** The view with some of its features only. */
+  pick<const Names extends readonly (keyof F & string)[]>(...names: Names): FeatureViewMember<Pick<F, Names[number]>, K>;
+}
+
+/** A view in a role, or in part. `Q` are the request columns that hold its keys. */
+export interface FeatureViewMember<F extends Columns = Columns, Q extends Columns = Columns>
+  extends AuthoredObject<AuthoredViewMember>, Member<F, Q> {
+  /** Some of its features only. */
+  pick<const Names extends readonly (keyof F & string)[]>(...names: Names): FeatureViewMember<Pick<F, Names[number]>, Q>;
+}
+
+type RenamedKeys<K, Keys extends { readonly [Name in keyof K]: string }> = { [Name in keyof K & keyof Keys as Keys[Name]]: K[Name] & Columns[string] };
+
+export interface FeatureViewOptions<K extends Columns, C extends Columns, F> extends AboutOptions {
+  readonly entity: Entity<K>;
+  readonly source: Source<C>;
+  /** Source column of each entity key; a key left out is found under its own name. */
+  readonly keys?: { readonly [Name in keyof K]?: KeyColumn<C, K[Name]> };
+  /** Bounds `latest`: an older row is not served. Left out: for ever. Windows are their own bound. */
+  readonly ttl?: string;
+  readonly features: { readonly [Name in keyof F]: CheckedFeature<C, F[Name]> };
+  /** `live`: read as at now. `{ every, lag }`: refreshed by runs; training sets then hold the same staleness. */
+  readonly freshness?: 'live' | { readonly every: string; readonly lag?: string };
+}
+
+type KeyColumn<C, T> = T extends ColumnType<infer _, infer K> ? (K extends Kind ? NoInfer<ColumnOf<C, K>> : never) : never;
+
+type NumberKind = 'int32' | 'int64' | 'float32' | 'float64';
+type OrderedKind = Exclude<Kind, 'list' | 'vector'>;
+
+// A wrong feature becomes the type of a sentence, which the compiler then prints as what was expected.
+type CheckedFeature<C, F> =
+  F extends Feature<infer Op, infer Column>
+    ? CheckedColumn<C, Op, Column, F>
+    : F extends Unwindowed<infer Op, infer _>
+      ? `${Op}(…) needs its window: ${Op}(…).over("7d")`
+      : never;
+
+type CheckedColumn<C, Op extends string, Column, F> = Column extends null
+  ? F
+  : Column extends keyof C & string
+    ? Op extends 'sum' | 'mean' | 'stddev' | 'variance'
+      ? OfKind<C, Op, Column, NumberKind, 'a number column', F>
+      : Op extends 'min' | 'max' | 'countDistinct'
+        ? OfKind<C, Op, Column, OrderedKind, 'a column of single values', F>
+        : F
+    : `the source has no column "${Column & string}"; it has: ${keyof C & string}`;
+
+type OfKind<C, Op extends string, Column extends keyof C & string, Allowed extends Kind, Wanted extends string, F> =
+  C[Column] extends ColumnType<infer _, infer Own>
+    ? Own extends Allowed
+      ? F
+      : `${Op}("${Column}") needs ${Wanted}, and "${Column}" is ${Own}`
+    : never;
+
+/** The types of the features' results. */
+export type FeatureTypes<C, F> = { readonly [Name in keyof F]: FeatureType<C, F[Name]> };
+
+type FeatureType<C, F> =
+  F extends Feature<infer Op, infer Column>
+    ? Op extends 'count' | 'countDistinct'
+      ? ColumnType<bigint, 'int64'>
+      : Op extends 'mean' | 'stddev' | 'variance'
+        ? ColumnType<number, 'float64'>
+        : Column extends keyof C
+          ? Op extends 'sum'
+            ? C[Column] extends ColumnType<infer _, 'int32' | 'int64'>
+              ? ColumnType<bigint, 'int64'>
+              : ColumnType<number, 'float64'>
+            : Op extends 'lastN'
+              ? ColumnType<ValueOf<C[Column]>[], 'list'>
+              : C[Column] & Columns[string]
+          : never
+    : never;
+
+/**
+ * Declares a feature view.
+ *
+ * @example
+ * featureView('airport_delays', {
+ *   entity: airport, source: flights, keys: { airport: 'origin' }, ttl: '30d',
+ *   features: { last_delay: latest('delay'), flights_1d: count().over('1d') },
+ * });
+ */
+export function featureView<K extends Columns, C extends Columns, F>(name: string, options: FeatureViewOptions<K, C, F>): FeatureView<FeatureTypes<C, F>, K> {
+  const { entity, source, keys, ttl, features, freshness, ...about } = options;
+  const written: AuthoredView = {
+    kind: 'view',
+    name,
+    entity,
+    source,
+    keys: keys ?? {},
+    ttl,
+    // Checked by FeatureViewOptions; plain JavaScript is checked by the compile step.
+    features: features as unknown as AuthoredView['features'],
+    freshness: freshness ?? 'live',
+    about,
+  };
+  const view: AuthoredObject<AuthoredView> = { [AUTHORED]: written };
+  return {
+    name,
+    ...view,
+    as: (role: string, roleKeys?: Readonly<Record<string, string>>) => member(written, view, role, roleKeys, undefined),
+    pick: (...names: readonly string[]) => member(written, view, undefined, undefined, names),
+    // The methods work on names that their signatures have checked.
+  } as unknown as FeatureView<FeatureTypes<C, F>, K>;
+}
+
+function member(
+  written: AuthoredView,
+  view: AuthoredObject<AuthoredView>,
+  role: string | undefined,
+  keys: Readonly<Record<string, string>> | undefined,
+  picked: readonly string[] | undefined,
+): AuthoredObject<AuthoredViewMember> & { pick(...names: readonly string[]): unknown } {
+  return {
+    [AUTHORED]: { kind: 'viewMember', view, role, keys, picked },
+    pick: (...names) => member(written, view, role, keys, names),
+  };
+}

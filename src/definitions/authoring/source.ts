@@ -1,0 +1,93 @@
+// Sources: where rows come from, their columns and times. One function a kind; all share SourceOptions.
+
+import { type AboutOptions, AUTHORED, type AnySourceOptions, type AuthoredObject, type AuthoredSource, type SqlText } from './authored.ts';
+import type { ColumnOf, Columns, Flat, RowOf, ValueOf } from './column-type.ts';
+import type { SourceKind } from '../manifest.ts';
+
+/** A source of rows; `C` are its columns, the derived ones included. */
+export interface Source<C extends Columns = Columns> extends AuthoredObject<AuthoredSource> {
+  readonly name: string;
+  readonly columns: C;
+}
+
+/** What every kind of source takes. `C` are the columns as they lie there, `D` those derived from them. */
+export interface SourceOptions<C extends Columns, D extends Columns> extends AboutOptions {
+  readonly columns: C;
+  /** Columns computed from the row: by a pure function, or by SQL where the source's engine must run it. */
+  readonly derive?: {
+    readonly [Name in keyof D]: readonly [D[Name], ((row: RowOf<C>) => ValueOf<NoInfer<D[Name]>> | null) | SqlText];
+  };
+  /** The timestamp column that says when it happened. */
+  readonly eventTime: NoInfer<ColumnOf<C & D, 'timestamp'>>;
+  /** When it could be known: a timestamp column, or a fixed time after the event. Default: the event time. */
+  readonly knownTime?: NoInfer<ColumnOf<C & D, 'timestamp'>> | { readonly after: string };
+  /** A column that orders arrivals: the last tie-break between rows of the same event and known time. */
+  readonly createdOrder?: NoInfer<keyof C & string>;
+  /** A bool column: true deletes the key from the event time on. */
+  readonly tombstone?: NoInfer<ColumnOf<C & D, 'bool'>>;
+  /** Whether pushed events stay part of the source, or only until a materialize covers them. */
+  readonly pushes?: 'keep' | 'until-materialized';
+}
+
+interface FileLocation {
+  /** A glob: relative to the feature repository, absolute, or s3://bucket/… */
+  readonly path: string;
+}
+
+type DatabaseLocation = {
+  /** A URL, or the name of an environment variable as `env:NAME`. */
+  readonly connection: string;
+} & ({ readonly table: string; readonly query?: never } | { readonly query: string; readonly table?: never });
+
+function source<C extends Columns, D extends Columns>(
+  sourceKind: SourceKind,
+  name: string,
+  options: SourceOptions<C, D>,
+  location: Readonly<Record<string, string | undefined>>,
+): Source<Flat<C & D>> {
+  // The compile step checks what the types promise, for users of plain JavaScript; so it reads the widened shape.
+  const written = options as unknown as AnySourceOptions;
+  const derived = Object.entries(written.derive ?? {}).map(([column, [type]]) => [column, type]);
+  // The two sets of columns, merged: exactly what Flat<C & D> says.
+  const columns = { ...options.columns, ...Object.fromEntries(derived) } as Flat<C & D>;
+  return { name, columns, [AUTHORED]: { kind: 'source', name, sourceKind, location, options: written } };
+}
+
+/** Parquet files: `path` is a glob. */
+export function parquet<C extends Columns, D extends Columns = {}>(name: string, options: FileLocation & SourceOptions<C, D>): Source<Flat<C & D>> {
+  return source('parquet', name, options, { path: options.path });
+}
+
+/** CSV files with a header line: `path` is a glob. */
+export function csv<C extends Columns, D extends Columns = {}>(name: string, options: FileLocation & SourceOptions<C, D>): Source<Flat<C & D>> {
+  return source('csv', name, options, { path: options.path });
+}
+
+/** An Iceberg table: `path` is its folder or metadata file. */
+export function iceberg<C extends Columns, D extends Columns = {}>(name: string, options: FileLocation & SourceOptions<C, D>): Source<Flat<C & D>> {
+  return source('iceberg', name, options, { path: options.path });
+}
+
+/** A table or query of PostgreSQL, or of what speaks its protocol: Redshift, RDS, Aurora. */
+export function postgres<C extends Columns, D extends Columns = {}>(name: string, options: DatabaseLocation & SourceOptions<C, D>): Source<Flat<C & D>> {
+  return source('postgres', name, options, databaseLocation(options));
+}
+
+/** A table or query of MySQL. */
+export function mysql<C extends Columns, D extends Columns = {}>(name: string, options: DatabaseLocation & SourceOptions<C, D>): Source<Flat<C & D>> {
+  return source('mysql', name, options, databaseLocation(options));
+}
+
+/** A table or query of Snowflake. */
+export function snowflake<C extends Columns, D extends Columns = {}>(name: string, options: DatabaseLocation & SourceOptions<C, D>): Source<Flat<C & D>> {
+  return source('snowflake', name, options, databaseLocation(options));
+}
+
+/** Events that only arrive by push; the push log is the source. */
+export function pushed<C extends Columns, D extends Columns = {}>(name: string, options: SourceOptions<C, D>): Source<Flat<C & D>> {
+  return source('pushed', name, options, {});
+}
+
+function databaseLocation(options: DatabaseLocation): Record<string, string | undefined> {
+  return { connection: options.connection, table: options.table, query: options.query };
+}

@@ -1,0 +1,76 @@
+// What a pipeline's step does: a TypeScript function, a Python script, or a built-in.
+
+import type { AuthoredAction, AuthoredObject, AuthoredModel, AuthoredService } from './authored.ts';
+import type { UserFunction } from '../manifest.ts';
+
+declare const inputOf: unique symbol;
+declare const outputOf: unique symbol;
+
+/** An action that takes the results of needed steps `I` and gives `R`. */
+export interface Action<I, R> {
+  readonly action: AuthoredAction;
+  readonly [inputOf]?: (input: I) => void;
+  readonly [outputOf]?: R;
+}
+
+/**
+ * A result whose type is not known here: a Python script's, or a need of a task that does not name its type. Every
+ * member is there and can be anything; its array methods work for the results of a `foreach`.
+ */
+// oxlint-disable-next-line typescript/no-explicit-any -- what a script returns is not known before it runs
+export type AnyResult = any[] & Readonly<Record<string, any>>;
+
+/** The needs of a task that does not name their type. */
+export type AnyNeeds = Readonly<Record<string, AnyResult>>;
+
+/** What a task gets beside its needs. */
+export interface TaskContext {
+  /** The run's parameters. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- declared by the pipeline, which is not known here
+  readonly params: Readonly<Record<string, any>>;
+  /** With `foreach`: this task's item, and its place. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- whatever the list holds
+  readonly item: any;
+  readonly index: number;
+}
+
+/**
+ * A TypeScript function of the results of the needed steps. It may be async; its result must be plain JSON data.
+ * Name the input's type to have it checked: `task((input: { fit: Fit[] }) => …)`.
+ */
+export function task<I = AnyNeeds, R = unknown>(run: (needs: I, context: TaskContext) => R): Action<I, Awaited<R>> {
+  // Its arguments are what the pipeline's graph gives; its result is checked to be JSON when it runs.
+  return { action: { kind: 'task', run: run as UserFunction } };
+}
+
+/** A Python script, relative to the feature repository. Its environment is made once from `requirements`. */
+export function python(
+  script: string,
+  options: { readonly requirements?: string; readonly args?: Readonly<Record<string, unknown>> } = {},
+): Action<AnyNeeds, AnyResult> {
+  return { action: { kind: 'python', script, requirements: options.requirements, args: options.args ?? {} } };
+}
+
+export interface TrainingSetOptions {
+  readonly service: AuthoredObject<AuthoredService>;
+  /** Parquet or CSV file: relative to the feature repository, or absolute. */
+  readonly spine: string;
+  /** The spine's timestamp column. Default: its only timestamp column that no feature takes. */
+  readonly timestamp?: string;
+  readonly label?: string;
+  readonly labels?: readonly string[];
+  /** `before` leaves out what happened at the very time of the row: for labels that are events themselves. */
+  readonly boundary?: 'at' | 'before';
+}
+
+/** Makes a training set; its result tells the id, path and features. */
+export function trainingSet(options: TrainingSetOptions): Action<AnyNeeds, AnyResult> {
+  const { service, spine, timestamp, label, labels, boundary } = options;
+  const allLabels = [...(label === undefined ? [] : [label]), ...(labels ?? [])];
+  return { action: { kind: 'trainingSet', service, spine, timestamp, labels: allLabels, boundary: boundary ?? 'at' } };
+}
+
+/** Registers the ONNX file that the needed step made as a new version of the model. */
+export function registerModel(model: AuthoredObject<AuthoredModel>, options: { readonly alias?: string } = {}): Action<AnyNeeds, AnyResult> {
+  return { action: { kind: 'registerModel', model, alias: options.alias } };
+}

@@ -1,0 +1,45 @@
+// Calls a source's derive functions: one row in, one value out, checked against the derived column's type.
+
+import { type Field, HeadraceError, INVALID, type Row, typeName, type Value } from '../../core/index.ts';
+import type { DeriveSpec, UserFunction } from '../manifest.ts';
+import { describeResult, fromUserOf, toUserOf } from './user-value.ts';
+
+/**
+ * A derive function ready to be called many times: takes values in the order of `columns`, gives the derived value.
+ * The call throws HR_TRANSFORM_FAILED when the function throws or gives a value of another type.
+ */
+export function compileDerive(fn: UserFunction, columns: readonly Field[], spec: DeriveSpec): (values: readonly Value[]) => Value {
+  const names = columns.map((column) => column.name);
+  const toUser = columns.map((column) => toUserOf(column.type));
+  const fromUser = fromUserOf(spec.type);
+  // The compile step knows that it is a function; its result is checked below.
+  const call = fn as unknown as (row: Readonly<Record<string, unknown>>) => unknown;
+  return (values) => {
+    const row: Record<string, unknown> = {};
+    for (let at = 0; at < names.length; at++) {
+      const convert = toUser[at];
+      const value = values[at] ?? null;
+      row[names[at] as string] = convert === undefined ? value : convert(value);
+    }
+    let result: unknown;
+    try {
+      result = call(row);
+    } catch (cause) {
+      throw new HeadraceError('HR_TRANSFORM_FAILED', `derived column "${spec.name}": its function threw: ${messageOf(cause)}. Make it handle such a row (every column can be null).`, { cause });
+    }
+    const value = fromUser(result);
+    if (value === INVALID) {
+      throw new HeadraceError('HR_TRANSFORM_FAILED', `derived column "${spec.name}": expected ${typeName(spec.type)} or null, got ${describeResult(result)}. Change the function or the declared type.`);
+    }
+    return value;
+  };
+}
+
+/** One call of a derive function on a row by column name. For many rows, `compileDerive` once. */
+export function callDerive(fn: UserFunction, columns: readonly Field[], spec: DeriveSpec, row: Row): Value {
+  return compileDerive(fn, columns, spec)(columns.map((column) => row[column.name] ?? null));
+}
+
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

@@ -1,0 +1,64 @@
+// On-demand views at work: the user's transform, wrapped once per service so that a call does no schema look-ups.
+
+import { type Field, HeadraceError, INVALID, typeName, type Value } from '../../core/index.ts';
+import type { OnDemandViewSpec, UserFunction } from '../manifest.ts';
+import { messageOf } from './call-derive.ts';
+import { describeResult, fromUserOf, toUserOf } from './user-value.ts';
+
+/** Takes each input's values in the order of its fields; gives the features' values in the view's order. */
+export type Transform = (inputs: Readonly<Record<string, readonly Value[]>>) => Value[];
+
+/**
+ * Builds the caller of a view's transform. `inputFields` are the fields of each input by its name.
+ * The call throws HR_TRANSFORM_FAILED, naming view and feature, when the function throws or gives a wrong value.
+ */
+export function compileTransform(view: OnDemandViewSpec, fn: UserFunction, inputFields: Readonly<Record<string, readonly Field[]>>): Transform {
+  const inputs = Object.entries(inputFields).map(([name, fields]) => ({ name, toRow: rowMaker(fields) }));
+  const features = view.features.map((feature) => ({ name: feature.name, fromUser: fromUserOf(feature.type) }));
+  // The compile step knows that it is a function; its result is checked below.
+  const call = fn as unknown as (inputs: Readonly<Record<string, unknown>>) => unknown;
+  return (values) => {
+    const given: Record<string, unknown> = {};
+    for (const input of inputs) given[input.name] = input.toRow(values[input.name] ?? []);
+    let result: unknown;
+    try {
+      result = call(given);
+    } catch (cause) {
+      throw new HeadraceError('HR_TRANSFORM_FAILED', `on-demand view "${view.name}": its transform threw: ${messageOf(cause)}. Make it handle such a row (every value can be null).`, { cause });
+    }
+    if (result === null || typeof result !== 'object' || result instanceof Promise) throw wrongShape(view, result);
+    const row = result as Readonly<Record<string, unknown>>;
+    const out = new Array<Value>(features.length);
+    for (let at = 0; at < features.length; at++) {
+      const feature = features[at] as (typeof features)[number];
+      const got = row[feature.name];
+      const value = got === undefined && !(feature.name in row) ? INVALID : feature.fromUser(got);
+      if (value === INVALID) throw wrongFeature(view, view.features[at] as Field, got);
+      out[at] = value;
+    }
+    return out;
+  };
+}
+
+function rowMaker(fields: readonly Field[]): (values: readonly Value[]) => Readonly<Record<string, unknown>> {
+  const names = fields.map((field) => field.name);
+  const toUser = fields.map((field) => toUserOf(field.type));
+  return (values) => {
+    const row: Record<string, unknown> = {};
+    for (let at = 0; at < names.length; at++) {
+      const convert = toUser[at];
+      const value = values[at] ?? null;
+      row[names[at] as string] = convert === undefined ? value : convert(value);
+    }
+    return row;
+  };
+}
+
+function wrongShape(view: OnDemandViewSpec, result: unknown): HeadraceError {
+  const names = view.features.map((feature) => feature.name).join(', ');
+  return new HeadraceError('HR_TRANSFORM_FAILED', `on-demand view "${view.name}": expected its transform to return an object of ${names}, got ${describeResult(result)}.`);
+}
+
+function wrongFeature(view: OnDemandViewSpec, feature: Field, got: unknown): HeadraceError {
+  return new HeadraceError('HR_TRANSFORM_FAILED', `on-demand view "${view.name}", feature "${feature.name}": expected ${typeName(feature.type)} or null, got ${describeResult(got)}. Change the transform or the declared type.`);
+}

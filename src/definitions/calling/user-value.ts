@@ -1,0 +1,86 @@
+// Values as a user's function sees them, and back: a timestamp is a Date to the user and microseconds inside.
+
+import { type DataType, INVALID, parseValue, toDate, type Value } from '../../core/index.ts';
+
+const INT32_MIN = -(2 ** 31);
+const INT32_MAX = 2 ** 31 - 1;
+const INT64_MIN = -(2n ** 63n);
+const INT64_MAX = 2n ** 63n - 1n;
+
+type ToUser = (value: Value) => unknown;
+type FromUser = (value: unknown) => Value | typeof INVALID;
+
+/** Compiled once per column: undefined when a user sees the value as it is. */
+export function toUserOf(type: DataType): ToUser | undefined {
+  if (type.kind === 'timestamp') return (value) => (value === null ? null : toDate(value as number));
+  if (type.kind !== 'list') return undefined;
+  const item = toUserOf(type.of);
+  return item === undefined ? undefined : (value) => (value === null ? null : (value as readonly Value[]).map(item));
+}
+
+/** Compiled once per column: a user's result as a value of the type, or INVALID. Undefined is null. */
+export function fromUserOf(type: DataType): FromUser {
+  const check = checkOf(type);
+  return (value) => (value === null || value === undefined ? null : check(value));
+}
+
+export function fromUser(type: DataType, value: unknown): Value | typeof INVALID {
+  return fromUserOf(type)(value);
+}
+
+function checkOf(type: DataType): FromUser {
+  switch (type.kind) {
+    case 'bool':
+      return (value) => (typeof value === 'boolean' ? value : INVALID);
+    case 'int32':
+      return (value) => (typeof value === 'number' && Number.isInteger(value) && value >= INT32_MIN && value <= INT32_MAX ? value : INVALID);
+    case 'int64':
+      return int64;
+    case 'float32':
+      return (value) => (typeof value === 'number' ? Math.fround(value) : INVALID);
+    case 'float64':
+      return (value) => (typeof value === 'number' ? value : INVALID);
+    case 'string':
+      return (value) => (typeof value === 'string' ? value : INVALID);
+    case 'bytes':
+      return (value) => (value instanceof Uint8Array ? value : INVALID);
+    case 'timestamp':
+      return timestamp;
+    case 'list': {
+      const item = fromUserOf(type.of);
+      return (value) => {
+        if (!Array.isArray(value)) return INVALID;
+        const items = value.map(item);
+        return items.includes(INVALID) ? INVALID : (items as Value[]);
+      };
+    }
+    case 'vector':
+      return (value) => vector(value, type.size);
+  }
+}
+
+function int64(value: unknown): Value | typeof INVALID {
+  if (typeof value === 'bigint') return value >= INT64_MIN && value <= INT64_MAX ? value : INVALID;
+  return typeof value === 'number' && Number.isSafeInteger(value) ? BigInt(value) : INVALID;
+}
+
+function timestamp(value: unknown): Value | typeof INVALID {
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? INVALID : value.getTime() * 1000;
+  return typeof value === 'string' ? parseValue({ kind: 'timestamp' }, value) : INVALID;
+}
+
+function vector(value: unknown, size: number): Value | typeof INVALID {
+  if (value instanceof Float32Array) return value.length === size ? value : INVALID;
+  if (!Array.isArray(value) || value.length !== size || !value.every((item) => typeof item === 'number')) return INVALID;
+  return Float32Array.from(value as number[]);
+}
+
+/** What a function gave, in a few words for an error. */
+export function describeResult(value: unknown): string {
+  if (value === undefined) return 'undefined';
+  if (typeof value === 'string') return `string ${JSON.stringify(value.slice(0, 40))}`;
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'an invalid Date' : `a Date (${value.toISOString()})`;
+  if (value instanceof Promise) return 'a Promise: the function must be synchronous';
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  return value === null || typeof value === 'object' ? (value === null ? 'null' : 'an object') : `${typeof value} ${String(value)}`;
+}

@@ -1,0 +1,120 @@
+// Finds every object of a feature repository: what its files export, and what those objects lead to.
+
+import { type Authored, authored, type AuthoredAction } from '../authoring/authored.ts';
+import { describeAuthored, kindName, type Mistakes } from './mistakes.ts';
+
+/** One export of a file, as its module gives it. */
+export interface Exported {
+  /** Relative to the repository, for messages. */
+  readonly file: string;
+  readonly name: string;
+  readonly value: unknown;
+}
+
+type NamedKind = 'entity' | 'source' | 'view' | 'onDemandView' | 'service' | 'model' | 'endpoint' | 'pipeline';
+type OfKind<K extends Authored['kind']> = Extract<Authored, { readonly kind: K }>;
+
+/** Every named object once, sorted by name: neither the order of files nor of exports shows. */
+export type Collected = { readonly [K in NamedKind]: readonly OfKind<K>[] };
+
+export function collect(exports: Iterable<Exported>, mistakes: Mistakes): Collected {
+  const seen = new Set<Authored>();
+  const visit = (value: unknown, file: string): void => {
+    const object = authored(value);
+    if (object === undefined || seen.has(object)) return;
+    seen.add(object);
+    mistakes.locate(object, file);
+    for (const next of leadsTo(object)) visit(next, file);
+  };
+  const sorted = [...exports].sort((a, b) => compare(a.file, b.file) || compare(a.name, b.name));
+  // Exported objects first, so that each is reported under its own file and not under one that uses it.
+  for (const { file, value } of sorted) {
+    const object = authored(value);
+    if (object !== undefined) mistakes.locate(object, file);
+  }
+  for (const { file, value } of sorted) visit(value, file);
+  const ofKind = <K extends NamedKind>(kind: K): readonly OfKind<K>[] => {
+    // The filter leaves the objects of that kind only.
+    const objects = [...seen].filter((object) => object.kind === kind) as (OfKind<K> & OfKind<NamedKind>)[];
+    return unique(objects.sort((a, b) => compare(String(a.name), String(b.name))), mistakes);
+  };
+  const collected = {
+    entity: ofKind('entity'), source: ofKind('source'), view: ofKind('view'), onDemandView: ofKind('onDemandView'),
+    service: ofKind('service'), model: ofKind('model'), endpoint: ofKind('endpoint'), pipeline: ofKind('pipeline'),
+  };
+  refuseSharedPrefixes([...collected.view, ...collected.onDemandView], mistakes);
+  return collected;
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function unique<T extends OfKind<NamedKind>>(sorted: readonly T[], mistakes: Mistakes): T[] {
+  return sorted.filter((object, at) => {
+    const previous = sorted[at - 1];
+    if (previous === undefined || previous.name !== object.name) return true;
+    const other = mistakes.fileOf(previous);
+    mistakes.add(object, `the name is already taken by another ${kindName(object.kind)}${other === undefined ? '' : ` in ${other}`}. Rename one of them`);
+    return false;
+  });
+}
+
+// A stored view and an on-demand view of one name would give their features the same full names.
+function refuseSharedPrefixes(views: readonly OfKind<'view' | 'onDemandView'>[], mistakes: Mistakes): void {
+  const kinds = new Map<string, Authored['kind']>();
+  for (const view of views) {
+    const other = kinds.get(view.name);
+    if (other !== undefined) mistakes.add(view, `the name is already taken by a ${kindName(other)}. Rename one of them`);
+    kinds.set(view.name, view.kind);
+  }
+}
+
+function leadsTo(object: Authored): readonly unknown[] {
+  switch (object.kind) {
+    case 'entity':
+    case 'source':
+      return [];
+    case 'view':
+      return [object.entity, object.source];
+    case 'viewMember':
+    case 'onDemandMember':
+      return [object.view];
+    case 'onDemandView':
+      return Object.values(object.inputs ?? {}).map(resolveLazy);
+    case 'service':
+      return Array.isArray(object.members) ? object.members : [];
+    case 'model':
+      return [object.features];
+    case 'endpoint':
+      return [object.model];
+    case 'pipeline':
+      return object.steps;
+    case 'step':
+      return [actionLeadsTo(object.action)];
+  }
+}
+
+function actionLeadsTo(action: AuthoredAction | undefined): unknown {
+  return action?.kind === 'trainingSet' ? action.service : action?.kind === 'registerModel' ? action.model : undefined;
+}
+
+/** An input may be given as a function, to name a view that is declared further down. */
+export function resolveLazy(input: unknown): unknown {
+  if (typeof input !== 'function') return input;
+  try {
+    return input();
+  } catch {
+    // Reported where the input is compiled: it is then no view.
+    return undefined;
+  }
+}
+
+/** The object of kind `kind` that `value` is; else reports what came and gives undefined. */
+export function expectKind<K extends Authored['kind']>(value: unknown, kind: K, owner: Authored, member: string, mistakes: Mistakes): OfKind<K> | undefined {
+  const object = authored(value);
+  // The kind was compared.
+  if (object?.kind === kind) return object as OfKind<K>;
+  mistakes.add(owner, `${member} must be a ${kindName(kind)}, got ${describeAuthored(value)}`);
+  return undefined;
+}

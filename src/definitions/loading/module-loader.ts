@@ -1,0 +1,93 @@
+// Imports a user's TypeScript from anywhere: `headrace` resolves to this very program, so two copies never mix, and a
+// changed repository can be loaded again in the same process.
+
+import { existsSync } from 'node:fs';
+import { registerHooks } from 'node:module';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { constants, runInThisContext } from 'node:vm';
+
+// The package's entry beside this folder, in whichever form runs: sources or the build.
+const ENTRY = new URL(import.meta.url.endsWith('.ts') ? '../../index.ts' : '../../index.js', import.meta.url).href;
+const VERSION = 'headrace-load';
+
+// Test runners rewrite `import()` in the modules they load; made here it is always the platform's.
+const platformImport = runInThisContext('(url) => import(url)', {
+  importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+}) as (url: string) => Promise<Record<string, unknown>>;
+
+let loads = 0;
+let isHooked = false;
+/** URL prefixes of the folders whose modules are loaded anew each time. */
+const roots = new Set<string>();
+
+/**
+ * Imports a module and gives its exports. Modules under `root` (default: the file's folder) are read anew, whatever was
+ * loaded before; all others are shared.
+ */
+export async function importModule(path: string, root?: string): Promise<Record<string, unknown>> {
+  return importWith(path, root, ++loads);
+}
+
+/** An importer of several modules that share what they import from `root`. */
+export function createImporter(root: string): (path: string) => Promise<Record<string, unknown>> {
+  const load = ++loads;
+  return (path) => importWith(path, root, load);
+}
+
+function importWith(path: string, root: string | undefined, load: number): Promise<Record<string, unknown>> {
+  hook();
+  const url = pathToFileURL(path);
+  roots.add(root === undefined ? new URL('.', url).href : `${pathToFileURL(root).href}/`);
+  url.searchParams.set(VERSION, String(load));
+  return platformImport(url.href);
+}
+
+function hook(): void {
+  if (isHooked) return;
+  isHooked = true;
+  registerHooks({
+    resolve(specifier, context, nextResolve) {
+      if (specifier === 'headrace') return { url: ENTRY, shortCircuit: true };
+      const version = context.parentURL === undefined ? null : versionOf(context.parentURL);
+      const resolved = version === null ? nextResolve(specifier, context) : resolveLoosely(specifier, context, nextResolve);
+      const wanted = version ?? versionOf(resolved.url);
+      if (wanted === null || !isUnderRoot(resolved.url)) return resolved;
+      const url = new URL(resolved.url);
+      url.searchParams.set(VERSION, wanted);
+      const format = formatOf(url);
+      return { ...resolved, url: url.href, ...(format === undefined ? {} : { format }) };
+    },
+  });
+}
+
+type Resolve = Parameters<NonNullable<Parameters<typeof registerHooks>[0]['resolve']>>;
+
+// './flights' and './flights.js' mean flights.ts to other TypeScript tools; so they do here, when nothing else is there.
+function resolveLoosely(specifier: string, context: Resolve[1], nextResolve: Resolve[2]): ReturnType<Resolve[2]> {
+  if (specifier.startsWith('.') && context.parentURL !== undefined) {
+    const url = new URL(specifier, context.parentURL);
+    const path = fileURLToPath(url);
+    if (!existsSync(path) || !/\.[cm]?[jt]s(on)?$/.test(path)) {
+      for (const candidate of [`${path}.ts`, path.replace(/\.(m?)js$/, '.$1ts'), `${path}/index.ts`]) {
+        if (candidate !== path && existsSync(candidate)) return nextResolve(pathToFileURL(candidate).href, context);
+      }
+    }
+  }
+  return nextResolve(specifier, context);
+}
+
+function versionOf(url: string): string | null {
+  return url.includes(VERSION) ? new URL(url).searchParams.get(VERSION) : null;
+}
+
+function isUnderRoot(url: string): boolean {
+  if (url.includes('/node_modules/')) return false;
+  for (const root of roots) if (url.startsWith(root)) return true;
+  return false;
+}
+
+// A repository has no package.json that would tell Node how to read it: its files are modules.
+function formatOf(url: URL): string | undefined {
+  if (/\.m?ts$/.test(url.pathname)) return 'module-typescript';
+  return /\.m?js$/.test(url.pathname) ? 'module' : undefined;
+}
