@@ -27,6 +27,12 @@ export function isConflict(error: unknown): boolean {
   return read(error).status === 409;
 }
 
+/** A network error, or the server's own. */
+export function isTransient(error: unknown): boolean {
+  const { status } = read(error);
+  return status === undefined || status === 429 || status >= 500;
+}
+
 /** HR_CONFIG for what the user can fix, HR_STORAGE_UNAVAILABLE for the rest, HR_STORAGE_FULL for a full store. */
 export function catalogued(error: unknown, bucket: string): HeadraceError {
   if (error instanceof HeadraceError) return error;

@@ -10,7 +10,7 @@ import type { PutObjectCommandInput, S3Client } from '@aws-sdk/client-s3';
 import { HeadraceError } from '../../../core/index.ts';
 import type { ObjectInfo, ObjectStore } from '../../object-store.ts';
 import { checkKey } from '../object-key.ts';
-import { catalogued, isConflict, isMissing, isPreconditionFailed } from './s3-errors.ts';
+import { catalogued, isConflict, isMissing, isPreconditionFailed, isTransient } from './s3-errors.ts';
 
 export interface S3Options {
   readonly endpoint?: string;
@@ -25,6 +25,9 @@ type Sdk = typeof import('@aws-sdk/client-s3');
 
 // One PUT's limit; larger objects need a multipart upload.
 const MAX_PUT_BYTES = 5 * 1024 ** 3;
+
+const MAX_PUT_ATTEMPTS = 3;
+const silent = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 
 /** `s3://BUCKET/PREFIX?endpoint=…&region=…&pathStyle=…`. */
 export function openS3ObjectStore(url: URL, options: S3Options): ObjectStore {
@@ -47,7 +50,7 @@ export function openS3ObjectStore(url: URL, options: S3Options): ObjectStore {
   const put = async (key: string, ifAbsent: boolean, input: () => Pick<PutObjectCommandInput, 'Body' | 'ContentLength'>) => {
     const Key = toKey(key);
     return ask(async (client, { PutObjectCommand }) => {
-      for (;;) {
+      for (let attempt = 1; ; attempt++) {
         try {
           await client.send(
             new PutObjectCommand({ Bucket, Key, ...input(), ...(ifAbsent ? { IfNoneMatch: '*' } : {}) }),
@@ -56,7 +59,9 @@ export function openS3ObjectStore(url: URL, options: S3Options): ObjectStore {
         } catch (error) {
           if (ifAbsent && isPreconditionFailed(error)) return false;
           // Another writer of the same key is in flight; who wins is known once it ended.
-          if (!(ifAbsent && isConflict(error))) throw error;
+          if (ifAbsent && isConflict(error)) continue;
+          // The SDK repeats a failed call by itself, but not one whose body was a stream.
+          if (attempt >= MAX_PUT_ATTEMPTS || !isTransient(error)) throw error;
         }
       }
     });
@@ -132,6 +137,7 @@ async function connect(query: URLSearchParams, options: S3Options): Promise<{ sd
   const pathStyle = query.get('pathStyle') ?? options.pathStyle ?? endpoint !== undefined;
   const { accessKeyId, secretAccessKey } = options;
   const client = new sdk.S3Client({
+    logger: silent,
     forcePathStyle: String(pathStyle) === 'true',
     // Stores that only resemble S3 may not know the newer checksums; blobs carry their own.
     requestChecksumCalculation: 'WHEN_REQUIRED',

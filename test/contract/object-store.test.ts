@@ -1,0 +1,190 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { sha256Hex } from '../../src/core/index.ts';
+import { getBlob, type ObjectStore, openObjectStore, putBlob, putBlobFile } from '../../src/storage/index.ts';
+import { findS3Server, type S3Server, startS3Server } from '../support/s3-server.ts';
+import { skipBecause } from '../support/skips.ts';
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+const text = (content: Uint8Array | undefined): string | undefined => content && new TextDecoder().decode(content);
+
+const folder = mkdtempSync(join(tmpdir(), 'headrace-objects-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+interface TestStores {
+  readonly name: string;
+  start(): Promise<void>;
+  open(): Promise<ObjectStore>;
+  stop(): Promise<void>;
+}
+
+let roots = 0;
+const files: TestStores = {
+  name: 'files',
+  start: async () => {},
+  open: async () => openObjectStore(`file:${join(folder, `store-${++roots}`)}`),
+  stop: async () => {},
+};
+
+function s3Stores(): TestStores[] {
+  const program = findS3Server('object store contract');
+  if (program === undefined) return [];
+  let server: S3Server | undefined;
+  return [
+    {
+      name: `S3 (${program.name})`,
+      async start() {
+        server = await startS3Server(program);
+      },
+      async open() {
+        if (server === undefined) throw new Error('start first');
+        const { endpoint, accessKeyId, secretAccessKey } = server;
+        const url = `s3://${await server.newBucket()}/some/prefix?endpoint=${encodeURIComponent(endpoint)}`;
+        return openObjectStore(url, { accessKeyId, secretAccessKey });
+      },
+      stop: async () => server?.stop(),
+    },
+  ];
+}
+
+describe.each([files, ...s3Stores()])('an object store on $name', (stores) => {
+  let store: ObjectStore;
+  beforeAll(() => stores.start());
+  beforeEach(async () => {
+    store = await stores.open();
+  });
+  afterAll(() => stores.stop());
+
+  const keys = async (prefix: string): Promise<string[]> => {
+    const found: string[] = [];
+    for await (const { key } of store.list(prefix)) found.push(key);
+    return found;
+  };
+
+  it('gives back what was put, and the last of two', async () => {
+    expect(await store.get('a/b')).toBeUndefined();
+    expect(await store.put('a/b', bytes('one'))).toBe(true);
+    expect(await store.put('a/b', bytes('two'))).toBe(true);
+    expect(text(await store.get('a/b'))).toBe('two');
+    await store.put('empty', new Uint8Array());
+    expect((await store.get('empty'))?.length).toBe(0);
+  });
+
+  it('writes only where nothing is when told so', async () => {
+    expect(await store.put('a', bytes('one'), { ifAbsent: true })).toBe(true);
+    expect(await store.put('a', bytes('two'), { ifAbsent: true })).toBe(false);
+    expect(text(await store.get('a'))).toBe('one');
+  });
+
+  it('moves files in and out', async () => {
+    const [from, to] = [join(folder, 'from'), join(folder, 'to')];
+    const content = Buffer.alloc(3_000_000, 'headrace');
+    writeFileSync(from, content);
+    expect(await store.putFile('big', from)).toBe(true);
+    expect(await store.putFile('big', from, { ifAbsent: true })).toBe(false);
+    expect(await store.getFile('big', to)).toBe(true);
+    expect(readFileSync(to).equals(content)).toBe(true);
+    expect(await store.getFile('none', join(folder, 'none'))).toBe(false);
+    expect(existsSync(join(folder, 'none'))).toBe(false);
+  });
+
+  it('lists by prefix in the order of keys, with sizes and ETags that change with the content', async () => {
+    for (const key of ['runs/2/a', 'runs/1/b', 'runs/1/a', 'runs-old', 'other']) await store.put(key, bytes(key));
+    expect(await keys('runs/')).toEqual(['runs/1/a', 'runs/1/b', 'runs/2/a']);
+    expect(await keys('runs/1')).toEqual(['runs/1/a', 'runs/1/b']);
+    expect(await keys('run')).toEqual(['runs-old', 'runs/1/a', 'runs/1/b', 'runs/2/a']);
+    expect(await keys('nothing/')).toEqual([]);
+    expect(await keys('')).toHaveLength(5);
+    const etag = async () => (await Array.fromAsync(store.list('other')))[0];
+    const before = await etag();
+    expect(before?.size).toBe(5);
+    await store.put('other', bytes('changed'));
+    expect((await etag())?.etag).not.toBe(before?.etag);
+  });
+
+  it('removes, and takes removing nothing', async () => {
+    await store.put('a', bytes('one'));
+    await store.remove('a');
+    await store.remove('a');
+    expect(await store.get('a')).toBeUndefined();
+  });
+
+  it('refuses keys that climb out of the store or hide in it', async () => {
+    for (const key of ['', '/etc/passwd', '../a', 'a/../../b', 'a//b', 'a/', './a', 'a\\b', 'a\0b', '.partial/x']) {
+      await expect(store.put(key, bytes('x'))).rejects.toMatchObject({ code: 'HR_INVALID' });
+      await expect(store.get(key)).rejects.toMatchObject({ code: 'HR_INVALID' });
+    }
+  });
+
+  it('holds blobs by their content, once, and checks them when read', async () => {
+    const hash = await putBlob(store, bytes('model'));
+    expect(hash).toBe(sha256Hex('model'));
+    expect(await putBlob(store, bytes('model'))).toBe(hash);
+    writeFileSync(join(folder, 'model'), 'model');
+    expect(await putBlobFile(store, join(folder, 'model'))).toBe(hash);
+    expect(text(await getBlob(store, hash))).toBe('model');
+    await store.put(`blobs/${hash.slice(0, 2)}/${hash}`, bytes('mod'));
+    await expect(getBlob(store, hash)).rejects.toMatchObject({ code: 'HR_ARTIFACT_UNREADABLE' });
+    await expect(getBlob(store, sha256Hex('none'))).rejects.toMatchObject({ code: 'HR_ARTIFACT_UNREADABLE' });
+    await expect(getBlob(store, '../../etc')).rejects.toMatchObject({ code: 'HR_INVALID' });
+  });
+});
+
+describe('an object store on files', () => {
+  it('lets exactly one of many racing writers create a key', async () => {
+    const store = await files.open();
+    const results = await Promise.all(
+      Array.from({ length: 16 }, (_, at) => store.put('race', bytes(`writer ${at}`), { ifAbsent: true })),
+    );
+    expect(results.filter(Boolean)).toHaveLength(1);
+    expect(text(await store.get('race'))).toBe(`writer ${results.indexOf(true)}`);
+  });
+
+  it('leaves no partial file behind, whether a write ends well or not', async () => {
+    const root = join(folder, 'clean');
+    const store = openObjectStore(`file:${root}`);
+    await store.put('a', bytes('one'));
+    await expect(store.putFile('b', join(folder, 'does-not-exist'))).rejects.toThrow();
+    await expect(store.put('a/b', bytes('under an object'))).rejects.toMatchObject({ code: 'HR_INVALID' });
+    expect(readdirSync(join(root, '.partial'))).toEqual([]);
+    expect(readdirSync(root).sort()).toEqual(['.partial', 'a']);
+  });
+
+  it('says that the disk is full, and keeps what was there', async (context) => {
+    const mount = join(folder, 'small-disk');
+    mkdirSync(mount);
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', mount], { stdio: 'ignore' });
+    } catch {
+      skipBecause('the full disk of an object store: a small disk cannot be mounted here');
+      context.skip();
+    }
+    try {
+      const store = openObjectStore(`file:${mount}`);
+      await store.put('kept', bytes('one'));
+      await expect(store.put('big', new Uint8Array(1_000_000))).rejects.toMatchObject({ code: 'HR_STORAGE_FULL' });
+      await expect(store.put('kept', new Uint8Array(1_000_000))).rejects.toMatchObject({ code: 'HR_STORAGE_FULL' });
+      expect(text(await store.get('kept'))).toBe('one');
+      expect(await store.get('big')).toBeUndefined();
+      expect(readdirSync(join(mount, '.partial'))).toEqual([]);
+    } finally {
+      execFileSync('umount', [mount]);
+    }
+  });
+});
+
+describe('opening an object store', () => {
+  it('names the schemes it knows when the URL has another', () => {
+    expect(() => openObjectStore('ftp://root:hunter2@host/x')).toThrow(/file:PATH.*s3:/);
+    expect(() => openObjectStore('ftp://root:hunter2@host/x')).not.toThrow(/hunter2/);
+  });
+
+  it('says that S3 does not answer', async () => {
+    const options = { accessKeyId: 'a', secretAccessKey: 'b' };
+    const store = openObjectStore('s3://bucket?endpoint=http://127.0.0.1:1', options);
+    await expect(store.get('a')).rejects.toMatchObject({ code: 'HR_STORAGE_UNAVAILABLE' });
+  });
+});

@@ -1,0 +1,101 @@
+// A real S3 server of the tests' own: versitygw where it is installed, else moto in a Python environment that is made
+// once and kept beside node_modules' caches. moto takes any secret and lets two racing writers win.
+
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { skipBecause } from './skips.ts';
+
+const MOTO = ['moto[s3]==5.2.5', 'flask', 'flask-cors'];
+const INSTALL_LIMIT_MS = 90_000;
+const START_LIMIT_MS = 20_000;
+
+export interface S3Server {
+  readonly name: 'versitygw' | 'moto';
+  readonly endpoint: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  newBucket(): Promise<string>;
+  stop(): Promise<void>;
+}
+
+interface S3Program {
+  readonly name: S3Server['name'];
+  readonly path: string;
+}
+
+/** The S3 server to test on; undefined, said loudly, when none can be had. `suite` names the tests in the notice. */
+export function findS3Server(suite: string): S3Program | undefined {
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), join(process.env['HOME'] ?? '/', 'go', 'bin')];
+  const versitygw = folders.map((folder) => join(folder, 'versitygw')).find((path) => existsSync(path));
+  if (versitygw !== undefined) return { name: 'versitygw', path: versitygw };
+  const environment = join(import.meta.dirname, '..', '..', 'node_modules', '.cache', 'headrace', 'moto');
+  const moto = join(environment, 'bin', 'moto_server');
+  if (existsSync(moto) || makeEnvironment(environment)) return { name: 'moto', path: moto };
+  skipBecause(`${suite} on S3: neither versitygw nor (through python3, venv and pip) moto can be had`);
+  return undefined;
+}
+
+function makeEnvironment(folder: string): boolean {
+  mkdirSync(dirname(folder), { recursive: true });
+  const how = { stdio: 'ignore', timeout: INSTALL_LIMIT_MS } as const;
+  const isMade =
+    spawnSync('python3', ['-m', 'venv', folder], how).status === 0 &&
+    spawnSync(join(folder, 'bin', 'pip'), ['install', '-q', ...MOTO], how).status === 0;
+  if (!isMade) rmSync(folder, { recursive: true, force: true });
+  return isMade;
+}
+
+export async function startS3Server({ name, path }: S3Program): Promise<S3Server> {
+  const folder = mkdtempSync(join(tmpdir(), 'headrace-s3-'));
+  const port = await freePort();
+  const [accessKeyId, secretAccessKey] = ['headrace', 'headrace-secret'];
+  const args = name === 'moto' ? ['-H', '127.0.0.1', '-p', `${port}`] : ['--port', `127.0.0.1:${port}`, 'posix', folder];
+  const env = { ...process.env, ROOT_ACCESS_KEY: accessKeyId, ROOT_SECRET_KEY: secretAccessKey };
+  const server = spawn(path, args, { cwd: folder, env, stdio: 'ignore' });
+  const ended = new Promise<void>((resolve) => server.once('exit', () => resolve()));
+  const endpoint = `http://127.0.0.1:${port}`;
+  const client = new S3Client({
+    endpoint,
+    region: 'us-east-1',
+    forcePathStyle: true,
+    credentials: { accessKeyId, secretAccessKey },
+  });
+  let buckets = 0;
+  const newBucket = async (): Promise<string> => {
+    const Bucket = `bucket-${++buckets}`;
+    await client.send(new CreateBucketCommand({ Bucket }));
+    return Bucket;
+  };
+  const stop = async (): Promise<void> => {
+    client.destroy();
+    server.kill('SIGTERM');
+    await ended;
+    rmSync(folder, { recursive: true, force: true });
+  };
+  const giveUpAt = performance.now() + START_LIMIT_MS;
+  // A server gives no event when it is ready: it is asked until it answers.
+  while (!(await fetch(endpoint).then(() => true, () => false))) {
+    if (server.exitCode !== null || performance.now() > giveUpAt) {
+      await stop();
+      throw new Error(`${name} did not start`);
+    }
+    await sleep(50);
+  }
+  return { name, endpoint, accessKeyId, secretAccessKey, newBucket, stop };
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const address = probe.address();
+      probe.close(() => (address !== null && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port'))));
+    });
+  });
+}
