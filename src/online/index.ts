@@ -1,6 +1,12 @@
+export { applyPush, type PushSummary, replayPushLog } from './apply-push.ts';
+export { describeKey } from './describe-key.ts';
 export { createFeatureReader, type FeatureReader, type ReadRow } from './feature-reader.ts';
 export type { FullRecord, OnlineStore, RecordChange, RecordRef, StoredRecord } from './online-store.ts';
 export { type OnlineStoreOptions, openOnlineStore } from './open-online-store.ts';
+export { exportPushLog } from './push-log/export-push-log.ts';
+export type { PushedRow } from './push-log/push-batch.ts';
+export { type AppendResult, openPushLog, type PushLog, type PushRequest } from './push-log/push-log.ts';
+export { readPushLog } from './push-log/segment-files.ts';
 export type { ReadView, Status } from './record-reader.ts';
 export { type BaseRow, createViewCodec, type LatestRow, type ViewCodec } from './view-codec.ts';
 export { getWatermark, setWatermark } from './watermark.ts';
