@@ -157,6 +157,18 @@ describe.each(testDatabases('database contract'))('a database on $name', (databa
   });
 });
 
+describe('a SQLite database', () => {
+  it('refuses to be used beside the transaction that holds it, instead of waiting for ever', async () => {
+    const database = await openDatabase('sqlite::memory:');
+    await database.migrate('test', [counters]);
+    const read = () => database.tables<Tables>().selectFrom('counters').selectAll().execute();
+    await expect(database.transaction(read)).rejects.toThrow(/only its `trx`/);
+    await expect(database.transaction(() => database.transaction(read))).rejects.toThrow(/only its `trx`/);
+    expect(await read()).toEqual([]);
+    await database.close();
+  });
+});
+
 describe('opening a database', () => {
   it('names the schemes it knows when the URL has another', async () => {
     await expect(openDatabase('mysql://root:hunter2@localhost/x')).rejects.toMatchObject({ code: 'HR_CONFIG' });

@@ -1,5 +1,6 @@
 // Opens a SQLite file for many processes: write-ahead log, foreign keys, commits that survive a loss of power.
 
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -13,13 +14,25 @@ import { createSqliteDialect } from './sqlite-dialect.ts';
 /** `path` may be `:memory:`. Folders on the way are made. */
 export async function openSqlite(path: string): Promise<Database> {
   const file = await openFile(path);
-  const kysely = new Kysely<unknown>({ dialect: createSqliteDialect(file) });
+  const around = new AsyncLocalStorage<{ isOpen: boolean }>();
+  const isInTransaction = (): boolean => around.getStore()?.isOpen === true;
+  const kysely = new Kysely<unknown>({ dialect: createSqliteDialect(file, isInTransaction) });
   // Row types are the caller's: each owner knows its own tables.
   const tables = <T>(): Kysely<T> => kysely as unknown as Kysely<T>;
   const database: Database = {
     kind: 'sqlite',
     tables,
-    transaction: <T, R>(work: (trx: Kysely<T>) => Promise<R>) => tables<T>().transaction().execute(work),
+    transaction: <T, R>(work: (trx: Kysely<T>) => Promise<R>) =>
+      tables<T>()
+        .transaction()
+        .execute(async (trx) => {
+          const open = { isOpen: true };
+          try {
+            return await around.run(open, () => work(trx));
+          } finally {
+            open.isOpen = false;
+          }
+        }),
     migrate: (owner, migrations) => runMigrations(database, owner, migrations),
     close: () => kysely.destroy(),
   };

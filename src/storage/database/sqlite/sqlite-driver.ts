@@ -3,9 +3,10 @@
 
 import type { DatabaseSync } from 'node:sqlite';
 import { CompiledQuery, type DatabaseConnection, type Driver } from 'kysely';
+import { HeadraceError } from '../../../core/index.ts';
 import { createSqliteConnection } from './sqlite-connection.ts';
 
-export function createSqliteDriver(database: DatabaseSync): Driver {
+export function createSqliteDriver(database: DatabaseSync, isInTransaction: () => boolean): Driver {
   const connection = createSqliteConnection(database);
   const waiting: (() => void)[] = [];
   let isTaken = false;
@@ -15,6 +16,10 @@ export function createSqliteDriver(database: DatabaseSync): Driver {
   return {
     init: async () => {},
     async acquireConnection() {
+      // It would wait for itself for ever.
+      if (isInTransaction()) {
+        throw new HeadraceError('HR_INTERNAL', 'inside a transaction only its `trx` may be used, not the database');
+      }
       if (isTaken) await new Promise<void>((resolve) => waiting.push(resolve));
       isTaken = true;
       return connection;
