@@ -34,9 +34,10 @@ export function collect(exports: Iterable<Exported>, mistakes: Mistakes): Collec
   }
   for (const { file, value } of sorted) visit(value, file);
   const ofKind = <K extends NamedKind>(kind: K): readonly OfKind<K>[] => {
-    // The filter leaves the objects of that kind only.
-    const objects = [...seen].filter((object) => object.kind === kind) as (OfKind<K> & OfKind<NamedKind>)[];
-    return unique(objects.sort((a, b) => compare(String(a.name), String(b.name))), mistakes);
+    const objects = [...seen].filter((object): object is OfKind<NamedKind> => object.kind === kind);
+    objects.sort((a, b) => compare(String(a.name), String(b.name)));
+    // The filter left the objects of that kind only.
+    return unique(objects, mistakes) as unknown as OfKind<K>[];
   };
   const collected = {
     entity: ofKind('entity'), source: ofKind('source'), view: ofKind('view'), onDemandView: ofKind('onDemandView'),

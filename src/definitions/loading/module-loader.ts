@@ -2,18 +2,16 @@
 // changed repository can be loaded again in the same process.
 
 import { existsSync } from 'node:fs';
-import { registerHooks } from 'node:module';
+import { createRequire, registerHooks } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { constants, runInThisContext } from 'node:vm';
 
 // The package's entry beside this folder, in whichever form runs: sources or the build.
-const ENTRY = new URL(import.meta.url.endsWith('.ts') ? '../../index.ts' : '../../index.js', import.meta.url).href;
+const EXTENSION = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+const ENTRY = new URL(`../../index.${EXTENSION}`, import.meta.url).href;
 const VERSION = 'headrace-load';
 
-// Test runners rewrite `import()` in the modules they load; made here it is always the platform's.
-const platformImport = runInThisContext('(url) => import(url)', {
-  importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-}) as (url: string) => Promise<Record<string, unknown>>;
+const require = createRequire(import.meta.url);
+const { platformImport } = require(`./platform-import.${EXTENSION}`) as typeof import('./platform-import.ts');
 
 let loads = 0;
 let isHooked = false;

@@ -1,0 +1,118 @@
+import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { HeadraceError } from '../../src/core/index.ts';
+import { importModule, loadDefinitions } from '../../src/definitions/index.ts';
+
+const folders: string[] = [];
+afterEach(async () => {
+  for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true });
+});
+
+async function repo(files: Readonly<Record<string, string>>): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'headrace-defs-'));
+  folders.push(folder);
+  await write(folder, files);
+  return folder;
+}
+
+async function write(folder: string, files: Readonly<Record<string, string>>): Promise<void> {
+  for (const [name, content] of Object.entries(files)) {
+    await mkdir(dirname(join(folder, name)), { recursive: true });
+    await writeFile(join(folder, name), content);
+  }
+}
+
+async function failure(promise: Promise<unknown>): Promise<HeadraceError> {
+  const error = await promise.then(() => undefined, (thrown: unknown) => thrown);
+  expect(error).toMatchObject({ name: 'HeadraceError', code: 'HR_DEFINITION' });
+  // Checked above.
+  return error as HeadraceError;
+}
+
+const ENTITIES = `import { entity, t } from 'headrace';
+export const airport: ReturnType<typeof entity> = entity('airport', { keys: { airport: t.string() } });`;
+const SOURCE = `import { parquet, t } from 'headrace';
+export const flights = parquet('flights', {
+  path: 'f.parquet', columns: { airport: t.string(), delay: t.float64(), at: t.timestamp() }, eventTime: 'at',
+});`;
+const view = (feature: string) => `import { featureView, latest, mean } from 'headrace';
+import { airport } from './entities.ts';
+import { flights } from './sources.ts';
+export const delays = featureView('delays', { entity: airport, source: flights, features: { ${feature} } });`;
+
+describe('loading a feature repository', () => {
+  it('finds it anywhere, with no node_modules, and follows its imports', async () => {
+    const folder = await repo({ 'entities.ts': ENTITIES, 'sources.ts': SOURCE, 'views/x.ts': `export { delays } from '../views.ts';`, 'views.ts': view("d: latest('delay')") });
+    const { manifest, directory } = await loadDefinitions(folder, 'flights');
+    expect(Object.keys(manifest.views)).toEqual(['delays']);
+    expect(directory).toBe(folder);
+  });
+
+  it('collects what is reachable but not exported', async () => {
+    const folder = await repo({
+      'all.ts': `import { entity, featureService, featureView, latest, parquet, t } from 'headrace';
+const e = entity('e', { keys: { id: t.int64() } });
+const s = parquet('s', { path: 'x', columns: { id: t.int64(), v: t.float64(), at: t.timestamp() }, eventTime: 'at' });
+const v = featureView('v', { entity: e, source: s, features: { v: latest('v') } });
+export const service = featureService('svc', [v.as('role', { id: 'the_id' })]);`,
+    });
+    const { manifest } = await loadDefinitions(folder, 'p');
+    expect([Object.keys(manifest.entities), Object.keys(manifest.sources), Object.keys(manifest.views)]).toEqual([['e'], ['s'], ['v']]);
+  });
+
+  it('reads a changed repository anew, in every file', async () => {
+    const folder = await repo({ 'entities.ts': ENTITIES, 'sources.ts': SOURCE, 'views.ts': view("d: latest('delay')") });
+    const before = await loadDefinitions(folder, 'p');
+    await write(folder, { 'sources.ts': SOURCE.replace('f.parquet', 'g.parquet') });
+    const after = await loadDefinitions(folder, 'p');
+    expect(after.manifest.sources['flights']?.location['path']).toBe('g.parquet');
+    expect(after.hash).not.toBe(before.hash);
+    await write(folder, { 'sources.ts': SOURCE });
+    expect((await loadDefinitions(folder, 'p')).hash).toBe(before.hash);
+  });
+
+  it('gives one hash whatever the order of files and exports', async () => {
+    const one = await repo({ 'entities.ts': ENTITIES, 'sources.ts': SOURCE, 'views.ts': view("d: latest('delay')") });
+    const two = await repo({ 'entities.ts': ENTITIES, 'sources.ts': SOURCE, 'z/late.ts': `export * from '../views.ts';`, 'a.ts': `export { flights } from './sources.ts';`, 'views.ts': view("d: latest('delay')") });
+    expect((await loadDefinitions(one, 'p')).hash).toBe((await loadDefinitions(two, 'p')).hash);
+  });
+
+  it('leaves out tests, configuration, data and hidden folders', async () => {
+    const bad = 'throw new Error("must not be imported");';
+    const folder = await repo({ 'entities.ts': ENTITIES, 'x.test.ts': bad, 'headrace.config.ts': bad, 'data/y.ts': bad, '.cache/z.ts': bad, 'node_modules/m/i.js': bad, 'types.d.ts': 'syntax error' });
+    expect(Object.keys((await loadDefinitions(folder, 'p')).manifest.entities)).toEqual(['airport']);
+  });
+
+  it('names every file that cannot be read, and where one throws', async () => {
+    const folder = await repo({ 'a.ts': 'export const = 3;', 'b.ts': '\nthrow new Error("no luck");', 'c.ts': `import './missing.ts';`, 'd.ts': `import { nothing } from 'headrace';` });
+    const { details } = await failure(loadDefinitions(folder, 'p'));
+    expect(details.map((detail) => detail.path)).toEqual(['a.ts', 'b.ts', 'c.ts', 'd.ts']);
+    expect(details[0]?.message).toContain('cannot be read');
+    expect(details[1]?.message).toContain('no luck (b.ts:2)');
+    expect(details[2]?.message).toContain('missing.ts');
+    expect(details[3]?.message).toContain('nothing');
+  });
+
+  it('names the file of a mistake, and the object', async () => {
+    const folder = await repo({ 'entities.ts': ENTITIES, 'sources.ts': SOURCE, 'views.ts': view("d: latest('dely'), m: mean('airport').over('7x')") });
+    const error = await failure(loadDefinitions(folder, 'p'));
+    expect(error.details.map((detail) => detail.path)).toEqual(Array(3).fill('views.ts: feature view "delays"'));
+    expect(error.message).toContain('Did you mean "delay"?');
+  });
+
+  it('says so when there is no such folder', async () => {
+    expect((await failure(loadDefinitions('/no/such/folder', 'p'))).message).toContain('headrace init');
+  });
+
+  it('accepts imports without an extension', async () => {
+    const folder = await repo({ 'entities.ts': ENTITIES, 'sources.ts': SOURCE, 'views.ts': view("d: latest('delay')").replace('./entities.ts', './entities').replace('./sources.ts', './sources.js') });
+    expect(Object.keys((await loadDefinitions(folder, 'p')).manifest.views)).toEqual(['delays']);
+  });
+
+  it('imports one module for the configuration', async () => {
+    const folder = await repo({ 'headrace.config.ts': `import { defineConfig } from 'headrace';\nexport default defineConfig({ project: 'flights' });` });
+    expect(await importModule(join(folder, 'headrace.config.ts'))).toMatchObject({ default: { project: 'flights' } });
+  });
+});
