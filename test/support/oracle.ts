@@ -8,13 +8,11 @@ import type { Aggregation, FeatureSpec, Manifest, SourceSpec, UserFunction, View
 export interface World {
   readonly manifest: Manifest;
   readonly functions?: ReadonlyMap<string, UserFunction>;
-  /** By source. Rows that were pushed carry their order of arrival; rows of files have none. */
-  readonly rows: Readonly<Record<string, readonly OracleRow[]>>;
+  /** By source. */
+  readonly rows: Readonly<Record<string, readonly Row[]>>;
   /** Stands in for derived columns of kind `sql`, by `source.column`. */
   readonly sql?: Readonly<Record<string, (row: Row) => Value>>;
 }
-
-export type OracleRow = Row;
 
 export type Boundary = 'at' | 'before';
 

@@ -1,0 +1,79 @@
+// One read of a plan: a stored view's features at every point of the spine, as a table by spine row.
+
+import type { DuckDBConnection } from '@duckdb/node-api';
+import type { FeatureSpec } from '../../definitions/index.ts';
+import type { ReadPlan } from '../plan.ts';
+import type { ScannedSource } from '../sources/scan-source.ts';
+import { duckType, quoteName } from '../sources/sql-text.ts';
+import { replayLatest } from './latest-replay.ts';
+import { makePoints } from './point-keys.ts';
+import { replayWindows } from './window-replay.ts';
+
+/** What a read gave: relations keyed by `__hr_spine`, and for each used feature its SQL over them. */
+export interface ReadResult {
+  /** Left joins to add to a query over a spine called `s`. */
+  readonly joins: readonly string[];
+  /** SQL of each used feature, by its index in the view. A spine row without a key has nulls. */
+  readonly features: ReadonlyMap<number, string>;
+}
+
+export async function runRead(
+  connection: DuckDBConnection, index: number, read: ReadPlan, scanned: ScannedSource,
+  spineTable: string, spineSql: ReadonlyMap<string, string>,
+): Promise<ReadResult> {
+  const joins: string[] = [];
+  const features = new Map<number, string>();
+  if (read.latest.length > 0) {
+    const table = await runLatest(connection, index, read, scanned, spineTable, spineSql);
+    joins.push(`LEFT JOIN ${table} l${index} ON l${index}.__hr_spine = s.__hr_spine`);
+    for (const feature of read.latest) features.set(feature, `l${index}.f${feature}`);
+  }
+  if (read.windows.length > 0) {
+    const relation = await runWindows(connection, read, scanned, spineTable, spineSql);
+    joins.push(`LEFT JOIN ${relation} w${index} ON w${index}.__hr_row = s.__hr_spine`);
+    for (const feature of read.windows) {
+      features.set(feature, `w${index}.${quoteName((read.view.features[feature] as FeatureSpec).name)}`);
+    }
+  }
+  return { joins, features };
+}
+
+// The winners' columns by row number: DuckDB reads the source once more, these columns alone.
+async function runLatest(
+  connection: DuckDBConnection, index: number, read: ReadPlan, scanned: ScannedSource,
+  spineTable: string, spineSql: ReadonlyMap<string, string>,
+): Promise<string> {
+  const tables = await makePoints(connection, String(index), read, spineTable, spineSql);
+  const winners = await replayLatest(connection, String(index), read, scanned, tables);
+  const table = `__hr_read_${index}`;
+  const columns = read.latest.map((feature) => {
+    const { aggregation, type } = read.view.features[feature] as FeatureSpec;
+    return `CAST(e.${quoteName(aggregation.column as string)} AS ${duckType(type)}) AS f${feature}`;
+  });
+  const { tombstone } = scanned.source;
+  // A deletion that wins leaves the key without a value.
+  const live = tombstone === undefined ? '' : ` WHERE e.${quoteName(tombstone)} IS NOT TRUE`;
+  await connection.run(
+    `CREATE OR REPLACE TEMP TABLE ${table} AS SELECT w.__hr_spine, ${columns.join(', ')} ` +
+      `FROM ${winners} w JOIN ${scanned.relation} e ON e.__hr_row = w.__hr_row${live}`,
+  );
+  await connection.run(`DROP TABLE ${winners}; DROP TABLE ${tables.points}; DROP TABLE ${tables.keys}`);
+  return table;
+}
+
+async function runWindows(
+  connection: DuckDBConnection, read: ReadPlan, scanned: ScannedSource,
+  spineTable: string, spineSql: ReadonlyMap<string, string>,
+): Promise<string> {
+  const keys = read.keys.map(({ spineColumn, type }, i) => `CAST(${spineSql.get(spineColumn)} AS ${duckType(type)}) AS k${i}`);
+  const windows = await replayWindows(connection, {
+    view: read.view,
+    source: scanned.source,
+    sourceRelation: scanned.relation,
+    spineRelation: `(SELECT __hr_spine AS __hr_row, __hr_at, ${keys.join(', ')} FROM ${spineTable})`,
+    spineKeys: read.keys.map((_, i) => `k${i}`),
+    boundary: read.boundary,
+  });
+  // The plan gave windows, so the view has some.
+  return (windows as NonNullable<typeof windows>).relation;
+}

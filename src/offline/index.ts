@@ -1,0 +1,5 @@
+export type { OfflineDeps } from './offline-deps.ts';
+export type { Boundary } from './plan.ts';
+export { createTrainingSet, type TrainingSetRequest } from './training-sets/create-training-set.ts';
+export type { FeatureProfile, SourceSnapshot, TrainingSetRecord } from './training-sets/record.ts';
+export { getTrainingSet, listTrainingSets } from './training-sets/look-up.ts';

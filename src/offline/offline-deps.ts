@@ -1,0 +1,18 @@
+// What everything offline works with: given by the composition root, by tests, by pipelines.
+
+import type { Clock, Logger, Progress } from '../core/index.ts';
+import type { Definitions } from '../definitions/index.ts';
+import type { Database, DuckDb } from '../storage/index.ts';
+
+export interface OfflineDeps {
+  readonly definitions: Definitions;
+  readonly database: Database;
+  readonly duckdb: DuckDb;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly progress: Progress;
+  /** Where offline work keeps files of its own. */
+  readonly dataDirectory: string;
+  /** Where pushed events lie; sources with `pushes: 'keep'` read them. */
+  readonly pushLogDirectory: string;
+}

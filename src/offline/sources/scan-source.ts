@@ -1,0 +1,89 @@
+// A source as a relation of SQL: declared columns in their declared types, derived ones, and the internal ones that
+// every replay needs. One place where files, tables and pushed events become the same thing.
+
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { HeadraceError } from '../../core/index.ts';
+import type { Definitions, SourceSpec } from '../../definitions/index.ts';
+import { registerDerive } from '../duckdb/user-functions.ts';
+import { loadPushedRows } from './pushed-rows.ts';
+import { scanCsv } from './scan-csv.ts';
+import { scanParquet } from './scan-parquet.ts';
+import { duckType, quoteName } from './sql-text.ts';
+
+export interface ScanDeps {
+  readonly definitions: Definitions;
+  readonly pushLogDirectory: string;
+}
+
+/** Rows of a source before derivation: declared columns, `__hr_row`, `__hr_arrival`. */
+export interface RawScan {
+  readonly relation: string;
+  readonly files: readonly string[];
+}
+
+export interface ScannedSource {
+  readonly source: SourceSpec;
+  /**
+   * To stand after FROM, on the connection it was made for. Columns: the declared and derived ones, and
+   * `__hr_event`, `__hr_known` (BIGINT micros, known ≥ event; null when the row matches nothing),
+   * `__hr_row` (BIGINT below 2^53: the same file gives the same row the same number),
+   * `__hr_arrival` (BIGINT: order of arrival of pushed rows; null in files).
+   */
+  readonly relation: string;
+  /** Paths of the files that it reads. */
+  readonly files: readonly string[];
+}
+
+/**
+ * Throws HR_SOURCE_UNREADABLE naming file and column when a file is missing or corrupt, or a column is missing or
+ * cannot have its declared type; HR_UNSUPPORTED for kinds that this build cannot read.
+ */
+export async function scanSource(connection: DuckDBConnection, source: SourceSpec, deps: ScanDeps): Promise<ScannedSource> {
+  const raw = await scanRaw(connection, source, deps);
+  const pushed = source.pushes === 'keep' ? await loadPushedRows(connection, source, deps.pushLogDirectory, raw.files.length) : undefined;
+  const parts = [raw.relation, pushed].filter((part) => part !== undefined && part !== '');
+  const declared = source.columns.map(({ name }) => quoteName(name));
+  const all = [...declared, '__hr_row', '__hr_arrival'].join(', ');
+  const rows = parts.length === 1 ? `${parts[0]}` : `(${parts.map((part) => `SELECT ${all} FROM ${part}`).join(' UNION ALL ')})`;
+  const derived = deriveColumns(connection, source, deps.definitions);
+  const withDerived = derived.length === 0 ? rows : `(SELECT *, ${derived.join(', ')} FROM ${rows})`;
+  return { source, relation: `(SELECT *, ${timeColumns(source)} FROM ${withDerived})`, files: raw.files };
+}
+
+async function scanRaw(connection: DuckDBConnection, source: SourceSpec, deps: ScanDeps): Promise<RawScan> {
+  switch (source.kind) {
+    case 'parquet':
+      return scanParquet(connection, source, deps.definitions.directory);
+    case 'csv':
+      return scanCsv(connection, source, deps.definitions.directory);
+    case 'pushed':
+      return { relation: '', files: [] };
+    default:
+      throw new HeadraceError(
+        'HR_UNSUPPORTED',
+        `source "${source.name}" is of kind ${source.kind}, which this build cannot read yet. ` +
+          'Export it to Parquet and declare it with parquet(…).',
+      );
+  }
+}
+
+function deriveColumns(connection: DuckDBConnection, source: SourceSpec, definitions: Definitions): string[] {
+  const arguments_ = source.columns.map(({ name }) => quoteName(name)).join(', ');
+  return source.derive.map((spec) => {
+    if (spec.by.kind === 'sql') return `CAST((${spec.by.sql}) AS ${duckType(spec.type)}) AS ${quoteName(spec.name)}`;
+    const { id } = spec.by.function;
+    const userFunction = definitions.functions.get(id);
+    if (userFunction === undefined) throw new HeadraceError('HR_CODE_CHANGED', `the repository has no function ${id} any more.`);
+    return `${registerDerive(connection, source.columns, spec, userFunction)}(${arguments_}) AS ${quoteName(spec.name)}`;
+  });
+}
+
+// A row known before it happened is known when it happens, so that everything downstream may trust known ≥ event.
+function timeColumns(source: SourceSpec): string {
+  const event = `epoch_us(${quoteName(source.eventTime)})`;
+  const known =
+    source.knownTime.kind === 'after'
+      ? `${event} + ${source.knownTime.micros}`
+      : `CASE WHEN ${quoteName(source.knownTime.column)} IS NOT NULL THEN greatest(epoch_us(${quoteName(source.knownTime.column)}), ${event}) END`;
+  return `${event} AS __hr_event, CASE WHEN ${event} IS NOT NULL THEN ${known} END AS __hr_known`;
+}

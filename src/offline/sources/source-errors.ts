@@ -1,0 +1,36 @@
+// What DuckDB says of unreadable sources and of users' functions, as errors of the catalogue.
+
+import { type ErrorCode, ERRORS, HeadraceError } from '../../core/index.ts';
+
+/**
+ * Runs a query's work; an error in it is turned into the catalogue's: one raised by a user's function keeps its code,
+ * a full disk is HR_STORAGE_FULL, anything else is what `otherwise` says, with `what` in front.
+ */
+export async function queryWork<T>(what: string, otherwise: ErrorCode, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    throw queryError(what, otherwise, thrown);
+  }
+}
+
+function queryError(what: string, otherwise: ErrorCode, thrown: unknown): HeadraceError {
+  if (thrown instanceof HeadraceError) return thrown;
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  const raised = /(HR_[A-Z_]+): ([\s\S]*)$/.exec(message);
+  const code = raised?.[1];
+  // A function running inside a query can only raise text: its code stands at the front.
+  if (raised !== null && code !== undefined && Object.hasOwn(ERRORS, code)) {
+    return new HeadraceError(code as ErrorCode, raised[2] as string, { cause: thrown });
+  }
+  if (/No space left on device|max_temp_directory_size/i.test(message)) {
+    return new HeadraceError('HR_STORAGE_FULL', `${what}: the disk is full. Free space and run it again.`, { cause: thrown });
+  }
+  return new HeadraceError(otherwise, `${what}: ${plainMessage(message)}`, { cause: thrown });
+}
+
+/** DuckDB's message without its class, its echo of our SQL, and the line that points into it. */
+function plainMessage(message: string): string {
+  const [first = message] = message.split(/\n\s*\n?LINE \d+:/);
+  return first.replace(/^([A-Z][\w-]* )+Error: /i, '').trim();
+}

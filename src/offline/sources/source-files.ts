@@ -1,0 +1,53 @@
+// The files behind a source's path: a glob relative to the repository, or absolute; sorted, so their order is fixed.
+
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { glob, stat } from 'node:fs/promises';
+import { isAbsolute, join } from 'node:path';
+import { HeadraceError } from '../../core/index.ts';
+
+/** A file as it was when it was read: the part of a training set's record that names its inputs. */
+export interface SourceFile {
+  readonly path: string;
+  readonly size: number;
+  readonly sha256: string;
+}
+
+/** The files that a path or glob names, sorted by path. Throws HR_SOURCE_UNREADABLE when there is none. */
+export async function findFiles(path: string, directory: string, owner: string): Promise<string[]> {
+  if (/^s3:\/\//.test(path)) {
+    throw new HeadraceError('HR_UNSUPPORTED', `${owner} reads ${path}: this build reads local files only. Copy them to a local folder.`);
+  }
+  const full = isAbsolute(path) ? path : join(directory, path);
+  if (await isFile(full)) return [full];
+  const found: string[] = [];
+  if (/[*?[{]/.test(path)) {
+    for await (const match of glob(full)) if (await isFile(match)) found.push(match);
+  }
+  if (found.length === 0) {
+    throw new HeadraceError('HR_SOURCE_UNREADABLE', `${owner}: no file matches ${full}. Check its path; a relative one starts at ${directory}.`);
+  }
+  return found.sort();
+}
+
+/** Size and checksum of each file. */
+export async function snapshotFiles(paths: readonly string[]): Promise<SourceFile[]> {
+  const files: SourceFile[] = [];
+  for (const path of paths) files.push({ path, size: (await stat(path)).size, sha256: await fileHash(path) });
+  return files;
+}
+
+/** SHA-256 of a file's bytes, in hex. */
+export async function fileHash(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const bytes of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(bytes as Buffer);
+  return hash.digest('hex');
+}
+
+async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isFile();
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,108 @@
+// SQL text from names, values and types: quoting, DuckDB's names of our types, and casts that never change a value.
+
+import { type DataType, typeName } from '../../core/index.ts';
+
+/** Names of ours begin so; no column of a user's may. */
+export const RESERVED_PREFIX = '__hr_';
+
+export function quoteName(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+export function quoteText(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+/** DuckDB's type for ours. */
+export function duckType(type: DataType): string {
+  switch (type.kind) {
+    case 'bool':
+      return 'BOOLEAN';
+    case 'int32':
+      return 'INTEGER';
+    case 'int64':
+      return 'BIGINT';
+    case 'float32':
+      return 'FLOAT';
+    case 'float64':
+      return 'DOUBLE';
+    case 'string':
+      return 'VARCHAR';
+    case 'bytes':
+      return 'BLOB';
+    case 'timestamp':
+      return 'TIMESTAMP';
+    case 'list':
+      return `${duckType(type.of)}[]`;
+    case 'vector':
+      return `FLOAT[${type.size}]`;
+  }
+}
+
+/**
+ * `expression`, which has DuckDB type `from`, as a value of `type`; undefined when no cast keeps its meaning.
+ * A zone is turned to UTC, nanoseconds are cut (not rounded) to microseconds, a fraction never becomes an integer.
+ */
+export function castSql(expression: string, from: string, type: DataType): string | undefined {
+  const to = duckType(type);
+  if (from === to) return expression;
+  switch (type.kind) {
+    case 'bool':
+      return from === 'VARCHAR' ? plainCast(expression, to) : undefined;
+    case 'int32':
+    case 'int64':
+      if (INTEGERS.has(from) || from === 'VARCHAR') return plainCast(expression, to);
+      if (isFraction(from)) return wholeCast(expression, to, typeName(type));
+      return undefined;
+    case 'float32':
+    case 'float64':
+      return INTEGERS.has(from) || isFraction(from) || from === 'VARCHAR' ? plainCast(expression, to) : undefined;
+    case 'string':
+      if (from === 'BLOB') return `decode(${expression})`;
+      return from === 'UUID' || from.startsWith('ENUM') || from === 'JSON' ? plainCast(expression, to) : undefined;
+    case 'bytes':
+      return from === 'VARCHAR' ? `from_base64(${expression})` : undefined;
+    case 'timestamp':
+      return timestampSql(expression, from);
+    case 'list':
+      return from.endsWith(']') || from === 'VARCHAR' ? plainCast(expression, to) : undefined;
+    case 'vector':
+      return from.endsWith(']') || from === 'VARCHAR' ? plainCast(expression, to) : undefined;
+  }
+}
+
+const INTEGERS: ReadonlySet<string> = new Set([
+  'TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'HUGEINT', 'UTINYINT', 'USMALLINT', 'UINTEGER', 'UBIGINT', 'UHUGEINT',
+]);
+
+function isFraction(type: string): boolean {
+  return type === 'FLOAT' || type === 'DOUBLE' || type.startsWith('DECIMAL');
+}
+
+function plainCast(expression: string, to: string): string {
+  return `CAST(${expression} AS ${to})`;
+}
+
+// CAST rounds 1.5 to 2 in silence; a declared integer that isn't one is a mistake to be seen.
+function wholeCast(expression: string, to: string, name: string): string {
+  const message = `|| ' is no ${name}'`;
+  return `CASE WHEN ${expression} <> trunc(${expression}) THEN error(CAST(${expression} AS VARCHAR) ${message}) ELSE CAST(${expression} AS ${to}) END`;
+}
+
+function timestampSql(expression: string, from: string): string | undefined {
+  switch (from) {
+    case 'TIMESTAMP_NS': {
+      // The plain cast cuts towards zero, which before 1970 is towards the future.
+      const nanos = `epoch_ns(${expression})`;
+      return `make_timestamp((${nanos} - ((${nanos} % 1000) + 1000) % 1000) // 1000)`;
+    }
+    case 'TIMESTAMP WITH TIME ZONE':
+    case 'TIMESTAMP_S':
+    case 'TIMESTAMP_MS':
+    case 'DATE':
+    case 'VARCHAR':
+      return plainCast(expression, 'TIMESTAMP');
+    default:
+      return undefined;
+  }
+}

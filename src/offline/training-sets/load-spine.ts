@@ -1,0 +1,98 @@
+// The spine: the rows that a training set is made for. Checked against the plan, then loaded with a row number.
+
+import { isAbsolute, resolve } from 'node:path';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { didYouMean, HeadraceError, typeName } from '../../core/index.ts';
+import type { TrainingSetPlan } from '../plan.ts';
+import { queryWork } from '../sources/source-errors.ts';
+import { findFiles } from '../sources/source-files.ts';
+import { castSql, duckType, quoteName, quoteText, RESERVED_PREFIX } from '../sources/sql-text.ts';
+
+/** Table of the spine's columns and `__hr_spine` (BIGINT from 0, in order) and `__hr_at` (T in BIGINT micros). */
+export const SPINE_TABLE = '__hr_spine_rows';
+
+export interface Spine {
+  /** All of the spine's columns in order, with DuckDB's types. */
+  readonly columns: readonly { readonly name: string; readonly type: string }[];
+  readonly rows: number;
+  /** The files it was read from; none for a query. */
+  readonly files: readonly string[];
+  /** SQL of each column that the plan needs, over SPINE_TABLE, in the type that the plan needs. */
+  readonly sql: ReadonlyMap<string, string>;
+}
+
+/** Throws HR_SPINE that names a missing, mistyped, reserved or colliding column; HR_SOURCE_UNREADABLE for a bad file. */
+export async function loadSpine(
+  connection: DuckDBConnection, spine: string, plan: TrainingSetPlan, directory: string,
+): Promise<Spine> {
+  const isQuery = /^\s*(SELECT|FROM|WITH)\s/i.test(spine);
+  const files = isQuery ? [] : await findFiles(isAbsolute(spine) ? spine : resolve(directory, spine), directory, 'the spine');
+  const from = isQuery ? `(${spine})` : await spineFiles(connection, files, plan);
+  const described = await queryWork(`the spine ${spine} cannot be read`, isQuery ? 'HR_SPINE' : 'HR_SOURCE_UNREADABLE', () =>
+    connection.runAndReadAll(`DESCRIBE SELECT * FROM ${from}`),
+  );
+  const columns = described.getRows().map(([name, type]) => ({ name: String(name), type: String(type) }));
+  const sql = checkColumns(columns, plan);
+  const at = sql.get(plan.timestamp) as string;
+  await queryWork(`the spine ${spine} cannot be read`, 'HR_SOURCE_UNREADABLE', () =>
+    connection.run(
+      `CREATE TEMP TABLE ${SPINE_TABLE} AS SELECT *, row_number() OVER () - 1 AS __hr_spine, epoch_us(${at}) AS __hr_at FROM ${from}`,
+    ),
+  );
+  const counted = await connection.runAndReadAll(`SELECT count(*) FROM ${SPINE_TABLE}`);
+  return { columns, rows: Number(counted.getRows()[0]?.[0]), files, sql };
+}
+
+async function spineFiles(connection: DuckDBConnection, files: readonly string[], plan: TrainingSetPlan): Promise<string> {
+  const list = `[${files.map(quoteText).join(', ')}]`;
+  if (!files.every((file) => /\.(csv|tsv|csv\.gz)$/i.test(file))) return `read_parquet(${list}, union_by_name = true)`;
+  // What a key means is declared: '007' of a string key must not be sniffed as 7.
+  const scan = `read_csv(${list}, header = true)`;
+  const found = await queryWork(`the spine ${files.join(', ')} cannot be read`, 'HR_SOURCE_UNREADABLE', () =>
+    connection.runAndReadAll(`DESCRIBE SELECT * FROM ${scan}`),
+  );
+  const present = new Set(found.getRows().map(([name]) => String(name)));
+  const types = plan.spineColumns
+    .filter(({ name, type }) => present.has(name) && type.kind !== 'list' && type.kind !== 'vector' && type.kind !== 'bytes')
+    .map(({ name, type }) => `${quoteText(name)}: ${quoteText(duckType(type))}`);
+  return types.length === 0 ? scan : `read_csv(${list}, header = true, types = {${types.join(', ')}})`;
+}
+
+function checkColumns(columns: Spine['columns'], plan: TrainingSetPlan): Map<string, string> {
+  const byName = new Map(columns.map(({ name, type }) => [name.toLowerCase(), type]));
+  const names = columns.map(({ name }) => name);
+  const find = (name: string, neededBy: string): string => {
+    const type = byName.get(name.toLowerCase());
+    if (type !== undefined) return type;
+    throw new HeadraceError(
+      'HR_SPINE',
+      `the spine has no column "${name}", which is ${neededBy}.${didYouMean(name, names)} It has: ${names.join(', ')}.`,
+    );
+  };
+  const sql = new Map<string, string>();
+  const need = (name: string, type: TrainingSetPlan['spineColumns'][number]['type'], neededBy: string) => {
+    const from = find(name, neededBy);
+    const cast = castSql(quoteName(name), from, type);
+    if (cast === undefined) {
+      throw new HeadraceError('HR_SPINE', `the spine's column "${name}" is ${from}; ${neededBy}, it must be ${typeName(type)}.`);
+    }
+    sql.set(name, cast);
+  };
+  for (const { name, type, neededBy } of plan.spineColumns) need(name, type, neededBy);
+  if (!sql.has(plan.timestamp)) need(plan.timestamp, { kind: 'timestamp' }, 'the timestamp');
+  const timestampType = plan.spineColumns.find(({ name }) => name === plan.timestamp)?.type.kind ?? 'timestamp';
+  if (timestampType !== 'timestamp') {
+    throw new HeadraceError('HR_SPINE', `the timestamp "${plan.timestamp}" is also a ${timestampType} column of the service.`);
+  }
+  for (const label of plan.labels) find(label, 'a label');
+  const features = new Set(plan.features.map(({ name }) => name.toLowerCase()));
+  for (const name of names) {
+    if (name.toLowerCase().startsWith(RESERVED_PREFIX)) {
+      throw new HeadraceError('HR_SPINE', `the spine's column "${name}" begins with ${RESERVED_PREFIX}, which is reserved. Rename it.`);
+    }
+    if (features.has(name.toLowerCase())) {
+      throw new HeadraceError('HR_SPINE', `the spine's column "${name}" has the name of a feature. Rename it.`);
+    }
+  }
+  return sql;
+}

@@ -1,0 +1,48 @@
+// What is kept of a training set: enough to know what it was made from, and to prove it again.
+
+import type { Micros } from '../../core/index.ts';
+import type { Boundary } from '../plan.ts';
+import type { SourceFile } from '../sources/source-files.ts';
+
+export interface TrainingSetRecord {
+  /** From the content of everything that it was made from: the same inputs give the same id. */
+  readonly id: string;
+  readonly name: string | null;
+  readonly project: string;
+  readonly manifestHash: string;
+  readonly service: string;
+  readonly timestamp: string;
+  readonly labels: readonly string[];
+  readonly boundary: Boundary;
+  /** The spine as it was asked for: a path or a query. */
+  readonly spine: string;
+  readonly spineHash: string;
+  readonly sources: readonly SourceSnapshot[];
+  readonly path: string;
+  /** SHA-256 of the Parquet file. */
+  readonly contentHash: string;
+  readonly sizeBytes: number;
+  readonly rows: number;
+  readonly firstMicros: Micros | null;
+  readonly lastMicros: Micros | null;
+  readonly features: readonly FeatureProfile[];
+  readonly createdAtMicros: Micros;
+}
+
+export interface SourceSnapshot {
+  readonly source: string;
+  readonly files: readonly SourceFile[];
+  readonly rows: number;
+  /** Rows that match nothing: without an event time or known time, or with a null in the key of a view. */
+  readonly ignored: { readonly nullTime: number; readonly nullKey: Readonly<Record<string, number>> };
+}
+
+/** A feature of the set at a glance. Numbers only where the type has them. */
+export interface FeatureProfile {
+  readonly name: string;
+  readonly type: string;
+  readonly nullRate: number;
+  readonly mean?: number;
+  readonly min?: number;
+  readonly max?: number;
+}

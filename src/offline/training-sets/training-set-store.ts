@@ -1,0 +1,67 @@
+// The training sets' own table: one row each, the record as JSON beside what it is looked up by.
+
+import { HeadraceError, parseJson, stringifyJson } from '../../core/index.ts';
+import type { Database, Migration } from '../../storage/index.ts';
+import type { TrainingSetRecord } from './record.ts';
+
+interface Tables {
+  training_sets: { id: string; name: string | null; created_at_micros: number; record: string };
+}
+
+const MIGRATIONS: readonly Migration[] = [
+  {
+    name: '001-training-sets',
+    async up(db) {
+      await db.schema
+        .createTable('training_sets')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('name', 'text')
+        .addColumn('created_at_micros', 'bigint', (column) => column.notNull())
+        .addColumn('record', 'text', (column) => column.notNull())
+        .execute();
+    },
+  },
+];
+
+/** Keeps a record; one of the same id is replaced, as it was made from the same inputs. */
+export async function saveTrainingSet(database: Database, record: TrainingSetRecord): Promise<void> {
+  await database.migrate('offline', MIGRATIONS);
+  await database.transaction<Tables, void>(async (trx) => {
+    await trx.deleteFrom('training_sets').where('id', '=', record.id).execute();
+    await trx
+      .insertInto('training_sets')
+      .values({ id: record.id, name: record.name, created_at_micros: record.createdAtMicros, record: stringifyJson(record) })
+      .execute();
+  });
+}
+
+/** All of them, the newest first. */
+export async function readTrainingSets(database: Database): Promise<TrainingSetRecord[]> {
+  await database.migrate('offline', MIGRATIONS);
+  const rows = await database
+    .tables<Tables>()
+    .selectFrom('training_sets')
+    .select('record')
+    .orderBy('created_at_micros', 'desc')
+    .orderBy('id')
+    .execute();
+  return rows.map(({ record }) => fromText(record));
+}
+
+/** By id, an unambiguous beginning of one (8 characters or more), or name (its newest). Throws HR_UNKNOWN_TRAINING_SET. */
+export async function readTrainingSet(database: Database, idOrName: string): Promise<TrainingSetRecord> {
+  const all = await readTrainingSets(database);
+  const exact = all.find(({ id, name }) => id === idOrName || name === idOrName);
+  if (exact !== undefined) return exact;
+  const begins = idOrName.length < 8 ? [] : all.filter(({ id }) => id.startsWith(idOrName));
+  if (begins.length === 1) return begins[0] as TrainingSetRecord;
+  throw new HeadraceError(
+    'HR_UNKNOWN_TRAINING_SET',
+    `there is no training set "${idOrName}". \`headrace training-set list\` shows those there are.`,
+  );
+}
+
+function fromText(text: string): TrainingSetRecord {
+  // Written by saveTrainingSet; all its numbers are safe.
+  return parseJson(text) as unknown as TrainingSetRecord;
+}
