@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import type { Generated } from 'kysely';
+import { type Generated, sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Database, type Migration, openDatabase } from '../../src/storage/index.ts';
 import { testDatabases } from '../support/databases.ts';
@@ -166,6 +166,27 @@ describe('a SQLite database', () => {
     await expect(database.transaction(() => database.transaction(read))).rejects.toThrow(/only its `trx`/);
     expect(await read()).toEqual([]);
     await database.close();
+  });
+});
+
+describe.each(testDatabases('lost connections').filter(({ name }) => name === 'Postgres'))('a $name database', (databases) => {
+  beforeAll(() => databases.start());
+  afterAll(() => databases.stop());
+
+  it('says that a connection was lost, keeps nothing of its transaction, and goes on with another', async () => {
+    const url = await databases.newUrl();
+    const [database, other] = [await openDatabase(url), await openDatabase(url)];
+    await database.migrate('test', [counters]);
+    const cut = database.transaction<Tables, void>(async (trx) => {
+      await trx.insertInto('counters').values({ name: 'a', value: 1 }).execute();
+      const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(trx);
+      await sql`select pg_terminate_backend(${rows[0]?.pid})`.execute(other.tables());
+      await trx.insertInto('counters').values({ name: 'b', value: 1 }).execute();
+    });
+    await expect(cut).rejects.toMatchObject({ code: 'HR_STORAGE_UNAVAILABLE' });
+    expect(await database.tables<Tables>().selectFrom('counters').selectAll().execute()).toEqual([]);
+    await database.close();
+    await other.close();
   });
 });
 

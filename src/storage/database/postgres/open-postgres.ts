@@ -1,10 +1,10 @@
 // Opens Postgres by `pg` with a small pool. The URL may hold a password, so no error or log shows it.
 
-import { Kysely, PostgresDialect, sql } from 'kysely';
+import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient, sql } from 'kysely';
 import pg from 'pg';
 import { HeadraceError } from '../../../core/index.ts';
 import { withoutPassword } from '../../without-password.ts';
-import type { Database } from '../database.ts';
+import type { Database, TransactionOptions } from '../database.ts';
 import { runMigrations } from '../migrate.ts';
 
 const MAX_CONNECTIONS = 10;
@@ -33,44 +33,62 @@ export async function openPostgres(url: string): Promise<Database> {
     allowExitOnIdle: true,
     types: { getTypeParser },
   });
-  // A connection lost while idle is replaced at the next query; without a listener it would end the process.
+  // A lost connection is replaced at the next query; without listeners it would end the process.
   pool.on('error', () => {});
-  const kysely = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) });
+  pool.on('connect', (client) => client.on('error', () => {}));
+  const kysely = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: withCataloguedErrors(pool, url) }) });
   try {
     await sql`select 1`.execute(kysely);
   } catch (error) {
     await kysely.destroy();
-    throw unavailable(url, error);
+    throw error instanceof HeadraceError ? error : unavailable(url, error);
   }
   // Row types are the caller's: each owner knows its own tables.
   const tables = <T>(): Kysely<T> => kysely as unknown as Kysely<T>;
   const database: Database = {
     kind: 'postgres',
     tables,
-    async transaction<T, R>(work: (trx: Kysely<T>) => Promise<R>, options: { readonly serializedBy?: string } = {}) {
-      try {
-        return await tables<T>()
-          .transaction()
-          .execute(async (trx) => {
-            const { serializedBy } = options;
-            // The lock's number is 64 bits of the name's hash; it goes with the transaction.
-            if (serializedBy !== undefined) await sql`select pg_advisory_xact_lock(hashtextextended(${serializedBy}, 0))`.execute(trx);
-            return await work(trx);
-          });
-      } catch (error) {
-        throw catalogued(url, error);
-      }
-    },
+    transaction: <T, R>(work: (trx: Kysely<T>) => Promise<R>, { serializedBy }: TransactionOptions = {}) =>
+      tables<T>()
+        .transaction()
+        .execute(async (trx) => {
+          // The lock's number is 64 bits of the name's hash; it goes with the transaction.
+          const lock = sql`select pg_advisory_xact_lock(hashtextextended(${serializedBy}, 0))`;
+          if (serializedBy !== undefined) await lock.execute(trx);
+          return await work(trx);
+        }),
     migrate: (owner, migrations) => runMigrations(database, owner, migrations),
     close: () => kysely.destroy(),
   };
   return database;
 }
 
+// What Kysely asks of a pool and its clients, with errors that users can read.
+function withCataloguedErrors(pool: pg.Pool, url: string): PostgresPool {
+  const run = async <R>(work: () => Promise<R>): Promise<R> => {
+    try {
+      return await work();
+    } catch (error) {
+      throw catalogued(url, error);
+    }
+  };
+  return {
+    async connect() {
+      const client = await run(() => pool.connect());
+      const query = (text: string, parameters: readonly unknown[]) => run(() => client.query(text, [...parameters]));
+      // Its other form takes a cursor, for streaming, which nothing here does.
+      return { query: query as unknown as PostgresPoolClient['query'], release: () => client.release() };
+    },
+    end: () => pool.end(),
+  };
+}
+
 function catalogued(url: string, error: unknown): unknown {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   if (code === '53100') return new HeadraceError('HR_STORAGE_FULL', "Postgres's disk is full", { cause: error });
-  const isConnection = code.startsWith('08') || code.startsWith('57P') || /^E(CONN|HOST|PIPE|NOTFOUND|TIMEDOUT)/.test(code);
+  // pg has no code for a connection that ended under a query.
+  const isLost = error instanceof Error && /^Connection terminated|^timeout exceeded when trying to connect|not queryable/.test(error.message);
+  const isConnection = isLost || code.startsWith('08') || code.startsWith('57P') || /^E(CONN|HOST|PIPE|NOTFOUND|TIMEDOUT)/.test(code);
   return isConnection ? unavailable(url, error) : error;
 }
 

@@ -34,7 +34,11 @@ export async function openSqlite(path: string): Promise<Database> {
           }
         }),
     migrate: (owner, migrations) => runMigrations(database, owner, migrations),
-    close: () => kysely.destroy(),
+    async close() {
+      await kysely.destroy();
+      // Kysely destroys nothing that it never used.
+      if (file.isOpen) file.close();
+    },
   };
   return database;
 }
