@@ -53,7 +53,8 @@ export function createEndpointRegistry(store: RegistryStore): EndpointRegistry {
       store.change(async (trx, record) => {
         const before = await readEndpoint(trx, name);
         if (ifMatch !== undefined && !matches(ifMatch, before.etag)) {
-          const sentence = `endpoint "${name}" is at ETag ${before.etag}, If-Match has ${ifMatch.slice(0, 80)}; get it again`;
+          const given = ifMatch.slice(0, 80);
+          const sentence = `endpoint "${name}" is at ETag ${before.etag}, If-Match has ${given}; get it again`;
           throw new HeadraceError('HR_PRECONDITION', sentence);
         }
         const known = await trx
@@ -62,7 +63,11 @@ export function createEndpointRegistry(store: RegistryStore): EndpointRegistry {
           .where('model', '=', before.model)
           .execute();
         checkTraffic(traffic, before.model, new Set(known.map((row) => row.version)));
-        const variants = traffic.variants.map(({ name: variant, version, weight }) => ({ name: variant, version, weight }));
+        const variants = traffic.variants.map(({ name: variant, version, weight }) => ({
+          name: variant,
+          version,
+          weight,
+        }));
         const shadows = (traffic.shadows ?? before.shadows).map(({ version, percent }) => ({ version, percent }));
         return writeTraffic(trx, record, before, variants, shadows, actor);
       }),
@@ -84,7 +89,7 @@ export async function startTraffic(trx: RegistryDb, record: RecordChange, model:
   }
 }
 
-/** Makes the rows agree with applied definitions: new ones made, missing ones retired, traffic of another model ended. */
+/** Makes the rows agree with applied definitions: new ones made, missing ones retired, another model's traffic ended. */
 export async function followDefinitions(
   trx: RegistryDb,
   record: RecordChange,
@@ -99,7 +104,15 @@ export async function followDefinitions(
     const unit = canonicalJson(spec.unit);
     const object = `endpoint/${spec.name}`;
     if (row === undefined) {
-      const made = { name: spec.name, model: spec.model, unit, salt: newSalt(), ...NO_TRAFFIC, revision: 1, is_retired: 0 };
+      const made = {
+        name: spec.name,
+        model: spec.model,
+        unit,
+        salt: newSalt(),
+        ...NO_TRAFFIC,
+        revision: 1,
+        is_retired: 0,
+      };
       await trx.insertInto('registry_endpoints').values(made).execute();
       await record({ actor, action: 'endpoint.create', object, after: toState(made) });
       continue;

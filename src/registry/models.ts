@@ -1,27 +1,16 @@
 // Models, their immutable versions, and the aliases that point at them.
 
-import { canonicalJson, describe, didYouMean, HeadraceError, type Json, type Micros } from '../core/index.ts';
+import { canonicalJson, describe, didYouMean, HeadraceError } from '../core/index.ts';
 import { startTraffic } from './endpoints.ts';
-import type { RegistryTables } from './schema.ts';
-import { readCurrent, readJson, type RegistryDb, type RegistryStore } from './store.ts';
-
-export interface ModelVersion {
-  readonly model: string;
-  /** 1, 2, 3, … per model; never reused. */
-  readonly version: number;
-  /** SHA-256 of the ONNX blob in the artifact store. */
-  readonly artifact: string;
-  readonly signature: Json;
-  /** The feature service that it was registered with, as `manifestHash` has it. */
-  readonly service: string;
-  readonly manifestHash: string;
-  readonly trainingSet: string | null;
-  readonly runId: string | null;
-  readonly metrics: Readonly<Record<string, number>>;
-  readonly aliases: readonly string[];
-  readonly createdAtMicros: Micros;
-  readonly actor: string;
-}
+import {
+  checkKnown,
+  type ModelVersion,
+  nothingApplied,
+  readVersion,
+  readVersions,
+  unknownModel,
+} from './model-versions.ts';
+import { readCurrent, type RegistryDb, type RegistryStore } from './store.ts';
 
 export interface RegisteredModel {
   readonly name: string;
@@ -74,7 +63,8 @@ export function createModelRegistry(store: RegistryStore): ModelRegistry {
         if (alias !== undefined) checkAlias(alias);
         checkMetrics(input.metrics ?? {});
         const earlier = await readVersions(trx, model);
-        const same = runId === undefined ? undefined : earlier.find((v) => v.runId === runId && v.artifact === artifact);
+        const same =
+          runId === undefined ? undefined : earlier.find((v) => v.runId === runId && v.artifact === artifact);
         if (same !== undefined) return same;
         const version = (earlier.at(-1)?.version ?? 0) + 1;
         await trx
@@ -130,7 +120,8 @@ export function createModelRegistry(store: RegistryStore): ModelRegistry {
       const found = latest ?? versions.find((version) => version.aliases.includes(versionOrAlias));
       if (found !== undefined) return found;
       const known = versions.flatMap((version) => version.aliases);
-      const sentence = `model "${model}" has no version or alias "${versionOrAlias}".${didYouMean(versionOrAlias, known)}`;
+      const hint = didYouMean(versionOrAlias, known);
+      const sentence = `model "${model}" has no version or alias "${versionOrAlias}".${hint}`;
       throw new HeadraceError('HR_UNKNOWN_MODEL', sentence);
     },
     setAlias: (model, alias, version, actor) =>
@@ -140,7 +131,13 @@ export function createModelRegistry(store: RegistryStore): ModelRegistry {
         if (before.aliases.includes(alias)) return before;
         const previous = await pointAlias(trx, model, alias, version);
         const object = `model/${model}`;
-        await record({ actor, action: 'model.alias', object, before: { alias, version: previous }, after: { alias, version } });
+        await record({
+          actor,
+          action: 'model.alias',
+          object,
+          before: { alias, version: previous },
+          after: { alias, version },
+        });
         return readVersion(trx, model, version);
       }),
   };
@@ -170,67 +167,4 @@ async function pointAlias(trx: RegistryDb, model: string, alias: string, version
     .onConflict((conflict) => conflict.columns(['model', 'alias']).doUpdateSet({ version }))
     .execute();
   return previous?.version ?? null;
-}
-
-async function readVersions(db: RegistryDb, model: string): Promise<ModelVersion[]> {
-  const rows = await db
-    .selectFrom('registry_model_versions')
-    .selectAll()
-    .where('model', '=', model)
-    .orderBy('version')
-    .execute();
-  const aliases = await db
-    .selectFrom('registry_model_aliases')
-    .select(['alias', 'version'])
-    .where('model', '=', model)
-    .orderBy('alias')
-    .execute();
-  return rows.map((row) =>
-    toVersion(
-      row,
-      aliases.filter((alias) => alias.version === row.version).map((alias) => alias.alias),
-    ),
-  );
-}
-
-async function readVersion(db: RegistryDb, model: string, version: number): Promise<ModelVersion> {
-  const versions = await readVersions(db, model);
-  const found = versions.find((candidate) => candidate.version === version);
-  if (found !== undefined) return found;
-  if (versions.length === 0) await checkKnown(db, model);
-  const has = versions.length === 0 ? 'no version yet' : `versions 1 to ${versions.length}`;
-  throw new HeadraceError('HR_UNKNOWN_MODEL', `model "${model}" has no version ${version}; it has ${has}`);
-}
-
-function toVersion(row: RegistryTables['registry_model_versions'], aliases: readonly string[]): ModelVersion {
-  return {
-    model: row.model,
-    version: row.version,
-    artifact: row.artifact,
-    signature: readJson(row.signature),
-    service: row.service,
-    manifestHash: row.manifest_hash,
-    trainingSet: row.training_set,
-    runId: row.run_id,
-    // Written from a record of numbers.
-    metrics: readJson(row.metrics) as Record<string, number>,
-    aliases,
-    createdAtMicros: row.created_at,
-    actor: row.actor,
-  };
-}
-
-async function checkKnown(db: RegistryDb, model: string): Promise<void> {
-  const current = await readCurrent(db);
-  if (current === undefined) throw nothingApplied();
-  const known = Object.keys(current.manifest.models);
-  if (!known.includes(model)) throw unknownModel(model, known);
-}
-
-function unknownModel(model: string, known: readonly string[]): HeadraceError {
-  return new HeadraceError('HR_UNKNOWN_MODEL', `there is no model "${model}".${didYouMean(model, known)}`);
-}
-
-function nothingApplied(): HeadraceError {
-  return new HeadraceError('HR_NOTHING_APPLIED', 'nothing is applied yet; run `headrace apply` first');
 }

@@ -54,7 +54,10 @@ describe.each(testDatabases('database contract'))('a database on $name', (databa
     const db = (await openNew()).tables<Tables>();
     const values = [0, -1, Number.MAX_SAFE_INTEGER, 2n ** 63n - 1n, -(2n ** 63n), null];
     for (const [at, value] of values.entries()) {
-      await db.insertInto('counters').values({ name: String(at), value }).execute();
+      await db
+        .insertInto('counters')
+        .values({ name: String(at), value })
+        .execute();
     }
     const rows = await db.selectFrom('counters').select('value').orderBy('name').execute();
     expect(rows.map((row) => row.value)).toEqual(values);
@@ -62,7 +65,13 @@ describe.each(testDatabases('database contract'))('a database on $name', (databa
 
   it('counts and takes maxima as numbers', async () => {
     const db = (await openNew()).tables<Tables>();
-    await db.insertInto('counters').values([{ name: 'a', value: 3 }, { name: 'b', value: 4 }]).execute();
+    await db
+      .insertInto('counters')
+      .values([
+        { name: 'a', value: 3 },
+        { name: 'b', value: 4 },
+      ])
+      .execute();
     const row = await db
       .selectFrom('counters')
       .select((of) => [of.fn.countAll().as('rows'), of.fn.max('value').as('max'), of.fn.sum('value').as('sum')])
@@ -95,7 +104,13 @@ describe.each(testDatabases('database contract'))('a database on $name', (databa
   it('works on after a statement failed inside a transaction', async () => {
     const database = await openNew();
     const failing = database.transaction<Tables, void>(async (trx) => {
-      await trx.insertInto('counters').values([{ name: 'a', value: 1 }, { name: 'a', value: 2 }]).execute();
+      await trx
+        .insertInto('counters')
+        .values([
+          { name: 'a', value: 1 },
+          { name: 'a', value: 2 },
+        ])
+        .execute();
     });
     await expect(failing).rejects.toThrow(/unique/i);
     await database.tables<Tables>().insertInto('counters').values({ name: 'a', value: 3 }).execute();
@@ -115,7 +130,10 @@ describe.each(testDatabases('database contract'))('a database on $name', (databa
       database.transaction<Tables, void>(
         async (trx) => {
           const { value } = await trx.selectFrom('counters').select('value').executeTakeFirstOrThrow();
-          await trx.updateTable('counters').set({ value: Number(value) + 1 }).execute();
+          await trx
+            .updateTable('counters')
+            .set({ value: Number(value) + 1 })
+            .execute();
         },
         { serializedBy: 'counters' },
       );
@@ -134,7 +152,10 @@ describe.each(testDatabases('database contract'))('a database on $name', (databa
 
   it('keeps the migrations of two owners apart', async () => {
     const database = await openNew();
-    const other: Migration = { name: '0001-counters', up: async (db) => void (await db.schema.createTable('others').addColumn('a', 'text').execute()) };
+    const other: Migration = {
+      name: '0001-counters',
+      up: async (db) => void (await db.schema.createTable('others').addColumn('a', 'text').execute()),
+    };
     await database.migrate('other', [other]);
     await database.tables<{ others: { a: string } }>().selectFrom('others').selectAll().execute();
   });
@@ -169,26 +190,29 @@ describe('a SQLite database', () => {
   });
 });
 
-describe.each(testDatabases('lost connections').filter(({ name }) => name === 'Postgres'))('a $name database', (databases) => {
-  beforeAll(() => databases.start());
-  afterAll(() => databases.stop());
+describe.each(testDatabases('lost connections').filter(({ name }) => name === 'Postgres'))(
+  'a $name database',
+  (databases) => {
+    beforeAll(() => databases.start());
+    afterAll(() => databases.stop());
 
-  it('says that a connection was lost, keeps nothing of its transaction, and goes on with another', async () => {
-    const url = await databases.newUrl();
-    const [database, other] = [await openDatabase(url), await openDatabase(url)];
-    await database.migrate('test', [counters]);
-    const cut = database.transaction<Tables, void>(async (trx) => {
-      await trx.insertInto('counters').values({ name: 'a', value: 1 }).execute();
-      const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(trx);
-      await sql`select pg_terminate_backend(${rows[0]?.pid})`.execute(other.tables());
-      await trx.insertInto('counters').values({ name: 'b', value: 1 }).execute();
+    it('says that a connection was lost, keeps nothing of its transaction, and goes on with another', async () => {
+      const url = await databases.newUrl();
+      const [database, other] = [await openDatabase(url), await openDatabase(url)];
+      await database.migrate('test', [counters]);
+      const cut = database.transaction<Tables, void>(async (trx) => {
+        await trx.insertInto('counters').values({ name: 'a', value: 1 }).execute();
+        const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(trx);
+        await sql`select pg_terminate_backend(${rows[0]?.pid})`.execute(other.tables());
+        await trx.insertInto('counters').values({ name: 'b', value: 1 }).execute();
+      });
+      await expect(cut).rejects.toMatchObject({ code: 'HR_STORAGE_UNAVAILABLE' });
+      expect(await database.tables<Tables>().selectFrom('counters').selectAll().execute()).toEqual([]);
+      await database.close();
+      await other.close();
     });
-    await expect(cut).rejects.toMatchObject({ code: 'HR_STORAGE_UNAVAILABLE' });
-    expect(await database.tables<Tables>().selectFrom('counters').selectAll().execute()).toEqual([]);
-    await database.close();
-    await other.close();
-  });
-});
+  },
+);
 
 describe('opening a database', () => {
   it('names the schemes it knows when the URL has another', async () => {

@@ -4,7 +4,15 @@ import type { Manifest } from '../../src/definitions/index.ts';
 import { openRegistry, type Registry } from '../../src/registry/index.ts';
 import { type Database, openDatabase } from '../../src/storage/index.ts';
 import { testDatabases } from '../support/databases.ts';
-import { delayModel, emptyManifest, flights1d, flightsManifest, flightsManifestWith, lastDelay, meanDelay7d } from '../support/manifests.ts';
+import {
+  delayModel,
+  emptyManifest,
+  flights1d,
+  flightsManifest,
+  flightsManifestWith,
+  lastDelay,
+  meanDelay7d,
+} from '../support/manifests.ts';
 
 const NOW = 1_795_000_000_123_456;
 const MODEL = 'delay_classifier';
@@ -25,7 +33,13 @@ describe.each(testDatabases('registry contract'))('the registry on $name', (data
   const apply = (manifest: Manifest, allowBreaking = false) =>
     registry.definitions.apply(manifest, { actor: 'ann', allowBreaking });
   const register = (digit = '1', extra: object = {}) =>
-    registry.models.register({ model: MODEL, artifact: artifact(digit), signature: { inputs: [] }, actor: 'ann', ...extra });
+    registry.models.register({
+      model: MODEL,
+      artifact: artifact(digit),
+      signature: { inputs: [] },
+      actor: 'ann',
+      ...extra,
+    });
   const variants = (...weights: [version: number, weight: number][]) =>
     weights.map(([version, weight], at) => ({ name: `v${at}`, version, weight }));
 
@@ -55,7 +69,13 @@ describe.each(testDatabases('registry contract'))('the registry on $name', (data
       const applied = await apply(flightsManifest);
       const hash = contentHash(flightsManifest);
       expect(applied).toMatchObject({ revision: 1, hash, appliedAtMicros: NOW, actor: 'ann' });
-      expect(await registry.definitions.current()).toEqual({ revision: 1, hash, appliedAtMicros: NOW, actor: 'ann', manifest: flightsManifest });
+      expect(await registry.definitions.current()).toEqual({
+        revision: 1,
+        hash,
+        appliedAtMicros: NOW,
+        actor: 'ann',
+        manifest: flightsManifest,
+      });
       expect(await registry.definitions.byHash(hash)).toEqual(flightsManifest);
       expect(await registry.definitions.byHash(artifact('0'))).toBeUndefined();
     });
@@ -84,7 +104,10 @@ describe.each(testDatabases('registry contract'))('the registry on $name', (data
       const plan = await registry.definitions.plan(next);
       expect(plan.breaking.map(({ object, name }) => `${object} ${name}`)).toEqual(['view airport_delays']);
       expect(plan.breaking[0]?.breaking).toContain('endpoint "delay" uses feature "origin__mean_delay_7d"');
-      await expect(apply(next)).rejects.toMatchObject({ code: 'HR_BREAKING_CHANGE', details: [{ path: 'view airport_delays' }] });
+      await expect(apply(next)).rejects.toMatchObject({
+        code: 'HR_BREAKING_CHANGE',
+        details: [{ path: 'view airport_delays' }],
+      });
       expect((await registry.definitions.current())?.revision).toBe(1);
       expect((await apply(next, true)).revision).toBe(2);
     });
@@ -104,9 +127,16 @@ describe.each(testDatabases('registry contract'))('the registry on $name', (data
       const departure = flightsManifest.onDemandViews['departure'];
       const request: Manifest = {
         ...flightsManifest,
-        onDemandViews: departure && {
-          departure: { ...departure, inputs: [{ kind: 'request', name: 'request', columns: [{ name: 'scheduled_at', type: { kind: 'string' } }] }] },
-        } || {},
+        onDemandViews:
+          (departure && {
+            departure: {
+              ...departure,
+              inputs: [
+                { kind: 'request', name: 'request', columns: [{ name: 'scheduled_at', type: { kind: 'string' } }] },
+              ],
+            },
+          }) ||
+          {},
       };
       const reasons = async (manifest: Manifest) =>
         (await registry.definitions.plan(manifest)).breaking.map(({ object, breaking }) => `${object}: ${breaking}`);
@@ -122,7 +152,9 @@ describe.each(testDatabases('registry contract'))('the registry on $name', (data
       const none = { ...flightsManifest, endpoints: {}, models: {} };
       expect((await registry.definitions.plan(none)).breaking).toEqual([]);
       await register();
-      expect((await registry.definitions.plan(none)).breaking.map(({ object, breaking }) => [object, breaking])).toEqual([
+      expect(
+        (await registry.definitions.plan(none)).breaking.map(({ object, breaking }) => [object, breaking]),
+      ).toEqual([
         ['model', 'it has 1 registered version'],
         ['endpoint', 'it has traffic'],
       ]);
@@ -134,7 +166,12 @@ describe.each(testDatabases('registry contract'))('the registry on $name', (data
       await apply(emptyManifest, true);
       await apply(flightsManifestWith([lastDelay]));
       const views = await registry.definitions.objectVersions('view', 'airport_delays');
-      expect(views.map(({ version, revision }) => [version, revision])).toEqual([[1, 1], [2, 2], [3, 3], [4, 4]]);
+      expect(views.map(({ version, revision }) => [version, revision])).toEqual([
+        [1, 1],
+        [2, 2],
+        [3, 3],
+        [4, 4],
+      ]);
       expect(views[2]?.spec).toBeNull();
       expect(views[3]?.hash).toBe(views[0]?.hash);
       expect(await registry.definitions.objectVersions('entity', 'airport')).toHaveLength(3);
@@ -145,7 +182,9 @@ describe.each(testDatabases('registry contract'))('the registry on $name', (data
       const { baseRevision } = await registry.definitions.plan(flightsManifest);
       const candidates = [flightsManifest, flightsManifestWith([lastDelay, meanDelay7d])];
       const results = await Promise.allSettled(
-        candidates.map((manifest) => registry.definitions.apply(manifest, { actor: 'ann', expectedRevision: baseRevision })),
+        candidates.map((manifest) =>
+          registry.definitions.apply(manifest, { actor: 'ann', expectedRevision: baseRevision }),
+        ),
       );
       expect(results.filter((result) => result.status === 'fulfilled')).toHaveLength(1);
       expect(results.find((result) => result.status === 'rejected')?.reason).toMatchObject({ code: 'HR_CONFLICT' });
@@ -155,7 +194,9 @@ describe.each(testDatabases('registry contract'))('the registry on $name', (data
     it('keeps whole numbers beyond 2^53 in a manifest', async () => {
       const big = { ...flights1d, default: 2n ** 60n };
       await apply(flightsManifestWith([big]));
-      expect((await registry.definitions.current())?.manifest.views['airport_delays']?.features[0]?.default).toBe(2n ** 60n);
+      expect((await registry.definitions.current())?.manifest.views['airport_delays']?.features[0]?.default).toBe(
+        2n ** 60n,
+      );
     });
   });
 
@@ -218,10 +259,14 @@ describe.each(testDatabases('registry contract'))('the registry on $name', (data
     });
 
     it('lists models with their number of versions and aliases', async () => {
-      expect(await registry.models.list()).toEqual([{ name: MODEL, service: 'delay_features', versions: 0, aliases: {} }]);
+      expect(await registry.models.list()).toEqual([
+        { name: MODEL, service: 'delay_features', versions: 0, aliases: {} },
+      ]);
       await register('1', { alias: 'champion' });
       await apply(emptyManifest, true);
-      expect(await registry.models.list()).toEqual([{ name: MODEL, service: null, versions: 1, aliases: { champion: 1 } }]);
+      expect(await registry.models.list()).toEqual([
+        { name: MODEL, service: null, versions: 1, aliases: { champion: 1 } },
+      ]);
     });
   });
 
@@ -247,7 +292,12 @@ describe.each(testDatabases('registry contract'))('the registry on $name', (data
       expect(await registry.endpoints.get('delay')).toEqual(state);
       expect(state.shadows).toEqual([{ version: 2, percent: 5 }]);
       const [entry] = await registry.auditLog.list({ object: 'endpoint/delay' });
-      expect(entry).toMatchObject({ actor: 'bob', atMicros: NOW, before: { variants: [{ weight: 100 }] }, after: state });
+      expect(entry).toMatchObject({
+        actor: 'bob',
+        atMicros: NOW,
+        before: { variants: [{ weight: 100 }] },
+        after: state,
+      });
     });
 
     it('refuse weights, names and versions that make no sense, and stay as they were', async () => {
@@ -260,7 +310,12 @@ describe.each(testDatabases('registry contract'))('the registry on $name', (data
         { variants: variants([1, 90]) },
         { variants: variants([1, 150], [1, -50]) },
         { variants: variants([1, Number.NaN]) },
-        { variants: [{ name: 'a', version: 1, weight: 50 }, { name: 'a', version: 1, weight: 50 }] },
+        {
+          variants: [
+            { name: 'a', version: 1, weight: 50 },
+            { name: 'a', version: 1, weight: 50 },
+          ],
+        },
         { variants: [{ name: '', version: 1, weight: 100 }] },
         { variants: variants([1, 100]), shadows: [{ version: 1, percent: 101 }] },
       ];
@@ -273,7 +328,11 @@ describe.each(testDatabases('registry contract'))('the registry on $name', (data
       await register();
       const { etag } = await registry.endpoints.get('delay');
       const set = (name: string) =>
-        registry.endpoints.setTraffic('delay', { variants: [{ name, version: 1, weight: 100 }] }, { actor: name, ifMatch: etag });
+        registry.endpoints.setTraffic(
+          'delay',
+          { variants: [{ name, version: 1, weight: 100 }] },
+          { actor: name, ifMatch: etag },
+        );
       const results = await Promise.allSettled([set('ann'), set('bob')]);
       expect(results.filter((result) => result.status === 'fulfilled')).toHaveLength(1);
       expect(results.find((result) => result.status === 'rejected')?.reason).toMatchObject({ code: 'HR_PRECONDITION' });
@@ -328,9 +387,16 @@ describe.each(testDatabases('registry contract'))('the registry on $name', (data
   });
 
   it('keeps an audit record of others, newest first', async () => {
-    await registry.auditLog.record({ actor: 'ann', action: 'rollout.abort', object: 'endpoint/delay', before: { step: 2 } });
+    await registry.auditLog.record({
+      actor: 'ann',
+      action: 'rollout.abort',
+      object: 'endpoint/delay',
+      before: { step: 2 },
+    });
     await registry.auditLog.record({ actor: 'bob', action: 'rollout.start', object: 'endpoint/delay' });
     const entries = await registry.auditLog.list({ object: 'endpoint/delay', limit: 1 });
-    expect(entries).toMatchObject([{ actor: 'bob', action: 'rollout.start', atMicros: NOW, before: null, after: null }]);
+    expect(entries).toMatchObject([
+      { actor: 'bob', action: 'rollout.start', atMicros: NOW, before: null, after: null },
+    ]);
   });
 });

@@ -4,7 +4,15 @@ import { contentHash, fixedClock, MICROS_PER_DAY } from '../../src/core/index.ts
 import type { FeatureSpec, Manifest } from '../../src/definitions/index.ts';
 import { type ObjectKind, openRegistry } from '../../src/registry/index.ts';
 import { openDatabase } from '../../src/storage/index.ts';
-import { airportDelays, emptyManifest, flights1d, flightsManifest, flightsManifestWith, lastDelay, meanDelay7d } from '../support/manifests.ts';
+import {
+  airportDelays,
+  emptyManifest,
+  flights1d,
+  flightsManifest,
+  flightsManifestWith,
+  lastDelay,
+  meanDelay7d,
+} from '../support/manifests.ts';
 
 const SECTIONS: readonly (readonly [ObjectKind, keyof Manifest])[] = [
   ['entity', 'entities'],
@@ -32,12 +40,16 @@ const manifests: fc.Arbitrary<Manifest> = fc.oneof(
         tag: fc.constantFrom('a', 'b'),
       })
       .map(({ features, isRetyped, ttlDays, unit, hasEndpoint, tag }): Manifest => {
-        const made = flightsManifestWith(isRetyped ? features.map((feature) => (feature === flights1d ? retyped : feature)) : features);
+        const made = flightsManifestWith(
+          isRetyped ? features.map((feature) => (feature === flights1d ? retyped : feature)) : features,
+        );
         const ttlMicros = ttlDays === null ? null : ttlDays * MICROS_PER_DAY;
         return {
           ...made,
           views: { airport_delays: { ...airportDelays, ...made.views['airport_delays'], ttlMicros, tags: { tag } } },
-          endpoints: hasEndpoint ? { delay: { name: 'delay', model: 'delay_classifier', unit, whenStoreDown: 'fail' } } : {},
+          endpoints: hasEndpoint
+            ? { delay: { name: 'delay', model: 'delay_classifier', unit, whenStoreDown: 'fail' } }
+            : {},
         };
       }),
   },

@@ -8,7 +8,10 @@ for (let i = 0; i < Number(times); i++) {
   await database.transaction<{ counters: { value: number } }, void>(
     async (trx) => {
       const { value } = await trx.selectFrom('counters').select('value').executeTakeFirstOrThrow();
-      await trx.updateTable('counters').set({ value: value + 1 }).execute();
+      await trx
+        .updateTable('counters')
+        .set({ value: value + 1 })
+        .execute();
     },
     { serializedBy: 'counters' },
   );

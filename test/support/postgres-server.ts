@@ -23,7 +23,9 @@ export function findPostgres(): string | undefined {
   const versions = existsSync(DEBIAN_ROOT) ? readdirSync(DEBIAN_ROOT) : [];
   const debian = versions.sort((a, b) => Number(b) - Number(a)).map((version) => join(DEBIAN_ROOT, version, 'bin'));
   const path = (process.env['PATH'] ?? '').split(delimiter);
-  return [...debian, ...path, ...embedded()].find((folder) => existsSync(join(folder, 'initdb')) && existsSync(join(folder, 'postgres')));
+  return [...debian, ...path, ...embedded()].find(
+    (folder) => existsSync(join(folder, 'initdb')) && existsSync(join(folder, 'postgres')),
+  );
 }
 
 function embedded(): string[] {
@@ -47,9 +49,20 @@ export async function startPostgres(): Promise<PostgresServer> {
   }
   const how = { cwd: folder, env: { ...process.env, LC_ALL: 'C', HOME: folder }, ...asNobody };
   const data = join(folder, 'data');
-  const made = spawnSync(join(programs, 'initdb'), ['-D', data, '-U', 'headrace', '-A', 'trust', '-E', 'UTF8', '--no-sync'], how);
+  const made = spawnSync(
+    join(programs, 'initdb'),
+    ['-D', data, '-U', 'headrace', '-A', 'trust', '-E', 'UTF8', '--no-sync'],
+    how,
+  );
   if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr}`);
-  const settings = ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off', 'listen_addresses=', 'max_connections=60', 'shared_buffers=16MB'];
+  const settings = [
+    'fsync=off',
+    'synchronous_commit=off',
+    'full_page_writes=off',
+    'listen_addresses=',
+    'max_connections=60',
+    'shared_buffers=16MB',
+  ];
   const server = spawn(
     join(programs, 'postgres'),
     ['-D', data, '-k', folder, ...settings.flatMap((setting) => ['-c', setting])],
@@ -76,7 +89,10 @@ export async function startPostgres(): Promise<PostgresServer> {
     await ended;
     rmSync(folder, { recursive: true, force: true });
   };
-  await untilAnswering(() => query('select 1'), () => server.exitCode !== null).catch(async (error: unknown) => {
+  await untilAnswering(
+    () => query('select 1'),
+    () => server.exitCode !== null,
+  ).catch(async (error: unknown) => {
     await stop();
     throw new Error(`Postgres did not start: ${error}\n${log}`);
   });

@@ -54,7 +54,8 @@ export async function startS3Server({ name, path }: S3Program): Promise<S3Server
   const folder = mkdtempSync(join(tmpdir(), 'headrace-s3-'));
   const port = await freePort();
   const [accessKeyId, secretAccessKey] = ['headrace', 'headrace-secret'];
-  const args = name === 'moto' ? ['-H', '127.0.0.1', '-p', `${port}`] : ['--port', `127.0.0.1:${port}`, 'posix', folder];
+  const args =
+    name === 'moto' ? ['-H', '127.0.0.1', '-p', `${port}`] : ['--port', `127.0.0.1:${port}`, 'posix', folder];
   const env = { ...process.env, ROOT_ACCESS_KEY: accessKeyId, ROOT_SECRET_KEY: secretAccessKey };
   const server = spawn(path, args, { cwd: folder, env, stdio: 'ignore' });
   const ended = new Promise<void>((resolve) => server.once('exit', () => resolve()));
@@ -79,7 +80,12 @@ export async function startS3Server({ name, path }: S3Program): Promise<S3Server
   };
   const giveUpAt = performance.now() + START_LIMIT_MS;
   // A server gives no event when it is ready: it is asked until it answers.
-  while (!(await fetch(endpoint).then(() => true, () => false))) {
+  while (
+    !(await fetch(endpoint).then(
+      () => true,
+      () => false,
+    ))
+  ) {
     if (server.exitCode !== null || performance.now() > giveUpAt) {
       await stop();
       throw new Error(`${name} did not start`);
@@ -95,7 +101,9 @@ function freePort(): Promise<number> {
     probe.once('error', reject);
     probe.listen(0, '127.0.0.1', () => {
       const address = probe.address();
-      probe.close(() => (address !== null && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port'))));
+      probe.close(() =>
+        address !== null && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port')),
+      );
     });
   });
 }

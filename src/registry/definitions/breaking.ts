@@ -37,13 +37,17 @@ function checkEntities(before: Manifest, after: Manifest, blame: Blame): void {
   for (const [name, was] of Object.entries(before.entities)) {
     const is = after.entities[name];
     if (is === undefined || showFields(was.keys) === showFields(is.keys)) continue;
-    const reason = `its keys change from (${showFields(was.keys)}) to (${showFields(is.keys)}): stored rows lie under the old ones`;
+    const [old, next] = [showFields(was.keys), showFields(is.keys)];
+    const reason = `its keys change from (${old}) to (${next}): stored rows lie under the old ones`;
     blame([['entity', name]], reason);
   }
 }
 
 function checkFeatureTypes(before: Manifest, after: Manifest, blame: Blame): void {
-  for (const [object, section] of [['view', 'views'], ['onDemandView', 'onDemandViews']] as const) {
+  for (const [object, section] of [
+    ['view', 'views'],
+    ['onDemandView', 'onDemandViews'],
+  ] as const) {
     for (const [name, was] of Object.entries(before[section])) {
       for (const [feature, types] of changedTypes(was.features, after[section][name]?.features ?? [])) {
         blame([[object, name]], `feature "${feature}" changes type from ${types}`);
@@ -81,11 +85,21 @@ function checkEndpoints(before: Manifest, after: Manifest, inUse: InUse, blame: 
     }
     const [oldModel, newModel] = [before.models[was.model], after.models[is.model]];
     if (oldModel === undefined || newModel === undefined) continue;
-    const owners: Owner[] = [['model', newModel.name], ['endpoint', name]];
-    checkFeatures(resolveService(before, oldModel.service), resolveService(after, newModel.service), name, owners, blame);
+    const owners: Owner[] = [
+      ['model', newModel.name],
+      ['endpoint', name],
+    ];
+    checkFeatures(
+      resolveService(before, oldModel.service),
+      resolveService(after, newModel.service),
+      name,
+      owners,
+      blame,
+    );
     const outputs = new Set(newModel.outputs.map((output) => output.name));
     for (const output of oldModel.outputs) {
-      if (!outputs.has(output.name)) blame(owners, `endpoint "${name}" answers with output "${output.name}", which is removed`);
+      if (!outputs.has(output.name))
+        blame(owners, `endpoint "${name}" answers with output "${output.name}", which is removed`);
     }
     for (const [output, types] of changedTypes(oldModel.outputs, newModel.outputs)) {
       blame(owners, `output "${output}" of endpoint "${name}" changes type from ${types}`);
@@ -93,7 +107,13 @@ function checkEndpoints(before: Manifest, after: Manifest, inUse: InUse, blame: 
   }
 }
 
-function checkFeatures(was: ResolvedService, is: ResolvedService, endpoint: string, last: readonly Owner[], blame: Blame): void {
+function checkFeatures(
+  was: ResolvedService,
+  is: ResolvedService,
+  endpoint: string,
+  last: readonly Owner[],
+  blame: Blame,
+): void {
   const kept = new Set(is.features.map((feature) => feature.name));
   for (const feature of was.features) {
     if (kept.has(feature.name)) continue;

@@ -86,7 +86,11 @@ export function createDefinitionsRegistry(store: RegistryStore, newSalt: () => s
         await writeObjectVersions(trx, plan.changes, apply.revision);
         await trx.updateTable('registry_state').set({ revision: apply.revision }).execute();
         const before = current === undefined ? undefined : { revision: base, hash: current.hash };
-        const after = { revision: apply.revision, hash, changes: plan.changes.map(({ kind, object, name }) => [kind, object, name]) };
+        const after = {
+          revision: apply.revision,
+          hash,
+          changes: plan.changes.map(({ kind, object, name }) => [kind, object, name]),
+        };
         await record({ actor, action: 'definitions.apply', object: 'definitions', before, after });
         await followDefinitions(trx, record, manifest.endpoints, newSalt, actor);
         return { ...apply, changes: plan.changes };
@@ -161,6 +165,7 @@ function breakingChange(breaking: readonly PlanChange[]): HeadraceError {
   }));
   const [first] = details;
   const more = details.length > 1 ? ` (and ${details.length - 1} more)` : '';
-  const sentence = `this would break what is in use: ${first?.path}: ${first?.message}${more}. \`apply --yes\` goes ahead.`;
+  const what = `${first?.path}: ${first?.message}${more}`;
+  const sentence = `this would break what is in use: ${what}. \`apply --yes\` goes ahead.`;
   return new HeadraceError('HR_BREAKING_CHANGE', sentence, { details });
 }

@@ -16,7 +16,8 @@ function compare(path: string, before: unknown, after: unknown, lines: string[])
   else if (isAbsent(after)) lines.push(`${path}: - ${show(path, before)}`);
   else if (isAtomic(before) || isAtomic(after)) lines.push(`${path}: ${show(path, before)} → ${show(path, after)}`);
   else if (Array.isArray(before) && Array.isArray(after)) compareLists(path, before, after, lines);
-  else if (Array.isArray(before) || Array.isArray(after)) lines.push(`${path}: ${show(path, before)} → ${show(path, after)}`);
+  else if (Array.isArray(before) || Array.isArray(after))
+    lines.push(`${path}: ${show(path, before)} → ${show(path, after)}`);
   else compareMembers(path, before, after, lines);
 }
 
@@ -41,7 +42,8 @@ function compareLists(path: string, before: readonly unknown[], after: readonly 
   for (const name of new Set([...old.keys(), ...next.keys()])) {
     compare(`${path}.${name}`, old.get(name), next.get(name), lines);
   }
-  if (lines.length === count) lines.push(`${path}: order ${[...old.keys()].join(', ')} → ${[...next.keys()].join(', ')}`);
+  if (lines.length === count)
+    lines.push(`${path}: order ${[...old.keys()].join(', ')} → ${[...next.keys()].join(', ')}`);
 }
 
 function compareTexts(path: string, before: readonly string[], after: readonly string[]): string[] {
@@ -97,7 +99,18 @@ function showAggregation(aggregation: Aggregation): string {
   return `${op}(${inner}) over ${formatDuration(windowMicros)}, hop ${formatDuration(hopMicros)}`;
 }
 
-const TYPES = new Set(['bool', 'int32', 'int64', 'float32', 'float64', 'string', 'bytes', 'timestamp', 'list', 'vector']);
+const TYPES = new Set([
+  'bool',
+  'int32',
+  'int64',
+  'float32',
+  'float64',
+  'string',
+  'bytes',
+  'timestamp',
+  'list',
+  'vector',
+]);
 
 function isType(value: unknown): value is DataType {
   return hasMember(value, 'kind') && TYPES.has(String(value.kind));

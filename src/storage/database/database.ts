@@ -25,7 +25,7 @@ export interface TransactionOptions {
  */
 export interface Database {
   readonly kind: DatabaseKind;
-  /** Queries outside a transaction. Inside one use its `trx` alone: on SQLite this handle would wait for it for ever. */
+  /** Queries outside a transaction. Inside one use its `trx` alone: SQLite has one connection, and refuses this. */
   tables<T>(): Kysely<T>;
   /** Applies the owner's migrations that weren't yet, in order, all or none; several processes may call it at once. */
   migrate(owner: string, migrations: readonly Migration[]): Promise<void>;

@@ -24,11 +24,17 @@ export async function putBlobFile(store: ObjectStore, path: string): Promise<str
 /** The bytes of a blob. Throws HR_ARTIFACT_UNREADABLE when it is missing or its content is not what its hash says. */
 export async function getBlob(store: ObjectStore, hash: string): Promise<Uint8Array> {
   if (!/^[0-9a-f]{64}$/.test(hash)) {
-    throw new HeadraceError('HR_INVALID', `a blob's name is a SHA-256 in hex, got ${JSON.stringify(hash.slice(0, 80))}`);
+    throw new HeadraceError(
+      'HR_INVALID',
+      `a blob's name is a SHA-256 in hex, got ${JSON.stringify(hash.slice(0, 80))}`,
+    );
   }
   const bytes = await store.get(blobKey(hash));
   if (bytes === undefined) {
-    throw new HeadraceError('HR_ARTIFACT_UNREADABLE', `artifact ${hash} is not in the store; make or register it again`);
+    throw new HeadraceError(
+      'HR_ARTIFACT_UNREADABLE',
+      `artifact ${hash} is not in the store; make or register it again`,
+    );
   }
   const found = sha256Hex(bytes);
   if (found !== hash) {

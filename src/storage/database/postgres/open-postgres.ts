@@ -17,7 +17,8 @@ const OID_NUMERIC = 1700;
 const getTypeParser = ((oid: number, format?: 'text' | 'binary') =>
   oid === OID_INT8 || oid === OID_NUMERIC
     ? parseNumber
-    : pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser; // Its overloads differ only in format.
+    : // The overloads differ only in their format.
+      pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser;
 
 function parseNumber(text: string): number | bigint {
   const number = Number(text);
@@ -87,13 +88,17 @@ function catalogued(url: string, error: unknown): unknown {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   if (code === '53100') return new HeadraceError('HR_STORAGE_FULL', "Postgres's disk is full", { cause: error });
   // pg has no code for a connection that ended under a query.
-  const isLost = error instanceof Error && /^Connection terminated|^timeout exceeded when trying to connect|not queryable/.test(error.message);
-  const isConnection = isLost || code.startsWith('08') || code.startsWith('57P') || /^E(CONN|HOST|PIPE|NOTFOUND|TIMEDOUT)/.test(code);
+  const isLost =
+    error instanceof Error &&
+    /^Connection terminated|^timeout exceeded when trying to connect|not queryable/.test(error.message);
+  const isConnection =
+    isLost || code.startsWith('08') || code.startsWith('57P') || /^E(CONN|HOST|PIPE|NOTFOUND|TIMEDOUT)/.test(code);
   return isConnection ? unavailable(url, error) : error;
 }
 
 function unavailable(url: string, error: unknown): HeadraceError {
-  const reason = error instanceof Error ? error.message || String('code' in error ? error.code : error.name) : String(error);
+  const reason =
+    error instanceof Error ? error.message || String('code' in error ? error.code : error.name) : String(error);
   const sentence = `Postgres at ${withoutPassword(url)} does not answer: ${reason}. Check the URL and that it runs.`;
   return new HeadraceError('HR_STORAGE_UNAVAILABLE', sentence, { cause: error });
 }

@@ -44,8 +44,7 @@ export function createSqliteConnection(database: DatabaseSync): DatabaseConnecti
 
   return {
     executeQuery: (query) => whileBusy(() => execute(query)),
-    // biome-ignore lint/correctness/useYield: Kysely asks for a generator; nothing here streams.
-    async *streamQuery() {
+    streamQuery() {
       throw new HeadraceError('HR_INTERNAL', 'the SQLite driver does not stream; page by key instead');
     },
   };
@@ -60,7 +59,8 @@ export async function whileBusy<R>(work: () => R): Promise<R> {
     } catch (error) {
       if (!isBusy(error)) throw asCatalogued(error);
       if (performance.now() > giveUpAt) {
-        const sentence = `the SQLite database stayed locked for ${BUSY_LIMIT_MS / 1000} s; end what holds it, then retry`;
+        const seconds = BUSY_LIMIT_MS / 1000;
+        const sentence = `the SQLite database stayed locked for ${seconds} s; end what holds it, then retry`;
         throw new HeadraceError('HR_STORAGE_UNAVAILABLE', sentence, { cause: error });
       }
       await sleep(Math.min(2 ** attempt, 25) + Math.random() * 5);
@@ -89,7 +89,9 @@ function asCatalogued(error: unknown): unknown {
       return new HeadraceError('HR_STORAGE_UNAVAILABLE', 'the SQLite database cannot be opened', { cause: error });
     case SQLITE.corrupt:
     case SQLITE.notADatabase:
-      return new HeadraceError('HR_STORAGE_UNAVAILABLE', 'the file is no SQLite database, or is damaged', { cause: error });
+      return new HeadraceError('HR_STORAGE_UNAVAILABLE', 'the file is no SQLite database, or is damaged', {
+        cause: error,
+      });
     default:
       return error;
   }

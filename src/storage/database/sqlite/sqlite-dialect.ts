@@ -1,4 +1,5 @@
-// Kysely's SQLite dialect over Node's own node:sqlite: compiler, adapter and introspection are Kysely's, the driver ours.
+// Kysely's SQLite dialect over Node's own node:sqlite: compiler, adapter and introspection are Kysely's,
+// the driver is ours.
 
 import type { DatabaseSync } from 'node:sqlite';
 import { type Dialect, type Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';

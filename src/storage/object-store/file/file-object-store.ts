@@ -15,7 +15,11 @@ export function openFileObjectStore(root: string): ObjectStore {
   const pathOf = (key: string): string => join(root, checkKey(key));
 
   /** Publishes what `write` puts at a temporary path. */
-  const publish = async (key: string, ifAbsent: boolean, write: (temporary: string) => Promise<void>): Promise<boolean> => {
+  const publish = async (
+    key: string,
+    ifAbsent: boolean,
+    write: (temporary: string) => Promise<void>,
+  ): Promise<boolean> => {
     const path = pathOf(key);
     const temporary = join(root, PARTIAL, randomUUID());
     try {

@@ -10,7 +10,11 @@ interface S3Error {
 
 function read(error: unknown): S3Error {
   // Every error of the SDK's carries $metadata; a network error doesn't.
-  const { name = '', message = '', $metadata } = error as { name?: string; message?: string; $metadata?: { httpStatusCode?: number } };
+  const {
+    name = '',
+    message = '',
+    $metadata,
+  } = error as { name?: string; message?: string; $metadata?: { httpStatusCode?: number } };
   return { name, message, status: $metadata?.httpStatusCode };
 }
 

@@ -47,7 +47,11 @@ export function openS3ObjectStore(url: URL, options: S3Options): ObjectStore {
     }
   };
 
-  const put = async (key: string, ifAbsent: boolean, input: () => Pick<PutObjectCommandInput, 'Body' | 'ContentLength'>) => {
+  const put = async (
+    key: string,
+    ifAbsent: boolean,
+    input: () => Pick<PutObjectCommandInput, 'Body' | 'ContentLength'>,
+  ) => {
     const Key = toKey(key);
     return ask(async (client, { PutObjectCommand }) => {
       for (let attempt = 1; ; attempt++) {
@@ -84,7 +88,10 @@ export function openS3ObjectStore(url: URL, options: S3Options): ObjectStore {
     async putFile(key, path, how) {
       const { size } = await stat(path);
       if (size > MAX_PUT_BYTES) {
-        throw new HeadraceError('HR_TOO_LARGE', `"${path}" has ${size} bytes; an object of S3 takes ${MAX_PUT_BYTES} at once`);
+        throw new HeadraceError(
+          'HR_TOO_LARGE',
+          `"${path}" has ${size} bytes; an object of S3 takes ${MAX_PUT_BYTES} at once`,
+        );
       }
       return put(key, how?.ifAbsent === true, () => ({ Body: createReadStream(path), ContentLength: size }));
     },

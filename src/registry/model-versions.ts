@@ -1,0 +1,86 @@
+// A model's versions as they are read back, and the errors for those that there aren't.
+
+import { didYouMean, HeadraceError, type Json, type Micros } from '../core/index.ts';
+import type { RegistryTables } from './schema.ts';
+import { readCurrent, readJson, type RegistryDb } from './store.ts';
+
+export interface ModelVersion {
+  readonly model: string;
+  /** 1, 2, 3, … per model; never reused. */
+  readonly version: number;
+  /** SHA-256 of the ONNX blob in the artifact store. */
+  readonly artifact: string;
+  readonly signature: Json;
+  /** The feature service that it was registered with, as `manifestHash` has it. */
+  readonly service: string;
+  readonly manifestHash: string;
+  readonly trainingSet: string | null;
+  readonly runId: string | null;
+  readonly metrics: Readonly<Record<string, number>>;
+  readonly aliases: readonly string[];
+  readonly createdAtMicros: Micros;
+  readonly actor: string;
+}
+
+export async function readVersions(db: RegistryDb, model: string): Promise<ModelVersion[]> {
+  const rows = await db
+    .selectFrom('registry_model_versions')
+    .selectAll()
+    .where('model', '=', model)
+    .orderBy('version')
+    .execute();
+  const aliases = await db
+    .selectFrom('registry_model_aliases')
+    .select(['alias', 'version'])
+    .where('model', '=', model)
+    .orderBy('alias')
+    .execute();
+  return rows.map((row) =>
+    toVersion(
+      row,
+      aliases.filter((alias) => alias.version === row.version).map((alias) => alias.alias),
+    ),
+  );
+}
+
+export async function readVersion(db: RegistryDb, model: string, version: number): Promise<ModelVersion> {
+  const versions = await readVersions(db, model);
+  const found = versions.find((candidate) => candidate.version === version);
+  if (found !== undefined) return found;
+  if (versions.length === 0) await checkKnown(db, model);
+  const has = versions.length === 0 ? 'no version yet' : `versions 1 to ${versions.length}`;
+  throw new HeadraceError('HR_UNKNOWN_MODEL', `model "${model}" has no version ${version}; it has ${has}`);
+}
+
+function toVersion(row: RegistryTables['registry_model_versions'], aliases: readonly string[]): ModelVersion {
+  return {
+    model: row.model,
+    version: row.version,
+    artifact: row.artifact,
+    signature: readJson(row.signature),
+    service: row.service,
+    manifestHash: row.manifest_hash,
+    trainingSet: row.training_set,
+    runId: row.run_id,
+    // Written from a record of numbers.
+    metrics: readJson(row.metrics) as Record<string, number>,
+    aliases,
+    createdAtMicros: row.created_at,
+    actor: row.actor,
+  };
+}
+
+export async function checkKnown(db: RegistryDb, model: string): Promise<void> {
+  const current = await readCurrent(db);
+  if (current === undefined) throw nothingApplied();
+  const known = Object.keys(current.manifest.models);
+  if (!known.includes(model)) throw unknownModel(model, known);
+}
+
+export function unknownModel(model: string, known: readonly string[]): HeadraceError {
+  return new HeadraceError('HR_UNKNOWN_MODEL', `there is no model "${model}".${didYouMean(model, known)}`);
+}
+
+export function nothingApplied(): HeadraceError {
+  return new HeadraceError('HR_NOTHING_APPLIED', 'nothing is applied yet; run `headrace apply` first');
+}
