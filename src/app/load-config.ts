@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { didYouMean, type ErrorDetail, HeadraceError } from '../core/index.ts';
-import { importUserModule } from './import-user-module.ts';
+import { importModule } from '../definitions/index.ts';
 import { describeSetting, parseSetting } from './parse-setting.ts';
 import { environmentName, type Setting, SETTINGS, type SettingValues } from './settings.ts';
 
@@ -27,8 +27,16 @@ export async function loadConfig(path: string | undefined, workingDirectory: str
   if (!existsSync(file)) {
     throw new HeadraceError('HR_CONFIG', `there is no configuration file ${file}. Check --config, or make one with \`headrace init\`.`);
   }
-  const { default: written } = await importUserModule(file, 'HR_CONFIG');
-  return checkConfig(written, file, environment);
+  return checkConfig(await importConfig(file), file, environment);
+}
+
+async function importConfig(file: string): Promise<unknown> {
+  try {
+    return (await importModule(file))['default'];
+  } catch (thrown) {
+    const message = thrown instanceof Error ? thrown.message : String(thrown);
+    throw new HeadraceError('HR_CONFIG', `${file} cannot be loaded: ${message}`, { cause: thrown });
+  }
 }
 
 function findConfig(workingDirectory: string): string {

@@ -1,0 +1,83 @@
+// An endpoint compiled for predicting: its features, its variants' models, and the texts of its answers, all looked up
+// beforehand. Plans never change; a change makes a new one, and the old one goes when its last request has ended.
+
+import type { EndpointSpec, ModelSpec } from '../definitions/index.ts';
+import type { EndpointState } from '../registry/index.ts';
+import type { FeaturePlan } from './feature-plan.ts';
+import { compileObjectWriter, compilePlainTextWriter } from './json-writer.ts';
+import type { RequestRow } from './row-parser.ts';
+import type { ServedModel, ServedModels } from './served-models.ts';
+import type { Value } from '../core/index.ts';
+
+export interface VariantPlan {
+  readonly name: string;
+  readonly version: number;
+  readonly weight: number;
+  readonly model: ServedModel;
+}
+
+export interface EndpointPlan {
+  readonly state: EndpointState;
+  readonly spec: EndpointSpec;
+  readonly model: ModelSpec;
+  readonly features: FeaturePlan;
+  readonly variants: readonly VariantPlan[];
+  /** The values that stick a row to its variant, as texts. */
+  unitOf(row: RequestRow): string[];
+  readonly write: {
+    readonly outputs: (values: readonly Value[]) => string;
+    readonly features: (values: readonly Value[]) => string;
+    readonly statuses: (statuses: readonly string[]) => string;
+  };
+  /** Requests that hold the plan. */
+  inFlight: number;
+  retire(): Promise<void>;
+}
+
+export interface CompileEndpoint {
+  readonly state: EndpointState;
+  readonly spec: EndpointSpec;
+  readonly model: ModelSpec;
+  readonly features: FeaturePlan;
+  readonly models: ServedModels;
+}
+
+/** Loads every variant's model. Throws what loading throws, with nothing left loaded. */
+export async function compileEndpoint(given: CompileEndpoint): Promise<EndpointPlan> {
+  const { state, spec, model, features, models } = given;
+  const variants: VariantPlan[] = [];
+  try {
+    for (const variant of state.variants) {
+      variants.push({ ...variant, model: await models.acquire(model, variant.version, features.service) });
+    }
+  } catch (thrown) {
+    for (const variant of variants) await models.release(variant.model);
+    throw thrown;
+  }
+  const plan: EndpointPlan = {
+    state, spec, model, features, variants,
+    unitOf: compileUnit(spec, features),
+    write: {
+      outputs: compileObjectWriter(model.outputs),
+      features: compileObjectWriter(features.service.features),
+      statuses: compilePlainTextWriter(features.service.features.map((feature) => feature.name)),
+    },
+    inFlight: 0,
+    async retire() {
+      while (plan.inFlight > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+      for (const variant of variants) await models.release(variant.model);
+    },
+  };
+  return plan;
+}
+
+
+function compileUnit(spec: EndpointSpec, features: FeaturePlan): (row: RequestRow) => string[] {
+  const positions = spec.unit.map((column) => features.service.requestColumns.findIndex(({ name }) => name === column));
+  return (row) => positions.map((at) => unitText(row[at] ?? null));
+}
+
+// The same text for the same value, whatever type holds it: 7 and 7n are one unit.
+function unitText(value: Value): string {
+  return value === null ? '' : typeof value === 'string' ? value : value instanceof Uint8Array ? Buffer.from(value).toString('base64') : String(value);
+}

@@ -1,0 +1,132 @@
+// The predict path: parse → assign → features in one round trip → tensors → inference → log → answer. One bad input
+// rejects the request before anything is done.
+
+import { describe, type ErrorDetail, HeadraceError, invalid, type Value } from '../core/index.ts';
+import { bindInputs, bindOutputs, type Tensor } from '../models/index.ts';
+import { assign } from '../rollouts/index.ts';
+import type { EndpointPlan, VariantPlan } from './endpoint-plan.ts';
+import type { FeatureRow } from './feature-plan.ts';
+import { beforeDeadline, checkDeadline, type DeadlineMs } from './in-flight.ts';
+import type { RequestRow } from './row-parser.ts';
+import type { Caller, ServingDeps } from './serving-deps.ts';
+
+export interface PredictionRow {
+  readonly id: string;
+  readonly variant: VariantPlan;
+  /** In the order of the model's outputs. */
+  readonly outputs: readonly Value[];
+  readonly features: FeatureRow;
+}
+
+export interface PredictAnswer {
+  readonly plan: EndpointPlan;
+  readonly rows: readonly PredictionRow[];
+}
+
+/** Predicts for `inputs` (JSON rows). Throws HR_INVALID with each wrong row and column, and what the stages throw. */
+export async function predict(
+  deps: ServingDeps,
+  plan: EndpointPlan,
+  inputs: unknown,
+  caller: Caller,
+  nextId: () => string,
+): Promise<PredictAnswer> {
+  const startMs = performance.now();
+  const deadlineMs = startMs + (caller.timeoutMs ?? deps.limits.requestTimeoutMs);
+  const rows = parseInputs(plan, inputs, deps.limits.maxRows);
+  if (plan.variants.length === 0) {
+    throw new HeadraceError('HR_MODEL_NOT_READY', `endpoint "${plan.state.name}" has no version to serve. Register one with \`headrace models register ${plan.state.model} FILE.onnx\`.`);
+  }
+  const atMicros = deps.clock.nowMicros();
+  const read = readFeatures(deps, plan, rows, deadlineMs);
+  const features = read instanceof Promise ? await read : read;
+  const answered = new Array<PredictionRow>(rows.length);
+  const groups = groupByVariant(plan, rows);
+  if (groups.length === 1) {
+    const [[variant, picked]] = groups as [[VariantPlan, number[]]];
+    await inferGroup(plan, variant, picked, features, answered, deadlineMs, nextId);
+  } else {
+    await Promise.all(groups.map(([variant, picked]) => inferGroup(plan, variant, picked, features, answered, deadlineMs, nextId)));
+  }
+  checkDeadline(deadlineMs, 'the model ran');
+  const latencyMicros = Math.round((performance.now() - startMs) * 1000);
+  for (let i = 0; i < rows.length; i++) {
+    const { id, variant, outputs, features: own } = answered[i] as PredictionRow;
+    deps.predictionLog.append({
+      predictionId: id, requestId: caller.requestId, traceId: caller.traceId ?? null, atMicros, latencyMicros,
+      endpoint: plan.state.name, model: plan.model.name, version: variant.version, variant: variant.name,
+      unit: plan.unitOf(rows[i] as RequestRow),
+      requestFields: plan.features.service.requestColumns, request: rows[i] as RequestRow,
+      featureFields: plan.features.service.features, features: own.values, statuses: own.statuses,
+      outputFields: plan.model.outputs, outputs,
+    });
+  }
+  return { plan, rows: answered };
+}
+
+function parseInputs(plan: EndpointPlan, inputs: unknown, maxRows: number): RequestRow[] {
+  if (!Array.isArray(inputs)) throw invalid([{ path: 'inputs', message: `expected an array of rows, got ${describe(inputs)}` }]);
+  if (inputs.length === 0) throw invalid([{ path: 'inputs', message: 'expected at least one row, got none' }]);
+  if (inputs.length > maxRows) throw new HeadraceError('HR_TOO_LARGE', `inputs has ${inputs.length} rows, the limit is ${maxRows} (server.maxRows). Send them in parts.`);
+  const mistakes: ErrorDetail[] = [];
+  const rows = new Array<RequestRow>(inputs.length);
+  for (let i = 0; i < inputs.length; i++) rows[i] = plan.features.parseRow(inputs[i], i, mistakes);
+  if (mistakes.length > 0) throw invalid(mistakes);
+  return rows;
+}
+
+// The endpoint's policy decides what a store that is down means: an error, or answers from declared defaults.
+function readFeatures(deps: ServingDeps, plan: EndpointPlan, rows: readonly RequestRow[], deadlineMs: DeadlineMs): FeatureRow[] | Promise<FeatureRow[]> {
+  const orDefaults = (thrown: unknown): FeatureRow[] => {
+    const isDown = thrown instanceof HeadraceError && thrown.code === 'HR_ONLINE_UNAVAILABLE';
+    if (!isDown || plan.spec.whenStoreDown !== 'defaults') throw thrown;
+    return plan.features.defaults(rows);
+  };
+  try {
+    const read = plan.features.read(rows, deps.clock.nowMicros());
+    return read instanceof Promise ? beforeDeadline(read, deadlineMs, 'features were read').catch(orDefaults) : read;
+  } catch (thrown) {
+    return orDefaults(thrown);
+  }
+}
+
+function groupByVariant(plan: EndpointPlan, rows: readonly RequestRow[]): [VariantPlan, number[]][] {
+  const [first] = plan.variants;
+  if (plan.variants.length === 1 && first !== undefined) return [[first, rows.map((_, index) => index)]];
+  const groups = new Map<VariantPlan, number[]>();
+  rows.forEach((row, index) => {
+    const variant = plan.variants[assign(plan.state, plan.unitOf(row))] as VariantPlan;
+    const group = groups.get(variant);
+    if (group === undefined) groups.set(variant, [index]);
+    else group.push(index);
+  });
+  return [...groups];
+}
+
+/** Models slower than this wait in a queue of their own, where the deadline can pass. */
+const QUICK_MODEL_MICROS = 1000;
+
+async function inferGroup(
+  plan: EndpointPlan,
+  variant: VariantPlan,
+  picked: readonly number[],
+  features: readonly FeatureRow[],
+  answered: PredictionRow[],
+  deadlineMs: DeadlineMs,
+  nextId: () => string,
+): Promise<void> {
+  checkDeadline(deadlineMs, 'features were read');
+  const { loaded, binding } = variant.model;
+  const tensors = bindInputs(binding, picked.map((index) => (features[index] as FeatureRow).values));
+  const running = loaded.infer(tensors);
+  const isQuick = loaded.warmMicros < QUICK_MODEL_MICROS;
+  const outputs: Readonly<Record<string, Tensor>> = isQuick ? await running : await beforeDeadline(running, deadlineMs, 'the model ran');
+  for (let at = 0; at < picked.length; at++) {
+    const index = picked[at] as number;
+    const named = bindOutputs(binding, outputs, at);
+    answered[index] = {
+      id: nextId(), variant, features: features[index] as FeatureRow,
+      outputs: plan.model.outputs.map((output) => named[output.name] ?? null),
+    };
+  }
+}

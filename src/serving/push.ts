@@ -1,0 +1,105 @@
+// Pushing events: checked whole, written to the source's durable log, then folded into every live view of the source.
+
+import { describe, type ErrorDetail, encodeKey, HeadraceError, invalid, type Micros, parseRow, type Row } from '../core/index.ts';
+import type { Definitions, SourceSpec, ViewSpec } from '../definitions/index.ts';
+import { createViewCodec, type OnlineStore, type PushedEvent, type PushLog, type ViewCodec, writePushed } from '../online/index.ts';
+import type { DuckDb } from '../storage/index.ts';
+import { compileDerivedColumns, type DeriveColumns } from './derive-columns.ts';
+
+export interface PushDeps {
+  readonly definitions: Definitions;
+  readonly store: OnlineStore;
+  readonly pushLog: PushLog;
+  readonly duckdb: () => Promise<DuckDb>;
+  readonly maxRows: number;
+}
+
+export interface PushResult {
+  readonly accepted: number;
+  /** The Idempotency-Key was met before: this is what came of the first time. */
+  readonly duplicate: boolean;
+  readonly views: readonly { readonly view: string; readonly written: number; readonly skipped: number }[];
+}
+
+/** Pushes into one source. */
+export interface SourcePusher {
+  /** `rows` is JSON. Throws HR_INVALID, HR_TOO_LARGE, HR_IDEMPOTENCY, HR_ONLINE_UNAVAILABLE, HR_STORAGE_FULL. */
+  push(rows: unknown, idempotencyKey?: string): Promise<PushResult>;
+}
+
+/** Compiles a source for pushes. Throws HR_UNKNOWN_SOURCE through `source`'s look-up by the caller. */
+export function compilePusher(deps: PushDeps, source: SourceSpec): SourcePusher {
+  const { definitions, store, pushLog } = deps;
+  const views = Object.values(definitions.manifest.views).filter((view) => view.source === source.name && view.freshness.kind === 'live');
+  const codecs = views.map((view) => createViewCodec(definitions.manifest, view.name));
+  const derive: DeriveColumns = compileDerivedColumns(definitions, source, deps.duckdb);
+
+  return {
+    async push(rows, idempotencyKey) {
+      const parsed = parsePushed(source, rows, deps.maxRows);
+      // Before anything is kept: a row that cannot be derived must not be in the log.
+      await derive(parsed.map(({ row }) => row));
+      const { rows: logged, isRepeat } = await pushLog.append(source, {
+        rows: parsed, ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+      });
+      const derived = await derive(logged.map(({ row }) => row));
+      const written: { view: string; written: number; skipped: number }[] = [];
+      for (const [at, codec] of codecs.entries()) {
+        const view = views[at] as ViewSpec;
+        const events = logged.flatMap(({ knownMicros, order }, index) => toEvent(definitions, source, view, derived[index] as Row, knownMicros, order));
+        written.push({ view: view.name, ...(await write(store, codec, events)) });
+      }
+      return { accepted: logged.length, duplicate: isRepeat, views: written };
+    },
+  };
+}
+
+async function write(store: OnlineStore, codec: ViewCodec, events: readonly PushedEvent[]): Promise<{ written: number; skipped: number }> {
+  if (events.length === 0) return { written: 0, skipped: 0 };
+  const { written, skipped } = await writePushed(store, codec, events);
+  return { written, skipped };
+}
+
+// A row with a null key matches nothing in that view.
+function toEvent(definitions: Definitions, source: SourceSpec, view: ViewSpec, row: Row, knownMicros: Micros, order: number): PushedEvent[] {
+  const entity = definitions.manifest.entities[view.entity];
+  const key = encodeKey((entity?.keys ?? []).map(({ type }) => type), view.keyColumns.map((column) => row[column] ?? null));
+  const event = row[source.eventTime];
+  if (key === undefined || typeof event !== 'number') return [];
+  const isDeleted = source.tombstone !== undefined && row[source.tombstone] === true;
+  return [{ key, eventMicros: event, knownMicros: Math.max(knownMicros, event), order, row, ...(isDeleted ? { deleted: true } : {}) }];
+}
+
+interface ParsedRow {
+  readonly row: Row;
+  readonly knownMicros?: Micros;
+}
+
+function parsePushed(source: SourceSpec, rows: unknown, maxRows: number): ParsedRow[] {
+  if (!Array.isArray(rows)) throw invalid([{ path: 'rows', message: `expected an array of rows, got ${describe(rows)}` }]);
+  if (rows.length > maxRows) throw new HeadraceError('HR_TOO_LARGE', `there are ${rows.length} rows, the limit is ${maxRows}. Push them in parts.`);
+  const mistakes: ErrorDetail[] = [];
+  const parsed = rows.map((json, index) => {
+    const path = `rows[${index}]`;
+    const row = parseRow(source.columns, json, path, mistakes);
+    return checkTimes(source, row, path, mistakes);
+  });
+  if (mistakes.length > 0) throw invalid(mistakes);
+  return parsed;
+}
+
+// The known time is the row's own where the source has a column for it and the row fills it; else it is the arrival.
+function checkTimes(source: SourceSpec, row: Row, path: string, mistakes: ErrorDetail[]): ParsedRow {
+  const event = row[source.eventTime];
+  const isDerived = source.derive.some(({ name }) => name === source.eventTime);
+  if (typeof event !== 'number' && !isDerived && !mistakes.some((mistake) => mistake.path === `${path}.${source.eventTime}`)) {
+    mistakes.push({ path: `${path}.${source.eventTime}`, message: 'expected the event time (a timestamp), got null' });
+  }
+  if (source.knownTime.kind !== 'column' || source.knownTime.column === source.eventTime) return { row };
+  const known = row[source.knownTime.column];
+  if (typeof known !== 'number') return { row };
+  if (typeof event === 'number' && known < event) {
+    mistakes.push({ path: `${path}.${source.knownTime.column}`, message: 'the known time is before the event time' });
+  }
+  return { row, knownMicros: known };
+}

@@ -1,0 +1,42 @@
+// What the data plane works with: given by the composition root, and by tests.
+
+import type { Clock, Logger } from '../core/index.ts';
+import type { Definitions } from '../definitions/index.ts';
+import type { ModelRuntime } from '../models/index.ts';
+import type { Monitor, PredictionLog } from '../monitoring/index.ts';
+import type { OnlineStore, PushLog } from '../online/index.ts';
+import type { Registry } from '../registry/index.ts';
+import type { DuckDb, ObjectStore } from '../storage/index.ts';
+
+export interface ServingDeps {
+  readonly registry: Registry;
+  /** Loads the feature repository from disk again: called when another revision was applied. */
+  readonly loadDefinitions: () => Promise<Definitions>;
+  readonly store: OnlineStore;
+  readonly objects: ObjectStore;
+  readonly runtime: ModelRuntime;
+  readonly pushLog: () => Promise<PushLog>;
+  readonly predictionLog: PredictionLog;
+  readonly monitor: Monitor;
+  /** For derived columns in SQL; opened when first needed. */
+  readonly duckdb: () => Promise<DuckDb>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits: ServingLimits;
+}
+
+export interface ServingLimits {
+  readonly maxInFlight: number;
+  readonly maxRows: number;
+  readonly requestTimeoutMs: number;
+}
+
+/** What a request brings besides its body. */
+export interface Caller {
+  readonly requestId: string;
+  /** W3C trace id, when the client sent one. */
+  readonly traceId?: string | undefined;
+  /** From X-Request-Timeout-Ms; the default when left out. */
+  readonly timeoutMs?: number | undefined;
+  readonly actor?: string | undefined;
+}
