@@ -14,6 +14,8 @@ export interface VariantPlan {
   readonly version: number;
   readonly weight: number;
   readonly model: ServedModel;
+  /** `,"model":…,"version":…,"variant":…` as it stands in every answer. */
+  readonly answerPart: string;
 }
 
 export interface EndpointPlan {
@@ -29,6 +31,8 @@ export interface EndpointPlan {
     readonly features: (values: readonly Value[]) => string;
     readonly statuses: (statuses: readonly string[]) => string;
   };
+  /** `{"endpoint":…,"predictions":[` */
+  readonly answerStart: string;
   /** Requests that hold the plan. */
   inFlight: number;
   retire(): Promise<void>;
@@ -48,7 +52,8 @@ export async function compileEndpoint(given: CompileEndpoint): Promise<EndpointP
   const variants: VariantPlan[] = [];
   try {
     for (const variant of state.variants) {
-      variants.push({ ...variant, model: await models.acquire(model, variant.version, features.service) });
+      const answerPart = `,"model":${JSON.stringify(model.name)},"version":${variant.version},"variant":${JSON.stringify(variant.name)}`;
+      variants.push({ ...variant, answerPart, model: await models.acquire(model, variant.version, features.service) });
     }
   } catch (thrown) {
     for (const variant of variants) await models.release(variant.model);
@@ -62,6 +67,7 @@ export async function compileEndpoint(given: CompileEndpoint): Promise<EndpointP
       features: compileObjectWriter(features.service.features),
       statuses: compilePlainTextWriter(features.service.features.map((feature) => feature.name)),
     },
+    answerStart: `{"endpoint":${JSON.stringify(state.name)},"predictions":[`,
     inFlight: 0,
     async retire() {
       while (plan.inFlight > 0) await new Promise((resolve) => setTimeout(resolve, 20));

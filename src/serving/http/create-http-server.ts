@@ -1,0 +1,82 @@
+// The HTTP server apart from its socket: tests inject requests, `serve` listens. It translates and holds no logic.
+
+import swagger from '@fastify/swagger';
+import fastify, { type FastifyInstance } from 'fastify';
+import { didYouMean, HeadraceError, type Logger } from '../../core/index.ts';
+import type { DataPlane } from '../data-plane.ts';
+import { addEndpointRoutes } from './endpoint-routes.ts';
+import { endStreams } from './event-stream.ts';
+import { addFeatureRoutes } from './feature-routes.ts';
+import { addHealthRoutes } from './health-routes.ts';
+import { addJsonBody } from './json-body.ts';
+import type { LiveStats } from './live-stats.ts';
+import { addPredictRoute } from './predict-route.ts';
+import { sendProblem } from './problem.ts';
+
+export interface HttpServerOptions {
+  readonly logger: Logger;
+  readonly stats: LiveStats;
+  readonly bodyLimitBytes: number;
+  readonly version: string;
+  /** Leave the page at /docs out: it takes a while to load. */
+  readonly hasDocs?: boolean;
+}
+
+export async function createHttpServer(dataPlane: DataPlane, options: HttpServerOptions): Promise<FastifyInstance> {
+  const { logger } = options;
+  let lastId = 0;
+  const app = fastify({
+    logger: false,
+    bodyLimit: options.bodyLimitBytes,
+    requestIdHeader: 'x-request-id',
+    genReqId: () => `${process.pid.toString(36)}-${(lastId++).toString(36)}`,
+    exposeHeadRoutes: false,
+    // Requests that arrive on open connections while stopping are answered, with `Connection: close`.
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: true } },
+    frameworkErrors: (error, request, reply) => void sendProblem(reply, request, error, logger),
+    clientErrorHandler: (_error, socket) => {
+      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n');
+    },
+  });
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id);
+    done();
+  });
+  app.addHook('preClose', (done) => {
+    endStreams();
+    done();
+  });
+  app.setErrorHandler((error, request, reply) => sendProblem(reply, request, error, logger));
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?')[0] ?? request.url;
+    const sentence = `there is no ${request.method} ${path.slice(0, 200)}.${didYouMean(path, PATHS)} /docs lists the routes.`;
+    return sendProblem(reply, request, new HeadraceError('HR_UNKNOWN_ROUTE', sentence), logger);
+  });
+  addJsonBody(app);
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Headrace', version: options.version, description: 'Features and predictions. Errors are application/problem+json.' },
+    },
+  });
+  await app.register((scope) => {
+    addPredictRoute(scope, dataPlane, logger);
+    addFeatureRoutes(scope, dataPlane);
+    addEndpointRoutes(scope, dataPlane);
+    addHealthRoutes(scope, dataPlane, options.stats);
+    scope.get('/openapi.json', { schema: { hide: true } }, () => Promise.resolve(app.swagger()));
+    return Promise.resolve();
+  });
+  if (options.hasDocs !== false) {
+    const { default: reference } = await import('@scalar/fastify-api-reference');
+    await app.register(reference, { routePrefix: '/docs', configuration: { url: '/openapi.json', title: 'Headrace' } });
+  }
+  await app.ready();
+  return app;
+}
+
+const PATHS = [
+  '/v1/endpoints', '/v1/features/read', '/v1/monitoring/stream', '/health/live', '/health/ready', '/metrics', '/openapi.json', '/docs',
+];

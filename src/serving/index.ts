@@ -1,0 +1,7 @@
+export { createDataPlane, type DataPlane, type OutcomeInput, type Readiness } from './data-plane.ts';
+export { compileFeaturePlan, type FeaturePlan } from './feature-plan.ts';
+export { createHttpServer, type HttpServerOptions } from './http/create-http-server.ts';
+export type { LiveStats } from './http/live-stats.ts';
+export { compilePusher, type PushResult, type SourcePusher } from './push.ts';
+export { type FeatureAnswer, readFeatureRows } from './read-features.ts';
+export type { Caller, ServingDeps, ServingLimits } from './serving-deps.ts';
