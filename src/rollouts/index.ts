@@ -1,0 +1,1 @@
+export { assign, type Assignable, isShadowed } from './assign.ts';
