@@ -27,6 +27,7 @@ type Sdk = typeof import('@aws-sdk/client-s3');
 const MAX_PUT_BYTES = 5 * 1024 ** 3;
 
 const MAX_PUT_ATTEMPTS = 3;
+const MAX_CONFLICTS = 100;
 const silent = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 
 /** `s3://BUCKET/PREFIX?endpoint=…&region=…&pathStyle=…`. */
@@ -63,7 +64,7 @@ export function openS3ObjectStore(url: URL, options: S3Options): ObjectStore {
         } catch (error) {
           if (ifAbsent && isPreconditionFailed(error)) return false;
           // Another writer of the same key is in flight; who wins is known once it ended.
-          if (ifAbsent && isConflict(error)) continue;
+          if (ifAbsent && isConflict(error) && attempt < MAX_CONFLICTS) continue;
           // The SDK repeats a failed call by itself, but not one whose body was a stream.
           if (attempt >= MAX_PUT_ATTEMPTS || !isTransient(error)) throw error;
         }
