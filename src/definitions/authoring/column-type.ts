@@ -30,10 +30,10 @@ export type ValueOf<T> = T extends ColumnType<infer V> ? V : never;
 /** A row as a user's function sees it: every column may be null. */
 export type RowOf<C> = { readonly [Name in keyof C]: ValueOf<C[Name]> | null };
 
-/** Names of the columns of `C` whose kind is one of `K`. */
-export type ColumnOf<C, K extends Kind> = {
-  [Name in keyof C & string]: C[Name] extends ColumnType<infer _, infer Own> ? (Own extends K ? Name : never) : never;
-}[keyof C & string];
+/** Names of the columns of `C` whose kind is one of `K`. As `keyof`, so that a message lists the names themselves. */
+export type ColumnOf<C, K extends Kind> = keyof {
+  [Name in keyof C & string as C[Name] extends ColumnType<infer _, infer Own> ? (Own extends K ? Name : never) : never]: never;
+};
 
 /** Merges an intersection into one object type, so that messages and hovers stay readable. */
 export type Flat<T> = { [Name in keyof T]: T[Name] };

@@ -42,7 +42,7 @@ export interface FeatureViewOptions<K extends Columns, C extends Columns, F> ext
   readonly freshness?: 'live' | { readonly every: string; readonly lag?: string };
 }
 
-type KeyColumn<C, T> = T extends ColumnType<infer _, infer K> ? (K extends Kind ? NoInfer<ColumnOf<C, K>> : never) : never;
+type KeyColumn<C, T> = T extends ColumnType<infer _, infer K> ? (K extends Kind ? NoInfer<ColumnOf<C, K> & string> : never) : never;
 
 type NumberKind = 'int32' | 'int64' | 'float32' | 'float64';
 type OrderedKind = Exclude<Kind, 'list' | 'vector'>;

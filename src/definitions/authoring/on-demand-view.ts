@@ -43,7 +43,13 @@ type InputRequest<I> = I extends () => infer M ? RequestOf<M> : I extends Author
 type AllOf<U> = (U extends unknown ? (columns: U) => void : never) extends (columns: infer All) => void ? All : never;
 type RequestColumns<I> = AllOf<UnionOf<I>> extends infer Q extends Columns ? Flat<Q> : Columns;
 
-type Undeclared<R, F> = { readonly [Name in Exclude<keyof R, keyof F>]: `"${Name & string}" is not declared in features` };
+// Not never, nor a sentence: those would make the whole result never, and the message would blame every feature.
+type Undeclared<R, F> = { readonly [Name in Exclude<keyof R, keyof F>]: NotDeclaredInFeatures<Name> };
+
+/** Marks, in the compiler's message, a feature that the transform returns and `features` does not declare. */
+interface NotDeclaredInFeatures<Name> {
+  readonly notDeclared: Name;
+}
 
 export interface OnDemandViewOptions<I, F extends Columns, R> extends AboutOptions {
   readonly inputs: I;

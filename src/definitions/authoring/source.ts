@@ -18,13 +18,13 @@ export interface SourceOptions<C extends Columns, D extends Columns> extends Abo
     readonly [Name in keyof D]: readonly [D[Name], ((row: RowOf<C>) => ValueOf<NoInfer<D[Name]>> | null) | SqlText];
   };
   /** The timestamp column that says when it happened. */
-  readonly eventTime: NoInfer<ColumnOf<C & D, 'timestamp'>>;
+  readonly eventTime: NoInfer<ColumnOf<C & D, 'timestamp'> & string>;
   /** When it could be known: a timestamp column, or a fixed time after the event. Default: the event time. */
-  readonly knownTime?: NoInfer<ColumnOf<C & D, 'timestamp'>> | { readonly after: string };
+  readonly knownTime?: NoInfer<ColumnOf<C & D, 'timestamp'> & string> | { readonly after: string };
   /** A column that orders arrivals: the last tie-break between rows of the same event and known time. */
   readonly createdOrder?: NoInfer<keyof C & string>;
   /** A bool column: true deletes the key from the event time on. */
-  readonly tombstone?: NoInfer<ColumnOf<C & D, 'bool'>>;
+  readonly tombstone?: NoInfer<ColumnOf<C & D, 'bool'> & string>;
   /** Whether pushed events stay part of the source, or only until a materialize covers them. */
   readonly pushes?: 'keep' | 'until-materialized';
 }

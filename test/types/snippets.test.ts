@@ -1,0 +1,76 @@
+// What users see in their editor: right definitions compile, wrong ones don't, and the message says what is wrong.
+// All snippets are one project, compiled once by the real compiler.
+
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { accepted, preamble, refused } from './snippets.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+const tsc = join(createRequire(import.meta.url).resolve('typescript/package.json'), '../bin/tsc');
+
+let folder: string;
+let problems: ReadonlyMap<string, string>;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'headrace-types-'));
+  const compilerOptions = {
+    target: 'es2024', lib: ['es2024', 'esnext.array'], module: 'nodenext', moduleResolution: 'nodenext', strict: true,
+    exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, noEmit: true, allowImportingTsExtensions: true,
+    skipLibCheck: true, noErrorTruncation: true, types: ['node'], typeRoots: [join(root, 'node_modules/@types')],
+    paths: { headrace: [join(root, 'src/index.ts')] },
+  };
+  await writeFile(join(folder, 'package.json'), '{"type":"module"}');
+  await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }));
+  await writeFile(join(folder, 'base.ts'), preamble);
+  const all = { ...accepted, ...refused };
+  for (const [at, snippet] of Object.values(all).entries()) {
+    const code = typeof snippet === 'string' ? snippet : snippet.code;
+    await writeFile(join(folder, `snippet${at}.ts`), `import { ${everyName} } from 'headrace';\nimport { ${everyBase} } from './base.ts';\n${code}\nexport {};\n`);
+  }
+  const output = await new Promise<string>((done) => {
+    execFile(process.execPath, [tsc, '--noEmit', '--pretty', 'false', '-p', folder], { maxBuffer: 1 << 26 }, (_error, stdout) => done(stdout));
+  });
+  problems = byFile(output, Object.keys(all));
+});
+
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+const everyName =
+  'count, countDistinct, csv, defineConfig, endpoint, entity, featureService, featureView, first, grid, iceberg, last, lastN, latest, max, mean, min, model, mysql, onDemandView, parquet, pipeline, postgres, pushed, python, range, registerModel, snowflake, sql, stddev, sum, t, task, trainingSet, variance';
+const everyBase = 'airport, airportDelays, departure, flights, route, routeDelays, service, delayModel';
+
+/** The compiler's output by snippet name: an error's first line, and those indented under it. */
+function byFile(output: string, names: readonly string[]): Map<string, string> {
+  const found = new Map<string, string>();
+  let current = '';
+  for (const line of output.split('\n')) {
+    const match = /(?:^|\/)(snippet(\d+)|base)\.ts\(/.exec(line);
+    if (match !== null) current = match[2] === undefined ? 'base' : (names[Number(match[2])] ?? '');
+    else if (!line.startsWith(' ')) current = line === '' ? '' : 'elsewhere';
+    if (line !== '') found.set(current, `${found.get(current) ?? ''}${line}\n`);
+  }
+  return found;
+}
+
+describe('what users write', () => {
+  it('has a base that compiles', () => {
+    expect(problems.get('base')).toBeUndefined();
+    expect(problems.get('elsewhere')).toBeUndefined();
+  });
+
+  it.each(Object.keys(accepted))('compiles: %s', (name) => {
+    expect(problems.get(name)).toBeUndefined();
+  });
+
+  it.each(Object.entries(refused))('does not compile: %s', (name, { message }) => {
+    const got = problems.get(name);
+    expect(got).toBeDefined();
+    for (const part of message) expect(got).toContain(part);
+  });
+});

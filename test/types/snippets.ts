@@ -1,0 +1,110 @@
+// Snippets for snippets.test.ts: what must compile, and what must not with parts of the message that a user then reads.
+
+export const preamble = `
+import { count, endpoint, entity, featureService, featureView, latest, mean, model, onDemandView, parquet, sql, sum, t } from 'headrace';
+export const airport = entity('airport', { keys: { airport: t.string() } });
+export const route = entity('route', { keys: { origin: t.string(), destination: t.string() } });
+export const flights = parquet('flights', {
+  path: 'f/*.parquet',
+  columns: { origin: t.string(), destination: t.string(), distance: t.float32(), seats: t.int32(), delay: t.float64(),
+    departed_at: t.timestamp(), landed_at: t.timestamp(), tags: t.list(t.string()) },
+  derive: {
+    is_late: [t.float64(), (row) => (row.delay == null ? null : row.delay > 15 ? 1 : 0)],
+    bucket: [t.int32(), sql\`CAST(distance / 250 AS INTEGER)\`],
+  },
+  eventTime: 'departed_at', knownTime: 'landed_at',
+});
+export const airportDelays = featureView('airport_delays', {
+  entity: airport, source: flights, keys: { airport: 'origin' }, ttl: '30d',
+  features: { last_delay: latest('delay'), flights_1d: count().over('1d'), mean_delay_7d: mean('delay').over('7d'), seats_1d: sum('seats').over('1d') },
+});
+export const routeDelays = featureView('route_delays', { entity: route, source: flights, features: { mean_30d: mean('delay').over('30d') } });
+export const departure = onDemandView('departure', {
+  inputs: { request: { scheduled_at: t.timestamp() }, origin: airportDelays.as('origin', { airport: 'origin' }) },
+  features: { hour: t.int32() },
+  transform: ({ request }) => ({ hour: request.scheduled_at?.getUTCHours() ?? null }),
+});
+export const service = featureService('delay_features', [airportDelays.as('origin', { airport: 'origin' }), routeDelays, departure]);
+export const delayModel = model('delay', { features: service, outputs: { probability: t.float32() } });
+endpoint('delay', { model: delayModel, unit: ['origin', 'destination'] });
+`;
+
+export const accepted: Readonly<Record<string, string>> = {
+  'every source': `
+const shared = { columns: { id: t.int64(), at: t.timestamp(), n: t.int64(), gone: t.bool() }, eventTime: 'at' } as const;
+csv('a', { ...shared, path: 'x.csv' }); iceberg('b', { ...shared, path: 'x' }); pushed('c', { ...shared, pushes: 'keep' });
+postgres('d', { ...shared, connection: 'postgres://h/d', table: 'x' }); postgres('e', { ...shared, connection: 'postgres://h/d', query: 'select 1' });
+mysql('f', { ...shared, connection: 'mysql://h/d', table: 'x' }); snowflake('g', { ...shared, connection: 'snowflake://h', query: 'select 1' });
+parquet('h', { ...shared, path: 'x', knownTime: { after: '5m' }, createdOrder: 'n', tombstone: 'gone', description: 'd', owner: 'o', tags: { a: 'b' } });`,
+  'every aggregation': `
+featureView('v', { entity: airport, source: flights, keys: { airport: 'origin' }, features: {
+  a: latest('tags'), b: count().over('1d'), c: count('delay').over('1d', { hop: '1h' }), d: sum('seats').over('1d'), e: mean('is_late').over('1d'),
+  f: min('departed_at').over('1d'), g: max('origin').over('1d'), h: stddev('delay').over('1d'), i: variance('distance').over('1d'),
+  j: first('delay').over('1d'), k: last('tags').over('1d'), l: lastN('delay', 3).over('1d'), m: countDistinct('destination').over('1d'),
+  n: latest('delay').default(0), o: sum('bucket').over('1d').default(0n),
+}, freshness: { every: '1h', lag: '5m' } });`,
+  'exact values in transform': `
+const stats = featureView('s', { entity: airport, source: flights, keys: { airport: 'origin' }, features: {
+  seats: sum('seats').over('1d'), names: lastN('origin', 2).over('1d'), tags: latest('tags'), at: max('landed_at').over('1d'), km: sum('distance').over('1d'), n: countDistinct('origin').over('1d') } });
+onDemandView('o', { inputs: { stats, other: departure, r: { x: t.bool(), v: t.vector(3), raw: t.bytes() } }, features: { y: t.bool() },
+  transform: ({ stats, other, r }) => {
+    const seats: bigint | null = stats.seats; const names: string[] | null = stats.names; const tags: string[] | null = stats.tags;
+    const at: Date | null = stats.at; const km: number | null = stats.km; const n: bigint | null = stats.n; const hour: number | null = other.hour;
+    const v: Float32Array | null = r.v; const raw: Uint8Array | null = r.raw;
+    return { y: [seats, names, tags, at, km, n, hour, v, raw].every((value) => value != null) && r.x };
+  } });`,
+  'a default of the type': `entity('e', { keys: { id: t.int64() } }); const a = t.int64().default(7n); const b = t.string().default('x'); void [a, b];`,
+  'a view declared further down': `onDemandView('o', { inputs: { later: () => departure }, features: { y: t.int32() }, transform: ({ later }) => ({ y: later.hour }) });`,
+  'a pipeline over arrays, ranges and results': `
+const p = pipeline('p', { params: { seed: t.int32().default(7) } });
+const list = p.step('list', task(() => [1, 2, 3]));
+const each = p.step('each', task((_needs, { item, index, params }) => ({ score: Number(item) * index + Number(params['seed']) })), { foreach: list });
+const fixed = p.step('fixed', python('x.py', { args: { a: 1 } }), { foreach: ['a', 'b'], needs: { list } });
+p.step('ranged', python('x.py'), { foreach: range(10) });
+p.step('gridded', python('x.py'), { foreach: grid({ a: [1, 2], b: ['x'] }), retry: 2, timeout: '30m', resources: { cpu: 2, memory: '4Gi' } });
+p.step('best', task((needs: { each: { score: number }[] }) => needs.each[0]?.score), { needs: { each } });
+p.step('typed', task(async (needs: { list: number[] }) => needs.list.length), { needs: { list, fixed } });
+p.step('set', trainingSet({ service, spine: 's.parquet', label: 'late', timestamp: 'at', boundary: 'before' }));
+p.step('register', registerModel(delayModel, { alias: 'champion' }), { needs: { fixed } });`,
+};
+
+export const refused: Readonly<Record<string, { readonly code: string; readonly message: readonly string[] }>> = {
+  'an unknown feature in pick': { code: `airportDelays.pick('mean_delay_7');`, message: ['"mean_delay_7"', '"mean_delay_7d"'] },
+  'an unknown feature in pick of a role': { code: `airportDelays.as('o', { airport: 'x' }).pick('nope');`, message: ['"nope"', 'mean_delay_7d'] },
+  'a wrong key in as': { code: `airportDelays.as('origin', { airprt: 'origin' });`, message: ["'airprt' does not exist", 'airport'] },
+  'a missing key in as': { code: `routeDelays.as('r', { origin: 'a' });`, message: ["'destination' is missing"] },
+  'an unknown key of a view': { code: `featureView('v', { entity: airport, source: flights, keys: { airprt: 'origin' }, features: { d: latest('delay') } });`, message: ['airprt'] },
+  'an unknown column for a key': { code: `featureView('v', { entity: airport, source: flights, keys: { airport: 'orign' }, features: { d: latest('delay') } });`, message: ['"orign"', '"origin"'] },
+  'a key column of another type': { code: `featureView('v', { entity: airport, source: flights, keys: { airport: 'delay' }, features: { d: latest('delay') } });`, message: ['"delay"', '"destination" | "origin"'] },
+  'an unknown column in latest': { code: `featureView('v', { entity: airport, source: flights, keys: { airport: 'origin' }, features: { d: latest('dely') } });`, message: ['the source has no column', 'dely', 'delay'] },
+  'an unknown column in mean': { code: `featureView('v', { entity: airport, source: flights, keys: { airport: 'origin' }, features: { d: mean('dely').over('1d') } });`, message: ['the source has no column', 'dely'] },
+  'a sum of text': { code: `featureView('v', { entity: airport, source: flights, keys: { airport: 'origin' }, features: { d: sum('origin').over('1d') } });`, message: ['needs a number column', 'is string'] },
+  'a mean of a list': { code: `featureView('v', { entity: airport, source: flights, keys: { airport: 'origin' }, features: { d: mean('tags').over('1d') } });`, message: ['needs a number column', 'is list'] },
+  'a max of a list': { code: `featureView('v', { entity: airport, source: flights, keys: { airport: 'origin' }, features: { d: max('tags').over('1d') } });`, message: ['a column of single values'] },
+  'a window forgotten': { code: `featureView('v', { entity: airport, source: flights, keys: { airport: 'origin' }, features: { d: mean('delay') } });`, message: ['mean(…) needs its window'] },
+  'an event time that is no column': { code: `parquet('p', { path: 'x', columns: { at: t.timestamp() }, eventTime: 'att' });`, message: ['"att"', '"at"'] },
+  'an event time that is no timestamp': { code: `parquet('p', { path: 'x', columns: { at: t.timestamp(), seen: t.timestamp(), n: t.int32() }, eventTime: 'n' });`, message: ['"n"', '"at" | "seen"'] },
+  'a derive of a wrong type': { code: `parquet('p', { path: 'x', columns: { at: t.timestamp(), n: t.int32() }, derive: { s: [t.string(), (row) => row.n] }, eventTime: 'at' });`, message: ["'number'", "'string'"] },
+  'a derive of an unknown column': { code: `parquet('p', { path: 'x', columns: { at: t.timestamp(), n: t.int32() }, derive: { s: [t.int32(), (row) => row.m] }, eventTime: 'at' });`, message: ["Property 'm' does not exist"] },
+  'a transform of a wrong type': { code: `onDemandView('o', { inputs: { request: { x: t.float64() } }, features: { y: t.float64() }, transform: ({ request }) => ({ y: String(request.x) }) });`, message: ["'string'", "'number'"] },
+  'a transform without a feature': { code: `onDemandView('o', { inputs: { request: { x: t.float64() } }, features: { y: t.float64(), z: t.bool() }, transform: ({ request }) => ({ y: request.x }) });`, message: ["'z' is missing"] },
+  'a transform with an extra feature': { code: `onDemandView('o', { inputs: { request: { x: t.float64() } }, features: { y: t.float64() }, transform: ({ request }) => ({ y: request.x, extra: 1 }) });`, message: ['NotDeclaredInFeatures<"extra">'] },
+  'a transform that reads an unknown feature': { code: `onDemandView('o', { inputs: { o: airportDelays }, features: { y: t.float64() }, transform: ({ o }) => ({ y: o.mean_delay_8d }) });`, message: ["'mean_delay_8d' does not exist"] },
+  'a transform that reads an unknown input': { code: `onDemandView('o', { inputs: { o: airportDelays }, features: { y: t.float64() }, transform: ({ p }) => ({ y: p }) });`, message: ["'p' does not exist"] },
+  'a transform that forgets null': { code: `onDemandView('o', { inputs: { o: airportDelays }, features: { y: t.float64() }, transform: ({ o }) => ({ y: o.mean_delay_7d * 2 }) });`, message: ['possibly', 'null'] },
+  'a transform that is async': { code: `onDemandView('o', { inputs: { o: airportDelays }, features: { y: t.float64() }, transform: async ({ o }) => ({ y: o.mean_delay_7d }) });`, message: ['Promise', "'y' is missing"] },
+  'a source as a service member': { code: `featureService('s', [flights]);`, message: ['source'] },
+  'a unit that is no request column': { code: `endpoint('e', { model: delayModel, unit: ['orign'] });`, message: ['"orign"', '"origin"'] },
+  'a service in place of a model': { code: `endpoint('e', { model: service });`, message: ['AuthoredService', 'AuthoredModel'] },
+  'a default of another type': { code: `t.int32().default('7');`, message: ["'string'", "'number'"] },
+  'a need of another type': {
+    code: `const p = pipeline('p'); const a = p.step('a', task(() => 'text')); p.step('b', task((needs: { a: number }) => needs.a), { needs: { a } });`,
+    message: ['Step<string>', 'Step<number>'],
+  },
+  'a need that is missing': {
+    code: `const p = pipeline('p'); const a = p.step('a', task(() => 1)); p.step('b', task((needs: { a: number; b: number }) => needs.a), { needs: { a } });`,
+    message: ["'b'"],
+  },
+  'an unknown key of the configuration': { code: `defineConfig({ project: 'p', regsitry: { url: 'sqlite:x' } });`, message: ['regsitry', 'registry'] },
+  'a table and a query': { code: `postgres('p', { connection: 'c', table: 't', query: 'q', columns: { at: t.timestamp() }, eventTime: 'at' });`, message: ['undefined'] },
+};
