@@ -1,0 +1,85 @@
+// Runs steps as processes of this machine: a host process each, in a group of its own, ended with all it started.
+
+import { fork } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { toHeadraceError } from '../../core/index.ts';
+import type { Executor, StepJob, StepOutcome } from '../executor.ts';
+import { killTree } from './process-tree.ts';
+import { openPythonEnvironments, type PythonEnvironments } from './python-environment.ts';
+import type { HostOrder, HostReport } from './step-host.ts';
+
+export interface LocalExecutorOptions {
+  /** Where Python environments are kept. */
+  readonly environmentsDirectory: string;
+  /** The Python 3 that makes them: a command or a path. */
+  readonly python: string;
+}
+
+export function createLocalExecutor(options: LocalExecutorOptions): Executor {
+  const environments = openPythonEnvironments(options.environmentsDirectory, options.python);
+  return {
+    async run(job, signal) {
+      let order: HostOrder;
+      try {
+        order = await orderFor(job, environments);
+      } catch (error) {
+        return { ok: false, reason: toHeadraceError(error).message };
+      }
+      return signal.aborted ? { ok: false, reason: 'stopped before it started' } : await runHost(order, job.logFile, signal);
+    },
+  };
+}
+
+async function orderFor(job: StepJob, environments: PythonEnvironments): Promise<HostOrder> {
+  const { code, directory, inputFile, outputDirectory } = job;
+  if (code.kind === 'task') {
+    const { functionId, hash } = code;
+    return { kind: 'task', directory, project: job.project, functionId, hash, inputFile, outputDirectory };
+  }
+  const within = (path: string): string => (isAbsolute(path) ? path : join(directory, path));
+  const requirements = code.requirements === undefined ? undefined : within(code.requirements);
+  return {
+    kind: 'command',
+    command: await environments.interpreter(requirements),
+    args: [within(code.script)],
+    directory,
+    environment: {
+      HEADRACE_STEP_INPUT: inputFile,
+      HEADRACE_STEP_OUTPUT: outputDirectory,
+      HEADRACE_RUN_ID: job.runId,
+      HEADRACE_STEP: job.step,
+      // Lines come to the log as they are printed.
+      PYTHONUNBUFFERED: '1',
+    },
+  };
+}
+
+function runHost(order: HostOrder, logFile: string, signal: AbortSignal): Promise<StepOutcome> {
+  const file = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './step-host.ts' : './step-host.js', import.meta.url));
+  const log = openSync(logFile, 'a');
+  const host = fork(file, { detached: true, stdio: ['ignore', log, log, 'ipc'], execArgv: [] });
+  closeSync(log);
+  return new Promise((resolve) => {
+    let outcome: StepOutcome = { ok: false, reason: 'its process ended without a word' };
+    const end = (): void => {
+      if (host.pid !== undefined && host.exitCode === null && host.signalCode === null) killTree(host.pid);
+    };
+    signal.addEventListener('abort', end, { once: true });
+    host.on('message', (message) => {
+      outcome = message as HostReport; // sent by step-host.ts alone
+      end();
+    });
+    host.on('error', (error) => {
+      outcome = { ok: false, reason: `could not start a process: ${error.message}` };
+      if (host.pid === undefined) resolve(outcome);
+    });
+    host.on('exit', () => {
+      signal.removeEventListener('abort', end);
+      resolve(outcome);
+    });
+    host.send(order);
+    if (signal.aborted) end();
+  });
+}

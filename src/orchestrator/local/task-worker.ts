@@ -1,0 +1,64 @@
+// Runs a user's TypeScript function: loads the feature repository, finds the function by its id, writes its result.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parentPort, workerData } from 'node:worker_threads';
+import { parseJson, stringifyJson } from '../../core/index.ts';
+import { type Definitions, loadDefinitions } from '../../definitions/index.ts';
+import type { HostOrder, HostReport } from './step-host.ts';
+
+type TaskOrder = Extract<HostOrder, { kind: 'task' }>;
+
+const order = workerData as TaskOrder; // given by step-host.ts alone
+parentPort?.postMessage(await runTask(order));
+
+async function runTask({ directory, project, functionId, hash, inputFile, outputDirectory }: TaskOrder): Promise<HostReport> {
+  const definitions = await loadDefinitions(directory, project);
+  const run = definitions.functions.get(functionId);
+  if (run === undefined || functionHash(definitions, functionId) !== hash) {
+    const reason = `the code of ${functionId} in ${directory} is no longer what the run started with; start a new run`;
+    return { ok: false, reason, isFinal: true };
+  }
+  const input = parseJson(readFileSync(inputFile, 'utf8')) as Record<string, unknown>; // written by the engine
+  const { needs, params, item, index } = input;
+  // The manifest says that this id is a task, and a task takes its needs and its context.
+  const task = run as unknown as (needs: unknown, context: unknown) => unknown;
+  let result: unknown;
+  try {
+    result = await task(needs, { params, item, index });
+  } catch (error) {
+    console.error(error);
+    return { ok: false, reason: error instanceof Error ? `${error.name}: ${error.message}` : String(error) };
+  }
+  const fault = notJson(result, 'result');
+  if (fault !== undefined) return { ok: false, reason: `a task's result must be plain JSON data, but ${fault}` };
+  writeFileSync(join(outputDirectory, 'result.json'), stringifyJson(result ?? null));
+  return { ok: true };
+}
+
+function functionHash(definitions: Definitions, id: string): string | undefined {
+  for (const pipeline of Object.values(definitions.manifest.pipelines)) {
+    for (const { action } of pipeline.steps) if (action.kind === 'task' && action.function.id === id) return action.function.hash;
+  }
+  return undefined;
+}
+
+/** What of a value JSON can't hold; undefined when it is plain data. */
+function notJson(value: unknown, path: string): string | undefined {
+  if (value === null || value === undefined || ['string', 'boolean', 'bigint'].includes(typeof value)) return undefined;
+  if (typeof value === 'number') return Number.isFinite(value) ? undefined : `${path} is ${value}`;
+  if (typeof value !== 'object') return `${path} is a ${typeof value}`;
+  if (Array.isArray(value)) return firstFault(value.map((item, at) => [`${path}[${at}]`, item]));
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return `${path} is a ${value.constructor.name}`;
+  return firstFault(Object.entries(value).map(([name, member]) => [`${path}.${name}`, member]));
+}
+
+function firstFault(members: readonly (readonly [string, unknown])[]): string | undefined {
+  for (const [path, member] of members) {
+    const fault = notJson(member, path);
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
+}
+

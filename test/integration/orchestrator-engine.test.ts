@@ -1,0 +1,312 @@
+// The engine on real processes: order, side by side, retries, timeouts, kills and resumes.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it } from 'vitest';
+import { cancelRun, getRun, listRuns, resumeRun, runLogs, runPipeline } from '../../src/orchestrator/index.ts';
+import { openPipelineProject, type PipelineProject, removeProject, writeRepository } from '../support/pipeline-project.ts';
+
+const driver = fileURLToPath(new URL('../support/pipeline-project.ts', import.meta.url));
+const open: PipelineProject[] = [];
+const children: ChildProcess[] = [];
+
+afterEach(async () => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+  for (const project of open.splice(0)) {
+    await project.close();
+    removeProject(project.directory);
+  }
+});
+
+/** A project whose pipelines are this text, after the imports that each needs; `mark(line)` appends to a file. */
+async function project(text: string, files: Record<string, string> = {}, overrides = {}): Promise<PipelineProject> {
+  const source = `
+    import { appendFileSync, readFileSync, existsSync } from 'node:fs';
+    import { grid, pipeline, python, range, task, t, registerModel, trainingSet } from 'headrace';
+    const marks = new URL('../marks.txt', import.meta.url);
+    const mark = (line: unknown) => appendFileSync(marks, line + '\\n');
+    const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+    ${text}`;
+  const made = await openPipelineProject(writeRepository({ 'pipelines.ts': source, ...files }), overrides);
+  open.push(made);
+  return made;
+}
+
+function marksOf({ directory }: PipelineProject): string[] {
+  const file = join(directory, 'marks.txt');
+  return existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [];
+}
+
+async function until(what: () => boolean): Promise<void> {
+  const deadline = Date.now() + 15_000;
+  while (!what()) {
+    if (Date.now() > deadline) throw new Error('it did not come to be within 15 s');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    // A zombie waits only for its parent to look: it does nothing more.
+    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+describe('a pipeline', () => {
+  it('runs steps after their needs and hands them the results by name', async () => {
+    const made = await project(`
+      const p = pipeline('sum', { params: { base: t.int32().default(10), name: t.string() } });
+      const a = p.step('a', task((_needs, { params }) => ({ value: params.base, name: params.name })));
+      const b = p.step('b', task(({ first }) => first.value + 1), { needs: { first: a } });
+      p.step('c', task(({ first, second }) => [first.name, first.value + second]), { needs: { first: a, second: b } });
+      export default p;`);
+    const run = await runPipeline(made.deps, { pipeline: 'sum', params: { base: '5', name: '7' } });
+    expect(run.state).toBe('succeeded');
+    expect(run.params).toEqual({ base: 5, name: '7' });
+    expect(run.steps.map((step) => step.result)).toEqual([{ value: 5, name: '7' }, 6, ['7', 11]]);
+    expect((await listRuns(made.deps)).map(({ id, state }) => [id, state])).toEqual([[run.id, 'succeeded']]);
+  });
+
+  it('gives the results of a foreach in order, over items, grids, ranges and a result', async () => {
+    const made = await project(`
+      const p = pipeline('each');
+      const items = p.step('items', task((_n, { item, index }) => sleep(index === 0 ? 150 : 0).then(() => item + index)), { foreach: ['x', 'y', 'z'] });
+      p.step('grid', task((_n, { item }) => item), { foreach: grid({ a: [1, 2], b: ['p', 'q'] }) });
+      p.step('range', task((_n, { item }) => item), { foreach: range(3, 6) });
+      p.step('result', task((_n, { item }) => item.toUpperCase()), { foreach: items });
+      p.step('none', task(() => 1), { foreach: [] });
+      export default p;`);
+    const run = await runPipeline(made.deps, { pipeline: 'each' });
+    const results = Object.fromEntries(run.steps.map((step) => [step.name, step.result]));
+    expect(results).toEqual({
+      items: ['x0', 'y1', 'z2'],
+      grid: [{ a: 1, b: 'p' }, { a: 1, b: 'q' }, { a: 2, b: 'p' }, { a: 2, b: 'q' }],
+      range: [3, 4, 5],
+      result: ['X0', 'Y1', 'Z2'],
+      none: [],
+    });
+  });
+
+  it('runs independent steps side by side, as far as the CPUs go', async () => {
+    const text = `
+      const p = pipeline('pair');
+      const meet = (other: string) => async () => {
+        mark(other === 'b' ? 'a' : 'b');
+        for (let i = 0; i < 40; i++) { if (readFileSync(marks, 'utf8').includes(other)) return true; await sleep(50); }
+        return false;
+      };
+      p.step('one', task(meet('b')));
+      p.step('two', task(meet('a')));
+      export default p;`;
+    const wide = await project(text);
+    expect((await runPipeline(wide.deps, { pipeline: 'pair' })).steps.map((step) => step.result)).toEqual([true, true]);
+    const narrow = await project(text, {}, { cpus: 1 });
+    expect((await runPipeline(narrow.deps, { pipeline: 'pair' })).steps.map((step) => step.result)).toEqual([false, true]);
+  });
+
+  it('passes JSON, parameters and files to a Python script and takes its result, files and output', async () => {
+    const made = await project(
+      `const p = pipeline('py', { params: { seed: t.int32().default(7) } });
+       const fit = p.step('fit', python('fit.py', { args: { power: 2 } }), { foreach: [3, 4] });
+       const best = p.step('best', task(({ fit }) => fit.toSorted((a, b) => b.auc - a.auc)[0]), { needs: { fit } });
+       p.step('read', python('read.py'), { needs: { best } });
+       export default p;`,
+      {
+        'fit.py': `
+import json, os
+step = json.load(open(os.environ["HEADRACE_STEP_INPUT"]))
+print("fitting", step["item"])
+out = os.environ["HEADRACE_STEP_OUTPUT"]
+json.dump({"auc": step["item"] ** step["args"]["power"] + step["params"]["seed"]}, open(out + "/result.json", "w"))
+open(out + "/model.onnx", "w").write("model %d" % step["item"])`,
+        'read.py': `
+import json, os
+step = json.load(open(os.environ["HEADRACE_STEP_INPUT"]))
+text = open(step["needs"]["best"]["files"]["model.onnx"]["path"]).read()
+json.dump(text, open(os.environ["HEADRACE_STEP_OUTPUT"] + "/result.json", "w"))`,
+      },
+    );
+    const run = await runPipeline(made.deps, { pipeline: 'py' });
+    expect(run.steps[1]?.result).toMatchObject({ auc: 23, files: { 'model.onnx': { sha256: expect.any(String) } } });
+    expect(run.steps[2]?.result).toBe('model 4');
+    const logs = await runLogs(made.deps, run.id);
+    expect(logs.filter((log) => log.step === 'fit').map((log) => log.text).sort()).toEqual(['fitting 3\n', 'fitting 4\n']);
+  });
+
+  it('hands the models of a foreach to registerModel, with their metrics and the training set before them', async () => {
+    const made = await project(
+      `import { entity, parquet, featureView, latest, featureService, model } from 'headrace';
+       const shop = entity('shop', { keys: { shop: t.string() } });
+       const sales = parquet('sales', { path: 'x.parquet', columns: { shop: t.string(), at: t.timestamp(), amount: t.float64() }, eventTime: 'at' });
+       const view = featureView('shop_sales', { entity: shop, source: sales, features: { last: latest('amount') } });
+       const service = featureService('s', [view]);
+       const m = model('m', { features: service, outputs: { score: t.float32() } });
+       export { shop, sales, view, service, m };
+       const p = pipeline('train');
+       const data = p.step('data', trainingSet({ service, spine: 'spine.parquet', label: 'y' }));
+       const fit = p.step('fit', python('fit.py'), { needs: { data }, foreach: [1, 2] });
+       p.step('register', registerModel(m), { needs: { fit } });
+       export default p;`,
+      {
+        'fit.py': `
+import json, os
+step = json.load(open(os.environ["HEADRACE_STEP_INPUT"])); out = os.environ["HEADRACE_STEP_OUTPUT"]
+json.dump({"auc": step["item"] / 4, "kind": "k"}, open(out + "/result.json", "w")); open(out + "/m.onnx", "w").write(str(step["item"]))`,
+      },
+    );
+    const run = await runPipeline(made.deps, { pipeline: 'train' });
+    const artifact = expect.stringMatching(/^[0-9a-f]{64}$/);
+    expect(run.steps[2]?.result).toEqual({
+      model: 'm',
+      candidates: [
+        { artifact, metrics: { auc: 0.25 }, trainingSet: 'ts-1' },
+        { artifact, metrics: { auc: 0.5 }, trainingSet: 'ts-1' },
+      ],
+    });
+  });
+
+  it('refuses unknown pipelines and parameters before anything runs', async () => {
+    const made = await project(`const p = pipeline('one', { params: { seed: t.int32().default(7) } }); p.step('a', task(() => 1)); export default p;`);
+    await expect(runPipeline(made.deps, { pipeline: 'on' })).rejects.toThrow(/there is no pipeline "on".*Did you mean "one"/);
+    await expect(runPipeline(made.deps, { pipeline: 'one', params: { sed: 1 } })).rejects.toThrow(/takes seed/);
+    await expect(runPipeline(made.deps, { pipeline: 'one', params: { seed: 'x' } })).rejects.toThrow(/expected int32, got string "x"/);
+    expect(await listRuns(made.deps)).toEqual([]);
+  });
+});
+
+describe('a step that fails', () => {
+  it('is tried again as often as it says, and its run succeeds when a try does', async () => {
+    const made = await project(`
+      const p = pipeline('flaky');
+      p.step('flaky', task(() => { mark('try'); if (readFileSync(marks, 'utf8').length < 12) throw new Error('not yet'); return 'done'; }), { retry: 3 });
+      export default p;`);
+    const run = await runPipeline(made.deps, { pipeline: 'flaky' });
+    expect(marksOf(made)).toEqual(['try', 'try', 'try']);
+    expect(run.steps[0]?.tasks[0]).toMatchObject({ state: 'succeeded', attempt: 3 });
+  });
+
+  it('fails the run with its reason and the end of its log, once what ran beside it has finished', async () => {
+    const made = await project(
+      `const p = pipeline('bad');
+       p.step('bad', python('bad.py'), { retry: 1 });
+       const other = p.step('other', task(async () => { await sleep(400); mark('other'); return 1; }));
+       p.step('after', task(() => mark('after')), { needs: { other } });
+       export default p;`,
+      { 'bad.py': 'print("about to divide")\n1 / 0' },
+    );
+    const failed = runPipeline(made.deps, { pipeline: 'bad' });
+    await expect(failed).rejects.toThrow(/step "bad" failed after 2 attempts: exit code 1[^]*about to divide[^]*ZeroDivisionError/);
+    await expect(failed).rejects.toMatchObject({ code: 'HR_STEP_FAILED' });
+    const [run] = await listRuns(made.deps);
+    expect(run?.state).toBe('failed');
+    expect(marksOf(made)).toEqual(['other']);
+  });
+
+  it('may not give what JSON cannot hold', async () => {
+    const made = await project(`const p = pipeline('odd'); p.step('odd', task(() => ({ a: [1, new Map()] }))); export default p;`);
+    await expect(runPipeline(made.deps, { pipeline: 'odd' })).rejects.toThrow(/must be plain JSON data, but result\.a\[1\] is a Map/);
+  });
+
+  it('leaves no process behind when it times out, not even one in a session of its own', async () => {
+    const made = await project(
+      `const p = pipeline('slow'); p.step('slow', python('slow.py'), { timeout: '2s' }); export default p;`,
+      {
+        'slow.py': `
+import os, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+open("../marks.txt", "w").write("%d\\n%d\\n" % (os.getpid(), child.pid))
+time.sleep(60)`,
+      },
+    );
+    await expect(runPipeline(made.deps, { pipeline: 'slow' })).rejects.toThrow(/timed out after 2 s/);
+    const pids = marksOf(made).map(Number);
+    expect(pids).toHaveLength(2);
+    await until(() => !pids.some(isAlive));
+  });
+
+  it('is killed at its timeout also when its function never yields', async () => {
+    const made = await project(`const p = pipeline('spin'); p.step('spin', task(() => { for (;;); }), { timeout: '2s' }); export default p;`);
+    await expect(runPipeline(made.deps, { pipeline: 'spin' })).rejects.toThrow(/timed out/);
+  });
+});
+
+describe('a run', () => {
+  it('killed with SIGKILL shows as interrupted, and its resume repeats no finished task and gives the same artifacts', async () => {
+    const text = `
+      const p = pipeline('long');
+      const a = p.step('a', task(() => { mark('a'); return { n: 1 }; }));
+      const fan = p.step('fan', python('fan.py'), { needs: { a }, foreach: [0, 1, 2] });
+      const last = p.step('last', task(async ({ fan }) => {
+        mark('last ' + process.ppid + ' ' + process.pid); await sleep(existsSync(new URL('../go', import.meta.url)) ? 0 : 60_000); return fan; }), { needs: { fan } });
+      p.step('end', task(({ last }) => { mark('end'); return last.length; }), { needs: { last } });
+      export default p;`;
+    const files = {
+      'fan.py': `
+import json, os
+step = json.load(open(os.environ["HEADRACE_STEP_INPUT"])); out = os.environ["HEADRACE_STEP_OUTPUT"]
+open("../marks.txt", "a").write("fan %d\\n" % step["item"])
+open(out + "/data.bin", "w").write("x" * step["item"]); json.dump({"i": step["item"]}, open(out + "/result.json", "w"))`,
+    };
+    const made = await project(text, files);
+    const victim = spawn(process.execPath, [driver, made.directory, 'run', 'long'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    children.push(victim);
+    let id = '';
+    victim.stdout.on('data', (chunk: Buffer) => (id += chunk.toString()));
+    await until(() => marksOf(made).some((line) => line.startsWith('last')));
+    const host = Number(marksOf(made).at(-1)?.split(' ')[2]);
+    victim.kill('SIGKILL');
+    await once(victim, 'exit');
+    id = id.trim();
+    expect((await getRun(made.deps, id)).state).toBe('interrupted');
+    await until(() => !isAlive(host));
+
+    writeFileSync(join(made.directory, 'go'), '');
+    const resumed = await resumeRun(made.deps, id);
+    expect(resumed.state).toBe('succeeded');
+    const counts = marksOf(made).map((line) => line.replace(/^last .*/, 'last'));
+    expect(counts.toSorted()).toEqual(['a', 'end', 'fan 0', 'fan 1', 'fan 2', 'last', 'last']);
+    expect(resumed.steps.find((step) => step.name === 'last')?.tasks[0]?.attempt).toBe(2);
+
+    const undisturbed = await runPipeline(made.deps, { pipeline: 'long' });
+    const outputs = (run: typeof resumed) => run.steps.map((step) => step.tasks.map((task) => task.output));
+    expect(outputs(resumed)).toEqual(outputs(undisturbed));
+  });
+
+  it('that failed goes on from the failed step when resumed', async () => {
+    const made = await project(`
+      const p = pipeline('fixable');
+      const a = p.step('a', task(() => { mark('a'); return 1; }));
+      p.step('b', task(() => { mark('b'); if (!existsSync(new URL('../marks.txt', import.meta.url)) || readFileSync(marks, 'utf8').split('b').length < 3) throw new Error('broken'); return 2; }), { needs: { a } });
+      export default p;`);
+    await expect(runPipeline(made.deps, { pipeline: 'fixable' })).rejects.toThrow(/broken/);
+    const [run] = await listRuns(made.deps);
+    const resumed = await resumeRun(made.deps, run?.id ?? '');
+    expect(resumed.steps.map((step) => step.result)).toEqual([1, 2]);
+    expect(marksOf(made)).toEqual(['a', 'b', 'b']);
+    expect((await resumeRun(made.deps, resumed.id)).state).toBe('succeeded');
+    expect(marksOf(made)).toEqual(['a', 'b', 'b']);
+  });
+
+  it('can be cancelled from elsewhere, kills what runs, and may be resumed later', async () => {
+    const made = await project(`
+      const p = pipeline('cancelled');
+      p.step('a', task(async () => { mark(process.pid); await sleep(existsSync(new URL('../go', import.meta.url)) ? 0 : 60_000); return 1; }));
+      export default p;`);
+    let id = '';
+    const running = runPipeline(made.deps, { pipeline: 'cancelled', onStart: (started) => (id = started) });
+    await until(() => marksOf(made).length === 1);
+    await expect(resumeRun(made.deps, id)).rejects.toThrow(/is at work in/);
+    expect(await cancelRun(made.deps, id)).toBe(true);
+    expect((await running).state).toBe('cancelled');
+    await until(() => !isAlive(Number(marksOf(made)[0])));
+    expect(await cancelRun(made.deps, id)).toBe(false);
+    writeFileSync(join(made.directory, 'go'), '');
+    expect((await resumeRun(made.deps, id)).state).toBe('succeeded');
+  });
+});

@@ -1,0 +1,71 @@
+// A project with pipelines in a temporary folder: a repository written by the test, a database, an object store, and
+// the orchestrator over them. Run as a program it drives a run by itself, to be killed by a test.
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { silentLogger, silentProgress, systemClock } from '../../src/core/index.ts';
+import { loadDefinitions } from '../../src/definitions/index.ts';
+import { createLocalExecutor, type OrchestratorDeps, resumeRun, runPipeline } from '../../src/orchestrator/index.ts';
+import { openDatabase, openObjectStore } from '../../src/storage/index.ts';
+
+export interface PipelineProject {
+  readonly directory: string;
+  readonly deps: OrchestratorDeps;
+  close(): Promise<void>;
+}
+
+/** A folder with these files (by relative path) as its feature repository. */
+export function writeRepository(files: Readonly<Record<string, string>>): string {
+  const directory = mkdtempSync(join(tmpdir(), 'headrace-pipeline-'));
+  for (const [name, text] of Object.entries(files)) {
+    const path = join(directory, 'repo', name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+  }
+  return directory;
+}
+
+export async function openPipelineProject(
+  directory: string,
+  overrides: Partial<OrchestratorDeps> = {},
+): Promise<PipelineProject> {
+  const database = await openDatabase(`sqlite:${join(directory, 'registry.db')}`);
+  const deps: OrchestratorDeps = {
+    definitions: await loadDefinitions(join(directory, 'repo'), 'test'),
+    database,
+    objects: openObjectStore(`file:${join(directory, 'artifacts')}`),
+    clock: systemClock,
+    logger: silentLogger,
+    progress: silentProgress,
+    workDirectory: join(directory, 'work'),
+    executor: createLocalExecutor({ environmentsDirectory: join(directory, 'environments'), python: 'python3' }),
+    cpus: 4,
+    retryDelayMs: () => 20,
+    builtIns: {
+      trainingSet: async (action) => ({ id: 'ts-1', service: action.service, path: 'set.parquet' }),
+      registerModel: async (action, { candidates }) => ({ model: action.model, candidates }),
+    },
+    ...overrides,
+  };
+  return {
+    directory,
+    deps,
+    async close() {
+      await database.close();
+    },
+  };
+}
+
+export function removeProject(directory: string): void {
+  rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const [, , directory = '', action = '', name = ''] = process.argv;
+  const { deps, close } = await openPipelineProject(directory);
+  const onStart = (id: string): void => console.log(id);
+  await (action === 'resume' ? resumeRun(deps, name) : runPipeline(deps, { pipeline: name, onStart }));
+  await close();
+}
