@@ -1,0 +1,127 @@
+// The orchestrator with what its built-in steps need: training sets from `offline`, models into the registry.
+
+import { dirname, isAbsolute, join } from 'node:path';
+import { HeadraceError, type Progress, silentProgress } from '../core/index.ts';
+import { resolveService } from '../definitions/index.ts';
+import type { BuiltInContext, BuiltIns, OrchestratorDeps, RunsDeps, TrainingSetAction } from '../orchestrator/index.ts';
+import { getBlob } from '../storage/index.ts';
+import type { App } from './open-app.ts';
+import { registerModelFile } from './register-model.ts';
+
+export interface OpenOrchestratorOptions {
+  readonly progress: Progress;
+  readonly onTask?: OrchestratorDeps['onTask'];
+  readonly signal?: AbortSignal;
+}
+
+/** What it takes to look at runs, and to cancel them. */
+export async function openRuns(app: App): Promise<RunsDeps> {
+  return {
+    database: await app.database(),
+    objects: await app.objects(),
+    clock: app.clock,
+    workDirectory: join(app.config.values['offline.path'], 'runs'),
+  };
+}
+
+/** What it takes to drive one. Throws HR_NOTHING_APPLIED, HR_CODE_CHANGED. */
+export async function openOrchestrator(app: App, options: OpenOrchestratorOptions): Promise<OrchestratorDeps> {
+  const { createLocalExecutor } = await import('../orchestrator/index.ts');
+  return {
+    ...(await openRuns(app)),
+    definitions: await app.applied(),
+    logger: app.logger,
+    progress: options.progress,
+    builtIns: createBuiltIns(app),
+    executor: createLocalExecutor({
+      environmentsDirectory: environmentsDirectory(app),
+      python: pythonCommand(app),
+    }),
+    ...(options.onTask === undefined ? {} : { onTask: options.onTask }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  };
+}
+
+/** Where the virtual environments of Python steps are kept, beside the other state of the project. */
+export function environmentsDirectory(app: App): string {
+  return join(dirname(app.config.values['offline.path']), 'environments');
+}
+
+/** The Python 3 that makes them. */
+export function pythonCommand(app: App): string {
+  return app.environment.variables['HEADRACE_PYTHON'] ?? (process.platform === 'win32' ? 'python' : 'python3');
+}
+
+function createBuiltIns(app: App): BuiltIns {
+  return {
+    async trainingSet(action, context) {
+      const { createTrainingSet } = await import('../offline/index.ts');
+      const deps = await app.offline(silentProgress);
+      const spine = spineOf(action.spine, context.directory);
+      const name = `${context.runId}-${context.step}-${context.index}.parquet`;
+      const record = await createTrainingSet(deps, {
+        service: action.service,
+        spine,
+        timestamp: action.timestamp ?? (await spineTimestamp(app, action, spine)),
+        labels: action.labels,
+        boundary: action.boundary,
+        out: join(app.config.values['offline.path'], 'training-sets', name),
+      });
+      context.log(`training set ${record.id}: ${record.rows} rows, ${record.features.length} features, ${record.path}`);
+      const { id, path, rows, service, timestamp, labels } = record;
+      return { id, path, rows, service, timestamp, labels, features: record.features.map((feature) => feature.name) };
+    },
+
+    async registerModel(action, context) {
+      const registered = [];
+      for (const [at, candidate] of context.candidates.entries()) {
+        const isLast = at === context.candidates.length - 1;
+        const version = (await registeredBefore(app, action.model, context, candidate.artifact)) ??
+          (await registerModelFile(app, {
+            model: action.model,
+            onnx: await getBlob(await app.objects(), candidate.artifact),
+            metrics: candidate.metrics,
+            runId: context.runId,
+            ...(candidate.trainingSet === null ? {} : { trainingSet: candidate.trainingSet }),
+            ...(action.alias === undefined || !isLast ? {} : { alias: action.alias }),
+          }));
+        context.log(`registered ${version.model} version ${version.version}`);
+        registered.push({ model: version.model, version: version.version, artifact: version.artifact, metrics: version.metrics });
+      }
+      return context.candidates.length === 1 ? registered[0] : registered;
+    },
+  };
+}
+
+// A kill may come after the registration and before its result is kept: the run's next try finds what it made.
+async function registeredBefore(app: App, model: string, context: BuiltInContext, artifact: string) {
+  const { models } = await app.registry();
+  const isKnown = (await models.list()).some((known) => known.name === model);
+  const versions = isKnown ? await models.versions(model) : [];
+  return versions.find((version) => version.runId === context.runId && version.artifact === artifact);
+}
+
+function spineOf(spine: string, directory: string): string {
+  const stays = isAbsolute(spine) || /^\s*(select|from|with)\s/i.test(spine) || /^[a-z0-9]+:\/\//i.test(spine);
+  return stays ? spine : join(directory, spine);
+}
+
+/** The spine's only timestamp column that no feature takes; else its only one. */
+async function spineTimestamp(app: App, action: TrainingSetAction, spine: string): Promise<string> {
+  const { manifest } = await app.applied();
+  const taken = new Set(resolveService(manifest, action.service).requestColumns.map((column) => column.name));
+  const connection = await (await app.duckdb()).connect();
+  try {
+    const from = /^\s*(select|from|with)\s/i.test(spine) ? `(${spine})` : `'${spine.replaceAll("'", "''")}'`;
+    const described = await connection.runAndReadAll(`DESCRIBE FROM ${from}`);
+    const columns = described.getRowsJS().map((row) => ({ name: String(row[0]), type: String(row[1]) }));
+    const timestamps = columns.filter((column) => column.type.startsWith('TIMESTAMP')).map((column) => column.name);
+    const free = timestamps.filter((name) => !taken.has(name));
+    const [only, second] = free.length > 0 ? free : timestamps;
+    if (only !== undefined && second === undefined) return only;
+    const found = timestamps.length === 0 ? 'no timestamp column' : `several: ${timestamps.join(', ')}`;
+    throw new HeadraceError('HR_SPINE', `trainingSet({ spine: "${action.spine}" }) needs \`timestamp\`: the spine has ${found}.`);
+  } finally {
+    connection.closeSync();
+  }
+}

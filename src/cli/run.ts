@@ -1,0 +1,98 @@
+// `headrace run`: runs a pipeline to its end.
+
+import { formatTimestamp, stringifyJson } from '../core/index.ts';
+import type { RunResult, RunSummary, TaskReport } from '../orchestrator/index.ts';
+import { collect, type CommandContext, defineCommand, usageError } from './command.ts';
+
+export const runCommand = defineCommand({
+  usage: 'run <pipeline>',
+  summary: 'run a pipeline',
+  example: 'headrace run train_delay --param seed=11',
+  options: (command) => command.option('--param <name=value>', 'a parameter of the pipeline; may come several times', collect),
+  async run(context, [pipeline = ''], options) {
+    // Collected above: an array of texts, or not there.
+    const params = readParams((options['param'] as readonly string[] | undefined) ?? []);
+    const { openOrchestrator } = await import('../app/open-orchestrator.ts');
+    const { runPipeline } = await import('../orchestrator/index.ts');
+    const app = await context.app();
+    return await untilInterrupted(async (signal) => {
+      const deps = await openOrchestrator(app, { progress: context.progress, onTask: tellTask(context), signal });
+      const run = await runPipeline(deps, { pipeline, params, onStart: (id) => context.tell(`run ${id}`) });
+      return resultOf(run);
+    });
+  },
+});
+
+/** A run as commands print it. */
+export function resultOf(run: RunResult): { json: unknown; text: string; exitCode: 0 | 1 } {
+  return { json: presentRun(run), text: describeRun(run), exitCode: run.state === 'succeeded' ? 0 : 1 };
+}
+
+export function presentRun(run: RunResult): object {
+  return {
+    ...presentSummary(run),
+    steps: run.steps.map(({ tasks, ...step }) => ({
+      ...step,
+      tasks: tasks.map(({ startedAtMicros, finishedAtMicros, ...task }) => ({
+        ...task, started_at: formatTimestamp(startedAtMicros), finished_at: formatOrNull(finishedAtMicros),
+      })),
+    })),
+  };
+}
+
+export function presentSummary({ id, pipeline, state, params, createdAtMicros, finishedAtMicros, error }: RunSummary): object {
+  return {
+    id, pipeline, state, params, created_at: formatTimestamp(createdAtMicros), finished_at: formatOrNull(finishedAtMicros), error,
+  };
+}
+
+export function describeRun(run: RunResult): string {
+  const lines = run.steps.map((step) => {
+    const count = step.children === null ? '' : `${step.finished}/${step.children}`;
+    const result = step.result === undefined ? '' : shorten(stringifyJson(step.result));
+    return `  ${step.name.padEnd(16)} ${step.state.padEnd(10)} ${count.padEnd(7)} ${result}`.trimEnd();
+  });
+  const error = run.error === null ? [] : [run.error];
+  return [`run ${run.id} of ${run.pipeline}: ${run.state}`, ...lines, ...error].join('\n');
+}
+
+/** Tells of each task on stderr as it ends. */
+export function tellTask(context: Pick<CommandContext, 'tell'>): (report: TaskReport) => void {
+  return ({ step, index, isChild, event, seconds, reason }) => {
+    if (event === 'started') return;
+    const time = seconds === undefined ? '' : ` in ${seconds.toFixed(1)} s`;
+    context.tell(`  ${step}${isChild ? `[${index}]` : ''} ${event}${time}${reason === undefined ? '' : `: ${reason}`}`);
+  };
+}
+
+/** Ctrl-C stops what runs and lets the run go, so that it can be resumed. */
+export async function untilInterrupted<R>(work: (signal: AbortSignal) => Promise<R>): Promise<R> {
+  const controller = new AbortController();
+  const interrupt = (): void => controller.abort();
+  process.once('SIGINT', interrupt);
+  process.once('SIGTERM', interrupt);
+  try {
+    return await work(controller.signal);
+  } finally {
+    process.off('SIGINT', interrupt);
+    process.off('SIGTERM', interrupt);
+  }
+}
+
+function readParams(written: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    written.map((text) => {
+      const at = text.indexOf('=');
+      if (at < 1) throw usageError(`--param takes name=value, got "${text}".`);
+      return [text.slice(0, at), text.slice(at + 1)];
+    }),
+  );
+}
+
+function formatOrNull(micros: number | null): string | null {
+  return micros === null ? null : formatTimestamp(micros);
+}
+
+function shorten(text: string): string {
+  return text.length > 100 ? `${text.slice(0, 99)}…` : text;
+}

@@ -1,0 +1,81 @@
+// `headrace runs list | show | logs | resume | cancel`.
+
+import { formatTimestamp } from '../core/index.ts';
+import { defineCommand, defineGroup, textOption } from './command.ts';
+import { describeRun, presentRun, presentSummary, resultOf, tellTask, untilInterrupted } from './run.ts';
+import { formatTable } from './table.ts';
+
+const list = defineCommand({
+  usage: 'list',
+  summary: 'list runs, newest first',
+  example: 'headrace runs list --pipeline train_delay',
+  options: (command) => command.option('--pipeline <name>', 'only of this pipeline'),
+  async run(context, _args, options) {
+    const { openRuns } = await import('../app/open-orchestrator.ts');
+    const { listRuns } = await import('../orchestrator/index.ts');
+    const pipeline = textOption(options, 'pipeline');
+    const runs = await listRuns(await openRuns(await context.app()), pipeline === undefined ? {} : { pipeline });
+    const rows = runs.map((run) => [run.id, run.pipeline, run.state, formatTimestamp(run.createdAtMicros)]);
+    return { json: { runs: runs.map(presentSummary) }, text: formatTable([['ID', 'PIPELINE', 'STATE', 'STARTED'], ...rows]) };
+  },
+});
+
+const show = defineCommand({
+  usage: 'show <id>',
+  summary: 'show a run: its steps, tasks and results',
+  example: 'headrace runs show 20261125-031500-9f3a61',
+  async run(context, [id = '']) {
+    const { openRuns } = await import('../app/open-orchestrator.ts');
+    const { getRun } = await import('../orchestrator/index.ts');
+    const run = await getRun(await openRuns(await context.app()), id);
+    return { json: presentRun(run), text: describeRun(run) };
+  },
+});
+
+const logs = defineCommand({
+  usage: 'logs <id>',
+  summary: 'show what a run’s steps printed',
+  example: 'headrace runs logs 20261125-031500-9f3a61 --step fit',
+  options: (command) => command.option('--step <name>', 'only of this step'),
+  async run(context, [id = ''], options) {
+    const { openRuns } = await import('../app/open-orchestrator.ts');
+    const { runLogs } = await import('../orchestrator/index.ts');
+    const step = textOption(options, 'step');
+    const found = await runLogs(await openRuns(await context.app()), id);
+    const shown = found.filter((log) => step === undefined || log.step === step);
+    const text = shown.map((log) => `── ${log.step}[${log.index}], attempt ${log.attempt}\n${log.text.trimEnd()}`).join('\n');
+    return { json: { logs: shown }, text };
+  },
+});
+
+const resume = defineCommand({
+  usage: 'resume <id>',
+  summary: 'go on with a run that failed, was cancelled or was killed; what finished is not repeated',
+  example: 'headrace runs resume 20261125-031500-9f3a61',
+  async run(context, [id = '']) {
+    const { openOrchestrator } = await import('../app/open-orchestrator.ts');
+    const { resumeRun } = await import('../orchestrator/index.ts');
+    const app = await context.app();
+    return await untilInterrupted(async (signal) => {
+      const deps = await openOrchestrator(app, { progress: context.progress, onTask: tellTask(context), signal });
+      return resultOf(await resumeRun(deps, id));
+    });
+  },
+});
+
+const cancel = defineCommand({
+  usage: 'cancel <id>',
+  summary: 'stop a run; it can be resumed later',
+  example: 'headrace runs cancel 20261125-031500-9f3a61',
+  async run(context, [id = '']) {
+    const { openRuns } = await import('../app/open-orchestrator.ts');
+    const { cancelRun, getRun } = await import('../orchestrator/index.ts');
+    const deps = await openRuns(await context.app());
+    const isStopped = await cancelRun(deps, id);
+    const { state } = await getRun(deps, id);
+    const text = isStopped ? `run ${id} is being stopped` : `run ${id} had ended: ${state}`;
+    return { json: { id, was_running: isStopped, state }, text };
+  },
+});
+
+export const runsCommand = defineGroup('runs', 'list, show, resume and cancel runs', [list, show, logs, resume, cancel]);
