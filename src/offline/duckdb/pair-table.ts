@@ -17,6 +17,8 @@ export async function createPairTable(connection: DuckDBConnection, name: string
   const appender = await connection.createAppender(name, null, 'temp');
   const firsts = new Float64Array(CHUNK_ROWS);
   const seconds = new Float64Array(CHUNK_ROWS);
+  // Kept until the end: an appender that flushes ends a stream that its connection is reading, without a word.
+  const chunks: DuckDBDataChunk[] = [];
   let filled = 0;
   const flush = () => {
     if (filled === 0) return;
@@ -26,7 +28,7 @@ export async function createPairTable(connection: DuckDBConnection, name: string
       numbersOf<Float64Array>(vector).set(values.subarray(0, filled));
       vector.flush();
     }
-    appender.appendDataChunk(chunk);
+    chunks.push(chunk);
     filled = 0;
   };
   return {
@@ -37,6 +39,7 @@ export async function createPairTable(connection: DuckDBConnection, name: string
     },
     finish() {
       flush();
+      for (const chunk of chunks.splice(0)) appender.appendDataChunk(chunk);
       appender.closeSync();
     },
   };
