@@ -2,9 +2,10 @@
 // load DuckDB and `training-set list` does not touch the online store.
 
 import { join } from 'node:path';
-import { type Clock, HeadraceError, type Logger, systemClock } from '../core/index.ts';
+import { type Clock, HeadraceError, type Logger, type Progress, systemClock } from '../core/index.ts';
 import type { Definitions } from '../definitions/index.ts';
 import type { OnlineStore, PushLog } from '../online/index.ts';
+import type { OfflineDeps } from '../offline/index.ts';
 import type { Registry } from '../registry/index.ts';
 import type { Database, DuckDb, ObjectStore } from '../storage/index.ts';
 import { type Environment, readEnvironment } from './environment.ts';
@@ -27,6 +28,8 @@ export interface App {
   objects(): Promise<ObjectStore>;
   duckdb(): Promise<DuckDb>;
   pushLog(): Promise<PushLog>;
+  /** What offline work takes; it tells of itself through `progress`. */
+  offline(progress: Progress): Promise<OfflineDeps>;
   /** Closes what was opened, the last opened first. */
   close(): Promise<void>;
 }
@@ -68,8 +71,21 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
     }
     return loaded;
   });
+  const duckdb = lazily(
+    async () =>
+      (await import('../storage/index.ts')).openDuckDb({
+        memory: `${Math.floor(values['offline.memory'] / 1e6)}MB`,
+        tempDirectory: join(values['offline.path'], 'spill'),
+        ...(values['offline.threads'] === undefined ? {} : { threads: values['offline.threads'] }),
+      }),
+    (opened) => opened.close(),
+  );
   return {
-    config, environment, clock, logger, database, registry, definitions, applied,
+    config, environment, clock, logger, database, registry, definitions, applied, duckdb,
+    offline: async (progress) => ({
+      definitions: await applied(), database: await database(), duckdb: await duckdb(), clock, logger, progress,
+      dataDirectory: values['offline.path'], pushLogDirectory: values['pushLog.path'],
+    }),
     online: lazily(
       async () =>
         (await import('../online/index.ts')).openOnlineStore(values['online.url'], {
@@ -78,15 +94,6 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
       (opened) => opened.close(),
     ),
     objects: lazily(async () => (await import('../storage/index.ts')).openObjectStore(values['artifacts.url'])),
-    duckdb: lazily(
-      async () =>
-        (await import('../storage/index.ts')).openDuckDb({
-          memory: `${Math.floor(values['offline.memory'] / 1e6)}MB`,
-          tempDirectory: join(values['offline.path'], 'spill'),
-          ...(values['offline.threads'] === undefined ? {} : { threads: values['offline.threads'] }),
-        }),
-      (opened) => opened.close(),
-    ),
     pushLog: lazily(
       async () => (await import('../online/index.ts')).openPushLog(values['pushLog.path'], { clock }),
       (opened) => opened.close(),

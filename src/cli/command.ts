@@ -22,6 +22,8 @@ export interface CommandContext {
   app(): Promise<App>;
   /** A path that the user typed, absolute. */
   path(typed: string): string;
+  /** Prints a result now, for a command that goes on; what it returns in the end is then not printed. */
+  announce(result: CommandResult): void;
   /** Tells the user something on stderr. */
   tell(line: string): void;
 }
@@ -96,11 +98,18 @@ async function runSpec(spec: CommandSpec, command: Command, host: CliHost): Prom
   const options: CommandOptions = command.optsWithGlobals();
   const isJson = options['json'] === true;
   let opened: App | undefined;
+  let isPrinted = false;
+  const print = (result: CommandResult): void => {
+    isPrinted = true;
+    if (isJson) host.stdout(`${stringifyJson(result.json)}\n`);
+    else if (result.text !== '') host.stdout(`${result.text}\n`);
+  };
   const context: CommandContext = {
     environment: host.environment,
     isJson,
     progress: host.progress(),
     path: (typed) => resolve(host.environment.workingDirectory, typed),
+    announce: print,
     tell: (line) => host.stderr(`${line}\n`),
     async app() {
       opened ??= await host.openApp(options['config'] as string | undefined);
@@ -109,8 +118,7 @@ async function runSpec(spec: CommandSpec, command: Command, host: CliHost): Prom
   };
   try {
     const result = await spec.run(context, command.processedArgs.flat().filter((arg) => arg !== undefined) as string[], options);
-    if (isJson) host.stdout(`${stringifyJson(result.json)}\n`);
-    else if (result.text !== '') host.stdout(`${result.text}\n`);
+    if (!isPrinted) print(result);
     return result.exitCode ?? 0;
   } finally {
     await opened?.close();

@@ -1,0 +1,83 @@
+// Registering a model: the file is read, held against its features and run once before anyone can serve it.
+
+import { HeadraceError } from '../core/index.ts';
+import { resolveService } from '../definitions/index.ts';
+import type { ModelVersion } from '../registry/index.ts';
+import { didYouMean } from '../core/index.ts';
+import { putBlob } from '../storage/index.ts';
+import type { App } from './open-app.ts';
+
+export interface RegisterModel {
+  readonly model: string;
+  readonly onnx: Uint8Array;
+  readonly metrics?: Readonly<Record<string, number>>;
+  readonly trainingSet?: string;
+  /** When given, it must be the model's own service. */
+  readonly service?: string;
+  readonly alias?: string;
+  readonly runId?: string;
+}
+
+type RegisterDeps = Pick<App, 'applied' | 'registry' | 'objects' | 'database' | 'environment'>;
+
+/** Throws HR_UNKNOWN_MODEL, HR_MODEL_UNREADABLE, HR_MODEL_SIGNATURE, HR_UNKNOWN_TRAINING_SET; then nothing is kept. */
+export async function registerModelFile(app: RegisterDeps, request: RegisterModel): Promise<ModelVersion> {
+  const { manifest } = await app.applied();
+  const model = Object.hasOwn(manifest.models, request.model) ? manifest.models[request.model] : undefined;
+  if (model === undefined) {
+    throw new HeadraceError('HR_UNKNOWN_MODEL', `there is no model "${request.model}".${didYouMean(request.model, Object.keys(manifest.models))}`);
+  }
+  if (request.service !== undefined && request.service !== model.service) {
+    throw new HeadraceError('HR_MODEL_SIGNATURE', `model "${model.name}" takes service "${model.service}", not "${request.service}". Change its definition, or leave --service out.`);
+  }
+  const trainingSet = request.trainingSet === undefined ? undefined : await trainingSetId(app, request.trainingSet, model.service);
+  const { checkSignature, createOnnxRuntime, bindInputs, bindOutputs } = await import('../models/index.ts');
+  const service = resolveService(manifest, model.service);
+  const loaded = await createOnnxRuntime().load(request.onnx, { providers: ['cpu'] });
+  try {
+    const binding = checkSignature(loaded.signature, service, model);
+    // One row of nulls where the model takes them, else of defaults: what it answers has to bind too.
+    const outputs = await loaded.infer(bindInputs(binding, [smokeRow(service)]));
+    bindOutputs(binding, outputs, 0);
+    const artifact = await putBlob(await app.objects(), request.onnx);
+    return await (await app.registry()).models.register({
+      model: model.name, artifact, signature: loaded.signature, actor: app.environment.actor,
+      ...(request.metrics === undefined ? {} : { metrics: request.metrics }),
+      ...(trainingSet === undefined ? {} : { trainingSet }),
+      ...(request.alias === undefined ? {} : { alias: request.alias }),
+      ...(request.runId === undefined ? {} : { runId: request.runId }),
+    });
+  } finally {
+    await loaded.close();
+  }
+}
+
+async function trainingSetId(app: RegisterDeps, idOrName: string, service: string): Promise<string> {
+  const { getTrainingSet } = await import('../offline/index.ts');
+  const record = await getTrainingSet({ database: await app.database() }, idOrName);
+  if (record.service !== service) {
+    throw new HeadraceError('HR_MODEL_SIGNATURE', `training set ${record.id} was made for service "${record.service}", the model takes "${service}".`);
+  }
+  return record.id;
+}
+
+function smokeRow(service: ReturnType<typeof resolveService>): (number | bigint | boolean | string | Float32Array | Uint8Array | readonly never[])[] {
+  return service.features.map(({ type }) => {
+    switch (type.kind) {
+      case 'bool':
+        return false;
+      case 'int64':
+        return 0n;
+      case 'string':
+        return '';
+      case 'bytes':
+        return new Uint8Array();
+      case 'list':
+        return [];
+      case 'vector':
+        return new Float32Array(type.size);
+      default:
+        return 0;
+    }
+  });
+}

@@ -1,0 +1,80 @@
+// One serving process: data plane, HTTP server, and a stop that drops nothing: readiness goes false, running requests end,
+// logs flush, stores close.
+
+import { readFileSync } from 'node:fs';
+import type { FastifyInstance } from 'fastify';
+import { HeadraceError } from '../core/index.ts';
+import type { Monitor } from '../monitoring/index.ts';
+import { createDataPlane, createHttpServer, type DataPlane, type LiveStats } from '../serving/index.ts';
+import type { App } from './open-app.ts';
+
+export interface ServeOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Leave the page at /docs out, for tests and benchmarks. */
+  readonly hasDocs?: boolean;
+  /** The figures of all workers; this process's own when left out. */
+  readonly stats?: (own: Monitor) => LiveStats;
+}
+
+export interface Serving {
+  /** Such as http://127.0.0.1:8080 */
+  readonly url: string;
+  readonly dataPlane: DataPlane;
+  readonly server: FastifyInstance;
+  /** Graceful; a second call gives the same promise. The app stays the caller's to close. */
+  stop(): Promise<void>;
+}
+
+/** Opens what serving needs and listens. Throws HR_CONFIG when the address cannot be had. */
+export async function serveInProcess(app: App, options: ServeOptions): Promise<Serving> {
+  const { values } = app.config;
+  const { clock, logger } = app;
+  const { createMonitor, openPredictionLog } = await import('../monitoring/index.ts');
+  const { createOnnxRuntime } = await import('../models/index.ts');
+  const { loadDefinitions } = await import('../definitions/index.ts');
+  const monitor = createMonitor(clock);
+  const predictionLog = openPredictionLog({
+    directory: values['predictionLog.path'], clock, logger, maxQueued: values['predictionLog.maxQueued'],
+  });
+  const dataPlane = await createDataPlane({
+    registry: await app.registry(), store: await app.online(), objects: await app.objects(), runtime: createOnnxRuntime(),
+    loadDefinitions: () => loadDefinitions(values.repo, values.project),
+    pushLog: () => app.pushLog(), duckdb: () => app.duckdb(), predictionLog, monitor, clock, logger,
+    limits: { maxInFlight: values['server.maxInFlight'], maxRows: values['server.maxRows'], requestTimeoutMs: values['server.requestTimeoutMs'] },
+  });
+  const own: LiveStats = { prometheus: () => monitor.prometheus(), live: () => Promise.resolve(monitor.snapshot()) };
+  const server = await createHttpServer(dataPlane, {
+    logger, stats: options.stats?.(monitor) ?? own, bodyLimitBytes: values['server.bodyLimit'], version: packageVersion(),
+    ...(options.hasDocs === undefined ? {} : { hasDocs: options.hasDocs }),
+  });
+  let stopping: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    dataPlane.drain();
+    await within(server.close(), values['server.drainTimeoutMs']);
+    await dataPlane.close();
+    await predictionLog.close();
+  };
+  try {
+    const url = await server.listen({ host: options.host, port: options.port });
+    return { url, dataPlane, server, stop: () => (stopping ??= stop()) };
+  } catch (thrown) {
+    await stop();
+    const { code = '' } = thrown as { readonly code?: string };
+    if (code === '') throw thrown;
+    throw new HeadraceError('HR_CONFIG', `cannot listen on ${options.host} port ${options.port} (${code}). Choose another with --port.`, { cause: thrown });
+  }
+}
+
+/** Resolves when `work` does, or when its time is up. */
+async function within(work: PromiseLike<unknown>, limitMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<void>((resolve) => (timer = setTimeout(resolve, limitMs)));
+  await Promise.race([work, limit]);
+  clearTimeout(timer);
+}
+
+export function packageVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { readonly version: string }).version;
+}

@@ -1,0 +1,45 @@
+// `headrace serve`: in this process with one worker, else a primary that supervises workers sharing the port.
+
+import type { App } from './open-app.ts';
+import { checkHost } from './loopback.ts';
+import { serveInProcess } from './serve-worker.ts';
+import { superviseWorkers } from './supervise-workers.ts';
+
+export interface StartServer {
+  readonly host?: string | undefined;
+  readonly port?: number | undefined;
+  readonly workers?: number | undefined;
+  readonly insecure?: boolean | undefined;
+}
+
+export interface RunningServer {
+  readonly url: string;
+  readonly workers: number;
+  /** Graceful. */
+  stop(): Promise<void>;
+}
+
+/** Starts serving by `app`'s configuration; options win over it. The app stays the caller's to close. */
+export async function startServer(app: App, options: StartServer): Promise<RunningServer> {
+  const { values, file } = app.config;
+  const host = options.host ?? values['server.host'];
+  const port = options.port ?? values['server.port'];
+  const workers = options.workers ?? values['server.workers'];
+  checkHost(host, options.insecure ?? values['server.insecure'], app.logger);
+  if (workers === 1) {
+    const serving = await serveInProcess(app, { host, port });
+    return { url: serving.url, workers, stop: () => serving.stop() };
+  }
+  // Once here, so that workers do not race to make the tables.
+  await app.registry();
+  return superviseWorkers({ workers, logger: app.logger, drainTimeoutMs: values['server.drainTimeoutMs'], start: { config: file, host, port } });
+}
+
+/** Resolves when the process is asked to stop. */
+export function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    process.once('SIGTERM', () => resolve('SIGTERM'));
+    process.once('SIGINT', () => resolve('SIGINT'));
+  });
+}
+

@@ -1,0 +1,55 @@
+// `headrace endpoints list | show | traffic`.
+
+import type { EndpointState, Variant } from '../registry/index.ts';
+import { defineCommand, defineGroup, usageError } from './command.ts';
+import { formatTable } from './table.ts';
+
+const list = defineCommand({
+  usage: 'list',
+  summary: 'list endpoints and their traffic',
+  example: 'headrace endpoints list',
+  async run(context) {
+    const endpoints = await (await (await context.app()).registry()).endpoints.list();
+    const rows = endpoints.map((endpoint) => [endpoint.name, endpoint.model, describeTraffic(endpoint)]);
+    return { json: { endpoints: endpoints.map(present) }, text: formatTable([['ENDPOINT', 'MODEL', 'TRAFFIC'], ...rows]) };
+  },
+});
+
+const show = defineCommand({
+  usage: 'show <name>',
+  summary: 'show an endpoint',
+  example: 'headrace endpoints show delay',
+  async run(context, [name = '']) {
+    const endpoint = await (await (await context.app()).registry()).endpoints.get(name);
+    const text = `${endpoint.name}: model ${endpoint.model}, unit ${endpoint.unit.join(', ')}\n${describeTraffic(endpoint)}\nETag ${endpoint.etag}`;
+    return { json: present(endpoint), text };
+  },
+});
+
+const traffic = defineCommand({
+  usage: 'traffic <name> <variants...>',
+  summary: 'split the traffic: variant=version:weight, weights sum to 100',
+  example: 'headrace endpoints traffic delay stable=1:90 candidate=2:10',
+  async run(context, [name = '', ...written]) {
+    const variants = written.map(readVariant);
+    const registry = await (await context.app()).registry();
+    const endpoint = await registry.endpoints.setTraffic(name, { variants }, { actor: context.environment.actor });
+    return { json: present(endpoint), text: `${name}: ${describeTraffic(endpoint)}` };
+  },
+});
+
+export const endpointsCommand = defineGroup('endpoints', 'list and show endpoints, split their traffic', [list, show, traffic]);
+
+function readVariant(text: string): Variant {
+  const match = /^([^=]+)=(\d+):(\d+(?:\.\d+)?)$/.exec(text);
+  if (match === null) throw usageError(`a variant is written name=version:weight, such as stable=1:90, got "${text}".`);
+  return { name: match[1] as string, version: Number(match[2]), weight: Number(match[3]) };
+}
+
+function present({ name, model, unit, variants, shadows, revision, etag }: EndpointState): object {
+  return { name, model, unit, variants, shadows, revision, etag };
+}
+
+function describeTraffic({ variants }: EndpointState): string {
+  return variants.length === 0 ? 'no version yet' : variants.map(({ name, version, weight }) => `${name}=${version}:${weight}`).join(' ');
+}

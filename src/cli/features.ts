@@ -1,0 +1,57 @@
+// `headrace features get`: values, statuses and times from the online store.
+
+import type { Micros } from '../core/index.ts';
+import { HeadraceError, parseJson } from '../core/index.ts';
+import { defineCommand, defineGroup, textOption, usageError } from './command.ts';
+import { readTime } from './read-time.ts';
+import { formatTable } from './table.ts';
+
+const MAX_ROWS = 100_000;
+
+const get = defineCommand({
+  usage: 'get',
+  summary: 'read a service’s features for rows of keys, now or as at a time',
+  example: `headrace features get --service delay_features --rows '[{"origin":"ATL","destination":"ORD"}]' --at 2026-11-24T10:00:00Z`,
+  options: (command) =>
+    command
+      .requiredOption('--service <name>', 'the feature service')
+      .requiredOption('--rows <json>', 'a JSON array of rows with the service’s request columns')
+      .option('--at <time>', 'windows, TTLs and statuses as if the clock showed it'),
+  async run(context, _args, options) {
+    const rows = readRows(textOption(options, 'rows') ?? '');
+    const at = readTime('--at', textOption(options, 'at'));
+    const app = await context.app();
+    const definitions = await app.applied();
+    const store = await app.online();
+    const { compileFeaturePlan, readFeatureRows } = await import('../serving/index.ts');
+    const { getWatermark } = await import('../online/index.ts');
+    const watermarks = new Map<string, Micros>();
+    for (const view of Object.keys(definitions.manifest.views)) {
+      const watermark = await getWatermark(store, view);
+      if (watermark !== undefined) watermarks.set(view, watermark);
+    }
+    const plan = compileFeaturePlan(definitions, textOption(options, 'service') ?? '', store, (view) => watermarks.get(view), 'rows');
+    const answers = await readFeatureRows(plan, rows, at ?? app.clock.nowMicros(), MAX_ROWS);
+    const text = answers.map((answer) =>
+      formatTable(Object.entries(answer.features).map(([name, value]) => [name, show(value), answer.statuses[name] ?? '', answer.event_times[name] ?? ''])),
+    );
+    return { json: { rows: answers }, text: text.join('\n\n') };
+  },
+});
+
+export const featuresCommand = defineGroup('features', 'read features from the online store', [get]);
+
+function readRows(text: string): unknown {
+  let rows: unknown;
+  try {
+    rows = parseJson(text);
+  } catch (thrown) {
+    throw new HeadraceError('HR_MALFORMED_JSON', `--rows is not JSON: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
+  }
+  if (!Array.isArray(rows)) throw usageError('--rows takes a JSON array of objects.');
+  return rows;
+}
+
+function show(value: unknown): string {
+  return typeof value === 'bigint' ? value.toString() : (JSON.stringify(value) ?? '');
+}

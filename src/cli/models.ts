@@ -1,0 +1,101 @@
+// `headrace models register | list | show | alias`.
+
+import { readFile } from 'node:fs/promises';
+import { formatTimestamp, HeadraceError } from '../core/index.ts';
+import type { ModelVersion } from '../registry/index.ts';
+import { collect, defineCommand, defineGroup, textOption, usageError } from './command.ts';
+import { formatTable } from './table.ts';
+
+const register = defineCommand({
+  usage: 'register <name> <file>',
+  summary: 'check an ONNX file against the model’s features, try it once, and register it as the next version',
+  example: 'headrace models register delay_classifier model.onnx --training-set 3f2a9c1d --alias champion',
+  options: (command) =>
+    command
+      .option('--training-set <id>', 'the training set that it was trained on')
+      .option('--service <name>', 'the feature service that it takes; must be the model’s')
+      .option('--alias <name>', 'an alias to point at it')
+      .option('--metric <name=value>', 'a metric to keep with it; may come several times', collect),
+  async run(context, [name = '', file = ''], options) {
+    const metrics = readMetrics((options['metric'] as readonly string[] | undefined) ?? []);
+    const onnx = await readModelFile(context.path(file));
+    const app = await context.app();
+    const { registerModelFile } = await import('../app/register-model.ts');
+    const trainingSet = textOption(options, 'trainingSet');
+    const service = textOption(options, 'service');
+    const alias = textOption(options, 'alias');
+    const version = await registerModelFile(app, {
+      model: name, onnx, metrics,
+      ...(trainingSet === undefined ? {} : { trainingSet }), ...(service === undefined ? {} : { service }), ...(alias === undefined ? {} : { alias }),
+    });
+    return { json: present(version), text: `${version.model} version ${version.version}${version.aliases.length > 0 ? ` (${version.aliases.join(', ')})` : ''}` };
+  },
+});
+
+const list = defineCommand({
+  usage: 'list',
+  summary: 'list models',
+  example: 'headrace models list',
+  async run(context) {
+    const models = await (await (await context.app()).registry()).models.list();
+    const rows = models.map((model) => [
+      model.name, model.service ?? '(not defined any more)', String(model.versions),
+      Object.entries(model.aliases).map(([alias, version]) => `${alias}=${version}`).join(' '),
+    ]);
+    return { json: { models }, text: formatTable([['MODEL', 'SERVICE', 'VERSIONS', 'ALIASES'], ...rows]) };
+  },
+});
+
+const show = defineCommand({
+  usage: 'show <name>',
+  summary: 'show a model’s versions',
+  example: 'headrace models show delay_classifier',
+  async run(context, [name = '']) {
+    const versions = await (await (await context.app()).registry()).models.versions(name);
+    const rows = versions.map((version) => [
+      String(version.version), version.aliases.join(' '), version.artifact.slice(0, 12), version.trainingSet ?? '',
+      Object.entries(version.metrics).map(([metric, value]) => `${metric}=${value}`).join(' '), formatTimestamp(version.createdAtMicros),
+    ]);
+    return {
+      json: { model: name, versions: versions.map(present) },
+      text: formatTable([['VERSION', 'ALIASES', 'ARTIFACT', 'TRAINING SET', 'METRICS', 'CREATED'], ...rows]),
+    };
+  },
+});
+
+const alias = defineCommand({
+  usage: 'alias <name> <alias> <version>',
+  summary: 'point an alias at a version',
+  example: 'headrace models alias delay_classifier champion 3',
+  async run(context, [name = '', aliasName = '', version = '']) {
+    if (!/^[1-9]\d*$/.test(version)) throw usageError(`VERSION is a whole number, got "${version}".`);
+    const registry = await (await context.app()).registry();
+    const aliased = await registry.models.setAlias(name, aliasName, Number(version), context.environment.actor);
+    return { json: present(aliased), text: `${name}: ${aliasName} is version ${aliased.version}` };
+  },
+});
+
+export const modelsCommand = defineGroup('models', 'register, list, show and alias models', [register, list, show, alias]);
+
+function present(version: ModelVersion): object {
+  const { createdAtMicros, manifestHash, trainingSet, runId, ...others } = version;
+  return { ...others, training_set: trainingSet, run_id: runId, manifest_hash: manifestHash, created_at: formatTimestamp(createdAtMicros) };
+}
+
+async function readModelFile(file: string): Promise<Uint8Array> {
+  try {
+    return await readFile(file);
+  } catch (thrown) {
+    throw new HeadraceError('HR_MODEL_UNREADABLE', `${file} cannot be read: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
+  }
+}
+
+function readMetrics(written: readonly string[]): Record<string, number> {
+  return Object.fromEntries(
+    written.map((text) => {
+      const [name, value] = [text.slice(0, text.indexOf('=')), Number(text.slice(text.indexOf('=') + 1))];
+      if (!text.includes('=') || name === '' || !Number.isFinite(value)) throw usageError(`--metric takes name=number, got "${text}".`);
+      return [name, value];
+    }),
+  );
+}

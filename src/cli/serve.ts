@@ -1,0 +1,39 @@
+// `headrace serve`: predictions over HTTP until SIGTERM or SIGINT.
+
+import { type CommandOptions, defineCommand, textOption, usageError } from './command.ts';
+
+export const serveCommand = defineCommand({
+  usage: 'serve',
+  summary: 'serve predictions over HTTP until told to stop',
+  example: 'headrace serve --port 8080 --workers 2',
+  options: (command) =>
+    command
+      .option('--host <host>', 'address to listen on')
+      .option('--port <port>', 'HTTP port; 0 takes a free one')
+      .option('--workers <count>', 'processes that serve')
+      .option('--insecure', 'allow an address that other machines can reach, without keys'),
+  async run(context, _args, options) {
+    const port = wholeNumber(options, 'port', 0, 65_535);
+    const workers = wholeNumber(options, 'workers', 1, 1024);
+    const app = await context.app();
+    const { startServer, stopSignal } = await import('../app/start-server.ts');
+    const stopped = stopSignal();
+    const server = await startServer(app, {
+      host: textOption(options, 'host'), port, workers, insecure: options['insecure'] === true ? true : undefined,
+    });
+    context.announce({ json: { url: server.url, workers: server.workers, pid: process.pid }, text: `Serving ${server.url} (docs: ${server.url}/docs)` });
+    const signal = await stopped;
+    app.logger.info({ signal }, 'stopping');
+    await server.stop();
+    app.logger.info({}, 'stopped');
+    return { json: undefined, text: '' };
+  },
+});
+
+function wholeNumber(options: CommandOptions, name: string, min: number, max: number): number | undefined {
+  const text = textOption(options, name);
+  if (text === undefined) return undefined;
+  const value = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (!(value >= min && value <= max)) throw usageError(`--${name} takes a whole number from ${min} to ${max}, got "${text}".`);
+  return value;
+}

@@ -1,0 +1,116 @@
+// `headrace training-set create | list | show | audit`.
+
+import { formatTimestamp } from '../core/index.ts';
+import type { TrainingSetRecord } from '../offline/index.ts';
+import { collect, defineCommand, defineGroup, textOption, usageError } from './command.ts';
+import { formatTable } from './table.ts';
+
+const create = defineCommand({
+  usage: 'create',
+  summary: 'join features to a spine, each as it was known at the row’s time, and write Parquet',
+  example: 'headrace training-set create --service delay_features --spine spine.parquet --timestamp scheduled_at --label late --out train.parquet',
+  options: (command) =>
+    command
+      .requiredOption('--service <name>', 'the feature service')
+      .requiredOption('--spine <file>', 'Parquet or CSV with the key columns and a timestamp; or a query that begins with SELECT')
+      .requiredOption('--timestamp <column>', 'the spine’s time column')
+      .option('--label <column>', 'a label column; may come several times', collect)
+      .option('--boundary <at|before>', 'whether what happened at the very time counts', 'at')
+      .requiredOption('--out <file>', 'the Parquet file to write')
+      .option('--name <name>', 'a name to find it by'),
+  async run(context, _args, options) {
+    const boundary = textOption(options, 'boundary');
+    if (boundary !== 'at' && boundary !== 'before') throw usageError(`--boundary is "at" or "before", got "${boundary ?? ''}".`);
+    const app = await context.app();
+    const { createTrainingSet } = await import('../offline/index.ts');
+    const name = textOption(options, 'name');
+    const record = await createTrainingSet(await app.offline(context.progress), {
+      service: textOption(options, 'service') ?? '',
+      spine: spinePath(textOption(options, 'spine') ?? '', context.path),
+      timestamp: textOption(options, 'timestamp') ?? '',
+      labels: (options['label'] as readonly string[] | undefined) ?? [],
+      boundary,
+      out: context.path(textOption(options, 'out') ?? ''),
+      ...(name === undefined ? {} : { name }),
+    });
+    return { json: present(record), text: `${record.id}  ${record.rows} rows × ${record.features.length} features  ${record.path}` };
+  },
+});
+
+// A query and an s3 address stay as they are; a path starts where the user stands.
+function spinePath(spine: string, path: (typed: string) => string): string {
+  return /^\s*(select|from|with)\s/i.test(spine) || /^[a-z0-9]+:\/\//i.test(spine) ? spine : path(spine);
+}
+
+const list = defineCommand({
+  usage: 'list',
+  summary: 'list training sets, newest first',
+  example: 'headrace training-set list',
+  async run(context) {
+    const app = await context.app();
+    const { listTrainingSets } = await import('../offline/index.ts');
+    const records = await listTrainingSets({ database: await app.database() });
+    const rows = records.map((record) => [record.id, record.name ?? '', record.service, String(record.rows), formatTimestamp(record.createdAtMicros), record.path]);
+    return { json: { training_sets: records.map(present) }, text: formatTable([['ID', 'NAME', 'SERVICE', 'ROWS', 'CREATED', 'PATH'], ...rows]) };
+  },
+});
+
+const show = defineCommand({
+  usage: 'show <id>',
+  summary: 'show what a training set was made from, and its features',
+  example: 'headrace training-set show 3f2a9c1d',
+  async run(context, [id = '']) {
+    const app = await context.app();
+    const { getTrainingSet } = await import('../offline/index.ts');
+    const record = await getTrainingSet({ database: await app.database() }, id);
+    return { json: present(record), text: describeRecord(record) };
+  },
+});
+
+const audit = defineCommand({
+  usage: 'audit <id>',
+  summary: 'recompute a sample by another path, and show the newest fact that each row used',
+  example: 'headrace training-set audit 3f2a9c1d --sample 500',
+  options: (command) => command.option('--sample <rows>', 'how many rows to recompute'),
+  async run(context, [id = ''], options) {
+    const sample = textOption(options, 'sample');
+    if (sample !== undefined && !/^[1-9]\d*$/.test(sample)) throw usageError(`--sample takes a whole number, got "${sample}".`);
+    const app = await context.app();
+    const { auditTrainingSet } = await import('../offline/index.ts');
+    const report = await auditTrainingSet(await app.offline(context.progress), id, sample === undefined ? {} : { sample: Number(sample) });
+    return { json: report, text: describeAudit(report), exitCode: report.isClean ? 0 : 1 };
+  },
+});
+
+export const trainingSetCommand = defineGroup('training-set', 'make, list, show and audit training sets', [create, list, show, audit]);
+
+function present(record: TrainingSetRecord): object {
+  const { firstMicros, lastMicros, createdAtMicros, features, manifestHash, spineHash, contentHash, sizeBytes, ...others } = record;
+  return {
+    ...others,
+    features: features.map(({ name }) => name),
+    feature_profiles: features,
+    manifest_hash: manifestHash, spine_hash: spineHash, content_hash: contentHash, size_bytes: sizeBytes,
+    first_time: firstMicros === null ? null : formatTimestamp(firstMicros),
+    last_time: lastMicros === null ? null : formatTimestamp(lastMicros),
+    created_at: formatTimestamp(createdAtMicros),
+  };
+}
+
+function describeRecord(record: TrainingSetRecord): string {
+  const range = record.firstMicros === null || record.lastMicros === null ? 'no rows' : `${formatTimestamp(record.firstMicros)} to ${formatTimestamp(record.lastMicros)}`;
+  const features = record.features.map(({ name, type, nullRate }) => [`  ${name}`, type, `${(nullRate * 100).toFixed(1)} % null`]);
+  return [
+    `${record.id}${record.name === null ? '' : ` (${record.name})`}`,
+    `service ${record.service}, manifest ${record.manifestHash.slice(0, 12)}, boundary ${record.boundary}`,
+    `${record.rows} rows, ${range}`,
+    `spine ${record.spine}`,
+    ...record.sources.map(({ source, files, rows }) => `source ${source}: ${files.length} file(s), ${rows} rows`),
+    `file ${record.path} (${record.sizeBytes} bytes, sha256 ${record.contentHash.slice(0, 12)})`,
+    formatTable(features),
+  ].join('\n');
+}
+
+function describeAudit(report: object): string {
+  return JSON.stringify(report, null, 2);
+}
