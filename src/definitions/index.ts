@@ -1,10 +1,29 @@
 export { defineConfig, type HeadraceConfig } from './authoring/config.ts';
 export {
-  count, countDistinct, type Feature, first, last, lastN, latest, max, mean, min, stddev, sum, variance,
+  count,
+  countDistinct,
+  type Feature,
+  first,
+  last,
+  lastN,
+  latest,
+  max,
+  mean,
+  min,
+  stddev,
+  sum,
+  variance,
 } from './authoring/aggregation.ts';
 export { type ColumnType, type RowOf, t, type ValueOf } from './authoring/column-type.ts';
 export { type Entity, entity } from './authoring/entity.ts';
-export { type Endpoint, endpoint, type FeatureService, featureService, type Model, model } from './authoring/feature-service.ts';
+export {
+  type Endpoint,
+  endpoint,
+  type FeatureService,
+  featureService,
+  type Model,
+  model,
+} from './authoring/feature-service.ts';
 export { type FeatureView, featureView } from './authoring/feature-view.ts';
 export { type OnDemandView, onDemandView } from './authoring/on-demand-view.ts';
 export { grid, type Pipeline, pipeline, range, type Step } from './authoring/pipeline.ts';
@@ -20,8 +39,34 @@ export { checkManifest, manifestSchema } from './compile/manifest-schema.ts';
 export { loadDefinitions } from './loading/load-definitions.ts';
 export { importModule } from './loading/module-loader.ts';
 export type {
-  About, Aggregation, Definitions, DeriveSpec, EndpointSpec, EntitySpec, FeatureSpec, Foreach, FunctionRef, Manifest,
-  ModelSpec, OnDemandInput, OnDemandViewSpec, PipelineSpec, ServiceMember, ServiceSpec, SourceKind, SourceSpec,
-  StepAction, StepSpec, UserFunction, ViewSpec, WindowOp,
+  About,
+  Aggregation,
+  Definitions,
+  DeriveSpec,
+  EndpointSpec,
+  EntitySpec,
+  FeatureSpec,
+  Foreach,
+  FunctionRef,
+  Manifest,
+  ModelSpec,
+  OnDemandInput,
+  OnDemandViewSpec,
+  PipelineSpec,
+  ServiceMember,
+  ServiceSpec,
+  SourceKind,
+  SourceSpec,
+  StepAction,
+  StepSpec,
+  UserFunction,
+  ViewSpec,
+  WindowOp,
 } from './manifest.ts';
-export { type ResolvedService, resolveService, type ServiceFeature, type ServiceRead, type ServiceTransform } from './resolve-service.ts';
+export {
+  type ResolvedService,
+  resolveService,
+  type ServiceFeature,
+  type ServiceRead,
+  type ServiceTransform,
+} from './resolve-service.ts';

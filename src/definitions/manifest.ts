@@ -39,7 +39,9 @@ export interface SourceSpec extends About {
   readonly columns: readonly Field[];
   readonly derive: readonly DeriveSpec[];
   readonly eventTime: string;
-  readonly knownTime: { readonly kind: 'column'; readonly column: string } | { readonly kind: 'after'; readonly micros: Micros };
+  readonly knownTime:
+    | { readonly kind: 'column'; readonly column: string }
+    | { readonly kind: 'after'; readonly micros: Micros };
   /** A column that orders arrivals, the last tie-break before the row's content. */
   readonly createdOrder?: string;
   /** A bool column: true deletes the key from the event time on. */
@@ -51,7 +53,9 @@ export interface SourceSpec extends About {
 export interface DeriveSpec {
   readonly name: string;
   readonly type: DataType;
-  readonly by: { readonly kind: 'function'; readonly function: FunctionRef } | { readonly kind: 'sql'; readonly sql: string };
+  readonly by:
+    | { readonly kind: 'function'; readonly function: FunctionRef }
+    | { readonly kind: 'sql'; readonly sql: string };
 }
 
 /** Names a user's function in `Definitions.functions`; the hash is of its text, so a change of code is a new version. */
@@ -81,7 +85,17 @@ export interface FeatureSpec extends Field {
 }
 
 export type WindowOp =
-  | 'count' | 'sum' | 'mean' | 'min' | 'max' | 'stddev' | 'variance' | 'first' | 'last' | 'lastN' | 'countDistinct';
+  | 'count'
+  | 'sum'
+  | 'mean'
+  | 'min'
+  | 'max'
+  | 'stddev'
+  | 'variance'
+  | 'first'
+  | 'last'
+  | 'lastN'
+  | 'countDistinct';
 
 export type Aggregation =
   | { readonly op: 'latest'; readonly column: string }
@@ -175,8 +189,20 @@ export interface StepSpec {
 
 export type StepAction =
   | { readonly kind: 'task'; readonly function: FunctionRef }
-  | { readonly kind: 'python'; readonly script: string; readonly requirements?: string; readonly args: Readonly<Record<string, unknown>> }
-  | { readonly kind: 'trainingSet'; readonly service: string; readonly spine: string; readonly timestamp?: string; readonly labels: readonly string[]; readonly boundary: 'at' | 'before' }
+  | {
+      readonly kind: 'python';
+      readonly script: string;
+      readonly requirements?: string;
+      readonly args: Readonly<Record<string, unknown>>;
+    }
+  | {
+      readonly kind: 'trainingSet';
+      readonly service: string;
+      readonly spine: string;
+      readonly timestamp?: string;
+      readonly labels: readonly string[];
+      readonly boundary: 'at' | 'before';
+    }
   | { readonly kind: 'registerModel'; readonly model: string; readonly alias?: string };
 
 export type Foreach =

@@ -100,7 +100,10 @@ export function resolveService(manifest: Manifest, name: string): ResolvedServic
       const all = (transforms[transform] as ServiceTransform).view.features;
       for (const picked of member.features) {
         const feature = all.findIndex((candidate) => candidate.name === picked);
-        features.push({ ...asField(all[feature] as Field, member.role), from: { kind: 'onDemand', transform, feature } });
+        features.push({
+          ...asField(all[feature] as Field, member.role),
+          from: { kind: 'onDemand', transform, feature },
+        });
       }
     }
   }

@@ -18,9 +18,19 @@ let problems: ReadonlyMap<string, string>;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'headrace-types-'));
   const compilerOptions = {
-    target: 'es2024', lib: ['es2024', 'esnext.array'], module: 'nodenext', moduleResolution: 'nodenext', strict: true,
-    exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, noEmit: true, allowImportingTsExtensions: true,
-    skipLibCheck: true, noErrorTruncation: true, types: ['node'], typeRoots: [join(root, 'node_modules/@types')],
+    target: 'es2024',
+    lib: ['es2024', 'esnext.array'],
+    module: 'nodenext',
+    moduleResolution: 'nodenext',
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noUncheckedIndexedAccess: true,
+    noEmit: true,
+    allowImportingTsExtensions: true,
+    skipLibCheck: true,
+    noErrorTruncation: true,
+    types: ['node'],
+    typeRoots: [join(root, 'node_modules/@types')],
     paths: { headrace: [join(root, 'src/index.ts')] },
   };
   await writeFile(join(folder, 'package.json'), '{"type":"module"}');
@@ -29,10 +39,18 @@ beforeAll(async () => {
   const all = { ...accepted, ...refused };
   for (const [at, snippet] of Object.values(all).entries()) {
     const code = typeof snippet === 'string' ? snippet : snippet.code;
-    await writeFile(join(folder, `snippet${at}.ts`), `import { ${everyName} } from 'headrace';\nimport { ${everyBase} } from './base.ts';\n${code}\nexport {};\n`);
+    await writeFile(
+      join(folder, `snippet${at}.ts`),
+      `import { ${everyName} } from 'headrace';\nimport { ${everyBase} } from './base.ts';\n${code}\nexport {};\n`,
+    );
   }
   const output = await new Promise<string>((done) => {
-    execFile(process.execPath, [tsc, '--noEmit', '--pretty', 'false', '-p', folder], { maxBuffer: 1 << 26 }, (_error, stdout) => done(stdout));
+    execFile(
+      process.execPath,
+      [tsc, '--noEmit', '--pretty', 'false', '-p', folder],
+      { maxBuffer: 1 << 26 },
+      (_error, stdout) => done(stdout),
+    );
   });
   problems = byFile(output, Object.keys(all));
 });

@@ -69,33 +69,108 @@ p.step('register', registerModel(delayModel, { alias: 'champion' }), { needs: { 
 };
 
 export const refused: Readonly<Record<string, { readonly code: string; readonly message: readonly string[] }>> = {
-  'an unknown feature in pick': { code: `airportDelays.pick('mean_delay_7');`, message: ['"mean_delay_7"', '"mean_delay_7d"'] },
-  'an unknown feature in pick of a role': { code: `airportDelays.as('o', { airport: 'x' }).pick('nope');`, message: ['"nope"', 'mean_delay_7d'] },
-  'a wrong key in as': { code: `airportDelays.as('origin', { airprt: 'origin' });`, message: ["'airprt' does not exist", 'airport'] },
+  'an unknown feature in pick': {
+    code: `airportDelays.pick('mean_delay_7');`,
+    message: ['"mean_delay_7"', '"mean_delay_7d"'],
+  },
+  'an unknown feature in pick of a role': {
+    code: `airportDelays.as('o', { airport: 'x' }).pick('nope');`,
+    message: ['"nope"', 'mean_delay_7d'],
+  },
+  'a wrong key in as': {
+    code: `airportDelays.as('origin', { airprt: 'origin' });`,
+    message: ["'airprt' does not exist", 'airport'],
+  },
   'a missing key in as': { code: `routeDelays.as('r', { origin: 'a' });`, message: ["'destination' is missing"] },
-  'an unknown key of a view': { code: `featureView('v', { entity: airport, source: flights, keys: { airprt: 'origin' }, features: { d: latest('delay') } });`, message: ['airprt'] },
-  'an unknown column for a key': { code: `featureView('v', { entity: airport, source: flights, keys: { airport: 'orign' }, features: { d: latest('delay') } });`, message: ['"orign"', '"origin"'] },
-  'a key column of another type': { code: `featureView('v', { entity: airport, source: flights, keys: { airport: 'delay' }, features: { d: latest('delay') } });`, message: ['"delay"', '"destination" | "origin"'] },
-  'an unknown column in latest': { code: `featureView('v', { entity: airport, source: flights, keys: { airport: 'origin' }, features: { d: latest('dely') } });`, message: ['the source has no column', 'dely', 'delay'] },
-  'an unknown column in mean': { code: `featureView('v', { entity: airport, source: flights, keys: { airport: 'origin' }, features: { d: mean('dely').over('1d') } });`, message: ['the source has no column', 'dely'] },
-  'a sum of text': { code: `featureView('v', { entity: airport, source: flights, keys: { airport: 'origin' }, features: { d: sum('origin').over('1d') } });`, message: ['needs a number column', 'is string'] },
-  'a mean of a list': { code: `featureView('v', { entity: airport, source: flights, keys: { airport: 'origin' }, features: { d: mean('tags').over('1d') } });`, message: ['needs a number column', 'is list'] },
-  'a max of a list': { code: `featureView('v', { entity: airport, source: flights, keys: { airport: 'origin' }, features: { d: max('tags').over('1d') } });`, message: ['a column of single values'] },
-  'a window forgotten': { code: `featureView('v', { entity: airport, source: flights, keys: { airport: 'origin' }, features: { d: mean('delay') } });`, message: ['mean(…) needs its window'] },
-  'an event time that is no column': { code: `parquet('p', { path: 'x', columns: { at: t.timestamp() }, eventTime: 'att' });`, message: ['"att"', '"at"'] },
-  'an event time that is no timestamp': { code: `parquet('p', { path: 'x', columns: { at: t.timestamp(), seen: t.timestamp(), n: t.int32() }, eventTime: 'n' });`, message: ['"n"', '"at" | "seen"'] },
-  'a derive of a wrong type': { code: `parquet('p', { path: 'x', columns: { at: t.timestamp(), n: t.int32() }, derive: { s: [t.string(), (row) => row.n] }, eventTime: 'at' });`, message: ["'number'", "'string'"] },
-  'a derive of an unknown column': { code: `parquet('p', { path: 'x', columns: { at: t.timestamp(), n: t.int32() }, derive: { s: [t.int32(), (row) => row.m] }, eventTime: 'at' });`, message: ["Property 'm' does not exist"] },
-  'a transform of a wrong type': { code: `onDemandView('o', { inputs: { request: { x: t.float64() } }, features: { y: t.float64() }, transform: ({ request }) => ({ y: String(request.x) }) });`, message: ["'string'", "'number'"] },
-  'a transform without a feature': { code: `onDemandView('o', { inputs: { request: { x: t.float64() } }, features: { y: t.float64(), z: t.bool() }, transform: ({ request }) => ({ y: request.x }) });`, message: ["'z' is missing"] },
-  'a transform with an extra feature': { code: `onDemandView('o', { inputs: { request: { x: t.float64() } }, features: { y: t.float64() }, transform: ({ request }) => ({ y: request.x, extra: 1 }) });`, message: ['NotDeclaredInFeatures<"extra">'] },
-  'a transform that reads an unknown feature': { code: `onDemandView('o', { inputs: { o: airportDelays }, features: { y: t.float64() }, transform: ({ o }) => ({ y: o.mean_delay_8d }) });`, message: ["'mean_delay_8d' does not exist"] },
-  'a transform that reads an unknown input': { code: `onDemandView('o', { inputs: { o: airportDelays }, features: { y: t.float64() }, transform: ({ p }) => ({ y: p }) });`, message: ["'p' does not exist"] },
-  'a transform that forgets null': { code: `onDemandView('o', { inputs: { o: airportDelays }, features: { y: t.float64() }, transform: ({ o }) => ({ y: o.mean_delay_7d * 2 }) });`, message: ['possibly', 'null'] },
-  'a transform that is async': { code: `onDemandView('o', { inputs: { o: airportDelays }, features: { y: t.float64() }, transform: async ({ o }) => ({ y: o.mean_delay_7d }) });`, message: ['Promise', "'y' is missing"] },
+  'an unknown key of a view': {
+    code: `featureView('v', { entity: airport, source: flights, keys: { airprt: 'origin' }, features: { d: latest('delay') } });`,
+    message: ['airprt'],
+  },
+  'an unknown column for a key': {
+    code: `featureView('v', { entity: airport, source: flights, keys: { airport: 'orign' }, features: { d: latest('delay') } });`,
+    message: ['"orign"', '"origin"'],
+  },
+  'a key column of another type': {
+    code: `featureView('v', { entity: airport, source: flights, keys: { airport: 'delay' }, features: { d: latest('delay') } });`,
+    message: ['"delay"', '"destination" | "origin"'],
+  },
+  'an unknown column in latest': {
+    code: `featureView('v', { entity: airport, source: flights, keys: { airport: 'origin' }, features: { d: latest('dely') } });`,
+    message: ['the source has no column', 'dely', 'delay'],
+  },
+  'an unknown column in mean': {
+    code: `featureView('v', { entity: airport, source: flights, keys: { airport: 'origin' }, features: { d: mean('dely').over('1d') } });`,
+    message: ['the source has no column', 'dely'],
+  },
+  'a sum of text': {
+    code: `featureView('v', { entity: airport, source: flights, keys: { airport: 'origin' }, features: { d: sum('origin').over('1d') } });`,
+    message: ['needs a number column', 'is string'],
+  },
+  'a mean of a list': {
+    code: `featureView('v', { entity: airport, source: flights, keys: { airport: 'origin' }, features: { d: mean('tags').over('1d') } });`,
+    message: ['needs a number column', 'is list'],
+  },
+  'a max of a list': {
+    code: `featureView('v', { entity: airport, source: flights, keys: { airport: 'origin' }, features: { d: max('tags').over('1d') } });`,
+    message: ['a column of single values'],
+  },
+  'a window forgotten': {
+    code: `featureView('v', { entity: airport, source: flights, keys: { airport: 'origin' }, features: { d: mean('delay') } });`,
+    message: ['mean(…) needs its window'],
+  },
+  'an event time that is no column': {
+    code: `parquet('p', { path: 'x', columns: { at: t.timestamp() }, eventTime: 'att' });`,
+    message: ['"att"', '"at"'],
+  },
+  'an event time that is no timestamp': {
+    code: `parquet('p', { path: 'x', columns: { at: t.timestamp(), seen: t.timestamp(), n: t.int32() }, eventTime: 'n' });`,
+    message: ['"n"', '"at" | "seen"'],
+  },
+  'a derive of a wrong type': {
+    code: `parquet('p', { path: 'x', columns: { at: t.timestamp(), n: t.int32() }, derive: { s: [t.string(), (row) => row.n] }, eventTime: 'at' });`,
+    message: ["'number'", "'string'"],
+  },
+  'a derive of an unknown column': {
+    code: `parquet('p', { path: 'x', columns: { at: t.timestamp(), n: t.int32() }, derive: { s: [t.int32(), (row) => row.m] }, eventTime: 'at' });`,
+    message: ["Property 'm' does not exist"],
+  },
+  'a transform of a wrong type': {
+    code: `onDemandView('o', { inputs: { request: { x: t.float64() } }, features: { y: t.float64() }, transform: ({ request }) => ({ y: String(request.x) }) });`,
+    message: ["'string'", "'number'"],
+  },
+  'a transform without a feature': {
+    code: `onDemandView('o', { inputs: { request: { x: t.float64() } }, features: { y: t.float64(), z: t.bool() }, transform: ({ request }) => ({ y: request.x }) });`,
+    message: ["'z' is missing"],
+  },
+  'a transform with an extra feature': {
+    code: `onDemandView('o', { inputs: { request: { x: t.float64() } }, features: { y: t.float64() }, transform: ({ request }) => ({ y: request.x, extra: 1 }) });`,
+    message: ['NotDeclaredInFeatures<"extra">'],
+  },
+  'a transform that reads an unknown feature': {
+    code: `onDemandView('o', { inputs: { o: airportDelays }, features: { y: t.float64() }, transform: ({ o }) => ({ y: o.mean_delay_8d }) });`,
+    message: ["'mean_delay_8d' does not exist"],
+  },
+  'a transform that reads an unknown input': {
+    code: `onDemandView('o', { inputs: { o: airportDelays }, features: { y: t.float64() }, transform: ({ p }) => ({ y: p }) });`,
+    message: ["'p' does not exist"],
+  },
+  'a transform that forgets null': {
+    code: `onDemandView('o', { inputs: { o: airportDelays }, features: { y: t.float64() }, transform: ({ o }) => ({ y: o.mean_delay_7d * 2 }) });`,
+    message: ['possibly', 'null'],
+  },
+  'a transform that is async': {
+    code: `onDemandView('o', { inputs: { o: airportDelays }, features: { y: t.float64() }, transform: async ({ o }) => ({ y: o.mean_delay_7d }) });`,
+    message: ['Promise', "'y' is missing"],
+  },
   'a source as a service member': { code: `featureService('s', [flights]);`, message: ['source'] },
-  'a unit that is no request column': { code: `endpoint('e', { model: delayModel, unit: ['orign'] });`, message: ['"orign"', '"origin"'] },
-  'a service in place of a model': { code: `endpoint('e', { model: service });`, message: ['AuthoredService', 'AuthoredModel'] },
+  'a unit that is no request column': {
+    code: `endpoint('e', { model: delayModel, unit: ['orign'] });`,
+    message: ['"orign"', '"origin"'],
+  },
+  'a service in place of a model': {
+    code: `endpoint('e', { model: service });`,
+    message: ['AuthoredService', 'AuthoredModel'],
+  },
   'a default of another type': { code: `t.int32().default('7');`, message: ["'string'", "'number'"] },
   'a need of another type': {
     code: `const p = pipeline('p'); const a = p.step('a', task(() => 'text')); p.step('b', task((needs: { a: number }) => needs.a), { needs: { a } });`,
@@ -105,6 +180,12 @@ export const refused: Readonly<Record<string, { readonly code: string; readonly 
     code: `const p = pipeline('p'); const a = p.step('a', task(() => 1)); p.step('b', task((needs: { a: number; b: number }) => needs.a), { needs: { a } });`,
     message: ["'b'"],
   },
-  'an unknown key of the configuration': { code: `defineConfig({ project: 'p', regsitry: { url: 'sqlite:x' } });`, message: ['regsitry', 'registry'] },
-  'a table and a query': { code: `postgres('p', { connection: 'c', table: 't', query: 'q', columns: { at: t.timestamp() }, eventTime: 'at' });`, message: ['undefined'] },
+  'an unknown key of the configuration': {
+    code: `defineConfig({ project: 'p', regsitry: { url: 'sqlite:x' } });`,
+    message: ['regsitry', 'registry'],
+  },
+  'a table and a query': {
+    code: `postgres('p', { connection: 'c', table: 't', query: 'q', columns: { at: t.timestamp() }, eventTime: 'at' });`,
+    message: ['undefined'],
+  },
 };

@@ -25,7 +25,10 @@ async function write(folder: string, files: Readonly<Record<string, string>>): P
 }
 
 async function failure(promise: Promise<unknown>): Promise<HeadraceError> {
-  const error = await promise.then(() => undefined, (thrown: unknown) => thrown);
+  const error = await promise.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
   expect(error).toMatchObject({ name: 'HeadraceError', code: 'HR_DEFINITION' });
   // Checked above.
   return error as HeadraceError;
@@ -44,7 +47,12 @@ export const delays = featureView('delays', { entity: airport, source: flights, 
 
 describe('loading a feature repository', () => {
   it('finds it anywhere, with no node_modules, and follows its imports', async () => {
-    const folder = await repo({ 'entities.ts': ENTITIES, 'sources.ts': SOURCE, 'views/x.ts': `export { delays } from '../views.ts';`, 'views.ts': view("d: latest('delay')") });
+    const folder = await repo({
+      'entities.ts': ENTITIES,
+      'sources.ts': SOURCE,
+      'views/x.ts': `export { delays } from '../views.ts';`,
+      'views.ts': view("d: latest('delay')"),
+    });
     const { manifest, directory } = await loadDefinitions(folder, 'flights');
     expect(Object.keys(manifest.views)).toEqual(['delays']);
     expect(directory).toBe(folder);
@@ -59,11 +67,19 @@ const v = featureView('v', { entity: e, source: s, features: { v: latest('v') } 
 export const service = featureService('svc', [v.as('role', { id: 'the_id' })]);`,
     });
     const { manifest } = await loadDefinitions(folder, 'p');
-    expect([Object.keys(manifest.entities), Object.keys(manifest.sources), Object.keys(manifest.views)]).toEqual([['e'], ['s'], ['v']]);
+    expect([Object.keys(manifest.entities), Object.keys(manifest.sources), Object.keys(manifest.views)]).toEqual([
+      ['e'],
+      ['s'],
+      ['v'],
+    ]);
   });
 
   it('reads a changed repository anew, in every file', async () => {
-    const folder = await repo({ 'entities.ts': ENTITIES, 'sources.ts': SOURCE, 'views.ts': view("d: latest('delay')") });
+    const folder = await repo({
+      'entities.ts': ENTITIES,
+      'sources.ts': SOURCE,
+      'views.ts': view("d: latest('delay')"),
+    });
     const before = await loadDefinitions(folder, 'p');
     await write(folder, { 'sources.ts': SOURCE.replace('f.parquet', 'g.parquet') });
     const after = await loadDefinitions(folder, 'p');
@@ -75,18 +91,37 @@ export const service = featureService('svc', [v.as('role', { id: 'the_id' })]);`
 
   it('gives one hash whatever the order of files and exports', async () => {
     const one = await repo({ 'entities.ts': ENTITIES, 'sources.ts': SOURCE, 'views.ts': view("d: latest('delay')") });
-    const two = await repo({ 'entities.ts': ENTITIES, 'sources.ts': SOURCE, 'z/late.ts': `export * from '../views.ts';`, 'a.ts': `export { flights } from './sources.ts';`, 'views.ts': view("d: latest('delay')") });
+    const two = await repo({
+      'entities.ts': ENTITIES,
+      'sources.ts': SOURCE,
+      'z/late.ts': `export * from '../views.ts';`,
+      'a.ts': `export { flights } from './sources.ts';`,
+      'views.ts': view("d: latest('delay')"),
+    });
     expect((await loadDefinitions(one, 'p')).hash).toBe((await loadDefinitions(two, 'p')).hash);
   });
 
   it('leaves out tests, configuration, data and hidden folders', async () => {
     const bad = 'throw new Error("must not be imported");';
-    const folder = await repo({ 'entities.ts': ENTITIES, 'x.test.ts': bad, 'headrace.config.ts': bad, 'data/y.ts': bad, '.cache/z.ts': bad, 'node_modules/m/i.js': bad, 'types.d.ts': 'syntax error' });
+    const folder = await repo({
+      'entities.ts': ENTITIES,
+      'x.test.ts': bad,
+      'headrace.config.ts': bad,
+      'data/y.ts': bad,
+      '.cache/z.ts': bad,
+      'node_modules/m/i.js': bad,
+      'types.d.ts': 'syntax error',
+    });
     expect(Object.keys((await loadDefinitions(folder, 'p')).manifest.entities)).toEqual(['airport']);
   });
 
   it('names every file that cannot be read, and where one throws', async () => {
-    const folder = await repo({ 'a.ts': 'export const = 3;', 'b.ts': '\nthrow new Error("no luck");', 'c.ts': `import './missing.ts';`, 'd.ts': `import { nothing } from 'headrace';` });
+    const folder = await repo({
+      'a.ts': 'export const = 3;',
+      'b.ts': '\nthrow new Error("no luck");',
+      'c.ts': `import './missing.ts';`,
+      'd.ts': `import { nothing } from 'headrace';`,
+    });
     const { details } = await failure(loadDefinitions(folder, 'p'));
     expect(details.map((detail) => detail.path)).toEqual(['a.ts', 'b.ts', 'c.ts', 'd.ts']);
     expect(details[0]?.message).toContain('cannot be read');
@@ -96,7 +131,11 @@ export const service = featureService('svc', [v.as('role', { id: 'the_id' })]);`
   });
 
   it('names the file of a mistake, and the object', async () => {
-    const folder = await repo({ 'entities.ts': ENTITIES, 'sources.ts': SOURCE, 'views.ts': view("d: latest('dely'), m: mean('airport').over('7x')") });
+    const folder = await repo({
+      'entities.ts': ENTITIES,
+      'sources.ts': SOURCE,
+      'views.ts': view("d: latest('dely'), m: mean('airport').over('7x')"),
+    });
     const error = await failure(loadDefinitions(folder, 'p'));
     expect(error.details.map((detail) => detail.path)).toEqual(Array(3).fill('views.ts: feature view "delays"'));
     expect(error.message).toContain('Did you mean "delay"?');
@@ -107,12 +146,20 @@ export const service = featureService('svc', [v.as('role', { id: 'the_id' })]);`
   });
 
   it('accepts imports without an extension', async () => {
-    const folder = await repo({ 'entities.ts': ENTITIES, 'sources.ts': SOURCE, 'views.ts': view("d: latest('delay')").replace('./entities.ts', './entities').replace('./sources.ts', './sources.js') });
+    const folder = await repo({
+      'entities.ts': ENTITIES,
+      'sources.ts': SOURCE,
+      'views.ts': view("d: latest('delay')")
+        .replace('./entities.ts', './entities')
+        .replace('./sources.ts', './sources.js'),
+    });
     expect(Object.keys((await loadDefinitions(folder, 'p')).manifest.views)).toEqual(['delays']);
   });
 
   it('imports one module for the configuration', async () => {
-    const folder = await repo({ 'headrace.config.ts': `import { defineConfig } from 'headrace';\nexport default defineConfig({ project: 'flights' });` });
+    const folder = await repo({
+      'headrace.config.ts': `import { defineConfig } from 'headrace';\nexport default defineConfig({ project: 'flights' });`,
+    });
     expect(await importModule(join(folder, 'headrace.config.ts'))).toMatchObject({ default: { project: 'flights' } });
   });
 });

@@ -4,7 +4,10 @@ import type { AuthoredFeature } from './authored.ts';
 import type { WindowOp } from '../manifest.ts';
 
 /** A feature of a view, ready to be listed: an aggregation of a column, with its window where it has one. */
-export interface Feature<Op extends 'latest' | WindowOp = 'latest' | WindowOp, Column extends string | null = string | null> extends AuthoredFeature {
+export interface Feature<
+  Op extends 'latest' | WindowOp = 'latest' | WindowOp,
+  Column extends string | null = string | null,
+> extends AuthoredFeature {
   readonly op: Op;
   readonly column: Column;
   readonly isComplete: true;
@@ -15,7 +18,8 @@ export interface Feature<Op extends 'latest' | WindowOp = 'latest' | WindowOp, C
 }
 
 /** An aggregation that still lacks its window: call `.over('7d')`. */
-export interface Unwindowed<Op extends WindowOp = WindowOp, Column extends string | null = string | null> extends AuthoredFeature {
+export interface Unwindowed<Op extends WindowOp = WindowOp, Column extends string | null = string | null>
+  extends AuthoredFeature {
   readonly op: Op;
   readonly column: Column;
   readonly isComplete: false;
@@ -26,7 +30,9 @@ export interface Unwindowed<Op extends WindowOp = WindowOp, Column extends strin
   over(window: string, options?: { readonly hop?: string }): Feature<Op, Column>;
 }
 
-function feature<Op extends 'latest' | WindowOp, Column extends string | null>(written: AuthoredFeature & { readonly op: Op; readonly column: Column }): Feature<Op, Column> {
+function feature<Op extends 'latest' | WindowOp, Column extends string | null>(
+  written: AuthoredFeature & { readonly op: Op; readonly column: Column },
+): Feature<Op, Column> {
   return {
     ...written,
     isComplete: true,
@@ -35,17 +41,23 @@ function feature<Op extends 'latest' | WindowOp, Column extends string | null>(w
   };
 }
 
-function windowed<Op extends WindowOp, Column extends string | null>(op: Op, column: Column, n?: number): Unwindowed<Op, Column> {
+function windowed<Op extends WindowOp, Column extends string | null>(
+  op: Op,
+  column: Column,
+  n?: number,
+): Unwindowed<Op, Column> {
   const written = { op, column, ...(n === undefined ? {} : { n }) };
   return {
     ...written,
     isComplete: false,
-    over: (window, options) => feature({ ...written, window, ...(options?.hop === undefined ? {} : { hop: options.hop }) }),
+    over: (window, options) =>
+      feature({ ...written, window, ...(options?.hop === undefined ? {} : { hop: options.hop }) }),
   };
 }
 
 /** The newest row's value, null included. All `latest` features of a view come from one row. Bounded by the view's ttl. */
-export const latest = <const Column extends string>(column: Column): Feature<'latest', Column> => feature({ op: 'latest', column });
+export const latest = <const Column extends string>(column: Column): Feature<'latest', Column> =>
+  feature({ op: 'latest', column });
 
 /** Rows, or with a column its values that aren't null. An int64; 0 over an empty window. */
 export function count(): Unwindowed<'count', null>;
@@ -57,20 +69,27 @@ export function count(column: string | null = null): Unwindowed<'count'> {
 /** Sum of a number column: int64 and exact for whole numbers, float64 else; null over an empty window. */
 export const sum = <const Column extends string>(column: Column): Unwindowed<'sum', Column> => windowed('sum', column);
 /** Mean, a float64. */
-export const mean = <const Column extends string>(column: Column): Unwindowed<'mean', Column> => windowed('mean', column);
+export const mean = <const Column extends string>(column: Column): Unwindowed<'mean', Column> =>
+  windowed('mean', column);
 /** Least value, of the column's type. */
 export const min = <const Column extends string>(column: Column): Unwindowed<'min', Column> => windowed('min', column);
 /** Greatest value, of the column's type. */
 export const max = <const Column extends string>(column: Column): Unwindowed<'max', Column> => windowed('max', column);
 /** Standard deviation of the sample (n − 1), a float64; null below two values. */
-export const stddev = <const Column extends string>(column: Column): Unwindowed<'stddev', Column> => windowed('stddev', column);
+export const stddev = <const Column extends string>(column: Column): Unwindowed<'stddev', Column> =>
+  windowed('stddev', column);
 /** Variance of the sample (n − 1), a float64; null below two values. */
-export const variance = <const Column extends string>(column: Column): Unwindowed<'variance', Column> => windowed('variance', column);
+export const variance = <const Column extends string>(column: Column): Unwindowed<'variance', Column> =>
+  windowed('variance', column);
 /** The oldest value in the window that isn't null. */
-export const first = <const Column extends string>(column: Column): Unwindowed<'first', Column> => windowed('first', column);
+export const first = <const Column extends string>(column: Column): Unwindowed<'first', Column> =>
+  windowed('first', column);
 /** The newest value in the window that isn't null. */
-export const last = <const Column extends string>(column: Column): Unwindowed<'last', Column> => windowed('last', column);
+export const last = <const Column extends string>(column: Column): Unwindowed<'last', Column> =>
+  windowed('last', column);
 /** The newest `n` values that aren't null, oldest of them first: a list. */
-export const lastN = <const Column extends string>(column: Column, n: number): Unwindowed<'lastN', Column> => windowed('lastN', column, n);
+export const lastN = <const Column extends string>(column: Column, n: number): Unwindowed<'lastN', Column> =>
+  windowed('lastN', column, n);
 /** How many different values: an int64. */
-export const countDistinct = <const Column extends string>(column: Column): Unwindowed<'countDistinct', Column> => windowed('countDistinct', column);
+export const countDistinct = <const Column extends string>(column: Column): Unwindowed<'countDistinct', Column> =>
+  windowed('countDistinct', column);

@@ -160,7 +160,12 @@ export interface AuthoredStep {
 
 export type AuthoredAction =
   | { readonly kind: 'task'; readonly run: UserFunction }
-  | { readonly kind: 'python'; readonly script: string; readonly requirements: string | undefined; readonly args: Readonly<Record<string, unknown>> }
+  | {
+      readonly kind: 'python';
+      readonly script: string;
+      readonly requirements: string | undefined;
+      readonly args: Readonly<Record<string, unknown>>;
+    }
   | {
       readonly kind: 'trainingSet';
       readonly service: AuthoredObject<AuthoredService>;
@@ -169,7 +174,11 @@ export type AuthoredAction =
       readonly labels: readonly string[];
       readonly boundary: 'at' | 'before';
     }
-  | { readonly kind: 'registerModel'; readonly model: AuthoredObject<AuthoredModel>; readonly alias: string | undefined };
+  | {
+      readonly kind: 'registerModel';
+      readonly model: AuthoredObject<AuthoredModel>;
+      readonly alias: string | undefined;
+    };
 
 /** What the user wrote, when the value is an object of the authoring API. */
 export function authored(value: unknown): Authored | undefined {

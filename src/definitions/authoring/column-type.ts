@@ -32,7 +32,11 @@ export type RowOf<C> = { readonly [Name in keyof C]: ValueOf<C[Name]> | null };
 
 /** Names of the columns of `C` whose kind is one of `K`. As `keyof`, so that a message lists the names themselves. */
 export type ColumnOf<C, K extends Kind> = keyof {
-  [Name in keyof C & string as C[Name] extends ColumnType<infer _, infer Own> ? (Own extends K ? Name : never) : never]: never;
+  [Name in keyof C & string as C[Name] extends ColumnType<infer _, infer Own>
+    ? Own extends K
+      ? Name
+      : never
+    : never]: never;
 };
 
 /** Merges an intersection into one object type, so that messages and hovers stay readable. */

@@ -1,8 +1,16 @@
 // Feature services: the features one model takes, in order. Models and endpoints, which serve them.
 
 import {
-  type AboutOptions, AUTHORED, type AuthoredEndpoint, type AuthoredModel, type AuthoredObject, type AuthoredOnDemandMember,
-  type AuthoredOnDemandView, type AuthoredService, type AuthoredView, type AuthoredViewMember,
+  type AboutOptions,
+  AUTHORED,
+  type AuthoredEndpoint,
+  type AuthoredModel,
+  type AuthoredObject,
+  type AuthoredOnDemandMember,
+  type AuthoredOnDemandView,
+  type AuthoredService,
+  type AuthoredView,
+  type AuthoredViewMember,
 } from './authored.ts';
 import type { Columns } from './column-type.ts';
 import type { MemberShape, RequestOf } from './member.ts';
@@ -10,7 +18,10 @@ import type { MemberShape, RequestOf } from './member.ts';
 declare const requestColumn: unique symbol;
 
 /** Something a service can list. */
-export type ServiceInput = AuthoredObject<AuthoredView | AuthoredViewMember | AuthoredOnDemandView | AuthoredOnDemandMember> & MemberShape;
+export type ServiceInput = AuthoredObject<
+  AuthoredView | AuthoredViewMember | AuthoredOnDemandView | AuthoredOnDemandMember
+> &
+  MemberShape;
 
 /** A list of features. `Q` names the columns that a request must carry. */
 export interface FeatureService<Q extends string = string> extends AuthoredObject<AuthoredService> {
@@ -69,6 +80,13 @@ export function endpoint<Q extends string>(name: string, options: EndpointOption
   const { model: served, unit, whenStoreDown, ...about } = options;
   return {
     name,
-    [AUTHORED]: { kind: 'endpoint', name, model: served, unit: unit ?? [], whenStoreDown: whenStoreDown ?? 'fail', about },
+    [AUTHORED]: {
+      kind: 'endpoint',
+      name,
+      model: served,
+      unit: unit ?? [],
+      whenStoreDown: whenStoreDown ?? 'fail',
+      about,
+    },
   };
 }

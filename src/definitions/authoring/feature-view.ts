@@ -1,7 +1,13 @@
 // Feature views: features of an entity computed from one source, stored for serving, joined in time for training.
 
 import type { Feature, Unwindowed } from './aggregation.ts';
-import { type AboutOptions, AUTHORED, type AuthoredObject, type AuthoredView, type AuthoredViewMember } from './authored.ts';
+import {
+  type AboutOptions,
+  AUTHORED,
+  type AuthoredObject,
+  type AuthoredView,
+  type AuthoredViewMember,
+} from './authored.ts';
 import type { ColumnOf, Columns, ColumnType, Kind, ValueOf } from './column-type.ts';
 import type { Entity } from './entity.ts';
 import type { Member, MemberShape } from './member.ts';
@@ -9,26 +15,37 @@ import type { Source } from './source.ts';
 
 /** A view: usable in services and on-demand views as it is, in another role (`as`), or in part (`pick`). */
 export interface FeatureView<F extends Columns = Columns, K extends Columns = Columns>
-  extends AuthoredObject<AuthoredView>, MemberShape<F, K> {
+  extends AuthoredObject<AuthoredView>,
+    MemberShape<F, K> {
   readonly name: string;
   /**
    * The view under a role, which prefixes its features' full names, with the request column of each entity key.
    * `airportDelays.as('origin', { airport: 'origin' })`
    */
-  as<const Keys extends { readonly [Name in keyof K]: string }>(role: string, keys: Keys): FeatureViewMember<F, RenamedKeys<K, Keys>>;
+  as<const Keys extends { readonly [Name in keyof K]: string }>(
+    role: string,
+    keys: Keys,
+  ): FeatureViewMember<F, RenamedKeys<K, Keys>>;
   as(role: string): FeatureViewMember<F, K>;
   /** The view with some of its features only. */
-  pick<const Names extends readonly (keyof F & string)[]>(...names: Names): FeatureViewMember<Pick<F, Names[number]>, K>;
+  pick<const Names extends readonly (keyof F & string)[]>(
+    ...names: Names
+  ): FeatureViewMember<Pick<F, Names[number]>, K>;
 }
 
 /** A view in a role, or in part. `Q` are the request columns that hold its keys. */
 export interface FeatureViewMember<F extends Columns = Columns, Q extends Columns = Columns>
-  extends AuthoredObject<AuthoredViewMember>, Member<F, Q> {
+  extends AuthoredObject<AuthoredViewMember>,
+    Member<F, Q> {
   /** Some of its features only. */
-  pick<const Names extends readonly (keyof F & string)[]>(...names: Names): FeatureViewMember<Pick<F, Names[number]>, Q>;
+  pick<const Names extends readonly (keyof F & string)[]>(
+    ...names: Names
+  ): FeatureViewMember<Pick<F, Names[number]>, Q>;
 }
 
-type RenamedKeys<K, Keys extends { readonly [Name in keyof K]: string }> = { [Name in keyof K & keyof Keys as Keys[Name]]: K[Name] & Columns[string] };
+type RenamedKeys<K, Keys extends { readonly [Name in keyof K]: string }> = {
+  [Name in keyof K & keyof Keys as Keys[Name]]: K[Name] & Columns[string];
+};
 
 export interface FeatureViewOptions<K extends Columns, C extends Columns, F> extends AboutOptions {
   readonly entity: Entity<K>;
@@ -42,7 +59,8 @@ export interface FeatureViewOptions<K extends Columns, C extends Columns, F> ext
   readonly freshness?: 'live' | { readonly every: string; readonly lag?: string };
 }
 
-type KeyColumn<C, T> = T extends ColumnType<infer _, infer K> ? (K extends Kind ? NoInfer<ColumnOf<C, K> & string> : never) : never;
+type KeyColumn<C, T> =
+  T extends ColumnType<infer _, infer K> ? (K extends Kind ? NoInfer<ColumnOf<C, K> & string> : never) : never;
 
 type NumberKind = 'int32' | 'int64' | 'float32' | 'float64';
 type OrderedKind = Exclude<Kind, 'list' | 'vector'>;
@@ -101,7 +119,10 @@ type FeatureType<C, F> =
  *   features: { last_delay: latest('delay'), flights_1d: count().over('1d') },
  * });
  */
-export function featureView<K extends Columns, C extends Columns, F>(name: string, options: FeatureViewOptions<K, C, F>): FeatureView<FeatureTypes<C, F>, K> {
+export function featureView<K extends Columns, C extends Columns, F>(
+  name: string,
+  options: FeatureViewOptions<K, C, F>,
+): FeatureView<FeatureTypes<C, F>, K> {
   const { entity, source, keys, ttl, features, freshness, ...about } = options;
   const written: AuthoredView = {
     kind: 'view',
@@ -119,14 +140,13 @@ export function featureView<K extends Columns, C extends Columns, F>(name: strin
   return {
     name,
     ...view,
-    as: (role: string, roleKeys?: Readonly<Record<string, string>>) => member(written, view, role, roleKeys, undefined),
-    pick: (...names: readonly string[]) => member(written, view, undefined, undefined, names),
+    as: (role: string, roleKeys?: Readonly<Record<string, string>>) => member(view, role, roleKeys, undefined),
+    pick: (...names: readonly string[]) => member(view, undefined, undefined, names),
     // The methods work on names that their signatures have checked.
   } as unknown as FeatureView<FeatureTypes<C, F>, K>;
 }
 
 function member(
-  written: AuthoredView,
   view: AuthoredObject<AuthoredView>,
   role: string | undefined,
   keys: Readonly<Record<string, string>> | undefined,
@@ -134,6 +154,6 @@ function member(
 ): AuthoredObject<AuthoredViewMember> & { pick(...names: readonly string[]): unknown } {
   return {
     [AUTHORED]: { kind: 'viewMember', view, role, keys, picked },
-    pick: (...names) => member(written, view, role, keys, names),
+    pick: (...names) => member(view, role, keys, names),
   };
 }

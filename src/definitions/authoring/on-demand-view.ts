@@ -1,6 +1,12 @@
 // On-demand views: features computed at request time, by one TypeScript function that also runs offline.
 
-import { type AboutOptions, AUTHORED, type AuthoredObject, type AuthoredOnDemandMember, type AuthoredOnDemandView } from './authored.ts';
+import {
+  type AboutOptions,
+  AUTHORED,
+  type AuthoredObject,
+  type AuthoredOnDemandMember,
+  type AuthoredOnDemandView,
+} from './authored.ts';
 import type { Columns, Flat, RowOf } from './column-type.ts';
 import type { FeatureView, FeatureViewMember } from './feature-view.ts';
 import type { FeaturesOf, MemberShape, RequestOf } from './member.ts';
@@ -8,7 +14,8 @@ import type { UserFunction } from '../manifest.ts';
 
 /** A view whose features a function computes from the request and other views. */
 export interface OnDemandView<F extends Columns = Columns, Q extends Columns = Columns>
-  extends AuthoredObject<AuthoredOnDemandView>, MemberShape<F, Q> {
+  extends AuthoredObject<AuthoredOnDemandView>,
+    MemberShape<F, Q> {
   readonly name: string;
   readonly inputs: Readonly<Record<string, unknown>>;
   readonly features: F;
@@ -20,7 +27,8 @@ export interface OnDemandView<F extends Columns = Columns, Q extends Columns = C
 
 /** An on-demand view under another prefix, or in part. */
 export interface OnDemandMember<F extends Columns = Columns, Q extends Columns = Columns>
-  extends AuthoredObject<AuthoredOnDemandMember>, MemberShape<F, Q> {
+  extends AuthoredObject<AuthoredOnDemandMember>,
+    MemberShape<F, Q> {
   pick<const Names extends readonly (keyof F & string)[]>(...names: Names): OnDemandMember<Pick<F, Names[number]>, Q>;
 }
 
@@ -74,7 +82,14 @@ export function onDemandView<I extends OnDemandInputs, F extends Columns, R exte
 ): OnDemandView<F, RequestColumns<I>> {
   const { inputs, features, transform, ...about } = options;
   // Its arguments and results are checked where it is called.
-  const written: AuthoredOnDemandView = { kind: 'onDemandView', name, inputs, features, transform: transform as UserFunction, about };
+  const written: AuthoredOnDemandView = {
+    kind: 'onDemandView',
+    name,
+    inputs,
+    features,
+    transform: transform as UserFunction,
+    about,
+  };
   const view: AuthoredObject<AuthoredOnDemandView> = { [AUTHORED]: written };
   return {
     name,

@@ -1,6 +1,13 @@
 // Pipelines: a directed acyclic graph of named steps, as data. Nothing runs while it is declared.
 
-import { type AboutOptions, AUTHORED, type AuthoredAction, type AuthoredObject, type AuthoredPipeline, type AuthoredStep } from './authored.ts';
+import {
+  type AboutOptions,
+  AUTHORED,
+  type AuthoredAction,
+  type AuthoredObject,
+  type AuthoredPipeline,
+  type AuthoredStep,
+} from './authored.ts';
 import type { Columns } from './column-type.ts';
 import type { Foreach } from '../manifest.ts';
 import type { Action } from './step-actions.ts';
@@ -40,7 +47,11 @@ export interface StepOptions<N extends Needs> {
 export interface Pipeline extends AuthoredObject<AuthoredPipeline> {
   readonly name: string;
   /** Adds a step and gives it, to be named in the `needs` of others. After a `foreach` its result is an array. */
-  step<I, R, const O extends StepOptions<Needs> = {}>(name: string, action: Action<I, R>, options?: O & CheckedNeeds<I, O>): Step<O extends { readonly foreach: ForeachOption } ? R[] : R>;
+  step<I, R, const O extends StepOptions<Needs> = {}>(
+    name: string,
+    action: Action<I, R>,
+    options?: O & CheckedNeeds<I, O>,
+  ): Step<O extends { readonly foreach: ForeachOption } ? R[] : R>;
 }
 
 // A task that names the type of its input gets steps that fit it. `string extends keyof I`: it does not name any.
@@ -65,7 +76,11 @@ export interface PipelineOptions extends AboutOptions {
 export function pipeline(name: string, options: PipelineOptions = {}): Pipeline {
   const { schedule, timezone, params, ...about } = options;
   const steps: AuthoredObject<AuthoredStep>[] = [];
-  const add = (stepName: string, action: { readonly action: AuthoredAction }, stepOptions: StepOptions<Needs> = {}): Step => {
+  const add = (
+    stepName: string,
+    action: { readonly action: AuthoredAction },
+    stepOptions: StepOptions<Needs> = {},
+  ): Step => {
     const step: Step = {
       name: stepName,
       [AUTHORED]: {
@@ -98,5 +113,8 @@ export function grid(axes: Readonly<Record<string, readonly unknown[]>>): Foreac
 
 /** Whole numbers from `start` up to, not including, `end`; with one argument, from 0. */
 export function range(startOrEnd: number, end?: number): ForeachItems {
-  return { foreach: end === undefined ? { kind: 'range', start: 0, end: startOrEnd } : { kind: 'range', start: startOrEnd, end } };
+  return {
+    foreach:
+      end === undefined ? { kind: 'range', start: 0, end: startOrEnd } : { kind: 'range', start: startOrEnd, end },
+  };
 }

@@ -1,6 +1,13 @@
 // Sources: where rows come from, their columns and times. One function a kind; all share SourceOptions.
 
-import { type AboutOptions, AUTHORED, type AnySourceOptions, type AuthoredObject, type AuthoredSource, type SqlText } from './authored.ts';
+import {
+  type AboutOptions,
+  AUTHORED,
+  type AnySourceOptions,
+  type AuthoredObject,
+  type AuthoredSource,
+  type SqlText,
+} from './authored.ts';
 import type { ColumnOf, Columns, Flat, RowOf, ValueOf } from './column-type.ts';
 import type { SourceKind } from '../manifest.ts';
 
@@ -54,37 +61,58 @@ function source<C extends Columns, D extends Columns>(
 }
 
 /** Parquet files: `path` is a glob. */
-export function parquet<C extends Columns, D extends Columns = {}>(name: string, options: FileLocation & SourceOptions<C, D>): Source<Flat<C & D>> {
+export function parquet<C extends Columns, D extends Columns = {}>(
+  name: string,
+  options: FileLocation & SourceOptions<C, D>,
+): Source<Flat<C & D>> {
   return source('parquet', name, options, { path: options.path });
 }
 
 /** CSV files with a header line: `path` is a glob. */
-export function csv<C extends Columns, D extends Columns = {}>(name: string, options: FileLocation & SourceOptions<C, D>): Source<Flat<C & D>> {
+export function csv<C extends Columns, D extends Columns = {}>(
+  name: string,
+  options: FileLocation & SourceOptions<C, D>,
+): Source<Flat<C & D>> {
   return source('csv', name, options, { path: options.path });
 }
 
 /** An Iceberg table: `path` is its folder or metadata file. */
-export function iceberg<C extends Columns, D extends Columns = {}>(name: string, options: FileLocation & SourceOptions<C, D>): Source<Flat<C & D>> {
+export function iceberg<C extends Columns, D extends Columns = {}>(
+  name: string,
+  options: FileLocation & SourceOptions<C, D>,
+): Source<Flat<C & D>> {
   return source('iceberg', name, options, { path: options.path });
 }
 
 /** A table or query of PostgreSQL, or of what speaks its protocol: Redshift, RDS, Aurora. */
-export function postgres<C extends Columns, D extends Columns = {}>(name: string, options: DatabaseLocation & SourceOptions<C, D>): Source<Flat<C & D>> {
+export function postgres<C extends Columns, D extends Columns = {}>(
+  name: string,
+  options: DatabaseLocation & SourceOptions<C, D>,
+): Source<Flat<C & D>> {
   return source('postgres', name, options, databaseLocation(options));
 }
 
 /** A table or query of MySQL. */
-export function mysql<C extends Columns, D extends Columns = {}>(name: string, options: DatabaseLocation & SourceOptions<C, D>): Source<Flat<C & D>> {
+export function mysql<C extends Columns, D extends Columns = {}>(
+  name: string,
+  options: DatabaseLocation & SourceOptions<C, D>,
+): Source<Flat<C & D>> {
   return source('mysql', name, options, databaseLocation(options));
 }
 
 /** A table or query of Snowflake. */
-export function snowflake<C extends Columns, D extends Columns = {}>(name: string, options: DatabaseLocation & SourceOptions<C, D>): Source<Flat<C & D>> {
+export function snowflake<C extends Columns, D extends Columns = {}>(
+  name: string,
+  options: DatabaseLocation & SourceOptions<C, D>,
+): Source<Flat<C & D>> {
   return source('snowflake', name, options, databaseLocation(options));
 }
 
 /** Events that only arrive by push; the push log is the source. */
-export function pushed<C extends Columns, D extends Columns = {}>(name: string, options: SourceOptions<C, D>): Source<Flat<C & D>> {
+export function pushed<C extends Columns, D extends Columns = {}>(
+  name: string,
+  options: SourceOptions<C, D>,
+): Source<Flat<C & D>> {
   return source('pushed', name, options, {});
 }
 

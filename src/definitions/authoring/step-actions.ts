@@ -71,6 +71,9 @@ export function trainingSet(options: TrainingSetOptions): Action<AnyNeeds, AnyRe
 }
 
 /** Registers the ONNX file that the needed step made as a new version of the model. */
-export function registerModel(model: AuthoredObject<AuthoredModel>, options: { readonly alias?: string } = {}): Action<AnyNeeds, AnyResult> {
+export function registerModel(
+  model: AuthoredObject<AuthoredModel>,
+  options: { readonly alias?: string } = {},
+): Action<AnyNeeds, AnyResult> {
   return { action: { kind: 'registerModel', model, alias: options.alias } };
 }

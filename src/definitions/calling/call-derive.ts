@@ -8,7 +8,11 @@ import { describeResult, fromUserOf, toUserOf } from './user-value.ts';
  * A derive function ready to be called many times: takes values in the order of `columns`, gives the derived value.
  * The call throws HR_TRANSFORM_FAILED when the function throws or gives a value of another type.
  */
-export function compileDerive(fn: UserFunction, columns: readonly Field[], spec: DeriveSpec): (values: readonly Value[]) => Value {
+export function compileDerive(
+  fn: UserFunction,
+  columns: readonly Field[],
+  spec: DeriveSpec,
+): (values: readonly Value[]) => Value {
   const names = columns.map((column) => column.name);
   const toUser = columns.map((column) => toUserOf(column.type));
   const fromUser = fromUserOf(spec.type);
@@ -25,11 +29,18 @@ export function compileDerive(fn: UserFunction, columns: readonly Field[], spec:
     try {
       result = call(row);
     } catch (cause) {
-      throw new HeadraceError('HR_TRANSFORM_FAILED', `derived column "${spec.name}": its function threw: ${messageOf(cause)}. Make it handle such a row (every column can be null).`, { cause });
+      throw new HeadraceError(
+        'HR_TRANSFORM_FAILED',
+        `derived column "${spec.name}": its function threw: ${messageOf(cause)}. Make it handle such a row (every column can be null).`,
+        { cause },
+      );
     }
     const value = fromUser(result);
     if (value === INVALID) {
-      throw new HeadraceError('HR_TRANSFORM_FAILED', `derived column "${spec.name}": expected ${typeName(spec.type)} or null, got ${describeResult(result)}. Change the function or the declared type.`);
+      throw new HeadraceError(
+        'HR_TRANSFORM_FAILED',
+        `derived column "${spec.name}": expected ${typeName(spec.type)} or null, got ${describeResult(result)}. Change the function or the declared type.`,
+      );
     }
     return value;
   };

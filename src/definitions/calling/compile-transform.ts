@@ -12,7 +12,11 @@ export type Transform = (inputs: Readonly<Record<string, readonly Value[]>>) => 
  * Builds the caller of a view's transform. `inputFields` are the fields of each input by its name.
  * The call throws HR_TRANSFORM_FAILED, naming view and feature, when the function throws or gives a wrong value.
  */
-export function compileTransform(view: OnDemandViewSpec, fn: UserFunction, inputFields: Readonly<Record<string, readonly Field[]>>): Transform {
+export function compileTransform(
+  view: OnDemandViewSpec,
+  fn: UserFunction,
+  inputFields: Readonly<Record<string, readonly Field[]>>,
+): Transform {
   const inputs = Object.entries(inputFields).map(([name, fields]) => ({ name, toRow: rowMaker(fields) }));
   const features = view.features.map((feature) => ({ name: feature.name, fromUser: fromUserOf(feature.type) }));
   // The compile step knows that it is a function; its result is checked below.
@@ -24,7 +28,11 @@ export function compileTransform(view: OnDemandViewSpec, fn: UserFunction, input
     try {
       result = call(given);
     } catch (cause) {
-      throw new HeadraceError('HR_TRANSFORM_FAILED', `on-demand view "${view.name}": its transform threw: ${messageOf(cause)}. Make it handle such a row (every value can be null).`, { cause });
+      throw new HeadraceError(
+        'HR_TRANSFORM_FAILED',
+        `on-demand view "${view.name}": its transform threw: ${messageOf(cause)}. Make it handle such a row (every value can be null).`,
+        { cause },
+      );
     }
     if (result === null || typeof result !== 'object' || result instanceof Promise) throw wrongShape(view, result);
     const row = result as Readonly<Record<string, unknown>>;
@@ -56,9 +64,15 @@ function rowMaker(fields: readonly Field[]): (values: readonly Value[]) => Reado
 
 function wrongShape(view: OnDemandViewSpec, result: unknown): HeadraceError {
   const names = view.features.map((feature) => feature.name).join(', ');
-  return new HeadraceError('HR_TRANSFORM_FAILED', `on-demand view "${view.name}": expected its transform to return an object of ${names}, got ${describeResult(result)}.`);
+  return new HeadraceError(
+    'HR_TRANSFORM_FAILED',
+    `on-demand view "${view.name}": expected its transform to return an object of ${names}, got ${describeResult(result)}.`,
+  );
 }
 
 function wrongFeature(view: OnDemandViewSpec, feature: Field, got: unknown): HeadraceError {
-  return new HeadraceError('HR_TRANSFORM_FAILED', `on-demand view "${view.name}", feature "${feature.name}": expected ${typeName(feature.type)} or null, got ${describeResult(got)}. Change the transform or the declared type.`);
+  return new HeadraceError(
+    'HR_TRANSFORM_FAILED',
+    `on-demand view "${view.name}", feature "${feature.name}": expected ${typeName(feature.type)} or null, got ${describeResult(got)}. Change the transform or the declared type.`,
+  );
 }

@@ -33,7 +33,10 @@ function checkOf(type: DataType): FromUser {
     case 'bool':
       return (value) => (typeof value === 'boolean' ? value : INVALID);
     case 'int32':
-      return (value) => (typeof value === 'number' && Number.isInteger(value) && value >= INT32_MIN && value <= INT32_MAX ? value : INVALID);
+      return (value) =>
+        typeof value === 'number' && Number.isInteger(value) && value >= INT32_MIN && value <= INT32_MAX
+          ? value
+          : INVALID;
     case 'int64':
       return int64;
     case 'float32':
@@ -71,7 +74,8 @@ function timestamp(value: unknown): Value | typeof INVALID {
 
 function vector(value: unknown, size: number): Value | typeof INVALID {
   if (value instanceof Float32Array) return value.length === size ? value : INVALID;
-  if (!Array.isArray(value) || value.length !== size || !value.every((item) => typeof item === 'number')) return INVALID;
+  if (!Array.isArray(value) || value.length !== size || !value.every((item) => typeof item === 'number'))
+    return INVALID;
   return Float32Array.from(value as number[]);
 }
 
@@ -79,8 +83,10 @@ function vector(value: unknown, size: number): Value | typeof INVALID {
 export function describeResult(value: unknown): string {
   if (value === undefined) return 'undefined';
   if (typeof value === 'string') return `string ${JSON.stringify(value.slice(0, 40))}`;
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'an invalid Date' : `a Date (${value.toISOString()})`;
+  if (value instanceof Date)
+    return Number.isNaN(value.getTime()) ? 'an invalid Date' : `a Date (${value.toISOString()})`;
   if (value instanceof Promise) return 'a Promise: the function must be synchronous';
   if (Array.isArray(value)) return `an array of ${value.length}`;
-  return value === null || typeof value === 'object' ? (value === null ? 'null' : 'an object') : `${typeof value} ${String(value)}`;
+  if (value === null) return 'null';
+  return typeof value === 'object' ? 'an object' : `${typeof value} ${String(value)}`;
 }

@@ -35,13 +35,19 @@ export function collect(exports: Iterable<Exported>, mistakes: Mistakes): Collec
   for (const { file, value } of sorted) visit(value, file);
   const ofKind = <K extends NamedKind>(kind: K): readonly OfKind<K>[] => {
     const objects = [...seen].filter((object): object is OfKind<NamedKind> => object.kind === kind);
-    objects.sort((a, b) => compare(String(a.name), String(b.name)));
+    objects.sort((a, b) => compare(a.name, b.name));
     // The filter left the objects of that kind only.
     return unique(objects, mistakes) as unknown as OfKind<K>[];
   };
   const collected = {
-    entity: ofKind('entity'), source: ofKind('source'), view: ofKind('view'), onDemandView: ofKind('onDemandView'),
-    service: ofKind('service'), model: ofKind('model'), endpoint: ofKind('endpoint'), pipeline: ofKind('pipeline'),
+    entity: ofKind('entity'),
+    source: ofKind('source'),
+    view: ofKind('view'),
+    onDemandView: ofKind('onDemandView'),
+    service: ofKind('service'),
+    model: ofKind('model'),
+    endpoint: ofKind('endpoint'),
+    pipeline: ofKind('pipeline'),
   };
   refuseSharedPrefixes([...collected.view, ...collected.onDemandView], mistakes);
   return collected;
@@ -56,7 +62,10 @@ function unique<T extends OfKind<NamedKind>>(sorted: readonly T[], mistakes: Mis
     const previous = sorted[at - 1];
     if (previous === undefined || previous.name !== object.name) return true;
     const other = mistakes.fileOf(previous);
-    mistakes.add(object, `the name is already taken by another ${kindName(object.kind)}${other === undefined ? '' : ` in ${other}`}. Rename one of them`);
+    mistakes.add(
+      object,
+      `the name is already taken by another ${kindName(object.kind)}${other === undefined ? '' : ` in ${other}`}. Rename one of them`,
+    );
     return false;
   });
 }
@@ -66,7 +75,8 @@ function refuseSharedPrefixes(views: readonly OfKind<'view' | 'onDemandView'>[],
   const kinds = new Map<string, Authored['kind']>();
   for (const view of views) {
     const other = kinds.get(view.name);
-    if (other !== undefined) mistakes.add(view, `the name is already taken by a ${kindName(other)}. Rename one of them`);
+    if (other !== undefined)
+      mistakes.add(view, `the name is already taken by a ${kindName(other)}. Rename one of them`);
     kinds.set(view.name, view.kind);
   }
 }
@@ -112,7 +122,13 @@ export function resolveLazy(input: unknown): unknown {
 }
 
 /** The object of kind `kind` that `value` is; else reports what came and gives undefined. */
-export function expectKind<K extends Authored['kind']>(value: unknown, kind: K, owner: Authored, member: string, mistakes: Mistakes): OfKind<K> | undefined {
+export function expectKind<K extends Authored['kind']>(
+  value: unknown,
+  kind: K,
+  owner: Authored,
+  member: string,
+  mistakes: Mistakes,
+): OfKind<K> | undefined {
   const object = authored(value);
   // The kind was compared.
   if (object?.kind === kind) return object as OfKind<K>;

@@ -18,7 +18,10 @@ import { identifierMistake, labelMistake } from './names.ts';
  * Compiles what files export to a manifest. The result depends on neither the order of files nor that of exports.
  * Throws HR_DEFINITION with every mistake at once, each with its file, its object and its fix.
  */
-export function compileDefinitions(exports: Iterable<Exported>, options: { readonly project: string; readonly directory: string; readonly mistakes?: Mistakes }): Definitions {
+export function compileDefinitions(
+  exports: Iterable<Exported>,
+  options: { readonly project: string; readonly directory: string; readonly mistakes?: Mistakes },
+): Definitions {
   const mistakes = options.mistakes ?? new Mistakes();
   const functions = new Map<string, UserFunction>();
   const found = collect(exports, mistakes);
@@ -29,16 +32,28 @@ export function compileDefinitions(exports: Iterable<Exported>, options: { reado
     found.view.map((view) => {
       const entity = expectKind(view.entity, 'entity', view, 'entity', mistakes);
       const source = expectKind(view.source, 'source', view, 'source', mistakes);
-      return [view.name, compileView(view, entities.get(entity?.name ?? ''), sources.get(source?.name ?? ''), mistakes)] as const;
+      return [
+        view.name,
+        compileView(view, entities.get(entity?.name ?? ''), sources.get(source?.name ?? ''), mistakes),
+      ] as const;
     }),
   );
   const compiled = { entities, views };
-  const onDemand = new Map(found.onDemandView.map((view) => [view.name, { object: view, spec: compileOnDemandView(view, compiled, functions, mistakes) }]));
+  const onDemand = new Map(
+    found.onDemandView.map((view) => [
+      view.name,
+      { object: view, spec: compileOnDemandView(view, compiled, functions, mistakes) },
+    ]),
+  );
   refuseCycles(onDemand, mistakes);
   const onDemandViews = new Map([...onDemand].map(([name, { spec }]) => [name, spec]));
-  const services = new Map(found.service.map((service) => [service.name, compileService(service, compiled, onDemandViews, mistakes)]));
+  const services = new Map(
+    found.service.map((service) => [service.name, compileService(service, compiled, onDemandViews, mistakes)]),
+  );
   const models = new Map(found.model.map((model) => [model.name, compileModel(model, mistakes)]));
-  const pipelines = new Map(found.pipeline.map((pipeline) => [pipeline.name, compilePipeline(pipeline, functions, mistakes)]));
+  const pipelines = new Map(
+    found.pipeline.map((pipeline) => [pipeline.name, compilePipeline(pipeline, functions, mistakes)]),
+  );
   // An endpoint's unit is checked against its service resolved, which only sound definitions allow.
   mistakes.throwIfAny();
 
@@ -53,7 +68,9 @@ export function compileDefinitions(exports: Iterable<Exported>, options: { reado
     models: Object.fromEntries(models),
     pipelines: Object.fromEntries(pipelines),
   };
-  const endpoints = Object.fromEntries(found.endpoint.map((endpoint) => [endpoint.name, compileEndpoint(endpoint, parts, mistakes)]));
+  const endpoints = Object.fromEntries(
+    found.endpoint.map((endpoint) => [endpoint.name, compileEndpoint(endpoint, parts, mistakes)]),
+  );
   mistakes.throwIfAny();
   const manifest: Manifest = { ...parts, endpoints };
   checkManifest(manifest);
@@ -65,20 +82,38 @@ function compileModel(model: AuthoredModel, mistakes: Mistakes): ModelSpec {
   if (nameMistake !== undefined) mistakes.add(model, nameMistake);
   const service = expectKind(model.features, 'service', model, 'features', mistakes);
   const outputs = compileFields(model.outputs, model, 'output', identifierMistake, mistakes);
-  if (outputs.length === 0) mistakes.add(model, 'it has no outputs: name them in `outputs: { probability: t.float32() }`');
-  if (!Array.isArray(model.providers) || model.providers.length === 0) mistakes.add(model, "providers must name at least one execution provider: ['cpu']");
-  return { ...compileAbout(model.about), name: model.name, service: service?.name ?? '', outputs, providers: model.providers };
+  if (outputs.length === 0)
+    mistakes.add(model, 'it has no outputs: name them in `outputs: { probability: t.float32() }`');
+  if (!Array.isArray(model.providers) || model.providers.length === 0)
+    mistakes.add(model, "providers must name at least one execution provider: ['cpu']");
+  return {
+    ...compileAbout(model.about),
+    name: model.name,
+    service: service?.name ?? '',
+    outputs,
+    providers: model.providers,
+  };
 }
 
-function compileEndpoint(endpoint: AuthoredEndpoint, parts: Omit<Manifest, 'endpoints'>, mistakes: Mistakes): EndpointSpec {
+function compileEndpoint(
+  endpoint: AuthoredEndpoint,
+  parts: Omit<Manifest, 'endpoints'>,
+  mistakes: Mistakes,
+): EndpointSpec {
   const nameMistake = labelMistake(endpoint.name);
   if (nameMistake !== undefined) mistakes.add(endpoint, nameMistake);
   const model = expectKind(endpoint.model, 'model', endpoint, 'model', mistakes);
   const service = model === undefined ? undefined : parts.models[model.name]?.service;
-  const known = service === undefined ? [] : resolveService({ ...parts, endpoints: {} }, service).requestColumns.map((column) => column.name);
+  const known =
+    service === undefined
+      ? []
+      : resolveService({ ...parts, endpoints: {} }, service).requestColumns.map((column) => column.name);
   for (const column of endpoint.unit) {
     if (service !== undefined && !known.includes(column)) {
-      mistakes.add(endpoint, `unit names "${column}", which is no request column of service "${service}"; those are ${known.join(', ')}.${didYouMean(column, known)}`);
+      mistakes.add(
+        endpoint,
+        `unit names "${column}", which is no request column of service "${service}"; those are ${known.join(', ')}.${didYouMean(column, known)}`,
+      );
     }
   }
   if (endpoint.whenStoreDown !== 'fail' && endpoint.whenStoreDown !== 'defaults') {

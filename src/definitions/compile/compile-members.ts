@@ -3,7 +3,15 @@
 import { didYouMean, type Field, sameType, sha256Hex, typeName } from '../../core/index.ts';
 import { type Authored, authored, type AuthoredOnDemandView, type AuthoredService } from '../authoring/authored.ts';
 import type { Columns } from '../authoring/column-type.ts';
-import type { EntitySpec, OnDemandInput, OnDemandViewSpec, ServiceMember, ServiceSpec, UserFunction, ViewSpec } from '../manifest.ts';
+import type {
+  EntitySpec,
+  OnDemandInput,
+  OnDemandViewSpec,
+  ServiceMember,
+  ServiceSpec,
+  UserFunction,
+  ViewSpec,
+} from '../manifest.ts';
 import { resolveLazy } from './collect.ts';
 import { compileAbout, compileFields } from './fields.ts';
 import { describeAuthored, type Mistakes } from './mistakes.ts';
@@ -15,7 +23,12 @@ export interface CompiledViews {
   readonly views: ReadonlyMap<string, ViewSpec>;
 }
 
-export function compileOnDemandView(view: AuthoredOnDemandView, compiled: CompiledViews, functions: Map<string, UserFunction>, mistakes: Mistakes): OnDemandViewSpec {
+export function compileOnDemandView(
+  view: AuthoredOnDemandView,
+  compiled: CompiledViews,
+  functions: Map<string, UserFunction>,
+  mistakes: Mistakes,
+): OnDemandViewSpec {
   const nameMistake = identifierMistake(view.name);
   if (nameMistake !== undefined) mistakes.add(view, nameMistake);
   const features = compileFields(view.features, view, 'feature', identifierMistake, mistakes);
@@ -23,12 +36,26 @@ export function compileOnDemandView(view: AuthoredOnDemandView, compiled: Compil
   const id = `onDemand/${view.name}`;
   if (typeof view.transform !== 'function') mistakes.add(view, 'it needs `transform`: a function of its inputs');
   else functions.set(id, view.transform);
-  const inputs = Object.entries(view.inputs ?? {}).flatMap(([name, input]) => compileInput(view, name, input, compiled, mistakes));
+  const inputs = Object.entries(view.inputs ?? {}).flatMap(([name, input]) =>
+    compileInput(view, name, input, compiled, mistakes),
+  );
   if (inputs.length === 0) mistakes.add(view, 'it has no inputs: list request columns or views in `inputs`');
-  return { ...compileAbout(view.about), name: view.name, inputs, features, transform: { id, hash: sha256Hex(String(view.transform)) } };
+  return {
+    ...compileAbout(view.about),
+    name: view.name,
+    inputs,
+    features,
+    transform: { id, hash: sha256Hex(String(view.transform)) },
+  };
 }
 
-function compileInput(view: AuthoredOnDemandView, name: string, input: unknown, compiled: CompiledViews, mistakes: Mistakes): OnDemandInput[] {
+function compileInput(
+  view: AuthoredOnDemandView,
+  name: string,
+  input: unknown,
+  compiled: CompiledViews,
+  mistakes: Mistakes,
+): OnDemandInput[] {
   const nameMistake = identifierMistake(name);
   if (nameMistake !== undefined) mistakes.add(view, `input "${name}": ${nameMistake}`);
   const value = resolveLazy(input);
@@ -46,12 +73,21 @@ function compileInput(view: AuthoredOnDemandView, name: string, input: unknown, 
     case undefined:
       if (value !== null && typeof value === 'object' && !Array.isArray(value)) {
         // compileFields reports what is no column type.
-        return [{ kind: 'request', name, columns: compileFields(value as Columns, view, `input "${name}" column`, columnMistake, mistakes) }];
+        return [
+          {
+            kind: 'request',
+            name,
+            columns: compileFields(value as Columns, view, `input "${name}" column`, columnMistake, mistakes),
+          },
+        ];
       }
       break;
     default:
   }
-  mistakes.add(view, `input "${name}" must be request columns ({ distance: t.float32() }), a feature view or an on-demand view, got ${describeAuthored(value)}`);
+  mistakes.add(
+    view,
+    `input "${name}" must be request columns ({ distance: t.float32() }), a feature view or an on-demand view, got ${describeAuthored(value)}`,
+  );
   return [];
 }
 
@@ -68,7 +104,13 @@ interface StoredMember {
 }
 
 /** A stored view as a service or an on-demand view uses it: in its role, by its request columns, its features picked. */
-function compileStoredMember(owner: Authored, member: Authored & { kind: 'view' | 'viewMember' }, compiled: CompiledViews, where: string, mistakes: Mistakes): StoredMember {
+function compileStoredMember(
+  owner: Authored,
+  member: Authored & { kind: 'view' | 'viewMember' },
+  compiled: CompiledViews,
+  where: string,
+  mistakes: Mistakes,
+): StoredMember {
   const name = member.kind === 'view' ? member.name : nameOf(member.view);
   const spec = compiled.views.get(name);
   const entity = spec === undefined ? undefined : compiled.entities.get(spec.entity);
@@ -82,10 +124,18 @@ function compileStoredMember(owner: Authored, member: Authored & { kind: 'view' 
   if (given !== undefined && entity !== undefined) {
     const known = keys.map((key) => key.name);
     for (const key of Object.keys(given)) {
-      if (!known.includes(key)) mistakes.add(owner, `${where}: entity "${entity.name}" of view "${name}" has no key "${key}".${didYouMean(key, known)}`);
+      if (!known.includes(key))
+        mistakes.add(
+          owner,
+          `${where}: entity "${entity.name}" of view "${name}" has no key "${key}".${didYouMean(key, known)}`,
+        );
     }
     for (const key of known) {
-      if (given[key] === undefined) mistakes.add(owner, `${where}: no request column for key "${key}" of entity "${entity.name}". Write .as('${role}', { ${key}: '<column>' })`);
+      if (given[key] === undefined)
+        mistakes.add(
+          owner,
+          `${where}: no request column for key "${key}" of entity "${entity.name}". Write .as('${role}', { ${key}: '<column>' })`,
+        );
     }
   }
   const keyColumns = keys.map((key) => given?.[key.name] ?? key.name);
@@ -98,17 +148,31 @@ function compileStoredMember(owner: Authored, member: Authored & { kind: 'view' 
   return { view: name, role, keyColumns, features: pick(owner, where, name, all, picked, mistakes) };
 }
 
-function pick(owner: Authored, where: string, view: string, all: readonly string[], picked: readonly string[] | undefined, mistakes: Mistakes): readonly string[] {
+function pick(
+  owner: Authored,
+  where: string,
+  view: string,
+  all: readonly string[],
+  picked: readonly string[] | undefined,
+  mistakes: Mistakes,
+): readonly string[] {
   if (picked === undefined) return all;
-  if (picked.length === 0) mistakes.add(owner, `${where}: pick() picks nothing. Name features of view "${view}", or leave it out`);
+  if (picked.length === 0)
+    mistakes.add(owner, `${where}: pick() picks nothing. Name features of view "${view}", or leave it out`);
   for (const name of picked) {
     // A view whose features did not compile is reported for itself.
-    if (all.length > 0 && !all.includes(name)) mistakes.add(owner, `${where}: view "${view}" has no feature "${name}".${didYouMean(name, all)}`);
+    if (all.length > 0 && !all.includes(name))
+      mistakes.add(owner, `${where}: view "${view}" has no feature "${name}".${didYouMean(name, all)}`);
   }
   return [...new Set(picked)];
 }
 
-export function compileService(service: AuthoredService, compiled: CompiledViews, onDemand: ReadonlyMap<string, OnDemandViewSpec>, mistakes: Mistakes): ServiceSpec {
+export function compileService(
+  service: AuthoredService,
+  compiled: CompiledViews,
+  onDemand: ReadonlyMap<string, OnDemandViewSpec>,
+  mistakes: Mistakes,
+): ServiceSpec {
   const nameMistake = labelMistake(service.name);
   if (nameMistake !== undefined) mistakes.add(service, nameMistake);
   const written = Array.isArray(service.members) ? service.members : [];
@@ -146,28 +210,48 @@ function checkRoles(service: AuthoredService, members: readonly ServiceMember[],
   for (const member of members) {
     const other = roles.get(member.role.toLowerCase());
     if (other !== undefined) {
-      mistakes.add(service, `two members have the role "${member.role}" (views "${other.view}" and "${member.view}"). Give one another role: .as('<role>', …)`);
+      mistakes.add(
+        service,
+        `two members have the role "${member.role}" (views "${other.view}" and "${member.view}"). Give one another role: .as('<role>', …)`,
+      );
       continue;
     }
     roles.set(member.role.toLowerCase(), member);
     for (const feature of member.features) {
       const full = `${member.role}__${feature}`;
       const taken = fullNames.get(full.toLowerCase());
-      if (taken !== undefined) mistakes.add(service, `the full name "${full}" of ${member.role}.${feature} is also that of ${taken}. Give one of them another role`);
+      if (taken !== undefined)
+        mistakes.add(
+          service,
+          `the full name "${full}" of ${member.role}.${feature} is also that of ${taken}. Give one of them another role`,
+        );
       fullNames.set(full.toLowerCase(), `${member.role}.${feature}`);
     }
   }
 }
 
 // A request column is one value, whoever asks for it: so all must ask for one type, and no feature may have its name.
-function checkRequestColumns(service: AuthoredService, members: readonly ServiceMember[], compiled: CompiledViews, onDemand: ReadonlyMap<string, OnDemandViewSpec>, mistakes: Mistakes): void {
+function checkRequestColumns(
+  service: AuthoredService,
+  members: readonly ServiceMember[],
+  compiled: CompiledViews,
+  onDemand: ReadonlyMap<string, OnDemandViewSpec>,
+  mistakes: Mistakes,
+): void {
   const columns = new Map<string, Field & { readonly by: string }>();
   const add = (field: Field, by: string): void => {
     const known = columns.get(field.name.toLowerCase());
     if (known === undefined) columns.set(field.name.toLowerCase(), { ...field, by });
-    else if (known.name !== field.name) mistakes.add(service, `request columns "${known.name}" (${known.by}) and "${field.name}" (${by}) differ only in case. Give them one name`);
+    else if (known.name !== field.name)
+      mistakes.add(
+        service,
+        `request columns "${known.name}" (${known.by}) and "${field.name}" (${by}) differ only in case. Give them one name`,
+      );
     else if (!sameType(known.type, field.type)) {
-      mistakes.add(service, `request column "${field.name}" is ${typeName(known.type)} for ${known.by} and ${typeName(field.type)} for ${by}. Give both one type, or one of them another column`);
+      mistakes.add(
+        service,
+        `request column "${field.name}" is ${typeName(known.type)} for ${known.by} and ${typeName(field.type)} for ${by}. Give both one type, or one of them another column`,
+      );
     }
   };
   const addStored = (view: string, keyColumns: readonly string[], by: string): void => {
@@ -194,20 +278,27 @@ function checkRequestColumns(service: AuthoredService, members: readonly Service
   for (const member of members) {
     for (const feature of member.features) {
       const full = `${member.role}__${feature}`;
-      if (columns.has(full.toLowerCase())) mistakes.add(service, `request column "${full}" has the full name of a feature. Give the member another role`);
+      if (columns.has(full.toLowerCase()))
+        mistakes.add(service, `request column "${full}" has the full name of a feature. Give the member another role`);
     }
   }
 }
 
 /** Reports each cycle of on-demand views once, under its view of the least name. */
-export function refuseCycles(views: ReadonlyMap<string, { readonly object: AuthoredOnDemandView; readonly spec: OnDemandViewSpec }>, mistakes: Mistakes): void {
+export function refuseCycles(
+  views: ReadonlyMap<string, { readonly object: AuthoredOnDemandView; readonly spec: OnDemandViewSpec }>,
+  mistakes: Mistakes,
+): void {
   const state = new Map<string, 'open' | 'done'>();
   const visit = (name: string, path: readonly string[]): void => {
     const view = views.get(name);
     if (view === undefined || state.get(name) === 'done') return;
     if (state.get(name) === 'open') {
       const cycle = path.slice(path.indexOf(name));
-      mistakes.add(view.object, `it needs itself: ${[...cycle, name].join(' → ')}. Break the cycle: take the input out of one of them`);
+      mistakes.add(
+        view.object,
+        `it needs itself: ${[...cycle, name].join(' → ')}. Break the cycle: take the input out of one of them`,
+      );
       return;
     }
     state.set(name, 'open');

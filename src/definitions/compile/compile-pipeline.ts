@@ -1,5 +1,6 @@
 // A pipeline as written to its spec: a directed acyclic graph, checked.
 
+import { Cron } from 'croner';
 import { didYouMean, sha256Hex } from '../../core/index.ts';
 import { authored, type AuthoredPipeline, type AuthoredStep } from '../authoring/authored.ts';
 import type { Foreach, PipelineSpec, StepAction, StepSpec, UserFunction } from '../manifest.ts';
@@ -9,7 +10,11 @@ import { compileAbout, compileFields } from './fields.ts';
 import type { Mistakes } from './mistakes.ts';
 import { identifierMistake, labelMistake } from './names.ts';
 
-export function compilePipeline(pipeline: AuthoredPipeline, functions: Map<string, UserFunction>, mistakes: Mistakes): PipelineSpec {
+export function compilePipeline(
+  pipeline: AuthoredPipeline,
+  functions: Map<string, UserFunction>,
+  mistakes: Mistakes,
+): PipelineSpec {
   const nameMistake = labelMistake(pipeline.name);
   if (nameMistake !== undefined) mistakes.add(pipeline, nameMistake);
   checkSchedule(pipeline, mistakes);
@@ -37,7 +42,13 @@ export function compilePipeline(pipeline: AuthoredPipeline, functions: Map<strin
   };
 }
 
-function compileStep(pipeline: AuthoredPipeline, step: AuthoredStep, steps: readonly AuthoredStep[], functions: Map<string, UserFunction>, mistakes: Mistakes): StepSpec {
+function compileStep(
+  pipeline: AuthoredPipeline,
+  step: AuthoredStep,
+  steps: readonly AuthoredStep[],
+  functions: Map<string, UserFunction>,
+  mistakes: Mistakes,
+): StepSpec {
   const where = `step "${step.name}"`;
   const needs: Record<string, string> = {};
   for (const [name, value] of Object.entries(step.needs)) {
@@ -47,31 +58,51 @@ function compileStep(pipeline: AuthoredPipeline, step: AuthoredStep, steps: read
     if (needed !== undefined) needs[name] = needed;
   }
   const foreach = compileForeach(pipeline, where, step, steps, needs, mistakes);
-  if (!Number.isInteger(step.retry) || step.retry < 0 || step.retry > 100) mistakes.add(pipeline, `${where}: retry must be a whole number from 0 to 100, got ${String(step.retry)}`);
+  if (!Number.isInteger(step.retry) || step.retry < 0 || step.retry > 100)
+    mistakes.add(pipeline, `${where}: retry must be a whole number from 0 to 100, got ${String(step.retry)}`);
   const { cpu, memory } = step.resources;
-  if (cpu !== undefined && !(cpu > 0)) mistakes.add(pipeline, `${where}: resources.cpu must be above 0, got ${String(cpu)}`);
-  if (memory !== undefined && !/^\d+(\.\d+)?\s*([KMGT]i?B?|B)?$/i.test(memory)) mistakes.add(pipeline, `${where}: resources.memory ${JSON.stringify(memory)} is no size. Write it like '4Gi' or '512Mi'`);
+  if (cpu !== undefined && !(cpu > 0))
+    mistakes.add(pipeline, `${where}: resources.cpu must be above 0, got ${String(cpu)}`);
+  if (memory !== undefined && !/^\d+(\.\d+)?\s*([KMGT]i?B?|B)?$/i.test(memory))
+    mistakes.add(
+      pipeline,
+      `${where}: resources.memory ${JSON.stringify(memory)} is no size. Write it like '4Gi' or '512Mi'`,
+    );
   return {
     name: step.name,
     action: compileAction(pipeline, step, functions, mistakes),
     needs,
     ...(foreach === undefined ? {} : { foreach }),
     retry: step.retry,
-    timeoutMicros: step.timeout === undefined ? null : duration(pipeline, `${where}: timeout`, step.timeout, false, mistakes),
+    timeoutMicros:
+      step.timeout === undefined ? null : duration(pipeline, `${where}: timeout`, step.timeout, false, mistakes),
     resources: { ...(cpu === undefined ? {} : { cpu }), ...(memory === undefined ? {} : { memory }) },
   };
 }
 
-function neededStep(pipeline: AuthoredPipeline, where: string, name: string, value: unknown, steps: readonly AuthoredStep[], mistakes: Mistakes): string | undefined {
+function neededStep(
+  pipeline: AuthoredPipeline,
+  where: string,
+  name: string,
+  value: unknown,
+  steps: readonly AuthoredStep[],
+  mistakes: Mistakes,
+): string | undefined {
   const known = steps.map((step) => step.name);
   const object = authored(value);
   const stepName = typeof value === 'string' ? value : object?.kind === 'step' ? object.name : undefined;
   if (stepName === undefined) {
     mistakes.add(pipeline, `${where}: need "${name}" must be a step: what .step(…) gave`);
   } else if (!known.includes(stepName)) {
-    mistakes.add(pipeline, `${where} needs "${stepName}", which is no step of this pipeline.${didYouMean(stepName, known)}`);
+    mistakes.add(
+      pipeline,
+      `${where} needs "${stepName}", which is no step of this pipeline.${didYouMean(stepName, known)}`,
+    );
   } else if (object?.kind === 'step' && !steps.includes(object)) {
-    mistakes.add(pipeline, `${where}: need "${name}" is a step of pipeline "${object.pipeline}". Add a step to this pipeline`);
+    mistakes.add(
+      pipeline,
+      `${where}: need "${name}" is a step of pipeline "${object.pipeline}". Add a step to this pipeline`,
+    );
   } else {
     return stepName;
   }
@@ -79,7 +110,14 @@ function neededStep(pipeline: AuthoredPipeline, where: string, name: string, val
 }
 
 // `needs` gets an entry for a step that is only named as `foreach`.
-function compileForeach(pipeline: AuthoredPipeline, where: string, step: AuthoredStep, steps: readonly AuthoredStep[], needs: Record<string, string>, mistakes: Mistakes): Foreach | undefined {
+function compileForeach(
+  pipeline: AuthoredPipeline,
+  where: string,
+  step: AuthoredStep,
+  steps: readonly AuthoredStep[],
+  needs: Record<string, string>,
+  mistakes: Mistakes,
+): Foreach | undefined {
   const { foreach } = step;
   if (foreach === undefined) return undefined;
   if (authored(foreach)?.kind === 'step') {
@@ -89,7 +127,9 @@ function compileForeach(pipeline: AuthoredPipeline, where: string, step: Authore
     needs[under] = needed;
     return { kind: 'result', of: under };
   }
-  const given: Foreach | undefined = Array.isArray(foreach) ? { kind: 'items', items: foreach } : (foreach as { foreach?: Foreach } | null)?.foreach;
+  const given: Foreach | undefined = Array.isArray(foreach)
+    ? { kind: 'items', items: foreach }
+    : (foreach as { foreach?: Foreach } | null)?.foreach;
   switch (given?.kind) {
     case 'items':
       checkItems(pipeline, where, given.items, mistakes);
@@ -97,14 +137,25 @@ function compileForeach(pipeline: AuthoredPipeline, where: string, step: Authore
     case 'grid': {
       const axes = Object.entries(given.axes ?? {});
       if (axes.length === 0 || axes.some(([, values]) => !Array.isArray(values) || values.length === 0)) {
-        mistakes.add(pipeline, `${where}: every axis of its grid needs at least one value: grid({ trees: [100, 200] })`);
+        mistakes.add(
+          pipeline,
+          `${where}: every axis of its grid needs at least one value: grid({ trees: [100, 200] })`,
+        );
       }
-      checkItems(pipeline, where, axes.flatMap(([, values]) => values), mistakes);
+      checkItems(
+        pipeline,
+        where,
+        axes.flatMap(([, values]) => values),
+        mistakes,
+      );
       return given;
     }
     case 'range':
       if (!Number.isSafeInteger(given.start) || !Number.isSafeInteger(given.end) || given.end < given.start) {
-        mistakes.add(pipeline, `${where}: its range ${given.start}..${given.end} must be of whole numbers, the end not below the start`);
+        mistakes.add(
+          pipeline,
+          `${where}: its range ${given.start}..${given.end} must be of whole numbers, the end not below the start`,
+        );
       }
       return given;
     default:
@@ -115,17 +166,27 @@ function compileForeach(pipeline: AuthoredPipeline, where: string, step: Authore
 
 function checkItems(pipeline: AuthoredPipeline, where: string, items: readonly unknown[], mistakes: Mistakes): void {
   const bad = items.find((item) => !isPlain(item));
-  if (bad !== undefined) mistakes.add(pipeline, `${where}: the items of foreach must be plain JSON data, got ${typeof bad}`);
+  if (bad !== undefined)
+    mistakes.add(pipeline, `${where}: the items of foreach must be plain JSON data, got ${typeof bad}`);
 }
 
 function isPlain(value: unknown): boolean {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return true;
   if (typeof value === 'number') return Number.isFinite(value);
   if (Array.isArray(value)) return value.every(isPlain);
-  return typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype && Object.values(value).every(isPlain);
+  return (
+    typeof value === 'object' &&
+    Object.getPrototypeOf(value) === Object.prototype &&
+    Object.values(value).every(isPlain)
+  );
 }
 
-function compileAction(pipeline: AuthoredPipeline, step: AuthoredStep, functions: Map<string, UserFunction>, mistakes: Mistakes): StepAction {
+function compileAction(
+  pipeline: AuthoredPipeline,
+  step: AuthoredStep,
+  functions: Map<string, UserFunction>,
+  mistakes: Mistakes,
+): StepAction {
   const { action } = step;
   const where = `step "${step.name}"`;
   switch (action?.kind) {
@@ -136,21 +197,37 @@ function compileAction(pipeline: AuthoredPipeline, step: AuthoredStep, functions
       return { kind: 'task', function: { id, hash: sha256Hex(String(action.run)) } };
     }
     case 'python':
-      if (typeof action.script !== 'string' || action.script === '') mistakes.add(pipeline, `${where}: python(…) needs the path of a script`);
+      if (typeof action.script !== 'string' || action.script === '')
+        mistakes.add(pipeline, `${where}: python(…) needs the path of a script`);
       if (!isPlain(action.args)) mistakes.add(pipeline, `${where}: the args of python(…) must be plain JSON data`);
-      return { kind: 'python', script: action.script, ...(action.requirements === undefined ? {} : { requirements: action.requirements }), args: action.args };
+      return {
+        kind: 'python',
+        script: action.script,
+        ...(action.requirements === undefined ? {} : { requirements: action.requirements }),
+        args: action.args,
+      };
     case 'trainingSet': {
       const service = expectKind(action.service, 'service', pipeline, `${where}: service`, mistakes);
-      if (typeof action.spine !== 'string' || action.spine === '') mistakes.add(pipeline, `${where}: trainingSet(…) needs \`spine\`: the path of a file`);
-      if (action.boundary !== 'at' && action.boundary !== 'before') mistakes.add(pipeline, `${where}: boundary must be 'at' or 'before', got ${String(action.boundary)}`);
+      if (typeof action.spine !== 'string' || action.spine === '')
+        mistakes.add(pipeline, `${where}: trainingSet(…) needs \`spine\`: the path of a file`);
+      if (action.boundary !== 'at' && action.boundary !== 'before')
+        mistakes.add(pipeline, `${where}: boundary must be 'at' or 'before', got ${String(action.boundary)}`);
       return {
-        kind: 'trainingSet', service: service?.name ?? '', spine: action.spine,
-        ...(action.timestamp === undefined ? {} : { timestamp: action.timestamp }), labels: action.labels, boundary: action.boundary,
+        kind: 'trainingSet',
+        service: service?.name ?? '',
+        spine: action.spine,
+        ...(action.timestamp === undefined ? {} : { timestamp: action.timestamp }),
+        labels: action.labels,
+        boundary: action.boundary,
       };
     }
     case 'registerModel': {
       const model = expectKind(action.model, 'model', pipeline, `${where}: model`, mistakes);
-      return { kind: 'registerModel', model: model?.name ?? '', ...(action.alias === undefined ? {} : { alias: action.alias }) };
+      return {
+        kind: 'registerModel',
+        model: model?.name ?? '',
+        ...(action.alias === undefined ? {} : { alias: action.alias }),
+      };
     }
     default:
       mistakes.add(pipeline, `${where} must do something: task(…), python(…), trainingSet(…) or registerModel(…)`);
@@ -164,7 +241,10 @@ function refuseStepCycles(pipeline: AuthoredPipeline, steps: readonly StepSpec[]
   const visit = (name: string, path: readonly string[]): void => {
     if (state.get(name) === 'done') return;
     if (state.get(name) === 'open') {
-      mistakes.add(pipeline, `its steps need each other in a circle: ${[...path.slice(path.indexOf(name)), name].join(' → ')}. Take one of these needs out`);
+      mistakes.add(
+        pipeline,
+        `its steps need each other in a circle: ${[...path.slice(path.indexOf(name)), name].join(' → ')}. Take one of these needs out`,
+      );
       return;
     }
     state.set(name, 'open');
@@ -176,13 +256,29 @@ function refuseStepCycles(pipeline: AuthoredPipeline, steps: readonly StepSpec[]
 
 function checkSchedule(pipeline: AuthoredPipeline, mistakes: Mistakes): void {
   const { schedule, timezone } = pipeline;
-  if (schedule !== undefined && !(typeof schedule === 'string' && /^(@(yearly|annually|monthly|weekly|daily|hourly)|[\d*/,\-?LW#A-Za-z]+(\s+[\d*/,\-?LW#A-Za-z]+){4,5})$/.test(schedule.trim()))) {
-    mistakes.add(pipeline, `schedule ${JSON.stringify(schedule)} is no cron expression: write five fields, '0 3 * * *' for every day at 03:00`);
+  if (schedule !== undefined && !isCron(schedule)) {
+    mistakes.add(
+      pipeline,
+      `schedule ${JSON.stringify(schedule)} is no cron expression: write five fields, '0 3 * * *' for every day at 03:00`,
+    );
   }
   if (timezone === undefined) return;
   try {
     new Intl.DateTimeFormat('en', { timeZone: timezone });
   } catch {
-    mistakes.add(pipeline, `timezone ${JSON.stringify(timezone)} is not known: use an IANA name such as 'Europe/Berlin'`);
+    mistakes.add(
+      pipeline,
+      `timezone ${JSON.stringify(timezone)} is not known: use an IANA name such as 'Europe/Berlin'`,
+    );
+  }
+}
+
+function isCron(text: unknown): boolean {
+  if (typeof text !== 'string') return false;
+  try {
+    new Cron(text, { paused: true });
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -7,7 +7,11 @@ import { compileAbout, compileFields } from './fields.ts';
 import type { Mistakes } from './mistakes.ts';
 import { columnMistake, labelMistake } from './names.ts';
 
-export function compileSource(source: AuthoredSource, functions: Map<string, UserFunction>, mistakes: Mistakes): SourceSpec {
+export function compileSource(
+  source: AuthoredSource,
+  functions: Map<string, UserFunction>,
+  mistakes: Mistakes,
+): SourceSpec {
   const { options } = source;
   const nameMistake = labelMistake(source.name);
   if (nameMistake !== undefined) mistakes.add(source, nameMistake);
@@ -17,7 +21,8 @@ export function compileSource(source: AuthoredSource, functions: Map<string, Use
   const all = [...columns, ...derive];
   expectColumn(source, 'eventTime', options.eventTime, 'timestamp', all, mistakes);
   if (options.tombstone !== undefined) expectColumn(source, 'tombstone', options.tombstone, 'bool', all, mistakes);
-  if (options.createdOrder !== undefined) expectColumn(source, 'createdOrder', options.createdOrder, undefined, columns, mistakes);
+  if (options.createdOrder !== undefined)
+    expectColumn(source, 'createdOrder', options.createdOrder, undefined, columns, mistakes);
   return {
     ...compileAbout(options),
     name: source.name,
@@ -38,15 +43,27 @@ export function sourceFields(spec: SourceSpec): readonly Field[] {
   return [...spec.columns, ...spec.derive.map(({ name, type }) => ({ name, type }))];
 }
 
-function compileDerived(source: AuthoredSource, columns: readonly Field[], functions: Map<string, UserFunction>, mistakes: Mistakes): DeriveSpec[] {
+function compileDerived(
+  source: AuthoredSource,
+  columns: readonly Field[],
+  functions: Map<string, UserFunction>,
+  mistakes: Mistakes,
+): DeriveSpec[] {
   const entries = Object.entries(source.options.derive ?? {});
   const types = Object.fromEntries(entries.map(([name, entry]) => [name, Array.isArray(entry) ? entry[0] : undefined]));
   // compileFields reports an entry without a type.
-  const fields = compileFields(types as Readonly<Record<string, never>>, source, 'derived column', columnMistake, mistakes);
+  const fields = compileFields(
+    types as Readonly<Record<string, never>>,
+    source,
+    'derived column',
+    columnMistake,
+    mistakes,
+  );
   const taken = new Map(columns.map((column) => [column.name.toLowerCase(), column.name]));
   return fields.flatMap(({ name, type }): DeriveSpec[] => {
     const other = taken.get(name.toLowerCase());
-    if (other !== undefined) mistakes.add(source, `derived column "${name}" has the name of column "${other}". Rename it`);
+    if (other !== undefined)
+      mistakes.add(source, `derived column "${name}" has the name of column "${other}". Rename it`);
     const by: unknown = source.options.derive?.[name]?.[1];
     if (typeof by === 'function') {
       const id = `source/${source.name}/derive/${name}`;
@@ -61,16 +78,32 @@ function compileDerived(source: AuthoredSource, columns: readonly Field[], funct
   });
 }
 
-function expectColumn(source: AuthoredSource, member: string, column: string | undefined, kind: string | undefined, all: readonly Field[], mistakes: Mistakes): void {
+function expectColumn(
+  source: AuthoredSource,
+  member: string,
+  column: string | undefined,
+  kind: string | undefined,
+  all: readonly Field[],
+  mistakes: Mistakes,
+): void {
   if (typeof column !== 'string') {
     mistakes.add(source, `it needs \`${member}\`: the name of a ${kind ?? ''} column`);
     return;
   }
   const field = all.find((candidate) => candidate.name === column);
   if (field === undefined) {
-    mistakes.add(source, `${member} names column "${column}", which it does not have.${didYouMean(column, all.map(({ name }) => name))}`);
+    mistakes.add(
+      source,
+      `${member} names column "${column}", which it does not have.${didYouMean(
+        column,
+        all.map(({ name }) => name),
+      )}`,
+    );
   } else if (kind !== undefined && field.type.kind !== kind) {
-    mistakes.add(source, `${member} must be a ${kind} column, and "${column}" is ${typeName(field.type)}. Declare it as t.${kind}() or name another`);
+    mistakes.add(
+      source,
+      `${member} must be a ${kind} column, and "${column}" is ${typeName(field.type)}. Declare it as t.${kind}() or name another`,
+    );
   }
 }
 
@@ -85,7 +118,13 @@ function compileKnownTime(source: AuthoredSource, all: readonly Field[], mistake
 }
 
 /** A duration in microseconds; a bad one is reported and given as 1, so that the rest can be checked too. */
-export function duration(owner: Parameters<Mistakes['add']>[0], member: string, text: unknown, zeroAllowed: boolean, mistakes: Mistakes): Micros {
+export function duration(
+  owner: Parameters<Mistakes['add']>[0],
+  member: string,
+  text: unknown,
+  zeroAllowed: boolean,
+  mistakes: Mistakes,
+): Micros {
   const micros = typeof text === 'string' ? parseDuration(text) : undefined;
   if (micros !== undefined && (zeroAllowed || micros > 0)) return micros;
   const rule = micros === 0 ? 'must be longer than zero' : `is not a duration`;
@@ -97,14 +136,17 @@ function compileLocation(source: AuthoredSource, mistakes: Mistakes): Readonly<R
   const given = Object.entries(source.location).filter((entry): entry is [string, string] => entry[1] !== undefined);
   const location = Object.fromEntries(given);
   for (const [member, value] of given) {
-    if (typeof value !== 'string' || value.trim() === '') mistakes.add(source, `\`${member}\` must be text that is not empty`);
+    if (typeof value !== 'string' || value.trim() === '')
+      mistakes.add(source, `\`${member}\` must be text that is not empty`);
   }
   if (source.sourceKind === 'pushed') return {};
   if (source.sourceKind === 'parquet' || source.sourceKind === 'csv' || source.sourceKind === 'iceberg') {
-    if (location['path'] === undefined) mistakes.add(source, 'it needs `path`: a glob, relative to the repository, absolute, or s3://bucket/…');
+    if (location['path'] === undefined)
+      mistakes.add(source, 'it needs `path`: a glob, relative to the repository, absolute, or s3://bucket/…');
     return location;
   }
   if (location['connection'] === undefined) mistakes.add(source, 'it needs `connection`: the URL of the database');
-  if ((location['table'] === undefined) === (location['query'] === undefined)) mistakes.add(source, 'it needs either `table` or `query`, one of them');
+  if ((location['table'] === undefined) === (location['query'] === undefined))
+    mistakes.add(source, 'it needs either `table` or `query`, one of them');
   return location;
 }

@@ -3,7 +3,7 @@
 import { type DataType, type Field, INVALID, toJson, typeName } from '../../core/index.ts';
 import type { AboutOptions, Authored } from '../authoring/authored.ts';
 import type { Columns } from '../authoring/column-type.ts';
-import { fromUser } from '../calling/user-value.ts';
+import { describeResult, fromUser } from '../calling/user-value.ts';
 import type { About } from '../manifest.ts';
 import type { Mistakes } from './mistakes.ts';
 
@@ -22,11 +22,15 @@ export function compileFields(
     const nameMistake = checkName(name);
     if (nameMistake !== undefined) mistakes.add(owner, `${what} "${name}": ${nameMistake}`);
     const other = folded.get(name.toLowerCase());
-    if (other !== undefined) mistakes.add(owner, `${what} "${name}" differs from "${other}" only in case. Rename one of them`);
+    if (other !== undefined)
+      mistakes.add(owner, `${what} "${name}" differs from "${other}" only in case. Rename one of them`);
     folded.set(name.toLowerCase(), name);
     const type = dataType(written);
     if (type === undefined) {
-      mistakes.add(owner, `${what} "${name}" has no type: give one of t.bool(), t.int32(), t.int64(), t.float32(), t.float64(), t.string(), t.bytes(), t.timestamp(), t.list(T), t.vector(n)`);
+      mistakes.add(
+        owner,
+        `${what} "${name}" has no type: give one of t.bool(), t.int32(), t.int64(), t.float32(), t.float64(), t.string(), t.bytes(), t.timestamp(), t.list(T), t.vector(n)`,
+      );
       continue;
     }
     checkVectorSize(type, owner, `${what} "${name}"`, mistakes);
@@ -36,16 +40,26 @@ export function compileFields(
 }
 
 /** The field with its default in JSON form, when it has one of its type. */
-export function withDefault<F extends Field>(field: F, written: unknown, owner: Authored, what: string, mistakes: Mistakes): F {
+export function withDefault<F extends Field>(
+  field: F,
+  written: unknown,
+  owner: Authored,
+  what: string,
+  mistakes: Mistakes,
+): F {
   if (written === undefined) return field;
   const value = fromUser(field.type, written);
   if (value === INVALID || value === null) {
-    mistakes.add(owner, `the default of ${what} "${field.name}" must be ${typeName(field.type)}, got ${String(written)}`);
+    mistakes.add(
+      owner,
+      `the default of ${what} "${field.name}" must be ${typeName(field.type)}, got ${describeResult(written)}`,
+    );
     return field;
   }
   const json = toJson(field.type, value);
   // A small int64 is a plain number in JSON, so that the manifest is the same after a round trip.
-  const small = typeof json === 'bigint' && json >= BigInt(Number.MIN_SAFE_INTEGER) && json <= BigInt(Number.MAX_SAFE_INTEGER);
+  const small =
+    typeof json === 'bigint' && json >= BigInt(Number.MIN_SAFE_INTEGER) && json <= BigInt(Number.MAX_SAFE_INTEGER);
   return { ...field, default: small ? Number(json) : json };
 }
 

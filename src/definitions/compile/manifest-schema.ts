@@ -7,10 +7,17 @@ import type { Manifest } from '../manifest.ts';
 
 const text = Type.String();
 const micros = Type.Integer();
-const about = { description: Type.Optional(text), owner: Type.Optional(text), tags: Type.Optional(Type.Record(text, text)) };
+const about = {
+  description: Type.Optional(text),
+  owner: Type.Optional(text),
+  tags: Type.Optional(Type.Record(text, text)),
+};
 const closed = { additionalProperties: false };
 
-const simpleType = Type.Object({ kind: Type.Enum(['bool', 'int32', 'int64', 'float32', 'float64', 'string', 'bytes', 'timestamp']) }, closed);
+const simpleType = Type.Object(
+  { kind: Type.Enum(['bool', 'int32', 'int64', 'float32', 'float64', 'string', 'bytes', 'timestamp']) },
+  closed,
+);
 const vectorType = Type.Object({ kind: Type.Literal('vector'), size: Type.Integer({ minimum: 1 }) }, closed);
 // Lists of lists of lists are as deep as it goes.
 const list = (of: ReturnType<typeof Type.Union>) => Type.Object({ kind: Type.Literal('list'), of }, closed);
@@ -24,130 +31,222 @@ const functionRef = Type.Object({ id: text, hash: Type.String({ pattern: '^[0-9a
 
 const entity = Type.Object({ ...about, name: text, keys: fields }, closed);
 
-const source = Type.Object({
-  ...about,
-  name: text,
-  kind: Type.Enum(['parquet', 'csv', 'iceberg', 'postgres', 'mysql', 'snowflake', 'pushed']),
-  location: Type.Record(text, text),
-  columns: fields,
-  derive: Type.Array(Type.Object({
+const source = Type.Object(
+  {
+    ...about,
     name: text,
-    type: dataType,
-    by: Type.Union([
-      Type.Object({ kind: Type.Literal('function'), function: functionRef }, closed),
-      Type.Object({ kind: Type.Literal('sql'), sql: text }, closed),
+    kind: Type.Enum(['parquet', 'csv', 'iceberg', 'postgres', 'mysql', 'snowflake', 'pushed']),
+    location: Type.Record(text, text),
+    columns: fields,
+    derive: Type.Array(
+      Type.Object(
+        {
+          name: text,
+          type: dataType,
+          by: Type.Union([
+            Type.Object({ kind: Type.Literal('function'), function: functionRef }, closed),
+            Type.Object({ kind: Type.Literal('sql'), sql: text }, closed),
+          ]),
+        },
+        closed,
+      ),
+    ),
+    eventTime: text,
+    knownTime: Type.Union([
+      Type.Object({ kind: Type.Literal('column'), column: text }, closed),
+      Type.Object({ kind: Type.Literal('after'), micros }, closed),
     ]),
-  }, closed)),
-  eventTime: text,
-  knownTime: Type.Union([
-    Type.Object({ kind: Type.Literal('column'), column: text }, closed),
-    Type.Object({ kind: Type.Literal('after'), micros }, closed),
-  ]),
-  createdOrder: Type.Optional(text),
-  tombstone: Type.Optional(text),
-  pushes: Type.Enum(['keep', 'until-materialized']),
-}, closed);
+    createdOrder: Type.Optional(text),
+    tombstone: Type.Optional(text),
+    pushes: Type.Enum(['keep', 'until-materialized']),
+  },
+  closed,
+);
 
 const aggregation = Type.Union([
   Type.Object({ op: Type.Literal('latest'), column: text }, closed),
-  Type.Object({
-    op: Type.Enum(['count', 'sum', 'mean', 'min', 'max', 'stddev', 'variance', 'first', 'last', 'lastN', 'countDistinct']),
-    column: Type.Union([text, Type.Null()]),
-    windowMicros: micros,
-    hopMicros: micros,
-    n: Type.Optional(Type.Integer()),
-  }, closed),
+  Type.Object(
+    {
+      op: Type.Enum([
+        'count',
+        'sum',
+        'mean',
+        'min',
+        'max',
+        'stddev',
+        'variance',
+        'first',
+        'last',
+        'lastN',
+        'countDistinct',
+      ]),
+      column: Type.Union([text, Type.Null()]),
+      windowMicros: micros,
+      hopMicros: micros,
+      n: Type.Optional(Type.Integer()),
+    },
+    closed,
+  ),
 ]);
 
-const view = Type.Object({
-  ...about,
-  name: text,
-  entity: text,
-  source: text,
-  keyColumns: Type.Array(text),
-  ttlMicros: Type.Union([micros, Type.Null()]),
-  features: Type.Array(Type.Object({ ...field, aggregation, description: Type.Optional(text) }, closed)),
-  freshness: Type.Union([
-    Type.Object({ kind: Type.Literal('live') }, closed),
-    Type.Object({ kind: Type.Literal('scheduled'), everyMicros: micros, lagMicros: micros }, closed),
-  ]),
-}, closed);
+const view = Type.Object(
+  {
+    ...about,
+    name: text,
+    entity: text,
+    source: text,
+    keyColumns: Type.Array(text),
+    ttlMicros: Type.Union([micros, Type.Null()]),
+    features: Type.Array(Type.Object({ ...field, aggregation, description: Type.Optional(text) }, closed)),
+    freshness: Type.Union([
+      Type.Object({ kind: Type.Literal('live') }, closed),
+      Type.Object({ kind: Type.Literal('scheduled'), everyMicros: micros, lagMicros: micros }, closed),
+    ]),
+  },
+  closed,
+);
 
-const onDemandView = Type.Object({
-  ...about,
-  name: text,
-  inputs: Type.Array(Type.Union([
-    Type.Object({ kind: Type.Literal('request'), name: text, columns: fields }, closed),
-    Type.Object({ kind: Type.Literal('view'), name: text, view: text, keyColumns: Type.Array(text) }, closed),
-    Type.Object({ kind: Type.Literal('onDemand'), name: text, view: text }, closed),
-  ])),
-  features: fields,
-  transform: functionRef,
-}, closed);
+const onDemandView = Type.Object(
+  {
+    ...about,
+    name: text,
+    inputs: Type.Array(
+      Type.Union([
+        Type.Object({ kind: Type.Literal('request'), name: text, columns: fields }, closed),
+        Type.Object({ kind: Type.Literal('view'), name: text, view: text, keyColumns: Type.Array(text) }, closed),
+        Type.Object({ kind: Type.Literal('onDemand'), name: text, view: text }, closed),
+      ]),
+    ),
+    features: fields,
+    transform: functionRef,
+  },
+  closed,
+);
 
-const service = Type.Object({
-  ...about,
-  name: text,
-  members: Type.Array(Type.Union([
-    Type.Object({ kind: Type.Literal('view'), role: text, view: text, keyColumns: Type.Array(text), features: Type.Array(text) }, closed),
-    Type.Object({ kind: Type.Literal('onDemand'), role: text, view: text, features: Type.Array(text) }, closed),
-  ])),
-}, closed);
+const service = Type.Object(
+  {
+    ...about,
+    name: text,
+    members: Type.Array(
+      Type.Union([
+        Type.Object(
+          {
+            kind: Type.Literal('view'),
+            role: text,
+            view: text,
+            keyColumns: Type.Array(text),
+            features: Type.Array(text),
+          },
+          closed,
+        ),
+        Type.Object({ kind: Type.Literal('onDemand'), role: text, view: text, features: Type.Array(text) }, closed),
+      ]),
+    ),
+  },
+  closed,
+);
 
-const model = Type.Object({ ...about, name: text, service: text, outputs: fields, providers: Type.Array(text) }, closed);
+const model = Type.Object(
+  { ...about, name: text, service: text, outputs: fields, providers: Type.Array(text) },
+  closed,
+);
 
-const endpoint = Type.Object({
-  ...about, name: text, model: text, unit: Type.Array(text), whenStoreDown: Type.Enum(['fail', 'defaults']),
-}, closed);
+const endpoint = Type.Object(
+  {
+    ...about,
+    name: text,
+    model: text,
+    unit: Type.Array(text),
+    whenStoreDown: Type.Enum(['fail', 'defaults']),
+  },
+  closed,
+);
 
 const anything = Type.Unknown();
 
-const step = Type.Object({
-  name: text,
-  action: Type.Union([
-    Type.Object({ kind: Type.Literal('task'), function: functionRef }, closed),
-    Type.Object({ kind: Type.Literal('python'), script: text, requirements: Type.Optional(text), args: Type.Record(text, anything) }, closed),
-    Type.Object({
-      kind: Type.Literal('trainingSet'), service: text, spine: text, timestamp: Type.Optional(text),
-      labels: Type.Array(text), boundary: Type.Enum(['at', 'before']),
-    }, closed),
-    Type.Object({ kind: Type.Literal('registerModel'), model: text, alias: Type.Optional(text) }, closed),
-  ]),
-  needs: Type.Record(text, text),
-  foreach: Type.Optional(Type.Union([
-    Type.Object({ kind: Type.Literal('items'), items: Type.Array(anything) }, closed),
-    Type.Object({ kind: Type.Literal('grid'), axes: Type.Record(text, Type.Array(anything)) }, closed),
-    Type.Object({ kind: Type.Literal('range'), start: Type.Integer(), end: Type.Integer() }, closed),
-    Type.Object({ kind: Type.Literal('result'), of: text }, closed),
-  ])),
-  retry: Type.Integer({ minimum: 0 }),
-  timeoutMicros: Type.Union([micros, Type.Null()]),
-  resources: Type.Object({ cpu: Type.Optional(Type.Number()), memory: Type.Optional(text) }, closed),
-}, closed);
+const step = Type.Object(
+  {
+    name: text,
+    action: Type.Union([
+      Type.Object({ kind: Type.Literal('task'), function: functionRef }, closed),
+      Type.Object(
+        {
+          kind: Type.Literal('python'),
+          script: text,
+          requirements: Type.Optional(text),
+          args: Type.Record(text, anything),
+        },
+        closed,
+      ),
+      Type.Object(
+        {
+          kind: Type.Literal('trainingSet'),
+          service: text,
+          spine: text,
+          timestamp: Type.Optional(text),
+          labels: Type.Array(text),
+          boundary: Type.Enum(['at', 'before']),
+        },
+        closed,
+      ),
+      Type.Object({ kind: Type.Literal('registerModel'), model: text, alias: Type.Optional(text) }, closed),
+    ]),
+    needs: Type.Record(text, text),
+    foreach: Type.Optional(
+      Type.Union([
+        Type.Object({ kind: Type.Literal('items'), items: Type.Array(anything) }, closed),
+        Type.Object({ kind: Type.Literal('grid'), axes: Type.Record(text, Type.Array(anything)) }, closed),
+        Type.Object({ kind: Type.Literal('range'), start: Type.Integer(), end: Type.Integer() }, closed),
+        Type.Object({ kind: Type.Literal('result'), of: text }, closed),
+      ]),
+    ),
+    retry: Type.Integer({ minimum: 0 }),
+    timeoutMicros: Type.Union([micros, Type.Null()]),
+    resources: Type.Object({ cpu: Type.Optional(Type.Number()), memory: Type.Optional(text) }, closed),
+  },
+  closed,
+);
 
-const pipeline = Type.Object({
-  ...about, name: text, schedule: Type.Optional(text), timezone: Type.Optional(text), params: fields, steps: Type.Array(step),
-}, closed);
+const pipeline = Type.Object(
+  {
+    ...about,
+    name: text,
+    schedule: Type.Optional(text),
+    timezone: Type.Optional(text),
+    params: fields,
+    steps: Type.Array(step),
+  },
+  closed,
+);
 
-export const manifestSchema = Type.Object({
-  format: Type.Literal(1),
-  project: text,
-  entities: Type.Record(text, entity),
-  sources: Type.Record(text, source),
-  views: Type.Record(text, view),
-  onDemandViews: Type.Record(text, onDemandView),
-  services: Type.Record(text, service),
-  models: Type.Record(text, model),
-  endpoints: Type.Record(text, endpoint),
-  pipelines: Type.Record(text, pipeline),
-}, closed);
+export const manifestSchema = Type.Object(
+  {
+    format: Type.Literal(1),
+    project: text,
+    entities: Type.Record(text, entity),
+    sources: Type.Record(text, source),
+    views: Type.Record(text, view),
+    onDemandViews: Type.Record(text, onDemandView),
+    services: Type.Record(text, service),
+    models: Type.Record(text, model),
+    endpoints: Type.Record(text, endpoint),
+    pipelines: Type.Record(text, pipeline),
+  },
+  closed,
+);
 
 const validator = Compile(manifestSchema);
 
 /** The value as a manifest. Throws HR_DEFINITION with what does not fit the schema. */
 export function checkManifest(value: unknown): asserts value is Manifest {
   if (validator.Check(value)) return;
-  const details: ErrorDetail[] = [...validator.Errors(value)].slice(0, 20).map((error) => ({ path: error.instancePath, message: error.message }));
+  const details: ErrorDetail[] = [...validator.Errors(value)]
+    .slice(0, 20)
+    .map((error) => ({ path: error.instancePath, message: error.message }));
   const first = details[0];
-  throw new HeadraceError('HR_DEFINITION', `the manifest does not fit its schema: ${first?.path ?? ''} ${first?.message ?? ''}.`, { details });
+  throw new HeadraceError(
+    'HR_DEFINITION',
+    `the manifest does not fit its schema: ${first?.path ?? ''} ${first?.message ?? ''}.`,
+    { details },
+  );
 }

@@ -31,8 +31,10 @@ export function columnMistake(name: string): string | undefined {
 function mistake(name: unknown, pattern: RegExp, rule: string): string | undefined {
   if (typeof name !== 'string') return `a name must be text, got ${name === null ? 'null' : typeof name}`;
   if (name.startsWith('__')) return `the name "${name}" is reserved: a leading "__" is Headrace's own. Rename it`;
-  if (name.includes('__')) return `the name "${name}" is reserved: "__" separates a view from its feature in full names. Use one underscore`;
+  if (name.includes('__'))
+    return `the name "${name}" is reserved: "__" separates a view from its feature in full names. Use one underscore`;
   if (!pattern.test(name)) return `${JSON.stringify(name)} is not a good name: use ${rule}`;
-  if (name.length > MAX_LENGTH) return `the name "${name.slice(0, 20)}…" has ${name.length} characters: use at most ${MAX_LENGTH}`;
+  if (name.length > MAX_LENGTH)
+    return `the name "${name.slice(0, 20)}…" has ${name.length} characters: use at most ${MAX_LENGTH}`;
   return undefined;
 }

@@ -37,7 +37,10 @@ export async function loadDefinitions(repoDirectory: string, project: string): P
 async function findFiles(directory: string): Promise<string[]> {
   const info = await stat(directory).catch(() => undefined);
   if (info === undefined || !info.isDirectory()) {
-    throw new HeadraceError('HR_DEFINITION', `there is no feature repository at ${directory}. Set \`repo\` in headrace.config.ts to its folder, or make one with \`headrace init\`.`);
+    throw new HeadraceError(
+      'HR_DEFINITION',
+      `there is no feature repository at ${directory}. Set \`repo\` in headrace.config.ts to its folder, or make one with \`headrace init\`.`,
+    );
   }
   const found: string[] = [];
   const walk = async (folder: string): Promise<void> => {
@@ -64,6 +67,9 @@ function importMistake(cause: unknown, directory: string): string {
   const message = cause.message.replace(/\?headrace-load=\d+/g, '').replaceAll(`${directory}${sep}`, '');
   if (cause.name === 'SyntaxError') return `it cannot be read: ${message}. Fix the syntax`;
   // The stack's first line in the repository shows where.
-  const at = cause.stack?.split('\n').find((line) => line.includes(directory))?.match(/([^/\\]+?)\?headrace-load=\d+:(\d+)/);
+  const at = cause.stack
+    ?.split('\n')
+    .find((line) => line.includes(directory))
+    ?.match(/([^/\\]+?)\?headrace-load=\d+:(\d+)/);
   return `it threw while it was imported: ${message}${at === null || at === undefined ? '' : ` (${at[1]}:${at[2]})`}`;
 }

@@ -47,7 +47,8 @@ function hook(): void {
     resolve(specifier, context, nextResolve) {
       if (specifier === 'headrace') return { url: ENTRY, shortCircuit: true };
       const version = context.parentURL === undefined ? null : versionOf(context.parentURL);
-      const resolved = version === null ? nextResolve(specifier, context) : resolveLoosely(specifier, context, nextResolve);
+      const resolved =
+        version === null ? nextResolve(specifier, context) : resolveLoosely(specifier, context, nextResolve);
       const wanted = version ?? versionOf(resolved.url);
       if (wanted === null || !isUnderRoot(resolved.url)) return resolved;
       const url = new URL(resolved.url);

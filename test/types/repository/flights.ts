@@ -1,8 +1,25 @@
 // A whole feature repository as users write it: it must type-check and compile unmodified.
 
 import {
-  count, defineConfig, endpoint, entity, featureService, featureView, grid, latest, mean, model, onDemandView, parquet,
-  pipeline, python, registerModel, sql, t, task, trainingSet,
+  count,
+  defineConfig,
+  endpoint,
+  entity,
+  featureService,
+  featureView,
+  grid,
+  latest,
+  mean,
+  model,
+  onDemandView,
+  parquet,
+  pipeline,
+  python,
+  registerModel,
+  sql,
+  t,
+  task,
+  trainingSet,
 } from 'headrace';
 
 export const airport = entity('airport', { keys: { airport: t.string() } });
@@ -11,8 +28,12 @@ export const route = entity('route', { keys: { origin: t.string(), destination: 
 export const flights = parquet('flights', {
   path: 'data/flights/*.parquet',
   columns: {
-    origin: t.string(), destination: t.string(), distance: t.float32(), delay: t.float64(),
-    departed_at: t.timestamp(), landed_at: t.timestamp(),
+    origin: t.string(),
+    destination: t.string(),
+    distance: t.float32(),
+    delay: t.float64(),
+    departed_at: t.timestamp(),
+    landed_at: t.timestamp(),
   },
   derive: {
     is_late: [t.float64(), (row) => (row.delay == null ? null : row.delay > 15 ? 1 : 0)],
@@ -34,11 +55,15 @@ export const airportDelays = featureView('airport_delays', {
     late_rate_7d: mean('is_late').over('7d', { hop: '1h' }),
   },
   freshness: 'live',
-  description: 'Delays of departures, by airport', owner: 'ops', tags: { team: 'ops' },
+  description: 'Delays of departures, by airport',
+  owner: 'ops',
+  tags: { team: 'ops' },
 });
 
 export const routeDelays = featureView('route_delays', {
-  entity: route, source: flights, ttl: '60d',
+  entity: route,
+  source: flights,
+  ttl: '60d',
   features: { mean_delay_30d: mean('delay').over('30d'), flights_30d: count().over('30d') },
 });
 
@@ -67,10 +92,17 @@ export const delayEndpoint = endpoint('delay', { model: delayModel, unit: ['orig
 const p = pipeline('train_delay', { schedule: '0 3 * * *', params: { seed: t.int32().default(7) } });
 const data = p.step('export', trainingSet({ service: delayFeatures, spine: 'data/spine.parquet', label: 'late' }));
 const fit = p.step('fit', python('train.py', { requirements: 'requirements.txt' }), {
-  needs: { data }, foreach: grid({ trees: [100, 200], depth: [4, 6] }),
-  retry: 2, timeout: '30m', resources: { cpu: 2, memory: '4Gi' },
+  needs: { data },
+  foreach: grid({ trees: [100, 200], depth: [4, 6] }),
+  retry: 2,
+  timeout: '30m',
+  resources: { cpu: 2, memory: '4Gi' },
 });
-const best = p.step('best', task(({ fit }) => fit.toSorted((a, b) => b.auc - a.auc)[0]), { needs: { fit } });
+const best = p.step(
+  'best',
+  task(({ fit }) => fit.toSorted((a, b) => b.auc - a.auc)[0]),
+  { needs: { fit } },
+);
 p.step('register', registerModel(delayModel), { needs: { best } });
 export default p;
 

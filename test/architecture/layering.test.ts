@@ -1,0 +1,50 @@
+import { resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { checkArchitecture } from './check-architecture.ts';
+import { readImports } from './imports.ts';
+
+describe('the architecture', () => {
+  it('holds in src/', () => {
+    expect(checkArchitecture(resolve(import.meta.dirname, '../../src'))).toEqual([]);
+  });
+
+  it('is really checked: every planted breach is caught', () => {
+    expect(checkArchitecture(resolve(import.meta.dirname, 'planted/src'))).toEqual([
+      'core/clock.ts:3 imports online (level 2) into core (level 0): only lower levels can be imported',
+      'core/index.ts:1 has `export *`: name what it exports',
+      expect.stringContaining('core/long.ts has 401 lines'),
+      'online/index.ts:1 imports core/clock.ts: import from core/index.ts',
+      'registry/index.ts:3 imports online (level 2) into registry (level 2): only lower levels can be imported',
+      'serving/index.ts:4 imports registry/store.ts: import from registry/index.ts',
+      'unlisted/ has no level: add it to test/architecture/layers.ts',
+      expect.stringContaining('imports go in a circle: core/clock.ts → online/index.ts → core/clock.ts'),
+    ]);
+  });
+});
+
+describe('reading imports', () => {
+  it('sees every form, over several lines too, and none in comments', () => {
+    const source = `
+import { a,
+  type b } from './one.ts';
+import type { c } from './two.ts';
+export { type d } from './three.ts';
+import './four.ts';
+// import './not.ts';
+/* import x from './nor.ts'; */
+const e = await import('./five.ts');
+type F = typeof import('./six.ts');
+export const from = 'x'; const s = " import './text.ts'";
+export * from './seven.ts';
+`;
+    expect(readImports(source).map(({ specifier, isTypeOnly, line }) => [specifier, isTypeOnly, line])).toEqual([
+      ['./one.ts', false, 2],
+      ['./two.ts', true, 4],
+      ['./three.ts', true, 5],
+      ['./four.ts', false, 6],
+      ['./five.ts', false, 9],
+      ['./six.ts', true, 10],
+      ['./seven.ts', false, 12],
+    ]);
+  });
+});

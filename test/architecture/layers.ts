@@ -1,0 +1,29 @@
+// The layers of src/ and what may import what. docs and CONTRIBUTING.md tell the same; this is what is checked.
+
+/** Level of each folder of src/. A folder imports only from lower levels. */
+export const LEVELS: Readonly<Record<string, number>> = {
+  core: 0,
+  definitions: 1,
+  aggregation: 1,
+  storage: 1,
+  registry: 2,
+  online: 2,
+  models: 2,
+  offline: 3,
+  monitoring: 3,
+  rollouts: 3,
+  tracking: 3,
+  serving: 4,
+  orchestrator: 4,
+  app: 5,
+  cli: 6,
+  console: 6,
+};
+
+/** Type-only imports between folders of one level that are allowed: the manifest's types are everyone's data. */
+export const TYPES_ALLOWED: Readonly<Record<string, readonly string[]>> = {
+  aggregation: ['definitions'],
+  storage: ['definitions'],
+};
+
+export const MAX_LINES = 400;

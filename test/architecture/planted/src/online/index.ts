@@ -1,0 +1,3 @@
+import { clock } from '../core/clock.ts';
+
+export const store = clock;
