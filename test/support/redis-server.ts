@@ -10,6 +10,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export interface RedisServer {
   readonly url: string;
   readonly port: number;
+  /** Process id of the running server. */
+  pid(): number;
+  /** Runs one command, as a person would type it; gives the raw reply. */
+  command(line: string): Promise<string>;
   /** Ends it as a power cut would, keeping its files. */
   kill(): Promise<void>;
   /** Starts it again on the same port and files. */
@@ -62,6 +66,8 @@ export async function startRedis({ isDurable = false, settings = [] }: RedisServ
   return {
     url: `redis://127.0.0.1:${port}`,
     port,
+    pid: () => server?.pid ?? 0,
+    command: (line) => ask(port, line),
     kill: () => end('SIGKILL'),
     start,
     async stop() {
@@ -83,14 +89,19 @@ export function freePort(): Promise<number> {
   });
 }
 
-// Ready is an answer to PING, not an open port: it may still be loading its file.
-function answers(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => socket.write('PING\r\n'));
+// Ready is an answer to PING, not an open port: it may still be loading its file, or want a password first.
+async function answers(port: number): Promise<boolean> {
+  const reply = await ask(port, 'PING').catch(() => '');
+  return reply.startsWith('+PONG') || reply.startsWith('-NOAUTH');
+}
+
+function ask(port: number, line: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(`${line}\r\n`));
     socket.once('data', (data) => {
       socket.destroy();
-      resolve(data.toString().startsWith('+PONG'));
+      resolve(data.toString());
     });
-    socket.once('error', () => resolve(false));
+    socket.once('error', reject);
   });
 }

@@ -5,12 +5,12 @@ import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Clock, contentHash, HeadraceError, type Micros, type Row } from '../../core/index.ts';
+import { type Clock, contentHash, HeadraceError, type Micros, MICROS_PER_SECOND, type Row } from '../../core/index.ts';
 import type { SourceSpec } from '../../definitions/index.ts';
 import { packFrame } from './frame.ts';
 import { type IdempotencyKeys, type KeyEntry, openIdempotencyKeys } from './idempotency-keys.ts';
 import { encodeBatch, lastKnown, type PushBatch, type PushedRow, valuesToJson } from './push-batch.ts';
-import { isAlive, listSegments, readBatches, readPayloads, readPushLog } from './segment-files.ts';
+import { isAlive, listSegments, ownTokens, readBatches, readPayloads, readPushLog } from './segment-files.ts';
 import { createSegmentWriter, type SegmentWriter } from './segment-writer.ts';
 
 export interface PushRequest {
@@ -46,9 +46,12 @@ export interface PushLog {
 
 const OTHER_PROCESS_LIMIT_MS = 5000;
 const OTHER_PROCESS_POLL_MS = 10;
+/** No append takes this long: the claim's process is gone and its id is another's by now. */
+const LONGEST_CLAIM_MICROS = 60 * MICROS_PER_SECOND;
 
 export function openPushLog(directory: string, { clock }: { readonly clock: Clock }): PushLog {
   const token = randomBytes(6).toString('hex');
+  ownTokens.add(token);
   const writers = new Map<string, SegmentWriter>();
   const underWay = new Map<string, Promise<AppendResult>>();
   let keys: IdempotencyKeys | undefined;
@@ -82,7 +85,7 @@ export function openPushLog(directory: string, { clock }: { readonly clock: Cloc
   const appendOnce = async (source: SourceSpec, request: PushRequest, key: string, bodyHash: string): Promise<AppendResult> => {
     const shared = (keys ??= openIdempotencyKeys(join(directory, '.keys'), clock));
     const claim: KeyEntry = { bodyHash, pid: process.pid, token, atMicros: clock.nowMicros(), isDone: false };
-    const existing = await settled(shared, source, key, shared.claim(source.name, key, claim));
+    const existing = await settled(shared, source, key, shared.claim(source.name, key, claim), token, clock);
     if (existing !== undefined) {
       if (existing.bodyHash !== bodyHash) throw otherBody(key);
       const found = await findBatch(source, key);
@@ -130,7 +133,7 @@ export function openPushLog(directory: string, { clock }: { readonly clock: Cloc
           // Empty yet, or about to be appended to: leave it.
           if (segment.name === own?.active() && (last === -Infinity || (await own.rotate()) !== segment.name)) continue;
           if ((await lastInSegment(segment)) > asOf) continue;
-        } else if (isAlive(segment.pid) && !segments.slice(index + 1).some((later) => later.token === segment.token)) {
+        } else if (isAlive(segment) && !segments.slice(index + 1).some((later) => later.token === segment.token)) {
           // Another process may be appending to its newest segment.
           continue;
         }
@@ -142,6 +145,7 @@ export function openPushLog(directory: string, { clock }: { readonly clock: Cloc
     async close() {
       await Promise.all([...writers.values()].map((writer) => writer.close()));
       await keys?.close();
+      ownTokens.delete(token);
     },
   };
 }
@@ -158,10 +162,14 @@ async function settled(
   source: SourceSpec,
   key: string,
   entry: KeyEntry | undefined,
+  ownToken: string,
+  clock: Clock,
 ): Promise<KeyEntry | undefined> {
   let current = entry;
   const limit = performance.now() + OTHER_PROCESS_LIMIT_MS;
-  while (current !== undefined && !current.isDone && current.pid !== process.pid && isAlive(current.pid)) {
+  const isUnderWay = ({ isDone, pid, token, atMicros }: KeyEntry): boolean =>
+    !isDone && token !== ownToken && clock.nowMicros() - atMicros < LONGEST_CLAIM_MICROS && isAlive({ pid, token });
+  while (current !== undefined && isUnderWay(current)) {
     if (performance.now() > limit) {
       throw new HeadraceError('HR_CONFLICT', `a push with Idempotency-Key "${key}" is still under way; try again`);
     }

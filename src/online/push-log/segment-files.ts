@@ -48,8 +48,12 @@ export async function* readPushLog(directory: string, source: SourceSpec): Async
   for await (const batch of readBatches(directory, source)) yield* batch.rows;
 }
 
-export function isAlive(pid: number): boolean {
-  if (pid === process.pid) return true;
+/** Tokens of the logs that this process holds open: its id may have been another's before a restart. */
+export const ownTokens = new Set<string>();
+
+/** Whether the log opened as `token` by process `pid` may still be writing. */
+export function isAlive({ pid, token }: { readonly pid: number; readonly token: string }): boolean {
+  if (pid === process.pid) return ownTokens.has(token);
   try {
     process.kill(pid, 0);
     return true;

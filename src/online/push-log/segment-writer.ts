@@ -31,6 +31,7 @@ export function createSegmentWriter(folder: string, token: string, clock: Clock)
   let length = 0;
   let waiting: Waiting[] = [];
   let flushing: Promise<void> | undefined;
+  let count = 0;
 
   const begin = async (): Promise<FileHandle> => {
     mkdirSync(folder, { recursive: true });
@@ -43,7 +44,6 @@ export function createSegmentWriter(folder: string, token: string, clock: Clock)
     await directory.sync().finally(() => directory.close());
     return handle;
   };
-  let count = 0;
 
   const end = async (): Promise<void> => {
     const ended = handle;
@@ -69,12 +69,15 @@ export function createSegmentWriter(folder: string, token: string, clock: Clock)
     }
   };
 
+  // Ends by itself, in the same step in which it sees that nothing waits: an append can't fall in between.
   const flush = async (): Promise<void> => {
+    await null;
     while (waiting.length > 0) {
       const batch = waiting;
       waiting = [];
       await flushOnce(batch);
     }
+    flushing = undefined;
   };
 
   const settle = async (): Promise<void> => {
@@ -84,11 +87,7 @@ export function createSegmentWriter(folder: string, token: string, clock: Clock)
   return {
     append(frame) {
       const appended = new Promise<void>((done, failed) => waiting.push({ frame, done, failed }));
-      flushing ??= Promise.resolve()
-        .then(flush)
-        .finally(() => {
-          flushing = undefined;
-        });
+      flushing ??= flush();
       return appended;
     },
     active: () => name,

@@ -22,17 +22,12 @@ export interface RedisAddress {
 /** Reads `redis[s]://[user:password@]host[:port][/db]` or `redis[s]+cluster://[user:password@]host:port,host:port`. */
 export function parseRedisUrl(url: string): RedisAddress {
   const match = /^redis(s?)(\+cluster)?:\/\/(?:([^@/]*)@)?([^/?]+)(?:\/(\d*))?$/.exec(url);
-  if (match === null) {
-    // The URL itself is not repeated: it may hold a password.
-    throw new HeadraceError(
-      'HR_CONFIG',
-      'the online store’s URL is not of the form redis://[user:password@]host[:port][/db] or redis+cluster://host:port,host:port',
-    );
-  }
+  if (match === null) throw badUrl();
   const [, tls, cluster, login, hosts = '', db] = match;
-  const nodes = hosts.split(',').map((host) => {
-    const [, name = '', port = '6379'] = /^\[?(.*?)\]?(?::(\d+))?$/.exec(host) ?? [];
-    return { host: name, port: Number(port) };
+  const nodes = hosts.split(',').map((text) => {
+    const host = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d+))?$/.exec(text);
+    if (host === null) throw badUrl();
+    return { host: host[1] ?? host[2] ?? '', port: Number(host[3] ?? 6379) };
   });
   const [username, password] = (login ?? '').split(':').map(decodeURIComponent);
   return {
@@ -46,6 +41,14 @@ export function parseRedisUrl(url: string): RedisAddress {
       ...(db ? { db: Number(db) } : {}),
     },
   };
+}
+
+// The URL itself is not repeated: it may hold a password.
+function badUrl(): HeadraceError {
+  return new HeadraceError(
+    'HR_CONFIG',
+    'the online store’s URL is not of the form redis://[user:password@]host[:port][/db] or redis+cluster://host:port,host:port',
+  );
 }
 
 /** Connects, and waits a moment for the link; a server that is down is found out by the first command. */
