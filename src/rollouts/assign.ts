@@ -1,35 +1,35 @@
-// Which variant of an endpoint a unit meets: a pure function of the endpoint's salt, the unit and the weights.
+// Which variant a unit gets: a pure function of the endpoint's salt, the unit and the weights, the same everywhere.
 
-import { bucket, unitText } from './bucket.ts';
+import { bucketOf, BUCKETS } from './fnv.ts';
+import { layOut, type WeightedVariant } from './variant-ranges.ts';
 
-/** What assignment reads of an endpoint. Weights are per cent and sum to 100. */
-export interface Assignable {
+/** The part of an endpoint that decides. */
+export interface AssignedEndpoint {
   readonly salt: string;
-  readonly variants: readonly { readonly weight: number }[];
+  /** At least one. */
+  readonly variants: readonly WeightedVariant[];
+}
+
+// One layout for each list of variants that is in use; it goes when its endpoint's state does.
+const layouts = new WeakMap<readonly WeightedVariant[], Uint16Array>();
+
+/** The index of the variant for a unit, given as its columns' values as texts, in the endpoint's order. */
+export function assign(endpoint: AssignedEndpoint, unitValues: readonly string[]): number {
+  if (endpoint.variants.length === 1) return 0;
+  let layout = layouts.get(endpoint.variants);
+  if (layout === undefined) layouts.set(endpoint.variants, (layout = layOut(endpoint.variants)));
+  return layout[bucketOf(endpoint.salt, unitText(unitValues))] as number;
 }
 
 /**
- * The index of the unit's variant. The variants lie in [0, 1) one after the other, in their order, each as wide as its
- * weight, half-open. So when one variant grows and no other does, its new range holds its old one: none of its units
- * leaves it.
+ * Whether a shadow version gets a copy of the unit's requests. Its seed is its own, so that being shadowed has nothing
+ * to do with the variant; monotone in `percent` (0 to 100).
  */
-export function assign({ salt, variants }: Assignable, unit: readonly string[]): number {
-  if (variants.length === 1) return 0;
-  const at = bucket(salt, unitText(unit)) * 100;
-  let end = 0;
-  let last = 0;
-  for (let index = 0; index < variants.length; index++) {
-    const { weight } = variants[index] as { weight: number };
-    if (weight === 0) continue;
-    end += weight;
-    last = index;
-    // Buckets are hundredths of a per cent: half of one is more than the sums can be off.
-    if (at < end - 0.005) return index;
-  }
-  return last;
+export function isShadowed(salt: string, version: number, percent: number, unitValues: readonly string[]): boolean {
+  return bucketOf(`${salt}/shadow/${version}/`, unitText(unitValues)) < (percent / 100) * BUCKETS;
 }
 
-/** Whether a shadow of `percent` sees the unit. Its seed is its own: shadows and variants don't correlate. */
-export function isShadowed(salt: string, unit: readonly string[], percent: number): boolean {
-  return bucket(`${salt}/shadow`, unitText(unit)) * 100 < percent - 0.005;
+// JSON keeps ["a","bc"] and ["ab","c"] apart.
+function unitText(values: readonly string[]): string {
+  return JSON.stringify(values);
 }

@@ -1,1 +1,3 @@
-export { assign, type Assignable, isShadowed } from './assign.ts';
+export { assign, type AssignedEndpoint, isShadowed } from './assign.ts';
+export { bucketOf, fnv1a } from './fnv.ts';
+export { layOut, type WeightedVariant } from './variant-ranges.ts';
