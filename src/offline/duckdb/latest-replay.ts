@@ -68,7 +68,7 @@ export async function replayLatest(
       }
     }
   }
-  out.finish();
+  await out.finish();
   return resolveTies(connection, name, winners, groups, scanned);
 }
 

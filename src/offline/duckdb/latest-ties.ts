@@ -25,7 +25,7 @@ export async function resolveTies(
   groups.first.forEach((first, i) => {
     pairs.add(first, groups.member[i] as number);
   });
-  pairs.finish();
+  await pairs.finish();
   const created = source.createdOrder === undefined ? [] : [source.createdOrder];
   const order = [
     ...created.map((column) => `${quoteName(column)} DESC NULLS LAST`),
