@@ -9,19 +9,19 @@ export interface Closers {
 export function createClosers(): Closers {
   const closers: (() => Promise<unknown> | unknown)[] = [];
   return {
-    lazily(open, close) {
-      let opening: Promise<Awaited<ReturnType<typeof open>>> | undefined;
-      return () => {
-        opening ??= (async () => {
-          const opened = await open();
+    lazily<T>(open: () => Promise<T> | T, close?: (opened: T) => Promise<unknown> | unknown) {
+      let opening: Promise<T> | undefined;
+      const start = async (): Promise<T> => {
+        try {
+          const opened: T = await open();
           if (close !== undefined) closers.push(() => close(opened));
           return opened;
-        })().catch((thrown: unknown) => {
+        } catch (thrown) {
           opening = undefined;
           throw thrown;
-        });
-        return opening;
+        }
       };
+      return () => (opening ??= start());
     },
     async closeAll() {
       const failures: unknown[] = [];

@@ -2,6 +2,7 @@
 
 import type { Micros } from '../core/index.ts';
 import { HeadraceError, parseJson } from '../core/index.ts';
+import { resolveService } from '../definitions/index.ts';
 import { defineCommand, defineGroup, textOption, usageError } from './command.ts';
 import { readTime } from './read-time.ts';
 import { formatTable } from './table.ts';
@@ -30,7 +31,8 @@ const get = defineCommand({
       const watermark = await getWatermark(store, view);
       if (watermark !== undefined) watermarks.set(view, watermark);
     }
-    const plan = compileFeaturePlan(definitions, textOption(options, 'service') ?? '', store, (view) => watermarks.get(view), 'rows');
+    const service = resolveService(definitions.manifest, textOption(options, 'service') ?? '');
+    const plan = compileFeaturePlan(definitions, service, store, (view) => watermarks.get(view), 'rows');
     const answers = await readFeatureRows(plan, rows, at ?? app.clock.nowMicros(), MAX_ROWS);
     const text = answers.map((answer) =>
       formatTable(Object.entries(answer.features).map(([name, value]) => [name, show(value), answer.statuses[name] ?? '', answer.event_times[name] ?? ''])),

@@ -1,21 +1,29 @@
 // An endpoint compiled for predicting: its features, its variants' models, and the texts of its answers, all looked up
 // beforehand. Plans never change; a change makes a new one, and the old one goes when its last request has ended.
 
-import type { EndpointSpec, ModelSpec } from '../definitions/index.ts';
+import { canonicalJson, type Value } from '../core/index.ts';
+import { type EndpointSpec, type Manifest, type ModelSpec, type ResolvedService, resolveService } from '../definitions/index.ts';
 import type { EndpointState } from '../registry/index.ts';
 import type { FeaturePlan } from './feature-plan.ts';
 import { compileObjectWriter, compilePlainTextWriter } from './json-writer.ts';
 import type { RequestRow } from './row-parser.ts';
 import type { ServedModel, ServedModels } from './served-models.ts';
-import type { Value } from '../core/index.ts';
 
 export interface VariantPlan {
   readonly name: string;
   readonly version: number;
   readonly weight: number;
   readonly model: ServedModel;
+  /** The endpoint's own, unless the version was registered with other features. */
+  readonly features: FeaturePlan;
+  readonly write: FeatureWriters;
   /** `,"model":…,"version":…,"variant":…` as it stands in every answer. */
   readonly answerPart: string;
+}
+
+export interface FeatureWriters {
+  readonly features: (values: readonly Value[]) => string;
+  readonly statuses: (statuses: readonly string[]) => string;
 }
 
 export interface EndpointPlan {
@@ -26,11 +34,7 @@ export interface EndpointPlan {
   readonly variants: readonly VariantPlan[];
   /** The values that stick a row to its variant, as texts. */
   unitOf(row: RequestRow): string[];
-  readonly write: {
-    readonly outputs: (values: readonly Value[]) => string;
-    readonly features: (values: readonly Value[]) => string;
-    readonly statuses: (statuses: readonly string[]) => string;
-  };
+  readonly writeOutputs: (values: readonly Value[]) => string;
   /** `{"endpoint":…,"predictions":[` */
   readonly answerStart: string;
   /** Requests that hold the plan. */
@@ -42,18 +46,22 @@ export interface CompileEndpoint {
   readonly state: EndpointState;
   readonly spec: EndpointSpec;
   readonly model: ModelSpec;
-  readonly features: FeaturePlan;
+  readonly manifest: Manifest;
+  readonly planFeatures: (service: ResolvedService) => FeaturePlan;
   readonly models: ServedModels;
 }
 
 /** Loads every variant's model. Throws what loading throws, with nothing left loaded. */
 export async function compileEndpoint(given: CompileEndpoint): Promise<EndpointPlan> {
-  const { state, spec, model, features, models } = given;
+  const { state, spec, model, manifest, planFeatures, models } = given;
+  const features = planFeatures(resolveService(manifest, model.service));
   const variants: VariantPlan[] = [];
   try {
     for (const variant of state.variants) {
       const answerPart = `,"model":${JSON.stringify(model.name)},"version":${variant.version},"variant":${JSON.stringify(variant.name)}`;
-      variants.push({ ...variant, answerPart, model: await models.acquire(model, variant.version, features.service) });
+      const served = await models.acquire(manifest, model, variant.version);
+      const own = isSameService(served.service, features.service) ? features : planFeatures(served.service);
+      variants.push({ ...variant, answerPart, model: served, features: own, write: compileWriters(own) });
     }
   } catch (thrown) {
     for (const variant of variants) await models.release(variant.model);
@@ -62,11 +70,7 @@ export async function compileEndpoint(given: CompileEndpoint): Promise<EndpointP
   const plan: EndpointPlan = {
     state, spec, model, features, variants,
     unitOf: compileUnit(spec, features),
-    write: {
-      outputs: compileObjectWriter(model.outputs),
-      features: compileObjectWriter(features.service.features),
-      statuses: compilePlainTextWriter(features.service.features.map((feature) => feature.name)),
-    },
+    writeOutputs: compileObjectWriter(model.outputs),
     answerStart: `{"endpoint":${JSON.stringify(state.name)},"predictions":[`,
     inFlight: 0,
     async retire() {
@@ -77,6 +81,17 @@ export async function compileEndpoint(given: CompileEndpoint): Promise<EndpointP
   return plan;
 }
 
+
+function compileWriters({ service }: FeaturePlan): FeatureWriters {
+  return {
+    features: compileObjectWriter(service.features),
+    statuses: compilePlainTextWriter(service.features.map((feature) => feature.name)),
+  };
+}
+
+function isSameService(a: ResolvedService, b: ResolvedService): boolean {
+  return canonicalJson(a) === canonicalJson(b);
+}
 
 function compileUnit(spec: EndpointSpec, features: FeaturePlan): (row: RequestRow) => string[] {
   const positions = spec.unit.map((column) => features.service.requestColumns.findIndex(({ name }) => name === column));

@@ -1,7 +1,7 @@
 // A feature service compiled for answering: request rows in, feature values and statuses out, in one round trip.
 
 import { encodeKey, type EncodedKey, type Field, floorTo, HeadraceError, type Micros, parseValue, INVALID, type Value } from '../core/index.ts';
-import { compileTransform, type Definitions, type ResolvedService, resolveService, type ViewSpec } from '../definitions/index.ts';
+import { compileTransform, type Definitions, type ResolvedService, type ViewSpec } from '../definitions/index.ts';
 import { createFeatureReader, type OnlineStore, type ReadRow, type Status } from '../online/index.ts';
 import { compileRowParser, type RequestRow, type RowParser } from './row-parser.ts';
 
@@ -25,15 +25,14 @@ export interface FeaturePlan {
 /** A view's watermark, undefined when it was never materialized. */
 export type WatermarkOf = (view: string) => Micros | undefined;
 
-/** Compiles a service. `path` names the rows in errors: `inputs` or `rows`. Throws HR_UNKNOWN_SERVICE. */
+/** Compiles a service. `path` names the rows in errors: `inputs` or `rows`. Throws HR_CODE_CHANGED. */
 export function compileFeaturePlan(
   definitions: Definitions,
-  serviceName: string,
+  service: ResolvedService,
   store: OnlineStore,
   watermarkOf: WatermarkOf,
   path: string,
 ): FeaturePlan {
-  const service = resolveService(definitions.manifest, serviceName);
   const reader = createFeatureReader(definitions.manifest, service, store);
   const keysOf = compileKeys(service);
   const compute = compileGather(definitions, service);

@@ -1,11 +1,11 @@
 // The predict path: parse → assign → features in one round trip → tensors → inference → log → answer. One bad input
 // rejects the request before anything is done.
 
-import { describe, type ErrorDetail, HeadraceError, invalid, type Value } from '../core/index.ts';
+import { describe, type ErrorDetail, HeadraceError, invalid, type Micros, type Value } from '../core/index.ts';
 import { bindInputs, bindOutputs, type Tensor } from '../models/index.ts';
 import { assign } from '../rollouts/index.ts';
 import type { EndpointPlan, VariantPlan } from './endpoint-plan.ts';
-import type { FeatureRow } from './feature-plan.ts';
+import type { FeaturePlan, FeatureRow } from './feature-plan.ts';
 import { beforeDeadline, checkDeadline, type DeadlineMs } from './in-flight.ts';
 import type { RequestRow } from './row-parser.ts';
 import type { Caller, ServingDeps } from './serving-deps.ts';
@@ -33,21 +33,18 @@ export async function predict(
 ): Promise<PredictAnswer> {
   const startMs = performance.now();
   const deadlineMs = startMs + (caller.timeoutMs ?? deps.limits.requestTimeoutMs);
-  const rows = parseInputs(plan, inputs, deps.limits.maxRows);
+  const rows = parseInputs(plan.features, inputs, deps.limits.maxRows);
   if (plan.variants.length === 0) {
     throw new HeadraceError('HR_MODEL_NOT_READY', `endpoint "${plan.state.name}" has no version to serve. Register one with \`headrace models register ${plan.state.model} FILE.onnx\`.`);
   }
   const atMicros = deps.clock.nowMicros();
-  const read = readFeatures(deps, plan, rows, deadlineMs);
+  const groups = groupByVariant(plan, rows);
+  const read = readFeatures(deps, plan, groups, inputs as readonly unknown[], rows, atMicros, deadlineMs);
   const features = read instanceof Promise ? await read : read;
   const answered = new Array<PredictionRow>(rows.length);
-  const groups = groupByVariant(plan, rows);
-  if (groups.length === 1) {
-    const [[variant, picked]] = groups as [[VariantPlan, number[]]];
-    await inferGroup(plan, variant, picked, features, answered, deadlineMs, nextId);
-  } else {
-    await Promise.all(groups.map(([variant, picked]) => inferGroup(plan, variant, picked, features, answered, deadlineMs, nextId)));
-  }
+  const [only] = groups;
+  if (groups.length === 1 && only !== undefined) await inferGroup(plan, only, features, answered, deadlineMs, nextId);
+  else await Promise.all(groups.map((group) => inferGroup(plan, group, features, answered, deadlineMs, nextId)));
   checkDeadline(deadlineMs, 'the model ran');
   const latencyMicros = Math.round((performance.now() - startMs) * 1000);
   for (let i = 0; i < rows.length; i++) {
@@ -57,42 +54,70 @@ export async function predict(
       endpoint: plan.state.name, model: plan.model.name, version: variant.version, variant: variant.name,
       unit: plan.unitOf(rows[i] as RequestRow),
       requestFields: plan.features.service.requestColumns, request: rows[i] as RequestRow,
-      featureFields: plan.features.service.features, features: own.values, statuses: own.statuses,
+      featureFields: variant.features.service.features, features: own.values, statuses: own.statuses,
       outputFields: plan.model.outputs, outputs,
     });
   }
   return { plan, rows: answered };
 }
 
-function parseInputs(plan: EndpointPlan, inputs: unknown, maxRows: number): RequestRow[] {
+function parseInputs(features: FeaturePlan, inputs: unknown, maxRows: number): RequestRow[] {
   if (!Array.isArray(inputs)) throw invalid([{ path: 'inputs', message: `expected an array of rows, got ${describe(inputs)}` }]);
   if (inputs.length === 0) throw invalid([{ path: 'inputs', message: 'expected at least one row, got none' }]);
   if (inputs.length > maxRows) throw new HeadraceError('HR_TOO_LARGE', `inputs has ${inputs.length} rows, the limit is ${maxRows} (server.maxRows). Send them in parts.`);
   const mistakes: ErrorDetail[] = [];
   const rows = new Array<RequestRow>(inputs.length);
-  for (let i = 0; i < inputs.length; i++) rows[i] = plan.features.parseRow(inputs[i], i, mistakes);
+  for (let i = 0; i < inputs.length; i++) rows[i] = features.parseRow(inputs[i], i, mistakes);
   if (mistakes.length > 0) throw invalid(mistakes);
   return rows;
 }
 
 // The endpoint's policy decides what a store that is down means: an error, or answers from declared defaults.
-function readFeatures(deps: ServingDeps, plan: EndpointPlan, rows: readonly RequestRow[], deadlineMs: DeadlineMs): FeatureRow[] | Promise<FeatureRow[]> {
+function readWithPolicy(plan: EndpointPlan, features: FeaturePlan, rows: readonly RequestRow[], at: Micros, deadlineMs: DeadlineMs): FeatureRow[] | Promise<FeatureRow[]> {
   const orDefaults = (thrown: unknown): FeatureRow[] => {
     const isDown = thrown instanceof HeadraceError && thrown.code === 'HR_ONLINE_UNAVAILABLE';
     if (!isDown || plan.spec.whenStoreDown !== 'defaults') throw thrown;
-    return plan.features.defaults(rows);
+    return features.defaults(rows);
   };
   try {
-    const read = plan.features.read(rows, deps.clock.nowMicros());
+    const read = features.read(rows, at);
     return read instanceof Promise ? beforeDeadline(read, deadlineMs, 'features were read').catch(orDefaults) : read;
   } catch (thrown) {
     return orDefaults(thrown);
   }
 }
 
-function groupByVariant(plan: EndpointPlan, rows: readonly RequestRow[]): [VariantPlan, number[]][] {
+// All rows in one read, whatever their variants; only versions registered with other features read apart.
+function readFeatures(
+  deps: ServingDeps, plan: EndpointPlan, groups: readonly VariantGroup[], inputs: readonly unknown[], rows: readonly RequestRow[], at: Micros, deadlineMs: DeadlineMs,
+): FeatureRow[] | Promise<FeatureRow[]> {
+  if (groups.every(({ variant }) => variant.features === plan.features)) return readWithPolicy(plan, plan.features, rows, at, deadlineMs);
+  return readApart(deps, plan, groups, inputs, at, deadlineMs);
+}
+
+async function readApart(
+  deps: ServingDeps, plan: EndpointPlan, groups: readonly VariantGroup[], inputs: readonly unknown[], at: Micros, deadlineMs: DeadlineMs,
+): Promise<FeatureRow[]> {
+  const features = new Array<FeatureRow>(inputs.length);
+  const parsed = groups.map(({ variant, picked }) => parseInputs(variant.features, picked.map((index) => inputs[index]), deps.limits.maxRows));
+  await Promise.all(
+    groups.map(async ({ variant, picked }, group) => {
+      const read = await readWithPolicy(plan, variant.features, parsed[group] as RequestRow[], at, deadlineMs);
+      picked.forEach((index, place) => (features[index] = read[place] as FeatureRow));
+    }),
+  );
+  return features;
+}
+
+interface VariantGroup {
+  readonly variant: VariantPlan;
+  /** Indexes of its rows. */
+  readonly picked: readonly number[];
+}
+
+function groupByVariant(plan: EndpointPlan, rows: readonly RequestRow[]): VariantGroup[] {
   const [first] = plan.variants;
-  if (plan.variants.length === 1 && first !== undefined) return [[first, rows.map((_, index) => index)]];
+  if (plan.variants.length === 1 && first !== undefined) return [{ variant: first, picked: rows.map((_, index) => index) }];
   const groups = new Map<VariantPlan, number[]>();
   rows.forEach((row, index) => {
     const variant = plan.variants[assign(plan.state, plan.unitOf(row))] as VariantPlan;
@@ -100,7 +125,7 @@ function groupByVariant(plan: EndpointPlan, rows: readonly RequestRow[]): [Varia
     if (group === undefined) groups.set(variant, [index]);
     else group.push(index);
   });
-  return [...groups];
+  return [...groups].map(([variant, picked]) => ({ variant, picked }));
 }
 
 /** Models slower than this wait in a queue of their own, where the deadline can pass. */
@@ -108,8 +133,7 @@ const QUICK_MODEL_MICROS = 1000;
 
 async function inferGroup(
   plan: EndpointPlan,
-  variant: VariantPlan,
-  picked: readonly number[],
+  { variant, picked }: VariantGroup,
   features: readonly FeatureRow[],
   answered: PredictionRow[],
   deadlineMs: DeadlineMs,

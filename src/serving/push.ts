@@ -25,9 +25,11 @@ export interface PushResult {
 export interface SourcePusher {
   /** `rows` is JSON. Throws HR_INVALID, HR_TOO_LARGE, HR_IDEMPOTENCY, HR_ONLINE_UNAVAILABLE, HR_STORAGE_FULL. */
   push(rows: unknown, idempotencyKey?: string): Promise<PushResult>;
+  /** Checks rows without pushing them, however many. Throws HR_INVALID. */
+  check(rows: unknown): void;
 }
 
-/** Compiles a source for pushes. Throws HR_UNKNOWN_SOURCE through `source`'s look-up by the caller. */
+/** Compiles a source for pushes. */
 export function compilePusher(deps: PushDeps, source: SourceSpec): SourcePusher {
   const { definitions, store, pushLog } = deps;
   const views = Object.values(definitions.manifest.views).filter((view) => view.source === source.name && view.freshness.kind === 'live');
@@ -35,6 +37,7 @@ export function compilePusher(deps: PushDeps, source: SourceSpec): SourcePusher 
   const derive: DeriveColumns = compileDerivedColumns(definitions, source, deps.duckdb);
 
   return {
+    check: (rows) => void parsePushed(source, rows, Infinity),
     async push(rows, idempotencyKey) {
       const parsed = parsePushed(source, rows, deps.maxRows);
       // Before anything is kept: a row that cannot be derived must not be in the log.

@@ -1,19 +1,21 @@
 // Model versions in memory, each loaded once whoever serves it, and closed when the last one who does lets go.
 
 import { HeadraceError, type Logger } from '../core/index.ts';
-import type { ModelSpec, ResolvedService } from '../definitions/index.ts';
+import type { Manifest, ModelSpec, ResolvedService } from '../definitions/index.ts';
 import { type Binding, checkSignature, type LoadedModel, type ModelRuntime } from '../models/index.ts';
-import type { Registry } from '../registry/index.ts';
+import { type Registry, resolveRegisteredService } from '../registry/index.ts';
 import { getBlob, type ObjectStore } from '../storage/index.ts';
 
 export interface ServedModel {
   readonly loaded: LoadedModel;
   readonly binding: Binding;
+  /** The features that the version was registered with. */
+  readonly service: ResolvedService;
 }
 
 export interface ServedModels {
   /** Loads the version, or shares the one in memory. Throws HR_UNKNOWN_MODEL, HR_MODEL_UNREADABLE, HR_MODEL_SIGNATURE. */
-  acquire(spec: ModelSpec, version: number, service: ResolvedService): Promise<ServedModel>;
+  acquire(manifest: Manifest, spec: ModelSpec, version: number): Promise<ServedModel>;
   /** Gives back what `acquire` gave; the last one closes it. */
   release(model: ServedModel): Promise<void>;
 }
@@ -31,8 +33,10 @@ export function createServedModels(registry: Registry, objects: ObjectStore, run
   };
 
   return {
-    async acquire(spec, version, service) {
-      const { artifact } = await registry.models.get(spec.name, version);
+    async acquire(manifest, spec, version) {
+      const { artifact, manifestHash } = await registry.models.get(spec.name, version);
+      const registered = (await registry.definitions.byHash(manifestHash)) ?? manifest;
+      const service = resolveRegisteredService(manifest, registered, spec.service);
       const id = `${artifact} ${spec.providers.join(',')}`;
       let entry = inMemory.get(id);
       if (entry === undefined) {
@@ -43,7 +47,7 @@ export function createServedModels(registry: Registry, objects: ObjectStore, run
       entry.uses++;
       const loaded = await entry.loading;
       try {
-        const model: ServedModel = { loaded, binding: checkSignature(loaded.signature, service, spec) };
+        const model: ServedModel = { loaded, service, binding: checkSignature(loaded.signature, service, spec) };
         artifactOf.set(model, id);
         return model;
       } catch (thrown) {

@@ -2,7 +2,7 @@
 // model is unloaded only when the last request that holds it has ended.
 
 import { didYouMean, HeadraceError, type Micros } from '../core/index.ts';
-import type { Definitions } from '../definitions/index.ts';
+import { type Definitions, resolveService } from '../definitions/index.ts';
 import { getWatermark } from '../online/index.ts';
 import type { EndpointState } from '../registry/index.ts';
 import { compileEndpoint, type EndpointPlan } from './endpoint-plan.ts';
@@ -40,21 +40,26 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
   let refreshing: Promise<void> | undefined;
   let toldOfCode = '';
 
-  const servicePlan = (definitions: Definitions, services: Map<string, FeaturePlan>, name: string, path: string) => {
-    const id = `${path} ${name}`;
-    let plan = services.get(id);
-    if (plan === undefined) services.set(id, (plan = compileFeaturePlan(definitions, name, store, watermarkOf, path)));
+  const servicePlan = (definitions: Definitions, services: Map<string, FeaturePlan>, name: string) => {
+    let plan = services.get(name);
+    if (plan === undefined) {
+      const service = resolveService(definitions.manifest, name);
+      services.set(name, (plan = compileFeaturePlan(definitions, service, store, watermarkOf, 'rows')));
+    }
     return plan;
   };
 
   // A plan is kept when nothing that it was compiled from has changed.
-  const planEndpoint = async (definitions: Definitions, services: Map<string, FeaturePlan>, state: EndpointState) => {
+  const planEndpoint = async (definitions: Definitions, state: EndpointState) => {
     const before = current?.endpoints.get(state.name);
     if (before !== undefined && current?.definitions === definitions && before.state.revision === state.revision) return before;
     const spec = definitions.manifest.endpoints[state.name];
     const model = spec === undefined ? undefined : definitions.manifest.models[spec.model];
     if (spec === undefined || model === undefined) return undefined;
-    return compileEndpoint({ state, spec, model, features: servicePlan(definitions, services, model.service, 'inputs'), models });
+    return compileEndpoint({
+      state, spec, model, models, manifest: definitions.manifest,
+      planFeatures: (service) => compileFeaturePlan(definitions, service, store, watermarkOf, 'inputs'),
+    });
   };
 
   const build = async (definitions: Definitions): Promise<Snapshot> => {
@@ -63,7 +68,7 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
     const failures = new Map<string, HeadraceError>();
     for (const state of await registry.endpoints.list()) {
       try {
-        const plan = await planEndpoint(definitions, services, state);
+        const plan = await planEndpoint(definitions, state);
         if (plan !== undefined) endpoints.set(state.name, plan);
       } catch (thrown) {
         const error = thrown instanceof HeadraceError ? thrown : new HeadraceError('HR_INTERNAL', String(thrown), { cause: thrown });
@@ -140,7 +145,7 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
       throw new HeadraceError('HR_UNKNOWN_ENDPOINT', `there is no endpoint "${name}".${didYouMean(name, known)}`);
     },
     endpoints: () => [...(current?.endpoints.values() ?? [])],
-    service: (name) => servicePlan(need().definitions, need().services, name, 'rows'),
+    service: (name) => servicePlan(need().definitions, need().services, name),
     refresh,
     async close() {
       await refreshing;

@@ -47,12 +47,11 @@ function readOptions(options: unknown): boolean {
 }
 
 function writeAnswer({ plan, rows }: PredictAnswer, returnsFeatures: boolean): string {
-  const { write } = plan;
   let text = plan.answerStart;
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i] as PredictAnswer['rows'][number];
-    text += `${i === 0 ? '' : ','}{"prediction_id":"${row.id}","outputs":${write.outputs(row.outputs)}${row.variant.answerPart}`;
-    if (returnsFeatures) text += `,"features":${write.features(row.features.values)},"statuses":${write.statuses(row.features.statuses)}`;
+    text += `${i === 0 ? '' : ','}{"prediction_id":"${row.id}","outputs":${plan.writeOutputs(row.outputs)}${row.variant.answerPart}`;
+    if (returnsFeatures) text += `,"features":${row.variant.write.features(row.features.values)},"statuses":${row.variant.write.statuses(row.features.statuses)}`;
     text += '}';
   }
   return `${text}]}`;

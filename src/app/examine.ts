@@ -1,0 +1,94 @@
+// What `doctor` looks at. Every check stands for itself: one that fails does not hide the others.
+
+import { execFile } from 'node:child_process';
+import { mkdir, statfs } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { HeadraceError, toHeadraceError } from '../core/index.ts';
+import type { Environment } from './environment.ts';
+import { unknownVariables } from './load-config.ts';
+import type { App } from './open-app.ts';
+import { environmentName, SETTINGS } from './settings.ts';
+import { nearestName } from '../core/index.ts';
+
+export interface Finding {
+  readonly check: string;
+  readonly state: 'ok' | 'warn' | 'fail';
+  readonly says: string;
+  /** What to do about it. */
+  readonly fix?: string;
+}
+
+const LOW_DISK_BYTES = 2e9;
+
+/** Runs every check; `open` loads the configuration. */
+export async function examine(open: () => Promise<App>, environment: Environment): Promise<Finding[]> {
+  const findings: Finding[] = [{ check: 'node', state: 'ok', says: process.version }];
+  const variables = unknownVariables(environment.variables).flatMap((name) => {
+    const near = nearestName(name, SETTINGS.map(({ key }) => environmentName(key)));
+    return near === undefined ? [] : [{ check: 'environment', state: 'warn' as const, says: `${name} is no setting`, fix: `did you mean ${near}?` }];
+  });
+  findings.push(...variables);
+  let app: App;
+  try {
+    app = await open();
+    findings.push({ check: 'configuration', state: 'ok', says: app.config.file });
+  } catch (thrown) {
+    const error = toHeadraceError(thrown);
+    return [...findings, { check: 'configuration', state: 'fail', says: error.message, fix: 'make a project with `headrace init DIR`, or give --config FILE' }];
+  }
+  const { values } = app.config;
+  findings.push(await look('definitions', 'correct what is listed', async () => describeDefinitions(await app.definitions())));
+  findings.push(await look('registry', 'check registry.url, and that its server runs', async () => describeRegistry(app)));
+  findings.push(
+    await look('online store', 'check online.url, and that its server runs', async () => {
+      await (await app.online()).getMeta('doctor');
+      return 'answers';
+    }),
+  );
+  findings.push(await look('artifacts', 'check artifacts.url', async () => {
+    for await (const _ of (await app.objects()).list('')) break;
+    return 'readable';
+  }));
+  findings.push(await look('disk', 'free space, or move offline.path', () => describeDisk(values['offline.path'])));
+  findings.push(await lookForPython());
+  return findings;
+}
+
+async function look(check: string, fix: string, work: () => Promise<string>): Promise<Finding> {
+  try {
+    return { check, state: 'ok', says: await work() };
+  } catch (thrown) {
+    const error = toHeadraceError(thrown);
+    const isEarly = error.code === 'HR_NOTHING_APPLIED' || error.code === 'HR_CODE_CHANGED';
+    return { check, state: isEarly ? 'warn' : 'fail', says: error.message, fix: isEarly ? 'headrace apply' : fix };
+  }
+}
+
+function describeDefinitions({ manifest, hash }: Awaited<ReturnType<App['definitions']>>): string {
+  const count = (section: object, noun: string): string => `${Object.keys(section).length} ${noun}`;
+  return `${count(manifest.views, 'views')}, ${count(manifest.services, 'services')}, ${count(manifest.models, 'models')}, ${count(manifest.endpoints, 'endpoints')} (${hash.slice(0, 12)})`;
+}
+
+async function describeRegistry(app: App): Promise<string> {
+  const current = await (await app.registry()).definitions.current();
+  if (current === undefined) throw new HeadraceError('HR_NOTHING_APPLIED', 'answers, but nothing is applied yet');
+  await app.applied();
+  return `revision ${current.revision} is applied`;
+}
+
+async function describeDisk(path: string): Promise<string> {
+  await mkdir(path, { recursive: true });
+  const { bavail, bsize } = await statfs(path);
+  const free = bavail * bsize;
+  if (free < LOW_DISK_BYTES) throw new HeadraceError('HR_STORAGE_FULL', `only ${(free / 1e9).toFixed(1)} GB free at ${path}`);
+  return `${(free / 1e9).toFixed(0)} GB free`;
+}
+
+async function lookForPython(): Promise<Finding> {
+  try {
+    const { stdout, stderr } = await promisify(execFile)('python3', ['--version']);
+    return { check: 'python', state: 'ok', says: (stdout || stderr).trim() };
+  } catch {
+    return { check: 'python', state: 'warn', says: 'python3 was not found', fix: 'install Python 3 with venv to run Python steps of pipelines' };
+  }
+}
