@@ -209,7 +209,7 @@ export type Foreach =
   | { readonly kind: 'items'; readonly items: readonly unknown[] }
   | { readonly kind: 'grid'; readonly axes: Readonly<Record<string, readonly unknown[]>> }
   | { readonly kind: 'range'; readonly start: number; readonly end: number }
-  /** Over the array that a needed step gave. */
+  /** Over the array that a needed step gave; `of` is that step's own name. */
   | { readonly kind: 'result'; readonly of: string };
 
 /** A user's function as the process holds it; its text's hash is in the manifest. */

@@ -314,7 +314,7 @@ describe('the manifest', () => {
       timeout: '30m',
       resources: { cpu: 2, memory: '4Gi' },
     });
-    p.step('each', python('x.py'), { foreach: fit });
+    p.step('each', python('x.py'), { foreach: fit, needs: { scores: fit } });
     p.step('items', python('x.py'), { foreach: [1, 2] });
     p.step('range', python('x.py'), { foreach: range(2, 5) });
     p.step('register', registerModel(m, { alias: 'champion' }), { needs: { fit } });
@@ -333,7 +333,7 @@ describe('the manifest', () => {
       timeoutMicros: 1_800_000_000,
       resources: { cpu: 2, memory: '4Gi' },
     });
-    expect(steps[2]).toMatchObject({ needs: { fit: 'fit' }, foreach: { kind: 'result', of: 'fit' } });
+    expect(steps[2]).toMatchObject({ needs: { scores: 'fit' }, foreach: { kind: 'result', of: 'fit' } });
     expect(steps.slice(3).map((step) => step.foreach)).toEqual([
       { kind: 'items', items: [1, 2] },
       { kind: 'range', start: 2, end: 5 },

@@ -88,5 +88,8 @@ export function describeResult(value: unknown): string {
   if (value instanceof Promise) return 'a Promise: the function must be synchronous';
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (value === null) return 'null';
-  return typeof value === 'object' ? 'an object' : `${typeof value} ${String(value)}`;
+  if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') {
+    return `${typeof value} ${value}`;
+  }
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }

@@ -125,7 +125,7 @@ function compileForeach(
     if (needed === undefined) return undefined;
     const under = Object.entries(needs).find(([, name]) => name === needed)?.[0] ?? needed;
     needs[under] = needed;
-    return { kind: 'result', of: under };
+    return { kind: 'result', of: needed };
   }
   const given: Foreach | undefined = Array.isArray(foreach)
     ? { kind: 'items', items: foreach }
