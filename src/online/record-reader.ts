@@ -149,8 +149,10 @@ export function createRecordReader(
       let isValid = true;
       if (windows.length > 0 && aggregator !== null) {
         aggregator.reset(tiles);
+        // A row without tiles was written when the view had no windows: its events can't be counted.
+        isValid = !(base.rowAt >= 0 && base.tilesAt < 0) && !(pushed.rowAt >= 0 && pushed.tilesAt < 0);
         if (base.tilesAt >= 0 && record.base !== undefined) {
-          isValid = isOurs(base);
+          isValid = isValid && isOurs(base);
           if (isValid) aggregator.decode(record.base, base.tilesAt, tiles);
         }
         if (pushed.tilesAt >= 0 && record.pushed !== undefined) {

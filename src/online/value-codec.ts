@@ -90,7 +90,8 @@ export function readVariable(type: DataType, bytes: Uint8Array, from: number, to
     case 'string':
       return readText(bytes, from, to);
     case 'bytes':
-      return Uint8Array.prototype.slice.call(bytes, from, to);
+      // A copy, and not of the store's own class of buffer.
+      return new Uint8Array(bytes.subarray(from, to));
     case 'vector': {
       const vector = new Float32Array((to - from) >> 2);
       for (let i = 0; i < vector.length; i++) vector[i] = readFloat32(bytes, from + 4 * i);

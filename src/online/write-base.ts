@@ -124,10 +124,11 @@ function packBase(codec: ViewCodec, { latest, tiles }: BaseRow<EncodedKey>, asOf
   writeLayer(baseWriter, {
     stamp: asOf,
     row: latest === null ? undefined : codec.packRow(latest),
+    // A key that exists has tiles, empty ones too: without them a reader could not tell none from never counted.
     tiles:
-      aggregator === null || tiles === null
+      aggregator === null || (tiles === null && latest === null)
         ? undefined
-        : { fingerprint: tilesFingerprint, bytes: aggregator.encode(tiles) },
+        : { fingerprint: tilesFingerprint, bytes: aggregator.encode(tiles ?? aggregator.create()) },
   });
   return baseWriter.take();
 }

@@ -52,20 +52,22 @@ export function openLmdbStore({ path, project, clock, mapSizeBytes = DEFAULT_LIM
       : unpackFull(value, hasLog(value) ? get(keys.encode(ref, PART.log)) : undefined);
   };
 
-  const lastPage = (): { page: number; size: number } => {
+  const sizeBytes = (): number => {
     // The library's type says {}; these two are LMDB's own figures, always there.
     const stats = db.getStats() as { lastPageNumber: number; pageSize: number };
-    return { page: stats.lastPageNumber, size: stats.pageSize };
+    return stats.lastPageNumber * stats.pageSize;
   };
 
-  const write = <T>(work: () => T): T => {
+  /** One transaction; `grow` is told how many bytes the work adds, so that it can be refused past the limit. */
+  const write = <T>(work: (grow: (bytes: number) => void) => T): T => {
     try {
       return db.transactionSync(() => {
-        const before = lastPage().page;
-        const result = work();
-        const after = lastPage();
-        // Reuse of freed pages is let through, or a full store could not even be made smaller.
-        if (after.page > before && after.page * after.size > mapSizeBytes) throw storageFull(path, mapSizeBytes);
+        let growth = 0;
+        const result = work((bytes) => {
+          growth += bytes;
+        });
+        // What makes the store no larger is let through, or a full one could not even be emptied.
+        if (growth > 0 && sizeBytes() + growth > mapSizeBytes) throw storageFull(path, mapSizeBytes);
         return result;
       });
     } catch (error) {
@@ -83,7 +85,7 @@ export function openLmdbStore({ path, project, clock, mapSizeBytes = DEFAULT_LIM
       for (let from = 0; from < refs.length; from += BATCH) {
         // Between transactions, requests and other processes get their turn.
         if (from > 0) await new Promise(setImmediate);
-        changed += write(() => {
+        changed += write((grow) => {
           let count = 0;
           for (let index = from; index < Math.min(from + BATCH, refs.length); index++) {
             const ref = refs[index] as RecordRef;
@@ -92,11 +94,14 @@ export function openLmdbStore({ path, project, clock, mapSizeBytes = DEFAULT_LIM
             const next = change(value === undefined ? undefined : unpackFull(value, log), index);
             if (next === null) continue;
             count++;
+            grow(-(value?.length ?? 0) - (log?.length ?? 0) + (next.pushedLog?.length ?? 0));
             if (isEmptyChange(next)) {
               db.removeSync(keys.encode(ref, PART.record));
             } else {
               const longKey = ref.key.length > LONGEST_KEY ? ref.key : undefined;
-              db.putSync(keys.encode(ref, PART.record), packValue(next, versionOf(value) + 1, longKey));
+              const packed = packValue(next, versionOf(value) + 1, longKey);
+              grow(packed.length);
+              db.putSync(keys.encode(ref, PART.record), packed);
             }
             if (next.pushedLog !== undefined) db.putSync(keys.encode(ref, PART.log), Buffer.from(next.pushedLog));
             else if (log !== undefined) db.removeSync(keys.encode(ref, PART.log));
