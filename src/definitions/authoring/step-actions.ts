@@ -14,11 +14,15 @@ export interface Action<I, R> {
 }
 
 /**
- * A result whose type is not known here: a Python script's, or a need of a task that does not name its type. Every
+ * A need of a task that does not name its type. Every
  * member is there and can be anything; its array methods work for the results of a `foreach`.
  */
 // oxlint-disable-next-line typescript/no-explicit-any -- what a script returns is not known before it runs
 export type AnyResult = any[] & Readonly<Record<string, any>>;
+
+/** A result that fits whatever type the task that needs it names. */
+// oxlint-disable-next-line typescript/no-explicit-any -- what a script returns is not known before it runs
+type NotKnown = any;
 
 /** The needs of a task that does not name their type. */
 export type AnyNeeds = Readonly<Record<string, AnyResult>>;
@@ -47,7 +51,7 @@ export function task<I = AnyNeeds, R = unknown>(run: (needs: I, context: TaskCon
 export function python(
   script: string,
   options: { readonly requirements?: string; readonly args?: Readonly<Record<string, unknown>> } = {},
-): Action<AnyNeeds, AnyResult> {
+): Action<AnyNeeds, NotKnown> {
   return { action: { kind: 'python', script, requirements: options.requirements, args: options.args ?? {} } };
 }
 
@@ -64,7 +68,7 @@ export interface TrainingSetOptions {
 }
 
 /** Makes a training set; its result tells the id, path and features. */
-export function trainingSet(options: TrainingSetOptions): Action<AnyNeeds, AnyResult> {
+export function trainingSet(options: TrainingSetOptions): Action<AnyNeeds, NotKnown> {
   const { service, spine, timestamp, label, labels, boundary } = options;
   const allLabels = [...(label === undefined ? [] : [label]), ...(labels ?? [])];
   return { action: { kind: 'trainingSet', service, spine, timestamp, labels: allLabels, boundary: boundary ?? 'at' } };
@@ -74,6 +78,6 @@ export function trainingSet(options: TrainingSetOptions): Action<AnyNeeds, AnyRe
 export function registerModel(
   model: AuthoredObject<AuthoredModel>,
   options: { readonly alias?: string } = {},
-): Action<AnyNeeds, AnyResult> {
+): Action<AnyNeeds, NotKnown> {
   return { action: { kind: 'registerModel', model, alias: options.alias } };
 }

@@ -1,0 +1,45 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { expect, it } from 'vitest';
+import { loadDefinitions } from '../../src/definitions/index.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+
+it('the guide’s snippets are a feature repository that type-checks and compiles', async () => {
+  const guide = await readFile(join(root, 'docs/guides/definitions.md'), 'utf8');
+  const folder = await mkdtemp(join(tmpdir(), 'headrace-guide-'));
+  try {
+    for (const [, name = '', code = ''] of guide.matchAll(/```ts\n\/\/ (\S+\.ts)\n([\s\S]*?)```/g)) {
+      await writeFile(join(folder, name), code);
+    }
+    const { manifest } = await loadDefinitions(folder, 'guide');
+    expect(Object.keys(manifest.endpoints)).toEqual(['delay']);
+    expect(Object.keys(manifest.pipelines)).toEqual(['train_delay']);
+
+    await writeFile(join(folder, 'package.json'), '{"type":"module"}');
+    const compilerOptions = {
+      strict: true,
+      noUncheckedIndexedAccess: true,
+      target: 'es2024',
+      lib: ['es2024', 'esnext.array'],
+      module: 'nodenext',
+      noEmit: true,
+      allowImportingTsExtensions: true,
+      skipLibCheck: true,
+      types: ['node'],
+      typeRoots: [join(root, 'node_modules/@types')],
+      paths: { headrace: [join(root, 'src/index.ts')] },
+    };
+    await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions }));
+    const tsc = join(createRequire(import.meta.url).resolve('typescript/package.json'), '../bin/tsc');
+    const output = await new Promise<string>((done) => {
+      execFile(process.execPath, [tsc, '-p', folder], (_error, stdout) => done(stdout));
+    });
+    expect(output).toBe('');
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
