@@ -13,9 +13,8 @@ export async function writeLeakyTrainingSet(options: {
   readonly flights: string;
   readonly spine: string;
   readonly out: string;
-  readonly threads: number;
 }): Promise<void> {
-  const instance = await DuckDBInstance.create(':memory:', { threads: String(options.threads) });
+  const instance = await DuckDBInstance.create(':memory:');
   const connection = await instance.connect();
   try {
     await connection.run(`
