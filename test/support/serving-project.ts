@@ -1,0 +1,142 @@
+// A project in a temporary folder with everything serving needs: a repository, events, two models; driven through the
+// command line as a user would, or opened in this process.
+
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { constantModel } from './onnx-model.ts';
+
+export const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+
+export interface Project {
+  readonly directory: string;
+  readonly file: (name: string) => string;
+  readonly write: (name: string, content: string | Uint8Array) => string;
+  readonly remove: () => void;
+}
+
+export interface CommandOutput {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Files by relative path. */
+export function createProject(files: Readonly<Record<string, string | Uint8Array>>): Project {
+  const directory = mkdtempSync(join(tmpdir(), 'headrace-project-'));
+  const write = (name: string, content: string | Uint8Array): string => {
+    const path = join(directory, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, content);
+    return path;
+  };
+  for (const [name, content] of Object.entries(files)) write(name, content);
+  return { directory, write, file: (name) => join(directory, name), remove: () => rmSync(directory, { recursive: true, force: true }) };
+}
+
+/** Runs a command to its end, in the project's folder. */
+export function headrace(project: Pick<Project, 'directory'>, args: readonly string[], env: Readonly<Record<string, string>> = {}): CommandOutput {
+  const run = spawnSync(process.execPath, [MAIN, ...args], {
+    cwd: project.directory, encoding: 'utf8', env: { ...process.env, npm_lifecycle_event: '', ...env }, timeout: 60_000,
+  });
+  return { code: run.status, stdout: run.stdout, stderr: run.stderr };
+}
+
+/** The one JSON document that a command printed; throws its errors when it failed. */
+export function headraceJson(project: Pick<Project, 'directory'>, args: readonly string[], env: Readonly<Record<string, string>> = {}): unknown {
+  const { code, stdout, stderr } = headrace(project, [...args, '--json'], env);
+  if (code !== 0) throw new Error(`headrace ${args.join(' ')} gave ${String(code)}: ${stderr}`);
+  return JSON.parse(stdout);
+}
+
+export interface ServerProcess {
+  readonly url: string;
+  readonly process: ChildProcess;
+  /** What it logged so far. */
+  readonly log: () => string;
+  /** SIGTERM; its exit code. */
+  stop(): Promise<number | null>;
+}
+
+/** Starts `headrace serve` on a free port; resolves when it listens. */
+export function startServe(project: Pick<Project, 'directory'>, args: readonly string[] = []): Promise<ServerProcess> {
+  const child = spawn(process.execPath, [MAIN, 'serve', '--port', '0', '--json', ...args], {
+    cwd: project.directory, env: { ...process.env, npm_lifecycle_event: '' }, stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let [stdout, stderr] = ['', ''];
+  const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  return new Promise((resolve, reject) => {
+    void exited.then((code) => reject(new Error(`serve ended with ${String(code)}: ${stderr}`)));
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+      if (!stdout.includes('\n')) return;
+      const { url } = JSON.parse(stdout) as { url: string };
+      resolve({
+        url, process: child, log: () => stderr,
+        stop() {
+          child.kill('SIGTERM');
+          return exited;
+        },
+      });
+    });
+  });
+}
+
+export const CONFIG = `import { defineConfig } from 'headrace';
+export default defineConfig({ project: 'shop' });
+`;
+
+/** A pushed source with an int64 and a known time, two views, an on-demand view, a model, an endpoint. */
+export const REPOSITORY = `import { count, entity, endpoint, featureService, featureView, latest, mean, model, onDemandView, pushed, sum, t } from 'headrace';
+
+export const customer = entity('customer', { keys: { customer: t.string() } });
+export const purchases = pushed('purchases', {
+  columns: { customer: t.string(), amount: t.float64(), points: t.int64(), bought_at: t.timestamp() },
+  derive: { is_big: [t.float64(), (row) => (row.amount == null ? null : row.amount > 15 ? 1 : 0)] },
+  eventTime: 'bought_at',
+});
+export const history = featureView('history', {
+  entity: customer, source: purchases, ttl: '30d',
+  features: {
+    last_points: latest('points'), purchases_1d: count().over('1d'), mean_7d: mean('amount').over('7d'), big_7d: sum('is_big').over('7d'),
+  },
+});
+export const basket = onDemandView('basket', {
+  inputs: { request: { amount: t.float64() }, customer: history },
+  features: { ratio: t.float64() },
+  transform: ({ request, customer }) => ({
+    ratio: request.amount != null && customer.mean_7d ? request.amount / customer.mean_7d : null,
+  }),
+});
+export const features = featureService('shop_features', [history, basket]);
+export const numbers = featureService('numbers', [history.pick('purchases_1d', 'mean_7d', 'big_7d'), basket]);
+export const returns = model('returns', { features: numbers, outputs: { probability: t.float32() } });
+export const checkout = endpoint('checkout', { model: returns, unit: ['customer'] });
+`;
+
+/** Purchases a few hours old: two of ada, one of bob. */
+export function recentPurchases(nowMs: number): string {
+  const ago = (hours: number) => new Date(nowMs - hours * 3_600_000).toISOString();
+  return [
+    `{"customer":"ada","amount":10,"points":9007199254740993,"bought_at":"${ago(5)}"}`,
+    `{"customer":"ada","amount":20,"points":9223372036854775807,"bought_at":"${ago(3)}"}`,
+    `{"customer":"bob","amount":30,"points":1,"bought_at":"${ago(2)}"}`,
+    '',
+  ].join('\n');
+}
+
+/** A project that is applied, has events online and two versions of its model: 0.25 and 0.75. */
+export function createServingProject(): Project {
+  const project = createProject({
+    'headrace.config.ts': CONFIG, 'feature_repo/shop.ts': REPOSITORY, 'events.jsonl': recentPurchases(Date.now()),
+    'quarter.onnx': constantModel(4, 0.25), 'three_quarters.onnx': constantModel(4, 0.75),
+  });
+  headraceJson(project, ['apply']);
+  headraceJson(project, ['push', 'purchases', 'events.jsonl']);
+  headraceJson(project, ['models', 'register', 'returns', 'quarter.onnx', '--alias', 'champion']);
+  headraceJson(project, ['models', 'register', 'returns', 'three_quarters.onnx']);
+  return project;
+}
