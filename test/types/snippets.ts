@@ -41,7 +41,7 @@ featureView('v', { entity: airport, source: flights, keys: { airport: 'origin' }
   a: latest('tags'), b: count().over('1d'), c: count('delay').over('1d', { hop: '1h' }), d: sum('seats').over('1d'), e: mean('is_late').over('1d'),
   f: min('departed_at').over('1d'), g: max('origin').over('1d'), h: stddev('delay').over('1d'), i: variance('distance').over('1d'),
   j: first('delay').over('1d'), k: last('tags').over('1d'), l: lastN('delay', 3).over('1d'), m: countDistinct('destination').over('1d'),
-  n: latest('delay').default(0), o: sum('bucket').over('1d').default(0n),
+  n: latest('delay').default(0).describe('newest'), p: count().over('1d').default(0), q: latest('landed_at').default(new Date(0)), o: sum('bucket').over('1d').default(0n),
 }, freshness: { every: '1h', lag: '5m' } });`,
   'exact values in transform': `
 const stats = featureView('s', { entity: airport, source: flights, keys: { airport: 'origin' }, features: {
@@ -69,6 +69,26 @@ p.step('register', registerModel(delayModel, { alias: 'champion' }), { needs: { 
 };
 
 export const refused: Readonly<Record<string, { readonly code: string; readonly message: readonly string[] }>> = {
+  'a latest value taken for another type': {
+    code: `onDemandView('o', { inputs: { o: airportDelays }, features: { y: t.string() }, transform: ({ o }) => ({ y: o.last_delay }) });`,
+    message: ["'number'", "'string'"],
+  },
+  'a key or nested feature taken for another type': {
+    code: `onDemandView('o', { inputs: { o: departure }, features: { y: t.string() }, transform: ({ o }) => ({ y: o.hour }) });`,
+    message: ["'number'", "'string'"],
+  },
+  'a request value taken for another type': {
+    code: `onDemandView('o', { inputs: { r: { at: t.timestamp() } }, features: { y: t.float64() }, transform: ({ r }) => ({ y: r.at }) });`,
+    message: ["'Date'", "'number'"],
+  },
+  'a picked-away feature': {
+    code: `onDemandView('o', { inputs: { o: airportDelays.pick('flights_1d') }, features: { y: t.float64() }, transform: ({ o }) => ({ y: o.last_delay }) });`,
+    message: ["'last_delay' does not exist"],
+  },
+  'a default that does not fit its feature': {
+    code: `featureView('v', { entity: airport, source: flights, keys: { airport: 'origin' }, features: { d: latest('delay').default('x') } });`,
+    message: ['the default does not fit the feature, which is float64'],
+  },
   'an unknown feature in pick': {
     code: `airportDelays.pick('mean_delay_7');`,
     message: ['"mean_delay_7"', '"mean_delay_7d"'],

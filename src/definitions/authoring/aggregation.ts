@@ -7,14 +7,16 @@ import type { WindowOp } from '../manifest.ts';
 export interface Feature<
   Op extends 'latest' | WindowOp = 'latest' | WindowOp,
   Column extends string | null = string | null,
+  Default = unknown,
 > extends AuthoredFeature {
   readonly op: Op;
   readonly column: Column;
   readonly isComplete: true;
+  readonly defaultValue?: Default;
   /** Stands in for null where a model cannot take one. It changes no stored value. */
-  default(value: unknown): Feature<Op, Column>;
+  default<V>(value: V): Feature<Op, Column, V>;
   /** Says what the feature means, for people. */
-  describe(text: string): Feature<Op, Column>;
+  describe(text: string): Feature<Op, Column, Default>;
 }
 
 /** An aggregation that still lacks its window: call `.over('7d')`. */
@@ -27,18 +29,20 @@ export interface Unwindowed<Op extends WindowOp = WindowOp, Column extends strin
    * Over the rows of the last `window`; the head is exact, the tail is aligned to `hop`.
    * Default hop: 5 minutes for windows up to 12 hours, 1 hour up to 12 days, else 1 day.
    */
-  over(window: string, options?: { readonly hop?: string }): Feature<Op, Column>;
+  over(window: string, options?: { readonly hop?: string }): Feature<Op, Column, never>;
 }
 
 function feature<Op extends 'latest' | WindowOp, Column extends string | null>(
   written: AuthoredFeature & { readonly op: Op; readonly column: Column },
-): Feature<Op, Column> {
-  return {
+): Feature<Op, Column, never> {
+  const complete = {
     ...written,
     isComplete: true,
-    default: (value) => feature({ ...written, defaultValue: value }),
-    describe: (text) => feature({ ...written, describedAs: text }),
+    default: (value: unknown) => feature({ ...written, defaultValue: value }),
+    describe: (text: string) => feature({ ...written, describedAs: text }),
   };
+  // The type of a default is known to the compiler only.
+  return complete as unknown as Feature<Op, Column, never>;
 }
 
 function windowed<Op extends WindowOp, Column extends string | null>(
@@ -56,7 +60,7 @@ function windowed<Op extends WindowOp, Column extends string | null>(
 }
 
 /** The newest row's value, null included. All `latest` features of a view come from one row. Bounded by the view's ttl. */
-export const latest = <const Column extends string>(column: Column): Feature<'latest', Column> =>
+export const latest = <const Column extends string>(column: Column): Feature<'latest', Column, never> =>
   feature({ op: 'latest', column });
 
 /** Rows, or with a column its values that aren't null. An int64; 0 over an empty window. */

@@ -44,7 +44,7 @@ export interface FeatureViewMember<F extends Columns = Columns, Q extends Column
 }
 
 type RenamedKeys<K, Keys extends { readonly [Name in keyof K]: string }> = {
-  [Name in keyof K & keyof Keys as Keys[Name]]: K[Name] & Columns[string];
+  [Name in keyof K & keyof Keys as Keys[Name]]: AsColumn<K[Name]>;
 };
 
 export interface FeatureViewOptions<K extends Columns, C extends Columns, F> extends AboutOptions {
@@ -67,10 +67,27 @@ type OrderedKind = Exclude<Kind, 'list' | 'vector'>;
 
 // A wrong feature becomes the type of a sentence, which the compiler then prints as what was expected.
 type CheckedFeature<C, F> =
-  F extends Feature<infer Op, infer Column>
-    ? CheckedColumn<C, Op, Column, F>
+  F extends Feature<infer Op, infer Column, infer Default>
+    ? CheckedColumn<C, Op, Column, CheckedDefault<Default, FeatureType<C, F>, F>>
     : F extends Unwindowed<infer Op, infer _>
       ? `${Op}(…) needs its window: ${Op}(…).over("7d")`
+      : never;
+
+type CheckedDefault<Default, T, F> = [Default] extends [never]
+  ? F
+  : T extends ColumnType<infer V, infer Own>
+    ? Default extends V | AlsoTaken<V>
+      ? F
+      : `the default does not fit the feature, which is ${Own}`
+    : F;
+
+// What the compile step reads as such a value, besides the value itself.
+type AlsoTaken<V> = V extends bigint
+  ? number
+  : V extends Date
+    ? string
+    : V extends Float32Array
+      ? readonly number[]
       : never;
 
 type CheckedColumn<C, Op extends string, Column, F> = Column extends null
@@ -90,11 +107,14 @@ type OfKind<C, Op extends string, Column extends keyof C & string, Allowed exten
       : `${Op}("${Column}") needs ${Wanted}, and "${Column}" is ${Own}`
     : never;
 
+// Not an intersection: that would turn the value's type into any.
+type AsColumn<T> = T extends Columns[string] ? T : never;
+
 /** The types of the features' results. */
 export type FeatureTypes<C, F> = { readonly [Name in keyof F]: FeatureType<C, F[Name]> };
 
 type FeatureType<C, F> =
-  F extends Feature<infer Op, infer Column>
+  F extends Feature<infer Op, infer Column, infer _>
     ? Op extends 'count' | 'countDistinct'
       ? ColumnType<bigint, 'int64'>
       : Op extends 'mean' | 'stddev' | 'variance'
@@ -106,7 +126,7 @@ type FeatureType<C, F> =
               : ColumnType<number, 'float64'>
             : Op extends 'lastN'
               ? ColumnType<ValueOf<C[Column]>[], 'list'>
-              : C[Column] & Columns[string]
+              : AsColumn<C[Column]>
           : never
     : never;
 
