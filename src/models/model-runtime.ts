@@ -31,7 +31,8 @@ export interface LoadedModel {
   readonly warmMicros: number;
   /**
    * Runs rows of one caller; rows of callers in the same turn of the event loop may run as one batch, never mixed up.
-   * Throws HR_OVERLOADED when its queue is full, HR_INFERENCE_FAILED.
+   * Throws HR_OVERLOADED when its queue is full, HR_INVALID for tensors that are not the signature's,
+   * HR_INFERENCE_FAILED, HR_MODEL_NOT_READY once closed.
    */
   infer(inputs: Readonly<Record<string, Tensor>>): Promise<Readonly<Record<string, Tensor>>>;
   /** Waits for what runs, then frees the memory. */
@@ -41,5 +42,6 @@ export interface LoadedModel {
 export interface ModelRuntime {
   /** Reads a file's signature without serving it. Throws HR_MODEL_UNREADABLE, HR_MODEL_SIGNATURE (maps, sequences). */
   inspect(onnx: Uint8Array): Promise<Signature>;
+  /** Throws as `inspect`, and HR_UNSUPPORTED for a provider that isn't there. */
   load(onnx: Uint8Array, options: { readonly providers: readonly string[] }): Promise<LoadedModel>;
 }

@@ -1,30 +1,29 @@
-// The thread's own side: one session, batches one after the other.
+// The thread of a heavy model: a session of its own, one batch at a time, errors sent back as texts.
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { signatureOf } from './onnx-signature.ts';
-import { runSession, type Tensors } from './run-session.ts';
-import { openSession } from './session-options.ts';
+import { openSession, type Tensors } from './ort-session.ts';
 
-export interface WorkerData {
+export interface WorkerSettings {
   readonly onnx: Uint8Array;
   readonly providers: readonly string[];
+  readonly threads: number;
 }
 
-export type FromWorker =
-  | { readonly kind: 'ready' }
-  | { readonly kind: 'outputs'; readonly id: number; readonly outputs: Tensors }
-  | { readonly kind: 'failed'; readonly id: number; readonly reason: string };
+export type WorkerReply = { readonly outputs: Tensors } | { readonly failure: string } | { readonly isReady: true };
 
-const { onnx, providers } = workerData as WorkerData;
-const session = await openSession(onnx, providers);
-const signature = signatureOf(session);
-const send = (message: FromWorker): void => parentPort?.postMessage(message);
+const settings = workerData as WorkerSettings;
+const port = parentPort;
+if (port === null) throw new Error('inference-worker runs only as a worker thread');
+const session = await openSession(settings.onnx, settings.providers, settings.threads);
 
-parentPort?.on('message', async ({ id, inputs }: { id: number; inputs: Tensors }) => {
-  try {
-    send({ kind: 'outputs', id, outputs: await runSession(session, signature, inputs) });
-  } catch (thrown) {
-    send({ kind: 'failed', id, reason: thrown instanceof Error ? thrown.message : String(thrown) });
+port.on('message', (inputs: Tensors | 'stop') => {
+  if (inputs === 'stop') {
+    void session.release().then(() => port.close());
+    return;
   }
+  session.run(inputs).then(
+    (outputs) => port.postMessage({ outputs } satisfies WorkerReply),
+    (thrown: unknown) => port.postMessage({ failure: thrown instanceof Error ? thrown.message : String(thrown) } satisfies WorkerReply),
+  );
 });
-send({ kind: 'ready' });
+port.postMessage({ isReady: true } satisfies WorkerReply);

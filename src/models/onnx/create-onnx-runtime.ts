@@ -1,0 +1,75 @@
+// ONNX Runtime as a model runtime: quick models run inline in micro-batches, slow ones in threads of their own.
+
+import type { LoadedModel, ModelRuntime } from '../model-runtime.ts';
+import { createBatcher } from './batcher.ts';
+import { checkTensors } from './check-tensors.ts';
+import { openSession, type Tensors } from './ort-session.ts';
+import { warmUp } from './warm-up.ts';
+import { openWorkerPool } from './worker-pool.ts';
+
+export interface OnnxRuntimeOptions {
+  /** Models slower than this for one row leave the event loop for a thread. Default 5 ms. */
+  readonly inlineMicros?: number;
+  /** Threads of a slow model, each with its own copy in memory. Default 1. */
+  readonly workerThreads?: number;
+  /** Threads inside one inference. Default 1. */
+  readonly intraOpThreads?: number;
+  /** Default 256. */
+  readonly maxBatchRows?: number;
+  /** Rows that may wait for one model, of all callers. Default 4096. */
+  readonly maxQueuedRows?: number;
+}
+
+export function createOnnxRuntime(options: OnnxRuntimeOptions = {}): ModelRuntime {
+  const { inlineMicros = 5000, workerThreads = 1, intraOpThreads = 1, maxBatchRows = 256, maxQueuedRows = 4096 } = options;
+  return {
+    async inspect(onnx) {
+      const session = await openSession(onnx, ['cpu'], 1);
+      await session.release();
+      return session.signature;
+    },
+    async load(onnx, { providers }): Promise<LoadedModel> {
+      const session = await openSession(onnx, providers, intraOpThreads);
+      const { signature } = session;
+      try {
+        const { warmMicros, mode } = await warmUp(session);
+        const bounds = { mode, maxBatchRows, maxQueuedRows };
+        if (warmMicros <= inlineMicros) {
+          const batcher = createBatcher({ ...bounds, run: session.run, concurrency: 1 });
+          return loaded(signature, warmMicros, batcher.infer, async () => {
+            await batcher.drain();
+            await session.release();
+          });
+        }
+        const pool = await openWorkerPool({ onnx, providers, threads: intraOpThreads }, workerThreads);
+        await session.release();
+        const batcher = createBatcher({ ...bounds, run: pool.run, concurrency: pool.size });
+        return loaded(signature, warmMicros, batcher.infer, async () => {
+          await batcher.drain();
+          await pool.close();
+        });
+      } catch (thrown) {
+        await session.release().catch(() => {});
+        throw thrown;
+      }
+    },
+  };
+}
+
+function loaded(
+  signature: LoadedModel['signature'],
+  warmMicros: number,
+  infer: (inputs: Tensors) => Promise<Tensors>,
+  close: () => Promise<void>,
+): LoadedModel {
+  let closing: Promise<void> | undefined;
+  return {
+    signature,
+    warmMicros,
+    async infer(inputs) {
+      checkTensors(signature, inputs);
+      return infer(inputs);
+    },
+    close: () => (closing ??= close()),
+  };
+}
