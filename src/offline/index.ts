@@ -1,5 +1,7 @@
+export { type AuditedView, type AuditReport, auditTrainingSet } from './audit/audit-training-set.ts';
 export type { OfflineDeps } from './offline-deps.ts';
 export type { Boundary } from './plan.ts';
 export { createTrainingSet, type TrainingSetRequest } from './training-sets/create-training-set.ts';
 export type { FeatureProfile, SourceSnapshot, TrainingSetRecord } from './training-sets/record.ts';
 export { getTrainingSet, listTrainingSets } from './training-sets/look-up.ts';
+export { materialize, type MaterializedView, type MaterializeDeps, type MaterializeReport, type MaterializeRequest } from './materialize/materialize.ts';

@@ -6,7 +6,7 @@ import type { Aggregator, AggregatorInput, EventColumns, InputColumn } from '../
 import { floorTo, type Micros, type Value } from '../../core/index.ts';
 import type { SourceSpec, ViewSpec } from '../../definitions/index.ts';
 import { quoteName } from '../sources/sql-text.ts';
-import { readerOf } from './vector-values.ts';
+import { numbersOf, readerOf } from './vector-values.ts';
 
 /** A view's events and the (key, time) pairs at which its windows are wanted. */
 export interface EventStreamRequest {
@@ -174,23 +174,23 @@ function toEventChunk(column: (index: number) => DuckDBVector, size: number, inp
   let at = 5;
   return {
     size,
-    keys: items<Int32Array>(column(0)),
-    isSpine: items<Uint8Array>(column(1)),
-    eventMicros: items<Float64Array>(column(2)),
-    knownMicros: items<Float64Array>(column(3)),
-    rows: items<Float64Array>(column(4)),
+    keys: numbersOf<Int32Array>(column(0)),
+    isSpine: numbersOf<Uint8Array>(column(1)),
+    eventMicros: numbersOf<Float64Array>(column(2)),
+    knownMicros: numbersOf<Float64Array>(column(3)),
+    rows: numbersOf<Float64Array>(column(4)),
     inputs: inputs.map(({ type }): InputColumn => {
       switch (type.kind) {
         case 'int64':
           return {
-            valid: items<Uint8Array>(column(at++)), numbers: items<Float64Array>(column(at++)), low: items<Float64Array>(column(at++)),
+            valid: numbersOf<Uint8Array>(column(at++)), numbers: numbersOf<Float64Array>(column(at++)), low: numbersOf<Float64Array>(column(at++)),
           };
         case 'bool':
         case 'int32':
         case 'float32':
         case 'float64':
         case 'timestamp':
-          return { valid: items<Uint8Array>(column(at++)), numbers: items<Float64Array>(column(at++)) };
+          return { valid: numbersOf<Uint8Array>(column(at++)), numbers: numbersOf<Float64Array>(column(at++)) };
         default: {
           const read = readerOf(column(at++), type);
           const values: Value[] = Array.from({ length: size }, (_, row) => read(row));
@@ -199,10 +199,4 @@ function toEventChunk(column: (index: number) => DuckDBVector, size: number, inp
       }
     }),
   };
-}
-
-// The node API's vectors of fixed-width types keep their data in `items`, which its types call private; reading it
-// as it lies is what makes the stream fast. event-stream's tests fail should that change.
-function items<T extends Int32Array | Uint8Array | Float64Array>(vector: DuckDBVector): T {
-  return (vector as unknown as { items: T }).items;
 }
