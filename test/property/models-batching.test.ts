@@ -8,7 +8,7 @@ let threaded: LoadedModel;
 
 beforeAll(async () => {
   inline = await createOnnxRuntime({ maxBatchRows: 8 }).load(linearModel(2), { providers: ['cpu'] });
-  threaded = await createOnnxRuntime({ maxBatchRows: 8, inlineUpToMicros: -1 }).load(linearModel(2), { providers: ['cpu'] });
+  threaded = await createOnnxRuntime({ maxBatchRows: 8, inlineMicros: -1 }).load(linearModel(2), { providers: ['cpu'] });
 });
 afterAll(async () => {
   await inline.close();

@@ -48,7 +48,7 @@ describe('the ONNX runtime', () => {
   });
 
   it('runs a slow model in a thread, with the same results', async () => {
-    const model = await load(linearModel(2), { inlineUpToMicros: -1 });
+    const model = await load(linearModel(2), { inlineMicros: -1 });
     const answers = await Promise.all([1, 2, 3].map((value) => model.infer({ x: rows([[value, value]]) })));
     expect(answers.map(({ probability }) => probability?.data[0])).toEqual([2, 4, 6]);
   });
@@ -80,14 +80,14 @@ describe('the ONNX runtime', () => {
   it('refuses a ZipMap and says how to convert without it', async () => {
     await expect(createOnnxRuntime().inspect(zipMapModel())).rejects.toMatchObject({
       code: 'HR_MODEL_SIGNATURE',
-      message: expect.stringContaining('"zipmap": False'),
+      message: expect.stringContaining("'zipmap': False"),
     });
   });
 
   it('refuses a provider that is not there', async () => {
     await expect(createOnnxRuntime().load(linearModel(1), { providers: ['coreml', 'cpu'] })).rejects.toMatchObject({
-      code: 'HR_MODEL_UNREADABLE',
-      message: expect.stringContaining('"coreml" is not available'),
+      code: 'HR_UNSUPPORTED',
+      message: expect.stringContaining('cpu'),
     });
   });
 
@@ -113,7 +113,7 @@ describe('the ONNX runtime', () => {
   });
 
   it('refuses at once what its queue has no room for', async () => {
-    const model = await load(linearModel(1), { maxQueued: 2 });
+    const model = await load(linearModel(1), { maxQueuedRows: 2 });
     const answers = await Promise.allSettled([1, 2, 3, 4].map((value) => model.infer({ x: rows([[value]]) })));
     expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'rejected']);
     expect((answers[3] as PromiseRejectedResult).reason).toMatchObject({ code: 'HR_OVERLOADED' });
