@@ -82,7 +82,10 @@ export async function replayPushLog(
 }
 
 function keyOf(codec: ViewCodec, row: Row): EncodedKey | undefined {
-  return encodeKey(codec.keyTypes, codec.view.keyColumns.map((column) => row[column] ?? null));
+  return encodeKey(
+    codec.keyTypes,
+    codec.view.keyColumns.map((column) => row[column] ?? null),
+  );
 }
 
 function toEvent(source: SourceSpec, key: EncodedKey, { row, knownMicros, order }: PushedRow): PushedEvent {

@@ -33,7 +33,9 @@ export function describeKey(entity: EntitySpec, key: EncodedKey): string {
         }
         at += 2;
         const content = Buffer.from(bytes);
-        parts.push(`${name} ${type.kind === 'string' ? JSON.stringify(content.toString()) : `0x${content.toString('hex')}`}`);
+        parts.push(
+          `${name} ${type.kind === 'string' ? JSON.stringify(content.toString()) : `0x${content.toString('hex')}`}`,
+        );
       }
     }
   }

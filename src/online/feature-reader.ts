@@ -31,7 +31,13 @@ export function createFeatureReader(manifest: Manifest, service: ResolvedService
   const readers = codecs.map((codec, read) => createRecordReader(codec, schemas, usedFeatures(service, read)));
   const width = readers.length;
 
-  const readOne = (read: number, ref: RecordRef, record: StoredRecord, at: Micros, asOf: Micros | undefined): ReadView => {
+  const readOne = (
+    read: number,
+    ref: RecordRef,
+    record: StoredRecord,
+    at: Micros,
+    asOf: Micros | undefined,
+  ): ReadView => {
     try {
       return (readers[read] as RecordReader).read(record, at, asOf);
     } catch (error) {

@@ -74,7 +74,11 @@ export function foldPushed(
 ): Uint8Array | undefined {
   if (events.length === 0) return undefined;
   const now = codec.clock.nowMicros();
-  const known = decodeEvents(codec, events.filter((event) => event.knownMicros <= now), schemas);
+  const known = decodeEvents(
+    codec,
+    events.filter((event) => event.knownMicros <= now),
+    schemas,
+  );
   const waiting = events.filter((event) => event.knownMicros > now);
   return packFold(codec, foldInto(codec, known, codec.aggregator?.create() ?? null), undefined, waiting);
 }
@@ -103,7 +107,11 @@ export function extendPushed(
   const now = codec.clock.nowMicros();
   const tiles = aggregator?.create() ?? null;
   if (aggregator !== null && tiles !== null) aggregator.decode(current, places.tilesAt, tiles);
-  const known = decodeEvents(codec, events.filter((event) => event.knownMicros <= now), schemas);
+  const known = decodeEvents(
+    codec,
+    events.filter((event) => event.knownMicros <= now),
+    schemas,
+  );
   const waiting = events.filter((event) => event.knownMicros > now);
   const fold = foldInto(codec, known, tiles);
   let row: Uint8Array | undefined;

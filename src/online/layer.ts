@@ -42,8 +42,15 @@ export interface LayerPlaces {
 
 export function createLayerPlaces(): LayerPlaces {
   return {
-    isReadable: false, stamp: 0, rowAt: -1, tilesAt: -1, tilesHigh: 0, tilesLow: 0, isIncomplete: false,
-    waitingAt: -1, waitingEnd: -1,
+    isReadable: false,
+    stamp: 0,
+    rowAt: -1,
+    tilesAt: -1,
+    tilesHigh: 0,
+    tilesLow: 0,
+    isIncomplete: false,
+    waitingAt: -1,
+    waitingEnd: -1,
   };
 }
 

@@ -35,7 +35,9 @@ export interface RecordChange extends FullRecord {
  */
 export interface OnlineStore {
   /** Reads in the refs' order; a record never written is undefined. One round trip; LMDB answers without a promise. */
-  read(refs: readonly RecordRef[]): readonly (StoredRecord | undefined)[] | Promise<readonly (StoredRecord | undefined)[]>;
+  read(
+    refs: readonly RecordRef[],
+  ): readonly (StoredRecord | undefined)[] | Promise<readonly (StoredRecord | undefined)[]>;
   /**
    * Atomically per record: reads it whole, asks `change` for its new bytes, writes them; a concurrent change makes it
    * ask again. Resolves once durable, with how many records were changed. `change` must be pure and synchronous.

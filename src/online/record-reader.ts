@@ -132,12 +132,15 @@ export function createRecordReader(
           hasPushed = true;
           if (pushed.waitingAt >= 0) {
             const waiting = parseEvents(record.pushed, pushed.waitingAt);
-            events = decodeEvents(codec, waiting.filter((event) => event.knownMicros <= time), schemas);
+            events = decodeEvents(
+              codec,
+              waiting.filter((event) => event.knownMicros <= time),
+              schemas,
+            );
           }
         }
       }
-      const isUnreadable =
-        (record.base !== undefined && !base.isReadable) || (hasPushed && !pushed.isReadable);
+      const isUnreadable = (record.base !== undefined && !base.isReadable) || (hasPushed && !pushed.isReadable);
       if (isUnreadable) {
         for (const feature of wanted) statuses[feature] = 'INVALID';
         return { values, statuses, eventMicros: null };

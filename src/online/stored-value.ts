@@ -54,7 +54,7 @@ export function longKeyOf(value: Uint8Array): EncodedKey | undefined {
   if (((value[16] as number) & FLAG.longKey) === 0) return undefined;
   const length = readUint32(value, value.length - 4);
   // Branding: packValue put an encoded key there.
-  return value.slice(value.length - 4 - length, value.length - 4) as EncodedKey;
+  return new Uint8Array(value.subarray(value.length - 4 - length, value.length - 4)) as unknown as EncodedKey;
 }
 
 export function hasLog(value: Uint8Array): boolean {

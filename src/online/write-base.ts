@@ -54,7 +54,9 @@ export async function finishBase(
   let batch: RecordRef[] = [];
   const flush = async (): Promise<void> => {
     written += await withSchemas(schemas, () =>
-      store.update(batch, (current) => (isStale(current, asOf, isFull) ? settle(codec, current, asOf, isFull, schemas) : null)),
+      store.update(batch, (current) =>
+        isStale(current, asOf, isFull) ? settle(codec, current, asOf, isFull, schemas) : null,
+      ),
     );
     batch = [];
   };

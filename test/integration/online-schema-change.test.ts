@@ -10,6 +10,7 @@ import {
   createFeatureReader, createViewCodec, finishBase, getWatermark, type OnlineStore, openOnlineStore, setWatermark,
   writeBase, writePushed,
 } from '../../src/online/index.ts';
+import { type OnlineStorePlace, onlineStoreKinds } from '../support/online-stores.ts';
 
 const NOW = 1_790_000_000_000_000;
 const key = encodeKey([{ kind: 'string' }], ['ATL']) as EncodedKey;
@@ -45,11 +46,11 @@ function manifestOf(features: readonly FeatureSpec[], yType: DataType = string, 
   };
 }
 
-describe('a record written under older definitions', () => {
-  let folder: string;
+describe.each(onlineStoreKinds())('a record written under older definitions on $name', ({ prepare }) => {
+  let place: OnlineStorePlace;
   let store: OnlineStore;
   const open = async (): Promise<void> => {
-    store = await openOnlineStore(`lmdb:${folder}`, { project: 'test', clock: systemClock });
+    store = await place.open();
   };
   const read = async (manifest: Manifest, at = NOW) => {
     const [row] = await createFeatureReader(manifest, resolveService(manifest, 's'), store).read([[key]], at, () => undefined);
@@ -61,12 +62,12 @@ describe('a record written under older definitions', () => {
     ]);
 
   beforeEach(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'headrace-schema-'));
+    place = await prepare();
     await open();
   });
   afterEach(async () => {
     await store.close();
-    rmSync(folder, { recursive: true, force: true });
+    await place.remove();
   });
   // As after a restart: nothing of the old definitions is in memory.
   const reopen = async (): Promise<void> => {
@@ -177,6 +178,18 @@ describe('a record', () => {
     expect((await read(NOW))?.values).toEqual([8, 1n]);
     await finishBase(store, codec, NOW, { isFull: false });
     expect((await read(NOW))?.statuses).toEqual(['NOT_FOUND', 'NOT_FOUND']);
+  });
+
+  it('whose sum leaves int64 is an error that names view, feature and key', async () => {
+    const int64: DataType = { kind: 'int64' };
+    const sum: FeatureSpec = {
+      name: 'sum', type: int64, aggregation: { op: 'sum', column: 'y', windowMicros: MICROS_PER_DAY, hopMicros: MICROS_PER_HOUR },
+    };
+    const big = manifestOf([sum], int64);
+    const events = [1, 2].map((hoursAgo) => ({ ...event(hoursAgo, 0), row: { y: 2n ** 62n } }));
+    await writePushed(store, createViewCodec(big, 'v'), events);
+    const reader = createFeatureReader(big, resolveService(big, 's'), store);
+    expect(() => reader.read([[key]], NOW, () => undefined)).toThrow(/v__sum.*airport "ATL"/);
   });
 
   it('view has no watermark until one is set', async () => {

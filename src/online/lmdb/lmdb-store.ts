@@ -6,7 +6,14 @@ import { open } from 'lmdb';
 import type { Clock, EncodedKey } from '../../core/index.ts';
 import type { FullRecord, OnlineStore, RecordRef, StoredRecord } from '../online-store.ts';
 import {
-  expiryOf, hasLog, isEmptyChange, longKeyOf, packValue, unpackFull, unpackValue, versionOf,
+  expiryOf,
+  hasLog,
+  isEmptyChange,
+  longKeyOf,
+  packValue,
+  unpackFull,
+  unpackValue,
+  versionOf,
 } from '../stored-value.ts';
 import { storageFull, toStoreError } from './lmdb-errors.ts';
 import { createRecordKeys, LONGEST_KEY, PART } from './record-keys.ts';
@@ -26,8 +33,15 @@ const BATCH = 256;
 export function openLmdbStore({ path, project, clock, mapSizeBytes = DEFAULT_LIMIT }: LmdbOptions): OnlineStore {
   mkdirSync(path, { recursive: true });
   const db = open<Buffer, Uint8Array>({
-    path, encoding: 'binary', keyEncoding: 'binary', noSubdir: false, maxReaders: 1024, overlappingSync: false,
+    path,
+    encoding: 'binary',
+    keyEncoding: 'binary',
+    noSubdir: false,
+    maxReaders: 1024,
+    overlappingSync: false,
   });
+  // A process that was killed leaves its reader slot, which would keep old pages from being used again.
+  db.readerCheck();
   const keys = createRecordKeys(project);
   const metaKey = (name: string): Buffer => Buffer.from(`m${project}\0${name}`);
 

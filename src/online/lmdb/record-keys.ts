@@ -61,7 +61,8 @@ export function createRecordKeys(project: string): RecordKeys {
       const suffixAt = key.length - 1 - suffix.length;
       if (key[key.length - 1] !== PART.record || suffixAt < 0) return undefined;
       if (Buffer.compare(key.subarray(suffixAt, key.length - 1), suffix) !== 0) return undefined;
-      return key.slice(prefixOf(entity).length, suffixAt);
+      // A copy: the key lies in memory that the next step of a scan reuses.
+      return new Uint8Array(key.subarray(prefixOf(entity).length, suffixAt));
     },
   };
 }

@@ -32,11 +32,15 @@ export const KEY_RETENTION_MICROS = MICROS_PER_DAY;
 export function openIdempotencyKeys(path: string, clock: Clock): IdempotencyKeys {
   mkdirSync(path, { recursive: true });
   const db = open<KeyEntry, Uint8Array>({
-    path, encoding: 'json', keyEncoding: 'binary', noSubdir: false, maxReaders: 1024, overlappingSync: false,
+    path,
+    encoding: 'json',
+    keyEncoding: 'binary',
+    noSubdir: false,
+    maxReaders: 1024,
+    overlappingSync: false,
   });
   // Hashed: users choose keys of any length.
-  const idOf = (source: string, key: string): Buffer =>
-    createHash('sha256').update(`${source}\0${key}`).digest();
+  const idOf = (source: string, key: string): Buffer => createHash('sha256').update(`${source}\0${key}`).digest();
   const current = (id: Buffer): KeyEntry | undefined => {
     const entry = db.get(id);
     return entry === undefined || entry.atMicros < clock.nowMicros() - KEY_RETENTION_MICROS ? undefined : entry;

@@ -1,7 +1,15 @@
 // One push request as it lies in the log: a frame, so that it is there whole or not at all.
 
 import {
-  type Field, INVALID, type Micros, parseJson, parseValue, type Row, stringifyJson, toJson, type Value,
+  type Field,
+  INVALID,
+  type Micros,
+  parseJson,
+  parseValue,
+  type Row,
+  stringifyJson,
+  toJson,
+  type Value,
 } from '../../core/index.ts';
 import type { SourceSpec } from '../../definitions/index.ts';
 

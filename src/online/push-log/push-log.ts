@@ -68,7 +68,11 @@ export function openPushLog(directory: string, { clock }: { readonly clock: Cloc
   const appendRows = async (source: SourceSpec, request: PushRequest): Promise<AppendResult> => {
     const arrival = Math.max(clock.nowMicros(), lastOrder + 1);
     lastOrder = arrival + request.rows.length;
-    const rows = request.rows.map(({ row, knownMicros = arrival }, index) => ({ knownMicros, order: arrival + index, row }));
+    const rows = request.rows.map(({ row, knownMicros = arrival }, index) => ({
+      knownMicros,
+      order: arrival + index,
+      row,
+    }));
     const { idempotencyKey } = request;
     const batch: PushBatch = idempotencyKey === undefined ? { rows } : { idempotencyKey, rows };
     await writerOf(source.name).append(packFrame(encodeBatch(source, batch)));
@@ -82,7 +86,12 @@ export function openPushLog(directory: string, { clock }: { readonly clock: Cloc
     return undefined;
   };
 
-  const appendOnce = async (source: SourceSpec, request: PushRequest, key: string, bodyHash: string): Promise<AppendResult> => {
+  const appendOnce = async (
+    source: SourceSpec,
+    request: PushRequest,
+    key: string,
+    bodyHash: string,
+  ): Promise<AppendResult> => {
     const shared = (keys ??= openIdempotencyKeys(join(directory, '.keys'), clock));
     const claim: KeyEntry = { bodyHash, pid: process.pid, token, atMicros: clock.nowMicros(), isDone: false };
     const existing = await settled(shared, source, key, shared.claim(source.name, key, claim), token, clock);

@@ -56,7 +56,8 @@ export function createSegmentWriter(folder: string, token: string, clock: Clock)
     try {
       const file = handle ?? (await begin());
       const bytes = Buffer.concat(batch.map(({ frame }) => frame));
-      for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at, bytes.length - at, length + at)).bytesWritten;
+      for (let at = 0; at < bytes.length; )
+        at += (await file.write(bytes, at, bytes.length - at, length + at)).bytesWritten;
       await file.datasync();
       length += bytes.length;
       for (const { done } of batch) done();

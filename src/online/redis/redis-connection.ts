@@ -66,7 +66,6 @@ export async function connectRedis(address: RedisAddress): Promise<RedisConnecti
     ? new Cluster([...address.nodes], {
         redisOptions: options,
         enableOfflineQueue: false,
-        enableAutoPipelining: true,
         slotsRefreshTimeout: CONNECT_TIMEOUT_MS,
         clusterRetryStrategy: retry,
       })

@@ -3,11 +3,9 @@
 
 import { type Clock, type EncodedKey, HeadraceError } from '../../core/index.ts';
 import type { FullRecord, OnlineStore, RecordChange, RecordRef, StoredRecord } from '../online-store.ts';
-import {
-  isEmptyChange, packValue, unpackFull, unpackValue, VERSION_BYTES, versionOf,
-} from '../stored-value.ts';
+import { isEmptyChange, packValue, unpackFull, unpackValue, VERSION_BYTES, versionOf } from '../stored-value.ts';
 import { COMPARE_AND_SET_SHA } from './compare-and-set.ts';
-import { connectRedis, parseRedisUrl, toRedisError } from './redis-connection.ts';
+import { connectRedis, parseRedisUrl } from './redis-connection.ts';
 import { createRoundTrip, scanKeys } from './round-trip.ts';
 
 export interface RedisStoreOptions {
@@ -28,20 +26,12 @@ interface Attempt {
 export async function openRedisStore(url: string, { project }: RedisStoreOptions): Promise<OnlineStore> {
   const address = parseRedisUrl(url);
   const connection = await connectRedis(address);
-  const run = createRoundTrip(connection);
+  const run = createRoundTrip(connection, address.label);
   const metaKey = `hr:meta:{${project}}`;
   const prefixOf = (entity: string): string => `hr:{${project}:${entity}:`;
   const keyOf = (ref: RecordRef): string =>
     `${prefixOf(ref.entity)}${Buffer.from(ref.key.buffer, ref.key.byteOffset, ref.key.length).toString('base64url')}}`;
   const logField = (view: string): string => `${view}|log`;
-
-  const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
-    try {
-      return await work();
-    } catch (error) {
-      throw toRedisError(error, address.label);
-    }
-  };
 
   const fetchFull = async (refs: readonly RecordRef[]): Promise<(FullRecord | undefined)[]> => {
     const replies = await run(refs.map((ref) => ['HMGET', keyOf(ref), ref.view, logField(ref.view)]));
@@ -76,28 +66,30 @@ export async function openRedisStore(url: string, { project }: RedisStoreOptions
   };
 
   return {
-    read: (refs) =>
-      guarded(async () => {
-        const replies = await run(refs.map((ref) => ['HGET', keyOf(ref), ref.view]));
-        return replies.map((reply): StoredRecord | undefined =>
-          reply === null ? undefined : unpackValue(reply as Buffer),
-        );
-      }),
-    readFull: (refs) => guarded(() => fetchFull(refs)),
-    update: (refs, change) =>
-      guarded(async () => {
-        const written = { count: 0 };
-        for (let from = 0; from < refs.length; from += BATCH) {
-          let left: Attempt[] = refs.slice(from, from + BATCH).map((ref, at) => ({ index: from + at, ref }));
-          for (let tries = 0; left.length > 0; tries++) {
-            if (tries === MOST_TRIES) {
-              throw new HeadraceError('HR_ONLINE_UNAVAILABLE', `${left.length} records at ${address.label} kept changing; try again`);
-            }
-            left = await attempt(left, change, written);
+    async read(refs) {
+      const replies = await run(refs.map((ref) => ['HGET', keyOf(ref), ref.view]));
+      // HGET gives a buffer or null.
+      return replies.map((reply): StoredRecord | undefined =>
+        reply === null ? undefined : unpackValue(reply as Buffer),
+      );
+    },
+    readFull: fetchFull,
+    async update(refs, change) {
+      const written = { count: 0 };
+      for (let from = 0; from < refs.length; from += BATCH) {
+        let left: Attempt[] = refs.slice(from, from + BATCH).map((ref, at) => ({ index: from + at, ref }));
+        for (let tries = 0; left.length > 0; tries++) {
+          if (tries === MOST_TRIES) {
+            throw new HeadraceError(
+              'HR_ONLINE_UNAVAILABLE',
+              `${left.length} records at ${address.label} kept changing; try again`,
+            );
           }
+          left = await attempt(left, change, written);
         }
-        return written.count;
-      }),
+      }
+      return written.count;
+    },
     async *scan(entity, view) {
       const prefix = prefixOf(entity);
       for await (const keys of scanKeys(connection, prefix, address.label)) {
@@ -106,14 +98,19 @@ export async function openRedisStore(url: string, { project }: RedisStoreOptions
           // Branding: keyOf wrote an encoded key there.
           return { entity, view, key: encoded as EncodedKey };
         });
-        const records = await guarded(() => fetchFull(refs));
+        const records = await fetchFull(refs);
         for (const [at, record] of records.entries()) {
           if (record !== undefined) yield { key: (refs[at] as RecordRef).key, record };
         }
       }
     },
-    getMeta: (name) => guarded(async () => (await connection.hget(metaKey, name)) ?? undefined),
-    setMeta: (name, value) => guarded(async () => void (await connection.hset(metaKey, name, value))),
+    async getMeta(name) {
+      const [value] = await run([['HGET', metaKey, name]]);
+      return value === null ? undefined : String(value);
+    },
+    async setMeta(name, value) {
+      await run([['HSET', metaKey, name, value]]);
+    },
     // Redis forgets by itself: every hash carries its expiry.
     removeExpired: async () => 0,
     async close() {
@@ -121,13 +118,24 @@ export async function openRedisStore(url: string, { project }: RedisStoreOptions
     },
   };
 
-  function setCommand(key: string, view: string, current: FullRecord | undefined, next: RecordChange): (string | number | Buffer)[] {
+  function setCommand(
+    key: string,
+    view: string,
+    current: FullRecord | undefined,
+    next: RecordChange,
+  ): (string | number | Buffer)[] {
     const version = current === undefined ? 0 : (current as VersionedRecord)[VERSION];
     const expected = Buffer.alloc(current === undefined ? 0 : VERSION_BYTES);
     if (current !== undefined) expected.writeDoubleLE(version);
     const none = Buffer.alloc(0);
     return [
-      'EVALSHA', COMPARE_AND_SET_SHA, 1, key, view, logField(view), expected,
+      'EVALSHA',
+      COMPARE_AND_SET_SHA,
+      1,
+      key,
+      view,
+      logField(view),
+      expected,
       // A random version is never met again, even when a record is removed and made anew in between.
       isEmptyChange(next) ? none : packValue(next, Math.random()),
       next.pushedLog === undefined ? none : Buffer.from(next.pushedLog),

@@ -6,27 +6,35 @@ import { type RedisConnection, toRedisError } from './redis-connection.ts';
 
 type Command = readonly (string | number | Buffer)[];
 
-/** Runs commands whose replies are buffers, numbers or arrays of them; the first failure is thrown. */
+/** Runs commands whose replies are buffers, numbers or arrays of them; the first failure is thrown as the catalogue's. */
 export type RoundTrip = (commands: readonly Command[]) => Promise<readonly unknown[]>;
 
-export function createRoundTrip(connection: RedisConnection): RoundTrip {
+export function createRoundTrip(connection: RedisConnection, label: string): RoundTrip {
   return async (commands) => {
     if (commands.length === 0) return [];
-    const replies = await send(connection, commands);
-    const unknown = commands.flatMap((_, at) => (isNoScript(replies[at]) ? [at] : []));
-    if (unknown.length > 0) {
-      // A server that restarted has forgotten the script: the full text teaches it again.
-      const again = await send(
-        connection,
-        unknown.map((at) => ['EVAL', COMPARE_AND_SET, ...(commands[at] as Command).slice(2)]),
-      );
-      unknown.forEach((at, index) => {
-        replies[at] = again[index];
-      });
+    try {
+      return await runAll(connection, commands);
+    } catch (error) {
+      throw toRedisError(error, label);
     }
-    for (const reply of replies) if (reply instanceof Error) throw reply;
-    return replies;
   };
+}
+
+async function runAll(connection: RedisConnection, commands: readonly Command[]): Promise<readonly unknown[]> {
+  const replies = await send(connection, commands);
+  const unknown = commands.flatMap((_, at) => (isNoScript(replies[at]) ? [at] : []));
+  if (unknown.length > 0) {
+    // A server that restarted has forgotten the script: the full text teaches it again.
+    const again = await send(
+      connection,
+      unknown.map((at) => ['EVAL', COMPARE_AND_SET, ...(commands[at] as Command).slice(2)]),
+    );
+    unknown.forEach((at, index) => {
+      replies[at] = again[index];
+    });
+  }
+  for (const reply of replies) if (reply instanceof Error) throw reply;
+  return replies;
 }
 
 function isNoScript(reply: unknown): boolean {
@@ -41,7 +49,7 @@ async function send(connection: RedisConnection, commands: readonly Command[]): 
     const replies = await pipeline.exec();
     return (replies ?? []).map(([error, reply]) => error ?? reply);
   }
-  // A cluster's client groups what is sent in one turn by node.
+  // Each goes to the node of its key at once; the replies are awaited together: one round trip, side by side.
   return Promise.all(
     commands.map(([name, ...args]) =>
       connection.callBuffer(String(name), ...args).catch((error: unknown) => error as Error),
