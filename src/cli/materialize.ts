@@ -1,8 +1,8 @@
 // `headrace materialize`: features from their sources into the online store.
 
-import { formatTimestamp } from '../core/index.ts';
 import { defineCommand, textOption, usageError } from './command.ts';
 import { readTime } from './read-time.ts';
+import { formatTable } from './table.ts';
 
 export const materializeCommand = defineCommand({
   usage: 'materialize',
@@ -30,7 +30,9 @@ export const materializeCommand = defineCommand({
         ...(views === undefined ? {} : { views }), ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }),
       },
     );
-    const lines = report.views.map((view) => JSON.stringify(view));
-    return { json: report, text: lines.join('\n') || `nothing to do at ${formatTimestamp(app.clock.nowMicros())}` };
+    const rows = report.views.map((view) => [
+      view.view, view.state, view.from ?? 'the beginning', view.to, String(view.keys), String(view.written), String(view.rowsInRange), String(view.rowsIgnored),
+    ]);
+    return { json: report, text: formatTable([['VIEW', 'STATE', 'FROM', 'TO', 'KEYS', 'RECORDS CHANGED', 'ROWS', 'IGNORED'], ...rows]) };
   },
 });

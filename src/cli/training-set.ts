@@ -1,7 +1,7 @@
 // `headrace training-set create | list | show | audit`.
 
 import { formatTimestamp } from '../core/index.ts';
-import type { TrainingSetRecord } from '../offline/index.ts';
+import type { AuditReport, TrainingSetRecord } from '../offline/index.ts';
 import { collect, defineCommand, defineGroup, textOption, usageError } from './command.ts';
 import { formatTable } from './table.ts';
 
@@ -111,6 +111,10 @@ function describeRecord(record: TrainingSetRecord): string {
   ].join('\n');
 }
 
-function describeAudit(report: object): string {
-  return JSON.stringify(report, null, 2);
+function describeAudit(report: AuditReport): string {
+  const views = report.views.map(({ view, keys, facts, nearest }) =>
+    `  ${view} (${keys.join(', ')}): ${facts} facts; ${nearest === null ? 'none used' : `the newest used was known at ${nearest.known}, for row ${nearest.row} at ${nearest.at}`}`,
+  );
+  const verdict = `${report.isClean ? 'clean' : 'NOT clean'}: ${report.sampled} of ${report.rows} rows recomputed, ${report.features} features`;
+  return [`${report.id}: ${verdict}`, ...views, ...report.notes].join('\n');
 }
