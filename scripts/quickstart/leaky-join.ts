@@ -32,14 +32,13 @@ export async function writeLeakyTrainingSet(options: {
 function runningTotals(table: string, keys: string, flights: string): string {
   return `
     CREATE TABLE ${table} AS
-    SELECT ${keys}, departed_at AS at, last_delay,
-      sum(n) OVER (PARTITION BY ${keys} ORDER BY departed_at) AS flights,
-      sum(late) OVER (PARTITION BY ${keys} ORDER BY departed_at) AS late
+    SELECT ${keys}, departed_at AS at, last_delay, sum(n) OVER so_far AS flights, sum(late) OVER so_far AS late
     FROM (
-      SELECT ${keys}, departed_at, count(*) AS n, count(*) FILTER (WHERE delay > 15) AS late,
+      SELECT ${keys}, departed_at, count(*)::DOUBLE AS n, (count(*) FILTER (WHERE delay > 15))::DOUBLE AS late,
         arg_max(delay, landed_at) AS last_delay
       FROM read_parquet('${sqlText(flights)}') GROUP BY ALL
-    )`;
+    )
+    WINDOW so_far AS (PARTITION BY ${keys} ORDER BY departed_at ROWS UNBOUNDED PRECEDING)`;
 }
 
 // Each spine row asks for the totals at its own time and at the start of each window; one ASOF join answers them all.
