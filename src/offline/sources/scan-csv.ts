@@ -3,17 +3,15 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { didYouMean, HeadraceError, typeName } from '../../core/index.ts';
 import type { SourceSpec } from '../../definitions/index.ts';
-import { castColumn, columnsOf } from './scan-parquet.ts';
+import { castColumn, columnsOf, NOT_PUSHED } from './scan-parquet.ts';
 import type { RawScan } from './scan-source.ts';
 import { queryWork } from './source-errors.ts';
-import { findFiles } from './source-files.ts';
 import { duckType, quoteName, quoteText } from './sql-text.ts';
 
 /** An unquoted empty field is null; a quoted one is the empty string. */
 const CSV_OPTIONS = 'header = true, all_varchar = true, allow_quoted_nulls = false, nullstr = \'\'';
 
-export async function scanCsv(connection: DuckDBConnection, source: SourceSpec, directory: string): Promise<RawScan> {
-  const files = await findFiles(source.location['path'] as string, directory, `source "${source.name}"`);
+export async function scanCsv(connection: DuckDBConnection, source: SourceSpec, files: readonly string[]): Promise<RawScan> {
   const scans: string[] = [];
   for (const file of files) {
     const from = `read_csv(${quoteText(file)}, ${CSV_OPTIONS})`;
@@ -33,7 +31,7 @@ export async function scanCsv(connection: DuckDBConnection, source: SourceSpec, 
   await queryWork(`source "${source.name}": ${files.join(', ')} cannot be read`, 'HR_SOURCE_UNREADABLE', async () => {
     try {
       await connection.run(
-        `CREATE OR REPLACE TEMP TABLE ${table} AS SELECT ${selected.join(', ')}, row_number() OVER () - 1 AS __hr_row, CAST(NULL AS BIGINT) AS __hr_arrival FROM ${text}`,
+        `CREATE OR REPLACE TEMP TABLE ${table} AS SELECT ${selected.join(', ')}, row_number() OVER () - 1 AS __hr_row, ${NOT_PUSHED} FROM ${text}`,
       );
     } catch (thrown) {
       throw (await findBadValue(connection, source, files)) ?? thrown;

@@ -5,14 +5,15 @@ import { didYouMean, HeadraceError, typeName } from '../../core/index.ts';
 import type { SourceSpec } from '../../definitions/index.ts';
 import type { RawScan } from './scan-source.ts';
 import { queryWork } from './source-errors.ts';
-import { findFiles } from './source-files.ts';
 import { castSql, quoteName, quoteText } from './sql-text.ts';
 
 /** Rows of one file: a row's number is its file's place times this, plus its place in the file. */
 export const ROWS_PER_FILE = 2 ** 36;
 
-export async function scanParquet(connection: DuckDBConnection, source: SourceSpec, directory: string): Promise<RawScan> {
-  const files = await findFiles(source.location['path'] as string, directory, `source "${source.name}"`);
+/** The columns of a pushed row, in a file's row. */
+export const NOT_PUSHED = 'CAST(NULL AS BIGINT) AS __hr_arrival, CAST(NULL AS BIGINT) AS __hr_arrived';
+
+export async function scanParquet(connection: DuckDBConnection, source: SourceSpec, files: readonly string[]): Promise<RawScan> {
   let columns: Map<string, string> | undefined;
   for (const file of files) {
     const found = await columnsOf(connection, source, `read_parquet(${quoteText(file)})`, file);
@@ -36,7 +37,7 @@ export async function scanParquet(connection: DuckDBConnection, source: SourceSp
   const row = isShadowed
     ? 'row_number() OVER () - 1'
     : `CAST(file_index AS BIGINT) * ${ROWS_PER_FILE} + file_row_number`;
-  return { relation: `(SELECT ${selected.join(', ')}, ${row} AS __hr_row, CAST(NULL AS BIGINT) AS __hr_arrival FROM ${from})`, files };
+  return { relation: `(SELECT ${selected.join(', ')}, ${row} AS __hr_row, ${NOT_PUSHED} FROM ${from})`, files };
 }
 
 /** Column types of a relation by lower-case name, as DuckDB compares names. */

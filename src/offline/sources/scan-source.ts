@@ -8,6 +8,7 @@ import { registerDerive } from '../duckdb/user-functions.ts';
 import { loadPushedRows } from './pushed-rows.ts';
 import { scanCsv } from './scan-csv.ts';
 import { scanParquet } from './scan-parquet.ts';
+import { findFiles } from './source-files.ts';
 import { duckType, quoteName } from './sql-text.ts';
 
 export interface ScanDeps {
@@ -15,7 +16,7 @@ export interface ScanDeps {
   readonly pushLogDirectory: string;
 }
 
-/** Rows of a source before derivation: declared columns, `__hr_row`, `__hr_arrival`. */
+/** Rows of a source before derivation: declared columns, `__hr_row`, `__hr_arrival`, `__hr_arrived`. */
 export interface RawScan {
   readonly relation: string;
   readonly files: readonly string[];
@@ -32,30 +33,40 @@ export interface ScannedSource {
   readonly relation: string;
   /** Paths of the files that it reads. */
   readonly files: readonly string[];
+  /** The pushed events among its rows; null when there are none. */
+  readonly pushed: { readonly rows: number; readonly sha256: string } | null;
 }
 
 /**
  * Throws HR_SOURCE_UNREADABLE naming file and column when a file is missing or corrupt, or a column is missing or
- * cannot have its declared type; HR_UNSUPPORTED for kinds that this build cannot read.
+ * cannot have its declared type; HR_UNSUPPORTED for kinds that this build cannot read. `files` stands in for those that
+ * the source's path finds now.
  */
-export async function scanSource(connection: DuckDBConnection, source: SourceSpec, deps: ScanDeps): Promise<ScannedSource> {
-  const raw = await scanRaw(connection, source, deps);
+export async function scanSource(
+  connection: DuckDBConnection, source: SourceSpec, deps: ScanDeps, files?: readonly string[],
+): Promise<ScannedSource> {
+  const raw = await scanRaw(connection, source, deps, files);
   const pushed = source.pushes === 'keep' ? await loadPushedRows(connection, source, deps.pushLogDirectory, raw.files.length) : undefined;
-  const parts = [raw.relation, pushed].filter((part) => part !== undefined && part !== '');
-  const declared = source.columns.map(({ name }) => quoteName(name));
-  const all = [...declared, '__hr_row', '__hr_arrival'].join(', ');
+  const parts = [raw.relation, pushed?.relation ?? ''].filter((part) => part !== '');
+  const all = [...source.columns.map(({ name }) => quoteName(name)), '__hr_row', '__hr_arrival', '__hr_arrived'].join(', ');
   const rows = parts.length === 1 ? `${parts[0]}` : `(${parts.map((part) => `SELECT ${all} FROM ${part}`).join(' UNION ALL ')})`;
   const derived = deriveColumns(connection, source, deps.definitions);
   const withDerived = derived.length === 0 ? rows : `(SELECT *, ${derived.join(', ')} FROM ${rows})`;
-  return { source, relation: `(SELECT *, ${timeColumns(source)} FROM ${withDerived})`, files: raw.files };
+  return {
+    source, relation: `(SELECT *, ${timeColumns(source)} FROM ${withDerived})`, files: raw.files,
+    pushed: pushed === undefined || pushed.rows === 0 ? null : { rows: pushed.rows, sha256: pushed.sha256 },
+  };
 }
 
-async function scanRaw(connection: DuckDBConnection, source: SourceSpec, deps: ScanDeps): Promise<RawScan> {
+async function scanRaw(
+  connection: DuckDBConnection, source: SourceSpec, { definitions }: ScanDeps, given: readonly string[] | undefined,
+): Promise<RawScan> {
+  const find = () => findFiles(source.location['path'] as string, definitions.directory, `source "${source.name}"`);
   switch (source.kind) {
     case 'parquet':
-      return scanParquet(connection, source, deps.definitions.directory);
+      return scanParquet(connection, source, given ?? (await find()));
     case 'csv':
-      return scanCsv(connection, source, deps.definitions.directory);
+      return scanCsv(connection, source, given ?? (await find()));
     case 'pushed':
       return { relation: '', files: [] };
     default:
@@ -79,11 +90,13 @@ function deriveColumns(connection: DuckDBConnection, source: SourceSpec, definit
 }
 
 // A row known before it happened is known when it happens, so that everything downstream may trust known ≥ event.
+// A pushed row was known when the log says, whatever its columns hold.
 function timeColumns(source: SourceSpec): string {
   const event = `epoch_us(${quoteName(source.eventTime)})`;
-  const known =
-    source.knownTime.kind === 'after'
-      ? `${event} + ${source.knownTime.micros}`
-      : `CASE WHEN ${quoteName(source.knownTime.column)} IS NOT NULL THEN greatest(epoch_us(${quoteName(source.knownTime.column)}), ${event}) END`;
-  return `${event} AS __hr_event, CASE WHEN ${event} IS NOT NULL THEN ${known} END AS __hr_known`;
+  const stated =
+    source.knownTime.kind === 'after' ? `${event} + ${source.knownTime.micros}` : `epoch_us(${quoteName(source.knownTime.column)})`;
+  const known = source.pushes === 'keep' ? `coalesce(__hr_arrived, ${stated})` : stated;
+  // greatest() passes over nulls: an unknown time must stay unknown.
+  const isTimed = `${event} IS NOT NULL AND ${known} IS NOT NULL`;
+  return `${event} AS __hr_event, CASE WHEN ${isTimed} THEN greatest(${known}, ${event}) END AS __hr_known`;
 }

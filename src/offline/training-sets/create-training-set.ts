@@ -93,7 +93,7 @@ async function describe(
   for (const [name, scanned] of sources) {
     const reads = plan.reads.filter(({ view }) => view.source === name);
     const files = await snapshotFiles(scanned.files);
-    snapshots.push({ source: name, files, ...(await profileSource(connection, scanned, reads)) });
+    snapshots.push({ source: name, files, pushed: scanned.pushed, ...(await profileSource(connection, scanned, reads)) });
   }
   const spineHash =
     spine.files.length === 0 ? sha256Hex(request.spine) : contentHash((await snapshotFiles(spine.files)).map(({ sha256 }) => sha256));
@@ -109,10 +109,10 @@ async function describe(
     spineHash,
     sources: snapshots,
   };
-  const inputs = { ...made, sources: snapshots.map(({ source, files }) => ({ source, files: files.map(({ sha256 }) => sha256) })) };
+  const hashes = snapshots.map(({ source, files, pushed }) => ({ source, files: files.map(({ sha256 }) => sha256), pushed }));
   const fileSha256 = await fileHash(out);
   return {
-    id: contentHash({ inputs, content: fileSha256 }).slice(0, 16),
+    id: contentHash({ ...made, sources: hashes, content: fileSha256 }).slice(0, 16),
     name: request.name ?? null,
     ...made,
     spine: request.spine,

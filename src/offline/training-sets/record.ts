@@ -32,6 +32,8 @@ export interface TrainingSetRecord {
 export interface SourceSnapshot {
   readonly source: string;
   readonly files: readonly SourceFile[];
+  /** The pushed events among its rows; null when there are none. */
+  readonly pushed: { readonly rows: number; readonly sha256: string } | null;
   readonly rows: number;
   /** Rows that match nothing: without an event time or known time, or with a null in the key of a view. */
   readonly ignored: { readonly nullTime: number; readonly nullKey: Readonly<Record<string, number>> };

@@ -1,6 +1,6 @@
 // The training sets' own table: one row each, the record as JSON beside what it is looked up by.
 
-import { HeadraceError, parseJson, stringifyJson } from '../../core/index.ts';
+import { HeadraceError } from '../../core/index.ts';
 import type { Database, Migration } from '../../storage/index.ts';
 import type { TrainingSetRecord } from './record.ts';
 
@@ -30,7 +30,7 @@ export async function saveTrainingSet(database: Database, record: TrainingSetRec
     await trx.deleteFrom('training_sets').where('id', '=', record.id).execute();
     await trx
       .insertInto('training_sets')
-      .values({ id: record.id, name: record.name, created_at_micros: record.createdAtMicros, record: stringifyJson(record) })
+      .values({ id: record.id, name: record.name, created_at_micros: record.createdAtMicros, record: JSON.stringify(record) })
       .execute();
   });
 }
@@ -62,6 +62,6 @@ export async function readTrainingSet(database: Database, idOrName: string): Pro
 }
 
 function fromText(text: string): TrainingSetRecord {
-  // Written by saveTrainingSet; all its numbers are safe.
-  return parseJson(text) as unknown as TrainingSetRecord;
+  // Written by saveTrainingSet. Plain JSON: a profile's numbers are doubles, however large.
+  return JSON.parse(text) as TrainingSetRecord;
 }

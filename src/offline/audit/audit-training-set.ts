@@ -1,0 +1,178 @@
+// Proves a training set: recomputes a sample of its rows from the sources by another path than the one that made it,
+// and shows the newest fact that each view used against the row's time.
+
+import type { DuckDBConnection } from '@duckdb/node-api';
+import {
+  compareValues, type ErrorDetail, type Field, formatTimestamp, HeadraceError, type Micros, type Row, sha256Hex, toJson, type Value,
+} from '../../core/index.ts';
+import { EXACT_DISTINCT } from '../../aggregation/index.ts';
+import type { OfflineDeps } from '../offline-deps.ts';
+import { planTrainingSet, type TrainingSetPlan } from '../plan.ts';
+import { scanSource } from '../sources/scan-source.ts';
+import { queryWork } from '../sources/source-errors.ts';
+import { fileHash } from '../sources/source-files.ts';
+import type { TrainingSetRecord } from '../training-sets/record.ts';
+import { readTrainingSet } from '../training-sets/training-set-store.ts';
+import { evaluateService, type RowReads } from './evaluate-service.ts';
+import { evaluateView, servedAt, visibleFacts } from './evaluate-view.ts';
+import { readFacts, type SamplePoint } from './read-facts.ts';
+import { readSample } from './read-sample.ts';
+
+export interface AuditReport {
+  readonly id: string;
+  /** Always true: an audit that finds something throws HR_AUDIT_FAILED. */
+  readonly isClean: boolean;
+  readonly rows: number;
+  readonly sampled: number;
+  readonly features: number;
+  /** Per view and key mapping: the newest fact used by any sampled row, and how close it came to the row's time. */
+  readonly views: readonly AuditedView[];
+  /** What changed since the set was made without touching what it used. */
+  readonly notes: readonly string[];
+}
+
+export interface AuditedView {
+  readonly view: string;
+  readonly keys: readonly string[];
+  readonly facts: number;
+  /** Of the facts that a sampled row used: the known time nearest before the row's time, that time, and the row. */
+  readonly nearest: { readonly row: number; readonly known: string; readonly at: string } | null;
+}
+
+/**
+ * Errors: HR_UNKNOWN_TRAINING_SET; HR_AUDIT_FAILED whose details name each row and feature that differs (at most 20),
+ * a changed file, a changed source.
+ */
+export async function auditTrainingSet(
+  deps: OfflineDeps, idOrName: string, options: { readonly sample?: number } = {},
+): Promise<AuditReport> {
+  const record = await readTrainingSet(deps.database, idOrName);
+  const plan = planTrainingSet(deps.definitions.manifest, record);
+  const mistakes = await checkFiles(record);
+  const notes = record.manifestHash === deps.definitions.hash ? [] : ['the definitions changed since; audited by the present ones'];
+  const connection = await deps.duckdb.connect();
+  try {
+    const rows = sampleRows(record, options.sample ?? 200);
+    deps.progress.start('audit', rows.length, 'rows');
+    const sample = await readSample(connection, record, plan, rows);
+    const { expected, views } = await recompute(connection, deps, record, plan, sample.requests, sample.times, rows);
+    compareSample(plan, rows, sample, expected, mistakes);
+    deps.progress.done(`${rows.length} rows recomputed`);
+    if (mistakes.length > 0) throw auditFailed(record, mistakes);
+    return { id: record.id, isClean: true, rows: record.rows, sampled: rows.length, features: plan.features.length, views, notes };
+  } catch (thrown) {
+    // What was seen to be changed explains best why the rest can't be read.
+    const isRead = thrown instanceof HeadraceError && thrown.code === 'HR_SOURCE_UNREADABLE';
+    throw isRead && mistakes.length > 0 ? auditFailed(record, mistakes) : thrown;
+  } finally {
+    connection.closeSync();
+  }
+}
+
+async function checkFiles(record: TrainingSetRecord): Promise<ErrorDetail[]> {
+  const mistakes: ErrorDetail[] = [];
+  const files = [
+    { path: record.path, sha256: record.contentHash },
+    ...record.sources.flatMap((source) => source.files),
+  ];
+  for (const { path, sha256 } of files) {
+    const found = await fileHash(path).catch(() => undefined);
+    if (found === undefined) mistakes.push({ path, message: 'the file is gone' });
+    else if (found !== sha256) mistakes.push({ path, message: 'the file was changed since the training set was made' });
+  }
+  return mistakes;
+}
+
+// The same rows each time: the first, the last, and a pseudo-random choice seeded by the id.
+function sampleRows({ id, rows }: TrainingSetRecord, size: number): number[] {
+  if (rows <= size) return Array.from({ length: rows }, (_, i) => i);
+  const chosen = new Set([0, rows - 1]);
+  for (let draw = 0; chosen.size < size; draw++) {
+    chosen.add(Number.parseInt(sha256Hex(`${id}/${draw}`).slice(0, 12), 16) % rows);
+  }
+  return [...chosen].sort((a, b) => a - b);
+}
+
+async function recompute(
+  connection: DuckDBConnection, deps: OfflineDeps, record: TrainingSetRecord, plan: TrainingSetPlan,
+  requests: readonly Row[], times: readonly (Micros | null)[], rows: readonly number[],
+): Promise<{ expected: Value[][]; views: AuditedView[] }> {
+  const reads: RowReads[] = requests.map(() => []);
+  const views: AuditedView[] = [];
+  for (const read of plan.reads) {
+    const source = deps.definitions.manifest.sources[read.view.source];
+    if (source === undefined) throw new HeadraceError('HR_UNKNOWN_SOURCE', `there is no source "${read.view.source}" any more.`);
+    const files = record.sources.find(({ source: name }) => name === source.name)?.files.map(({ path }) => path);
+    const scanned = await scanSource(connection, source, deps, files);
+    const points: SamplePoint[] = requests.flatMap((request, index) => {
+      const at = times[index] ?? null;
+      const key = read.keys.map(({ spineColumn }) => request[spineColumn] ?? null);
+      return at === null || key.includes(null) ? [] : [{ index, key, at: servedAt(read, at) }];
+    });
+    let facts = 0;
+    let nearest: { row: number; known: Micros; at: Micros } | null = null;
+    await queryWork(`source "${source.name}" cannot be read`, 'HR_SOURCE_UNREADABLE', () =>
+      readFacts(connection, read, scanned, points, (point, found) => {
+        const visible = visibleFacts(read, source, found, point.at);
+        (reads[point.index] as RowReads)[plan.reads.indexOf(read)] = evaluateView(read, source, visible, point.at);
+        facts += visible.length;
+        for (const { knownMicros } of visible) {
+          const at = times[point.index] as Micros;
+          if (nearest === null || at - knownMicros < nearest.at - nearest.known) {
+            nearest = { row: rows[point.index] as number, known: knownMicros, at };
+          }
+        }
+      }),
+    );
+    views.push({ view: read.view.name, keys: read.keys.map(({ spineColumn }) => spineColumn), facts, nearest: shown(nearest) });
+  }
+  return { expected: evaluateService(plan, deps.definitions, requests, reads), views };
+}
+
+function shown(nearest: { row: number; known: Micros; at: Micros } | null): AuditedView['nearest'] {
+  return nearest === null ? null : { row: nearest.row, known: formatTimestamp(nearest.known), at: formatTimestamp(nearest.at) };
+}
+
+function compareSample(
+  plan: TrainingSetPlan, rows: readonly number[], sample: { features: readonly (readonly Value[])[]; times: readonly (Micros | null)[] },
+  expected: readonly (readonly Value[])[], mistakes: ErrorDetail[],
+): void {
+  rows.forEach((row, i) => {
+    plan.features.forEach((feature, f) => {
+      const [got, wanted] = [sample.features[i]?.[f] ?? null, expected[i]?.[f] ?? null];
+      if (agrees(plan, feature, got, wanted)) return;
+      const at = sample.times[i] ?? null;
+      const show = (value: Value) => JSON.stringify(toJson(feature.type, value), (_, item) => (typeof item === 'bigint' ? String(item) : item));
+      mistakes.push({
+        path: `row ${row}, ${feature.name}`,
+        message: `got ${show(got)}, expected ${show(wanted)} at ${at === null ? 'no time' : formatTimestamp(at)}`,
+      });
+    });
+  });
+}
+
+// Sums of floats differ in their last digits by the order of adding; everything else must be the same.
+function agrees(plan: TrainingSetPlan, feature: TrainingSetPlan['features'][number], got: Value, wanted: Value): boolean {
+  const tolerance = 1e-9;
+  if (typeof got === 'number' && typeof wanted === 'number' && isFloat(feature)) {
+    return Object.is(got, wanted) || Math.abs(got - wanted) <= tolerance * Math.max(1, Math.abs(got), Math.abs(wanted));
+  }
+  const { from } = feature;
+  const op = from.kind === 'read' ? plan.reads[from.read]?.view.features[from.feature]?.aggregation.op : undefined;
+  if (op === 'countDistinct' && typeof got === 'bigint' && typeof wanted === 'bigint' && wanted > EXACT_DISTINCT) {
+    return Math.abs(Number(got - wanted)) <= 0.1 * Number(wanted);
+  }
+  return compareValues(got, wanted) === 0;
+}
+
+const isFloat = ({ type }: Field): boolean => type.kind === 'float64' || type.kind === 'float32';
+
+function auditFailed(record: TrainingSetRecord, mistakes: readonly ErrorDetail[]): HeadraceError {
+  const [first] = mistakes;
+  const more = mistakes.length > 1 ? ` (and ${mistakes.length - 1} more)` : '';
+  return new HeadraceError(
+    'HR_AUDIT_FAILED',
+    `training set ${record.id}: ${first?.path}: ${first?.message}${more}. Make it again with \`headrace training-set create\`.`,
+    { details: mistakes.slice(0, 20) },
+  );
+}

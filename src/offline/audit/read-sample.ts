@@ -1,0 +1,45 @@
+// The sampled rows of a training set's file: what was asked, when, and what it answered.
+
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { type Field, HeadraceError, type Micros, type Row, type Value } from '../../core/index.ts';
+import { fromDuck } from '../duckdb/vector-values.ts';
+import type { TrainingSetPlan } from '../plan.ts';
+import { queryWork } from '../sources/source-errors.ts';
+import { castSql, quoteName, quoteText } from '../sources/sql-text.ts';
+import type { TrainingSetRecord } from '../training-sets/record.ts';
+
+export interface Sample {
+  readonly requests: readonly Row[];
+  readonly times: readonly (Micros | null)[];
+  /** Per row, the features in the plan's order. */
+  readonly features: readonly (readonly Value[])[];
+}
+
+export async function readSample(
+  connection: DuckDBConnection, record: TrainingSetRecord, plan: TrainingSetPlan, rows: readonly number[],
+): Promise<Sample> {
+  const from = `read_parquet(${quoteText(record.path)})`;
+  const read = (sql: string) =>
+    queryWork(`the training set's file ${record.path} cannot be read`, 'HR_SOURCE_UNREADABLE', () => connection.runAndReadAll(sql));
+  const described = await read(`DESCRIBE SELECT * FROM ${from}`);
+  const types = new Map(described.getRows().map(([name, type]) => [String(name).toLowerCase(), String(type)]));
+  const at: Field = { name: plan.timestamp, type: { kind: 'timestamp' } };
+  const columns: Field[] = [at, ...plan.spineColumns, ...plan.features];
+  const selected = columns.map(({ name, type }) => {
+    const cast = castSql(quoteName(name), types.get(name.toLowerCase()) ?? '', type);
+    if (cast !== undefined) return cast;
+    throw new HeadraceError('HR_AUDIT_FAILED', `training set ${record.id}: ${record.path} has no column "${name}" of the service's type.`);
+  });
+  // The file is in the spine's order, so a row's number is its place.
+  const numbers = rows.length === 0 ? 'NULL' : rows.join(', ');
+  const found = await read(
+    `SELECT ${selected.join(', ')} FROM (SELECT *, row_number() OVER () - 1 AS __hr_row FROM ${from}) WHERE __hr_row IN (${numbers}) ORDER BY __hr_row`,
+  );
+  const values = found.getRows().map((row) => columns.map(({ type }, i) => fromDuck(type, row[i] ?? null)));
+  const first = 1 + plan.spineColumns.length;
+  return {
+    requests: values.map((row) => Object.fromEntries(plan.spineColumns.map(({ name }, i) => [name, row[i + 1] ?? null]))),
+    times: values.map((row) => row[0] as Micros | null),
+    features: values.map((row) => row.slice(first)),
+  };
+}
