@@ -1,6 +1,7 @@
 // The newest row of each touched key, with what the online store needs to keep its place in the order of rows.
 
 import type { DuckDBConnection } from '@duckdb/node-api';
+import type { SourceSpec } from '../../definitions/index.ts';
 import type { LatestRow, ViewCodec } from '../../online/index.ts';
 import { replayLatest } from '../duckdb/latest-replay.ts';
 import { makePoints } from '../duckdb/point-keys.ts';
@@ -33,7 +34,7 @@ export async function findLatestRows(
   const isDeleted = source.tombstone === undefined ? 'false' : `e.${quoteName(source.tombstone)} IS TRUE`;
   const result = await connection.stream(
     `SELECT CAST(w.__hr_spine AS DOUBLE), CAST(e.__hr_event AS DOUBLE), CAST(e.__hr_known AS DOUBLE), ` +
-      `CAST(coalesce(e.__hr_arrival, 0) AS DOUBLE), ${[isDeleted, ...columns].join(', ')} ` +
+      `${orderSql(source)}, ${[isDeleted, ...columns].join(', ')} ` +
       `FROM ${winners} w JOIN ${scanned.relation} e ON e.__hr_row = w.__hr_row`,
   );
   const types = codec.rowCodec.schema.columns.map(({ type }) => type);
@@ -56,3 +57,14 @@ export async function findLatestRows(
   await connection.run(`DROP TABLE ${winners}; DROP TABLE ${tables.points}; DROP TABLE ${tables.keys}`);
   return rows;
 }
+
+// As a push has it: the created order where that is a number, else the arrival; rows of files came before any push.
+function orderSql({ createdOrder, columns }: SourceSpec): string {
+  const kind = columns.find(({ name }) => name === createdOrder)?.type.kind;
+  const arrival = 'coalesce(CAST(e.__hr_arrival AS DOUBLE), 0)';
+  if (createdOrder === undefined || kind === undefined) return arrival;
+  const created = kind === 'timestamp' ? `epoch_us(e.${quoteName(createdOrder)})` : `e.${quoteName(createdOrder)}`;
+  return ORDERED.has(kind) ? `coalesce(CAST(${created} AS DOUBLE), ${arrival})` : arrival;
+}
+
+const ORDERED: ReadonlySet<string> = new Set(['int32', 'int64', 'float32', 'float64', 'timestamp']);
