@@ -1,0 +1,13 @@
+// The generated reference pages, by file name.
+
+import { cliPage } from './cli-page.ts';
+import { configurationPage } from './configuration-page.ts';
+import { errorsPage } from './errors-page.ts';
+
+export async function referencePages(): Promise<ReadonlyMap<string, string>> {
+  return new Map([
+    ['cli.md', await cliPage()],
+    ['configuration.md', configurationPage()],
+    ['errors.md', errorsPage()],
+  ]);
+}
