@@ -9,7 +9,8 @@ import type { FullRecord, OnlineStore, RecordChange, RecordRef, StoredRecord } f
 import { type OnlineStorePlace, onlineStoreKinds } from '../support/online-stores.ts';
 
 const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
-const text = (part: Uint8Array | undefined): string | undefined => (part === undefined ? undefined : Buffer.from(part).toString());
+const text = (part: Uint8Array | undefined): string | undefined =>
+  part === undefined ? undefined : Buffer.from(part).toString();
 const key = (name: string): EncodedKey => encodeKey([{ kind: 'string' }], [name]) as EncodedKey;
 const ref = (name: string, view = 'v', entity = 'thing'): RecordRef => ({ entity, view, key: key(name) });
 const base = (content: string): RecordChange => ({ base: bytes(content), pushed: undefined, pushedLog: undefined });
@@ -45,7 +46,10 @@ describe.each(onlineStoreKinds())('the online store on $name', ({ name: kind, pr
     }));
     const records = await store.read([ref('two'), ref('none'), ref('one'), ref('one', 'other')]);
     expect(records.map(shown)).toEqual([
-      { base: undefined, pushed: 'p1' }, undefined, { base: 'b1', pushed: 'p0' }, undefined,
+      { base: undefined, pushed: 'p1' },
+      undefined,
+      { base: 'b1', pushed: 'p0' },
+      undefined,
     ]);
     const [full] = await store.readFull([ref('one')]);
     expect(text(full?.pushedLog)).toBe('log');
@@ -140,7 +144,9 @@ describe.each(onlineStoreKinds())('the online store on $name', ({ name: kind, pr
   });
 
   it('survives kill -9 between two writes', async () => {
-    const child = spawn(process.execPath, [script('append-records.ts'), place.url], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, [script('append-records.ts'), place.url], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     let acknowledged = -1;
     child.stdout.on('data', (chunk: Buffer) => {
       const last = chunk.toString().trim().split('\n').at(-1);
@@ -179,7 +185,9 @@ describe.each(onlineStoreKinds())('the online store on $name', ({ name: kind, pr
       .poll(
         async () => {
           await store.removeExpired();
-          return (await store.readFull([ref('soon'), ref('later'), ref('never')])).map((record) => record !== undefined);
+          return (await store.readFull([ref('soon'), ref('later'), ref('never')])).map(
+            (record) => record !== undefined,
+          );
         },
         { interval: 20, timeout: 5000 },
       )

@@ -19,14 +19,18 @@ describe.skipIf(disk === undefined)('on a full disk', () => {
   it('a write to the online store is refused whole, and goes through once there is space', async () => {
     const store = await openOnlineStore(`lmdb:${join(path, 'online')}`, { project: 'test', clock: systemClock });
     const refs = Array.from({ length: 100 }, (_, index) => ({
-      entity: 'e', view: 'v', key: encodeKey([{ kind: 'int32' }], [index]) as EncodedKey,
+      entity: 'e',
+      view: 'v',
+      key: encodeKey([{ kind: 'int32' }], [index]) as EncodedKey,
     }));
     const write = (size: number, fill: number) =>
       store.update(refs, () => ({ base: Buffer.alloc(size, fill), pushed: undefined, pushedLog: undefined }));
     await write(1000, 1);
     writeFileSync(join(path, 'hog'), Buffer.alloc(5 * 1024 ** 2));
     await expect(write(50_000, 2)).rejects.toMatchObject({ code: 'HR_STORAGE_FULL' });
-    expect((await store.read(refs)).every((record) => record?.base?.length === 1000 && record.base[0] === 1)).toBe(true);
+    expect((await store.read(refs)).every((record) => record?.base?.length === 1000 && record.base[0] === 1)).toBe(
+      true,
+    );
     writeFileSync(join(path, 'hog'), '');
     await write(20_000, 3);
     expect((await store.read(refs)).every((record) => record?.base?.length === 20_000)).toBe(true);

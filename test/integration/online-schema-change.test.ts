@@ -4,17 +4,35 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type DataType, type EncodedKey, encodeKey, MICROS_PER_DAY, MICROS_PER_HOUR, systemClock } from '../../src/core/index.ts';
+import {
+  type DataType,
+  type EncodedKey,
+  encodeKey,
+  MICROS_PER_DAY,
+  MICROS_PER_HOUR,
+  systemClock,
+} from '../../src/core/index.ts';
 import { type FeatureSpec, type Manifest, resolveService } from '../../src/definitions/index.ts';
 import {
-  createFeatureReader, createViewCodec, finishBase, getWatermark, type OnlineStore, openOnlineStore, setWatermark,
-  writeBase, writePushed,
+  createFeatureReader,
+  createViewCodec,
+  finishBase,
+  getWatermark,
+  type OnlineStore,
+  openOnlineStore,
+  setWatermark,
+  writeBase,
+  writePushed,
 } from '../../src/online/index.ts';
 import { type OnlineStorePlace, onlineStoreKinds } from '../support/online-stores.ts';
 
 const NOW = 1_790_000_000_000_000;
 const key = encodeKey([{ kind: 'string' }], ['ATL']) as EncodedKey;
-const latest = (name: string, column: string, type: DataType): FeatureSpec => ({ name, type, aggregation: { op: 'latest', column } });
+const latest = (name: string, column: string, type: DataType): FeatureSpec => ({
+  name,
+  type,
+  aggregation: { op: 'latest', column },
+});
 const count = (hours: number): FeatureSpec => ({
   name: `count_${hours}h`,
   type: { kind: 'int64' },
@@ -23,25 +41,61 @@ const count = (hours: number): FeatureSpec => ({
 const float64: DataType = { kind: 'float64' };
 const string: DataType = { kind: 'string' };
 
-function manifestOf(features: readonly FeatureSpec[], yType: DataType = string, derivedHash = 'one', ttlMicros: number | null = null): Manifest {
+function manifestOf(
+  features: readonly FeatureSpec[],
+  yType: DataType = string,
+  derivedHash = 'one',
+  ttlMicros: number | null = null,
+): Manifest {
   return {
-    format: 1, project: 'test', onDemandViews: {}, models: {}, endpoints: {}, pipelines: {},
+    format: 1,
+    project: 'test',
+    onDemandViews: {},
+    models: {},
+    endpoints: {},
+    pipelines: {},
     entities: { airport: { name: 'airport', keys: [{ name: 'airport', type: string }] } },
     sources: {
       flights: {
-        name: 'flights', kind: 'pushed', location: {}, eventTime: 'at', knownTime: { kind: 'after', micros: 0 }, pushes: 'keep',
+        name: 'flights',
+        kind: 'pushed',
+        location: {},
+        eventTime: 'at',
+        knownTime: { kind: 'after', micros: 0 },
+        pushes: 'keep',
         columns: [
-          { name: 'airport', type: string }, { name: 'at', type: { kind: 'timestamp' } }, { name: 'x', type: float64 },
+          { name: 'airport', type: string },
+          { name: 'at', type: { kind: 'timestamp' } },
+          { name: 'x', type: float64 },
           { name: 'y', type: yType },
         ],
-        derive: [{ name: 'd', type: float64, by: { kind: 'function', function: { id: 'source/flights/derive/d', hash: derivedHash } } }],
+        derive: [
+          {
+            name: 'd',
+            type: float64,
+            by: { kind: 'function', function: { id: 'source/flights/derive/d', hash: derivedHash } },
+          },
+        ],
       },
     },
     views: {
-      v: { name: 'v', entity: 'airport', source: 'flights', keyColumns: ['airport'], ttlMicros, features, freshness: { kind: 'live' } },
+      v: {
+        name: 'v',
+        entity: 'airport',
+        source: 'flights',
+        keyColumns: ['airport'],
+        ttlMicros,
+        features,
+        freshness: { kind: 'live' },
+      },
     },
     services: {
-      s: { name: 's', members: [{ kind: 'view', role: 'v', view: 'v', keyColumns: ['airport'], features: features.map(({ name }) => name) }] },
+      s: {
+        name: 's',
+        members: [
+          { kind: 'view', role: 'v', view: 'v', keyColumns: ['airport'], features: features.map(({ name }) => name) },
+        ],
+      },
     },
   };
 }
@@ -53,12 +107,22 @@ describe.each(onlineStoreKinds())('a record written under older definitions on $
     store = await place.open();
   };
   const read = async (manifest: Manifest, at = NOW) => {
-    const [row] = await createFeatureReader(manifest, resolveService(manifest, 's'), store).read([[key]], at, () => undefined);
+    const [row] = await createFeatureReader(manifest, resolveService(manifest, 's'), store).read(
+      [[key]],
+      at,
+      () => undefined,
+    );
     return { values: row?.[0]?.values, statuses: row?.[0]?.statuses };
   };
   const push = (manifest: Manifest, hoursAgo: number, x: number, order = 1) =>
     writePushed(store, createViewCodec(manifest, 'v'), [
-      { key, eventMicros: NOW - hoursAgo * MICROS_PER_HOUR, knownMicros: NOW - hoursAgo * MICROS_PER_HOUR, order, row: { x, y: 'why', d: x * 2 } },
+      {
+        key,
+        eventMicros: NOW - hoursAgo * MICROS_PER_HOUR,
+        knownMicros: NOW - hoursAgo * MICROS_PER_HOUR,
+        order,
+        row: { x, y: 'why', d: x * 2 },
+      },
     ]);
 
   beforeEach(async () => {
@@ -81,7 +145,8 @@ describe.each(onlineStoreKinds())('a record written under older definitions on $
     await push(old, 1, 1.5);
     await reopen();
     expect(await read(manifestOf([latest('why', 'y', string), latest('x', 'x', float64)]))).toEqual({
-      values: ['why', 1.5], statuses: ['PRESENT', 'PRESENT'],
+      values: ['why', 1.5],
+      statuses: ['PRESENT', 'PRESENT'],
     });
   });
 
@@ -97,7 +162,8 @@ describe.each(onlineStoreKinds())('a record written under older definitions on $
     await reopen();
     const changed = derived.map((feature) => (feature.name === 'y' ? { ...feature, type: float64 } : feature));
     expect(await read(manifestOf(changed, float64, 'two'))).toEqual({
-      values: [null, null, 1.5], statuses: ['INVALID', 'INVALID', 'PRESENT'],
+      values: [null, null, 1.5],
+      statuses: ['INVALID', 'INVALID', 'PRESENT'],
     });
   });
 
@@ -105,7 +171,15 @@ describe.each(onlineStoreKinds())('a record written under older definitions on $
     await push(old, 1, 1);
     await push(old, 2, 2, 2);
     await reopen();
-    const wider = manifestOf([latest('x', 'x', float64), latest('y', 'y', string), { ...count(48), name: 'c', aggregation: { op: 'sum', column: 'x', windowMicros: 2 * MICROS_PER_DAY, hopMicros: MICROS_PER_DAY } }]);
+    const wider = manifestOf([
+      latest('x', 'x', float64),
+      latest('y', 'y', string),
+      {
+        ...count(48),
+        name: 'c',
+        aggregation: { op: 'sum', column: 'x', windowMicros: 2 * MICROS_PER_DAY, hopMicros: MICROS_PER_DAY },
+      },
+    ]);
     expect((await read(wider)).statuses).toEqual(['PRESENT', 'PRESENT', 'INVALID']);
     await push(wider, 3, 4, 3);
     expect(await read(wider)).toEqual({ values: [1, 'why', 7], statuses: ['PRESENT', 'PRESENT', 'PRESENT'] });
@@ -114,11 +188,23 @@ describe.each(onlineStoreKinds())('a record written under older definitions on $
   it('keeps windows INVALID where older events lack a column, until a materialize covers them', async () => {
     await push(manifestOf([latest('y', 'y', string)]), 2, 1);
     await reopen();
-    const grown = manifestOf([{ ...count(6), name: 'sum', type: float64, aggregation: { op: 'sum', column: 'x', windowMicros: 6 * MICROS_PER_HOUR, hopMicros: MICROS_PER_HOUR } }]);
+    const grown = manifestOf([
+      {
+        ...count(6),
+        name: 'sum',
+        type: float64,
+        aggregation: { op: 'sum', column: 'x', windowMicros: 6 * MICROS_PER_HOUR, hopMicros: MICROS_PER_HOUR },
+      },
+    ]);
     await push(grown, 1, 5, 2);
     expect((await read(grown)).statuses).toEqual(['INVALID']);
     const codec = createViewCodec(grown, 'v');
-    await writeBase(store, codec, [{ key, latest: null, tiles: codec.aggregator?.create() ?? null }], NOW - 90 * 60 * 1_000_000);
+    await writeBase(
+      store,
+      codec,
+      [{ key, latest: null, tiles: codec.aggregator?.create() ?? null }],
+      NOW - 90 * 60 * 1_000_000,
+    );
     expect(await read(grown)).toEqual({ values: [5], statuses: ['PRESENT'] });
   });
 });
@@ -136,18 +222,33 @@ describe('a record', () => {
   });
   const manifest = manifestOf([latest('x', 'x', float64), count(6)], string, 'one', MICROS_PER_DAY);
   const read = async (at: number, of: EncodedKey | undefined = key) => {
-    const [row] = await createFeatureReader(manifest, resolveService(manifest, 's'), store).read([[of]], at, () => undefined);
+    const [row] = await createFeatureReader(manifest, resolveService(manifest, 's'), store).read(
+      [[of]],
+      at,
+      () => undefined,
+    );
     return row?.[0];
   };
   const event = (hoursAgo: number, x: number | null, deleted = false) => ({
-    key, eventMicros: NOW - hoursAgo * MICROS_PER_HOUR, knownMicros: NOW - hoursAgo * MICROS_PER_HOUR, order: -hoursAgo, deleted, row: { x },
+    key,
+    eventMicros: NOW - hoursAgo * MICROS_PER_HOUR,
+    knownMicros: NOW - hoursAgo * MICROS_PER_HOUR,
+    order: -hoursAgo,
+    deleted,
+    row: { x },
   });
 
   it('is PRESENT to the microsecond of its TTL, and OUTSIDE_MAX_AGE and null past it', async () => {
     await writePushed(store, createViewCodec(manifest, 'v'), [event(0, 3)]);
-    expect(await read(NOW + MICROS_PER_DAY)).toEqual({ values: [3, 0n], statuses: ['PRESENT', 'PRESENT'], eventMicros: NOW });
+    expect(await read(NOW + MICROS_PER_DAY)).toEqual({
+      values: [3, 0n],
+      statuses: ['PRESENT', 'PRESENT'],
+      eventMicros: NOW,
+    });
     expect(await read(NOW + MICROS_PER_DAY + 1)).toEqual({
-      values: [null, 0n], statuses: ['OUTSIDE_MAX_AGE', 'PRESENT'], eventMicros: null,
+      values: [null, 0n],
+      statuses: ['OUTSIDE_MAX_AGE', 'PRESENT'],
+      eventMicros: null,
     });
   });
 
@@ -160,7 +261,11 @@ describe('a record', () => {
 
   it('never written is NOT_FOUND with a count of 0; a null key has no count either', async () => {
     expect(await read(NOW)).toEqual({ values: [null, 0n], statuses: ['NOT_FOUND', 'NOT_FOUND'], eventMicros: null });
-    const [row] = await createFeatureReader(manifest, resolveService(manifest, 's'), store).read([[undefined]], NOW, () => undefined);
+    const [row] = await createFeatureReader(manifest, resolveService(manifest, 's'), store).read(
+      [[undefined]],
+      NOW,
+      () => undefined,
+    );
     expect(row?.[0]).toEqual({ values: [null, null], statuses: ['NOT_FOUND', 'NOT_FOUND'], eventMicros: null });
   });
 
@@ -183,7 +288,9 @@ describe('a record', () => {
   it('whose sum leaves int64 is an error that names view, feature and key', async () => {
     const int64: DataType = { kind: 'int64' };
     const sum: FeatureSpec = {
-      name: 'sum', type: int64, aggregation: { op: 'sum', column: 'y', windowMicros: MICROS_PER_DAY, hopMicros: MICROS_PER_HOUR },
+      name: 'sum',
+      type: int64,
+      aggregation: { op: 'sum', column: 'y', windowMicros: MICROS_PER_DAY, hopMicros: MICROS_PER_HOUR },
     };
     const big = manifestOf([sum], int64);
     const events = [1, 2].map((hoursAgo) => ({ ...event(hoursAgo, 0), row: { y: 2n ** 62n } }));
@@ -199,9 +306,18 @@ describe('a record', () => {
   });
 
   it('is refused as a whole when the store would grow past its limit, and the store lives on', async () => {
-    const small = await openOnlineStore(`lmdb:${join(folder, 'small')}`, { project: 'test', clock: systemClock, mapSizeBytes: 1024 ** 2 });
-    const refs = Array.from({ length: 100 }, (_, index) => ({ entity: 'e', view: 'v', key: encodeKey([{ kind: 'int32' }], [index]) as EncodedKey }));
-    const write = (size: number) => small.update(refs, () => ({ base: Buffer.alloc(size), pushed: undefined, pushedLog: undefined }));
+    const small = await openOnlineStore(`lmdb:${join(folder, 'small')}`, {
+      project: 'test',
+      clock: systemClock,
+      mapSizeBytes: 1024 ** 2,
+    });
+    const refs = Array.from({ length: 100 }, (_, index) => ({
+      entity: 'e',
+      view: 'v',
+      key: encodeKey([{ kind: 'int32' }], [index]) as EncodedKey,
+    }));
+    const write = (size: number) =>
+      small.update(refs, () => ({ base: Buffer.alloc(size), pushed: undefined, pushedLog: undefined }));
     await write(1000);
     await expect(write(50_000)).rejects.toMatchObject({ code: 'HR_STORAGE_FULL' });
     expect((await small.read(refs)).every((record) => record?.base?.length === 1000)).toBe(true);

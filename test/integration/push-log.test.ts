@@ -49,7 +49,9 @@ describe('the push log', () => {
 
   it('keeps the order of arrival growing among batches that are appended at once', async () => {
     const log = open();
-    await Promise.all(Array.from({ length: 200 }, (_, index) => log.append(source, { rows: [row(index), row(index)] })));
+    await Promise.all(
+      Array.from({ length: 200 }, (_, index) => log.append(source, { rows: [row(index), row(index)] })),
+    );
     const orders = (await contents()).map((pushed) => pushed.order);
     expect(new Set(orders).size).toBe(400);
     expect(orders).toEqual([...orders].sort((a, b) => a - b));
@@ -66,7 +68,9 @@ describe('the push log', () => {
   it('counts one key once when it comes many times at once, from several openings', async () => {
     const [a, b] = [open(), open()];
     const results = await Promise.all(
-      Array.from({ length: 20 }, (_, index) => (index % 2 ? a : b).append(source, { rows: [row(7)], idempotencyKey: 'k' })),
+      Array.from({ length: 20 }, (_, index) =>
+        (index % 2 ? a : b).append(source, { rows: [row(7)], idempotencyKey: 'k' }),
+      ),
     );
     expect(results.filter((result) => !result.isRepeat)).toHaveLength(1);
     expect(await numbers()).toEqual([7]);
@@ -75,7 +79,9 @@ describe('the push log', () => {
   it('refuses a key that comes again with other rows', async () => {
     const log = open();
     await log.append(source, { rows: [row(1)], idempotencyKey: 'k' });
-    await expect(log.append(source, { rows: [row(2)], idempotencyKey: 'k' })).rejects.toMatchObject({ code: 'HR_IDEMPOTENCY' });
+    await expect(log.append(source, { rows: [row(2)], idempotencyKey: 'k' })).rejects.toMatchObject({
+      code: 'HR_IDEMPOTENCY',
+    });
     await log.append({ ...source, name: 'others' }, { rows: [row(2)], idempotencyKey: 'k' });
     expect(await numbers()).toEqual([1]);
   });
@@ -135,7 +141,10 @@ describe('the push log', () => {
 
   it('reads rows of an older set of columns by name', async () => {
     await open().append(source, { rows: [row(1)] });
-    const grown = { ...source, columns: [{ name: 'added', type: { kind: 'bool' } as const }, ...source.columns.slice(0, 1)] };
+    const grown = {
+      ...source,
+      columns: [{ name: 'added', type: { kind: 'bool' } as const }, ...source.columns.slice(0, 1)],
+    };
     expect((await contents(grown)).map((pushed) => pushed.row)).toEqual([{ added: null, n: 1n }]);
   });
 

@@ -8,7 +8,9 @@ import { skipBecause } from '../support/skips.ts';
 
 const options = { project: 'test', clock: systemClock };
 const ref = (name: string): RecordRef => ({
-  entity: 'thing', view: 'v', key: encodeKey([{ kind: 'string' }], [name]) as EncodedKey,
+  entity: 'thing',
+  view: 'v',
+  key: encodeKey([{ kind: 'string' }], [name]) as EncodedKey,
 });
 const write = (store: OnlineStore, name: string, size = 10): Promise<number> =>
   store.update([ref(name)], () => ({ base: Buffer.alloc(size, 1), pushed: undefined, pushedLog: undefined }));
@@ -41,13 +43,20 @@ describe.skipIf(!hasRedis())('when Redis', () => {
 
   it('is killed, reads and writes are unavailable at once, and work again when it is back', async () => {
     await server.kill();
-    for (const work of [() => store.read([ref('kept')]), () => write(store, 'x'), () => store.getMeta('m'), () => store.setMeta('m', '1')]) {
+    for (const work of [
+      () => store.read([ref('kept')]),
+      () => write(store, 'x'),
+      () => store.getMeta('m'),
+      () => store.setMeta('m', '1'),
+    ]) {
       const { code, ms } = await timed(work);
       expect(code).toBe('HR_ONLINE_UNAVAILABLE');
       expect(ms).toBeLessThan(1500);
     }
     await server.start();
-    await expect.poll(async () => (await timed(() => write(store, 'y'))).code, { interval: 50, timeout: 10_000 }).toBeUndefined();
+    await expect
+      .poll(async () => (await timed(() => write(store, 'y'))).code, { interval: 50, timeout: 10_000 })
+      .toBeUndefined();
     const [kept] = await store.read([ref('kept')]);
     expect(kept?.base?.length).toBe(10);
   });
@@ -63,7 +72,9 @@ describe.skipIf(!hasRedis())('when Redis', () => {
     await server.kill();
     await writing;
     await server.start();
-    await expect.poll(async () => (await timed(() => store.read([ref('kept')]))).code, { interval: 50, timeout: 10_000 }).toBeUndefined();
+    await expect
+      .poll(async () => (await timed(() => store.read([ref('kept')]))).code, { interval: 50, timeout: 10_000 })
+      .toBeUndefined();
     const records = await store.read(acknowledged.map((index) => ref(`many${index}`)));
     expect(records.every((record) => record?.base?.length === 10)).toBe(true);
   });
@@ -74,7 +85,9 @@ describe.skipIf(!hasRedis())('when Redis', () => {
     process.kill(server.pid(), 'SIGCONT');
     expect(code).toBe('HR_ONLINE_UNAVAILABLE');
     expect(ms).toBeLessThan(2500);
-    await expect.poll(async () => (await timed(() => store.read([ref('kept')]))).code, { interval: 50, timeout: 10_000 }).toBeUndefined();
+    await expect
+      .poll(async () => (await timed(() => store.read([ref('kept')]))).code, { interval: 50, timeout: 10_000 })
+      .toBeUndefined();
   });
 
   it('forgot its scripts, a write teaches it again', async () => {
@@ -87,7 +100,10 @@ describe.skipIf(!hasRedis())('when Redis', () => {
     const { code } = await timed(() => write(store, 'big', 10_000));
     await server.command('CONFIG SET maxmemory 0');
     expect(code).toBe('HR_STORAGE_FULL');
-    expect((await store.read([ref('kept'), ref('big')])).map((record) => record?.base?.length)).toEqual([10, undefined]);
+    expect((await store.read([ref('kept'), ref('big')])).map((record) => record?.base?.length)).toEqual([
+      10,
+      undefined,
+    ]);
   });
 
   it('is not there from the start, opening works, calls fail, and no message shows the password', async () => {

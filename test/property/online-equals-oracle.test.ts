@@ -4,12 +4,25 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
-  type EncodedKey, encodeKey, type Field, MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_MINUTE, type Row,
+  type EncodedKey,
+  encodeKey,
+  type Field,
+  MICROS_PER_DAY,
+  MICROS_PER_HOUR,
+  MICROS_PER_MINUTE,
+  type Row,
   type Value,
 } from '../../src/core/index.ts';
 import { type FeatureSpec, type Manifest, resolveService, type ViewSpec } from '../../src/definitions/index.ts';
 import {
-  applyPush, type BaseRow, createFeatureReader, createViewCodec, finishBase, type LatestRow, type OnlineStore, type ViewCodec,
+  applyPush,
+  type BaseRow,
+  createFeatureReader,
+  createViewCodec,
+  finishBase,
+  type LatestRow,
+  type OnlineStore,
+  type ViewCodec,
   writeBase,
 } from '../../src/online/index.ts';
 import { eventBatch } from '../../src/online/event-batch.ts';
@@ -31,11 +44,23 @@ const columns: Field[] = [
   { name: 's', type: { kind: 'string' } },
 ];
 
-const window = (name: string, type: Field['type'], op: 'count', column: string | null, hours: number, hop: number, n?: number): FeatureSpec => ({
+const window = (
+  name: string,
+  type: Field['type'],
+  op: 'count',
+  column: string | null,
+  hours: number,
+  hop: number,
+  n?: number,
+): FeatureSpec => ({
   name,
   type,
   aggregation: {
-    op, column, windowMicros: hours * MICROS_PER_HOUR, hopMicros: hop * MICROS_PER_MINUTE, ...(n === undefined ? {} : { n }),
+    op,
+    column,
+    windowMicros: hours * MICROS_PER_HOUR,
+    hopMicros: hop * MICROS_PER_MINUTE,
+    ...(n === undefined ? {} : { n }),
   },
 });
 const float64 = { kind: 'float64' } as const;
@@ -67,13 +92,27 @@ function manifestOf(view: string, freshness: ViewSpec['freshness']): Manifest {
     entities: { e: { name: 'e', keys: [{ name: 'k', type: string }] } },
     sources: {
       events: {
-        name: 'events', kind: 'pushed', location: {}, columns, derive: [], eventTime: 'happened',
-        knownTime: { kind: 'column', column: 'known' }, createdOrder: 'seq', tombstone: 'gone', pushes: 'keep',
+        name: 'events',
+        kind: 'pushed',
+        location: {},
+        columns,
+        derive: [],
+        eventTime: 'happened',
+        knownTime: { kind: 'column', column: 'known' },
+        createdOrder: 'seq',
+        tombstone: 'gone',
+        pushes: 'keep',
       },
     },
     views: {
       [view]: {
-        name: view, entity: 'e', source: 'events', keyColumns: ['k'], ttlMicros: 12 * MICROS_PER_HOUR, features, freshness,
+        name: view,
+        entity: 'e',
+        source: 'events',
+        keyColumns: ['k'],
+        ttlMicros: 12 * MICROS_PER_HOUR,
+        features,
+        freshness,
       },
     },
     onDemandViews: {},
@@ -83,7 +122,9 @@ function manifestOf(view: string, freshness: ViewSpec['freshness']): Manifest {
         members: [{ kind: 'view', role: 'v', view, keyColumns: ['k'], features: features.map(({ name }) => name) }],
       },
     },
-    models: {}, endpoints: {}, pipelines: {},
+    models: {},
+    endpoints: {},
+    pipelines: {},
   };
 }
 
@@ -121,7 +162,11 @@ function baseRows(codec: ViewCodec, rows: readonly Row[], asOf: number): BaseRow
     let latest: LatestRow | null = null;
     for (const event of events) {
       const order =
-        latest === null ? 1 : event.eventMicros - latest.eventMicros || event.knownMicros - latest.knownMicros || event.order - latest.order;
+        latest === null
+          ? 1
+          : event.eventMicros - latest.eventMicros ||
+            event.knownMicros - latest.knownMicros ||
+            event.order - latest.order;
       if (order > 0) latest = { ...event, values: codec.latestPlaces.map((place) => event.values[place] ?? null) };
     }
     return { key: keyOf(k), latest, tiles: events.length === 0 ? null : tiles };
@@ -142,64 +187,79 @@ describe.each(onlineStoreKinds())('features on $name', ({ name: kind, prepare })
     await place.remove();
   });
 
-  it.each(['live', 'scheduled'] as const)('read online equal the oracle, for a %s view', async (freshness) => {
-    let trial = 0;
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(happening, { maxLength: 40 }),
-        fc.integer({ min: 0, max: 3000 }),
-        fc.integer({ min: 0, max: 3000 }),
-        fc.infiniteStream(fc.nat()),
-        fc.boolean(),
-        fc.boolean(),
-        fc.constantFrom(...STARTS),
-        async (happenings, watermarkMinute, laterMinute, random, materializes, isFull, start) => {
-          const every = { kind: 'scheduled', everyMicros: MICROS_PER_HOUR, lagMicros: 0 } as const;
-          const view = `v${trial++}${freshness}`;
-          const manifest = manifestOf(view, freshness === 'live' ? { kind: 'live' } : every);
-          const service = resolveService(manifest, 'all');
-          const codec = createViewCodec(manifest, view);
-          const rows: Row[] = happenings.map(({ minute, late, ...row }, index) => ({
-            ...row,
-            happened: start + minute * MICROS_PER_MINUTE,
-            known: start + (minute + late) * MICROS_PER_MINUTE,
-            seq: BigInt(index + 1),
-          }));
-          // A scheduled view's runs start at whole hours, and the read below sees the run as the last one.
-          const exact = start + watermarkMinute * MICROS_PER_MINUTE;
-          const asOf = freshness === 'live' ? exact : Math.floor(exact / MICROS_PER_HOUR) * MICROS_PER_HOUR;
-          const at = freshness === 'live' ? asOf + laterMinute * MICROS_PER_MINUTE : asOf + (laterMinute % 60) * MICROS_PER_MINUTE;
+  it.each(['live', 'scheduled'] as const)(
+    'read online equal the oracle, for a %s view',
+    async (freshness) => {
+      let trial = 0;
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(happening, { maxLength: 40 }),
+          fc.integer({ min: 0, max: 3000 }),
+          fc.integer({ min: 0, max: 3000 }),
+          fc.infiniteStream(fc.nat()),
+          fc.boolean(),
+          fc.boolean(),
+          fc.constantFrom(...STARTS),
+          async (happenings, watermarkMinute, laterMinute, random, materializes, isFull, start) => {
+            const every = { kind: 'scheduled', everyMicros: MICROS_PER_HOUR, lagMicros: 0 } as const;
+            const view = `v${trial++}${freshness}`;
+            const manifest = manifestOf(view, freshness === 'live' ? { kind: 'live' } : every);
+            const service = resolveService(manifest, 'all');
+            const codec = createViewCodec(manifest, view);
+            const rows: Row[] = happenings.map(({ minute, late, ...row }, index) => ({
+              ...row,
+              happened: start + minute * MICROS_PER_MINUTE,
+              known: start + (minute + late) * MICROS_PER_MINUTE,
+              seq: BigInt(index + 1),
+            }));
+            // A scheduled view's runs start at whole hours, and the read below sees the run as the last one.
+            const exact = start + watermarkMinute * MICROS_PER_MINUTE;
+            const asOf = freshness === 'live' ? exact : Math.floor(exact / MICROS_PER_HOUR) * MICROS_PER_HOUR;
+            const at =
+              freshness === 'live'
+                ? asOf + laterMinute * MICROS_PER_MINUTE
+                : asOf + (laterMinute % 60) * MICROS_PER_MINUTE;
 
-          const order = [...random.take(rows.length)];
-          const shuffled = rows.map((row, index) => ({ row, sort: order[index] as number })).sort((a, b) => a.sort - b.sort);
-          const pushed = shuffled.map(({ row }) => ({ row, knownMicros: row['known'] as number, order: Number(row['seq']) }));
-          const half = Math.floor(pushed.length / 2);
-          await applyPush(store, manifest, 'events', pushed.slice(0, half));
-          if (materializes || freshness === 'scheduled') {
-            await writeBase(store, codec, baseRows(codec, rows, asOf), asOf);
-            await finishBase(store, codec, asOf, { isFull });
-            // An older run that comes late changes nothing.
-            await writeBase(store, codec, baseRows(codec, rows, asOf - MICROS_PER_DAY), asOf - MICROS_PER_DAY);
-          }
-          for (const one of pushed.slice(half)) await applyPush(store, manifest, 'events', [one]);
-          await applyPush(store, manifest, 'events', pushed);
+            const order = [...random.take(rows.length)];
+            const shuffled = rows
+              .map((row, index) => ({ row, sort: order[index] as number }))
+              .sort((a, b) => a.sort - b.sort);
+            const pushed = shuffled.map(({ row }) => ({
+              row,
+              knownMicros: row['known'] as number,
+              order: Number(row['seq']),
+            }));
+            const half = Math.floor(pushed.length / 2);
+            await applyPush(store, manifest, 'events', pushed.slice(0, half));
+            if (materializes || freshness === 'scheduled') {
+              await writeBase(store, codec, baseRows(codec, rows, asOf), asOf);
+              await finishBase(store, codec, asOf, { isFull });
+              // An older run that comes late changes nothing.
+              await writeBase(store, codec, baseRows(codec, rows, asOf - MICROS_PER_DAY), asOf - MICROS_PER_DAY);
+            }
+            for (const one of pushed.slice(half)) await applyPush(store, manifest, 'events', [one]);
+            await applyPush(store, manifest, 'events', pushed);
 
-          const reader = createFeatureReader(manifest, service, store);
-          const keys = [...KEYS.map((k) => [keyOf(k)]), [undefined]];
-          const read = await reader.read(keys, at, () => asOf);
-          [...KEYS, null].forEach((k, row) => {
-            const expected = oracleView({ manifest, rows: { events: rows } }, view, [k], at);
-            features.forEach(({ name, type }, feature) => {
-              const value = read[row]?.[0]?.values[feature] as Value;
-              const isSame = sameValue(type, value, expected[feature] as Value);
-              if (!isSame) expect({ k, name, value }).toEqual({ k, name, value: expected[feature] });
-              const status = read[row]?.[0]?.statuses[feature];
-              expect(value === null ? status !== 'PRESENT' : status === 'PRESENT' || status === 'NOT_FOUND').toBe(true);
+            const reader = createFeatureReader(manifest, service, store);
+            const keys = [...KEYS.map((k) => [keyOf(k)]), [undefined]];
+            const read = await reader.read(keys, at, () => asOf);
+            [...KEYS, null].forEach((k, row) => {
+              const expected = oracleView({ manifest, rows: { events: rows } }, view, [k], at);
+              features.forEach(({ name, type }, feature) => {
+                const value = read[row]?.[0]?.values[feature] as Value;
+                const isSame = sameValue(type, value, expected[feature] as Value);
+                if (!isSame) expect({ k, name, value }).toEqual({ k, name, value: expected[feature] });
+                const status = read[row]?.[0]?.statuses[feature];
+                expect(value === null ? status !== 'PRESENT' : status === 'PRESENT' || status === 'NOT_FOUND').toBe(
+                  true,
+                );
+              });
             });
-          });
-        },
-      ),
-      { numRuns: kind === 'lmdb' ? 120 : 40 },
-    );
-  }, 60_000);
+          },
+        ),
+        { numRuns: kind === 'lmdb' ? 120 : 40 },
+      );
+    },
+    60_000,
+  );
 });

@@ -5,13 +5,26 @@ import { describe, expect, it } from 'vitest';
 import type { DataType, Value } from '../../src/core/index.ts';
 import { ByteWriter } from '../../src/online/bytes.ts';
 import {
-  compileRowCodec, isRowDeleted, type PackedRow, rowEvent, rowFingerprint, rowKnown, rowOrder,
+  compileRowCodec,
+  isRowDeleted,
+  type PackedRow,
+  rowEvent,
+  rowFingerprint,
+  rowKnown,
+  rowOrder,
 } from '../../src/online/row-codec.ts';
 import { describeSchema, mapColumns, parseSchema, rowSchema, type SchemaColumn } from '../../src/online/row-schema.ts';
 
 const scalar = fc.constantFrom<DataType>(
-  { kind: 'bool' }, { kind: 'int32' }, { kind: 'int64' }, { kind: 'float32' }, { kind: 'float64' }, { kind: 'string' },
-  { kind: 'bytes' }, { kind: 'timestamp' }, { kind: 'vector', size: 3 },
+  { kind: 'bool' },
+  { kind: 'int32' },
+  { kind: 'int64' },
+  { kind: 'float32' },
+  { kind: 'float64' },
+  { kind: 'string' },
+  { kind: 'bytes' },
+  { kind: 'timestamp' },
+  { kind: 'vector', size: 3 },
 );
 const dataType: fc.Arbitrary<DataType> = fc.oneof(
   { weight: 4, arbitrary: scalar },
@@ -50,7 +63,10 @@ interface Written {
 }
 
 const written: fc.Arbitrary<Written> = fc
-  .uniqueArray(fc.tuple(fc.constantFrom(...'abcdefghijklmnopq'), dataType), { selector: ([name]) => name, maxLength: 12 })
+  .uniqueArray(
+    fc.tuple(fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n'), dataType),
+    { selector: ([name]) => name, maxLength: 12 },
+  )
   .chain((named) =>
     fc.record({
       columns: fc.constant(named.map(([name, type]) => ({ name, type }))),
@@ -80,7 +96,10 @@ describe('a packed row', () => {
         const codec = compileRowCodec(rowSchema(one.columns));
         expect(codec.matches(bytes, at)).toBe(true);
         expect([rowEvent(bytes, at), rowKnown(bytes, at), rowOrder(bytes, at), isRowDeleted(bytes, at)]).toEqual([
-          one.row.eventMicros, one.row.knownMicros, one.row.order, one.row.deleted,
+          one.row.eventMicros,
+          one.row.knownMicros,
+          one.row.order,
+          one.row.deleted,
         ]);
         expect(one.columns.map((_, column) => codec.readColumn(bytes, at, column))).toEqual(one.row.values);
       }),

@@ -59,8 +59,12 @@ export function openIdempotencyKeys(path: string, clock: Clock): IdempotencyKeys
       db.resetReadTxn();
       return current(idOf(source, key));
     },
-    put: (source, key, entry) => void db.transactionSync(() => db.putSync(idOf(source, key), entry)),
-    release: (source, key) => void db.transactionSync(() => db.removeSync(idOf(source, key))),
+    put(source, key, entry) {
+      db.transactionSync(() => db.putSync(idOf(source, key), entry));
+    },
+    release(source, key) {
+      db.transactionSync(() => db.removeSync(idOf(source, key)));
+    },
     close: () => db.close(),
   };
 

@@ -41,7 +41,11 @@ export function createSegmentWriter(folder: string, token: string, clock: Clock)
     length = MAGIC.length;
     // The file's name must be as durable as what is in it.
     const directory = await open(folder, 'r');
-    await directory.sync().finally(() => directory.close());
+    try {
+      await directory.sync();
+    } finally {
+      await directory.close();
+    }
     return handle;
   };
 
@@ -72,7 +76,7 @@ export function createSegmentWriter(folder: string, token: string, clock: Clock)
 
   // Ends by itself, in the same step in which it sees that nothing waits: an append can't fall in between.
   const flush = async (): Promise<void> => {
-    await null;
+    await Promise.resolve();
     while (waiting.length > 0) {
       const batch = waiting;
       waiting = [];
@@ -82,7 +86,7 @@ export function createSegmentWriter(folder: string, token: string, clock: Clock)
   };
 
   const settle = async (): Promise<void> => {
-    while (flushing !== undefined) await flushing;
+    await flushing;
   };
 
   return {

@@ -106,7 +106,7 @@ export async function openRedisStore(url: string, { project }: RedisStoreOptions
     },
     async getMeta(name) {
       const [value] = await run([['HGET', metaKey, name]]);
-      return value === null ? undefined : String(value);
+      return Buffer.isBuffer(value) ? value.toString() : undefined;
     },
     async setMeta(name, value) {
       await run([['HSET', metaKey, name, value]]);
