@@ -1,4 +1,4 @@
-import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -87,6 +87,20 @@ export const service = featureService('svc', [v.as('role', { id: 'the_id' })]);`
     expect(after.hash).not.toBe(before.hash);
     await write(folder, { 'sources.ts': SOURCE });
     expect((await loadDefinitions(folder, 'p')).hash).toBe(before.hash);
+  });
+
+  it('reads it anew through a link too', async () => {
+    const folder = await repo({
+      'entities.ts': ENTITIES,
+      'sources.ts': SOURCE,
+      'views.ts': view("d: latest('delay')"),
+    });
+    const link = `${folder}-link`;
+    await symlink(folder, link);
+    folders.push(link);
+    await loadDefinitions(link, 'p');
+    await write(folder, { 'sources.ts': SOURCE.replace('f.parquet', 'g.parquet') });
+    expect((await loadDefinitions(link, 'p')).manifest.sources['flights']?.location['path']).toBe('g.parquet');
   });
 
   it('gives one hash whatever the order of files and exports', async () => {

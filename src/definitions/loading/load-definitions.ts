@@ -1,6 +1,6 @@
 // Loads a feature repository: imports every file of it, collects what they export, compiles.
 
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
 import { HeadraceError } from '../../core/index.ts';
 import type { Exported } from '../compile/collect.ts';
@@ -26,7 +26,7 @@ export async function loadDefinitions(repoDirectory: string, project: string): P
       const module = await importFile(path);
       for (const [name, value] of Object.entries(module)) exports.push({ file, name, value });
     } catch (cause) {
-      mistakes.addFile(file, importMistake(cause, directory));
+      mistakes.addFile(file, importMistake(cause, await realpath(directory)));
     }
   }
   // What a broken file would have exported is missing; the mistakes that this alone makes would only confuse.

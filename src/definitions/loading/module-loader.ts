@@ -1,8 +1,9 @@
 // Imports a user's TypeScript from anywhere: `headrace` resolves to this very program, so two copies never mix, and a
 // changed repository can be loaded again in the same process.
 
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { createRequire, registerHooks } from 'node:module';
+import { dirname } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 // The package's entry beside this folder, in whichever form runs: sources or the build.
@@ -35,7 +36,8 @@ export function createImporter(root: string): (path: string) => Promise<Record<s
 function importWith(path: string, root: string | undefined, load: number): Promise<Record<string, unknown>> {
   hook();
   const url = pathToFileURL(path);
-  roots.add(root === undefined ? new URL('.', url).href : `${pathToFileURL(root).href}/`);
+  // The platform resolves links, so the prefix must be the real folder's.
+  roots.add(`${pathToFileURL(realpathSync(root ?? dirname(path))).href}/`);
   url.searchParams.set(VERSION, String(load));
   return platformImport(url.href);
 }
