@@ -1,0 +1,68 @@
+// HTTP load from another process: wrk where it is installed, else autocannon.
+
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export interface LoadResult {
+  readonly requestsPerSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly failures: number;
+}
+
+export interface Load {
+  readonly url: string;
+  readonly body: string;
+  readonly connections: number;
+  readonly seconds: number;
+}
+
+export const loadTool: 'wrk' | 'autocannon' = spawnSync('wrk', ['--version'], { stdio: 'ignore' }).error === undefined ? 'wrk' : 'autocannon';
+
+/** Posts the body for so long, over so many connections. */
+export function postFor(load: Load): Promise<LoadResult> {
+  return loadTool === 'wrk' ? byWrk(load) : byAutocannon(load);
+}
+
+async function byWrk({ url, body, connections, seconds }: Load): Promise<LoadResult> {
+  const folder = mkdtempSync(join(tmpdir(), 'headrace-bench-'));
+  const script = join(folder, 'post.lua');
+  writeFileSync(script, `wrk.method = "POST"\nwrk.body = [[${body}]]\nwrk.headers["content-type"] = "application/json"\n`);
+  try {
+    const text = await output('wrk', ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', '-s', script, url]);
+    const failures = [/Non-2xx or 3xx responses: (\d+)/, /timeout (\d+)/].reduce((sum, pattern) => sum + Number(pattern.exec(text)?.[1] ?? 0), 0);
+    return { requestsPerSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(text)?.[1]), p50Ms: latency(text, '50%'), p99Ms: latency(text, '99%'), failures };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function latency(text: string, percentile: string): number {
+  const [, amount = 'NaN', unit = 'ms'] = new RegExp(`${percentile}\\s+([\\d.]+)(us|ms|s)`).exec(text) ?? [];
+  return Number(amount) * ({ us: 0.001, ms: 1, s: 1000 }[unit] ?? NaN);
+}
+
+async function byAutocannon({ url, body, connections, seconds }: Load): Promise<LoadResult> {
+  const program = fileURLToPath(import.meta.resolve('autocannon'));
+  const args = [program, '-j', '-n', '-m', 'POST', '-H', 'content-type=application/json', '-b', body, '-c', String(connections), '-d', String(seconds), url];
+  const result = JSON.parse(await output(process.execPath, args)) as {
+    requests: { average: number }; latency: { p50: number; p99: number }; non2xx: number; errors: number; timeouts: number;
+  };
+  return {
+    requestsPerSecond: result.requests.average, p50Ms: result.latency.p50, p99Ms: result.latency.p99,
+    failures: result.non2xx + result.errors + result.timeouts,
+  };
+}
+
+function output(program: string, args: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+    let text = '';
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+    child.once('error', reject);
+    child.once('exit', (code) => (code === 0 ? resolve(text) : reject(new Error(`${program} ended with ${String(code)}`))));
+  });
+}

@@ -1,0 +1,83 @@
+// The project that the predict benchmark serves: 12 stored features of which two are windows merged from what was
+// materialized and what was pushed since, one on-demand feature, an MLP and a forest of 200 trees.
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openApp, readEnvironment } from '../src/app/index.ts';
+import { registerModelFile } from '../src/app/register-model.ts';
+import { silentLogger, silentProgress } from '../src/core/index.ts';
+import { materialize } from '../src/offline/index.ts';
+import { compilePusher } from '../src/serving/index.ts';
+import { mlpModel, treesModel } from '../test/support/onnx-model.ts';
+
+const USERS = 2000;
+const COLUMNS = Array.from({ length: 10 }, (_, at) => `c${at}`);
+const FEATURES = 13;
+const HOUR_MS = 3_600_000;
+
+export interface PredictProject {
+  readonly directory: string;
+  readonly body: string;
+  remove(): void;
+}
+
+/** Writes, applies, materializes and pushes it. `onlineUrl` is absolute, or `lmdb:` relative to the project. */
+export async function createPredictProject(onlineUrl: string, model: 'trees' | 'mlp'): Promise<PredictProject> {
+  const directory = mkdtempSync(join(tmpdir(), 'headrace-bench-'));
+  mkdirSync(join(directory, 'feature_repo', 'data'), { recursive: true });
+  writeFileSync(join(directory, 'headrace.config.ts'), `export default { project: 'bench_${process.pid}_${model}', online: { url: ${JSON.stringify(onlineUrl)} } };\n`);
+  writeFileSync(join(directory, 'feature_repo', 'bench.ts'), repository());
+  const environment = { ...readEnvironment({ HEADRACE_OFFLINE_MEMORY: '1GB' }), workingDirectory: directory };
+  const app = await openApp({ environment, logger: silentLogger });
+  try {
+    const nowMs = Date.now();
+    const connection = await (await app.duckdb()).connect();
+    const file = join(directory, 'feature_repo', 'data', 'events.parquet');
+    await connection.run(
+      `COPY (SELECT 'user' || (i % ${USERS}) AS "user", ${COLUMNS.map((column, at) => `CAST((i * ${at + 1}) % 97 AS DOUBLE) AS ${column}`).join(', ')}, ` +
+        `make_timestamp(CAST(${nowMs} AS BIGINT) * 1000 - CAST(i // ${USERS} + 2 AS BIGINT) * ${HOUR_MS}000) AS at FROM range(${USERS * 40}) t(i)) TO '${file}' (FORMAT parquet)`,
+    );
+    connection.closeSync();
+    const registry = await app.registry();
+    const definitions = await app.definitions();
+    await registry.definitions.apply(definitions.manifest, { actor: 'bench' });
+    const store = await app.online();
+    await materialize({ ...(await app.offline(silentProgress)), store }, { incremental: false, dryRun: false });
+    const source = definitions.manifest.sources['events'];
+    if (source === undefined) throw new Error('the project lacks its source');
+    const pusher = compilePusher({ definitions, store, pushLog: await app.pushLog(), duckdb: () => app.duckdb(), maxRows: USERS }, source);
+    await pusher.push(
+      Array.from({ length: USERS }, (_, user) => ({
+        user: `user${user}`, at: new Date(nowMs - 1000).toISOString(), ...Object.fromEntries(COLUMNS.map((column, at) => [column, user % (at + 7)])),
+      })),
+    );
+    await registerModelFile(app, { model: 'score', onnx: model === 'trees' ? treesModel(FEATURES, 200, 5) : mlpModel(FEATURES, 64) });
+  } finally {
+    await app.close();
+  }
+  return { directory, body: JSON.stringify({ inputs: [{ user: 'user7', x: 3.5 }] }), remove: () => rmSync(directory, { recursive: true, force: true }) };
+}
+
+function repository(): string {
+  return `import { count, endpoint, entity, featureService, featureView, latest, mean, model, onDemandView, parquet, t } from 'headrace';
+export const user = entity('user', { keys: { user: t.string() } });
+export const events = parquet('events', {
+  path: 'data/*.parquet',
+  columns: { user: t.string(), ${COLUMNS.map((column) => `${column}: t.float64()`).join(', ')}, at: t.timestamp() },
+  eventTime: 'at',
+});
+export const view = featureView('view', {
+  entity: user, source: events,
+  features: { ${COLUMNS.map((column) => `${column}: latest('${column}')`).join(', ')}, events_1d: count().over('1d'), mean_7d: mean('c0').over('7d') },
+});
+export const demand = onDemandView('demand', {
+  inputs: { request: { x: t.float64() }, view },
+  features: { ratio: t.float64() },
+  transform: ({ request, view }) => ({ ratio: request.x != null && view.mean_7d ? request.x / view.mean_7d : null }),
+});
+export const service = featureService('service', [view, demand]);
+export const score = model('score', { features: service, outputs: { probability: t.float32() } });
+export const live = endpoint('live', { model: score, unit: ['user'] });
+`;
+}

@@ -1,0 +1,92 @@
+// Predict over HTTP against "ack", a bare route that parses the same body and answers a constant of the same length:
+// one worker, logging and metrics on, short rounds taken in turn, medians.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { loadTool, postFor, type LoadResult } from './load.ts';
+import { createPredictProject } from './predict-project.ts';
+
+export interface MeasurePredict {
+  /** Default: LMDB in the project's folder. */
+  readonly onlineUrl?: string;
+  readonly model?: 'trees' | 'mlp';
+  readonly connections?: number;
+  /** Of one round. */
+  readonly seconds?: number;
+  readonly rounds?: number;
+}
+
+export interface PredictFigures {
+  readonly store: string;
+  readonly model: 'trees' | 'mlp';
+  readonly tool: string;
+  readonly predict: LoadResult;
+  readonly ack: LoadResult;
+  /** Requests per second of predict over those of ack. */
+  readonly ratio: number;
+  /** p99 of predict over that of ack. */
+  readonly p99Ratio: number;
+}
+
+export async function measurePredict(options: MeasurePredict = {}): Promise<PredictFigures> {
+  const { onlineUrl = 'lmdb:.headrace/online', model = 'trees', connections = 64, seconds = 2, rounds = 5 } = options;
+  const project = await createPredictProject(onlineUrl, model);
+  const children: ChildProcess[] = [];
+  try {
+    const main = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
+    const server = await startChild([main, 'serve', '--port', '0', '--workers', '1', '--json'], project.directory, children);
+    const url = `${server}/v1/endpoints/live/predict`;
+    const first = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: project.body });
+    const answer = await first.text();
+    if (first.status !== 200) throw new Error(`predict answered ${first.status}: ${answer}`);
+    const ackUrl = `${await startChild([fileURLToPath(new URL('ack-server.ts', import.meta.url)), String(answer.length)], project.directory, children)}/ack`;
+    const results: { predict: LoadResult[]; ack: LoadResult[] } = { predict: [], ack: [] };
+    for (let round = -1; round < rounds; round++) {
+      for (const [name, target] of [['ack', ackUrl], ['predict', url]] as const) {
+        const result = await postFor({ url: target, body: project.body, connections, seconds: round < 0 ? 1 : seconds });
+        // The first round warms both up.
+        if (round >= 0) results[name].push(result);
+      }
+    }
+    const [predict, ack] = [medians(results.predict), medians(results.ack)];
+    return {
+      store: onlineUrl.split(':')[0] ?? '', model, tool: loadTool, predict, ack,
+      ratio: predict.requestsPerSecond / ack.requestsPerSecond, p99Ratio: predict.p99Ms / ack.p99Ms,
+    };
+  } finally {
+    await Promise.all(children.map(stopChild));
+    project.remove();
+  }
+}
+
+function medians(results: readonly LoadResult[]): LoadResult {
+  const median = (pick: (result: LoadResult) => number): number => results.map(pick).toSorted((a, b) => a - b)[Math.floor(results.length / 2)] ?? NaN;
+  return {
+    requestsPerSecond: median((result) => result.requestsPerSecond), p50Ms: median((result) => result.p50Ms), p99Ms: median((result) => result.p99Ms),
+    failures: results.reduce((sum, result) => sum + result.failures, 0),
+  };
+}
+
+// The first line on its stdout is a JSON document with its URL.
+function startChild(args: readonly string[], cwd: string, children: ChildProcess[]): Promise<string> {
+  const child = spawn(process.execPath, args, { cwd, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, npm_lifecycle_event: '', HEADRACE_LOG_LEVEL: 'warn' } });
+  children.push(child);
+  return new Promise((resolve, reject) => {
+    let text = '';
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk;
+      if (text.includes('\n')) resolve((JSON.parse(text) as { url: string }).url);
+    });
+    child.once('exit', (code) => reject(new Error(`${args[0] ?? ''} ended with ${String(code)}`)));
+  });
+}
+
+function stopChild(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    if (child.exitCode !== null) return resolve();
+    child.once('exit', () => resolve());
+    child.kill('SIGTERM');
+  });
+}
+
+if (import.meta.main) console.log(JSON.stringify(await measurePredict(), null, 2));
