@@ -1,0 +1,108 @@
+// What the engine decides without running anything: items of a foreach, parameters, amounts of memory, models found.
+
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Foreach, PipelineSpec } from '../../src/definitions/index.ts';
+import { foreachCount, foreachItem } from '../../src/orchestrator/foreach.ts';
+import { isLeaseLive, newOwner } from '../../src/orchestrator/lease.ts';
+import { modelCandidates } from '../../src/orchestrator/model-candidates.ts';
+import { memoryBytes } from '../../src/orchestrator/resources.ts';
+import { resolveParams } from '../../src/orchestrator/run-params.ts';
+
+const none = new Map<string, unknown>();
+
+describe('foreach', () => {
+  it('gives every combination of a grid once, the last axis fastest', () => {
+    const axes = fc.dictionary(fc.string({ minLength: 1, maxLength: 3 }), fc.array(fc.nat(), { maxLength: 4 }), { maxKeys: 4 });
+    fc.assert(
+      fc.property(axes, (given) => {
+        const foreach: Foreach = { kind: 'grid', axes: given };
+        const items = Array.from({ length: foreachCount(foreach, none) }, (_, at) => foreachItem(foreach, at, none));
+        let expected: Record<string, number>[] = [{}];
+        for (const [name, values] of Object.entries(given)) {
+          expected = expected.flatMap((item) => values.map((value) => ({ ...item, [name]: value })));
+        }
+        expect(items).toEqual(expected);
+      }),
+    );
+  });
+
+  it('counts 20,000 children of a grid without listing them', () => {
+    const countries = Array.from({ length: 200 }, (_, at) => `c${at}`);
+    const foreach: Foreach = { kind: 'grid', axes: { country: countries, trial: Array.from({ length: 100 }, (_, at) => at) } };
+    expect(foreachCount(foreach, none)).toBe(20_000);
+    expect(foreachItem(foreach, 19_999, none)).toEqual({ country: 'c199', trial: 99 });
+  });
+
+  it('says what came where a step gave no array to go over', () => {
+    expect(() => foreachCount({ kind: 'result', of: 'list' }, new Map([['list', 'abc']]))).toThrow(/"list" needs an array from it, got string/);
+  });
+});
+
+describe('parameters', () => {
+  const pipeline: PipelineSpec = {
+    name: 'p',
+    steps: [],
+    params: [
+      { name: 'seed', type: { kind: 'int32' }, default: 7 },
+      { name: 'big', type: { kind: 'int64' } },
+      { name: 'name', type: { kind: 'string' } },
+      { name: 'day', type: { kind: 'timestamp' } },
+      { name: 'list', type: { kind: 'list', of: { kind: 'string' } } },
+    ],
+  };
+
+  it('reads text by the declared type and fills in defaults', () => {
+    const given = { big: '9007199254740993', name: '12', day: '2026-11-25', list: '["a"]' };
+    expect(resolveParams(pipeline, given)).toEqual({
+      seed: 7, big: 9007199254740993n, name: '12', day: '2026-11-25T00:00:00Z', list: ['a'],
+    });
+  });
+
+  it('names every mistake at once', () => {
+    expect(() => resolveParams(pipeline, { seeds: 1, seed: 'x' })).toThrow(expect.objectContaining({
+      code: 'HR_INVALID',
+      details: [
+        { path: 'params.seeds', message: expect.stringContaining('Did you mean "seed"?') },
+        { path: 'params.seed', message: 'expected int32, got string "x"' },
+      ],
+    }));
+  });
+});
+
+describe('a lease', () => {
+  it('is live for its time while its process is, and no longer', () => {
+    const owner = newOwner();
+    expect(isLeaseLive(owner, 100, 99)).toBe(true);
+    expect(isLeaseLive(owner, 100, 100)).toBe(false);
+    expect(isLeaseLive(null, 100, 0)).toBe(false);
+  });
+
+  it('of a dead process of this machine is over at once; of another machine, only when it runs out', () => {
+    const dead = newOwner().replace(/\/\d+\//, '/999999999/');
+    expect(isLeaseLive(dead, 100, 0)).toBe(false);
+    expect(isLeaseLive('elsewhere/999999999/ab', 100, 0)).toBe(true);
+  });
+});
+
+describe('models for registration', () => {
+  const sha256 = 'a'.repeat(64);
+  it('take their metrics from `metrics`, else from the numbers of the result', () => {
+    const fit = [
+      { auc: 0.7, kind: 'x', files: { 'model.onnx': { sha256 } } },
+      { metrics: { loss: 1 }, auc: 0.8, files: { 'm/model.onnx': { sha256 }, 'notes.txt': { sha256 } } },
+    ];
+    expect(modelCandidates({ fit }, null).map((candidate) => candidate.metrics)).toEqual([{ auc: 0.7 }, { loss: 1 }]);
+  });
+
+  it('must be there, one a result', () => {
+    expect(() => modelCandidates({ fit: { auc: 1 } }, null)).toThrow(/needs a step whose result comes with an \.onnx file/);
+    const two = { files: { 'a.onnx': { sha256 }, 'b.onnx': { sha256 } } };
+    expect(() => modelCandidates({ two }, null)).toThrow(/got a\.onnx, b\.onnx/);
+  });
+});
+
+it('reads amounts of memory', () => {
+  expect([memoryBytes('4Gi'), memoryBytes('512Mi'), memoryBytes('2GB'), memoryBytes('1.5k')]).toEqual([2 ** 32, 2 ** 29, 2e9, 1500]);
+  expect(() => memoryBytes('lots')).toThrow(/"4Gi" or "512Mi", got "lots"/);
+});
