@@ -15,9 +15,7 @@ export function compileDerive(
 ): (values: readonly Value[]) => Value {
   const names = columns.map((column) => column.name);
   const toUser = columns.map((column) => toUserOf(column.type));
-  const fromUser = fromUserOf(spec.type);
-  // The compile step knows that it is a function; its result is checked below.
-  const call = fn as unknown as (row: Readonly<Record<string, unknown>>) => unknown;
+  const call = checkedCall(fn, spec);
   return (values) => {
     const row: Record<string, unknown> = {};
     for (let at = 0; at < names.length; at++) {
@@ -25,6 +23,38 @@ export function compileDerive(
       const value = values[at] ?? null;
       row[names[at] as string] = convert === undefined ? value : convert(value);
     }
+    return call(row);
+  };
+}
+
+/**
+ * As `compileDerive`, for columns that are costly to read: a row's values are asked for (by the column's index) when
+ * the function looks at them. All calls share one row object, so the function must not keep it.
+ */
+export function compileLazyDerive(
+  fn: UserFunction,
+  columns: readonly Field[],
+  spec: DeriveSpec,
+): (read: (column: number) => Value) => Value {
+  let readNow: (column: number) => Value = () => null;
+  const row = {};
+  columns.forEach(({ name, type }, index) => {
+    const convert = toUserOf(type);
+    const get = convert === undefined ? () => readNow(index) : () => convert(readNow(index));
+    Object.defineProperty(row, name, { enumerable: true, get });
+  });
+  const call = checkedCall(fn, spec);
+  return (read) => {
+    readNow = read;
+    return call(row);
+  };
+}
+
+function checkedCall(fn: UserFunction, spec: DeriveSpec): (row: Readonly<Record<string, unknown>>) => Value {
+  const fromUser = fromUserOf(spec.type);
+  // The compile step knows that it is a function; its result is checked below.
+  const call = fn as unknown as (row: Readonly<Record<string, unknown>>) => unknown;
+  return (row) => {
     let result: unknown;
     try {
       result = call(row);

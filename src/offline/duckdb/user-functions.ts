@@ -6,7 +6,7 @@ import {
   type DuckDBConnection, DuckDBScalarFunction, type DuckDBStructVector, STRUCT,
 } from '@duckdb/node-api';
 import { type Field, toHeadraceError, type Value } from '../../core/index.ts';
-import { compileDerive, compileTransform, type DeriveSpec, type ServiceTransform, type UserFunction } from '../../definitions/index.ts';
+import { compileLazyDerive, compileTransform, type DeriveSpec, type ServiceTransform, type UserFunction } from '../../definitions/index.ts';
 import { nodeDuckType } from './duck-types.ts';
 import { readerOf, toDuck, type ValueReader } from './vector-values.ts';
 
@@ -18,7 +18,7 @@ export function registerDerive(
   connection: DuckDBConnection, columns: readonly Field[], spec: DeriveSpec, userFunction: UserFunction,
 ): string {
   const name = newName();
-  const call = compileDerive(userFunction, columns, spec);
+  const call = compileLazyDerive(userFunction, columns, spec);
   connection.registerScalarFunction(
     DuckDBScalarFunction.create({
       name,
@@ -28,9 +28,9 @@ export function registerDerive(
       mainFunction(info, chunk, out) {
         try {
           const readers = columns.map(({ type }, i) => readerOf(chunk.getColumnVector(i), type));
-          for (let row = 0; row < chunk.rowCount; row++) {
-            out.setItem(row, toDuck(spec.type, call(readers.map((read) => read(row)))));
-          }
+          let row = 0;
+          const read = (column: number) => (readers[column] as ValueReader)(row);
+          for (; row < chunk.rowCount; row++) out.setItem(row, toDuck(spec.type, call(read)));
           out.flush();
         } catch (thrown) {
           info.setError(asText(thrown));
