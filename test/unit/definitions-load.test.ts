@@ -139,9 +139,22 @@ export const service = featureService('svc', [v.as('role', { id: 'the_id' })]);`
     const { details } = await failure(loadDefinitions(folder, 'p'));
     expect(details.map((detail) => detail.path)).toEqual(['a.ts', 'b.ts', 'c.ts', 'd.ts']);
     expect(details[0]?.message).toContain('cannot be read');
-    expect(details[1]?.message).toContain('no luck (b.ts:2)');
+    expect(details[1]?.message).toContain('no luck (line 2)');
     expect(details[2]?.message).toContain('missing.ts');
     expect(details[3]?.message).toContain('nothing');
+  });
+
+  it('blames the broken file once, not those that import it', async () => {
+    const folder = await repo({
+      'a.ts': `import './lib/z.ts';`,
+      'b.ts': `import './a.ts';`,
+      'lib/z.ts': 'export const x: = 3;',
+      'lib/help.ts': `export function help(): never { throw new Error('no help'); }`,
+      'lib/uses.ts': `import { help } from './help.ts';\nhelp();`,
+      'y.ts': `import './lib/uses.ts';`,
+    });
+    const { details } = await failure(loadDefinitions(folder, 'p'));
+    expect(details.map((detail) => detail.path)).toEqual(['lib/uses.ts', 'lib/z.ts']);
   });
 
   it('names the file of a mistake, and the object', async () => {

@@ -2,6 +2,7 @@
 
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { HeadraceError } from '../../core/index.ts';
 import type { Exported } from '../compile/collect.ts';
 import { compileDefinitions } from '../compile/compile-definitions.ts';
@@ -26,7 +27,8 @@ export async function loadDefinitions(repoDirectory: string, project: string): P
       const module = await importFile(path);
       for (const [name, value] of Object.entries(module)) exports.push({ file, name, value });
     } catch (cause) {
-      mistakes.addFile(file, importMistake(cause, await realpath(directory)));
+      const mistake = importMistake(cause, await realpath(directory));
+      mistakes.addFile(mistake.file ?? file, mistake.message);
     }
   }
   // What a broken file would have exported is missing; the mistakes that this alone makes would only confuse.
@@ -62,14 +64,19 @@ function isDefinitionFile(name: string): boolean {
   return /\.m?[jt]s$/.test(name) && !/\.(test|spec|d|config)\.m?[jt]s$/.test(name);
 }
 
-function importMistake(cause: unknown, directory: string): string {
-  if (!(cause instanceof Error)) return `it threw ${String(cause)} while it was imported`;
+/** Which file of the repository is at fault, when it is not the one that was imported, and what is wrong with it. */
+function importMistake(cause: unknown, directory: string): { readonly file?: string; readonly message: string } {
+  if (!(cause instanceof Error)) return { message: `it threw ${String(cause)} while it was imported` };
   const message = cause.message.replace(/\?headrace-load=\d+/g, '').replaceAll(`${directory}${sep}`, '');
-  if (cause.name === 'SyntaxError') return `it cannot be read: ${message}. Fix the syntax`;
-  // The stack's first line in the repository shows where.
-  const at = cause.stack
-    ?.split('\n')
-    .find((line) => line.includes(directory))
-    ?.match(/([^/\\]+?)\?headrace-load=\d+:(\d+)/);
-  return `it threw while it was imported: ${message}${at === null || at === undefined ? '' : ` (${at[1]}:${at[2]})`}`;
+  // The outermost place in the repository is the module that was being read or run.
+  const places = [...(cause.stack ?? '').matchAll(/(file:\/\/\S+?)\?headrace-load=\d+:(\d+)/g)];
+  const [, url, line] = places.at(-1) ?? [];
+  const importer = /imported from (.+?)(?:\?headrace-load=\d+)?$/m.exec(cause.message)?.[1];
+  const path = url === undefined ? importer : fileURLToPath(url);
+  const file =
+    path?.startsWith(`${directory}${sep}`) === true ? relative(directory, path).split(sep).join('/') : undefined;
+  const at = file === undefined || line === undefined ? '' : ` (line ${line})`;
+  const what =
+    cause.name === 'SyntaxError' ? `it cannot be read: ${message}` : `it threw while it was imported: ${message}`;
+  return { ...(file === undefined ? {} : { file }), message: `${what}${at}` };
 }
