@@ -9,7 +9,7 @@ export interface BatcherOptions {
   readonly run: (inputs: Tensors) => Promise<Tensors>;
   /** `joined`: callers share a run. `single`: one caller a run. `rowwise`: one row a run (first dimension fixed at 1). */
   readonly mode: 'joined' | 'single' | 'rowwise';
-  /** Rows a joined batch may have; one caller with more still runs, alone. */
+  /** Rows of one run; a caller with more runs alone, in parts, with the event loop free between them. */
   readonly maxBatchRows: number;
   /** Rows that may wait; a caller with more gets in only when nobody waits, else HR_OVERLOADED. */
   readonly maxQueuedRows: number;
@@ -32,6 +32,7 @@ interface Waiting {
 }
 
 export function createBatcher({ run, mode, maxBatchRows, maxQueuedRows, concurrency }: BatcherOptions): Batcher {
+  const partRows = mode === 'rowwise' ? 1 : maxBatchRows;
   let queue: Waiting[] = [];
   let queuedRows = 0;
   let running = 0;
@@ -71,7 +72,7 @@ export function createBatcher({ run, mode, maxBatchRows, maxQueuedRows, concurre
   const runBatch = async (batch: readonly Waiting[]): Promise<void> => {
     try {
       const inputs = batch.length === 1 ? (batch[0] as Waiting).inputs : joinRows(batch.map((waiting) => waiting.inputs));
-      const outputs = mode === 'rowwise' ? await runEachRow(run, inputs) : await run(inputs);
+      const outputs = mode === 'single' ? await run(inputs) : await runInParts(run, inputs, partRows);
       if (batch.length === 1) return (batch[0] as Waiting).resolve(outputs);
       let start = 0;
       for (const waiting of batch) {
@@ -110,9 +111,11 @@ export function createBatcher({ run, mode, maxBatchRows, maxQueuedRows, concurre
   };
 }
 
-async function runEachRow(run: (inputs: Tensors) => Promise<Tensors>, inputs: Tensors): Promise<Tensors> {
+async function runInParts(run: BatcherOptions['run'], inputs: Tensors, partRows: number): Promise<Tensors> {
+  const rows = rowsOf(inputs);
+  if (rows <= partRows) return run(inputs);
   const outputs: Tensors[] = [];
-  for (let row = 0; row < rowsOf(inputs); row++) outputs.push(await run(takeRows(inputs, row, row + 1)));
+  for (let row = 0; row < rows; row += partRows) outputs.push(await run(takeRows(inputs, row, Math.min(row + partRows, rows))));
   return joinRows(outputs);
 }
 

@@ -20,6 +20,9 @@ export interface OnnxRuntimeOptions {
   readonly maxQueuedRows?: number;
 }
 
+// How long one inline batch may keep the event loop from everyone else, by the warm-up's time for a row.
+const LONGEST_INLINE_MICROS = 25_000;
+
 export function createOnnxRuntime(options: OnnxRuntimeOptions = {}): ModelRuntime {
   const { inlineMicros = 5000, workerThreads = 1, intraOpThreads = 1, maxBatchRows = 256, maxQueuedRows = 4096 } = options;
   return {
@@ -33,9 +36,9 @@ export function createOnnxRuntime(options: OnnxRuntimeOptions = {}): ModelRuntim
       const { signature } = session;
       try {
         const { warmMicros, mode } = await warmUp(session);
-        const bounds = { mode, maxBatchRows, maxQueuedRows };
         if (warmMicros <= inlineMicros) {
-          const batcher = createBatcher({ ...bounds, run: session.run, concurrency: 1 });
+          const affordableRows = Math.max(1, Math.min(maxBatchRows, Math.floor(LONGEST_INLINE_MICROS / warmMicros)));
+          const batcher = createBatcher({ mode, maxBatchRows: affordableRows, maxQueuedRows, run: session.run, concurrency: 1 });
           return loaded(signature, warmMicros, batcher.infer, async () => {
             await batcher.drain();
             await session.release();
@@ -43,7 +46,7 @@ export function createOnnxRuntime(options: OnnxRuntimeOptions = {}): ModelRuntim
         }
         const pool = await openWorkerPool({ onnx, providers, threads: intraOpThreads }, workerThreads);
         await session.release();
-        const batcher = createBatcher({ ...bounds, run: pool.run, concurrency: pool.size });
+        const batcher = createBatcher({ mode, maxBatchRows, maxQueuedRows, run: pool.run, concurrency: pool.size });
         return loaded(signature, warmMicros, batcher.infer, async () => {
           await batcher.drain();
           await pool.close();
