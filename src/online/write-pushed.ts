@@ -66,10 +66,13 @@ export async function writePushed(
 /** Those that the base does not cover and the log does not hold. */
 function freshEvents(current: FullRecord | undefined, events: readonly LoggedEvent[]): LoggedEvent[] {
   const covered = layerStamp(current?.base);
-  const seen = parseEvents(current?.pushedLog);
+  // By order of arrival, which hardly ever repeats: a long log is not searched for each event.
+  const seen = Map.groupBy(parseEvents(current?.pushedLog), (event) => event.order);
   return events.filter((event) => {
-    if (event.knownMicros <= covered || seen.some((other) => isSameEvent(other, event))) return false;
-    seen.push(event);
+    const others = seen.get(event.order);
+    if (event.knownMicros <= covered || others?.some((other) => isSameEvent(other, event)) === true) return false;
+    if (others === undefined) seen.set(event.order, [event]);
+    else others.push(event);
     return true;
   });
 }

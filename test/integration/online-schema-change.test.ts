@@ -1,6 +1,6 @@
 // Definitions change while old records lie in the store: they are migrated by column name, or reported.
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -303,6 +303,15 @@ describe('a record', () => {
     expect(await getWatermark(store, 'v')).toBeUndefined();
     await setWatermark(store, 'v', NOW);
     expect(await getWatermark(store, 'v')).toBe(NOW);
+  });
+
+  it('store whose path is a file is unavailable, with its path', async () => {
+    const file = join(folder, 'file');
+    writeFileSync(file, '');
+    await expect(openOnlineStore(`lmdb:${file}`, { project: 'test', clock: systemClock })).rejects.toMatchObject({
+      code: 'HR_ONLINE_UNAVAILABLE',
+      message: expect.stringContaining(file),
+    });
   });
 
   it('is refused as a whole when the store would grow past its limit, and the store lives on', async () => {

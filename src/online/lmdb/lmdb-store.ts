@@ -2,7 +2,7 @@
 // Reads are synchronous and take no lock; a write is one transaction, on disk when it returns.
 
 import { mkdirSync } from 'node:fs';
-import { open } from 'lmdb';
+import { open, type RootDatabase } from 'lmdb';
 import type { Clock, EncodedKey } from '../../core/index.ts';
 import type { FullRecord, OnlineStore, RecordRef, StoredRecord } from '../online-store.ts';
 import {
@@ -30,16 +30,9 @@ const DEFAULT_LIMIT = 64 * 1024 ** 3;
 /** Records changed in one transaction: short enough that other processes' pushes wait only milliseconds. */
 const BATCH = 256;
 
+/** Throws HR_ONLINE_UNAVAILABLE when the folder can't be made or opened, HR_STORAGE_FULL when its disk is full. */
 export function openLmdbStore({ path, project, clock, mapSizeBytes = DEFAULT_LIMIT }: LmdbOptions): OnlineStore {
-  mkdirSync(path, { recursive: true });
-  const db = open<Buffer, Uint8Array>({
-    path,
-    encoding: 'binary',
-    keyEncoding: 'binary',
-    noSubdir: false,
-    maxReaders: 1024,
-    overlappingSync: false,
-  });
+  const db = openEnvironment(path);
   // A process that was killed leaves its reader slot, which would keep old pages from being used again.
   db.readerCheck();
   const keys = createRecordKeys(project);
@@ -171,4 +164,20 @@ export function openLmdbStore({ path, project, clock, mapSizeBytes = DEFAULT_LIM
     close: () => db.close(),
   };
   return store;
+}
+
+function openEnvironment(path: string): RootDatabase<Buffer, Uint8Array> {
+  try {
+    mkdirSync(path, { recursive: true });
+    return open({
+      path,
+      encoding: 'binary',
+      keyEncoding: 'binary',
+      noSubdir: false,
+      maxReaders: 1024,
+      overlappingSync: false,
+    });
+  } catch (error) {
+    throw toStoreError(error, path);
+  }
 }
