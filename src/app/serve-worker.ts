@@ -37,6 +37,7 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
   const predictionLog = openPredictionLog({
     directory: values['predictionLog.path'], clock, logger, maxQueued: values['predictionLog.maxQueued'],
   });
+  monitor.watchLog(() => predictionLog.counters());
   const dataPlane = await createDataPlane({
     registry: await app.registry(), store: await app.online(), objects: await app.objects(), runtime: createOnnxRuntime(),
     loadDefinitions: () => loadDefinitions(values.repo, values.project),

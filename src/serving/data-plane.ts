@@ -3,8 +3,9 @@
 
 import { didYouMean, HeadraceError, invalid, INVALID, type Micros, parseTimestamp } from '../core/index.ts';
 import type { Definitions } from '../definitions/index.ts';
+import type { Recorder } from '../monitoring/index.ts';
 import type { EndpointState, Traffic } from '../registry/index.ts';
-import type { EndpointPlan } from './endpoint-plan.ts';
+import type { EndpointPlan, VariantPlan } from './endpoint-plan.ts';
 import { createInFlight } from './in-flight.ts';
 import { predict, type PredictAnswer } from './predict.ts';
 import { createPredictionIds } from './prediction-id.ts';
@@ -140,12 +141,26 @@ export async function createDataPlane(deps: ServingDeps): Promise<DataPlane> {
   };
 }
 
-function observe(deps: ServingDeps, answer: PredictAnswer, startMs: number): void {
+// Made once for each variant of a plan, so that counting looks up nothing else.
+const recorders = new WeakMap<VariantPlan, Recorder>();
+
+function observe({ monitor }: ServingDeps, { plan, rows }: PredictAnswer, startMs: number): void {
   const latencyMicros = (performance.now() - startMs) * 1000;
-  for (const { variant, features } of answer.rows) {
-    let missing = 0;
-    for (const status of features.statuses) if (status !== 'PRESENT') missing++;
-    deps.monitor.recordPrediction({ endpoint: answer.plan.state.name, variant: variant.name, latencyMicros, missing });
+  const endpoint = plan.state.name;
+  monitor.endpoint(endpoint).request(latencyMicros, rows.length);
+  for (const variant of plan.variants) {
+    let recorder = recorders.get(variant);
+    if (recorder === undefined) {
+      const features = variant.features.service.features.map((feature) => feature.name);
+      recorders.set(variant, (recorder = monitor.variant(endpoint, variant.name, features)));
+    }
+    let count = 0;
+    for (const row of rows) {
+      if (row.variant !== variant) continue;
+      recorder.statuses(row.features.statuses);
+      count++;
+    }
+    if (count > 0) recorder.request(latencyMicros, count);
   }
 }
 

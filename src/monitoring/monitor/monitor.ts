@@ -1,0 +1,68 @@
+// Live figures of one worker, by endpoint and variant, and the view over all workers' figures.
+
+import type { Clock } from '../../core/index.ts';
+import type { PredictionLogCounters } from '../prediction-log/prediction-log.ts';
+import { type MergedState, mergeStates, type MonitorState, packCell } from './monitor-state.ts';
+import { toPrometheusText } from './prometheus-text.ts';
+import { type Cell, createCell, type Recorder } from './recorder.ts';
+import { type MonitorSnapshot, toSnapshot } from './snapshot.ts';
+
+export interface Monitor {
+  /** Counts an endpoint's requests and errors as a whole. Get it once and keep it. */
+  endpoint(name: string): Recorder;
+  /** Counts a variant's share. `features` names what its rows' statuses stand for. Get it once and keep it. */
+  variant(endpoint: string, variant: string, features: readonly string[]): Recorder;
+  /** Counts one failed request; `variant` is null when none was chosen yet. */
+  recordError(failed: { readonly endpoint: string; readonly variant: string | null }): void;
+  /** From now on the log's counters are part of the figures. */
+  watchLog(counters: () => PredictionLogCounters): void;
+  /** This worker's figures as plain data, to be sent to the worker that was asked. */
+  state(): MonitorState;
+  /** The figures of now: of the workers whose `state()`s are given, else this worker's own. */
+  snapshot(states?: readonly unknown[]): MonitorSnapshot;
+  /** Prometheus' text format, likewise. */
+  prometheus(states?: readonly unknown[]): Promise<string>;
+}
+
+export function createMonitor(clock: Clock): Monitor {
+  const startMicros = clock.nowMicros();
+  const cells = new Map<string, Cell>();
+  let logCounters: () => PredictionLogCounters = () => ({ written: 0, dropped: 0, queued: 0 });
+
+  const cellOf = (endpoint: string, variant: string | null): Cell => {
+    const key = JSON.stringify([endpoint, variant]);
+    let cell = cells.get(key);
+    if (cell === undefined) cells.set(key, (cell = createCell(clock, endpoint, variant)));
+    return cell;
+  };
+
+  const wholes = new Map<string, Recorder>();
+  const endpointRecorder = (name: string): Recorder => {
+    let recorder = wholes.get(name);
+    if (recorder === undefined) wholes.set(name, (recorder = cellOf(name, null).recorder([])));
+    return recorder;
+  };
+
+  const state = (): MonitorState => ({
+    startMicros, residentBytes: process.memoryUsage.rss(), log: logCounters(), cells: Array.from(cells.values(), packCell),
+  });
+
+  // What comes from the other workers was made by their `state()`. Without any, as when they answer too late, one's own.
+  const merged = (states: readonly unknown[] = []): MergedState =>
+    mergeStates(states.length === 0 ? [state()] : (states as readonly MonitorState[]));
+
+  return {
+    endpoint: endpointRecorder,
+    variant: (endpoint, variant, features) => cellOf(endpoint, variant).recorder(features),
+    recordError({ endpoint, variant }) {
+      endpointRecorder(endpoint).error();
+      if (variant !== null) cellOf(endpoint, variant).recorder([]).error();
+    },
+    watchLog(counters) {
+      logCounters = counters;
+    },
+    state,
+    snapshot: (states) => toSnapshot(merged(states), clock.nowMicros()),
+    prometheus: (states) => toPrometheusText(merged(states)),
+  };
+}
