@@ -58,7 +58,13 @@ export function compileAggregator(view: ViewSpec, source: SourceSpec): Aggregato
     }
     return compiled;
   });
-  return build(inputs, groups, features, windows.map(({ index }) => index), windows.some(isOrderSensitive));
+  return build(
+    inputs,
+    groups,
+    features,
+    windows.map(({ index }) => index),
+    windows.some(isOrderSensitive),
+  );
 }
 
 function isOrderSensitive({ window }: WindowFeature): boolean {
@@ -117,7 +123,12 @@ function build(
   const runOf = (state: TileState, group: number) => state[group] as TileRun;
   const groupOf = (group: number) => groups[group] as CompiledGroup;
 
-  const readWith = <T>(state: TileState, feature: CompiledFeature, at: Micros, read: (run: TileRun, from: number, to: number) => T): T => {
+  const readWith = <T>(
+    state: TileState,
+    feature: CompiledFeature,
+    at: Micros,
+    read: (run: TileRun, from: number, to: number) => T,
+  ): T => {
     const run = runOf(state, feature.group);
     const to = upperBound(run.starts, run.size, at);
     return read(run, lowerBound(run.starts, to, floorTo(at - feature.windowMicros, feature.hopMicros)), to);
@@ -130,9 +141,14 @@ function build(
 
   return {
     inputs,
-    groups: groups.map(({ layout, retentionMicros }): TileGroup => ({
-      hopMicros: layout.hopMicros, retentionMicros, slotsPerTile: layout.stride, cellsPerTile: layout.cellStride,
-    })),
+    groups: groups.map(
+      ({ layout, retentionMicros }): TileGroup => ({
+        hopMicros: layout.hopMicros,
+        retentionMicros,
+        slotsPerTile: layout.stride,
+        cellsPerTile: layout.cellStride,
+      }),
+    ),
     features: indexes,
     isOrderSensitive: orderSensitive,
     fingerprint: fingerprintOf(groups, inputs),

@@ -1,3 +1,11 @@
-export type { Aggregator, AggregatorInput, EventColumns, InputColumn, TileGroup, TileRun, TileState } from './aggregator.ts';
+export type {
+  Aggregator,
+  AggregatorInput,
+  EventColumns,
+  InputColumn,
+  TileGroup,
+  TileRun,
+  TileState,
+} from './aggregator.ts';
 export { compileAggregator } from './compile-aggregator.ts';
 export { EXACT_DISTINCT } from './ops/count-distinct.ts';

@@ -1,7 +1,17 @@
 // Tile states as bytes. Slots are written column by column, each as narrow as its values allow (counts mostly take a
 // byte, compensations nothing), so that a record is small and its decoding a few tight loops.
 
-import { type ByteReader, type ByteWriter, readCount, readDouble, reserve, writeByte, readByte, writeCount, writeDouble } from './byte-stream.ts';
+import {
+  type ByteReader,
+  type ByteWriter,
+  readCount,
+  readDouble,
+  reserve,
+  writeByte,
+  readByte,
+  writeCount,
+  writeDouble,
+} from './byte-stream.ts';
 import type { TileRun } from './aggregator.ts';
 import type { Part } from './part.ts';
 import { reserveTiles, type TileLayout } from './tile-run.ts';
@@ -124,7 +134,14 @@ const scratchBytes = new Uint8Array(scratch.buffer);
 const isLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
 // Bytes through a scratch double are several times as fast as Buffer.readDoubleLE, whose check is per call.
-function readDoubles(bytes: Buffer, start: number, end: number, values: Float64Array, first: number, stride: number): void {
+function readDoubles(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  values: Float64Array,
+  first: number,
+  stride: number,
+): void {
   let at = first;
   for (let offset = start; offset < end; offset += 8, at += stride) {
     for (let i = 0; i < 8; i++) scratchBytes[isLittleEndian ? i : 7 - i] = bytes[offset + i] as number;

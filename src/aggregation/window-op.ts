@@ -14,7 +14,11 @@ import { varianceOp } from './ops/variance.ts';
 import type { Op } from './part.ts';
 
 /** The op over a column of `type`; only a count can do without one. `n` is lastN's. */
-export function windowOp(op: WindowOp, input: { readonly column: string; readonly type: DataType } | null, n: number): Op {
+export function windowOp(
+  op: WindowOp,
+  input: { readonly column: string; readonly type: DataType } | null,
+  n: number,
+): Op {
   if (op === 'count') return countOp(input === null ? null : input.column);
   if (input === null) throw new HeadraceError('HR_INTERNAL', `the window op "${op}" needs a column`);
   const { column, type } = input;

@@ -15,9 +15,13 @@ const SCRIPT = new URL('../support/materialize-once.ts', import.meta.url).pathna
 /** Runs the process; kills it once it has said `killAfter` lines. Gives how it ended. */
 function runOnce(directory: string, store: string, database: string, killAfter = Infinity): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--conditions=headrace-source', SCRIPT, directory, store, database, String(NOW)], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    const child = spawn(
+      process.execPath,
+      ['--conditions=headrace-source', SCRIPT, directory, store, database, String(NOW)],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    );
     let lines = 0;
     createInterface({ input: child.stdout }).on('line', () => {
       if (++lines >= killAfter) child.kill('SIGKILL');
@@ -47,12 +51,18 @@ describe.each(onlineStoreKinds())('materialize into $name', ({ prepare }) => {
 
       // About twenty lines in all: each kill falls somewhere else, between two writes or inside one.
       const killAfter = 2 + Math.floor(Math.random() * 14);
-      expect(await runOnce(world.directory, killed.url, database('killed'), killAfter), `after ${killAfter} lines`).toBe('SIGKILL');
+      expect(
+        await runOnce(world.directory, killed.url, database('killed'), killAfter),
+        `after ${killAfter} lines`,
+      ).toBe('SIGKILL');
       expect(await runOnce(world.directory, killed.url, database('killed')), `after ${killAfter} lines`).toBe('exit 0');
       const [wanted, got] = [await dumpOf(undisturbed, world.directory), await dumpOf(killed, world.directory)];
       expect(wanted.length).toBeGreaterThan(5000);
       expect(got.length).toBe(wanted.length);
-      expect(got.filter((line, i) => line !== wanted[i]), `after ${killAfter} lines`).toEqual([]);
+      expect(
+        got.filter((line, i) => line !== wanted[i]),
+        `after ${killAfter} lines`,
+      ).toEqual([]);
     } finally {
       await undisturbed.remove();
       await killed.remove();

@@ -2,8 +2,16 @@
 
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { fixedClock, floorTo, type HeadraceError, MICROS_PER_DAY, MICROS_PER_HOUR, type Micros, type Row } from '../../src/core/index.ts';
-import { getWatermark, type OnlineStore } from '../../src/online/index.ts';
+import {
+  fixedClock,
+  floorTo,
+  type HeadraceError,
+  MICROS_PER_DAY,
+  MICROS_PER_HOUR,
+  type Micros,
+  type Row,
+} from '../../src/core/index.ts';
+import { getWatermark, type OnlineStore, openOnlineStore } from '../../src/online/index.ts';
 import { materialize, type MaterializeRequest } from '../../src/offline/index.ts';
 import { readRuns, takeLease } from '../../src/offline/materialize/run-records.ts';
 import { COLUMNS, dump, materializeDefinitions, readAll, sales, START } from '../support/materialize-world.ts';
@@ -30,7 +38,8 @@ describe.each(onlineStoreKinds())('materialize into $name', ({ prepare }) => {
     await world.close();
   });
 
-  const write = (file: string, rows: readonly Row[]) => writeParquet(world.connection, join(world.directory, file), COLUMNS, rows);
+  const write = (file: string, rows: readonly Row[]) =>
+    writeParquet(world.connection, join(world.directory, file), COLUMNS, rows);
   const run = (now: Micros, request: Partial<MaterializeRequest>) =>
     materialize(
       { ...world.deps, definitions: materializeDefinitions(world.directory), clock: fixedClock(now), store },
@@ -39,22 +48,36 @@ describe.each(onlineStoreKinds())('materialize into $name', ({ prepare }) => {
 
   async function expectOracle(rows: readonly Row[], known: Micros, at: Micros): Promise<void> {
     const { manifest } = materializeDefinitions(world.directory);
-    const world_ = { manifest, rows: { sales: rows.filter((row) => row['known'] === null || (row['known'] as Micros) <= known) } };
+    const world_ = {
+      manifest,
+      rows: { sales: rows.filter((row) => row['known'] === null || (row['known'] as Micros) <= known) },
+    };
     for (const shop of ['shop 0', 'shop 1', 'shop 2', 'shop 3', 'shop 4', 'shop 5', 'shop 6', 'nobody']) {
       const item = 2n ** 53n + 1n;
       const values = await readAll(manifest, store, shop, item, at);
-      for (const [i, [view, key]] of ([['by_shop', [shop]], ['by_pair', [shop, item]]] as const).entries()) {
+      for (const [i, [view, key]] of (
+        [
+          ['by_shop', [shop]],
+          ['by_pair', [shop, item]],
+        ] as const
+      ).entries()) {
         const expected = oracleView(world_, view, key, at);
         manifest.views[view]?.features.forEach(({ name, type }, f) => {
           const [actual, wanted] = [values[i]?.[f] ?? null, expected[f] ?? null];
-          expect(sameValue(type, actual, wanted), `${view}.${name} of ${shop}: ${String(actual)} is not ${String(wanted)}`).toBe(true);
+          expect(
+            sameValue(type, actual, wanted),
+            `${view}.${name} of ${shop}: ${String(actual)} is not ${String(wanted)}`,
+          ).toBe(true);
         });
       }
       const served = floorTo(known, MICROS_PER_HOUR);
       const scheduled = oracleView({ ...world_, rows: { sales: rows } }, 'hourly', [shop], served);
       manifest.views['hourly']?.features.forEach(({ name, type }, f) => {
         const [actual, wanted] = [values[2]?.[f] ?? null, scheduled[f] ?? null];
-        expect(sameValue(type, actual, wanted), `hourly.${name} of ${shop}: ${String(actual)} is not ${String(wanted)}`).toBe(true);
+        expect(
+          sameValue(type, actual, wanted),
+          `hourly.${name} of ${shop}: ${String(actual)} is not ${String(wanted)}`,
+        ).toBe(true);
       });
     }
   }
@@ -62,7 +85,11 @@ describe.each(onlineStoreKinds())('materialize into $name', ({ prepare }) => {
   it('serves what the oracle says, in full and at later times', async () => {
     const now = START + 2 * MICROS_PER_DAY + 12_345;
     const { views } = await run(now, {});
-    expect(views.map(({ view, state }) => `${view} ${state}`)).toEqual(['by_shop finished', 'by_pair finished', 'hourly finished']);
+    expect(views.map(({ view, state }) => `${view} ${state}`)).toEqual([
+      'by_shop finished',
+      'by_pair finished',
+      'hourly finished',
+    ]);
     expect(views[0]?.rowsIgnored).toBeGreaterThan(0);
     await expectOracle(ROWS, now, now);
     await expectOracle(ROWS, now, now + 7 * MICROS_PER_HOUR);
@@ -70,12 +97,19 @@ describe.each(onlineStoreKinds())('materialize into $name', ({ prepare }) => {
 
   it('serves the same incrementally as at once, late rows included', async () => {
     for (const hours of [20, 20.5, 40, 60]) await run(START + hours * MICROS_PER_HOUR, { incremental: true });
-    await write('sales-more.parquet', sales(300, 9, 2).map((row) => ({ ...row, known: START + 61 * MICROS_PER_HOUR })));
+    await write(
+      'sales-more.parquet',
+      sales(300, 9, 2).map((row) => ({ ...row, known: START + 61 * MICROS_PER_HOUR })),
+    );
     const all = [...ROWS, ...sales(300, 9, 2).map((row) => ({ ...row, known: START + 61 * MICROS_PER_HOUR }))];
     const now = START + 70 * MICROS_PER_HOUR;
     await run(now, { incremental: true });
     await expectOracle(all, now, now);
-    expect((await run(now, { incremental: true })).views.map(({ state }) => state)).toEqual(['up-to-date', 'up-to-date', 'up-to-date']);
+    expect((await run(now, { incremental: true })).views.map(({ state }) => state)).toEqual([
+      'up-to-date',
+      'up-to-date',
+      'up-to-date',
+    ]);
   });
 
   it('run twice leaves the same bytes, and keeps a record of both', async () => {
@@ -84,23 +118,57 @@ describe.each(onlineStoreKinds())('materialize into $name', ({ prepare }) => {
     const once = await dump(manifest, store);
     await run(END, {});
     expect(await dump(manifest, store)).toEqual(once);
-    expect((await readRuns(world.deps.database, 'by_shop')).map(({ state }) => state)).toEqual(['finished', 'finished']);
+    expect((await readRuns(world.deps.database, 'by_shop')).map(({ state }) => state)).toEqual([
+      'finished',
+      'finished',
+    ]);
   });
 
   it('writes nothing in a dry run, and says what it would', async () => {
     const { views } = await run(END, { dryRun: true });
     expect(views[0]).toMatchObject({ view: 'by_shop', state: 'dry-run', keys: 7, written: 0 });
     expect(await getWatermark(store, 'by_shop')).toBeUndefined();
-    expect((await dump(materializeDefinitions(world.directory).manifest, store)).filter((line) => !line.includes('up to'))).toEqual([]);
+    expect(
+      (await dump(materializeDefinitions(world.directory).manifest, store)).filter((line) => !line.includes('up to')),
+    ).toEqual([]);
   });
 
   it('refuses a future end, an empty range, an unknown view, and a view that another run holds', async () => {
-    const codeOf = (request: Partial<MaterializeRequest>) => run(END, request).then(() => 'none', (error: HeadraceError) => error.code);
+    const codeOf = (request: Partial<MaterializeRequest>) =>
+      run(END, request).then(
+        () => 'none',
+        (error: HeadraceError) => error.code,
+      );
     expect(await codeOf({ to: END + 1 })).toBe('HR_MATERIALIZE_RANGE');
     expect(await codeOf({ from: END, to: END })).toBe('HR_MATERIALIZE_RANGE');
     expect(await codeOf({ views: ['by_shp'] })).toBe('HR_UNKNOWN_VIEW');
     await run(END, { views: ['by_shop'] });
     await takeLease(world.deps.database, 'by_shop', 'another run', END);
     expect(await codeOf({ views: ['by_shop'] })).toBe('HR_MATERIALIZE_BUSY');
+  });
+});
+
+describe('materialize into a store that cannot grow', () => {
+  it('says HR_STORAGE_FULL, leaves the watermark where it was, and finishes once there is room', async () => {
+    const world = await openOfflineWorld();
+    const url = `lmdb:${join(world.directory, 'online')}`;
+    try {
+      await writeParquet(world.connection, join(world.directory, 'sales.parquet'), COLUMNS, sales(4000, 1500));
+      const definitions = materializeDefinitions(world.directory);
+      const clock = fixedClock(END);
+      const into = (store: OnlineStore) =>
+        materialize({ ...world.deps, definitions, clock, store }, { incremental: true, dryRun: false });
+      const small = await openOnlineStore(url, { project: 'test', clock, mapSizeBytes: 256 * 1024 });
+      await expect(into(small)).rejects.toMatchObject({ code: 'HR_STORAGE_FULL' });
+      expect(await getWatermark(small, 'by_pair')).toBeUndefined();
+      expect((await readRuns(world.deps.database, 'by_pair'))[0]).toMatchObject({ state: 'failed' });
+      await small.close();
+      const roomy = await openOnlineStore(url, { project: 'test', clock });
+      // The first view fitted; what was finished stays so.
+      expect((await into(roomy)).views.map(({ state }) => state)).toEqual(['up-to-date', 'finished', 'finished']);
+      await roomy.close();
+    } finally {
+      await world.close();
+    }
   });
 });

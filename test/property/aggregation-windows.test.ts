@@ -9,19 +9,39 @@ import { toEventColumns } from '../support/event-columns.ts';
 import { type WindowAggregation, type WindowEvent, windowOracle } from '../support/window-oracle.ts';
 
 const TYPES: Readonly<Record<string, DataType>> = {
-  flag: { kind: 'bool' }, small: { kind: 'int32' }, large: { kind: 'int64' }, single: { kind: 'float32' },
-  double: { kind: 'float64' }, text: { kind: 'string' }, blob: { kind: 'bytes' }, moment: { kind: 'timestamp' },
-  tags: { kind: 'list', of: { kind: 'string' } }, vector: { kind: 'vector', size: 2 },
+  flag: { kind: 'bool' },
+  small: { kind: 'int32' },
+  large: { kind: 'int64' },
+  single: { kind: 'float32' },
+  double: { kind: 'float64' },
+  text: { kind: 'string' },
+  blob: { kind: 'bytes' },
+  moment: { kind: 'timestamp' },
+  tags: { kind: 'list', of: { kind: 'string' } },
+  vector: { kind: 'vector', size: 2 },
 };
 
 const maybe = <T>(values: fc.Arbitrary<T>) => fc.option(values, { nil: null, freq: 5 });
 const ARBITRARY: Readonly<Record<string, fc.Arbitrary<Value>>> = {
   flag: maybe(fc.boolean()),
   small: maybe(fc.oneof(fc.integer({ min: -5, max: 5 }), fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }))),
-  large: maybe(fc.oneof(fc.bigInt({ min: -9n, max: 9n }), fc.bigInt({ min: -(2n ** 61n), max: 2n ** 61n }), fc.constantFrom(2n ** 53n, 2n ** 53n + 1n, -(2n ** 63n), 2n ** 63n - 1n))),
+  large: maybe(
+    fc.oneof(
+      fc.bigInt({ min: -9n, max: 9n }),
+      fc.bigInt({ min: -(2n ** 61n), max: 2n ** 61n }),
+      fc.constantFrom(2n ** 53n, 2n ** 53n + 1n, -(2n ** 63n), 2n ** 63n - 1n),
+    ),
+  ),
   single: maybe(fc.integer({ min: -1000, max: 1000 }).map((value) => Math.fround(value / 7))),
-  double: maybe(fc.oneof({ weight: 9, arbitrary: fc.integer({ min: -1000, max: 1000 }).map((value) => value / 8) }, { weight: 1, arbitrary: fc.constantFrom(Number.NaN, Infinity, -Infinity, -0, 0) })),
-  text: maybe(fc.oneof(fc.constantFrom('', 'a', 'é', '\u{1f600}', '\uffff'), fc.string({ maxLength: 3, unit: 'grapheme' }))),
+  double: maybe(
+    fc.oneof(
+      { weight: 9, arbitrary: fc.integer({ min: -1000, max: 1000 }).map((value) => value / 8) },
+      { weight: 1, arbitrary: fc.constantFrom(Number.NaN, Infinity, -Infinity, -0, 0) },
+    ),
+  ),
+  text: maybe(
+    fc.oneof(fc.constantFrom('', 'a', 'é', '\u{1f600}', '\uffff'), fc.string({ maxLength: 3, unit: 'grapheme' })),
+  ),
   blob: maybe(fc.uint8Array({ maxLength: 3 })),
   moment: maybe(fc.integer({ min: -1000, max: 1000 })),
   tags: maybe(fc.array(fc.option(fc.constantFrom('x', 'y')), { maxLength: 2 })),
@@ -30,33 +50,60 @@ const ARBITRARY: Readonly<Record<string, fc.Arbitrary<Value>>> = {
 
 const ANY: readonly WindowOp[] = ['count', 'first', 'last', 'lastN', 'countDistinct', 'min', 'max'];
 const NUMERIC: readonly WindowOp[] = ['sum', 'mean', 'variance', 'stddev'];
-const opsOf = (column: string) => ['small', 'large', 'single', 'double'].includes(column) ? [...ANY, ...NUMERIC] : ANY;
+const opsOf = (column: string) =>
+  ['small', 'large', 'single', 'double'].includes(column) ? [...ANY, ...NUMERIC] : ANY;
 
-const WINDOWS = [{ windowMicros: 100, hopMicros: 10 }, { windowMicros: 35, hopMicros: 10 }, { windowMicros: 1000, hopMicros: 250 }];
+const WINDOWS = [
+  { windowMicros: 100, hopMicros: 10 },
+  { windowMicros: 35, hopMicros: 10 },
+  { windowMicros: 1000, hopMicros: 250 },
+];
 
 const source: SourceSpec = {
-  name: 's', kind: 'parquet', location: {}, columns: Object.entries(TYPES).map(([name, type]) => ({ name, type })),
-  derive: [], eventTime: 'e', knownTime: { kind: 'after', micros: 0 }, pushes: 'keep',
+  name: 's',
+  kind: 'parquet',
+  location: {},
+  columns: Object.entries(TYPES).map(([name, type]) => ({ name, type })),
+  derive: [],
+  eventTime: 'e',
+  knownTime: { kind: 'after', micros: 0 },
+  pushes: 'keep',
 };
 
 function viewOf(aggregations: readonly WindowAggregation[]): ViewSpec {
-  const features = aggregations.map((aggregation, i): FeatureSpec => ({ name: `f${i}`, type: { kind: 'int64' }, aggregation }));
-  return { name: 'v', entity: 'x', source: 's', keyColumns: [], ttlMicros: null, features, freshness: { kind: 'live' } };
+  const features = aggregations.map(
+    (aggregation, i): FeatureSpec => ({ name: `f${i}`, type: { kind: 'int64' }, aggregation }),
+  );
+  return {
+    name: 'v',
+    entity: 'x',
+    source: 's',
+    keyColumns: [],
+    ttlMicros: null,
+    features,
+    freshness: { kind: 'live' },
+  };
 }
 
-const aggregationsOf = (columns: readonly string[]): WindowAggregation[] => WINDOWS.flatMap((window) => [
-  { op: 'count' as const, column: null, ...window },
-  ...columns.flatMap((column) => opsOf(column).map((op) => ({ op, column, n: 3, ...window }))),
-]);
+const aggregationsOf = (columns: readonly string[]): WindowAggregation[] =>
+  WINDOWS.flatMap((window) => [
+    { op: 'count' as const, column: null, ...window },
+    ...columns.flatMap((column) => opsOf(column).map((op) => ({ op, column, n: 3, ...window }))),
+  ]);
 
-const events = (columns: readonly string[]): fc.Arbitrary<WindowEvent[]> => fc.array(
-  fc.record({
-    eventMicros: fc.integer({ min: -600, max: 600 }),
-    lag: fc.constantFrom(0, 0, 7, 50),
-    values: fc.record(Object.fromEntries(columns.map((column) => [column, ARBITRARY[column] as fc.Arbitrary<Value>]))),
-  }).map(({ eventMicros, lag, values }) => ({ eventMicros, knownMicros: eventMicros + lag, values })),
-  { maxLength: 40 },
-);
+const events = (columns: readonly string[]): fc.Arbitrary<WindowEvent[]> =>
+  fc.array(
+    fc
+      .record({
+        eventMicros: fc.integer({ min: -600, max: 600 }),
+        lag: fc.constantFrom(0, 0, 7, 50),
+        values: fc.record(
+          Object.fromEntries(columns.map((column) => [column, ARBITRARY[column] as fc.Arbitrary<Value>])),
+        ),
+      })
+      .map(({ eventMicros, lag, values }) => ({ eventMicros, knownMicros: eventMicros + lag, values })),
+    { maxLength: 40 },
+  );
 
 function compiled(aggregations: readonly WindowAggregation[]): Aggregator {
   const aggregator = compileAggregator(viewOf(aggregations), source);
@@ -71,7 +118,13 @@ function folded(aggregator: Aggregator, arrived: readonly WindowEvent[]): TileSt
   return state;
 }
 
-function expectSame(aggregator: Aggregator, state: TileState, aggregations: readonly WindowAggregation[], arrived: readonly WindowEvent[], at: number): void {
+function expectSame(
+  aggregator: Aggregator,
+  state: TileState,
+  aggregations: readonly WindowAggregation[],
+  arrived: readonly WindowEvent[],
+  at: number,
+): void {
   aggregations.forEach((aggregation, feature) => {
     const type = TYPES[aggregation.column ?? ''] ?? { kind: 'int64' as const };
     const read = () => aggregator.value(state, feature, at);
@@ -84,7 +137,9 @@ function expectSame(aggregator: Aggregator, state: TileState, aggregations: read
     }
     const actual = read();
     const what = `${aggregation.op}(${aggregation.column}) over ${aggregation.windowMicros} at ${at}`;
-    expect(isClose(actual, expected, aggregation.op), `${what}: ${String(actual)} is not ${String(expected)}`).toBe(true);
+    expect(isClose(actual, expected, aggregation.op), `${what}: ${String(actual)} is not ${String(expected)}`).toBe(
+      true,
+    );
     const readNumber = aggregator.numberReaders[feature]?.(state, at);
     if (readNumber !== undefined) {
       expect(readNumber === null ? null : Number(readNumber), what).toEqual(actual === null ? null : Number(actual));
@@ -107,39 +162,48 @@ describe.each(Object.keys(TYPES))('windows over a column of %s', (column) => {
   const aggregator = compiled(aggregations);
 
   it('are what the oracle says, whatever the order of arrival', () => {
-    fc.assert(fc.property(events([column]), at, (arrived, time) => {
-      const visible = arrived.filter((event) => event.eventMicros <= time);
-      expectSame(aggregator, folded(aggregator, visible), aggregations, visible, time);
-    }));
+    fc.assert(
+      fc.property(events([column]), at, (arrived, time) => {
+        const visible = arrived.filter((event) => event.eventMicros <= time);
+        expectSame(aggregator, folded(aggregator, visible), aggregations, visible, time);
+      }),
+    );
   });
 
   it('are the same for merged parts, where ties of the second part arrived later', () => {
-    fc.assert(fc.property(events([column]), events([column]), at, (first, second, time) => {
-      const [earlier, later] = [first, second].map((part) => part.filter((event) => event.eventMicros <= time)) as [WindowEvent[], WindowEvent[]];
-      const state = folded(aggregator, earlier);
-      aggregator.merge(state, folded(aggregator, later));
-      const all = [...earlier, ...later];
-      expectSame(aggregator, state, aggregations, all, time);
-    }));
+    fc.assert(
+      fc.property(events([column]), events([column]), at, (first, second, time) => {
+        const [earlier, later] = [first, second].map((part) => part.filter((event) => event.eventMicros <= time)) as [
+          WindowEvent[],
+          WindowEvent[],
+        ];
+        const state = folded(aggregator, earlier);
+        aggregator.merge(state, folded(aggregator, later));
+        const all = [...earlier, ...later];
+        expectSame(aggregator, state, aggregations, all, time);
+      }),
+    );
   });
 
   it('are the same after a round trip through bytes, a trim, and reuse of the state', () => {
     const reused = aggregator.create();
-    fc.assert(fc.property(events([column]), events([column]), at, (before, after, time) => {
-      const visible = before.filter((event) => event.eventMicros <= time);
-      const bytes = aggregator.encode(folded(aggregator, visible));
-      const padded = Buffer.concat([Buffer.from([1, 2, 3]), bytes, Buffer.from([9])]);
-      aggregator.reset(reused);
-      expect(aggregator.decode(padded, 3, reused)).toBe(3 + bytes.length);
-      expect(Buffer.from(aggregator.encode(reused)).equals(bytes)).toBe(true);
-      expectSame(aggregator, reused, aggregations, visible, time);
-      aggregator.trim(reused, time);
-      expectSame(aggregator, reused, aggregations, visible, time);
-      const more = after.filter((event) => event.eventMicros <= time);
-      const columns = toEventColumns(aggregator.inputs, more);
-      for (let row = 0; row < more.length; row++) aggregator.update(reused, columns, row);
-      expectSame(aggregator, reused, aggregations, [...visible, ...more], time);
-    }));
+    fc.assert(
+      fc.property(events([column]), events([column]), at, (before, after, time) => {
+        const visible = before.filter((event) => event.eventMicros <= time);
+        const bytes = aggregator.encode(folded(aggregator, visible));
+        const padded = Buffer.concat([Buffer.from([1, 2, 3]), bytes, Buffer.from([9])]);
+        aggregator.reset(reused);
+        expect(aggregator.decode(padded, 3, reused)).toBe(3 + bytes.length);
+        expect(Buffer.from(aggregator.encode(reused)).equals(bytes)).toBe(true);
+        expectSame(aggregator, reused, aggregations, visible, time);
+        aggregator.trim(reused, time);
+        expectSame(aggregator, reused, aggregations, visible, time);
+        const more = after.filter((event) => event.eventMicros <= time);
+        const columns = toEventColumns(aggregator.inputs, more);
+        for (let row = 0; row < more.length; row++) aggregator.update(reused, columns, row);
+        expectSame(aggregator, reused, aggregations, [...visible, ...more], time);
+      }),
+    );
   });
 });
 
@@ -149,10 +213,13 @@ describe('a view of many columns', () => {
   const aggregator = compiled(aggregations);
 
   it('keeps them apart', () => {
-    fc.assert(fc.property(events(columns), at, (arrived, time) => {
-      const visible = arrived.filter((event) => event.eventMicros <= time);
-      expectSame(aggregator, folded(aggregator, visible), aggregations, visible, time);
-    }), { numRuns: 40 });
+    fc.assert(
+      fc.property(events(columns), at, (arrived, time) => {
+        const visible = arrived.filter((event) => event.eventMicros <= time);
+        expectSame(aggregator, folded(aggregator, visible), aggregations, visible, time);
+      }),
+      { numRuns: 40 },
+    );
   });
 
   it('shares a part between features that need the same one', () => {

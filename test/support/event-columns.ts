@@ -8,7 +8,12 @@ export function toEventColumns(inputs: readonly AggregatorInput[], events: reado
   return {
     eventMicros: Float64Array.from(events, (event) => event.eventMicros),
     knownMicros: Float64Array.from(events, (event) => event.knownMicros),
-    inputs: inputs.map(({ column, type }) => toColumn(type, events.map((event) => event.values[column] as Value))),
+    inputs: inputs.map(({ column, type }) =>
+      toColumn(
+        type,
+        events.map((event) => event.values[column] as Value),
+      ),
+    ),
   };
 }
 

@@ -16,9 +16,15 @@ const duckdb = await openDuckDb({ tempDirectory: join(directory, `spill-${proces
 const store = await openOnlineStore(storeUrl, { project: 'test', clock });
 await materialize(
   {
-    definitions: materializeDefinitions(directory), database, duckdb, clock, logger: silentLogger, store,
+    definitions: materializeDefinitions(directory),
+    database,
+    duckdb,
+    clock,
+    logger: silentLogger,
+    store,
     progress: { start: say, advance: (done) => say(String(done)), done: () => say('done') },
-    dataDirectory: directory, pushLogDirectory: join(directory, 'push-log'),
+    dataDirectory: directory,
+    pushLogDirectory: join(directory, 'push-log'),
   },
   { incremental: true, dryRun: false },
 );

@@ -2,21 +2,49 @@
 // late rows, composite keys, a scheduled view.
 
 import { join } from 'node:path';
-import { type EncodedKey, encodeKey, type Field, MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_MINUTE, type Micros, type Row, type Value } from '../../src/core/index.ts';
-import { type Aggregation, type Definitions, type FeatureSpec, type Manifest, resolveService } from '../../src/definitions/index.ts';
+import {
+  type EncodedKey,
+  encodeKey,
+  type Field,
+  MICROS_PER_DAY,
+  MICROS_PER_HOUR,
+  MICROS_PER_MINUTE,
+  type Micros,
+  type Row,
+  type Value,
+} from '../../src/core/index.ts';
+import {
+  type Aggregation,
+  type Definitions,
+  type FeatureSpec,
+  type Manifest,
+  resolveService,
+} from '../../src/definitions/index.ts';
 import { createFeatureReader, getWatermark, type OnlineStore } from '../../src/online/index.ts';
 import { definitionsOf, fields, manifestOf, TYPES, viewOf } from './offline-world.ts';
 
 export const START = 1_700_000_000_000_000;
 
 export const COLUMNS: readonly Field[] = fields({
-  shop: TYPES.string, item: TYPES.int64, at: TYPES.timestamp, known: TYPES.timestamp, seq: TYPES.int64, gone: TYPES.bool,
-  price: TYPES.float64, amount: TYPES.int64, tag: TYPES.string,
+  shop: TYPES.string,
+  item: TYPES.int64,
+  at: TYPES.timestamp,
+  known: TYPES.timestamp,
+  seq: TYPES.int64,
+  gone: TYPES.bool,
+  price: TYPES.float64,
+  amount: TYPES.int64,
+  tag: TYPES.string,
 });
 
-const feature = (name: string, type: Field['type'], aggregation: Aggregation): FeatureSpec => ({ name, type, aggregation });
+const feature = (name: string, type: Field['type'], aggregation: Aggregation): FeatureSpec => ({
+  name,
+  type,
+  aggregation,
+});
 const hours = (windowHours: number, hopMinutes: number) => ({
-  windowMicros: windowHours * MICROS_PER_HOUR, hopMicros: hopMinutes * MICROS_PER_MINUTE,
+  windowMicros: windowHours * MICROS_PER_HOUR,
+  hopMicros: hopMinutes * MICROS_PER_MINUTE,
 });
 
 const FEATURES: readonly FeatureSpec[] = [
@@ -35,12 +63,26 @@ export function materializeManifest(path: string): Manifest {
   return manifestOf({
     entities: {
       shop: { name: 'shop', keys: [{ name: 'shop', type: TYPES.string }] },
-      pair: { name: 'pair', keys: [{ name: 'shop', type: TYPES.string }, { name: 'item', type: TYPES.int64 }] },
+      pair: {
+        name: 'pair',
+        keys: [
+          { name: 'shop', type: TYPES.string },
+          { name: 'item', type: TYPES.int64 },
+        ],
+      },
     },
     sources: {
       sales: {
-        name: 'sales', kind: 'parquet', location: { path }, columns: COLUMNS, derive: [], eventTime: 'at',
-        knownTime: { kind: 'column', column: 'known' }, createdOrder: 'seq', tombstone: 'gone', pushes: 'until-materialized',
+        name: 'sales',
+        kind: 'parquet',
+        location: { path },
+        columns: COLUMNS,
+        derive: [],
+        eventTime: 'at',
+        knownTime: { kind: 'column', column: 'known' },
+        createdOrder: 'seq',
+        tombstone: 'gone',
+        pushes: 'until-materialized',
       },
     },
     views: {
@@ -98,12 +140,20 @@ function generator(seed: number): () => number {
 }
 
 /** What the store answers for one row of keys, by view. */
-export async function readAll(manifest: Manifest, store: OnlineStore, shop: string, item: bigint, at: Micros): Promise<readonly (readonly Value[])[]> {
+export async function readAll(
+  manifest: Manifest,
+  store: OnlineStore,
+  shop: string,
+  item: bigint,
+  at: Micros,
+): Promise<readonly (readonly Value[])[]> {
   const reader = createFeatureReader(manifest, resolveService(manifest, 'all'), store);
   const shopKey = encodeKey([TYPES.string], [shop]) as EncodedKey;
   const pairKey = encodeKey([TYPES.string, TYPES.int64], [shop, item]) as EncodedKey;
   const watermark = await getWatermark(store, 'hourly');
-  const [row] = await reader.read([[shopKey, pairKey, shopKey]], at, (view) => (view === 'hourly' ? watermark : undefined));
+  const [row] = await reader.read([[shopKey, pairKey, shopKey]], at, (view) =>
+    view === 'hourly' ? watermark : undefined,
+  );
   return (row ?? []).map(({ values }) => values);
 }
 
@@ -113,7 +163,9 @@ export async function dump(manifest: Manifest, store: OnlineStore): Promise<stri
   for (const { name, entity } of Object.values(manifest.views)) {
     lines.push(`${name} up to ${await getWatermark(store, name)}`);
     for await (const { key, record } of store.scan(entity, name)) {
-      const parts = [record.base, record.pushed, record.pushedLog].map((part) => (part === undefined ? '-' : Buffer.from(part).toString('hex')));
+      const parts = [record.base, record.pushed, record.pushedLog].map((part) =>
+        part === undefined ? '-' : Buffer.from(part).toString('hex'),
+      );
       lines.push(`${name} ${Buffer.from(key).toString('hex')} ${parts.join(' ')}`);
     }
   }

@@ -14,7 +14,12 @@ export interface WindowEvent {
 export type WindowAggregation = Exclude<Aggregation, { op: 'latest' }>;
 
 /** `arrived` in order of arrival; those with a time after `at` must not be in it. Throws RangeError past int64. */
-export function windowOracle(aggregation: WindowAggregation, type: DataType, arrived: readonly WindowEvent[], at: Micros): Value {
+export function windowOracle(
+  aggregation: WindowAggregation,
+  type: DataType,
+  arrived: readonly WindowEvent[],
+  at: Micros,
+): Value {
   const { op, column, windowMicros, hopMicros } = aggregation;
   const start = Math.floor((at - windowMicros) / hopMicros) * hopMicros;
   // Sorting is stable: full ties stay in order of arrival.

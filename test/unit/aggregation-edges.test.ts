@@ -8,12 +8,27 @@ import { toEventColumns } from '../support/event-columns.ts';
 
 function aggregatorOf(type: DataType, ops: readonly WindowOp[]): Aggregator {
   const source: SourceSpec = {
-    name: 's', kind: 'parquet', location: {}, columns: [{ name: 'c', type }], derive: [], eventTime: 'e',
-    knownTime: { kind: 'after', micros: 0 }, pushes: 'keep',
+    name: 's',
+    kind: 'parquet',
+    location: {},
+    columns: [{ name: 'c', type }],
+    derive: [],
+    eventTime: 'e',
+    knownTime: { kind: 'after', micros: 0 },
+    pushes: 'keep',
   };
   const view: ViewSpec = {
-    name: 'v', entity: 'x', source: 's', keyColumns: [], ttlMicros: null, freshness: { kind: 'live' },
-    features: ops.map((op) => ({ name: op, type, aggregation: { op, column: 'c', windowMicros: 1000, hopMicros: 10 } })),
+    name: 'v',
+    entity: 'x',
+    source: 's',
+    keyColumns: [],
+    ttlMicros: null,
+    freshness: { kind: 'live' },
+    features: ops.map((op) => ({
+      name: op,
+      type,
+      aggregation: { op, column: 'c', windowMicros: 1000, hopMicros: 10 },
+    })),
   };
   // The view has windows.
   return compileAggregator(view, source) as Aggregator;
@@ -75,11 +90,17 @@ describe('countDistinct', () => {
 
   it(`is exact up to ${EXACT_DISTINCT} values, however often they come and whichever tiles hold them`, () => {
     const values = texts(EXACT_DISTINCT);
-    expect(over({ kind: 'string' }, ['countDistinct'], [...values, ...values, ...values], 7)).toEqual([BigInt(EXACT_DISTINCT)]);
+    expect(over({ kind: 'string' }, ['countDistinct'], [...values, ...values, ...values], 7)).toEqual([
+      BigInt(EXACT_DISTINCT),
+    ]);
   });
 
   it.each([300, 3000, 30_000, 200_000])('of %d values is within 5 %% (three standard errors)', (count) => {
-    for (const [type, values] of [[{ kind: 'string' }, texts(count)], [float64, texts(count).map((_, i) => i * 1.5)], [int64, texts(count).map((_, i) => 2n ** 60n + BigInt(i))]] as const) {
+    for (const [type, values] of [
+      [{ kind: 'string' }, texts(count)],
+      [float64, texts(count).map((_, i) => i * 1.5)],
+      [int64, texts(count).map((_, i) => 2n ** 60n + BigInt(i))],
+    ] as const) {
       const [estimate] = over(type, ['countDistinct'], values, 7);
       expect(Math.abs(Number(estimate) / count - 1)).toBeLessThan(0.05);
     }
@@ -87,7 +108,9 @@ describe('countDistinct', () => {
 
   it('depends on the set alone, not on order or tiles', () => {
     const values = texts(5000);
-    expect(over({ kind: 'string' }, ['countDistinct'], values, 1)).toEqual(over({ kind: 'string' }, ['countDistinct'], values.toReversed(), 13));
+    expect(over({ kind: 'string' }, ['countDistinct'], values, 1)).toEqual(
+      over({ kind: 'string' }, ['countDistinct'], values.toReversed(), 13),
+    );
   });
 
   it('takes −0 for 0 and every NaN for one', () => {
@@ -97,7 +120,9 @@ describe('countDistinct', () => {
 
 describe('states', () => {
   it('of another layout are told apart by the fingerprint', () => {
-    const prints = [aggregatorOf(int64, ['sum']), aggregatorOf(float64, ['sum']), aggregatorOf(int64, ['max'])].map(({ fingerprint }) => fingerprint);
+    const prints = [aggregatorOf(int64, ['sum']), aggregatorOf(float64, ['sum']), aggregatorOf(int64, ['max'])].map(
+      ({ fingerprint }) => fingerprint,
+    );
     expect(new Set(prints).size).toBe(3);
     expect(aggregatorOf(int64, ['sum']).fingerprint).toBe(prints[0]);
   });

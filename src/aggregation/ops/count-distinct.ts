@@ -2,7 +2,16 @@
 // The result depends only on the set of values, never on their order or on how tiles split them.
 
 import { stringifyJson, toJson, type DataType, type Value } from '../../core/index.ts';
-import { readBlock, readByte, readCount, readDouble, writeBlock, writeByte, writeCount, writeDouble } from '../byte-stream.ts';
+import {
+  readBlock,
+  readByte,
+  readCount,
+  readDouble,
+  writeBlock,
+  writeByte,
+  writeCount,
+  writeDouble,
+} from '../byte-stream.ts';
 import type { ByteReader, ByteWriter } from '../byte-stream.ts';
 import { columnOf, valueAt } from '../input-value.ts';
 import { addToSketch, type Countable, createSketch, estimate, mergeSketch, type Sketch } from '../hyper-log-log.ts';
@@ -16,7 +25,10 @@ type Distinct = Set<Countable> | Sketch;
 export function countDistinctOp(column: string, type: DataType): Op {
   const countable = countableOf(type);
   const part: PartSpec = {
-    name: 'distinct', column, identity: [], cells: 1,
+    name: 'distinct',
+    column,
+    identity: [],
+    cells: 1,
     build: ({ cellStride, cell, input }) => ({
       update(run, tile, events, row) {
         const from = columnOf(events, input);

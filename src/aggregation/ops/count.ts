@@ -14,7 +14,10 @@ export function nonNullPart(column: string): PartSpec {
 
 function countPart(name: string, column: string | null): PartSpec {
   return {
-    name, column, identity: [0], cells: 0,
+    name,
+    column,
+    identity: [0],
+    cells: 0,
     build: ({ stride, slot, input }) => ({
       update(run, tile, events, row) {
         if (input >= 0 && columnOf(events, input).valid[row] === 0) return;

@@ -34,7 +34,10 @@ function numberExtreme(column: string, type: DataType, op: 'min' | 'max'): Op {
   const beats = op === 'min' ? isLess : isGreater;
   const identity = op === 'min' ? Number.NaN : -Infinity;
   const part: PartSpec = {
-    name: op, column, identity: [identity], cells: 0,
+    name: op,
+    column,
+    identity: [identity],
+    cells: 0,
     build: ({ stride, slot, input }) => ({
       update(run, tile, events, row) {
         const from = columnOf(events, input);
@@ -86,7 +89,10 @@ function pairExtreme(column: string, op: 'min' | 'max'): Op {
     slots[at + 1] = low;
   };
   const part: PartSpec = {
-    name: op, column, identity: [sign * Infinity, 0], cells: 0,
+    name: op,
+    column,
+    identity: [sign * Infinity, 0],
+    cells: 0,
     build: ({ stride, slot, input }) => ({
       update(run, tile, events, row) {
         const from = columnOf(events, input);
@@ -127,7 +133,10 @@ function valueExtreme(column: string, type: DataType, op: 'min' | 'max'): Op {
     candidate !== undefined &&
     (current === undefined || sign * compareValues(candidate as Value, current as Value) < 0);
   const part: PartSpec = {
-    name: op, column, identity: [], cells: 1,
+    name: op,
+    column,
+    identity: [],
+    cells: 1,
     build: ({ cellStride, cell, input }) => ({
       update(run, tile, events, row) {
         const from = columnOf(events, input);

@@ -21,7 +21,10 @@ export function firstLastOp(column: string, type: DataType, op: 'first' | 'last'
   };
 
   const part: PartSpec = {
-    name: op, column, identity: [none, none, ...Array<number>(valueSlots).fill(0)], cells: carrier === 'value' ? 1 : 0,
+    name: op,
+    column,
+    identity: [none, none, ...Array<number>(valueSlots).fill(0)],
+    cells: carrier === 'value' ? 1 : 0,
     build: ({ stride, slot, cellStride, cell, input }) => ({
       update(run, tile, events, row) {
         const from = columnOf(events, input);

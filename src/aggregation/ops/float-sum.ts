@@ -7,7 +7,10 @@ import { nonNullPart, readCount } from './count.ts';
 
 export function floatSumPart(column: string): PartSpec {
   return {
-    name: 'floatSum', column, identity: [0, 0], cells: 0,
+    name: 'floatSum',
+    column,
+    identity: [0, 0],
+    cells: 0,
     build: ({ stride, slot, input }) => ({
       update(run, tile, events, row) {
         const from = columnOf(events, input);

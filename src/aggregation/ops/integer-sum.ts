@@ -11,7 +11,10 @@ const TWO_52 = 2 ** 52;
 
 export function integerSumPart(column: string): PartSpec {
   return {
-    name: 'integerSum', column, identity: [0, 0], cells: 0,
+    name: 'integerSum',
+    column,
+    identity: [0, 0],
+    cells: 0,
     build: ({ stride, slot, input }) => ({
       update(run, tile, events, row) {
         const from = columnOf(events, input);

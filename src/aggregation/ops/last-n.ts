@@ -1,7 +1,15 @@
 // lastN: the newest n non-null values, oldest of them first, by (event time, known time, arrival).
 
 import type { DataType, Value } from '../../core/index.ts';
-import { type ByteReader, readCount, readDouble, readValue, writeCount, writeDouble, writeValue } from '../byte-stream.ts';
+import {
+  type ByteReader,
+  readCount,
+  readDouble,
+  readValue,
+  writeCount,
+  writeDouble,
+  writeValue,
+} from '../byte-stream.ts';
 import { columnOf, valueAt } from '../input-value.ts';
 import type { Op, PartSpec, Place } from '../part.ts';
 
@@ -13,7 +21,10 @@ interface Entry {
 
 export function lastNOp(column: string, type: DataType, n: number): Op {
   const part: PartSpec = {
-    name: `last${n}`, column, identity: [], cells: 1,
+    name: `last${n}`,
+    column,
+    identity: [],
+    cells: 1,
     build: ({ cellStride, cell, input }) => ({
       update(run, tile, events, row) {
         const from = columnOf(events, input);
@@ -53,10 +64,8 @@ export function lastNOp(column: string, type: DataType, n: number): Op {
         read({ cells }, from, to) {
           const newest: Value[] = [];
           for (let tile = to - 1; tile >= from && newest.length < n; tile--) {
-            const entries = cells[tile * cellStride + cell] as readonly Entry[] | undefined;
-            for (let i = (entries?.length ?? 0) - 1; i >= 0 && newest.length < n; i--) {
-              newest.push((entries?.[i] as Entry).value);
-            }
+            const entries = (cells[tile * cellStride + cell] ?? []) as readonly Entry[];
+            for (let i = entries.length - 1; i >= 0 && newest.length < n; i--) newest.push((entries[i] as Entry).value);
           }
           return newest.length === 0 ? null : newest.reverse();
         },

@@ -7,7 +7,10 @@ import type { Op, PartSpec, Place, ReadRange } from '../part.ts';
 /** Slots: count, mean, sum of squared distances to the mean. */
 function momentsPart(column: string): PartSpec {
   return {
-    name: 'moments', column, identity: [0, 0, 0], cells: 0,
+    name: 'moments',
+    column,
+    identity: [0, 0, 0],
+    cells: 0,
     build: ({ stride, slot, input }) => ({
       update({ slots }, tile, events, row) {
         const from = columnOf(events, input);
@@ -36,7 +39,9 @@ function momentsPart(column: string): PartSpec {
         into.slots[at] = count;
         into.slots[at + 1] = (into.slots[at + 1] as number) + (distance * more) / count;
         into.slots[at + 2] =
-          (into.slots[at + 2] as number) + (from.slots[fromAt + 2] as number) + distance * distance * ((counted * more) / count);
+          (into.slots[at + 2] as number) +
+          (from.slots[fromAt + 2] as number) +
+          distance * distance * ((counted * more) / count);
       },
     }),
   };

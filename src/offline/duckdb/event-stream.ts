@@ -84,7 +84,12 @@ export async function openEventStream(connection: DuckDBConnection, request: Eve
 
 // Dense numbers stand for keys: sorting and comparing them is far cheaper than strings, and events of keys that the
 // spine lacks fall out of the join.
-async function loadSpine(connection: DuckDBConnection, request: EventStreamRequest, keysTable: string, spineTable: string) {
+async function loadSpine(
+  connection: DuckDBConnection,
+  request: EventStreamRequest,
+  keysTable: string,
+  spineTable: string,
+) {
   const { spineRelation, spineKeys } = request;
   const keys = spineKeys.map((name, i) => `${quoteName(name)} AS ${keyName(i)}`);
   const present = [...spineKeys.map(quoteName), '__hr_at'].map((name) => `${name} IS NOT NULL`).join(' AND ');
@@ -116,11 +121,19 @@ function joinKeys(alias: string, columns: readonly string[]): string {
   return columns.map((column, i) => `${alias}.${quoteName(column)} = keys.${keyName(i)}`).join(' AND ');
 }
 
-function streamSql(request: EventStreamRequest, keysTable: string, spineTable: string, earliest: Micros, latest: Micros): string {
+function streamSql(
+  request: EventStreamRequest,
+  keysTable: string,
+  spineTable: string,
+  earliest: Micros,
+  latest: Micros,
+): string {
   const { view, source, aggregator, sourceRelation, boundary } = request;
   const { inputs } = aggregator;
   const ties = aggregator.isOrderSensitive ? tieColumns(source) : [];
-  const oldest = Math.min(...aggregator.groups.map((group) => floorTo(earliest - group.retentionMicros, group.hopMicros)));
+  const oldest = Math.min(
+    ...aggregator.groups.map((group) => floorTo(earliest - group.retentionMicros, group.hopMicros)),
+  );
   const isFact = source.tombstone === undefined ? '' : ` AND ${quoteName(source.tombstone)} IS NOT TRUE`;
   const inputSql = inputs.map(({ column }, i) => `${quoteName(column)} AS __hr_input_${i}`);
   const tieSql = ties.map((column, i) => `${column} AS __hr_tie_${i}`);
@@ -134,11 +147,18 @@ function streamSql(request: EventStreamRequest, keysTable: string, spineTable: s
     `SELECT __hr_key, __hr_at AS __hr_visible, CAST(1 AS UTINYINT) AS __hr_is_spine, ` +
     `__hr_at AS __hr_event, __hr_at AS __hr_known, __hr_row${list(blanks)} FROM ${spineTable}`;
   const order = [
-    '__hr_key', '__hr_visible', `__hr_is_spine${boundary === 'before' ? ' DESC' : ''}`,
-    ...ties.map((_, i) => `__hr_tie_${i} ASC NULLS FIRST`), '__hr_row',
+    '__hr_key',
+    '__hr_visible',
+    `__hr_is_spine${boundary === 'before' ? ' DESC' : ''}`,
+    ...ties.map((_, i) => `__hr_tie_${i} ASC NULLS FIRST`),
+    '__hr_row',
   ];
   const columns = [
-    '__hr_key', '__hr_is_spine', 'CAST(__hr_event AS DOUBLE)', 'CAST(__hr_known AS DOUBLE)', 'CAST(__hr_row AS DOUBLE)',
+    '__hr_key',
+    '__hr_is_spine',
+    'CAST(__hr_event AS DOUBLE)',
+    'CAST(__hr_known AS DOUBLE)',
+    'CAST(__hr_row AS DOUBLE)',
     ...inputs.flatMap((input, i) => inputColumns(input, `__hr_input_${i}`)),
   ];
   return `SELECT ${columns.join(', ')} FROM (SELECT * FROM (${events} UNION ALL ${spine}) ORDER BY ${order.join(', ')})`;
@@ -170,7 +190,11 @@ function inputColumns({ type }: AggregatorInput, name: string): string[] {
   }
 }
 
-function toEventChunk(column: (index: number) => DuckDBVector, size: number, inputs: readonly AggregatorInput[]): EventChunk {
+function toEventChunk(
+  column: (index: number) => DuckDBVector,
+  size: number,
+  inputs: readonly AggregatorInput[],
+): EventChunk {
   let at = 5;
   return {
     size,
@@ -183,7 +207,9 @@ function toEventChunk(column: (index: number) => DuckDBVector, size: number, inp
       switch (type.kind) {
         case 'int64':
           return {
-            valid: numbersOf<Uint8Array>(column(at++)), numbers: numbersOf<Float64Array>(column(at++)), low: numbersOf<Float64Array>(column(at++)),
+            valid: numbersOf<Uint8Array>(column(at++)),
+            numbers: numbersOf<Float64Array>(column(at++)),
+            low: numbersOf<Float64Array>(column(at++)),
           };
         case 'bool':
         case 'int32':

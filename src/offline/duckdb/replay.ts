@@ -18,9 +18,16 @@ export interface ReplaySink {
 const SLACK_TILES = 64;
 
 /** Runs a stream through an aggregator. Errors of `spineRow` name the key where they are HR_INTEGER_OVERFLOW. */
-export async function replay(stream: EventStream, aggregator: Aggregator, sink: ReplaySink, viewName: string): Promise<void> {
+export async function replay(
+  stream: EventStream,
+  aggregator: Aggregator,
+  sink: ReplaySink,
+  viewName: string,
+): Promise<void> {
   const state = aggregator.create();
-  const mostTiles = aggregator.groups.map(({ retentionMicros, hopMicros }) => (retentionMicros / hopMicros + 2) * 2 + SLACK_TILES);
+  const mostTiles = aggregator.groups.map(
+    ({ retentionMicros, hopMicros }) => (retentionMicros / hopMicros + 2) * 2 + SLACK_TILES,
+  );
   let key = -1;
   let spineAt = Number.NaN;
   for await (const chunk of stream.chunks()) {
@@ -54,5 +61,7 @@ export async function replay(stream: EventStream, aggregator: Aggregator, sink: 
 
 async function naming(error: unknown, viewName: string, describeKey: () => Promise<string>): Promise<unknown> {
   if (!(error instanceof HeadraceError) || error.code !== 'HR_INTEGER_OVERFLOW') return error;
-  return new HeadraceError(error.code, `view "${viewName}", key ${await describeKey()}: ${error.message}`, { cause: error });
+  return new HeadraceError(error.code, `view "${viewName}", key ${await describeKey()}: ${error.message}`, {
+    cause: error,
+  });
 }

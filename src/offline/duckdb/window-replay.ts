@@ -1,6 +1,13 @@
 // Windowed features of a spine: a replay of its events through the aggregator, written to a temporary table by row.
 
-import { type DuckDBAppender, type DuckDBConnection, DuckDBDataChunk, DOUBLE, type DuckDBType, type DuckDBVector } from '@duckdb/node-api';
+import {
+  type DuckDBAppender,
+  type DuckDBConnection,
+  DuckDBDataChunk,
+  DOUBLE,
+  type DuckDBType,
+  type DuckDBVector,
+} from '@duckdb/node-api';
 import { type Aggregator, compileAggregator, type TileState } from '../../aggregation/index.ts';
 import type { DataType, Value } from '../../core/index.ts';
 import type { FeatureSpec } from '../../definitions/index.ts';
@@ -33,7 +40,10 @@ let tables = 0;
  * Computes a view's windows for a spine (semantics as in docs/reference/semantics.md); null when the view has none.
  * Errors: HR_INTEGER_OVERFLOW naming the key; whatever the source's own query raises, as DuckDB raised it.
  */
-export async function replayWindows(connection: DuckDBConnection, request: WindowReplayRequest): Promise<WindowFeatures | null> {
+export async function replayWindows(
+  connection: DuckDBConnection,
+  request: WindowReplayRequest,
+): Promise<WindowFeatures | null> {
   const aggregator = compileAggregator(request.view, request.source);
   if (aggregator === null) return null;
   // The aggregator's indexes are of the view's features.
@@ -51,12 +61,17 @@ export async function replayWindows(connection: DuckDBConnection, request: Windo
     try {
       const sink = new WindowSink(columns);
       const report = request.onProgress;
-      await replay(stream, aggregator, {
-        spineRow: (row, at, state, isRepeat) => sink.put(row, at, state, isRepeat),
-        async chunkEnd() {
-          report?.(sink.written, stream.spineRows);
+      await replay(
+        stream,
+        aggregator,
+        {
+          spineRow: (row, at, state, isRepeat) => sink.put(row, at, state, isRepeat),
+          async chunkEnd() {
+            report?.(sink.written, stream.spineRows);
+          },
         },
-      }, request.view.name);
+        request.view.name,
+      );
       sink.appendTo(appender);
     } finally {
       appender.closeSync();
@@ -161,7 +176,11 @@ class WindowSink {
   }
 
   #fill(vector: DuckDBVector, { readNumber, type }: Column, c: number, size: number): void {
-    const [numbers, isNull, values] = [this.#numbers[c] as Float64Array, this.#isNull[c] as Uint8Array, this.#values[c] as Value[]];
+    const [numbers, isNull, values] = [
+      this.#numbers[c] as Float64Array,
+      this.#isNull[c] as Uint8Array,
+      this.#values[c] as Value[],
+    ];
     for (let i = 0; i < size; i++) {
       if (readNumber === undefined) vector.setItem(i, toDuck(type, values[i] as Value));
       else vector.setItem(i, isNull[i] === 1 ? null : (numbers[i] as number));

@@ -13,7 +13,10 @@ import { keyType } from './touched-keys.ts';
 
 /** By the key's number in `keysTable`; keys without a row inside the TTL are not in it. */
 export async function findLatestRows(
-  connection: DuckDBConnection, codec: ViewCodec, scanned: ScannedSource, keysTable: string,
+  connection: DuckDBConnection,
+  codec: ViewCodec,
+  scanned: ScannedSource,
+  keysTable: string,
 ): Promise<Map<number, LatestRow>> {
   const rows = new Map<number, LatestRow>();
   if (codec.latestColumns.length === 0) return rows;
@@ -28,7 +31,13 @@ export async function findLatestRows(
     windows: [],
   };
   const name = 'touched';
-  const tables = await makePoints(connection, name, read, keysTable, new Map(view.keyColumns.map((_, i) => [`k${i}`, `k${i}`])));
+  const tables = await makePoints(
+    connection,
+    name,
+    read,
+    keysTable,
+    new Map(view.keyColumns.map((_, i) => [`k${i}`, `k${i}`])),
+  );
   const winners = await replayLatest(connection, name, read, scanned, tables);
   const columns = codec.latestColumns.map((column) => `e.${quoteName(column)}`);
   const isDeleted = source.tombstone === undefined ? 'false' : `e.${quoteName(source.tombstone)} IS TRUE`;

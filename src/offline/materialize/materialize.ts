@@ -3,9 +3,24 @@
 
 import { randomUUID } from 'node:crypto';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { didYouMean, floorTo, formatTimestamp, HeadraceError, type Micros, MICROS_PER_SECOND, toHeadraceError } from '../../core/index.ts';
+import {
+  didYouMean,
+  floorTo,
+  formatTimestamp,
+  HeadraceError,
+  type Micros,
+  MICROS_PER_SECOND,
+  toHeadraceError,
+} from '../../core/index.ts';
 import type { SourceSpec } from '../../definitions/index.ts';
-import { createViewCodec, finishBase, getWatermark, type OnlineStore, setWatermark, type ViewCodec } from '../../online/index.ts';
+import {
+  createViewCodec,
+  finishBase,
+  getWatermark,
+  type OnlineStore,
+  setWatermark,
+  type ViewCodec,
+} from '../../online/index.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
 import { scanSource } from '../sources/scan-source.ts';
 import { queryWork } from '../sources/source-errors.ts';
@@ -60,7 +75,10 @@ export async function materialize(deps: MaterializeDeps, request: MaterializeReq
   const names = request.views ?? Object.keys(manifest.views);
   for (const name of names) {
     if (Object.hasOwn(manifest.views, name)) continue;
-    throw new HeadraceError('HR_UNKNOWN_VIEW', `there is no feature view "${name}".${didYouMean(name, Object.keys(manifest.views))}`);
+    throw new HeadraceError(
+      'HR_UNKNOWN_VIEW',
+      `there is no feature view "${name}".${didYouMean(name, Object.keys(manifest.views))}`,
+    );
   }
   checkRange(request, deps.clock.nowMicros());
   await migrateMaterialize(deps.database);
@@ -71,14 +89,24 @@ export async function materialize(deps: MaterializeDeps, request: MaterializeReq
 
 function checkRange({ from, to }: MaterializeRequest, now: Micros): void {
   if (to !== undefined && to > now) {
-    throw new HeadraceError('HR_MATERIALIZE_RANGE', `--to ${formatTimestamp(to)} is in the future; it is ${formatTimestamp(now)}.`);
+    throw new HeadraceError(
+      'HR_MATERIALIZE_RANGE',
+      `--to ${formatTimestamp(to)} is in the future; it is ${formatTimestamp(now)}.`,
+    );
   }
   if (from !== undefined && from >= (to ?? now)) {
-    throw new HeadraceError('HR_MATERIALIZE_RANGE', `the range from ${formatTimestamp(from)} to ${formatTimestamp(to ?? now)} is empty.`);
+    throw new HeadraceError(
+      'HR_MATERIALIZE_RANGE',
+      `the range from ${formatTimestamp(from)} to ${formatTimestamp(to ?? now)} is empty.`,
+    );
   }
 }
 
-async function materializeView(deps: MaterializeDeps, request: MaterializeRequest, name: string): Promise<MaterializedView> {
+async function materializeView(
+  deps: MaterializeDeps,
+  request: MaterializeRequest,
+  name: string,
+): Promise<MaterializedView> {
   const { database, clock, store, definitions } = deps;
   const codec = createViewCodec(definitions.manifest, name, clock);
   const { freshness } = codec.view;
@@ -90,7 +118,10 @@ async function materializeView(deps: MaterializeDeps, request: MaterializeReques
   await takeLease(database, name, run, now);
   let isHeld = true;
   const heartbeat = setInterval(() => {
-    renewLease(database, name, run, clock.nowMicros()).then((held) => (isHeld = held), () => {});
+    renewLease(database, name, run, clock.nowMicros()).then(
+      (held) => (isHeld = held),
+      () => {},
+    );
   }, HEARTBEAT_MS).unref();
   try {
     // Read after the lease: a run that just ended has moved it.
@@ -116,18 +147,29 @@ interface Run {
   isHeld(): boolean;
 }
 
-async function runView(deps: MaterializeDeps, codec: ViewCodec, run: Run | null, interval: Interval): Promise<MaterializedView> {
+async function runView(
+  deps: MaterializeDeps,
+  codec: ViewCodec,
+  run: Run | null,
+  interval: Interval,
+): Promise<MaterializedView> {
   const { name } = codec.view;
   const report = {
-    view: name, run: run?.id ?? null,
-    from: interval.after === null ? null : formatTimestamp(interval.after), to: formatTimestamp(interval.to),
+    view: name,
+    run: run?.id ?? null,
+    from: interval.after === null ? null : formatTimestamp(interval.after),
+    to: formatTimestamp(interval.to),
   };
   if (run?.isIncremental !== false && interval.after !== null && interval.after >= interval.to) {
     return { ...report, run: null, state: 'up-to-date', keys: 0, written: 0, rowsInRange: 0, rowsIgnored: 0 };
   }
   if (run !== null) {
     await recordStart(deps.database, {
-      id: run.id, view: name, kind: run.isIncremental ? 'incremental' : 'range', from: interval.after, to: interval.to,
+      id: run.id,
+      view: name,
+      kind: run.isIncremental ? 'incremental' : 'range',
+      from: interval.after,
+      to: interval.to,
       at: deps.clock.nowMicros(),
     });
   }
@@ -146,7 +188,10 @@ async function runView(deps: MaterializeDeps, codec: ViewCodec, run: Run | null,
     connection.closeSync();
   }
   if (counts.rowsIgnored > 0) {
-    deps.logger.warn({ view: name, rows: counts.rowsIgnored }, 'rows with a null key, event time or known time were left out');
+    deps.logger.warn(
+      { view: name, rows: counts.rowsIgnored },
+      'rows with a null key, event time or known time were left out',
+    );
   }
   return { ...report, state: run === null ? 'dry-run' : 'finished', ...counts };
 }
@@ -154,7 +199,12 @@ async function runView(deps: MaterializeDeps, codec: ViewCodec, run: Run | null,
 type Counts = { keys: number; written: number; rowsInRange: number; rowsIgnored: number };
 
 async function fillView(
-  deps: MaterializeDeps, connection: DuckDBConnection, codec: ViewCodec, run: Run | null, interval: Interval, counts: Counts,
+  deps: MaterializeDeps,
+  connection: DuckDBConnection,
+  codec: ViewCodec,
+  run: Run | null,
+  interval: Interval,
+  counts: Counts,
 ): Promise<void> {
   const { store, progress, definitions, pushLogDirectory } = deps;
   const { name } = codec.view;
@@ -168,11 +218,15 @@ async function fillView(
   progress.done(`${touched.count} keys`);
   if (run === null) return;
   const checkHeld = () => {
-    if (!run.isHeld()) throw new HeadraceError('HR_MATERIALIZE_BUSY', `run ${run.id} of view "${name}" lost its lease to another.`);
+    if (!run.isHeld())
+      throw new HeadraceError('HR_MATERIALIZE_BUSY', `run ${run.id} of view "${name}" lost its lease to another.`);
   };
   progress.start(`materialize ${name}`, touched.count, 'keys');
   counts.written = await writeView(connection, store, {
-    codec, scanned, keys: touched.count, asOf: interval.to,
+    codec,
+    scanned,
+    keys: touched.count,
+    asOf: interval.to,
     onWritten(done) {
       checkHeld();
       progress.advance(done);
@@ -187,7 +241,11 @@ async function fillView(
 
 async function endRun(deps: MaterializeDeps, run: Run, counts: Counts, error: HeadraceError | null): Promise<void> {
   await recordEnd(deps.database, run.id, {
-    state: error === null ? 'finished' : 'failed', keysWritten: counts.written, rowsInRange: counts.rowsInRange,
-    rowsIgnored: counts.rowsIgnored, error: error === null ? null : `${error.code}: ${error.message}`, at: deps.clock.nowMicros(),
+    state: error === null ? 'finished' : 'failed',
+    keysWritten: counts.written,
+    rowsInRange: counts.rowsInRange,
+    rowsIgnored: counts.rowsIgnored,
+    error: error === null ? null : `${error.code}: ${error.message}`,
+    at: deps.clock.nowMicros(),
   });
 }

@@ -66,20 +66,23 @@ export async function migrateMaterialize(database: Database): Promise<void> {
 
 /** Takes the view for a run. Throws HR_MATERIALIZE_BUSY while another run holds it. */
 export async function takeLease(database: Database, view: string, run: string, now: Micros): Promise<void> {
-  await database.transaction<Tables, void>(async (trx) => {
-    const held = await trx.selectFrom('materialize_leases').selectAll().where('view', '=', view).executeTakeFirst();
-    if (held !== undefined && held.run !== run && held.expires_at_micros > now && isAlive(held.host, held.pid)) {
-      throw new HeadraceError(
-        'HR_MATERIALIZE_BUSY',
-        `run ${held.run} (process ${held.pid} on ${held.host}) is materializing view "${view}". Wait for it to end.`,
-      );
-    }
-    await trx.deleteFrom('materialize_leases').where('view', '=', view).execute();
-    await trx
-      .insertInto('materialize_leases')
-      .values({ view, run, host: hostname(), pid: process.pid, expires_at_micros: now + LEASE_MICROS })
-      .execute();
-  }, { serializedBy: 'materialize' });
+  await database.transaction<Tables, void>(
+    async (trx) => {
+      const held = await trx.selectFrom('materialize_leases').selectAll().where('view', '=', view).executeTakeFirst();
+      if (held !== undefined && held.run !== run && held.expires_at_micros > now && isAlive(held.host, held.pid)) {
+        throw new HeadraceError(
+          'HR_MATERIALIZE_BUSY',
+          `run ${held.run} (process ${held.pid} on ${held.host}) is materializing view "${view}". Wait for it to end.`,
+        );
+      }
+      await trx.deleteFrom('materialize_leases').where('view', '=', view).execute();
+      await trx
+        .insertInto('materialize_leases')
+        .values({ view, run, host: hostname(), pid: process.pid, expires_at_micros: now + LEASE_MICROS })
+        .execute();
+    },
+    { serializedBy: 'materialize' },
+  );
 }
 
 /** Whether the run still held the view, now held for longer. */
@@ -95,7 +98,12 @@ export async function renewLease(database: Database, view: string, run: string, 
 }
 
 export async function endLease(database: Database, view: string, run: string): Promise<void> {
-  await database.tables<Tables>().deleteFrom('materialize_leases').where('view', '=', view).where('run', '=', run).execute();
+  await database
+    .tables<Tables>()
+    .deleteFrom('materialize_leases')
+    .where('view', '=', view)
+    .where('run', '=', run)
+    .execute();
 }
 
 // A process of this machine that is gone holds nothing. Of another machine only the lease's end tells.
@@ -124,8 +132,18 @@ export async function recordStart(database: Database, { id, view, kind, from, to
     .tables<Tables>()
     .insertInto('materialize_runs')
     .values({
-      id, view, kind, from_micros: from, to_micros: to, state: 'running', keys_written: 0, rows_in_range: 0, rows_ignored: 0,
-      error: null, started_at_micros: at, ended_at_micros: null,
+      id,
+      view,
+      kind,
+      from_micros: from,
+      to_micros: to,
+      state: 'running',
+      keys_written: 0,
+      rows_in_range: 0,
+      rows_ignored: 0,
+      error: null,
+      started_at_micros: at,
+      ended_at_micros: null,
     })
     .execute();
 }
@@ -144,8 +162,12 @@ export async function recordEnd(database: Database, id: string, end: RunEnd): Pr
     .tables<Tables>()
     .updateTable('materialize_runs')
     .set({
-      state: end.state, keys_written: end.keysWritten, rows_in_range: end.rowsInRange, rows_ignored: end.rowsIgnored,
-      error: end.error, ended_at_micros: end.at,
+      state: end.state,
+      keys_written: end.keysWritten,
+      rows_in_range: end.rowsInRange,
+      rows_ignored: end.rowsIgnored,
+      error: end.error,
+      ended_at_micros: end.at,
     })
     .where('id', '=', id)
     .execute();

@@ -24,11 +24,18 @@ export interface TouchedKeys {
 export const KEYS_TABLE = '__hr_touched';
 
 export async function findTouchedKeys(
-  connection: DuckDBConnection, codec: ViewCodec, { relation }: ScannedSource, interval: Interval,
+  connection: DuckDBConnection,
+  codec: ViewCodec,
+  { relation }: ScannedSource,
+  interval: Interval,
 ): Promise<TouchedKeys> {
-  const keys = codec.view.keyColumns.map((column, i) => `CAST(${quoteName(column)} AS ${duckType(keyType(codec, i))}) AS k${i}`);
+  const keys = codec.view.keyColumns.map(
+    (column, i) => `CAST(${quoteName(column)} AS ${duckType(keyType(codec, i))}) AS k${i}`,
+  );
   const names = keys.map((_, i) => `k${i}`).join(', ');
-  const isWhole = [...codec.view.keyColumns.map(quoteName), '__hr_event', '__hr_known'].map((name) => `${name} IS NOT NULL`).join(' AND ');
+  const isWhole = [...codec.view.keyColumns.map(quoteName), '__hr_event', '__hr_known']
+    .map((name) => `${name} IS NOT NULL`)
+    .join(' AND ');
   const inRange = `__hr_known <= ${interval.to}${interval.after === null ? '' : ` AND __hr_known > ${interval.after}`}`;
   const counted = await connection.run(
     `SELECT CAST(count(*) FILTER (WHERE ${isWhole} AND ${inRange}) AS DOUBLE), ` +
@@ -43,7 +50,11 @@ export async function findTouchedKeys(
       `SELECT DISTINCT ${keys.join(', ')} FROM ${relation} AS events WHERE ${isWhole} AND ${inRange}${seen})`,
   );
   const total = await connection.run(`SELECT CAST(count(*) AS DOUBLE) FROM ${KEYS_TABLE}`);
-  return { count: Number((await total.getRows())[0]?.[0]), rowsInRange: rowsInRange ?? 0, rowsIgnored: rowsIgnored ?? 0 };
+  return {
+    count: Number((await total.getRows())[0]?.[0]),
+    rowsInRange: rowsInRange ?? 0,
+    rowsIgnored: rowsIgnored ?? 0,
+  };
 }
 
 export function keyType({ keyTypes }: ViewCodec, index: number) {

@@ -26,7 +26,11 @@ export interface WriteViewRequest {
 }
 
 /** Resolves once every write was acknowledged, with how many records changed. Errors: the store's and the source's. */
-export async function writeView(connection: DuckDBConnection, store: OnlineStore, request: WriteViewRequest): Promise<number> {
+export async function writeView(
+  connection: DuckDBConnection,
+  store: OnlineStore,
+  request: WriteViewRequest,
+): Promise<number> {
   const range = `${KEYS_TABLE}_range`;
   let written = 0;
   for (let from = 0; from < request.keys; from += KEYS_PER_RANGE) {
@@ -41,7 +45,11 @@ export async function writeView(connection: DuckDBConnection, store: OnlineStore
 }
 
 async function writeRange(
-  connection: DuckDBConnection, store: OnlineStore, request: WriteViewRequest, range: string, from: number,
+  connection: DuckDBConnection,
+  store: OnlineStore,
+  request: WriteViewRequest,
+  range: string,
+  from: number,
 ): Promise<number> {
   const { codec, scanned, asOf, onWritten } = request;
   const keys = await readKeys(connection, codec, range);
@@ -59,7 +67,9 @@ async function writeRange(
   };
   // Every touched key has a number, and each number a key.
   const rowOf = (spine: number, tiles: TileState | null): BaseRow<EncodedKey> => ({
-    key: keys.get(spine) as EncodedKey, latest: latest.get(spine) ?? null, tiles,
+    key: keys.get(spine) as EncodedKey,
+    latest: latest.get(spine) ?? null,
+    tiles,
   });
 
   const { aggregator } = codec;
@@ -83,18 +93,23 @@ async function writeRange(
     boundary: 'at',
   });
   try {
-    await replay(stream, aggregator, {
-      spineRow(spine, at, state) {
-        aggregator.trim(state, at);
-        const copy = (pool[batch.length] ??= aggregator.create());
-        aggregator.reset(copy);
-        aggregator.merge(copy, state);
-        batch.push(rowOf(spine, copy.some((run) => run.size > 0) ? copy : null));
+    await replay(
+      stream,
+      aggregator,
+      {
+        spineRow(spine, at, state) {
+          aggregator.trim(state, at);
+          const copy = (pool[batch.length] ??= aggregator.create());
+          aggregator.reset(copy);
+          aggregator.merge(copy, state);
+          batch.push(rowOf(spine, copy.some((run) => run.size > 0) ? copy : null));
+        },
+        async chunkEnd() {
+          if (batch.length >= RECORDS_PER_WRITE) await write();
+        },
       },
-      async chunkEnd() {
-        if (batch.length >= RECORDS_PER_WRITE) await write();
-      },
-    }, codec.view.name);
+      codec.view.name,
+    );
   } finally {
     await stream.close();
   }
@@ -102,10 +117,16 @@ async function writeRange(
   return written;
 }
 
-async function readKeys(connection: DuckDBConnection, codec: ViewCodec, range: string): Promise<Map<number, EncodedKey>> {
+async function readKeys(
+  connection: DuckDBConnection,
+  codec: ViewCodec,
+  range: string,
+): Promise<Map<number, EncodedKey>> {
   const keys = new Map<number, EncodedKey>();
   const names = codec.keyTypes.map((_, i) => `k${i}`);
-  const result = await connection.stream(`SELECT CAST(__hr_spine AS DOUBLE), ${names.join(', ')} FROM ${range} ORDER BY __hr_spine`);
+  const result = await connection.stream(
+    `SELECT CAST(__hr_spine AS DOUBLE), ${names.join(', ')} FROM ${range} ORDER BY __hr_spine`,
+  );
   for (let chunk = await result.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
     const spine = readerOf(chunk.getColumnVector(0), { kind: 'float64' });
     const parts = codec.keyTypes.map((_, i) => readerOf(chunk.getColumnVector(i + 1), keyType(codec, i)));
