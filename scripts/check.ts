@@ -17,6 +17,7 @@ const STEPS: readonly Step[] = [
     command: ['tsc', '-p', 'test/types/repository'],
     fix: 'what users write must compile unmodified: mend src/definitions/authoring',
   },
+  { name: 'example types', command: ['tsc', '-p', 'feature_repo'], fix: 'change the lines it names' },
   { name: 'format', command: ['biome', 'format', '.'], fix: 'run `npm run format`' },
   {
     name: 'unused code',

@@ -1,0 +1,133 @@
+// `npm run bench`: measures every figure beside its floor, in one run and one process after the other, prints them, and
+// writes docs/benchmarks.md. `--only predict,windows` runs some and writes nothing; `--quick` takes small sizes.
+
+import { writeFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { hasRedis, startRedis } from '../test/support/redis-server.ts';
+import { measureDecodeAndMerge } from './decode-and-merge.ts';
+import { measureMaterialize } from './materialize.ts';
+import { measurePredict, type PredictFigures } from './predict.ts';
+import { type Figure, type Section, toMarkdown, toText } from './report.ts';
+import { measureTrainingSets } from './training-set.ts';
+
+const { values } = parseArgs({ options: { only: { type: 'string' }, quick: { type: 'boolean', default: false } } });
+const isQuick = values.quick;
+
+const sections: Readonly<Record<string, () => Promise<Section>>> = {
+  'training-set': measureOffline,
+  materialize: measureStores,
+  decode: measureDecode,
+  predict: measurePredictions,
+};
+
+const wanted = values.only?.split(',') ?? Object.keys(sections);
+const unknown = wanted.filter((name) => !(name in sections));
+if (unknown.length > 0) {
+  console.error(`--only ${unknown.join(',')}: expected some of ${Object.keys(sections).join(', ')}`);
+  process.exit(2);
+}
+
+const done: Section[] = [];
+for (const name of wanted) {
+  console.log(`\nMeasuring ${name}…`);
+  const section = await (sections[name] as () => Promise<Section>)();
+  console.log(toText(section));
+  done.push(section);
+}
+
+if (values.only === undefined && !isQuick) {
+  const machine = `${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}), ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}`;
+  const page = fileURLToPath(new URL('../docs/benchmarks.md', import.meta.url));
+  writeFileSync(page, toMarkdown(done, { machine, date: new Date().toISOString().slice(0, 10) }));
+  console.log('\nWrote docs/benchmarks.md.');
+}
+const missed = done.flatMap(({ figures }) => figures).filter(({ isReached }) => isReached === false);
+for (const figure of missed) console.log(`Not reached: ${figure.name}: ${figure.ratio}, must be ${figure.mustBe}`);
+
+async function measureOffline(): Promise<Section> {
+  const sizes = isQuick ? { latestRows: 1_000_000, spineRows: 100_000 } : {};
+  const bounds: Readonly<Record<string, number>> = { latest: 0.2, windows: 0.3 };
+  const results = await measureTrainingSets(sizes);
+  return {
+    title: 'Training sets',
+    about: 'Seconds to write the training set as Parquet, against plain SQL over the same files in the same engine with the same memory limit (4 GB).',
+    figures: results.map((result): Figure => {
+      const bound = bounds[result.name.split(',')[0] as string] as number;
+      return {
+        name: result.name,
+        value: `${result.seconds.toFixed(2)} s (${result.rowsPerSecond.toLocaleString('en')} rows/s, peak ${result.peakMegabytes} MB)`,
+        floor: `${result.floor}: ${result.floorSeconds.toFixed(2)} s`,
+        ratio: result.ratio.toFixed(3),
+        mustBe: `≤ ${bound}`,
+        isReached: result.ratio <= bound,
+      };
+    }),
+  };
+}
+
+async function measureStores(): Promise<Section> {
+  const keys = isQuick ? 20_000 : 200_000;
+  const results = [await measureMaterialize({ keys })];
+  await withRedis(async (redisUrl) => results.push(await measureMaterialize({ keys, redisUrl })));
+  return {
+    title: 'Materialize',
+    about: 'Rows per second from Parquet into the store, one row of 8 columns a key, against the same number of records of the same size written by the store’s own client.',
+    figures: results.map((result): Figure => ({
+      name: `${result.store}, ${result.keys.toLocaleString('en')} keys`,
+      value: `${Math.round(result.rowsPerSecond).toLocaleString('en')} rows/s`,
+      floor: `bulk load of ${result.recordBytes}-byte records: ${Math.round(result.floorRowsPerSecond).toLocaleString('en')} rows/s`,
+      ratio: result.ratio.toFixed(3),
+    })),
+  };
+}
+
+async function measureDecode(): Promise<Section> {
+  const results = await measureDecodeAndMerge();
+  return {
+    title: 'Decode and merge',
+    about: 'Nanoseconds per operation in one thread, LMDB, warm.',
+    figures: Object.entries(results).map(([name, nanoseconds]): Figure => ({ name, value: `${Math.round(nanoseconds)} ns` })),
+  };
+}
+
+async function measurePredictions(): Promise<Section> {
+  const rounds = isQuick ? 2 : 5;
+  const figures: Figure[] = [];
+  const add = (result: PredictFigures, isBound: boolean): void => {
+    const rate = (load: PredictFigures['predict']) => `${Math.round(load.requestsPerSecond).toLocaleString('en')}/s, p50 ${load.p50Ms} ms, p99 ${load.p99Ms} ms`;
+    const bounds = isBound ? { mustBe: '≥ 0.4, p99 ≤ 3 × ack', isReached: result.ratio >= 0.4 && result.p99Ratio <= 3 } : {};
+    figures.push({
+      name: `${result.store}, ${result.model}`,
+      value: rate(result.predict),
+      floor: `ack: ${rate(result.ack)}`,
+      ratio: `${result.ratio.toFixed(3)} (p99 × ${result.p99Ratio.toFixed(2)})`,
+      ...bounds,
+    });
+  };
+  add(await measurePredict({ model: 'trees', rounds }), true);
+  add(await measurePredict({ model: 'mlp', rounds }), false);
+  await withRedis(async (onlineUrl) => {
+    add(await measurePredict({ model: 'trees', rounds, onlineUrl }), false);
+    add(await measurePredict({ model: 'mlp', rounds, onlineUrl }), false);
+  });
+  return {
+    title: 'Predict over HTTP',
+    about: 'One row a request, 12 stored features of which two are merged windows, one on demand; 200 trees or an MLP; one worker, 64 connections; validation, prediction log and metrics on. “ack” is a bare Fastify route that parses the same body and answers a constant of the same length.',
+    figures,
+  };
+}
+
+async function withRedis(measure: (url: string) => Promise<unknown>): Promise<void> {
+  if (!hasRedis()) {
+    console.log('redis-server not found: Redis is not measured.');
+    return;
+  }
+  const redis = await startRedis();
+  try {
+    await measure(redis.url);
+  } finally {
+    await redis.stop();
+  }
+}
