@@ -142,7 +142,7 @@ function expectSame(
     );
     const readNumber = aggregator.numberReaders[feature]?.(state, at);
     if (readNumber !== undefined) {
-      expect(readNumber === null ? null : Number(readNumber), what).toEqual(actual === null ? null : Number(actual));
+      expect(readNumber, what).toEqual(actual === null ? null : Number(actual));
     }
   });
 }
