@@ -18,6 +18,7 @@ const data = p.step('export', trainingSet({
 const fit = p.step('fit', python('train.py', { requirements: 'requirements.txt' }), {
   needs: { data },
   foreach: grid({ kind: ['logistic', 'boosting'] }),
+  resources: { cpu: 1 }, // so that both run at once on two cores
   retry: 1,
   timeout: '10m',
 });

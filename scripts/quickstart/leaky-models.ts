@@ -25,7 +25,9 @@ export async function leakyAuc(python: string, kinds: readonly string[], leakySe
 }
 
 async function runScript(python: string, args: readonly string[]): Promise<void> {
-  const child = spawn(python, args, { cwd: root, stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(python, args, {
+    cwd: root, stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, OMP_NUM_THREADS: '1' }, // as the pipeline's steps
+  });
   let said = '';
   child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
   const code = await new Promise((resolve, reject) => {

@@ -178,7 +178,7 @@ async function attempt(drive: Drive, spec: StepSpec, claim: Claim): Promise<void
     const { runId, step, index, attempt } = claim;
     const told = { runId, step, index, attempt, event, isChild: spec.foreach !== undefined };
     deps.onTask?.({ ...told, ...(seconds === undefined ? {} : { seconds }), ...(reason === undefined ? {} : { reason }) });
-    deps.logger.info({ run: runId, step, index, attempt, seconds, reason }, `task ${event}`);
+    deps.logger.debug({ run: runId, step, index, attempt, seconds, reason }, `task ${event}`);
   };
   report('started');
   const timeout = spec.timeoutMicros === null ? undefined : AbortSignal.timeout(Math.ceil(spec.timeoutMicros / 1000));

@@ -7,6 +7,8 @@ export interface StepJob {
   readonly index: number;
   readonly attempt: number;
   readonly project: string;
+  /** The CPUs that the step asked for, when it did. */
+  readonly cpus?: number;
   /** The feature repository: the working directory of a script. */
   readonly directory: string;
   readonly code:

@@ -99,6 +99,7 @@ async function runCode(
       attempt: claim.attempt,
       project: deps.definitions.manifest.project,
       directory: deps.definitions.directory,
+      ...(step.resources.cpu === undefined ? {} : { cpus: step.resources.cpu }),
       code:
         action.kind === 'task'
           ? { kind: 'task', functionId: action.function.id, hash: action.function.hash }

@@ -52,6 +52,8 @@ async function orderFor(job: StepJob, environments: PythonEnvironments): Promise
       HEADRACE_STEP: job.step,
       // Lines come to the log as they are printed.
       PYTHONUNBUFFERED: '1',
+      // Numeric libraries take every core otherwise, and steps side by side would fight over them.
+      ...(job.cpus === undefined ? {} : { OMP_NUM_THREADS: String(Math.max(1, Math.floor(job.cpus))) }),
     },
   };
 }
