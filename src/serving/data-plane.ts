@@ -3,9 +3,8 @@
 
 import { didYouMean, HeadraceError, invalid, INVALID, type Micros, parseTimestamp } from '../core/index.ts';
 import type { Definitions } from '../definitions/index.ts';
-import type { Recorder } from '../monitoring/index.ts';
 import type { EndpointState, Traffic } from '../registry/index.ts';
-import type { EndpointPlan, VariantPlan } from './endpoint-plan.ts';
+import type { EndpointPlan } from './endpoint-plan.ts';
 import { createInFlight } from './in-flight.ts';
 import { predict, type PredictAnswer } from './predict.ts';
 import { createPredictionIds } from './prediction-id.ts';
@@ -80,16 +79,13 @@ export async function createDataPlane(deps: ServingDeps): Promise<DataPlane> {
 
   return {
     async predict(name, inputs, caller) {
-      const startMs = performance.now();
       let plan: EndpointPlan | undefined;
       try {
         inFlight.enter();
         try {
           plan = snapshots.endpoint(name);
           plan.inFlight++;
-          const answer = await predict(deps, plan, inputs, caller, nextId);
-          observe(deps, answer, startMs);
-          return answer;
+          return await predict(deps, plan, inputs, caller, nextId);
         } finally {
           inFlight.leave();
           if (plan !== undefined) plan.inFlight--;
@@ -110,6 +106,8 @@ export async function createDataPlane(deps: ServingDeps): Promise<DataPlane> {
           predictionId: outcome.prediction_id, endpoint, value: outcome.value, observedMicros: observedMicros(outcome, index, now),
         }));
         for (const outcome of checked) await deps.predictionLog.appendOutcome(outcome);
+        // The answer says that they are kept.
+        await deps.predictionLog.flush();
         return checked.length;
       }),
     endpoints: () => deps.registry.endpoints.list(),
@@ -139,29 +137,6 @@ export async function createDataPlane(deps: ServingDeps): Promise<DataPlane> {
       await snapshots.close();
     },
   };
-}
-
-// Made once for each variant of a plan, so that counting looks up nothing else.
-const recorders = new WeakMap<VariantPlan, Recorder>();
-
-function observe({ monitor }: ServingDeps, { plan, rows }: PredictAnswer, startMs: number): void {
-  const latencyMicros = (performance.now() - startMs) * 1000;
-  const endpoint = plan.state.name;
-  monitor.endpoint(endpoint).request(latencyMicros, rows.length);
-  for (const variant of plan.variants) {
-    let recorder = recorders.get(variant);
-    if (recorder === undefined) {
-      const features = variant.features.service.features.map((feature) => feature.name);
-      recorders.set(variant, (recorder = monitor.variant(endpoint, variant.name, features)));
-    }
-    let count = 0;
-    for (const row of rows) {
-      if (row.variant !== variant) continue;
-      recorder.statuses(row.features.statuses);
-      count++;
-    }
-    if (count > 0) recorder.request(latencyMicros, count);
-  }
 }
 
 function observedMicros(outcome: OutcomeInput, index: number, now: Micros): Micros {

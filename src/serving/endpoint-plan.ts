@@ -3,6 +3,7 @@
 
 import { canonicalJson, type Value } from '../core/index.ts';
 import { type EndpointSpec, type Manifest, type ModelSpec, type ResolvedService, resolveService } from '../definitions/index.ts';
+import type { Monitor, Recorder } from '../monitoring/index.ts';
 import type { EndpointState } from '../registry/index.ts';
 import type { FeaturePlan } from './feature-plan.ts';
 import { compileObjectWriter, compilePlainTextWriter } from './json-writer.ts';
@@ -17,6 +18,7 @@ export interface VariantPlan {
   /** The endpoint's own, unless the version was registered with other features. */
   readonly features: FeaturePlan;
   readonly write: FeatureWriters;
+  readonly recorder: Recorder;
   /** `,"model":…,"version":…,"variant":…` as it stands in every answer. */
   readonly answerPart: string;
 }
@@ -34,6 +36,7 @@ export interface EndpointPlan {
   readonly variants: readonly VariantPlan[];
   /** The values that stick a row to its variant, as texts. */
   unitOf(row: RequestRow): string[];
+  readonly recorder: Recorder;
   readonly writeOutputs: (values: readonly Value[]) => string;
   /** `{"endpoint":…,"predictions":[` */
   readonly answerStart: string;
@@ -49,11 +52,12 @@ export interface CompileEndpoint {
   readonly manifest: Manifest;
   readonly planFeatures: (service: ResolvedService) => FeaturePlan;
   readonly models: ServedModels;
+  readonly monitor: Monitor;
 }
 
 /** Loads every variant's model. Throws what loading throws, with nothing left loaded. */
 export async function compileEndpoint(given: CompileEndpoint): Promise<EndpointPlan> {
-  const { state, spec, model, manifest, planFeatures, models } = given;
+  const { state, spec, model, manifest, planFeatures, models, monitor } = given;
   const features = planFeatures(resolveService(manifest, model.service));
   const variants: VariantPlan[] = [];
   try {
@@ -61,7 +65,8 @@ export async function compileEndpoint(given: CompileEndpoint): Promise<EndpointP
       const answerPart = `,"model":${JSON.stringify(model.name)},"version":${variant.version},"variant":${JSON.stringify(variant.name)}`;
       const served = await models.acquire(manifest, model, variant.version);
       const own = isSameService(served.service, features.service) ? features : planFeatures(served.service);
-      variants.push({ ...variant, answerPart, model: served, features: own, write: compileWriters(own) });
+      const recorder = monitor.variant(state.name, variant.name, own.service.features.map((feature) => feature.name));
+      variants.push({ ...variant, answerPart, model: served, features: own, write: compileWriters(own), recorder });
     }
   } catch (thrown) {
     for (const variant of variants) await models.release(variant.model);
@@ -70,6 +75,7 @@ export async function compileEndpoint(given: CompileEndpoint): Promise<EndpointP
   const plan: EndpointPlan = {
     state, spec, model, features, variants,
     unitOf: compileUnit(spec, features),
+    recorder: monitor.endpoint(state.name),
     writeOutputs: compileObjectWriter(model.outputs),
     answerStart: `{"endpoint":${JSON.stringify(state.name)},"predictions":[`,
     inFlight: 0,

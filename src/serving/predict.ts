@@ -47,8 +47,11 @@ export async function predict(
   else await Promise.all(groups.map((group) => inferGroup(plan, group, features, answered, deadlineMs, nextId)));
   checkDeadline(deadlineMs, 'the model ran');
   const latencyMicros = Math.round((performance.now() - startMs) * 1000);
+  plan.recorder.request(latencyMicros, rows.length);
+  for (const { variant, picked } of groups) variant.recorder.request(latencyMicros, picked.length);
   for (let i = 0; i < rows.length; i++) {
     const { id, variant, outputs, features: own } = answered[i] as PredictionRow;
+    variant.recorder.statuses(own.statuses);
     deps.predictionLog.append({
       predictionId: id, requestId: caller.requestId, traceId: caller.traceId ?? null, atMicros, latencyMicros,
       endpoint: plan.state.name, model: plan.model.name, version: variant.version, variant: variant.name,

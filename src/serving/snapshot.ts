@@ -57,7 +57,7 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
     const model = spec === undefined ? undefined : definitions.manifest.models[spec.model];
     if (spec === undefined || model === undefined) return undefined;
     return compileEndpoint({
-      state, spec, model, models, manifest: definitions.manifest,
+      state, spec, model, models, monitor: deps.monitor, manifest: definitions.manifest,
       planFeatures: (service) => compileFeaturePlan(definitions, service, store, watermarkOf, 'inputs'),
     });
   };

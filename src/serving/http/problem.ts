@@ -35,7 +35,7 @@ export function sendProblem(reply: FastifyReply, request: FastifyRequest, thrown
     logger.error({ requestId: request.id, code: error.code, err: { message: error.message, stack: cause.stack } }, 'request failed');
   }
   if (status === 429 || status === 503) reply.header('retry-after', '1');
-  return reply.code(status).header('content-type', PROBLEM_TYPE).send(JSON.stringify(toProblem(error, request.id)));
+  return reply.code(status).header('content-type', PROBLEM_TYPE).send(Buffer.from(JSON.stringify(toProblem(error, request.id))));
 }
 
 interface FrameworkError {
