@@ -38,7 +38,10 @@ export interface MaterializeRequest {
    * or where the view has no watermark yet: every key.
    */
   readonly from?: Micros;
-  /** The watermark to be; now when left out (for a scheduled view the start of its current interval). */
+  /**
+   * The watermark to be. Left out: now, for a source that keeps pushes a second ago, for a scheduled view the start of
+   * the interval that this falls in.
+   */
   readonly to?: Micros;
   readonly dryRun: boolean;
 }
@@ -109,9 +112,8 @@ async function materializeView(
 ): Promise<MaterializedView> {
   const { database, clock, store, definitions } = deps;
   const codec = createViewCodec(definitions.manifest, name, clock);
-  const { freshness } = codec.view;
   const now = clock.nowMicros();
-  const to = request.to ?? (freshness.kind === 'scheduled' ? floorTo(now, freshness.everyMicros) : now);
+  const to = request.to ?? defaultEnd(codec, now);
   if (request.dryRun) return runView(deps, codec, null, intervalOf(request, await getWatermark(store, name), to));
 
   const run = randomUUID();
@@ -131,6 +133,15 @@ async function materializeView(
     clearInterval(heartbeat);
     await endLease(database, name, run);
   }
+}
+
+// A push gets its known time a moment before its log is on disk. A source that takes events from the log is read up to
+// where that moment has passed, so that none falls between the log as read and the watermark; it stays pushed meanwhile.
+const PUSH_SETTLES_MICROS = MICROS_PER_SECOND;
+
+function defaultEnd({ view, source }: ViewCodec, now: Micros): Micros {
+  const settled = source.pushes === 'keep' ? now - PUSH_SETTLES_MICROS : now;
+  return view.freshness.kind === 'scheduled' ? floorTo(settled, view.freshness.everyMicros) : settled;
 }
 
 const HEARTBEAT_MS = (20 * MICROS_PER_SECOND) / 1000;
