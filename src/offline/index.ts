@@ -4,4 +4,10 @@ export type { Boundary } from './plan.ts';
 export { createTrainingSet, type TrainingSetRequest } from './training-sets/create-training-set.ts';
 export type { FeatureProfile, SourceSnapshot, TrainingSetRecord } from './training-sets/record.ts';
 export { getTrainingSet, listTrainingSets } from './training-sets/look-up.ts';
-export { materialize, type MaterializedView, type MaterializeDeps, type MaterializeReport, type MaterializeRequest } from './materialize/materialize.ts';
+export {
+  materialize,
+  type MaterializedView,
+  type MaterializeDeps,
+  type MaterializeReport,
+  type MaterializeRequest,
+} from './materialize/materialize.ts';

@@ -1,7 +1,13 @@
 // A point-in-time plan: what a training set needs, as data. An engine (duckdb/) compiles and runs it.
 
 import type { DataType, Field, Micros } from '../core/index.ts';
-import { type Manifest, resolveService, type ServiceFeature, type ServiceTransform, type ViewSpec } from '../definitions/index.ts';
+import {
+  type Manifest,
+  resolveService,
+  type ServiceFeature,
+  type ServiceTransform,
+  type ViewSpec,
+} from '../definitions/index.ts';
 
 /**
  * `at` counts what was known by T, T included; `before` leaves out what happened or became known at T itself, for
@@ -90,7 +96,10 @@ export function planTrainingSet(manifest: Manifest, request: PlanRequest): Train
     timestamp: request.timestamp,
     labels: request.labels,
     boundary: request.boundary,
-    spineColumns: service.requestColumns.map((column) => ({ ...column, neededBy: neededBy.get(column.name) as string })),
+    spineColumns: service.requestColumns.map((column) => ({
+      ...column,
+      neededBy: neededBy.get(column.name) as string,
+    })),
     reads,
     transforms: service.onDemand,
     features: service.features,

@@ -4,10 +4,27 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Field, type Row, type Value } from '../../src/core/index.ts';
-import type { Aggregation, FeatureSpec, Manifest, SourceSpec, UserFunction, WindowOp } from '../../src/definitions/index.ts';
+import type {
+  Aggregation,
+  FeatureSpec,
+  Manifest,
+  SourceSpec,
+  UserFunction,
+  WindowOp,
+} from '../../src/definitions/index.ts';
 import { createTrainingSet } from '../../src/offline/index.ts';
 import {
-  definitionsOf, fields, manifestOf, onDemandOf, openOfflineWorld, type OfflineWorld, readParquet, sourceOf, TYPES, viewOf, writeParquet,
+  definitionsOf,
+  fields,
+  manifestOf,
+  onDemandOf,
+  openOfflineWorld,
+  type OfflineWorld,
+  readParquet,
+  sourceOf,
+  TYPES,
+  viewOf,
+  writeParquet,
 } from '../support/offline-world.ts';
 import { type Boundary, oracleTrainingSet, sameValue, type World } from '../support/oracle.ts';
 
@@ -21,9 +38,20 @@ beforeAll(async () => {
 afterAll(() => world.close());
 
 const COLUMNS = fields({
-  a: TYPES.int64, b: TYPES.string, at: TYPES.timestamp, known: TYPES.timestamp, created: TYPES.int32, gone: TYPES.bool,
-  i32: TYPES.int32, i64: TYPES.int64, f32: TYPES.float32, f64: TYPES.float64, s: TYPES.string, flag: TYPES.bool,
-  ts: TYPES.timestamp, raw: TYPES.bytes,
+  a: TYPES.int64,
+  b: TYPES.string,
+  at: TYPES.timestamp,
+  known: TYPES.timestamp,
+  created: TYPES.int32,
+  gone: TYPES.bool,
+  i32: TYPES.int32,
+  i64: TYPES.int64,
+  f32: TYPES.float32,
+  f64: TYPES.float64,
+  s: TYPES.string,
+  flag: TYPES.bool,
+  ts: TYPES.timestamp,
+  raw: TYPES.bytes,
 });
 
 const nullable = <T extends Value>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: null, freq: 6 });
@@ -36,28 +64,54 @@ const keyA = fc.constantFrom<bigint>(1n, 11n, 2n ** 53n, 2n ** 53n + 1n);
 const keyB = fc.constantFrom('1', '11', '12', '');
 
 const row = fc.record({
-  a: nullable(keyA), b: nullable(keyB), at: nullable(instant), known: nullable(instant), created: nullable(fc.integer({ min: 0, max: 2 })),
+  a: nullable(keyA),
+  b: nullable(keyB),
+  at: nullable(instant),
+  known: nullable(instant),
+  created: nullable(fc.integer({ min: 0, max: 2 })),
   gone: nullable(fc.constantFrom(false, false, false, true)),
   i32: nullable(fc.integer({ min: -3, max: 3 })),
   i64: nullable(fc.constantFrom(2n ** 53n, 2n ** 53n + 1n, -(2n ** 53n) - 1n, 0n, 7n)),
-  f32: nullable(fc.constantFrom(0.5, -1.25, 3)), f64: nullable(fc.constantFrom(0.1, 0.2, -0.3, 1e9)),
-  s: nullable(fc.constantFrom('x', 'y', 'é', '')), flag: nullable(fc.boolean()), ts: nullable(instant),
+  f32: nullable(fc.constantFrom(0.5, -1.25, 3)),
+  f64: nullable(fc.constantFrom(0.1, 0.2, -0.3, 1e9)),
+  s: nullable(fc.constantFrom('x', 'y', 'é', '')),
+  flag: nullable(fc.boolean()),
+  ts: nullable(instant),
   raw: nullable(fc.constantFrom(Uint8Array.of(0), Uint8Array.of(0, 1), Uint8Array.of(255))),
 });
 
 const spineRow = fc.record({
-  id: fc.integer({ min: 0, max: 5 }), when: nullable(instant), left: nullable(keyA), right: nullable(keyB), other: nullable(keyB),
+  id: fc.integer({ min: 0, max: 5 }),
+  when: nullable(instant),
+  left: nullable(keyA),
+  right: nullable(keyB),
+  other: nullable(keyB),
   bonus: nullable(fc.constantFrom(1, 2)),
 });
-const SPINE = fields({ id: TYPES.int32, when: TYPES.timestamp, left: TYPES.int64, right: TYPES.string, other: TYPES.string, bonus: TYPES.int32 });
+const SPINE = fields({
+  id: TYPES.int32,
+  when: TYPES.timestamp,
+  left: TYPES.int64,
+  right: TYPES.string,
+  other: TYPES.string,
+  bonus: TYPES.int32,
+});
 
-const latest = (column: string): FeatureSpec => ({ name: `last_${column}`, type: typeOf(column), aggregation: { op: 'latest', column } });
+const latest = (column: string): FeatureSpec => ({
+  name: `last_${column}`,
+  type: typeOf(column),
+  aggregation: { op: 'latest', column },
+});
 
 const typeOf = (column: string) => (COLUMNS.find(({ name }) => name === column) as Field).type;
 
 function windowed(op: WindowOp, column: string | null, minutes: number, hopMinutes: number): FeatureSpec {
   const aggregation: Aggregation = {
-    op, column, windowMicros: minutes * MINUTE, hopMicros: hopMinutes * MINUTE, ...(op === 'lastN' ? { n: 2 } : {}),
+    op,
+    column,
+    windowMicros: minutes * MINUTE,
+    hopMicros: hopMinutes * MINUTE,
+    ...(op === 'lastN' ? { n: 2 } : {}),
   };
   return { name: `${op}_${column ?? 'rows'}_${minutes}_${hopMinutes}`, type: resultType(op, column), aggregation };
 }
@@ -73,12 +127,24 @@ function resultType(op: WindowOp, column: string | null): FeatureSpec['type'] {
 
 const DATA = ['i32', 'i64', 'f32', 'f64', 's', 'flag', 'ts', 'raw'];
 const WINDOWS: FeatureSpec[] = [
-  windowed('count', null, 10, 5), windowed('count', 'f64', 60, 15), windowed('sum', 'i32', 10, 5), windowed('sum', 'i64', 20, 5),
-  windowed('sum', 'f64', 10, 5), windowed('mean', 'i64', 30, 5), windowed('mean', 'f32', 30, 15), windowed('variance', 'f64', 60, 5),
+  windowed('count', null, 10, 5),
+  windowed('count', 'f64', 60, 15),
+  windowed('sum', 'i32', 10, 5),
+  windowed('sum', 'i64', 20, 5),
+  windowed('sum', 'f64', 10, 5),
+  windowed('mean', 'i64', 30, 5),
+  windowed('mean', 'f32', 30, 15),
+  windowed('variance', 'f64', 60, 5),
   windowed('stddev', 'i32', 60, 15),
-  ...['i32', 'i64', 'f32', 's', 'raw', 'ts'].flatMap((column) => [windowed('min', column, 20, 5), windowed('max', column, 20, 5)]),
+  ...['i32', 'i64', 'f32', 's', 'raw', 'ts'].flatMap((column) => [
+    windowed('min', column, 20, 5),
+    windowed('max', column, 20, 5),
+  ]),
   ...['i64', 's', 'f64'].flatMap((column) => [windowed('first', column, 30, 5), windowed('last', column, 30, 5)]),
-  windowed('lastN', 'i64', 60, 5), windowed('lastN', 's', 30, 15), windowed('countDistinct', 's', 60, 5), windowed('countDistinct', 'i64', 30, 5),
+  windowed('lastN', 'i64', 60, 5),
+  windowed('lastN', 's', 30, 15),
+  windowed('countDistinct', 's', 60, 5),
+  windowed('countDistinct', 'i64', 30, 5),
 ];
 
 interface Setting {
@@ -91,54 +157,100 @@ interface Setting {
 }
 const setting: fc.Arbitrary<Setting> = fc.record({
   ttlMinutes: fc.constantFrom(null, 0, 5, 20),
-  knownTime: fc.constantFrom<SourceSpec['knownTime']>({ kind: 'column', column: 'known' }, { kind: 'after', micros: 0 }, { kind: 'after', micros: 5 * MINUTE }),
-  hasCreated: fc.boolean(), hasTombstone: fc.boolean(),
-  schedule: fc.constantFrom(null, null, { everyMicros: 15 * MINUTE, lagMicros: 5 * MINUTE }, { everyMicros: 7 * MINUTE, lagMicros: 0 }),
+  knownTime: fc.constantFrom<SourceSpec['knownTime']>(
+    { kind: 'column', column: 'known' },
+    { kind: 'after', micros: 0 },
+    { kind: 'after', micros: 5 * MINUTE },
+  ),
+  hasCreated: fc.boolean(),
+  hasTombstone: fc.boolean(),
+  schedule: fc.constantFrom(
+    null,
+    null,
+    { everyMicros: 15 * MINUTE, lagMicros: 5 * MINUTE },
+    { everyMicros: 7 * MINUTE, lagMicros: 0 },
+  ),
   boundary: fc.constantFrom<Boundary>('at', 'before'),
 });
 
 const FUNCTIONS: Record<string, UserFunction> = {
   'source/events/derive/doubled': (given: { f64: number | null }) => (given.f64 === null ? null : given.f64 * 2),
   'source/events/derive/minute': (given: { at: Date | null }) => given.at?.getUTCMinutes() ?? null,
-  'onDemand/ratio': (given: { request: { bonus: number | null; when: Date | null }; one: Record<string, unknown> }) => ({
+  'onDemand/ratio': (given: {
+    request: { bonus: number | null; when: Date | null };
+    one: Record<string, unknown>;
+  }) => ({
     hour: given.request.when?.getUTCHours() ?? null,
-    plus: given.request.bonus === null || given.one['last_i64'] === null ? null : (given.one['last_i64'] as bigint) + BigInt(given.request.bonus),
+    plus:
+      given.request.bonus === null || given.one['last_i64'] === null
+        ? null
+        : (given.one['last_i64'] as bigint) + BigInt(given.request.bonus),
     label: given.one['last_s'] === null ? null : `${given.one['last_s'] as string}!`,
     seen: given.one['last_ts'],
   }),
-  'onDemand/twice': (given: { ratio: { plus: bigint | null } }) => ({ plus: given.ratio.plus === null ? null : given.ratio.plus * 2n }),
+  'onDemand/twice': (given: { ratio: { plus: bigint | null } }) => ({
+    plus: given.ratio.plus === null ? null : given.ratio.plus * 2n,
+  }),
 };
 
 function manifestFor({ ttlMinutes, knownTime, hasCreated, hasTombstone, schedule }: Setting, path: string): Manifest {
   const derived = (name: string, type: Field['type']) =>
     ({ name, type, by: { kind: 'function', function: { id: `source/events/derive/${name}`, hash: 'test' } } }) as const;
   const events = sourceOf('events', path, COLUMNS, {
-    knownTime, derive: [derived('doubled', TYPES.float64), derived('minute', TYPES.int32)],
-    ...(hasCreated ? { createdOrder: 'created' } : {}), ...(hasTombstone ? { tombstone: 'gone' } : {}),
+    knownTime,
+    derive: [derived('doubled', TYPES.float64), derived('minute', TYPES.int32)],
+    ...(hasCreated ? { createdOrder: 'created' } : {}),
+    ...(hasTombstone ? { tombstone: 'gone' } : {}),
   });
   const freshness = schedule === null ? ({ kind: 'live' } as const) : ({ kind: 'scheduled', ...schedule } as const);
   const ttlMicros = ttlMinutes === null ? null : ttlMinutes * MINUTE;
   const one = viewOf(
-    'one', 'pair', 'events', ['a', 'b'],
-    [...DATA.map(latest), { name: 'last_doubled', type: TYPES.float64, aggregation: { op: 'latest', column: 'doubled' } }, ...WINDOWS],
+    'one',
+    'pair',
+    'events',
+    ['a', 'b'],
+    [
+      ...DATA.map(latest),
+      { name: 'last_doubled', type: TYPES.float64, aggregation: { op: 'latest', column: 'doubled' } },
+      ...WINDOWS,
+    ],
     { ttlMicros, freshness },
   );
-  const two = viewOf('two', 'single', 'events', ['b'], [
-    latest('i32'), windowed('count', null, 20, 5),
-    { name: 'sum_minute', type: TYPES.int64, aggregation: { op: 'sum', column: 'minute', windowMicros: 60 * MINUTE, hopMicros: 5 * MINUTE } },
+  const two = viewOf(
+    'two',
+    'single',
+    'events',
+    ['b'],
+    [
+      latest('i32'),
+      windowed('count', null, 20, 5),
+      {
+        name: 'sum_minute',
+        type: TYPES.int64,
+        aggregation: { op: 'sum', column: 'minute', windowMicros: 60 * MINUTE, hopMicros: 5 * MINUTE },
+      },
+    ],
+  );
+  const ratio = onDemandOf(
+    'ratio',
+    fields({ hour: TYPES.int32, plus: TYPES.int64, label: TYPES.string, seen: TYPES.timestamp }),
+    [
+      { kind: 'request', name: 'request', columns: fields({ bonus: TYPES.int32, when: TYPES.timestamp }) },
+      { kind: 'view', name: 'one', view: 'one', keyColumns: ['left', 'right'] },
+    ],
+  );
+  const twice = onDemandOf('twice', fields({ plus: TYPES.int64 }), [
+    { kind: 'onDemand', name: 'ratio', view: 'ratio' },
   ]);
-  const ratio = onDemandOf('ratio', fields({ hour: TYPES.int32, plus: TYPES.int64, label: TYPES.string, seen: TYPES.timestamp }), [
-    { kind: 'request', name: 'request', columns: fields({ bonus: TYPES.int32, when: TYPES.timestamp }) },
-    { kind: 'view', name: 'one', view: 'one', keyColumns: ['left', 'right'] },
-  ]);
-  const twice = onDemandOf('twice', fields({ plus: TYPES.int64 }), [{ kind: 'onDemand', name: 'ratio', view: 'ratio' }]);
   const pick = (view: { features: readonly Field[] }) => view.features.map(({ name }) => name);
   return manifestOf({
     entities: {
       pair: { name: 'pair', keys: fields({ a: TYPES.int64, b: TYPES.string }) },
       single: { name: 'single', keys: fields({ b: TYPES.string }) },
     },
-    sources: { events }, views: { one, two }, onDemandViews: { ratio, twice },
+    sources: { events },
+    views: { one, two },
+    onDemandViews: { ratio, twice },
     services: {
       all: {
         name: 'all',
@@ -159,7 +271,10 @@ function outputFields(manifest: Manifest): Field[] {
   const { views, onDemandViews, services } = manifest;
   return (services['all']?.members ?? []).flatMap(({ kind, role, view, features }) => {
     const all: readonly Field[] = (kind === 'view' ? views[view] : onDemandViews[view])?.features ?? [];
-    return features.map((name) => ({ name: `${role}__${name}`, type: (all.find((field) => field.name === name) as Field).type }));
+    return features.map((name) => ({
+      name: `${role}__${name}`,
+      type: (all.find((field) => field.name === name) as Field).type,
+    }));
   });
 }
 
@@ -168,19 +283,38 @@ describe('a training set', () => {
     let run = 0;
     await fc.assert(
       fc.asyncProperty(
-        fc.array(row, { maxLength: 60 }), fc.array(spineRow, { minLength: 1, maxLength: 25 }), setting, fc.integer({ min: 1, max: 3 }),
+        fc.array(row, { maxLength: 60 }),
+        fc.array(spineRow, { minLength: 1, maxLength: 25 }),
+        setting,
+        fc.integer({ min: 1, max: 3 }),
         async (rows, spine, given, parts) => {
           const folder = join(world.directory, `run-${run++}`);
           for (let part = 0; part < parts; part++) {
-            await writeParquet(world.connection, `${folder}-events-${part}.parquet`, COLUMNS, rows.filter((_, i) => i % parts === part) as Row[]);
+            await writeParquet(
+              world.connection,
+              `${folder}-events-${part}.parquet`,
+              COLUMNS,
+              rows.filter((_, i) => i % parts === part) as Row[],
+            );
           }
           await writeParquet(world.connection, `${folder}-spine.parquet`, SPINE, spine as Row[]);
           const manifest = manifestFor(given, `${folder}-events-*.parquet`);
           const deps = { ...world.deps, definitions: definitionsOf(manifest, world.directory, FUNCTIONS) };
           const out = `${folder}-out.parquet`;
-          await createTrainingSet(deps, { service: 'all', spine: `${folder}-spine.parquet`, timestamp: 'when', labels: ['id'], boundary: given.boundary, out });
+          await createTrainingSet(deps, {
+            service: 'all',
+            spine: `${folder}-spine.parquet`,
+            timestamp: 'when',
+            labels: ['id'],
+            boundary: given.boundary,
+            out,
+          });
 
-          const oracle: World = { manifest, functions: new Map(Object.entries(FUNCTIONS)), rows: { events: rows as Row[] } };
+          const oracle: World = {
+            manifest,
+            functions: new Map(Object.entries(FUNCTIONS)),
+            rows: { events: rows as Row[] },
+          };
           const expected = oracleTrainingSet(oracle, 'all', spine as Row[], 'when', given.boundary);
           const columns = [...SPINE, ...outputFields(manifest)];
           const got = await readParquet(world.connection, out, columns);

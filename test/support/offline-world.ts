@@ -4,8 +4,26 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { contentHash, type DataType, type Field, fixedClock, type Logger, type Row, silentLogger, silentProgress, type Value } from '../../src/core/index.ts';
-import type { Definitions, FeatureSpec, Manifest, OnDemandViewSpec, SourceSpec, UserFunction, ViewSpec } from '../../src/definitions/index.ts';
+import {
+  contentHash,
+  type DataType,
+  type Field,
+  fixedClock,
+  type Logger,
+  type Row,
+  silentLogger,
+  silentProgress,
+  type Value,
+} from '../../src/core/index.ts';
+import type {
+  Definitions,
+  FeatureSpec,
+  Manifest,
+  OnDemandViewSpec,
+  SourceSpec,
+  UserFunction,
+  ViewSpec,
+} from '../../src/definitions/index.ts';
 import { fromDuck, toDuck } from '../../src/offline/duckdb/vector-values.ts';
 import type { OfflineDeps } from '../../src/offline/index.ts';
 import { castSql, duckType, quoteName, quoteText } from '../../src/offline/sources/sql-text.ts';
@@ -27,14 +45,18 @@ export async function openOfflineWorld(logged: object[] = []): Promise<OfflineWo
   const logger: Logger = { ...silentLogger, warn: (fields) => void logged.push(fields) };
   const deps: OfflineDeps = {
     definitions: definitionsOf(manifestOf({}), directory),
-    database, duckdb, logger,
+    database,
+    duckdb,
+    logger,
     clock: fixedClock(1_700_000_000_000_000),
     progress: silentProgress,
     dataDirectory: directory,
     pushLogDirectory: join(directory, 'push-log'),
   };
   return {
-    directory, deps, connection,
+    directory,
+    deps,
+    connection,
     async close() {
       connection.closeSync();
       await duckdb.close();
@@ -46,48 +68,101 @@ export async function openOfflineWorld(logged: object[] = []): Promise<OfflineWo
 
 export function manifestOf(parts: Partial<Manifest>): Manifest {
   return {
-    format: 1, project: 'test', entities: {}, sources: {}, views: {}, onDemandViews: {}, services: {}, models: {}, endpoints: {},
-    pipelines: {}, ...parts,
+    format: 1,
+    project: 'test',
+    entities: {},
+    sources: {},
+    views: {},
+    onDemandViews: {},
+    services: {},
+    models: {},
+    endpoints: {},
+    pipelines: {},
+    ...parts,
   };
 }
 
-export function definitionsOf(manifest: Manifest, directory: string, functions: Record<string, UserFunction> = {}): Definitions {
+export function definitionsOf(
+  manifest: Manifest,
+  directory: string,
+  functions: Record<string, UserFunction> = {},
+): Definitions {
   return { manifest, hash: contentHash(manifest), functions: new Map(Object.entries(functions)), directory };
 }
 
 export const TYPES = {
-  bool: { kind: 'bool' }, int32: { kind: 'int32' }, int64: { kind: 'int64' }, float32: { kind: 'float32' },
-  float64: { kind: 'float64' }, string: { kind: 'string' }, bytes: { kind: 'bytes' }, timestamp: { kind: 'timestamp' },
+  bool: { kind: 'bool' },
+  int32: { kind: 'int32' },
+  int64: { kind: 'int64' },
+  float32: { kind: 'float32' },
+  float64: { kind: 'float64' },
+  string: { kind: 'string' },
+  bytes: { kind: 'bytes' },
+  timestamp: { kind: 'timestamp' },
 } as const satisfies Record<string, DataType>;
 
 export function fields(types: Readonly<Record<string, DataType>>): Field[] {
   return Object.entries(types).map(([name, type]) => ({ name, type }));
 }
 
-export function sourceOf(name: string, path: string, columns: readonly Field[], more: Partial<SourceSpec> = {}): SourceSpec {
+export function sourceOf(
+  name: string,
+  path: string,
+  columns: readonly Field[],
+  more: Partial<SourceSpec> = {},
+): SourceSpec {
   return {
-    name, kind: 'parquet', location: { path }, columns, derive: [], eventTime: 'at',
-    knownTime: { kind: 'after', micros: 0 }, pushes: 'until-materialized', ...more,
+    name,
+    kind: 'parquet',
+    location: { path },
+    columns,
+    derive: [],
+    eventTime: 'at',
+    knownTime: { kind: 'after', micros: 0 },
+    pushes: 'until-materialized',
+    ...more,
   };
 }
 
-export function viewOf(name: string, entity: string, source: string, keyColumns: readonly string[], features: readonly FeatureSpec[], more: Partial<ViewSpec> = {}): ViewSpec {
+export function viewOf(
+  name: string,
+  entity: string,
+  source: string,
+  keyColumns: readonly string[],
+  features: readonly FeatureSpec[],
+  more: Partial<ViewSpec> = {},
+): ViewSpec {
   return { name, entity, source, keyColumns, ttlMicros: null, features, freshness: { kind: 'live' }, ...more };
 }
 
-export function onDemandOf(name: string, features: readonly Field[], inputs: OnDemandViewSpec['inputs']): OnDemandViewSpec {
+export function onDemandOf(
+  name: string,
+  features: readonly Field[],
+  inputs: OnDemandViewSpec['inputs'],
+): OnDemandViewSpec {
   return { name, features, inputs, transform: { id: `onDemand/${name}`, hash: 'test' } };
 }
 
 /** Writes rows as a Parquet file of the fields' types. */
-export async function writeParquet(connection: DuckDBConnection, path: string, columns: readonly Field[], rows: readonly Row[]): Promise<void> {
-  await connection.run(`CREATE OR REPLACE TEMP TABLE written (${columns.map(({ name, type }) => `${quoteName(name)} ${duckType(type)}`).join(', ')})`);
+export async function writeParquet(
+  connection: DuckDBConnection,
+  path: string,
+  columns: readonly Field[],
+  rows: readonly Row[],
+): Promise<void> {
+  await connection.run(
+    `CREATE OR REPLACE TEMP TABLE written (${columns.map(({ name, type }) => `${quoteName(name)} ${duckType(type)}`).join(', ')})`,
+  );
   const appender = await connection.createAppender('written', null, 'temp');
   for (const row of rows) {
     for (const { name, type } of columns) {
       const value = row[name] ?? null;
       if (value === null) appender.appendNull();
-      else appender.appendValue(toDuck(type, value), appender.columnType(columns.findIndex((column) => column.name === name)));
+      else
+        appender.appendValue(
+          toDuck(type, value),
+          appender.columnType(columns.findIndex((column) => column.name === name)),
+        );
     }
     appender.endRow();
   }
@@ -96,13 +171,21 @@ export async function writeParquet(connection: DuckDBConnection, path: string, c
 }
 
 /** Reads a Parquet file's columns as our values, in the file's order. */
-export async function readParquet(connection: DuckDBConnection, path: string, columns: readonly Field[]): Promise<Row[]> {
+export async function readParquet(
+  connection: DuckDBConnection,
+  path: string,
+  columns: readonly Field[],
+): Promise<Row[]> {
   const from = `read_parquet(${quoteText(path)})`;
   const described = await connection.runAndReadAll(`DESCRIBE SELECT * FROM ${from}`);
   const types = new Map(described.getRows().map(([name, type]) => [String(name), String(type)]));
-  const selected = columns.map(({ name, type }) => castSql(quoteName(name), types.get(name) ?? 'missing', type) ?? quoteName(name));
-  const result = await connection.runAndReadAll(`SELECT ${selected.join(', ')} FROM ${from}`);
-  return result.getRows().map((row) =>
-    Object.fromEntries(columns.map(({ name, type }, i): [string, Value] => [name, fromDuck(type, row[i] ?? null)])),
+  const selected = columns.map(
+    ({ name, type }) => castSql(quoteName(name), types.get(name) ?? 'missing', type) ?? quoteName(name),
   );
+  const result = await connection.runAndReadAll(`SELECT ${selected.join(', ')} FROM ${from}`);
+  return result
+    .getRows()
+    .map((row) =>
+      Object.fromEntries(columns.map(({ name, type }, i): [string, Value] => [name, fromDuck(type, row[i] ?? null)])),
+    );
 }

@@ -1,8 +1,24 @@
 // The naive oracle: what every feature must be, by plain loops over rows in memory, written apart from the product
 // (it shares only the core's time and value functions). To be checked by eye against docs/reference/semantics.md.
 
-import { compareValues, floorTo, toDate, type DataType, type Field, type Micros, type Row, type Value } from '../../src/core/index.ts';
-import type { Aggregation, FeatureSpec, Manifest, SourceSpec, UserFunction, ViewSpec } from '../../src/definitions/index.ts';
+import {
+  compareValues,
+  floorTo,
+  toDate,
+  type DataType,
+  type Field,
+  type Micros,
+  type Row,
+  type Value,
+} from '../../src/core/index.ts';
+import type {
+  Aggregation,
+  FeatureSpec,
+  Manifest,
+  SourceSpec,
+  UserFunction,
+  ViewSpec,
+} from '../../src/definitions/index.ts';
 
 /** Everything the oracle knows: the definitions, and every row of every source, by its declared columns. */
 export interface World {
@@ -27,7 +43,13 @@ interface Event {
  * The values of a view's features, in the view's order, for one key at one time.
  * A null in the key gives all nulls; a key without rows gives 0 for counts and null for the rest.
  */
-export function oracleView(world: World, viewName: string, key: readonly Value[], at: Micros, boundary: Boundary = 'at'): Value[] {
+export function oracleView(
+  world: World,
+  viewName: string,
+  key: readonly Value[],
+  at: Micros,
+  boundary: Boundary = 'at',
+): Value[] {
   const view = world.manifest.views[viewName] as ViewSpec;
   const source = world.manifest.sources[view.source] as SourceSpec;
   if (key.includes(null)) return view.features.map(() => null);
@@ -50,7 +72,13 @@ export function oracleView(world: World, viewName: string, key: readonly Value[]
 }
 
 /** A service's features for one spine row, by full name, in the service's order. */
-export function oracleService(world: World, serviceName: string, request: Row, at: Micros | null, boundary: Boundary = 'at'): Record<string, Value> {
+export function oracleService(
+  world: World,
+  serviceName: string,
+  request: Row,
+  at: Micros | null,
+  boundary: Boundary = 'at',
+): Record<string, Value> {
   const { manifest } = world;
   const service = manifest.services[serviceName];
   if (service === undefined) throw new Error(`no service ${serviceName}`);
@@ -67,7 +95,11 @@ export function oracleService(world: World, serviceName: string, request: Row, a
 
 /** A whole training set: the spine's rows in order, each with its features. */
 export function oracleTrainingSet(
-  world: World, serviceName: string, spine: readonly Row[], timestamp: string, boundary: Boundary = 'at',
+  world: World,
+  serviceName: string,
+  spine: readonly Row[],
+  timestamp: string,
+  boundary: Boundary = 'at',
 ): Row[] {
   return spine.map((row) => ({
     ...row,
@@ -87,7 +119,13 @@ export function sameValue(type: DataType, a: Value, b: Value): boolean {
   return compareValues(a, b) === 0;
 }
 
-function featureValue(view: ViewSpec, source: SourceSpec, feature: FeatureSpec, counted: readonly Event[], at: Micros): Value {
+function featureValue(
+  view: ViewSpec,
+  source: SourceSpec,
+  feature: FeatureSpec,
+  counted: readonly Event[],
+  at: Micros,
+): Value {
   const { aggregation } = feature;
   if (aggregation.op === 'latest') {
     const live = counted.filter((event) => view.ttlMicros === null || event.eventMicros >= at - view.ttlMicros);
@@ -101,11 +139,19 @@ function featureValue(view: ViewSpec, source: SourceSpec, feature: FeatureSpec, 
   const { column } = aggregation;
   if (column === null) return BigInt(inWindow.length);
   const type = columnType(source, column);
-  return aggregate(aggregation, type, inWindow.map((event) => event.row[column] as Value).filter((value) => value !== null));
+  return aggregate(
+    aggregation,
+    type,
+    inWindow.map((event) => event.row[column] as Value).filter((value) => value !== null),
+  );
 }
 
 /** Over the non-null inputs, oldest first. */
-function aggregate(aggregation: Exclude<Aggregation, { op: 'latest' }>, type: DataType, values: readonly Value[]): Value {
+function aggregate(
+  aggregation: Exclude<Aggregation, { op: 'latest' }>,
+  type: DataType,
+  values: readonly Value[],
+): Value {
   const isInteger = type.kind === 'int32' || type.kind === 'int64';
   const sorted = values.toSorted(compareValues);
   switch (aggregation.op) {
@@ -211,7 +257,12 @@ function derive(world: World, source: SourceSpec, declared: Row): Row {
 }
 
 function readView(
-  world: World, viewName: string, keyColumns: readonly string[], request: Row, at: Micros | null, boundary: Boundary,
+  world: World,
+  viewName: string,
+  keyColumns: readonly string[],
+  request: Row,
+  at: Micros | null,
+  boundary: Boundary,
 ): Record<string, Value> {
   const { features } = world.manifest.views[viewName] as ViewSpec;
   const key = keyColumns.map((column) => request[column] ?? null);
@@ -219,7 +270,13 @@ function readView(
   return Object.fromEntries(features.map((feature, i) => [feature.name, values[i] as Value]));
 }
 
-function runTransform(world: World, viewName: string, request: Row, at: Micros | null, boundary: Boundary): Record<string, Value> {
+function runTransform(
+  world: World,
+  viewName: string,
+  request: Row,
+  at: Micros | null,
+  boundary: Boundary,
+): Record<string, Value> {
   const view = world.manifest.onDemandViews[viewName];
   if (view === undefined) throw new Error(`no on-demand view ${viewName}`);
   const inputs: Record<string, Record<string, unknown>> = {};

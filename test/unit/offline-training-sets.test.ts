@@ -5,14 +5,37 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Row, sha256Hex } from '../../src/core/index.ts';
 import type { Manifest, SourceSpec, UserFunction } from '../../src/definitions/index.ts';
-import { auditTrainingSet, createTrainingSet, getTrainingSet, listTrainingSets, type OfflineDeps, type TrainingSetRequest } from '../../src/offline/index.ts';
+import {
+  auditTrainingSet,
+  createTrainingSet,
+  getTrainingSet,
+  listTrainingSets,
+  type OfflineDeps,
+  type TrainingSetRequest,
+} from '../../src/offline/index.ts';
 import { saveTrainingSet } from '../../src/offline/training-sets/training-set-store.ts';
 import {
-  definitionsOf, fields, manifestOf, onDemandOf, openOfflineWorld, type OfflineWorld, readParquet, sourceOf, TYPES, viewOf, writeParquet,
+  definitionsOf,
+  fields,
+  manifestOf,
+  onDemandOf,
+  openOfflineWorld,
+  type OfflineWorld,
+  readParquet,
+  sourceOf,
+  TYPES,
+  viewOf,
+  writeParquet,
 } from '../support/offline-world.ts';
 
 const MINUTE = 60_000_000;
-const COLUMNS = fields({ key: TYPES.string, at: TYPES.timestamp, known: TYPES.timestamp, value: TYPES.float64, big: TYPES.int64 });
+const COLUMNS = fields({
+  key: TYPES.string,
+  at: TYPES.timestamp,
+  known: TYPES.timestamp,
+  value: TYPES.float64,
+  big: TYPES.int64,
+});
 const SPINE = fields({ id: TYPES.string, when: TYPES.timestamp, label: TYPES.int32, bonus: TYPES.float64 });
 
 let world: OfflineWorld;
@@ -39,25 +62,50 @@ const ROWS: Row[] = [
 ];
 
 function manifestFor(source: Partial<SourceSpec> = {}): Manifest {
-  const events = sourceOf('events', 'events*.parquet', COLUMNS, { knownTime: { kind: 'column', column: 'known' }, ...source });
-  const view = viewOf('totals', 'thing', 'events', ['key'], [
-    { name: 'last_value', type: TYPES.float64, aggregation: { op: 'latest', column: 'value' } },
-    { name: 'last_big', type: TYPES.int64, aggregation: { op: 'latest', column: 'big' } },
-    { name: 'count_1h', type: TYPES.int64, aggregation: { op: 'count', column: null, windowMicros: 60 * MINUTE, hopMicros: 5 * MINUTE } },
-    { name: 'mean_1h', type: TYPES.float64, aggregation: { op: 'mean', column: 'value', windowMicros: 60 * MINUTE, hopMicros: 5 * MINUTE } },
-  ]);
+  const events = sourceOf('events', 'events*.parquet', COLUMNS, {
+    knownTime: { kind: 'column', column: 'known' },
+    ...source,
+  });
+  const view = viewOf(
+    'totals',
+    'thing',
+    'events',
+    ['key'],
+    [
+      { name: 'last_value', type: TYPES.float64, aggregation: { op: 'latest', column: 'value' } },
+      { name: 'last_big', type: TYPES.int64, aggregation: { op: 'latest', column: 'big' } },
+      {
+        name: 'count_1h',
+        type: TYPES.int64,
+        aggregation: { op: 'count', column: null, windowMicros: 60 * MINUTE, hopMicros: 5 * MINUTE },
+      },
+      {
+        name: 'mean_1h',
+        type: TYPES.float64,
+        aggregation: { op: 'mean', column: 'value', windowMicros: 60 * MINUTE, hopMicros: 5 * MINUTE },
+      },
+    ],
+  );
   const boosted = onDemandOf('boosted', fields({ value: TYPES.float64 }), [
     { kind: 'request', name: 'request', columns: fields({ bonus: TYPES.float64 }) },
     { kind: 'view', name: 'totals', view: 'totals', keyColumns: ['id'] },
   ]);
   return manifestOf({
     entities: { thing: { name: 'thing', keys: fields({ id: TYPES.string }) } },
-    sources: { events }, views: { totals: view }, onDemandViews: { boosted },
+    sources: { events },
+    views: { totals: view },
+    onDemandViews: { boosted },
     services: {
       all: {
         name: 'all',
         members: [
-          { kind: 'view', role: 'thing', view: 'totals', keyColumns: ['id'], features: ['last_value', 'last_big', 'count_1h', 'mean_1h'] },
+          {
+            kind: 'view',
+            role: 'thing',
+            view: 'totals',
+            keyColumns: ['id'],
+            features: ['last_value', 'last_big', 'count_1h', 'mean_1h'],
+          },
           { kind: 'onDemand', role: 'boosted', view: 'boosted', features: ['value'] },
         ],
       },
@@ -66,7 +114,10 @@ function manifestFor(source: Partial<SourceSpec> = {}): Manifest {
 }
 
 const BOOST: UserFunction = (given: { request: { bonus: number | null }; totals: { last_value: number | null } }) => ({
-  value: given.request.bonus === null || given.totals.last_value === null ? null : given.request.bonus + given.totals.last_value,
+  value:
+    given.request.bonus === null || given.totals.last_value === null
+      ? null
+      : given.request.bonus + given.totals.last_value,
 });
 
 function depsFor(manifest: Manifest, boost: UserFunction = BOOST): OfflineDeps {
@@ -76,7 +127,13 @@ function depsFor(manifest: Manifest, boost: UserFunction = BOOST): OfflineDeps {
 const inFolder = (name: string) => join(world.directory, name);
 
 const requestFor = (more: Partial<TrainingSetRequest> = {}): TrainingSetRequest => ({
-  service: 'all', spine: inFolder('spine.parquet'), timestamp: 'when', labels: ['label'], boundary: 'at', out: inFolder('out.parquet'), ...more,
+  service: 'all',
+  spine: inFolder('spine.parquet'),
+  timestamp: 'when',
+  labels: ['label'],
+  boundary: 'at',
+  out: inFolder('out.parquet'),
+  ...more,
 });
 
 async function writeInputs(): Promise<void> {
@@ -89,28 +146,83 @@ describe('createTrainingSet', () => {
     await writeInputs();
     const record = await createTrainingSet(depsFor(manifestFor()), requestFor({ name: 'first' }));
     const rows = await readParquet(world.connection, record.path, [
-      ...SPINE, ...fields({ thing__last_value: TYPES.float64, thing__last_big: TYPES.int64, thing__count_1h: TYPES.int64, thing__mean_1h: TYPES.float64, boosted__value: TYPES.float64 }),
+      ...SPINE,
+      ...fields({
+        thing__last_value: TYPES.float64,
+        thing__last_big: TYPES.int64,
+        thing__count_1h: TYPES.int64,
+        thing__mean_1h: TYPES.float64,
+        boosted__value: TYPES.float64,
+      }),
     ]);
     const early = { thing__last_value: 1, thing__last_big: 2n ** 53n + 1n, thing__count_1h: 1n, thing__mean_1h: 1 };
     expect(rows).toEqual([
       { ...ROWS[0], ...early, boosted__value: 1.5 },
       { ...ROWS[1], ...early, boosted__value: null },
-      { ...ROWS[2], thing__last_value: 5, thing__last_big: 7n, thing__count_1h: 2n, thing__mean_1h: 3, boosted__value: 6 },
-      { ...ROWS[3], thing__last_value: null, thing__last_big: null, thing__count_1h: 0n, thing__mean_1h: null, boosted__value: null },
-      { ...ROWS[4], thing__last_value: null, thing__last_big: null, thing__count_1h: null, thing__mean_1h: null, boosted__value: null },
+      {
+        ...ROWS[2],
+        thing__last_value: 5,
+        thing__last_big: 7n,
+        thing__count_1h: 2n,
+        thing__mean_1h: 3,
+        boosted__value: 6,
+      },
+      {
+        ...ROWS[3],
+        thing__last_value: null,
+        thing__last_big: null,
+        thing__count_1h: 0n,
+        thing__mean_1h: null,
+        boosted__value: null,
+      },
+      {
+        ...ROWS[4],
+        thing__last_value: null,
+        thing__last_big: null,
+        thing__count_1h: null,
+        thing__mean_1h: null,
+        boosted__value: null,
+      },
     ]);
-    expect(await world.connection.runAndReadAll(`DESCRIBE SELECT * FROM '${record.path}'`).then((described) => described.getRows().map(([name]) => name))).toEqual([
-      'id', 'when', 'label', 'bonus', 'thing__last_value', 'thing__last_big', 'thing__count_1h', 'thing__mean_1h', 'boosted__value',
+    expect(
+      await world.connection
+        .runAndReadAll(`DESCRIBE SELECT * FROM '${record.path}'`)
+        .then((described) => described.getRows().map(([name]) => name)),
+    ).toEqual([
+      'id',
+      'when',
+      'label',
+      'bonus',
+      'thing__last_value',
+      'thing__last_big',
+      'thing__count_1h',
+      'thing__mean_1h',
+      'boosted__value',
     ]);
   });
 
   it('records what it was made from, and reports the rows that match nothing', async () => {
     await writeInputs();
     const record = await createTrainingSet(depsFor(manifestFor()), requestFor({ name: 'first' }));
-    expect(record).toMatchObject({ name: 'first', service: 'all', rows: 5, firstMicros: 30 * MINUTE, lastMicros: 41 * MINUTE });
-    expect(record.sources[0]).toMatchObject({ source: 'events', rows: 5, ignored: { nullTime: 1, nullKey: { totals: 1 } }, pushed: null });
+    expect(record).toMatchObject({
+      name: 'first',
+      service: 'all',
+      rows: 5,
+      firstMicros: 30 * MINUTE,
+      lastMicros: 41 * MINUTE,
+    });
+    expect(record.sources[0]).toMatchObject({
+      source: 'events',
+      rows: 5,
+      ignored: { nullTime: 1, nullKey: { totals: 1 } },
+      pushed: null,
+    });
     expect(record.sources[0]?.files[0]?.sha256).toBe(sha256Hex(await readFile(inFolder('events.parquet'))));
-    expect(record.features.find(({ name }) => name === 'thing__count_1h')).toMatchObject({ nullRate: 0.2, min: 0, max: 2 });
+    expect(record.features.find(({ name }) => name === 'thing__count_1h')).toMatchObject({
+      nullRate: 0.2,
+      min: 0,
+      max: 2,
+    });
     expect(logged).toEqual([{ source: 'events', nullTime: 1, nullKey: { totals: 1 } }]);
     expect(await listTrainingSets(world.deps)).toEqual([record]);
     expect(await getTrainingSet(world.deps, 'first')).toEqual(record);
@@ -127,31 +239,62 @@ describe('createTrainingSet', () => {
   });
 
   it('reads CSV sources, CSV spines and queries', async () => {
-    await writeFile(inFolder('events.csv'), 'key,at,known,value,big\n007,1970-01-01T00:10:00.000001Z,1970-01-01 00:12:00,1.5,9007199254740993\n"",1970-01-01T02:10:00+02:00,,,\n');
-    await writeFile(inFolder('spine.csv'), 'id,when,label,bonus\n007,1970-01-01 00:12:00,1,\n7,1970-01-01 00:12:00,1,\n');
+    await writeFile(
+      inFolder('events.csv'),
+      'key,at,known,value,big\n007,1970-01-01T00:10:00.000001Z,1970-01-01 00:12:00,1.5,9007199254740993\n"",1970-01-01T02:10:00+02:00,,,\n',
+    );
+    await writeFile(
+      inFolder('spine.csv'),
+      'id,when,label,bonus\n007,1970-01-01T01:12:00+01:00,1,\n7,1970-01-01T00:12:00Z,1,\n',
+    );
     const manifest = manifestFor({ kind: 'csv', location: { path: 'events.csv' } });
     const record = await createTrainingSet(depsFor(manifest), requestFor({ spine: inFolder('spine.csv') }));
     const feature = fields({ id: TYPES.string, thing__last_big: TYPES.int64 });
     expect(await readParquet(world.connection, record.path, feature)).toEqual([
-      { id: '007', thing__last_big: 9007199254740993n }, { id: '7', thing__last_big: null },
+      { id: '007', thing__last_big: 9007199254740993n },
+      { id: '7', thing__last_big: null },
     ]);
     expect(record.sources[0]?.ignored).toEqual({ nullTime: 1, nullKey: { totals: 0 } });
     const query = "SELECT '007' AS id, TIMESTAMP '1970-01-01 00:12:00' AS \"when\", 1 AS label, 0.5::DOUBLE AS bonus";
     const asked = await createTrainingSet(depsFor(manifest), requestFor({ spine: query }));
-    expect((await readParquet(world.connection, asked.path, feature))[0]).toEqual({ id: '007', thing__last_big: 9007199254740993n });
+    expect((await readParquet(world.connection, asked.path, feature))[0]).toEqual({
+      id: '007',
+      thing__last_big: 9007199254740993n,
+    });
   });
 
   it('names what is wrong with a spine', async () => {
     await writeInputs();
     const spineWith = async (sql: string) => createTrainingSet(depsFor(manifestFor()), requestFor({ spine: sql }));
     const base = `SELECT * FROM '${inFolder('spine.parquet')}'`;
-    await expect(spineWith(`SELECT * EXCLUDE (id) FROM (${base})`)).rejects.toMatchObject({ code: 'HR_SPINE', message: expect.stringMatching(/no column "id".*key of view "totals"/) });
-    await expect(spineWith(`SELECT * EXCLUDE (bonus) FROM (${base})`)).rejects.toMatchObject({ code: 'HR_SPINE', message: expect.stringMatching(/"bonus".*on-demand view "boosted"/) });
-    await expect(spineWith(`SELECT * EXCLUDE (label) FROM (${base})`)).rejects.toMatchObject({ code: 'HR_SPINE', message: expect.stringContaining('a label') });
-    await expect(spineWith(`SELECT * EXCLUDE ("when") FROM (${base})`)).rejects.toMatchObject({ code: 'HR_SPINE', message: expect.stringContaining('the timestamp') });
-    await expect(spineWith(`SELECT *, 1 AS __hr_row FROM (${base})`)).rejects.toMatchObject({ code: 'HR_SPINE', message: expect.stringContaining('reserved') });
-    await expect(spineWith(`SELECT *, 1 AS thing__last_big FROM (${base})`)).rejects.toMatchObject({ code: 'HR_SPINE', message: expect.stringContaining('name of a feature') });
-    await expect(spineWith(`SELECT * REPLACE (true AS id) FROM (${base})`)).rejects.toMatchObject({ code: 'HR_SPINE', message: expect.stringContaining('must be string') });
+    await expect(spineWith(`SELECT * EXCLUDE (id) FROM (${base})`)).rejects.toMatchObject({
+      code: 'HR_SPINE',
+      message: expect.stringMatching(/no column "id".*key of view "totals"/),
+    });
+    await expect(spineWith(`SELECT * EXCLUDE (bonus) FROM (${base})`)).rejects.toMatchObject({
+      code: 'HR_SPINE',
+      message: expect.stringMatching(/"bonus".*on-demand view "boosted"/),
+    });
+    await expect(spineWith(`SELECT * EXCLUDE (label) FROM (${base})`)).rejects.toMatchObject({
+      code: 'HR_SPINE',
+      message: expect.stringContaining('a label'),
+    });
+    await expect(spineWith(`SELECT * EXCLUDE ("when") FROM (${base})`)).rejects.toMatchObject({
+      code: 'HR_SPINE',
+      message: expect.stringContaining('the timestamp'),
+    });
+    await expect(spineWith(`SELECT *, 1 AS __hr_row FROM (${base})`)).rejects.toMatchObject({
+      code: 'HR_SPINE',
+      message: expect.stringContaining('reserved'),
+    });
+    await expect(spineWith(`SELECT *, 1 AS thing__last_big FROM (${base})`)).rejects.toMatchObject({
+      code: 'HR_SPINE',
+      message: expect.stringContaining('name of a feature'),
+    });
+    await expect(spineWith(`SELECT * REPLACE (true AS id) FROM (${base})`)).rejects.toMatchObject({
+      code: 'HR_SPINE',
+      message: expect.stringContaining('must be string'),
+    });
     await expect(spineWith('SELECT nonsense')).rejects.toMatchObject({ code: 'HR_SPINE' });
     await expect(spineWith(inFolder('absent.parquet'))).rejects.toMatchObject({ code: 'HR_SOURCE_UNREADABLE' });
   });
@@ -159,22 +302,42 @@ describe('createTrainingSet', () => {
   it('names what is wrong with a source, and leaves no half-written file', async () => {
     await writeInputs();
     const make = (source: Partial<SourceSpec>) => createTrainingSet(depsFor(manifestFor(source)), requestFor());
-    await expect(make({ location: { path: 'nothing-*.parquet' } })).rejects.toMatchObject({ code: 'HR_SOURCE_UNREADABLE', message: expect.stringContaining('nothing-*.parquet') });
-    await expect(make({ columns: [...COLUMNS, ...fields({ vaule: TYPES.float64 })] })).rejects.toMatchObject({
-      code: 'HR_SOURCE_UNREADABLE', message: expect.stringMatching(/events\.parquet has no column "vaule".*"value"/),
+    await expect(make({ location: { path: 'nothing-*.parquet' } })).rejects.toMatchObject({
+      code: 'HR_SOURCE_UNREADABLE',
+      message: expect.stringContaining('nothing-*.parquet'),
     });
-    await expect(make({ columns: COLUMNS.map((column) => (column.name === 'value' ? { ...column, type: TYPES.timestamp } : column)) })).rejects.toMatchObject({
-      code: 'HR_SOURCE_UNREADABLE', message: expect.stringContaining('"value" is DOUBLE'),
+    await expect(make({ columns: [...COLUMNS, ...fields({ vaule: TYPES.float64 })] })).rejects.toMatchObject({
+      code: 'HR_SOURCE_UNREADABLE',
+      message: expect.stringMatching(/events\.parquet has no column "vaule".*"value"/),
+    });
+    await expect(
+      make({
+        columns: COLUMNS.map((column) => (column.name === 'value' ? { ...column, type: TYPES.timestamp } : column)),
+      }),
+    ).rejects.toMatchObject({
+      code: 'HR_SOURCE_UNREADABLE',
+      message: expect.stringContaining('"value" is DOUBLE'),
     });
     await expect(make({ kind: 'iceberg' })).rejects.toMatchObject({ code: 'HR_UNSUPPORTED' });
-    await expect(make({ location: { path: 's3://bucket/x.parquet' } })).rejects.toMatchObject({ code: 'HR_UNSUPPORTED' });
+    await expect(make({ location: { path: 's3://bucket/x.parquet' } })).rejects.toMatchObject({
+      code: 'HR_UNSUPPORTED',
+    });
     await writeFile(inFolder('broken.parquet'), 'PAR1 this is no parquet file at all PAR1');
-    await expect(make({ location: { path: 'broken.parquet' } })).rejects.toMatchObject({ code: 'HR_SOURCE_UNREADABLE', message: expect.stringContaining('broken.parquet') });
+    await expect(make({ location: { path: 'broken.parquet' } })).rejects.toMatchObject({
+      code: 'HR_SOURCE_UNREADABLE',
+      message: expect.stringContaining('broken.parquet'),
+    });
     await copyFile(inFolder('events.parquet'), inFolder('short.parquet'));
     await truncate(inFolder('short.parquet'), 200);
-    await expect(make({ location: { path: 'short.parquet' } })).rejects.toMatchObject({ code: 'HR_SOURCE_UNREADABLE', message: expect.stringContaining('short.parquet') });
+    await expect(make({ location: { path: 'short.parquet' } })).rejects.toMatchObject({
+      code: 'HR_SOURCE_UNREADABLE',
+      message: expect.stringContaining('short.parquet'),
+    });
     await writeFile(inFolder('wrong.csv'), 'key,at,known,value,big\nx,1970-01-01,1970-01-01,abc,1\n');
-    await expect(make({ kind: 'csv', location: { path: 'wrong.csv' } })).rejects.toMatchObject({ code: 'HR_SOURCE_UNREADABLE', message: expect.stringMatching(/"value" of .*wrong\.csv holds "abc"/) });
+    await expect(make({ kind: 'csv', location: { path: 'wrong.csv' } })).rejects.toMatchObject({
+      code: 'HR_SOURCE_UNREADABLE',
+      message: expect.stringMatching(/"value" of .*wrong\.csv holds "abc"/),
+    });
     expect((await readdir(world.directory)).filter((name) => name.startsWith('out'))).toEqual([]);
   });
 
@@ -184,7 +347,8 @@ describe('createTrainingSet', () => {
       throw new Error('no luck');
     };
     await expect(createTrainingSet(depsFor(manifestFor(), throwing), requestFor())).rejects.toMatchObject({
-      code: 'HR_TRANSFORM_FAILED', message: expect.stringMatching(/boosted.*no luck/),
+      code: 'HR_TRANSFORM_FAILED',
+      message: expect.stringMatching(/boosted.*no luck/),
     });
     expect((await readdir(world.directory)).filter((name) => name.startsWith('out'))).toEqual([]);
   });
@@ -196,8 +360,20 @@ describe('auditTrainingSet', () => {
     const deps = depsFor(manifestFor());
     const record = await createTrainingSet(deps, requestFor());
     expect(await auditTrainingSet(deps, record.id)).toEqual({
-      id: record.id, isClean: true, rows: 5, sampled: 5, features: 5, notes: [],
-      views: [{ view: 'totals', keys: ['id'], facts: 4, nearest: { row: 2, known: '1970-01-01T00:40:00Z', at: '1970-01-01T00:41:00Z' } }],
+      id: record.id,
+      isClean: true,
+      rows: 5,
+      sampled: 5,
+      features: 5,
+      notes: [],
+      views: [
+        {
+          view: 'totals',
+          keys: ['id'],
+          facts: 4,
+          nearest: { row: 2, known: '1970-01-01T00:40:00Z', at: '1970-01-01T00:41:00Z' },
+        },
+      ],
     });
   });
 
@@ -208,9 +384,15 @@ describe('auditTrainingSet', () => {
     const leaky = depsFor(manifestFor({ knownTime: { kind: 'after', micros: 0 } }));
     const leak = await createTrainingSet(leaky, requestFor({ out: inFolder('leaky.parquet') }));
     // Planted with its own checksum, so that only the recomputation can tell.
-    await saveTrainingSet(world.deps.database, { ...record, id: 'planted', path: leak.path, contentHash: leak.contentHash });
+    await saveTrainingSet(world.deps.database, {
+      ...record,
+      id: 'planted',
+      path: leak.path,
+      contentHash: leak.contentHash,
+    });
     await expect(auditTrainingSet(honest, 'planted')).rejects.toMatchObject({
-      code: 'HR_AUDIT_FAILED', message: expect.stringContaining('row 0, thing__last_value: got 5, expected 1'),
+      code: 'HR_AUDIT_FAILED',
+      message: expect.stringContaining('row 0, thing__last_value: got 5, expected 1'),
     });
     await copyFile(leak.path, record.path);
     await expect(auditTrainingSet(honest, record.id)).rejects.toMatchObject({
@@ -227,8 +409,14 @@ describe('auditTrainingSet', () => {
     const deps = depsFor(manifestFor());
     const record = await createTrainingSet(deps, requestFor());
     await writeParquet(world.connection, inFolder('events.parquet'), COLUMNS, EVENTS.slice(1));
-    await expect(auditTrainingSet(deps, record.id)).rejects.toMatchObject({ code: 'HR_AUDIT_FAILED', message: expect.stringContaining('events.parquet') });
+    await expect(auditTrainingSet(deps, record.id)).rejects.toMatchObject({
+      code: 'HR_AUDIT_FAILED',
+      message: expect.stringContaining('events.parquet'),
+    });
     await writeFile(record.path, 'rubbish');
-    await expect(auditTrainingSet(deps, record.id)).rejects.toMatchObject({ code: 'HR_AUDIT_FAILED', message: expect.stringContaining('out.parquet') });
+    await expect(auditTrainingSet(deps, record.id)).rejects.toMatchObject({
+      code: 'HR_AUDIT_FAILED',
+      message: expect.stringContaining('out.parquet'),
+    });
   });
 });

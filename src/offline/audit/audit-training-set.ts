@@ -3,7 +3,16 @@
 
 import type { DuckDBConnection } from '@duckdb/node-api';
 import {
-  compareValues, type ErrorDetail, type Field, formatTimestamp, HeadraceError, type Micros, type Row, sha256Hex, toJson, type Value,
+  compareValues,
+  type ErrorDetail,
+  type Field,
+  formatTimestamp,
+  HeadraceError,
+  type Micros,
+  type Row,
+  sha256Hex,
+  toJson,
+  type Value,
 } from '../../core/index.ts';
 import { EXACT_DISTINCT } from '../../aggregation/index.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
@@ -44,12 +53,15 @@ export interface AuditedView {
  * a changed file, a changed source.
  */
 export async function auditTrainingSet(
-  deps: OfflineDeps, idOrName: string, options: { readonly sample?: number } = {},
+  deps: OfflineDeps,
+  idOrName: string,
+  options: { readonly sample?: number } = {},
 ): Promise<AuditReport> {
   const record = await readTrainingSet(deps.database, idOrName);
   const plan = planTrainingSet(deps.definitions.manifest, record);
   const mistakes = await checkFiles(record);
-  const notes = record.manifestHash === deps.definitions.hash ? [] : ['the definitions changed since; audited by the present ones'];
+  const notes =
+    record.manifestHash === deps.definitions.hash ? [] : ['the definitions changed since; audited by the present ones'];
   const connection = await deps.duckdb.connect();
   try {
     const rows = sampleRows(record, options.sample ?? 200);
@@ -59,7 +71,15 @@ export async function auditTrainingSet(
     compareSample(plan, rows, sample, expected, mistakes);
     deps.progress.done(`${rows.length} rows recomputed`);
     if (mistakes.length > 0) throw auditFailed(record, mistakes);
-    return { id: record.id, isClean: true, rows: record.rows, sampled: rows.length, features: plan.features.length, views, notes };
+    return {
+      id: record.id,
+      isClean: true,
+      rows: record.rows,
+      sampled: rows.length,
+      features: plan.features.length,
+      views,
+      notes,
+    };
   } catch (thrown) {
     // What was seen to be changed explains best why the rest can't be read.
     const isRead = thrown instanceof HeadraceError && thrown.code === 'HR_SOURCE_UNREADABLE';
@@ -94,14 +114,20 @@ function sampleRows({ id, rows }: TrainingSetRecord, size: number): number[] {
 }
 
 async function recompute(
-  connection: DuckDBConnection, deps: OfflineDeps, record: TrainingSetRecord, plan: TrainingSetPlan,
-  requests: readonly Row[], times: readonly (Micros | null)[], rows: readonly number[],
+  connection: DuckDBConnection,
+  deps: OfflineDeps,
+  record: TrainingSetRecord,
+  plan: TrainingSetPlan,
+  requests: readonly Row[],
+  times: readonly (Micros | null)[],
+  rows: readonly number[],
 ): Promise<{ expected: Value[][]; views: AuditedView[] }> {
   const reads: RowReads[] = requests.map(() => []);
   const views: AuditedView[] = [];
   for (const read of plan.reads) {
     const source = deps.definitions.manifest.sources[read.view.source];
-    if (source === undefined) throw new HeadraceError('HR_UNKNOWN_SOURCE', `there is no source "${read.view.source}" any more.`);
+    if (source === undefined)
+      throw new HeadraceError('HR_UNKNOWN_SOURCE', `there is no source "${read.view.source}" any more.`);
     const files = record.sources.find(({ source: name }) => name === source.name)?.files.map(({ path }) => path);
     const scanned = await scanSource(connection, source, deps, files);
     const points: SamplePoint[] = requests.flatMap((request, index) => {
@@ -124,25 +150,36 @@ async function recompute(
         }
       }),
     );
-    views.push({ view: read.view.name, keys: read.keys.map(({ spineColumn }) => spineColumn), facts, nearest: shown(nearest) });
+    views.push({
+      view: read.view.name,
+      keys: read.keys.map(({ spineColumn }) => spineColumn),
+      facts,
+      nearest: shown(nearest),
+    });
   }
   return { expected: evaluateService(plan, deps.definitions, requests, reads), views };
 }
 
 function shown(nearest: { row: number; known: Micros; at: Micros } | null): AuditedView['nearest'] {
-  return nearest === null ? null : { row: nearest.row, known: formatTimestamp(nearest.known), at: formatTimestamp(nearest.at) };
+  return nearest === null
+    ? null
+    : { row: nearest.row, known: formatTimestamp(nearest.known), at: formatTimestamp(nearest.at) };
 }
 
 function compareSample(
-  plan: TrainingSetPlan, rows: readonly number[], sample: { features: readonly (readonly Value[])[]; times: readonly (Micros | null)[] },
-  expected: readonly (readonly Value[])[], mistakes: ErrorDetail[],
+  plan: TrainingSetPlan,
+  rows: readonly number[],
+  sample: { features: readonly (readonly Value[])[]; times: readonly (Micros | null)[] },
+  expected: readonly (readonly Value[])[],
+  mistakes: ErrorDetail[],
 ): void {
   rows.forEach((row, i) => {
     plan.features.forEach((feature, f) => {
       const [got, wanted] = [sample.features[i]?.[f] ?? null, expected[i]?.[f] ?? null];
       if (agrees(plan, feature, got, wanted)) return;
       const at = sample.times[i] ?? null;
-      const show = (value: Value) => JSON.stringify(toJson(feature.type, value), (_, item) => (typeof item === 'bigint' ? String(item) : item));
+      const show = (value: Value) =>
+        JSON.stringify(toJson(feature.type, value), (_, item) => (typeof item === 'bigint' ? String(item) : item));
       mistakes.push({
         path: `row ${row}, ${feature.name}`,
         message: `got ${show(got)}, expected ${show(wanted)} at ${at === null ? 'no time' : formatTimestamp(at)}`,
@@ -152,7 +189,12 @@ function compareSample(
 }
 
 // Sums of floats differ in their last digits by the order of adding; everything else must be the same.
-function agrees(plan: TrainingSetPlan, feature: TrainingSetPlan['features'][number], got: Value, wanted: Value): boolean {
+function agrees(
+  plan: TrainingSetPlan,
+  feature: TrainingSetPlan['features'][number],
+  got: Value,
+  wanted: Value,
+): boolean {
   const tolerance = 1e-9;
   if (typeof got === 'number' && typeof wanted === 'number' && isFloat(feature)) {
     return Object.is(got, wanted) || Math.abs(got - wanted) <= tolerance * Math.max(1, Math.abs(got), Math.abs(wanted));

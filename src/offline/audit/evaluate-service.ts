@@ -8,12 +8,16 @@ import type { TrainingSetPlan } from '../plan.ts';
 export type RowReads = (ReadonlyMap<number, Value> | undefined)[];
 
 export function evaluateService(
-  plan: TrainingSetPlan, definitions: Definitions, requests: readonly Row[], reads: readonly RowReads[],
+  plan: TrainingSetPlan,
+  definitions: Definitions,
+  requests: readonly Row[],
+  reads: readonly RowReads[],
 ): Value[][] {
   const transforms = plan.transforms.map((transform): Transform => {
     const { id } = transform.view.transform;
     const userFunction = definitions.functions.get(id);
-    if (userFunction === undefined) throw new HeadraceError('HR_CODE_CHANGED', `the repository has no function ${id} any more.`);
+    if (userFunction === undefined)
+      throw new HeadraceError('HR_CODE_CHANGED', `the repository has no function ${id} any more.`);
     const fields = transform.inputs.map((input): [string, readonly Field[]] => [input.name, inputFields(plan, input)]);
     return compileTransform(transform.view, userFunction, Object.fromEntries(fields));
   });
@@ -34,12 +38,17 @@ export function evaluateService(
       results.push((transforms[index] as Transform)(Object.fromEntries(given)));
     });
     return plan.features.map(({ from }) =>
-      from.kind === 'read' ? (own[from.read]?.get(from.feature) ?? null) : (results[from.transform]?.[from.feature] ?? null),
+      from.kind === 'read'
+        ? (own[from.read]?.get(from.feature) ?? null)
+        : (results[from.transform]?.[from.feature] ?? null),
     );
   });
 }
 
-function inputFields(plan: TrainingSetPlan, input: TrainingSetPlan['transforms'][number]['inputs'][number]): readonly Field[] {
+function inputFields(
+  plan: TrainingSetPlan,
+  input: TrainingSetPlan['transforms'][number]['inputs'][number],
+): readonly Field[] {
   switch (input.kind) {
     case 'request':
       return input.columns;

@@ -37,7 +37,12 @@ export function visibleFacts(read: ReadPlan, source: SourceSpec, facts: readonly
 }
 
 /** Value of each used feature by its index in the view; `visible` from visibleFacts. */
-export function evaluateView(read: ReadPlan, source: SourceSpec, visible: readonly Fact[], at: Micros): Map<number, Value> {
+export function evaluateView(
+  read: ReadPlan,
+  source: SourceSpec,
+  visible: readonly Fact[],
+  at: Micros,
+): Map<number, Value> {
   const { view } = read;
   const isFact = ({ row }: Fact) => source.tombstone === undefined || row[source.tombstone] !== true;
   const values = new Map<number, Value>();
@@ -86,7 +91,11 @@ function evaluateWindow(window: Window, source: SourceSpec, inside: readonly Fac
   }
 }
 
-function evaluateNumbers(op: 'sum' | 'mean' | 'variance' | 'stddev', isExact: boolean, values: readonly Value[]): Value {
+function evaluateNumbers(
+  op: 'sum' | 'mean' | 'variance' | 'stddev',
+  isExact: boolean,
+  values: readonly Value[],
+): Value {
   const numbers = values.map(Number);
   // A sum of integers is exact, whatever their size.
   const whole = isExact ? values.reduce<bigint>((sum, value) => sum + BigInt(value as number | bigint), 0n) : undefined;

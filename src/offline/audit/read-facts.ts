@@ -22,12 +22,17 @@ export interface SamplePoint {
  * known in time is the caller's to say. One point's facts are held at once.
  */
 export async function readFacts(
-  connection: DuckDBConnection, read: ReadPlan, { source, relation }: ScannedSource, points: readonly SamplePoint[],
+  connection: DuckDBConnection,
+  read: ReadPlan,
+  { source, relation }: ScannedSource,
+  points: readonly SamplePoint[],
   use: (point: SamplePoint, facts: readonly Fact[]) => void,
 ): Promise<void> {
   const table = '__hr_audit_points';
   const keys = read.keys.map(({ type }, i) => `k${i} ${duckType(type)}`);
-  await connection.run(`CREATE OR REPLACE TEMP TABLE ${table} (point INTEGER, earliest BIGINT, latest BIGINT, ${keys.join(', ')})`);
+  await connection.run(
+    `CREATE OR REPLACE TEMP TABLE ${table} (point INTEGER, earliest BIGINT, latest BIGINT, ${keys.join(', ')})`,
+  );
   const appender = await connection.createAppender(table, null, 'temp');
   points.forEach(({ key, at }, i) => {
     const earliest = earliestSeen(read, at);
@@ -42,7 +47,12 @@ export async function readFacts(
   appender.closeSync();
 
   const columns = neededColumns(read, source);
-  const selected = ['k.point', 'CAST(e.__hr_event AS DOUBLE)', 'CAST(e.__hr_known AS DOUBLE)', 'CAST(coalesce(e.__hr_arrival, -1) AS DOUBLE)'];
+  const selected = [
+    'k.point',
+    'CAST(e.__hr_event AS DOUBLE)',
+    'CAST(e.__hr_known AS DOUBLE)',
+    'CAST(coalesce(e.__hr_arrival, -1) AS DOUBLE)',
+  ];
   const stream = await connection.stream(
     `SELECT ${[...selected, ...columns.map(({ name }) => `e.${quoteName(name)}`)].join(', ')} FROM ${relation} e ` +
       `JOIN ${table} k ON ${keyCondition(read)} AND e.__hr_event BETWEEN k.earliest AND k.latest WHERE e.__hr_known IS NOT NULL ORDER BY k.point`,
@@ -57,9 +67,16 @@ export async function readFacts(
   };
   for (let chunk = await stream.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await stream.fetchChunk()) {
     const numbers = [0, 1, 2, 3].map((i) => chunk?.getColumnVector(i));
-    const readers = columns.map(({ type }, i) => readerOf((chunk as NonNullable<typeof chunk>).getColumnVector(i + 4), type));
+    const readers = columns.map(({ type }, i) =>
+      readerOf((chunk as NonNullable<typeof chunk>).getColumnVector(i + 4), type),
+    );
     for (let i = 0; i < chunk.rowCount; i++) {
-      const [point, eventMicros, knownMicros, arrival] = numbers.map((vector) => vector?.getItem(i)) as [number, number, number, number];
+      const [point, eventMicros, knownMicros, arrival] = numbers.map((vector) => vector?.getItem(i)) as [
+        number,
+        number,
+        number,
+        number,
+      ];
       finishUntil(point);
       const row: Row = Object.fromEntries(columns.map(({ name }, c) => [name, readers[c]?.(i) ?? null]));
       facts.push({ row, eventMicros, knownMicros, arrival });
@@ -70,6 +87,8 @@ export async function readFacts(
 
 // Every declared column takes part in the order of ties; derived ones only where a feature reads them.
 function neededColumns(read: ReadPlan, source: ScannedSource['source']): Field[] {
-  const used = new Set([...read.latest, ...read.windows].map((index) => (read.view.features[index] as FeatureSpec).aggregation.column));
+  const used = new Set(
+    [...read.latest, ...read.windows].map((index) => (read.view.features[index] as FeatureSpec).aggregation.column),
+  );
   return [...source.columns, ...source.derive.filter(({ name }) => used.has(name))];
 }

@@ -16,11 +16,16 @@ export interface Sample {
 }
 
 export async function readSample(
-  connection: DuckDBConnection, record: TrainingSetRecord, plan: TrainingSetPlan, rows: readonly number[],
+  connection: DuckDBConnection,
+  record: TrainingSetRecord,
+  plan: TrainingSetPlan,
+  rows: readonly number[],
 ): Promise<Sample> {
   const from = `read_parquet(${quoteText(record.path)})`;
   const read = (sql: string) =>
-    queryWork(`the training set's file ${record.path} cannot be read`, 'HR_SOURCE_UNREADABLE', () => connection.runAndReadAll(sql));
+    queryWork(`the training set's file ${record.path} cannot be read`, 'HR_SOURCE_UNREADABLE', () =>
+      connection.runAndReadAll(sql),
+    );
   const described = await read(`DESCRIBE SELECT * FROM ${from}`);
   const types = new Map(described.getRows().map(([name, type]) => [String(name).toLowerCase(), String(type)]));
   const at: Field = { name: plan.timestamp, type: { kind: 'timestamp' } };
@@ -28,7 +33,10 @@ export async function readSample(
   const selected = columns.map(({ name, type }) => {
     const cast = castSql(quoteName(name), types.get(name.toLowerCase()) ?? '', type);
     if (cast !== undefined) return cast;
-    throw new HeadraceError('HR_AUDIT_FAILED', `training set ${record.id}: ${record.path} has no column "${name}" of the service's type.`);
+    throw new HeadraceError(
+      'HR_AUDIT_FAILED',
+      `training set ${record.id}: ${record.path} has no column "${name}" of the service's type.`,
+    );
   });
   // The file is in the spine's order, so a row's number is its place.
   const numbers = rows.length === 0 ? 'NULL' : rows.join(', ');
@@ -38,7 +46,9 @@ export async function readSample(
   const values = found.getRows().map((row) => columns.map(({ type }, i) => fromDuck(type, row[i] ?? null)));
   const first = 1 + plan.spineColumns.length;
   return {
-    requests: values.map((row) => Object.fromEntries(plan.spineColumns.map(({ name }, i) => [name, row[i + 1] ?? null]))),
+    requests: values.map((row) =>
+      Object.fromEntries(plan.spineColumns.map(({ name }, i) => [name, row[i + 1] ?? null])),
+    ),
     times: values.map((row) => row[0] as Micros | null),
     features: values.map((row) => row.slice(first)),
   };

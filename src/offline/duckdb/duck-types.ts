@@ -1,7 +1,17 @@
 // Our types as DuckDB's node API names them, for functions and chunks that we make.
 
 import {
-  ARRAY, BIGINT, BLOB, BOOLEAN, DOUBLE, type DuckDBType, FLOAT, INTEGER, LIST, TIMESTAMP, VARCHAR,
+  ARRAY,
+  BIGINT,
+  BLOB,
+  BOOLEAN,
+  DOUBLE,
+  type DuckDBType,
+  FLOAT,
+  INTEGER,
+  LIST,
+  TIMESTAMP,
+  VARCHAR,
 } from '@duckdb/node-api';
 import type { DataType } from '../../core/index.ts';
 

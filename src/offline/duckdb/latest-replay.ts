@@ -14,7 +14,11 @@ import { numbersOf } from './vector-values.ts';
  * not older than the TTL. Gives a table of `__hr_spine` and `__hr_row` (BIGINT); points without a winner are not in it.
  */
 export async function replayLatest(
-  connection: DuckDBConnection, name: string, read: ReadPlan, scanned: ScannedSource, tables: PointTables,
+  connection: DuckDBConnection,
+  name: string,
+  read: ReadPlan,
+  scanned: ScannedSource,
+  tables: PointTables,
 ): Promise<string> {
   const winners = `__hr_winners_${name}`;
   const out = await createPairTable(connection, winners);

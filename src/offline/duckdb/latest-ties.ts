@@ -17,7 +17,11 @@ export interface TieGroups {
  * nulls first). Gives the table with `__hr_spine` and `__hr_row`.
  */
 export async function resolveTies(
-  connection: DuckDBConnection, name: string, winners: string, groups: TieGroups, { source, relation }: ScannedSource,
+  connection: DuckDBConnection,
+  name: string,
+  winners: string,
+  groups: TieGroups,
+  { source, relation }: ScannedSource,
 ): Promise<string> {
   const result = `__hr_latest_${name}`;
   const ties = `__hr_ties_${name}`;

@@ -14,11 +14,17 @@ export interface PointTables {
 
 /** Makes both tables for a read. `spineSql` gives each key column in the entity's type over `spineTable`. */
 export async function makePoints(
-  connection: DuckDBConnection, name: string, read: ReadPlan, spineTable: string, spineSql: ReadonlyMap<string, string>,
+  connection: DuckDBConnection,
+  name: string,
+  read: ReadPlan,
+  spineTable: string,
+  spineSql: ReadonlyMap<string, string>,
 ): Promise<PointTables> {
   const keys = `__hr_keys_${name}`;
   const points = `__hr_points_${name}`;
-  const columns = read.keys.map(({ spineColumn, type }, i) => `CAST(${spineSql.get(spineColumn)} AS ${duckType(type)}) AS k${i}`);
+  const columns = read.keys.map(
+    ({ spineColumn, type }, i) => `CAST(${spineSql.get(spineColumn)} AS ${duckType(type)}) AS k${i}`,
+  );
   const spine = `(SELECT __hr_spine, ${timeSql(read)} AS __hr_at, ${columns.join(', ')} FROM ${spineTable})`;
   const names = read.keys.map((_, i) => `k${i}`);
   const hasKey = names.map((key) => `${key} IS NOT NULL`).join(' AND ');

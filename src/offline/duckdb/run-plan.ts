@@ -19,7 +19,11 @@ export interface RunDeps {
 
 /** Gives the training set's SQL: the spine's columns, then the features, in the spine's order. */
 export async function runPlan(
-  connection: DuckDBConnection, plan: TrainingSetPlan, spine: Spine, sources: ReadonlyMap<string, ScannedSource>, deps: RunDeps,
+  connection: DuckDBConnection,
+  plan: TrainingSetPlan,
+  spine: Spine,
+  sources: ReadonlyMap<string, ScannedSource>,
+  deps: RunDeps,
 ): Promise<string> {
   const reads: ReadResult[] = [];
   for (const [index, read] of plan.reads.entries()) {
@@ -36,7 +40,11 @@ export async function runPlan(
 
 // Layers of one subquery each: spine and reads; each on-demand view's STRUCT, computed once; the columns asked for.
 function assemble(
-  connection: DuckDBConnection, plan: TrainingSetPlan, spine: Spine, reads: readonly ReadResult[], definitions: Definitions,
+  connection: DuckDBConnection,
+  plan: TrainingSetPlan,
+  spine: Spine,
+  reads: readonly ReadResult[],
+  definitions: Definitions,
 ): string {
   const readColumns = reads.flatMap(({ features }, read) =>
     [...features].map(([feature, sql]) => `${sql} AS ${readColumn(read, feature)}`),
@@ -46,9 +54,15 @@ function assemble(
   plan.transforms.forEach((transform, index) => {
     const id = transform.view.transform.id;
     const userFunction = definitions.functions.get(id);
-    if (userFunction === undefined) throw new HeadraceError('HR_CODE_CHANGED', `the repository has no function ${id} any more.`);
+    if (userFunction === undefined)
+      throw new HeadraceError('HR_CODE_CHANGED', `the repository has no function ${id} any more.`);
     const inputs = transform.inputs.map((input) => inputColumns(plan, spine, input));
-    const name = registerTransform(connection, transform, inputs.map(({ fields }) => fields), userFunction);
+    const name = registerTransform(
+      connection,
+      transform,
+      inputs.map(({ fields }) => fields),
+      userFunction,
+    );
     relation = `(SELECT *, ${name}(${inputs.flatMap(({ sql }) => sql).join(', ')}) AS __hr_transform_${index} FROM ${relation})`;
   });
   const features = plan.features.map(({ name, type, from }) => {
@@ -63,7 +77,9 @@ function assemble(
 }
 
 function inputColumns(
-  plan: TrainingSetPlan, spine: Spine, input: ServiceTransform['inputs'][number],
+  plan: TrainingSetPlan,
+  spine: Spine,
+  input: ServiceTransform['inputs'][number],
 ): { fields: readonly Field[]; sql: string[] } {
   switch (input.kind) {
     case 'request': {

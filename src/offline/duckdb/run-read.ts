@@ -18,8 +18,12 @@ export interface ReadResult {
 }
 
 export async function runRead(
-  connection: DuckDBConnection, index: number, read: ReadPlan, scanned: ScannedSource,
-  spineTable: string, spineSql: ReadonlyMap<string, string>,
+  connection: DuckDBConnection,
+  index: number,
+  read: ReadPlan,
+  scanned: ScannedSource,
+  spineTable: string,
+  spineSql: ReadonlyMap<string, string>,
 ): Promise<ReadResult> {
   const joins: string[] = [];
   const features = new Map<number, string>();
@@ -40,8 +44,12 @@ export async function runRead(
 
 // The winners' columns by row number: DuckDB reads the source once more, these columns alone.
 async function runLatest(
-  connection: DuckDBConnection, index: number, read: ReadPlan, scanned: ScannedSource,
-  spineTable: string, spineSql: ReadonlyMap<string, string>,
+  connection: DuckDBConnection,
+  index: number,
+  read: ReadPlan,
+  scanned: ScannedSource,
+  spineTable: string,
+  spineSql: ReadonlyMap<string, string>,
 ): Promise<string> {
   const tables = await makePoints(connection, String(index), read, spineTable, spineSql);
   const winners = await replayLatest(connection, String(index), read, scanned, tables);
@@ -62,10 +70,15 @@ async function runLatest(
 }
 
 async function runWindows(
-  connection: DuckDBConnection, read: ReadPlan, scanned: ScannedSource,
-  spineTable: string, spineSql: ReadonlyMap<string, string>,
+  connection: DuckDBConnection,
+  read: ReadPlan,
+  scanned: ScannedSource,
+  spineTable: string,
+  spineSql: ReadonlyMap<string, string>,
 ): Promise<string> {
-  const keys = read.keys.map(({ spineColumn, type }, i) => `CAST(${spineSql.get(spineColumn)} AS ${duckType(type)}) AS k${i}`);
+  const keys = read.keys.map(
+    ({ spineColumn, type }, i) => `CAST(${spineSql.get(spineColumn)} AS ${duckType(type)}) AS k${i}`,
+  );
   const windows = await replayWindows(connection, {
     view: read.view,
     source: scanned.source,

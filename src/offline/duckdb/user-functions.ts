@@ -2,11 +2,15 @@
 // What it throws reaches the query's caller as text that starts with the error's code (see source-errors.ts).
 
 import { randomUUID } from 'node:crypto';
-import {
-  type DuckDBConnection, DuckDBScalarFunction, type DuckDBStructVector, STRUCT,
-} from '@duckdb/node-api';
+import { type DuckDBConnection, DuckDBScalarFunction, type DuckDBStructVector, STRUCT } from '@duckdb/node-api';
 import { type Field, toHeadraceError, type Value } from '../../core/index.ts';
-import { compileLazyDerive, compileTransform, type DeriveSpec, type ServiceTransform, type UserFunction } from '../../definitions/index.ts';
+import {
+  compileLazyDerive,
+  compileTransform,
+  type DeriveSpec,
+  type ServiceTransform,
+  type UserFunction,
+} from '../../definitions/index.ts';
 import { nodeDuckType } from './duck-types.ts';
 import { readerOf, toDuck, type ValueReader } from './vector-values.ts';
 
@@ -15,7 +19,10 @@ import { readerOf, toDuck, type ValueReader } from './vector-values.ts';
  * Names are new each time: a function of a name that a running query uses must not change under it.
  */
 export function registerDerive(
-  connection: DuckDBConnection, columns: readonly Field[], spec: DeriveSpec, userFunction: UserFunction,
+  connection: DuckDBConnection,
+  columns: readonly Field[],
+  spec: DeriveSpec,
+  userFunction: UserFunction,
 ): string {
   const name = newName();
   const call = compileLazyDerive(userFunction, columns, spec);
@@ -46,7 +53,10 @@ export function registerDerive(
  * returns a STRUCT of the view's features.
  */
 export function registerTransform(
-  connection: DuckDBConnection, transform: ServiceTransform, inputs: readonly (readonly Field[])[], userFunction: UserFunction,
+  connection: DuckDBConnection,
+  transform: ServiceTransform,
+  inputs: readonly (readonly Field[])[],
+  userFunction: UserFunction,
 ): string {
   const { view } = transform;
   const byName = Object.fromEntries(transform.inputs.map((input, i) => [input.name, inputs[i] as readonly Field[]]));
@@ -56,7 +66,9 @@ export function registerTransform(
     DuckDBScalarFunction.create({
       name,
       parameterTypes: inputs.flat().map(({ type }) => nodeDuckType(type)),
-      returnType: STRUCT(Object.fromEntries(view.features.map((feature) => [feature.name, nodeDuckType(feature.type)]))),
+      returnType: STRUCT(
+        Object.fromEntries(view.features.map((feature) => [feature.name, nodeDuckType(feature.type)])),
+      ),
       specialHandling: true,
       mainFunction(info, chunk, out) {
         try {

@@ -1,8 +1,15 @@
 // DuckDB's vectors to and from our values, a column at a time: no row objects, no look-up of types per value.
 
 import {
-  type DuckDBArrayValue, type DuckDBBlobValue, type DuckDBListValue, type DuckDBValue, DuckDBTimestampValue, type DuckDBVector,
-  arrayValue, blobValue, listValue,
+  type DuckDBArrayValue,
+  type DuckDBBlobValue,
+  type DuckDBListValue,
+  type DuckDBValue,
+  DuckDBTimestampValue,
+  type DuckDBVector,
+  arrayValue,
+  blobValue,
+  listValue,
 } from '@duckdb/node-api';
 import type { DataType, Value } from '../../core/index.ts';
 

@@ -21,7 +21,10 @@ export interface PushedRows {
 
 /** Loads every event of the source's log; an absent log is an empty one. */
 export async function loadPushedRows(
-  connection: DuckDBConnection, source: SourceSpec, pushLogDirectory: string, filesBefore: number,
+  connection: DuckDBConnection,
+  source: SourceSpec,
+  pushLogDirectory: string,
+  filesBefore: number,
 ): Promise<PushedRows> {
   const table = quoteName(`__hr_pushed_${source.name}`);
   const columns = source.columns.map(({ name, type }) => `${quoteName(name)} ${duckType(type)}`);

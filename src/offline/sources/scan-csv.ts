@@ -9,9 +9,13 @@ import { queryWork } from './source-errors.ts';
 import { duckType, quoteName, quoteText } from './sql-text.ts';
 
 /** An unquoted empty field is null; a quoted one is the empty string. */
-const CSV_OPTIONS = 'header = true, all_varchar = true, allow_quoted_nulls = false, nullstr = \'\'';
+const CSV_OPTIONS = "header = true, all_varchar = true, allow_quoted_nulls = false, nullstr = ''";
 
-export async function scanCsv(connection: DuckDBConnection, source: SourceSpec, files: readonly string[]): Promise<RawScan> {
+export async function scanCsv(
+  connection: DuckDBConnection,
+  source: SourceSpec,
+  files: readonly string[],
+): Promise<RawScan> {
   const scans: string[] = [];
   for (const file of files) {
     const from = `read_csv(${quoteText(file)}, ${CSV_OPTIONS})`;
@@ -27,7 +31,9 @@ export async function scanCsv(connection: DuckDBConnection, source: SourceSpec, 
   }
   const table = quoteName(`__hr_csv_${source.name}`);
   const text = `(${scans.join(' UNION ALL ')})`;
-  const selected = source.columns.map((column) => `${castColumn(source, column, 'VARCHAR')} AS ${quoteName(column.name)}`);
+  const selected = source.columns.map(
+    (column) => `${castColumn(source, column, 'VARCHAR')} AS ${quoteName(column.name)}`,
+  );
   await queryWork(`source "${source.name}": ${files.join(', ')} cannot be read`, 'HR_SOURCE_UNREADABLE', async () => {
     try {
       await connection.run(
@@ -41,7 +47,11 @@ export async function scanCsv(connection: DuckDBConnection, source: SourceSpec, 
 }
 
 /** After a failed load: the first file and column that hold a value which isn't of the declared type. */
-async function findBadValue(connection: DuckDBConnection, source: SourceSpec, files: readonly string[]): Promise<HeadraceError | undefined> {
+async function findBadValue(
+  connection: DuckDBConnection,
+  source: SourceSpec,
+  files: readonly string[],
+): Promise<HeadraceError | undefined> {
   for (const file of files) {
     for (const { name, type } of source.columns) {
       const column = quoteName(name);

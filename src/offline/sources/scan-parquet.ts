@@ -13,7 +13,11 @@ export const ROWS_PER_FILE = 2 ** 36;
 /** The columns of a pushed row, in a file's row. */
 export const NOT_PUSHED = 'CAST(NULL AS BIGINT) AS __hr_arrival, CAST(NULL AS BIGINT) AS __hr_arrived';
 
-export async function scanParquet(connection: DuckDBConnection, source: SourceSpec, files: readonly string[]): Promise<RawScan> {
+export async function scanParquet(
+  connection: DuckDBConnection,
+  source: SourceSpec,
+  files: readonly string[],
+): Promise<RawScan> {
   let columns: Map<string, string> | undefined;
   for (const file of files) {
     const found = await columnsOf(connection, source, `read_parquet(${quoteText(file)})`, file);
@@ -28,7 +32,8 @@ export async function scanParquet(connection: DuckDBConnection, source: SourceSp
   }
   const list = `[${files.map(quoteText).join(', ')}]`;
   const from = `read_parquet(${list}, union_by_name = true)`;
-  const unified = files.length === 1 ? (columns as Map<string, string>) : await columnsOf(connection, source, from, files.join(', '));
+  const unified =
+    files.length === 1 ? (columns as Map<string, string>) : await columnsOf(connection, source, from, files.join(', '));
   const selected = source.columns.map((column) => {
     const type = unified.get(column.name.toLowerCase()) as string;
     return `${castColumn(source, column, type)} AS ${quoteName(column.name)}`;
@@ -41,7 +46,12 @@ export async function scanParquet(connection: DuckDBConnection, source: SourceSp
 }
 
 /** Column types of a relation by lower-case name, as DuckDB compares names. */
-export async function columnsOf(connection: DuckDBConnection, source: SourceSpec, from: string, what: string): Promise<Map<string, string>> {
+export async function columnsOf(
+  connection: DuckDBConnection,
+  source: SourceSpec,
+  from: string,
+  what: string,
+): Promise<Map<string, string>> {
   const described = await queryWork(`source "${source.name}": ${what} cannot be read`, 'HR_SOURCE_UNREADABLE', () =>
     connection.runAndReadAll(`DESCRIBE SELECT * FROM ${from}`),
   );

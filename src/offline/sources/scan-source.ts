@@ -43,23 +43,37 @@ export interface ScannedSource {
  * the source's path finds now.
  */
 export async function scanSource(
-  connection: DuckDBConnection, source: SourceSpec, deps: ScanDeps, files?: readonly string[],
+  connection: DuckDBConnection,
+  source: SourceSpec,
+  deps: ScanDeps,
+  files?: readonly string[],
 ): Promise<ScannedSource> {
   const raw = await scanRaw(connection, source, deps, files);
-  const pushed = source.pushes === 'keep' ? await loadPushedRows(connection, source, deps.pushLogDirectory, raw.files.length) : undefined;
+  const pushed =
+    source.pushes === 'keep'
+      ? await loadPushedRows(connection, source, deps.pushLogDirectory, raw.files.length)
+      : undefined;
   const parts = [raw.relation, pushed?.relation ?? ''].filter((part) => part !== '');
-  const all = [...source.columns.map(({ name }) => quoteName(name)), '__hr_row', '__hr_arrival', '__hr_arrived'].join(', ');
-  const rows = parts.length === 1 ? `${parts[0]}` : `(${parts.map((part) => `SELECT ${all} FROM ${part}`).join(' UNION ALL ')})`;
+  const all = [...source.columns.map(({ name }) => quoteName(name)), '__hr_row', '__hr_arrival', '__hr_arrived'].join(
+    ', ',
+  );
+  const rows =
+    parts.length === 1 ? `${parts[0]}` : `(${parts.map((part) => `SELECT ${all} FROM ${part}`).join(' UNION ALL ')})`;
   const derived = deriveColumns(connection, source, deps.definitions);
   const withDerived = derived.length === 0 ? rows : `(SELECT *, ${derived.join(', ')} FROM ${rows})`;
   return {
-    source, relation: `(SELECT *, ${timeColumns(source)} FROM ${withDerived})`, files: raw.files,
+    source,
+    relation: `(SELECT *, ${timeColumns(source)} FROM ${withDerived})`,
+    files: raw.files,
     pushed: pushed === undefined || pushed.rows === 0 ? null : { rows: pushed.rows, sha256: pushed.sha256 },
   };
 }
 
 async function scanRaw(
-  connection: DuckDBConnection, source: SourceSpec, { definitions }: ScanDeps, given: readonly string[] | undefined,
+  connection: DuckDBConnection,
+  source: SourceSpec,
+  { definitions }: ScanDeps,
+  given: readonly string[] | undefined,
 ): Promise<RawScan> {
   const find = () => findFiles(source.location['path'] as string, definitions.directory, `source "${source.name}"`);
   switch (source.kind) {
@@ -84,7 +98,8 @@ function deriveColumns(connection: DuckDBConnection, source: SourceSpec, definit
     if (spec.by.kind === 'sql') return `CAST((${spec.by.sql}) AS ${duckType(spec.type)}) AS ${quoteName(spec.name)}`;
     const { id } = spec.by.function;
     const userFunction = definitions.functions.get(id);
-    if (userFunction === undefined) throw new HeadraceError('HR_CODE_CHANGED', `the repository has no function ${id} any more.`);
+    if (userFunction === undefined)
+      throw new HeadraceError('HR_CODE_CHANGED', `the repository has no function ${id} any more.`);
     return `${registerDerive(connection, source.columns, spec, userFunction)}(${arguments_}) AS ${quoteName(spec.name)}`;
   });
 }
@@ -94,7 +109,9 @@ function deriveColumns(connection: DuckDBConnection, source: SourceSpec, definit
 function timeColumns(source: SourceSpec): string {
   const event = `epoch_us(${quoteName(source.eventTime)})`;
   const stated =
-    source.knownTime.kind === 'after' ? `${event} + ${source.knownTime.micros}` : `epoch_us(${quoteName(source.knownTime.column)})`;
+    source.knownTime.kind === 'after'
+      ? `${event} + ${source.knownTime.micros}`
+      : `epoch_us(${quoteName(source.knownTime.column)})`;
   const known = source.pushes === 'keep' ? `coalesce(__hr_arrived, ${stated})` : stated;
   // greatest() passes over nulls: an unknown time must stay unknown.
   const isTimed = `${event} IS NOT NULL AND ${known} IS NOT NULL`;

@@ -24,7 +24,9 @@ function queryError(what: string, otherwise: ErrorCode, thrown: unknown): Headra
     return new HeadraceError(code as ErrorCode, raised[2] as string, { cause: thrown });
   }
   if (/No space left on device|max_temp_directory_size/i.test(message)) {
-    return new HeadraceError('HR_STORAGE_FULL', `${what}: the disk is full. Free space and run it again.`, { cause: thrown });
+    return new HeadraceError('HR_STORAGE_FULL', `${what}: the disk is full. Free space and run it again.`, {
+      cause: thrown,
+    });
   }
   return new HeadraceError(otherwise, `${what}: ${plainMessage(message)}`, { cause: thrown });
 }

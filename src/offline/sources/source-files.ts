@@ -16,7 +16,10 @@ export interface SourceFile {
 /** The files that a path or glob names, sorted by path. Throws HR_SOURCE_UNREADABLE when there is none. */
 export async function findFiles(path: string, directory: string, owner: string): Promise<string[]> {
   if (/^s3:\/\//.test(path)) {
-    throw new HeadraceError('HR_UNSUPPORTED', `${owner} reads ${path}: this build reads local files only. Copy them to a local folder.`);
+    throw new HeadraceError(
+      'HR_UNSUPPORTED',
+      `${owner} reads ${path}: this build reads local files only. Copy them to a local folder.`,
+    );
   }
   const full = isAbsolute(path) ? path : join(directory, path);
   if (await isFile(full)) return [full];
@@ -25,7 +28,10 @@ export async function findFiles(path: string, directory: string, owner: string):
     for await (const match of glob(full)) if (await isFile(match)) found.push(match);
   }
   if (found.length === 0) {
-    throw new HeadraceError('HR_SOURCE_UNREADABLE', `${owner}: no file matches ${full}. Check its path; a relative one starts at ${directory}.`);
+    throw new HeadraceError(
+      'HR_SOURCE_UNREADABLE',
+      `${owner}: no file matches ${full}. Check its path; a relative one starts at ${directory}.`,
+    );
   }
   return found.sort();
 }

@@ -72,7 +72,16 @@ export function castSql(expression: string, from: string, type: DataType): strin
 }
 
 const INTEGERS: ReadonlySet<string> = new Set([
-  'TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'HUGEINT', 'UTINYINT', 'USMALLINT', 'UINTEGER', 'UBIGINT', 'UHUGEINT',
+  'TINYINT',
+  'SMALLINT',
+  'INTEGER',
+  'BIGINT',
+  'HUGEINT',
+  'UTINYINT',
+  'USMALLINT',
+  'UINTEGER',
+  'UBIGINT',
+  'UHUGEINT',
 ]);
 
 function isFraction(type: string): boolean {
@@ -100,8 +109,10 @@ function timestampSql(expression: string, from: string): string | undefined {
     case 'TIMESTAMP_S':
     case 'TIMESTAMP_MS':
     case 'DATE':
-    case 'VARCHAR':
       return plainCast(expression, 'TIMESTAMP');
+    case 'VARCHAR':
+      // Straight to TIMESTAMP, a zone in the text would be passed over; without one it is UTC either way.
+      return plainCast(plainCast(expression, 'TIMESTAMPTZ'), 'TIMESTAMP');
     default:
       return undefined;
   }

@@ -35,7 +35,10 @@ export interface TrainingSetRequest {
 export async function createTrainingSet(deps: OfflineDeps, request: TrainingSetRequest): Promise<TrainingSetRecord> {
   const plan = planTrainingSet(deps.definitions.manifest, request);
   if (!/\.parquet$/i.test(request.out)) {
-    throw new HeadraceError('HR_USAGE', `the training set is written as Parquet; "${request.out}" does not end in .parquet.`);
+    throw new HeadraceError(
+      'HR_USAGE',
+      `the training set is written as Parquet; "${request.out}" does not end in .parquet.`,
+    );
   }
   const connection = await deps.duckdb.connect();
   try {
@@ -59,7 +62,9 @@ export async function createTrainingSet(deps: OfflineDeps, request: TrainingSetR
 
 /** Every source of the plan, once. */
 export async function scanSources(
-  connection: DuckDBConnection, plan: TrainingSetPlan, deps: OfflineDeps,
+  connection: DuckDBConnection,
+  plan: TrainingSetPlan,
+  deps: OfflineDeps,
 ): Promise<Map<string, ScannedSource>> {
   const sources = new Map<string, ScannedSource>();
   for (const { view } of plan.reads) {
@@ -85,19 +90,33 @@ async function writeWhole(connection: DuckDBConnection, sql: string, out: string
 }
 
 async function describe(
-  connection: DuckDBConnection, deps: OfflineDeps, request: TrainingSetRequest, plan: TrainingSetPlan, spine: Spine,
-  sources: ReadonlyMap<string, ScannedSource>, out: string,
+  connection: DuckDBConnection,
+  deps: OfflineDeps,
+  request: TrainingSetRequest,
+  plan: TrainingSetPlan,
+  spine: Spine,
+  sources: ReadonlyMap<string, ScannedSource>,
+  out: string,
 ): Promise<TrainingSetRecord> {
   const { definitions, clock } = deps;
   const snapshots: SourceSnapshot[] = [];
   for (const [name, scanned] of sources) {
     const reads = plan.reads.filter(({ view }) => view.source === name);
     const files = await snapshotFiles(scanned.files);
-    snapshots.push({ source: name, files, pushed: scanned.pushed, ...(await profileSource(connection, scanned, reads)) });
+    snapshots.push({
+      source: name,
+      files,
+      pushed: scanned.pushed,
+      ...(await profileSource(connection, scanned, reads)),
+    });
   }
   const spineHash =
-    spine.files.length === 0 ? sha256Hex(request.spine) : contentHash((await snapshotFiles(spine.files)).map(({ sha256 }) => sha256));
-  const range = await connection.runAndReadAll(`SELECT CAST(min(__hr_at) AS DOUBLE), CAST(max(__hr_at) AS DOUBLE) FROM ${SPINE_TABLE}`);
+    spine.files.length === 0
+      ? sha256Hex(request.spine)
+      : contentHash((await snapshotFiles(spine.files)).map(({ sha256 }) => sha256));
+  const range = await connection.runAndReadAll(
+    `SELECT CAST(min(__hr_at) AS DOUBLE), CAST(max(__hr_at) AS DOUBLE) FROM ${SPINE_TABLE}`,
+  );
   const [first, last] = range.getRows()[0] as [number | null, number | null];
   const made = {
     project: definitions.manifest.project,
@@ -109,7 +128,11 @@ async function describe(
     spineHash,
     sources: snapshots,
   };
-  const hashes = snapshots.map(({ source, files, pushed }) => ({ source, files: files.map(({ sha256 }) => sha256), pushed }));
+  const hashes = snapshots.map(({ source, files, pushed }) => ({
+    source,
+    files: files.map(({ sha256 }) => sha256),
+    pushed,
+  }));
   const fileSha256 = await fileHash(out);
   return {
     id: contentHash({ ...made, sources: hashes, content: fileSha256 }).slice(0, 16),

@@ -23,13 +23,20 @@ export interface Spine {
 
 /** Throws HR_SPINE that names a missing, mistyped, reserved or colliding column; HR_SOURCE_UNREADABLE for a bad file. */
 export async function loadSpine(
-  connection: DuckDBConnection, spine: string, plan: TrainingSetPlan, directory: string,
+  connection: DuckDBConnection,
+  spine: string,
+  plan: TrainingSetPlan,
+  directory: string,
 ): Promise<Spine> {
   const isQuery = /^\s*(SELECT|FROM|WITH)\s/i.test(spine);
-  const files = isQuery ? [] : await findFiles(isAbsolute(spine) ? spine : resolve(directory, spine), directory, 'the spine');
+  const files = isQuery
+    ? []
+    : await findFiles(isAbsolute(spine) ? spine : resolve(directory, spine), directory, 'the spine');
   const from = isQuery ? `(${spine})` : await spineFiles(connection, files, plan);
-  const described = await queryWork(`the spine ${spine} cannot be read`, isQuery ? 'HR_SPINE' : 'HR_SOURCE_UNREADABLE', () =>
-    connection.runAndReadAll(`DESCRIBE SELECT * FROM ${from}`),
+  const described = await queryWork(
+    `the spine ${spine} cannot be read`,
+    isQuery ? 'HR_SPINE' : 'HR_SOURCE_UNREADABLE',
+    () => connection.runAndReadAll(`DESCRIBE SELECT * FROM ${from}`),
   );
   const columns = described.getRows().map(([name, type]) => ({ name: String(name), type: String(type) }));
   const sql = checkColumns(columns, plan);
@@ -43,7 +50,14 @@ export async function loadSpine(
   return { columns, rows: Number(counted.getRows()[0]?.[0]), files, sql };
 }
 
-async function spineFiles(connection: DuckDBConnection, files: readonly string[], plan: TrainingSetPlan): Promise<string> {
+/** Kinds that the CSV reader tells better by itself: a timestamp's zone, say. castSql brings them to the type. */
+const SNIFFED: ReadonlySet<string> = new Set(['list', 'vector', 'bytes', 'timestamp']);
+
+async function spineFiles(
+  connection: DuckDBConnection,
+  files: readonly string[],
+  plan: TrainingSetPlan,
+): Promise<string> {
   const list = `[${files.map(quoteText).join(', ')}]`;
   if (!files.every((file) => /\.(csv|tsv|csv\.gz)$/i.test(file))) return `read_parquet(${list}, union_by_name = true)`;
   // What a key means is declared: '007' of a string key must not be sniffed as 7.
@@ -53,7 +67,9 @@ async function spineFiles(connection: DuckDBConnection, files: readonly string[]
   );
   const present = new Set(found.getRows().map(([name]) => String(name)));
   const types = plan.spineColumns
-    .filter(({ name, type }) => present.has(name) && type.kind !== 'list' && type.kind !== 'vector' && type.kind !== 'bytes')
+    .filter(
+      ({ name, type }) => present.has(name) && !SNIFFED.has(type.kind),
+    )
     .map(({ name, type }) => `${quoteText(name)}: ${quoteText(duckType(type))}`);
   return types.length === 0 ? scan : `read_csv(${list}, header = true, types = {${types.join(', ')}})`;
 }
@@ -74,7 +90,10 @@ function checkColumns(columns: Spine['columns'], plan: TrainingSetPlan): Map<str
     const from = find(name, neededBy);
     const cast = castSql(quoteName(name), from, type);
     if (cast === undefined) {
-      throw new HeadraceError('HR_SPINE', `the spine's column "${name}" is ${from}; ${neededBy}, it must be ${typeName(type)}.`);
+      throw new HeadraceError(
+        'HR_SPINE',
+        `the spine's column "${name}" is ${from}; ${neededBy}, it must be ${typeName(type)}.`,
+      );
     }
     sql.set(name, cast);
   };
@@ -82,13 +101,19 @@ function checkColumns(columns: Spine['columns'], plan: TrainingSetPlan): Map<str
   if (!sql.has(plan.timestamp)) need(plan.timestamp, { kind: 'timestamp' }, 'the timestamp');
   const timestampType = plan.spineColumns.find(({ name }) => name === plan.timestamp)?.type.kind ?? 'timestamp';
   if (timestampType !== 'timestamp') {
-    throw new HeadraceError('HR_SPINE', `the timestamp "${plan.timestamp}" is also a ${timestampType} column of the service.`);
+    throw new HeadraceError(
+      'HR_SPINE',
+      `the timestamp "${plan.timestamp}" is also a ${timestampType} column of the service.`,
+    );
   }
   for (const label of plan.labels) find(label, 'a label');
   const features = new Set(plan.features.map(({ name }) => name.toLowerCase()));
   for (const name of names) {
     if (name.toLowerCase().startsWith(RESERVED_PREFIX)) {
-      throw new HeadraceError('HR_SPINE', `the spine's column "${name}" begins with ${RESERVED_PREFIX}, which is reserved. Rename it.`);
+      throw new HeadraceError(
+        'HR_SPINE',
+        `the spine's column "${name}" begins with ${RESERVED_PREFIX}, which is reserved. Rename it.`,
+      );
     }
     if (features.has(name.toLowerCase())) {
       throw new HeadraceError('HR_SPINE', `the spine's column "${name}" has the name of a feature. Rename it.`);

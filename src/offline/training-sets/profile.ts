@@ -8,7 +8,10 @@ import { quoteName, quoteText } from '../sources/sql-text.ts';
 import type { FeatureProfile, SourceSnapshot } from './record.ts';
 
 export async function profileFeatures(
-  connection: DuckDBConnection, plan: TrainingSetPlan, path: string, rows: number,
+  connection: DuckDBConnection,
+  plan: TrainingSetPlan,
+  path: string,
+  rows: number,
 ): Promise<FeatureProfile[]> {
   const columns = plan.features.flatMap(({ name, type }) => {
     const column = quoteName(name);
@@ -20,7 +23,12 @@ export async function profileFeatures(
   const read = await connection.runAndReadAll(`SELECT ${columns.join(', ')} FROM read_parquet(${quoteText(path)})`);
   const values = read.getRows()[0] as (number | null)[];
   return plan.features.map(({ name, type }, i) => {
-    const [present, mean, min, max] = values.slice(i * 4, i * 4 + 4) as [number, number | null, number | null, number | null];
+    const [present, mean, min, max] = values.slice(i * 4, i * 4 + 4) as [
+      number,
+      number | null,
+      number | null,
+      number | null,
+    ];
     const profile = { name, type: typeName(type), nullRate: rows === 0 ? 0 : (rows - present) / rows };
     return mean === null || min === null || max === null ? profile : { ...profile, mean, min, max };
   });
@@ -28,10 +36,14 @@ export async function profileFeatures(
 
 /** Rows of a source, and how many of them match nothing: never dropped in silence. */
 export async function profileSource(
-  connection: DuckDBConnection, { relation }: ScannedSource, reads: readonly ReadPlan[],
+  connection: DuckDBConnection,
+  { relation }: ScannedSource,
+  reads: readonly ReadPlan[],
 ): Promise<Pick<SourceSnapshot, 'rows' | 'ignored'>> {
   const views = [...new Map(reads.map(({ view }) => [view.name, view])).values()];
-  const nullKeys = views.map((view) => `count(*) FILTER (${view.keyColumns.map((key) => `${quoteName(key)} IS NULL`).join(' OR ')})`);
+  const nullKeys = views.map(
+    (view) => `count(*) FILTER (${view.keyColumns.map((key) => `${quoteName(key)} IS NULL`).join(' OR ')})`,
+  );
   const counts = ['count(*)', 'count(*) FILTER (__hr_known IS NULL)', ...nullKeys];
   const read = await connection.runAndReadAll(`SELECT ${counts.join(', ')} FROM ${relation}`);
   const [rows = 0, nullTime = 0, ...keys] = (read.getRows()[0] as bigint[]).map(Number);

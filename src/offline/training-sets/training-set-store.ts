@@ -30,7 +30,12 @@ export async function saveTrainingSet(database: Database, record: TrainingSetRec
     await trx.deleteFrom('training_sets').where('id', '=', record.id).execute();
     await trx
       .insertInto('training_sets')
-      .values({ id: record.id, name: record.name, created_at_micros: record.createdAtMicros, record: JSON.stringify(record) })
+      .values({
+        id: record.id,
+        name: record.name,
+        created_at_micros: record.createdAtMicros,
+        record: JSON.stringify(record),
+      })
       .execute();
   });
 }

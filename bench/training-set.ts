@@ -1,0 +1,277 @@
+// Training sets against plain SQL over the same files: latest rows against a range join with row_number, windows of
+// real flights against SQL RANGE windows. Prints seconds and ratios.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  type DataType,
+  type Field,
+  contentHash,
+  MICROS_PER_DAY,
+  MICROS_PER_HOUR,
+  silentLogger,
+  silentProgress,
+  systemClock,
+} from '../src/core/index.ts';
+import type { FeatureSpec, Manifest, SourceSpec } from '../src/definitions/index.ts';
+import { createTrainingSet, type OfflineDeps } from '../src/offline/index.ts';
+import { openDatabase, openDuckDb } from '../src/storage/index.ts';
+
+export interface TrainingSetBenchOptions {
+  /** Rows of the source of latest values; 100 to a key. */
+  readonly latestRows: number;
+  readonly spineRows: number;
+  readonly memory: string;
+}
+
+export interface Measured {
+  readonly name: string;
+  readonly seconds: number;
+  readonly floorSeconds: number;
+  readonly floor: string;
+  /** seconds / floorSeconds. */
+  readonly ratio: number;
+  readonly rowsPerSecond: number;
+  readonly peakMegabytes: number;
+}
+
+const FULL: TrainingSetBenchOptions = { latestRows: 10_000_000, spineRows: 1_000_000, memory: '4GB' };
+
+export async function measureTrainingSets(options: Partial<TrainingSetBenchOptions> = {}): Promise<Measured[]> {
+  const given = { ...FULL, ...options };
+  const directory = await mkdtemp(join(tmpdir(), 'headrace-bench-'));
+  try {
+    const results = [await measureLatest(directory, given), await measureWindows(directory, given)];
+    for (const { name, seconds, floorSeconds, floor, ratio, peakMegabytes } of results) {
+      console.log(
+        `${name}: ${seconds.toFixed(2)} s; ${floor}: ${floorSeconds.toFixed(2)} s; ratio ${ratio.toFixed(3)}; peak ${peakMegabytes} MB`,
+      );
+    }
+    return results;
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+const type = (kind: 'string' | 'int64' | 'float64' | 'timestamp'): DataType => ({ kind });
+const field = (name: string, kind: Parameters<typeof type>[0]): Field => ({ name, type: type(kind) });
+
+async function measureLatest(
+  directory: string,
+  { latestRows, spineRows, memory }: TrainingSetBenchOptions,
+): Promise<Measured> {
+  const keys = Math.max(1, Math.floor(latestRows / 100));
+  const [events, spine] = [join(directory, 'events.parquet'), join(directory, 'spine.parquet')];
+  const columns = Array.from({ length: 8 }, (_, i) => `c${i}`);
+  const year = 365 * 86_400;
+  await runSql(directory, memory, [
+    `COPY (SELECT hash(i) % ${keys} AS key, make_timestamp(CAST(1600000000000000 + (hash(i + 1) % ${year}) * 1000000 AS BIGINT)) AS at,
+      ${columns.map((name, i) => `CAST((hash(i + ${i + 2}) % 1000) AS DOUBLE) AS ${name}`).join(', ')} FROM (SELECT range AS i FROM range(${latestRows})))
+      TO '${events}' (FORMAT parquet)`,
+    `COPY (SELECT i AS id, hash(i + 77) % ${keys} AS key, make_timestamp(CAST(1600000000000000 + (hash(i + 78) % ${year}) * 1000000 AS BIGINT)) AS t
+      FROM (SELECT range AS i FROM range(${spineRows}))) TO '${spine}' (FORMAT parquet)`,
+  ]);
+  const source: SourceSpec = {
+    name: 'events',
+    kind: 'parquet',
+    location: { path: events },
+    derive: [],
+    eventTime: 'at',
+    columns: [field('key', 'int64'), field('at', 'timestamp'), ...columns.map((name) => field(name, 'float64'))],
+    knownTime: { kind: 'after', micros: MICROS_PER_HOUR },
+    pushes: 'until-materialized',
+  };
+  const features = columns.map(
+    (column): FeatureSpec => ({ name: column, type: type('float64'), aggregation: { op: 'latest', column } }),
+  );
+  const manifest = manifestOf(source, 'int64', 'key', features, 30 * MICROS_PER_DAY);
+  const made = await timeTrainingSet(directory, memory, manifest, spine, 't');
+  const floorSeconds = await runSql(directory, memory, [
+    `COPY (SELECT * EXCLUDE (n) FROM (SELECT s.*, ${columns.map((name) => `e.${name}`).join(', ')},
+      row_number() OVER (PARTITION BY s.id ORDER BY e.at DESC, e.${columns.join(' DESC, e.')} DESC) AS n
+      FROM '${spine}' s LEFT JOIN '${events}' e ON e.key = s.key AND e.at + INTERVAL 1 HOUR <= s.t AND e.at >= s.t - INTERVAL 30 DAY)
+      WHERE n = 1 ORDER BY id) TO '${join(directory, 'floor.parquet')}' (FORMAT parquet, COMPRESSION zstd)`,
+  ]);
+  return measured(
+    `latest, ${spineRows} x ${latestRows} rows, 8 features`,
+    'SQL range join with row_number',
+    made,
+    floorSeconds,
+    spineRows,
+  );
+}
+
+async function measureWindows(directory: string, { spineRows, memory }: TrainingSetBenchOptions): Promise<Measured> {
+  const raw = join(import.meta.dirname, '../node_modules/vega-datasets/data/flights-3m.parquet');
+  const [events, spine] = [join(directory, 'flights.parquet'), join(directory, 'flights-spine.parquet')];
+  await runSql(directory, memory, [
+    `COPY (SELECT origin, date AS "at", date + to_minutes(CAST(distance / 8 + 40 + delay AS BIGINT)) AS landed, CAST(delay AS DOUBLE) AS delay
+      FROM '${raw}') TO '${events}' (FORMAT parquet)`,
+    `COPY (SELECT row_number() OVER () AS id, origin AS key, "at" AS t FROM '${events}' USING SAMPLE reservoir(${spineRows} ROWS) REPEATABLE (7))
+      TO '${spine}' (FORMAT parquet)`,
+  ]);
+  const source: SourceSpec = {
+    name: 'flights',
+    kind: 'parquet',
+    location: { path: events },
+    derive: [],
+    eventTime: 'at',
+    columns: [
+      field('origin', 'string'),
+      field('at', 'timestamp'),
+      field('landed', 'timestamp'),
+      field('delay', 'float64'),
+    ],
+    knownTime: { kind: 'column', column: 'landed' },
+    pushes: 'until-materialized',
+  };
+  const over = (op: 'count' | 'mean', days: number): FeatureSpec => ({
+    name: `${op}_${days}d`,
+    type: type(op === 'count' ? 'int64' : 'float64'),
+    aggregation: {
+      op,
+      column: op === 'count' ? null : 'delay',
+      windowMicros: days * MICROS_PER_DAY,
+      hopMicros: MICROS_PER_HOUR,
+    },
+  });
+  const manifest = manifestOf(
+    source,
+    'string',
+    'origin',
+    [over('count', 1), over('mean', 1), over('count', 7), over('mean', 7)],
+    null,
+  );
+  const made = await timeTrainingSet(directory, memory, manifest, spine, 't');
+  const frame = (days: number) =>
+    `(PARTITION BY key ORDER BY t RANGE BETWEEN INTERVAL ${days} DAY PRECEDING AND CURRENT ROW)`;
+  const floorSeconds = await runSql(directory, memory, [
+    `COPY (SELECT id, key, t, count_1d, mean_1d, count_7d, mean_7d FROM (SELECT id, key, t, count(fact) OVER one AS count_1d, avg(delay) OVER one AS mean_1d,
+      count(fact) OVER seven AS count_7d, avg(delay) OVER seven AS mean_7d
+      FROM (SELECT NULL AS id, origin AS key, landed AS t, delay, 1 AS fact FROM '${events}' UNION ALL SELECT id, key, t, NULL, NULL FROM '${spine}')
+      WINDOW one AS ${frame(1)}, seven AS ${frame(7)}) WHERE id IS NOT NULL ORDER BY id) TO '${join(directory, 'floor.parquet')}' (FORMAT parquet, COMPRESSION zstd)`,
+  ]);
+  return measured(
+    `windows, ${spineRows} x 3000000 flights, 4 features`,
+    'SQL RANGE windows',
+    made,
+    floorSeconds,
+    spineRows,
+  );
+}
+
+function measured(
+  name: string,
+  floor: string,
+  made: { seconds: number; peakMegabytes: number },
+  floorSeconds: number,
+  rows: number,
+): Measured {
+  return {
+    name,
+    floor,
+    floorSeconds,
+    ...made,
+    ratio: made.seconds / floorSeconds,
+    rowsPerSecond: Math.round(rows / made.seconds),
+  };
+}
+
+function manifestOf(
+  source: SourceSpec,
+  key: 'string' | 'int64',
+  keyColumn: string,
+  features: readonly FeatureSpec[],
+  ttlMicros: number | null,
+): Manifest {
+  const view = {
+    name: 'view',
+    entity: 'entity',
+    source: source.name,
+    keyColumns: [keyColumn],
+    ttlMicros,
+    features,
+    freshness: { kind: 'live' },
+  } as const;
+  const member = {
+    kind: 'view',
+    role: 'view',
+    view: 'view',
+    keyColumns: ['key'],
+    features: features.map(({ name }) => name),
+  } as const;
+  return {
+    format: 1,
+    project: 'bench',
+    entities: { entity: { name: 'entity', keys: [field('key', key)] } },
+    sources: { [source.name]: source },
+    views: { view },
+    onDemandViews: {},
+    services: { service: { name: 'service', members: [member] } },
+    models: {},
+    endpoints: {},
+    pipelines: {},
+  };
+}
+
+async function timeTrainingSet(
+  directory: string,
+  memory: string,
+  manifest: Manifest,
+  spine: string,
+  timestamp: string,
+): Promise<{ seconds: number; peakMegabytes: number }> {
+  const database = await openDatabase(`sqlite:${join(directory, 'registry.db')}`);
+  const duckdb = await openDuckDb({ tempDirectory: join(directory, 'spill'), memory });
+  const deps: OfflineDeps = {
+    definitions: { manifest, hash: contentHash(manifest), functions: new Map(), directory },
+    database,
+    duckdb,
+    clock: systemClock,
+    logger: silentLogger,
+    progress: silentProgress,
+    dataDirectory: directory,
+    pushLogDirectory: join(directory, 'push-log'),
+  };
+  let peak = 0;
+  const watch = setInterval(() => {
+    peak = Math.max(peak, process.memoryUsage.rss());
+  }, 50);
+  try {
+    const start = performance.now();
+    await createTrainingSet(deps, {
+      service: 'service',
+      spine,
+      timestamp,
+      labels: [],
+      boundary: 'at',
+      out: join(directory, 'made.parquet'),
+    });
+    return { seconds: (performance.now() - start) / 1000, peakMegabytes: Math.round(peak / 1e6) };
+  } finally {
+    clearInterval(watch);
+    await duckdb.close();
+    await database.close();
+  }
+}
+
+/** Runs statements in a DuckDB of their own, set up as the product's; gives the last one's seconds. */
+async function runSql(directory: string, memory: string, statements: readonly string[]): Promise<number> {
+  const duckdb = await openDuckDb({ tempDirectory: join(directory, 'spill'), memory });
+  const connection = await duckdb.connect();
+  let seconds = 0;
+  for (const statement of statements) {
+    const start = performance.now();
+    await connection.run(statement);
+    seconds = (performance.now() - start) / 1000;
+  }
+  connection.closeSync();
+  await duckdb.close();
+  return seconds;
+}
+
+if (import.meta.main) {
+  const [latestRows = FULL.latestRows, spineRows = FULL.spineRows] = process.argv.slice(2).map(Number);
+  await measureTrainingSets({ latestRows, spineRows });
+}

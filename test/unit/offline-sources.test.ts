@@ -1,0 +1,192 @@
+// Sources as relations: types at their edges, internal names, row numbers, pushed events.
+
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Row } from '../../src/core/index.ts';
+import type { SourceSpec, UserFunction } from '../../src/definitions/index.ts';
+import { fromDuck } from '../../src/offline/duckdb/vector-values.ts';
+import { scanSource } from '../../src/offline/sources/scan-source.ts';
+import { openPushLog } from '../../src/online/index.ts';
+import {
+  definitionsOf,
+  fields,
+  manifestOf,
+  openOfflineWorld,
+  type OfflineWorld,
+  sourceOf,
+  TYPES,
+  writeParquet,
+} from '../support/offline-world.ts';
+
+let world: OfflineWorld;
+beforeEach(async () => {
+  world = await openOfflineWorld();
+});
+afterEach(() => world.close());
+
+async function scan(source: SourceSpec, columns: string, functions: Record<string, UserFunction> = {}) {
+  const deps = { ...world.deps, definitions: definitionsOf(manifestOf({}), world.directory, functions) };
+  const { relation, ...rest } = await scanSource(world.connection, source, deps);
+  const result = await world.connection.runAndReadAll(`SELECT ${columns} FROM ${relation} ORDER BY __hr_row`);
+  return { rows: result.getRows(), ...rest };
+}
+
+const copy = (sql: string, name: string) =>
+  world.connection.run(`COPY (${sql}) TO '${join(world.directory, name)}' (FORMAT parquet)`);
+
+describe('scanSource', () => {
+  it('takes every kind of timestamp to whole microseconds of UTC', async () => {
+    await copy(
+      `SELECT TIMESTAMPTZ '2024-01-01 02:00:00.000001+02' AS zoned, DATE '2024-01-01' AS day, TIMESTAMP '2024-01-01 00:00:00.123456' AS "at",
+         TIMESTAMP_NS '1969-12-31 23:59:59.999999999' AS nanos, TIMESTAMP_MS '2024-01-01 00:00:00.5' AS millis, '2024-01-01T01:00:00+01:00' AS text`,
+      'times.parquet',
+    );
+    const names = ['zoned', 'day', 'at', 'nanos', 'millis', 'text'];
+    const source = sourceOf(
+      'times',
+      'times.parquet',
+      names.map((name) => ({ name, type: TYPES.timestamp })),
+    );
+    const { rows } = await scan(source, names.map((name) => `"${name}"`).join(', '));
+    const midnight = 1_704_067_200_000_000;
+    expect(rows[0]?.map((value) => fromDuck(TYPES.timestamp, value))).toEqual([
+      midnight + 1,
+      midnight,
+      midnight + 123_456,
+      -1,
+      midnight + 500_000,
+      midnight,
+    ]);
+  });
+
+  it('keeps values exact, and refuses those that are not of the declared type', async () => {
+    await copy(`SELECT 9007199254740993 AS big, 1.5 AS half, TIMESTAMP '2024-01-01' AS "at"`, 'numbers.parquet');
+    const typed = (half: (typeof TYPES)[keyof typeof TYPES]) =>
+      sourceOf('numbers', 'numbers.parquet', [
+        ...fields({ big: TYPES.int64, at: TYPES.timestamp }),
+        { name: 'half', type: half },
+      ]);
+    expect((await scan(typed(TYPES.float64), 'big, half')).rows).toEqual([[9007199254740993n, 1.5]]);
+    await expect(scan(typed(TYPES.int32), 'half')).rejects.toThrow(/1\.5 is no int32/);
+    await expect(scan(typed(TYPES.string), 'half')).rejects.toMatchObject({ code: 'HR_SOURCE_UNREADABLE' });
+  });
+
+  it('numbers rows by file and place, also where a file has a column of the name it uses for that', async () => {
+    const columns = fields({ at: TYPES.timestamp, n: TYPES.int32, file_row_number: TYPES.int32 });
+    const rows: Row[] = [
+      { at: 0, n: 1, file_row_number: 9 },
+      { at: 0, n: 2, file_row_number: 9 },
+    ];
+    await writeParquet(world.connection, join(world.directory, 'a.parquet'), columns, rows);
+    await writeParquet(world.connection, join(world.directory, 'b.parquet'), columns.slice(0, 2), [{ at: 0, n: 3 }]);
+    expect((await scan(sourceOf('s', 'a.parquet', columns), 'n, __hr_row')).rows).toEqual([
+      [1, 0n],
+      [2, 1n],
+    ]);
+    expect((await scan(sourceOf('s', 'b.parquet', columns.slice(0, 2)), 'n, __hr_row')).rows).toEqual([[3, 0n]]);
+    await expect(scan(sourceOf('s', '[ab].parquet', columns), 'n')).rejects.toMatchObject({
+      message: expect.stringContaining('b.parquet has no column'),
+    });
+  });
+
+  it('gives a row no known time when one of its times is missing, and none before its event', async () => {
+    const columns = fields({ at: TYPES.timestamp, known: TYPES.timestamp });
+    const rows: Row[] = [
+      { at: 5, known: 9 },
+      { at: 5, known: 1 },
+      { at: 5, known: null },
+      { at: null, known: 9 },
+    ];
+    await writeParquet(world.connection, join(world.directory, 'times.parquet'), columns, rows);
+    const source = sourceOf('s', 'times.parquet', columns, { knownTime: { kind: 'column', column: 'known' } });
+    expect((await scan(source, '__hr_event, __hr_known')).rows).toEqual([
+      [5n, 9n],
+      [5n, 5n],
+      [5n, null],
+      [null, null],
+    ]);
+    const late = sourceOf('s', 'times.parquet', columns, { knownTime: { kind: 'after', micros: 7 } });
+    expect((await scan(late, '__hr_known')).rows).toEqual([[12n], [12n], [12n], [null]]);
+  });
+
+  it('derives columns by SQL and by a function of the whole row', async () => {
+    const columns = fields({
+      at: TYPES.timestamp,
+      s: TYPES.string,
+      big: TYPES.int64,
+      list: { kind: 'list', of: TYPES.int32 },
+    });
+    await writeParquet(world.connection, join(world.directory, 'd.parquet'), columns, [
+      { at: 90_000_000, s: 'é', big: 2n ** 60n, list: [1, null, 3] },
+      { at: null, s: null, big: null, list: null },
+    ]);
+    const by = (id: string) => ({ kind: 'function', function: { id, hash: '' } }) as const;
+    const source = sourceOf('s', 'd.parquet', columns, {
+      derive: [
+        { name: 'twice', type: TYPES.string, by: { kind: 'sql', sql: 's || s' } },
+        { name: 'more', type: TYPES.int64, by: by('more') },
+        { name: 'later', type: TYPES.timestamp, by: by('later') },
+        { name: 'items', type: { kind: 'list', of: TYPES.int32 }, by: by('items') },
+      ],
+    });
+    const functions: Record<string, UserFunction> = {
+      more: (row: { big: bigint | null }) => (row.big === null ? null : row.big + 1n),
+      later: (row: { at: Date | null }) => (row.at === null ? null : new Date(row.at.getTime() + 1000)),
+      items: (row: { list: number[] | null }) => row.list?.toReversed() ?? null,
+    };
+    const { rows } = await scan(source, 'twice, more, later, items', functions);
+    const types = [TYPES.string, TYPES.int64, TYPES.timestamp, { kind: 'list', of: TYPES.int32 } as const];
+    expect(rows.map((row) => row.map((value, i) => fromDuck(types[i] as (typeof types)[0], value)))).toEqual([
+      ['éé', 2n ** 60n + 1n, 91_000_000, [3, null, 1]],
+      [null, null, null, null],
+    ]);
+    const wrong: Record<string, UserFunction> = { ...functions, more: () => 'text' };
+    await expect(scan(source, 'more', wrong)).rejects.toThrow(
+      /HR_TRANSFORM_FAILED: derived column "more": expected int64/,
+    );
+  });
+
+  it('joins pushed events of a source that keeps them, known when the log says', async () => {
+    const columns = fields({ at: TYPES.timestamp, n: TYPES.int32 });
+    await writeParquet(world.connection, join(world.directory, 'p.parquet'), columns, [{ at: 10, n: 1 }]);
+    const keeping = sourceOf('kept', 'p.parquet', columns, { pushes: 'keep', knownTime: { kind: 'after', micros: 3 } });
+    const pushed = sourceOf('only', '', columns, { kind: 'pushed', location: {}, pushes: 'keep' });
+    const passing = sourceOf('passing', 'p.parquet', columns);
+    const log = openPushLog(world.deps.pushLogDirectory, { clock: world.deps.clock });
+    for (const source of [keeping, pushed, passing]) {
+      await log.append(source, {
+        rows: [
+          { row: { at: 20, n: 2 }, knownMicros: 25 },
+          { row: { at: 30, n: null }, knownMicros: 29 },
+        ],
+      });
+    }
+    await log.close();
+    const kept = await scan(keeping, 'n, __hr_event, __hr_known, __hr_arrival IS NULL');
+    expect(kept.rows).toEqual([
+      [1, 10n, 13n, true],
+      [2, 20n, 25n, false],
+      [null, 30n, 30n, false],
+    ]);
+    expect(kept.pushed?.rows).toBe(2);
+    expect((await scan(pushed, 'n, __hr_known')).rows).toEqual([
+      [2, 25n],
+      [null, 30n],
+    ]);
+    expect((await scan(passing, 'n')).rows).toEqual([[1]]);
+  });
+
+  it('reads CSV fields as declared: empty is null, quoted empty is a string', async () => {
+    await writeFile(
+      join(world.directory, 'c.csv'),
+      'at,s,flag,n\n1970-01-01 00:00:01,"",true,007\n1970-01-01 00:00:02,,,\n',
+    );
+    const columns = fields({ at: TYPES.timestamp, s: TYPES.string, flag: TYPES.bool, n: TYPES.int64 });
+    const source = sourceOf('c', 'c.csv', columns, { kind: 'csv' });
+    expect((await scan(source, 's, flag, n, __hr_event, __hr_row')).rows).toEqual([
+      ['', true, 7n, 1_000_000n, 0n],
+      [null, null, null, 2_000_000n, 1n],
+    ]);
+  });
+});
