@@ -36,6 +36,7 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
   const monitor = createMonitor(clock);
   const predictionLog = openPredictionLog({
     directory: values['predictionLog.path'], clock, logger, maxQueued: values['predictionLog.maxQueued'],
+    compaction: { duckdb: () => app.duckdb() },
   });
   monitor.watchLog(() => predictionLog.counters());
   const dataPlane = await createDataPlane({

@@ -2,6 +2,8 @@
 // requests don't feel it.
 
 import { type Clock, HeadraceError, type Logger, type Micros } from '../../core/index.ts';
+import type { CompactOptions } from './compact.ts';
+import { startCompaction } from './compaction-timer.ts';
 import { outcomeLine, predictionLine } from './line-writer.ts';
 import type { OutcomeEntry, PredictionEntry, PredictionLog } from './prediction-log.ts';
 import { createSegmentWriter, type SegmentWriter } from './segment-writer.ts';
@@ -18,6 +20,8 @@ export interface PredictionLogOptions {
   readonly segmentBytes?: number;
   /** Default 1000, which is what a crash can lose. */
   readonly flushEveryMs?: number;
+  /** With it, ended segments become Parquet every ten minutes; without it, when somebody calls `compactPredictionLog`. */
+  readonly compaction?: Pick<CompactOptions, 'duckdb' | 'keepMicros'>;
 }
 
 interface RecordedOutcome {
@@ -26,7 +30,7 @@ interface RecordedOutcome {
 }
 
 export function openPredictionLog(options: PredictionLogOptions): PredictionLog {
-  const { directory, clock, logger, maxQueued = 20_000, segmentBytes = 64 * 1024 ** 2, flushEveryMs = 1000 } = options;
+  const { directory, clock, logger, maxQueued = 20_000, segmentBytes = 64 * 1024 ** 2, flushEveryMs = 1000, compaction } = options;
   const token = takeToken();
   const predictionWriter = createSegmentWriter({ directory, kind: 'predictions', token, clock, segmentBytes });
   const outcomeWriter = createSegmentWriter({ directory, kind: 'outcomes', token, clock, segmentBytes });
@@ -44,9 +48,19 @@ export function openPredictionLog(options: PredictionLogOptions): PredictionLog 
 
   const writeAll = async <T>(writer: SegmentWriter, entries: readonly T[], toLine: (entry: T) => string): Promise<void> => {
     if (entries.length === 0) return;
+    let unwritable = 0;
+    const lineOf = (entry: T): string => {
+      try {
+        return toLine(entry);
+      } catch {
+        unwritable++;
+        return '';
+      }
+    };
     try {
-      await writeInSlices(writer, entries, toLine);
-      written += entries.length;
+      await writeInSlices(writer, entries, lineOf);
+      written += entries.length - unwritable;
+      dropped += unwritable;
     } catch (error) {
       dropped += entries.length;
       throw error;
@@ -89,6 +103,7 @@ export function openPredictionLog(options: PredictionLogOptions): PredictionLog 
 
   const timer = setInterval(() => void flushAndTell(), flushEveryMs);
   timer.unref();
+  const stopCompaction = compaction === undefined ? undefined : startCompaction({ directory, clock, ...compaction }, logger);
 
   return {
     append(entry) {
@@ -124,6 +139,7 @@ export function openPredictionLog(options: PredictionLogOptions): PredictionLog 
       for (const writer of [predictionWriter, outcomeWriter]) {
         await writer.close().catch((error: unknown) => logger.error({ err: error }, 'a segment of the prediction log did not close'));
       }
+      await stopCompaction?.();
       releaseToken(token);
     },
   };

@@ -1,0 +1,242 @@
+// The prediction log on a real disk: what is lost when, what a reader sees while segments become Parquet, killed writers.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFileSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Clock, type Logger, MICROS_PER_HOUR, silentLogger, systemClock } from '../../src/core/index.ts';
+import {
+  compactPredictionLog, openPredictionLog, type PredictionLog, type PredictionLogOptions, predictionLogSql,
+} from '../../src/monitoring/index.ts';
+import { type DuckDb, openDuckDb } from '../../src/storage/index.ts';
+import { predictionEntry } from '../support/prediction-entry.ts';
+
+const NOW = 1_790_000_000_000_000;
+
+describe('the prediction log', () => {
+  let folder: string;
+  let duckdb: DuckDb;
+  let now: number;
+  const clock: Clock = { nowMicros: () => now };
+  const logs: PredictionLog[] = [];
+
+  const open = (options: Partial<PredictionLogOptions> = {}): PredictionLog => {
+    // The timer is out of the way; each test flushes when it wants to.
+    const log = openPredictionLog({ directory: folder, clock, logger: silentLogger, flushEveryMs: 3_600_000, ...options });
+    logs.push(log);
+    return log;
+  };
+  const compact = (keepMicros?: number) =>
+    compactPredictionLog({ directory: folder, duckdb: async () => duckdb, clock, ...(keepMicros === undefined ? {} : { keepMicros }) });
+  const query = async (sql: string): Promise<unknown[][]> => {
+    const connection = await duckdb.connect();
+    try {
+      return (await connection.runAndReadAll(sql)).getRowsJson() as unknown[][];
+    } finally {
+      connection.closeSync();
+    }
+  };
+  const ids = async (range = {}): Promise<unknown[]> =>
+    (await query(`SELECT prediction_id FROM (${await predictionLogSql(folder, range)}) ORDER BY ALL`)).map(([id]) => id);
+  const files = (ending: string): string[] =>
+    readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith(ending)).sort();
+
+  beforeEach(async () => {
+    now = NOW;
+    folder = mkdtempSync(join(tmpdir(), 'headrace-predictions-'));
+    duckdb = await openDuckDb({ tempDirectory: join(folder, 'spill'), memory: '256MB', threads: 1 });
+  });
+  afterEach(async () => {
+    await Promise.all(logs.splice(0).map((log) => log.close()));
+    await duckdb.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('is an empty relation with all columns before anything is logged', async () => {
+    const sql = await predictionLogSql(folder);
+    expect(await query(`SELECT prediction_id, features, outcome FROM (${sql})`)).toEqual([]);
+  });
+
+  it('gives back every column exactly, from segments and from Parquet alike', async () => {
+    const log = open();
+    log.append(predictionEntry('a', { traceId: '4bf92f35', unit: ['é"\n', 'x'] }));
+    await log.close();
+    const read = async (): Promise<unknown[][]> => query(`
+      SELECT request_id, trace_id, predicted_at::VARCHAR, latency_micros, endpoint, model, version, variant, unit[1],
+        request->>'origin', features->>'flights', features->>'mean_delay', features->>'last_seen', statuses->>'last_seen',
+        (outputs->>'probability')::DOUBLE
+      FROM (${await predictionLogSql(folder)})`);
+    const expected = [
+      'request-1', '4bf92f35', '2026-09-21 14:13:20+00', '850', 'delay', 'delay_classifier', 3, 'stable', 'é"\n',
+      'JFK', '1152921504606846977', 'NaN', '2026-09-21T14:13:20.000001Z', 'NOT_FOUND', 0.25,
+    ];
+    expect(await read()).toEqual([expected]);
+    expect(await compact()).toMatchObject({ segments: 1, rows: 1, files: 1 });
+    expect(files('.ndjson')).toEqual([]);
+    expect(await read()).toEqual([expected]);
+  });
+
+  it('lays Parquet out by the hour of the prediction, for any reader', async () => {
+    const log = open();
+    log.append(predictionEntry('a'));
+    log.append(predictionEntry('b', { atMicros: NOW + MICROS_PER_HOUR }));
+    await log.close();
+    await compact();
+    expect(files('.parquet').map((file) => dirname(file))).toEqual([
+      'predictions/date=2026-09-21/hour=14', 'predictions/date=2026-09-21/hour=15',
+    ]);
+    const rows = await query(`SELECT prediction_id, "date"::VARCHAR, "hour"::INTEGER, version
+      FROM read_parquet('${folder}/predictions/*/*/*.parquet', hive_partitioning = true) ORDER BY ALL`);
+    expect(rows).toEqual([['a', '2026-09-21', 14, 3], ['b', '2026-09-21', 15, 3]]);
+    expect(await ids({ from: NOW + 1 })).toEqual(['b']);
+    expect(await ids({ to: NOW + 1 })).toEqual(['a']);
+  });
+
+  it('joins the outcome that was recorded last; repeats change nothing', async () => {
+    const log = open();
+    const outcome = { predictionId: 'a', endpoint: 'delay', observedMicros: NOW };
+    log.append(predictionEntry('a'));
+    log.append(predictionEntry('b'));
+    await log.appendOutcome({ ...outcome, value: 1 });
+    now += 5;
+    await log.appendOutcome({ ...outcome, value: 'late' });
+    await log.appendOutcome({ ...outcome, value: 'late' });
+    await log.flush();
+    const outcomes = async (): Promise<unknown[][]> =>
+      query(`SELECT prediction_id, outcome->>'$', observed_at::VARCHAR FROM (${await predictionLogSql(folder)}) ORDER BY ALL`);
+    const expected = [['a', 'late', '2026-09-21 14:13:20+00'], ['b', null, null]];
+    expect(await outcomes()).toEqual(expected);
+    await log.close();
+    await compact();
+    expect(await outcomes()).toEqual(expected);
+    now += 5;
+    const later = open();
+    await later.appendOutcome({ ...outcome, value: 2.5 });
+    await later.flush();
+    expect((await outcomes())[0]).toEqual(['a', '2.5', '2026-09-21 14:13:20+00']);
+  });
+
+  it('drops what does not fit its queue, counts it, and tells it once', async () => {
+    const warnings: object[] = [];
+    const logger: Logger = { ...silentLogger, warn: (fields) => warnings.push(fields) };
+    const log = open({ maxQueued: 3, logger });
+    expect(['a', 'b', 'c', 'd', 'e'].map((id) => log.append(predictionEntry(id)))).toEqual([true, true, true, false, false]);
+    expect(log.counters()).toEqual({ written: 0, dropped: 2, queued: 3 });
+    for (let i = 0; i < 3; i++) await log.appendOutcome({ predictionId: 'a', endpoint: 'delay', value: i, observedMicros: NOW });
+    await expect(log.appendOutcome({ predictionId: 'a', endpoint: 'delay', value: 9, observedMicros: NOW })).rejects.toThrow(/HR_OVERLOADED|wait to be written/);
+    await log.close();
+    expect(log.counters()).toEqual({ written: 6, dropped: 2, queued: 0 });
+    expect(warnings).toEqual([{ dropped: 2, droppedInAll: 2 }]);
+    expect(log.append(predictionEntry('late'))).toBe(false);
+    await expect(log.appendOutcome({ predictionId: 'a', endpoint: 'delay', value: 9, observedMicros: NOW })).rejects.toThrow(/closed/);
+    expect(await ids()).toEqual(['a', 'b', 'c']);
+  });
+
+  it('goes on when the disk refuses, counting what was lost', async () => {
+    mkdirSync(join(folder, 'segments'));
+    appendFileSync(join(folder, 'segments', 'predictions'), 'a file where the folder should be');
+    const log = open();
+    log.append(predictionEntry('a'));
+    await log.appendOutcome({ predictionId: 'a', endpoint: 'delay', value: 1, observedMicros: NOW });
+    await expect(log.flush()).rejects.toThrow();
+    expect(log.counters()).toEqual({ written: 1, dropped: 1, queued: 0 });
+    rmSync(join(folder, 'segments', 'predictions'));
+    log.append(predictionEntry('b'));
+    await log.flush();
+    expect(await ids()).toEqual(['b']);
+  });
+
+  it('begins another segment when one is large and when its hour is over, and compacts only the ended ones', async () => {
+    const log = open({ segmentBytes: 100 });
+    for (const id of ['a', 'b', 'c']) {
+      log.append(predictionEntry(id));
+      await log.flush();
+    }
+    expect(files('.ndjson')).toHaveLength(3);
+    expect(await compact()).toMatchObject({ segments: 2, rows: 2 });
+    expect(files('.ndjson')).toHaveLength(1);
+    now += 1.5 * MICROS_PER_HOUR;
+    log.append(predictionEntry('d', { atMicros: now }));
+    await log.flush();
+    expect(await compact()).toMatchObject({ segments: 1, rows: 1 });
+    expect(await ids()).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  it('reads each record once after a compaction that was cut off before its segment went', async () => {
+    const log = open();
+    log.append(predictionEntry('a'));
+    await log.close();
+    const [segment = ''] = files('.ndjson');
+    copyFileSync(join(folder, segment), join(folder, 'kept'));
+    await compact();
+    copyFileSync(join(folder, 'kept'), join(folder, segment));
+    expect(await ids()).toEqual(['a']);
+    await compact();
+    expect(await ids()).toEqual(['a']);
+    expect(files('.parquet')).toHaveLength(1);
+  });
+
+  it('survives two compactions at once', async () => {
+    for (let i = 0; i < 4; i++) {
+      const log = open();
+      for (let j = 0; j < 20; j++) log.append(predictionEntry(`p${i}-${j}`));
+      await log.close();
+    }
+    await Promise.all([compact(), compact()]);
+    expect(files('.ndjson')).toEqual([]);
+    expect(new Set(await ids()).size).toBe(80);
+    expect((await ids()).length).toBe(80);
+  });
+
+  it('leaves out a torn last line, also one of zeros', async () => {
+    for (const tail of ['{"prediction_id":"torn","predicted_mi', '\0'.repeat(100)]) {
+      const log = open();
+      log.append(predictionEntry(`before ${tail.length}`));
+      await log.close();
+      appendFileSync(join(folder, files('.ndjson').at(-1) ?? ''), tail);
+    }
+    const expected = ['before 100', 'before 37'];
+    expect(await ids()).toEqual(expected);
+    expect(await compact()).toMatchObject({ segments: 2, rows: 2 });
+    expect(await ids()).toEqual(expected);
+  });
+
+  it('deletes hours that are older than asked', async () => {
+    const log = open();
+    log.append(predictionEntry('old', { atMicros: NOW - 3 * MICROS_PER_HOUR }));
+    log.append(predictionEntry('new'));
+    await log.close();
+    expect(await compact(2 * MICROS_PER_HOUR)).toMatchObject({ files: 2, deleted: 1 });
+    expect(await ids()).toEqual(['new']);
+  });
+
+  it('loses nothing that was flushed when its process is killed, and picks up its segments', async () => {
+    const script = fileURLToPath(new URL('../support/log-forever.ts', import.meta.url));
+    const child = spawn(process.execPath, [script, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let flushed = 0;
+    for await (const line of createInterface({ input: child.stdout })) {
+      flushed = Number(line);
+      if (flushed >= 2000) break;
+    }
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    now = systemClock.nowMicros();
+    const check = async (): Promise<void> => {
+      const [row] = await query(`SELECT count(*)::INTEGER, count(DISTINCT prediction_id)::INTEGER,
+        count(*) FILTER (WHERE substr(prediction_id, 2)::INTEGER < ${flushed})::INTEGER, count(outcome)::INTEGER
+        FROM (${await predictionLogSql(folder)})`);
+      const [all, distinct, promised, outcomes] = row as [number, number, number, number];
+      expect(all).toBe(distinct);
+      expect(promised).toBe(flushed);
+      expect(outcomes).toBeGreaterThanOrEqual(flushed / 100);
+    };
+    await check();
+    expect((await compact()).rows).toBeGreaterThanOrEqual(flushed);
+    expect(files('.ndjson')).toEqual([]);
+    await check();
+  });
+});
