@@ -1,7 +1,7 @@
 // Runs `headrace` commands as a user would, and reads what they print with --json.
 
-import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { exitCode, startChild } from './children.ts';
 import { indent, say } from './story.ts';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -10,21 +10,18 @@ export const cliFile = fileURLToPath(new URL('../../src/cli/main.ts', import.met
 /** The document that a command prints; what it says meanwhile is shown. Throws with its error when it fails. */
 export async function headrace<R>(...args: string[]): Promise<R> {
   say(indent(`$ headrace ${args.map((arg) => (/[\s'"]/.test(arg) ? `'${arg}'` : arg)).join(' ')}`));
-  const child = spawn(process.execPath, [cliFile, ...args, '--json'], {
+  const child = startChild(process.execPath, [cliFile, ...args, '--json'], {
     cwd: root, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, HEADRACE_LOG_LEVEL: 'warn' },
   });
   let printed = '';
   let said = '';
-  child.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => {
+  child.stdout?.on('data', (chunk: Buffer) => (printed += chunk.toString()));
+  child.stderr?.on('data', (chunk: Buffer) => {
     const lines = (said + chunk.toString()).split('\n');
     said = lines.pop() ?? '';
     for (const line of lines) say(indent(`  ${line}`));
   });
-  const code = await new Promise<number>((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (status) => resolve(status ?? 1));
-  });
+  const code = await exitCode(child);
   if (code !== 0) throw new Error(`headrace ${args[0]} failed with exit code ${code}${said === '' ? '' : `: ${said}`}`);
   return JSON.parse(printed) as R; // each caller knows its command's document
 }

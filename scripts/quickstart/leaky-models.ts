@@ -1,9 +1,9 @@
 // What the leaky join would have claimed: the same script, the same models, the same split, trained on its rows.
 
-import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { exitCode, startChild } from './children.ts';
 import { root } from './headrace.ts';
 
 /** The AUC on held-out flights by kind of model, trained on the leaky set; trained side by side. */
@@ -25,14 +25,11 @@ export async function leakyAuc(python: string, kinds: readonly string[], leakySe
 }
 
 async function runScript(python: string, args: readonly string[]): Promise<void> {
-  const child = spawn(python, args, {
+  const child = startChild(python, args, {
     cwd: root, stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, OMP_NUM_THREADS: '1' }, // as the pipeline's steps
   });
   let said = '';
-  child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
-  const code = await new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', resolve);
-  });
-  if (code !== 0) throw new Error(`train.py failed with exit code ${String(code)}:\n${said.slice(-2000)}`);
+  child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  const code = await exitCode(child);
+  if (code !== 0) throw new Error(`train.py failed with exit code ${code}:\n${said.slice(-2000)}`);
 }

@@ -1,7 +1,8 @@
 // `headrace serve` as a child of the quickstart: started on the configured port or a free one, ended by it alone.
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { createServer } from 'node:net';
+import { startChild } from './children.ts';
 import { cliFile, root } from './headrace.ts';
 import { indent, say } from './story.ts';
 
@@ -15,18 +16,14 @@ export async function startServer(wantedPort: number): Promise<Server> {
   const port = (await isFree(wantedPort)) ? wantedPort : 0;
   if (port === 0) say(indent(`Port ${wantedPort} is taken; a free one is used.`));
   say(indent(`$ headrace serve${port === 0 ? ' --port 0' : ''}`));
-  const child = spawn(process.execPath, [cliFile, 'serve', '--port', String(port), '--json'], {
+  const child = startChild(process.execPath, [cliFile, 'serve', '--port', String(port), '--json'], {
     cwd: root, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, HEADRACE_LOG_LEVEL: 'warn' },
   });
-  // Whatever ends the quickstart ends its server.
-  const end = (): void => void child.kill('SIGTERM');
-  process.once('exit', end);
   const url = await announcedUrl(child);
   await untilReady(url, child);
   return {
     url,
     async stop() {
-      process.off('exit', end);
       if (child.exitCode !== null) return;
       const ended = new Promise((resolve) => child.once('exit', resolve));
       child.kill('SIGTERM');

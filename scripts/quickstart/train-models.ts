@@ -46,7 +46,7 @@ export async function trainModels(): Promise<readonly TrainedModel[]> {
 }
 
 /** Makes the training set all the same, and registers the models that the same script made earlier. */
-export async function registerKeptModels(): Promise<{ models: readonly TrainedModel[]; leaky: Record<string, number> }> {
+export async function registerKeptModels(): Promise<{ models: readonly TrainedModel[]; claims: Record<string, number> }> {
   const kept = JSON.parse(await readFile(join(root, 'feature_repo/models/models.json'), 'utf8')) as KeptModel[];
   const models = await step(
     'Register models made earlier',
@@ -67,7 +67,7 @@ export async function registerKeptModels(): Promise<{ models: readonly TrainedMo
       return { result, summary: `training set ${data.id}: ${whole(data.rows)} rows; registered ${result.length} versions` };
     },
   );
-  return { models, leaky: Object.fromEntries(kept.map(({ kind, leaky_auc }) => [kind, leaky_auc])) };
+  return { models, claims: Object.fromEntries(kept.map(({ kind, leaky_auc }) => [kind, leaky_auc])) };
 }
 
 function resultOf(run: RunDocument, name: string): unknown {
