@@ -4,4 +4,9 @@ export type { MonitorSnapshot } from './monitor/snapshot.ts';
 export { compactPredictionLog, type CompactOptions, type CompactReport } from './prediction-log/compact.ts';
 export { type LogRange, predictionLogSql } from './prediction-log/log-relation.ts';
 export { openPredictionLog, type PredictionLogOptions } from './prediction-log/open-prediction-log.ts';
-export type { OutcomeEntry, PredictionEntry, PredictionLog, PredictionLogCounters } from './prediction-log/prediction-log.ts';
+export type {
+  OutcomeEntry,
+  PredictionEntry,
+  PredictionLog,
+  PredictionLogCounters,
+} from './prediction-log/prediction-log.ts';

@@ -2,7 +2,16 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import {
+  appendFileSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -10,7 +19,12 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Clock, type Logger, MICROS_PER_HOUR, silentLogger, systemClock } from '../../src/core/index.ts';
 import {
-  compactPredictionLog, openPredictionLog, type PredictionLog, type PredictionLogOptions, predictionLogSql,
+  type CompactOptions,
+  compactPredictionLog,
+  openPredictionLog,
+  type PredictionLog,
+  type PredictionLogOptions,
+  predictionLogSql,
 } from '../../src/monitoring/index.ts';
 import { type DuckDb, openDuckDb } from '../../src/storage/index.ts';
 import { predictionEntry } from '../support/prediction-entry.ts';
@@ -26,12 +40,18 @@ describe('the prediction log', () => {
 
   const open = (options: Partial<PredictionLogOptions> = {}): PredictionLog => {
     // The timer is out of the way; each test flushes when it wants to.
-    const log = openPredictionLog({ directory: folder, clock, logger: silentLogger, flushEveryMs: 3_600_000, ...options });
+    const log = openPredictionLog({
+      directory: folder,
+      clock,
+      logger: silentLogger,
+      flushEveryMs: 3_600_000,
+      ...options,
+    });
     logs.push(log);
     return log;
   };
-  const compact = (keepMicros?: number) =>
-    compactPredictionLog({ directory: folder, duckdb: async () => duckdb, clock, ...(keepMicros === undefined ? {} : { keepMicros }) });
+  const compact = (bounds: Pick<CompactOptions, 'keepMicros' | 'maxBytes'> = {}) =>
+    compactPredictionLog({ directory: folder, duckdb: async () => duckdb, clock, ...bounds });
   const query = async (sql: string): Promise<unknown[][]> => {
     const connection = await duckdb.connect();
     try {
@@ -41,9 +61,13 @@ describe('the prediction log', () => {
     }
   };
   const ids = async (range = {}): Promise<unknown[]> =>
-    (await query(`SELECT prediction_id FROM (${await predictionLogSql(folder, range)}) ORDER BY ALL`)).map(([id]) => id);
+    (await query(`SELECT prediction_id FROM (${await predictionLogSql(folder, range)}) ORDER BY ALL`)).map(
+      ([id]) => id,
+    );
   const files = (ending: string): string[] =>
-    readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith(ending)).sort();
+    readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith(ending))
+      .sort();
 
   beforeEach(async () => {
     now = NOW;
@@ -65,14 +89,28 @@ describe('the prediction log', () => {
     const log = open();
     log.append(predictionEntry('a', { traceId: '4bf92f35', unit: ['é"\n', 'x'] }));
     await log.close();
-    const read = async (): Promise<unknown[][]> => query(`
+    const read = async (): Promise<unknown[][]> =>
+      query(`
       SELECT request_id, trace_id, predicted_at::VARCHAR, latency_micros, endpoint, model, version, variant, unit[1],
         request->>'origin', features->>'flights', features->>'mean_delay', features->>'last_seen', statuses->>'last_seen',
         (outputs->>'probability')::DOUBLE
       FROM (${await predictionLogSql(folder)})`);
     const expected = [
-      'request-1', '4bf92f35', '2026-09-21 14:13:20+00', '850', 'delay', 'delay_classifier', 3, 'stable', 'é"\n',
-      'JFK', '1152921504606846977', 'NaN', '2026-09-21T14:13:20.000001Z', 'NOT_FOUND', 0.25,
+      'request-1',
+      '4bf92f35',
+      '2026-09-21 14:13:20+00',
+      '850',
+      'delay',
+      'delay_classifier',
+      3,
+      'stable',
+      'é"\n',
+      'JFK',
+      '1152921504606846977',
+      'NaN',
+      '2026-09-21T14:13:20.000001Z',
+      'NOT_FOUND',
+      0.25,
     ];
     expect(await read()).toEqual([expected]);
     expect(await compact()).toMatchObject({ segments: 1, rows: 1, files: 1 });
@@ -87,11 +125,15 @@ describe('the prediction log', () => {
     await log.close();
     await compact();
     expect(files('.parquet').map((file) => dirname(file))).toEqual([
-      'predictions/date=2026-09-21/hour=14', 'predictions/date=2026-09-21/hour=15',
+      'predictions/date=2026-09-21/hour=14',
+      'predictions/date=2026-09-21/hour=15',
     ]);
     const rows = await query(`SELECT prediction_id, "date"::VARCHAR, "hour"::INTEGER, version
       FROM read_parquet('${folder}/predictions/*/*/*.parquet', hive_partitioning = true) ORDER BY ALL`);
-    expect(rows).toEqual([['a', '2026-09-21', 14, 3], ['b', '2026-09-21', 15, 3]]);
+    expect(rows).toEqual([
+      ['a', '2026-09-21', 14, 3],
+      ['b', '2026-09-21', 15, 3],
+    ]);
     expect(await ids({ from: NOW + 1 })).toEqual(['b']);
     expect(await ids({ to: NOW + 1 })).toEqual(['a']);
   });
@@ -107,8 +149,13 @@ describe('the prediction log', () => {
     await log.appendOutcome({ ...outcome, value: 'late' });
     await log.flush();
     const outcomes = async (): Promise<unknown[][]> =>
-      query(`SELECT prediction_id, outcome->>'$', observed_at::VARCHAR FROM (${await predictionLogSql(folder)}) ORDER BY ALL`);
-    const expected = [['a', 'late', '2026-09-21 14:13:20+00'], ['b', null, null]];
+      query(
+        `SELECT prediction_id, outcome->>'$', observed_at::VARCHAR FROM (${await predictionLogSql(folder)}) ORDER BY ALL`,
+      );
+    const expected = [
+      ['a', 'late', '2026-09-21 14:13:20+00'],
+      ['b', null, null],
+    ];
     expect(await outcomes()).toEqual(expected);
     await log.close();
     await compact();
@@ -124,15 +171,26 @@ describe('the prediction log', () => {
     const warnings: object[] = [];
     const logger: Logger = { ...silentLogger, warn: (fields) => warnings.push(fields) };
     const log = open({ maxQueued: 3, logger });
-    expect(['a', 'b', 'c', 'd', 'e'].map((id) => log.append(predictionEntry(id)))).toEqual([true, true, true, false, false]);
+    expect(['a', 'b', 'c', 'd', 'e'].map((id) => log.append(predictionEntry(id)))).toEqual([
+      true,
+      true,
+      true,
+      false,
+      false,
+    ]);
     expect(log.counters()).toEqual({ written: 0, dropped: 2, queued: 3 });
-    for (let i = 0; i < 3; i++) await log.appendOutcome({ predictionId: 'a', endpoint: 'delay', value: i, observedMicros: NOW });
-    await expect(log.appendOutcome({ predictionId: 'a', endpoint: 'delay', value: 9, observedMicros: NOW })).rejects.toThrow(/HR_OVERLOADED|wait to be written/);
+    for (let i = 0; i < 3; i++)
+      await log.appendOutcome({ predictionId: 'a', endpoint: 'delay', value: i, observedMicros: NOW });
+    await expect(
+      log.appendOutcome({ predictionId: 'a', endpoint: 'delay', value: 9, observedMicros: NOW }),
+    ).rejects.toThrow(/HR_OVERLOADED|wait to be written/);
     await log.close();
     expect(log.counters()).toEqual({ written: 6, dropped: 2, queued: 0 });
     expect(warnings).toEqual([{ dropped: 2, droppedInAll: 2 }]);
     expect(log.append(predictionEntry('late'))).toBe(false);
-    await expect(log.appendOutcome({ predictionId: 'a', endpoint: 'delay', value: 9, observedMicros: NOW })).rejects.toThrow(/closed/);
+    await expect(
+      log.appendOutcome({ predictionId: 'a', endpoint: 'delay', value: 9, observedMicros: NOW }),
+    ).rejects.toThrow(/closed/);
     expect(await ids()).toEqual(['a', 'b', 'c']);
   });
 
@@ -210,8 +268,33 @@ describe('the prediction log', () => {
     log.append(predictionEntry('old', { atMicros: NOW - 3 * MICROS_PER_HOUR }));
     log.append(predictionEntry('new'));
     await log.close();
-    expect(await compact(2 * MICROS_PER_HOUR)).toMatchObject({ files: 2, deleted: 1 });
+    expect(await compact({ keepMicros: 2 * MICROS_PER_HOUR })).toMatchObject({ files: 2, deleted: 1 });
     expect(await ids()).toEqual(['new']);
+  });
+
+  it('deletes the oldest hours when all together are too large', async () => {
+    const log = open();
+    for (let hour = 0; hour < 3; hour++)
+      log.append(predictionEntry(`hour ${hour}`, { atMicros: NOW + hour * MICROS_PER_HOUR }));
+    await log.close();
+    await compact();
+    const [size = 0] = files('.parquet').map((file) => statSync(join(folder, file)).size);
+    expect(await compact({ maxBytes: 2.5 * size })).toMatchObject({ deleted: 1 });
+    expect(await ids()).toEqual(['hour 1', 'hour 2']);
+  });
+
+  it('answers the queries of its guide', async () => {
+    const log = open();
+    log.append(predictionEntry('a'));
+    await log.appendOutcome({ predictionId: 'a', endpoint: 'delay', value: 1, observedMicros: NOW });
+    await log.close();
+    await compact();
+    const guide = readFileSync(new URL('../../docs/guides/monitoring.md', import.meta.url), 'utf8');
+    const queries = [...guide.matchAll(/```sql\n(.*?)```/gs)].map(([, sql = '']) =>
+      sql.replaceAll('.headrace/predictions', folder),
+    );
+    expect(queries.length).toBeGreaterThan(1);
+    for (const sql of queries) expect(await query(sql)).toHaveLength(1);
   });
 
   it('loses nothing that was flushed when its process is killed, and picks up its segments', async () => {

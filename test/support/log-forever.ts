@@ -8,7 +8,12 @@ import { predictionEntry } from './prediction-entry.ts';
 const log = openPredictionLog({ directory: process.argv[2] as string, clock: systemClock, logger: silentLogger });
 for (let count = 0; ; ) {
   for (let i = 0; i < 100; i++) log.append(predictionEntry(`p${count++}`, { atMicros: systemClock.nowMicros() }));
-  await log.appendOutcome({ predictionId: `p${count - 1}`, endpoint: 'delay', value: count, observedMicros: systemClock.nowMicros() });
+  await log.appendOutcome({
+    predictionId: `p${count - 1}`,
+    endpoint: 'delay',
+    value: count,
+    observedMicros: systemClock.nowMicros(),
+  });
   await log.flush();
   process.stdout.write(`${count}\n`);
 }

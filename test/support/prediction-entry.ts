@@ -13,10 +13,23 @@ const outputFields: readonly Field[] = [{ name: 'probability', type: { kind: 'fl
 
 export function predictionEntry(predictionId: string, changes: Partial<PredictionEntry> = {}): PredictionEntry {
   return {
-    predictionId, requestId: 'request-1', traceId: null, atMicros: 1_790_000_000_000_000, latencyMicros: 850,
-    endpoint: 'delay', model: 'delay_classifier', version: 3, variant: 'stable', unit: ['JFK'],
-    requestFields, request: ['JFK'],
-    featureFields, features: [2n ** 60n + 1n, NaN, 1_790_000_000_000_001], statuses: ['PRESENT', 'PRESENT', 'NOT_FOUND'],
-    outputFields, outputs: [0.25], ...changes,
+    predictionId,
+    requestId: 'request-1',
+    traceId: null,
+    atMicros: 1_790_000_000_000_000,
+    latencyMicros: 850,
+    endpoint: 'delay',
+    model: 'delay_classifier',
+    version: 3,
+    variant: 'stable',
+    unit: ['JFK'],
+    requestFields,
+    request: ['JFK'],
+    featureFields,
+    features: [2n ** 60n + 1n, NaN, 1_790_000_000_000_001],
+    statuses: ['PRESENT', 'PRESENT', 'NOT_FOUND'],
+    outputFields,
+    outputs: [0.25],
+    ...changes,
   };
 }

@@ -43,7 +43,10 @@ export interface MergedCell {
 
 export function packCell({ endpoint, variant, total, recent, missing }: Cell): PackedCell {
   return {
-    endpoint, variant, total: packTally(total), recent: packTally(recent()),
+    endpoint,
+    variant,
+    total: packTally(total),
+    recent: packTally(recent()),
     missing: Object.fromEntries([...missing].map(([feature, { count }]) => [feature, count])),
   };
 }
@@ -54,19 +57,26 @@ export function mergeStates(states: readonly MonitorState[]): MergedState {
   const cells = states.flatMap((state) => state.cells);
   for (const packed of cells.toSorted(byNames)) {
     let endpoint = endpoints.get(packed.endpoint);
-    if (endpoint === undefined) endpoints.set(packed.endpoint, (endpoint = { whole: createMerged(), variants: new Map() }));
+    if (endpoint === undefined)
+      endpoints.set(packed.endpoint, (endpoint = { whole: createMerged(), variants: new Map() }));
     let cell = packed.variant === null ? endpoint.whole : endpoint.variants.get(packed.variant);
     if (cell === undefined) endpoint.variants.set(packed.variant ?? '', (cell = createMerged()));
     addTally(cell.total, unpackTally(packed.total));
     addTally(cell.recent, unpackTally(packed.recent));
-    for (const [feature, count] of Object.entries(packed.missing)) cell.missing.set(feature, (cell.missing.get(feature) ?? 0) + count);
+    for (const [feature, count] of Object.entries(packed.missing))
+      cell.missing.set(feature, (cell.missing.get(feature) ?? 0) + count);
   }
-  const sum = (pick: (state: MonitorState) => number): number => states.reduce((total, state) => total + pick(state), 0);
+  const sum = (pick: (state: MonitorState) => number): number =>
+    states.reduce((total, state) => total + pick(state), 0);
   return {
     workers: states.length,
     startMicros: Math.min(...states.map((state) => state.startMicros)),
     residentBytes: sum((state) => state.residentBytes),
-    log: { written: sum(({ log }) => log.written), dropped: sum(({ log }) => log.dropped), queued: sum(({ log }) => log.queued) },
+    log: {
+      written: sum(({ log }) => log.written),
+      dropped: sum(({ log }) => log.dropped),
+      queued: sum(({ log }) => log.queued),
+    },
     endpoints,
   };
 }

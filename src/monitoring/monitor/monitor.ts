@@ -44,7 +44,10 @@ export function createMonitor(clock: Clock): Monitor {
   };
 
   const state = (): MonitorState => ({
-    startMicros, residentBytes: process.memoryUsage.rss(), log: logCounters(), cells: Array.from(cells.values(), packCell),
+    startMicros,
+    residentBytes: process.memoryUsage.rss(),
+    log: logCounters(),
+    cells: Array.from(cells.values(), packCell),
   });
 
   // What comes from the other workers was made by their `state()`. Without any, as when they answer too late, one's own.

@@ -20,11 +20,28 @@ export async function toPrometheusText(state: MergedState): Promise<string> {
   const parts = [...state.endpoints].flatMap(([endpoint, { variants }]) =>
     [...variants].map(([variant, cell]) => ({ labels: { endpoint, variant }, cell })),
   );
-  addCounter(registry, 'headrace_requests_total', 'Prediction requests answered.', wholes, ({ total }) => total.requests);
-  addCounter(registry, 'headrace_request_errors_total', 'Prediction requests that failed.', wholes, ({ total }) => total.errors);
+  addCounter(
+    registry,
+    'headrace_requests_total',
+    'Prediction requests answered.',
+    wholes,
+    ({ total }) => total.requests,
+  );
+  addCounter(
+    registry,
+    'headrace_request_errors_total',
+    'Prediction requests that failed.',
+    wholes,
+    ({ total }) => total.errors,
+  );
   addHistogram(registry, 'headrace_request_duration_seconds', 'Duration of answered prediction requests.', wholes);
   addCounter(registry, 'headrace_predictions_total', 'Rows predicted.', parts, ({ total }) => total.rows);
-  addHistogram(registry, 'headrace_prediction_duration_seconds', 'Duration of the requests a variant took part in.', parts);
+  addHistogram(
+    registry,
+    'headrace_prediction_duration_seconds',
+    'Duration of the requests a variant took part in.',
+    parts,
+  );
   addMissing(registry, parts);
   addCounts(registry, state);
   return registry.metrics();
@@ -35,15 +52,23 @@ interface Labelled {
   readonly cell: MergedCell;
 }
 
-function addCounter(registry: Registry, name: string, help: string, cells: readonly Labelled[], count: (cell: MergedCell) => number): void {
+function addCounter(
+  registry: Registry,
+  name: string,
+  help: string,
+  cells: readonly Labelled[],
+  count: (cell: MergedCell) => number,
+): void {
   const counter = new Counter({ name, help, labelNames: labelNames(cells), registers: [registry] });
   for (const { labels, cell } of cells) counter.inc(labels, count(cell));
 }
 
 function addMissing(registry: Registry, cells: readonly Labelled[]): void {
   const counter = new Counter({
-    name: 'headrace_missing_features_total', help: 'Predicted rows in which the feature was not PRESENT.',
-    labelNames: ['endpoint', 'variant', 'feature'], registers: [registry],
+    name: 'headrace_missing_features_total',
+    help: 'Predicted rows in which the feature was not PRESENT.',
+    labelNames: ['endpoint', 'variant', 'feature'],
+    registers: [registry],
   });
   for (const { labels, cell } of cells) {
     for (const [feature, count] of cell.missing) counter.inc({ ...labels, feature }, count);
@@ -52,17 +77,37 @@ function addMissing(registry: Registry, cells: readonly Labelled[]): void {
 
 function addCounts(registry: Registry, { log, workers, residentBytes, startMicros }: MergedState): void {
   const registers = [registry];
-  new Counter({ name: 'headrace_prediction_log_written_total', help: 'Predictions and outcomes on disk.', registers }).inc(log.written);
-  new Counter({ name: 'headrace_prediction_log_dropped_total', help: 'Predictions and outcomes not logged.', registers }).inc(log.dropped);
-  new Gauge({ name: 'headrace_prediction_log_queued', help: 'Predictions and outcomes waiting to be written.', registers }).set(log.queued);
+  new Counter({
+    name: 'headrace_prediction_log_written_total',
+    help: 'Predictions and outcomes on disk.',
+    registers,
+  }).inc(log.written);
+  new Counter({
+    name: 'headrace_prediction_log_dropped_total',
+    help: 'Predictions and outcomes not logged.',
+    registers,
+  }).inc(log.dropped);
+  new Gauge({
+    name: 'headrace_prediction_log_queued',
+    help: 'Predictions and outcomes waiting to be written.',
+    registers,
+  }).set(log.queued);
   new Gauge({ name: 'headrace_workers', help: 'Serving processes.', registers }).set(workers);
-  new Gauge({ name: 'process_resident_memory_bytes', help: 'Resident memory of all workers.', registers }).set(residentBytes);
-  new Gauge({ name: 'process_start_time_seconds', help: 'When the oldest worker started.', registers }).set(startMicros / MICROS_PER_SECOND);
+  new Gauge({ name: 'process_resident_memory_bytes', help: 'Resident memory of all workers.', registers }).set(
+    residentBytes,
+  );
+  new Gauge({ name: 'process_start_time_seconds', help: 'When the oldest worker started.', registers }).set(
+    startMicros / MICROS_PER_SECOND,
+  );
 }
 
 function addHistogram(registry: Registry, name: string, help: string, cells: readonly Labelled[]): void {
   const values = cells.flatMap(({ labels, cell }) => histogramValues(name, labels, cell.total));
-  const metric = { name, help, get: () => Promise.resolve({ name, help, type: 'histogram', values, aggregator: 'sum' }) };
+  const metric = {
+    name,
+    help,
+    get: () => Promise.resolve({ name, help, type: 'histogram', values, aggregator: 'sum' }),
+  };
   // prom-client's Histogram can only observe one value after the other, and ours are counted already; all that the
   // registry asks of a metric is its name and `get`.
   registry.registerMetric(metric as unknown as Histogram);
@@ -77,7 +122,9 @@ interface HistogramValue {
 function histogramValues(name: string, labels: Labels, { latency }: Tally): HistogramValue[] {
   return [
     ...DURATION_BOUNDS.map((le) => ({
-      metricName: `${name}_bucket`, value: countAtMost(latency, le * MICROS_PER_SECOND), labels: { ...labels, le },
+      metricName: `${name}_bucket`,
+      value: countAtMost(latency, le * MICROS_PER_SECOND),
+      labels: { ...labels, le },
     })),
     { metricName: `${name}_bucket`, value: latency.count, labels: { ...labels, le: '+Inf' } },
     { metricName: `${name}_sum`, value: latency.sumMicros / MICROS_PER_SECOND, labels },

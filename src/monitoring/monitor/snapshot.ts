@@ -62,7 +62,9 @@ export function toSnapshot(state: MergedState, now: Micros): MonitorSnapshot {
       endpoint,
       ...figures(whole, spanSeconds),
       variants: [...variants].map(([variant, cell]) => ({
-        variant, ...figures(cell, spanSeconds), missing: Object.fromEntries(cell.missing),
+        variant,
+        ...figures(cell, spanSeconds),
+        missing: Object.fromEntries(cell.missing),
       })),
     })),
     predictionLog: state.log,
@@ -72,9 +74,14 @@ export function toSnapshot(state: MergedState, now: Micros): MonitorSnapshot {
 function figures({ total, recent }: MergedCell, spanSeconds: number): FiguresSnapshot {
   const rate = (count: number): number => round(count / spanSeconds);
   return {
-    requests: total.requests, rows: total.rows, errors: total.errors,
-    requestsPerSecond: rate(recent.requests), rowsPerSecond: rate(recent.rows), errorsPerSecond: rate(recent.errors),
-    latencyMs: latencies(total), recentLatencyMs: latencies(recent),
+    requests: total.requests,
+    rows: total.rows,
+    errors: total.errors,
+    requestsPerSecond: rate(recent.requests),
+    rowsPerSecond: rate(recent.rows),
+    errorsPerSecond: rate(recent.errors),
+    latencyMs: latencies(total),
+    recentLatencyMs: latencies(recent),
   };
 }
 
@@ -86,7 +93,10 @@ function latencies({ latency }: Tally): LatencySnapshot {
   };
   return {
     mean: isEmpty ? null : round(latency.sumMicros / latency.count / 1000),
-    p50: quantile(0.5), p90: quantile(0.9), p99: quantile(0.99), max: isEmpty ? null : round(latency.maxMicros / 1000),
+    p50: quantile(0.5),
+    p90: quantile(0.9),
+    p99: quantile(0.99),
+    max: isEmpty ? null : round(latency.maxMicros / 1000),
   };
 }
 

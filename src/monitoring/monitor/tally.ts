@@ -2,7 +2,14 @@
 
 import { type Clock, floorTo, type Micros, MICROS_PER_SECOND } from '../../core/index.ts';
 import {
-  addLatency, clearSketch, createSketch, type LatencySketch, mergeSketch, type PackedSketch, packSketch, unpackSketch,
+  addLatency,
+  clearSketch,
+  createSketch,
+  type LatencySketch,
+  mergeSketch,
+  type PackedSketch,
+  packSketch,
+  unpackSketch,
 } from './latency-sketch.ts';
 
 export interface Tally {

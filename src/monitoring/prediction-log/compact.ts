@@ -18,20 +18,23 @@ export interface CompactOptions {
   readonly clock: Clock;
   /** Hours that ended longer ago are deleted; all are kept when left out. */
   readonly keepMicros?: number;
+  /** The oldest hours are deleted while the Parquet files are larger together; no limit when left out. */
+  readonly maxBytes?: number;
 }
 
 export interface CompactReport {
   readonly segments: number;
   readonly rows: number;
   readonly files: number;
-  /** Parquet files that were too old. */
+  /** Parquet files that were too old, or too much. */
   readonly deleted: number;
 }
 
 const KINDS: readonly RecordKind[] = ['predictions', 'outcomes'];
 
 /** Compacts every ended segment in `directory`, those of dead processes too. */
-export async function compactPredictionLog({ directory, duckdb, clock, keepMicros }: CompactOptions): Promise<CompactReport> {
+export async function compactPredictionLog(options: CompactOptions): Promise<CompactReport> {
+  const { directory, duckdb, clock, keepMicros = Infinity, maxBytes = Infinity } = options;
   const report = { segments: 0, rows: 0, files: 0, deleted: 0 };
   for (const kind of KINDS) {
     const segments = await listSegments(directory, kind);
@@ -50,7 +53,7 @@ export async function compactPredictionLog({ directory, duckdb, clock, keepMicro
       connection.closeSync();
     }
   }
-  if (keepMicros !== undefined) report.deleted = await deleteBefore(directory, clock.nowMicros() - keepMicros);
+  report.deleted = await deleteOldest(directory, clock.nowMicros() - keepMicros, maxBytes);
   await removeLeftovers(directory, clock);
   return report;
 }
@@ -65,7 +68,10 @@ async function compactSegment(
   { name, path }: Segment,
 ): Promise<{ rows: number; files: number } | undefined> {
   const hourColumn = HOUR_COLUMN[kind];
-  const once = kind === 'outcomes' ? newestOutcome : `QUALIFY row_number() OVER (PARTITION BY prediction_id ORDER BY ${hourColumn}) = 1`;
+  const once =
+    kind === 'outcomes'
+      ? newestOutcome
+      : `QUALIFY row_number() OVER (PARTITION BY prediction_id ORDER BY ${hourColumn}) = 1`;
   try {
     await connection.run(`CREATE OR REPLACE TEMP TABLE hr_segment AS SELECT *, make_timestamp(epoch_us(${hourColumn})) AS hr_hour \
 FROM (${segmentsSql(kind, [path])}) ${once}`);
@@ -83,7 +89,10 @@ FROM (${segmentsSql(kind, [path])}) ${once}`);
     const temporary = join(temporaryFolder(directory), `${name}-${randomBytes(6).toString('hex')}.parquet`);
     await connection.run(`COPY (SELECT * EXCLUDE (hr_hour) FROM hr_segment WHERE strftime(hr_hour, '%Y-%m-%d %H') = '${date} ${hour}' \
 ORDER BY ${hourColumn}) TO ${sqlText(temporary)} (FORMAT parquet, COMPRESSION zstd)`);
-    await putInPlace(temporary, join(parquetFolder(directory, kind), `date=${date}`, `hour=${hour}`, `${name}.parquet`));
+    await putInPlace(
+      temporary,
+      join(parquetFolder(directory, kind), `date=${date}`, `hour=${hour}`, `${name}.parquet`),
+    );
     rows += count;
   }
   await connection.run('DROP TABLE hr_segment');
@@ -111,16 +120,25 @@ async function isGone(path: string): Promise<boolean> {
   );
 }
 
-async function deleteBefore(directory: string, limit: Micros): Promise<number> {
+async function deleteOldest(directory: string, endedBefore: Micros, maxBytes: number): Promise<number> {
+  const paths = (await Promise.all(KINDS.map((kind) => listParquet(directory, kind)))).flat();
   let deleted = 0;
-  for (const kind of KINDS) {
-    for (const path of await listParquet(directory, kind)) {
-      if (hourOf(path) + MICROS_PER_HOUR > limit) continue;
-      await rm(path, { force: true });
-      deleted++;
-    }
+  let bytes = 0;
+  // Newest first, so that what no longer fits is the oldest.
+  for (const path of paths.toSorted((a, b) => hourOf(b) - hourOf(a))) {
+    bytes += await sizeOf(path);
+    if (hourOf(path) + MICROS_PER_HOUR > endedBefore && bytes <= maxBytes) continue;
+    await rm(path, { force: true });
+    deleted++;
   }
   return deleted;
+}
+
+async function sizeOf(path: string): Promise<number> {
+  return stat(path).then(
+    ({ size }) => size,
+    () => 0,
+  );
 }
 
 // Files of a compaction that was killed.

@@ -38,7 +38,14 @@ async function recordsSql(directory: string, kind: RecordKind, range: LogRange):
   );
   const parts = [
     ...(parquet.length === 0 ? [] : [parquetSql(kind, parquet)]),
-    ...(segments.length === 0 ? [] : [segmentsSql(kind, segments.map(({ path }) => path))]),
+    ...(segments.length === 0
+      ? []
+      : [
+          segmentsSql(
+            kind,
+            segments.map(({ path }) => path),
+          ),
+        ]),
   ];
   const all = parts.length === 0 ? emptySql(kind) : parts.join(' UNION ALL ');
   const conditions = [

@@ -20,9 +20,11 @@ export interface PredictionLogOptions {
   readonly segmentBytes?: number;
   /** Default 1000, which is what a crash can lose. */
   readonly flushEveryMs?: number;
-  /** With it, ended segments become Parquet every ten minutes; without it, when somebody calls `compactPredictionLog`. */
-  readonly compaction?: Pick<CompactOptions, 'duckdb' | 'keepMicros'>;
+  /** With it, ended segments become Parquet every ten minutes; without it, when somebody calls `compactPredictionLog`. `maxBytes` is 50 GB by default. */
+  readonly compaction?: Pick<CompactOptions, 'duckdb' | 'keepMicros' | 'maxBytes'>;
 }
+
+const MAX_BYTES = 50e9;
 
 interface RecordedOutcome {
   readonly outcome: OutcomeEntry;
@@ -30,7 +32,15 @@ interface RecordedOutcome {
 }
 
 export function openPredictionLog(options: PredictionLogOptions): PredictionLog {
-  const { directory, clock, logger, maxQueued = 20_000, segmentBytes = 64 * 1024 ** 2, flushEveryMs = 1000, compaction } = options;
+  const {
+    directory,
+    clock,
+    logger,
+    maxQueued = 20_000,
+    segmentBytes = 64 * 1024 ** 2,
+    flushEveryMs = 1000,
+    compaction,
+  } = options;
   const token = takeToken();
   const predictionWriter = createSegmentWriter({ directory, kind: 'predictions', token, clock, segmentBytes });
   const outcomeWriter = createSegmentWriter({ directory, kind: 'outcomes', token, clock, segmentBytes });
@@ -46,7 +56,11 @@ export function openPredictionLog(options: PredictionLogOptions): PredictionLog 
   // A queue that fills faster than the timer empties it is written earlier.
   const earlyAt = Math.max(1, maxQueued >> 1);
 
-  const writeAll = async <T>(writer: SegmentWriter, entries: readonly T[], toLine: (entry: T) => string): Promise<void> => {
+  const writeAll = async <T>(
+    writer: SegmentWriter,
+    entries: readonly T[],
+    toLine: (entry: T) => string,
+  ): Promise<void> => {
     if (entries.length === 0) return;
     let unwritable = 0;
     const lineOf = (entry: T): string => {
@@ -88,7 +102,10 @@ export function openPredictionLog(options: PredictionLogOptions): PredictionLog 
 
   const tellDrops = (): void => {
     if (dropped === droppedWhenTold) return;
-    logger.warn({ dropped: dropped - droppedWhenTold, droppedInAll: dropped }, 'predictions or outcomes were not logged');
+    logger.warn(
+      { dropped: dropped - droppedWhenTold, droppedInAll: dropped },
+      'predictions or outcomes were not logged',
+    );
     droppedWhenTold = dropped;
   };
 
@@ -103,7 +120,10 @@ export function openPredictionLog(options: PredictionLogOptions): PredictionLog 
 
   const timer = setInterval(() => void flushAndTell(), flushEveryMs);
   timer.unref();
-  const stopCompaction = compaction === undefined ? undefined : startCompaction({ directory, clock, ...compaction }, logger);
+  const stopCompaction =
+    compaction === undefined
+      ? undefined
+      : startCompaction({ directory, clock, maxBytes: MAX_BYTES, ...compaction }, logger);
 
   return {
     append(entry) {
@@ -116,9 +136,13 @@ export function openPredictionLog(options: PredictionLogOptions): PredictionLog 
       return true;
     },
     async appendOutcome(outcome) {
-      if (isClosed) throw new HeadraceError('HR_STOPPING', 'the prediction log is closed; record the outcome again later.');
+      if (isClosed)
+        throw new HeadraceError('HR_STOPPING', 'the prediction log is closed; record the outcome again later.');
       if (outcomes.length + beingWritten.outcomes >= maxQueued) {
-        throw new HeadraceError('HR_OVERLOADED', `${maxQueued} outcomes wait to be written; record this one again in a second.`);
+        throw new HeadraceError(
+          'HR_OVERLOADED',
+          `${maxQueued} outcomes wait to be written; record this one again in a second.`,
+        );
       }
       outcomes.push({ outcome, recordedMicros: clock.nowMicros() });
     },
@@ -128,7 +152,9 @@ export function openPredictionLog(options: PredictionLogOptions): PredictionLog 
       await flush();
     },
     counters: () => ({
-      written, dropped, queued: predictions.length + outcomes.length + beingWritten.predictions + beingWritten.outcomes,
+      written,
+      dropped,
+      queued: predictions.length + outcomes.length + beingWritten.predictions + beingWritten.outcomes,
     }),
     async close() {
       if (isClosed) return;
@@ -137,7 +163,9 @@ export function openPredictionLog(options: PredictionLogOptions): PredictionLog 
       await flushing?.catch(() => {});
       await flushAndTell();
       for (const writer of [predictionWriter, outcomeWriter]) {
-        await writer.close().catch((error: unknown) => logger.error({ err: error }, 'a segment of the prediction log did not close'));
+        await writer
+          .close()
+          .catch((error: unknown) => logger.error({ err: error }, 'a segment of the prediction log did not close'));
       }
       await stopCompaction?.();
       releaseToken(token);
@@ -149,7 +177,11 @@ export function openPredictionLog(options: PredictionLogOptions): PredictionLog 
 const SLICE_MS = 2;
 const CHECK_EVERY = 32;
 
-async function writeInSlices<T>(writer: SegmentWriter, entries: readonly T[], toLine: (entry: T) => string): Promise<void> {
+async function writeInSlices<T>(
+  writer: SegmentWriter,
+  entries: readonly T[],
+  toLine: (entry: T) => string,
+): Promise<void> {
   for (let at = 0; at < entries.length; ) {
     const endMs = performance.now() + SLICE_MS;
     let lines = '';

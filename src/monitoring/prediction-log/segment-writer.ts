@@ -22,7 +22,13 @@ export interface SegmentWriterOptions {
   readonly segmentBytes: number;
 }
 
-export function createSegmentWriter({ directory, kind, token, clock, segmentBytes }: SegmentWriterOptions): SegmentWriter {
+export function createSegmentWriter({
+  directory,
+  kind,
+  token,
+  clock,
+  segmentBytes,
+}: SegmentWriterOptions): SegmentWriter {
   const folder = segmentFolder(directory, kind);
   let file: { readonly handle: FileHandle; readonly path: string; readonly hour: number } | undefined;
   let length = 0;
@@ -64,12 +70,14 @@ export function createSegmentWriter({ directory, kind, token, clock, segmentByte
 
   return {
     async write(lines) {
-      const isOver = file !== undefined && (length >= segmentBytes || floorTo(clock.nowMicros(), MICROS_PER_HOUR) !== file.hour);
+      const isOver =
+        file !== undefined && (length >= segmentBytes || floorTo(clock.nowMicros(), MICROS_PER_HOUR) !== file.hour);
       try {
         if (isOver) await end();
         const { handle } = file ?? (await begin());
         const bytes = Buffer.from(lines);
-        for (let at = 0; at < bytes.length; ) at += (await handle.write(bytes, at, bytes.length - at, length + at)).bytesWritten;
+        for (let at = 0; at < bytes.length; )
+          at += (await handle.write(bytes, at, bytes.length - at, length + at)).bytesWritten;
         length += bytes.length;
       } catch (error) {
         await giveUp(error);
