@@ -11,9 +11,15 @@ const p = pipeline('train_delay', {
 
 // Features as they could be known at each departure. The boundary stays 'at' (what landed in that very minute counts),
 // because that is what serving answers; the flight itself lands later, so its own delay can't slip in.
-const data = p.step('export', trainingSet({
-  service: delayFeatures, spine: 'data/spine.parquet', timestamp: 'scheduled_at', label: 'late',
-}));
+const data = p.step(
+  'export',
+  trainingSet({
+    service: delayFeatures,
+    spine: 'data/spine.parquet',
+    timestamp: 'scheduled_at',
+    label: 'late',
+  }),
+);
 
 const fit = p.step('fit', python('train.py', { requirements: 'requirements.txt' }), {
   needs: { data },

@@ -5,7 +5,7 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -18,7 +18,8 @@ const wantedMajor = 24;
 
 const [target, ...args] = process.argv.slice(2);
 if (target === undefined) stop('usage: node scripts/bootstrap.mjs SCRIPT [ARGUMENT…] | --install-only', 2);
-if (majorOf(process.versions.node) < 20) stop(`Headrace needs npm with Node 20 or newer, this is Node ${process.versions.node}.`);
+if (majorOf(process.versions.node) < 20)
+  stop(`Headrace needs npm with Node 20 or newer, this is Node ${process.versions.node}.`);
 
 install();
 if (target !== '--install-only') run(findNode(), [join(root, target), ...args]);
@@ -27,15 +28,19 @@ function install() {
   const lock = createHash('sha256').update(readFileSync(lockFile)).digest('hex');
   if (read(stampFile) === lock) return;
   if (!isInstalled()) {
-    const state = existsSync(modules) ? 'The packages in node_modules are not those of package-lock.json' : 'No packages yet';
+    const state = existsSync(modules)
+      ? 'The packages in node_modules are not those of package-lock.json'
+      : 'No packages yet';
     console.log(`${state}: npm ci …`);
     const started = Date.now();
     if (!npm('ci')) {
       console.log('npm ci failed (above is why); trying npm install, which may take other versions …');
-      if (!npm('install', '--no-save')) stop('The packages could not be installed. Is there a network, and a registry in `npm config get registry`?');
+      if (!npm('install', '--no-save'))
+        stop('The packages could not be installed. Is there a network, and a registry in `npm config get registry`?');
     }
     console.log(`Packages installed in ${((Date.now() - started) / 1000).toFixed(1)} s.`);
   }
+  mkdirSync(modules, { recursive: true });
   writeFileSync(stampFile, lock);
 }
 
@@ -45,7 +50,10 @@ function isInstalled() {
   if (hidden === undefined) return false;
   const here = JSON.parse(hidden).packages;
   return Object.entries(JSON.parse(readFileSync(lockFile, 'utf8')).packages).every(
-    ([path, wanted]) => path === '' || wanted.link || (here[path] === undefined ? wanted.optional || wanted.devOptional : here[path].version === wanted.version),
+    ([path, wanted]) =>
+      path === '' ||
+      wanted.link ||
+      (here[path] === undefined ? wanted.optional || wanted.devOptional : here[path].version === wanted.version),
   );
 }
 

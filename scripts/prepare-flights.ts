@@ -25,7 +25,10 @@ const HOUR_MICROS = 3_600_000_000;
  * Writes `flights/flights.parquet` and `spine.parquet` under `directory`, whole or not at all; data younger than an
  * hour is kept as it is (older data would leave the shortest windows empty when read now).
  */
-export async function prepareFlights(directory: string, nowMicros: number): Promise<PreparedFlights & { reused: boolean }> {
+export async function prepareFlights(
+  directory: string,
+  nowMicros: number,
+): Promise<PreparedFlights & { reused: boolean }> {
   const recordFile = join(directory, 'prepared.json');
   const existing = readRecord(recordFile);
   if (
@@ -48,9 +51,19 @@ export async function prepareFlights(directory: string, nowMicros: number): Prom
     await writeParquet(connection, 'SELECT * FROM flights ORDER BY ALL', join(directory, 'flights', 'flights.parquet'));
     await writeParquet(connection, SPINE, join(directory, 'spine.parquet'));
     const [row] = (await connection.runAndReadAll(SUMMARY(directory))).getRowsJS();
-    const [flights, spineRows, firstMicros, lastKnownMicros] = (row as unknown[]).map(Number) as [number, number, number, number];
+    const [flights, spineRows, firstMicros, lastKnownMicros] = (row as unknown[]).map(Number) as [
+      number,
+      number,
+      number,
+      number,
+    ];
     const record: PreparedFlights = {
-      preparedAtMicros: nowMicros, flights, spineRows, firstMicros, lastKnownMicros, recipe: RECIPE,
+      preparedAtMicros: nowMicros,
+      flights,
+      spineRows,
+      firstMicros,
+      lastKnownMicros,
+      recipe: RECIPE,
     };
     writeFileSync(recordFile, `${JSON.stringify(record, null, 2)}\n`);
     return { ...record, reused: false };

@@ -44,27 +44,45 @@ predictions. Everything it makes lies in feature_repo/data and .headrace. It tak
 }
 
 async function prepare(): Promise<void> {
-  await step('Prepare flights', 'US flights of 2001, moved by whole weeks so that the last ones have just landed.', async () => {
-    const { flights, spineRows, reused } = await prepareFlights(data, Date.now() * 1000);
-    const made = reused ? 'kept from before' : 'written to feature_repo/data';
-    return { result: undefined, summary: `${whole(flights)} flights, ${whole(spineRows)} departures to learn from, ${made}` };
-  });
+  await step(
+    'Prepare flights',
+    'US flights of 2001, moved by whole weeks so that the last ones have just landed.',
+    async () => {
+      const { flights, spineRows, reused } = await prepareFlights(data, Date.now() * 1000);
+      const made = reused ? 'kept from before' : 'written to feature_repo/data';
+      return {
+        result: undefined,
+        summary: `${whole(flights)} flights, ${whole(spineRows)} departures to learn from, ${made}`,
+      };
+    },
+  );
 }
 
 async function apply(): Promise<void> {
-  await step('Apply the definitions', 'feature_repo/ compiles to a manifest; the registry keeps it as a version.', async () => {
-    const { revision, hash } = await headrace<{ revision: number; hash: string }>('apply', '--yes');
-    return { result: undefined, summary: `revision ${revision}, manifest ${hash.slice(0, 12)}` };
-  });
+  await step(
+    'Apply the definitions',
+    'feature_repo/ compiles to a manifest; the registry keeps it as a version.',
+    async () => {
+      const { revision, hash } = await headrace<{ revision: number; hash: string }>('apply', '--yes');
+      return { result: undefined, summary: `revision ${revision}, manifest ${hash.slice(0, 12)}` };
+    },
+  );
 }
 
 async function pythonStep(python: Promise<PythonFound>): Promise<string | undefined> {
-  return await step('Make a Python environment', 'A virtual environment with scikit-learn, once; kept for next time.', async () => {
-    const found = await python;
-    if (found.interpreter !== undefined) return { result: found.interpreter, summary: found.interpreter };
-    say(indent(found.why));
-    return { result: undefined, summary: 'none: training is left out, and models made earlier by the same script are used' };
-  });
+  return await step(
+    'Make a Python environment',
+    'A virtual environment with scikit-learn, once; kept for next time.',
+    async () => {
+      const found = await python;
+      if (found.interpreter !== undefined) return { result: found.interpreter, summary: found.interpreter };
+      say(indent(found.why));
+      return {
+        result: undefined,
+        summary: 'none: training is left out, and models made earlier by the same script are used',
+      };
+    },
+  );
 }
 
 async function train(interpreter: string | undefined): Promise<Trained> {
@@ -77,7 +95,11 @@ async function train(interpreter: string | undefined): Promise<Trained> {
       const leakySet = join(root, '.headrace', 'offline', 'leaky.parquet');
       const flights = join(data, 'flights', '*.parquet');
       await writeLeakyTrainingSet({ flights, spine: join(data, 'spine.parquet'), out: leakySet });
-      const result = await leakyAuc(interpreter, models.map((model) => model.kind), leakySet);
+      const result = await leakyAuc(
+        interpreter,
+        models.map((model) => model.kind),
+        leakySet,
+      );
       return { result, summary: 'the same models, trained and measured just the same' };
     },
   );
@@ -93,17 +115,31 @@ async function materialize(): Promise<void> {
 
 async function serveAndAsk(models: readonly TrainedModel[], port: number): Promise<Traffic> {
   const [stable, candidate] = models;
-  const server = await step('Serve', 'One endpoint, two versions: 90 % of the routes to the first, 10 % to the second.', async () => {
-    await headrace('endpoints', 'traffic', 'delay', `stable=${stable?.version}:90`, `candidate=${candidate?.version}:10`);
-    const result = await startServer(port);
-    return { result, summary: `ready at ${result.url} (API: ${result.url}/docs)` };
-  });
+  const server = await step(
+    'Serve',
+    'One endpoint, two versions: 90 % of the routes to the first, 10 % to the second.',
+    async () => {
+      await headrace(
+        'endpoints',
+        'traffic',
+        'delay',
+        `stable=${stable?.version}:90`,
+        `candidate=${candidate?.version}:10`,
+      );
+      const result = await startServer(port);
+      return { result, summary: `ready at ${result.url} (API: ${result.url}/docs)` };
+    },
+  );
   try {
-    return await step('Predict', 'A departure now on every route of the last week, one a request, 16 connections.', async () => {
-      const result = await sendRequests(server.url, await recentDepartures(new Date()), 16);
-      const rate = whole(Math.round(result.predictions.length / result.seconds));
-      return { result, summary: `${whole(result.predictions.length)} predictions, ${rate} a second` };
-    });
+    return await step(
+      'Predict',
+      'A departure now on every route of the last week, one a request, 16 connections.',
+      async () => {
+        const result = await sendRequests(server.url, await recentDepartures(new Date()), 16);
+        const rate = whole(Math.round(result.predictions.length / result.seconds));
+        return { result, summary: `${whole(result.predictions.length)} predictions, ${rate} a second` };
+      },
+    );
   } finally {
     await server.stop();
   }

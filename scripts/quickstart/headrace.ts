@@ -11,7 +11,9 @@ export const cliFile = fileURLToPath(new URL('../../src/cli/main.ts', import.met
 export async function headrace<R>(...args: string[]): Promise<R> {
   say(indent(`$ headrace ${args.map((arg) => (/[\s'"]/.test(arg) ? `'${arg}'` : arg)).join(' ')}`));
   const child = startChild(process.execPath, [cliFile, ...args, '--json'], {
-    cwd: root, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, HEADRACE_LOG_LEVEL: 'warn' },
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, HEADRACE_LOG_LEVEL: 'warn' },
   });
   let printed = '';
   let said = '';

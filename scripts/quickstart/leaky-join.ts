@@ -3,7 +3,12 @@
 
 import { DuckDBInstance } from '@duckdb/node-api';
 
-const WINDOWS = [['3h', '3 HOUR'], ['1d', '1 DAY'], ['7d', '7 DAY'], ['30d', '30 DAY']] as const;
+const WINDOWS = [
+  ['3h', '3 HOUR'],
+  ['1d', '1 DAY'],
+  ['7d', '7 DAY'],
+  ['30d', '30 DAY'],
+] as const;
 
 /**
  * Writes the training set of `delay_features` as a join by departure time would make it. Counts and sums up to a time
@@ -19,7 +24,10 @@ export async function writeLeakyTrainingSet(options: {
   try {
     await connection.run(`
       CREATE TABLE spine AS SELECT *, row_number() OVER () AS place FROM read_parquet('${sqlText(options.spine)}')`);
-    for (const [table, keys] of [['airport', 'origin'], ['route', 'origin, destination']] as const) {
+    for (const [table, keys] of [
+      ['airport', 'origin'],
+      ['route', 'origin, destination'],
+    ] as const) {
       await connection.run(runningTotals(table, keys, options.flights));
     }
     await connection.run(`COPY (${leakyJoin()}) TO '${sqlText(options.out)}' (FORMAT parquet)`);
@@ -60,7 +68,9 @@ function leakyJoin(): string {
       ];
     });
     if (table === 'airport') {
-      columns.push(`max(t.last_delay) FILTER (WHERE edge = 0 AND t.at >= e.at - INTERVAL 2 DAY) AS ${role}__last_delay`);
+      columns.push(
+        `max(t.last_delay) FILTER (WHERE edge = 0 AND t.at >= e.at - INTERVAL 2 DAY) AS ${role}__last_delay`,
+      );
     }
     return `${role} AS (
       SELECT place, ${columns.join(', ')} FROM edges e ASOF LEFT JOIN ${table} t ON ${on} AND e.at >= t.at GROUP BY place

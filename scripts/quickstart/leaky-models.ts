@@ -7,7 +7,11 @@ import { exitCode, startChild } from './children.ts';
 import { root } from './headrace.ts';
 
 /** The AUC on held-out flights by kind of model, trained on the leaky set; trained side by side. */
-export async function leakyAuc(python: string, kinds: readonly string[], leakySet: string): Promise<Record<string, number>> {
+export async function leakyAuc(
+  python: string,
+  kinds: readonly string[],
+  leakySet: string,
+): Promise<Record<string, number>> {
   const directory = await mkdtemp(join(tmpdir(), 'headrace-leaky-'));
   try {
     const claims = await Promise.all(
@@ -26,7 +30,9 @@ export async function leakyAuc(python: string, kinds: readonly string[], leakySe
 
 async function runScript(python: string, args: readonly string[]): Promise<void> {
   const child = startChild(python, args, {
-    cwd: root, stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, OMP_NUM_THREADS: '1' }, // as the pipeline's steps
+    cwd: root,
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, OMP_NUM_THREADS: '1' }, // as the pipeline's steps
   });
   let said = '';
   child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()));

@@ -14,7 +14,8 @@ export async function findPython(app: App): Promise<PythonFound> {
     const environments = openPythonEnvironments(environmentsDirectory(app), pythonCommand(app));
     return { interpreter: await environments.interpreter(join(root, 'feature_repo', 'requirements.txt')) };
   } catch (error) {
-    if (error instanceof HeadraceError && error.code === 'HR_PYTHON_UNAVAILABLE') return { interpreter: undefined, why: error.message };
+    if (error instanceof HeadraceError && error.code === 'HR_PYTHON_UNAVAILABLE')
+      return { interpreter: undefined, why: error.message };
     throw error;
   }
 }

@@ -6,7 +6,11 @@ import type { TrainedModel } from './train-models.ts';
 
 const SHOWN_PER_VARIANT = 4;
 
-export function report(traffic: Traffic, models: readonly TrainedModel[], claims: Readonly<Record<string, number>>): void {
+export function report(
+  traffic: Traffic,
+  models: readonly TrainedModel[],
+  claims: Readonly<Record<string, number>>,
+): void {
   say('\nPredictions for a departure now, on the busiest routes of each variant:');
   say(table([['ROUTE', 'DISTANCE', 'LATE?', 'VARIANT', 'VERSION'], ...predictionRows(traffic)]));
 
@@ -18,7 +22,12 @@ export function report(traffic: Traffic, models: readonly TrainedModel[], claims
   say(`Latency at 16 connections: p50 ${p50Ms.toFixed(2)} ms, p99 ${p99Ms.toFixed(2)} ms.`);
 
   say('\nArea under the ROC curve, on the last fifth of the flights in time, which no model was trained on:');
-  const rows = models.map(({ kind, version, auc }) => [kind, String(version), auc.toFixed(3), claims[kind]?.toFixed(3) ?? '']);
+  const rows = models.map(({ kind, version, auc }) => [
+    kind,
+    String(version),
+    auc.toFixed(3),
+    claims[kind]?.toFixed(3) ?? '',
+  ]);
   say(table([['MODEL', 'VERSION', 'AS KNOWN AT DEPARTURE', 'A LEAKY JOIN CLAIMS'], ...rows]));
   say(indent('The right column is what a join by departure time would have promised, and no live system could keep.'));
 }
@@ -26,9 +35,17 @@ export function report(traffic: Traffic, models: readonly TrainedModel[], claims
 function predictionRows({ departures, predictions }: Traffic): string[][] {
   const rows = predictions.map(({ outputs, variant, version }, at) => {
     const { origin, destination, distance } = departures[at] ?? { origin: '', destination: '', distance: 0 };
-    return [`${origin} → ${destination}`, `${distance} mi`, `${(outputs.probability * 100).toFixed(1)} %`, variant, String(version)];
+    return [
+      `${origin} → ${destination}`,
+      `${distance} mi`,
+      `${(outputs.probability * 100).toFixed(1)} %`,
+      variant,
+      String(version),
+    ];
   });
-  return ['stable', 'candidate'].flatMap((variant) => rows.filter((row) => row[3] === variant).slice(0, SHOWN_PER_VARIANT));
+  return ['stable', 'candidate'].flatMap((variant) =>
+    rows.filter((row) => row[3] === variant).slice(0, SHOWN_PER_VARIANT),
+  );
 }
 
 function share({ predictions }: Traffic, variant: string): string {

@@ -39,7 +39,10 @@ export async function recentDepartures(at: Date): Promise<readonly Departure[]> 
       GROUP BY ALL ORDER BY count(*) DESC, origin, destination`);
     const scheduled_at = at.toISOString();
     return rows.getRowsJS().map(([origin, destination, distance]) => ({
-      origin: String(origin), destination: String(destination), distance: Number(distance), scheduled_at,
+      origin: String(origin),
+      destination: String(destination),
+      distance: Number(distance),
+      scheduled_at,
     }));
   } finally {
     connection.closeSync();
@@ -48,7 +51,11 @@ export async function recentDepartures(at: Date): Promise<readonly Departure[]> 
 }
 
 /** Asks for one prediction a request, `connections` at a time; the first ones warm up and are not timed. */
-export async function sendRequests(url: string, departures: readonly Departure[], connections: number): Promise<Traffic> {
+export async function sendRequests(
+  url: string,
+  departures: readonly Departure[],
+  connections: number,
+): Promise<Traffic> {
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
   for (const departure of departures.slice(0, 200)) await predict(url, agent, departure);
   const latencies: number[] = [];
@@ -66,7 +73,8 @@ export async function sendRequests(url: string, departures: readonly Departure[]
   const seconds = (performance.now() - started) / 1000;
   agent.destroy();
   latencies.sort((a, b) => a - b);
-  const quantile = (q: number): number => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * q))] ?? 0;
+  const quantile = (q: number): number =>
+    latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * q))] ?? 0;
   return { departures, predictions, seconds, p50Ms: quantile(0.5), p99Ms: quantile(0.99) };
 }
 
@@ -75,7 +83,11 @@ function predict(url: string, agent: Agent, departure: Departure): Promise<Predi
   return new Promise((resolve, reject) => {
     const sent = request(
       `${url}/v1/endpoints/delay/predict`,
-      { method: 'POST', agent, headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) } },
+      {
+        method: 'POST',
+        agent,
+        headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+      },
       (response) => {
         let text = '';
         response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));

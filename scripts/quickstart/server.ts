@@ -17,7 +17,9 @@ export async function startServer(wantedPort: number): Promise<Server> {
   if (port === 0) say(indent(`Port ${wantedPort} is taken; a free one is used.`));
   say(indent(`$ headrace serve${port === 0 ? ' --port 0' : ''}`));
   const child = startChild(process.execPath, [cliFile, 'serve', '--port', String(port), '--json'], {
-    cwd: root, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, HEADRACE_LOG_LEVEL: 'warn' },
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, HEADRACE_LOG_LEVEL: 'warn' },
   });
   const url = await announcedUrl(child);
   await untilReady(url, child);
@@ -42,7 +44,9 @@ async function announcedUrl(child: ChildProcess): Promise<string> {
       if (line !== undefined && printed.includes('\n')) resolve((JSON.parse(line) as { url: string }).url); // serve's document
     });
     child.once('error', reject);
-    child.once('exit', (code) => reject(new Error(`headrace serve ended with ${String(code)} before it was up:\n${printed}`)));
+    child.once('exit', (code) =>
+      reject(new Error(`headrace serve ended with ${String(code)} before it was up:\n${printed}`)),
+    );
   });
 }
 

@@ -8,7 +8,11 @@ export function say(text = ''): void {
 }
 
 /** One numbered step; `why` says what is about to happen, the work gives a few words of result. */
-export async function step<R>(title: string, why: string, work: () => Promise<{ result: R; summary: string }>): Promise<R> {
+export async function step<R>(
+  title: string,
+  why: string,
+  work: () => Promise<{ result: R; summary: string }>,
+): Promise<R> {
   count += 1;
   say(`\n${count}. ${title}`);
   say(indent(why));
@@ -25,7 +29,16 @@ export function elapsed(): string {
 /** Rows as aligned columns; the first is the heading. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
-  return rows.map((row) => indent(row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join('  ').trimEnd())).join('\n');
+  return rows
+    .map((row) =>
+      indent(
+        row
+          .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+          .join('  ')
+          .trimEnd(),
+      ),
+    )
+    .join('\n');
 }
 
 export function whole(number: number): string {
@@ -33,7 +46,10 @@ export function whole(number: number): string {
 }
 
 export function indent(text: string): string {
-  return text.split('\n').map((line) => `   ${line}`).join('\n');
+  return text
+    .split('\n')
+    .map((line) => `   ${line}`)
+    .join('\n');
 }
 
 function seconds(ms: number): string {

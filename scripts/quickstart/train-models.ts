@@ -46,7 +46,10 @@ export async function trainModels(): Promise<readonly TrainedModel[]> {
 }
 
 /** Makes the training set all the same, and registers the models that the same script made earlier. */
-export async function registerKeptModels(): Promise<{ models: readonly TrainedModel[]; claims: Record<string, number> }> {
+export async function registerKeptModels(): Promise<{
+  models: readonly TrainedModel[];
+  claims: Record<string, number>;
+}> {
   const kept = JSON.parse(await readFile(join(root, 'feature_repo/models/models.json'), 'utf8')) as KeptModel[];
   const models = await step(
     'Register models made earlier',
@@ -54,17 +57,37 @@ export async function registerKeptModels(): Promise<{ models: readonly TrainedMo
       'which feature_repo/train.py made from such a set (their README says how). Their AUC is from that day.',
     async () => {
       const data = await headrace<{ id: string; rows: number }>(
-        'training-set', 'create', '--service', 'delay_features', '--spine', 'feature_repo/data/spine.parquet',
-        '--timestamp', 'scheduled_at', '--label', 'late', '--out', '.headrace/offline/training-sets/quickstart.parquet',
+        'training-set',
+        'create',
+        '--service',
+        'delay_features',
+        '--spine',
+        'feature_repo/data/spine.parquet',
+        '--timestamp',
+        'scheduled_at',
+        '--label',
+        'late',
+        '--out',
+        '.headrace/offline/training-sets/quickstart.parquet',
       );
       const result: TrainedModel[] = [];
       for (const { kind, file, auc } of kept) {
         const { version } = await headrace<{ version: number }>(
-          'models', 'register', 'delay_classifier', `feature_repo/models/${file}`, '--training-set', data.id, '--metric', `auc=${auc}`,
+          'models',
+          'register',
+          'delay_classifier',
+          `feature_repo/models/${file}`,
+          '--training-set',
+          data.id,
+          '--metric',
+          `auc=${auc}`,
         );
         result.push({ kind, auc, version });
       }
-      return { result, summary: `training set ${data.id}: ${whole(data.rows)} rows; registered ${result.length} versions` };
+      return {
+        result,
+        summary: `training set ${data.id}: ${whole(data.rows)} rows; registered ${result.length} versions`,
+      };
     },
   );
   return { models, claims: Object.fromEntries(kept.map(({ kind, leaky_auc }) => [kind, leaky_auc])) };

@@ -76,7 +76,8 @@ function createBuiltIns(app: App): BuiltIns {
       const registered = [];
       for (const [at, candidate] of context.candidates.entries()) {
         const isLast = at === context.candidates.length - 1;
-        const version = (await registeredBefore(app, action.model, context, candidate.artifact)) ??
+        const version =
+          (await registeredBefore(app, action.model, context, candidate.artifact)) ??
           (await registerModelFile(app, {
             model: action.model,
             onnx: await getBlob(await app.objects(), candidate.artifact),
@@ -86,7 +87,12 @@ function createBuiltIns(app: App): BuiltIns {
             ...(action.alias === undefined || !isLast ? {} : { alias: action.alias }),
           }));
         context.log(`registered ${version.model} version ${version.version}`);
-        registered.push({ model: version.model, version: version.version, artifact: version.artifact, metrics: version.metrics });
+        registered.push({
+          model: version.model,
+          version: version.version,
+          artifact: version.artifact,
+          metrics: version.metrics,
+        });
       }
       return context.candidates.length === 1 ? registered[0] : registered;
     },
@@ -120,7 +126,10 @@ async function spineTimestamp(app: App, action: TrainingSetAction, spine: string
     const [only, second] = free.length > 0 ? free : timestamps;
     if (only !== undefined && second === undefined) return only;
     const found = timestamps.length === 0 ? 'no timestamp column' : `several: ${timestamps.join(', ')}`;
-    throw new HeadraceError('HR_SPINE', `trainingSet({ spine: "${action.spine}" }) needs \`timestamp\`: the spine has ${found}.`);
+    throw new HeadraceError(
+      'HR_SPINE',
+      `trainingSet({ spine: "${action.spine}" }) needs \`timestamp\`: the spine has ${found}.`,
+    );
   } finally {
     connection.closeSync();
   }

@@ -8,7 +8,8 @@ export const runCommand = defineCommand({
   usage: 'run <pipeline>',
   summary: 'run a pipeline',
   example: 'headrace run train_delay --param seed=11',
-  options: (command) => command.option('--param <name=value>', 'a parameter of the pipeline; may come several times', collect),
+  options: (command) =>
+    command.option('--param <name=value>', 'a parameter of the pipeline; may come several times', collect),
   async run(context, [pipeline = ''], options) {
     // Collected above: an array of texts, or not there.
     const params = readParams((options['param'] as readonly string[] | undefined) ?? []);
@@ -34,15 +35,31 @@ export function presentRun(run: RunResult): object {
     steps: run.steps.map(({ tasks, ...step }) => ({
       ...step,
       tasks: tasks.map(({ startedAtMicros, finishedAtMicros, ...task }) => ({
-        ...task, started_at: formatTimestamp(startedAtMicros), finished_at: formatOrNull(finishedAtMicros),
+        ...task,
+        started_at: formatTimestamp(startedAtMicros),
+        finished_at: formatOrNull(finishedAtMicros),
       })),
     })),
   };
 }
 
-export function presentSummary({ id, pipeline, state, params, createdAtMicros, finishedAtMicros, error }: RunSummary): object {
+export function presentSummary({
+  id,
+  pipeline,
+  state,
+  params,
+  createdAtMicros,
+  finishedAtMicros,
+  error,
+}: RunSummary): object {
   return {
-    id, pipeline, state, params, created_at: formatTimestamp(createdAtMicros), finished_at: formatOrNull(finishedAtMicros), error,
+    id,
+    pipeline,
+    state,
+    params,
+    created_at: formatTimestamp(createdAtMicros),
+    finished_at: formatOrNull(finishedAtMicros),
+    error,
   };
 }
 

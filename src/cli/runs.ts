@@ -16,7 +16,10 @@ const list = defineCommand({
     const pipeline = textOption(options, 'pipeline');
     const runs = await listRuns(await openRuns(await context.app()), pipeline === undefined ? {} : { pipeline });
     const rows = runs.map((run) => [run.id, run.pipeline, run.state, formatTimestamp(run.createdAtMicros)]);
-    return { json: { runs: runs.map(presentSummary) }, text: formatTable([['ID', 'PIPELINE', 'STATE', 'STARTED'], ...rows]) };
+    return {
+      json: { runs: runs.map(presentSummary) },
+      text: formatTable([['ID', 'PIPELINE', 'STATE', 'STARTED'], ...rows]),
+    };
   },
 });
 
@@ -43,7 +46,9 @@ const logs = defineCommand({
     const step = textOption(options, 'step');
     const found = await runLogs(await openRuns(await context.app()), id);
     const shown = found.filter((log) => step === undefined || log.step === step);
-    const text = shown.map((log) => `── ${log.step}[${log.index}], attempt ${log.attempt}\n${log.text.trimEnd()}`).join('\n');
+    const text = shown
+      .map((log) => `── ${log.step}[${log.index}], attempt ${log.attempt}\n${log.text.trimEnd()}`)
+      .join('\n');
     return { json: { logs: shown }, text };
   },
 });
@@ -78,4 +83,10 @@ const cancel = defineCommand({
   },
 });
 
-export const runsCommand = defineGroup('runs', 'list, show, resume and cancel runs', [list, show, logs, resume, cancel]);
+export const runsCommand = defineGroup('runs', 'list, show, resume and cancel runs', [
+  list,
+  show,
+  logs,
+  resume,
+  cancel,
+]);

@@ -12,7 +12,16 @@ import { logTail } from './run-logs.ts';
 import { endRun, releaseRun, renewLease, requireRun, tables } from './run-rows.ts';
 import type { StepRow } from './run-tables.ts';
 import { readOutput, runTask } from './run-task.ts';
-import { type Claim, claimTasks, commitTask, failTask, nextRetryAt, openStep, stepOutputs, stopTask } from './task-rows.ts';
+import {
+  type Claim,
+  claimTasks,
+  commitTask,
+  failTask,
+  nextRetryAt,
+  openStep,
+  stepOutputs,
+  stopTask,
+} from './task-rows.ts';
 
 /** Why everything that runs is being stopped. */
 type Stop = 'cancelled' | 'lost' | 'aborted';
@@ -144,7 +153,13 @@ async function claimWhileRoom(drive: Drive, steps: readonly StepRow[]): Promise<
     const limit = row.state === 'open' ? roomFor(drive, spec) : 0;
     if (limit === 0) continue;
     await loadResults(drive, needed(spec));
-    const claims = await claimTasks(deps.database, { runId, step: row.step, owner, now: deps.clock.nowMicros(), limit });
+    const claims = await claimTasks(deps.database, {
+      runId,
+      step: row.step,
+      owner,
+      now: deps.clock.nowMicros(),
+      limit,
+    });
     for (const claim of claims) {
       const work = attempt(drive, spec, claim)
         .catch((error: unknown) => {
@@ -168,7 +183,8 @@ function roomFor(drive: Drive, spec: StepSpec): number {
 }
 
 const cpusOf = (step: StepSpec): number => step.resources.cpu ?? 1;
-const memoryOf = (step: StepSpec): number => (step.resources.memory === undefined ? 0 : memoryBytes(step.resources.memory));
+const memoryOf = (step: StepSpec): number =>
+  step.resources.memory === undefined ? 0 : memoryBytes(step.resources.memory);
 
 async function attempt(drive: Drive, spec: StepSpec, claim: Claim): Promise<void> {
   const { deps } = drive;
@@ -177,7 +193,11 @@ async function attempt(drive: Drive, spec: StepSpec, claim: Claim): Promise<void
     const seconds = event === 'started' ? undefined : (deps.clock.nowMicros() - started) / 1e6;
     const { runId, step, index, attempt } = claim;
     const told = { runId, step, index, attempt, event, isChild: spec.foreach !== undefined };
-    deps.onTask?.({ ...told, ...(seconds === undefined ? {} : { seconds }), ...(reason === undefined ? {} : { reason }) });
+    deps.onTask?.({
+      ...told,
+      ...(seconds === undefined ? {} : { seconds }),
+      ...(reason === undefined ? {} : { reason }),
+    });
     deps.logger.debug({ run: runId, step, index, attempt, seconds, reason }, `task ${event}`);
   };
   report('started');
@@ -199,7 +219,8 @@ async function attempt(drive: Drive, spec: StepSpec, claim: Claim): Promise<void
   const failures = claim.failures + 1;
   const mayRetry = failures <= spec.retry && outcome.isFinal !== true;
   const delayMs = (deps.retryDelayMs ?? defaultRetryDelayMs)(failures);
-  if (!(await failTask(deps.database, claim, { error: reason, retryAt: mayRetry ? now + delayMs * 1000 : null, now }))) return;
+  if (!(await failTask(deps.database, claim, { error: reason, retryAt: mayRetry ? now + delayMs * 1000 : null, now })))
+    return;
   report(mayRetry ? 'will retry' : 'failed', reason);
   if (!mayRetry) drive.failure ??= await failureSentence(drive, spec, claim, reason, failures);
 }
@@ -208,7 +229,13 @@ function defaultRetryDelayMs(failures: number): number {
   return Math.min(60_000, 1000 * 2 ** (failures - 1));
 }
 
-async function failureSentence(drive: Drive, spec: StepSpec, claim: Claim, reason: string, failures: number): Promise<string> {
+async function failureSentence(
+  drive: Drive,
+  spec: StepSpec,
+  claim: Claim,
+  reason: string,
+  failures: number,
+): Promise<string> {
   const place = spec.foreach === undefined ? `"${spec.name}"` : `"${spec.name}"[${claim.index}]`;
   const tries = failures === 1 ? '' : ` after ${failures} attempts`;
   const tail = await logTail(drive.deps, claim, 15);
@@ -224,7 +251,8 @@ async function finish(drive: Drive): Promise<void> {
     deps.progress.done('failed');
     throw new HeadraceError('HR_STEP_FAILED', `run ${runId}: ${failure}\n${resume}`);
   }
-  if (stop === 'lost') throw new HeadraceError('HR_CONFLICT', `run ${runId} was taken over by another process, or ended by it`);
+  if (stop === 'lost')
+    throw new HeadraceError('HR_CONFLICT', `run ${runId} was taken over by another process, or ended by it`);
   if (stop === 'cancelled') await endRun(deps.database, { id: runId, owner, now, state: 'cancelled' });
   if (stop === 'aborted') {
     await releaseRun(deps.database, runId, owner, now);
@@ -279,7 +307,8 @@ function stepSpec(pipeline: PipelineSpec, name: string): StepSpec {
 
 async function loadResults(drive: Drive, steps: readonly string[]): Promise<void> {
   for (const step of steps) {
-    if (!drive.results.has(step)) drive.results.set(step, await stepResult(drive.deps, drive.runId, stepSpec(drive.pipeline, step)));
+    if (!drive.results.has(step))
+      drive.results.set(step, await stepResult(drive.deps, drive.runId, stepSpec(drive.pipeline, step)));
   }
 }
 

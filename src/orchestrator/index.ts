@@ -3,6 +3,15 @@ export type { Executor, StepJob, StepOutcome } from './executor.ts';
 export { createLocalExecutor, type LocalExecutorOptions } from './local/local-executor.ts';
 export { openPythonEnvironments, type PythonEnvironments } from './local/python-environment.ts';
 export type { OrchestratorDeps, RunsDeps, TaskReport } from './orchestrator-deps.ts';
-export { cancelRun, getRun, listRuns, resumeRun, runPipeline, type RunResult, type RunStep, type RunSummary, type RunTask } from './pipeline-runs.ts';
+export {
+  cancelRun,
+  getRun,
+  listRuns,
+  resumeRun,
+  runPipeline,
+  type RunResult,
+  type RunStep,
+  type RunSummary,
+  type RunTask,
+} from './pipeline-runs.ts';
 export { runLogs, type TaskLog } from './run-logs.ts';
-export { memoryBytes } from './resources.ts';

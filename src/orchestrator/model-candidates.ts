@@ -30,6 +30,9 @@ function candidateOf(result: unknown, trainingSet: string | null): ModelCandidat
 /** The numbers under `metrics`; where there is no such member, the result's own. */
 function metricsOf(result: unknown): Record<string, number> {
   if (result === null || typeof result !== 'object') return {};
-  const from = 'metrics' in result && result.metrics !== null && typeof result.metrics === 'object' ? result.metrics : result;
-  return Object.fromEntries(Object.entries(from).filter((entry): entry is [string, number] => typeof entry[1] === 'number'));
+  const from =
+    'metrics' in result && result.metrics !== null && typeof result.metrics === 'object' ? result.metrics : result;
+  return Object.fromEntries(
+    Object.entries(from).filter((entry): entry is [string, number] => typeof entry[1] === 'number'),
+  );
 }

@@ -52,7 +52,11 @@ export interface RunTask {
  */
 export async function runPipeline(
   deps: OrchestratorDeps,
-  request: { readonly pipeline: string; readonly params?: Readonly<Record<string, unknown>>; readonly onStart?: (id: string) => void },
+  request: {
+    readonly pipeline: string;
+    readonly params?: Readonly<Record<string, unknown>>;
+    readonly onStart?: (id: string) => void;
+  },
 ): Promise<RunResult> {
   const pipeline = requirePipeline(deps, request.pipeline);
   const params = resolveParams(pipeline, request.params ?? {});
@@ -85,7 +89,11 @@ export async function listRuns(
   options: { readonly pipeline?: string; readonly limit?: number } = {},
 ): Promise<readonly RunSummary[]> {
   await migrateRuns(deps.database);
-  let query = tables(deps.database).selectFrom('orchestrator_runs').selectAll().orderBy('created_at', 'desc').orderBy('id', 'desc');
+  let query = tables(deps.database)
+    .selectFrom('orchestrator_runs')
+    .selectAll()
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc');
   if (options.pipeline !== undefined) query = query.where('pipeline', '=', options.pipeline);
   const rows = await query.limit(options.limit ?? 100).execute();
   return rows.map((row) => summaryOf(row, deps.clock.nowMicros()));
@@ -98,8 +106,18 @@ export async function getRun(deps: RunsDeps, id: string): Promise<RunResult> {
   const run = await requireRun(db, id);
   // Written by insertRun from a valid manifest.
   const pipeline = parseJson(run.spec) as unknown as PipelineSpec;
-  const steps = await db.selectFrom('orchestrator_steps').selectAll().where('run_id', '=', id).orderBy('position').execute();
-  const tasks = await db.selectFrom('orchestrator_tasks').selectAll().where('run_id', '=', id).orderBy('item_index').execute();
+  const steps = await db
+    .selectFrom('orchestrator_steps')
+    .selectAll()
+    .where('run_id', '=', id)
+    .orderBy('position')
+    .execute();
+  const tasks = await db
+    .selectFrom('orchestrator_tasks')
+    .selectAll()
+    .where('run_id', '=', id)
+    .orderBy('item_index')
+    .execute();
   const shown: RunStep[] = [];
   for (const step of steps) {
     const spec = pipeline.steps.find((candidate) => candidate.name === step.step);

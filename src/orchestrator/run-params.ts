@@ -1,13 +1,26 @@
 // A run's parameters: what the caller gave, checked against the pipeline's declaration, defaults filled in.
 
-import { didYouMean, describe, type ErrorDetail, INVALID, invalid, parseJson, parseValue, toJson, typeName } from '../core/index.ts';
+import {
+  didYouMean,
+  describe,
+  type ErrorDetail,
+  INVALID,
+  invalid,
+  parseJson,
+  parseValue,
+  toJson,
+  typeName,
+} from '../core/index.ts';
 import type { PipelineSpec } from '../definitions/index.ts';
 
 /**
  * Parameters as plain JSON data. A text stands for a value of the declared type (`--param seed=7`). Throws HR_INVALID
  * that names every unknown or wrong one.
  */
-export function resolveParams(pipeline: PipelineSpec, given: Readonly<Record<string, unknown>>): Record<string, unknown> {
+export function resolveParams(
+  pipeline: PipelineSpec,
+  given: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
   const mistakes: ErrorDetail[] = [];
   const known = pipeline.params.map((param) => param.name);
   for (const name of Object.keys(given)) {
@@ -20,7 +33,8 @@ export function resolveParams(pipeline: PipelineSpec, given: Readonly<Record<str
   for (const { name, type, default: byDefault } of pipeline.params) {
     const raw = Object.hasOwn(given, name) ? given[name] : byDefault;
     const value = parseValue(type, typeof raw === 'string' && type.kind !== 'string' ? fromText(raw, type.kind) : raw);
-    if (value === INVALID) mistakes.push({ path: `params.${name}`, message: `expected ${typeName(type)}, got ${describe(raw)}` });
+    if (value === INVALID)
+      mistakes.push({ path: `params.${name}`, message: `expected ${typeName(type)}, got ${describe(raw)}` });
     else params[name] = toJson(type, value);
   }
   if (mistakes.length > 0) throw invalid(mistakes);

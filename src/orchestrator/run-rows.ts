@@ -6,7 +6,13 @@ import { HeadraceError, type Micros, stringifyJson } from '../core/index.ts';
 import type { PipelineSpec } from '../definitions/index.ts';
 import type { Database } from '../storage/index.ts';
 import { isLeaseLive, LEASE_MICROS } from './lease.ts';
-import { type EventRow, orchestratorMigrations, type OrchestratorTables, type RunRow, type RunState } from './run-tables.ts';
+import {
+  type EventRow,
+  orchestratorMigrations,
+  type OrchestratorTables,
+  type RunRow,
+  type RunState,
+} from './run-tables.ts';
 
 export type Tables = Kysely<OrchestratorTables>;
 
@@ -35,13 +41,28 @@ export async function insertRun(
     await trx
       .insertInto('orchestrator_runs')
       .values({
-        id: run.id, pipeline: pipeline.name, state: 'running', spec: stringifyJson(pipeline), params: stringifyJson(params),
-        manifest_hash: run.manifestHash, error: null, cancel_requested: 0, lease_owner: run.owner,
-        lease_until: run.now + LEASE_MICROS, created_at: run.now, finished_at: null,
+        id: run.id,
+        pipeline: pipeline.name,
+        state: 'running',
+        spec: stringifyJson(pipeline),
+        params: stringifyJson(params),
+        manifest_hash: run.manifestHash,
+        error: null,
+        cancel_requested: 0,
+        lease_owner: run.owner,
+        lease_until: run.now + LEASE_MICROS,
+        created_at: run.now,
+        finished_at: null,
       })
       .execute();
     const steps = pipeline.steps.map((step, position) => ({
-      run_id: run.id, step: step.name, position, state: 'waiting' as const, children: null, next_index: 0, finished: 0,
+      run_id: run.id,
+      step: step.name,
+      position,
+      state: 'waiting' as const,
+      children: null,
+      next_index: 0,
+      finished: 0,
     }));
     if (steps.length > 0) await trx.insertInto('orchestrator_steps').values(steps).execute();
     await addEvent(trx, { run_id: run.id, at: run.now, kind: 'started' });
@@ -77,7 +98,11 @@ export async function takeOver(database: Database, id: string, owner: string, no
     await trx
       .updateTable('orchestrator_runs')
       .set({
-        state: 'running', error: null, cancel_requested: 0, lease_owner: owner, lease_until: now + LEASE_MICROS,
+        state: 'running',
+        error: null,
+        cancel_requested: 0,
+        lease_owner: owner,
+        lease_until: now + LEASE_MICROS,
         finished_at: null,
       })
       .where('id', '=', id)
@@ -88,7 +113,12 @@ export async function takeOver(database: Database, id: string, owner: string, no
       .where('run_id', '=', id)
       .where('state', '!=', 'succeeded')
       .execute();
-    await trx.updateTable('orchestrator_steps').set({ state: 'open' }).where('run_id', '=', id).where('state', '=', 'failed').execute();
+    await trx
+      .updateTable('orchestrator_steps')
+      .set({ state: 'open' })
+      .where('run_id', '=', id)
+      .where('state', '=', 'failed')
+      .execute();
     await addEvent(trx, { run_id: id, at: now, kind: 'resumed' });
     return true;
   });
@@ -125,7 +155,13 @@ export async function renewLease(
 /** Ends a run that the owner still holds; gives up its lease. */
 export async function endRun(
   database: Database,
-  end: { readonly id: string; readonly owner: string; readonly now: Micros; readonly state: RunState; readonly error?: string },
+  end: {
+    readonly id: string;
+    readonly owner: string;
+    readonly now: Micros;
+    readonly state: RunState;
+    readonly error?: string;
+  },
 ): Promise<void> {
   await changeRun(database, end.id, async (trx) => {
     const { numUpdatedRows } = await trx
@@ -160,7 +196,11 @@ export async function requestCancel(database: Database, id: string, now: Micros)
     if (run.state !== 'running') return false;
     const isDriven = isLeaseLive(run.lease_owner, run.lease_until, now);
     const change = isDriven ? {} : { state: 'cancelled' as const, lease_owner: null, lease_until: 0, finished_at: now };
-    await trx.updateTable('orchestrator_runs').set({ cancel_requested: 1, ...change }).where('id', '=', id).execute();
+    await trx
+      .updateTable('orchestrator_runs')
+      .set({ cancel_requested: 1, ...change })
+      .where('id', '=', id)
+      .execute();
     if (!isDriven) {
       await trx
         .updateTable('orchestrator_tasks')

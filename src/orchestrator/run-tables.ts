@@ -94,7 +94,11 @@ export const orchestratorMigrations: readonly Migration[] = [
         .addColumn('attempt', 'integer')
         .addColumn('message', 'text')
         .execute();
-      await db.schema.createIndex('orchestrator_events_run').on('orchestrator_events').columns(['run_id', 'id']).execute();
+      await db.schema
+        .createIndex('orchestrator_events_run')
+        .on('orchestrator_events')
+        .columns(['run_id', 'id'])
+        .execute();
     },
   },
 ];

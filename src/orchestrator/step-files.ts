@@ -57,7 +57,10 @@ export async function fetchFiles(value: unknown, objects: ObjectStore, directory
   if (value === null || typeof value !== 'object') return value;
   const copy: Record<string, unknown> = {};
   for (const [name, member] of Object.entries(value)) {
-    copy[name] = name === 'files' && isFiles(member) ? await fetchEach(member, objects, directory) : await fetchFiles(member, objects, directory);
+    copy[name] =
+      name === 'files' && isFiles(member)
+        ? await fetchEach(member, objects, directory)
+        : await fetchFiles(member, objects, directory);
   }
   return copy;
 }
@@ -86,6 +89,7 @@ async function fetchEach(
 function isFiles(value: unknown): value is Readonly<Record<string, StepFile>> {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) return false;
   return Object.values(value).every(
-    (file) => file !== null && typeof file === 'object' && 'sha256' in file && /^[0-9a-f]{64}$/.test(String(file.sha256)),
+    (file) =>
+      file !== null && typeof file === 'object' && 'sha256' in file && /^[0-9a-f]{64}$/.test(String(file.sha256)),
   );
 }

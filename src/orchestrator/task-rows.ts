@@ -30,14 +30,26 @@ export async function openStep(
       .where('state', '=', 'waiting')
       .executeTakeFirst();
     if (Number(numUpdatedRows) === 0) return; // another worker was first
-    await addEvent(trx, { run_id: at.runId, at: at.now, kind: 'step opened', step: at.step, message: `${at.children} tasks` });
+    await addEvent(trx, {
+      run_id: at.runId,
+      at: at.now,
+      kind: 'step opened',
+      step: at.step,
+      message: `${at.children} tasks`,
+    });
   });
 }
 
 /** Claims up to `limit` tasks of an open step: those to be tried again first, then ones never claimed. */
 export async function claimTasks(
   database: Database,
-  from: { readonly runId: string; readonly step: string; readonly owner: string; readonly now: Micros; readonly limit: number },
+  from: {
+    readonly runId: string;
+    readonly step: string;
+    readonly owner: string;
+    readonly now: Micros;
+    readonly limit: number;
+  },
 ): Promise<readonly Claim[]> {
   return await changeRun(database, from.runId, async (trx) => {
     const again = await trx
@@ -63,14 +75,25 @@ async function reclaim(trx: Tables, row: TaskRow, from: ClaimFrom): Promise<Clai
   await trx
     .updateTable('orchestrator_tasks')
     .set({
-      state: 'running', attempt, lease_owner: from.owner, lease_until: from.now + LEASE_MICROS, started_at: from.now,
+      state: 'running',
+      attempt,
+      lease_owner: from.owner,
+      lease_until: from.now + LEASE_MICROS,
+      started_at: from.now,
       finished_at: null,
     })
     .where('run_id', '=', row.run_id)
     .where('step', '=', row.step)
     .where('item_index', '=', row.item_index)
     .execute();
-  const claim = { runId: row.run_id, step: row.step, index: row.item_index, attempt, failures: row.failures, owner: from.owner };
+  const claim = {
+    runId: row.run_id,
+    step: row.step,
+    index: row.item_index,
+    attempt,
+    failures: row.failures,
+    owner: from.owner,
+  };
   await addTaskEvent(trx, claim, 'claimed', from.now);
   return claim;
 }
@@ -86,15 +109,30 @@ async function claimFresh(trx: Tables, from: ClaimFrom): Promise<Claim[]> {
     .where('step', '=', from.step)
     .execute();
   const claims = Array.from({ length: count }, (_, offset) => ({
-    runId: from.runId, step: from.step, index: step.next_index + offset, attempt: 1, failures: 0, owner: from.owner,
+    runId: from.runId,
+    step: from.step,
+    index: step.next_index + offset,
+    attempt: 1,
+    failures: 0,
+    owner: from.owner,
   }));
   await trx
     .insertInto('orchestrator_tasks')
     .values(
       claims.map((claim) => ({
-        run_id: claim.runId, step: claim.step, item_index: claim.index, state: 'running' as const, attempt: 1, failures: 0,
-        lease_owner: from.owner, lease_until: from.now + LEASE_MICROS, not_before: 0, output: null, error: null,
-        started_at: from.now, finished_at: null,
+        run_id: claim.runId,
+        step: claim.step,
+        item_index: claim.index,
+        state: 'running' as const,
+        attempt: 1,
+        failures: 0,
+        lease_owner: from.owner,
+        lease_until: from.now + LEASE_MICROS,
+        not_before: 0,
+        output: null,
+        error: null,
+        started_at: from.now,
+        finished_at: null,
       })),
     )
     .execute();
@@ -129,7 +167,10 @@ export async function failTask(
   return await changeRun(database, claim.runId, async (trx) => {
     const change = {
       state: failure.retryAt === null ? ('failed' as const) : ('retry' as const),
-      failures: claim.failures + 1, not_before: failure.retryAt ?? 0, error: failure.error, lease_owner: null,
+      failures: claim.failures + 1,
+      not_before: failure.retryAt ?? 0,
+      error: failure.error,
+      lease_owner: null,
       finished_at: failure.now,
     };
     if (!(await updateHeld(trx, claim, change))) return false;
@@ -140,7 +181,12 @@ export async function failTask(
 }
 
 /** Ends a task that was stopped, not failed: `cancelled`, or `retry` where the run goes on another day. */
-export async function stopTask(database: Database, claim: Claim, state: 'cancelled' | 'retry', now: Micros): Promise<void> {
+export async function stopTask(
+  database: Database,
+  claim: Claim,
+  state: 'cancelled' | 'retry',
+  now: Micros,
+): Promise<void> {
   await changeRun(database, claim.runId, async (trx) => {
     const change = { state, lease_owner: null, finished_at: now };
     if (await updateHeld(trx, claim, change)) await addTaskEvent(trx, claim, 'stopped', now);
@@ -168,7 +214,7 @@ export async function nextRetryAt(database: Database, runId: string): Promise<Mi
     .where('run_id', '=', runId)
     .where('state', '=', 'retry')
     .executeTakeFirst();
-  return row?.at === null || row === undefined ? undefined : Number(row.at);
+  return row?.at === null || row === undefined ? undefined : row.at;
 }
 
 async function updateHeld(trx: Tables, claim: Claim, change: Partial<TaskRow>): Promise<boolean> {
@@ -204,6 +250,12 @@ async function stepRow(trx: Tables, runId: string, step: string): Promise<StepRo
 
 async function addTaskEvent(trx: Tables, claim: Claim, kind: string, at: Micros, message?: string): Promise<void> {
   await addEvent(trx, {
-    run_id: claim.runId, at, kind, step: claim.step, item_index: claim.index, attempt: claim.attempt, message: message ?? null,
+    run_id: claim.runId,
+    at,
+    kind,
+    step: claim.step,
+    item_index: claim.index,
+    attempt: claim.attempt,
+    message: message ?? null,
   });
 }

@@ -3,13 +3,43 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { PipelineSpec } from '../../src/definitions/index.ts';
 import { isLeaseLive, LEASE_MICROS, newOwner } from '../../src/orchestrator/lease.ts';
-import { endRun, insertRun, migrateRuns, renewLease, requestCancel, requireRun, takeOver, tables } from '../../src/orchestrator/run-rows.ts';
-import { type Claim, claimTasks, commitTask, failTask, nextRetryAt, openStep, stepOutputs } from '../../src/orchestrator/task-rows.ts';
+import {
+  endRun,
+  insertRun,
+  migrateRuns,
+  renewLease,
+  requestCancel,
+  requireRun,
+  takeOver,
+  tables,
+} from '../../src/orchestrator/run-rows.ts';
+import {
+  type Claim,
+  claimTasks,
+  commitTask,
+  failTask,
+  nextRetryAt,
+  openStep,
+  stepOutputs,
+} from '../../src/orchestrator/task-rows.ts';
 import { type Database, openDatabase } from '../../src/storage/index.ts';
 import { testDatabases } from '../support/databases.ts';
 
-const step = { action: { kind: 'python' as const, script: 'x.py', args: {} }, needs: {}, retry: 0, timeoutMicros: null, resources: {} };
-const pipeline: PipelineSpec = { name: 'p', params: [], steps: [{ ...step, name: 'fan' }, { ...step, name: 'end', needs: { fan: 'fan' } }] };
+const step = {
+  action: { kind: 'python' as const, script: 'x.py', args: {} },
+  needs: {},
+  retry: 0,
+  timeoutMicros: null,
+  resources: {},
+};
+const pipeline: PipelineSpec = {
+  name: 'p',
+  params: [],
+  steps: [
+    { ...step, name: 'fan' },
+    { ...step, name: 'end', needs: { fan: 'fan' } },
+  ],
+};
 const elsewhere = 'elsewhere/1/aa';
 
 describe.each(testDatabases('orchestrator rows'))('on $name', (databases) => {
@@ -36,8 +66,12 @@ describe.each(testDatabases('orchestrator rows'))('on $name', (databases) => {
     claimTasks(database, { runId: 'r', step: 'fan', owner, now, limit });
 
   it('gives each task to one of many workers that claim at once', async () => {
-    const claims = (await Promise.all(Array.from({ length: 12 }, (_, at) => claim(at % 2 === 0 ? db : other, 2)))).flat();
-    expect(claims.map(({ index }) => index).toSorted((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, at) => at));
+    const claims = (
+      await Promise.all(Array.from({ length: 12 }, (_, at) => claim(at % 2 === 0 ? db : other, 2)))
+    ).flat();
+    expect(claims.map(({ index }) => index).toSorted((a, b) => a - b)).toEqual(
+      Array.from({ length: 20 }, (_, at) => at),
+    );
   });
 
   it('lets only the newest attempt commit, and once', async () => {
@@ -57,9 +91,15 @@ describe.each(testDatabases('orchestrator rows'))('on $name', (databases) => {
 
   it('closes a step with its last task, in the order of its children', async () => {
     const claims = await claim(db, 20);
-    await Promise.all(claims.toReversed().map((held, at) => commitTask(at % 2 === 0 ? db : other, held, `o${held.index}`, 9)));
+    await Promise.all(
+      claims.toReversed().map((held, at) => commitTask(at % 2 === 0 ? db : other, held, `o${held.index}`, 9)),
+    );
     expect(await stepOutputs(db, 'r', 'fan')).toEqual(Array.from({ length: 20 }, (_, at) => `o${at}`));
-    const row = await tables(db).selectFrom('orchestrator_steps').selectAll().where('step', '=', 'fan').executeTakeFirstOrThrow();
+    const row = await tables(db)
+      .selectFrom('orchestrator_steps')
+      .selectAll()
+      .where('step', '=', 'fan')
+      .executeTakeFirstOrThrow();
     expect(row).toMatchObject({ state: 'succeeded', finished: 20, next_index: 20 });
   });
 
@@ -97,9 +137,17 @@ describe.each(testDatabases('orchestrator rows'))('on $name', (databases) => {
     const [held] = await claim(db, 1);
     if (held === undefined) throw new Error('nothing to claim');
     await commitTask(db, held, 'o', 3);
-    const events = await tables(db).selectFrom('orchestrator_events').selectAll().where('run_id', '=', 'r').orderBy('id').execute();
+    const events = await tables(db)
+      .selectFrom('orchestrator_events')
+      .selectAll()
+      .where('run_id', '=', 'r')
+      .orderBy('id')
+      .execute();
     expect(events.map(({ kind, step: of, item_index: index, at }) => [kind, of, index, at])).toEqual([
-      ['started', null, null, 0], ['step opened', 'fan', null, 1], ['claimed', 'fan', 0, 1], ['succeeded', 'fan', 0, 3],
+      ['started', null, null, 0],
+      ['step opened', 'fan', null, 1],
+      ['claimed', 'fan', 0, 1],
+      ['succeeded', 'fan', 0, 3],
     ]);
   });
 });

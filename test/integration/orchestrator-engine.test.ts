@@ -7,7 +7,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { cancelRun, getRun, listRuns, resumeRun, runLogs, runPipeline } from '../../src/orchestrator/index.ts';
-import { openPipelineProject, type PipelineProject, removeProject, writeRepository } from '../support/pipeline-project.ts';
+import {
+  openPipelineProject,
+  type PipelineProject,
+  removeProject,
+  writeRepository,
+} from '../support/pipeline-project.ts';
 
 const driver = fileURLToPath(new URL('../support/pipeline-project.ts', import.meta.url));
 const open: PipelineProject[] = [];
@@ -86,7 +91,12 @@ describe('a pipeline', () => {
     const results = Object.fromEntries(run.steps.map((step) => [step.name, step.result]));
     expect(results).toEqual({
       items: ['x0', 'y1', 'z2'],
-      grid: [{ a: 1, b: 'p' }, { a: 1, b: 'q' }, { a: 2, b: 'p' }, { a: 2, b: 'q' }],
+      grid: [
+        { a: 1, b: 'p' },
+        { a: 1, b: 'q' },
+        { a: 2, b: 'p' },
+        { a: 2, b: 'q' },
+      ],
       range: [3, 4, 5],
       result: ['X0', 'Y1', 'Z2'],
       none: [],
@@ -107,7 +117,10 @@ describe('a pipeline', () => {
     const wide = await project(text);
     expect((await runPipeline(wide.deps, { pipeline: 'pair' })).steps.map((step) => step.result)).toEqual([true, true]);
     const narrow = await project(text, {}, { cpus: 1 });
-    expect((await runPipeline(narrow.deps, { pipeline: 'pair' })).steps.map((step) => step.result)).toEqual([false, true]);
+    expect((await runPipeline(narrow.deps, { pipeline: 'pair' })).steps.map((step) => step.result)).toEqual([
+      false,
+      true,
+    ]);
   });
 
   it('passes JSON, parameters and files to a Python script and takes its result, files and output', async () => {
@@ -136,7 +149,12 @@ json.dump(text, open(os.environ["HEADRACE_STEP_OUTPUT"] + "/result.json", "w"))`
     expect(run.steps[1]?.result).toMatchObject({ auc: 23, files: { 'model.onnx': { sha256: expect.any(String) } } });
     expect(run.steps[2]?.result).toBe('model 4');
     const logs = await runLogs(made.deps, run.id);
-    expect(logs.filter((log) => log.step === 'fit').map((log) => log.text).sort()).toEqual(['fitting 3\n', 'fitting 4\n']);
+    expect(
+      logs
+        .filter((log) => log.step === 'fit')
+        .map((log) => log.text)
+        .sort(),
+    ).toEqual(['fitting 3\n', 'fitting 4\n']);
   });
 
   it('hands the models of a foreach to registerModel, with their metrics and the training set before them', async () => {
@@ -172,10 +190,16 @@ json.dump({"auc": step["item"] / 4, "kind": "k"}, open(out + "/result.json", "w"
   });
 
   it('refuses unknown pipelines and parameters before anything runs', async () => {
-    const made = await project(`const p = pipeline('one', { params: { seed: t.int32().default(7) } }); p.step('a', task(() => 1)); export default p;`);
-    await expect(runPipeline(made.deps, { pipeline: 'on' })).rejects.toThrow(/there is no pipeline "on".*Did you mean "one"/);
+    const made = await project(
+      `const p = pipeline('one', { params: { seed: t.int32().default(7) } }); p.step('a', task(() => 1)); export default p;`,
+    );
+    await expect(runPipeline(made.deps, { pipeline: 'on' })).rejects.toThrow(
+      /there is no pipeline "on".*Did you mean "one"/,
+    );
     await expect(runPipeline(made.deps, { pipeline: 'one', params: { sed: 1 } })).rejects.toThrow(/takes seed/);
-    await expect(runPipeline(made.deps, { pipeline: 'one', params: { seed: 'x' } })).rejects.toThrow(/expected int32, got string "x"/);
+    await expect(runPipeline(made.deps, { pipeline: 'one', params: { seed: 'x' } })).rejects.toThrow(
+      /expected int32, got string "x"/,
+    );
     expect(await listRuns(made.deps)).toEqual([]);
   });
 });
@@ -201,7 +225,9 @@ describe('a step that fails', () => {
       { 'bad.py': 'print("about to divide")\n1 / 0' },
     );
     const failed = runPipeline(made.deps, { pipeline: 'bad' });
-    await expect(failed).rejects.toThrow(/step "bad" failed after 2 attempts: exit code 1[^]*about to divide[^]*ZeroDivisionError/);
+    await expect(failed).rejects.toThrow(
+      /step "bad" failed after 2 attempts: exit code 1[^]*about to divide[^]*ZeroDivisionError/,
+    );
     await expect(failed).rejects.toMatchObject({ code: 'HR_STEP_FAILED' });
     const [run] = await listRuns(made.deps);
     expect(run?.state).toBe('failed');
@@ -209,8 +235,12 @@ describe('a step that fails', () => {
   });
 
   it('may not give what JSON cannot hold', async () => {
-    const made = await project(`const p = pipeline('odd'); p.step('odd', task(() => ({ a: [1, new Map()] }))); export default p;`);
-    await expect(runPipeline(made.deps, { pipeline: 'odd' })).rejects.toThrow(/must be plain JSON data, but result\.a\[1\] is a Map/);
+    const made = await project(
+      `const p = pipeline('odd'); p.step('odd', task(() => ({ a: [1, new Map()] }))); export default p;`,
+    );
+    await expect(runPipeline(made.deps, { pipeline: 'odd' })).rejects.toThrow(
+      /must be plain JSON data, but result\.a\[1\] is a Map/,
+    );
   });
 
   it('leaves no process behind when it times out, not even one in a session of its own', async () => {
@@ -231,7 +261,9 @@ time.sleep(60)`,
   });
 
   it('is killed at its timeout also when its function never yields', async () => {
-    const made = await project(`const p = pipeline('spin'); p.step('spin', task(() => { for (;;); }), { timeout: '2s' }); export default p;`);
+    const made = await project(
+      `const p = pipeline('spin'); p.step('spin', task(() => { for (;;); }), { timeout: '2s' }); export default p;`,
+    );
     await expect(runPipeline(made.deps, { pipeline: 'spin' })).rejects.toThrow(/timed out/);
   });
 });
@@ -254,7 +286,9 @@ open("../marks.txt", "a").write("fan %d\\n" % step["item"])
 open(out + "/data.bin", "w").write("x" * step["item"]); json.dump({"i": step["item"]}, open(out + "/result.json", "w"))`,
     };
     const made = await project(text, files);
-    const victim = spawn(process.execPath, [driver, made.directory, 'run', 'long'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const victim = spawn(process.execPath, [driver, made.directory, 'run', 'long'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     children.push(victim);
     let id = '';
     victim.stdout.on('data', (chunk: Buffer) => (id += chunk.toString()));

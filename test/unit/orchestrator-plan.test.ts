@@ -13,7 +13,9 @@ const none = new Map<string, unknown>();
 
 describe('foreach', () => {
   it('gives every combination of a grid once, the last axis fastest', () => {
-    const axes = fc.dictionary(fc.string({ minLength: 1, maxLength: 3 }), fc.array(fc.nat(), { maxLength: 4 }), { maxKeys: 4 });
+    const axes = fc.dictionary(fc.string({ minLength: 1, maxLength: 3 }), fc.array(fc.nat(), { maxLength: 4 }), {
+      maxKeys: 4,
+    });
     fc.assert(
       fc.property(axes, (given) => {
         const foreach: Foreach = { kind: 'grid', axes: given };
@@ -29,13 +31,18 @@ describe('foreach', () => {
 
   it('counts 20,000 children of a grid without listing them', () => {
     const countries = Array.from({ length: 200 }, (_, at) => `c${at}`);
-    const foreach: Foreach = { kind: 'grid', axes: { country: countries, trial: Array.from({ length: 100 }, (_, at) => at) } };
+    const foreach: Foreach = {
+      kind: 'grid',
+      axes: { country: countries, trial: Array.from({ length: 100 }, (_, at) => at) },
+    };
     expect(foreachCount(foreach, none)).toBe(20_000);
     expect(foreachItem(foreach, 19_999, none)).toEqual({ country: 'c199', trial: 99 });
   });
 
   it('says what came where a step gave no array to go over', () => {
-    expect(() => foreachCount({ kind: 'result', of: 'list' }, new Map([['list', 'abc']]))).toThrow(/"list" needs an array from it, got string/);
+    expect(() => foreachCount({ kind: 'result', of: 'list' }, new Map([['list', 'abc']]))).toThrow(
+      /"list" needs an array from it, got string/,
+    );
   });
 });
 
@@ -55,18 +62,24 @@ describe('parameters', () => {
   it('reads text by the declared type and fills in defaults', () => {
     const given = { big: '9007199254740993', name: '12', day: '2026-11-25', list: '["a"]' };
     expect(resolveParams(pipeline, given)).toEqual({
-      seed: 7, big: 9007199254740993n, name: '12', day: '2026-11-25T00:00:00Z', list: ['a'],
+      seed: 7,
+      big: 9007199254740993n,
+      name: '12',
+      day: '2026-11-25T00:00:00Z',
+      list: ['a'],
     });
   });
 
   it('names every mistake at once', () => {
-    expect(() => resolveParams(pipeline, { seeds: 1, seed: 'x' })).toThrow(expect.objectContaining({
-      code: 'HR_INVALID',
-      details: [
-        { path: 'params.seeds', message: expect.stringContaining('Did you mean "seed"?') },
-        { path: 'params.seed', message: 'expected int32, got string "x"' },
-      ],
-    }));
+    expect(() => resolveParams(pipeline, { seeds: 1, seed: 'x' })).toThrow(
+      expect.objectContaining({
+        code: 'HR_INVALID',
+        details: [
+          { path: 'params.seeds', message: expect.stringContaining('Did you mean "seed"?') },
+          { path: 'params.seed', message: 'expected int32, got string "x"' },
+        ],
+      }),
+    );
   });
 });
 
@@ -96,13 +109,20 @@ describe('models for registration', () => {
   });
 
   it('must be there, one a result', () => {
-    expect(() => modelCandidates({ fit: { auc: 1 } }, null)).toThrow(/needs a step whose result comes with an \.onnx file/);
+    expect(() => modelCandidates({ fit: { auc: 1 } }, null)).toThrow(
+      /needs a step whose result comes with an \.onnx file/,
+    );
     const two = { files: { 'a.onnx': { sha256 }, 'b.onnx': { sha256 } } };
     expect(() => modelCandidates({ two }, null)).toThrow(/got a\.onnx, b\.onnx/);
   });
 });
 
 it('reads amounts of memory', () => {
-  expect([memoryBytes('4Gi'), memoryBytes('512Mi'), memoryBytes('2GB'), memoryBytes('1.5k')]).toEqual([2 ** 32, 2 ** 29, 2e9, 1500]);
+  expect([memoryBytes('4Gi'), memoryBytes('512Mi'), memoryBytes('2GB'), memoryBytes('1.5k')]).toEqual([
+    2 ** 32,
+    2 ** 29,
+    2e9,
+    1500,
+  ]);
   expect(() => memoryBytes('lots')).toThrow(/"4Gi" or "512Mi", got "lots"/);
 });

@@ -27,7 +27,9 @@ export function createLocalExecutor(options: LocalExecutorOptions): Executor {
       } catch (error) {
         return { ok: false, reason: toHeadraceError(error).message };
       }
-      return signal.aborted ? { ok: false, reason: 'stopped before it started' } : await runHost(order, job.logFile, signal);
+      return signal.aborted
+        ? { ok: false, reason: 'stopped before it started' }
+        : await runHost(order, job.logFile, signal);
     },
   };
 }
@@ -59,7 +61,9 @@ async function orderFor(job: StepJob, environments: PythonEnvironments): Promise
 }
 
 function runHost(order: HostOrder, logFile: string, signal: AbortSignal): Promise<StepOutcome> {
-  const file = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './step-host.ts' : './step-host.js', import.meta.url));
+  const file = fileURLToPath(
+    new URL(import.meta.url.endsWith('.ts') ? './step-host.ts' : './step-host.js', import.meta.url),
+  );
   const log = openSync(logFile, 'a');
   const host = fork(file, { detached: true, stdio: ['ignore', log, log, 'ipc'], execArgv: [] });
   closeSync(log);

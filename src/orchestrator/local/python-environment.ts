@@ -20,7 +20,10 @@ export function openPythonEnvironments(directory: string, python: string): Pytho
       version ??= pythonVersion(python);
       if (requirementsFile === undefined) return python;
       const requirements = readRequirements(requirementsFile);
-      const key = sha256Hex(JSON.stringify([python, version, process.platform, process.arch, requirements])).slice(0, 16);
+      const key = sha256Hex(JSON.stringify([python, version, process.platform, process.arch, requirements])).slice(
+        0,
+        16,
+      );
       const existing = building.get(key);
       if (existing !== undefined) return await existing;
       const built = build(join(directory, key), python, requirementsFile);
@@ -34,9 +37,12 @@ export function openPythonEnvironments(directory: string, python: string): Pytho
 
 function pythonVersion(python: string): string {
   const { status, stdout, error } = spawnSync(python, ['-c', 'import sys; print(sys.version)'], { encoding: 'utf8' });
-  if (status === 0 && /^3\./.test(stdout)) return stdout.trim();
+  if (status === 0 && stdout.startsWith('3.')) return stdout.trim();
   const found = status === 0 ? `it is Python ${stdout.trim()}` : (error?.message ?? `it exits with ${status}`);
-  throw new HeadraceError('HR_PYTHON_UNAVAILABLE', `a step needs Python 3, tried "${python}": ${found}; install Python 3`);
+  throw new HeadraceError(
+    'HR_PYTHON_UNAVAILABLE',
+    `a step needs Python 3, tried "${python}": ${found}; install Python 3`,
+  );
 }
 
 function readRequirements(file: string): string {

@@ -25,7 +25,9 @@ export type HostOrder =
     };
 
 /** What the host answers once. */
-export type HostReport = { readonly ok: true } | { readonly ok: false; readonly reason: string; readonly isFinal?: boolean };
+export type HostReport =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly reason: string; readonly isFinal?: boolean };
 
 // The engine is gone, by whatever end: nobody would ever commit this attempt.
 process.on('disconnect', () => {
@@ -44,7 +46,9 @@ process.once('message', (message) => {
 function runCommand(order: Extract<HostOrder, { kind: 'command' }>): Promise<HostReport> {
   return new Promise((resolve) => {
     const child = spawn(order.command, order.args, {
-      cwd: order.directory, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...order.environment },
+      cwd: order.directory,
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env: { ...process.env, ...order.environment },
     });
     child.on('error', (error) => resolve({ ok: false, reason: `could not start ${order.command}: ${error.message}` }));
     child.on('exit', (code, signal) => {

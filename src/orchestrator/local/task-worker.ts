@@ -12,7 +12,14 @@ type TaskOrder = Extract<HostOrder, { kind: 'task' }>;
 const order = workerData as TaskOrder; // given by step-host.ts alone
 parentPort?.postMessage(await runTask(order));
 
-async function runTask({ directory, project, functionId, hash, inputFile, outputDirectory }: TaskOrder): Promise<HostReport> {
+async function runTask({
+  directory,
+  project,
+  functionId,
+  hash,
+  inputFile,
+  outputDirectory,
+}: TaskOrder): Promise<HostReport> {
   const definitions = await loadDefinitions(directory, project);
   const run = definitions.functions.get(functionId);
   if (run === undefined || functionHash(definitions, functionId) !== hash) {
@@ -38,7 +45,8 @@ async function runTask({ directory, project, functionId, hash, inputFile, output
 
 function functionHash(definitions: Definitions, id: string): string | undefined {
   for (const pipeline of Object.values(definitions.manifest.pipelines)) {
-    for (const { action } of pipeline.steps) if (action.kind === 'task' && action.function.id === id) return action.function.hash;
+    for (const { action } of pipeline.steps)
+      if (action.kind === 'task' && action.function.id === id) return action.function.hash;
   }
   return undefined;
 }
@@ -61,4 +69,3 @@ function firstFault(members: readonly (readonly [string, unknown])[]): string | 
   }
   return undefined;
 }
-

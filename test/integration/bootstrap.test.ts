@@ -1,0 +1,68 @@
+// scripts/bootstrap.mjs from a bare clone: installs once, hands over to Node 24, passes arguments, exit code and signals.
+
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+const source = fileURLToPath(new URL('../../scripts/bootstrap.mjs', import.meta.url));
+let clone = '';
+
+beforeAll(() => {
+  clone = mkdtempSync(join(tmpdir(), 'headrace-clone-'));
+  mkdirSync(join(clone, 'scripts'));
+  copyFileSync(source, join(clone, 'scripts/bootstrap.mjs'));
+  const lock = {
+    name: 'clone',
+    version: '1.0.0',
+    lockfileVersion: 3,
+    requires: true,
+    packages: { '': { name: 'clone', version: '1.0.0' } },
+  };
+  writeFileSync(join(clone, 'package.json'), JSON.stringify({ name: 'clone', version: '1.0.0' }));
+  writeFileSync(join(clone, 'package-lock.json'), JSON.stringify(lock));
+  writeFileSync(
+    join(clone, 'scripts/show.ts'),
+    'const words: string[] = process.argv.slice(2);\nconsole.log(JSON.stringify({ words, major: process.versions.node.split(".")[0] }));\nprocess.exitCode = 3;',
+  );
+  writeFileSync(
+    join(clone, 'scripts/wait.ts'),
+    'process.on("SIGTERM", () => { console.log("asked to stop"); process.exit(0); });\nsetInterval(() => {}, 1000);\nconsole.log("waiting");',
+  );
+});
+
+afterAll(() => rmSync(clone, { recursive: true, force: true }));
+
+it('installs when nothing is there, then not again until the lock changes', () => {
+  const first = spawnSync(process.execPath, ['scripts/bootstrap.mjs', 'scripts/show.ts', 'a', 'b c'], {
+    cwd: clone,
+    encoding: 'utf8',
+  });
+  expect(first.stdout).toMatch(/No packages yet: npm ci …/);
+  expect(JSON.parse(first.stdout.trim().split('\n').at(-1) ?? '')).toMatchObject({ words: ['a', 'b c'] });
+  expect(first.status).toBe(3);
+  expect(existsSync(join(clone, 'node_modules/.headrace-lock'))).toBe(true);
+  const second = spawnSync(process.execPath, ['scripts/bootstrap.mjs', 'scripts/show.ts'], {
+    cwd: clone,
+    encoding: 'utf8',
+  });
+  expect(second.stdout).not.toMatch(/npm/);
+});
+
+it('passes a stop on to the script', async () => {
+  const child = spawn(process.execPath, ['scripts/bootstrap.mjs', 'scripts/wait.ts'], {
+    cwd: clone,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let printed = '';
+  for await (const chunk of child.stdout) {
+    printed += String(chunk);
+    if (printed.includes('waiting') && !child.killed) child.kill('SIGTERM');
+  }
+  const [code] = child.exitCode === null ? await once(child, 'exit') : [child.exitCode];
+  expect(printed).toContain('asked to stop');
+  expect(code).toBe(0);
+});

@@ -1,0 +1,61 @@
+// `headrace run` and `headrace runs` as a user types them.
+
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { removeProject, writeRepository } from '../support/pipeline-project.ts';
+
+const cli = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+let directory = '';
+
+function headrace(...args: string[]): { code: number | null; stdout: string; stderr: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], { cwd: directory, encoding: 'utf8' });
+  return { code: status, stdout, stderr };
+}
+
+beforeAll(() => {
+  directory = writeRepository({
+    'p.ts': `
+      import { pipeline, task, t } from 'headrace';
+      const p = pipeline('sum', { params: { to: t.int64().default(3) } });
+      const list = p.step('list', task((_n, { params }) => Array.from({ length: Number(params.to) }, (_, i) => i)));
+      const square = p.step('square', task((_n, { item }) => { console.log('squaring', item); if (item > 3) throw new Error('too much'); return item * item; }), { foreach: list });
+      p.step('sum', task(({ square }) => square.reduce((a, b) => a + b, 0)), { needs: { square } });
+      export default p;`,
+  });
+  writeFileSync(join(directory, 'headrace.config.ts'), `export default { project: 'test', repo: './repo' };`);
+});
+
+afterAll(() => removeProject(directory));
+
+it('runs, lists, shows, logs, resumes and refuses, with documented exit codes', () => {
+  expect(headrace('run', 'sum').stderr).toMatch(/HR_NOTHING_APPLIED/);
+  expect(headrace('apply').code).toBe(0);
+
+  const ran = headrace('run', 'sum', '--param', 'to=4', '--json');
+  expect(ran.code, ran.stderr).toBe(0);
+  const run = JSON.parse(ran.stdout) as { id: string; state: string; steps: { result: unknown }[] };
+  expect(run).toMatchObject({ state: 'succeeded', params: { to: 4 } });
+  expect(run.steps.at(-1)?.result).toBe(14);
+
+  const failed = headrace('run', 'sum', '--param', 'to=5');
+  expect(failed.code).toBe(1);
+  expect(failed.stderr).toMatch(/HR_STEP_FAILED: run .* step "square"\[4\] failed: Error: too much[^]*squaring 4/);
+
+  const listed = JSON.parse(headrace('runs', 'list', '--json').stdout) as { runs: { id: string; state: string }[] };
+  expect(listed.runs.map(({ state }) => state)).toEqual(['failed', 'succeeded']);
+  expect(headrace('runs', 'show', run.id).stdout).toMatch(/sum +succeeded +1\/1 +14/);
+  expect(headrace('runs', 'logs', run.id, '--step', 'square').stdout).toMatch(/── square\[0\], attempt 1\nsquaring 0/);
+  expect(headrace('runs', 'resume', run.id).code).toBe(0);
+  expect(headrace('runs', 'cancel', run.id).stdout).toMatch(/had ended: succeeded/);
+  expect(headrace('runs', 'show', 'nope')).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/HR_UNKNOWN_RUN: there is no run "nope"/),
+  });
+  expect(headrace('run', 'sum', '--param', 'to')).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/--param takes name=value/),
+  });
+});
