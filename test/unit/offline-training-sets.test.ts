@@ -236,6 +236,10 @@ describe('createTrainingSet', () => {
     const second = await createTrainingSet(depsFor(manifestFor()), requestFor({ out: inFolder('again.parquet') }));
     expect(await readFile(second.path)).toEqual(await readFile(first.path));
     expect(second.id).toBe(first.id);
+    expect(await listTrainingSets(world.deps)).toEqual([second]);
+    await expect(
+      createTrainingSet(depsFor(manifestFor()), requestFor({ out: inFolder('spine.parquet') })),
+    ).rejects.toMatchObject({ code: 'HR_USAGE' });
   });
 
   it('reads CSV sources, CSV spines and queries', async () => {

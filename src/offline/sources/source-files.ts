@@ -15,7 +15,7 @@ export interface SourceFile {
 
 /** The files that a path or glob names, sorted by path. Throws HR_SOURCE_UNREADABLE when there is none. */
 export async function findFiles(path: string, directory: string, owner: string): Promise<string[]> {
-  if (/^s3:\/\//.test(path)) {
+  if (path.startsWith('s3://')) {
     throw new HeadraceError(
       'HR_UNSUPPORTED',
       `${owner} reads ${path}: this build reads local files only. Copy them to a local folder.`,

@@ -9,7 +9,7 @@ import type { OfflineDeps } from '../offline-deps.ts';
 import { type Boundary, planTrainingSet, type TrainingSetPlan } from '../plan.ts';
 import { type ScannedSource, scanSource } from '../sources/scan-source.ts';
 import { queryWork } from '../sources/source-errors.ts';
-import { fileHash, snapshotFiles } from '../sources/source-files.ts';
+import { fileHash, type SourceFile, snapshotFiles } from '../sources/source-files.ts';
 import { quoteText } from '../sources/sql-text.ts';
 import { loadSpine, type Spine, SPINE_TABLE } from './load-spine.ts';
 import { profileFeatures, profileSource } from './profile.ts';
@@ -46,15 +46,18 @@ export async function createTrainingSet(deps: OfflineDeps, request: TrainingSetR
     const spine = await loadSpine(connection, request.spine, plan, process.cwd());
     deps.progress.done(`${spine.rows} rows`);
     const sources = await scanSources(connection, plan, deps);
-    const sql = await runPlan(connection, plan, spine, sources, deps);
     const out = resolve(request.out);
+    refuseInputs(out, spine, sources);
+    // The checksums are taken while DuckDB sorts. Their failure is met where they are awaited.
+    const inputs = hashInputs(spine, sources);
+    inputs.catch(() => undefined);
+    const sql = await runPlan(connection, plan, spine, sources, deps);
     deps.progress.start('write the training set', spine.rows, 'rows');
     await writeWhole(connection, sql, out);
     deps.progress.done(`${spine.rows} rows`);
-    const record = await describe(connection, deps, request, plan, spine, sources, out);
-    await saveTrainingSet(deps.database, record);
+    const record = await describe(connection, deps, request, plan, spine, sources, await inputs, out);
     reportIgnored(deps, record);
-    return record;
+    return await saveTrainingSet(deps.database, record);
   } finally {
     connection.closeSync();
   }
@@ -96,13 +99,14 @@ async function describe(
   plan: TrainingSetPlan,
   spine: Spine,
   sources: ReadonlyMap<string, ScannedSource>,
+  inputs: InputHashes,
   out: string,
 ): Promise<TrainingSetRecord> {
   const { definitions, clock } = deps;
   const snapshots: SourceSnapshot[] = [];
   for (const [name, scanned] of sources) {
     const reads = plan.reads.filter(({ view }) => view.source === name);
-    const files = await snapshotFiles(scanned.files);
+    const files = inputs.sources.get(name) ?? [];
     snapshots.push({
       source: name,
       files,
@@ -111,9 +115,7 @@ async function describe(
     });
   }
   const spineHash =
-    spine.files.length === 0
-      ? sha256Hex(request.spine)
-      : contentHash((await snapshotFiles(spine.files)).map(({ sha256 }) => sha256));
+    inputs.spine.length === 0 ? sha256Hex(request.spine) : contentHash(inputs.spine.map(({ sha256 }) => sha256));
   const range = await connection.runAndReadAll(
     `SELECT CAST(min(__hr_at) AS DOUBLE), CAST(max(__hr_at) AS DOUBLE) FROM ${SPINE_TABLE}`,
   );
@@ -148,6 +150,24 @@ async function describe(
     features: await profileFeatures(connection, plan, out, spine.rows),
     createdAtMicros: clock.nowMicros(),
   };
+}
+
+interface InputHashes {
+  readonly spine: readonly SourceFile[];
+  readonly sources: ReadonlyMap<string, readonly SourceFile[]>;
+}
+
+async function hashInputs(spine: Spine, sources: ReadonlyMap<string, ScannedSource>): Promise<InputHashes> {
+  const hashed = new Map<string, readonly SourceFile[]>();
+  for (const [name, { files }] of sources) hashed.set(name, await snapshotFiles(files));
+  return { spine: await snapshotFiles(spine.files), sources: hashed };
+}
+
+function refuseInputs(out: string, spine: Spine, sources: ReadonlyMap<string, ScannedSource>): void {
+  const inputs = [...spine.files, ...[...sources.values()].flatMap(({ files }) => files)];
+  if (inputs.includes(out)) {
+    throw new HeadraceError('HR_USAGE', `${out} is read for this training set; write it under another name.`);
+  }
 }
 
 function reportIgnored({ logger }: OfflineDeps, record: TrainingSetRecord): void {

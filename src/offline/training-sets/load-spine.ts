@@ -67,9 +67,7 @@ async function spineFiles(
   );
   const present = new Set(found.getRows().map(([name]) => String(name)));
   const types = plan.spineColumns
-    .filter(
-      ({ name, type }) => present.has(name) && !SNIFFED.has(type.kind),
-    )
+    .filter(({ name, type }) => present.has(name) && !SNIFFED.has(type.kind))
     .map(({ name, type }) => `${quoteText(name)}: ${quoteText(duckType(type))}`);
   return types.length === 0 ? scan : `read_csv(${list}, header = true, types = {${types.join(', ')}})`;
 }

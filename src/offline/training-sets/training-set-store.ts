@@ -23,21 +23,24 @@ const MIGRATIONS: readonly Migration[] = [
   },
 ];
 
-/** Keeps a record; one of the same id is replaced, as it was made from the same inputs. */
-export async function saveTrainingSet(database: Database, record: TrainingSetRecord): Promise<void> {
+/**
+ * Keeps a record; one of the same id is replaced, as it was made from the same inputs, and passes on its name to a
+ * record that has none. Gives the record as kept.
+ */
+export async function saveTrainingSet(database: Database, record: TrainingSetRecord): Promise<TrainingSetRecord> {
   await database.migrate('offline', MIGRATIONS);
-  await database.transaction<Tables, void>(async (trx) => {
-    await trx.deleteFrom('training_sets').where('id', '=', record.id).execute();
-    await trx
-      .insertInto('training_sets')
-      .values({
-        id: record.id,
-        name: record.name,
-        created_at_micros: record.createdAtMicros,
-        record: JSON.stringify(record),
-      })
-      .execute();
-  });
+  return database.transaction<Tables, TrainingSetRecord>(
+    async (trx) => {
+      const { id } = record;
+      const before = await trx.selectFrom('training_sets').select('name').where('id', '=', id).executeTakeFirst();
+      const kept = { ...record, name: record.name ?? before?.name ?? null };
+      await trx.deleteFrom('training_sets').where('id', '=', id).execute();
+      const row = { id, name: kept.name, created_at_micros: kept.createdAtMicros, record: JSON.stringify(kept) };
+      await trx.insertInto('training_sets').values(row).execute();
+      return kept;
+    },
+    { serializedBy: 'training_sets' },
+  );
 }
 
 /** All of them, the newest first. */
