@@ -110,7 +110,11 @@ async function putInPlace(temporary: string, path: string): Promise<void> {
 
 async function syncPath(path: string): Promise<void> {
   const handle = await open(path, 'r');
-  await handle.sync().finally(() => handle.close());
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }
 
 async function isGone(path: string): Promise<boolean> {

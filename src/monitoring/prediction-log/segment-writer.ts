@@ -44,7 +44,11 @@ export function createSegmentWriter({
     length = syncedLength = 0;
     // The file's name must be as durable as what is in it.
     const parent = await open(folder, 'r');
-    await parent.sync().finally(() => parent.close());
+    try {
+      await parent.sync();
+    } finally {
+      await parent.close();
+    }
     return file;
   };
 
