@@ -1,8 +1,7 @@
 // The virtual environment of feature_repo/train.py, or why there is none. Begun first: it mostly waits for downloads.
 
 import { join } from 'node:path';
-import type { App } from '../../src/app/index.ts';
-import { environmentsDirectory, pythonCommand } from '../../src/app/open-orchestrator.ts';
+import { type App, environmentsDirectory, pythonCommand } from '../../src/app/index.ts';
 import { HeadraceError } from '../../src/core/index.ts';
 import { openPythonEnvironments } from '../../src/orchestrator/index.ts';
 import { root } from './headrace.ts';

@@ -2,4 +2,11 @@ export { type Environment, readEnvironment } from './environment.ts';
 export { checkConfig, type Config, CONFIG_FILE, loadConfig, unknownVariables } from './load-config.ts';
 export { createLogger } from './logger.ts';
 export { type App, openApp, type OpenAppOptions } from './open-app.ts';
+export {
+  environmentsDirectory,
+  openOrchestrator,
+  type OpenOrchestratorOptions,
+  openRuns,
+  pythonCommand,
+} from './open-orchestrator.ts';
 export { environmentName, type Setting, SETTINGS, type SettingValues } from './settings.ts';

@@ -2,11 +2,8 @@
 
 import { dirname, isAbsolute, join } from 'node:path';
 import { HeadraceError, type Progress, silentProgress } from '../core/index.ts';
-import { resolveService } from '../definitions/index.ts';
 import type { BuiltInContext, BuiltIns, OrchestratorDeps, RunsDeps, TrainingSetAction } from '../orchestrator/index.ts';
-import { getBlob } from '../storage/index.ts';
 import type { App } from './open-app.ts';
-import { registerModelFile } from './register-model.ts';
 
 export interface OpenOrchestratorOptions {
   readonly progress: Progress;
@@ -73,6 +70,8 @@ function createBuiltIns(app: App): BuiltIns {
     },
 
     async registerModel(action, context) {
+      const { registerModelFile } = await import('./register-model.ts');
+      const { getBlob } = await import('../storage/index.ts');
       const registered = [];
       for (const [at, candidate] of context.candidates.entries()) {
         const isLast = at === context.candidates.length - 1;
@@ -114,6 +113,7 @@ function spineOf(spine: string, directory: string): string {
 
 /** The spine's only timestamp column that no feature takes; else its only one. */
 async function spineTimestamp(app: App, action: TrainingSetAction, spine: string): Promise<string> {
+  const { resolveService } = await import('../definitions/index.ts');
   const { manifest } = await app.applied();
   const taken = new Set(resolveService(manifest, action.service).requestColumns.map((column) => column.name));
   const connection = await (await app.duckdb()).connect();

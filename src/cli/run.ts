@@ -13,7 +13,7 @@ export const runCommand = defineCommand({
   async run(context, [pipeline = ''], options) {
     // Collected above: an array of texts, or not there.
     const params = readParams((options['param'] as readonly string[] | undefined) ?? []);
-    const { openOrchestrator } = await import('../app/open-orchestrator.ts');
+    const { openOrchestrator } = await import('../app/index.ts');
     const { runPipeline } = await import('../orchestrator/index.ts');
     const app = await context.app();
     return await untilInterrupted(async (signal) => {

@@ -11,7 +11,7 @@ const list = defineCommand({
   example: 'headrace runs list --pipeline train_delay',
   options: (command) => command.option('--pipeline <name>', 'only of this pipeline'),
   async run(context, _args, options) {
-    const { openRuns } = await import('../app/open-orchestrator.ts');
+    const { openRuns } = await import('../app/index.ts');
     const { listRuns } = await import('../orchestrator/index.ts');
     const pipeline = textOption(options, 'pipeline');
     const runs = await listRuns(await openRuns(await context.app()), pipeline === undefined ? {} : { pipeline });
@@ -28,7 +28,7 @@ const show = defineCommand({
   summary: 'show a run: its steps, tasks and results',
   example: 'headrace runs show 20261125-031500-9f3a61',
   async run(context, [id = '']) {
-    const { openRuns } = await import('../app/open-orchestrator.ts');
+    const { openRuns } = await import('../app/index.ts');
     const { getRun } = await import('../orchestrator/index.ts');
     const run = await getRun(await openRuns(await context.app()), id);
     return { json: presentRun(run), text: describeRun(run) };
@@ -41,7 +41,7 @@ const logs = defineCommand({
   example: 'headrace runs logs 20261125-031500-9f3a61 --step fit',
   options: (command) => command.option('--step <name>', 'only of this step'),
   async run(context, [id = ''], options) {
-    const { openRuns } = await import('../app/open-orchestrator.ts');
+    const { openRuns } = await import('../app/index.ts');
     const { runLogs } = await import('../orchestrator/index.ts');
     const step = textOption(options, 'step');
     const found = await runLogs(await openRuns(await context.app()), id);
@@ -58,7 +58,7 @@ const resume = defineCommand({
   summary: 'go on with a run that failed, was cancelled or was killed; what finished is not repeated',
   example: 'headrace runs resume 20261125-031500-9f3a61',
   async run(context, [id = '']) {
-    const { openOrchestrator } = await import('../app/open-orchestrator.ts');
+    const { openOrchestrator } = await import('../app/index.ts');
     const { resumeRun } = await import('../orchestrator/index.ts');
     const app = await context.app();
     return await untilInterrupted(async (signal) => {
@@ -73,7 +73,7 @@ const cancel = defineCommand({
   summary: 'stop a run; it can be resumed later',
   example: 'headrace runs cancel 20261125-031500-9f3a61',
   async run(context, [id = '']) {
-    const { openRuns } = await import('../app/open-orchestrator.ts');
+    const { openRuns } = await import('../app/index.ts');
     const { cancelRun, getRun } = await import('../orchestrator/index.ts');
     const deps = await openRuns(await context.app());
     const isStopped = await cancelRun(deps, id);
