@@ -1,46 +1,18 @@
 // Drives a run to its end: opens steps whose needs are there, claims tasks while there is room, commits what they
 // give. All that matters is in the rows, so any process can go on from where another was killed.
 
-import { availableParallelism, totalmem } from 'node:os';
 import { HeadraceError, parseJson, toHeadraceError } from '../core/index.ts';
 import type { PipelineSpec, StepSpec } from '../definitions/index.ts';
+import { roomFor } from './admission.ts';
+import { attemptTask } from './attempt-task.ts';
+import { type Drive, needed, stepSpec, stopEverything } from './drive.ts';
 import { foreachCount } from './foreach.ts';
-import { HEARTBEAT_MS } from './lease.ts';
-import type { OrchestratorDeps, TaskReport } from './orchestrator-deps.ts';
-import { memoryBytes } from './resources.ts';
-import { logTail } from './run-logs.ts';
-import { endRun, releaseRun, renewLease, requireRun, tables } from './run-rows.ts';
+import { startHeartbeat } from './heartbeat.ts';
+import type { OrchestratorDeps } from './orchestrator-deps.ts';
+import { endRun, releaseRun, requireRun, tables } from './run-rows.ts';
 import type { StepRow } from './run-tables.ts';
-import { readOutput, runTask } from './run-task.ts';
-import {
-  type Claim,
-  claimTasks,
-  commitTask,
-  failTask,
-  nextRetryAt,
-  openStep,
-  stepOutputs,
-  stopTask,
-} from './task-rows.ts';
-
-/** Why everything that runs is being stopped. */
-type Stop = 'cancelled' | 'lost' | 'aborted';
-
-interface Drive {
-  readonly deps: OrchestratorDeps;
-  readonly runId: string;
-  readonly owner: string;
-  readonly pipeline: PipelineSpec;
-  readonly params: Readonly<Record<string, unknown>>;
-  readonly results: Map<string, unknown>;
-  readonly running: Map<Promise<void>, StepSpec>;
-  readonly stopAll: AbortController;
-  /** The first failure for good; nothing new is claimed after it. */
-  failure?: string;
-  stop?: Stop;
-  /** Something that is no step's fault, such as a database that is gone. */
-  crash?: unknown;
-}
+import { stepResult } from './step-result.ts';
+import { claimTasks, nextRetryAt, openStep } from './task-rows.ts';
 
 /**
  * Runs the rest of a run that `owner` holds. Resolves when it has succeeded or was cancelled.
@@ -58,6 +30,7 @@ export async function driveRun(deps: OrchestratorDeps, runId: string, owner: str
     results: new Map(),
     running: new Map(),
     stopAll: new AbortController(),
+    ended: 0,
   };
   const stopHeartbeat = startHeartbeat(drive);
   const onAbort = (): void => stopEverything(drive, 'aborted');
@@ -85,26 +58,30 @@ async function runSteps(drive: Drive): Promise<void> {
   for (;;) {
     if (drive.crash !== undefined) throw drive.crash;
     if (drive.stop !== undefined) return;
+    const endedBefore = drive.ended;
     const steps = await stepRows(drive);
     if (drive.failure === undefined) {
       if (await openReady(drive, steps)) continue;
       await claimWhileRoom(drive, steps);
     }
+    // What ended meanwhile may have changed what was read above.
+    if (drive.ended !== endedBefore) continue;
     deps.progress.advance(steps.filter((step) => step.state === 'succeeded').length);
     if (drive.running.size === 0) {
       if (drive.failure !== undefined || steps.every((step) => step.state === 'succeeded')) return;
       const failed = steps.find((step) => step.state === 'failed');
       if (failed !== undefined) drive.failure = `step "${failed.step}" failed`;
     }
-    if (drive.failure === undefined || drive.running.size > 0) await untilSomethingHappens(drive);
+    if (drive.failure === undefined || drive.running.size > 0) await untilSomethingHappens(drive, endedBefore);
   }
 }
 
 /** Until a task ends, one may be tried again, or all is stopped. */
-async function untilSomethingHappens(drive: Drive): Promise<void> {
+async function untilSomethingHappens(drive: Drive, endedBefore: number): Promise<void> {
   const { deps, runId, stopAll } = drive;
   const retryAt = drive.failure === undefined ? await nextRetryAt(deps.database, runId) : undefined;
   const waitMs = retryAt === undefined ? 5000 : Math.min(5000, Math.max(10, (retryAt - deps.clock.nowMicros()) / 1000));
+  if (drive.ended !== endedBefore) return;
   await new Promise<void>((resolve) => {
     const wake = (): void => {
       clearTimeout(timer);
@@ -161,85 +138,17 @@ async function claimWhileRoom(drive: Drive, steps: readonly StepRow[]): Promise<
       limit,
     });
     for (const claim of claims) {
-      const work = attempt(drive, spec, claim)
+      const work = attemptTask(drive, spec, claim)
         .catch((error: unknown) => {
           drive.crash ??= error;
         })
-        .finally(() => drive.running.delete(work));
+        .finally(() => {
+          drive.ended += 1;
+          drive.running.delete(work);
+        });
       drive.running.set(work, spec);
     }
   }
-}
-
-/** How many tasks of a step fit beside what runs; one that asks for more than there is runs alone. */
-function roomFor(drive: Drive, spec: StepSpec): number {
-  const running = [...drive.running.values()];
-  const used = (of: (step: StepSpec) => number): number => running.reduce((sum, step) => sum + of(step), 0);
-  const fits = (of: (step: StepSpec) => number, all: number): number =>
-    of(spec) === 0 ? Number.MAX_SAFE_INTEGER : Math.floor((all - used(of)) / of(spec));
-  const byCpu = fits(cpusOf, drive.deps.cpus ?? availableParallelism());
-  const byMemory = fits(memoryOf, drive.deps.memoryBytes ?? totalmem());
-  return Math.max(Math.min(byCpu, byMemory, 100), running.length === 0 ? 1 : 0);
-}
-
-const cpusOf = (step: StepSpec): number => step.resources.cpu ?? 1;
-const memoryOf = (step: StepSpec): number =>
-  step.resources.memory === undefined ? 0 : memoryBytes(step.resources.memory);
-
-async function attempt(drive: Drive, spec: StepSpec, claim: Claim): Promise<void> {
-  const { deps } = drive;
-  const started = deps.clock.nowMicros();
-  const report = (event: TaskReport['event'], reason?: string): void => {
-    const seconds = event === 'started' ? undefined : (deps.clock.nowMicros() - started) / 1e6;
-    const { runId, step, index, attempt } = claim;
-    const told = { runId, step, index, attempt, event, isChild: spec.foreach !== undefined };
-    deps.onTask?.({
-      ...told,
-      ...(seconds === undefined ? {} : { seconds }),
-      ...(reason === undefined ? {} : { reason }),
-    });
-    deps.logger.debug({ run: runId, step, index, attempt, seconds, reason }, `task ${event}`);
-  };
-  report('started');
-  const timeout = spec.timeoutMicros === null ? undefined : AbortSignal.timeout(Math.ceil(spec.timeoutMicros / 1000));
-  const signal = timeout === undefined ? drive.stopAll.signal : AbortSignal.any([drive.stopAll.signal, timeout]);
-  const outcome = await runTask(deps, drive, spec, claim, signal);
-  const now = deps.clock.nowMicros();
-  if (outcome.ok) {
-    if (await commitTask(deps.database, claim, outcome.output, now)) report('succeeded');
-    return;
-  }
-  if (drive.stop !== undefined) {
-    await stopTask(deps.database, claim, drive.stop === 'cancelled' ? 'cancelled' : 'retry', now);
-    report('stopped');
-    return;
-  }
-  const hasTimedOut = timeout?.aborted === true;
-  const reason = hasTimedOut ? `timed out after ${(spec.timeoutMicros ?? 0) / 1e6} s` : outcome.reason;
-  const failures = claim.failures + 1;
-  const mayRetry = failures <= spec.retry && outcome.isFinal !== true;
-  const delayMs = (deps.retryDelayMs ?? defaultRetryDelayMs)(failures);
-  if (!(await failTask(deps.database, claim, { error: reason, retryAt: mayRetry ? now + delayMs * 1000 : null, now })))
-    return;
-  report(mayRetry ? 'will retry' : 'failed', reason);
-  if (!mayRetry) drive.failure ??= await failureSentence(drive, spec, claim, reason, failures);
-}
-
-function defaultRetryDelayMs(failures: number): number {
-  return Math.min(60_000, 1000 * 2 ** (failures - 1));
-}
-
-async function failureSentence(
-  drive: Drive,
-  spec: StepSpec,
-  claim: Claim,
-  reason: string,
-  failures: number,
-): Promise<string> {
-  const place = spec.foreach === undefined ? `"${spec.name}"` : `"${spec.name}"[${claim.index}]`;
-  const tries = failures === 1 ? '' : ` after ${failures} attempts`;
-  const tail = await logTail(drive.deps, claim, 15);
-  return `step ${place} failed${tries}: ${reason}${tail === '' ? '' : `\n${tail}`}`;
 }
 
 async function finish(drive: Drive): Promise<void> {
@@ -262,30 +171,6 @@ async function finish(drive: Drive): Promise<void> {
   deps.progress.done(stop === 'cancelled' ? 'cancelled' : 'succeeded');
 }
 
-function stopEverything(drive: Drive, why: Stop): void {
-  drive.stop ??= why;
-  drive.stopAll.abort();
-}
-
-// Beside the tasks, never inside them: a step that hangs keeps its lease, a process that died loses it.
-function startHeartbeat(drive: Drive): () => Promise<void> {
-  const { deps, runId, owner } = drive;
-  let beat: Promise<void> = Promise.resolve();
-  const timer = setInterval(() => {
-    beat = renewLease(deps.database, runId, owner, deps.clock.nowMicros()).then(
-      (state) => {
-        if (state !== 'held') stopEverything(drive, state);
-      },
-      // A database that is away for a moment is no reason to stop: the lease is longer than that.
-      (error: unknown) => deps.logger.warn({ run: runId, error: String(error) }, 'could not renew the run’s lease'),
-    );
-  }, HEARTBEAT_MS);
-  return async () => {
-    clearInterval(timer);
-    await beat;
-  };
-}
-
 async function stepRows(drive: Drive): Promise<readonly StepRow[]> {
   return await tables(drive.deps.database)
     .selectFrom('orchestrator_steps')
@@ -295,30 +180,9 @@ async function stepRows(drive: Drive): Promise<readonly StepRow[]> {
     .execute();
 }
 
-function needed(spec: StepSpec): readonly string[] {
-  const over = spec.foreach?.kind === 'result' ? [spec.foreach.of] : [];
-  return [...new Set([...Object.values(spec.needs), ...over])];
-}
-
-function stepSpec(pipeline: PipelineSpec, name: string): StepSpec {
-  // Step rows were made from this pipeline.
-  return pipeline.steps.find((step) => step.name === name) as StepSpec;
-}
-
 async function loadResults(drive: Drive, steps: readonly string[]): Promise<void> {
   for (const step of steps) {
     if (!drive.results.has(step))
       drive.results.set(step, await stepResult(drive.deps, drive.runId, stepSpec(drive.pipeline, step)));
   }
-}
-
-/** A finished step's result: of a `foreach`, the array of its children's. */
-export async function stepResult(
-  deps: Pick<OrchestratorDeps, 'database' | 'objects'>,
-  runId: string,
-  spec: StepSpec,
-): Promise<unknown> {
-  const outputs = await stepOutputs(deps.database, runId, spec.name);
-  const results = await Promise.all(outputs.map((output) => readOutput(deps.objects, output)));
-  return spec.foreach === undefined ? results[0] : results;
 }

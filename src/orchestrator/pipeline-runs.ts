@@ -2,11 +2,12 @@
 
 import { didYouMean, HeadraceError, type Micros, parseJson } from '../core/index.ts';
 import type { PipelineSpec } from '../definitions/index.ts';
-import { driveRun, stepResult } from './drive-run.ts';
+import { driveRun } from './drive-run.ts';
 import { isLeaseLive, newOwner } from './lease.ts';
 import type { OrchestratorDeps, RunsDeps } from './orchestrator-deps.ts';
 import { insertRun, migrateRuns, newRunId, requestCancel, requireRun, takeOver, tables } from './run-rows.ts';
 import { resolveParams } from './run-params.ts';
+import { stepResult } from './step-result.ts';
 import type { RunRow, RunState, StepState, TaskState } from './run-tables.ts';
 
 export interface RunSummary {
