@@ -63,7 +63,7 @@ async function apply(): Promise<void> {
     'Apply the definitions',
     'feature_repo/ compiles to a manifest; the registry keeps it as a version.',
     async () => {
-      const { revision, hash } = await headrace<{ revision: number; hash: string }>('apply', '--yes');
+      const { revision, hash } = await headrace<{ revision: number; hash: string }>('apply --yes');
       return { result: undefined, summary: `revision ${revision}, manifest ${hash.slice(0, 12)}` };
     },
   );
@@ -86,8 +86,13 @@ async function pythonStep(python: Promise<PythonFound>): Promise<string | undefi
 }
 
 async function train(interpreter: string | undefined): Promise<Trained> {
-  if (interpreter === undefined) return await registerKeptModels();
-  const models = await trainModels();
+  if (interpreter === undefined) {
+    const kept = await registerKeptModels();
+    await audit(kept.trainingSet);
+    return kept;
+  }
+  const { models, trainingSet } = await trainModels();
+  await audit(trainingSet);
   const claims = await step(
     'The same with a leak, for contrast',
     'A plain SQL join by departure time: delays count from the departure, before anyone could know them.',
@@ -106,9 +111,22 @@ async function train(interpreter: string | undefined): Promise<Trained> {
   return { models, claims };
 }
 
+async function audit(trainingSet: string): Promise<void> {
+  await step(
+    'Audit the training set',
+    'A sample of its rows computed again by another path, and the newest fact that each used held against its time.',
+    async () => {
+      const { sampled, rows } = await headrace<{ sampled: number; rows: number }>(
+        `training-set audit ${trainingSet} --sample 50`,
+      );
+      return { result: undefined, summary: `clean: ${sampled} of ${whole(rows)} rows agree, and none saw the future` };
+    },
+  );
+}
+
 async function materialize(): Promise<void> {
   await step('Materialize', 'Every airport and route into the online store (LMDB), as of now.', async () => {
-    await headrace('materialize', '--from', '2000-01-01T00:00:00Z');
+    await headrace('materialize --from 2000-01-01T00:00:00Z');
     return { result: undefined, summary: 'the online store answers as of now' };
   });
 }
@@ -119,13 +137,7 @@ async function serveAndAsk(models: readonly TrainedModel[], port: number): Promi
     'Serve',
     'One endpoint, two versions: 90 % of the routes to the first, 10 % to the second.',
     async () => {
-      await headrace(
-        'endpoints',
-        'traffic',
-        'delay',
-        `stable=${stable?.version}:90`,
-        `candidate=${candidate?.version}:10`,
-      );
+      await headrace(`endpoints traffic delay stable=${stable?.version}:90 candidate=${candidate?.version}:10`);
       const result = await startServer(port);
       return { result, summary: `ready at ${result.url} (API: ${result.url}/docs)` };
     },

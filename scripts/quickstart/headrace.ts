@@ -7,10 +7,13 @@ import { indent, say } from './story.ts';
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 export const cliFile = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
-/** The document that a command prints; what it says meanwhile is shown. Throws with its error when it fails. */
-export async function headrace<R>(...args: string[]): Promise<R> {
-  say(indent(`$ headrace ${args.map((arg) => (/[\s'"]/.test(arg) ? `'${arg}'` : arg)).join(' ')}`));
-  const child = startChild(process.execPath, [cliFile, ...args, '--json'], {
+/**
+ * The document that a command prints; what it says meanwhile is shown. Words are split at spaces. Throws with its error
+ * when it fails.
+ */
+export async function headrace<R>(command: string): Promise<R> {
+  say(indent(`$ headrace ${command}`));
+  const child = startChild(process.execPath, [cliFile, ...command.split(' '), '--json'], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, HEADRACE_LOG_LEVEL: 'warn' },
@@ -24,6 +27,6 @@ export async function headrace<R>(...args: string[]): Promise<R> {
     for (const line of lines) say(indent(`  ${line}`));
   });
   const code = await exitCode(child);
-  if (code !== 0) throw new Error(`headrace ${args[0]} failed with exit code ${code}${said === '' ? '' : `: ${said}`}`);
+  if (code !== 0) throw new Error(`headrace ${command} failed with exit code ${code}${said === '' ? '' : `: ${said}`}`);
   return JSON.parse(printed) as R; // each caller knows its command's document
 }
