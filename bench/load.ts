@@ -20,7 +20,8 @@ export interface Load {
   readonly seconds: number;
 }
 
-export const loadTool: 'wrk' | 'autocannon' = spawnSync('wrk', ['--version'], { stdio: 'ignore' }).error === undefined ? 'wrk' : 'autocannon';
+export const loadTool: 'wrk' | 'autocannon' =
+  spawnSync('wrk', ['--version'], { stdio: 'ignore' }).error === undefined ? 'wrk' : 'autocannon';
 
 /** Posts the body for so long, over so many connections. */
 export function postFor(load: Load): Promise<LoadResult> {
@@ -30,11 +31,22 @@ export function postFor(load: Load): Promise<LoadResult> {
 async function byWrk({ url, body, connections, seconds }: Load): Promise<LoadResult> {
   const folder = mkdtempSync(join(tmpdir(), 'headrace-bench-'));
   const script = join(folder, 'post.lua');
-  writeFileSync(script, `wrk.method = "POST"\nwrk.body = [[${body}]]\nwrk.headers["content-type"] = "application/json"\n`);
+  writeFileSync(
+    script,
+    `wrk.method = "POST"\nwrk.body = [[${body}]]\nwrk.headers["content-type"] = "application/json"\n`,
+  );
   try {
     const text = await output('wrk', ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', '-s', script, url]);
-    const failures = [/Non-2xx or 3xx responses: (\d+)/, /timeout (\d+)/].reduce((sum, pattern) => sum + Number(pattern.exec(text)?.[1] ?? 0), 0);
-    return { requestsPerSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(text)?.[1]), p50Ms: latency(text, '50%'), p99Ms: latency(text, '99%'), failures };
+    const failures = [/Non-2xx or 3xx responses: (\d+)/, /timeout (\d+)/].reduce(
+      (sum, pattern) => sum + Number(pattern.exec(text)?.[1] ?? 0),
+      0,
+    );
+    return {
+      requestsPerSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(text)?.[1]),
+      p50Ms: latency(text, '50%'),
+      p99Ms: latency(text, '99%'),
+      failures,
+    };
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -47,12 +59,33 @@ function latency(text: string, percentile: string): number {
 
 async function byAutocannon({ url, body, connections, seconds }: Load): Promise<LoadResult> {
   const program = fileURLToPath(import.meta.resolve('autocannon'));
-  const args = [program, '-j', '-n', '-m', 'POST', '-H', 'content-type=application/json', '-b', body, '-c', String(connections), '-d', String(seconds), url];
+  const args = [
+    program,
+    '-j',
+    '-n',
+    '-m',
+    'POST',
+    '-H',
+    'content-type=application/json',
+    '-b',
+    body,
+    '-c',
+    String(connections),
+    '-d',
+    String(seconds),
+    url,
+  ];
   const result = JSON.parse(await output(process.execPath, args)) as {
-    requests: { average: number }; latency: { p50: number; p99: number }; non2xx: number; errors: number; timeouts: number;
+    requests: { average: number };
+    latency: { p50: number; p99: number };
+    non2xx: number;
+    errors: number;
+    timeouts: number;
   };
   return {
-    requestsPerSecond: result.requests.average, p50Ms: result.latency.p50, p99Ms: result.latency.p99,
+    requestsPerSecond: result.requests.average,
+    p50Ms: result.latency.p50,
+    p99Ms: result.latency.p99,
     failures: result.non2xx + result.errors + result.timeouts,
   };
 }
@@ -63,6 +96,8 @@ function output(program: string, args: readonly string[]): Promise<string> {
     let text = '';
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
     child.once('error', reject);
-    child.once('exit', (code) => (code === 0 ? resolve(text) : reject(new Error(`${program} ended with ${String(code)}`))));
+    child.once('exit', (code) =>
+      code === 0 ? resolve(text) : reject(new Error(`${program} ended with ${String(code)}`)),
+    );
   });
 }

@@ -4,8 +4,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openApp, readEnvironment } from '../src/app/index.ts';
-import { registerModelFile } from '../src/app/register-model.ts';
+import { openApp, readEnvironment, registerModelFile } from '../src/app/index.ts';
 import { silentLogger, silentProgress } from '../src/core/index.ts';
 import { materialize } from '../src/offline/index.ts';
 import { compilePusher } from '../src/serving/index.ts';
@@ -26,7 +25,10 @@ export interface PredictProject {
 export async function createPredictProject(onlineUrl: string, model: 'trees' | 'mlp'): Promise<PredictProject> {
   const directory = mkdtempSync(join(tmpdir(), 'headrace-bench-'));
   mkdirSync(join(directory, 'feature_repo', 'data'), { recursive: true });
-  writeFileSync(join(directory, 'headrace.config.ts'), `export default { project: 'bench_${process.pid}_${model}', online: { url: ${JSON.stringify(onlineUrl)} } };\n`);
+  writeFileSync(
+    join(directory, 'headrace.config.ts'),
+    `export default { project: 'bench_${process.pid}_${model}', online: { url: ${JSON.stringify(onlineUrl)} } };\n`,
+  );
   writeFileSync(join(directory, 'feature_repo', 'bench.ts'), repository());
   const environment = { ...readEnvironment({ HEADRACE_OFFLINE_MEMORY: '1GB' }), workingDirectory: directory };
   const app = await openApp({ environment, logger: silentLogger });
@@ -46,17 +48,29 @@ export async function createPredictProject(onlineUrl: string, model: 'trees' | '
     await materialize({ ...(await app.offline(silentProgress)), store }, { incremental: false, dryRun: false });
     const source = definitions.manifest.sources['events'];
     if (source === undefined) throw new Error('the project lacks its source');
-    const pusher = compilePusher({ definitions, store, pushLog: await app.pushLog(), duckdb: () => app.duckdb(), maxRows: USERS }, source);
+    const pusher = compilePusher(
+      { definitions, store, pushLog: await app.pushLog(), duckdb: () => app.duckdb(), maxRows: USERS },
+      source,
+    );
     await pusher.push(
       Array.from({ length: USERS }, (_, user) => ({
-        user: `user${user}`, at: new Date(nowMs - 1000).toISOString(), ...Object.fromEntries(COLUMNS.map((column, at) => [column, user % (at + 7)])),
+        user: `user${user}`,
+        at: new Date(nowMs - 1000).toISOString(),
+        ...Object.fromEntries(COLUMNS.map((column, at) => [column, user % (at + 7)])),
       })),
     );
-    await registerModelFile(app, { model: 'score', onnx: model === 'trees' ? treesModel(FEATURES, 200, 5) : mlpModel(FEATURES, 64) });
+    await registerModelFile(app, {
+      model: 'score',
+      onnx: model === 'trees' ? treesModel(FEATURES, 200, 5) : mlpModel(FEATURES, 64),
+    });
   } finally {
     await app.close();
   }
-  return { directory, body: JSON.stringify({ inputs: [{ user: 'user7', x: 3.5 }] }), remove: () => rmSync(directory, { recursive: true, force: true }) };
+  return {
+    directory,
+    body: JSON.stringify({ inputs: [{ user: 'user7', x: 3.5 }] }),
+    remove: () => rmSync(directory, { recursive: true, force: true }),
+  };
 }
 
 function repository(): string {

@@ -34,24 +34,45 @@ export async function measurePredict(options: MeasurePredict = {}): Promise<Pred
   const children: ChildProcess[] = [];
   try {
     const main = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
-    const server = await startChild([main, 'serve', '--port', '0', '--workers', '1', '--json'], project.directory, children);
+    const server = await startChild(
+      [main, 'serve', '--port', '0', '--workers', '1', '--json'],
+      project.directory,
+      children,
+    );
     const url = `${server}/v1/endpoints/live/predict`;
-    const first = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: project.body });
+    const first = await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: project.body,
+    });
     const answer = await first.text();
     if (first.status !== 200) throw new Error(`predict answered ${first.status}: ${answer}`);
     const ackUrl = `${await startChild([fileURLToPath(new URL('ack-server.ts', import.meta.url)), String(answer.length)], project.directory, children)}/ack`;
     const results: { predict: LoadResult[]; ack: LoadResult[] } = { predict: [], ack: [] };
     for (let round = -1; round < rounds; round++) {
-      for (const [name, target] of [['ack', ackUrl], ['predict', url]] as const) {
-        const result = await postFor({ url: target, body: project.body, connections, seconds: round < 0 ? 1 : seconds });
+      for (const [name, target] of [
+        ['ack', ackUrl],
+        ['predict', url],
+      ] as const) {
+        const result = await postFor({
+          url: target,
+          body: project.body,
+          connections,
+          seconds: round < 0 ? 1 : seconds,
+        });
         // The first round warms both up.
         if (round >= 0) results[name].push(result);
       }
     }
     const [predict, ack] = [medians(results.predict), medians(results.ack)];
     return {
-      store: onlineUrl.split(':')[0] ?? '', model, tool: loadTool, predict, ack,
-      ratio: predict.requestsPerSecond / ack.requestsPerSecond, p99Ratio: predict.p99Ms / ack.p99Ms,
+      store: onlineUrl.split(':')[0] ?? '',
+      model,
+      tool: loadTool,
+      predict,
+      ack,
+      ratio: predict.requestsPerSecond / ack.requestsPerSecond,
+      p99Ratio: predict.p99Ms / ack.p99Ms,
     };
   } finally {
     await Promise.all(children.map(stopChild));
@@ -60,16 +81,23 @@ export async function measurePredict(options: MeasurePredict = {}): Promise<Pred
 }
 
 function medians(results: readonly LoadResult[]): LoadResult {
-  const median = (pick: (result: LoadResult) => number): number => results.map(pick).toSorted((a, b) => a - b)[Math.floor(results.length / 2)] ?? NaN;
+  const median = (pick: (result: LoadResult) => number): number =>
+    results.map(pick).toSorted((a, b) => a - b)[Math.floor(results.length / 2)] ?? NaN;
   return {
-    requestsPerSecond: median((result) => result.requestsPerSecond), p50Ms: median((result) => result.p50Ms), p99Ms: median((result) => result.p99Ms),
+    requestsPerSecond: median((result) => result.requestsPerSecond),
+    p50Ms: median((result) => result.p50Ms),
+    p99Ms: median((result) => result.p99Ms),
     failures: results.reduce((sum, result) => sum + result.failures, 0),
   };
 }
 
 // The first line on its stdout is a JSON document with its URL.
 function startChild(args: readonly string[], cwd: string, children: ChildProcess[]): Promise<string> {
-  const child = spawn(process.execPath, args, { cwd, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, npm_lifecycle_event: '', HEADRACE_LOG_LEVEL: 'warn' } });
+  const child = spawn(process.execPath, args, {
+    cwd,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, npm_lifecycle_event: '', HEADRACE_LOG_LEVEL: 'warn' },
+  });
   children.push(child);
   return new Promise((resolve, reject) => {
     let text = '';

@@ -5,7 +5,8 @@ import { environmentName, type Setting, SETTINGS } from '../../src/app/index.ts'
 export function configurationPage(): string {
   const rows = (SETTINGS as readonly Setting[]).map((setting) => {
     const { key, kind, help, required } = setting;
-    const given = setting.default === undefined ? (required === true ? '*required*' : '') : `\`${String(setting.default)}\``;
+    const given =
+      setting.default === undefined ? (required === true ? '*required*' : '') : `\`${String(setting.default)}\``;
     return `| \`${key}\` | ${kind} | ${given} | \`${environmentName(key)}\` | ${help} |`;
   });
   return `# Configuration

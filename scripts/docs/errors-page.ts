@@ -3,7 +3,10 @@
 import { ERRORS } from '../../src/core/index.ts';
 
 export function errorsPage(): string {
-  const rows = Object.entries(ERRORS).map(([code, { status, grpc, title, help }]) => `| \`${code}\` | ${status} | ${grpc} | **${title}.** ${help.replaceAll('|', '\\|')} |`);
+  const rows = Object.entries(ERRORS).map(
+    ([code, { status, grpc, title, help }]) =>
+      `| \`${code}\` | ${status} | ${grpc} | **${title}.** ${help.replaceAll('|', '\\|')} |`,
+  );
   return `# Errors
 
 <!-- Written by \`npm run docs\` from src/core/errors.ts. -->

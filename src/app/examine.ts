@@ -24,8 +24,13 @@ const LOW_DISK_BYTES = 2e9;
 export async function examine(open: () => Promise<App>, environment: Environment): Promise<Finding[]> {
   const findings: Finding[] = [{ check: 'node', state: 'ok', says: process.version }];
   const variables = unknownVariables(environment.variables).flatMap((name) => {
-    const near = nearestName(name, SETTINGS.map(({ key }) => environmentName(key)));
-    return near === undefined ? [] : [{ check: 'environment', state: 'warn' as const, says: `${name} is no setting`, fix: `did you mean ${near}?` }];
+    const near = nearestName(
+      name,
+      SETTINGS.map(({ key }) => environmentName(key)),
+    );
+    return near === undefined
+      ? []
+      : [{ check: 'environment', state: 'warn' as const, says: `${name} is no setting`, fix: `did you mean ${near}?` }];
   });
   findings.push(...variables);
   let app: App;
@@ -34,21 +39,35 @@ export async function examine(open: () => Promise<App>, environment: Environment
     findings.push({ check: 'configuration', state: 'ok', says: app.config.file });
   } catch (thrown) {
     const error = toHeadraceError(thrown);
-    return [...findings, { check: 'configuration', state: 'fail', says: error.message, fix: 'make a project with `headrace init DIR`, or give --config FILE' }];
+    return [
+      ...findings,
+      {
+        check: 'configuration',
+        state: 'fail',
+        says: error.message,
+        fix: 'make a project with `headrace init DIR`, or give --config FILE',
+      },
+    ];
   }
   const { values } = app.config;
-  findings.push(await look('definitions', 'correct what is listed', async () => describeDefinitions(await app.definitions())));
-  findings.push(await look('registry', 'check registry.url, and that its server runs', async () => describeRegistry(app)));
+  findings.push(
+    await look('definitions', 'correct what is listed', async () => describeDefinitions(await app.definitions())),
+  );
+  findings.push(
+    await look('registry', 'check registry.url, and that its server runs', async () => describeRegistry(app)),
+  );
   findings.push(
     await look('online store', 'check online.url, and that its server runs', async () => {
       await (await app.online()).getMeta('doctor');
       return 'answers';
     }),
   );
-  findings.push(await look('artifacts', 'check artifacts.url', async () => {
-    for await (const _ of (await app.objects()).list('')) break;
-    return 'readable';
-  }));
+  findings.push(
+    await look('artifacts', 'check artifacts.url', async () => {
+      for await (const _ of (await app.objects()).list('')) break;
+      return 'readable';
+    }),
+  );
   findings.push(await look('disk', 'free space, or move offline.path', () => describeDisk(values['offline.path'])));
   findings.push(await lookForPython());
   return findings;
@@ -80,7 +99,8 @@ async function describeDisk(path: string): Promise<string> {
   await mkdir(path, { recursive: true });
   const { bavail, bsize } = await statfs(path);
   const free = bavail * bsize;
-  if (free < LOW_DISK_BYTES) throw new HeadraceError('HR_STORAGE_FULL', `only ${(free / 1e9).toFixed(1)} GB free at ${path}`);
+  if (free < LOW_DISK_BYTES)
+    throw new HeadraceError('HR_STORAGE_FULL', `only ${(free / 1e9).toFixed(1)} GB free at ${path}`);
   return `${(free / 1e9).toFixed(0)} GB free`;
 }
 
@@ -89,6 +109,11 @@ async function lookForPython(): Promise<Finding> {
     const { stdout, stderr } = await promisify(execFile)('python3', ['--version']);
     return { check: 'python', state: 'ok', says: (stdout || stderr).trim() };
   } catch {
-    return { check: 'python', state: 'warn', says: 'python3 was not found', fix: 'install Python 3 with venv to run Python steps of pipelines' };
+    return {
+      check: 'python',
+      state: 'warn',
+      says: 'python3 was not found',
+      fix: 'install Python 3 with venv to run Python steps of pipelines',
+    };
   }
 }

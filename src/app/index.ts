@@ -1,4 +1,5 @@
 export { type Environment, readEnvironment } from './environment.ts';
+export { examine, type Finding } from './examine.ts';
 export { checkConfig, type Config, CONFIG_FILE, loadConfig, unknownVariables } from './load-config.ts';
 export { createLogger } from './logger.ts';
 export { type App, openApp, type OpenAppOptions } from './open-app.ts';
@@ -9,4 +10,6 @@ export {
   openRuns,
   pythonCommand,
 } from './open-orchestrator.ts';
+export { registerModelFile, type RegisterModel } from './register-model.ts';
 export { environmentName, type Setting, SETTINGS, type SettingValues } from './settings.ts';
+export { type RunningServer, startServer, type StartServer, stopSignal } from './start-server.ts';

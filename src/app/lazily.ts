@@ -2,14 +2,14 @@
 
 export interface Closers {
   /** Wraps an opener: the first call opens, later calls get the same; a failed open is tried again next time. */
-  lazily<T>(open: () => Promise<T> | T, close?: (opened: T) => Promise<unknown> | unknown): () => Promise<T>;
+  lazily<T>(open: () => Promise<T> | T, close?: (opened: T) => unknown): () => Promise<T>;
   closeAll(): Promise<void>;
 }
 
 export function createClosers(): Closers {
-  const closers: (() => Promise<unknown> | unknown)[] = [];
+  const closers: (() => unknown)[] = [];
   return {
-    lazily<T>(open: () => Promise<T> | T, close?: (opened: T) => Promise<unknown> | unknown) {
+    lazily<T>(open: () => Promise<T> | T, close?: (opened: T) => unknown) {
       let opening: Promise<T> | undefined;
       const start = async (): Promise<T> => {
         try {

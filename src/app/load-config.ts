@@ -22,10 +22,17 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * Loads the configuration: `path` when given, else headrace.config.ts in `workingDirectory` or the nearest parent.
  * Throws HR_CONFIG with every mistake at once.
  */
-export async function loadConfig(path: string | undefined, workingDirectory: string, environment: Environment): Promise<Config> {
+export async function loadConfig(
+  path: string | undefined,
+  workingDirectory: string,
+  environment: Environment,
+): Promise<Config> {
   const file = path === undefined ? findConfig(workingDirectory) : resolve(workingDirectory, path);
   if (!existsSync(file)) {
-    throw new HeadraceError('HR_CONFIG', `there is no configuration file ${file}. Check --config, or make one with \`headrace init\`.`);
+    throw new HeadraceError(
+      'HR_CONFIG',
+      `there is no configuration file ${file}. Check --config, or make one with \`headrace init\`.`,
+    );
   }
   return checkConfig(await importConfig(file), file, environment);
 }

@@ -4,7 +4,17 @@ import { pino, stdTimeFunctions } from 'pino';
 import type { Logger } from '../core/index.ts';
 
 // Whatever is logged by mistake under these names is not written.
-const SECRETS = ['password', 'secret', 'token', 'apiKey', 'authorization', 'headers.authorization', 'headers.cookie', 'url', 'connection'];
+const SECRETS = [
+  'password',
+  'secret',
+  'token',
+  'apiKey',
+  'authorization',
+  'headers.authorization',
+  'headers.cookie',
+  'url',
+  'connection',
+];
 
 /** Logs to stderr without waiting for it; `bound` is added to each line. */
 export function createLogger(level: string, bound: object = {}): Logger {

@@ -11,7 +11,10 @@ export function isLoopback(host: string): boolean {
 export function checkHost(host: string, isInsecure: boolean, logger: Logger): void {
   if (isLoopback(host)) return;
   if (!isInsecure) {
-    throw new HeadraceError('HR_CONFIG', `${host} can be reached from other machines, and the server has no authentication yet. Serve on 127.0.0.1, or say --insecure.`);
+    throw new HeadraceError(
+      'HR_CONFIG',
+      `${host} can be reached from other machines, and the server has no authentication yet. Serve on 127.0.0.1, or say --insecure.`,
+    );
   }
   logger.warn({ host }, 'serving without authentication on an address that other machines can reach (--insecure)');
 }

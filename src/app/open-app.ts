@@ -56,7 +56,9 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
     (opened) => opened.close(),
   );
   const registry = lazily(async () => (await import('../registry/index.ts')).openRegistry(await database(), clock));
-  const definitions = lazily(async () => (await import('../definitions/index.ts')).loadDefinitions(values.repo, values.project));
+  const definitions = lazily(async () =>
+    (await import('../definitions/index.ts')).loadDefinitions(values.repo, values.project),
+  );
   const applied = lazily(async () => {
     const current = await (await registry()).definitions.current();
     if (current === undefined) {
@@ -81,15 +83,31 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
     (opened) => opened.close(),
   );
   return {
-    config, environment, clock, logger, database, registry, definitions, applied, duckdb,
+    config,
+    environment,
+    clock,
+    logger,
+    database,
+    registry,
+    definitions,
+    applied,
+    duckdb,
     offline: async (progress) => ({
-      definitions: await applied(), database: await database(), duckdb: await duckdb(), clock, logger, progress,
-      dataDirectory: values['offline.path'], pushLogDirectory: values['pushLog.path'],
+      definitions: await applied(),
+      database: await database(),
+      duckdb: await duckdb(),
+      clock,
+      logger,
+      progress,
+      dataDirectory: values['offline.path'],
+      pushLogDirectory: values['pushLog.path'],
     }),
     online: lazily(
       async () =>
         (await import('../online/index.ts')).openOnlineStore(values['online.url'], {
-          project: values.project, clock, mapSizeBytes: values['online.mapSize'],
+          project: values.project,
+          clock,
+          mapSizeBytes: values['online.mapSize'],
         }),
       (opened) => opened.close(),
     ),

@@ -7,7 +7,16 @@ import type { Setting } from './settings.ts';
 export type ParsedSetting = { readonly value: string | number | boolean } | { readonly expected: string };
 
 const SIZE_UNITS: Readonly<Record<string, number>> = {
-  '': 1, B: 1, KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12, KIB: 2 ** 10, MIB: 2 ** 20, GIB: 2 ** 30, TIB: 2 ** 40,
+  '': 1,
+  B: 1,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  TB: 1e12,
+  KIB: 2 ** 10,
+  MIB: 2 ** 20,
+  GIB: 2 ** 30,
+  TIB: 2 ** 40,
 };
 
 /** Reads a value; relative paths (in urls too) start at `directory`. `raw` is text when it came from the environment. */
@@ -36,7 +45,9 @@ export function parseSetting(setting: Setting, raw: unknown, directory: string):
     case 'path':
       return isText(raw) ? { value: resolve(directory, raw) } : { expected: 'a path' };
     case 'url':
-      return isText(raw) ? parseUrl(setting.schemes ?? [], raw, directory) : { expected: expectedUrl(setting.schemes ?? []) };
+      return isText(raw)
+        ? parseUrl(setting.schemes ?? [], raw, directory)
+        : { expected: expectedUrl(setting.schemes ?? []) };
     case 'text':
       return isText(raw) ? { value: raw } : { expected: 'a text' };
   }

@@ -25,12 +25,19 @@ export async function registerModelFile(app: RegisterDeps, request: RegisterMode
   const { manifest } = await app.applied();
   const model = Object.hasOwn(manifest.models, request.model) ? manifest.models[request.model] : undefined;
   if (model === undefined) {
-    throw new HeadraceError('HR_UNKNOWN_MODEL', `there is no model "${request.model}".${didYouMean(request.model, Object.keys(manifest.models))}`);
+    throw new HeadraceError(
+      'HR_UNKNOWN_MODEL',
+      `there is no model "${request.model}".${didYouMean(request.model, Object.keys(manifest.models))}`,
+    );
   }
   if (request.service !== undefined && request.service !== model.service) {
-    throw new HeadraceError('HR_MODEL_SIGNATURE', `model "${model.name}" takes service "${model.service}", not "${request.service}". Change its definition, or leave --service out.`);
+    throw new HeadraceError(
+      'HR_MODEL_SIGNATURE',
+      `model "${model.name}" takes service "${model.service}", not "${request.service}". Change its definition, or leave --service out.`,
+    );
   }
-  const trainingSet = request.trainingSet === undefined ? undefined : await trainingSetId(app, request.trainingSet, model.service);
+  const trainingSet =
+    request.trainingSet === undefined ? undefined : await trainingSetId(app, request.trainingSet, model.service);
   const { checkSignature, createOnnxRuntime, bindInputs, bindOutputs } = await import('../models/index.ts');
   const service = resolveService(manifest, model.service);
   const loaded = await createOnnxRuntime().load(request.onnx, { providers: ['cpu'] });
@@ -41,7 +48,10 @@ export async function registerModelFile(app: RegisterDeps, request: RegisterMode
     bindOutputs(binding, outputs, 0);
     const artifact = await putBlob(await app.objects(), request.onnx);
     return await (await app.registry()).models.register({
-      model: model.name, artifact, signature: loaded.signature, actor: app.environment.actor,
+      model: model.name,
+      artifact,
+      signature: loaded.signature,
+      actor: app.environment.actor,
       ...(request.metrics === undefined ? {} : { metrics: request.metrics }),
       ...(trainingSet === undefined ? {} : { trainingSet }),
       ...(request.alias === undefined ? {} : { alias: request.alias }),
@@ -56,12 +66,17 @@ async function trainingSetId(app: RegisterDeps, idOrName: string, service: strin
   const { getTrainingSet } = await import('../offline/index.ts');
   const record = await getTrainingSet({ database: await app.database() }, idOrName);
   if (record.service !== service) {
-    throw new HeadraceError('HR_MODEL_SIGNATURE', `training set ${record.id} was made for service "${record.service}", the model takes "${service}".`);
+    throw new HeadraceError(
+      'HR_MODEL_SIGNATURE',
+      `training set ${record.id} was made for service "${record.service}", the model takes "${service}".`,
+    );
   }
   return record.id;
 }
 
-function smokeRow(service: ReturnType<typeof resolveService>): (number | bigint | boolean | string | Float32Array | Uint8Array | readonly never[])[] {
+function smokeRow(
+  service: ReturnType<typeof resolveService>,
+): (number | bigint | boolean | string | Float32Array | Uint8Array | readonly never[])[] {
   return service.features.map(({ type }) => {
     switch (type.kind) {
       case 'bool':

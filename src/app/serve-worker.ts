@@ -11,6 +11,8 @@ import type { App } from './open-app.ts';
 export interface ServeOptions {
   readonly host: string;
   readonly port: number;
+  /** Whether this process compacts the prediction log: one of all workers does. */
+  readonly compacts?: boolean;
   /** Leave the page at /docs out, for tests and benchmarks. */
   readonly hasDocs?: boolean;
   /** The figures of all workers; this process's own when left out. */
@@ -35,19 +37,40 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
   const { loadDefinitions } = await import('../definitions/index.ts');
   const monitor = createMonitor(clock);
   const predictionLog = openPredictionLog({
-    directory: values['predictionLog.path'], clock, logger, maxQueued: values['predictionLog.maxQueued'],
+    directory: values['predictionLog.path'],
+    clock,
+    logger,
+    maxQueued: values['predictionLog.maxQueued'],
+    // Often, in small parts: requests wait behind each.
+    flushEveryMs: 200,
+    ...(options.compacts === false ? {} : { compaction: { duckdb: () => app.duckdb() } }),
     compaction: { duckdb: () => app.duckdb() },
   });
   monitor.watchLog(() => predictionLog.counters());
   const dataPlane = await createDataPlane({
-    registry: await app.registry(), store: await app.online(), objects: await app.objects(), runtime: createOnnxRuntime(),
+    registry: await app.registry(),
+    store: await app.online(),
+    objects: await app.objects(),
+    runtime: createOnnxRuntime(),
     loadDefinitions: () => loadDefinitions(values.repo, values.project),
-    pushLog: () => app.pushLog(), duckdb: () => app.duckdb(), predictionLog, monitor, clock, logger,
-    limits: { maxInFlight: values['server.maxInFlight'], maxRows: values['server.maxRows'], requestTimeoutMs: values['server.requestTimeoutMs'] },
+    pushLog: () => app.pushLog(),
+    duckdb: () => app.duckdb(),
+    predictionLog,
+    monitor,
+    clock,
+    logger,
+    limits: {
+      maxInFlight: values['server.maxInFlight'],
+      maxRows: values['server.maxRows'],
+      requestTimeoutMs: values['server.requestTimeoutMs'],
+    },
   });
   const own: LiveStats = { prometheus: () => monitor.prometheus(), live: () => Promise.resolve(monitor.snapshot()) };
   const server = await createHttpServer(dataPlane, {
-    logger, stats: options.stats?.(monitor) ?? own, bodyLimitBytes: values['server.bodyLimit'], version: packageVersion(),
+    logger,
+    stats: options.stats?.(monitor) ?? own,
+    bodyLimitBytes: values['server.bodyLimit'],
+    version: packageVersion(),
     ...(options.hasDocs === undefined ? {} : { hasDocs: options.hasDocs }),
   });
   let stopping: Promise<void> | undefined;
@@ -64,7 +87,11 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     await stop();
     const { code = '' } = thrown as { readonly code?: string };
     if (code === '') throw thrown;
-    throw new HeadraceError('HR_CONFIG', `cannot listen on ${options.host} port ${options.port} (${code}). Choose another with --port.`, { cause: thrown });
+    throw new HeadraceError(
+      'HR_CONFIG',
+      `cannot listen on ${options.host} port ${options.port} (${code}). Choose another with --port.`,
+      { cause: thrown },
+    );
   }
 }
 

@@ -21,43 +21,131 @@ export const SETTINGS = [
   { key: 'project', kind: 'text', required: true, help: 'Name of the project; it is part of every online key.' },
   { key: 'repo', kind: 'path', default: './feature_repo', help: 'Folder of the feature repository.' },
   {
-    key: 'registry.url', kind: 'url', default: 'sqlite:.headrace/registry.db', schemes: ['sqlite', 'postgres', 'postgresql'],
+    key: 'registry.url',
+    kind: 'url',
+    default: 'sqlite:.headrace/registry.db',
+    schemes: ['sqlite', 'postgres', 'postgresql'],
     help: 'Where the registry lies: `sqlite:PATH` or `postgres://…`.',
   },
   {
-    key: 'online.url', kind: 'url', default: 'lmdb:.headrace/online', schemes: ['lmdb', 'redis', 'rediss', 'redis+cluster'],
+    key: 'online.url',
+    kind: 'url',
+    default: 'lmdb:.headrace/online',
+    schemes: ['lmdb', 'redis', 'rediss', 'redis+cluster'],
     help: 'The online store: `lmdb:PATH`, `redis://…`, `rediss://…`, `redis+cluster://a,b,c`.',
   },
-  { key: 'online.mapSize', kind: 'size', default: '64GB', help: 'Greatest size of an LMDB store; address space, not disk.' },
-  { key: 'offline.engine', kind: 'engine', default: 'duckdb', help: 'What computes training sets: `duckdb`.' },
-  { key: 'offline.path', kind: 'path', default: '.headrace/offline', help: 'Where training sets’ records and spilled data lie.' },
-  { key: 'offline.memory', kind: 'size', default: '4GB', help: 'Memory that offline work may use before it spills to disk.' },
-  { key: 'offline.threads', kind: 'integer', min: 1, max: 1024, help: 'Threads of offline work; all cores when left out.' },
   {
-    key: 'artifacts.url', kind: 'url', default: 'file:.headrace/artifacts', schemes: ['file', 's3'],
+    key: 'online.mapSize',
+    kind: 'size',
+    default: '64GB',
+    help: 'Greatest size of an LMDB store; address space, not disk.',
+  },
+  { key: 'offline.engine', kind: 'engine', default: 'duckdb', help: 'What computes training sets: `duckdb`.' },
+  {
+    key: 'offline.path',
+    kind: 'path',
+    default: '.headrace/offline',
+    help: 'Where training sets’ records and spilled data lie.',
+  },
+  {
+    key: 'offline.memory',
+    kind: 'size',
+    default: '4GB',
+    help: 'Memory that offline work may use before it spills to disk.',
+  },
+  {
+    key: 'offline.threads',
+    kind: 'integer',
+    min: 1,
+    max: 1024,
+    help: 'Threads of offline work; all cores when left out.',
+  },
+  {
+    key: 'artifacts.url',
+    kind: 'url',
+    default: 'file:.headrace/artifacts',
+    schemes: ['file', 's3'],
     help: 'Where models and step results lie: `file:PATH` or `s3://bucket/prefix`.',
   },
   { key: 'pushLog.path', kind: 'path', default: '.headrace/push-log', help: 'The durable log of pushed events.' },
-  { key: 'predictionLog.path', kind: 'path', default: '.headrace/predictions', help: 'The log of predictions and outcomes.' },
   {
-    key: 'predictionLog.maxQueued', kind: 'integer', default: 20000, min: 1, max: 10_000_000,
+    key: 'predictionLog.path',
+    kind: 'path',
+    default: '.headrace/predictions',
+    help: 'The log of predictions and outcomes.',
+  },
+  {
+    key: 'predictionLog.maxQueued',
+    kind: 'integer',
+    default: 20000,
+    min: 1,
+    max: 10_000_000,
     help: 'Predictions that may wait to be written; past it they are dropped and counted.',
   },
-  { key: 'server.host', kind: 'text', default: '127.0.0.1', help: 'Address to listen on; one that is not loopback needs `--insecure`.' },
+  {
+    key: 'server.host',
+    kind: 'text',
+    default: '127.0.0.1',
+    help: 'Address to listen on; one that is not loopback needs `--insecure`.',
+  },
   { key: 'server.port', kind: 'integer', default: 8080, min: 0, max: 65535, help: 'HTTP port; 0 takes a free one.' },
-  { key: 'server.grpcPort', kind: 'integer', default: 8081, min: 0, max: 65535, help: 'Kept for gRPC, which is not served yet.' },
+  {
+    key: 'server.grpcPort',
+    kind: 'integer',
+    default: 8081,
+    min: 0,
+    max: 65535,
+    help: 'Kept for gRPC, which is not served yet.',
+  },
   { key: 'server.workers', kind: 'integer', default: 1, min: 1, max: 1024, help: 'Processes that serve.' },
-  { key: 'server.insecure', kind: 'boolean', default: false, help: 'Allow an address that is not loopback without keys.' },
+  {
+    key: 'server.insecure',
+    kind: 'boolean',
+    default: false,
+    help: 'Allow an address that is not loopback without keys.',
+  },
   { key: 'server.bodyLimit', kind: 'size', default: '4MB', help: 'Greatest request body.' },
-  { key: 'server.maxRows', kind: 'integer', default: 10_000, min: 1, max: 1_000_000, help: 'Most rows in one request.' },
-  { key: 'server.maxInFlight', kind: 'integer', default: 1024, min: 1, max: 1_000_000, help: 'Requests at once in a worker; past it the answer is 429.' },
-  { key: 'server.requestTimeoutMs', kind: 'integer', default: 1000, min: 1, max: 3_600_000, help: 'Deadline of a prediction without `X-Request-Timeout-Ms`.' },
-  { key: 'server.drainTimeoutMs', kind: 'integer', default: 10_000, min: 0, max: 3_600_000, help: 'Longest wait for running requests when stopping.' },
+  {
+    key: 'server.maxRows',
+    kind: 'integer',
+    default: 10_000,
+    min: 1,
+    max: 1_000_000,
+    help: 'Most rows in one request.',
+  },
+  {
+    key: 'server.maxInFlight',
+    kind: 'integer',
+    default: 1024,
+    min: 1,
+    max: 1_000_000,
+    help: 'Requests at once in a worker; past it the answer is 429.',
+  },
+  {
+    key: 'server.requestTimeoutMs',
+    kind: 'integer',
+    default: 1000,
+    min: 1,
+    max: 3_600_000,
+    help: 'Deadline of a prediction without `X-Request-Timeout-Ms`.',
+  },
+  {
+    key: 'server.drainTimeoutMs',
+    kind: 'integer',
+    default: 10_000,
+    min: 0,
+    max: 3_600_000,
+    help: 'Longest wait for running requests when stopping.',
+  },
   { key: 'log.level', kind: 'text', default: 'info', help: 'Least level logged: debug, info, warn, error.' },
 ] as const satisfies readonly Setting[];
 
 type Settings = (typeof SETTINGS)[number];
-type ValueOf<S extends Settings> = S['kind'] extends 'integer' | 'size' ? number : S['kind'] extends 'boolean' ? boolean : string;
+type ValueOf<S extends Settings> = S['kind'] extends 'integer' | 'size'
+  ? number
+  : S['kind'] extends 'boolean'
+    ? boolean
+    : string;
 type Optional<S extends Settings> = S extends { default: unknown } | { required: true } ? never : undefined;
 
 /** Every setting by its dotted key, checked: paths absolute, sizes in bytes. */
@@ -67,5 +155,8 @@ export type SettingValues = {
 
 /** The environment variable that overrides a setting: `online.url` is HEADRACE_ONLINE_URL. */
 export function environmentName(key: string): string {
-  return `HEADRACE_${key.replaceAll('.', '_').replace(/([a-z])([A-Z])/g, '$1_$2').toUpperCase()}`;
+  return `HEADRACE_${key
+    .replaceAll('.', '_')
+    .replace(/([a-z])([A-Z])/g, '$1_$2')
+    .toUpperCase()}`;
 }

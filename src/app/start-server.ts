@@ -2,8 +2,6 @@
 
 import type { App } from './open-app.ts';
 import { checkHost } from './loopback.ts';
-import { serveInProcess } from './serve-worker.ts';
-import { superviseWorkers } from './supervise-workers.ts';
 
 export interface StartServer {
   readonly host?: string | undefined;
@@ -27,12 +25,20 @@ export async function startServer(app: App, options: StartServer): Promise<Runni
   const workers = options.workers ?? values['server.workers'];
   checkHost(host, options.insecure ?? values['server.insecure'], app.logger);
   if (workers === 1) {
+    // Loaded here: no other command needs the server's libraries.
+    const { serveInProcess } = await import('./serve-worker.ts');
     const serving = await serveInProcess(app, { host, port });
     return { url: serving.url, workers, stop: () => serving.stop() };
   }
   // Once here, so that workers do not race to make the tables.
   await app.registry();
-  return superviseWorkers({ workers, logger: app.logger, drainTimeoutMs: values['server.drainTimeoutMs'], start: { config: file, host, port } });
+  const { superviseWorkers } = await import('./supervise-workers.ts');
+  return superviseWorkers({
+    workers,
+    logger: app.logger,
+    drainTimeoutMs: values['server.drainTimeoutMs'],
+    start: { config: file, host, port },
+  });
 }
 
 /** Resolves when the process is asked to stop. */
@@ -42,4 +48,3 @@ export function stopSignal(): Promise<NodeJS.Signals> {
     process.once('SIGINT', () => resolve('SIGINT'));
   });
 }
-

@@ -9,7 +9,7 @@ import type { FromWorker, ToWorker, WorkerStart } from './worker-messages.ts';
 
 export interface Supervise {
   readonly workers: number;
-  readonly start: WorkerStart;
+  readonly start: Omit<WorkerStart, 'compacts'>;
   readonly drainTimeoutMs: number;
   readonly logger: Logger;
 }
@@ -24,17 +24,16 @@ const GATHER_LIMIT_MS = 500;
 export async function superviseWorkers(given: Supervise): Promise<RunningServer> {
   const { logger } = given;
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  cluster.setupPrimary({
-    exec: fileURLToPath(new URL(`./worker-main.${extension}`, import.meta.url)),
-    args: [JSON.stringify(given.start)],
-  });
+  const exec = fileURLToPath(new URL(`./worker-main.${extension}`, import.meta.url));
   const running = new Set<Worker>();
   const gather = createGathering(running);
   let isStopping = false;
   let backoffMs = FIRST_BACKOFF_MS;
 
-  const fork = (): Promise<string> =>
+  const fork = (compacts: boolean): Promise<string> =>
     new Promise((resolve, reject) => {
+      // The settings hold for the workers forked from now on.
+      cluster.setupPrimary({ exec, args: [JSON.stringify({ ...given.start, compacts } satisfies WorkerStart)] });
       const worker = cluster.fork();
       const startMs = performance.now();
       let hasListened = false;
@@ -44,25 +43,35 @@ export async function superviseWorkers(given: Supervise): Promise<RunningServer>
           hasListened = true;
           resolve(message.url);
         } else if (message.kind === 'failed') {
-          reject(new HeadraceError(Object.hasOwn(ERRORS, message.code) ? (message.code as ErrorCode) : 'HR_INTERNAL', message.message));
+          reject(
+            new HeadraceError(
+              Object.hasOwn(ERRORS, message.code) ? (message.code as ErrorCode) : 'HR_INTERNAL',
+              message.message,
+            ),
+          );
         } else gather(worker, message);
       });
       worker.on('exit', (code, signal) => {
         running.delete(worker);
-        if (!hasListened) reject(new HeadraceError('HR_INTERNAL', `a worker ended before it listened (${signal ?? code})`));
+        if (!hasListened)
+          reject(new HeadraceError('HR_INTERNAL', `a worker ended before it listened (${signal ?? code})`));
         if (isStopping || !hasListened) return;
-        backoffMs = performance.now() - startMs > HEALTHY_MS ? FIRST_BACKOFF_MS : Math.min(backoffMs * 2, MAX_BACKOFF_MS);
-        logger.error({ pid: worker.process.pid, code, signal, againInMs: backoffMs }, 'a worker crashed and is started again');
-        restart();
+        backoffMs =
+          performance.now() - startMs > HEALTHY_MS ? FIRST_BACKOFF_MS : Math.min(backoffMs * 2, MAX_BACKOFF_MS);
+        logger.error(
+          { pid: worker.process.pid, code, signal, againInMs: backoffMs },
+          'a worker crashed and is started again',
+        );
+        restart(compacts);
       });
     });
-  const restart = (): void => {
+  const restart = (compacts: boolean): void => {
     setTimeout(() => {
       if (isStopping) return;
-      fork().catch((thrown: unknown) => {
+      fork(compacts).catch((thrown: unknown) => {
         logger.error({ reason: String(thrown), againInMs: backoffMs }, 'a worker could not start');
         backoffMs = Math.min(backoffMs * 2, MAX_BACKOFF_MS);
-        restart();
+        restart(compacts);
       });
     }, backoffMs);
   };
@@ -78,7 +87,7 @@ export async function superviseWorkers(given: Supervise): Promise<RunningServer>
   };
 
   try {
-    const urls = await Promise.all(Array.from({ length: given.workers }, fork));
+    const urls = await Promise.all(Array.from({ length: given.workers }, (_, index) => fork(index === 0)));
     return { url: urls[0] ?? '', workers: given.workers, stop };
   } catch (thrown) {
     await stop();

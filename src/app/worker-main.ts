@@ -24,7 +24,8 @@ try {
 
 async function work(): Promise<void> {
   const [argument] = process.argv.slice(2);
-  if (argument === undefined) throw new HeadraceError('HR_USAGE', 'a worker is started by `headrace serve`, not by hand.');
+  if (argument === undefined)
+    throw new HeadraceError('HR_USAGE', 'a worker is started by `headrace serve`, not by hand.');
   // The primary wrote it.
   const start = JSON.parse(argument) as WorkerStart;
   const asked = new Promise<void>((resolve) => {
@@ -36,7 +37,12 @@ async function work(): Promise<void> {
   });
   const app = await openApp({ config: start.config });
   try {
-    const serving = await serveInProcess(app, { host: start.host, port: start.port, stats: gatheredStats });
+    const serving = await serveInProcess(app, {
+      host: start.host,
+      port: start.port,
+      compacts: start.compacts,
+      stats: gatheredStats,
+    });
     tell({ kind: 'listening', url: serving.url });
     await Promise.race([asked, stopSignal()]);
     await serving.stop();

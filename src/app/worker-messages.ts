@@ -6,6 +6,8 @@ export interface WorkerStart {
   readonly config: string;
   readonly host: string;
   readonly port: number;
+  /** One worker compacts the prediction log for all. */
+  readonly compacts: boolean;
 }
 
 export type ToWorker =

@@ -20,7 +20,9 @@ export const applyCommand = defineCommand({
       allowBreaking = await confirm(`Apply ${plan.breaking.length} breaking change(s)? [y/N] `);
     }
     const applied = await definitions.apply(manifest, {
-      actor: context.environment.actor, allowBreaking, expectedRevision: plan.baseRevision,
+      actor: context.environment.actor,
+      allowBreaking,
+      expectedRevision: plan.baseRevision,
     });
     const { revision, hash } = applied;
     const verb = plan.changes.length === 0 ? 'Unchanged' : 'Applied';

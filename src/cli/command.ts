@@ -117,7 +117,11 @@ async function runSpec(spec: CommandSpec, command: Command, host: CliHost): Prom
     },
   };
   try {
-    const result = await spec.run(context, command.processedArgs.flat().filter((arg) => arg !== undefined) as string[], options);
+    const result = await spec.run(
+      context,
+      command.processedArgs.flat().filter((arg) => arg !== undefined) as string[],
+      options,
+    );
     if (!isPrinted) print(result);
     return result.exitCode ?? 0;
   } finally {

@@ -10,16 +10,56 @@ export interface CommandEntry {
 
 export const COMMANDS: readonly CommandEntry[] = [
   { name: 'init', summary: 'make a small working project', load: async () => (await import('./init.ts')).initCommand },
-  { name: 'plan', summary: 'show what apply would change, and what it would break', load: async () => (await import('./plan.ts')).planCommand },
-  { name: 'apply', summary: 'version the definitions in the registry', load: async () => (await import('./apply.ts')).applyCommand },
-  { name: 'doctor', summary: 'check everything that a project needs', load: async () => (await import('./doctor.ts')).doctorCommand },
-  { name: 'materialize', summary: 'compute features into the online store', load: async () => (await import('./materialize.ts')).materializeCommand },
-  { name: 'training-set', summary: 'make, list, show and audit training sets', load: async () => (await import('./training-set.ts')).trainingSetCommand },
-  { name: 'features', summary: 'read features from the online store', load: async () => (await import('./features.ts')).featuresCommand },
+  {
+    name: 'plan',
+    summary: 'show what apply would change, and what it would break',
+    load: async () => (await import('./plan.ts')).planCommand,
+  },
+  {
+    name: 'apply',
+    summary: 'version the definitions in the registry',
+    load: async () => (await import('./apply.ts')).applyCommand,
+  },
+  {
+    name: 'doctor',
+    summary: 'check everything that a project needs',
+    load: async () => (await import('./doctor.ts')).doctorCommand,
+  },
+  {
+    name: 'materialize',
+    summary: 'compute features into the online store',
+    load: async () => (await import('./materialize.ts')).materializeCommand,
+  },
+  {
+    name: 'training-set',
+    summary: 'make, list, show and audit training sets',
+    load: async () => (await import('./training-set.ts')).trainingSetCommand,
+  },
+  {
+    name: 'features',
+    summary: 'read features from the online store',
+    load: async () => (await import('./features.ts')).featuresCommand,
+  },
   { name: 'push', summary: 'push events from a file', load: async () => (await import('./push.ts')).pushCommand },
-  { name: 'models', summary: 'register, list, show and alias models', load: async () => (await import('./models.ts')).modelsCommand },
-  { name: 'endpoints', summary: 'list and show endpoints, split their traffic', load: async () => (await import('./endpoints.ts')).endpointsCommand },
+  {
+    name: 'models',
+    summary: 'register, list, show and alias models',
+    load: async () => (await import('./models.ts')).modelsCommand,
+  },
+  {
+    name: 'endpoints',
+    summary: 'list and show endpoints, split their traffic',
+    load: async () => (await import('./endpoints.ts')).endpointsCommand,
+  },
   { name: 'run', summary: 'run a pipeline', load: async () => (await import('./run.ts')).runCommand },
-  { name: 'runs', summary: 'list, show, resume and cancel runs', load: async () => (await import('./runs.ts')).runsCommand },
-  { name: 'serve', summary: 'serve predictions over HTTP', load: async () => (await import('./serve.ts')).serveCommand },
+  {
+    name: 'runs',
+    summary: 'list, show, resume and cancel runs',
+    load: async () => (await import('./runs.ts')).runsCommand,
+  },
+  {
+    name: 'serve',
+    summary: 'serve predictions over HTTP',
+    load: async () => (await import('./serve.ts')).serveCommand,
+  },
 ];

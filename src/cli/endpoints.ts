@@ -11,7 +11,10 @@ const list = defineCommand({
   async run(context) {
     const endpoints = await (await (await context.app()).registry()).endpoints.list();
     const rows = endpoints.map((endpoint) => [endpoint.name, endpoint.model, describeTraffic(endpoint)]);
-    return { json: { endpoints: endpoints.map(present) }, text: formatTable([['ENDPOINT', 'MODEL', 'TRAFFIC'], ...rows]) };
+    return {
+      json: { endpoints: endpoints.map(present) },
+      text: formatTable([['ENDPOINT', 'MODEL', 'TRAFFIC'], ...rows]),
+    };
   },
 });
 
@@ -38,7 +41,11 @@ const traffic = defineCommand({
   },
 });
 
-export const endpointsCommand = defineGroup('endpoints', 'list and show endpoints, split their traffic', [list, show, traffic]);
+export const endpointsCommand = defineGroup('endpoints', 'list and show endpoints, split their traffic', [
+  list,
+  show,
+  traffic,
+]);
 
 function readVariant(text: string): Variant {
   const match = /^([^=]+)=(\d+):(\d+(?:\.\d+)?)$/.exec(text);
@@ -51,5 +58,7 @@ function present({ name, model, unit, variants, shadows, revision, etag }: Endpo
 }
 
 function describeTraffic({ variants }: EndpointState): string {
-  return variants.length === 0 ? 'no version yet' : variants.map(({ name, version, weight }) => `${name}=${version}:${weight}`).join(' ');
+  return variants.length === 0
+    ? 'no version yet'
+    : variants.map(({ name, version, weight }) => `${name}=${version}:${weight}`).join(' ');
 }

@@ -35,7 +35,14 @@ const get = defineCommand({
     const plan = compileFeaturePlan(definitions, service, store, (view) => watermarks.get(view), 'rows');
     const answers = await readFeatureRows(plan, rows, at ?? app.clock.nowMicros(), MAX_ROWS);
     const text = answers.map((answer) =>
-      formatTable(Object.entries(answer.features).map(([name, value]) => [name, show(value), answer.statuses[name] ?? '', answer.event_times[name] ?? ''])),
+      formatTable(
+        Object.entries(answer.features).map(([name, value]) => [
+          name,
+          show(value),
+          answer.statuses[name] ?? '',
+          answer.event_times[name] ?? '',
+        ]),
+      ),
     );
     return { json: { rows: answers }, text: text.join('\n\n') };
   },
@@ -48,7 +55,10 @@ function readRows(text: string): unknown {
   try {
     rows = parseJson(text);
   } catch (thrown) {
-    throw new HeadraceError('HR_MALFORMED_JSON', `--rows is not JSON: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
+    throw new HeadraceError(
+      'HR_MALFORMED_JSON',
+      `--rows is not JSON: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
+    );
   }
   if (!Array.isArray(rows)) throw usageError('--rows takes a JSON array of objects.');
   return rows;

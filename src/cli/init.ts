@@ -13,13 +13,26 @@ export const initCommand = defineCommand({
     const directory = context.path(typed);
     const existing = await readdir(directory).catch(() => []);
     if (existing.length > 0) throw new HeadraceError('HR_USAGE', `${directory} is not empty. Give a new folder.`);
-    const project = basename(directory).toLowerCase().replace(/[^a-z0-9_-]+/g, '_').replace(/^[^a-z]+/, '') || 'project';
-    const files = { 'headrace.config.ts': configFile(project), 'feature_repo/purchases.ts': REPOSITORY, 'events.jsonl': someEvents(Date.now()), '.gitignore': '.headrace/\n' };
+    const project =
+      basename(directory)
+        .toLowerCase()
+        .replace(/[^a-z0-9_-]+/g, '_')
+        .replace(/^[^a-z]+/, '') || 'project';
+    const files = {
+      'headrace.config.ts': configFile(project),
+      'feature_repo/purchases.ts': REPOSITORY,
+      'events.jsonl': someEvents(Date.now()),
+      '.gitignore': '.headrace/\n',
+    };
     for (const [name, text] of Object.entries(files)) {
       await mkdir(join(directory, name, '..'), { recursive: true });
       await writeFile(join(directory, name), text);
     }
-    const next = ['apply', 'push purchases events.jsonl', `features get --service customer_features --rows '[{"customer":"ada","amount":30}]'`];
+    const next = [
+      'apply',
+      'push purchases events.jsonl',
+      `features get --service customer_features --rows '[{"customer":"ada","amount":30}]'`,
+    ];
     return {
       json: { directory, files: Object.keys(files) },
       text: [`Made ${directory}. From there:`, ...next.map((command) => `  headrace ${command}`)].join('\n'),
@@ -77,6 +90,9 @@ const DAY_MS = 86_400_000;
 
 function someEvents(nowMs: number): string {
   return ['ada', 'bob', 'ada']
-    .map((customer, at) => `{"customer":"${customer}","amount":${10 * (at + 1)},"bought_at":"${new Date(nowMs - (3 - at) * DAY_MS).toISOString()}"}\n`)
+    .map(
+      (customer, at) =>
+        `{"customer":"${customer}","amount":${10 * (at + 1)},"bought_at":"${new Date(nowMs - (3 - at) * DAY_MS).toISOString()}"}\n`,
+    )
     .join('');
 }

@@ -2,7 +2,9 @@
 // The program's entry. Nothing that needs Node 24 is imported before this check.
 
 if (Number(process.versions.node.split('.')[0]) < 24) {
-  console.error(`HR_USAGE: headrace needs Node 24 or newer, this is ${process.versions.node}. In a clone, run it by \`npm run -s headrace -- …\`: npm brings Node 24.`);
+  console.error(
+    `HR_USAGE: headrace needs Node 24 or newer, this is ${process.versions.node}. In a clone, run it by \`npm run -s headrace -- …\`: npm brings Node 24.`,
+  );
   process.exit(1);
 }
 const { runCli } = await import('./run-cli.ts');

@@ -20,15 +20,22 @@ const register = defineCommand({
     const metrics = readMetrics((options['metric'] as readonly string[] | undefined) ?? []);
     const onnx = await readModelFile(context.path(file));
     const app = await context.app();
-    const { registerModelFile } = await import('../app/register-model.ts');
+    const { registerModelFile } = await import('../app/index.ts');
     const trainingSet = textOption(options, 'trainingSet');
     const service = textOption(options, 'service');
     const alias = textOption(options, 'alias');
     const version = await registerModelFile(app, {
-      model: name, onnx, metrics,
-      ...(trainingSet === undefined ? {} : { trainingSet }), ...(service === undefined ? {} : { service }), ...(alias === undefined ? {} : { alias }),
+      model: name,
+      onnx,
+      metrics,
+      ...(trainingSet === undefined ? {} : { trainingSet }),
+      ...(service === undefined ? {} : { service }),
+      ...(alias === undefined ? {} : { alias }),
     });
-    return { json: present(version), text: `${version.model} version ${version.version}${version.aliases.length > 0 ? ` (${version.aliases.join(', ')})` : ''}` };
+    return {
+      json: present(version),
+      text: `${version.model} version ${version.version}${version.aliases.length > 0 ? ` (${version.aliases.join(', ')})` : ''}`,
+    };
   },
 });
 
@@ -39,8 +46,12 @@ const list = defineCommand({
   async run(context) {
     const models = await (await (await context.app()).registry()).models.list();
     const rows = models.map((model) => [
-      model.name, model.service ?? '(not defined any more)', String(model.versions),
-      Object.entries(model.aliases).map(([alias, version]) => `${alias}=${version}`).join(' '),
+      model.name,
+      model.service ?? '(not defined any more)',
+      String(model.versions),
+      Object.entries(model.aliases)
+        .map(([alias, version]) => `${alias}=${version}`)
+        .join(' '),
     ]);
     return { json: { models }, text: formatTable([['MODEL', 'SERVICE', 'VERSIONS', 'ALIASES'], ...rows]) };
   },
@@ -53,8 +64,14 @@ const show = defineCommand({
   async run(context, [name = '']) {
     const versions = await (await (await context.app()).registry()).models.versions(name);
     const rows = versions.map((version) => [
-      String(version.version), version.aliases.join(' '), version.artifact.slice(0, 12), version.trainingSet ?? '',
-      Object.entries(version.metrics).map(([metric, value]) => `${metric}=${value}`).join(' '), formatTimestamp(version.createdAtMicros),
+      String(version.version),
+      version.aliases.join(' '),
+      version.artifact.slice(0, 12),
+      version.trainingSet ?? '',
+      Object.entries(version.metrics)
+        .map(([metric, value]) => `${metric}=${value}`)
+        .join(' '),
+      formatTimestamp(version.createdAtMicros),
     ]);
     return {
       json: { model: name, versions: versions.map(present) },
@@ -75,18 +92,32 @@ const alias = defineCommand({
   },
 });
 
-export const modelsCommand = defineGroup('models', 'register, list, show and alias models', [register, list, show, alias]);
+export const modelsCommand = defineGroup('models', 'register, list, show and alias models', [
+  register,
+  list,
+  show,
+  alias,
+]);
 
 function present(version: ModelVersion): object {
   const { createdAtMicros, manifestHash, trainingSet, runId, ...others } = version;
-  return { ...others, training_set: trainingSet, run_id: runId, manifest_hash: manifestHash, created_at: formatTimestamp(createdAtMicros) };
+  return {
+    ...others,
+    training_set: trainingSet,
+    run_id: runId,
+    manifest_hash: manifestHash,
+    created_at: formatTimestamp(createdAtMicros),
+  };
 }
 
 async function readModelFile(file: string): Promise<Uint8Array> {
   try {
     return await readFile(file);
   } catch (thrown) {
-    throw new HeadraceError('HR_MODEL_UNREADABLE', `${file} cannot be read: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
+    throw new HeadraceError(
+      'HR_MODEL_UNREADABLE',
+      `${file} cannot be read: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
+    );
   }
 }
 
@@ -94,7 +125,8 @@ function readMetrics(written: readonly string[]): Record<string, number> {
   return Object.fromEntries(
     written.map((text) => {
       const [name, value] = [text.slice(0, text.indexOf('=')), Number(text.slice(text.indexOf('=') + 1))];
-      if (!text.includes('=') || name === '' || !Number.isFinite(value)) throw usageError(`--metric takes name=number, got "${text}".`);
+      if (!text.includes('=') || name === '' || !Number.isFinite(value))
+        throw usageError(`--metric takes name=number, got "${text}".`);
       return [name, value];
     }),
   );

@@ -14,7 +14,11 @@ export function terminalProgress(): Progress {
         process.stderr.write(`${name} …\n`);
         return;
       }
-      bar = new SingleBar({ format: `${name} {bar} {value}/{total} ${unit} {duration_formatted}`, stream: process.stderr, hideCursor: true });
+      bar = new SingleBar({
+        format: `${name} {bar} {value}/{total} ${unit} {duration_formatted}`,
+        stream: process.stderr,
+        hideCursor: true,
+      });
       bar.start(total, 0);
     },
     advance: (done) => bar?.update(done),

@@ -16,11 +16,21 @@ export const pushCommand = defineCommand({
     const definitions = await app.applied();
     const { sources } = definitions.manifest;
     const source = Object.hasOwn(sources, name) ? sources[name] : undefined;
-    if (source === undefined) throw new HeadraceError('HR_UNKNOWN_SOURCE', `there is no source "${name}".${didYouMean(name, Object.keys(sources))}`);
+    if (source === undefined)
+      throw new HeadraceError(
+        'HR_UNKNOWN_SOURCE',
+        `there is no source "${name}".${didYouMean(name, Object.keys(sources))}`,
+      );
     const rows = await readEventFile(context.path(file), source, () => app.duckdb());
     const { compilePusher } = await import('../serving/index.ts');
     const pusher = compilePusher(
-      { definitions, store: await app.online(), pushLog: await app.pushLog(), duckdb: () => app.duckdb(), maxRows: BATCH_ROWS },
+      {
+        definitions,
+        store: await app.online(),
+        pushLog: await app.pushLog(),
+        duckdb: () => app.duckdb(),
+        maxRows: BATCH_ROWS,
+      },
       source,
     );
     const key = textOption(options, 'idempotencyKey');
@@ -30,7 +40,10 @@ export const pushCommand = defineCommand({
     let isRepeat = true;
     context.progress.start(`push into ${name}`, rows.length, 'events');
     for (let at = 0; at < rows.length; at += BATCH_ROWS) {
-      const result = await pusher.push(rows.slice(at, at + BATCH_ROWS), key === undefined ? undefined : batchKey(key, at));
+      const result = await pusher.push(
+        rows.slice(at, at + BATCH_ROWS),
+        key === undefined ? undefined : batchKey(key, at),
+      );
       accepted += result.accepted;
       isRepeat &&= result.duplicate;
       for (const { view, written, skipped } of result.views) {
@@ -41,7 +54,15 @@ export const pushCommand = defineCommand({
     }
     context.progress.done(`${accepted} events`);
     const summary = { accepted, duplicate: isRepeat && rows.length > 0, views: [...views.values()] };
-    return { json: summary, text: [`${accepted} events into ${name}`, ...summary.views.map(({ view, written, skipped }) => `  ${view}: ${written} records changed, ${skipped} events skipped`)].join('\n') };
+    return {
+      json: summary,
+      text: [
+        `${accepted} events into ${name}`,
+        ...summary.views.map(
+          ({ view, written, skipped }) => `  ${view}: ${written} records changed, ${skipped} events skipped`,
+        ),
+      ].join('\n'),
+    };
   },
 });
 

@@ -8,7 +8,11 @@ import type { DuckDb } from '../storage/index.ts';
 import { usageError } from './command.ts';
 
 /** The file's rows as JSON data. Throws HR_USAGE for another ending, HR_SOURCE_UNREADABLE, HR_INVALID naming the line. */
-export async function readEventFile(file: string, source: SourceSpec, duckdb: () => Promise<DuckDb>): Promise<unknown[]> {
+export async function readEventFile(
+  file: string,
+  source: SourceSpec,
+  duckdb: () => Promise<DuckDb>,
+): Promise<unknown[]> {
   if (/\.(jsonl|ndjson)$/i.test(file)) return readLines(file);
   if (/\.parquet$/i.test(file)) return readParquet(file, source, await duckdb());
   throw usageError(`a file of events ends in .jsonl or .parquet, got "${file}".`);
@@ -26,7 +30,12 @@ async function readLines(file: string): Promise<unknown[]> {
     try {
       return [parseJson(line)];
     } catch (thrown) {
-      throw invalid([{ path: `line ${at + 1}`, message: `is not JSON: ${thrown instanceof Error ? thrown.message : String(thrown)}` }]);
+      throw invalid([
+        {
+          path: `line ${at + 1}`,
+          message: `is not JSON: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
+        },
+      ]);
     }
   });
 }
@@ -36,11 +45,18 @@ async function readParquet(file: string, source: SourceSpec, duckdb: DuckDb): Pr
   const connection = await duckdb.connect();
   try {
     const path = `'${file.replaceAll("'", "''")}'`;
-    const described = await connection.runAndReadAll(`SELECT name FROM (DESCRIBE SELECT * FROM read_parquet(${path})) AS d(name, type, a, b, c, e)`);
+    const described = await connection.runAndReadAll(
+      `SELECT name FROM (DESCRIBE SELECT * FROM read_parquet(${path})) AS d(name, type, a, b, c, e)`,
+    );
     const present = new Set(described.getRows().map(([name]) => String(name)));
-    const members = source.columns.filter(({ name }) => present.has(name)).map(({ name, type }) => `'${name.replaceAll("'", "''")}': ${jsonOf(name, type)}`);
-    if (members.length === 0) throw new HeadraceError('HR_SOURCE_UNREADABLE', `${file} has none of the columns of source "${source.name}".`);
-    const reader = await connection.runAndReadAll(`SELECT CAST(to_json({${members.join(', ')}}) AS VARCHAR) FROM read_parquet(${path}, file_row_number = true) ORDER BY file_row_number`);
+    const members = source.columns
+      .filter(({ name }) => present.has(name))
+      .map(({ name, type }) => `'${name.replaceAll("'", "''")}': ${jsonOf(name, type)}`);
+    if (members.length === 0)
+      throw new HeadraceError('HR_SOURCE_UNREADABLE', `${file} has none of the columns of source "${source.name}".`);
+    const reader = await connection.runAndReadAll(
+      `SELECT CAST(to_json({${members.join(', ')}}) AS VARCHAR) FROM read_parquet(${path}, file_row_number = true) ORDER BY file_row_number`,
+    );
     return reader.getRows().map(([text]) => parseJson(String(text)));
   } catch (thrown) {
     if (thrown instanceof HeadraceError) throw thrown;

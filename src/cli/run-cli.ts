@@ -1,7 +1,7 @@
 // Runs one command line: picks the command, parses, prints errors, gives the exit code (0 done, 1 failed, 2 wrong usage).
 
 import { CommanderError } from 'commander';
-import { readEnvironment } from '../app/environment.ts';
+import { readEnvironment } from '../app/index.ts';
 import { HeadraceError, stringifyJson, toHeadraceError } from '../core/index.ts';
 import { baseCommand, type CliHost, withSharedOptions } from './command.ts';
 import { COMMANDS } from './commands.ts';
@@ -25,9 +25,14 @@ export async function runCli(argv: readonly string[]): Promise<number> {
 export async function runCommandLine(argv: readonly string[], host: CliHost): Promise<number> {
   const isJson = argv.includes('--json');
   try {
-    const program = withSharedOptions(baseCommand('headrace', 'A feature store and model server: one definition, offline and online.', host));
+    const program = withSharedOptions(
+      baseCommand('headrace', 'A feature store and model server: one definition, offline and online.', host),
+    );
     program.enablePositionalOptions().usage('COMMAND [options]');
-    program.addHelpText('after', '\nExample:\n  headrace training-set create --service delay_features --spine spine.parquet \\\n      --timestamp scheduled_at --label late --out train.parquet');
+    program.addHelpText(
+      'after',
+      '\nExample:\n  headrace training-set create --service delay_features --spine spine.parquet \\\n      --timestamp scheduled_at --label late --out train.parquet',
+    );
     const chosen = commandWord(argv);
     for (const { name, summary, load } of COMMANDS) {
       program.addCommand(name === chosen ? (await load())(host) : baseCommand(name, summary, host));
@@ -53,7 +58,11 @@ function report(thrown: unknown, isJson: boolean, host: CliHost): number {
     if (thrown.exitCode === 0) return 0;
     if (thrown.code === 'commander.help') return 2;
     const sentence = thrown.message.replace(/^error: /, '').replaceAll('\n', ' ');
-    printError(new HeadraceError('HR_USAGE', `${sentence}${/[.?)]$/.test(sentence) ? '' : '.'} \`--help\` shows the forms.`), isJson, host);
+    printError(
+      new HeadraceError('HR_USAGE', `${sentence}${/[.?)]$/.test(sentence) ? '' : '.'} \`--help\` shows the forms.`),
+      isJson,
+      host,
+    );
     return 2;
   }
   const error = toHeadraceError(thrown);

@@ -16,12 +16,18 @@ export const serveCommand = defineCommand({
     const port = wholeNumber(options, 'port', 0, 65_535);
     const workers = wholeNumber(options, 'workers', 1, 1024);
     const app = await context.app();
-    const { startServer, stopSignal } = await import('../app/start-server.ts');
+    const { startServer, stopSignal } = await import('../app/index.ts');
     const stopped = stopSignal();
     const server = await startServer(app, {
-      host: textOption(options, 'host'), port, workers, insecure: options['insecure'] === true ? true : undefined,
+      host: textOption(options, 'host'),
+      port,
+      workers,
+      insecure: options['insecure'] === true ? true : undefined,
     });
-    context.announce({ json: { url: server.url, workers: server.workers, pid: process.pid }, text: `Serving ${server.url} (docs: ${server.url}/docs)` });
+    context.announce({
+      json: { url: server.url, workers: server.workers, pid: process.pid },
+      text: `Serving ${server.url} (docs: ${server.url}/docs)`,
+    });
     const signal = await stopped;
     app.logger.info({ signal }, 'stopping');
     await server.stop();
@@ -34,6 +40,7 @@ function wholeNumber(options: CommandOptions, name: string, min: number, max: nu
   const text = textOption(options, name);
   if (text === undefined) return undefined;
   const value = /^\d+$/.test(text) ? Number(text) : NaN;
-  if (!(value >= min && value <= max)) throw usageError(`--${name} takes a whole number from ${min} to ${max}, got "${text}".`);
+  if (!(value >= min && value <= max))
+    throw usageError(`--${name} takes a whole number from ${min} to ${max}, got "${text}".`);
   return value;
 }

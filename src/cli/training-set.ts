@@ -8,11 +8,15 @@ import { formatTable } from './table.ts';
 const create = defineCommand({
   usage: 'create',
   summary: 'join features to a spine, each as it was known at the row’s time, and write Parquet',
-  example: 'headrace training-set create --service delay_features --spine spine.parquet --timestamp scheduled_at --label late --out train.parquet',
+  example:
+    'headrace training-set create --service delay_features --spine spine.parquet --timestamp scheduled_at --label late --out train.parquet',
   options: (command) =>
     command
       .requiredOption('--service <name>', 'the feature service')
-      .requiredOption('--spine <file>', 'Parquet or CSV with the key columns and a timestamp; or a query that begins with SELECT')
+      .requiredOption(
+        '--spine <file>',
+        'Parquet or CSV with the key columns and a timestamp; or a query that begins with SELECT',
+      )
       .requiredOption('--timestamp <column>', 'the spine’s time column')
       .option('--label <column>', 'a label column; may come several times', collect)
       .option('--boundary <at|before>', 'whether what happened at the very time counts', 'at')
@@ -20,7 +24,8 @@ const create = defineCommand({
       .option('--name <name>', 'a name to find it by'),
   async run(context, _args, options) {
     const boundary = textOption(options, 'boundary');
-    if (boundary !== 'at' && boundary !== 'before') throw usageError(`--boundary is "at" or "before", got "${boundary ?? ''}".`);
+    if (boundary !== 'at' && boundary !== 'before')
+      throw usageError(`--boundary is "at" or "before", got "${boundary ?? ''}".`);
     const app = await context.app();
     const { createTrainingSet } = await import('../offline/index.ts');
     const name = textOption(options, 'name');
@@ -33,7 +38,10 @@ const create = defineCommand({
       out: context.path(textOption(options, 'out') ?? ''),
       ...(name === undefined ? {} : { name }),
     });
-    return { json: present(record), text: `${record.id}  ${record.rows} rows × ${record.features.length} features  ${record.path}` };
+    return {
+      json: present(record),
+      text: `${record.id}  ${record.rows} rows × ${record.features.length} features  ${record.path}`,
+    };
   },
 });
 
@@ -50,8 +58,18 @@ const list = defineCommand({
     const app = await context.app();
     const { listTrainingSets } = await import('../offline/index.ts');
     const records = await listTrainingSets({ database: await app.database() });
-    const rows = records.map((record) => [record.id, record.name ?? '', record.service, String(record.rows), formatTimestamp(record.createdAtMicros), record.path]);
-    return { json: { training_sets: records.map(present) }, text: formatTable([['ID', 'NAME', 'SERVICE', 'ROWS', 'CREATED', 'PATH'], ...rows]) };
+    const rows = records.map((record) => [
+      record.id,
+      record.name ?? '',
+      record.service,
+      String(record.rows),
+      formatTimestamp(record.createdAtMicros),
+      record.path,
+    ]);
+    return {
+      json: { training_sets: records.map(present) },
+      text: formatTable([['ID', 'NAME', 'SERVICE', 'ROWS', 'CREATED', 'PATH'], ...rows]),
+    };
   },
 });
 
@@ -74,23 +92,46 @@ const audit = defineCommand({
   options: (command) => command.option('--sample <rows>', 'how many rows to recompute'),
   async run(context, [id = ''], options) {
     const sample = textOption(options, 'sample');
-    if (sample !== undefined && !/^[1-9]\d*$/.test(sample)) throw usageError(`--sample takes a whole number, got "${sample}".`);
+    if (sample !== undefined && !/^[1-9]\d*$/.test(sample))
+      throw usageError(`--sample takes a whole number, got "${sample}".`);
     const app = await context.app();
     const { auditTrainingSet } = await import('../offline/index.ts');
-    const report = await auditTrainingSet(await app.offline(context.progress), id, sample === undefined ? {} : { sample: Number(sample) });
+    const report = await auditTrainingSet(
+      await app.offline(context.progress),
+      id,
+      sample === undefined ? {} : { sample: Number(sample) },
+    );
     return { json: report, text: describeAudit(report), exitCode: report.isClean ? 0 : 1 };
   },
 });
 
-export const trainingSetCommand = defineGroup('training-set', 'make, list, show and audit training sets', [create, list, show, audit]);
+export const trainingSetCommand = defineGroup('training-set', 'make, list, show and audit training sets', [
+  create,
+  list,
+  show,
+  audit,
+]);
 
 function present(record: TrainingSetRecord): object {
-  const { firstMicros, lastMicros, createdAtMicros, features, manifestHash, spineHash, contentHash, sizeBytes, ...others } = record;
+  const {
+    firstMicros,
+    lastMicros,
+    createdAtMicros,
+    features,
+    manifestHash,
+    spineHash,
+    contentHash,
+    sizeBytes,
+    ...others
+  } = record;
   return {
     ...others,
     features: features.map(({ name }) => name),
     feature_profiles: features,
-    manifest_hash: manifestHash, spine_hash: spineHash, content_hash: contentHash, size_bytes: sizeBytes,
+    manifest_hash: manifestHash,
+    spine_hash: spineHash,
+    content_hash: contentHash,
+    size_bytes: sizeBytes,
     first_time: firstMicros === null ? null : formatTimestamp(firstMicros),
     last_time: lastMicros === null ? null : formatTimestamp(lastMicros),
     created_at: formatTimestamp(createdAtMicros),
@@ -98,8 +139,15 @@ function present(record: TrainingSetRecord): object {
 }
 
 function describeRecord(record: TrainingSetRecord): string {
-  const range = record.firstMicros === null || record.lastMicros === null ? 'no rows' : `${formatTimestamp(record.firstMicros)} to ${formatTimestamp(record.lastMicros)}`;
-  const features = record.features.map(({ name, type, nullRate }) => [`  ${name}`, type, `${(nullRate * 100).toFixed(1)} % null`]);
+  const range =
+    record.firstMicros === null || record.lastMicros === null
+      ? 'no rows'
+      : `${formatTimestamp(record.firstMicros)} to ${formatTimestamp(record.lastMicros)}`;
+  const features = record.features.map(({ name, type, nullRate }) => [
+    `  ${name}`,
+    type,
+    `${(nullRate * 100).toFixed(1)} % null`,
+  ]);
   return [
     `${record.id}${record.name === null ? '' : ` (${record.name})`}`,
     `service ${record.service}, manifest ${record.manifestHash.slice(0, 12)}, boundary ${record.boundary}`,
@@ -112,8 +160,9 @@ function describeRecord(record: TrainingSetRecord): string {
 }
 
 function describeAudit(report: AuditReport): string {
-  const views = report.views.map(({ view, keys, facts, nearest }) =>
-    `  ${view} (${keys.join(', ')}): ${facts} facts; ${nearest === null ? 'none used' : `the newest used was known at ${nearest.known}, for row ${nearest.row} at ${nearest.at}`}`,
+  const views = report.views.map(
+    ({ view, keys, facts, nearest }) =>
+      `  ${view} (${keys.join(', ')}): ${facts} facts; ${nearest === null ? 'none used' : `the newest used was known at ${nearest.known}, for row ${nearest.row} at ${nearest.at}`}`,
   );
   const verdict = `${report.isClean ? 'clean' : 'NOT clean'}: ${report.sampled} of ${report.rows} rows recomputed, ${report.features} features`;
   return [`${report.id}: ${verdict}`, ...views, ...report.notes].join('\n');

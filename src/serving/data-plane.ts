@@ -20,7 +20,11 @@ export interface DataPlane {
   recordOutcomes(endpoint: string, outcomes: readonly OutcomeInput[]): Promise<number>;
   endpoints(): Promise<readonly EndpointState[]>;
   endpoint(name: string): Promise<EndpointState>;
-  setTraffic(name: string, traffic: Traffic, options: { readonly ifMatch?: string; readonly actor: string }): Promise<EndpointState>;
+  setTraffic(
+    name: string,
+    traffic: Traffic,
+    options: { readonly ifMatch?: string; readonly actor: string },
+  ): Promise<EndpointState>;
   /** Whether requests can be answered: definitions are applied, the store answers, the server is not stopping. */
   readiness(): Readiness;
   /** From now on readiness is false; what runs goes on. */
@@ -61,9 +65,21 @@ export async function createDataPlane(deps: ServingDeps): Promise<DataPlane> {
     if (found !== undefined) return found;
     const source = Object.hasOwn(definitions.manifest.sources, name) ? definitions.manifest.sources[name] : undefined;
     if (source === undefined) {
-      throw new HeadraceError('HR_UNKNOWN_SOURCE', `there is no source "${name}".${didYouMean(name, Object.keys(definitions.manifest.sources))}`);
+      throw new HeadraceError(
+        'HR_UNKNOWN_SOURCE',
+        `there is no source "${name}".${didYouMean(name, Object.keys(definitions.manifest.sources))}`,
+      );
     }
-    found = compilePusher({ definitions, store: deps.store, pushLog: await deps.pushLog(), duckdb: deps.duckdb, maxRows: deps.limits.maxRows }, source);
+    found = compilePusher(
+      {
+        definitions,
+        store: deps.store,
+        pushLog: await deps.pushLog(),
+        duckdb: deps.duckdb,
+        maxRows: deps.limits.maxRows,
+      },
+      source,
+    );
     pushers.bySource.set(name, found);
     return found;
   };
@@ -103,7 +119,10 @@ export async function createDataPlane(deps: ServingDeps): Promise<DataPlane> {
         snapshots.endpoint(endpoint);
         const now = deps.clock.nowMicros();
         const checked = outcomes.map((outcome, index) => ({
-          predictionId: outcome.prediction_id, endpoint, value: outcome.value, observedMicros: observedMicros(outcome, index, now),
+          predictionId: outcome.prediction_id,
+          endpoint,
+          value: outcome.value,
+          observedMicros: observedMicros(outcome, index, now),
         }));
         for (const outcome of checked) await deps.predictionLog.appendOutcome(outcome);
         // The answer says that they are kept.
@@ -142,6 +161,7 @@ export async function createDataPlane(deps: ServingDeps): Promise<DataPlane> {
 function observedMicros(outcome: OutcomeInput, index: number, now: Micros): Micros {
   if (outcome.observed_at === undefined) return now;
   const at = parseTimestamp(outcome.observed_at) ?? INVALID;
-  if (at === INVALID) throw invalid([{ path: `outcomes[${index}].observed_at`, message: 'expected a timestamp (RFC 3339)' }]);
+  if (at === INVALID)
+    throw invalid([{ path: `outcomes[${index}].observed_at`, message: 'expected a timestamp (RFC 3339)' }]);
   return at;
 }

@@ -1,17 +1,39 @@
 // Derived columns written in SQL, for pushed rows: the rows go through an in-memory DuckDB as JSON, so that the same
 // text gives the same value as offline.
 
-import { type DataType, HeadraceError, INVALID, parseJson, parseValue, type Row, stringifyJson, toJson, type Value } from '../core/index.ts';
+import {
+  type DataType,
+  HeadraceError,
+  INVALID,
+  parseJson,
+  parseValue,
+  type Row,
+  stringifyJson,
+  toJson,
+  type Value,
+} from '../core/index.ts';
 import type { DeriveSpec, SourceSpec } from '../definitions/index.ts';
 import type { DuckDb } from '../storage/index.ts';
 
 /** Adds the values of `specs` to each row. Throws HR_TRANSFORM_FAILED with DuckDB's own words. */
-export async function deriveBySql(duckdb: DuckDb, source: SourceSpec, specs: readonly DeriveSpec[], rows: readonly Row[]): Promise<Row[]> {
+export async function deriveBySql(
+  duckdb: DuckDb,
+  source: SourceSpec,
+  specs: readonly DeriveSpec[],
+  rows: readonly Row[],
+): Promise<Row[]> {
   const given = stringifyJson(
-    rows.map((row, at) => ({ __hr_at: at, ...Object.fromEntries(source.columns.map(({ name, type }) => [name, toJson(type, row[name] ?? null)])) })),
+    rows.map((row, at) => ({
+      __hr_at: at,
+      ...Object.fromEntries(source.columns.map(({ name, type }) => [name, toJson(type, row[name] ?? null)])),
+    })),
   );
-  const shape = stringifyJson([{ __hr_at: 'BIGINT', ...Object.fromEntries(source.columns.map(({ name, type }) => [name, readType(type)])) }]);
-  const columns = source.columns.map(({ name, type }) => (type.kind === 'bytes' ? `from_base64(${quote(name)}) AS ${quote(name)}` : quote(name)));
+  const shape = stringifyJson([
+    { __hr_at: 'BIGINT', ...Object.fromEntries(source.columns.map(({ name, type }) => [name, readType(type)])) },
+  ]);
+  const columns = source.columns.map(({ name, type }) =>
+    type.kind === 'bytes' ? `from_base64(${quote(name)}) AS ${quote(name)}` : quote(name),
+  );
   const results = specs.map((spec) => {
     if (spec.by.kind !== 'sql') throw new TypeError(`column ${spec.name} is no SQL`);
     const value = `CAST((${spec.by.sql}) AS ${sqlType(spec.type)})`;
@@ -27,7 +49,9 @@ export async function deriveBySql(duckdb: DuckDb, source: SourceSpec, specs: rea
   } catch (thrown) {
     if (thrown instanceof HeadraceError) throw thrown;
     const message = thrown instanceof Error ? thrown.message : String(thrown);
-    throw new HeadraceError('HR_TRANSFORM_FAILED', `derived columns of source "${source.name}" failed: ${message}`, { cause: thrown });
+    throw new HeadraceError('HR_TRANSFORM_FAILED', `derived columns of source "${source.name}" failed: ${message}`, {
+      cause: thrown,
+    });
   } finally {
     connection.closeSync();
   }
@@ -38,14 +62,22 @@ function readResult(specs: readonly DeriveSpec[], text: string): Record<string, 
   const values: Record<string, Value> = {};
   for (const { name, type } of specs) {
     const value = parseValue(type, result[name]);
-    if (value === INVALID) throw new HeadraceError('HR_TRANSFORM_FAILED', `derived column "${name}" gave ${String(result[name])}`);
+    if (value === INVALID)
+      throw new HeadraceError('HR_TRANSFORM_FAILED', `derived column "${name}" gave ${String(result[name])}`);
     values[name] = value;
   }
   return values;
 }
 
 const SQL_TYPES = {
-  bool: 'BOOLEAN', int32: 'INTEGER', int64: 'BIGINT', float32: 'FLOAT', float64: 'DOUBLE', string: 'VARCHAR', bytes: 'BLOB', timestamp: 'TIMESTAMP',
+  bool: 'BOOLEAN',
+  int32: 'INTEGER',
+  int64: 'BIGINT',
+  float32: 'FLOAT',
+  float64: 'DOUBLE',
+  string: 'VARCHAR',
+  bytes: 'BLOB',
+  timestamp: 'TIMESTAMP',
 } as const;
 
 function sqlType(type: DataType): string {

@@ -9,11 +9,19 @@ import { deriveBySql } from './derive-by-sql.ts';
 export type DeriveColumns = (rows: readonly Row[]) => Promise<Row[]>;
 
 /** Compiles a source's derived columns. Throws HR_CODE_CHANGED when a function is missing. */
-export function compileDerivedColumns(definitions: Definitions, source: SourceSpec, duckdb: () => Promise<DuckDb>): DeriveColumns {
+export function compileDerivedColumns(
+  definitions: Definitions,
+  source: SourceSpec,
+  duckdb: () => Promise<DuckDb>,
+): DeriveColumns {
   const byFunction = source.derive.flatMap((spec) => {
     if (spec.by.kind !== 'function') return [];
     const call = definitions.functions.get(spec.by.function.id);
-    if (call === undefined) throw new HeadraceError('HR_CODE_CHANGED', `the feature repository has no function for column "${spec.name}" of source "${source.name}". Run \`headrace apply\`.`);
+    if (call === undefined)
+      throw new HeadraceError(
+        'HR_CODE_CHANGED',
+        `the feature repository has no function for column "${spec.name}" of source "${source.name}". Run \`headrace apply\`.`,
+      );
     return [{ name: spec.name, derive: compileDerive(call, source.columns, spec) }];
   });
   const bySql = source.derive.filter((spec) => spec.by.kind === 'sql');

@@ -2,7 +2,13 @@
 // beforehand. Plans never change; a change makes a new one, and the old one goes when its last request has ended.
 
 import { canonicalJson, type Value } from '../core/index.ts';
-import { type EndpointSpec, type Manifest, type ModelSpec, type ResolvedService, resolveService } from '../definitions/index.ts';
+import {
+  type EndpointSpec,
+  type Manifest,
+  type ModelSpec,
+  type ResolvedService,
+  resolveService,
+} from '../definitions/index.ts';
 import type { Monitor, Recorder } from '../monitoring/index.ts';
 import type { EndpointState } from '../registry/index.ts';
 import type { FeaturePlan } from './feature-plan.ts';
@@ -65,7 +71,11 @@ export async function compileEndpoint(given: CompileEndpoint): Promise<EndpointP
       const answerPart = `,"model":${JSON.stringify(model.name)},"version":${variant.version},"variant":${JSON.stringify(variant.name)}`;
       const served = await models.acquire(manifest, model, variant.version);
       const own = isSameService(served.service, features.service) ? features : planFeatures(served.service);
-      const recorder = monitor.variant(state.name, variant.name, own.service.features.map((feature) => feature.name));
+      const recorder = monitor.variant(
+        state.name,
+        variant.name,
+        own.service.features.map((feature) => feature.name),
+      );
       variants.push({ ...variant, answerPart, model: served, features: own, write: compileWriters(own), recorder });
     }
   } catch (thrown) {
@@ -73,7 +83,11 @@ export async function compileEndpoint(given: CompileEndpoint): Promise<EndpointP
     throw thrown;
   }
   const plan: EndpointPlan = {
-    state, spec, model, features, variants,
+    state,
+    spec,
+    model,
+    features,
+    variants,
     unitOf: compileUnit(spec, features),
     recorder: monitor.endpoint(state.name),
     writeOutputs: compileObjectWriter(model.outputs),
@@ -86,7 +100,6 @@ export async function compileEndpoint(given: CompileEndpoint): Promise<EndpointP
   };
   return plan;
 }
-
 
 function compileWriters({ service }: FeaturePlan): FeatureWriters {
   return {
@@ -106,5 +119,11 @@ function compileUnit(spec: EndpointSpec, features: FeaturePlan): (row: RequestRo
 
 // The same text for the same value, whatever type holds it: 7 and 7n are one unit.
 function unitText(value: Value): string {
-  return value === null ? '' : typeof value === 'string' ? value : value instanceof Uint8Array ? Buffer.from(value).toString('base64') : String(value);
+  return value === null
+    ? ''
+    : typeof value === 'string'
+      ? value
+      : value instanceof Uint8Array
+        ? Buffer.from(value).toString('base64')
+        : String(value);
 }

@@ -1,6 +1,16 @@
 // A feature service compiled for answering: request rows in, feature values and statuses out, in one round trip.
 
-import { encodeKey, type EncodedKey, type Field, floorTo, HeadraceError, type Micros, parseValue, INVALID, type Value } from '../core/index.ts';
+import {
+  encodeKey,
+  type EncodedKey,
+  type Field,
+  floorTo,
+  HeadraceError,
+  type Micros,
+  parseValue,
+  INVALID,
+  type Value,
+} from '../core/index.ts';
 import { compileTransform, type Definitions, type ResolvedService, type ViewSpec } from '../definitions/index.ts';
 import { createFeatureReader, type OnlineStore, type ReadRow, type Status } from '../online/index.ts';
 import { compileRowParser, type RequestRow, type RowParser } from './row-parser.ts';
@@ -60,7 +70,8 @@ export function compileFeaturePlan(
 // A scheduled view is read as at the watermark of its last finished run; for a time before that run (`--at`), as at the
 // run that was up then.
 function asOfView(view: ViewSpec | undefined, watermark: Micros | undefined, at: Micros): Micros | undefined {
-  if (view === undefined || view.freshness.kind === 'live' || watermark === undefined || watermark <= at) return watermark;
+  if (view === undefined || view.freshness.kind === 'live' || watermark === undefined || watermark <= at)
+    return watermark;
   return Math.min(watermark, floorTo(at - view.freshness.lagMicros, view.freshness.everyMicros));
 }
 
@@ -74,7 +85,10 @@ function compileKeys(service: ResolvedService): (row: RequestRow) => (EncodedKey
     reads.map(({ types, columns }) => {
       const [only] = columns;
       if (columns.length === 1) return encodeKey(types, [row[only as number] as Value]);
-      return encodeKey(types, columns.map((column) => row[column] as Value));
+      return encodeKey(
+        types,
+        columns.map((column) => row[column] as Value),
+      );
     });
 }
 
@@ -116,10 +130,16 @@ function compileTransforms(definitions: Definitions, service: ResolvedService): 
   return service.onDemand.map(({ view, inputs }) => {
     const call = definitions.functions.get(view.transform.id);
     if (call === undefined) {
-      throw new HeadraceError('HR_CODE_CHANGED', `the feature repository has no function for on-demand view "${view.name}". Run \`headrace apply\`.`);
+      throw new HeadraceError(
+        'HR_CODE_CHANGED',
+        `the feature repository has no function for on-demand view "${view.name}". Run \`headrace apply\`.`,
+      );
     }
     const fields: Record<string, readonly Field[]> = {};
-    const fetchers: { readonly name: string; readonly fetch: (row: RequestRow, reads: ReadRow, computed: readonly Value[][]) => readonly Value[] }[] = [];
+    const fetchers: {
+      readonly name: string;
+      readonly fetch: (row: RequestRow, reads: ReadRow, computed: readonly Value[][]) => readonly Value[];
+    }[] = [];
     for (const input of inputs) {
       if (input.kind === 'request') {
         fields[input.name] = input.columns;

@@ -14,7 +14,8 @@ export function createInFlight(max: number): InFlight {
   let count = 0;
   return {
     enter() {
-      if (count >= max) throw new HeadraceError('HR_OVERLOADED', `${max} requests are running already. Retry after a second.`);
+      if (count >= max)
+        throw new HeadraceError('HR_OVERLOADED', `${max} requests are running already. Retry after a second.`);
       count++;
     },
     leave() {
@@ -57,5 +58,8 @@ export function beforeDeadline<T>(work: Promise<T>, deadlineMs: DeadlineMs, stag
 }
 
 function passed(stage: string): HeadraceError {
-  return new HeadraceError('HR_DEADLINE', `the deadline passed while ${stage}. Raise X-Request-Timeout-Ms, or send fewer rows.`);
+  return new HeadraceError(
+    'HR_DEADLINE',
+    `the deadline passed while ${stage}. Raise X-Request-Timeout-Ms, or send fewer rows.`,
+  );
 }

@@ -35,7 +35,10 @@ export async function predict(
   const deadlineMs = startMs + (caller.timeoutMs ?? deps.limits.requestTimeoutMs);
   const rows = parseInputs(plan.features, inputs, deps.limits.maxRows);
   if (plan.variants.length === 0) {
-    throw new HeadraceError('HR_MODEL_NOT_READY', `endpoint "${plan.state.name}" has no version to serve. Register one with \`headrace models register ${plan.state.model} FILE.onnx\`.`);
+    throw new HeadraceError(
+      'HR_MODEL_NOT_READY',
+      `endpoint "${plan.state.name}" has no version to serve. Register one with \`headrace models register ${plan.state.model} FILE.onnx\`.`,
+    );
   }
   const atMicros = deps.clock.nowMicros();
   const groups = groupByVariant(plan, rows);
@@ -53,21 +56,37 @@ export async function predict(
     const { id, variant, outputs, features: own } = answered[i] as PredictionRow;
     variant.recorder.statuses(own.statuses);
     deps.predictionLog.append({
-      predictionId: id, requestId: caller.requestId, traceId: caller.traceId ?? null, atMicros, latencyMicros,
-      endpoint: plan.state.name, model: plan.model.name, version: variant.version, variant: variant.name,
+      predictionId: id,
+      requestId: caller.requestId,
+      traceId: caller.traceId ?? null,
+      atMicros,
+      latencyMicros,
+      endpoint: plan.state.name,
+      model: plan.model.name,
+      version: variant.version,
+      variant: variant.name,
       unit: plan.unitOf(rows[i] as RequestRow),
-      requestFields: plan.features.service.requestColumns, request: rows[i] as RequestRow,
-      featureFields: variant.features.service.features, features: own.values, statuses: own.statuses,
-      outputFields: plan.model.outputs, outputs,
+      requestFields: plan.features.service.requestColumns,
+      request: rows[i] as RequestRow,
+      featureFields: variant.features.service.features,
+      features: own.values,
+      statuses: own.statuses,
+      outputFields: plan.model.outputs,
+      outputs,
     });
   }
   return { plan, rows: answered };
 }
 
 function parseInputs(features: FeaturePlan, inputs: unknown, maxRows: number): RequestRow[] {
-  if (!Array.isArray(inputs)) throw invalid([{ path: 'inputs', message: `expected an array of rows, got ${describe(inputs)}` }]);
+  if (!Array.isArray(inputs))
+    throw invalid([{ path: 'inputs', message: `expected an array of rows, got ${describe(inputs)}` }]);
   if (inputs.length === 0) throw invalid([{ path: 'inputs', message: 'expected at least one row, got none' }]);
-  if (inputs.length > maxRows) throw new HeadraceError('HR_TOO_LARGE', `inputs has ${inputs.length} rows, the limit is ${maxRows} (server.maxRows). Send them in parts.`);
+  if (inputs.length > maxRows)
+    throw new HeadraceError(
+      'HR_TOO_LARGE',
+      `inputs has ${inputs.length} rows, the limit is ${maxRows} (server.maxRows). Send them in parts.`,
+    );
   const mistakes: ErrorDetail[] = [];
   const rows = new Array<RequestRow>(inputs.length);
   for (let i = 0; i < inputs.length; i++) rows[i] = features.parseRow(inputs[i], i, mistakes);
@@ -76,7 +95,13 @@ function parseInputs(features: FeaturePlan, inputs: unknown, maxRows: number): R
 }
 
 // The endpoint's policy decides what a store that is down means: an error, or answers from declared defaults.
-function readWithPolicy(plan: EndpointPlan, features: FeaturePlan, rows: readonly RequestRow[], at: Micros, deadlineMs: DeadlineMs): FeatureRow[] | Promise<FeatureRow[]> {
+function readWithPolicy(
+  plan: EndpointPlan,
+  features: FeaturePlan,
+  rows: readonly RequestRow[],
+  at: Micros,
+  deadlineMs: DeadlineMs,
+): FeatureRow[] | Promise<FeatureRow[]> {
   const orDefaults = (thrown: unknown): FeatureRow[] => {
     const isDown = thrown instanceof HeadraceError && thrown.code === 'HR_ONLINE_UNAVAILABLE';
     if (!isDown || plan.spec.whenStoreDown !== 'defaults') throw thrown;
@@ -92,17 +117,35 @@ function readWithPolicy(plan: EndpointPlan, features: FeaturePlan, rows: readonl
 
 // All rows in one read, whatever their variants; only versions registered with other features read apart.
 function readFeatures(
-  deps: ServingDeps, plan: EndpointPlan, groups: readonly VariantGroup[], inputs: readonly unknown[], rows: readonly RequestRow[], at: Micros, deadlineMs: DeadlineMs,
+  deps: ServingDeps,
+  plan: EndpointPlan,
+  groups: readonly VariantGroup[],
+  inputs: readonly unknown[],
+  rows: readonly RequestRow[],
+  at: Micros,
+  deadlineMs: DeadlineMs,
 ): FeatureRow[] | Promise<FeatureRow[]> {
-  if (groups.every(({ variant }) => variant.features === plan.features)) return readWithPolicy(plan, plan.features, rows, at, deadlineMs);
+  if (groups.every(({ variant }) => variant.features === plan.features))
+    return readWithPolicy(plan, plan.features, rows, at, deadlineMs);
   return readApart(deps, plan, groups, inputs, at, deadlineMs);
 }
 
 async function readApart(
-  deps: ServingDeps, plan: EndpointPlan, groups: readonly VariantGroup[], inputs: readonly unknown[], at: Micros, deadlineMs: DeadlineMs,
+  deps: ServingDeps,
+  plan: EndpointPlan,
+  groups: readonly VariantGroup[],
+  inputs: readonly unknown[],
+  at: Micros,
+  deadlineMs: DeadlineMs,
 ): Promise<FeatureRow[]> {
   const features = new Array<FeatureRow>(inputs.length);
-  const parsed = groups.map(({ variant, picked }) => parseInputs(variant.features, picked.map((index) => inputs[index]), deps.limits.maxRows));
+  const parsed = groups.map(({ variant, picked }) =>
+    parseInputs(
+      variant.features,
+      picked.map((index) => inputs[index]),
+      deps.limits.maxRows,
+    ),
+  );
   await Promise.all(
     groups.map(async ({ variant, picked }, group) => {
       const read = await readWithPolicy(plan, variant.features, parsed[group] as RequestRow[], at, deadlineMs);
@@ -120,7 +163,8 @@ interface VariantGroup {
 
 function groupByVariant(plan: EndpointPlan, rows: readonly RequestRow[]): VariantGroup[] {
   const [first] = plan.variants;
-  if (plan.variants.length === 1 && first !== undefined) return [{ variant: first, picked: rows.map((_, index) => index) }];
+  if (plan.variants.length === 1 && first !== undefined)
+    return [{ variant: first, picked: rows.map((_, index) => index) }];
   const groups = new Map<VariantPlan, number[]>();
   rows.forEach((row, index) => {
     const variant = plan.variants[assign(plan.state, plan.unitOf(row))] as VariantPlan;
@@ -144,15 +188,22 @@ async function inferGroup(
 ): Promise<void> {
   checkDeadline(deadlineMs, 'features were read');
   const { loaded, binding } = variant.model;
-  const tensors = bindInputs(binding, picked.map((index) => (features[index] as FeatureRow).values));
+  const tensors = bindInputs(
+    binding,
+    picked.map((index) => (features[index] as FeatureRow).values),
+  );
   const running = loaded.infer(tensors);
   const isQuick = loaded.warmMicros < QUICK_MODEL_MICROS;
-  const outputs: Readonly<Record<string, Tensor>> = isQuick ? await running : await beforeDeadline(running, deadlineMs, 'the model ran');
+  const outputs: Readonly<Record<string, Tensor>> = isQuick
+    ? await running
+    : await beforeDeadline(running, deadlineMs, 'the model ran');
   for (let at = 0; at < picked.length; at++) {
     const index = picked[at] as number;
     const named = bindOutputs(binding, outputs, at);
     answered[index] = {
-      id: nextId(), variant, features: features[index] as FeatureRow,
+      id: nextId(),
+      variant,
+      features: features[index] as FeatureRow,
       outputs: plan.model.outputs.map((output) => named[output.name] ?? null),
     };
   }

@@ -1,8 +1,24 @@
 // Pushing events: checked whole, written to the source's durable log, then folded into every live view of the source.
 
-import { describe, type ErrorDetail, encodeKey, HeadraceError, invalid, type Micros, parseRow, type Row } from '../core/index.ts';
+import {
+  describe,
+  type ErrorDetail,
+  encodeKey,
+  HeadraceError,
+  invalid,
+  type Micros,
+  parseRow,
+  type Row,
+} from '../core/index.ts';
 import type { Definitions, SourceSpec, ViewSpec } from '../definitions/index.ts';
-import { createViewCodec, type OnlineStore, type PushedEvent, type PushLog, type ViewCodec, writePushed } from '../online/index.ts';
+import {
+  createViewCodec,
+  type OnlineStore,
+  type PushedEvent,
+  type PushLog,
+  type ViewCodec,
+  writePushed,
+} from '../online/index.ts';
 import type { DuckDb } from '../storage/index.ts';
 import { compileDerivedColumns, type DeriveColumns } from './derive-columns.ts';
 
@@ -32,7 +48,9 @@ export interface SourcePusher {
 /** Compiles a source for pushes. */
 export function compilePusher(deps: PushDeps, source: SourceSpec): SourcePusher {
   const { definitions, store, pushLog } = deps;
-  const views = Object.values(definitions.manifest.views).filter((view) => view.source === source.name && view.freshness.kind === 'live');
+  const views = Object.values(definitions.manifest.views).filter(
+    (view) => view.source === source.name && view.freshness.kind === 'live',
+  );
   const codecs = views.map((view) => createViewCodec(definitions.manifest, view.name));
   const derive: DeriveColumns = compileDerivedColumns(definitions, source, deps.duckdb);
 
@@ -43,13 +61,16 @@ export function compilePusher(deps: PushDeps, source: SourceSpec): SourcePusher 
       // Before anything is kept: a row that cannot be derived must not be in the log.
       await derive(parsed.map(({ row }) => row));
       const { rows: logged, isRepeat } = await pushLog.append(source, {
-        rows: parsed, ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+        rows: parsed,
+        ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
       });
       const derived = await derive(logged.map(({ row }) => row));
       const written: { view: string; written: number; skipped: number }[] = [];
       for (const [at, codec] of codecs.entries()) {
         const view = views[at] as ViewSpec;
-        const events = logged.flatMap(({ knownMicros, order }, index) => toEvent(definitions, source, view, derived[index] as Row, knownMicros, order));
+        const events = logged.flatMap(({ knownMicros, order }, index) =>
+          toEvent(definitions, source, view, derived[index] as Row, knownMicros, order),
+        );
         written.push({ view: view.name, ...(await write(store, codec, events)) });
       }
       return { accepted: logged.length, duplicate: isRepeat, views: written };
@@ -57,20 +78,43 @@ export function compilePusher(deps: PushDeps, source: SourceSpec): SourcePusher 
   };
 }
 
-async function write(store: OnlineStore, codec: ViewCodec, events: readonly PushedEvent[]): Promise<{ written: number; skipped: number }> {
+async function write(
+  store: OnlineStore,
+  codec: ViewCodec,
+  events: readonly PushedEvent[],
+): Promise<{ written: number; skipped: number }> {
   if (events.length === 0) return { written: 0, skipped: 0 };
   const { written, skipped } = await writePushed(store, codec, events);
   return { written, skipped };
 }
 
 // A row with a null key matches nothing in that view.
-function toEvent(definitions: Definitions, source: SourceSpec, view: ViewSpec, row: Row, knownMicros: Micros, order: number): PushedEvent[] {
+function toEvent(
+  definitions: Definitions,
+  source: SourceSpec,
+  view: ViewSpec,
+  row: Row,
+  knownMicros: Micros,
+  order: number,
+): PushedEvent[] {
   const entity = definitions.manifest.entities[view.entity];
-  const key = encodeKey((entity?.keys ?? []).map(({ type }) => type), view.keyColumns.map((column) => row[column] ?? null));
+  const key = encodeKey(
+    (entity?.keys ?? []).map(({ type }) => type),
+    view.keyColumns.map((column) => row[column] ?? null),
+  );
   const event = row[source.eventTime];
   if (key === undefined || typeof event !== 'number') return [];
   const isDeleted = source.tombstone !== undefined && row[source.tombstone] === true;
-  return [{ key, eventMicros: event, knownMicros: Math.max(knownMicros, event), order, row, ...(isDeleted ? { deleted: true } : {}) }];
+  return [
+    {
+      key,
+      eventMicros: event,
+      knownMicros: Math.max(knownMicros, event),
+      order,
+      row,
+      ...(isDeleted ? { deleted: true } : {}),
+    },
+  ];
 }
 
 interface ParsedRow {
@@ -79,8 +123,13 @@ interface ParsedRow {
 }
 
 function parsePushed(source: SourceSpec, rows: unknown, maxRows: number): ParsedRow[] {
-  if (!Array.isArray(rows)) throw invalid([{ path: 'rows', message: `expected an array of rows, got ${describe(rows)}` }]);
-  if (rows.length > maxRows) throw new HeadraceError('HR_TOO_LARGE', `there are ${rows.length} rows, the limit is ${maxRows}. Push them in parts.`);
+  if (!Array.isArray(rows))
+    throw invalid([{ path: 'rows', message: `expected an array of rows, got ${describe(rows)}` }]);
+  if (rows.length > maxRows)
+    throw new HeadraceError(
+      'HR_TOO_LARGE',
+      `there are ${rows.length} rows, the limit is ${maxRows}. Push them in parts.`,
+    );
   const mistakes: ErrorDetail[] = [];
   const parsed = rows.map((json, index) => {
     const path = `rows[${index}]`;
@@ -95,7 +144,11 @@ function parsePushed(source: SourceSpec, rows: unknown, maxRows: number): Parsed
 function checkTimes(source: SourceSpec, row: Row, path: string, mistakes: ErrorDetail[]): ParsedRow {
   const event = row[source.eventTime];
   const isDerived = source.derive.some(({ name }) => name === source.eventTime);
-  if (typeof event !== 'number' && !isDerived && !mistakes.some((mistake) => mistake.path === `${path}.${source.eventTime}`)) {
+  if (
+    typeof event !== 'number' &&
+    !isDerived &&
+    !mistakes.some((mistake) => mistake.path === `${path}.${source.eventTime}`)
+  ) {
     mistakes.push({ path: `${path}.${source.eventTime}`, message: 'expected the event time (a timestamp), got null' });
   }
   if (source.knownTime.kind !== 'column' || source.knownTime.column === source.eventTime) return { row };

@@ -1,7 +1,15 @@
 // Features of a service for rows of keys, with their statuses and times: what `features get` and POST /v1/features/read
 // answer.
 
-import { describe, type ErrorDetail, formatTimestamp, HeadraceError, invalid, type Micros, toJson } from '../core/index.ts';
+import {
+  describe,
+  type ErrorDetail,
+  formatTimestamp,
+  HeadraceError,
+  invalid,
+  type Micros,
+  toJson,
+} from '../core/index.ts';
 import type { FeaturePlan, FeatureRow } from './feature-plan.ts';
 
 /** One row's answer as plain JSON data, each by full feature name in the service's order. */
@@ -13,9 +21,19 @@ export interface FeatureAnswer {
 }
 
 /** Reads `rows` (JSON) as the clock showed `at`. Throws HR_INVALID, HR_TOO_LARGE, HR_ONLINE_UNAVAILABLE. */
-export async function readFeatureRows(plan: FeaturePlan, rows: unknown, at: Micros, maxRows: number): Promise<FeatureAnswer[]> {
-  if (!Array.isArray(rows)) throw invalid([{ path: 'rows', message: `expected an array of rows, got ${describe(rows)}` }]);
-  if (rows.length > maxRows) throw new HeadraceError('HR_TOO_LARGE', `there are ${rows.length} rows, the limit is ${maxRows}. Send them in parts.`);
+export async function readFeatureRows(
+  plan: FeaturePlan,
+  rows: unknown,
+  at: Micros,
+  maxRows: number,
+): Promise<FeatureAnswer[]> {
+  if (!Array.isArray(rows))
+    throw invalid([{ path: 'rows', message: `expected an array of rows, got ${describe(rows)}` }]);
+  if (rows.length > maxRows)
+    throw new HeadraceError(
+      'HR_TOO_LARGE',
+      `there are ${rows.length} rows, the limit is ${maxRows}. Send them in parts.`,
+    );
   const mistakes: ErrorDetail[] = [];
   const parsed = rows.map((row, index) => plan.parseRow(row, index, mistakes));
   if (mistakes.length > 0) throw invalid(mistakes);

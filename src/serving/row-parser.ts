@@ -1,7 +1,15 @@
 // Request rows → values, by closures made once per service: no schema look-up per request.
 
 import {
-  type DataType, describe, type ErrorDetail, type Field, INVALID, parseTimestamp, parseValue, typeName, type Value,
+  type DataType,
+  describe,
+  type ErrorDetail,
+  type Field,
+  INVALID,
+  parseTimestamp,
+  parseValue,
+  typeName,
+  type Value,
 } from '../core/index.ts';
 
 /** A request row's values, in the order of the service's request columns. */
@@ -48,7 +56,8 @@ function compileValueParser(type: DataType): ParseOne {
     case 'float32':
       return (raw) => (typeof raw === 'number' ? Math.fround(raw) : parseValue(type, raw));
     case 'timestamp':
-      return (raw) => (typeof raw === 'string' ? (parsePlainTimestamp(raw) ?? parseTimestamp(raw) ?? INVALID) : parseValue(type, raw));
+      return (raw) =>
+        typeof raw === 'string' ? (parsePlainTimestamp(raw) ?? parseTimestamp(raw) ?? INVALID) : parseValue(type, raw);
     default:
       return (raw) => parseValue(type, raw);
   }
@@ -58,11 +67,18 @@ function compileValueParser(type: DataType): ParseOne {
 // past the 28th (whose month must be looked at), go the general way.
 function parsePlainTimestamp(text: string): number | undefined {
   if (text.length !== 20 || text.charCodeAt(19) !== 90 || text.charCodeAt(10) !== 84) return undefined;
-  if (text.charCodeAt(4) !== 45 || text.charCodeAt(7) !== 45 || text.charCodeAt(13) !== 58 || text.charCodeAt(16) !== 58) return undefined;
+  if (
+    text.charCodeAt(4) !== 45 ||
+    text.charCodeAt(7) !== 45 ||
+    text.charCodeAt(13) !== 58 ||
+    text.charCodeAt(16) !== 58
+  )
+    return undefined;
   const year = twoDigits(text, 0) * 100 + twoDigits(text, 2);
   const [month, day] = [twoDigits(text, 5), twoDigits(text, 8)];
   const [hour, minute, second] = [twoDigits(text, 11), twoDigits(text, 14), twoDigits(text, 17)];
-  const isPlain = year >= 1000 && month >= 1 && month <= 12 && day >= 1 && day <= 28 && hour <= 23 && minute <= 59 && second <= 59;
+  const isPlain =
+    year >= 1000 && month >= 1 && month <= 12 && day >= 1 && day <= 28 && hour <= 23 && minute <= 59 && second <= 59;
   return isPlain ? Date.UTC(year, month - 1, day, hour, minute, second) * 1000 : undefined;
 }
 

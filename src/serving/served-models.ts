@@ -20,7 +20,12 @@ export interface ServedModels {
   release(model: ServedModel): Promise<void>;
 }
 
-export function createServedModels(registry: Registry, objects: ObjectStore, runtime: ModelRuntime, logger: Logger): ServedModels {
+export function createServedModels(
+  registry: Registry,
+  objects: ObjectStore,
+  runtime: ModelRuntime,
+  logger: Logger,
+): ServedModels {
   const inMemory = new Map<string, { readonly loading: Promise<LoadedModel>; uses: number }>();
   const artifactOf = new WeakMap<ServedModel, string>();
 
@@ -63,12 +68,19 @@ export function createServedModels(registry: Registry, objects: ObjectStore, run
   };
 }
 
-async function load(objects: ObjectStore, runtime: ModelRuntime, artifact: string, spec: ModelSpec): Promise<LoadedModel> {
+async function load(
+  objects: ObjectStore,
+  runtime: ModelRuntime,
+  artifact: string,
+  spec: ModelSpec,
+): Promise<LoadedModel> {
   try {
     return await runtime.load(await getBlob(objects, artifact), { providers: spec.providers });
   } catch (thrown) {
     if (thrown instanceof HeadraceError) throw thrown;
     const message = thrown instanceof Error ? thrown.message : String(thrown);
-    throw new HeadraceError('HR_MODEL_UNREADABLE', `model "${spec.name}" cannot be loaded: ${message}`, { cause: thrown });
+    throw new HeadraceError('HR_MODEL_UNREADABLE', `model "${spec.name}" cannot be loaded: ${message}`, {
+      cause: thrown,
+    });
   }
 }

@@ -52,12 +52,18 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
   // A plan is kept when nothing that it was compiled from has changed.
   const planEndpoint = async (definitions: Definitions, state: EndpointState) => {
     const before = current?.endpoints.get(state.name);
-    if (before !== undefined && current?.definitions === definitions && before.state.revision === state.revision) return before;
+    if (before !== undefined && current?.definitions === definitions && before.state.revision === state.revision)
+      return before;
     const spec = definitions.manifest.endpoints[state.name];
     const model = spec === undefined ? undefined : definitions.manifest.models[spec.model];
     if (spec === undefined || model === undefined) return undefined;
     return compileEndpoint({
-      state, spec, model, models, monitor: deps.monitor, manifest: definitions.manifest,
+      state,
+      spec,
+      model,
+      models,
+      monitor: deps.monitor,
+      manifest: definitions.manifest,
       planFeatures: (service) => compileFeaturePlan(definitions, service, store, watermarkOf, 'inputs'),
     });
   };
@@ -71,9 +77,15 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
         const plan = await planEndpoint(definitions, state);
         if (plan !== undefined) endpoints.set(state.name, plan);
       } catch (thrown) {
-        const error = thrown instanceof HeadraceError ? thrown : new HeadraceError('HR_INTERNAL', String(thrown), { cause: thrown });
+        const error =
+          thrown instanceof HeadraceError
+            ? thrown
+            : new HeadraceError('HR_INTERNAL', String(thrown), { cause: thrown });
         failures.set(state.name, error);
-        logger.error({ endpoint: state.name, code: error.code, reason: error.message }, 'endpoint keeps what it served before');
+        logger.error(
+          { endpoint: state.name, code: error.code, reason: error.message },
+          'endpoint keeps what it served before',
+        );
         const before = current?.endpoints.get(state.name);
         if (before !== undefined) endpoints.set(state.name, before);
       }
@@ -96,7 +108,10 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
     if (loaded.hash === applied.hash) return loaded;
     if (toldOfCode !== applied.hash) {
       toldOfCode = applied.hash;
-      logger.warn({ revision: applied.revision }, 'the feature repository on disk is not what was applied; serving goes on with what it had');
+      logger.warn(
+        { revision: applied.revision },
+        'the feature repository on disk is not what was applied; serving goes on with what it had',
+      );
     }
     return current?.definitions;
   };
@@ -111,9 +126,16 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
         current = next;
         for (const [name, plan] of before?.endpoints ?? []) {
           if (next.endpoints.get(name) === plan) continue;
-          plan.retire().catch((thrown: unknown) => logger.error({ endpoint: name, reason: String(thrown) }, 'old models could not be unloaded'));
+          plan
+            .retire()
+            .catch((thrown: unknown) =>
+              logger.error({ endpoint: name, reason: String(thrown) }, 'old models could not be unloaded'),
+            );
         }
-        logger.info({ token, endpoints: next.endpoints.size, revision: definitions.hash.slice(0, 12) }, 'serving what the registry says');
+        logger.info(
+          { token, endpoints: next.endpoints.size, revision: definitions.hash.slice(0, 12) },
+          'serving what the registry says',
+        );
       }
       seenToken = token;
     }
@@ -122,13 +144,19 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
 
   const refresh = (): Promise<void> => {
     refreshing ??= look()
-      .catch((thrown: unknown) => logger.error({ reason: thrown instanceof Error ? thrown.message : String(thrown) }, 'could not look for changes'))
+      .catch((thrown: unknown) =>
+        logger.error(
+          { reason: thrown instanceof Error ? thrown.message : String(thrown) },
+          'could not look for changes',
+        ),
+      )
       .finally(() => (refreshing = undefined));
     return refreshing;
   };
 
   const need = (): Snapshot => {
-    if (current === undefined) throw new HeadraceError('HR_NOTHING_APPLIED', 'nothing is applied yet. Run `headrace apply` first.');
+    if (current === undefined)
+      throw new HeadraceError('HR_NOTHING_APPLIED', 'nothing is applied yet. Run `headrace apply` first.');
     return current;
   };
 
@@ -140,7 +168,10 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
       const plan = snapshot.endpoints.get(name);
       if (plan !== undefined) return plan;
       const failure = snapshot.failures.get(name);
-      if (failure !== undefined) throw new HeadraceError('HR_MODEL_NOT_READY', `endpoint "${name}" is not served: ${failure.message}`, { cause: failure });
+      if (failure !== undefined)
+        throw new HeadraceError('HR_MODEL_NOT_READY', `endpoint "${name}" is not served: ${failure.message}`, {
+          cause: failure,
+        });
       const known = Object.keys(snapshot.definitions.manifest.endpoints);
       throw new HeadraceError('HR_UNKNOWN_ENDPOINT', `there is no endpoint "${name}".${didYouMean(name, known)}`);
     },

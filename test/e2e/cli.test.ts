@@ -2,7 +2,13 @@
 
 import { mkdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createProject, createServingProject, headrace, headraceJson, type Project } from '../support/serving-project.ts';
+import {
+  createProject,
+  createServingProject,
+  headrace,
+  headraceJson,
+  type Project,
+} from '../support/serving-project.ts';
 
 let project: Project;
 beforeAll(() => {
@@ -10,7 +16,8 @@ beforeAll(() => {
 });
 afterAll(() => project.remove());
 
-const read = (rows: string, more: readonly string[] = []) => headrace(project, ['features', 'get', '--service', 'shop_features', '--rows', rows, '--json', ...more]);
+const read = (rows: string, more: readonly string[] = []) =>
+  headrace(project, ['features', 'get', '--service', 'shop_features', '--rows', rows, '--json', ...more]);
 
 describe('words and exit codes', () => {
   it('suggests the command that was meant, exit code 2', () => {
@@ -23,7 +30,9 @@ describe('words and exit codes', () => {
   it('suggests the option that was meant, and gives the error as one document with --json', () => {
     const { code, stdout } = headrace(project, ['plan', '--confg', 'x', '--json']);
     expect(code).toBe(2);
-    expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'HR_USAGE', message: expect.stringContaining('--config') } });
+    expect(JSON.parse(stdout)).toMatchObject({
+      error: { code: 'HR_USAGE', message: expect.stringContaining('--config') },
+    });
   });
 
   it('fails with 1 and the error’s code when the work fails', () => {
@@ -34,15 +43,28 @@ describe('words and exit codes', () => {
   });
 
   it.each([
-    [['features', 'get', '--service', 's']], [['push', 'purchases']], [['endpoints', 'traffic', 'checkout', 'stable']],
-    [['materialize']], [['materialize', '--incremental', '--from', '2026-01-01']], [['serve', '--port', 'x']], [['models', 'alias', 'returns', 'a', 'one']],
-    [['features', 'get', '--service', 'shop_features', '--rows', '{}']], [['features', 'get', '--service', 'shop_features', '--rows', '[]', '--at', 'noon']],
+    [['features', 'get', '--service', 's']],
+    [['push', 'purchases']],
+    [['endpoints', 'traffic', 'checkout', 'stable']],
+    [['materialize']],
+    [['materialize', '--incremental', '--from', '2026-01-01']],
+    [['serve', '--port', 'x']],
+    [['models', 'alias', 'returns', 'a', 'one']],
+    [['features', 'get', '--service', 'shop_features', '--rows', '{}']],
+    [['features', 'get', '--service', 'shop_features', '--rows', '[]', '--at', 'noon']],
   ])('refuses wrong usage with 2: %j', (args) => {
     expect(headrace(project, args).code).toBe(2);
   });
 
   it('shows an example in every command’s help', () => {
-    for (const args of [['plan'], ['training-set', 'create'], ['serve'], ['models', 'register'], ['run'], ['runs', 'list']]) {
+    for (const args of [
+      ['plan'],
+      ['training-set', 'create'],
+      ['serve'],
+      ['models', 'register'],
+      ['run'],
+      ['runs', 'list'],
+    ]) {
       const { code, stdout } = headrace(project, [...args, '--help']);
       expect(code).toBe(0);
       expect(stdout).toContain('Example:\n  headrace ');
@@ -70,7 +92,13 @@ describe('features get', () => {
       features: { history__purchases_1d: 2, history__big_7d: 1, basket__ratio: 2 },
       statuses: { history__last_points: 'PRESENT', basket__ratio: 'PRESENT' },
     });
-    expect(Object.keys(rows[0]?.['features'] ?? {})).toEqual(['history__last_points', 'history__purchases_1d', 'history__mean_7d', 'history__big_7d', 'basket__ratio']);
+    expect(Object.keys(rows[0]?.['features'] ?? {})).toEqual([
+      'history__last_points',
+      'history__purchases_1d',
+      'history__mean_7d',
+      'history__big_7d',
+      'basket__ratio',
+    ]);
   });
 
   it('reads as at a time: past the ttl a value is OUTSIDE_MAX_AGE and windows are empty', () => {
@@ -85,13 +113,22 @@ describe('features get', () => {
   it('answers an unknown and a null key', () => {
     const { rows } = JSON.parse(read('[{"customer":"eve"},{"customer":null}]').stdout) as { rows: unknown[] };
     expect(rows).toMatchObject([
-      { features: { history__last_points: null, history__purchases_1d: 0 }, statuses: { history__last_points: 'NOT_FOUND' } },
-      { features: { history__last_points: null, history__purchases_1d: null }, statuses: { history__purchases_1d: 'NOT_FOUND' } },
+      {
+        features: { history__last_points: null, history__purchases_1d: 0 },
+        statuses: { history__last_points: 'NOT_FOUND' },
+      },
+      {
+        features: { history__last_points: null, history__purchases_1d: null },
+        statuses: { history__purchases_1d: 'NOT_FOUND' },
+      },
     ]);
   });
 
   it('names row and column of a wrong value, and the nearest service', () => {
-    expect(read('[{"customer":"ada"},{"customer":7}]')).toMatchObject({ code: 1, stderr: expect.stringContaining('rows[1].customer: expected string, got number 7') });
+    expect(read('[{"customer":"ada"},{"customer":7}]')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('rows[1].customer: expected string, got number 7'),
+    });
     const { stderr } = headrace(project, ['features', 'get', '--service', 'shop_featurs', '--rows', '[]']);
     expect(stderr).toContain('Did you mean "shop_features"?');
   });
@@ -99,20 +136,36 @@ describe('features get', () => {
 
 describe('models and endpoints', () => {
   it('gave the first version all the traffic, and splits it on demand', () => {
-    expect(headraceJson(project, ['endpoints', 'show', 'checkout'])).toMatchObject({ variants: [{ name: 'stable', version: 1, weight: 100 }] });
-    expect(headraceJson(project, ['endpoints', 'traffic', 'checkout', 'stable=1:90', 'candidate=2:10'])).toMatchObject({
-      variants: [{ name: 'stable', version: 1, weight: 90 }, { name: 'candidate', version: 2, weight: 10 }],
+    expect(headraceJson(project, ['endpoints', 'show', 'checkout'])).toMatchObject({
+      variants: [{ name: 'stable', version: 1, weight: 100 }],
     });
-    expect(headrace(project, ['endpoints', 'traffic', 'checkout', 'stable=1:50', '--json'])).toMatchObject({ code: 1, stderr: expect.stringContaining('100') });
-    expect(headraceJson(project, ['models', 'show', 'returns'])).toMatchObject({ versions: [{ version: 1, aliases: ['champion'] }, { version: 2 }] });
-    expect(headraceJson(project, ['models', 'alias', 'returns', 'champion', '2'])).toMatchObject({ version: 2, aliases: ['champion'] });
+    expect(headraceJson(project, ['endpoints', 'traffic', 'checkout', 'stable=1:90', 'candidate=2:10'])).toMatchObject({
+      variants: [
+        { name: 'stable', version: 1, weight: 90 },
+        { name: 'candidate', version: 2, weight: 10 },
+      ],
+    });
+    expect(headrace(project, ['endpoints', 'traffic', 'checkout', 'stable=1:50', '--json'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('100'),
+    });
+    expect(headraceJson(project, ['models', 'show', 'returns'])).toMatchObject({
+      versions: [{ version: 1, aliases: ['champion'] }, { version: 2 }],
+    });
+    expect(headraceJson(project, ['models', 'alias', 'returns', 'champion', '2'])).toMatchObject({
+      version: 2,
+      aliases: ['champion'],
+    });
   });
 
   it('refuses a truncated file and keeps nothing of it', () => {
     const whole = createProject({});
     try {
       project.write('cut.onnx', new Uint8Array(40).fill(8));
-      expect(headrace(project, ['models', 'register', 'returns', 'cut.onnx'])).toMatchObject({ code: 1, stderr: expect.stringContaining('HR_MODEL_UNREADABLE') });
+      expect(headrace(project, ['models', 'register', 'returns', 'cut.onnx'])).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('HR_MODEL_UNREADABLE'),
+      });
       expect(headraceJson(project, ['models', 'list'])).toMatchObject({ models: [{ name: 'returns', versions: 2 }] });
     } finally {
       whole.remove();
@@ -122,10 +175,19 @@ describe('models and endpoints', () => {
 
 describe('push', () => {
   it('refuses the whole file for one wrong line, naming it', () => {
-    project.write('bad.jsonl', '{"customer":"ada","amount":1,"bought_at":"2026-01-01T00:00:00Z"}\n{"customer":"ada","amount":"1","bought_at":"2026-01-01T00:00:00Z"}\n');
-    expect(headrace(project, ['push', 'purchases', 'bad.jsonl'])).toMatchObject({ code: 1, stderr: expect.stringContaining('rows[1].amount') });
+    project.write(
+      'bad.jsonl',
+      '{"customer":"ada","amount":1,"bought_at":"2026-01-01T00:00:00Z"}\n{"customer":"ada","amount":"1","bought_at":"2026-01-01T00:00:00Z"}\n',
+    );
+    expect(headrace(project, ['push', 'purchases', 'bad.jsonl'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('rows[1].amount'),
+    });
     project.write('torn.jsonl', '{"customer":"ada"');
-    expect(headrace(project, ['push', 'purchases', 'torn.jsonl'])).toMatchObject({ code: 1, stderr: expect.stringContaining('line 1') });
+    expect(headrace(project, ['push', 'purchases', 'torn.jsonl'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('line 1'),
+    });
   });
 });
 
@@ -137,9 +199,29 @@ it('runs the commands that `init` suggests, from another folder with --config', 
     const elsewhere = { directory: parent.file('elsewhere') };
     const config = ['--config', '../shop/headrace.config.ts'];
     headraceJson(elsewhere, ['apply', ...config]);
-    expect(headraceJson(elsewhere, ['push', 'purchases', '../shop/events.jsonl', ...config])).toMatchObject({ accepted: 3 });
-    expect(headraceJson(elsewhere, ['features', 'get', '--service', 'customer_features', '--rows', '[{"customer":"ada","amount":40}]', ...config])).toMatchObject({
-      rows: [{ features: { customer_purchases__purchases_30d: 2, customer_purchases__last_amount: 30, basket__times_usual: 2 } }],
+    expect(headraceJson(elsewhere, ['push', 'purchases', '../shop/events.jsonl', ...config])).toMatchObject({
+      accepted: 3,
+    });
+    expect(
+      headraceJson(elsewhere, [
+        'features',
+        'get',
+        '--service',
+        'customer_features',
+        '--rows',
+        '[{"customer":"ada","amount":40}]',
+        ...config,
+      ]),
+    ).toMatchObject({
+      rows: [
+        {
+          features: {
+            customer_purchases__purchases_30d: 2,
+            customer_purchases__last_amount: 30,
+            basket__times_usual: 2,
+          },
+        },
+      ],
     });
     expect(headrace(parent, ['init', 'shop'])).toMatchObject({ code: 2 });
     const doctor = headraceJson(elsewhere, ['doctor', ...config]) as { healthy: boolean };

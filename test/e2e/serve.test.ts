@@ -14,7 +14,9 @@ const inputs = Array.from({ length: 20 }, (_, at) => ({ customer: `c${at}`, amou
 
 async function predict(url: string): Promise<{ status: number; variants: string[] }> {
   const response = await fetch(`${url}/v1/endpoints/checkout/predict`, {
-    method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ inputs }),
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ inputs }),
   });
   const body = (await response.json()) as { predictions?: { variant: string }[] };
   return { status: response.status, variants: (body.predictions ?? []).map(({ variant }) => variant) };
@@ -49,7 +51,11 @@ describe('one worker', () => {
     try {
       const stopPredicting = keepPredicting(server.url, 4);
       headraceJson(project, ['endpoints', 'traffic', 'checkout', 'stable=1:50', 'candidate=2:50']);
-      const tookMs = await until('the change', async () => (await predict(server.url)).variants.includes('candidate'), 2000);
+      const tookMs = await until(
+        'the change',
+        async () => (await predict(server.url)).variants.includes('candidate'),
+        2000,
+      );
       expect(tookMs).toBeLessThan(1500);
       headraceJson(project, ['endpoints', 'traffic', 'checkout', 'candidate=2:100']);
       await until('the change', async () => !(await predict(server.url)).variants.includes('stable'), 2000);
@@ -68,7 +74,10 @@ describe('one worker', () => {
     const stopPredicting = keepPredicting(server.url, 8);
     await until('load', async () => (await predict(server.url)).status === 200, 2000);
     const exited = server.stop();
-    const outcome = await Promise.race([stopPredicting().catch((error: unknown) => error), exited.then(() => 'exited')]);
+    const outcome = await Promise.race([
+      stopPredicting().catch((error: unknown) => error),
+      exited.then(() => 'exited'),
+    ]);
     // A connection refused after the listener closed is fine; an answer other than 200 is not.
     if (Array.isArray(outcome)) expect(new Set(outcome)).toEqual(new Set([200]));
     expect(await exited).toBe(0);
@@ -76,7 +85,10 @@ describe('one worker', () => {
   });
 
   it('refuses an address that other machines reach, unless --insecure, and says so', async () => {
-    expect(headrace(project, ['serve', '--host', '0.0.0.0', '--port', '0'])).toMatchObject({ code: 1, stderr: expect.stringContaining('--insecure') });
+    expect(headrace(project, ['serve', '--host', '0.0.0.0', '--port', '0'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('--insecure'),
+    });
     const server = await startServe(project, ['--host', '0.0.0.0', '--insecure']);
     expect(await server.stop()).toBe(0);
     expect(server.log()).toContain('without authentication');
@@ -84,16 +96,27 @@ describe('one worker', () => {
 
   it('says that a port is taken', async () => {
     const server = await startServe(project);
-    expect(headrace(project, ['serve', '--port', new URL(server.url).port])).toMatchObject({ code: 1, stderr: expect.stringContaining('EADDRINUSE') });
+    expect(headrace(project, ['serve', '--port', new URL(server.url).port])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('EADDRINUSE'),
+    });
     expect(await server.stop()).toBe(0);
   });
 
   it('picks up a definition that is applied while it serves', async () => {
     const server = await startServe(project);
     try {
-      const read = () => fetch(`${server.url}/v1/features/read`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ service: 'only_counts', rows: [{ customer: 'ada' }] }) });
+      const read = () =>
+        fetch(`${server.url}/v1/features/read`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ service: 'only_counts', rows: [{ customer: 'ada' }] }),
+        });
       expect((await read()).status).toBe(404);
-      project.write('feature_repo/more.ts', `import { featureService } from 'headrace';\nimport { history } from './shop.ts';\nexport const only = featureService('only_counts', [history.pick('purchases_1d')]);\n`);
+      project.write(
+        'feature_repo/more.ts',
+        `import { featureService } from 'headrace';\nimport { history } from './shop.ts';\nexport const only = featureService('only_counts', [history.pick('purchases_1d')]);\n`,
+      );
       headraceJson(project, ['apply']);
       await until('the new service', async () => (await read()).status === 200, 3000);
     } finally {
@@ -111,22 +134,35 @@ describe('several workers', () => {
       expect(new Set(answers.map(({ variants }) => variants.join()))).toHaveLength(1);
       const total = async (): Promise<number> => {
         const text = await (await fetch(`${server.url}/metrics`)).text();
-        const sums = [...text.matchAll(/^headrace_(?:prediction_)?requests_total\{[^}]*endpoint="checkout"[^}]*\} (\d+)/gm)].map(([, count]) => Number(count));
+        const sums = [
+          ...text.matchAll(/^headrace_(?:prediction_)?requests_total\{[^}]*endpoint="checkout"[^}]*\} (\d+)/gm),
+        ].map(([, count]) => Number(count));
         return Math.max(0, ...sums);
       };
       expect(await total()).toBeGreaterThanOrEqual(40);
 
       const children = spawnSync('ps', ['--ppid', String(server.process.pid), '-o', 'pid='], { encoding: 'utf8' });
-      const pids = children.stdout.split('\n').map(Number).filter((pid) => pid > 0);
+      const pids = children.stdout
+        .split('\n')
+        .map(Number)
+        .filter((pid) => pid > 0);
       expect(pids.length).toBeGreaterThanOrEqual(2);
       process.kill(pids[0] as number, 'SIGKILL');
       await until('the restart', async () => server.log().includes('started again'), 3000);
-      await until('an answer', async () => (await predict(server.url).catch(() => ({ status: 0 }))).status === 200, 3000);
+      await until(
+        'an answer',
+        async () => (await predict(server.url).catch(() => ({ status: 0 }))).status === 200,
+        3000,
+      );
       headraceJson(project, ['endpoints', 'traffic', 'checkout', 'stable=1:100']);
-      await until('the change on both', async () => {
-        const both = await Promise.all(Array.from({ length: 10 }, () => predict(server.url)));
-        return both.every(({ variants }) => variants.every((variant) => variant === 'stable'));
-      }, 3000);
+      await until(
+        'the change on both',
+        async () => {
+          const both = await Promise.all(Array.from({ length: 10 }, () => predict(server.url)));
+          return both.every(({ variants }) => variants.every((variant) => variant === 'stable'));
+        },
+        3000,
+      );
     } finally {
       expect(await server.stop()).toBe(0);
     }

@@ -14,7 +14,10 @@ let server: FastifyInstance;
 
 beforeAll(async () => {
   project = createServingProject();
-  const environment = { ...readEnvironment({ HEADRACE_SERVER_BODY_LIMIT: '64KB', HEADRACE_SERVER_MAX_ROWS: '100' }), workingDirectory: project.directory };
+  const environment = {
+    ...readEnvironment({ HEADRACE_SERVER_BODY_LIMIT: '64KB', HEADRACE_SERVER_MAX_ROWS: '100' }),
+    workingDirectory: project.directory,
+  };
   app = await openApp({ environment, logger: silentLogger });
   serving = await serveInProcess(app, { host: '127.0.0.1', port: 0 });
   server = serving.server;
@@ -26,30 +29,55 @@ afterAll(async () => {
 });
 
 const post = (url: string, body: unknown, headers: Record<string, string> = {}) =>
-  server.inject({ method: 'POST', url, headers: { 'content-type': 'application/json', ...headers }, payload: typeof body === 'string' ? body : JSON.stringify(body) });
-const predict = (body: unknown, headers: Record<string, string> = {}) => post('/v1/endpoints/checkout/predict', body, headers);
+  server.inject({
+    method: 'POST',
+    url,
+    headers: { 'content-type': 'application/json', ...headers },
+    payload: typeof body === 'string' ? body : JSON.stringify(body),
+  });
+const predict = (body: unknown, headers: Record<string, string> = {}) =>
+  post('/v1/endpoints/checkout/predict', body, headers);
 
 describe('predict', () => {
   it('answers each input in order, with the model, version and variant that served it', async () => {
-    const response = await predict({ inputs: [{ customer: 'ada', amount: 30 }, { customer: 'bob', amount: 60 }] });
+    const response = await predict({
+      inputs: [
+        { customer: 'ada', amount: 30 },
+        { customer: 'bob', amount: 60 },
+      ],
+    });
     expect(response.statusCode).toBe(200);
     expect(response.headers['content-type']).toContain('application/json');
     const body = response.json();
     expect(body.endpoint).toBe('checkout');
     expect(body.predictions).toHaveLength(2);
-    expect(body.predictions[0]).toMatchObject({ outputs: { probability: 0.25 }, model: 'returns', version: 1, variant: 'stable' });
+    expect(body.predictions[0]).toMatchObject({
+      outputs: { probability: 0.25 },
+      model: 'returns',
+      version: 1,
+      variant: 'stable',
+    });
     expect(body.predictions[0]).not.toHaveProperty('features');
     expect(new Set(body.predictions.map((one: { prediction_id: string }) => one.prediction_id)).size).toBe(2);
   });
 
   it('returns features and statuses when asked', async () => {
-    const body = (await predict({ inputs: [{ customer: 'ada', amount: 30 }, { customer: 'eve', amount: 1 }], options: { return_features: true } })).json();
+    const body = (
+      await predict({
+        inputs: [
+          { customer: 'ada', amount: 30 },
+          { customer: 'eve', amount: 1 },
+        ],
+        options: { return_features: true },
+      })
+    ).json();
     expect(body.predictions[0]).toMatchObject({
       features: { history__purchases_1d: 2, history__mean_7d: 15, history__big_7d: 1, basket__ratio: 2 },
       statuses: { history__mean_7d: 'PRESENT', basket__ratio: 'PRESENT' },
     });
     expect(body.predictions[1]).toMatchObject({
-      features: { history__purchases_1d: 0, history__mean_7d: null, basket__ratio: null }, statuses: { history__mean_7d: 'NOT_FOUND', basket__ratio: 'NULL_VALUE' },
+      features: { history__purchases_1d: 0, history__mean_7d: null, basket__ratio: null },
+      statuses: { history__mean_7d: 'NOT_FOUND', basket__ratio: 'NULL_VALUE' },
     });
   });
 
@@ -75,27 +103,127 @@ describe('bad input', () => {
     ['a body that is no object', { payload: '[1]' }, 400, 'HR_INVALID', 'expected an object'],
     ['no inputs', { payload: '{}' }, 400, 'HR_INVALID', 'inputs: expected an array'],
     ['no rows', { payload: '{"inputs":[]}' }, 400, 'HR_INVALID', 'at least one row'],
-    ['a row that is no object', { payload: '{"inputs":[{"customer":"a"},7]}' }, 400, 'HR_INVALID', 'inputs[1]: expected an object'],
-    ['a wrong type', { payload: '{"inputs":[{"customer":"a"},{"customer":"b","amount":"5"}]}' }, 400, 'HR_INVALID', 'inputs[1].amount: expected float64, got string "5"'],
-    ['NaN as JSON has no word for it', { payload: '{"inputs":[{"customer":"a","amount":NaN}]}' }, 400, 'HR_MALFORMED_JSON', 'not JSON'],
-    ['an unknown option', { payload: '{"inputs":[{}],"options":{"return_featurs":true}}' }, 400, 'HR_INVALID', 'options.return_featurs'],
-    ['another media type', { payload: 'a=1', headers: { 'content-type': 'application/x-www-form-urlencoded' } }, 415, 'HR_UNSUPPORTED_MEDIA', 'application/json'],
-    ['a body over the limit', { payload: JSON.stringify({ inputs: [{ customer: 'x'.repeat(70_000) }] }) }, 413, 'HR_TOO_LARGE', 'limit'],
-    ['too many rows', { payload: JSON.stringify({ inputs: Array.from({ length: 101 }, () => ({})) }) }, 413, 'HR_TOO_LARGE', '101 rows'],
-    ['an unknown endpoint', { url: '/v1/endpoints/chekout/predict', payload: '{"inputs":[{}]}' }, 404, 'HR_UNKNOWN_ENDPOINT', 'Did you mean "checkout"?'],
+    [
+      'a row that is no object',
+      { payload: '{"inputs":[{"customer":"a"},7]}' },
+      400,
+      'HR_INVALID',
+      'inputs[1]: expected an object',
+    ],
+    [
+      'a wrong type',
+      { payload: '{"inputs":[{"customer":"a"},{"customer":"b","amount":"5"}]}' },
+      400,
+      'HR_INVALID',
+      'inputs[1].amount: expected float64, got string "5"',
+    ],
+    [
+      'NaN as JSON has no word for it',
+      { payload: '{"inputs":[{"customer":"a","amount":NaN}]}' },
+      400,
+      'HR_MALFORMED_JSON',
+      'not JSON',
+    ],
+    [
+      'an unknown option',
+      { payload: '{"inputs":[{}],"options":{"return_featurs":true}}' },
+      400,
+      'HR_INVALID',
+      'options.return_featurs',
+    ],
+    [
+      'another media type',
+      { payload: 'a=1', headers: { 'content-type': 'application/x-www-form-urlencoded' } },
+      415,
+      'HR_UNSUPPORTED_MEDIA',
+      'application/json',
+    ],
+    [
+      'a body over the limit',
+      { payload: JSON.stringify({ inputs: [{ customer: 'x'.repeat(70_000) }] }) },
+      413,
+      'HR_TOO_LARGE',
+      'limit',
+    ],
+    [
+      'too many rows',
+      { payload: JSON.stringify({ inputs: Array.from({ length: 101 }, () => ({})) }) },
+      413,
+      'HR_TOO_LARGE',
+      '101 rows',
+    ],
+    [
+      'an unknown endpoint',
+      { url: '/v1/endpoints/chekout/predict', payload: '{"inputs":[{}]}' },
+      404,
+      'HR_UNKNOWN_ENDPOINT',
+      'Did you mean "checkout"?',
+    ],
     ['an unknown route', { url: '/v1/nothing', payload: '{}' }, 404, 'HR_UNKNOWN_ROUTE', 'POST /v1/nothing'],
-    ['an unknown service', { url: '/v1/features/read', payload: '{"service":"nubers","rows":[]}' }, 404, 'HR_UNKNOWN_SERVICE', 'Did you mean "numbers"?'],
-    ['an unknown source', { url: '/v1/sources/purchase/push', payload: '{"rows":[]}' }, 404, 'HR_UNKNOWN_SOURCE', 'Did you mean "purchases"?'],
-    ['a name from the prototype', { url: '/v1/endpoints/constructor/predict', payload: '{"inputs":[{}]}' }, 404, 'HR_UNKNOWN_ENDPOINT', 'constructor'],
-    ['an unknown member', { url: '/v1/features/read', payload: '{"service":"numbers","rows":[],"row":1}' }, 400, 'HR_INVALID', 'row'],
-    ['a wrong weight', { method: 'PUT', url: '/v1/endpoints/checkout', payload: '{"variants":[{"name":"a","version":1,"weight":"90"}]}' }, 400, 'HR_INVALID', 'variants[0].weight'],
-    ['weights that do not sum to 100', { method: 'PUT', url: '/v1/endpoints/checkout', payload: '{"variants":[{"name":"a","version":1,"weight":90}]}' }, 400, 'HR_INVALID', '100'],
-    ['an unknown version', { method: 'PUT', url: '/v1/endpoints/checkout', payload: '{"variants":[{"name":"a","version":9,"weight":100}]}' }, 404, 'HR_UNKNOWN_MODEL', '9'],
+    [
+      'an unknown service',
+      { url: '/v1/features/read', payload: '{"service":"nubers","rows":[]}' },
+      404,
+      'HR_UNKNOWN_SERVICE',
+      'Did you mean "numbers"?',
+    ],
+    [
+      'an unknown source',
+      { url: '/v1/sources/purchase/push', payload: '{"rows":[]}' },
+      404,
+      'HR_UNKNOWN_SOURCE',
+      'Did you mean "purchases"?',
+    ],
+    [
+      'a name from the prototype',
+      { url: '/v1/endpoints/constructor/predict', payload: '{"inputs":[{}]}' },
+      404,
+      'HR_UNKNOWN_ENDPOINT',
+      'constructor',
+    ],
+    [
+      'an unknown member',
+      { url: '/v1/features/read', payload: '{"service":"numbers","rows":[],"row":1}' },
+      400,
+      'HR_INVALID',
+      'row',
+    ],
+    [
+      'a wrong weight',
+      {
+        method: 'PUT',
+        url: '/v1/endpoints/checkout',
+        payload: '{"variants":[{"name":"a","version":1,"weight":"90"}]}',
+      },
+      400,
+      'HR_INVALID',
+      'variants[0].weight',
+    ],
+    [
+      'weights that do not sum to 100',
+      { method: 'PUT', url: '/v1/endpoints/checkout', payload: '{"variants":[{"name":"a","version":1,"weight":90}]}' },
+      400,
+      'HR_INVALID',
+      '100',
+    ],
+    [
+      'an unknown version',
+      { method: 'PUT', url: '/v1/endpoints/checkout', payload: '{"variants":[{"name":"a","version":9,"weight":100}]}' },
+      404,
+      'HR_UNKNOWN_MODEL',
+      '9',
+    ],
   ])('%s is a problem document that says what to do', async (_name, options, status, code, says) => {
     const response = await server.inject({
-      method: 'POST', url: '/v1/endpoints/checkout/predict', ...options, headers: { 'content-type': 'application/json', ...options.headers },
+      method: 'POST',
+      url: '/v1/endpoints/checkout/predict',
+      ...options,
+      headers: { 'content-type': 'application/json', ...options.headers },
     });
-    expect({ status: response.statusCode, type: response.headers['content-type'] }).toEqual({ status, type: 'application/problem+json' });
+    expect({ status: response.statusCode, type: response.headers['content-type'] }).toEqual({
+      status,
+      type: 'application/problem+json',
+    });
     const problem = response.json();
     expect(problem).toMatchObject({ status, code, detail: expect.stringContaining(says) });
     expect(problem.title).toBeTruthy();
@@ -109,30 +237,66 @@ describe('bad input', () => {
 
   it('takes NaN as text for a float, and a number beyond 2^53 for an int64', async () => {
     expect((await predict({ inputs: [{ customer: 'ada', amount: 'NaN' }] })).statusCode).toBe(200);
-    const pushed = await post('/v1/sources/purchases/push', '{"rows":[{"customer":"big","points":9007199254740993,"amount":1,"bought_at":"2026-01-01T00:00:00Z"}]}');
+    const pushed = await post(
+      '/v1/sources/purchases/push',
+      '{"rows":[{"customer":"big","points":9007199254740993,"amount":1,"bought_at":"2026-01-01T00:00:00Z"}]}',
+    );
     expect(pushed.json()).toMatchObject({ accepted: 1, duplicate: false });
-    const past = await post('/v1/sources/purchases/push', `{"rows":[{"customer":"big","points":9007199254740993,"amount":1,"bought_at":"${new Date(Date.now() - 60_000).toISOString()}"}]}`);
+    const past = await post(
+      '/v1/sources/purchases/push',
+      `{"rows":[{"customer":"big","points":9007199254740993,"amount":1,"bought_at":"${new Date(Date.now() - 60_000).toISOString()}"}]}`,
+    );
     expect(past.statusCode).toBe(200);
-    expect((await post('/v1/features/read', { service: 'shop_features', rows: [{ customer: 'big' }] })).body).toContain('"history__last_points":9007199254740993');
-    expect((await post('/v1/sources/purchases/push', '{"rows":[{"customer":"big","points":9223372036854775808,"bought_at":"2026-01-01T00:00:00Z"}]}')).statusCode).toBe(400);
+    expect((await post('/v1/features/read', { service: 'shop_features', rows: [{ customer: 'big' }] })).body).toContain(
+      '"history__last_points":9007199254740993',
+    );
+    expect(
+      (
+        await post(
+          '/v1/sources/purchases/push',
+          '{"rows":[{"customer":"big","points":9223372036854775808,"bought_at":"2026-01-01T00:00:00Z"}]}',
+        )
+      ).statusCode,
+    ).toBe(400);
   });
 });
 
 describe('pushing', () => {
   it('changes what the next read answers, and counts a repeated Idempotency-Key once', async () => {
     const now = new Date(Date.now() - 1000).toISOString();
-    const push = () => post('/v1/sources/purchases/push', { rows: [{ customer: 'cy', amount: 12, bought_at: now }] }, { 'idempotency-key': 'one' });
+    const push = () =>
+      post(
+        '/v1/sources/purchases/push',
+        { rows: [{ customer: 'cy', amount: 12, bought_at: now }] },
+        { 'idempotency-key': 'one' },
+      );
     expect((await push()).json()).toMatchObject({ accepted: 1, duplicate: false });
     expect((await push()).json()).toMatchObject({ accepted: 1, duplicate: true });
-    const { rows } = (await post('/v1/features/read', { service: 'numbers', rows: [{ customer: 'cy', amount: 24 }] })).json();
-    expect(rows[0].features).toEqual({ history__purchases_1d: 1, history__mean_7d: 12, history__big_7d: 0, basket__ratio: 2 });
-    const other = await post('/v1/sources/purchases/push', { rows: [{ customer: 'cy', amount: 13, bought_at: now }] }, { 'idempotency-key': 'one' });
+    const { rows } = (
+      await post('/v1/features/read', { service: 'numbers', rows: [{ customer: 'cy', amount: 24 }] })
+    ).json();
+    expect(rows[0].features).toEqual({
+      history__purchases_1d: 1,
+      history__mean_7d: 12,
+      history__big_7d: 0,
+      basket__ratio: 2,
+    });
+    const other = await post(
+      '/v1/sources/purchases/push',
+      { rows: [{ customer: 'cy', amount: 13, bought_at: now }] },
+      { 'idempotency-key': 'one' },
+    );
     expect(other.json()).toMatchObject({ status: 422, code: 'HR_IDEMPOTENCY' });
   });
 
   it('keeps nothing of a batch with one wrong row', async () => {
     const now = new Date(Date.now() - 1000).toISOString();
-    const response = await post('/v1/sources/purchases/push', { rows: [{ customer: 'dee', amount: 1, bought_at: now }, { customer: 'dee', amount: 1 }] });
+    const response = await post('/v1/sources/purchases/push', {
+      rows: [
+        { customer: 'dee', amount: 1, bought_at: now },
+        { customer: 'dee', amount: 1 },
+      ],
+    });
     expect(response.json()).toMatchObject({ status: 400, errors: [{ path: 'rows[1].bought_at' }] });
     const { rows } = (await post('/v1/features/read', { service: 'numbers', rows: [{ customer: 'dee' }] })).json();
     expect(rows[0].features.history__purchases_1d).toBe(0);
@@ -143,32 +307,58 @@ describe('endpoints', () => {
   it('change only for who saw the current ETag', async () => {
     const shown = await server.inject('/v1/endpoints/checkout');
     const etag = String(shown.headers['etag']);
-    expect(shown.json()).toMatchObject({ name: 'checkout', model: 'returns', unit: ['customer'], variants: [{ name: 'stable', version: 1, weight: 100 }] });
+    expect(shown.json()).toMatchObject({
+      name: 'checkout',
+      model: 'returns',
+      unit: ['customer'],
+      variants: [{ name: 'stable', version: 1, weight: 100 }],
+    });
     const put = (variants: unknown, ifMatch: string) =>
-      server.inject({ method: 'PUT', url: '/v1/endpoints/checkout', headers: { 'if-match': ifMatch }, payload: { variants } });
-    const half = [{ name: 'stable', version: 1, weight: 50 }, { name: 'candidate', version: 2, weight: 50 }];
+      server.inject({
+        method: 'PUT',
+        url: '/v1/endpoints/checkout',
+        headers: { 'if-match': ifMatch },
+        payload: { variants },
+      });
+    const half = [
+      { name: 'stable', version: 1, weight: 50 },
+      { name: 'candidate', version: 2, weight: 50 },
+    ];
     const changed = await put(half, etag);
     expect(changed.statusCode).toBe(200);
     expect(changed.headers['etag']).not.toBe(etag);
     expect((await put(half, etag)).json()).toMatchObject({ status: 412, code: 'HR_PRECONDITION' });
 
     const inputs = Array.from({ length: 100 }, (_, at) => ({ customer: `c${at}` }));
-    const first = (await predict({ inputs })).json().predictions as { variant: string; outputs: { probability: number } }[];
+    const first = (await predict({ inputs })).json().predictions as {
+      variant: string;
+      outputs: { probability: number };
+    }[];
     const second = (await predict({ inputs })).json().predictions as { variant: string }[];
     expect(second.map(({ variant }) => variant)).toEqual(first.map(({ variant }) => variant));
     const candidates = first.filter(({ variant }) => variant === 'candidate');
     expect(candidates.length).toBeGreaterThan(25);
     expect(candidates.length).toBeLessThan(75);
     for (const { variant, outputs } of first) expect(outputs.probability).toBe(variant === 'candidate' ? 0.75 : 0.25);
-    expect((await put([{ name: 'stable', version: 1, weight: 100 }], String(changed.headers['etag']))).statusCode).toBe(200);
+    expect((await put([{ name: 'stable', version: 1, weight: 100 }], String(changed.headers['etag']))).statusCode).toBe(
+      200,
+    );
   });
 
   it('take outcomes, and refuse what is none', async () => {
     const { predictions } = (await predict({ inputs: [{ customer: 'ada' }] })).json();
     const outcomes = [{ prediction_id: predictions[0].prediction_id, value: 1, observed_at: '2026-11-24T10:00:00Z' }];
     expect((await post('/v1/endpoints/checkout/outcomes', { outcomes })).json()).toEqual({ accepted: 1 });
-    expect((await post('/v1/endpoints/checkout/outcomes', { outcomes: [{ prediction_id: 'x', value: 1, observed_at: 'noon' }] })).statusCode).toBe(400);
-    expect((await post('/v1/endpoints/checkout/outcomes', { outcomes: [{ value: 1 }] })).json().errors[0].path).toBe('outcomes[0]');
+    expect(
+      (
+        await post('/v1/endpoints/checkout/outcomes', {
+          outcomes: [{ prediction_id: 'x', value: 1, observed_at: 'noon' }],
+        })
+      ).statusCode,
+    ).toBe(400);
+    expect((await post('/v1/endpoints/checkout/outcomes', { outcomes: [{ value: 1 }] })).json().errors[0].path).toBe(
+      'outcomes[0]',
+    );
   });
 });
 
@@ -182,7 +372,13 @@ describe('looking at the server', () => {
     const { paths, openapi } = (await server.inject('/openapi.json')).json();
     expect(openapi).toMatch(/^3\./);
     expect(Object.keys(paths)).toEqual(
-      expect.arrayContaining(['/v1/endpoints/{endpoint}/predict', '/v1/features/read', '/v1/sources/{source}/push', '/v1/monitoring/stream', '/metrics']),
+      expect.arrayContaining([
+        '/v1/endpoints/{endpoint}/predict',
+        '/v1/features/read',
+        '/v1/sources/{source}/push',
+        '/v1/monitoring/stream',
+        '/metrics',
+      ]),
     );
     expect((await server.inject('/docs/')).statusCode).toBe(200);
   });

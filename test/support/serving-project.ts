@@ -33,19 +33,35 @@ export function createProject(files: Readonly<Record<string, string | Uint8Array
     return path;
   };
   for (const [name, content] of Object.entries(files)) write(name, content);
-  return { directory, write, file: (name) => join(directory, name), remove: () => rmSync(directory, { recursive: true, force: true }) };
+  return {
+    directory,
+    write,
+    file: (name) => join(directory, name),
+    remove: () => rmSync(directory, { recursive: true, force: true }),
+  };
 }
 
 /** Runs a command to its end, in the project's folder. */
-export function headrace(project: Pick<Project, 'directory'>, args: readonly string[], env: Readonly<Record<string, string>> = {}): CommandOutput {
+export function headrace(
+  project: Pick<Project, 'directory'>,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): CommandOutput {
   const run = spawnSync(process.execPath, [MAIN, ...args], {
-    cwd: project.directory, encoding: 'utf8', env: { ...process.env, npm_lifecycle_event: '', ...env }, timeout: 60_000,
+    cwd: project.directory,
+    encoding: 'utf8',
+    env: { ...process.env, npm_lifecycle_event: '', ...env },
+    timeout: 60_000,
   });
   return { code: run.status, stdout: run.stdout, stderr: run.stderr };
 }
 
 /** The one JSON document that a command printed; throws its errors when it failed. */
-export function headraceJson(project: Pick<Project, 'directory'>, args: readonly string[], env: Readonly<Record<string, string>> = {}): unknown {
+export function headraceJson(
+  project: Pick<Project, 'directory'>,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): unknown {
   const { code, stdout, stderr } = headrace(project, [...args, '--json'], env);
   if (code !== 0) throw new Error(`headrace ${args.join(' ')} gave ${String(code)}: ${stderr}`);
   return JSON.parse(stdout);
@@ -63,7 +79,9 @@ export interface ServerProcess {
 /** Starts `headrace serve` on a free port; resolves when it listens. */
 export function startServe(project: Pick<Project, 'directory'>, args: readonly string[] = []): Promise<ServerProcess> {
   const child = spawn(process.execPath, [MAIN, 'serve', '--port', '0', '--json', ...args], {
-    cwd: project.directory, env: { ...process.env, npm_lifecycle_event: '' }, stdio: ['ignore', 'pipe', 'pipe'],
+    cwd: project.directory,
+    env: { ...process.env, npm_lifecycle_event: '' },
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
   let [stdout, stderr] = ['', ''];
   const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
@@ -75,7 +93,9 @@ export function startServe(project: Pick<Project, 'directory'>, args: readonly s
       if (!stdout.includes('\n')) return;
       const { url } = JSON.parse(stdout) as { url: string };
       resolve({
-        url, process: child, log: () => stderr,
+        url,
+        process: child,
+        log: () => stderr,
         stop() {
           child.kill('SIGTERM');
           return exited;
@@ -131,8 +151,11 @@ export function recentPurchases(nowMs: number): string {
 /** A project that is applied, has events online and two versions of its model: 0.25 and 0.75. */
 export function createServingProject(): Project {
   const project = createProject({
-    'headrace.config.ts': CONFIG, 'feature_repo/shop.ts': REPOSITORY, 'events.jsonl': recentPurchases(Date.now()),
-    'quarter.onnx': constantModel(4, 0.25), 'three_quarters.onnx': constantModel(4, 0.75),
+    'headrace.config.ts': CONFIG,
+    'feature_repo/shop.ts': REPOSITORY,
+    'events.jsonl': recentPurchases(Date.now()),
+    'quarter.onnx': constantModel(4, 0.25),
+    'three_quarters.onnx': constantModel(4, 0.75),
   });
   headraceJson(project, ['apply']);
   headraceJson(project, ['push', 'purchases', 'events.jsonl']);

@@ -23,15 +23,28 @@ describe('a configuration', () => {
   it('needs only the project; the rest has defaults relative to its file', () => {
     const { values } = checkConfig({ project: 'p' }, FILE, {});
     expect(values).toMatchObject({
-      project: 'p', repo: '/somewhere/project/feature_repo', 'registry.url': 'sqlite:/somewhere/project/.headrace/registry.db',
-      'online.url': 'lmdb:/somewhere/project/.headrace/online', 'offline.engine': 'duckdb', 'offline.path': '/somewhere/project/.headrace/offline',
-      'offline.memory': 4e9, 'artifacts.url': 'file:/somewhere/project/.headrace/artifacts', 'server.host': '127.0.0.1', 'server.port': 8080,
-      'server.grpcPort': 8081, 'server.workers': 1,
+      project: 'p',
+      repo: '/somewhere/project/feature_repo',
+      'registry.url': 'sqlite:/somewhere/project/.headrace/registry.db',
+      'online.url': 'lmdb:/somewhere/project/.headrace/online',
+      'offline.engine': 'duckdb',
+      'offline.path': '/somewhere/project/.headrace/offline',
+      'offline.memory': 4e9,
+      'artifacts.url': 'file:/somewhere/project/.headrace/artifacts',
+      'server.host': '127.0.0.1',
+      'server.port': 8080,
+      'server.grpcPort': 8081,
+      'server.workers': 1,
     });
   });
 
   it('names the nearest known key for an unknown one, in every section, all at once', () => {
-    const { paths } = mistakes({ project: 'p', onlin: { url: 'x' }, server: { prot: 1, workers: 2 }, offline: { memry: '1GB' } });
+    const { paths } = mistakes({
+      project: 'p',
+      onlin: { url: 'x' },
+      server: { prot: 1, workers: 2 },
+      offline: { memry: '1GB' },
+    });
     expect(paths).toEqual([
       'onlin is not a known key. Did you mean "online"?',
       'server.prot is not a known key. Did you mean "port"?',
@@ -41,13 +54,29 @@ describe('a configuration', () => {
 
   it.each([
     [{ project: 'p', server: { port: '80' } }, {}, undefined],
-    [{ project: 'p', server: { port: 65_536 } }, {}, 'server.port expected a whole number from 0 to 65535, got number 65536'],
-    [{ project: 'p', server: { workers: 0 } }, {}, 'server.workers expected a whole number from 1 to 1024, got number 0'],
-    [{ project: 'p', offline: { memory: 'lots' } }, {}, 'offline.memory expected a size such as "4GB" or "512MiB", got string "lots"'],
+    [
+      { project: 'p', server: { port: 65_536 } },
+      {},
+      'server.port expected a whole number from 0 to 65535, got number 65536',
+    ],
+    [
+      { project: 'p', server: { workers: 0 } },
+      {},
+      'server.workers expected a whole number from 1 to 1024, got number 0',
+    ],
+    [
+      { project: 'p', offline: { memory: 'lots' } },
+      {},
+      'offline.memory expected a size such as "4GB" or "512MiB", got string "lots"',
+    ],
     [{ project: 'p', offline: { engine: 'spark' } }, {}, 'offline.engine expected "duckdb", got string "spark"'],
     [{ project: 'p', server: 8080 }, {}, 'server expected an object'],
     [{}, {}, 'project is missing'],
-    [{ project: 'p' }, { HEADRACE_SERVER_PORT: 'eighty' }, 'HEADRACE_SERVER_PORT (server.port) expected a whole number from 0 to 65535, got string "eighty"'],
+    [
+      { project: 'p' },
+      { HEADRACE_SERVER_PORT: 'eighty' },
+      'HEADRACE_SERVER_PORT (server.port) expected a whole number from 0 to 65535, got string "eighty"',
+    ],
   ])('checks types: %j with %j', (written, environment, expected) => {
     if (expected === undefined) expect(checkConfig(written, FILE, environment).values['server.port']).toBe(80);
     else expect(mistakes(written, environment as Record<string, string>).paths).toContain(expected);
@@ -61,11 +90,19 @@ describe('a configuration', () => {
 
   it('lets the environment win over the file, for every setting', () => {
     const { values } = checkConfig({ project: 'p', online: { url: 'lmdb:here' }, server: { port: 1 } }, FILE, {
-      HEADRACE_ONLINE_URL: 'redis://127.0.0.1:6379', HEADRACE_SERVER_PORT: '9000', HEADRACE_PROJECT: 'other', HEADRACE_OFFLINE_MEMORY: '512MiB',
-      HEADRACE_SERVER_GRPC_PORT: '9001', HEADRACE_REPO: 'elsewhere',
+      HEADRACE_ONLINE_URL: 'redis://127.0.0.1:6379',
+      HEADRACE_SERVER_PORT: '9000',
+      HEADRACE_PROJECT: 'other',
+      HEADRACE_OFFLINE_MEMORY: '512MiB',
+      HEADRACE_SERVER_GRPC_PORT: '9001',
+      HEADRACE_REPO: 'elsewhere',
     });
     expect(values).toMatchObject({
-      'online.url': 'redis://127.0.0.1:6379', 'server.port': 9000, project: 'other', 'offline.memory': 2 ** 29, 'server.grpcPort': 9001,
+      'online.url': 'redis://127.0.0.1:6379',
+      'server.port': 9000,
+      project: 'other',
+      'offline.memory': 2 ** 29,
+      'server.grpcPort': 9001,
       repo: '/somewhere/project/elsewhere',
     });
   });
@@ -93,14 +130,21 @@ describe('finding the configuration', () => {
   });
 
   it.each(['missing.ts', 'broken.ts', 'empty.ts'])('says what is wrong with %s', async (file) => {
-    await expect(loadConfig(file, project.directory, {})).rejects.toMatchObject({ code: 'HR_CONFIG', message: expect.stringContaining(file) });
+    await expect(loadConfig(file, project.directory, {})).rejects.toMatchObject({
+      code: 'HR_CONFIG',
+      message: expect.stringContaining(file),
+    });
   });
 });
 
 describe('where the user stands', () => {
   it('is INIT_CWD only under the headrace script of npm', () => {
-    expect(readEnvironment({ npm_lifecycle_event: 'headrace', INIT_CWD: '/home/ada' }).workingDirectory).toBe('/home/ada');
-    expect(readEnvironment({ npm_lifecycle_event: 'test', INIT_CWD: '/home/ada' }).workingDirectory).toBe(process.cwd());
+    expect(readEnvironment({ npm_lifecycle_event: 'headrace', INIT_CWD: '/home/ada' }).workingDirectory).toBe(
+      '/home/ada',
+    );
+    expect(readEnvironment({ npm_lifecycle_event: 'test', INIT_CWD: '/home/ada' }).workingDirectory).toBe(
+      process.cwd(),
+    );
     expect(readEnvironment({ INIT_CWD: '/home/ada' }).workingDirectory).toBe(process.cwd());
   });
 });

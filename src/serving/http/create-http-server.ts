@@ -58,7 +58,11 @@ export async function createHttpServer(dataPlane: DataPlane, options: HttpServer
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
-      info: { title: 'Headrace', version: options.version, description: 'Features and predictions. Errors are application/problem+json.' },
+      info: {
+        title: 'Headrace',
+        version: options.version,
+        description: 'Features and predictions. Errors are application/problem+json.',
+      },
     },
   });
   await app.register((scope) => {
@@ -78,5 +82,12 @@ export async function createHttpServer(dataPlane: DataPlane, options: HttpServer
 }
 
 const PATHS = [
-  '/v1/endpoints', '/v1/features/read', '/v1/monitoring/stream', '/health/live', '/health/ready', '/metrics', '/openapi.json', '/docs',
+  '/v1/endpoints',
+  '/v1/features/read',
+  '/v1/monitoring/stream',
+  '/health/live',
+  '/health/ready',
+  '/metrics',
+  '/openapi.json',
+  '/docs',
 ];

@@ -5,26 +5,46 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { EndpointState, Traffic } from '../../registry/index.ts';
 import type { DataPlane, OutcomeInput } from '../data-plane.ts';
 import {
-  EndpointParams, EndpointResponse, EndpointsResponse, OutcomesBody, OutcomesResponse, ProblemResponse, TrafficBody,
+  EndpointParams,
+  EndpointResponse,
+  EndpointsResponse,
+  OutcomesBody,
+  OutcomesResponse,
+  ProblemResponse,
+  TrafficBody,
 } from './schemas.ts';
 
 const problems = { '4xx': ProblemResponse, '5xx': ProblemResponse };
 const tags = ['endpoints'];
 
 export function addEndpointRoutes(app: FastifyInstance, dataPlane: DataPlane): void {
-  app.get('/v1/endpoints', { schema: { summary: 'List endpoints', tags, response: { 200: EndpointsResponse, ...problems } } }, async () => ({
-    endpoints: (await dataPlane.endpoints()).map(present),
-  }));
+  app.get(
+    '/v1/endpoints',
+    { schema: { summary: 'List endpoints', tags, response: { 200: EndpointsResponse, ...problems } } },
+    async () => ({
+      endpoints: (await dataPlane.endpoints()).map(present),
+    }),
+  );
   app.get<{ Params: { endpoint: string } }>(
     '/v1/endpoints/:endpoint',
-    { schema: { summary: 'Show an endpoint; its ETag is what PUT takes in If-Match', tags, params: EndpointParams, response: { 200: EndpointResponse, ...problems } } },
+    {
+      schema: {
+        summary: 'Show an endpoint; its ETag is what PUT takes in If-Match',
+        tags,
+        params: EndpointParams,
+        response: { 200: EndpointResponse, ...problems },
+      },
+    },
     async (request, reply) => sendEndpoint(reply, await dataPlane.endpoint(request.params.endpoint)),
   );
   app.put<{ Params: { endpoint: string }; Body: Traffic }>(
     '/v1/endpoints/:endpoint',
     {
       schema: {
-        summary: 'Set the traffic: weights sum to 100', tags, params: EndpointParams, body: TrafficBody,
+        summary: 'Set the traffic: weights sum to 100',
+        tags,
+        params: EndpointParams,
+        body: TrafficBody,
         headers: { type: 'object', properties: { 'if-match': { type: 'string' } } },
         response: { 200: EndpointResponse, ...problems },
       },
@@ -32,7 +52,8 @@ export function addEndpointRoutes(app: FastifyInstance, dataPlane: DataPlane): v
     async (request, reply) => {
       const ifMatch = request.headers['if-match'];
       const state = await dataPlane.setTraffic(request.params.endpoint, request.body, {
-        actor: `http ${request.ip}`, ...(ifMatch === undefined ? {} : { ifMatch }),
+        actor: `http ${request.ip}`,
+        ...(ifMatch === undefined ? {} : { ifMatch }),
       });
       return sendEndpoint(reply, state);
     },
@@ -41,7 +62,10 @@ export function addEndpointRoutes(app: FastifyInstance, dataPlane: DataPlane): v
     '/v1/endpoints/:endpoint/outcomes',
     {
       schema: {
-        summary: 'Tell what became of predictions; idempotent by prediction id', tags, params: EndpointParams, body: OutcomesBody,
+        summary: 'Tell what became of predictions; idempotent by prediction id',
+        tags,
+        params: EndpointParams,
+        body: OutcomesBody,
         response: { 200: OutcomesResponse, ...problems },
       },
     },

@@ -38,5 +38,5 @@ export function streamEvents(request: FastifyRequest, reply: FastifyReply, stats
 
 /** Ends every open stream, so that a stopping server does not wait for its watchers. */
 export function endStreams(): void {
-  for (const end of [...open]) end();
+  for (const end of open) end();
 }

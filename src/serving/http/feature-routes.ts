@@ -11,7 +11,14 @@ const problems = { '4xx': ProblemResponse, '5xx': ProblemResponse };
 export function addFeatureRoutes(app: FastifyInstance, dataPlane: DataPlane): void {
   app.post<{ Body: { service: string; rows: unknown[] } }>(
     '/v1/features/read',
-    { schema: { summary: 'Read features of a service', tags: ['features'], body: ReadBody, response: { 200: ReadResponse, ...problems } } },
+    {
+      schema: {
+        summary: 'Read features of a service',
+        tags: ['features'],
+        body: ReadBody,
+        response: { 200: ReadResponse, ...problems },
+      },
+    },
     async (request, reply) => {
       const rows = await dataPlane.readFeatures(request.body.service, request.body.rows);
       return reply.type('application/json; charset=utf-8').send(stringifyJson({ rows }));
@@ -19,7 +26,15 @@ export function addFeatureRoutes(app: FastifyInstance, dataPlane: DataPlane): vo
   );
   app.post<{ Params: { source: string }; Body: { rows: unknown[] } }>(
     '/v1/sources/:source/push',
-    { schema: { summary: 'Push events into a source', tags: ['features'], params: SourceParams, body: PushBody, response: { 200: PushResponse, ...problems } } },
+    {
+      schema: {
+        summary: 'Push events into a source',
+        tags: ['features'],
+        params: SourceParams,
+        body: PushBody,
+        response: { 200: PushResponse, ...problems },
+      },
+    },
     async (request) => dataPlane.push(request.params.source, request.body.rows, idempotencyKeyOf(request)),
   );
 }

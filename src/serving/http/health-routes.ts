@@ -7,24 +7,41 @@ import type { LiveStats } from './live-stats.ts';
 import { streamEvents } from './event-stream.ts';
 
 export function addHealthRoutes(app: FastifyInstance, dataPlane: DataPlane, stats: LiveStats): void {
-  app.get('/health/live', { schema: { summary: 'Whether the process runs', tags: ['health'], response: { 200: HealthResponse } } }, () =>
-    Promise.resolve({ status: 'live' }),
+  app.get(
+    '/health/live',
+    { schema: { summary: 'Whether the process runs', tags: ['health'], response: { 200: HealthResponse } } },
+    () => Promise.resolve({ status: 'live' }),
   );
   app.get(
     '/health/ready',
-    { schema: { summary: 'Whether requests can be answered', tags: ['health'], response: { 200: HealthResponse, 503: HealthResponse } } },
+    {
+      schema: {
+        summary: 'Whether requests can be answered',
+        tags: ['health'],
+        response: { 200: HealthResponse, 503: HealthResponse },
+      },
+    },
     (_request, reply) => {
       const { isReady, reason, endpoints } = dataPlane.readiness();
       return reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ready' : 'not ready', reason, endpoints });
     },
   );
-  app.get('/metrics', { schema: { summary: 'Metrics in Prometheus’ format', tags: ['health'] } }, async (_request, reply) => {
-    const text = await stats.prometheus();
-    return reply.header('content-type', 'text/plain; version=0.0.4; charset=utf-8').send(text);
-  });
+  app.get(
+    '/metrics',
+    { schema: { summary: 'Metrics in Prometheus’ format', tags: ['health'] } },
+    async (_request, reply) => {
+      const text = await stats.prometheus();
+      return reply.header('content-type', 'text/plain; version=0.0.4; charset=utf-8').send(text);
+    },
+  );
   app.get(
     '/v1/monitoring/stream',
-    { schema: { summary: 'Live rates, latencies, errors and missing features by endpoint and variant, as server-sent events', tags: ['monitoring'] } },
+    {
+      schema: {
+        summary: 'Live rates, latencies, errors and missing features by endpoint and variant, as server-sent events',
+        tags: ['monitoring'],
+      },
+    },
     (request, reply) => streamEvents(request, reply, stats),
   );
 }

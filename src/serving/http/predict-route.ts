@@ -13,35 +13,47 @@ const JSON_TYPE = 'application/json; charset=utf-8';
 
 export function addPredictRoute(app: FastifyInstance, dataPlane: DataPlane, logger: Logger): void {
   const schema = {
-    summary: 'Predict', tags: ['predict'], params: EndpointParams, body: PredictBody,
+    summary: 'Predict',
+    tags: ['predict'],
+    params: EndpointParams,
+    body: PredictBody,
     response: { 200: PredictResponse, '4xx': ProblemResponse, '5xx': ProblemResponse },
   };
   // Inputs are checked against the endpoint's own columns, with better words than a schema's.
-  app.post('/v1/endpoints/:endpoint/predict', { schema, validatorCompiler: () => () => true, serializerCompiler: () => JSON.stringify }, (request, reply) => {
-    answer(dataPlane, request, reply).then(
-      (text) => void reply.header('content-type', JSON_TYPE).send(text),
-      (thrown: unknown) => void sendProblem(reply, request, thrown, logger),
-    );
-  });
+  app.post(
+    '/v1/endpoints/:endpoint/predict',
+    { schema, validatorCompiler: () => () => true, serializerCompiler: () => JSON.stringify },
+    (request, reply) => {
+      answer(dataPlane, request, reply).then(
+        (text) => void reply.header('content-type', JSON_TYPE).send(text),
+        (thrown: unknown) => void sendProblem(reply, request, thrown, logger),
+      );
+    },
+  );
 }
 
 async function answer(dataPlane: DataPlane, request: FastifyRequest, reply: FastifyReply): Promise<string> {
   // The route's own parameter, always there.
   const { endpoint } = request.params as { endpoint: string };
   const body: unknown = request.body;
-  if (body === null || typeof body !== 'object' || Array.isArray(body)) throw invalid([{ path: 'body', message: `expected an object, got ${describe(body)}` }]);
+  if (body === null || typeof body !== 'object' || Array.isArray(body))
+    throw invalid([{ path: 'body', message: `expected an object, got ${describe(body)}` }]);
   const { inputs, options } = body as { readonly inputs?: unknown; readonly options?: unknown };
   const returnsFeatures = options === undefined ? false : readOptions(options);
   return writeAnswer(await dataPlane.predict(endpoint, inputs, callerOf(request, reply)), returnsFeatures);
 }
 
 function readOptions(options: unknown): boolean {
-  if (options === null || typeof options !== 'object' || Array.isArray(options)) throw invalid([{ path: 'options', message: `expected an object, got ${describe(options)}` }]);
+  if (options === null || typeof options !== 'object' || Array.isArray(options))
+    throw invalid([{ path: 'options', message: `expected an object, got ${describe(options)}` }]);
   const { return_features: returnsFeatures, ...others } = options as { readonly return_features?: unknown };
   const [unknown] = Object.keys(others);
-  if (unknown !== undefined) throw invalid([{ path: `options.${unknown}`, message: 'is not a known option; there is return_features' }]);
+  if (unknown !== undefined)
+    throw invalid([{ path: `options.${unknown}`, message: 'is not a known option; there is return_features' }]);
   if (returnsFeatures !== undefined && typeof returnsFeatures !== 'boolean') {
-    throw invalid([{ path: 'options.return_features', message: `expected true or false, got ${describe(returnsFeatures)}` }]);
+    throw invalid([
+      { path: 'options.return_features', message: `expected true or false, got ${describe(returnsFeatures)}` },
+    ]);
   }
   return returnsFeatures === true;
 }
@@ -51,7 +63,8 @@ function writeAnswer({ plan, rows }: PredictAnswer, returnsFeatures: boolean): s
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i] as PredictAnswer['rows'][number];
     text += `${i === 0 ? '' : ','}{"prediction_id":"${row.id}","outputs":${plan.writeOutputs(row.outputs)}${row.variant.answerPart}`;
-    if (returnsFeatures) text += `,"features":${row.variant.write.features(row.features.values)},"statuses":${row.variant.write.statuses(row.features.statuses)}`;
+    if (returnsFeatures)
+      text += `,"features":${row.variant.write.features(row.features.values)},"statuses":${row.variant.write.statuses(row.features.statuses)}`;
     text += '}';
   }
   return `${text}]}`;

@@ -21,28 +21,47 @@ export function toProblem(error: HeadraceError, requestId?: string): Problem {
   const isInternal = error.code === 'HR_INTERNAL';
   const detail = isInternal ? 'an internal error; the server’s log has it under the request id' : error.message;
   return {
-    type: `urn:headrace:error:${error.code}`, title, status, detail, code: error.code,
+    type: `urn:headrace:error:${error.code}`,
+    title,
+    status,
+    detail,
+    code: error.code,
     ...(requestId === undefined ? {} : { request_id: requestId }),
     errors: isInternal ? [] : error.details,
   };
 }
 
-export function sendProblem(reply: FastifyReply, request: FastifyRequest, thrown: unknown, logger: Logger): FastifyReply {
+export function sendProblem(
+  reply: FastifyReply,
+  request: FastifyRequest,
+  thrown: unknown,
+  logger: Logger,
+): FastifyReply {
   const error = fromHttp(thrown);
   const { status } = ERRORS[error.code];
   if (status >= 500 && status !== 503 && status !== 504) {
     const cause = error.cause instanceof Error ? error.cause : error;
-    logger.error({ requestId: request.id, code: error.code, err: { message: error.message, stack: cause.stack } }, 'request failed');
+    logger.error(
+      { requestId: request.id, code: error.code, err: { message: error.message, stack: cause.stack } },
+      'request failed',
+    );
   }
   if (status === 429 || status === 503) reply.header('retry-after', '1');
-  return reply.code(status).header('content-type', PROBLEM_TYPE).send(Buffer.from(JSON.stringify(toProblem(error, request.id))));
+  return reply
+    .code(status)
+    .header('content-type', PROBLEM_TYPE)
+    .send(Buffer.from(JSON.stringify(toProblem(error, request.id))));
 }
 
 interface FrameworkError {
   readonly code?: string;
   readonly statusCode?: number;
   readonly message?: string;
-  readonly validation?: readonly { readonly instancePath: string; readonly message?: string; readonly params?: Readonly<Record<string, unknown>> }[];
+  readonly validation?: readonly {
+    readonly instancePath: string;
+    readonly message?: string;
+    readonly params?: Readonly<Record<string, unknown>>;
+  }[];
 }
 
 /** Fastify's own errors as ours. */
@@ -50,20 +69,34 @@ export function fromHttp(thrown: unknown): HeadraceError {
   if (thrown instanceof HeadraceError || typeof thrown !== 'object' || thrown === null) return toHeadraceError(thrown);
   const { code, statusCode, message = '', validation }: FrameworkError = thrown;
   if (validation !== undefined) return invalidBody(validation);
-  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new HeadraceError('HR_TOO_LARGE', 'the body is over the server’s limit (server.bodyLimit). Send fewer rows.');
-  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new HeadraceError('HR_UNSUPPORTED_MEDIA', 'the body’s Content-Type must be application/json.');
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
+    return new HeadraceError(
+      'HR_TOO_LARGE',
+      'the body is over the server’s limit (server.bodyLimit). Send fewer rows.',
+    );
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
+    return new HeadraceError('HR_UNSUPPORTED_MEDIA', 'the body’s Content-Type must be application/json.');
   if (code?.startsWith('FST_ERR_CTP_') === true) return new HeadraceError('HR_MALFORMED_JSON', message);
-  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new HeadraceError('HR_INVALID', message);
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
+    return new HeadraceError('HR_INVALID', message);
   return toHeadraceError(thrown);
 }
 
 // `/outcomes/0/value` is `outcomes[0].value`, as in every other error.
 function invalidBody(validation: NonNullable<FrameworkError['validation']>): HeadraceError {
   const details = validation.map(({ instancePath, message = 'is wrong', params }) => {
-    const path = instancePath.slice(1).replace(/\/(\d+)/g, '[$1]').replaceAll('/', '.');
+    const path = instancePath
+      .slice(1)
+      .replace(/\/(\d+)/g, '[$1]')
+      .replaceAll('/', '.');
     const extra = params?.['additionalProperty'];
-    return { path: path === '' ? 'body' : path, message: extra === undefined ? message : `${message}: "${String(extra)}"` };
+    return {
+      path: path === '' ? 'body' : path,
+      message: extra === undefined ? message : `${message}: "${String(extra)}"`,
+    };
   });
   const [first] = details;
-  return new HeadraceError('HR_INVALID', `${first?.path ?? 'body'}: ${first?.message ?? 'is wrong'}`, { details: details.slice(0, 20) });
+  return new HeadraceError('HR_INVALID', `${first?.path ?? 'body'}: ${first?.message ?? 'is wrong'}`, {
+    details: details.slice(0, 20),
+  });
 }

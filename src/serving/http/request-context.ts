@@ -40,6 +40,7 @@ function readTimeout(text: string | readonly string[]): number {
 export function idempotencyKeyOf(request: FastifyRequest): string | undefined {
   const key = request.headers['idempotency-key'];
   if (key === undefined || key === '') return undefined;
-  if (typeof key !== 'string' || key.length > 255) throw new HeadraceError('HR_INVALID', 'Idempotency-Key: expected one key of at most 255 characters');
+  if (typeof key !== 'string' || key.length > 255)
+    throw new HeadraceError('HR_INVALID', 'Idempotency-Key: expected one key of at most 255 characters');
   return key;
 }

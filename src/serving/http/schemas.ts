@@ -25,7 +25,10 @@ export const Prediction = Type.Object({
 
 export const PredictResponse = Type.Object({ endpoint: Type.String(), predictions: Type.Array(Prediction) });
 
-export const ReadBody = Type.Object({ service: Type.String(), rows: Type.Array(Type.Unknown()) }, { additionalProperties: false });
+export const ReadBody = Type.Object(
+  { service: Type.String(), rows: Type.Array(Type.Unknown()) },
+  { additionalProperties: false },
+);
 export const ReadResponse = Type.Object({
   rows: Type.Array(Type.Object({ features: ByFeature, statuses: ByFeature, event_times: ByFeature })),
 });
@@ -68,14 +71,22 @@ export const TrafficBody = Type.Object(
   { additionalProperties: false },
 );
 export const EndpointResponse = Type.Object({
-  name: Type.String(), model: Type.String(), unit: Type.Array(Type.String()), variants: Type.Array(Variant), shadows: Type.Array(Shadow),
+  name: Type.String(),
+  model: Type.String(),
+  unit: Type.Array(Type.String()),
+  variants: Type.Array(Variant),
+  shadows: Type.Array(Shadow),
   revision: Type.Integer(),
 });
 export const EndpointsResponse = Type.Object({ endpoints: Type.Array(EndpointResponse) });
 
 export const ProblemResponse = Type.Object(
   {
-    type: Type.String(), title: Type.String(), status: Type.Integer(), detail: Type.String(), code: Type.String(),
+    type: Type.String(),
+    title: Type.String(),
+    status: Type.Integer(),
+    detail: Type.String(),
+    code: Type.String(),
     request_id: Type.Optional(Type.String()),
     errors: Type.Array(Type.Object({ path: Type.String(), message: Type.String() })),
   },
