@@ -6,7 +6,7 @@ import type { OnlineStore } from './online-store.ts';
 import type { PushLog } from './push-log/push-log.ts';
 import type { PushedRow } from './push-log/push-batch.ts';
 import { createViewCodec, type ViewCodec } from './view-codec.ts';
-import { getWatermark } from './watermark.ts';
+import { getReach, getWatermark } from './watermark.ts';
 import { type PushedEvent, writePushed } from './write-pushed.ts';
 import type { WriteSummary } from './write-summary.ts';
 
@@ -21,8 +21,8 @@ export interface PushSummary {
 
 /**
  * Writes rows, complete with derived columns, to all live views of the source; scheduled views wait for their
- * materialize. Safe to repeat: the same arrival counts once. The rows' checks (types, known time not before event
- * time) are the caller's.
+ * materialize. Safe to repeat: the same arrival counts once. What is known before it happened counts as known when it
+ * happens; the types are the caller's to check.
  */
 export async function applyPush(
   store: OnlineStore,
@@ -50,31 +50,35 @@ export async function applyPush(
 }
 
 /**
- * Applies what the log holds of a source past its views' watermarks: what a crash between the log and the store left
- * out. `complete` adds the derived columns. Gives how many events were applied again or anew.
+ * Applies what the log holds of a source past what its views' last materialize took in: what a crash between the log and
+ * the store left out. `complete` adds the derived columns. Gives how many events were applied again or anew.
  */
 export async function replayPushLog(
   log: PushLog,
   store: OnlineStore,
   manifest: Manifest,
   sourceName: string,
-  complete: (row: Row) => Row,
+  complete: (rows: readonly Row[]) => readonly Row[] | Promise<readonly Row[]>,
 ): Promise<number> {
   const source = manifest.sources[sourceName] as SourceSpec;
   const codecs = liveCodecs(manifest, sourceName);
   if (codecs.length === 0) return 0;
   const watermarks = await Promise.all(codecs.map((codec) => getWatermark(store, codec.view.name)));
+  const reaches = await Promise.all(codecs.map((codec) => getReach(store, codec.view.name)));
   const oldest = Math.min(...watermarks.map((watermark) => watermark ?? -Infinity));
+  const through = Math.min(...reaches.map((reach) => reach?.through ?? Infinity));
   let batch: PushedRow[] = [];
   let applied = 0;
   const flush = async (): Promise<void> => {
-    await applyPush(store, manifest, sourceName, batch);
+    const rows = await complete(batch.map(({ row }) => row));
+    const completed = batch.map((pushed, i) => ({ ...pushed, row: rows[i] as Row }));
+    await applyPush(store, manifest, sourceName, completed);
     applied += batch.length;
     batch = [];
   };
   for await (const pushed of log.read(source)) {
-    if (pushed.knownMicros <= oldest) continue;
-    batch.push({ ...pushed, row: complete(pushed.row) });
+    if (pushed.knownMicros <= oldest && pushed.order <= through) continue;
+    batch.push(pushed);
     if (batch.length === 1000) await flush();
   }
   if (batch.length > 0) await flush();
@@ -92,7 +96,14 @@ function toEvent(source: SourceSpec, key: EncodedKey, { row, knownMicros, order 
   // Rows without an event time were left out.
   const eventMicros = row[source.eventTime] as Micros;
   const created = source.createdOrder === undefined ? undefined : orderOf(row[source.createdOrder] ?? null);
-  const event = { key, eventMicros, knownMicros, order: created ?? order, row };
+  const event = {
+    key,
+    eventMicros,
+    knownMicros: Math.max(knownMicros, eventMicros),
+    order: created ?? order,
+    arrival: order,
+    row,
+  };
   return source.tombstone !== undefined && row[source.tombstone] === true ? { ...event, deleted: true } : event;
 }
 

@@ -9,7 +9,7 @@ export { type AppendResult, openPushLog, type PushLog, type PushRequest } from '
 export { readPushLog } from './push-log/segment-files.ts';
 export type { ReadView, Status } from './record-reader.ts';
 export { type BaseRow, createViewCodec, type LatestRow, type ViewCodec } from './view-codec.ts';
-export { getWatermark, setWatermark } from './watermark.ts';
+export { getReach, getWatermark, type Reach, setReach, setWatermark } from './watermark.ts';
 export { finishBase, writeBase } from './write-base.ts';
 export { type PushedEvent, writePushed } from './write-pushed.ts';
 export type { WriteSummary } from './write-summary.ts';

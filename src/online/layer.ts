@@ -1,14 +1,17 @@
 // One layer of a record (base or pushed) as bytes: a stamp, the latest row, the tiles, and events not yet known.
-// The stamp is the watermark of a base, and the greatest known time folded into a pushed part.
+// The stamp is the watermark of a base, and the greatest known time folded into a pushed part. A base also tells up to
+// which arrival it took pushed events in, where its source keeps them.
 
 import type { Micros } from '../core/index.ts';
 import { type ByteWriter, readFloat64, readUint32 } from './bytes.ts';
 
 const VERSION = 1;
-const FLAG = { row: 1, tiles: 2, incomplete: 4, waiting: 8 } as const;
+const FLAG = { row: 1, tiles: 2, incomplete: 4, waiting: 8, through: 16 } as const;
 
 export interface LayerParts {
   readonly stamp: Micros;
+  /** Of a base: the last arrival of a pushed event that it may hold; left out when all known by the stamp are in it. */
+  readonly through?: Micros;
   /** A packed row. */
   readonly row: Uint8Array | undefined;
   readonly tiles: { readonly fingerprint: TilesFingerprint; readonly bytes: Uint8Array } | undefined;
@@ -55,15 +58,17 @@ export function createLayerPlaces(): LayerPlaces {
 }
 
 export function writeLayer(writer: ByteWriter, parts: LayerParts): void {
-  const { row, tiles, waiting } = parts;
+  const { row, tiles, waiting, through = Infinity } = parts;
   writer.uint8(VERSION);
   writer.uint8(
     (row === undefined ? 0 : FLAG.row) |
       (tiles === undefined ? 0 : FLAG.tiles) |
       (parts.isIncomplete === true ? FLAG.incomplete : 0) |
-      (waiting === undefined ? 0 : FLAG.waiting),
+      (waiting === undefined ? 0 : FLAG.waiting) |
+      (through === Infinity ? 0 : FLAG.through),
   );
   writer.float64(parts.stamp);
+  if (through !== Infinity) writer.float64(through);
   if (row !== undefined) {
     writer.uint32(row.length);
     writer.raw(row);
@@ -90,7 +95,7 @@ export function findLayer(bytes: Uint8Array, places: LayerPlaces): void {
   const flags = bytes[1] as number;
   places.stamp = readFloat64(bytes, 2);
   places.isIncomplete = (flags & FLAG.incomplete) !== 0;
-  let at = 10;
+  let at = (flags & FLAG.through) === 0 ? 10 : 18;
   if ((flags & FLAG.row) !== 0) {
     places.rowAt = at + 4;
     at += 4 + readUint32(bytes, at);
@@ -107,7 +112,16 @@ export function findLayer(bytes: Uint8Array, places: LayerPlaces): void {
   }
 }
 
-/** A layer's stamp alone; −∞ for none, and for bytes of another layout. */
-export function layerStamp(bytes: Uint8Array | undefined): Micros {
-  return bytes === undefined || bytes[0] !== VERSION ? -Infinity : readFloat64(bytes, 2);
+/** What a base holds: every event known by `asOf` that arrived by `through`; of files and tables all known by `asOf`. */
+export interface Coverage {
+  readonly asOf: Micros;
+  readonly through: Micros;
+}
+
+const NOTHING: Coverage = { asOf: -Infinity, through: -Infinity };
+
+export function baseCoverage(base: Uint8Array | undefined): Coverage {
+  if (base === undefined || base[0] !== VERSION) return NOTHING;
+  const isBounded = ((base[1] as number) & FLAG.through) !== 0;
+  return { asOf: readFloat64(base, 2), through: isBounded ? readFloat64(base, 10) : Infinity };
 }

@@ -1,11 +1,15 @@
-// The pushed events of one record, one by one: a count, then packed rows of the view's event schema by length.
+// The pushed events of one record, one by one: a count, then each one's arrival and its packed row of the view's event
+// schema, by length.
 
 import { compareValues, type Value } from '../core/index.ts';
-import { type ByteWriter, readUint32 } from './bytes.ts';
+import { type ByteWriter, readFloat64, readUint32 } from './bytes.ts';
+import type { Coverage } from './layer.ts';
 import { compareTimes, isRowDeleted, type RowTimes, rowEvent, rowKnown, rowOrder } from './row-codec.ts';
 
 /** An event as it lies in a record: its packed row, with the times already read. */
 export interface LoggedEvent extends RowTimes {
+  /** When the push log took it in, in micros; no two events of a source share it. */
+  readonly arrival: number;
   readonly deleted: boolean;
   readonly row: Uint8Array;
 }
@@ -18,8 +22,9 @@ export interface DecodedEvent extends LoggedEvent {
   readonly isIncomplete: boolean;
 }
 
-export function loggedEvent(row: Uint8Array): LoggedEvent {
+export function loggedEvent(row: Uint8Array, arrival: number): LoggedEvent {
   return {
+    arrival,
     eventMicros: rowEvent(row, 0),
     knownMicros: rowKnown(row, 0),
     order: rowOrder(row, 0),
@@ -31,6 +36,7 @@ export function loggedEvent(row: Uint8Array): LoggedEvent {
 export function writeEvents(writer: ByteWriter, events: readonly LoggedEvent[]): void {
   writer.uint32(events.length);
   for (const event of events) {
+    writer.float64(event.arrival);
     writer.uint32(event.row.length);
     writer.raw(event.row);
   }
@@ -42,26 +48,31 @@ export function parseEvents(bytes: Uint8Array | undefined, from = 0): LoggedEven
   const events: LoggedEvent[] = [];
   let at = from + 4;
   for (let left = readUint32(bytes, from); left > 0; left--) {
-    const length = readUint32(bytes, at);
-    events.push(loggedEvent(bytes.subarray(at + 4, at + 4 + length)));
-    at += 4 + length;
+    const length = readUint32(bytes, at + 8);
+    events.push(loggedEvent(bytes.subarray(at + 12, at + 12 + length), readFloat64(bytes, at)));
+    at += 12 + length;
   }
   return events;
 }
 
 /** The same arrival of the same content: a repeat, which must not count twice. */
 export function isSameEvent(a: LoggedEvent, b: LoggedEvent): boolean {
-  return compareTimes(a, b) === 0 && Buffer.compare(a.row, b.row) === 0;
+  return a.arrival === b.arrival && compareTimes(a, b) === 0 && Buffer.compare(a.row, b.row) === 0;
+}
+
+/** Whether a base of that coverage holds the event: then it must not be counted beside it. */
+export function isCovered({ knownMicros, arrival }: LoggedEvent, { asOf, through }: Coverage): boolean {
+  return knownMicros <= asOf && arrival <= through;
 }
 
 /** Order of arrival; equal arrivals by content, so that a fold never depends on the order of writes. */
 export function compareArrival(a: DecodedEvent, b: DecodedEvent): number {
-  return a.order - b.order || compareContent(a, b);
+  return a.order - b.order || a.arrival - b.arrival || compareContent(a, b);
 }
 
-/** The total order of `latest`: (event, known, arrival, content). */
+/** The total order of `latest`: (event, known, created order, arrival, content). */
 export function compareEvents(a: DecodedEvent, b: DecodedEvent): number {
-  return compareTimes(a, b) || compareContent(a, b);
+  return compareTimes(a, b) || a.arrival - b.arrival || compareContent(a, b);
 }
 
 function compareContent(a: DecodedEvent, b: DecodedEvent): number {

@@ -4,9 +4,9 @@
 import type { EncodedKey, Micros } from '../core/index.ts';
 import { ByteWriter } from './bytes.ts';
 import { foldPushed } from './fold-events.ts';
-import { layerStamp, writeLayer } from './layer.ts';
+import { baseCoverage, type Coverage, writeLayer } from './layer.ts';
 import type { FullRecord, OnlineStore, RecordChange, RecordRef } from './online-store.ts';
-import { type LoggedEvent, parseEvents, writeEvents } from './pushed-events.ts';
+import { isCovered, type LoggedEvent, parseEvents, writeEvents } from './pushed-events.ts';
 import { type SchemaDirectory, schemaDirectory } from './schema-directory.ts';
 import type { BaseRow, ViewCodec } from './view-codec.ts';
 import { withSchemas } from './with-schemas.ts';
@@ -14,23 +14,27 @@ import type { WriteSummary } from './write-summary.ts';
 
 /**
  * Replaces the base of each key by the state computed as of `asOf` (known times up to it, inclusive); a key with
- * neither a row nor tiles has none. A record whose base is of a later time is left alone. The rows' tiles may be
- * reused by the caller as soon as this returns. Resolves once durable.
+ * neither a row nor tiles has none. `through` is for sources that keep their pushes: the arrival up to which pushed
+ * events were read; a push that came later stays beside the base however early its known time. A record whose base is
+ * of a later time is left alone. The rows' tiles may be reused by the caller as soon as this returns. Resolves once
+ * durable.
  */
 export async function writeBase(
   store: OnlineStore,
   codec: ViewCodec,
   rows: readonly BaseRow<EncodedKey>[],
   asOf: Micros,
+  through: Micros = Infinity,
 ): Promise<WriteSummary> {
-  const bases = rows.map((row) => packBase(codec, row, asOf));
+  const coverage = { asOf, through };
+  const bases = rows.map((row) => packBase(codec, row, coverage));
   const refs = rows.map((row) => refOf(codec, row.key));
   const schemas = schemaDirectory(store);
   await schemas.publish(codec.rowCodec.schema);
   const written = await withSchemas(schemas, () =>
     store.update(refs, (current, index) => {
-      if (layerStamp(current?.base) > asOf) return null;
-      return { ...keepUncovered(codec, current, asOf, schemas), base: bases[index] };
+      if (isPast(baseCoverage(current?.base), coverage)) return null;
+      return { ...keepUncovered(codec, current, coverage, schemas), base: bases[index] };
     }),
   );
   return { written, skipped: rows.length - written };
@@ -45,8 +49,9 @@ export async function finishBase(
   store: OnlineStore,
   codec: ViewCodec,
   asOf: Micros,
-  { isFull }: { readonly isFull: boolean },
+  { isFull, through = Infinity }: { readonly isFull: boolean; readonly through?: Micros },
 ): Promise<WriteSummary> {
+  const coverage = { asOf, through };
   // An incremental run of a view that nothing was ever pushed to has nothing to drop: no scan.
   if (!isFull && (await store.getMeta(pushedMark(codec.view.name))) === undefined) return { written: 0, skipped: 0 };
   const schemas = schemaDirectory(store);
@@ -55,13 +60,13 @@ export async function finishBase(
   const flush = async (): Promise<void> => {
     written += await withSchemas(schemas, () =>
       store.update(batch, (current) =>
-        isStale(current, asOf, isFull) ? settle(codec, current, asOf, isFull, schemas) : null,
+        isStale(current, coverage, isFull) ? settle(codec, current, coverage, isFull, schemas) : null,
       ),
     );
     batch = [];
   };
   for await (const { key, record } of store.scan(codec.view.entity, codec.view.name)) {
-    if (!isStale(record, asOf, isFull)) continue;
+    if (!isStale(record, coverage, isFull)) continue;
     batch.push(refOf(codec, key));
     if (batch.length === 256) await flush();
   }
@@ -74,34 +79,42 @@ export function pushedMark(view: string): string {
   return `pushed/${view}`;
 }
 
-function isStale(record: FullRecord | undefined, asOf: Micros, isFull: boolean): record is FullRecord {
+/** Whether a base already stands where a run of `run` would put it back. */
+function isPast(base: Coverage, run: Coverage): boolean {
+  return base.asOf > run.asOf || (base.asOf === run.asOf && base.through > run.through);
+}
+
+function isStale(record: FullRecord | undefined, run: Coverage, isFull: boolean): record is FullRecord {
   if (record === undefined) return false;
-  if (isFull && record.base !== undefined && layerStamp(record.base) < asOf) return true;
-  return parseEvents(record.pushedLog).some((event) => event.knownMicros <= asOf);
+  const base = baseCoverage(record.base);
+  // The run left this record alone, so it says nothing of what was pushed to it.
+  if (isPast(base, run)) return false;
+  if (isFull && record.base !== undefined && base.asOf < run.asOf) return true;
+  return parseEvents(record.pushedLog).some((event) => isCovered(event, run));
 }
 
 function settle(
   codec: ViewCodec,
   current: FullRecord,
-  asOf: Micros,
+  run: Coverage,
   isFull: boolean,
   schemas: SchemaDirectory,
 ): RecordChange {
-  const isGone = isFull && layerStamp(current.base) < asOf;
-  return { ...keepUncovered(codec, current, asOf, schemas), base: isGone ? undefined : current.base };
+  const isGone = isFull && baseCoverage(current.base).asOf < run.asOf;
+  return { ...keepUncovered(codec, current, run, schemas), base: isGone ? undefined : current.base };
 }
 
-/** The pushed parts of a record without the events known by `asOf`. */
+/** The pushed parts of a record without the events that a base of `coverage` holds. */
 function keepUncovered(
   codec: ViewCodec,
   current: FullRecord | undefined,
-  asOf: Micros,
+  coverage: Coverage,
   schemas: SchemaDirectory,
 ): Omit<RecordChange, 'base'> {
   const expiresAtMicros = codec.expiresAtMicros();
   const expiry = expiresAtMicros === undefined ? {} : { expiresAtMicros };
   const events = parseEvents(current?.pushedLog);
-  const left = events.filter((event) => event.knownMicros > asOf);
+  const left = events.filter((event) => !isCovered(event, coverage));
   if (left.length === events.length && events.length > 0) {
     return { pushed: current?.pushed, pushedLog: current?.pushedLog, ...expiry };
   }
@@ -120,11 +133,12 @@ export function packLog(events: readonly LoggedEvent[]): Uint8Array | undefined 
 
 const baseWriter = new ByteWriter();
 
-function packBase(codec: ViewCodec, { latest, tiles }: BaseRow<EncodedKey>, asOf: Micros): Uint8Array {
+function packBase(codec: ViewCodec, { latest, tiles }: BaseRow<EncodedKey>, { asOf, through }: Coverage): Uint8Array {
   const { aggregator, tilesFingerprint } = codec;
   baseWriter.reset();
   writeLayer(baseWriter, {
     stamp: asOf,
+    through,
     row: latest === null ? undefined : codec.packRow(latest),
     // A key that exists has tiles, empty ones too: without them a reader could not tell none from never counted.
     tiles:

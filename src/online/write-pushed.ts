@@ -3,9 +3,9 @@
 
 import type { EncodedKey, Micros, Row } from '../core/index.ts';
 import { extendPushed, foldPushed } from './fold-events.ts';
-import { layerStamp } from './layer.ts';
+import { baseCoverage } from './layer.ts';
 import type { FullRecord, OnlineStore, RecordChange } from './online-store.ts';
-import { isSameEvent, type LoggedEvent, loggedEvent, parseEvents } from './pushed-events.ts';
+import { isCovered, isSameEvent, type LoggedEvent, loggedEvent, parseEvents } from './pushed-events.ts';
 import { compareTimes } from './row-codec.ts';
 import { type SchemaDirectory, schemaDirectory } from './schema-directory.ts';
 import type { ViewCodec } from './view-codec.ts';
@@ -17,8 +17,10 @@ export interface PushedEvent {
   readonly key: EncodedKey;
   readonly eventMicros: Micros;
   readonly knownMicros: Micros;
-  /** Order of arrival: grows with each event of the source. */
+  /** What the source orders its rows by: its created order, else the arrival. */
   readonly order: number;
+  /** When the push log took the event in; `order` when left out. */
+  readonly arrival?: number;
   /** A tombstone. */
   readonly deleted?: boolean;
   /** Of the source's columns, derived ones included; the view takes those it needs. */
@@ -40,7 +42,7 @@ export async function writePushed(
     let group = byKey.get(id);
     if (group === undefined) byKey.set(id, (group = { key: event.key, events: [] }));
     const values = codec.eventColumns.map((column) => event.row[column] ?? null);
-    group.events.push(loggedEvent(codec.packEvent({ ...event, values })));
+    group.events.push(loggedEvent(codec.packEvent({ ...event, values }), event.arrival ?? event.order));
   }
   const groups = [...byKey.values()];
   const schemas = schemaDirectory(store);
@@ -65,13 +67,13 @@ export async function writePushed(
 
 /** Those that the base does not cover and the log does not hold. */
 function freshEvents(current: FullRecord | undefined, events: readonly LoggedEvent[]): LoggedEvent[] {
-  const covered = layerStamp(current?.base);
-  // By order of arrival, which hardly ever repeats: a long log is not searched for each event.
-  const seen = Map.groupBy(parseEvents(current?.pushedLog), (event) => event.order);
+  const coverage = baseCoverage(current?.base);
+  // By arrival, which hardly ever repeats: a long log is not searched for each event.
+  const seen = Map.groupBy(parseEvents(current?.pushedLog), (event) => event.arrival);
   return events.filter((event) => {
-    const others = seen.get(event.order);
-    if (event.knownMicros <= covered || others?.some((other) => isSameEvent(other, event)) === true) return false;
-    if (others === undefined) seen.set(event.order, [event]);
+    const others = seen.get(event.arrival);
+    if (isCovered(event, coverage) || others?.some((other) => isSameEvent(other, event)) === true) return false;
+    if (others === undefined) seen.set(event.arrival, [event]);
     else others.push(event);
     return true;
   });

@@ -74,14 +74,14 @@ describe('a push', () => {
 
   it('that a crash kept from the store is applied from the log, once', async () => {
     await append();
-    expect(await replayPushLog(log, store, manifest, 'flights', (row) => row)).toBe(4);
-    expect(await replayPushLog(log, store, manifest, 'flights', (row) => row)).toBe(4);
+    expect(await replayPushLog(log, store, manifest, 'flights', (rows) => rows)).toBe(4);
+    expect(await replayPushLog(log, store, manifest, 'flights', (rows) => rows)).toBe(4);
     expect(await read()).toEqual([20, 2n, 15]);
   });
 
   it('is not applied again past the watermark of a materialize', async () => {
     await append();
     await setWatermark(store, 'airport_delays', NOW);
-    expect(await replayPushLog(log, store, manifest, 'flights', (row) => row)).toBe(0);
+    expect(await replayPushLog(log, store, manifest, 'flights', (rows) => rows)).toBe(0);
   });
 });

@@ -158,7 +158,7 @@ describe('materialize into a store that cannot grow', () => {
       const clock = fixedClock(END);
       const into = (store: OnlineStore) =>
         materialize({ ...world.deps, definitions, clock, store }, { incremental: true, dryRun: false });
-      const small = await openOnlineStore(url, { project: 'test', clock, mapSizeBytes: 256 * 1024 });
+      const small = await openOnlineStore(url, { project: 'test', clock, mapSizeBytes: 360 * 1024 });
       await expect(into(small)).rejects.toMatchObject({ code: 'HR_STORAGE_FULL' });
       expect(await getWatermark(small, 'by_pair')).toBeUndefined();
       expect((await readRuns(world.deps.database, 'by_pair'))[0]).toMatchObject({ state: 'failed' });

@@ -148,6 +148,7 @@ function baseRows(codec: ViewCodec, rows: readonly Row[], asOf: number): BaseRow
       eventMicros: row['happened'] as number,
       knownMicros: row['known'] as number,
       order: Number(row['seq']),
+      arrival: Number(row['seq']),
       deleted: row['gone'] === true,
       row: new Uint8Array(),
       isIncomplete: false,

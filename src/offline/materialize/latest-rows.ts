@@ -11,7 +11,7 @@ import type { ScannedSource } from '../sources/scan-source.ts';
 import { quoteName } from '../sources/sql-text.ts';
 import { keyType } from './touched-keys.ts';
 
-/** By the key's number in `keysTable`; keys without a row inside the TTL are not in it. */
+/** By the key's number in `keysTable`; the newest row is kept past its TTL, which readers judge. */
 export async function findLatestRows(
   connection: DuckDBConnection,
   codec: ViewCodec,
@@ -22,7 +22,7 @@ export async function findLatestRows(
   if (codec.latestColumns.length === 0) return rows;
   const { view, source } = codec;
   const read: ReadPlan = {
-    view,
+    view: { ...view, ttlMicros: null },
     keys: view.keyColumns.map((sourceColumn, i) => ({ spineColumn: `k${i}`, sourceColumn, type: keyType(codec, i) })),
     boundary: 'at',
     // The watermark is already the time as of which the view is served.

@@ -16,22 +16,27 @@ import type { SourceSpec } from '../../definitions/index.ts';
 import {
   createViewCodec,
   finishBase,
+  getReach,
   getWatermark,
   type OnlineStore,
+  type PushLog,
+  setReach,
   setWatermark,
   type ViewCodec,
 } from '../../online/index.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
-import { scanSource } from '../sources/scan-source.ts';
+import { type ScannedSource, scanSource } from '../sources/scan-source.ts';
+import { dropCoveredPushes } from './drop-covered-pushes.ts';
 import { queryWork } from '../sources/source-errors.ts';
 import { endLease, migrateMaterialize, recordEnd, recordStart, renewLease, takeLease } from './run-records.ts';
 import { findTouchedKeys, type Interval } from './touched-keys.ts';
+import { viewFingerprint } from './view-fingerprint.ts';
 import { writeView } from './write-view.ts';
 
 export interface MaterializeRequest {
   /** All views when left out. */
   readonly views?: readonly string[];
-  /** From the view's watermark on; a view without one is written whole. */
+  /** From the view's watermark on; a view without one, or computed otherwise by now, is written whole. */
   readonly incremental: boolean;
   /**
    * Not incremental: keys with rows known at `from` or later, or since the watermark, are recomputed, whole. Left out,
@@ -67,6 +72,8 @@ export interface MaterializeReport {
 
 export interface MaterializeDeps extends OfflineDeps {
   readonly store: OnlineStore;
+  /** Rid of what is covered, for sources whose pushes are kept only until then; left alone when left out. */
+  readonly pushLog?: PushLog;
 }
 
 /**
@@ -87,6 +94,10 @@ export async function materialize(deps: MaterializeDeps, request: MaterializeReq
   await migrateMaterialize(deps.database);
   const views: MaterializedView[] = [];
   for (const name of names) views.push(await materializeView(deps, request, name));
+  if (!request.dryRun && views.some(({ state }) => state === 'finished')) {
+    await dropCoveredPushes(deps, names);
+    await deps.store.removeExpired();
+  }
   return { views };
 }
 
@@ -114,7 +125,7 @@ async function materializeView(
   const codec = createViewCodec(definitions.manifest, name, clock);
   const now = clock.nowMicros();
   const to = request.to ?? defaultEnd(codec, now);
-  if (request.dryRun) return runView(deps, codec, null, intervalOf(request, await getWatermark(store, name), to));
+  if (request.dryRun) return runView(deps, codec, null, await intervalOf(request, store, codec, to, now));
 
   const run = randomUUID();
   await takeLease(database, name, run, now);
@@ -127,7 +138,7 @@ async function materializeView(
   }, HEARTBEAT_MS).unref();
   try {
     // Read after the lease: a run that just ended has moved it.
-    const interval = intervalOf(request, await getWatermark(store, name), to);
+    const interval = await intervalOf(request, store, codec, to, clock.nowMicros());
     return await runView(deps, codec, { id: run, isHeld: () => isHeld, isIncremental: request.incremental }, interval);
   } finally {
     clearInterval(heartbeat);
@@ -135,8 +146,9 @@ async function materializeView(
   }
 }
 
-// A push gets its known time a moment before its log is on disk. A source that takes events from the log is read up to
-// where that moment has passed, so that none falls between the log as read and the watermark; it stays pushed meanwhile.
+// A push gets its arrival and its known time a moment before its log is on disk. A source that takes events from the log
+// is read up to where that moment has passed, so that none falls between the log as read and the base that is said to
+// hold it; it stays pushed meanwhile.
 const PUSH_SETTLES_MICROS = MICROS_PER_SECOND;
 
 function defaultEnd({ view, source }: ViewCodec, now: Micros): Micros {
@@ -147,9 +159,31 @@ function defaultEnd({ view, source }: ViewCodec, now: Micros): Micros {
 const HEARTBEAT_MS = (20 * MICROS_PER_SECOND) / 1000;
 
 // From the watermark at the latest, so that no row that came since can be passed over and the watermark may move.
-function intervalOf({ incremental, from }: MaterializeRequest, watermark: Micros | undefined, to: Micros): Interval {
-  if (watermark === undefined || (!incremental && from === undefined)) return { after: null, to };
-  return { after: incremental || from === undefined ? watermark : Math.min(from - 1, watermark), to };
+async function intervalOf(
+  { incremental, from }: MaterializeRequest,
+  store: OnlineStore,
+  codec: ViewCodec,
+  to: Micros,
+  now: Micros,
+): Promise<Interval> {
+  const watermark = await getWatermark(store, codec.view.name);
+  const reach = await getReach(store, codec.view.name);
+  const arrivedAfter = reach?.through ?? -Infinity;
+  // Never less than before, or a clock set back would leave events out that the last run took in.
+  const through = codec.source.pushes === 'keep' ? Math.max(now - PUSH_SETTLES_MICROS, finite(arrivedAfter)) : Infinity;
+  const isWhole = watermark === undefined || (!incremental && from === undefined);
+  if (isWhole || reach?.fingerprint !== viewFingerprint(codec)) return { after: null, to, arrivedAfter, through };
+  const after = incremental || from === undefined ? watermark : Math.min(from - 1, watermark);
+  return { after, to, arrivedAfter, through };
+}
+
+const finite = (micros: Micros): Micros => (Number.isFinite(micros) ? micros : -Infinity);
+
+// Pushed events that arrived too late for this run are as if they were not there.
+function upToArrival(scanned: ScannedSource, { through }: Interval): ScannedSource {
+  if (through === Infinity) return scanned;
+  const relation = `(SELECT * FROM ${scanned.relation} WHERE coalesce(__hr_arrival <= ${through}, true))`;
+  return { ...scanned, relation };
 }
 
 interface Run {
@@ -221,7 +255,7 @@ async function fillView(
   const { name } = codec.view;
   progress.start(`materialize ${name}: find keys`);
   const source = definitions.manifest.sources[codec.view.source] as SourceSpec;
-  const scanned = await scanSource(connection, source, { definitions, pushLogDirectory });
+  const scanned = upToArrival(await scanSource(connection, source, { definitions, pushLogDirectory }), interval);
   const touched = await findTouchedKeys(connection, codec, scanned, interval);
   counts.keys = touched.count;
   counts.rowsInRange = touched.rowsInRange;
@@ -238,15 +272,20 @@ async function fillView(
     scanned,
     keys: touched.count,
     asOf: interval.to,
+    through: interval.through,
     onWritten(done) {
       checkHeld();
       progress.advance(done);
     },
   });
-  await finishBase(store, codec, interval.to, { isFull: interval.after === null });
+  await finishBase(store, codec, interval.to, { isFull: interval.after === null, through: interval.through });
   checkHeld();
   // Last, once all writes were acknowledged: a run that dies before is simply run again.
-  if (((await getWatermark(store, name)) ?? -Infinity) < interval.to) await setWatermark(store, name, interval.to);
+  // A run that ends before the watermark left later records alone, so it says nothing of the view as a whole.
+  if (((await getWatermark(store, name)) ?? -Infinity) <= interval.to) {
+    await setReach(store, name, { through: interval.through, fingerprint: viewFingerprint(codec) });
+    await setWatermark(store, name, interval.to);
+  }
   progress.done(`${counts.written} records`);
 }
 

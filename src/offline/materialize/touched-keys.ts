@@ -1,7 +1,7 @@
 // Which keys a run must recompute, as a numbered table; and what it has to say of the source's rows.
 
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { floorTo, type Micros } from '../../core/index.ts';
+import { floorTo, type Micros, MICROS_PER_MINUTE } from '../../core/index.ts';
 import type { ViewCodec } from '../../online/index.ts';
 import type { ScannedSource } from '../sources/scan-source.ts';
 import { duckType, quoteName } from '../sources/sql-text.ts';
@@ -11,6 +11,10 @@ export interface Interval {
   readonly after: Micros | null;
   /** The watermark to be: known times up to it, inclusive. */
   readonly to: Micros;
+  /** Kept pushes that arrived after this one touch their keys too, however early their known time. */
+  readonly arrivedAfter: Micros;
+  /** Kept pushes that arrived after this one are left to the next run; Infinity for sources that keep none. */
+  readonly through: Micros;
 }
 
 export interface TouchedKeys {
@@ -36,7 +40,9 @@ export async function findTouchedKeys(
   const isWhole = [...codec.view.keyColumns.map(quoteName), '__hr_event', '__hr_known']
     .map((name) => `${name} IS NOT NULL`)
     .join(' AND ');
-  const inRange = `__hr_known <= ${interval.to}${interval.after === null ? '' : ` AND __hr_known > ${interval.after}`}`;
+  const inRange = rangeSql(interval, interval.arrivedAfter);
+  // A push gets its arrival a moment before its log is on disk. One that took long then is found by the next run.
+  const touches = rangeSql(interval, interval.arrivedAfter - LONGEST_APPEND_MICROS);
   const counted = await connection.run(
     `SELECT CAST(count(*) FILTER (WHERE ${isWhole} AND ${inRange}) AS DOUBLE), ` +
       `CAST(count(*) FILTER (WHERE NOT (${isWhole})) AS DOUBLE) FROM ${relation} AS events`,
@@ -47,7 +53,7 @@ export async function findTouchedKeys(
   await connection.run(
     `CREATE OR REPLACE TEMP TABLE ${KEYS_TABLE} AS SELECT row_number() OVER (ORDER BY ${names}) - 1 AS __hr_spine, ` +
       `CAST(${interval.to} AS BIGINT) AS __hr_at, ${names} FROM (` +
-      `SELECT DISTINCT ${keys.join(', ')} FROM ${relation} AS events WHERE ${isWhole} AND ${inRange}${seen})`,
+      `SELECT DISTINCT ${keys.join(', ')} FROM ${relation} AS events WHERE ${isWhole} AND ${touches}${seen})`,
   );
   const total = await connection.run(`SELECT CAST(count(*) AS DOUBLE) FROM ${KEYS_TABLE}`);
   return {
@@ -57,15 +63,26 @@ export async function findTouchedKeys(
   };
 }
 
+const LONGEST_APPEND_MICROS = MICROS_PER_MINUTE;
+
+function rangeSql({ after, to, through }: Interval, arrivedAfter: Micros): string {
+  const upTo = `__hr_known <= ${to}`;
+  if (after === null) return upTo;
+  // Rows of files have no arrival, and then only their known time tells.
+  const late = through === Infinity ? '' : ` OR coalesce(__hr_arrival > ${arrivedAfter}, false)`;
+  return `${upTo} AND (__hr_known > ${after}${late})`;
+}
+
 export function keyType({ keyTypes }: ViewCodec, index: number) {
   // One type per key column: the manifest was validated.
   return keyTypes[index] as ViewCodec['keyTypes'][number];
 }
 
 /** Events before this leave no trace in a record as of `at`; null when every event may. */
-function horizon({ view, aggregator, latestColumns }: ViewCodec, at: Micros): Micros | null {
-  if (latestColumns.length > 0 && view.ttlMicros === null) return null;
+function horizon({ aggregator, latestColumns }: ViewCodec, at: Micros): Micros | null {
+  // A key's newest row is kept whatever its age: a value past its TTL is there and too old, not missing.
+  if (latestColumns.length > 0) return null;
   const groups = aggregator?.groups ?? [];
   const starts = groups.map(({ retentionMicros, hopMicros }) => floorTo(at - retentionMicros, hopMicros));
-  return Math.min(...starts, latestColumns.length > 0 ? at - (view.ttlMicros ?? 0) : Infinity);
+  return Math.min(...starts);
 }

@@ -21,6 +21,8 @@ export interface WriteViewRequest {
   readonly scanned: ScannedSource;
   readonly keys: number;
   readonly asOf: Micros;
+  /** The arrival up to which kept pushes are in `scanned`. */
+  readonly through: Micros;
   /** Called after each write with the keys done so far; throws to stop the run. */
   onWritten(done: number): void;
 }
@@ -51,7 +53,7 @@ async function writeRange(
   range: string,
   from: number,
 ): Promise<number> {
-  const { codec, scanned, asOf, onWritten } = request;
+  const { codec, scanned, asOf, through, onWritten } = request;
   const keys = await readKeys(connection, codec, range);
   const latest = await findLatestRows(connection, codec, scanned, range);
   let written = 0;
@@ -59,7 +61,7 @@ async function writeRange(
   let batch: BaseRow<EncodedKey>[] = [];
   const write = async (): Promise<void> => {
     if (batch.length === 0) return;
-    const writing = writeBase(store, codec, batch, asOf);
+    const writing = writeBase(store, codec, batch, asOf, through);
     done += batch.length;
     batch = [];
     written += (await writing).written;
