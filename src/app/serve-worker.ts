@@ -77,8 +77,9 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
   const stop = async (): Promise<void> => {
     dataPlane.drain();
     await within(server.close(), values['server.drainTimeoutMs']);
-    await dataPlane.close();
-    await predictionLog.close();
+    // Each bounded: a stop that was asked for comes to its end.
+    await within(dataPlane.close(), STOP_LIMIT_MS);
+    await within(predictionLog.close(), STOP_LIMIT_MS);
   };
   try {
     const url = await server.listen({ host: options.host, port: options.port });
@@ -94,6 +95,8 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     );
   }
 }
+
+const STOP_LIMIT_MS = 3000;
 
 /** Resolves when `work` does, or when its time is up. */
 async function within(work: PromiseLike<unknown>, limitMs: number): Promise<void> {

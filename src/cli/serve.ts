@@ -2,6 +2,8 @@
 
 import { type CommandOptions, defineCommand, textOption, usageError } from './command.ts';
 
+const CLOSE_LIMIT_MS = 3000;
+
 export const serveCommand = defineCommand({
   usage: 'serve',
   summary: 'serve predictions over HTTP until told to stop',
@@ -32,6 +34,8 @@ export const serveCommand = defineCommand({
     app.logger.info({ signal }, 'stopping');
     await server.stop();
     app.logger.info({}, 'stopped');
+    // What still holds the process (a store that closes slowly) does not hold it for long.
+    setTimeout(() => process.exit(0), CLOSE_LIMIT_MS).unref();
     return { json: undefined, text: '' };
   },
 });
