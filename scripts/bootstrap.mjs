@@ -84,11 +84,24 @@ function run(node, line) {
   const path = [join(modules, '.bin'), process.env.PATH ?? ''].join(delimiter);
   const child = spawn(node, line, { stdio: 'inherit', env: { ...process.env, PATH: path } });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  stopWithNpm(child);
   child.on('error', (error) => stop(`could not start ${node}: ${error.message}`));
   child.on('exit', (code, signal) => {
     process.exitCode = code ?? 1;
     if (signal !== null) console.error(`ended by ${signal}`);
   });
+}
+
+/** npm asked to stop ends its shell, which tells nobody: a script whose npm is gone stops by itself. */
+function stopWithNpm(child) {
+  const parent = process.ppid;
+  if (process.env.npm_lifecycle_event === undefined) return;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    child.kill('SIGTERM');
+  }, 500);
+  timer.unref();
 }
 
 function majorOf(version) {

@@ -151,10 +151,20 @@ async function runBuiltIn(
     signal,
   };
   const { action } = step;
-  if (action.kind === 'trainingSet') return await deps.builtIns.trainingSet(action, context);
+  if (action.kind === 'trainingSet') return await unlessStopped(deps.builtIns.trainingSet(action, context), signal);
   if (action.kind !== 'registerModel') throw new Error('not a built-in');
   const candidates = modelCandidates(context.needs, trainingSetBefore(step, run));
-  return await deps.builtIns.registerModel(action, { ...context, candidates });
+  return await unlessStopped(deps.builtIns.registerModel(action, { ...context, candidates }), signal);
+}
+
+/** A built-in that is stopped is no longer waited for; what it still does is safe to repeat, and is not committed. */
+async function unlessStopped<R>(work: Promise<R>, signal: AbortSignal): Promise<R> {
+  return await new Promise((resolve, reject) => {
+    const stop = (): void => reject(new StepFailure({ ok: false, reason: 'stopped' }));
+    if (signal.aborted) stop();
+    signal.addEventListener('abort', stop, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+  });
 }
 
 function needsOf(step: StepSpec, run: RunContext): Record<string, unknown> {
