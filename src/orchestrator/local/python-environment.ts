@@ -63,7 +63,17 @@ async function build(environment: string, python: string, requirementsFile: stri
     if (exists(ready)) return;
     rmSync(environment, { recursive: true, force: true });
     await run(python, ['-m', 'venv', environment], 'make a virtual environment');
-    const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-input', '--prefer-binary'];
+    const pip = [
+      '-m',
+      'pip',
+      'install',
+      '--quiet',
+      '--disable-pip-version-check',
+      '--no-input',
+      '--prefer-binary',
+      '--retries',
+      '2',
+    ];
     await run(interpreter, [...pip, '-r', requirementsFile], `install ${requirementsFile}`);
     writeFileSync(ready, '');
   });
