@@ -1,5 +1,7 @@
 // `headrace serve`: in this process with one worker, else a primary that supervises workers sharing the port.
 
+import { HeadraceError } from '../core/index.ts';
+import type { Definitions } from '../definitions/index.ts';
 import type { App } from './open-app.ts';
 import { checkHost } from './loopback.ts';
 
@@ -24,6 +26,7 @@ export async function startServer(app: App, options: StartServer): Promise<Runni
   const port = options.port ?? values['server.port'];
   const workers = options.workers ?? values['server.workers'];
   checkHost(host, options.insecure ?? values['server.insecure'], app.logger);
+  await recover(app);
   if (workers === 1) {
     // Loaded here: no other command needs the server's libraries.
     const { serveInProcess } = await import('./serve-worker.ts');
@@ -38,6 +41,27 @@ export async function startServer(app: App, options: StartServer): Promise<Runni
     logger: app.logger,
     drainTimeoutMs: values['server.drainTimeoutMs'],
     start: { config: file, host, port },
+  });
+}
+
+// Before the first request, and once for all workers.
+async function recover(app: App): Promise<void> {
+  let definitions: Definitions;
+  try {
+    definitions = await app.applied();
+  } catch (thrown) {
+    if (!(thrown instanceof HeadraceError)) throw thrown;
+    // Serving itself says what is missing, and starts without it.
+    app.logger.warn({ code: thrown.code }, 'pushed events of a crash, if any, were not looked for');
+    return;
+  }
+  const { recoverPushes } = await import('../serving/index.ts');
+  await recoverPushes({
+    definitions,
+    store: await app.online(),
+    pushLog: await app.pushLog(),
+    duckdb: () => app.duckdb(),
+    logger: app.logger,
   });
 }
 

@@ -29,7 +29,7 @@ export const materializeCommand = defineCommand({
     const app = await context.app();
     const { materialize } = await import('../offline/index.ts');
     const report = await materialize(
-      { ...(await app.offline(context.progress)), store: await app.online() },
+      { ...(await app.offline(context.progress)), store: await app.online(), pushLog: await app.pushLog() },
       {
         incremental: isIncremental,
         dryRun: options['dryRun'] === true,

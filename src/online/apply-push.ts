@@ -35,15 +35,18 @@ export async function applyPush(
   const timed = rows.filter(({ row }) => row[source.eventTime] !== null && row[source.eventTime] !== undefined);
   const views: Record<string, WriteSummary> = {};
   const withoutKey: Record<string, number> = {};
+  const codecs = liveCodecs(manifest, sourceName);
+  // In the manifest's order, whichever is written first.
+  for (const { view } of codecs) views[view.name] = { written: 0, skipped: 0 };
   await Promise.all(
-    liveCodecs(manifest, sourceName).map(async (codec) => {
+    codecs.map(async (codec) => {
       const events: PushedEvent[] = [];
       for (const pushed of timed) {
         const key = keyOf(codec, pushed.row);
         if (key !== undefined) events.push(toEvent(source, key, pushed));
       }
       withoutKey[codec.view.name] = timed.length - events.length;
-      views[codec.view.name] = await writePushed(store, codec, events);
+      if (events.length > 0) views[codec.view.name] = await writePushed(store, codec, events);
     }),
   );
   return { views, withoutEventTime: rows.length - timed.length, withoutKey };

@@ -1,24 +1,8 @@
 // Pushing events: checked whole, written to the source's durable log, then folded into every live view of the source.
 
-import {
-  describe,
-  type ErrorDetail,
-  encodeKey,
-  HeadraceError,
-  invalid,
-  type Micros,
-  parseRow,
-  type Row,
-} from '../core/index.ts';
-import type { Definitions, SourceSpec, ViewSpec } from '../definitions/index.ts';
-import {
-  createViewCodec,
-  type OnlineStore,
-  type PushedEvent,
-  type PushLog,
-  type ViewCodec,
-  writePushed,
-} from '../online/index.ts';
+import { describe, type ErrorDetail, HeadraceError, invalid, type Micros, parseRow, type Row } from '../core/index.ts';
+import type { Definitions, SourceSpec } from '../definitions/index.ts';
+import { applyPush, type OnlineStore, type PushLog } from '../online/index.ts';
 import type { DuckDb } from '../storage/index.ts';
 import { compileDerivedColumns, type DeriveColumns } from './derive-columns.ts';
 
@@ -48,10 +32,6 @@ export interface SourcePusher {
 /** Compiles a source for pushes. */
 export function compilePusher(deps: PushDeps, source: SourceSpec): SourcePusher {
   const { definitions, store, pushLog } = deps;
-  const views = Object.values(definitions.manifest.views).filter(
-    (view) => view.source === source.name && view.freshness.kind === 'live',
-  );
-  const codecs = views.map((view) => createViewCodec(definitions.manifest, view.name));
   const derive: DeriveColumns = compileDerivedColumns(definitions, source, deps.duckdb);
 
   return {
@@ -65,56 +45,16 @@ export function compilePusher(deps: PushDeps, source: SourceSpec): SourcePusher 
         ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
       });
       const derived = await derive(logged.map(({ row }) => row));
-      const written: { view: string; written: number; skipped: number }[] = [];
-      for (const [at, codec] of codecs.entries()) {
-        const view = views[at] as ViewSpec;
-        const events = logged.flatMap(({ knownMicros, order }, index) =>
-          toEvent(definitions, source, view, derived[index] as Row, knownMicros, order),
-        );
-        written.push({ view: view.name, ...(await write(store, codec, events)) });
-      }
+      const { views } = await applyPush(
+        store,
+        definitions.manifest,
+        source.name,
+        logged.map((pushed, index) => ({ ...pushed, row: derived[index] as Row })),
+      );
+      const written = Object.entries(views).map(([view, summary]) => ({ view, ...summary }));
       return { accepted: logged.length, duplicate: isRepeat, views: written };
     },
   };
-}
-
-async function write(
-  store: OnlineStore,
-  codec: ViewCodec,
-  events: readonly PushedEvent[],
-): Promise<{ written: number; skipped: number }> {
-  if (events.length === 0) return { written: 0, skipped: 0 };
-  const { written, skipped } = await writePushed(store, codec, events);
-  return { written, skipped };
-}
-
-// A row with a null key matches nothing in that view.
-function toEvent(
-  definitions: Definitions,
-  source: SourceSpec,
-  view: ViewSpec,
-  row: Row,
-  knownMicros: Micros,
-  order: number,
-): PushedEvent[] {
-  const entity = definitions.manifest.entities[view.entity];
-  const key = encodeKey(
-    (entity?.keys ?? []).map(({ type }) => type),
-    view.keyColumns.map((column) => row[column] ?? null),
-  );
-  const event = row[source.eventTime];
-  if (key === undefined || typeof event !== 'number') return [];
-  const isDeleted = source.tombstone !== undefined && row[source.tombstone] === true;
-  return [
-    {
-      key,
-      eventMicros: event,
-      knownMicros: Math.max(knownMicros, event),
-      order,
-      row,
-      ...(isDeleted ? { deleted: true } : {}),
-    },
-  ];
 }
 
 interface ParsedRow {

@@ -155,10 +155,11 @@ describe('materialize into a store that cannot grow', () => {
     try {
       await writeParquet(world.connection, join(world.directory, 'sales.parquet'), COLUMNS, sales(4000, 1500));
       const definitions = materializeDefinitions(world.directory);
-      const clock = fixedClock(END);
+      // The windows of both views still see a day of sales.
+      const clock = fixedClock(START + 3 * MICROS_PER_DAY);
       const into = (store: OnlineStore) =>
         materialize({ ...world.deps, definitions, clock, store }, { incremental: true, dryRun: false });
-      const small = await openOnlineStore(url, { project: 'test', clock, mapSizeBytes: 360 * 1024 });
+      const small = await openOnlineStore(url, { project: 'test', clock, mapSizeBytes: 720 * 1024 });
       await expect(into(small)).rejects.toMatchObject({ code: 'HR_STORAGE_FULL' });
       expect(await getWatermark(small, 'by_pair')).toBeUndefined();
       expect((await readRuns(world.deps.database, 'by_pair'))[0]).toMatchObject({ state: 'failed' });
