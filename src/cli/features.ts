@@ -1,7 +1,7 @@
 // `headrace features get`: values, statuses and times from the online store.
 
 import type { Micros } from '../core/index.ts';
-import { HeadraceError, parseJson } from '../core/index.ts';
+import { HeadraceError, parseJson, stringifyJson } from '../core/index.ts';
 import { resolveService } from '../definitions/index.ts';
 import { defineCommand, defineGroup, textOption, usageError } from './command.ts';
 import { readTime } from './read-time.ts';
@@ -64,6 +64,7 @@ function readRows(text: string): unknown {
   return rows;
 }
 
+/** As JSON, int64 with all its digits, in lists too. */
 function show(value: unknown): string {
-  return typeof value === 'bigint' ? value.toString() : (JSON.stringify(value) ?? '');
+  return stringifyJson(value);
 }
