@@ -25,7 +25,8 @@ export function createLocalExecutor(options: LocalExecutorOptions): Executor {
       try {
         order = await orderFor(job, environments);
       } catch (error) {
-        return { ok: false, reason: toHeadraceError(error).message };
+        const { code, message } = toHeadraceError(error);
+        return { ok: false, reason: code === 'HR_INTERNAL' ? message : `${code}: ${message}` };
       }
       return signal.aborted
         ? { ok: false, reason: 'stopped before it started' }
