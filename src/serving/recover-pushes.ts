@@ -22,6 +22,7 @@ export async function recoverPushes({ definitions, store, pushLog, duckdb, logge
     const derive = compileDerivedColumns(definitions, source, duckdb);
     events += await replayPushLog(pushLog, store, manifest, source.name, derive);
   }
-  if (events > 0) logger.info({ events }, 'pushed events since the last materialize were held against the online store');
+  if (events > 0)
+    logger.info({ events }, 'pushed events since the last materialize were held against the online store');
   return events;
 }

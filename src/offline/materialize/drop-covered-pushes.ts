@@ -11,7 +11,10 @@ export interface DropDeps {
 }
 
 /** Of the sources of `views`; a source is left alone while one of its views that take pushes was never materialized. */
-export async function dropCoveredPushes({ definitions, store, pushLog }: DropDeps, views: readonly string[]): Promise<void> {
+export async function dropCoveredPushes(
+  { definitions, store, pushLog }: DropDeps,
+  views: readonly string[],
+): Promise<void> {
   if (pushLog === undefined) return;
   const { manifest } = definitions;
   for (const source of new Set(views.map((view) => manifest.views[view]?.source))) {
