@@ -44,7 +44,6 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     // Often, in small parts: requests wait behind each.
     flushEveryMs: 200,
     ...(options.compacts === false ? {} : { compaction: { duckdb: () => app.duckdb() } }),
-    compaction: { duckdb: () => app.duckdb() },
   });
   monitor.watchLog(() => predictionLog.counters());
   const dataPlane = await createDataPlane({
@@ -76,7 +75,9 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
   let stopping: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     dataPlane.drain();
-    await within(server.close(), values['server.drainTimeoutMs']);
+    await within(closeServer(server), values['server.drainTimeoutMs']);
+    // Whoever is still being answered past the limit is cut off, or the open socket would hold the process.
+    server.server.closeAllConnections();
     // Each bounded: a stop that was asked for comes to its end.
     await within(dataPlane.close(), STOP_LIMIT_MS);
     await within(predictionLog.close(), STOP_LIMIT_MS);
@@ -97,6 +98,18 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
 }
 
 const STOP_LIMIT_MS = 3000;
+const IDLE_CHECK_MS = 20;
+
+// A connection whose request ran when the listener closed stays open afterwards, for the client's next one: it is
+// closed as soon as it is idle.
+async function closeServer(server: FastifyInstance): Promise<void> {
+  const timer = setInterval(() => server.server.closeIdleConnections(), IDLE_CHECK_MS);
+  try {
+    await server.close();
+  } finally {
+    clearInterval(timer);
+  }
+}
 
 /** Resolves when `work` does, or when its time is up. */
 async function within(work: PromiseLike<unknown>, limitMs: number): Promise<void> {

@@ -73,6 +73,7 @@ describe('one worker', () => {
     const server = await startServe(project);
     const stopPredicting = keepPredicting(server.url, 8);
     await until('load', async () => (await predict(server.url)).status === 200, 2000);
+    const startMs = performance.now();
     const exited = server.stop();
     const outcome = await Promise.race([
       stopPredicting().catch((error: unknown) => error),
@@ -81,6 +82,8 @@ describe('one worker', () => {
     // A connection refused after the listener closed is fine; an answer other than 200 is not.
     if (Array.isArray(outcome)) expect(new Set(outcome)).toEqual(new Set([200]));
     expect(await exited).toBe(0);
+    // Connections that clients keep alive must not hold it: the drain limit is 10 s.
+    expect(performance.now() - startMs).toBeLessThan(5000);
     expect(server.log()).toContain('"msg":"stopped"');
   });
 
