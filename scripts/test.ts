@@ -36,7 +36,5 @@ if (skips.length > 0 || counts.skipped > 0) {
 const exitedWell = run.status === 0;
 // A run that dies before it can report (a crashed worker, a suite that does not load) is a failure of its own.
 const failed = counts.failed + (!exitedWell && counts.failed === 0 ? 1 : 0);
-console.log(
-  `${counts.passed} passed, ${failed} failed${counts.skipped > 0 ? `, ${counts.skipped} skipped` : ''}`,
-);
+console.log(`${counts.passed} passed, ${failed} failed${counts.skipped > 0 ? `, ${counts.skipped} skipped` : ''}`);
 process.exitCode = failed > 0 || counts.passed === 0 ? 1 : 0;
