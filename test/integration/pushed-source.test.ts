@@ -107,10 +107,8 @@ describe.each(['keep', 'until-materialized'] as const)('pushes: %s', (pushes) =>
     const spine = customers.map((customer) => ({ customer, at: Date.now() * 1000 }));
     const columns = fields({ customer: TYPES.string, at: TYPES.timestamp });
     await writeParquet(world.connection, project.file('spine.parquet'), columns, spine);
-    headraceJson(project, [
-      ...['training-set', 'create', '--service', 'features', '--spine', 'spine.parquet'],
-      ...['--timestamp', 'at', '--out', 'out.parquet'],
-    ]);
+    const set = ['training-set', 'create', '--service', 'features', '--spine', 'spine.parquet'];
+    headraceJson(project, [...set, '--timestamp', 'at', '--out', 'out.parquet']);
     const types = fields({
       [NAMES[0] as string]: TYPES.float64,
       [NAMES[1] as string]: TYPES.int64,

@@ -123,7 +123,7 @@ describe('the window replay', () => {
 
   const relation = `(SELECT *, epoch_us("at") AS __hr_event, CASE WHEN known IS NOT NULL THEN greatest(epoch_us(known), epoch_us("at")) END AS __hr_known, NULL::BIGINT AS __hr_arrival FROM events)`;
   const replayed = async (view: ViewSpec, boundary: 'at' | 'before') => {
-    const windows = await replayWindows(connection, {
+    const windows = await replayWindows(world.deps.duckdb, connection, {
       view,
       source,
       boundary,
@@ -184,7 +184,7 @@ describe('the window replay', () => {
     await connection.run(
       `CREATE OR REPLACE TEMP TABLE points AS SELECT 'a' AS k, 1::BIGINT AS n, make_timestamp(i // 30) AS at, i AS __hr_row FROM range(300000) t(i)`,
     );
-    const windows = await replayWindows(connection, {
+    const windows = await replayWindows(world.deps.duckdb, connection, {
       view: viewOf('v', 'e', 'events', ['k', 'n'], features.slice(0, 2)),
       source,
       boundary: 'at',

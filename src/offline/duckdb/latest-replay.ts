@@ -2,6 +2,7 @@
 // keeps each key's winner. Only numbers are streamed; DuckDB fetches the winners' columns afterwards by row number.
 
 import type { DuckDBConnection } from '@duckdb/node-api';
+import type { DuckDb } from '../../storage/index.ts';
 import type { ReadPlan } from '../plan.ts';
 import type { ScannedSource } from '../sources/scan-source.ts';
 import { resolveTies, type TieGroups } from './latest-ties.ts';
@@ -14,6 +15,7 @@ import { numbersOf } from './vector-values.ts';
  * not older than the TTL. Gives a table of `__hr_spine` and `__hr_row` (BIGINT); points without a winner are not in it.
  */
 export async function replayLatest(
+  duckdb: DuckDb,
   connection: DuckDBConnection,
   name: string,
   read: ReadPlan,
@@ -21,7 +23,7 @@ export async function replayLatest(
   tables: PointTables,
 ): Promise<string> {
   const winners = `__hr_winners_${name}`;
-  const out = await createPairTable(connection, winners);
+  const out = await createPairTable(duckdb, connection, winners);
   const ttl = read.view.ttlMicros ?? Infinity;
   const groups: TieGroups = { first: [], member: [] };
   let key = -1;
@@ -32,48 +34,56 @@ export async function replayLatest(
   let tied: number[] = [];
   let isTieNoted = false;
 
-  const stream = await connection.stream(streamSql(read, scanned, tables));
-  for (let chunk = await stream.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await stream.fetchChunk()) {
-    // Column types as selected in streamSql.
-    const keys = numbersOf<Int32Array>(chunk.getColumnVector(0));
-    const times = numbersOf<Float64Array>(chunk.getColumnVector(1));
-    const rows = numbersOf<Float64Array>(chunk.getColumnVector(2));
-    const events = numbersOf<Float64Array>(chunk.getColumnVector(3));
-    for (let i = 0; i < keys.length; i++) {
-      if (keys[i] !== key) {
-        key = keys[i] as number;
-        bestEvent = bestKnown = -Infinity;
-        bestRow = -1;
-        tied = NO_TIES;
-      }
-      const row = rows[i] as number;
-      const time = times[i] as number;
-      if (row >= 0) {
-        const event = events[i] as number;
-        if (event > bestEvent || (event === bestEvent && time > bestKnown)) {
-          bestEvent = event;
-          bestKnown = time;
-          bestRow = row;
+  try {
+    const stream = await connection.stream(streamSql(read, scanned, tables));
+    for (
+      let chunk = await stream.fetchChunk();
+      chunk !== null && chunk.rowCount > 0;
+      chunk = await stream.fetchChunk()
+    ) {
+      // Column types as selected in streamSql.
+      const keys = numbersOf<Int32Array>(chunk.getColumnVector(0));
+      const times = numbersOf<Float64Array>(chunk.getColumnVector(1));
+      const rows = numbersOf<Float64Array>(chunk.getColumnVector(2));
+      const events = numbersOf<Float64Array>(chunk.getColumnVector(3));
+      for (let i = 0; i < keys.length; i++) {
+        if (keys[i] !== key) {
+          key = keys[i] as number;
+          bestEvent = bestKnown = -Infinity;
+          bestRow = -1;
           tied = NO_TIES;
-        } else if (event === bestEvent && time === bestKnown) {
-          if (tied === NO_TIES) {
-            tied = [];
-            isTieNoted = false;
+        }
+        const row = rows[i] as number;
+        const time = times[i] as number;
+        if (row >= 0) {
+          const event = events[i] as number;
+          if (event > bestEvent || (event === bestEvent && time > bestKnown)) {
+            bestEvent = event;
+            bestKnown = time;
+            bestRow = row;
+            tied = NO_TIES;
+          } else if (event === bestEvent && time === bestKnown) {
+            if (tied === NO_TIES) {
+              tied = [];
+              isTieNoted = false;
+            }
+            tied.push(row);
           }
-          tied.push(row);
+        } else if (bestRow >= 0 && bestEvent >= time - ttl) {
+          if (tied !== NO_TIES && !isTieNoted) {
+            groups.first.push(bestRow, ...tied.map(() => bestRow));
+            groups.member.push(bestRow, ...tied);
+            isTieNoted = true;
+          }
+          out.add(-1 - row, bestRow);
         }
-      } else if (bestRow >= 0 && bestEvent >= time - ttl) {
-        if (tied !== NO_TIES && !isTieNoted) {
-          groups.first.push(bestRow, ...tied.map(() => bestRow));
-          groups.member.push(bestRow, ...tied);
-          isTieNoted = true;
-        }
-        out.add(-1 - row, bestRow);
       }
     }
+    await out.finish();
+  } finally {
+    await out.discard();
   }
-  await out.finish();
-  return resolveTies(connection, name, winners, groups, scanned);
+  return resolveTies(duckdb, connection, name, winners, groups, scanned);
 }
 
 const NO_TIES: number[] = [];

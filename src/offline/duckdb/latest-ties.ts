@@ -2,6 +2,7 @@
 // a group is the same for every point; only groups that some point took are looked at.
 
 import type { DuckDBConnection } from '@duckdb/node-api';
+import type { DuckDb } from '../../storage/index.ts';
 import type { ScannedSource } from '../sources/scan-source.ts';
 import { quoteName } from '../sources/sql-text.ts';
 import { createPairTable } from './pair-table.ts';
@@ -17,6 +18,7 @@ export interface TieGroups {
  * nulls first). Gives the table with `__hr_spine` and `__hr_row`.
  */
 export async function resolveTies(
+  duckdb: DuckDb,
   connection: DuckDBConnection,
   name: string,
   winners: string,
@@ -25,7 +27,7 @@ export async function resolveTies(
 ): Promise<string> {
   const result = `__hr_latest_${name}`;
   const ties = `__hr_ties_${name}`;
-  const pairs = await createPairTable(connection, ties);
+  const pairs = await createPairTable(duckdb, connection, ties);
   groups.first.forEach((first, i) => {
     pairs.add(first, groups.member[i] as number);
   });

@@ -4,6 +4,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { type Field, HeadraceError, type Progress } from '../../core/index.ts';
 import type { Definitions, ServiceTransform } from '../../definitions/index.ts';
+import type { DuckDb } from '../../storage/index.ts';
 import type { TrainingSetPlan } from '../plan.ts';
 import type { ScannedSource } from '../sources/scan-source.ts';
 import { queryWork } from '../sources/source-errors.ts';
@@ -15,6 +16,7 @@ import { registerTransform } from './user-functions.ts';
 export interface RunDeps {
   readonly definitions: Definitions;
   readonly progress: Progress;
+  readonly duckdb: DuckDb;
 }
 
 /** Gives the training set's SQL: the spine's columns, then the features, in the spine's order. */
@@ -30,7 +32,7 @@ export async function runPlan(
     deps.progress.start(`view ${read.view.name}`, spine.rows, 'rows');
     const scanned = sources.get(read.view.source) as ScannedSource;
     const result = await queryWork(`source "${read.view.source}" cannot be read`, 'HR_SOURCE_UNREADABLE', () =>
-      runRead(connection, index, read, scanned, SPINE_TABLE, spine.sql),
+      runRead(deps.duckdb, connection, index, read, scanned, SPINE_TABLE, spine.sql),
     );
     reads.push(result);
     deps.progress.done();

@@ -2,6 +2,7 @@
 
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { FeatureSpec } from '../../definitions/index.ts';
+import type { DuckDb } from '../../storage/index.ts';
 import type { ReadPlan } from '../plan.ts';
 import type { ScannedSource } from '../sources/scan-source.ts';
 import { duckType, quoteName } from '../sources/sql-text.ts';
@@ -18,6 +19,7 @@ export interface ReadResult {
 }
 
 export async function runRead(
+  duckdb: DuckDb,
   connection: DuckDBConnection,
   index: number,
   read: ReadPlan,
@@ -28,12 +30,12 @@ export async function runRead(
   const joins: string[] = [];
   const features = new Map<number, string>();
   if (read.latest.length > 0) {
-    const table = await runLatest(connection, index, read, scanned, spineTable, spineSql);
+    const table = await runLatest(duckdb, connection, index, read, scanned, spineTable, spineSql);
     joins.push(`LEFT JOIN ${table} l${index} ON l${index}.__hr_spine = s.__hr_spine`);
     for (const feature of read.latest) features.set(feature, `l${index}.f${feature}`);
   }
   if (read.windows.length > 0) {
-    const relation = await runWindows(connection, read, scanned, spineTable, spineSql);
+    const relation = await runWindows(duckdb, connection, read, scanned, spineTable, spineSql);
     joins.push(`LEFT JOIN ${relation} w${index} ON w${index}.__hr_row = s.__hr_spine`);
     for (const feature of read.windows) {
       features.set(feature, `w${index}.${quoteName((read.view.features[feature] as FeatureSpec).name)}`);
@@ -44,6 +46,7 @@ export async function runRead(
 
 // The winners' columns by row number: DuckDB reads the source once more, these columns alone.
 async function runLatest(
+  duckdb: DuckDb,
   connection: DuckDBConnection,
   index: number,
   read: ReadPlan,
@@ -52,7 +55,7 @@ async function runLatest(
   spineSql: ReadonlyMap<string, string>,
 ): Promise<string> {
   const tables = await makePoints(connection, String(index), read, spineTable, spineSql);
-  const winners = await replayLatest(connection, String(index), read, scanned, tables);
+  const winners = await replayLatest(duckdb, connection, String(index), read, scanned, tables);
   const table = `__hr_read_${index}`;
   const columns = read.latest.map((feature) => {
     const { aggregation, type } = read.view.features[feature] as FeatureSpec;
@@ -70,6 +73,7 @@ async function runLatest(
 }
 
 async function runWindows(
+  duckdb: DuckDb,
   connection: DuckDBConnection,
   read: ReadPlan,
   scanned: ScannedSource,
@@ -79,7 +83,7 @@ async function runWindows(
   const keys = read.keys.map(
     ({ spineColumn, type }, i) => `CAST(${spineSql.get(spineColumn)} AS ${duckType(type)}) AS k${i}`,
   );
-  const windows = await replayWindows(connection, {
+  const windows = await replayWindows(duckdb, connection, {
     view: read.view,
     source: scanned.source,
     sourceRelation: scanned.relation,

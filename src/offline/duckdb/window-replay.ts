@@ -1,20 +1,15 @@
 // Windowed features of a spine: a replay of its events through the aggregator, written to a temporary table by row.
 
-import {
-  type DuckDBAppender,
-  type DuckDBConnection,
-  DuckDBDataChunk,
-  DOUBLE,
-  type DuckDBType,
-  type DuckDBVector,
-} from '@duckdb/node-api';
+import { type DuckDBConnection, DuckDBDataChunk, DOUBLE, type DuckDBType, type DuckDBVector } from '@duckdb/node-api';
 import { type Aggregator, compileAggregator, type TileState } from '../../aggregation/index.ts';
 import type { DataType, Value } from '../../core/index.ts';
 import type { FeatureSpec } from '../../definitions/index.ts';
+import type { DuckDb } from '../../storage/index.ts';
 import { duckType, quoteName } from '../sources/sql-text.ts';
 import { nodeDuckType } from './duck-types.ts';
 import { type EventStreamRequest, openEventStream } from './event-stream.ts';
 import { replay } from './replay.ts';
+import { openSideTable } from './side-table.ts';
 import { toDuck } from './vector-values.ts';
 
 export interface WindowReplayRequest extends Omit<EventStreamRequest, 'aggregator'> {
@@ -41,6 +36,7 @@ let tables = 0;
  * Errors: HR_INTEGER_OVERFLOW naming the key; whatever the source's own query raises, as DuckDB raised it.
  */
 export async function replayWindows(
+  duckdb: DuckDb,
   connection: DuckDBConnection,
   request: WindowReplayRequest,
 ): Promise<WindowFeatures | null> {
@@ -51,15 +47,14 @@ export async function replayWindows(
   const table = `__hr_windows_${++tables}`;
   const columns = features.map(({ type }, i) => column(type, aggregator, i));
   const names = columns.map(({ sqlType }, i) => `v${i} ${sqlType}`);
-  await connection.run(`CREATE TEMP TABLE ${quoteName(table)} (${['__hr_row DOUBLE', ...names].join(', ')})`);
   const close = async () => {
     await connection.run(`DROP TABLE IF EXISTS ${quoteName(table)}`);
   };
+  const side = await openSideTable(duckdb, connection, table, ['__hr_row DOUBLE', ...names].join(', '));
   try {
     const stream = await openEventStream(connection, { ...request, aggregator });
-    const appender = await connection.createAppender(table);
     try {
-      const sink = new WindowSink(columns);
+      const sink = new WindowSink(columns, (chunk) => side.append(chunk));
       const report = request.onProgress;
       await replay(
         stream,
@@ -72,14 +67,13 @@ export async function replayWindows(
         },
         request.view.name,
       );
-      sink.appendTo(appender);
+      sink.finish();
+      await side.finish();
     } finally {
-      appender.closeSync();
       await stream.close();
     }
-  } catch (error) {
-    await close();
-    throw error;
+  } finally {
+    await side.discard();
   }
   const typed = features.map(({ name, type }, i) => `CAST(v${i} AS ${duckType(type)}) AS ${quoteName(name)}`);
   const relation = `(SELECT ${['CAST(__hr_row AS BIGINT) AS __hr_row', ...typed].join(', ')} FROM ${quoteName(table)})`;
@@ -109,13 +103,10 @@ function column(type: DataType, aggregator: Aggregator, feature: number): Column
 /** Rows per chunk that goes to the table: DuckDB's vector size. */
 const CHUNK_ROWS = 2048;
 
-/**
- * Gathers rows into chunks, and keeps them until the stream is at its end: an appender that flushes ends a stream of
- * its own connection without a word.
- */
+/** Gathers rows into chunks. */
 class WindowSink {
   written = 0;
-  readonly #chunks: DuckDBDataChunk[] = [];
+  readonly #write: (chunk: DuckDBDataChunk) => void;
   readonly #columns: readonly Column[];
   readonly #types: readonly DuckDBType[];
   readonly #rows = new Float64Array(CHUNK_ROWS);
@@ -124,7 +115,8 @@ class WindowSink {
   readonly #values: readonly Value[][];
   #size = 0;
 
-  constructor(columns: readonly Column[]) {
+  constructor(columns: readonly Column[], write: (chunk: DuckDBDataChunk) => void) {
+    this.#write = write;
     this.#columns = columns;
     this.#types = [DOUBLE, ...columns.map((one) => one.duckType)];
     this.#numbers = columns.map(() => new Float64Array(CHUNK_ROWS));
@@ -157,10 +149,8 @@ class WindowSink {
     this.written++;
   }
 
-  appendTo(appender: DuckDBAppender): void {
+  finish(): void {
     this.#flush();
-    for (const chunk of this.#chunks.splice(0)) appender.appendDataChunk(chunk);
-    appender.flushSync();
   }
 
   #flush(): void {
@@ -171,7 +161,7 @@ class WindowSink {
     for (let i = 0; i < size; i++) rows.setItem(i, this.#rows[i] as number);
     rows.flush();
     this.#columns.forEach((one, c) => this.#fill(chunk.getColumnVector(c + 1), one, c, size));
-    this.#chunks.push(chunk);
+    this.#write(chunk);
     this.#size = 0;
   }
 

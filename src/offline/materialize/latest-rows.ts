@@ -6,6 +6,7 @@ import type { LatestRow, ViewCodec } from '../../online/index.ts';
 import { replayLatest } from '../duckdb/latest-replay.ts';
 import { makePoints } from '../duckdb/point-keys.ts';
 import { readerOf } from '../duckdb/vector-values.ts';
+import type { DuckDb } from '../../storage/index.ts';
 import type { ReadPlan } from '../plan.ts';
 import type { ScannedSource } from '../sources/scan-source.ts';
 import { quoteName } from '../sources/sql-text.ts';
@@ -13,6 +14,7 @@ import { keyType } from './touched-keys.ts';
 
 /** By the key's number in `keysTable`; the newest row is kept past its TTL, which readers judge. */
 export async function findLatestRows(
+  duckdb: DuckDb,
   connection: DuckDBConnection,
   codec: ViewCodec,
   scanned: ScannedSource,
@@ -38,7 +40,7 @@ export async function findLatestRows(
     keysTable,
     new Map(view.keyColumns.map((_, i) => [`k${i}`, `k${i}`])),
   );
-  const winners = await replayLatest(connection, name, read, scanned, tables);
+  const winners = await replayLatest(duckdb, connection, name, read, scanned, tables);
   const columns = codec.latestColumns.map((column) => `e.${quoteName(column)}`);
   const isDeleted = source.tombstone === undefined ? 'false' : `e.${quoteName(source.tombstone)} IS TRUE`;
   const result = await connection.stream(

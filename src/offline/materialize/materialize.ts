@@ -267,7 +267,7 @@ async function fillView(
       throw new HeadraceError('HR_MATERIALIZE_BUSY', `run ${run.id} of view "${name}" lost its lease to another.`);
   };
   progress.start(`materialize ${name}`, touched.count, 'keys');
-  counts.written = await writeView(connection, store, {
+  counts.written = await writeView(deps.duckdb, connection, store, {
     codec,
     scanned,
     keys: touched.count,

@@ -4,6 +4,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import type { TileState } from '../../aggregation/index.ts';
 import { type EncodedKey, encodeKey, type Micros, type Value } from '../../core/index.ts';
 import { type BaseRow, type OnlineStore, type ViewCodec, writeBase } from '../../online/index.ts';
+import type { DuckDb } from '../../storage/index.ts';
 import { openEventStream } from '../duckdb/event-stream.ts';
 import { replay } from '../duckdb/replay.ts';
 import { readerOf } from '../duckdb/vector-values.ts';
@@ -29,6 +30,7 @@ export interface WriteViewRequest {
 
 /** Resolves once every write was acknowledged, with how many records changed. Errors: the store's and the source's. */
 export async function writeView(
+  duckdb: DuckDb,
   connection: DuckDBConnection,
   store: OnlineStore,
   request: WriteViewRequest,
@@ -40,13 +42,14 @@ export async function writeView(
       `CREATE OR REPLACE TEMP TABLE ${range} AS SELECT * FROM ${KEYS_TABLE} ` +
         `WHERE __hr_spine >= ${from} AND __hr_spine < ${from + KEYS_PER_RANGE}`,
     );
-    written += await writeRange(connection, store, request, range, from);
+    written += await writeRange(duckdb, connection, store, request, range, from);
   }
   await connection.run(`DROP TABLE IF EXISTS ${range}`);
   return written;
 }
 
 async function writeRange(
+  duckdb: DuckDb,
   connection: DuckDBConnection,
   store: OnlineStore,
   request: WriteViewRequest,
@@ -55,7 +58,7 @@ async function writeRange(
 ): Promise<number> {
   const { codec, scanned, asOf, through, onWritten } = request;
   const keys = await readKeys(connection, codec, range);
-  const latest = await findLatestRows(connection, codec, scanned, range);
+  const latest = await findLatestRows(duckdb, connection, codec, scanned, range);
   let written = 0;
   let done = 0;
   let batch: BaseRow<EncodedKey>[] = [];
