@@ -72,7 +72,7 @@ export function defineCommand(spec: CommandSpec): DefineCommand {
 /** Commands under one word: `training-set create | list`. */
 export function defineGroup(name: string, summary: string, commands: readonly DefineCommand[]): DefineCommand {
   return (host) => {
-    const group = baseCommand(name, summary, host);
+    const group = withSharedOptions(baseCommand(name, summary, host));
     for (const define of commands) group.addCommand(define(host));
     return group;
   };

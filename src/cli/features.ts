@@ -1,8 +1,8 @@
 // `headrace features get`: values, statuses and times from the online store.
 
 import type { Micros } from '../core/index.ts';
-import { HeadraceError, parseJson, stringifyJson } from '../core/index.ts';
-import { resolveService } from '../definitions/index.ts';
+import { formatTimestamp, HeadraceError, parseJson, stringifyJson } from '../core/index.ts';
+import { type ResolvedService, resolveService } from '../definitions/index.ts';
 import { defineCommand, defineGroup, textOption, usageError } from './command.ts';
 import { readTime } from './read-time.ts';
 import { formatTable } from './table.ts';
@@ -32,6 +32,7 @@ const get = defineCommand({
       if (watermark !== undefined) watermarks.set(view, watermark);
     }
     const service = resolveService(definitions.manifest, textOption(options, 'service') ?? '');
+    for (const line of warnOfThePast(service, watermarks, at)) context.tell(line);
     const plan = compileFeaturePlan(definitions, service, store, (view) => watermarks.get(view), 'rows');
     const answers = await readFeatureRows(plan, rows, at ?? app.clock.nowMicros(), MAX_ROWS);
     const text = answers.map((answer) =>
@@ -49,6 +50,23 @@ const get = defineCommand({
 });
 
 export const featuresCommand = defineGroup('features', 'read features from the online store', [get]);
+
+// A materialize keeps what a read at its watermark or later needs: no older rows, nor older parts of windows.
+function warnOfThePast(
+  { reads }: ResolvedService,
+  watermarks: ReadonlyMap<string, Micros>,
+  at: Micros | undefined,
+): string[] {
+  if (at === undefined) return [];
+  return [...new Set(reads.map(({ view }) => view.name))].flatMap((name) => {
+    const watermark = watermarks.get(name);
+    if (watermark === undefined || watermark <= at) return [];
+    const until = formatTimestamp(watermark);
+    return [
+      `view ${name} holds what reads from ${until} on need; as at --at it may lack older events, a training set does not.`,
+    ];
+  });
+}
 
 function readRows(text: string): unknown {
   let rows: unknown;

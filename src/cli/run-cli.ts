@@ -41,7 +41,10 @@ export async function runCommandLine(argv: readonly string[], host: CliHost): Pr
       program.outputHelp({ error: true });
       return 2;
     }
-    await program.parseAsync([...argv], { from: 'user' });
+    // Help about a command that isn't there would be that of the whole program, and pass for an answer.
+    const isUnknown = chosen !== undefined && !COMMANDS.some(({ name }) => name === chosen);
+    const words = isUnknown ? argv.filter((word) => word !== '--help' && word !== '-h') : [...argv];
+    await program.parseAsync(words, { from: 'user' });
     return host.exitCode;
   } catch (thrown) {
     return report(thrown, isJson, host);
@@ -56,7 +59,12 @@ function commandWord(argv: readonly string[]): string | undefined {
 function report(thrown: unknown, isJson: boolean, host: CliHost): number {
   if (thrown instanceof CommanderError) {
     if (thrown.exitCode === 0) return 0;
-    if (thrown.code === 'commander.help') return 2;
+    if (thrown.code === 'commander.help') {
+      // Commander has printed the forms on stderr; a program reads the document.
+      if (isJson)
+        printError(new HeadraceError('HR_USAGE', 'a command is missing. `--help` shows the forms.'), true, host);
+      return 2;
+    }
     const sentence = thrown.message.replace(/^error: /, '').replaceAll('\n', ' ');
     printError(
       new HeadraceError('HR_USAGE', `${sentence}${/[.?)]$/.test(sentence) ? '' : '.'} \`--help\` shows the forms.`),
