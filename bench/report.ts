@@ -26,7 +26,10 @@ export function toText({ title, figures }: Section): string {
   ].join('\n');
 }
 
-export function toMarkdown(sections: readonly Section[], run: { readonly machine: string; readonly date: string }): string {
+export function toMarkdown(
+  sections: readonly Section[],
+  run: { readonly machine: string; readonly date: string },
+): string {
   const lines = [
     '# Benchmarks',
     '',
@@ -35,7 +38,14 @@ export function toMarkdown(sections: readonly Section[], run: { readonly machine
     '',
   ];
   for (const { title, about, figures } of sections) {
-    lines.push(`## ${title}`, '', about, '', '| measured | Headrace | floor | ratio | must be |', '|---|---|---|---|---|');
+    lines.push(
+      `## ${title}`,
+      '',
+      about,
+      '',
+      '| measured | Headrace | floor | ratio | must be |',
+      '|---|---|---|---|---|',
+    );
     for (const { name, value, floor = '', ratio = '', mustBe = '', isReached } of figures) {
       const verdict = mustBe === '' ? '' : `${mustBe}: ${isReached === true ? 'reached' : '**not reached**'}`;
       lines.push(`| ${name} | ${value} | ${floor} | ${ratio} | ${verdict} |`);

@@ -10,6 +10,7 @@ import {
   contentHash,
   MICROS_PER_DAY,
   MICROS_PER_HOUR,
+  MICROS_PER_MINUTE,
   silentLogger,
   silentProgress,
   systemClock,
@@ -42,7 +43,11 @@ export async function measureTrainingSets(options: Partial<TrainingSetBenchOptio
   const given = { ...FULL, ...options };
   const directory = await mkdtemp(join(tmpdir(), 'headrace-bench-'));
   try {
-    const results = [await measureLatest(directory, given), await measureWindows(directory, given)];
+    const results = [
+      await measureLatest(directory, given, null),
+      await measureLatest(directory, given, 30),
+      await measureWindows(directory, given),
+    ];
     for (const { name, seconds, floorSeconds, floor, ratio, peakMegabytes } of results) {
       console.log(
         `${name}: ${seconds.toFixed(2)} s; ${floor}: ${floorSeconds.toFixed(2)} s; ratio ${ratio.toFixed(3)}; peak ${peakMegabytes} MB`,
@@ -57,9 +62,11 @@ export async function measureTrainingSets(options: Partial<TrainingSetBenchOptio
 const type = (kind: 'string' | 'int64' | 'float64' | 'timestamp'): DataType => ({ kind });
 const field = (name: string, kind: Parameters<typeof type>[0]): Field => ({ name, type: type(kind) });
 
+// Rows spread over a year, 100 to a key; `ttlDays` null looks back for ever.
 async function measureLatest(
   directory: string,
   { latestRows, spineRows, memory }: TrainingSetBenchOptions,
+  ttlDays: number | null,
 ): Promise<Measured> {
   const keys = Math.max(1, Math.floor(latestRows / 100));
   const [events, spine] = [join(directory, 'events.parquet'), join(directory, 'spine.parquet')];
@@ -85,22 +92,30 @@ async function measureLatest(
   const features = columns.map(
     (column): FeatureSpec => ({ name: column, type: type('float64'), aggregation: { op: 'latest', column } }),
   );
-  const manifest = manifestOf(source, 'int64', 'key', features, 30 * MICROS_PER_DAY);
+  const manifest = manifestOf(source, 'int64', 'key', features, ttlDays === null ? null : ttlDays * MICROS_PER_DAY);
   const made = await timeTrainingSet(directory, memory, manifest, spine, 't');
   const floorSeconds = await runSql(directory, memory, [
     `COPY (SELECT * EXCLUDE (n) FROM (SELECT s.*, ${columns.map((name) => `e.${name}`).join(', ')},
       row_number() OVER (PARTITION BY s.id ORDER BY e.at DESC, e.${columns.join(' DESC, e.')} DESC) AS n
-      FROM '${spine}' s LEFT JOIN '${events}' e ON e.key = s.key AND e.at + INTERVAL 1 HOUR <= s.t AND e.at >= s.t - INTERVAL 30 DAY)
+      FROM '${spine}' s LEFT JOIN '${events}' e ON e.key = s.key AND e.at + INTERVAL 1 HOUR <= s.t${ttlDays === null ? '' : ` AND e.at >= s.t - INTERVAL ${ttlDays} DAY`})
       WHERE n = 1 ORDER BY id) TO '${join(directory, 'floor.parquet')}' (FORMAT parquet, COMPRESSION zstd)`,
   ]);
   return measured(
-    `latest, ${spineRows} x ${latestRows} rows, 8 features`,
+    `latest, ${spineRows} x ${latestRows} rows, 8 features, ${ttlDays === null ? 'no TTL' : `TTL ${ttlDays} d`}`,
     'SQL range join with row_number',
     made,
     floorSeconds,
     spineRows,
   );
 }
+
+/** The windows of the flights example's airports, with their default hops. */
+const EXAMPLE_WINDOWS = [
+  { name: '3h', micros: 3 * MICROS_PER_HOUR, hopMicros: 5 * MICROS_PER_MINUTE, sql: '3 HOUR' },
+  { name: '1d', micros: MICROS_PER_DAY, hopMicros: MICROS_PER_HOUR, sql: '1 DAY' },
+  { name: '7d', micros: 7 * MICROS_PER_DAY, hopMicros: MICROS_PER_HOUR, sql: '7 DAY' },
+  { name: '30d', micros: 30 * MICROS_PER_DAY, hopMicros: MICROS_PER_DAY, sql: '30 DAY' },
+] as const;
 
 async function measureWindows(directory: string, { spineRows, memory }: TrainingSetBenchOptions): Promise<Measured> {
   const raw = join(import.meta.dirname, '../node_modules/vega-datasets/data/flights-3m.parquet');
@@ -126,34 +141,28 @@ async function measureWindows(directory: string, { spineRows, memory }: Training
     knownTime: { kind: 'column', column: 'landed' },
     pushes: 'until-materialized',
   };
-  const over = (op: 'count' | 'mean', days: number): FeatureSpec => ({
-    name: `${op}_${days}d`,
+  const over = (op: 'count' | 'mean', { name, micros, hopMicros }: (typeof EXAMPLE_WINDOWS)[number]): FeatureSpec => ({
+    name: `${op}_${name}`,
     type: type(op === 'count' ? 'int64' : 'float64'),
-    aggregation: {
-      op,
-      column: op === 'count' ? null : 'delay',
-      windowMicros: days * MICROS_PER_DAY,
-      hopMicros: MICROS_PER_HOUR,
-    },
+    aggregation: { op, column: op === 'count' ? null : 'delay', windowMicros: micros, hopMicros },
   });
-  const manifest = manifestOf(
-    source,
-    'string',
-    'origin',
-    [over('count', 1), over('mean', 1), over('count', 7), over('mean', 7)],
-    null,
-  );
+  const features = EXAMPLE_WINDOWS.flatMap((window) => [over('count', window), over('mean', window)]);
+  const manifest = manifestOf(source, 'string', 'origin', features, null);
   const made = await timeTrainingSet(directory, memory, manifest, spine, 't');
-  const frame = (days: number) =>
-    `(PARTITION BY key ORDER BY t RANGE BETWEEN INTERVAL ${days} DAY PRECEDING AND CURRENT ROW)`;
+  const values = EXAMPLE_WINDOWS.map(
+    ({ name }) => `count(fact) OVER w${name} AS count_${name}, avg(delay) OVER w${name} AS mean_${name}`,
+  );
+  const frames = EXAMPLE_WINDOWS.map(
+    ({ name, sql }) =>
+      `w${name} AS (PARTITION BY key ORDER BY t RANGE BETWEEN INTERVAL ${sql} PRECEDING AND CURRENT ROW)`,
+  );
   const floorSeconds = await runSql(directory, memory, [
-    `COPY (SELECT id, key, t, count_1d, mean_1d, count_7d, mean_7d FROM (SELECT id, key, t, count(fact) OVER one AS count_1d, avg(delay) OVER one AS mean_1d,
-      count(fact) OVER seven AS count_7d, avg(delay) OVER seven AS mean_7d
+    `COPY (SELECT * EXCLUDE (delay, fact) FROM (SELECT *, ${values.join(', ')}
       FROM (SELECT NULL AS id, origin AS key, landed AS t, delay, 1 AS fact FROM '${events}' UNION ALL SELECT id, key, t, NULL, NULL FROM '${spine}')
-      WINDOW one AS ${frame(1)}, seven AS ${frame(7)}) WHERE id IS NOT NULL ORDER BY id) TO '${join(directory, 'floor.parquet')}' (FORMAT parquet, COMPRESSION zstd)`,
+      WINDOW ${frames.join(', ')}) WHERE id IS NOT NULL ORDER BY id) TO '${join(directory, 'floor.parquet')}' (FORMAT parquet, COMPRESSION zstd)`,
   ]);
   return measured(
-    `windows, ${spineRows} x 3000000 flights, 4 features`,
+    `windows, ${spineRows} x 3000000 flights, 8 features`,
     'SQL RANGE windows',
     made,
     floorSeconds,
