@@ -8,7 +8,7 @@ import { compareTimes, isRowDeleted, type RowTimes, rowEvent, rowKnown, rowOrder
 
 /** An event as it lies in a record: its packed row, with the times already read. */
 export interface LoggedEvent extends RowTimes {
-  /** When the push log took it in, in micros; no two events of a source share it. */
+  /** When the push log took it in, in micros: grows within a process, and hardly ever repeats across them. */
   readonly arrival: number;
   readonly deleted: boolean;
   readonly row: Uint8Array;

@@ -3,6 +3,9 @@
 
 import { mkdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/core/index.ts';
+import { loadDefinitions, type SourceSpec } from '../../src/definitions/index.ts';
+import { openPushLog } from '../../src/online/index.ts';
 import {
   TYPES,
   fields,
@@ -11,7 +14,7 @@ import {
   readParquet,
   writeParquet,
 } from '../support/offline-world.ts';
-import { createProject, headraceJson, type Project } from '../support/serving-project.ts';
+import { createProject, headraceJson, type Project, startServe } from '../support/serving-project.ts';
 
 const HOUR_MS = 3_600_000;
 const COLUMNS = fields({
@@ -154,4 +157,20 @@ describe.each(['keep', 'until-materialized'] as const)('pushes: %s', (pushes) =>
     expect(features('ada', 'bob')).toEqual(twice);
     expect(await trainingSet('ada', 'bob')).toEqual(twice);
   }, 120_000);
+
+  it('that a crash kept from the store are applied when a server starts', async () => {
+    const { manifest } = await loadDefinitions(project.file('feature_repo'), 'shop');
+    const log = openPushLog(project.file('.headrace/push-log'), { clock: systemClock });
+    const at = Date.now() * 1000;
+    const row = { customer: 'lost', amount: 3, bought_at: at, known_at: null };
+    await log.append(manifest.sources['purchases'] as SourceSpec, { rows: [{ row }] });
+    await log.close();
+    expect(features('lost')).toEqual([[null, 0, null]]);
+    const server = await startServe(project);
+    try {
+      expect(features('lost')).toEqual([[3, 1, 6]]);
+    } finally {
+      await server.stop();
+    }
+  }, 60_000);
 });

@@ -5,7 +5,6 @@ import { randomUUID } from 'node:crypto';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import {
   didYouMean,
-  floorTo,
   formatTimestamp,
   HeadraceError,
   type Micros,
@@ -16,7 +15,6 @@ import type { SourceSpec } from '../../definitions/index.ts';
 import {
   createViewCodec,
   finishBase,
-  getReach,
   getWatermark,
   type OnlineStore,
   type PushLog,
@@ -25,11 +23,12 @@ import {
   type ViewCodec,
 } from '../../online/index.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
-import { type ScannedSource, scanSource } from '../sources/scan-source.ts';
+import { scanSource } from '../sources/scan-source.ts';
 import { dropCoveredPushes } from './drop-covered-pushes.ts';
 import { queryWork } from '../sources/source-errors.ts';
+import { defaultEnd, findInterval, type Interval, upToArrival } from './interval.ts';
 import { endLease, migrateMaterialize, recordEnd, recordStart, renewLease, takeLease } from './run-records.ts';
-import { findTouchedKeys, type Interval } from './touched-keys.ts';
+import { findTouchedKeys } from './touched-keys.ts';
 import { viewFingerprint } from './view-fingerprint.ts';
 import { writeView } from './write-view.ts';
 
@@ -125,7 +124,7 @@ async function materializeView(
   const codec = createViewCodec(definitions.manifest, name, clock);
   const now = clock.nowMicros();
   const to = request.to ?? defaultEnd(codec, now);
-  if (request.dryRun) return runView(deps, codec, null, await intervalOf(request, store, codec, to, now));
+  if (request.dryRun) return runView(deps, codec, null, await findInterval(request, store, codec, to, now));
 
   const run = randomUUID();
   await takeLease(database, name, run, now);
@@ -138,7 +137,7 @@ async function materializeView(
   }, HEARTBEAT_MS).unref();
   try {
     // Read after the lease: a run that just ended has moved it.
-    const interval = await intervalOf(request, store, codec, to, clock.nowMicros());
+    const interval = await findInterval(request, store, codec, to, clock.nowMicros());
     return await runView(deps, codec, { id: run, isHeld: () => isHeld, isIncremental: request.incremental }, interval);
   } finally {
     clearInterval(heartbeat);
@@ -146,45 +145,7 @@ async function materializeView(
   }
 }
 
-// A push gets its arrival and its known time a moment before its log is on disk. A source that takes events from the log
-// is read up to where that moment has passed, so that none falls between the log as read and the base that is said to
-// hold it; it stays pushed meanwhile.
-const PUSH_SETTLES_MICROS = MICROS_PER_SECOND;
-
-function defaultEnd({ view, source }: ViewCodec, now: Micros): Micros {
-  const settled = source.pushes === 'keep' ? now - PUSH_SETTLES_MICROS : now;
-  return view.freshness.kind === 'scheduled' ? floorTo(settled, view.freshness.everyMicros) : settled;
-}
-
 const HEARTBEAT_MS = (20 * MICROS_PER_SECOND) / 1000;
-
-// From the watermark at the latest, so that no row that came since can be passed over and the watermark may move.
-async function intervalOf(
-  { incremental, from }: MaterializeRequest,
-  store: OnlineStore,
-  codec: ViewCodec,
-  to: Micros,
-  now: Micros,
-): Promise<Interval> {
-  const watermark = await getWatermark(store, codec.view.name);
-  const reach = await getReach(store, codec.view.name);
-  const arrivedAfter = reach?.through ?? -Infinity;
-  // Never less than before, or a clock set back would leave events out that the last run took in.
-  const through = codec.source.pushes === 'keep' ? Math.max(now - PUSH_SETTLES_MICROS, finite(arrivedAfter)) : Infinity;
-  const isWhole = watermark === undefined || (!incremental && from === undefined);
-  if (isWhole || reach?.fingerprint !== viewFingerprint(codec)) return { after: null, to, arrivedAfter, through };
-  const after = incremental || from === undefined ? watermark : Math.min(from - 1, watermark);
-  return { after, to, arrivedAfter, through };
-}
-
-const finite = (micros: Micros): Micros => (Number.isFinite(micros) ? micros : -Infinity);
-
-// Pushed events that arrived too late for this run are as if they were not there.
-function upToArrival(scanned: ScannedSource, { through }: Interval): ScannedSource {
-  if (through === Infinity) return scanned;
-  const relation = `(SELECT * FROM ${scanned.relation} WHERE coalesce(__hr_arrival <= ${through}, true))`;
-  return { ...scanned, relation };
-}
 
 interface Run {
   readonly id: string;

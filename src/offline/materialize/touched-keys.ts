@@ -5,17 +5,7 @@ import { floorTo, type Micros, MICROS_PER_MINUTE } from '../../core/index.ts';
 import type { ViewCodec } from '../../online/index.ts';
 import type { ScannedSource } from '../sources/scan-source.ts';
 import { duckType, quoteName } from '../sources/sql-text.ts';
-
-export interface Interval {
-  /** Known times after this one touch their keys; null touches every key. */
-  readonly after: Micros | null;
-  /** The watermark to be: known times up to it, inclusive. */
-  readonly to: Micros;
-  /** Kept pushes that arrived after this one touch their keys too, however early their known time. */
-  readonly arrivedAfter: Micros;
-  /** Kept pushes that arrived after this one are left to the next run; Infinity for sources that keep none. */
-  readonly through: Micros;
-}
+import type { Interval } from './interval.ts';
 
 export interface TouchedKeys {
   readonly count: number;
