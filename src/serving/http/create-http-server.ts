@@ -4,6 +4,7 @@ import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance } from 'fastify';
 import { didYouMean, HeadraceError, type Logger } from '../../core/index.ts';
 import type { DataPlane } from '../data-plane.ts';
+import { drainBody } from './drain-body.ts';
 import { addEndpointRoutes } from './endpoint-routes.ts';
 import { endStreams } from './event-stream.ts';
 import { addFeatureRoutes } from './feature-routes.ts';
@@ -11,7 +12,7 @@ import { addHealthRoutes } from './health-routes.ts';
 import { addJsonBody } from './json-body.ts';
 import type { LiveStats } from './live-stats.ts';
 import { addPredictRoute } from './predict-route.ts';
-import { sendProblem } from './problem.ts';
+import { fromHttp, sendProblem } from './problem.ts';
 
 export interface HttpServerOptions {
   readonly logger: Logger;
@@ -48,7 +49,11 @@ export async function createHttpServer(dataPlane: DataPlane, options: HttpServer
     endStreams();
     done();
   });
-  app.setErrorHandler((error, request, reply) => sendProblem(reply, request, error, logger));
+  app.setErrorHandler(async (error, request, reply) => {
+    const problem = fromHttp(error);
+    if (problem.code === 'HR_TOO_LARGE') await drainBody(request.raw);
+    return sendProblem(reply, request, problem, logger);
+  });
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?')[0] ?? request.url;
     const sentence = `there is no ${request.method} ${path.slice(0, 200)}.${didYouMean(path, PATHS)} /docs lists the routes.`;
