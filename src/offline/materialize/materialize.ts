@@ -26,6 +26,7 @@ import type { OfflineDeps } from '../offline-deps.ts';
 import { scanSource } from '../sources/scan-source.ts';
 import { dropCoveredPushes } from './drop-covered-pushes.ts';
 import { queryWork } from '../sources/source-errors.ts';
+import { forgetExpired } from './forget-expired.ts';
 import { defaultEnd, findInterval, type Interval, upToArrival } from './interval.ts';
 import { endLease, migrateMaterialize, recordEnd, recordStart, renewLease, takeLease } from './run-records.ts';
 import { findTouchedKeys } from './touched-keys.ts';
@@ -95,7 +96,7 @@ export async function materialize(deps: MaterializeDeps, request: MaterializeReq
   for (const name of names) views.push(await materializeView(deps, request, name));
   if (!request.dryRun && views.some(({ state }) => state === 'finished')) {
     await dropCoveredPushes(deps, names);
-    await deps.store.removeExpired();
+    await forgetExpired(deps.store, deps.clock.nowMicros());
   }
   return { views };
 }
