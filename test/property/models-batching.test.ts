@@ -33,7 +33,7 @@ it.each([
           const x = { type: 'float32' as const, shape: [rows.length, 2], data: Float32Array.from(rows.flat()) };
           const { probability } = await model().infer({ x });
           expect(probability?.shape).toEqual([rows.length, 1]);
-          expect([...(probability?.data as Float32Array)]).toEqual(rows.map(([a, b]) => a + b));
+          expect(Array.from(probability?.data as Float32Array)).toEqual(rows.map(([a, b]) => a + b));
         }),
       );
     }),

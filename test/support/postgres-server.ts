@@ -54,7 +54,7 @@ export async function startPostgres(): Promise<PostgresServer> {
     ['-D', data, '-U', 'headrace', '-A', 'trust', '-E', 'UTF8', '--no-sync'],
     how,
   );
-  if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr}`);
+  if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr.toString()}`);
   const settings = [
     'fsync=off',
     'synchronous_commit=off',
@@ -94,7 +94,7 @@ export async function startPostgres(): Promise<PostgresServer> {
     () => server.exitCode !== null,
   ).catch(async (error: unknown) => {
     await stop();
-    throw new Error(`Postgres did not start: ${error}\n${log}`);
+    throw new Error(`Postgres did not start: ${String(error)}\n${log}`);
   });
   let databases = 0;
   return {
