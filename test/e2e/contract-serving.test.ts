@@ -195,6 +195,7 @@ describe('predict', () => {
   it.each([
     ['malformed JSON', 400, '{', { 'content-type': 'application/json' }],
     ['another media type', 415, 'x', { 'content-type': 'text/plain' }],
+    ['a packed body', 415, 'x', { 'content-type': 'application/json', 'content-encoding': 'gzip' }],
     ['a body past the limit', 413, `"${'a'.repeat(17 << 20)}"`, { 'content-type': 'application/json' }],
   ])('answers %s with a problem, status %i', async (_name, status, body, headers) => {
     const answer = await call('POST', '/v1/endpoints/door/predict', body, headers);

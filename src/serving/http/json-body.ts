@@ -5,7 +5,13 @@ import { HeadraceError, parseJson } from '../../core/index.ts';
 
 export function addJsonBody(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    const encoding = request.headers['content-encoding'];
+    if (encoding !== undefined && encoding !== 'identity') {
+      const sentence = `the body’s Content-Encoding is "${encoding.slice(0, 50)}"; send it without.`;
+      done(new HeadraceError('HR_UNSUPPORTED_MEDIA', sentence));
+      return;
+    }
     try {
       done(null, parseJson(body as string));
     } catch (thrown) {
