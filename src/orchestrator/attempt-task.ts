@@ -7,6 +7,9 @@ import { logTail } from './run-logs.ts';
 import { runTask } from './run-task.ts';
 import { type Claim, commitTask, failTask, stopTask } from './task-rows.ts';
 
+// A timer of more than 31 bits of milliseconds (24.8 days) fires at once: a step that may take longer has none.
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** Resolves when the attempt's end is written, or is no longer this attempt's to write. */
 export async function attemptTask(drive: Drive, spec: StepSpec, claim: Claim): Promise<void> {
   const { deps } = drive;
@@ -23,7 +26,8 @@ export async function attemptTask(drive: Drive, spec: StepSpec, claim: Claim): P
     deps.logger.debug({ run: runId, step, index, attempt, seconds, reason }, `task ${event}`);
   };
   report('started');
-  const timeout = spec.timeoutMicros === null ? undefined : AbortSignal.timeout(Math.ceil(spec.timeoutMicros / 1000));
+  const timeoutMs = Math.ceil((spec.timeoutMicros ?? Infinity) / 1000);
+  const timeout = timeoutMs > LONGEST_TIMER_MS ? undefined : AbortSignal.timeout(timeoutMs);
   const signal = timeout === undefined ? drive.stopAll.signal : AbortSignal.any([drive.stopAll.signal, timeout]);
   const outcome = await runTask(deps, drive, spec, claim, signal);
   const now = deps.clock.nowMicros();

@@ -62,7 +62,8 @@ async function runSteps(drive: Drive): Promise<void> {
     const steps = await stepRows(drive);
     if (drive.failure === undefined) {
       if (await openReady(drive, steps)) continue;
-      await claimWhileRoom(drive, steps);
+      // A `foreach` that could not be opened is a failure too.
+      if (!hasFailed(drive)) await claimWhileRoom(drive, steps);
     }
     // What ended meanwhile may have changed what was read above.
     if (drive.ended !== endedBefore) continue;
@@ -76,6 +77,10 @@ async function runSteps(drive: Drive): Promise<void> {
   }
 }
 
+function hasFailed(drive: Drive): boolean {
+  return drive.failure !== undefined;
+}
+
 /** Until a task ends, one may be tried again, or all is stopped. */
 async function untilSomethingHappens(drive: Drive, endedBefore: number): Promise<void> {
   const { deps, runId, stopAll } = drive;
@@ -86,12 +91,13 @@ async function untilSomethingHappens(drive: Drive, endedBefore: number): Promise
     const wake = (): void => {
       clearTimeout(timer);
       stopAll.signal.removeEventListener('abort', wake);
+      drive.onEnd = undefined;
       resolve();
     };
     const timer = setTimeout(wake, waitMs);
     stopAll.signal.addEventListener('abort', wake);
+    drive.onEnd = wake;
     if (stopAll.signal.aborted) wake();
-    for (const work of drive.running.keys()) void work.then(wake);
   });
 }
 
@@ -145,6 +151,7 @@ async function claimWhileRoom(drive: Drive, steps: readonly StepRow[]): Promise<
         .finally(() => {
           drive.ended += 1;
           drive.running.delete(work);
+          drive.onEnd?.();
         });
       drive.running.set(work, spec);
     }

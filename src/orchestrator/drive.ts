@@ -17,6 +17,8 @@ export interface Drive {
   readonly stopAll: AbortController;
   /** How many attempts have ended. */
   ended: number;
+  /** Called when one ends, while the loop waits for that. */
+  onEnd?: (() => void) | undefined;
   /** The first failure for good; nothing new is claimed after it. */
   failure?: string;
   stop?: Stop;

@@ -234,6 +234,35 @@ describe('a step that fails', () => {
     expect(marksOf(made)).toEqual(['other']);
   });
 
+  it('starts nothing more once a foreach has no array to run over', async () => {
+    const made = await project(
+      `const p = pipeline('shape');
+       const one = p.step('one', task(() => 5));
+       p.step('each', task(() => 1), { foreach: one });
+       p.step('waits', task(() => mark('started')));
+       export default p;`,
+      {},
+      { cpus: 1 },
+    );
+    await expect(runPipeline(made.deps, { pipeline: 'shape' })).rejects.toThrow(/needs an array from it, got number/);
+    expect(marksOf(made)).toEqual([]);
+  });
+
+  it('leaves no process behind when its host is killed from elsewhere', async () => {
+    const made = await project(
+      `const p = pipeline('orphan'); p.step('orphan', python('orphan.py')); export default p;`,
+      {
+        'orphan.py': `
+import os, signal, time
+open("../marks.txt", "w").write("%d\\n" % os.getpid())
+os.kill(os.getppid(), signal.SIGKILL)
+time.sleep(60)`,
+      },
+    );
+    await expect(runPipeline(made.deps, { pipeline: 'orphan' })).rejects.toThrow(/ended without a word/);
+    await until(() => !isAlive(Number(marksOf(made)[0])));
+  });
+
   it('may not give what JSON cannot hold', async () => {
     const made = await project(
       `const p = pipeline('odd'); p.step('odd', task(() => ({ a: [1, new Map()] }))); export default p;`,

@@ -117,6 +117,10 @@ describe('models for registration', () => {
   });
 });
 
+it('reads every amount of memory that definitions let through, in either case', () => {
+  expect(['10B', '4gi', '512mb', '1 KiB', '2T', '7'].map(memoryBytes)).toEqual([10, 2 ** 32, 512e6, 1024, 2e12, 7]);
+});
+
 it('reads amounts of memory', () => {
   expect([memoryBytes('4Gi'), memoryBytes('512Mi'), memoryBytes('2GB'), memoryBytes('1.5k')]).toEqual([
     2 ** 32,

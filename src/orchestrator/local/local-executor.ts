@@ -6,7 +6,7 @@ import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { toHeadraceError } from '../../core/index.ts';
 import type { Executor, StepJob, StepOutcome } from '../executor.ts';
-import { killTree } from './process-tree.ts';
+import { killGroup, killTree } from './process-tree.ts';
 import { openPythonEnvironments, type PythonEnvironments } from './python-environment.ts';
 import type { HostOrder, HostReport } from './step-host.ts';
 
@@ -84,6 +84,8 @@ function runHost(order: HostOrder, logFile: string, signal: AbortSignal): Promis
     });
     host.on('exit', () => {
       signal.removeEventListener('abort', end);
+      // A host that was killed from elsewhere (out of memory) leaves its step running in the group.
+      if (host.pid !== undefined) killGroup(host.pid);
       resolve(outcome);
     });
     host.send(order);

@@ -13,7 +13,12 @@ export function killTree(pid: number): void {
   if (pid !== process.pid) signal(-pid, 'SIGSTOP');
   const family = descendants(pid);
   for (const member of family) signal(member, 'SIGKILL');
-  signal(-pid, 'SIGKILL');
+  killGroup(pid);
+}
+
+/** Kills what is left of a group whose leader may be gone. Windows has no groups: there it does nothing. */
+export function killGroup(pid: number): void {
+  if (process.platform !== 'win32') signal(-pid, 'SIGKILL');
 }
 
 /** All processes below one, at this moment. */

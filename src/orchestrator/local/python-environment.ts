@@ -1,7 +1,7 @@
 // A Python step's environment: a venv with its requirements, built once, keyed by what it is built from.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { HeadraceError, sha256Hex } from '../../core/index.ts';
@@ -104,7 +104,8 @@ async function withLock(lock: string, work: () => Promise<void>): Promise<void> 
 function isAbandoned(lock: string): boolean {
   try {
     const pid = Number(readFileSync(lock, 'utf8'));
-    if (pid === 0) return false; // being written
+    // Its process is about to write its id, or died before it could.
+    if (pid === 0) return Date.now() - statSync(lock).mtimeMs > 10_000;
     process.kill(pid, 0);
     return false;
   } catch (error) {
