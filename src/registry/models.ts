@@ -58,7 +58,8 @@ export function createModelRegistry(store: RegistryStore): ModelRegistry {
         const { model, artifact, alias, actor, runId } = input;
         const current = await readCurrent(trx);
         if (current === undefined) throw nothingApplied();
-        const spec = current.manifest.models[model];
+        // hasOwn: "constructor" is a name too.
+        const spec = Object.hasOwn(current.manifest.models, model) ? current.manifest.models[model] : undefined;
         if (spec === undefined) throw unknownModel(model, Object.keys(current.manifest.models));
         if (alias !== undefined) checkAlias(alias);
         checkMetrics(input.metrics ?? {});

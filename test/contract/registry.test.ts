@@ -249,7 +249,9 @@ describe.each(testDatabases('registry contract'))('the registry on $name', (data
       await expect(registry.models.versions('delay_clasifier')).rejects.toThrow('Did you mean "delay_classifier"?');
       await expect(registry.models.resolve(MODEL, 'champoin')).rejects.toThrow('Did you mean "champion"?');
       await expect(registry.models.get(MODEL, 7)).rejects.toMatchObject({ code: 'HR_UNKNOWN_MODEL' });
-      await expect(register('1', { model: 'other' })).rejects.toMatchObject({ code: 'HR_UNKNOWN_MODEL' });
+      for (const model of ['other', 'constructor']) {
+        await expect(register('1', { model })).rejects.toMatchObject({ code: 'HR_UNKNOWN_MODEL' });
+      }
     });
 
     it('refuses a metric that is no finite number and an alias that looks like a version', async () => {
