@@ -123,8 +123,12 @@ function sqlText(text: string): string {
 }
 
 function readRecord(file: string): PreparedFlights | undefined {
-  // The file is ours and holds what was written above; a recipe number guards against an older shape.
-  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as PreparedFlights) : undefined;
+  try {
+    // The file is ours and holds what was written above; a recipe number guards against an older shape.
+    return JSON.parse(readFileSync(file, 'utf8')) as PreparedFlights;
+  } catch {
+    return undefined; // none yet, or cut short by a kill: the data is made again
+  }
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
