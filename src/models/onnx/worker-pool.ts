@@ -65,6 +65,8 @@ async function startThread(settings: WorkerSettings): Promise<Thread> {
       fail(thrown instanceof Error ? thrown.message : String(thrown));
       reject(new HeadraceError('HR_MODEL_UNREADABLE', `the model cannot be loaded in a thread: ${String(thrown)}`));
     });
+    // Without an error too; once it is ready this changes nothing.
+    void exited.then(() => reject(new HeadraceError('HR_MODEL_UNREADABLE', 'the model’s thread ended before it was ready')));
     worker.on('message', (reply: WorkerReply) => {
       if ('isReady' in reply) return resolve();
       const waiting = pending;
