@@ -40,8 +40,12 @@ export function parseSetting(setting: Setting, raw: unknown, directory: string):
       }
       return { value: Math.floor(Number(match[1]) * unit) };
     }
-    case 'engine':
-      return raw === 'duckdb' ? { value: raw } : { expected: '"duckdb"' };
+    case 'choice': {
+      const choices = setting.choices ?? [];
+      return isText(raw) && choices.includes(raw)
+        ? { value: raw }
+        : { expected: choices.map((choice) => `"${choice}"`).join(' or ') };
+    }
     case 'path':
       return isText(raw) ? { value: resolve(directory, raw) } : { expected: 'a path' };
     case 'url':

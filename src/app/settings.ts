@@ -1,7 +1,7 @@
 // Every setting: its key, type, default and what it does, in one table. Loading, the environment's names, the errors
 // and docs/reference/configuration.md all come from it.
 
-export type SettingKind = 'text' | 'path' | 'url' | 'size' | 'integer' | 'boolean' | 'engine';
+export type SettingKind = 'text' | 'path' | 'url' | 'size' | 'integer' | 'boolean' | 'choice';
 
 export interface Setting {
   /** As in headrace.config.ts: `online.url`. */
@@ -14,6 +14,8 @@ export interface Setting {
   readonly max?: number;
   /** Schemes that a url may have. */
   readonly schemes?: readonly string[];
+  /** Words of which a choice is one. */
+  readonly choices?: readonly string[];
   readonly help: string;
 }
 
@@ -40,7 +42,13 @@ export const SETTINGS = [
     default: '64GB',
     help: 'Greatest size of an LMDB store; address space, not disk.',
   },
-  { key: 'offline.engine', kind: 'engine', default: 'duckdb', help: 'What computes training sets: `duckdb`.' },
+  {
+    key: 'offline.engine',
+    kind: 'choice',
+    default: 'duckdb',
+    choices: ['duckdb'],
+    help: 'What computes training sets: `duckdb`.',
+  },
   {
     key: 'offline.path',
     kind: 'path',
@@ -137,7 +145,13 @@ export const SETTINGS = [
     max: 3_600_000,
     help: 'Longest wait for running requests when stopping.',
   },
-  { key: 'log.level', kind: 'text', default: 'info', help: 'Least level logged: debug, info, warn, error.' },
+  {
+    key: 'log.level',
+    kind: 'choice',
+    default: 'info',
+    choices: ['debug', 'info', 'warn', 'error'],
+    help: 'Least level logged: `debug`, `info`, `warn`, `error`.',
+  },
 ] as const satisfies readonly Setting[];
 
 type Settings = (typeof SETTINGS)[number];

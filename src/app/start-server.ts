@@ -1,6 +1,5 @@
 // `headrace serve`: in this process with one worker, else a primary that supervises workers sharing the port.
 
-import { HeadraceError } from '../core/index.ts';
 import type { Definitions } from '../definitions/index.ts';
 import type { App } from './open-app.ts';
 import { checkHost } from './loopback.ts';
@@ -19,14 +18,17 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-/** Starts serving by `app`'s configuration; options win over it. The app stays the caller's to close. */
+/**
+ * Starts serving by `app`'s configuration; options win over it. The app stays the caller's to close. Throws HR_CONFIG for
+ * an address that cannot be had, HR_NOTHING_APPLIED and HR_CODE_CHANGED.
+ */
 export async function startServer(app: App, options: StartServer): Promise<RunningServer> {
   const { values, file } = app.config;
   const host = options.host ?? values['server.host'];
   const port = options.port ?? values['server.port'];
   const workers = options.workers ?? values['server.workers'];
   checkHost(host, options.insecure ?? values['server.insecure'], app.logger);
-  await recover(app);
+  await recover(app, await app.applied());
   if (workers === 1) {
     // Loaded here: no other command needs the server's libraries.
     const { serveInProcess } = await import('./serve-worker.ts');
@@ -44,17 +46,8 @@ export async function startServer(app: App, options: StartServer): Promise<Runni
   });
 }
 
-// Before the first request, and once for all workers.
-async function recover(app: App): Promise<void> {
-  let definitions: Definitions;
-  try {
-    definitions = await app.applied();
-  } catch (thrown) {
-    if (!(thrown instanceof HeadraceError)) throw thrown;
-    // Serving itself says what is missing, and starts without it.
-    app.logger.warn({ code: thrown.code }, 'pushed events of a crash, if any, were not looked for');
-    return;
-  }
+// Before the first request, and once for all workers: finds what a crash left.
+async function recover(app: App, definitions: Definitions): Promise<void> {
   const { recoverPushes } = await import('../serving/index.ts');
   await recoverPushes({
     definitions,

@@ -37,6 +37,8 @@ async function work(): Promise<void> {
   });
   const app = await openApp({ config: start.config });
   try {
+    // A worker without definitions could only refuse: one that starts again after a crash waits until they are back.
+    await app.applied();
     const serving = await serveInProcess(app, {
       host: start.host,
       port: start.port,

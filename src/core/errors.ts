@@ -72,6 +72,10 @@ export const ERRORS = define({
     status: 404, grpc: 'NOT_FOUND', title: 'No such route',
     help: 'The server has no such path. /docs lists them.',
   },
+  HR_METHOD_NOT_ALLOWED: {
+    status: 405, grpc: 'UNIMPLEMENTED', title: 'Method not allowed',
+    help: 'The path is there, but takes other methods: `Allow` names them.',
+  },
   HR_UNKNOWN_FEATURE: {
     status: 404, grpc: 'NOT_FOUND', title: 'Unknown feature',
     help: 'The service has no feature of that name.',

@@ -1,5 +1,8 @@
 // The shape of headrace.config.ts. Reading and checking it is the application's job.
 
+/** Bytes, or a text such as `4GB` or `512MiB`. */
+type Size = string | number;
+
 export interface HeadraceConfig {
   /** Names everything this installation stores; lower-case letters, digits, `_` and `-`. */
   readonly project: string;
@@ -7,28 +10,58 @@ export interface HeadraceConfig {
   readonly repo?: string;
   readonly registry?: {
     /** `sqlite:PATH` or `postgres://…` */
-    readonly url: string;
+    readonly url?: string;
   };
   readonly online?: {
     /** `lmdb:PATH`, `redis://…`, `rediss://…` or `redis+cluster://a,b,c` */
-    readonly url: string;
+    readonly url?: string;
+    /** Greatest size of an LMDB store, `64GB`: address space, not disk. */
+    readonly mapSize?: Size;
   };
   readonly offline?: {
     readonly engine?: 'duckdb';
     /** Folder for training sets and spilled data. */
     readonly path?: string;
     /** Bound of the engine's memory: `4GB`. */
-    readonly memory?: string;
+    readonly memory?: Size;
+    /** Threads of offline work. Default: all cores. */
+    readonly threads?: number;
   };
   readonly artifacts?: {
     /** `file:PATH` or `s3://bucket/prefix` */
-    readonly url: string;
+    readonly url?: string;
+  };
+  readonly pushLog?: {
+    /** Folder of the durable log of pushed events. */
+    readonly path?: string;
+  };
+  readonly predictionLog?: {
+    /** Folder of the log of predictions and outcomes. */
+    readonly path?: string;
+    /** Predictions that may wait to be written; past it they are dropped and counted. */
+    readonly maxQueued?: number;
   };
   readonly server?: {
     readonly host?: string;
     readonly port?: number;
     readonly grpcPort?: number;
     readonly workers?: number;
+    /** Allow an address that is not loopback without keys. */
+    readonly insecure?: boolean;
+    /** Greatest request body: `4MB`. */
+    readonly bodyLimit?: Size;
+    /** Most rows in one request. */
+    readonly maxRows?: number;
+    /** Requests at once in a worker; past it the answer is 429. */
+    readonly maxInFlight?: number;
+    /** Deadline of a prediction without `X-Request-Timeout-Ms`. */
+    readonly requestTimeoutMs?: number;
+    /** Longest wait for running requests when stopping. */
+    readonly drainTimeoutMs?: number;
+  };
+  readonly log?: {
+    /** The least level that is logged. */
+    readonly level?: 'debug' | 'info' | 'warn' | 'error';
   };
 }
 

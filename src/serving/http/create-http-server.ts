@@ -6,13 +6,15 @@ import { didYouMean, HeadraceError, type Logger } from '../../core/index.ts';
 import type { DataPlane } from '../data-plane.ts';
 import { drainBody } from './drain-body.ts';
 import { addEndpointRoutes } from './endpoint-routes.ts';
-import { endStreams } from './event-stream.ts';
+import { createEventStreams } from './event-stream.ts';
 import { addFeatureRoutes } from './feature-routes.ts';
 import { addHealthRoutes } from './health-routes.ts';
 import { addJsonBody } from './json-body.ts';
 import type { LiveStats } from './live-stats.ts';
 import { addPredictRoute } from './predict-route.ts';
-import { fromHttp, sendProblem } from './problem.ts';
+import { fromHttp, PROBLEM_TYPE, sendProblem, toProblem } from './problem.ts';
+import { continueTrace } from './request-context.ts';
+import { createRouteMethods } from './route-methods.ts';
 
 export interface HttpServerOptions {
   readonly logger: Logger;
@@ -25,6 +27,7 @@ export interface HttpServerOptions {
 
 export async function createHttpServer(dataPlane: DataPlane, options: HttpServerOptions): Promise<FastifyInstance> {
   const { logger } = options;
+  const streams = createEventStreams(options.stats);
   let lastId = 0;
   const app = fastify({
     logger: false,
@@ -38,15 +41,23 @@ export async function createHttpServer(dataPlane: DataPlane, options: HttpServer
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: true } },
     frameworkErrors: (error, request, reply) => void sendProblem(reply, request, error, logger),
     clientErrorHandler: (_error, socket) => {
-      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n');
+      if (!socket.writable) return;
+      const body = JSON.stringify(
+        toProblem(new HeadraceError('HR_INVALID', 'the request is not HTTP/1.1 as it should be.')),
+      );
+      const length = `content-length: ${Buffer.byteLength(body)}`;
+      socket.end(
+        `HTTP/1.1 400 Bad Request\r\ncontent-type: ${PROBLEM_TYPE}\r\n${length}\r\nconnection: close\r\n\r\n${body}`,
+      );
     },
   });
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
+    continueTrace(request, reply);
     done();
   });
   app.addHook('preClose', (done) => {
-    endStreams();
+    streams.endAll();
     done();
   });
   app.setErrorHandler(async (error, request, reply) => {
@@ -56,9 +67,20 @@ export async function createHttpServer(dataPlane: DataPlane, options: HttpServer
   });
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?')[0] ?? request.url;
+    const methods = routes.methodsOf(path);
+    if (methods.length > 0) {
+      const known = methods.join(', ');
+      const error = new HeadraceError(
+        'HR_METHOD_NOT_ALLOWED',
+        `${path.slice(0, 200)} takes ${known}, not ${request.method}.`,
+      );
+      return sendProblem(reply.header('allow', known), request, error, logger);
+    }
     const sentence = `there is no ${request.method} ${path.slice(0, 200)}.${didYouMean(path, PATHS)} /docs lists the routes.`;
     return sendProblem(reply, request, new HeadraceError('HR_UNKNOWN_ROUTE', sentence), logger);
   });
+  const routes = createRouteMethods();
+  app.addHook('onRoute', ({ method, url }) => routes.add(method, url));
   addJsonBody(app);
   await app.register(swagger, {
     openapi: {
@@ -74,7 +96,7 @@ export async function createHttpServer(dataPlane: DataPlane, options: HttpServer
     addPredictRoute(scope, dataPlane, logger);
     addFeatureRoutes(scope, dataPlane);
     addEndpointRoutes(scope, dataPlane);
-    addHealthRoutes(scope, dataPlane, options.stats);
+    addHealthRoutes(scope, dataPlane, options.stats, streams);
     scope.get('/openapi.json', { schema: { hide: true } }, () => Promise.resolve(app.swagger()));
     return Promise.resolve();
   });

@@ -4,9 +4,14 @@ import type { FastifyInstance } from 'fastify';
 import type { DataPlane } from '../data-plane.ts';
 import { HealthResponse } from './schemas.ts';
 import type { LiveStats } from './live-stats.ts';
-import { streamEvents } from './event-stream.ts';
+import type { EventStreams } from './event-stream.ts';
 
-export function addHealthRoutes(app: FastifyInstance, dataPlane: DataPlane, stats: LiveStats): void {
+export function addHealthRoutes(
+  app: FastifyInstance,
+  dataPlane: DataPlane,
+  stats: LiveStats,
+  streams: EventStreams,
+): void {
   app.get(
     '/health/live',
     { schema: { summary: 'Whether the process runs', tags: ['health'], response: { 200: HealthResponse } } },
@@ -42,6 +47,6 @@ export function addHealthRoutes(app: FastifyInstance, dataPlane: DataPlane, stat
         tags: ['monitoring'],
       },
     },
-    (request, reply) => streamEvents(request, reply, stats),
+    (request, reply) => streams.open(request, reply),
   );
 }

@@ -1,7 +1,7 @@
 // POST /v1/endpoints/{endpoint}/predict: the hot route. The body is checked by parsers compiled per endpoint and the answer
 // is written as text, so no schema is looked at per request.
 
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { describe, invalid, type Logger } from '../../core/index.ts';
 import type { DataPlane } from '../data-plane.ts';
 import type { PredictAnswer } from '../predict.ts';
@@ -24,7 +24,7 @@ export function addPredictRoute(app: FastifyInstance, dataPlane: DataPlane, logg
     '/v1/endpoints/:endpoint/predict',
     { schema, validatorCompiler: () => () => true, serializerCompiler: () => JSON.stringify },
     (request, reply) => {
-      answer(dataPlane, request, reply).then(
+      answer(dataPlane, request).then(
         (text) => void reply.header('content-type', JSON_TYPE).send(text),
         (thrown: unknown) => void sendProblem(reply, request, thrown, logger),
       );
@@ -32,7 +32,7 @@ export function addPredictRoute(app: FastifyInstance, dataPlane: DataPlane, logg
   );
 }
 
-async function answer(dataPlane: DataPlane, request: FastifyRequest, reply: FastifyReply): Promise<string> {
+async function answer(dataPlane: DataPlane, request: FastifyRequest): Promise<string> {
   // The route's own parameter, always there.
   const { endpoint } = request.params as { endpoint: string };
   const body: unknown = request.body;
@@ -40,7 +40,7 @@ async function answer(dataPlane: DataPlane, request: FastifyRequest, reply: Fast
     throw invalid([{ path: 'body', message: `expected an object, got ${describe(body)}` }]);
   const { inputs, options } = body as { readonly inputs?: unknown; readonly options?: unknown };
   const returnsFeatures = options === undefined ? false : readOptions(options);
-  return writeAnswer(await dataPlane.predict(endpoint, inputs, callerOf(request, reply)), returnsFeatures);
+  return writeAnswer(await dataPlane.predict(endpoint, inputs, callerOf(request)), returnsFeatures);
 }
 
 function readOptions(options: unknown): boolean {

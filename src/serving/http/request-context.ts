@@ -7,25 +7,30 @@ import type { Caller } from '../serving-deps.ts';
 
 const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})$/;
 
-/** Reads the request's headers, and answers the trace's: the same trace, a span of our own. Throws HR_INVALID. */
-export function callerOf(request: FastifyRequest, reply: FastifyReply): Caller {
-  const { headers } = request;
-  const timeoutMs = headers['x-request-timeout-ms'];
-  const traceparent = headers['traceparent'];
+/** What a request brings besides its body. Throws HR_INVALID. */
+export function callerOf(request: FastifyRequest): Caller {
+  const timeoutMs = request.headers['x-request-timeout-ms'];
   return {
     requestId: request.id,
-    traceId: typeof traceparent === 'string' ? continueTrace(traceparent, reply) : undefined,
+    traceId: traceOf(request)?.id,
     timeoutMs: timeoutMs === undefined ? undefined : readTimeout(timeoutMs),
   };
 }
 
-function continueTrace(traceparent: string, reply: FastifyReply): string | undefined {
-  const match = TRACEPARENT.exec(traceparent);
-  const traceId = match?.[1];
-  // A header that is not valid is left alone, as the standard asks.
-  if (traceId === undefined || /^0+$/.test(traceId)) return undefined;
-  reply.header('traceparent', `00-${traceId}-${randomBytes(8).toString('hex')}-${match?.[2] ?? '00'}`);
-  return traceId;
+/** Answers the same trace with a span of our own; nothing when the request is in no trace. */
+export function continueTrace(request: FastifyRequest, reply: FastifyReply): void {
+  const trace = traceOf(request);
+  if (trace !== undefined) {
+    reply.header('traceparent', `00-${trace.id}-${randomBytes(8).toString('hex')}-${trace.flags}`);
+  }
+}
+
+// A header that is not valid is left alone, as the standard asks.
+function traceOf({ headers }: FastifyRequest): { readonly id: string; readonly flags: string } | undefined {
+  const { traceparent } = headers;
+  if (typeof traceparent !== 'string') return undefined;
+  const [, id, flags = '00'] = TRACEPARENT.exec(traceparent) ?? [];
+  return id === undefined || /^0+$/.test(id) ? undefined : { id, flags };
 }
 
 const MAX_TIMEOUT_MS = 3_600_000;

@@ -1,0 +1,50 @@
+// The type of headrace.config.ts and the table that the loader reads are one list.
+
+import { expect, it } from 'vitest';
+import { checkConfig } from '../../src/app/load-config.ts';
+import { SETTINGS } from '../../src/app/settings.ts';
+import type { HeadraceConfig } from '../../src/index.ts';
+
+type TypedKey = {
+  [Name in keyof HeadraceConfig & string]-?: NonNullable<HeadraceConfig[Name]> extends object
+    ? `${Name}.${keyof NonNullable<HeadraceConfig[Name]> & string}`
+    : Name;
+}[keyof HeadraceConfig & string];
+type LoadedKey = (typeof SETTINGS)[number]['key'];
+
+// The compiler refuses this file as soon as one has a key that the other lacks.
+const inBoth = (key: TypedKey & LoadedKey): string => key;
+const everyTyped = (key: TypedKey): string => inBoth(key);
+const everyLoaded = (key: LoadedKey): string => inBoth(key);
+
+it('has every setting in the type, and the loader takes every key of the type', () => {
+  const whole: HeadraceConfig = {
+    project: 'p',
+    repo: 'repo',
+    registry: { url: 'sqlite:r.db' },
+    online: { url: 'lmdb:o', mapSize: '1GB' },
+    offline: { engine: 'duckdb', path: 'off', memory: 512_000_000, threads: 2 },
+    artifacts: { url: 'file:a' },
+    pushLog: { path: 'log' },
+    predictionLog: { path: 'predictions', maxQueued: 10 },
+    server: {
+      host: '127.0.0.1',
+      port: 1,
+      grpcPort: 2,
+      workers: 1,
+      insecure: false,
+      bodyLimit: '1MB',
+      maxRows: 5,
+      maxInFlight: 5,
+      requestTimeoutMs: 100,
+      drainTimeoutMs: 100,
+    },
+    log: { level: 'warn' },
+  };
+  const { values } = checkConfig(whole, '/p/headrace.config.ts', {});
+  expect(Object.keys(values).sort()).toEqual(SETTINGS.map(({ key }) => everyLoaded(key)).sort());
+  expect(everyTyped('server.maxInFlight')).toBe('server.maxInFlight');
+  expect(() => checkConfig({ ...whole, log: { level: 'loud' } }, '/p/headrace.config.ts', {})).toThrow(
+    'log.level expected "debug" or "info" or "warn" or "error", got string "loud"',
+  );
+});
