@@ -189,4 +189,18 @@ describe('scanSource', () => {
       [null, null, null, 2_000_000n, 1n],
     ]);
   });
+
+  it('takes whole numbers from CSV to their last digit, and refuses fractions instead of rounding them', async () => {
+    const file = join(world.directory, 'whole.csv');
+    const source = sourceOf('whole', 'whole.csv', fields({ at: TYPES.timestamp, n: TYPES.int64 }), { kind: 'csv' });
+    const numbers = (texts: readonly string[]) =>
+      writeFile(file, `at,n\n${texts.map((text) => `1970-01-01,${text}\n`).join('')}`);
+    await numbers(['9223372036854775807', '-9223372036854775808', '9007199254740993', '2.0', '1e3', '']);
+    const whole = [9_223_372_036_854_775_807n, -9_223_372_036_854_775_808n, 9_007_199_254_740_993n, 2n, 1000n, null];
+    expect((await scan(source, 'n')).rows).toEqual(whole.map((value) => [value]));
+    for (const text of ['1.5', '-0.5', '.25', '9007199254740993.5', '15e-1', '9223372036854775808', 'x']) {
+      await numbers(['1', text]);
+      await expect(scan(source, 'n')).rejects.toThrow(`holds "${text}", and was declared int64`);
+    }
+  });
 });

@@ -6,7 +6,7 @@ import type { SourceSpec } from '../../definitions/index.ts';
 import { castColumn, columnsOf, NOT_PUSHED } from './scan-parquet.ts';
 import type { RawScan } from './scan-source.ts';
 import { queryWork } from './source-errors.ts';
-import { duckType, quoteName, quoteText } from './sql-text.ts';
+import { duckType, fractionInText, quoteName, quoteText } from './sql-text.ts';
 
 /** An unquoted empty field is null; a quoted one is the empty string. */
 const CSV_OPTIONS = "header = true, all_varchar = true, allow_quoted_nulls = false, nullstr = ''";
@@ -55,9 +55,11 @@ async function findBadValue(
   for (const file of files) {
     for (const { name, type } of source.columns) {
       const column = quoteName(name);
+      const isWhole = type.kind === 'int32' || type.kind === 'int64';
+      const isBad = `TRY_CAST(${column} AS ${duckType(type)}) IS NULL${isWhole ? ` OR ${fractionInText(column)}` : ''}`;
       const bad = await connection
         .runAndReadAll(
-          `SELECT ${column} FROM read_csv(${quoteText(file)}, ${CSV_OPTIONS}) WHERE ${column} IS NOT NULL AND TRY_CAST(${column} AS ${duckType(type)}) IS NULL LIMIT 1`,
+          `SELECT ${column} FROM read_csv(${quoteText(file)}, ${CSV_OPTIONS}) WHERE ${column} IS NOT NULL AND (${isBad}) LIMIT 1`,
         )
         .catch(() => undefined);
       const value = bad?.getRows()[0]?.[0];

@@ -51,8 +51,9 @@ export function castSql(expression: string, from: string, type: DataType): strin
       return from === 'VARCHAR' ? plainCast(expression, to) : undefined;
     case 'int32':
     case 'int64':
-      if (INTEGERS.has(from) || from === 'VARCHAR') return plainCast(expression, to);
-      if (isFraction(from)) return wholeCast(expression, to, typeName(type));
+      if (INTEGERS.has(from)) return plainCast(expression, to);
+      if (isFraction(from)) return wholeCast(expression, `${expression} <> trunc(${expression})`, to, typeName(type));
+      if (from === 'VARCHAR') return wholeCast(expression, fractionInText(expression), to, typeName(type));
       return undefined;
     case 'float32':
     case 'float64':
@@ -92,10 +93,22 @@ function plainCast(expression: string, to: string): string {
   return `CAST(${expression} AS ${to})`;
 }
 
-// CAST rounds 1.5 to 2 in silence; a declared integer that isn't one is a mistake to be seen.
-function wholeCast(expression: string, to: string, name: string): string {
+// CAST rounds 1.5 to 2 in silence, as a number and as text; a declared integer that isn't one is a mistake to be seen.
+function wholeCast(expression: string, isFractional: string, to: string, name: string): string {
   const message = `|| ' is no ${name}'`;
-  return `CASE WHEN ${expression} <> trunc(${expression}) THEN error(CAST(${expression} AS VARCHAR) ${message}) ELSE CAST(${expression} AS ${to}) END`;
+  return `CASE WHEN ${isFractional} THEN error(CAST(${expression} AS VARCHAR) ${message}) ELSE CAST(${expression} AS ${to}) END`;
+}
+
+/**
+ * Whether a text holds a number with a fraction: by its digits, as a double would lose that of a large one; by the
+ * double's value where there is an exponent (15e-1). Null for a null.
+ */
+export function fractionInText(expression: string): string {
+  const double = `TRY_CAST(${expression} AS DOUBLE)`;
+  return (
+    `(regexp_full_match(${expression}, '\\s*[+-]?[0-9_]*\\.[0-9_]*[1-9][0-9_]*\\s*') OR ` +
+    `(regexp_matches(${expression}, '[eE]') AND coalesce(${double} <> trunc(${double}), false)))`
+  );
 }
 
 function timestampSql(expression: string, from: string): string | undefined {
