@@ -133,7 +133,7 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
             );
         }
         logger.info(
-          { token, endpoints: next.endpoints.size, revision: definitions.hash.slice(0, 12) },
+          { change: token, endpoints: next.endpoints.size, revision: definitions.hash.slice(0, 12) },
           'serving what the registry says',
         );
       }
