@@ -14,9 +14,22 @@ export interface Clock {
   nowMicros(): Micros;
 }
 
-export const systemClock: Clock = {
-  nowMicros: () => Math.floor((performance.timeOrigin + performance.now()) * 1000),
-};
+/** How far a long process's steady clock may come off the wall clock (a suspended machine, a clock set anew). */
+const GREATEST_DRIFT_MS = 1000;
+
+/** Microseconds of a steady clock, set by the wall clock's milliseconds at the start and whenever the two come apart. */
+export function wallClock(wallMs: () => number, steadyMs: () => number): Clock {
+  let offsetMs = wallMs() - steadyMs();
+  return {
+    nowMicros() {
+      const [wall, steady] = [wallMs(), steadyMs()];
+      if (Math.abs(steady + offsetMs - wall) > GREATEST_DRIFT_MS) offsetMs = wall - steady;
+      return Math.floor((steady + offsetMs) * 1000);
+    },
+  };
+}
+
+export const systemClock: Clock = wallClock(Date.now, () => performance.now());
 
 /** A clock that stands still, for `--at` and for tests. */
 export function fixedClock(at: Micros): Clock {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { floorTo, formatDuration, formatTimestamp, parseDuration, parseTimestamp, toDate } from '../../src/core/index.ts';
+import { wallClock } from '../../src/core/time.ts';
 
 describe('timestamps', () => {
   it.each([
@@ -57,5 +58,24 @@ describe('durations', () => {
   it('writes the shortest exact form', () => {
     expect(formatDuration(5_400_000_000)).toBe('1h30m');
     expect(formatDuration(0)).toBe('0s');
+  });
+});
+
+describe('the system’s clock', () => {
+  it('counts microseconds steadily, and follows the wall clock when that is set or the machine was suspended', () => {
+    let [wall, steady] = [1_790_000_000_000, 5.5];
+    const clock = wallClock(
+      () => wall,
+      () => steady,
+    );
+    const readAfter = (wallMs: number, steadyMs: number): number => {
+      wall += wallMs;
+      steady += steadyMs;
+      return clock.nowMicros() - 1_790_000_000_000_000;
+    };
+    expect(readAfter(0, 0.25)).toBe(250);
+    expect(readAfter(1, 0.5)).toBe(750);
+    expect(readAfter(3_600_000, 10)).toBe(3_600_001_000);
+    expect(readAfter(-7_200_000, 10)).toBe(-3_599_999_000);
   });
 });
