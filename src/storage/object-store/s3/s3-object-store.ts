@@ -97,7 +97,10 @@ export function openS3ObjectStore(url: URL, options: S3Options): ObjectStore {
       return put(key, how?.ifAbsent === true, () => ({ Body: createReadStream(path), ContentLength: size }));
     },
     async get(key) {
-      return (await body(key))?.transformToByteArray();
+      const stream = await body(key);
+      if (stream === undefined) return undefined;
+      // The connection may also end in the middle of the body.
+      return ask(() => stream.transformToByteArray());
     },
     async getFile(key, path) {
       const stream = await body(key);
