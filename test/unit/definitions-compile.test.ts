@@ -521,6 +521,28 @@ describe('mistakes', () => {
       },
       /step "b" needs "a", which is no step of this pipeline/,
     ],
+    'a need that stands where foreach puts its own': [
+      {
+        p: (() => {
+          const p = pipeline('p');
+          const a = p.step(
+            'a',
+            task(() => [1]),
+          );
+          const b = p.step(
+            'b',
+            task(() => 1),
+          );
+          p.step(
+            'c',
+            task(() => 1),
+            { needs: { a: b }, foreach: a },
+          );
+          return p;
+        })(),
+      },
+      /step "c": need "a" is step "b", and foreach takes that name for step "a"\. Rename the need/,
+    ],
     'a pipeline without steps': [{ p: pipeline('p') }, /it has no steps/],
     'two steps of one name': [
       {

@@ -124,6 +124,13 @@ function compileForeach(
     const needed = neededStep(pipeline, where, 'foreach', foreach, steps, mistakes);
     if (needed === undefined) return undefined;
     const under = Object.entries(needs).find(([, name]) => name === needed)?.[0] ?? needed;
+    const other = needs[under];
+    if (other !== undefined && other !== needed) {
+      mistakes.add(
+        pipeline,
+        `${where}: need "${under}" is step "${other}", and foreach takes that name for step "${needed}". Rename the need`,
+      );
+    }
     needs[under] = needed;
     return { kind: 'result', of: needed };
   }
