@@ -37,10 +37,13 @@ async function byWrk({ url, body, connections, seconds }: Load): Promise<LoadRes
   );
   try {
     const text = await output('wrk', ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', '-s', script, url]);
-    const failures = [/Non-2xx or 3xx responses: (\d+)/, /timeout (\d+)/].reduce(
-      (sum, pattern) => sum + Number(pattern.exec(text)?.[1] ?? 0),
-      0,
-    );
+    const failures = [
+      /Non-2xx or 3xx responses: (\d+)/,
+      /Socket errors: connect (\d+)/,
+      /read (\d+)/,
+      /write (\d+)/,
+      /timeout (\d+)/,
+    ].reduce((sum, pattern) => sum + Number(pattern.exec(text)?.[1] ?? 0), 0);
     return {
       requestsPerSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(text)?.[1]),
       p50Ms: latency(text, '50%'),
