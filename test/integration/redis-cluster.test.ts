@@ -4,7 +4,8 @@ import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type EncodedKey, encodeKey, systemClock } from '../../src/core/index.ts';
 import { type OnlineStore, openOnlineStore, type RecordRef } from '../../src/online/index.ts';
-import { freePort, hasRedis, type RedisServer, startRedis } from '../support/redis-server.ts';
+import { freePort } from '../support/free-port.ts';
+import { hasRedis, type RedisServer, startRedis } from '../support/redis-server.ts';
 import { skipBecause } from '../support/skips.ts';
 
 const canCluster = hasRedis() && spawnSync('redis-cli', ['--version']).status === 0;

@@ -3,7 +3,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type EncodedKey, encodeKey, systemClock } from '../../src/core/index.ts';
 import { openOnlineStore, type OnlineStore, type RecordRef } from '../../src/online/index.ts';
-import { freePort, hasRedis, type RedisServer, startRedis } from '../support/redis-server.ts';
+import { freePort } from '../support/free-port.ts';
+import { hasRedis, type RedisServer, startRedis } from '../support/redis-server.ts';
 import { skipBecause } from '../support/skips.ts';
 
 const options = { project: 'test', clock: systemClock };
