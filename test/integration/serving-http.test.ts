@@ -1,5 +1,6 @@
 // The native API: answers, bad input, headers, ETags; requests are injected, so no socket stands between.
 
+import { connect } from 'node:net';
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type App, openApp, readEnvironment } from '../../src/app/index.ts';
@@ -88,6 +89,25 @@ describe('predict', () => {
     expect(response.headers['traceparent']).toMatch(/^00-0af7651916cd43dd8448eb211c80319c-[0-9a-f]{16}-01$/);
     expect(response.headers['traceparent']).not.toBe(traceparent);
     expect((await predict({ inputs: [{ customer: 'ada' }] })).headers['x-request-id']).toBeTruthy();
+  });
+
+  it('says which request and trace an error belongs to, whatever the route', async () => {
+    const headers = { 'x-request-id': 'abc-2', traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00' };
+    for (const [url, body] of [
+      ['/v1/endpoints/checkout/predict', '{"inputs":['],
+      ['/v1/endpoints/checkout/predict', '[]'],
+      ['/v1/features/read', '{}'],
+      ['/v1/nothing', '{}'],
+    ] as const) {
+      const response = await post(url, body, headers);
+      expect(response.statusCode).toBeGreaterThanOrEqual(400);
+      expect(response.json()).toMatchObject({ request_id: 'abc-2' });
+      expect(response.headers['x-request-id']).toBe('abc-2');
+      expect(response.headers['traceparent']).toMatch(/^00-0af7651916cd43dd8448eb211c80319c-[0-9a-f]{16}-00$/);
+    }
+    const foreign = await predict({ inputs: [{}] }, { traceparent: 'ff-xyz' });
+    expect(foreign.statusCode).toBe(200);
+    expect(foreign.headers['traceparent']).toBeUndefined();
   });
 
   it('gives up at the deadline', async () => {
@@ -228,6 +248,23 @@ describe('bad input', () => {
     expect(problem).toMatchObject({ status, code, detail: expect.stringContaining(says) });
     expect(problem.title).toBeTruthy();
     expect(response.body).not.toMatch(/\n\s+at |node_modules/);
+  });
+
+  it('names the methods that a path takes', async () => {
+    const wrong = await server.inject('/v1/features/read');
+    expect(wrong.json()).toMatchObject({ status: 405, code: 'HR_METHOD_NOT_ALLOWED' });
+    expect(wrong.headers).toMatchObject({ allow: 'POST', 'content-type': 'application/problem+json' });
+    const removed = await server.inject({ method: 'DELETE', url: '/v1/endpoints/checkout' });
+    expect(removed.statusCode).toBe(405);
+    expect(String(removed.headers['allow']).split(', ').sort()).toEqual(['GET', 'PUT']);
+  });
+
+  it('is answered with a problem even when it is no HTTP', async () => {
+    const { port, hostname } = new URL(serving.url);
+    const socket = connect(Number(port), hostname, () => socket.write('HELLO\r\n\r\n'));
+    let text = '';
+    for await (const part of socket.setEncoding('utf8')) text += String(part);
+    expect(text).toMatch(/^HTTP\/1\.1 400 .*content-type: application\/problem\+json\r\n.*"code":"HR_INVALID"/s);
   });
 
   it('is told for every row and column at once', async () => {

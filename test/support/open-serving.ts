@@ -1,0 +1,63 @@
+// A project served in this process: applied, with a model's first version, without a command line between.
+
+import { readFileSync } from 'node:fs';
+import { type App, openApp, readEnvironment, registerModelFile } from '../../src/app/index.ts';
+import { type Serving, serveInProcess } from '../../src/app/serve-worker.ts';
+import { type Logger, silentLogger } from '../../src/core/index.ts';
+import { constantModel } from './onnx-model.ts';
+import { CONFIG, createProject, type Project } from './serving-project.ts';
+
+export interface OpenServing {
+  readonly project: Project;
+  readonly app: App;
+  readonly serving: Serving;
+  /** Sends JSON; gives the answer. */
+  post(url: string, body: unknown, headers?: Readonly<Record<string, string>>): ReturnType<Inject>;
+  close(): Promise<void>;
+}
+
+type Inject = (options: { method: 'POST'; url: string; headers: Record<string, string>; payload: string }) => Promise<{
+  statusCode: number;
+  headers: Record<string, unknown>;
+  body: string;
+  json(): Record<string, unknown> & { predictions: { features: object; statuses: object; outputs: object }[] };
+}>;
+
+/** `repository` is TypeScript; `features` counts those of model `returns`, whose first version answers 0.25. */
+export async function openServing(given: {
+  readonly repository: string;
+  readonly features: number;
+  readonly settings?: Readonly<Record<string, string>>;
+  readonly logger?: Logger;
+}): Promise<OpenServing> {
+  const project = createProject({
+    'headrace.config.ts': CONFIG,
+    'feature_repo/shop.ts': given.repository,
+    'quarter.onnx': constantModel(given.features, 0.25),
+  });
+  const environment = { ...readEnvironment(given.settings ?? {}), workingDirectory: project.directory };
+  const app = await openApp({ environment, logger: given.logger ?? silentLogger });
+  const { manifest } = await app.definitions();
+  await (await app.registry()).definitions.apply(manifest, { actor: 'test' });
+  await registerModelFile(app, { model: 'returns', onnx: readFileSync(project.file('quarter.onnx')) });
+  const serving = await serveInProcess(app, { host: '127.0.0.1', port: 0, hasDocs: false });
+  // Fastify's own type of `inject` has forms that the tests do not use.
+  const inject = serving.server.inject.bind(serving.server) as unknown as Inject;
+  return {
+    project,
+    app,
+    serving,
+    post: (url, body, headers = {}) =>
+      inject({
+        method: 'POST',
+        url,
+        headers: { 'content-type': 'application/json', ...headers },
+        payload: JSON.stringify(body),
+      }),
+    async close() {
+      await serving.stop();
+      await app.close();
+      project.remove();
+    },
+  };
+}
