@@ -187,6 +187,15 @@ describe('a view’s value at a time', () => {
     ]);
   });
 
+  it('refuses a whole key with a fraction instead of rounding it', () => {
+    project.write('halves.csv', 'a,b,s1,s2,ts\n1.5,2,x,y,2026-01-01T11:00:00Z\n');
+    const args = ['--service', 'composite', '--spine', 'halves.csv', '--timestamp', 'ts', '--out', 'halves.parquet'];
+    expect(headrace(project, ['training-set', 'create', ...args])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('1.5 is no int64'),
+    });
+  });
+
   it('is as stale as the schedule says', async () => {
     const made = await trainingSet(
       'scheduled',

@@ -66,10 +66,18 @@ async function spineFiles(
     connection.runAndReadAll(`DESCRIBE SELECT * FROM ${scan}`),
   );
   const present = new Set(found.getRows().map(([name]) => String(name)));
-  const types = plan.spineColumns
-    .filter(({ name, type }) => present.has(name) && !SNIFFED.has(type.kind))
-    .map(({ name, type }) => `${quoteText(name)}: ${quoteText(duckType(type))}`);
-  return types.length === 0 ? scan : `read_csv(${list}, header = true, types = {${types.join(', ')}})`;
+  const declared = plan.spineColumns.filter(({ name, type }) => present.has(name) && !SNIFFED.has(type.kind));
+  if (declared.length === 0) return scan;
+  // Whole numbers are read as text first: the CSV reader rounds a fraction in silence.
+  const whole = declared.filter(({ type }) => type.kind === 'int32' || type.kind === 'int64');
+  const isWhole = new Set(whole.map(({ name }) => name));
+  const types = declared.map(
+    ({ name, type }) => `${quoteText(name)}: ${quoteText(isWhole.has(name) ? 'VARCHAR' : duckType(type))}`,
+  );
+  const typed = `read_csv(${list}, header = true, types = {${types.join(', ')}})`;
+  if (whole.length === 0) return typed;
+  const casts = whole.map(({ name, type }) => `${castSql(quoteName(name), 'VARCHAR', type)} AS ${quoteName(name)}`);
+  return `(SELECT * REPLACE (${casts.join(', ')}) FROM ${typed})`;
 }
 
 function checkColumns(columns: Spine['columns'], plan: TrainingSetPlan): Map<string, string> {
