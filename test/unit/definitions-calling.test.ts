@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { Field } from '../../src/core/index.ts';
+import type { Field, Row, Value } from '../../src/core/index.ts';
 import {
-  callDerive,
+  compileDerive,
   compileTransform,
   type DeriveSpec,
   type OnDemandViewSpec,
@@ -21,6 +21,8 @@ const columns = fields({
   n: { kind: 'int64' },
   times: { kind: 'list', of: { kind: 'timestamp' } },
 });
+const callDerive = (run: UserFunction, given: readonly Field[], spec: DeriveSpec, row: Row): Value =>
+  compileDerive(run, given, spec)(given.map(({ name }) => row[name] ?? null));
 // The calls check what these return.
 const fn = (run: (row: Record<string, unknown>) => unknown): UserFunction => run as UserFunction;
 

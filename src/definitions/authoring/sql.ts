@@ -3,7 +3,8 @@
 import type { SqlText } from './authored.ts';
 
 /**
- * Marks SQL for a derived column. It takes no values from outside: the text is part of the definition.
+ * Marks SQL for a derived column. The text is part of the definition; what stands in `${…}` goes into it as it is, without
+ * quotes.
  *
  * @example
  * derive: { miles_bucket: [t.int32(), sql`CAST(distance / 250 AS INTEGER)`] }

@@ -14,8 +14,8 @@ export interface Action<I, R> {
 }
 
 /**
- * A need of a task that does not name its type. Every
- * member is there and can be anything; its array methods work for the results of a `foreach`.
+ * A need of a task that does not name its type. Every member is there and can be anything; its array methods work for
+ * the results of a `foreach`.
  */
 // oxlint-disable-next-line typescript/no-explicit-any -- what a script returns is not known before it runs
 export type AnyResult = any[] & Readonly<Record<string, any>>;

@@ -1,8 +1,8 @@
 // Calls a source's derive functions: one row in, one value out, checked against the derived column's type.
 
-import { type Field, HeadraceError, INVALID, type Row, typeName, type Value } from '../../core/index.ts';
+import { type Field, HeadraceError, INVALID, typeName, type Value } from '../../core/index.ts';
 import type { DeriveSpec, UserFunction } from '../manifest.ts';
-import { describeResult, fromUserOf, toUserOf } from './user-value.ts';
+import { describeResult, fromUserOf, rowMaker, toUserOf } from './user-value.ts';
 
 /**
  * A derive function ready to be called many times: takes values in the order of `columns`, gives the derived value.
@@ -13,18 +13,9 @@ export function compileDerive(
   columns: readonly Field[],
   spec: DeriveSpec,
 ): (values: readonly Value[]) => Value {
-  const names = columns.map((column) => column.name);
-  const toUser = columns.map((column) => toUserOf(column.type));
+  const toRow = rowMaker(columns);
   const call = checkedCall(fn, spec);
-  return (values) => {
-    const row: Record<string, unknown> = {};
-    for (let at = 0; at < names.length; at++) {
-      const convert = toUser[at];
-      const value = values[at] ?? null;
-      row[names[at] as string] = convert === undefined ? value : convert(value);
-    }
-    return call(row);
-  };
+  return (values) => call(toRow(values));
 }
 
 /**
@@ -74,11 +65,6 @@ function checkedCall(fn: UserFunction, spec: DeriveSpec): (row: Readonly<Record<
     }
     return value;
   };
-}
-
-/** One call of a derive function on a row by column name. For many rows, `compileDerive` once. */
-export function callDerive(fn: UserFunction, columns: readonly Field[], spec: DeriveSpec, row: Row): Value {
-  return compileDerive(fn, columns, spec)(columns.map((column) => row[column.name] ?? null));
 }
 
 export function messageOf(thrown: unknown): string {

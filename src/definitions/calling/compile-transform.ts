@@ -3,7 +3,7 @@
 import { type Field, HeadraceError, INVALID, typeName, type Value } from '../../core/index.ts';
 import type { OnDemandViewSpec, UserFunction } from '../manifest.ts';
 import { messageOf } from './call-derive.ts';
-import { describeResult, fromUserOf, toUserOf } from './user-value.ts';
+import { describeResult, fromUserOf, rowMaker } from './user-value.ts';
 
 /** Takes each input's values in the order of its fields; gives the features' values in the view's order. */
 export type Transform = (inputs: Readonly<Record<string, readonly Value[]>>) => Value[];
@@ -45,20 +45,6 @@ export function compileTransform(
       out[at] = value;
     }
     return out;
-  };
-}
-
-function rowMaker(fields: readonly Field[]): (values: readonly Value[]) => Readonly<Record<string, unknown>> {
-  const names = fields.map((field) => field.name);
-  const toUser = fields.map((field) => toUserOf(field.type));
-  return (values) => {
-    const row: Record<string, unknown> = {};
-    for (let at = 0; at < names.length; at++) {
-      const convert = toUser[at];
-      const value = values[at] ?? null;
-      row[names[at] as string] = convert === undefined ? value : convert(value);
-    }
-    return row;
   };
 }
 

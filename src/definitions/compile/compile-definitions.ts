@@ -20,9 +20,9 @@ import { identifierMistake, labelMistake } from './names.ts';
  */
 export function compileDefinitions(
   exports: Iterable<Exported>,
-  options: { readonly project: string; readonly directory: string; readonly mistakes?: Mistakes },
+  options: { readonly project: string; readonly directory: string },
 ): Definitions {
-  const mistakes = options.mistakes ?? new Mistakes();
+  const mistakes = new Mistakes();
   const functions = new Map<string, UserFunction>();
   const found = collect(exports, mistakes);
 

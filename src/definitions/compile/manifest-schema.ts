@@ -219,7 +219,7 @@ const pipeline = Type.Object(
   closed,
 );
 
-export const manifestSchema = Type.Object(
+const manifestSchema = Type.Object(
   {
     format: Type.Literal(1),
     project: text,
