@@ -1,7 +1,11 @@
 // The command line as a user meets it: real processes in real projects.
 
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openApp, readEnvironment } from '../../src/app/index.ts';
+import { runCommandLine } from '../../src/cli/run-cli.ts';
+import { silentLogger } from '../../src/core/index.ts';
 import {
   createProject,
   createServingProject,
@@ -18,6 +22,21 @@ afterAll(() => project.remove());
 
 const read = (rows: string, more: readonly string[] = []) =>
   headrace(project, ['features', 'get', '--service', 'shop_features', '--rows', rows, '--json', ...more]);
+
+// In this process: for words that are wrong before anything is opened, without a start of Node for each.
+async function typed(args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  let [stdout, stderr] = ['', ''];
+  const environment = { ...readEnvironment({}), workingDirectory: project.directory };
+  const code = await runCommandLine(args, {
+    environment,
+    stdout: (text) => (stdout += text),
+    stderr: (text) => (stderr += text),
+    progress: () => ({ start() {}, advance() {}, done() {} }),
+    openApp: (config) => openApp({ config, environment, logger: silentLogger }),
+    exitCode: 0,
+  });
+  return { code, stdout, stderr };
+}
 
 describe('words and exit codes', () => {
   it('suggests the command that was meant, exit code 2', () => {
@@ -52,11 +71,13 @@ describe('words and exit codes', () => {
     [['models', 'alias', 'returns', 'a', 'one']],
     [['features', 'get', '--service', 'shop_features', '--rows', '{}']],
     [['features', 'get', '--service', 'shop_features', '--rows', '[]', '--at', 'noon']],
-  ])('refuses wrong usage with 2: %j', (args) => {
-    expect(headrace(project, args).code).toBe(2);
+  ])('refuses wrong usage with 2: %j', async (args) => {
+    const { code, stderr } = await typed(args);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^HR_USAGE: .+\.\n$/s);
   });
 
-  it('shows an example in every command’s help', () => {
+  it('shows an example in every command’s help', async () => {
     for (const args of [
       ['plan'],
       ['training-set', 'create'],
@@ -65,7 +86,7 @@ describe('words and exit codes', () => {
       ['run'],
       ['runs', 'list'],
     ]) {
-      const { code, stdout } = headrace(project, [...args, '--help']);
+      const { code, stdout } = await typed([...args, '--help']);
       expect(code).toBe(0);
       expect(stdout).toContain('Example:\n  headrace ');
     }
@@ -159,21 +180,60 @@ describe('models and endpoints', () => {
   });
 
   it('refuses a truncated file and keeps nothing of it', () => {
-    const whole = createProject({});
-    try {
-      project.write('cut.onnx', new Uint8Array(40).fill(8));
-      expect(headrace(project, ['models', 'register', 'returns', 'cut.onnx'])).toMatchObject({
-        code: 1,
-        stderr: expect.stringContaining('HR_MODEL_UNREADABLE'),
-      });
-      expect(headraceJson(project, ['models', 'list'])).toMatchObject({ models: [{ name: 'returns', versions: 2 }] });
-    } finally {
-      whole.remove();
+    const whole = readFileSync(project.file('quarter.onnx'));
+    project.write('cut.onnx', whole.subarray(0, whole.length >> 1));
+    project.write('junk.onnx', new Uint8Array(40).fill(8));
+    for (const file of ['cut.onnx', 'junk.onnx']) {
+      const { code, stderr } = headrace(project, ['models', 'register', 'returns', file]);
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/^HR_MODEL_(UNREADABLE|SIGNATURE): /m);
+      expect(stderr).not.toMatch(/\n\s+at /);
     }
+    expect(headraceJson(project, ['models', 'list'])).toMatchObject({ models: [{ name: 'returns', versions: 2 }] });
   });
 });
 
 describe('push', () => {
+  it('takes Parquet, in the file’s order, every digit and both kinds of timestamp kept', async () => {
+    const hourAgo = new Date(Date.now() - 3_600_000).toISOString();
+    const instance = await DuckDBInstance.create();
+    const connection = await instance.connect();
+    try {
+      for (const [file, type] of [
+        ['plain.parquet', 'TIMESTAMP'],
+        ['zoned.parquet', 'TIMESTAMPTZ'],
+      ] as const) {
+        const customer = `'from ${file}'`;
+        const at = `CAST(TIMESTAMPTZ '${hourAgo}' AS ${type})`;
+        await connection.run(`SET TimeZone = 'UTC'`);
+        await connection.run(
+          `COPY (SELECT ${customer} AS customer, CAST('NaN' AS DOUBLE) AS amount, 9007199254740993 AS points, ${at} AS bought_at,
+            1 AS not_declared UNION ALL SELECT ${customer}, 3, 9223372036854775807, ${at}, 2)
+            TO '${project.file(file)}' (FORMAT parquet)`,
+        );
+        expect(headraceJson(project, ['push', 'purchases', file])).toMatchObject({ accepted: 2, duplicate: false });
+        const { stdout } = read(`[{"customer":"from ${file}"}]`);
+        expect(stdout).toContain('"history__last_points":9223372036854775807');
+        expect(JSON.parse(stdout)).toMatchObject({
+          rows: [
+            {
+              features: { history__purchases_1d: 2, history__mean_7d: 'NaN' },
+              event_times: { history__last_points: expect.stringContaining(hourAgo.slice(0, 19)) },
+            },
+          ],
+        });
+      }
+      await connection.run(`COPY (SELECT 1 AS other) TO '${project.file('other.parquet')}' (FORMAT parquet)`);
+    } finally {
+      connection.closeSync();
+      instance.closeSync();
+    }
+    expect(headrace(project, ['push', 'purchases', 'other.parquet'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('HR_SOURCE_UNREADABLE'),
+    });
+  });
+
   it('refuses the whole file for one wrong line, naming it', () => {
     project.write(
       'bad.jsonl',

@@ -2,7 +2,16 @@
 
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createServingProject, headrace, headraceJson, type Project, startServe } from '../support/serving-project.ts';
+import {
+  CONFIG,
+  createProject,
+  createServingProject,
+  headrace,
+  headraceJson,
+  type Project,
+  REPOSITORY,
+  startServe,
+} from '../support/serving-project.ts';
 
 let project: Project;
 beforeAll(() => {
@@ -106,6 +115,41 @@ describe('one worker', () => {
     expect(await server.stop()).toBe(0);
   });
 
+  it('does not start where nothing is applied, or where the repository is not what was applied', () => {
+    const other = createProject({ 'headrace.config.ts': CONFIG, 'feature_repo/shop.ts': REPOSITORY });
+    try {
+      for (const workers of ['1', '2']) {
+        const args = ['serve', '--port', '0', '--workers', workers];
+        const { code, stdout, stderr } = headrace(other, args);
+        expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+        expect(stderr).toBe('HR_NOTHING_APPLIED: nothing is applied yet. Run `headrace apply` first.\n');
+      }
+      headraceJson(other, ['apply']);
+      other.write('feature_repo/shop.ts', REPOSITORY.replace(".over('1d')", ".over('2d')"));
+      const changed = headrace(other, ['serve', '--port', '0']);
+      expect(changed).toMatchObject({ code: 1, stdout: '' });
+      expect(changed.stderr).toMatch(/^HR_CODE_CHANGED: .*headrace plan.*headrace apply/);
+    } finally {
+      other.remove();
+    }
+  });
+
+  it('does not start without its store, and tells no secret of it', () => {
+    const secret = 's3cret-of-the-store';
+    const env = { HEADRACE_ONLINE_URL: `redis://user:${secret}@127.0.0.1:1/0` };
+    for (const args of [
+      ['serve', '--port', '0'],
+      ['features', 'get', '--service', 'numbers', '--rows', '[{"customer":"a"}]'],
+      ['doctor'],
+    ]) {
+      const { code, stdout, stderr } = headrace(project, args, env);
+      expect(code).toBe(1);
+      expect(stdout + stderr).toContain('127.0.0.1:1');
+      expect(stdout + stderr).not.toContain(secret);
+      expect(stdout + stderr).not.toMatch(/\n\s+at /);
+    }
+  });
+
   it('picks up a definition that is applied while it serves', async () => {
     const server = await startServe(project);
     try {
@@ -164,7 +208,7 @@ describe('several workers', () => {
           const both = await Promise.all(Array.from({ length: 10 }, () => predict(server.url)));
           return both.every(({ variants }) => variants.every((variant) => variant === 'stable'));
         },
-        3000,
+        1500,
       );
     } finally {
       expect(await server.stop()).toBe(0);

@@ -1,6 +1,7 @@
 // Serving from a real Redis: end to end, while it hangs, while it is gone, and once it is back.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { silentLogger } from '../../src/core/index.ts';
 import { type OpenServing, openServing } from '../support/open-serving.ts';
 import { hasRedis, type RedisServer, startRedis } from '../support/redis-server.ts';
 import { REPOSITORY } from '../support/serving-project.ts';
@@ -11,6 +12,10 @@ if (!hasRedis()) skipBecause('serving from Redis: there is no redis-server on th
 const TWO_POLICIES = REPOSITORY.replace("mean('amount').over('7d')", "mean('amount').over('7d').default(7)").concat(
   "export const careless = endpoint('careless', { model: returns, unit: ['customer'], whenStoreDown: 'defaults' });\n",
 );
+const SECRET = 's3cret-of-the-store';
+const logged: string[] = [];
+const listen = (fields: object, message: string) => void logged.push(JSON.stringify(fields), message);
+const listening = { ...silentLogger, info: listen, warn: listen, error: listen };
 const inputs = [{ customer: 'ada', amount: 14 }];
 const whole = { inputs, options: { return_features: true } };
 
@@ -22,7 +27,12 @@ describe.skipIf(!hasRedis())('an endpoint over Redis', () => {
     open = await openServing({
       repository: TWO_POLICIES,
       features: 4,
-      settings: { HEADRACE_ONLINE_URL: redis.url, HEADRACE_SERVER_MAX_IN_FLIGHT: '3' },
+      settings: {
+        // A user without a password is let in with any.
+        HEADRACE_ONLINE_URL: redis.url.replace('redis://', `redis://default:${SECRET}@`),
+        HEADRACE_SERVER_MAX_IN_FLIGHT: '3',
+      },
+      logger: listening,
     });
     const bought = new Date(Date.now() - 60_000).toISOString();
     const rows = [{ customer: 'ada', amount: 20, points: 3, bought_at: bought }];
@@ -77,6 +87,7 @@ describe.skipIf(!hasRedis())('an endpoint over Redis', () => {
     const failed = await predict('checkout');
     expect(failed.json()).toMatchObject({ status: 503, code: 'HR_ONLINE_UNAVAILABLE' });
     expect(failed.headers).toMatchObject({ 'retry-after': '1' });
+    for (const text of [failed.body, ...logged]) expect(text).not.toContain(SECRET);
     const careless = await predict('careless');
     expect(careless.json()).toMatchObject({
       predictions: [

@@ -77,10 +77,14 @@ export interface ServerProcess {
 }
 
 /** Starts `headrace serve` on a free port; resolves when it listens. */
-export function startServe(project: Pick<Project, 'directory'>, args: readonly string[] = []): Promise<ServerProcess> {
+export function startServe(
+  project: Pick<Project, 'directory'>,
+  args: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): Promise<ServerProcess> {
   const child = spawn(process.execPath, [MAIN, 'serve', '--port', '0', '--json', ...args], {
     cwd: project.directory,
-    env: { ...process.env, npm_lifecycle_event: '' },
+    env: { ...process.env, npm_lifecycle_event: '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let [stdout, stderr] = ['', ''];
@@ -91,7 +95,9 @@ export function startServe(project: Pick<Project, 'directory'>, args: readonly s
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       stdout += text;
       if (!stdout.includes('\n')) return;
-      const { url } = JSON.parse(stdout) as { url: string };
+      const { url } = JSON.parse(stdout) as { url?: string };
+      // An error: the exit tells of it.
+      if (url === undefined) return;
       resolve({
         url,
         process: child,
