@@ -82,6 +82,8 @@ export function writeBlock(out: ByteWriter, bytes: Uint8Array): void {
 /** A copy: it outlives the bytes it came from. */
 export function readBlock(from: ByteReader): Uint8Array {
   const length = readCount(from);
+  // A truncated block must not read as a shorter one.
+  if (from.offset + length > from.bytes.length) throw new RangeError('a block ends past its bytes');
   const block = Uint8Array.from(from.bytes.subarray(from.offset, from.offset + length));
   from.offset += length;
   return block;

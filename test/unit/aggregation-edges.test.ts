@@ -136,3 +136,19 @@ describe('states', () => {
     expect(aggregator.encode(state).length).toBeLessThan(220);
   });
 });
+
+it('refuses a state cut short anywhere, rather than reading less', () => {
+  for (const type of [{ kind: 'string' }, { kind: 'int64' }] as const) {
+    const aggregator = aggregatorOf(type, ['last', 'countDistinct', 'max', 'count']);
+    const values = type.kind === 'string' ? ['one', 'two', 'three'] : [1n, 2n ** 60n, -3n];
+    const state = aggregator.create();
+    const events = values.map((c, i) => ({ eventMicros: i * 10, knownMicros: i * 10, values: { c } }));
+    const columns = toEventColumns(aggregator.inputs, events);
+    events.forEach((_, row) => aggregator.update(state, columns, row));
+    const bytes = aggregator.encode(state);
+    for (let length = 0; length < bytes.length; length++) {
+      expect(() => aggregator.decode(bytes.slice(0, length), 0, aggregator.create())).toThrow(RangeError);
+    }
+    expect(aggregator.decode(bytes, 0, aggregator.create())).toBe(bytes.length);
+  }
+});
