@@ -54,7 +54,5 @@ export function isNumeric(type: DataType): boolean {
 
 /** Whether a value of the type is one JavaScript number inside (int64 is not: it is a bigint). */
 export function isPlainNumber(type: DataType): boolean {
-  return (
-    type.kind === 'int32' || type.kind === 'float32' || type.kind === 'float64' || type.kind === 'timestamp'
-  );
+  return type.kind === 'int32' || type.kind === 'float32' || type.kind === 'float64' || type.kind === 'timestamp';
 }

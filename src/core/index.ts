@@ -1,5 +1,27 @@
-export { type Clock, fixedClock, floorTo, formatTimestamp, type Micros, MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_MINUTE, MICROS_PER_SECOND, parseTimestamp, systemClock, toDate } from './time.ts';
-export { type DataType, type Field, isNumeric, isPlainNumber, type Row, sameType, typeName, type Value } from './data-type.ts';
+export {
+  type Clock,
+  fixedClock,
+  floorTo,
+  formatTimestamp,
+  type Micros,
+  MICROS_PER_DAY,
+  MICROS_PER_HOUR,
+  MICROS_PER_MINUTE,
+  MICROS_PER_SECOND,
+  parseTimestamp,
+  systemClock,
+  toDate,
+} from './time.ts';
+export {
+  type DataType,
+  type Field,
+  isNumeric,
+  isPlainNumber,
+  type Row,
+  sameType,
+  typeName,
+  type Value,
+} from './data-type.ts';
 export { formatDuration, parseDuration } from './duration.ts';
 export { type EncodedKey, encodeKey, isKeyType } from './entity-key.ts';
 export { type ErrorCode, type ErrorDetail, ERRORS, type GrpcStatus, HeadraceError, toHeadraceError } from './errors.ts';

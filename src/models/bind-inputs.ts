@@ -69,7 +69,11 @@ function fill(input: InputBinding, rows: readonly (readonly Value[])[]): TensorD
   }
 }
 
-function fillFloats<T extends Float32Array | Float64Array>(input: InputBinding, rows: readonly (readonly Value[])[], data: T): T {
+function fillFloats<T extends Float32Array | Float64Array>(
+  input: InputBinding,
+  rows: readonly (readonly Value[])[],
+  data: T,
+): T {
   const { columns, width } = input;
   for (let row = 0, start = 0; row < rows.length; row++, start += width) {
     const values = rows[row] as readonly Value[];
@@ -109,7 +113,11 @@ function fillEach<E, T extends { [index: number]: E }>(
 function checkedText(value: Value, field: Field): string {
   const text = String(value);
   // The runtime would cut the text there, and predict for another value.
-  if (text.includes('\0')) throw new HeadraceError('HR_INVALID', `feature "${field.name}" holds a NUL character, which no model can take. Remove it.`);
+  if (text.includes('\0'))
+    throw new HeadraceError(
+      'HR_INVALID',
+      `feature "${field.name}" holds a NUL character, which no model can take. Remove it.`,
+    );
   return text;
 }
 
@@ -117,6 +125,7 @@ function checkedText(value: Value, field: Field): string {
 export function defaultOf(field: Field): Value {
   if (field.default === undefined) return null;
   const value = parseValue(field.type, field.default);
-  if (value === INVALID) throw new HeadraceError('HR_DEFINITION', `the default of "${field.name}" is no ${typeName(field.type)}`);
+  if (value === INVALID)
+    throw new HeadraceError('HR_DEFINITION', `the default of "${field.name}" is no ${typeName(field.type)}`);
   return value;
 }

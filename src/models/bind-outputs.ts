@@ -18,7 +18,10 @@ export function bindOutputs(
 function readOutput({ field, tensor: name, pick }: OutputBinding, tensor: Tensor | undefined, row: number): Value {
   const rows = tensor?.shape[0] ?? 0;
   if (tensor === undefined || row >= rows) {
-    throw new HeadraceError('HR_INFERENCE_FAILED', `the model gave no row ${row} of "${name}" for output "${field.name}"`);
+    throw new HeadraceError(
+      'HR_INFERENCE_FAILED',
+      `the model gave no row ${row} of "${name}" for output "${field.name}"`,
+    );
   }
   const { data } = tensor;
   const width = data.length / rows;

@@ -12,7 +12,10 @@ import type { Signature, TensorSpec, TensorType } from './model-runtime.ts';
  * Throws HR_MODEL_SIGNATURE with both sides in its sentence.
  */
 export function checkSignature(signature: Signature, service: ResolvedService, model: ModelSpec): Binding {
-  return { inputs: bindAllInputs(signature.inputs, service, model), outputs: model.outputs.map((output) => bindOutput(output, signature, model)) };
+  return {
+    inputs: bindAllInputs(signature.inputs, service, model),
+    outputs: model.outputs.map((output) => bindOutput(output, signature, model)),
+  };
 }
 
 function bindAllInputs(inputs: readonly TensorSpec[], service: ResolvedService, model: ModelSpec): InputBinding[] {
@@ -27,24 +30,44 @@ function bindAllInputs(inputs: readonly TensorSpec[], service: ResolvedService, 
     const feature = byName.get(input.name);
     const field = feature === undefined ? undefined : service.features[feature];
     if (feature === undefined || field === undefined) mistakes.push(`input "${input.name}" is no feature of it`);
-    else if (!accepts(input.type, field.type)) mistakes.push(`input "${input.name}" is ${input.type}, the feature is ${typeName(field.type)}`);
-    else if (!fitsShape(input, widthOf(field.type))) mistakes.push(`input "${input.name}" has the shape ${shapeText(input)}, the feature needs ${widthOf(field.type) === 1 ? '[N] or [N, 1]' : `[N, ${widthOf(field.type)}]`}`);
-    else bound.push({ name: input.name, type: input.type, width: widthOf(field.type), rank: input.shape.length === 1 ? 1 : 2, columns: [column(field, feature, 0)] });
+    else if (!accepts(input.type, field.type))
+      mistakes.push(`input "${input.name}" is ${input.type}, the feature is ${typeName(field.type)}`);
+    else if (!fitsShape(input, widthOf(field.type)))
+      mistakes.push(
+        `input "${input.name}" has the shape ${shapeText(input)}, the feature needs ${widthOf(field.type) === 1 ? '[N] or [N, 1]' : `[N, ${widthOf(field.type)}]`}`,
+      );
+    else
+      bound.push({
+        name: input.name,
+        type: input.type,
+        width: widthOf(field.type),
+        rank: input.shape.length === 1 ? 1 : 2,
+        columns: [column(field, feature, 0)],
+      });
   }
   if (mistakes.length === 0 && bound.length > 0) return bound;
-  throw unfit(model, `${mistakes.join('; ')}. Service "${service.name}" gives ${featureList(service)}: as one float tensor [N, ${totalWidth(service)}], or each as an input of its full name`);
+  throw unfit(
+    model,
+    `${mistakes.join('; ')}. Service "${service.name}" gives ${featureList(service)}: as one float tensor [N, ${totalWidth(service)}], or each as an input of its full name`,
+  );
 }
 
 function bindMatrix(input: TensorSpec, service: ResolvedService, model: ModelSpec): InputBinding {
   const width = totalWidth(service);
   const last = input.shape[1] ?? null;
   if (last !== null && last !== width) {
-    throw unfit(model, `input "${input.name}" takes ${last} columns, service "${service.name}" gives ${width}: ${featureList(service)}`);
+    throw unfit(
+      model,
+      `input "${input.name}" takes ${last} columns, service "${service.name}" gives ${width}: ${featureList(service)}`,
+    );
   }
   const wrong = service.features.filter((feature) => !accepts(input.type, feature.type));
   if (wrong.length > 0) {
     const names = wrong.map((feature) => `"${feature.name}" (${typeName(feature.type)})`).join(', ');
-    throw unfit(model, `input "${input.name}" is one ${input.type} tensor, which cannot hold ${names}. Encode them as numbers in an on-demand view, or give the model one input per feature`);
+    throw unfit(
+      model,
+      `input "${input.name}" is one ${input.type} tensor, which cannot hold ${names}. Encode them as numbers in an on-demand view, or give the model one input per feature`,
+    );
   }
   let offset = 0;
   const columns = service.features.map((field, index) => {
@@ -83,16 +106,21 @@ function fitsShape({ shape }: TensorSpec, width: number): boolean {
 function bindOutput(field: Field, signature: Signature, model: ModelSpec): OutputBinding {
   const isVector = field.type.kind === 'vector';
   const named = signature.outputs.find(({ name }) => name === field.name);
-  if (named !== undefined && gives(named, field)) return { field, tensor: named.name, pick: isVector ? 'all' : pickOf(named) };
+  if (named !== undefined && gives(named, field))
+    return { field, tensor: named.name, pick: isVector ? 'all' : pickOf(named) };
   if (named === undefined && model.outputs.length === 1) {
     const fits = signature.outputs.filter((output) => gives(output, field));
     const floats = fits.filter(({ type }) => type === 'float32' || type === 'float64');
     const chosen = signature.outputs.length === 1 ? fits[0] : floats.length === 1 ? floats[0] : undefined;
     const isClassifiers = signature.outputs.length > 1;
-    if (chosen !== undefined) return { field, tensor: chosen.name, pick: isVector ? 'all' : isClassifiers ? 'last' : pickOf(chosen) };
+    if (chosen !== undefined)
+      return { field, tensor: chosen.name, pick: isVector ? 'all' : isClassifiers ? 'last' : pickOf(chosen) };
   }
   const has = signature.outputs.map((output) => `"${output.name}" ${output.type} ${shapeText(output)}`).join(', ');
-  throw unfit(model, `no output fits the declared "${field.name}" (${typeName(field.type)}); the file gives ${has}. Name an output "${field.name}", of shape [N] or [N, 1]`);
+  throw unfit(
+    model,
+    `no output fits the declared "${field.name}" (${typeName(field.type)}); the file gives ${has}. Name an output "${field.name}", of shape [N] or [N, 1]`,
+  );
 }
 
 const FLOATS: readonly TensorType[] = ['float32', 'float64'];

@@ -1,5 +1,13 @@
 export { type Binding, bindInputs } from './bind-inputs.ts';
 export { bindOutputs } from './bind-outputs.ts';
 export { checkSignature } from './check-signature.ts';
-export type { LoadedModel, ModelRuntime, Signature, Tensor, TensorData, TensorSpec, TensorType } from './model-runtime.ts';
+export type {
+  LoadedModel,
+  ModelRuntime,
+  Signature,
+  Tensor,
+  TensorData,
+  TensorSpec,
+  TensorType,
+} from './model-runtime.ts';
 export { createOnnxRuntime, type OnnxRuntimeOptions } from './onnx/create-onnx-runtime.ts';

@@ -1,7 +1,20 @@
 // The model runtime port: `onnx/` implements it. Tensors in, tensors out; features and names are the caller's.
 
 /** ONNX element types a model may use at its edges. */
-export type TensorType = 'bool' | 'int32' | 'int64' | 'float32' | 'float64' | 'string' | 'uint8' | 'int8' | 'uint16' | 'int16' | 'uint32' | 'uint64' | 'float16';
+export type TensorType =
+  | 'bool'
+  | 'int32'
+  | 'int64'
+  | 'float32'
+  | 'float64'
+  | 'string'
+  | 'uint8'
+  | 'int8'
+  | 'uint16'
+  | 'int16'
+  | 'uint32'
+  | 'uint64'
+  | 'float16';
 
 export interface TensorSpec {
   readonly name: string;
@@ -16,7 +29,17 @@ export interface Signature {
 }
 
 export type TensorData =
-  | Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | BigUint64Array | readonly string[];
+  | Float32Array
+  | Float64Array
+  | Int32Array
+  | BigInt64Array
+  | Uint8Array
+  | Int8Array
+  | Uint16Array
+  | Int16Array
+  | Uint32Array
+  | BigUint64Array
+  | readonly string[];
 
 export interface Tensor {
   readonly type: TensorType;

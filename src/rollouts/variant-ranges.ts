@@ -18,7 +18,10 @@ export interface WeightedVariant {
  * fits into its home (with one candidate: 100 %; with two: 50 % each; with three or four: 25 % at least).
  */
 export function layOut(variants: readonly WeightedVariant[]): Uint16Array {
-  const base = Math.max(variants.findIndex(({ name }) => name === 'stable'), 0);
+  const base = Math.max(
+    variants.findIndex(({ name }) => name === 'stable'),
+    0,
+  );
   const table = new Uint16Array(BUCKETS).fill(base);
   const isTaken = new Uint8Array(BUCKETS);
   const candidates = variants.map((_, index) => index).filter((index) => index !== base);

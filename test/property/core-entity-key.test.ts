@@ -34,7 +34,8 @@ it('orders encoded composite keys as their values', () => {
 });
 
 it('tells keys apart that look alike as text', () => {
-  const text = (types: readonly DataType[], values: readonly Value[]) => Buffer.from(encodeKey(types, values) as Uint8Array).toString('hex');
+  const text = (types: readonly DataType[], values: readonly Value[]) =>
+    Buffer.from(encodeKey(types, values) as Uint8Array).toString('hex');
   expect(text([int64, int64], [1n, 12n])).not.toBe(text([int64, int64], [11n, 2n]));
   expect(text([string, string], ['a', 'bc'])).not.toBe(text([string, string], ['ab', 'c']));
   expect(text([string], ['1'])).not.toBe(text([int64], [1n]));

@@ -8,7 +8,9 @@ let threaded: LoadedModel;
 
 beforeAll(async () => {
   inline = await createOnnxRuntime({ maxBatchRows: 8 }).load(linearModel(2), { providers: ['cpu'] });
-  threaded = await createOnnxRuntime({ maxBatchRows: 8, inlineMicros: -1 }).load(linearModel(2), { providers: ['cpu'] });
+  threaded = await createOnnxRuntime({ maxBatchRows: 8, inlineMicros: -1 }).load(linearModel(2), {
+    providers: ['cpu'],
+  });
 });
 afterAll(async () => {
   await inline.close();
@@ -16,7 +18,10 @@ afterAll(async () => {
 });
 
 const caller = fc.record({
-  rows: fc.array(fc.tuple(fc.integer({ min: -1000, max: 1000 }), fc.integer({ min: -1000, max: 1000 })), { minLength: 1, maxLength: 10 }),
+  rows: fc.array(fc.tuple(fc.integer({ min: -1000, max: 1000 }), fc.integer({ min: -1000, max: 1000 })), {
+    minLength: 1,
+    maxLength: 10,
+  }),
   // How many turns of the event loop before it asks.
   turns: fc.nat({ max: 3 }),
 });

@@ -15,14 +15,24 @@ describe('assignment', () => {
 
   it('keeps every unit of a candidate whose weight is raised, whatever the order of listing', () => {
     fc.assert(
-      fc.property(fc.string(), fc.array(fc.string(), { minLength: 1, maxLength: 3 }), percent, percent, fc.boolean(), (salt, unit, a, b, swapped) => {
-        const at = (weight: number) => {
-          const variants = [{ name: 'stable', weight: 100 - weight }, { name: 'candidate', weight }];
-          const listed = swapped && weight === Math.max(a, b) ? variants.toReversed() : variants;
-          return listed[assign({ salt, variants: listed }, unit)]?.name;
-        };
-        if (at(Math.min(a, b)) === 'candidate') expect(at(Math.max(a, b))).toBe('candidate');
-      }),
+      fc.property(
+        fc.string(),
+        fc.array(fc.string(), { minLength: 1, maxLength: 3 }),
+        percent,
+        percent,
+        fc.boolean(),
+        (salt, unit, a, b, swapped) => {
+          const at = (weight: number) => {
+            const variants = [
+              { name: 'stable', weight: 100 - weight },
+              { name: 'candidate', weight },
+            ];
+            const listed = swapped && weight === Math.max(a, b) ? variants.toReversed() : variants;
+            return listed[assign({ salt, variants: listed }, unit)]?.name;
+          };
+          if (at(Math.min(a, b)) === 'candidate') expect(at(Math.max(a, b))).toBe('candidate');
+        },
+      ),
       { numRuns: 500 },
     );
   });
@@ -61,7 +71,10 @@ describe('assignment', () => {
   });
 
   it('spreads units within four standard errors of the weights, and shadows independently of variants', () => {
-    const variants = [{ name: 'stable', weight: 90 }, { name: 'candidate', weight: 10 }];
+    const variants = [
+      { name: 'stable', weight: 90 },
+      { name: 'candidate', weight: 10 },
+    ];
     const n = 40_000;
     let inside = 0;
     let both = 0;
@@ -80,12 +93,19 @@ describe('assignment', () => {
 
   it('keeps ["a","bc"] apart from ["ab","c"]', () => {
     const variants = Array.from({ length: 50 }, (_, index) => ({ name: `v${index}`, weight: 2 }));
-    const differ = Array.from({ length: 20 }, (_, salt) => assign({ salt: `${salt}`, variants }, ['a', 'bc']) !== assign({ salt: `${salt}`, variants }, ['ab', 'c']));
+    const differ = Array.from(
+      { length: 20 },
+      (_, salt) =>
+        assign({ salt: `${salt}`, variants }, ['a', 'bc']) !== assign({ salt: `${salt}`, variants }, ['ab', 'c']),
+    );
     expect(differ).toContain(true);
   });
 });
 
 function tableOf(hundredths: readonly number[]): Uint16Array {
   const base = 10_000 - hundredths.reduce((sum, weight) => sum + weight, 0);
-  return layOut([{ name: 'stable', weight: base / 100 }, ...hundredths.map((weight, index) => ({ name: `v${index}`, weight: weight / 100 }))]);
+  return layOut([
+    { name: 'stable', weight: base / 100 },
+    ...hundredths.map((weight, index) => ({ name: `v${index}`, weight: weight / 100 })),
+  ]);
 }

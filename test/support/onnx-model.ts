@@ -16,10 +16,14 @@ interface Edge {
 const tensorType = ({ type, shape }: Omit<Edge, 'name'>): Encoded =>
   message(1, [
     int(1, ELEMENT[type]),
-    message(2, shape.map((size) => message(1, [size === null ? text(2, 'N') : int(1, size)]))),
+    message(
+      2,
+      shape.map((size) => message(1, [size === null ? text(2, 'N') : int(1, size)])),
+    ),
   ]);
 
-const edge = (field: number, value: Edge): Encoded => message(field, [text(1, value.name), message(2, [tensorType(value)])]);
+const edge = (field: number, value: Edge): Encoded =>
+  message(field, [text(1, value.name), message(2, [tensorType(value)])]);
 
 const ATTRIBUTE = { float: 1, int: 2, string: 3, floats: 6, ints: 7, strings: 8 } as const;
 type Attribute =
@@ -84,10 +88,17 @@ function model({ nodes, inputs, outputs, initializers = [], rawOutputs = [] }: G
   ]);
 }
 
-const matrix = (name: string, width: number | null, type: Element = 'float32'): Edge => ({ name, type, shape: [null, width] });
+const matrix = (name: string, width: number | null, type: Element = 'float32'): Edge => ({
+  name,
+  type,
+  shape: [null, width],
+});
 
 /** The sum of `features` columns through a sigmoid (or as it is): [N, features] → `output` [N, 1]. */
-export function linearModel(features: number, options: { output?: string; sigmoid?: boolean; scale?: number } = {}): Uint8Array {
+export function linearModel(
+  features: number,
+  options: { output?: string; sigmoid?: boolean; scale?: number } = {},
+): Uint8Array {
   const { output = 'probability', sigmoid = false, scale = 1 } = options;
   const nodes: Node[] = [{ op: 'MatMul', inputs: ['x', 'w'], outputs: [sigmoid ? 'sum' : output] }];
   if (sigmoid) nodes.push({ op: 'Sigmoid', inputs: ['sum'], outputs: [output] });
@@ -120,7 +131,8 @@ export function constantModel(features: number, probability: number): Uint8Array
 
 /** features → hidden → hidden → 1, ReLU between and a sigmoid last, with small fixed weights. */
 export function mlpModel(features: number, hidden: number): Uint8Array {
-  const layer = (rows: number, columns: number) => Array.from({ length: rows * columns }, (_, i) => Math.sin(i + rows) / rows);
+  const layer = (rows: number, columns: number) =>
+    Array.from({ length: rows * columns }, (_, i) => Math.sin(i + rows) / rows);
   return model({
     nodes: [
       { op: 'MatMul', inputs: ['x', 'w1'], outputs: ['h1'] },
@@ -147,7 +159,13 @@ export function treesModel(features: number, trees: number, depth: number): Uint
   for (let tree = 0; tree < trees; tree++) {
     for (let id = 0; id < 2 * leaves - 1; id++) {
       const isLeaf = id >= leaves - 1;
-      nodes.push({ tree, id, isLeaf, feature: isLeaf ? 0 : (tree * 7 + id * 3) % features, threshold: Math.sin(tree + id) });
+      nodes.push({
+        tree,
+        id,
+        isLeaf,
+        feature: isLeaf ? 0 : (tree * 7 + id * 3) % features,
+        threshold: Math.sin(tree + id),
+      });
     }
   }
   const leafNodes = nodes.filter(({ isLeaf }) => isLeaf);
@@ -155,7 +173,10 @@ export function treesModel(features: number, trees: number, depth: number): Uint
   return model({
     nodes: [
       {
-        op: 'TreeEnsembleRegressor', inputs: ['x'], outputs: ['sum'], domain: 'ai.onnx.ml',
+        op: 'TreeEnsembleRegressor',
+        inputs: ['x'],
+        outputs: ['sum'],
+        domain: 'ai.onnx.ml',
         attributes: {
           n_targets: { int: 1 },
           nodes_treeids: all(({ tree }) => tree),
@@ -186,7 +207,12 @@ export function classifierModel(features: number): Uint8Array {
       { op: 'MatMul', inputs: ['x', 'w'], outputs: ['p1'] },
       { op: 'Sub', inputs: ['one', 'p1'], outputs: ['p0'] },
       { op: 'Concat', inputs: ['p0', 'p1'], outputs: ['probabilities'], attributes: { axis: { int: 1 } } },
-      { op: 'ArgMax', inputs: ['probabilities'], outputs: ['label'], attributes: { axis: { int: 1 }, keepdims: { int: 0 } } },
+      {
+        op: 'ArgMax',
+        inputs: ['probabilities'],
+        outputs: ['label'],
+        attributes: { axis: { int: 1 }, keepdims: { int: 0 } },
+      },
     ],
     inputs: [matrix('x', features)],
     outputs: [{ name: 'label', type: 'int64', shape: [null] }, matrix('probabilities', 2)],
@@ -210,7 +236,15 @@ export function centeringModel(features: number): Uint8Array {
 export function zipMapModel(): Uint8Array {
   const int64ToFloat = message(5, [int(1, ELEMENT.int64), message(2, [message(1, [int(1, ELEMENT.float32)])])]);
   return model({
-    nodes: [{ op: 'ZipMap', inputs: ['x'], outputs: ['probabilities'], domain: 'ai.onnx.ml', attributes: { classlabels_int64s: { ints: [0, 1] } } }],
+    nodes: [
+      {
+        op: 'ZipMap',
+        inputs: ['x'],
+        outputs: ['probabilities'],
+        domain: 'ai.onnx.ml',
+        attributes: { classlabels_int64s: { ints: [0, 1] } },
+      },
+    ],
     inputs: [matrix('x', 2)],
     outputs: [],
     rawOutputs: [message(12, [text(1, 'probabilities'), message(2, [message(4, [message(1, [int64ToFloat])])])])],

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { floorTo, formatDuration, formatTimestamp, parseDuration, parseTimestamp, toDate } from '../../src/core/index.ts';
+import {
+  floorTo,
+  formatDuration,
+  formatTimestamp,
+  parseDuration,
+  parseTimestamp,
+  toDate,
+} from '../../src/core/index.ts';
 import { wallClock } from '../../src/core/time.ts';
 
 describe('timestamps', () => {

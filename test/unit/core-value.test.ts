@@ -1,6 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import {
-  canonicalJson, compareValues, type DataType, HeadraceError, INVALID, parseJson, parseRows, parseValue, stringifyJson, toJson,
+  canonicalJson,
+  compareValues,
+  type DataType,
+  HeadraceError,
+  INVALID,
+  parseJson,
+  parseRows,
+  parseValue,
+  stringifyJson,
+  toJson,
 } from '../../src/core/index.ts';
 
 const int32: DataType = { kind: 'int32' };
@@ -20,18 +29,33 @@ describe('JSON', () => {
   });
 
   it('has one canonical text whatever the order of keys', () => {
-    expect(canonicalJson({ b: 1, a: { d: undefined, c: [2, { z: 1, y: 2 }] } })).toBe('{"a":{"c":[2,{"y":2,"z":1}]},"b":1}');
+    expect(canonicalJson({ b: 1, a: { d: undefined, c: [2, { z: 1, y: 2 }] } })).toBe(
+      '{"a":{"c":[2,{"y":2,"z":1}]},"b":1}',
+    );
   });
 });
 
 describe('reading a JSON value as a type', () => {
   it.each<[DataType, unknown]>([
-    [int32, 2 ** 31], [int32, 1.5], [int32, '1'], [int32, NaN],
-    [int64, 2 ** 53], [int64, 2n ** 63n], [int64, '1'], [int64, 0.5],
-    [float64, '1.5'], [float64, true], [float64, 'nan'], [float64, 'toString'],
-    [{ kind: 'bool' }, 1], [{ kind: 'string' }, 1], [{ kind: 'bytes' }, '*'],
-    [{ kind: 'timestamp' }, 1_700_000_000], [{ kind: 'timestamp' }, 'yesterday'],
-    [{ kind: 'list', of: int32 }, [1, 'a']], [{ kind: 'vector', size: 2 }, [1]],
+    [int32, 2 ** 31],
+    [int32, 1.5],
+    [int32, '1'],
+    [int32, NaN],
+    [int64, 2 ** 53],
+    [int64, 2n ** 63n],
+    [int64, '1'],
+    [int64, 0.5],
+    [float64, '1.5'],
+    [float64, true],
+    [float64, 'nan'],
+    [float64, 'toString'],
+    [{ kind: 'bool' }, 1],
+    [{ kind: 'string' }, 1],
+    [{ kind: 'bytes' }, '*'],
+    [{ kind: 'timestamp' }, 1_700_000_000],
+    [{ kind: 'timestamp' }, 'yesterday'],
+    [{ kind: 'list', of: int32 }, [1, 'a']],
+    [{ kind: 'vector', size: 2 }, [1]],
   ])('refuses for %o the value %o', (type, json) => {
     expect(parseValue(type, json)).toBe(INVALID);
   });
@@ -59,7 +83,10 @@ describe('reading a JSON value as a type', () => {
   });
 
   it('names every wrong row and column at once', () => {
-    const fields = [{ name: 'n', type: int32 }, { name: 's', type: { kind: 'string' } as const }];
+    const fields = [
+      { name: 'n', type: int32 },
+      { name: 's', type: { kind: 'string' } as const },
+    ];
     try {
       parseRows(fields, [{ n: 1, s: 'a' }, { n: 'x', s: 2 }, 7], 'inputs');
       expect.unreachable();

@@ -1,6 +1,15 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { createOnnxRuntime, type LoadedModel, type Tensor } from '../../src/models/index.ts';
-import { centeringModel, classifierModel, linearModel, mlpModel, passThroughModel, singleRowModel, treesModel, zipMapModel } from '../support/onnx-model.ts';
+import {
+  centeringModel,
+  classifierModel,
+  linearModel,
+  mlpModel,
+  passThroughModel,
+  singleRowModel,
+  treesModel,
+  zipMapModel,
+} from '../support/onnx-model.ts';
 
 const cpu = { providers: ['cpu'] };
 const open: LoadedModel[] = [];
@@ -33,7 +42,12 @@ describe('the ONNX runtime', () => {
 
   it('runs rows, and says how long one takes', async () => {
     const model = await load(linearModel(2));
-    const { probability } = await model.infer({ x: rows([[1, 2], [3, 4]]) });
+    const { probability } = await model.infer({
+      x: rows([
+        [1, 2],
+        [3, 4],
+      ]),
+    });
     expect(probability).toEqual({ type: 'float32', shape: [2, 1], data: Float32Array.of(3, 7) });
     expect(model.warmMicros).toBeGreaterThan(0);
   });
@@ -67,7 +81,11 @@ describe('the ONNX runtime', () => {
 
   it('keeps nothing of a batch that it could not run: bad neighbours are refused, good ones answered', async () => {
     const model = await load(linearModel(2));
-    const answers = await Promise.allSettled([model.infer({ x: rows([[1, 2]]) }), model.infer({ x: rows([[1]]) }), model.infer({ x: rows([[3, 4]]) })]);
+    const answers = await Promise.allSettled([
+      model.infer({ x: rows([[1, 2]]) }),
+      model.infer({ x: rows([[1]]) }),
+      model.infer({ x: rows([[3, 4]]) }),
+    ]);
     expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
   });
 
@@ -100,7 +118,10 @@ describe('the ONNX runtime', () => {
 
   it('refuses tensors that are not the signature’s, and goes on', async () => {
     const model = await load(linearModel(2));
-    await expect(model.infer({ x: rows([[1, 2, 3]]) })).rejects.toMatchObject({ code: 'HR_INVALID', message: expect.stringContaining('[1, 3]') });
+    await expect(model.infer({ x: rows([[1, 2, 3]]) })).rejects.toMatchObject({
+      code: 'HR_INVALID',
+      message: expect.stringContaining('[1, 3]'),
+    });
     expect((await model.infer({ x: rows([[1, 2]]) }))['probability']?.data[0]).toBe(3);
   });
 

@@ -71,7 +71,8 @@ export function createBatcher({ run, mode, maxBatchRows, maxQueuedRows, concurre
 
   const runBatch = async (batch: readonly Waiting[]): Promise<void> => {
     try {
-      const inputs = batch.length === 1 ? (batch[0] as Waiting).inputs : joinRows(batch.map((waiting) => waiting.inputs));
+      const inputs =
+        batch.length === 1 ? (batch[0] as Waiting).inputs : joinRows(batch.map((waiting) => waiting.inputs));
       const outputs = mode === 'single' ? await run(inputs) : await runInParts(run, inputs, partRows);
       if (batch.length === 1) return (batch[0] as Waiting).resolve(outputs);
       let start = 0;
@@ -82,17 +83,23 @@ export function createBatcher({ run, mode, maxBatchRows, maxQueuedRows, concurre
     } catch (thrown) {
       const failure = thrown instanceof HeadraceError ? thrown : failed(thrown);
       // One caller's rows must not fail another's: each runs again by itself.
-      if (batch.length > 1 && failure.code === 'HR_INFERENCE_FAILED') for (const waiting of batch) await runBatch([waiting]);
+      if (batch.length > 1 && failure.code === 'HR_INFERENCE_FAILED')
+        for (const waiting of batch) await runBatch([waiting]);
       else for (const waiting of batch) waiting.reject(failure);
     }
   };
 
   return {
     infer(inputs) {
-      if (isClosed) return Promise.reject(new HeadraceError('HR_MODEL_NOT_READY', 'this model version was unloaded. Repeat the request.'));
+      if (isClosed)
+        return Promise.reject(
+          new HeadraceError('HR_MODEL_NOT_READY', 'this model version was unloaded. Repeat the request.'),
+        );
       const rows = rowsOf(inputs);
       if (queue.length > 0 && queuedRows + rows > maxQueuedRows) {
-        return Promise.reject(new HeadraceError('HR_OVERLOADED', `${queuedRows} rows wait for this model already. Retry after a second.`));
+        return Promise.reject(
+          new HeadraceError('HR_OVERLOADED', `${queuedRows} rows wait for this model already. Retry after a second.`),
+        );
       }
       queuedRows += rows;
       return new Promise((resolve, reject) => {
@@ -115,7 +122,8 @@ async function runInParts(run: BatcherOptions['run'], inputs: Tensors, partRows:
   const rows = rowsOf(inputs);
   if (rows <= partRows) return run(inputs);
   const outputs: Tensors[] = [];
-  for (let row = 0; row < rows; row += partRows) outputs.push(await run(takeRows(inputs, row, Math.min(row + partRows, rows))));
+  for (let row = 0; row < rows; row += partRows)
+    outputs.push(await run(takeRows(inputs, row, Math.min(row + partRows, rows))));
   return joinRows(outputs);
 }
 

@@ -20,18 +20,24 @@ export function checkTensors(signature: Signature, inputs: Tensors): void {
       // A first dimension fixed at 1 runs row by row, so any number of rows will do.
       if (typeof expected === 'number' && expected !== given && !(at === 0 && expected === 1)) fits = false;
     }
-    if (!fits) throw refused(`input "${spec.name}" has the shape [${tensor.shape.join(', ')}], expected [${spec.shape.map((s) => s ?? 'N').join(', ')}]`);
-    if (size !== tensor.data.length) throw refused(`input "${spec.name}" has ${tensor.data.length} elements, its shape says ${size}`);
+    if (!fits)
+      throw refused(
+        `input "${spec.name}" has the shape [${tensor.shape.join(', ')}], expected [${spec.shape.map((s) => s ?? 'N').join(', ')}]`,
+      );
+    if (size !== tensor.data.length)
+      throw refused(`input "${spec.name}" has ${tensor.data.length} elements, its shape says ${size}`);
     const first = tensor.shape[0];
     if (spec.shape[0] === null && first !== undefined) {
-      if (rows !== undefined && rows !== first) throw refused(`input "${spec.name}" has ${first} rows, another input has ${rows}`);
+      if (rows !== undefined && rows !== first)
+        throw refused(`input "${spec.name}" has ${first} rows, another input has ${rows}`);
       rows = first;
     }
     if (tensor.type === 'string' && (tensor.data as readonly string[]).some((text) => text.includes('\0'))) {
       throw refused(`input "${spec.name}" holds a NUL character, where the runtime would cut the text`);
     }
   }
-  for (const name in inputs) if (!signature.inputs.some((spec) => spec.name === name)) throw refused(`the model has no input "${name}"`);
+  for (const name in inputs)
+    if (!signature.inputs.some((spec) => spec.name === name)) throw refused(`the model has no input "${name}"`);
 }
 
 function refused(sentence: string): HeadraceError {

@@ -24,7 +24,13 @@ export interface OnnxRuntimeOptions {
 const LONGEST_INLINE_MICROS = 25_000;
 
 export function createOnnxRuntime(options: OnnxRuntimeOptions = {}): ModelRuntime {
-  const { inlineMicros = 5000, workerThreads = 1, intraOpThreads = 1, maxBatchRows = 256, maxQueuedRows = 4096 } = options;
+  const {
+    inlineMicros = 5000,
+    workerThreads = 1,
+    intraOpThreads = 1,
+    maxBatchRows = 256,
+    maxQueuedRows = 4096,
+  } = options;
   return {
     async inspect(onnx) {
       const session = await openSession(onnx, ['cpu'], 1);
@@ -38,7 +44,13 @@ export function createOnnxRuntime(options: OnnxRuntimeOptions = {}): ModelRuntim
         const { warmMicros, mode } = await warmUp(session);
         if (warmMicros <= inlineMicros) {
           const affordableRows = Math.max(1, Math.min(maxBatchRows, Math.floor(LONGEST_INLINE_MICROS / warmMicros)));
-          const batcher = createBatcher({ mode, maxBatchRows: affordableRows, maxQueuedRows, run: session.run, concurrency: 1 });
+          const batcher = createBatcher({
+            mode,
+            maxBatchRows: affordableRows,
+            maxQueuedRows,
+            run: session.run,
+            concurrency: 1,
+          });
           return loaded(signature, warmMicros, batcher.infer, async () => {
             await batcher.drain();
             await session.release();

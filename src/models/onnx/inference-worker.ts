@@ -23,7 +23,8 @@ port.on('message', (inputs: Tensors | 'stop') => {
   }
   session.run(inputs).then(
     (outputs) => port.postMessage({ outputs } satisfies WorkerReply),
-    (thrown: unknown) => port.postMessage({ failure: thrown instanceof Error ? thrown.message : String(thrown) } satisfies WorkerReply),
+    (thrown: unknown) =>
+      port.postMessage({ failure: thrown instanceof Error ? thrown.message : String(thrown) } satisfies WorkerReply),
   );
 });
 port.postMessage({ isReady: true } satisfies WorkerReply);

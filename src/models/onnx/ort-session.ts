@@ -17,7 +17,11 @@ export interface OrtSession {
  * Throws HR_MODEL_UNREADABLE (corrupt, unknown operator), HR_MODEL_SIGNATURE (maps, sequences, float16), HR_UNSUPPORTED
  * (a provider that was asked for and isn't there).
  */
-export async function openSession(onnx: Uint8Array, providers: readonly string[], threads: number): Promise<OrtSession> {
+export async function openSession(
+  onnx: Uint8Array,
+  providers: readonly string[],
+  threads: number,
+): Promise<OrtSession> {
   const session = await create(onnx, providers, threads);
   try {
     const signature = signatureOf(session);
@@ -44,7 +48,8 @@ async function create(onnx: Uint8Array, providers: readonly string[], threads: n
   const absent = providers.find((provider) => !known.includes(provider));
   if (absent !== undefined) throw unavailable(absent, `this build of ONNX Runtime has ${known.join(', ')}`);
   // An empty file makes the runtime read past its end on some versions; it is no model anyway.
-  if (onnx.byteLength === 0) throw new HeadraceError('HR_MODEL_UNREADABLE', 'the file is empty; expected an ONNX model');
+  if (onnx.byteLength === 0)
+    throw new HeadraceError('HR_MODEL_UNREADABLE', 'the file is empty; expected an ONNX model');
   try {
     return await InferenceSession.create(onnx, {
       executionProviders: [...providers],
@@ -58,7 +63,8 @@ async function create(onnx: Uint8Array, providers: readonly string[], threads: n
   } catch (thrown) {
     const reason = thrown instanceof Error ? thrown.message : String(thrown);
     const accelerator = providers.find((provider) => provider !== 'cpu');
-    if (accelerator !== undefined && /provider|library|\.so|\.dll/i.test(reason)) throw unavailable(accelerator, reason, thrown);
+    if (accelerator !== undefined && /provider|library|\.so|\.dll/i.test(reason))
+      throw unavailable(accelerator, reason, thrown);
     const sentence = `the file is no ONNX model that this runtime can load (${reason}). Export it again, and check that it was copied whole.`;
     throw new HeadraceError('HR_MODEL_UNREADABLE', sentence, { cause: thrown });
   }
@@ -80,7 +86,10 @@ function specOf(metadata: InferenceSession.ValueMetadata): TensorSpec {
   }
   const { name, type, shape } = metadata;
   if (type === 'float16' || type === 'int4' || type === 'uint4') {
-    throw new HeadraceError('HR_MODEL_SIGNATURE', `"${name}" is ${type}, which cannot be served. Cast it to float32 at the model's edge.`);
+    throw new HeadraceError(
+      'HR_MODEL_SIGNATURE',
+      `"${name}" is ${type}, which cannot be served. Cast it to float32 at the model's edge.`,
+    );
   }
   // What is left are the types of the port, by the same names.
   return { name, type: type as TensorType, shape: shape.map((size) => (typeof size === 'number' ? size : null)) };

@@ -28,16 +28,20 @@ export async function warmUp(session: OrtSession): Promise<Warmth> {
     // With a size that only the caller knows, one row of our making may be wrong: no verdict then.
     if (hasOpenSizes(signature)) return { warmMicros: 0, mode: 'single' };
     const reason = thrown instanceof Error ? thrown.message : String(thrown);
-    throw new HeadraceError('HR_MODEL_UNREADABLE', `the model loads but fails on one row: ${reason}`, { cause: thrown });
+    throw new HeadraceError('HR_MODEL_UNREADABLE', `the model loads but fails on one row: ${reason}`, {
+      cause: thrown,
+    });
   }
   const warmMicros = times.sort((a, b) => a - b)[Math.floor(RUNS / 2)] as number;
-  if (signature.inputs.length > 0 && signature.inputs.every(({ shape }) => shape[0] === 1)) return { warmMicros, mode: 'rowwise' };
+  if (signature.inputs.length > 0 && signature.inputs.every(({ shape }) => shape[0] === 1))
+    return { warmMicros, mode: 'rowwise' };
   return { warmMicros, mode: (await canJoin(session)) ? 'joined' : 'single' };
 }
 
 // Rows are independent when a batch of three different rows gives, row by row, what each gives alone.
 async function canJoin(session: OrtSession): Promise<boolean> {
-  if (session.signature.inputs.length === 0 || session.signature.inputs.some(({ shape }) => shape[0] !== null)) return false;
+  if (session.signature.inputs.length === 0 || session.signature.inputs.some(({ shape }) => shape[0] !== null))
+    return false;
   try {
     const inputs = smokeInputs(session.signature, 3);
     const together = await session.run(inputs);

@@ -43,7 +43,10 @@ export async function openWorkerPool(settings: WorkerSettings, size: number): Pr
 }
 
 // The source tree runs as it is, the package as JavaScript beside its own copy.
-const script = new URL(import.meta.url.endsWith('.ts') ? './inference-worker.ts' : './inference-worker.js', import.meta.url);
+const script = new URL(
+  import.meta.url.endsWith('.ts') ? './inference-worker.ts' : './inference-worker.js',
+  import.meta.url,
+);
 
 async function startThread(settings: WorkerSettings): Promise<Thread> {
   const worker = new Worker(script, { workerData: settings });
@@ -66,7 +69,9 @@ async function startThread(settings: WorkerSettings): Promise<Thread> {
       reject(new HeadraceError('HR_MODEL_UNREADABLE', `the model cannot be loaded in a thread: ${String(thrown)}`));
     });
     // Without an error too; once it is ready this changes nothing.
-    void exited.then(() => reject(new HeadraceError('HR_MODEL_UNREADABLE', 'the model’s thread ended before it was ready')));
+    void exited.then(() =>
+      reject(new HeadraceError('HR_MODEL_UNREADABLE', 'the model’s thread ended before it was ready')),
+    );
     worker.on('message', (reply: WorkerReply) => {
       if ('isReady' in reply) return resolve();
       const waiting = pending;
@@ -78,7 +83,8 @@ async function startThread(settings: WorkerSettings): Promise<Thread> {
   return {
     run: (inputs) =>
       new Promise((resolve, reject) => {
-        if (isDead) return reject(new HeadraceError('HR_INFERENCE_FAILED', 'the model’s thread has ended. Repeat the request.'));
+        if (isDead)
+          return reject(new HeadraceError('HR_INFERENCE_FAILED', 'the model’s thread has ended. Repeat the request.'));
         pending = { resolve, reject };
         worker.postMessage(inputs);
       }),
