@@ -13,7 +13,10 @@ const list = defineCommand({
     const rows = endpoints.map((endpoint) => [endpoint.name, endpoint.model, describeTraffic(endpoint)]);
     return {
       json: { endpoints: endpoints.map(present) },
-      text: formatTable([['ENDPOINT', 'MODEL', 'TRAFFIC'], ...rows]),
+      text: formatTable(
+        [['ENDPOINT', 'MODEL', 'TRAFFIC'], ...rows],
+        'No endpoints. Define one with endpoint(…) and run `headrace apply`.',
+      ),
     };
   },
 });

@@ -36,14 +36,15 @@ const get = defineCommand({
     const plan = compileFeaturePlan(definitions, service, store, (view) => watermarks.get(view), 'rows');
     const answers = await readFeatureRows(plan, rows, at ?? app.clock.nowMicros(), MAX_ROWS);
     const text = answers.map((answer) =>
-      formatTable(
-        Object.entries(answer.features).map(([name, value]) => [
+      formatTable([
+        ['FEATURE', 'VALUE', 'STATUS', 'EVENT TIME'],
+        ...Object.entries(answer.features).map(([name, value]) => [
           name,
           show(value),
           answer.statuses[name] ?? '',
           answer.event_times[name] ?? '',
         ]),
-      ),
+      ]),
     );
     return { json: { rows: answers }, text: text.join('\n\n') };
   },

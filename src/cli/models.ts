@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { formatTimestamp, HeadraceError } from '../core/index.ts';
 import type { ModelVersion } from '../registry/index.ts';
 import { collect, defineCommand, defineGroup, textOption, usageError } from './command.ts';
+import { isMissing } from './read-event-file.ts';
 import { formatTable } from './table.ts';
 
 const register = defineCommand({
@@ -53,7 +54,13 @@ const list = defineCommand({
         .map(([alias, version]) => `${alias}=${version}`)
         .join(' '),
     ]);
-    return { json: { models }, text: formatTable([['MODEL', 'SERVICE', 'VERSIONS', 'ALIASES'], ...rows]) };
+    return {
+      json: { models },
+      text: formatTable(
+        [['MODEL', 'SERVICE', 'VERSIONS', 'ALIASES'], ...rows],
+        'No models. Define one with model(…), run `headrace apply`, then `headrace models register NAME FILE.onnx`.',
+      ),
+    };
   },
 });
 
@@ -114,6 +121,7 @@ async function readModelFile(file: string): Promise<Uint8Array> {
   try {
     return await readFile(file);
   } catch (thrown) {
+    if (isMissing(thrown)) throw new HeadraceError('HR_MODEL_UNREADABLE', `there is no file ${file}.`);
     throw new HeadraceError(
       'HR_MODEL_UNREADABLE',
       `${file} cannot be read: ${thrown instanceof Error ? thrown.message : String(thrown)}`,

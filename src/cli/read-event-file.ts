@@ -1,5 +1,6 @@
 // A file of events as JSON rows: lines of JSON, or Parquet through DuckDB.
 
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { HeadraceError, invalid, parseJson } from '../core/index.ts';
 import type { DataType } from '../core/index.ts';
@@ -42,6 +43,7 @@ async function readLines(file: string): Promise<unknown[]> {
 
 // Through JSON text, which keeps every digit, in the file's own order.
 async function readParquet(file: string, source: SourceSpec, duckdb: DuckDb): Promise<unknown[]> {
+  if (!existsSync(file)) throw new HeadraceError('HR_SOURCE_UNREADABLE', `there is no file ${file}.`);
   const connection = await duckdb.connect();
   try {
     const path = `'${file.replaceAll("'", "''")}'`;
@@ -81,7 +83,13 @@ function jsonOf(name: string, type: DataType): string {
   }
 }
 
+/** Whether a read failed because there is no such file. */
+export function isMissing(thrown: unknown): boolean {
+  return thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT';
+}
+
 function unreadable(file: string, thrown: unknown): HeadraceError {
+  if (isMissing(thrown)) return new HeadraceError('HR_SOURCE_UNREADABLE', `there is no file ${file}.`);
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   return new HeadraceError('HR_SOURCE_UNREADABLE', `${file} cannot be read: ${message}`, { cause: thrown });
 }

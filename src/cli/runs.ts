@@ -18,7 +18,10 @@ const list = defineCommand({
     const rows = runs.map((run) => [run.id, run.pipeline, run.state, formatTimestamp(run.createdAtMicros)]);
     return {
       json: { runs: runs.map(presentSummary) },
-      text: formatTable([['ID', 'PIPELINE', 'STATE', 'STARTED'], ...rows]),
+      text: formatTable(
+        [['ID', 'PIPELINE', 'STATE', 'STARTED'], ...rows],
+        'No runs. `headrace run PIPELINE` starts one.',
+      ),
     };
   },
 });

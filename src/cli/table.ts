@@ -1,7 +1,8 @@
 // Rows as aligned columns of text.
 
-/** The first row is the heading. */
-export function formatTable(rows: readonly (readonly string[])[]): string {
+/** The first row is the heading; with no other, the sentence `empty` says what to do, when given. */
+export function formatTable(rows: readonly (readonly string[])[], empty?: string): string {
+  if (rows.length === 1 && empty !== undefined) return empty;
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
   return rows
     .map((row) =>

@@ -68,7 +68,10 @@ const list = defineCommand({
     ]);
     return {
       json: { training_sets: records.map(present) },
-      text: formatTable([['ID', 'NAME', 'SERVICE', 'ROWS', 'CREATED', 'PATH'], ...rows]),
+      text: formatTable(
+        [['ID', 'NAME', 'SERVICE', 'ROWS', 'CREATED', 'PATH'], ...rows],
+        'No training sets. `headrace training-set create --help` shows how to make one.',
+      ),
     };
   },
 });

@@ -92,6 +92,20 @@ describe('words and exit codes', () => {
     }
   });
 
+  it('says what to do where there is nothing yet, and which file is missing', async () => {
+    expect((await typed(['training-set', 'list'])).stdout).toContain('`headrace training-set create --help`');
+    expect((await typed(['runs', 'list'])).stdout).toContain('`headrace run PIPELINE`');
+    for (const args of [
+      ['push', 'purchases', 'nowhere.jsonl'],
+      ['push', 'purchases', 'nowhere.parquet'],
+      ['models', 'register', 'returns', 'nowhere.onnx'],
+    ]) {
+      const { code, stderr } = await typed(args);
+      expect(code).toBe(1);
+      expect(stderr).toContain(`there is no file ${project.file(args.at(-1) ?? '')}.`);
+    }
+  });
+
   it('says so where there is no project', () => {
     const empty = createProject({});
     try {

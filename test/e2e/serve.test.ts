@@ -21,6 +21,9 @@ afterAll(() => project.remove());
 
 const inputs = Array.from({ length: 20 }, (_, at) => ({ customer: `c${at}`, amount: 1 }));
 
+const send = (url: string, body: object): Promise<Response> =>
+  fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+
 async function predict(url: string): Promise<{ status: number; variants: string[] }> {
   const response = await fetch(`${url}/v1/endpoints/checkout/predict`, {
     method: 'POST',
@@ -179,6 +182,16 @@ describe('several workers', () => {
     try {
       const answers = await Promise.all(Array.from({ length: 40 }, () => predict(server.url)));
       expect(new Set(answers.map(({ variants }) => variants.join()))).toHaveLength(1);
+      const push = { rows: [{ customer: 'fresh', amount: 5, bought_at: new Date(Date.now() - 1000).toISOString() }] };
+      expect((await send(`${server.url}/v1/sources/purchases/push`, push)).status).toBe(200);
+      const reads = await Promise.all(
+        Array.from({ length: 10 }, async () => {
+          const query = { service: 'numbers', rows: [{ customer: 'fresh' }] };
+          return (await send(`${server.url}/v1/features/read`, query)).text();
+        }),
+      );
+      for (const text of reads) expect(text).toContain('"history__purchases_1d":1');
+
       const total = async (): Promise<number> => {
         const text = await (await fetch(`${server.url}/metrics`)).text();
         const sums = [
