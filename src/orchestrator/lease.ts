@@ -3,7 +3,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import { MICROS_PER_SECOND, type Micros } from '../core/index.ts';
+import { isProcessAlive, MICROS_PER_SECOND, type Micros } from '../core/index.ts';
 
 export const LEASE_MICROS: Micros = 60 * MICROS_PER_SECOND;
 export const HEARTBEAT_MS = 2000;
@@ -18,14 +18,4 @@ export function isLeaseLive(owner: string | null, until: Micros, now: Micros): b
   if (owner === null) return false;
   const [host, pid] = owner.split('/');
   return until > now && !(host === hostname() && !isProcessAlive(Number(pid)));
-}
-
-function isProcessAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // EPERM: it lives, and is someone else's.
-    return (error as NodeJS.ErrnoException).code === 'EPERM'; // kill throws only system errors
-  }
 }

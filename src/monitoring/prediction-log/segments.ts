@@ -4,7 +4,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { floorTo, type Micros, MICROS_PER_HOUR, MICROS_PER_MINUTE } from '../../core/index.ts';
+import { floorTo, isProcessAlive, type Micros, MICROS_PER_HOUR, MICROS_PER_MINUTE } from '../../core/index.ts';
 
 export type RecordKind = 'predictions' | 'outcomes';
 
@@ -77,14 +77,7 @@ export function isEnded(segment: Segment, all: readonly Segment[], now: Micros):
 }
 
 function isWriterAlive({ pid, token }: Segment): boolean {
-  if (pid === process.pid) return ownTokens.has(token);
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // EPERM: it lives, under another user.
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
-  }
+  return pid === process.pid ? ownTokens.has(token) : isProcessAlive(pid);
 }
 
 async function namesIn(folder: string): Promise<string[]> {

@@ -4,7 +4,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { HeadraceError, sha256Hex } from '../../core/index.ts';
+import { HeadraceError, isProcessAlive, sha256Hex } from '../../core/index.ts';
 
 export interface PythonEnvironments {
   /** The interpreter to run a script with. Throws HR_PYTHON_UNAVAILABLE, with the end of what pip said. */
@@ -104,12 +104,10 @@ async function withLock(lock: string, work: () => Promise<void>): Promise<void> 
 function isAbandoned(lock: string): boolean {
   try {
     const pid = Number(readFileSync(lock, 'utf8'));
-    // Its process is about to write its id, or died before it could.
-    if (pid === 0) return Date.now() - statSync(lock).mtimeMs > 10_000;
-    process.kill(pid, 0);
-    return false;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH'; // as above
+    // Without an id its process is about to write it, or died before it could.
+    return pid === 0 ? Date.now() - statSync(lock).mtimeMs > 10_000 : !isProcessAlive(pid);
+  } catch {
+    return false; // it was given back meanwhile
   }
 }
 

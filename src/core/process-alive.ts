@@ -1,0 +1,12 @@
+// Whether another process of this machine is still there, told by its id: leases and locks of dead ones are taken over.
+
+/** False once no process has the id; an id may have been given to another process since. */
+export function isProcessAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // EPERM: it lives, under another user.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
