@@ -179,13 +179,13 @@ export async function endRun(
 /** Lets go of a run that stays unfinished, to be resumed by whoever comes. */
 export async function releaseRun(database: Database, id: string, owner: string, now: Micros): Promise<void> {
   await changeRun(database, id, async (trx) => {
-    await trx
+    const { numUpdatedRows } = await trx
       .updateTable('orchestrator_runs')
       .set({ lease_owner: null, lease_until: 0 })
       .where('id', '=', id)
       .where('lease_owner', '=', owner)
-      .execute();
-    await addEvent(trx, { run_id: id, at: now, kind: 'interrupted' });
+      .executeTakeFirst();
+    if (Number(numUpdatedRows) === 1) await addEvent(trx, { run_id: id, at: now, kind: 'interrupted' });
   });
 }
 
