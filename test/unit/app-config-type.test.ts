@@ -6,10 +6,10 @@ import { SETTINGS } from '../../src/app/settings.ts';
 import type { HeadraceConfig } from '../../src/index.ts';
 
 type TypedKey = {
-  [Name in keyof HeadraceConfig & string]-?: NonNullable<HeadraceConfig[Name]> extends object
+  [Name in keyof HeadraceConfig]-?: NonNullable<HeadraceConfig[Name]> extends object
     ? `${Name}.${keyof NonNullable<HeadraceConfig[Name]> & string}`
     : Name;
-}[keyof HeadraceConfig & string];
+}[keyof HeadraceConfig];
 type LoadedKey = (typeof SETTINGS)[number]['key'];
 
 // The compiler refuses this file as soon as one has a key that the other lacks.
