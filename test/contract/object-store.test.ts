@@ -128,6 +128,11 @@ describe.each([files, ...s3Stores()])('an object store on $name', (stores) => {
     expect(text(await getBlob(store, hash))).toBe('model');
     await store.put(`blobs/${hash.slice(0, 2)}/${hash}`, bytes('mod'));
     await expect(getBlob(store, hash)).rejects.toMatchObject({ code: 'HR_ARTIFACT_UNREADABLE' });
+    await putBlob(store, bytes('model'));
+    expect(text(await getBlob(store, hash))).toBe('model');
+    await store.put(`blobs/${hash.slice(0, 2)}/${hash}`, bytes('lemod'));
+    await putBlobFile(store, join(folder, 'model'));
+    expect(text(await getBlob(store, hash))).toBe('model');
     await expect(getBlob(store, sha256Hex('none'))).rejects.toMatchObject({ code: 'HR_ARTIFACT_UNREADABLE' });
     await expect(getBlob(store, '../../etc')).rejects.toMatchObject({ code: 'HR_INVALID' });
   });

@@ -5,20 +5,27 @@ import { createReadStream } from 'node:fs';
 import { HeadraceError, sha256Hex } from '../../core/index.ts';
 import type { ObjectStore } from '../object-store.ts';
 
-/** Stores bytes; gives their SHA-256 in hex. Storing the same bytes again writes nothing. */
+/** Stores bytes; gives their SHA-256 in hex. Storing the same bytes again writes nothing, unless what is there is damaged. */
 export async function putBlob(store: ObjectStore, bytes: Uint8Array): Promise<string> {
   const hash = sha256Hex(bytes);
-  await store.put(blobKey(hash), bytes, { ifAbsent: true });
+  const isNew = await store.put(blobKey(hash), bytes, { ifAbsent: true });
+  if (!isNew && !(await isWhole(store, hash))) await store.put(blobKey(hash), bytes);
   return hash;
 }
 
-/** Stores a local file without holding it in memory; gives its SHA-256 in hex. */
+/** Stores a local file, not held in memory while it is new; gives its SHA-256 in hex. */
 export async function putBlobFile(store: ObjectStore, path: string): Promise<string> {
   const hasher = createHash('sha256');
   for await (const chunk of createReadStream(path)) hasher.update(chunk as Uint8Array); // No encoding was set: bytes.
   const hash = hasher.digest('hex');
-  await store.putFile(blobKey(hash), path, { ifAbsent: true });
+  const isNew = await store.putFile(blobKey(hash), path, { ifAbsent: true });
+  if (!isNew && !(await isWhole(store, hash))) await store.putFile(blobKey(hash), path);
   return hash;
+}
+
+async function isWhole(store: ObjectStore, hash: string): Promise<boolean> {
+  const bytes = await store.get(blobKey(hash));
+  return bytes !== undefined && sha256Hex(bytes) === hash;
 }
 
 /** The bytes of a blob. Throws HR_ARTIFACT_UNREADABLE when it is missing or its content is not what its hash says. */
