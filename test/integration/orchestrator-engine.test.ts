@@ -289,6 +289,13 @@ time.sleep(60)`,
     await until(() => !pids.some(isAlive));
   });
 
+  it('may have a timeout longer than a timer can count', async () => {
+    const made = await project(
+      `const p = pipeline('patient'); p.step('patient', task(() => 1), { timeout: '30d' }); export default p;`,
+    );
+    expect((await runPipeline(made.deps, { pipeline: 'patient' })).state).toBe('succeeded');
+  });
+
   it('is killed at its timeout also when its function never yields', async () => {
     const made = await project(
       `const p = pipeline('spin'); p.step('spin', task(() => { for (;;); }), { timeout: '2s' }); export default p;`,
