@@ -86,6 +86,29 @@ describe('materialize', () => {
     },
   );
 
+  it('keeps what a read as at a key’s last events needs, however long the key has been silent', async () => {
+    const last = END - 30 * MICROS_PER_DAY;
+    await write('sales-silent.parquet', [
+      sale('silent', last - MICROS_PER_HOUR, 4),
+      sale('silent', last, 6),
+      sale('silent', last - 400 * MICROS_PER_DAY, 1000),
+    ]);
+    await run();
+    const reader = createFeatureReader(manifest, resolveService(manifest, 'all'), store);
+    const key = encodeKey([TYPES.string], ['silent']) as EncodedKey;
+    const at = async (micros: Micros) => {
+      const [row] = await reader.read([[key, undefined, undefined]], micros, () => undefined);
+      const { features } = manifest.views['by_shop'] as ViewSpec;
+      return Object.fromEntries(features.map(({ name }, i) => [name, row?.[0]?.values[i]]));
+    };
+    expect(await at(last)).toMatchObject({ rows_6h: 2n, mean_price_1d: 5, last_price: 6 });
+    expect(await at(END)).toMatchObject({ rows_6h: 0n, mean_price_1d: null, last_price: null });
+    let tiles = 0;
+    for await (const { record } of store.scan('shop', 'by_shop')) tiles = Math.max(tiles, record.base?.length ?? 0);
+    // The row of 400 days before left no tile behind.
+    expect(tiles).toBeLessThan(1000);
+  });
+
   it('forgets records past their physical expiry', async () => {
     await run();
     const count = async () => {

@@ -22,6 +22,8 @@ export interface EventStreamRequest {
   readonly spineRelation: string;
   /** Spine column for each of the entity's keys, in the entity's order. */
   readonly spineKeys: readonly string[];
+  /** Spine column (BIGINT micros, the same in all rows of a key) before which its events are left out, in place of what the spine's times say. */
+  readonly spineSince?: string;
   /** 'before' counts only events strictly before a spine row's time, known strictly before it. */
   readonly boundary: 'at' | 'before';
 }
@@ -71,7 +73,7 @@ export async function openEventStream(connection: DuckDBConnection, request: Eve
         }
       },
       async describeKey(key) {
-        const result = await connection.run(`SELECT * EXCLUDE (__hr_key) FROM ${keysTable} WHERE __hr_key = ${key}`);
+        const result = await connection.run(`SELECT COLUMNS('^__hr_key_') FROM ${keysTable} WHERE __hr_key = ${key}`);
         return `(${(await result.getRows())[0]?.map(String).join(', ') ?? ''})`;
       },
       close: drop,
@@ -90,8 +92,9 @@ async function loadSpine(
   keysTable: string,
   spineTable: string,
 ) {
-  const { spineRelation, spineKeys } = request;
+  const { spineRelation, spineKeys, spineSince } = request;
   const keys = spineKeys.map((name, i) => `${quoteName(name)} AS ${keyName(i)}`);
+  if (spineSince !== undefined) keys.push(`${quoteName(spineSince)} AS __hr_since`);
   const present = [...spineKeys.map(quoteName), '__hr_at'].map((name) => `${name} IS NOT NULL`).join(' AND ');
   const distinct = `SELECT DISTINCT ${keys.join(', ')} FROM ${spineRelation} AS spine WHERE ${present}`;
   await connection.run(
@@ -141,7 +144,7 @@ function streamSql(
     `SELECT keys.__hr_key, greatest(__hr_event, __hr_known) AS __hr_visible, CAST(0 AS UTINYINT) AS __hr_is_spine, ` +
     `__hr_event, __hr_known, __hr_row${list([...inputSql, ...tieSql])} ` +
     `FROM ${sourceRelation} AS events JOIN ${keysTable} AS keys ON ${joinKeys('events', view.keyColumns)} ` +
-    `WHERE __hr_event >= ${oldest} AND greatest(__hr_event, __hr_known) <= ${latest} AND __hr_known IS NOT NULL${isFact}`;
+    `WHERE __hr_event >= ${request.spineSince === undefined ? oldest : 'keys.__hr_since'} AND greatest(__hr_event, __hr_known) <= ${latest} AND __hr_known IS NOT NULL${isFact}`;
   const blanks = [...inputs.map((_, i) => `NULL AS __hr_input_${i}`), ...ties.map((_, i) => `NULL AS __hr_tie_${i}`)];
   const spine =
     `SELECT __hr_key, __hr_at AS __hr_visible, CAST(1 AS UTINYINT) AS __hr_is_spine, ` +

@@ -1,7 +1,7 @@
 // Which keys a run must recompute, as a numbered table; and what it has to say of the source's rows.
 
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { floorTo, type Micros, MICROS_PER_MINUTE } from '../../core/index.ts';
+import { type Micros, MICROS_PER_MINUTE } from '../../core/index.ts';
 import type { ViewCodec } from '../../online/index.ts';
 import type { ScannedSource } from '../sources/scan-source.ts';
 import { duckType, quoteName } from '../sources/sql-text.ts';
@@ -14,7 +14,11 @@ export interface TouchedKeys {
   readonly rowsIgnored: number;
 }
 
-/** Temp table of the touched keys: `__hr_spine` (BIGINT from 0, in the keys' order), `__hr_at`, `k0`, `k1`, … */
+/**
+ * Temp table of the touched keys: `__hr_spine` (BIGINT from 0, in the keys' order), `__hr_at` (the watermark), `k0`,
+ * `k1`, …, `__hr_newest` (the key's newest event time) and `__hr_since` (no window that ends at the newest event or
+ * later sees an earlier event; BIGINT micros).
+ */
 export const KEYS_TABLE = '__hr_touched';
 
 export async function findTouchedKeys(
@@ -38,12 +42,12 @@ export async function findTouchedKeys(
       `CAST(count(*) FILTER (WHERE NOT (${isWhole})) AS DOUBLE) FROM ${relation} AS events`,
   );
   const [rowsInRange, rowsIgnored] = ((await counted.getRows())[0] ?? []).map(Number);
-  const oldest = horizon(codec, interval.to);
-  const seen = oldest === null ? '' : ` AND __hr_event >= ${oldest}`;
+  const newest = `max(__hr_event) FILTER (WHERE __hr_known <= ${interval.to})`;
   await connection.run(
     `CREATE OR REPLACE TEMP TABLE ${KEYS_TABLE} AS SELECT row_number() OVER (ORDER BY ${names}) - 1 AS __hr_spine, ` +
-      `CAST(${interval.to} AS BIGINT) AS __hr_at, ${names} FROM (` +
-      `SELECT DISTINCT ${keys.join(', ')} FROM ${relation} AS events WHERE ${isWhole} AND ${touches}${seen})`,
+      `CAST(${interval.to} AS BIGINT) AS __hr_at, ${names}, __hr_newest, __hr_newest - ${lookBack(codec)} AS __hr_since ` +
+      `FROM (SELECT ${keys.join(', ')}, ${newest} AS __hr_newest FROM ${relation} AS events WHERE ${isWhole} ` +
+      `GROUP BY ALL HAVING bool_or(${touches}))`,
   );
   const total = await connection.run(`SELECT CAST(count(*) AS DOUBLE) FROM ${KEYS_TABLE}`);
   return {
@@ -68,11 +72,13 @@ export function keyType({ keyTypes }: ViewCodec, index: number) {
   return keyTypes[index] as ViewCodec['keyTypes'][number];
 }
 
-/** Events before this leave no trace in a record as of `at`; null when every event may. */
-function horizon({ aggregator, latestColumns }: ViewCodec, at: Micros): Micros | null {
-  // A key's newest row is kept whatever its age: a value past its TTL is there and too old, not missing.
-  if (latestColumns.length > 0) return null;
-  const groups = aggregator?.groups ?? [];
-  const starts = groups.map(({ retentionMicros, hopMicros }) => floorTo(at - retentionMicros, hopMicros));
-  return Math.min(...starts);
+/**
+ * How far before a key's newest event its windows look, hop included. Not before the watermark: a key that fell silent
+ * keeps the tiles that a read as at its last events needs.
+ */
+function lookBack({ aggregator }: ViewCodec): Micros {
+  return Math.max(
+    0,
+    ...(aggregator?.groups ?? []).map(({ retentionMicros, hopMicros }) => retentionMicros + hopMicros),
+  );
 }

@@ -7,7 +7,7 @@ import { type BaseRow, type OnlineStore, type ViewCodec, writeBase } from '../..
 import type { DuckDb } from '../../storage/index.ts';
 import { openEventStream } from '../duckdb/event-stream.ts';
 import { replay } from '../duckdb/replay.ts';
-import { readerOf } from '../duckdb/vector-values.ts';
+import { numbersOf, readerOf } from '../duckdb/vector-values.ts';
 import type { ScannedSource } from '../sources/scan-source.ts';
 import { findLatestRows } from './latest-rows.ts';
 import { KEYS_TABLE, keyType } from './touched-keys.ts';
@@ -72,7 +72,7 @@ async function writeRange(
   };
   // Every touched key has a number, and each number a key.
   const rowOf = (spine: number, tiles: TileState | null): BaseRow<EncodedKey> => ({
-    key: keys.get(spine) as EncodedKey,
+    key: (keys.get(spine) as TouchedKey).key,
     latest: latest.get(spine) ?? null,
     tiles,
   });
@@ -95,6 +95,7 @@ async function writeRange(
     sourceRelation: scanned.relation,
     spineRelation: `(SELECT __hr_spine AS __hr_row, * FROM ${range})`,
     spineKeys: codec.view.keyColumns.map((_, i) => `k${i}`),
+    spineSince: '__hr_since',
     boundary: 'at',
   });
   try {
@@ -103,7 +104,7 @@ async function writeRange(
       aggregator,
       {
         spineRow(spine, at, state) {
-          aggregator.trim(state, at);
+          aggregator.trim(state, Math.min(at, (keys.get(spine) as TouchedKey).newest));
           const copy = (pool[batch.length] ??= aggregator.create());
           aggregator.reset(copy);
           aggregator.merge(copy, state);
@@ -122,23 +123,29 @@ async function writeRange(
   return written;
 }
 
+interface TouchedKey {
+  readonly key: EncodedKey;
+  /** Event time of its newest row. */
+  readonly newest: Micros;
+}
+
 async function readKeys(
   connection: DuckDBConnection,
   codec: ViewCodec,
   range: string,
-): Promise<Map<number, EncodedKey>> {
-  const keys = new Map<number, EncodedKey>();
+): Promise<Map<number, TouchedKey>> {
+  const keys = new Map<number, TouchedKey>();
   const names = codec.keyTypes.map((_, i) => `k${i}`);
   const result = await connection.stream(
-    `SELECT CAST(__hr_spine AS DOUBLE), ${names.join(', ')} FROM ${range} ORDER BY __hr_spine`,
+    `SELECT CAST(__hr_spine AS DOUBLE), CAST(__hr_newest AS DOUBLE), ${names.join(', ')} FROM ${range} ORDER BY __hr_spine`,
   );
   for (let chunk = await result.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
-    const spine = readerOf(chunk.getColumnVector(0), { kind: 'float64' });
-    const parts = codec.keyTypes.map((_, i) => readerOf(chunk.getColumnVector(i + 1), keyType(codec, i)));
+    const [spine, newest] = [0, 1].map((column) => numbersOf<Float64Array>(chunk.getColumnVector(column)));
+    const parts = codec.keyTypes.map((_, i) => readerOf(chunk.getColumnVector(i + 2), keyType(codec, i)));
     for (let i = 0; i < chunk.rowCount; i++) {
       const values: Value[] = parts.map((read) => read(i));
       const key = encodeKey(codec.keyTypes, values);
-      if (key !== undefined) keys.set(spine(i) as number, key);
+      if (key !== undefined) keys.set(spine?.[i] as number, { key, newest: newest?.[i] as number });
     }
   }
   return keys;
