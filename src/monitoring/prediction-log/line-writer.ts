@@ -74,8 +74,24 @@ function startsOf(fields: readonly Field[]): string[] {
 }
 
 const statusStarts = new WeakMap<readonly Field[], readonly string[]>();
+// Most rows' statuses are those of some row before: the last text of a list of fields is kept.
+const lastStatuses = new WeakMap<readonly Field[], { readonly statuses: readonly string[]; readonly text: string }>();
 
 function writeStatuses(fields: readonly Field[], statuses: readonly string[]): string {
+  const last = lastStatuses.get(fields);
+  if (last !== undefined && isSame(last.statuses, statuses)) return last.text;
+  const text = joinStatuses(fields, statuses);
+  lastStatuses.set(fields, { statuses, text });
+  return text;
+}
+
+function isSame(a: readonly string[], b: readonly string[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+function joinStatuses(fields: readonly Field[], statuses: readonly string[]): string {
   let starts = statusStarts.get(fields);
   if (starts === undefined) statusStarts.set(fields, (starts = startsOf(fields)));
   let text = '{';

@@ -1,11 +1,12 @@
-// Opens the prediction log of one process: a bounded queue in memory, written by a timer in slices short enough that
-// requests don't feel it.
+// Opens the prediction log of one process: a bounded buffer of lines in memory, written by a timer; the disk is waited
+// for off the event loop.
 
-import { type Clock, HeadraceError, type Logger, type Micros } from '../../core/index.ts';
+import { type Clock, HeadraceError, type Logger } from '../../core/index.ts';
 import type { CompactOptions } from './compact.ts';
 import { startCompaction } from './compaction-timer.ts';
+import { createLineBuffer, type LineBuffer } from './line-buffer.ts';
 import { outcomeLine, predictionLine } from './line-writer.ts';
-import type { OutcomeEntry, PredictionEntry, PredictionLog } from './prediction-log.ts';
+import type { PredictionLog } from './prediction-log.ts';
 import { createSegmentWriter, type SegmentWriter } from './segment-writer.ts';
 import { releaseToken, takeToken } from './segments.ts';
 
@@ -18,18 +19,17 @@ export interface PredictionLogOptions {
   readonly maxQueued?: number;
   /** A segment this large is ended. Default 64 MB. */
   readonly segmentBytes?: number;
-  /** Default 1000, which is what a crash can lose. */
+  /** Default 1000: what a crash of the process can lose; a crash of the machine, about a second. */
   readonly flushEveryMs?: number;
   /** With it, ended segments become Parquet every ten minutes; without it, when somebody calls `compactPredictionLog`. `maxBytes` is 50 GB by default. */
   readonly compaction?: Pick<CompactOptions, 'duckdb' | 'keepMicros' | 'maxBytes'>;
 }
 
 const MAX_BYTES = 50e9;
-
-interface RecordedOutcome {
-  readonly outcome: OutcomeEntry;
-  readonly recordedMicros: Micros;
-}
+/** What a crash of the machine can lose; one of the process loses what its timer has not written. */
+const SYNC_EVERY_MS = 900;
+/** So much in memory is written without waiting for the timer. */
+const EARLY_BYTES = 1 * 1024 ** 2;
 
 export function openPredictionLog(options: PredictionLogOptions): PredictionLog {
   const {
@@ -44,59 +44,61 @@ export function openPredictionLog(options: PredictionLogOptions): PredictionLog 
   const token = takeToken();
   const predictionWriter = createSegmentWriter({ directory, kind: 'predictions', token, clock, segmentBytes });
   const outcomeWriter = createSegmentWriter({ directory, kind: 'outcomes', token, clock, segmentBytes });
-  let predictions: PredictionEntry[] = [];
-  let outcomes: RecordedOutcome[] = [];
-  // Taken from the queue but not on disk yet; they count as queued, for they hold memory.
+  const predictions = createLineBuffer();
+  const outcomes = createLineBuffer();
+  // Taken from the buffer but not on disk yet; they count as queued, for they hold memory.
   const beingWritten = { predictions: 0, outcomes: 0 };
   let written = 0;
   let dropped = 0;
   let droppedWhenTold = 0;
   let isClosed = false;
   let flushing: Promise<void> | undefined;
-  // A queue that fills faster than the timer empties it is written earlier.
+  // A buffer that fills faster than the timer empties it is written earlier.
   const earlyAt = Math.max(1, maxQueued >> 1);
+  let isEarly = false;
 
-  const writeAll = async <T>(
+  // A line is written once it is on disk; until then a crash of the machine can take it, one of the process cannot.
+  const unsynced = { predictions: 0, outcomes: 0 };
+  let syncedAtMs = performance.now();
+
+  const writeAll = async (
     writer: SegmentWriter,
-    entries: readonly T[],
-    toLine: (entry: T) => string,
-  ): Promise<void> => {
-    if (entries.length === 0) return;
-    let unwritable = 0;
-    const lineOf = (entry: T): string => {
-      try {
-        return toLine(entry);
-      } catch {
-        unwritable++;
-        return '';
-      }
-    };
+    kind: keyof typeof unsynced,
+    buffer: LineBuffer,
+    isDurable: boolean,
+  ) => {
+    const taken = buffer.take();
+    beingWritten[kind] = taken.lines;
+    unsynced[kind] += taken.lines;
     try {
-      await writeInSlices(writer, entries, lineOf);
-      written += entries.length - unwritable;
-      dropped += unwritable;
+      for (const block of taken.blocks) await writer.write(block);
+      if (!isDurable) return;
+      const before = unsynced[kind];
+      await writer.sync();
+      written += before;
+      unsynced[kind] -= before;
     } catch (error) {
-      dropped += entries.length;
+      // The segment was cut back to what is on disk.
+      dropped += unsynced[kind];
+      unsynced[kind] = 0;
       throw error;
+    } finally {
+      buffer.release(taken);
+      beingWritten[kind] = 0;
     }
   };
 
-  const flushOnce = async (): Promise<void> => {
-    const [takenPredictions, takenOutcomes] = [predictions, outcomes];
-    predictions = [];
-    outcomes = [];
-    beingWritten.predictions = takenPredictions.length;
-    beingWritten.outcomes = takenOutcomes.length;
+  const flushOnce = async (isDurable: boolean): Promise<void> => {
+    if (isDurable) syncedAtMs = performance.now();
     const results = await Promise.allSettled([
-      writeAll(predictionWriter, takenPredictions, predictionLine),
-      writeAll(outcomeWriter, takenOutcomes, ({ outcome, recordedMicros }) => outcomeLine(outcome, recordedMicros)),
+      writeAll(predictionWriter, 'predictions', predictions, isDurable),
+      writeAll(outcomeWriter, 'outcomes', outcomes, isDurable),
     ]);
-    beingWritten.predictions = beingWritten.outcomes = 0;
     for (const result of results) if (result.status === 'rejected') throw result.reason;
   };
 
-  const flush = (): Promise<void> => {
-    flushing ??= flushOnce().finally(() => (flushing = undefined));
+  const flush = (isDurable: boolean): Promise<void> => {
+    flushing ??= flushOnce(isDurable).finally(() => (flushing = undefined));
     return flushing;
   };
 
@@ -109,16 +111,17 @@ export function openPredictionLog(options: PredictionLogOptions): PredictionLog 
     droppedWhenTold = dropped;
   };
 
-  const flushAndTell = async (): Promise<void> => {
+  const flushAndTell = async (isDurable: boolean): Promise<void> => {
     try {
-      await flush();
+      await flush(isDurable);
     } catch (error) {
       logger.error({ err: error }, 'the prediction log cannot be written');
     }
     tellDrops();
   };
 
-  const timer = setInterval(() => void flushAndTell(), flushEveryMs);
+  const isSyncDue = (): boolean => performance.now() - syncedAtMs >= SYNC_EVERY_MS;
+  const timer = setInterval(() => void flushAndTell(isSyncDue()), flushEveryMs);
   timer.unref();
   const stopCompaction =
     compaction === undefined
@@ -127,41 +130,49 @@ export function openPredictionLog(options: PredictionLogOptions): PredictionLog 
 
   return {
     append(entry) {
-      if (isClosed || predictions.length + beingWritten.predictions >= maxQueued) {
+      if (isClosed || predictions.lines + beingWritten.predictions >= maxQueued) {
         dropped++;
         return false;
       }
-      predictions.push(entry);
-      if (predictions.length === earlyAt && flushing === undefined) setImmediate(() => void flushAndTell());
+      try {
+        predictions.add(predictionLine(entry));
+      } catch {
+        dropped++;
+        return false;
+      }
+      if (!isEarly && flushing === undefined && (predictions.lines >= earlyAt || predictions.bytes >= EARLY_BYTES)) {
+        isEarly = true;
+        setImmediate(() => void flushAndTell(isSyncDue()).finally(() => (isEarly = false)));
+      }
       return true;
     },
     async appendOutcome(outcome) {
       if (isClosed)
         throw new HeadraceError('HR_STOPPING', 'the prediction log is closed; record the outcome again later.');
-      if (outcomes.length + beingWritten.outcomes >= maxQueued) {
+      if (outcomes.lines + beingWritten.outcomes >= maxQueued) {
         throw new HeadraceError(
           'HR_OVERLOADED',
           `${maxQueued} outcomes wait to be written; record this one again in a second.`,
         );
       }
-      outcomes.push({ outcome, recordedMicros: clock.nowMicros() });
+      outcomes.add(outcomeLine(outcome, clock.nowMicros()));
     },
     async flush() {
       // One under way may have begun before the newest entry came.
       await flushing?.catch(() => {});
-      await flush();
+      await flush(true);
     },
     counters: () => ({
       written,
       dropped,
-      queued: predictions.length + outcomes.length + beingWritten.predictions + beingWritten.outcomes,
+      queued: predictions.lines + outcomes.lines + beingWritten.predictions + beingWritten.outcomes,
     }),
     async close() {
       if (isClosed) return;
       isClosed = true;
       clearInterval(timer);
       await flushing?.catch(() => {});
-      await flushAndTell();
+      await flushAndTell(true);
       for (const writer of [predictionWriter, outcomeWriter]) {
         await writer
           .close()
@@ -171,26 +182,4 @@ export function openPredictionLog(options: PredictionLogOptions): PredictionLog 
       releaseToken(token);
     },
   };
-}
-
-/** How long lines are made at a stretch before the event loop goes on: short, because a batch of requests waits behind it. */
-const SLICE_MS = 0.3;
-const CHECK_EVERY = 8;
-
-async function writeInSlices<T>(
-  writer: SegmentWriter,
-  entries: readonly T[],
-  toLine: (entry: T) => string,
-): Promise<void> {
-  for (let at = 0; at < entries.length; ) {
-    const endMs = performance.now() + SLICE_MS;
-    let lines = '';
-    do {
-      const stop = Math.min(at + CHECK_EVERY, entries.length);
-      while (at < stop) lines += toLine(entries[at++] as T);
-    } while (at < entries.length && performance.now() < endMs);
-    // Its answer comes from the thread pool, after whatever else the loop has to do.
-    await writer.write(lines);
-  }
-  await writer.sync();
 }

@@ -8,7 +8,7 @@ import { type RecordKind, segmentFolder, segmentName } from './segments.ts';
 
 export interface SegmentWriter {
   /** Writes whole lines; they are durable after `sync`. Throws HR_STORAGE_FULL, having ended the segment at its last whole line. */
-  write(lines: string): Promise<void>;
+  write(lines: Uint8Array): Promise<void>;
   sync(): Promise<void>;
   /** An empty segment is removed. */
   close(): Promise<void>;
@@ -73,13 +73,12 @@ export function createSegmentWriter({
   };
 
   return {
-    async write(lines) {
+    async write(bytes) {
       const isOver =
         file !== undefined && (length >= segmentBytes || floorTo(clock.nowMicros(), MICROS_PER_HOUR) !== file.hour);
       try {
         if (isOver) await end();
         const { handle } = file ?? (await begin());
-        const bytes = Buffer.from(lines);
         for (let at = 0; at < bytes.length; )
           at += (await handle.write(bytes, at, bytes.length - at, length + at)).bytesWritten;
         length += bytes.length;
