@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { didYouMean, type ErrorDetail, HeadraceError } from '../core/index.ts';
-import { importModule } from '../definitions/index.ts';
+import { importModule, projectMistake } from '../definitions/index.ts';
 import { describeSetting, parseSetting } from './parse-setting.ts';
 import { environmentName, type Setting, SETTINGS, type SettingValues } from './settings.ts';
 
@@ -83,6 +83,8 @@ export function checkConfig(written: unknown, file: string, environment: Environ
       mistakes.push({ path: where, message: `expected ${parsed.expected}, got ${describeSetting(setting, raw)}` });
     }
   }
+  const badName = values['project'] === undefined ? undefined : projectMistake(values['project']);
+  if (badName !== undefined) mistakes.push({ path: 'project', message: badName });
   const [first] = mistakes;
   if (first !== undefined) {
     const more = mistakes.length > 1 ? ` (and ${mistakes.length - 1} more)` : '';

@@ -34,7 +34,7 @@ export { compileDerive, compileLazyDerive } from './calling/call-derive.ts';
 export { compileTransform, type Transform } from './calling/compile-transform.ts';
 export { fromUser } from './calling/user-value.ts';
 export type { Exported } from './compile/collect.ts';
-export { checkProject, compileDefinitions } from './compile/compile-definitions.ts';
+export { compileDefinitions, projectMistake } from './compile/compile-definitions.ts';
 export { checkManifest } from './compile/manifest-schema.ts';
 export { loadDefinitions } from './loading/load-definitions.ts';
 export { importModule } from './loading/module-loader.ts';

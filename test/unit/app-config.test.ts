@@ -73,6 +73,11 @@ describe('a configuration', () => {
     [{ project: 'p', server: 8080 }, {}, 'server expected an object'],
     [{}, {}, 'project is missing'],
     [
+      { project: 'a:b' },
+      {},
+      'project "a:b" is not a good name: use a letter, then letters, digits, underscores and hyphens',
+    ],
+    [
       { project: 'p' },
       { HEADRACE_SERVER_PORT: 'eighty' },
       'HEADRACE_SERVER_PORT (server.port) expected a whole number from 0 to 65535, got string "eighty"',

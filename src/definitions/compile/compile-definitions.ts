@@ -1,6 +1,6 @@
 // The compile step: everything a feature repository exports, to one manifest that the rest of the system trusts.
 
-import { contentHash, didYouMean, HeadraceError } from '../../core/index.ts';
+import { contentHash, didYouMean } from '../../core/index.ts';
 import type { AuthoredEndpoint, AuthoredModel } from '../authoring/authored.ts';
 import type { Definitions, EndpointSpec, Manifest, ModelSpec, UserFunction } from '../manifest.ts';
 import { resolveService } from '../resolve-service.ts';
@@ -128,8 +128,7 @@ function compileEndpoint(
   };
 }
 
-/** Refuses a project name that cannot stand in keys, paths and URLs. */
-export function checkProject(project: string): void {
-  const mistake = labelMistake(project);
-  if (mistake !== undefined) throw new HeadraceError('HR_CONFIG', `project: ${mistake}.`);
+/** What is wrong with a project name, which stands in keys, paths and URLs; undefined when nothing is. */
+export function projectMistake(project: unknown): string | undefined {
+  return labelMistake(project);
 }
