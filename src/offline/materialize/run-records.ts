@@ -1,7 +1,7 @@
 // Materialize's own tables: what each run did, and which view is held by a run right now.
 
 import { hostname } from 'node:os';
-import { HeadraceError, type Micros, MICROS_PER_SECOND } from '../../core/index.ts';
+import { HeadraceError, isProcessAlive, type Micros, MICROS_PER_SECOND } from '../../core/index.ts';
 import type { Database, Migration } from '../../storage/index.ts';
 
 interface Tables {
@@ -108,14 +108,7 @@ export async function endLease(database: Database, view: string, run: string): P
 
 // A process of this machine that is gone holds nothing. Of another machine only the lease's end tells.
 function isAlive(host: string, pid: number): boolean {
-  if (host !== hostname()) return true;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // Node's errors of system calls carry a code; EPERM is a living process of someone else.
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
+  return host !== hostname() || isProcessAlive(pid);
 }
 
 export interface RunStart {

@@ -2,6 +2,7 @@
 
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isProcessAlive } from '../../core/index.ts';
 import type { SourceSpec } from '../../definitions/index.ts';
 import { parseFrames } from './frame.ts';
 import { decodeBatch, type PushBatch, type PushedRow } from './push-batch.ts';
@@ -53,12 +54,5 @@ export const ownTokens = new Set<string>();
 
 /** Whether the log opened as `token` by process `pid` may still be writing. */
 export function isAlive({ pid, token }: { readonly pid: number; readonly token: string }): boolean {
-  if (pid === process.pid) return ownTokens.has(token);
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // EPERM: it lives, under another user.
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
-  }
+  return pid === process.pid ? ownTokens.has(token) : isProcessAlive(pid);
 }
