@@ -3,6 +3,7 @@
 import { sha256Hex, HeadraceError, didYouMean } from '../core/index.ts';
 import { defineCommand, textOption } from './command.ts';
 import { readEventFile } from './read-event-file.ts';
+import type { PushedView } from '../serving/index.ts';
 
 const BATCH_ROWS = 5000;
 
@@ -35,7 +36,7 @@ export const pushCommand = defineCommand({
     );
     const key = textOption(options, 'idempotencyKey');
     pusher.check(rows);
-    const views = new Map<string, { view: string; written: number; skipped: number }>();
+    const views = new Map<string, PushedView>();
     let accepted = 0;
     let isRepeat = true;
     context.progress.start(`push into ${name}`, rows.length, 'events');
@@ -46,9 +47,14 @@ export const pushCommand = defineCommand({
       );
       accepted += result.accepted;
       isRepeat &&= result.duplicate;
-      for (const { view, written, skipped } of result.views) {
-        const total = views.get(view) ?? { view, written: 0, skipped: 0 };
-        views.set(view, { view, written: total.written + written, skipped: total.skipped + skipped });
+      for (const { view, written, skipped, ignored } of result.views) {
+        const total = views.get(view) ?? { view, written: 0, skipped: 0, ignored: 0 };
+        views.set(view, {
+          view,
+          written: total.written + written,
+          skipped: total.skipped + skipped,
+          ignored: total.ignored + ignored,
+        });
       }
       context.progress.advance(at + BATCH_ROWS);
     }
@@ -59,7 +65,8 @@ export const pushCommand = defineCommand({
       text: [
         `${accepted} events into ${name}`,
         ...summary.views.map(
-          ({ view, written, skipped }) => `  ${view}: ${written} records changed, ${skipped} events skipped`,
+          ({ view, written, skipped, ignored }) =>
+            `  ${view}: ${written} records changed, ${skipped} events skipped${ignored === 0 ? '' : `, ${ignored} without a key or event time`}`,
         ),
       ].join('\n'),
     };

@@ -18,7 +18,18 @@ export interface PushResult {
   readonly accepted: number;
   /** The Idempotency-Key was met before: this is what came of the first time. */
   readonly duplicate: boolean;
-  readonly views: readonly { readonly view: string; readonly written: number; readonly skipped: number }[];
+  readonly views: readonly PushedView[];
+}
+
+/** What a live view made of a push. */
+export interface PushedView {
+  readonly view: string;
+  /** Records that changed. */
+  readonly written: number;
+  /** Events that changed nothing: covered by a materialize, or counted before. */
+  readonly skipped: number;
+  /** Events with a null key or event time: they match nothing. */
+  readonly ignored: number;
 }
 
 /** Pushes into one source. */
@@ -39,19 +50,24 @@ export function compilePusher(deps: PushDeps, source: SourceSpec): SourcePusher 
     async push(rows, idempotencyKey) {
       const parsed = parsePushed(source, rows, deps.maxRows);
       // Before anything is kept: a row that cannot be derived must not be in the log.
-      await derive(parsed.map(({ row }) => row));
+      const complete = await derive(parsed.map(({ row }) => row));
       const { rows: logged, isRepeat } = await pushLog.append(source, {
         rows: parsed,
         ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
       });
-      const derived = await derive(logged.map(({ row }) => row));
-      const { views } = await applyPush(
+      // A repeat gives the rows of the first time.
+      const derived = isRepeat ? await derive(logged.map(({ row }) => row)) : complete;
+      const { views, withoutKey, withoutEventTime } = await applyPush(
         store,
         definitions.manifest,
         source.name,
         logged.map((pushed, index) => ({ ...pushed, row: derived[index] as Row })),
       );
-      const written = Object.entries(views).map(([view, summary]) => ({ view, ...summary }));
+      const written = Object.entries(views).map(([view, summary]) => ({
+        view,
+        ...summary,
+        ignored: withoutEventTime + (withoutKey[view] ?? 0),
+      }));
       return { accepted: logged.length, duplicate: isRepeat, views: written };
     },
   };

@@ -299,6 +299,18 @@ describe('bad input', () => {
 });
 
 describe('pushing', () => {
+  it('counts rows that match nothing', async () => {
+    const rows = [
+      { customer: null, amount: 1, points: 1, bought_at: '2026-11-20T10:00:00Z' },
+      { customer: 'counted', amount: 1, points: 1, bought_at: '2026-11-20T10:00:00Z' },
+    ];
+    const response = await post('/v1/sources/purchases/push', { rows });
+    const { accepted, views } = response.json<{ accepted: number; views: { written: number; ignored: number }[] }>();
+    expect(accepted).toBe(2);
+    expect(views.length).toBeGreaterThan(0);
+    for (const view of views) expect(view).toMatchObject({ written: 1, ignored: 1 });
+  });
+
   it('changes what the next read answers, and counts a repeated Idempotency-Key once', async () => {
     const now = new Date(Date.now() - 1000).toISOString();
     const push = () =>

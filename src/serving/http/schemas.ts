@@ -37,7 +37,9 @@ export const PushBody = Type.Object({ rows: Type.Array(Type.Unknown()) }, { addi
 export const PushResponse = Type.Object({
   accepted: Type.Integer(),
   duplicate: Type.Boolean({ description: 'Answered from the first result of this Idempotency-Key' }),
-  views: Type.Array(Type.Object({ view: Type.String(), written: Type.Integer(), skipped: Type.Integer() })),
+  views: Type.Array(
+    Type.Object({ view: Type.String(), written: Type.Integer(), skipped: Type.Integer(), ignored: Type.Integer() }),
+  ),
 });
 
 export const OutcomesBody = Type.Object(
