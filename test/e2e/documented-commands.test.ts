@@ -23,7 +23,8 @@ function shownCommands(): Shown[] {
   });
 }
 
-const scripts = (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: Record<string, string> }).scripts;
+const scripts = (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: Record<string, string> })
+  .scripts;
 const commands = shownCommands();
 
 describe('what the documentation shows', () => {
@@ -45,14 +46,18 @@ describe('what the documentation shows', () => {
 
   it.each(['README.md', 'CONTRIBUTING.md'])('%s names only npm scripts that exist', (page) => {
     const text = readFileSync(join(root, page), 'utf8');
-    for (const [, name] of text.matchAll(/npm run (?:-s )?([a-z:-]+)/g)) expect(scripts).toHaveProperty([name as string]);
+    for (const [, name] of text.matchAll(/npm run (?:-s )?([a-z:-]+)/g))
+      expect(scripts).toHaveProperty([name as string]);
   });
 
-  it.each([...new Set(['README.md', ...commands.map(({ page }) => page)])])('%s links only to pages that exist', (page) => {
-    const text = readFileSync(join(root, page), 'utf8');
-    for (const [, target] of text.matchAll(/\]\(([^)#:]+)\)/g)) {
-      const path = join(root, dirname(page), target as string);
-      expect(existsSync(path), `${page} → ${target}`).toBe(true);
-    }
-  });
+  it.each([...new Set(['README.md', ...commands.map(({ page }) => page)])])(
+    '%s links only to pages that exist',
+    (page) => {
+      const text = readFileSync(join(root, page), 'utf8');
+      for (const [, target] of text.matchAll(/\]\(([^)#:]+)\)/g)) {
+        const path = join(root, dirname(page), target as string);
+        expect(existsSync(path), `${page} → ${target}`).toBe(true);
+      }
+    },
+  );
 });
