@@ -5,6 +5,7 @@ import type { Definitions, SourceSpec } from '../definitions/index.ts';
 import { applyPush, type OnlineStore, type PushLog } from '../online/index.ts';
 import type { DuckDb } from '../storage/index.ts';
 import { compileDerivedColumns, type DeriveColumns } from './derive-columns.ts';
+import { reportUnknownMembers } from './unknown-members.ts';
 
 export interface PushDeps {
   readonly definitions: Definitions;
@@ -87,9 +88,14 @@ function parsePushed(source: SourceSpec, rows: unknown, maxRows: number): Parsed
       `there are ${rows.length} rows, the limit is ${maxRows}. Push them in parts.`,
     );
   const mistakes: ErrorDetail[] = [];
-  const parsed = rows.map((json, index) => {
+  const names = source.columns.map(({ name }) => name);
+  const derived = source.derive.map(({ name }) => name);
+  const parsed = rows.map((json: unknown, index) => {
     const path = `rows[${index}]`;
     const row = parseRow(source.columns, json, path, mistakes);
+    if (typeof json === 'object' && json !== null && names.some((name) => !Object.hasOwn(json, name))) {
+      reportUnknownMembers(json, names, path, mistakes, derived);
+    }
     return checkTimes(source, row, path, mistakes);
   });
   if (mistakes.length > 0) throw invalid(mistakes);

@@ -11,11 +11,15 @@ import {
   typeName,
   type Value,
 } from '../core/index.ts';
+import { reportUnknownMembers } from './unknown-members.ts';
 
 /** A request row's values, in the order of the service's request columns. */
 export type RequestRow = readonly Value[];
 
-/** Reads one JSON row; mistakes go to `mistakes` under `<path>[index]`. Members of other names are left out. */
+/**
+ * Reads one JSON row; mistakes go to `mistakes` under `<path>[index]`. An absent column is null, a member of another name
+ * is left out; both in one row are a mistake.
+ */
 export type RowParser = (json: unknown, index: number, mistakes: ErrorDetail[]) => RequestRow;
 
 type ParseOne = (raw: unknown) => Value | typeof INVALID;
@@ -30,10 +34,13 @@ export function compileRowParser(columns: readonly Field[], path: string): RowPa
       mistakes.push({ path: `${path}[${index}]`, message: `expected an object, got ${describe(json)}` });
       return row;
     }
+    let isAbsent = false;
     for (let i = 0; i < size; i++) {
       const name = names[i] as string;
       // A name such as `constructor` is found on the prototype too; JSON objects have their members on themselves.
-      const raw = Object.hasOwn(json, name) ? (json as Record<string, unknown>)[name] : null;
+      let raw: unknown = null;
+      if (Object.hasOwn(json, name)) raw = (json as Record<string, unknown>)[name];
+      else isAbsent = true;
       const value = (parsers[i] as ParseOne)(raw);
       if (value === INVALID) {
         const expected = typeName((columns[i] as Field).type);
@@ -43,6 +50,7 @@ export function compileRowParser(columns: readonly Field[], path: string): RowPa
         row[i] = value;
       }
     }
+    if (isAbsent) reportUnknownMembers(json, names, `${path}[${index}]`, mistakes);
     return row;
   };
 }

@@ -272,6 +272,40 @@ describe('bad input', () => {
     expect(errors.map((error: { path: string }) => error.path)).toEqual(['inputs[0].customer', 'inputs[1].amount']);
   });
 
+  it('refuses a member that is no column in a row that lacks one, and names both', async () => {
+    const response = await predict({ inputs: [{ customer: 'ada', amont: 5 }] });
+    expect(response.statusCode).toBe(400);
+    expect(response.json()).toMatchObject({
+      code: 'HR_INVALID',
+      errors: [
+        {
+          path: 'inputs[0].amont',
+          message: 'no such column; the row lacks "amount"; its other columns are "customer". Did you mean "amount"?',
+        },
+      ],
+    });
+    const read = await post('/v1/features/read', { service: 'shop_features', rows: [{ cust: 'ada', amount: 1 }] });
+    expect(read.json()).toMatchObject({ code: 'HR_INVALID', errors: [{ path: 'rows[0].cust' }] });
+    const now = new Date(Date.now() - 1000).toISOString();
+    const pushed = await post('/v1/sources/purchases/push', {
+      rows: [{ custmer: 'typo', amount: 1, points: 1, bought_at: now }],
+    });
+    expect(pushed.json()).toMatchObject({ code: 'HR_INVALID', errors: [{ path: 'rows[0].custmer' }] });
+  });
+
+  it('takes rows with more members, and rows that lack some, but for both at once', async () => {
+    const inputs = [
+      { customer: 'ada', amount: 1, note: 'more' },
+      { customer: 'ada' },
+      { customer: 'ada', amount: null },
+    ];
+    expect((await predict({ inputs })).statusCode).toBe(200);
+    // A derived column is no typo: rows read elsewhere may carry it.
+    const now = new Date(Date.now() - 1000).toISOString();
+    const rows = [{ customer: 'dan', amount: 1, is_big: 0, bought_at: now }];
+    expect((await post('/v1/sources/purchases/push', { rows })).statusCode).toBe(200);
+  });
+
   it('takes NaN as text for a float, and a number beyond 2^53 for an int64', async () => {
     expect((await predict({ inputs: [{ customer: 'ada', amount: 'NaN' }] })).statusCode).toBe(200);
     const pushed = await post(
