@@ -1,13 +1,14 @@
 // Starts a script of this repository from a bare clone, with any Node from 20 on: installs the packages when they are
-// missing or not those of package-lock.json, then hands over to the Node 24 that came with them. Plain JavaScript, no
-// packages: it runs before there are any.
+// missing or not those of package-lock.json, then hands over to the Node 24 that came with them; where this is Node 24
+// already, in this very process. Plain JavaScript, no packages: it runs before there are any. What it says goes to
+// stderr, since stdout is the script's.
 //   node scripts/bootstrap.mjs SCRIPT [ARGUMENT…]     node scripts/bootstrap.mjs --install-only
 
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const modules = join(root, 'node_modules');
@@ -22,7 +23,7 @@ if (majorOf(process.versions.node) < 20)
   stop(`Headrace needs npm with Node 20 or newer, this is Node ${process.versions.node}.`);
 
 install();
-if (target !== '--install-only') run(findNode(), [join(root, target), ...args]);
+if (target !== '--install-only') await run(join(root, target), args);
 
 function install() {
   const lock = createHash('sha256').update(readFileSync(lockFile)).digest('hex');
@@ -31,17 +32,21 @@ function install() {
     const state = existsSync(modules)
       ? 'The packages in node_modules are not those of package-lock.json'
       : 'No packages yet';
-    console.log(`${state}: npm ci …`);
+    console.error(`${state}: npm ci …`);
     const started = Date.now();
     if (!npm('ci')) {
-      console.log('npm ci failed (above is why); trying npm install, which may take other versions …');
+      console.error('npm ci failed (above is why); trying npm install, which may take other versions …');
       if (!npm('install', '--no-save'))
         stop('The packages could not be installed. Is there a network, and a registry in `npm config get registry`?');
     }
-    console.log(`Packages installed in ${((Date.now() - started) / 1000).toFixed(1)} s.`);
+    console.error(`Packages installed in ${((Date.now() - started) / 1000).toFixed(1)} s.`);
   }
-  mkdirSync(modules, { recursive: true });
-  writeFileSync(stampFile, lock);
+  try {
+    mkdirSync(modules, { recursive: true });
+    writeFileSync(stampFile, lock);
+  } catch {
+    // A folder that can't be written to is looked through the next time again.
+  }
 }
 
 /** Whether node_modules holds what the lock says, whoever installed it; npm notes what it did in a lock of its own. */
@@ -58,7 +63,7 @@ function isInstalled() {
 }
 
 function npm(...words) {
-  const options = { cwd: root, stdio: 'inherit' };
+  const options = { cwd: root, stdio: ['inherit', 2, 2] };
   const line = [...words, '--no-audit', '--no-fund', '--loglevel=error'];
   // Under `npm run` this names npm's own script: the surest way to the same npm, on every system.
   const script = process.env.npm_execpath;
@@ -68,8 +73,27 @@ function npm(...words) {
   return status === 0;
 }
 
+async function run(script, line) {
+  // What it starts by the name `node` must be the same one.
+  process.env.PATH = [join(modules, '.bin'), process.env.PATH ?? ''].join(delimiter);
+  if (majorOf(process.versions.node) >= wantedMajor) {
+    process.argv = [process.execPath, script, ...line];
+    stopWithNpm(() => process.kill(process.pid, 'SIGTERM'));
+    await import(pathToFileURL(script).href);
+    return;
+  }
+  const node = findNode();
+  const child = spawn(node, [script, ...line], { stdio: 'inherit' });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  stopWithNpm(() => child.kill('SIGTERM'));
+  child.on('error', (error) => stop(`could not start ${node}: ${error.message}`));
+  child.on('exit', (code, signal) => {
+    process.exitCode = code ?? 1;
+    if (signal !== null) console.error(`ended by ${signal}`);
+  });
+}
+
 function findNode() {
-  if (majorOf(process.versions.node) >= wantedMajor) return process.execPath;
   const brought = join(modules, '.bin', process.platform === 'win32' ? 'node.exe' : 'node');
   const { status, stdout } = spawnSync(brought, ['--version'], { encoding: 'utf8' });
   if (status === 0 && majorOf(stdout.trim().slice(1)) >= wantedMajor) return brought;
@@ -79,27 +103,14 @@ function findNode() {
   );
 }
 
-function run(node, line) {
-  // What it starts by the name `node` must be the same one.
-  const path = [join(modules, '.bin'), process.env.PATH ?? ''].join(delimiter);
-  const child = spawn(node, line, { stdio: 'inherit', env: { ...process.env, PATH: path } });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
-  stopWithNpm(child);
-  child.on('error', (error) => stop(`could not start ${node}: ${error.message}`));
-  child.on('exit', (code, signal) => {
-    process.exitCode = code ?? 1;
-    if (signal !== null) console.error(`ended by ${signal}`);
-  });
-}
-
 /** npm asked to stop ends its shell, which tells nobody: a script whose npm is gone stops by itself. */
-function stopWithNpm(child) {
+function stopWithNpm(end) {
   const parent = process.ppid;
   if (process.env.npm_lifecycle_event === undefined) return;
   const timer = setInterval(() => {
     if (process.ppid === parent) return;
     clearInterval(timer);
-    child.kill('SIGTERM');
+    end();
   }, 500);
   timer.unref();
 }
