@@ -1,9 +1,10 @@
 // Sums of floats, compensated (Neumaier 1974, "Rundungsfehleranalyse einiger Verfahren zur Summation endlicher
-// Summen"): the rounding error of each addition is kept beside the sum, so order hardly matters.
+// Summen"): the rounding error of each addition, found without a branch (TwoSum; Knuth, The Art of Computer Programming,
+// volume 2, 4.2.2), is kept beside the sum, so order hardly matters.
 
 import { columnOf } from '../input-value.ts';
 import type { Op, PartSpec, Place, ReadRange } from '../part.ts';
-import { nonNullPart, readCount } from './count.ts';
+import { nonNullPart } from './count.ts';
 
 export function floatSumPart(column: string): PartSpec {
   return {
@@ -31,36 +32,46 @@ export function floatSumPart(column: string): PartSpec {
 function add(slots: Float64Array, at: number, value: number): void {
   const sum = slots[at] as number;
   const next = sum + value;
-  const lost = Math.abs(sum) >= Math.abs(value) ? sum - next + value : value - next + sum;
+  const part = next - sum;
   slots[at] = next;
-  slots[at + 1] = (slots[at + 1] as number) + lost;
+  slots[at + 1] = (slots[at + 1] as number) + (sum - (next - part) + (value - part));
 }
 
-/** The sum over a range of tiles; 0 where there are none. */
-export function readFloatSum({ stride, slot }: Place): ReadRange<number> {
-  return (run, from, to) => {
-    const { slots } = run;
+/** Gives the sum over the non-null inputs of a range of tiles and how many they are; null when there are none. */
+function readCounted(
+  counted: Place,
+  summed: Place,
+  value: (sum: number, count: number) => number,
+): ReadRange<number | null> {
+  const { stride } = summed;
+  const [countSlot, sumSlot] = [counted.slot, summed.slot];
+  return ({ slots }, from, to) => {
+    let count = 0;
     let sum = 0;
     let compensation = 0;
-    for (let at = from * stride + slot, end = to * stride; at < end; at += stride) {
-      const value = slots[at] as number;
-      const next = sum + value;
-      compensation += Math.abs(sum) >= Math.abs(value) ? sum - next + value : value - next + sum;
-      compensation += slots[at + 1] as number;
+    for (let at = from * stride, end = to * stride; at < end; at += stride) {
+      count += slots[at + countSlot] as number;
+      const added = slots[at + sumSlot] as number;
+      const next = sum + added;
+      const part = next - sum;
+      compensation += sum - (next - part) + (added - part) + (slots[at + sumSlot + 1] as number);
       sum = next;
     }
-    return Number.isFinite(sum) ? sum + compensation : sum;
+    if (count === 0) return null;
+    return value(Number.isFinite(sum) ? sum + compensation : sum, count);
   };
+}
+
+/** The mean over a range of tiles; `counted` and `summed` lie in the same tiles. */
+export function readFloatMean(counted: Place, summed: Place): ReadRange<number | null> {
+  return readCounted(counted, summed, (sum, count) => sum / count);
 }
 
 export function floatSumOp(column: string): Op {
   return {
     parts: [nonNullPart(column), floatSumPart(column)],
     compile([counted, summed]) {
-      const count = readCount(counted as Place);
-      const sum = readFloatSum(summed as Place);
-      const readNumber: ReadRange<number | null> = (run, from, to) =>
-        count(run, from, to) === 0 ? null : sum(run, from, to);
+      const readNumber = readCounted(counted as Place, summed as Place, (sum) => sum);
       return { readNumber, read: readNumber };
     },
   };

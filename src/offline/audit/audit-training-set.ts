@@ -60,8 +60,9 @@ export async function auditTrainingSet(
   const record = await readTrainingSet(deps.database, idOrName);
   const plan = planTrainingSet(deps.definitions.manifest, record);
   const mistakes = await checkFiles(record);
-  const notes =
-    record.manifestHash === deps.definitions.hash ? [] : ['the definitions changed since; audited by the present ones'];
+  const isChanged = record.manifestHash !== deps.definitions.hash;
+  const notes = isChanged ? ['the definitions changed since; audited by the present ones'] : [];
+  const failed = () => auditFailed(record, mistakes, isChanged ? deps.definitions.hash : undefined);
   const connection = await deps.duckdb.connect();
   try {
     const rows = sampleRows(record, options.sample ?? 200);
@@ -70,7 +71,7 @@ export async function auditTrainingSet(
     const { expected, views } = await recompute(connection, deps, record, plan, sample.requests, sample.times, rows);
     compareSample(plan, rows, sample, expected, mistakes);
     deps.progress.done(`${rows.length} rows recomputed`);
-    if (mistakes.length > 0) throw auditFailed(record, mistakes);
+    if (mistakes.length > 0) throw failed();
     return {
       id: record.id,
       isClean: true,
@@ -83,7 +84,7 @@ export async function auditTrainingSet(
   } catch (thrown) {
     // What was seen to be changed explains best why the rest can't be read.
     const isRead = thrown instanceof HeadraceError && thrown.code === 'HR_SOURCE_UNREADABLE';
-    throw isRead && mistakes.length > 0 ? auditFailed(record, mistakes) : thrown;
+    throw isRead && mistakes.length > 0 ? failed() : thrown;
   } finally {
     connection.closeSync();
   }
@@ -209,12 +210,17 @@ function agrees(
 
 const isFloat = ({ type }: Field): boolean => type.kind === 'float64' || type.kind === 'float32';
 
-function auditFailed(record: TrainingSetRecord, mistakes: readonly ErrorDetail[]): HeadraceError {
+function auditFailed(record: TrainingSetRecord, mistakes: readonly ErrorDetail[], changedTo?: string): HeadraceError {
   const [first] = mistakes;
   const more = mistakes.length > 1 ? ` (and ${mistakes.length - 1} more)` : '';
-  return new HeadraceError(
-    'HR_AUDIT_FAILED',
-    `training set ${record.id}: ${first?.path}: ${first?.message}${more}. Make it again with \`headrace training-set create\`.`,
-    { details: mistakes.slice(0, 20) },
-  );
+  const again = 'Make it again with `headrace training-set create`.';
+  const differs = `${first?.path}: ${first?.message}${more}. ${again}`;
+  const details = mistakes.slice(0, 20);
+  if (changedTo === undefined) {
+    return new HeadraceError('HR_AUDIT_FAILED', `training set ${record.id}: ${differs}`, { details });
+  }
+  const change = `the definitions changed since it was made (manifest ${record.manifestHash.slice(0, 12)} then, ${changedTo.slice(0, 12)} now), so differences are expected`;
+  return new HeadraceError('HR_AUDIT_FAILED', `training set ${record.id}: ${change}. ${differs}`, {
+    details: [{ path: 'definitions', message: change }, ...details],
+  });
 }

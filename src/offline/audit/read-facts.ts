@@ -4,6 +4,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Field, Micros, Row, Value } from '../../core/index.ts';
 import type { FeatureSpec } from '../../definitions/index.ts';
 import { keyCondition } from '../duckdb/point-keys.ts';
+import { readAhead } from '../duckdb/read-ahead.ts';
 import { readerOf, toDuck } from '../duckdb/vector-values.ts';
 import type { ReadPlan } from '../plan.ts';
 import type { ScannedSource } from '../sources/scan-source.ts';
@@ -65,7 +66,7 @@ export async function readFacts(
       facts = [];
     }
   };
-  for (let chunk = await stream.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await stream.fetchChunk()) {
+  for await (const chunk of readAhead(stream)) {
     const numbers = [0, 1, 2, 3].map((i) => chunk?.getColumnVector(i));
     const readers = columns.map(({ type }, i) =>
       readerOf((chunk as NonNullable<typeof chunk>).getColumnVector(i + 4), type),

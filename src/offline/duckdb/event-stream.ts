@@ -6,6 +6,7 @@ import type { Aggregator, AggregatorInput, EventColumns, InputColumn } from '../
 import { floorTo, type Micros, type Value } from '../../core/index.ts';
 import type { SourceSpec, ViewSpec } from '../../definitions/index.ts';
 import { quoteName } from '../sources/sql-text.ts';
+import { readAhead } from './read-ahead.ts';
 import { numbersOf, readerOf } from './vector-values.ts';
 
 /** A view's events and the (key, time) pairs at which its windows are wanted. */
@@ -65,10 +66,7 @@ export async function openEventStream(connection: DuckDBConnection, request: Eve
     return {
       spineRows,
       async *chunks() {
-        const result = await connection.stream(sql);
-        for (;;) {
-          const chunk = await result.fetchChunk();
-          if (chunk === null || chunk.rowCount === 0) return;
+        for await (const chunk of readAhead(await connection.stream(sql))) {
           yield toEventChunk((index) => chunk.getColumnVector(index), chunk.rowCount, request.aggregator.inputs);
         }
       },
@@ -141,17 +139,17 @@ function streamSql(
   const inputSql = inputs.map(({ column }, i) => `${quoteName(column)} AS __hr_input_${i}`);
   const tieSql = ties.map((column, i) => `${column} AS __hr_tie_${i}`);
   const events =
-    `SELECT keys.__hr_key, greatest(__hr_event, __hr_known) AS __hr_visible, CAST(0 AS UTINYINT) AS __hr_is_spine, ` +
-    `__hr_event, __hr_known, __hr_row${list([...inputSql, ...tieSql])} ` +
+    `SELECT keys.__hr_key, greatest(__hr_event, __hr_known) AS __hr_known, CAST(0 AS UTINYINT) AS __hr_is_spine, ` +
+    `__hr_event, __hr_row${list([...inputSql, ...tieSql])} ` +
     `FROM ${sourceRelation} AS events JOIN ${keysTable} AS keys ON ${joinKeys('events', view.keyColumns)} ` +
     `WHERE __hr_event >= ${request.spineSince === undefined ? oldest : 'keys.__hr_since'} AND greatest(__hr_event, __hr_known) <= ${latest} AND __hr_known IS NOT NULL${isFact}`;
   const blanks = [...inputs.map((_, i) => `NULL AS __hr_input_${i}`), ...ties.map((_, i) => `NULL AS __hr_tie_${i}`)];
   const spine =
-    `SELECT __hr_key, __hr_at AS __hr_visible, CAST(1 AS UTINYINT) AS __hr_is_spine, ` +
-    `__hr_at AS __hr_event, __hr_at AS __hr_known, __hr_row${list(blanks)} FROM ${spineTable}`;
+    `SELECT __hr_key, __hr_at AS __hr_known, CAST(1 AS UTINYINT) AS __hr_is_spine, ` +
+    `__hr_at AS __hr_event, __hr_row${list(blanks)} FROM ${spineTable}`;
   const order = [
     '__hr_key',
-    '__hr_visible',
+    '__hr_known',
     `__hr_is_spine${boundary === 'before' ? ' DESC' : ''}`,
     ...ties.map((_, i) => `__hr_tie_${i} ASC NULLS FIRST`),
     '__hr_row',

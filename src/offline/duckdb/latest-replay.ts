@@ -8,6 +8,7 @@ import type { ScannedSource } from '../sources/scan-source.ts';
 import { resolveTies, type TieGroups } from './latest-ties.ts';
 import { createPairTable } from './pair-table.ts';
 import { keyCondition, type PointTables } from './point-keys.ts';
+import { readAhead } from './read-ahead.ts';
 import { numbersOf } from './vector-values.ts';
 
 /**
@@ -36,11 +37,7 @@ export async function replayLatest(
 
   try {
     const stream = await connection.stream(streamSql(read, scanned, tables));
-    for (
-      let chunk = await stream.fetchChunk();
-      chunk !== null && chunk.rowCount > 0;
-      chunk = await stream.fetchChunk()
-    ) {
+    for await (const chunk of readAhead(stream)) {
       // Column types as selected in streamSql.
       const keys = numbersOf<Int32Array>(chunk.getColumnVector(0));
       const times = numbersOf<Float64Array>(chunk.getColumnVector(1));

@@ -14,6 +14,9 @@ export interface ReplaySink {
   chunkEnd?(): Promise<void>;
 }
 
+/** Events between two looks at whether a state has grown long: each makes one tile a hop at the most. */
+const TRIM_EVERY = 64;
+
 /** How many tiles beyond what its windows see a state may hold before it is trimmed. */
 const SLACK_TILES = 64;
 
@@ -29,6 +32,7 @@ export async function replay(
     ({ retentionMicros, hopMicros }) => (retentionMicros / hopMicros + 2) * 2 + SLACK_TILES,
   );
   let key = -1;
+  let untrimmed = 0;
   let spineAt = Number.NaN;
   for await (const chunk of stream.chunks()) {
     const { size, keys, isSpine, eventMicros, knownMicros, rows } = chunk;
@@ -41,9 +45,9 @@ export async function replay(
       if (isSpine[i] === 0) {
         aggregator.update(state, chunk, i);
         spineAt = Number.NaN;
-        for (let g = 0; g < mostTiles.length; g++) {
-          // What is visible now was known now: no spine row to come looks from earlier.
-          if ((state[g]?.size ?? 0) > (mostTiles[g] as number)) aggregator.trim(state, knownMicros[i] as number);
+        if (++untrimmed === TRIM_EVERY) {
+          untrimmed = 0;
+          trimLongRuns(state, aggregator, mostTiles, knownMicros[i] as number);
         }
         continue;
       }
@@ -56,6 +60,13 @@ export async function replay(
       spineAt = at;
     }
     if (sink.chunkEnd !== undefined) await sink.chunkEnd();
+  }
+}
+
+// What is visible now was known now: no spine row to come looks from earlier.
+function trimLongRuns(state: TileState, aggregator: Aggregator, mostTiles: readonly number[], now: Micros): void {
+  for (let g = 0; g < mostTiles.length; g++) {
+    if ((state[g]?.size ?? 0) > (mostTiles[g] as number)) return aggregator.trim(state, now);
   }
 }
 

@@ -10,7 +10,7 @@ import { nodeDuckType } from './duck-types.ts';
 import { type EventStreamRequest, openEventStream } from './event-stream.ts';
 import { replay } from './replay.ts';
 import { openSideTable } from './side-table.ts';
-import { toDuck } from './vector-values.ts';
+import { numbersOf, toDuck } from './vector-values.ts';
 
 export interface WindowReplayRequest extends Omit<EventStreamRequest, 'aggregator'> {
   /** Spine rows done so far, of `total`. */
@@ -158,7 +158,7 @@ class WindowSink {
     if (size === 0) return;
     const chunk = DuckDBDataChunk.create(this.#types, size);
     const rows = chunk.getColumnVector(0);
-    for (let i = 0; i < size; i++) rows.setItem(i, this.#rows[i] as number);
+    numbersOf<Float64Array>(rows).set(this.#rows.subarray(0, size));
     rows.flush();
     this.#columns.forEach((one, c) => this.#fill(chunk.getColumnVector(c + 1), one, c, size));
     this.#write(chunk);
@@ -171,9 +171,11 @@ class WindowSink {
       this.#isNull[c] as Uint8Array,
       this.#values[c] as Value[],
     ];
-    for (let i = 0; i < size; i++) {
-      if (readNumber === undefined) vector.setItem(i, toDuck(type, values[i] as Value));
-      else vector.setItem(i, isNull[i] === 1 ? null : (numbers[i] as number));
+    if (readNumber === undefined) {
+      for (let i = 0; i < size; i++) vector.setItem(i, toDuck(type, values[i] as Value));
+    } else {
+      numbersOf<Float64Array>(vector).set(numbers.subarray(0, size));
+      for (let i = 0; i < size; i++) if (isNull[i] === 1) vector.setItem(i, null);
     }
     vector.flush();
   }

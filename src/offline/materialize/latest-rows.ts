@@ -5,6 +5,7 @@ import type { SourceSpec } from '../../definitions/index.ts';
 import type { LatestRow, ViewCodec } from '../../online/index.ts';
 import { replayLatest } from '../duckdb/latest-replay.ts';
 import { makePoints } from '../duckdb/point-keys.ts';
+import { readAhead } from '../duckdb/read-ahead.ts';
 import { readerOf } from '../duckdb/vector-values.ts';
 import type { DuckDb } from '../../storage/index.ts';
 import type { ReadPlan } from '../plan.ts';
@@ -49,7 +50,7 @@ export async function findLatestRows(
       `FROM ${winners} w JOIN ${scanned.relation} e ON e.__hr_row = w.__hr_row`,
   );
   const types = codec.rowCodec.schema.columns.map(({ type }) => type);
-  for (let chunk = await result.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
+  for await (const chunk of readAhead(result)) {
     const vector = (column: number) => chunk.getColumnVector(column);
     const [spine, event, known, order] = [0, 1, 2, 3].map((column) => readerOf(vector(column), { kind: 'float64' }));
     const deleted = readerOf(vector(4), { kind: 'bool' });

@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import {
-  didYouMean,
+  didYouMeanOf,
   formatTimestamp,
   HeadraceError,
   type Micros,
@@ -87,7 +87,7 @@ export async function materialize(deps: MaterializeDeps, request: MaterializeReq
     if (Object.hasOwn(manifest.views, name)) continue;
     throw new HeadraceError(
       'HR_UNKNOWN_VIEW',
-      `there is no feature view "${name}".${didYouMean(name, Object.keys(manifest.views))}`,
+      `there is no feature view "${name}".${didYouMeanOf('feature views', name, Object.keys(manifest.views))}`,
     );
   }
   checkRange(request, deps.clock.nowMicros());

@@ -7,6 +7,7 @@ import { type BaseRow, type OnlineStore, type ViewCodec, writeBase } from '../..
 import type { DuckDb } from '../../storage/index.ts';
 import { openEventStream } from '../duckdb/event-stream.ts';
 import { replay } from '../duckdb/replay.ts';
+import { readAhead } from '../duckdb/read-ahead.ts';
 import { numbersOf, readerOf } from '../duckdb/vector-values.ts';
 import type { ScannedSource } from '../sources/scan-source.ts';
 import { findLatestRows } from './latest-rows.ts';
@@ -139,7 +140,7 @@ async function readKeys(
   const result = await connection.stream(
     `SELECT CAST(__hr_spine AS DOUBLE), CAST(__hr_newest AS DOUBLE), ${names.join(', ')} FROM ${range} ORDER BY __hr_spine`,
   );
-  for (let chunk = await result.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
+  for await (const chunk of readAhead(result)) {
     const [spine, newest] = [0, 1].map((column) => numbersOf<Float64Array>(chunk.getColumnVector(column)));
     const parts = codec.keyTypes.map((_, i) => readerOf(chunk.getColumnVector(i + 2), keyType(codec, i)));
     for (let i = 0; i < chunk.rowCount; i++) {

@@ -28,10 +28,8 @@ export async function findFiles(path: string, directory: string, owner: string):
     for await (const match of glob(full)) if (await isFile(match)) found.push(match);
   }
   if (found.length === 0) {
-    throw new HeadraceError(
-      'HR_SOURCE_UNREADABLE',
-      `${owner}: no file matches ${full}. Check its path; a relative one starts at ${directory}.`,
-    );
+    const start = isAbsolute(path) ? '' : `; it starts at ${directory}`;
+    throw new HeadraceError('HR_SOURCE_UNREADABLE', `${owner}: no file matches ${full}. Check its path${start}.`);
   }
   return found.sort();
 }

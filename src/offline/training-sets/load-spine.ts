@@ -1,6 +1,5 @@
 // The spine: the rows that a training set is made for. Checked against the plan, then loaded with a row number.
 
-import { isAbsolute, resolve } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { didYouMean, HeadraceError, typeName } from '../../core/index.ts';
 import type { TrainingSetPlan } from '../plan.ts';
@@ -29,9 +28,7 @@ export async function loadSpine(
   directory: string,
 ): Promise<Spine> {
   const isQuery = /^\s*(SELECT|FROM|WITH)\s/i.test(spine);
-  const files = isQuery
-    ? []
-    : await findFiles(isAbsolute(spine) ? spine : resolve(directory, spine), directory, 'the spine');
+  const files = isQuery ? [] : await findFiles(spine, directory, 'the spine');
   const from = isQuery ? `(${spine})` : await spineFiles(connection, files, plan);
   const described = await queryWork(
     `the spine ${spine} cannot be read`,
