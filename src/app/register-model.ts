@@ -3,7 +3,7 @@
 import { HeadraceError } from '../core/index.ts';
 import { resolveService } from '../definitions/index.ts';
 import type { ModelVersion } from '../registry/index.ts';
-import { didYouMean } from '../core/index.ts';
+import { didYouMeanOf } from '../core/index.ts';
 import { putBlob } from '../storage/index.ts';
 import type { App } from './open-app.ts';
 
@@ -27,7 +27,7 @@ export async function registerModelFile(app: RegisterDeps, request: RegisterMode
   if (model === undefined) {
     throw new HeadraceError(
       'HR_UNKNOWN_MODEL',
-      `there is no model "${request.model}".${didYouMean(request.model, Object.keys(manifest.models))}`,
+      `there is no model "${request.model}".${didYouMeanOf('models', request.model, Object.keys(manifest.models))}`,
     );
   }
   if (request.service !== undefined && request.service !== model.service) {

@@ -30,5 +30,5 @@ export { canonicalJson, type Json, parseJson, stringifyJson } from './json.ts';
 export { type Logger, silentLogger } from './logger.ts';
 export { isProcessAlive } from './process-alive.ts';
 export { type Progress, silentProgress } from './progress.ts';
-export { didYouMean, nearestName } from './suggest.ts';
+export { didYouMean, didYouMeanOf, nearestName } from './suggest.ts';
 export { compareValues, describe, INVALID, invalid, parseRow, parseRows, parseValue, toJson } from './value.ts';

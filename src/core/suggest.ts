@@ -17,6 +17,18 @@ export function didYouMean(name: string, known: Iterable<string>): string {
   return nearest === undefined ? '' : ` Did you mean "${nearest}"?`;
 }
 
+const MOST_NAMED = 8;
+
+/** As `didYouMean`; where nothing is near, what there is (a few), or that there is none. Ends an error's sentence. */
+export function didYouMeanOf(plural: string, name: string, known: Iterable<string>): string {
+  const names = [...known];
+  if (names.length === 0) return ` There are no ${plural}.`;
+  const nearest = didYouMean(name, names);
+  if (nearest !== '') return nearest;
+  const more = names.length > MOST_NAMED ? ` and ${names.length - MOST_NAMED} more` : '';
+  return ` The ${plural}: ${names.slice(0, MOST_NAMED).join(', ')}${more}.`;
+}
+
 function editDistance(a: string, b: string): number {
   let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i++) {

@@ -1,7 +1,7 @@
 // A feature service, resolved for those who compute it (offline plan, online reader): which reads to make,
 // which on-demand views to run in which order, and where each feature comes from.
 
-import { didYouMean, HeadraceError, type Field } from '../core/index.ts';
+import { didYouMeanOf, HeadraceError, type Field } from '../core/index.ts';
 import type { EntitySpec, Manifest, OnDemandViewSpec, ViewSpec } from './manifest.ts';
 
 export interface ResolvedService {
@@ -45,7 +45,10 @@ export function resolveService(manifest: Manifest, name: string): ResolvedServic
   const service = Object.hasOwn(manifest.services, name) ? manifest.services[name] : undefined;
   if (service === undefined) {
     const known = Object.keys(manifest.services);
-    throw new HeadraceError('HR_UNKNOWN_SERVICE', `there is no feature service "${name}".${didYouMean(name, known)}`);
+    throw new HeadraceError(
+      'HR_UNKNOWN_SERVICE',
+      `there is no feature service "${name}".${didYouMeanOf('services', name, known)}`,
+    );
   }
   const columns = new Map<string, Field>();
   const reads: ServiceRead[] = [];

@@ -1,6 +1,6 @@
 // Starting, resuming and cancelling runs, and looking at them.
 
-import { didYouMean, HeadraceError, type Micros, parseJson } from '../core/index.ts';
+import { didYouMeanOf, HeadraceError, type Micros, parseJson } from '../core/index.ts';
 import type { PipelineSpec } from '../definitions/index.ts';
 import { driveRun } from './drive-run.ts';
 import { isLeaseLive, newOwner } from './lease.ts';
@@ -164,5 +164,8 @@ function requirePipeline(deps: OrchestratorDeps, name: string): PipelineSpec {
   const pipeline = Object.hasOwn(pipelines, name) ? pipelines[name] : undefined;
   if (pipeline !== undefined) return pipeline;
   const known = Object.keys(pipelines);
-  throw new HeadraceError('HR_UNKNOWN_PIPELINE', `there is no pipeline "${name}".${didYouMean(name, known)}`);
+  throw new HeadraceError(
+    'HR_UNKNOWN_PIPELINE',
+    `there is no pipeline "${name}".${didYouMeanOf('pipelines', name, known)}`,
+  );
 }

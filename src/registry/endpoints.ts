@@ -1,6 +1,6 @@
 // Endpoints: they come and go with the applied definitions; which versions they serve is set here.
 
-import { canonicalJson, didYouMean, HeadraceError, parseJson } from '../core/index.ts';
+import { canonicalJson, didYouMeanOf, HeadraceError, parseJson } from '../core/index.ts';
 import type { EndpointSpec } from '../definitions/index.ts';
 import type { RegistryTables } from './schema.ts';
 import type { AuditEntry, RegistryDb, RegistryStore } from './store.ts';
@@ -167,7 +167,10 @@ async function readEndpoint(db: RegistryDb, name: string): Promise<EndpointState
   const row = rows.find((candidate) => candidate.name === name);
   if (row !== undefined) return toState(row);
   const known = rows.map((candidate) => candidate.name);
-  throw new HeadraceError('HR_UNKNOWN_ENDPOINT', `there is no endpoint "${name}".${didYouMean(name, known)}`);
+  throw new HeadraceError(
+    'HR_UNKNOWN_ENDPOINT',
+    `there is no endpoint "${name}".${didYouMeanOf('endpoints', name, known)}`,
+  );
 }
 
 function toState(row: RegistryTables['registry_endpoints']): EndpointState {

@@ -1,6 +1,6 @@
 // A model's versions as they are read back, and the errors for those that there aren't.
 
-import { didYouMean, HeadraceError, type Json, type Micros } from '../core/index.ts';
+import { didYouMeanOf, HeadraceError, type Json, type Micros } from '../core/index.ts';
 import type { RegistryTables } from './schema.ts';
 import { readCurrent, readJson, type RegistryDb } from './store.ts';
 
@@ -78,7 +78,7 @@ export async function checkKnown(db: RegistryDb, model: string): Promise<void> {
 }
 
 export function unknownModel(model: string, known: readonly string[]): HeadraceError {
-  return new HeadraceError('HR_UNKNOWN_MODEL', `there is no model "${model}".${didYouMean(model, known)}`);
+  return new HeadraceError('HR_UNKNOWN_MODEL', `there is no model "${model}".${didYouMeanOf('models', model, known)}`);
 }
 
 export function nothingApplied(): HeadraceError {

@@ -1,7 +1,7 @@
 // The data plane: what a server can be asked, as plain functions. Protocols (HTTP, gRPC, other products' APIs) only
 // translate into these calls.
 
-import { didYouMean, HeadraceError, invalid, INVALID, type Micros, parseTimestamp } from '../core/index.ts';
+import { didYouMeanOf, HeadraceError, invalid, INVALID, type Micros, parseTimestamp } from '../core/index.ts';
 import type { Definitions } from '../definitions/index.ts';
 import type { EndpointState, Traffic } from '../registry/index.ts';
 import type { EndpointPlan } from './endpoint-plan.ts';
@@ -67,7 +67,7 @@ export async function createDataPlane(deps: ServingDeps): Promise<DataPlane> {
     if (source === undefined) {
       throw new HeadraceError(
         'HR_UNKNOWN_SOURCE',
-        `there is no source "${name}".${didYouMean(name, Object.keys(definitions.manifest.sources))}`,
+        `there is no source "${name}".${didYouMeanOf('sources', name, Object.keys(definitions.manifest.sources))}`,
       );
     }
     found = compilePusher(

@@ -1,7 +1,7 @@
 // What is served right now, swapped whole when the registry changes: a request keeps the plan it started with, and a
 // model is unloaded only when the last request that holds it has ended.
 
-import { didYouMean, HeadraceError, type Micros } from '../core/index.ts';
+import { didYouMeanOf, HeadraceError, type Micros } from '../core/index.ts';
 import { type Definitions, resolveService } from '../definitions/index.ts';
 import { getWatermark } from '../online/index.ts';
 import type { EndpointState } from '../registry/index.ts';
@@ -173,7 +173,10 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
           cause: failure,
         });
       const known = Object.keys(snapshot.definitions.manifest.endpoints);
-      throw new HeadraceError('HR_UNKNOWN_ENDPOINT', `there is no endpoint "${name}".${didYouMean(name, known)}`);
+      throw new HeadraceError(
+        'HR_UNKNOWN_ENDPOINT',
+        `there is no endpoint "${name}".${didYouMeanOf('endpoints', name, known)}`,
+      );
     },
     endpoints: () => [...(current?.endpoints.values() ?? [])],
     service: (name) => servicePlan(need().definitions, need().services, name),
