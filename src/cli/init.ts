@@ -1,7 +1,7 @@
 // `headrace init DIR`: a small project that works: a pushed source, a view, a service.
 
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { HeadraceError } from '../core/index.ts';
 import { defineCommand } from './command.ts';
 
@@ -35,10 +35,24 @@ export const initCommand = defineCommand({
     ];
     return {
       json: { directory, files: Object.keys(files) },
-      text: [`Made ${directory}. From there:`, ...next.map((command) => `  headrace ${command}`)].join('\n'),
+      text: [
+        `Made ${directory}. Next:`,
+        `  cd ${shellWord(directory)}`,
+        ...next.map((command) => `  ${program(context.environment.variables)} ${command}`),
+      ].join('\n'),
     };
   },
 });
+
+// A clone has no program of that name on the PATH: there it is npm that runs it, from any folder.
+function program(variables: Readonly<Record<string, string | undefined>>): string {
+  if (variables['npm_lifecycle_event'] !== 'headrace') return 'headrace';
+  return `npm --prefix ${shellWord(resolve(import.meta.dirname, '../..'))} run -s headrace --`;
+}
+
+function shellWord(text: string): string {
+  return /^[\w./:\\-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
 
 function configFile(project: string): string {
   return `import { defineConfig } from 'headrace';

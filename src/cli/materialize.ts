@@ -1,5 +1,6 @@
 // `headrace materialize`: features from their sources into the online store.
 
+import { formatTimestamp } from '../core/index.ts';
 import { defineCommand, textOption, usageError } from './command.ts';
 import { readTime } from './read-time.ts';
 import { formatTable } from './table.ts';
@@ -49,7 +50,7 @@ export const materializeCommand = defineCommand({
       String(view.rowsIgnored),
     ]);
     return {
-      json: report,
+      json: { requested_from: from === undefined ? null : formatTimestamp(from), ...report },
       text: formatTable([['VIEW', 'STATE', 'FROM', 'TO', 'KEYS', 'RECORDS CHANGED', 'ROWS', 'IGNORED'], ...rows]),
     };
   },

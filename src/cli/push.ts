@@ -1,6 +1,6 @@
 // `headrace push SOURCE FILE`: events from JSON lines or Parquet, through the same path as the server's.
 
-import { sha256Hex, HeadraceError, didYouMean } from '../core/index.ts';
+import { sha256Hex, HeadraceError, didYouMeanOf } from '../core/index.ts';
 import { defineCommand, textOption } from './command.ts';
 import { readEventFile } from './read-event-file.ts';
 import type { PushedView } from '../serving/index.ts';
@@ -20,7 +20,7 @@ export const pushCommand = defineCommand({
     if (source === undefined)
       throw new HeadraceError(
         'HR_UNKNOWN_SOURCE',
-        `there is no source "${name}".${didYouMean(name, Object.keys(sources))}`,
+        `there is no source "${name}".${didYouMeanOf('sources', name, Object.keys(sources))}`,
       );
     const rows = await readEventFile(context.path(file), source, () => app.duckdb());
     const { compilePusher } = await import('../serving/index.ts');
@@ -66,12 +66,18 @@ export const pushCommand = defineCommand({
         `${accepted} events into ${name}`,
         ...summary.views.map(
           ({ view, written, skipped, ignored }) =>
-            `  ${view}: ${written} records changed, ${skipped} events skipped${ignored === 0 ? '' : `, ${ignored} without a key or event time`}`,
+            `  ${view}: ${written} records changed, ${skipped} events skipped${whySkipped(skipped, key !== undefined, summary.duplicate)}${ignored === 0 ? '' : `, ${ignored} without a key or event time`}`,
         ),
       ].join('\n'),
     };
   },
 });
+
+function whySkipped(skipped: number, hasKey: boolean, isRepeat: boolean): string {
+  if (skipped === 0) return '';
+  if (isRepeat) return ' (the idempotency key was used before)';
+  return ` (already covered by a materialize${hasKey ? ', or the idempotency key repeated' : ''})`;
+}
 
 function batchKey(key: string, at: number): string {
   return at === 0 ? key : sha256Hex(`${key} ${at}`);

@@ -1,5 +1,6 @@
 // Runs one command line: picks the command, parses, prints errors, gives the exit code (0 done, 1 failed, 2 wrong usage).
 
+import { readFile } from 'node:fs/promises';
 import { CommanderError } from 'commander';
 import { readEnvironment } from '../app/index.ts';
 import { HeadraceError, stringifyJson, toHeadraceError } from '../core/index.ts';
@@ -28,12 +29,17 @@ export async function runCommandLine(argv: readonly string[], host: CliHost): Pr
     const program = withSharedOptions(
       baseCommand('headrace', 'A feature store and model server: one definition, offline and online.', host),
     );
-    program.enablePositionalOptions().usage('COMMAND [options]');
+    program.enablePositionalOptions().usage('COMMAND [options]').option('-V, --version', 'print the version');
     program.addHelpText(
       'after',
       '\nExample:\n  headrace training-set create --service delay_features --spine spine.parquet \\\n      --timestamp scheduled_at --label late --out train.parquet',
     );
     const chosen = commandWord(argv);
+    if (chosen === undefined && argv.some((word) => word === '--version' || word === '-V')) {
+      const version = await readVersion();
+      host.stdout(isJson ? `${stringifyJson({ version })}\n` : `${version}\n`);
+      return 0;
+    }
     for (const { name, summary, load } of COMMANDS) {
       program.addCommand(name === chosen ? (await load())(host) : baseCommand(name, summary, host));
     }
@@ -42,12 +48,12 @@ export async function runCommandLine(argv: readonly string[], host: CliHost): Pr
       return 2;
     }
     // Help about a command that isn't there would be that of the whole program, and pass for an answer.
-    const isUnknown = chosen !== undefined && !COMMANDS.some(({ name }) => name === chosen);
+    const isUnknown = chosen !== undefined && !isCommandName(chosen);
     const words = isUnknown ? argv.filter((word) => word !== '--help' && word !== '-h') : [...argv];
     await program.parseAsync(words, { from: 'user' });
     return host.exitCode;
   } catch (thrown) {
-    return report(thrown, isJson, host);
+    return report(thrown, argv, isJson, host);
   }
 }
 
@@ -56,7 +62,17 @@ function commandWord(argv: readonly string[]): string | undefined {
   return argv.find((word, at) => !word.startsWith('-') && argv[at - 1] !== '--config');
 }
 
-function report(thrown: unknown, isJson: boolean, host: CliHost): number {
+function isCommandName(word: string | undefined): boolean {
+  return COMMANDS.some(({ name }) => name === word);
+}
+
+// package.json lies two folders up, from src/cli and from dist/cli alike.
+async function readVersion(): Promise<string> {
+  const file = new URL('../../package.json', import.meta.url);
+  return (JSON.parse(await readFile(file, 'utf8')) as { version: string }).version; // the project's own file
+}
+
+function report(thrown: unknown, argv: readonly string[], isJson: boolean, host: CliHost): number {
   if (thrown instanceof CommanderError) {
     if (thrown.exitCode === 0) return 0;
     if (thrown.code === 'commander.help') {
@@ -66,11 +82,12 @@ function report(thrown: unknown, isJson: boolean, host: CliHost): number {
       return 2;
     }
     const sentence = thrown.message.replace(/^error: /, '').replaceAll('\n', ' ');
-    printError(
-      new HeadraceError('HR_USAGE', `${sentence}${/[.?)]$/.test(sentence) ? '' : '.'} \`--help\` shows the forms.`),
-      isJson,
-      host,
-    );
+    const isCommand = thrown.code === 'commander.unknownCommand' && !isCommandName(commandWord(argv));
+    const hint = isCommand
+      ? `The commands are ${COMMANDS.map(({ name }) => name).join(', ')}.`
+      : '`--help` shows the forms.';
+    const message = `${sentence}${/[.?)]$/.test(sentence) ? '' : '.'} ${hint}`;
+    printError(new HeadraceError('HR_USAGE', message), isJson, host);
     return 2;
   }
   const error = toHeadraceError(thrown);
@@ -81,5 +98,8 @@ function report(thrown: unknown, isJson: boolean, host: CliHost): number {
 function printError(error: HeadraceError, isJson: boolean, host: CliHost): void {
   const { code, message, details } = error;
   if (isJson) host.stdout(`${stringifyJson({ error: { code, message, details } })}\n`);
-  host.stderr(`${code}: ${message}\n${details.map(({ path, message: what }) => `  - ${path}: ${what}\n`).join('')}`);
+  // Many a sentence names its only detail, or lists them all: nothing is said twice.
+  const isSaid = details.every((detail) => message.includes(detail.message));
+  const list = isSaid ? [] : details.map(({ path, message: what }) => `  - ${path}: ${what}\n`);
+  host.stderr(`${code}: ${message}\n${list.join('')}`);
 }
