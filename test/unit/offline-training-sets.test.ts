@@ -303,6 +303,30 @@ describe('createTrainingSet', () => {
     await expect(spineWith(inFolder('absent.parquet'))).rejects.toMatchObject({ code: 'HR_SOURCE_UNREADABLE' });
   });
 
+  it('names the value that is wrong in a spine, its column and its row', async () => {
+    await writeInputs();
+    const spineWith = async (spine: string) => createTrainingSet(depsFor(manifestFor()), requestFor({ spine }));
+    const csv = async (name: string, lines: readonly string[]) => {
+      await writeFile(inFolder(name), ['id,when,label,bonus', ...lines, ''].join('\n'));
+      return await spineWith(inFolder(name));
+    };
+    const good = 'x,1970-01-01T00:30:00Z,1,0.5';
+    await expect(csv('number.csv', [good, 'x,1970-01-01T00:30:00Z,1,much'])).rejects.toMatchObject({
+      code: 'HR_SPINE',
+      message:
+        'the spine\'s column "bonus" holds "much" in row 2, expected float64. Correct the value, or leave it empty for null.',
+    });
+    await expect(csv('time.csv', [good, 'x,noon,1,0.5'])).rejects.toMatchObject({
+      code: 'HR_SPINE',
+      message: expect.stringContaining('"when" holds "noon" in row 2, expected timestamp'),
+    });
+    const base = `SELECT * FROM '${inFolder('spine.parquet')}'`;
+    await expect(spineWith(`SELECT * REPLACE ('much' AS bonus) FROM (${base})`)).rejects.toMatchObject({
+      code: 'HR_SPINE',
+      message: expect.stringContaining('"bonus" holds "much" in row 1, expected float64'),
+    });
+  });
+
   it('names what is wrong with a source, and leaves no half-written file', async () => {
     await writeInputs();
     const make = (source: Partial<SourceSpec>) => createTrainingSet(depsFor(manifestFor(source)), requestFor());
@@ -397,6 +421,16 @@ describe('auditTrainingSet', () => {
     await expect(auditTrainingSet(honest, 'planted')).rejects.toMatchObject({
       code: 'HR_AUDIT_FAILED',
       message: expect.stringContaining('row 0, thing__last_value: got 5, expected 1'),
+    });
+    // Where the definitions changed since, differences are no wonder, and that is said first.
+    await expect(auditTrainingSet(leaky, record.id)).rejects.toMatchObject({
+      code: 'HR_AUDIT_FAILED',
+      message: expect.stringMatching(
+        /: the definitions changed since it was made .* so differences are expected\. row 0/,
+      ),
+      details: expect.arrayContaining([
+        { path: 'definitions', message: expect.stringContaining(honest.definitions.hash.slice(0, 12)) },
+      ]),
     });
     await copyFile(leak.path, record.path);
     await expect(auditTrainingSet(honest, record.id)).rejects.toMatchObject({

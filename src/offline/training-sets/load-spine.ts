@@ -1,11 +1,12 @@
 // The spine: the rows that a training set is made for. Checked against the plan, then loaded with a row number.
 
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { didYouMean, HeadraceError, typeName } from '../../core/index.ts';
+import { didYouMean, type Field, HeadraceError, typeName } from '../../core/index.ts';
 import type { TrainingSetPlan } from '../plan.ts';
 import { queryWork } from '../sources/source-errors.ts';
 import { findFiles } from '../sources/source-files.ts';
 import { castSql, duckType, quoteName, quoteText, RESERVED_PREFIX } from '../sources/sql-text.ts';
+import { findBadValue } from './bad-spine-value.ts';
 
 /** Table of the spine's columns and `__hr_spine` (BIGINT from 0, in order) and `__hr_at` (T in BIGINT micros). */
 export const SPINE_TABLE = '__hr_spine_rows';
@@ -30,22 +31,48 @@ export async function loadSpine(
   const isQuery = /^\s*(SELECT|FROM|WITH)\s/i.test(spine);
   const files = isQuery ? [] : await findFiles(spine, directory, 'the spine');
   const from = isQuery ? `(${spine})` : await spineFiles(connection, files, plan);
-  const described = await queryWork(
-    `the spine ${spine} cannot be read`,
-    isQuery ? 'HR_SPINE' : 'HR_SOURCE_UNREADABLE',
-    () => connection.runAndReadAll(`DESCRIBE SELECT * FROM ${from}`),
-  );
+  const read = <T>(work: () => Promise<T>) =>
+    queryWork(`the spine ${spine} cannot be read`, isQuery ? 'HR_SPINE' : 'HR_SOURCE_UNREADABLE', work);
+  const described = await read(() => connection.runAndReadAll(`DESCRIBE SELECT * FROM ${from}`));
   const columns = described.getRows().map(([name, type]) => ({ name: String(name), type: String(type) }));
   const sql = checkColumns(columns, plan);
   const at = sql.get(plan.timestamp) as string;
-  await queryWork(`the spine ${spine} cannot be read`, 'HR_SOURCE_UNREADABLE', () =>
-    connection.run(
-      `CREATE TEMP TABLE ${SPINE_TABLE} AS SELECT *, row_number() OVER () - 1 AS __hr_spine, epoch_us(${at}) AS __hr_at FROM ${from}`,
-    ),
-  );
+  const types = new Map(columns.map(({ name, type }) => [name.toLowerCase(), type]));
+  const needed = neededColumns(plan);
+  try {
+    await read(() =>
+      connection.run(
+        `CREATE TEMP TABLE ${SPINE_TABLE} AS SELECT *, row_number() OVER () - 1 AS __hr_spine, epoch_us(${at}) AS __hr_at FROM ${from}`,
+      ),
+    );
+  } catch (thrown) {
+    // DuckDB's own words on a value are many lines; where one is at fault, it is named.
+    const bad = isCsv(files)
+      ? await findBadValue(connection, csvAsText(files), allText(columns), needed).catch(() => undefined)
+      : await findBadValue(connection, from, types, needed).catch(() => undefined);
+    throw bad ?? thrown;
+  }
+  // The other columns are cast where they are used.
+  const bad = await findBadValue(connection, SPINE_TABLE, types, needed);
+  if (bad !== undefined) throw bad;
   const counted = await connection.runAndReadAll(`SELECT count(*) FROM ${SPINE_TABLE}`);
   return { columns, rows: Number(counted.getRows()[0]?.[0]), files, sql };
 }
+
+function neededColumns(plan: TrainingSetPlan): Field[] {
+  const isColumn = plan.spineColumns.some(({ name }) => name === plan.timestamp);
+  const at: Field = { name: plan.timestamp, type: { kind: 'timestamp' } };
+  return isColumn ? [...plan.spineColumns] : [...plan.spineColumns, at];
+}
+
+const isCsv = (files: readonly string[]): boolean =>
+  files.length > 0 && files.every((file) => /\.(csv|tsv|csv\.gz)$/i.test(file));
+
+const csvAsText = (files: readonly string[]): string =>
+  `read_csv([${files.map(quoteText).join(', ')}], header = true, all_varchar = true)`;
+
+const allText = (columns: Spine['columns']): Map<string, string> =>
+  new Map(columns.map(({ name }) => [name.toLowerCase(), 'VARCHAR']));
 
 /** Kinds that the CSV reader tells better by itself: a timestamp's zone, say. castSql brings them to the type. */
 const SNIFFED: ReadonlySet<string> = new Set(['list', 'vector', 'bytes', 'timestamp']);
@@ -56,7 +83,7 @@ async function spineFiles(
   plan: TrainingSetPlan,
 ): Promise<string> {
   const list = `[${files.map(quoteText).join(', ')}]`;
-  if (!files.every((file) => /\.(csv|tsv|csv\.gz)$/i.test(file))) return `read_parquet(${list}, union_by_name = true)`;
+  if (!isCsv(files)) return `read_parquet(${list}, union_by_name = true)`;
   // What a key means is declared: '007' of a string key must not be sniffed as 7.
   const scan = `read_csv(${list}, header = true)`;
   const found = await queryWork(`the spine ${files.join(', ')} cannot be read`, 'HR_SOURCE_UNREADABLE', () =>

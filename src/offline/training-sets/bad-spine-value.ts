@@ -1,0 +1,46 @@
+// The first value of a spine that cannot be what its column is declared to be, in one sentence.
+
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { type Field, HeadraceError, typeName } from '../../core/index.ts';
+import { duckType, fractionInText, quoteName } from '../sources/sql-text.ts';
+
+/** `from` is a relation in SQL; `types` are DuckDB's types of its columns by name in lower case. */
+export async function findBadValue(
+  connection: DuckDBConnection,
+  from: string,
+  types: ReadonlyMap<string, string>,
+  columns: readonly Field[],
+): Promise<HeadraceError | undefined> {
+  for (const { name, type } of columns) {
+    const found = types.get(name.toLowerCase());
+    const bad = found === 'VARCHAR' ? badText(quoteName(name), type) : undefined;
+    if (bad === undefined) continue;
+    const reader = await connection.runAndReadAll(
+      `SELECT ${quoteName(name)}, __hr_row FROM (SELECT *, row_number() OVER () AS __hr_row FROM ${from}) WHERE ${bad} ORDER BY __hr_row LIMIT 1`,
+    );
+    const [row] = reader.getRows();
+    if (row === undefined) continue;
+    const value = JSON.stringify(String(row[0]).slice(0, 100));
+    return new HeadraceError(
+      'HR_SPINE',
+      `the spine's column "${name}" holds ${value} in row ${String(row[1])}, expected ${typeName(type)}. Correct the value, or leave it empty for null.`,
+    );
+  }
+  return undefined;
+}
+
+// Only text is looked at: other types that could not be the column's were refused by their name before.
+function badText(column: string, type: Field['type']): string | undefined {
+  switch (type.kind) {
+    case 'string':
+    case 'bytes':
+      return undefined;
+    case 'int32':
+    case 'int64':
+      return `${column} IS NOT NULL AND (TRY_CAST(${column} AS ${duckType(type)}) IS NULL OR coalesce(${fractionInText(column)}, false))`;
+    case 'timestamp':
+      return `${column} IS NOT NULL AND TRY_CAST(${column} AS TIMESTAMPTZ) IS NULL`;
+    default:
+      return `${column} IS NOT NULL AND TRY_CAST(${column} AS ${duckType(type)}) IS NULL`;
+  }
+}
