@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import { mkdir, statfs } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { HeadraceError, toHeadraceError } from '../core/index.ts';
+import type { Manifest } from '../definitions/index.ts';
 import type { Environment } from './environment.ts';
 import { unknownVariables } from './load-config.ts';
 import type { App } from './open-app.ts';
@@ -50,9 +51,7 @@ export async function examine(open: () => Promise<App>, environment: Environment
     ];
   }
   const { values } = app.config;
-  findings.push(
-    await look('definitions', 'correct what is listed', async () => describeDefinitions(await app.definitions())),
-  );
+  findings.push(await lookForDefinitions(app));
   findings.push(
     await look('registry', 'check registry.url, and that its server runs', async () => describeRegistry(app)),
   );
@@ -73,6 +72,11 @@ export async function examine(open: () => Promise<App>, environment: Environment
   return findings;
 }
 
+/** Whether the manifest is that of an empty feature repository. */
+export function definesNothing(manifest: Manifest): boolean {
+  return Object.values(manifest).every((section) => typeof section !== 'object' || Object.keys(section).length === 0);
+}
+
 async function look(check: string, fix: string, work: () => Promise<string>): Promise<Finding> {
   try {
     return { check, state: 'ok', says: await work() };
@@ -81,6 +85,22 @@ async function look(check: string, fix: string, work: () => Promise<string>): Pr
     const isEarly = error.code === 'HR_NOTHING_APPLIED' || error.code === 'HR_CODE_CHANGED';
     return { check, state: isEarly ? 'warn' : 'fail', says: error.message, fix: isEarly ? 'headrace apply' : fix };
   }
+}
+
+async function lookForDefinitions(app: App): Promise<Finding> {
+  let isNone = false;
+  const finding = await look('definitions', 'correct what is listed', async () => {
+    const definitions = await app.definitions();
+    isNone = definesNothing(definitions.manifest);
+    return describeDefinitions(definitions);
+  });
+  if (!isNone) return finding;
+  return {
+    check: 'definitions',
+    state: 'warn',
+    says: `no definitions were found in ${app.config.values.repo}`,
+    fix: 'write some there, or set `repo` to the folder that has them',
+  };
 }
 
 function describeDefinitions({ manifest, hash }: Awaited<ReturnType<App['definitions']>>): string {

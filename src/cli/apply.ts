@@ -2,7 +2,7 @@
 
 import { createInterface } from 'node:readline/promises';
 import { defineCommand } from './command.ts';
-import { describePlan } from './plan.ts';
+import { describePlan, tellIfEmpty } from './plan.ts';
 
 export const applyCommand = defineCommand({
   usage: 'apply',
@@ -14,6 +14,7 @@ export const applyCommand = defineCommand({
     const { manifest } = await app.definitions();
     const { definitions } = await app.registry();
     const plan = await definitions.plan(manifest);
+    tellIfEmpty(context, manifest, app.config.values.repo);
     context.tell(describePlan(plan));
     let allowBreaking = options['yes'] === true;
     if (plan.breaking.length > 0 && !allowBreaking && process.stdin.isTTY && !context.isJson) {

@@ -1,7 +1,9 @@
 // `headrace plan`: what apply would change, and what it would break.
 
 import type { Plan } from '../registry/index.ts';
-import { defineCommand } from './command.ts';
+import { definesNothing } from '../app/index.ts';
+import type { Manifest } from '../definitions/index.ts';
+import { type CommandContext, defineCommand } from './command.ts';
 
 export const planCommand = defineCommand({
   usage: 'plan',
@@ -11,9 +13,15 @@ export const planCommand = defineCommand({
     const app = await context.app();
     const { manifest, hash } = await app.definitions();
     const plan = await (await app.registry()).definitions.plan(manifest);
+    tellIfEmpty(context, manifest, app.config.values.repo);
     return { json: { hash, ...plan }, text: describePlan(plan) };
   },
 });
+
+/** Says that the feature repository defines nothing: most often `repo` names another folder than was meant. */
+export function tellIfEmpty(context: Pick<CommandContext, 'tell'>, manifest: Manifest, directory: string): void {
+  if (definesNothing(manifest)) context.tell(`No definitions were found in ${directory}.`);
+}
 
 const SIGNS = { add: '+', change: '~', remove: '-' } as const;
 

@@ -106,6 +106,50 @@ describe('words and exit codes', () => {
     }
   });
 
+  it('names the commands where none is near, and prints its version', async () => {
+    expect((await typed(['frobnicate'])).stderr).toContain('The commands are init, plan, apply, doctor');
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+    expect(await typed(['--version'])).toMatchObject({ code: 0, stdout: `${version}\n`, stderr: '' });
+    expect(JSON.parse((await typed(['--version', '--json'])).stdout)).toEqual({ version });
+  });
+
+  it('names the endpoints and services that exist where none is near', async () => {
+    expect((await typed(['endpoints', 'show', 'zzzzzzzz'])).stderr).toContain('The endpoints: checkout.');
+    expect((await typed(['run', 'zzzzzzzz'])).stderr).toContain('There are no pipelines.');
+  });
+
+  it('prints each mistake once', async () => {
+    const { stderr } = await typed(['features', 'get', '--service', 'shop_features', '--rows', '[{"custmer":"ada"}]']);
+    expect(stderr.match(/no such column/g)).toHaveLength(1);
+    const broken = createProject({
+      'headrace.config.ts': readFileSync(project.file('headrace.config.ts'), 'utf8'),
+      'feature_repo/a.ts': 'throw new Error("alpha");',
+      'feature_repo/b.ts': 'throw new Error("beta");',
+    });
+    try {
+      const output = headrace(broken, ['plan']);
+      expect(output.stderr).toMatch(/^HR_DEFINITION: /);
+      for (const word of ['alpha', 'beta']) expect(output.stderr.split(word)).toHaveLength(2);
+    } finally {
+      broken.remove();
+    }
+  });
+
+  it('says that a feature repository is empty', () => {
+    const empty = createProject({
+      'headrace.config.ts': readFileSync(project.file('headrace.config.ts'), 'utf8'),
+      'feature_repo/.keep': '',
+    });
+    try {
+      const says = `No definitions were found in ${empty.file('feature_repo')}.`;
+      expect(headrace(empty, ['plan'])).toMatchObject({ code: 0, stderr: expect.stringContaining(says) });
+      expect(headrace(empty, ['apply'])).toMatchObject({ stderr: expect.stringContaining(says) });
+      expect(headrace(empty, ['doctor']).stdout).toContain('no definitions were found in');
+    } finally {
+      empty.remove();
+    }
+  });
+
   it('says so where there is no project', () => {
     const empty = createProject({});
     try {
@@ -263,6 +307,20 @@ describe('push', () => {
       stderr: expect.stringContaining('line 1'),
     });
   });
+});
+
+it('suggests commands that work from a clone, when npm ran `init`', () => {
+  const parent = createProject({});
+  try {
+    const { stdout } = headrace(parent, ['init', 'shop'], {
+      npm_lifecycle_event: 'headrace',
+      INIT_CWD: parent.directory,
+    });
+    expect(stdout).toContain(`  cd ${parent.file('shop')}\n`);
+    expect(stdout).toContain(`  npm --prefix ${process.cwd()} run -s headrace -- apply\n`);
+  } finally {
+    parent.remove();
+  }
 });
 
 it('runs the commands that `init` suggests, from another folder with --config', () => {
