@@ -46,7 +46,7 @@ predictions. Everything it makes lies in feature_repo/data and .headrace. It tak
 async function prepare(): Promise<void> {
   await step(
     'Prepare flights',
-    'US flights of 2001, moved by whole weeks so that the last ones have just landed.',
+    'US flights of the first half of 2001, moved by whole weeks so that the last ones have just landed.',
     async () => {
       const { flights, spineRows, reused } = await prepareFlights(data, Date.now() * 1000);
       const made = reused ? 'kept from before' : 'written to feature_repo/data';
@@ -95,7 +95,7 @@ async function train(interpreter: string | undefined): Promise<Trained> {
   await audit(trainingSet);
   const claims = await step(
     'The same with a leak, for contrast',
-    'A plain SQL join by departure time: delays count from the departure, before anyone could know them.',
+    'A plain SQL join by departure time: delays count from the departure, before anyone could know them,\nand the row’s own flight counts too, as in any such join.',
     async () => {
       const leakySet = join(root, '.headrace', 'offline', 'leaky.parquet');
       const flights = join(data, 'flights', '*.parquet');
@@ -114,12 +114,12 @@ async function train(interpreter: string | undefined): Promise<Trained> {
 async function audit(trainingSet: string): Promise<void> {
   await step(
     'Audit the training set',
-    'A sample of its rows computed again by another path, and the newest fact that each used held against its time.',
+    'A sample of its rows computed again by another path, from the facts known by each row’s time alone.',
     async () => {
       const { sampled, rows } = await headrace<{ sampled: number; rows: number }>(
         `training-set audit ${trainingSet} --sample 50`,
       );
-      return { result: undefined, summary: `clean: ${sampled} of ${whole(rows)} rows agree, and none saw the future` };
+      return { result: undefined, summary: `clean: ${sampled} of ${whole(rows)} rows computed again, and all agree` };
     },
   );
 }

@@ -90,7 +90,7 @@ const show = defineCommand({
 
 const audit = defineCommand({
   usage: 'audit <id>',
-  summary: 'recompute a sample by another path, and show the newest fact that each row used',
+  summary: 'recompute a sample by another path, and show which used fact was known nearest to its row’s time',
   example: 'headrace training-set audit 3f2a9c1d --sample 500',
   options: (command) => command.option('--sample <rows>', 'how many rows to recompute'),
   async run(context, [id = ''], options) {
@@ -165,7 +165,7 @@ function describeRecord(record: TrainingSetRecord): string {
 function describeAudit(report: AuditReport): string {
   const views = report.views.map(
     ({ view, keys, facts, nearest }) =>
-      `  ${view} (${keys.join(', ')}): ${facts} facts; ${nearest === null ? 'none used' : `the newest used was known at ${nearest.known}, for row ${nearest.row} at ${nearest.at}`}`,
+      `  ${view} (${keys.join(', ')}): ${facts} facts; ${nearest === null ? 'none used' : `the one known nearest to its row’s time: at ${nearest.known}, for row ${nearest.row} at ${nearest.at}`}`,
   );
   const verdict = `${report.isClean ? 'clean' : 'NOT clean'}: ${report.sampled} of ${report.rows} rows recomputed, ${report.features} features`;
   return [`${report.id}: ${verdict}`, ...views, ...report.notes].join('\n');

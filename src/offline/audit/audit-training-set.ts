@@ -1,5 +1,5 @@
 // Proves a training set: recomputes a sample of its rows from the sources by another path than the one that made it,
-// and shows the newest fact that each view used against the row's time.
+// and shows, of the facts that each view used, the one known nearest to its row's time.
 
 import type { DuckDBConnection } from '@duckdb/node-api';
 import {
@@ -34,7 +34,7 @@ export interface AuditReport {
   readonly rows: number;
   readonly sampled: number;
   readonly features: number;
-  /** Per view and key mapping: the newest fact used by any sampled row, and how close it came to the row's time. */
+  /** Per view and key mapping: how near to its row's time a used fact was known. */
   readonly views: readonly AuditedView[];
   /** What changed since the set was made without touching what it used. */
   readonly notes: readonly string[];
