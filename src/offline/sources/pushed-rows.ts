@@ -5,7 +5,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import type { SourceSpec } from '../../definitions/index.ts';
 import { readPushLog } from '../../online/index.ts';
 import { toDuck } from '../duckdb/vector-values.ts';
-import { ROWS_PER_FILE } from './scan-parquet.ts';
+import { ROWS_PER_FILE } from './raw-scan.ts';
 import { duckType, quoteName } from './sql-text.ts';
 
 export interface PushedRows {

@@ -3,8 +3,8 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { didYouMean, HeadraceError, typeName } from '../../core/index.ts';
 import type { SourceSpec } from '../../definitions/index.ts';
+import type { RawScan } from './raw-scan.ts';
 import { castColumn, columnsOf, NOT_PUSHED } from './scan-parquet.ts';
-import type { RawScan } from './scan-source.ts';
 import { queryWork } from './source-errors.ts';
 import { duckType, fractionInText, quoteName, quoteText } from './sql-text.ts';
 

@@ -3,12 +3,9 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { didYouMean, HeadraceError, typeName } from '../../core/index.ts';
 import type { SourceSpec } from '../../definitions/index.ts';
-import type { RawScan } from './scan-source.ts';
+import { type RawScan, ROWS_PER_FILE } from './raw-scan.ts';
 import { queryWork } from './source-errors.ts';
 import { castSql, quoteName, quoteText } from './sql-text.ts';
-
-/** Rows of one file: a row's number is its file's place times this, plus its place in the file. */
-export const ROWS_PER_FILE = 2 ** 36;
 
 /** The columns of a pushed row, in a file's row. */
 export const NOT_PUSHED = 'CAST(NULL AS BIGINT) AS __hr_arrival, CAST(NULL AS BIGINT) AS __hr_arrived';

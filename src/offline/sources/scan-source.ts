@@ -6,6 +6,7 @@ import { HeadraceError } from '../../core/index.ts';
 import type { Definitions, SourceSpec } from '../../definitions/index.ts';
 import { registerDerive } from '../duckdb/user-functions.ts';
 import { loadPushedRows } from './pushed-rows.ts';
+import type { RawScan } from './raw-scan.ts';
 import { scanCsv } from './scan-csv.ts';
 import { scanParquet } from './scan-parquet.ts';
 import { findFiles } from './source-files.ts';
@@ -14,12 +15,6 @@ import { duckType, quoteName } from './sql-text.ts';
 export interface ScanDeps {
   readonly definitions: Definitions;
   readonly pushLogDirectory: string;
-}
-
-/** Rows of a source before derivation: declared columns, `__hr_row`, `__hr_arrival`, `__hr_arrived`. */
-export interface RawScan {
-  readonly relation: string;
-  readonly files: readonly string[];
 }
 
 export interface ScannedSource {

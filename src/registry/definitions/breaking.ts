@@ -2,8 +2,8 @@
 
 import { type Field, sameType, typeName } from '../../core/index.ts';
 import { type Manifest, type ResolvedService, resolveService, type ServiceFeature } from '../../definitions/index.ts';
+import type { InUse } from './in-use.ts';
 import type { ObjectKind } from './objects.ts';
-import type { InUse } from './plan.ts';
 
 type Differs = (object: ObjectKind, name: string) => boolean;
 type Owner = readonly [ObjectKind, string];

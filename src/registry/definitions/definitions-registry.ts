@@ -4,8 +4,9 @@ import { canonicalJson, contentHash, HeadraceError, type Json, type Micros } fro
 import type { Manifest } from '../../definitions/index.ts';
 import { followDefinitions } from '../endpoints.ts';
 import { parseManifest, readCurrent, readJson, type RegistryDb, type RegistryStore } from '../store.ts';
+import type { InUse } from './in-use.ts';
 import type { ObjectKind } from './objects.ts';
-import { type InUse, makePlan, type Plan, type PlanChange } from './plan.ts';
+import { makePlan, type Plan, type PlanChange } from './plan.ts';
 
 export interface Apply {
   readonly revision: number;

@@ -5,6 +5,7 @@ import { canonicalJson } from '../../core/index.ts';
 import type { Manifest } from '../../definitions/index.ts';
 import { findBreaking } from './breaking.ts';
 import { describeDifference } from './difference.ts';
+import type { InUse } from './in-use.ts';
 import { OBJECT_SECTIONS, type ObjectKind } from './objects.ts';
 
 export interface PlanChange {
@@ -25,13 +26,6 @@ export interface Plan {
   readonly changes: readonly PlanChange[];
   /** Those of `changes` that break something in use. */
   readonly breaking: readonly PlanChange[];
-}
-
-/** What the registry knows beyond the definitions. */
-export interface InUse {
-  readonly endpointsWithTraffic: ReadonlySet<string>;
-  /** Number of versions by model. */
-  readonly modelVersions: ReadonlyMap<string, number>;
 }
 
 export function makePlan(before: Manifest | undefined, after: Manifest, baseRevision: number, inUse: InUse): Plan {
