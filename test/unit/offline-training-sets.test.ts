@@ -314,16 +314,16 @@ describe('createTrainingSet', () => {
     await expect(csv('number.csv', [good, 'x,1970-01-01T00:30:00Z,1,much'])).rejects.toMatchObject({
       code: 'HR_SPINE',
       message:
-        'the spine\'s column "bonus" holds "much" in row 2, expected float64. Correct the value, or leave it empty for null.',
+        'the spine\'s column "bonus", row 2: "much" is no float64. Correct the value, or leave it empty for null.',
     });
     await expect(csv('time.csv', [good, 'x,noon,1,0.5'])).rejects.toMatchObject({
       code: 'HR_SPINE',
-      message: expect.stringContaining('"when" holds "noon" in row 2, expected timestamp'),
+      message: expect.stringContaining('"when", row 2: "noon" is no timestamp'),
     });
     const base = `SELECT * FROM '${inFolder('spine.parquet')}'`;
     await expect(spineWith(`SELECT * REPLACE ('much' AS bonus) FROM (${base})`)).rejects.toMatchObject({
       code: 'HR_SPINE',
-      message: expect.stringContaining('"bonus" holds "much" in row 1, expected float64'),
+      message: expect.stringContaining('"bonus", row 1: "much" is no float64'),
     });
   });
 

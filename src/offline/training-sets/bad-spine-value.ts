@@ -20,10 +20,11 @@ export async function findBadValue(
     );
     const [row] = reader.getRows();
     if (row === undefined) continue;
-    const value = JSON.stringify(String(row[0]).slice(0, 100));
+    const text = String(row[0]).slice(0, 100);
+    const value = /^[-+.\w]*\d[-+.\w]*$/.test(text) ? text : JSON.stringify(text);
     return new HeadraceError(
       'HR_SPINE',
-      `the spine's column "${name}" holds ${value} in row ${String(row[1])}, expected ${typeName(type)}. Correct the value, or leave it empty for null.`,
+      `the spine's column "${name}", row ${String(row[1])}: ${value} is no ${typeName(type)}. Correct the value, or leave it empty for null.`,
     );
   }
   return undefined;
