@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Manifest, ServiceSpec } from '../../src/definitions/index.ts';
-import { type InUse, makePlan } from '../../src/registry/definitions/plan.ts';
+import type { InUse } from '../../src/registry/definitions/in-use.ts';
+import { makePlan } from '../../src/registry/definitions/plan.ts';
 import { airportDelays, delayModel, flightsManifest, flightsManifestWith, lastDelay } from '../support/manifests.ts';
 
 const nothingInUse: InUse = { endpointsWithTraffic: new Set(), modelVersions: new Map() };
