@@ -103,7 +103,7 @@ async function measureDecode(): Promise<Section> {
 }
 
 async function measurePredictions(): Promise<Section> {
-  const rounds = isQuick ? 2 : 5;
+  const rounds = isQuick ? 2 : 9;
   const figures: Figure[] = [];
   const add = (result: PredictFigures, isBound: boolean): void => {
     const rate = (load: PredictFigures['predict']) =>
