@@ -3,7 +3,7 @@
 
 import type { Field, Micros, Value } from '../../core/index.ts';
 
-/** One predicted row. The log keeps the references until they are written: nothing in it may change afterwards. */
+/** One predicted row. It becomes a line when it is appended; the log keeps nothing of it. */
 export interface PredictionEntry {
   /** Unique over all processes and restarts. */
   readonly predictionId: string;
