@@ -12,6 +12,12 @@ export interface EventColumns {
   readonly knownMicros: Float64Array;
   /** One per `Aggregator.inputs`, in that order. */
   readonly inputs: readonly InputColumn[];
+  /**
+   * Each row's `encodeOrder`, which decides full ties of (event, known) however rows are split, fed and merged. Only
+   * read where `Aggregator.isOrderSensitive`, and then kept, so their bytes must not change. Without them, and between
+   * equal ones, the later fed is the later; a row without one comes before those that have one.
+   */
+  readonly orders?: readonly (Uint8Array | undefined)[];
 }
 
 /**
@@ -39,11 +45,14 @@ export interface TileGroup {
   readonly retentionMicros: Micros;
   /** Float64 slots of one tile. */
   readonly slotsPerTile: number;
-  /** Entries of `cells` of one tile: states that aren't numbers (strings, sets, lists). */
+  /** Entries of `cells` of one tile: states that aren't numbers (strings, sets, lists), or rarely there at all. */
   readonly cellsPerTile: number;
 }
 
-/** One key's tiles of one hop, ascending by start; only those with events. Owned and grown by the aggregator. */
+/**
+ * One key's tiles of one hop, ascending by start; only those with events. Owned and grown by the aggregator. `cells`
+ * ends at the last that was ever set: those past its end are undefined.
+ */
 export interface TileRun {
   size: number;
   starts: Float64Array;
@@ -60,14 +69,17 @@ export interface Aggregator {
   readonly groups: readonly TileGroup[];
   /** Index in the view's features of each windowed feature, ascending. */
   readonly features: readonly number[];
-  /** Whether the order of full ties matters (first, last, lastN): then feed ties by (created order, row content). */
+  /**
+   * Whether the order of full ties matters (first, last, lastN): then give `EventColumns.orders`, or feed ties by
+   * (created order, arrival, row content).
+   */
   readonly isOrderSensitive: boolean;
   create(): TileState;
   /** Empties a state for the next key, keeping its memory. */
   reset(state: TileState): void;
   /** Folds row `row` of the batch in; events may come in any order of time. */
   update(state: TileState, events: EventColumns, row: number): void;
-  /** Folds `from` into `into`; commutative but for ties, which `from` wins (it arrived later). */
+  /** Folds `from` into `into`; in any order, but where order keys leave a full tie, `from` arrived later. */
   merge(into: TileState, from: TileState): void;
   /**
    * The value at `at` of windowed feature `feature` (index into `features`): over tiles with

@@ -7,7 +7,7 @@ import type { Aggregator, AggregatorInput, EventColumns, TileGroup, TileRun, Til
 import { createReader, createWriter } from './byte-stream.ts';
 import { carrierOf } from './input-value.ts';
 import type { CompiledOp, Op, Part, PartSpec, Place, ReadRange } from './part.ts';
-import { type CellCodec, readRun, writeRun } from './tile-codec.ts';
+import { type CellPlace, readRun, writeRun } from './tile-codec.ts';
 import { createRun, dropBefore, lowerBound, type TileLayout, tileAt, upperBound } from './tile-run.ts';
 import { windowOp } from './window-op.ts';
 
@@ -30,7 +30,7 @@ interface CompiledGroup {
   readonly layout: TileLayout;
   readonly retentionMicros: Micros;
   readonly parts: readonly Part[];
-  readonly cells: readonly CellCodec[];
+  readonly cells: readonly CellPlace[];
   /** The parts in order, as the fingerprint has them. */
   readonly names: readonly string[];
 }
@@ -94,7 +94,7 @@ function layOut(members: readonly WindowFeature[], hopMicros: Micros, inputs: re
 
   const places = new Map<string, Place>();
   const parts: Part[] = [];
-  const cells: CellCodec[] = [];
+  const cells: CellPlace[] = [];
   let slot = 0;
   let cell = 0;
   for (const [key, spec] of specs) {
@@ -103,7 +103,7 @@ function layOut(members: readonly WindowFeature[], hopMicros: Micros, inputs: re
     const part = spec.build(place);
     places.set(key, place);
     parts.push(part);
-    if (part.cell !== undefined) cells.push({ cell, codec: part.cell });
+    for (const [i, codec] of (part.cells ?? []).entries()) cells.push({ cell: cell + i, codec });
     slot += spec.identity.length;
     cell += spec.cells;
   }
@@ -134,6 +134,7 @@ function build(
     return read(run, lowerBound(run.starts, to, floorTo(at - feature.windowMicros, feature.hopMicros)), to);
   };
 
+  const out = createWriter();
   const clear = (run: TileRun): void => {
     run.size = 0;
     if (run.cells.length > 0) run.cells.length = 0;
@@ -190,9 +191,12 @@ function build(
       }
     },
     encode(state) {
-      const out = createWriter();
-      groups.forEach(({ layout, cells }, g) => writeRun(out, runOf(state, g), layout, cells));
-      return Uint8Array.from(out.bytes.subarray(0, out.length));
+      out.length = 0;
+      for (let g = 0; g < groups.length; g++) {
+        const { layout, cells } = groupOf(g);
+        writeRun(out, runOf(state, g), layout, cells);
+      }
+      return new Uint8Array(out.bytes.subarray(0, out.length));
     },
     decode(bytes, offset, state) {
       const from = createReader(bytes, offset);

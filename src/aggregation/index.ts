@@ -8,4 +8,5 @@ export type {
   TileState,
 } from './aggregator.ts';
 export { compileAggregator } from './compile-aggregator.ts';
+export { exactSum } from './exact-sum.ts';
 export { EXACT_DISTINCT } from './ops/count-distinct.ts';

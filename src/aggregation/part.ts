@@ -17,12 +17,15 @@ export interface Place {
 
 /** What a part needs before its place is known. */
 export interface PartSpec {
-  /** `sum`, `nonNull`, …: with the column it names the part within a group. */
+  /**
+   * `rows`, `nonNull`, …: with the column it names the part within a group, and in the fingerprint what its slots and
+   * cells hold: where those change, so does the name.
+   */
   readonly name: string;
   readonly column: string | null;
   /** The part's slots in a tile without events. */
   readonly identity: readonly number[];
-  /** 0 or 1; an empty tile's cell is undefined. */
+  /** How many; an empty tile's cells are undefined. */
   readonly cells: number;
   build(place: Place): Part;
 }
@@ -30,10 +33,21 @@ export interface PartSpec {
 export interface Part {
   /** Folds row `row` into tile `tile`; a null input is skipped. */
   update(run: TileRun, tile: number, events: EventColumns, row: number): void;
-  /** Folds a tile of another run into one of `into`; on full ties `from` arrived later. Shares no memory with it. */
+  /**
+   * Folds a tile of another run into one of `into`; where full ties aren't decided by order keys, `from` arrived later.
+   * Shares no memory with it.
+   */
   merge(into: TileRun, intoTile: number, from: TileRun, fromTile: number): void;
-  /** Writes and reads one defined cell; there exactly when the part has a cell. */
-  readonly cell?: { write(out: ByteWriter, cell: unknown): void; read(bytes: ByteReader): unknown };
+  /** One per cell of the part. */
+  readonly cells?: readonly CellCodec[];
+}
+
+/** Writes and reads one defined cell. */
+export interface CellCodec {
+  write(out: ByteWriter, cell: unknown): void;
+  read(bytes: ByteReader): unknown;
+  /** Most runs have none in any tile, and then spend one byte on it. */
+  readonly isRare?: boolean;
 }
 
 /** Merges the tiles [from, to) of a run and gives the feature's value; throws HR_INTEGER_OVERFLOW. */

@@ -13,13 +13,13 @@ import {
   writeDouble,
 } from './byte-stream.ts';
 import type { TileRun } from './aggregator.ts';
-import type { Part } from './part.ts';
-import { reserveTiles, type TileLayout } from './tile-run.ts';
+import type { CellCodec } from './part.ts';
+import { reserveTiles, setCell, type TileLayout } from './tile-run.ts';
 
-/** A part's cell within a tile, and how to write it. */
-export interface CellCodec {
+/** A cell within a tile, and how to write it. */
+export interface CellPlace {
   readonly cell: number;
-  readonly codec: NonNullable<Part['cell']>;
+  readonly codec: CellCodec;
 }
 
 /** How a column's values are stored: nothing (all 0), unsigned integers of 1, 2 or 4 bytes, floats of 4 or 8. */
@@ -27,16 +27,25 @@ const FORM = { zero: 0, uint8: 1, uint16: 2, uint32: 3, float32: 4, float64: 5 }
 type Form = (typeof FORM)[keyof typeof FORM];
 const WIDTH: readonly number[] = [0, 1, 2, 4, 4, 8];
 
-export function writeRun(out: ByteWriter, run: TileRun, layout: TileLayout, cells: readonly CellCodec[]): void {
+/** For the tiles of most records; written and read within one call. */
+const scratchHops = new Float64Array(64);
+
+export function writeRun(out: ByteWriter, run: TileRun, layout: TileLayout, cells: readonly CellPlace[]): void {
   const { size } = run;
   writeCount(out, size);
   if (size === 0) return;
   const first = run.starts[0] as number;
   writeDouble(out, first);
-  const hops = Float64Array.from({ length: size }, (_, i) => ((run.starts[i] as number) - first) / layout.hopMicros);
+  const hops = size <= scratchHops.length ? scratchHops : new Float64Array(size);
+  for (let i = 0; i < size; i++) hops[i] = ((run.starts[i] as number) - first) / layout.hopMicros;
   writeColumn(out, hops, 0, 1, size);
   for (let slot = 0; slot < layout.stride; slot++) writeColumn(out, run.slots, slot, layout.stride, size);
   for (const { cell, codec } of cells) {
+    if (codec.isRare === true) {
+      const isThere = hasCell(run, cell, layout.cellStride);
+      writeByte(out, isThere ? 1 : 0);
+      if (!isThere) continue;
+    }
     for (let tile = 0; tile < size; tile++) {
       const value = run.cells[tile * layout.cellStride + cell];
       writeByte(out, value === undefined ? 0 : 1);
@@ -46,7 +55,7 @@ export function writeRun(out: ByteWriter, run: TileRun, layout: TileLayout, cell
 }
 
 /** Fills an empty run. */
-export function readRun(from: ByteReader, run: TileRun, layout: TileLayout, cells: readonly CellCodec[]): void {
+export function readRun(from: ByteReader, run: TileRun, layout: TileLayout, cells: readonly CellPlace[]): void {
   const size = readCount(from);
   if (size === 0) return;
   reserveTiles(run, size, layout);
@@ -56,13 +65,17 @@ export function readRun(from: ByteReader, run: TileRun, layout: TileLayout, cell
   for (let i = 0; i < size; i++) starts[i] = first + (starts[i] as number) * layout.hopMicros;
   for (let slot = 0; slot < layout.stride; slot++) readColumn(from, run.slots, slot, layout.stride, size);
   run.size = size;
-  if (cells.length === 0) return;
-  for (let c = 0; c < size * layout.cellStride; c++) run.cells[c] = undefined;
   for (const { cell, codec } of cells) {
+    if (codec.isRare === true && readByte(from) === 0) continue;
     for (let tile = 0; tile < size; tile++) {
-      if (readByte(from) !== 0) run.cells[tile * layout.cellStride + cell] = codec.read(from);
+      if (readByte(from) !== 0) setCell(run, tile * layout.cellStride + cell, codec.read(from));
     }
   }
+}
+
+function hasCell({ cells }: TileRun, cell: number, cellStride: number): boolean {
+  for (let at = cell; at < cells.length; at += cellStride) if (cells[at] !== undefined) return true;
+  return false;
 }
 
 function formOf(values: Float64Array, start: number, stride: number, size: number): Form {

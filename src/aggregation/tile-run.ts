@@ -40,13 +40,24 @@ export function tileAt(run: TileRun, start: number, layout: TileLayout): number 
   if (at < size) {
     run.starts.copyWithin(at + 1, at, size);
     run.slots.copyWithin((at + 1) * stride, at * stride, size * stride);
-    for (let c = size * cellStride - 1; c >= at * cellStride; c--) run.cells[c + cellStride] = run.cells[c];
+    shiftCells(run.cells, at * cellStride, cellStride);
   }
   run.starts[at] = start;
   for (let s = 0; s < stride; s++) run.slots[at * stride + s] = layout.identity[s] as number;
-  for (let c = 0; c < cellStride; c++) run.cells[at * cellStride + c] = undefined;
   run.size = size + 1;
   return at;
+}
+
+// Cells past the end are undefined as it is.
+function shiftCells(cells: unknown[], from: number, by: number): void {
+  if (cells.length <= from) return;
+  for (let c = cells.length - 1; c >= from; c--) cells[c + by] = cells[c];
+  for (let c = from; c < from + by; c++) cells[c] = undefined;
+}
+
+export function setCell({ cells }: TileRun, at: number, value: unknown): void {
+  while (cells.length < at) cells.push(undefined);
+  cells[at] = value;
 }
 
 /** Drops the tiles that start before `start`. */

@@ -3,9 +3,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compileAggregator, type Aggregator, type TileState } from '../../src/aggregation/index.ts';
-import { compareValues, HeadraceError, type DataType, type Value } from '../../src/core/index.ts';
+import { compareValues, encodeOrder, HeadraceError, type DataType, type Value } from '../../src/core/index.ts';
 import type { FeatureSpec, SourceSpec, ViewSpec, WindowOp } from '../../src/definitions/index.ts';
 import { toEventColumns } from '../support/event-columns.ts';
+import { rationalSum, rationalVariance } from '../support/rational.ts';
 import { type WindowAggregation, type WindowEvent, windowOracle } from '../support/window-oracle.ts';
 
 const TYPES: Readonly<Record<string, DataType>> = {
@@ -228,6 +229,177 @@ describe('a view of many columns', () => {
       { op: 'sum', column: 'double', windowMicros: 50, hopMicros: 10 },
       { op: 'count', column: 'double', windowMicros: 70, hopMicros: 10 },
     ]);
-    expect(shared.groups).toEqual([{ hopMicros: 10, retentionMicros: 100, slotsPerTile: 3, cellsPerTile: 0 }]);
+    expect(shared.groups).toEqual([{ hopMicros: 10, retentionMicros: 100, slotsPerTile: 3, cellsPerTile: 1 }]);
+  });
+});
+
+describe('full ties', () => {
+  const columns = ['text', 'double', 'large', 'flag'];
+  const aggregations = WINDOWS.flatMap((window) =>
+    columns.flatMap((column) => (['first', 'last', 'lastN'] as const).map((op) => ({ op, column, n: 3, ...window }))),
+  );
+  const aggregator = compiled(aggregations);
+  const int64 = { kind: 'int64' } as const;
+
+  interface Placed extends WindowEvent {
+    /** Of the created-order column. */
+    readonly created: Value;
+    /** −1: a row of a file. */
+    readonly writer: number;
+    readonly offset: number;
+  }
+
+  // Few times, few created orders, and those beyond what a double tells apart: nearly all rows tie.
+  const placed = fc
+    .uniqueArray(
+      fc.record({
+        eventMicros: fc.constantFrom(0, 10, 12),
+        lag: fc.constantFrom(0, 5),
+        created: fc.constantFrom(null, 2n ** 53n, 2n ** 53n + 1n, -(2n ** 63n)),
+        writer: fc.constantFrom(-1, 0, 1, 300),
+        offset: fc.integer({ min: 0, max: 400 }),
+        values: fc.record(
+          Object.fromEntries(columns.map((column) => [column, ARBITRARY[column] as fc.Arbitrary<Value>])),
+        ),
+      }),
+      { maxLength: 30, selector: ({ writer, offset }) => `${writer}/${offset}` },
+    )
+    .map((rows) => rows.map(({ lag, ...row }): Placed => ({ ...row, knownMicros: row.eventMicros + lag })));
+
+  /** In order of arrival, as the source tells it. */
+  const inOrder = (rows: readonly Placed[], hasCreated: boolean) =>
+    rows.toSorted(
+      (a, b) => (hasCreated ? compareValues(a.created, b.created) : 0) || a.writer - b.writer || a.offset - b.offset,
+    );
+
+  function fold(rows: readonly Placed[], hasCreated: boolean): TileState {
+    const state = aggregator.create();
+    const orders = rows.map(({ created, writer, offset }) =>
+      encodeOrder(
+        hasCreated ? { type: int64, value: created } : undefined,
+        writer < 0 ? undefined : { writer, offset },
+      ),
+    );
+    const batch = { ...toEventColumns(aggregator.inputs, rows), orders };
+    rows.forEach((_, row) => aggregator.update(state, batch, row));
+    return state;
+  }
+
+  const stored = (state: TileState): TileState => {
+    const read = aggregator.create();
+    aggregator.decode(aggregator.encode(state), 0, read);
+    return read;
+  };
+
+  it.each([true, false])(
+    'are decided by the order keys in any split, fold and merge (created order: %s)',
+    (created) => {
+      const split = placed.chain((rows) => {
+        // Rows of files tie among themselves by content, which has no key: they come in order, and in one part.
+        const files = inOrder(rows, created).filter(({ writer }) => writer < 0);
+        const pushed = rows.filter(({ writer }) => writer >= 0);
+        return fc.record({
+          files: fc.constant(files),
+          pushed: fc.shuffledSubarray(pushed, { minLength: pushed.length }),
+          parts: fc.infiniteStream(fc.integer({ min: 0, max: 3 })),
+          merges: fc.infiniteStream(fc.nat()),
+          isStored: fc.boolean(),
+        });
+      });
+      fc.assert(
+        fc.property(split, ({ files, pushed, parts, merges, isStored }) => {
+          const byPart: Placed[][] = [[...files], [], [], []];
+          for (const row of pushed) (byPart[parts.next().value] as Placed[]).push(row);
+          const states = byPart.map((rows) => fold(rows, created));
+          while (states.length > 1) {
+            const [from] = states.splice(merges.next().value % states.length, 1) as [TileState];
+            const at = merges.next().value % states.length;
+            const into = isStored ? stored(states[at] as TileState) : (states[at] as TileState);
+            aggregator.merge(into, from);
+            states[at] = into;
+          }
+          const all = inOrder([...files, ...pushed], created);
+          expectSame(aggregator, states[0] as TileState, aggregations, all, 30);
+        }),
+        { numRuns: 300 },
+      );
+    },
+  );
+
+  it('take rows without an order for rows of files', () => {
+    fc.assert(
+      fc.property(placed, fc.boolean(), (rows, isBaseFirst) => {
+        const files = inOrder(rows, false).filter(({ writer }) => writer < 0);
+        const pushed = rows.filter(({ writer }) => writer >= 0);
+        const [base, parts] = [folded(aggregator, files), fold(pushed, false)];
+        const [into, from] = isBaseFirst ? [base, parts] : [parts, base];
+        aggregator.merge(into, from);
+        expectSame(aggregator, into, aggregations, inOrder(rows, false), 30);
+      }),
+    );
+  });
+});
+
+describe('sums, means and variances of any floats', () => {
+  const window = { windowMicros: 1000, hopMicros: 10 };
+  const ops = ['sum', 'mean', 'variance'] as const;
+  const aggregator = compiled(ops.map((op) => ({ op, column: 'double', ...window })));
+
+  const any = fc.oneof(
+    fc.constantFrom(1e16, -1e16, 1, -1, 1e32, -1e32, 1e308, -1e308, 5e-324, 2 ** 1023, -(2 ** 1023), 0.1),
+    fc.double({ noNaN: true, noDefaultInfinity: true }),
+    fc.integer({ min: -100, max: 100 }).map((steps) => 1e16 + 2 * steps),
+  );
+  /** Each value and its opposite but for one: nearly nothing is left of them. */
+  const cancelling = fc
+    .tuple(any, fc.array(any, { maxLength: 12 }))
+    .chain(([one, values]) =>
+      fc.shuffledSubarray([one, ...values, ...values.map((value) => -value)], { minLength: 2 * values.length + 1 }),
+    );
+  const rows = fc.oneof(fc.array(any, { minLength: 1, maxLength: 25 }), cancelling).chain((values) =>
+    fc.record({
+      values: fc.constant(values),
+      times: fc.array(fc.integer({ min: 0, max: 60 }), { minLength: values.length, maxLength: values.length }),
+      parts: fc.array(fc.integer({ min: 0, max: 2 }), { minLength: values.length, maxLength: values.length }),
+    }),
+  );
+
+  function foldParts({ values, times, parts }: { values: number[]; times: number[]; parts: number[] }): TileState {
+    const state = aggregator.create();
+    for (const part of [2, 0, 1]) {
+      const own = values.flatMap((double, i) =>
+        parts[i] === part ? [{ eventMicros: times[i] as number, knownMicros: 0, values: { double } }] : [],
+      );
+      const read = aggregator.create();
+      aggregator.decode(aggregator.encode(folded(aggregator, own)), 0, read);
+      aggregator.merge(state, read);
+    }
+    return state;
+  }
+
+  it('are the true sum, rounded once, in any order, over any tiles and parts', () => {
+    fc.assert(
+      fc.property(rows, (split) => {
+        const state = foldParts(split);
+        const sum = rationalSum(split.values);
+        expect(aggregator.value(state, 0, 100)).toBe(sum);
+        expect(aggregator.value(state, 1, 100)).toBe(sum / split.values.length);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('have a variance within 1e-12 of the true one, however far from zero', () => {
+    fc.assert(
+      fc.property(rows, (split) => {
+        // Squares of what is further apart are past the doubles.
+        fc.pre(split.values.every((value) => Math.abs(value) < 1e150 && (value === 0 || Math.abs(value) > 1e-140)));
+        const expected = rationalVariance(split.values);
+        const actual = aggregator.value(foldParts(split), 2, 100);
+        if (expected === null) expect(actual).toBeNull();
+        else expect(Math.abs((actual as number) - expected)).toBeLessThanOrEqual(1e-12 * expected);
+      }),
+      { numRuns: 1000 },
+    );
   });
 });

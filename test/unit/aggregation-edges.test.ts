@@ -1,4 +1,4 @@
-// The edges of the window algebra: exact integers, compensated floats, counts of the distinct.
+// The edges of the window algebra: exact sums of integers and floats, counts of the distinct.
 
 import { describe, expect, it } from 'vitest';
 import { compileAggregator, EXACT_DISTINCT, type Aggregator } from '../../src/aggregation/index.ts';
@@ -70,6 +70,30 @@ describe('floats', () => {
   it('keep what plain addition loses', () => {
     expect(over(float64, ['sum'], [1, 1e100, 1, -1e100])).toEqual([2]);
     expect(over(float64, ['sum'], [1, 1e100, 1, -1e100], 100)).toEqual([2]);
+    expect(over(float64, ['sum'], [1e16, 1, -1e16], 100)).toEqual([1]);
+  });
+
+  it('keep what lies three sizes apart, in any order', () => {
+    for (const spread of [1, 100]) {
+      expect(over(float64, ['sum'], [1e-16, 1, 1e16, 1e32, -1e32, -1e16, -1], spread)).toEqual([1e-16]);
+      expect(over(float64, ['sum'], [1e32, -1, 1e16, 1, 1e-16, -1e16, -1e32], spread)).toEqual([1e-16]);
+    }
+  });
+
+  it('add up past the greatest double and back', () => {
+    for (const spread of [1, 100]) {
+      expect(over(float64, ['sum', 'mean'], [1e308, 1e308, -1e308, -1e308, 5], spread)).toEqual([5, 1]);
+      expect(over(float64, ['sum'], [1e308, 1e308, 1], spread)).toEqual([Infinity]);
+    }
+  });
+
+  it('of which most need no more than two numbers take no cells', () => {
+    const aggregator = aggregatorOf(float64, ['sum']);
+    const state = aggregator.create();
+    const events = Array.from({ length: 1000 }, (_, i) => ({ eventMicros: i, knownMicros: i, values: { c: i / 7 } }));
+    const columns = toEventColumns(aggregator.inputs, events);
+    events.forEach((_, row) => aggregator.update(state, columns, row));
+    expect(state[0]?.cells).toEqual([]);
   });
 
   it('are infinite or NaN as addition has it', () => {

@@ -16,6 +16,7 @@ import type { ByteReader, ByteWriter } from '../byte-stream.ts';
 import { columnOf, valueAt } from '../input-value.ts';
 import { addToSketch, type Countable, createSketch, estimate, mergeSketch, type Sketch } from '../hyper-log-log.ts';
 import type { Op, PartSpec, Place } from '../part.ts';
+import { setCell } from '../tile-run.ts';
 
 /** Up to so many distinct values in a window the count is exact. */
 export const EXACT_DISTINCT = 256;
@@ -35,14 +36,14 @@ export function countDistinctOp(column: string, type: DataType): Op {
         if (from.valid[row] === 0) return;
         const at = tile * cellStride + cell;
         // A part's cells are sets or sketches, or undefined.
-        run.cells[at] = add(run.cells[at] as Distinct | undefined, countable(valueAt(type, from, row)));
+        setCell(run, at, add(run.cells[at] as Distinct | undefined, countable(valueAt(type, from, row))));
       },
       merge(into, intoTile, from, fromTile) {
         const at = intoTile * cellStride + cell;
         const more = from.cells[fromTile * cellStride + cell] as Distinct | undefined;
-        if (more !== undefined) into.cells[at] = union(into.cells[at] as Distinct | undefined, more);
+        if (more !== undefined) setCell(into, at, union(into.cells[at] as Distinct | undefined, more));
       },
-      cell: { write: (out, cell) => writeDistinct(out, cell as Distinct), read: readDistinct },
+      cells: [{ write: (out, cell) => writeDistinct(out, cell as Distinct), read: readDistinct }],
     }),
   };
   return {

@@ -4,6 +4,7 @@ import { compareValues, type DataType, type Value } from '../../core/index.ts';
 import { readValue, writeValue } from '../byte-stream.ts';
 import { carrierOf, columnOf, fromNumber, joinInt64 } from '../input-value.ts';
 import type { CompiledOp, Op, PartSpec, Place, ReadRange } from '../part.ts';
+import { setCell } from '../tile-run.ts';
 import { nonNullPart, readCount } from './count.ts';
 
 export function extremeOp(column: string, type: DataType, op: 'min' | 'max'): Op {
@@ -143,17 +144,19 @@ function valueExtreme(column: string, type: DataType, op: 'min' | 'max'): Op {
         if (from.valid[row] === 0) return;
         const at = tile * cellStride + cell;
         const value = (from.values as readonly Value[])[row];
-        if (better(value, run.cells[at])) run.cells[at] = value;
+        if (better(value, run.cells[at])) setCell(run, at, value);
       },
       merge(into, intoTile, from, fromTile) {
         const at = intoTile * cellStride + cell;
         const value = from.cells[fromTile * cellStride + cell];
-        if (better(value, into.cells[at])) into.cells[at] = value;
+        if (better(value, into.cells[at])) setCell(into, at, value);
       },
-      cell: {
-        write: (out, value) => writeValue(out, type, value as Value),
-        read: (bytes) => readValue(bytes, type),
-      },
+      cells: [
+        {
+          write: (out, value) => writeValue(out, type, value as Value),
+          read: (bytes) => readValue(bytes, type),
+        },
+      ],
     }),
   };
   return {

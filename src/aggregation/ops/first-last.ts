@@ -1,60 +1,89 @@
-// first and last: the non-null value whose row is least or greatest by (event time, known time, arrival).
+// first and last: the non-null value whose row is least or greatest by (event time, known time, order key).
 
-import type { DataType, Value } from '../../core/index.ts';
-import { readValue, writeValue } from '../byte-stream.ts';
+import { compareOrder, type DataType, type Value } from '../../core/index.ts';
+import { type ByteReader, type ByteWriter, readValue, writeValue } from '../byte-stream.ts';
 import { carrierOf, columnOf, fromNumber, joinInt64 } from '../input-value.ts';
+import type { TileRun } from '../aggregator.ts';
 import type { CompiledOp, Op, PartSpec, Place } from '../part.ts';
+import { orderAt, orderCodec } from '../row-order.ts';
+import { setCell } from '../tile-run.ts';
 
-/** Slots: event time (infinite: none), known time, then the value: one number, two for an int64, or none and a cell. */
+/**
+ * Slots: event time (infinite: none), known time, then the value: one number, two for an int64, or none and a cell.
+ * The last cell is the order key.
+ */
 export function firstLastOp(column: string, type: DataType, op: 'first' | 'last'): Op {
   const carrier = carrierOf(type);
   const valueSlots = carrier === 'number' ? 1 : carrier === 'pair' ? 2 : 0;
   const isLast = op === 'last';
   const none = isLast ? -Infinity : Infinity;
+  const valueCells = carrier === 'value' ? 1 : 0;
 
-  // Of full ties the first that came stays first, and the last that came is last.
-  const wins = (event: number, known: number, slots: Float64Array, at: number) => {
-    const bestEvent = slots[at] as number;
-    const bestKnown = slots[at + 1] as number;
-    if (isLast) return event > bestEvent || (event === bestEvent && known >= bestKnown);
-    return event < bestEvent || (event === bestEvent && known < bestKnown);
+  // Of rows of one order the first that came stays first, and the last that came is last.
+  const wins = (
+    event: number,
+    known: number,
+    order: Uint8Array | undefined,
+    run: TileRun,
+    at: number,
+    cell: number,
+  ) => {
+    const bestEvent = run.slots[at] as number;
+    if (event !== bestEvent) return event > bestEvent === isLast;
+    const bestKnown = run.slots[at + 1] as number;
+    if (known !== bestKnown) return known > bestKnown === isLast;
+    const compared = compareOrder(order, orderCell(run, cell));
+    return isLast ? compared >= 0 : compared < 0;
   };
 
   const part: PartSpec = {
-    name: op,
+    name: `${op}ByOrder`,
     column,
     identity: [none, none, ...Array<number>(valueSlots).fill(0)],
-    cells: carrier === 'value' ? 1 : 0,
+    cells: valueCells + 1,
     build: ({ stride, slot, cellStride, cell, input }) => ({
       update(run, tile, events, row) {
         const from = columnOf(events, input);
         if (from.valid[row] === 0) return;
         const { slots } = run;
         const at = tile * stride + slot;
+        const cellAt = tile * cellStride + cell;
         const event = events.eventMicros[row] as number;
         const known = events.knownMicros[row] as number;
-        if (!wins(event, known, slots, at)) return;
+        const order = orderAt(events, row);
+        if (!wins(event, known, order, run, at, cellAt + valueCells)) return;
         slots[at] = event;
         slots[at + 1] = known;
         if (valueSlots > 0) slots[at + 2] = (from.numbers as Float64Array)[row] as number;
         if (valueSlots > 1) slots[at + 3] = (from.low as Float64Array)[row] as number;
-        if (valueSlots === 0) run.cells[tile * cellStride + cell] = (from.values as readonly Value[])[row];
+        if (valueCells > 0) setCell(run, cellAt, (from.values as readonly Value[])[row]);
+        setOrder(run, cellAt + valueCells, order);
       },
       merge(into, intoTile, from, fromTile) {
         const at = intoTile * stride + slot;
         const fromAt = fromTile * stride + slot;
+        const cellAt = intoTile * cellStride + cell;
+        const fromCell = fromTile * cellStride + cell;
         const event = from.slots[fromAt] as number;
-        if (event === none || !wins(event, from.slots[fromAt + 1] as number, into.slots, at)) return;
+        if (event === none) return;
+        const order = orderCell(from, fromCell + valueCells);
+        if (!wins(event, from.slots[fromAt + 1] as number, order, into, at, cellAt + valueCells)) return;
         for (let s = 0; s < 2 + valueSlots; s++) into.slots[at + s] = from.slots[fromAt + s] as number;
-        if (valueSlots === 0) into.cells[intoTile * cellStride + cell] = from.cells[fromTile * cellStride + cell];
+        if (valueCells > 0) setCell(into, cellAt, from.cells[fromCell]);
+        setOrder(into, cellAt + valueCells, order);
       },
-      ...(carrier === 'value' && {
-        cell: {
-          // A part's cells hold values of its column's type.
-          write: (out, value) => writeValue(out, type, value as Value),
-          read: (bytes) => readValue(bytes, type),
-        },
-      }),
+      // A part's value cells hold values of its column's type.
+      cells: [
+        ...(carrier === 'value'
+          ? [
+              {
+                write: (out: ByteWriter, value: unknown) => writeValue(out, type, value as Value),
+                read: (bytes: ByteReader) => readValue(bytes, type),
+              },
+            ]
+          : []),
+        orderCodec,
+      ],
     }),
   };
 
@@ -83,4 +112,13 @@ export function firstLastOp(column: string, type: DataType, op: 'first' | 'last'
       };
     },
   };
+}
+
+// Mostly there are no orders at all: then the run has no cells for them.
+function orderCell({ cells }: TileRun, at: number): Uint8Array | undefined {
+  return at < cells.length ? (cells[at] as Uint8Array | undefined) : undefined;
+}
+
+function setOrder(run: TileRun, at: number, order: Uint8Array | undefined): void {
+  if (order !== undefined || at < run.cells.length) setCell(run, at, order);
 }

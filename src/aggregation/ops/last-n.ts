@@ -1,6 +1,6 @@
-// lastN: the newest n non-null values, oldest of them first, by (event time, known time, arrival).
+// lastN: the newest n non-null values, oldest of them first, by (event time, known time, order key).
 
-import type { DataType, Value } from '../../core/index.ts';
+import { compareOrder, type DataType, type Value } from '../../core/index.ts';
 import {
   type ByteReader,
   readCount,
@@ -12,16 +12,20 @@ import {
 } from '../byte-stream.ts';
 import { columnOf, valueAt } from '../input-value.ts';
 import type { Op, PartSpec, Place } from '../part.ts';
+import { orderAt, readOrder, writeOrder } from '../row-order.ts';
+import { setCell } from '../tile-run.ts';
+import type { TileRun } from '../aggregator.ts';
 
 interface Entry {
   readonly event: number;
   readonly known: number;
+  readonly order: Uint8Array | undefined;
   readonly value: Value;
 }
 
 export function lastNOp(column: string, type: DataType, n: number): Op {
   const part: PartSpec = {
-    name: `last${n}`,
+    name: `last${n}ByOrder`,
     column,
     identity: [],
     cells: 1,
@@ -29,31 +33,32 @@ export function lastNOp(column: string, type: DataType, n: number): Op {
       update(run, tile, events, row) {
         const from = columnOf(events, input);
         if (from.valid[row] === 0) return;
-        const at = tile * cellStride + cell;
-        // A part's cells are entries in ascending order, at most n, or undefined.
-        const entries = (run.cells[at] ??= []) as Entry[];
         const event = events.eventMicros[row] as number;
-        insert(entries, { event, known: events.knownMicros[row] as number, value: valueAt(type, from, row) }, n);
+        const known = events.knownMicros[row] as number;
+        const entry = { event, known, order: orderAt(events, row), value: valueAt(type, from, row) };
+        insert(entriesAt(run, tile * cellStride + cell), entry, n);
       },
       merge(into, intoTile, from, fromTile) {
         const more = from.cells[fromTile * cellStride + cell] as readonly Entry[] | undefined;
         if (more === undefined) return;
-        const at = intoTile * cellStride + cell;
-        const entries = (into.cells[at] ??= []) as Entry[];
+        const entries = entriesAt(into, intoTile * cellStride + cell);
         for (const entry of more) insert(entries, entry, n);
       },
-      cell: {
-        write(out, cell) {
-          const entries = cell as readonly Entry[];
-          writeCount(out, entries.length);
-          for (const { event, known, value } of entries) {
-            writeDouble(out, event);
-            writeDouble(out, known);
-            writeValue(out, type, value);
-          }
+      cells: [
+        {
+          write(out, cell) {
+            const entries = cell as readonly Entry[];
+            writeCount(out, entries.length);
+            for (const { event, known, order, value } of entries) {
+              writeDouble(out, event);
+              writeDouble(out, known);
+              writeOrder(out, order);
+              writeValue(out, type, value);
+            }
+          },
+          read: (bytes) => Array.from({ length: readCount(bytes) }, () => readEntry(bytes, type)),
         },
-        read: (bytes) => Array.from({ length: readCount(bytes) }, () => readEntry(bytes, type)),
-      },
+      ],
     }),
   };
   return {
@@ -77,18 +82,31 @@ export function lastNOp(column: string, type: DataType, n: number): Op {
 function readEntry(bytes: ByteReader, type: DataType): Entry {
   const event = readDouble(bytes);
   const known = readDouble(bytes);
-  return { event, known, value: readValue(bytes, type) };
+  const order = readOrder(bytes);
+  return { event, known, order, value: readValue(bytes, type) };
 }
 
-// After its equals: of full ties the one that came later is newer.
+// A part's cells are entries in ascending order, at most n, or undefined.
+function entriesAt(run: TileRun, at: number): Entry[] {
+  const existing = run.cells[at] as Entry[] | undefined;
+  if (existing !== undefined) return existing;
+  const made: Entry[] = [];
+  setCell(run, at, made);
+  return made;
+}
+
+// After its equals: of rows of one order the one that came later is newer.
 function insert(entries: Entry[], entry: Entry, n: number): void {
   let at = entries.length;
   while (at > 0) {
-    const before = entries[at - 1] as Entry;
-    if (before.event < entry.event || (before.event === entry.event && before.known <= entry.known)) break;
+    if (compareEntries(entries[at - 1] as Entry, entry) <= 0) break;
     at--;
   }
   if (at === 0 && entries.length === n) return;
   entries.splice(at, 0, entry);
   if (entries.length > n) entries.shift();
+}
+
+function compareEntries(a: Entry, b: Entry): number {
+  return a.event - b.event || a.known - b.known || compareOrder(a.order, b.order);
 }
