@@ -1,7 +1,7 @@
 // One setting's value as the user wrote it (in the file or the environment) → as the code trusts it.
 
 import { resolve } from 'node:path';
-import { describe } from '../core/index.ts';
+import { describe, formatDuration, parseDuration } from '../core/index.ts';
 import type { Setting } from './settings.ts';
 
 export type ParsedSetting = { readonly value: string | number | boolean } | { readonly expected: string };
@@ -40,6 +40,12 @@ export function parseSetting(setting: Setting, raw: unknown, directory: string):
       }
       return { value: Math.floor(Number(match[1]) * unit) };
     }
+    case 'duration': {
+      const micros = isText(raw) ? parseDuration(raw) : undefined;
+      const isGood = micros !== undefined && micros >= (setting.min ?? 0);
+      const least = setting.min === undefined ? '' : `, at least ${formatDuration(setting.min)}`;
+      return isGood ? { value: micros } : { expected: `a duration such as "1d" or "90m"${least}` };
+    }
     case 'choice': {
       const choices = setting.choices ?? [];
       return isText(raw) && choices.includes(raw)
@@ -57,11 +63,11 @@ export function parseSetting(setting: Setting, raw: unknown, directory: string):
   }
 }
 
-/** What came, for the error; a url's value may hold a password, so only its scheme is told. */
+/** What came, for the error; a url's value may hold a password, so only its scheme is told, and only where it is one. */
 export function describeSetting(setting: Setting, raw: unknown): string {
   if (setting.kind !== 'url' || typeof raw !== 'string') return describe(raw);
-  const scheme = /^[a-z0-9+]+:/i.exec(raw)?.[0];
-  return scheme === undefined ? 'a text without a scheme' : `a url that starts with "${scheme}"`;
+  const scheme = /^[a-z][a-z0-9+.-]*:(?=\/\/)/i.exec(raw)?.[0];
+  return scheme === undefined ? 'a text that is none' : `a url that starts with "${scheme}"`;
 }
 
 function isText(raw: unknown): raw is string {

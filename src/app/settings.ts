@@ -1,7 +1,7 @@
 // Every setting: its key, type, default and what it does, in one table. Loading, the environment's names, the errors
 // and docs/reference/configuration.md all come from it.
 
-export type SettingKind = 'text' | 'path' | 'url' | 'size' | 'integer' | 'boolean' | 'choice';
+export type SettingKind = 'text' | 'path' | 'url' | 'size' | 'duration' | 'integer' | 'boolean' | 'choice';
 
 export interface Setting {
   /** As in headrace.config.ts: `online.url`. */
@@ -33,8 +33,8 @@ export const SETTINGS = [
     key: 'online.url',
     kind: 'url',
     default: 'lmdb:.headrace/online',
-    schemes: ['lmdb', 'redis', 'rediss', 'redis+cluster'],
-    help: 'The online store: `lmdb:PATH`, `redis://…`, `rediss://…`, `redis+cluster://a,b,c`.',
+    schemes: ['lmdb', 'redis', 'rediss', 'redis+cluster', 'rediss+cluster'],
+    help: 'The online store: `lmdb:PATH`, `redis://…`, `rediss://…`, `redis+cluster://a,b,c`, `rediss+cluster://a,b,c`.',
   },
   {
     key: 'online.mapSize',
@@ -75,7 +75,39 @@ export const SETTINGS = [
     schemes: ['file', 's3'],
     help: 'Where models and step results lie: `file:PATH` or `s3://bucket/prefix`.',
   },
-  { key: 'pushLog.path', kind: 'path', default: '.headrace/push-log', help: 'The durable log of pushed events.' },
+  {
+    key: 'pushLog.path',
+    kind: 'path',
+    default: '.headrace/push-log',
+    help: 'Folder of the durable log of pushed events, of this machine alone; what is sealed goes to the artifact store.',
+  },
+  {
+    key: 'pushLog.memory',
+    kind: 'size',
+    default: '256MB',
+    help: 'Pushed parts that a server holds in memory; past it the log is cut.',
+  },
+  {
+    key: 'pushLog.maxAhead',
+    kind: 'duration',
+    default: '1d',
+    help: 'How far ahead of the clock a pushed event’s known time may lie; past it the push is refused.',
+  },
+  {
+    key: 'pushLog.claimRetention',
+    kind: 'duration',
+    default: '1d',
+    min: 86_400_000_000,
+    help: 'How long an Idempotency-Key is remembered after its part of the log was sealed; at least a day.',
+  },
+  {
+    key: 'pushLog.timeoutMs',
+    kind: 'integer',
+    default: 5000,
+    min: 1,
+    max: 3_600_000,
+    help: 'How long a push waits for the online store before it is answered 503; what is logged still counts.',
+  },
   {
     key: 'predictionLog.path',
     kind: 'path',
@@ -155,14 +187,14 @@ export const SETTINGS = [
 ] as const satisfies readonly Setting[];
 
 type Settings = (typeof SETTINGS)[number];
-type ValueOf<S extends Settings> = S['kind'] extends 'integer' | 'size'
+type ValueOf<S extends Settings> = S['kind'] extends 'integer' | 'size' | 'duration'
   ? number
   : S['kind'] extends 'boolean'
     ? boolean
     : string;
 type Optional<S extends Settings> = S extends { default: unknown } | { required: true } ? never : undefined;
 
-/** Every setting by its dotted key, checked: paths absolute, sizes in bytes. */
+/** Every setting by its dotted key, checked: paths absolute, sizes in bytes, durations in microseconds. */
 export type SettingValues = {
   readonly [S in Settings as S['key']]: ValueOf<S> | Optional<S>;
 };

@@ -160,6 +160,12 @@ export const ERRORS = define({
     title: 'Source cannot be read',
     help: 'A file is missing, corrupt, or lacks a declared column; the sentence names the file and the column.',
   },
+  HR_SOURCE_CHANGED: {
+    status: 409,
+    grpc: 'ABORTED',
+    title: 'Source changed while it was read',
+    help: 'A file of a source was overwritten or replaced in the middle of a run; the sentence names it. Run it again.',
+  },
   HR_SPINE: {
     status: 400,
     grpc: 'INVALID_ARGUMENT',
@@ -213,6 +219,18 @@ export const ERRORS = define({
     grpc: 'UNAVAILABLE',
     title: 'Storage unavailable',
     help: 'The registry’s database or the object store does not answer, or refuses us. Check its URL and that it runs.',
+  },
+  HR_LOG_DAMAGED: {
+    status: 422,
+    grpc: 'FAILED_PRECONDITION',
+    title: 'Event log damaged',
+    help: 'A file of the event log is not what its checksums say; the sentence names file and byte. Nothing is skipped: restore it, or give it up with `headrace log forget`.',
+  },
+  HR_UNKNOWN_WRITER: {
+    status: 404,
+    grpc: 'NOT_FOUND',
+    title: 'Unknown writer',
+    help: 'The registry has no event log writer of that number. `headrace log list` shows them.',
   },
   HR_ARTIFACT_UNREADABLE: {
     status: 422,
@@ -285,6 +303,12 @@ export const ERRORS = define({
     grpc: 'FAILED_PRECONDITION',
     title: 'Idempotency key reused',
     help: 'The same Idempotency-Key came with another body.',
+  },
+  HR_PUSH_UNDER_WAY: {
+    status: 503,
+    grpc: 'UNAVAILABLE',
+    title: 'Push under way',
+    help: 'The first push with this Idempotency-Key is not finished. Send the same again in a moment.',
   },
   HR_STEP_FAILED: {
     status: 422,

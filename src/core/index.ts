@@ -29,6 +29,18 @@ export { contentHash, sha256Hex } from './hash.ts';
 export { canonicalJson, type Json, parseJson, stringifyJson } from './json.ts';
 export { type Logger, silentLogger } from './logger.ts';
 export { isProcessAlive } from './process-alive.ts';
+export { compareOrder, encodeOrder, type RowPlace } from './order-key.ts';
 export { type Progress, silentProgress } from './progress.ts';
 export { didYouMean, didYouMeanOf, nearestName } from './suggest.ts';
-export { compareValues, describe, INVALID, invalid, parseRow, parseRows, parseValue, toJson } from './value.ts';
+export { reportUnknownMembers } from './unknown-members.ts';
+export {
+  compareValues,
+  describe,
+  describeMistake,
+  INVALID,
+  invalid,
+  parseRow,
+  parseRows,
+  parseValue,
+  toJson,
+} from './value.ts';

@@ -2,7 +2,7 @@
 
 import { HeadraceError, type ErrorDetail } from './errors.ts';
 import { typeName, type DataType, type Field, type Row, type Value } from './data-type.ts';
-import { formatTimestamp, parseTimestamp } from './time.ts';
+import { formatTimestamp, isFarTimestamp, parseTimestamp, TIME_RANGE } from './time.ts';
 
 const INT32_MIN = -(2 ** 31);
 const INT32_MAX = 2 ** 31 - 1;
@@ -99,7 +99,7 @@ export function parseRow(fields: readonly Field[], json: unknown, path: string, 
     const raw = Object.hasOwn(json, name) ? (json as Record<string, unknown>)[name] : null;
     const value = parseValue(type, raw);
     if (value === INVALID) {
-      mistakes.push({ path: `${path}.${name}`, message: `expected ${typeName(type)}, got ${describe(raw)}` });
+      mistakes.push({ path: `${path}.${name}`, message: describeMistake(type, raw) });
       row[name] = null;
     } else {
       row[name] = value;
@@ -122,6 +122,17 @@ export function invalid(mistakes: readonly ErrorDetail[]): HeadraceError {
   const more = mistakes.length > 1 ? ` (and ${mistakes.length - 1} more)` : '';
   const sentence = first === undefined ? 'the input is invalid' : `${first.path}: ${first.message}${more}`;
   return new HeadraceError('HR_INVALID', sentence, { details: mistakes.slice(0, 20) });
+}
+
+/** The sentence about a JSON value that is none of `type`: what was expected, and what came. */
+export function describeMistake(type: DataType, raw: unknown): string {
+  const far = hasFarTime(type, raw) ? `: times go from ${TIME_RANGE}` : '';
+  return `expected ${typeName(type)}, got ${describe(raw)}${far}`;
+}
+
+function hasFarTime(type: DataType, raw: unknown): boolean {
+  if (type.kind === 'list') return Array.isArray(raw) && raw.some((item) => hasFarTime(type.of, item));
+  return type.kind === 'timestamp' && typeof raw === 'string' && isFarTimestamp(raw);
 }
 
 /** What came, in a few words for an error: its kind, and the value when short. */

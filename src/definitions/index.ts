@@ -63,6 +63,7 @@ export type {
   ViewSpec,
   WindowOp,
 } from './manifest.ts';
+export { own } from './own.ts';
 export {
   type ResolvedService,
   resolveService,

@@ -47,6 +47,8 @@ export interface SourceSpec extends About {
   /** A bool column: true deletes the key from the event time on. */
   readonly tombstone?: string;
   readonly pushes: 'keep' | 'until-materialized';
+  /** So far behind the newest event time of the files they may still lack rows; left out: they lack none. */
+  readonly completeAfterMicros?: Micros;
 }
 
 /** A column computed from the others: by a user's function of the row, or by the source's own SQL. */

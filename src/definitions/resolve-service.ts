@@ -3,6 +3,7 @@
 
 import { didYouMeanOf, HeadraceError, type Field } from '../core/index.ts';
 import type { EntitySpec, Manifest, OnDemandViewSpec, ViewSpec } from './manifest.ts';
+import { own } from './own.ts';
 
 export interface ResolvedService {
   readonly name: string;
@@ -41,8 +42,7 @@ export interface ServiceFeature extends Field {
 
 /** Resolves a service of a valid manifest. Throws HR_UNKNOWN_SERVICE. */
 export function resolveService(manifest: Manifest, name: string): ResolvedService {
-  // hasOwn: "constructor" is a name too.
-  const service = Object.hasOwn(manifest.services, name) ? manifest.services[name] : undefined;
+  const service = own(manifest.services, name);
   if (service === undefined) {
     const known = Object.keys(manifest.services);
     throw new HeadraceError(

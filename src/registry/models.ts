@@ -1,6 +1,7 @@
 // Models, their immutable versions, and the aliases that point at them.
 
 import { canonicalJson, describe, didYouMean, HeadraceError } from '../core/index.ts';
+import { own } from '../definitions/index.ts';
 import { startTraffic } from './endpoints.ts';
 import {
   checkKnown,
@@ -58,8 +59,7 @@ export function createModelRegistry(store: RegistryStore): ModelRegistry {
         const { model, artifact, alias, actor, runId } = input;
         const current = await readCurrent(trx);
         if (current === undefined) throw nothingApplied();
-        // hasOwn: "constructor" is a name too.
-        const spec = Object.hasOwn(current.manifest.models, model) ? current.manifest.models[model] : undefined;
+        const spec = own(current.manifest.models, model);
         if (spec === undefined) throw unknownModel(model, Object.keys(current.manifest.models));
         if (alias !== undefined) checkAlias(alias);
         checkMetrics(input.metrics ?? {});
@@ -102,7 +102,7 @@ export function createModelRegistry(store: RegistryStore): ModelRegistry {
       const names = new Set([...Object.keys(defined), ...counts.map((row) => row.model)]);
       return [...names].sort().map((name) => ({
         name,
-        service: defined[name]?.service ?? null,
+        service: own(defined, name)?.service ?? null,
         versions: counts.find((row) => row.model === name)?.versions ?? 0,
         aliases: Object.fromEntries(aliases.filter((row) => row.model === name).map((row) => [row.alias, row.version])),
       }));

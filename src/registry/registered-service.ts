@@ -2,14 +2,14 @@
 // order, computed as the applied definitions say. So adding a feature to a service never breaks what is served.
 
 import { HeadraceError } from '../core/index.ts';
-import { type Manifest, type ResolvedService, resolveService, type ServiceMember } from '../definitions/index.ts';
+import { type Manifest, own, type ResolvedService, resolveService, type ServiceMember } from '../definitions/index.ts';
 
 /**
  * Resolves `service` with its members as of `registered` (the manifest of `ModelVersion.manifestHash`) over the views
  * of `current`. Throws HR_MODEL_SIGNATURE when `current` no longer has one of the features.
  */
 export function resolveRegisteredService(current: Manifest, registered: Manifest, service: string): ResolvedService {
-  const spec = registered.services[service];
+  const spec = own(registered.services, service);
   if (spec === undefined) return resolveService(current, service);
   for (const member of spec.members) {
     const has = new Set(featuresOf(current, member).map((feature) => feature.name));
@@ -24,5 +24,5 @@ export function resolveRegisteredService(current: Manifest, registered: Manifest
 
 function featuresOf(manifest: Manifest, member: ServiceMember): readonly { readonly name: string }[] {
   const views = member.kind === 'view' ? manifest.views : manifest.onDemandViews;
-  return views[member.view]?.features ?? [];
+  return own<{ readonly features: readonly { readonly name: string }[] }>(views, member.view)?.features ?? [];
 }

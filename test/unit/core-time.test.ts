@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   floorTo,
@@ -28,6 +29,56 @@ describe('timestamps', () => {
       expect(parseTimestamp(text)).toBeUndefined();
     },
   );
+
+  // Of the first form there is a reader of its own.
+  it('reads the form with T and Z as it reads the others', () => {
+    const year = fc.integer({ min: 0, max: 9999 });
+    const twoDigits = fc.integer({ min: 0, max: 99 });
+    const near = (least: number, most: number) => fc.oneof(fc.integer({ min: least, max: most }), twoDigits);
+    const fraction = fc.option(fc.stringMatching(/^\d{1,9}$/));
+    const parts = fc.tuple(year, near(1, 12), near(1, 31), near(0, 23), near(0, 59), near(0, 59), fraction);
+    fc.assert(
+      fc.property(parts, ([y, mo, d, h, mi, s, f]) => {
+        const two = (value: number): string => String(value).padStart(2, '0');
+        const [date, time] = [`${String(y).padStart(4, '0')}-${two(mo)}-${two(d)}`, `${two(h)}:${two(mi)}:${two(s)}`];
+        const rest = f === null ? '' : `.${f}`;
+        expect(parseTimestamp(`${date}T${time}${rest}Z`)).toBe(parseTimestamp(`${date} ${time}${rest}+00:00`));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it.each(['2026-11-24T10:00:0xZ', '2026-11-24T10:00:00.Z', '2026-11-24T10:00:00.12x4Z', '2026-11-24t10-00-00Z'])(
+    'refuses %j, of nearly that form',
+    (text) => {
+      expect(parseTimestamp(text)).toBeUndefined();
+    },
+  );
+
+  // Beyond 2^53 µs a double no longer tells one microsecond from the next.
+  it.each([
+    ['2255-06-05T23:47:34.740991Z', 2 ** 53 - 1],
+    ['2255-06-06T01:47:34.740991+02:00', 2 ** 53 - 1],
+    ['1684-07-28T00:12:25.259009Z', -(2 ** 53) + 1],
+    ['2255-06-05T23:47:34.740992Z', undefined],
+    ['2255-06-05T23:47:34.740991-00:01', undefined],
+    ['1684-07-28T00:12:25.259008Z', undefined],
+    ['9999-12-31', undefined],
+    ['9999-12-31T23:59:59.999999Z', undefined],
+    ['0001-01-01', undefined],
+    ['1582-10-15', undefined],
+  ])('keeps %s only where every microsecond can be told', (text, micros) => {
+    expect(parseTimestamp(text)).toBe(micros);
+  });
+
+  it('are a whole microsecond each, and come back from their text', () => {
+    const at = fc.integer({ min: -(2 ** 53) + 1, max: 2 ** 53 - 1 });
+    fc.assert(
+      fc.property(at, (micros) => {
+        expect(parseTimestamp(formatTimestamp(micros))).toBe(micros);
+      }),
+    );
+  });
 
   it('writes no fraction, milliseconds or microseconds, as needed', () => {
     expect(formatTimestamp(0)).toBe('1970-01-01T00:00:00Z');

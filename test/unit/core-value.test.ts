@@ -3,6 +3,7 @@ import {
   canonicalJson,
   compareValues,
   type DataType,
+  type Field,
   HeadraceError,
   INVALID,
   parseJson,
@@ -11,6 +12,15 @@ import {
   stringifyJson,
   toJson,
 } from '../../src/core/index.ts';
+
+function errorOf(work: () => unknown): HeadraceError {
+  try {
+    work();
+  } catch (thrown) {
+    if (thrown instanceof HeadraceError) return thrown;
+  }
+  throw new Error('nothing was thrown');
+}
 
 const int32: DataType = { kind: 'int32' };
 const int64: DataType = { kind: 'int64' };
@@ -54,6 +64,8 @@ describe('reading a JSON value as a type', () => {
     [{ kind: 'bytes' }, '*'],
     [{ kind: 'timestamp' }, 1_700_000_000],
     [{ kind: 'timestamp' }, 'yesterday'],
+    [{ kind: 'timestamp' }, '9999-12-31T00:00:00Z'],
+    [{ kind: 'list', of: { kind: 'timestamp' } }, ['2026-01-01', '2300-01-01']],
     [{ kind: 'list', of: int32 }, [1, 'a']],
     [{ kind: 'vector', size: 2 }, [1]],
   ])('refuses for %o the value %o', (type, json) => {
@@ -80,6 +92,25 @@ describe('reading a JSON value as a type', () => {
     expect(toJson({ kind: 'timestamp' }, 1)).toBe('1970-01-01T00:00:00.000001Z');
     expect(toJson({ kind: 'bytes' }, Uint8Array.of(1, 2))).toBe('AQI=');
     expect(stringifyJson(toJson({ kind: 'list', of: int64 }, [2n ** 62n]))).toBe('[4611686018427387904]');
+  });
+
+  it('says how far times go where one is past that, in lists too', () => {
+    const at: DataType = { kind: 'timestamp' };
+    const fields = ['at', 'times', 'bad'].map((name) => ({
+      name,
+      type: name === 'times' ? { kind: 'list', of: at } : at,
+    }));
+    const row = { at: '9999-12-31T00:00:00Z', times: ['2026-01-01', '2300-01-01'], bad: 'soon' };
+    const range = 'times go from 1684-07-28T00:12:25.259009Z to 2255-06-05T23:47:34.740991Z';
+    expect(() => parseRows(fields as Field[], [row])).toThrow(
+      `rows[0].at: expected timestamp, got string "9999-12-31T00:00:00Z": ${range} (and 2 more)`,
+    );
+    const { details } = errorOf(() => parseRows(fields as Field[], [row]));
+    expect(details.map(({ message }) => message)).toEqual([
+      `expected timestamp, got string "9999-12-31T00:00:00Z": ${range}`,
+      `expected list(timestamp), got an array of 2: ${range}`,
+      'expected timestamp, got string "soon"',
+    ]);
   });
 
   it('names every wrong row and column at once', () => {

@@ -67,6 +67,9 @@ describe('a derive function', () => {
     ['string', 1],
     ['bool', 1],
     ['timestamp', new Date(Number.NaN)],
+    ['timestamp', new Date('2255-06-06')],
+    ['timestamp', new Date(-8.64e15)],
+    ['timestamp', '9999-12-31'],
     ['float64', '1'],
     ['float64', Promise.resolve(1)],
   ] as const)('is refused when it gives a wrong %s: %s', (kind, value) => {

@@ -106,7 +106,7 @@ describe('mistakes', () => {
       /derived column "N" has the name of column "n"/,
     ],
     'a database without a table': [
-      { s: loose['postgres']('s', { connection: 'postgres://h/d', columns: { at: t.timestamp() }, eventTime: 'at' }) },
+      { s: loose['postgres']('s', { connection: 'env:S_URL', columns: { at: t.timestamp() }, eventTime: 'at' }) },
       /either `table` or `query`/,
     ],
     'two members of one role': [{ s: featureService('s', [delays, delays]) }, /two members have the role "delays"/],

@@ -55,6 +55,7 @@ export interface AnySourceOptions extends AboutOptions {
   readonly createdOrder?: string;
   readonly tombstone?: string;
   readonly pushes?: 'keep' | 'until-materialized';
+  readonly completeAfter?: string;
 }
 
 /** SQL for the source's own engine, made by the `sql` tag. */

@@ -13,7 +13,7 @@ export interface HeadraceConfig {
     readonly url?: string;
   };
   readonly online?: {
-    /** `lmdb:PATH`, `redis://…`, `rediss://…` or `redis+cluster://a,b,c` */
+    /** `lmdb:PATH`, `redis://…`, `rediss://…`, `redis+cluster://a,b,c` or `rediss+cluster://a,b,c` */
     readonly url?: string;
     /** Greatest size of an LMDB store, `64GB`: address space, not disk. */
     readonly mapSize?: Size;
@@ -32,8 +32,16 @@ export interface HeadraceConfig {
     readonly url?: string;
   };
   readonly pushLog?: {
-    /** Folder of the durable log of pushed events. */
+    /** Folder of the durable log of pushed events, of this machine alone. */
     readonly path?: string;
+    /** Pushed parts that a server holds in memory; past it the log is cut. */
+    readonly memory?: Size;
+    /** How far ahead of the clock a pushed event's known time may lie: `1d`. */
+    readonly maxAhead?: string;
+    /** How long an Idempotency-Key is remembered, at least a day: `1d`. */
+    readonly claimRetention?: string;
+    /** How long a push waits for the online store before it is answered 503. */
+    readonly timeoutMs?: number;
   };
   readonly predictionLog?: {
     /** Folder of the log of predictions and outcomes. */

@@ -32,8 +32,16 @@ export interface SourceOptions<C extends Columns, D extends Columns> extends Abo
   readonly createdOrder?: NoInfer<keyof C & string>;
   /** A bool column: true deletes the key from the event time on. */
   readonly tombstone?: NoInfer<ColumnOf<C & D, 'bool'> & string>;
-  /** Whether pushed events stay part of the source, or only until a materialize covers them. */
+  /**
+   * `keep`: pushed events are part of the source for ever. `until-materialized`: the files get the same events later, and
+   * up to their newest event time only the files count.
+   */
   readonly pushes?: 'keep' | 'until-materialized';
+  /**
+   * For files whose rows come out of order: how long after an event all rows up to its time have come, such as '2h'. So far
+   * behind the files' newest event time pushed events still count. Default: no time at all.
+   */
+  readonly completeAfter?: string;
 }
 
 interface FileLocation {
@@ -42,7 +50,7 @@ interface FileLocation {
 }
 
 type DatabaseLocation = {
-  /** A URL, or the name of an environment variable as `env:NAME`. */
+  /** `env:NAME`: the environment variable that holds the URL. A URL itself is refused: it would be kept for ever. */
   readonly connection: string;
 } & ({ readonly table: string; readonly query?: never } | { readonly query: string; readonly table?: never });
 

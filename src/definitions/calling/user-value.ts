@@ -83,7 +83,10 @@ function int64(value: unknown): Value | typeof INVALID {
 }
 
 function timestamp(value: unknown): Value | typeof INVALID {
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? INVALID : value.getTime() * 1000;
+  if (value instanceof Date) {
+    const micros = value.getTime() * 1000;
+    return Number.isSafeInteger(micros) ? micros : INVALID;
+  }
   return typeof value === 'string' ? parseValue({ kind: 'timestamp' }, value) : INVALID;
 }
 

@@ -3,6 +3,7 @@
 import { contentHash, didYouMean } from '../../core/index.ts';
 import type { AuthoredEndpoint, AuthoredModel } from '../authoring/authored.ts';
 import type { Definitions, EndpointSpec, Manifest, ModelSpec, UserFunction } from '../manifest.ts';
+import { own } from '../own.ts';
 import { resolveService } from '../resolve-service.ts';
 import { collect, type Exported, expectKind } from './collect.ts';
 import { compileService, compileOnDemandView, refuseCycles } from './compile-members.ts';
@@ -87,7 +88,7 @@ function compileModel(model: AuthoredModel, mistakes: Mistakes): ModelSpec {
   if (!Array.isArray(model.providers) || model.providers.length === 0)
     mistakes.add(model, "providers must name at least one execution provider: ['cpu']");
   return {
-    ...compileAbout(model.about),
+    ...compileAbout(model, model.about, mistakes),
     name: model.name,
     service: service?.name ?? '',
     outputs,
@@ -103,7 +104,7 @@ function compileEndpoint(
   const nameMistake = labelMistake(endpoint.name);
   if (nameMistake !== undefined) mistakes.add(endpoint, nameMistake);
   const model = expectKind(endpoint.model, 'model', endpoint, 'model', mistakes);
-  const service = model === undefined ? undefined : parts.models[model.name]?.service;
+  const service = model === undefined ? undefined : own(parts.models, model.name)?.service;
   const known =
     service === undefined
       ? []
@@ -120,7 +121,7 @@ function compileEndpoint(
     mistakes.add(endpoint, `whenStoreDown must be 'fail' or 'defaults', got ${String(endpoint.whenStoreDown)}`);
   }
   return {
-    ...compileAbout(endpoint.about),
+    ...compileAbout(endpoint, endpoint.about, mistakes),
     name: endpoint.name,
     model: model?.name ?? '',
     unit: endpoint.unit.length > 0 ? endpoint.unit : known,

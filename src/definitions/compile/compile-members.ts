@@ -12,6 +12,7 @@ import type {
   UserFunction,
   ViewSpec,
 } from '../manifest.ts';
+import { own } from '../own.ts';
 import { resolveLazy } from './collect.ts';
 import { compileAbout, compileFields } from './fields.ts';
 import { describeAuthored, type Mistakes } from './mistakes.ts';
@@ -41,7 +42,7 @@ export function compileOnDemandView(
   );
   if (inputs.length === 0) mistakes.add(view, 'it has no inputs: list request columns or views in `inputs`');
   return {
-    ...compileAbout(view.about),
+    ...compileAbout(view, view.about, mistakes),
     name: view.name,
     inputs,
     features,
@@ -131,14 +132,14 @@ function compileStoredMember(
         );
     }
     for (const key of known) {
-      if (given[key] === undefined)
+      if (own(given, key) === undefined)
         mistakes.add(
           owner,
           `${where}: no request column for key "${key}" of entity "${entity.name}". Write .as('${role}', { ${key}: '<column>' })`,
         );
     }
   }
-  const keyColumns = keys.map((key) => given?.[key.name] ?? key.name);
+  const keyColumns = keys.map((key) => own(given ?? {}, key.name) ?? key.name);
   for (const column of keyColumns) {
     const nameMistake = columnMistake(column);
     if (nameMistake !== undefined) mistakes.add(owner, `${where}: ${nameMistake}`);
@@ -201,7 +202,7 @@ export function compileService(
   });
   checkRoles(service, members, mistakes);
   checkRequestColumns(service, members, compiled, onDemand, mistakes);
-  return { ...compileAbout(service.about), name: service.name, members };
+  return { ...compileAbout(service, service.about, mistakes), name: service.name, members };
 }
 
 function checkRoles(service: AuthoredService, members: readonly ServiceMember[], mistakes: Mistakes): void {

@@ -4,11 +4,12 @@ import { Cron } from 'croner';
 import { didYouMean, sha256Hex } from '../../core/index.ts';
 import { authored, type AuthoredPipeline, type AuthoredStep } from '../authoring/authored.ts';
 import type { Foreach, PipelineSpec, StepAction, StepSpec, UserFunction } from '../manifest.ts';
+import { own } from '../own.ts';
 import { expectKind } from './collect.ts';
 import { duration } from './compile-source.ts';
 import { compileAbout, compileFields } from './fields.ts';
 import type { Mistakes } from './mistakes.ts';
-import { identifierMistake, labelMistake } from './names.ts';
+import { dataMistake, identifierMistake, labelMistake } from './names.ts';
 
 export function compilePipeline(
   pipeline: AuthoredPipeline,
@@ -33,7 +34,7 @@ export function compilePipeline(
   const specs = steps.map((step) => compileStep(pipeline, step, steps, functions, mistakes));
   refuseStepCycles(pipeline, specs, mistakes);
   return {
-    ...compileAbout(pipeline.about),
+    ...compileAbout(pipeline, pipeline.about, mistakes),
     name: pipeline.name,
     ...(pipeline.schedule === undefined ? {} : { schedule: pipeline.schedule }),
     ...(pipeline.timezone === undefined ? {} : { timezone: pipeline.timezone }),
@@ -124,7 +125,7 @@ function compileForeach(
     const needed = neededStep(pipeline, where, 'foreach', foreach, steps, mistakes);
     if (needed === undefined) return undefined;
     const under = Object.entries(needs).find(([, name]) => name === needed)?.[0] ?? needed;
-    const other = needs[under];
+    const other = own(needs, under);
     if (other !== undefined && other !== needed) {
       mistakes.add(
         pipeline,
@@ -137,6 +138,7 @@ function compileForeach(
   const given: Foreach | undefined = Array.isArray(foreach)
     ? { kind: 'items', items: foreach }
     : (foreach as { foreach?: Foreach } | null)?.foreach;
+  refuseProto(pipeline, `${where}: foreach: `, given, mistakes);
   switch (given?.kind) {
     case 'items':
       checkItems(pipeline, where, given.items, mistakes);
@@ -177,6 +179,11 @@ function checkItems(pipeline: AuthoredPipeline, where: string, items: readonly u
     mistakes.add(pipeline, `${where}: the items of foreach must be plain JSON data, got ${typeof bad}`);
 }
 
+function refuseProto(pipeline: AuthoredPipeline, where: string, data: unknown, mistakes: Mistakes): void {
+  const mistake = dataMistake(data);
+  if (mistake !== undefined) mistakes.add(pipeline, `${where}${mistake}`);
+}
+
 function isPlain(value: unknown): boolean {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return true;
   if (typeof value === 'number') return Number.isFinite(value);
@@ -207,6 +214,7 @@ function compileAction(
       if (typeof action.script !== 'string' || action.script === '')
         mistakes.add(pipeline, `${where}: python(…) needs the path of a script`);
       if (!isPlain(action.args)) mistakes.add(pipeline, `${where}: the args of python(…) must be plain JSON data`);
+      refuseProto(pipeline, `${where}: args: `, action.args, mistakes);
       return {
         kind: 'python',
         script: action.script,

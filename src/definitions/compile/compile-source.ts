@@ -3,6 +3,7 @@
 import { didYouMean, type Field, type Micros, parseDuration, sha256Hex, typeName } from '../../core/index.ts';
 import type { AuthoredSource } from '../authoring/authored.ts';
 import type { DeriveSpec, SourceSpec, UserFunction } from '../manifest.ts';
+import { own } from '../own.ts';
 import { compileAbout, compileFields } from './fields.ts';
 import type { Mistakes } from './mistakes.ts';
 import { columnMistake, labelMistake } from './names.ts';
@@ -23,8 +24,9 @@ export function compileSource(
   if (options.tombstone !== undefined) expectColumn(source, 'tombstone', options.tombstone, 'bool', all, mistakes);
   if (options.createdOrder !== undefined)
     expectColumn(source, 'createdOrder', options.createdOrder, undefined, columns, mistakes);
+  const pushes = options.pushes ?? (source.sourceKind === 'pushed' ? 'keep' : 'until-materialized');
   return {
-    ...compileAbout(options),
+    ...compileAbout(source, options, mistakes),
     name: source.name,
     kind: source.sourceKind,
     location: compileLocation(source, mistakes),
@@ -34,8 +36,23 @@ export function compileSource(
     knownTime: compileKnownTime(source, all, mistakes),
     ...(options.createdOrder === undefined ? {} : { createdOrder: options.createdOrder }),
     ...(options.tombstone === undefined ? {} : { tombstone: options.tombstone }),
-    pushes: options.pushes ?? (source.sourceKind === 'pushed' ? 'keep' : 'until-materialized'),
+    pushes,
+    ...compileCompleteAfter(source, pushes, mistakes),
   };
+}
+
+function compileCompleteAfter(
+  source: AuthoredSource,
+  pushes: SourceSpec['pushes'],
+  mistakes: Mistakes,
+): Pick<SourceSpec, 'completeAfterMicros'> {
+  const { completeAfter } = source.options;
+  if (completeAfter === undefined) return {};
+  if (pushes === 'keep')
+    mistakes.add(source, "`completeAfter` is for files that get pushed events later: leave it out with pushes: 'keep'");
+  const micros = duration(source, 'completeAfter', completeAfter, true, mistakes);
+  // No time at all is what is meant without it: one meaning, one manifest.
+  return micros === 0 ? {} : { completeAfterMicros: micros };
 }
 
 /** The source's columns as views see them: those that lie there, then the derived ones. */
@@ -64,7 +81,7 @@ function compileDerived(
     const other = taken.get(name.toLowerCase());
     if (other !== undefined)
       mistakes.add(source, `derived column "${name}" has the name of column "${other}". Rename it`);
-    const by: unknown = source.options.derive?.[name]?.[1];
+    const by: unknown = own(source.options.derive ?? {}, name)?.[1];
     if (typeof by === 'function') {
       const id = `source/${source.name}/derive/${name}`;
       functions.set(id, by as UserFunction);
@@ -136,7 +153,8 @@ function compileLocation(source: AuthoredSource, mistakes: Mistakes): Readonly<R
   const given = Object.entries(source.location).filter((entry): entry is [string, string] => entry[1] !== undefined);
   const location = Object.fromEntries(given);
   for (const [member, value] of given) {
-    if (typeof value !== 'string' || value.trim() === '')
+    if (member === 'connection') checkConnection(source, value, mistakes);
+    else if (typeof value !== 'string' || value.trim() === '')
       mistakes.add(source, `\`${member}\` must be text that is not empty`);
   }
   if (source.sourceKind === 'pushed') return {};
@@ -145,8 +163,21 @@ function compileLocation(source: AuthoredSource, mistakes: Mistakes): Readonly<R
       mistakes.add(source, 'it needs `path`: a glob, relative to the repository, absolute, or s3://bucket/…');
     return location;
   }
-  if (location['connection'] === undefined) mistakes.add(source, 'it needs `connection`: the URL of the database');
+  if (location['connection'] === undefined)
+    mistakes.add(source, "it needs `connection`: the variable that holds the database's URL, as 'env:NAME'");
   if ((location['table'] === undefined) === (location['query'] === undefined))
     mistakes.add(source, 'it needs either `table` or `query`, one of them');
   return location;
+}
+
+// The manifest is kept for ever and shown to many: a URL, which holds a password, is no part of it. What came instead is
+// not told, since it may be one.
+function checkConnection(source: AuthoredSource, connection: unknown, mistakes: Mistakes): void {
+  if (typeof connection === 'string' && /^env:[A-Za-z_][A-Za-z0-9_]*$/.test(connection)) return;
+  // A name that is none is told by itself.
+  const name = labelMistake(source.name) === undefined ? source.name.toUpperCase().replaceAll('-', '_') : 'DATABASE';
+  mistakes.add(
+    source,
+    `\`connection\` must name an environment variable that holds the database's URL: write connection: 'env:${name}_URL'`,
+  );
 }

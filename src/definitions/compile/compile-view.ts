@@ -15,6 +15,7 @@ import {
 } from '../../core/index.ts';
 import type { AuthoredEntity, AuthoredFeature, AuthoredView } from '../authoring/authored.ts';
 import type { Aggregation, EntitySpec, FeatureSpec, SourceSpec, ViewSpec, WindowOp } from '../manifest.ts';
+import { own } from '../own.ts';
 import { duration, sourceFields } from './compile-source.ts';
 import { byName, compileAbout, compileFields, withDefault } from './fields.ts';
 import type { Mistakes } from './mistakes.ts';
@@ -32,7 +33,7 @@ export function compileEntity(entity: AuthoredEntity, mistakes: Mistakes): Entit
         `key "${key.name}" is ${typeName(key.type)}, which cannot be a key. Use a single value, t.string() for example`,
       );
   }
-  return { ...compileAbout(entity.about), name: entity.name, keys };
+  return { ...compileAbout(entity, entity.about, mistakes), name: entity.name, keys };
 }
 
 export function compileView(
@@ -49,7 +50,7 @@ export function compileView(
   );
   checkFeatureNames(view, mistakes);
   return {
-    ...compileAbout(view.about),
+    ...compileAbout(view, view.about, mistakes),
     name: view.name,
     entity: entity?.name ?? '',
     source: source?.name ?? '',
@@ -77,11 +78,11 @@ function compileKeys(
       );
   }
   return entity.keys.map((key) => {
-    const column = view.keys[key.name] ?? key.name;
+    const column = own(view.keys, key.name) ?? key.name;
     if (columns === undefined) return column;
     const field = columns.find((candidate) => candidate.name === column);
     if (field === undefined) {
-      const how = view.keys[key.name] === undefined ? `; map it with \`keys: { ${key.name}: '<column>' }\`` : '';
+      const how = own(view.keys, key.name) === undefined ? `; map it with \`keys: { ${key.name}: '<column>' }\`` : '';
       mistakes.add(
         view,
         `entity key "${key.name}" is looked for in column "${column}", which source "${source?.name}" does not have${how}.${didYouMean(

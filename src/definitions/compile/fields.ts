@@ -6,6 +6,7 @@ import type { Columns } from '../authoring/column-type.ts';
 import { describeResult, fromUser } from '../calling/user-value.ts';
 import type { About } from '../manifest.ts';
 import type { Mistakes } from './mistakes.ts';
+import { columnMistake, dataMistake } from './names.ts';
 
 /** Fields in declared order. `what` says what they are: `column`, `key`, `feature`. */
 export function compileFields(
@@ -18,6 +19,9 @@ export function compileFields(
   const fields: Field[] = [];
   // The engine compares names without regard to case.
   const folded = new Map<string, string>();
+  // `{ __proto__: t.int32() }` has no such member: it says what the object inherits.
+  if (dataType(Object.getPrototypeOf(columns ?? {})) !== undefined)
+    mistakes.add(owner, `${what} ${columnMistake('__proto__')}`);
   for (const [name, written] of Object.entries(columns ?? {})) {
     const nameMistake = checkName(name);
     if (nameMistake !== undefined) mistakes.add(owner, `${what} "${name}": ${nameMistake}`);
@@ -83,7 +87,9 @@ export function byName(fields: readonly Field[]): ReadonlyMap<string, Field> {
 }
 
 /** Description, owner and tags, those that are there. */
-export function compileAbout(about: AboutOptions): About {
+export function compileAbout(owner: Authored, about: AboutOptions, mistakes: Mistakes): About {
+  const mistake = dataMistake(about.tags);
+  if (mistake !== undefined) mistakes.add(owner, `tags: ${mistake}`);
   return {
     ...(about.description === undefined ? {} : { description: about.description }),
     ...(about.owner === undefined ? {} : { owner: about.owner }),

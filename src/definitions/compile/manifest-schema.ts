@@ -59,6 +59,7 @@ const source = Type.Object(
     createdOrder: Type.Optional(text),
     tombstone: Type.Optional(text),
     pushes: Type.Enum(['keep', 'until-materialized']),
+    completeAfterMicros: Type.Optional(micros),
   },
   closed,
 );

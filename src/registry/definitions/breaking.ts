@@ -1,12 +1,19 @@
 // What a change would break: features and columns that an endpoint's callers or models count on, and stored keys.
 
 import { type Field, sameType, typeName } from '../../core/index.ts';
-import { type Manifest, type ResolvedService, resolveService, type ServiceFeature } from '../../definitions/index.ts';
+import {
+  type Manifest,
+  own,
+  type ResolvedService,
+  resolveService,
+  type ServiceFeature,
+} from '../../definitions/index.ts';
 import type { InUse } from './in-use.ts';
 import type { ObjectKind } from './objects.ts';
 
 type Differs = (object: ObjectKind, name: string) => boolean;
 type Owner = readonly [ObjectKind, string];
+type Featured = { readonly features: readonly Field[] };
 
 /** Reasons by `kind/name` of the changed object that causes them. Both manifests are valid. */
 export function findBreaking(before: Manifest, after: Manifest, inUse: InUse, differs: Differs): Map<string, string[]> {
@@ -35,7 +42,7 @@ type Blame = (owners: readonly Owner[], reason: string) => void;
 
 function checkEntities(before: Manifest, after: Manifest, blame: Blame): void {
   for (const [name, was] of Object.entries(before.entities)) {
-    const is = after.entities[name];
+    const is = own(after.entities, name);
     if (is === undefined || showFields(was.keys) === showFields(is.keys)) continue;
     const [old, next] = [showFields(was.keys), showFields(is.keys)];
     const reason = `its keys change from (${old}) to (${next}): stored rows lie under the old ones`;
@@ -49,7 +56,7 @@ function checkFeatureTypes(before: Manifest, after: Manifest, blame: Blame): voi
     ['onDemandView', 'onDemandViews'],
   ] as const) {
     for (const [name, was] of Object.entries(before[section])) {
-      for (const [feature, types] of changedTypes(was.features, after[section][name]?.features ?? [])) {
+      for (const [feature, types] of changedTypes(was.features, own<Featured>(after[section], name)?.features ?? [])) {
         blame([[object, name]], `feature "${feature}" changes type from ${types}`);
       }
     }
@@ -74,7 +81,7 @@ function checkRequests(before: Manifest, after: Manifest, blame: Blame): void {
 
 function checkEndpoints(before: Manifest, after: Manifest, inUse: InUse, blame: Blame): void {
   for (const [name, was] of Object.entries(before.endpoints)) {
-    const is = after.endpoints[name];
+    const is = own(after.endpoints, name);
     const hasTraffic = inUse.endpointsWithTraffic.has(name);
     if (is === undefined) {
       if (hasTraffic) blame([['endpoint', name]], 'it has traffic');
@@ -83,7 +90,7 @@ function checkEndpoints(before: Manifest, after: Manifest, inUse: InUse, blame: 
     if (is.model !== was.model && hasTraffic) {
       blame([['endpoint', name]], `its traffic goes to versions of model "${was.model}"`);
     }
-    const [oldModel, newModel] = [before.models[was.model], after.models[is.model]];
+    const [oldModel, newModel] = [own(before.models, was.model), own(after.models, is.model)];
     if (oldModel === undefined || newModel === undefined) continue;
     const owners: Owner[] = [
       ['model', newModel.name],

@@ -5,8 +5,9 @@ import type { Manifest } from '../../definitions/index.ts';
 import { followDefinitions } from '../endpoints.ts';
 import { parseManifest, readCurrent, readJson, type RegistryDb, type RegistryStore } from '../store.ts';
 import type { InUse } from './in-use.ts';
-import type { ObjectKind } from './objects.ts';
+import { OBJECT_SECTIONS, type ObjectKind } from './objects.ts';
 import { makePlan, type Plan, type PlanChange } from './plan.ts';
+import { shownSpec } from './shown-spec.ts';
 
 export interface Apply {
   readonly revision: number;
@@ -37,7 +38,7 @@ export interface ObjectVersion {
   readonly name: string;
   readonly version: number;
   readonly hash: string;
-  /** Null where the object was removed. */
+  /** Without a password; null where the object was removed. */
   readonly spec: Json;
   readonly revision: number;
 }
@@ -84,7 +85,7 @@ export function createDefinitionsRegistry(store: RegistryStore, newSalt: () => s
           .insertInto('registry_applies')
           .values({ revision: apply.revision, hash, applied_at: apply.appliedAtMicros, actor })
           .execute();
-        await writeObjectVersions(trx, plan.changes, apply.revision);
+        await writeObjectVersions(trx, plan.changes, manifest, apply.revision);
         await trx.updateTable('registry_state').set({ revision: apply.revision }).execute();
         const before = current === undefined ? undefined : { revision: base, hash: current.hash };
         const after = {
@@ -117,7 +118,8 @@ export function createDefinitionsRegistry(store: RegistryStore, newSalt: () => s
         .where('name', '=', name)
         .orderBy('version')
         .execute();
-      return rows.map((row) => ({ ...row, kind, spec: readJson(row.spec) }));
+      // What is shown of JSON is JSON.
+      return rows.map((row) => ({ ...row, kind, spec: shownSpec(readJson(row.spec)) as Json }));
     },
   };
 }
@@ -140,15 +142,24 @@ async function readInUse(db: RegistryDb): Promise<InUse> {
   };
 }
 
-async function writeObjectVersions(trx: RegistryDb, changes: readonly PlanChange[], revision: number): Promise<void> {
+async function writeObjectVersions(
+  trx: RegistryDb,
+  changes: readonly PlanChange[],
+  manifest: Manifest,
+  revision: number,
+): Promise<void> {
   const latest = await trx
     .selectFrom('registry_objects')
     .select((row) => ['kind', 'name', row.fn.max('version').as('version')])
     .groupBy(['kind', 'name'])
     .execute();
   const versions = new Map(latest.map((row) => [`${row.kind}/${row.name}`, row.version]));
-  for (const { object, name, spec } of changes) {
+  const sections = new Map(OBJECT_SECTIONS);
+  for (const { kind, object, name } of changes) {
     const version = (versions.get(`${object}/${name}`) ?? 0) + 1;
+    // The plan's own copy is for people; and every section is a record by name.
+    const specs = manifest[sections.get(object) ?? 'entities'] as Readonly<Record<string, unknown>>;
+    const spec = kind === 'remove' ? null : specs[name];
     const text = spec === null ? null : canonicalJson(spec);
     const row = { kind: object, name, version, hash: spec === null ? '' : contentHash(spec), spec: text, revision };
     await trx.insertInto('registry_objects').values(row).execute();

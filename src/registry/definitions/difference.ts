@@ -2,6 +2,7 @@
 
 import { canonicalJson, type DataType, formatDuration, typeName } from '../../core/index.ts';
 import type { Aggregation } from '../../definitions/index.ts';
+import { shownConnection } from './shown-spec.ts';
 
 /** One line a difference; lists of named things (features, columns, steps, members) are compared by name. */
 export function describeDifference(before: unknown, after: unknown): string[] {
@@ -14,11 +15,16 @@ function compare(path: string, before: unknown, after: unknown, lines: string[])
   if (canonicalJson(before ?? null) === canonicalJson(after ?? null)) return;
   if (isAbsent(before)) lines.push(`${path}: + ${show(path, after)}`);
   else if (isAbsent(after)) lines.push(`${path}: - ${show(path, before)}`);
-  else if (isAtomic(before) || isAtomic(after)) lines.push(`${path}: ${show(path, before)} → ${show(path, after)}`);
+  else if (isAtomic(before) || isAtomic(after))
+    lines.push(`${path}: ${becomes(show(path, before), show(path, after))}`);
   else if (Array.isArray(before) && Array.isArray(after)) compareLists(path, before, after, lines);
   else if (Array.isArray(before) || Array.isArray(after))
     lines.push(`${path}: ${show(path, before)} → ${show(path, after)}`);
   else compareMembers(path, before, after, lines);
+}
+
+function becomes(before: string, after: string): string {
+  return before === after ? `${before} (what is hidden of it differs)` : `${before} → ${after}`;
 }
 
 function compareMembers(path: string, before: object, after: object, lines: string[]): void {
@@ -88,7 +94,8 @@ function show(path: string, value: unknown): string {
     if (isAggregation(aggregation)) return showAggregation(aggregation);
     if (isType(type)) return typeName(type);
   }
-  const text = typeof value === 'string' ? JSON.stringify(value) : canonicalJson(value ?? null);
+  const shown = path === 'location.connection' ? shownConnection(value) : value;
+  const text = typeof shown === 'string' ? JSON.stringify(shown) : canonicalJson(shown ?? null);
   return text.length > 120 ? `${text.slice(0, 119)}…` : text;
 }
 
@@ -112,18 +119,23 @@ const TYPES = new Set([
   'vector',
 ]);
 
+// Tags and arguments may have such members too, so each shape is looked at whole.
 function isType(value: unknown): value is DataType {
-  return hasMember(value, 'kind') && TYPES.has(String(value.kind));
+  if (!hasMember(value, 'kind') || typeof value.kind !== 'string' || !TYPES.has(value.kind)) return false;
+  if (value.kind === 'list') return hasMember(value, 'of') && isType(value.of);
+  return value.kind !== 'vector' || (hasMember(value, 'size') && typeof value.size === 'number');
 }
 
 function isAggregation(value: unknown): value is Aggregation {
-  return hasMember(value, 'op');
+  if (!hasMember(value, 'op') || !hasMember(value, 'column')) return false;
+  return value.op === 'latest' || (hasMember(value, 'hopMicros') && typeof value.hopMicros === 'number');
 }
 
 function isFunction(value: unknown): value is { hash: string } {
-  return hasMember(value, 'hash') && typeof value.hash === 'string' && hasMember(value, 'id');
+  if (!hasMember(value, 'hash') || !hasMember(value, 'id')) return false;
+  return typeof value.hash === 'string' && /^[0-9a-f]{64}$/.test(value.hash);
 }
 
 function hasMember<K extends string>(value: unknown, name: K): value is Record<K, unknown> {
-  return value !== null && typeof value === 'object' && name in value;
+  return value !== null && typeof value === 'object' && Object.hasOwn(value, name);
 }

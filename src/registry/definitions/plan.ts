@@ -2,11 +2,12 @@
 // Pure: a manifest before, one after, and what is in use.
 
 import { canonicalJson } from '../../core/index.ts';
-import type { Manifest } from '../../definitions/index.ts';
+import { type Manifest, own } from '../../definitions/index.ts';
 import { findBreaking } from './breaking.ts';
 import { describeDifference } from './difference.ts';
 import type { InUse } from './in-use.ts';
 import { OBJECT_SECTIONS, type ObjectKind } from './objects.ts';
+import { shownSpec } from './shown-spec.ts';
 
 export interface PlanChange {
   readonly kind: 'add' | 'change' | 'remove';
@@ -16,7 +17,7 @@ export interface PlanChange {
   readonly detail: readonly string[];
   /** Why it would break something in use; null when it doesn't. */
   readonly breaking: string | null;
-  /** The object as it will be; null when removed. */
+  /** The object as it will be, without a password; null when removed. */
   readonly spec: unknown;
 }
 
@@ -51,15 +52,12 @@ function findDiffering(before: Manifest | undefined, after: Manifest): Map<strin
       if (is === undefined) {
         found.set(`${object}/${name}`, { kind: 'remove', object, name, detail: [], spec: null });
       } else if (was === undefined) {
-        found.set(`${object}/${name}`, { kind: 'add', object, name, detail: [], spec: is });
+        found.set(`${object}/${name}`, { kind: 'add', object, name, detail: [], spec: shownSpec(is) });
       } else if (canonicalJson(was) !== canonicalJson(is)) {
-        found.set(`${object}/${name}`, { kind: 'change', object, name, detail: describeDifference(was, is), spec: is });
+        const detail = describeDifference(was, is);
+        found.set(`${object}/${name}`, { kind: 'change', object, name, detail, spec: shownSpec(is) });
       }
     }
   }
   return found;
-}
-
-function own(specs: Readonly<Record<string, unknown>>, name: string): unknown {
-  return Object.hasOwn(specs, name) ? specs[name] : undefined;
 }

@@ -1,13 +1,13 @@
 // Opens DuckDB as every folder above needs it: UTC, order kept, memory bounded, spilling to a folder of its own.
 
-import { mkdir } from 'node:fs/promises';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { makeSpillFolder, type SpillFolder } from './spill-folder.ts';
 
 export interface DuckDbOptions {
   /** Such as `4GB`; DuckDB's default is 80 % of the machine. */
   readonly memory?: string;
   readonly threads?: number;
-  /** Where sorts and joins spill; made when missing. */
+  /** Sorts and joins spill to a folder of their own in it; made when missing. Any number of processes may share it. */
   readonly tempDirectory: string;
   /** A database file; in memory by default. */
   readonly path?: string;
@@ -20,9 +20,18 @@ export interface DuckDb {
 }
 
 export async function openDuckDb(options: DuckDbOptions): Promise<DuckDb> {
-  await mkdir(options.tempDirectory, { recursive: true });
+  const spill = await makeSpillFolder(options.tempDirectory);
+  try {
+    return await openIn(spill, options);
+  } catch (error) {
+    await spill.remove();
+    throw error;
+  }
+}
+
+async function openIn(spill: SpillFolder, options: DuckDbOptions): Promise<DuckDb> {
   const instance = await DuckDBInstance.create(options.path ?? ':memory:', {
-    temp_directory: options.tempDirectory,
+    temp_directory: spill.path,
     preserve_insertion_order: 'true',
     // Extensions are loaded from where the user has them, never fetched in the middle of a query.
     autoinstall_known_extensions: 'false',
@@ -36,6 +45,7 @@ export async function openDuckDb(options: DuckDbOptions): Promise<DuckDb> {
     connect: () => instance.connect(),
     async close() {
       instance.closeSync();
+      await spill.remove();
     },
   };
 }

@@ -15,7 +15,12 @@ export function openObjectStore(url: string, options: S3Options = {}): ObjectSto
   if (url.startsWith('file:') && url.length > 'file:'.length) {
     return openFileObjectStore(url.slice('file:'.length).replace(/^\/\/(?=\/)/, ''));
   }
-  if (/^s3:\/\/[^/?]+/.test(url)) return openS3ObjectStore(new URL(url), options);
+  const s3 = /^s3:\/\/[^/?]+/.test(url) ? URL.parse(url) : null;
+  if (s3 !== null && s3.username === '' && s3.password === '') return openS3ObjectStore(s3, options);
+  if (s3 !== null) {
+    const sentence = `an S3 URL holds no keys, got "${withoutPassword(url)}"; they come from the AWS environment (AWS_ACCESS_KEY_ID, …)`;
+    throw new HeadraceError('HR_CONFIG', sentence);
+  }
   const sentence = `an object store URL is "file:PATH" or "s3://BUCKET/PREFIX", got "${withoutPassword(url)}"`;
   throw new HeadraceError('HR_CONFIG', sentence);
 }
