@@ -1,0 +1,143 @@
+// The event log port: where pushed events are durable before anything else knows them. A writer appends entries, ends a
+// cut by opening the next, seals it once all of its entries are decided, and ships it to where every machine can read.
+
+import type { Micros, Row } from '../core/index.ts';
+import type { SourceSpec } from '../definitions/index.ts';
+
+/** One pushed row as the log keeps it: the source's declared columns; derived ones are computed by whoever reads. */
+export interface PushedRow {
+  readonly row: Row;
+  /** The row's own known time, else its arrival. */
+  readonly knownMicros: Micros;
+}
+
+/** One push, in the log whole or not at all. */
+export interface NewEntry {
+  readonly source: SourceSpec;
+  readonly rows: readonly PushedRow[];
+  readonly key?: IdempotencyKey;
+}
+
+/** The Idempotency-Key of a push, and the hash of its rows: the same key with other rows is a mistake. */
+export interface IdempotencyKey {
+  readonly key: string;
+  readonly hash: string;
+}
+
+/**
+ * Where an entry lies; it never changes. Offsets count rows over the writer's whole life: row i of an entry is at
+ * `offset + i`. (writer, offset) is the created order of a pushed row that names none.
+ */
+export interface EntryPlace {
+  readonly writer: number;
+  readonly cut: number;
+  readonly offset: number;
+}
+
+/** An entry as it is read back. */
+export interface LogEntry extends EntryPlace {
+  readonly source: string;
+  readonly count: number;
+  readonly key?: IdempotencyKey;
+  /** Decodes the rows by column name: a column added since is null, one of another type by now is null too. */
+  rows(source: SourceSpec): readonly PushedRow[];
+}
+
+/**
+ * What a cut's mark holds: the boundaries in force when it was opened, ascending, by view version (−Infinity where the
+ * log counts from the beginning). A version that is not listed takes no part of this cut.
+ */
+export type CutView = ReadonlyMap<string, readonly Micros[]>;
+
+/** One cut as it lies in a log. */
+export interface CutRecord {
+  readonly cut: number;
+  readonly view: CutView;
+  /** Offsets of the void entries; undefined while the cut is not sealed. */
+  readonly voids: ReadonlySet<number> | undefined;
+}
+
+/** A writer as the registry has it. */
+export interface WriterRow {
+  readonly number: number;
+  /** Tells two registries' writers apart that share a number. */
+  readonly token: string;
+  /** Where it ran, for people: says nothing about whether it lives. */
+  readonly machine: string;
+  /** 1 for the process that registered, raised by each that settles it. */
+  readonly holder: number;
+  /** `ended`: sealed and shipped whole; `forgotten`: its machine will not return and nothing waits for it. */
+  readonly state: 'open' | 'ended' | 'forgotten';
+  /** The cut that is open (the last of an ended writer). */
+  readonly cut: number;
+  /** The last cut that every machine can read; 0 for none. */
+  readonly shipped: number;
+  readonly registeredMicros: Micros;
+  /** When it last told of itself, by its own clock: for people. */
+  readonly seenMicros: Micros;
+}
+
+/** A log that this process holds, its own or a dead process's: nobody else can while the lock is held. */
+export interface LogWriter {
+  readonly writer: number;
+  readonly holder: number;
+  /** The open cut; 0 before the first. */
+  readonly cut: number;
+  /**
+   * Resolves once on disk, in the cut that was open at the call. Throws HR_STORAGE_FULL: then nothing is kept, of what was
+   * called meanwhile neither (a cut whose mark failed is not open); HR_STORAGE_UNAVAILABLE where the disk fails otherwise,
+   * and the sentence says if that can't be told; HR_CONFLICT once the writer was forgotten.
+   */
+  append(entry: NewEntry): Promise<LogEntry>;
+  /** Opens the next cut; entries of later calls are in it. Resolves once the mark is on disk, with the cut's number. */
+  openCut(view: CutView): Promise<number>;
+  /** Ends a cut with the offsets of its void entries; durable. Cuts are sealed in order. */
+  seal(cut: number, voids: readonly number[]): Promise<void>;
+  /**
+   * Makes all sealed cuts readable for every machine and records that; resolves with the last one that is. Throws
+   * HR_STORAGE_UNAVAILABLE while the object store is away: nothing is lost, call it again.
+   */
+  ship(): Promise<number>;
+  /** All cuts, oldest first, as they lie on disk. */
+  cuts(): Promise<readonly CutRecord[]>;
+  /** Entries of cuts from `from` to `to` inclusive, sealed or not, void ones too, in order of offset. */
+  entries(from: number, to: number): AsyncIterable<LogEntry>;
+  /**
+   * Tells the registry that the writer lives, and where it stands; call it every few seconds. While the registry is away
+   * that is logged and left. Throws HR_CONFLICT (as `openCut` and `ship` do) when the writer was forgotten: nothing can be
+   * appended any more.
+   */
+  touch(): Promise<void>;
+  /**
+   * Records that the writer has ended: its last cut is sealed and shipped. Keeps the lock, and the folder, so that the
+   * log is settled again by another should this process die before `end`.
+   */
+  finish(): Promise<void>;
+  /** Does what `finish` does, then removes the log from this disk and releases the lock: nobody will settle it again. */
+  end(): Promise<void>;
+  /** Releases the lock and leaves the log as it is, to be settled later. */
+  close(): Promise<void>;
+}
+
+/**
+ * Implemented by `segments/`; passes test/contract/event-log.test.ts.
+ * Errors: HR_STORAGE_UNAVAILABLE (the registry or the object store is away), HR_LOG_DAMAGED (names file and offset).
+ */
+export interface EventLog {
+  /** Registers this process as a new writer and takes its lock. */
+  register(): Promise<LogWriter>;
+  /** Takes over the logs of dead writers of this machine, each with its holder number raised; those alive are left. */
+  adopt(): Promise<LogWriter[]>;
+  /** Every writer that the registry knows, by number. */
+  writers(): Promise<readonly WriterRow[]>;
+  /** Entries of shipped cuts from `from` to `to` inclusive, without the void ones, in order of offset. */
+  read(writer: number, from: number, to: number): AsyncIterable<LogEntry>;
+  /**
+   * For a machine that will not return: nothing waits for the writer any more; one that has ended stays so. Throws
+   * HR_UNKNOWN_WRITER, and HR_CONFLICT for one that a process of this machine holds.
+   */
+  forget(writer: number): Promise<void>;
+  /** For retention: removes shipped segments whose every entry is of a cut up to `throughCut`; `read` skips them. */
+  remove(writer: number, throughCut: number): Promise<void>;
+  close(): Promise<void>;
+}

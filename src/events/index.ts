@@ -1,0 +1,13 @@
+export type {
+  CutRecord,
+  CutView,
+  EntryPlace,
+  EventLog,
+  IdempotencyKey,
+  LogEntry,
+  LogWriter,
+  NewEntry,
+  PushedRow,
+  WriterRow,
+} from './event-log.ts';
+export { type EventLogOptions, openEventLog } from './segments/open-event-log.ts';

@@ -1,0 +1,184 @@
+// The event log on this machine's disk: a folder for each writer, its lock, and who takes over those of the dead.
+
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { type Clock, HeadraceError, type Logger } from '../../core/index.ts';
+import type { Database, ObjectStore } from '../../storage/index.ts';
+import type { EventLog, LogWriter, WriterRow } from '../event-log.ts';
+import type { StandingLog } from './appender.ts';
+import { type FolderLock, tryLock } from './folder-lock.ts';
+import { folderName, segmentKey, syncFolder } from './local-segments.ts';
+import { ENDED_PREFIX, type LogContext, openLogWriter } from './log-writer.ts';
+import { readShipped } from './read-shipped.ts';
+import { NEW_LOG_POSITIONS, recoverLog } from './recover-log.ts';
+import { eventMigrations } from './schema.ts';
+import { openShippedTable } from './shipped-table.ts';
+import { storeFailed } from './shipping.ts';
+import { openWriterTable } from './writer-table.ts';
+
+export interface EventLogOptions {
+  /** This machine's folder of logs; all processes of the machine share it. */
+  readonly path: string;
+  /** The registry's. */
+  readonly database: Database;
+  readonly objects: ObjectStore;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** A segment that has as many is ended and shipped. */
+  readonly segmentBytes?: number;
+}
+
+const SEGMENT_BYTES = 16 * 1024 ** 2;
+/** A folder under this name is not a log yet: its writer may have no row. */
+const NEW_PREFIX = '.new-';
+
+/** Throws HR_STORAGE_UNAVAILABLE. */
+export async function openEventLog(options: EventLogOptions): Promise<EventLog> {
+  const { path, database, objects, clock, logger, segmentBytes = SEGMENT_BYTES } = options;
+  await database.migrate('events', eventMigrations);
+  await mkdir(path, { recursive: true });
+  const [writers, shipped] = [openWriterTable(database), openShippedTable(database)];
+  const context: LogContext = { objects, writers, shipped, clock, logger, segmentBytes };
+  const held = new Set<LogWriter>();
+  const told = new Set<string>();
+
+  const once = (id: string, tell: () => void): void => {
+    if (!told.has(id)) tell();
+    told.add(id);
+  };
+
+  const hold = (row: WriterRow, folder: string, lock: FolderLock, log: StandingLog): LogWriter => {
+    const writer = openLogWriter({ row, folder, lock, log, onClose: () => held.delete(writer) }, context);
+    held.add(writer);
+    return writer;
+  };
+
+  /** The row of a folder of this registry; the folder's name if it was not yet in place. */
+  const rowOf = (name: string, rows: readonly WriterRow[]): WriterRow | undefined =>
+    rows.find(({ number, token }) => name === folderName(number, token) || name === `${NEW_PREFIX}${token}`);
+
+  const adoptOne = async (name: string, row: WriterRow): Promise<LogWriter | undefined> => {
+    let folder = join(path, name);
+    const lock = await tryLock(folder);
+    if (lock === undefined) return undefined;
+    try {
+      if (name.startsWith(NEW_PREFIX)) {
+        folder = join(path, folderName(row.number, row.token));
+        await rename(join(path, name), folder);
+        await syncFolder(path);
+      }
+      // Read again: it was another's until now.
+      const current = await writers.find(row.number);
+      const log = await recoverLog(folder, current, context);
+      const raised = await writers.raiseHolder(row.number);
+      if (raised !== undefined) return hold(raised, folder, lock, log);
+    } catch (error) {
+      lock.release();
+      if (!(error instanceof HeadraceError) || error.code !== 'HR_LOG_DAMAGED') throw error;
+      once(error.message, () => logger.error({ err: error, folder, writer: row.number }, error.message));
+      return undefined;
+    }
+    lock.release();
+    return undefined;
+  };
+
+  return {
+    async register() {
+      const token = randomBytes(6).toString('hex');
+      const fresh = join(path, `${NEW_PREFIX}${token}`);
+      await mkdir(fresh);
+      // Locked before it has a row: whoever sees the row finds it held.
+      const lock = await tryLock(fresh);
+      if (lock === undefined) throw new HeadraceError('HR_INTERNAL', `the new event log at ${fresh} is locked already`);
+      try {
+        await syncFolder(path);
+        const row = await writers.register(token, hostname(), clock.nowMicros());
+        const folder = join(path, folderName(row.number, token));
+        await rename(fresh, folder);
+        await syncFolder(path);
+        return hold(row, folder, lock, {
+          positions: NEW_LOG_POSITIONS,
+          cuts: new Map(),
+          last: { seq: 0, bytes: 0 },
+          local: [],
+        });
+      } catch (error) {
+        lock.release();
+        throw error;
+      }
+    },
+    async adopt() {
+      const adopted: LogWriter[] = [];
+      try {
+        const names = (await readdir(path, { withFileTypes: true })).filter((entry) => entry.isDirectory());
+        const rows = await writers.all();
+        for (const { name } of names) {
+          const row = rowOf(name, rows);
+          if (name.startsWith(ENDED_PREFIX)) await removeEnded(join(path, name));
+          else if (row === undefined) {
+            // Another process may be about to give it a row.
+            if (name.startsWith(NEW_PREFIX)) continue;
+            const fields = { folder: join(path, name) };
+            once(name, () =>
+              logger.warn(fields, 'a folder of the event log is not of this registry; it is left alone'),
+            );
+          } else if (row.state !== 'forgotten') {
+            const writer = await adoptOne(name, row);
+            if (writer !== undefined) adopted.push(writer);
+          }
+        }
+        return adopted;
+      } catch (error) {
+        await Promise.all(adopted.map((writer) => writer.close()));
+        throw error;
+      }
+    },
+    writers: () => writers.all(),
+    async *read(writer, from, to) {
+      const { token, shipped: last } = await writers.find(writer);
+      const range = [from, Math.min(to, last)] as const;
+      const voids = new Map((await shipped.cuts(writer, ...range)).map((cut) => [cut.cut, cut.voids]));
+      const segments = await shipped.holding(writer, ...range);
+      for await (const entry of readShipped(objects, { writer, token }, segments, range)) {
+        // A cut that is not listed was removed, and only lies here with one that wasn't.
+        if (voids.get(entry.cut)?.has(entry.offset) === false) yield entry;
+      }
+    },
+    async forget(number) {
+      const { token } = await writers.find(number);
+      const folder = join(path, folderName(number, token));
+      const isHere = (await readdir(path)).includes(folderName(number, token));
+      const lock = isHere ? await tryLock(folder) : undefined;
+      if (isHere && lock === undefined) {
+        const sentence = `writer ${number} lives on this machine, or is being settled; end its process, then it is settled by itself`;
+        throw new HeadraceError('HR_CONFLICT', sentence);
+      }
+      try {
+        await writers.forget(number);
+      } finally {
+        lock?.release();
+      }
+    },
+    async remove(number, throughCut) {
+      const { token, shipped: last } = await writers.find(number);
+      const through = Math.min(throughCut, last);
+      for (const { seq } of await shipped.markRemoved(number, through)) {
+        const key = segmentKey(number, token, seq);
+        await objects.remove(key).catch((error: unknown) => {
+          throw storeFailed(error, key);
+        });
+      }
+      await shipped.dropRemoved(number, through);
+    },
+    async close() {
+      await Promise.all([...held].map((writer) => writer.close()));
+    },
+  };
+}
+
+// Its own process may be at it too, and win.
+async function removeEnded(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true }).catch(() => {});
+}

@@ -1,0 +1,98 @@
+// A log found after its process died, as it stands on disk. The last segment may end inside a frame, whose entry was
+// then never acknowledged. Anything else that isn't whole is damage. Nothing on disk changes.
+
+import { open, readFile } from 'node:fs/promises';
+import type { Logger } from '../../core/index.ts';
+import type { WriterRow } from '../event-log.ts';
+import type { StandingLog } from './appender.ts';
+import { logDamaged } from './damage.ts';
+import { readFrame } from './frame.ts';
+import { listSegments, type LocalSegment, removeSegment, segmentPath } from './local-segments.ts';
+import type { Positions, SegmentHead } from './log-record.ts';
+import { checkSegment, headOf, type SegmentId } from './segment.ts';
+import type { ShippedTable } from './shipped-table.ts';
+
+export const NEW_LOG_POSITIONS: Positions = { cut: 0, sealed: 0, offset: 0 };
+
+/** No head is longer. */
+const HEAD_LIMIT_BYTES = 4096;
+
+/** Throws HR_LOG_DAMAGED. */
+export async function recoverLog(
+  folder: string,
+  row: WriterRow,
+  { shipped, logger }: { readonly shipped: ShippedTable; readonly logger: Logger },
+): Promise<StandingLog> {
+  const { number: writer, token } = row;
+  const idOf = (seq: number): SegmentId => ({ writer, token, seq, name: segmentPath(folder, seq) });
+  const before = await shipped.last(writer);
+  const cuts = new Map((await shipped.cuts(writer)).map((cut) => [cut.cut, cut]));
+  let positions = before?.end ?? NEW_LOG_POSITIONS;
+  let last = { seq: before?.seq ?? 0, bytes: before?.bytes ?? 0 };
+  const local: LocalSegment[] = [];
+  const found: number[] = [];
+  for (const seq of await listSegments(folder)) {
+    // Shipped, and its process died before it removed the file.
+    if (seq <= last.seq) await removeSegment(folder, seq);
+    else found.push(seq);
+  }
+  for (const [index, seq] of found.entries()) {
+    const expected = last.seq + 1 + index;
+    if (seq !== expected) throw logDamaged(idOf(expected), 0, 'the file is missing');
+  }
+  for (const [index, seq] of found.entries()) {
+    const id = idOf(seq);
+    const file = await readFile(id.name);
+    const nextSeq = found[index + 1];
+    const next = nextSeq === undefined ? undefined : await headIn(idOf(nextSeq), index + 2 === found.length);
+    if (next !== undefined && next.previous > file.length) {
+      throw logDamaged(
+        id,
+        file.length,
+        `the file ends here, its ${next.previous} bytes are told by segment ${nextSeq}`,
+      );
+    }
+    const bytes = next === undefined ? file : file.subarray(0, next.previous);
+    const summary = checkSegment(bytes, id, { mayBeTorn: next === undefined, after: positions });
+    // Its very head is torn: it was never begun.
+    if (summary === undefined) break;
+    const { head } = headOf(bytes, id);
+    if (head.previous !== last.bytes) {
+      throw logDamaged(id, 0, `the segment before it has ${last.bytes} bytes, by its head ${head.previous}`);
+    }
+    if (summary.bytes < bytes.length) {
+      const fields = { file: id.name, bytes: bytes.length - summary.bytes };
+      logger.warn(
+        fields,
+        `the log of writer ${writer} ends inside an entry that was never acknowledged; it is left out`,
+      );
+    }
+    for (const { cut, view } of summary.marks) cuts.set(cut, { cut, view, voids: undefined });
+    for (const { cut, voids } of summary.seals) {
+      const opened = cuts.get(cut);
+      if (opened !== undefined) cuts.set(cut, { ...opened, voids: new Set(voids) });
+    }
+    local.push({ seq, bytes: summary.bytes, firstCut: head.cut, lastCut: summary.end.cut });
+    positions = summary.end;
+    last = { seq, bytes: summary.bytes };
+    // The next segment's head is torn.
+    if (next === undefined) break;
+  }
+  if (positions.cut < row.cut) {
+    const name = { writer, name: local.length > 0 ? segmentPath(folder, last.seq) : folder };
+    throw logDamaged(name, last.bytes, `it ends in cut ${positions.cut}, the registry knows of cut ${row.cut}`);
+  }
+  return { positions, cuts, last, local };
+}
+
+/** Undefined for a torn head, which only the last segment may have. */
+async function headIn(id: SegmentId, mayBeTorn: boolean): Promise<SegmentHead | undefined> {
+  const handle = await open(id.name, 'r');
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD_LIMIT_BYTES), 0, HEAD_LIMIT_BYTES, 0);
+    const bytes = buffer.subarray(0, bytesRead);
+    return mayBeTorn && readFrame(bytes, 0) === 'torn' ? undefined : headOf(bytes, id).head;
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,72 @@
+// The event log's tables: writers, and where their shipped segments and cuts are. Nobody else reads them.
+
+import type { Kysely } from 'kysely';
+import type { Migration } from '../../storage/index.ts';
+
+export interface EventTables {
+  event_writers: {
+    number: number;
+    token: string;
+    machine: string;
+    state: 'open' | 'ended' | 'forgotten';
+    holder: number;
+    cut: number;
+    shipped: number;
+    registered_micros: number;
+    seen_micros: number;
+  };
+  /** One row per segment in the object store. `end_…`: where the log stands after it. */
+  event_segments: {
+    writer: number;
+    seq: number;
+    bytes: number;
+    /** Cuts of its first and last entry; null without entries. */
+    first_cut: number | null;
+    last_cut: number | null;
+    end_cut: number;
+    end_sealed: number;
+    end_offset: number;
+    /** 1 once retention is about to delete the object. */
+    is_removed: number;
+  };
+  /** Cuts whose mark is in a shipped segment; `voids` is null until their seal is too. JSON. */
+  event_cuts: { writer: number; cut: number; view: string; voids: string | null };
+}
+
+export const eventMigrations: readonly Migration[] = [{ name: '0001-events', up: createTables }];
+
+async function createTables(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('event_writers')
+    .addColumn('number', 'bigint', (column) => column.primaryKey())
+    .addColumn('token', 'text', (column) => column.notNull())
+    .addColumn('machine', 'text', (column) => column.notNull())
+    .addColumn('state', 'text', (column) => column.notNull())
+    .addColumn('holder', 'bigint', (column) => column.notNull())
+    .addColumn('cut', 'bigint', (column) => column.notNull())
+    .addColumn('shipped', 'bigint', (column) => column.notNull())
+    .addColumn('registered_micros', 'bigint', (column) => column.notNull())
+    .addColumn('seen_micros', 'bigint', (column) => column.notNull())
+    .execute();
+  await db.schema
+    .createTable('event_segments')
+    .addColumn('writer', 'bigint', (column) => column.notNull().references('event_writers.number'))
+    .addColumn('seq', 'bigint', (column) => column.notNull())
+    .addColumn('bytes', 'bigint', (column) => column.notNull())
+    .addColumn('first_cut', 'bigint')
+    .addColumn('last_cut', 'bigint')
+    .addColumn('end_cut', 'bigint', (column) => column.notNull())
+    .addColumn('end_sealed', 'bigint', (column) => column.notNull())
+    .addColumn('end_offset', 'bigint', (column) => column.notNull())
+    .addColumn('is_removed', 'integer', (column) => column.notNull())
+    .addPrimaryKeyConstraint('event_segments_key', ['writer', 'seq'])
+    .execute();
+  await db.schema
+    .createTable('event_cuts')
+    .addColumn('writer', 'bigint', (column) => column.notNull().references('event_writers.number'))
+    .addColumn('cut', 'bigint', (column) => column.notNull())
+    .addColumn('view', 'text', (column) => column.notNull())
+    .addColumn('voids', 'text')
+    .addPrimaryKeyConstraint('event_cuts_key', ['writer', 'cut'])
+    .execute();
+}

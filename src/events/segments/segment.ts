@@ -1,0 +1,108 @@
+// A segment's bytes as records: read whole, each frame checked, in the order in which they follow from its head.
+
+import type { LogEntry } from '../event-log.ts';
+import { logDamaged, type SegmentName } from './damage.ts';
+import { readFrame } from './frame.ts';
+import {
+  advance,
+  type LogRecord,
+  type Mark,
+  type Positions,
+  readHead,
+  readRecord,
+  type Seal,
+  type SegmentHead,
+  toEntry,
+} from './log-record.ts';
+
+/** What a segment holds, without its entries. */
+export interface SegmentSummary {
+  /** Up to the end of its last whole frame. */
+  readonly bytes: number;
+  /** Cuts of its first and last entry; undefined without entries. */
+  readonly firstCut: number | undefined;
+  readonly lastCut: number | undefined;
+  /** Where the log stands after it. */
+  readonly end: Positions;
+  readonly marks: readonly Mark[];
+  readonly seals: readonly Seal[];
+}
+
+export type SegmentId = SegmentName & Pick<SegmentHead, 'token' | 'seq'>;
+
+export interface CheckOptions {
+  /** Allowed of a log's last segment alone: it ends inside a frame, which was then never acknowledged. */
+  readonly mayBeTorn?: boolean;
+  /** Where the log stood before it, if known. */
+  readonly after?: Positions;
+}
+
+/** Checks every frame. Throws HR_LOG_DAMAGED. Undefined for a segment whose very head is torn. */
+export function checkSegment(bytes: Buffer, id: SegmentId, options: CheckOptions = {}): SegmentSummary | undefined {
+  const { mayBeTorn = false, after } = options;
+  const first = readFrame(bytes, 0);
+  if (first === 'torn' && mayBeTorn) return undefined;
+  const { head, end } = headOf(bytes, id);
+  let at: Positions = { cut: head.cut, sealed: head.sealed, offset: head.offset };
+  if (after !== undefined && (after.cut !== at.cut || after.sealed !== at.sealed || after.offset !== at.offset)) {
+    throw logDamaged(id, 0, `it begins at ${told(at)}, but what lies before it ends at ${told(after)}`);
+  }
+  const marks: Mark[] = [];
+  const seals: Seal[] = [];
+  let [firstCut, lastCut]: (number | undefined)[] = [];
+  let length = end;
+  while (length < bytes.length) {
+    const frame = readFrame(bytes, length);
+    if (frame === 'torn' && mayBeTorn) break;
+    if (typeof frame === 'string') throw logDamaged(id, length, frame === 'torn' ? 'it ends inside a frame' : frame);
+    const record = readRecord(frame);
+    const next = record === undefined ? `a frame of an unknown kind (${frame.kind})` : advance(at, record);
+    if (typeof next === 'string') throw logDamaged(id, length, next);
+    at = next;
+    length = frame.end;
+    if (record?.kind === 'mark') marks.push(record);
+    else if (record?.kind === 'seal') seals.push(record);
+    else {
+      firstCut ??= at.cut;
+      lastCut = at.cut;
+    }
+  }
+  return { bytes: length, firstCut, lastCut, end: at, marks, seals };
+}
+
+/** Entries of cuts from `from` to `to`, void ones too. Throws HR_LOG_DAMAGED at the first bad frame. */
+export function* entriesOf(bytes: Buffer, id: SegmentId, from: number, to: number): Generator<LogEntry> {
+  const { head, end } = headOf(bytes, id);
+  let cut = head.cut;
+  for (let at = end; at < bytes.length; ) {
+    const frame = readFrame(bytes, at);
+    if (typeof frame === 'string') throw logDamaged(id, at, frame === 'torn' ? 'it ends inside a frame' : frame);
+    const record: LogRecord | undefined = readRecord(frame);
+    if (record === undefined) throw logDamaged(id, at, `a frame of an unknown kind (${frame.kind})`);
+    if (record.kind === 'mark') {
+      cut = record.cut;
+      if (cut > to) return;
+    } else if (record.kind === 'entry' && cut >= from && cut <= to) {
+      yield toEntry(id.writer, cut, record, frame.body);
+    }
+    at = frame.end;
+  }
+}
+
+/** The head, checked to be this segment's own. Throws HR_LOG_DAMAGED. */
+export function headOf(bytes: Buffer, id: SegmentId): { readonly head: SegmentHead; readonly end: number } {
+  const frame = readFrame(bytes, 0);
+  if (typeof frame === 'string') throw logDamaged(id, 0, frame === 'torn' ? 'it ends inside its head' : frame);
+  const head = readHead(frame);
+  if (typeof head === 'string') throw logDamaged(id, 0, head);
+  if (head.writer !== id.writer || head.token !== id.token || head.seq !== id.seq) {
+    throw logDamaged(
+      id,
+      0,
+      `it is segment ${head.seq} of writer ${head.writer}-${head.token}, in the place of another`,
+    );
+  }
+  return { head, end: frame.end };
+}
+
+const told = ({ cut, sealed, offset }: Positions): string => `cut ${cut} (sealed ${sealed}), offset ${offset}`;

@@ -1,0 +1,86 @@
+// Brings a log's ended segments to the object store, in order, then records them in the registry, then removes the local
+// file. Each step may be repeated; one that failed is, by the next call.
+
+import { readFile } from 'node:fs/promises';
+import { HeadraceError, type Logger } from '../../core/index.ts';
+import type { ObjectStore } from '../../storage/index.ts';
+import { type LocalSegment, removeSegment, segmentKey, segmentPath } from './local-segments.ts';
+import { checkSegment } from './segment.ts';
+import type { ShippedTable } from './shipped-table.ts';
+
+export interface Shipping {
+  /** Ships the segments that are ended, after what is under way. Throws HR_STORAGE_UNAVAILABLE, HR_LOG_DAMAGED. */
+  ship(): Promise<void>;
+  /** The same in the background: a failure is logged and left to the next call. */
+  shipSoon(): void;
+  /** Resolves when nothing is under way. */
+  settle(): Promise<void>;
+}
+
+export interface ShippingOptions {
+  readonly folder: string;
+  readonly writer: number;
+  readonly token: string;
+  readonly local: LocalSegment[];
+  readonly isActive: (segment: LocalSegment) => boolean;
+  readonly objects: ObjectStore;
+  readonly shipped: ShippedTable;
+  readonly logger: Logger;
+}
+
+export function createShipping(options: ShippingOptions): Shipping {
+  const { folder, writer, token, local, isActive, objects, shipped, logger } = options;
+  let underWay: Promise<void> = Promise.resolve();
+
+  const shipOne = async (segment: LocalSegment): Promise<void> => {
+    const { seq } = segment;
+    const path = segmentPath(folder, seq);
+    // Without what a failed write may have left behind it; checked, for this copy is about to be the only one.
+    const bytes = (await readFile(path)).subarray(0, segment.bytes);
+    const summary = checkSegment(bytes, { writer, token, seq, name: path });
+    // Only of a torn one there is none.
+    if (summary === undefined) return;
+    const key = segmentKey(writer, token, seq);
+    await objects.put(key, bytes).catch((error: unknown) => {
+      throw storeFailed(error, key);
+    });
+    await shipped.add(writer, seq, summary);
+  };
+
+  const shipAll = async (): Promise<void> => {
+    for (let first = local[0]; first !== undefined && !isActive(first); first = local[0]) {
+      await shipOne(first);
+      local.shift();
+      await removeSegment(folder, first.seq).catch((error: unknown) => {
+        logger.warn(
+          { err: error, folder, segment: first?.seq },
+          'a shipped segment of the event log stays on this disk',
+        );
+      });
+    }
+  };
+
+  const ship = (): Promise<void> => {
+    const work = underWay.then(shipAll);
+    underWay = work.catch(() => {});
+    return work;
+  };
+
+  return {
+    ship,
+    shipSoon() {
+      ship().catch((error: unknown) => {
+        logger.warn({ err: error, writer }, 'a segment of the event log is not shipped yet; it is tried again');
+      });
+    },
+    settle: () => underWay,
+  };
+}
+
+/** What an object store throws, as an error of the catalogue. */
+export function storeFailed(error: unknown, key: string): HeadraceError {
+  if (error instanceof HeadraceError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  const sentence = `the object store does not take or give "${key}": ${reason}. Nothing is lost; it is tried again`;
+  return new HeadraceError('HR_STORAGE_UNAVAILABLE', sentence, { cause: error });
+}

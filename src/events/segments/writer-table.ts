@@ -1,0 +1,104 @@
+// The registry's rows of writers. What a holder tells is taken only while it is the holder: one that was forgotten, or
+// whose log another holds by now, learns so from the row that it can't change.
+
+import type { Selectable } from 'kysely';
+import { HeadraceError, type Micros } from '../../core/index.ts';
+import type { Database } from '../../storage/index.ts';
+import type { WriterRow } from '../event-log.ts';
+import type { EventTables } from './schema.ts';
+
+export interface WriterTable {
+  /** Gives the next number. */
+  register(token: string, machine: string, atMicros: Micros): Promise<WriterRow>;
+  all(): Promise<WriterRow[]>;
+  /** Throws HR_UNKNOWN_WRITER. */
+  find(number: number): Promise<WriterRow>;
+  /** Undefined when it is forgotten. */
+  raiseHolder(number: number): Promise<WriterRow | undefined>;
+  /** False when the holder is no longer that, or the writer is forgotten. */
+  tell(number: number, holder: number, news: WriterNews): Promise<boolean>;
+  forget(number: number): Promise<void>;
+}
+
+export interface WriterNews {
+  readonly seenMicros: Micros;
+  readonly cut: number;
+  readonly shipped: number;
+  readonly state?: 'ended';
+}
+
+export function openWriterTable(database: Database): WriterTable {
+  const db = database.tables<EventTables>();
+
+  const find = async (number: number): Promise<WriterRow> => {
+    const row = await db.selectFrom('event_writers').selectAll().where('number', '=', number).executeTakeFirst();
+    if (row !== undefined) return toWriterRow(row);
+    const sentence = `the registry has no writer ${number}; headrace log list shows those it has`;
+    throw new HeadraceError('HR_UNKNOWN_WRITER', sentence);
+  };
+
+  return {
+    register: (token, machine, atMicros) =>
+      database.transaction<EventTables, WriterRow>(
+        async (trx) => {
+          const { last } = await trx
+            .selectFrom('event_writers')
+            .select((select) => select.fn.max('number').as('last'))
+            .executeTakeFirstOrThrow();
+          const row = {
+            number: (last ?? 0) + 1,
+            token,
+            machine,
+            state: 'open' as const,
+            holder: 1,
+            cut: 0,
+            shipped: 0,
+            registered_micros: atMicros,
+            seen_micros: atMicros,
+          };
+          await trx.insertInto('event_writers').values(row).execute();
+          return toWriterRow(row);
+        },
+        { serializedBy: 'event_writers' },
+      ),
+    async all() {
+      const rows = await db.selectFrom('event_writers').selectAll().orderBy('number').execute();
+      return rows.map(toWriterRow);
+    },
+    find,
+    async raiseHolder(number) {
+      const row = await db
+        .updateTable('event_writers')
+        .set((set) => ({ holder: set('holder', '+', 1) }))
+        .where('number', '=', number)
+        .where('state', '!=', 'forgotten')
+        .returningAll()
+        .executeTakeFirst();
+      return row && toWriterRow(row);
+    },
+    async tell(number, holder, { seenMicros, cut, shipped, state }) {
+      const { numUpdatedRows } = await db
+        .updateTable('event_writers')
+        .set({ seen_micros: seenMicros, cut, shipped, ...(state === undefined ? {} : { state }) })
+        .where('number', '=', number)
+        .where('holder', '=', holder)
+        .where('state', '!=', 'forgotten')
+        .executeTakeFirst();
+      return numUpdatedRows > 0n;
+    },
+    async forget(number) {
+      await find(number);
+      await db
+        .updateTable('event_writers')
+        .set({ state: 'forgotten' })
+        .where('number', '=', number)
+        .where('state', '=', 'open')
+        .execute();
+    },
+  };
+}
+
+function toWriterRow(row: Selectable<EventTables['event_writers']>): WriterRow {
+  const { registered_micros: registeredMicros, seen_micros: seenMicros, ...same } = row;
+  return { ...same, registeredMicros, seenMicros };
+}

@@ -1,0 +1,280 @@
+// The event log's contract, on each database and object store that can be had.
+
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { EventLog, LogEntry, LogWriter } from '../../src/events/index.ts';
+import type { SourceSpec } from '../../src/definitions/index.ts';
+import { openObjectStore } from '../../src/storage/index.ts';
+import { testDatabases } from '../support/databases.ts';
+import { type EventLogWorld, eventLogWorld, numberRow, numbersOf } from '../support/event-logs.ts';
+import { numbersSource as source } from '../support/numbers-source.ts';
+import { findS3Server, type S3Server, startS3Server } from '../support/s3-server.ts';
+
+const s3Program = findS3Server('event log contract');
+const collect = (entries: AsyncIterable<LogEntry>): Promise<LogEntry[]> => Array.fromAsync(entries);
+const placeOf = ({ writer, cut, offset, count, source }: LogEntry) => ({ writer, cut, offset, count, source });
+const VIEW = new Map([['delays@1a2b', [-Infinity, 1_000_000]]]);
+
+const stores = [{ store: 'files' as const }, ...(s3Program === undefined ? [] : [{ store: 'S3' as const }])];
+// Each database once, each store once.
+const machines = testDatabases('event log contract').map((databases, index) => ({
+  databases,
+  database: databases.name,
+  store: stores[Math.min(index, stores.length - 1)]?.store,
+}));
+
+describe.each(machines)('an event log with its registry on $database and its segments on $store', (machine) => {
+  let s3: S3Server | undefined;
+  let world: EventLogWorld;
+  let log: EventLog;
+
+  beforeAll(async () => {
+    await machine.databases.start();
+    if (machine.store === 'S3' && s3Program !== undefined) s3 = await startS3Server(s3Program);
+  });
+  afterAll(async () => {
+    await machine.databases.stop();
+    await s3?.stop();
+  });
+  beforeEach(async () => {
+    const url = await machine.databases.newUrl();
+    if (s3 === undefined) world = await eventLogWorld({ url });
+    else {
+      const { endpoint, accessKeyId, secretAccessKey } = s3;
+      const bucket = `s3://${await s3.newBucket()}?endpoint=${encodeURIComponent(endpoint)}`;
+      world = await eventLogWorld({ url, objects: openObjectStore(bucket, { accessKeyId, secretAccessKey }) });
+    }
+    log = await world.open();
+  });
+  afterEach(() => world.remove());
+
+  const push = (writer: LogWriter, ...numbers: number[]): Promise<LogEntry> =>
+    writer.append({ source, rows: numbers.map(numberRow) });
+
+  it('registers writers under rising numbers, and lists them', async () => {
+    const [a, b] = [await log.register(), await (await world.open()).register()];
+    expect([a.writer, b.writer, a.holder, a.cut]).toEqual([1, 2, 1, 0]);
+    await b.openCut(VIEW);
+    const rows = await log.writers();
+    expect(rows.map(({ number, state, holder, cut, shipped }) => [number, state, holder, cut, shipped])).toEqual([
+      [1, 'open', 1, 0, 0],
+      [2, 'open', 1, 1, 0],
+    ]);
+    expect(new Set(rows.map(({ token }) => token)).size).toBe(2);
+  });
+
+  it('gives back entries by cut, with rising offsets that count rows', async () => {
+    const writer = await log.register();
+    await writer.openCut(VIEW);
+    const first = await push(writer, 1, 2);
+    const second = await writer.append({ source, rows: [], key: { key: 'k', hash: 'h' } });
+    await writer.openCut(new Map());
+    const third = await push(writer, 3);
+    expect([first, second, third].map(({ cut, offset, count }) => [cut, offset, count])).toEqual([
+      [1, 0, 2],
+      [1, 2, 0],
+      [2, 3, 1],
+    ]);
+    const entries = await collect(writer.entries(1, 2));
+    expect(entries.map(placeOf)).toEqual([first, second, third].map(placeOf));
+    expect(entries[1]?.key).toEqual({ key: 'k', hash: 'h' });
+    expect(numbersOf(entries)).toEqual([1, 2, 3]);
+    expect(numbersOf([first, second, third])).toEqual([1, 2, 3]);
+    expect(numbersOf(await collect(writer.entries(2, 2)))).toEqual([3]);
+    expect(await writer.cuts()).toEqual([
+      { cut: 1, view: VIEW, voids: undefined },
+      { cut: 2, view: new Map(), voids: undefined },
+    ]);
+  });
+
+  it('puts an entry into the cut that is open at the call, however the calls are mixed', async () => {
+    const writer = await log.register();
+    const opening = [writer.openCut(VIEW)];
+    const entries: Promise<LogEntry>[] = [];
+    for (let n = 0; n < 60; n++) {
+      entries.push(push(writer, n));
+      if (n % 20 === 19) opening.push(writer.openCut(VIEW));
+    }
+    expect(await Promise.all(opening)).toEqual([1, 2, 3, 4]);
+    const appended = await Promise.all(entries);
+    expect(appended.map(({ cut }) => cut)).toEqual(appended.map((_, n) => Math.floor(n / 20) + 1));
+    expect(numbersOf(await collect(writer.entries(2, 2)))).toEqual(Array.from({ length: 20 }, (_, n) => 20 + n));
+  });
+
+  it('shows every machine the shipped cuts alone, without their void entries', async () => {
+    const writer = await log.register();
+    await writer.openCut(VIEW);
+    await push(writer, 1);
+    const lost = await push(writer, 2);
+    await push(writer, 3);
+    expect(await writer.ship()).toBe(0);
+    await writer.openCut(VIEW);
+    await push(writer, 4);
+    await writer.seal(1, [lost.offset]);
+    expect(numbersOf(await collect(log.read(writer.writer, 1, 9)))).toEqual([]);
+    expect(await writer.ship()).toBe(1);
+    expect(await writer.ship()).toBe(1);
+    const elsewhere = await world.open({ path: `${world.path}-of-another-machine` });
+    expect(numbersOf(await collect(elsewhere.read(writer.writer, 1, 9)))).toEqual([1, 3]);
+    expect((await elsewhere.writers())[0]).toMatchObject({ cut: 2, shipped: 1 });
+    // The writer itself still sees all of it, the shipped ones too.
+    expect(numbersOf(await collect(writer.entries(1, 2)))).toEqual([1, 2, 3, 4]);
+    expect((await writer.cuts()).map(({ voids }) => voids)).toEqual([new Set([lost.offset]), undefined]);
+    await push(writer, 5);
+    await writer.seal(2, []);
+    await writer.ship();
+    expect(numbersOf(await collect(elsewhere.read(writer.writer, 2, 2)))).toEqual([4, 5]);
+  });
+
+  it('ships segments as they fill, and reads cuts that lie across several', async () => {
+    const small = await world.open({ segmentBytes: 600 });
+    const writer = await small.register();
+    await writer.openCut(VIEW);
+    for (let n = 0; n < 30; n++) {
+      await push(writer, n);
+      if (n % 10 === 9) await writer.openCut(VIEW);
+    }
+    for (const cut of [1, 2, 3]) await writer.seal(cut, []);
+    expect(await writer.ship()).toBe(3);
+    const objects = await Array.fromAsync(world.objects.list('events/'));
+    expect(objects.length).toBeGreaterThan(4);
+    const range = (from: number, to: number) => Array.from({ length: to - from }, (_, n) => from + n);
+    for (const entries of [small.read(writer.writer, 2, 3), writer.entries(2, 3)]) {
+      expect(numbersOf(await collect(entries))).toEqual(range(10, 30));
+    }
+    expect(numbersOf(await collect(small.read(writer.writer, 3, 3)))).toEqual(range(20, 30));
+  });
+
+  it('refuses an entry outside of a cut, a seal out of order, and an end before all is shipped', async () => {
+    const writer = await log.register();
+    await expect(push(writer, 1)).rejects.toMatchObject({ code: 'HR_INTERNAL' });
+    await writer.openCut(VIEW);
+    await push(writer, 1);
+    await expect(writer.seal(2, [])).rejects.toMatchObject({ code: 'HR_INTERNAL' });
+    await expect(writer.end()).rejects.toMatchObject({ code: 'HR_INTERNAL' });
+    await writer.seal(1, []);
+    await expect(push(writer, 2)).rejects.toMatchObject({ code: 'HR_INTERNAL' });
+    await expect(writer.end()).rejects.toMatchObject({ code: 'HR_INTERNAL' });
+    await writer.ship();
+    await writer.end();
+    expect((await log.writers())[0]).toMatchObject({ state: 'ended', cut: 1, shipped: 1 });
+    expect(await log.adopt()).toEqual([]);
+    expect(numbersOf(await collect(log.read(writer.writer, 1, 1)))).toEqual([1]);
+  });
+
+  it('hands a log that was left to whoever adopts it, with the holder raised, and to one alone', async () => {
+    const first = await log.register();
+    await first.openCut(VIEW);
+    await push(first, 1, 2);
+    await first.openCut(VIEW);
+    await first.seal(1, [0]);
+    await first.ship();
+    await push(first, 3);
+    expect(await log.adopt()).toEqual([]);
+    await first.close();
+    const others = await Promise.all([world.open(), world.open()]);
+    const adopted = (await Promise.all(others.map((other) => other.adopt()))).flat();
+    expect(adopted).toHaveLength(1);
+    const [settler] = adopted as [LogWriter];
+    expect([settler.writer, settler.holder, settler.cut]).toEqual([1, 2, 2]);
+    expect(numbersOf(await collect(settler.entries(1, 9)))).toEqual([1, 2, 3]);
+    expect((await settler.cuts()).map(({ voids }) => voids)).toEqual([new Set([0]), undefined]);
+    // It may go on, too.
+    expect((await push(settler, 4)).offset).toBe(3);
+    await settler.seal(2, []);
+    expect(await settler.ship()).toBe(2);
+    await settler.end();
+    expect(numbersOf(await collect(log.read(1, 1, 2)))).toEqual([3, 4]);
+  });
+
+  it('is settled again when its settler dies after it was ended, until it is let go', async () => {
+    const first = await log.register();
+    await first.openCut(VIEW);
+    await push(first, 1);
+    await first.close();
+    const [settler] = (await log.adopt()) as [LogWriter];
+    await settler.seal(1, []);
+    await settler.ship();
+    await settler.finish();
+    expect((await log.writers())[0]).toMatchObject({ state: 'ended', holder: 2 });
+    await expect(push(settler, 2)).rejects.toMatchObject({ code: 'HR_STOPPING' });
+    await settler.close();
+    const [next] = (await log.adopt()) as [LogWriter];
+    expect(next.holder).toBe(3);
+    expect(numbersOf(await collect(next.entries(1, 1)))).toEqual([1]);
+    expect(await next.cuts()).toEqual([{ cut: 1, view: VIEW, voids: new Set() }]);
+    await next.end();
+    expect(await log.adopt()).toEqual([]);
+    expect((await log.writers())[0]?.state).toBe('ended');
+  });
+
+  it('forgets a writer that is gone, and leaves its log alone from then on', async () => {
+    await expect(log.forget(7)).rejects.toMatchObject({ code: 'HR_UNKNOWN_WRITER' });
+    await expect(collect(log.read(7, 1, 1))).rejects.toMatchObject({ code: 'HR_UNKNOWN_WRITER' });
+    const writer = await log.register();
+    await expect(log.forget(1)).rejects.toMatchObject({ code: 'HR_CONFLICT' });
+    await writer.close();
+    await log.forget(1);
+    expect((await log.writers())[0]?.state).toBe('forgotten');
+    expect(await log.adopt()).toEqual([]);
+  });
+
+  it('stops a writer that was forgotten elsewhere though it lives', async () => {
+    const writer = await log.register();
+    await writer.openCut(VIEW);
+    await push(writer, 1);
+    await writer.touch();
+    await (await world.open({ path: `${world.path}-of-another-machine` })).forget(1);
+    await expect(writer.touch()).rejects.toMatchObject({ code: 'HR_CONFLICT' });
+    await expect(push(writer, 2)).rejects.toMatchObject({ code: 'HR_CONFLICT' });
+    await expect(writer.ship()).rejects.toMatchObject({ code: 'HR_CONFLICT' });
+  });
+
+  it('removes segments whose every cut is past retention, and reads the others as before', async () => {
+    const writer = await log.register();
+    const pushCut = async (cut: number): Promise<void> => {
+      await writer.openCut(VIEW);
+      const lost = await push(writer, cut, cut);
+      await push(writer, cut * 10);
+      await writer.seal(cut, [lost.offset]);
+    };
+    await pushCut(1);
+    await writer.ship();
+    // These two share a segment.
+    await pushCut(2);
+    await pushCut(3);
+    await writer.ship();
+    expect(numbersOf(await collect(log.read(1, 1, 3)))).toEqual([10, 20, 30]);
+    await log.remove(1, 1);
+    await log.remove(1, 1);
+    expect(numbersOf(await collect(log.read(1, 1, 3)))).toEqual([20, 30]);
+    await log.remove(1, 2);
+    expect(numbersOf(await collect(log.read(1, 1, 3)))).toEqual([20, 30]);
+    await log.remove(1, 99);
+    expect(numbersOf(await collect(log.read(1, 1, 3)))).toEqual([]);
+    expect(await Array.fromAsync(world.objects.list('events/'))).toEqual([]);
+    // Where the log stands is not forgotten with it.
+    await writer.close();
+    const [next] = (await log.adopt()) as [LogWriter];
+    await next.openCut(VIEW);
+    expect((await push(next, 40)).offset).toBe(9);
+  });
+
+  it('reads columns by name: one added since is null, one of another type is read as JSON of it', async () => {
+    const writer = await log.register();
+    await writer.openCut(VIEW);
+    await writer.append({ source, rows: [{ row: { n: 2n ** 62n + 1n, text: 'é"\n', at: 5 }, knownMicros: 9 }] });
+    const changed: SourceSpec = {
+      ...source,
+      columns: [
+        { name: 'added', type: { kind: 'string' } },
+        { name: 'at', type: { kind: 'int64' } },
+        { name: 'text', type: { kind: 'string' } },
+        { name: 'n', type: { kind: 'float64' } },
+      ],
+    };
+    const [entry] = await collect(writer.entries(1, 1));
+    expect(entry?.rows(source)).toEqual([{ row: { n: 2n ** 62n + 1n, text: 'é"\n', at: 5 }, knownMicros: 9 }]);
+    const row = { added: null, at: null, text: 'é"\n', n: 2 ** 62 };
+    expect(entry?.rows(changed)).toEqual([{ row, knownMicros: 9 }]);
+  });
+});
