@@ -1,15 +1,41 @@
-export { applyPush, type PushSummary, replayPushLog } from './apply-push.ts';
-export { describeKey } from './describe-key.ts';
-export { createFeatureReader, type FeatureReader, type ReadRow } from './feature-reader.ts';
-export type { FullRecord, OnlineStore, RecordChange, RecordRef, StoredRecord } from './online-store.ts';
+export type {
+  BaseWrite,
+  Claim,
+  LifetimeOf,
+  OnlineStore,
+  PartId,
+  PartWrite,
+  RecordRef,
+  RunLink,
+  StoredPart,
+  StoredRecord,
+  StoreRun,
+  StoreWriter,
+  VersionId,
+  WriterLink,
+} from './online-store.ts';
 export { type OnlineStoreOptions, openOnlineStore } from './open-online-store.ts';
-export { exportPushLog } from './push-log/export-push-log.ts';
-export type { PushedRow } from './push-log/push-batch.ts';
-export { type AppendResult, openPushLog, type PushLog, type PushRequest } from './push-log/push-log.ts';
-export { readPushLog } from './push-log/segment-files.ts';
-export type { ReadView, Status } from './record-reader.ts';
-export { type BaseRow, createViewCodec, type LatestRow, type ViewCodec } from './view-codec.ts';
-export { getReach, getWatermark, type Reach, setReach, setWatermark } from './watermark.ts';
-export { finishBase, writeBase } from './write-base.ts';
-export { type PushedEvent, writePushed } from './write-pushed.ts';
-export type { WriteSummary } from './write-summary.ts';
+export { describeKey } from './records/describe-key.ts';
+export { createFeatureReader, type FeatureReader, type ReadRow } from './records/feature-reader.ts';
+export { createPartFolder, type PartFolder } from './records/fold-events.ts';
+export { type BaseState, type LatestRow, packBase, runOfBase } from './records/pack-base.ts';
+export { openRecordDirectory, type RecordDirectory } from './records/record-directory.ts';
+export { createRecordReader, type ReadView, type RecordReader, type Status } from './records/record-reader.ts';
+export { openRowSchemas, type RowSchemas } from './records/row-schemas.ts';
+export { createViewCodec, lifetimesOf, type ViewCodec } from './records/view-codec.ts';
+export type { ViewEvent } from './records/waiting-events.ts';
+export {
+  boundaryOf,
+  type Coverage,
+  coveredCut,
+  coverageFromJson,
+  coverageToJson,
+  isBeside,
+  isCovered,
+  NOTHING_COVERED,
+} from './runs/coverage.ts';
+export { boundariesInForce } from './runs/boundaries.ts';
+export { isPastMark } from './runs/marks.ts';
+export { forgettable, mayGoOn, type OpenPlan, planRun, type RunChanges } from './runs/plan-run.ts';
+export { isOpened, type OpenedRow, type RunCounts, type RunRow, type SnapshotFile } from './runs/run-row.ts';
+export { type NewRun, type Opening, openRuns, type Runs } from './runs/runs.ts';

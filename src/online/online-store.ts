@@ -1,59 +1,144 @@
-// The online store port: where one entity key's newest state of a view lies, for reading at request time.
+// The online store port: where a key's record of a view version lies, for reading at request time. It looks at nothing
+// inside the bytes: which parts a base counts is the reader's to say (records/), by the registry's rows (runs/).
 
-import type { EncodedKey } from '../core/index.ts';
+import type { EncodedKey, Micros } from '../core/index.ts';
 
-/** One entity key's record of one view. */
+/** `view@hash`: a view and the hash of what gives its stored values meaning. */
+export type VersionId = string;
+
+/** One entity key's record of one view version. */
 export interface RecordRef {
   readonly entity: string;
   readonly key: EncodedKey;
-  readonly view: string;
+  readonly version: VersionId;
 }
 
-/**
- * What the store keeps for a RecordRef; it looks at nothing inside the bytes.
- * `base` is what materialize wrote, as of its watermark; `pushed` is what was pushed since, folded for reading;
- * `pushedLog` holds the same pushed events one by one, so that a later materialize can drop exactly those it covers.
- */
+/** Which part of a record: what one writer folded of one cut's events past one boundary. */
+export interface PartId {
+  readonly writer: number;
+  readonly cut: number;
+  /** Event time after which its events lie; −Infinity: from the beginning. */
+  readonly boundary: Micros;
+}
+
+export interface StoredPart extends PartId {
+  readonly fold: Uint8Array;
+}
+
+/** `base` is what a run wrote; `parts` is what was pushed beside it, in order of (writer, cut, boundary). */
 export interface StoredRecord {
   readonly base: Uint8Array | undefined;
-  readonly pushed: Uint8Array | undefined;
+  readonly parts: readonly StoredPart[];
 }
 
-export interface FullRecord extends StoredRecord {
-  readonly pushedLog: Uint8Array | undefined;
+/** A part as its one writer writes it: whole, under a rising number; the store keeps the greater (holder, n). */
+export interface PartWrite extends RecordRef, StoredPart {
+  readonly holder: number;
+  readonly n: number;
 }
 
-/** New bytes for a record; `undefined` for a part removes it. Giving `null` instead leaves the record as it is. */
-export interface RecordChange extends FullRecord {
-  /** When the store may forget the record by itself (physical expiry, with slack); undefined is never. */
-  readonly expiresAtMicros?: number;
+/** A base as a run writes it, blind; `counted` are parts that it counts, deleted after it. */
+export interface BaseWrite {
+  readonly entity: string;
+  readonly key: EncodedKey;
+  readonly base: Uint8Array;
+  readonly counted?: readonly PartId[];
+}
+
+/** An Idempotency-Key of a source as the store keeps it: the entry that holds it, and what came of it. */
+export interface Claim {
+  /** Hash of source and key. */
+  readonly id: string;
+  readonly writer: number;
+  readonly offset: number;
+  /** Of the entry's rows. */
+  readonly payloadHash: string;
+  /** The push's answer, once all of it is visible. */
+  readonly result?: string;
+}
+
+/** How long records of an entity live after a write, at least; undefined is for ever. */
+export type LifetimeOf = (entity: string) => number | undefined;
+
+export interface WriterLink {
+  readonly writer: number;
+  readonly holder: number;
+  /** Milliseconds. */
+  readonly lifetimeMs: LifetimeOf;
+  /**
+   * Called with the node's name on every new connection to it, the first too: what the node may have lost since its
+   * mark must be written again.
+   */
+  onNode(node: string): void;
+}
+
+/** A writer's own way into the store. A command that fails may still be done later: parts and claims bear that. */
+export interface StoreWriter {
+  /** Resolves once each is there, or one with a greater number. */
+  putParts(parts: readonly PartWrite[]): Promise<void>;
+  /**
+   * First wins: gives, per claim, the one that holds the id from now on. Resolves once every connected replica has
+   * them, so that no failover can take a claim back.
+   */
+  claim(claims: readonly Claim[]): Promise<readonly Claim[]>;
+  /** The claims that hold the ids; undefined where none does. Claims nothing. */
+  claims(ids: readonly string[]): Promise<readonly (Claim | undefined)[]>;
+  /** Keeps the results, where these entries (by writer and offset) hold the claims. */
+  finish(claims: readonly Claim[]): Promise<void>;
+  /** The claims of a sealed cut may be forgotten after `retentionMs`. */
+  expire(ids: readonly string[], retentionMs: number): Promise<void>;
+  /** Which node has a record: what `onNode` names. */
+  nodeOf(entity: string, key: EncodedKey): string;
+  close(): Promise<void>;
+}
+
+export interface RunLink {
+  readonly version: VersionId;
+  readonly run: number;
+  readonly lifetimeMs: LifetimeOf;
+  /** Asked after a connection got its name and before it writes: whether the run's row is still its own and open. */
+  isOpen(): Promise<boolean>;
+}
+
+/** A run's own way into the store. A later run of the version fences it: then every call throws HR_MATERIALIZE_BUSY. */
+export interface StoreRun {
+  readonly nodes: readonly string[];
+  nodeOf(entity: string, key: EncodedKey): string;
+  /** Starts a node, also again after its connection was lost. */
+  begin(node: string): Promise<void>;
+  /** Blind. Resolves when more may be given, which is before the store has them; rejects once the node is lost. */
+  write(node: string, writes: readonly BaseWrite[]): Promise<void>;
+  /**
+   * Resolves once all that was written to the node since `begin` is acknowledged, and then its mark: the run's number.
+   * Rejects with HR_ONLINE_UNAVAILABLE when the connection was lost since `begin`: begin the node again.
+   */
+  mark(node: string): Promise<void>;
+  close(): Promise<void>;
 }
 
 /**
- * Implemented by `lmdb/` and `redis/`; both pass `test/contract/online-store.test.ts`.
+ * Implemented by `lmdb/` and `redis/`; both pass test/contract/online-store.test.ts.
  * Errors: HR_ONLINE_UNAVAILABLE when it can't be reached, HR_STORAGE_FULL when it can't grow.
  */
 export interface OnlineStore {
-  /** Reads in the refs' order; a record never written is undefined. One round trip; LMDB answers without a promise. */
+  /**
+   * Reads in the refs' order; a record with neither base nor parts is undefined. One round trip, an entity key's views
+   * in one command; LMDB answers without a promise.
+   */
   read(
     refs: readonly RecordRef[],
   ): readonly (StoredRecord | undefined)[] | Promise<readonly (StoredRecord | undefined)[]>;
-  /**
-   * Atomically per record: reads it whole, asks `change` for its new bytes, writes them; a concurrent change makes it
-   * ask again. Resolves once durable, with how many records were changed. `change` must be pure and synchronous.
-   */
-  update(
-    refs: readonly RecordRef[],
-    change: (current: FullRecord | undefined, index: number) => RecordChange | null,
-  ): Promise<number>;
-  /** Like `read`, with the pushed events one by one; for the rare read as of a time before them. */
-  readFull(refs: readonly RecordRef[]): Promise<readonly (FullRecord | undefined)[]>;
-  /** Every record of a view, in no set order; for materialize and tests, never while serving. */
-  scan(entity: string, view: string): AsyncIterable<{ readonly key: EncodedKey; readonly record: FullRecord }>;
-  /** A small value of the store's own (a view's watermark); `setMeta` resolves once durable. */
-  getMeta(name: string): Promise<string | undefined>;
-  setMeta(name: string, value: string): Promise<void>;
-  /** Forgets records past their expiry where the store does not do so by itself; resolves with how many. */
-  removeExpired(): Promise<number>;
+  /** Every record of a version, in no set order, each once; for a full run's end and tests, never while serving. */
+  scan(entity: string, version: VersionId): AsyncIterable<{ readonly key: EncodedKey; readonly record: StoredRecord }>;
+  /** Every node with the number of the run in its mark of the version. LMDB is one node. */
+  marks(version: VersionId): Promise<readonly { readonly node: string; readonly run: number | undefined }[]>;
+  /** The writer's connections are named by it. */
+  writer(link: WriterLink): Promise<StoreWriter>;
+  /** Cuts off whatever an earlier holder of the writer left on its way. */
+  fenceWriter(writer: number, holder: number): Promise<void>;
+  /** Fences earlier runs of the version at every node; then the run's connections are named by it. */
+  run(link: RunLink): Promise<StoreRun>;
+  /** Forgets records past their lifetime as of `now`, where the store does not do so by itself; gives how many. */
+  removeExpired(now: Micros): Promise<number>;
   close(): Promise<void>;
 }

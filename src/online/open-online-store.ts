@@ -1,19 +1,21 @@
 // Opens the online store that a URL names. Adding a store is its folder and one line here.
 
 import { resolve } from 'node:path';
-import { type Clock, HeadraceError } from '../core/index.ts';
+import { type Clock, HeadraceError, type Logger } from '../core/index.ts';
 import { openLmdbStore } from './lmdb/lmdb-store.ts';
 import type { OnlineStore } from './online-store.ts';
 
 export interface OnlineStoreOptions {
   readonly project: string;
   readonly clock: Clock;
+  /** Told when a store that is reached over the network goes away and comes back. */
+  readonly logger?: Logger;
   /** LMDB only: the size past which the store refuses to grow. */
   readonly mapSizeBytes?: number;
 }
 
 /**
- * Opens `lmdb:PATH`, `redis://…`, `rediss://…` or `redis+cluster://host:port,host:port`. A Redis that does not answer
+ * Opens `lmdb:PATH`, `redis://…`, or `redis+cluster://host:port,host:port` (with TLS: `rediss…`). A Redis that does not answer
  * yet is no error here: each call gives HR_ONLINE_UNAVAILABLE until it does. Throws HR_CONFIG for any other URL.
  */
 export async function openOnlineStore(url: string, options: OnlineStoreOptions): Promise<OnlineStore> {
@@ -33,7 +35,7 @@ export async function openOnlineStore(url: string, options: OnlineStoreOptions):
     default:
       throw new HeadraceError(
         'HR_CONFIG',
-        `the online store's URL starts with "${scheme ?? ''}"; it must start with lmdb:, redis://, rediss:// or redis+cluster://`,
+        `the online store's URL starts with "${scheme ?? ''}"; it must start with lmdb:, redis://, rediss://, redis+cluster:// or rediss+cluster://`,
       );
   }
 }

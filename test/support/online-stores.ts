@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../../src/core/index.ts';
-import { type OnlineStore, openOnlineStore } from '../../src/online/index.ts';
+import type { OnlineStore } from '../../src/online/online-store.ts';
 import { hasRedis, type RedisServer, startRedis } from './redis-server.ts';
 import { skipBecause } from './skips.ts';
 
@@ -18,19 +18,25 @@ export interface OnlineStorePlace {
   readonly url: string;
   /** Set for Redis. */
   readonly server?: RedisServer;
-  open(clock?: Clock): Promise<OnlineStore>;
+  open(clock?: Clock, project?: string): Promise<OnlineStore>;
   remove(): Promise<void>;
 }
 
+/** Greater than any test needs; address space, not disk. */
+const MAP_SIZE_BYTES = 4 * 1024 ** 3;
+
+// Each store is loaded when it is opened: a test of one needs nothing of the other.
 const lmdb: OnlineStoreKind = {
   name: 'lmdb',
   async prepare() {
-    const folder = mkdtempSync(join(tmpdir(), 'headrace-lmdb-'));
-    const url = `lmdb:${folder}`;
+    const path = mkdtempSync(join(tmpdir(), 'headrace-lmdb-'));
     return {
-      url,
-      open: (clock = systemClock) => openOnlineStore(url, { project: 'test', clock }),
-      remove: async () => rmSync(folder, { recursive: true, force: true }),
+      url: `lmdb:${path}`,
+      async open(clock = systemClock, project = 'test') {
+        const { openLmdbStore } = await import('../../src/online/lmdb/lmdb-store.ts');
+        return openLmdbStore({ path, project, clock, mapSizeBytes: MAP_SIZE_BYTES });
+      },
+      remove: async () => rmSync(path, { recursive: true, force: true }),
     };
   },
 };
@@ -42,7 +48,11 @@ const redis: OnlineStoreKind = {
     return {
       url: server.url,
       server,
-      open: (clock = systemClock) => openOnlineStore(server.url, { project: 'test', clock }),
+      // Redis has a clock of its own.
+      async open(_clock, project = 'test') {
+        const { openRedisStore } = await import('../../src/online/redis/redis-store.ts');
+        return openRedisStore(server.url, { project });
+      },
       remove: () => server.stop(),
     };
   },

@@ -26,6 +26,8 @@ export interface RedisServer {
 export interface RedisServerOptions {
   /** Every write on disk before it is answered; default false: nothing is kept. */
   readonly isDurable?: boolean;
+  /** Default: a free one. */
+  readonly port?: number;
   /** More settings, as on the command line. */
   readonly settings?: readonly string[];
 }
@@ -37,9 +39,10 @@ export function hasRedis(): boolean {
   return spawnSync('redis-server', ['--version']).status === 0;
 }
 
-export async function startRedis({ isDurable = false, settings = [] }: RedisServerOptions = {}): Promise<RedisServer> {
+export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
+  const { isDurable = false, settings = [] } = options;
   const folder = mkdtempSync(join(tmpdir(), 'headrace-redis-'));
-  const port = await freePort();
+  const port = options.port ?? (await freePort());
   let server: ChildProcess | undefined;
 
   const start = async (): Promise<void> => {
@@ -63,7 +66,13 @@ export async function startRedis({ isDurable = false, settings = [] }: RedisServ
     running.kill(signal);
     await gone;
   };
-  await start();
+  try {
+    await start();
+  } catch (error) {
+    await end('SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  }
   return {
     url: `redis://127.0.0.1:${port}`,
     port,

@@ -11,6 +11,15 @@ export function storageFull(path: string, limitBytes: number): HeadraceError {
   );
 }
 
+/** A run that a later one has fenced, or whose row is no longer open. */
+export function runIsBusy(version: string, run: number, holder: number | undefined): HeadraceError {
+  const found = holder === undefined ? 'its row is no longer open' : `run ${holder} may write now`;
+  return new HeadraceError(
+    'HR_MATERIALIZE_BUSY',
+    `run ${run} of "${version}" may not write to the online store any more: ${found}. Leave it to the later run, or start a new one`,
+  );
+}
+
 export function toStoreError(error: unknown, path: string): unknown {
   if (error instanceof HeadraceError || !(error instanceof Error)) return error;
   if (error.message.includes('MDB_MAP_FULL') || isDiskFull(error, path)) {
@@ -20,9 +29,20 @@ export function toStoreError(error: unknown, path: string): unknown {
       { cause: error },
     );
   }
-  // Only LMDB's own errors carry a code; a mistake of ours must stay visible as what it is.
+  // Only LMDB's own errors and the system's carry a code; a mistake of ours must stay visible as what it is.
   if (!('code' in error)) return error;
   return new HeadraceError('HR_ONLINE_UNAVAILABLE', `the online store at ${path}: ${error.message}`, { cause: error });
+}
+
+/** What is behind the library's "Commit failed": it comes as a promise beside the error. */
+export async function unwrapCommitError(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error && 'commitError' in error)) return error;
+  try {
+    await error.commitError;
+    return error;
+  } catch (cause) {
+    return cause;
+  }
 }
 
 // A write cut short by a full disk comes as a plain input/output error.

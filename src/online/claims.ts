@@ -1,0 +1,14 @@
+// Who holds an Idempotency-Key: the entry that claimed it first, in whatever writer's log it lies.
+
+import type { Claim } from './online-store.ts';
+
+/**
+ * Whether an entry holds its key's claim. A keyed entry of an unsealed cut that does not is void: at a push because
+ * another came first, at a settlement also because its own claim never counted, and nothing is claimed for it then.
+ */
+export function holdsClaim(
+  entry: Pick<Claim, 'writer' | 'offset'>,
+  claim: Pick<Claim, 'writer' | 'offset'> | undefined,
+): boolean {
+  return claim !== undefined && claim.writer === entry.writer && claim.offset === entry.offset;
+}

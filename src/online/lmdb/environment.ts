@@ -1,0 +1,165 @@
+// The store's folder on disk: the records' LMDB, whose commits are seen by every process at once and wait for no disk,
+// and the ledger's, which does wait and holds what a power loss must not take.
+
+import { closeSync, existsSync, fdatasyncSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { ABORT, open } from 'lmdb';
+import { bootId } from './boot-id.ts';
+import { allCheckpoints, type Checkpoint, createCheckpoints, type Db, newestCheckpoint } from './checkpoints.ts';
+import { storageFull, toStoreError } from './lmdb-errors.ts';
+import { createSizeLimit } from './size-limit.ts';
+import { keyEncoder } from './store-keys.ts';
+
+export interface Environment {
+  /** For reads at the newest commit; the next gets of this turn see the same one. */
+  fresh(): Db;
+  /** For use within `write`. */
+  readonly db: Db;
+  /** Must have resolved before the first `write`. */
+  beginWriting(): Promise<void>;
+  /**
+   * One transaction; seen by all processes when it resolves, and by itself sure to survive a killed process but not a
+   * power loss. `work` may be called twice. Throws HR_STORAGE_FULL: nothing of it was kept.
+   */
+  write<T>(work: () => T): Promise<T>;
+  /** Resolves once all that was written so far would survive a power loss. */
+  flush(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Abortable and committed before the call returns: the library's ABORTABLE and SYNCHRONOUS_COMMIT. */
+const COMMIT = 3;
+/** The library's NO_SYNC_FLUSH. */
+const NO_SYNC = 0x10000;
+
+/** Throws HR_ONLINE_UNAVAILABLE when the folder can't be made or opened, HR_STORAGE_FULL when its disk is full. */
+export function openEnvironment(path: string, limitBytes: number, checkpointMs: number): Environment {
+  const boot = bootId();
+  // Where nobody tells when the machine started, what is left after a power loss can't be known: each commit waits.
+  const flags = boot === undefined ? COMMIT : COMMIT | NO_SYNC;
+  const { ledger, records, held, file } = openAll(path, boot);
+  const checkpoints =
+    boot === undefined ? undefined : createCheckpoints({ records, held, ledger, file, flags, everyMs: checkpointMs });
+  const limit = createSizeLimit(records, limitBytes);
+
+  const commit = <T>(work: () => T, isFlushed: boolean): { readonly result: T } | undefined => {
+    let result: { readonly result: T } | undefined;
+    let verdict = '';
+    try {
+      records.transactionSync(() => {
+        verdict = limit.measure(() => {
+          result = { result: work() };
+        }, isFlushed);
+        return verdict === 'fits' ? undefined : ABORT;
+      }, flags);
+    } catch (error) {
+      throw toStoreError(error, path);
+    }
+    if (verdict === 'full' || (verdict === 'after-flush' && isFlushed)) throw storageFull(path, limitBytes);
+    if (verdict === 'after-flush') return undefined;
+    checkpoints?.written();
+    return result;
+  };
+
+  const flush = async (): Promise<void> => {
+    try {
+      await checkpoints?.flush();
+    } catch (error) {
+      throw toStoreError(error, path);
+    }
+  };
+
+  return {
+    db: records,
+    fresh() {
+      // The library reads one commit for a millisecond or more, which may be older than what another process answered.
+      records.resetReadTxn();
+      return records;
+    },
+    async beginWriting() {
+      try {
+        await checkpoints?.begin();
+      } catch (error) {
+        throw toStoreError(error, path);
+      }
+    },
+    async write(work) {
+      const done = commit(work, false);
+      if (done !== undefined) return done.result;
+      records.readerCheck();
+      await flush();
+      // `commit` gives undefined only before a flush.
+      return (commit(work, true) as { readonly result: ReturnType<typeof work> }).result;
+    },
+    flush,
+    async close() {
+      await checkpoints?.close();
+      await records.close();
+      await held.close();
+      await ledger.close();
+      closeSync(file);
+    },
+  };
+}
+
+function openAll(path: string, boot: string | undefined) {
+  const recordsPath = join(path, 'records');
+  const dataFile = join(recordsPath, 'data.mdb');
+  try {
+    mkdirSync(recordsPath, { recursive: true });
+    const ledger = openLmdb(join(path, 'ledger'));
+    if (boot !== undefined) recover(ledger, recordsPath, dataFile, boot);
+    const records = openLmdb(recordsPath);
+    const held = openLmdb(recordsPath);
+    // A process that was killed leaves its readers, which would keep old pages from being used again.
+    records.readerCheck();
+    return { ledger, records, held, file: openSync(dataFile, 'r') };
+  } catch (error) {
+    throw toStoreError(error, path);
+  }
+}
+
+function openLmdb(path: string): Db {
+  return open({
+    path,
+    encoding: 'binary',
+    keyEncoder,
+    noSubdir: false,
+    maxReaders: 1024,
+    // Its commits wait for the disk all the same, only outside the lock, and a power loss may mix them with others.
+    overlappingSync: false,
+    // With it, a commit that fails rejects a promise of the library's own, which nobody can wait for.
+    eventTurnBatching: false,
+  });
+}
+
+/** The ledger's lock keeps every other process from opening the records meanwhile. */
+function recover(ledger: Db, recordsPath: string, dataFile: string, boot: string): void {
+  const bootKey = Buffer.from('boot');
+  ledger.transactionSync(() => {
+    const known = ledger.get(bootKey)?.toString();
+    // Of records that somebody took away, a checkpoint says nothing about those that are made next.
+    const newest = existsSync(dataFile) ? newestCheckpoint(ledger) : undefined;
+    for (const { key } of allCheckpoints(ledger)) {
+      if (newest === undefined || Buffer.compare(key, newest.slot) !== 0) ledger.removeSync(key);
+    }
+    if (known === boot) return;
+    if (known !== undefined) restore(newest, recordsPath, dataFile);
+    ledger.putSync(bootKey, Buffer.from(boot));
+  });
+}
+
+function restore(checkpoint: Checkpoint | undefined, recordsPath: string, dataFile: string): void {
+  if (checkpoint === undefined) {
+    rmSync(recordsPath, { recursive: true, force: true });
+    mkdirSync(recordsPath);
+    return;
+  }
+  const file = openSync(dataFile, 'r+');
+  try {
+    writeSync(file, checkpoint.pages, 0, checkpoint.pages.length, 0);
+    fdatasyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}

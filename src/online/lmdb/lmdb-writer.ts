@@ -1,0 +1,76 @@
+// A writer's way into LMDB. Its own writes are seen by every process once they resolve; only a claim waits for the disk,
+// for the push log's entry outlives a power loss and would be void without it.
+
+import type { Clock } from '../../core/index.ts';
+import type { PartWrite, StoreWriter, WriterLink } from '../online-store.ts';
+import type { Claims } from './claims.ts';
+import type { Environment } from './environment.ts';
+import { expiryAfter, NODE } from './node.ts';
+import type { Records } from './records.ts';
+import { createWriteQueue, KEYS_PER_TRANSACTION } from './write-queue.ts';
+
+export interface WriterParts {
+  readonly environment: Environment;
+  readonly records: Records;
+  readonly claims: Claims;
+  readonly clock: Clock;
+}
+
+export async function openLmdbWriter(
+  { environment, records, claims, clock }: WriterParts,
+  link: WriterLink,
+): Promise<StoreWriter> {
+  await environment.beginWriting();
+  const queue = createWriteQueue(environment);
+  const pending = new Set<Promise<unknown>>();
+
+  const add = async <T>(keys: number, work: () => T): Promise<T> => {
+    const done = queue.add(keys, work);
+    pending.add(done);
+    try {
+      return await done;
+    } finally {
+      pending.delete(done);
+    }
+  };
+
+  const putTogether = (parts: readonly PartWrite[]): Promise<void> =>
+    add(parts.length, () => {
+      const now = clock.nowMicros();
+      for (const part of parts) records.putPart(part, expiryAfter(now, link.lifetimeMs(part.entity)));
+    });
+
+  link.onNode(NODE);
+  return {
+    async putParts(parts) {
+      if (parts.length <= KEYS_PER_TRANSACTION) return putTogether(parts);
+      const batches: Promise<void>[] = [];
+      for (let from = 0; from < parts.length; from += KEYS_PER_TRANSACTION) {
+        batches.push(putTogether(parts.slice(from, from + KEYS_PER_TRANSACTION)));
+      }
+      const failed = (await Promise.allSettled(batches)).find((batch) => batch.status === 'rejected');
+      if (failed !== undefined) throw failed.reason;
+    },
+    async claim(wanted) {
+      const holders = await add(wanted.length, () => wanted.map((claim) => claims.claim(claim, clock.nowMicros())));
+      await environment.flush();
+      return holders;
+    },
+    async claims(ids) {
+      environment.fresh();
+      return ids.map((id) => claims.get(id, clock.nowMicros()));
+    },
+    finish: (done) =>
+      add(done.length, () => {
+        for (const claim of done) claims.finish(claim, clock.nowMicros());
+      }),
+    expire: (ids, retentionMs) =>
+      add(ids.length, () => {
+        for (const id of ids) claims.expire(id, clock.nowMicros() + retentionMs * 1000);
+      }),
+    nodeOf: () => NODE,
+    async close() {
+      await Promise.allSettled(pending);
+    },
+  };
+}

@@ -1,0 +1,9 @@
+// The one node that an LMDB store is, and when its records end.
+
+import type { Micros } from '../../core/index.ts';
+
+export const NODE = 'lmdb';
+
+export function expiryAfter(now: Micros, lifetimeMs: number | undefined): Micros {
+  return lifetimeMs === undefined ? Number.POSITIVE_INFINITY : now + lifetimeMs * 1000;
+}

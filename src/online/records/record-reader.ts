@@ -1,0 +1,240 @@
+// One record's bytes to a view's feature values at a time T, compiled once per view; what a feature read does per key.
+// The base's own run tells which parts stand beside it; they are merged in scratch states used again for every record.
+
+import { floorTo, HeadraceError, type Micros, type Value } from '../../core/index.ts';
+import type { TileState } from '../../aggregation/index.ts';
+import type { StoredRecord } from '../online-store.ts';
+import { isBeside } from '../runs/coverage.ts';
+import type { OpenedRow } from '../runs/run-row.ts';
+import { createFoldPlaces, findFold, type FoldPlaces } from './fold.ts';
+import { foldIntoTiles } from './fold-events.ts';
+import { BASE_FOLD, runOfBase } from './pack-base.ts';
+import { asOfLastRun, type RecordDirectory } from './record-directory.ts';
+import { type RowCodec, rowFingerprint } from './row-codec.ts';
+import { type ColumnSource, mapColumns } from './row-schema.ts';
+import type { ViewCodec } from './view-codec.ts';
+import { parseWaiting, type ViewEvent, type WaitingEvent } from './waiting-events.ts';
+import { Winner } from './winner.ts';
+
+export type Status = 'PRESENT' | 'NULL_VALUE' | 'NOT_FOUND' | 'OUTSIDE_MAX_AGE' | 'INVALID';
+
+/** One view's part of a read, in the order of the view's features. */
+export interface ReadView {
+  readonly values: readonly Value[];
+  readonly statuses: readonly Status[];
+  /** Event time of the row that the `latest` features came from; null when there is none. */
+  readonly eventMicros: Micros | null;
+}
+
+export interface RecordReader {
+  /** Nothing is stored under the key (or the key is null: then counts are null too). */
+  absent(isNullKey: boolean): ReadView;
+  /**
+   * Values at `at`. Undefined when the directory lacks a run or a schema: let it load, and read again. Throws
+   * HR_INTEGER_OVERFLOW, naming the feature.
+   */
+  read(record: StoredRecord, at: Micros): ReadView | undefined;
+}
+
+/** Computes the features at `wanted` (indexes into the view's); the others are left null and NOT_FOUND. */
+export function createRecordReader(
+  codec: ViewCodec,
+  directory: RecordDirectory,
+  wanted: readonly number[] = codec.view.features.map((_, index) => index),
+): RecordReader {
+  const { view, aggregator, rowCodec } = codec;
+  const size = view.features.length;
+  const latest = wanted.flatMap((feature) => {
+    const { aggregation } = view.features[feature] as (typeof view.features)[number];
+    return aggregation.op === 'latest' ? [{ feature, column: codec.latestColumns.indexOf(aggregation.column) }] : [];
+  });
+  const windows = wanted.flatMap((feature) => {
+    const window = aggregator?.features.indexOf(feature) ?? -1;
+    return window < 0 ? [] : [{ feature, window }];
+  });
+  const places = createFoldPlaces();
+  const winner = new Winner();
+  const tiles = aggregator?.create() ?? [];
+  const moreTiles = aggregator?.create() ?? [];
+  const emptyValues: Value[] = new Array<Value>(size).fill(null);
+  if (aggregator !== null) {
+    for (const { feature, window } of windows) emptyValues[feature] = aggregator.value(tiles, window, 0);
+  }
+  const notFound: Status[] = new Array<Status>(size).fill('NOT_FOUND');
+  const absent: ReadView = { values: emptyValues, statuses: notFound, eventMicros: null };
+  const nullKey: ReadView = { values: new Array<Value>(size).fill(null), statuses: notFound, eventMicros: null };
+  const invalidStatuses = [...notFound];
+  for (const feature of wanted) invalidStatuses[feature] = 'INVALID';
+  const invalid: ReadView = { values: nullKey.values, statuses: invalidStatuses, eventMicros: null };
+  const maps = new Map<string, readonly ColumnSource[] | null>();
+
+  /** What the folds merged so far come to. */
+  let hasTiles = false;
+  let hasFold = false;
+  let isCountable = true;
+  let isMissing = false;
+
+  return {
+    absent: (isNullKey) => (isNullKey ? nullKey : absent),
+    read(record, at) {
+      const { base, parts } = record;
+      let row: OpenedRow | undefined;
+      if (base !== undefined) {
+        const found = directory.run(runOfBase(base));
+        if (found === undefined) return undefined;
+        // A base without its run's row can't be told from any other: never guessed.
+        if (found === null) return invalid;
+        row = found;
+      }
+      const time = servedAt(at, row);
+      winner.reset();
+      hasTiles = hasFold = isMissing = false;
+      isCountable = true;
+      if (windows.length > 0) aggregator?.reset(tiles);
+      if (base !== undefined && !add(base, BASE_FOLD, time)) return invalid;
+      for (let i = 0; i < parts.length; i++) {
+        const part = parts[i] as (typeof parts)[number];
+        if (row !== undefined && !isBeside(row, part)) continue;
+        if (!add(part.fold, 0, time)) return invalid;
+      }
+      if (!hasFold) return absent;
+      const values: Value[] = new Array<Value>(size).fill(null);
+      const statuses: Status[] = new Array<Status>(size).fill('NOT_FOUND');
+      readWindows(time, values, statuses);
+      const eventMicros = winner.isFound ? readLatest(time, values, statuses) : null;
+      return isMissing ? undefined : { values, statuses, eventMicros };
+    },
+  };
+
+  // A scheduled view is read as at the later of its base's run and its last finished run; for a time before that
+  // (`--at`), as at the run that was up then.
+  function servedAt(at: Micros, row: OpenedRow | undefined): Micros {
+    const { freshness } = view;
+    if (freshness.kind === 'live') return at;
+    const run = Math.max(asOfLastRun(directory, codec.version), row?.asOf ?? -Infinity);
+    return run <= at ? run : Math.min(run, floorTo(at - freshness.lagMicros, freshness.everyMicros));
+  }
+
+  /** Merges a fold; false when its bytes are of another layout. */
+  function add(bytes: Uint8Array, foldAt: number, time: Micros): boolean {
+    findFold(bytes, foldAt, places);
+    if (!places.isReadable) return false;
+    if (places.rowAt < 0 && places.tilesAt < 0 && places.waitingAt < 0) return true;
+    hasFold = true;
+    winner.offer(bytes, places, time);
+    if (windows.length > 0 && aggregator !== null) addTiles(bytes);
+    if (places.waitingAt >= 0) addWaiting(bytes, parseWaiting(bytes, places.waitingAt), time);
+    return true;
+  }
+
+  function addTiles(bytes: Uint8Array): void {
+    // A fold without tiles is of a time when the view had no windows, others are of other windows: not to be counted.
+    if (places.tilesAt < 0 || !isOurs(places)) {
+      isCountable = false;
+    } else if (!hasTiles) {
+      aggregator?.decode(bytes, places.tilesAt, tiles);
+      hasTiles = true;
+    } else {
+      aggregator?.reset(moreTiles);
+      aggregator?.decode(bytes, places.tilesAt, moreTiles);
+      aggregator?.merge(tiles, moreTiles);
+    }
+  }
+
+  function isOurs({ tilesHigh, tilesLow }: FoldPlaces): boolean {
+    return tilesHigh === codec.tilesFingerprint.high && tilesLow === codec.tilesFingerprint.low;
+  }
+
+  function addWaiting(bytes: Uint8Array, waiting: readonly WaitingEvent[], time: Micros): void {
+    const known = waiting.filter((event) => event.knownMicros <= time);
+    if (known.length === 0) return;
+    const events = known.map((event) => decodeEvent(bytes, event));
+    for (const event of events) winner.offerEvent(event);
+    if (windows.length === 0 || aggregator === null || !isCountable) return;
+    hasTiles = true;
+    foldIntoTiles(codec, events, tiles as TileState);
+  }
+
+  // By column name where the event was packed under an older schema.
+  function decodeEvent(bytes: Uint8Array, event: WaitingEvent): ViewEvent {
+    const { eventCodec } = codec;
+    const stored = storedCodec(bytes, event.rowAt, eventCodec);
+    const map = stored === null ? null : columnsOf(stored, eventCodec);
+    const values = codec.eventColumns.map((_, column): Value => {
+      const from = stored === null || map === null ? 'changed' : map[column];
+      if (typeof from !== 'number') {
+        isCountable = false;
+        return null;
+      }
+      return (stored as RowCodec).readColumn(bytes, event.rowAt, from);
+    });
+    return { ...event, values };
+  }
+
+  function readWindows(time: Micros, values: Value[], statuses: Status[]): void {
+    for (const { feature, window } of windows) {
+      if (!isCountable) {
+        statuses[feature] = 'INVALID';
+        continue;
+      }
+      const value = windowValue(feature, window, time);
+      values[feature] = value;
+      statuses[feature] = value === null ? 'NULL_VALUE' : 'PRESENT';
+    }
+  }
+
+  function windowValue(feature: number, window: number, time: Micros): Value {
+    try {
+      // Called only where the view has an aggregator.
+      return (aggregator as NonNullable<typeof aggregator>).value(tiles, window, time);
+    } catch (error) {
+      if (!(error instanceof HeadraceError)) throw error;
+      const name = `${view.name}__${view.features[feature]?.name}`;
+      throw new HeadraceError(error.code, `${name}: ${error.message}`, { cause: error });
+    }
+  }
+
+  function readLatest(at: Micros, values: Value[], statuses: Status[]): Micros | null {
+    const missing = winner.missing(view.ttlMicros, at);
+    for (const { feature, column } of latest) {
+      if (missing !== undefined) statuses[feature] = missing;
+      else readColumn(feature, column, values, statuses);
+    }
+    return missing === undefined ? winner.eventMicros : null;
+  }
+
+  function readColumn(feature: number, column: number, values: Value[], statuses: Status[]): void {
+    let value: Value;
+    if (winner.decoded !== undefined) {
+      value = winner.decoded.values[codec.latestPlaces[column] as number] ?? null;
+    } else if (rowCodec.matches(winner.bytes, winner.at)) {
+      value = rowCodec.readColumn(winner.bytes, winner.at, column);
+    } else {
+      const stored = storedCodec(winner.bytes, winner.at, rowCodec);
+      const from = stored === null ? 'changed' : columnsOf(stored, rowCodec)?.[column];
+      if (typeof from !== 'number') {
+        // Added since the row was written: not there yet. Changed since: there, but not to be taken for the new one.
+        statuses[feature] = from === 'missing' ? 'NOT_FOUND' : 'INVALID';
+        return;
+      }
+      value = (stored as RowCodec).readColumn(winner.bytes, winner.at, from);
+    }
+    values[feature] = value;
+    statuses[feature] = value === null ? 'NULL_VALUE' : 'PRESENT';
+  }
+
+  /** The codec that the row at `at` was written by; null when nobody knows it. */
+  function storedCodec(bytes: Uint8Array, at: number, own: RowCodec): RowCodec | null {
+    if (own.matches(bytes, at)) return own;
+    const stored = directory.schema(rowFingerprint(bytes, at));
+    if (stored === undefined) isMissing = true;
+    return stored ?? null;
+  }
+
+  function columnsOf(stored: RowCodec, own: RowCodec): readonly ColumnSource[] | null {
+    const id = `${stored.schema.fingerprint}${own.schema.fingerprint}`;
+    let map = maps.get(id);
+    if (map === undefined) maps.set(id, (map = mapColumns(stored.schema, own.schema)));
+    return map;
+  }
+}

@@ -1,0 +1,48 @@
+// A base as the commands that write it: HSET, then what it counts is deleted, then how long the hash lives.
+
+import type { BaseWrite, LifetimeOf, VersionId } from '../online-store.ts';
+import { baseField, partField, type RecordKeys } from './record-keys.ts';
+import { type CommandBuffer, encodeHead } from './resp/command-buffer.ts';
+
+/** What a run's bases have in common. */
+export interface BaseForm {
+  readonly keys: RecordKeys;
+  readonly version: VersionId;
+  readonly lifetimeMs: LifetimeOf;
+  /** Entities whose hashes may carry an expiry. */
+  readonly mortal: ReadonlySet<string>;
+}
+
+const HSET = encodeHead(4, 'HSET');
+const PERSIST = encodeHead(2, 'PERSIST');
+const PEXPIRE = encodeHead(3, 'PEXPIRE');
+
+/** Gives how many commands it wrote. */
+export function writeBase(out: CommandBuffer, write: BaseWrite, form: BaseForm): number {
+  const { entity, key, base, counted } = write;
+  const { keys, version } = form;
+  let commands = 1;
+  out.raw(HSET);
+  keys.writeKey(out, entity, key);
+  out.raw(baseField(version).word);
+  out.bytes(base);
+  if (counted !== undefined && counted.length > 0) {
+    commands++;
+    out.command(2 + counted.length);
+    out.text('HDEL');
+    keys.writeKey(out, entity, key);
+    for (const part of counted) out.text(partField(version, part));
+  }
+  const lifetimeMs = form.lifetimeMs(entity);
+  if (lifetimeMs !== undefined) {
+    commands++;
+    out.raw(PEXPIRE);
+    keys.writeKey(out, entity, key);
+    out.text(Math.max(1, Math.ceil(lifetimeMs)));
+  } else if (form.mortal.has(entity)) {
+    commands++;
+    out.raw(PERSIST);
+    keys.writeKey(out, entity, key);
+  }
+  return commands;
+}

@@ -1,0 +1,90 @@
+// Writing parts: one script call a hash, with all its parts; a megabyte of them in one go.
+
+import type { EncodedKey } from '../../core/index.ts';
+import type { LifetimeOf, PartWrite } from '../online-store.ts';
+import { execute } from './cluster/execute.ts';
+import type { NodeLinks } from './cluster/node-links.ts';
+import { PART_NUMBER_BYTES, writePartValue } from './part-value.ts';
+import { partField, type RecordKeys } from './record-keys.ts';
+import { PUT_PARTS } from './scripts.ts';
+
+interface Hash {
+  readonly entity: string;
+  readonly key: EncodedKey;
+  readonly parts: PartWrite[];
+  bytes: number;
+}
+
+const BATCH_BYTES = 1024 * 1024;
+const MOST_HASHES = 1000;
+/** More parts of one hash go in a second call: a script holds up everyone else at its node. */
+const MOST_PARTS = 200;
+
+/** Gives how long the records of an entity live as the script takes it. */
+function lifetimeWord(lifetimeMs: number | undefined): string {
+  return lifetimeMs === undefined ? '' : String(Math.max(1, Math.ceil(lifetimeMs)));
+}
+
+export async function putParts(
+  links: NodeLinks,
+  keys: RecordKeys,
+  lifetimeMs: LifetimeOf,
+  parts: readonly PartWrite[],
+): Promise<void> {
+  const hashes = groupByHash(parts);
+  for (let from = 0; from < hashes.length; ) {
+    let to = from;
+    for (let bytes = 0; to < hashes.length && to - from < MOST_HASHES && bytes < BATCH_BYTES; to++) {
+      bytes += (hashes[to] as Hash).bytes;
+    }
+    await putHashes(links, keys, lifetimeMs, hashes.slice(from, to));
+    from = to;
+  }
+}
+
+async function putHashes(
+  links: NodeLinks,
+  keys: RecordKeys,
+  lifetimeMs: LifetimeOf,
+  hashes: readonly Hash[],
+): Promise<void> {
+  await execute(links, {
+    count: hashes.length,
+    slot(index) {
+      const { entity, key } = hashes[index] as Hash;
+      return keys.slotOf(entity, key);
+    },
+    encode(out, index, withScript) {
+      const { entity, key, parts } = hashes[index] as Hash;
+      out.command(5 + parts.length * 2);
+      out.raw(withScript ? PUT_PARTS.byText : PUT_PARTS.byHash);
+      out.text(1);
+      keys.writeKey(out, entity, key);
+      out.text(lifetimeWord(lifetimeMs(entity)));
+      for (const part of parts) {
+        out.text(partField(part.version, part));
+        writePartValue(out, part);
+      }
+    },
+    onReply() {},
+  });
+}
+
+function groupByHash(parts: readonly PartWrite[]): Hash[] {
+  const hashes: Hash[] = [];
+  const byEntity = new Map<string, Map<EncodedKey, Hash>>();
+  for (const part of parts) {
+    const { entity, key, fold } = part;
+    let byKey = byEntity.get(entity);
+    if (byKey === undefined) byEntity.set(entity, (byKey = new Map()));
+    let hash = byKey.get(key);
+    if (hash === undefined || hash.parts.length >= MOST_PARTS) {
+      hash = { entity, key, parts: [], bytes: 0 };
+      byKey.set(key, hash);
+      hashes.push(hash);
+    }
+    hash.parts.push(part);
+    hash.bytes += fold.length + PART_NUMBER_BYTES + 100;
+  }
+  return hashes;
+}

@@ -1,0 +1,57 @@
+// The scripts that run inside Redis, where nothing can come between a look and a write.
+
+import { createHash } from 'node:crypto';
+import { encodeWord } from './resp/command-buffer.ts';
+
+export interface Script {
+  /** `EVALSHA hash` and `EVAL text`, two words each. */
+  readonly byHash: Buffer;
+  readonly byText: Buffer;
+}
+
+function script(text: string): Script {
+  const hash = createHash('sha1').update(text).digest('hex');
+  return {
+    byHash: Buffer.concat([encodeWord('EVALSHA'), encodeWord(hash)]),
+    byText: Buffer.concat([encodeWord('EVAL'), encodeWord(text)]),
+  };
+}
+
+/**
+ * KEYS[1] a hash; ARGV: lifetime in milliseconds (empty is for ever), then fields and parts. Writes each part whose
+ * number is greater than that of the one there. Numbers are compared as numbers: Lua compares text by locale.
+ */
+export const PUT_PARTS = script(`
+for i = 2, #ARGV, 2 do
+  local old = redis.call('HGET', KEYS[1], ARGV[i])
+  local isGreater = true
+  if old then
+    local oldHolder, oldNumber = struct.unpack('>I4>I8', old)
+    local holder, number = struct.unpack('>I4>I8', ARGV[i + 1])
+    isGreater = holder > oldHolder or (holder == oldHolder and number > oldNumber)
+  end
+  if isGreater then redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+end
+if ARGV[1] == '' then redis.call('PERSIST', KEYS[1]) else redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+return 1
+`);
+
+/**
+ * KEYS[1] a claim; ARGV: place and payload hash, or none to claim nothing. Gives place, payload hash and result of the
+ * claim that holds. What the asker will rely on is written again, so that a WAIT behind it waits for this very claim.
+ */
+export const CLAIM = script(`
+local held = redis.call('HGET', KEYS[1], 'place')
+if ARGV[1] and not held then
+  redis.call('HSET', KEYS[1], 'place', ARGV[1], 'payload', ARGV[2])
+elseif held and (not ARGV[1] or held == ARGV[1]) then
+  redis.call('HSET', KEYS[1], 'place', held)
+end
+return redis.call('HMGET', KEYS[1], 'place', 'payload', 'result')
+`);
+
+/** KEYS[1] a claim; ARGV: place, result. */
+export const FINISH = script(`
+if redis.call('HGET', KEYS[1], 'place') == ARGV[1] then redis.call('HSET', KEYS[1], 'result', ARGV[2]) end
+return 1
+`);

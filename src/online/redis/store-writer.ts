@@ -1,0 +1,70 @@
+// A writer's way into Redis: lasting connections under its name to every node, parts by script, claims.
+
+import type { Claim, StoreWriter, WriterLink } from '../online-store.ts';
+import { createClaims } from './claims.ts';
+import { type NodeLinks, openNodeLinks } from './cluster/node-links.ts';
+import type { Topology } from './cluster/topology.ts';
+import { writerName } from './fence.ts';
+import { createMortalNotes } from './mortal-entities.ts';
+import { putParts } from './put-parts.ts';
+import type { RecordKeys } from './record-keys.ts';
+import { toRedisError, unavailable } from './redis-errors.ts';
+import type { RedisAddress } from './redis-url.ts';
+
+/** What a store's readers, writers and runs share. */
+export interface RedisPlace {
+  readonly project: string;
+  readonly address: RedisAddress;
+  readonly topology: Topology;
+  readonly keys: RecordKeys;
+}
+
+/** Resolves when each node was tried once; one that is down is tried for ever. */
+export async function openStoreWriter(place: RedisPlace, link: WriterLink): Promise<StoreWriter> {
+  const { project, address, topology, keys } = place;
+  const name = writerName(project, link.writer, link.holder);
+  const links = openNodeLinks({ topology, address, name, onReady: (node) => link.onNode(node.name) });
+  const notes = createMortalNotes(project);
+  let waiting: NodeLinks | undefined;
+  const claims = createClaims(project, links, () => (waiting = openNodeLinks({ topology, address, name })));
+  await links.tried();
+
+  const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      throw toRedisError(error, address.label);
+    }
+  };
+
+  return {
+    putParts: (parts) =>
+      guarded(async () => {
+        const mortal = new Set<string>();
+        for (const { entity } of parts) if (link.lifetimeMs(entity) !== undefined) mortal.add(entity);
+        if (mortal.size > 0) await notes.note(links, mortal);
+        await putParts(links, keys, link.lifetimeMs, parts);
+      }),
+    // Whoever claims holds the id or is told who does: never nobody.
+    claim: (given) =>
+      guarded(() => claims.ask(given.map((claim) => ({ id: claim.id, claim }))) as Promise<readonly Claim[]>),
+    claims: (ids) => guarded(() => claims.ask(ids.map((id) => ({ id })))),
+    finish: (given) => guarded(() => claims.finish(given)),
+    expire: (ids, retentionMs) => guarded(() => claims.expire(ids, retentionMs)),
+    nodeOf: (entity, key) => nodeOf(place, entity, key),
+    async close() {
+      links.close();
+      waiting?.close();
+    },
+  };
+}
+
+/** The name of the node that has a record. Throws HR_ONLINE_UNAVAILABLE while a cluster's nodes are not known. */
+export function nodeOf(
+  { topology, keys, address }: RedisPlace,
+  ...[entity, key]: Parameters<StoreWriter['nodeOf']>
+): string {
+  const node = topology.nodeOfSlot(topology.isCluster ? keys.slotOf(entity, key) : 0);
+  if (node === undefined) throw unavailable(address.label, topology.failure?.message ?? 'no node has that slot');
+  return node.name;
+}

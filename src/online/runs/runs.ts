@@ -1,0 +1,272 @@
+// The runs' own tables in the registry's database: rows, writers' answers to runs that ask. Every change of state is one
+// conditional update, so of two processes that try the same only one succeeds.
+
+import type { Kysely } from 'kysely';
+import type { Micros } from '../../core/index.ts';
+import type { Database, Migration } from '../../storage/index.ts';
+import type { VersionId } from '../online-store.ts';
+import { coverageFromJson, coverageToJson, type Coverage } from './coverage.ts';
+import type { RunCounts, RunRow, RunState, SnapshotFile } from './run-row.ts';
+
+export interface NewRun {
+  readonly view: string;
+  readonly version: VersionId;
+  readonly snapshot: readonly SnapshotFile[];
+  readonly proposed: Micros;
+  readonly asOf: Micros;
+  readonly carriesWaiting: boolean;
+  readonly fingerprint: string;
+  readonly askedMicros: Micros;
+}
+
+export interface Opening {
+  readonly boundary: Micros;
+  readonly coverage: Coverage;
+  readonly isFull: boolean;
+  readonly since: number;
+}
+
+export interface Runs {
+  /** One transaction: abandons the version's last run where it is unfinished, and adds a row that asks. */
+  ask(run: NewRun): Promise<RunRow>;
+  /** Durable before the first base. Undefined when the run is no longer the version's last. */
+  open(number: number, opening: Opening): Promise<RunRow | undefined>;
+  isOpen(number: number): Promise<boolean>;
+  /** False when the run was abandoned meanwhile. */
+  finish(number: number, counts: RunCounts, at: Micros): Promise<boolean>;
+  /** Abandons the run itself, with why. */
+  abandon(number: number, error: string): Promise<void>;
+  /** Rows that ask, of all versions. */
+  asking(): Promise<readonly RunRow[]>;
+  /** A writer says that the cut that was open when each of these asked has been shipped. */
+  answer(runs: readonly number[], writer: number): Promise<void>;
+  answers(run: number): Promise<ReadonlySet<number>>;
+  /** All rows of a version, oldest first. */
+  ofVersion(version: VersionId): Promise<readonly RunRow[]>;
+  /** The version's last finished row and every later one, oldest first: those whose boundaries are in force. */
+  inForce(version: VersionId): Promise<readonly RunRow[]>;
+  /** The last finished row of each version. */
+  lastFinished(): Promise<readonly RunRow[]>;
+  row(number: number): Promise<RunRow | undefined>;
+  /** Rows that no base can name any more. Their numbers are never given again. */
+  forget(numbers: readonly number[]): Promise<void>;
+}
+
+interface Tables {
+  online_runs: {
+    number: number;
+    view: string;
+    version: string;
+    state: RunState;
+    /** JSON: all that is only read back with the row. */
+    details: string;
+  };
+  online_run_answers: { run: number; writer: number };
+  /** One row: the last number given. */
+  online_run_sequence: { last: number };
+}
+
+/** Of a row's JSON; infinite times are null, which only a boundary can be. */
+interface Details {
+  readonly snapshot: readonly SnapshotFile[];
+  readonly proposed: Micros | null;
+  readonly boundary?: Micros | null;
+  readonly coverage?: unknown;
+  readonly asOf: Micros;
+  readonly carriesWaiting: boolean;
+  readonly fingerprint: string;
+  readonly isFull?: boolean;
+  readonly since?: number;
+  readonly askedMicros: Micros;
+  readonly finishedMicros?: Micros;
+  readonly counts?: RunCounts;
+  readonly error?: string;
+}
+
+const MIGRATIONS: readonly Migration[] = [
+  {
+    name: '001-runs',
+    async up(db) {
+      await db.schema
+        .createTable('online_runs')
+        .addColumn('number', 'bigint', (column) => column.primaryKey())
+        .addColumn('view', 'text', (column) => column.notNull())
+        .addColumn('version', 'text', (column) => column.notNull())
+        .addColumn('state', 'text', (column) => column.notNull())
+        .addColumn('details', 'text', (column) => column.notNull())
+        .execute();
+      await db.schema.createIndex('online_runs_version').on('online_runs').columns(['version', 'number']).execute();
+      await db.schema.createIndex('online_runs_state').on('online_runs').column('state').execute();
+      await db.schema
+        .createTable('online_run_sequence')
+        .addColumn('last', 'bigint', (column) => column.notNull())
+        .execute();
+      await db.schema
+        .createTable('online_run_answers')
+        .addColumn('run', 'bigint', (column) => column.notNull())
+        .addColumn('writer', 'bigint', (column) => column.notNull())
+        .addPrimaryKeyConstraint('online_run_answers_key', ['run', 'writer'])
+        .execute();
+    },
+  },
+];
+
+const SERIALIZED = { serializedBy: 'online_runs' } as const;
+
+export async function openRuns(database: Database): Promise<Runs> {
+  await database.migrate('online', MIGRATIONS);
+  const rows = () => database.tables<Tables>().selectFrom('online_runs').selectAll();
+
+  /** Changes a row's state and details where it is in state `from`; gives the new row. */
+  const change = (
+    number: number,
+    from: readonly RunState[],
+    state: RunState,
+    more: Partial<Details>,
+  ): Promise<RunRow | undefined> =>
+    database.transaction<Tables, RunRow | undefined>(async (trx) => {
+      const found = await trx.selectFrom('online_runs').selectAll().where('number', '=', number).executeTakeFirst();
+      if (found === undefined || !from.includes(found.state)) return undefined;
+      const next = { ...found, state, details: JSON.stringify({ ...readDetails(found.details), ...more }) };
+      await trx.updateTable('online_runs').set(next).where('number', '=', number).execute();
+      return toRow(next);
+    }, SERIALIZED);
+
+  return {
+    ask: (run) =>
+      database.transaction<Tables, RunRow>(async (trx) => {
+        await trx
+          .updateTable('online_runs')
+          .set({ state: 'abandoned' })
+          .where('version', '=', run.version)
+          .where('state', 'in', ['asked', 'open'])
+          .execute();
+        const { view, version, ...details } = run;
+        const row = {
+          number: await nextNumber(trx),
+          view,
+          version,
+          state: 'asked' as const,
+          details: JSON.stringify({ ...details, proposed: finite(details.proposed) } satisfies Details),
+        };
+        await trx.insertInto('online_runs').values(row).execute();
+        return toRow(row);
+      }, SERIALIZED),
+    open: (number, { boundary, coverage, isFull, since }) =>
+      change(number, ['asked'], 'open', {
+        boundary: finite(boundary),
+        coverage: coverageToJson(coverage),
+        isFull,
+        since,
+      }),
+    async isOpen(number) {
+      const found = await rows().where('number', '=', number).executeTakeFirst();
+      return found?.state === 'open';
+    },
+    finish: async (number, counts, finishedMicros) =>
+      (await change(number, ['open'], 'finished', { counts, finishedMicros })) !== undefined,
+    async abandon(number, error) {
+      await change(number, ['asked', 'open', 'abandoned'], 'abandoned', { error });
+    },
+    asking: async () => (await rows().where('state', '=', 'asked').orderBy('number').execute()).map(toRow),
+    async answer(runs, writer) {
+      if (runs.length === 0) return;
+      await database
+        .tables<Tables>()
+        .insertInto('online_run_answers')
+        .values(runs.map((run) => ({ run, writer })))
+        .onConflict((conflict) => conflict.columns(['run', 'writer']).doNothing())
+        .execute();
+    },
+    async answers(run) {
+      const found = await database
+        .tables<Tables>()
+        .selectFrom('online_run_answers')
+        .select('writer')
+        .where('run', '=', run)
+        .execute();
+      return new Set(found.map(({ writer }) => Number(writer)));
+    },
+    ofVersion: async (version) =>
+      (await rows().where('version', '=', version).orderBy('number').execute()).map(toRow),
+    async inForce(version) {
+      const found = await rows()
+        .where('version', '=', version)
+        .where('number', '>=', (query) =>
+          query
+            .selectFrom('online_runs')
+            .select(({ fn, val }) => fn.coalesce(fn.max('number'), val(0)).as('number'))
+            .where('version', '=', version)
+            .where('state', '=', 'finished'),
+        )
+        .orderBy('number')
+        .execute();
+      return found.map(toRow);
+    },
+    async lastFinished() {
+      const found = await database
+        .tables<Tables>()
+        .selectFrom('online_runs')
+        .selectAll()
+        .where('number', 'in', (query) =>
+          query
+            .selectFrom('online_runs')
+            .select(({ fn }) => fn.max('number').as('number'))
+            .where('state', '=', 'finished')
+            .groupBy('version'),
+        )
+        .execute();
+      return found.map(toRow);
+    },
+    async row(number) {
+      const found = await rows().where('number', '=', number).executeTakeFirst();
+      return found === undefined ? undefined : toRow(found);
+    },
+    async forget(numbers) {
+      if (numbers.length === 0) return;
+      await database.transaction<Tables, void>(async (trx) => {
+        await trx.deleteFrom('online_run_answers').where('run', 'in', numbers).execute();
+        await trx.deleteFrom('online_runs').where('number', 'in', numbers).execute();
+      }, SERIALIZED);
+    },
+  };
+}
+
+// A number that was given once must not come again, or a late answer to one run would count for another.
+async function nextNumber(trx: Kysely<Tables>): Promise<number> {
+  const found = await trx.selectFrom('online_run_sequence').select('last').executeTakeFirst();
+  const next = Number(found?.last ?? 0) + 1;
+  if (found === undefined) await trx.insertInto('online_run_sequence').values({ last: next }).execute();
+  else await trx.updateTable('online_run_sequence').set({ last: next }).execute();
+  return next;
+}
+
+const finite = (micros: Micros): Micros | null => (Number.isFinite(micros) ? micros : null);
+
+function readDetails(text: string): Details {
+  // This file wrote it.
+  return JSON.parse(text) as Details;
+}
+
+function toRow({ number, view, version, state, details }: Tables['online_runs']): RunRow {
+  const read = readDetails(details);
+  return {
+    number: Number(number),
+    view,
+    version,
+    state,
+    snapshot: read.snapshot,
+    proposed: read.proposed ?? -Infinity,
+    boundary: read.coverage === undefined ? null : (read.boundary ?? -Infinity),
+    coverage: read.coverage === undefined ? null : coverageFromJson(read.coverage),
+    asOf: read.asOf,
+    carriesWaiting: read.carriesWaiting,
+    fingerprint: read.fingerprint,
+    isFull: read.isFull ?? false,
+    since: read.since ?? 0,
+    askedMicros: read.askedMicros,
+    finishedMicros: read.finishedMicros ?? null,
+    counts: read.counts ?? null,
+    error: read.error ?? null,
+  };
+}

@@ -1,0 +1,108 @@
+// A real Redis Cluster of the tests' own, with replicas where a test wants failover.
+
+import { spawnSync } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from './free-port.ts';
+import { hasRedis, type RedisServer, startRedis } from './redis-server.ts';
+
+export interface RedisCluster {
+  readonly url: string;
+  /** Masters first, as they were made. */
+  readonly nodes: readonly RedisServer[];
+  /** The node that is master of a slot now, as the first that runs tells it. */
+  masterOf(slot: number): Promise<RedisServer>;
+  /** Those that follow it now. */
+  replicasOf(master: RedisServer): Promise<RedisServer[]>;
+  stop(): Promise<void>;
+}
+
+export interface RedisClusterOptions {
+  readonly masters?: number;
+  /** Of each master. */
+  readonly replicas?: number;
+  readonly nodeTimeoutMs?: number;
+}
+
+const START_LIMIT_MS = 30_000;
+
+export function hasRedisCluster(): boolean {
+  return hasRedis() && spawnSync('redis-cli', ['--version']).status === 0;
+}
+
+export async function startRedisCluster(options: RedisClusterOptions = {}): Promise<RedisCluster> {
+  const { masters = 3, replicas = 0, nodeTimeoutMs = 5000 } = options;
+  const nodes: RedisServer[] = [];
+  for (let i = 0; i < masters * (1 + replicas); i++) {
+    const bus = ['--cluster-port', String(await freePort())];
+    const settings = ['--cluster-enabled', 'yes', '--cluster-node-timeout', String(nodeTimeoutMs), ...bus];
+    nodes.push(await startRedis({ settings: [...settings, '--repl-diskless-sync-delay', '0'] }));
+  }
+  const addresses = nodes.map((node) => `127.0.0.1:${node.port}`);
+  const words = ['--cluster', 'create', ...addresses, '--cluster-replicas', String(replicas), '--cluster-yes'];
+  const made = spawnSync('redis-cli', words, { encoding: 'utf8' });
+  if (made.status !== 0) throw new Error(`redis-cli: ${made.stdout}${made.stderr}`);
+
+  const limitMs = performance.now() + START_LIMIT_MS;
+  while (!(await isWell(nodes, replicas))) {
+    if (performance.now() > limitMs) throw new Error('the cluster did not become ready');
+    await sleep(50);
+  }
+  return {
+    url: `redis+cluster://${addresses.join(',')}`,
+    nodes,
+    async masterOf(slot) {
+      for (const { port, ranges } of await describeNodes(nodes)) {
+        if (ranges.some(([from, to]) => from <= slot && slot <= to)) return nodes.find((node) => node.port === port)!;
+      }
+      throw new Error(`nobody has slot ${slot}`);
+    },
+    async replicasOf(master) {
+      const described = await describeNodes(nodes);
+      const id = described.find(({ port }) => port === master.port)?.id;
+      const ports = described.filter(({ masterId }) => masterId === id).map(({ port }) => port);
+      return nodes.filter(({ port }) => ports.includes(port));
+    },
+    async stop() {
+      await Promise.all(nodes.map((node) => node.stop()));
+    },
+  };
+}
+
+// Every node sees a whole cluster, and every replica is in step with its master.
+async function isWell(nodes: readonly RedisServer[], replicas: number): Promise<boolean> {
+  const infos = await Promise.all(nodes.map((node) => node.command('CLUSTER INFO')));
+  if (!infos.every((info) => info.includes('cluster_state:ok'))) return false;
+  if (replicas === 0) return true;
+  const roles = await Promise.all(nodes.map((node) => node.command('INFO replication')));
+  return roles.every((info) =>
+    info.includes('role:master')
+      ? info.includes(`connected_slaves:${replicas}`)
+      : info.includes('master_link_status:up'),
+  );
+}
+
+interface DescribedNode {
+  readonly id: string;
+  readonly port: number;
+  readonly masterId: string;
+  readonly ranges: readonly (readonly [number, number])[];
+}
+
+async function describeNodes(nodes: readonly RedisServer[]): Promise<DescribedNode[]> {
+  for (const node of nodes) {
+    const reply = await node.command('CLUSTER NODES').catch(() => '');
+    const lines = reply.split('\n').filter((line) => /^[0-9a-f]{40} /.test(line));
+    if (lines.length === 0) continue;
+    return lines.map((line) => {
+      const [id = '', place = '', , masterId = '', , , , , ...slots] = line.trim().split(' ');
+      const ranges = slots
+        .filter((slot) => !slot.startsWith('['))
+        .map((slot) => {
+          const [from, to = from] = slot.split('-').map(Number);
+          return [from ?? 0, to ?? 0] as const;
+        });
+      return { id, port: Number(/:(\d+)@/.exec(place)?.[1]), masterId, ranges };
+    });
+  }
+  throw new Error('no node of the cluster answers');
+}

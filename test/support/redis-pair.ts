@@ -1,0 +1,126 @@
+// A Redis master with a replica behind one address that follows a failover, as a load balancer does. What goes to the
+// replica goes through a gate that can hold it back: a failover then loses the last writes.
+
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type RedisServer, startRedis } from './redis-server.ts';
+
+export interface RedisPair {
+  readonly url: string;
+  /** Holds back what the replica would get from now on; it stays connected, and falls behind. */
+  holdBack(): void;
+  /**
+   * Ends the master as a power cut would, and makes the replica master, without what was held back. A new replica takes
+   * its place.
+   */
+  failOver(): Promise<void>;
+  /** Ends the master and starts it again, empty. */
+  loseAll(): Promise<void>;
+  command(line: string): Promise<string>;
+  stop(): Promise<void>;
+}
+
+export async function startRedisPair(): Promise<RedisPair> {
+  let master = await startRedis({ settings: SETTINGS });
+  const front = await openGate(() => master.port);
+  let gate = await openGate(() => master.port);
+  let replica = await startReplica(gate);
+  await inStep(replica);
+
+  return {
+    url: `redis://127.0.0.1:${front.port}`,
+    holdBack: () => gate.close('towards the client'),
+    async failOver() {
+      const old = master;
+      await old.kill();
+      gate.end();
+      front.cut();
+      await replica.command('REPLICAOF NO ONE');
+      master = replica;
+      await old.stop();
+      // A gate of its own: what the old one holds is lost.
+      gate = await openGate(() => master.port);
+      replica = await startReplica(gate);
+    },
+    async loseAll() {
+      await master.kill();
+      front.cut();
+      await master.start();
+      // It may have been begun as a replica.
+      await master.command('REPLICAOF NO ONE');
+      await master.command('FLUSHALL');
+    },
+    command: (line) => master.command(line),
+    async stop() {
+      front.end();
+      gate.end();
+      await Promise.all([master.stop(), replica.stop()]);
+    },
+  };
+}
+
+/** Replicas come into step at once, and nothing waits for one that is gone. */
+const SETTINGS = ['--repl-diskless-sync-delay', '0', '--repl-timeout', '60'];
+const START_LIMIT_MS = 10_000;
+
+const startReplica = (gate: Gate): Promise<RedisServer> =>
+  startRedis({ settings: [...SETTINGS, '--replicaof', '127.0.0.1', String(gate.port)] });
+
+async function inStep(replica: RedisServer): Promise<void> {
+  const limit = performance.now() + START_LIMIT_MS;
+  while (!(await replica.command('INFO replication')).includes('master_link_status:up')) {
+    if (performance.now() > limit) throw new Error('the replica did not come into step');
+    await sleep(20);
+  }
+}
+
+interface Gate {
+  readonly port: number;
+  /** Lets nothing more through in a direction; what is sent is held. */
+  close(direction: 'towards the client'): void;
+  /** Ends the connections that there are. */
+  cut(): void;
+  end(): void;
+}
+
+async function openGate(target: () => number): Promise<Gate> {
+  const pairs = new Set<readonly [Socket, Socket]>();
+  let isClosed = false;
+  const server: Server = createServer((client) => {
+    const inner = connect(target(), '127.0.0.1');
+    const pair = [client, inner] as const;
+    pairs.add(pair);
+    client.setNoDelay();
+    inner.setNoDelay();
+    client.pipe(inner);
+    if (!isClosed) inner.pipe(client);
+    for (const [own, other] of [pair, [inner, client] as const]) {
+      own.on('error', () => {});
+      own.once('close', () => {
+        other.destroy();
+        pairs.delete(pair);
+      });
+    }
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  const cut = (): void => {
+    for (const [client, inner] of pairs) {
+      client.destroy();
+      inner.destroy();
+    }
+  };
+  return {
+    port: address.port,
+    close() {
+      isClosed = true;
+      for (const [client, inner] of pairs) inner.unpipe(client).pause();
+    },
+    cut,
+    end() {
+      cut();
+      server.close();
+    },
+  };
+}

@@ -1,0 +1,42 @@
+// What follows from a node's mark: whether parts are written again, whether readers may move to a version.
+
+import { describe, expect, it } from 'vitest';
+import { isComplete, isPastMark } from '../../src/online/runs/marks.ts';
+import type { WriterState } from '../../src/online/runs/plan-run.ts';
+
+const covering = (cuts: [number, number][], floor = 0) => ({ coverage: { floor, cuts: new Map(cuts) } });
+
+describe('a part is written again on a new connection', () => {
+  it('when the node has no mark, or the row of its run is gone', () => {
+    expect(isPastMark(undefined, 1, 1)).toBe(true);
+  });
+
+  it("when its cut is past what the mark's run covers", () => {
+    const mark = covering([[2, 5]], 2);
+    expect([isPastMark(mark, 2, 5), isPastMark(mark, 2, 6), isPastMark(mark, 1, 9)]).toEqual([false, true, false]);
+  });
+});
+
+describe('a version is complete', () => {
+  const writer = (over: Partial<WriterState>): WriterState => {
+    return { number: 1, state: 'open', cut: 4, shipped: 3, ...over };
+  };
+
+  it("when every node's mark covers the cuts that each writer opened without it", () => {
+    const firstCuts = new Map([[1, 4]]);
+    expect(isComplete([covering([[1, 3]]), covering([[1, 3]])], [writer({})], firstCuts)).toBe(true);
+    expect(isComplete([covering([[1, 3]]), covering([[1, 2]])], [writer({})], firstCuts)).toBe(false);
+    expect(isComplete([covering([[1, 3]]), undefined], [writer({})], firstCuts)).toBe(false);
+  });
+
+  it('not while a living writer folds without it', () => {
+    expect(isComplete([covering([[1, 4]])], [writer({})], new Map())).toBe(false);
+  });
+
+  it('when writers that ended without it are covered whole, and forgotten ones are not asked', () => {
+    const writers = [writer({ state: 'ended', shipped: 4 }), writer({ number: 2, state: 'forgotten' })];
+    expect(isComplete([covering([[1, 3]])], writers, new Map())).toBe(false);
+    expect(isComplete([covering([[1, 4]])], writers, new Map())).toBe(true);
+    expect(isComplete([covering([], 2)], writers, new Map())).toBe(true);
+  });
+});
