@@ -1,13 +1,14 @@
 export { type AuditedView, type AuditReport, auditTrainingSet } from './audit/audit-training-set.ts';
+export { createRowDeriver, type RowDeriver } from './facts/row-deriver.ts';
 export type { OfflineDeps } from './offline-deps.ts';
 export type { Boundary } from './plan.ts';
 export { createTrainingSet, type TrainingSetRequest } from './training-sets/create-training-set.ts';
-export type { FeatureProfile, SourceSnapshot, TrainingSetRecord } from './training-sets/record.ts';
+export type { FeatureProfile, PushedSnapshot, SourceSnapshot, TrainingSetRecord } from './training-sets/record.ts';
 export { getTrainingSet, listTrainingSets } from './training-sets/look-up.ts';
 export {
   materialize,
-  type MaterializedView,
   type MaterializeDeps,
   type MaterializeReport,
   type MaterializeRequest,
 } from './materialize/materialize.ts';
+export type { MaterializedView } from './materialize/report.ts';

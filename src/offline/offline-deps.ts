@@ -2,6 +2,7 @@
 
 import type { Clock, Logger, Progress } from '../core/index.ts';
 import type { Definitions } from '../definitions/index.ts';
+import type { EventLog } from '../events/index.ts';
 import type { Database, DuckDb } from '../storage/index.ts';
 
 export interface OfflineDeps {
@@ -11,8 +12,8 @@ export interface OfflineDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly progress: Progress;
-  /** Where offline work keeps files of its own. */
+  /** Where offline work keeps files of its own: the log as Parquet among them. */
   readonly dataDirectory: string;
-  /** Where pushed events lie; sources with `pushes: 'keep'` read them. */
-  readonly pushLogDirectory: string;
+  /** Where pushed events lie; undefined where there can be none. */
+  readonly log: EventLog | undefined;
 }

@@ -3,9 +3,10 @@
 
 import { mkdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/core/index.ts';
-import { loadDefinitions, type SourceSpec } from '../../src/definitions/index.ts';
-import { openPushLog } from '../../src/online/index.ts';
+import { openApp, readEnvironment } from '../../src/app/index.ts';
+import { silentLogger } from '../../src/core/index.ts';
+import type { SourceSpec } from '../../src/definitions/index.ts';
+import { boundariesInForce, createViewCodec } from '../../src/online/index.ts';
 import {
   TYPES,
   fields,
@@ -159,12 +160,18 @@ describe.each(['keep', 'until-materialized'] as const)('pushes: %s', (pushes) =>
   }, 120_000);
 
   it('that a crash kept from the store are applied when a server starts', async () => {
-    const { manifest } = await loadDefinitions(project.file('feature_repo'), 'shop');
-    const log = openPushLog(project.file('.headrace/push-log'), { clock: systemClock });
-    const at = Date.now() * 1000;
+    const environment = { ...readEnvironment(), workingDirectory: project.directory };
+    const app = await openApp({ environment, logger: silentLogger });
+    const { manifest } = await app.applied();
+    const { version } = createViewCodec(manifest, 'history');
+    // A server that died between the log and the store: its lock is free, and its cut is not sealed.
+    const writer = await (await app.log()).register();
+    await writer.openCut(new Map([[version, boundariesInForce(await (await app.runs()).ofVersion(version))]]));
+    const at = app.clock.nowMicros();
     const row = { customer: 'lost', amount: 3, bought_at: at, known_at: null };
-    await log.append(manifest.sources['purchases'] as SourceSpec, { rows: [{ row }] });
-    await log.close();
+    await writer.append({ source: manifest.sources['purchases'] as SourceSpec, rows: [{ row, knownMicros: at }] });
+    await writer.close();
+    await app.close();
     expect(features('lost')).toEqual([[null, 0, null]]);
     const server = await startServe(project);
     try {
@@ -172,5 +179,7 @@ describe.each(['keep', 'until-materialized'] as const)('pushes: %s', (pushes) =>
     } finally {
       await server.stop();
     }
+    // It was shipped too.
+    expect(await trainingSet('lost')).toEqual([[3, 1, 6]]);
   }, 60_000);
 });

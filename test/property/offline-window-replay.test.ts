@@ -121,7 +121,7 @@ describe('the window replay', () => {
   });
   afterAll(() => world.close());
 
-  const relation = `(SELECT *, epoch_us("at") AS __hr_event, CASE WHEN known IS NOT NULL THEN greatest(epoch_us(known), epoch_us("at")) END AS __hr_known, NULL::BIGINT AS __hr_arrival FROM events)`;
+  const relation = `(SELECT *, epoch_us("at") AS __hr_event, CASE WHEN known IS NOT NULL THEN greatest(epoch_us(known), epoch_us("at")) END AS __hr_known, NULL::INTEGER AS __hr_writer, NULL::BIGINT AS __hr_offset FROM events)`;
   const replayed = async (view: ViewSpec, boundary: 'at' | 'before') => {
     const windows = await replayWindows(world.deps.duckdb, connection, {
       view,

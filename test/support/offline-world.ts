@@ -24,14 +24,17 @@ import type {
   UserFunction,
   ViewSpec,
 } from '../../src/definitions/index.ts';
+import { type EventLog, type LogWriter, openEventLog, type PushedRow } from '../../src/events/index.ts';
 import { fromDuck, toDuck } from '../../src/offline/duckdb/vector-values.ts';
 import type { OfflineDeps } from '../../src/offline/index.ts';
 import { castSql, duckType, quoteName, quoteText } from '../../src/offline/sources/sql-text.ts';
-import { openDatabase, openDuckDb } from '../../src/storage/index.ts';
+import { openDatabase, openDuckDb, openObjectStore } from '../../src/storage/index.ts';
 
 export interface OfflineWorld {
   readonly directory: string;
   readonly deps: OfflineDeps;
+  /** `deps.log`, which a world always has. */
+  readonly log: EventLog;
   readonly connection: DuckDBConnection;
   close(): Promise<void>;
 }
@@ -42,23 +45,33 @@ export async function openOfflineWorld(logged: object[] = []): Promise<OfflineWo
   const database = await openDatabase(`sqlite:${join(directory, 'registry.db')}`);
   const duckdb = await openDuckDb({ tempDirectory: join(directory, 'spill'), threads: 2 });
   const connection = await duckdb.connect();
+  const clock = fixedClock(1_700_000_000_000_000);
+  const log = await openEventLog({
+    path: join(directory, 'push-log'),
+    database,
+    objects: openObjectStore(`file:${join(directory, 'objects')}`),
+    clock,
+    logger: silentLogger,
+  });
   const logger: Logger = { ...silentLogger, warn: (fields) => void logged.push(fields) };
   const deps: OfflineDeps = {
     definitions: definitionsOf(manifestOf({}), directory),
     database,
     duckdb,
     logger,
-    clock: fixedClock(1_700_000_000_000_000),
+    clock,
     progress: silentProgress,
     dataDirectory: directory,
-    pushLogDirectory: join(directory, 'push-log'),
+    log,
   };
   return {
     directory,
     deps,
+    log,
     connection,
     async close() {
       connection.closeSync();
+      await log.close();
       await duckdb.close();
       await database.close();
       await rm(directory, { recursive: true, force: true });
@@ -168,6 +181,35 @@ export async function writeParquet(
   }
   appender.closeSync();
   await connection.run(`COPY written TO ${quoteText(path)} (FORMAT parquet)`);
+}
+
+/** What a writer's cut is to hold: batches, of which those that are void were never acknowledged. */
+export interface WrittenCut {
+  readonly batches: readonly {
+    readonly source: SourceSpec;
+    readonly rows: readonly PushedRow[];
+    readonly isVoid?: boolean;
+  }[];
+}
+
+/** Writes cuts to a log as a server does, and ships them. The last cut stays open, and can't be read. */
+export async function writeCuts(writer: LogWriter, cuts: readonly WrittenCut[]): Promise<void> {
+  if (writer.cut === 0) await writer.openCut(new Map());
+  for (const { batches } of cuts) {
+    const entries = await Promise.all(batches.map(({ source, rows }) => writer.append({ source, rows })));
+    const voids = entries.flatMap(({ offset }, i) => (batches[i]?.isVoid === true ? [offset] : []));
+    const ended = writer.cut;
+    await writer.openCut(new Map());
+    await writer.seal(ended, voids);
+  }
+  await writer.ship();
+}
+
+/** Ends a writer as a command does that has pushed all it had. */
+export async function endWriter(writer: LogWriter): Promise<void> {
+  await writer.seal(writer.cut, []);
+  await writer.ship();
+  await writer.end();
 }
 
 /** Reads a Parquet file's columns as our values, in the file's order. */

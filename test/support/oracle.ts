@@ -26,6 +26,11 @@ export interface World {
   readonly functions?: ReadonlyMap<string, UserFunction>;
   /** By source. */
   readonly rows: Readonly<Record<string, readonly Row[]>>;
+  /** Of rows that were pushed: when the log says they were known, and their place in it. The others are of files. */
+  readonly pushed?: ReadonlyMap<
+    Row,
+    { readonly knownMicros: Micros; readonly writer: number; readonly offset: number }
+  >;
   /** Stands in for derived columns of kind `sql`, by `source.column`. */
   readonly sql?: Readonly<Record<string, (row: Row) => Value>>;
 }
@@ -37,6 +42,8 @@ interface Event {
   readonly row: Row;
   readonly eventMicros: Micros;
   readonly knownMicros: Micros;
+  /** Writer and offset; rows of files are before all that was pushed. */
+  readonly place: readonly [number, number];
 }
 
 /**
@@ -60,12 +67,15 @@ export function oracleView(
     const row = derive(world, source, declared);
     const eventMicros = row[source.eventTime] as Micros | null;
     if (eventMicros === null) continue;
-    const knownMicros = knownTime(source, row, eventMicros);
+    const pushed = world.pushed?.get(declared);
+    const knownMicros =
+      pushed === undefined ? knownTime(source, row, eventMicros) : Math.max(pushed.knownMicros, eventMicros);
     if (knownMicros === null) continue;
     if (!view.keyColumns.every((column, i) => sameKey(row[column] as Value, key[i] as Value))) continue;
     const isVisible =
       boundary === 'at' ? eventMicros <= time && knownMicros <= time : eventMicros < time && knownMicros < time;
-    if (isVisible) counted.push({ row, eventMicros, knownMicros });
+    const place = pushed === undefined ? ([-1, -1] as const) : ([pushed.writer, pushed.offset] as const);
+    if (isVisible) counted.push({ row, eventMicros, knownMicros, place });
   }
   counted.sort((a, b) => compareEvents(source, a, b));
   return view.features.map((feature) => featureValue(view, source, feature, counted, time));
@@ -204,7 +214,7 @@ function variance(values: readonly number[]): number | null {
   return floatSum(values.map((value) => (value - mean) ** 2)) / (values.length - 1);
 }
 
-/** The total order of a key's rows: (event time, known time, created order, row content). */
+/** The total order of a key's rows: (event time, known time, created order, place in the log, row content). */
 function compareEvents(source: SourceSpec, a: Event, b: Event): number {
   if (a.eventMicros !== b.eventMicros) return a.eventMicros - b.eventMicros;
   if (a.knownMicros !== b.knownMicros) return a.knownMicros - b.knownMicros;
@@ -212,6 +222,8 @@ function compareEvents(source: SourceSpec, a: Event, b: Event): number {
     const order = compareValues(a.row[source.createdOrder] as Value, b.row[source.createdOrder] as Value);
     if (order !== 0) return order;
   }
+  const place = a.place[0] - b.place[0] || a.place[1] - b.place[1];
+  if (place !== 0) return place;
   for (const { name } of source.columns) {
     const order = compareValues(a.row[name] as Value, b.row[name] as Value);
     if (order !== 0) return order;

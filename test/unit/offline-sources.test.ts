@@ -1,4 +1,4 @@
-// Sources as relations: types at their edges, internal names, row numbers, pushed events.
+// Files of sources as relations: types at their edges, internal names, row numbers.
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,8 +6,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Row } from '../../src/core/index.ts';
 import type { SourceSpec, UserFunction } from '../../src/definitions/index.ts';
 import { fromDuck } from '../../src/offline/duckdb/vector-values.ts';
-import { scanSource } from '../../src/offline/sources/scan-source.ts';
-import { openPushLog } from '../../src/online/index.ts';
+import { openFacts } from '../../src/offline/facts/open-facts.ts';
+import { pinSnapshot } from '../../src/offline/facts/pin-snapshot.ts';
+import { NOTHING_COVERED } from '../../src/online/index.ts';
 import {
   definitionsOf,
   fields,
@@ -25,17 +26,24 @@ beforeEach(async () => {
 });
 afterEach(() => world.close());
 
+/** The facts of a source whose files are all there is. */
 async function scan(source: SourceSpec, columns: string, functions: Record<string, UserFunction> = {}) {
   const deps = { ...world.deps, definitions: definitionsOf(manifestOf({}), world.directory, functions) };
-  const { relation, ...rest } = await scanSource(world.connection, source, deps);
-  const result = await world.connection.runAndReadAll(`SELECT ${columns} FROM ${relation} ORDER BY __hr_row`);
-  return { rows: result.getRows(), ...rest };
+  const snapshot = await pinSnapshot(source, world.directory);
+  try {
+    const request = { snapshot, boundary: Infinity, coverage: NOTHING_COVERED };
+    const { relation, ...rest } = await openFacts(world.connection, source, deps, request);
+    const result = await world.connection.runAndReadAll(`SELECT ${columns} FROM ${relation} ORDER BY __hr_row`);
+    return { rows: result.getRows(), ...rest };
+  } finally {
+    await snapshot.close();
+  }
 }
 
 const copy = (sql: string, name: string) =>
   world.connection.run(`COPY (${sql}) TO '${join(world.directory, name)}' (FORMAT parquet)`);
 
-describe('scanSource', () => {
+describe('a source of files', () => {
   it('takes every kind of timestamp to whole microseconds of UTC', async () => {
     await copy(
       `SELECT TIMESTAMPTZ '2024-01-01 02:00:00.000001+02' AS zoned, DATE '2024-01-01' AS day, TIMESTAMP '2024-01-01 00:00:00.123456' AS "at",
@@ -145,36 +153,6 @@ describe('scanSource', () => {
     await expect(scan(source, 'more', wrong)).rejects.toThrow(
       /HR_TRANSFORM_FAILED: derived column "more": expected int64/,
     );
-  });
-
-  it('joins pushed events of a source that keeps them, known when the log says', async () => {
-    const columns = fields({ at: TYPES.timestamp, n: TYPES.int32 });
-    await writeParquet(world.connection, join(world.directory, 'p.parquet'), columns, [{ at: 10, n: 1 }]);
-    const keeping = sourceOf('kept', 'p.parquet', columns, { pushes: 'keep', knownTime: { kind: 'after', micros: 3 } });
-    const pushed = sourceOf('only', '', columns, { kind: 'pushed', location: {}, pushes: 'keep' });
-    const passing = sourceOf('passing', 'p.parquet', columns);
-    const log = openPushLog(world.deps.pushLogDirectory, { clock: world.deps.clock });
-    for (const source of [keeping, pushed, passing]) {
-      await log.append(source, {
-        rows: [
-          { row: { at: 20, n: 2 }, knownMicros: 25 },
-          { row: { at: 30, n: null }, knownMicros: 29 },
-        ],
-      });
-    }
-    await log.close();
-    const kept = await scan(keeping, 'n, __hr_event, __hr_known, __hr_arrival IS NULL');
-    expect(kept.rows).toEqual([
-      [1, 10n, 13n, true],
-      [2, 20n, 25n, false],
-      [null, 30n, 30n, false],
-    ]);
-    expect(kept.pushed?.rows).toBe(2);
-    expect((await scan(pushed, 'n, __hr_known')).rows).toEqual([
-      [2, 25n],
-      [null, 30n],
-    ]);
-    expect((await scan(passing, 'n')).rows).toEqual([[1]]);
   });
 
   it('reads CSV fields as declared: empty is null, quoted empty is a string', async () => {

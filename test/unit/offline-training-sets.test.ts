@@ -4,7 +4,8 @@ import { copyFile, readdir, readFile, truncate, writeFile } from 'node:fs/promis
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Row, sha256Hex } from '../../src/core/index.ts';
-import type { Manifest, SourceSpec, UserFunction } from '../../src/definitions/index.ts';
+import type { Manifest, SourceSpec, UserFunction, ViewSpec } from '../../src/definitions/index.ts';
+import type { LogWriter, PushedRow } from '../../src/events/index.ts';
 import {
   auditTrainingSet,
   createTrainingSet,
@@ -14,6 +15,7 @@ import {
   type TrainingSetRequest,
 } from '../../src/offline/index.ts';
 import { saveTrainingSet } from '../../src/offline/training-sets/training-set-store.ts';
+import { eventLogWorld } from '../support/event-logs.ts';
 import {
   definitionsOf,
   fields,
@@ -25,6 +27,7 @@ import {
   sourceOf,
   TYPES,
   viewOf,
+  writeCuts,
   writeParquet,
 } from '../support/offline-world.ts';
 
@@ -379,6 +382,155 @@ describe('createTrainingSet', () => {
       message: expect.stringMatching(/boosted.*no luck/),
     });
     expect((await readdir(world.directory)).filter((name) => name.startsWith('out'))).toEqual([]);
+  });
+});
+
+describe('a training set of a source with pushes', () => {
+  /** `known` is the log's; the row has none of its own. */
+  const pushed = (key: string, minutes: number, value: number, knownMinutes = minutes) => ({
+    row: { key, at: minutes * MINUTE, known: null, value, big: null },
+    knownMicros: knownMinutes * MINUTE,
+  });
+  const features = fields({ thing__last_value: TYPES.float64, thing__count_1h: TYPES.int64 });
+  const values = async ({ path }: { readonly path: string }) =>
+    (await readParquet(world.connection, path, features)).map((row) => Object.values(row));
+  const push = async (writer: LogWriter, source: SourceSpec, ...rows: readonly PushedRow[]) =>
+    writeCuts(writer, [{ batches: [{ source, rows }] }]);
+
+  it('that keeps them has files and log, and names how far it read each writer', async () => {
+    await writeInputs();
+    const deps = depsFor(manifestFor({ pushes: 'keep' }));
+    const source = deps.definitions.manifest.sources['events'] as SourceSpec;
+    const none = await createTrainingSet(deps, requestFor({ name: 'files only' }));
+    expect(none.sources[0]).toMatchObject({ boundaryMicros: null, pushed: null });
+    const [first, second] = [await world.log.register(), await world.log.register()];
+    await push(first, source, pushed('x', 25, 7), pushed('x', 25, 8, 30), pushed('x', 5, 2, 40));
+    await push(first, source, pushed('y', 29, 9));
+    await push(second, source, pushed('x', 25, 6, 30));
+    // What is in no cut yet is not read.
+    await first.append({ source, rows: [pushed('x', 29, 100)] });
+    const record = await createTrainingSet(deps, requestFor());
+    expect(record.sources[0]).toMatchObject({
+      boundaryMicros: null,
+      rows: EVENTS.length + 5,
+      pushed: {
+        rows: 5,
+        writers: [
+          { writer: first.writer, cut: 2 },
+          { writer: second.writer, cut: 1 },
+        ],
+      },
+    });
+    expect(record.id).not.toBe(none.id);
+    // The second writer's is the later of the two that tie.
+    expect((await values(record)).slice(0, 4)).toEqual([
+      [6, 4n],
+      [6, 4n],
+      [6, 6n],
+      [null, 0n],
+    ]);
+    expect((await auditTrainingSet(deps, record.id)).isClean).toBe(true);
+    await push(second, source, pushed('x', 26, 200));
+    expect((await auditTrainingSet(deps, record.id)).isClean).toBe(true);
+  });
+
+  it('orders windows of rows that tie by their place in the log, after files, whatever they hold', async () => {
+    await writeInputs();
+    const op = (name: 'first' | 'last' | 'lastN') => ({
+      name,
+      type: name === 'lastN' ? ({ kind: 'list', of: TYPES.float64 } as const) : TYPES.float64,
+      aggregation: { op: name, column: 'value', windowMicros: 60 * MINUTE, hopMicros: 5 * MINUTE, n: 9 },
+    });
+    const { sources, views, ...rest } = manifestFor({ pushes: 'keep', knownTime: { kind: 'after', micros: 0 } });
+    const totals = { ...(views['totals'] as ViewSpec), features: [op('first'), op('last'), op('lastN')] };
+    const members = [
+      { kind: 'view', role: 'thing', view: 'totals', keyColumns: ['id'], features: ['first', 'last', 'lastN'] },
+    ] as const;
+    const manifest = {
+      ...rest,
+      sources,
+      views: { totals },
+      onDemandViews: {},
+      services: { all: { name: 'all', members } },
+    };
+    const deps = depsFor(manifest);
+    const source = sources['events'] as SourceSpec;
+    await writeParquet(
+      world.connection,
+      inFolder('events.parquet'),
+      COLUMNS,
+      [7, 4].map((value) => ({ key: 'x', at: 20 * MINUTE, known: null, value, big: null })),
+    );
+    const [first, second] = [await world.log.register(), await world.log.register()];
+    await push(second, source, ...[5, 2].map((value) => pushed('x', 20, value)));
+    await push(first, source, ...[3, 9, 1].map((value) => pushed('x', 20, value)));
+    const record = await createTrainingSet(deps, requestFor());
+    const got = await readParquet(
+      world.connection,
+      record.path,
+      fields({
+        thing__first: TYPES.float64,
+        thing__last: TYPES.float64,
+        thing__lastN: { kind: 'list', of: TYPES.float64 },
+      }),
+    );
+    expect(Object.values(got[0] ?? {})).toEqual([4, 2, [4, 7, 3, 9, 1, 5, 2]]);
+    expect((await auditTrainingSet(deps, record.id)).isClean).toBe(true);
+  });
+
+  it('whose files get them later has the files up to their newest event, and the log past it', async () => {
+    await writeInputs();
+    const deps = depsFor(manifestFor());
+    const source = deps.definitions.manifest.sources['events'] as SourceSpec;
+    const writer = await world.log.register();
+    const whole = await createTrainingSet(deps, requestFor());
+    expect(whole.sources[0]).toMatchObject({ boundaryMicros: null, pushed: null });
+    // Below the boundary, and so in the files: it changes nothing, not even the id.
+    await push(writer, source, pushed('x', 20, 50, 21), pushed('x', 12, 60));
+    const same = await createTrainingSet(deps, requestFor({ out: inFolder('same.parquet') }));
+    expect(same.sources[0]).toMatchObject({
+      boundaryMicros: 20 * MINUTE,
+      rows: EVENTS.length,
+      pushed: { rows: 0, writers: [{ writer: writer.writer, cut: 1 }] },
+    });
+    expect(same.id).toBe(whole.id);
+    expect(await readFile(same.path)).toEqual(await readFile(whole.path));
+    await push(writer, source, pushed('x', 21, 70), pushed('x', 19, 80));
+    const more = await createTrainingSet(deps, requestFor({ out: inFolder('more.parquet') }));
+    expect(more.sources[0]).toMatchObject({ rows: EVENTS.length + 1, pushed: { rows: 1 } });
+    expect((await values(more)).slice(0, 3)).toEqual([
+      [70, 2n],
+      [70, 2n],
+      [70, 3n],
+    ]);
+    const again = await createTrainingSet(deps, requestFor({ out: inFolder('again.parquet') }));
+    expect(again.id).toBe(more.id);
+    expect((await auditTrainingSet(deps, more.id)).isClean).toBe(true);
+
+    // Rows out of order: so far back the log still counts, and the files don't.
+    const late = depsFor(manifestFor({ completeAfterMicros: 3 * MINUTE }));
+    const lagging = await createTrainingSet(late, requestFor({ out: inFolder('late.parquet') }));
+    expect(lagging.sources[0]).toMatchObject({ boundaryMicros: 17 * MINUTE, pushed: { rows: 3 } });
+    expect((await values(lagging)).slice(0, 1)).toEqual([[70, 4n]]);
+    expect((await auditTrainingSet(late, lagging.id)).isClean).toBe(true);
+  });
+
+  it('fails its audit where the log is no longer what it was', async () => {
+    await writeInputs();
+    const deps = depsFor(manifestFor({ pushes: 'keep' }));
+    const source = deps.definitions.manifest.sources['events'] as SourceSpec;
+    await push(await world.log.register(), source, pushed('x', 25, 7));
+    const record = await createTrainingSet(deps, requestFor());
+    const other = await eventLogWorld();
+    const log = await other.open();
+    const elsewhere = { ...deps, log, dataDirectory: inFolder('elsewhere') };
+    await expect(auditTrainingSet(elsewhere, record.id)).rejects.toMatchObject({ code: 'HR_LOG_DAMAGED' });
+    await push(await log.register(), source, pushed('x', 25, 7, 26));
+    await expect(auditTrainingSet(elsewhere, record.id)).rejects.toMatchObject({
+      code: 'HR_AUDIT_FAILED',
+      message: expect.stringContaining('source "events": its log no longer holds'),
+    });
+    await other.remove();
   });
 });
 

@@ -16,11 +16,11 @@ import {
 } from '../../core/index.ts';
 import { EXACT_DISTINCT } from '../../aggregation/index.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
+import { readPinned } from '../facts/pin-snapshot.ts';
 import { planTrainingSet, type TrainingSetPlan } from '../plan.ts';
-import { scanSource } from '../sources/scan-source.ts';
-import { queryWork } from '../sources/source-errors.ts';
-import { fileHash } from '../sources/source-files.ts';
+import { fileHash, hashFiles } from '../sources/source-files.ts';
 import type { TrainingSetRecord } from '../training-sets/record.ts';
+import { openRecordedFacts, type PlanFacts, type SourceFacts } from '../training-sets/source-facts.ts';
 import { readTrainingSet } from '../training-sets/training-set-store.ts';
 import { evaluateService, type RowReads } from './evaluate-service.ts';
 import { evaluateView, servedAt, visibleFacts } from './evaluate-view.ts';
@@ -59,16 +59,21 @@ export async function auditTrainingSet(
 ): Promise<AuditReport> {
   const record = await readTrainingSet(deps.database, idOrName);
   const plan = planTrainingSet(deps.definitions.manifest, record);
-  const mistakes = await checkFiles(record);
+  const mistakes = await checkFiles([{ path: record.path, sha256: record.contentHash }]);
   const isChanged = record.manifestHash !== deps.definitions.hash;
   const notes = isChanged ? ['the definitions changed since; audited by the present ones'] : [];
   const failed = () => auditFailed(record, mistakes, isChanged ? deps.definitions.hash : undefined);
   const connection = await deps.duckdb.connect();
+  let sources: PlanFacts | undefined;
+  let areSourcesChecked = false;
   try {
     const rows = sampleRows(record, options.sample ?? 200);
     deps.progress.start('audit', rows.length, 'rows');
     const sample = await readSample(connection, record, plan, rows);
-    const { expected, views } = await recompute(connection, deps, record, plan, sample.requests, sample.times, rows);
+    sources = await openRecordedFacts(connection, plan, deps, record.sources);
+    mistakes.push(...(await checkSources(record, sources)));
+    areSourcesChecked = true;
+    const { expected, views } = await recompute(connection, deps, sources, plan, sample.requests, sample.times, rows);
     compareSample(plan, rows, sample, expected, mistakes);
     deps.progress.done(`${rows.length} rows recomputed`);
     if (mistakes.length > 0) throw failed();
@@ -84,22 +89,46 @@ export async function auditTrainingSet(
   } catch (thrown) {
     // What was seen to be changed explains best why the rest can't be read.
     const isRead = thrown instanceof HeadraceError && thrown.code === 'HR_SOURCE_UNREADABLE';
+    if (isRead && !areSourcesChecked)
+      mistakes.push(...(await checkFiles(record.sources.flatMap(({ files }) => files))));
     throw isRead && mistakes.length > 0 ? failed() : thrown;
   } finally {
+    await sources?.close();
     connection.closeSync();
   }
 }
 
-async function checkFiles(record: TrainingSetRecord): Promise<ErrorDetail[]> {
+async function checkFiles(
+  files: readonly { readonly path: string; readonly sha256: string }[],
+): Promise<ErrorDetail[]> {
   const mistakes: ErrorDetail[] = [];
-  const files = [
-    { path: record.path, sha256: record.contentHash },
-    ...record.sources.flatMap((source) => source.files),
-  ];
   for (const { path, sha256 } of files) {
     const found = await fileHash(path).catch(() => undefined);
     if (found === undefined) mistakes.push({ path, message: 'the file is gone' });
-    else if (found !== sha256) mistakes.push({ path, message: 'the file was changed since the training set was made' });
+    else if (found !== sha256) mistakes.push({ path, message: CHANGED });
+  }
+  return mistakes;
+}
+
+const CHANGED = 'the file was changed since the training set was made';
+
+/** What the recomputation reads against what the set was made from. */
+async function checkSources(record: TrainingSetRecord, sources: PlanFacts): Promise<ErrorDetail[]> {
+  const mistakes: ErrorDetail[] = [];
+  for (const { source, files, pushed } of record.sources) {
+    const opened = sources.bySource.get(source);
+    if (opened === undefined) continue;
+    const found = await hashFiles(opened.snapshot);
+    files.forEach(({ path, sha256 }, i) => {
+      if (found[i]?.sha256 !== sha256) mistakes.push({ path, message: CHANGED });
+    });
+    const digest = await opened.facts.log?.digest();
+    if (pushed !== null && pushed.rows > 0 && digest?.sha256 !== pushed.sha256) {
+      mistakes.push({
+        path: `source "${source}"`,
+        message: 'its log no longer holds the events that were pushed then',
+      });
+    }
   }
   return mistakes;
 }
@@ -117,7 +146,7 @@ function sampleRows({ id, rows }: TrainingSetRecord, size: number): number[] {
 async function recompute(
   connection: DuckDBConnection,
   deps: OfflineDeps,
-  record: TrainingSetRecord,
+  { bySource, snapshots }: PlanFacts,
   plan: TrainingSetPlan,
   requests: readonly Row[],
   times: readonly (Micros | null)[],
@@ -126,11 +155,9 @@ async function recompute(
   const reads: RowReads[] = requests.map(() => []);
   const views: AuditedView[] = [];
   for (const read of plan.reads) {
-    const source = deps.definitions.manifest.sources[read.view.source];
-    if (source === undefined)
-      throw new HeadraceError('HR_UNKNOWN_SOURCE', `there is no source "${read.view.source}" any more.`);
-    const files = record.sources.find(({ source: name }) => name === source.name)?.files.map(({ path }) => path);
-    const scanned = await scanSource(connection, source, deps, files);
+    // One for each read of the plan.
+    const opened = (bySource.get(read.view.source) as SourceFacts).facts;
+    const { source } = opened;
     const points: SamplePoint[] = requests.flatMap((request, index) => {
       const at = times[index] ?? null;
       const key = read.keys.map(({ spineColumn }) => request[spineColumn] ?? null);
@@ -138,8 +165,8 @@ async function recompute(
     });
     let facts = 0;
     let nearest: { row: number; known: Micros; at: Micros } | null = null;
-    await queryWork(`source "${source.name}" cannot be read`, 'HR_SOURCE_UNREADABLE', () =>
-      readFacts(connection, read, scanned, points, (point, found) => {
+    await readPinned(snapshots, `source "${source.name}" cannot be read`, () =>
+      readFacts(connection, read, opened, points, (point, found) => {
         const visible = visibleFacts(read, source, found, point.at);
         (reads[point.index] as RowReads)[plan.reads.indexOf(read)] = evaluateView(read, source, visible, point.at);
         facts += visible.length;

@@ -1,6 +1,7 @@
 // A view's features at one time, straight from the definition over plain rows: what the audit holds the replay against.
-// It shares nothing with the replay but the order of values.
+// It shares nothing with the replay but the order of values and the sum that rounds once.
 
+import { exactSum } from '../../aggregation/index.ts';
 import { compareValues, floorTo, type Micros, type Row, type Value } from '../../core/index.ts';
 import type { Aggregation, FeatureSpec, SourceSpec } from '../../definitions/index.ts';
 import type { ReadPlan } from '../plan.ts';
@@ -10,8 +11,9 @@ export interface Fact {
   readonly row: Row;
   readonly eventMicros: Micros;
   readonly knownMicros: Micros;
-  /** Order of arrival of a pushed row; −1 for a row of a file. */
-  readonly arrival: number;
+  /** The place of a pushed row in the log; −1 for a row of a file. */
+  readonly writer: number;
+  readonly offset: number;
 }
 
 /** T as the view is served at T: its own, or the start of the last scheduled run whose results were up. */
@@ -99,15 +101,23 @@ function evaluateNumbers(
   const numbers = values.map(Number);
   // A sum of integers is exact, whatever their size.
   const whole = isExact ? values.reduce<bigint>((sum, value) => sum + BigInt(value as number | bigint), 0n) : undefined;
-  if (op === 'sum') return whole ?? total(numbers);
-  const mean = (whole === undefined ? total(numbers) : Number(whole)) / numbers.length;
+  if (op === 'sum') return whole ?? exactSum(numbers);
+  const mean = (whole === undefined ? exactSum(numbers) : Number(whole)) / numbers.length;
   if (op === 'mean') return mean;
   if (numbers.length < 2) return null;
-  const variance = total(numbers.map((value) => (value - mean) ** 2)) / (numbers.length - 1);
+  const variance = squaredDistances(numbers, mean) / (numbers.length - 1);
   return op === 'variance' ? variance : Math.sqrt(variance);
 }
 
-const total = (numbers: readonly number[]): number => numbers.reduce((sum, value) => sum + value, 0);
+// In two passes, less what the mean's own rounding adds (Chan, Golub and LeVeque 1983, "Algorithms for Computing the
+// Sample Variance"): far from zero that is more than the spread.
+function squaredDistances(numbers: readonly number[], mean: number): number {
+  // A sum can be past the greatest double where the mean is not.
+  const center = Number.isFinite(mean) ? mean : exactSum(numbers.map((value) => value / numbers.length));
+  const distances = numbers.map((value) => value - center);
+  const squares = exactSum(distances.map((distance) => distance ** 2));
+  return squares === Infinity ? squares : Math.max(0, squares - exactSum(distances) ** 2 / numbers.length);
+}
 
 const isSame = (a: Value, b: Value): boolean => (typeof a === 'number' && a === b) || compareValues(a, b) === 0;
 
@@ -123,7 +133,8 @@ function compareFacts(source: SourceSpec, a: Fact, b: Fact): number {
     a.eventMicros - b.eventMicros ||
     a.knownMicros - b.knownMicros ||
     (created === undefined ? 0 : compareValues(rowA[created] ?? null, rowB[created] ?? null)) ||
-    a.arrival - b.arrival ||
+    a.writer - b.writer ||
+    a.offset - b.offset ||
     source.columns.reduce((order, { name }) => order || compareValues(rowA[name] ?? null, rowB[name] ?? null), 0)
   );
 }

@@ -2,12 +2,12 @@
 
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Field, Micros, Row, Value } from '../../core/index.ts';
-import type { FeatureSpec } from '../../definitions/index.ts';
+import type { FeatureSpec, SourceSpec } from '../../definitions/index.ts';
 import { keyCondition } from '../duckdb/point-keys.ts';
 import { readAhead } from '../duckdb/read-ahead.ts';
 import { readerOf, toDuck } from '../duckdb/vector-values.ts';
+import type { FactsRelation } from '../facts/facts.ts';
 import type { ReadPlan } from '../plan.ts';
-import type { ScannedSource } from '../sources/scan-source.ts';
 import { duckType, quoteName } from '../sources/sql-text.ts';
 import { earliestSeen, type Fact } from './evaluate-view.ts';
 
@@ -25,7 +25,7 @@ export interface SamplePoint {
 export async function readFacts(
   connection: DuckDBConnection,
   read: ReadPlan,
-  { source, relation }: ScannedSource,
+  { source, relation }: FactsRelation,
   points: readonly SamplePoint[],
   use: (point: SamplePoint, facts: readonly Fact[]) => void,
 ): Promise<void> {
@@ -52,7 +52,8 @@ export async function readFacts(
     'k.point',
     'CAST(e.__hr_event AS DOUBLE)',
     'CAST(e.__hr_known AS DOUBLE)',
-    'CAST(coalesce(e.__hr_arrival, -1) AS DOUBLE)',
+    'CAST(coalesce(e.__hr_writer, -1) AS DOUBLE)',
+    'CAST(coalesce(e.__hr_offset, -1) AS DOUBLE)',
   ];
   const stream = await connection.stream(
     `SELECT ${[...selected, ...columns.map(({ name }) => `e.${quoteName(name)}`)].join(', ')} FROM ${relation} e ` +
@@ -67,12 +68,11 @@ export async function readFacts(
     }
   };
   for await (const chunk of readAhead(stream)) {
-    const numbers = [0, 1, 2, 3].map((i) => chunk?.getColumnVector(i));
-    const readers = columns.map(({ type }, i) =>
-      readerOf((chunk as NonNullable<typeof chunk>).getColumnVector(i + 4), type),
-    );
+    const numbers = selected.map((_, i) => chunk.getColumnVector(i));
+    const readers = columns.map(({ type }, i) => readerOf(chunk.getColumnVector(i + selected.length), type));
     for (let i = 0; i < chunk.rowCount; i++) {
-      const [point, eventMicros, knownMicros, arrival] = numbers.map((vector) => vector?.getItem(i)) as [
+      const [point, eventMicros, knownMicros, writer, offset] = numbers.map((vector) => vector.getItem(i)) as [
+        number,
         number,
         number,
         number,
@@ -80,14 +80,14 @@ export async function readFacts(
       ];
       finishUntil(point);
       const row: Row = Object.fromEntries(columns.map(({ name }, c) => [name, readers[c]?.(i) ?? null]));
-      facts.push({ row, eventMicros, knownMicros, arrival });
+      facts.push({ row, eventMicros, knownMicros, writer, offset });
     }
   }
   finishUntil(points.length);
 }
 
 // Every declared column takes part in the order of ties; derived ones only where a feature reads them.
-function neededColumns(read: ReadPlan, source: ScannedSource['source']): Field[] {
+function neededColumns(read: ReadPlan, source: SourceSpec): Field[] {
   const used = new Set(
     [...read.latest, ...read.windows].map((index) => (read.view.features[index] as FeatureSpec).aggregation.column),
   );

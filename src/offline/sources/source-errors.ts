@@ -1,6 +1,7 @@
 // What DuckDB says of unreadable sources and of users' functions, as errors of the catalogue.
 
 import { type ErrorCode, ERRORS, HeadraceError } from '../../core/index.ts';
+import { nameFilesIn } from '../facts/pinned-paths.ts';
 
 /**
  * Runs a query's work; an error in it is turned into the catalogue's: one raised by a user's function keeps its code,
@@ -16,7 +17,7 @@ export async function queryWork<T>(what: string, otherwise: ErrorCode, work: () 
 
 function queryError(what: string, otherwise: ErrorCode, thrown: unknown): HeadraceError {
   if (thrown instanceof HeadraceError) return thrown;
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  const message = nameFilesIn(thrown instanceof Error ? thrown.message : String(thrown));
   const raised = /(HR_[A-Z_]+): ([\s\S]*)$/.exec(message);
   const code = raised?.[1];
   // A function running inside a query can only raise text: its code stands at the front.

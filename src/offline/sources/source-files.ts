@@ -5,11 +5,11 @@ import { createReadStream } from 'node:fs';
 import { glob, stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { HeadraceError } from '../../core/index.ts';
+import type { SnapshotFile } from '../../online/index.ts';
+import type { PinnedSnapshot } from '../facts/facts.ts';
 
 /** A file as it was when it was read: the part of a training set's record that names its inputs. */
-export interface SourceFile {
-  readonly path: string;
-  readonly size: number;
+export interface SourceFile extends SnapshotFile {
   readonly sha256: string;
 }
 
@@ -34,11 +34,11 @@ export async function findFiles(path: string, directory: string, owner: string):
   return found.sort();
 }
 
-/** Size and checksum of each file. */
-export async function snapshotFiles(paths: readonly string[]): Promise<SourceFile[]> {
-  const files: SourceFile[] = [];
-  for (const path of paths) files.push({ path, size: (await stat(path)).size, sha256: await fileHash(path) });
-  return files;
+/** Pinned files with their checksums. */
+export async function hashFiles({ files, paths }: PinnedSnapshot): Promise<SourceFile[]> {
+  const hashed: SourceFile[] = [];
+  for (const [i, file] of files.entries()) hashed.push({ ...file, sha256: await fileHash(paths[i] as string) });
+  return hashed;
 }
 
 /** SHA-256 of a file's bytes, in hex. */

@@ -5,15 +5,17 @@ import { dirname, resolve } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { contentHash, HeadraceError, sha256Hex } from '../../core/index.ts';
 import { runPlan } from '../duckdb/run-plan.ts';
+import type { FactsLog } from '../facts/facts.ts';
+import { readPinned } from '../facts/pin-snapshot.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
 import { type Boundary, planTrainingSet, type TrainingSetPlan } from '../plan.ts';
-import { type ScannedSource, scanSource } from '../sources/scan-source.ts';
 import { queryWork } from '../sources/source-errors.ts';
-import { fileHash, type SourceFile, snapshotFiles } from '../sources/source-files.ts';
+import { fileHash, hashFiles, type SourceFile } from '../sources/source-files.ts';
 import { quoteText } from '../sources/sql-text.ts';
 import { loadSpine, type Spine, SPINE_TABLE } from './load-spine.ts';
 import { profileFeatures, profileSource } from './profile.ts';
-import type { SourceSnapshot, TrainingSetRecord } from './record.ts';
+import type { PushedSnapshot, SourceSnapshot, TrainingSetRecord } from './record.ts';
+import { openPlanFacts, type PlanFacts, type SourceFacts } from './source-facts.ts';
 import { saveTrainingSet } from './training-set-store.ts';
 
 export interface TrainingSetRequest {
@@ -29,8 +31,9 @@ export interface TrainingSetRequest {
 }
 
 /**
- * Writes the file whole or not at all and keeps its record. Errors: HR_UNKNOWN_SERVICE, HR_SPINE, HR_SOURCE_UNREADABLE,
- * HR_TRANSFORM_FAILED, HR_INTEGER_OVERFLOW, HR_STORAGE_FULL.
+ * Writes the file whole or not at all and keeps its record. What was pushed counts as far as it is shipped. Errors:
+ * HR_UNKNOWN_SERVICE, HR_SPINE, HR_SOURCE_UNREADABLE, HR_SOURCE_CHANGED, HR_TRANSFORM_FAILED, HR_INTEGER_OVERFLOW,
+ * HR_STORAGE_FULL, HR_STORAGE_UNAVAILABLE, HR_LOG_DAMAGED.
  */
 export async function createTrainingSet(deps: OfflineDeps, request: TrainingSetRequest): Promise<TrainingSetRecord> {
   const plan = planTrainingSet(deps.definitions.manifest, request);
@@ -41,52 +44,54 @@ export async function createTrainingSet(deps: OfflineDeps, request: TrainingSetR
     );
   }
   const connection = await deps.duckdb.connect();
+  let sources: PlanFacts | undefined;
   try {
     deps.progress.start('read the spine');
     const spine = await loadSpine(connection, request.spine, plan, process.cwd());
     deps.progress.done(`${spine.rows} rows`);
-    const sources = await scanSources(connection, plan, deps);
+    sources = await openPlanFacts(connection, plan, deps);
+    const { bySource, snapshots } = sources;
     const out = resolve(request.out);
-    refuseInputs(out, spine, sources);
+    refuseInputs(out, spine, bySource);
     // The checksums are taken while DuckDB sorts. Their failure is met where they are awaited.
-    const inputs = hashInputs(spine, sources);
+    const inputs = hashInputs(bySource);
     inputs.catch(() => undefined);
-    const sql = await runPlan(connection, plan, spine, sources, deps);
+    const facts = new Map([...bySource].map(([name, source]) => [name, source.facts]));
+    const sql = await readPinned(snapshots, 'the training set cannot be computed', () =>
+      runPlan(connection, plan, spine, facts, deps),
+    );
     deps.progress.start('write the training set', spine.rows, 'rows');
-    await writeWhole(connection, sql, out);
+    const record = await writeWhole(connection, sql, out, (written) =>
+      readPinned(snapshots, 'the training set cannot be computed', async () =>
+        describe(connection, deps, request, plan, spine, bySource, await inputs, { out, written }),
+      ),
+    );
     deps.progress.done(`${spine.rows} rows`);
-    const record = await describe(connection, deps, request, plan, spine, sources, await inputs, out);
     reportIgnored(deps, record);
     return await saveTrainingSet(deps.database, record);
   } finally {
+    await sources?.close();
     connection.closeSync();
   }
 }
 
-/** Every source of the plan, once. */
-export async function scanSources(
+// To a name beside it first: a failed run leaves nothing, and a reader never sees half a file, nor one whose sources
+// changed while it was made.
+async function writeWhole<T>(
   connection: DuckDBConnection,
-  plan: TrainingSetPlan,
-  deps: OfflineDeps,
-): Promise<Map<string, ScannedSource>> {
-  const sources = new Map<string, ScannedSource>();
-  for (const { view } of plan.reads) {
-    const source = deps.definitions.manifest.sources[view.source];
-    if (source === undefined || sources.has(view.source)) continue;
-    sources.set(view.source, await scanSource(connection, source, deps));
-  }
-  return sources;
-}
-
-// To a name beside it first: a failed run leaves nothing, and a reader never sees half a file.
-async function writeWhole(connection: DuckDBConnection, sql: string, out: string): Promise<void> {
+  sql: string,
+  out: string,
+  check: (written: string) => Promise<T>,
+): Promise<T> {
   await mkdir(dirname(out), { recursive: true });
   const unfinished = `${out}.unfinished-${process.pid}`;
   try {
     await queryWork('the training set cannot be computed', 'HR_SOURCE_UNREADABLE', () =>
       connection.run(`COPY (${sql}) TO ${quoteText(unfinished)} (FORMAT parquet, COMPRESSION zstd)`),
     );
+    const checked = await check(unfinished);
     await rename(unfinished, out);
+    return checked;
   } finally {
     await rm(unfinished, { force: true });
   }
@@ -98,24 +103,24 @@ async function describe(
   request: TrainingSetRequest,
   plan: TrainingSetPlan,
   spine: Spine,
-  sources: ReadonlyMap<string, ScannedSource>,
-  inputs: InputHashes,
-  out: string,
+  sources: ReadonlyMap<string, SourceFacts>,
+  hashed: ReadonlyMap<string, readonly SourceFile[]>,
+  { out, written }: { readonly out: string; readonly written: string },
 ): Promise<TrainingSetRecord> {
   const { definitions, clock } = deps;
   const snapshots: SourceSnapshot[] = [];
-  for (const [name, scanned] of sources) {
+  for (const [name, { facts, boundary }] of sources) {
     const reads = plan.reads.filter(({ view }) => view.source === name);
-    const files = inputs.sources.get(name) ?? [];
     snapshots.push({
       source: name,
-      files,
-      pushed: scanned.pushed,
-      ...(await profileSource(connection, scanned, reads)),
+      files: hashed.get(name) ?? [],
+      boundaryMicros: facts.source.pushes === 'keep' || !Number.isFinite(boundary) ? null : boundary,
+      pushed: facts.log === null ? null : { ...positionsOf(facts.log), ...(await facts.log.digest()) },
+      ...(await profileSource(connection, facts, reads)),
     });
   }
   const spineHash =
-    inputs.spine.length === 0 ? sha256Hex(request.spine) : contentHash(inputs.spine.map(({ sha256 }) => sha256));
+    spine.files.length === 0 ? sha256Hex(request.spine) : contentHash(spine.files.map(({ sha256 }) => sha256));
   const range = await connection.runAndReadAll(
     `SELECT CAST(min(__hr_at) AS DOUBLE), CAST(max(__hr_at) AS DOUBLE) FROM ${SPINE_TABLE}`,
   );
@@ -130,42 +135,50 @@ async function describe(
     spineHash,
     sources: snapshots,
   };
-  const hashes = snapshots.map(({ source, files, pushed }) => ({
-    source,
-    files: files.map(({ sha256 }) => sha256),
-    pushed,
-  }));
-  const fileSha256 = await fileHash(out);
+  const fileSha256 = await fileHash(written);
   return {
-    id: contentHash({ ...made, sources: hashes, content: fileSha256 }).slice(0, 16),
+    id: contentHash({ ...made, sources: snapshots.map(whatCounts), content: fileSha256 }).slice(0, 16),
     name: request.name ?? null,
     ...made,
     spine: request.spine,
     path: out,
     contentHash: fileSha256,
-    sizeBytes: (await stat(out)).size,
+    sizeBytes: (await stat(written)).size,
     rows: spine.rows,
     firstMicros: first,
     lastMicros: last,
-    features: await profileFeatures(connection, plan, out, spine.rows),
+    features: await profileFeatures(connection, plan, written, spine.rows),
     createdAtMicros: clock.nowMicros(),
   };
 }
 
-interface InputHashes {
-  readonly spine: readonly SourceFile[];
-  readonly sources: ReadonlyMap<string, readonly SourceFile[]>;
+function positionsOf({ coverage }: FactsLog): Pick<PushedSnapshot, 'floor' | 'writers'> {
+  return { floor: coverage.floor, writers: [...coverage.cuts].map(([writer, cut]) => ({ writer, cut })) };
 }
 
-async function hashInputs(spine: Spine, sources: ReadonlyMap<string, ScannedSource>): Promise<InputHashes> {
+// The same facts, the same id: not by where they lie, nor by what of the log doesn't count. Of the files' rows those up to
+// the boundary do, so their number tells which.
+function whatCounts({ source, files, pushed, rows }: SourceSnapshot): object {
+  const fromLog = pushed?.rows ?? 0;
+  return {
+    source,
+    files: files.map(({ sha256 }) => sha256),
+    fileRows: rows - fromLog,
+    pushed: fromLog === 0 ? null : { rows: fromLog, sha256: pushed?.sha256 },
+  };
+}
+
+async function hashInputs(
+  sources: ReadonlyMap<string, SourceFacts>,
+): Promise<ReadonlyMap<string, readonly SourceFile[]>> {
   const hashed = new Map<string, readonly SourceFile[]>();
-  for (const [name, { files }] of sources) hashed.set(name, await snapshotFiles(files));
-  return { spine: await snapshotFiles(spine.files), sources: hashed };
+  for (const [name, { snapshot }] of sources) hashed.set(name, await hashFiles(snapshot));
+  return hashed;
 }
 
-function refuseInputs(out: string, spine: Spine, sources: ReadonlyMap<string, ScannedSource>): void {
-  const inputs = [...spine.files, ...[...sources.values()].flatMap(({ files }) => files)];
-  if (inputs.includes(out)) {
+function refuseInputs(out: string, spine: Spine, sources: ReadonlyMap<string, SourceFacts>): void {
+  const inputs = [...spine.files, ...[...sources.values()].flatMap(({ facts }) => facts.files)];
+  if (inputs.some(({ path }) => path === out)) {
     throw new HeadraceError('HR_USAGE', `${out} is read for this training set; write it under another name.`);
   }
 }

@@ -2,9 +2,10 @@
 
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { didYouMean, type Field, HeadraceError, typeName } from '../../core/index.ts';
+import { pinFiles, readPinned } from '../facts/pin-snapshot.ts';
 import type { TrainingSetPlan } from '../plan.ts';
 import { queryWork } from '../sources/source-errors.ts';
-import { findFiles } from '../sources/source-files.ts';
+import { findFiles, hashFiles, type SourceFile } from '../sources/source-files.ts';
 import { castSql, duckType, quoteName, quoteText, RESERVED_PREFIX } from '../sources/sql-text.ts';
 import { findBadValue } from './bad-spine-value.ts';
 
@@ -16,12 +17,15 @@ export interface Spine {
   readonly columns: readonly { readonly name: string; readonly type: string }[];
   readonly rows: number;
   /** The files it was read from; none for a query. */
-  readonly files: readonly string[];
+  readonly files: readonly SourceFile[];
   /** SQL of each column that the plan needs, over SPINE_TABLE, in the type that the plan needs. */
   readonly sql: ReadonlyMap<string, string>;
 }
 
-/** Throws HR_SPINE that names a missing, mistyped, reserved or colliding column; HR_SOURCE_UNREADABLE for a bad file. */
+/**
+ * Throws HR_SPINE that names a missing, mistyped, reserved or colliding column; HR_SOURCE_UNREADABLE for a bad file,
+ * HR_SOURCE_CHANGED for one that changed meanwhile.
+ */
 export async function loadSpine(
   connection: DuckDBConnection,
   spine: string,
@@ -29,7 +33,22 @@ export async function loadSpine(
   directory: string,
 ): Promise<Spine> {
   const isQuery = /^\s*(SELECT|FROM|WITH)\s/i.test(spine);
-  const files = isQuery ? [] : await findFiles(spine, directory, 'the spine');
+  const paths = isQuery ? [] : await findFiles(spine, directory, 'the spine');
+  // Read by their names, which tell how they are compressed; it is one load, and a check of it.
+  const pinned = await pinFiles(paths, 'the spine', { isHeld: false });
+  return readPinned([pinned], `the spine ${spine} cannot be read`, async () => {
+    const loaded = await load(connection, spine, plan, paths, isQuery);
+    return { ...loaded, files: await hashFiles(pinned) };
+  });
+}
+
+async function load(
+  connection: DuckDBConnection,
+  spine: string,
+  plan: TrainingSetPlan,
+  files: readonly string[],
+  isQuery: boolean,
+): Promise<Omit<Spine, 'files'>> {
   const from = isQuery ? `(${spine})` : await spineFiles(connection, files, plan);
   const read = <T>(work: () => Promise<T>) =>
     queryWork(`the spine ${spine} cannot be read`, isQuery ? 'HR_SPINE' : 'HR_SOURCE_UNREADABLE', work);
@@ -56,7 +75,7 @@ export async function loadSpine(
   const bad = await findBadValue(connection, SPINE_TABLE, types, needed);
   if (bad !== undefined) throw bad;
   const counted = await connection.runAndReadAll(`SELECT count(*) FROM ${SPINE_TABLE}`);
-  return { columns, rows: Number(counted.getRows()[0]?.[0]), files, sql };
+  return { columns, rows: Number(counted.getRows()[0]?.[0]), sql };
 }
 
 function neededColumns(plan: TrainingSetPlan): Field[] {

@@ -2,8 +2,8 @@
 
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { isNumeric, typeName } from '../../core/index.ts';
+import type { Facts } from '../facts/facts.ts';
 import type { ReadPlan, TrainingSetPlan } from '../plan.ts';
-import type { ScannedSource } from '../sources/scan-source.ts';
 import { quoteName, quoteText } from '../sources/sql-text.ts';
 import type { FeatureProfile, SourceSnapshot } from './record.ts';
 
@@ -37,7 +37,7 @@ export async function profileFeatures(
 /** Rows of a source, and how many of them match nothing: never dropped in silence. */
 export async function profileSource(
   connection: DuckDBConnection,
-  { relation }: ScannedSource,
+  { relation }: Facts,
   reads: readonly ReadPlan[],
 ): Promise<Pick<SourceSnapshot, 'rows' | 'ignored'>> {
   const views = [...new Map(reads.map(({ view }) => [view.name, view])).values()];

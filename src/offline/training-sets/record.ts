@@ -32,11 +32,22 @@ export interface TrainingSetRecord {
 export interface SourceSnapshot {
   readonly source: string;
   readonly files: readonly SourceFile[];
-  /** The pushed events among its rows; null when there are none. */
-  readonly pushed: { readonly rows: number; readonly sha256: string } | null;
+  /** Up to it in event time the files' rows count, past it pushed events; null where both count whole. */
+  readonly boundaryMicros: Micros | null;
+  /** How far the log was read, and how many of its events count; null where it held none of the source. */
+  readonly pushed: PushedSnapshot | null;
   readonly rows: number;
   /** Rows that match nothing: without an event time or known time, or with a null in the key of a view. */
   readonly ignored: { readonly nullTime: number; readonly nullKey: Readonly<Record<string, number>> };
+}
+
+export interface PushedSnapshot {
+  /** Writers below it had ended, and were read whole. */
+  readonly floor: number;
+  /** The last cut that was read of each other writer. What a server had not cut yet is not among the facts. */
+  readonly writers: readonly { readonly writer: number; readonly cut: number }[];
+  readonly rows: number;
+  readonly sha256: string;
 }
 
 /** A feature of the set at a glance. Numbers only where the type has them. */

@@ -1,0 +1,124 @@
+// Makes the facts relation of a source: one SQL for its files and its log, derived columns and times included.
+
+import { createHash } from 'node:crypto';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { HeadraceError, type Micros } from '../../core/index.ts';
+import type { SourceSpec } from '../../definitions/index.ts';
+import { type Coverage, NOTHING_COVERED } from '../../online/index.ts';
+import { readAhead } from '../duckdb/read-ahead.ts';
+import { numbersOf } from '../duckdb/vector-values.ts';
+import { csvRows } from './csv-rows.ts';
+import { derivedColumns, withTimes } from './derived-columns.ts';
+import type { Facts, FactsDeps, FactsLog, FactsRequest, LogRows, PinnedSnapshot } from './facts.ts';
+import { type RawLogRows, rawLogRows } from './log-rows.ts';
+import { parquetRows } from './parquet-rows.ts';
+import { type FileRows, MOST_FILES, noRows } from './raw-rows.ts';
+
+/**
+ * Throws HR_SOURCE_UNREADABLE naming file and column when a file is corrupt, or a column is missing or cannot have its
+ * declared type; HR_CODE_CHANGED; HR_LOG_DAMAGED and what else the log throws.
+ */
+export async function openFacts(
+  connection: DuckDBConnection,
+  source: SourceSpec,
+  deps: FactsDeps,
+  { snapshot, boundary, coverage }: FactsRequest,
+): Promise<Facts> {
+  const files = snapshot?.files ?? [];
+  const raw = files.length === 0 ? undefined : await openFiles(connection, source, snapshot as PinnedSnapshot);
+  const logged: RawLogRows =
+    boundary === Infinity
+      ? { relation: undefined, rows: 0, writers: [], coverage: NOTHING_COVERED }
+      : await rawLogRows(connection, source, deps, coverage);
+  const complete = completing(connection, source, deps);
+  const fileRows = (indices: readonly number[]) =>
+    complete(raw === undefined || indices.length === 0 ? noRows(source) : raw.relation(indices));
+  const allFileRows = fileRows(files.map((_, i) => i));
+  const allLogRows = complete(logged.relation ?? noRows(source));
+  const fileRelation = upTo(source, allFileRows, boundary);
+  const logRelation = past(source, allLogRows, boundary);
+  const halves = [
+    ...(raw === undefined ? [] : [fileRelation]),
+    ...(logged.relation === undefined ? [] : [logRelation]),
+  ];
+  const relation =
+    halves.length === 0
+      ? allLogRows
+      : halves.length === 1
+        ? (halves[0] as string)
+        : `(${halves.map(from).join(' UNION ALL ')})`;
+  const log: FactsLog | null =
+    logged.relation === undefined
+      ? null
+      : {
+          writers: logged.writers.map(({ writer, last }) => ({ writer: writer.number, cut: last })),
+          coverage: logged.coverage,
+          rows: logged.rows,
+          digest: () => digest(connection, logRelation),
+        };
+  return { source, relation, fileRelation, logRelation, allFileRows, allLogRows, fileRows, files, log };
+}
+
+/** Rows of cuts that `to` covers and `from` doesn't. Throws as `openFacts`. */
+export async function openLogRows(
+  connection: DuckDBConnection,
+  source: SourceSpec,
+  deps: FactsDeps,
+  from: Coverage,
+  to: Coverage,
+): Promise<LogRows> {
+  const { relation, rows } = await rawLogRows(connection, source, deps, to, from);
+  return { relation: completing(connection, source, deps)(relation ?? noRows(source)), rows };
+}
+
+function openFiles(connection: DuckDBConnection, source: SourceSpec, snapshot: PinnedSnapshot): Promise<FileRows> {
+  if (snapshot.files.length > MOST_FILES) {
+    throw new HeadraceError(
+      'HR_UNSUPPORTED',
+      `source "${source.name}" has ${snapshot.files.length} files, and this build reads up to ${MOST_FILES} of one source. Merge them.`,
+    );
+  }
+  return source.kind === 'csv' ? csvRows(connection, source, snapshot) : parquetRows(connection, source, snapshot);
+}
+
+/** Raw rows to rows of facts, in the same order of columns whatever they come from. */
+function completing(
+  connection: DuckDBConnection,
+  source: SourceSpec,
+  { definitions }: FactsDeps,
+): (raw: string) => string {
+  const derived = derivedColumns(connection, source, definitions);
+  return (raw) => withTimes(source, derived.length === 0 ? raw : `(SELECT *, ${derived.join(', ')} FROM ${raw})`);
+}
+
+const from = (relation: string): string => `FROM ${relation}`;
+
+// A row without an event time is on neither side: it stays, to be counted.
+function upTo({ pushes }: SourceSpec, rows: string, boundary: Micros): string {
+  if (pushes === 'keep' || boundary === Infinity) return rows;
+  const counts = boundary === -Infinity ? '__hr_event IS NULL' : `coalesce(__hr_event <= ${boundary}, true)`;
+  return `(FROM ${rows} WHERE ${counts})`;
+}
+
+function past({ pushes }: SourceSpec, rows: string, boundary: Micros): string {
+  if (pushes === 'keep' || !Number.isFinite(boundary)) return rows;
+  return `(FROM ${rows} WHERE coalesce(__hr_event > ${boundary}, true))`;
+}
+
+// An entry never changes, so its place says what it holds.
+async function digest(connection: DuckDBConnection, relation: string): Promise<{ rows: number; sha256: string }> {
+  const hash = createHash('sha256');
+  let rows = 0;
+  const places = ['__hr_writer', '__hr_offset', '__hr_logged'].map((name) => `CAST(${name} AS DOUBLE)`);
+  const stream = await connection.stream(
+    `SELECT ${places.join(', ')} FROM ${relation} ORDER BY __hr_writer, __hr_offset`,
+  );
+  for await (const chunk of readAhead(stream)) {
+    const [writers, offsets, known] = [0, 1, 2].map((i) => numbersOf<Float64Array>(chunk.getColumnVector(i)));
+    let text = '';
+    for (let i = 0; i < chunk.rowCount; i++) text += `${writers?.[i]}/${offsets?.[i]}/${known?.[i]};`;
+    hash.update(text);
+    rows += chunk.rowCount;
+  }
+  return { rows, sha256: hash.digest('hex') };
+}

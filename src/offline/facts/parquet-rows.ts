@@ -1,0 +1,49 @@
+// Parquet files as raw rows. Row numbers come from the files themselves, so nothing is copied.
+
+import type { DuckDBConnection } from '@duckdb/node-api';
+import type { SourceSpec } from '../../definitions/index.ts';
+import { quoteText } from '../sources/sql-text.ts';
+import type { PinnedSnapshot } from './facts.ts';
+import { castColumn, columnsOf, type FileRows, NOT_IN_LOG, ROWS_PER_FILE } from './raw-rows.ts';
+
+/** Throws HR_SOURCE_UNREADABLE that names file and column. */
+export async function parquetRows(
+  connection: DuckDBConnection,
+  source: SourceSpec,
+  { files, paths }: PinnedSnapshot,
+): Promise<FileRows> {
+  const columns: Map<string, string>[] = [];
+  for (const [i, { path }] of files.entries()) {
+    columns.push(await columnsOf(connection, source, readParquet([paths[i] as string]), path));
+  }
+  // DuckDB's own numbers of file and row can't be had where a file has columns of their names, and files of other types
+  // are better cast each by itself than made alike first.
+  const isUniform = columns.every((types) => !isShadowed(types) && hasSameTypes(source, types, columns[0] ?? types));
+  const selected = (i: number) =>
+    source.columns.map((column) => castColumn(source, column, columns[i]?.get(column.name.toLowerCase()) as string));
+  const apart = (i: number): string => {
+    const place = isShadowed(columns[i] ?? new Map()) ? 'row_number() OVER () - 1' : 'file_row_number';
+    const row = `CAST(${i * ROWS_PER_FILE} + ${place} AS BIGINT) AS __hr_row, CAST(${i} AS INTEGER) AS __hr_file`;
+    return `SELECT ${[...selected(i), row, NOT_IN_LOG].join(', ')} FROM ${readParquet([paths[i] as string])}`;
+  };
+  return {
+    relation(indices) {
+      if (!isUniform || indices.length === 1) return `(${indices.map(apart).join(' UNION ALL ')})`;
+      const isAll = indices.length === files.length;
+      const file = isAll ? 'file_index' : `[${indices.join(', ')}][CAST(file_index AS BIGINT) + 1]`;
+      const row = `CAST(${file} AS BIGINT) * ${ROWS_PER_FILE} + file_row_number AS __hr_row, CAST(${file} AS INTEGER) AS __hr_file`;
+      const from = readParquet(indices.map((i) => paths[i] as string));
+      return `(SELECT ${[...selected(0), row, NOT_IN_LOG].join(', ')} FROM ${from})`;
+    },
+  };
+}
+
+const readParquet = (paths: readonly string[]): string =>
+  `read_parquet([${paths.map(quoteText).join(', ')}], union_by_name = true)`;
+
+const isShadowed = (types: ReadonlyMap<string, string>): boolean =>
+  types.has('file_row_number') || types.has('file_index');
+
+function hasSameTypes(source: SourceSpec, a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean {
+  return source.columns.every(({ name }) => a.get(name.toLowerCase()) === b.get(name.toLowerCase()));
+}

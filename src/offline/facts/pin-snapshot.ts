@@ -1,0 +1,150 @@
+// Pins the files of a source for a run. On Linux each is held open and read through its descriptor: what is renamed over
+// its path, or the path's removal, can't change what is read. Elsewhere, and past some hundreds of files, the paths
+// themselves are read, and only the checks after each pass tell.
+
+import type { BigIntStats } from 'node:fs';
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import { HeadraceError } from '../../core/index.ts';
+import type { SourceSpec } from '../../definitions/index.ts';
+import type { SnapshotFile } from '../../online/index.ts';
+import { queryWork } from '../sources/source-errors.ts';
+import { findFiles } from '../sources/source-files.ts';
+import type { PinnedSnapshot } from './facts.ts';
+import { forgetPinnedPath, namePinnedPath } from './pinned-paths.ts';
+
+/** Files that this process may hold open for snapshots, all together. */
+const MOST_HELD = 500;
+
+let held = 0;
+
+/** Throws HR_SOURCE_UNREADABLE where there is no such file. A source without files (pushed()) has an empty snapshot. */
+export async function pinSnapshot(source: SourceSpec, directory: string): Promise<PinnedSnapshot> {
+  const { path } = source.location;
+  const isFiles = source.kind === 'parquet' || source.kind === 'csv';
+  if (isFiles && path !== undefined) {
+    const owner = `source "${source.name}"`;
+    return pinFiles(await findFiles(path, directory, owner), owner);
+  }
+  if (source.kind === 'pushed') return pinFiles([], '');
+  throw new HeadraceError(
+    'HR_UNSUPPORTED',
+    `source "${source.name}" is of kind ${source.kind}, which this build cannot read yet. ` +
+      'Export it to Parquet and declare it with parquet(…).',
+  );
+}
+
+/**
+ * `owner` is who reads them, for messages. The paths are kept in their order, and are read themselves where they shall not
+ * be held open: a reader may need a file's name.
+ */
+export async function pinFiles(
+  paths: readonly string[],
+  owner: string,
+  { isHeld = true }: { readonly isHeld?: boolean } = {},
+): Promise<PinnedSnapshot> {
+  const canHold = isHeld && process.platform === 'linux' && held + paths.length <= MOST_HELD;
+  const pins: Pin[] = [];
+  const close = async () => {
+    await Promise.all(pins.splice(0).map((pin) => pin.release()));
+  };
+  try {
+    for (const path of paths) pins.push(canHold ? await holdOpen(path, owner) : await remember(path, owner));
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    files: pins.map(({ file }) => file),
+    paths: pins.map(({ readPath }) => readPath),
+    async verify() {
+      for (const { file, look } of pins) {
+        const now = await look().catch(() => undefined);
+        if (now === undefined || !isSame(file, now)) throw changed(owner, file, now === undefined);
+      }
+    },
+    close,
+  };
+}
+
+/**
+ * A pass over what was pinned, whole: an error of the work and a result alike count only when the files are still what
+ * they were. Errors as `queryWork` gives them, HR_SOURCE_CHANGED.
+ */
+export async function readPinned<T>(
+  snapshots: readonly PinnedSnapshot[],
+  what: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  const verify = async () => {
+    for (const snapshot of snapshots) await snapshot.verify();
+  };
+  let result: T;
+  try {
+    result = await queryWork(what, 'HR_SOURCE_UNREADABLE', work);
+  } catch (error) {
+    // What was overwritten under the reader explains best why it can't be read.
+    await verify();
+    throw error;
+  }
+  await verify();
+  return result;
+}
+
+interface Pin {
+  readonly file: SnapshotFile;
+  readonly readPath: string;
+  look(): Promise<BigIntStats>;
+  release(): Promise<void>;
+}
+
+async function holdOpen(path: string, owner: string): Promise<Pin> {
+  let handle: FileHandle;
+  try {
+    handle = await open(path, 'r');
+  } catch (error) {
+    throw unreadable(owner, path, error);
+  }
+  held++;
+  const readPath = `/proc/self/fd/${handle.fd}`;
+  namePinnedPath(readPath, path);
+  return {
+    file: fileOf(path, await handle.stat({ bigint: true })),
+    readPath,
+    look: () => handle.stat({ bigint: true }),
+    async release() {
+      held--;
+      forgetPinnedPath(readPath);
+      await handle.close();
+    },
+  };
+}
+
+async function remember(path: string, owner: string): Promise<Pin> {
+  const look = () => stat(path, { bigint: true });
+  const found = await look().catch((error: unknown) => {
+    throw unreadable(owner, path, error);
+  });
+  return { file: fileOf(path, found), readPath: path, look, release: async () => {} };
+}
+
+function fileOf(path: string, { size, ino, mtimeNs }: BigIntStats): SnapshotFile {
+  return { path, size: Number(size), etag: `${ino}-${mtimeNs}` };
+}
+
+function isSame(file: SnapshotFile, now: BigIntStats): boolean {
+  const { size, etag } = fileOf(file.path, now);
+  return size === file.size && etag === file.etag;
+}
+
+function changed(owner: string, { path }: SnapshotFile, isGone: boolean): HeadraceError {
+  const what = isGone ? 'was removed' : 'was changed';
+  return new HeadraceError(
+    'HR_SOURCE_CHANGED',
+    `${owner}: ${path} ${what} while it was read. Nothing of this run is kept; run it again.`,
+  );
+}
+
+function unreadable(owner: string, path: string, cause: unknown): HeadraceError {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new HeadraceError('HR_SOURCE_UNREADABLE', `${owner}: ${path} cannot be opened: ${message}.`, { cause });
+}

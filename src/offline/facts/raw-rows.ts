@@ -1,0 +1,63 @@
+// Rows as files and log give them, before derivation: the columns that every relation of facts is made from.
+
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { didYouMean, HeadraceError, typeName } from '../../core/index.ts';
+import type { SourceSpec } from '../../definitions/index.ts';
+import { queryWork } from '../sources/source-errors.ts';
+import { castSql, duckType, quoteName } from '../sources/sql-text.ts';
+
+/** Rows of one file: a row's number is its file's index times this, plus its place in the file. */
+export const ROWS_PER_FILE = 2 ** 36;
+/** The log's rows are numbered on from here: above those of all files. */
+export const FIRST_LOG_ROW = 2 ** 52;
+export const MOST_FILES = FIRST_LOG_ROW / ROWS_PER_FILE;
+
+/** The place of a row in the log, in a file's row. `__hr_logged` is the known time that the log gave it. */
+export const NOT_IN_LOG =
+  'CAST(NULL AS INTEGER) AS __hr_writer, CAST(NULL AS INTEGER) AS __hr_cut, ' +
+  'CAST(NULL AS BIGINT) AS __hr_offset, CAST(NULL AS BIGINT) AS __hr_logged';
+
+/** Rows of files: the declared columns, `__hr_row`, `__hr_file` and NOT_IN_LOG. */
+export interface FileRows {
+  /** To stand after FROM; `files` are indices, of which there is at least one. */
+  relation(files: readonly number[]): string;
+}
+
+/** A relation of the same columns that holds none. */
+export function noRows(source: SourceSpec): string {
+  const columns = source.columns.map(({ name, type }) => `CAST(NULL AS ${duckType(type)}) AS ${quoteName(name)}`);
+  const places = 'CAST(NULL AS BIGINT) AS __hr_row, CAST(NULL AS INTEGER) AS __hr_file';
+  return `(SELECT ${[...columns, places, NOT_IN_LOG].join(', ')} LIMIT 0)`;
+}
+
+/** Column types of a file by lower-case name, as DuckDB compares names. Throws when a declared column is missing. */
+export async function columnsOf(
+  connection: DuckDBConnection,
+  source: SourceSpec,
+  from: string,
+  file: string,
+): Promise<Map<string, string>> {
+  const described = await queryWork(`source "${source.name}": ${file} cannot be read`, 'HR_SOURCE_UNREADABLE', () =>
+    connection.runAndReadAll(`DESCRIBE SELECT * FROM ${from}`),
+  );
+  const found = new Map(described.getRows().map(([name, type]) => [String(name).toLowerCase(), String(type)]));
+  const missing = source.columns.find(({ name }) => !found.has(name.toLowerCase()));
+  if (missing === undefined) return found;
+  throw new HeadraceError(
+    'HR_SOURCE_UNREADABLE',
+    `source "${source.name}": ${file} has no column "${missing.name}".${didYouMean(missing.name, found.keys())} It has: ${[...found.keys()].join(', ')}.`,
+  );
+}
+
+/** The SQL of a declared column; HR_SOURCE_UNREADABLE when the file's type cannot become the declared one. */
+export function castColumn(source: SourceSpec, column: SourceSpec['columns'][number], from: string): string {
+  const cast = castSql(quoteName(column.name), from, column.type);
+  if (cast === undefined) {
+    throw new HeadraceError(
+      'HR_SOURCE_UNREADABLE',
+      `source "${source.name}": column "${column.name}" is ${from} in the files, and was declared ${typeName(column.type)}. ` +
+        'Declare it as it is, or derive another column from it.',
+    );
+  }
+  return `${cast} AS ${quoteName(column.name)}`;
+}

@@ -1,0 +1,346 @@
+// A source's facts: the rows of its files and the entries of its log, each once, up to a boundary and past it.
+
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Micros, Row } from '../../src/core/index.ts';
+import type { SourceSpec } from '../../src/definitions/index.ts';
+import type { EventLog, LogWriter, WriterRow } from '../../src/events/index.ts';
+import type { Facts } from '../../src/offline/facts/facts.ts';
+import { type LogCacheDeps, logFiles } from '../../src/offline/facts/log-cache.ts';
+import { readableCoverage } from '../../src/offline/facts/log-rows.ts';
+import { openFacts, openLogRows } from '../../src/offline/facts/open-facts.ts';
+import { pinSnapshot } from '../../src/offline/facts/pin-snapshot.ts';
+import { proposeBoundary } from '../../src/offline/facts/propose-boundary.ts';
+import type { OfflineDeps } from '../../src/offline/index.ts';
+import { type Coverage, NOTHING_COVERED } from '../../src/online/index.ts';
+import {
+  fields,
+  endWriter,
+  openOfflineWorld,
+  type OfflineWorld,
+  sourceOf,
+  TYPES,
+  writeCuts,
+  writeParquet,
+} from '../support/offline-world.ts';
+
+const COLUMNS = fields({ at: TYPES.timestamp, n: TYPES.int32, file_row_number: TYPES.string });
+const later = { kind: 'after', micros: 3 } as const;
+
+let world: OfflineWorld;
+let deps: OfflineDeps;
+beforeEach(async () => {
+  world = await openOfflineWorld();
+  deps = world.deps;
+});
+afterEach(() => world.close());
+
+const kept = sourceOf('kept', 'f*.parquet', COLUMNS, { pushes: 'keep', knownTime: later });
+const passing = sourceOf('passing', 'f*.parquet', COLUMNS, { knownTime: later });
+
+const row = (n: number, at: Micros | null): Row => ({ n, at, file_row_number: `row ${n}` });
+const pushedRow = (n: number, at: Micros | null, knownMicros: Micros) => ({ row: row(n, at), knownMicros });
+const file = (name: string, rows: readonly Row[]) =>
+  writeParquet(world.connection, join(world.directory, name), COLUMNS, rows);
+const upTo = (...cuts: [number, number][]): Coverage => ({ floor: 0, cuts: new Map(cuts) });
+
+async function facts<T>(
+  source: SourceSpec,
+  { boundary = -Infinity, coverage }: { boundary?: Micros; coverage?: Coverage },
+  use: (facts: Facts) => Promise<T>,
+): Promise<T> {
+  const snapshot = await pinSnapshot(source, world.directory);
+  try {
+    const request = { snapshot, boundary, coverage: coverage ?? (await readableCoverage(deps.log)) };
+    return await use(await openFacts(world.connection, source, deps, request));
+  } finally {
+    await snapshot.close();
+  }
+}
+
+const rowsOf = async (relation: string, columns: string, order = '__hr_row') =>
+  (await world.connection.runAndReadAll(`SELECT ${columns} FROM ${relation} ORDER BY ${order}`)).getRows();
+const numbersOf = async (relation: string) => (await rowsOf(relation, 'n')).map(([n]) => n);
+
+describe('facts of a source that keeps its pushes', () => {
+  it('are the rows of files and the entries that are not void, each once, known when the log says', async () => {
+    await file('f1.parquet', [row(1, 10), row(2, null)]);
+    await file('f2.parquet', [row(3, 30)]);
+    const writer = await world.log.register();
+    await writeCuts(writer, [
+      {
+        batches: [
+          { source: passing, rows: [pushedRow(90, 1, 1)] },
+          { source: kept, rows: [pushedRow(4, 40, 45), pushedRow(5, 50, 49)] },
+        ],
+      },
+      {
+        batches: [
+          { source: kept, rows: [pushedRow(91, 1, 1)], isVoid: true },
+          { source: kept, rows: [pushedRow(6, null, 60)] },
+        ],
+      },
+    ]);
+    await facts(kept, {}, async ({ relation, fileRelation, logRelation, fileRows, files, log }) => {
+      const columns = 'n, __hr_event, __hr_known, __hr_file, __hr_writer, __hr_cut, __hr_offset';
+      expect(await rowsOf(relation, columns)).toEqual([
+        [1, 10n, 13n, 0, null, null, null],
+        [2, null, null, 0, null, null, null],
+        [3, 30n, 33n, 1, null, null, null],
+        [4, 40n, 45n, null, 1, 1, 1n],
+        [5, 50n, 50n, null, 1, 1, 2n],
+        [6, null, null, null, 1, 2, 4n],
+      ]);
+      expect(await numbersOf(fileRelation)).toEqual([1, 2, 3]);
+      expect(await numbersOf(logRelation)).toEqual([4, 5, 6]);
+      expect(await numbersOf(fileRows([1]))).toEqual([3]);
+      expect(await rowsOf(fileRows([1]), '__hr_row')).toEqual((await rowsOf(fileRelation, '__hr_row')).slice(2));
+      expect(await numbersOf(fileRows([]))).toEqual([]);
+      expect(files.map(({ path }) => path)).toEqual(
+        ['f1.parquet', 'f2.parquet'].map((name) => join(world.directory, name)),
+      );
+      expect(log).toMatchObject({ writers: [{ writer: 1, cut: 2 }], rows: 3, coverage: { ...upTo([1, 2]), floor: 1 } });
+      const [[least, most, rows] = []] = await rowsOf(
+        relation,
+        'min(__hr_row), max(__hr_row), count(DISTINCT __hr_row)',
+        '1',
+      );
+      expect([Number(least) >= 0, Number(most) < 2 ** 53, rows]).toEqual([true, true, 6n]);
+    });
+  });
+
+  it('of some files only have the numbers that they have among all', async () => {
+    const columns = COLUMNS.slice(0, 2);
+    const plain = sourceOf('plain', 'p*.parquet', columns);
+    for (const n of [1, 2, 3]) {
+      await writeParquet(world.connection, join(world.directory, `p${n}.parquet`), columns, [
+        row(n, n),
+        row(10 * n, n),
+      ]);
+    }
+    await facts(plain, { boundary: Infinity }, async ({ fileRows, relation }) => {
+      const all = await rowsOf(relation, 'n, __hr_row, __hr_file');
+      expect(all.map(([n, , of]) => [n, of])).toEqual([1, 10, 2, 20, 3, 30].map((n, i) => [n, Math.floor(i / 2)]));
+      for (const files of [[0], [2], [0, 2], [2, 1], [0, 1, 2]]) {
+        const wanted = all.filter(([, , of]) => files.includes(of as number));
+        expect(await rowsOf(fileRows(files), 'n, __hr_row, __hr_file')).toEqual(wanted);
+      }
+    });
+  });
+
+  it('are its log alone where it has no files, and nothing where nothing was pushed', async () => {
+    const only = sourceOf('only', '', COLUMNS, { kind: 'pushed', location: {}, pushes: 'keep' });
+    await facts(only, {}, async ({ relation, log }) => {
+      expect(await rowsOf(relation, 'n, __hr_event, __hr_row')).toEqual([]);
+      expect(log).toBeNull();
+    });
+    const writer = await world.log.register();
+    await writeCuts(writer, [{ batches: [{ source: only, rows: [pushedRow(1, 5, 7)] }] }]);
+    await facts(only, {}, async ({ relation }) => expect(await numbersOf(relation)).toEqual([1]));
+  });
+
+  it('end where the coverage does, cut by cut, whatever was read before', async () => {
+    const only = sourceOf('only', '', COLUMNS, { kind: 'pushed', location: {}, pushes: 'keep' });
+    const [one, two] = [await world.log.register(), await world.log.register()];
+    const cut = (n: number) => ({ batches: [{ source: only, rows: [pushedRow(n, n, n), pushedRow(n + 1, n, n)] }] });
+    await writeCuts(one, [cut(10), cut(20), cut(30)]);
+    await writeCuts(two, [cut(40)]);
+    const read = (coverage: Coverage) =>
+      facts(only, { coverage }, async ({ relation }) => rowsOf(relation, 'n, __hr_row::DOUBLE - 2 ** 52'));
+    const first = [
+      [10, 0],
+      [11, 1],
+    ];
+    // The two in the order of their writers, numbered without a gap, from whatever files they come.
+    const some = [...first, [20, 2], [21, 3], [40, 4], [41, 5]];
+    expect(await read(upTo([one.writer, 1]))).toEqual(first);
+    expect(await read(upTo([one.writer, 2], [two.writer, 1]))).toEqual(some);
+    expect(await read({ floor: 3, cuts: new Map() })).toEqual([
+      ...some.slice(0, 4),
+      [30, 4],
+      [31, 5],
+      [40, 6],
+      [41, 7],
+    ]);
+    expect(await read(upTo([one.writer, 2], [two.writer, 1]))).toEqual(some);
+    await rm(join(deps.dataDirectory, 'log'), { recursive: true });
+    expect(await read(upTo([one.writer, 3]))).toHaveLength(6);
+    expect(await read(upTo([one.writer, 2], [two.writer, 1]))).toEqual(some);
+    expect(await read(NOTHING_COVERED)).toEqual([]);
+
+    const between = async (from: Coverage, to: Coverage) => {
+      const { relation, rows } = await openLogRows(world.connection, only, deps, from, to);
+      const found = await numbersOf(relation);
+      expect(rows).toBe(found.length);
+      return found;
+    };
+    expect(await between(upTo([one.writer, 1]), upTo([one.writer, 3], [two.writer, 1]))).toEqual([
+      20, 21, 30, 31, 40, 41,
+    ]);
+    expect(await between(upTo([one.writer, 1]), upTo([one.writer, 2]))).toEqual([20, 21]);
+    expect(await between(upTo([one.writer, 3]), upTo([one.writer, 3]))).toEqual([]);
+    expect(await between({ floor: 2, cuts: new Map() }, { floor: 3, cuts: new Map() })).toEqual([40, 41]);
+  });
+
+  it('of many writers that have ended lie in few files, whoever lives between them', async () => {
+    const only = sourceOf('only', '', COLUMNS, { kind: 'pushed', location: {}, pushes: 'keep' });
+    const wanted: number[] = [];
+    const write = async (rows: number, isEnded: boolean) => {
+      const writer = await world.log.register();
+      const numbers = Array.from({ length: rows }, (_, i) => 100 * writer.writer + i);
+      await writeCuts(writer, [{ batches: [{ source: only, rows: numbers.map((n) => pushedRow(n, n, n)) }] }]);
+      if (isEnded) await endWriter(writer);
+      wanted.push(...numbers);
+    };
+    const read = (coverage?: Coverage) =>
+      facts(only, coverage === undefined ? {} : { coverage }, async ({ relation }) => {
+        const rows = await rowsOf(relation, 'n, __hr_row::DOUBLE - 2 ** 52');
+        expect(rows.map(([, place]) => place)).toEqual(rows.map((_, i) => i));
+        const [, files = ''] = /read_parquet\(\[([^\]]*)\]/.exec(relation) ?? [];
+        return { numbers: rows.map(([n]) => n), files: files.split(',').filter((path) => path !== '').length };
+      });
+    for (const rows of [2, 0, 1, 3]) await write(rows, true);
+    expect(await read()).toEqual({ numbers: wanted, files: 1 });
+    await write(1, false);
+    for (let i = 0; i < 5; i++) {
+      await write(2, true);
+      expect(await read()).toEqual({ numbers: wanted, files: 3 });
+    }
+    // The writer that lives is the first above the floor; the same is read by what its position says.
+    const said = await facts(only, {}, async ({ log }) => log?.coverage);
+    expect([said?.floor, said?.cuts.size, said?.cuts.get(5)]).toEqual([5, 6, 1]);
+    expect((await read(said)).numbers).toEqual(wanted);
+    // A choice of them is read from what is there of each.
+    const some = wanted.filter((n) => n < 700);
+    expect((await read({ floor: 7, cuts: new Map() })).numbers).toEqual(some);
+    const between = await openLogRows(
+      world.connection,
+      only,
+      deps,
+      { floor: 3, cuts: new Map() },
+      { floor: 7, cuts: new Map() },
+    );
+    expect(await numbersOf(between.relation)).toEqual(some.filter((n) => n >= 300));
+    expect(await read()).toEqual({ numbers: wanted, files: 3 });
+  });
+
+  it('are never fewer than asked for: a log that is shorter is an error that names the writer', async () => {
+    const writer = await world.log.register();
+    await writeCuts(writer, [{ batches: [{ source: kept, rows: [pushedRow(1, 1, 1)] }] }]);
+    await file('f.parquet', []);
+    for (const coverage of [upTo([writer.writer, 2]), upTo([7, 1])]) {
+      const [[number] = []] = coverage.cuts;
+      await expect(facts(kept, { coverage }, async () => {})).rejects.toMatchObject({
+        code: 'HR_LOG_DAMAGED',
+        message: expect.stringContaining(`writer ${number} `),
+      });
+    }
+  });
+
+  it('decode a cut once, and anew when the source has other columns', async () => {
+    const only = sourceOf('only', '', COLUMNS, { kind: 'pushed', location: {}, pushes: 'keep' });
+    const writer = await world.log.register();
+    const reads: string[] = [];
+    const log: EventLog = {
+      ...world.log,
+      read(...range) {
+        reads.push(range.join(' '));
+        return world.log.read(...range);
+      },
+    };
+    deps = { ...world.deps, log };
+    for (let n = 1; n <= 20; n++) {
+      await writeCuts(writer, [{ batches: [{ source: only, rows: [pushedRow(n, n, n)] }] }]);
+      const wanted = Array.from({ length: n }, (_, i) => i + 1);
+      for (let again = 0; again < 2; again++) {
+        await facts(only, {}, async ({ relation }) => expect(await numbersOf(relation)).toEqual(wanted));
+      }
+    }
+    // Small cuts lie together by then.
+    const [stored] = await world.log.writers();
+    expect(await logFiles(deps as LogCacheDeps, only, stored as WriterRow, 20)).toMatchObject([
+      { from: 1, to: 20, rows: 20 },
+    ]);
+    expect(reads).toEqual(Array.from({ length: 20 }, (_, i) => `1 ${i + 1} ${i + 1}`));
+    const wider = { ...only, columns: [...COLUMNS, ...fields({ more: TYPES.string })] };
+    await facts(wider, {}, async ({ relation }) =>
+      expect(await rowsOf(relation, 'n, more')).toContainEqual([20, null]),
+    );
+    expect(reads.at(-1)).toBe('1 1 20');
+  });
+});
+
+describe('facts of a source whose files get the same events later', () => {
+  let writer: LogWriter;
+  beforeEach(async () => {
+    await file('f1.parquet', [row(1, 10), row(2, 20), row(3, 30), row(4, null)]);
+    writer = await world.log.register();
+    const rows = [pushedRow(20, 20, 21), pushedRow(21, 21, 21), pushedRow(40, 40, 41), pushedRow(50, null, 50)];
+    await writeCuts(writer, [{ batches: [{ source: passing, rows }] }]);
+  });
+
+  it('are those of files up to the boundary and those of the log past it; without a time, all', async () => {
+    const at = (boundary: Micros) => facts(passing, { boundary }, async ({ relation }) => numbersOf(relation));
+    expect(await at(20)).toEqual([1, 2, 4, 21, 40, 50]);
+    expect(await at(19)).toEqual([1, 4, 20, 21, 40, 50]);
+    expect(await at(-Infinity)).toEqual([4, 20, 21, 40, 50]);
+    expect(await at(Infinity)).toEqual([1, 2, 3, 4]);
+    await facts(passing, { boundary: 20 }, async ({ allFileRows, allLogRows, log }) => {
+      expect(await numbersOf(allFileRows)).toEqual([1, 2, 3, 4]);
+      expect(await numbersOf(allLogRows)).toEqual([20, 21, 40, 50]);
+      expect((await log?.digest())?.rows).toBe(3);
+    });
+  });
+
+  it('have a digest of what counts: not of entries below the boundary', async () => {
+    const digest = (boundary: Micros) => facts(passing, { boundary }, async ({ log }) => log?.digest());
+    const before = await digest(20);
+    await writeCuts(writer, [{ batches: [{ source: passing, rows: [pushedRow(5, 5, 60)] }] }]);
+    expect(await digest(20)).toEqual(before);
+    await writeCuts(writer, [{ batches: [{ source: passing, rows: [pushedRow(25, 25, 61)] }] }]);
+    expect(await digest(20)).not.toEqual(before);
+  });
+
+  it('meet at the newest event of the files that is not of the future, less what they may lack', async () => {
+    const propose = async (source: SourceSpec, now: Micros) => {
+      const snapshot = await pinSnapshot(source, world.directory);
+      try {
+        return await proposeBoundary(world.connection, source, deps, snapshot, now);
+      } finally {
+        await snapshot.close();
+      }
+    };
+    expect(await propose(passing, 1000)).toBe(30);
+    expect(await propose(passing, 25)).toBe(20);
+    expect(await propose(passing, 5)).toBe(-Infinity);
+    expect(await propose({ ...passing, completeAfterMicros: 7 }, 1000)).toBe(23);
+    expect(await propose(kept, 1000)).toBe(-Infinity);
+    const derived: SourceSpec = {
+      ...passing,
+      derive: [{ name: 'then', type: TYPES.timestamp, by: { kind: 'sql', sql: '"at" + INTERVAL 5 MICROSECONDS' } }],
+      eventTime: 'then',
+    };
+    expect(await propose(derived, 1000)).toBe(35);
+    await world.connection.run(
+      `COPY (SELECT TIMESTAMP 'infinity' AS "at", 9::INTEGER AS n, '' AS file_row_number) TO '${join(world.directory, 'f2.parquet')}' (FORMAT parquet)`,
+    );
+    expect(await propose(passing, 1000)).toBe(30);
+  });
+});
+
+describe('a time that is no whole number of microseconds in a double', () => {
+  it('is none: its row matches nothing, and is counted', async () => {
+    await world.connection.run(
+      `COPY (SELECT unnest([TIMESTAMP '9999-12-31', TIMESTAMP 'infinity', TIMESTAMP '2000-01-01']) AS "at", 1::INTEGER AS n, '' AS file_row_number) TO '${join(world.directory, 'f.parquet')}' (FORMAT parquet)`,
+    );
+    await facts(kept, {}, async ({ relation }) => {
+      const time = 946_684_800_000_000n;
+      expect(await rowsOf(relation, '__hr_event, __hr_known')).toEqual([
+        [null, null],
+        [null, null],
+        [time, time + 3n],
+      ]);
+    });
+  });
+});
