@@ -1,21 +1,24 @@
 // `headrace materialize`: features from their sources into the online store.
 
 import { formatTimestamp } from '../core/index.ts';
+import type { Definitions } from '../definitions/index.ts';
+import type { App } from '../app/index.ts';
+import type { MaterializedView } from '../offline/index.ts';
 import { defineCommand, textOption, usageError } from './command.ts';
 import { readTime } from './read-time.ts';
 import { formatTable } from './table.ts';
 
 export const materializeCommand = defineCommand({
   usage: 'materialize',
-  summary: 'compute features into the online store, for a range or since the last run',
+  summary: 'compute features into the online store, for all keys or those with something new',
   example:
     'headrace materialize --incremental\nheadrace materialize --views airport_delays --from 2026-01-01 --dry-run',
   options: (command) =>
     command
       .option('--views <names>', 'views, separated by commas; all when left out')
-      .option('--incremental', 'from where the last finished run ended')
-      .option('--from <time>', 'from this known time on')
-      .option('--to <time>', 'up to this known time; now when left out')
+      .option('--incremental', 'only keys whose facts have changed since the last run')
+      .option('--from <time>', 'also keys with rows known at this time or later; all keys where a view has no run yet')
+      .option('--to <time>', 'as known at this time; now when left out')
       .option('--dry-run', 'say what would be written, and write nothing'),
   async run(context, _args, options) {
     const isIncremental = options['incremental'] === true;
@@ -28,30 +31,56 @@ export const materializeCommand = defineCommand({
       .map((name) => name.trim())
       .filter((name) => name !== '');
     const app = await context.app();
+    const offline = await app.offline(context.progress);
+    const dryRun = options['dryRun'] === true;
+    const request = {
+      incremental: isIncremental,
+      dryRun,
+      ...(views === undefined ? {} : { views }),
+      ...(from === undefined ? {} : { from }),
+      ...(to === undefined ? {} : { to }),
+    };
     const { materialize } = await import('../offline/index.ts');
-    const report = await materialize(
-      { ...(await app.offline(context.progress)), store: await app.online(), pushLog: await app.pushLog() },
-      {
-        incremental: isIncremental,
-        dryRun: options['dryRun'] === true,
-        ...(views === undefined ? {} : { views }),
-        ...(from === undefined ? {} : { from }),
-        ...(to === undefined ? {} : { to }),
-      },
-    );
-    const rows = report.views.map((view) => [
-      view.view,
-      view.state,
-      view.from ?? 'the beginning',
-      view.to,
-      String(view.keys),
-      String(view.written),
-      String(view.rowsInRange),
-      String(view.rowsIgnored),
-    ]);
+    const run = async () => materialize({ ...offline, store: await app.online() }, request);
+    const report = dryRun ? await run() : await withDeadSettled(app, offline.definitions, run);
     return {
       json: { requested_from: from === undefined ? null : formatTimestamp(from), ...report },
-      text: formatTable([['VIEW', 'STATE', 'FROM', 'TO', 'KEYS', 'RECORDS CHANGED', 'ROWS', 'IGNORED'], ...rows]),
+      text: formatTable([HEAD, ...report.views.map(toRow)]) + report.views.map(whoHolds).join(''),
     };
   },
 });
+
+/** What servers of this machine left behind that are gone is settled first, so that the run can count it. */
+async function withDeadSettled<T>(app: App, definitions: Definitions, run: () => Promise<T>): Promise<T> {
+  const { openIngestion } = await import('../ingestion/index.ts');
+  const ingestion = openIngestion(await app.ingestion(), { definitions: () => definitions });
+  try {
+    await ingestion.settle();
+    return await run();
+  } finally {
+    await ingestion.close();
+  }
+}
+
+const HEAD = ['VIEW', 'STATE', 'RUN', 'KEYS OF', 'TO', 'BOUNDARY', 'KEYS', 'RECORDS', 'ROWS', 'IGNORED'];
+
+function toRow(view: MaterializedView): string[] {
+  return [
+    view.view,
+    view.state,
+    view.run === null ? '-' : String(view.run),
+    view.full ? `all: ${view.why}` : view.why,
+    view.to,
+    view.boundary ?? '-',
+    String(view.keys),
+    String(view.written),
+    String(view.rowsInRange),
+    String(view.rowsIgnored),
+  ];
+}
+
+function whoHolds({ view, heldBy }: MaterializedView): string {
+  if (heldBy.length === 0) return '';
+  const holders = heldBy.map(({ writer, machine }) => `writer ${writer} on ${machine}`).join(', ');
+  return `\n${view}: the boundary stays where it was, held by ${holders}, which did not answer.`;
+}

@@ -1,7 +1,6 @@
-// What materialize keeps and lets go: rows past their TTL, records of other definitions, pushes that it covers, records
-// past their expiry; and what a start of the server finds in the push log.
+// What materialize keeps and lets go: rows past their TTL, tiles of silent keys, records of other definitions and past
+// their lifetime, rows of runs; and what it leaves unread.
 
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -11,28 +10,25 @@ import {
   MICROS_PER_HOUR,
   type Micros,
   type Row,
-  silentLogger,
 } from '../../src/core/index.ts';
-import { type Manifest, resolveService, type SourceSpec, type ViewSpec } from '../../src/definitions/index.ts';
+import { type Manifest, resolveService, type ViewSpec } from '../../src/definitions/index.ts';
 import { materialize, type MaterializeRequest } from '../../src/offline/index.ts';
 import {
-  applyPush,
   createFeatureReader,
+  createViewCodec,
   type OnlineStore,
   openOnlineStore,
-  openPushLog,
-  type PushLog,
+  openRuns,
 } from '../../src/online/index.ts';
-import { recoverPushes } from '../../src/serving/index.ts';
-import { COLUMNS, materializeManifest, START } from '../support/materialize-world.ts';
+import { COLUMNS, materializeManifest, openDirectory, START } from '../support/materialize-world.ts';
 import { definitionsOf, type OfflineWorld, openOfflineWorld, TYPES, writeParquet } from '../support/offline-world.ts';
 
 const END = START + 40 * MICROS_PER_DAY;
-const sale = (shop: string, at: Micros, price: number): Row => ({
+const sale = (shop: string, at: Micros, price: number, known = at): Row => ({
   shop,
   item: 1n,
   at,
-  known: at,
+  known,
   seq: BigInt(at),
   gone: false,
   price,
@@ -43,7 +39,6 @@ const sale = (shop: string, at: Micros, price: number): Row => ({
 describe('materialize', () => {
   let world: OfflineWorld;
   let store: OnlineStore;
-  let log: PushLog;
   let manifest: Manifest;
   let now = END;
   const clock = { nowMicros: () => now };
@@ -52,11 +47,9 @@ describe('materialize', () => {
     world = await openOfflineWorld();
     manifest = materializeManifest(join(world.directory, 'sales*.parquet'));
     store = await openOnlineStore(`lmdb:${join(world.directory, 'online')}`, { project: 'test', clock });
-    log = openPushLog(world.deps.pushLogDirectory, { clock });
     await write('sales.parquet', [sale('old', END - 3 * MICROS_PER_DAY, 1), sale('new', END - MICROS_PER_HOUR, 2)]);
   });
   afterEach(async () => {
-    await log.close();
     await store.close();
     await world.close();
   });
@@ -66,15 +59,17 @@ describe('materialize', () => {
   const run = async (request: Partial<MaterializeRequest> = {}, of: Manifest = manifest) => {
     const definitions = definitionsOf(of, world.directory);
     const all = { incremental: true, dryRun: false, ...request };
-    return (await materialize({ ...world.deps, definitions, clock, store, pushLog: log }, all)).views;
+    return (await materialize({ ...world.deps, definitions, clock, store }, all)).views;
   };
+  const readerOf = async (of: Manifest) =>
+    createFeatureReader(of, resolveService(of, 'all'), store, await openDirectory(world.deps.database));
+  const keyOf = (shop: string) => encodeKey([TYPES.string], [shop]) as EncodedKey;
   const read = async (shop: string, of: Manifest = manifest, at = now) => {
-    const reader = createFeatureReader(of, resolveService(of, 'all'), store);
-    const key = encodeKey([TYPES.string], [shop]) as EncodedKey;
-    const [row] = await reader.read([[key, undefined, undefined]], at, () => undefined);
+    const [row] = await (await readerOf(of)).read([[keyOf(shop), undefined, undefined]], at);
     return { value: row?.[0]?.values[0], status: row?.[0]?.statuses[0] };
   };
-  const segments = () => readdir(join(world.deps.pushLogDirectory, 'sales')).catch(() => []);
+  const versionOf = (view: string, of = manifest) => createViewCodec(of, view).version;
+  const rowsOf = async (view: string) => (await openRuns(world.deps.database)).ofVersion(versionOf(view));
 
   it.each([true, false])(
     'tells a value past its TTL from one that never was (incremental: %s)',
@@ -94,32 +89,40 @@ describe('materialize', () => {
       sale('silent', last - 400 * MICROS_PER_DAY, 1000),
     ]);
     await run();
-    const reader = createFeatureReader(manifest, resolveService(manifest, 'all'), store);
-    const key = encodeKey([TYPES.string], ['silent']) as EncodedKey;
+    const reader = await readerOf(manifest);
     const at = async (micros: Micros) => {
-      const [row] = await reader.read([[key, undefined, undefined]], micros, () => undefined);
+      const [row] = await reader.read([[keyOf('silent'), undefined, undefined]], micros);
       const { features } = manifest.views['by_shop'] as ViewSpec;
       return Object.fromEntries(features.map(({ name }, i) => [name, row?.[0]?.values[i]]));
     };
     expect(await at(last)).toMatchObject({ rows_6h: 2n, mean_price_1d: 5, last_price: 6 });
     expect(await at(END)).toMatchObject({ rows_6h: 0n, mean_price_1d: null, last_price: null });
     let tiles = 0;
-    for await (const { record } of store.scan('shop', 'by_shop')) tiles = Math.max(tiles, record.base?.length ?? 0);
+    for await (const { record } of store.scan('shop', versionOf('by_shop')))
+      tiles = Math.max(tiles, record.base?.length ?? 0);
     // The row of 400 days before left no tile behind.
     expect(tiles).toBeLessThan(1000);
   });
 
-  it('forgets records past their physical expiry', async () => {
-    await run();
+  it('forgets records past their lifetime, by a run’s clock that the one before bears out', async () => {
     const count = async () => {
       let records = 0;
-      for await (const _ of store.scan('shop', 'by_shop')) records++;
+      for await (const _ of store.scan('shop', versionOf('by_shop'))) records++;
       return records;
     };
+    // Records of an entity live as long as the longest of its views asks: this one alone asks for days.
+    const { by_shop } = manifest.views;
+    const alone = { ...manifest, views: { by_shop: by_shop as ViewSpec } };
+    await run({}, alone);
     expect(await count()).toBe(2);
     now += 5 * MICROS_PER_DAY;
     await write('sales-more.parquet', [sale('later', now - 1, 3)]);
-    await run();
+    await run({}, alone);
+    // The clock may have jumped just now.
+    expect(await count()).toBe(3);
+    now += MICROS_PER_HOUR;
+    await write('sales-more-still.parquet', [sale('later', now - 1, 3)]);
+    await run({}, alone);
     expect(await count()).toBe(1);
   });
 
@@ -138,76 +141,72 @@ describe('materialize', () => {
     const changed: Manifest = { ...manifest, views: { ...manifest.views, by_shop: renamed } };
     now += 1;
     const views = await run({ views: ['by_shop', 'by_pair'] }, changed);
-    expect(views.map(({ from, keys }) => ({ isWhole: from === null, keys }))).toEqual([
-      { isWhole: true, keys: 2 },
-      { isWhole: false, keys: 0 },
+    expect(views.map(({ full, why, keys }) => ({ full, why, keys }))).toEqual([
+      { full: true, why: expect.any(String), keys: 2 },
+      { full: false, why: expect.any(String), keys: 0 },
     ]);
     expect(await read('new', changed)).toEqual({ value: 1n, status: 'PRESENT' });
     now += 1;
-    expect((await run({ views: ['by_shop'] }, changed))[0]).toMatchObject({ keys: 0, state: 'finished' });
+    expect((await run({ views: ['by_shop'] }, changed))[0]).toMatchObject({ keys: 0, state: 'up-to-date' });
   });
 
-  it('drops the log of pushes that every live view has covered, and no sooner', async () => {
-    const source = manifest.sources['sales'] as SourceSpec;
-    const row = sale('pushed', now, 7);
-    const { rows } = await log.append(source, { rows: [{ row, knownMicros: now }] });
-    await applyPush(store, manifest, 'sales', rows);
-    expect(await read('pushed')).toEqual({ value: 7, status: 'PRESENT' });
-    await run({ views: ['by_shop'] });
-    expect(await segments()).toHaveLength(1);
-    // Its files did not bring it: covered is covered.
-    expect(await read('pushed')).toEqual({ value: null, status: 'NOT_FOUND' });
-    await run({ views: ['by_pair'], dryRun: true });
-    expect(await segments()).toHaveLength(1);
-    await run({ views: ['by_pair'] });
-    expect(await segments()).toHaveLength(0);
+  it('reads nothing and writes no row where no file is new', async () => {
+    await run();
+    now += 30 * 60 * 1_000_000;
+    const views = await run();
+    expect(views.map(({ view, state, run: number }) => ({ view, state, number }))).toEqual([
+      { view: 'by_shop', state: 'up-to-date', number: null },
+      { view: 'by_pair', state: 'up-to-date', number: null },
+      { view: 'hourly', state: 'up-to-date', number: null },
+    ]);
+    expect((await rowsOf('by_shop')).map(({ state }) => state)).toEqual(['finished']);
   });
 
-  it('leaves a log alone that is part of its source', async () => {
-    const kept: SourceSpec = { ...(manifest.sources['sales'] as SourceSpec), pushes: 'keep' };
-    const of: Manifest = { ...manifest, sources: { sales: kept } };
-    await log.append(kept, { rows: [{ row: sale('pushed', now, 7), knownMicros: now }] });
-    now += MICROS_PER_HOUR;
-    await run({}, of);
-    expect(await segments()).toHaveLength(1);
-    expect(await read('pushed', of)).toEqual({ value: 7, status: 'PRESENT' });
-  });
-
-  it('leaves to a start what a crash kept from the store, derived columns included', async () => {
-    const source = manifest.sources['sales'] as SourceSpec;
-    const derived: SourceSpec = {
-      ...source,
-      derive: [
-        { name: 'double_price', type: TYPES.float64, by: { kind: 'sql', sql: 'price * 2' } },
-        {
-          name: 'half_price',
-          type: TYPES.float64,
-          by: { kind: 'function', function: { id: 'source/sales/derive/half_price', hash: 'test' } },
-        },
-      ],
+  it('finds for a scheduled view what became known since', async () => {
+    await write('sales-known.parquet', [sale('new', END - 1, 7, END + MICROS_PER_HOUR)]);
+    await run();
+    const hourly = async () => {
+      const [row] = await (await readerOf(manifest)).read([[undefined, undefined, keyOf('new')]], now);
+      return row?.[2]?.values[0];
     };
-    const view = manifest.views['by_shop'] as ViewSpec;
-    const features = view.features.map((feature, i) =>
-      i > 1
-        ? feature
-        : {
-            ...feature,
-            type: TYPES.float64,
-            aggregation: { op: 'latest', column: ['double_price', 'half_price'][i] as string } as const,
-          },
-    );
-    const of: Manifest = {
-      ...manifest,
-      sources: { sales: derived },
-      views: { ...manifest.views, by_shop: { ...view, features } },
+    expect(await hourly()).toBe(2);
+    now = END + 2 * MICROS_PER_HOUR;
+    const [live, , scheduled] = await run();
+    // A live view carried it along.
+    expect(live).toMatchObject({ state: 'up-to-date' });
+    expect(scheduled).toMatchObject({ state: 'finished', full: false, keys: 1 });
+    expect(await hourly()).toBe(7);
+    expect(await read('new')).toEqual({ value: 7, status: 'PRESENT' });
+  });
+
+  it('as of an earlier time leaves out what was known later, and finds it again', async () => {
+    await write('sales-known.parquet', [sale('new', END - 2 * MICROS_PER_HOUR, 7, END - 1)]);
+    await run({ views: ['by_shop'], incremental: false, to: END - 30 * 60 * 1_000_000 });
+    const counts = async () => {
+      const [row] = await (await readerOf(manifest)).read([[keyOf('new'), undefined, undefined]], now);
+      return row?.[0]?.values[2];
     };
-    await log.append(derived, { rows: [{ row: sale('lost', now, 5), knownMicros: now }] });
-    const definitions = definitionsOf(of, world.directory, {
-      'source/sales/derive/half_price': (row: { price: number }) => row.price / 2,
-    });
-    const deps = { definitions, store, pushLog: log, duckdb: async () => world.deps.duckdb, logger: silentLogger };
-    expect(await recoverPushes(deps)).toBe(1);
-    expect(await recoverPushes(deps)).toBe(1);
-    expect(await read('lost', of)).toEqual({ value: 10, status: 'PRESENT' });
+    expect(await counts()).toBe(1n);
+    expect((await run({ views: ['by_shop'] }))[0]).toMatchObject({ state: 'finished', full: false, keys: 1 });
+    expect(await counts()).toBe(2n);
+  });
+
+  it('writes the keys of rows known from a time on besides what is new', async () => {
+    await run();
+    now += 1;
+    const [view] = await run({ views: ['by_shop'], incremental: false, from: END - 2 * MICROS_PER_HOUR });
+    expect(view).toMatchObject({ state: 'finished', full: false, keys: 1 });
+    const [whole] = await run({ views: ['by_shop'], incremental: false });
+    expect(whole).toMatchObject({ state: 'finished', full: true, why: 'asked for', keys: 2, from: null });
+  });
+
+  it('forgets the rows of runs that no base can name', async () => {
+    for (let i = 0; i < 5; i++) {
+      now += 1;
+      await run({ views: ['by_shop'], incremental: false });
+    }
+    const rows = await rowsOf('by_shop');
+    expect(rows.map(({ state }) => state)).toEqual(['finished', 'finished', 'finished']);
+    expect(await read('new')).toEqual({ value: 2, status: 'PRESENT' });
   });
 });

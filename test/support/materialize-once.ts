@@ -24,7 +24,7 @@ await materialize(
     store,
     progress: { start: say, advance: (done) => say(String(done)), done: () => say('done') },
     dataDirectory: directory,
-    pushLogDirectory: join(directory, 'push-log'),
+    log: undefined,
   },
   { incremental: true, dryRun: false },
 );

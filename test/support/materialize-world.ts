@@ -20,7 +20,16 @@ import {
   type Manifest,
   resolveService,
 } from '../../src/definitions/index.ts';
-import { createFeatureReader, getWatermark, type OnlineStore } from '../../src/online/index.ts';
+import {
+  createFeatureReader,
+  createViewCodec,
+  type OnlineStore,
+  openRecordDirectory,
+  openRowSchemas,
+  openRuns,
+  type RecordDirectory,
+} from '../../src/online/index.ts';
+import type { Database } from '../../src/storage/index.ts';
 import { definitionsOf, fields, manifestOf, TYPES, viewOf } from './offline-world.ts';
 
 export const START = 1_700_000_000_000_000;
@@ -139,34 +148,38 @@ function generator(seed: number): () => number {
   };
 }
 
+/** What readers of the store read by, as the registry has it now. */
+export async function openDirectory(database: Database): Promise<RecordDirectory> {
+  return openRecordDirectory(await openRuns(database), await openRowSchemas(database));
+}
+
 /** What the store answers for one row of keys, by view. */
 export async function readAll(
   manifest: Manifest,
   store: OnlineStore,
+  directory: RecordDirectory,
   shop: string,
   item: bigint,
   at: Micros,
 ): Promise<readonly (readonly Value[])[]> {
-  const reader = createFeatureReader(manifest, resolveService(manifest, 'all'), store);
+  const reader = createFeatureReader(manifest, resolveService(manifest, 'all'), store, directory);
   const shopKey = encodeKey([TYPES.string], [shop]) as EncodedKey;
   const pairKey = encodeKey([TYPES.string, TYPES.int64], [shop, item]) as EncodedKey;
-  const watermark = await getWatermark(store, 'hourly');
-  const [row] = await reader.read([[shopKey, pairKey, shopKey]], at, (view) =>
-    view === 'hourly' ? watermark : undefined,
-  );
+  const [row] = await reader.read([[shopKey, pairKey, shopKey]], at);
   return (row ?? []).map(({ values }) => values);
 }
 
-/** Every record of the store, as text, in order. */
+/** Every record of the store, as text, in order; without the numbers of the runs that wrote the bases. */
 export async function dump(manifest: Manifest, store: OnlineStore): Promise<string[]> {
   const lines: string[] = [];
   for (const { name, entity } of Object.values(manifest.views)) {
-    lines.push(`${name} up to ${await getWatermark(store, name)}`);
-    for await (const { key, record } of store.scan(entity, name)) {
-      const parts = [record.base, record.pushed, record.pushedLog].map((part) =>
-        part === undefined ? '-' : Buffer.from(part).toString('hex'),
-      );
-      lines.push(`${name} ${Buffer.from(key).toString('hex')} ${parts.join(' ')}`);
+    const { version } = createViewCodec(manifest, name);
+    for await (const { key, record } of store.scan(entity, version)) {
+      const base = record.base === undefined ? '-' : Buffer.from(record.base.subarray(8)).toString('hex');
+      const parts = record.parts.map(({ writer, cut, boundary, fold }) => {
+        return `${writer}.${cut}.${boundary} ${Buffer.from(fold).toString('hex')}`;
+      });
+      lines.push([name, Buffer.from(key).toString('hex'), base, ...parts].join(' '));
     }
   }
   return lines.sort();

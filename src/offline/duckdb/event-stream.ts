@@ -14,7 +14,7 @@ export interface EventStreamRequest {
   readonly view: ViewSpec;
   readonly source: SourceSpec;
   readonly aggregator: Aggregator;
-  /** `ScannedSource.relation`: SQL to stand after FROM. */
+  /** `Facts.relation`: SQL to stand after FROM. */
   readonly sourceRelation: string;
   /**
    * SQL to stand after FROM: the spine's key columns, `__hr_at` (BIGINT micros) and `__hr_row` (BIGINT, one number a
@@ -167,10 +167,19 @@ function streamSql(
 
 const list = (columns: readonly string[]): string => columns.map((column) => `, ${column}`).join('');
 
-/** What orders full ties of (event, known): arrival as the source tells it, arrival by push, then the row's content. */
+/**
+ * What orders full ties of (event, known): the created order as the source tells it, the place in the log, after files'
+ * rows, then the row's content.
+ */
 function tieColumns(source: SourceSpec): string[] {
   const created = source.createdOrder === undefined ? [] : [quoteName(source.createdOrder)];
-  return [...created, '__hr_arrival', ...source.columns.map(({ name }) => quoteName(name))];
+  const content = source.columns.flatMap(({ name, type }) => {
+    const column = quoteName(name);
+    // −0 and 0 are equal to DuckDB, and two values to compareValues: −0 is the lesser.
+    const isFloat = type.kind === 'float32' || type.kind === 'float64';
+    return isFloat ? [column, `NOT (${column} = 0 AND signbit(${column}))`] : [column];
+  });
+  return [...created, '__hr_writer', '__hr_offset', ...content];
 }
 
 /** An input as columns of the stream, in the form of an InputColumn: values and, for numbers, their validity. */

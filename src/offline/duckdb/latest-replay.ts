@@ -1,99 +1,132 @@
-// Latest rows by replay: events (at their known time) and points, sorted by (key, time), pass through one loop that
-// keeps each key's winner. Only numbers are streamed; DuckDB fetches the winners' columns afterwards by row number.
+// Latest rows: the points are sorted and held, a piece of them at a time; the events stream past in any order, as numbers
+// only, and leave their mark where they become visible. DuckDB fetches the winners' columns afterwards by row number.
 
 import type { DuckDBConnection } from '@duckdb/node-api';
-import type { DuckDb } from '../../storage/index.ts';
+import type { FactsRelation } from '../facts/facts.ts';
 import type { ReadPlan } from '../plan.ts';
-import type { ScannedSource } from '../sources/scan-source.ts';
-import { resolveTies, type TieGroups } from './latest-ties.ts';
-import { createPairTable } from './pair-table.ts';
+import { resolveTies } from './latest-ties.ts';
+import { createNumberTable } from './number-table.ts';
 import { keyCondition, type PointTables } from './point-keys.ts';
+import { createPointSlots, type SortedPoints, type Winners } from './point-slots.ts';
 import { readAhead } from './read-ahead.ts';
 import { numbersOf } from './vector-values.ts';
 
+/** Points held at once, some 40 bytes each; the events are read once for every so many. */
+const MOST_POINTS = 2 ** 22;
+
 /**
  * Finds each point's winning row: the greatest by (event, known, created order, content) of those visible at it and
- * not older than the TTL. Gives a table of `__hr_spine` and `__hr_row` (BIGINT); points without a winner are not in it.
+ * not older than the TTL. Gives a table of `__hr_spine` and `__hr_row` (DOUBLE); points without a winner are not in it.
  */
 export async function replayLatest(
-  duckdb: DuckDb,
   connection: DuckDBConnection,
   name: string,
   read: ReadPlan,
-  scanned: ScannedSource,
+  scanned: FactsRelation,
   tables: PointTables,
+  mostPoints = MOST_POINTS,
 ): Promise<string> {
   const winners = `__hr_winners_${name}`;
-  const out = await createPairTable(duckdb, connection, winners);
-  const ttl = read.view.ttlMicros ?? Infinity;
-  const groups: TieGroups = { first: [], member: [] };
-  let key = -1;
-  let bestEvent = -Infinity;
-  let bestKnown = -Infinity;
-  let bestRow = -1;
-  // Rows that tie with the best one; written down once a point takes the best.
-  let tied: number[] = [];
-  let isTieNoted = false;
-
+  const ties = `__hr_ties_${name}`;
+  const foundTable = await createNumberTable(connection, winners, ['__hr_spine', '__hr_row']);
+  const tiesTable = await createNumberTable(connection, ties, ['__hr_named', '__hr_key', '__hr_event', '__hr_known']);
+  let hasTies = false;
   try {
-    const stream = await connection.stream(streamSql(read, scanned, tables));
-    for await (const chunk of readAhead(stream)) {
-      // Column types as selected in streamSql.
-      const keys = numbersOf<Int32Array>(chunk.getColumnVector(0));
-      const times = numbersOf<Float64Array>(chunk.getColumnVector(1));
-      const rows = numbersOf<Float64Array>(chunk.getColumnVector(2));
-      const events = numbersOf<Float64Array>(chunk.getColumnVector(3));
-      for (let i = 0; i < keys.length; i++) {
-        if (keys[i] !== key) {
-          key = keys[i] as number;
-          bestEvent = bestKnown = -Infinity;
-          bestRow = -1;
-          tied = NO_TIES;
-        }
-        const row = rows[i] as number;
-        const time = times[i] as number;
-        if (row >= 0) {
-          const event = events[i] as number;
-          if (event > bestEvent || (event === bestEvent && time > bestKnown)) {
-            bestEvent = event;
-            bestKnown = time;
-            bestRow = row;
-            tied = NO_TIES;
-          } else if (event === bestEvent && time === bestKnown) {
-            if (tied === NO_TIES) {
-              tied = [];
-              isTieNoted = false;
-            }
-            tied.push(row);
-          }
-        } else if (bestRow >= 0 && bestEvent >= time - ttl) {
-          if (tied !== NO_TIES && !isTieNoted) {
-            groups.first.push(bestRow, ...tied.map(() => bestRow));
-            groups.member.push(bestRow, ...tied);
-            isTieNoted = true;
-          }
-          out.add(-1 - row, bestRow);
-        }
-      }
+    const points = await countPoints(connection, tables);
+    for (let from = 0; from < points; from += mostPoints) {
+      const piece = await loadPiece(connection, tables, from, Math.min(mostPoints, points - from));
+      const found = await foldEvents(connection, read, scanned, tables, piece);
+      foundTable.append([found.spineRows, found.rows], found.size);
+      hasTies ||= found.ties.length > 0;
+      const column = (of: (tie: (typeof found.ties)[number]) => number) => Float64Array.from(found.ties, of);
+      tiesTable.append(
+        [
+          column(({ row }) => row),
+          column(({ key }) => key),
+          column(({ event }) => event),
+          column(({ known }) => known),
+        ],
+        found.ties.length,
+      );
     }
-    await out.finish();
   } finally {
-    await out.discard();
+    foundTable.close();
+    tiesTable.close();
   }
-  return resolveTies(duckdb, connection, name, winners, groups, scanned);
+  const resolved = `__hr_latest_${name}`;
+  if (hasTies) {
+    await resolveTies(connection, read, winners, ties, tables.keys, scanned, resolved);
+    await connection.run(`DROP TABLE ${winners}`);
+  }
+  await connection.run(`DROP TABLE ${ties}`);
+  return hasTies ? resolved : winners;
 }
 
-const NO_TIES: number[] = [];
+async function countPoints(connection: DuckDBConnection, { points }: PointTables): Promise<number> {
+  const counted = await connection.runAndReadAll(`SELECT CAST(count(*) AS DOUBLE) FROM ${points}`);
+  return counted.getRows()[0]?.[0] as number;
+}
 
-// One number tells events (row ≥ 0) from points (−1 − spine row); sorted by it, descending puts events first at equal
-// times (they count) and ascending puts points first (`before`: they don't). The order is total, so a run repeats.
-function streamSql(read: ReadPlan, { relation }: ScannedSource, { keys, points }: PointTables): string {
-  const direction = read.boundary === 'at' ? 'DESC' : 'ASC';
-  return (
-    'SELECT key, CAST(time AS DOUBLE), CAST(row AS DOUBLE), CAST(event AS DOUBLE) FROM (' +
-    `SELECT k.__hr_key AS key, e.__hr_known AS time, e.__hr_row AS row, e.__hr_event AS event ` +
-    `FROM ${relation} e JOIN ${keys} k ON ${keyCondition(read)} WHERE e.__hr_known IS NOT NULL ` +
-    `UNION ALL SELECT __hr_key, __hr_at, -1 - __hr_spine, 0 FROM ${points}` +
-    `) ORDER BY key, time, row ${direction}`
+interface Piece {
+  readonly points: SortedPoints;
+  readonly firstTime: number;
+  readonly lastTime: number;
+}
+
+// A table gives its rows in the order in which they were put into it.
+async function loadPiece(
+  connection: DuckDBConnection,
+  { points: table }: PointTables,
+  from: number,
+  size: number,
+): Promise<Piece> {
+  const points = { keys: new Int32Array(size), times: new Float64Array(size), spineRows: new Float64Array(size) };
+  let [firstTime, lastTime] = [Infinity, -Infinity];
+  let filled = 0;
+  const stream = await connection.stream(
+    `SELECT __hr_key, CAST(__hr_at AS DOUBLE), CAST(__hr_spine AS DOUBLE) FROM ${table} LIMIT ${size} OFFSET ${from}`,
   );
+  for await (const chunk of readAhead(stream)) {
+    // Column types as selected above.
+    const times = numbersOf<Float64Array>(chunk.getColumnVector(1));
+    points.keys.set(numbersOf<Int32Array>(chunk.getColumnVector(0)), filled);
+    points.times.set(times, filled);
+    points.spineRows.set(numbersOf<Float64Array>(chunk.getColumnVector(2)), filled);
+    filled += chunk.rowCount;
+    for (const time of times) {
+      if (time < firstTime) firstTime = time;
+      if (time > lastTime) lastTime = time;
+    }
+  }
+  return { points, firstTime, lastTime };
+}
+
+async function foldEvents(
+  connection: DuckDBConnection,
+  read: ReadPlan,
+  { relation }: FactsRelation,
+  { keys }: PointTables,
+  { points, firstTime, lastTime }: Piece,
+): Promise<Winners> {
+  const { ttlMicros } = read.view;
+  const slots = createPointSlots(points, ttlMicros ?? Infinity, read.boundary);
+  const bounds = [
+    `k.__hr_key BETWEEN ${points.keys[0]} AND ${points.keys.at(-1)}`,
+    `e.__hr_known <= ${lastTime}`,
+    ...(ttlMicros === null ? [] : [`e.__hr_event >= ${firstTime - ttlMicros}`]),
+  ];
+  const columns = ['__hr_known', '__hr_event', '__hr_row'].map((column) => `CAST(e.${column} AS DOUBLE)`);
+  const stream = await connection.stream(
+    `SELECT k.__hr_key, ${columns.join(', ')} FROM ${relation} e JOIN ${keys} k ON ${keyCondition(read)} ` +
+      `WHERE ${bounds.join(' AND ')}`,
+  );
+  for await (const chunk of readAhead(stream)) {
+    slots.add({
+      keys: numbersOf<Int32Array>(chunk.getColumnVector(0)),
+      known: numbersOf<Float64Array>(chunk.getColumnVector(1)),
+      events: numbersOf<Float64Array>(chunk.getColumnVector(2)),
+      rows: numbersOf<Float64Array>(chunk.getColumnVector(3)),
+    });
+  }
+  return slots.winners();
 }

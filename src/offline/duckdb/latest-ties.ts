@@ -2,40 +2,30 @@
 // a group is the same for every point; only groups that some point took are looked at.
 
 import type { DuckDBConnection } from '@duckdb/node-api';
-import type { DuckDb } from '../../storage/index.ts';
-import type { ScannedSource } from '../sources/scan-source.ts';
+import type { FactsRelation } from '../facts/facts.ts';
+import type { ReadPlan } from '../plan.ts';
 import { quoteName } from '../sources/sql-text.ts';
-import { createPairTable } from './pair-table.ts';
-
-/** Pairs: the row that the replay named for a group, and each member of the group, itself included. */
-export interface TieGroups {
-  readonly first: number[];
-  readonly member: number[];
-}
+import { keyCondition } from './point-keys.ts';
 
 /**
- * Replaces each group's named row by its greatest one, by (created order, arrival, declared columns in declared order,
- * nulls first). Gives the table with `__hr_spine` and `__hr_row`.
+ * Gives the table `result`: `winners` with each group's named row replaced by its greatest one, by (created order, place
+ * in the log, declared columns in declared order, nulls first). `ties` is a table of groups: `__hr_named`, `__hr_key`,
+ * `__hr_event` and `__hr_known`; two may be the same one by another name.
  */
 export async function resolveTies(
-  duckdb: DuckDb,
   connection: DuckDBConnection,
-  name: string,
+  read: ReadPlan,
   winners: string,
-  groups: TieGroups,
-  { source, relation }: ScannedSource,
-): Promise<string> {
-  const result = `__hr_latest_${name}`;
-  const ties = `__hr_ties_${name}`;
-  const pairs = await createPairTable(duckdb, connection, ties);
-  groups.first.forEach((first, i) => {
-    pairs.add(first, groups.member[i] as number);
-  });
-  await pairs.finish();
+  ties: string,
+  keys: string,
+  { source, relation }: FactsRelation,
+  result: string,
+): Promise<void> {
   const created = source.createdOrder === undefined ? [] : [source.createdOrder];
   const order = [
     ...created.map((column) => `${quoteName(column)} DESC NULLS LAST`),
-    '__hr_arrival DESC NULLS LAST',
+    '__hr_writer DESC NULLS LAST',
+    '__hr_offset DESC NULLS LAST',
     ...source.columns.flatMap(({ name: column, type }) => {
       const descending = `${quoteName(column)} DESC NULLS LAST`;
       // −0 and 0 are equal to DuckDB, and two values to compareValues: −0 is the lesser.
@@ -43,15 +33,16 @@ export async function resolveTies(
       return isFloat ? [descending, `signbit(${quoteName(column)})`] : [descending];
     }),
   ];
+  const places = ['__hr_key', '__hr_event', '__hr_known'].map((name) => `CAST(${name} AS BIGINT) AS ${name}`);
+  const members =
+    `SELECT t.__hr_named, e.* FROM ${relation} e JOIN ${keys} k ON ${keyCondition(read)} ` +
+    `JOIN (SELECT DISTINCT __hr_named, ${places.join(', ')} FROM ${ties}) t ` +
+    'ON t.__hr_key = k.__hr_key AND t.__hr_event = e.__hr_event AND t.__hr_known = e.__hr_known';
   const greatest =
-    groups.first.length === 0
-      ? `(SELECT 0 AS first, 0 AS winner LIMIT 0)`
-      : `(SELECT first, __hr_row AS winner FROM (SELECT t.first, s.* FROM ${ties} t JOIN ${relation} s ON s.__hr_row = CAST(t.second AS BIGINT)) ` +
-        `QUALIFY row_number() OVER (PARTITION BY first ORDER BY ${order.join(', ')}) = 1)`;
+    `SELECT __hr_named, __hr_row FROM (${members}) ` +
+    `QUALIFY row_number() OVER (PARTITION BY __hr_named ORDER BY ${order.join(', ')}) = 1`;
   await connection.run(
-    `CREATE OR REPLACE TEMP TABLE ${result} AS SELECT CAST(w.first AS BIGINT) AS __hr_spine, ` +
-      `coalesce(t.winner, CAST(w.second AS BIGINT)) AS __hr_row FROM ${winners} w LEFT JOIN ${greatest} t ON t.first = w.second`,
+    `CREATE OR REPLACE TEMP TABLE ${result} AS SELECT w.__hr_spine, coalesce(CAST(t.__hr_row AS DOUBLE), w.__hr_row) AS __hr_row ` +
+      `FROM ${winners} w LEFT JOIN (${greatest}) t ON t.__hr_named = w.__hr_row`,
   );
-  await connection.run(`DROP TABLE ${winners}; DROP TABLE ${ties}`);
-  return result;
 }

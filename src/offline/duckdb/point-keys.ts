@@ -8,7 +8,7 @@ import { duckType, quoteName } from '../sources/sql-text.ts';
 export interface PointTables {
   /** Distinct keys without nulls: `__hr_key` (INTEGER from 0) and `k0`, `k1`, … in the entity's types. */
   readonly keys: string;
-  /** Spine rows with a key and a time: `__hr_spine`, `__hr_key`, `__hr_at` (T or T', BIGINT micros). */
+  /** Spine rows with a key and a time, in the order of both: `__hr_spine`, `__hr_key`, `__hr_at` (T or T', BIGINT micros). */
   readonly points: string;
 }
 
@@ -34,7 +34,7 @@ export async function makePoints(
   );
   await connection.run(
     `CREATE OR REPLACE TEMP TABLE ${points} AS SELECT s.__hr_spine, k.__hr_key, s.__hr_at ` +
-      `FROM ${spine} s JOIN ${keys} k ON ${names.map((key) => `s.${key} = k.${key}`).join(' AND ')} WHERE s.__hr_at IS NOT NULL`,
+      `FROM ${spine} s JOIN ${keys} k ON ${names.map((key) => `s.${key} = k.${key}`).join(' AND ')} WHERE s.__hr_at IS NOT NULL ORDER BY k.__hr_key, s.__hr_at`,
   );
   return { keys, points };
 }

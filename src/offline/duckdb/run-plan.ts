@@ -6,7 +6,7 @@ import { type Field, HeadraceError, type Progress } from '../../core/index.ts';
 import type { Definitions, ServiceTransform } from '../../definitions/index.ts';
 import type { DuckDb } from '../../storage/index.ts';
 import type { TrainingSetPlan } from '../plan.ts';
-import type { ScannedSource } from '../sources/scan-source.ts';
+import type { FactsRelation } from '../facts/facts.ts';
 import { queryWork } from '../sources/source-errors.ts';
 import { duckType, quoteName } from '../sources/sql-text.ts';
 import { SPINE_TABLE, type Spine } from '../training-sets/load-spine.ts';
@@ -24,13 +24,13 @@ export async function runPlan(
   connection: DuckDBConnection,
   plan: TrainingSetPlan,
   spine: Spine,
-  sources: ReadonlyMap<string, ScannedSource>,
+  sources: ReadonlyMap<string, FactsRelation>,
   deps: RunDeps,
 ): Promise<string> {
   const reads: ReadResult[] = [];
   for (const [index, read] of plan.reads.entries()) {
     deps.progress.start(`view ${read.view.name}`, spine.rows, 'rows');
-    const scanned = sources.get(read.view.source) as ScannedSource;
+    const scanned = sources.get(read.view.source) as FactsRelation;
     const result = await queryWork(`source "${read.view.source}" cannot be read`, 'HR_SOURCE_UNREADABLE', () =>
       runRead(deps.duckdb, connection, index, read, scanned, SPINE_TABLE, spine.sql),
     );

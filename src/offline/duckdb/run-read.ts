@@ -4,7 +4,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import type { FeatureSpec } from '../../definitions/index.ts';
 import type { DuckDb } from '../../storage/index.ts';
 import type { ReadPlan } from '../plan.ts';
-import type { ScannedSource } from '../sources/scan-source.ts';
+import type { FactsRelation } from '../facts/facts.ts';
 import { duckType, quoteName } from '../sources/sql-text.ts';
 import { replayLatest } from './latest-replay.ts';
 import { makePoints } from './point-keys.ts';
@@ -23,14 +23,14 @@ export async function runRead(
   connection: DuckDBConnection,
   index: number,
   read: ReadPlan,
-  scanned: ScannedSource,
+  scanned: FactsRelation,
   spineTable: string,
   spineSql: ReadonlyMap<string, string>,
 ): Promise<ReadResult> {
   const joins: string[] = [];
   const features = new Map<number, string>();
   if (read.latest.length > 0) {
-    const table = await runLatest(duckdb, connection, index, read, scanned, spineTable, spineSql);
+    const table = await runLatest(connection, index, read, scanned, spineTable, spineSql);
     joins.push(`LEFT JOIN ${table} l${index} ON l${index}.__hr_spine = s.__hr_spine`);
     for (const feature of read.latest) features.set(feature, `l${index}.f${feature}`);
   }
@@ -46,16 +46,15 @@ export async function runRead(
 
 // The winners' columns by row number: DuckDB reads the source once more, these columns alone.
 async function runLatest(
-  duckdb: DuckDb,
   connection: DuckDBConnection,
   index: number,
   read: ReadPlan,
-  scanned: ScannedSource,
+  scanned: FactsRelation,
   spineTable: string,
   spineSql: ReadonlyMap<string, string>,
 ): Promise<string> {
   const tables = await makePoints(connection, String(index), read, spineTable, spineSql);
-  const winners = await replayLatest(duckdb, connection, String(index), read, scanned, tables);
+  const winners = await replayLatest(connection, String(index), read, scanned, tables);
   const table = `__hr_read_${index}`;
   const columns = read.latest.map((feature) => {
     const { aggregation, type } = read.view.features[feature] as FeatureSpec;
@@ -65,8 +64,8 @@ async function runLatest(
   // A deletion that wins leaves the key without a value.
   const live = tombstone === undefined ? '' : ` WHERE e.${quoteName(tombstone)} IS NOT TRUE`;
   await connection.run(
-    `CREATE OR REPLACE TEMP TABLE ${table} AS SELECT w.__hr_spine, ${columns.join(', ')} ` +
-      `FROM ${winners} w JOIN ${scanned.relation} e ON e.__hr_row = w.__hr_row${live}`,
+    `CREATE OR REPLACE TEMP TABLE ${table} AS SELECT CAST(w.__hr_spine AS BIGINT) AS __hr_spine, ${columns.join(', ')} ` +
+      `FROM ${winners} w JOIN ${scanned.relation} e ON e.__hr_row = CAST(w.__hr_row AS BIGINT)${live}`,
   );
   await connection.run(`DROP TABLE ${winners}; DROP TABLE ${tables.points}; DROP TABLE ${tables.keys}`);
   return table;
@@ -76,7 +75,7 @@ async function runWindows(
   duckdb: DuckDb,
   connection: DuckDBConnection,
   read: ReadPlan,
-  scanned: ScannedSource,
+  scanned: FactsRelation,
   spineTable: string,
   spineSql: ReadonlyMap<string, string>,
 ): Promise<string> {

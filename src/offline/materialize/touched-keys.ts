@@ -1,84 +1,126 @@
-// Which keys a run must recompute, as a numbered table; and what it has to say of the source's rows.
+// Which keys a run writes, as a table; and what it has to say of the source's rows.
 
-import type { DuckDBConnection } from '@duckdb/node-api';
-import { type Micros, MICROS_PER_MINUTE } from '../../core/index.ts';
-import type { ViewCodec } from '../../online/index.ts';
-import type { ScannedSource } from '../sources/scan-source.ts';
-import { duckType, quoteName } from '../sources/sql-text.ts';
-import type { Interval } from './interval.ts';
+import type { Micros } from '../../core/index.ts';
+import { coveredCut, type Coverage } from '../../online/index.ts';
+import type { Changes, Interval } from './changes.ts';
+import { isWhole, keyed, keyNames } from './fact-sql.ts';
+import { type RunScope, waitsSql } from './run-scope.ts';
+import { nextTable } from './work-table.ts';
 
 export interface TouchedKeys {
-  readonly count: number;
+  /** Columns as `keyNames`, and `pushed`: whether covered parts may lie with the key. Null: every key with facts. */
+  readonly table: string | null;
+  /** Of a full run: the keys of the log's covered rows, likewise; null where there are none. */
+  readonly logTable: string | null;
+  /** Whether the table has `newest` too: the newest event time of a key's facts that are known by `asOf`, or null. */
+  readonly hasNewest: boolean;
   readonly rowsInRange: number;
   /** Rows with a null key, event time or known time: they match nothing. */
   readonly rowsIgnored: number;
+  /** Whether some facts are known only after `asOf` and carried. */
+  readonly hasWaiting: boolean;
 }
 
-/**
- * Temp table of the touched keys: `__hr_spine` (BIGINT from 0, in the keys' order), `__hr_at` (the watermark), `k0`,
- * `k1`, …, `__hr_newest` (the key's newest event time) and `__hr_since` (no window that ends at the newest event or
- * later sees an earlier event; BIGINT micros).
- */
-export const KEYS_TABLE = '__hr_touched';
-
-export async function findTouchedKeys(
-  connection: DuckDBConnection,
-  codec: ViewCodec,
-  { relation }: ScannedSource,
-  interval: Interval,
-): Promise<TouchedKeys> {
-  const keys = codec.view.keyColumns.map(
-    (column, i) => `CAST(${quoteName(column)} AS ${duckType(keyType(codec, i))}) AS k${i}`,
+/** Of a run that writes every key. */
+export async function findAllKeys(scope: RunScope): Promise<TouchedKeys> {
+  const { connection, codec, facts, asOf, finished } = scope;
+  const names = keyNames(codec).join(', ');
+  const all = keyed(codec, facts.relation);
+  const whole = isWhole(codec);
+  const counted = await connection.runAndReadAll(
+    `SELECT CAST(count(*) FILTER (WHERE ${whole} AND __hr_known <= ${asOf}) AS DOUBLE), ` +
+      `CAST(count(*) FILTER (WHERE NOT (${whole})) AS DOUBLE), ` +
+      `CAST(count(*) FILTER (WHERE ${whole} AND ${waitsSql(scope)}) AS DOUBLE) FROM ${all} AS facts`,
   );
-  const names = keys.map((_, i) => `k${i}`).join(', ');
-  const isWhole = [...codec.view.keyColumns.map(quoteName), '__hr_event', '__hr_known']
-    .map((name) => `${name} IS NOT NULL`)
-    .join(' AND ');
-  const inRange = rangeSql(interval, interval.arrivedAfter);
-  // A push gets its arrival a moment before its log is on disk. One that took long then is found by the next run.
-  const touches = rangeSql(interval, interval.arrivedAfter - LONGEST_APPEND_MICROS);
-  const counted = await connection.run(
-    `SELECT CAST(count(*) FILTER (WHERE ${isWhole} AND ${inRange}) AS DOUBLE), ` +
-      `CAST(count(*) FILTER (WHERE NOT (${isWhole})) AS DOUBLE) FROM ${relation} AS events`,
-  );
-  const [rowsInRange, rowsIgnored] = ((await counted.getRows())[0] ?? []).map(Number);
-  const newest = `max(__hr_event) FILTER (WHERE __hr_known <= ${interval.to})`;
+  const [rowsInRange = 0, rowsIgnored = 0, waiting = 0] = (counted.getRows()[0] ?? []).map(Number);
+  const log = facts.log;
+  const logTable = log === null || log.rows === 0 ? null : nextTable('log_keys');
+  if (log !== null && logTable !== null) {
+    const isNew = isPast(
+      finished?.coverage,
+      log.writers.map(({ writer }) => writer),
+    );
+    await connection.run(
+      `CREATE TABLE ${logTable} AS SELECT ${names}, bool_or(${isNew}) AS pushed ` +
+        `FROM ${keyed(codec, facts.allLogRows)} AS logged WHERE ${whole} GROUP BY ${names}`,
+    );
+  }
+  const shared = { hasNewest: codec.aggregator !== null, logTable, rowsInRange, rowsIgnored, hasWaiting: waiting > 0 };
+  if (codec.aggregator === null) return { table: null, ...shared };
+  const table = nextTable('keys');
+  const logged = logTable === null ? '' : ` UNION ALL SELECT ${names}, pushed, NULL FROM ${logTable}`;
+  const newest = `CASE WHEN __hr_known <= ${asOf} THEN __hr_event END`;
   await connection.run(
-    `CREATE OR REPLACE TEMP TABLE ${KEYS_TABLE} AS SELECT row_number() OVER (ORDER BY ${names}) - 1 AS __hr_spine, ` +
-      `CAST(${interval.to} AS BIGINT) AS __hr_at, ${names}, __hr_newest, __hr_newest - ${lookBack(codec)} AS __hr_since ` +
-      `FROM (SELECT ${keys.join(', ')}, ${newest} AS __hr_newest FROM ${relation} AS events WHERE ${isWhole} ` +
-      `GROUP BY ALL HAVING bool_or(${touches}))`,
+    `CREATE TABLE ${table} AS SELECT ${names}, bool_or(pushed) AS pushed, max(newest) AS newest FROM (` +
+      `SELECT ${names}, false AS pushed, ${newest} AS newest FROM ${all} AS facts ` +
+      `WHERE ${whole} AND (__hr_known <= ${asOf} OR ${waitsSql(scope)})${logged}) GROUP BY ${names}`,
   );
-  const total = await connection.run(`SELECT CAST(count(*) AS DOUBLE) FROM ${KEYS_TABLE}`);
-  return {
-    count: Number((await total.getRows())[0]?.[0]),
-    rowsInRange: rowsInRange ?? 0,
-    rowsIgnored: rowsIgnored ?? 0,
-  };
+  return { table, ...shared };
 }
 
-const LONGEST_APPEND_MICROS = MICROS_PER_MINUTE;
-
-function rangeSql({ after, to, through }: Interval, arrivedAfter: Micros): string {
-  const upTo = `__hr_known <= ${to}`;
-  if (after === null) return upTo;
-  // Rows of files have no arrival, and then only their known time tells.
-  const late = through === Infinity ? '' : ` OR coalesce(__hr_arrival > ${arrivedAfter}, false)`;
-  return `${upTo} AND (__hr_known > ${after}${late})`;
-}
-
-export function keyType({ keyTypes }: ViewCodec, index: number) {
-  // One type per key column: the manifest was validated.
-  return keyTypes[index] as ViewCodec['keyTypes'][number];
-}
-
-/**
- * How far before a key's newest event its windows look, hop included. Not before the watermark: a key that fell silent
- * keeps the tiles that a read as at its last events needs.
- */
-function lookBack({ aggregator }: ViewCodec): Micros {
-  return Math.max(
-    0,
-    ...(aggregator?.groups ?? []).map(({ retentionMicros, hopMicros }) => retentionMicros + hopMicros),
+/** Of an incremental run; reads no more of the source than the changes ask for. */
+export async function findChangedKeys(
+  scope: RunScope,
+  changes: Changes,
+  boundary: Micros,
+  from: Micros | undefined,
+): Promise<TouchedKeys> {
+  const { connection, codec, facts, asOf } = scope;
+  const { files, log, cuts, passed, known } = changes;
+  const names = keyNames(codec).join(', ');
+  const whole = isWhole(codec);
+  // A span may begin before all times.
+  const within = (column: string, { after, upTo }: Interval) =>
+    `(${column} <= ${upTo}${Number.isFinite(after) ? ` AND ${column} > ${after}` : ''})`;
+  const anywhere = [
+    ...(passed === null ? [] : [within('__hr_event', passed)]),
+    ...(known === null ? [] : [within('__hr_known', known)]),
+    ...(from === undefined ? [] : [`__hr_known >= ${from}`]),
+  ];
+  const isScan = anywhere.length > 0;
+  const counts = Number.isFinite(boundary) ? `coalesce(__hr_event <= ${boundary}, true)` : 'true';
+  const isNewFile = files.length === 0 ? 'false' : `(__hr_file IN (${files.join(', ')}) AND ${counts})`;
+  const isNewCut = `CASE __hr_writer ${cuts.map(({ writer, after }) => `WHEN ${writer} THEN __hr_cut > ${after}`).join(' ')} ELSE false END`;
+  const newCut = cuts.length === 0 ? 'false' : isNewCut;
+  const fileRows = isScan ? facts.allFileRows : facts.fileRows(files);
+  const logRows = isScan ? facts.allLogRows : log.relation;
+  const select = `SELECT ${names}, __hr_known, `;
+  const rows =
+    `(${select}false AS pushed FROM ${keyed(codec, fileRows)} AS filed WHERE ${[isNewFile, ...anywhere].join(' OR ')} ` +
+    `UNION ALL ${select}${newCut} AS pushed FROM ${keyed(codec, logRows)} AS logged WHERE ${[newCut, ...anywhere].join(' OR ')})`;
+  const table = nextTable('keys');
+  await connection.run(
+    `CREATE TABLE ${table} AS SELECT ${names}, bool_or(pushed) AS pushed, ` +
+      `count(*) FILTER (WHERE __hr_known <= ${asOf}) AS in_range FROM ${rows} WHERE ${whole} GROUP BY ${names}`,
   );
+  const ignored = `(SELECT CAST(count(*) AS DOUBLE) FROM ${rows} WHERE NOT (${whole}))`;
+  const counted = await connection.runAndReadAll(
+    `SELECT CAST(coalesce(sum(in_range), 0) AS DOUBLE), ${ignored} FROM ${table}`,
+  );
+  const [rowsInRange = 0, rowsIgnored = 0] = (counted.getRows()[0] ?? []).map(Number);
+  return { table, logTable: null, hasNewest: false, rowsInRange, rowsIgnored, hasWaiting: true };
+}
+
+/** How many keys a run would write. */
+export async function countKeys(scope: RunScope, { table, logTable }: TouchedKeys): Promise<number> {
+  const { connection, codec, facts, asOf } = scope;
+  const names = keyNames(codec).join(', ');
+  const logged = logTable === null ? '' : ` UNION SELECT ${names} FROM ${logTable}`;
+  const all =
+    table === null
+      ? `SELECT DISTINCT ${names} FROM ${keyed(codec, facts.relation)} AS facts ` +
+        `WHERE ${isWhole(codec)} AND (__hr_known <= ${asOf} OR ${waitsSql(scope)})${logged}`
+      : `SELECT ${names} FROM ${table}`;
+  const counted = await connection.runAndReadAll(`SELECT CAST(count(*) AS DOUBLE) FROM (${all})`);
+  return Number(counted.getRows()[0]?.[0]);
+}
+
+/** Whether a row of the log lies in a cut that a coverage lacks. */
+function isPast(coverage: Coverage | undefined, writers: readonly number[]): string {
+  if (coverage === undefined) return 'true';
+  const cases = writers.map((writer) => {
+    const after = coveredCut(coverage, writer);
+    return `WHEN ${writer} THEN ${Number.isFinite(after) ? `__hr_cut > ${after}` : 'false'}`;
+  });
+  return cases.length === 0 ? 'true' : `CASE __hr_writer ${cases.join(' ')} ELSE true END`;
 }

@@ -1,0 +1,102 @@
+// Keys that have a base in the store and no facts any more: they get an empty one. Told by comparing the store's keys with
+// those that the run wrote, both as bytes in tables of DuckDB, which spills them.
+
+import { BLOB, type DuckDBConnection, DuckDBDataChunk, type DuckDBBlobVector, blobValue } from '@duckdb/node-api';
+import type { EncodedKey } from '../../core/index.ts';
+import { type Coverage, type OnlineStore, runOfBase, type ViewCodec } from '../../online/index.ts';
+import type { DuckDb } from '../../storage/index.ts';
+import { readAhead } from '../duckdb/read-ahead.ts';
+import { countedParts } from './counted-parts.ts';
+import { dropTables, nextTable } from './work-table.ts';
+
+export interface StoredKeys {
+  /** Whether covered parts lie with a key, however old. */
+  hasCountedParts(key: EncodedKey): boolean;
+  /** To be called with every key that the run writes. */
+  wrote(keys: readonly EncodedKey[]): void;
+  /** The stored keys that were not written, some at a time. */
+  gone(): AsyncIterable<readonly EncodedKey[]>;
+  close(): Promise<void>;
+}
+
+/**
+ * Looks through the store's records of the version, once earlier runs are fenced and before the run's own bases: what a
+ * base of another run stands for now is not yet said by it.
+ */
+export async function scanStoredKeys(
+  duckdb: DuckDb,
+  store: OnlineStore,
+  { entity, version }: Pick<ViewCodec, 'entity' | 'version'>,
+  run: number,
+  coverage: Coverage,
+): Promise<StoredKeys> {
+  const connection = await duckdb.connect();
+  const stored = await createKeyTable(connection, nextTable('stored'));
+  const withParts = new Set<string>();
+  for await (const { key, record } of store.scan(entity.name, version)) {
+    const hasParts = countedParts(record.parts, coverage).length > 0;
+    if (hasParts) withParts.add(textOf(key));
+    const isOthers = record.base !== undefined && runOfBase(record.base) !== run;
+    // Parts alone count by themselves until a base says that it has them.
+    if (isOthers || (hasParts && record.base === undefined)) stored.add(key);
+  }
+  stored.close();
+  const written = await createKeyTable(connection, nextTable('written'));
+  return {
+    hasCountedParts: (key) => withParts.size > 0 && withParts.has(textOf(key)),
+    wrote(keys) {
+      for (const key of keys) written.add(key);
+    },
+    async *gone() {
+      written.close();
+      const stream = await connection.stream(`SELECT key FROM ${stored.name} ANTI JOIN ${written.name} USING (key)`);
+      for await (const chunk of readAhead(stream)) {
+        const blobs = chunk.getColumnVector(0) as DuckDBBlobVector;
+        // Branding: these are keys as the store gave them.
+        yield Array.from(
+          { length: chunk.rowCount },
+          (_, i) => Uint8Array.from(blobs.getItemBytes(i) ?? []) as EncodedKey,
+        );
+      }
+    },
+    async close() {
+      stored.close();
+      written.close();
+      await dropTables(connection, [stored.name, written.name]);
+      connection.closeSync();
+    },
+  };
+}
+
+const textOf = (key: EncodedKey): string => Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
+
+/** DuckDB's vector size. */
+const CHUNK_ROWS = 2048;
+
+async function createKeyTable(connection: DuckDBConnection, name: string) {
+  await connection.run(`CREATE TABLE ${name} (key BLOB)`);
+  const appender = await connection.createAppender(name);
+  let keys: EncodedKey[] = [];
+  let isOpen = true;
+  const flush = () => {
+    if (keys.length === 0) return;
+    const chunk = DuckDBDataChunk.create([BLOB], keys.length);
+    const vector = chunk.getColumnVector(0);
+    keys.forEach((key, i) => vector.setItem(i, blobValue(key)));
+    vector.flush();
+    appender.appendDataChunk(chunk);
+    keys = [];
+  };
+  return {
+    name,
+    add(key: EncodedKey): void {
+      if (keys.push(key) === CHUNK_ROWS) flush();
+    },
+    close(): void {
+      if (!isOpen) return;
+      isOpen = false;
+      flush();
+      appender.closeSync();
+    },
+  };
+}

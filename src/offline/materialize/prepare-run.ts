@@ -1,0 +1,111 @@
+// Plans a run that has asked, and finds its keys.
+
+import { HeadraceError } from '../../core/index.ts';
+import type { WriterRow } from '../../events/index.ts';
+import { isOpened, type OpenedRow, type OpenPlan, planRun, type RunRow } from '../../online/index.ts';
+import { openFacts } from '../facts/open-facts.ts';
+import { findChanges, isUnchanged } from './changes.ts';
+import type { RunScope } from './run-scope.ts';
+import { findAllKeys, findChangedKeys, type TouchedKeys } from './touched-keys.ts';
+import type { ViewRun } from './view-run.ts';
+import type { AnsweredWriters } from './wait-for-writers.ts';
+import { dropTables } from './work-table.ts';
+
+export interface PreparedRun {
+  readonly plan: OpenPlan;
+  readonly writers: readonly WriterRow[];
+  /** Those for whom the boundary stays where it was. */
+  readonly heldBy: readonly WriterRow[];
+  readonly scope: RunScope;
+  /** Rows of the version before the run's own, oldest first, whose bases may lie in the store. */
+  readonly earlier: readonly OpenedRow[];
+  readonly touched: TouchedKeys;
+  /** Whether the last finished run knew all of it already, and nothing came after that run. */
+  readonly isUpToDate: boolean;
+  close(): Promise<void>;
+}
+
+/** `rows`: all of the version. Throws HR_MATERIALIZE_BUSY where the run has to stop. */
+export async function prepareRun(
+  run: ViewRun,
+  row: RunRow,
+  rows: readonly RunRow[],
+  { writers, answered }: AnsweredWriters,
+): Promise<PreparedRun> {
+  const { deps, codec, connection, snapshot, asOf, waits, request } = run;
+  const earlier = rows.filter(isOpened).filter(({ number }) => number < row.number);
+  const plan = await planView(run, row, rows, { writers, answered });
+  const facts = await openFacts(connection, codec.source, deps, { snapshot, ...plan });
+  const scope: RunScope = {
+    codec,
+    duckdb: deps.duckdb,
+    connection,
+    facts,
+    asOf,
+    waits,
+    finished: earlier.findLast(({ state }) => state === 'finished'),
+  };
+  const touched = await findKeys(run, scope, plan, earlier);
+  return {
+    plan,
+    writers,
+    heldBy: heldBy(plan.heldBy, writers),
+    scope,
+    earlier,
+    touched: touched.keys,
+    isUpToDate: touched.isUnchanged && request.from === undefined,
+    close: () => dropTables(connection, [touched.keys.table, touched.keys.logTable]),
+  };
+}
+
+async function planView(
+  { deps, codec, request }: ViewRun,
+  row: RunRow,
+  rows: readonly RunRow[],
+  { writers, answered }: AnsweredWriters,
+): Promise<OpenPlan> {
+  const situation = {
+    mode: codec.source.pushes,
+    row,
+    rows,
+    writers,
+    answered,
+    marks: await deps.store.marks(codec.version),
+  };
+  const isFullAsked = !request.incremental && request.from === undefined;
+  const plan = planRun({ ...situation, isFullAsked });
+  if (plan.kind === 'stop') throw stopped(request.view, plan.why, heldBy(plan.heldBy, writers));
+  const since = rows.filter(({ number }) => number >= plan.since && number < row.number);
+  if (plan.isFull || since.every((one) => !isOpened(one) || one.fingerprint === row.fingerprint)) return plan;
+  const anew = planRun({ ...situation, isFullAsked: true });
+  if (anew.kind === 'stop') throw stopped(request.view, anew.why, heldBy(anew.heldBy, writers));
+  return { ...anew, why: 'the view is computed otherwise than before' };
+}
+
+async function findKeys(
+  { deps, codec, connection, snapshot, asOf, request }: ViewRun,
+  scope: RunScope,
+  plan: OpenPlan,
+  earlier: readonly OpenedRow[],
+): Promise<{ readonly keys: TouchedKeys; readonly isUnchanged: boolean }> {
+  if (plan.changes === null) return { keys: await findAllKeys(scope), isUnchanged: false };
+  const since = earlier.filter(({ number }) => number >= plan.since);
+  const { boundary, coverage } = plan;
+  const next = { snapshot: snapshot.files, coverage, asOf };
+  const changes = await findChanges(connection, codec, deps, plan.changes, since, next);
+  const keys = await findChangedKeys(scope, changes, boundary, request.from);
+  return { keys, isUnchanged: isUnchanged(changes) && since.length === 1 && since[0]?.state === 'finished' };
+}
+
+function heldBy(numbers: readonly number[], writers: readonly WriterRow[]): WriterRow[] {
+  return writers.filter(({ number }) => numbers.includes(number));
+}
+
+function stopped(view: string, why: string, holders: readonly WriterRow[]): HeadraceError {
+  const where = holders.map(({ number, machine }) => `writer ${number} on ${machine}`).join(', ');
+  const advice = ` (${where}); \`headrace log forget\` is for a machine that will not return.`;
+  return new HeadraceError(
+    'HR_MATERIALIZE_BUSY',
+    `view "${view}" cannot be materialized yet: ${why}. Run it again once it answers${where === '' ? '.' : advice}`,
+  );
+}

@@ -1,0 +1,24 @@
+// Whether there is anything to do at all, told before anyone is asked: by what a run would read, never by reading it.
+
+import { coveredCut, isOpened, type OpenedRow, type RunRow } from '../../online/index.ts';
+import { isWithin, knownApart } from './changes.ts';
+import type { ViewRun } from './view-run.ts';
+
+/** The finished run that knows all that a new one could; undefined where one is due, or a writer may hold more. */
+export async function findStandingRun(run: ViewRun, rows: readonly RunRow[]): Promise<OpenedRow | undefined> {
+  const { deps, codec, request, asks, asOf } = run;
+  if (!request.incremental) return undefined;
+  const last = rows.findLast(isOpened);
+  if (last === undefined || last.state !== 'finished' || last.fingerprint !== asks.fingerprint) return undefined;
+  const isSame =
+    isWithin(asks.snapshot, last.snapshot) &&
+    isWithin(last.snapshot, asks.snapshot) &&
+    (codec.source.pushes === 'keep' || asks.proposed === last.boundary) &&
+    knownApart(last, asOf).length === 0;
+  if (!isSame) return undefined;
+  for (const { number, state, cut } of (await deps.log?.writers()) ?? []) {
+    if (state === 'open' || coveredCut(last.coverage, number) < cut) return undefined;
+  }
+  const marks = await deps.store.marks(codec.version);
+  return marks.length > 0 && marks.every(({ run: mark }) => mark === last.number) ? last : undefined;
+}

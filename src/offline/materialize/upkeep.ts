@@ -1,0 +1,26 @@
+// What goes once a view has been materialized: rows of runs that no base can name, records past their lifetime.
+
+import { floorTo, type Micros, MICROS_PER_HOUR } from '../../core/index.ts';
+import { forgettable, type OnlineStore, type RunRow, type Runs, type VersionId } from '../../online/index.ts';
+
+export async function forgetRows(runs: Runs, version: VersionId): Promise<void> {
+  const rows = await runs.ofVersion(version);
+  const last = rows.at(-1)?.number ?? 0;
+  // A run that never opened wrote nothing. The last row stays, so that no number is given twice.
+  const neverOpened = rows.filter(
+    ({ state, boundary, number }) => state === 'abandoned' && boundary === null && number < last,
+  );
+  const gone = new Set([...forgettable(rows), ...neverOpened].map(({ number }) => number));
+  if (gone.size > 0) await runs.forget([...gone]);
+}
+
+/**
+ * Once an hour at most, since it looks at every record. `before`: each version's last finished run as of the beginning.
+ * By the clock or the run before, whichever is earlier: a clock that was wrong once must not take what is still read.
+ */
+export async function removeExpired(store: OnlineStore, before: readonly RunRow[], now: Micros): Promise<void> {
+  const last = before.reduce<RunRow | undefined>((a, b) => (a !== undefined && a.number > b.number ? a : b), undefined);
+  if (last === undefined) return;
+  if (floorTo(last.finishedMicros ?? now, MICROS_PER_HOUR) === floorTo(now, MICROS_PER_HOUR)) return;
+  await store.removeExpired(Math.min(now, last.asOf));
+}

@@ -1,0 +1,105 @@
+// An open run's writing: its bases to every node, empty ones for keys whose facts are gone, then the nodes' marks.
+
+import { type EncodedKey, type Micros, type Progress } from '../../core/index.ts';
+import { type LifetimeOf, type OnlineStore, type OpenedRow, packBase, type Runs } from '../../online/index.ts';
+import type { PinnedSnapshot } from '../facts/facts.ts';
+import { isWithin } from './changes.ts';
+import { computeBases } from './compute-bases.ts';
+import { withCountedParts } from './counted-parts.ts';
+import { scanStoredKeys, type StoredKeys } from './gone-keys.ts';
+import { writeNodes } from './node-writer.ts';
+import type { BaseSink, PackedBase } from './packed-base.ts';
+import type { RunScope } from './run-scope.ts';
+import type { TouchedKeys } from './touched-keys.ts';
+
+export interface WriteRun {
+  readonly scope: RunScope;
+  readonly store: OnlineStore;
+  readonly runs: Pick<Runs, 'isOpen'>;
+  readonly row: OpenedRow;
+  /** All rows of the version before it. */
+  readonly earlier: readonly OpenedRow[];
+  readonly touched: TouchedKeys;
+  readonly snapshot: PinnedSnapshot;
+  readonly lifetimeMs: LifetimeOf;
+  readonly retryMs: readonly number[];
+  readonly progress: Progress;
+}
+
+/** Resolves once every node has the run's mark, with how many bases were written. Throws as `writeNodes`. */
+export async function writeRun(request: WriteRun): Promise<{ readonly keys: number; readonly written: number }> {
+  const { scope, store, runs, row, touched, lifetimeMs, retryMs, progress } = request;
+  const { codec } = scope;
+  const storeRun = await store.run({
+    version: codec.version,
+    run: row.number,
+    lifetimeMs,
+    isOpen: () => runs.isOpen(row.number),
+  });
+  const done = { keys: 0, written: 0 };
+  try {
+    const bases = await computeBases(scope, row.number, touched);
+    try {
+      await writeNodes({
+        store,
+        storeRun,
+        row,
+        retryMs,
+        async pass(write) {
+          done.keys = done.written = 0;
+          const stored = await scanIfSomeMayBeGone(request);
+          const mayHaveParts = (key: EncodedKey) => stored?.hasCountedParts(key) ?? false;
+          const put: BaseSink = async (packed) => {
+            const writes = await withCountedParts(store, codec, row.coverage, packed, mayHaveParts);
+            await write(writes);
+            done.written += writes.length;
+            progress.advance(done.written);
+          };
+          try {
+            await bases.each(async (packed) => {
+              stored?.wrote(packed.map(({ key }) => key));
+              await put(packed);
+              done.keys += packed.length;
+            });
+            if (stored !== undefined) await emptyGone(scope.asOf, request, stored, put);
+          } finally {
+            await stored?.close();
+          }
+          // Before any mark says that the pass counts.
+          await request.snapshot.verify();
+        },
+      });
+    } finally {
+      await bases.close();
+    }
+  } finally {
+    await storeRun.close();
+  }
+  return done;
+}
+
+async function emptyGone(asOf: Micros, { scope, row }: WriteRun, stored: StoredKeys, put: BaseSink): Promise<void> {
+  const base = packBase(scope.codec, row.number, asOf, { latest: null, tiles: null });
+  for await (const keys of stored.gone()) {
+    await put(keys.map((key): PackedBase => ({ key, base, isPushed: false })));
+  }
+}
+
+/** Where nothing can be gone the store need not be looked through, which takes as long as writing it. */
+async function scanIfSomeMayBeGone(request: WriteRun): Promise<StoredKeys | undefined> {
+  const { scope, store, row } = request;
+  if (!row.isFull || !(await mayBeGone(request))) return undefined;
+  return scanStoredKeys(scope.duckdb, store, scope.codec, row.number, row.coverage);
+}
+
+async function mayBeGone({ scope, store, row, earlier }: WriteRun): Promise<boolean> {
+  const lessFacts = earlier.some(({ snapshot, boundary, asOf }) => {
+    return !isWithin(snapshot, row.snapshot) || boundary > row.boundary || (asOf > row.asOf && scope.waits !== 'all');
+  });
+  if (lessFacts) return true;
+  // A mark of a run that nobody remembers: whatever it wrote may be there.
+  const marks = await store.marks(scope.codec.version);
+  return marks.some(
+    ({ run }) => run !== undefined && run !== row.number && earlier.every(({ number }) => number !== run),
+  );
+}

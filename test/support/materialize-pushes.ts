@@ -1,0 +1,231 @@
+// Shops whose sales come by file and by push: a view of windows and one of latest rows, pushed to by real ingestion and
+// materialized into a real store, by a clock that tests set.
+
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  type Clock,
+  type EncodedKey,
+  encodeKey,
+  type Field,
+  MICROS_PER_DAY,
+  MICROS_PER_HOUR,
+  type Micros,
+  type Row,
+  silentLogger,
+  toJson,
+  type Value,
+} from '../../src/core/index.ts';
+import { type FeatureSpec, type Manifest, resolveService, type SourceSpec } from '../../src/definitions/index.ts';
+import { type EventLog, openEventLog } from '../../src/events/index.ts';
+import { type Ingestion, openIngestion } from '../../src/ingestion/index.ts';
+import {
+  createRowDeriver,
+  type MaterializeDeps,
+  type MaterializedView,
+  type MaterializeRequest,
+  materialize,
+} from '../../src/offline/index.ts';
+import {
+  createFeatureReader,
+  createViewCodec,
+  type OnlineStore,
+  openRowSchemas,
+  openRuns,
+  type RunRow,
+  type Status,
+} from '../../src/online/index.ts';
+import { openObjectStore } from '../../src/storage/index.ts';
+import { openDirectory } from './materialize-world.ts';
+import { definitionsOf, fields, manifestOf, openOfflineWorld, TYPES, viewOf, writeParquet } from './offline-world.ts';
+import type { OnlineStoreKind, OnlineStorePlace } from './online-stores.ts';
+
+export const NOW = 1_700_000_000_000_000;
+
+export const SALE_COLUMNS: readonly Field[] = fields({
+  shop: TYPES.string,
+  at: TYPES.timestamp,
+  price: TYPES.float64,
+});
+
+export const sale = (shop: string, at: Micros, price: number): Row => ({ shop, at, price });
+
+export interface ShopValues {
+  /** Of the view with windows. */
+  readonly count: Value;
+  readonly sum: Value;
+  readonly lastPrice: Value;
+  /** Of the view of latest rows alone. */
+  readonly last: Value;
+  readonly lastStatus: Status | undefined;
+}
+
+export interface PushesWorld {
+  readonly directory: string;
+  readonly deps: MaterializeDeps;
+  readonly store: OnlineStore;
+  readonly place: OnlineStorePlace;
+  readonly clock: Clock & { now: Micros };
+  readonly manifest: Manifest;
+  readonly objects: string;
+  readonly log: EventLog;
+  /** Warnings of materialize. */
+  readonly warnings: readonly object[];
+  file(name: string, rows: readonly Row[]): Promise<void>;
+  push(...rows: readonly Row[]): Promise<void>;
+  /** Another writer: a process of its own as far as the log can tell. */
+  openIngestion(options?: { readonly isSilent?: boolean }): Ingestion;
+  run(request?: Partial<MaterializeRequest>): Promise<readonly MaterializedView[]>;
+  rowsOf(view: string): Promise<readonly RunRow[]>;
+  read(shop: string, at?: Micros): Promise<ShopValues>;
+  close(): Promise<void>;
+}
+
+/** Another manifest than the shops'; its one source is `sales`, of the files `sales*.parquet`. */
+export interface OtherSales {
+  readonly columns: readonly Field[];
+  manifest(path: string): Manifest;
+}
+
+export async function openPushesWorld(
+  kind: Pick<OnlineStoreKind, 'prepare'>,
+  source: Partial<SourceSpec> = {},
+  { columns, manifest: manifestAt }: OtherSales = {
+    columns: SALE_COLUMNS,
+    manifest: (path) => shopManifest(path, source),
+  },
+): Promise<PushesWorld> {
+  const warnings: object[] = [];
+  const world = await openOfflineWorld(warnings);
+  const { directory } = world;
+  const place = await kind.prepare();
+  const clock = { now: NOW, nowMicros: (): Micros => clock.now };
+  const store = await place.open(clock);
+  const objects = join(directory, 'shipped');
+  mkdirSync(objects);
+  const openLog = (path: string) =>
+    openEventLog({
+      path: join(directory, path),
+      database: world.deps.database,
+      objects: openObjectStore(`file:${objects}`),
+      clock,
+      logger: silentLogger,
+    });
+  const log = await openLog('log');
+  const runs = await openRuns(world.deps.database);
+  const schemas = await openRowSchemas(world.deps.database);
+  const manifest = manifestAt(join(directory, 'sales*.parquet'));
+  const definitions = definitionsOf(manifest, directory);
+  const deps: MaterializeDeps = { ...world.deps, definitions, clock, store, log, askTimeoutMs: 1000 };
+  const opened: Ingestion[] = [];
+  const openOne = ({ isSilent = false } = {}): Ingestion => {
+    const ingestion = openIngestion(
+      {
+        log,
+        store,
+        runs,
+        schemas,
+        deriver: (given, of) => createRowDeriver(given, of, async () => world.deps.duckdb),
+        clock,
+        logger: silentLogger,
+        limits: {
+          maxRows: 10_000,
+          memoryBytes: 256e6,
+          maxAheadMicros: MICROS_PER_DAY,
+          claimRetentionMs: 86_400_000,
+          timeoutMs: 10_000,
+        },
+      },
+      { definitions: () => definitions, closeLimitMs: 2000, ...(!isSilent && { lookEveryMs: 20 }) },
+    );
+    opened.push(ingestion);
+    return ingestion;
+  };
+  let ingestion: Ingestion | undefined;
+  return {
+    directory,
+    deps,
+    store,
+    place,
+    clock,
+    manifest,
+    objects,
+    log,
+    warnings,
+    file: (name, rows) => writeParquet(world.connection, join(directory, name), columns, rows),
+    async push(...rows) {
+      ingestion ??= openOne();
+      await ingestion.push(
+        'sales',
+        rows.map((row) => asJson(columns, row)),
+      );
+    },
+    openIngestion: openOne,
+    run: async (request = {}) => (await materialize(deps, { incremental: true, dryRun: false, ...request })).views,
+    rowsOf: (view) => runs.ofVersion(createViewCodec(manifest, view).version),
+    async read(shop, at = clock.now) {
+      const reader = createFeatureReader(
+        manifest,
+        resolveService(manifest, 'all'),
+        store,
+        await openDirectory(world.deps.database),
+      );
+      const key = encodeKey([TYPES.string], [shop]) as EncodedKey;
+      const [row] = await reader.read([[key, key]], at);
+      const [windows, latest] = row ?? [];
+      const [count = null, sum = null, lastPrice = null] = windows?.values ?? [];
+      return { count, sum, lastPrice, last: latest?.values[0] ?? null, lastStatus: latest?.statuses[0] };
+    },
+    async close() {
+      for (const one of opened) await one.close();
+      await log.close();
+      await store.close();
+      await place.remove();
+      await world.close();
+    },
+  };
+}
+
+function asJson(columns: readonly Field[], row: Row): unknown {
+  return Object.fromEntries(columns.map(({ name, type }) => [name, toJson(type, row[name] ?? null)]));
+}
+
+const month = { windowMicros: 30 * MICROS_PER_DAY, hopMicros: MICROS_PER_HOUR };
+const FEATURES: readonly FeatureSpec[] = [
+  { name: 'count', type: TYPES.int64, aggregation: { op: 'count', column: null, ...month } },
+  { name: 'sum', type: TYPES.float64, aggregation: { op: 'sum', column: 'price', ...month } },
+  { name: 'last_price', type: TYPES.float64, aggregation: { op: 'latest', column: 'price' } },
+];
+
+/** `path` is the source's. */
+export function shopManifest(path: string, more: Partial<SourceSpec> = {}): Manifest {
+  const latest = FEATURES.slice(2);
+  const member = (view: string, features: readonly FeatureSpec[]) => ({
+    kind: 'view' as const,
+    role: view,
+    view,
+    keyColumns: ['shop'],
+    features: features.map(({ name }) => name),
+  });
+  return manifestOf({
+    entities: { shop: { name: 'shop', keys: [{ name: 'shop', type: TYPES.string }] } },
+    sources: {
+      sales: {
+        name: 'sales',
+        kind: 'parquet',
+        location: { path },
+        columns: SALE_COLUMNS,
+        derive: [],
+        eventTime: 'at',
+        knownTime: { kind: 'after', micros: 0 },
+        pushes: 'until-materialized',
+        ...more,
+      },
+    },
+    views: {
+      sold: viewOf('sold', 'shop', 'sales', ['shop'], FEATURES),
+      last: viewOf('last', 'shop', 'sales', ['shop'], latest),
+    },
+    services: { all: { name: 'all', members: [member('sold', FEATURES), member('last', latest)] } },
+  });
+}
