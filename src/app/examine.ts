@@ -57,7 +57,7 @@ export async function examine(open: () => Promise<App>, environment: Environment
   );
   findings.push(
     await look('online store', 'check online.url, and that its server runs', async () => {
-      await (await app.online()).getMeta('doctor');
+      await (await app.online()).marks('doctor');
       return 'answers';
     }),
   );

@@ -4,7 +4,9 @@
 import { join } from 'node:path';
 import { type Clock, HeadraceError, type Logger, type Progress, systemClock } from '../core/index.ts';
 import type { Definitions } from '../definitions/index.ts';
-import type { OnlineStore, PushLog } from '../online/index.ts';
+import type { EventLog } from '../events/index.ts';
+import type { IngestionDeps } from '../ingestion/index.ts';
+import type { OnlineStore, RecordDirectory, RowSchemas, Runs } from '../online/index.ts';
 import type { OfflineDeps } from '../offline/index.ts';
 import type { Registry } from '../registry/index.ts';
 import type { Database, DuckDb, ObjectStore } from '../storage/index.ts';
@@ -27,7 +29,14 @@ export interface App {
   online(): Promise<OnlineStore>;
   objects(): Promise<ObjectStore>;
   duckdb(): Promise<DuckDb>;
-  pushLog(): Promise<PushLog>;
+  /** Rows of materialize runs, and of the schemas of stored rows. */
+  runs(): Promise<Runs>;
+  schemas(): Promise<RowSchemas>;
+  /** What readers of the online store need of both. */
+  directory(): Promise<RecordDirectory>;
+  log(): Promise<EventLog>;
+  /** What pushes take. */
+  ingestion(): Promise<IngestionDeps>;
   /** What offline work takes; it tells of itself through `progress`. */
   offline(progress: Progress): Promise<OfflineDeps>;
   /** Closes what was opened, the last opened first. */
@@ -82,6 +91,30 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
       }),
     (opened) => opened.close(),
   );
+  const online = lazily(
+    async () =>
+      (await import('../online/index.ts')).openOnlineStore(values['online.url'], {
+        project: values.project,
+        clock,
+        logger,
+        mapSizeBytes: values['online.mapSize'],
+      }),
+    (opened) => opened.close(),
+  );
+  const runs = lazily(async () => (await import('../online/index.ts')).openRuns(await database()));
+  const schemas = lazily(async () => (await import('../online/index.ts')).openRowSchemas(await database()));
+  const objects = lazily(async () => (await import('../storage/index.ts')).openObjectStore(values['artifacts.url']));
+  const log = lazily(
+    async () =>
+      (await import('../events/index.ts')).openEventLog({
+        path: values['pushLog.path'],
+        database: await database(),
+        objects: await objects(),
+        clock,
+        logger,
+      }),
+    (opened) => opened.close(),
+  );
   return {
     config,
     environment,
@@ -100,22 +133,35 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
       logger,
       progress,
       dataDirectory: values['offline.path'],
-      pushLogDirectory: values['pushLog.path'],
+      log: await log(),
     }),
-    online: lazily(
-      async () =>
-        (await import('../online/index.ts')).openOnlineStore(values['online.url'], {
-          project: values.project,
-          clock,
-          mapSizeBytes: values['online.mapSize'],
-        }),
-      (opened) => opened.close(),
+    online,
+    objects,
+    runs,
+    schemas,
+    directory: lazily(async () =>
+      (await import('../online/index.ts')).openRecordDirectory(await runs(), await schemas()),
     ),
-    objects: lazily(async () => (await import('../storage/index.ts')).openObjectStore(values['artifacts.url'])),
-    pushLog: lazily(
-      async () => (await import('../online/index.ts')).openPushLog(values['pushLog.path'], { clock }),
-      (opened) => opened.close(),
-    ),
+    log,
+    async ingestion() {
+      const { createRowDeriver } = await import('../offline/index.ts');
+      return {
+        log: await log(),
+        store: await online(),
+        runs: await runs(),
+        schemas: await schemas(),
+        deriver: (definitions, source) => createRowDeriver(definitions, source, duckdb),
+        clock,
+        logger,
+        limits: {
+          maxRows: values['server.maxRows'],
+          memoryBytes: values['pushLog.memory'],
+          maxAheadMicros: values['pushLog.maxAhead'],
+          claimRetentionMs: Math.ceil(values['pushLog.claimRetention'] / 1000),
+          timeoutMs: values['pushLog.timeoutMs'],
+        },
+      };
+    },
     close: closeAll,
   };
 }

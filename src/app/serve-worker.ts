@@ -3,6 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import type { FastifyInstance } from 'fastify';
+import { viewMetrics, viewStatuses } from '../control/index.ts';
 import { HeadraceError } from '../core/index.ts';
 import type { Monitor } from '../monitoring/index.ts';
 import { createDataPlane, createHttpServer, type DataPlane, type LiveStats } from '../serving/index.ts';
@@ -52,8 +53,8 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     objects: await app.objects(),
     runtime: createOnnxRuntime(),
     loadDefinitions: () => loadDefinitions(values.repo, values.project),
-    pushLog: () => app.pushLog(),
-    duckdb: () => app.duckdb(),
+    directory: await app.directory(),
+    ingestion: await app.ingestion(),
     predictionLog,
     monitor,
     clock,
@@ -64,10 +65,17 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
       requestTimeoutMs: values['server.requestTimeoutMs'],
     },
   });
+  const views = async () => {
+    const { manifest } = dataPlane.definitions();
+    const [runs, log, store] = await Promise.all([app.runs(), app.log(), app.online()]);
+    return viewStatuses({ manifest, runs, log, store, nowMicros: clock.nowMicros() });
+  };
   const own: LiveStats = { prometheus: () => monitor.prometheus(), live: () => Promise.resolve(monitor.snapshot()) };
   const server = await createHttpServer(dataPlane, {
     logger,
     stats: options.stats?.(monitor) ?? own,
+    status: async () => ({ views: await views(), ingestion: dataPlane.ingestionStatus() }),
+    viewMetrics: async () => viewMetrics(await views()),
     bodyLimitBytes: values['server.bodyLimit'],
     version: packageVersion(),
     ...(options.hasDocs === undefined ? {} : { hasDocs: options.hasDocs }),

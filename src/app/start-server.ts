@@ -1,6 +1,5 @@
 // `headrace serve`: in this process with one worker, else a primary that supervises workers sharing the port.
 
-import type { Definitions } from '../definitions/index.ts';
 import type { App } from './open-app.ts';
 import { checkHost } from './loopback.ts';
 
@@ -28,7 +27,9 @@ export async function startServer(app: App, options: StartServer): Promise<Runni
   const port = options.port ?? values['server.port'];
   const workers = options.workers ?? values['server.workers'];
   checkHost(host, options.insecure ?? values['server.insecure'], app.logger);
-  await recover(app, await app.applied());
+  // A server without definitions, or without its store, could only refuse.
+  await app.applied();
+  await (await app.online()).marks('start');
   if (workers === 1) {
     // Loaded here: no other command needs the server's libraries.
     const { serveInProcess } = await import('./serve-worker.ts');
@@ -43,18 +44,6 @@ export async function startServer(app: App, options: StartServer): Promise<Runni
     logger: app.logger,
     drainTimeoutMs: values['server.drainTimeoutMs'],
     start: { config: file, host, port },
-  });
-}
-
-// Before the first request, and once for all workers: finds what a crash left.
-async function recover(app: App, definitions: Definitions): Promise<void> {
-  const { recoverPushes } = await import('../serving/index.ts');
-  await recoverPushes({
-    definitions,
-    store: await app.online(),
-    pushLog: await app.pushLog(),
-    duckdb: () => app.duckdb(),
-    logger: app.logger,
   });
 }
 

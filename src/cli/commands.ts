@@ -40,6 +40,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'read features from the online store',
     load: async () => (await import('./features.ts')).featuresCommand,
   },
+  {
+    name: 'views',
+    summary: 'show how fresh each view’s data is',
+    load: async () => (await import('./views.ts')).viewsCommand,
+  },
+  {
+    name: 'log',
+    summary: 'list the event log’s writers, forget a lost one',
+    load: async () => (await import('./log.ts')).logCommand,
+  },
   { name: 'push', summary: 'push events from a file', load: async () => (await import('./push.ts')).pushCommand },
   {
     name: 'models',

@@ -25,15 +25,16 @@ const get = defineCommand({
     const definitions = await app.applied();
     const store = await app.online();
     const { compileFeaturePlan, readFeatureRows } = await import('../serving/index.ts');
-    const { getWatermark } = await import('../online/index.ts');
+    const directory = await app.directory();
+    const { createViewCodec } = await import('../online/index.ts');
     const watermarks = new Map<string, Micros>();
     for (const view of Object.keys(definitions.manifest.views)) {
-      const watermark = await getWatermark(store, view);
-      if (watermark !== undefined) watermarks.set(view, watermark);
+      const row = directory.lastFinished(createViewCodec(definitions.manifest, view).version);
+      if (row !== undefined) watermarks.set(view, row.asOf);
     }
     const service = resolveService(definitions.manifest, textOption(options, 'service') ?? '');
     for (const line of warnOfThePast(service, watermarks, at)) context.tell(line);
-    const plan = compileFeaturePlan(definitions, service, store, (view) => watermarks.get(view), 'rows');
+    const plan = compileFeaturePlan(definitions, service, store, directory, 'rows');
     const answers = await readFeatureRows(plan, rows, at ?? app.clock.nowMicros(), MAX_ROWS);
     const text = answers.map((answer) =>
       formatTable([

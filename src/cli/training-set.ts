@@ -1,7 +1,7 @@
 // `headrace training-set create | list | show | audit`.
 
 import { formatTimestamp } from '../core/index.ts';
-import type { AuditReport, TrainingSetRecord } from '../offline/index.ts';
+import type { AuditReport, PushedSnapshot, SourceSnapshot, TrainingSetRecord } from '../offline/index.ts';
 import { collect, defineCommand, defineGroup, textOption, usageError } from './command.ts';
 import { formatTable } from './table.ts';
 
@@ -121,6 +121,7 @@ function present(record: TrainingSetRecord): object {
     lastMicros,
     createdAtMicros,
     features,
+    sources,
     manifestHash,
     spineHash,
     contentHash,
@@ -130,6 +131,14 @@ function present(record: TrainingSetRecord): object {
   return {
     ...others,
     features: features.map(({ name }) => name),
+    sources: sources.map(({ boundaryMicros, pushed, ...source }) => ({
+      ...source,
+      files_up_to: boundaryMicros === null ? null : formatTimestamp(boundaryMicros),
+      pushed:
+        pushed === null
+          ? null
+          : { rows: pushed.rows, sha256: pushed.sha256, log_floor: pushed.floor, log_positions: pushed.writers },
+    })),
     feature_profiles: features,
     manifest_hash: manifestHash,
     spine_hash: spineHash,
@@ -156,10 +165,21 @@ function describeRecord(record: TrainingSetRecord): string {
     `service ${record.service}, manifest ${record.manifestHash.slice(0, 12)}, boundary ${record.boundary}`,
     `${record.rows} rows, ${range}`,
     `spine ${record.spine}`,
-    ...record.sources.map(({ source, files, rows }) => `source ${source}: ${files.length} file(s), ${rows} rows`),
+    ...record.sources.map(describeSource),
     `file ${record.path} (${record.sizeBytes} bytes, sha256 ${record.contentHash.slice(0, 12)})`,
     formatTable(features),
   ].join('\n');
+}
+
+function describeSource({ source, files, rows, boundaryMicros, pushed }: SourceSnapshot): string {
+  const upTo = boundaryMicros === null ? '' : ` up to ${formatTimestamp(boundaryMicros)}`;
+  const fromLog = pushed === null ? '' : `, ${pushed.rows} of them pushed (log read: ${describePositions(pushed)})`;
+  return `source ${source}: ${files.length} file(s)${upTo}, ${rows} rows${fromLog}`;
+}
+
+function describePositions({ floor, writers }: PushedSnapshot): string {
+  const ended = floor > 1 ? [`writers below ${floor} whole`] : [];
+  return [...ended, ...writers.map(({ writer, cut }) => `writer ${writer} to cut ${cut}`)].join(', ');
 }
 
 function describeAudit(report: AuditReport): string {

@@ -1,14 +1,15 @@
 // The data plane: what a server can be asked, as plain functions. Protocols (HTTP, gRPC, other products' APIs) only
 // translate into these calls.
 
-import { didYouMeanOf, HeadraceError, invalid, INVALID, type Micros, parseTimestamp } from '../core/index.ts';
+import { describeMistake, invalid, INVALID, type Micros, parseTimestamp, toHeadraceError } from '../core/index.ts';
 import type { Definitions } from '../definitions/index.ts';
+import { type IngestionStatus, openIngestion, type PushResult } from '../ingestion/index.ts';
+import type { Monitor } from '../monitoring/index.ts';
 import type { EndpointState, Traffic } from '../registry/index.ts';
 import type { EndpointPlan } from './endpoint-plan.ts';
 import { createInFlight } from './in-flight.ts';
 import { predict, type PredictAnswer } from './predict.ts';
 import { createPredictionIds } from './prediction-id.ts';
-import { compilePusher, type PushResult, type SourcePusher } from './push.ts';
 import { type FeatureAnswer, readFeatureRows } from './read-features.ts';
 import type { Caller, ServingDeps } from './serving-deps.ts';
 import { openSnapshots } from './snapshot.ts';
@@ -27,6 +28,9 @@ export interface DataPlane {
   ): Promise<EndpointState>;
   /** Whether requests can be answered: definitions are applied, the store answers, the server is not stopping. */
   readiness(): Readiness;
+  /** What is served by. Throws HR_NOTHING_APPLIED. */
+  definitions(): Definitions;
+  ingestionStatus(): IngestionStatus;
   /** From now on readiness is false; what runs goes on. */
   drain(): void;
   /** Looks for changes of the registry now instead of at the next tick. */
@@ -47,6 +51,8 @@ export interface OutcomeInput {
 }
 
 const POLL_MS = 500;
+/** How soon a run that asks is answered. */
+const LOOK_MS = 200;
 
 /** Opens the data plane and keeps it up to date until `close`. */
 export async function createDataPlane(deps: ServingDeps): Promise<DataPlane> {
@@ -57,32 +63,10 @@ export async function createDataPlane(deps: ServingDeps): Promise<DataPlane> {
   const timer = setInterval(() => void snapshots.refresh(), POLL_MS);
   timer.unref();
 
-  let pushers: { readonly of: Definitions; readonly bySource: Map<string, SourcePusher> } | undefined;
-  const pusher = async (name: string): Promise<SourcePusher> => {
-    const definitions = snapshots.definitions();
-    if (pushers?.of !== definitions) pushers = { of: definitions, bySource: new Map() };
-    let found = pushers.bySource.get(name);
-    if (found !== undefined) return found;
-    const source = Object.hasOwn(definitions.manifest.sources, name) ? definitions.manifest.sources[name] : undefined;
-    if (source === undefined) {
-      throw new HeadraceError(
-        'HR_UNKNOWN_SOURCE',
-        `there is no source "${name}".${didYouMeanOf('sources', name, Object.keys(definitions.manifest.sources))}`,
-      );
-    }
-    found = compilePusher(
-      {
-        definitions,
-        store: deps.store,
-        pushLog: await deps.pushLog(),
-        duckdb: deps.duckdb,
-        maxRows: deps.limits.maxRows,
-      },
-      source,
-    );
-    pushers.bySource.set(name, found);
-    return found;
-  };
+  const ingestion = openIngestion(deps.ingestion, {
+    definitions: () => snapshots.definitions(),
+    lookEveryMs: LOOK_MS,
+  });
 
   const bounded = async <T>(work: () => Promise<T>): Promise<T> => {
     inFlight.enter();
@@ -92,6 +76,16 @@ export async function createDataPlane(deps: ServingDeps): Promise<DataPlane> {
       inFlight.leave();
     }
   };
+
+  deps.monitor.watchPushes(() => {
+    const { writer } = ingestion.status();
+    return {
+      pending: writer?.pending ?? 0,
+      partBytes: writer?.partBytes ?? 0,
+      storeAway: writer === null || writer.storeFailure === null ? 0 : 1,
+      shippingAway: writer === null || writer.shipFailure === null ? 0 : 1,
+    };
+  });
 
   return {
     async predict(name, inputs, caller) {
@@ -113,7 +107,18 @@ export async function createDataPlane(deps: ServingDeps): Promise<DataPlane> {
     },
     readFeatures: (service, rows) =>
       bounded(() => readFeatureRows(snapshots.service(service), rows, deps.clock.nowMicros(), deps.limits.maxRows)),
-    push: (source, rows, idempotencyKey) => bounded(async () => (await pusher(source)).push(rows, idempotencyKey)),
+    push: (source, rows, idempotencyKey) =>
+      bounded(async () => {
+        try {
+          const result = await ingestion.push(source, rows, idempotencyKey);
+          const outcome = result.duplicate ? 'repeated' : 'accepted';
+          deps.monitor.recordPush({ source, outcome, rows: result.accepted });
+          return result;
+        } catch (thrown) {
+          countFailedPush(deps.monitor, source, thrown);
+          throw thrown;
+        }
+      }),
     recordOutcomes: (endpoint, outcomes) =>
       bounded(async () => {
         snapshots.endpoint(endpoint);
@@ -146,6 +151,8 @@ export async function createDataPlane(deps: ServingDeps): Promise<DataPlane> {
         return { isReady: false, reason: thrown instanceof Error ? thrown.message : String(thrown), endpoints };
       }
     },
+    definitions: () => snapshots.definitions(),
+    ingestionStatus: () => ingestion.status(),
     drain() {
       isDraining = true;
     },
@@ -153,15 +160,27 @@ export async function createDataPlane(deps: ServingDeps): Promise<DataPlane> {
     async close() {
       isDraining = true;
       clearInterval(timer);
+      await ingestion.close();
       await snapshots.close();
     },
   };
 }
 
+// A source that does not exist gets no counter of its own: anyone could make as many as they like.
+function countFailedPush(monitor: Monitor, source: string, thrown: unknown): void {
+  const error = toHeadraceError(thrown);
+  if (error.code === 'HR_UNKNOWN_SOURCE') return;
+  monitor.recordPush({ source, outcome: error.status < 500 ? 'refused' : 'failed', rows: 0 });
+}
+
+const TIMESTAMP = { kind: 'timestamp' } as const;
+
 function observedMicros(outcome: OutcomeInput, index: number, now: Micros): Micros {
   if (outcome.observed_at === undefined) return now;
   const at = parseTimestamp(outcome.observed_at) ?? INVALID;
   if (at === INVALID)
-    throw invalid([{ path: `outcomes[${index}].observed_at`, message: 'expected a timestamp (RFC 3339)' }]);
+    throw invalid([
+      { path: `outcomes[${index}].observed_at`, message: describeMistake(TIMESTAMP, outcome.observed_at) },
+    ]);
   return at;
 }

@@ -4,15 +4,20 @@ import {
   encodeKey,
   type EncodedKey,
   type Field,
-  floorTo,
   HeadraceError,
   type Micros,
   parseValue,
   INVALID,
   type Value,
 } from '../core/index.ts';
-import { compileTransform, type Definitions, type ResolvedService, type ViewSpec } from '../definitions/index.ts';
-import { createFeatureReader, type OnlineStore, type ReadRow, type Status } from '../online/index.ts';
+import { compileTransform, type Definitions, type ResolvedService } from '../definitions/index.ts';
+import {
+  createFeatureReader,
+  type OnlineStore,
+  type ReadRow,
+  type RecordDirectory,
+  type Status,
+} from '../online/index.ts';
 import { compileRowParser, type RequestRow, type RowParser } from './row-parser.ts';
 
 /** One row's features, in the service's order. */
@@ -32,18 +37,15 @@ export interface FeaturePlan {
   defaults(rows: readonly RequestRow[]): FeatureRow[];
 }
 
-/** A view's watermark, undefined when it was never materialized. */
-export type WatermarkOf = (view: string) => Micros | undefined;
-
 /** Compiles a service. `path` names the rows in errors: `inputs` or `rows`. Throws HR_CODE_CHANGED. */
 export function compileFeaturePlan(
   definitions: Definitions,
   service: ResolvedService,
   store: OnlineStore,
-  watermarkOf: WatermarkOf,
+  directory: RecordDirectory,
   path: string,
 ): FeaturePlan {
-  const reader = createFeatureReader(definitions.manifest, service, store);
+  const reader = createFeatureReader(definitions.manifest, service, store, directory);
   const keysOf = compileKeys(service);
   const compute = compileGather(definitions, service);
   const defaultReads: ReadRow = service.reads.map(({ view }) => ({
@@ -57,22 +59,13 @@ export function compileFeaturePlan(
     parseRow: compileRowParser(service.requestColumns, path),
     read(rows, at) {
       const keys = rows.map(keysOf);
-      const asOf = (view: string) => asOfView(definitions.manifest.views[view], watermarkOf(view), at);
-      const read = reader.read(keys, at, asOf);
+      const read = reader.read(keys, at);
       return read instanceof Promise
         ? read.then((answered) => answered.map((one, row) => compute(rows[row] as RequestRow, one)))
         : read.map((one, row) => compute(rows[row] as RequestRow, one));
     },
     defaults: (rows) => rows.map((row) => compute(row, defaultReads)),
   };
-}
-
-// A scheduled view is read as at the watermark of its last finished run; for a time before that run (`--at`), as at the
-// run that was up then.
-function asOfView(view: ViewSpec | undefined, watermark: Micros | undefined, at: Micros): Micros | undefined {
-  if (view === undefined || view.freshness.kind === 'live' || watermark === undefined || watermark <= at)
-    return watermark;
-  return Math.min(watermark, floorTo(at - view.freshness.lagMicros, view.freshness.everyMicros));
 }
 
 function compileKeys(service: ResolvedService): (row: RequestRow) => (EncodedKey | undefined)[] {

@@ -2,7 +2,5 @@ export { createDataPlane, type DataPlane, type OutcomeInput, type Readiness } fr
 export { compileFeaturePlan, type FeaturePlan } from './feature-plan.ts';
 export { createHttpServer, type HttpServerOptions } from './http/create-http-server.ts';
 export type { LiveStats } from './http/live-stats.ts';
-export { compilePusher, type PushedView, type PushResult, type SourcePusher } from './push.ts';
-export { recoverPushes, type RecoverDeps } from './recover-pushes.ts';
 export { type FeatureAnswer, readFeatureRows } from './read-features.ts';
 export type { Caller, ServingDeps, ServingLimits } from './serving-deps.ts';

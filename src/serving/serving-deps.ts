@@ -4,22 +4,22 @@ import type { Clock, Logger } from '../core/index.ts';
 import type { Definitions } from '../definitions/index.ts';
 import type { ModelRuntime } from '../models/index.ts';
 import type { Monitor, PredictionLog } from '../monitoring/index.ts';
-import type { OnlineStore, PushLog } from '../online/index.ts';
+import type { IngestionDeps } from '../ingestion/index.ts';
+import type { OnlineStore, RecordDirectory } from '../online/index.ts';
 import type { Registry } from '../registry/index.ts';
-import type { DuckDb, ObjectStore } from '../storage/index.ts';
+import type { ObjectStore } from '../storage/index.ts';
 
 export interface ServingDeps {
   readonly registry: Registry;
   /** Loads the feature repository from disk again: called when another revision was applied. */
   readonly loadDefinitions: () => Promise<Definitions>;
   readonly store: OnlineStore;
+  readonly directory: RecordDirectory;
   readonly objects: ObjectStore;
   readonly runtime: ModelRuntime;
-  readonly pushLog: () => Promise<PushLog>;
+  readonly ingestion: IngestionDeps;
   readonly predictionLog: PredictionLog;
   readonly monitor: Monitor;
-  /** For derived columns in SQL; opened when first needed. */
-  readonly duckdb: () => Promise<DuckDb>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits: ServingLimits;

@@ -1,9 +1,8 @@
 // What is served right now, swapped whole when the registry changes: a request keeps the plan it started with, and a
 // model is unloaded only when the last request that holds it has ended.
 
-import { didYouMeanOf, HeadraceError, type Micros } from '../core/index.ts';
+import { didYouMeanOf, HeadraceError } from '../core/index.ts';
 import { type Definitions, resolveService } from '../definitions/index.ts';
-import { getWatermark } from '../online/index.ts';
 import type { EndpointState } from '../registry/index.ts';
 import { compileEndpoint, type EndpointPlan } from './endpoint-plan.ts';
 import { compileFeaturePlan, type FeaturePlan } from './feature-plan.ts';
@@ -31,10 +30,8 @@ interface Snapshot {
 }
 
 export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
-  const { registry, store, logger } = deps;
+  const { registry, store, directory, logger } = deps;
   const models = createServedModels(registry, deps.objects, deps.runtime, logger);
-  const watermarks = new Map<string, Micros>();
-  const watermarkOf = (view: string) => watermarks.get(view);
   let seenToken = -1;
   let current: Snapshot | undefined;
   let refreshing: Promise<void> | undefined;
@@ -44,7 +41,7 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
     let plan = services.get(name);
     if (plan === undefined) {
       const service = resolveService(definitions.manifest, name);
-      services.set(name, (plan = compileFeaturePlan(definitions, service, store, watermarkOf, 'rows')));
+      services.set(name, (plan = compileFeaturePlan(definitions, service, store, directory, 'rows')));
     }
     return plan;
   };
@@ -64,7 +61,7 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
       models,
       monitor: deps.monitor,
       manifest: definitions.manifest,
-      planFeatures: (service) => compileFeaturePlan(definitions, service, store, watermarkOf, 'inputs'),
+      planFeatures: (service) => compileFeaturePlan(definitions, service, store, directory, 'inputs'),
     });
   };
 
@@ -91,14 +88,6 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
       }
     }
     return { definitions, endpoints, failures, services };
-  };
-
-  const readWatermarks = async (definitions: Definitions): Promise<void> => {
-    for (const view of Object.values(definitions.manifest.views)) {
-      if (view.freshness.kind === 'live') continue;
-      const watermark = await getWatermark(store, view.name);
-      if (watermark !== undefined) watermarks.set(view.name, watermark);
-    }
   };
 
   const currentDefinitions = async (): Promise<Definitions | undefined> => {
@@ -139,7 +128,7 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
       }
       seenToken = token;
     }
-    if (current !== undefined) await readWatermarks(current.definitions);
+    await directory.refresh();
   };
 
   const refresh = (): Promise<void> => {

@@ -15,10 +15,14 @@ import { addPredictRoute } from './predict-route.ts';
 import { fromHttp, PROBLEM_TYPE, sendProblem, toProblem } from './problem.ts';
 import { continueTrace } from './request-context.ts';
 import { createRouteMethods } from './route-methods.ts';
+import { addStatusRoute, type ReadStatus } from './status-route.ts';
 
 export interface HttpServerOptions {
   readonly logger: Logger;
   readonly stats: LiveStats;
+  readonly status: ReadStatus;
+  /** Freshness and coverage of views in Prometheus' text format; rejects while the registry or the store is away. */
+  readonly viewMetrics: () => Promise<string>;
   readonly bodyLimitBytes: number;
   readonly version: string;
   /** Leave the page at /docs out: it takes a while to load. */
@@ -96,7 +100,8 @@ export async function createHttpServer(dataPlane: DataPlane, options: HttpServer
     addPredictRoute(scope, dataPlane, logger);
     addFeatureRoutes(scope, dataPlane);
     addEndpointRoutes(scope, dataPlane);
-    addHealthRoutes(scope, dataPlane, options.stats, streams);
+    addHealthRoutes(scope, dataPlane, options, streams);
+    addStatusRoute(scope, options.status);
     scope.get('/openapi.json', { schema: { hide: true } }, () => Promise.resolve(app.swagger()));
     return Promise.resolve();
   });
@@ -112,6 +117,7 @@ const PATHS = [
   '/v1/endpoints',
   '/v1/features/read',
   '/v1/monitoring/stream',
+  '/v1/status',
   '/health/live',
   '/health/ready',
   '/metrics',

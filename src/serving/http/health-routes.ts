@@ -9,7 +9,7 @@ import type { EventStreams } from './event-stream.ts';
 export function addHealthRoutes(
   app: FastifyInstance,
   dataPlane: DataPlane,
-  stats: LiveStats,
+  { stats, viewMetrics }: { readonly stats: LiveStats; readonly viewMetrics: () => Promise<string> },
   streams: EventStreams,
 ): void {
   app.get(
@@ -35,7 +35,9 @@ export function addHealthRoutes(
     '/metrics',
     { schema: { summary: 'Metrics in Prometheus’ format', tags: ['health'] } },
     async (_request, reply) => {
-      const text = await stats.prometheus();
+      // The server's own figures are told whatever else is away.
+      const [own, views] = await Promise.all([stats.prometheus(), viewMetrics().catch(() => '')]);
+      const text = `${own}\n${views}`;
       return reply.header('content-type', 'text/plain; version=0.0.4; charset=utf-8').send(text);
     },
   );

@@ -1,6 +1,9 @@
 // The native API's bodies as TypeBox values: validation and the OpenAPI page come from the same line.
 
-import Type from 'typebox';
+import Type, { type TSchema } from 'typebox';
+
+/** Members beyond those named. */
+const MORE = { additionalProperties: true } as const;
 
 const JsonRow = Type.Object({}, { additionalProperties: true, description: 'Members by column name' });
 const ByFeature = Type.Object({}, { additionalProperties: true, description: 'By full feature name' });
@@ -38,7 +41,12 @@ export const PushResponse = Type.Object({
   accepted: Type.Integer(),
   duplicate: Type.Boolean({ description: 'Answered from the first result of this Idempotency-Key' }),
   views: Type.Array(
-    Type.Object({ view: Type.String(), written: Type.Integer(), skipped: Type.Integer(), ignored: Type.Integer() }),
+    Type.Object({
+      view: Type.String(),
+      written: Type.Integer({ description: 'Records that changed' }),
+      covered: Type.Integer({ description: 'Events up to the boundary of the view’s files, which hold them already' }),
+      ignored: Type.Integer({ description: 'Events with a null key or event time' }),
+    }),
   ),
 });
 
@@ -48,7 +56,9 @@ export const OutcomesBody = Type.Object(
       Type.Object(
         {
           prediction_id: Type.String({ minLength: 1, maxLength: 200 }),
-          value: Type.Union([Type.Number(), Type.Boolean(), Type.String(), Type.Null()]),
+          value: Type.Union([Type.Number(), Type.Boolean(), Type.String(), Type.Null()], {
+            description: 'Kept as it came: true is not 1. A whole number past 2^53 goes as text',
+          }),
           observed_at: Type.Optional(Type.String({ description: 'RFC 3339; default: arrival' })),
         },
         { additionalProperties: false },
@@ -94,4 +104,18 @@ export const ProblemResponse = Type.Object(
   },
   { description: 'application/problem+json, RFC 9457' },
 );
+const Aged = Type.Object({ at: Type.String(), age_seconds: Type.Integer() });
+const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+const ViewStatus = Type.Object(
+  {
+    view: Type.String(),
+    version: Type.String(),
+    newest_event: orNull(Aged),
+    last_run: orNull(Type.Object({ run: Type.Integer(), as_of: Type.String(), finished: Aged }, MORE)),
+    coverage: Type.Array(Type.Object({ writer: Type.Integer(), waiting: Type.Integer() }, MORE)),
+  },
+  MORE,
+);
+export const StatusResponse = Type.Object({ views: Type.Array(ViewStatus) }, MORE);
+
 export const HealthResponse = Type.Object({ status: Type.String() }, { additionalProperties: true });

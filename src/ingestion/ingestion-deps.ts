@@ -1,0 +1,33 @@
+// What the push path works with: given by the composition root, and by tests.
+
+import type { Clock, Logger, Micros, Row } from '../core/index.ts';
+import type { Definitions, SourceSpec } from '../definitions/index.ts';
+import type { EventLog } from '../events/index.ts';
+import type { OnlineStore, RowSchemas, Runs } from '../online/index.ts';
+
+export interface IngestionDeps {
+  readonly log: EventLog;
+  readonly store: OnlineStore;
+  readonly runs: Runs;
+  readonly schemas: RowSchemas;
+  /** Makes the function that adds a source's derived columns to rows, as offline computes them. */
+  readonly deriver: (definitions: Definitions, source: SourceSpec) => DeriveRows;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits: IngestionLimits;
+}
+
+export type DeriveRows = (rows: readonly Row[]) => readonly Row[] | Promise<readonly Row[]>;
+
+export interface IngestionLimits {
+  /** Rows of one push. */
+  readonly maxRows: number;
+  /** Bytes of a writer's parts in memory past which it cuts. */
+  readonly memoryBytes: number;
+  /** How far ahead of the clock an event's times may lie. */
+  readonly maxAheadMicros: Micros;
+  /** How long a claim is remembered after its cut is sealed; at least a day. */
+  readonly claimRetentionMs: number;
+  /** How long a push waits for the store before it is answered 503; what it logged is counted all the same. */
+  readonly timeoutMs: number;
+}

@@ -1,0 +1,195 @@
+// Ingestion: pushes into sources, from wherever they come. Opens a writer when the first push comes, answers runs that
+// ask, and settles the logs of writers of this machine that are gone.
+
+import { didYouMeanOf, HeadraceError } from '../core/index.ts';
+import type { Definitions } from '../definitions/index.ts';
+import type { IngestionDeps } from './ingestion-deps.ts';
+import { parsePush } from './parse-push.ts';
+import type { PushResult } from './push-result.ts';
+import { openPushWriter, type PushWriter, type WriterStatus } from './push-writer.ts';
+import { type SettledLog, settleLog } from './settle.ts';
+import { compileSourcePlans, type SourcePlans } from './source-plan.ts';
+
+export interface Ingestion {
+  /**
+   * `rows` is JSON. Throws HR_UNKNOWN_SOURCE, HR_INVALID, HR_TOO_LARGE, HR_IDEMPOTENCY, HR_PUSH_UNDER_WAY,
+   * HR_ONLINE_UNAVAILABLE (logged, seen later), HR_STORAGE_FULL (nothing is kept).
+   */
+  push(source: string, rows: unknown, key?: string): Promise<PushResult>;
+  /** Checks rows without pushing them, however many. Throws HR_UNKNOWN_SOURCE, HR_INVALID. */
+  check(source: string, rows: unknown): void;
+  /** Settles the logs of dead writers of this machine; those that can't be are logged and left. Gives how many. */
+  settle(): Promise<number>;
+  /** One look at runs that ask and at settled logs; done by itself while the process serves. */
+  look(): Promise<void>;
+  status(): IngestionStatus;
+  /** Ends the writer; what can't be ended in time is settled by the next process. */
+  close(): Promise<void>;
+}
+
+export interface IngestionStatus {
+  /** Null before the first push. */
+  readonly writer: WriterStatus | null;
+  /** Settled logs that are held until every node's mark covers them. */
+  readonly settled: readonly number[];
+}
+
+export interface IngestionOptions {
+  /** The definitions to push by; a change is taken up by the next push or look. */
+  readonly definitions: () => Definitions;
+  /** Look for runs that ask, and for dead writers, in the background; left out for one push from a command line. */
+  readonly lookEveryMs?: number;
+  /** How much less often dead writers are looked for than runs that ask. */
+  readonly settleEveryMs?: number;
+  readonly closeLimitMs?: number;
+}
+
+const CLOSE_LIMIT_MS = 5000;
+/** Settling is looked for less often than runs. */
+const SETTLE_EVERY_MS = 5000;
+const TOUCH_EVERY_MS = 2000;
+
+export function openIngestion(deps: IngestionDeps, options: IngestionOptions): Ingestion {
+  const { logger } = deps;
+  let compiled: SourcePlans | undefined;
+  let opening: Promise<PushWriter> | undefined;
+  let writer: PushWriter | undefined;
+  let settled: SettledLog[] = [];
+  let looking: Promise<void> | undefined;
+  let lastSettle = -Infinity;
+  let lastTouch = -Infinity;
+  let isClosed = false;
+
+  const plans = (): SourcePlans => {
+    const definitions = options.definitions();
+    if (compiled?.definitions !== definitions)
+      compiled = compileSourcePlans(definitions, deps.deriver, (compiled?.generation ?? 0) + 1);
+    return compiled;
+  };
+
+  const ownWriter = (): Promise<PushWriter> => {
+    opening ??= openPushWriter(deps, plans()).then(
+      (opened) => (writer = opened),
+      (error: unknown) => {
+        opening = undefined;
+        throw error;
+      },
+    );
+    return opening;
+  };
+
+  const planOf = (name: string) => {
+    const current = plans();
+    const plan = current.of(name);
+    if (plan === undefined) {
+      const known = Object.keys(current.definitions.manifest.sources);
+      throw new HeadraceError(
+        'HR_UNKNOWN_SOURCE',
+        `there is no source "${name}".${didYouMeanOf('sources', name, known)}`,
+      );
+    }
+    return { current, plan };
+  };
+
+  const settle = async (): Promise<number> => {
+    lastSettle = performance.now();
+    let count = 0;
+    for (const log of await deps.log.adopt()) {
+      try {
+        settled.push(await settleLog(deps, log, plans()));
+        count++;
+      } catch (error) {
+        logger.warn({ writer: log.writer, reason: messageOf(error) }, 'a dead writer could not be settled yet');
+        await log.close();
+      }
+    }
+    return count;
+  };
+
+  const letGo = async (): Promise<void> => {
+    for (const log of settled) {
+      const isDone = await log.isDone(plans()).catch(() => false);
+      if (!isDone) continue;
+      settled = settled.filter((one) => one !== log);
+      await log.close();
+    }
+  };
+
+  // A writer that was forgotten takes nothing more: the next push opens another.
+  const tellThatItLives = async (): Promise<void> => {
+    if (writer === undefined || performance.now() - lastTouch < TOUCH_EVERY_MS) return;
+    lastTouch = performance.now();
+    const own = writer;
+    try {
+      await own.touch();
+    } catch (error) {
+      logger.error({ writer: own.writer, reason: messageOf(error) }, 'the writer was given up; another is opened');
+      writer = undefined;
+      opening = undefined;
+      await own.close(0);
+    }
+  };
+
+  const look = async (): Promise<void> => {
+    await tellThatItLives();
+    await writer?.answerRuns(plans());
+    if (performance.now() - lastSettle < (options.settleEveryMs ?? SETTLE_EVERY_MS)) return;
+    await settle();
+    await letGo();
+  };
+
+  const lookNow = (): Promise<void> => {
+    looking ??= look().finally(() => (looking = undefined));
+    return looking;
+  };
+
+  let lastFailure = '';
+  const timer =
+    options.lookEveryMs === undefined
+      ? undefined
+      : setInterval(() => {
+          lookNow().then(
+            () => (lastFailure = ''),
+            (error: unknown) => {
+              if (lastFailure !== messageOf(error))
+                logger.warn({ reason: messageOf(error) }, 'could not look for runs that ask');
+              lastFailure = messageOf(error);
+            },
+          );
+        }, options.lookEveryMs).unref();
+
+  return {
+    async push(source, rows, key) {
+      for (;;) {
+        const { current, plan } = planOf(source);
+        const parsed = parsePush(plan.source, rows, deps.clock.nowMicros(), deps.limits);
+        if (isClosed) throw new HeadraceError('HR_STOPPING', 'the server is stopping; push again elsewhere.');
+        const result = await (await ownWriter()).push(current, source, parsed, key);
+        if (result !== undefined) return result;
+      }
+    },
+    check(source, rows) {
+      const { plan } = planOf(source);
+      parsePush(plan.source, rows, deps.clock.nowMicros(), { ...deps.limits, maxRows: Infinity });
+    },
+    settle,
+    look: lookNow,
+    status: () => ({ writer: writer?.status() ?? null, settled: settled.map((log) => log.writer) }),
+    async close() {
+      isClosed = true;
+      clearInterval(timer);
+      await looking?.catch(() => {});
+      await opening?.then(
+        (opened) => opened.close(options.closeLimitMs ?? CLOSE_LIMIT_MS),
+        () => {},
+      );
+      // A run of this process may have covered them meanwhile.
+      await letGo();
+      for (const log of settled) await log.close();
+    },
+  };
+}
+
+function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

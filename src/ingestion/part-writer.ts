@@ -1,0 +1,110 @@
+// Writes parts to the store: whatever changed while the last write was on its way goes into the next together. A store
+// that is away is tried again for ever, since what is logged must come to be seen; who waits is told after a while.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from '../core/index.ts';
+import type { StoreWriter } from '../online/index.ts';
+import type { Part } from './part-table.ts';
+
+export interface PartWriter {
+  /** Resolves once the parts' present folds are in the store. */
+  write(parts: Iterable<Part>): Promise<void>;
+  /** Resolves once nothing is left to write. */
+  idle(): Promise<void>;
+  /** Parts that are not in the store yet. */
+  readonly waiting: number;
+  /** Why the store did not take the last write; undefined when it did. */
+  readonly failure: unknown;
+  /** Gives up what is not written: it is written again when the log is settled. */
+  close(): void;
+}
+
+/** Parts in one write: a bounded piece of memory and of a store's time. */
+const BATCH = 2000;
+const FIRST_RETRY_MS = 50;
+const LAST_RETRY_MS = 1000;
+
+export function createPartWriter(store: StoreWriter, holder: number, logger: Logger): PartWriter {
+  let dirty = new Set<Part>();
+  let waiters: { readonly done: () => void }[] = [];
+  let running: Promise<void> | undefined;
+  let isClosed = false;
+  let n = 0;
+  let failure: unknown;
+
+  const writeBatch = async (parts: readonly Part[]): Promise<boolean> => {
+    const writes = parts.map((part) => ({ ...part, fold: part.fold as Uint8Array, holder, n: ++n }));
+    try {
+      await store.putParts(writes);
+    } catch (error) {
+      if (failure === undefined)
+        logger.warn({ reason: messageOf(error) }, 'the online store does not take pushes; trying again');
+      failure = error;
+      return false;
+    }
+    if (failure !== undefined) logger.info({}, 'the online store takes pushes again');
+    failure = undefined;
+    writes.forEach((write, i) => {
+      const part = parts[i] as Part;
+      // A later fold is dirty again by itself.
+      if (part.fold === write.fold) part.written = write.n;
+    });
+    return true;
+  };
+
+  const loop = async (): Promise<void> => {
+    // What comes in the same turn goes together.
+    await new Promise(setImmediate);
+    let retryMs = FIRST_RETRY_MS;
+    while (dirty.size > 0 && !isClosed) {
+      const taken = dirty;
+      const told = waiters;
+      dirty = new Set();
+      waiters = [];
+      const parts = [...taken];
+      for (let at = 0; at < parts.length && !isClosed; ) {
+        if (await writeBatch(parts.slice(at, at + BATCH))) {
+          at += BATCH;
+          retryMs = FIRST_RETRY_MS;
+        } else {
+          await delay(retryMs, undefined, { ref: false });
+          retryMs = Math.min(retryMs * 2, LAST_RETRY_MS);
+        }
+      }
+      // Of a writer that gave up nobody is told that it wrote.
+      if (!isClosed) for (const { done } of told) done();
+    }
+    running = undefined;
+  };
+
+  return {
+    write(parts) {
+      let isAny = false;
+      for (const part of parts) {
+        dirty.add(part);
+        isAny = true;
+      }
+      if (!isAny) return Promise.resolve();
+      const written = new Promise<void>((done) => waiters.push({ done }));
+      running ??= loop();
+      return written;
+    },
+    async idle() {
+      while (running !== undefined) await running;
+    },
+    get waiting() {
+      return dirty.size;
+    },
+    get failure() {
+      return failure;
+    },
+    close() {
+      isClosed = true;
+      dirty.clear();
+    },
+  };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,32 @@
+// What a push is answered with. It depends on the entry and its cut alone, so that a repeat, and a settler after a
+// crash, give the same.
+
+export interface PushResult {
+  readonly accepted: number;
+  /** The Idempotency-Key was met before: this is what came of the first time. */
+  readonly duplicate: boolean;
+  readonly views: readonly PushedView[];
+}
+
+/** What a live view made of a push. */
+export interface PushedView {
+  readonly view: string;
+  /** Records that changed. */
+  readonly written: number;
+  /** Events that the view's files hold already, up to its boundary: counted there, not here. */
+  readonly covered: number;
+  /** Events with a null key or event time: they match nothing. */
+  readonly ignored: number;
+}
+
+/** As a claim keeps it. */
+export function encodeResult({ accepted, views }: Omit<PushResult, 'duplicate'>): string {
+  return JSON.stringify({ accepted, views });
+}
+
+/** The first result, given again. */
+export function repeatedResult(text: string): PushResult {
+  // encodeResult wrote it.
+  const { accepted, views } = JSON.parse(text) as Omit<PushResult, 'duplicate'>;
+  return { accepted, duplicate: true, views };
+}

@@ -1,0 +1,385 @@
+// This process's own writer: a push from row to log to every live view of its source, and the cuts that runs ask for.
+// The steps and their order are those of docs/adr/0005: logged, claimed, folded, written, answered.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { HeadraceError, type Row, sha256Hex, stringifyJson, toJson } from '../core/index.ts';
+import type { CutView, LogEntry, LogWriter } from '../events/index.ts';
+import type { Claim, StoreWriter, WriterLink } from '../online/index.ts';
+import { claimOf, createClaimDesk, isOwn } from './claim-desk.ts';
+import { readCutView } from './cut-view.ts';
+import { foldEntry } from './fold-entry.ts';
+import type { IngestionDeps } from './ingestion-deps.ts';
+import { createOpenCut, type OpenCut } from './open-cut.ts';
+import { checkDerivedTimes, type ParsedRow } from './parse-push.ts';
+import { createPartWriter, type PartWriter } from './part-writer.ts';
+import { type PushResult, repeatedResult } from './push-result.ts';
+import { createRelinks } from './relink.ts';
+import { isCoveredEverywhere, readMarks, resultOf } from './refold.ts';
+import { createShipping } from './shipping.ts';
+import type { SourcePlan, SourcePlans } from './source-plan.ts';
+
+export interface PushWriter {
+  readonly writer: number;
+  /** Undefined when later definitions than `plans` are in force by now: nothing was logged, parse it by those. */
+  push(plans: SourcePlans, source: string, rows: readonly ParsedRow[], key?: string): Promise<PushResult | undefined>;
+  /** Tells the registry that the writer lives. Throws HR_CONFLICT when it was forgotten: open another. */
+  touch(): Promise<void>;
+  /** Ends the open cut, for the runs that ask and are not answered yet; does nothing when none does. */
+  answerRuns(plans: SourcePlans): Promise<void>;
+  status(): WriterStatus;
+  /** Seals, ships and ends; what can't be ended within `limitMs` is left for whoever settles it. */
+  close(limitMs: number): Promise<void>;
+}
+
+export interface WriterStatus {
+  readonly writer: number;
+  readonly cut: number;
+  /** Pushes that are logged and not answered yet. */
+  readonly pending: number;
+  readonly parts: number;
+  readonly partBytes: number;
+  /** Why the store or the object store does not take what waits; null when they do. */
+  readonly storeFailure: string | null;
+  readonly shipFailure: string | null;
+}
+
+const SEAL_RETRY_MS = 1000;
+
+/** Registers a writer, then reads the boundaries in force, then opens its first cut. */
+export async function openPushWriter(deps: IngestionDeps, first: SourcePlans): Promise<PushWriter> {
+  const { clock, logger, limits, runs } = deps;
+  let plans = first;
+  let linked: ((node: string) => void) | undefined;
+  const { log, store, view } = await openLog(deps, plans, {
+    lifetimeMs: (entity) => plans.lifetimeMs(entity),
+    // Before the first cut there is nothing that a node could have lost.
+    onNode: (node) => linked?.(node),
+  });
+  let current = createOpenCut(log.writer, log.cut, view, plans);
+  /** Cuts that are open or about to be sealed, the newest last. */
+  let unsealed: OpenCut[] = [current];
+  const parts = createPartWriter(store, log.holder, logger);
+  const desk = createClaimDesk(store);
+  const shipping = createShipping(log, runs, logger);
+  const underWay = new Map<string, { readonly hash: string; readonly work: Promise<PushResult | undefined> }>();
+  let cutting: Promise<void> | undefined;
+  let isClosing = false;
+
+  const relinks = createRelinks({ deps, log, parts, store, plans: () => plans, unsealed: () => unsealed });
+  linked = relinks.link;
+
+  /** Opens the next cut, and goes on with the end of the old one by itself. */
+  const cut = async (next: SourcePlans, asked: readonly number[]): Promise<void> => {
+    await publishSchemas(deps, next);
+    const nextView = await readCutView(runs, next);
+    const old = current;
+    const opening = log.openCut(nextView);
+    // Entries appended from now on are in the new cut, so from now on they are folded there.
+    current = createOpenCut(log.writer, old.cut + 1, nextView, next);
+    unsealed = [...unsealed, current];
+    const failed = current;
+    try {
+      await opening;
+    } catch (error) {
+      // Nothing of the new cut is on disk: what was called in it failed too.
+      unsealed = unsealed.filter((one) => one !== failed);
+      current = old;
+      throw error;
+    }
+    plans = next;
+    cutting = endCut(old, asked);
+  };
+
+  const endCut = async (old: OpenCut, asked: readonly number[]): Promise<void> => {
+    await old.idle();
+    await sealed(old);
+    unsealed = unsealed.filter((one) => one !== old);
+    // A claim that can't be given an end is kept longer than it must be, which does no harm.
+    store.expire([...old.claims.keys()], limits.claimRetentionMs).catch(() => {});
+    shipping.ship(old.cut, asked);
+  };
+
+  // A disk that is full for a while must not end the writer.
+  const sealed = async (old: OpenCut): Promise<void> => {
+    for (;;) {
+      try {
+        return await log.seal(old.cut, old.voids);
+      } catch (error) {
+        logger.warn({ writer: log.writer, reason: messageOf(error) }, 'a cut could not be sealed; trying again');
+        await delay(SEAL_RETRY_MS, undefined, { ref: false });
+      }
+    }
+  };
+
+  /** One at a time: cuts are sealed and shipped in order. */
+  let turn: Promise<void> = Promise.resolve();
+  const inTurn = (work: () => Promise<void>): Promise<void> => {
+    const done = turn.then(async () => {
+      await cutting;
+      await work();
+    });
+    turn = done.catch(() => {});
+    return done;
+  };
+
+  const isBehind = (wanted: SourcePlans): boolean => current.plans.generation < wanted.generation && !isClosing;
+
+  const takeUp = async (wanted: SourcePlans): Promise<void> => {
+    while (isBehind(wanted)) {
+      await inTurn(async () => {
+        if (isBehind(wanted)) await cut(wanted, []);
+      });
+    }
+  };
+
+  const cutWhenLarge = (): void => {
+    if (current.table.bytes < limits.memoryBytes || isClosing) return;
+    const large = current;
+    inTurn(async () => {
+      if (current === large) await cut(plans, []);
+    }).catch((error: unknown) => logger.warn({ reason: messageOf(error) }, 'the log could not be cut; trying again'));
+  };
+
+  const decide = async (entry: LogEntry, own: OpenCut): Promise<Claim | undefined | 'own'> => {
+    const claim = claimOf(entry);
+    if (claim === undefined) return undefined;
+    const holding = await desk.claim(claim);
+    if (isOwn(holding, entry)) {
+      own.claims.set(claim.id, { offset: entry.offset, isAnswered: false });
+      return 'own';
+    }
+    own.voids.push(entry.offset);
+    return holding;
+  };
+
+  const run = async (
+    own: OpenCut,
+    plan: SourcePlan,
+    entry: LogEntry,
+    rows: readonly Row[],
+    known: readonly number[],
+  ): Promise<PushResult> => {
+    const holding = await decide(entry, own);
+    if (holding !== undefined && holding !== 'own') return repeated(holding, entry);
+    const context = { view: own.view, table: own.table, nowMicros: () => clock.nowMicros() };
+    const folded = await foldEntry(plan, entry, rows, known, context);
+    await parts.write(folded.parts);
+    const claim = claimOf(entry);
+    if (claim !== undefined) {
+      await desk.finish({ ...claim, result: resultOf(entry, folded.views) });
+      own.claims.set(claim.id, { offset: entry.offset, isAnswered: true });
+    }
+    return { accepted: entry.count, duplicate: false, views: folded.views };
+  };
+
+  const append = async (
+    wanted: SourcePlans,
+    source: string,
+    rows: readonly ParsedRow[],
+    key: { readonly key: string; readonly hash: string } | undefined,
+  ): Promise<PushResult | undefined> => {
+    const plan = wanted.of(source) as SourcePlan;
+    // Before anything is kept: a row that can't be derived must not be in the log.
+    const derived = await plan.derive(rows.map(({ row }) => row));
+    checkDerivedTimes(plan.source, derived, clock.nowMicros(), limits);
+    await takeUp(wanted);
+    // From here to the append in one turn: the log puts an entry into the cut that is open at the call.
+    const called = current;
+    if (called.plans !== wanted && !isClosing) return undefined;
+    if (isClosing) throw new HeadraceError('HR_STOPPING', 'the server is stopping; push again elsewhere.');
+    if (parts.failure !== undefined && called.table.bytes > limits.memoryBytes) throw unavailable(parts.failure);
+    let leave = called.enter();
+    const arrival = clock.nowMicros();
+    const pushed = rows.map(({ row, knownMicros = arrival }) => ({ row, knownMicros }));
+    let entry: LogEntry;
+    try {
+      entry = await log.append({ source: plan.source, rows: pushed, ...(key === undefined ? {} : { key }) });
+    } catch (error) {
+      leave();
+      throw error;
+    }
+    // The log's word counts: a cut that was being opened at the call may have failed.
+    const own = unsealed.find((one) => one.cut === entry.cut) ?? called;
+    if (own !== called) {
+      const enteredElsewhere = leave;
+      leave = own.enter();
+      enteredElsewhere();
+    }
+    const known = pushed.map(({ knownMicros }) => knownMicros);
+    // Goes on whether or not anyone waits: what is logged must be decided and folded.
+    const work = run(own, plan, entry, derived, known).finally(() => {
+      leave();
+      cutWhenLarge();
+    });
+    work.catch((error: unknown) =>
+      logger.error(
+        { writer: log.writer, offset: entry.offset, reason: messageOf(error) },
+        'a push failed in the middle',
+      ),
+    );
+    return work;
+  };
+
+  const unanswered = async (): Promise<number[]> => {
+    const asking = await runs.asking();
+    const open: number[] = [];
+    for (const { number } of asking) {
+      if (shipping.isAnswering(number) || (await runs.answers(number)).has(log.writer)) continue;
+      open.push(number);
+    }
+    return open;
+  };
+
+  const seal = async (): Promise<void> => {
+    await turn;
+    await cutting;
+    await current.idle();
+    await log.seal(current.cut, current.voids);
+    await store.expire([...current.claims.keys()], limits.claimRetentionMs);
+    shipping.ship(current.cut, []);
+    await shipping.idle();
+    await log.finish();
+    // What no run covers yet is held by whoever comes next, should a node lose it.
+    const marks = await readMarks(deps.store, runs, plans);
+    if (isCoveredEverywhere(marks, plans, log.writer, current.cut)) await log.end();
+  };
+
+  return {
+    writer: log.writer,
+    push(wanted, source, rows, key) {
+      if (key === undefined) return within(append(wanted, source, rows, undefined), limits.timeoutMs, parts);
+      const id = JSON.stringify([source, key]);
+      const hash = hashOf(wanted.of(source) as SourcePlan, rows);
+      const before = underWay.get(id);
+      if (before !== undefined) {
+        if (before.hash !== hash) return Promise.reject(otherRows(key));
+        const again = before.work.then((result) => result && { ...result, duplicate: true });
+        return within(again, limits.timeoutMs, parts);
+      }
+      const work = append(wanted, source, rows, { key, hash }).finally(() => underWay.delete(id));
+      underWay.set(id, { hash, work });
+      return within(work, limits.timeoutMs, parts);
+    },
+    touch: () => log.touch(),
+    answerRuns: (wanted) =>
+      inTurn(async () => {
+        // Read before the boundaries are: a run that asks later asks the next cut.
+        const asked = await unanswered();
+        if (asked.length > 0) await cut(isBehind(wanted) ? wanted : plans, asked);
+      }),
+    status: () => ({
+      writer: log.writer,
+      cut: current.cut,
+      pending: unsealed.reduce((sum, { pending }) => sum + pending, 0),
+      parts: unsealed.reduce((sum, { table }) => sum + table.size, 0),
+      partBytes: unsealed.reduce((sum, { table }) => sum + table.bytes, 0),
+      storeFailure: parts.failure === undefined ? null : messageOf(parts.failure),
+      shipFailure: shipping.failure === undefined ? null : messageOf(shipping.failure),
+    }),
+    async close(limitMs) {
+      isClosing = true;
+      relinks.close();
+      const isEnded = await settledWithin(seal(), limitMs);
+      if (!isEnded) logger.warn({ writer: log.writer }, 'the log could not be ended; the next process settles it');
+      parts.close();
+      desk.close();
+      shipping.close();
+      await store.close();
+      await log.close();
+    },
+  };
+}
+
+/** A new writer with its first cut open. What was begun when that fails is left to whoever settles. */
+async function openLog(
+  deps: IngestionDeps,
+  plans: SourcePlans,
+  link: Pick<WriterLink, 'lifetimeMs' | 'onNode'>,
+): Promise<{ readonly log: LogWriter; readonly store: StoreWriter; readonly view: CutView }> {
+  const log = await deps.log.register();
+  let store: StoreWriter | undefined;
+  try {
+    store = await deps.store.writer({ writer: log.writer, holder: log.holder, ...link });
+    await publishSchemas(deps, plans);
+    const view = await readCutView(deps.runs, plans);
+    await log.openCut(view);
+    return { log, store, view };
+  } catch (error) {
+    await store?.close();
+    await log.close();
+    throw error;
+  }
+}
+
+/** Descriptions of the rows that parts hold, before any is written. */
+async function publishSchemas({ schemas }: IngestionDeps, plans: SourcePlans): Promise<void> {
+  await schemas.publish(plans.live().flatMap(({ codec }) => [codec.rowCodec.schema, codec.eventCodec.schema]));
+}
+
+function hashOf({ source }: SourcePlan, rows: readonly ParsedRow[]): string {
+  const values = rows.map(({ row, knownMicros }) => [
+    knownMicros ?? null,
+    ...source.columns.map(({ name, type }) => toJson(type, row[name] ?? null)),
+  ]);
+  return sha256Hex(stringifyJson(values));
+}
+
+function repeated(holding: Claim, entry: LogEntry): PushResult {
+  const { key = '', hash } = entry.key ?? {};
+  if (holding.payloadHash !== hash) throw otherRows(key);
+  if (holding.result !== undefined) return repeatedResult(holding.result);
+  throw new HeadraceError(
+    'HR_PUSH_UNDER_WAY',
+    `a push with Idempotency-Key "${key}" is under way and not visible everywhere yet. Send it again in a moment.`,
+  );
+}
+
+function otherRows(key: string): HeadraceError {
+  return new HeadraceError(
+    'HR_IDEMPOTENCY',
+    `Idempotency-Key "${key}" came before with other rows; send the same rows again, or use a new key`,
+  );
+}
+
+function unavailable(failure: unknown): HeadraceError {
+  if (failure instanceof HeadraceError) return failure;
+  return new HeadraceError('HR_ONLINE_UNAVAILABLE', `the online store does not take pushes: ${messageOf(failure)}`);
+}
+
+async function within<T>(work: Promise<T>, limitMs: number, parts: PartWriter): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const reason = parts.failure === undefined ? 'it takes too long' : messageOf(parts.failure);
+      reject(
+        new HeadraceError(
+          'HR_ONLINE_UNAVAILABLE',
+          `the push is in the log but not visible in the online store yet (${reason}); it will count once. Repeat it only with its Idempotency-Key.`,
+        ),
+      );
+    }, limitMs);
+  });
+  try {
+    return await Promise.race([work, limit]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function settledWithin(work: Promise<void>, limitMs: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), limitMs);
+  });
+  const done = work.then(
+    () => true,
+    () => false,
+  );
+  const isDone = await Promise.race([done, limit]);
+  clearTimeout(timer);
+  return isDone;
+}
+
+function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

@@ -1,0 +1,134 @@
+// A dead writer's log brought to its end by whoever holds its lock: keyed entries that don't hold their claim are void,
+// the parts are written, the cuts sealed and shipped. It is held on until every node's mark covers it: a node that fails
+// over meanwhile gets its parts again; should the settler die too, the next one settles again.
+
+import type { CutRecord, LogEntry, LogWriter } from '../events/index.ts';
+import type { Claim, StoreWriter } from '../online/index.ts';
+import { claimOf, isOwn } from './claim-desk.ts';
+import type { IngestionDeps } from './ingestion-deps.ts';
+import { createPartWriter } from './part-writer.ts';
+import { isCoveredEverywhere, readMarks, refoldCut } from './refold.ts';
+import { createRelinks } from './relink.ts';
+import type { SourcePlans } from './source-plan.ts';
+
+export interface SettledLog {
+  readonly writer: number;
+  /**
+   * Ends what is not ended yet (the object store may have been away). True once every node's mark covers the log: then
+   * it is removed from this machine.
+   */
+  isDone(plans: SourcePlans): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+/** Claims looked up in one round trip. */
+const CLAIMS = 1000;
+
+/** Resolves once all that the dead writer acknowledged can be read. Throws what the store, the log or the registry say. */
+export async function settleLog(deps: IngestionDeps, log: LogWriter, plans: SourcePlans): Promise<SettledLog> {
+  const { logger, runs } = deps;
+  // Before anything is looked at: a claim of the dead writer that is still on its way must not come later.
+  await deps.store.fenceWriter(log.writer, log.holder);
+  let latest = plans;
+  let linked: ((node: string) => void) | undefined;
+  const store = await deps.store.writer({
+    writer: log.writer,
+    holder: log.holder,
+    lifetimeMs: (entity) => latest.lifetimeMs(entity),
+    onNode: (node) => linked?.(node),
+  });
+  const parts = createPartWriter(store, log.holder, logger);
+  // From now on, again whenever a node is connected anew.
+  const relinks = createRelinks({ deps, log, parts, store, plans: () => latest, unsealed: () => [] });
+  linked = relinks.link;
+  const close = async (): Promise<void> => {
+    relinks.close();
+    parts.close();
+    await store.close();
+    await log.close();
+  };
+
+  /** Cuts that the dead left unsealed, with their void entries and the claims that the others hold. */
+  let unsealed: readonly UnsealedCut[] = [];
+  let isEnded = false;
+  const end = async (): Promise<void> => {
+    while (unsealed[0] !== undefined) {
+      const { cut, voids, claims } = unsealed[0];
+      await log.seal(cut, [...voids]);
+      unsealed = unsealed.slice(1);
+      await store.expire(claims, deps.limits.claimRetentionMs);
+    }
+    await log.ship();
+    await log.finish();
+    isEnded = true;
+    logger.info({ writer: log.writer }, 'the log of a writer that is gone was settled');
+  };
+
+  try {
+    await deps.schemas.publish(plans.live().flatMap(({ codec }) => [codec.rowCodec.schema, codec.eventCodec.schema]));
+    const records = await log.cuts();
+    const nodes = await readMarks(deps.store, runs, plans);
+    for (const record of records) {
+      const voids = record.voids ?? (await findVoids(log, store, record));
+      const { cut, view } = record;
+      const isSealed = record.voids !== undefined;
+      const decided = { cut, view, isSealed, counts: (entry: LogEntry) => !voids.has(entry.offset) };
+      const claims = await refoldCut({ deps, plans, log, parts, store }, decided, nodes);
+      if (!isSealed) unsealed = [...unsealed, { cut, voids, claims }];
+      else await store.expire(claims, deps.limits.claimRetentionMs);
+    }
+    const last = records.at(-1)?.cut ?? 0;
+    await end().catch((error: unknown) =>
+      logger.warn(
+        { writer: log.writer, reason: String(error) },
+        'a settled log could not be shipped yet; trying again',
+      ),
+    );
+
+    return {
+      writer: log.writer,
+      async isDone(current) {
+        latest = current;
+        if (!isEnded) await end();
+        if (!isCoveredEverywhere(await readMarks(deps.store, runs, current), current, log.writer, last)) return false;
+        await log.end();
+        return true;
+      },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+interface UnsealedCut {
+  readonly cut: number;
+  readonly voids: ReadonlySet<number>;
+  readonly claims: readonly string[];
+}
+
+/** Of an unsealed cut. Nothing is claimed for its entries: a retry elsewhere may be about to win. */
+async function findVoids(
+  log: LogWriter,
+  store: Pick<StoreWriter, 'claims'>,
+  { cut }: CutRecord,
+): Promise<ReadonlySet<number>> {
+  const found = new Set<number>();
+  let keyed: LogEntry[] = [];
+  const look = async (): Promise<void> => {
+    const claims = await store.claims(keyed.map((entry) => (claimOf(entry) as Claim).id));
+    keyed.forEach((entry, i) => {
+      const claim = claims[i];
+      if (claim === undefined || !isOwn(claim, entry)) found.add(entry.offset);
+    });
+    keyed = [];
+  };
+  for await (const entry of log.entries(cut, cut)) {
+    if (entry.key === undefined) continue;
+    keyed.push(entry);
+    if (keyed.length === CLAIMS) await look();
+  }
+  if (keyed.length > 0) await look();
+  return found;
+}

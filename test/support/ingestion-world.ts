@@ -1,0 +1,205 @@
+// The push path on real stores: machines with a folder of logs each, one registry, one object store, one online store,
+// and a clock that tests set. Processes of a machine are opened here, or spawned with `places`.
+
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  type Clock,
+  type EncodedKey,
+  encodeKey,
+  type Logger,
+  MICROS_PER_DAY,
+  type Micros,
+  silentLogger,
+  type Value,
+} from '../../src/core/index.ts';
+import { type Definitions, type Manifest, resolveService } from '../../src/definitions/index.ts';
+import { type EventLog, type EventLogOptions, openEventLog } from '../../src/events/index.ts';
+import {
+  type DeriveRows,
+  type Ingestion,
+  type IngestionLimits,
+  type IngestionOptions,
+  openIngestion,
+} from '../../src/ingestion/index.ts';
+import {
+  createFeatureReader,
+  createViewCodec,
+  type NewRun,
+  type OnlineStore,
+  openRecordDirectory,
+  openRowSchemas,
+  openRuns,
+  type ReadView,
+  type RecordDirectory,
+  type RowSchemas,
+  type RunRow,
+  type Runs,
+} from '../../src/online/index.ts';
+import { createRowDeriver } from '../../src/offline/index.ts';
+import { type Database, type ObjectStore, openDatabase, openObjectStore } from '../../src/storage/index.ts';
+import type { OnlineStoreKind, OnlineStorePlace } from './online-stores.ts';
+
+/** A moment that tests start at. */
+export const NOW = 1_790_000_000_000_000;
+
+export const LIMITS: IngestionLimits = {
+  maxRows: 10_000,
+  memoryBytes: 256e6,
+  maxAheadMicros: MICROS_PER_DAY,
+  claimRetentionMs: 86_400_000,
+  timeoutMs: 10_000,
+};
+
+export interface SettableClock extends Clock {
+  now: Micros;
+}
+
+/** One process as far as it pushes: its own log handle, store and ingestion. */
+export interface PushProcess {
+  readonly ingestion: Ingestion;
+  readonly store: OnlineStore;
+  readonly log: EventLog;
+  /** Ends as it should. */
+  close(): Promise<void>;
+  /** Lets go of its log as it is: nothing is sealed, nothing is shipped. */
+  drop(): Promise<void>;
+}
+
+export interface ProcessOptions extends Partial<Omit<IngestionOptions, 'definitions'>> {
+  readonly definitions: () => Definitions;
+  /** Which machine's folder; default `a`. */
+  readonly machine?: string;
+  readonly limits?: Partial<IngestionLimits>;
+  readonly logger?: Logger;
+  readonly log?: Partial<EventLogOptions>;
+  /** Puts something between the process and its store. */
+  readonly between?: (store: OnlineStore) => OnlineStore;
+}
+
+export interface IngestionWorld {
+  readonly place: OnlineStorePlace;
+  /** Where everything lies, for processes of their own. */
+  readonly places: { readonly registry: string; readonly objects: string; readonly online: string };
+  readonly clock: SettableClock;
+  readonly store: OnlineStore;
+  readonly database: Database;
+  readonly objects: ObjectStore;
+  readonly runs: Runs;
+  readonly schemas: RowSchemas;
+  readonly directory: RecordDirectory;
+  logPath(machine: string): string;
+  open(options: ProcessOptions): Promise<PushProcess>;
+  /** What the service of a one-view manifest of `eventManifest` answers for keys, at the clock's time. */
+  read(manifest: Manifest, keys: readonly (string | null)[], at?: Micros): Promise<readonly ReadView[]>;
+  /** The values by feature name for one key. */
+  valuesOf(manifest: Manifest, key: string, at?: Micros): Promise<Readonly<Record<string, Value>>>;
+  /** A run of the manifest's view asks. */
+  ask(manifest: Manifest, more?: Partial<NewRun>): Promise<RunRow>;
+  close(): Promise<void>;
+}
+
+const STRING = { kind: 'string' } as const;
+
+export const keyOf = (k: string): EncodedKey => encodeKey([STRING], [k]) as EncodedKey;
+
+export async function openIngestionWorld(kind: Pick<OnlineStoreKind, 'prepare'>): Promise<IngestionWorld> {
+  const folder = mkdtempSync(join(tmpdir(), 'headrace-ingestion-'));
+  const place = await kind.prepare();
+  const objectFolder = join(folder, 'objects');
+  mkdirSync(objectFolder);
+  const places = { registry: `sqlite:${join(folder, 'registry.db')}`, objects: objectFolder, online: place.url };
+  const clock: SettableClock = { now: NOW, nowMicros: () => clock.now };
+  const store = await place.open(clock);
+  const database = await openDatabase(places.registry);
+  const objects = openObjectStore(`file:${objectFolder}`);
+  const runs = await openRuns(database);
+  const schemas = await openRowSchemas(database);
+  const directory = await openRecordDirectory(runs, schemas);
+  const processes = new Set<PushProcess>();
+  const logPath = (machine: string): string => join(folder, 'log', machine);
+
+  const read = async (manifest: Manifest, keys: readonly (string | null)[], at = clock.now) => {
+    const service = Object.keys(manifest.services)[0] as string;
+    const reader = createFeatureReader(manifest, resolveService(manifest, service), store, directory);
+    const rows = await reader.read(
+      keys.map((k) => [k === null ? undefined : keyOf(k)]),
+      at,
+    );
+    return rows.map((row) => row[0] as ReadView);
+  };
+
+  return {
+    place,
+    places,
+    clock,
+    store,
+    database,
+    objects,
+    runs,
+    schemas,
+    directory,
+    logPath,
+    async open({ definitions, machine = 'a', limits, logger = silentLogger, ...options }) {
+      const path = logPath(machine);
+      mkdirSync(path, { recursive: true });
+      const { log: logOptions, between = (own: OnlineStore) => own, ...more } = options;
+      const log = await openEventLog({ path, database, objects, clock, logger, ...logOptions });
+      const own = between(await place.open(clock));
+      const deriver = (given: Definitions, source: Parameters<typeof createRowDeriver>[1]): DeriveRows =>
+        createRowDeriver(given, source, () => Promise.reject(new Error('no column here is derived by SQL')));
+      const ingestion = openIngestion(
+        { log, store: own, runs, schemas, deriver, clock, logger, limits: { ...LIMITS, ...limits } },
+        { definitions, ...more },
+      );
+      const opened: PushProcess = {
+        ingestion,
+        store: own,
+        log,
+        async close() {
+          if (!processes.delete(opened)) return;
+          await ingestion.close();
+          await log.close();
+          await own.close();
+        },
+        async drop() {
+          if (!processes.delete(opened)) return;
+          await log.close();
+          await ingestion.close().catch(() => {});
+          await own.close();
+        },
+      };
+      processes.add(opened);
+      return opened;
+    },
+    read,
+    async valuesOf(manifest, key, at) {
+      const [view] = await read(manifest, [key], at);
+      const { features } = Object.values(manifest.views)[0] as Manifest['views'][string];
+      return Object.fromEntries(features.map(({ name }, i) => [name, view?.values[i] ?? null]));
+    },
+    ask(manifest, more = {}) {
+      const view = Object.keys(manifest.views)[0] as string;
+      const { version, fingerprint } = createViewCodec(manifest, view);
+      return runs.ask({
+        view,
+        version,
+        snapshot: [],
+        proposed: -Infinity,
+        asOf: clock.now,
+        carriesWaiting: true,
+        fingerprint,
+        askedMicros: clock.now,
+        ...more,
+      });
+    },
+    async close() {
+      for (const one of processes) await one.close();
+      await store.close();
+      await database.close();
+      await place.remove();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
