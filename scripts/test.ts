@@ -1,5 +1,5 @@
 // `npm test`: brings Redis and Postgres where it can, runs every quick suite, names what it skipped and why,
-// and ends with the plain line `N passed, N failed`.
+// and ends with the plain line `N passed, N failed`. With --heavy (`npm run test:heavy`): the suites of test/heavy, at full size.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -16,11 +16,13 @@ const skipsFile = join(scratch, 'skips.txt');
 
 bringServers();
 
+const tier = process.argv.includes('--heavy') ? 'heavy' : 'quick';
+const given = process.argv.slice(2).filter((argument) => argument !== '--heavy');
 const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
 const run = spawnSync(
   process.execPath,
-  [vitest, 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`, ...process.argv.slice(2)],
-  { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, HEADRACE_SKIPS_FILE: skipsFile } },
+  [vitest, 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`, ...given],
+  { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, HEADRACE_SKIPS_FILE: skipsFile, HEADRACE_TEST_TIER: tier } },
 );
 
 const report = existsSync(reportFile) ? (JSON.parse(readFileSync(reportFile, 'utf8')) as VitestReport) : undefined;

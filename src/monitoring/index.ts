@@ -1,4 +1,5 @@
 export type { Recorder } from './monitor/recorder.ts';
+export type { PushOutcome } from './monitor/push-tally.ts';
 export { createMonitor, type Monitor } from './monitor/monitor.ts';
 export type { MonitorSnapshot } from './monitor/snapshot.ts';
 export { compactPredictionLog, type CompactOptions, type CompactReport } from './prediction-log/compact.ts';

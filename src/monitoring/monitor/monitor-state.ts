@@ -2,6 +2,7 @@
 
 import type { Micros } from '../../core/index.ts';
 import type { PredictionLogCounters } from '../prediction-log/prediction-log.ts';
+import { type PushBacklog, type PushCounts, sumBacklogs, sumPushes } from './push-tally.ts';
 import type { Cell } from './recorder.ts';
 import { addTally, createTally, type PackedTally, packTally, type Tally, unpackTally } from './tally.ts';
 
@@ -9,6 +10,9 @@ export interface MonitorState {
   readonly startMicros: Micros;
   readonly residentBytes: number;
   readonly log: PredictionLogCounters;
+  /** By source. */
+  readonly pushes: Readonly<Record<string, PushCounts>>;
+  readonly backlog: PushBacklog;
   readonly cells: readonly PackedCell[];
 }
 
@@ -26,6 +30,8 @@ export interface MergedState {
   readonly startMicros: Micros;
   readonly residentBytes: number;
   readonly log: PredictionLogCounters;
+  readonly pushes: ReadonlyMap<string, PushCounts>;
+  readonly backlog: PushBacklog;
   /** By endpoint name, sorted; each as a whole, then its variants. */
   readonly endpoints: ReadonlyMap<string, MergedEndpoint>;
 }
@@ -77,6 +83,8 @@ export function mergeStates(states: readonly MonitorState[]): MergedState {
       dropped: sum(({ log }) => log.dropped),
       queued: sum(({ log }) => log.queued),
     },
+    pushes: sumPushes(states.map((state) => state.pushes)),
+    backlog: sumBacklogs(states.map((state) => state.backlog)),
     endpoints,
   };
 }

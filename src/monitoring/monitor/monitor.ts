@@ -4,6 +4,7 @@ import type { Clock } from '../../core/index.ts';
 import type { PredictionLogCounters } from '../prediction-log/prediction-log.ts';
 import { type MergedState, mergeStates, type MonitorState, packCell } from './monitor-state.ts';
 import { toPrometheusText } from './prometheus-text.ts';
+import { createPushTally, NO_BACKLOG, type PushBacklog, type PushOutcome } from './push-tally.ts';
 import { type Cell, createCell, type Recorder } from './recorder.ts';
 import { type MonitorSnapshot, toSnapshot } from './snapshot.ts';
 
@@ -14,6 +15,10 @@ export interface Monitor {
   variant(endpoint: string, variant: string, features: readonly string[]): Recorder;
   /** Counts one failed request; `variant` is null when none was chosen yet. */
   recordError(failed: { readonly endpoint: string; readonly variant: string | null }): void;
+  /** Counts a push into a source; `rows` of it were new. */
+  recordPush(push: { readonly source: string; readonly outcome: PushOutcome; readonly rows: number }): void;
+  /** From now on what pushes leave waiting is part of the figures. */
+  watchPushes(backlog: () => PushBacklog): void;
   /** From now on the log's counters are part of the figures. */
   watchLog(counters: () => PredictionLogCounters): void;
   /** This worker's figures as plain data, to be sent to the worker that was asked. */
@@ -27,6 +32,8 @@ export interface Monitor {
 export function createMonitor(clock: Clock): Monitor {
   const startMicros = clock.nowMicros();
   const cells = new Map<string, Cell>();
+  const pushes = createPushTally();
+  let backlog: () => PushBacklog = () => NO_BACKLOG;
   let logCounters: () => PredictionLogCounters = () => ({ written: 0, dropped: 0, queued: 0 });
 
   const cellOf = (endpoint: string, variant: string | null): Cell => {
@@ -47,6 +54,8 @@ export function createMonitor(clock: Clock): Monitor {
     startMicros,
     residentBytes: process.memoryUsage.rss(),
     log: logCounters(),
+    pushes: pushes.bySource(),
+    backlog: backlog(),
     cells: Array.from(cells.values(), packCell),
   });
 
@@ -60,6 +69,10 @@ export function createMonitor(clock: Clock): Monitor {
     recordError({ endpoint, variant }) {
       endpointRecorder(endpoint).error();
       if (variant !== null) cellOf(endpoint, variant).recorder([]).error();
+    },
+    recordPush: ({ source, outcome, rows }) => pushes.count(source, outcome, rows),
+    watchPushes(watched) {
+      backlog = watched;
     },
     watchLog(counters) {
       logCounters = counters;

@@ -44,6 +44,7 @@ export async function toPrometheusText(state: MergedState): Promise<string> {
   );
   addMissing(registry, parts);
   addCounts(registry, state);
+  addPushes(registry, state);
   return registry.metrics();
 }
 
@@ -66,7 +67,7 @@ function addCounter(
 function addMissing(registry: Registry, cells: readonly Labelled[]): void {
   const counter = new Counter({
     name: 'headrace_missing_features_total',
-    help: 'Predicted rows in which the feature was not PRESENT.',
+    help: 'Predicted rows in which the feature was NOT_FOUND, OUTSIDE_MAX_AGE or INVALID.',
     labelNames: ['endpoint', 'variant', 'feature'],
     registers: [registry],
   });
@@ -99,6 +100,31 @@ function addCounts(registry: Registry, { log, workers, residentBytes, startMicro
   new Gauge({ name: 'process_start_time_seconds', help: 'When the oldest worker started.', registers }).set(
     startMicros / MICROS_PER_SECOND,
   );
+}
+
+function addPushes(registry: Registry, { pushes, backlog }: MergedState): void {
+  const registers = [registry];
+  const count = new Counter({
+    name: 'headrace_pushes_total',
+    help: 'Pushes by source and outcome: accepted, repeated, refused, failed.',
+    labelNames: ['source', 'outcome'],
+    registers,
+  });
+  const rows = new Counter({
+    name: 'headrace_pushed_rows_total',
+    help: 'Rows of accepted pushes.',
+    labelNames: ['source'],
+    registers,
+  });
+  for (const [source, counts] of pushes) {
+    for (const [outcome, value] of Object.entries(counts.pushes)) count.inc({ source, outcome }, value);
+    rows.inc({ source }, counts.rows);
+  }
+  const gauge = (name: string, help: string, value: number): void => new Gauge({ name, help, registers }).set(value);
+  gauge('headrace_pushes_pending', 'Pushes that are logged and not answered yet.', backlog.pending);
+  gauge('headrace_push_parts_bytes', 'Pushed parts in memory until their cut is sealed.', backlog.partBytes);
+  gauge('headrace_push_store_away', '1 while the online store does not take pushes.', backlog.storeAway);
+  gauge('headrace_push_shipping_away', '1 while the event log cannot be shipped.', backlog.shippingAway);
 }
 
 function addHistogram(registry: Registry, name: string, help: string, cells: readonly Labelled[]): void {

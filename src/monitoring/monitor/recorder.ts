@@ -7,7 +7,10 @@ import { countRequest, createSlidingTally, createTally, type Tally } from './tal
 export interface Recorder {
   /** A request that was answered, and how many of its rows are counted here. */
   request(latencyMicros: number, rows: number): void;
-  /** One row's statuses, in the order of the recorder's features: each but PRESENT counts as missing. */
+  /**
+   * One row's statuses, in the order of the recorder's features: NOT_FOUND, OUTSIDE_MAX_AGE and INVALID count as
+   * missing. A null that is there, and an empty window, are values.
+   */
   statuses(statuses: readonly string[]): void;
   /** A request that was not answered. */
   error(): void;
@@ -48,7 +51,8 @@ export function createCell(clock: Clock, endpoint: string, variant: string | nul
         },
         statuses(statuses) {
           for (let i = 0; i < counters.length; i++) {
-            if (statuses[i] !== 'PRESENT') (counters[i] as { count: number }).count++;
+            const status = statuses[i];
+            if (status !== 'PRESENT' && status !== 'NULL_VALUE') (counters[i] as { count: number }).count++;
           }
         },
         error() {

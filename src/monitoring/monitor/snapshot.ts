@@ -23,7 +23,7 @@ export interface EndpointSnapshot extends FiguresSnapshot {
 
 export interface VariantSnapshot extends FiguresSnapshot {
   readonly variant: string;
-  /** Rows in which the feature was not PRESENT, since the start. */
+  /** Rows in which the feature was NOT_FOUND, OUTSIDE_MAX_AGE or INVALID, since the start. */
   readonly missing: Readonly<Record<string, number>>;
 }
 
