@@ -241,7 +241,7 @@ async function timeTrainingSet(
     logger: silentLogger,
     progress: silentProgress,
     dataDirectory: directory,
-    pushLogDirectory: join(directory, 'push-log'),
+    log: undefined,
   };
   let peak = 0;
   const watch = setInterval(() => {

@@ -8,8 +8,9 @@ export function parseJson(text: string): Json {
   return LARGE_INTEGER.test(text) ? (JSON.parse(text, keepDigits) as Json) : (JSON.parse(text) as Json);
 }
 
-// Sixteen digits in a row are the least that can leave the safe range; only then is the slow reviver needed.
-const LARGE_INTEGER = /\d{16}/;
+// Sixteen digits in a row are the least that can leave the safe range; only then is the slow reviver needed. Those of a
+// fraction don't count: a measured double has as many.
+const LARGE_INTEGER = /(?:^|[\s:,[-])\d{16}/;
 
 function keepDigits(_key: string, value: unknown, context?: { source?: string }): unknown {
   if (typeof value !== 'number' || Number.isSafeInteger(value)) return value;

@@ -7,17 +7,20 @@ export const LEVELS: Readonly<Record<string, number>> = {
   aggregation: 1,
   storage: 1,
   registry: 2,
+  events: 2,
   online: 2,
   models: 2,
   offline: 3,
+  ingestion: 3,
   monitoring: 3,
   rollouts: 3,
   tracking: 3,
   serving: 4,
   orchestrator: 4,
-  app: 5,
-  cli: 6,
-  console: 6,
+  control: 5,
+  app: 6,
+  cli: 7,
+  console: 7,
 };
 
 /** Type-only imports between folders of one level that are allowed: the manifest's types are everyone's data. */

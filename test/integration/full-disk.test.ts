@@ -1,10 +1,10 @@
-// A real small disk that fills up under the embedded store and under the push log.
+// A real small disk that fills up under the push log. Under the embedded store: lmdb-full-disk.test.ts.
 
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type EncodedKey, encodeKey, systemClock } from '../../src/core/index.ts';
-import { openOnlineStore, openPushLog, readPushLog } from '../../src/online/index.ts';
+import { systemClock } from '../../src/core/index.ts';
+import { openPushLog, readPushLog } from '../../src/online/index.ts';
 import { numbersSource as source } from '../support/numbers-source.ts';
 import { skipBecause } from '../support/skips.ts';
 import { mountSmallDisk } from '../support/small-disk.ts';
@@ -15,27 +15,6 @@ if (disk === undefined) skipBecause('a full disk: this user may not mount a smal
 describe.skipIf(disk === undefined)('on a full disk', () => {
   const path = disk?.path ?? '';
   afterAll(() => disk?.remove());
-
-  it('a write to the online store is refused whole, and goes through once there is space', async () => {
-    const store = await openOnlineStore(`lmdb:${join(path, 'online')}`, { project: 'test', clock: systemClock });
-    const refs = Array.from({ length: 100 }, (_, index) => ({
-      entity: 'e',
-      view: 'v',
-      key: encodeKey([{ kind: 'int32' }], [index]) as EncodedKey,
-    }));
-    const write = (size: number, fill: number) =>
-      store.update(refs, () => ({ base: Buffer.alloc(size, fill), pushed: undefined, pushedLog: undefined }));
-    await write(1000, 1);
-    writeFileSync(join(path, 'hog'), Buffer.alloc(5 * 1024 ** 2));
-    await expect(write(50_000, 2)).rejects.toMatchObject({ code: 'HR_STORAGE_FULL' });
-    expect((await store.read(refs)).every((record) => record?.base?.length === 1000 && record.base[0] === 1)).toBe(
-      true,
-    );
-    writeFileSync(join(path, 'hog'), '');
-    await write(20_000, 3);
-    expect((await store.read(refs)).every((record) => record?.base?.length === 20_000)).toBe(true);
-    await store.close();
-  });
 
   it('a push is refused whole, and goes through once there is space', async () => {
     const folder = join(path, 'pushes');

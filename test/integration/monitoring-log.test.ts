@@ -167,6 +167,46 @@ describe('the prediction log', () => {
     expect((await outcomes())[0]).toEqual(['a', '2.5', '2026-09-21 14:13:20+00']);
   });
 
+  it.each([
+    [true, 'BOOLEAN', 'true', 1],
+    [false, 'BOOLEAN', 'false', 0],
+    [2, 'UBIGINT', '2', 2],
+    [-0.5, 'DOUBLE', '-0.5', -0.5],
+    ['late', 'VARCHAR', 'late', null],
+    ['true', 'VARCHAR', 'true', null],
+    ['', 'VARCHAR', '', null],
+    [null, null, null, null],
+  ])('keeps the kind of the outcome %j, from segments and from Parquet alike', async (value, kind, text, number) => {
+    const log = open();
+    log.append(predictionEntry('a'));
+    await log.appendOutcome({ predictionId: 'a', endpoint: 'delay', observedMicros: NOW, value });
+    await log.close();
+    const read = async (): Promise<unknown[][]> =>
+      query(`SELECT json_type(outcome), outcome->>'$', TRY_CAST(outcome AS DOUBLE), recorded_at IS NOT NULL
+        FROM (${await predictionLogSql(folder)})`);
+    expect(await read()).toEqual([[kind, text, number, true]]);
+    await compact();
+    expect(files('.ndjson')).toEqual([]);
+    expect(await read()).toEqual([[kind, text, number, true]]);
+  });
+
+  it('gives what the guide’s own queries ask for, whatever kinds of outcomes came', async () => {
+    const log = open();
+    const outcomes = { a: true, b: false, c: 1, d: 'late', e: null };
+    for (const id of [...Object.keys(outcomes), 'open']) log.append(predictionEntry(id));
+    for (const [id, value] of Object.entries(outcomes)) {
+      await log.appendOutcome({ predictionId: id, endpoint: 'delay', observedMicros: NOW, value });
+    }
+    await log.close();
+    await compact();
+    const guide = readFileSync(new URL('../../docs/guides/monitoring.md', import.meta.url), 'utf8');
+    const [missing = '', realised = ''] = [...guide.matchAll(/```sql\n(.*?)```/gs)].map(([, sql = '']) =>
+      sql.replaceAll('.headrace/predictions', folder),
+    );
+    expect(await query(missing)).toEqual([['delay', 'stable', 3, '6', 0.85, '0']]);
+    expect(await query(realised)).toEqual([['stable', '4', 0.25, 2 / 3]]);
+  });
+
   it('drops what does not fit its queue, counts it, and tells it once', async () => {
     const warnings: object[] = [];
     const logger: Logger = { ...silentLogger, warn: (fields) => warnings.push(fields) };

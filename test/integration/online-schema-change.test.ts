@@ -1,33 +1,38 @@
-// Definitions change while old records lie in the store: they are migrated by column name, or reported.
+// Definitions change while old records lie in the store: they are migrated by column name, or reported. And what a record
+// answers as it ages, is deleted, or was never there.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import {
-  type DataType,
-  type EncodedKey,
-  encodeKey,
-  MICROS_PER_DAY,
-  MICROS_PER_HOUR,
-  systemClock,
-} from '../../src/core/index.ts';
+import { type DataType, MICROS_PER_DAY, MICROS_PER_HOUR, type Row, systemClock } from '../../src/core/index.ts';
 import { type FeatureSpec, type Manifest, resolveService } from '../../src/definitions/index.ts';
 import {
   createFeatureReader,
+  createPartFolder,
   createViewCodec,
-  finishBase,
-  getWatermark,
   type OnlineStore,
   openOnlineStore,
-  setWatermark,
-  writeBase,
-  writePushed,
+  openRecordDirectory,
+  openRowSchemas,
+  openRuns,
+  type ReadView,
+  type RecordDirectory,
+  type RowSchemas,
+  type Runs,
+  type StoreWriter,
+  type ViewEvent,
 } from '../../src/online/index.ts';
+import { type Database, openDatabase } from '../../src/storage/index.ts';
+import { baseOf, eventOf } from '../support/fold-world.ts';
+import { keyOf } from '../support/ingestion-world.ts';
 import { type OnlineStorePlace, onlineStoreKinds } from '../support/online-stores.ts';
 
 const NOW = 1_790_000_000_000_000;
-const key = encodeKey([{ kind: 'string' }], ['ATL']) as EncodedKey;
+const KEY = keyOf('ATL');
+const FOR_EVER = () => undefined;
+const float64: DataType = { kind: 'float64' };
+const string: DataType = { kind: 'string' };
 const latest = (name: string, column: string, type: DataType): FeatureSpec => ({
   name,
   type,
@@ -38,8 +43,11 @@ const count = (hours: number): FeatureSpec => ({
   type: { kind: 'int64' },
   aggregation: { op: 'count', column: null, windowMicros: hours * MICROS_PER_HOUR, hopMicros: MICROS_PER_HOUR },
 });
-const float64: DataType = { kind: 'float64' };
-const string: DataType = { kind: 'string' };
+const sum = (name: string, column: string, type: DataType, hours: number): FeatureSpec => ({
+  name,
+  type,
+  aggregation: { op: 'sum', column, windowMicros: hours * MICROS_PER_HOUR, hopMicros: MICROS_PER_HOUR },
+});
 
 function manifestOf(
   features: readonly FeatureSpec[],
@@ -47,6 +55,7 @@ function manifestOf(
   derivedHash = 'one',
   ttlMicros: number | null = null,
 ): Manifest {
+  const derive = { kind: 'function', function: { id: 'source/flights/derive/d', hash: derivedHash } } as const;
   return {
     format: 1,
     project: 'test',
@@ -63,19 +72,15 @@ function manifestOf(
         eventTime: 'at',
         knownTime: { kind: 'after', micros: 0 },
         pushes: 'keep',
+        tombstone: 'gone',
         columns: [
           { name: 'airport', type: string },
           { name: 'at', type: { kind: 'timestamp' } },
+          { name: 'gone', type: { kind: 'bool' } },
           { name: 'x', type: float64 },
           { name: 'y', type: yType },
         ],
-        derive: [
-          {
-            name: 'd',
-            type: float64,
-            by: { kind: 'function', function: { id: 'source/flights/derive/d', hash: derivedHash } },
-          },
-        ],
+        derive: [{ name: 'd', type: float64, by: derive }],
       },
     },
     views: {
@@ -100,237 +105,241 @@ function manifestOf(
   };
 }
 
-describe.each(onlineStoreKinds())('a record written under older definitions on $name', ({ prepare }) => {
+describe.each(onlineStoreKinds())('on $name', ({ prepare }) => {
+  let folder: string;
   let place: OnlineStorePlace;
   let store: OnlineStore;
+  let writer: StoreWriter;
+  let database: Database;
+  let runs: Runs;
+  let schemas: RowSchemas;
+  let directory: RecordDirectory;
+  let n = 0;
   const open = async (): Promise<void> => {
     store = await place.open();
+    writer = await store.writer({ writer: 1, holder: 1, lifetimeMs: FOR_EVER, onNode() {} });
+    runs = await openRuns(database);
+    schemas = await openRowSchemas(database);
+    directory = await openRecordDirectory(runs, schemas);
   };
-  const read = async (manifest: Manifest, at = NOW) => {
-    const [row] = await createFeatureReader(manifest, resolveService(manifest, 's'), store).read(
-      [[key]],
-      at,
-      () => undefined,
-    );
-    return { values: row?.[0]?.values, statuses: row?.[0]?.statuses };
+  const close = async (): Promise<void> => {
+    await writer.close();
+    await store.close();
   };
-  const push = (manifest: Manifest, hoursAgo: number, x: number, order = 1) =>
-    writePushed(store, createViewCodec(manifest, 'v'), [
-      {
-        key,
-        eventMicros: NOW - hoursAgo * MICROS_PER_HOUR,
-        knownMicros: NOW - hoursAgo * MICROS_PER_HOUR,
-        order,
-        row: { x, y: 'why', d: x * 2 },
-      },
-    ]);
-
   beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'headrace-schema-'));
+    database = await openDatabase(`sqlite:${join(folder, 'registry.db')}`);
     place = await prepare();
     await open();
   });
   afterEach(async () => {
-    await store.close();
+    await close();
     await place.remove();
+    await database.close();
+    rmSync(folder, { recursive: true, force: true });
   });
   // As after a restart: nothing of the old definitions is in memory.
   const reopen = async (): Promise<void> => {
-    await store.close();
+    await close();
     await open();
   };
 
-  const old = manifestOf([latest('x', 'x', float64), latest('y', 'y', string), count(6)]);
+  const event = (manifest: Manifest, hoursAgo: number, row: Row, known?: number): ViewEvent => {
+    const made = eventOf(createViewCodec(manifest, 'v'), { at: NOW - hoursAgo * MICROS_PER_HOUR, ...row }, place1());
+    return known === undefined ? made : { ...made, knownMicros: known };
+  };
+  const place1 = () => ({ writer: 1, offset: n++ });
+  /** A part of these events, in a cut of its own or the one that is named. */
+  const put = async (manifest: Manifest, events: readonly ViewEvent[], cut = ++n, now = NOW): Promise<void> => {
+    const codec = createViewCodec(manifest, 'v');
+    await schemas.publish([codec.rowCodec.schema, codec.eventCodec.schema]);
+    const fold = createPartFolder(codec).fold(undefined, events, now);
+    const ref = { entity: 'airport', key: KEY, version: codec.version };
+    await writer.putParts([{ ...ref, writer: 1, cut, boundary: -Infinity, holder: 1, n: ++n, fold }]);
+  };
+  /** A base of these events, by a run that covers all cuts up to one. */
+  const materialize = async (manifest: Manifest, events: readonly ViewEvent[], throughCut: number): Promise<void> => {
+    const codec = createViewCodec(manifest, 'v');
+    await schemas.publish([codec.rowCodec.schema, codec.eventCodec.schema]);
+    const asked = {
+      snapshot: [],
+      proposed: -Infinity,
+      asOf: NOW,
+      carriesWaiting: true,
+      fingerprint: codec.fingerprint,
+    };
+    const { number } = await runs.ask({ view: 'v', version: codec.version, ...asked, askedMicros: NOW });
+    const coverage = { floor: 1, cuts: new Map([[1, throughCut]]) };
+    await runs.open(number, { boundary: -Infinity, coverage, isFull: true, since: 0 });
+    const run = await store.run({
+      version: codec.version,
+      run: number,
+      lifetimeMs: FOR_EVER,
+      isOpen: () => runs.isOpen(number),
+    });
+    const node = run.nodeOf('airport', KEY);
+    await run.begin(node);
+    await run.write(node, [{ entity: 'airport', key: KEY, base: baseOf(codec, number, NOW, events) }]);
+    await run.mark(node);
+    await run.close();
+  };
+  const view = async (manifest: Manifest, at = NOW, key: typeof KEY | undefined = KEY): Promise<ReadView> => {
+    const reader = createFeatureReader(manifest, resolveService(manifest, 's'), store, directory);
+    const [row] = await reader.read([[key]], at);
+    return row?.[0] as ReadView;
+  };
+  const read = async (manifest: Manifest, at = NOW) => {
+    const { values, statuses } = await view(manifest, at);
+    return { values, statuses };
+  };
 
-  it('is read by column name when features are reordered, removed or renamed', async () => {
-    await push(old, 1, 1.5);
-    await reopen();
-    expect(await read(manifestOf([latest('why', 'y', string), latest('x', 'x', float64)]))).toEqual({
-      values: ['why', 1.5],
-      statuses: ['PRESENT', 'PRESENT'],
+  describe('a record written under older definitions', () => {
+    const old = manifestOf([latest('x', 'x', float64), latest('y', 'y', string), count(6)]);
+    const row = { x: 1.5, y: 'why', d: 3 };
+
+    it('is read by column name when features are reordered, removed or renamed', async () => {
+      await put(old, [event(old, 1, row)]);
+      await reopen();
+      expect(await read(manifestOf([latest('why', 'y', string), latest('x', 'x', float64)]))).toEqual({
+        values: ['why', 1.5],
+        statuses: ['PRESENT', 'PRESENT'],
+      });
+    });
+
+    it('is read by column name too while it waits for its known time', async () => {
+      await put(old, [event(old, 1, row, NOW + 5)]);
+      await reopen();
+      const renamed = manifestOf([latest('why', 'y', string), latest('x', 'x', float64)]);
+      expect((await read(renamed, NOW)).values).toEqual([null, null]);
+      expect((await read(renamed, NOW + 5)).values).toEqual(['why', 1.5]);
+    });
+
+    it('by a process that started later is read by the description that it left in the registry', async () => {
+      const other = await openRecordDirectory(runs, schemas);
+      await put(old, [event(old, 1, row)]);
+      const changed = manifestOf([latest('why', 'y', string)]);
+      const reader = createFeatureReader(changed, resolveService(changed, 's'), store, other);
+      expect((await reader.read([[KEY]], NOW))[0]?.[0]?.values).toEqual(['why']);
+    });
+
+    it('gives null and NOT_FOUND for a column added since', async () => {
+      const before = manifestOf([latest('x', 'x', float64)]);
+      await put(before, [event(before, 1, row)]);
+      await reopen();
+      expect(await read(old)).toEqual({ values: [1.5, null, null], statuses: ['PRESENT', 'NOT_FOUND', 'INVALID'] });
+    });
+
+    it('gives null and INVALID for a column whose type or code changed', async () => {
+      const features = [latest('y', 'y', string), latest('d', 'd', float64), latest('x', 'x', float64)];
+      const before = manifestOf(features);
+      await put(before, [event(before, 1, row)]);
+      await reopen();
+      const changed = features.map((feature) => (feature.name === 'y' ? { ...feature, type: float64 } : feature));
+      expect(await read(manifestOf(changed, float64, 'two'))).toEqual({
+        values: [null, null, 1.5],
+        statuses: ['INVALID', 'INVALID', 'PRESENT'],
+      });
+    });
+
+    it('gives INVALID for windows of another layout, also beside parts of today’s, until a run covers it', async () => {
+      await put(old, [event(old, 2, { x: 2, y: 'b' }), event(old, 1, { x: 1, y: 'why' })], 1);
+      await reopen();
+      const wider = manifestOf([latest('x', 'x', float64), latest('y', 'y', string), sum('c', 'x', float64, 48)]);
+      expect((await read(wider)).statuses).toEqual(['PRESENT', 'PRESENT', 'INVALID']);
+      await put(wider, [event(wider, 3, { x: 4 })], 2);
+      expect(await read(wider)).toEqual({ values: [1, 'why', null], statuses: ['PRESENT', 'PRESENT', 'INVALID'] });
+      const all = [event(wider, 2, { x: 2, y: 'b' }), event(wider, 1, { x: 1, y: 'why' })];
+      await materialize(wider, all, 1);
+      expect(await read(wider)).toEqual({ values: [1, 'why', 7], statuses: ['PRESENT', 'PRESENT', 'PRESENT'] });
+    });
+
+    it('keeps windows INVALID where older events lack a column, until a run covers them', async () => {
+      const before = manifestOf([latest('y', 'y', string)]);
+      await put(before, [event(before, 2, { x: 1, y: 'b' })], 1);
+      await reopen();
+      const grown = manifestOf([sum('sum', 'x', float64, 6)]);
+      await put(grown, [event(grown, 1, { x: 5 })], 2);
+      expect((await read(grown)).statuses).toEqual(['INVALID']);
+      await materialize(grown, [event(grown, 2, { x: 1 })], 1);
+      expect(await read(grown)).toEqual({ values: [6], statuses: ['PRESENT'] });
+    });
+
+    it('whose keys, source or times changed is another record', () => {
+      const version = (manifest: Manifest) => createViewCodec(manifest, 'v').version;
+      const flights = old.sources['flights'] as (typeof old.sources)[string];
+      const other: Manifest = { ...old, sources: { flights: { ...flights, pushes: 'until-materialized' } } };
+      expect(version(other)).not.toBe(version(old));
+      expect(version(manifestOf([count(6)]))).toBe(version(old));
     });
   });
 
-  it('gives null and NOT_FOUND for a column added since', async () => {
-    await push(manifestOf([latest('x', 'x', float64)]), 1, 1.5);
-    await reopen();
-    expect(await read(old)).toEqual({ values: [1.5, null, null], statuses: ['PRESENT', 'NOT_FOUND', 'INVALID'] });
-  });
+  describe('a record', () => {
+    const manifest = manifestOf([latest('x', 'x', float64), count(6)], string, 'one', MICROS_PER_DAY);
+    const at = (hoursAgo: number, x: number | null, gone = false) => event(manifest, hoursAgo, { x, gone });
 
-  it('gives null and INVALID for a column whose type or code changed', async () => {
-    const derived = [latest('y', 'y', string), latest('d', 'd', float64), latest('x', 'x', float64)];
-    await push(manifestOf(derived), 1, 1.5);
-    await reopen();
-    const changed = derived.map((feature) => (feature.name === 'y' ? { ...feature, type: float64 } : feature));
-    expect(await read(manifestOf(changed, float64, 'two'))).toEqual({
-      values: [null, null, 1.5],
-      statuses: ['INVALID', 'INVALID', 'PRESENT'],
+    it('is PRESENT to the microsecond of its TTL, and OUTSIDE_MAX_AGE and null past it', async () => {
+      await put(manifest, [at(0, 3)]);
+      expect(await view(manifest, NOW + MICROS_PER_DAY)).toEqual({
+        values: [3, 0n],
+        statuses: ['PRESENT', 'PRESENT'],
+        eventMicros: NOW,
+      });
+      expect(await view(manifest, NOW + MICROS_PER_DAY + 1)).toEqual({
+        values: [null, 0n],
+        statuses: ['OUTSIDE_MAX_AGE', 'PRESENT'],
+        eventMicros: null,
+      });
     });
-  });
 
-  it('gives INVALID for windows of another layout until the next push folds its events again', async () => {
-    await push(old, 1, 1);
-    await push(old, 2, 2, 2);
-    await reopen();
-    const wider = manifestOf([
-      latest('x', 'x', float64),
-      latest('y', 'y', string),
-      {
-        ...count(48),
-        name: 'c',
-        aggregation: { op: 'sum', column: 'x', windowMicros: 2 * MICROS_PER_DAY, hopMicros: MICROS_PER_DAY },
-      },
-    ]);
-    expect((await read(wider)).statuses).toEqual(['PRESENT', 'PRESENT', 'INVALID']);
-    await push(wider, 3, 4, 3);
-    expect(await read(wider)).toEqual({ values: [1, 'why', 7], statuses: ['PRESENT', 'PRESENT', 'PRESENT'] });
-  });
+    it('is NULL_VALUE when the newest row holds null', async () => {
+      await put(manifest, [at(2, 3), at(1, null)]);
+      expect((await view(manifest)).statuses).toEqual(['NULL_VALUE', 'PRESENT']);
+    });
 
-  it('keeps windows INVALID where older events lack a column, until a materialize covers them', async () => {
-    await push(manifestOf([latest('y', 'y', string)]), 2, 1);
-    await reopen();
-    const grown = manifestOf([
-      {
-        ...count(6),
-        name: 'sum',
-        type: float64,
-        aggregation: { op: 'sum', column: 'x', windowMicros: 6 * MICROS_PER_HOUR, hopMicros: MICROS_PER_HOUR },
-      },
-    ]);
-    await push(grown, 1, 5, 2);
-    expect((await read(grown)).statuses).toEqual(['INVALID']);
-    const codec = createViewCodec(grown, 'v');
-    await writeBase(
-      store,
-      codec,
-      [{ key, latest: null, tiles: codec.aggregator?.create() ?? null }],
-      NOW - 90 * 60 * 1_000_000,
-    );
-    expect(await read(grown)).toEqual({ values: [5], statuses: ['PRESENT'] });
+    it('never written is NOT_FOUND with a count of 0; a null key has no count either', async () => {
+      const statuses = ['NOT_FOUND', 'NOT_FOUND'];
+      expect(await view(manifest)).toEqual({ values: [null, 0n], statuses, eventMicros: null });
+      const reader = createFeatureReader(manifest, resolveService(manifest, 's'), store, directory);
+      const [row] = await reader.read([[undefined]], NOW);
+      expect(row?.[0]).toEqual({ values: [null, null], statuses, eventMicros: null });
+    });
+
+    it('that was deleted is NOT_FOUND from then on, and its windows keep their history', async () => {
+      await put(manifest, [at(2, 3)]);
+      await put(manifest, [at(1, null, true)]);
+      expect(await view(manifest)).toEqual({
+        values: [null, 1n],
+        statuses: ['NOT_FOUND', 'PRESENT'],
+        eventMicros: null,
+      });
+    });
+
+    it('whose facts are gone by a full run is empty, and keeps what was pushed since', async () => {
+      await put(manifest, [at(1, 1)], 1);
+      await put(manifest, [at(0.5, 8)], 2);
+      await materialize(manifest, [], 1);
+      expect((await view(manifest)).values).toEqual([8, 1n]);
+      await materialize(manifest, [], 2);
+      expect((await view(manifest)).statuses).toEqual(['NOT_FOUND', 'NOT_FOUND']);
+    });
+
+    it('whose sum leaves int64 is an error that names view, feature and key', async () => {
+      const int64: DataType = { kind: 'int64' };
+      const big = manifestOf([sum('sum', 'y', int64, 24)], int64);
+      await put(big, [event(big, 1, { y: 2n ** 62n })]);
+      await put(big, [event(big, 2, { y: 2n ** 62n })]);
+      await expect(view(big)).rejects.toThrow(/v__sum.*airport "ATL"/);
+    });
   });
 });
 
-describe('a record', () => {
-  let folder: string;
-  let store: OnlineStore;
-  beforeEach(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'headrace-ttl-'));
-    store = await openOnlineStore(`lmdb:${folder}`, { project: 'test', clock: systemClock });
+it('a store whose path is a file is unavailable, with its path', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'headrace-file-'));
+  const file = join(folder, 'file');
+  writeFileSync(file, '');
+  await expect(openOnlineStore(`lmdb:${file}`, { project: 'test', clock: systemClock })).rejects.toMatchObject({
+    code: 'HR_ONLINE_UNAVAILABLE',
+    message: expect.stringContaining(file),
   });
-  afterEach(async () => {
-    await store.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
-  const manifest = manifestOf([latest('x', 'x', float64), count(6)], string, 'one', MICROS_PER_DAY);
-  const read = async (at: number, of: EncodedKey | undefined = key) => {
-    const [row] = await createFeatureReader(manifest, resolveService(manifest, 's'), store).read(
-      [[of]],
-      at,
-      () => undefined,
-    );
-    return row?.[0];
-  };
-  const event = (hoursAgo: number, x: number | null, deleted = false) => ({
-    key,
-    eventMicros: NOW - hoursAgo * MICROS_PER_HOUR,
-    knownMicros: NOW - hoursAgo * MICROS_PER_HOUR,
-    order: -hoursAgo,
-    deleted,
-    row: { x },
-  });
-
-  it('is PRESENT to the microsecond of its TTL, and OUTSIDE_MAX_AGE and null past it', async () => {
-    await writePushed(store, createViewCodec(manifest, 'v'), [event(0, 3)]);
-    expect(await read(NOW + MICROS_PER_DAY)).toEqual({
-      values: [3, 0n],
-      statuses: ['PRESENT', 'PRESENT'],
-      eventMicros: NOW,
-    });
-    expect(await read(NOW + MICROS_PER_DAY + 1)).toEqual({
-      values: [null, 0n],
-      statuses: ['OUTSIDE_MAX_AGE', 'PRESENT'],
-      eventMicros: null,
-    });
-  });
-
-  it('is NULL_VALUE when the newest row holds null, and NOT_FOUND before it was known', async () => {
-    await writePushed(store, createViewCodec(manifest, 'v'), [event(2, 3), event(1, null)]);
-    expect((await read(NOW))?.statuses).toEqual(['NULL_VALUE', 'PRESENT']);
-    expect((await read(NOW - 1.5 * MICROS_PER_HOUR))?.values).toEqual([3, 1n]);
-    expect((await read(NOW - 3 * MICROS_PER_HOUR))?.statuses).toEqual(['NOT_FOUND', 'NOT_FOUND']);
-  });
-
-  it('never written is NOT_FOUND with a count of 0; a null key has no count either', async () => {
-    expect(await read(NOW)).toEqual({ values: [null, 0n], statuses: ['NOT_FOUND', 'NOT_FOUND'], eventMicros: null });
-    const [row] = await createFeatureReader(manifest, resolveService(manifest, 's'), store).read(
-      [[undefined]],
-      NOW,
-      () => undefined,
-    );
-    expect(row?.[0]).toEqual({ values: [null, null], statuses: ['NOT_FOUND', 'NOT_FOUND'], eventMicros: null });
-  });
-
-  it('that was deleted is NOT_FOUND from then on, and its windows keep their history', async () => {
-    await writePushed(store, createViewCodec(manifest, 'v'), [event(2, 3), event(1, null, true)]);
-    expect(await read(NOW)).toEqual({ values: [null, 1n], statuses: ['NOT_FOUND', 'PRESENT'], eventMicros: null });
-  });
-
-  it('loses its base when a full run ends without its key, and keeps what was pushed since', async () => {
-    const codec = createViewCodec(manifest, 'v');
-    const row = { eventMicros: NOW - MICROS_PER_HOUR, knownMicros: NOW - MICROS_PER_HOUR, order: 0, values: [1] };
-    await writeBase(store, codec, [{ key, latest: row, tiles: null }], NOW - MICROS_PER_HOUR);
-    await writePushed(store, codec, [event(0.5, 8)]);
-    await finishBase(store, codec, NOW - 0.75 * MICROS_PER_HOUR, { isFull: true });
-    expect((await read(NOW))?.values).toEqual([8, 1n]);
-    await finishBase(store, codec, NOW, { isFull: false });
-    expect((await read(NOW))?.statuses).toEqual(['NOT_FOUND', 'NOT_FOUND']);
-  });
-
-  it('whose sum leaves int64 is an error that names view, feature and key', async () => {
-    const int64: DataType = { kind: 'int64' };
-    const sum: FeatureSpec = {
-      name: 'sum',
-      type: int64,
-      aggregation: { op: 'sum', column: 'y', windowMicros: MICROS_PER_DAY, hopMicros: MICROS_PER_HOUR },
-    };
-    const big = manifestOf([sum], int64);
-    const events = [1, 2].map((hoursAgo) => ({ ...event(hoursAgo, 0), row: { y: 2n ** 62n } }));
-    await writePushed(store, createViewCodec(big, 'v'), events);
-    const reader = createFeatureReader(big, resolveService(big, 's'), store);
-    expect(() => reader.read([[key]], NOW, () => undefined)).toThrow(/v__sum.*airport "ATL"/);
-  });
-
-  it('view has no watermark until one is set', async () => {
-    expect(await getWatermark(store, 'v')).toBeUndefined();
-    await setWatermark(store, 'v', NOW);
-    expect(await getWatermark(store, 'v')).toBe(NOW);
-  });
-
-  it('store whose path is a file is unavailable, with its path', async () => {
-    const file = join(folder, 'file');
-    writeFileSync(file, '');
-    await expect(openOnlineStore(`lmdb:${file}`, { project: 'test', clock: systemClock })).rejects.toMatchObject({
-      code: 'HR_ONLINE_UNAVAILABLE',
-      message: expect.stringContaining(file),
-    });
-  });
-
-  it('is refused as a whole when the store would grow past its limit, and the store lives on', async () => {
-    const small = await openOnlineStore(`lmdb:${join(folder, 'small')}`, {
-      project: 'test',
-      clock: systemClock,
-      mapSizeBytes: 1024 ** 2,
-    });
-    const refs = Array.from({ length: 100 }, (_, index) => ({
-      entity: 'e',
-      view: 'v',
-      key: encodeKey([{ kind: 'int32' }], [index]) as EncodedKey,
-    }));
-    const write = (size: number) =>
-      small.update(refs, () => ({ base: Buffer.alloc(size), pushed: undefined, pushedLog: undefined }));
-    await write(1000);
-    await expect(write(50_000)).rejects.toMatchObject({ code: 'HR_STORAGE_FULL' });
-    expect((await small.read(refs)).every((record) => record?.base?.length === 1000)).toBe(true);
-    await write(10);
-    await small.close();
-  });
+  rmSync(folder, { recursive: true, force: true });
 });

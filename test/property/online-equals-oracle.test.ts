@@ -1,132 +1,38 @@
-// Online at T equals the naive oracle at T: random histories with late data and tombstones, pushed in random order and
-// more than once, partly covered by a base at a random watermark, on both stores.
+// Online at T equals the naive oracle at T: random events with late knowledge, tombstones and ties, of which a run's base
+// counts some and the parts of several writers, cuts and boundaries hold the rest, on both stores.
 
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
-  type EncodedKey,
-  encodeKey,
-  type Field,
-  MICROS_PER_DAY,
+  floorTo,
   MICROS_PER_HOUR,
   MICROS_PER_MINUTE,
+  type Micros,
   type Row,
   type Value,
 } from '../../src/core/index.ts';
-import { type FeatureSpec, type Manifest, resolveService, type ViewSpec } from '../../src/definitions/index.ts';
+import { type Manifest, resolveService } from '../../src/definitions/index.ts';
 import {
-  applyPush,
-  type BaseRow,
+  boundaryOf,
   createFeatureReader,
+  createPartFolder,
   createViewCodec,
-  finishBase,
-  type LatestRow,
+  isCovered,
   type OnlineStore,
-  type ViewCodec,
-  writeBase,
+  type OpenedRow,
+  type PartWrite,
+  type StoreWriter,
+  type ViewEvent,
 } from '../../src/online/index.ts';
-import { eventBatch } from '../../src/online/event-batch.ts';
+import { eventManifest } from '../support/event-definitions.ts';
+import { baseOf, directoryOf, eventOf, runRow } from '../support/fold-world.ts';
+import { keyOf } from '../support/ingestion-world.ts';
 import { type OnlineStorePlace, onlineStoreKinds } from '../support/online-stores.ts';
 import { oracleView, sameValue } from '../support/oracle.ts';
 
-/** Long past; and far ahead, where every pushed event waits beside the fold until its known time. */
-const STARTS = [1_780_000_000_000_000, 4_000_000_000_000_000];
+const START = 1_780_000_000_000_000;
 const KEYS = ['a', 'b', ''];
-
-const columns: Field[] = [
-  { name: 'k', type: { kind: 'string' } },
-  { name: 'happened', type: { kind: 'timestamp' } },
-  { name: 'known', type: { kind: 'timestamp' } },
-  { name: 'seq', type: { kind: 'int64' } },
-  { name: 'gone', type: { kind: 'bool' } },
-  { name: 'x', type: { kind: 'float64' } },
-  { name: 'n', type: { kind: 'int64' } },
-  { name: 's', type: { kind: 'string' } },
-];
-
-const window = (
-  name: string,
-  type: Field['type'],
-  op: 'count',
-  column: string | null,
-  hours: number,
-  hop: number,
-  n?: number,
-): FeatureSpec => ({
-  name,
-  type,
-  aggregation: {
-    op,
-    column,
-    windowMicros: hours * MICROS_PER_HOUR,
-    hopMicros: hop * MICROS_PER_MINUTE,
-    ...(n === undefined ? {} : { n }),
-  },
-});
-const float64 = { kind: 'float64' } as const;
-const int64 = { kind: 'int64' } as const;
-const string = { kind: 'string' } as const;
-// The helper is typed for one op; every op has the same shape.
-const op = (name: string) => name as 'count';
-const features: FeatureSpec[] = [
-  { name: 'last_x', type: float64, aggregation: { op: 'latest', column: 'x' } },
-  { name: 'rows', type: int64, ...pick(window('rows', int64, 'count', null, 6, 5)) },
-  window('xs', int64, 'count', 'x', 6, 60),
-  window('sum_n', int64, op('sum'), 'n', 24, 60),
-  window('mean_x', float64, op('mean'), 'x', 24, 60),
-  { name: 'last_s', type: string, aggregation: { op: 'latest', column: 's' } },
-  window('max_s', string, op('max'), 's', 6, 60),
-  window('final_s', string, op('last'), 's', 24, 60),
-  window('recent_s', { kind: 'list', of: string }, op('lastN'), 's', 24, 60, 3),
-  window('kinds', int64, op('countDistinct'), 's', 24, 60),
-];
-
-function pick({ aggregation }: FeatureSpec): Pick<FeatureSpec, 'aggregation'> {
-  return { aggregation };
-}
-
-function manifestOf(view: string, freshness: ViewSpec['freshness']): Manifest {
-  return {
-    format: 1,
-    project: 'test',
-    entities: { e: { name: 'e', keys: [{ name: 'k', type: string }] } },
-    sources: {
-      events: {
-        name: 'events',
-        kind: 'pushed',
-        location: {},
-        columns,
-        derive: [],
-        eventTime: 'happened',
-        knownTime: { kind: 'column', column: 'known' },
-        createdOrder: 'seq',
-        tombstone: 'gone',
-        pushes: 'keep',
-      },
-    },
-    views: {
-      [view]: {
-        name: view,
-        entity: 'e',
-        source: 'events',
-        keyColumns: ['k'],
-        ttlMicros: 12 * MICROS_PER_HOUR,
-        features,
-        freshness,
-      },
-    },
-    onDemandViews: {},
-    services: {
-      all: {
-        name: 'all',
-        members: [{ kind: 'view', role: 'v', view, keyColumns: ['k'], features: features.map(({ name }) => name) }],
-      },
-    },
-    models: {},
-    endpoints: {},
-    pipelines: {},
-  };
-}
+const FOR_EVER = () => undefined;
 
 const happening = fc.record({
   minute: fc.integer({ min: 0, max: 2880 }),
@@ -136,121 +42,156 @@ const happening = fc.record({
   n: fc.option(fc.oneof(fc.bigInt(-10n, 10n), fc.constantFrom(2n ** 55n + 1n, -(2n ** 55n) - 3n)), { freq: 4 }),
   s: fc.option(fc.constantFrom('', 'é', 'zz', 'long enough not to fit in anything short'), { freq: 4 }),
   gone: fc.oneof({ weight: 6, arbitrary: fc.constantFrom(false, null) }, { weight: 1, arbitrary: fc.constant(true) }),
+  /** In which of three writers' logs and in which cut it lies; writer 0 stands for the files. */
+  writer: fc.constantFrom(0, 1, 2, 3),
+  cut: fc.constantFrom(1, 2, 3),
+  /** When it is folded, in minutes after it is known or before. */
+  folded: fc.integer({ min: -600, max: 600 }),
 });
 
-/** What materialize computes: every key's state over the rows known by `asOf`. */
-function baseRows(codec: ViewCodec, rows: readonly Row[], asOf: number): BaseRow<EncodedKey>[] {
-  return KEYS.map((k) => {
-    const counted = rows
-      .filter((row) => row['k'] === k && (row['known'] as number) <= asOf)
-      .sort((a, b) => Number(a['seq']) - Number(b['seq']));
-    const events = counted.map((row) => ({
-      eventMicros: row['happened'] as number,
-      knownMicros: row['known'] as number,
-      order: Number(row['seq']),
-      arrival: Number(row['seq']),
-      deleted: row['gone'] === true,
-      row: new Uint8Array(),
-      isIncomplete: false,
-      values: codec.eventColumns.map((column) => row[column] ?? null),
-    }));
-    const tiles = codec.aggregator?.create() ?? null;
-    const facts = events.filter((event) => !event.deleted);
-    if (codec.aggregator !== null && tiles !== null) {
-      const batch = eventBatch(codec.aggregator.inputs, codec.inputPlaces, facts);
-      facts.forEach((_, index) => codec.aggregator?.update(tiles, batch, index));
-    }
-    let latest: LatestRow | null = null;
-    for (const event of events) {
-      const order =
-        latest === null
-          ? 1
-          : event.eventMicros - latest.eventMicros ||
-            event.knownMicros - latest.knownMicros ||
-            event.order - latest.order;
-      if (order > 0) latest = { ...event, values: codec.latestPlaces.map((place) => event.values[place] ?? null) };
-    }
-    return { key: keyOf(k), latest, tiles: events.length === 0 ? null : tiles };
-  });
-}
+/** What a run counts: cuts by writer (a writer below the floor whole), and its boundary in minutes, null for none. */
+const counted = fc.record({
+  floor: fc.constantFrom(1, 2),
+  cuts: fc.dictionary(fc.constantFrom('2', '3'), fc.integer({ min: 0, max: 3 })),
+  boundary: fc.option(fc.integer({ min: -60, max: 2940 })),
+});
 
-const keyOf = (k: string): EncodedKey => encodeKey([string], [k]) as EncodedKey;
+interface Placed {
+  readonly row: Row;
+  readonly event: ViewEvent;
+  readonly k: string;
+  readonly writer: number;
+  readonly cut: number;
+  readonly foldedAt: Micros;
+}
 
 describe.each(onlineStoreKinds())('features on $name', ({ name: kind, prepare }) => {
   let place: OnlineStorePlace;
   let store: OnlineStore;
+  let writer: StoreWriter;
   beforeAll(async () => {
     place = await prepare();
     store = await place.open();
+    writer = await store.writer({ writer: 1, holder: 1, lifetimeMs: FOR_EVER, onNode() {} });
   });
   afterAll(async () => {
+    await writer.close();
     await store.close();
     await place.remove();
   });
+
+  const writeParts = async (manifest: Manifest, placed: readonly Placed[], boundaries: readonly Micros[]) => {
+    const codec = createViewCodec(manifest, Object.keys(manifest.views)[0] as string);
+    const folder = createPartFolder(codec);
+    const writes = new Map<string, PartWrite>();
+    let n = 0;
+    for (const { k, event, writer, cut, foldedAt } of placed) {
+      if (writer === 0) continue;
+      const boundary = boundaryOf(boundaries, event.eventMicros);
+      if (boundary === undefined) continue;
+      const id = JSON.stringify([k, writer, cut, boundary]);
+      const current = writes.get(id)?.fold;
+      const ref = { entity: 'e', key: keyOf(k), version: codec.version };
+      const fold = folder.fold(current, [event], foldedAt);
+      writes.set(id, { ...ref, writer, cut, boundary, holder: 1, n: ++n, fold });
+    }
+    await writer.putParts([...writes.values()]);
+  };
+
+  const writeBases = async (manifest: Manifest, run: OpenedRow, placed: readonly Placed[]) => {
+    const codec = createViewCodec(manifest, Object.keys(manifest.views)[0] as string);
+    const link = await store.run({
+      version: codec.version,
+      run: run.number,
+      lifetimeMs: FOR_EVER,
+      isOpen: async () => true,
+    });
+    for (const node of link.nodes) {
+      await link.begin(node);
+      const mine = KEYS.filter((k) => link.nodeOf('e', keyOf(k)) === node);
+      await link.write(
+        node,
+        mine.map((k) => {
+          const events = placed.filter((one) => one.k === k && isCounted(run, one)).map(({ event }) => event);
+          // A scheduled view's later facts are a later run's.
+          const own = run.carriesWaiting ? events : events.filter(({ knownMicros }) => knownMicros <= run.asOf);
+          return { entity: 'e', key: keyOf(k), base: baseOf(codec, run.number, run.asOf, own) };
+        }),
+      );
+      await link.mark(node);
+    }
+    await link.close();
+  };
 
   it.each(['live', 'scheduled'] as const)(
     'read online equal the oracle, for a %s view',
     async (freshness) => {
       let trial = 0;
+      let compared = 0;
       await fc.assert(
         fc.asyncProperty(
           fc.array(happening, { maxLength: 40 }),
-          fc.integer({ min: 0, max: 3000 }),
+          fc.array(counted, { maxLength: 3 }),
           fc.integer({ min: 0, max: 3000 }),
           fc.infiniteStream(fc.nat()),
-          fc.boolean(),
-          fc.boolean(),
-          fc.constantFrom(...STARTS),
-          async (happenings, watermarkMinute, laterMinute, random, materializes, isFull, start) => {
+          async (happenings, runs, minute, random) => {
+            const isLive = freshness === 'live';
             const every = { kind: 'scheduled', everyMicros: MICROS_PER_HOUR, lagMicros: 0 } as const;
-            const view = `v${trial++}${freshness}`;
-            const manifest = manifestOf(view, freshness === 'live' ? { kind: 'live' } : every);
-            const service = resolveService(manifest, 'all');
+            // A view of its own for each trial: they share the store.
+            const view = `${freshness}${trial++}`;
+            const manifest = eventManifest({ view, freshness: isLive ? { kind: 'live' } : every });
             const codec = createViewCodec(manifest, view);
-            const rows: Row[] = happenings.map(({ minute, late, ...row }, index) => ({
-              ...row,
-              happened: start + minute * MICROS_PER_MINUTE,
-              known: start + (minute + late) * MICROS_PER_MINUTE,
-              seq: BigInt(index + 1),
-            }));
-            // A scheduled view's runs start at whole hours, and the read below sees the run as the last one.
-            const exact = start + watermarkMinute * MICROS_PER_MINUTE;
-            const asOf = freshness === 'live' ? exact : Math.floor(exact / MICROS_PER_HOUR) * MICROS_PER_HOUR;
-            const at =
-              freshness === 'live'
-                ? asOf + laterMinute * MICROS_PER_MINUTE
-                : asOf + (laterMinute % 60) * MICROS_PER_MINUTE;
+            const offsets = [...random.take(happenings.length)];
+            const at = START + minute * MICROS_PER_MINUTE;
+            const placed = happenings.map(({ minute, late, writer, cut, folded, ...values }, i): Placed => {
+              const happened = START + minute * MICROS_PER_MINUTE;
+              const row = { ...values, happened, known: happened + late * MICROS_PER_MINUTE, seq: BigInt(i) };
+              const where = writer === 0 ? undefined : { writer, offset: i };
+              const event = eventOf(codec, row, where);
+              // Nothing is read as at a time before it was folded.
+              const foldedAt = Math.min(at, event.knownMicros + folded * MICROS_PER_MINUTE);
+              return { row, event, k: values.k ?? 'nobody', writer, cut, foldedAt };
+            });
+            const shuffled = placed.toSorted(
+              (a, b) => (offsets[placed.indexOf(a)] ?? 0) - (offsets[placed.indexOf(b)] ?? 0),
+            );
+            const asOf = isLive ? at - ((offsets[0] ?? 0) % 600) * MICROS_PER_MINUTE : floorTo(at, MICROS_PER_HOUR);
+            // One run after the other; a writer knew of the boundaries of all.
+            const rows = runs.map(({ floor, cuts, boundary }, i) =>
+              runRow(i + 1, {
+                asOf,
+                boundary: boundary === null ? -Infinity : START + boundary * MICROS_PER_MINUTE,
+                coverage: { floor, cuts: new Map(Object.entries(cuts).map(([writer, cut]) => [Number(writer), cut])) },
+                carriesWaiting: isLive,
+              }),
+            );
+            const directory = directoryOf(rows);
+            const boundaries = [-Infinity, ...rows.map((row) => row.boundary)];
+            const half = shuffled.slice(0, shuffled.length >> 1);
+            // A scheduled view has no parts, only what its runs count.
+            if (isLive) await writeParts(manifest, half, boundaries);
+            for (const run of rows) await writeBases(manifest, run, placed);
+            if (isLive) await writeParts(manifest, [...half, ...shuffled.slice(half.length)], boundaries);
 
-            const order = [...random.take(rows.length)];
-            const shuffled = rows
-              .map((row, index) => ({ row, sort: order[index] as number }))
-              .sort((a, b) => a.sort - b.sort);
-            const pushed = shuffled.map(({ row }) => ({
-              row,
-              knownMicros: row['known'] as number,
-              order: Number(row['seq']),
-            }));
-            const half = Math.floor(pushed.length / 2);
-            await applyPush(store, manifest, 'events', pushed.slice(0, half));
-            if (materializes || freshness === 'scheduled') {
-              await writeBase(store, codec, baseRows(codec, rows, asOf), asOf);
-              await finishBase(store, codec, asOf, { isFull });
-              // An older run that comes late changes nothing.
-              await writeBase(store, codec, baseRows(codec, rows, asOf - MICROS_PER_DAY), asOf - MICROS_PER_DAY);
-            }
-            for (const one of pushed.slice(half)) await applyPush(store, manifest, 'events', [one]);
-            await applyPush(store, manifest, 'events', pushed);
-
-            const reader = createFeatureReader(manifest, service, store);
-            const keys = [...KEYS.map((k) => [keyOf(k)]), [undefined]];
-            const read = await reader.read(keys, at, () => asOf);
-            [...KEYS, null].forEach((k, row) => {
-              const expected = oracleView({ manifest, rows: { events: rows } }, view, [k], at);
-              features.forEach(({ name, type }, feature) => {
-                const value = read[row]?.[0]?.values[feature] as Value;
-                const isSame = sameValue(type, value, expected[feature] as Value);
-                if (!isSame) expect({ k, name, value }).toEqual({ k, name, value: expected[feature] });
-                const status = read[row]?.[0]?.statuses[feature];
+            const run = rows.at(-1);
+            const there = placed
+              .filter((one) =>
+                run === undefined ? isLive && one.writer !== 0 : isCounted(run, one) || isBesideRun(run, one, isLive),
+              )
+              .map(({ row }) => row);
+            const reader = createFeatureReader(manifest, resolveService(manifest, view), store, {
+              ...directory,
+              lastFinished: () => run,
+            });
+            const read = await reader.read([...KEYS.map((k) => [keyOf(k)]), [undefined]], at);
+            [...KEYS, null].forEach((k, i) => {
+              const expected = oracleView({ manifest, rows: { events: there } }, view, [k], at);
+              codec.view.features.forEach(({ name, type }, feature) => {
+                const value = read[i]?.[0]?.values[feature] as Value;
+                const wanted = expected[feature] as Value;
+                compared++;
+                if (!sameValue(type, value, wanted)) expect({ k, name, value }).toEqual({ k, name, value: wanted });
+                const status = read[i]?.[0]?.statuses[feature];
                 expect(value === null ? status !== 'PRESENT' : status === 'PRESENT' || status === 'NOT_FOUND').toBe(
                   true,
                 );
@@ -258,9 +199,22 @@ describe.each(onlineStoreKinds())('features on $name', ({ name: kind, prepare })
             });
           },
         ),
-        { numRuns: kind === 'lmdb' ? 120 : 40 },
+        { numRuns: kind === 'lmdb' ? 300 : 60 },
       );
+      expect(compared).toBeGreaterThan(1000);
     },
     60_000,
   );
 });
+
+/** Whether a run's bases count an event: of the files up to its boundary, of the covered cuts past it. */
+function isCounted(run: OpenedRow, { writer, cut, event }: Placed): boolean {
+  // Without a boundary the log counts from the beginning, beside all of the files.
+  if (writer === 0) return run.boundary === -Infinity || event.eventMicros <= run.boundary;
+  return event.eventMicros > run.boundary && isCovered(run.coverage, writer, cut);
+}
+
+/** Whether a part holds what the run does not count. */
+function isBesideRun(run: OpenedRow, { writer, cut, event }: Placed, isLive: boolean): boolean {
+  return isLive && writer !== 0 && event.eventMicros > run.boundary && !isCovered(run.coverage, writer, cut);
+}

@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { DataType, Value } from '../../src/core/index.ts';
-import { ByteWriter } from '../../src/online/bytes.ts';
+import { ByteWriter } from '../../src/online/records/bytes.ts';
 import {
   compileRowCodec,
   isRowDeleted,
@@ -11,9 +11,14 @@ import {
   rowEvent,
   rowFingerprint,
   rowKnown,
-  rowOrder,
-} from '../../src/online/row-codec.ts';
-import { describeSchema, mapColumns, parseSchema, rowSchema, type SchemaColumn } from '../../src/online/row-schema.ts';
+} from '../../src/online/records/row-codec.ts';
+import {
+  describeSchema,
+  mapColumns,
+  parseSchema,
+  rowSchema,
+  type SchemaColumn,
+} from '../../src/online/records/row-schema.ts';
 
 const scalar = fc.constantFrom<DataType>(
   { kind: 'bool' },
@@ -73,7 +78,6 @@ const written: fc.Arbitrary<Written> = fc
       row: fc.record({
         eventMicros: fc.maxSafeInteger(),
         knownMicros: fc.maxSafeInteger(),
-        order: fc.maxSafeInteger(),
         deleted: fc.boolean(),
         values: fc.tuple(...named.map(([, type]) => fc.option(valueOf(type), { freq: 4 }))),
       }),
@@ -95,10 +99,9 @@ describe('a packed row', () => {
         const bytes = pack(one, at);
         const codec = compileRowCodec(rowSchema(one.columns));
         expect(codec.matches(bytes, at)).toBe(true);
-        expect([rowEvent(bytes, at), rowKnown(bytes, at), rowOrder(bytes, at), isRowDeleted(bytes, at)]).toEqual([
+        expect([rowEvent(bytes, at), rowKnown(bytes, at), isRowDeleted(bytes, at)]).toEqual([
           one.row.eventMicros,
           one.row.knownMicros,
-          one.row.order,
           one.row.deleted,
         ]);
         expect(one.columns.map((_, column) => codec.readColumn(bytes, at, column))).toEqual(one.row.values);

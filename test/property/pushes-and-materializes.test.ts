@@ -1,21 +1,30 @@
-// After any mix of pushes, lost pushes found again, and materializes, what is read online is what the oracle says of the
-// events that came so far. With real materialize, on both stores, for both ways of keeping pushes.
+// After any mix of pushes, processes that die between log and store, and materializes, what is read online is what the
+// oracle says of the events that came so far. With real materialize, on both stores, for both ways of keeping pushes.
 
-import { mkdir } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { MICROS_PER_DAY, MICROS_PER_MINUTE, MICROS_PER_SECOND, type Micros, type Row } from '../../src/core/index.ts';
+import {
+  MICROS_PER_DAY,
+  MICROS_PER_MINUTE,
+  MICROS_PER_SECOND,
+  type Micros,
+  type Row,
+  toJson,
+} from '../../src/core/index.ts';
 import type { Manifest, SourceSpec } from '../../src/definitions/index.ts';
 import { materialize } from '../../src/offline/index.ts';
-import { applyPush, openOnlineStore, openPushLog, replayPushLog } from '../../src/online/index.ts';
-import { COLUMNS, materializeManifest, readAll, START } from '../support/materialize-world.ts';
+import { createViewCodec, type OnlineStore, type StoreWriter } from '../../src/online/index.ts';
+import { type IngestionWorld, openIngestionWorld } from '../support/ingestion-world.ts';
+import { COLUMNS, materializeManifest, openDirectory, readAll, START } from '../support/materialize-world.ts';
 import { definitionsOf, type OfflineWorld, openOfflineWorld, writeParquet } from '../support/offline-world.ts';
-import { type OnlineStorePlace, onlineStoreKinds } from '../support/online-stores.ts';
+import { onlineStoreKinds } from '../support/online-stores.ts';
 import { oracleView, sameValue } from '../support/oracle.ts';
 
 const NOON = START + MICROS_PER_DAY;
 const SHOPS = ['a', 'b', 'c'];
+const VIEWS = ['by_shop', 'by_pair'];
 
 const sale = fc.record({
   shop: fc.constantFrom(...SHOPS),
@@ -57,87 +66,122 @@ const step = fc.record({
   ),
 });
 
-describe.each(onlineStoreKinds())('on $name', ({ name: kind, prepare }) => {
-  let world: OfflineWorld;
-  let place: OnlineStorePlace;
+describe.each(onlineStoreKinds())('on $name', (kind) => {
+  let offline: OfflineWorld;
   beforeAll(async () => {
-    world = await openOfflineWorld();
-    place = await prepare();
+    offline = await openOfflineWorld();
   });
-  afterAll(async () => {
-    await place.remove();
-    await world.close();
-  });
+  afterAll(() => offline.close());
 
   it.each(['keep', 'until-materialized'] as const)(
     'online equals the oracle, with pushes that are kept: %s',
     async (pushes) => {
-      let trial = 0;
       await fc.assert(
         fc.asyncProperty(fc.array(step, { minLength: 2, maxLength: 9 }), async (steps) => {
-          const project = `${pushes}-${trial++}`;
-          const directory = join(world.directory, project);
-          await mkdir(directory);
-          let now = NOON;
-          const clock = { nowMicros: () => now };
-          // Trials share the store, each as a project of its own.
-          const store = await openOnlineStore(place.url, { project, clock });
-          const log = openPushLog(join(directory, 'push-log'), { clock });
+          const world = await openIngestionWorld(kind);
+          const directory = await mkdtemp(join(offline.directory, 'trial-'));
+          const manifest = manifestOf(pushes, directory);
+          const definitions = definitionsOf(manifest, directory);
+          const held = holdBack();
+          const open = () =>
+            world.open({ definitions: () => definitions, lookEveryMs: 5, between: held.between, closeLimitMs: 500 });
+          world.clock.now = NOON;
+          let server = await open();
           try {
-            const manifest = manifestOf(pushes, directory);
-            const source = manifest.sources['sales'] as SourceSpec;
-            const definitions = definitionsOf(manifest, directory);
+            const { clock, store, database } = world;
             const deps = {
-              ...world.deps,
+              ...offline.deps,
               definitions,
               clock,
               store,
-              pushLog: log,
-              pushLogDirectory: join(directory, 'push-log'),
+              database,
+              log: server.log,
+              dataDirectory: directory,
             };
             const rows = rowsOf(steps);
-            // What else brings the events: all of them, the times of knowing hide those to come.
+            // What else brings the events: all of them, also those to come.
             if (pushes !== 'keep') {
-              await writeParquet(world.connection, join(directory, 'sales.parquet'), COLUMNS, rows.flat());
+              await writeParquet(offline.connection, join(directory, 'sales.parquet'), COLUMNS, rows.flat());
             }
-            let watermark = -Infinity;
             const arrived: Row[] = [];
             for (const [index, { wait, what }] of steps.entries()) {
-              now += wait;
+              clock.now += wait;
               if (what.kind === 'materialize') {
-                await materialize(deps, {
-                  views: ['by_shop', 'by_pair'],
-                  incremental: what.incremental,
-                  dryRun: false,
-                });
-                watermark = pushes === 'keep' ? watermark : now;
+                const { incremental } = what;
+                const { views } = await materialize(
+                  { ...deps, log: server.log },
+                  { views: VIEWS, incremental, dryRun: false },
+                );
+                expect(views.map(({ view }) => view)).toEqual(VIEWS);
               } else {
                 const mine = rows[index] as Row[];
-                const appended = await log.append(source, {
-                  rows: mine.map((row) => ({ row, knownMicros: row['known'] as Micros })),
-                });
-                // A process that died in between: what it left in the log is applied when the next one starts.
-                if (what.kind === 'push') await applyPush(store, manifest, 'sales', appended.rows);
-                else await replayPushLog(log, store, manifest, 'sales', (declared) => declared);
+                if (what.kind === 'push') {
+                  await server.ingestion.push('sales', mine.map(asJson));
+                } else {
+                  // A process that died between its log and the store: what it logged is settled by the next.
+                  held.stop();
+                  const lost = server.ingestion.push('sales', mine.map(asJson));
+                  lost.catch(() => {});
+                  await expect.poll(() => server.ingestion.status().writer?.pending).toBe(1);
+                  await server.drop();
+                  held.go();
+                  server = await open();
+                  await server.ingestion.settle();
+                }
                 arrived.push(...mine);
               }
-              const known = new Set([
-                ...arrived,
-                ...rows.flat().filter((row) => (row['known'] as Micros) <= watermark),
-              ]);
-              await expectOracle(manifest, store, [...known], now, `after step ${index}`);
+              for (const view of VIEWS) {
+                const boundary = await boundaryOf(world, manifest, view);
+                const there = rows.flat().filter((row) => {
+                  return (row['at'] as Micros) <= boundary || arrived.includes(row);
+                });
+                await expectOracle(world, manifest, view, there, `after step ${index}`);
+              }
             }
           } finally {
-            await log.close();
-            await store.close();
+            held.go();
+            await world.close();
           }
         }),
-        { numRuns: kind === 'lmdb' ? 12 : 6 },
+        { numRuns: kind.name === 'lmdb' ? 12 : 6 },
       );
     },
-    60_000,
+    120_000,
   );
 });
+
+/** Of the last finished run; −∞ before the first. */
+async function boundaryOf({ runs }: IngestionWorld, manifest: Manifest, view: string): Promise<Micros> {
+  const rows = await runs.ofVersion(createViewCodec(manifest, view).version);
+  return rows.findLast(({ state }) => state === 'finished')?.boundary ?? -Infinity;
+}
+
+/** Holds back, while stopped, what a process writes to its store. */
+function holdBack() {
+  let opened = Promise.resolve();
+  let go = (): void => {};
+  return {
+    stop: () => void (opened = new Promise((resolve) => (go = resolve))),
+    go: () => go(),
+    between: (store: OnlineStore): OnlineStore => ({
+      ...store,
+      async writer(link): Promise<StoreWriter> {
+        const writer = await store.writer(link);
+        return {
+          ...writer,
+          async putParts(parts) {
+            await opened;
+            return writer.putParts(parts);
+          },
+        };
+      },
+    }),
+  };
+}
+
+function asJson(row: Row): object {
+  return Object.fromEntries(COLUMNS.map(({ name, type }) => [name, toJson(type, row[name] ?? null)]));
+}
 
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
@@ -165,27 +209,22 @@ function manifestOf(pushes: SourceSpec['pushes'], directory: string): Manifest {
 }
 
 async function expectOracle(
+  { store, database, clock }: IngestionWorld,
   manifest: Manifest,
-  store: Parameters<typeof readAll>[1],
+  view: string,
   rows: readonly Row[],
-  at: Micros,
   when: string,
 ): Promise<void> {
+  const at = clock.now;
+  const index = VIEWS.indexOf(view);
+  const directory = await openDirectory(database);
   for (const shop of SHOPS) {
-    const values = await readAll(manifest, store, shop, 1n, at);
-    for (const [i, view] of (['by_shop', 'by_pair'] as const).entries()) {
-      const expected = oracleView({ manifest, rows: { sales: rows } }, view, i === 0 ? [shop] : [shop, 1n], at);
-      manifest.views[view]?.features.forEach(({ name, type }, f) => {
-        const [actual, wanted] = [values[i]?.[f] ?? null, expected[f] ?? null];
-        if (!sameValue(type, actual, wanted)) {
-          expect({ when, shop, feature: `${view}.${name}`, value: actual }).toEqual({
-            when,
-            shop,
-            feature: `${view}.${name}`,
-            value: wanted,
-          });
-        }
-      });
-    }
+    const values = (await readAll(manifest, store, directory, shop, 1n, at))[index];
+    const expected = oracleView({ manifest, rows: { sales: rows } }, view, index === 0 ? [shop] : [shop, 1n], at);
+    manifest.views[view]?.features.forEach(({ name, type }, f) => {
+      const [actual, wanted] = [values?.[f] ?? null, expected[f] ?? null];
+      const of = { when, shop, feature: `${view}.${name}` };
+      if (!sameValue(type, actual, wanted)) expect({ ...of, value: actual }).toEqual({ ...of, value: wanted });
+    });
   }
 }

@@ -93,6 +93,13 @@ describe('a configuration', () => {
     expect(message).toContain('"memcached:"');
   });
 
+  it.each(['lmdb:/data', 'redis://h', 'rediss://h', 'redis+cluster://a,b', 'rediss+cluster://ada:x@a:1,b:2/?x=1'])(
+    'takes the online store %s',
+    (url) => {
+      expect(checkConfig({ project: 'p', online: { url } }, FILE, {}).values['online.url']).toBe(url);
+    },
+  );
+
   it('lets the environment win over the file, for every setting', () => {
     const { values } = checkConfig({ project: 'p', online: { url: 'lmdb:here' }, server: { port: 1 } }, FILE, {
       HEADRACE_ONLINE_URL: 'redis://127.0.0.1:6379',

@@ -1,0 +1,222 @@
+// Cuts of a writer's log: for a run that asks, for memory, for definitions that change; sealed only once all that came
+// into them is decided, folded and answered.
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { formatTimestamp, MICROS_PER_HOUR, MICROS_PER_MINUTE } from '../../src/core/index.ts';
+import type { LogEntry } from '../../src/events/index.ts';
+import { createViewCodec, type OnlineStore, type StoreWriter } from '../../src/online/index.ts';
+import { EVENT_FEATURES, eventDefinitions } from '../support/event-definitions.ts';
+import { type IngestionWorld, NOW, openIngestionWorld, type PushProcess } from '../support/ingestion-world.ts';
+import { onlineStoreKinds } from '../support/online-stores.ts';
+
+const definitions = eventDefinitions();
+const { manifest } = definitions;
+const ago = (minutes: number): string => formatTimestamp(NOW - minutes * MICROS_PER_MINUTE);
+const event = (k: string, minutesAgo: number, more: object = {}) => ({ k, happened: ago(minutesAgo), ...more });
+
+describe.each(onlineStoreKinds())('a writer on $name', (kind) => {
+  let world: IngestionWorld;
+  beforeEach(async () => {
+    world = await openIngestionWorld(kind);
+  });
+  afterEach(() => world.close());
+  const push = (by: PushProcess, rows: unknown, key?: string) => by.ingestion.push('events', rows, key);
+  const shippedBy = async ({ log }: PushProcess, writer: number): Promise<number> =>
+    (await log.writers()).find(({ number }) => number === writer)?.shipped ?? -1;
+  const entriesOf = ({ log }: PushProcess, writer: number): Promise<LogEntry[]> =>
+    Array.fromAsync(log.read(writer, 1, Infinity));
+  const isAnswered = async (run: number, writer: number): Promise<boolean> =>
+    (await world.runs.answers(run)).has(writer);
+  const partsOf = async (key: string, of = manifest) => {
+    const { version } = createViewCodec(of, 'v');
+    for await (const found of world.store.scan('e', version)) {
+      if (Buffer.from(found.key).includes(key))
+        return found.record.parts.map(({ cut, boundary }) => ({ cut, boundary }));
+    }
+    return [];
+  };
+
+  it('answers a run that asks once its cut is sealed and every machine can read it', async () => {
+    const server = await world.open({ definitions: () => definitions });
+    await push(server, [event('a', 3, { x: 1 })]);
+    await push(server, [event('a', 2, { x: 2 })], 'k');
+    const writer = server.ingestion.status().writer?.writer as number;
+    await server.ingestion.look();
+    expect(server.ingestion.status().writer?.cut).toBe(1);
+    const run = await world.ask(manifest);
+    await server.ingestion.look();
+    await expect.poll(() => isAnswered(run.number, writer)).toBe(true);
+    expect(await shippedBy(server, writer)).toBe(1);
+    expect((await entriesOf(server, writer)).map(({ cut, count }) => [cut, count])).toEqual([
+      [1, 1],
+      [1, 1],
+    ]);
+    await server.ingestion.look();
+    expect(server.ingestion.status().writer?.cut).toBe(2);
+    await push(server, [event('a', 1, { x: 3 })]);
+    expect(await partsOf('a')).toEqual([
+      { cut: 1, boundary: -Infinity },
+      { cut: 2, boundary: -Infinity },
+    ]);
+    expect(await world.valuesOf(manifest, 'a')).toMatchObject({ rows: 3n, last_x: 3 });
+  });
+
+  it('by itself, while it serves', async () => {
+    const server = await world.open({ definitions: () => definitions, lookEveryMs: 10 });
+    await push(server, [event('a', 3)]);
+    const writer = server.ingestion.status().writer?.writer as number;
+    const runs = [await world.ask(manifest), await world.ask(manifest)];
+    for (const { number } of runs.slice(1)) await expect.poll(() => isAnswered(number, writer)).toBe(true);
+  });
+
+  it('splits what comes after a run asked at the boundary that it proposes', async () => {
+    const until = eventDefinitions({ pushes: 'until-materialized' });
+    const server = await world.open({ definitions: () => until });
+    await push(server, [event('a', 90), event('a', 10)]);
+    expect(await partsOf('a', until.manifest)).toEqual([{ cut: 1, boundary: -Infinity }]);
+    const boundary = NOW - MICROS_PER_HOUR;
+    const run = await world.ask(until.manifest, { proposed: boundary });
+    await server.ingestion.look();
+    await expect.poll(() => isAnswered(run.number, 1)).toBe(true);
+    await push(server, [event('a', 90), event('a', 10), event('a', 60)]);
+    expect(await partsOf('a', until.manifest)).toEqual([
+      { cut: 1, boundary: -Infinity },
+      { cut: 2, boundary: -Infinity },
+      { cut: 2, boundary },
+    ]);
+    expect(await world.valuesOf(until.manifest, 'a')).toMatchObject({ rows: 5n });
+  });
+
+  it('does not seal a cut before what came into it is answered, and takes pushes meanwhile', async () => {
+    const { between, stop, go } = gate();
+    const server = await world.open({ definitions: () => definitions, between });
+    await push(server, [event('a', 4)]);
+    stop();
+    let isDone = false;
+    const slow = push(server, [event('a', 3)], 'slow').then(() => (isDone = true));
+    await expect.poll(() => server.ingestion.status().writer?.pending).toBe(1);
+    const run = await world.ask(manifest);
+    await server.ingestion.look();
+    expect(server.ingestion.status().writer?.cut).toBe(2);
+    const next = push(server, [event('a', 2)]);
+    await expect.poll(() => server.ingestion.status().writer?.pending).toBe(2);
+    expect(await isAnswered(run.number, 1)).toBe(false);
+    expect(isDone).toBe(false);
+    expect(await shippedBy(server, 1)).toBe(0);
+    go();
+    await Promise.all([slow, next]);
+    await expect.poll(() => isAnswered(run.number, 1)).toBe(true);
+    expect((await entriesOf(server, 1)).map(({ cut }) => cut)).toEqual([1, 1]);
+    expect(await world.valuesOf(manifest, 'a')).toMatchObject({ rows: 3n });
+  });
+
+  it('cuts when its parts pass the memory that they may take', async () => {
+    const server = await world.open({ definitions: () => definitions, limits: { memoryBytes: 20_000 } });
+    for (let i = 0; i < 200; i++) await push(server, [event(`key ${i}`, 3, { x: i })]);
+    await expect.poll(() => shippedBy(server, 1)).toBeGreaterThan(2);
+    const { cut, partBytes } = server.ingestion.status().writer ?? { cut: 0, partBytes: 0 };
+    expect(cut).toBeLessThan(20);
+    expect(partBytes).toBeLessThan(40_000);
+    for (let i = 0; i < 200; i += 37) {
+      expect(await world.valuesOf(manifest, `key ${i}`)).toMatchObject({ rows: 1n, last_x: i });
+    }
+  });
+
+  it('cuts when the definitions change, and folds into both ways of reading from then on', async () => {
+    let current = definitions;
+    const server = await world.open({ definitions: () => current });
+    await push(server, [event('a', 3, { x: 1 })]);
+    const more = eventDefinitions({ created: null, features: EVENT_FEATURES.slice(0, 2) });
+    expect(createViewCodec(more.manifest, 'v').version).not.toBe(createViewCodec(manifest, 'v').version);
+    current = more;
+    await push(server, [event('a', 2, { x: 2 })]);
+    await push(server, [event('a', 1, { x: 3 })]);
+    expect(server.ingestion.status().writer?.cut).toBe(2);
+    // What came before is in no cut of the new version: a run brings it.
+    expect(await world.valuesOf(more.manifest, 'a')).toEqual({ last_x: 3, rows: 2n });
+    expect(await world.valuesOf(manifest, 'a')).toMatchObject({ last_x: 1, rows: 1n });
+  });
+
+  it('takes pushes that were parsed by other definitions than are in force when they are logged', async () => {
+    const other = eventDefinitions({ features: EVENT_FEATURES.slice(0, 3) });
+    let current = definitions;
+    const server = await world.open({ definitions: () => current });
+    const pushes = Array.from({ length: 40 }, (_, i) => {
+      if (i % 10 === 5) current = current === definitions ? { ...other } : definitions;
+      return push(server, [event('a', 3 + i / 100, { x: i })], i % 3 === 0 ? `k${i}` : undefined);
+    });
+    expect((await Promise.all(pushes)).every(({ accepted }) => accepted === 1)).toBe(true);
+    current = definitions;
+    await push(server, [event('a', 1, { x: 40 })]);
+    await server.close();
+    expect((await entriesOf(await world.open({ definitions: () => current }), 1)).length).toBe(41);
+    // Cuts folded under the other definitions hold other windows, which these must not take for their own.
+    expect((await world.read(manifest, ['a']))[0]?.values[0]).toBe(40);
+  });
+
+  it('whose object store is away answers no run, and all of them when it is back', async () => {
+    const { rename } = await import('node:fs/promises');
+    const { writeFileSync, rmSync } = await import('node:fs');
+    const server = await world.open({ definitions: () => definitions });
+    await push(server, [event('a', 3)]);
+    // A file where the folder was: nothing can be put there.
+    await rename(world.places.objects, `${world.places.objects}-away`);
+    writeFileSync(world.places.objects, '');
+    const run = await world.ask(manifest);
+    await server.ingestion.look();
+    await expect.poll(() => server.ingestion.status().writer?.shipFailure).toBeTruthy();
+    await push(server, [event('a', 2)]);
+    expect(await isAnswered(run.number, 1)).toBe(false);
+    rmSync(world.places.objects);
+    await rename(`${world.places.objects}-away`, world.places.objects);
+    await expect.poll(() => isAnswered(run.number, 1), { timeout: 8000 }).toBe(true);
+    expect(server.ingestion.status().writer?.shipFailure).toBeNull();
+    expect(await world.valuesOf(manifest, 'a')).toMatchObject({ rows: 2n });
+  });
+
+  it('ends as it should when its process does: sealed, shipped, and nothing left to settle but its parts', async () => {
+    const server = await world.open({ definitions: () => definitions });
+    await push(server, [event('a', 3)], 'k');
+    await server.close();
+    const next = await world.open({ definitions: () => definitions });
+    const [row] = await next.log.writers();
+    expect(row).toMatchObject({ state: 'ended', cut: 1, shipped: 1 });
+    await expect(push(server, [event('a', 3)])).rejects.toMatchObject({ code: 'HR_STOPPING' });
+    expect(await world.valuesOf(manifest, 'a')).toMatchObject({ rows: 1n });
+  });
+
+  it('that was forgotten is given up, and the next push is another’s', async () => {
+    const server = await world.open({ definitions: () => definitions, machine: 'lost' });
+    await push(server, [event('a', 3)]);
+    const elsewhere = await world.open({ definitions: () => definitions, machine: 'b' });
+    await elsewhere.log.forget(1);
+    await server.ingestion.look();
+    await push(server, [event('a', 2)]);
+    expect(server.ingestion.status().writer?.writer).toBe(2);
+    expect(await world.valuesOf(manifest, 'a')).toMatchObject({ rows: 2n });
+  });
+});
+
+/** Holds back what a process writes to its store while it is stopped. */
+function gate() {
+  let opened = Promise.resolve();
+  let go = (): void => {};
+  const wait = <A extends readonly unknown[], R>(work: (...args: A) => Promise<R>) => {
+    return async (...args: A): Promise<R> => {
+      await opened;
+      return work(...args);
+    };
+  };
+  const between = (store: OnlineStore): OnlineStore => ({
+    ...store,
+    async writer(link): Promise<StoreWriter> {
+      const writer = await store.writer(link);
+      return { ...writer, putParts: wait(writer.putParts), claim: wait(writer.claim), finish: wait(writer.finish) };
+    },
+  });
+  return {
+    between,
+    stop: () => (opened = new Promise((resolve) => (go = resolve))),
+    go: () => go(),
+  };
+}

@@ -1,0 +1,98 @@
+// Outcomes over HTTP, read back from the log: each kind of value is kept as it came.
+
+import type { FastifyInstance } from 'fastify';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type App, openApp, readEnvironment } from '../../src/app/index.ts';
+import { type Serving, serveInProcess } from '../../src/app/serve-worker.ts';
+import { silentLogger } from '../../src/core/index.ts';
+import { predictionLogSql } from '../../src/monitoring/index.ts';
+import { createServingProject, type Project } from '../support/serving-project.ts';
+
+describe('an outcome', () => {
+  let project: Project;
+  let app: App;
+  let serving: Serving;
+  let server: FastifyInstance;
+
+  beforeAll(async () => {
+    project = createServingProject();
+    app = await openApp({
+      environment: { ...readEnvironment({}), workingDirectory: project.directory },
+      logger: silentLogger,
+    });
+    serving = await serveInProcess(app, { host: '127.0.0.1', port: 0, hasDocs: false });
+    server = serving.server;
+  }, 60_000);
+  afterAll(async () => {
+    await serving.stop();
+    await app.close();
+    project.remove();
+  });
+
+  const post = (url: string, body: string) =>
+    server.inject({ method: 'POST', url, headers: { 'content-type': 'application/json' }, payload: body });
+  const tell = (id: string, value: string, more = '') =>
+    post('/v1/endpoints/checkout/outcomes', `{"outcomes":[{"prediction_id":"${id}","value":${value}${more}}]}`);
+  const predict = async (): Promise<string> => {
+    const answer = await post('/v1/endpoints/checkout/predict', '{"inputs":[{"customer":"ada","amount":30}]}');
+    return answer.json().predictions[0].prediction_id;
+  };
+  const readBack = async (id: string): Promise<unknown[]> => {
+    const connection = await (await app.duckdb()).connect();
+    try {
+      const sql = await predictionLogSql(app.config.values['predictionLog.path']);
+      const reader = await connection.runAndReadAll(
+        `SELECT json_type(outcome), outcome::VARCHAR, recorded_at IS NOT NULL FROM (${sql}) WHERE prediction_id = '${id}'`,
+      );
+      return reader.getRows()[0] as unknown[];
+    } finally {
+      connection.closeSync();
+    }
+  };
+
+  it.each([
+    ['true', 'BOOLEAN', 'true'],
+    ['false', 'BOOLEAN', 'false'],
+    ['1', 'UBIGINT', '1'],
+    ['-0.25', 'DOUBLE', '-0.25'],
+    ['"late"', 'VARCHAR', '"late"'],
+    ['"9007199254740993"', 'VARCHAR', '"9007199254740993"'],
+    ['null', null, null],
+  ])('of %s is accepted and kept', async (value, kind, text) => {
+    const id = await predict();
+    const answer = await tell(id, value);
+    expect([answer.statusCode, answer.json()]).toEqual([200, { accepted: 1 }]);
+    expect(await readBack(id)).toEqual([kind, text, true]);
+  });
+
+  it('is taken back by null, and told anew by what comes after', async () => {
+    const id = await predict();
+    for (const [value, kept] of [
+      ['true', 'true'],
+      ['null', null],
+      ['false', 'false'],
+    ] as const) {
+      await tell(id, value);
+      expect(await readBack(id)).toEqual([kept === null ? null : 'BOOLEAN', kept, true]);
+    }
+  });
+
+  it.each(['{}', '[true]', '1e400', '9007199254740993'])('of %s is refused, and nothing is kept', async (value) => {
+    const id = await predict();
+    const answer = await tell(id, value);
+    expect(answer.statusCode).toBe(400);
+    expect(answer.json()).toMatchObject({
+      code: 'HR_INVALID',
+      errors: [{ path: 'outcomes[0].value' }, {}, {}, {}, {}],
+    });
+    // Writes out all that waits, the prediction too.
+    await tell('another', 'true');
+    expect(await readBack(id)).toEqual([null, null, false]);
+  });
+
+  it('seen at a time that no number tells exactly is refused', async () => {
+    const answer = await tell('x', 'true', ',"observed_at":"9999-12-31T00:00:00Z"');
+    expect(answer.statusCode).toBe(400);
+    expect(answer.json().errors[0].path).toBe('outcomes[0].observed_at');
+  });
+});

@@ -1,0 +1,38 @@
+// Chance by a seed, so that a history can be played again.
+
+export interface Random {
+  chance(probability: number): boolean;
+  /** In [0, 1). */
+  next(): number;
+  /** A whole number in [from, to). */
+  between(from: number, to: number): number;
+  pick<T>(items: readonly T[]): T;
+  /** So many different items. */
+  sample<T>(items: readonly T[], count: number): T[];
+}
+
+export function createRandom(seed: number): Random {
+  // mulberry32, begun at the seed's hash so that neighbours differ from their first number on.
+  let state = Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b) >>> 0;
+  const next = () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+  const between = (from: number, to: number) => from + Math.floor(next() * (to - from));
+  return {
+    next,
+    between,
+    chance: (probability) => next() < probability,
+    pick<T>(items: readonly T[]): T {
+      if (items.length === 0) throw new Error('nothing to pick from');
+      // The index is within the items.
+      return items[between(0, items.length)] as T;
+    },
+    sample(items, count) {
+      const left = [...items];
+      return Array.from({ length: count }, () => left.splice(between(0, left.length), 1)).flat();
+    },
+  };
+}
