@@ -4,18 +4,32 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type EncodedKey, encodeKey, MICROS_PER_DAY, MICROS_PER_HOUR, systemClock } from '../src/core/index.ts';
+import {
+  type EncodedKey,
+  encodeKey,
+  encodeOrder,
+  MICROS_PER_DAY,
+  MICROS_PER_HOUR,
+  systemClock,
+  type Value,
+} from '../src/core/index.ts';
 import { type FeatureSpec, type Manifest, resolveService, type ViewSpec } from '../src/definitions/index.ts';
 import {
   createFeatureReader,
+  createPartFolder,
+  createRecordReader,
   createViewCodec,
   type OnlineStore,
   openOnlineStore,
-  writeBase,
-  writePushed,
+  openRecordDirectory,
+  openRowSchemas,
+  openRuns,
+  packBase,
+  type RecordDirectory,
+  type RowSchemas,
+  type Runs,
 } from '../src/online/index.ts';
-import { createRecordReader } from '../src/online/record-reader.ts';
-import { schemaDirectory } from '../src/online/schema-directory.ts';
+import { openDatabase } from '../src/storage/index.ts';
 
 const KEYS = 1000;
 const NOW = 1_790_000_000_000_000;
@@ -95,27 +109,42 @@ const manifest: Manifest = {
 /** Nanoseconds per operation, by name. */
 export async function measureDecodeAndMerge(): Promise<Record<string, number>> {
   const folder = mkdtempSync(join(tmpdir(), 'headrace-bench-'));
-  const store = await openOnlineStore(`lmdb:${folder}`, { project: 'bench', clock: systemClock });
+  const store = await openOnlineStore(`lmdb:${join(folder, 'online')}`, { project: 'bench', clock: systemClock });
+  const database = await openDatabase(`sqlite:${join(folder, 'registry.db')}`);
   try {
+    const runs = await openRuns(database);
+    const schemas = await openRowSchemas(database);
     const keys = Array.from({ length: KEYS }, (_, index) => encodeKey([string], [`key ${index}`]) as EncodedKey);
-    await fill(store, keys);
+    await fill(store, runs, schemas, keys);
+    const opened: Opened = { store, directory: await openRecordDirectory(runs, schemas) };
     return {
-      'decode of one row of 5 columns': await measureRecord(store, 'rows', keys[0] as EncodedKey),
-      'merge of 24 base and 24 pushed tiles, 2 windows': await measureRecord(store, 'windows', keys[0] as EncodedKey),
-      'read of one row of 5 columns': measure(store, 'rows', 1, keys),
-      'read of two windows over 24 base and 24 pushed tiles': measure(store, 'windows', 1, keys),
-      'read of 3 views with 12 features': measure(store, 'rows+more+windows', 3, keys),
+      'decode of one row of 5 columns': await measureRecord(opened, 'rows', keys[0] as EncodedKey),
+      'merge of 24 base and 24 pushed tiles, 2 windows': await measureRecord(opened, 'windows', keys[0] as EncodedKey),
+      'read of one row of 5 columns': measure(opened, 'rows', 1, keys),
+      'read of two windows over 24 base and 24 pushed tiles': measure(opened, 'windows', 1, keys),
+      'read of 3 views with 12 features': measure(opened, 'rows+more+windows', 3, keys),
     };
   } finally {
     await store.close();
+    await database.close();
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-async function fill(store: OnlineStore, keys: readonly EncodedKey[]): Promise<void> {
+interface Opened {
+  readonly store: OnlineStore;
+  readonly directory: RecordDirectory;
+}
+
+const FOR_EVER = () => undefined;
+
+async function fill(store: OnlineStore, runs: Runs, schemas: RowSchemas, keys: readonly EncodedKey[]): Promise<void> {
+  const writer = await store.writer({ writer: 1, holder: 1, lifetimeMs: FOR_EVER, onNode() {} });
+  let n = 0;
   for (const view of Object.keys(views)) {
     const codec = createViewCodec(manifest, view);
-    const { aggregator } = codec;
+    const { aggregator, version } = codec;
+    await schemas.publish([codec.rowCodec.schema, codec.eventCodec.schema]);
     if (aggregator !== null) {
       // A base of a day's hourly tiles, before the pushed ones.
       const tiles = aggregator.create();
@@ -124,36 +153,49 @@ async function fill(store: OnlineStore, keys: readonly EncodedKey[]): Promise<vo
         const inputs = aggregator.inputs.map(() => ({ numbers: Float64Array.of(hour), valid: Uint8Array.of(1) }));
         aggregator.update(tiles, { eventMicros: at, knownMicros: at, inputs }, 0);
       }
-      await writeBase(
-        store,
-        codec,
-        keys.map((key) => ({ key, latest: null, tiles })),
-        NOW - 24 * MICROS_PER_HOUR,
-      );
+      const asOf = NOW - 24 * MICROS_PER_HOUR;
+      const asked = { snapshot: [], proposed: -Infinity, asOf, carriesWaiting: true, fingerprint: codec.fingerprint };
+      const { number } = await runs.ask({ view, version, ...asked, askedMicros: asOf });
+      await runs.open(number, { boundary: -Infinity, coverage: { floor: 1, cuts: new Map() }, isFull: true, since: 0 });
+      const run = await store.run({ version, run: number, lifetimeMs: FOR_EVER, isOpen: () => runs.isOpen(number) });
+      for (const node of run.nodes) {
+        await run.begin(node);
+        const base = packBase(codec, number, asOf, { latest: null, tiles });
+        await run.write(
+          node,
+          keys.map((key) => ({ entity: 'e', key, base })),
+        );
+        await run.mark(node);
+      }
+      await run.close();
+      await runs.finish(number, { keys: KEYS, written: KEYS, rowsInRange: 0, rowsIgnored: 0 }, NOW);
     }
-    const events = keys.flatMap((key, index) =>
-      Array.from({ length: view === 'windows' ? 24 : 1 }, (_, hour) => {
-        const at = NOW - hour * MICROS_PER_HOUR;
-        return {
-          key,
-          eventMicros: at,
-          knownMicros: at,
-          order: at,
-          row: { a: index, b: 0.5, c: null, d: hour, t: 'text' },
-        };
+    const folder = createPartFolder(codec);
+    await writer.putParts(
+      keys.map((key, index) => {
+        const row: Record<string, Value> = { a: index, b: 0.5, c: null, t: 'text' };
+        const events = Array.from({ length: view === 'windows' ? 24 : 1 }, (_, hour) => {
+          const at = NOW - hour * MICROS_PER_HOUR;
+          const order = encodeOrder(undefined, { writer: 1, offset: hour });
+          const values = codec.eventColumns.map((column) => (column === 'd' ? hour : (row[column] ?? null)));
+          return { eventMicros: at, knownMicros: at, order, values };
+        });
+        const fold = folder.fold(undefined, events, NOW);
+        return { entity: 'e', key, version, writer: 1, cut: 1, boundary: -Infinity, holder: 1, n: ++n, fold };
       }),
     );
-    await writePushed(store, codec, events);
   }
+  await writer.close();
 }
 
 /** The record lies in memory: decode and merge alone. */
-async function measureRecord(store: OnlineStore, view: string, key: EncodedKey): Promise<number> {
-  const [record] = await store.read([{ entity: 'e', view, key }]);
+async function measureRecord({ store, directory }: Opened, view: string, key: EncodedKey): Promise<number> {
+  const codec = createViewCodec(manifest, view);
+  const [record] = await store.read([{ entity: 'e', version: codec.version, key }]);
   if (record === undefined) throw new Error('the record was written above');
-  const reader = createRecordReader(createViewCodec(manifest, view), schemaDirectory(store));
+  const reader = createRecordReader(codec, directory);
   return fastest(50 * KEYS, () => {
-    for (let i = 0; i < 50 * KEYS; i++) reader.read(record, NOW, undefined);
+    for (let i = 0; i < 50 * KEYS; i++) reader.read(record, NOW);
   });
 }
 
@@ -167,12 +209,12 @@ function fastest(times: number, pass: () => void): number {
   return Math.round(Math.min(...nanos));
 }
 
-function measure(store: OnlineStore, service: string, width: number, keys: readonly EncodedKey[]): number {
-  const reader = createFeatureReader(manifest, resolveService(manifest, service), store);
+function measure({ store, directory }: Opened, service: string, width: number, keys: readonly EncodedKey[]): number {
+  const reader = createFeatureReader(manifest, resolveService(manifest, service), store, directory);
   const requests = keys.map((key) => [new Array<EncodedKey>(width).fill(key)]);
   return fastest(50 * KEYS, () => {
     for (let round = 0; round < 50; round++) {
-      for (const request of requests) void reader.read(request, NOW, () => undefined);
+      for (const request of requests) void reader.read(request, NOW);
     }
   });
 }

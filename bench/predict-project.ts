@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openApp, readEnvironment, registerModelFile } from '../src/app/index.ts';
 import { silentLogger, silentProgress } from '../src/core/index.ts';
+import { openIngestion } from '../src/ingestion/index.ts';
 import { materialize } from '../src/offline/index.ts';
-import { compilePusher } from '../src/serving/index.ts';
 import { mlpModel, treesModel } from '../test/support/onnx-model.ts';
 
 const USERS = 2000;
@@ -46,19 +46,16 @@ export async function createPredictProject(onlineUrl: string, model: 'trees' | '
     await registry.definitions.apply(definitions.manifest, { actor: 'bench' });
     const store = await app.online();
     await materialize({ ...(await app.offline(silentProgress)), store }, { incremental: false, dryRun: false });
-    const source = definitions.manifest.sources['events'];
-    if (source === undefined) throw new Error('the project lacks its source');
-    const pusher = compilePusher(
-      { definitions, store, pushLog: await app.pushLog(), duckdb: () => app.duckdb(), maxRows: USERS },
-      source,
-    );
-    await pusher.push(
+    const ingestion = openIngestion(await app.ingestion(), { definitions: () => definitions });
+    await ingestion.push(
+      'events',
       Array.from({ length: USERS }, (_, user) => ({
         user: `user${user}`,
         at: new Date(nowMs - 1000).toISOString(),
         ...Object.fromEntries(COLUMNS.map((column, at) => [column, user % (at + 7)])),
       })),
     );
+    await ingestion.close();
     await registerModelFile(app, {
       model: 'score',
       onnx: model === 'trees' ? treesModel(FEATURES, 200, 5) : mlpModel(FEATURES, 64),

@@ -47,12 +47,12 @@ const missed = done.flatMap(({ figures }) => figures).filter(({ isReached }) => 
 for (const figure of missed) console.log(`Not reached: ${figure.name}: ${figure.ratio}, must be ${figure.mustBe}`);
 
 async function measureOffline(): Promise<Section> {
-  const sizes = isQuick ? { latestRows: 1_000_000, spineRows: 100_000 } : {};
+  const sizes = isQuick ? { latestRows: 1_000_000, spineRows: 100_000, rounds: 1 } : {};
   const results = await measureTrainingSets(sizes);
   return {
     title: 'Training sets',
     about:
-      'Seconds to write the training set as Parquet, against plain SQL over the same files in the same engine with the same memory limit (4 GB). Latest rows: 100,000 keys with 100 rows each over a year. Windows: count and mean over 3 h, 1 d, 7 d and 30 d by airport, as in the flights example.',
+      'Seconds to write the training set as Parquet, against plain SQL over the same files in the same engine with the same memory limit (4 GB). Latest rows: 100,000 keys with 100 rows each over a year. The whole command is `headrace training-set create`, start of the process, checksums and record included, in turns with its floor (medians); DuckDB’s ASOF join takes any tie, and knows neither TTL nor known times. Windows: count and mean over 3 h, 1 d, 7 d and 30 d by airport, as in the flights example.',
     figures: results.map((result): Figure => {
       const bound = boundOf(result.name);
       return {
@@ -69,6 +69,7 @@ async function measureOffline(): Promise<Section> {
 // A short TTL is the range join's best case: it is shown beside, without a bound.
 function boundOf(name: string): number | undefined {
   if (name.startsWith('windows')) return 0.3;
+  if (name.startsWith('whole command')) return 1.7;
   return name.endsWith('no TTL') ? 0.2 : undefined;
 }
 

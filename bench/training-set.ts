@@ -1,7 +1,9 @@
-// Training sets against plain SQL over the same files: latest rows against a range join with row_number, windows of
-// real flights against SQL RANGE windows. Prints seconds and ratios.
+// Training sets against plain SQL over the same files: latest rows against a range join with row_number, and the whole
+// command against DuckDB's ASOF join, which knows neither ties nor TTL nor when a row was known; windows of real flights
+// against SQL RANGE windows. Prints seconds and ratios.
 
-import { mkdtemp, rm } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -24,6 +26,8 @@ export interface TrainingSetBenchOptions {
   readonly latestRows: number;
   readonly spineRows: number;
   readonly memory: string;
+  /** Of the whole command and its floor, in turns; their medians count. */
+  readonly rounds: number;
 }
 
 export interface Measured {
@@ -37,15 +41,17 @@ export interface Measured {
   readonly peakMegabytes: number;
 }
 
-const FULL: TrainingSetBenchOptions = { latestRows: 10_000_000, spineRows: 1_000_000, memory: '4GB' };
+const FULL: TrainingSetBenchOptions = { latestRows: 10_000_000, spineRows: 1_000_000, memory: '4GB', rounds: 5 };
 
 export async function measureTrainingSets(options: Partial<TrainingSetBenchOptions> = {}): Promise<Measured[]> {
   const given = { ...FULL, ...options };
   const directory = await mkdtemp(join(tmpdir(), 'headrace-bench-'));
   try {
+    await writeLatestFiles(directory, given);
     const results = [
       await measureLatest(directory, given, null),
-      await measureLatest(directory, given, 30),
+      await measureLatest(directory, given, TTL_DAYS),
+      await measureCommand(directory, given),
       await measureWindows(directory, given),
     ];
     for (const { name, seconds, floorSeconds, floor, ratio, peakMegabytes } of results) {
@@ -62,41 +68,154 @@ export async function measureTrainingSets(options: Partial<TrainingSetBenchOptio
 const type = (kind: 'string' | 'int64' | 'float64' | 'timestamp'): DataType => ({ kind });
 const field = (name: string, kind: Parameters<typeof type>[0]): Field => ({ name, type: type(kind) });
 
-// Rows spread over a year, 100 to a key; `ttlDays` null looks back for ever.
+const COLUMNS = Array.from({ length: 8 }, (_, i) => `c${i}`);
+const TTL_DAYS = 30;
+
+interface LatestFiles {
+  readonly events: string;
+  readonly spine: string;
+}
+
+const latestFiles = (directory: string): LatestFiles => ({
+  events: join(directory, 'events.parquet'),
+  spine: join(directory, 'spine.parquet'),
+});
+
+/** Rows spread over a year, 100 to a key. */
+async function writeLatestFiles(
+  directory: string,
+  { latestRows, spineRows, memory }: TrainingSetBenchOptions,
+): Promise<void> {
+  const keys = Math.max(1, Math.floor(latestRows / 100));
+  const { events, spine } = latestFiles(directory);
+  const year = 365 * 86_400;
+  await runSql(directory, memory, [
+    `COPY (SELECT CAST(hash(i) % ${keys} AS BIGINT) AS key, make_timestamp(CAST(1600000000000000 + (hash(i + 1) % ${year}) * 1000000 AS BIGINT)) AS at,
+      ${COLUMNS.map((name, i) => `CAST((hash(i + ${i + 2}) % 1000) AS DOUBLE) AS ${name}`).join(', ')} FROM (SELECT range AS i FROM range(${latestRows})))
+      TO '${events}' (FORMAT parquet)`,
+    `COPY (SELECT i AS id, CAST(hash(i + 77) % ${keys} AS BIGINT) AS key, make_timestamp(CAST(1600000000000000 + (hash(i + 78) % ${year}) * 1000000 AS BIGINT)) AS t
+      FROM (SELECT range AS i FROM range(${spineRows}))) TO '${spine}' (FORMAT parquet)`,
+  ]);
+}
+
+/** `training-set create` as a user runs it, from the start of its process to its end. */
+async function measureCommand(directory: string, options: TrainingSetBenchOptions): Promise<Measured> {
+  const { latestRows, spineRows, memory, rounds } = options;
+  const { events, spine } = latestFiles(directory);
+  const project = join(directory, 'project');
+  await mkdir(join(project, 'feature_repo'), { recursive: true });
+  await writeFile(
+    join(project, 'headrace.config.ts'),
+    `export default { project: 'bench', offline: { memory: '${memory}' } };\n`,
+  );
+  await writeFile(join(project, 'feature_repo', 'bench.ts'), latestRepository(events));
+  await runCommand(project, ['apply']);
+  const made: { seconds: number; peakMegabytes: number }[] = [];
+  const floors: number[] = [];
+  const asof = `COPY (SELECT s.*, ${COLUMNS.map((name) => `e.${name}`).join(', ')} FROM '${spine}' s
+    ASOF LEFT JOIN '${events}' e ON e.key = s.key AND e.at <= s.t) TO '${join(directory, 'floor.parquet')}' (FORMAT parquet, COMPRESSION zstd)`;
+  for (let round = 0; round < rounds; round++) {
+    floors.push(await runSql(directory, memory, [asof]));
+    const line = [
+      '--service',
+      'service',
+      '--spine',
+      spine,
+      '--timestamp',
+      't',
+      '--out',
+      join(directory, 'made.parquet'),
+    ];
+    made.push(await runCommand(project, ['training-set', 'create', ...line]));
+  }
+  const seconds = median(made.map((one) => one.seconds));
+  const peakMegabytes = Math.max(...made.map((one) => one.peakMegabytes));
+  return measured(
+    `whole command, latest, ${spineRows} x ${latestRows} rows, 8 features, TTL ${TTL_DAYS} d`,
+    'DuckDB ASOF JOIN to the same Parquet',
+    { seconds, peakMegabytes },
+    median(floors),
+    spineRows,
+  );
+}
+
+function latestRepository(events: string): string {
+  return `import { entity, featureService, featureView, latest, parquet, t } from 'headrace';
+export const user = entity('user', { keys: { key: t.int64() } });
+export const events = parquet('events', {
+  path: ${JSON.stringify(events)},
+  columns: { key: t.int64(), at: t.timestamp(), ${COLUMNS.map((name) => `${name}: t.float64()`).join(', ')} },
+  eventTime: 'at',
+  knownTime: { after: '1h' },
+});
+export const view = featureView('view', {
+  entity: user, source: events, ttl: '${TTL_DAYS}d',
+  features: { ${COLUMNS.map((name) => `${name}: latest('${name}')`).join(', ')} },
+});
+export const service = featureService('service', [view]);
+`;
+}
+
+async function runCommand(
+  directory: string,
+  line: readonly string[],
+): Promise<{ seconds: number; peakMegabytes: number }> {
+  const program = join(import.meta.dirname, '../src/cli/main.ts');
+  const start = performance.now();
+  const child = spawn(process.execPath, [program, ...line], { cwd: directory, stdio: ['ignore', 'ignore', 'pipe'] });
+  let said = '';
+  child.stderr.on('data', (text: Buffer) => {
+    said += text.toString();
+  });
+  let peak = 0;
+  const watch = setInterval(() => {
+    // The kernel's own high-water mark, where there is one to read.
+    readFile(`/proc/${child.pid}/status`, 'utf8').then(
+      (status) => {
+        peak = Math.max(peak, Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0));
+      },
+      () => {},
+    );
+  }, 100);
+  const code = await new Promise((resolve, reject) => child.once('error', reject).once('close', resolve));
+  clearInterval(watch);
+  if (code !== 0) throw new Error(`headrace ${line.join(' ')} ended with ${String(code)}: ${said}`);
+  return { seconds: (performance.now() - start) / 1000, peakMegabytes: Math.round((peak * 1024) / 1e6) };
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1
+    ? (sorted[middle] as number)
+    : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
+}
+
+/** `ttlDays` null looks back for ever. */
 async function measureLatest(
   directory: string,
   { latestRows, spineRows, memory }: TrainingSetBenchOptions,
   ttlDays: number | null,
 ): Promise<Measured> {
-  const keys = Math.max(1, Math.floor(latestRows / 100));
-  const [events, spine] = [join(directory, 'events.parquet'), join(directory, 'spine.parquet')];
-  const columns = Array.from({ length: 8 }, (_, i) => `c${i}`);
-  const year = 365 * 86_400;
-  await runSql(directory, memory, [
-    `COPY (SELECT hash(i) % ${keys} AS key, make_timestamp(CAST(1600000000000000 + (hash(i + 1) % ${year}) * 1000000 AS BIGINT)) AS at,
-      ${columns.map((name, i) => `CAST((hash(i + ${i + 2}) % 1000) AS DOUBLE) AS ${name}`).join(', ')} FROM (SELECT range AS i FROM range(${latestRows})))
-      TO '${events}' (FORMAT parquet)`,
-    `COPY (SELECT i AS id, hash(i + 77) % ${keys} AS key, make_timestamp(CAST(1600000000000000 + (hash(i + 78) % ${year}) * 1000000 AS BIGINT)) AS t
-      FROM (SELECT range AS i FROM range(${spineRows}))) TO '${spine}' (FORMAT parquet)`,
-  ]);
+  const { events, spine } = latestFiles(directory);
   const source: SourceSpec = {
     name: 'events',
     kind: 'parquet',
     location: { path: events },
     derive: [],
     eventTime: 'at',
-    columns: [field('key', 'int64'), field('at', 'timestamp'), ...columns.map((name) => field(name, 'float64'))],
+    columns: [field('key', 'int64'), field('at', 'timestamp'), ...COLUMNS.map((name) => field(name, 'float64'))],
     knownTime: { kind: 'after', micros: MICROS_PER_HOUR },
     pushes: 'until-materialized',
   };
-  const features = columns.map(
+  const features = COLUMNS.map(
     (column): FeatureSpec => ({ name: column, type: type('float64'), aggregation: { op: 'latest', column } }),
   );
   const manifest = manifestOf(source, 'int64', 'key', features, ttlDays === null ? null : ttlDays * MICROS_PER_DAY);
   const made = await timeTrainingSet(directory, memory, manifest, spine, 't');
   const floorSeconds = await runSql(directory, memory, [
-    `COPY (SELECT * EXCLUDE (n) FROM (SELECT s.*, ${columns.map((name) => `e.${name}`).join(', ')},
-      row_number() OVER (PARTITION BY s.id ORDER BY e.at DESC, e.${columns.join(' DESC, e.')} DESC) AS n
+    `COPY (SELECT * EXCLUDE (n) FROM (SELECT s.*, ${COLUMNS.map((name) => `e.${name}`).join(', ')},
+      row_number() OVER (PARTITION BY s.id ORDER BY e.at DESC, e.${COLUMNS.join(' DESC, e.')} DESC) AS n
       FROM '${spine}' s LEFT JOIN '${events}' e ON e.key = s.key AND e.at + INTERVAL 1 HOUR <= s.t${ttlDays === null ? '' : ` AND e.at >= s.t - INTERVAL ${ttlDays} DAY`})
       WHERE n = 1 ORDER BY id) TO '${join(directory, 'floor.parquet')}' (FORMAT parquet, COMPRESSION zstd)`,
   ]);

@@ -22,7 +22,11 @@ const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
 const run = spawnSync(
   process.execPath,
   [vitest, 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`, ...given],
-  { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, HEADRACE_SKIPS_FILE: skipsFile, HEADRACE_TEST_TIER: tier } },
+  {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, HEADRACE_SKIPS_FILE: skipsFile, HEADRACE_TEST_TIER: tier },
+  },
 );
 
 const report = existsSync(reportFile) ? (JSON.parse(readFileSync(reportFile, 'utf8')) as VitestReport) : undefined;

@@ -7,5 +7,8 @@ if (Number(process.versions.node.split('.')[0]) < 24) {
   );
   process.exit(1);
 }
+// Node keeps the compiled code of what is imported from here on, and a command starts in half the time.
+const { enableCompileCache } = await import('node:module');
+enableCompileCache();
 const { runCli } = await import('./run-cli.ts');
 process.exitCode = await runCli(process.argv.slice(2));

@@ -137,7 +137,14 @@ function present(record: TrainingSetRecord): object {
       pushed:
         pushed === null
           ? null
-          : { rows: pushed.rows, sha256: pushed.sha256, log_floor: pushed.floor, log_positions: pushed.writers },
+          : {
+              rows: pushed.rows,
+              sha256: pushed.sha256,
+              log_floor: pushed.floor,
+              log_positions: pushed.writers,
+              removed_floor: pushed.removed?.floor ?? 0,
+              removed_positions: pushed.removed?.writers ?? [],
+            },
     })),
     feature_profiles: features,
     manifest_hash: manifestHash,
@@ -177,9 +184,18 @@ function describeSource({ source, files, rows, boundaryMicros, pushed }: SourceS
   return `source ${source}: ${files.length} file(s)${upTo}, ${rows} rows${fromLog}`;
 }
 
-function describePositions({ floor, writers }: PushedSnapshot): string {
-  const ended = floor > 1 ? [`writers below ${floor} whole`] : [];
-  return [...ended, ...writers.map(({ writer, cut }) => `writer ${writer} to cut ${cut}`)].join(', ');
+function describePositions({ removed, ...read }: PushedSnapshot): string {
+  const first = new Map(removed?.writers.map(({ writer, cut }) => [writer, cut + 1]));
+  const gone = removed === undefined ? '' : `; retention had removed ${describeCuts(removed, () => '')}`;
+  return `${describeCuts(read, (writer) => (first.has(writer) ? ` from cut ${first.get(writer)}` : ''))}${gone}`;
+}
+
+function describeCuts(
+  { floor, writers }: Pick<PushedSnapshot, 'floor' | 'writers'>,
+  from: (writer: number) => string,
+): string {
+  const whole = floor > 1 ? [`writers below ${floor} whole`] : [];
+  return [...whole, ...writers.map(({ writer, cut }) => `writer ${writer}${from(writer)} to cut ${cut}`)].join(', ');
 }
 
 function describeAudit(report: AuditReport): string {

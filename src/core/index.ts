@@ -39,6 +39,7 @@ export {
   describeMistake,
   INVALID,
   invalid,
+  compileRowReader,
   parseRow,
   parseRows,
   parseValue,

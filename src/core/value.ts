@@ -108,6 +108,43 @@ export function parseRow(fields: readonly Field[], json: unknown, path: string, 
   return row;
 }
 
+/**
+ * Reads JSON objects that have every member and no mistake, several times as quickly; undefined for any other, of which
+ * `parseRow` says what is wrong. Compiled once for the fields.
+ */
+export function compileRowReader(fields: readonly Field[]): (json: unknown) => Row | undefined {
+  const names = fields.map(({ name }) => name);
+  const readers = fields.map(({ type }) => readerOf(type));
+  return (json) => {
+    if (json === null || typeof json !== 'object' || Array.isArray(json)) return undefined;
+    const row: Record<string, Value> = {};
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i] as string;
+      // Of an absent one, what the prototype has by that name is no JSON value.
+      const raw = (json as Record<string, unknown>)[name];
+      const value = raw === undefined ? INVALID : (readers[i] as ReadValue)(raw);
+      if (value === INVALID) return undefined;
+      row[name] = value;
+    }
+    return row;
+  };
+}
+
+type ReadValue = (raw: unknown) => Value | typeof INVALID;
+
+function readerOf(type: DataType): ReadValue {
+  switch (type.kind) {
+    case 'string':
+      return (raw) => (typeof raw === 'string' ? raw : parseValue(type, raw));
+    case 'float64':
+      return (raw) => (typeof raw === 'number' ? raw : parseValue(type, raw));
+    case 'timestamp':
+      return (raw) => (typeof raw === 'string' ? (parseTimestamp(raw) ?? INVALID) : parseValue(type, raw));
+    default:
+      return (raw) => parseValue(type, raw);
+  }
+}
+
 /** Reads JSON objects as rows of `fields`; throws HR_INVALID that names every wrong row and column (at most 20). */
 export function parseRows(fields: readonly Field[], rows: readonly unknown[], path = 'rows'): Row[] {
   const mistakes: ErrorDetail[] = [];

@@ -72,9 +72,21 @@ export interface WriterRow {
   readonly cut: number;
   /** The last cut that every machine can read; 0 for none. */
   readonly shipped: number;
+  /** Cuts up to it were removed for good, and count nowhere any more; 0 for none. */
+  readonly removed: number;
   readonly registeredMicros: Micros;
   /** When it last told of itself, by its own clock: for people. */
   readonly seenMicros: Micros;
+}
+
+/** What a shipped cut holds of each source, told without reading it. */
+export interface CutContents {
+  readonly writer: number;
+  readonly cut: number;
+  /** Rows by source, those of void entries too; null where a Headrace shipped it that did not keep this. */
+  readonly rows: ReadonlyMap<string, number> | null;
+  /** When the last of it was shipped, by the clock of whoever did. */
+  readonly shippedMicros: Micros;
 }
 
 /** A log that this process holds, its own or a dead process's: nobody else can while the lock is held. */
@@ -100,7 +112,7 @@ export interface LogWriter {
   ship(): Promise<number>;
   /** All cuts, oldest first, as they lie on disk. */
   cuts(): Promise<readonly CutRecord[]>;
-  /** Entries of cuts from `from` to `to` inclusive, sealed or not, void ones too, in order of offset. */
+  /** Entries of cuts from `from` to `to` inclusive, sealed or not, void ones too, in order of offset; none of removed cuts. */
   entries(from: number, to: number): AsyncIterable<LogEntry>;
   /**
    * Tells the registry that the writer lives, and where it stands; call it every few seconds. While the registry is away
@@ -130,14 +142,22 @@ export interface EventLog {
   adopt(): Promise<LogWriter[]>;
   /** Every writer that the registry knows, by number. */
   writers(): Promise<readonly WriterRow[]>;
-  /** Entries of shipped cuts from `from` to `to` inclusive, without the void ones, in order of offset. */
-  read(writer: number, from: number, to: number): AsyncIterable<LogEntry>;
+  /**
+   * Entries of shipped cuts from `from` to `to` inclusive, without the void ones and those of removed cuts, in order of
+   * offset. With `source` that one's alone: what holds none of it isn't fetched.
+   */
+  read(writer: number, from: number, to: number, source?: string): AsyncIterable<LogEntry>;
+  /** Every shipped cut that holds an entry and was not removed, by writer and cut. */
+  contents(): Promise<readonly CutContents[]>;
   /**
    * For a machine that will not return: nothing waits for the writer any more; one that has ended stays so. Throws
    * HR_UNKNOWN_WRITER, and HR_CONFLICT for one that a process of this machine holds.
    */
   forget(writer: number): Promise<void>;
-  /** For retention: removes shipped segments whose every entry is of a cut up to `throughCut`; `read` skips them. */
-  remove(writer: number, throughCut: number): Promise<void>;
+  /**
+   * For retention: by writer, removes shipped cuts up to that one. From then on no machine reads them; their segments go
+   * as soon as they hold no other cut, those that an earlier call left behind too.
+   */
+  remove(through: ReadonlyMap<number, number>): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,4 +1,5 @@
 export type {
+  CutContents,
   CutRecord,
   CutView,
   EntryPlace,

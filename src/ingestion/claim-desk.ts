@@ -51,12 +51,16 @@ export function isOwn(claim: Claim, entry: LogEntry): boolean {
 
 /** Claims again, for entries that were found to hold their claims, what a store may have lost; others' stay theirs. */
 export function claimAgain(store: Pick<StoreWriter, 'claim'>, claims: readonly Claim[]): Promise<void> {
-  return inTurn(claims, (some) => store.claim(some.map(({ result: _, ...claim }) => claim)));
+  return inTurn(claims, (some) => store.claim(some.map(withoutResult)));
 }
 
 /** Keeps the claims' results where they are held. */
 export function finishAgain(store: Pick<StoreWriter, 'finish'>, claims: readonly Claim[]): Promise<void> {
   return inTurn(claims, (some) => store.finish(some));
+}
+
+function withoutResult({ id, writer, offset, payloadHash }: Claim): Claim {
+  return { id, writer, offset, payloadHash };
 }
 
 async function inTurn(claims: readonly Claim[], work: (some: readonly Claim[]) => Promise<unknown>): Promise<void> {

@@ -6,7 +6,7 @@ import { boundaryOf, type ViewEvent } from '../online/index.ts';
 import { createBreather } from './breathe.ts';
 import type { Part, PartShelf, PartTable } from './part-table.ts';
 import type { PushedView } from './push-result.ts';
-import type { SourcePlan } from './source-plan.ts';
+import type { EventTimes, LiveView, SourcePlan } from './source-plan.ts';
 
 export interface FoldedEntry {
   /** Those that changed. */
@@ -30,48 +30,67 @@ export async function foldEntry(
 ): Promise<FoldedEntry> {
   const parts: Part[] = [];
   const views: PushedView[] = [];
-  const breathe = createBreather();
+  const breathe = rows.length === 1 ? undefined : createBreather();
   for (const view of plan.views) {
     const { codec, folder } = view;
-    const boundaries = context.view.get(codec.version);
-    let ignored = 0;
-    let covered = 0;
-    let shelf: PartShelf | undefined;
-    let shelfBoundary = NaN;
+    const door = createDoor(view, context);
     const byPart = new Map<Part, ViewEvent[]>();
     for (let i = 0; i < rows.length; i++) {
       const row = rows[i] as Row;
       const times = plan.timesOf(row, knownMicros[i] as number, entry.writer, entry.offset + i);
-      const keyText = times === undefined ? undefined : view.keyTextOf(row);
-      if (times === undefined || keyText === undefined) {
-        ignored++;
-        continue;
-      }
-      // A version that this cut was opened without gets its facts from a run, as does what the files hold already.
-      const boundary = boundaries === undefined ? undefined : boundaryOf(boundaries, times.eventMicros);
-      if (boundary === undefined) {
-        covered++;
-        continue;
-      }
-      if (shelf === undefined || boundary !== shelfBoundary) {
-        shelf = context.table.shelf(codec.view.entity, codec.version, boundary);
-        shelfBoundary = boundary;
-      }
-      const part = shelf.find(keyText) ?? shelf.add(keyText, view.keyOf(row));
-      const events = byPart.get(part);
+      const part = door.partOf(row, times);
+      if (part === undefined || times === undefined) continue;
       const event = view.eventOf(row, times);
+      const events = byPart.get(part);
       if (events === undefined) byPart.set(part, [event]);
       else events.push(event);
-      const pause = breathe();
+      const pause = breathe?.();
       if (pause !== undefined) await pause;
     }
     for (const [part, events] of byPart) {
       context.table.put(part, folder.fold(part.fold, events, context.nowMicros()));
       parts.push(part);
-      const pause = breathe();
+      const pause = breathe?.();
       if (pause !== undefined) await pause;
     }
-    views.push({ view: codec.view.name, written: byPart.size, covered, ignored });
+    views.push({ view: codec.view.name, written: byPart.size, covered: door.covered, ignored: door.ignored });
   }
   return { parts, views };
+}
+
+interface Door {
+  /** The part that counts the row; undefined where none does. */
+  partOf(row: Row, times: EventTimes | undefined): Part | undefined;
+  covered: number;
+  ignored: number;
+}
+
+function createDoor(view: LiveView, { view: boundariesOf, table }: FoldContext): Door {
+  const { version, view: spec } = view.codec;
+  const boundaries = boundariesOf.get(version);
+  let shelf: PartShelf | undefined;
+  let shelfBoundary = NaN;
+  const door: Door = {
+    covered: 0,
+    ignored: 0,
+    partOf(row, times) {
+      const keyText = times === undefined ? undefined : view.keyTextOf(row);
+      if (times === undefined || keyText === undefined) {
+        door.ignored++;
+        return undefined;
+      }
+      // A version that this cut was opened without gets its facts from a run, as does what the files hold already.
+      const boundary = boundaries === undefined ? undefined : boundaryOf(boundaries, times.eventMicros);
+      if (boundary === undefined) {
+        door.covered++;
+        return undefined;
+      }
+      if (shelf === undefined || boundary !== shelfBoundary) {
+        shelf = table.shelf(spec.entity, version, boundary);
+        shelfBoundary = boundary;
+      }
+      return shelf.find(keyText) ?? shelf.add(keyText, view.keyOf(row));
+    },
+  };
+  return door;
 }

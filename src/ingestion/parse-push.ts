@@ -1,6 +1,7 @@
 // Rows as they came, checked whole before anything is kept: types, times, likely typos.
 
 import {
+  compileRowReader,
   describe,
   type ErrorDetail,
   formatDuration,
@@ -25,6 +26,7 @@ export interface PushLimits {
 }
 
 interface Door {
+  readonly entry: SourceEntry;
   readonly source: SourceSpec;
   readonly limits: PushLimits;
   /** No time may lie past it. */
@@ -43,41 +45,85 @@ export function parsePush(source: SourceSpec, rows: unknown, now: Micros, limits
     );
   }
   const mistakes: ErrorDetail[] = [];
-  const door: Door = { source, limits, latest: now + limits.maxAheadMicros, mistakes };
-  const names = source.columns.map(({ name }) => name);
-  const derived = source.derive.map(({ name }) => name);
-  const parsed = rows.map((json: unknown, index) => {
-    const path = `rows[${index}]`;
-    const row = parseRow(source.columns, json, path, mistakes);
-    if (typeof json === 'object' && json !== null && names.some((name) => !Object.hasOwn(json, name))) {
-      reportUnknownMembers(json, names, path, mistakes, derived);
-    }
-    return checkTimes(door, row, path);
-  });
+  const entry = entryOf(source);
+  const door: Door = { entry, source, limits, latest: now + limits.maxAheadMicros, mistakes };
+  const parsed = new Array<ParsedRow>(rows.length);
+  for (let index = 0; index < rows.length; index++) {
+    parsed[index] = parseGood(door, rows[index]) ?? parseAny(door, rows[index], index);
+  }
   if (mistakes.length > 0) throw invalid(mistakes);
   return parsed;
 }
 
+/** What is the same for all pushes into a source. */
+interface SourceEntry {
+  readonly read: (json: unknown) => Row | undefined;
+  readonly names: readonly string[];
+  readonly derived: readonly string[];
+  /** The column of its own that says when a row was known. */
+  readonly known: string | undefined;
+}
+
+const entries = new WeakMap<SourceSpec, SourceEntry>();
+
+function entryOf(source: SourceSpec): SourceEntry {
+  let entry = entries.get(source);
+  if (entry === undefined) {
+    const { columns, derive, knownTime, eventTime } = source;
+    entry = {
+      read: compileRowReader(columns),
+      names: columns.map(({ name }) => name),
+      derived: derive.map(({ name }) => name),
+      known: knownTime.kind === 'column' && knownTime.column !== eventTime ? knownTime.column : undefined,
+    };
+    entries.set(source, entry);
+  }
+  return entry;
+}
+
+// Most rows are complete and right: of the others `parseAny` says what is wrong, if anything is.
+function parseGood({ entry, source, latest }: Door, json: unknown): ParsedRow | undefined {
+  const row = entry.read(json);
+  const event = row?.[source.eventTime];
+  if (row === undefined || typeof event !== 'number' || event > latest) return undefined;
+  if (entry.known === undefined) return { row };
+  const knownMicros = row[entry.known];
+  if (knownMicros === null) return { row };
+  return typeof knownMicros === 'number' && knownMicros >= event && knownMicros <= latest
+    ? { row, knownMicros }
+    : undefined;
+}
+
+function parseAny(door: Door, json: unknown, index: number): ParsedRow {
+  const { entry, source, mistakes } = door;
+  const path = `rows[${index}]`;
+  const row = parseRow(source.columns, json, path, mistakes);
+  if (typeof json === 'object' && json !== null && entry.names.some((name) => !Object.hasOwn(json, name))) {
+    reportUnknownMembers(json, entry.names, path, mistakes, entry.derived);
+  }
+  return checkTimes(door, row, path);
+}
+
 /** For rows with their derived columns, of which the event time may be one. Throws HR_INVALID. */
 export function checkDerivedTimes(source: SourceSpec, rows: readonly Row[], now: Micros, limits: PushLimits): void {
-  const mistakes: ErrorDetail[] = [];
   if (!isDerived(source, source.eventTime)) return;
-  const door: Door = { source, limits, latest: now + limits.maxAheadMicros, mistakes };
+  const mistakes: ErrorDetail[] = [];
+  const door: Door = { entry: entryOf(source), source, limits, latest: now + limits.maxAheadMicros, mistakes };
   for (const [index, row] of rows.entries()) checkAhead(door, row, source.eventTime, `rows[${index}]`);
   if (mistakes.length > 0) throw invalid(mistakes);
 }
 
 // The known time is the row's own where the source has a column for it and the row fills it; else it is the arrival.
 function checkTimes(door: Door, row: Row, path: string): ParsedRow {
-  const { source, mistakes } = door;
+  const { entry, source, mistakes } = door;
   const event = row[source.eventTime];
   const isGiven = typeof event === 'number' || isDerived(source, source.eventTime);
   if (!isGiven && !isNamed(mistakes, `${path}.${source.eventTime}`)) {
     mistakes.push({ path: `${path}.${source.eventTime}`, message: 'expected the event time (a timestamp), got null' });
   }
   checkAhead(door, row, source.eventTime, path);
-  if (source.knownTime.kind !== 'column' || source.knownTime.column === source.eventTime) return { row };
-  const { column } = source.knownTime;
+  const column = entry.known;
+  if (column === undefined) return { row };
   const known = row[column];
   if (typeof known !== 'number') return { row };
   if (typeof event === 'number' && known < event) {

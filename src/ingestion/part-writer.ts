@@ -3,7 +3,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../core/index.ts';
-import type { StoreWriter } from '../online/index.ts';
+import type { PartWrite, StoreWriter } from '../online/index.ts';
 import type { Part } from './part-table.ts';
 
 export interface PartWriter {
@@ -33,7 +33,7 @@ export function createPartWriter(store: StoreWriter, holder: number, logger: Log
   let failure: unknown;
 
   const writeBatch = async (parts: readonly Part[]): Promise<boolean> => {
-    const writes = parts.map((part) => ({ ...part, fold: part.fold as Uint8Array, holder, n: ++n }));
+    const writes = parts.map((part) => writeOf(part, holder, ++n));
     try {
       await store.putParts(writes);
     } catch (error) {
@@ -44,11 +44,12 @@ export function createPartWriter(store: StoreWriter, holder: number, logger: Log
     }
     if (failure !== undefined) logger.info({}, 'the online store takes pushes again');
     failure = undefined;
-    writes.forEach((write, i) => {
+    for (let i = 0; i < parts.length; i++) {
       const part = parts[i] as Part;
+      const write = writes[i] as PartWrite;
       // A later fold is dirty again by itself.
       if (part.fold === write.fold) part.written = write.n;
-    });
+    }
     return true;
   };
 
@@ -103,6 +104,12 @@ export function createPartWriter(store: StoreWriter, holder: number, logger: Log
       dirty.clear();
     },
   };
+}
+
+// Member by member: a spread takes several times as long.
+function writeOf({ entity, key, version, writer, cut, boundary, fold }: Part, holder: number, n: number): PartWrite {
+  // Only parts that were folded are written.
+  return { entity, key, version, writer, cut, boundary, fold: fold as Uint8Array, holder, n };
 }
 
 function messageOf(error: unknown): string {

@@ -2,7 +2,7 @@
 // The steps and their order are those of docs/adr/0005: logged, claimed, folded, written, answered.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { HeadraceError, type Row, sha256Hex, stringifyJson, toJson } from '../core/index.ts';
+import { HeadraceError, type Micros, type Row } from '../core/index.ts';
 import type { CutView, LogEntry, LogWriter } from '../events/index.ts';
 import type { Claim, StoreWriter, WriterLink } from '../online/index.ts';
 import { claimOf, createClaimDesk, isOwn } from './claim-desk.ts';
@@ -11,8 +11,10 @@ import { foldEntry } from './fold-entry.ts';
 import type { IngestionDeps } from './ingestion-deps.ts';
 import { createOpenCut, type OpenCut } from './open-cut.ts';
 import { checkDerivedTimes, type ParsedRow } from './parse-push.ts';
-import { createPartWriter, type PartWriter } from './part-writer.ts';
-import { type PushResult, repeatedResult } from './push-result.ts';
+import { createPartWriter } from './part-writer.ts';
+import { createPatience } from './patience.ts';
+import type { PushResult } from './push-result.ts';
+import { hashOf, otherRows, repeatOf } from './repeat.ts';
 import { createRelinks } from './relink.ts';
 import { isCoveredEverywhere, readMarks, resultOf } from './refold.ts';
 import { createShipping } from './shipping.ts';
@@ -43,6 +45,12 @@ export interface WriterStatus {
   readonly shipFailure: string | null;
 }
 
+/** Complete with derived columns. */
+interface PushedRows {
+  readonly rows: readonly Row[];
+  readonly known: readonly Micros[];
+}
+
 const SEAL_RETRY_MS = 1000;
 
 /** Registers a writer, then reads the boundaries in force, then opens its first cut. */
@@ -60,10 +68,14 @@ export async function openPushWriter(deps: IngestionDeps, first: SourcePlans): P
   let unsealed: OpenCut[] = [current];
   const parts = createPartWriter(store, log.holder, logger);
   const desk = createClaimDesk(store);
+  const patience = createPatience(limits.timeoutMs, () =>
+    parts.failure === undefined ? undefined : messageOf(parts.failure),
+  );
   const shipping = createShipping(log, runs, logger);
   const underWay = new Map<string, { readonly hash: string; readonly work: Promise<PushResult | undefined> }>();
   let cutting: Promise<void> | undefined;
   let isClosing = false;
+  let isClosed = false;
 
   const relinks = createRelinks({ deps, log, parts, store, plans: () => plans, unsealed: () => unsealed });
   linked = relinks.link;
@@ -92,7 +104,7 @@ export async function openPushWriter(deps: IngestionDeps, first: SourcePlans): P
 
   const endCut = async (old: OpenCut, asked: readonly number[]): Promise<void> => {
     await old.idle();
-    await sealed(old);
+    if (!(await seals(old))) return;
     unsealed = unsealed.filter((one) => one !== old);
     // A claim that can't be given an end is kept longer than it must be, which does no harm.
     store.expire([...old.claims.keys()], limits.claimRetentionMs).catch(() => {});
@@ -100,11 +112,13 @@ export async function openPushWriter(deps: IngestionDeps, first: SourcePlans): P
   };
 
   // A disk that is full for a while must not end the writer.
-  const sealed = async (old: OpenCut): Promise<void> => {
+  const seals = async (old: OpenCut): Promise<boolean> => {
     for (;;) {
       try {
-        return await log.seal(old.cut, old.voids);
+        await log.seal(old.cut, old.voids);
+        return true;
       } catch (error) {
+        if (isClosed) return false;
         logger.warn({ writer: log.writer, reason: messageOf(error) }, 'a cut could not be sealed; trying again');
         await delay(SEAL_RETRY_MS, undefined, { ref: false });
       }
@@ -140,9 +154,7 @@ export async function openPushWriter(deps: IngestionDeps, first: SourcePlans): P
     }).catch((error: unknown) => logger.warn({ reason: messageOf(error) }, 'the log could not be cut; trying again'));
   };
 
-  const decide = async (entry: LogEntry, own: OpenCut): Promise<Claim | undefined | 'own'> => {
-    const claim = claimOf(entry);
-    if (claim === undefined) return undefined;
+  const decide = async (claim: Claim, entry: LogEntry, own: OpenCut): Promise<Claim | 'own'> => {
     const holding = await desk.claim(claim);
     if (isOwn(holding, entry)) {
       own.claims.set(claim.id, { offset: entry.offset, isAnswered: false });
@@ -152,24 +164,48 @@ export async function openPushWriter(deps: IngestionDeps, first: SourcePlans): P
     return holding;
   };
 
-  const run = async (
-    own: OpenCut,
-    plan: SourcePlan,
-    entry: LogEntry,
-    rows: readonly Row[],
-    known: readonly number[],
-  ): Promise<PushResult> => {
-    const holding = await decide(entry, own);
-    if (holding !== undefined && holding !== 'own') return repeated(holding, entry);
-    const context = { view: own.view, table: own.table, nowMicros: () => clock.nowMicros() };
-    const folded = await foldEntry(plan, entry, rows, known, context);
-    await parts.write(folded.parts);
+  const nowMicros = (): Micros => clock.nowMicros();
+
+  const run = async (own: OpenCut, plan: SourcePlan, entry: LogEntry, pushed: PushedRows): Promise<PushResult> => {
     const claim = claimOf(entry);
+    if (claim !== undefined) {
+      const holding = await decide(claim, entry, own);
+      if (holding !== 'own') return repeatOf(deps.log, holding, entry);
+    }
+    const folded = await foldEntry(plan, entry, pushed.rows, pushed.known, {
+      view: own.view,
+      table: own.table,
+      nowMicros,
+    });
+    await parts.write(folded.parts);
     if (claim !== undefined) {
       await desk.finish({ ...claim, result: resultOf(entry, folded.views) });
       own.claims.set(claim.id, { offset: entry.offset, isAnswered: true });
     }
     return { accepted: entry.count, duplicate: false, views: folded.views };
+  };
+
+  /** Goes on whether or not anyone waits: what is logged must be decided and folded. */
+  const finish = async (
+    leave: () => void,
+    own: OpenCut,
+    plan: SourcePlan,
+    entry: LogEntry,
+    pushed: PushedRows,
+  ): Promise<PushResult> => {
+    try {
+      return await run(own, plan, entry, pushed);
+    } catch (error) {
+      // A repeat that comes too soon or with other rows is its sender's to hear of.
+      if (!(error instanceof HeadraceError)) {
+        const fields = { writer: log.writer, offset: entry.offset, reason: messageOf(error) };
+        logger.error(fields, 'a push failed in the middle');
+      }
+      throw error;
+    } finally {
+      leave();
+      cutWhenLarge();
+    }
   };
 
   const append = async (
@@ -180,9 +216,10 @@ export async function openPushWriter(deps: IngestionDeps, first: SourcePlans): P
   ): Promise<PushResult | undefined> => {
     const plan = wanted.of(source) as SourcePlan;
     // Before anything is kept: a row that can't be derived must not be in the log.
-    const derived = await plan.derive(rows.map(({ row }) => row));
-    checkDerivedTimes(plan.source, derived, clock.nowMicros(), limits);
-    await takeUp(wanted);
+    const derived = plan.derive(rows.map(({ row }) => row));
+    const complete = derived instanceof Promise ? await derived : derived;
+    checkDerivedTimes(plan.source, complete, clock.nowMicros(), limits);
+    if (isBehind(wanted)) await takeUp(wanted);
     // From here to the append in one turn: the log puts an entry into the cut that is open at the call.
     const called = current;
     if (called.plans !== wanted && !isClosing) return undefined;
@@ -206,18 +243,7 @@ export async function openPushWriter(deps: IngestionDeps, first: SourcePlans): P
       enteredElsewhere();
     }
     const known = pushed.map(({ knownMicros }) => knownMicros);
-    // Goes on whether or not anyone waits: what is logged must be decided and folded.
-    const work = run(own, plan, entry, derived, known).finally(() => {
-      leave();
-      cutWhenLarge();
-    });
-    work.catch((error: unknown) =>
-      logger.error(
-        { writer: log.writer, offset: entry.offset, reason: messageOf(error) },
-        'a push failed in the middle',
-      ),
-    );
-    return work;
+    return finish(leave, own, plan, entry, { rows: complete, known });
   };
 
   const unanswered = async (): Promise<number[]> => {
@@ -247,18 +273,18 @@ export async function openPushWriter(deps: IngestionDeps, first: SourcePlans): P
   return {
     writer: log.writer,
     push(wanted, source, rows, key) {
-      if (key === undefined) return within(append(wanted, source, rows, undefined), limits.timeoutMs, parts);
+      if (key === undefined) return patience.within(append(wanted, source, rows, undefined));
       const id = JSON.stringify([source, key]);
       const hash = hashOf(wanted.of(source) as SourcePlan, rows);
       const before = underWay.get(id);
       if (before !== undefined) {
         if (before.hash !== hash) return Promise.reject(otherRows(key));
         const again = before.work.then((result) => result && { ...result, duplicate: true });
-        return within(again, limits.timeoutMs, parts);
+        return patience.within(again);
       }
       const work = append(wanted, source, rows, { key, hash }).finally(() => underWay.delete(id));
       underWay.set(id, { hash, work });
-      return within(work, limits.timeoutMs, parts);
+      return patience.within(work);
     },
     touch: () => log.touch(),
     answerRuns: (wanted) =>
@@ -281,6 +307,7 @@ export async function openPushWriter(deps: IngestionDeps, first: SourcePlans): P
       relinks.close();
       const isEnded = await settledWithin(seal(), limitMs);
       if (!isEnded) logger.warn({ writer: log.writer }, 'the log could not be ended; the next process settles it');
+      isClosed = true;
       parts.close();
       desk.close();
       shipping.close();
@@ -316,54 +343,9 @@ async function publishSchemas({ schemas }: IngestionDeps, plans: SourcePlans): P
   await schemas.publish(plans.live().flatMap(({ codec }) => [codec.rowCodec.schema, codec.eventCodec.schema]));
 }
 
-function hashOf({ source }: SourcePlan, rows: readonly ParsedRow[]): string {
-  const values = rows.map(({ row, knownMicros }) => [
-    knownMicros ?? null,
-    ...source.columns.map(({ name, type }) => toJson(type, row[name] ?? null)),
-  ]);
-  return sha256Hex(stringifyJson(values));
-}
-
-function repeated(holding: Claim, entry: LogEntry): PushResult {
-  const { key = '', hash } = entry.key ?? {};
-  if (holding.payloadHash !== hash) throw otherRows(key);
-  if (holding.result !== undefined) return repeatedResult(holding.result);
-  throw new HeadraceError(
-    'HR_PUSH_UNDER_WAY',
-    `a push with Idempotency-Key "${key}" is under way and not visible everywhere yet. Send it again in a moment.`,
-  );
-}
-
-function otherRows(key: string): HeadraceError {
-  return new HeadraceError(
-    'HR_IDEMPOTENCY',
-    `Idempotency-Key "${key}" came before with other rows; send the same rows again, or use a new key`,
-  );
-}
-
 function unavailable(failure: unknown): HeadraceError {
   if (failure instanceof HeadraceError) return failure;
   return new HeadraceError('HR_ONLINE_UNAVAILABLE', `the online store does not take pushes: ${messageOf(failure)}`);
-}
-
-async function within<T>(work: Promise<T>, limitMs: number, parts: PartWriter): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      const reason = parts.failure === undefined ? 'it takes too long' : messageOf(parts.failure);
-      reject(
-        new HeadraceError(
-          'HR_ONLINE_UNAVAILABLE',
-          `the push is in the log but not visible in the online store yet (${reason}); it will count once. Repeat it only with its Idempotency-Key.`,
-        ),
-      );
-    }, limitMs);
-  });
-  try {
-    return await Promise.race([work, limit]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 async function settledWithin(work: Promise<void>, limitMs: number): Promise<boolean> {

@@ -229,7 +229,7 @@ describe.each(machines)('an event log with its registry on $database and its seg
     await expect(writer.ship()).rejects.toMatchObject({ code: 'HR_CONFLICT' });
   });
 
-  it('removes segments whose every cut is past retention, and reads the others as before', async () => {
+  it('removes cuts for every reader at once, and their segments as soon as they hold no other', async () => {
     const writer = await log.register();
     const pushCut = async (cut: number): Promise<void> => {
       await writer.openCut(VIEW);
@@ -244,13 +244,24 @@ describe.each(machines)('an event log with its registry on $database and its seg
     await pushCut(3);
     await writer.ship();
     expect(numbersOf(await collect(log.read(1, 1, 3)))).toEqual([10, 20, 30]);
-    await log.remove(1, 1);
-    await log.remove(1, 1);
+    const contents = async () => (await log.contents()).map(({ cut, rows }) => [cut, [...(rows ?? [])]]);
+    // Void ones are told too.
+    expect(await contents()).toEqual([1, 2, 3].map((cut) => [cut, [['numbers', 3]]]));
+    await log.remove(new Map([[1, 1]]));
+    await log.remove(new Map([[1, 1]]));
     expect(numbersOf(await collect(log.read(1, 1, 3)))).toEqual([20, 30]);
-    await log.remove(1, 2);
-    expect(numbersOf(await collect(log.read(1, 1, 3)))).toEqual([20, 30]);
-    await log.remove(1, 99);
+    // Its segment is still there, for the other's sake; nobody reads it there.
+    await log.remove(new Map([[1, 2]]));
+    expect(numbersOf(await collect(log.read(1, 1, 3)))).toEqual([30]);
+    expect(numbersOf(await collect(writer.entries(1, 3)))).toEqual([3, 3, 30]);
+    expect((await contents()).map(([cut]) => cut)).toEqual([3]);
+    expect((await log.writers())[0]).toMatchObject({ removed: 2, shipped: 3 });
+    // What no other machine has is not removed.
+    await log.remove(new Map([[1, 4]]));
+    expect(numbersOf(await collect(log.read(1, 1, 3)))).toEqual([30]);
+    await log.remove(new Map([[1, 3]]));
     expect(numbersOf(await collect(log.read(1, 1, 3)))).toEqual([]);
+    expect(await contents()).toEqual([]);
     expect(await Array.fromAsync(world.objects.list('events/'))).toEqual([]);
     // Where the log stands is not forgotten with it.
     await writer.close();

@@ -269,7 +269,11 @@ describe('push', () => {
             1 AS not_declared UNION ALL SELECT ${customer}, 3, 9223372036854775807, ${at}, 2)
             TO '${project.file(file)}' (FORMAT parquet)`,
         );
-        expect(headraceJson(project, ['push', 'purchases', file])).toMatchObject({ accepted: 2, duplicate: false });
+        expect(headraceJson(project, ['push', 'purchases', file])).toEqual({
+          accepted: 2,
+          duplicate: false,
+          views: [{ view: 'history', written: 1, covered: 0, ignored: 0 }],
+        });
         const { stdout } = read(`[{"customer":"from ${file}"}]`);
         expect(stdout).toContain('"history__last_points":9223372036854775807');
         expect(JSON.parse(stdout)).toMatchObject({

@@ -154,6 +154,21 @@ describe.each(onlineStoreKinds())('a push on $name', (kind) => {
       await writer.close();
     });
 
+    it('is remembered for as long as its cut is open, then for its retention, and then it is new', async () => {
+      const brief = await world.open({
+        definitions: () => definitions,
+        machine: 'b',
+        limits: { claimRetentionMs: 200 },
+      });
+      await push(rows, 'k', brief);
+      world.clock.now = NOW + 30 * MICROS_PER_DAY;
+      expect(await push(rows, 'k', brief)).toMatchObject({ duplicate: true });
+      await brief.close();
+      world.clock.now += MICROS_PER_MINUTE;
+      // Redis goes by a clock of its own.
+      await expect.poll(async () => (await push(rows, 'k')).duplicate, { timeout: 5000 }).toBe(false);
+    });
+
     it('is another under another source', async () => {
       const events = manifest.sources['events'] as (typeof manifest.sources)[string];
       const two = definitionsOf({ ...manifest, sources: { ...manifest.sources, more: { ...events, name: 'more' } } });

@@ -45,12 +45,12 @@ describe.each(onlineStoreKinds())('materialize into $name', ({ prepare }) => {
     const world = await openOfflineWorld();
     const [undisturbed, killed] = [await prepare(), await prepare()];
     try {
-      await writeParquet(world.connection, join(world.directory, 'sales.parquet'), COLUMNS, sales(8000, 2500));
+      await writeParquet(world.connection, join(world.directory, 'sales.parquet'), COLUMNS, sales(30_000, 9000));
       const database = (name: string) => `sqlite:${join(world.directory, `${name}.db`)}`;
       expect(await runOnce(world.directory, undisturbed.url, database('undisturbed'))).toBe('exit 0');
 
-      // About twenty lines in all: each kill falls somewhere else, between two writes or inside one.
-      const killAfter = 2 + Math.floor(Math.random() * 14);
+      // About 25 lines in all: each kill falls somewhere else, between two writes or inside one, and before the last view.
+      const killAfter = 2 + Math.floor(Math.random() * 17);
       expect(
         await runOnce(world.directory, killed.url, database('killed'), killAfter),
         `after ${killAfter} lines`,

@@ -68,7 +68,7 @@ describe.each(onlineStoreKinds())('on $name', ({ name: kind, prepare }) => {
             await world.close();
           }
         }),
-        { numRuns: kind === 'lmdb' ? 12 : 5 },
+        { numRuns: kind === 'lmdb' ? 8 : 3 },
       );
     },
   );

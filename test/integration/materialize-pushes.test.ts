@@ -185,6 +185,19 @@ describe.each(onlineStoreKinds())('materialize into $name, where pushes are kept
     expect(await world.read('a', NOW + 2 * HOUR)).toMatchObject({ count: 2n, sum: 6, lastPrice: 5, last: 5 });
   });
 
+  it('lets the later of pushes with the same times win, before a run and after', async () => {
+    await world.push(sale('a', NOW - HOUR, 9));
+    await world.push(sale('a', NOW - HOUR, 1), sale('a', NOW - HOUR, 4));
+    // The same known time: what was pushed at one moment.
+    expect(await world.read('a')).toMatchObject({ count: 3n, lastPrice: 4, last: 4 });
+    await world.run();
+    expect(await world.read('a')).toMatchObject({ count: 3n, lastPrice: 4, last: 4 });
+    await world.push(sale('a', NOW - HOUR, 2));
+    expect(await world.read('a')).toMatchObject({ count: 4n, lastPrice: 2, last: 2 });
+    await world.run({ incremental: false });
+    expect(await world.read('a')).toMatchObject({ count: 4n, lastPrice: 2, last: 2 });
+  });
+
   it('heals by the next run what a run under a clock 300 days ahead wrote', async () => {
     await world.push(sale('a', NOW - HOUR, 1), sale('b', NOW - HOUR, 1));
     await world.run();

@@ -200,6 +200,28 @@ describe('materialize', () => {
     expect(whole).toMatchObject({ state: 'finished', full: true, why: 'asked for', keys: 2, from: null });
   });
 
+  it.each([
+    ['created order', { seq: 2n ** 53n + 1n, price: 1 }, { seq: 2n ** 53n, price: 9 }, 1],
+    ['content where that ties', { seq: null, tag: 'b', price: 3 }, { seq: null, tag: 'a', price: 3 }, 3],
+    ['a null created order last of all', { seq: null, price: 9 }, { seq: -5n, price: 4 }, 4],
+  ] as const)('decides rows of the same times by %s, whatever their places', async (_, first, second, wanted) => {
+    const tied = sale('tied', END - MICROS_PER_HOUR, 0);
+    for (const rows of [
+      [first, second],
+      [second, first],
+    ]) {
+      await write(
+        'sales-tied.parquet',
+        rows.map((row) => ({ ...tied, ...row })),
+      );
+      await run({ views: ['by_shop'] });
+      expect(await read('tied')).toEqual({ value: wanted, status: 'PRESENT' });
+      const [row] = await (await readerOf(manifest)).read([[keyOf('tied'), undefined, undefined]], now);
+      const tag = 'tag' in first ? 'b' : 'a';
+      expect([row?.[0]?.values[1], row?.[0]?.values[6]]).toEqual([tag, tag]);
+    }
+  });
+
   it('forgets the rows of runs that no base can name', async () => {
     for (let i = 0; i < 5; i++) {
       now += 1;

@@ -339,10 +339,22 @@ describe('pushing', () => {
       { customer: 'counted', amount: 1, points: 1, bought_at: '2026-11-20T10:00:00Z' },
     ];
     const response = await post('/v1/sources/purchases/push', { rows });
-    const { accepted, views } = response.json<{ accepted: number; views: { written: number; ignored: number }[] }>();
-    expect(accepted).toBe(2);
-    expect(views.length).toBeGreaterThan(0);
-    for (const view of views) expect(view).toMatchObject({ written: 1, ignored: 1 });
+    expect(response.json()).toEqual({
+      accepted: 2,
+      duplicate: false,
+      views: [{ view: 'history', written: 1, covered: 0, ignored: 1 }],
+    });
+  });
+
+  it('refuses times that no clock here reaches soon', async () => {
+    const rows = [{ customer: 'fay', amount: 1, bought_at: new Date(Date.now() + 3 * 86_400_000).toISOString() }];
+    const response = await post('/v1/sources/purchases/push', { rows });
+    expect(response.json()).toMatchObject({
+      status: 400,
+      errors: [{ path: 'rows[0].bought_at', message: expect.stringContaining('pushLog.maxAhead') }],
+    });
+    const far = await post('/v1/sources/purchases/push', { rows: [{ ...rows[0], bought_at: '9999-12-31T00:00:00Z' }] });
+    expect(far.json()).toMatchObject({ status: 400, errors: [{ path: 'rows[0].bought_at' }] });
   });
 
   it('changes what the next read answers, and counts a repeated Idempotency-Key once', async () => {

@@ -119,10 +119,11 @@ describe.each(onlineStoreKinds())('on $name', (kind) => {
                   await server.ingestion.push('sales', mine.map(asJson));
                 } else {
                   // A process that died between its log and the store: what it logged is settled by the next.
-                  held.stop();
+                  const isHeld = held.stop();
                   const lost = server.ingestion.push('sales', mine.map(asJson));
                   lost.catch(() => {});
-                  await expect.poll(() => server.ingestion.status().writer?.pending).toBe(1);
+                  // One that a run's boundary covers has nothing to write.
+                  await Promise.race([lost, isHeld]);
                   await server.drop();
                   held.go();
                   server = await open();
@@ -143,7 +144,7 @@ describe.each(onlineStoreKinds())('on $name', (kind) => {
             await world.close();
           }
         }),
-        { numRuns: kind.name === 'lmdb' ? 12 : 6 },
+        { numRuns: kind.name === 'lmdb' ? 8 : 4 },
       );
     },
     120_000,
@@ -160,8 +161,13 @@ async function boundaryOf({ runs }: IngestionWorld, manifest: Manifest, view: st
 function holdBack() {
   let opened = Promise.resolve();
   let go = (): void => {};
+  let tell = (): void => {};
   return {
-    stop: () => void (opened = new Promise((resolve) => (go = resolve))),
+    /** Resolves once something is held back. */
+    stop(): Promise<void> {
+      opened = new Promise((resolve) => (go = resolve));
+      return new Promise((resolve) => (tell = resolve));
+    },
     go: () => go(),
     between: (store: OnlineStore): OnlineStore => ({
       ...store,
@@ -170,6 +176,7 @@ function holdBack() {
         return {
           ...writer,
           async putParts(parts) {
+            tell();
             await opened;
             return writer.putParts(parts);
           },

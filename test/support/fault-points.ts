@@ -13,6 +13,14 @@ export interface Fault {
   readonly signal: 'SIGKILL' | 'SIGSTOP';
 }
 
+/** Each as `after own.append 3`: when, point, which call. */
+export function faultsAt(signal: Fault['signal'], ...steps: readonly string[]): Fault[] {
+  return steps.map((step) => {
+    const [when, point, n] = step.split(' ') as [Fault['when'], string, string];
+    return { point, when, n: Number(n), signal };
+  });
+}
+
 export interface WatchOptions {
   /** The point that a call is; undefined where it is none. Default: the name and the method. */
   readonly point?: (method: string, args: readonly unknown[]) => string | undefined;

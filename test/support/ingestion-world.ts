@@ -9,7 +9,6 @@ import {
   type EncodedKey,
   encodeKey,
   type Logger,
-  MICROS_PER_DAY,
   type Micros,
   silentLogger,
   type Value,
@@ -39,18 +38,13 @@ import {
 } from '../../src/online/index.ts';
 import { createRowDeriver } from '../../src/offline/index.ts';
 import { type Database, type ObjectStore, openDatabase, openObjectStore } from '../../src/storage/index.ts';
+import { LIMITS } from './ingestion-limits.ts';
 import type { OnlineStoreKind, OnlineStorePlace } from './online-stores.ts';
 
 /** A moment that tests start at. */
 export const NOW = 1_790_000_000_000_000;
 
-export const LIMITS: IngestionLimits = {
-  maxRows: 10_000,
-  memoryBytes: 256e6,
-  maxAheadMicros: MICROS_PER_DAY,
-  claimRetentionMs: 86_400_000,
-  timeoutMs: 10_000,
-};
+export { LIMITS } from './ingestion-limits.ts';
 
 export interface SettableClock extends Clock {
   now: Micros;
@@ -73,6 +67,7 @@ export interface ProcessOptions extends Partial<Omit<IngestionOptions, 'definiti
   readonly machine?: string;
   readonly limits?: Partial<IngestionLimits>;
   readonly logger?: Logger;
+  readonly derive?: DeriveRows;
   readonly log?: Partial<EventLogOptions>;
   /** Puts something between the process and its store. */
   readonly between?: (store: OnlineStore) => OnlineStore;
@@ -144,11 +139,11 @@ export async function openIngestionWorld(kind: Pick<OnlineStoreKind, 'prepare'>)
     async open({ definitions, machine = 'a', limits, logger = silentLogger, ...options }) {
       const path = logPath(machine);
       mkdirSync(path, { recursive: true });
-      const { log: logOptions, between = (own: OnlineStore) => own, ...more } = options;
+      const { log: logOptions, derive, between = (own: OnlineStore) => own, ...more } = options;
       const log = await openEventLog({ path, database, objects, clock, logger, ...logOptions });
       const own = between(await place.open(clock));
       const deriver = (given: Definitions, source: Parameters<typeof createRowDeriver>[1]): DeriveRows =>
-        createRowDeriver(given, source, () => Promise.reject(new Error('no column here is derived by SQL')));
+        derive ?? createRowDeriver(given, source, () => Promise.reject(new Error('no column here is derived by SQL')));
       const ingestion = openIngestion(
         { log, store: own, runs, schemas, deriver, clock, logger, limits: { ...LIMITS, ...limits } },
         { definitions, ...more },

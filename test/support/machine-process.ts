@@ -5,7 +5,14 @@
 import { createInterface } from 'node:readline';
 import { type App, openApp } from '../../src/app/index.ts';
 import { serveInProcess } from '../../src/app/serve-worker.ts';
-import { type Clock, type Logger, silentLogger, silentProgress, stringifyJson, toHeadraceError } from '../../src/core/index.ts';
+import {
+  type Clock,
+  type Logger,
+  silentLogger,
+  silentProgress,
+  stringifyJson,
+  toHeadraceError,
+} from '../../src/core/index.ts';
 import { type EventLog, type LogWriter, openEventLog } from '../../src/events/index.ts';
 import { type MaterializeRequest, materialize } from '../../src/offline/index.ts';
 import type { OnlineStore, WriterLink } from '../../src/online/index.ts';

@@ -11,6 +11,7 @@ import type { Fault } from './fault-points.ts';
 import type { Order } from './machine-process.ts';
 
 export interface MachineProcess {
+  readonly pid: number;
   /** Where it serves; undefined until it does, and once it is gone. */
   readonly url: string | undefined;
   /** The faults that it met, as `when point`. */
@@ -118,7 +119,7 @@ interface Spare {
 
 function startProcess(): Spare {
   const child = spawn(process.execPath, ['--conditions=headrace-source', SCRIPT], {
-    stdio: ['pipe', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...process.env, NODE_COMPILE_CACHE: COMPILED },
   });
   const said: string[] = [];
@@ -140,8 +141,11 @@ function startProcess(): Spare {
     if (line.startsWith('fault ')) met.push(line.slice('fault '.length));
     for (const listener of listeners) listener();
   });
+  // A store's library writes there too: shown with the rest, when something is wrong.
+  createInterface({ input: child.stderr as NodeJS.ReadableStream }).on('line', (line) => said.push(`stderr ${line}`));
   const lineOf = (start: string): string | undefined => said.find((line) => line.startsWith(start));
   const own: MachineProcess = {
+    pid: child.pid ?? 0,
     get url() {
       return isGone ? undefined : lineOf('serving ')?.slice('serving '.length);
     },

@@ -7,7 +7,7 @@ import { openIngestion } from '../../src/ingestion/index.ts';
 import { openOnlineStore, openRowSchemas, openRuns } from '../../src/online/index.ts';
 import { openDatabase, openObjectStore } from '../../src/storage/index.ts';
 import { eventDefinitions } from './event-definitions.ts';
-import { LIMITS } from './ingestion-world.ts';
+import { LIMITS } from './ingestion-limits.ts';
 import { type ForeverPlaces, numberedEvent, numberedKey } from './numbered-events.ts';
 
 // The parent wrote it.

@@ -1,9 +1,9 @@
 // A Redis master with a replica behind one address that follows a failover, as a load balancer does. What goes to the
 // replica goes through a gate that can hold it back: a failover then loses the last writes.
 
-import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type RedisServer, startRedis } from './redis-server.ts';
+import { type Gate, openGate } from './tcp-gate.ts';
 
 export interface RedisPair {
   readonly url: string;
@@ -29,7 +29,7 @@ export async function startRedisPair(): Promise<RedisPair> {
 
   return {
     url: `redis://127.0.0.1:${front.port}`,
-    holdBack: () => gate.close('towards the client'),
+    holdBack: () => gate.holdBack(),
     async failOver() {
       const old = master;
       await old.kill();
@@ -72,55 +72,4 @@ async function inStep(replica: RedisServer): Promise<void> {
     if (performance.now() > limit) throw new Error('the replica did not come into step');
     await sleep(20);
   }
-}
-
-interface Gate {
-  readonly port: number;
-  /** Lets nothing more through in a direction; what is sent is held. */
-  close(direction: 'towards the client'): void;
-  /** Ends the connections that there are. */
-  cut(): void;
-  end(): void;
-}
-
-async function openGate(target: () => number): Promise<Gate> {
-  const pairs = new Set<readonly [Socket, Socket]>();
-  let isClosed = false;
-  const server: Server = createServer((client) => {
-    const inner = connect(target(), '127.0.0.1');
-    const pair = [client, inner] as const;
-    pairs.add(pair);
-    client.setNoDelay();
-    inner.setNoDelay();
-    client.pipe(inner);
-    if (!isClosed) inner.pipe(client);
-    for (const [own, other] of [pair, [inner, client] as const]) {
-      own.on('error', () => {});
-      own.once('close', () => {
-        other.destroy();
-        pairs.delete(pair);
-      });
-    }
-  });
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  const cut = (): void => {
-    for (const [client, inner] of pairs) {
-      client.destroy();
-      inner.destroy();
-    }
-  };
-  return {
-    port: address.port,
-    close() {
-      isClosed = true;
-      for (const [client, inner] of pairs) inner.unpipe(client).pause();
-    },
-    cut,
-    end() {
-      cut();
-      server.close();
-    },
-  };
 }

@@ -65,13 +65,13 @@ const shops = (name, source) => featureView(name, { entity: shop, source, featur
 } });
 const sales = (name, source) => featureView(name, { entity: sale, source, features: { count: count().over('4000d') } });
 export const kept_shops = shops('kept_shops', kept);
-export const kept_sales = sales('kept_sales', kept);
+export const kept_singles = sales('kept_singles', kept);
 export const nightly_shops = shops('nightly_shops', nightly);
-export const nightly_sales = sales('nightly_sales', nightly);
+export const nightly_singles = sales('nightly_singles', nightly);
 export const kept_by_shop = featureService('kept_by_shop', [kept_shops]);
-export const kept_by_sale = featureService('kept_by_sale', [kept_sales]);
+export const kept_by_sale = featureService('kept_by_sale', [kept_singles]);
 export const nightly_by_shop = featureService('nightly_by_shop', [nightly_shops]);
-export const nightly_by_sale = featureService('nightly_by_sale', [nightly_sales]);
+export const nightly_by_sale = featureService('nightly_by_sale', [nightly_singles]);
 `;
 
 const STRING: DataType = { kind: 'string' };
@@ -100,7 +100,12 @@ export async function openSalesProject(
   const read = async (service: string, keys: readonly string[]) => {
     let reader = readers.get(service);
     if (reader === undefined) {
-      reader = createFeatureReader(manifest, resolveService(manifest, service), await app.online(), await app.directory());
+      reader = createFeatureReader(
+        manifest,
+        resolveService(manifest, service),
+        await app.online(),
+        await app.directory(),
+      );
       readers.set(service, reader);
     }
     const encoded = keys.map((key) => [encodeKey([STRING], [key]) as EncodedKey]);

@@ -4,7 +4,15 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HeadraceError } from '../../src/core/index.ts';
-import { type Sale, saleRow, type SalesProject, SHOPS, type ShopCounts, SOURCES, type SourceName } from './sales-project.ts';
+import {
+  type Sale,
+  saleRow,
+  type SalesProject,
+  SHOPS,
+  type ShopCounts,
+  SOURCES,
+  type SourceName,
+} from './sales-project.ts';
 
 interface Entry extends Sale {
   readonly source: SourceName;
@@ -42,13 +50,17 @@ export interface TrafficOptions {
   readonly servers: () => readonly string[];
   readonly pushers?: number;
   readonly pauseMs?: number;
+  /** Length of a sale's name, for a store that is to grow. */
+  readonly nameLength?: number;
   /** Of a push, after which it is sent again elsewhere. */
   readonly timeoutMs?: number;
 }
 
+const SLOW_RETRY_MS = 3000;
+
 export function startTraffic(
   sales: SalesProject,
-  { servers, pushers = 6, pauseMs = 5, timeoutMs = 2500 }: TrafficOptions,
+  { servers, pushers = 6, pauseMs = 5, nameLength = 0, timeoutMs = 2500 }: TrafficOptions,
 ): Traffic {
   const entries: Entry[] = [];
   const failures = new Map<string, number>();
@@ -64,13 +76,27 @@ export function startTraffic(
     last = Math.max(last + 1, Date.now() * 1000);
     const number = entries.length;
     const shop = SHOPS[Math.floor(Math.random() * SHOPS.length)] as string;
-    const entry: Entry = { sale: `s${number}`, shop, amount: number + 1, at: last, source, key, state: 'sent', isFiled: false };
+    const entry: Entry = {
+      sale: `s${number}`.padEnd(nameLength, '.'),
+      shop,
+      amount: number + 1,
+      at: last,
+      source,
+      key,
+      state: 'sent',
+      isFiled: false,
+    };
     entries.push(entry);
     return entry;
   };
 
   /** Whether it was acknowledged. */
-  const push = async (url: string, source: SourceName, batch: readonly Entry[], key: string | undefined): Promise<boolean> => {
+  const push = async (
+    url: string,
+    source: SourceName,
+    batch: readonly Entry[],
+    key: string | undefined,
+  ): Promise<boolean> => {
     const failed = (what: string): false => {
       failures.set(what, (failures.get(what) ?? 0) + 1);
       return false;
@@ -108,7 +134,8 @@ export function startTraffic(
     const batch = Array.from({ length: 1 + Math.floor(Math.random() * 3) }, () => newSale(source, key));
     let isAcknowledged = await push(url, source, batch, key);
     while (!isAcknowledged && key !== undefined) {
-      await sleep(30);
+      // At once, or only when whoever died with it may be settled.
+      await sleep(Math.random() < 0.5 ? 30 : Math.random() * SLOW_RETRY_MS);
       isAcknowledged = await push(await anyServer(), source, batch, key);
     }
     if (isAcknowledged) for (const entry of batch) entry.state = 'acknowledged';
@@ -180,13 +207,16 @@ export function startTraffic(
           const count = counts.get(sale) ?? 0;
           const isSure = state === 'acknowledged' || isFiled;
           if (isSure ? count === 1 : count <= 1) continue;
-          wrong.push(`${source}/${sale} counts ${count}: ${state}${isFiled ? ', filed' : ''}${key === undefined ? '' : `, ${key}`}`);
+          wrong.push(
+            `${source}/${sale} counts ${count}: ${state}${isFiled ? ', filed' : ''}${key === undefined ? '' : `, ${key}`}`,
+          );
         }
         const wanted = new Map<string, ShopCounts>(SHOPS.map((shop) => [shop, { count: 0, sum: 0, last: null }]));
         for (const { sale, shop, amount } of own) {
           const before = wanted.get(shop) as ShopCounts;
           // Amounts rise as times do.
-          if (counts.get(sale) === 1) wanted.set(shop, { count: before.count + 1, sum: before.sum + amount, last: amount });
+          if (counts.get(sale) === 1)
+            wanted.set(shop, { count: before.count + 1, sum: before.sum + amount, last: amount });
         }
         const shops = await sales.shops(source);
         for (const [shop, counted] of shops) {

@@ -4,7 +4,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import type { Fault } from './fault-points.ts';
-import { type MachineProcess, type Machines, type MachinesOptions, openMachines, type StartOptions } from './machines.ts';
+import {
+  type MachineProcess,
+  type Machines,
+  type MachinesOptions,
+  openMachines,
+  type StartOptions,
+} from './machines.ts';
 import { createSalesProject, openSalesProject, type SalesProject } from './sales-project.ts';
 import { startTraffic, type Traffic, type TrafficOptions } from './sales-traffic.ts';
 
@@ -17,6 +23,7 @@ export interface SalesWorld {
   /** A server on the machine, once it serves; in the place of one that is gone. */
   serve(machine: string, options?: StartOptions): Promise<MachineProcess>;
   killServer(name: string): Promise<void>;
+  signalServer(name: string, signal: NodeJS.Signals): void;
   /**
    * One life of a server on the machine after another, each until it has met its fault; gives those that were never met.
    * What is stopped is woken after a while, and ended.
@@ -92,7 +99,7 @@ export async function openSalesWorld(options: SalesWorldOptions): Promise<SalesW
   const run = async (machine: string, start: StartOptions = {}): Promise<string> => {
     const own = machines.materialize(machine, {}, start);
     await own.ended;
-    return own.said.at(-1) ?? 'nothing said';
+    return own.said.findLast((line) => /^(done|failed) /.test(line)) ?? own.said.join('\n');
   };
 
   return {
@@ -105,6 +112,7 @@ export async function openSalesWorld(options: SalesWorldOptions): Promise<SalesW
     async killServer(name) {
       await places.get(name)?.end();
     },
+    signalServer: (name, signal) => places.get(name)?.signal(signal),
     sweepServer: (machine, faults, options) =>
       sweep(faults, options, async (fault, start) => {
         const server = machines.serve(machine, { ...start, faults: [fault] });
@@ -133,7 +141,10 @@ export async function openSalesWorld(options: SalesWorldOptions): Promise<SalesW
     async makePeace(names, start = {}) {
       const open = () => [...places.values()];
       const codes = await Promise.all(open().map((server) => (server.isGone ? '0' : server.end('SIGTERM'))));
-      expect(codes.every((code) => code === '0'), `servers ended by ${codes.join(', ')}`).toBe(true);
+      expect(
+        codes.every((code) => code === '0'),
+        `servers ended by ${codes.join(', ')}`,
+      ).toBe(true);
       places.clear();
       for (const name of names) await serve(name, start);
       const log = await sales.app.log();

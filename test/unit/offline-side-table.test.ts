@@ -1,12 +1,30 @@
 // Tables filled while a stream of the same connection is read: nothing of either is lost, nothing is left behind.
 
+import { DOUBLE, DuckDBDataChunk, type DuckDBVector } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createPairTable } from '../../src/offline/duckdb/pair-table.ts';
+import { openSideTable } from '../../src/offline/duckdb/side-table.ts';
 import { numbersOf } from '../../src/offline/duckdb/vector-values.ts';
 import { type OfflineWorld, openOfflineWorld } from '../support/offline-world.ts';
 
 /** Several times what an appender keeps before it flushes by itself. */
 const ROWS = 700_000;
+
+const COLUMNS = 'first DOUBLE, second DOUBLE';
+
+/** Each number, and twice it. */
+function pairsOf(numbers: Float64Array): DuckDBDataChunk {
+  const chunk = DuckDBDataChunk.create([DOUBLE, DOUBLE], numbers.length);
+  const fill = (vector: DuckDBVector, values: Float64Array) => {
+    numbersOf<Float64Array>(vector).set(values);
+    vector.flush();
+  };
+  fill(chunk.getColumnVector(0), numbers);
+  fill(
+    chunk.getColumnVector(1),
+    numbers.map((value) => 2 * value),
+  );
+  return chunk;
+}
 
 describe('a table beside a stream', () => {
   let world: OfflineWorld;
@@ -18,8 +36,8 @@ describe('a table beside a stream', () => {
   const one = async (sql: string) => (await world.connection.runAndReadAll(sql)).getRows();
   const tables = async () => one('SELECT table_name FROM duckdb_tables() WHERE NOT temporary');
 
-  it('holds every pair, and the stream goes to its end', async () => {
-    const pairs = await createPairTable(world.deps.duckdb, world.connection, 'pairs');
+  it('holds every row, and the stream goes to its end', async () => {
+    const pairs = await openSideTable(world.deps.duckdb, world.connection, 'pairs', COLUMNS);
     const stream = await world.connection.stream(`SELECT range::DOUBLE FROM range(${ROWS})`);
     let read = 0;
     for (
@@ -27,7 +45,7 @@ describe('a table beside a stream', () => {
       chunk !== null && chunk.rowCount > 0;
       chunk = await stream.fetchChunk()
     ) {
-      for (const value of numbersOf<Float64Array>(chunk.getColumnVector(0))) pairs.add(value, 2 * value);
+      pairs.append(pairsOf(numbersOf<Float64Array>(chunk.getColumnVector(0))));
       read += chunk.rowCount;
     }
     // They lie with DuckDB, which spills them, and not here: all but what an appender keeps.
@@ -41,8 +59,8 @@ describe('a table beside a stream', () => {
   });
 
   it('is gone when it is not finished', async () => {
-    const pairs = await createPairTable(world.deps.duckdb, world.connection, 'others');
-    for (let i = 0; i < 5000; i++) pairs.add(i, i);
+    const pairs = await openSideTable(world.deps.duckdb, world.connection, 'others', COLUMNS);
+    pairs.append(pairsOf(Float64Array.from({ length: 2000 }, (_, i) => i)));
     await pairs.discard();
     await pairs.discard();
     expect(await tables()).toEqual([]);

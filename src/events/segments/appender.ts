@@ -149,9 +149,8 @@ export function createAppender(log: StandingLog, options: AppenderOptions): Appe
 
   // Ends by itself, in the same step in which it sees that nothing waits: a call can't fall in between.
   const flush = async (): Promise<void> => {
-    if (process.env["AB"] === "1") await new Promise(setImmediate); else await Promise.resolve();
+    await Promise.resolve();
     while (waiting.length > 0) {
-      if (process.env["AB"] === "1") await new Promise(setImmediate);
       const rotation = waiting.findIndex((item) => item.write === undefined);
       await flushOnce(waiting.splice(0, rotation < 0 ? waiting.length : rotation + 1));
     }

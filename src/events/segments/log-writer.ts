@@ -44,7 +44,7 @@ export function openLogWriter({ row, folder, lock, log, onClose }: HeldLog, cont
   let state: 'open' | 'ended' | 'fenced' | 'closed' = row.state === 'ended' ? 'ended' : 'open';
   const appender = createAppender(log, { folder, writer, token, segmentBytes, onFull: () => shipping.shipSoon() });
   const { isActive } = appender;
-  const shipping = createShipping({ folder, writer, token, local, isActive, objects, shipped, logger });
+  const shipping = createShipping({ folder, writer, token, local, isActive, objects, shipped, clock, logger });
 
   const checkOpen = (): void => {
     if (state === 'open') return;
@@ -155,12 +155,14 @@ export function openLogWriter({ row, folder, lock, log, onClose }: HeldLog, cont
     async *entries(from, to) {
       // In this order: a segment that is shipped meanwhile is in one of the lists, and in one alone.
       const here = local.map((segment) => ({ ...segment }));
-      const there = await shipped.holding(writer, from, to, here[0]?.seq);
-      yield* readShipped(objects, { writer, token }, there, [from, to]);
+      // A removed cut may lie in part with one that isn't: half of it is worse than nothing.
+      const first = Math.max(from, (await writers.find(writer)).removed + 1);
+      const there = await shipped.holding(writer, { from: first, to, before: here[0]?.seq });
+      yield* readShipped({ objects, shipped }, { writer, token }, there, [first, to]);
       for (const segment of here) {
-        if (segment.lastCut < from || segment.firstCut > to) continue;
+        if (segment.lastCut < first || segment.firstCut > to) continue;
         const id = { writer, token, seq: segment.seq, name: segmentPath(folder, segment.seq) };
-        yield* entriesOf(await readLocal(segment), id, from, to);
+        yield* entriesOf(await readLocal(segment), id, first, to);
       }
     },
     finish,

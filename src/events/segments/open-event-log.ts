@@ -14,6 +14,7 @@ import { ENDED_PREFIX, type LogContext, openLogWriter } from './log-writer.ts';
 import { readShipped } from './read-shipped.ts';
 import { NEW_LOG_POSITIONS, recoverLog } from './recover-log.ts';
 import { eventMigrations } from './schema.ts';
+import { openRemovalTable } from './removal-table.ts';
 import { openShippedTable } from './shipped-table.ts';
 import { storeFailed } from './shipping.ts';
 import { openWriterTable } from './writer-table.ts';
@@ -40,6 +41,7 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
   await database.migrate('events', eventMigrations);
   await mkdir(path, { recursive: true });
   const [writers, shipped] = [openWriterTable(database), openShippedTable(database)];
+  const removal = openRemovalTable(database, shipped);
   const context: LogContext = { objects, writers, shipped, clock, logger, segmentBytes };
   const held = new Set<LogWriter>();
   const told = new Set<string>();
@@ -136,16 +138,18 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
       }
     },
     writers: () => writers.all(),
-    async *read(writer, from, to) {
-      const { token, shipped: last } = await writers.find(writer);
-      const range = [from, Math.min(to, last)] as const;
+    async *read(writer, from, to, source) {
+      const { token, shipped: last, removed } = await writers.find(writer);
+      const range = [Math.max(from, removed + 1), Math.min(to, last)] as const;
       const voids = new Map((await shipped.cuts(writer, ...range)).map((cut) => [cut.cut, cut.voids]));
-      const segments = await shipped.holding(writer, ...range);
-      for await (const entry of readShipped(objects, { writer, token }, segments, range)) {
-        // A cut that is not listed was removed, and only lies here with one that wasn't.
+      const segments = await shipped.holding(writer, { from: range[0], to: range[1], source });
+      for await (const entry of readShipped({ objects, shipped }, { writer, token }, segments, range)) {
+        if (source !== undefined && entry.source !== source) continue;
+        // A cut that is not listed was removed meanwhile, and only lies here with one that wasn't.
         if (voids.get(entry.cut)?.has(entry.offset) === false) yield entry;
       }
     },
+    contents: () => removal.contents(),
     async forget(number) {
       const { token } = await writers.find(number);
       const folder = join(path, folderName(number, token));
@@ -161,16 +165,16 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
         lock?.release();
       }
     },
-    async remove(number, throughCut) {
-      const { token, shipped: last } = await writers.find(number);
-      const through = Math.min(throughCut, last);
-      for (const { seq } of await shipped.markRemoved(number, through)) {
-        const key = segmentKey(number, token, seq);
-        await objects.remove(key).catch((error: unknown) => {
-          throw storeFailed(error, key);
-        });
+    async remove(through) {
+      for (const { writer, token, seqs } of await removal.markRemoved(through)) {
+        for (const seq of seqs) {
+          const key = segmentKey(writer, token, seq);
+          await objects.remove(key).catch((error: unknown) => {
+            throw storeFailed(error, key);
+          });
+        }
+        await removal.dropRemoved(writer, Math.max(...seqs));
       }
-      await shipped.dropRemoved(number, through);
     },
     async close() {
       await Promise.all([...held].map((writer) => writer.close()));

@@ -6,32 +6,40 @@ import { logDamaged } from './damage.ts';
 import { segmentKey } from './local-segments.ts';
 import { entriesOf, type SegmentId } from './segment.ts';
 import { storeFailed } from './shipping.ts';
-import type { ShippedSegment } from './shipped-table.ts';
+import type { ShippedSegment, ShippedTable } from './shipped-table.ts';
 
 export interface LogName {
   readonly writer: number;
   readonly token: string;
 }
 
+export interface ShippedPlace {
+  readonly objects: ObjectStore;
+  readonly shipped: Pick<ShippedTable, 'isRemoved'>;
+}
+
 /** Entries of cuts from `from` to `to`, void ones too. Throws HR_LOG_DAMAGED, HR_STORAGE_UNAVAILABLE. */
 export async function* readShipped(
-  objects: ObjectStore,
+  { objects, shipped }: ShippedPlace,
   { writer, token }: LogName,
   segments: readonly ShippedSegment[],
   [from, to]: readonly [number, number],
 ): AsyncGenerator<LogEntry> {
   for (const { seq, bytes } of segments) {
     const id: SegmentId = { writer, token, seq, name: `object "${segmentKey(writer, token, seq)}"` };
-    yield* entriesOf(await fetchSegment(objects, id, bytes), id, from, to);
+    const segment = await fetchSegment(objects, id, bytes);
+    if (segment !== undefined) yield* entriesOf(segment, id, from, to);
+    // Removed since the segments were listed, with all cuts that it holds.
+    else if (!(await shipped.isRemoved(writer, seq))) throw logDamaged(id, 0, 'the object is missing');
   }
 }
 
-async function fetchSegment(objects: ObjectStore, id: SegmentId, bytes: number): Promise<Buffer> {
+async function fetchSegment(objects: ObjectStore, id: SegmentId, bytes: number): Promise<Buffer | undefined> {
   const key = segmentKey(id.writer, id.token, id.seq);
   const object = await objects.get(key).catch((error: unknown) => {
     throw storeFailed(error, key);
   });
-  if (object === undefined) throw logDamaged(id, 0, 'the object is missing');
+  if (object === undefined) return undefined;
   if (object.length !== bytes) {
     throw logDamaged(id, Math.min(object.length, bytes), `it has ${object.length} bytes, the registry says ${bytes}`);
   }

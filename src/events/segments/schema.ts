@@ -1,6 +1,6 @@
 // The event log's tables: writers, and where their shipped segments and cuts are. Nobody else reads them.
 
-import type { Kysely } from 'kysely';
+import type { ColumnDefinitionBuilder, Kysely } from 'kysely';
 import type { Migration } from '../../storage/index.ts';
 
 export interface EventTables {
@@ -14,6 +14,7 @@ export interface EventTables {
     shipped: number;
     registered_micros: number;
     seen_micros: number;
+    removed: number;
   };
   /** One row per segment in the object store. `end_…`: where the log stands after it. */
   event_segments: {
@@ -26,14 +27,20 @@ export interface EventTables {
     end_cut: number;
     end_sealed: number;
     end_offset: number;
-    /** 1 once retention is about to delete the object. */
+    /** 1 once the object is about to be deleted, 2 once it is and the row stays as the writer's last. */
     is_removed: number;
+    /** JSON: [cut, source, rows] of its entries; null in rows of a time before it was kept. */
+    contents: string | null;
+    shipped_micros: number;
   };
   /** Cuts whose mark is in a shipped segment; `voids` is null until their seal is too. JSON. */
   event_cuts: { writer: number; cut: number; view: string; voids: string | null };
 }
 
-export const eventMigrations: readonly Migration[] = [{ name: '0001-events', up: createTables }];
+export const eventMigrations: readonly Migration[] = [
+  { name: '0001-events', up: createTables },
+  { name: '0002-retention', up: addRetention },
+];
 
 async function createTables(db: Kysely<unknown>): Promise<void> {
   await db.schema
@@ -69,4 +76,11 @@ async function createTables(db: Kysely<unknown>): Promise<void> {
     .addColumn('voids', 'text')
     .addPrimaryKeyConstraint('event_cuts_key', ['writer', 'cut'])
     .execute();
+}
+
+async function addRetention(db: Kysely<unknown>): Promise<void> {
+  const zero = (column: ColumnDefinitionBuilder) => column.notNull().defaultTo(0);
+  await db.schema.alterTable('event_writers').addColumn('removed', 'bigint', zero).execute();
+  await db.schema.alterTable('event_segments').addColumn('contents', 'text').execute();
+  await db.schema.alterTable('event_segments').addColumn('shipped_micros', 'bigint', zero).execute();
 }

@@ -26,7 +26,11 @@ export interface SegmentSummary {
   readonly end: Positions;
   readonly marks: readonly Mark[];
   readonly seals: readonly Seal[];
+  readonly contents: SegmentContents;
 }
+
+/** Rows by cut and source, those of void entries too. */
+export type SegmentContents = readonly (readonly [cut: number, source: string, rows: number])[];
 
 export type SegmentId = SegmentName & Pick<SegmentHead, 'token' | 'seq'>;
 
@@ -49,6 +53,7 @@ export function checkSegment(bytes: Buffer, id: SegmentId, options: CheckOptions
   }
   const marks: Mark[] = [];
   const seals: Seal[] = [];
+  const rows = new Map<number, Map<string, number>>();
   let [firstCut, lastCut]: (number | undefined)[] = [];
   let length = end;
   while (length < bytes.length) {
@@ -62,12 +67,15 @@ export function checkSegment(bytes: Buffer, id: SegmentId, options: CheckOptions
     length = frame.end;
     if (record?.kind === 'mark') marks.push(record);
     else if (record?.kind === 'seal') seals.push(record);
-    else {
+    else if (record !== undefined) {
       firstCut ??= at.cut;
       lastCut = at.cut;
+      const ofCut = rows.get(at.cut) ?? new Map<string, number>();
+      rows.set(at.cut, ofCut.set(record.source, (ofCut.get(record.source) ?? 0) + record.count));
     }
   }
-  return { bytes: length, firstCut, lastCut, end: at, marks, seals };
+  const contents = [...rows].flatMap(([cut, of]) => [...of].map(([source, count]) => [cut, source, count] as const));
+  return { bytes: length, firstCut, lastCut, end: at, marks, seals, contents };
 }
 
 /** Entries of cuts from `from` to `to`, void ones too. Throws HR_LOG_DAMAGED at the first bad frame. */

@@ -1,11 +1,12 @@
 // The registry's index of what was shipped: which segment holds which cuts, and each cut's boundaries and void entries,
 // so that a reader fetches only the segments that it needs.
 
+import type { Micros } from '../../core/index.ts';
 import type { Database } from '../../storage/index.ts';
 import type { CutRecord } from '../event-log.ts';
 import { type Positions, viewFromJson, viewToJson } from './log-record.ts';
 import type { EventTables } from './schema.ts';
-import type { SegmentSummary } from './segment.ts';
+import type { SegmentContents, SegmentSummary } from './segment.ts';
 
 export interface ShippedSegment {
   readonly seq: number;
@@ -17,17 +18,23 @@ export interface LastShipped extends ShippedSegment {
   readonly end: Positions;
 }
 
+export interface Holding {
+  readonly from: number;
+  readonly to: number;
+  /** Segments numbered below it alone. */
+  readonly before?: number | undefined;
+  /** Those that hold entries of it alone, as far as is known. */
+  readonly source?: string | undefined;
+}
+
 export interface ShippedTable {
   /** Records a segment whose object is in the store; a repeat changes nothing. */
-  add(writer: number, seq: number, summary: SegmentSummary): Promise<void>;
+  add(writer: number, seq: number, summary: SegmentSummary, atMicros: Micros): Promise<void>;
   last(writer: number): Promise<LastShipped | undefined>;
-  /** Segments with entries of cuts from `from` to `to`, numbered below `before`. */
-  holding(writer: number, from: number, to: number, before?: number): Promise<ShippedSegment[]>;
+  /** Segments with entries of cuts from `from` to `to`. */
+  holding(writer: number, range: Holding): Promise<ShippedSegment[]>;
   cuts(writer: number, from?: number, to?: number): Promise<CutRecord[]>;
-  /** Marks segments without an entry past the cut as removed; gives all that are so marked. */
-  markRemoved(writer: number, throughCut: number): Promise<ShippedSegment[]>;
-  /** Forgets what `markRemoved` marked, and the cuts. */
-  dropRemoved(writer: number, throughCut: number): Promise<void>;
+  isRemoved(writer: number, seq: number): Promise<boolean>;
 }
 
 export function openShippedTable(database: Database): ShippedTable {
@@ -47,7 +54,7 @@ export function openShippedTable(database: Database): ShippedTable {
   };
 
   return {
-    add: (writer, seq, { bytes, firstCut, lastCut, end, marks, seals }) =>
+    add: (writer, seq, { bytes, firstCut, lastCut, end, marks, seals, contents }, atMicros) =>
       database.transaction<EventTables, void>(async (trx) => {
         const row = {
           writer,
@@ -59,6 +66,8 @@ export function openShippedTable(database: Database): ShippedTable {
           end_sealed: end.sealed,
           end_offset: end.offset,
           is_removed: 0,
+          contents: JSON.stringify(contents),
+          shipped_micros: atMicros,
         };
         await trx
           .insertInto('event_segments')
@@ -82,17 +91,21 @@ export function openShippedTable(database: Database): ShippedTable {
         }
       }),
     last,
-    holding: (writer, from, to, before = Number.MAX_SAFE_INTEGER) =>
-      db
+    async holding(writer, { from, to, before = Number.MAX_SAFE_INTEGER, source }) {
+      const rows = await db
         .selectFrom('event_segments')
-        .select(['seq', 'bytes'])
+        .select(['seq', 'bytes', 'contents'])
         .where('writer', '=', writer)
         .where('is_removed', '=', 0)
         .where('seq', '<', before)
         .where('last_cut', '>=', from)
         .where('first_cut', '<=', to)
         .orderBy('seq')
-        .execute(),
+        .execute();
+      const holds = (contents: string | null): boolean =>
+        source === undefined || contents === null || contentsFromJson(contents).some(([, name]) => name === source);
+      return rows.flatMap(({ seq, bytes, contents }) => (holds(contents) ? [{ seq, bytes }] : []));
+    },
     async cuts(writer, from = 0, to = Number.MAX_SAFE_INTEGER) {
       const rows = await db
         .selectFrom('event_cuts')
@@ -109,39 +122,19 @@ export function openShippedTable(database: Database): ShippedTable {
         voids: voids === null ? undefined : new Set(JSON.parse(voids) as number[]),
       }));
     },
-    async markRemoved(writer, throughCut) {
-      await db
-        .updateTable('event_segments')
-        .set({ is_removed: 1 })
-        .where('writer', '=', writer)
-        .where((where) => where.or([where('last_cut', 'is', null), where('last_cut', '<=', throughCut)]))
-        .execute();
-      return db
+    async isRemoved(writer, seq) {
+      const row = await db
         .selectFrom('event_segments')
-        .select(['seq', 'bytes'])
+        .select('is_removed')
         .where('writer', '=', writer)
-        .where('is_removed', '=', 1)
-        .orderBy('seq')
-        .execute();
-    },
-    async dropRemoved(writer, throughCut) {
-      const end = await last(writer);
-      // The last row stays: it tells where the log stands.
-      await db
-        .deleteFrom('event_segments')
-        .where('writer', '=', writer)
-        .where('is_removed', '=', 1)
-        .where('seq', '<', end?.seq ?? 0)
-        .execute();
-      // A segment that is still there may begin in a cut that goes, and its reader needs the void entries.
-      const { first } = await db
-        .selectFrom('event_segments')
-        .select((select) => select.fn.min('first_cut').as('first'))
-        .where('writer', '=', writer)
-        .where('is_removed', '=', 0)
-        .executeTakeFirstOrThrow();
-      const through = Math.min(throughCut, (first ?? Number.MAX_SAFE_INTEGER) - 1);
-      await db.deleteFrom('event_cuts').where('writer', '=', writer).where('cut', '<=', through).execute();
+        .where('seq', '=', seq)
+        .executeTakeFirst();
+      return row === undefined || row.is_removed > 0;
     },
   };
+}
+
+export function contentsFromJson(text: string): SegmentContents {
+  // What `add` wrote.
+  return JSON.parse(text) as SegmentContents;
 }

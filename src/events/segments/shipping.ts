@@ -2,7 +2,7 @@
 // file. Each step may be repeated; one that failed is, by the next call.
 
 import { readFile } from 'node:fs/promises';
-import { HeadraceError, type Logger } from '../../core/index.ts';
+import { type Clock, HeadraceError, type Logger } from '../../core/index.ts';
 import type { ObjectStore } from '../../storage/index.ts';
 import { type LocalSegment, removeSegment, segmentKey, segmentPath } from './local-segments.ts';
 import { checkSegment } from './segment.ts';
@@ -25,11 +25,12 @@ export interface ShippingOptions {
   readonly isActive: (segment: LocalSegment) => boolean;
   readonly objects: ObjectStore;
   readonly shipped: ShippedTable;
+  readonly clock: Clock;
   readonly logger: Logger;
 }
 
 export function createShipping(options: ShippingOptions): Shipping {
-  const { folder, writer, token, local, isActive, objects, shipped, logger } = options;
+  const { folder, writer, token, local, isActive, objects, shipped, clock, logger } = options;
   let underWay: Promise<void> = Promise.resolve();
 
   const shipOne = async (segment: LocalSegment): Promise<void> => {
@@ -44,7 +45,7 @@ export function createShipping(options: ShippingOptions): Shipping {
     await objects.put(key, bytes).catch((error: unknown) => {
       throw storeFailed(error, key);
     });
-    await shipped.add(writer, seq, summary);
+    await shipped.add(writer, seq, summary, clock.nowMicros());
   };
 
   const shipAll = async (): Promise<void> => {

@@ -53,6 +53,7 @@ export function openWriterTable(database: Database): WriterTable {
             holder: 1,
             cut: 0,
             shipped: 0,
+            removed: 0,
             registered_micros: atMicros,
             seen_micros: atMicros,
           };

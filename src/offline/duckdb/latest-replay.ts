@@ -34,8 +34,8 @@ export async function replayLatest(
   try {
     const points = await countPoints(connection, tables);
     for (let from = 0; from < points; from += mostPoints) {
-      const piece = await loadPiece(connection, tables, from, Math.min(mostPoints, points - from));
-      const found = await foldEvents(connection, read, scanned, tables, piece);
+      const piece = await loadPoints(connection, tables, from, Math.min(mostPoints, points - from));
+      const found = await findWinners(connection, read, scanned, tables, piece);
       foundTable.append([found.spineRows, found.rows], found.size);
       hasTies ||= found.ties.length > 0;
       const column = (of: (tie: (typeof found.ties)[number]) => number) => Float64Array.from(found.ties, of);
@@ -67,58 +67,42 @@ async function countPoints(connection: DuckDBConnection, { points }: PointTables
   return counted.getRows()[0]?.[0] as number;
 }
 
-interface Piece {
-  readonly points: SortedPoints;
-  readonly firstTime: number;
-  readonly lastTime: number;
-}
-
 // A table gives its rows in the order in which they were put into it.
-async function loadPiece(
+async function loadPoints(
   connection: DuckDBConnection,
   { points: table }: PointTables,
   from: number,
   size: number,
-): Promise<Piece> {
+): Promise<SortedPoints> {
   const points = { keys: new Int32Array(size), times: new Float64Array(size), spineRows: new Float64Array(size) };
-  let [firstTime, lastTime] = [Infinity, -Infinity];
-  let filled = 0;
   const stream = await connection.stream(
     `SELECT __hr_key, CAST(__hr_at AS DOUBLE), CAST(__hr_spine AS DOUBLE) FROM ${table} LIMIT ${size} OFFSET ${from}`,
   );
+  let filled = 0;
   for await (const chunk of readAhead(stream)) {
     // Column types as selected above.
-    const times = numbersOf<Float64Array>(chunk.getColumnVector(1));
     points.keys.set(numbersOf<Int32Array>(chunk.getColumnVector(0)), filled);
-    points.times.set(times, filled);
+    points.times.set(numbersOf<Float64Array>(chunk.getColumnVector(1)), filled);
     points.spineRows.set(numbersOf<Float64Array>(chunk.getColumnVector(2)), filled);
     filled += chunk.rowCount;
-    for (const time of times) {
-      if (time < firstTime) firstTime = time;
-      if (time > lastTime) lastTime = time;
-    }
   }
-  return { points, firstTime, lastTime };
+  return points;
 }
 
-async function foldEvents(
+async function findWinners(
   connection: DuckDBConnection,
   read: ReadPlan,
   { relation }: FactsRelation,
   { keys }: PointTables,
-  { points, firstTime, lastTime }: Piece,
+  points: SortedPoints,
 ): Promise<Winners> {
   const { ttlMicros } = read.view;
   const slots = createPointSlots(points, ttlMicros ?? Infinity, read.boundary);
-  const bounds = [
-    `k.__hr_key BETWEEN ${points.keys[0]} AND ${points.keys.at(-1)}`,
-    `e.__hr_known <= ${lastTime}`,
-    ...(ttlMicros === null ? [] : [`e.__hr_event >= ${firstTime - ttlMicros}`]),
-  ];
   const columns = ['__hr_known', '__hr_event', '__hr_row'].map((column) => `CAST(e.${column} AS DOUBLE)`);
+  const isSeen = ttlMicros === null ? '' : ` AND e.__hr_event >= k.__hr_first - ${ttlMicros}`;
   const stream = await connection.stream(
     `SELECT k.__hr_key, ${columns.join(', ')} FROM ${relation} e JOIN ${keys} k ON ${keyCondition(read)} ` +
-      `WHERE ${bounds.join(' AND ')}`,
+      `WHERE k.__hr_key BETWEEN ${points.keys[0]} AND ${points.keys.at(-1)} AND e.__hr_known <= k.__hr_last${isSeen}`,
   );
   for await (const chunk of readAhead(stream)) {
     slots.add({

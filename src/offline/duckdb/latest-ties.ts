@@ -33,11 +33,17 @@ export async function resolveTies(
       return isFloat ? [descending, `signbit(${quoteName(column)})`] : [descending];
     }),
   ];
-  const places = ['__hr_key', '__hr_event', '__hr_known'].map((name) => `CAST(${name} AS BIGINT) AS ${name}`);
+  const places = ['__hr_event', '__hr_known'].map((name) => `CAST(t.${name} AS BIGINT) AS ${name}`);
+  const columns = ['__hr_named', ...places, 'k.* EXCLUDE (__hr_key, __hr_first, __hr_last)'];
+  // A table of its own: DuckDB then sees how few they are, and passes over what has none of their keys.
+  const groups = `${ties}_groups`;
+  await connection.run(
+    `CREATE OR REPLACE TEMP TABLE ${groups} AS SELECT DISTINCT ${columns.join(', ')} ` +
+      `FROM ${ties} t JOIN ${keys} k ON k.__hr_key = CAST(t.__hr_key AS INTEGER)`,
+  );
   const members =
-    `SELECT t.__hr_named, e.* FROM ${relation} e JOIN ${keys} k ON ${keyCondition(read)} ` +
-    `JOIN (SELECT DISTINCT __hr_named, ${places.join(', ')} FROM ${ties}) t ` +
-    'ON t.__hr_key = k.__hr_key AND t.__hr_event = e.__hr_event AND t.__hr_known = e.__hr_known';
+    `SELECT t.__hr_named, e.* FROM ${relation} e JOIN ${groups} t ON ${keyCondition(read, 'e', 't')} ` +
+    'AND t.__hr_event = e.__hr_event AND t.__hr_known = e.__hr_known';
   const greatest =
     `SELECT __hr_named, __hr_row FROM (${members}) ` +
     `QUALIFY row_number() OVER (PARTITION BY __hr_named ORDER BY ${order.join(', ')}) = 1`;
@@ -45,4 +51,5 @@ export async function resolveTies(
     `CREATE OR REPLACE TEMP TABLE ${result} AS SELECT w.__hr_spine, coalesce(CAST(t.__hr_row AS DOUBLE), w.__hr_row) AS __hr_row ` +
       `FROM ${winners} w LEFT JOIN (${greatest}) t ON t.__hr_named = w.__hr_row`,
   );
+  await connection.run(`DROP TABLE ${groups}`);
 }

@@ -6,7 +6,10 @@ import type { ReadPlan } from '../plan.ts';
 import { duckType, quoteName } from '../sources/sql-text.ts';
 
 export interface PointTables {
-  /** Distinct keys without nulls: `__hr_key` (INTEGER from 0) and `k0`, `k1`, … in the entity's types. */
+  /**
+   * Distinct keys without nulls: `__hr_key` (INTEGER from 0), `k0`, `k1`, … in the entity's types, and between which times
+   * their points lie (`__hr_first`, `__hr_last`).
+   */
   readonly keys: string;
   /** Spine rows with a key and a time, in the order of both: `__hr_spine`, `__hr_key`, `__hr_at` (T or T', BIGINT micros). */
   readonly points: string;
@@ -30,7 +33,8 @@ export async function makePoints(
   const hasKey = names.map((key) => `${key} IS NOT NULL`).join(' AND ');
   await connection.run(
     `CREATE OR REPLACE TEMP TABLE ${keys} AS SELECT CAST(row_number() OVER () - 1 AS INTEGER) AS __hr_key, * ` +
-      `FROM (SELECT DISTINCT ${names.join(', ')} FROM ${spine} WHERE ${hasKey} AND __hr_at IS NOT NULL)`,
+      `FROM (SELECT ${names.join(', ')}, min(__hr_at) AS __hr_first, max(__hr_at) AS __hr_last FROM ${spine} ` +
+      `WHERE ${hasKey} AND __hr_at IS NOT NULL GROUP BY ${names.join(', ')})`,
   );
   await connection.run(
     `CREATE OR REPLACE TEMP TABLE ${points} AS SELECT s.__hr_spine, k.__hr_key, s.__hr_at ` +

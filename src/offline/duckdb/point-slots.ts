@@ -39,12 +39,18 @@ export interface TiedWinner {
   readonly known: number;
 }
 
-// A slot's four numbers, side by side: one line of the processor's cache.
+// A slot's numbers, side by side: one line of the processor's cache. An event's, as it waits in its bucket, are of as many.
 const EVENT = 0;
 const KNOWN = 1;
 const ROW = 2;
 const IS_TIED = 3;
+const KEY = 3;
 const WIDTH = 4;
+
+/** Events that a bucket holds, and about how many points one is for: both fit the processor's nearer cache. */
+const BUCKET_EVENTS = 2048;
+const BUCKET_POINTS = 1024;
+const MOST_BUCKETS = 1024;
 
 /**
  * No event older than `ttl` is seen; one exactly as old is. With `boundary` 'before' an event must have been known before
@@ -56,48 +62,77 @@ export function createPointSlots(points: SortedPoints, ttl: number, boundary: 'a
   const starts = startsOf(keys, firstKey);
   const slots = new Float64Array(times.length * WIDTH).fill(-Infinity);
   const isStrict = boundary === 'before';
+  // An event of a random key waits for memory at every step among a million slots. Gathered by ranges of keys first, and
+  // folded a bucketful at a time, events take half as long.
+  const { count, shift } = bucketsFor(starts.length - 1, times.length);
+  const length = BUCKET_EVENTS * WIDTH;
+  const buckets = new Float64Array(count * length);
+  const ends = Int32Array.from({ length: count }, (_, bucket) => bucket * length);
 
-  const fold = (key: number, known: number, event: number, row: number): void => {
-    let low = starts[key] as number;
-    const end = starts[key + 1] as number;
-    let high = end;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const time = times[middle] as number;
-      if (time < known || (isStrict && time === known)) low = middle + 1;
-      else high = middle;
-    }
-    // Known after the key's last point; or too old at this one, and so at all that follow.
-    if (low === end || event < (times[low] as number) - ttl) return;
-    const at = low * WIDTH;
-    const best = slots[at + EVENT] as number;
-    if (event < best) return;
-    if (event === best) {
-      const bestKnown = slots[at + KNOWN] as number;
-      if (known < bestKnown) return;
-      if (known === bestKnown) {
-        slots[at + IS_TIED] = 1;
-        return;
+  // The loops here call no function of their own: a number passed to one becomes an object.
+  const fold = (bucket: number): void => {
+    const from = bucket * length;
+    const to = ends[bucket] as number;
+    ends[bucket] = from;
+    for (let i = from; i < to; i += WIDTH) {
+      const event = buckets[i + EVENT] as number;
+      const known = buckets[i + KNOWN] as number;
+      const key = buckets[i + KEY] as number;
+      let low = starts[key] as number;
+      const end = starts[key + 1] as number;
+      let high = end;
+      while (low < high) {
+        const middle = (low + high) >>> 1;
+        const time = times[middle] as number;
+        if (time < known || (isStrict && time === known)) low = middle + 1;
+        else high = middle;
       }
+      // Known after the key's last point; or too old at this one, and so at all that follow.
+      if (low === end || event < (times[low] as number) - ttl) continue;
+      const at = low * WIDTH;
+      const best = slots[at + EVENT] as number;
+      if (event < best) continue;
+      if (event === best) {
+        const bestKnown = slots[at + KNOWN] as number;
+        if (known < bestKnown) continue;
+        if (known === bestKnown) {
+          slots[at + IS_TIED] = 1;
+          continue;
+        }
+      }
+      slots[at + EVENT] = event;
+      slots[at + KNOWN] = known;
+      slots[at + ROW] = buckets[i + ROW] as number;
+      slots[at + IS_TIED] = 0;
     }
-    slots[at + EVENT] = event;
-    slots[at + KNOWN] = known;
-    slots[at + ROW] = row;
-    slots[at + IS_TIED] = 0;
   };
-  const buckets = createBuckets(starts.length - 1, times.length, fold);
 
   return {
     add({ keys: of, known, events, rows }) {
       for (let i = 0; i < of.length; i++) {
-        buckets.add((of[i] as number) - firstKey, known[i] as number, events[i] as number, rows[i] as number);
+        const key = (of[i] as number) - firstKey;
+        const bucket = key >>> shift;
+        const at = ends[bucket] as number;
+        buckets[at + EVENT] = events[i] as number;
+        buckets[at + KNOWN] = known[i] as number;
+        buckets[at + ROW] = rows[i] as number;
+        buckets[at + KEY] = key;
+        ends[bucket] = at + WIDTH;
+        if (at + WIDTH === (bucket + 1) * length) fold(bucket);
       }
     },
     winners() {
-      buckets.drain();
+      for (let bucket = 0; bucket < count; bucket++) fold(bucket);
       return winnersOf(points, slots, ttl);
     },
   };
+}
+
+/** How many buckets, and a key's: the key shifted to the right. */
+function bucketsFor(keys: number, points: number): { readonly count: number; readonly shift: number } {
+  const wanted = Math.min(MOST_BUCKETS, Math.max(1, points / BUCKET_POINTS));
+  const shift = Math.max(0, Math.ceil(Math.log2(Math.max(1, keys) / wanted)));
+  return { count: (Math.max(0, keys - 1) >>> shift) + 1, shift };
 }
 
 function winnersOf({ keys, times, spineRows }: SortedPoints, slots: Float64Array, ttl: number): Winners {
@@ -137,46 +172,4 @@ function startsOf(keys: Int32Array, firstKey: number): Int32Array {
   for (const key of keys) starts[key - firstKey + 1] = (starts[key - firstKey + 1] as number) + 1;
   for (let i = 1; i < starts.length; i++) starts[i] = (starts[i] as number) + (starts[i - 1] as number);
   return starts;
-}
-
-/** Events that a bucket holds, and about how many points one is for: both fit the processor's nearer cache. */
-const BUCKET_EVENTS = 2048;
-const BUCKET_POINTS = 1024;
-const MOST_BUCKETS = 1024;
-
-// Random keys in a table of a million slots wait for memory at every step. Gathered by ranges of keys first, and folded a
-// bucketful at a time, they take half as long.
-function createBuckets(
-  keys: number,
-  points: number,
-  fold: (key: number, known: number, event: number, row: number) => void,
-) {
-  const wanted = Math.min(MOST_BUCKETS, Math.max(1, points / BUCKET_POINTS));
-  const shift = Math.max(0, Math.ceil(Math.log2(Math.max(1, keys) / wanted)));
-  const count = (Math.max(0, keys - 1) >>> shift) + 1;
-  const held = new Float64Array(count * BUCKET_EVENTS * WIDTH);
-  const ends = Int32Array.from({ length: count }, (_, bucket) => bucket * BUCKET_EVENTS * WIDTH);
-  const drainOne = (bucket: number): void => {
-    const start = bucket * BUCKET_EVENTS * WIDTH;
-    const end = ends[bucket] as number;
-    for (let at = start; at < end; at += WIDTH) {
-      fold(held[at] as number, held[at + 1] as number, held[at + 2] as number, held[at + 3] as number);
-    }
-    ends[bucket] = start;
-  };
-  return {
-    add(key: number, known: number, event: number, row: number): void {
-      const bucket = key >>> shift;
-      const at = ends[bucket] as number;
-      held[at] = key;
-      held[at + 1] = known;
-      held[at + 2] = event;
-      held[at + 3] = row;
-      ends[bucket] = at + WIDTH;
-      if (at + WIDTH === (bucket + 1) * BUCKET_EVENTS * WIDTH) drainOne(bucket);
-    },
-    drain(): void {
-      for (let bucket = 0; bucket < count; bucket++) drainOne(bucket);
-    },
-  };
 }

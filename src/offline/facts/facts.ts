@@ -68,7 +68,7 @@ export interface Facts {
   /** `allFileRows` of some files only, by their index: the others aren't opened. */
   fileRows(files: readonly number[]): string;
   readonly files: readonly SnapshotFile[];
-  /** How far the log was read; null when there is nothing of it in `allLogRows`. */
+  /** How far the log was read; null when there is nothing of it in `allLogRows`, and there was nothing before. */
   readonly log: FactsLog | null;
 }
 
@@ -80,6 +80,8 @@ export interface FactsLog {
   readonly writers: readonly { readonly writer: number; readonly cut: number }[];
   /** The same as a coverage, short: with it the same entries are read again. */
   readonly coverage: Coverage;
+  /** What retention had taken of it before, of whatever sources: none of its entries is read. Null for nothing. */
+  readonly removed: Coverage | null;
   /** Entries' rows of the source, whether they count or not. */
   readonly rows: number;
   /** Count and hash of the rows that count: the same for the same rows at the same places. */

@@ -1,7 +1,8 @@
 // A source's part of the log as Parquet files beside the other offline data: a shipped cut never changes, so its JSON is
-// read once. A file holds a writer's cuts from one to another; small ones are merged as they get old.
+// read once. A file holds a writer's cuts from one to another; small ones are merged as they get old, and one that begins
+// with removed cuts is written again without them.
 
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { contentHash, type DataType, type Value } from '../../core/index.ts';
@@ -11,7 +12,7 @@ import type { DuckDb } from '../../storage/index.ts';
 import { createRowAppender, type RowAppender } from '../duckdb/row-appender.ts';
 import { queryWork } from '../sources/source-errors.ts';
 import { duckType } from '../sources/sql-text.ts';
-import { copyFiles, writeWhole } from './write-parquet.ts';
+import { copyFiles, countRows, writeWhole } from './write-parquet.ts';
 
 /** Columns: `c0`, `c1`, … as declared, `__hr_writer`, `__hr_cut`, `__hr_offset`, `__hr_logged`; rows by offset. */
 export interface LogFile {
@@ -27,17 +28,23 @@ export interface LogCacheDeps {
   readonly dataDirectory: string;
 }
 
-/** Files that together hold the writer's cuts from 1 to `to`, in order; the last one may go further. */
+/**
+ * Files that together hold the writer's cuts from the first that was not removed to `to`, in order; the last one may go
+ * further.
+ */
 export async function logFiles(
   deps: LogCacheDeps,
   source: SourceSpec,
   writer: WriterRow,
   to: number,
 ): Promise<readonly LogFile[]> {
+  const { removed } = writer;
+  if (to <= removed) return [];
   const directory = join(sourceFolder(deps, source), writerName(writer));
   await mkdir(directory, { recursive: true });
-  const found = await chain(directory);
-  const next = (found.at(-1)?.to ?? 0) + 1;
+  const files = await listFiles(directory);
+  const found = chain(files, removed + 1);
+  const next = (found.at(-1)?.to ?? removed) + 1;
   if (next > to) {
     const last = found.findIndex((file) => file.to >= to);
     return found.slice(0, last + 1);
@@ -46,6 +53,12 @@ export async function logFiles(
   try {
     const what = `source "${source.name}": its log in ${directory} cannot be written`;
     return await queryWork(what, 'HR_SOURCE_UNREADABLE', async () => {
+      const straddling = next === removed + 1 ? longest(files.filter((file) => isAcross(file, removed))) : undefined;
+      if (straddling !== undefined) {
+        await writeRest(connection, straddling, removed, directory);
+        // What follows that file is there too.
+        return await logFiles(deps, source, writer, to);
+      }
       const added = await convert(connection, deps.log, source, writer.number, next, to, directory);
       return await merge(connection, directory, [...found, ...added]);
     });
@@ -64,23 +77,46 @@ export const writerName = ({ number, token }: WriterRow): string => `${number}-$
 
 const fileName = ({ from, to, rows }: Omit<LogFile, 'path'>): string => `${from}-${to}-${rows}.parquet`;
 
-/** From cut 1 on without a gap, by the longest files. */
-async function chain(directory: string): Promise<LogFile[]> {
-  const files = (await readdir(directory)).flatMap((name): LogFile[] => {
+/** All that hold a writer's rows, those that others took the place of too. */
+export async function listFiles(directory: string): Promise<LogFile[]> {
+  return (await readdir(directory)).flatMap((name): LogFile[] => {
     const [, from, to, rows] = /^(\d+)-(\d+)-(\d+)\.parquet$/.exec(name) ?? [];
     return rows === undefined
       ? []
       : [{ path: join(directory, name), from: Number(from), to: Number(to), rows: Number(rows) }];
   });
+}
+
+/** From a cut on without a gap, by the longest files. */
+function chain(files: readonly LogFile[], first: number): LogFile[] {
   const found: LogFile[] = [];
-  for (let next = 1; ; ) {
-    const longest = files
-      .filter(({ from }) => from === next)
-      .reduce<LogFile | undefined>((best, file) => (best === undefined || file.to > best.to ? file : best), undefined);
-    if (longest === undefined) return found;
-    found.push(longest);
-    next = longest.to + 1;
+  for (let next = first; ; ) {
+    const file = longest(files.filter(({ from }) => from === next));
+    if (file === undefined) return found;
+    found.push(file);
+    next = file.to + 1;
   }
+}
+
+function longest(files: readonly LogFile[]): LogFile | undefined {
+  return files.reduce<LogFile | undefined>(
+    (best, file) => (best === undefined || file.to > best.to ? file : best),
+    undefined,
+  );
+}
+
+/** Whether it holds removed cuts and others. */
+const isAcross = ({ from, to }: LogFile, removed: number): boolean => from <= removed && to > removed;
+
+async function writeRest(
+  connection: DuckDBConnection,
+  file: LogFile,
+  removed: number,
+  directory: string,
+): Promise<void> {
+  const sql = `${copyFiles([file.path])} WHERE __hr_cut > ${removed}`;
+  const rest = { from: removed + 1, to: file.to, rows: await countRows(connection, sql) };
+  await writeWhole(connection, sql, join(directory, fileName(rest)));
 }
 
 /** A file ends at the end of a cut; beyond so many rows the next one is begun. */
@@ -114,7 +150,7 @@ async function convert(
   };
   await begin();
   let cut = from;
-  for await (const entry of log.read(writer, from, to)) {
+  for await (const entry of log.read(writer, from, to, source.name)) {
     if (entry.cut !== cut) {
       if (part.rows >= ROWS_PER_PART) {
         await end(entry.cut - 1);
@@ -122,7 +158,6 @@ async function convert(
       }
       cut = entry.cut;
     }
-    if (entry.source !== source.name) continue;
     entry.rows(source).forEach(({ row, knownMicros }, i) => {
       const values: Value[] = source.columns.map(({ name }) => row[name] ?? null);
       values.push(writer, entry.cut, BigInt(entry.offset + i), BigInt(knownMicros));
@@ -152,23 +187,9 @@ async function merge(connection: DuckDBConnection, directory: string, files: rea
     const path = await writeWhole(connection, sql, join(directory, fileName(file)));
     merged.splice(-2, 2, { ...file, path });
   }
-  await removeReplaced(directory, merged);
   return merged;
 }
 
 /** Older rows are left alone once they are twice as many as all that came after: so there are few files, and few copies. */
 export const isWorthMerging = (older: number, newer: number): boolean =>
   older <= 2 * newer + 1000 && older + newer <= ROWS_PER_PART;
-
-/** Long enough for every run that may still read a file that others took the place of. */
-export const REPLACED_FOR_MS = 6 * 3_600_000;
-
-async function removeReplaced(directory: string, kept: readonly LogFile[]): Promise<void> {
-  const names = new Set(kept.map(({ path }) => path));
-  for (const name of await readdir(directory)) {
-    const path = join(directory, name);
-    if (names.has(path)) continue;
-    const found = await stat(path).catch(() => undefined);
-    if (found !== undefined && Date.now() - found.mtimeMs > REPLACED_FOR_MS) await rm(path, { force: true });
-  }
-}

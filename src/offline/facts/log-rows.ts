@@ -7,9 +7,11 @@ import type { EventLog, WriterRow } from '../../events/index.ts';
 import { type Coverage, coveredCut, NOTHING_COVERED } from '../../online/index.ts';
 import { quoteName, quoteText } from '../sources/sql-text.ts';
 import type { FactsDeps } from './facts.ts';
-import { columnName, type LogFile, logFiles } from './log-cache.ts';
+import { columnName, type LogFile, logFiles, sourceFolder } from './log-cache.ts';
 import { endedSpans } from './log-spans.ts';
 import { FIRST_LOG_ROW } from './raw-rows.ts';
+import { tidySourceFolder } from './tidy-log-cache.ts';
+import { countRows } from './write-parquet.ts';
 
 export interface RawLogRows {
   /** The columns of FileRows; `__hr_row` counts on from FIRST_LOG_ROW by (writer, offset). Undefined where there is none. */
@@ -18,7 +20,17 @@ export interface RawLogRows {
   readonly writers: readonly WriterPart[];
   /** `to` as far as there is something of it, said in few words. */
   readonly coverage: Coverage;
+  /** What of it was removed, likewise; null for nothing. */
+  readonly removed: Coverage | null;
 }
+
+export const NO_LOG_ROWS: RawLogRows = {
+  relation: undefined,
+  rows: 0,
+  writers: [],
+  coverage: NOTHING_COVERED,
+  removed: null,
+};
 
 /** What is read of a writer: the cuts after one up to another. */
 interface WriterPart {
@@ -34,8 +46,8 @@ export async function readableCoverage(log: EventLog | undefined): Promise<Cover
 }
 
 /**
- * What `to` covers and `from` doesn't. Throws HR_LOG_DAMAGED where the log ends before `to`, and whatever reading the log
- * throws.
+ * What `to` covers and `from` doesn't, without removed cuts. Throws HR_LOG_DAMAGED where the log ends before `to`, and
+ * whatever reading the log throws.
  */
 export async function rawLogRows(
   connection: DuckDBConnection,
@@ -44,10 +56,11 @@ export async function rawLogRows(
   to: Coverage,
   from: Coverage = NOTHING_COVERED,
 ): Promise<RawLogRows> {
-  if (log === undefined) return { relation: undefined, rows: 0, writers: [], coverage: NOTHING_COVERED };
+  if (log === undefined) return NO_LOG_ROWS;
   const cache = { log, duckdb, dataDirectory };
   const all = (await log.writers()).toSorted((a, b) => a.number - b.number);
   const writers = partsOf(all, to, from);
+  const removedOf = ({ number, removed }: WriterRow) => Math.min(removed, coveredCut(to, number));
   const whole: { path: string; before: number }[] = [];
   const cutOff: string[] = [];
   let rows = 0;
@@ -70,36 +83,44 @@ export async function rawLogRows(
         continue;
       }
       const counts = `__hr_cut > ${after} AND __hr_cut <= ${last}`;
-      const size = await countRows(connection, file, counts);
+      const size = await countRows(connection, `FROM read_parquet(${quoteText(file.path)}) WHERE ${counts}`);
       if (size > 0) cutOff.push(cutOffSql(source, file, counts, rows));
       rows += size;
     }
   }
+  // What can't be deleted now is by the next to come this way.
+  if (from === NOTHING_COVERED) await tidySourceFolder(sourceFolder(cache, source), all).catch(() => {});
   const parts = [...(whole.length === 0 ? [] : [wholeSql(source, whole)]), ...cutOff];
   return {
     relation: parts.length === 0 ? undefined : `(${parts.join(' UNION ALL ')})`,
     rows,
-    writers,
-    coverage: shortened(all, to),
+    writers: writers.filter(({ after, last }) => after < last),
+    coverage: shortened(all, (writer) => coveredCut(to, writer.number)),
+    removed: all.some((writer) => removedOf(writer) > 0) ? shortened(all, removedOf) : null,
   };
 }
 
-/** Ascending; those of which nothing is read are left out. */
+/** Ascending; those of which nothing is read are left out, but for what was removed whole: it may lie in a span. */
 function partsOf(all: readonly WriterRow[], to: Coverage, from: Coverage): WriterPart[] {
   const known = new Set(all.map(({ number }) => number));
   for (const [writer, cut] of to.cuts) if (cut > 0 && !known.has(writer)) throw tooShort(writer, cut, 0);
   return all.flatMap((writer): WriterPart[] => {
     const covered = coveredCut(to, writer.number);
     const last = covered === Infinity ? writer.shipped : covered;
-    const after = coveredCut(from, writer.number);
+    const known = coveredCut(from, writer.number);
     if (last > writer.shipped) throw tooShort(writer.number, last, writer.shipped);
-    return after >= last ? [] : [{ writer, after, last }];
+    const part = { writer, after: Math.max(known, writer.removed), last };
+    return known >= last || (part.after >= last && !isWhole(part)) ? [] : [part];
   });
 }
 
+/** Whether the writer has ended and all is read of it that was not removed. */
+const isWhole = ({ writer, after, last }: WriterPart): boolean =>
+  writer.state === 'ended' && after === writer.removed && last === writer.shipped;
+
 /** The writers that have ended and are covered whole, up to the first that is not, are below the floor. */
-function shortened(all: readonly WriterRow[], to: Coverage): Coverage {
-  const covered = ({ number, shipped }: WriterRow) => Math.min(coveredCut(to, number), shipped);
+function shortened(all: readonly WriterRow[], cutOf: (writer: WriterRow) => number): Coverage {
+  const covered = (writer: WriterRow) => Math.min(cutOf(writer), writer.shipped);
   const standing = all.findIndex((writer) => writer.state !== 'ended' || covered(writer) < writer.shipped);
   const above = standing === -1 ? [] : all.slice(standing).filter((writer) => covered(writer) > 0);
   const floor = standing === -1 ? (all.at(-1)?.number ?? 0) + 1 : (all[standing]?.number ?? 0);
@@ -108,9 +129,7 @@ function shortened(all: readonly WriterRow[], to: Coverage): Coverage {
 
 /** The writers from `at` on that have ended and are read whole. */
 function endedFrom(writers: readonly WriterPart[], at: number): WriterRow[] {
-  const isEnded = ({ writer, after, last }: WriterPart) =>
-    writer.state === 'ended' && after === 0 && last === writer.shipped;
-  const end = writers.findIndex((part, i) => i >= at && !isEnded(part));
+  const end = writers.findIndex((part, i) => i >= at && !isWhole(part));
   return writers.slice(at, end === -1 ? undefined : end).map(({ writer }) => writer);
 }
 
@@ -133,11 +152,6 @@ function columnsSql(source: SourceSpec, row: string): string {
   const places = ['__hr_writer', '__hr_cut', '__hr_offset', '__hr_logged'];
   const numbers = [`CAST(${row} AS BIGINT) AS __hr_row`, 'CAST(NULL AS INTEGER) AS __hr_file'];
   return [...declared, ...numbers, ...places].join(', ');
-}
-
-async function countRows(connection: DuckDBConnection, { path }: LogFile, counts: string): Promise<number> {
-  const read = await connection.runAndReadAll(`SELECT count(*) FROM read_parquet(${quoteText(path)}) WHERE ${counts}`);
-  return Number(read.getRows()[0]?.[0]);
 }
 
 function tooShort(writer: number, wanted: number, shipped: number): HeadraceError {

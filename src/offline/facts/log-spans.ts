@@ -1,24 +1,26 @@
 // Many writers that have ended as few files: each command that pushes is a writer of its own, and its log never grows
 // again. A span holds the rows of a source of consecutive ended writers, as log-cache keeps those of one.
 
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { DuckDBConnection } from '@duckdb/node-api';
 import { contentHash } from '../../core/index.ts';
 import type { SourceSpec } from '../../definitions/index.ts';
 import type { WriterRow } from '../../events/index.ts';
 import { queryWork } from '../sources/source-errors.ts';
-import { isWorthMerging, type LogCacheDeps, logFiles, REPLACED_FOR_MS, sourceFolder, writerName } from './log-cache.ts';
-import { copyFiles, writeWhole } from './write-parquet.ts';
+import { isWorthMerging, type LogCacheDeps, logFiles, sourceFolder, writerName } from './log-cache.ts';
+import { copyFiles, countRows, writeWhole } from './write-parquet.ts';
 
-/** All rows of some writers, in the writers' order. */
+/** All rows of some writers that were not removed, in the writers' order. */
 export interface LogSpan {
   readonly writers: readonly WriterRow[];
   readonly files: readonly { readonly path: string; readonly rows: number }[];
 }
 
 /**
- * The rows of writers that have ended, ascending and of those that are read none left out between them. Neighbours with few
- * rows become one file when `isKept`; it is not worth it for a choice of writers that hardly comes again.
+ * The rows of writers that have ended, ascending and of those that are read none left out between them, nor of those that
+ * were removed whole. Neighbours with few rows become one file when `isKept`; it is not worth it for a choice of writers
+ * that hardly comes again.
  */
 export async function endedSpans(
   deps: LogCacheDeps,
@@ -26,14 +28,31 @@ export async function endedSpans(
   writers: readonly WriterRow[],
   isKept: boolean,
 ): Promise<readonly LogSpan[]> {
-  const directory = join(sourceFolder(deps, source), 'ended');
-  const stored = await storedSpans(directory);
+  const directory = join(sourceFolder(deps, source), SPANS_FOLDER);
+  const stored = byFirst(await listSpans(directory));
   const spans: LogSpan[] = [];
+  const inWork = <T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T> =>
+    queryWork(
+      `source "${source.name}": its log in ${directory} cannot be written`,
+      'HR_SOURCE_UNREADABLE',
+      async () => {
+        const connection = await deps.duckdb.connect();
+        try {
+          return await work(connection);
+        } finally {
+          connection.closeSync();
+        }
+      },
+    );
   for (let at = 0; at < writers.length; ) {
     const first = writers[at] as WriterRow;
-    const span =
-      widest(stored.get(first.number) ?? [], writers, at) ??
-      ({ writers: [first], files: await logFiles(deps, source, first, first.shipped) } satisfies LogSpan);
+    const found = widest(stored.get(first.number) ?? [], writers, at);
+    const span: LogSpan =
+      found === undefined
+        ? { writers: [first], files: await logFiles(deps, source, first, first.shipped) }
+        : found.isCurrent
+          ? { writers: found.members, files: [found.stored] }
+          : await inWork((connection) => writeRest(connection, directory, found));
     spans.push(span);
     at += span.writers.length;
   }
@@ -41,66 +60,96 @@ export async function endedSpans(
   const merged = mergedSpans(spans);
   if (merged.length === spans.length) return spans;
   await mkdir(directory, { recursive: true });
-  const connection = await deps.duckdb.connect();
-  try {
-    const what = `source "${source.name}": its log in ${directory} cannot be written`;
-    return await queryWork(what, 'HR_SOURCE_UNREADABLE', () =>
-      Promise.all(
-        merged.map(async (members): Promise<LogSpan> => {
-          if (members.length === 1) return members[0] as LogSpan;
-          const all = members.flatMap((span) => span.writers);
-          const files = members.flatMap((span) => span.files);
-          const rows = rowsOf(files);
-          const path = await writeWhole(
-            connection,
-            copyFiles(files.map((file) => file.path)),
-            join(directory, spanName(all, rows)),
-          );
-          await removeReplaced(deps, source, members);
-          return { writers: all, files: [{ path, rows }] };
-        }),
-      ),
-    );
-  } finally {
-    connection.closeSync();
-  }
+  return await inWork((connection) =>
+    Promise.all(
+      merged.map(async (members): Promise<LogSpan> => {
+        if (members.length === 1) return members[0] as LogSpan;
+        const all = members.flatMap((span) => span.writers);
+        const files = members.flatMap((span) => span.files);
+        const rows = rowsOf(files);
+        const path = join(directory, spanName(all, rows));
+        await writeWhole(connection, copyFiles(files.map((file) => file.path)), path);
+        return { writers: all, files: [{ path, rows }] };
+      }),
+    ),
+  );
 }
 
-interface StoredSpan {
+export const SPANS_FOLDER = 'ended';
+
+export interface StoredSpan {
   readonly path: string;
+  readonly first: number;
   readonly last: number;
   readonly hash: string;
+  /** Of what was removed of its writers before it was written. */
+  readonly removed: string;
   readonly rows: number;
 }
 
-function spanName(writers: readonly WriterRow[], rows: number): string {
-  return `${writers[0]?.number}-${writers.at(-1)?.number}-${hashOf(writers)}-${rows}.parquet`;
+/** None where there is no such folder. */
+export async function listSpans(directory: string): Promise<StoredSpan[]> {
+  return (await readdir(directory).catch(() => [])).flatMap((name): StoredSpan[] => {
+    const [, first, last, hash = '', removed, rows] = SPAN_NAME.exec(name) ?? [];
+    if (rows === undefined) return [];
+    const numbers = { first: Number(first), last: Number(last), rows: Number(rows) };
+    return [{ path: join(directory, name), ...numbers, hash, removed: removed ?? '' }];
+  });
 }
 
-// Of which writers it is, exactly: the same numbers may be another registry's.
-const hashOf = (writers: readonly WriterRow[]): string => contentHash(writers.map(writerName)).slice(0, 16);
+const SPAN_NAME = /^(\d+)-(\d+)-([0-9a-f]{16})(?:-r([0-9a-f]{8}))?-(\d+)\.parquet$/;
 
-/** By the first writer's number, the widest first. */
-async function storedSpans(directory: string): Promise<ReadonlyMap<number, readonly StoredSpan[]>> {
+function spanName(writers: readonly WriterRow[], rows: number): string {
+  const removed = removedOf(writers);
+  const without = removed === '' ? '' : `-r${removed}`;
+  return `${writers[0]?.number}-${writers.at(-1)?.number}-${hashOf(writers)}${without}-${rows}.parquet`;
+}
+
+/** Of which writers it is, exactly: the same numbers may be another registry's. */
+export const hashOf = (writers: readonly WriterRow[]): string => contentHash(writers.map(writerName)).slice(0, 16);
+
+export function removedOf(writers: readonly WriterRow[]): string {
+  if (writers.every(({ removed }) => removed === 0)) return '';
+  return contentHash(writers.map(({ removed }) => removed)).slice(0, 8);
+}
+
+function byFirst(spans: readonly StoredSpan[]): ReadonlyMap<number, readonly StoredSpan[]> {
   const found = new Map<number, StoredSpan[]>();
-  for (const name of await readdir(directory).catch(() => [])) {
-    const [, first, last, hash, rows] = /^(\d+)-(\d+)-([0-9a-f]{16})-(\d+)\.parquet$/.exec(name) ?? [];
-    if (first === undefined || hash === undefined) continue;
-    const spans = found.get(Number(first)) ?? [];
-    spans.push({ path: join(directory, name), last: Number(last), hash, rows: Number(rows) });
-    found.set(Number(first), spans);
-  }
-  for (const spans of found.values()) spans.sort((a, b) => b.last - a.last);
+  for (const span of spans) found.set(span.first, [...(found.get(span.first) ?? []), span]);
+  // The widest first; of those of the same writers the one that holds most, for it is right for whoever asks.
+  for (const all of found.values()) all.sort((a, b) => b.last - a.last || b.rows - a.rows);
   return found;
 }
 
-function widest(stored: readonly StoredSpan[], writers: readonly WriterRow[], at: number): LogSpan | undefined {
-  for (const { path, last, hash, rows } of stored) {
-    const end = writers.findIndex(({ number }) => number === last);
+interface FoundSpan {
+  readonly stored: StoredSpan;
+  readonly members: readonly WriterRow[];
+  /** Whether it was written after what is removed by now. */
+  readonly isCurrent: boolean;
+}
+
+function widest(stored: readonly StoredSpan[], writers: readonly WriterRow[], at: number): FoundSpan | undefined {
+  for (const one of stored) {
+    const end = writers.findIndex(({ number }) => number === one.last);
     const members = writers.slice(at, end + 1);
-    if (members.length > 0 && hashOf(members) === hash) return { writers: members, files: [{ path, rows }] };
+    if (members.length === 0 || hashOf(members) !== one.hash) continue;
+    const removed = removedOf(members);
+    const current = stored.find((other) => other.hash === one.hash && other.removed === removed);
+    return { stored: current ?? one, members, isCurrent: current !== undefined };
   }
   return undefined;
+}
+
+async function writeRest(
+  connection: DuckDBConnection,
+  directory: string,
+  { stored, members }: FoundSpan,
+): Promise<LogSpan> {
+  const cases = members.flatMap(({ number, removed }) => (removed > 0 ? [`WHEN ${number} THEN ${removed}`] : []));
+  const sql = `${copyFiles([stored.path])} WHERE __hr_cut > CASE __hr_writer ${cases.join(' ')} ELSE 0 END`;
+  const rows = await countRows(connection, sql);
+  const path = await writeWhole(connection, sql, join(directory, spanName(members, rows)));
+  return { writers: members, files: [{ path, rows }] };
 }
 
 const rowsOf = (files: LogSpan['files']): number => files.reduce((sum, { rows }) => sum + rows, 0);
@@ -117,22 +166,4 @@ function mergedSpans(spans: readonly LogSpan[]): LogSpan[][] {
     }
   }
   return stack.map(({ members }) => members);
-}
-
-// What an older span took the place of has been left alone for as long as anyone may have been reading it.
-async function removeReplaced(deps: LogCacheDeps, source: SourceSpec, members: readonly LogSpan[]): Promise<void> {
-  const paths = members.flatMap((span) =>
-    span.writers.length === 1
-      ? []
-      : [
-          ...span.files.map(({ path }) => path),
-          ...span.writers.map((one) => join(sourceFolder(deps, source), writerName(one))),
-        ],
-  );
-  for (const path of paths) {
-    const found = await stat(path).catch(() => undefined);
-    if (found !== undefined && Date.now() - found.mtimeMs > REPLACED_FOR_MS) {
-      await rm(path, { recursive: true, force: true });
-    }
-  }
 }

@@ -4,13 +4,13 @@ import { createHash } from 'node:crypto';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { HeadraceError, type Micros } from '../../core/index.ts';
 import type { SourceSpec } from '../../definitions/index.ts';
-import { type Coverage, NOTHING_COVERED } from '../../online/index.ts';
+import type { Coverage } from '../../online/index.ts';
 import { readAhead } from '../duckdb/read-ahead.ts';
 import { numbersOf } from '../duckdb/vector-values.ts';
 import { csvRows } from './csv-rows.ts';
 import { derivedColumns, withTimes } from './derived-columns.ts';
 import type { Facts, FactsDeps, FactsLog, FactsRequest, LogRows, PinnedSnapshot } from './facts.ts';
-import { type RawLogRows, rawLogRows } from './log-rows.ts';
+import { NO_LOG_ROWS, rawLogRows } from './log-rows.ts';
 import { parquetRows } from './parquet-rows.ts';
 import { type FileRows, MOST_FILES, noRows } from './raw-rows.ts';
 
@@ -26,10 +26,7 @@ export async function openFacts(
 ): Promise<Facts> {
   const files = snapshot?.files ?? [];
   const raw = files.length === 0 ? undefined : await openFiles(connection, source, snapshot as PinnedSnapshot);
-  const logged: RawLogRows =
-    boundary === Infinity
-      ? { relation: undefined, rows: 0, writers: [], coverage: NOTHING_COVERED }
-      : await rawLogRows(connection, source, deps, coverage);
+  const logged = boundary === Infinity ? NO_LOG_ROWS : await rawLogRows(connection, source, deps, coverage);
   const complete = completing(connection, source, deps);
   const fileRows = (indices: readonly number[]) =>
     complete(raw === undefined || indices.length === 0 ? noRows(source) : raw.relation(indices));
@@ -48,11 +45,12 @@ export async function openFacts(
         ? (halves[0] as string)
         : `(${halves.map(from).join(' UNION ALL ')})`;
   const log: FactsLog | null =
-    logged.relation === undefined
+    logged.relation === undefined && logged.removed === null
       ? null
       : {
           writers: logged.writers.map(({ writer, last }) => ({ writer: writer.number, cut: last })),
           coverage: logged.coverage,
+          removed: logged.removed,
           rows: logged.rows,
           digest: () => digest(connection, logRelation),
         };

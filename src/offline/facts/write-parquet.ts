@@ -10,6 +10,11 @@ export function copyFiles(paths: readonly string[]): string {
   return `FROM read_parquet([${paths.map(quoteText).join(', ')}])`;
 }
 
+export async function countRows(connection: DuckDBConnection, sql: string): Promise<number> {
+  const read = await connection.runAndReadAll(`SELECT count(*) FROM (${sql})`);
+  return Number(read.getRows()[0]?.[0]);
+}
+
 /**
  * To a name beside it first. What is there already holds the same rows, as the name says, and may be being read. Gives the
  * path.

@@ -1,8 +1,7 @@
 // The files behind a source's path: a glob relative to the repository, or absolute; sorted, so their order is fixed.
 
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { glob, stat } from 'node:fs/promises';
+import { glob, open, stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { HeadraceError } from '../../core/index.ts';
 import type { SnapshotFile } from '../../online/index.ts';
@@ -44,8 +43,18 @@ export async function hashFiles({ files, paths }: PinnedSnapshot): Promise<Sourc
 /** SHA-256 of a file's bytes, in hex. */
 export async function fileHash(path: string): Promise<string> {
   const hash = createHash('sha256');
-  for await (const bytes of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(bytes as Buffer);
-  return hash.digest('hex');
+  const file = await open(path);
+  try {
+    // One buffer for all: a stream's new one for every piece keeps the garbage collector busy.
+    const bytes = Buffer.allocUnsafe(1 << 20);
+    for (;;) {
+      const { bytesRead } = await file.read(bytes);
+      if (bytesRead === 0) return hash.digest('hex');
+      hash.update(bytes.subarray(0, bytesRead));
+    }
+  } finally {
+    await file.close();
+  }
 }
 
 async function isFile(path: string): Promise<boolean> {

@@ -4,6 +4,7 @@ import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { contentHash, HeadraceError, sha256Hex } from '../../core/index.ts';
+import type { Coverage } from '../../online/index.ts';
 import { runPlan } from '../duckdb/run-plan.ts';
 import type { FactsLog } from '../facts/facts.ts';
 import { readPinned } from '../facts/pin-snapshot.ts';
@@ -152,8 +153,12 @@ async function describe(
   };
 }
 
-function positionsOf({ coverage }: FactsLog): Pick<PushedSnapshot, 'floor' | 'writers'> {
-  return { floor: coverage.floor, writers: [...coverage.cuts].map(([writer, cut]) => ({ writer, cut })) };
+function positionsOf({ coverage, removed }: FactsLog): Pick<PushedSnapshot, 'floor' | 'writers' | 'removed'> {
+  return { ...toPositions(coverage), ...(removed !== null && { removed: toPositions(removed) }) };
+}
+
+function toPositions({ floor, cuts }: Coverage): Pick<PushedSnapshot, 'floor' | 'writers'> {
+  return { floor, writers: [...cuts].map(([writer, cut]) => ({ writer, cut })) };
 }
 
 // The same facts, the same id: not by where they lie, nor by what of the log doesn't count. Of the files' rows those up to

@@ -2,6 +2,7 @@
 
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { isNumeric, typeName } from '../../core/index.ts';
+import type { ViewSpec } from '../../definitions/index.ts';
 import type { Facts } from '../facts/facts.ts';
 import type { ReadPlan, TrainingSetPlan } from '../plan.ts';
 import { quoteName, quoteText } from '../sources/sql-text.ts';
@@ -13,14 +14,18 @@ export async function profileFeatures(
   path: string,
   rows: number,
 ): Promise<FeatureProfile[]> {
-  const columns = plan.features.flatMap(({ name, type }) => {
-    const column = quoteName(name);
-    const numeric = isNumeric(type) ? `CAST(${column} AS DOUBLE)` : 'CAST(NULL AS DOUBLE)';
-    // Infinity and NaN would hide every other value of a mean.
-    const finite = isNumeric(type) ? ` FILTER (isfinite(${numeric}))` : '';
-    return [`CAST(count(${column}) AS DOUBLE)`, ...['avg', 'min', 'max'].map((of) => `${of}(${numeric})${finite}`)];
+  // Infinity and NaN would hide every other value of a mean.
+  const finite = plan.features.map(({ name, type }, i) => {
+    const number = `CAST(${quoteName(name)} AS DOUBLE)`;
+    return `${isNumeric(type) ? `CASE WHEN isfinite(${number}) THEN ${number} END` : 'CAST(NULL AS DOUBLE)'} AS __hr_${i}`;
   });
-  const read = await connection.runAndReadAll(`SELECT ${columns.join(', ')} FROM read_parquet(${quoteText(path)})`);
+  const columns = plan.features.flatMap(({ name }, i) => [
+    `CAST(count(${quoteName(name)}) AS DOUBLE)`,
+    ...['avg', 'min', 'max'].map((of) => `${of}(__hr_${i})`),
+  ]);
+  const read = await connection.runAndReadAll(
+    `SELECT ${columns.join(', ')} FROM (SELECT *, ${finite.join(', ')} FROM read_parquet(${quoteText(path)}))`,
+  );
   const values = read.getRows()[0] as (number | null)[];
   return plan.features.map(({ name, type }, i) => {
     const [present, mean, min, max] = values.slice(i * 4, i * 4 + 4) as [
@@ -37,15 +42,43 @@ export async function profileFeatures(
 /** Rows of a source, and how many of them match nothing: never dropped in silence. */
 export async function profileSource(
   connection: DuckDBConnection,
-  { relation }: Facts,
+  facts: Facts,
   reads: readonly ReadPlan[],
 ): Promise<Pick<SourceSnapshot, 'rows' | 'ignored'>> {
   const views = [...new Map(reads.map(({ view }) => [view.name, view])).values()];
+  const whole = await countWhole(connection, facts, views);
+  if (whole !== undefined) {
+    return { rows: whole, ignored: { nullTime: 0, nullKey: Object.fromEntries(views.map(({ name }) => [name, 0])) } };
+  }
   const nullKeys = views.map(
     (view) => `count(*) FILTER (${view.keyColumns.map((key) => `${quoteName(key)} IS NULL`).join(' OR ')})`,
   );
   const counts = ['count(*)', 'count(*) FILTER (__hr_known IS NULL)', ...nullKeys];
-  const read = await connection.runAndReadAll(`SELECT ${counts.join(', ')} FROM ${relation}`);
+  const read = await connection.runAndReadAll(`SELECT ${counts.join(', ')} FROM ${facts.relation}`);
   const [rows = 0, nullTime = 0, ...keys] = (read.getRows()[0] as bigint[]).map(Number);
   return { rows, ignored: { nullTime, nullKey: Object.fromEntries(views.map(({ name }, i) => [name, keys[i] ?? 0])) } };
+}
+
+/**
+ * The rows, where each has its keys and times; undefined where one hasn't, or where only a pass would tell. What is asked
+ * here of Parquet files, DuckDB answers from their footers.
+ */
+async function countWhole(
+  connection: DuckDBConnection,
+  { source, relation, log }: Facts,
+  views: readonly ViewSpec[],
+): Promise<number | undefined> {
+  if (source.kind !== 'parquet' || source.derive.length > 0 || log !== null) return undefined;
+  const { eventTime, knownTime } = source;
+  const times = [...new Set([eventTime, ...(knownTime.kind === 'column' ? [knownTime.column] : [])])].map(quoteName);
+  const keys = [...new Set(views.flatMap(({ keyColumns }) => keyColumns))].map(quoteName);
+  const counts = ['count(*)', ...[...times, ...keys].map((column) => `count(${column})`)];
+  // A time out of the range of `__hr_known` counts as none, and so does infinity, which gives null here.
+  const ends = times.flatMap((column) => [`epoch_us(min(${column}))`, `epoch_us(max(${column}))`]);
+  const asked = [...counts, ...ends].map((sql) => `CAST(${sql} AS DOUBLE)`);
+  const read = await connection.runAndReadAll(`SELECT ${asked.join(', ')} FROM ${relation}`);
+  const values = read.getRows()[0] as (number | null)[];
+  const [rows = 0, ...present] = values.slice(0, counts.length);
+  const isInRange = values.slice(counts.length).every((micros) => micros !== null && Number.isSafeInteger(micros));
+  return isInRange && present.every((count) => count === rows) ? (rows ?? 0) : undefined;
 }

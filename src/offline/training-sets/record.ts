@@ -46,6 +46,8 @@ export interface PushedSnapshot {
   readonly floor: number;
   /** The last cut that was read of each other writer. What a server had not cut yet is not among the facts. */
   readonly writers: readonly { readonly writer: number; readonly cut: number }[];
+  /** What retention had taken of the log before: writers below the floor whole, of the others up to that cut. */
+  readonly removed?: { readonly floor: number; readonly writers: PushedSnapshot['writers'] };
   readonly rows: number;
   readonly sha256: string;
 }

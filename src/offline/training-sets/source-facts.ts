@@ -12,6 +12,7 @@ import { pinFiles, pinSnapshot, readPinned } from '../facts/pin-snapshot.ts';
 import { proposeBoundary } from '../facts/propose-boundary.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
 import type { TrainingSetPlan } from '../plan.ts';
+import { hasRemovedEvents } from '../retention/retention-table.ts';
 import type { SourceSnapshot } from './record.ts';
 
 export interface SourceFacts {
@@ -64,7 +65,7 @@ export function openRecordedFacts(
   });
 }
 
-// Where nothing was pushed, the files count whole: there is nothing that could make up for their newest rows.
+// Where nothing was ever pushed, the files count whole: there is nothing that could make up for their newest rows.
 async function boundaryNow(
   connection: DuckDBConnection,
   source: SourceSpec,
@@ -73,7 +74,7 @@ async function boundaryNow(
   readable: Coverage,
 ): Promise<Micros> {
   const { rows } = await openLogRows(connection, source, deps, NOTHING_COVERED, readable);
-  if (rows === 0) return Infinity;
+  if (rows === 0 && !(await hasRemovedEvents(deps.database, source.name))) return Infinity;
   return readPinned([snapshot], `source "${source.name}" cannot be read`, () =>
     proposeBoundary(connection, source, deps, snapshot, deps.clock.nowMicros()),
   );

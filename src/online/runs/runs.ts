@@ -187,8 +187,7 @@ export async function openRuns(database: Database): Promise<Runs> {
         .execute();
       return new Set(found.map(({ writer }) => Number(writer)));
     },
-    ofVersion: async (version) =>
-      (await rows().where('version', '=', version).orderBy('number').execute()).map(toRow),
+    ofVersion: async (version) => (await rows().where('version', '=', version).orderBy('number').execute()).map(toRow),
     async inForce(version) {
       const found = await rows()
         .where('version', '=', version)

@@ -1,0 +1,41 @@
+// A push whose Idempotency-Key another entry holds: answered with what came of that one.
+
+import { HeadraceError, sha256Hex, stringifyJson, toJson } from '../core/index.ts';
+import type { EventLog, LogEntry } from '../events/index.ts';
+import type { Claim } from '../online/index.ts';
+import type { ParsedRow } from './parse-push.ts';
+import { type PushResult, repeatedResult } from './push-result.ts';
+import type { SourcePlan } from './source-plan.ts';
+
+/**
+ * The first result. Throws HR_IDEMPOTENCY for other rows, HR_PUSH_UNDER_WAY while there is none. A writer that has ended
+ * answered, or settled, each of its entries: where a failing node lost the result of one, all that is known is that it
+ * was accepted.
+ */
+export async function repeatOf(log: Pick<EventLog, 'writers'>, holding: Claim, entry: LogEntry): Promise<PushResult> {
+  const { key = '', hash } = entry.key ?? {};
+  if (holding.payloadHash !== hash) throw otherRows(key);
+  if (holding.result !== undefined) return repeatedResult(holding.result);
+  const holder = (await log.writers()).find(({ number }) => number === holding.writer);
+  if (holder?.state === 'ended') return { accepted: entry.count, duplicate: true, views: [] };
+  throw new HeadraceError(
+    'HR_PUSH_UNDER_WAY',
+    `a push with Idempotency-Key "${key}" is under way and not visible everywhere yet. Send it again in a moment.`,
+  );
+}
+
+export function otherRows(key: string): HeadraceError {
+  return new HeadraceError(
+    'HR_IDEMPOTENCY',
+    `Idempotency-Key "${key}" came before with other rows; send the same rows again, or use a new key`,
+  );
+}
+
+/** Of the rows as they came: the same key with another hash is a mistake. */
+export function hashOf({ source }: SourcePlan, rows: readonly ParsedRow[]): string {
+  const values = rows.map(({ row, knownMicros }) => [
+    knownMicros ?? null,
+    ...source.columns.map(({ name, type }) => toJson(type, row[name] ?? null)),
+  ]);
+  return sha256Hex(stringifyJson(values));
+}
