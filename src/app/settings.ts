@@ -101,6 +101,12 @@ export const SETTINGS = [
     help: 'How long an Idempotency-Key is remembered after its part of the log was sealed; at least a day.',
   },
   {
+    key: 'pushLog.retention',
+    kind: 'duration',
+    min: 86_400_000_000,
+    help: 'How old pushed events may get, by event time, before they leave the log; kept for ever when left out.',
+  },
+  {
     key: 'pushLog.timeoutMs',
     kind: 'integer',
     default: 5000,

@@ -40,9 +40,11 @@ export const materializeCommand = defineCommand({
       ...(from === undefined ? {} : { from }),
       ...(to === undefined ? {} : { to }),
     };
-    const { materialize } = await import('../offline/index.ts');
-    const run = async () => materialize({ ...offline, store: await app.online() }, request);
+    const { keepLog, materialize } = await import('../offline/index.ts');
+    const store = await app.online();
+    const run = () => materialize({ ...offline, store }, request);
     const report = dryRun ? await run() : await withDeadSettled(app, offline.definitions, run);
+    if (!dryRun) await keepLog({ ...offline, store, retentionMicros: app.config.values['pushLog.retention'] });
     return {
       json: { requested_from: from === undefined ? null : formatTimestamp(from), ...report },
       text: formatTable([HEAD, ...report.views.map(toRow)]) + report.views.map(whoHolds).join(''),

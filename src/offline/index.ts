@@ -2,6 +2,9 @@ export { type AuditedView, type AuditReport, auditTrainingSet } from './audit/au
 export { createRowDeriver, type RowDeriver } from './facts/row-deriver.ts';
 export type { OfflineDeps } from './offline-deps.ts';
 export type { Boundary } from './plan.ts';
+export { keepLog } from './retention/keep-log.ts';
+export type { WriterRemoval } from './retention/plan-removal.ts';
+export { type PruneReport, pruneLog } from './retention/prune-log.ts';
 export { createTrainingSet, type TrainingSetRequest } from './training-sets/create-training-set.ts';
 export type { FeatureProfile, PushedSnapshot, SourceSnapshot, TrainingSetRecord } from './training-sets/record.ts';
 export { getTrainingSet, listTrainingSets } from './training-sets/look-up.ts';

@@ -240,6 +240,7 @@ describe('two servers and a run on one LMDB', () => {
   });
 });
 
+let PEEK: readonly RedisServer[] = [];
 interface Chaos {
   readonly world: SalesWorld;
   readonly traffic: Traffic;
@@ -313,6 +314,23 @@ async function chaos(test: Chaos): Promise<void> {
     }
     await expectExact(world, traffic, ['a', 'b']);
   } catch (error) {
+    const missing = await traffic.missing();
+    const { execSync } = await import('node:child_process');
+    const { writeFileSync } = await import('node:fs');
+    execSync(`rm -rf /tmp/chaos-diag; cp -r ${world.sales.project.directory} /tmp/chaos-diag`);
+    writeFileSync('/tmp/chaos-diag/missing.txt', missing.join('\n'));
+    writeFileSync('/tmp/chaos-diag/said.txt', [...world.machines.running].map((m) => m.said.join('\n')).join('\n=====\n'));
+    for (const name of ['a', 'b']) execSync(`cp -r ${world.machines.place(name, 'push-log')} /tmp/chaos-diag/log-${name}`);
+    const { createHash } = await import('node:crypto');
+    const claims = [];
+    for (const line of missing) {
+      const [, source, key] = /^(\w+)\/\S+ \S+ (key \d+)/.exec(line) ?? [];
+      const id = createHash('sha256').update(JSON.stringify([source, key])).digest('hex');
+      const found = await Promise.all(PEEK.map(async (node) => `${node.port}: ${await node.command(`HGETALL hr:claim:{sales:${id}}`).catch(String)}`));
+      claims.push(line, id, ...found);
+    }
+    writeFileSync('/tmp/chaos-diag/claims.txt', claims.join('\n'));
+    writeFileSync('/tmp/chaos-diag/did.txt', did.join('\n'));
     throw new Error(`seed ${SEED}, after ${did.join('; ')}: ${String(error)}`, { cause: error });
   }
 }
@@ -339,6 +357,7 @@ describe.skipIf(!hasRedis())('chaos', () => {
       const cluster: RedisCluster = stoppedLater(await startRedisCluster({ replicas: 1, nodeTimeoutMs: 1500 }));
       const world = await openWorld({ online: cluster.url });
       const random = createRandom(SEED);
+    PEEK = cluster.nodes;
       await chaos({
         world,
         traffic: world.startTraffic(),

@@ -49,8 +49,8 @@ describe.each(onlineStoreKinds())('materialize into $name', ({ prepare }) => {
       const database = (name: string) => `sqlite:${join(world.directory, `${name}.db`)}`;
       expect(await runOnce(world.directory, undisturbed.url, database('undisturbed'))).toBe('exit 0');
 
-      // About 25 lines in all: each kill falls somewhere else, between two writes or inside one, and before the last view.
-      const killAfter = 2 + Math.floor(Math.random() * 17);
+      // About twenty lines in all: each kill falls somewhere else, between two writes or inside one, and before the last view.
+      const killAfter = 2 + Math.floor(Math.random() * 14);
       expect(
         await runOnce(world.directory, killed.url, database('killed'), killAfter),
         `after ${killAfter} lines`,

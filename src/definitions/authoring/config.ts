@@ -40,6 +40,8 @@ export interface HeadraceConfig {
     readonly maxAhead?: string;
     /** How long an Idempotency-Key is remembered, at least a day: `1d`. */
     readonly claimRetention?: string;
+    /** How old pushed events may get before they leave the log: `400d`. Default: kept for ever. */
+    readonly retention?: string;
     /** How long a push waits for the online store before it is answered 503. */
     readonly timeoutMs?: number;
   };

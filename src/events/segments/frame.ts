@@ -3,14 +3,14 @@
 
 import { crc32 } from 'node:zlib';
 
-/** A payload is kind 1 · length of the header 4 · header (JSON) · body (JSON, may be empty). */
+/** A payload is kind 1 · length of the header 4 · header (JSON) · body (may be empty). */
 export interface Frame {
   readonly kind: number;
   readonly header: string;
   /** Where the frame begins and ends in the bytes that it was read from. */
   readonly at: number;
   readonly end: number;
-  body(): string;
+  body(): Buffer;
 }
 
 /** `torn`: the bytes end before the frame does. The others are sentences for people. */
@@ -18,15 +18,16 @@ export type FrameProblem = 'torn' | 'the head of a frame fails its checksum' | '
 
 const HEAD_BYTES = 12;
 const KIND_BYTES = 5;
+const NO_BODY = new Uint8Array(0);
 
-export function packFrame(kind: number, header: string, body = ''): Buffer {
+export function packFrame(kind: number, header: string, body: Uint8Array = NO_BODY): Buffer {
   const headerBytes = Buffer.byteLength(header);
-  const size = KIND_BYTES + headerBytes + Buffer.byteLength(body);
+  const size = KIND_BYTES + headerBytes + body.length;
   const frame = Buffer.allocUnsafe(HEAD_BYTES + size);
   frame[HEAD_BYTES] = kind;
   frame.writeUInt32LE(headerBytes, HEAD_BYTES + 1);
   frame.write(header, HEAD_BYTES + KIND_BYTES);
-  frame.write(body, HEAD_BYTES + KIND_BYTES + headerBytes);
+  frame.set(body, HEAD_BYTES + KIND_BYTES + headerBytes);
   frame.writeUInt32LE(size, 0);
   frame.writeUInt32LE(crc32(frame.subarray(HEAD_BYTES)), 4);
   frame.writeUInt32LE(crc32(frame.subarray(0, 8)), 8);
@@ -49,6 +50,6 @@ export function readFrame(bytes: Buffer, at: number): Frame | FrameProblem {
     header: bytes.toString('utf8', start + KIND_BYTES, bodyAt),
     at,
     end,
-    body: () => bytes.toString('utf8', bodyAt, end),
+    body: () => bytes.subarray(bodyAt, end),
   };
 }

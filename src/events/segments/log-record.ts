@@ -65,9 +65,18 @@ export function packSeal({ cut, voids }: Seal): Buffer {
   return packFrame(KIND.seal, JSON.stringify({ cut, voids }));
 }
 
+const names = new WeakMap<SourceSpec, string>();
+
+/** As JSON. */
+function nameOf(source: SourceSpec): string {
+  let name = names.get(source);
+  if (name === undefined) names.set(source, (name = JSON.stringify(source.name)));
+  return name;
+}
+
 export function packEntry(offset: number, { source, rows, key }: NewEntry): Buffer {
   const keyed = key === undefined ? '' : `,"key":${JSON.stringify(key.key)},"hash":${JSON.stringify(key.hash)}`;
-  const header = `{"offset":${offset},"count":${rows.length},"source":${JSON.stringify(source.name)}${keyed}}`;
+  const header = `{"offset":${offset},"count":${rows.length},"source":${nameOf(source)}${keyed}}`;
   return packFrame(KIND.entry, header, encodeRows(source, rows));
 }
 
@@ -103,7 +112,7 @@ interface EntryHeader {
 }
 
 /** The entry with its place; its rows are decoded when asked for. */
-export function toEntry(writer: number, cut: number, record: EntryRecord, body: () => string): LogEntry {
+export function toEntry(writer: number, cut: number, record: EntryRecord, body: () => Buffer): LogEntry {
   const { kind: _, ...rest } = record;
   return { writer, cut, ...rest, rows: (source: SourceSpec) => decodeRows(source, body()) };
 }

@@ -1,9 +1,11 @@
-// Rows of an entry as JSON and back, compiled once per source. Every text is exact under the platform's own JSON.parse,
-// which is much quicker than one that looks at each number: an int64 past 2^53 is a string, and so is −0.
+// Rows of an entry as bytes and back, compiled once per source: the plain numbers as a block of doubles, which is many times
+// as quick as their digits, the rest as JSON. Every text is exact under the platform's own JSON.parse, which is much
+// quicker than one that looks at each number: an int64 past 2^53 is a string, and so is −0.
 
 import {
   type DataType,
   INVALID,
+  isPlainNumber,
   type Micros,
   parseValue,
   type Row,
@@ -14,43 +16,59 @@ import {
 } from '../../core/index.ts';
 import type { SourceSpec } from '../../definitions/index.ts';
 import type { PushedRow } from '../event-log.ts';
+import { NUMBER_BYTES, readNumber, writeNumber } from './number-block.ts';
 
-export function encodeRows(source: SourceSpec, rows: readonly PushedRow[]): string {
+/** The length of the JSON as 4 bytes · the JSON · a double for each plain number of each row. */
+export function encodeRows(source: SourceSpec, rows: readonly PushedRow[]): Buffer {
   let codec = encoders.get(source);
   if (codec === undefined) encoders.set(source, (codec = compileEncoder(source)));
   return codec(rows);
 }
 
 /** Reads by column name: a column added since is null; one of another type by now is read as JSON of it, or null. */
-export function decodeRows(source: SourceSpec, body: string): PushedRow[] {
+export function decodeRows(source: SourceSpec, body: Buffer): PushedRow[] {
   // The frame's checksum held, so this is what `encodeRows` wrote.
-  const { columns, known, rows } = JSON.parse(body) as StoredRows;
+  const numbersAt = TEXT_AT + body.readUInt32LE(0);
+  const { columns, known, rows } = JSON.parse(body.toString('utf8', TEXT_AT, numbersAt)) as StoredRows;
   let byColumns = decoders.get(source);
   if (byColumns === undefined) decoders.set(source, (byColumns = new Map()));
   const id = columns.join('\n');
   let decode = byColumns.get(id);
   if (decode === undefined) byColumns.set(id, (decode = compileDecoder(source, columns)));
-  const toRow = decode;
-  return rows.map((values, index) => ({ row: toRow(values), knownMicros: known[index] as number }));
+  const { toRow, rowBytes } = decode;
+  return rows.map((values, index) => {
+    const knownMicros = typeof known === 'number' ? known : (known[index] as Micros);
+    return { row: toRow(values, body, numbersAt + index * rowBytes), knownMicros };
+  });
 }
 
 interface StoredRows {
-  /** `name:type`, in the order of each row's values. */
+  /** `name:type`, of all columns. */
   readonly columns: readonly string[];
-  readonly known: readonly Micros[];
+  /** One for each row, or one for all. */
+  readonly known: Micros | readonly Micros[];
+  /** Of each row the values that are no plain numbers, in the order of their columns. */
   readonly rows: readonly (readonly unknown[])[];
 }
 
-type Encoder = (rows: readonly PushedRow[]) => string;
-type Decoder = (values: readonly unknown[]) => Row;
+const TEXT_AT = 4;
+
+type Encoder = (rows: readonly PushedRow[]) => Buffer;
+interface Decoder {
+  readonly rowBytes: number;
+  readonly toRow: (values: readonly unknown[], body: Buffer, at: number) => Row;
+}
 
 const encoders = new WeakMap<SourceSpec, Encoder>();
 const decoders = new WeakMap<SourceSpec, Map<string, Decoder>>();
 
 function compileEncoder({ columns }: SourceSpec): Encoder {
   const stored = JSON.stringify(columns.map(({ name, type }) => `${name}:${typeName(type)}`));
-  const names = columns.map(({ name }) => name);
-  const toPlain = columns.map(({ type }) => plainOf(type));
+  const start = Buffer.from(`{"columns":${stored},"known":`);
+  const numbers = columns.filter(({ type }) => isPlainNumber(type)).map(({ name }) => name);
+  const others = columns.filter(({ type }) => !isPlainNumber(type));
+  const names = others.map(({ name }) => name);
+  const toPlain = others.map(({ type }) => plainOf(type));
   const valuesOf = ({ row }: PushedRow): unknown[] => {
     const values: unknown[] = new Array(names.length);
     for (let i = 0; i < names.length; i++) {
@@ -60,10 +78,27 @@ function compileEncoder({ columns }: SourceSpec): Encoder {
     return values;
   };
   return (rows) => {
-    const known = rows.map(({ knownMicros }) => knownMicros);
-    // The platform's JSON.stringify of plain arrays is quicker than texts put together one by one.
-    return `{"columns":${stored},"known":[${known.join(',')}],"rows":${JSON.stringify(rows.map(valuesOf))}}`;
+    const rest = `${JSON.stringify(knownOf(rows))},"rows":${JSON.stringify(rows.map(valuesOf))}}`;
+    const length = start.length + Buffer.byteLength(rest);
+    const body = Buffer.allocUnsafe(TEXT_AT + length + rows.length * numbers.length * NUMBER_BYTES);
+    body.writeUInt32LE(length, 0);
+    body.set(start, TEXT_AT);
+    body.write(rest, TEXT_AT + start.length);
+    let at = TEXT_AT + length;
+    for (const { row } of rows) {
+      for (let i = 0; i < numbers.length; i++, at += NUMBER_BYTES) {
+        // A source's rows were read by its columns' types.
+        writeNumber(body, at, row[numbers[i] as string] as number | null | undefined);
+      }
+    }
+    return body;
   };
+}
+
+// Rows that came together are mostly known since they came.
+function knownOf(rows: readonly PushedRow[]): Micros | readonly Micros[] {
+  const first = rows[0]?.knownMicros ?? 0;
+  return rows.every(({ knownMicros }) => knownMicros === first) ? first : rows.map(({ knownMicros }) => knownMicros);
 }
 
 type ToPlain = (value: NonNullable<Value>) => unknown;
@@ -106,23 +141,30 @@ function plainNumber(value: number): number | string {
 }
 
 function compileDecoder(source: SourceSpec, stored: readonly string[]): Decoder {
+  let [numbers, others] = [0, 0];
   const places = new Map(
-    stored.map((column, place) => {
+    stored.map((column) => {
       const split = column.lastIndexOf(':');
-      return [column.slice(0, split), { place, type: typeOf(column.slice(split + 1)) }] as const;
+      const type = typeOf(column.slice(split + 1));
+      const isNumber = isPlainNumber(type);
+      return [column.slice(0, split), { type, isNumber, place: isNumber ? numbers++ : others++ }] as const;
     }),
   );
   const columns = source.columns.map(({ name, type }) => {
     const found = places.get(name);
-    return { name, place: found?.place ?? -1, read: found === undefined ? () => null : readerOf(found.type, type) };
+    const read = found === undefined ? () => null : readerOf(found.type, type);
+    return { name, isNumber: found?.isNumber === true, place: found?.place ?? -1, read };
   });
-  return (values) => {
-    const row: Record<string, Value> = {};
-    for (const { name, place, read } of columns) {
-      const json = values[place];
-      row[name] = json === null || json === undefined ? null : read(json);
-    }
-    return row;
+  return {
+    rowBytes: numbers * NUMBER_BYTES,
+    toRow(values, body, at) {
+      const row: Record<string, Value> = {};
+      for (const { name, isNumber, place, read } of columns) {
+        const plain = isNumber ? readNumber(body, at + place * NUMBER_BYTES) : values[place];
+        row[name] = plain === null || plain === undefined ? null : read(plain);
+      }
+      return row;
+    },
   };
 }
 

@@ -43,6 +43,31 @@ export interface CheckOptions {
 
 /** Checks every frame. Throws HR_LOG_DAMAGED. Undefined for a segment whose very head is torn. */
 export function checkSegment(bytes: Buffer, id: SegmentId, options: CheckOptions = {}): SegmentSummary | undefined {
+  const steps = checkInSteps(bytes, id, options);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** The same while requests are served: they get their turn between steps. */
+export async function checkSegmentInTurns(bytes: Buffer, id: SegmentId): Promise<SegmentSummary | undefined> {
+  const steps = checkInSteps(bytes, id, {});
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+const STEP_FRAMES = 256;
+const STEP_BYTES = 256 * 1024;
+
+function* checkInSteps(
+  bytes: Buffer,
+  id: SegmentId,
+  options: CheckOptions,
+): Generator<undefined, SegmentSummary | undefined> {
   const { mayBeTorn = false, after } = options;
   const first = readFrame(bytes, 0);
   if (first === 'torn' && mayBeTorn) return undefined;
@@ -56,7 +81,12 @@ export function checkSegment(bytes: Buffer, id: SegmentId, options: CheckOptions
   const rows = new Map<number, Map<string, number>>();
   let [firstCut, lastCut]: (number | undefined)[] = [];
   let length = end;
+  let [frames, stepAt] = [0, end];
   while (length < bytes.length) {
+    if (++frames % STEP_FRAMES === 0 || length - stepAt > STEP_BYTES) {
+      yield;
+      stepAt = length;
+    }
     const frame = readFrame(bytes, length);
     if (frame === 'torn' && mayBeTorn) break;
     if (typeof frame === 'string') throw logDamaged(id, length, frame === 'torn' ? 'it ends inside a frame' : frame);

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { type Clock, HeadraceError, type Logger } from '../../core/index.ts';
 import type { ObjectStore } from '../../storage/index.ts';
 import { type LocalSegment, removeSegment, segmentKey, segmentPath } from './local-segments.ts';
-import { checkSegment } from './segment.ts';
+import { checkSegmentInTurns } from './segment.ts';
 import type { ShippedTable } from './shipped-table.ts';
 
 export interface Shipping {
@@ -38,7 +38,7 @@ export function createShipping(options: ShippingOptions): Shipping {
     const path = segmentPath(folder, seq);
     // Without what a failed write may have left behind it; checked, for this copy is about to be the only one.
     const bytes = (await readFile(path)).subarray(0, segment.bytes);
-    const summary = checkSegment(bytes, { writer, token, seq, name: path });
+    const summary = await checkSegmentInTurns(bytes, { writer, token, seq, name: path });
     // Only of a torn one there is none.
     if (summary === undefined) return;
     const key = segmentKey(writer, token, seq);

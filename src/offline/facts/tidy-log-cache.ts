@@ -62,11 +62,10 @@ async function tidyWriterFolder(
   if (files === undefined) return;
   const old = new Set<string>();
   for (const { path } of files) if (await isOld(path)) old.add(path);
-  for (const file of files) {
-    const isReplaced = files.some(
-      (other) => other !== file && old.has(other.path) && other.from <= file.from && other.to >= file.to,
-    );
-    if (isReplaced) await rm(file.path, { force: true });
+  const read = files.filter(({ path, from }) => from > removed && old.has(path));
+  for (const { path, from, to } of files) {
+    const isReplaced = read.some((one) => one.from <= from && one.to >= to && one.to - one.from > to - from);
+    if (isReplaced) await rm(path, { force: true });
   }
   // Since when its first cuts are left out is told by an empty file.
   const marks = (await readdir(directory)).flatMap((name) => Number(/^removed-(\d+)$/.exec(name)?.[1] ?? []));

@@ -1,6 +1,6 @@
 // One view's run, from its row to its marks.
 
-import { HeadraceError } from '../../core/index.ts';
+import { HeadraceError, type Micros } from '../../core/index.ts';
 import { isOpened, type OpenedRow, type RunCounts, type RunRow } from '../../online/index.ts';
 import { queryWork } from '../sources/source-errors.ts';
 import { failRun } from './fail-run.ts';
@@ -8,7 +8,7 @@ import { MarkWentBack } from './node-writer.ts';
 import { type PreparedRun, prepareRun } from './prepare-run.ts';
 import { type MaterializedView, reportOf, standingReport } from './report.ts';
 import { findStandingRun } from './standing-run.ts';
-import { countKeys } from './touched-keys.ts';
+import { countKeys, type TouchedKeys } from './touched-keys.ts';
 import { openViewRun, type RunDeps, type RunRequest, type ViewRun } from './view-run.ts';
 import { waitForWriters } from './wait-for-writers.ts';
 import { writeRun } from './write-run.ts';
@@ -84,7 +84,8 @@ async function materializeOnce(run: ViewRun): Promise<MaterializedView> {
       if (counts.rowsIgnored > 0) {
         logger.warn({ view, rows: counts.rowsIgnored }, 'rows with a null key, event time or known time were left out');
       }
-      return { ...reportOf(view, 'finished', asOf, prepared), run: row.number, ...counts };
+      const { newestMicros: _, ...told } = counts;
+      return { ...reportOf(view, 'finished', asOf, prepared), run: row.number, ...told };
     } finally {
       await prepared.close();
     }
@@ -98,6 +99,7 @@ async function openAndWrite(run: ViewRun, row: RunRow, prepared: PreparedRun): P
   const { store, runs, schemas, lifetimeMs, retryMs, progress } = deps;
   const { plan, scope, touched, earlier } = prepared;
   const { rowsInRange, rowsIgnored } = touched;
+  const newestMicros = newestOf(plan.isFull ? undefined : scope.finished, touched);
   // A base must never be without what it is read by.
   await schemas.publish([codec.rowCodec.schema, codec.eventCodec.schema]);
   const { boundary, coverage, isFull, since } = plan;
@@ -118,7 +120,13 @@ async function openAndWrite(run: ViewRun, row: RunRow, prepared: PreparedRun): P
     progress,
   });
   progress.done(`${done.written} records`);
-  return { ...done, rowsInRange, rowsIgnored };
+  return { ...done, rowsInRange, rowsIgnored, newestMicros };
+}
+
+/** Of all facts: an incremental run looks only at those that changed since the one it builds on. */
+function newestOf(before: RunRow | undefined, { newestMicros }: TouchedKeys): Micros | null {
+  const earlier = before?.counts?.newestMicros ?? null;
+  return newestMicros === null || earlier === null ? (newestMicros ?? earlier) : Math.max(newestMicros, earlier);
 }
 
 function takenOver({ number, view }: RunRow): HeadraceError {

@@ -17,6 +17,8 @@ export interface TouchedKeys {
   readonly rowsInRange: number;
   /** Rows with a null key, event time or known time: they match nothing. */
   readonly rowsIgnored: number;
+  /** The greatest event time known by `asOf` of the rows that were looked at; null for none. */
+  readonly newestMicros: Micros | null;
   /** Whether some facts are known only after `asOf` and carried. */
   readonly hasWaiting: boolean;
 }
@@ -30,9 +32,12 @@ export async function findAllKeys(scope: RunScope): Promise<TouchedKeys> {
   const counted = await connection.runAndReadAll(
     `SELECT CAST(count(*) FILTER (WHERE ${whole} AND __hr_known <= ${asOf}) AS DOUBLE), ` +
       `CAST(count(*) FILTER (WHERE NOT (${whole})) AS DOUBLE), ` +
-      `CAST(count(*) FILTER (WHERE ${whole} AND ${waitsSql(scope)}) AS DOUBLE) FROM ${all} AS facts`,
+      `CAST(count(*) FILTER (WHERE ${whole} AND ${waitsSql(scope)}) AS DOUBLE), ` +
+      `CAST(max(__hr_event) FILTER (WHERE ${whole} AND __hr_known <= ${asOf}) AS DOUBLE) FROM ${all} AS facts`,
   );
-  const [rowsInRange = 0, rowsIgnored = 0, waiting = 0] = (counted.getRows()[0] ?? []).map(Number);
+  const [row = []] = counted.getRows();
+  const [rowsInRange = 0, rowsIgnored = 0, waiting = 0] = row.map(Number);
+  const newestMicros = microsOf(row[3]);
   const log = facts.log;
   const logTable = log === null || log.rows === 0 ? null : nextTable('log_keys');
   if (log !== null && logTable !== null) {
@@ -45,7 +50,8 @@ export async function findAllKeys(scope: RunScope): Promise<TouchedKeys> {
         `FROM ${keyed(codec, facts.allLogRows)} AS logged WHERE ${whole} GROUP BY ${names}`,
     );
   }
-  const shared = { hasNewest: codec.aggregator !== null, logTable, rowsInRange, rowsIgnored, hasWaiting: waiting > 0 };
+  const hasNewest = codec.aggregator !== null;
+  const shared = { hasNewest, logTable, rowsInRange, rowsIgnored, newestMicros, hasWaiting: waiting > 0 };
   if (codec.aggregator === null) return { table: null, ...shared };
   const table = nextTable('keys');
   const logged = logTable === null ? '' : ` UNION ALL SELECT ${names}, pushed, NULL FROM ${logTable}`;
@@ -84,22 +90,27 @@ export async function findChangedKeys(
   const newCut = cuts.length === 0 ? 'false' : isNewCut;
   const fileRows = isScan ? facts.allFileRows : facts.fileRows(files);
   const logRows = isScan ? facts.allLogRows : log.relation;
-  const select = `SELECT ${names}, __hr_known, `;
+  const select = `SELECT ${names}, __hr_known, __hr_event, `;
   const rows =
     `(${select}false AS pushed FROM ${keyed(codec, fileRows)} AS filed WHERE ${[isNewFile, ...anywhere].join(' OR ')} ` +
     `UNION ALL ${select}${newCut} AS pushed FROM ${keyed(codec, logRows)} AS logged WHERE ${[newCut, ...anywhere].join(' OR ')})`;
   const table = nextTable('keys');
   await connection.run(
     `CREATE TABLE ${table} AS SELECT ${names}, bool_or(pushed) AS pushed, ` +
+      `max(__hr_event) FILTER (WHERE __hr_known <= ${asOf}) AS newest_in_range, ` +
       `count(*) FILTER (WHERE __hr_known <= ${asOf}) AS in_range FROM ${rows} WHERE ${whole} GROUP BY ${names}`,
   );
   const ignored = `(SELECT CAST(count(*) AS DOUBLE) FROM ${rows} WHERE NOT (${whole}))`;
   const counted = await connection.runAndReadAll(
-    `SELECT CAST(coalesce(sum(in_range), 0) AS DOUBLE), ${ignored} FROM ${table}`,
+    `SELECT CAST(coalesce(sum(in_range), 0) AS DOUBLE), ${ignored}, CAST(max(newest_in_range) AS DOUBLE) FROM ${table}`,
   );
-  const [rowsInRange = 0, rowsIgnored = 0] = (counted.getRows()[0] ?? []).map(Number);
-  return { table, logTable: null, hasNewest: false, rowsInRange, rowsIgnored, hasWaiting: true };
+  const [row = []] = counted.getRows();
+  const [rowsInRange = 0, rowsIgnored = 0] = row.map(Number);
+  const newestMicros = microsOf(row[2]);
+  return { table, logTable: null, hasNewest: false, rowsInRange, rowsIgnored, newestMicros, hasWaiting: true };
 }
+
+const microsOf = (value: unknown): Micros | null => (typeof value === 'number' ? value : null);
 
 /** How many keys a run would write. */
 export async function countKeys(scope: RunScope, { table, logTable }: TouchedKeys): Promise<number> {

@@ -6,7 +6,7 @@ import type { CutContents, WriterRow } from '../../events/index.ts';
 
 /** What of a source's log may go, as far as its views and its age tell. */
 export interface SourceLimit {
-  /** Events up to it in event time, and those without one; null where none may. */
+  /** Events up to it in event time; null where none may. */
   readonly goesUpTo: Micros | null;
   /** The last cut of a writer that every node's mark of every view over the source covers. */
   coveredCut(writer: number): number;
@@ -19,7 +19,7 @@ export interface RemovalSituation {
   readonly limits: ReadonlyMap<string, SourceLimit>;
   /** Of a source that is not: by age alone, for nobody can tell its event times any more. */
   readonly goneUpTo: Micros | null;
-  /** The newest event time of a defined source's rows in a cut; null where there are none, or none has one. */
+  /** The newest event time of a defined source's rows in a cut; null where all are void. */
   newest(writer: number, cut: number, source: string): Micros | null;
 }
 

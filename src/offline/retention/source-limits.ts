@@ -64,5 +64,6 @@ function boundOf({ marks, rows }: ViewState): Micros | null {
   const from = rows.findLast(({ number, state }) => number < lowest && state === 'finished');
   const isThere = rows.some((row) => row.number === lowest && isOpened(row));
   if (marks.length === 0 || from === undefined || !isThere) return null;
-  return Math.min(...rows.filter(({ number }) => number >= from.number).map((row) => row.boundary ?? row.proposed));
+  const counted = rows.filter((row) => row.number >= from.number && (isOpened(row) || row.state === 'asked'));
+  return Math.min(...counted.map((row) => row.boundary ?? row.proposed));
 }

@@ -52,12 +52,12 @@ export async function openRecordDirectory(
       return codec;
     },
     async load() {
-      for (const number of [...askedRuns]) {
+      for (const number of askedRuns) {
         const row = await runs.row(number);
         rows.set(number, row !== undefined && isOpened(row) ? row : null);
         askedRuns.delete(number);
       }
-      for (const fingerprint of [...askedSchemas]) {
+      for (const fingerprint of askedSchemas) {
         const schema = await schemas.find(fingerprint);
         codecs.set(fingerprint, schema === undefined ? null : compileRowCodec(schema));
         askedSchemas.delete(fingerprint);

@@ -185,7 +185,7 @@ export async function openRuns(database: Database): Promise<Runs> {
         .select('writer')
         .where('run', '=', run)
         .execute();
-      return new Set(found.map(({ writer }) => Number(writer)));
+      return new Set(found.map(({ writer }) => writer));
     },
     ofVersion: async (version) => (await rows().where('version', '=', version).orderBy('number').execute()).map(toRow),
     async inForce(version) {
@@ -234,7 +234,7 @@ export async function openRuns(database: Database): Promise<Runs> {
 // A number that was given once must not come again, or a late answer to one run would count for another.
 async function nextNumber(trx: Kysely<Tables>): Promise<number> {
   const found = await trx.selectFrom('online_run_sequence').select('last').executeTakeFirst();
-  const next = Number(found?.last ?? 0) + 1;
+  const next = (found?.last ?? 0) + 1;
   if (found === undefined) await trx.insertInto('online_run_sequence').values({ last: next }).execute();
   else await trx.updateTable('online_run_sequence').set({ last: next }).execute();
   return next;
@@ -250,7 +250,7 @@ function readDetails(text: string): Details {
 function toRow({ number, view, version, state, details }: Tables['online_runs']): RunRow {
   const read = readDetails(details);
   return {
-    number: Number(number),
+    number,
     view,
     version,
     state,

@@ -1,0 +1,88 @@
+// Retention: takes from the log what no read needs any more, by event time, once every node's mark covers it.
+
+import type { Micros } from '../../core/index.ts';
+import { NOTHING_COVERED, type OnlineStore, openRuns } from '../../online/index.ts';
+import { readableCoverage } from '../facts/log-rows.ts';
+import { openLogRows } from '../facts/open-facts.ts';
+import type { OfflineDeps } from '../offline-deps.ts';
+import { planRemoval, type RemovalSituation, type WriterRemoval } from './plan-removal.ts';
+import { openRetentionTable } from './retention-table.ts';
+import { limitOf, readViewStates } from './source-limits.ts';
+
+export interface RetentionDeps extends OfflineDeps {
+  readonly store: Pick<OnlineStore, 'marks'>;
+  /** `pushLog.retention`; undefined keeps for ever what no file brings. */
+  readonly retentionMicros: Micros | undefined;
+}
+
+export interface PruneReport {
+  /** Event times up to it are past retention; null where none is set, and at the first look. */
+  readonly oldUpTo: Micros | null;
+  readonly writers: readonly WriterRemoval[];
+}
+
+/** Errors: HR_LOG_DAMAGED, HR_STORAGE_UNAVAILABLE, HR_ONLINE_UNAVAILABLE, HR_SOURCE_UNREADABLE. A repeat goes on. */
+export async function pruneLog(deps: RetentionDeps, { dryRun }: { readonly dryRun: boolean }): Promise<PruneReport> {
+  const { log, clock, database, store, retentionMicros, definitions, logger } = deps;
+  if (log === undefined) return { oldUpTo: null, writers: [] };
+  const table = await openRetentionTable(database);
+  const now = clock.nowMicros();
+  const last = await table.lastLook();
+  // By this clock or that of the look before, whichever is earlier: one that was wrong once must not take what is young.
+  const oldUpTo =
+    retentionMicros === undefined || last === undefined ? null : Math.min(now, last) - retentionMicros - 1;
+  // The writers first: what is shipped of them is in the contents.
+  const writers = await log.writers();
+  const contents = await log.contents();
+  const { sources, views } = definitions.manifest;
+  const states = await readViewStates(definitions.manifest, store, await openRuns(database));
+  const limits = new Map(
+    Object.values(sources).map((source) => {
+      const own = Object.values(views).filter((view) => view.source === source.name);
+      const found = own.flatMap(({ name }) => states.get(name) ?? []);
+      return [source.name, limitOf(source, found, oldUpTo)] as const;
+    }),
+  );
+  const situation = { writers, contents, limits, goneUpTo: oldUpTo };
+  // Only of what is left to be decided by its age.
+  const open = planRemoval({ ...situation, newest: () => null });
+  const plan = planRemoval({ ...situation, newest: await newestEvents(deps, open) });
+  if (dryRun) return { oldUpTo, writers: plan };
+  const going = plan.filter(({ from, through }) => through >= from);
+  const rows = new Map<string, number>();
+  for (const one of going) for (const [source, count] of one.rows) rows.set(source, (rows.get(source) ?? 0) + count);
+  await table.noteSources([...rows.keys()]);
+  await log.remove(new Map(going.map(({ writer, through }) => [writer, through])));
+  await table.noteLook(now);
+  if (rows.size > 0) logger.info({ rows: Object.fromEntries(rows) }, 'removed from the event log by retention');
+  return { oldUpTo, writers: plan };
+}
+
+/**
+ * By the Parquet files of the log, which are read for the columns that tell the time alone. A row without an event time goes
+ * by its known time: by other definitions it may have one.
+ */
+async function newestEvents(deps: RetentionDeps, open: readonly WriterRemoval[]): Promise<RemovalSituation['newest']> {
+  const found = new Map<string, Micros | null>();
+  const asked = open.filter(({ rows }) => rows.size > 0);
+  const readable = await readableCoverage(deps.log);
+  const connection = await deps.duckdb.connect();
+  try {
+    for (const source of Object.values(deps.definitions.manifest.sources)) {
+      const own = asked.filter(({ rows }) => rows.has(source.name));
+      if (own.length === 0) continue;
+      const { relation } = await openLogRows(connection, source, deps, NOTHING_COVERED, readable);
+      const cases = own.map(({ writer, through }) => `WHEN ${writer} THEN ${through}`);
+      const read = await connection.runAndReadAll(
+        `SELECT __hr_writer, __hr_cut, CAST(max(coalesce(__hr_event, __hr_logged)) AS DOUBLE) FROM ${relation} ` +
+          `WHERE __hr_cut <= CASE __hr_writer ${cases.join(' ')} ELSE 0 END GROUP BY ALL`,
+      );
+      for (const [writer, cut, newest] of read.getRows()) {
+        found.set(`${writer}/${cut}/${source.name}`, newest as number | null);
+      }
+    }
+  } finally {
+    connection.closeSync();
+  }
+  return (writer, cut, source) => found.get(`${writer}/${cut}/${source}`) ?? null;
+}
