@@ -1,13 +1,17 @@
 // HTTP load with another body, and where asked another Idempotency-Key, for each request, which the usual tools make at a
-// cost of their own: sockets, requests put together before, one under way on each. A process of its own: `node
-// bench/push-load.ts OPTIONS` with the options as JSON; prints the result as JSON.
+// cost of their own: sockets, bodies put together before, one request under way on each. `node bench/push-load.ts OPTIONS`
+// with the options as JSON prints the result as JSON.
 
+import { spawn } from 'node:child_process';
 import { connect, type Socket } from 'node:net';
+import { fileURLToPath } from 'node:url';
 import { bodiesOf } from './push-bodies.ts';
 import type { PushedSource } from './push-project.ts';
 
 export interface PushLoad {
   readonly url: string;
+  /** Sent each time instead of rows; for predictions. */
+  readonly body?: string;
   readonly source: PushedSource;
   readonly rows: number;
   readonly users: number;
@@ -21,6 +25,8 @@ export interface PushLoad {
   readonly requestsPerSecond?: number;
   /** Bodies made before, sent in turn. */
   readonly bodies?: number;
+  /** Number of the first row. */
+  readonly first?: number;
 }
 
 export interface PushLoadResult {
@@ -36,9 +42,11 @@ export interface PushLoadResult {
 export async function pushLoad(load: PushLoad): Promise<PushLoadResult> {
   const url = new URL(load.url);
   const { source, rows, users, connections, seconds } = load;
-  const bodies = bodiesOf(source, { count: load.bodies ?? (rows === 1 ? 20_000 : 200), rows, users }).map((body) =>
-    Buffer.from(body),
-  );
+  const texts =
+    load.body === undefined
+      ? bodiesOf(source, { count: load.bodies ?? (rows === 1 ? 20_000 : 200), rows, users, first: load.first ?? 0 })
+      : [load.body];
+  const bodies = texts.map((body) => Buffer.from(body));
   const head = `POST ${url.pathname} HTTP/1.1\r\nhost: ${url.host}\r\ncontent-type: application/json\r\n`;
   const run = `${process.pid.toString(36)}-${Date.now().toString(36)}`;
   const latencies: number[] = [];
@@ -126,6 +134,22 @@ function answersOf(socket: Socket): { next(): Promise<string> } {
         take();
       }),
   };
+}
+
+/** The same in a process of its own, so that it takes no time from who asks. */
+export function pushLoadApart(load: PushLoad): Promise<PushLoadResult> {
+  const program = fileURLToPath(import.meta.url);
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [program, JSON.stringify(load)], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let text = '';
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+    child.once('error', reject);
+    child.once('exit', (code) =>
+      code === 0
+        ? resolve(JSON.parse(text) as PushLoadResult)
+        : reject(new Error(`push-load.ts ended with ${String(code)}`)),
+    );
+  });
 }
 
 if (import.meta.main) console.log(JSON.stringify(await pushLoad(JSON.parse(process.argv[2] ?? '{}') as PushLoad)));

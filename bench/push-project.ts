@@ -60,6 +60,8 @@ export const spent = featureView('spent', {
   features: { events_1h: count().over('1h'), sum_1d: sum('amount').over('1d'), mean_7d: mean('amount').over('7d') },
 });
 export const service = featureService('service', [newest, spent]);
+export const newestOnly = featureService('newest_only', [newest]);
+export const spentOnly = featureService('spent_only', [spent]);
 export const score = model('score', { features: service, outputs: { probability: t.float32() } });
 export const live = endpoint('live', { model: score, unit: ['user'] });
 `;

@@ -1,11 +1,9 @@
 // Pushes over HTTP against a bare route that appends the same body to a file: one worker, 64 connections, short rounds
 // taken in turn so that noise hits both, medians.
 
-import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { postFor } from './load.ts';
-import type { PushLoad, PushLoadResult } from './push-load.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { pushLoadApart, type PushLoadResult } from './push-load.ts';
 import { createPushProject, type PushedSource } from './push-project.ts';
 import { type BenchServer, startHeadrace, startScript } from './servers.ts';
 
@@ -118,7 +116,7 @@ async function measureSingle(context: Context, one: (typeof SINGLE)[number]): Pr
   const { name, source, isKeyed, atLeast } = one;
   const load = { source, isKeyed, rows: 1, users: USERS, connections: CONNECTIONS };
   const results = await inTurn(rounds, (isWarmUp, target) =>
-    runLoad({
+    pushLoadApart({
       ...load,
       url: target === 'push' ? pushUrl(context, source) : context.append,
       seconds: isWarmUp ? 1 : seconds,
@@ -132,7 +130,7 @@ async function measureBatches(context: Context, source: PushedSource): Promise<B
   const { seconds = 3, rounds = 3, store } = context;
   const load = { source, rows: ROWS, users: USERS * 10, connections: 4 };
   const results = await inTurn(rounds, (isWarmUp, target) =>
-    runLoad({
+    pushLoadApart({
       ...load,
       url: target === 'push' ? pushUrl(context, source) : context.append,
       seconds: isWarmUp ? 1 : seconds,
@@ -150,33 +148,41 @@ async function measureBatches(context: Context, source: PushedSource): Promise<B
 
 async function measurePredictBeside(context: Context): Promise<PredictBesidePushes> {
   const { seconds = 3, rounds = 3, store, server } = context;
-  const url = `${server}/v1/endpoints/live/predict`;
-  const body = JSON.stringify({ inputs: [{ user: 'user7' }] });
-  const predict = (of: number) => postFor({ url, body, connections: 8, seconds: of });
-  await predict(1);
-  const [alone, beside]: [number[], number[]] = [[], []];
-  const rates: number[] = [];
-  let failures = 0;
-  for (let round = 0; round < rounds; round++) {
-    const before = await predict(seconds);
-    alone.push(before.p99Ms);
-    const pushing = runLoad({
+  const batches = { source: 'floats', rows: ROWS, users: USERS * 10, connections: 4 } as const;
+  const predict = (of: number) =>
+    pushLoadApart({
+      ...batches,
+      url: `${server}/v1/endpoints/live/predict`,
+      body: JSON.stringify({ inputs: [{ user: 'user7' }] }),
+      connections: CONNECTIONS,
+      seconds: of,
+    });
+  const push = (of: number) =>
+    pushLoadApart({
+      ...batches,
       url: pushUrl(context, 'floats'),
-      source: 'floats',
-      rows: ROWS,
-      users: USERS * 10,
-      connections: 4,
-      seconds: seconds + 1,
+      seconds: of,
       requestsPerSecond: EVENTS_BESIDE / ROWS,
     });
-    const during = await predict(seconds);
-    const pushed = await pushing;
-    beside.push(during.p99Ms);
-    rates.push(pushed.requestsPerSecond * ROWS);
-    failures += before.failures + during.failures + pushed.failures;
+  await Promise.all([predict(2), push(2)]);
+  const [alone, beside, pushed]: [PushLoadResult[], PushLoadResult[], PushLoadResult[]] = [[], [], []];
+  for (let round = 0; round < rounds; round++) {
+    alone.push(await predict(seconds));
+    // Pushes begin before the predictions and end after them.
+    const pushing = push(seconds + 2);
+    await delay(1000);
+    beside.push(await predict(seconds));
+    pushed.push(await pushing);
   }
-  const [aloneP99Ms, besideP99Ms] = [median(alone), median(beside)];
-  return { store, eventsPerSecond: median(rates), aloneP99Ms, besideP99Ms, ratio: besideP99Ms / aloneP99Ms, failures };
+  const [aloneP99Ms, besideP99Ms] = [medians(alone).p99Ms, medians(beside).p99Ms];
+  return {
+    store,
+    eventsPerSecond: medians(pushed).requestsPerSecond * ROWS,
+    aloneP99Ms,
+    besideP99Ms,
+    ratio: besideP99Ms / aloneP99Ms,
+    failures: [...alone, ...beside, ...pushed].reduce((sum, { failures }) => sum + failures, 0),
+  };
 }
 
 /** Rounds of both, one after the other; the first warms up and is dropped. */
@@ -193,21 +199,6 @@ async function inTurn(
     }
   }
   return results;
-}
-
-function runLoad(load: PushLoad): Promise<PushLoadResult> {
-  const program = fileURLToPath(new URL('push-load.ts', import.meta.url));
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [program, JSON.stringify(load)], { stdio: ['ignore', 'pipe', 'inherit'] });
-    let text = '';
-    child.stdout.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-    child.once('error', reject);
-    child.once('exit', (code) =>
-      code === 0
-        ? resolve(JSON.parse(text) as PushLoadResult)
-        : reject(new Error(`push-load.ts ended with ${String(code)}`)),
-    );
-  });
 }
 
 function medians(results: readonly PushLoadResult[]): PushLoadResult {

@@ -9,17 +9,36 @@ import { hasRedis, startRedis } from '../test/support/redis-server.ts';
 import { measureDecodeAndMerge } from './decode-and-merge.ts';
 import { measureMaterialize } from './materialize.ts';
 import { measurePredict, type PredictFigures } from './predict.ts';
+import {
+  hotKeySection,
+  pushMemorySection,
+  type PushSections,
+  pushSection,
+  uncoveredCutsSection,
+} from './push-sections.ts';
 import { type Figure, type Section, toMarkdown, toText } from './report.ts';
 import { measureTrainingSets } from './training-set.ts';
 
 const { values } = parseArgs({ options: { only: { type: 'string' }, quick: { type: 'boolean', default: false } } });
 const isQuick = values.quick;
 
+const pushing: PushSections = {
+  isQuick,
+  async forEachStore(measure) {
+    await measure(undefined);
+    await withRedis(measure);
+  },
+};
+
 const sections: Readonly<Record<string, () => Promise<Section>>> = {
   'training-set': measureOffline,
   materialize: measureStores,
   decode: measureDecode,
   predict: measurePredictions,
+  push: () => pushSection(pushing),
+  'hot-key': () => hotKeySection(pushing),
+  'uncovered-cuts': () => uncoveredCutsSection(pushing),
+  'push-memory': () => pushMemorySection(pushing),
 };
 
 const wanted = values.only?.split(',') ?? Object.keys(sections);

@@ -30,7 +30,9 @@ async function startServer(args: readonly string[], cwd: string): Promise<BenchS
     let text = '';
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
       text += chunk;
-      if (text.includes('\n')) resolve((JSON.parse(text) as { url: string }).url);
+      if (!text.includes('\n')) return;
+      const { url } = JSON.parse(text) as { url?: string };
+      if (url !== undefined) resolve(url);
     });
     child.once('exit', (code) => reject(new Error(`${args.join(' ')} ended with ${String(code)}`)));
   });

@@ -29,7 +29,8 @@ export function reserve(out: ByteWriter, more: number): number {
 }
 
 export function createReader(bytes: Uint8Array, offset: number): ByteReader {
-  return { bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), offset };
+  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return { bytes: buffer, offset };
 }
 
 /** A whole number from 0 to 2^53 − 1 in 1 to 8 bytes (LEB128). */

@@ -24,7 +24,10 @@ export const pushCommand = defineCommand({
       );
     const rows = await readEventFile(context.path(file), source, () => app.duckdb());
     const { openIngestion } = await import('../ingestion/index.ts');
-    const ingestion = openIngestion(await app.ingestion(), { definitions: () => definitions });
+    const deps = await app.ingestion();
+    // Its own batches: the same for each repeat, whatever a server's limit is.
+    const limits = { ...deps.limits, maxRows: BATCH_ROWS };
+    const ingestion = openIngestion({ ...deps, limits }, { definitions: () => definitions });
     const key = textOption(options, 'idempotencyKey');
     const views = new Map<string, PushedView>();
     let accepted = 0;

@@ -111,8 +111,10 @@ function lastRun(row: RunRow, aged: (at: Micros) => Aged): LastRun {
 function coverageOf(row: RunRow | undefined, writers: readonly WriterRow[]): WriterCoverage[] {
   return writers.flatMap((writer) => {
     const covered = row?.coverage ? coveredCut(row.coverage, writer.number) : 0;
-    // The last cut of a writer that ended is sealed; the open one of another takes entries still.
-    const waiting = Math.max(0, writer.cut - covered);
+    // The last cut of a writer that ended is sealed; the open one of another takes entries still. What a forgotten one
+    // did not ship, no run will ever cover.
+    const last = writer.state === 'forgotten' ? writer.shipped : writer.cut;
+    const waiting = Math.max(0, last - covered);
     if (writer.state !== 'open' && waiting === 0) return [];
     return {
       writer: writer.number,

@@ -196,11 +196,17 @@ export const ERRORS = define({
     title: 'Bad range',
     help: 'The range is empty, or ends in the future.',
   },
+  HR_BOUNDARY_HELD: {
+    status: 409,
+    grpc: 'ABORTED',
+    title: 'A writer does not answer',
+    help: 'The view has no boundary yet, and a writer of pushes did not answer. Run it again; `headrace log forget` is for a machine that will not return.',
+  },
   HR_MATERIALIZE_BUSY: {
     status: 409,
     grpc: 'ABORTED',
-    title: 'Already materializing',
-    help: 'Another run holds one of these views. Wait for it, or retry after its lease ends.',
+    title: 'Another run took over',
+    help: 'A later run of the view began while this one was at work. What that one wrote stands; run yours again if it is still wanted.',
   },
   HR_ONLINE_UNAVAILABLE: {
     status: 503,

@@ -28,6 +28,7 @@ export { type ErrorCode, type ErrorDetail, ERRORS, type GrpcStatus, HeadraceErro
 export { contentHash, sha256Hex } from './hash.ts';
 export { canonicalJson, type Json, parseJson, stringifyJson } from './json.ts';
 export { type Logger, silentLogger } from './logger.ts';
+export { messageOf } from './message-of.ts';
 export { isProcessAlive } from './process-alive.ts';
 export { compareOrder, encodeOrder, type RowPlace } from './order-key.ts';
 export { type Progress, silentProgress } from './progress.ts';

@@ -39,7 +39,7 @@ export interface LogEntry extends EntryPlace {
   readonly source: string;
   readonly count: number;
   readonly key?: IdempotencyKey;
-  /** Decodes the rows by column name: a column added since is null, one of another type by now is null too. */
+  /** Decodes the rows by column name: a column added since is null, one of another type by now is read as JSON of it, or null. */
   rows(source: SourceSpec): readonly PushedRow[];
 }
 

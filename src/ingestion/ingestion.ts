@@ -1,8 +1,9 @@
 // Ingestion: pushes into sources, from wherever they come. Opens a writer when the first push comes, answers runs that
 // ask, and settles the logs of writers of this machine that are gone.
 
-import { didYouMeanOf, HeadraceError } from '../core/index.ts';
+import { didYouMeanOf, HeadraceError, messageOf } from '../core/index.ts';
 import type { Definitions } from '../definitions/index.ts';
+import { endedWithin } from './ended-within.ts';
 import type { IngestionDeps } from './ingestion-deps.ts';
 import { parsePush } from './parse-push.ts';
 import type { PushResult } from './push-result.ts';
@@ -56,6 +57,7 @@ export function openIngestion(deps: IngestionDeps, options: IngestionOptions): I
   let writer: PushWriter | undefined;
   let settled: SettledLog[] = [];
   let looking: Promise<void> | undefined;
+  let touching: Promise<void> | undefined;
   let lastSettle = -Infinity;
   let lastTouch = -Infinity;
   let isClosed = false;
@@ -96,7 +98,9 @@ export function openIngestion(deps: IngestionDeps, options: IngestionOptions): I
     let count = 0;
     for (const log of await deps.log.adopt()) {
       try {
-        settled.push(await settleLog(deps, log, plans()));
+        const own = await settleLog(deps, log, plans());
+        if (isClosed) await own.close();
+        else settled.push(own);
         count++;
       } catch (error) {
         logger.warn({ writer: log.writer, reason: messageOf(error) }, 'a dead writer could not be settled yet');
@@ -116,8 +120,8 @@ export function openIngestion(deps: IngestionDeps, options: IngestionOptions): I
   };
 
   // A writer that was forgotten takes nothing more: the next push opens another.
-  const tellThatItLives = async (): Promise<void> => {
-    if (writer === undefined || performance.now() - lastTouch < TOUCH_EVERY_MS) return;
+  const touch = async (): Promise<void> => {
+    if (writer === undefined) return;
     lastTouch = performance.now();
     const own = writer;
     try {
@@ -130,17 +134,24 @@ export function openIngestion(deps: IngestionDeps, options: IngestionOptions): I
     }
   };
 
+  const tellThatItLives = (): Promise<void> => {
+    if (performance.now() - lastTouch >= TOUCH_EVERY_MS) touching ??= touch().finally(() => (touching = undefined));
+    return touching ?? Promise.resolve();
+  };
+
   const look = async (): Promise<void> => {
-    await tellThatItLives();
+    if (isClosed) return;
     await writer?.answerRuns(plans());
     if (performance.now() - lastSettle < (options.settleEveryMs ?? SETTLE_EVERY_MS)) return;
     await settle();
     await letGo();
   };
 
-  const lookNow = (): Promise<void> => {
+  const lookNow = async (): Promise<void> => {
+    // By itself: a look waits for a cut, and that for a store that may be away for long.
+    await tellThatItLives();
     looking ??= look().finally(() => (looking = undefined));
-    return looking;
+    await looking;
   };
 
   let lastFailure = '';
@@ -148,7 +159,8 @@ export function openIngestion(deps: IngestionDeps, options: IngestionOptions): I
     options.lookEveryMs === undefined
       ? undefined
       : setInterval(() => {
-          lookNow().then(
+          const isLooking = looking !== undefined;
+          (isLooking ? tellThatItLives() : lookNow()).then(
             () => (lastFailure = ''),
             (error: unknown) => {
               if (lastFailure !== messageOf(error))
@@ -178,18 +190,17 @@ export function openIngestion(deps: IngestionDeps, options: IngestionOptions): I
     async close() {
       isClosed = true;
       clearInterval(timer);
-      await looking?.catch(() => {});
+      const limitMs = options.closeLimitMs ?? CLOSE_LIMIT_MS;
+      // A look that hangs must not keep the writer from its end.
+      const looked = endedWithin(looking ?? Promise.resolve(), limitMs);
       await opening?.then(
-        (opened) => opened.close(options.closeLimitMs ?? CLOSE_LIMIT_MS),
+        (opened) => opened.close(limitMs),
         () => {},
       );
+      await looked;
       // A run of this process may have covered them meanwhile.
       await letGo();
       for (const log of settled) await log.close();
     },
   };
-}
-
-function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
 }

@@ -4,11 +4,9 @@
 import type { EncodedKey, Micros } from '../core/index.ts';
 import type { PartId, RecordRef } from '../online/index.ts';
 
-/** One part: the fold so far, and how far the store has it. */
+/** One part with the fold so far. */
 export interface Part extends RecordRef, PartId {
   fold: Uint8Array | undefined;
-  /** Number of the last write that the store acknowledged with the present fold; 0 while there is none. */
-  written: number;
 }
 
 export interface PartTable {
@@ -43,7 +41,7 @@ export function createPartTable(writer: number, cut: number): PartTable {
     const shelf: PartShelf = {
       find: (keyText) => parts.get(keyText),
       add(keyText, key) {
-        const part: Part = { entity, key, version, writer, cut, boundary, fold: undefined, written: 0 };
+        const part: Part = { entity, key, version, writer, cut, boundary, fold: undefined };
         parts.set(keyText, part);
         size++;
         bytes += PART_BYTES + 2 * key.length;
@@ -64,7 +62,6 @@ export function createPartTable(writer: number, cut: number): PartTable {
     put(part, fold) {
       bytes += fold.length - (part.fold?.length ?? 0);
       part.fold = fold;
-      part.written = 0;
     },
     *all() {
       for (const { parts } of shelves.values()) yield* parts.values();

@@ -2,17 +2,13 @@
 // that is away is tried again for ever, since what is logged must come to be seen; who waits is told after a while.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Logger } from '../core/index.ts';
+import { type Logger, messageOf } from '../core/index.ts';
 import type { PartWrite, StoreWriter } from '../online/index.ts';
 import type { Part } from './part-table.ts';
 
 export interface PartWriter {
-  /** Resolves once the parts' present folds are in the store. */
+  /** Resolves once the parts' present folds are in the store. Rejects with why not when the store was given up. */
   write(parts: Iterable<Part>): Promise<void>;
-  /** Resolves once nothing is left to write. */
-  idle(): Promise<void>;
-  /** Parts that are not in the store yet. */
-  readonly waiting: number;
   /** Why the store did not take the last write; undefined when it did. */
   readonly failure: unknown;
   /** Gives up what is not written: it is written again when the log is settled. */
@@ -24,32 +20,40 @@ const BATCH = 2000;
 const FIRST_RETRY_MS = 50;
 const LAST_RETRY_MS = 1000;
 
-export function createPartWriter(store: StoreWriter, holder: number, logger: Logger): PartWriter {
+interface Waiter {
+  readonly done: () => void;
+  readonly failed: (why: unknown) => void;
+}
+
+/** `giveUpMs`: how long a store may fail before what waits is dropped and told so; for ever when left out. */
+export function createPartWriter(
+  store: StoreWriter,
+  holder: number,
+  logger: Logger,
+  giveUpMs = Number.POSITIVE_INFINITY,
+): PartWriter {
   let dirty = new Set<Part>();
-  let waiters: { readonly done: () => void }[] = [];
+  let waiters: Waiter[] = [];
   let running: Promise<void> | undefined;
   let isClosed = false;
   let n = 0;
   let failure: unknown;
+  let failingSinceMs = 0;
 
   const writeBatch = async (parts: readonly Part[]): Promise<boolean> => {
     const writes = parts.map((part) => writeOf(part, holder, ++n));
     try {
       await store.putParts(writes);
     } catch (error) {
-      if (failure === undefined)
+      if (failure === undefined) {
+        failingSinceMs = performance.now();
         logger.warn({ reason: messageOf(error) }, 'the online store does not take pushes; trying again');
+      }
       failure = error;
       return false;
     }
     if (failure !== undefined) logger.info({}, 'the online store takes pushes again');
     failure = undefined;
-    for (let i = 0; i < parts.length; i++) {
-      const part = parts[i] as Part;
-      const write = writes[i] as PartWrite;
-      // A later fold is dirty again by itself.
-      if (part.fold === write.fold) part.written = write.n;
-    }
     return true;
   };
 
@@ -68,7 +72,12 @@ export function createPartWriter(store: StoreWriter, holder: number, logger: Log
           at += BATCH;
           retryMs = FIRST_RETRY_MS;
         } else {
-          await delay(retryMs, undefined, { ref: false });
+          if (performance.now() - failingSinceMs >= giveUpMs) {
+            giveUp(told);
+            return;
+          }
+          // Where it gives up there is someone who waits for that, perhaps with nothing else to do.
+          await delay(retryMs, undefined, { ref: giveUpMs < Number.POSITIVE_INFINITY });
           retryMs = Math.min(retryMs * 2, LAST_RETRY_MS);
         }
       }
@@ -76,6 +85,16 @@ export function createPartWriter(store: StoreWriter, holder: number, logger: Log
       if (!isClosed) for (const { done } of told) done();
     }
     running = undefined;
+  };
+
+  const giveUp = (told: readonly Waiter[]): void => {
+    const dropped = [...told, ...waiters];
+    waiters = [];
+    dirty = new Set();
+    running = undefined;
+    for (const { failed } of dropped) failed(failure);
+    // Who comes next has the same patience.
+    failure = undefined;
   };
 
   return {
@@ -86,15 +105,9 @@ export function createPartWriter(store: StoreWriter, holder: number, logger: Log
         isAny = true;
       }
       if (!isAny) return Promise.resolve();
-      const written = new Promise<void>((done) => waiters.push({ done }));
+      const written = new Promise<void>((done, failed) => waiters.push({ done, failed }));
       running ??= loop();
       return written;
-    },
-    async idle() {
-      while (running !== undefined) await running;
-    },
-    get waiting() {
-      return dirty.size;
     },
     get failure() {
       return failure;
@@ -110,8 +123,4 @@ export function createPartWriter(store: StoreWriter, holder: number, logger: Log
 function writeOf({ entity, key, version, writer, cut, boundary, fold }: Part, holder: number, n: number): PartWrite {
   // Only parts that were folded are written.
   return { entity, key, version, writer, cut, boundary, fold: fold as Uint8Array, holder, n };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -63,6 +63,6 @@ export function createPatience(limitMs: number, reason: () => string | undefined
 function tooLong(reason = 'it takes too long'): HeadraceError {
   return new HeadraceError(
     'HR_ONLINE_UNAVAILABLE',
-    `the push is in the log but not visible in the online store yet (${reason}); it will count once. Repeat it only with its Idempotency-Key.`,
+    `the push is not visible in the online store yet (${reason}); what is in the log of it will count once. Repeat it only with its Idempotency-Key.`,
   );
 }

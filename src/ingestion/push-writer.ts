@@ -2,11 +2,12 @@
 // The steps and their order are those of docs/adr/0005: logged, claimed, folded, written, answered.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { HeadraceError, type Micros, type Row } from '../core/index.ts';
+import { HeadraceError, messageOf, type Micros, type Row } from '../core/index.ts';
 import type { CutView, LogEntry, LogWriter } from '../events/index.ts';
-import type { Claim, StoreWriter, WriterLink } from '../online/index.ts';
-import { claimOf, createClaimDesk, isOwn } from './claim-desk.ts';
+import { type Claim, holdsClaim, type StoreWriter, type WriterLink } from '../online/index.ts';
+import { claimOf, createClaimDesk } from './claim-desk.ts';
 import { readCutView } from './cut-view.ts';
+import { endedWithin } from './ended-within.ts';
 import { foldEntry } from './fold-entry.ts';
 import type { IngestionDeps } from './ingestion-deps.ts';
 import { createOpenCut, type OpenCut } from './open-cut.ts';
@@ -52,6 +53,8 @@ interface PushedRows {
 }
 
 const SEAL_RETRY_MS = 1000;
+/** A row that waits for the store is taken to hold as many, roughly. */
+const BYTES_PER_WAITING_ROW = 512;
 
 /** Registers a writer, then reads the boundaries in force, then opens its first cut. */
 export async function openPushWriter(deps: IngestionDeps, first: SourcePlans): Promise<PushWriter> {
@@ -67,17 +70,30 @@ export async function openPushWriter(deps: IngestionDeps, first: SourcePlans): P
   /** Cuts that are open or about to be sealed, the newest last. */
   let unsealed: OpenCut[] = [current];
   const parts = createPartWriter(store, log.holder, logger);
-  const desk = createClaimDesk(store);
-  const patience = createPatience(limits.timeoutMs, () =>
-    parts.failure === undefined ? undefined : messageOf(parts.failure),
-  );
+  const desk = createClaimDesk(store, logger);
+  const storeFailure = (): string | undefined => {
+    const failure = parts.failure ?? desk.failure;
+    return failure === undefined ? undefined : messageOf(failure);
+  };
+  const patience = createPatience(limits.timeoutMs, storeFailure);
   const shipping = createShipping(log, runs, logger);
+  /** Rows of pushes that are logged and not answered yet: while the store is away they only grow. */
+  let waitingRows = 0;
   const underWay = new Map<string, { readonly hash: string; readonly work: Promise<PushResult | undefined> }>();
   let cutting: Promise<void> | undefined;
   let isClosing = false;
   let isClosed = false;
+  const hanging = new Set<() => void>();
 
-  const relinks = createRelinks({ deps, log, parts, store, plans: () => plans, unsealed: () => unsealed });
+  const relinks = createRelinks({
+    deps,
+    log,
+    parts,
+    store,
+    plans: () => plans,
+    unsealed: () => unsealed,
+    voidsOf: ({ voids }) => voids,
+  });
   linked = relinks.link;
 
   /** Opens the next cut, and goes on with the end of the old one by itself. */
@@ -156,7 +172,7 @@ export async function openPushWriter(deps: IngestionDeps, first: SourcePlans): P
 
   const decide = async (claim: Claim, entry: LogEntry, own: OpenCut): Promise<Claim | 'own'> => {
     const holding = await desk.claim(claim);
-    if (isOwn(holding, entry)) {
+    if (holdsClaim(entry, holding)) {
       own.claims.set(claim.id, { offset: entry.offset, isAnswered: false });
       return 'own';
     }
@@ -224,8 +240,15 @@ export async function openPushWriter(deps: IngestionDeps, first: SourcePlans): P
     const called = current;
     if (called.plans !== wanted && !isClosing) return undefined;
     if (isClosing) throw new HeadraceError('HR_STOPPING', 'the server is stopping; push again elsewhere.');
-    if (parts.failure !== undefined && called.table.bytes > limits.memoryBytes) throw unavailable(parts.failure);
-    let leave = called.enter();
+    const isTooMuch =
+      called.table.bytes > limits.memoryBytes || waitingRows * BYTES_PER_WAITING_ROW > limits.memoryBytes;
+    if (isTooMuch && storeFailure() !== undefined) throw unavailable(parts.failure ?? desk.failure);
+    let leaveCut = called.enter();
+    waitingRows += rows.length;
+    const leave = (): void => {
+      leaveCut();
+      waitingRows -= rows.length;
+    };
     const arrival = clock.nowMicros();
     const pushed = rows.map(({ row, knownMicros = arrival }) => ({ row, knownMicros }));
     let entry: LogEntry;
@@ -238,8 +261,8 @@ export async function openPushWriter(deps: IngestionDeps, first: SourcePlans): P
     // The log's word counts: a cut that was being opened at the call may have failed.
     const own = unsealed.find((one) => one.cut === entry.cut) ?? called;
     if (own !== called) {
-      const enteredElsewhere = leave;
-      leave = own.enter();
+      const enteredElsewhere = leaveCut;
+      leaveCut = own.enter();
       enteredElsewhere();
     }
     const known = pushed.map(({ knownMicros }) => knownMicros);
@@ -287,27 +310,35 @@ export async function openPushWriter(deps: IngestionDeps, first: SourcePlans): P
       return patience.within(work);
     },
     touch: () => log.touch(),
-    answerRuns: (wanted) =>
-      inTurn(async () => {
+    answerRuns(wanted) {
+      const answered = inTurn(async () => {
+        if (isClosing) return;
         // Read before the boundaries are: a run that asks later asks the next cut.
         const asked = await unanswered();
         if (asked.length > 0) await cut(isBehind(wanted) ? wanted : plans, asked);
-      }),
+      });
+      // A cut waits for the store, which a writer that is closed does no more.
+      return new Promise((resolve, reject) => {
+        hanging.add(resolve);
+        answered.then(resolve, reject).finally(() => hanging.delete(resolve));
+      });
+    },
     status: () => ({
       writer: log.writer,
       cut: current.cut,
       pending: unsealed.reduce((sum, { pending }) => sum + pending, 0),
       parts: unsealed.reduce((sum, { table }) => sum + table.size, 0),
       partBytes: unsealed.reduce((sum, { table }) => sum + table.bytes, 0),
-      storeFailure: parts.failure === undefined ? null : messageOf(parts.failure),
+      storeFailure: storeFailure() ?? null,
       shipFailure: shipping.failure === undefined ? null : messageOf(shipping.failure),
     }),
     async close(limitMs) {
       isClosing = true;
       relinks.close();
-      const isEnded = await settledWithin(seal(), limitMs);
+      const isEnded = await endedWithin(seal(), limitMs);
       if (!isEnded) logger.warn({ writer: log.writer }, 'the log could not be ended; the next process settles it');
       isClosed = true;
+      for (const letGo of hanging) letGo();
       parts.close();
       desk.close();
       shipping.close();
@@ -346,22 +377,4 @@ async function publishSchemas({ schemas }: IngestionDeps, plans: SourcePlans): P
 function unavailable(failure: unknown): HeadraceError {
   if (failure instanceof HeadraceError) return failure;
   return new HeadraceError('HR_ONLINE_UNAVAILABLE', `the online store does not take pushes: ${messageOf(failure)}`);
-}
-
-async function settledWithin(work: Promise<void>, limitMs: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), limitMs);
-  });
-  const done = work.then(
-    () => true,
-    () => false,
-  );
-  const isDone = await Promise.race([done, limit]);
-  clearTimeout(timer);
-  return isDone;
-}
-
-function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
 }

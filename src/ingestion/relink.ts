@@ -1,8 +1,9 @@
 // A new connection to a node: what the node may have lost since its mark is written again, the writer's own parts in
-// memory and the sealed ones from the log. Until that has worked it is tried again, on whatever connection there is.
+// memory and the others from the log. Until that has worked it is tried again, on whatever connection there is.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import type { LogEntry, LogWriter } from '../events/index.ts';
+import { messageOf } from '../core/index.ts';
+import type { CutRecord, LogEntry, LogWriter } from '../events/index.ts';
 import type { StoreWriter } from '../online/index.ts';
 import { claimOf } from './claim-desk.ts';
 import type { IngestionDeps } from './ingestion-deps.ts';
@@ -14,8 +15,6 @@ import type { SourcePlans } from './source-plan.ts';
 export interface Relinks {
   /** To be called with the node on every new connection to it. */
   readonly link: (node: string) => void;
-  /** Nodes that are being written again. */
-  readonly underWay: number;
   close(): void;
 }
 
@@ -27,6 +26,8 @@ export interface RelinkContext {
   plans(): SourcePlans;
   /** Cuts in memory. */
   unsealed(): readonly OpenCut[];
+  /** Void entries of a cut that is to be read from the log: one whose entries are all decided. Undefined for others. */
+  voidsOf(cut: CutRecord): ReadonlySet<number> | undefined;
 }
 
 const RETRY_MS = 500;
@@ -35,17 +36,19 @@ export function createRelinks(context: RelinkContext): Relinks {
   const { deps, log, parts, store } = context;
   /** By node, which connection is the newest. */
   const newest = new Map<string, number>();
-  let underWay = 0;
   let isClosed = false;
 
-  const refoldSealed = async (node: string): Promise<void> => {
+  const refoldDecided = async (node: string): Promise<void> => {
     const plans = context.plans();
     const marks = (await readMarks(deps.store, deps.runs, plans)).get(node) ?? new Map();
-    for (const { cut, view, voids } of await log.cuts()) {
+    for (const record of await log.cuts()) {
+      const voids = context.voidsOf(record);
       if (voids === undefined) continue;
-      const decided = { cut, view, isSealed: true, counts: (entry: LogEntry) => !voids.has(entry.offset) };
+      const { cut, view } = record;
+      const isSealed = record.voids !== undefined;
+      const decided = { cut, view, isSealed, counts: (entry: LogEntry) => !voids.has(entry.offset) };
       const claims = await refoldCut({ deps, plans, log, parts, store }, decided, new Map([[node, marks]]));
-      await store.expire(claims, deps.limits.claimRetentionMs);
+      if (isSealed) await store.expire(claims, deps.limits.claimRetentionMs);
     }
   };
 
@@ -71,21 +74,23 @@ export function createRelinks(context: RelinkContext): Relinks {
       await restoreClaims(cut);
       await parts.write(lost);
     }
-    await refoldSealed(node);
+    await refoldDecided(node);
   };
 
   const relink = async (node: string, generation: number): Promise<void> => {
-    underWay++;
+    let toldOf = '';
     while (!isClosed && newest.get(node) === generation) {
       try {
         await writeAgain(node);
         break;
       } catch (error) {
-        deps.logger.warn({ node, reason: String(error) }, 'what a node may have lost could not be written again yet');
+        const reason = messageOf(error);
+        if (reason !== toldOf)
+          deps.logger.warn({ node, reason }, 'what a node may have lost could not be written again yet');
+        toldOf = reason;
         await delay(RETRY_MS, undefined, { ref: false });
       }
     }
-    underWay--;
   };
 
   return {
@@ -93,9 +98,6 @@ export function createRelinks(context: RelinkContext): Relinks {
       const generation = (newest.get(node) ?? 0) + 1;
       newest.set(node, generation);
       void relink(node, generation);
-    },
-    get underWay() {
-      return underWay;
     },
     close() {
       isClosed = true;

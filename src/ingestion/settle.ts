@@ -2,9 +2,10 @@
 // the parts are written, the cuts sealed and shipped. It is held on until every node's mark covers it: a node that fails
 // over meanwhile gets its parts again; should the settler die too, the next one settles again.
 
+import { messageOf } from '../core/index.ts';
 import type { CutRecord, LogEntry, LogWriter } from '../events/index.ts';
-import type { Claim, StoreWriter } from '../online/index.ts';
-import { claimOf, isOwn } from './claim-desk.ts';
+import { type Claim, holdsClaim, type StoreWriter } from '../online/index.ts';
+import { claimOf } from './claim-desk.ts';
 import type { IngestionDeps } from './ingestion-deps.ts';
 import { createPartWriter } from './part-writer.ts';
 import { isCoveredEverywhere, readMarks, refoldCut } from './refold.ts';
@@ -24,7 +25,10 @@ export interface SettledLog {
 /** Claims looked up in one round trip. */
 const CLAIMS = 1000;
 
-/** Resolves once all that the dead writer acknowledged can be read. Throws what the store, the log or the registry say. */
+/**
+ * Resolves once all that the dead writer acknowledged can be read. Throws what the store, the log or the registry say;
+ * a store that takes nothing for `limits.timeoutMs` is not waited for longer.
+ */
 export async function settleLog(deps: IngestionDeps, log: LogWriter, plans: SourcePlans): Promise<SettledLog> {
   const { logger, runs } = deps;
   // Before anything is looked at: a claim of the dead writer that is still on its way must not come later.
@@ -37,9 +41,19 @@ export async function settleLog(deps: IngestionDeps, log: LogWriter, plans: Sour
     lifetimeMs: (entity) => latest.lifetimeMs(entity),
     onNode: (node) => linked?.(node),
   });
-  const parts = createPartWriter(store, log.holder, logger);
+  const parts = createPartWriter(store, log.holder, logger, deps.limits.timeoutMs);
+  /** Void entries of cuts that the dead left unsealed, once they are found. */
+  const decided = new Map<number, ReadonlySet<number>>();
   // From now on, again whenever a node is connected anew.
-  const relinks = createRelinks({ deps, log, parts, store, plans: () => latest, unsealed: () => [] });
+  const relinks = createRelinks({
+    deps,
+    log,
+    parts,
+    store,
+    plans: () => latest,
+    unsealed: () => [],
+    voidsOf: ({ cut, voids }) => voids ?? decided.get(cut),
+  });
   linked = relinks.link;
   const close = async (): Promise<void> => {
     relinks.close();
@@ -72,15 +86,17 @@ export async function settleLog(deps: IngestionDeps, log: LogWriter, plans: Sour
       const voids = record.voids ?? (await findVoids(log, store, record));
       const { cut, view } = record;
       const isSealed = record.voids !== undefined;
-      const decided = { cut, view, isSealed, counts: (entry: LogEntry) => !voids.has(entry.offset) };
-      const claims = await refoldCut({ deps, plans, log, parts, store }, decided, nodes);
+      // A node that is connected anew from here on gets it again.
+      decided.set(cut, voids);
+      const own = { cut, view, isSealed, counts: (entry: LogEntry) => !voids.has(entry.offset) };
+      const claims = await refoldCut({ deps, plans, log, parts, store }, own, nodes);
       if (!isSealed) unsealed = [...unsealed, { cut, voids, claims }];
       else await store.expire(claims, deps.limits.claimRetentionMs);
     }
     const last = records.at(-1)?.cut ?? 0;
     await end().catch((error: unknown) =>
       logger.warn(
-        { writer: log.writer, reason: String(error) },
+        { writer: log.writer, reason: messageOf(error) },
         'a settled log could not be shipped yet; trying again',
       ),
     );
@@ -119,8 +135,7 @@ async function findVoids(
   const look = async (): Promise<void> => {
     const claims = await store.claims(keyed.map((entry) => (claimOf(entry) as Claim).id));
     keyed.forEach((entry, i) => {
-      const claim = claims[i];
-      if (claim === undefined || !isOwn(claim, entry)) found.add(entry.offset);
+      if (!holdsClaim(entry, claims[i])) found.add(entry.offset);
     });
     keyed = [];
   };

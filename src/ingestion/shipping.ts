@@ -2,7 +2,7 @@
 // tried again for ever; until then the runs are not answered.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Logger } from '../core/index.ts';
+import { type Logger, messageOf } from '../core/index.ts';
 import type { LogWriter } from '../events/index.ts';
 import type { Runs } from '../online/index.ts';
 
@@ -31,7 +31,7 @@ export function createShipping(log: LogWriter, runs: Pick<Runs, 'answer'>, logge
     const shipped = await log.ship();
     const done = waiting.filter(({ cut }) => cut <= shipped);
     await runs.answer([...new Set(done.flatMap(({ asked }) => asked))], log.writer);
-    waiting = waiting.filter(({ cut }) => cut > shipped);
+    waiting = waiting.filter((one) => !done.includes(one));
   };
 
   const loop = async (): Promise<void> => {
@@ -55,6 +55,8 @@ export function createShipping(log: LogWriter, runs: Pick<Runs, 'answer'>, logge
 
   return {
     ship(cut, asked) {
+      // What comes later is whoever settles to ship.
+      if (isClosed) return;
       waiting.push({ cut, asked });
       running ??= loop();
     },
@@ -69,8 +71,4 @@ export function createShipping(log: LogWriter, runs: Pick<Runs, 'answer'>, logge
       isClosed = true;
     },
   };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,3 +1,4 @@
+export { holdsClaim } from './claims.ts';
 export type {
   BaseWrite,
   Claim,

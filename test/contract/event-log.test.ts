@@ -270,6 +270,56 @@ describe.each(machines)('an event log with its registry on $database and its seg
     expect((await push(next, 40)).offset).toBe(9);
   });
 
+  it('finishes a removal that the object store cut short, and reads nothing of it meanwhile', async () => {
+    const failing = await world.open({
+      objects: { ...world.objects, remove: () => Promise.reject(new Error('the store is away')) },
+    });
+    const writers = [await log.register(), await log.register()] as const;
+    for (const writer of writers) {
+      for (const cut of [1, 2]) {
+        await writer.openCut(VIEW);
+        await push(writer, 10 * writer.writer + cut);
+        await writer.seal(cut, []);
+        await writer.ship();
+      }
+    }
+    // Listed before they go, fetched after.
+    const reading = log.read(1, 1, 2)[Symbol.asyncIterator]();
+    const [first] = [(await reading.next()).value as LogEntry];
+    const through = new Map([
+      [1, 2],
+      [2, 1],
+    ]);
+    await expect(failing.remove(through)).rejects.toMatchObject({ code: 'HR_STORAGE_UNAVAILABLE' });
+    const left = async () => numbersOf([...(await collect(log.read(1, 1, 2))), ...(await collect(log.read(2, 1, 2)))]);
+    expect(await left()).toEqual([22]);
+    expect(await Array.fromAsync(world.objects.list('events/'))).toHaveLength(4);
+    await log.remove(new Map());
+    expect(await Array.fromAsync(world.objects.list('events/'))).toHaveLength(1);
+    expect(await left()).toEqual([22]);
+    expect(numbersOf([first])).toEqual([11]);
+    expect((await reading.next()).done).toBe(true);
+  });
+
+  it('reads one source’s entries without what holds none of it', async () => {
+    const writer = await log.register();
+    const other: SourceSpec = { ...source, name: 'others' };
+    for (const [cut, sources] of [[source], [other], [source, other]].entries()) {
+      await writer.openCut(VIEW);
+      for (const of of sources) await writer.append({ source: of, rows: [numberRow(cut)] });
+      await writer.seal(cut + 1, []);
+      await writer.ship();
+    }
+    const fetched: string[] = [];
+    const get = (key: string) => (fetched.push(key), world.objects.get(key));
+    const counting = await world.open({ objects: { ...world.objects, get } });
+    expect(numbersOf(await collect(counting.read(1, 1, 3, 'numbers')))).toEqual([0, 2]);
+    expect(numbersOf(await collect(counting.read(1, 1, 3, 'others')))).toEqual([1, 2]);
+    expect(numbersOf(await collect(counting.read(1, 1, 3, 'nothing')))).toEqual([]);
+    expect(fetched).toHaveLength(4);
+    expect(numbersOf(await collect(counting.read(1, 1, 3)))).toEqual([0, 1, 2, 2]);
+  });
+
   it('reads columns by name: one added since is null, one of another type is read as JSON of it', async () => {
     const writer = await log.register();
     await writer.openCut(VIEW);

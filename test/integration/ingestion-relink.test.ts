@@ -128,6 +128,39 @@ describe.skipIf(!hasRedis())('after Redis lost everything', () => {
     expect(await valuesOf('dead')).toMatchObject({ rows: 2n });
   });
 
+  it('the parts of a dead writer come back while it is being settled, before its cut is sealed', async () => {
+    const dead = await world.open({ definitions: () => definitions });
+    await push([event('dead', 5, 1)], 'k', dead);
+    await dead.drop();
+    let isWritten = false;
+    let goOn = (): void => {};
+    const held = new Promise<void>((resolve) => (goOn = resolve));
+    const settler = await world.open({
+      definitions: () => definitions,
+      between: (store) => ({
+        ...store,
+        async writer(link) {
+          const writer = await store.writer(link);
+          return {
+            ...writer,
+            async finish(claims) {
+              isWritten = true;
+              await held;
+              await writer.finish(claims);
+            },
+          };
+        },
+      }),
+    });
+    const settled = settler.ingestion.settle();
+    await expect.poll(() => isWritten).toBe(true);
+    await restart();
+    await comesBack('dead', { rows: 1n });
+    goOn();
+    expect(await settled).toBe(1);
+    expect(await valuesOf('dead')).toMatchObject({ rows: 1n });
+  });
+
   it('parts that the node’s mark covers are not written again', async () => {
     await push([event('a', 5, 1)]);
     await cut();

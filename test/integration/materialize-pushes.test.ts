@@ -135,7 +135,7 @@ describe.each(onlineStoreKinds())('materialize into $name, where files bring wha
     await silent.push('sales', [{ shop: 'a', at: '2023-11-14T22:00:00Z', price: 2 }]);
     await world.file('sales-1.parquet', [sale('a', NOW - DAY, 1)]);
     const error = await world.run().catch((thrown: HeadraceError) => thrown);
-    expect(error).toMatchObject({ code: 'HR_MATERIALIZE_BUSY', message: expect.stringContaining('writer 1 on ') });
+    expect(error).toMatchObject({ code: 'HR_BOUNDARY_HELD', message: expect.stringContaining('writer 1 on ') });
     expect((await world.rowsOf('sold'))[0]).toMatchObject({ state: 'abandoned', boundary: null });
     expect(await world.read('a')).toMatchObject({ count: 1n, last: 2 });
   });

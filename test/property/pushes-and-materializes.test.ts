@@ -13,8 +13,8 @@ import {
   type Row,
   toJson,
 } from '../../src/core/index.ts';
-import type { Manifest, SourceSpec } from '../../src/definitions/index.ts';
-import { materialize } from '../../src/offline/index.ts';
+import type { Manifest, SourceSpec, ViewSpec } from '../../src/definitions/index.ts';
+import { materialize, type MaterializeDeps, pruneLog } from '../../src/offline/index.ts';
 import { createViewCodec, type OnlineStore, type StoreWriter } from '../../src/online/index.ts';
 import { type IngestionWorld, openIngestionWorld } from '../support/ingestion-world.ts';
 import { COLUMNS, materializeManifest, openDirectory, readAll, START } from '../support/materialize-world.ts';
@@ -61,6 +61,8 @@ const step = fc.record({
       arbitrary: fc.record({
         kind: fc.constant('materialize' as const),
         incremental: fc.constantFrom(true, true, false),
+        /** Whether retention takes from the log what files hold. */
+        prunes: fc.boolean(),
       }),
     },
   ),
@@ -107,12 +109,13 @@ describe.each(onlineStoreKinds())('on $name', (kind) => {
             for (const [index, { wait, what }] of steps.entries()) {
               clock.now += wait;
               if (what.kind === 'materialize') {
-                const { incremental } = what;
+                const { incremental, prunes } = what;
                 const { views } = await materialize(
                   { ...deps, log: server.log },
                   { views: VIEWS, incremental, dryRun: false },
                 );
                 expect(views.map(({ view }) => view)).toEqual(VIEWS);
+                if (prunes) await prune({ ...deps, log: server.log }, manifest);
               } else {
                 const mine = rows[index] as Row[];
                 if (what.kind === 'push') {
@@ -206,6 +209,13 @@ function rowsOf(steps: readonly Step[]): Row[][] {
       seq: seq++,
     }));
   });
+}
+
+/** As if the views that are materialized were all there are: the log waits for every one. */
+async function prune(deps: MaterializeDeps, manifest: Manifest): Promise<void> {
+  const views = Object.fromEntries(VIEWS.map((view) => [view, manifest.views[view] as ViewSpec]));
+  const definitions = { ...deps.definitions, manifest: { ...manifest, views } };
+  await pruneLog({ ...deps, definitions, retentionMicros: undefined }, { dryRun: false });
 }
 
 function manifestOf(pushes: SourceSpec['pushes'], directory: string): Manifest {

@@ -37,7 +37,6 @@ export interface Traffic {
   checkMost(): Promise<void>;
   /** Throws unless each sale counts as it must, once `stop` has resolved, all is settled and a run has read all files. */
   checkEnd(): Promise<void>;
-  missing(): Promise<string[]>;
   readonly acknowledged: number;
   readonly sent: number;
   /** How the pushes failed so far, by status or error code. */
@@ -195,17 +194,6 @@ export function startTraffic(
       check(() => false).catch((error: unknown) => {
         if (!(error instanceof HeadraceError) || error.code !== 'HR_ONLINE_UNAVAILABLE') throw error;
       }),
-    async missing() {
-      const lines: string[] = [];
-      for (const source of SOURCES) {
-        const own = entries.filter((entry) => entry.source === source && entry.state === 'acknowledged');
-        const counts = await sales.counts(source, own.map(({ sale }) => sale));
-        for (const { sale, key, shop, isFiled } of own) {
-          if (counts.get(sale) !== 1) lines.push(`${source}/${sale} ${shop} ${key} filed ${isFiled}: ${counts.get(sale)}`);
-        }
-      }
-      return lines;
-    },
     async checkEnd() {
       if (mistake !== undefined) throw mistake;
       const wrong: string[] = [];

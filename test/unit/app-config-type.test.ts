@@ -25,7 +25,7 @@ it('has every setting in the type, and the loader takes every key of the type', 
     online: { url: 'lmdb:o', mapSize: '1GB' },
     offline: { engine: 'duckdb', path: 'off', memory: 512_000_000, threads: 2 },
     artifacts: { url: 'file:a' },
-    pushLog: { path: 'log' },
+    pushLog: { path: 'log', retention: '400d' },
     predictionLog: { path: 'predictions', maxQueued: 10 },
     server: {
       host: '127.0.0.1',

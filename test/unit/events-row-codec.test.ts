@@ -50,6 +50,22 @@ describe('rows of a log entry', () => {
     expect(decodeRows(numbersSource, body)).toEqual([{ row: { n: 1n, text: null, at: null }, knownMicros: 1 }]);
   });
 
+  it('are read by the columns that they were written with, whatever those are called', () => {
+    const columnsOf = (...names: string[]): SourceSpec => ({
+      ...numbersSource,
+      columns: names.map((name) => ({ name, type: { kind: 'int64' } })),
+    });
+    const [odd, plain] = [columnsOf('a:int64\nb'), columnsOf('a', 'b')];
+    const bodies = [
+      encodeRows(odd, [{ row: { 'a:int64\nb': 1n }, knownMicros: 1 }]),
+      encodeRows(plain, [{ row: { a: 1n, b: 2n }, knownMicros: 1 }]),
+    ];
+    expect(bodies.map((body) => decodeRows(plain, body)[0]?.row)).toEqual([
+      { a: null, b: null },
+      { a: 1n, b: 2n },
+    ]);
+  });
+
   it('keep NaN apart from null, whatever bits a NaN carries', () => {
     const odd = new Float64Array(new BigUint64Array([0xffffffffffffffffn]).buffer)[0] as number;
     const floats: SourceSpec = { ...numbersSource, columns: [{ name: 'x', type: { kind: 'float64' } }] };

@@ -4,6 +4,7 @@ import {
   appendFileSync,
   copyFileSync,
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -16,6 +17,7 @@ import {
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { EventLog, LogWriter } from '../../src/events/index.ts';
+import { tryLock } from '../../src/events/segments/folder-lock.ts';
 import { packFrame, readFrame } from '../../src/events/segments/frame.ts';
 import { packEntry, packMark } from '../../src/events/segments/log-record.ts';
 import { type EventLogWorld, eventLogWorld, numberRow, numbersOf } from '../support/event-logs.ts';
@@ -295,6 +297,17 @@ describe('a log that is opened after its process died', () => {
     expect(await writer.ship()).toBe(1);
     expect(numbersOf(await Array.fromAsync(log.read(writer.writer, 1, 1)))).toEqual(TWELVE);
     expect(await numbers(writer)).toEqual([...TWELVE, 13]);
+  });
+
+  it('leaves no folder of one that never had a row, but that of a process about to give it one', async () => {
+    const [dead, living] = ['.new-dead', '.new-living'].map((name) => join(world.path, name)) as [string, string];
+    for (const fresh of [dead, living]) mkdirSync(fresh);
+    const lock = await tryLock(living);
+    await log.adopt();
+    expect([dead, living].map(existsSync)).toEqual([false, true]);
+    lock?.release();
+    await log.adopt();
+    expect(existsSync(living)).toBe(false);
   });
 
   it('finds in the registry a segment that was shipped when its process died before it removed the file', async () => {

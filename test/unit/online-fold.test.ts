@@ -188,7 +188,7 @@ describe('a record', () => {
     const rows = new Map([[5, run]]);
     const directory = await openRecordDirectory(
       {
-        lastFinished: async () => [],
+        lastFinishedNumbers: async () => [],
         row: async (number) => {
           asked.push(number);
           return rows.get(number);

@@ -86,14 +86,21 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
     return undefined;
   };
 
+  // Of a process that died, or that the registry failed, before it gave the folder a row; one that is about to holds it.
+  const removeUnregistered = async (name: string): Promise<void> => {
+    const lock = await tryLock(join(path, name));
+    if (lock === undefined) return;
+    try {
+      if (rowOf(name, await writers.all()) === undefined) await removeEnded(join(path, name));
+    } finally {
+      lock.release();
+    }
+  };
+
   return {
     async register() {
-      const token = randomBytes(6).toString('hex');
-      const fresh = join(path, `${NEW_PREFIX}${token}`);
-      await mkdir(fresh);
       // Locked before it has a row: whoever sees the row finds it held.
-      const lock = await tryLock(fresh);
-      if (lock === undefined) throw new HeadraceError('HR_INTERNAL', `the new event log at ${fresh} is locked already`);
+      const { token, fresh, lock } = await makeFolder(path);
       try {
         await syncFolder(path);
         const row = await writers.register(token, hostname(), clock.nowMicros());
@@ -120,8 +127,10 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
           const row = rowOf(name, rows);
           if (name.startsWith(ENDED_PREFIX)) await removeEnded(join(path, name));
           else if (row === undefined) {
-            // Another process may be about to give it a row.
-            if (name.startsWith(NEW_PREFIX)) continue;
+            if (name.startsWith(NEW_PREFIX)) {
+              await removeUnregistered(name);
+              continue;
+            }
             const fields = { folder: join(path, name) };
             once(name, () =>
               logger.warn(fields, 'a folder of the event log is not of this registry; it is left alone'),
@@ -180,6 +189,21 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
       await Promise.all([...held].map((writer) => writer.close()));
     },
   };
+}
+
+const MOST_TRIES = 3;
+
+/** A folder that no row names yet, locked. */
+async function makeFolder(path: string): Promise<{ token: string; fresh: string; lock: FolderLock }> {
+  for (let tries = 1; ; tries++) {
+    const token = randomBytes(6).toString('hex');
+    const fresh = join(path, `${NEW_PREFIX}${token}`);
+    await mkdir(fresh);
+    const lock = await tryLock(fresh);
+    if (lock !== undefined) return { token, fresh, lock };
+    // Another process may have taken it for what a dead one left, in the moment before the lock.
+    if (tries === MOST_TRIES) throw new HeadraceError('HR_INTERNAL', `the new event log at ${fresh} is locked already`);
+  }
 }
 
 // Its own process may be at it too, and win.

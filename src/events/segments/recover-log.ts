@@ -1,5 +1,6 @@
 // A log found after its process died, as it stands on disk. The last segment may end inside a frame, whose entry was
-// then never acknowledged. Anything else that isn't whole is damage. Nothing on disk changes.
+// then never acknowledged. Anything else that isn't whole is damage. Nothing in the files changes, but what is found is
+// synced: it may only be in the memory of the system, and what comes after builds on it.
 
 import { open, readFile } from 'node:fs/promises';
 import type { Logger } from '../../core/index.ts';
@@ -7,7 +8,7 @@ import type { WriterRow } from '../event-log.ts';
 import type { StandingLog } from './appender.ts';
 import { logDamaged } from './damage.ts';
 import { readFrame } from './frame.ts';
-import { listSegments, type LocalSegment, removeSegment, segmentPath } from './local-segments.ts';
+import { listSegments, type LocalSegment, removeSegment, segmentPath, syncFolder } from './local-segments.ts';
 import type { Positions, SegmentHead } from './log-record.ts';
 import { checkSegment, headOf, type SegmentId } from './segment.ts';
 import type { ShippedTable } from './shipped-table.ts';
@@ -78,11 +79,23 @@ export async function recoverLog(
     // The next segment's head is torn.
     if (next === undefined) break;
   }
+  if (local.length > 0) await syncFound(folder, last.seq);
   if (positions.cut < row.cut) {
     const name = { writer, name: local.length > 0 ? segmentPath(folder, last.seq) : folder };
     throw logDamaged(name, last.bytes, `it ends in cut ${positions.cut}, the registry knows of cut ${row.cut}`);
   }
   return { positions, cuts, last, local };
+}
+
+// Those before the last were synced up to where the next one's head says that they end.
+async function syncFound(folder: string, lastSeq: number): Promise<void> {
+  const handle = await open(segmentPath(folder, lastSeq), 'r+');
+  try {
+    await handle.datasync();
+  } finally {
+    await handle.close();
+  }
+  await syncFolder(folder);
 }
 
 /** Undefined for a torn head, which only the last segment may have. */

@@ -32,7 +32,8 @@ export function decodeRows(source: SourceSpec, body: Buffer): PushedRow[] {
   const { columns, known, rows } = JSON.parse(body.toString('utf8', TEXT_AT, numbersAt)) as StoredRows;
   let byColumns = decoders.get(source);
   if (byColumns === undefined) decoders.set(source, (byColumns = new Map()));
-  const id = columns.join('\n');
+  // A name may hold any sign.
+  const id = JSON.stringify(columns);
   let decode = byColumns.get(id);
   if (decode === undefined) byColumns.set(id, (decode = compileDecoder(source, columns)));
   const { toRow, rowBytes } = decode;

@@ -126,7 +126,7 @@ async function checkSources(record: TrainingSetRecord, sources: PlanFacts): Prom
     if (pushed !== null && pushed.rows > 0 && digest?.sha256 !== pushed.sha256) {
       mistakes.push({
         path: `source "${source}"`,
-        message: 'its log no longer holds the events that were pushed then',
+        message: `its log no longer holds the events that were pushed then${opened.facts.log?.removed ? ', retention has removed some' : ''}`,
       });
     }
   }

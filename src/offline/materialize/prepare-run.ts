@@ -25,7 +25,7 @@ export interface PreparedRun {
   close(): Promise<void>;
 }
 
-/** `rows`: all of the version. Throws HR_MATERIALIZE_BUSY where the run has to stop. */
+/** `rows`: all of the version. Throws HR_BOUNDARY_HELD where the run has to stop. */
 export async function prepareRun(
   run: ViewRun,
   row: RunRow,
@@ -105,7 +105,7 @@ function stopped(view: string, why: string, holders: readonly WriterRow[]): Head
   const where = holders.map(({ number, machine }) => `writer ${number} on ${machine}`).join(', ');
   const advice = ` (${where}); \`headrace log forget\` is for a machine that will not return.`;
   return new HeadraceError(
-    'HR_MATERIALIZE_BUSY',
+    'HR_BOUNDARY_HELD',
     `view "${view}" cannot be materialized yet: ${why}. Run it again once it answers${where === '' ? '.' : advice}`,
   );
 }

@@ -78,11 +78,13 @@ async function newestEvents(deps: RetentionDeps, open: readonly WriterRemoval[])
           `WHERE __hr_cut <= CASE __hr_writer ${cases.join(' ')} ELSE 0 END GROUP BY ALL`,
       );
       for (const [writer, cut, newest] of read.getRows()) {
-        found.set(`${writer}/${cut}/${source.name}`, newest as number | null);
+        found.set(idOf(Number(writer), Number(cut), source.name), newest as number | null);
       }
     }
   } finally {
     connection.closeSync();
   }
-  return (writer, cut, source) => found.get(`${writer}/${cut}/${source}`) ?? null;
+  return (writer, cut, source) => found.get(idOf(writer, cut, source)) ?? null;
 }
+
+const idOf = (writer: number, cut: number, source: string): string => `${writer}/${cut}/${source}`;

@@ -1,5 +1,5 @@
 // A writer's way into LMDB. Its own writes are seen by every process once they resolve; only a claim waits for the disk,
-// for the push log's entry outlives a power loss and would be void without it.
+// for the entry in the log outlives a power loss and would be void without it.
 
 import type { Clock } from '../../core/index.ts';
 import type { PartWrite, StoreWriter, WriterLink } from '../online-store.ts';

@@ -45,9 +45,9 @@ export function createSizeLimit(db: Db, limitBytes: number, steadyMs = () => per
       if (grewFrom !== undefined && file > grewFrom) stuckUntil = steadyMs() + STUCK_MS;
       grewFrom = undefined;
       work();
-      const added = recordPages(statsOf(db)) - recordPages(before);
+      const added = treePages(statsOf(db)) - treePages(before);
       if (added <= 0) return 'fits';
-      const free = file - 2 - recordPages(before) - treePages(before.free);
+      const free = file - 2 - treePages(before) - treePages(before.free);
       if (added + COPIED_PAGES > free || steadyMs() < stuckUntil) return 'full';
       if (!isFlushed) return 'after-flush';
       grewFrom = file;
@@ -58,10 +58,6 @@ export function createSizeLimit(db: Db, limitBytes: number, steadyMs = () => per
 
 function filePages(stats: LmdbStats): number {
   return stats.lastPageNumber + 1;
-}
-
-function recordPages(stats: LmdbStats): number {
-  return treePages(stats);
 }
 
 function treePages(tree: LmdbStats['free']): number {

@@ -5,11 +5,10 @@ import { floorTo, HeadraceError, type Micros, type Value } from '../../core/inde
 import type { TileState } from '../../aggregation/index.ts';
 import type { StoredRecord } from '../online-store.ts';
 import { isBeside } from '../runs/coverage.ts';
-import type { OpenedRow } from '../runs/run-row.ts';
 import { createFoldPlaces, findFold, type FoldPlaces } from './fold.ts';
 import { foldIntoTiles } from './fold-events.ts';
 import { BASE_FOLD, runOfBase } from './pack-base.ts';
-import { asOfLastRun, type RecordDirectory } from './record-directory.ts';
+import { asOfLastRun, type BaseRun, type RecordDirectory } from './record-directory.ts';
 import { type RowCodec, rowFingerprint } from './row-codec.ts';
 import { type ColumnSource, mapColumns } from './row-schema.ts';
 import type { ViewCodec } from './view-codec.ts';
@@ -78,7 +77,7 @@ export function createRecordReader(
     absent: (isNullKey) => (isNullKey ? nullKey : absent),
     read(record, at) {
       const { base, parts } = record;
-      let row: OpenedRow | undefined;
+      let row: BaseRun | undefined;
       if (base !== undefined) {
         const found = directory.run(runOfBase(base));
         if (found === undefined) return undefined;
@@ -108,7 +107,7 @@ export function createRecordReader(
 
   // A scheduled view is read as at the later of its base's run and its last finished run; for a time before that
   // (`--at`), as at the run that was up then.
-  function servedAt(at: Micros, row: OpenedRow | undefined): Micros {
+  function servedAt(at: Micros, row: BaseRun | undefined): Micros {
     const { freshness } = view;
     if (freshness.kind === 'live') return at;
     const run = Math.max(asOfLastRun(directory, codec.version), row?.asOf ?? -Infinity);

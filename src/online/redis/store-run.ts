@@ -76,8 +76,8 @@ export async function openStoreRun(place: RedisPlace, readers: NodeLinks, link: 
     async write(name, writes) {
       const at = begunAt(name);
       if (at.failure !== undefined) throw await whyLost(at);
+      await noteLifetimes(at, writes);
       for (let from = 0; from < writes.length; ) {
-        await noteLifetimes(at, writes);
         from = writeChunk(at, writes, from);
         await at.connection.drainTo(MOST_IN_FLIGHT_BYTES);
         if (at.failure !== undefined) throw await whyLost(at);
@@ -124,7 +124,12 @@ export async function openStoreRun(place: RedisPlace, readers: NodeLinks, link: 
       if (at.noted.has(entity)) continue;
       at.noted.add(entity);
       if (link.lifetimeMs(entity) === undefined || at.form.mortal.has(entity)) continue;
-      await noteMortal(at.connection, at.node, project, entity);
+      try {
+        await noteMortal(at.connection, at.node, project, entity);
+      } catch (error) {
+        at.failure ??= error as Error;
+        throw await whyLost(at);
+      }
     }
   }
 

@@ -47,6 +47,8 @@ export interface Runs {
   inForce(version: VersionId): Promise<readonly RunRow[]>;
   /** The last finished row of each version. */
   lastFinished(): Promise<readonly RunRow[]>;
+  /** Their numbers alone, which costs little. */
+  lastFinishedNumbers(): Promise<readonly number[]>;
   row(number: number): Promise<RunRow | undefined>;
   /** Rows that no base can name any more. Their numbers are never given again. */
   forget(numbers: readonly number[]): Promise<void>;
@@ -116,6 +118,17 @@ const SERIALIZED = { serializedBy: 'online_runs' } as const;
 export async function openRuns(database: Database): Promise<Runs> {
   await database.migrate('online', MIGRATIONS);
   const rows = () => database.tables<Tables>().selectFrom('online_runs').selectAll();
+
+  const lastFinishedNumbers = async (): Promise<number[]> => {
+    const found = await database
+      .tables<Tables>()
+      .selectFrom('online_runs')
+      .select(({ fn }) => fn.max('number').as('number'))
+      .where('state', '=', 'finished')
+      .groupBy('version')
+      .execute();
+    return found.map(({ number }) => Number(number));
+  };
 
   /** Changes a row's state and details where it is in state `from`; gives the new row. */
   const change = (
@@ -203,20 +216,10 @@ export async function openRuns(database: Database): Promise<Runs> {
       return found.map(toRow);
     },
     async lastFinished() {
-      const found = await database
-        .tables<Tables>()
-        .selectFrom('online_runs')
-        .selectAll()
-        .where('number', 'in', (query) =>
-          query
-            .selectFrom('online_runs')
-            .select(({ fn }) => fn.max('number').as('number'))
-            .where('state', '=', 'finished')
-            .groupBy('version'),
-        )
-        .execute();
-      return found.map(toRow);
+      const numbers = await lastFinishedNumbers();
+      return numbers.length === 0 ? [] : (await rows().where('number', 'in', numbers).execute()).map(toRow);
     },
+    lastFinishedNumbers,
     async row(number) {
       const found = await rows().where('number', '=', number).executeTakeFirst();
       return found === undefined ? undefined : toRow(found);

@@ -1,0 +1,77 @@
+// What a push to one key costs when 100,000 came before: the main thread's time for the first thousand of them and for
+// the last, in process, 64 at once. Once with events of now, and once with events spread over the longest window, where
+// the part itself grows to all of its tiles.
+
+import { openApp, readEnvironment } from '../src/app/index.ts';
+import { silentLogger } from '../src/core/index.ts';
+import { openIngestion } from '../src/ingestion/index.ts';
+import { createPushProject } from './push-project.ts';
+
+export interface HotKeyFigures {
+  readonly store: string;
+  readonly events: 'of now' | 'over seven days';
+  readonly pushes: number;
+  /** Microseconds of the main thread a push. */
+  readonly firstMicros: number;
+  readonly lastMicros: number;
+  /** lastMicros / firstMicros. */
+  readonly ratio: number;
+}
+
+export interface MeasureHotKey {
+  readonly onlineUrl?: string;
+  readonly pushes?: number;
+}
+
+const AT_ONCE = 64;
+const STRETCH = 1000;
+const DAY_MS = 86_400_000;
+
+export async function measureHotKey(options: MeasureHotKey = {}): Promise<HotKeyFigures[]> {
+  const { onlineUrl = 'lmdb:.headrace/online', pushes = 100_000 } = options;
+  const project = await createPushProject(onlineUrl);
+  const environment = { ...readEnvironment({}), workingDirectory: project.directory };
+  const app = await openApp({ environment, logger: silentLogger });
+  try {
+    const definitions = await app.definitions();
+    const ingestion = openIngestion(await app.ingestion(), { definitions: () => definitions });
+    const startMs = Date.now();
+
+    /** Pushes numbered from `from` to `to`; gives the main thread's microseconds a push. */
+    const push = async (user: string, from: number, to: number, spreadMs: number): Promise<number> => {
+      let next = from;
+      const drive = async (): Promise<void> => {
+        while (next < to) {
+          const number = next++;
+          const at = new Date(startMs - spreadMs + (number / pushes) * spreadMs).toISOString();
+          await ingestion.push('amounts', [{ user, amount: number % 97, at }]);
+        }
+      };
+      const before = process.threadCpuUsage();
+      await Promise.all(Array.from({ length: AT_ONCE }, drive));
+      const { user: own, system } = process.threadCpuUsage(before);
+      return (own + system) / (to - from);
+    };
+
+    const figures: HotKeyFigures[] = [];
+    await push('warm', 0, Math.min(pushes, 20_000), 0);
+    for (const [events, spreadMs] of [
+      ['of now', 0],
+      ['over seven days', 7 * DAY_MS],
+    ] as const) {
+      const user = `hot ${events}`;
+      const firstMicros = await push(user, 0, STRETCH, spreadMs);
+      await push(user, STRETCH, pushes - STRETCH, spreadMs);
+      const lastMicros = await push(user, pushes - STRETCH, pushes, spreadMs);
+      const store = onlineUrl.split(':')[0] ?? '';
+      figures.push({ store, events, pushes, firstMicros, lastMicros, ratio: lastMicros / firstMicros });
+    }
+    await ingestion.close();
+    return figures;
+  } finally {
+    await app.close();
+    project.remove();
+  }
+}
+
+if (import.meta.main) console.log(JSON.stringify(await measureHotKey(JSON.parse(process.argv[2] ?? '{}')), null, 2));

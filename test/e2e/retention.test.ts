@@ -1,0 +1,63 @@
+// Retention through the command line: what a user sees of it, and what a training set says of what is gone.
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createProject, headrace, headraceJson, type Project } from '../support/serving-project.ts';
+
+const DAY_MS = 86_400_000;
+const CONFIG = `import { defineConfig } from 'headrace';
+export default defineConfig({ project: 'shop', pushLog: { retention: '2d' } });
+`;
+const REPOSITORY = `import { count, entity, featureService, featureView, pushed, t } from 'headrace';
+export const customer = entity('customer', { keys: { customer: t.string() } });
+export const purchases = pushed('purchases', {
+  columns: { customer: t.string(), bought_at: t.timestamp() }, eventTime: 'bought_at',
+});
+export const history = featureView('history', {
+  entity: customer, source: purchases, features: { bought: count().over('1d') },
+});
+export const features = featureService('features', [history]);
+`;
+
+describe('headrace log prune', () => {
+  let project: Project;
+  const ago = (days: number) => new Date(Date.now() - days * DAY_MS).toISOString();
+  const push = (...days: number[]) => {
+    const lines = days.map((one) => JSON.stringify({ customer: 'ada', bought_at: ago(one) }));
+    project.write('events.jsonl', `${lines.join('\n')}\n`);
+    headraceJson(project, ['push', 'purchases', 'events.jsonl']);
+  };
+  beforeAll(() => {
+    project = createProject({ 'headrace.config.ts': CONFIG, 'feature_repo/shop.ts': REPOSITORY });
+    headraceJson(project, ['apply']);
+    push(5, 4);
+    push(4, 0.5);
+    headraceJson(project, ['materialize', '--incremental']);
+  });
+  afterAll(() => project.remove());
+
+  it('says what would go, removes it, and says what is left', () => {
+    const planned = headraceJson(project, ['log', 'prune', '--dry-run']);
+    expect(planned).toMatchObject({
+      dry_run: true,
+      writers: [
+        { writer: 1, cuts: { from: 1, to: 1 }, rows: { purchases: 2 }, next_stays: null },
+        { writer: 2, cuts: null, rows: {}, next_stays: { cut: 1, why: 'new', source: 'purchases' } },
+      ],
+    });
+    expect(headrace(project, ['log', 'list']).stdout).toMatch(/1 to 1 .*\n.* 1 to 1 /);
+    expect(headraceJson(project, ['log', 'prune'])).toEqual({ ...(planned as object), dry_run: false });
+    expect(headrace(project, ['log', 'list']).stdout).toMatch(/none \(1 removed\).*\n.* 1 to 1 /);
+    expect(headrace(project, ['log', 'prune']).stdout).toContain('it holds events of purchases that are too young');
+  });
+
+  it('leaves reads as they are, and a training set says from which cut on it read', () => {
+    const read = ['features', 'get', '--service', 'features', '--rows', '[{"customer":"ada"}]'];
+    expect(headraceJson(project, read)).toMatchObject({ rows: [{ features: { history__bought: 1 } }] });
+    const spine = `SELECT 'ada' AS customer, TIMESTAMP '${ago(0).slice(0, 19)}' AS t`;
+    const out = ['--timestamp', 't', '--out', 'out.parquet'];
+    const made = headraceJson(project, ['training-set', 'create', '--service', 'features', '--spine', spine, ...out]);
+    expect(made).toMatchObject({ sources: [{ pushed: { rows: 2, log_floor: 3, removed_floor: 2 } }] });
+    const { stdout } = headrace(project, ['training-set', 'show', (made as { id: string }).id]);
+    expect(stdout).toContain('writers below 3 whole; retention had removed writers below 2 whole');
+  });
+});
