@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import type { FastifyInstance } from 'fastify';
 import { viewMetrics, viewStatuses } from '../control/index.ts';
 import { HeadraceError } from '../core/index.ts';
+import type { IngestionStatus } from '../ingestion/index.ts';
 import type { Monitor } from '../monitoring/index.ts';
 import { createDataPlane, createHttpServer, type DataPlane, type LiveStats } from '../serving/index.ts';
 import type { App } from './open-app.ts';
@@ -74,7 +75,7 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
   const server = await createHttpServer(dataPlane, {
     logger,
     stats: options.stats?.(monitor) ?? own,
-    status: async () => ({ views: await views(), ingestion: dataPlane.ingestionStatus() }),
+    status: async () => ({ views: await views(), ingestion: presentIngestion(dataPlane.ingestionStatus()) }),
     viewMetrics: async () => viewMetrics(await views()),
     bodyLimitBytes: values['server.bodyLimit'],
     version: packageVersion(),
@@ -103,6 +104,16 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
       { cause: thrown },
     );
   }
+}
+
+/** As plain JSON data, with the API's names. */
+function presentIngestion({ writer, settled }: IngestionStatus): object {
+  if (writer === null) return { writer, settled };
+  const { partBytes, storeFailure, shipFailure, ...others } = writer;
+  return {
+    writer: { ...others, part_bytes: partBytes, store_failure: storeFailure, ship_failure: shipFailure },
+    settled,
+  };
 }
 
 const STOP_LIMIT_MS = 3000;

@@ -85,13 +85,13 @@ export const SETTINGS = [
     key: 'pushLog.memory',
     kind: 'size',
     default: '256MB',
-    help: 'Pushed parts that a server holds in memory; past it the log is cut.',
+    help: 'Pushed parts that a server holds in memory: past it the log is cut, and while the online store is away pushes are refused.',
   },
   {
     key: 'pushLog.maxAhead',
     kind: 'duration',
     default: '1d',
-    help: 'How far ahead of the clock a pushed event’s known time may lie; past it the push is refused.',
+    help: 'How far ahead of the clock a pushed event’s times may lie; past it the push is refused.',
   },
   {
     key: 'pushLog.claimRetention',

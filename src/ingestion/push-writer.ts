@@ -1,12 +1,12 @@
-// This process's own writer: a push from row to log to every live view of its source, and the cuts that runs ask for.
-// The steps and their order are those of docs/adr/0005: logged, claimed, folded, written, answered.
+// This process's own writer: a push from row to log to every live view of its source. The steps and their order are those
+// of docs/adr/0005: logged, claimed, folded, written, answered.
 
-import { setTimeout as delay } from 'node:timers/promises';
 import { HeadraceError, messageOf, type Micros, type Row } from '../core/index.ts';
 import type { CutView, LogEntry, LogWriter } from '../events/index.ts';
 import { type Claim, holdsClaim, type StoreWriter, type WriterLink } from '../online/index.ts';
 import { claimOf, createClaimDesk } from './claim-desk.ts';
 import { readCutView } from './cut-view.ts';
+import { createCuts, type Cuts } from './cuts.ts';
 import { endedWithin } from './ended-within.ts';
 import { foldEntry } from './fold-entry.ts';
 import type { IngestionDeps } from './ingestion-deps.ts';
@@ -14,6 +14,7 @@ import { createOpenCut, type OpenCut } from './open-cut.ts';
 import { checkDerivedTimes, type ParsedRow } from './parse-push.ts';
 import { createPartWriter } from './part-writer.ts';
 import { createPatience } from './patience.ts';
+import { publishSchemas } from './publish-schemas.ts';
 import type { PushResult } from './push-result.ts';
 import { hashOf, otherRows, repeatOf } from './repeat.ts';
 import { createRelinks } from './relink.ts';
@@ -52,23 +53,19 @@ interface PushedRows {
   readonly known: readonly Micros[];
 }
 
-const SEAL_RETRY_MS = 1000;
 /** A row that waits for the store is taken to hold as many, roughly. */
 const BYTES_PER_WAITING_ROW = 512;
 
 /** Registers a writer, then reads the boundaries in force, then opens its first cut. */
 export async function openPushWriter(deps: IngestionDeps, first: SourcePlans): Promise<PushWriter> {
   const { clock, logger, limits, runs } = deps;
-  let plans = first;
+  let opened: Cuts | undefined;
   let linked: ((node: string) => void) | undefined;
-  const { log, store, view } = await openLog(deps, plans, {
-    lifetimeMs: (entity) => plans.lifetimeMs(entity),
+  const { log, store, view } = await openLog(deps, first, {
+    lifetimeMs: (entity) => (opened?.plans ?? first).lifetimeMs(entity),
     // Before the first cut there is nothing that a node could have lost.
     onNode: (node) => linked?.(node),
   });
-  let current = createOpenCut(log.writer, log.cut, view, plans);
-  /** Cuts that are open or about to be sealed, the newest last. */
-  let unsealed: OpenCut[] = [current];
   const parts = createPartWriter(store, log.holder, logger);
   const desk = createClaimDesk(store, logger);
   const storeFailure = (): string | undefined => {
@@ -77,98 +74,23 @@ export async function openPushWriter(deps: IngestionDeps, first: SourcePlans): P
   };
   const patience = createPatience(limits.timeoutMs, storeFailure);
   const shipping = createShipping(log, runs, logger);
+  const cuts = createCuts({ deps, log, store, shipping }, createOpenCut(log.writer, log.cut, view, first));
+  opened = cuts;
   /** Rows of pushes that are logged and not answered yet: while the store is away they only grow. */
   let waitingRows = 0;
   const underWay = new Map<string, { readonly hash: string; readonly work: Promise<PushResult | undefined> }>();
-  let cutting: Promise<void> | undefined;
   let isClosing = false;
-  let isClosed = false;
-  const hanging = new Set<() => void>();
 
   const relinks = createRelinks({
     deps,
     log,
     parts,
     store,
-    plans: () => plans,
-    unsealed: () => unsealed,
+    plans: () => cuts.plans,
+    unsealed: () => cuts.unsealed,
     voidsOf: ({ voids }) => voids,
   });
   linked = relinks.link;
-
-  /** Opens the next cut, and goes on with the end of the old one by itself. */
-  const cut = async (next: SourcePlans, asked: readonly number[]): Promise<void> => {
-    await publishSchemas(deps, next);
-    const nextView = await readCutView(runs, next);
-    const old = current;
-    const opening = log.openCut(nextView);
-    // Entries appended from now on are in the new cut, so from now on they are folded there.
-    current = createOpenCut(log.writer, old.cut + 1, nextView, next);
-    unsealed = [...unsealed, current];
-    const failed = current;
-    try {
-      await opening;
-    } catch (error) {
-      // Nothing of the new cut is on disk: what was called in it failed too.
-      unsealed = unsealed.filter((one) => one !== failed);
-      current = old;
-      throw error;
-    }
-    plans = next;
-    cutting = endCut(old, asked);
-  };
-
-  const endCut = async (old: OpenCut, asked: readonly number[]): Promise<void> => {
-    await old.idle();
-    if (!(await seals(old))) return;
-    unsealed = unsealed.filter((one) => one !== old);
-    // A claim that can't be given an end is kept longer than it must be, which does no harm.
-    store.expire([...old.claims.keys()], limits.claimRetentionMs).catch(() => {});
-    shipping.ship(old.cut, asked);
-  };
-
-  // A disk that is full for a while must not end the writer.
-  const seals = async (old: OpenCut): Promise<boolean> => {
-    for (;;) {
-      try {
-        await log.seal(old.cut, old.voids);
-        return true;
-      } catch (error) {
-        if (isClosed) return false;
-        logger.warn({ writer: log.writer, reason: messageOf(error) }, 'a cut could not be sealed; trying again');
-        await delay(SEAL_RETRY_MS, undefined, { ref: false });
-      }
-    }
-  };
-
-  /** One at a time: cuts are sealed and shipped in order. */
-  let turn: Promise<void> = Promise.resolve();
-  const inTurn = (work: () => Promise<void>): Promise<void> => {
-    const done = turn.then(async () => {
-      await cutting;
-      await work();
-    });
-    turn = done.catch(() => {});
-    return done;
-  };
-
-  const isBehind = (wanted: SourcePlans): boolean => current.plans.generation < wanted.generation && !isClosing;
-
-  const takeUp = async (wanted: SourcePlans): Promise<void> => {
-    while (isBehind(wanted)) {
-      await inTurn(async () => {
-        if (isBehind(wanted)) await cut(wanted, []);
-      });
-    }
-  };
-
-  const cutWhenLarge = (): void => {
-    if (current.table.bytes < limits.memoryBytes || isClosing) return;
-    const large = current;
-    inTurn(async () => {
-      if (current === large) await cut(plans, []);
-    }).catch((error: unknown) => logger.warn({ reason: messageOf(error) }, 'the log could not be cut; trying again'));
-  };
 
   const decide = async (claim: Claim, entry: LogEntry, own: OpenCut): Promise<Claim | 'own'> => {
     const holding = await desk.claim(claim);
@@ -220,7 +142,7 @@ export async function openPushWriter(deps: IngestionDeps, first: SourcePlans): P
       throw error;
     } finally {
       leave();
-      cutWhenLarge();
+      cuts.cutWhenLarge();
     }
   };
 
@@ -235,9 +157,9 @@ export async function openPushWriter(deps: IngestionDeps, first: SourcePlans): P
     const derived = plan.derive(rows.map(({ row }) => row));
     const complete = derived instanceof Promise ? await derived : derived;
     checkDerivedTimes(plan.source, complete, clock.nowMicros(), limits);
-    if (isBehind(wanted)) await takeUp(wanted);
+    if (cuts.isBehind(wanted)) await cuts.takeUp(wanted);
     // From here to the append in one turn: the log puts an entry into the cut that is open at the call.
-    const called = current;
+    const called = cuts.current;
     if (called.plans !== wanted && !isClosing) return undefined;
     if (isClosing) throw new HeadraceError('HR_STOPPING', 'the server is stopping; push again elsewhere.');
     const isTooMuch =
@@ -259,7 +181,7 @@ export async function openPushWriter(deps: IngestionDeps, first: SourcePlans): P
       throw error;
     }
     // The log's word counts: a cut that was being opened at the call may have failed.
-    const own = unsealed.find((one) => one.cut === entry.cut) ?? called;
+    const own = cuts.unsealed.find((one) => one.cut === entry.cut) ?? called;
     if (own !== called) {
       const enteredElsewhere = leaveCut;
       leaveCut = own.enter();
@@ -269,28 +191,12 @@ export async function openPushWriter(deps: IngestionDeps, first: SourcePlans): P
     return finish(leave, own, plan, entry, { rows: complete, known });
   };
 
-  const unanswered = async (): Promise<number[]> => {
-    const asking = await runs.asking();
-    const open: number[] = [];
-    for (const { number } of asking) {
-      if (shipping.isAnswering(number) || (await runs.answers(number)).has(log.writer)) continue;
-      open.push(number);
-    }
-    return open;
-  };
-
-  const seal = async (): Promise<void> => {
-    await turn;
-    await cutting;
-    await current.idle();
-    await log.seal(current.cut, current.voids);
-    await store.expire([...current.claims.keys()], limits.claimRetentionMs);
-    shipping.ship(current.cut, []);
-    await shipping.idle();
+  const end = async (): Promise<void> => {
+    await cuts.sealLast();
     await log.finish();
     // What no run covers yet is held by whoever comes next, should a node lose it.
-    const marks = await readMarks(deps.store, runs, plans);
-    if (isCoveredEverywhere(marks, plans, log.writer, current.cut)) await log.end();
+    const marks = await readMarks(deps.store, runs, cuts.plans);
+    if (isCoveredEverywhere(marks, cuts.plans, log.writer, cuts.current.cut)) await log.end();
   };
 
   return {
@@ -310,35 +216,23 @@ export async function openPushWriter(deps: IngestionDeps, first: SourcePlans): P
       return patience.within(work);
     },
     touch: () => log.touch(),
-    answerRuns(wanted) {
-      const answered = inTurn(async () => {
-        if (isClosing) return;
-        // Read before the boundaries are: a run that asks later asks the next cut.
-        const asked = await unanswered();
-        if (asked.length > 0) await cut(isBehind(wanted) ? wanted : plans, asked);
-      });
-      // A cut waits for the store, which a writer that is closed does no more.
-      return new Promise((resolve, reject) => {
-        hanging.add(resolve);
-        answered.then(resolve, reject).finally(() => hanging.delete(resolve));
-      });
-    },
+    answerRuns: (wanted) => cuts.answerRuns(wanted),
     status: () => ({
       writer: log.writer,
-      cut: current.cut,
-      pending: unsealed.reduce((sum, { pending }) => sum + pending, 0),
-      parts: unsealed.reduce((sum, { table }) => sum + table.size, 0),
-      partBytes: unsealed.reduce((sum, { table }) => sum + table.bytes, 0),
+      cut: cuts.current.cut,
+      pending: cuts.unsealed.reduce((sum, { pending }) => sum + pending, 0),
+      parts: cuts.unsealed.reduce((sum, { table }) => sum + table.size, 0),
+      partBytes: cuts.unsealed.reduce((sum, { table }) => sum + table.bytes, 0),
       storeFailure: storeFailure() ?? null,
       shipFailure: shipping.failure === undefined ? null : messageOf(shipping.failure),
     }),
     async close(limitMs) {
       isClosing = true;
+      cuts.stop();
       relinks.close();
-      const isEnded = await endedWithin(seal(), limitMs);
+      const isEnded = await endedWithin(end(), limitMs);
       if (!isEnded) logger.warn({ writer: log.writer }, 'the log could not be ended; the next process settles it');
-      isClosed = true;
-      for (const letGo of hanging) letGo();
+      cuts.close();
       parts.close();
       desk.close();
       shipping.close();
@@ -358,7 +252,7 @@ async function openLog(
   let store: StoreWriter | undefined;
   try {
     store = await deps.store.writer({ writer: log.writer, holder: log.holder, ...link });
-    await publishSchemas(deps, plans);
+    await publishSchemas(deps.schemas, plans);
     const view = await readCutView(deps.runs, plans);
     await log.openCut(view);
     return { log, store, view };
@@ -367,11 +261,6 @@ async function openLog(
     await log.close();
     throw error;
   }
-}
-
-/** Descriptions of the rows that parts hold, before any is written. */
-async function publishSchemas({ schemas }: IngestionDeps, plans: SourcePlans): Promise<void> {
-  await schemas.publish(plans.live().flatMap(({ codec }) => [codec.rowCodec.schema, codec.eventCodec.schema]));
 }
 
 function unavailable(failure: unknown): HeadraceError {

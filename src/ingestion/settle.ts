@@ -8,6 +8,7 @@ import { type Claim, holdsClaim, type StoreWriter } from '../online/index.ts';
 import { claimOf } from './claim-desk.ts';
 import type { IngestionDeps } from './ingestion-deps.ts';
 import { createPartWriter } from './part-writer.ts';
+import { publishSchemas } from './publish-schemas.ts';
 import { isCoveredEverywhere, readMarks, refoldCut } from './refold.ts';
 import { createRelinks } from './relink.ts';
 import type { SourcePlans } from './source-plan.ts';
@@ -79,7 +80,7 @@ export async function settleLog(deps: IngestionDeps, log: LogWriter, plans: Sour
   };
 
   try {
-    await deps.schemas.publish(plans.live().flatMap(({ codec }) => [codec.rowCodec.schema, codec.eventCodec.schema]));
+    await publishSchemas(deps.schemas, plans);
     const records = await log.cuts();
     const nodes = await readMarks(deps.store, runs, plans);
     for (const record of records) {

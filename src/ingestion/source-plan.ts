@@ -20,6 +20,7 @@ import {
   type ViewEvent,
 } from '../online/index.ts';
 import type { DeriveRows, IngestionDeps } from './ingestion-deps.ts';
+import { compileKeyText } from './key-text.ts';
 
 /** A live view of a source. */
 export interface LiveView {
@@ -106,11 +107,10 @@ function compileView(codec: ViewCodec): LiveView {
   const { keyTypes, eventColumns, view, source } = codec;
   const { tombstone } = source;
   const { keyColumns } = view;
-  const [firstKey = ''] = keyColumns;
   return {
     codec,
     folder: createPartFolder(codec),
-    keyTextOf: keyColumns.length === 1 ? (row) => textOf(row[firstKey]) : (row) => joinedTextOf(keyColumns, row),
+    keyTextOf: compileKeyText(keyColumns),
     // Only null has no encoding, and a key with null has no text.
     keyOf: (row) =>
       encodeKey(
@@ -124,21 +124,4 @@ function compileView(codec: ViewCodec): LiveView {
       return { eventMicros, knownMicros, order, deleted, values };
     },
   };
-}
-
-// Told apart as `encodeKey` does: −0 is 0, every NaN is one, a lone surrogate is what UTF-8 makes of it.
-function textOf(value: Value | undefined): string | undefined {
-  if (typeof value === 'string') return value.toWellFormed();
-  if (value === null || value === undefined) return undefined;
-  return value instanceof Uint8Array ? Buffer.from(value).toString('latin1') : String(value);
-}
-
-function joinedTextOf(columns: readonly string[], row: Row): string | undefined {
-  let joined = '';
-  for (const column of columns) {
-    const text = textOf(row[column]);
-    if (text === undefined) return undefined;
-    joined += `${text.length}:${text}`;
-  }
-  return joined;
 }

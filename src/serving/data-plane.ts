@@ -53,6 +53,8 @@ export interface OutcomeInput {
 const POLL_MS = 500;
 /** How soon a run that asks is answered. */
 const LOOK_MS = 200;
+/** For the writer's end: less than a server that stops waits for all of this. */
+const CLOSE_LIMIT_MS = 2500;
 
 /** Opens the data plane and keeps it up to date until `close`. */
 export async function createDataPlane(deps: ServingDeps): Promise<DataPlane> {
@@ -66,6 +68,7 @@ export async function createDataPlane(deps: ServingDeps): Promise<DataPlane> {
   const ingestion = openIngestion(deps.ingestion, {
     definitions: () => snapshots.definitions(),
     lookEveryMs: LOOK_MS,
+    closeLimitMs: CLOSE_LIMIT_MS,
   });
 
   const bounded = async <T>(work: () => Promise<T>): Promise<T> => {

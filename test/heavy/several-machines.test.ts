@@ -36,18 +36,13 @@ const PUSHING = everyWhen(
   'log.register 1',
   'own.append 1',
   'own.append 7',
-  'writer.claim 1',
-  'writer.claim 5',
-  'writer.putParts 1',
-  'writer.putParts 9',
-  'writer.finish 1',
-  'writer.finish 5',
+  'writer.claim 3',
+  'writer.putParts 5',
+  'writer.finish 3',
   'own.openCut 1',
   'own.openCut 2',
   'own.seal 1',
-  'own.seal 2',
-  'objects.putFile 1',
-  'own.ship 1',
+  'objects.put 1',
   'own.ship 2',
   'runs.answer 1',
   'own.touch 1',
@@ -64,6 +59,7 @@ const SETTLING = everyWhen(
   'dead.ship 1',
   'dead.finish 1',
 );
+/** Rows' changes come three a view: asked, opened, finished. */
 const RUNNING = everyWhen(
   'rows.change 1',
   'rows.change 2',
@@ -72,8 +68,6 @@ const RUNNING = everyWhen(
   'run.begin 1',
   'run.write 1',
   'run.mark 1',
-  'rows.change 7',
-  'run.begin 3',
   'run.write 3',
   'run.mark 3',
   'rows.change 9',
@@ -217,8 +211,7 @@ describe.skipIf(!hasServers)('several machines on one Redis and one Postgres', (
     await runsWell(world, { clockAheadMs: 300 * DAYS });
     await night(traffic);
     await runsWell(world);
-    await runsWell(world, { clockAheadMs: -300 * DAYS }).catch(() => undefined);
-    await sleep(500);
+    await world.run('c', { clockAheadMs: -300 * DAYS });
     await night(traffic);
     await expectExact(world, traffic, ['a', 'b']);
   });

@@ -11,7 +11,6 @@ import type { Fault } from './fault-points.ts';
 import type { Order } from './machine-process.ts';
 
 export interface MachineProcess {
-  readonly pid: number;
   /** Where it serves; undefined until it does, and once it is gone. */
   readonly url: string | undefined;
   /** The faults that it met, as `when point`. */
@@ -145,7 +144,6 @@ function startProcess(): Spare {
   createInterface({ input: child.stderr as NodeJS.ReadableStream }).on('line', (line) => said.push(`stderr ${line}`));
   const lineOf = (start: string): string | undefined => said.find((line) => line.startsWith(start));
   const own: MachineProcess = {
-    pid: child.pid ?? 0,
     get url() {
       return isGone ? undefined : lineOf('serving ')?.slice('serving '.length);
     },

@@ -60,7 +60,7 @@ const SLOW_RETRY_MS = 3000;
 
 export function startTraffic(
   sales: SalesProject,
-  { servers, pushers = 6, pauseMs = 5, nameLength = 0, timeoutMs = 2500 }: TrafficOptions,
+  { servers, pushers = 6, pauseMs = 20, nameLength = 0, timeoutMs = 2500 }: TrafficOptions,
 ): Traffic {
   const entries: Entry[] = [];
   const failures = new Map<string, number>();

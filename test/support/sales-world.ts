@@ -60,7 +60,7 @@ const LIFE_LIMIT_MS = 10_000;
 const TRIES = 4;
 const STOPPED_MS = 700;
 const PEACE_LIMIT_MS = 30_000;
-const WATCH_EVERY_MS = 60;
+const WATCH_EVERY_MS = 150;
 
 export async function openSalesWorld(options: SalesWorldOptions): Promise<SalesWorld> {
   const project = createSalesProject();
@@ -140,7 +140,7 @@ export async function openSalesWorld(options: SalesWorldOptions): Promise<SalesW
     run,
     async makePeace(names, start = {}) {
       const open = () => [...places.values()];
-      const codes = await Promise.all(open().map((server) => (server.isGone ? '0' : server.end('SIGTERM'))));
+      const codes = await Promise.all(open().map(async (server) => (server.isGone ? '0' : server.end('SIGTERM'))));
       expect(
         codes.every((code) => code === '0'),
         `servers ended by ${codes.join(', ')}`,

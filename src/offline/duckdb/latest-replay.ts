@@ -1,9 +1,10 @@
-// Latest rows: the points are sorted and held, a piece of them at a time; the events stream past in any order, as numbers
-// only, and leave their mark where they become visible. DuckDB fetches the winners' columns afterwards by row number.
+// Latest rows: the points are sorted and held, a piece of them at a time; the events pass by in any order, as numbers only,
+// and leave their mark where they become visible. DuckDB fetches the winners' columns afterwards by row number.
 
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { FactsRelation } from '../facts/facts.ts';
 import type { ReadPlan } from '../plan.ts';
+import { type EventTap, openEventTap } from './event-tap.ts';
 import { resolveTies } from './latest-ties.ts';
 import { createNumberTable } from './number-table.ts';
 import { keyCondition, type PointTables } from './point-keys.ts';
@@ -30,12 +31,13 @@ export async function replayLatest(
   const ties = `__hr_ties_${name}`;
   const foundTable = await createNumberTable(connection, winners, ['__hr_spine', '__hr_row']);
   const tiesTable = await createNumberTable(connection, ties, ['__hr_named', '__hr_key', '__hr_event', '__hr_known']);
+  const tap = openEventTap(connection);
   let hasTies = false;
   try {
     const points = await countPoints(connection, tables);
     for (let from = 0; from < points; from += mostPoints) {
       const piece = await loadPoints(connection, tables, from, Math.min(mostPoints, points - from));
-      const found = await findWinners(connection, read, scanned, tables, piece);
+      const found = await findWinners(tap, read, scanned, tables, piece);
       foundTable.append([found.spineRows, found.rows], found.size);
       hasTies ||= found.ties.length > 0;
       const column = (of: (tie: (typeof found.ties)[number]) => number) => Float64Array.from(found.ties, of);
@@ -90,7 +92,7 @@ async function loadPoints(
 }
 
 async function findWinners(
-  connection: DuckDBConnection,
+  tap: EventTap,
   read: ReadPlan,
   { relation }: FactsRelation,
   { keys }: PointTables,
@@ -100,17 +102,10 @@ async function findWinners(
   const slots = createPointSlots(points, ttlMicros ?? Infinity, read.boundary);
   const columns = ['__hr_known', '__hr_event', '__hr_row'].map((column) => `CAST(e.${column} AS DOUBLE)`);
   const isSeen = ttlMicros === null ? '' : ` AND e.__hr_event >= k.__hr_first - ${ttlMicros}`;
-  const stream = await connection.stream(
+  await tap.run(
     `SELECT k.__hr_key, ${columns.join(', ')} FROM ${relation} e JOIN ${keys} k ON ${keyCondition(read)} ` +
       `WHERE k.__hr_key BETWEEN ${points.keys[0]} AND ${points.keys.at(-1)} AND e.__hr_known <= k.__hr_last${isSeen}`,
+    slots.add,
   );
-  for await (const chunk of readAhead(stream)) {
-    slots.add({
-      keys: numbersOf<Int32Array>(chunk.getColumnVector(0)),
-      known: numbersOf<Float64Array>(chunk.getColumnVector(1)),
-      events: numbersOf<Float64Array>(chunk.getColumnVector(2)),
-      rows: numbersOf<Float64Array>(chunk.getColumnVector(3)),
-    });
-  }
   return slots.winners();
 }

@@ -61,7 +61,8 @@ export function createPointSlots(points: SortedPoints, ttl: number, boundary: 'a
   const firstKey = keys[0] ?? 0;
   const starts = startsOf(keys, firstKey);
   const slots = new Float64Array(times.length * WIDTH).fill(-Infinity);
-  const isStrict = boundary === 'before';
+  // Times are whole: what must be known before a time must be known a microsecond earlier.
+  const delay = boundary === 'before' ? 1 : 0;
   // An event of a random key waits for memory at every step among a million slots. Gathered by ranges of keys first, and
   // folded a bucketful at a time, events take half as long.
   const { count, shift } = bucketsFor(starts.length - 1, times.length);
@@ -69,7 +70,7 @@ export function createPointSlots(points: SortedPoints, ttl: number, boundary: 'a
   const buckets = new Float64Array(count * length);
   const ends = Int32Array.from({ length: count }, (_, bucket) => bucket * length);
 
-  // The loops here call no function of their own: a number passed to one becomes an object.
+  // The loops call no function for an event: a number passed to one becomes an object.
   const fold = (bucket: number): void => {
     const from = bucket * length;
     const to = ends[bucket] as number;
@@ -81,10 +82,10 @@ export function createPointSlots(points: SortedPoints, ttl: number, boundary: 'a
       let low = starts[key] as number;
       const end = starts[key + 1] as number;
       let high = end;
+      const visible = known + delay;
       while (low < high) {
         const middle = (low + high) >>> 1;
-        const time = times[middle] as number;
-        if (time < known || (isStrict && time === known)) low = middle + 1;
+        if ((times[middle] as number) < visible) low = middle + 1;
         else high = middle;
       }
       // Known after the key's last point; or too old at this one, and so at all that follow.

@@ -1,4 +1,4 @@
-// One read of a plan: a stored view's features at every point of the spine, as a table by spine row.
+// One read of a plan: a stored view's features at every point of the spine, as joins to the spine's rows.
 
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { FeatureSpec } from '../../definitions/index.ts';
@@ -30,9 +30,13 @@ export async function runRead(
   const joins: string[] = [];
   const features = new Map<number, string>();
   if (read.latest.length > 0) {
-    const table = await runLatest(connection, index, read, scanned, spineTable, spineSql);
-    joins.push(`LEFT JOIN ${table} l${index} ON l${index}.__hr_spine = s.__hr_spine`);
-    for (const feature of read.latest) features.set(feature, `l${index}.f${feature}`);
+    const winners = await findLatest(connection, index, read, scanned, spineTable, spineSql);
+    // The winners' columns by row number: DuckDB reads the source once more, these columns alone.
+    joins.push(
+      `LEFT JOIN ${winners} l${index} ON l${index}.__hr_spine = s.__hr_spine`,
+      `LEFT JOIN ${scanned.relation} e${index} ON e${index}.__hr_row = CAST(l${index}.__hr_row AS BIGINT)`,
+    );
+    for (const feature of read.latest) features.set(feature, latestSql(read, scanned, feature, `e${index}`));
   }
   if (read.windows.length > 0) {
     const relation = await runWindows(duckdb, connection, read, scanned, spineTable, spineSql);
@@ -44,8 +48,7 @@ export async function runRead(
   return { joins, features };
 }
 
-// The winners' columns by row number: DuckDB reads the source once more, these columns alone.
-async function runLatest(
+async function findLatest(
   connection: DuckDBConnection,
   index: number,
   read: ReadPlan,
@@ -55,20 +58,16 @@ async function runLatest(
 ): Promise<string> {
   const tables = await makePoints(connection, String(index), read, spineTable, spineSql);
   const winners = await replayLatest(connection, String(index), read, scanned, tables);
-  const table = `__hr_read_${index}`;
-  const columns = read.latest.map((feature) => {
-    const { aggregation, type } = read.view.features[feature] as FeatureSpec;
-    return `CAST(e.${quoteName(aggregation.column as string)} AS ${duckType(type)}) AS f${feature}`;
-  });
-  const { tombstone } = scanned.source;
+  await connection.run(`DROP TABLE ${tables.points}; DROP TABLE ${tables.keys}`);
+  return winners;
+}
+
+function latestSql({ view }: ReadPlan, { source }: FactsRelation, feature: number, row: string): string {
+  const { aggregation, type } = view.features[feature] as FeatureSpec;
+  const value = `CAST(${row}.${quoteName(aggregation.column as string)} AS ${duckType(type)})`;
+  const { tombstone } = source;
   // A deletion that wins leaves the key without a value.
-  const live = tombstone === undefined ? '' : ` WHERE e.${quoteName(tombstone)} IS NOT TRUE`;
-  await connection.run(
-    `CREATE OR REPLACE TEMP TABLE ${table} AS SELECT CAST(w.__hr_spine AS BIGINT) AS __hr_spine, ${columns.join(', ')} ` +
-      `FROM ${winners} w JOIN ${scanned.relation} e ON e.__hr_row = CAST(w.__hr_row AS BIGINT)${live}`,
-  );
-  await connection.run(`DROP TABLE ${winners}; DROP TABLE ${tables.points}; DROP TABLE ${tables.keys}`);
-  return table;
+  return tombstone === undefined ? value : `CASE WHEN ${row}.${quoteName(tombstone)} IS NOT TRUE THEN ${value} END`;
 }
 
 async function runWindows(

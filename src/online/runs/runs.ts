@@ -127,7 +127,7 @@ export async function openRuns(database: Database): Promise<Runs> {
       .where('state', '=', 'finished')
       .groupBy('version')
       .execute();
-    return found.map(({ number }) => Number(number));
+    return found.map(({ number }) => number);
   };
 
   /** Changes a row's state and details where it is in state `from`; gives the new row. */

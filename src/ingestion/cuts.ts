@@ -1,0 +1,189 @@
+// The cuts of this process's own log: which one is open, when the next is opened (for runs that ask, for memory, for later
+// definitions), and how one ends: sealed once all that came into it is decided, folded and answered, then shipped.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { messageOf } from '../core/index.ts';
+import type { LogWriter } from '../events/index.ts';
+import type { StoreWriter } from '../online/index.ts';
+import { readCutView } from './cut-view.ts';
+import type { IngestionDeps } from './ingestion-deps.ts';
+import { createOpenCut, type OpenCut } from './open-cut.ts';
+import { publishSchemas } from './publish-schemas.ts';
+import type { Shipping } from './shipping.ts';
+import type { SourcePlans } from './source-plan.ts';
+
+export interface Cuts {
+  /** The one that the log puts entries into at a call of this moment. */
+  readonly current: OpenCut;
+  /** Cuts that are open or about to be sealed, the newest last. */
+  readonly unsealed: readonly OpenCut[];
+  /** The definitions of the last cut that is open on disk. */
+  readonly plans: SourcePlans;
+  /** Whether later definitions are wanted than those of the open cut. */
+  isBehind(wanted: SourcePlans): boolean;
+  /** Resolves once a cut of these definitions, or of later ones, is open. */
+  takeUp(wanted: SourcePlans): Promise<void>;
+  /** Ends the open cut if its parts take more memory than they may; goes on by itself. */
+  cutWhenLarge(): void;
+  /** Ends the open cut, for the runs that ask and are not answered yet; does nothing when none does. */
+  answerRuns(wanted: SourcePlans): Promise<void>;
+  /** No cut is opened from now on. */
+  stop(): void;
+  /** Seals the last cut and ships all. */
+  sealLast(): Promise<void>;
+  /** Gives up what is not sealed; whoever waits for a cut is let go. */
+  close(): void;
+}
+
+export interface CutsContext {
+  readonly deps: Pick<IngestionDeps, 'runs' | 'schemas' | 'logger' | 'limits'>;
+  readonly log: LogWriter;
+  readonly store: Pick<StoreWriter, 'expire'>;
+  readonly shipping: Shipping;
+}
+
+const SEAL_RETRY_MS = 1000;
+
+/** `first` is open in the log. */
+export function createCuts({ deps, log, store, shipping }: CutsContext, first: OpenCut): Cuts {
+  const { runs, schemas, logger, limits } = deps;
+  let { plans } = first;
+  let current = first;
+  let unsealed: readonly OpenCut[] = [first];
+  /** The last one that is ending; never rejects. */
+  let cutting: Promise<void> | undefined;
+  let tooLarge: OpenCut | undefined;
+  let isStopped = false;
+  let isClosed = false;
+  const hanging = new Set<() => void>();
+
+  /** Opens the next cut, and goes on with the end of the old one by itself. */
+  const cut = async (next: SourcePlans, asked: readonly number[]): Promise<void> => {
+    await publishSchemas(schemas, next);
+    const view = await readCutView(runs, next);
+    const old = current;
+    const opening = log.openCut(view);
+    // Entries appended from now on are in the new cut, so from now on they are folded there.
+    const opened = createOpenCut(log.writer, old.cut + 1, view, next);
+    current = opened;
+    unsealed = [...unsealed, opened];
+    try {
+      await opening;
+    } catch (error) {
+      // Nothing of the new cut is on disk: what was called in it failed too.
+      unsealed = unsealed.filter((one) => one !== opened);
+      current = old;
+      throw error;
+    }
+    plans = next;
+    cutting = endCut(old, asked);
+  };
+
+  const endCut = async (old: OpenCut, asked: readonly number[]): Promise<void> => {
+    await old.idle();
+    if (!(await seals(old))) return;
+    unsealed = unsealed.filter((one) => one !== old);
+    void expireClaims(old);
+    shipping.ship(old.cut, asked);
+  };
+
+  // A disk that is full for a while must not end the writer.
+  const seals = async (old: OpenCut): Promise<boolean> => {
+    for (;;) {
+      try {
+        await log.seal(old.cut, old.voids);
+        return true;
+      } catch (error) {
+        if (isClosed) return false;
+        logger.warn({ writer: log.writer, reason: messageOf(error) }, 'a cut could not be sealed; trying again');
+        await delay(SEAL_RETRY_MS, undefined, { ref: false });
+      }
+    }
+  };
+
+  // A claim that can't be given an end is kept longer than it must be, which does no harm.
+  const expireClaims = ({ claims }: OpenCut): Promise<void> =>
+    store.expire([...claims.keys()], limits.claimRetentionMs).catch(() => {});
+
+  /** One at a time: cuts are sealed and shipped in order. */
+  let turn: Promise<void> = Promise.resolve();
+  const inTurn = (work: () => Promise<void>): Promise<void> => {
+    const done = turn.then(async () => {
+      await cutting;
+      await work();
+    });
+    turn = done.catch(() => {});
+    return done;
+  };
+
+  const isBehind = (wanted: SourcePlans): boolean => current.plans.generation < wanted.generation && !isStopped;
+
+  const unanswered = async (): Promise<number[]> => {
+    const open: number[] = [];
+    for (const { number } of await runs.asking()) {
+      if (shipping.isAnswering(number) || (await runs.answers(number)).has(log.writer)) continue;
+      open.push(number);
+    }
+    return open;
+  };
+
+  return {
+    get current() {
+      return current;
+    },
+    get unsealed() {
+      return unsealed;
+    },
+    get plans() {
+      return plans;
+    },
+    isBehind,
+    async takeUp(wanted) {
+      while (isBehind(wanted)) {
+        await inTurn(async () => {
+          if (isBehind(wanted)) await cut(wanted, []);
+        });
+      }
+    },
+    cutWhenLarge() {
+      if (current.table.bytes < limits.memoryBytes || current === tooLarge || isStopped) return;
+      const large = current;
+      tooLarge = large;
+      inTurn(async () => {
+        if (current === large) await cut(plans, []);
+      }).catch((error: unknown) => {
+        tooLarge = undefined;
+        logger.warn({ writer: log.writer, reason: messageOf(error) }, 'the log could not be cut; trying again');
+      });
+    },
+    answerRuns(wanted) {
+      const answered = inTurn(async () => {
+        if (isStopped) return;
+        // Read before the boundaries are: a run that asks later asks the next cut.
+        const asked = await unanswered();
+        if (asked.length > 0) await cut(isBehind(wanted) ? wanted : plans, asked);
+      });
+      // A cut waits for the store, which a writer that is closed does no more.
+      return new Promise((resolve, reject) => {
+        hanging.add(resolve);
+        answered.then(resolve, reject).finally(() => hanging.delete(resolve));
+      });
+    },
+    stop() {
+      isStopped = true;
+    },
+    async sealLast() {
+      await turn;
+      await cutting;
+      await current.idle();
+      await log.seal(current.cut, current.voids);
+      await expireClaims(current);
+      shipping.ship(current.cut, []);
+      await shipping.idle();
+    },
+    close() {
+      isClosed = true;
+      for (const letGo of hanging) letGo();
+    },
+  };
+}

@@ -1,0 +1,90 @@
+// What is told of the data behind views: how old it is, what waits for a run, what came to nothing.
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { viewMetrics, type ViewStatus, viewStatuses } from '../../src/control/index.ts';
+import { formatTimestamp, MICROS_PER_DAY, MICROS_PER_HOUR } from '../../src/core/index.ts';
+import { openRuns } from '../../src/online/index.ts';
+import { NOW, openPushesWorld, type PushesWorld, sale } from '../support/materialize-pushes.ts';
+import { onlineStoreKinds } from '../support/online-stores.ts';
+
+const HOUR = MICROS_PER_HOUR;
+const [kind] = onlineStoreKinds();
+
+describe.skipIf(kind === undefined)('the status of a view', () => {
+  let world: PushesWorld;
+  beforeEach(async () => {
+    world = await openPushesWorld(kind as NonNullable<typeof kind>);
+    await world.file('sales.parquet', [sale('a', NOW - 2 * HOUR, 1)]);
+  });
+  afterEach(() => world.close());
+  const statusOf = async (view: string): Promise<ViewStatus> => {
+    const { manifest, log, store, clock, deps } = world;
+    const runs = await openRuns(deps.database);
+    const [status] = await viewStatuses({ manifest, runs, log, store, nowMicros: clock.now }, [view]);
+    return status as ViewStatus;
+  };
+
+  it('tells of no data before the first run, and how old it is after', async () => {
+    expect(await statusOf('sold')).toMatchObject({ newest_event: null, last_run: null, boundary: null, coverage: [] });
+    await world.run();
+    world.clock.now += HOUR;
+    expect(await statusOf('sold')).toMatchObject({
+      view: 'sold',
+      source: 'sales',
+      freshness: 'live',
+      newest_event: { at: formatTimestamp(NOW - 2 * HOUR), age_seconds: 3 * 3600 },
+      last_run: { as_of: formatTimestamp(NOW), finished: { age_seconds: 3600 }, keys: 1, full: true },
+      running: null,
+      failed: null,
+      boundary: formatTimestamp(NOW - 2 * HOUR),
+      marks: [{ node: 'lmdb', run: expect.any(Number) }],
+    });
+  });
+
+  it('names the writers whose cuts wait for a run, but not for ever one that was forgotten', async () => {
+    await world.run();
+    await world.push(sale('a', NOW - HOUR, 2));
+    const [own] = (await statusOf('sold')).coverage;
+    expect(own).toMatchObject({ writer: 1, state: 'open', covered: 0, shipped: 0, open: 1, waiting: 1 });
+    world.clock.now += HOUR;
+    await world.run({ views: ['sold'] });
+    expect((await statusOf('sold')).coverage).toMatchObject([
+      { writer: 1, covered: 1, shipped: 1, open: 2, waiting: 1 },
+    ]);
+    expect((await statusOf('sold')).newest_event?.at).toBe(formatTimestamp(NOW - HOUR));
+    const lost = await world.log.register();
+    await lost.openCut(new Map());
+    await lost.close();
+    expect((await statusOf('sold')).coverage.map(({ writer }) => writer)).toEqual([1, 2]);
+    await world.log.forget(2);
+    expect((await statusOf('sold')).coverage.map(({ writer }) => writer)).toEqual([1]);
+  });
+
+  it('says why the newest run came to nothing', async () => {
+    await world.run();
+    const runs = await openRuns(world.deps.database);
+    const [row] = await world.rowsOf('sold');
+    if (row === undefined) throw new Error('no run');
+    const { view, version, fingerprint } = row;
+    const asked = { view, version, fingerprint, snapshot: [], proposed: NOW, asOf: NOW, carriesWaiting: true };
+    const { number } = await runs.ask({ ...asked, askedMicros: NOW });
+    expect(await statusOf('sold')).toMatchObject({ running: { run: number, state: 'asked' }, failed: null });
+    await runs.abandon(number, 'HR_STORAGE_FULL: no space');
+    expect(await statusOf('sold')).toMatchObject({
+      running: null,
+      failed: { run: number, error: 'HR_STORAGE_FULL: no space' },
+    });
+  });
+
+  it('is a metric of each view, and an age that is not known is left out', async () => {
+    await world.run({ views: ['sold'] });
+    await world.push(sale('a', NOW - HOUR, 2));
+    world.clock.now += MICROS_PER_DAY;
+    const text = await viewMetrics([await statusOf('sold'), await statusOf('last')]);
+    expect(text).toContain('headrace_view_newest_event_age_seconds{view="sold"} 93600\n');
+    expect(text).toContain('headrace_view_last_run_age_seconds{view="sold"} 86400\n');
+    expect(text).toContain('headrace_view_run_failed{view="last"} 0\n');
+    expect(text).toContain('headrace_view_uncovered_cuts{view="sold"} 1\n');
+    expect(text).not.toContain('age_seconds{view="last"}');
+  });
+});
