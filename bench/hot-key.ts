@@ -54,7 +54,7 @@ export async function measureHotKey(options: MeasureHotKey = {}): Promise<HotKey
     };
 
     const figures: HotKeyFigures[] = [];
-    await push('warm', 0, Math.min(pushes, 20_000), 0);
+    for (const spreadMs of [0, 7 * DAY_MS]) await push('warm', 0, Math.min(pushes, 20_000), spreadMs);
     for (const [events, spreadMs] of [
       ['of now', 0],
       ['over seven days', 7 * DAY_MS],

@@ -1,9 +1,12 @@
 // `headrace log`: the writers of the event log, letting go of one whose machine will not return, and retention.
 
-import { formatTimestamp } from '../core/index.ts';
+import { formatTimestamp, MICROS_PER_SECOND } from '../core/index.ts';
 import type { PruneReport, WriterRemoval } from '../offline/index.ts';
 import { defineCommand, defineGroup, usageError } from './command.ts';
 import { formatTable } from './table.ts';
+
+/** A writer that told of itself so lately may well be alive. */
+const RECENT_SECONDS = 600;
 
 const list = defineCommand({
   usage: 'list',
@@ -100,7 +103,15 @@ const forget = defineCommand({
     if (!/^[1-9]\d{0,9}$/.test(text)) throw usageError(`log forget takes a writer's number, got "${text}".`);
     const writer = Number(text);
     const app = await context.app();
-    await (await app.log()).forget(writer);
+    const log = await app.log();
+    const row = (await log.writers()).find(({ number }) => number === writer);
+    const seenSeconds = row === undefined ? Infinity : (app.clock.nowMicros() - row.seenMicros) / MICROS_PER_SECOND;
+    if (row?.state === 'open' && seenSeconds < RECENT_SECONDS) {
+      context.tell(
+        `writer ${writer} on ${row.machine} told of itself ${Math.round(seenSeconds)} s ago. If it is only stopped, what it has not shipped will be missing offline.`,
+      );
+    }
+    await log.forget(writer);
     return {
       json: { writer, state: 'forgotten' },
       text: `Writer ${writer} is forgotten. What it shipped still counts; what it did not ship is kept in the online store where pushes are kept, and comes from the files elsewhere.`,

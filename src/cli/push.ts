@@ -2,7 +2,7 @@
 
 import { sha256Hex, HeadraceError, didYouMeanOf } from '../core/index.ts';
 import type { PushedView } from '../ingestion/index.ts';
-import { defineCommand, textOption } from './command.ts';
+import { defineCommand, textOption, usageError } from './command.ts';
 import { readEventFile } from './read-event-file.ts';
 
 const BATCH_ROWS = 5000;
@@ -29,6 +29,7 @@ export const pushCommand = defineCommand({
     const limits = { ...deps.limits, maxRows: BATCH_ROWS };
     const ingestion = openIngestion({ ...deps, limits }, { definitions: () => definitions });
     const key = textOption(options, 'idempotencyKey');
+    if (key?.trim() === '') throw usageError('--idempotency-key takes a key that is not blank.');
     const views = new Map<string, PushedView>();
     let accepted = 0;
     let isRepeat = true;

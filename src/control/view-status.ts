@@ -3,7 +3,7 @@
 
 import { formatTimestamp, type Micros, MICROS_PER_SECOND } from '../core/index.ts';
 import type { Manifest } from '../definitions/index.ts';
-import type { EventLog, WriterRow } from '../events/index.ts';
+import type { CutContents, EventLog, WriterRow } from '../events/index.ts';
 import { coveredCut, createViewCodec, type OnlineStore, type RunRow, type Runs } from '../online/index.ts';
 
 export interface ViewStatus {
@@ -47,26 +47,31 @@ export interface WriterCoverage {
   readonly covered: number;
   readonly shipped: number;
   readonly open: number;
-  /** Cuts that readers merge by themselves until a run covers them. */
+  /** Shipped cuts with events of the view's source that no run covers yet: readers merge their parts. */
   readonly waiting: number;
 }
 
 export interface ViewStatusDeps {
   readonly manifest: Manifest;
   readonly runs: Pick<Runs, 'ofVersion'>;
-  readonly log: Pick<EventLog, 'writers'>;
+  readonly log: Pick<EventLog, 'writers' | 'contents'>;
   readonly store: Pick<OnlineStore, 'marks'>;
   readonly nowMicros: Micros;
 }
 
 /** All views in the manifest's order, or those named. Throws what the registry and the store say. */
 export async function viewStatuses(deps: ViewStatusDeps, names?: readonly string[]): Promise<ViewStatus[]> {
-  const writers = await deps.log.writers();
+  const [writers, contents] = await Promise.all([deps.log.writers(), deps.log.contents()]);
   const wanted = names ?? Object.keys(deps.manifest.views);
-  return Promise.all(wanted.map((name) => viewStatus(deps, name, writers)));
+  return Promise.all(wanted.map((name) => viewStatus(deps, name, writers, contents)));
 }
 
-async function viewStatus(deps: ViewStatusDeps, name: string, writers: readonly WriterRow[]): Promise<ViewStatus> {
+async function viewStatus(
+  deps: ViewStatusDeps,
+  name: string,
+  writers: readonly WriterRow[],
+  contents: readonly CutContents[],
+): Promise<ViewStatus> {
   const codec = createViewCodec(deps.manifest, name);
   const rows = await deps.runs.ofVersion(codec.version);
   const finished = rows.findLast((row) => row.state === 'finished');
@@ -92,7 +97,7 @@ async function viewStatus(deps: ViewStatusDeps, name: string, writers: readonly 
       finished?.boundary === undefined || finished.boundary === null || finished.boundary === -Infinity
         ? null
         : formatTimestamp(finished.boundary),
-    coverage: coverageOf(finished, writers),
+    coverage: coverageOf(finished, writers, contents, codec.source.name),
     marks: (await deps.store.marks(codec.version)).map(({ node, run }) => ({ node, run: run ?? null })),
   };
 }
@@ -108,13 +113,17 @@ function lastRun(row: RunRow, aged: (at: Micros) => Aged): LastRun {
 }
 
 /** Of the writers that are not counted whole; those that ended and are covered tell nothing any more. */
-function coverageOf(row: RunRow | undefined, writers: readonly WriterRow[]): WriterCoverage[] {
+function coverageOf(
+  row: RunRow | undefined,
+  writers: readonly WriterRow[],
+  contents: readonly CutContents[],
+  source: string,
+): WriterCoverage[] {
   return writers.flatMap((writer) => {
     const covered = row?.coverage ? coveredCut(row.coverage, writer.number) : 0;
-    // The last cut of a writer that ended is sealed; the open one of another takes entries still. What a forgotten one
-    // did not ship, no run will ever cover.
-    const last = writer.state === 'forgotten' ? writer.shipped : writer.cut;
-    const waiting = Math.max(0, last - covered);
+    const waits = ({ writer: number, cut, rows }: CutContents): boolean =>
+      number === writer.number && cut > covered && (rows === null || (rows.get(source) ?? 0) > 0);
+    const waiting = contents.filter(waits).length;
     if (writer.state !== 'open' && waiting === 0) return [];
     return {
       writer: writer.number,

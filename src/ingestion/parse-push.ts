@@ -104,12 +104,25 @@ function parseAny(door: Door, json: unknown, index: number): ParsedRow {
   return checkTimes(door, row, path);
 }
 
-/** For rows with their derived columns, of which the event time may be one. Throws HR_INVALID. */
+/** When a row was known, where a derived column tells; undefined where none does, or it is null. */
+export function derivedKnown({ knownTime, derive }: SourceSpec, row: Row): Micros | undefined {
+  if (knownTime.kind !== 'column' || derive.every(({ name }) => name !== knownTime.column)) return undefined;
+  const known = row[knownTime.column];
+  return typeof known === 'number' ? known : undefined;
+}
+
+/** For rows with their derived columns, of which the times may be some. Throws HR_INVALID. */
 export function checkDerivedTimes(source: SourceSpec, rows: readonly Row[], now: Micros, limits: PushLimits): void {
-  if (!isDerived(source, source.eventTime)) return;
+  const { knownTime, eventTime } = source;
+  const times =
+    knownTime.kind === 'column' && knownTime.column !== eventTime ? [eventTime, knownTime.column] : [eventTime];
+  const own = times.filter((name) => isDerived(source, name));
+  if (own.length === 0) return;
   const mistakes: ErrorDetail[] = [];
   const door: Door = { entry: entryOf(source), source, limits, latest: now + limits.maxAheadMicros, mistakes };
-  for (const [index, row] of rows.entries()) checkAhead(door, row, source.eventTime, `rows[${index}]`);
+  for (const [index, row] of rows.entries()) {
+    for (const name of own) checkAhead(door, row, name, `rows[${index}]`);
+  }
   if (mistakes.length > 0) throw invalid(mistakes);
 }
 

@@ -28,8 +28,8 @@ export interface PartShelf {
   add(keyText: string, key: EncodedKey): Part;
 }
 
-/** What a part costs beside its fold: its object, its map entry and its key twice. */
-const PART_BYTES = 300;
+/** What a part costs beside its fold, as measured: its object, its map entry and text, its key, and what arrays take. */
+const PART_BYTES = 700;
 
 export function createPartTable(writer: number, cut: number): PartTable {
   const shelves = new Map<string, { readonly shelf: PartShelf; readonly parts: Map<string, Part> }>();

@@ -11,7 +11,7 @@ import { endedWithin } from './ended-within.ts';
 import { foldEntry } from './fold-entry.ts';
 import type { IngestionDeps } from './ingestion-deps.ts';
 import { createOpenCut, type OpenCut } from './open-cut.ts';
-import { checkDerivedTimes, type ParsedRow } from './parse-push.ts';
+import { checkDerivedTimes, derivedKnown, type ParsedRow } from './parse-push.ts';
 import { createPartWriter } from './part-writer.ts';
 import { createPatience } from './patience.ts';
 import { publishSchemas } from './publish-schemas.ts';
@@ -172,7 +172,10 @@ export async function openPushWriter(deps: IngestionDeps, first: SourcePlans): P
       waitingRows -= rows.length;
     };
     const arrival = clock.nowMicros();
-    const pushed = rows.map(({ row, knownMicros = arrival }) => ({ row, knownMicros }));
+    const pushed = rows.map(({ row, knownMicros }, i) => ({
+      row,
+      knownMicros: knownMicros ?? derivedKnown(plan.source, complete[i] as Row) ?? arrival,
+    }));
     let entry: LogEntry;
     try {
       entry = await log.append({ source: plan.source, rows: pushed, ...(key === undefined ? {} : { key }) });

@@ -43,6 +43,8 @@ export interface BaseWrite {
   readonly key: EncodedKey;
   readonly base: Uint8Array;
   readonly counted?: readonly PartId[];
+  /** How much longer than its entity's records it lives: it carries a fact that is known only then. */
+  readonly waitsMs?: number;
 }
 
 /** An Idempotency-Key of a source as the store keeps it: the entry that holds it, and what came of it. */

@@ -7,6 +7,7 @@ import { type IngestionStatus, openIngestion, type PushResult } from '../ingesti
 import type { Monitor } from '../monitoring/index.ts';
 import type { EndpointState, Traffic } from '../registry/index.ts';
 import type { EndpointPlan } from './endpoint-plan.ts';
+import { CLOCK_SKEW_MICROS } from './feature-plan.ts';
 import { createInFlight } from './in-flight.ts';
 import { predict, type PredictAnswer } from './predict.ts';
 import { createPredictionIds } from './prediction-id.ts';
@@ -109,7 +110,10 @@ export async function createDataPlane(deps: ServingDeps): Promise<DataPlane> {
       }
     },
     readFeatures: (service, rows) =>
-      bounded(() => readFeatureRows(snapshots.service(service), rows, deps.clock.nowMicros(), deps.limits.maxRows)),
+      bounded(() => {
+        const now = deps.clock.nowMicros();
+        return readFeatureRows(snapshots.service(service), rows, now, deps.limits.maxRows, CLOCK_SKEW_MICROS);
+      }),
     push: (source, rows, idempotencyKey) =>
       bounded(async () => {
         try {

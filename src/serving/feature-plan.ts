@@ -6,6 +6,7 @@ import {
   type Field,
   HeadraceError,
   type Micros,
+  MICROS_PER_MINUTE,
   parseValue,
   INVALID,
   type Value,
@@ -31,11 +32,17 @@ export interface FeatureRow {
 export interface FeaturePlan {
   readonly service: ResolvedService;
   readonly parseRow: RowParser;
-  /** Reads as the clock showed `at`. A promise only when the store's answer is one. */
-  read(rows: readonly RequestRow[], at: Micros): FeatureRow[] | Promise<FeatureRow[]>;
+  /**
+   * Reads as the clock showed `at`; `skew`: how far ahead of it the clock of the server may be that took a push. A promise
+   * only when the store's answer is one.
+   */
+  read(rows: readonly RequestRow[], at: Micros, skew?: Micros): FeatureRow[] | Promise<FeatureRow[]>;
   /** What stands in when the store is down: declared defaults, else null, all INVALID; on-demand views run on them. */
   defaults(rows: readonly RequestRow[]): FeatureRow[];
 }
+
+/** Servers' clocks may differ by so much, and yet what one has answered is seen by a read of now on another. */
+export const CLOCK_SKEW_MICROS = MICROS_PER_MINUTE;
 
 /** Compiles a service. `path` names the rows in errors: `inputs` or `rows`. Throws HR_CODE_CHANGED. */
 export function compileFeaturePlan(
@@ -57,9 +64,9 @@ export function compileFeaturePlan(
   return {
     service,
     parseRow: compileRowParser(service.requestColumns, path),
-    read(rows, at) {
+    read(rows, at, skew) {
       const keys = rows.map(keysOf);
-      const read = reader.read(keys, at);
+      const read = reader.read(keys, at, skew);
       return read instanceof Promise
         ? read.then((answered) => answered.map((one, row) => compute(rows[row] as RequestRow, one)))
         : read.map((one, row) => compute(rows[row] as RequestRow, one));

@@ -5,7 +5,7 @@ import { describe, type ErrorDetail, HeadraceError, invalid, type Micros, type V
 import { bindInputs, bindOutputs, type Tensor } from '../models/index.ts';
 import { assign } from '../rollouts/index.ts';
 import type { EndpointPlan, VariantPlan } from './endpoint-plan.ts';
-import type { FeaturePlan, FeatureRow } from './feature-plan.ts';
+import { CLOCK_SKEW_MICROS, type FeaturePlan, type FeatureRow } from './feature-plan.ts';
 import { beforeDeadline, checkDeadline, type DeadlineMs } from './in-flight.ts';
 import type { RequestRow } from './row-parser.ts';
 import type { Caller, ServingDeps } from './serving-deps.ts';
@@ -108,7 +108,7 @@ function readWithPolicy(
     return features.defaults(rows);
   };
   try {
-    const read = features.read(rows, at);
+    const read = features.read(rows, at, CLOCK_SKEW_MICROS);
     return read instanceof Promise ? beforeDeadline(read, deadlineMs, 'features were read').catch(orDefaults) : read;
   } catch (thrown) {
     return orDefaults(thrown);

@@ -26,6 +26,7 @@ export async function readFeatureRows(
   rows: unknown,
   at: Micros,
   maxRows: number,
+  skew: Micros = 0,
 ): Promise<FeatureAnswer[]> {
   if (!Array.isArray(rows))
     throw invalid([{ path: 'rows', message: `expected an array of rows, got ${describe(rows)}` }]);
@@ -37,7 +38,7 @@ export async function readFeatureRows(
   const mistakes: ErrorDetail[] = [];
   const parsed = rows.map((row, index) => plan.parseRow(row, index, mistakes));
   if (mistakes.length > 0) throw invalid(mistakes);
-  const read = await plan.read(parsed, at);
+  const read = await plan.read(parsed, at, skew);
   return read.map((row) => toAnswer(plan, row));
 }
 

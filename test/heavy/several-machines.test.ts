@@ -88,7 +88,7 @@ async function night(traffic: Traffic): Promise<void> {
 }
 
 const runsWell = (world: SalesWorld, start: StartOptions = {}) =>
-  expect.poll(() => world.run('c', start), { timeout: 60_000 }).toMatch(/^done /);
+  expect.poll(() => world.run('c', { ...start, askTimeoutMs: 5000 }), { timeout: 60_000 }).toMatch(/^done /);
 
 async function expectExact(world: SalesWorld, traffic: Traffic, servers: readonly string[], start: StartOptions = {}) {
   await world.during(() => traffic.checkNow(), traffic.stop());

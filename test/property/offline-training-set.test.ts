@@ -162,6 +162,8 @@ interface Setting {
   readonly boundary: Boundary;
   readonly pushes: SourceSpec['pushes'];
   readonly completeAfterMinutes: number;
+  /** One that reads a single view is put together in another way. */
+  readonly service: 'all' | 'alone';
 }
 const setting: fc.Arbitrary<Setting> = fc.record({
   ttlMinutes: fc.constantFrom(null, 0, 5, 20),
@@ -181,6 +183,7 @@ const setting: fc.Arbitrary<Setting> = fc.record({
   boundary: fc.constantFrom<Boundary>('at', 'before'),
   pushes: fc.constantFrom<SourceSpec['pushes']>('keep', 'until-materialized'),
   completeAfterMinutes: fc.constantFrom(0, 60, 75),
+  service: fc.constantFrom('all', 'all', 'alone'),
 });
 
 /** A push: who took it in, when, and whether it turned out void. Its rows tie, so that their places decide. */
@@ -278,6 +281,10 @@ function manifestFor(given: Setting, path: string): Manifest {
     views: { one, two },
     onDemandViews: { ratio, twice },
     services: {
+      alone: {
+        name: 'alone',
+        members: [{ kind: 'view', role: 'one', view: 'one', keyColumns: ['left', 'right'], features: pick(one) }],
+      },
       all: {
         name: 'all',
         members: [
@@ -293,9 +300,9 @@ function manifestFor(given: Setting, path: string): Manifest {
 }
 
 // The oracle reads timestamps from a user's function at the millisecond, as a Date keeps them: so do both sides.
-function outputFields(manifest: Manifest): Field[] {
+function outputFields(manifest: Manifest, service: Setting['service']): Field[] {
   const { views, onDemandViews, services } = manifest;
-  return (services['all']?.members ?? []).flatMap(({ kind, role, view, features }) => {
+  return (services[service]?.members ?? []).flatMap(({ kind, role, view, features }) => {
     const all: readonly Field[] = (kind === 'view' ? views[view] : onDemandViews[view])?.features ?? [];
     return features.map((name) => ({
       name: `${role}__${name}`,
@@ -367,7 +374,7 @@ describe('a training set', () => {
           const deps = { ...world.deps, definitions, log, dataDirectory: folder };
           const out = `${folder}-out.parquet`;
           const record = await createTrainingSet(deps, {
-            service: 'all',
+            service: given.service,
             spine: `${folder}-spine.parquet`,
             timestamp: 'when',
             labels: ['id'],
@@ -383,8 +390,8 @@ describe('a training set', () => {
             rows: { events: countedRows(given, rows as Row[], [...pushed.keys()]) },
             pushed,
           };
-          const expected = oracleTrainingSet(oracle, 'all', spine as Row[], 'when', given.boundary);
-          const columns = [...SPINE, ...outputFields(manifest)];
+          const expected = oracleTrainingSet(oracle, given.service, spine as Row[], 'when', given.boundary);
+          const columns = [...SPINE, ...outputFields(manifest, given.service)];
           const got = await readParquet(world.connection, out, columns);
           expect(got.length).toBe(expected.length);
           got.forEach((values, i) => {

@@ -215,7 +215,7 @@ function rowsOf(steps: readonly Step[]): Row[][] {
 async function prune(deps: MaterializeDeps, manifest: Manifest): Promise<void> {
   const views = Object.fromEntries(VIEWS.map((view) => [view, manifest.views[view] as ViewSpec]));
   const definitions = { ...deps.definitions, manifest: { ...manifest, views } };
-  await pruneLog({ ...deps, definitions, retentionMicros: undefined }, { dryRun: false });
+  await pruneLog({ ...deps, definitions, retentionMicros: undefined, marginMicros: 0 }, { dryRun: false });
 }
 
 function manifestOf(pushes: SourceSpec['pushes'], directory: string): Manifest {

@@ -31,6 +31,8 @@ export interface MachineProcess {
 export interface StartOptions {
   readonly faults?: readonly Fault[];
   readonly clockAheadMs?: number;
+  /** How long a run waits for silent writers, where it is not to be as long as for the others. */
+  readonly askTimeoutMs?: number;
   /** Another machine's folders: then it is a second process there. */
   readonly machine?: string;
   /** More settings, over the machine's. */
@@ -87,7 +89,7 @@ export function openMachines({ directory, variables, askTimeoutMs, spares = 2 }:
       },
       clockAheadMs: options.clockAheadMs ?? 0,
       faults: options.faults ?? [],
-      askTimeoutMs,
+      askTimeoutMs: options.askTimeoutMs ?? askTimeoutMs,
     };
     child.stdin?.write(`${JSON.stringify(whole)}\n`);
     running.add(own);

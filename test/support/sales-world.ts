@@ -55,6 +55,7 @@ export interface SalesWorldOptions extends Partial<Pick<MachinesOptions, 'askTim
   readonly variables?: Readonly<Record<string, string>>;
 }
 
+/** From when it serves. */
 const LIFE_LIMIT_MS = 10_000;
 /** A fault that no process meets is no test of it. Whether one has something to settle is up to the life before. */
 const TRIES = 4;
@@ -87,11 +88,12 @@ export async function openSalesWorld(options: SalesWorldOptions): Promise<SalesW
     return server;
   };
 
-  /** Resolves with whether it met its fault in time. */
-  const meets = async (own: MachineProcess): Promise<boolean> => {
+  /** Resolves with whether it met its fault: a server in time, a run before its end. */
+  const meets = async (own: MachineProcess, isServer: boolean): Promise<boolean> => {
+    if (isServer) await own.saidLine('serving ');
     const limit = new AbortController();
     const late = sleep(LIFE_LIMIT_MS, undefined, { signal: limit.signal }).catch(() => undefined);
-    await Promise.race([own.saidLine('fault '), late]);
+    await Promise.race([own.saidLine('fault '), ...(isServer ? [late] : [])]);
     limit.abort();
     return own.met.length > 0;
   };
@@ -117,7 +119,7 @@ export async function openSalesWorld(options: SalesWorldOptions): Promise<SalesW
       sweep(faults, options, async (fault, start) => {
         const server = machines.serve(machine, { ...start, faults: [fault] });
         places.set(machine, server);
-        const isMet = await meets(server);
+        const isMet = await meets(server, true);
         if (fault.signal === 'SIGSTOP') {
           await sleep(STOPPED_MS);
           server.signal('SIGCONT');
@@ -129,7 +131,7 @@ export async function openSalesWorld(options: SalesWorldOptions): Promise<SalesW
     sweepRuns: (machine, faults, options) =>
       sweep(faults, options, async (fault, start) => {
         const own = machines.materialize(machine, {}, { ...start, faults: [fault] });
-        const isMet = await meets(own);
+        const isMet = await meets(own, false);
         if (fault.signal === 'SIGSTOP' && !own.isGone) {
           await run(machine);
           own.signal('SIGCONT');

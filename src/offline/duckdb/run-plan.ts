@@ -28,11 +28,12 @@ export async function runPlan(
   deps: RunDeps,
 ): Promise<string> {
   const reads: ReadResult[] = [];
+  const isOnly = plan.reads.length === 1;
   for (const [index, read] of plan.reads.entries()) {
     deps.progress.start(`view ${read.view.name}`, spine.rows, 'rows');
     const scanned = sources.get(read.view.source) as FactsRelation;
     const result = await queryWork(`source "${read.view.source}" cannot be read`, 'HR_SOURCE_UNREADABLE', () =>
-      runRead(deps.duckdb, connection, index, read, scanned, SPINE_TABLE, spine.sql),
+      runRead(deps.duckdb, connection, index, read, scanned, SPINE_TABLE, spine.sql, isOnly),
     );
     reads.push(result);
     deps.progress.done();

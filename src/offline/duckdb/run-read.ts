@@ -18,6 +18,7 @@ export interface ReadResult {
   readonly features: ReadonlyMap<number, string>;
 }
 
+/** `isOnly`: whether the query that these joins are added to has no others. */
 export async function runRead(
   duckdb: DuckDb,
   connection: DuckDBConnection,
@@ -26,17 +27,30 @@ export async function runRead(
   scanned: FactsRelation,
   spineTable: string,
   spineSql: ReadonlyMap<string, string>,
+  isOnly: boolean,
 ): Promise<ReadResult> {
   const joins: string[] = [];
   const features = new Map<number, string>();
   if (read.latest.length > 0) {
     const winners = await findLatest(connection, index, read, scanned, spineTable, spineSql);
     // The winners' columns by row number: DuckDB reads the source once more, these columns alone.
-    joins.push(
-      `LEFT JOIN ${winners} l${index} ON l${index}.__hr_spine = s.__hr_spine`,
-      `LEFT JOIN ${scanned.relation} e${index} ON e${index}.__hr_row = CAST(l${index}.__hr_row AS BIGINT)`,
-    );
-    for (const feature of read.latest) features.set(feature, latestSql(read, scanned, feature, `e${index}`));
+    const fetched = `${scanned.relation} e${index} ON e${index}.__hr_row = CAST(l${index}.__hr_row AS BIGINT)`;
+    const columns = read.latest.map((feature) => latestSql(read, scanned, feature, `e${index}`));
+    const joinOf = (table: string) => `LEFT JOIN ${table} l${index} ON l${index}.__hr_spine = s.__hr_spine`;
+    if (isOnly) {
+      joins.push(joinOf(winners), `LEFT JOIN ${fetched}`);
+      for (const [i, feature] of read.latest.entries()) features.set(feature, columns[i] as string);
+    } else {
+      // A table: of many joins to sources in one query DuckDB may take a source for the smaller side, and hold it.
+      const table = `__hr_read_${index}`;
+      const named = columns.map((sql, i) => `${sql} AS f${read.latest[i]}`);
+      await connection.run(
+        `CREATE OR REPLACE TEMP TABLE ${table} AS SELECT l${index}.__hr_spine, ${named.join(', ')} FROM ${winners} l${index} JOIN ${fetched}`,
+      );
+      await connection.run(`DROP TABLE ${winners}`);
+      joins.push(joinOf(table));
+      for (const feature of read.latest) features.set(feature, `l${index}.f${feature}`);
+    }
   }
   if (read.windows.length > 0) {
     const relation = await runWindows(duckdb, connection, read, scanned, spineTable, spineSql);

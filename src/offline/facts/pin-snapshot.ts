@@ -127,13 +127,14 @@ async function remember(path: string, owner: string): Promise<Pin> {
   return { file: fileOf(path, found), readPath: path, look, release: async () => {} };
 }
 
-function fileOf(path: string, { size, ino, mtimeNs }: BigIntStats): SnapshotFile {
-  return { path, size: Number(size), etag: `${ino}-${mtimeNs}` };
+// The time of the last change of the inode too: tools that copy set the time of the content back.
+function fileOf(path: string, { size, ino, mtimeNs, ctimeNs }: BigIntStats): SnapshotFile {
+  return { path, size: Number(size), etag: `${ino}-${mtimeNs}-${ctimeNs}` };
 }
 
-function isSame(file: SnapshotFile, now: BigIntStats): boolean {
-  const { size, etag } = fileOf(file.path, now);
-  return size === file.size && etag === file.etag;
+// But not of a file that is held open: another's taking its path, or its removal, changes the inode and not the content.
+function isSame(file: SnapshotFile, { size, ino, mtimeNs }: BigIntStats): boolean {
+  return Number(size) === file.size && file.etag.startsWith(`${ino}-${mtimeNs}-`);
 }
 
 function changed(owner: string, { path }: SnapshotFile, isGone: boolean): HeadraceError {

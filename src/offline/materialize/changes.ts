@@ -28,13 +28,18 @@ export async function findChanges(
   deps: FactsDeps,
   { files, cuts, passed }: RunChanges,
   since: readonly OpenedRow[],
-  next: { readonly snapshot: readonly SnapshotFile[]; readonly coverage: Coverage; readonly asOf: Micros },
+  next: {
+    readonly snapshot: readonly SnapshotFile[];
+    readonly coverage: Coverage;
+    readonly asOf: Micros;
+    readonly carriesWaiting: boolean;
+  },
 ): Promise<Changes> {
   // All but the new cuts is taken as read.
   const before: Coverage = { floor: Infinity, cuts: new Map(cuts.map(({ writer, after }) => [writer, after])) };
   const log = await openLogRows(connection, codec.source, deps, before, next.coverage);
   const lacked = new Set(files.map(nameOf));
-  const known = since.flatMap((row) => knownApart(row, next.asOf));
+  const known = since.flatMap((row) => knownApart(row, next));
   return {
     files: next.snapshot.flatMap((file, i) => (lacked.has(nameOf(file)) ? [i] : [])),
     log,
@@ -50,7 +55,12 @@ export function isUnchanged({ files, log, passed, known }: Changes): boolean {
 }
 
 /** Known times between which a row's bases count what a run as of `next` doesn't, or the other way. */
-export function knownApart({ asOf, carriesWaiting }: OpenedRow, next: Micros): readonly Micros[] {
+export function knownApart(
+  { asOf, carriesWaiting }: OpenedRow,
+  { asOf: next, carriesWaiting: carriesNext }: { readonly asOf: Micros; readonly carriesWaiting: boolean },
+): readonly Micros[] {
+  // What it left out for good, the next one carries until its time comes.
+  if (carriesNext && !carriesWaiting) return [Math.min(asOf, next), Infinity];
   if (asOf === next) return [];
   // What it carried comes in by itself when its time is there; what it took for known too early has to go.
   return carriesWaiting && asOf < next ? [] : [asOf, next];

@@ -19,7 +19,12 @@ export async function withCountedParts(
   bases: readonly PackedBase[],
   mayHaveParts: (key: EncodedKey) => boolean,
 ): Promise<BaseWrite[]> {
-  const writes: BaseWrite[] = bases.map(({ key, base }) => ({ entity: entity.name, key, base }));
+  const writes: BaseWrite[] = bases.map(({ key, base, waitsMs }) => ({
+    entity: entity.name,
+    key,
+    base,
+    ...(waitsMs === undefined ? {} : { waitsMs }),
+  }));
   const asked = bases.flatMap(({ key, isPushed }, i) => (isPushed || mayHaveParts(key) ? [i] : []));
   if (asked.length === 0) return writes;
   const refs = asked.map((i) => ({ entity: entity.name, key: (bases[i] as PackedBase).key, version }));

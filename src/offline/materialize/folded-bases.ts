@@ -3,6 +3,7 @@
 
 import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api';
 import type { Aggregator, TileState } from '../../aggregation/index.ts';
+import type { Micros } from '../../core/index.ts';
 import { type BaseState, type LatestRow, packBase, type ViewCodec, type ViewEvent } from '../../online/index.ts';
 import { readAhead } from '../duckdb/read-ahead.ts';
 import { numbersOf, readerOf } from '../duckdb/vector-values.ts';
@@ -41,13 +42,11 @@ export async function packFolded(scope: RunScope, run: number, keys: KeyTable, s
         const tiles = await events.of(number);
         // Of what is known: a key without a newest fact has some that wait, or none.
         if (tiles !== null && known !== null) aggregator?.trim(tiles, known as number);
-        const state: BaseState = {
-          latest: winners(i),
-          tiles: known === null ? null : tiles,
-          waiting: await waiting.of(number),
-        };
+        const later = await waiting.of(number);
+        const state: BaseState = { latest: winners(i), tiles: known === null ? null : tiles, waiting: later };
         const base = packBase(codec, run, asOf, state);
-        bases.push({ key: encoded[i] as PackedBase['key'], base, isPushed: pushed(i) === true });
+        const waits = later.length === 0 ? {} : { waitsMs: waitsMs(later, asOf) };
+        bases.push({ key: encoded[i] as PackedBase['key'], base, isPushed: pushed(i) === true, ...waits });
       }
       await sink(bases);
     }
@@ -56,6 +55,11 @@ export async function packFolded(scope: RunScope, run: number, keys: KeyTable, s
     await waiting.close();
     for (const one of own) one.closeSync();
   }
+}
+
+function waitsMs(waiting: readonly ViewEvent[], asOf: Micros): number {
+  const last = waiting.reduce((latest, { knownMicros }) => Math.max(latest, knownMicros), asOf);
+  return Math.ceil((last - asOf) / 1000);
 }
 
 async function* readChunks(connection: DuckDBConnection, sql: string): AsyncGenerator<DuckDBDataChunk> {

@@ -1,7 +1,7 @@
 // Materialize: brings the online store's bases up to the facts, whole key by whole key. Which facts a base counts is
 // said by its run's row: a snapshot of the files, a boundary, and positions in the writers' logs.
 
-import { didYouMeanOf, formatTimestamp, HeadraceError, type Micros } from '../../core/index.ts';
+import { didYouMeanOf, formatTimestamp, HeadraceError, messageOf, type Micros } from '../../core/index.ts';
 import { createViewCodec, lifetimesOf, type OnlineStore, openRowSchemas, openRuns } from '../../online/index.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
 import type { MaterializedView } from './report.ts';
@@ -66,10 +66,19 @@ export async function materialize(deps: MaterializeDeps, request: MaterializeReq
   };
   const before = await runs.lastFinished();
   const views: MaterializedView[] = [];
+  const failures: unknown[] = [];
   for (const view of names) {
     const { incremental, from, to } = request;
     const run = request.dryRun ? rehearseView : runView;
-    views.push(await run(own, { view, incremental, from, to }));
+    try {
+      views.push(await run(own, { view, incremental, from, to }));
+    } catch (error) {
+      // What is wrong with one view's source must not keep the others from being fresh.
+      failures.push(error);
+      if (names.length > 1) {
+        deps.logger.error({ view, reason: messageOf(error) }, 'a view could not be materialized; the others are');
+      }
+    }
   }
   if (!request.dryRun) {
     for (const view of names) await forgetRows(runs, createViewCodec(manifest, view).version);
@@ -77,6 +86,7 @@ export async function materialize(deps: MaterializeDeps, request: MaterializeReq
       await removeExpired(deps.store, before, deps.clock.nowMicros());
     }
   }
+  if (failures.length > 0) throw failures[0];
   return { views };
 }
 

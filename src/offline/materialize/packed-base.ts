@@ -7,6 +7,8 @@ export interface PackedBase {
   readonly base: Uint8Array;
   /** Whether covered parts may lie with the key: the store is asked which. */
   readonly isPushed: boolean;
+  /** From the run's time to when the last fact that it carries is known; left out for none. */
+  readonly waitsMs?: number;
 }
 
 /** Takes bases, each key once; resolves when more may come. */

@@ -83,7 +83,7 @@ async function planView(
 }
 
 async function findKeys(
-  { deps, codec, connection, snapshot, asOf, request }: ViewRun,
+  { deps, codec, connection, snapshot, asOf, asks: { carriesWaiting }, request }: ViewRun,
   scope: RunScope,
   plan: OpenPlan,
   earlier: readonly OpenedRow[],
@@ -91,7 +91,7 @@ async function findKeys(
   if (plan.changes === null) return { keys: await findAllKeys(scope), isUnchanged: false };
   const since = earlier.filter(({ number }) => number >= plan.since);
   const { boundary, coverage } = plan;
-  const next = { snapshot: snapshot.files, coverage, asOf };
+  const next = { snapshot: snapshot.files, coverage, asOf, carriesWaiting };
   const changes = await findChanges(connection, codec, deps, plan.changes, since, next);
   const keys = await findChangedKeys(scope, changes, boundary, request.from);
   return { keys, isUnchanged: isUnchanged(changes) && since.length === 1 && since[0]?.state === 'finished' };

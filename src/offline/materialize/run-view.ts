@@ -76,7 +76,8 @@ async function materializeOnce(run: ViewRun): Promise<MaterializedView> {
         logger.warn({ view, writer: number, machine }, what);
       }
       if (prepared.isUpToDate) {
-        await runs.abandon(row.number, `nothing new since run ${prepared.plan.since}`);
+        // It wrote nothing and did not fail: nothing is left of it but that the writers cut.
+        await runs.forget([row.number]);
         return reportOf(view, 'up-to-date', asOf, prepared);
       }
       const counts = await openAndWrite(run, row, prepared);

@@ -6,7 +6,7 @@ import type { ViewRun } from './view-run.ts';
 
 /** The finished run that knows all that a new one could; undefined where one is due, or a writer may hold more. */
 export async function findStandingRun(run: ViewRun, rows: readonly RunRow[]): Promise<OpenedRow | undefined> {
-  const { deps, codec, request, asks, asOf } = run;
+  const { deps, codec, request, asks } = run;
   if (!request.incremental) return undefined;
   const last = rows.findLast(isOpened);
   if (last === undefined || last.state !== 'finished' || last.fingerprint !== asks.fingerprint) return undefined;
@@ -14,7 +14,7 @@ export async function findStandingRun(run: ViewRun, rows: readonly RunRow[]): Pr
     isWithin(asks.snapshot, last.snapshot) &&
     isWithin(last.snapshot, asks.snapshot) &&
     (codec.source.pushes === 'keep' || asks.proposed === last.boundary) &&
-    knownApart(last, asOf).length === 0;
+    knownApart(last, asks).length === 0;
   if (!isSame) return undefined;
   for (const { number, state, cut } of (await deps.log?.writers()) ?? []) {
     if (state === 'open' || coveredCut(last.coverage, number) < cut) return undefined;

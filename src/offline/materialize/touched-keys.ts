@@ -75,9 +75,14 @@ export async function findChangedKeys(
   const { files, log, cuts, passed, known } = changes;
   const names = keyNames(codec).join(', ');
   const whole = isWhole(codec);
-  // A span may begin before all times.
-  const within = (column: string, { after, upTo }: Interval) =>
-    `(${column} <= ${upTo}${Number.isFinite(after) ? ` AND ${column} > ${after}` : ''})`;
+  // A span may begin before all times, and end after them.
+  const within = (column: string, { after, upTo }: Interval) => {
+    const ends = [
+      ...(Number.isFinite(upTo) ? [`${column} <= ${upTo}`] : []),
+      ...(Number.isFinite(after) ? [`${column} > ${after}`] : []),
+    ];
+    return ends.length === 0 ? 'true' : `(${ends.join(' AND ')})`;
+  };
   const anywhere = [
     ...(passed === null ? [] : [within('__hr_event', passed)]),
     ...(known === null ? [] : [within('__hr_known', known)]),

@@ -16,11 +16,17 @@ export async function forgetRows(runs: Runs, version: VersionId): Promise<void> 
 
 /**
  * Once an hour at most, since it looks at every record. `before`: each version's last finished run as of the beginning.
- * By the clock or the run before, whichever is earlier: a clock that was wrong once must not take what is still read.
+ * By the clock, the run before or the newest fact that any run saw, whichever is earliest: clocks that are wrong, however
+ * often, must not take what is still read.
  */
 export async function removeExpired(store: OnlineStore, before: readonly RunRow[], now: Micros): Promise<void> {
   const last = before.reduce<RunRow | undefined>((a, b) => (a !== undefined && a.number > b.number ? a : b), undefined);
   if (last === undefined) return;
   if (floorTo(last.finishedMicros ?? now, MICROS_PER_HOUR) === floorTo(now, MICROS_PER_HOUR)) return;
-  await store.removeExpired(Math.min(now, last.asOf));
+  const newest = before.reduce<Micros>(
+    (max, { counts }) => Math.max(max, counts?.newestMicros ?? -Infinity),
+    -Infinity,
+  );
+  if (newest === -Infinity) return;
+  await store.removeExpired(Math.min(now, last.asOf, newest));
 }

@@ -3,7 +3,6 @@
 import { type EncodedKey, type Micros, type Progress } from '../../core/index.ts';
 import { type LifetimeOf, type OnlineStore, type OpenedRow, packBase, type Runs } from '../../online/index.ts';
 import type { PinnedSnapshot } from '../facts/facts.ts';
-import { isWithin } from './changes.ts';
 import { computeBases } from './compute-bases.ts';
 import { withCountedParts } from './counted-parts.ts';
 import { scanStoredKeys, type StoredKeys } from './gone-keys.ts';
@@ -92,14 +91,9 @@ async function scanIfSomeMayBeGone(request: WriteRun): Promise<StoredKeys | unde
   return scanStoredKeys(scope.duckdb, store, scope.codec, row.number, row.coverage);
 }
 
+/** Only of a store that no run has written to is it sure that it holds nothing. */
 async function mayBeGone({ scope, store, row, earlier }: WriteRun): Promise<boolean> {
-  const lessFacts = earlier.some(({ snapshot, boundary, asOf }) => {
-    return !isWithin(snapshot, row.snapshot) || boundary > row.boundary || (asOf > row.asOf && scope.waits !== 'all');
-  });
-  if (lessFacts) return true;
-  // A mark of a run that nobody remembers: whatever it wrote may be there.
+  if (earlier.length > 0) return true;
   const marks = await store.marks(scope.codec.version);
-  return marks.some(
-    ({ run }) => run !== undefined && run !== row.number && earlier.every(({ number }) => number !== run),
-  );
+  return marks.some(({ run }) => run !== undefined && run !== row.number);
 }

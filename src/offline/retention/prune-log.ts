@@ -1,6 +1,6 @@
 // Retention: takes from the log what no read needs any more, by event time, once every node's mark covers it.
 
-import type { Micros } from '../../core/index.ts';
+import { type Micros, MICROS_PER_DAY } from '../../core/index.ts';
 import { NOTHING_COVERED, type OnlineStore, openRuns } from '../../online/index.ts';
 import { readableCoverage } from '../facts/log-rows.ts';
 import { openLogRows } from '../facts/open-facts.ts';
@@ -13,7 +13,11 @@ export interface RetentionDeps extends OfflineDeps {
   readonly store: Pick<OnlineStore, 'marks'>;
   /** `pushLog.retention`; undefined keeps for ever what no file brings. */
   readonly retentionMicros: Micros | undefined;
+  /** How long events that the files should hold stay in the log all the same; a week when left out. */
+  readonly marginMicros?: Micros;
 }
+
+const MARGIN_MICROS = 7 * MICROS_PER_DAY;
 
 export interface PruneReport {
   /** Event times up to it are past retention; null where none is set, and at the first look. */
@@ -28,19 +32,19 @@ export async function pruneLog(deps: RetentionDeps, { dryRun }: { readonly dryRu
   const table = await openRetentionTable(database);
   const now = clock.nowMicros();
   const last = await table.lastLook();
-  // By this clock or that of the look before, whichever is earlier: one that was wrong once must not take what is young.
-  const oldUpTo =
-    retentionMicros === undefined || last === undefined ? null : Math.min(now, last) - retentionMicros - 1;
   // The writers first: what is shipped of them is in the contents.
   const writers = await log.writers();
   const contents = await log.contents();
   const { sources, views } = definitions.manifest;
   const states = await readViewStates(definitions.manifest, store, await openRuns(database));
+  // By this clock or that of the look before, whichever is earlier: one that was wrong once must not take what is young.
+  const oldUpTo =
+    retentionMicros === undefined || last === undefined ? null : Math.min(now, last) - retentionMicros - 1;
   const limits = new Map(
     Object.values(sources).map((source) => {
       const own = Object.values(views).filter((view) => view.source === source.name);
       const found = own.flatMap(({ name }) => states.get(name) ?? []);
-      return [source.name, limitOf(source, found, oldUpTo)] as const;
+      return [source.name, limitOf(source, found, oldUpTo, deps.marginMicros ?? MARGIN_MICROS)] as const;
     }),
   );
   const situation = { writers, contents, limits, goneUpTo: oldUpTo };

@@ -26,13 +26,19 @@ export async function readViewStates(
   return states;
 }
 
-/** `oldUpTo`: event times up to it are past `pushLog.retention`; null where that is not set. */
+/**
+ * `marginMicros`: how far behind the boundary the files are trusted to hold every event: a row that is dated wrong, or a
+ * file that is put right later, moves the boundary back.
+ * `oldUpTo`: event times up to it are past `pushLog.retention`; null where that is not set.
+ */
 export function limitOf(
   { pushes }: Pick<SourceSpec, 'pushes'>,
   views: readonly ViewState[],
   oldUpTo: Micros | null,
+  marginMicros: Micros = 0,
 ): SourceLimit {
-  const filed = pushes === 'keep' || views.length === 0 ? null : filedUpTo(views);
+  const bound = pushes === 'keep' || views.length === 0 ? null : filedUpTo(views);
+  const filed = bound === null ? null : bound - marginMicros;
   return {
     goesUpTo: filed === null ? oldUpTo : Math.max(filed, oldUpTo ?? -Infinity),
     coveredCut: (writer) => Math.min(Infinity, ...views.map((view) => coveredByMarks(view, writer))),

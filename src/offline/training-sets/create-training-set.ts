@@ -10,7 +10,6 @@ import type { FactsLog } from '../facts/facts.ts';
 import { readPinned } from '../facts/pin-snapshot.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
 import { type Boundary, planTrainingSet, type TrainingSetPlan } from '../plan.ts';
-import { queryWork } from '../sources/source-errors.ts';
 import { fileHash, hashFiles, type SourceFile } from '../sources/source-files.ts';
 import { quoteText } from '../sources/sql-text.ts';
 import { loadSpine, type Spine, SPINE_TABLE } from './load-spine.ts';
@@ -62,10 +61,11 @@ export async function createTrainingSet(deps: OfflineDeps, request: TrainingSetR
       runPlan(connection, plan, spine, facts, deps),
     );
     deps.progress.start('write the training set', spine.rows, 'rows');
-    const record = await writeWhole(connection, sql, out, (written) =>
-      readPinned(snapshots, 'the training set cannot be computed', async () =>
-        describe(connection, deps, request, plan, spine, bySource, await inputs, { out, written }),
-      ),
+    const record = await writeWhole(out, (written) =>
+      readPinned(snapshots, 'the training set cannot be computed', async () => {
+        await connection.run(`COPY (${sql}) TO ${quoteText(written)} (FORMAT parquet, COMPRESSION zstd)`);
+        return describe(connection, deps, request, plan, spine, bySource, await inputs, { out, written });
+      }),
     );
     deps.progress.done(`${spine.rows} rows`);
     reportIgnored(deps, record);
@@ -78,21 +78,13 @@ export async function createTrainingSet(deps: OfflineDeps, request: TrainingSetR
 
 // To a name beside it first: a failed run leaves nothing, and a reader never sees half a file, nor one whose sources
 // changed while it was made.
-async function writeWhole<T>(
-  connection: DuckDBConnection,
-  sql: string,
-  out: string,
-  check: (written: string) => Promise<T>,
-): Promise<T> {
+async function writeWhole<T>(out: string, write: (to: string) => Promise<T>): Promise<T> {
   await mkdir(dirname(out), { recursive: true });
   const unfinished = `${out}.unfinished-${process.pid}`;
   try {
-    await queryWork('the training set cannot be computed', 'HR_SOURCE_UNREADABLE', () =>
-      connection.run(`COPY (${sql}) TO ${quoteText(unfinished)} (FORMAT parquet, COMPRESSION zstd)`),
-    );
-    const checked = await check(unfinished);
+    const written = await write(unfinished);
     await rename(unfinished, out);
-    return checked;
+    return written;
   } finally {
     await rm(unfinished, { force: true });
   }

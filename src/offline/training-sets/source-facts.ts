@@ -65,7 +65,8 @@ export function openRecordedFacts(
   });
 }
 
-// Where nothing was ever pushed, the files count whole: there is nothing that could make up for their newest rows.
+// Where nothing was ever pushed, the files count whole: there is nothing that could make up for their newest rows. With
+// `completeAfter` they don't online either.
 async function boundaryNow(
   connection: DuckDBConnection,
   source: SourceSpec,
@@ -74,7 +75,8 @@ async function boundaryNow(
   readable: Coverage,
 ): Promise<Micros> {
   const { rows } = await openLogRows(connection, source, deps, NOTHING_COVERED, readable);
-  if (rows === 0 && !(await hasRemovedEvents(deps.database, source.name))) return Infinity;
+  const isWhole = rows === 0 && source.completeAfterMicros === undefined;
+  if (isWhole && !(await hasRemovedEvents(deps.database, source.name))) return Infinity;
   return readPinned([snapshot], `source "${source.name}" cannot be read`, () =>
     proposeBoundary(connection, source, deps, snapshot, deps.clock.nowMicros()),
   );

@@ -67,7 +67,7 @@ export async function openLmdbRun(
         let at = from;
         for (; at < writes.length && at - from < RECORDS && bytes < BYTES; at++) {
           const write = writes[at] as BaseWrite;
-          records.putBase(version, write, expiryAfter(now, lifetimeMs(write.entity)), mayHaveParts);
+          records.putBase(version, write, expiryAfter(now, lifetimeMs(write.entity), write.waitsMs), mayHaveParts);
           bytes += write.base.length;
         }
         return at;

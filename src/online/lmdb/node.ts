@@ -4,6 +4,6 @@ import type { Micros } from '../../core/index.ts';
 
 export const NODE = 'lmdb';
 
-export function expiryAfter(now: Micros, lifetimeMs: number | undefined): Micros {
-  return lifetimeMs === undefined ? Number.POSITIVE_INFINITY : now + lifetimeMs * 1000;
+export function expiryAfter(now: Micros, lifetimeMs: number | undefined, waitsMs = 0): Micros {
+  return lifetimeMs === undefined ? Number.POSITIVE_INFINITY : now + (lifetimeMs + waitsMs) * 1000;
 }

@@ -15,10 +15,15 @@ export type ReadRow = readonly ReadView[];
 export interface FeatureReader {
   /**
    * Reads every key at `at`. `keys[row][read]` is undefined for a null key: all of that view's values are null. Only
-   * features that the service uses are computed; the others of a view are null. Throws HR_ONLINE_UNAVAILABLE,
+   * features that the service uses are computed; the others of a view are null. `skew` is how far ahead of this clock that
+   * of the server may be that took a push: what it answered is seen here. Throws HR_ONLINE_UNAVAILABLE,
    * HR_STORAGE_UNAVAILABLE (a run not met before, and no registry to ask), HR_INTEGER_OVERFLOW.
    */
-  read(keys: readonly (readonly (EncodedKey | undefined)[])[], at: Micros): ReadRow[] | Promise<ReadRow[]>;
+  read(
+    keys: readonly (readonly (EncodedKey | undefined)[])[],
+    at: Micros,
+    skew?: Micros,
+  ): ReadRow[] | Promise<ReadRow[]>;
 }
 
 /** A record that could not be read yet, and its place among all reads. */
@@ -38,10 +43,16 @@ export function createFeatureReader(
   const readers = codecs.map((codec, read) => createRecordReader(codec, directory, usedFeatures(service, read)));
   const width = readers.length;
 
-  const readOne = (place: number, ref: RecordRef, record: StoredRecord, at: Micros): ReadView | undefined => {
+  const readOne = (
+    place: number,
+    ref: RecordRef,
+    record: StoredRecord,
+    at: Micros,
+    skew: Micros,
+  ): ReadView | undefined => {
     const read = place % width;
     try {
-      return (readers[read] as RecordReader).read(record, at);
+      return (readers[read] as RecordReader).read(record, at, skew);
     } catch (error) {
       throw nameKey(error, codecs[read] as ViewCodec, ref);
     }
@@ -53,11 +64,16 @@ export function createFeatureReader(
   };
 
   // Rare: a run or a schema that this process meets for the first time.
-  const readPending = async (pending: readonly Pending[], rows: ReadView[][], at: Micros): Promise<ReadRow[]> => {
+  const readPending = async (
+    pending: readonly Pending[],
+    rows: ReadView[][],
+    at: Micros,
+    skew: Micros,
+  ): Promise<ReadRow[]> => {
     for (let left = pending; left.length > 0; ) {
       await directory.load();
       left = left.filter(({ place, ref, record }) => {
-        const found = readOne(place, ref, record, at);
+        const found = readOne(place, ref, record, at, skew);
         if (found !== undefined) put(rows, place, found);
         return found === undefined;
       });
@@ -71,6 +87,7 @@ export function createFeatureReader(
     records: readonly (StoredRecord | undefined)[],
     rows: ReadView[][],
     at: Micros,
+    skew: Micros,
   ): ReadRow[] | Promise<ReadRow[]> => {
     let pending: Pending[] | undefined;
     for (let i = 0; i < refs.length; i++) {
@@ -78,15 +95,15 @@ export function createFeatureReader(
       if (record === undefined) continue;
       const place = places[i] as number;
       const ref = refs[i] as RecordRef;
-      const found = readOne(place, ref, record, at);
+      const found = readOne(place, ref, record, at, skew);
       if (found !== undefined) put(rows, place, found);
       else (pending ??= []).push({ place, ref, record });
     }
-    return pending === undefined ? rows : readPending(pending, rows, at);
+    return pending === undefined ? rows : readPending(pending, rows, at, skew);
   };
 
   return {
-    read(keys, at) {
+    read(keys, at, skew = 0) {
       const refs: RecordRef[] = [];
       const places: number[] = [];
       const rows: ReadView[][] = new Array<ReadView[]>(keys.length);
@@ -105,8 +122,8 @@ export function createFeatureReader(
       if (refs.length === 0) return rows;
       const records = store.read(refs);
       return records instanceof Promise
-        ? records.then((found) => finish(refs, places, found, rows, at))
-        : finish(refs, places, records, rows, at);
+        ? records.then((found) => finish(refs, places, found, rows, at, skew))
+        : finish(refs, places, records, rows, at, skew);
     },
   };
 }

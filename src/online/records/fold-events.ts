@@ -60,11 +60,17 @@ export function createPartFolder(codec: ViewCodec): PartFolder {
   const tiles = aggregator?.create() ?? null;
   const writer = new ByteWriter();
 
+  /** The fold whose tiles `tiles` holds: a hot key's next event finds them there. */
+  let held: Uint8Array | undefined;
+
   const startFrom = (current: Uint8Array | undefined): readonly WaitingEvent[] => {
-    if (tiles !== null) aggregator?.reset(tiles);
+    const isHeld = current !== undefined && current === held;
+    // Until this fold is done, for it may fail half-way.
+    held = undefined;
+    if (tiles !== null && !isHeld) aggregator?.reset(tiles);
     if (current === undefined) return NONE_WAITING;
     findFold(current, 0, places);
-    if (tiles !== null && places.tilesAt >= 0) aggregator?.decode(current, places.tilesAt, tiles);
+    if (tiles !== null && !isHeld && places.tilesAt >= 0) aggregator?.decode(current, places.tilesAt, tiles);
     return places.waitingAt < 0 ? NONE_WAITING : parseWaiting(current, places.waitingAt);
   };
 
@@ -106,7 +112,8 @@ export function createPartFolder(codec: ViewCodec): PartFolder {
           : { fingerprint: tilesFingerprint, bytes: aggregator.encode(tiles) };
       writer.reset();
       writeFold(writer, { stamp, row, tiles: encoded, waiting: packWaiting(codec, waiting) });
-      return writer.take();
+      held = writer.take();
+      return held;
     },
   };
 }

@@ -29,10 +29,11 @@ export interface RecordReader {
   /** Nothing is stored under the key (or the key is null: then counts are null too). */
   absent(isNullKey: boolean): ReadView;
   /**
-   * Values at `at`. Undefined when the directory lacks a run or a schema: let it load, and read again. Throws
+   * Values at `at`; rows that were pushed may be known, and have happened, up to `skew` later by the clock of the server
+   * that took them. Undefined when the directory lacks a run or a schema: let it load, and read again. Throws
    * HR_INTEGER_OVERFLOW, naming the feature.
    */
-  read(record: StoredRecord, at: Micros): ReadView | undefined;
+  read(record: StoredRecord, at: Micros, skew?: Micros): ReadView | undefined;
 }
 
 /** Computes the features at `wanted` (indexes into the view's); the others are left null and NOT_FOUND. */
@@ -75,7 +76,7 @@ export function createRecordReader(
 
   return {
     absent: (isNullKey) => (isNullKey ? nullKey : absent),
-    read(record, at) {
+    read(record, at, skew = 0) {
       const { base, parts } = record;
       let row: BaseRun | undefined;
       if (base !== undefined) {
@@ -90,17 +91,17 @@ export function createRecordReader(
       hasTiles = hasFold = isMissing = false;
       isCountable = true;
       if (windows.length > 0) aggregator?.reset(tiles);
-      if (base !== undefined && !add(base, BASE_FOLD, time)) return invalid;
+      if (base !== undefined && !add(base, BASE_FOLD, time, time)) return invalid;
       for (let i = 0; i < parts.length; i++) {
         const part = parts[i] as (typeof parts)[number];
         if (row !== undefined && !isBeside(row, part)) continue;
-        if (!add(part.fold, 0, time)) return invalid;
+        if (!add(part.fold, 0, time, time + skew)) return invalid;
       }
       if (!hasFold) return absent;
       const values: Value[] = new Array<Value>(size).fill(null);
       const statuses: Status[] = new Array<Status>(size).fill('NOT_FOUND');
       readWindows(time, values, statuses);
-      const eventMicros = winner.isFound ? readLatest(time, values, statuses) : null;
+      const eventMicros = winner.isFound ? readLatest(time, skew, values, statuses) : null;
       return isMissing ? undefined : { values, statuses, eventMicros };
     },
   };
@@ -115,12 +116,12 @@ export function createRecordReader(
   }
 
   /** Merges a fold; false when its bytes are of another layout. */
-  function add(bytes: Uint8Array, foldAt: number, time: Micros): boolean {
+  function add(bytes: Uint8Array, foldAt: number, time: Micros, rowTime: Micros): boolean {
     findFold(bytes, foldAt, places);
     if (!places.isReadable) return false;
     if (places.rowAt < 0 && places.tilesAt < 0 && places.waitingAt < 0) return true;
     hasFold = true;
-    winner.offer(bytes, places, time);
+    winner.offer(bytes, places, rowTime);
     if (windows.length > 0 && aggregator !== null) addTiles(bytes);
     if (places.waitingAt >= 0) addWaiting(bytes, parseWaiting(bytes, places.waitingAt), time);
     return true;
@@ -193,8 +194,8 @@ export function createRecordReader(
     }
   }
 
-  function readLatest(at: Micros, values: Value[], statuses: Status[]): Micros | null {
-    const missing = winner.missing(view.ttlMicros, at);
+  function readLatest(at: Micros, skew: Micros, values: Value[], statuses: Status[]): Micros | null {
+    const missing = winner.missing(view.ttlMicros, at, skew);
     for (const { feature, column } of latest) {
       if (missing !== undefined) statuses[feature] = missing;
       else readColumn(feature, column, values, statuses);

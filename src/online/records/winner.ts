@@ -51,8 +51,8 @@ export class Winner {
   }
 
   /** Undefined when the winner gives a value at `at`. */
-  missing(ttlMicros: Micros | null, at: Micros): NoValue | undefined {
-    if (this.#isDeleted || this.eventMicros > at) return 'NOT_FOUND';
+  missing(ttlMicros: Micros | null, at: Micros, skew: Micros): NoValue | undefined {
+    if (this.#isDeleted || this.eventMicros > at + skew) return 'NOT_FOUND';
     return ttlMicros !== null && this.eventMicros < at - ttlMicros ? 'OUTSIDE_MAX_AGE' : undefined;
   }
 

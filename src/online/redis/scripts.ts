@@ -37,6 +37,16 @@ return 1
 `);
 
 /**
+ * KEYS[1] a hash; ARGV: field and bytes of a base, then fields of the parts that it counts. One or the other alone would
+ * lose what was pushed: a Redis that is full refuses to write, and still deletes.
+ */
+export const PUT_COUNTING_BASE = script(`
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+for i = 3, #ARGV do redis.call('HDEL', KEYS[1], ARGV[i]) end
+return 1
+`);
+
+/**
  * KEYS[1] a claim; ARGV: place and payload hash, or none to claim nothing. Gives place, payload hash and result of the
  * claim that holds. What the asker will rely on is written again, so that a WAIT behind it waits for this very claim.
  */

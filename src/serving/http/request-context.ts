@@ -44,8 +44,8 @@ function readTimeout(text: string | readonly string[]): number {
 /** The Idempotency-Key header. Throws HR_INVALID when it is too long. */
 export function idempotencyKeyOf(request: FastifyRequest): string | undefined {
   const key = request.headers['idempotency-key'];
-  if (key === undefined || key === '') return undefined;
-  if (typeof key !== 'string' || key.length > 255)
-    throw new HeadraceError('HR_INVALID', 'Idempotency-Key: expected one key of at most 255 characters');
+  if (key === undefined) return undefined;
+  if (typeof key !== 'string' || key.trim() === '' || key.length > 255)
+    throw new HeadraceError('HR_INVALID', 'Idempotency-Key: expected one key of 1 to 255 characters that is not blank');
   return key;
 }
