@@ -79,34 +79,51 @@ function hasCell({ cells }: TileRun, cell: number, cellStride: number): boolean 
 }
 
 function formOf(values: Float64Array, start: number, stride: number, size: number): Form {
-  let isCount = true;
-  let isFloat32 = true;
+  const end = start + size * stride;
   let greatest = 0;
-  for (let i = 0, at = start; i < size; i++, at += stride) {
+  let at = start;
+  for (; at < end; at += stride) {
     const value = values[at] as number;
-    if (isCount && !(value >>> 0 === value && !Object.is(value, -0))) isCount = false;
-    if (isFloat32 && !Object.is(Math.fround(value), value)) isFloat32 = false;
+    // −0 is no count: its reciprocal is −∞.
+    if (value >>> 0 !== value || (value === 0 && 1 / value < 0)) break;
     if (value > greatest) greatest = value;
   }
-  if (!isCount) return isFloat32 ? FORM.float32 : FORM.float64;
+  if (at < end) return isFloat32(values, start, stride, end) ? FORM.float32 : FORM.float64;
   if (greatest === 0) return FORM.zero;
   return greatest < 2 ** 8 ? FORM.uint8 : greatest < 2 ** 16 ? FORM.uint16 : FORM.uint32;
+}
+
+function isFloat32(values: Float64Array, start: number, stride: number, end: number): boolean {
+  for (let at = start; at < end; at += stride) {
+    const value = values[at] as number;
+    // Math.fround keeps −0 and makes NaN of NaN.
+    if (Math.fround(value) !== value && !Number.isNaN(value)) return false;
+  }
+  return true;
 }
 
 function writeColumn(out: ByteWriter, values: Float64Array, start: number, stride: number, size: number): void {
   const form = formOf(values, start, stride, size);
   writeByte(out, form);
-  const width = WIDTH[form] as number;
-  if (width === 0) return;
-  let to = reserve(out, width * size);
+  if (form === FORM.zero) return;
+  let to = reserve(out, (WIDTH[form] as number) * size);
   const { bytes } = out;
-  for (let i = 0, at = start; i < size; i++, at += stride, to += width) {
-    const value = values[at] as number;
-    if (form === FORM.uint8) bytes[to] = value;
-    else if (form === FORM.uint16) bytes.writeUInt16LE(value, to);
-    else if (form === FORM.uint32) bytes.writeUInt32LE(value, to);
-    else if (form === FORM.float32) bytes.writeFloatLE(value, to);
-    else bytes.writeDoubleLE(value, to);
+  const end = start + size * stride;
+  switch (form) {
+    case FORM.uint8:
+      for (let at = start; at < end; at += stride) bytes[to++] = values[at] as number;
+      return;
+    case FORM.uint16:
+      for (let at = start; at < end; at += stride, to += 2) bytes.writeUInt16LE(values[at] as number, to);
+      return;
+    case FORM.uint32:
+      for (let at = start; at < end; at += stride, to += 4) bytes.writeUInt32LE(values[at] as number, to);
+      return;
+    case FORM.float32:
+      for (let at = start; at < end; at += stride, to += 4) bytes.writeFloatLE(values[at] as number, to);
+      return;
+    default:
+      for (let at = start; at < end; at += stride, to += 8) bytes.writeDoubleLE(values[at] as number, to);
   }
 }
 

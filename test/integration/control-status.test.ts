@@ -53,7 +53,9 @@ describe.skipIf(kind === undefined)('the status of a view', () => {
     ]);
     await world.run({ views: ['sold'] });
     // The cut that this run asked for is empty: nothing of it waits for another view.
-    expect((await statusOf('last')).coverage).toMatchObject([{ writer: 1, covered: 1, shipped: 2, open: 3, waiting: 0 }]);
+    expect((await statusOf('last')).coverage).toMatchObject([
+      { writer: 1, covered: 1, shipped: 2, open: 3, waiting: 0 },
+    ]);
     expect((await statusOf('sold')).coverage).toMatchObject([{ writer: 1, covered: 2, waiting: 0 }]);
     expect((await statusOf('sold')).newest_event?.at).toBe(formatTimestamp(NOW - HOUR));
     const lost = await world.log.register();
