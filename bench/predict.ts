@@ -1,10 +1,9 @@
 // Predict over HTTP against "ack", a bare route that parses the same body and answers a constant of the same length:
 // one worker, logging and metrics on, short rounds taken in turn, medians.
 
-import { type ChildProcess, spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { loadTool, postFor, type LoadResult } from './load.ts';
 import { createPredictProject } from './predict-project.ts';
+import { type BenchServer, startHeadrace, startScript } from './servers.ts';
 
 export interface MeasurePredict {
   /** Default: LMDB in the project's folder. */
@@ -31,15 +30,11 @@ export interface PredictFigures {
 export async function measurePredict(options: MeasurePredict = {}): Promise<PredictFigures> {
   const { onlineUrl = 'lmdb:.headrace/online', model = 'trees', connections = 64, seconds = 2, rounds = 5 } = options;
   const project = await createPredictProject(onlineUrl, model);
-  const children: ChildProcess[] = [];
+  const servers: BenchServer[] = [];
   try {
-    const main = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
-    const server = await startChild(
-      [main, 'serve', '--port', '0', '--workers', '1', '--json'],
-      project.directory,
-      children,
-    );
-    const url = `${server}/v1/endpoints/live/predict`;
+    const server = await startHeadrace(project.directory);
+    servers.push(server);
+    const url = `${server.url}/v1/endpoints/live/predict`;
     const first = await fetch(url, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
@@ -47,7 +42,9 @@ export async function measurePredict(options: MeasurePredict = {}): Promise<Pred
     });
     const answer = await first.text();
     if (first.status !== 200) throw new Error(`predict answered ${first.status}: ${answer}`);
-    const ackUrl = `${await startChild([fileURLToPath(new URL('ack-server.ts', import.meta.url)), String(answer.length)], project.directory, children)}/ack`;
+    const ackServer = await startScript('ack-server.ts', [String(answer.length)], project.directory);
+    servers.push(ackServer);
+    const ackUrl = `${ackServer.url}/ack`;
     const results: { predict: LoadResult[]; ack: LoadResult[] } = { predict: [], ack: [] };
     for (let round = -1; round < rounds; round++) {
       for (const [name, target] of [
@@ -75,7 +72,7 @@ export async function measurePredict(options: MeasurePredict = {}): Promise<Pred
       p99Ratio: predict.p99Ms / ack.p99Ms,
     };
   } finally {
-    await Promise.all(children.map(stopChild));
+    await Promise.all(servers.map((server) => server.stop()));
     project.remove();
   }
 }
@@ -89,32 +86,6 @@ function medians(results: readonly LoadResult[]): LoadResult {
     p99Ms: median((result) => result.p99Ms),
     failures: results.reduce((sum, result) => sum + result.failures, 0),
   };
-}
-
-// The first line on its stdout is a JSON document with its URL.
-function startChild(args: readonly string[], cwd: string, children: ChildProcess[]): Promise<string> {
-  const child = spawn(process.execPath, args, {
-    cwd,
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, npm_lifecycle_event: '', HEADRACE_LOG_LEVEL: 'warn' },
-  });
-  children.push(child);
-  return new Promise((resolve, reject) => {
-    let text = '';
-    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-      text += chunk;
-      if (text.includes('\n')) resolve((JSON.parse(text) as { url: string }).url);
-    });
-    child.once('exit', (code) => reject(new Error(`${args[0] ?? ''} ended with ${String(code)}`)));
-  });
-}
-
-function stopChild(child: ChildProcess): Promise<void> {
-  return new Promise((resolve) => {
-    if (child.exitCode !== null) return resolve();
-    child.once('exit', () => resolve());
-    child.kill('SIGTERM');
-  });
 }
 
 if (import.meta.main) console.log(JSON.stringify(await measurePredict(), null, 2));

@@ -47,7 +47,6 @@ export interface MeasurePush {
   readonly seconds?: number;
   readonly rounds?: number;
   readonly only?: readonly ('single' | 'batches' | 'predict')[];
-  readonly nodeOptions?: readonly string[];
 }
 
 const CONNECTIONS = 64;
@@ -73,7 +72,7 @@ export async function measurePush(options: MeasurePush = {}): Promise<PushFigure
   const project = await createPushProject(onlineUrl);
   const servers: BenchServer[] = [];
   try {
-    const server = await startHeadrace(project.directory, options.nodeOptions);
+    const server = await startHeadrace(project.directory);
     servers.push(server);
     const append = await startScript(
       'append-server.ts',

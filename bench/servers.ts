@@ -10,9 +10,9 @@ export interface BenchServer {
 }
 
 /** The server of the project in `directory`: one worker. */
-export function startHeadrace(directory: string, nodeOptions: readonly string[] = []): Promise<BenchServer> {
+export function startHeadrace(directory: string): Promise<BenchServer> {
   const main = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
-  return startServer([...nodeOptions, main, 'serve', '--port', '0', '--workers', '1', '--json'], directory);
+  return startServer([main, 'serve', '--port', '0', '--workers', '1', '--json'], directory);
 }
 
 /** A script of this folder. */
