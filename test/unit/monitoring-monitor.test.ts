@@ -41,12 +41,12 @@ describe('the monitor', () => {
     });
   });
 
-  it('counts each feature that was not PRESENT by its name, over versions with other features', () => {
+  it('counts each feature that was missing by its name, over versions with other features; a null is a value', () => {
     const before = monitor.variant('delay', 'stable', ['a', 'b']);
     before.statuses(['PRESENT', 'NOT_FOUND']);
     before.statuses(['NULL_VALUE', 'OUTSIDE_MAX_AGE']);
     monitor.variant('delay', 'stable', ['b', 'c']).statuses(['INVALID', 'PRESENT']);
-    expect(endpoint().variants[0]?.missing).toEqual({ a: 1, b: 3, c: 0 });
+    expect(endpoint().variants[0]?.missing).toEqual({ a: 0, b: 3, c: 0 });
   });
 
   it('takes rates over the last ten seconds, and over less just after the start', () => {
