@@ -338,7 +338,7 @@ async function writePushes(log: EventLog, source: SourceSpec, pushes: readonly P
 
 /** The rows that count, by the definition: with a boundary those of files up to it, those of the log past it. */
 function countedRows({ pushes, completeAfterMinutes }: Setting, files: readonly Row[], pushed: readonly Row[]): Row[] {
-  if (pushes === 'keep' || pushed.length === 0) return [...files, ...pushed];
+  if (pushes === 'keep' || (pushed.length === 0 && completeAfterMinutes === 0)) return [...files, ...pushed];
   const times = files.flatMap(({ at }) => (typeof at === 'number' ? [at] : []));
   const boundary = Math.max(-Infinity, ...times) - completeAfterMinutes * MINUTE;
   const isPast = ({ at }: Row) => typeof at !== 'number' || at > boundary;

@@ -58,7 +58,7 @@ export function openRecordedFacts(
     const paths = was?.files.map(({ path }) => path) ?? [];
     const snapshot = await pinned(pinFiles(paths, `source "${source.name}"`));
     const pushed = was?.pushed ?? null;
-    const boundary = pushed === null ? Infinity : (was?.boundaryMicros ?? -Infinity);
+    const boundary = was?.boundaryMicros ?? (pushed === null ? Infinity : -Infinity);
     const cuts = new Map(pushed?.writers.map(({ writer, cut }) => [writer, cut]));
     const coverage = { floor: pushed?.floor ?? 0, cuts };
     return { facts: await openFacts(connection, source, deps, { snapshot, boundary, coverage }), snapshot, boundary };
