@@ -162,6 +162,62 @@ describe.skipIf(!hasBootId)('after a power loss the embedded store', () => {
     for (const one of [path, crashed]) rmSync(one, { recursive: true, force: true });
   });
 
+  it('keeps them whichever pages reached the disk, and each with who was given it', { timeout: 60_000 }, async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer(),
+        fc.array(fc.integer({ min: 1, max: 30 }), { maxLength: 6 }),
+        async (seed, calls) => {
+          const random = generator(seed);
+          const path = mkdtempSync(join(tmpdir(), 'headrace-power-'));
+          const crashed = mkdtempSync(join(tmpdir(), 'headrace-crashed-'));
+          try {
+            const stores = [openStore(path), openStore(path)] as const;
+            const writers = await Promise.all(stores.map((store, i) => openWriter(store, i + 1)));
+            let before = readFileSync(join(path, 'records', 'data.mdb'));
+            let checkpoint = await checkpointOf(path);
+            const given = new Map<string, unknown>();
+            for (const [call, count] of calls.entries()) {
+              const i = Math.floor(random() * 2);
+              const some = Array.from({ length: count }, (_, offset) => ({
+                id: `c${Math.floor(random() * 60)}`,
+                writer: i + 1,
+                offset: call * 100 + offset,
+                payloadHash: 'h',
+              }));
+              const unique = [...new Map(some.map((claim) => [claim.id, claim])).values()];
+              for (const holder of await (writers[i] as StoreWriter).claim(unique)) given.set(holder.id, holder);
+              // A flush in between takes claims out of the journal.
+              if (random() < 0.8) continue;
+              const marked = [{ key: keyOf('x'), base: Buffer.alloc(1) }];
+              await runOnce(stores[i] as OnlineStore, call + 1, marked);
+              before = readFileSync(join(path, 'records', 'data.mdb'));
+              checkpoint = await checkpointOf(path);
+            }
+            cpSync(path, crashed, { recursive: true });
+            fc.pre((await checkpointOf(crashed)) === checkpoint);
+            const data = join(crashed, 'records', 'data.mdb');
+            writeFileSync(data, mixPages(before, readFileSync(data), random));
+            await startAnew(crashed);
+            // A power loss during the recovery of the first.
+            await openStore(crashed).close();
+            await startAnew(crashed);
+            const recovered = openStore(crashed);
+            const heir = await openWriter(recovered, 3);
+            expect(await heir.claims([...given.keys()])).toEqual([...given.values()]);
+            await heir.close();
+            await recovered.close();
+            for (const store of stores) await store.close();
+          } finally {
+            rmSync(path, { recursive: true, force: true });
+            rmSync(crashed, { recursive: true, force: true });
+          }
+        },
+      ),
+      { numRuns: 15 },
+    );
+  });
+
   it('is empty when nothing was ever flushed, and whole after a clean stop', async () => {
     const path = mkdtempSync(join(tmpdir(), 'headrace-power-'));
     const first = openStore(path);

@@ -9,6 +9,7 @@ import { fdatasync, readSync } from 'node:fs';
 import { promisify } from 'node:util';
 import type { RootDatabase, Transaction } from 'lmdb';
 import { HeadraceError } from '../../core/index.ts';
+import { journaled } from './claim-journal.ts';
 import { unwrapCommitError } from './lmdb-errors.ts';
 
 export type Db = RootDatabase<Buffer, Uint8Array>;
@@ -78,6 +79,7 @@ export function createCheckpoints({ records, held, ledger, file, flags, everyMs 
     const next = take();
     try {
       isDirty = false;
+      const covered = journaled(ledger);
       // Under the write lock, so that no commit changes the meta pages meanwhile; nothing is written.
       const last = records.transactionSync(() => {
         readSync(file, pages, 8, pages.length - 8, 0);
@@ -92,6 +94,8 @@ export function createCheckpoints({ records, held, ledger, file, flags, everyMs 
         throw broken;
       });
       await ledger.put(slot, Buffer.from(pages));
+      // Only now: without the checkpoint they are still needed. One that stays does no harm.
+      for (const key of covered) ledger.remove(key).catch(() => undefined);
     } catch (error) {
       isDirty = true;
       next.reader.done();

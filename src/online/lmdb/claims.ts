@@ -3,6 +3,7 @@
 import type { Micros } from '../../core/index.ts';
 import type { Claim } from '../online-store.ts';
 import type { Db } from './checkpoints.ts';
+import type { JournalEntry } from './claim-journal.ts';
 import type { StoreKeys } from './store-keys.ts';
 
 export interface Claims {
@@ -11,6 +12,8 @@ export interface Claims {
   claim(claim: Claim, now: Micros): Claim;
   finish(claim: Claim, now: Micros): void;
   expire(id: string, expiry: Micros): void;
+  /** As it is put back after a power loss: without an end, so it is kept longer than it must be, which does no harm. */
+  entryOf(claim: Claim): JournalEntry;
   /** Up to `limit` keys of claims after `after`. */
   keys(limit: number, after: Uint8Array | undefined): readonly Uint8Array[];
   isExpired(key: Uint8Array, now: Micros): boolean;
@@ -49,6 +52,7 @@ export function createClaims(db: Db, keys: StoreKeys): Claims {
       const holder = read(keys.claim(id));
       if (holder !== undefined) put(id, { ...holder, expiry });
     },
+    entryOf: (claim) => [keys.claim(claim.id), Buffer.from(JSON.stringify(claim))],
     keys(limit, after) {
       const { start, end } = keys.claims();
       return [...db.getKeys({ start: after ?? start, end, exclusiveStart: after !== undefined, limit })];

@@ -53,7 +53,7 @@ export async function openLmdbWriter(
     },
     async claim(wanted) {
       const holders = await add(wanted.length, () => wanted.map((claim) => claims.claim(claim, clock.nowMicros())));
-      await environment.flush();
+      await environment.keepClaims(holders.map(claims.entryOf));
       return holders;
     },
     async claims(ids) {
