@@ -1,6 +1,8 @@
 // Every error a user can meet: code, HTTP status, gRPC status, and what its sentence must say.
 // docs/reference/errors.md is generated from this catalogue (npm run docs).
 
+import { messageOf } from './message-of.ts';
+
 /** Names as in google.rpc.Code. */
 export type GrpcStatus =
   | 'INVALID_ARGUMENT'
@@ -316,6 +318,12 @@ export const ERRORS = define({
     title: 'Push under way',
     help: 'The first push with this Idempotency-Key is not finished. Send the same again in a moment.',
   },
+  HR_PUSH_LOST: {
+    status: 409,
+    grpc: 'FAILED_PRECONDITION',
+    title: 'Nobody can tell what became of the push',
+    help: 'The first push with this Idempotency-Key was not answered before its machine was given up (`headrace log forget`). Look whether its rows are there; if not, push them with a new key.',
+  },
   HR_STEP_FAILED: {
     status: 422,
     grpc: 'FAILED_PRECONDITION',
@@ -370,6 +378,6 @@ export class HeadraceError extends Error {
 /** Any thrown thing as an error of the catalogue; what isn't one is HR_INTERNAL with the original as its cause. */
 export function toHeadraceError(thrown: unknown): HeadraceError {
   if (thrown instanceof HeadraceError) return thrown;
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  const message = messageOf(thrown);
   return new HeadraceError('HR_INTERNAL', message, { cause: thrown });
 }

@@ -1,4 +1,5 @@
-// Claims of Idempotency-Keys, many in one round trip: what came while the last was on its way goes together.
+// Claims of Idempotency-Keys, many in one round trip: what came while the last was on its way goes together, to each node
+// of the store by itself, so that none waits for another's.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Logger, messageOf, sha256Hex } from '../core/index.ts';
@@ -10,7 +11,7 @@ export interface ClaimDesk {
   claim(claim: Claim): Promise<Claim>;
   /** Keeps the results; resolves once they are there. */
   finish(claim: Claim): Promise<void>;
-  /** Why the store did not take the last ones; undefined when it did. */
+  /** Why a node of the store did not take the last ones; undefined when all did. */
   readonly failure: unknown;
   close(): void;
 }
@@ -19,18 +20,19 @@ const RETRY_MS = 100;
 /** Claims in one round trip. */
 const TOGETHER = 1000;
 
-export function createClaimDesk(store: Pick<StoreWriter, 'claim' | 'finish'>, logger: Logger): ClaimDesk {
-  const gate: Gate = { isClosed: false, failure: undefined, logger };
-  const claims = createBatches<Claim, Claim>((batch) => store.claim(batch), gate);
-  const results = createBatches<Claim, void>(async (batch) => {
-    await store.finish(batch);
-    return batch.map(() => undefined);
-  }, gate);
+export function createClaimDesk(
+  store: Pick<StoreWriter, 'claim' | 'finish' | 'nodeOfClaim'>,
+  logger: Logger,
+): ClaimDesk {
+  const gate: Gate = { isClosed: false, failures: new Map(), nodeOf: (claim) => nodeOf(store, claim), logger };
   return {
-    claim: claims,
-    finish: results,
+    claim: createBatches<Claim>((batch) => store.claim(batch), gate),
+    finish: createBatches<void>(async (batch) => {
+      await store.finish(batch);
+      return batch.map(() => undefined);
+    }, gate),
     get failure() {
-      return gate.failure;
+      return gate.failures.values().next().value;
     },
     close() {
       gate.isClosed = true;
@@ -67,44 +69,74 @@ async function inTurn(claims: readonly Claim[], work: (some: readonly Claim[]) =
   for (let from = 0; from < claims.length; from += TOGETHER) await work(claims.slice(from, from + TOGETHER));
 }
 
+function nodeOf(store: Pick<StoreWriter, 'nodeOfClaim'>, { id }: Claim): string {
+  try {
+    return store.nodeOfClaim(id);
+  } catch {
+    // Not known yet: they go together, and to their nodes once it is.
+    return '';
+  }
+}
+
 /** What claims and results share. */
 interface Gate {
   isClosed: boolean;
-  failure: unknown;
+  /** Why a node took nothing the last time. */
+  readonly failures: Map<string, unknown>;
+  nodeOf(claim: Claim): string;
   readonly logger: Logger;
 }
 
+interface Waiting<Out> {
+  readonly claim: Claim;
+  readonly done: (result: Out) => void;
+}
+
+interface Lane<Out> {
+  waiting: Waiting<Out>[];
+  isRunning: boolean;
+}
+
 // Tries again for as long as the store is away: an entry must come to be decided.
-function createBatches<In, Out>(
-  work: (batch: readonly In[]) => Promise<readonly Out[]>,
+function createBatches<Out>(
+  work: (batch: readonly Claim[]) => Promise<readonly Out[]>,
   gate: Gate,
-): (item: In) => Promise<Out> {
-  let waiting: { readonly item: In; readonly done: (result: Out) => void }[] = [];
-  let isRunning = false;
-  const loop = async (): Promise<void> => {
+): (claim: Claim) => Promise<Out> {
+  const lanes = new Map<string, Lane<Out>>();
+
+  const put = (one: Waiting<Out>): void => {
+    const node = gate.nodeOf(one.claim);
+    let lane = lanes.get(node);
+    if (lane === undefined) lanes.set(node, (lane = { waiting: [], isRunning: false }));
+    lane.waiting.push(one);
+    if (!lane.isRunning) void loop(node, lane);
+  };
+
+  const loop = async (node: string, lane: Lane<Out>): Promise<void> => {
+    lane.isRunning = true;
     await new Promise(setImmediate);
-    while (waiting.length > 0 && !gate.isClosed) {
-      const taken = waiting.slice(0, TOGETHER);
-      waiting = waiting.slice(TOGETHER);
+    while (lane.waiting.length > 0 && !gate.isClosed) {
+      const taken = lane.waiting.slice(0, TOGETHER);
+      lane.waiting = lane.waiting.slice(TOGETHER);
       try {
-        const results = await work(taken.map(({ item }) => item));
-        gate.failure = undefined;
+        const results = await work(taken.map(({ claim }) => claim));
+        gate.failures.delete(node);
         taken.forEach(({ done }, i) => done(results[i] as Out));
       } catch (error) {
-        if (gate.failure === undefined)
-          gate.logger.warn({ reason: messageOf(error) }, 'the online store takes no Idempotency-Keys; trying again');
-        gate.failure = error;
-        waiting = [...taken, ...waiting];
+        if (!gate.failures.has(node)) {
+          const fields = { node, reason: messageOf(error) };
+          gate.logger.warn(fields, 'the online store takes no Idempotency-Keys; trying again');
+        }
+        gate.failures.set(node, error);
         await delay(RETRY_MS, undefined, { ref: false });
+        // Another node may have them by now.
+        taken.forEach(put);
       }
     }
-    isRunning = false;
+    // Nothing waits for the node: where it took nothing, all of it went to others.
+    gate.failures.delete(node);
+    lane.isRunning = false;
   };
-  return (item) =>
-    new Promise<Out>((done) => {
-      waiting.push({ item, done });
-      if (isRunning) return;
-      isRunning = true;
-      void loop();
-    });
+
+  return (claim) => new Promise<Out>((done) => put({ claim, done }));
 }

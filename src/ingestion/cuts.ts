@@ -52,6 +52,8 @@ export function createCuts({ deps, log, store, shipping }: CutsContext, first: O
   let unsealed: readonly OpenCut[] = [first];
   /** The last one that is ending; never rejects. */
   let cutting: Promise<void> | undefined;
+  /** Whether the claims of the last sealed cut came to have their end. */
+  let ends = Promise.resolve(true);
   let tooLarge: OpenCut | undefined;
   let isStopped = false;
   let isClosed = false;
@@ -81,9 +83,10 @@ export function createCuts({ deps, log, store, shipping }: CutsContext, first: O
 
   const endCut = async (old: OpenCut, asked: readonly number[]): Promise<void> => {
     await old.idle();
-    if (!(await seals(old))) return;
+    // So that of a log whose writer died at most the last sealed cut's claims are without an end.
+    if (!(await ends) || !(await seals(old))) return;
     unsealed = unsealed.filter((one) => one !== old);
-    void expireClaims(old);
+    ends = expireClaims(old);
     shipping.ship(old.cut, asked);
   };
 
@@ -101,9 +104,20 @@ export function createCuts({ deps, log, store, shipping }: CutsContext, first: O
     }
   };
 
-  // A claim that can't be given an end is kept longer than it must be, which does no harm.
-  const expireClaims = ({ claims }: OpenCut): Promise<void> =>
-    store.expire([...claims.keys()], limits.claimRetentionMs).catch(() => {});
+  // A claim without an end would be kept for ever. False when it is left to whoever settles.
+  const expireClaims = async ({ claims }: OpenCut): Promise<boolean> => {
+    const held = [...claims].map(([id, { offset }]) => ({ id, writer: log.writer, offset }));
+    for (;;) {
+      try {
+        await store.expire(held, limits.claimRetentionMs);
+        return true;
+      } catch {
+        // The part writer and the claim desk tell of a store that is away.
+        if (isClosed) return false;
+        await delay(SEAL_RETRY_MS, undefined, { ref: false });
+      }
+    }
+  };
 
   /** One at a time: cuts are sealed and shipped in order. */
   let turn: Promise<void> = Promise.resolve();
@@ -118,14 +132,8 @@ export function createCuts({ deps, log, store, shipping }: CutsContext, first: O
 
   const isBehind = (wanted: SourcePlans): boolean => current.plans.generation < wanted.generation && !isStopped;
 
-  const unanswered = async (): Promise<number[]> => {
-    const open: number[] = [];
-    for (const { number } of await runs.asking()) {
-      if (shipping.isAnswering(number) || (await runs.answers(number)).has(log.writer)) continue;
-      open.push(number);
-    }
-    return open;
-  };
+  const unanswered = async (): Promise<number[]> =>
+    (await runs.unanswered(log.writer)).filter((run) => !shipping.isAnswering(run));
 
   return {
     get current() {
@@ -176,6 +184,7 @@ export function createCuts({ deps, log, store, shipping }: CutsContext, first: O
       await turn;
       await cutting;
       await current.idle();
+      await ends;
       await log.seal(current.cut, current.voids);
       await expireClaims(current);
       shipping.ship(current.cut, []);

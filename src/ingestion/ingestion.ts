@@ -13,7 +13,7 @@ import { compileSourcePlans, type SourcePlans } from './source-plan.ts';
 
 export interface Ingestion {
   /**
-   * `rows` is JSON. Throws HR_UNKNOWN_SOURCE, HR_INVALID, HR_TOO_LARGE, HR_IDEMPOTENCY, HR_PUSH_UNDER_WAY,
+   * `rows` is JSON. Throws HR_UNKNOWN_SOURCE, HR_INVALID, HR_TOO_LARGE, HR_IDEMPOTENCY, HR_PUSH_UNDER_WAY, HR_PUSH_LOST,
    * HR_ONLINE_UNAVAILABLE (logged, seen later), HR_STORAGE_FULL (nothing is kept).
    */
   push(source: string, rows: unknown, key?: string): Promise<PushResult>;

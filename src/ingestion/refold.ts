@@ -23,16 +23,17 @@ import type { SourcePlans } from './source-plan.ts';
 /** By version, the row of the run in a node's mark; a version without one is missing. */
 export type NodeMarks = ReadonlyMap<VersionId, RunRow>;
 
-/** Every node's marks of the live versions, by node. */
+/** Every node's marks of the live versions, or those of `only` one, by node. */
 export async function readMarks(
   store: Pick<OnlineStore, 'marks'>,
   runs: Pick<Runs, 'row'>,
   plans: SourcePlans,
+  only?: string,
 ): Promise<ReadonlyMap<string, NodeMarks>> {
   const rows = new Map<number, RunRow | undefined>();
   const nodes = new Map<string, Map<VersionId, RunRow>>();
   for (const { codec } of plans.live()) {
-    for (const { node, run } of await store.marks(codec.version)) {
+    for (const { node, run } of await store.marks(codec.version, only)) {
       const marks = nodes.get(node) ?? new Map<VersionId, RunRow>();
       nodes.set(node, marks);
       if (run === undefined) continue;
@@ -73,17 +74,19 @@ export interface DecidedCut extends Pick<CutRecord, 'cut' | 'view'> {
   counts(entry: LogEntry): boolean;
   /** Whether the push of a claim was answered; left out, all were that will be. */
   isAnswered?(id: string): boolean;
+  /** Which claims are to be written; left out, all. */
+  isClaimWanted?(id: string): boolean;
 }
 
 /**
  * Folds a cut again and writes those of its parts that lie at one of `nodes` past its marks, and the claims that its
- * entries hold, with their answers; gives the claims' ids. Reads nothing of a sealed cut where no mark is behind.
+ * entries hold, with their answers; gives the claims that it wrote. Reads nothing of a sealed cut where no mark is behind.
  */
 export async function refoldCut(
   { deps, plans, log, parts, store }: Refold,
-  { cut, view, isSealed, counts, isAnswered = () => true }: DecidedCut,
+  { cut, view, isSealed, counts, isAnswered = () => true, isClaimWanted = () => true }: DecidedCut,
   nodes: ReadonlyMap<string, NodeMarks>,
-): Promise<readonly string[]> {
+): Promise<readonly Claim[]> {
   const isNeeded = (version: VersionId): boolean =>
     [...nodes.values()].some((marks) => isPastMark(marks.get(version), log.writer, cut));
   const needed = narrowed(view, isNeeded);
@@ -100,7 +103,7 @@ export async function refoldCut(
     const known = pushed.map(({ knownMicros }) => knownMicros);
     const { views } = await foldEntry(plan, entry, rows, known, context);
     const claim = claimOf(entry);
-    if (claim !== undefined) claims.push({ ...claim, result: resultOf(entry, views) });
+    if (claim !== undefined && isClaimWanted(claim.id)) claims.push({ ...claim, result: resultOf(entry, views) });
   }
   // In the order of a push: whoever repeats a key meanwhile must neither count anew nor be answered too soon.
   await claimAgain(store, claims);
@@ -111,7 +114,7 @@ export async function refoldCut(
     store,
     claims.filter(({ id }) => isAnswered(id)),
   );
-  return claims.map(({ id }) => id);
+  return claims;
 }
 
 export function resultOf(entry: LogEntry, views: readonly PushedView[]): string {

@@ -38,23 +38,27 @@ export function createRelinks(context: RelinkContext): Relinks {
   const newest = new Map<string, number>();
   let isClosed = false;
 
+  // No other node has to do with it: that one may be away.
+  const isClaimAt = (node: string) => (id: string) => store.nodeOfClaim(id) === node;
+
   const refoldDecided = async (node: string): Promise<void> => {
     const plans = context.plans();
-    const marks = (await readMarks(deps.store, deps.runs, plans)).get(node) ?? new Map();
+    const marks = (await readMarks(deps.store, deps.runs, plans, node)).get(node) ?? new Map();
     for (const record of await log.cuts()) {
       const voids = context.voidsOf(record);
       if (voids === undefined) continue;
       const { cut, view } = record;
       const isSealed = record.voids !== undefined;
-      const decided = { cut, view, isSealed, counts: (entry: LogEntry) => !voids.has(entry.offset) };
+      const counts = (entry: LogEntry) => !voids.has(entry.offset);
+      const decided = { cut, view, isSealed, counts, isClaimWanted: isClaimAt(node) };
       const claims = await refoldCut({ deps, plans, log, parts, store }, decided, new Map([[node, marks]]));
       if (isSealed) await store.expire(claims, deps.limits.claimRetentionMs);
     }
   };
 
   // The parts are in memory, the answers are not.
-  const restoreClaims = async ({ cut, view, plans, claims }: OpenCut): Promise<void> => {
-    if (claims.size === 0) return;
+  const restoreClaims = async ({ cut, view, plans, claims }: OpenCut, node: string): Promise<void> => {
+    if (![...claims.keys()].some(isClaimAt(node))) return;
     const decided = {
       cut,
       view,
@@ -62,6 +66,7 @@ export function createRelinks(context: RelinkContext): Relinks {
       counts: (entry: LogEntry) => claims.get(claimOf(entry)?.id ?? '')?.offset === entry.offset,
       // One under way tells its result by itself, once its parts are there.
       isAnswered: (id: string) => claims.get(id)?.isAnswered === true,
+      isClaimWanted: isClaimAt(node),
     };
     await refoldCut({ deps, plans, log, parts, store }, decided, new Map());
   };
@@ -71,7 +76,7 @@ export function createRelinks(context: RelinkContext): Relinks {
       const lost = [...cut.table.all()].filter(
         (part) => part.fold !== undefined && store.nodeOf(part.entity, part.key) === node,
       );
-      await restoreClaims(cut);
+      await restoreClaims(cut, node);
       await parts.write(lost);
     }
     await refoldDecided(node);

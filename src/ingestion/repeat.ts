@@ -8,9 +8,9 @@ import { type PushResult, repeatedResult } from './push-result.ts';
 import type { SourcePlan } from './source-plan.ts';
 
 /**
- * The first result. Throws HR_IDEMPOTENCY for other rows, HR_PUSH_UNDER_WAY while there is none. A writer that has ended
- * answered, or settled, each of its entries: where a failing node lost the result of one, all that is known is that it
- * was accepted.
+ * The first result. Throws HR_IDEMPOTENCY for other rows, HR_PUSH_UNDER_WAY while there is none, HR_PUSH_LOST where there
+ * will be none. A writer that has ended answered, or settled, each of its entries: where a failing node lost the result of
+ * one, all that is known is that it was accepted. Of one that was forgotten nobody can know that.
  */
 export async function repeatOf(log: Pick<EventLog, 'writers'>, holding: Claim, entry: LogEntry): Promise<PushResult> {
   const { key = '', hash } = entry.key ?? {};
@@ -18,6 +18,12 @@ export async function repeatOf(log: Pick<EventLog, 'writers'>, holding: Claim, e
   if (holding.result !== undefined) return repeatedResult(holding.result);
   const holder = (await log.writers()).find(({ number }) => number === holding.writer);
   if (holder?.state === 'ended') return { accepted: entry.count, duplicate: true, views: [] };
+  if (holder?.state === 'forgotten') {
+    throw new HeadraceError(
+      'HR_PUSH_LOST',
+      `the push that holds Idempotency-Key "${key}" was not answered before its writer ${holder.number} on "${holder.machine}" was given up (headrace log forget), so nobody can tell whether it counts. Look whether its rows are there; if not, push them with a new key.`,
+    );
+  }
   throw new HeadraceError(
     'HR_PUSH_UNDER_WAY',
     `a push with Idempotency-Key "${key}" is under way and not visible everywhere yet. Send it again in a moment.`,

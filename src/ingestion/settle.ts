@@ -4,7 +4,7 @@
 
 import { messageOf } from '../core/index.ts';
 import type { CutRecord, LogEntry, LogWriter } from '../events/index.ts';
-import { type Claim, holdsClaim, type StoreWriter } from '../online/index.ts';
+import { type Claim, type ClaimPlace, holdsClaim, type StoreWriter } from '../online/index.ts';
 import { claimOf } from './claim-desk.ts';
 import type { IngestionDeps } from './ingestion-deps.ts';
 import { createPartWriter } from './part-writer.ts';
@@ -65,13 +65,16 @@ export async function settleLog(deps: IngestionDeps, log: LogWriter, plans: Sour
 
   /** Cuts that the dead left unsealed, with their void entries and the claims that the others hold. */
   let unsealed: readonly UnsealedCut[] = [];
+  let lastSealed = 0;
   let isEnded = false;
   const end = async (): Promise<void> => {
     while (unsealed[0] !== undefined) {
       const { cut, voids, claims } = unsealed[0];
-      await log.seal(cut, [...voids]);
-      unsealed = unsealed.slice(1);
+      if (cut > lastSealed) await log.seal(cut, [...voids]);
+      lastSealed = cut;
+      // Before the next is sealed: of a settler that dies here only the last sealed cut's claims are without an end.
       await store.expire(claims, deps.limits.claimRetentionMs);
+      unsealed = unsealed.slice(1);
     }
     await log.ship();
     await log.finish();
@@ -83,6 +86,7 @@ export async function settleLog(deps: IngestionDeps, log: LogWriter, plans: Sour
     await publishSchemas(deps.schemas, plans);
     const records = await log.cuts();
     const nodes = await readMarks(deps.store, runs, plans);
+    lastSealed = records.findLast(({ voids }) => voids !== undefined)?.cut ?? 0;
     for (const record of records) {
       const voids = record.voids ?? (await findVoids(log, store, record));
       const { cut, view } = record;
@@ -92,7 +96,9 @@ export async function settleLog(deps: IngestionDeps, log: LogWriter, plans: Sour
       const own = { cut, view, isSealed, counts: (entry: LogEntry) => !voids.has(entry.offset) };
       const claims = await refoldCut({ deps, plans, log, parts, store }, own, nodes);
       if (!isSealed) unsealed = [...unsealed, { cut, voids, claims }];
-      else await store.expire(claims, deps.limits.claimRetentionMs);
+      else if (cut !== lastSealed) await store.expire(claims, deps.limits.claimRetentionMs);
+      // Whoever sealed it may have come no further.
+      else await expireHeld(log, store, record, deps.limits.claimRetentionMs);
     }
     const last = records.at(-1)?.cut ?? 0;
     await end().catch((error: unknown) =>
@@ -122,7 +128,7 @@ export async function settleLog(deps: IngestionDeps, log: LogWriter, plans: Sour
 interface UnsealedCut {
   readonly cut: number;
   readonly voids: ReadonlySet<number>;
-  readonly claims: readonly string[];
+  readonly claims: readonly ClaimPlace[];
 }
 
 /** Of an unsealed cut. Nothing is claimed for its entries: a retry elsewhere may be about to win. */
@@ -132,19 +138,35 @@ async function findVoids(
   { cut }: CutRecord,
 ): Promise<ReadonlySet<number>> {
   const found = new Set<number>();
-  let keyed: LogEntry[] = [];
-  const look = async (): Promise<void> => {
-    const claims = await store.claims(keyed.map((entry) => (claimOf(entry) as Claim).id));
+  for await (const keyed of keyedEntries(log, cut)) {
+    const claims = await store.claims(keyed.map(({ id }) => id));
     keyed.forEach((entry, i) => {
       if (!holdsClaim(entry, claims[i])) found.add(entry.offset);
     });
-    keyed = [];
-  };
-  for await (const entry of log.entries(cut, cut)) {
-    if (entry.key === undefined) continue;
-    keyed.push(entry);
-    if (keyed.length === CLAIMS) await look();
   }
-  if (keyed.length > 0) await look();
   return found;
+}
+
+/** Sets the end of the claims that a cut's entries hold, also where no mark is behind it. */
+async function expireHeld(
+  log: LogWriter,
+  store: Pick<StoreWriter, 'expire'>,
+  { cut }: CutRecord,
+  retentionMs: number,
+): Promise<void> {
+  for await (const keyed of keyedEntries(log, cut)) await store.expire(keyed, retentionMs);
+}
+
+/** The claims that a cut's entries made or would make, as many together as go in one round trip. */
+async function* keyedEntries(log: LogWriter, cut: number): AsyncGenerator<readonly Claim[]> {
+  let keyed: Claim[] = [];
+  for await (const entry of log.entries(cut, cut)) {
+    const claim = claimOf(entry);
+    if (claim === undefined) continue;
+    keyed.push(claim);
+    if (keyed.length < CLAIMS) continue;
+    yield keyed;
+    keyed = [];
+  }
+  if (keyed.length > 0) yield keyed;
 }

@@ -2,6 +2,7 @@ export { holdsClaim } from './claims.ts';
 export type {
   BaseWrite,
   Claim,
+  ClaimPlace,
   LifetimeOf,
   OnlineStore,
   PartId,

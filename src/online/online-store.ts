@@ -59,6 +59,9 @@ export interface Claim {
   readonly result?: string;
 }
 
+/** An id and the entry that holds it, or may hold it. */
+export type ClaimPlace = Pick<Claim, 'id' | 'writer' | 'offset'>;
+
 /** How long records of an entity live after a write, at least; undefined is for ever. */
 export type LifetimeOf = (entity: string) => number | undefined;
 
@@ -74,7 +77,10 @@ export interface WriterLink {
   onNode(node: string): void;
 }
 
-/** A writer's own way into the store. A command that fails may still be done later: parts and claims bear that. */
+/**
+ * A writer's own way into the store. A command that fails may still be done later: parts and claims bear that. What is
+ * given together fails together; what lies on one node, given by itself, waits for no other.
+ */
 export interface StoreWriter {
   /** Resolves once each is there, or one with a greater number. */
   putParts(parts: readonly PartWrite[]): Promise<void>;
@@ -87,10 +93,12 @@ export interface StoreWriter {
   claims(ids: readonly string[]): Promise<readonly (Claim | undefined)[]>;
   /** Keeps the results, where these entries (by writer and offset) hold the claims. */
   finish(claims: readonly Claim[]): Promise<void>;
-  /** The claims of a sealed cut may be forgotten after `retentionMs`. */
-  expire(ids: readonly string[], retentionMs: number): Promise<void>;
-  /** Which node has a record: what `onNode` names. */
+  /** The claims of a sealed cut may be forgotten after `retentionMs`, where these entries hold them. */
+  expire(claims: readonly ClaimPlace[], retentionMs: number): Promise<void>;
+  /** Which node has a record: what `onNode` names. Throws HR_ONLINE_UNAVAILABLE while that is not known. */
   nodeOf(entity: string, key: EncodedKey): string;
+  /** Which node has a claim. */
+  nodeOfClaim(id: string): string;
   close(): Promise<void>;
 }
 
@@ -132,8 +140,11 @@ export interface OnlineStore {
   ): readonly (StoredRecord | undefined)[] | Promise<readonly (StoredRecord | undefined)[]>;
   /** Every record of a version, in no set order, each once; for a full run's end and tests, never while serving. */
   scan(entity: string, version: VersionId): AsyncIterable<{ readonly key: EncodedKey; readonly record: StoredRecord }>;
-  /** Every node with the number of the run in its mark of the version. LMDB is one node. */
-  marks(version: VersionId): Promise<readonly { readonly node: string; readonly run: number | undefined }[]>;
+  /** Every node, or `only` that, with the number of the run in its mark of the version. LMDB is one node. */
+  marks(
+    version: VersionId,
+    only?: string,
+  ): Promise<readonly { readonly node: string; readonly run: number | undefined }[]>;
   /** The writer's connections are named by it. */
   writer(link: WriterLink): Promise<StoreWriter>;
   /** Cuts off whatever an earlier holder of the writer left on its way. */

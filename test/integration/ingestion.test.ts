@@ -154,6 +154,31 @@ describe.each(onlineStoreKinds())('a push on $name', (kind) => {
       await writer.close();
     });
 
+    it('is told for good that nobody can know, once the machine that holds its key was given up', async () => {
+      // It comes as far as its parts, and dies before it has kept the answer.
+      const lost = await world.open({
+        definitions: () => definitions,
+        limits: { timeoutMs: 200 },
+        between: (store) => ({
+          ...store,
+          writer: async (link) => ({ ...(await store.writer(link)), finish: () => new Promise(() => {}) }),
+        }),
+      });
+      await expect(push(rows, 'k', lost)).rejects.toMatchObject({ code: 'HR_ONLINE_UNAVAILABLE' });
+      const holder = lost.ingestion.status().writer?.writer as number;
+      const elsewhere = await world.open({ definitions: () => definitions, machine: 'b' });
+      await expect(push(rows, 'k', elsewhere)).rejects.toMatchObject({ code: 'HR_PUSH_UNDER_WAY' });
+      await elsewhere.log.forget(holder);
+      for (const again of [elsewhere, elsewhere, await world.open({ definitions: () => definitions, machine: 'c' })]) {
+        await expect(push(rows, 'k', again)).rejects.toMatchObject({
+          code: 'HR_PUSH_LOST',
+          message: expect.stringMatching(new RegExp(`"k".* writer ${holder} .*new key`)),
+        });
+      }
+      await expect(push([event('a', 3, { x: 2 })], 'k', elsewhere)).rejects.toMatchObject({ code: 'HR_IDEMPOTENCY' });
+      expect(await push(rows, 'new', elsewhere)).toMatchObject({ accepted: 1, duplicate: false });
+    });
+
     it('is remembered for as long as its cut is open, then for its retention, and then it is new', async () => {
       const brief = await world.open({
         definitions: () => definitions,

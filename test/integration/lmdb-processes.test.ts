@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,7 +27,7 @@ const openStore = (checkpointMs = 500): OnlineStore =>
   openLmdbStore({ path, project: 'test', clock: systemClock, checkpointMs });
 
 /** Starts a process that churns, and gives the last round that it acknowledged. */
-function churn(kind: 'pushes' | 'overlap') {
+function churn(kind: 'pushes' | 'overlap' | 'marks') {
   const script = fileURLToPath(new URL('../support/churn-lmdb.ts', import.meta.url));
   const child = spawn(process.execPath, [script, path, kind], { stdio: ['ignore', 'pipe', 'inherit'] });
   children.push(child);
@@ -43,6 +43,11 @@ function churn(kind: 'pushes' | 'overlap') {
     async reach(goal: number) {
       while (round < goal) await once(child.stdout, 'data');
     },
+    async stopped() {
+      const state = () => readFileSync(`/proc/${child.pid}/stat`, 'utf8');
+      await expect.poll(state, { timeout: 10_000, interval: 1 }).toContain(') T ');
+    },
+    wake: () => child.kill('SIGCONT'),
     async kill() {
       const closed = once(child, 'close');
       child.kill('SIGKILL');
@@ -141,6 +146,21 @@ it('gives each claim to one of those who ask at once', async () => {
   }
   for (const writer of writers) await writer.close();
   for (const store of stores) await store.close();
+});
+
+it('goes on while a process is stopped that has just marked its run', async () => {
+  const store = openStore();
+  const writer = await store.writer({ writer: 2, holder: 1, lifetimeMs: forEver, onNode() {} });
+  const other = churn('marks');
+  for (let round = 1; round <= 5; round++) {
+    await other.reach(round);
+    await other.stopped();
+    await writer.claim([{ id: `mine ${round}`, writer: 2, offset: round, payloadHash: 'h' }]);
+    other.wake();
+  }
+  await writer.close();
+  await other.kill();
+  await store.close();
 });
 
 it('does not grow for ever while another process that once wrote is idle', async () => {

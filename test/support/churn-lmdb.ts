@@ -1,7 +1,9 @@
 // A process that keeps an embedded store busy, made to be killed. Arguments: the store's path and what it does.
 // `pushes`: parts and bases of many keys; says after each round which is acknowledged. `overlap`: pushes the part of the
-// next cut, then writes a base that counts the one before; says each round.
+// next cut, then writes a base that counts the one before; says each round. `marks`: claims keys and marks its run, says
+// so and stops itself at once; when woken, again.
 
+import { writeSync } from 'node:fs';
 import { systemClock } from '../../src/core/index.ts';
 import { openLmdbStore } from '../../src/online/lmdb/lmdb-store.ts';
 import { forEver, keyOf, partOf } from './lmdb-records.ts';
@@ -19,6 +21,19 @@ for (let round = 1; ; round++) {
     await writer.putParts([partOf('one', fold, { cut: round + 1 })]);
     const counted = [{ writer: 1, cut: round, boundary: -Infinity }];
     await run.write('lmdb', [{ entity: 'thing', key: keyOf('one'), base: Buffer.from(String(round)), counted }]);
+  } else if (kind === 'marks') {
+    const claims = Array.from({ length: 20 }, (_, i) => ({
+      id: `${round}.${i}`,
+      writer: 1,
+      offset: round,
+      payloadHash: '',
+    }));
+    await Promise.all(claims.map((claim) => writer.claim([claim])));
+    await run.mark('lmdb');
+    // Not by the stream, which would write it too late.
+    writeSync(1, `${round}\n`);
+    process.kill(process.pid, 'SIGSTOP');
+    continue;
   } else {
     const fold = Buffer.alloc(10 + ((round * 37) % 4000), round % 256);
     await Promise.all([

@@ -21,6 +21,8 @@ export interface RedisClusterOptions {
   /** Of each master. */
   readonly replicas?: number;
   readonly nodeTimeoutMs?: number;
+  /** More settings of each node, as on the command line. */
+  readonly settings?: readonly string[];
 }
 
 const START_LIMIT_MS = 30_000;
@@ -30,12 +32,12 @@ export function hasRedisCluster(): boolean {
 }
 
 export async function startRedisCluster(options: RedisClusterOptions = {}): Promise<RedisCluster> {
-  const { masters = 3, replicas = 0, nodeTimeoutMs = 5000 } = options;
+  const { masters = 3, replicas = 0, nodeTimeoutMs = 5000, settings: more = [] } = options;
   const nodes: RedisServer[] = [];
   for (let i = 0; i < masters * (1 + replicas); i++) {
     const bus = ['--cluster-port', String(await freePort())];
     const settings = ['--cluster-enabled', 'yes', '--cluster-node-timeout', String(nodeTimeoutMs), ...bus];
-    nodes.push(await startRedis({ settings: [...settings, '--repl-diskless-sync-delay', '0'] }));
+    nodes.push(await startRedis({ settings: [...settings, '--repl-diskless-sync-delay', '0', ...more] }));
   }
   const addresses = nodes.map((node) => `127.0.0.1:${node.port}`);
   const words = ['--cluster', 'create', ...addresses, '--cluster-replicas', String(replicas), '--cluster-yes'];

@@ -216,26 +216,33 @@ describe('lifetimes', () => {
     await store.close();
   });
 
-  it('end a claim only once its retention is over, and the next claim wins', async () => {
-    let now = 1_000_000_000;
-    const store = openStore(undefined, { nowMicros: () => now });
+  it('end a claim only once its retention has passed, whatever the wall clock says, and the next claim wins', async () => {
+    let wall = 1_000_000_000;
+    let steady = 5000;
+    const store = openLmdbStore({
+      path,
+      project: 'test',
+      clock: { nowMicros: () => wall },
+      steadyClock: { id: 'boot', nowMicros: () => steady },
+    });
     const writer = await openWriter(store);
     const claim = { id: 'id', writer: 1, offset: 1, payloadHash: 'h' };
     await writer.claim([claim]);
-    now += 1e15;
+    steady += 1e12;
     expect(await writer.claims(['id'])).toEqual([claim]);
-    await writer.expire(['id'], 1000);
-    now += 1_000_000;
+    await writer.expire([claim], 1000);
+    wall += 1e15;
+    steady += 1_000_000;
+    await store.removeExpired(wall);
     expect(await writer.claim([{ ...claim, offset: 2 }])).toEqual([claim]);
-    now += 1;
+    wall = 0;
+    steady += 1;
     expect(await writer.claims(['id'])).toEqual([undefined]);
     expect(await writer.claim([{ ...claim, offset: 2 }])).toEqual([{ ...claim, offset: 2 }]);
-    await writer.expire(['id'], 1000);
-    now += 1_000_001;
-    await store.removeExpired(now);
-    // The clock goes back: what was removed is gone all the same.
-    now -= 1_000_001;
-    expect(await writer.claims(['id'])).toEqual([undefined]);
+    await writer.expire([{ ...claim, offset: 2 }], 1000);
+    steady += 1_000_001;
+    await store.removeExpired(wall);
+    expect(await writer.claim([{ ...claim, offset: 3 }])).toEqual([{ ...claim, offset: 3 }]);
     await writer.close();
     await store.close();
   });

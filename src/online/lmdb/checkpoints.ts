@@ -74,6 +74,16 @@ export function createCheckpoints({ records, held, ledger, file, flags, everyMs 
     old?.reader.done();
   };
 
+  // In one commit: without the checkpoint they are still needed, and with another commit to come a process that is stopped
+  // after this one would hold the ledger's lock, which every claim of the machine waits for.
+  const replace = async (covered: readonly Uint8Array[]): Promise<void> => {
+    const kept: Promise<boolean>[] = [];
+    const all = ledger.batch(() => {
+      kept.push(ledger.put(slot, Buffer.from(pages)), ...covered.map((key) => ledger.remove(key)));
+    });
+    await Promise.all([all, ...kept]);
+  };
+
   const run = async (): Promise<void> => {
     if (broken !== undefined) throw broken;
     const next = take();
@@ -93,9 +103,7 @@ export function createCheckpoints({ records, held, ledger, file, flags, everyMs 
         });
         throw broken;
       });
-      await ledger.put(slot, Buffer.from(pages));
-      // Only now: without the checkpoint they are still needed. One that stays does no harm.
-      for (const key of covered) ledger.remove(key).catch(() => undefined);
+      await replace(covered);
     } catch (error) {
       isDirty = true;
       next.reader.done();

@@ -1,28 +1,34 @@
-// Idempotency-Keys within LMDB, as JSON: first wins, under LMDB's one write lock for all processes.
+// Idempotency-Keys within LMDB, as JSON: first wins, under LMDB's one write lock for all processes. Their end is counted
+// in time that really passed, so that no wall clock can bring it near.
 
 import type { Micros } from '../../core/index.ts';
-import type { Claim } from '../online-store.ts';
+import { holdsClaim } from '../claims.ts';
+import type { Claim, ClaimPlace } from '../online-store.ts';
 import type { Db } from './checkpoints.ts';
 import type { JournalEntry } from './claim-journal.ts';
+import type { PassingTime } from './passing-time.ts';
 import type { StoreKeys } from './store-keys.ts';
 
 export interface Claims {
-  get(id: string, now: Micros): Claim | undefined;
-  /** Within a transaction: the one that holds the id from now on. */
-  claim(claim: Claim, now: Micros): Claim;
-  finish(claim: Claim, now: Micros): void;
-  expire(id: string, expiry: Micros): void;
+  get(id: string): Claim | undefined;
+  /** Within a transaction: the ones that hold the ids from now on. */
+  claim(claims: readonly Claim[]): readonly Claim[];
+  /** Within a transaction. */
+  finish(claims: readonly Claim[]): void;
+  /** Within a transaction. */
+  expire(claims: readonly ClaimPlace[], retentionMs: number): void;
   /** As it is put back after a power loss: without an end, so it is kept longer than it must be, which does no harm. */
   entryOf(claim: Claim): JournalEntry;
   /** Up to `limit` keys of claims after `after`. */
   keys(limit: number, after: Uint8Array | undefined): readonly Uint8Array[];
-  isExpired(key: Uint8Array, now: Micros): boolean;
+  /** Whether a claim may be forgotten once so much time has passed for the store. */
+  isOver(key: Uint8Array, passed: Micros): boolean;
 }
 
-/** `expiry` is set once the claim's cut is sealed; until then it is kept, however long. */
-type StoredClaim = Claim & { readonly expiry?: Micros };
+/** How much time has passed for the store at its end: set once its cut is sealed; until then it is kept, however long. */
+type StoredClaim = Claim & { readonly until?: Micros };
 
-export function createClaims(db: Db, keys: StoreKeys): Claims {
+export function createClaims(db: Db, keys: StoreKeys, time: PassingTime): Claims {
   const read = (key: Uint8Array): StoredClaim | undefined => {
     const value = db.getBinary(key);
     // The bytes that `put` wrote.
@@ -31,41 +37,49 @@ export function createClaims(db: Db, keys: StoreKeys): Claims {
   const put = (id: string, claim: StoredClaim): void => {
     db.putSync(keys.claim(id), Buffer.from(JSON.stringify(claim)));
   };
-  const get = (id: string, now: Micros): StoredClaim | undefined => {
+  const get = (id: string): StoredClaim | undefined => {
     const claim = read(keys.claim(id));
-    return claim?.expiry !== undefined && claim.expiry < now ? undefined : claim;
+    return claim?.until !== undefined && claim.until < time.now() ? undefined : claim;
   };
 
   return {
-    get: (id, now) => withoutExpiry(get(id, now)),
-    claim(claim, now) {
-      const holder = get(claim.id, now);
-      if (holder === undefined) put(claim.id, claim);
-      return withoutExpiry(holder) ?? claim;
+    get: (id) => withoutEnd(get(id)),
+    claim(claims) {
+      time.moveOn();
+      return claims.map((claim) => {
+        const holder = get(claim.id);
+        if (holder === undefined) put(claim.id, claim);
+        return withoutEnd(holder) ?? claim;
+      });
     },
-    finish(claim, now) {
-      const holder = get(claim.id, now);
-      if (holder === undefined || holder.writer !== claim.writer || holder.offset !== claim.offset) return;
-      if (claim.result !== undefined) put(claim.id, { ...holder, result: claim.result });
+    finish(claims) {
+      for (const claim of claims) {
+        const holder = get(claim.id);
+        if (holder === undefined || !holdsClaim(claim, holder)) continue;
+        if (claim.result !== undefined) put(claim.id, { ...holder, result: claim.result });
+      }
     },
-    expire(id, expiry) {
-      const holder = read(keys.claim(id));
-      if (holder !== undefined) put(id, { ...holder, expiry });
+    expire(claims, retentionMs) {
+      const until = time.moveOn() + retentionMs * 1000;
+      for (const claim of claims) {
+        const holder = get(claim.id);
+        if (holder !== undefined && holdsClaim(claim, holder)) put(claim.id, { ...holder, until });
+      }
     },
     entryOf: (claim) => [keys.claim(claim.id), Buffer.from(JSON.stringify(claim))],
     keys(limit, after) {
       const { start, end } = keys.claims();
       return [...db.getKeys({ start: after ?? start, end, exclusiveStart: after !== undefined, limit })];
     },
-    isExpired(key, now) {
-      const expiry = read(key)?.expiry;
-      return expiry !== undefined && expiry < now;
+    isOver(key, passed) {
+      const until = read(key)?.until;
+      return until !== undefined && until < passed;
     },
   };
 }
 
-function withoutExpiry(claim: StoredClaim | undefined): Claim | undefined {
-  if (claim?.expiry === undefined) return claim;
-  const { expiry: _, ...rest } = claim;
+function withoutEnd(claim: StoredClaim | undefined): Claim | undefined {
+  if (claim?.until === undefined) return claim;
+  const { until: _, ...rest } = claim;
   return rest;
 }

@@ -9,6 +9,7 @@ import { toStoreError } from './lmdb-errors.ts';
 import { openLmdbRun, readMark } from './lmdb-run.ts';
 import { openLmdbWriter } from './lmdb-writer.ts';
 import { NODE } from './node.ts';
+import { createPassingTime, machineClock, type SteadyClock } from './passing-time.ts';
 import { createRecords } from './records.ts';
 import { scanRecords } from './scan-records.ts';
 import { createStoreKeys } from './store-keys.ts';
@@ -22,6 +23,8 @@ export interface LmdbOptions {
   readonly mapSizeBytes?: number;
   /** What a power loss may take at most, but for claims and marks, which it never takes; default 500. */
   readonly checkpointMs?: number;
+  /** What claims' retention is counted by; default the machine's. */
+  readonly steadyClock?: SteadyClock;
 }
 
 const DEFAULT_LIMIT = 64 * 1024 ** 3;
@@ -33,11 +36,13 @@ export function openLmdbStore({
   clock,
   mapSizeBytes = DEFAULT_LIMIT,
   checkpointMs = 500,
+  steadyClock = machineClock(),
 }: LmdbOptions): OnlineStore {
   const environment = openEnvironment(path, mapSizeBytes, checkpointMs);
   const keys = createStoreKeys(project);
   const records = createRecords(environment.db, keys);
-  const claims = createClaims(environment.db, keys);
+  const time = createPassingTime(environment.db, keys.passingTime(), steadyClock);
+  const claims = createClaims(environment.db, keys, time);
 
   return {
     read(refs) {
@@ -57,7 +62,7 @@ export function openLmdbStore({
       // A writer writes by its own process's calls alone: once it is dead, none of its commands is still on the way.
     },
     run: (link) => openLmdbRun({ environment, records, keys, clock }, link),
-    removeExpired: (now) => sweep(environment, keys, records, claims, now),
+    removeExpired: (now) => sweep({ environment, keys, records, claims, time }, now),
     close: () => environment.close(),
   };
 }

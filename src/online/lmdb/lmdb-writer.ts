@@ -52,23 +52,18 @@ export async function openLmdbWriter(
       if (failed !== undefined) throw failed.reason;
     },
     async claim(wanted) {
-      const holders = await add(wanted.length, () => wanted.map((claim) => claims.claim(claim, clock.nowMicros())));
+      const holders = await add(wanted.length, () => claims.claim(wanted));
       await environment.keepClaims(holders.map(claims.entryOf));
       return holders;
     },
     async claims(ids) {
       environment.fresh();
-      return ids.map((id) => claims.get(id, clock.nowMicros()));
+      return ids.map(claims.get);
     },
-    finish: (done) =>
-      add(done.length, () => {
-        for (const claim of done) claims.finish(claim, clock.nowMicros());
-      }),
-    expire: (ids, retentionMs) =>
-      add(ids.length, () => {
-        for (const id of ids) claims.expire(id, clock.nowMicros() + retentionMs * 1000);
-      }),
+    finish: (done) => add(done.length, () => claims.finish(done)),
+    expire: (held, retentionMs) => add(held.length, () => claims.expire(held, retentionMs)),
     nodeOf: () => NODE,
+    nodeOfClaim: () => NODE,
     async close() {
       await Promise.allSettled(pending);
     },

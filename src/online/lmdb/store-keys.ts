@@ -33,6 +33,8 @@ export interface StoreKeys {
   claims(): KeyRange;
   fence(version: VersionId): Buffer;
   mark(version: VersionId): Buffer;
+  /** How much time has passed for the store, whatever the project. */
+  passingTime(): Buffer;
 }
 
 /** A record's key in pieces, which are put together where LMDB reads them: reading a record copies its key once. */
@@ -111,6 +113,7 @@ export function createStoreKeys(project: string): StoreKeys {
     claims: () => under(Buffer.from(`c${project}\0`)),
     fence: (version) => Buffer.from(`f${project}\0${version}`),
     mark: (version) => Buffer.from(`k${project}\0${version}`),
+    passingTime: () => Buffer.from('t'),
   };
 }
 

@@ -3,21 +3,24 @@
 import type { Micros } from '../../core/index.ts';
 import type { Claims } from './claims.ts';
 import type { Environment } from './environment.ts';
+import type { PassingTime } from './passing-time.ts';
 import type { Records } from './records.ts';
 import { PLACE, type StoreKeys } from './store-keys.ts';
 import { KEYS_PER_TRANSACTION, nextTurn } from './write-queue.ts';
 
-/** Gives how many records were removed. */
-export async function sweep(
-  environment: Environment,
-  keys: StoreKeys,
-  records: Records,
-  claims: Claims,
-  now: Micros,
-): Promise<number> {
+export interface Swept {
+  readonly environment: Environment;
+  readonly keys: StoreKeys;
+  readonly records: Records;
+  readonly claims: Claims;
+  readonly time: PassingTime;
+}
+
+/** Records by `now`, claims by the time that has passed for the store. Gives how many records were removed. */
+export async function sweep({ environment, keys, records, claims, time }: Swept, now: Micros): Promise<number> {
   await environment.beginWriting();
   const removed = await sweepRecords(environment, keys, records, now);
-  await sweepClaims(environment, claims, now);
+  await sweepClaims(environment, claims, await environment.write(time.moveOn));
   return removed;
 }
 
@@ -39,16 +42,16 @@ async function sweepRecords(environment: Environment, keys: StoreKeys, records: 
   }
 }
 
-async function sweepClaims(environment: Environment, claims: Claims, now: Micros): Promise<void> {
+async function sweepClaims(environment: Environment, claims: Claims, passed: Micros): Promise<void> {
   const { db } = environment;
   let after: Uint8Array | undefined;
   for (;;) {
     environment.fresh();
     const step = claims.keys(KEYS_PER_TRANSACTION, after);
-    const expired = step.filter((key) => claims.isExpired(key, now));
-    if (expired.length > 0) {
+    const over = step.filter((key) => claims.isOver(key, passed));
+    if (over.length > 0) {
       await environment.write(() => {
-        for (const key of expired) if (claims.isExpired(key, now)) db.removeSync(key);
+        for (const key of over) if (claims.isOver(key, passed)) db.removeSync(key);
       });
     }
     if (step.length < KEYS_PER_TRANSACTION) return;

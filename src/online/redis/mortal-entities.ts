@@ -28,32 +28,69 @@ export async function mortalEntities(
 
 /** What one owner of connections has noted on each of them. */
 export interface MortalNotes {
-  /** Resolves once every node knows of the entities. */
-  note(links: NodeLinks, entities: ReadonlySet<string>): Promise<void>;
+  /**
+   * Notes the entities at every node. Resolves once those of `needed`, which will be written to, know of them; a node that
+   * nothing is written to is not waited for.
+   */
+  note(links: NodeLinks, entities: ReadonlySet<string>, needed: () => ReadonlySet<Connection>): Promise<void>;
+}
+
+/** At one connection while it lasts: by entity, its note, made or on its way. */
+interface Noted {
+  readonly epoch: number;
+  readonly entities: Map<string, Promise<void> | 'made'>;
 }
 
 export function createMortalNotes(project: string): MortalNotes {
   // A new connection may be to a server that lost the note.
-  const noted = new WeakMap<Connection, { readonly epoch: number; readonly entities: Set<string> }>();
+  const noted = new WeakMap<Connection, Noted>();
+
+  const notedAt = (connection: Connection): Noted => {
+    let known = noted.get(connection);
+    if (known === undefined || known.epoch !== connection.epoch) {
+      known = { epoch: connection.epoch, entities: new Map() };
+      noted.set(connection, known);
+    }
+    return known;
+  };
+  const isNoted = (connection: Connection, entities: ReadonlySet<string>): boolean => {
+    const known = notedAt(connection);
+    for (const entity of entities) if (known.entities.get(entity) !== 'made') return false;
+    return true;
+  };
+
+  const noteOne = (connection: Connection, node: RedisNode, entity: string): Promise<void> => {
+    const { entities } = notedAt(connection);
+    const before = entities.get(entity);
+    if (before !== undefined) return before === 'made' ? Promise.resolve() : before;
+    const noting = noteMortal(connection, node, project, entity).then(
+      () => void entities.set(entity, 'made'),
+      (error: unknown) => {
+        entities.delete(entity);
+        throw error;
+      },
+    );
+    entities.set(entity, noting);
+    return noting;
+  };
+  const noteAll = async (connection: Connection, node: RedisNode, entities: ReadonlySet<string>): Promise<void> => {
+    if (!connection.isReady) await connection.tried;
+    await Promise.all([...entities].map((entity) => noteOne(connection, node, entity)));
+  };
 
   return {
-    async note(links, entities) {
+    async note(links, entities, needed) {
+      const missing = links.topology.nodes
+        .map((node) => ({ node, connection: links.toNode(node.name) }))
+        .filter(({ connection }) => !isNoted(connection, entities));
+      if (missing.length === 0) return;
+      const waited = needed();
       const notes: Promise<void>[] = [];
-      for (const node of links.topology.nodes) {
-        const connection = links.toNode(node.name);
-        // Nothing can be written to a node that is down: it is noted when it is back.
-        if (!connection.isReady) await connection.tried;
-        if (!connection.isReady) continue;
-        let known = noted.get(connection);
-        if (known === undefined || known.epoch !== connection.epoch) {
-          known = { epoch: connection.epoch, entities: new Set() };
-          noted.set(connection, known);
-        }
-        const at = known;
-        for (const entity of entities) {
-          if (at.entities.has(entity)) continue;
-          notes.push(noteMortal(connection, node, project, entity).then(() => void at.entities.add(entity)));
-        }
+      for (const { node, connection } of missing) {
+        const noting = noteAll(connection, node, entities);
+        if (waited.has(connection)) notes.push(noting);
+        // It is noted when something is written there.
+        else noting.catch(() => {});
       }
       await Promise.all(notes);
     },

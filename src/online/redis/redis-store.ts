@@ -53,12 +53,12 @@ export async function openRedisStore(
       throw toRedisError(error, address.label);
     }
   };
-  /** Asks every node side by side. */
-  const atEachNode = <T>(ask: (node: RedisNode) => Promise<T>): Promise<T[]> =>
+  /** Asks every node, or `only` that, side by side. */
+  const atEachNode = <T>(ask: (node: RedisNode) => Promise<T>, only?: string): Promise<T[]> =>
     guarded(async () => {
       await readers.tried();
       if (topology.nodes.length === 0) throw topology.failure ?? new ConnectionLost('none of its nodes is known');
-      return Promise.all(topology.nodes.map(ask));
+      return Promise.all(topology.nodes.filter(({ name }) => only === undefined || name === only).map(ask));
     });
 
   return {
@@ -70,11 +70,11 @@ export async function openRedisStore(
         throw toRedisError(error, address.label);
       }
     },
-    marks: (version) =>
+    marks: (version, only) =>
       atEachNode(async (node) => {
         const mark = await askOne(readers.toNode(node.name), 'GET', markKey(node, project, version));
         return { node: node.name, run: mark === null ? undefined : Number(String(mark)) };
-      }),
+      }, only),
     writer: (link) => openStoreWriter(place, link),
     async fenceWriter(writer, holder) {
       await atEachNode(({ name }) => fence(readers.toNode(name), writerPrefix(project, writer), holder));

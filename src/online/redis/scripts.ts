@@ -65,3 +65,9 @@ export const FINISH = script(`
 if redis.call('HGET', KEYS[1], 'place') == ARGV[1] then redis.call('HSET', KEYS[1], 'result', ARGV[2]) end
 return 1
 `);
+
+/** KEYS[1] a claim; ARGV: place, milliseconds. The id may be another's by now, whose cut is still open. */
+export const EXPIRE_CLAIM = script(`
+if redis.call('HGET', KEYS[1], 'place') == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return 1
+`);

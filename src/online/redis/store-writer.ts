@@ -1,6 +1,6 @@
 // A writer's way into Redis: lasting connections under its name to every node, parts by script, claims.
 
-import type { Claim, StoreWriter, WriterLink } from '../online-store.ts';
+import type { Claim, PartWrite, StoreWriter, WriterLink } from '../online-store.ts';
 import { createClaims } from './claims.ts';
 import { type NodeLinks, openNodeLinks } from './cluster/node-links.ts';
 import type { Topology } from './cluster/topology.ts';
@@ -10,6 +10,7 @@ import { putParts } from './put-parts.ts';
 import type { RecordKeys } from './record-keys.ts';
 import { toRedisError, unavailable } from './redis-errors.ts';
 import type { RedisAddress } from './redis-url.ts';
+import type { Connection } from './resp/connection.ts';
 
 /** What a store's readers, writers and runs share. */
 export interface RedisPlace {
@@ -37,12 +38,17 @@ export async function openStoreWriter(place: RedisPlace, link: WriterLink): Prom
     }
   };
 
+  const connectionsOf = (parts: readonly PartWrite[]): ReadonlySet<Connection> => {
+    if (!topology.isCluster) return new Set([links.toSlot(0)]);
+    return new Set(parts.map(({ entity, key }) => links.toSlot(keys.slotOf(entity, key))));
+  };
+
   return {
     putParts: (parts) =>
       guarded(async () => {
         const mortal = new Set<string>();
         for (const { entity } of parts) if (link.lifetimeMs(entity) !== undefined) mortal.add(entity);
-        if (mortal.size > 0) await notes.note(links, mortal);
+        if (mortal.size > 0) await notes.note(links, mortal, () => connectionsOf(parts));
         await putParts(links, keys, link.lifetimeMs, parts);
       }),
     // Whoever claims holds the id or is told who does: never nobody.
@@ -50,8 +56,9 @@ export async function openStoreWriter(place: RedisPlace, link: WriterLink): Prom
       guarded(() => claims.ask(given.map((claim) => ({ id: claim.id, claim }))) as Promise<readonly Claim[]>),
     claims: (ids) => guarded(() => claims.ask(ids.map((id) => ({ id })))),
     finish: (given) => guarded(() => claims.finish(given)),
-    expire: (ids, retentionMs) => guarded(() => claims.expire(ids, retentionMs)),
+    expire: (held, retentionMs) => guarded(() => claims.expire(held, retentionMs)),
     nodeOf: (entity, key) => nodeOf(place, entity, key),
+    nodeOfClaim: (id) => nodeOfSlot(place, () => claims.slotOf(id)),
     async close() {
       links.close();
       waiting?.close();
@@ -60,11 +67,12 @@ export async function openStoreWriter(place: RedisPlace, link: WriterLink): Prom
 }
 
 /** The name of the node that has a record. Throws HR_ONLINE_UNAVAILABLE while a cluster's nodes are not known. */
-export function nodeOf(
-  { topology, keys, address }: RedisPlace,
-  ...[entity, key]: Parameters<StoreWriter['nodeOf']>
-): string {
-  const node = topology.nodeOfSlot(topology.isCluster ? keys.slotOf(entity, key) : 0);
+export function nodeOf(place: RedisPlace, ...[entity, key]: Parameters<StoreWriter['nodeOf']>): string {
+  return nodeOfSlot(place, () => place.keys.slotOf(entity, key));
+}
+
+function nodeOfSlot({ topology, address }: RedisPlace, slot: () => number): string {
+  const node = topology.nodeOfSlot(topology.isCluster ? slot() : 0);
   if (node === undefined) throw unavailable(address.label, topology.failure?.message ?? 'no node has that slot');
   return node.name;
 }

@@ -29,6 +29,8 @@ export interface Opening {
 export interface Runs {
   /** One transaction: abandons the version's last run where it is unfinished, and adds a row that asks. */
   ask(run: NewRun): Promise<RunRow>;
+  /** The same for runs of several versions, in one transaction: writers see all of them ask or none. */
+  askAll(runs: readonly NewRun[]): Promise<readonly RunRow[]>;
   /** Durable before the first base. Undefined when the run is no longer the version's last. */
   open(number: number, opening: Opening): Promise<RunRow | undefined>;
   isOpen(number: number): Promise<boolean>;
@@ -38,6 +40,8 @@ export interface Runs {
   abandon(number: number, error: string): Promise<void>;
   /** Rows that ask, of all versions. */
   asking(): Promise<readonly RunRow[]>;
+  /** Numbers of those that the writer has not answered: one look, however many ask. */
+  unanswered(writer: number): Promise<readonly number[]>;
   /** A writer says that the cut that was open when each of these asked has been shipped. */
   answer(runs: readonly number[], writer: number): Promise<void>;
   answers(run: number): Promise<ReadonlySet<number>>;
@@ -50,6 +54,10 @@ export interface Runs {
   /** Their numbers alone, which costs little. */
   lastFinishedNumbers(): Promise<readonly number[]>;
   row(number: number): Promise<RunRow | undefined>;
+  /** Notes that a run of the version found nothing to do, for whoever asks how long ago one looked. */
+  noteLook(version: VersionId, at: Micros): Promise<void>;
+  /** When one last did. */
+  lastLook(version: VersionId): Promise<Micros | undefined>;
   /** Rows that no base can name any more. Their numbers are never given again. */
   forget(numbers: readonly number[]): Promise<void>;
 }
@@ -66,6 +74,7 @@ interface Tables {
   online_run_answers: { run: number; writer: number };
   /** One row: the last number given. */
   online_run_sequence: { last: number };
+  online_run_looks: { version: string; at_micros: number };
 }
 
 /** Of a row's JSON; infinite times are null, which only a boundary can be. */
@@ -111,6 +120,16 @@ const MIGRATIONS: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '002-looks',
+    async up(db) {
+      await db.schema
+        .createTable('online_run_looks')
+        .addColumn('version', 'text', (column) => column.primaryKey())
+        .addColumn('at_micros', 'bigint', (column) => column.notNull())
+        .execute();
+    },
+  },
 ];
 
 const SERIALIZED = { serializedBy: 'online_runs' } as const;
@@ -145,26 +164,19 @@ export async function openRuns(database: Database): Promise<Runs> {
       return toRow(next);
     }, SERIALIZED);
 
+  const askAll = async (asking: readonly NewRun[]): Promise<RunRow[]> => {
+    if (asking.length === 0) return [];
+    return database.transaction<Tables, RunRow[]>(async (trx) => {
+      const asked: RunRow[] = [];
+      for (const run of asking) asked.push(await addRow(trx, run));
+      return asked;
+    }, SERIALIZED);
+  };
+
   return {
-    ask: (run) =>
-      database.transaction<Tables, RunRow>(async (trx) => {
-        await trx
-          .updateTable('online_runs')
-          .set({ state: 'abandoned' })
-          .where('version', '=', run.version)
-          .where('state', 'in', ['asked', 'open'])
-          .execute();
-        const { view, version, ...details } = run;
-        const row = {
-          number: await nextNumber(trx),
-          view,
-          version,
-          state: 'asked' as const,
-          details: JSON.stringify({ ...details, proposed: finite(details.proposed) } satisfies Details),
-        };
-        await trx.insertInto('online_runs').values(row).execute();
-        return toRow(row);
-      }, SERIALIZED),
+    // One that asks gives one row.
+    ask: async (run) => (await askAll([run]))[0] as RunRow,
+    askAll,
     open: (number, { boundary, coverage, isFull, since }) =>
       change(number, ['asked'], 'open', {
         boundary: finite(boundary),
@@ -182,6 +194,19 @@ export async function openRuns(database: Database): Promise<Runs> {
       await change(number, ['asked', 'open', 'abandoned'], 'abandoned', { error });
     },
     asking: async () => (await rows().where('state', '=', 'asked').orderBy('number').execute()).map(toRow),
+    async unanswered(writer) {
+      const found = await database
+        .tables<Tables>()
+        .selectFrom('online_runs')
+        .select('number')
+        .where('state', '=', 'asked')
+        .where('number', 'not in', (query) =>
+          query.selectFrom('online_run_answers').select('run').where('writer', '=', writer),
+        )
+        .orderBy('number')
+        .execute();
+      return found.map(({ number }) => number);
+    },
     async answer(runs, writer) {
       if (runs.length === 0) return;
       await database
@@ -224,6 +249,18 @@ export async function openRuns(database: Database): Promise<Runs> {
       const found = await rows().where('number', '=', number).executeTakeFirst();
       return found === undefined ? undefined : toRow(found);
     },
+    async noteLook(version, at) {
+      await database
+        .tables<Tables>()
+        .insertInto('online_run_looks')
+        .values({ version, at_micros: at })
+        .onConflict((conflict) => conflict.column('version').doUpdateSet({ at_micros: at }))
+        .execute();
+    },
+    async lastLook(version) {
+      const looks = database.tables<Tables>().selectFrom('online_run_looks').selectAll();
+      return (await looks.where('version', '=', version).executeTakeFirst())?.at_micros;
+    },
     async forget(numbers) {
       if (numbers.length === 0) return;
       await database.transaction<Tables, void>(async (trx) => {
@@ -232,6 +269,24 @@ export async function openRuns(database: Database): Promise<Runs> {
       }, SERIALIZED);
     },
   };
+}
+
+async function addRow(trx: Kysely<Tables>, { view, version, ...details }: NewRun): Promise<RunRow> {
+  await trx
+    .updateTable('online_runs')
+    .set({ state: 'abandoned' })
+    .where('version', '=', version)
+    .where('state', 'in', ['asked', 'open'])
+    .execute();
+  const row = {
+    number: await nextNumber(trx),
+    view,
+    version,
+    state: 'asked' as const,
+    details: JSON.stringify({ ...details, proposed: finite(details.proposed) } satisfies Details),
+  };
+  await trx.insertInto('online_runs').values(row).execute();
+  return toRow(row);
 }
 
 // A number that was given once must not come again, or a late answer to one run would count for another.

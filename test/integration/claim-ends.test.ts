@@ -1,0 +1,118 @@
+// The end of a claim is set when its cut is sealed. Whatever comes between, a store that is away or a process that dies,
+// it is set in the end: a claim without one would be kept for ever.
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { formatTimestamp, HeadraceError, MICROS_PER_MINUTE } from '../../src/core/index.ts';
+import { createViewCodec, type OnlineStore } from '../../src/online/index.ts';
+import { eventDefinitions } from '../support/event-definitions.ts';
+import { type IngestionWorld, NOW, openIngestionWorld, type PushProcess } from '../support/ingestion-world.ts';
+import { onlineStoreKinds } from '../support/online-stores.ts';
+
+const definitions = eventDefinitions();
+const { manifest } = definitions;
+const rows = [{ k: 'a', happened: formatTimestamp(NOW - MICROS_PER_MINUTE), x: 1 }];
+const limits = { claimRetentionMs: 200 };
+
+describe.each(onlineStoreKinds())('a claim’s end on $name', (kind) => {
+  let world: IngestionWorld;
+  let isAway = false;
+  let failed = 0;
+  beforeEach(async () => {
+    isAway = false;
+    failed = 0;
+    world = await openIngestionWorld(kind);
+  });
+  afterEach(() => world.close());
+
+  const push = ({ ingestion }: PushProcess, key: string) => ingestion.push('events', rows, key);
+  const between = (store: OnlineStore): OnlineStore => ({
+    ...store,
+    async writer(link) {
+      const writer = await store.writer(link);
+      return {
+        ...writer,
+        async expire(...given) {
+          if (!isAway) return writer.expire(...given);
+          failed++;
+          throw new HeadraceError('HR_ONLINE_UNAVAILABLE', 'it is away');
+        },
+      };
+    },
+  });
+  const open = (more: Partial<Parameters<IngestionWorld['open']>[0]> = {}): Promise<PushProcess> =>
+    world.open({ definitions: () => definitions, between, limits, settleEveryMs: 0, ...more });
+  /** A cut that is sealed and shipped; gives the run that asked. */
+  const cut = async ({ ingestion }: PushProcess): Promise<number> => {
+    const { number } = await world.ask(manifest);
+    await ingestion.look();
+    await expect.poll(async () => (await world.runs.answers(number)).size).toBe(1);
+    return number;
+  };
+  const markAt = async (number: number, cuts: number): Promise<void> => {
+    const { version } = createViewCodec(manifest, 'v');
+    const coverage = { floor: 1, cuts: new Map([[1, cuts]]) };
+    await world.runs.open(number, { boundary: -Infinity, coverage, isFull: true, since: 0 });
+    const run = await world.store.run({ version, run: number, lifetimeMs: () => undefined, isOpen: async () => true });
+    for (const node of run.nodes) {
+      await run.begin(node);
+      await run.mark(node);
+    }
+    await run.close();
+  };
+  const isForgotten = (by: PushProcess, key: string) =>
+    expect.poll(async () => (await push(by, key)).duplicate, { timeout: 10_000, interval: 50 }).toBe(false);
+
+  it('is set once the store is back, if that was away when the cut was sealed', async () => {
+    const server = await open();
+    await push(server, 'k');
+    isAway = true;
+    await cut(server);
+    await expect.poll(() => failed, { timeout: 5000 }).toBeGreaterThan(1);
+    expect(await push(server, 'k')).toMatchObject({ duplicate: true });
+    isAway = false;
+    await isForgotten(server, 'k');
+  }, 30_000);
+
+  it('is set by whoever settles the log of a writer that died before it could, even if a run covers the cut', async () => {
+    const dead = await open();
+    await push(dead, 'k');
+    isAway = true;
+    const run = await cut(dead);
+    await expect.poll(() => failed).toBeGreaterThan(0);
+    await markAt(run, 1);
+    await dead.drop();
+    isAway = false;
+    const next = await open();
+    expect(await push(next, 'k')).toMatchObject({ duplicate: true });
+    expect(await next.ingestion.settle()).toBe(1);
+    await isForgotten(next, 'k');
+  }, 30_000);
+
+  it('is set by a settler that could not when it sealed the cut', async () => {
+    const dead = await open();
+    await push(dead, 'k');
+    await dead.drop();
+    const next = await open();
+    isAway = true;
+    expect(await next.ingestion.settle()).toBe(1);
+    expect(failed).toBeGreaterThan(0);
+    expect((await next.log.writers())[0]).toMatchObject({ state: 'open' });
+    isAway = false;
+    await next.ingestion.look();
+    expect((await next.log.writers())[0]).toMatchObject({ state: 'ended' });
+    await isForgotten(next, 'k');
+  }, 30_000);
+
+  it('is not set by a writer whose claim was over, when another holds the key by now', async () => {
+    const dead = await open();
+    await push(dead, 'k');
+    await cut(dead);
+    await dead.drop();
+    const server = await open({ machine: 'b' });
+    await isForgotten(server, 'k');
+    // The new claim's cut is open: it has no end yet.
+    expect(await (await open()).ingestion.settle()).toBe(1);
+    await new Promise((resolve) => setTimeout(resolve, 3 * limits.claimRetentionMs));
+    expect(await push(server, 'k')).toMatchObject({ duplicate: true });
+  }, 30_000);
+});

@@ -1,0 +1,179 @@
+// How long the embedded store keeps a claim, through random histories of processes whose wall clocks say anything, of
+// containers whose steady clocks start anywhere, and of machines that start again. The oracle is the time that passed.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { openLmdbStore } from '../../src/online/lmdb/lmdb-store.ts';
+import type { Claim, OnlineStore, StoreWriter } from '../../src/online/online-store.ts';
+
+const SECOND = 1_000_000;
+const MINUTE = 60 * SECOND;
+/** What a restart of the machine may add: how seldom the store keeps what has passed. */
+const LOST_MICROS = 10 * SECOND;
+const IDS = ['a', 'b', 'c'];
+
+const which = fc.nat({ max: 5 });
+const step = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('claim' as const), process: which, id: which }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('expire' as const),
+      process: which,
+      id: which,
+      retention: fc.integer({ min: 1, max: 10 * MINUTE }),
+    }),
+  },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('look' as const), process: which, id: which }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constant('pass' as const), micros: fc.integer({ min: 0, max: 6 * MINUTE }) }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('sweep' as const), process: which }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant('set the wall clock' as const), process: which, to: fc.maxSafeNat() }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('open' as const), isApart: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('close' as const), process: which }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('restart' as const), startsAt: fc.nat({ max: 60 * MINUTE }) }),
+  },
+);
+
+interface Process {
+  readonly store: OnlineStore;
+  readonly writer: StoreWriter;
+  wall: number;
+}
+
+interface Held {
+  readonly claim: Claim;
+  /** When it may end, by the time that really passes. */
+  until: number;
+}
+
+it('is never shorter than its retention, and ends some time after it', async () => {
+  const property = fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 60 }), async (steps) => {
+    const path = mkdtempSync(join(tmpdir(), 'headrace-lmdb-'));
+    let passed = 0;
+    let machine = 0;
+    let machineStart = 0;
+    let apart = 0;
+    let processes: Process[] = [];
+    const held = new Map<string, Held>();
+    let offset = 0;
+
+    const open = async (isApart: boolean): Promise<Process> => {
+      if (isApart) apart++;
+      const id = isApart ? `machine ${machine} apart ${apart}` : `machine ${machine}`;
+      const start = isApart ? passed - apart * MINUTE : machineStart;
+      const process = { wall: 0 } as { wall: number };
+      const store = openLmdbStore({
+        path,
+        project: 'test',
+        clock: { nowMicros: () => process.wall },
+        // Within a machine they all go by one clock, but for containers of their own.
+        steadyClock: { id, nowMicros: () => passed - start },
+      });
+      const writer = await store.writer({ writer: 1, holder: 1, lifetimeMs: () => undefined, onNode() {} });
+      const opened = Object.assign(process, { store, writer });
+      processes.push(opened);
+      return opened;
+    };
+    const close = async ({ store, writer }: Process): Promise<void> => {
+      await writer.close();
+      await store.close();
+    };
+    const closeAll = async (): Promise<void> => {
+      for (const one of processes) await close(one);
+      processes = [];
+    };
+    const some = async (process: number): Promise<Process> =>
+      processes[process % Math.max(1, processes.length)] ?? (await open(false));
+    const idOf = (id: number): string => IDS[id % IDS.length] as string;
+    /** What came of a look: gone only where it may be. */
+    const check = (id: string, found: Claim | undefined): void => {
+      const before = held.get(id);
+      if (before === undefined || passed < before.until) expect(found).toEqual(before?.claim);
+      else expect([undefined, before.claim]).toContainEqual(found);
+    };
+
+    try {
+      for (const one of steps) {
+        switch (one.kind) {
+          case 'claim': {
+            const { writer } = await some(one.process);
+            const id = idOf(one.id);
+            const own = { id, writer: 1, offset: ++offset, payloadHash: 'h' };
+            const [holder] = await writer.claim([own]);
+            if (holder?.offset !== own.offset) {
+              check(id, holder);
+              break;
+            }
+            check(id, undefined);
+            held.set(id, { claim: own, until: Infinity });
+            break;
+          }
+          case 'expire': {
+            const { writer } = await some(one.process);
+            const id = idOf(one.id);
+            const before = held.get(id);
+            if (before === undefined) break;
+            await writer.expire([before.claim], one.retention / 1000);
+            // Where it was over already it may have been gone.
+            if (passed < before.until) before.until = passed + one.retention;
+            break;
+          }
+          case 'look': {
+            const id = idOf(one.id);
+            check(id, (await (await some(one.process)).writer.claims([id]))[0]);
+            break;
+          }
+          case 'pass':
+            passed += one.micros;
+            break;
+          case 'sweep': {
+            const { store, wall } = await some(one.process);
+            await store.removeExpired(wall);
+            break;
+          }
+          case 'set the wall clock':
+            (await some(one.process)).wall = one.to;
+            break;
+          case 'open':
+            await open(one.isApart);
+            break;
+          case 'close': {
+            const closed = await some(one.process);
+            processes = processes.filter((process) => process !== closed);
+            await close(closed);
+            break;
+          }
+          case 'restart':
+            await closeAll();
+            machine++;
+            machineStart = passed - one.startsAt;
+            break;
+        }
+      }
+      const { writer, store } = await open(false);
+      await store.removeExpired(0);
+      for (const id of IDS) check(id, (await writer.claims([id]))[0]);
+      passed += 10 * MINUTE + LOST_MICROS + 1;
+      const left = await writer.claims(IDS);
+      IDS.forEach((id, i) => {
+        const one = held.get(id);
+        expect(left[i]).toEqual(one?.until === Infinity ? one.claim : undefined);
+      });
+    } finally {
+      await closeAll();
+      rmSync(path, { recursive: true, force: true });
+    }
+  });
+  await fc.assert(property, { numRuns: Number(process.env['CLAIM_RUNS'] ?? 30) });
+}, 60_000);
