@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { didYouMean, type ErrorDetail, HeadraceError } from '../core/index.ts';
+import { didYouMean, type ErrorDetail, HeadraceError, messageOf } from '../core/index.ts';
 import { importModule, projectMistake } from '../definitions/index.ts';
 import { describeSetting, parseSetting } from './parse-setting.ts';
 import { environmentName, type Setting, SETTINGS, type SettingValues } from './settings.ts';
@@ -41,7 +41,7 @@ async function importConfig(file: string): Promise<unknown> {
   try {
     return (await importModule(file))['default'];
   } catch (thrown) {
-    const message = thrown instanceof Error ? thrown.message : String(thrown);
+    const message = messageOf(thrown);
     throw new HeadraceError('HR_CONFIG', `${file} cannot be loaded: ${message}`, { cause: thrown });
   }
 }

@@ -36,6 +36,8 @@ export interface CommandSpec {
   readonly usage: string;
   readonly summary: string;
   readonly example: string;
+  /** What the columns of its table mean, where their heads don't tell. */
+  readonly columns?: Readonly<Record<string, string>>;
   /** Adds the command's own options. */
   readonly options?: (command: Command) => void;
   readonly run: (context: CommandContext, args: readonly string[], options: CommandOptions) => Promise<CommandResult>;
@@ -61,12 +63,20 @@ export function defineCommand(spec: CommandSpec): DefineCommand {
     for (const argument of args) command.argument(argument);
     spec.options?.(command);
     withSharedOptions(command);
+    if (spec.columns !== undefined) command.addHelpText('after', `\nColumns:\n${describeColumns(spec.columns)}`);
     command.addHelpText('after', `\nExample:\n  ${spec.example.replaceAll('\n', '\n  ')}`);
     command.action(async () => {
       host.exitCode = await runSpec(spec, command, host);
     });
     return command;
   };
+}
+
+function describeColumns(columns: Readonly<Record<string, string>>): string {
+  const width = Math.max(...Object.keys(columns).map(({ length }) => length));
+  return Object.entries(columns)
+    .map(([name, what]) => `  ${name.padEnd(width)}  ${what}`)
+    .join('\n');
 }
 
 /** Commands under one word: `training-set create | list`. */

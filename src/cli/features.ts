@@ -1,7 +1,7 @@
 // `headrace features get`: values, statuses and times from the online store.
 
 import type { Micros } from '../core/index.ts';
-import { formatTimestamp, HeadraceError, parseJson, stringifyJson } from '../core/index.ts';
+import { formatTimestamp, HeadraceError, messageOf, parseJson, stringifyJson } from '../core/index.ts';
 import { type ResolvedService, resolveService } from '../definitions/index.ts';
 import { defineCommand, defineGroup, textOption, usageError } from './command.ts';
 import { readTime } from './read-time.ts';
@@ -75,10 +75,7 @@ function readRows(text: string): unknown {
   try {
     rows = parseJson(text);
   } catch (thrown) {
-    throw new HeadraceError(
-      'HR_MALFORMED_JSON',
-      `--rows is not JSON: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
-    );
+    throw new HeadraceError('HR_MALFORMED_JSON', `--rows is not JSON: ${messageOf(thrown)}`);
   }
   if (!Array.isArray(rows)) throw usageError('--rows takes a JSON array of objects.');
   return rows;

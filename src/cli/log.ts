@@ -2,7 +2,7 @@
 
 import { formatTimestamp, MICROS_PER_SECOND } from '../core/index.ts';
 import type { PruneReport, WriterRemoval } from '../offline/index.ts';
-import { defineCommand, defineGroup, usageError } from './command.ts';
+import { defineCommand, defineGroup, textOption, usageError } from './command.ts';
 import { formatTable } from './table.ts';
 
 /** A writer that told of itself so lately may well be alive. */
@@ -98,10 +98,13 @@ function describeStay({ stays }: WriterRemoval): string {
 const forget = defineCommand({
   usage: 'forget <writer>',
   summary: 'let go of a writer whose machine will not return: no run waits for it any more',
-  example: 'headrace log forget 7',
-  async run(context, [text = '']) {
-    if (!/^[1-9]\d{0,9}$/.test(text)) throw usageError(`log forget takes a writer's number, got "${text}".`);
-    const writer = Number(text);
+  example: 'headrace log forget 7\nheadrace log forget 7 --through 12',
+  options: (command) =>
+    command.option('--through <cut>', 'give up what it shipped too, up to this cut, for good: where it is damaged'),
+  async run(context, [text = ''], options) {
+    const writer = wholeNumber(text, 'a writer’s number');
+    const given = textOption(options, 'through');
+    const through = given === undefined ? undefined : wholeNumber(given, 'a cut’s number after --through');
     const app = await context.app();
     const log = await app.log();
     const row = (await log.writers()).find(({ number }) => number === writer);
@@ -112,12 +115,34 @@ const forget = defineCommand({
       );
     }
     await log.forget(writer);
-    return {
-      json: { writer, state: 'forgotten' },
-      text: `Writer ${writer} is forgotten. What it shipped still counts; what it did not ship is kept in the online store where pushes are kept, and comes from the files elsewhere.`,
-    };
+    const state = row?.state === 'ended' ? 'ended' : 'forgotten';
+    const told = state === 'ended' ? describeEnded(writer, through !== undefined) : describeForgotten(writer);
+    if (through === undefined) return { json: { writer, state }, text: told };
+    const { giveUpShipped } = await import('../offline/index.ts');
+    const { cut, rows } = await giveUpShipped({ log, database: await app.database() }, writer, through);
+    const json = { writer, state, given_up: { through: cut, rows: Object.fromEntries(rows) } };
+    return { json, text: `${told}\n${describeGivenUp(cut, rows)}` };
   },
 });
+
+function wholeNumber(text: string, what: string): number {
+  if (!/^[1-9]\d{0,9}$/.test(text)) throw usageError(`log forget takes ${what}, got "${text}".`);
+  return Number(text);
+}
+
+const describeForgotten = (writer: number): string =>
+  `Writer ${writer} is forgotten. What it shipped still counts; what it did not ship is kept in the online store where pushes are kept, and comes from the files elsewhere.`;
+
+function describeEnded(writer: number, isMore: boolean): string {
+  const text = `Writer ${writer} has ended: nothing waits for it, and all that it took is shipped.`;
+  return isMore ? text : `${text} To give that up where it is damaged: headrace log forget ${writer} --through CUT`;
+}
+
+function describeGivenUp(cut: number, rows: ReadonlyMap<string, number>): string {
+  if (cut === 0) return 'Nothing of it is shipped that could be given up.';
+  const events = [...rows].map(([source, count]) => `${count} of ${source}`).join(', ');
+  return `Given up for good, up to cut ${cut}: ${events === '' ? 'no event' : `events ${events}`}. No run and no training set reads them any more; online they count until a run next writes their keys.`;
+}
 
 export const logCommand = defineGroup(
   'log',

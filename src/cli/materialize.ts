@@ -13,6 +13,17 @@ export const materializeCommand = defineCommand({
   summary: 'compute features into the online store, for all keys or those with something new',
   example:
     'headrace materialize --incremental\nheadrace materialize --views airport_delays --from 2026-01-01 --dry-run',
+  columns: {
+    STATE: 'finished, up-to-date (nothing to do), or dry-run',
+    RUN: 'the run’s number; - where it wrote nothing',
+    'KEYS OF': 'which keys: all, and why all; or those with something new since that run',
+    TO: 'what was known by then is counted',
+    BOUNDARY: 'up to it in event time files count, past it pushes; - for none: pushes all count',
+    KEYS: 'keys that were computed; in a dry run, that would be',
+    RECORDS: 'records written: one for each of them, an empty one for each key whose facts are gone',
+    ROWS: 'rows by which the keys were found: all that count, or those that are new',
+    IGNORED: 'rows beside them without a key, an event time or a known time: they match nothing',
+  },
   options: (command) =>
     command
       .option('--views <names>', 'views, separated by commas; all when left out')

@@ -1,7 +1,7 @@
 // `headrace models register | list | show | alias`.
 
 import { readFile } from 'node:fs/promises';
-import { formatTimestamp, HeadraceError } from '../core/index.ts';
+import { formatTimestamp, HeadraceError, messageOf } from '../core/index.ts';
 import type { ModelVersion } from '../registry/index.ts';
 import { collect, defineCommand, defineGroup, textOption, usageError } from './command.ts';
 import { isMissing } from './read-event-file.ts';
@@ -122,10 +122,7 @@ async function readModelFile(file: string): Promise<Uint8Array> {
     return await readFile(file);
   } catch (thrown) {
     if (isMissing(thrown)) throw new HeadraceError('HR_MODEL_UNREADABLE', `there is no file ${file}.`);
-    throw new HeadraceError(
-      'HR_MODEL_UNREADABLE',
-      `${file} cannot be read: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
-    );
+    throw new HeadraceError('HR_MODEL_UNREADABLE', `${file} cannot be read: ${messageOf(thrown)}`);
   }
 }
 

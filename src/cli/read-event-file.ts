@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { HeadraceError, invalid, parseJson } from '../core/index.ts';
+import { HeadraceError, invalid, messageOf, parseJson } from '../core/index.ts';
 import type { DataType } from '../core/index.ts';
 import type { SourceSpec } from '../definitions/index.ts';
 import type { DuckDb } from '../storage/index.ts';
@@ -34,7 +34,7 @@ async function readLines(file: string): Promise<unknown[]> {
       throw invalid([
         {
           path: `line ${at + 1}`,
-          message: `is not JSON: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
+          message: `is not JSON: ${messageOf(thrown)}`,
         },
       ]);
     }
@@ -90,6 +90,6 @@ export function isMissing(thrown: unknown): boolean {
 
 function unreadable(file: string, thrown: unknown): HeadraceError {
   if (isMissing(thrown)) return new HeadraceError('HR_SOURCE_UNREADABLE', `there is no file ${file}.`);
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  const message = messageOf(thrown);
   return new HeadraceError('HR_SOURCE_UNREADABLE', `${file} cannot be read: ${message}`, { cause: thrown });
 }

@@ -1,7 +1,13 @@
 // `headrace training-set create | list | show | audit`.
 
 import { formatTimestamp } from '../core/index.ts';
-import type { AuditReport, PushedSnapshot, SourceSnapshot, TrainingSetRecord } from '../offline/index.ts';
+import type {
+  AuditReport,
+  CreatedTrainingSet,
+  PushedSnapshot,
+  SourceSnapshot,
+  TrainingSetRecord,
+} from '../offline/index.ts';
 import { collect, defineCommand, defineGroup, textOption, usageError } from './command.ts';
 import { formatTable } from './table.ts';
 
@@ -21,7 +27,7 @@ const create = defineCommand({
       .option('--label <column>', 'a label column; may come several times', collect)
       .option('--boundary <at|before>', 'whether what happened at the very time counts', 'at')
       .requiredOption('--out <file>', 'the Parquet file to write')
-      .option('--name <name>', 'a name to find it by'),
+      .option('--name <name>', 'a name to find it by; an older set of that name is found by its id from then on'),
   async run(context, _args, options) {
     const boundary = textOption(options, 'boundary');
     if (boundary !== 'at' && boundary !== 'before')
@@ -38,9 +44,14 @@ const create = defineCommand({
       out: context.path(textOption(options, 'out') ?? ''),
       ...(name === undefined ? {} : { name }),
     });
+    const made = `${record.id}  ${record.rows} rows × ${record.features.length} features  ${record.path}`;
+    const { nameTakenFrom = null } = record;
     return {
-      json: present(record),
-      text: `${record.id}  ${record.rows} rows × ${record.features.length} features  ${record.path}`,
+      json: { ...present(record), name_taken_from: nameTakenFrom },
+      text:
+        nameTakenFrom === null
+          ? made
+          : `${made}\nThe name "${record.name}" means this set from now on; until now it meant ${nameTakenFrom}, which is found by its id.`,
     };
   },
 });
@@ -115,8 +126,9 @@ export const trainingSetCommand = defineGroup('training-set', 'make, list, show 
   audit,
 ]);
 
-function present(record: TrainingSetRecord): object {
+function present(record: CreatedTrainingSet): object {
   const {
+    nameTakenFrom: _,
     firstMicros,
     lastMicros,
     createdAtMicros,
@@ -131,9 +143,10 @@ function present(record: TrainingSetRecord): object {
   return {
     ...others,
     features: features.map(({ name }) => name),
-    sources: sources.map(({ boundaryMicros, pushed, ...source }) => ({
+    sources: sources.map(({ boundaryMicros, isLogAlone = false, pushed, ...source }) => ({
       ...source,
       files_up_to: boundaryMicros === null ? null : formatTimestamp(boundaryMicros),
+      log_alone: isLogAlone,
       pushed:
         pushed === null
           ? null
@@ -178,8 +191,9 @@ function describeRecord(record: TrainingSetRecord): string {
   ].join('\n');
 }
 
-function describeSource({ source, files, rows, boundaryMicros, pushed }: SourceSnapshot): string {
-  const upTo = boundaryMicros === null ? '' : ` up to ${formatTimestamp(boundaryMicros)}`;
+function describeSource({ source, files, rows, boundaryMicros, isLogAlone = false, pushed }: SourceSnapshot): string {
+  const none = isLogAlone ? ' of which no row counts yet' : '';
+  const upTo = boundaryMicros === null ? none : ` up to ${formatTimestamp(boundaryMicros)}`;
   const fromLog = pushed === null ? '' : `, ${pushed.rows} of them pushed (log read: ${describePositions(pushed)})`;
   return `source ${source}: ${files.length} file(s)${upTo}, ${rows} rows${fromLog}`;
 }

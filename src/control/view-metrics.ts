@@ -20,8 +20,8 @@ export function viewMetrics(views: readonly ViewStatus[]): Promise<string> {
   );
   gauge(
     'headrace_view_last_run_age_seconds',
-    'Time since the last run finished.',
-    ({ last_run: last }) => last?.finished.age_seconds,
+    'Time since a run last finished, or found nothing to do.',
+    ({ last_look: last }) => last?.age_seconds,
   );
   gauge('headrace_view_run_failed', '1 when the newest run came to nothing.', ({ failed }) =>
     failed === null ? 0 : 1,

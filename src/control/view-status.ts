@@ -14,9 +14,11 @@ export interface ViewStatus {
   /** The newest event that the last finished run counted; null before there was one. */
   readonly newest_event: Aged | null;
   readonly last_run: LastRun | null;
+  /** When a run last finished, or found nothing to do; null before either. */
+  readonly last_look: Aged | null;
   /** A run that asks or writes right now. */
   readonly running: { readonly run: number; readonly state: string; readonly asked_at: string } | null;
-  /** Why the newest run came to nothing; null when it did not. */
+  /** Why the newest run came to nothing; null when it did not, and once a later one found nothing to do. */
   readonly failed: { readonly run: number; readonly error: string } | null;
   /** Up to it in event time the files count, past it the log; null where the log counts whole. */
   readonly boundary: string | null;
@@ -49,11 +51,16 @@ export interface WriterCoverage {
   readonly open: number;
   /** Shipped cuts with events of the view's source that no run covers yet: readers merge their parts. */
   readonly waiting: number;
+  /**
+   * How far its clock was ahead of the asker's when it last told of itself; 0 when it was not. Events that name no known
+   * time were stamped by it.
+   */
+  readonly clock_ahead_seconds: number;
 }
 
 export interface ViewStatusDeps {
   readonly manifest: Manifest;
-  readonly runs: Pick<Runs, 'ofVersion'>;
+  readonly runs: Pick<Runs, 'ofVersion' | 'lastLook'>;
   readonly log: Pick<EventLog, 'writers' | 'contents'>;
   readonly store: Pick<OnlineStore, 'marks'>;
   readonly nowMicros: Micros;
@@ -76,10 +83,12 @@ async function viewStatus(
   const rows = await deps.runs.ofVersion(codec.version);
   const finished = rows.findLast((row) => row.state === 'finished');
   const newest = rows.at(-1);
+  const look = await deps.runs.lastLook(codec.version);
   const aged = (at: Micros): Aged => ({
     at: formatTimestamp(at),
     age_seconds: Math.max(0, Math.round((deps.nowMicros - at) / MICROS_PER_SECOND)),
   });
+  const lookedAt = Math.max(look ?? -Infinity, finished === undefined ? -Infinity : endOf(finished));
   const newestEvent = finished?.counts?.newestMicros;
   return {
     view: name,
@@ -88,25 +97,31 @@ async function viewStatus(
     freshness: codec.isLive ? 'live' : 'scheduled',
     newest_event: newestEvent === undefined || newestEvent === null ? null : aged(newestEvent),
     last_run: finished === undefined ? null : lastRun(finished, aged),
+    last_look: lookedAt === -Infinity ? null : aged(lookedAt),
     running:
       newest?.state === 'asked' || newest?.state === 'open'
         ? { run: newest.number, state: newest.state, asked_at: formatTimestamp(newest.askedMicros) }
         : null,
-    failed: newest?.state === 'abandoned' ? { run: newest.number, error: newest.error ?? 'it was cut off' } : null,
+    failed:
+      newest?.state === 'abandoned' && newest.askedMicros >= lookedAt
+        ? { run: newest.number, error: newest.error ?? 'it was cut off' }
+        : null,
     boundary:
       finished?.boundary === undefined || finished.boundary === null || finished.boundary === -Infinity
         ? null
         : formatTimestamp(finished.boundary),
-    coverage: coverageOf(finished, writers, contents, codec.source.name),
+    coverage: coverageOf(finished, writers, contents, codec.source.name, deps.nowMicros),
     marks: (await deps.store.marks(codec.version)).map(({ node, run }) => ({ node, run: run ?? null })),
   };
 }
+
+const endOf = ({ finishedMicros, askedMicros }: RunRow): Micros => finishedMicros ?? askedMicros;
 
 function lastRun(row: RunRow, aged: (at: Micros) => Aged): LastRun {
   return {
     run: row.number,
     as_of: formatTimestamp(row.asOf),
-    finished: aged(row.finishedMicros ?? row.askedMicros),
+    finished: aged(endOf(row)),
     keys: row.counts?.keys ?? 0,
     full: row.isFull,
   };
@@ -118,6 +133,7 @@ function coverageOf(
   writers: readonly WriterRow[],
   contents: readonly CutContents[],
   source: string,
+  nowMicros: Micros,
 ): WriterCoverage[] {
   return writers.flatMap((writer) => {
     const covered = row?.coverage ? coveredCut(row.coverage, writer.number) : 0;
@@ -133,6 +149,7 @@ function coverageOf(
       shipped: writer.shipped,
       open: writer.cut,
       waiting,
+      clock_ahead_seconds: Math.max(0, Math.round((writer.seenMicros - nowMicros) / MICROS_PER_SECOND)),
     };
   });
 }

@@ -39,7 +39,10 @@ export interface LogEntry extends EntryPlace {
   readonly source: string;
   readonly count: number;
   readonly key?: IdempotencyKey;
-  /** Decodes the rows by column name: a column added since is null, one of another type by now is read as JSON of it, or null. */
+  /**
+   * Decodes the rows by column name: a column added since is null; of one that has another type by now a value is converted
+   * where it says the same in that type, and is null elsewhere.
+   */
   rows(source: SourceSpec): readonly PushedRow[];
 }
 

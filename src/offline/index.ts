@@ -2,10 +2,15 @@ export { type AuditedView, type AuditReport, auditTrainingSet } from './audit/au
 export { createRowDeriver, type RowDeriver } from './facts/row-deriver.ts';
 export type { OfflineDeps } from './offline-deps.ts';
 export type { Boundary } from './plan.ts';
+export { giveUpShipped } from './retention/give-up-shipped.ts';
 export { keepLog } from './retention/keep-log.ts';
 export type { WriterRemoval } from './retention/plan-removal.ts';
 export { type PruneReport, pruneLog } from './retention/prune-log.ts';
-export { createTrainingSet, type TrainingSetRequest } from './training-sets/create-training-set.ts';
+export {
+  type CreatedTrainingSet,
+  createTrainingSet,
+  type TrainingSetRequest,
+} from './training-sets/create-training-set.ts';
 export type { FeatureProfile, PushedSnapshot, SourceSnapshot, TrainingSetRecord } from './training-sets/record.ts';
 export { getTrainingSet, listTrainingSets } from './training-sets/look-up.ts';
 export {

@@ -1,7 +1,15 @@
 // The data plane: what a server can be asked, as plain functions. Protocols (HTTP, gRPC, other products' APIs) only
 // translate into these calls.
 
-import { describeMistake, invalid, INVALID, type Micros, parseTimestamp, toHeadraceError } from '../core/index.ts';
+import {
+  describeMistake,
+  invalid,
+  INVALID,
+  messageOf,
+  type Micros,
+  parseTimestamp,
+  toHeadraceError,
+} from '../core/index.ts';
 import type { Definitions } from '../definitions/index.ts';
 import { type IngestionStatus, openIngestion, type PushResult } from '../ingestion/index.ts';
 import type { Monitor } from '../monitoring/index.ts';
@@ -155,7 +163,7 @@ export async function createDataPlane(deps: ServingDeps): Promise<DataPlane> {
         snapshots.definitions();
         return { isReady: true, reason: 'ready', endpoints };
       } catch (thrown) {
-        return { isReady: false, reason: thrown instanceof Error ? thrown.message : String(thrown), endpoints };
+        return { isReady: false, reason: messageOf(thrown), endpoints };
       }
     },
     definitions: () => snapshots.definitions(),

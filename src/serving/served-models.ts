@@ -1,6 +1,6 @@
 // Model versions in memory, each loaded once whoever serves it, and closed when the last one who does lets go.
 
-import { HeadraceError, type Logger } from '../core/index.ts';
+import { HeadraceError, type Logger, messageOf } from '../core/index.ts';
 import type { Manifest, ModelSpec, ResolvedService } from '../definitions/index.ts';
 import { type Binding, checkSignature, type LoadedModel, type ModelRuntime } from '../models/index.ts';
 import { type Registry, resolveRegisteredService } from '../registry/index.ts';
@@ -78,7 +78,7 @@ async function load(
     return await runtime.load(await getBlob(objects, artifact), { providers: spec.providers });
   } catch (thrown) {
     if (thrown instanceof HeadraceError) throw thrown;
-    const message = thrown instanceof Error ? thrown.message : String(thrown);
+    const message = messageOf(thrown);
     throw new HeadraceError('HR_MODEL_UNREADABLE', `model "${spec.name}" cannot be loaded: ${message}`, {
       cause: thrown,
     });

@@ -1,7 +1,7 @@
 // What is served right now, swapped whole when the registry changes: a request keeps the plan it started with, and a
 // model is unloaded only when the last request that holds it has ended.
 
-import { didYouMeanOf, HeadraceError } from '../core/index.ts';
+import { didYouMeanOf, HeadraceError, messageOf } from '../core/index.ts';
 import { type Definitions, resolveService } from '../definitions/index.ts';
 import type { EndpointState } from '../registry/index.ts';
 import { compileEndpoint, type EndpointPlan } from './endpoint-plan.ts';
@@ -133,12 +133,7 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
 
   const refresh = (): Promise<void> => {
     refreshing ??= look()
-      .catch((thrown: unknown) =>
-        logger.error(
-          { reason: thrown instanceof Error ? thrown.message : String(thrown) },
-          'could not look for changes',
-        ),
-      )
+      .catch((thrown: unknown) => logger.error({ reason: messageOf(thrown) }, 'could not look for changes'))
       .finally(() => (refreshing = undefined));
     return refreshing;
   };

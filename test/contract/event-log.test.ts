@@ -320,7 +320,7 @@ describe.each(machines)('an event log with its registry on $database and its seg
     expect(numbersOf(await collect(counting.read(1, 1, 3)))).toEqual([0, 1, 2, 2]);
   });
 
-  it('reads columns by name: one added since is null, one of another type is read as JSON of it', async () => {
+  it('reads columns by name: one added since is null, one of another type is converted where it can be', async () => {
     const writer = await log.register();
     await writer.openCut(VIEW);
     await writer.append({ source, rows: [{ row: { n: 2n ** 62n + 1n, text: 'é"\n', at: 5 }, knownMicros: 9 }] });

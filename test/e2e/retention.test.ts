@@ -1,5 +1,7 @@
 // Retention through the command line: what a user sees of it, and what a training set says of what is gone.
 
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createProject, headrace, headraceJson, type Project } from '../support/serving-project.ts';
 
@@ -59,5 +61,48 @@ describe('headrace log prune', () => {
     expect(made).toMatchObject({ sources: [{ pushed: { rows: 2, log_floor: 3, removed_floor: 2 } }] });
     const { stdout } = headrace(project, ['training-set', 'show', (made as { id: string }).id]);
     expect(stdout).toContain('writers below 3 whole; retention had removed writers below 2 whole');
+  });
+});
+
+describe('headrace log forget', () => {
+  let project: Project;
+  const push = (...customers: string[]) => {
+    const at = new Date(Date.now() - 3_600_000).toISOString();
+    project.write('events.jsonl', customers.map((customer) => JSON.stringify({ customer, bought_at: at })).join('\n'));
+    headraceJson(project, ['push', 'purchases', 'events.jsonl']);
+  };
+  const boughtBy = (customer: string) => {
+    const rows = JSON.stringify([{ customer }]);
+    return headraceJson(project, ['features', 'get', '--service', 'features', '--rows', rows]);
+  };
+  beforeAll(() => {
+    project = createProject({ 'headrace.config.ts': CONFIG, 'feature_repo/shop.ts': REPOSITORY });
+    headraceJson(project, ['apply']);
+  });
+  afterAll(() => project.remove());
+
+  it('gives up what is damaged, as the error says it can be, and nothing else', () => {
+    push('ada', 'ada');
+    push('bob');
+    const objects = join(project.directory, '.headrace/artifacts/events');
+    const [first = ''] = readdirSync(objects).filter((name) => name.startsWith('1-'));
+    rmSync(join(objects, first), { recursive: true });
+    const failed = headrace(project, ['materialize', '--incremental']);
+    expect(failed.stderr).toContain('HR_LOG_DAMAGED');
+    const [, advised = ''] = /headrace (log forget 1 --through 1)$/m.exec(failed.stderr) ?? [];
+    // Ended as it has, there is nothing to forget.
+    expect(headrace(project, ['log', 'forget', '1']).stdout).toMatch(/^Writer 1 has ended: .* --through CUT$/m);
+    expect(headrace(project, ['materialize', '--incremental']).stderr).toContain('HR_LOG_DAMAGED');
+    expect(boughtBy('ada')).toMatchObject({ rows: [{ features: { history__bought: 2 } }] });
+    expect(headraceJson(project, advised.split(' '))).toEqual({
+      writer: 1,
+      state: 'ended',
+      given_up: { through: 1, rows: { purchases: 2 } },
+    });
+    push('ada');
+    expect(headraceJson(project, ['materialize', '--incremental'])).toMatchObject({ views: [{ state: 'finished' }] });
+    // Of the three, the two that were given up go with the key's next base.
+    expect(boughtBy('ada')).toMatchObject({ rows: [{ features: { history__bought: 1 } }] });
+    expect(boughtBy('bob')).toMatchObject({ rows: [{ features: { history__bought: 1 } }] });
   });
 });

@@ -5,10 +5,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { createRandom, type Random } from '../support/chance.ts';
 import { type Fault, faultsAt } from '../support/fault-points.ts';
-import type { StartOptions } from '../support/machines.ts';
+import { endSpares, type StartOptions } from '../support/machines.ts';
 import { findPostgres, startPostgres } from '../support/postgres-server.ts';
 import { hasRedisCluster, type RedisCluster, startRedisCluster } from '../support/redis-cluster.ts';
 import { type RedisPair, startRedisPair } from '../support/redis-pair.ts';
@@ -133,6 +133,7 @@ afterEach(async () => {
   for (const stop of stops.toReversed()) await stop();
   stops = [];
 });
+afterAll(endSpares);
 const stoppedLater = <T extends { stop(): Promise<unknown> }>(thing: T): T => {
   stops.push(() => thing.stop());
   return thing;

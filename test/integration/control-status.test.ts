@@ -1,9 +1,13 @@
 // What is told of the data behind views: how old it is, what waits for a run, what came to nothing.
 
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { viewMetrics, type ViewStatus, viewStatuses } from '../../src/control/index.ts';
-import { formatTimestamp, MICROS_PER_DAY, MICROS_PER_HOUR } from '../../src/core/index.ts';
+import { formatTimestamp, HeadraceError, MICROS_PER_DAY, MICROS_PER_HOUR, silentLogger } from '../../src/core/index.ts';
+import { openEventLog } from '../../src/events/index.ts';
+import { materialize } from '../../src/offline/index.ts';
 import { openRuns } from '../../src/online/index.ts';
+import { openObjectStore } from '../../src/storage/index.ts';
 import { NOW, openPushesWorld, type PushesWorld, sale } from '../support/materialize-pushes.ts';
 import { onlineStoreKinds } from '../support/online-stores.ts';
 
@@ -25,7 +29,13 @@ describe.skipIf(kind === undefined)('the status of a view', () => {
   };
 
   it('tells of no data before the first run, and how old it is after', async () => {
-    expect(await statusOf('sold')).toMatchObject({ newest_event: null, last_run: null, boundary: null, coverage: [] });
+    expect(await statusOf('sold')).toMatchObject({
+      newest_event: null,
+      last_run: null,
+      last_look: null,
+      boundary: null,
+      coverage: [],
+    });
     await world.run();
     world.clock.now += HOUR;
     expect(await statusOf('sold')).toMatchObject({
@@ -34,6 +44,7 @@ describe.skipIf(kind === undefined)('the status of a view', () => {
       freshness: 'live',
       newest_event: { at: formatTimestamp(NOW - 2 * HOUR), age_seconds: 3 * 3600 },
       last_run: { as_of: formatTimestamp(NOW), finished: { age_seconds: 3600 }, keys: 1, full: true },
+      last_look: { age_seconds: 3600 },
       running: null,
       failed: null,
       boundary: formatTimestamp(NOW - 2 * HOUR),
@@ -80,6 +91,60 @@ describe.skipIf(kind === undefined)('the status of a view', () => {
       running: null,
       failed: { run: number, error: 'HR_STORAGE_FULL: no space' },
     });
+  });
+
+  it('names a server whose clock is ahead, by what it last told of itself', async () => {
+    const ahead = await openEventLog({
+      path: join(world.directory, 'ahead'),
+      database: world.deps.database,
+      objects: openObjectStore(`file:${world.objects}`),
+      clock: { nowMicros: () => world.clock.now + 2 * HOUR },
+      logger: silentLogger,
+    });
+    await world.log.register();
+    await ahead.register();
+    expect((await statusOf('sold')).coverage).toMatchObject([
+      { writer: 1, clock_ahead_seconds: 0 },
+      { writer: 2, clock_ahead_seconds: 7200 },
+    ]);
+    await ahead.close();
+  });
+
+  it('tells when a run last looked, though it found nothing to do, and wrote nothing', async () => {
+    await world.run();
+    const quiet = async () => {
+      world.clock.now += HOUR;
+      expect((await world.run()).map(({ state }) => state)).toEqual(['up-to-date', 'up-to-date']);
+    };
+    // Nobody is asked.
+    await quiet();
+    const [last_run, last_look] = [{ run: 1, finished: { age_seconds: 3600 } }, { age_seconds: 0 }];
+    expect(await statusOf('sold')).toMatchObject({ last_run, last_look });
+    // A server is asked, and has nothing.
+    await world.log.register();
+    await quiet();
+    world.clock.now += HOUR;
+    expect(await statusOf('sold')).toMatchObject({
+      last_run: { run: 1, finished: { age_seconds: 3 * 3600 } },
+      last_look: { age_seconds: 3600 },
+      failed: null,
+      marks: [{ run: 1 }],
+    });
+    expect(await viewMetrics([await statusOf('sold')])).toContain(
+      'headrace_view_last_run_age_seconds{view="sold"} 3600\n',
+    );
+  });
+
+  it('has no failed run any more once a later one found nothing to do', async () => {
+    await world.run();
+    world.clock.now += HOUR;
+    const broken = { ...world.store, marks: () => Promise.reject(new HeadraceError('HR_ONLINE_UNAVAILABLE', 'away')) };
+    await world.log.register();
+    await expect(materialize({ ...world.deps, store: broken }, { incremental: true, dryRun: false })).rejects.toThrow();
+    expect((await statusOf('sold')).failed).toMatchObject({ error: 'HR_ONLINE_UNAVAILABLE: away' });
+    world.clock.now += HOUR;
+    await world.run();
+    expect((await statusOf('sold')).failed).toBeNull();
   });
 
   it('is a metric of each view, and an age that is not known is left out', async () => {

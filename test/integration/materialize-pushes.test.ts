@@ -130,6 +130,22 @@ describe.each(onlineStoreKinds())('materialize into $name, where files bring wha
     expect(await world.read('a')).toMatchObject({ count: 2n, sum: 3, last: 2 });
   });
 
+  it('has each writer cut once for all views', async () => {
+    await world.file('sales-1.parquet', [sale('a', NOW - DAY, 1)]);
+    await world.push(sale('a', NOW - HOUR, 2));
+    expect(await world.log.writers()).toMatchObject([{ cut: 1 }]);
+    const views = await world.run();
+    expect(views).toMatchObject(
+      ['sold', 'last'].map((view) => ({ view, state: 'finished', coverage: [{ writer: 1, cut: 1 }] })),
+    );
+    expect(await world.log.writers()).toMatchObject([{ cut: 2 }]);
+    // A view that nothing is due for asks nobody, and one that is named twice runs once.
+    await world.push(sale('a', NOW - HOUR, 3));
+    expect(await world.run({ views: ['last', 'last'] })).toMatchObject([{ view: 'last', state: 'finished' }]);
+    expect(await world.log.writers()).toMatchObject([{ cut: 3 }]);
+    expect(await world.read('a')).toMatchObject({ count: 3n, sum: 6, last: 3 });
+  });
+
   it('stops where there is no boundary to keep', async () => {
     const silent = world.openIngestion({ isSilent: true });
     await silent.push('sales', [{ shop: 'a', at: '2023-11-14T22:00:00Z', price: 2 }]);

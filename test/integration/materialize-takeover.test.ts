@@ -3,13 +3,13 @@
 
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, statSync, truncateSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type HeadraceError, MICROS_PER_DAY, type Row } from '../../src/core/index.ts';
-import { materialize } from '../../src/offline/index.ts';
-import { runOfBase } from '../../src/online/index.ts';
+import { type HeadraceError, MICROS_PER_DAY, type Progress, type Row } from '../../src/core/index.ts';
+import { type MaterializedView, materialize } from '../../src/offline/index.ts';
+import { type RunLink, runOfBase } from '../../src/online/index.ts';
 import { NOW, openPushesWorld, type PushesWorld, sale } from '../support/materialize-pushes.ts';
 import { onlineStoreKinds } from '../support/online-stores.ts';
 
@@ -86,6 +86,51 @@ describe.each(onlineStoreKinds())('materialize into $name', ({ name, prepare }) 
     expect(rows.at(-1)?.state).toBe('finished');
     expect(await runsInStore()).toEqual(new Set([rows.at(-1)?.number]));
     expect(await world.read('shop 7')).toMatchObject({ last: 1 });
+  });
+
+  /** Calls once a view is about to be written. */
+  const whenItWrites = (view: string, act: () => void): Progress => ({
+    start(what) {
+      if (what === `materialize ${view}`) act();
+    },
+    advance() {},
+    done() {},
+  });
+
+  it('asks anew for a view that another run took while it waited for its turn', async () => {
+    await world.file('sales-1.parquet', [sale('a', NOW - MICROS_PER_DAY, 1)]);
+    let other: Promise<readonly MaterializedView[]> | undefined;
+    const progress = whenItWrites('sold', () => {
+      other = world.run({ views: ['last'], incremental: false });
+    });
+    const slow = { ...world.store, run: async (link: RunLink) => (await other, world.store.run(link)) };
+    const request = { incremental: false, dryRun: false };
+    const { views } = await materialize({ ...world.deps, store: slow, progress }, request);
+    expect(await other).toMatchObject([{ view: 'last', state: 'finished', run: 3 }]);
+    expect(views).toMatchObject([
+      { view: 'sold', state: 'finished', run: 1 },
+      { view: 'last', state: 'finished', run: 4 },
+    ]);
+    expect((await world.rowsOf('last')).map(({ number, state }) => [number, state])).toEqual([
+      [3, 'finished'],
+      [4, 'finished'],
+    ]);
+  });
+
+  it('reads a file as it is at a view’s turn where it was overwritten while the view waited', async () => {
+    const path = join(world.directory, 'sales-1.parquet');
+    await world.file('sales-2.parquet', [sale('a', NOW - MICROS_PER_DAY, 7)]);
+    const other = readFileSync(join(world.directory, 'sales-2.parquet'));
+    rmSync(join(world.directory, 'sales-2.parquet'));
+    await world.file('sales-1.parquet', [sale('a', NOW - MICROS_PER_DAY, 1)]);
+    const progress = whenItWrites('sold', () => writeFileSync(path, other));
+    const request = { incremental: false, dryRun: false };
+    await expect(materialize({ ...world.deps, progress }, request)).rejects.toMatchObject({
+      code: 'HR_SOURCE_CHANGED',
+      message: expect.stringContaining('sales-1.parquet'),
+    });
+    expect(await world.read('a')).toMatchObject({ last: 7 });
+    expect((await world.rowsOf('last')).map(({ state }) => state)).toEqual(['finished']);
   });
 
   it('gives a key whose facts have left the source an empty base', async () => {

@@ -72,10 +72,7 @@ describe.skipIf(!canCluster)('on a Redis Cluster', () => {
     expect(await writer.claim(claims)).toEqual(claims);
     await writer.finish(claims.map((claim) => ({ ...claim, result: 'r' })));
     expect(await writer.claims(claims.map(({ id }) => id))).toEqual(claims.map((claim) => ({ ...claim, result: 'r' })));
-    await writer.expire(
-      claims.map(({ id }) => id),
-      1,
-    );
+    await writer.expire(claims, 1);
     await expect.poll(() => writer.claims(['c0', 'c1', 'c2'])).toEqual([undefined, undefined, undefined]);
   });
 

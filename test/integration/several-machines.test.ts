@@ -5,9 +5,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { type Fault, faultsAt } from '../support/fault-points.ts';
-import type { StartOptions } from '../support/machines.ts';
+import { endSpares, type StartOptions } from '../support/machines.ts';
 import { startRedisPair } from '../support/redis-pair.ts';
 import { hasRedis, startRedis } from '../support/redis-server.ts';
 import type { Traffic } from '../support/sales-traffic.ts';
@@ -101,6 +101,7 @@ afterEach(async () => {
   await redis?.stop();
   world = redis = undefined;
 });
+afterAll(endSpares);
 
 describe.skipIf(!hasRedis())('several machines on one Redis', () => {
   it('count each sale once, whichever is killed or stopped at whichever step', { timeout: 180_000 }, async () => {

@@ -1,6 +1,6 @@
 // One process of a machine: serves as `headrace serve` does, or materializes as `headrace materialize` does, by a clock
-// that may be wrong, with a fault at a step. It is started before it is needed; its first line of input says what it is to
-// do, later ones set its clock.
+// that may be wrong, with a fault at a step. It is started before it is needed; a line of input says what it is to do, others
+// set its clock. After a run that went well it may wait for another.
 
 import { createInterface } from 'node:readline';
 import { type App, openApp } from '../../src/app/index.ts';
@@ -30,6 +30,8 @@ export interface Order {
   readonly request: MaterializeRequest;
   /** How long a run waits for silent writers. */
   readonly askTimeoutMs: number;
+  /** Whether the process is there for another order after a run that went well. */
+  readonly goesOn: boolean;
 }
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -38,14 +40,10 @@ let aheadMs = 0;
 const clock: Clock = { nowMicros: () => (Date.now() + aheadMs) * 1000 };
 
 const lines = createInterface({ input: process.stdin });
-let isOrdered = false;
 lines.on('line', (line) => {
   if (line.startsWith('clock ')) aheadMs = Number(line.slice('clock '.length));
-  else if (!isOrdered) {
-    isOrdered = true;
-    // The parent wrote it.
-    void work(JSON.parse(line) as Order);
-  }
+  // The parent wrote it, and no other before this one is done.
+  else void work(JSON.parse(line) as Order);
 });
 // A parent that is gone wants nothing more.
 lines.on('close', () => process.exit(1));
@@ -61,7 +59,8 @@ async function work(order: Order): Promise<void> {
     say(`failed ${code} ${message}`);
     process.exit(1);
   }
-  process.exit(0);
+  if (order.goesOn) say('over');
+  else process.exit(0);
 }
 
 const open = ({ directory, variables }: Order): Promise<App> =>
@@ -98,17 +97,19 @@ async function run(order: Order): Promise<void> {
   const watch = createWatch(order.faults);
   const app = await open(order);
   const deps = await app.offline(silentProgress);
+  const log = await watchedLog(app, watch);
   const report = await materialize(
     {
       ...deps,
       database: watchRows(deps.database, watch),
       store: watchStore(await app.online(), watch),
-      log: await watchedLog(app, watch),
+      log,
       askTimeoutMs: order.askTimeoutMs,
     },
     order.request,
   );
   say(`done ${stringifyJson(report.views.map(({ view, state }) => ({ view, state })))}`);
+  await log.close();
   await app.close();
 }
 

@@ -18,8 +18,8 @@ export interface MachineProcess {
   /** All that it said: warnings, and how a run ended. */
   readonly said: readonly string[];
   readonly isGone: boolean;
-  /** Resolves with the first line that begins so; undefined when it ends without. */
-  saidLine(start: string): Promise<string | undefined>;
+  /** Resolves with the first line that begins so, of those from `from` on; undefined when it ends without. */
+  saidLine(start: string, from?: number): Promise<string | undefined>;
   /** Resolves with the signal or exit code that ended it. */
   readonly ended: Promise<string>;
   signal(signal: NodeJS.Signals): void;
@@ -43,6 +43,8 @@ export interface Machines {
   /** A server on the machine; resolves at once, `saidLine('serving')` once it serves. */
   serve(machine: string, options?: StartOptions): MachineProcess;
   materialize(machine: string, request?: Partial<Order['request']>, options?: StartOptions): MachineProcess;
+  /** A run without a fault, in a process that may have had others, of any machine; gives all that it said. */
+  run(machine: string, options?: Omit<StartOptions, 'faults'>): Promise<readonly string[]>;
   readonly running: ReadonlySet<MachineProcess>;
   /** A path of a machine's own. */
   place(machine: string, name: string): string;
@@ -55,26 +57,37 @@ export interface MachinesOptions {
   /** Settings that all machines share: registry, online store, object store. */
   readonly variables: Readonly<Record<string, string>>;
   readonly askTimeoutMs: number;
-  /** Processes that are started before they are needed. */
-  readonly spares?: number;
 }
 
 /** What was compiled once need not be again: the cache goes by content. */
 const COMPILED = fileURLToPath(new URL('../../node_modules/.cache/headrace/compiled', import.meta.url));
 const SCRIPT = fileURLToPath(new URL('machine-process.ts', import.meta.url));
 
-export function openMachines({ directory, variables, askTimeoutMs, spares = 2 }: MachinesOptions): Machines {
+/** Processes that are started before they are needed: a start takes longer than most of what is done then. */
+const SPARES = 2;
+let warm: Spare[] = [];
+/** Those that did a run well: the next one is spared a start. */
+let idle: Spare[] = [];
+
+/** To be called when the last machines are closed: processes that wait for work are left for the next ones. */
+export async function endSpares(): Promise<void> {
+  const all = [...warm, ...idle];
+  warm = idle = [];
+  await Promise.all(all.map(({ process }) => process.end()));
+}
+
+function takeSpare(): Spare {
+  while (warm.length <= SPARES) warm.push(startProcess());
+  // Just filled.
+  return warm.shift() as Spare;
+}
+
+export function openMachines({ directory, variables, askTimeoutMs }: MachinesOptions): Machines {
   const folder = mkdtempSync(join(tmpdir(), 'headrace-machines-'));
   const running = new Set<MachineProcess>();
-  const warm: Spare[] = [];
-  let isClosed = false;
 
-  const warmUp = (): void => {
-    while (!isClosed && warm.length < spares) warm.push(startProcess());
-  };
-  const start = (machine: string, order: Pick<Order, 'role' | 'request'>, options: StartOptions): MachineProcess => {
-    const { child, process: own } = warm.shift() ?? startProcess();
-    warmUp();
+  const begin = (spare: Spare, machine: string, order: Work, options: StartOptions): MachineProcess => {
+    const { child, process: own } = spare;
     const place = (name: string): string => join(folder, options.machine ?? machine, name);
     const whole: Order = {
       ...order,
@@ -96,22 +109,34 @@ export function openMachines({ directory, variables, askTimeoutMs, spares = 2 }:
     void own.ended.then(() => running.delete(own));
     return own;
   };
-  warmUp();
+  const request = { incremental: true, dryRun: false };
 
   return {
-    serve: (machine, options = {}) =>
-      start(machine, { role: 'serve', request: { incremental: true, dryRun: false } }, options),
-    materialize: (machine, request = {}, options = {}) =>
-      start(machine, { role: 'materialize', request: { incremental: true, dryRun: false, ...request } }, options),
+    serve: (machine, options = {}) => begin(takeSpare(), machine, { role: 'serve', request, goesOn: false }, options),
+    materialize: (machine, asked = {}, options = {}) =>
+      begin(takeSpare(), machine, { role: 'materialize', request: { ...request, ...asked }, goesOn: false }, options),
+    async run(machine, options = {}) {
+      idle = idle.filter((one) => !one.process.isGone);
+      const spare = idle.pop() ?? takeSpare();
+      const { process } = spare;
+      const from = process.said.length;
+      begin(spare, machine, { role: 'materialize', request, goesOn: true }, options);
+      const isOver = (await process.saidLine('over', from)) !== undefined;
+      const said = process.said.slice(from);
+      running.delete(process);
+      if (isOver) idle.push(spare);
+      return said;
+    },
     running,
     place: (machine, name) => join(folder, machine, name),
     async close() {
-      isClosed = true;
-      await Promise.all([...warm.map(({ process }) => process), ...running].map((process) => process.end()));
+      await Promise.all([...running].map((process) => process.end()));
       rmSync(folder, { recursive: true, force: true });
     },
   };
 }
+
+type Work = Pick<Order, 'role' | 'request' | 'goesOn'>;
 
 interface Spare {
   readonly child: ChildProcess;
@@ -144,7 +169,8 @@ function startProcess(): Spare {
   });
   // A store's library writes there too: shown with the rest, when something is wrong.
   createInterface({ input: child.stderr as NodeJS.ReadableStream }).on('line', (line) => said.push(`stderr ${line}`));
-  const lineOf = (start: string): string | undefined => said.find((line) => line.startsWith(start));
+  const lineOf = (start: string, from = 0): string | undefined =>
+    said.find((line, at) => at >= from && line.startsWith(start));
   const own: MachineProcess = {
     get url() {
       return isGone ? undefined : lineOf('serving ')?.slice('serving '.length);
@@ -154,10 +180,10 @@ function startProcess(): Spare {
     get isGone() {
       return isGone;
     },
-    saidLine: (start) =>
+    saidLine: (start, from) =>
       new Promise((resolve) => {
         const look = (): void => {
-          const line = lineOf(start);
+          const line = lineOf(start, from);
           if (line === undefined && !isGone) return;
           listeners.delete(look);
           resolve(line);

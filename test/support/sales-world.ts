@@ -29,10 +29,10 @@ export interface SalesWorld {
    * What is stopped is woken after a while, and ended.
    */
   sweepServer(machine: string, faults: readonly Fault[], options?: SweepOptions): Promise<string[]>;
-  /** The same for runs. What is stopped is woken once another run has ended. */
+  /** The same for runs. What is stopped is woken once another run has ended, or waits for a lock that it holds. */
   sweepRuns(machine: string, faults: readonly Fault[], options?: SweepOptions): Promise<string[]>;
   /** A run without a fault; how it ended. */
-  run(machine: string, options?: StartOptions): Promise<string>;
+  run(machine: string, options?: Omit<StartOptions, 'faults'>): Promise<string>;
   /** Ends all servers as they should be, starts those again, and waits until every log is settled. */
   makePeace(servers: readonly string[], options?: StartOptions): Promise<void>;
   /** Throws what `check` throws, for as long as `work` goes on. */
@@ -47,7 +47,7 @@ export interface SweepOptions {
   readonly start?: (at: number) => StartOptions;
 }
 
-export interface SalesWorldOptions extends Partial<Pick<MachinesOptions, 'askTimeoutMs' | 'spares'>> {
+export interface SalesWorldOptions extends Partial<Pick<MachinesOptions, 'askTimeoutMs'>> {
   readonly online: string;
   /** Defaults: SQLite and a folder, in the project. */
   readonly registry?: string;
@@ -60,6 +60,8 @@ const LIFE_LIMIT_MS = 10_000;
 /** A fault that no process meets is no test of it. Whether one has something to settle is up to the life before. */
 const TRIES = 4;
 const STOPPED_MS = 700;
+/** Longer than a run takes beside all the others. */
+const HELD_LIMIT_MS = 20_000;
 const PEACE_LIMIT_MS = 30_000;
 const WATCH_EVERY_MS = 150;
 
@@ -77,9 +79,10 @@ export async function openSalesWorld(options: SalesWorldOptions): Promise<SalesW
     HEADRACE_PUSH_LOG_PATH: project.file('own-push-log'),
     HEADRACE_OFFLINE_PATH: project.file('own-offline'),
   });
-  const { askTimeoutMs = 600, spares = 2 } = options;
-  const machines = openMachines({ directory: project.directory, variables, askTimeoutMs, spares });
+  const { askTimeoutMs = 600 } = options;
+  const machines = openMachines({ directory: project.directory, variables, askTimeoutMs });
   const places = new Map<string, MachineProcess>();
+  const mayHoldLock = options.online.startsWith('lmdb:');
 
   const serve = async (machine: string, start: StartOptions = {}): Promise<MachineProcess> => {
     const server = machines.serve(machine, start);
@@ -98,10 +101,9 @@ export async function openSalesWorld(options: SalesWorldOptions): Promise<SalesW
     return own.met.length > 0;
   };
 
-  const run = async (machine: string, start: StartOptions = {}): Promise<string> => {
-    const own = machines.materialize(machine, {}, start);
-    await own.ended;
-    return own.said.findLast((line) => /^(done|failed) /.test(line)) ?? own.said.join('\n');
+  const run = async (machine: string, start: Omit<StartOptions, 'faults'> = {}): Promise<string> => {
+    const said = await machines.run(machine, start);
+    return said.findLast((line) => /^(done|failed) /.test(line)) ?? said.join('\n');
   };
 
   return {
@@ -133,8 +135,11 @@ export async function openSalesWorld(options: SalesWorldOptions): Promise<SalesW
         const own = machines.materialize(machine, {}, { ...start, faults: [fault] });
         const isMet = await meets(own, false);
         if (fault.signal === 'SIGSTOP' && !own.isGone) {
-          await run(machine);
+          const another = run(machine);
+          // One that was stopped within a commit of LMDB's holds a lock which the others wait for.
+          await (mayHoldLock ? Promise.race([another, sleep(HELD_LIMIT_MS)]) : another);
           own.signal('SIGCONT');
+          await another;
         }
         await own.ended;
         return isMet ? undefined : own.said;
@@ -193,7 +198,7 @@ async function sweep(
     await each?.(at);
     let said: readonly string[] | undefined = [];
     for (let tries = 0; tries < TRIES && said !== undefined; tries++) said = await live(fault, start(at));
-    if (said !== undefined) missed.push(`${fault.when} ${fault.point}: ${said.slice(-3).join(' | ')}`);
+    if (said !== undefined) missed.push(`${fault.when} ${fault.point} ${fault.n}: ${said.slice(-30).join('\n  ')}`);
   }
   return missed;
 }

@@ -73,6 +73,68 @@ describe('rows of a log entry', () => {
     expect(decodeRows(floats, encodeRows(floats, rows)).map(({ row }) => row['x'])).toEqual([NaN, NaN, null]);
   });
 
+  it('are converted where a column has another type by now, and are null where that would say something else', () => {
+    const typed = (type: DataType): SourceSpec => ({ ...numbersSource, columns: [{ name: 'x', type }] });
+    const readAs = (stored: DataType, wanted: DataType, ...values: Value[]): unknown[] => {
+      const body = encodeRows(
+        typed(stored),
+        values.map((x) => ({ row: { x }, knownMicros: 1 })),
+      );
+      return decodeRows(typed(wanted), body).map(({ row }) => row['x']);
+    };
+    const [int32, int64, float64, string, bool, timestamp] = (
+      ['int32', 'int64', 'float64', 'string', 'bool', 'timestamp'] as const
+    ).map((kind) => ({ kind })) as [DataType, DataType, DataType, DataType, DataType, DataType];
+    const large = 2n ** 62n + 1n;
+    expect(readAs(int64, string, 7n, large, -(2n ** 63n), null)).toEqual([
+      '7',
+      String(large),
+      String(-(2n ** 63n)),
+      null,
+    ]);
+    expect(readAs(int32, string, 7, -1)).toEqual(['7', '-1']);
+    expect(readAs(float64, string, 0.1, -0, NaN, 1e21)).toEqual(['0.1', '-0', 'NaN', '1e+21']);
+    expect(readAs(bool, string, true)).toEqual(['true']);
+    expect(readAs(timestamp, string, 1)).toEqual(['1970-01-01T00:00:00.000001Z']);
+    expect(readAs(string, int64, '7', String(large), '007', '+7', '7.0', ' 7', '9223372036854775808', '')).toEqual([
+      7n,
+      large,
+      ...Array.from({ length: 6 }, () => null),
+    ]);
+    expect(readAs(string, int32, '7', '2147483648', '1.5')).toEqual([7, null, null]);
+    expect(readAs(string, float64, '0.1', '-0', 'Infinity', 'NaN', '0.10', 'x', '')).toEqual([
+      0.1,
+      -0,
+      Infinity,
+      NaN,
+      null,
+      null,
+      null,
+    ]);
+    expect(readAs(string, timestamp, '1970-01-01T00:00:00.000001Z', '1')).toEqual([1, null]);
+    expect(readAs(float64, int64, 5, 1.5)).toEqual([5n, null]);
+    expect(readAs(int64, float64, 7n)).toEqual([7]);
+    expect(readAs(timestamp, int64, 1)).toEqual([null]);
+    const list = (of: DataType): DataType => ({ kind: 'list', of });
+    expect(readAs(list(int64), list(string), [large, null, 1n])).toEqual([[String(large), null, '1']]);
+    expect(readAs(list(int64), string, [1n])).toEqual([null]);
+  });
+
+  it('keep every number through text and back', () => {
+    for (const kind of ['int32', 'int64', 'float32', 'float64'] as const) {
+      const values = BY_TYPE.find(([type]) => type.kind === kind)?.[1] as fc.Arbitrary<Value>;
+      const [number, text] = [{ kind }, { kind: 'string' }].map(
+        (type): SourceSpec => ({ ...numbersSource, columns: [{ name: 'x', type: type as DataType }] }),
+      ) as [SourceSpec, SourceSpec];
+      fc.assert(
+        fc.property(values, (x) => {
+          const texts = decodeRows(text, encodeRows(number, [{ row: { x }, knownMicros: 1 }]));
+          expect(decodeRows(number, encodeRows(text, texts))).toStrictEqual([{ row: { x }, knownMicros: 1 }]);
+        }),
+      );
+    }
+  });
+
   it('refuse a value that could not be read again, before anything is written', () => {
     const row = { n: 1.5, text: 'x', at: 1 };
     expect(() => encodeRows(numbersSource, [{ row, knownMicros: 1 }])).toThrow(TypeError);

@@ -41,6 +41,26 @@ describe('a frame', () => {
   });
 });
 
+describe('a folder of logs', () => {
+  it('that is a file, or lies under one, is told as the setting’s mistake', async () => {
+    const world = await eventLogWorld();
+    writeFileSync(world.path, '');
+    for (const path of [world.path, join(world.path, 'below')]) {
+      await expect(world.open({ path })).rejects.toMatchObject({
+        code: 'HR_CONFIG',
+        message: `pushLog.path: ${path} is a file, or lies under one; name a folder, or move the file away.`,
+      });
+    }
+    rmSync(world.path);
+    const log = await world.open();
+    rmSync(world.path, { recursive: true });
+    writeFileSync(world.path, '');
+    await expect(log.register()).rejects.toMatchObject({ code: 'HR_CONFIG' });
+    await expect(log.adopt()).rejects.toMatchObject({ code: 'HR_CONFIG' });
+    await world.remove();
+  });
+});
+
 describe('a log that is opened after its process died', () => {
   let world: EventLogWorld;
   let log: EventLog;
@@ -265,8 +285,30 @@ describe('a log that is opened after its process died', () => {
     await world.objects.put(key, whole.subarray(0, size - 1));
     await expect(read()).rejects.toMatchObject({ code: 'HR_LOG_DAMAGED' });
     await world.objects.remove(key);
-    await expect(read()).rejects.toMatchObject({ code: 'HR_LOG_DAMAGED', message: expect.stringContaining(key) });
+    // Forgetting the writer would not help: what it shipped is read all the same.
+    const message = expect.stringMatching(new RegExp(`${key}.*headrace log forget 1 --through 1$`));
+    await expect(read()).rejects.toMatchObject({ code: 'HR_LOG_DAMAGED', message });
     await world.objects.put(key, whole);
+    expect(numbersOf(await read())).toEqual(TWELVE);
+  });
+
+  it('is not damaged where its object store is away: nothing lies there, or a file does', async () => {
+    await leaveSegments();
+    const writer = await adoptOne();
+    await writer.seal(1, []);
+    await writer.ship();
+    const read = () => Array.fromAsync(log.read(1, 1, 1));
+    const away = `${world.objectFolder}-away`;
+    renameSync(world.objectFolder, away);
+    const unavailable = { code: 'HR_STORAGE_UNAVAILABLE', message: expect.stringContaining('artifacts.url') };
+    await expect(read()).rejects.toMatchObject(unavailable);
+    writeFileSync(world.objectFolder, 'not a folder');
+    await expect(read()).rejects.toMatchObject(unavailable);
+    rmSync(world.objectFolder);
+    mkdirSync(world.objectFolder);
+    await expect(read()).rejects.toMatchObject(unavailable);
+    rmSync(world.objectFolder, { recursive: true });
+    renameSync(away, world.objectFolder);
     expect(numbersOf(await read())).toEqual(TWELVE);
   });
 

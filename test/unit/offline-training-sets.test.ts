@@ -515,6 +515,23 @@ describe('a training set of a source with pushes', () => {
     expect((await auditTrainingSet(late, lagging.id)).isClean).toBe(true);
   });
 
+  it('without a file’s row to put a boundary at has the log alone, says so, and is audited by that', async () => {
+    await writeInputs();
+    const clock = { nowMicros: () => 1 };
+    const deps = { ...depsFor(manifestFor({ completeAfterMicros: MINUTE })), clock };
+    const record = await createTrainingSet(deps, requestFor());
+    expect(record.sources[0]).toMatchObject({ boundaryMicros: null, isLogAlone: true, pushed: null });
+    expect((await values(record)).slice(0, 1)).toEqual([[null, 0n]]);
+    expect((await auditTrainingSet(deps, record.id)).isClean).toBe(true);
+    // Without it the files count whole, which the same record would say but for that word.
+    const whole = await createTrainingSet(
+      { ...depsFor(manifestFor()), clock },
+      requestFor({ out: inFolder('b.parquet') }),
+    );
+    expect(whole.sources[0]).toMatchObject({ boundaryMicros: null, isLogAlone: false, pushed: null });
+    expect((await values(whole)).slice(0, 1)).not.toEqual([[null, 0n]]);
+  });
+
   it('fails its audit where the log is no longer what it was', async () => {
     await writeInputs();
     const deps = depsFor(manifestFor({ pushes: 'keep' }));
@@ -531,6 +548,25 @@ describe('a training set of a source with pushes', () => {
       message: expect.stringContaining('source "events": its log no longer holds'),
     });
     await other.remove();
+  });
+});
+
+describe('the name of a training set', () => {
+  it('means the newest that took it, which says from whom', async () => {
+    await writeInputs();
+    let now = 0;
+    const deps = { ...depsFor(manifestFor()), clock: { nowMicros: () => ++now } };
+    const older = await createTrainingSet(deps, requestFor({ name: 'spring' }));
+    expect(older).not.toHaveProperty('nameTakenFrom');
+    // The same inputs give the same set, whose name it is.
+    expect(await createTrainingSet(deps, requestFor({ name: 'spring' }))).not.toHaveProperty('nameTakenFrom');
+    const labels = requestFor({ name: 'spring', labels: [], out: inFolder('newer.parquet') });
+    const newer = await createTrainingSet(deps, labels);
+    expect(newer).toMatchObject({ name: 'spring', nameTakenFrom: older.id });
+    expect((await getTrainingSet(deps, 'spring')).id).toBe(newer.id);
+    expect(await getTrainingSet(deps, older.id)).toMatchObject({ name: 'spring' });
+    expect(await createTrainingSet(deps, labels)).not.toHaveProperty('nameTakenFrom');
+    expect(await createTrainingSet(deps, requestFor({ name: 'spring' }))).toMatchObject({ nameTakenFrom: newer.id });
   });
 });
 

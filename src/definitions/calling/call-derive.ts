@@ -1,6 +1,6 @@
 // Calls a source's derive functions: one row in, one value out, checked against the derived column's type.
 
-import { type Field, HeadraceError, INVALID, typeName, type Value } from '../../core/index.ts';
+import { type Field, HeadraceError, INVALID, messageOf, typeName, type Value } from '../../core/index.ts';
 import type { DeriveSpec, UserFunction } from '../manifest.ts';
 import { describeResult, fromUserOf, rowMaker, toUserOf } from './user-value.ts';
 
@@ -65,8 +65,4 @@ function checkedCall(fn: UserFunction, spec: DeriveSpec): (row: Readonly<Record<
     }
     return value;
   };
-}
-
-export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
 }

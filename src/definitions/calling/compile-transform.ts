@@ -1,8 +1,7 @@
 // On-demand views at work: the user's transform, wrapped once per service so that a call does no schema look-ups.
 
-import { type Field, HeadraceError, INVALID, typeName, type Value } from '../../core/index.ts';
+import { type Field, HeadraceError, INVALID, messageOf, typeName, type Value } from '../../core/index.ts';
 import type { OnDemandViewSpec, UserFunction } from '../manifest.ts';
-import { messageOf } from './call-derive.ts';
 import { describeResult, fromUserOf, rowMaker } from './user-value.ts';
 
 /** Takes each input's values in the order of its fields; gives the features' values in the view's order. */

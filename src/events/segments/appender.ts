@@ -2,7 +2,7 @@
 // commit). After a failed write the segment is never written again: the head of the next says how much of it counts.
 
 import { type FileHandle, open } from 'node:fs/promises';
-import { HeadraceError } from '../../core/index.ts';
+import { HeadraceError, messageOf } from '../../core/index.ts';
 import type { CutRecord } from '../event-log.ts';
 import { type LocalSegment, removeSegment, segmentPath, syncFolder } from './local-segments.ts';
 import { advance, type LogRecord, packHead, type Positions } from './log-record.ts';
@@ -192,7 +192,7 @@ async function writeAll(handle: FileHandle, bytes: Buffer, at: number): Promise<
 
 function writeFailed(error: unknown, folder: string, isVoid: boolean): HeadraceError {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   if (!isVoid) {
     const sentence = `the disk of the event log at ${folder} fails (${reason}): whether this was kept will be known at the next start`;
     return new HeadraceError('HR_STORAGE_UNAVAILABLE', sentence, { cause: error });

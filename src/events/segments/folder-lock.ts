@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
-import { HeadraceError } from '../../core/index.ts';
+import { HeadraceError, messageOf } from '../../core/index.ts';
 
 export interface FolderLock {
   release(): void;
@@ -41,7 +41,7 @@ function lockOnce(folder: string): FolderLock | undefined {
     file?.close();
     const code = error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : undefined;
     if (code === SQLITE.busy || (code === SQLITE.cantOpen && !existsSync(folder))) return undefined;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new HeadraceError('HR_STORAGE_UNAVAILABLE', `the event log's lock at ${path} cannot be taken: ${reason}`, {
       cause: error,
     });

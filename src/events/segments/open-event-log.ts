@@ -11,6 +11,7 @@ import type { StandingLog } from './appender.ts';
 import { type FolderLock, tryLock } from './folder-lock.ts';
 import { folderName, segmentKey, syncFolder } from './local-segments.ts';
 import { ENDED_PREFIX, type LogContext, openLogWriter } from './log-writer.ts';
+import { inLogFolder } from './log-folder.ts';
 import { readShipped } from './read-shipped.ts';
 import { NEW_LOG_POSITIONS, recoverLog } from './recover-log.ts';
 import { eventMigrations } from './schema.ts';
@@ -35,11 +36,11 @@ const SEGMENT_BYTES = 16 * 1024 ** 2;
 /** A folder under this name is not a log yet: its writer may have no row. */
 const NEW_PREFIX = '.new-';
 
-/** Throws HR_STORAGE_UNAVAILABLE. */
+/** Throws HR_CONFIG where `path` can't be a folder, HR_STORAGE_FULL, HR_STORAGE_UNAVAILABLE. */
 export async function openEventLog(options: EventLogOptions): Promise<EventLog> {
   const { path, database, objects, clock, logger, segmentBytes = SEGMENT_BYTES } = options;
   await database.migrate('events', eventMigrations);
-  await mkdir(path, { recursive: true });
+  await inLogFolder(path, () => mkdir(path, { recursive: true }));
   const [writers, shipped] = [openWriterTable(database), openShippedTable(database)];
   const removal = openRemovalTable(database, shipped);
   const context: LogContext = { objects, writers, shipped, clock, logger, segmentBytes };
@@ -121,7 +122,8 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
     async adopt() {
       const adopted: LogWriter[] = [];
       try {
-        const names = (await readdir(path, { withFileTypes: true })).filter((entry) => entry.isDirectory());
+        const found = await inLogFolder(path, () => readdir(path, { withFileTypes: true }));
+        const names = found.filter((entry) => entry.isDirectory());
         const rows = await writers.all();
         for (const { name } of names) {
           const row = rowOf(name, rows);
@@ -162,7 +164,8 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
     async forget(number) {
       const { token } = await writers.find(number);
       const folder = join(path, folderName(number, token));
-      const isHere = (await readdir(path)).includes(folderName(number, token));
+      const names = await inLogFolder(path, () => readdir(path));
+      const isHere = names.includes(folderName(number, token));
       const lock = isHere ? await tryLock(folder) : undefined;
       if (isHere && lock === undefined) {
         const sentence = `writer ${number} lives on this machine, or is being settled; end its process, then it is settled by itself`;
@@ -198,7 +201,7 @@ async function makeFolder(path: string): Promise<{ token: string; fresh: string;
   for (let tries = 1; ; tries++) {
     const token = randomBytes(6).toString('hex');
     const fresh = join(path, `${NEW_PREFIX}${token}`);
-    await mkdir(fresh);
+    await inLogFolder(path, () => mkdir(fresh));
     const lock = await tryLock(fresh);
     if (lock !== undefined) return { token, fresh, lock };
     // Another process may have taken it for what a dead one left, in the moment before the lock.

@@ -4,18 +4,16 @@
 
 import {
   type DataType,
-  INVALID,
   isPlainNumber,
   type Micros,
-  parseValue,
   type Row,
   sameType,
-  toJson,
   typeName,
   type Value,
 } from '../../core/index.ts';
 import type { SourceSpec } from '../../definitions/index.ts';
 import type { PushedRow } from '../event-log.ts';
+import { converterOf } from './convert-value.ts';
 import { NUMBER_BYTES, readNumber, writeNumber } from './number-block.ts';
 
 /** The length of the JSON as 4 bytes · the JSON · a double for each plain number of each row. */
@@ -25,7 +23,7 @@ export function encodeRows(source: SourceSpec, rows: readonly PushedRow[]): Buff
   return codec(rows);
 }
 
-/** Reads by column name: a column added since is null; one of another type by now is read as JSON of it, or null. */
+/** Reads by column name: a column added since is null; one of another type by now is converted as `converterOf` says. */
 export function decodeRows(source: SourceSpec, body: Buffer): PushedRow[] {
   // The frame's checksum held, so this is what `encodeRows` wrote.
   const numbersAt = TEXT_AT + body.readUInt32LE(0);
@@ -174,10 +172,8 @@ type Read = (json: unknown) => Value;
 function readerOf(stored: DataType, wanted: DataType): Read {
   const read = valueOf(stored);
   if (sameType(stored, wanted)) return read;
-  return (json) => {
-    const value = parseValue(wanted, toJson(stored, read(json)));
-    return value === INVALID ? null : value;
-  };
+  const convert = converterOf(stored, wanted);
+  return (json) => convert(read(json));
 }
 
 // The inverse of `plainOf`.

@@ -11,10 +11,12 @@ import type { SegmentContents, SegmentSummary } from './segment.ts';
 export interface ShippedSegment {
   readonly seq: number;
   readonly bytes: number;
+  /** Of its last entry. */
+  readonly lastCut: number;
 }
 
 /** The last one shipped, and where the log stands after it. */
-export interface LastShipped extends ShippedSegment {
+export interface LastShipped extends Pick<ShippedSegment, 'seq' | 'bytes'> {
   readonly end: Positions;
 }
 
@@ -94,7 +96,7 @@ export function openShippedTable(database: Database): ShippedTable {
     async holding(writer, { from, to, before = Number.MAX_SAFE_INTEGER, source }) {
       const rows = await db
         .selectFrom('event_segments')
-        .select(['seq', 'bytes', 'contents'])
+        .select(['seq', 'bytes', 'contents', 'last_cut'])
         .where('writer', '=', writer)
         .where('is_removed', '=', 0)
         .where('seq', '<', before)
@@ -104,7 +106,10 @@ export function openShippedTable(database: Database): ShippedTable {
         .execute();
       const holds = (contents: string | null): boolean =>
         source === undefined || contents === null || contentsFromJson(contents).some(([, name]) => name === source);
-      return rows.flatMap(({ seq, bytes, contents }) => (holds(contents) ? [{ seq, bytes }] : []));
+      return rows.flatMap(({ seq, bytes, contents, last_cut: lastCut }) =>
+        // One without an entry was not asked for.
+        holds(contents) && lastCut !== null ? [{ seq, bytes, lastCut }] : [],
+      );
     },
     async cuts(writer, from = 0, to = Number.MAX_SAFE_INTEGER) {
       const rows = await db

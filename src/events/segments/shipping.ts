@@ -2,7 +2,7 @@
 // file. Each step may be repeated; one that failed is, by the next call.
 
 import { readFile } from 'node:fs/promises';
-import { type Clock, HeadraceError, type Logger } from '../../core/index.ts';
+import { type Clock, HeadraceError, type Logger, messageOf } from '../../core/index.ts';
 import type { ObjectStore } from '../../storage/index.ts';
 import { type LocalSegment, removeSegment, segmentKey, segmentPath } from './local-segments.ts';
 import { checkSegmentInTurns } from './segment.ts';
@@ -80,8 +80,9 @@ export function createShipping(options: ShippingOptions): Shipping {
 
 /** What an object store throws, as an error of the catalogue. */
 export function storeFailed(error: unknown, key: string): HeadraceError {
-  if (error instanceof HeadraceError) return error;
-  const reason = error instanceof Error ? error.message : String(error);
+  // A key of ours is never wrong: something lies where it should be written.
+  if (error instanceof HeadraceError && error.code !== 'HR_INVALID') return error;
+  const reason = messageOf(error);
   const sentence = `the object store does not take or give "${key}": ${reason}. Nothing is lost; it is tried again`;
   return new HeadraceError('HR_STORAGE_UNAVAILABLE', sentence, { cause: error });
 }

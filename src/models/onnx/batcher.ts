@@ -1,6 +1,6 @@
 // Micro-batching: what arrives in one turn of the event loop, or while a run is busy, runs as one batch, never mixed up.
 
-import { HeadraceError } from '../../core/index.ts';
+import { HeadraceError, messageOf } from '../../core/index.ts';
 import type { Tensors } from './ort-session.ts';
 import { joinRows, rowsOf, shapeKey, takeRows } from './tensor-rows.ts';
 
@@ -128,6 +128,6 @@ async function runInParts(run: BatcherOptions['run'], inputs: Tensors, partRows:
 }
 
 function failed(thrown: unknown): HeadraceError {
-  const reason = thrown instanceof Error ? thrown.message : String(thrown);
+  const reason = messageOf(thrown);
   return new HeadraceError('HR_INFERENCE_FAILED', `the model's runtime failed: ${reason}`, { cause: thrown });
 }

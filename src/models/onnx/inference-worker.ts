@@ -1,6 +1,7 @@
 // The thread of a heavy model: a session of its own, one batch at a time, errors sent back as texts.
 
 import { parentPort, workerData } from 'node:worker_threads';
+import { messageOf } from '../../core/index.ts';
 import { openSession, type Tensors } from './ort-session.ts';
 
 export interface WorkerSettings {
@@ -23,8 +24,7 @@ port.on('message', (inputs: Tensors | 'stop') => {
   }
   session.run(inputs).then(
     (outputs) => port.postMessage({ outputs } satisfies WorkerReply),
-    (thrown: unknown) =>
-      port.postMessage({ failure: thrown instanceof Error ? thrown.message : String(thrown) } satisfies WorkerReply),
+    (thrown: unknown) => port.postMessage({ failure: messageOf(thrown) } satisfies WorkerReply),
   );
 });
 port.postMessage({ isReady: true } satisfies WorkerReply);

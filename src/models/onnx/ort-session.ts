@@ -1,7 +1,7 @@
 // One ONNX Runtime session: opened with our options, its signature in our words, and tensors both ways.
 
 import { InferenceSession, listSupportedBackends, Tensor as OrtTensor } from 'onnxruntime-node';
-import { HeadraceError } from '../../core/index.ts';
+import { HeadraceError, messageOf } from '../../core/index.ts';
 import type { Signature, Tensor, TensorSpec, TensorType } from '../model-runtime.ts';
 
 export type Tensors = Readonly<Record<string, Tensor>>;
@@ -61,7 +61,7 @@ async function create(onnx: Uint8Array, providers: readonly string[], threads: n
       extra: { session: { 'intra_op.allow_spinning': '0', 'inter_op.allow_spinning': '0' } },
     });
   } catch (thrown) {
-    const reason = thrown instanceof Error ? thrown.message : String(thrown);
+    const reason = messageOf(thrown);
     const accelerator = providers.find((provider) => provider !== 'cpu');
     if (accelerator !== undefined && /provider|library|\.so|\.dll/i.test(reason))
       throw unavailable(accelerator, reason, thrown);

@@ -1,6 +1,6 @@
 // The smoke inference at load: proves that the model runs, times it, and finds out whether rows may share a batch.
 
-import { HeadraceError } from '../../core/index.ts';
+import { HeadraceError, messageOf } from '../../core/index.ts';
 import type { Signature, Tensor, TensorData, TensorSpec } from '../model-runtime.ts';
 import type { OrtSession, Tensors } from './ort-session.ts';
 import { takeRows } from './tensor-rows.ts';
@@ -27,7 +27,7 @@ export async function warmUp(session: OrtSession): Promise<Warmth> {
   } catch (thrown) {
     // With a size that only the caller knows, one row of our making may be wrong: no verdict then.
     if (hasOpenSizes(signature)) return { warmMicros: 0, mode: 'single' };
-    const reason = thrown instanceof Error ? thrown.message : String(thrown);
+    const reason = messageOf(thrown);
     throw new HeadraceError('HR_MODEL_UNREADABLE', `the model loads but fails on one row: ${reason}`, {
       cause: thrown,
     });

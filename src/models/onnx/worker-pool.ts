@@ -1,7 +1,7 @@
 // Threads for models that would block the event loop: each takes one batch at a time; one that dies is replaced.
 
 import { Worker } from 'node:worker_threads';
-import { HeadraceError } from '../../core/index.ts';
+import { HeadraceError, messageOf } from '../../core/index.ts';
 import type { WorkerReply, WorkerSettings } from './inference-worker.ts';
 import type { Tensors } from './ort-session.ts';
 
@@ -65,7 +65,7 @@ async function startThread(settings: WorkerSettings): Promise<Thread> {
   });
   await new Promise<void>((resolve, reject) => {
     worker.once('error', (thrown) => {
-      fail(thrown instanceof Error ? thrown.message : String(thrown));
+      fail(messageOf(thrown));
       reject(new HeadraceError('HR_MODEL_UNREADABLE', `the model cannot be loaded in a thread: ${String(thrown)}`));
     });
     // Without an error too; once it is ready this changes nothing.

@@ -4,7 +4,7 @@
 
 import type { BigIntStats } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
-import { HeadraceError } from '../../core/index.ts';
+import { HeadraceError, messageOf } from '../../core/index.ts';
 import type { SourceSpec } from '../../definitions/index.ts';
 import type { SnapshotFile } from '../../online/index.ts';
 import { queryWork } from '../sources/source-errors.ts';
@@ -146,6 +146,6 @@ function changed(owner: string, { path }: SnapshotFile, isGone: boolean): Headra
 }
 
 function unreadable(owner: string, path: string, cause: unknown): HeadraceError {
-  const message = cause instanceof Error ? cause.message : String(cause);
+  const message = messageOf(cause);
   return new HeadraceError('HR_SOURCE_UNREADABLE', `${owner}: ${path} cannot be opened: ${message}.`, { cause });
 }

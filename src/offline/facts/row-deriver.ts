@@ -1,7 +1,7 @@
 // Derived columns of rows on their way into the log: TypeScript functions are called here, SQL runs in DuckDB over a table
 // of the declared types, by the very text that the facts relation has.
 
-import { HeadraceError, type Row, type Value } from '../../core/index.ts';
+import { HeadraceError, messageOf, type Row, type Value } from '../../core/index.ts';
 import { compileDerive, type Definitions, type DeriveSpec, type SourceSpec } from '../../definitions/index.ts';
 import type { DuckDb } from '../../storage/index.ts';
 import { createRowAppender } from '../duckdb/row-appender.ts';
@@ -68,7 +68,7 @@ async function deriveBySql(
       .getRows()
       .map((values) => Object.fromEntries(specs.map(({ name, type }, i) => [name, fromDuck(type, values[i] ?? null)])));
   } catch (thrown) {
-    const message = thrown instanceof Error ? thrown.message : String(thrown);
+    const message = messageOf(thrown);
     throw new HeadraceError('HR_TRANSFORM_FAILED', `derived columns of source "${source.name}" failed: ${message}`, {
       cause: thrown,
     });

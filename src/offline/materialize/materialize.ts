@@ -5,7 +5,7 @@ import { didYouMeanOf, formatTimestamp, HeadraceError, messageOf, type Micros } 
 import { createViewCodec, lifetimesOf, type OnlineStore, openRowSchemas, openRuns } from '../../online/index.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
 import type { MaterializedView } from './report.ts';
-import { rehearseView, runView } from './run-view.ts';
+import { rehearseViews, runViews } from './run-views.ts';
 import { forgetRows, removeExpired } from './upkeep.ts';
 import type { RunDeps } from './view-run.ts';
 
@@ -46,7 +46,7 @@ const RETRY_MS: readonly number[] = [250, 500, 1000, 2000, 4000];
  */
 export async function materialize(deps: MaterializeDeps, request: MaterializeRequest): Promise<MaterializeReport> {
   const { manifest } = deps.definitions;
-  const names = request.views ?? Object.keys(manifest.views);
+  const names = [...new Set(request.views ?? Object.keys(manifest.views))];
   for (const name of names) {
     if (Object.hasOwn(manifest.views, name)) continue;
     throw new HeadraceError(
@@ -67,17 +67,21 @@ export async function materialize(deps: MaterializeDeps, request: MaterializeReq
   const before = await runs.lastFinished();
   const views: MaterializedView[] = [];
   const failures: unknown[] = [];
-  for (const view of names) {
-    const { incremental, from, to } = request;
-    const run = request.dryRun ? rehearseView : runView;
-    try {
-      views.push(await run(own, { view, incremental, from, to }));
-    } catch (error) {
-      // What is wrong with one view's source must not keep the others from being fresh.
-      failures.push(error);
-      if (names.length > 1) {
-        deps.logger.error({ view, reason: messageOf(error) }, 'a view could not be materialized; the others are');
-      }
+  const { incremental, from, to } = request;
+  const requests = names.map((view) => ({ view, incremental, from, to }));
+  const outcomes = request.dryRun ? rehearseViews(own, requests) : runViews(own, requests);
+  let at = 0;
+  for await (const outcome of outcomes) {
+    const view = names[at++];
+    if ('report' in outcome) {
+      views.push(outcome.report);
+      continue;
+    }
+    // What is wrong with one view's source must not keep the others from being fresh.
+    failures.push(outcome.error);
+    if (names.length > 1) {
+      const what = 'a view could not be materialized; the others are';
+      deps.logger.error({ view, reason: messageOf(outcome.error) }, what);
     }
   }
   if (!request.dryRun) {

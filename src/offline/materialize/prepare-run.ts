@@ -1,14 +1,15 @@
 // Plans a run that has asked, and finds its keys.
 
+import type { DuckDBConnection } from '@duckdb/node-api';
 import { HeadraceError } from '../../core/index.ts';
 import type { WriterRow } from '../../events/index.ts';
 import { isOpened, type OpenedRow, type OpenPlan, planRun, type RunRow } from '../../online/index.ts';
 import { openFacts } from '../facts/open-facts.ts';
 import { findChanges, isUnchanged } from './changes.ts';
+import type { AnsweredWriters } from './ask-writers.ts';
 import type { RunScope } from './run-scope.ts';
 import { findAllKeys, findChangedKeys, type TouchedKeys } from './touched-keys.ts';
 import type { ViewRun } from './view-run.ts';
-import type { AnsweredWriters } from './wait-for-writers.ts';
 import { dropTables } from './work-table.ts';
 
 export interface PreparedRun {
@@ -32,9 +33,25 @@ export async function prepareRun(
   rows: readonly RunRow[],
   { writers, answered }: AnsweredWriters,
 ): Promise<PreparedRun> {
-  const { deps, codec, connection, snapshot, asOf, waits, request } = run;
   const earlier = rows.filter(isOpened).filter(({ number }) => number < row.number);
   const plan = await planView(run, row, rows, { writers, answered });
+  const connection = await run.deps.duckdb.connect();
+  try {
+    const prepared = await prepareWork(run, connection, plan, earlier);
+    return { plan, writers, heldBy: heldBy(plan.heldBy, writers), earlier, ...prepared };
+  } catch (error) {
+    connection.closeSync();
+    throw error;
+  }
+}
+
+async function prepareWork(
+  run: ViewRun,
+  connection: DuckDBConnection,
+  plan: OpenPlan,
+  earlier: readonly OpenedRow[],
+): Promise<Pick<PreparedRun, 'scope' | 'touched' | 'isUpToDate' | 'close'>> {
+  const { deps, codec, snapshot, asOf, waits, request } = run;
   const facts = await openFacts(connection, codec.source, deps, { snapshot, ...plan });
   const scope: RunScope = {
     codec,
@@ -47,14 +64,16 @@ export async function prepareRun(
   };
   const touched = await findKeys(run, scope, plan, earlier);
   return {
-    plan,
-    writers,
-    heldBy: heldBy(plan.heldBy, writers),
     scope,
-    earlier,
     touched: touched.keys,
     isUpToDate: touched.isUnchanged && request.from === undefined,
-    close: () => dropTables(connection, [touched.keys.table, touched.keys.logTable]),
+    async close() {
+      try {
+        await dropTables(connection, [touched.keys.table, touched.keys.logTable]);
+      } finally {
+        connection.closeSync();
+      }
+    },
   };
 }
 
@@ -83,7 +102,7 @@ async function planView(
 }
 
 async function findKeys(
-  { deps, codec, connection, snapshot, asOf, asks: { carriesWaiting }, request }: ViewRun,
+  { deps, codec, snapshot, asOf, asks: { carriesWaiting }, request }: ViewRun,
   scope: RunScope,
   plan: OpenPlan,
   earlier: readonly OpenedRow[],
@@ -92,7 +111,7 @@ async function findKeys(
   const since = earlier.filter(({ number }) => number >= plan.since);
   const { boundary, coverage } = plan;
   const next = { snapshot: snapshot.files, coverage, asOf, carriesWaiting };
-  const changes = await findChanges(connection, codec, deps, plan.changes, since, next);
+  const changes = await findChanges(scope.connection, codec, deps, plan.changes, since, next);
   const keys = await findChangedKeys(scope, changes, boundary, request.from);
   return { keys, isUnchanged: isUnchanged(changes) && since.length === 1 && since[0]?.state === 'finished' };
 }

@@ -1,6 +1,5 @@
 // A view's run as far as it goes before anyone is asked: what it reads, as of when, and what it would like.
 
-import type { DuckDBConnection } from '@duckdb/node-api';
 import { floorTo, type Micros } from '../../core/index.ts';
 import {
   createViewCodec,
@@ -12,10 +11,10 @@ import {
   type ViewCodec,
 } from '../../online/index.ts';
 import type { PinnedSnapshot } from '../facts/facts.ts';
-import { pinSnapshot } from '../facts/pin-snapshot.ts';
-import { proposeBoundary } from '../facts/propose-boundary.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
+import { queryWork } from '../sources/source-errors.ts';
 import type { Waits } from './run-scope.ts';
+import type { RunSources } from './run-sources.ts';
 
 export interface RunDeps extends OfflineDeps {
   readonly store: OnlineStore;
@@ -37,44 +36,48 @@ export interface ViewRun {
   readonly deps: RunDeps;
   readonly request: RunRequest;
   readonly codec: ViewCodec;
-  readonly connection: DuckDBConnection;
+  /** Its source's; whoever opened the sources closes it. */
   readonly snapshot: PinnedSnapshot;
   readonly asOf: Micros;
   readonly waits: Waits;
   /** The row that it would ask with. */
   readonly asks: NewRun;
-  close(): Promise<void>;
 }
 
-export async function openViewRun(deps: RunDeps, request: RunRequest): Promise<ViewRun> {
-  const { definitions, clock, duckdb } = deps;
-  const codec = createViewCodec(definitions.manifest, request.view);
+export async function openViewRun(deps: RunDeps, request: RunRequest, sources: RunSources): Promise<ViewRun> {
+  const codec = createViewCodec(deps.definitions.manifest, request.view);
   const { freshness } = codec.view;
-  const now = clock.nowMicros();
+  const { now } = sources;
   const asOf = request.to ?? (freshness.kind === 'scheduled' ? floorTo(now, freshness.everyMicros) : now);
   // A scheduled view is read as at its last run: what is known later is a later run's to find.
   const waits = freshness.kind === 'scheduled' ? 'none' : request.to === undefined ? 'all' : 'log';
-  const connection = await duckdb.connect();
-  let snapshot: PinnedSnapshot | undefined;
-  const close = async (): Promise<void> => {
-    await snapshot?.close();
-    connection.closeSync();
+  const snapshot = await sources.snapshotOf(codec.source);
+  const asks: NewRun = {
+    view: request.view,
+    version: codec.version,
+    snapshot: snapshot.files,
+    proposed: await sources.boundaryOf(codec.source, asOf),
+    asOf,
+    carriesWaiting: waits === 'all',
+    fingerprint: codec.fingerprint,
+    askedMicros: now,
   };
-  try {
-    snapshot = await pinSnapshot(codec.source, definitions.directory);
-    const asks: NewRun = {
-      view: request.view,
-      version: codec.version,
-      snapshot: snapshot.files,
-      proposed: await proposeBoundary(connection, codec.source, deps, snapshot, asOf),
-      asOf,
-      carriesWaiting: waits === 'all',
-      fingerprint: codec.fingerprint,
-      askedMicros: now,
-    };
-    return { deps, request, codec, connection, snapshot, asOf, waits, asks, close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
+  return { deps, request, codec, snapshot, asOf, waits, asks };
+}
+
+/** A view's work; of an error in it, what was overwritten under the reader explains best why it could not be read. */
+export function workOn<T>({ request, snapshot }: ViewRun, work: () => Promise<T>): Promise<T> {
+  return explained(request, async () => {
+    try {
+      return await work();
+    } catch (error) {
+      await snapshot.verify();
+      throw error;
+    }
+  });
+}
+
+/** Errors as those of the catalogue. */
+export function explained<T>({ view }: RunRequest, work: () => Promise<T>): Promise<T> {
+  return queryWork(`view "${view}" cannot be materialized`, 'HR_SOURCE_UNREADABLE', work);
 }

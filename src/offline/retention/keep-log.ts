@@ -3,7 +3,7 @@
 
 import { readdir, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { floorTo, MICROS_PER_HOUR } from '../../core/index.ts';
+import { floorTo, messageOf, MICROS_PER_HOUR } from '../../core/index.ts';
 import { NOTHING_COVERED } from '../../online/index.ts';
 import { sourceFolder } from '../facts/log-cache.ts';
 import { readableCoverage } from '../facts/log-rows.ts';
@@ -23,7 +23,7 @@ export async function keepLog(deps: RetentionDeps): Promise<void> {
     const isDue = last === undefined || floorTo(last, MICROS_PER_HOUR) !== floorTo(clock.nowMicros(), MICROS_PER_HOUR);
     if (isDue) await pruneLog(deps, { dryRun: false });
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     logger.warn({ reason }, 'the event log could not be tidied; the next materialize tries again');
   }
 }

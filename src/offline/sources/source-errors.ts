@@ -1,6 +1,6 @@
 // What DuckDB says of unreadable sources and of users' functions, as errors of the catalogue.
 
-import { type ErrorCode, ERRORS, HeadraceError } from '../../core/index.ts';
+import { type ErrorCode, ERRORS, HeadraceError, messageOf } from '../../core/index.ts';
 import { nameFilesIn } from '../facts/pinned-paths.ts';
 
 /**
@@ -17,7 +17,7 @@ export async function queryWork<T>(what: string, otherwise: ErrorCode, work: () 
 
 function queryError(what: string, otherwise: ErrorCode, thrown: unknown): HeadraceError {
   if (thrown instanceof HeadraceError) return thrown;
-  const message = nameFilesIn(thrown instanceof Error ? thrown.message : String(thrown));
+  const message = nameFilesIn(messageOf(thrown));
   const raised = /(HR_[A-Z_]+): ([\s\S]*)$/.exec(message);
   const code = raised?.[1];
   // A function running inside a query can only raise text: its code stands at the front.

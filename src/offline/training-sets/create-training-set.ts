@@ -3,7 +3,8 @@
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { contentHash, HeadraceError, sha256Hex } from '../../core/index.ts';
+import { contentHash, HeadraceError, type Micros, sha256Hex } from '../../core/index.ts';
+import type { SourceSpec } from '../../definitions/index.ts';
 import type { Coverage } from '../../online/index.ts';
 import { runPlan } from '../duckdb/run-plan.ts';
 import type { FactsLog } from '../facts/facts.ts';
@@ -30,12 +31,17 @@ export interface TrainingSetRequest {
   readonly name?: string;
 }
 
+export interface CreatedTrainingSet extends TrainingSetRecord {
+  /** The id of the set that was found by this one's name until now. */
+  readonly nameTakenFrom?: string;
+}
+
 /**
  * Writes the file whole or not at all and keeps its record. What was pushed counts as far as it is shipped. Errors:
  * HR_UNKNOWN_SERVICE, HR_SPINE, HR_SOURCE_UNREADABLE, HR_SOURCE_CHANGED, HR_TRANSFORM_FAILED, HR_INTEGER_OVERFLOW,
  * HR_STORAGE_FULL, HR_STORAGE_UNAVAILABLE, HR_LOG_DAMAGED.
  */
-export async function createTrainingSet(deps: OfflineDeps, request: TrainingSetRequest): Promise<TrainingSetRecord> {
+export async function createTrainingSet(deps: OfflineDeps, request: TrainingSetRequest): Promise<CreatedTrainingSet> {
   const plan = planTrainingSet(deps.definitions.manifest, request);
   if (!/\.parquet$/i.test(request.out)) {
     throw new HeadraceError(
@@ -69,7 +75,8 @@ export async function createTrainingSet(deps: OfflineDeps, request: TrainingSetR
     );
     deps.progress.done(`${spine.rows} rows`);
     reportIgnored(deps, record);
-    return await saveTrainingSet(deps.database, record);
+    const { record: kept, nameTakenFrom } = await saveTrainingSet(deps.database, record);
+    return { ...kept, ...(nameTakenFrom !== undefined && { nameTakenFrom }) };
   } finally {
     await sources?.close();
     connection.closeSync();
@@ -107,7 +114,7 @@ async function describe(
     snapshots.push({
       source: name,
       files: hashed.get(name) ?? [],
-      boundaryMicros: facts.source.pushes === 'keep' || !Number.isFinite(boundary) ? null : boundary,
+      ...boundaryIn(facts.source, boundary),
       pushed: facts.log === null ? null : { ...positionsOf(facts.log), ...(await facts.log.digest()) },
       ...(await profileSource(connection, facts, reads)),
     });
@@ -143,6 +150,11 @@ async function describe(
     features: await profileFeatures(connection, plan, written, spine.rows),
     createdAtMicros: clock.nowMicros(),
   };
+}
+
+function boundaryIn({ pushes }: SourceSpec, boundary: Micros): Pick<SourceSnapshot, 'boundaryMicros' | 'isLogAlone'> {
+  const isLogAlone = pushes !== 'keep' && boundary === -Infinity;
+  return { boundaryMicros: Number.isFinite(boundary) ? boundary : null, isLogAlone };
 }
 
 function positionsOf({ coverage, removed }: FactsLog): Pick<PushedSnapshot, 'floor' | 'writers' | 'removed'> {

@@ -32,8 +32,13 @@ export interface TrainingSetRecord {
 export interface SourceSnapshot {
   readonly source: string;
   readonly files: readonly SourceFile[];
-  /** Up to it in event time the files' rows count, past it pushed events; null where both count whole. */
+  /** Up to it in event time the files' rows count, past it pushed events; null where there is none. */
   readonly boundaryMicros: Micros | null;
+  /**
+   * Without a boundary: whether the log alone counts, as the files held no row to put one at; else both count whole. Left
+   * out by sets of a time before it was kept, where only what was pushed can tell.
+   */
+  readonly isLogAlone?: boolean;
   /** How far the log was read, and how many of its events count; null where it held none of the source. */
   readonly pushed: PushedSnapshot | null;
   readonly rows: number;

@@ -58,7 +58,8 @@ export function openRecordedFacts(
     const paths = was?.files.map(({ path }) => path) ?? [];
     const snapshot = await pinned(pinFiles(paths, `source "${source.name}"`));
     const pushed = was?.pushed ?? null;
-    const boundary = was?.boundaryMicros ?? (pushed === null ? Infinity : -Infinity);
+    const isLogAlone = was?.isLogAlone ?? pushed !== null;
+    const boundary = was?.boundaryMicros ?? (isLogAlone || source.pushes === 'keep' ? -Infinity : Infinity);
     const cuts = new Map(pushed?.writers.map(({ writer, cut }) => [writer, cut]));
     const coverage = { floor: pushed?.floor ?? 0, cuts };
     return { facts: await openFacts(connection, source, deps, { snapshot, boundary, coverage }), snapshot, boundary };

@@ -25,19 +25,29 @@ const MIGRATIONS: readonly Migration[] = [
 
 /**
  * Keeps a record; one of the same id is replaced, as it was made from the same inputs, and passes on its name to a
- * record that has none. Gives the record as kept.
+ * record that has none. Gives the record as kept, and the set that was found by its name until now.
  */
-export async function saveTrainingSet(database: Database, record: TrainingSetRecord): Promise<TrainingSetRecord> {
+export async function saveTrainingSet(
+  database: Database,
+  record: TrainingSetRecord,
+): Promise<{ readonly record: TrainingSetRecord; readonly nameTakenFrom: string | undefined }> {
   await database.migrate('offline', MIGRATIONS);
-  return database.transaction<Tables, TrainingSetRecord>(
+  return database.transaction<Tables, Awaited<ReturnType<typeof saveTrainingSet>>>(
     async (trx) => {
       const { id } = record;
       const before = await trx.selectFrom('training_sets').select('name').where('id', '=', id).executeTakeFirst();
       const kept = { ...record, name: record.name ?? before?.name ?? null };
+      const named = await trx
+        .selectFrom('training_sets')
+        .select('id')
+        .where('name', '=', kept.name)
+        .orderBy('created_at_micros', 'desc')
+        .orderBy('id')
+        .executeTakeFirst();
       await trx.deleteFrom('training_sets').where('id', '=', id).execute();
       const row = { id, name: kept.name, created_at_micros: kept.createdAtMicros, record: JSON.stringify(kept) };
       await trx.insertInto('training_sets').values(row).execute();
-      return kept;
+      return { record: kept, nameTakenFrom: named === undefined || named.id === id ? undefined : named.id };
     },
     { serializedBy: 'training_sets' },
   );

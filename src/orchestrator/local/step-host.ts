@@ -3,6 +3,7 @@
 
 import { spawn } from 'node:child_process';
 import { Worker } from 'node:worker_threads';
+import { messageOf } from '../../core/index.ts';
 import { killTree } from './process-tree.ts';
 
 /** What the engine sends once. */
@@ -67,7 +68,7 @@ function runTask(order: Extract<HostOrder, { kind: 'task' }>): Promise<HostRepor
       report = message as HostReport; // sent by task-worker.ts alone
     });
     worker.on('error', (error) => {
-      report = { ok: false, reason: error instanceof Error ? error.message : String(error) };
+      report = { ok: false, reason: messageOf(error) };
     });
     // After its last output has come through.
     worker.on('exit', () => resolve(report));

@@ -1,7 +1,7 @@
 // JSON bodies: whole numbers keep all their digits, and what isn't JSON is an error of the catalogue.
 
 import type { FastifyInstance } from 'fastify';
-import { HeadraceError, parseJson } from '../../core/index.ts';
+import { HeadraceError, messageOf, parseJson } from '../../core/index.ts';
 
 export function addJsonBody(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
@@ -15,7 +15,7 @@ export function addJsonBody(app: FastifyInstance): void {
     try {
       done(null, parseJson(body as string));
     } catch (thrown) {
-      const message = thrown instanceof Error ? thrown.message : String(thrown);
+      const message = messageOf(thrown);
       done(new HeadraceError('HR_MALFORMED_JSON', `the body is not JSON: ${message.slice(0, 200)}`));
     }
   });

@@ -5,7 +5,7 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Kysely } from 'kysely';
-import { HeadraceError } from '../../../core/index.ts';
+import { HeadraceError, messageOf } from '../../../core/index.ts';
 import type { Database } from '../database.ts';
 import { runMigrations } from '../migrate.ts';
 import { whileBusy } from './sqlite-connection.ts';
@@ -56,7 +56,7 @@ async function openFile(path: string): Promise<DatabaseSync> {
   } catch (error) {
     file?.close();
     if (error instanceof HeadraceError && error.code === 'HR_STORAGE_FULL') throw error;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new HeadraceError('HR_STORAGE_UNAVAILABLE', `the SQLite database "${path}" cannot be opened: ${reason}`, {
       cause: error,
     });
