@@ -162,5 +162,6 @@ export interface EventLog {
    * as soon as they hold no other cut, those that an earlier call left behind too.
    */
   remove(through: ReadonlyMap<number, number>): Promise<void>;
+  /** Releases every lock, that of a log which is just being adopted too: then `register` and `adopt` throw HR_STOPPING. */
   close(): Promise<void>;
 }

@@ -186,6 +186,20 @@ describe.each(machines)('an event log with its registry on $database and its seg
     expect(numbersOf(await collect(log.read(1, 1, 2)))).toEqual([3, 4]);
   });
 
+  it('takes over nothing once it is closed, not even a log that it is just adopting', async () => {
+    const first = await log.register();
+    await first.openCut(VIEW);
+    await push(first, 1);
+    await first.close();
+    const closed = await world.open();
+    const adopting = closed.adopt();
+    await closed.close();
+    await expect(adopting).rejects.toMatchObject({ code: 'HR_STOPPING' });
+    await expect(closed.adopt()).rejects.toMatchObject({ code: 'HR_STOPPING' });
+    await expect(closed.register()).rejects.toMatchObject({ code: 'HR_STOPPING' });
+    expect((await log.adopt()).map(({ writer }) => writer)).toEqual([1]);
+  });
+
   it('is settled again when its settler dies after it was ended, until it is let go', async () => {
     const first = await log.register();
     await first.openCut(VIEW);

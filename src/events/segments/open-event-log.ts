@@ -46,13 +46,20 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
   const context: LogContext = { objects, writers, shipped, clock, logger, segmentBytes };
   const held = new Set<LogWriter>();
   const told = new Set<string>();
+  let isClosed = false;
+
+  const checkOpen = (): void => {
+    if (isClosed) throw new HeadraceError('HR_STOPPING', `the event log at ${path} is closed here`);
+  };
 
   const once = (id: string, tell: () => void): void => {
     if (!told.has(id)) tell();
     told.add(id);
   };
 
+  // Where it throws, the caller lets the lock go.
   const hold = (row: WriterRow, folder: string, lock: FolderLock, log: StandingLog): LogWriter => {
+    checkOpen();
     const writer = openLogWriter({ row, folder, lock, log, onClose: () => held.delete(writer) }, context);
     held.add(writer);
     return writer;
@@ -100,6 +107,7 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
 
   return {
     async register() {
+      checkOpen();
       // Locked before it has a row: whoever sees the row finds it held.
       const { token, fresh, lock } = await makeFolder(path);
       try {
@@ -120,6 +128,7 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
       }
     },
     async adopt() {
+      checkOpen();
       const adopted: LogWriter[] = [];
       try {
         const found = await inLogFolder(path, () => readdir(path, { withFileTypes: true }));
@@ -189,6 +198,7 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
       }
     },
     async close() {
+      isClosed = true;
       await Promise.all([...held].map((writer) => writer.close()));
     },
   };
