@@ -100,28 +100,32 @@ const forget = defineCommand({
   summary: 'let go of a writer whose machine will not return: no run waits for it any more',
   example: 'headrace log forget 7\nheadrace log forget 7 --through 12',
   options: (command) =>
-    command.option('--through <cut>', 'give up what it shipped too, up to this cut, for good: where it is damaged'),
+    command.option(
+      '--through <cut>',
+      'give up what it shipped, up to this cut, for good, and nothing else: where it is damaged',
+    ),
   async run(context, [text = ''], options) {
     const writer = wholeNumber(text, 'a writer’s number');
-    const given = textOption(options, 'through');
-    const through = given === undefined ? undefined : wholeNumber(given, 'a cut’s number after --through');
+    const through = textOption(options, 'through');
     const app = await context.app();
     const log = await app.log();
+    if (through !== undefined) {
+      const { giveUpShipped } = await import('../offline/index.ts');
+      const last = wholeNumber(through, 'a cut’s number after --through');
+      const { cut, rows } = await giveUpShipped({ log, database: await app.database() }, writer, last);
+      const json = { writer, given_up: { through: cut, rows: Object.fromEntries(rows) } };
+      return { json, text: describeGivenUp(cut, rows) };
+    }
     const row = (await log.writers()).find(({ number }) => number === writer);
     const seenSeconds = row === undefined ? Infinity : (app.clock.nowMicros() - row.seenMicros) / MICROS_PER_SECOND;
     if (row?.state === 'open' && seenSeconds < RECENT_SECONDS) {
       context.tell(
-        `writer ${writer} on ${row.machine} told of itself ${Math.round(seenSeconds)} s ago. If it is only stopped, what it has not shipped will be missing offline.`,
+        `writer ${writer} on ${row.machine} told of itself ${Math.max(0, Math.round(seenSeconds))} s ago. If it is only stopped, what it has not shipped will be missing offline.`,
       );
     }
     await log.forget(writer);
     const state = row?.state === 'ended' ? 'ended' : 'forgotten';
-    const told = state === 'ended' ? describeEnded(writer, through !== undefined) : describeForgotten(writer);
-    if (through === undefined) return { json: { writer, state }, text: told };
-    const { giveUpShipped } = await import('../offline/index.ts');
-    const { cut, rows } = await giveUpShipped({ log, database: await app.database() }, writer, through);
-    const json = { writer, state, given_up: { through: cut, rows: Object.fromEntries(rows) } };
-    return { json, text: `${told}\n${describeGivenUp(cut, rows)}` };
+    return { json: { writer, state }, text: state === 'ended' ? describeEnded(writer) : describeForgotten(writer) };
   },
 });
 
@@ -133,10 +137,8 @@ function wholeNumber(text: string, what: string): number {
 const describeForgotten = (writer: number): string =>
   `Writer ${writer} is forgotten. What it shipped still counts; what it did not ship is kept in the online store where pushes are kept, and comes from the files elsewhere.`;
 
-function describeEnded(writer: number, isMore: boolean): string {
-  const text = `Writer ${writer} has ended: nothing waits for it, and all that it took is shipped.`;
-  return isMore ? text : `${text} To give that up where it is damaged: headrace log forget ${writer} --through CUT`;
-}
+const describeEnded = (writer: number): string =>
+  `Writer ${writer} has ended: nothing waits for it, and all that it took is shipped. To give that up where it is damaged: headrace log forget ${writer} --through CUT`;
 
 function describeGivenUp(cut: number, rows: ReadonlyMap<string, number>): string {
   if (cut === 0) return 'Nothing of it is shipped that could be given up.';

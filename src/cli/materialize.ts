@@ -27,7 +27,7 @@ export const materializeCommand = defineCommand({
   options: (command) =>
     command
       .option('--views <names>', 'views, separated by commas; all when left out')
-      .option('--incremental', 'only keys whose facts have changed since the last run')
+      .option('--incremental', 'only keys whose facts have changed since the last run; either this or --from')
       .option('--from <time>', 'also keys with rows known at this time or later; all keys where a view has no run yet')
       .option('--to <time>', 'as known at this time; now when left out')
       .option('--dry-run', 'say what would be written, and write nothing'),
@@ -41,6 +41,7 @@ export const materializeCommand = defineCommand({
       ?.split(',')
       .map((name) => name.trim())
       .filter((name) => name !== '');
+    if (views?.length === 0) throw usageError('--views names no view; leave it out for all.');
     const app = await context.app();
     const offline = await app.offline(context.progress);
     const dryRun = options['dryRun'] === true;

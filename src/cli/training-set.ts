@@ -143,10 +143,10 @@ function present(record: CreatedTrainingSet): object {
   return {
     ...others,
     features: features.map(({ name }) => name),
-    sources: sources.map(({ boundaryMicros, isLogAlone = false, pushed, ...source }) => ({
+    sources: sources.map(({ boundaryMicros, isLogAlone, pushed, ...source }) => ({
       ...source,
       files_up_to: boundaryMicros === null ? null : formatTimestamp(boundaryMicros),
-      log_alone: isLogAlone,
+      log_alone: isLogAlone ?? null,
       pushed:
         pushed === null
           ? null
@@ -191,8 +191,8 @@ function describeRecord(record: TrainingSetRecord): string {
   ].join('\n');
 }
 
-function describeSource({ source, files, rows, boundaryMicros, isLogAlone = false, pushed }: SourceSnapshot): string {
-  const none = isLogAlone ? ' of which no row counts yet' : '';
+function describeSource({ source, files, rows, boundaryMicros, isLogAlone, pushed }: SourceSnapshot): string {
+  const none = isLogAlone === true ? ' of which no row counts yet' : '';
   const upTo = boundaryMicros === null ? none : ` up to ${formatTimestamp(boundaryMicros)}`;
   const fromLog = pushed === null ? '' : `, ${pushed.rows} of them pushed (log read: ${describePositions(pushed)})`;
   return `source ${source}: ${files.length} file(s)${upTo}, ${rows} rows${fromLog}`;

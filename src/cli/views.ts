@@ -38,7 +38,7 @@ export const viewsCommand = defineCommand({
     ]);
     return {
       json: { views },
-      text: formatTable([HEAD, ...rows]) + clocksAhead(views).join(''),
+      text: formatTable([HEAD, ...rows]) + [...failures(views), ...clocksAhead(views)].join(''),
     };
   },
 });
@@ -51,7 +51,7 @@ const AHEAD_SECONDS = 60;
 function clocksAhead(views: readonly ViewStatus[]): string[] {
   const writers = new Map(views.flatMap(({ coverage }) => coverage.map((one) => [one.writer, one])));
   return [...writers.values()]
-    .filter((one) => one.clock_ahead_seconds >= AHEAD_SECONDS)
+    .filter((one) => one.state === 'open' && one.clock_ahead_seconds >= AHEAD_SECONDS)
     .map(({ writer, machine, clock_ahead_seconds: seconds }) => {
       const ahead = formatDuration(seconds * MICROS_PER_SECOND);
       return `\nThe clock of writer ${writer} on ${machine} is ${ahead} ahead of this one: once a run counts its events, they are read only when that time comes.`;
@@ -63,8 +63,16 @@ function ago(aged: Aged | null): string {
 }
 
 function stateOf({ running, failed }: ViewStatus): string {
-  if (running !== null) return `run ${running.run} ${running.state === 'asked' ? 'asks the writers' : 'writes'}`;
-  return failed === null ? 'idle' : `run ${failed.run} failed: ${failed.error}`;
+  if (running?.state === 'asked') return `run ${running.run} has asked, and waits its turn`;
+  if (running !== null) return `run ${running.run} writes`;
+  return failed === null ? 'idle' : `run ${failed.run} failed`;
+}
+
+// Below the table: an error may be long.
+function failures(views: readonly ViewStatus[]): string[] {
+  return views.flatMap(({ view, failed }) =>
+    failed === null ? [] : [`\nRun ${failed.run} of ${view} failed: ${failed.error}`],
+  );
 }
 
 function waits({ coverage }: ViewStatus): string {

@@ -88,7 +88,7 @@ async function viewStatus(
     at: formatTimestamp(at),
     age_seconds: Math.max(0, Math.round((deps.nowMicros - at) / MICROS_PER_SECOND)),
   });
-  const lookedAt = Math.max(look ?? -Infinity, finished === undefined ? -Infinity : endOf(finished));
+  const lookedAt = Math.max(look?.at ?? -Infinity, finished === undefined ? -Infinity : endOf(finished));
   const newestEvent = finished?.counts?.newestMicros;
   return {
     view: name,
@@ -103,7 +103,7 @@ async function viewStatus(
         ? { run: newest.number, state: newest.state, asked_at: formatTimestamp(newest.askedMicros) }
         : null,
     failed:
-      newest?.state === 'abandoned' && newest.askedMicros >= lookedAt
+      newest?.state === 'abandoned' && newest.number > (look?.lastRun ?? 0)
         ? { run: newest.number, error: newest.error ?? 'it was cut off' }
         : null,
     boundary:

@@ -322,7 +322,7 @@ export const ERRORS = define({
     status: 409,
     grpc: 'FAILED_PRECONDITION',
     title: 'Nobody can tell what became of the push',
-    help: 'The first push with this Idempotency-Key was not answered before its machine was given up (`headrace log forget`). Look whether its rows are there; if not, push them with a new key.',
+    help: 'No answer is kept of the first push with this Idempotency-Key, and its writer was given up (`headrace log forget`). Look whether its rows are there; if not, push them with a new key.',
   },
   HR_STEP_FAILED: {
     status: 422,

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Logger, messageOf, sha256Hex } from '../core/index.ts';
 import type { LogEntry } from '../events/index.ts';
 import type { Claim, StoreWriter } from '../online/index.ts';
+import { nodeOrUnknown } from './node-lane.ts';
 
 export interface ClaimDesk {
   /** Resolves with the claim that holds the key from now on, once the store answers. */
@@ -24,7 +25,8 @@ export function createClaimDesk(
   store: Pick<StoreWriter, 'claim' | 'finish' | 'nodeOfClaim'>,
   logger: Logger,
 ): ClaimDesk {
-  const gate: Gate = { isClosed: false, failures: new Map(), nodeOf: (claim) => nodeOf(store, claim), logger };
+  const nodeOf = ({ id }: Claim): string => nodeOrUnknown(() => store.nodeOfClaim(id));
+  const gate: Gate = { isClosed: false, failures: new Map(), nodeOf, logger };
   return {
     claim: createBatches<Claim>((batch) => store.claim(batch), gate),
     finish: createBatches<void>(async (batch) => {
@@ -67,15 +69,6 @@ function withoutResult({ id, writer, offset, payloadHash }: Claim): Claim {
 
 async function inTurn(claims: readonly Claim[], work: (some: readonly Claim[]) => Promise<unknown>): Promise<void> {
   for (let from = 0; from < claims.length; from += TOGETHER) await work(claims.slice(from, from + TOGETHER));
-}
-
-function nodeOf(store: Pick<StoreWriter, 'nodeOfClaim'>, { id }: Claim): string {
-  try {
-    return store.nodeOfClaim(id);
-  } catch {
-    // Not known yet: they go together, and to their nodes once it is.
-    return '';
-  }
 }
 
 /** What claims and results share. */

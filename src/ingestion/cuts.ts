@@ -2,7 +2,7 @@
 // definitions), and how one ends: sealed once all that came into it is decided, folded and answered, then shipped.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { messageOf } from '../core/index.ts';
+import { HeadraceError, messageOf } from '../core/index.ts';
 import type { LogWriter } from '../events/index.ts';
 import type { StoreWriter } from '../online/index.ts';
 import { readCutView } from './cut-view.ts';
@@ -19,6 +19,8 @@ export interface Cuts {
   readonly unsealed: readonly OpenCut[];
   /** The definitions of the last cut that is open on disk. */
   readonly plans: SourcePlans;
+  /** Why the store does not take the end of a sealed cut's claims: until it does, no other cut is sealed. */
+  readonly failure: unknown;
   /** Whether later definitions are wanted than those of the open cut. */
   isBehind(wanted: SourcePlans): boolean;
   /** Resolves once a cut of these definitions, or of later ones, is open. */
@@ -54,6 +56,7 @@ export function createCuts({ deps, log, store, shipping }: CutsContext, first: O
   let cutting: Promise<void> | undefined;
   /** Whether the claims of the last sealed cut came to have their end. */
   let ends = Promise.resolve(true);
+  let endFailure: unknown;
   let tooLarge: OpenCut | undefined;
   let isStopped = false;
   let isClosed = false;
@@ -110,13 +113,27 @@ export function createCuts({ deps, log, store, shipping }: CutsContext, first: O
     for (;;) {
       try {
         await store.expire(held, limits.claimRetentionMs);
+        if (endFailure !== undefined)
+          logger.info({ writer: log.writer }, 'the claims of a sealed cut have their end now');
+        endFailure = undefined;
         return true;
-      } catch {
-        // The part writer and the claim desk tell of a store that is away.
+      } catch (error) {
         if (isClosed) return false;
+        if (endFailure === undefined) {
+          const fields = { writer: log.writer, reason: messageOf(error) };
+          logger.warn(fields, 'the claims of a sealed cut have no end yet; trying again');
+        }
+        endFailure = error;
         await delay(SEAL_RETRY_MS, undefined, { ref: false });
       }
     }
+  };
+
+  // What a writer that is closed could not end, the cut before or its claims, comes first: whoever settles does both.
+  const checkOpen = (): void => {
+    if (!isClosed) return;
+    const sentence = `writer ${log.writer} was closed before its log could be ended; whoever settles the log ends it`;
+    throw new HeadraceError('HR_STOPPING', sentence);
   };
 
   /** One at a time: cuts are sealed and shipped in order. */
@@ -144,6 +161,9 @@ export function createCuts({ deps, log, store, shipping }: CutsContext, first: O
     },
     get plans() {
       return plans;
+    },
+    get failure() {
+      return endFailure;
     },
     isBehind,
     async takeUp(wanted) {
@@ -185,8 +205,10 @@ export function createCuts({ deps, log, store, shipping }: CutsContext, first: O
       await cutting;
       await current.idle();
       await ends;
+      checkOpen();
       await log.seal(current.cut, current.voids);
       await expireClaims(current);
+      checkOpen();
       shipping.ship(current.cut, []);
       await shipping.idle();
     },

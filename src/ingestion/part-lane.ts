@@ -86,7 +86,8 @@ export function createPartLane(node: string, { put, isElsewhere, redirect, giveU
         // Where it gives up there is someone who waits for that, perhaps with nothing else to do.
         await delay(retryMs, undefined, { ref: giveUpMs < Number.POSITIVE_INFINITY });
         retryMs = Math.min(retryMs * 2, LAST_RETRY_MS);
-        isHandedOn = batch.some(isElsewhere);
+        // Not of the batch alone: what comes behind it must not wait for a node that it is not on any more.
+        isHandedOn = parts.some(isElsewhere);
       }
       // Of a writer that gave up nobody is told that it wrote.
       if (isClosed) break;
@@ -94,6 +95,8 @@ export function createPartLane(node: string, { put, isElsewhere, redirect, giveU
       for (const { its, done } of told) done(isHandedOn ? redirect(its) : undefined);
     }
     // Of a node that has nothing to take any more, nobody waits to hear that it is back.
+    if (failure !== undefined && !isClosed)
+      logger.info({ node }, 'nothing waits for that node of the online store any more');
     failure = undefined;
     running = undefined;
   };

@@ -3,6 +3,7 @@
 
 import type { Logger } from '../core/index.ts';
 import type { PartWrite, StoreWriter } from '../online/index.ts';
+import { nodeOrUnknown } from './node-lane.ts';
 import { createPartLane, type PartLane } from './part-lane.ts';
 import type { Part } from './part-table.ts';
 
@@ -27,10 +28,12 @@ export function createPartWriter(
   let n = 0;
   let isClosed = false;
 
+  const nodeOf = ({ entity, key }: Part): string => nodeOrUnknown(() => store.nodeOf(entity, key));
+
   const laneOf = (node: string): PartLane => {
     let lane = lanes.get(node);
     if (lane === undefined) {
-      const isElsewhere = (part: Part): boolean => nodeOf(store, part) !== node;
+      const isElsewhere = (part: Part): boolean => nodeOf(part) !== node;
       lane = createPartLane(node, { put, isElsewhere, redirect: write, giveUpMs, logger });
       if (isClosed) lane.close();
       lanes.set(node, lane);
@@ -44,13 +47,14 @@ export function createPartWriter(
   const write = (parts: Iterable<Part>): Promise<void> => {
     const byNode = new Map<string, Part[]>();
     for (const part of parts) {
-      const node = nodeOf(store, part);
+      const node = nodeOf(part);
       const its = byNode.get(node);
       if (its === undefined) byNode.set(node, [part]);
       else its.push(part);
     }
     const written = [...byNode].map(([node, its]) => laneOf(node).write(its));
-    return written.length === 1 ? (written[0] as Promise<void>) : Promise.all(written).then(() => {});
+    const [only] = written;
+    return only !== undefined && written.length === 1 ? only : Promise.all(written).then(() => {});
   };
 
   return {
@@ -64,17 +68,6 @@ export function createPartWriter(
       for (const lane of lanes.values()) lane.close();
     },
   };
-}
-
-/** Where it is not known yet, such parts go together, and to their nodes once it is. */
-const NOT_KNOWN = '';
-
-function nodeOf(store: Pick<StoreWriter, 'nodeOf'>, { entity, key }: Part): string {
-  try {
-    return store.nodeOf(entity, key);
-  } catch {
-    return NOT_KNOWN;
-  }
 }
 
 // Member by member: a spread takes several times as long.

@@ -68,8 +68,9 @@ export async function openPushWriter(deps: IngestionDeps, first: SourcePlans): P
   });
   const parts = createPartWriter(store, log.holder, logger);
   const desk = createClaimDesk(store, logger);
+  const failureOfStore = (): unknown => parts.failure ?? desk.failure ?? cuts.failure;
   const storeFailure = (): string | undefined => {
-    const failure = parts.failure ?? desk.failure;
+    const failure = failureOfStore();
     return failure === undefined ? undefined : messageOf(failure);
   };
   const patience = createPatience(limits.timeoutMs, storeFailure);
@@ -164,7 +165,8 @@ export async function openPushWriter(deps: IngestionDeps, first: SourcePlans): P
     if (isClosing) throw new HeadraceError('HR_STOPPING', 'the server is stopping; push again elsewhere.');
     const isTooMuch =
       called.table.bytes > limits.memoryBytes || waitingRows * BYTES_PER_WAITING_ROW > limits.memoryBytes;
-    if (isTooMuch && storeFailure() !== undefined) throw unavailable(parts.failure ?? desk.failure);
+    const failure = isTooMuch ? failureOfStore() : undefined;
+    if (failure !== undefined) throw unavailable(failure);
     let leaveCut = called.enter();
     waitingRows += rows.length;
     const leave = (): void => {

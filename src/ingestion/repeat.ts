@@ -21,7 +21,7 @@ export async function repeatOf(log: Pick<EventLog, 'writers'>, holding: Claim, e
   if (holder?.state === 'forgotten') {
     throw new HeadraceError(
       'HR_PUSH_LOST',
-      `the push that holds Idempotency-Key "${key}" was not answered before its writer ${holder.number} on "${holder.machine}" was given up (headrace log forget), so nobody can tell whether it counts. Look whether its rows are there; if not, push them with a new key.`,
+      `no answer is kept of the push that holds Idempotency-Key "${key}", and its writer ${holder.number} on "${holder.machine}" was given up (headrace log forget), so nobody can tell whether it counts. Look whether its rows are there; if not, push them with a new key.`,
     );
   }
   throw new HeadraceError(

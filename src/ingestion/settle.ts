@@ -66,8 +66,12 @@ export async function settleLog(deps: IngestionDeps, log: LogWriter, plans: Sour
   /** Cuts that the dead left unsealed, with their void entries and the claims that the others hold. */
   let unsealed: readonly UnsealedCut[] = [];
   let lastSealed = 0;
+  /** The cut that was sealed last before this settlement, until its claims have their end for sure. */
+  let withoutEnd: number | undefined;
   let isEnded = false;
   const end = async (): Promise<void> => {
+    if (withoutEnd !== undefined) await expireHeld(log, store, withoutEnd, deps.limits.claimRetentionMs);
+    withoutEnd = undefined;
     while (unsealed[0] !== undefined) {
       const { cut, voids, claims } = unsealed[0];
       if (cut > lastSealed) await log.seal(cut, [...voids]);
@@ -86,7 +90,11 @@ export async function settleLog(deps: IngestionDeps, log: LogWriter, plans: Sour
     await publishSchemas(deps.schemas, plans);
     const records = await log.cuts();
     const nodes = await readMarks(deps.store, runs, plans);
-    lastSealed = records.findLast(({ voids }) => voids !== undefined)?.cut ?? 0;
+    const sealed = records.findLast(({ voids }) => voids !== undefined);
+    lastSealed = sealed?.cut ?? 0;
+    // Whoever sealed it may have come no further. Left to `end`: it is read from the object store, which may be away, and
+    // what was pushed after it must be seen all the same.
+    withoutEnd = sealed?.cut;
     for (const record of records) {
       const voids = record.voids ?? (await findVoids(log, store, record));
       const { cut, view } = record;
@@ -95,16 +103,14 @@ export async function settleLog(deps: IngestionDeps, log: LogWriter, plans: Sour
       decided.set(cut, voids);
       const own = { cut, view, isSealed, counts: (entry: LogEntry) => !voids.has(entry.offset) };
       const claims = await refoldCut({ deps, plans, log, parts, store }, own, nodes);
-      if (!isSealed) unsealed = [...unsealed, { cut, voids, claims }];
+      if (!isSealed) unsealed = [...unsealed, { cut, voids, claims: claims.map(placeOf) }];
       else if (cut !== lastSealed) await store.expire(claims, deps.limits.claimRetentionMs);
-      // Whoever sealed it may have come no further.
-      else await expireHeld(log, store, record, deps.limits.claimRetentionMs);
     }
     const last = records.at(-1)?.cut ?? 0;
     await end().catch((error: unknown) =>
       logger.warn(
         { writer: log.writer, reason: messageOf(error) },
-        'a settled log could not be shipped yet; trying again',
+        'a settled log could not be ended yet; trying again',
       ),
     );
 
@@ -131,6 +137,11 @@ interface UnsealedCut {
   readonly claims: readonly ClaimPlace[];
 }
 
+// Without the results: they are large, and written by now.
+function placeOf({ id, writer, offset }: Claim): ClaimPlace {
+  return { id, writer, offset };
+}
+
 /** Of an unsealed cut. Nothing is claimed for its entries: a retry elsewhere may be about to win. */
 async function findVoids(
   log: LogWriter,
@@ -151,7 +162,7 @@ async function findVoids(
 async function expireHeld(
   log: LogWriter,
   store: Pick<StoreWriter, 'expire'>,
-  { cut }: CutRecord,
+  cut: number,
   retentionMs: number,
 ): Promise<void> {
   for await (const keyed of keyedEntries(log, cut)) await store.expire(keyed, retentionMs);

@@ -3,7 +3,8 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createProject, headrace, headraceJson, type Project } from '../support/serving-project.ts';
+import { openDatabase } from '../../src/storage/index.ts';
+import { createProject, headrace, headraceJson, type Project, startServe } from '../support/serving-project.ts';
 
 const DAY_MS = 86_400_000;
 const CONFIG = `import { defineConfig } from 'headrace';
@@ -62,6 +63,22 @@ describe('headrace log prune', () => {
     const { stdout } = headrace(project, ['training-set', 'show', (made as { id: string }).id]);
     expect(stdout).toContain('writers below 3 whole; retention had removed writers below 2 whole');
   });
+
+  it('leaves a training set of an older Headrace that cannot tell whether the log alone counted', async () => {
+    const shown = () => headraceJson(project, ['training-set', 'list']) as { training_sets: { sources: object[] }[] };
+    expect(shown().training_sets[0]?.sources).toMatchObject([{ log_alone: false }]);
+    const database = await openDatabase(`sqlite:${project.file('.headrace/registry.db')}`);
+    try {
+      const sets = database.tables<{ training_sets: { record: string } }>();
+      const { record } = await sets.selectFrom('training_sets').selectAll().executeTakeFirstOrThrow();
+      const older = record.replace(',"isLogAlone":false', '');
+      expect(older).not.toBe(record);
+      await sets.updateTable('training_sets').set({ record: older }).execute();
+    } finally {
+      await database.close();
+    }
+    expect(shown().training_sets[0]?.sources).toMatchObject([{ log_alone: null }]);
+  });
 });
 
 describe('headrace log forget', () => {
@@ -96,7 +113,6 @@ describe('headrace log forget', () => {
     expect(boughtBy('ada')).toMatchObject({ rows: [{ features: { history__bought: 2 } }] });
     expect(headraceJson(project, advised.split(' '))).toEqual({
       writer: 1,
-      state: 'ended',
       given_up: { through: 1, rows: { purchases: 2 } },
     });
     push('ada');
@@ -104,5 +120,37 @@ describe('headrace log forget', () => {
     // Of the three, the two that were given up go with the key's next base.
     expect(boughtBy('ada')).toMatchObject({ rows: [{ features: { history__bought: 1 } }] });
     expect(boughtBy('bob')).toMatchObject({ rows: [{ features: { history__bought: 1 } }] });
+  });
+
+  it('gives up what a living server shipped, and the server goes on', async () => {
+    const server = await startServe(project);
+    const sell = async () => {
+      const response = await fetch(`${server.url}/v1/sources/purchases/push`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ rows: [{ customer: 'cy', bought_at: new Date(Date.now() - 3_600_000).toISOString() }] }),
+      });
+      expect(response.status).toBe(200);
+    };
+    try {
+      await sell();
+      headraceJson(project, ['materialize', '--incremental']);
+      const openWriters = () => {
+        const { writers } = headraceJson(project, ['log', 'list']) as { writers: { writer: number; state: string }[] };
+        return writers.filter(({ state }) => state === 'open').map(({ writer }) => writer);
+      };
+      const [writer, ...others] = openWriters();
+      expect(others).toEqual([]);
+      expect(headraceJson(project, ['log', 'forget', String(writer), '--through', '1'])).toEqual({
+        writer,
+        given_up: { through: 1, rows: { purchases: 1 } },
+      });
+      expect(openWriters()).toEqual([writer]);
+      await sell();
+    } finally {
+      await server.stop();
+    }
+    const unknown = headrace(project, ['log', 'forget', '99', '--through', '1']);
+    expect(unknown.stderr).toContain('HR_UNKNOWN_WRITER');
   });
 });

@@ -1,26 +1,50 @@
 // The end of a claim is set when its cut is sealed. Whatever comes between, a store that is away or a process that dies,
 // it is set in the end: a claim without one would be kept for ever.
 
+import { rename } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { formatTimestamp, HeadraceError, MICROS_PER_MINUTE } from '../../src/core/index.ts';
+import { formatTimestamp, HeadraceError, MICROS_PER_MINUTE, systemClock } from '../../src/core/index.ts';
 import { createViewCodec, type OnlineStore } from '../../src/online/index.ts';
+import { openLmdbStore } from '../../src/online/lmdb/lmdb-store.ts';
 import { eventDefinitions } from '../support/event-definitions.ts';
 import { type IngestionWorld, NOW, openIngestionWorld, type PushProcess } from '../support/ingestion-world.ts';
-import { onlineStoreKinds } from '../support/online-stores.ts';
+import { type OnlineStoreKind, type OnlineStorePlace, onlineStoreKinds } from '../support/online-stores.ts';
 
 const definitions = eventDefinitions();
 const { manifest } = definitions;
 const rows = [{ k: 'a', happened: formatTimestamp(NOW - MICROS_PER_MINUTE), x: 1 }];
 const limits = { claimRetentionMs: 200 };
 
-describe.each(onlineStoreKinds())('a claim’s end on $name', (kind) => {
+/** What has passed for the embedded store beside what really did. Redis has a clock of its own. */
+let skippedMs = 0;
+const steadyClock = { id: 'test', nowMicros: () => Math.round((performance.now() + skippedMs) * 1000) };
+
+function withSteadyClock(kind: OnlineStoreKind): OnlineStoreKind {
+  if (kind.name !== 'lmdb') return kind;
+  return {
+    ...kind,
+    async prepare() {
+      const place = await kind.prepare();
+      const path = place.url.slice('lmdb:'.length);
+      return {
+        ...place,
+        open: async (clock = systemClock, project = 'test') => openLmdbStore({ path, project, clock, steadyClock }),
+      };
+    },
+  };
+}
+
+describe.each(onlineStoreKinds().map(withSteadyClock))('a claim’s end on $name', (kind) => {
   let world: IngestionWorld;
+  let place: OnlineStorePlace;
   let isAway = false;
   let failed = 0;
   beforeEach(async () => {
     isAway = false;
     failed = 0;
+    skippedMs = 0;
     world = await openIngestionWorld(kind);
+    place = world.place;
   });
   afterEach(() => world.close());
 
@@ -112,7 +136,73 @@ describe.each(onlineStoreKinds())('a claim’s end on $name', (kind) => {
     await isForgotten(server, 'k');
     // The new claim's cut is open: it has no end yet.
     expect(await (await open()).ingestion.settle()).toBe(1);
-    await new Promise((resolve) => setTimeout(resolve, 3 * limits.claimRetentionMs));
+    skippedMs = 3 * limits.claimRetentionMs;
+    if (place.server !== undefined) {
+      const [claim = ''] = (await place.server.command('KEYS hr:claim:*')).match(/hr:claim:\S+/) ?? [];
+      expect(await place.server.command(`PTTL ${claim}`)).toMatch(/^:-1/);
+    }
     expect(await push(server, 'k')).toMatchObject({ duplicate: true });
+  }, 30_000);
+
+  it('comes before the next cut is sealed, also by a writer that stops while the store is away', async () => {
+    let isGone = (): void => {};
+    const gone = new Promise<void>((resolve) => (isGone = resolve));
+    const dying = (store: OnlineStore): OnlineStore => ({
+      ...store,
+      async writer(link) {
+        const writer = await store.writer(link);
+        return {
+          ...writer,
+          async expire() {
+            failed++;
+            await gone;
+            throw new HeadraceError('HR_ONLINE_UNAVAILABLE', 'it is away');
+          },
+          async close() {
+            isGone();
+            // As one that has something on the way: whoever waited for the end goes on first.
+            for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+            await writer.close();
+          },
+        };
+      },
+    });
+    const server = await open({ between: dying, closeLimitMs: 50 });
+    await push(server, 'k');
+    await cut(server);
+    await expect.poll(() => failed).toBe(1);
+    await push(server, 'l');
+    await server.close();
+    const next = await open();
+    const [left] = await next.log.adopt();
+    expect((await left?.cuts())?.map(({ voids }) => voids !== undefined)).toEqual([true, false]);
+    await left?.close();
+    expect(await next.ingestion.settle()).toBe(1);
+    await isForgotten(next, 'k');
+    await isForgotten(next, 'l');
+  }, 30_000);
+
+  it('of a cut that can be read nowhere keeps no settler from folding what was pushed after it', async () => {
+    const dead = await open();
+    await push(dead, 'k');
+    const run = await cut(dead);
+    await markAt(run, 1);
+    await dead.drop();
+    const next = await open();
+    // As if killed between the log and the store.
+    const [adopted] = await next.log.adopt();
+    const { events } = manifest.sources;
+    const row = { k: 'b', happened: NOW - MICROS_PER_MINUTE, x: 1 };
+    await adopted?.append({ source: events as NonNullable<typeof events>, rows: [{ row, knownMicros: NOW }] });
+    await adopted?.close();
+    const { objects } = world.places;
+    await rename(objects, `${objects}-away`);
+    expect(await next.ingestion.settle()).toBe(1);
+    expect(await world.valuesOf(manifest, 'b')).toMatchObject({ rows: 1n });
+    expect((await next.log.writers())[0]).toMatchObject({ state: 'open', shipped: 1 });
+    await rename(`${objects}-away`, objects);
+    await next.ingestion.look();
+    expect((await next.log.writers())[0]).toMatchObject({ state: 'ended', shipped: 2 });
+    await isForgotten(next, 'k');
   }, 30_000);
 });

@@ -8,6 +8,7 @@ import { openEventLog } from '../../src/events/index.ts';
 import { materialize } from '../../src/offline/index.ts';
 import { openRuns } from '../../src/online/index.ts';
 import { openObjectStore } from '../../src/storage/index.ts';
+import { askRun } from '../support/ask-run.ts';
 import { NOW, openPushesWorld, type PushesWorld, sale } from '../support/materialize-pushes.ts';
 import { onlineStoreKinds } from '../support/online-stores.ts';
 
@@ -84,8 +85,10 @@ describe.skipIf(kind === undefined)('the status of a view', () => {
     if (row === undefined) throw new Error('no run');
     const { view, version, fingerprint } = row;
     const asked = { view, version, fingerprint, snapshot: [], proposed: NOW, asOf: NOW, carriesWaiting: true };
-    const { number } = await runs.ask({ ...asked, askedMicros: NOW });
+    const { number } = await askRun(runs, { ...asked, askedMicros: NOW });
     expect(await statusOf('sold')).toMatchObject({ running: { run: number, state: 'asked' }, failed: null });
+    // One that finds nothing to do meanwhile says nothing of what becomes of this one.
+    expect(await world.run({ views: ['sold'] })).toMatchObject([{ state: 'up-to-date' }]);
     await runs.abandon(number, 'HR_STORAGE_FULL: no space');
     expect(await statusOf('sold')).toMatchObject({
       running: null,
@@ -121,11 +124,15 @@ describe.skipIf(kind === undefined)('the status of a view', () => {
     const [last_run, last_look] = [{ run: 1, finished: { age_seconds: 3600 } }, { age_seconds: 0 }];
     expect(await statusOf('sold')).toMatchObject({ last_run, last_look });
     // A server is asked, and has nothing.
-    await world.log.register();
+    const writer = await world.log.register();
+    await quiet();
+    // Again nobody is.
+    await writer.close();
+    await world.log.forget(writer.writer);
     await quiet();
     world.clock.now += HOUR;
     expect(await statusOf('sold')).toMatchObject({
-      last_run: { run: 1, finished: { age_seconds: 3 * 3600 } },
+      last_run: { run: 1, finished: { age_seconds: 4 * 3600 } },
       last_look: { age_seconds: 3600 },
       failed: null,
       marks: [{ run: 1 }],
@@ -145,6 +152,23 @@ describe.skipIf(kind === undefined)('the status of a view', () => {
     world.clock.now += HOUR;
     await world.run();
     expect((await statusOf('sold')).failed).toBeNull();
+  });
+
+  it('has a failed run though another machine, whose clock is ahead, looked or finished before it', async () => {
+    const broken = { ...world.store, marks: () => Promise.reject(new HeadraceError('HR_ONLINE_UNAVAILABLE', 'away')) };
+    const fail = async () => {
+      world.clock.now -= 2 * HOUR;
+      const request = { incremental: true, dryRun: false };
+      await expect(materialize({ ...world.deps, store: broken }, request)).rejects.toThrow();
+      expect((await statusOf('sold')).failed).toMatchObject({ error: 'HR_ONLINE_UNAVAILABLE: away' });
+      world.clock.now += 2 * HOUR;
+    };
+    await world.run();
+    await world.log.register();
+    await fail();
+    expect((await world.run()).map(({ state }) => state)).toEqual(['up-to-date', 'up-to-date']);
+    expect((await statusOf('sold')).failed).toBeNull();
+    await fail();
   });
 
   it('is a metric of each view, and an age that is not known is left out', async () => {

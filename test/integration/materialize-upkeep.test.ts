@@ -1,7 +1,8 @@
 // What materialize keeps and lets go: rows past their TTL, tiles of silent keys, records of other definitions and past
 // their lifetime, rows of runs; and what it leaves unread.
 
-import { join } from 'node:path';
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   type EncodedKey,
@@ -103,6 +104,52 @@ describe('materialize', () => {
     // The row of 400 days before left no tile behind.
     expect(tiles).toBeLessThan(1000);
   });
+
+  it.runIf(process.platform === 'linux')(
+    'holds a source’s files open until no view needs them, and only once',
+    async () => {
+      const [sales, hourly] = [manifest.sources['sales'], manifest.views['hourly']];
+      if (sales === undefined || hourly === undefined) throw new Error('the manifest has changed');
+      manifest = {
+        ...manifest,
+        sources: { sales, more: { ...sales, name: 'more', location: { path: join(world.directory, 'more.parquet') } } },
+        views: { ...manifest.views, hourly: { ...hourly, source: 'more' } },
+      };
+      await write('more.parquet', [sale('new', END - 3 * MICROS_PER_HOUR, 3)]);
+      await write('other.parquet', [sale('new', END - 4 * MICROS_PER_HOUR, 4)]);
+      const names = () =>
+        readdirSync('/proc/self/fd').flatMap((fd) => {
+          try {
+            return basename(readlinkSync(`/proc/self/fd/${fd}`)).match(/^(?:sales|more)\.parquet$/) ?? [];
+          } catch {
+            return []; // Of the listing itself.
+          }
+        });
+      const held: Record<string, string[]> = {};
+      const progress = {
+        start(what: string) {
+          held[what.replace('materialize ', '')] = names().map(String).sort();
+          // What was overwritten while it waited is pinned anew.
+          const other = join(world.directory, 'other.parquet');
+          if (what.endsWith('by_shop')) writeFileSync(join(world.directory, 'more.parquet'), readFileSync(other));
+        },
+        advance() {},
+        done() {},
+      };
+      const definitions = definitionsOf(manifest, world.directory);
+      const views = ['by_shop', 'by_pair', 'hourly'];
+      await materialize(
+        { ...world.deps, definitions, clock, store, progress },
+        { views, incremental: true, dryRun: false },
+      );
+      expect(held).toEqual({
+        by_shop: ['more.parquet', 'sales.parquet'],
+        by_pair: ['more.parquet', 'sales.parquet'],
+        hourly: ['more.parquet'],
+      });
+      expect(names()).toEqual([]);
+    },
+  );
 
   it('forgets records past their lifetime, by a run’s clock that the one before bears out', async () => {
     const count = async () => {

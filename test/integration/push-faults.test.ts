@@ -162,7 +162,7 @@ describe.skipIf(hasDisks === undefined)('an object store that takes nothing', { 
         await goesOn(traffic);
         await world.killServer('a');
         const again = await world.serve('a');
-        await said(again, 'a settled log could not be shipped yet');
+        await said(again, 'a settled log could not be ended yet');
         await goesOn(traffic);
         back();
         const log = await world.sales.app.log();

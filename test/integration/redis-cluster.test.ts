@@ -120,15 +120,62 @@ describe.skipIf(!canCluster)('on a Redis Cluster', () => {
     expect(await from.command(`EXISTS ${hashOf(ref)}`)).toContain('MOVED');
   });
 
+  it('a mark holds good for the slots that a node had, and the writer hears of those that came', async () => {
+    const [ref] = refs as [RecordRef];
+    const slot = slotOfKey(hashOf(ref)) + 1;
+    const from = await cluster.masterOf(slot);
+    const to = cluster.nodes.find((node) => node !== from) as RedisServer;
+    await writeAll(await openRun(store, 7, 'moved@1'), [baseOf(ref, 'b')]);
+    const marks = async () => (await store.marks('moved@1')).map(({ run }) => run);
+    expect(await marks()).toEqual([7, 7, 7]);
+    const heard = connected.length;
+    await cluster.moveSlot(slot, to);
+    // As soon as the store has seen it.
+    await expect.poll(marks, { timeout: 15_000, interval: 100 }).toHaveLength(3);
+    await expect.poll(async () => (await marks()).filter((run) => run === 7), { timeout: 15_000 }).toHaveLength(1);
+    await expect.poll(() => connected.length, { timeout: 15_000 }).toBeGreaterThanOrEqual(heard + 2);
+    // A run that began before slots moved has not written what came.
+    const run = await openRun(store, 8, 'moved@1');
+    for (const node of run.nodes) await run.begin(node);
+    await cluster.moveSlot(slot, from);
+    for (const node of run.nodes) await run.mark(node);
+    await run.close();
+    await expect.poll(async () => (await marks()).filter((run) => run === 8), { timeout: 15_000 }).toHaveLength(1);
+  });
+
+  it('a run takes the end off records whose node has another first slot since they were given it', async () => {
+    const day = () => 86_400_000;
+    const other = await store.writer({ writer: 2, holder: 1, lifetimeMs: day, onNode: () => {} });
+    const mortals = refs.map(({ key }) => ({ entity: 'mortal', key, version: 'v@1' }));
+    await other.putParts(mortals.map((ref) => partOf(ref, 'f', { writer: 2 })));
+    const from = await cluster.masterOf(0);
+    await cluster.moveSlot(0, cluster.nodes.find((node) => node !== from) as RedisServer);
+    await expect
+      .poll(async () => (await store.marks('v@1')).map(({ node }) => node), { timeout: 15_000 })
+      .toContain('slots 1');
+    const run = await openRun(store, 9, 'v@1');
+    await writeAll(
+      run,
+      mortals.map((ref) => baseOf(ref, 'b')),
+    );
+    await run.close();
+    for (const ref of mortals) {
+      const master = await cluster.masterOf(slotOfKey(hashOf(ref)));
+      expect(await master.command(`PTTL ${hashOf(ref)}`)).toContain(':-1');
+    }
+    await other.close();
+  }, 60_000);
+
   it('fails clearly when a node is gone, and is whole once it is back', async () => {
     const [gone] = cluster.nodes as [RedisServer];
+    const heard = connected.length;
     await gone.kill();
     const from = performance.now();
     expect(await codeOf(() => store.read(refs))).toBe('HR_ONLINE_UNAVAILABLE');
     expect(performance.now() - from).toBeLessThan(1500);
     await gone.start();
     await expect.poll(() => codeOf(() => store.read(refs)), { interval: 100, timeout: 20_000 }).toBeUndefined();
-    await expect.poll(() => connected.length, { timeout: 10_000 }).toBeGreaterThan(3);
+    await expect.poll(() => connected.length, { timeout: 10_000 }).toBeGreaterThan(heard);
   });
 });
 

@@ -38,6 +38,7 @@ import {
 } from '../../src/online/index.ts';
 import { createRowDeriver } from '../../src/offline/index.ts';
 import { type Database, type ObjectStore, openDatabase, openObjectStore } from '../../src/storage/index.ts';
+import { askRun } from './ask-run.ts';
 import { LIMITS } from './ingestion-limits.ts';
 import type { OnlineStoreKind, OnlineStorePlace } from './online-stores.ts';
 
@@ -177,7 +178,7 @@ export async function openIngestionWorld(kind: Pick<OnlineStoreKind, 'prepare'>)
     ask(manifest, more = {}) {
       const view = Object.keys(manifest.views)[0] as string;
       const { version, fingerprint } = createViewCodec(manifest, view);
-      return runs.ask({
+      return askRun(runs, {
         view,
         version,
         snapshot: [],

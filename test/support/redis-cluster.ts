@@ -13,6 +13,8 @@ export interface RedisCluster {
   masterOf(slot: number): Promise<RedisServer>;
   /** Those that follow it now. */
   replicasOf(master: RedisServer): Promise<RedisServer[]>;
+  /** With its keys, to another master; every node knows of it. */
+  moveSlot(slot: number, to: RedisServer): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -49,20 +51,32 @@ export async function startRedisCluster(options: RedisClusterOptions = {}): Prom
     if (performance.now() > limitMs) throw new Error('the cluster did not become ready');
     await sleep(50);
   }
+  const masterOf = async (slot: number): Promise<RedisServer> => {
+    for (const { port, ranges } of await describeNodes(nodes)) {
+      if (ranges.some(([from, to]) => from <= slot && slot <= to)) return nodes.find((node) => node.port === port)!;
+    }
+    throw new Error(`nobody has slot ${slot}`);
+  };
   return {
     url: `redis+cluster://${addresses.join(',')}`,
     nodes,
-    async masterOf(slot) {
-      for (const { port, ranges } of await describeNodes(nodes)) {
-        if (ranges.some(([from, to]) => from <= slot && slot <= to)) return nodes.find((node) => node.port === port)!;
-      }
-      throw new Error(`nobody has slot ${slot}`);
-    },
+    masterOf,
     async replicasOf(master) {
       const described = await describeNodes(nodes);
       const id = described.find(({ port }) => port === master.port)?.id;
       const ports = described.filter(({ masterId }) => masterId === id).map(({ port }) => port);
       return nodes.filter(({ port }) => ports.includes(port));
+    },
+    async moveSlot(slot, to) {
+      const from = await masterOf(slot);
+      const idOf = async (node: RedisServer) => (await node.command('CLUSTER MYID')).split('\r\n')[1];
+      await to.command(`CLUSTER SETSLOT ${slot} IMPORTING ${await idOf(from)}`);
+      await from.command(`CLUSTER SETSLOT ${slot} MIGRATING ${await idOf(to)}`);
+      const keys = (await from.command(`CLUSTER GETKEYSINSLOT ${slot} 1000`))
+        .split('\r\n')
+        .filter((one) => one.startsWith('hr:'));
+      for (const key of keys) await from.command(`MIGRATE 127.0.0.1 ${to.port} ${key} 0 1000`);
+      for (const node of [to, from, ...nodes]) await node.command(`CLUSTER SETSLOT ${slot} NODE ${await idOf(to)}`);
     },
     async stop() {
       await Promise.all(nodes.map((node) => node.stop()));

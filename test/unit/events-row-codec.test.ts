@@ -115,7 +115,12 @@ describe('rows of a log entry', () => {
     expect(readAs(float64, int64, 5, 1.5)).toEqual([5n, null]);
     expect(readAs(int64, float64, 7n)).toEqual([7]);
     expect(readAs(timestamp, int64, 1)).toEqual([null]);
+    // The text's base64 is other bytes, and bytes need not be a text.
+    const bytes: DataType = { kind: 'bytes' };
+    expect(readAs(string, bytes, 'abcd', '')).toEqual([null, null]);
+    expect(readAs(bytes, string, Uint8Array.of(97))).toEqual([null]);
     const list = (of: DataType): DataType => ({ kind: 'list', of });
+    expect(readAs(list(string), list(bytes), ['abcd'])).toEqual([[null]]);
     expect(readAs(list(int64), list(string), [large, null, 1n])).toEqual([[String(large), null, '1']]);
     expect(readAs(list(int64), string, [1n])).toEqual([null]);
   });

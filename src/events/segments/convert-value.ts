@@ -6,30 +6,51 @@ import { type DataType, formatTimestamp, INVALID, parseValue, toJson, type Value
 type Convert = (value: Value) => Value;
 
 /**
- * A number, a bool or a time becomes its text, and such a text the number; an integer a float, rounded as in files; a float
- * without a fraction an integer; a list goes item by item. Else what their JSON has in common, or null.
+ * A number, a bool or a time becomes its text, and such a text the number or the time, but no bool; an integer a float,
+ * rounded; a float without a fraction the integer that it is; a list goes item by item. Else what their JSON has in common,
+ * or null: a number that the new type can't reach, the base64 of bytes, which is no text of theirs.
  */
 export function converterOf(stored: DataType, wanted: DataType): Convert {
   if (stored.kind === 'list' && wanted.kind === 'list') {
     const item = converterOf(stored.of, wanted.of);
-    return (value) => (value === null ? null : (value as readonly Value[]).map(item));
+    return (value) => (value === null ? null : (value as readonly Value[]).map(item)); // A list is one.
   }
+  if ((stored.kind === 'bytes') !== (wanted.kind === 'bytes')) return () => null;
   if (wanted.kind === 'string' && isScalar(stored)) return (value) => (value === null ? null : textOf(stored, value));
   return (value) => {
-    const json = stored.kind === 'string' && isNumber(wanted) ? numberIn(wanted, value) : toJson(stored, value);
+    const json = jsonFor(stored, wanted, value);
     const converted = parseValue(wanted, json);
-    return converted === INVALID ? null : converted;
+    if (converted === INVALID) return null;
+    return wanted.kind === 'float32' && Number.isFinite(json) && !Number.isFinite(converted) ? null : converted;
   };
+}
+
+function jsonFor(stored: DataType, wanted: DataType, value: Value): unknown {
+  if (stored.kind === 'string' && isNumber(wanted)) return numberIn(wanted, value);
+  // There is but one zero, and no limit at 2^53.
+  if (isInteger(wanted) && typeof value === 'number' && Number.isInteger(value)) return BigInt(value);
+  return toJson(stored, value);
 }
 
 const isNumber = ({ kind }: DataType): boolean => ['int32', 'int64', 'float32', 'float64'].includes(kind);
 
+const isInteger = ({ kind }: DataType): boolean => kind === 'int32' || kind === 'int64';
+
 const isScalar = (type: DataType): boolean => isNumber(type) || type.kind === 'bool' || type.kind === 'timestamp';
 
-// Of a double the shortest text that is read back as the same.
+// Of a float the shortest text that is read back as the same.
 function textOf(type: DataType, value: Value): string {
   if (type.kind === 'timestamp') return formatTimestamp(value as number); // A timestamp is one.
-  return Object.is(value, -0) ? '-0' : String(value);
+  if (Object.is(value, -0)) return '-0';
+  return type.kind === 'float32' ? shortFloat(value as number) : String(value);
+}
+
+function shortFloat(value: number): string {
+  for (let digits = 1; digits < 9; digits++) {
+    const short = Number(value.toPrecision(digits));
+    if (Math.fround(short) === value) return String(short);
+  }
+  return String(value);
 }
 
 /** The number that a text is the very text of; null for any other. */

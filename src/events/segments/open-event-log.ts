@@ -10,12 +10,12 @@ import type { EventLog, LogWriter, WriterRow } from '../event-log.ts';
 import type { StandingLog } from './appender.ts';
 import { type FolderLock, tryLock } from './folder-lock.ts';
 import { folderName, segmentKey, syncFolder } from './local-segments.ts';
-import { ENDED_PREFIX, type LogContext, openLogWriter } from './log-writer.ts';
 import { inLogFolder } from './log-folder.ts';
+import { ENDED_PREFIX, type LogContext, openLogWriter } from './log-writer.ts';
 import { readShipped } from './read-shipped.ts';
 import { NEW_LOG_POSITIONS, recoverLog } from './recover-log.ts';
-import { eventMigrations } from './schema.ts';
 import { openRemovalTable } from './removal-table.ts';
+import { eventMigrations } from './schema.ts';
 import { openShippedTable } from './shipped-table.ts';
 import { storeFailed } from './shipping.ts';
 import { openWriterTable } from './writer-table.ts';
@@ -45,11 +45,24 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
   const removal = openRemovalTable(database, shipped);
   const context: LogContext = { objects, writers, shipped, clock, logger, segmentBytes };
   const held = new Set<LogWriter>();
+  /** What may be about to hold a lock. */
+  const busy = new Set<Promise<unknown>>();
   const told = new Set<string>();
   let isClosed = false;
 
   const checkOpen = (): void => {
     if (isClosed) throw new HeadraceError('HR_STOPPING', `the event log at ${path} is closed here`);
+  };
+
+  const whileOpen = async <T>(work: () => Promise<T>): Promise<T> => {
+    checkOpen();
+    const working = work();
+    busy.add(working);
+    try {
+      return await working;
+    } finally {
+      busy.delete(working);
+    }
   };
 
   const once = (id: string, tell: () => void): void => {
@@ -105,58 +118,58 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
     }
   };
 
-  return {
-    async register() {
-      checkOpen();
-      // Locked before it has a row: whoever sees the row finds it held.
-      const { token, fresh, lock } = await makeFolder(path);
-      try {
-        await syncFolder(path);
-        const row = await writers.register(token, hostname(), clock.nowMicros());
-        const folder = join(path, folderName(row.number, token));
-        await rename(fresh, folder);
-        await syncFolder(path);
-        return hold(row, folder, lock, {
-          positions: NEW_LOG_POSITIONS,
-          cuts: new Map(),
-          last: { seq: 0, bytes: 0 },
-          local: [],
-        });
-      } catch (error) {
-        lock.release();
-        throw error;
-      }
-    },
-    async adopt() {
-      checkOpen();
-      const adopted: LogWriter[] = [];
-      try {
-        const found = await inLogFolder(path, () => readdir(path, { withFileTypes: true }));
-        const names = found.filter((entry) => entry.isDirectory());
-        const rows = await writers.all();
-        for (const { name } of names) {
-          const row = rowOf(name, rows);
-          if (name.startsWith(ENDED_PREFIX)) await removeEnded(join(path, name));
-          else if (row === undefined) {
-            if (name.startsWith(NEW_PREFIX)) {
-              await removeUnregistered(name);
-              continue;
-            }
-            const fields = { folder: join(path, name) };
-            once(name, () =>
-              logger.warn(fields, 'a folder of the event log is not of this registry; it is left alone'),
-            );
-          } else if (row.state !== 'forgotten') {
-            const writer = await adoptOne(name, row);
-            if (writer !== undefined) adopted.push(writer);
+  const register = async (): Promise<LogWriter> => {
+    // Locked before it has a row: whoever sees the row finds it held.
+    const { token, fresh, lock } = await makeFolder(path);
+    try {
+      await syncFolder(path);
+      const row = await writers.register(token, hostname(), clock.nowMicros());
+      const folder = join(path, folderName(row.number, token));
+      await rename(fresh, folder);
+      await syncFolder(path);
+      return hold(row, folder, lock, {
+        positions: NEW_LOG_POSITIONS,
+        cuts: new Map(),
+        last: { seq: 0, bytes: 0 },
+        local: [],
+      });
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  };
+
+  const adopt = async (): Promise<LogWriter[]> => {
+    const adopted: LogWriter[] = [];
+    try {
+      const found = await inLogFolder(path, () => readdir(path, { withFileTypes: true }));
+      const names = found.filter((entry) => entry.isDirectory());
+      const rows = await writers.all();
+      for (const { name } of names) {
+        const row = rowOf(name, rows);
+        if (name.startsWith(ENDED_PREFIX)) await removeEnded(join(path, name));
+        else if (row === undefined) {
+          if (name.startsWith(NEW_PREFIX)) {
+            await removeUnregistered(name);
+            continue;
           }
+          const fields = { folder: join(path, name) };
+          once(name, () => logger.warn(fields, 'a folder of the event log is not of this registry; it is left alone'));
+        } else if (row.state !== 'forgotten') {
+          const writer = await adoptOne(name, row);
+          if (writer !== undefined) adopted.push(writer);
         }
-        return adopted;
-      } catch (error) {
-        await Promise.all(adopted.map((writer) => writer.close()));
-        throw error;
       }
-    },
+      return adopted;
+    } catch (error) {
+      await Promise.all(adopted.map((writer) => writer.close()));
+      throw error;
+    }
+  };
+
+  return {
+    register: () => whileOpen(register),
+    adopt: () => whileOpen(adopt),
     writers: () => writers.all(),
     async *read(writer, from, to, source) {
       const { token, shipped: last, removed } = await writers.find(writer);
@@ -199,6 +212,7 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
     },
     async close() {
       isClosed = true;
+      await Promise.allSettled(busy);
       await Promise.all([...held].map((writer) => writer.close()));
     },
   };

@@ -44,7 +44,7 @@ async function missing(objects: ObjectStore, id: SegmentId): Promise<HeadraceErr
   } catch (error) {
     return storeFailed(error, key);
   }
-  const sentence = `the object store is empty, and should hold "${key}": is it the right one (artifacts.url), and its disk mounted? It is tried again`;
+  const sentence = `the object store is empty, and should hold "${key}": is it the right one (artifacts.url), and its disk mounted?`;
   return new HeadraceError('HR_STORAGE_UNAVAILABLE', sentence);
 }
 

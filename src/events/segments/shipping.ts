@@ -43,7 +43,7 @@ export function createShipping(options: ShippingOptions): Shipping {
     if (summary === undefined) return;
     const key = segmentKey(writer, token, seq);
     await objects.put(key, bytes).catch((error: unknown) => {
-      throw storeFailed(error, key);
+      throw storeFailed(error, key, '. Nothing is lost; it is tried again');
     });
     await shipped.add(writer, seq, summary, clock.nowMicros());
   };
@@ -78,11 +78,10 @@ export function createShipping(options: ShippingOptions): Shipping {
   };
 }
 
-/** What an object store throws, as an error of the catalogue. */
-export function storeFailed(error: unknown, key: string): HeadraceError {
+/** What an object store throws, as an error of the catalogue; `more` ends the sentence. */
+export function storeFailed(error: unknown, key: string, more = ''): HeadraceError {
   // A key of ours is never wrong: something lies where it should be written.
   if (error instanceof HeadraceError && error.code !== 'HR_INVALID') return error;
-  const reason = messageOf(error);
-  const sentence = `the object store does not take or give "${key}": ${reason}. Nothing is lost; it is tried again`;
+  const sentence = `the object store does not take or give "${key}": ${messageOf(error)}${more}`;
   return new HeadraceError('HR_STORAGE_UNAVAILABLE', sentence, { cause: error });
 }

@@ -80,7 +80,7 @@ export async function materialize(deps: MaterializeDeps, request: MaterializeReq
     // What is wrong with one view's source must not keep the others from being fresh.
     failures.push(outcome.error);
     if (names.length > 1) {
-      const what = 'a view could not be materialized; the others are';
+      const what = 'a view could not be materialized; the others are tried all the same';
       deps.logger.error({ view, reason: messageOf(outcome.error) }, what);
     }
   }

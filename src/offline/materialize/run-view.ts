@@ -59,7 +59,7 @@ async function writePrepared(run: ViewRun, row: RunRow, prepared: PreparedRun): 
   }
   if (prepared.isUpToDate) {
     // It wrote nothing and did not fail: nothing is left of it but that it looked, and that the writers cut.
-    await runs.noteLook(row.version, clock.nowMicros());
+    await runs.noteLook(row.version, { at: clock.nowMicros(), lastRun: row.number });
     await runs.forget([row.number]);
     return reportOf(view, 'up-to-date', asOf, prepared);
   }

@@ -10,21 +10,28 @@ import { findStandingRun } from './standing-run.ts';
 import { explained, openViewRun, type RunDeps, type RunRequest, type ViewRun, workOn } from './view-run.ts';
 
 /** What came of one view. */
-export type ViewOutcome = { readonly report: MaterializedView } | { readonly error: unknown };
+type ViewOutcome = { readonly report: MaterializedView } | { readonly error: unknown };
 
 /** Each of another view; outcomes come in their order, as they are known. Throws where the runs could not ask at all. */
 export async function* runViews(deps: RunDeps, requests: readonly RunRequest[]): AsyncGenerator<ViewOutcome> {
-  const sources = openRunSources(deps);
+  const sources = openRunSources(deps, requests);
   try {
     const views: (ViewOutcome | ViewRun)[] = [];
-    for (const request of requests) views.push(await beginView(deps, request, sources));
+    for (const request of requests) {
+      const view = await beginView(deps, request, sources);
+      views.push(view);
+      if (!isRun(view)) await sources.leave(request);
+    }
     const asked = await askWriters(deps, views.filter(isRun));
     const asks = new Map(asked.map((one) => [one.run, one]));
     let isFirst = true;
     for (const view of views) {
       const one = isRun(view) ? asks.get(view) : undefined;
-      if (isRun(view) && one !== undefined) yield await outcomeOf(() => runInTurn(deps, one, isFirst));
-      else if (!isRun(view)) yield view;
+      if (isRun(view) && one !== undefined) {
+        const outcome = await outcomeOf(() => runInTurn(deps, one, sources, isFirst));
+        await sources.leave(view.request);
+        yield outcome;
+      } else if (!isRun(view)) yield view;
       isFirst &&= one === undefined;
     }
   } finally {
@@ -34,12 +41,14 @@ export async function* runViews(deps: RunDeps, requests: readonly RunRequest[]):
 
 /** The same of what runs would write. */
 export async function* rehearseViews(deps: RunDeps, requests: readonly RunRequest[]): AsyncGenerator<ViewOutcome> {
-  const sources = openRunSources(deps);
+  const sources = openRunSources(deps, requests);
   try {
     for (const request of requests) {
-      yield await outcomeOf(async () =>
+      const outcome = await outcomeOf(async () =>
         rehearseView(await explained(request, () => openViewRun(deps, request, sources))),
       );
+      await sources.leave(request);
+      yield outcome;
     }
   } finally {
     await sources.close();
@@ -60,26 +69,38 @@ async function beginView(deps: RunDeps, request: RunRequest, sources: RunSources
 function standingOf(run: ViewRun): Promise<MaterializedView | undefined> {
   const { deps, codec, request, asOf } = run;
   return workOn(run, async () => {
-    const standing = await findStandingRun(run, await deps.runs.ofVersion(codec.version));
+    const rows = await deps.runs.ofVersion(codec.version);
+    const standing = await findStandingRun(run, rows);
     if (standing === undefined) return undefined;
-    await deps.runs.noteLook(codec.version, deps.clock.nowMicros());
+    // What becomes of one that asks is not known yet.
+    const lastRun = rows.findLast(({ state }) => state !== 'asked')?.number ?? 0;
+    await deps.runs.noteLook(codec.version, { at: deps.clock.nowMicros(), lastRun });
     return standingReport(request.view, asOf, standing, (await deps.log?.writers()) ?? []);
   });
 }
 
 /** What has waited for others may be out of date by now: then it asks anew, as if it had not yet. */
-async function runInTurn(deps: RunDeps, asked: AskedRun, isFirst: boolean): Promise<MaterializedView> {
+async function runInTurn(
+  deps: RunDeps,
+  asked: AskedRun,
+  sources: RunSources,
+  isFirst: boolean,
+): Promise<MaterializedView> {
   const { run, row } = asked;
+  const runAnew = async () => {
+    await sources.leave(run.request);
+    return runAlone(deps, run.request);
+  };
   if (!isFirst && !(await mayGoOn(asked))) {
     // It never opened.
     await deps.runs.forget([row.number]);
-    return runAlone(deps, run.request);
+    return runAnew();
   }
   try {
     return await runAsked(asked);
   } catch (error) {
     // The run that is due at once where a node lost what this one would build on.
-    if (error instanceof MarkWentBack) return runAlone(deps, run.request);
+    if (error instanceof MarkWentBack) return runAnew();
     throw error;
   }
 }
@@ -95,7 +116,7 @@ async function mayGoOn({ run, row }: AskedRun): Promise<boolean> {
 }
 
 async function runAlone(deps: RunDeps, request: RunRequest): Promise<MaterializedView> {
-  const sources = openRunSources(deps);
+  const sources = openRunSources(deps, [request]);
   try {
     const run = await explained(request, () => openViewRun(deps, request, sources));
     const standing = await standingOf(run);

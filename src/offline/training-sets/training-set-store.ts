@@ -23,16 +23,19 @@ const MIGRATIONS: readonly Migration[] = [
   },
 ];
 
+export interface SavedTrainingSet {
+  readonly record: TrainingSetRecord;
+  /** The set that was found by its name until now. */
+  readonly nameTakenFrom: string | undefined;
+}
+
 /**
  * Keeps a record; one of the same id is replaced, as it was made from the same inputs, and passes on its name to a
- * record that has none. Gives the record as kept, and the set that was found by its name until now.
+ * record that has none. Gives the record as kept.
  */
-export async function saveTrainingSet(
-  database: Database,
-  record: TrainingSetRecord,
-): Promise<{ readonly record: TrainingSetRecord; readonly nameTakenFrom: string | undefined }> {
+export async function saveTrainingSet(database: Database, record: TrainingSetRecord): Promise<SavedTrainingSet> {
   await database.migrate('offline', MIGRATIONS);
-  return database.transaction<Tables, Awaited<ReturnType<typeof saveTrainingSet>>>(
+  return database.transaction<Tables, SavedTrainingSet>(
     async (trx) => {
       const { id } = record;
       const before = await trx.selectFrom('training_sets').select('name').where('id', '=', id).executeTakeFirst();

@@ -21,6 +21,8 @@ export interface Checkpoints {
   written(): void;
   /** Resolves once all that was committed before the call, by any process, would survive a power loss. */
   flush(): Promise<void>;
+  /** Why no checkpoint can be made any more; undefined while one can. */
+  readonly failure: Error | undefined;
   close(): Promise<void>;
 }
 
@@ -160,6 +162,9 @@ export function createCheckpoints({ records, held, ledger, file, flags, everyMs 
       isDirty = true;
     },
     flush,
+    get failure() {
+      return broken;
+    },
     async close() {
       clearInterval(timer);
       await running?.catch(() => undefined);

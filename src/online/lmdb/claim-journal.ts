@@ -4,6 +4,7 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Db } from './checkpoints.ts';
+import { isReplaced } from './claims.ts';
 
 /** A claim's key and value as the records have them. */
 export type JournalEntry = readonly [key: Buffer, value: Buffer];
@@ -28,7 +29,10 @@ export function journaled(ledger: Db): readonly Uint8Array[] {
   return [...ledger.getKeys(all())];
 }
 
-/** Puts back, in one transaction that waits for the disk, what the records lack. */
+/**
+ * Puts back, in one transaction that waits for the disk, what the records lack: also a claim in whose place they have one
+ * that was over when it came.
+ */
 export function putBack(ledger: Db, records: Db): void {
   const claims = [...ledger.getRange(all())].flatMap(({ value }) =>
     // What the journal wrote.
@@ -37,6 +41,9 @@ export function putBack(ledger: Db, records: Db): void {
     ),
   );
   records.transactionSync(() => {
-    for (const [key, claim] of claims) if (records.get(key) === undefined) records.putSync(key, claim);
+    for (const [key, claim] of claims) {
+      const stored = records.get(key);
+      if (stored === undefined || isReplaced(stored, claim)) records.putSync(key, claim);
+    }
   });
 }

@@ -17,7 +17,7 @@ export interface Claims {
   finish(claims: readonly Claim[]): void;
   /** Within a transaction. */
   expire(claims: readonly ClaimPlace[], retentionMs: number): void;
-  /** As it is put back after a power loss: without an end, so it is kept longer than it must be, which does no harm. */
+  /** As it is put back after a power loss: without an end, which whoever settles the log sets again. */
   entryOf(claim: Claim): JournalEntry;
   /** Up to `limit` keys of claims after `after`. */
   keys(limit: number, after: Uint8Array | undefined): readonly Uint8Array[];
@@ -31,8 +31,7 @@ type StoredClaim = Claim & { readonly until?: Micros };
 export function createClaims(db: Db, keys: StoreKeys, time: PassingTime): Claims {
   const read = (key: Uint8Array): StoredClaim | undefined => {
     const value = db.getBinary(key);
-    // The bytes that `put` wrote.
-    return value === undefined ? undefined : (JSON.parse(Buffer.from(value).toString()) as StoredClaim);
+    return value === undefined ? undefined : parse(value);
   };
   const put = (id: string, claim: StoredClaim): void => {
     db.putSync(keys.claim(id), Buffer.from(JSON.stringify(claim)));
@@ -76,6 +75,20 @@ export function createClaims(db: Db, keys: StoreKeys, time: PassingTime): Claims
       return until !== undefined && until < passed;
     },
   };
+}
+
+/**
+ * Whether a claim that was given came in the place of what is stored: another entry's, which must have been over by then,
+ * for it has an end.
+ */
+export function isReplaced(stored: Uint8Array, given: Uint8Array): boolean {
+  const before = parse(stored);
+  return before.until !== undefined && !holdsClaim(parse(given), before);
+}
+
+function parse(value: Uint8Array): StoredClaim {
+  // The bytes that `put` or `entryOf` wrote.
+  return JSON.parse(Buffer.from(value).toString()) as StoredClaim;
 }
 
 function withoutEnd(claim: StoredClaim | undefined): Claim | undefined {

@@ -25,7 +25,7 @@ export interface Environment {
   write<T>(work: () => T): Promise<T>;
   /** Resolves once all that was written so far would survive a power loss. */
   flush(): Promise<void>;
-  /** The same of claims alone, which is much quicker. */
+  /** The same of claims alone, which is much quicker. Throws HR_ONLINE_UNAVAILABLE once the disk has failed. */
   keepClaims(claims: readonly JournalEntry[]): Promise<void>;
   close(): Promise<void>;
 }
@@ -99,6 +99,8 @@ export function openEnvironment(path: string, limitBytes: number, checkpointMs: 
     async keepClaims(claims) {
       // Where each commit waits, they are on disk as it is.
       if (checkpoints === undefined) return;
+      // The ledger lies on the same disk, and without a checkpoint nothing would be taken out of it any more.
+      if (checkpoints.failure !== undefined) throw checkpoints.failure;
       try {
         await journal(claims);
       } catch (error) {

@@ -22,8 +22,14 @@ export interface PassingTime {
   moveOn(): Micros;
 }
 
-/** At `at` of the clock `id`, so much had passed. */
+/** So much has passed for the store, and what of that each of the clocks has seen, the last one to write first. */
 interface Kept {
+  readonly passed: Micros;
+  readonly clocks: readonly Seen[];
+}
+
+/** At `at` of the clock `id`, so much had passed: from there on it counts by itself, whatever others do meanwhile. */
+interface Seen {
   readonly id: string;
   readonly at: Micros;
   readonly passed: Micros;
@@ -31,6 +37,10 @@ interface Kept {
 
 /** After a restart of the machine so much is lost, at most, beside what passed without a write. */
 const KEEP_EVERY_MICROS = 10_000_000;
+/** Clocks that are kept: each start of the machine, and each container with a count of its own, brings another. */
+const MOST_CLOCKS = 8;
+
+const NOTHING: Kept = { passed: 0, clocks: [] };
 
 export function createPassingTime(db: Db, key: Buffer, clock: SteadyClock): PassingTime {
   const read = (): Kept | undefined => {
@@ -38,20 +48,32 @@ export function createPassingTime(db: Db, key: Buffer, clock: SteadyClock): Pass
     // What `moveOn` wrote.
     return value === undefined ? undefined : (JSON.parse(Buffer.from(value).toString()) as Kept);
   };
-  const passedBy = (kept: Kept | undefined, at: Micros): Micros => {
-    if (kept === undefined) return 0;
-    return kept.id === clock.id ? kept.passed + Math.max(0, at - kept.at) : kept.passed;
+  const isOwn = ({ id }: Seen): boolean => id === clock.id;
+  /** By the own clock alone; undefined while the store does not know it. */
+  const countedBy = (kept: Kept, at: Micros): Micros | undefined => {
+    const own = kept.clocks.find(isOwn);
+    return own && own.passed + Math.max(0, at - own.at);
+  };
+  const write = (kept: Kept): void => {
+    db.putSync(key, Buffer.from(JSON.stringify(kept)));
   };
 
   return {
-    now: () => passedBy(read(), clock.nowMicros()),
+    now() {
+      const kept = read() ?? NOTHING;
+      return Math.max(kept.passed, countedBy(kept, clock.nowMicros()) ?? 0);
+    },
     moveOn() {
-      const kept = read();
+      const kept = read() ?? NOTHING;
       const at = clock.nowMicros();
-      const passed = passedBy(kept, at);
-      // By another's clock more may have passed than is known here: from now on it is counted by this one.
-      if (kept?.id !== clock.id || passed - kept.passed >= KEEP_EVERY_MICROS)
-        db.putSync(key, Buffer.from(JSON.stringify({ id: clock.id, at, passed } satisfies Kept)));
+      const counted = countedBy(kept, at);
+      const passed = Math.max(kept.passed, counted ?? 0);
+      // By another's clock more may have passed than by this one: from now on this one counts on from there.
+      const isBehind = counted === undefined || counted < passed;
+      if (isBehind || passed - kept.passed >= KEEP_EVERY_MICROS) {
+        const others = kept.clocks.filter((seen) => !isOwn(seen));
+        write({ passed, clocks: [{ id: clock.id, at, passed }, ...others].slice(0, MOST_CLOCKS) });
+      }
       return passed;
     },
   };

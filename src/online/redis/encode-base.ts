@@ -12,7 +12,7 @@ export interface BaseForm {
   readonly version: VersionId;
   readonly lifetimeMs: LifetimeOf;
   /** Entities whose hashes may carry an expiry. */
-  readonly mortal: ReadonlySet<string>;
+  readonly mortal: Pick<ReadonlySet<string>, 'has'>;
 }
 
 const HSET = encodeHead(4, 'HSET');

@@ -35,9 +35,10 @@ export interface MortalNotes {
   note(links: NodeLinks, entities: ReadonlySet<string>, needed: () => ReadonlySet<Connection>): Promise<void>;
 }
 
-/** At one connection while it lasts: by entity, its note, made or on its way. */
+/** At one connection while it lasts and the note's place is the same: by entity, its note, made or on its way. */
 interface Noted {
   readonly epoch: number;
+  readonly firstSlot: number;
   readonly entities: Map<string, Promise<void> | 'made'>;
 }
 
@@ -45,22 +46,22 @@ export function createMortalNotes(project: string): MortalNotes {
   // A new connection may be to a server that lost the note.
   const noted = new WeakMap<Connection, Noted>();
 
-  const notedAt = (connection: Connection): Noted => {
+  const notedAt = (connection: Connection, { firstSlot }: RedisNode): Noted => {
     let known = noted.get(connection);
-    if (known === undefined || known.epoch !== connection.epoch) {
-      known = { epoch: connection.epoch, entities: new Map() };
+    if (known?.epoch !== connection.epoch || known.firstSlot !== firstSlot) {
+      known = { epoch: connection.epoch, firstSlot, entities: new Map() };
       noted.set(connection, known);
     }
     return known;
   };
-  const isNoted = (connection: Connection, entities: ReadonlySet<string>): boolean => {
-    const known = notedAt(connection);
+  const isNoted = (connection: Connection, node: RedisNode, entities: ReadonlySet<string>): boolean => {
+    const known = notedAt(connection, node);
     for (const entity of entities) if (known.entities.get(entity) !== 'made') return false;
     return true;
   };
 
   const noteOne = (connection: Connection, node: RedisNode, entity: string): Promise<void> => {
-    const { entities } = notedAt(connection);
+    const { entities } = notedAt(connection, node);
     const before = entities.get(entity);
     if (before !== undefined) return before === 'made' ? Promise.resolve() : before;
     const noting = noteMortal(connection, node, project, entity).then(
@@ -82,7 +83,7 @@ export function createMortalNotes(project: string): MortalNotes {
     async note(links, entities, needed) {
       const missing = links.topology.nodes
         .map((node) => ({ node, connection: links.toNode(node.name) }))
-        .filter(({ connection }) => !isNoted(connection, entities));
+        .filter(({ node, connection }) => !isNoted(connection, node, entities));
       if (missing.length === 0) return;
       const waited = needed();
       const notes: Promise<void>[] = [];

@@ -7,7 +7,7 @@ import { openNodeLinks } from './cluster/node-links.ts';
 import { openTopology, type RedisNode } from './cluster/topology.ts';
 import { fence, writerPrefix } from './fence.ts';
 import { watchHealth } from './health.ts';
-import { markKey } from './node-values.ts';
+import { markKey, readMark } from './node-values.ts';
 import { readRecords } from './read-records.ts';
 import { createRecordKeys, escapeName } from './record-keys.ts';
 import { toRedisError } from './redis-errors.ts';
@@ -73,7 +73,7 @@ export async function openRedisStore(
     marks: (version, only) =>
       atEachNode(async (node) => {
         const mark = await askOne(readers.toNode(node.name), 'GET', markKey(node, project, version));
-        return { node: node.name, run: mark === null ? undefined : Number(String(mark)) };
+        return { node: node.name, run: mark === null ? undefined : readMark(String(mark), node) };
       }, only),
     writer: (link) => openStoreWriter(place, link),
     async fenceWriter(writer, holder) {

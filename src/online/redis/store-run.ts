@@ -8,7 +8,7 @@ import type { RedisNode } from './cluster/topology.ts';
 import { writeBase, type BaseForm } from './encode-base.ts';
 import { fence, runName, runPrefix } from './fence.ts';
 import { mortalEntities, noteMortal } from './mortal-entities.ts';
-import { markKey } from './node-values.ts';
+import { markKey, packMark, readMark } from './node-values.ts';
 import { toRedisError } from './redis-errors.ts';
 import { askOne } from './resp/ask-one.ts';
 import { type Connection, ConnectionLost, openConnection } from './resp/connection.ts';
@@ -21,12 +21,14 @@ const CHUNK_BYTES = 128 * 1024;
 /** A run's commands come in bulk: the last of them may wait for megabytes. */
 const TIMEOUT_MS = 10_000;
 
+const EVERY_ENTITY: BaseForm['mortal'] = { has: () => true };
+
 /** A node as far as this run is there. */
 interface Begun {
   readonly node: RedisNode;
   readonly connection: Connection;
   readonly form: BaseForm;
-  /** Entities that may end, noted at the node. */
+  /** Entities that were looked at: those that may end are noted at the node. */
   readonly noted: Set<string>;
   /** Settled when all that was written is acknowledged. */
   last: Promise<void>;
@@ -65,9 +67,11 @@ export async function openStoreRun(place: RedisPlace, readers: NodeLinks, link: 
         // Another server may have taken the node over since the run began.
         await fence(connection, prefix, link.run);
         await checkOpen();
-        const mortal = await mortalEntities(connection, node, project);
+        const known = await mortalEntities(connection, node, project);
+        const mortal = (await isAsMarked(connection, node)) ? known : EVERY_ENTITY;
         const form = { keys, version: link.version, lifetimeMs: link.lifetimeMs, mortal };
-        begun.set(name, { node, connection, form, noted: new Set(), last: Promise.resolve(), failure: undefined });
+        const noted = new Set(known);
+        begun.set(name, { node, connection, form, noted, last: Promise.resolve(), failure: undefined });
       } catch (error) {
         connection.close();
         throw toRedisError(error, address.label);
@@ -88,7 +92,7 @@ export async function openStoreRun(place: RedisPlace, readers: NodeLinks, link: 
       try {
         await at.last;
         if (at.failure !== undefined) throw at.failure;
-        await askOne(at.connection, 'SET', markKey(at.node, project, link.version), link.run);
+        await askOne(at.connection, 'SET', markKey(at.node, project, link.version), packMark(link.run, at.node));
       } catch (error) {
         at.failure ??= error as Error;
         throw await whyLost(at);
@@ -123,7 +127,7 @@ export async function openStoreRun(place: RedisPlace, readers: NodeLinks, link: 
     for (const { entity } of writes) {
       if (at.noted.has(entity)) continue;
       at.noted.add(entity);
-      if (link.lifetimeMs(entity) === undefined || at.form.mortal.has(entity)) continue;
+      if (link.lifetimeMs(entity) === undefined) continue;
       try {
         await noteMortal(at.connection, at.node, project, entity);
       } catch (error) {
@@ -140,6 +144,13 @@ export async function openStoreRun(place: RedisPlace, readers: NodeLinks, link: 
       throw new HeadraceError('HR_ONLINE_UNAVAILABLE', `node "${name}" of Redis at ${address.label} was not begun`);
     }
     return at;
+  }
+
+  /** Whether all the node's records were there at the last run: of those that came with slots its notes say nothing. */
+  async function isAsMarked(connection: Connection, node: RedisNode): Promise<boolean> {
+    if (!topology.isCluster) return true;
+    const mark = await askOne(connection, 'GET', markKey(node, project, link.version));
+    return mark !== null && readMark(String(mark), node) !== undefined;
   }
 
   async function findNode(name: string): Promise<RedisNode> {

@@ -3,6 +3,7 @@
 import type { Claim, PartWrite, StoreWriter, WriterLink } from '../online-store.ts';
 import { createClaims } from './claims.ts';
 import { type NodeLinks, openNodeLinks } from './cluster/node-links.ts';
+import { createStillness } from './cluster/stillness.ts';
 import type { Topology } from './cluster/topology.ts';
 import { writerName } from './fence.ts';
 import { createMortalNotes } from './mortal-entities.ts';
@@ -11,6 +12,9 @@ import type { RecordKeys } from './record-keys.ts';
 import { toRedisError, unavailable } from './redis-errors.ts';
 import type { RedisAddress } from './redis-url.ts';
 import type { Connection } from './resp/connection.ts';
+
+/** Slots move one after the other: a node is looked at once none has for so long. */
+const STILL_MS = 500;
 
 /** What a store's readers, writers and runs share. */
 export interface RedisPlace {
@@ -24,7 +28,15 @@ export interface RedisPlace {
 export async function openStoreWriter(place: RedisPlace, link: WriterLink): Promise<StoreWriter> {
   const { project, address, topology, keys } = place;
   const name = writerName(project, link.writer, link.holder);
-  const links = openNodeLinks({ topology, address, name, onReady: (node) => link.onNode(node.name) });
+  const moved = createStillness(STILL_MS, link.onNode);
+  const links = openNodeLinks({
+    topology,
+    address,
+    name,
+    onReady: (node) => link.onNode(node.name),
+    // What came with slots may have been lost where they lay.
+    onSlots: (node) => moved.stir(node.name),
+  });
   const notes = createMortalNotes(project);
   let waiting: NodeLinks | undefined;
   const claims = createClaims(project, links, () => (waiting = openNodeLinks({ topology, address, name })));
@@ -60,6 +72,7 @@ export async function openStoreWriter(place: RedisPlace, link: WriterLink): Prom
     nodeOf: (entity, key) => nodeOf(place, entity, key),
     nodeOfClaim: (id) => nodeOfSlot(place, () => claims.slotOf(id)),
     async close() {
+      moved.close();
       links.close();
       waiting?.close();
     },

@@ -26,10 +26,17 @@ export interface Opening {
   readonly since: number;
 }
 
+export interface Look {
+  readonly at: Micros;
+  /** The version's last run that had come to its end by then, or its own: times of other machines order nothing. */
+  readonly lastRun: number;
+}
+
 export interface Runs {
-  /** One transaction: abandons the version's last run where it is unfinished, and adds a row that asks. */
-  ask(run: NewRun): Promise<RunRow>;
-  /** The same for runs of several versions, in one transaction: writers see all of them ask or none. */
+  /**
+   * In one transaction, so that writers see all of them ask or none: each abandons its version's last run where that is
+   * unfinished, and adds a row that asks.
+   */
   askAll(runs: readonly NewRun[]): Promise<readonly RunRow[]>;
   /** Durable before the first base. Undefined when the run is no longer the version's last. */
   open(number: number, opening: Opening): Promise<RunRow | undefined>;
@@ -38,9 +45,7 @@ export interface Runs {
   finish(number: number, counts: RunCounts, at: Micros): Promise<boolean>;
   /** Abandons the run itself, with why. */
   abandon(number: number, error: string): Promise<void>;
-  /** Rows that ask, of all versions. */
-  asking(): Promise<readonly RunRow[]>;
-  /** Numbers of those that the writer has not answered: one look, however many ask. */
+  /** Numbers of the runs that ask, of all versions, and that the writer has not answered: one look, however many ask. */
   unanswered(writer: number): Promise<readonly number[]>;
   /** A writer says that the cut that was open when each of these asked has been shipped. */
   answer(runs: readonly number[], writer: number): Promise<void>;
@@ -55,9 +60,9 @@ export interface Runs {
   lastFinishedNumbers(): Promise<readonly number[]>;
   row(number: number): Promise<RunRow | undefined>;
   /** Notes that a run of the version found nothing to do, for whoever asks how long ago one looked. */
-  noteLook(version: VersionId, at: Micros): Promise<void>;
-  /** When one last did. */
-  lastLook(version: VersionId): Promise<Micros | undefined>;
+  noteLook(version: VersionId, look: Look): Promise<void>;
+  /** The last of them. */
+  lastLook(version: VersionId): Promise<Look | undefined>;
   /** Rows that no base can name any more. Their numbers are never given again. */
   forget(numbers: readonly number[]): Promise<void>;
 }
@@ -74,7 +79,7 @@ interface Tables {
   online_run_answers: { run: number; writer: number };
   /** One row: the last number given. */
   online_run_sequence: { last: number };
-  online_run_looks: { version: string; at_micros: number };
+  online_run_looks: { version: string; at_micros: number; last_run: number };
 }
 
 /** Of a row's JSON; infinite times are null, which only a boundary can be. */
@@ -127,6 +132,7 @@ const MIGRATIONS: readonly Migration[] = [
         .createTable('online_run_looks')
         .addColumn('version', 'text', (column) => column.primaryKey())
         .addColumn('at_micros', 'bigint', (column) => column.notNull())
+        .addColumn('last_run', 'bigint', (column) => column.notNull())
         .execute();
     },
   },
@@ -164,19 +170,15 @@ export async function openRuns(database: Database): Promise<Runs> {
       return toRow(next);
     }, SERIALIZED);
 
-  const askAll = async (asking: readonly NewRun[]): Promise<RunRow[]> => {
-    if (asking.length === 0) return [];
-    return database.transaction<Tables, RunRow[]>(async (trx) => {
-      const asked: RunRow[] = [];
-      for (const run of asking) asked.push(await addRow(trx, run));
-      return asked;
-    }, SERIALIZED);
-  };
-
   return {
-    // One that asks gives one row.
-    ask: async (run) => (await askAll([run]))[0] as RunRow,
-    askAll,
+    async askAll(asking) {
+      if (asking.length === 0) return [];
+      return database.transaction<Tables, RunRow[]>(async (trx) => {
+        const asked: RunRow[] = [];
+        for (const run of asking) asked.push(await addRow(trx, run));
+        return asked;
+      }, SERIALIZED);
+    },
     open: (number, { boundary, coverage, isFull, since }) =>
       change(number, ['asked'], 'open', {
         boundary: finite(boundary),
@@ -193,7 +195,6 @@ export async function openRuns(database: Database): Promise<Runs> {
     async abandon(number, error) {
       await change(number, ['asked', 'open', 'abandoned'], 'abandoned', { error });
     },
-    asking: async () => (await rows().where('state', '=', 'asked').orderBy('number').execute()).map(toRow),
     async unanswered(writer) {
       const found = await database
         .tables<Tables>()
@@ -249,17 +250,19 @@ export async function openRuns(database: Database): Promise<Runs> {
       const found = await rows().where('number', '=', number).executeTakeFirst();
       return found === undefined ? undefined : toRow(found);
     },
-    async noteLook(version, at) {
+    async noteLook(version, { at, lastRun }) {
+      const look = { at_micros: at, last_run: lastRun };
       await database
         .tables<Tables>()
         .insertInto('online_run_looks')
-        .values({ version, at_micros: at })
-        .onConflict((conflict) => conflict.column('version').doUpdateSet({ at_micros: at }))
+        .values({ version, ...look })
+        .onConflict((conflict) => conflict.column('version').doUpdateSet(look))
         .execute();
     },
     async lastLook(version) {
       const looks = database.tables<Tables>().selectFrom('online_run_looks').selectAll();
-      return (await looks.where('version', '=', version).executeTakeFirst())?.at_micros;
+      const found = await looks.where('version', '=', version).executeTakeFirst();
+      return found && { at: found.at_micros, lastRun: found.last_run };
     },
     async forget(numbers) {
       if (numbers.length === 0) return;

@@ -12,6 +12,8 @@ export interface NodeLinksOptions {
   readonly name: string;
   /** On each new connection: the first, after it was lost, and to another server that took the node over. */
   onReady?(node: RedisNode, connection: Connection): void;
+  /** The node has other slots than before; with the connection that it had. */
+  onSlots?(node: RedisNode): void;
   /** When one was lost, and after each try in vain; also when the cluster does not say who its nodes are. */
   onLost?(node: RedisNode | undefined, reason: Error): void;
 }
@@ -88,7 +90,12 @@ export function openNodeLinks(options: NodeLinksOptions): NodeLinks {
     const present = new Map(topology.nodes.map((node) => [node.name, node]));
     for (const [nodeName, { node, connection }] of links) {
       const now = present.get(nodeName);
-      if (now !== undefined && now.host === node.host && now.port === node.port) continue;
+      if (now !== undefined && now.host === node.host && now.port === node.port) {
+        if (now.slots === node.slots) continue;
+        links.set(nodeName, { node: now, connection });
+        options.onSlots?.(now);
+        continue;
+      }
       connection.close();
       links.delete(nodeName);
     }

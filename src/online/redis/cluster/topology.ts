@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RedisAddress } from '../redis-url.ts';
 import { ConnectionLost } from '../resp/connection.ts';
-import { askForSlots } from './ask-for-slots.ts';
+import { askForSlots, type SlotRange } from './ask-for-slots.ts';
 import { SLOTS } from './slots.ts';
 
 export interface RedisNode {
@@ -16,6 +16,8 @@ export interface RedisNode {
   readonly host: string;
   readonly port: number;
   readonly firstSlot: number;
+  /** The slots that it has, as ranges; empty for a server alone. Records move between nodes with their slots. */
+  readonly slots: string;
 }
 
 export interface Topology {
@@ -44,7 +46,7 @@ export function openTopology(address: RedisAddress): Topology {
 
 function openSingle(address: RedisAddress): Topology {
   const { host, port } = address.nodes[0] as RedisAddress['nodes'][number];
-  const node: RedisNode = { name: 'redis', host, port, firstSlot: 0 };
+  const node: RedisNode = { name: 'redis', host, port, firstSlot: 0, slots: '' };
   return {
     isCluster: false,
     nodes: [node],
@@ -115,9 +117,10 @@ function openCluster(address: RedisAddress): Topology {
 
   function take(ranges: Awaited<ReturnType<typeof asker.ask>>): void {
     const found = new Map<string, RedisNode>();
-    for (const { from, host, port } of ranges.toSorted((a, b) => a.from - b.from)) {
+    for (const { from, to, host, port } of joined(ranges)) {
       const place = `${host}:${port}`;
-      if (!found.has(place)) found.set(place, { name: `slots ${from}`, host, port, firstSlot: from });
+      const node = found.get(place) ?? { name: `slots ${from}`, host, port, firstSlot: from, slots: '' };
+      found.set(place, { ...node, slots: `${node.slots}${node.slots === '' ? '' : ' '}${from}-${to}` });
     }
     const next = [...found.values()];
     const places = [...found.keys()];
@@ -128,9 +131,21 @@ function openCluster(address: RedisAddress): Topology {
       next.length !== nodes.length ||
       next.some((node, at) => {
         const old = nodes[at] as RedisNode;
-        return node.name !== old.name || node.host !== old.host || node.port !== old.port;
+        return node.slots !== old.slots || node.host !== old.host || node.port !== old.port;
       });
     nodes = next;
     if (hasChanged) for (const listener of listeners) listener();
   }
+}
+
+/** In order, neighbours of one master as one: a cluster may tell the same slots in other pieces. */
+function joined(ranges: readonly SlotRange[]): SlotRange[] {
+  const all: SlotRange[] = [];
+  for (const range of ranges.toSorted((a, b) => a.from - b.from)) {
+    const last = all.at(-1);
+    const goesOn = last?.to === range.from - 1 && last.host === range.host && last.port === range.port;
+    if (goesOn) all[all.length - 1] = { ...last, to: range.to };
+    else all.push(range);
+  }
+  return all;
 }
