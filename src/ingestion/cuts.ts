@@ -45,6 +45,8 @@ export interface CutsContext {
 }
 
 const SEAL_RETRY_MS = 1000;
+/** Of definitions that change again and again while a node of the store is away: each is one more part for a read. */
+const MOST_UNSEALED = 8;
 
 /** `first` is open in the log. */
 export function createCuts({ deps, log, store, shipping }: CutsContext, first: OpenCut): Cuts {
@@ -52,8 +54,8 @@ export function createCuts({ deps, log, store, shipping }: CutsContext, first: O
   let { plans } = first;
   let current = first;
   let unsealed: readonly OpenCut[] = [first];
-  /** The last one that is ending; never rejects. */
-  let cutting: Promise<void> | undefined;
+  /** Whether all that were to end have: in order, one after the other. Never rejects. */
+  let ending = Promise.resolve(true);
   /** Whether the claims of the last sealed cut came to have their end. */
   let ends = Promise.resolve(true);
   let endFailure: unknown;
@@ -62,7 +64,7 @@ export function createCuts({ deps, log, store, shipping }: CutsContext, first: O
   let isClosed = false;
   const hanging = new Set<() => void>();
 
-  /** Opens the next cut, and goes on with the end of the old one by itself. */
+  /** Opens the next cut, and goes on with the end of the old one by itself, once those before it have ended. */
   const cut = async (next: SourcePlans, asked: readonly number[]): Promise<void> => {
     await publishSchemas(schemas, next);
     const view = await readCutView(runs, next);
@@ -81,16 +83,18 @@ export function createCuts({ deps, log, store, shipping }: CutsContext, first: O
       throw error;
     }
     plans = next;
-    cutting = endCut(old, asked);
+    ending = ending.then((isWell) => isWell && endCut(old, asked));
   };
 
-  const endCut = async (old: OpenCut, asked: readonly number[]): Promise<void> => {
+  /** False when it is left to whoever settles. */
+  const endCut = async (old: OpenCut, asked: readonly number[]): Promise<boolean> => {
     await old.idle();
     // So that of a log whose writer died at most the last sealed cut's claims are without an end.
-    if (!(await ends) || !(await seals(old))) return;
+    if (!(await ends) || !(await seals(old))) return false;
     unsealed = unsealed.filter((one) => one !== old);
     ends = expireClaims(old);
     shipping.ship(old.cut, asked);
+    return true;
   };
 
   // A disk that is full for a while must not end the writer.
@@ -136,15 +140,24 @@ export function createCuts({ deps, log, store, shipping }: CutsContext, first: O
     throw new HeadraceError('HR_STOPPING', sentence);
   };
 
-  /** One at a time: cuts are sealed and shipped in order. */
+  /** Cuts are opened one at a time. */
   let turn: Promise<void> = Promise.resolve();
   const inTurn = (work: () => Promise<void>): Promise<void> => {
-    const done = turn.then(async () => {
-      await cutting;
-      await work();
-    });
+    const done = turn.then(work);
     turn = done.catch(() => {});
     return done;
+  };
+
+  /** The same once at most `most` cuts are not sealed, the open one among them. */
+  const onceSealed = async (most: number, work: () => Promise<void>): Promise<void> => {
+    for (let isDone = false; !isDone && !isClosed; ) {
+      if (unsealed.length > most) await ending;
+      await inTurn(async () => {
+        if (unsealed.length > most) return;
+        isDone = true;
+        await work();
+      });
+    }
   };
 
   const isBehind = (wanted: SourcePlans): boolean => current.plans.generation < wanted.generation && !isStopped;
@@ -167,8 +180,9 @@ export function createCuts({ deps, log, store, shipping }: CutsContext, first: O
     },
     isBehind,
     async takeUp(wanted) {
+      // Not once the last is sealed: its pushes may wait for a node that is away, and those of others must go on.
       while (isBehind(wanted)) {
-        await inTurn(async () => {
+        await onceSealed(MOST_UNSEALED, async () => {
           if (isBehind(wanted)) await cut(wanted, []);
         });
       }
@@ -177,7 +191,7 @@ export function createCuts({ deps, log, store, shipping }: CutsContext, first: O
       if (current.table.bytes < limits.memoryBytes || current === tooLarge || isStopped) return;
       const large = current;
       tooLarge = large;
-      inTurn(async () => {
+      onceSealed(1, async () => {
         if (current === large) await cut(plans, []);
       }).catch((error: unknown) => {
         tooLarge = undefined;
@@ -185,7 +199,7 @@ export function createCuts({ deps, log, store, shipping }: CutsContext, first: O
       });
     },
     answerRuns(wanted) {
-      const answered = inTurn(async () => {
+      const answered = onceSealed(1, async () => {
         if (isStopped) return;
         // Read before the boundaries are: a run that asks later asks the next cut.
         const asked = await unanswered();
@@ -202,7 +216,7 @@ export function createCuts({ deps, log, store, shipping }: CutsContext, first: O
     },
     async sealLast() {
       await turn;
-      await cutting;
+      await ending;
       await current.idle();
       await ends;
       checkOpen();

@@ -128,6 +128,27 @@ describe.skipIf(!canCluster)('while one node of a cluster is gone', () => {
     expect(await rowsOf(k)).toBe(1n + 2n * 5n + 5n);
   }, 60_000);
 
+  it('definitions that change meanwhile are taken up, again and again', async () => {
+    let current = definitions;
+    const next = await world.open({
+      definitions: () => current,
+      machine: 'b',
+      limits: { timeoutMs: PATIENCE_MS },
+    });
+    await Promise.all(pushToEach(NODES, next));
+    await stop(gone);
+    const waiting = recordsAt(gone).map((k) => push(k, undefined, next).catch((error: unknown) => error));
+    for (let change = 0; change < 3; change++) {
+      current = eventDefinitions();
+      for (const node of others) await expectAtOnce(pushToEach([node], next));
+    }
+    for (const answer of await Promise.all(waiting)) expect(answer).toMatchObject({ code: 'HR_ONLINE_UNAVAILABLE' });
+    goOn();
+    await expect.poll(() => next.ingestion.status().writer?.pending, { timeout: 15_000 }).toBe(0);
+    for (const k of recordsAt(gone)) expect(await rowsOf(k)).toBe(3n);
+    for (const node of others) for (const k of recordsAt(node)) expect(await rowsOf(k)).toBe(5n);
+  }, 60_000);
+
   it('a process that starts then answers for the others, in its first push too', async () => {
     await stop(gone);
     const next = await world.open({ definitions: () => definitions, machine: 'b', limits: { timeoutMs: 10_000 } });

@@ -44,7 +44,7 @@ export function openEnvironment(path: string, limitBytes: number, checkpointMs: 
   const checkpoints =
     boot === undefined ? undefined : createCheckpoints({ records, held, ledger, file, flags, everyMs: checkpointMs });
   const limit = createSizeLimit(records, limitBytes);
-  const journal = createClaimJournal(ledger);
+  const journal = createClaimJournal(ledger, join(path, 'ledger'));
 
   const commit = <T>(work: () => T, isFlushed: boolean): { readonly result: T } | undefined => {
     let result: { readonly result: T } | undefined;

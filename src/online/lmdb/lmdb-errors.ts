@@ -20,14 +20,18 @@ export function runIsBusy(version: string, run: number, holder: number | undefin
   );
 }
 
+export function diskFull(path: string, cause?: Error): HeadraceError {
+  return new HeadraceError(
+    'HR_STORAGE_FULL',
+    `the disk that holds the online store at ${path} is full; nothing of this write was kept. Free space and run it again`,
+    { cause },
+  );
+}
+
 export function toStoreError(error: unknown, path: string): unknown {
   if (error instanceof HeadraceError || !(error instanceof Error)) return error;
   if (error.message.includes('MDB_MAP_FULL') || isDiskFull(error, path)) {
-    return new HeadraceError(
-      'HR_STORAGE_FULL',
-      `the disk that holds the online store at ${path} is full; nothing of this write was kept. Free space and run it again`,
-      { cause: error },
-    );
+    return diskFull(path, error);
   }
   // Only LMDB's own errors and the system's carry a code; a mistake of ours must stay visible as what it is.
   if (!('code' in error)) return error;
