@@ -31,7 +31,10 @@ describe.skipIf(disk === undefined)('the embedded store on a full disk', () => {
     writeFileSync(join(root, 'hog'), Buffer.alloc(5 * MIB));
     await expect(push(50_000, 2)).rejects.toMatchObject({ code: 'HR_STORAGE_FULL' });
     expect((await folds()).every((fold) => fold?.length === 1000 && fold[0] === 1)).toBe(true);
-    const run = await store.run({ version: 'v@1', run: 1, lifetimeMs: forEver, isOpen: async () => true });
+    const begin = () => store.run({ version: 'v@1', run: 1, lifetimeMs: forEver, isOpen: async () => true });
+    await expect(begin()).rejects.toMatchObject({ code: 'HR_STORAGE_FULL' });
+    writeFileSync(join(root, 'hog'), Buffer.alloc(4.5 * MIB));
+    const run = await begin();
     await run.begin('lmdb');
     const bases = names.map((name) => ({ entity: 'thing', key: keyOf(name), base: Buffer.alloc(50_000) }));
     await expect(run.write('lmdb', bases)).rejects.toMatchObject({ code: 'HR_STORAGE_FULL' });

@@ -112,7 +112,6 @@ describe.skipIf(hasDisks === undefined)('a full disk', { timeout: 120_000 }, () 
       (async () => {
         await failures(traffic, 'HR_ONLINE_UNAVAILABLE').toBeGreaterThan(10);
         await night(traffic);
-        // LMDB's library was seen to abort a process there, which loses nothing: then the next says what is wrong.
         const named = /^failed HR_(STORAGE_FULL|MATERIALIZE_BUSY|BOUNDARY_HELD)/;
         await expect.poll(() => world.run('c'), { timeout: 20_000 }).toMatch(named);
         freeDisk(hog);

@@ -10,6 +10,7 @@ import { promisify } from 'node:util';
 import type { RootDatabase, Transaction } from 'lmdb';
 import { HeadraceError } from '../../core/index.ts';
 import { journaled } from './claim-journal.ts';
+import { ensureRoom } from './disk-room.ts';
 import { unwrapCommitError } from './lmdb-errors.ts';
 
 export type Db = RootDatabase<Buffer, Uint8Array>;
@@ -31,6 +32,7 @@ export interface CheckpointParts {
   /** Another handle of the records, for the reader that is held: one on `records` would slow its reads. */
   readonly held: Db;
   readonly ledger: Db;
+  readonly ledgerPath: string;
   /** The records' data file. */
   readonly file: number;
   /** The flags of a transaction that doesn't wait for the disk. */
@@ -51,7 +53,15 @@ interface Hold {
   readonly upTo: number;
 }
 
-export function createCheckpoints({ records, held, ledger, file, flags, everyMs }: CheckpointParts): Checkpoints {
+export function createCheckpoints({
+  records,
+  held,
+  ledger,
+  ledgerPath,
+  file,
+  flags,
+  everyMs,
+}: CheckpointParts): Checkpoints {
   // Each process has its own place in the ledger, so that none can take back a later checkpoint of another.
   const slot = Buffer.from(`${SLOT}${randomUUID()}`);
   const pages = Buffer.alloc(8 + 2 * statsOf(records).pageSize);
@@ -79,6 +89,7 @@ export function createCheckpoints({ records, held, ledger, file, flags, everyMs 
   // In one commit: without the checkpoint they are still needed, and with another commit to come a process that is stopped
   // after this one would hold the ledger's lock, which every claim of the machine waits for.
   const replace = async (covered: readonly Uint8Array[]): Promise<void> => {
+    ensureRoom(ledgerPath);
     const kept: Promise<boolean>[] = [];
     const all = ledger.batch(() => {
       kept.push(ledger.put(slot, Buffer.from(pages)), ...covered.map((key) => ledger.remove(key)));

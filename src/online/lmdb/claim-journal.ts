@@ -3,10 +3,9 @@
 // after a power loss what the newest checkpoint lacks is put back from there.
 
 import { randomUUID } from 'node:crypto';
-import { statfsSync } from 'node:fs';
 import type { Db } from './checkpoints.ts';
 import { isReplaced } from './claims.ts';
-import { diskFull } from './lmdb-errors.ts';
+import { ensureRoom } from './disk-room.ts';
 
 /** A claim's key and value as the records have them. */
 export type JournalEntry = readonly [key: Buffer, value: Buffer];
@@ -15,21 +14,16 @@ const PREFIX = 'w';
 // Made anew for each call: the library writes into what it is given.
 const all = () => ({ start: Buffer.from(PREFIX), end: Buffer.from([PREFIX.charCodeAt(0) + 1]) });
 
-/** What a small commit may add to the ledger's file, and as much again. */
-const LEAST_FREE_BYTES = 256 * 1024;
-
 /**
  * Gives the function that resolves once claims, committed to the records before, would survive a power loss. It throws
- * HR_STORAGE_FULL while the disk of the ledger, which lies at `path`, is all but full: a write that fails in the middle has
- * been seen to end the process, within the library.
+ * HR_STORAGE_FULL while the disk of the ledger, which lies at `path`, is all but full.
  */
 export function createClaimJournal(ledger: Db, path: string): (claims: readonly JournalEntry[]) => Promise<void> {
   const own = `${PREFIX}${randomUUID()}-`;
   let next = 0;
   return async (claims) => {
     const value = JSON.stringify(claims.map((entry) => entry.map((bytes) => bytes.toString('latin1'))));
-    const { bavail, bsize } = statfsSync(path);
-    if (bavail * bsize < LEAST_FREE_BYTES + 2 * value.length) throw diskFull(path);
+    ensureRoom(path, 2 * value.length);
     await ledger.put(Buffer.from(own + String(next++).padStart(12, '0')), Buffer.from(value));
   };
 }

@@ -7,6 +7,7 @@ import { ABORT, open } from 'lmdb';
 import { bootId } from './boot-id.ts';
 import { allCheckpoints, type Checkpoint, createCheckpoints, type Db, newestCheckpoint } from './checkpoints.ts';
 import { createClaimJournal, type JournalEntry, journaled, putBack } from './claim-journal.ts';
+import { ensureRoom } from './disk-room.ts';
 import { storageFull, toStoreError, unwrapCommitError } from './lmdb-errors.ts';
 import { createSizeLimit } from './size-limit.ts';
 import { keyEncoder } from './store-keys.ts';
@@ -41,15 +42,19 @@ export function openEnvironment(path: string, limitBytes: number, checkpointMs: 
   // Where nobody tells when the machine started, what is left after a power loss can't be known: each commit waits.
   const flags = boot === undefined ? COMMIT : COMMIT | NO_SYNC;
   const { ledger, records, held, file } = openAll(path, boot);
+  const ledgerPath = join(path, 'ledger');
   const checkpoints =
-    boot === undefined ? undefined : createCheckpoints({ records, held, ledger, file, flags, everyMs: checkpointMs });
+    boot === undefined
+      ? undefined
+      : createCheckpoints({ records, held, ledger, ledgerPath, file, flags, everyMs: checkpointMs });
   const limit = createSizeLimit(records, limitBytes);
-  const journal = createClaimJournal(ledger, join(path, 'ledger'));
+  const journal = createClaimJournal(ledger, ledgerPath);
 
   const commit = <T>(work: () => T, isFlushed: boolean): { readonly result: T } | undefined => {
     let result: { readonly result: T } | undefined;
     let verdict = '';
     try {
+      ensureRoom(path);
       records.transactionSync(() => {
         verdict = limit.measure(() => {
           result = { result: work() };
