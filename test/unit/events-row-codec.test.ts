@@ -112,7 +112,15 @@ describe('rows of a log entry', () => {
       null,
     ]);
     expect(readAs(string, timestamp, '1970-01-01T00:00:00.000001Z', '1')).toEqual([1, null]);
-    expect(readAs(float64, int64, 5, 1.5)).toEqual([5n, null]);
+    expect(readAs(float64, int64, 5, 1.5, 2 ** 60, 2 ** 63, Infinity)).toEqual([5n, null, 2n ** 60n, null, null]);
+    expect(readAs(float64, int32, -0, 2 ** 31)).toEqual([0, null]);
+    const float: DataType = { kind: 'float32' };
+    expect(readAs(float, string, Math.fround(0.1), Math.fround(1 / 3), 16_777_216)).toEqual([
+      '0.1',
+      '0.33333334',
+      '16777216',
+    ]);
+    expect(readAs(float64, float, 1e300, -Infinity)).toEqual([null, -Infinity]);
     expect(readAs(int64, float64, 7n)).toEqual([7]);
     expect(readAs(timestamp, int64, 1)).toEqual([null]);
     // The text's base64 is other bytes, and bytes need not be a text.

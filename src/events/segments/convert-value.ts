@@ -27,14 +27,18 @@ export function converterOf(stored: DataType, wanted: DataType): Convert {
 
 function jsonFor(stored: DataType, wanted: DataType, value: Value): unknown {
   if (stored.kind === 'string' && isNumber(wanted)) return numberIn(wanted, value);
-  // There is but one zero, and no limit at 2^53.
-  if (isInteger(wanted) && typeof value === 'number' && Number.isInteger(value)) return BigInt(value);
+  if (isFloat(stored) && Number.isInteger(value)) {
+    const whole = value as number; // Number.isInteger says so.
+    if (wanted.kind === 'int64') return BigInt(whole);
+    // Integers have one zero.
+    if (wanted.kind === 'int32') return whole + 0;
+  }
   return toJson(stored, value);
 }
 
 const isNumber = ({ kind }: DataType): boolean => ['int32', 'int64', 'float32', 'float64'].includes(kind);
 
-const isInteger = ({ kind }: DataType): boolean => kind === 'int32' || kind === 'int64';
+const isFloat = ({ kind }: DataType): boolean => kind === 'float32' || kind === 'float64';
 
 const isScalar = (type: DataType): boolean => isNumber(type) || type.kind === 'bool' || type.kind === 'timestamp';
 
