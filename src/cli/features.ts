@@ -1,8 +1,9 @@
-// `headrace features get`: values, statuses and times from the online store.
+// `headrace features get`: values, statuses and times from the online store, or of an earlier time from the facts.
 
-import type { Micros } from '../core/index.ts';
-import { formatTimestamp, HeadraceError, messageOf, parseJson, stringifyJson } from '../core/index.ts';
+import type { App } from '../app/index.ts';
+import { HeadraceError, messageOf, type Micros, parseJson, type Progress, stringifyJson } from '../core/index.ts';
 import { type ResolvedService, resolveService } from '../definitions/index.ts';
+import type { RecordsAsOf } from '../offline/index.ts';
 import { defineCommand, defineGroup, textOption, usageError } from './command.ts';
 import { readTime } from './read-time.ts';
 import { formatTable } from './table.ts';
@@ -17,23 +18,18 @@ const get = defineCommand({
     command
       .requiredOption('--service <name>', 'the feature service')
       .requiredOption('--rows <json>', 'a JSON array of rows with the service’s request columns')
-      .option('--at <time>', 'windows, TTLs and statuses as if the clock showed it'),
+      .option(
+        '--at <time>',
+        'as if the clock showed it; before the last run it is computed from the files and the log',
+      ),
   async run(context, _args, options) {
     const rows = readRows(textOption(options, 'rows') ?? '');
     const at = readTime('--at', textOption(options, 'at'));
     const app = await context.app();
     const definitions = await app.applied();
-    const store = await app.online();
     const { compileFeaturePlan, readFeatureRows } = await import('../serving/index.ts');
-    const directory = await app.directory();
-    const { createViewCodec } = await import('../online/index.ts');
-    const watermarks = new Map<string, Micros>();
-    for (const view of Object.keys(definitions.manifest.views)) {
-      const row = directory.lastFinished(createViewCodec(definitions.manifest, view).version);
-      if (row !== undefined) watermarks.set(view, row.asOf);
-    }
     const service = resolveService(definitions.manifest, textOption(options, 'service') ?? '');
-    for (const line of warnOfThePast(service, watermarks, at)) context.tell(line);
+    const { store, directory } = await recordsFor(app, context.progress, service, at);
     const plan = compileFeaturePlan(definitions, service, store, directory, 'rows');
     const answers = await readFeatureRows(plan, rows, at ?? app.clock.nowMicros(), MAX_ROWS);
     const text = answers.map((answer) =>
@@ -53,21 +49,25 @@ const get = defineCommand({
 
 export const featuresCommand = defineGroup('features', 'read features from the online store', [get]);
 
-// A materialize keeps what a read at its watermark or later needs: no older rows, nor older parts of windows.
-function warnOfThePast(
+type Records = Pick<RecordsAsOf, 'store' | 'directory'>;
+
+// A materialize keeps what a read at its time or later needs: no older rows, nor older parts of windows.
+async function recordsFor(
+  app: App,
+  progress: Progress,
   { reads }: ResolvedService,
-  watermarks: ReadonlyMap<string, Micros>,
   at: Micros | undefined,
-): string[] {
-  if (at === undefined) return [];
-  return [...new Set(reads.map(({ view }) => view.name))].flatMap((name) => {
-    const watermark = watermarks.get(name);
-    if (watermark === undefined || watermark <= at) return [];
-    const until = formatTimestamp(watermark);
-    return [
-      `view ${name} holds what reads from ${until} on need; as at --at it may lack older events, a training set does not.`,
-    ];
+): Promise<Records> {
+  const { manifest } = await app.applied();
+  const directory = await app.directory();
+  const { createViewCodec } = await import('../online/index.ts');
+  const isPast = reads.some(({ view }) => {
+    const run = directory.lastFinished(createViewCodec(manifest, view.name).version);
+    return at !== undefined && run !== undefined && run.asOf > at;
   });
+  if (at === undefined || !isPast) return { store: await app.online(), directory };
+  const { recordsAsOf } = await import('../offline/index.ts');
+  return recordsAsOf(await app.offline(progress), at);
 }
 
 function readRows(text: string): unknown {

@@ -51,6 +51,40 @@ export function encodePart(kind: DataType['kind'], value: Value): Uint8Array {
   }
 }
 
+/** The values of a key of the given types, as `encodeKey` took them: but −0 is 0. */
+export function decodeKey(types: readonly DataType[], key: EncodedKey): Value[] {
+  const bytes = Buffer.from(key.buffer, key.byteOffset, key.byteLength);
+  let at = 0;
+  return types.map(({ kind }): Value => {
+    const from = at + 1;
+    switch (kind) {
+      case 'bool':
+        at += 2;
+        return bytes[from] === 1;
+      case 'int32':
+      case 'int64':
+      case 'timestamp': {
+        at += 9;
+        const value = BigInt.asIntN(64, bytes.readBigUInt64BE(from) ^ (1n << 63n));
+        return kind === 'int64' ? value : Number(value);
+      }
+      case 'float32':
+      case 'float64':
+        at += 9;
+        return decodeFloat(bytes, from);
+      default: {
+        const content: number[] = [];
+        for (at++; bytes[at] !== 0 || bytes[at + 1] !== 0; at++) {
+          content.push(bytes[at] as number);
+          if (bytes[at] === 0) at++;
+        }
+        at += 2;
+        return kind === 'string' ? Buffer.from(content).toString() : Uint8Array.from(content);
+      }
+    }
+  });
+}
+
 // Big-endian with the sign bit flipped: byte order is number order.
 function encodeInteger(tag: number, value: bigint): Uint8Array {
   const bytes = Buffer.allocUnsafe(9);
@@ -67,6 +101,13 @@ function encodeFloat(value: number): Uint8Array {
   if (((bytes[1] as number) & 0x80) === 0) bytes[1] = (bytes[1] as number) | 0x80;
   else for (let i = 1; i < 9; i++) bytes[i] = ~(bytes[i] as number) & 0xff;
   return bytes;
+}
+
+function decodeFloat(bytes: Buffer, at: number): number {
+  const bits = Buffer.from(bytes.subarray(at, at + 8));
+  if (((bits[0] as number) & 0x80) !== 0) bits[0] = (bits[0] as number) & 0x7f;
+  else for (let i = 0; i < 8; i++) bits[i] = ~(bits[i] as number) & 0xff;
+  return bits.readDoubleBE();
 }
 
 // Most keys are short ASCII, which goes quicker character by character.

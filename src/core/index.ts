@@ -23,7 +23,7 @@ export {
   type Value,
 } from './data-type.ts';
 export { formatDuration, parseDuration } from './duration.ts';
-export { type EncodedKey, encodeKey, isKeyType } from './entity-key.ts';
+export { decodeKey, type EncodedKey, encodeKey, isKeyType } from './entity-key.ts';
 export { type ErrorCode, type ErrorDetail, ERRORS, type GrpcStatus, HeadraceError, toHeadraceError } from './errors.ts';
 export { contentHash, sha256Hex } from './hash.ts';
 export { canonicalJson, type Json, parseJson, stringifyJson } from './json.ts';

@@ -1,3 +1,4 @@
+export { recordsAsOf, type RecordsAsOf } from './as-of/records-as-of.ts';
 export { type AuditedView, type AuditReport, auditTrainingSet } from './audit/audit-training-set.ts';
 export { createRowDeriver, type RowDeriver } from './facts/row-deriver.ts';
 export type { OfflineDeps } from './offline-deps.ts';

@@ -48,7 +48,7 @@ export const CLOCK_SKEW_MICROS = MICROS_PER_MINUTE;
 export function compileFeaturePlan(
   definitions: Definitions,
   service: ResolvedService,
-  store: OnlineStore,
+  store: Pick<OnlineStore, 'read'>,
   directory: RecordDirectory,
   path: string,
 ): FeaturePlan {

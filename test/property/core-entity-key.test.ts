@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { compareValues, type DataType, encodeKey, type Value } from '../../src/core/index.ts';
+import {
+  compareValues,
+  type DataType,
+  decodeKey,
+  type EncodedKey,
+  encodeKey,
+  type Value,
+} from '../../src/core/index.ts';
 
 const int64 = { kind: 'int64' } as const;
 const string = { kind: 'string' } as const;
@@ -31,6 +38,19 @@ it('orders encoded composite keys as their values', () => {
     }),
     { numRuns: 1000 },
   );
+});
+
+it('gives back the values of a key', () => {
+  fc.assert(
+    fc.property(key, ({ types, left }) => {
+      expect(decodeKey(types, encodeKey(types, left) as EncodedKey)).toEqual(left);
+    }),
+    { numRuns: 1000 },
+  );
+  const float32 = { kind: 'float32' } as const;
+  const values = [-7, Math.fround(-0.1), Infinity, NaN];
+  const types = [{ kind: 'int32' }, float32, float64, float64] as const;
+  expect(decodeKey(types, encodeKey(types, values) as EncodedKey)).toEqual(values);
 });
 
 it('tells keys apart that look alike as text', () => {

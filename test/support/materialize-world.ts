@@ -156,7 +156,7 @@ export async function openDirectory(database: Database): Promise<RecordDirectory
 /** What the store answers for one row of keys, by view. */
 export async function readAll(
   manifest: Manifest,
-  store: OnlineStore,
+  store: Pick<OnlineStore, 'read'>,
   directory: RecordDirectory,
   shop: string,
   item: bigint,

@@ -34,10 +34,19 @@ export function openPlanFacts(
   plan: TrainingSetPlan,
   deps: OfflineDeps,
 ): Promise<PlanFacts> {
+  return openSourcesFacts(connection, sourcesOf(plan), deps);
+}
+
+/** The same of sources by their names. */
+export function openSourcesFacts(
+  connection: DuckDBConnection,
+  names: readonly string[],
+  deps: OfflineDeps,
+): Promise<PlanFacts> {
   const coverage = readableCoverage(deps.log);
   // Met where it is awaited; a plan may have no source at all.
   coverage.catch(() => undefined);
-  return openEach(plan, deps, async (source, pinned) => {
+  return openEach(names, deps, async (source, pinned) => {
     const snapshot = await pinned(pinSnapshot(source, deps.definitions.directory));
     const readable = await coverage;
     const boundary = await boundaryNow(connection, source, deps, snapshot, readable);
@@ -53,7 +62,7 @@ export function openRecordedFacts(
   deps: OfflineDeps,
   recorded: readonly SourceSnapshot[],
 ): Promise<PlanFacts> {
-  return openEach(plan, deps, async (source, pinned) => {
+  return openEach(sourcesOf(plan), deps, async (source, pinned) => {
     const was = recorded.find(({ source: name }) => name === source.name);
     const paths = was?.files.map(({ path }) => path) ?? [];
     const snapshot = await pinned(pinFiles(paths, `source "${source.name}"`));
@@ -83,8 +92,10 @@ async function boundaryNow(
   );
 }
 
+const sourcesOf = ({ reads }: TrainingSetPlan): string[] => [...new Set(reads.map(({ view }) => view.source))];
+
 async function openEach(
-  plan: TrainingSetPlan,
+  names: readonly string[],
   { definitions }: OfflineDeps,
   open: (
     source: SourceSpec,
@@ -102,10 +113,7 @@ async function openEach(
     return snapshot;
   };
   try {
-    for (const { view } of plan.reads) {
-      if (bySource.has(view.source)) continue;
-      bySource.set(view.source, await open(sourceOf(definitions.manifest.sources, view.source), pinned));
-    }
+    for (const name of names) bySource.set(name, await open(sourceOf(definitions.manifest.sources, name), pinned));
   } catch (error) {
     await close();
     throw error;

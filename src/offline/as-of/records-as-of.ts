@@ -1,0 +1,128 @@
+// Records as a full run of an earlier time would have written them, of the keys that are asked for: computed from the facts
+// by what computes a run's bases, so that reading them is what reading the online store is.
+
+import { floorTo, type Micros } from '../../core/index.ts';
+import {
+  createViewCodec,
+  NOTHING_COVERED,
+  type OnlineStore,
+  type RecordDirectory,
+  type RecordRef,
+  type StoredRecord,
+  type ViewCodec,
+} from '../../online/index.ts';
+import { computeBases } from '../materialize/compute-bases.ts';
+import type { RunScope } from '../materialize/run-scope.ts';
+import { dropTables } from '../materialize/work-table.ts';
+import type { OfflineDeps } from '../offline-deps.ts';
+import { openSourcesFacts, type SourceFacts } from '../training-sets/source-facts.ts';
+import { makeAskedTable } from './asked-table.ts';
+
+export interface RecordsAsOf {
+  readonly store: Pick<OnlineStore, 'read'>;
+  /** What those records are read by. */
+  readonly directory: RecordDirectory;
+}
+
+/**
+ * Of facts known by `at`, a scheduled view's as its run of then would have had them. The files and the log are those of now:
+ * what a server has not shipped yet is not among them. `read` throws HR_SOURCE_UNREADABLE, HR_SOURCE_CHANGED, and as the log.
+ */
+export function recordsAsOf(deps: OfflineDeps, at: Micros): RecordsAsOf {
+  const codecs = Object.keys(deps.definitions.manifest.views).map((view) =>
+    createViewCodec(deps.definitions.manifest, view),
+  );
+  const asOf = ({ view }: ViewCodec): Micros => {
+    const { freshness } = view;
+    return freshness.kind === 'scheduled' ? floorTo(at - freshness.lagMicros, freshness.everyMicros) : at;
+  };
+  // Each version has a run of its own here, by its place.
+  const runOf = (codec: ViewCodec) => ({ coverage: NOTHING_COVERED, boundary: -Infinity, asOf: asOf(codec) });
+  const rowCodecs = new Map(
+    codecs.flatMap(({ rowCodec, eventCodec }) =>
+      [rowCodec, eventCodec].map((codec) => [codec.schema.fingerprint, codec] as const),
+    ),
+  );
+
+  return {
+    store: {
+      async read(refs) {
+        const records = new Map<string, StoredRecord>();
+        for (const [place, codec] of codecs.entries()) {
+          const own = refs.filter(({ version }) => version === codec.version);
+          if (own.length > 0) await readView(deps, codec, { run: place + 1, asOf: asOf(codec) }, own, records);
+        }
+        return refs.map((ref) => records.get(nameOf(ref)));
+      },
+    },
+    directory: {
+      run: (number) => {
+        const codec = codecs[number - 1];
+        return codec === undefined ? null : runOf(codec);
+      },
+      schema: (fingerprint) => rowCodecs.get(fingerprint) ?? null,
+      load: async () => {},
+      lastFinished: (version) => {
+        const codec = codecs.find((one) => one.version === version);
+        return codec && runOf(codec);
+      },
+      refresh: async () => {},
+    },
+  };
+}
+
+async function readView(
+  deps: OfflineDeps,
+  codec: ViewCodec,
+  { run, asOf }: { readonly run: number; readonly asOf: Micros },
+  refs: readonly RecordRef[],
+  into: Map<string, StoredRecord>,
+): Promise<void> {
+  const connection = await deps.duckdb.connect();
+  try {
+    const opened = await openSourcesFacts(connection, [codec.source.name], deps);
+    let table: string | null = null;
+    try {
+      // One source was asked for.
+      const { facts, snapshot } = opened.bySource.get(codec.source.name) as SourceFacts;
+      const scope: RunScope = {
+        codec,
+        duckdb: deps.duckdb,
+        connection,
+        facts,
+        asOf,
+        waits: 'none',
+        finished: undefined,
+      };
+      table = await makeAskedTable(
+        scope,
+        refs.map(({ key }) => key),
+      );
+      const bases = await computeBases(scope, run, {
+        table,
+        logTable: null,
+        hasNewest: false,
+        rowsInRange: 0,
+        rowsIgnored: 0,
+        newestMicros: null,
+        hasWaiting: false,
+      });
+      try {
+        await bases.each(async (packed) => {
+          for (const { key, base } of packed) into.set(nameOf({ key, version: codec.version }), { base, parts: [] });
+        });
+      } finally {
+        await bases.close();
+      }
+      await snapshot.verify();
+    } finally {
+      await dropTables(connection, [table]);
+      await opened.close();
+    }
+  } finally {
+    connection.closeSync();
+  }
+}
+
+const nameOf = ({ key, version }: Pick<RecordRef, 'key' | 'version'>): string =>
+  `${version} ${Buffer.from(key).toString('latin1')}`;
