@@ -281,10 +281,4 @@ describe('wrong words', () => {
     expect(code).toBe(1);
     expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'HR_MODEL_UNREADABLE' } });
   });
-
-  it('says from when on the store holds all that a read needs', () => {
-    headraceJson(project, ['materialize', '--incremental']);
-    const args = ['features', 'get', '--service', 'whole', '--rows', '[{"k":"ada"}]', '--at', '2026-01-01'];
-    expect(headrace(project, args).stderr).toContain('view seen holds what reads from ');
-  });
 });
