@@ -174,6 +174,8 @@ describe.skipIf(!hasServers)('several machines on one Redis and one Postgres', (
     const gate = await openGate(() => Number(new URL(s3.endpoint).port));
     stops.push(async () => gate.end());
     const before = { ...process.env };
+    // Those that wait already have not the keys in their environment.
+    await endSpares();
     Object.assign(process.env, { AWS_ACCESS_KEY_ID: s3.accessKeyId, AWS_SECRET_ACCESS_KEY: s3.secretAccessKey });
     stops.push(async () => void (process.env = before));
     const query = `endpoint=${encodeURIComponent(`http://127.0.0.1:${gate.port}`)}&region=us-east-1&pathStyle=true`;
@@ -344,8 +346,11 @@ describe.skipIf(!hasRedis())('chaos', () => {
         async failOver(meanwhile) {
           const slot = random.pick([0, 8000, 16_000]);
           const master = await cluster.masterOf(slot);
-          const [replica] = await cluster.replicasOf(master);
-          if (replica === undefined) throw new Error('a master has no replica');
+          // The node that is asked may not have heard yet of one that came back.
+          await expect
+            .poll(async () => (await cluster.replicasOf(master)).length, { timeout: 30_000 })
+            .toBeGreaterThan(0);
+          const [replica] = (await cluster.replicasOf(master)) as [RedisServer];
           // It falls behind, and what it lacks goes down with its master.
           process.kill(replica.pid(), 'SIGSTOP');
           await meanwhile();
