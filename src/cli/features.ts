@@ -49,15 +49,13 @@ const get = defineCommand({
 
 export const featuresCommand = defineGroup('features', 'read features from the online store', [get]);
 
-type Records = Pick<RecordsAsOf, 'store' | 'directory'>;
-
 // A materialize keeps what a read at its time or later needs: no older rows, nor older parts of windows.
 async function recordsFor(
   app: App,
   progress: Progress,
   { reads }: ResolvedService,
   at: Micros | undefined,
-): Promise<Records> {
+): Promise<RecordsAsOf> {
   const { manifest } = await app.applied();
   const directory = await app.directory();
   const { createViewCodec } = await import('../online/index.ts');

@@ -1,7 +1,8 @@
 // Records as a full run of an earlier time would have written them, of the keys that are asked for: computed from the facts
 // by what computes a run's bases, so that reading them is what reading the online store is.
 
-import { floorTo, type Micros } from '../../core/index.ts';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { type EncodedKey, floorTo, type Micros } from '../../core/index.ts';
 import {
   createViewCodec,
   NOTHING_COVERED,
@@ -11,6 +12,7 @@ import {
   type StoredRecord,
   type ViewCodec,
 } from '../../online/index.ts';
+import type { Facts } from '../facts/facts.ts';
 import { computeBases } from '../materialize/compute-bases.ts';
 import type { RunScope } from '../materialize/run-scope.ts';
 import { dropTables } from '../materialize/work-table.ts';
@@ -48,10 +50,13 @@ export function recordsAsOf(deps: OfflineDeps, at: Micros): RecordsAsOf {
     store: {
       async read(refs) {
         const records = new Map<string, StoredRecord>();
-        for (const [place, codec] of codecs.entries()) {
-          const own = refs.filter(({ version }) => version === codec.version);
-          if (own.length > 0) await readView(deps, codec, { run: place + 1, asOf: asOf(codec) }, own, records);
-        }
+        const asked = codecs.flatMap((codec, place) => {
+          const keys = refs.filter(({ version }) => version === codec.version).map(({ key }) => key);
+          return keys.length === 0 ? [] : [{ codec, run: place + 1, asOf: asOf(codec), keys }];
+        });
+        await withFacts(deps, asked, async (connection, view, facts) => {
+          await computeView({ ...view, duckdb: deps.duckdb, connection, facts }, records);
+        });
         return refs.map((ref) => records.get(nameOf(ref)));
       },
     },
@@ -71,56 +76,63 @@ export function recordsAsOf(deps: OfflineDeps, at: Micros): RecordsAsOf {
   };
 }
 
-async function readView(
+interface AskedView {
+  readonly codec: ViewCodec;
+  /** What its bases are to name. */
+  readonly run: number;
+  readonly asOf: Micros;
+  readonly keys: readonly EncodedKey[];
+}
+
+/** Views over one source see the same files. */
+async function withFacts(
   deps: OfflineDeps,
-  codec: ViewCodec,
-  { run, asOf }: { readonly run: number; readonly asOf: Micros },
-  refs: readonly RecordRef[],
-  into: Map<string, StoredRecord>,
+  asked: readonly AskedView[],
+  work: (connection: DuckDBConnection, view: AskedView, facts: Facts) => Promise<void>,
 ): Promise<void> {
   const connection = await deps.duckdb.connect();
   try {
-    const opened = await openSourcesFacts(connection, [codec.source.name], deps);
-    let table: string | null = null;
+    const names = [...new Set(asked.map(({ codec }) => codec.source.name))];
+    const opened = await openSourcesFacts(connection, names, deps);
     try {
-      // One source was asked for.
-      const { facts, snapshot } = opened.bySource.get(codec.source.name) as SourceFacts;
-      const scope: RunScope = {
-        codec,
-        duckdb: deps.duckdb,
-        connection,
-        facts,
-        asOf,
-        waits: 'none',
-        finished: undefined,
-      };
-      table = await makeAskedTable(
-        scope,
-        refs.map(({ key }) => key),
-      );
-      const bases = await computeBases(scope, run, {
-        table,
-        logTable: null,
-        hasNewest: false,
-        rowsInRange: 0,
-        rowsIgnored: 0,
-        newestMicros: null,
-        hasWaiting: false,
-      });
-      try {
-        await bases.each(async (packed) => {
-          for (const { key, base } of packed) into.set(nameOf({ key, version: codec.version }), { base, parts: [] });
-        });
-      } finally {
-        await bases.close();
+      for (const view of asked) {
+        // All their sources were opened.
+        await work(connection, view, (opened.bySource.get(view.codec.source.name) as SourceFacts).facts);
       }
-      await snapshot.verify();
+      for (const snapshot of opened.snapshots) await snapshot.verify();
     } finally {
-      await dropTables(connection, [table]);
       await opened.close();
     }
   } finally {
     connection.closeSync();
+  }
+}
+
+async function computeView(
+  { run, keys, ...view }: AskedView & Pick<RunScope, 'duckdb' | 'connection' | 'facts'>,
+  into: Map<string, StoredRecord>,
+): Promise<void> {
+  const scope: RunScope = { ...view, waits: 'none', finished: undefined };
+  const table = await makeAskedTable(scope, keys);
+  try {
+    const bases = await computeBases(scope, run, {
+      table,
+      logTable: null,
+      hasNewest: false,
+      rowsInRange: 0,
+      rowsIgnored: 0,
+      newestMicros: null,
+      hasWaiting: false,
+    });
+    try {
+      await bases.each(async (packed) => {
+        for (const { key, base } of packed) into.set(nameOf({ key, version: view.codec.version }), { base, parts: [] });
+      });
+    } finally {
+      await bases.close();
+    }
+  } finally {
+    await dropTables(scope.connection, [table]);
   }
 }
 

@@ -2,8 +2,9 @@
 // written without a second command that takes an expiry off.
 
 import type { NodeLinks } from './cluster/node-links.ts';
+import { tagOfSlot } from './cluster/slots.ts';
 import type { RedisNode } from './cluster/topology.ts';
-import { mortalKey } from './node-values.ts';
+import { escapeName } from './record-keys.ts';
 import { askOne } from './resp/ask-one.ts';
 import type { Connection } from './resp/connection.ts';
 
@@ -96,4 +97,9 @@ export function createMortalNotes(project: string): MortalNotes {
       await Promise.all(notes);
     },
   };
+}
+
+// A set under a tag of the node's first slot: what loses the node's last writes loses it too.
+function mortalKey(node: RedisNode, project: string): string {
+  return `hr:mortal:{${tagOfSlot(node.firstSlot)}}:${escapeName(project)}`;
 }

@@ -7,12 +7,11 @@ import { openNodeLinks } from './cluster/node-links.ts';
 import { openTopology, type RedisNode } from './cluster/topology.ts';
 import { fence, writerPrefix } from './fence.ts';
 import { watchHealth } from './health.ts';
-import { markKey, readMark } from './node-values.ts';
+import { readMark } from './marks.ts';
 import { readRecords } from './read-records.ts';
 import { createRecordKeys, escapeName } from './record-keys.ts';
 import { toRedisError } from './redis-errors.ts';
 import { parseRedisUrl } from './redis-url.ts';
-import { askOne } from './resp/ask-one.ts';
 import { ConnectionLost } from './resp/connection.ts';
 import { scanRecords } from './scan-records.ts';
 import { openStoreRun } from './store-run.ts';
@@ -72,8 +71,8 @@ export async function openRedisStore(
     },
     marks: (version, only) =>
       atEachNode(async (node) => {
-        const mark = await askOne(readers.toNode(node.name), 'GET', markKey(node, project, version));
-        return { node: node.name, run: mark === null ? undefined : readMark(String(mark), node) };
+        const place = { connection: readers.toNode(node.name), node, project, version };
+        return { node: node.name, run: await readMark(place) };
       }, only),
     writer: (link) => openStoreWriter(place, link),
     async fenceWriter(writer, holder) {

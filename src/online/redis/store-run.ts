@@ -7,10 +7,9 @@ import type { NodeLinks } from './cluster/node-links.ts';
 import type { RedisNode } from './cluster/topology.ts';
 import { writeBase, type BaseForm } from './encode-base.ts';
 import { fence, runName, runPrefix } from './fence.ts';
+import { readMark, writeMark } from './marks.ts';
 import { mortalEntities, noteMortal } from './mortal-entities.ts';
-import { markKey, packMark, readMark } from './node-values.ts';
 import { toRedisError } from './redis-errors.ts';
-import { askOne } from './resp/ask-one.ts';
 import { type Connection, ConnectionLost, openConnection } from './resp/connection.ts';
 import { isErrorReply, readReply, type RedisReplyError } from './resp/reply.ts';
 import { nodeOf, type RedisPlace } from './store-writer.ts';
@@ -92,7 +91,8 @@ export async function openStoreRun(place: RedisPlace, readers: NodeLinks, link: 
       try {
         await at.last;
         if (at.failure !== undefined) throw at.failure;
-        await askOne(at.connection, 'SET', markKey(at.node, project, link.version), packMark(link.run, at.node));
+        const { connection, node } = at;
+        await writeMark({ connection, node, project, version: link.version }, link.run);
       } catch (error) {
         at.failure ??= error as Error;
         throw await whyLost(at);
@@ -149,8 +149,7 @@ export async function openStoreRun(place: RedisPlace, readers: NodeLinks, link: 
   /** Whether all the node's records were there at the last run: of those that came with slots its notes say nothing. */
   async function isAsMarked(connection: Connection, node: RedisNode): Promise<boolean> {
     if (!topology.isCluster) return true;
-    const mark = await askOne(connection, 'GET', markKey(node, project, link.version));
-    return mark !== null && readMark(String(mark), node) !== undefined;
+    return (await readMark({ connection, node, project, version: link.version })) !== undefined;
   }
 
   async function findNode(name: string): Promise<RedisNode> {

@@ -1,0 +1,34 @@
+// A node's mark of a version: its last run there, kept on the node itself under a tag of its first slot, so that what
+// loses the node's last writes loses the mark too. It holds good for the slots that the node had: one that has others by
+// now has records of another's marks.
+
+import type { VersionId } from '../online-store.ts';
+import { tagOfSlot } from './cluster/slots.ts';
+import type { RedisNode } from './cluster/topology.ts';
+import { escapeName } from './record-keys.ts';
+import { askOne } from './resp/ask-one.ts';
+import type { Connection } from './resp/connection.ts';
+
+export interface MarkPlace {
+  readonly connection: Connection;
+  readonly node: RedisNode;
+  readonly project: string;
+  readonly version: VersionId;
+}
+
+/** The marked run; undefined for none, and where the node has other slots by now. */
+export async function readMark({ connection, ...place }: MarkPlace): Promise<number | undefined> {
+  const found = await askOne(connection, 'GET', keyOf(place));
+  if (found === null) return undefined;
+  const [run = '', ...slots] = String(found).split(' ');
+  return slots.join(' ') === place.node.slots ? Number(run) : undefined;
+}
+
+export async function writeMark({ connection, ...place }: MarkPlace, run: number): Promise<void> {
+  const { slots } = place.node;
+  await askOne(connection, 'SET', keyOf(place), slots === '' ? String(run) : `${run} ${slots}`);
+}
+
+function keyOf({ node, project, version }: Omit<MarkPlace, 'connection'>): string {
+  return `hr:mark:{${tagOfSlot(node.firstSlot)}}:${escapeName(project)}:${version}`;
+}
