@@ -11,7 +11,7 @@ export interface RedisCluster {
   readonly nodes: readonly RedisServer[];
   /** The node that is master of a slot now, as the first that runs tells it. */
   masterOf(slot: number): Promise<RedisServer>;
-  /** Those that follow it now. */
+  /** Those that follow it, at least one: the node that is asked may not have heard yet of one that came or came back. */
   replicasOf(master: RedisServer): Promise<RedisServer[]>;
   /** With its keys, to another master; every node knows of it. */
   moveSlot(slot: number, to: RedisServer): Promise<void>;
@@ -62,10 +62,15 @@ export async function startRedisCluster(options: RedisClusterOptions = {}): Prom
     nodes,
     masterOf,
     async replicasOf(master) {
-      const described = await describeNodes(nodes);
-      const id = described.find(({ port }) => port === master.port)?.id;
-      const ports = described.filter(({ masterId }) => masterId === id).map(({ port }) => port);
-      return nodes.filter(({ port }) => ports.includes(port));
+      const limitMs = performance.now() + START_LIMIT_MS;
+      for (;;) {
+        const described = await describeNodes(nodes);
+        const id = described.find(({ port }) => port === master.port)?.id;
+        const ports = described.filter(({ masterId }) => masterId === id).map(({ port }) => port);
+        if (ports.length > 0) return nodes.filter(({ port }) => ports.includes(port));
+        if (performance.now() > limitMs) throw new Error(`nobody follows the master at port ${master.port}`);
+        await sleep(50);
+      }
     },
     async moveSlot(slot, to) {
       const from = await masterOf(slot);
