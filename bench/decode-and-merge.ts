@@ -30,7 +30,6 @@ import {
   type Runs,
 } from '../src/online/index.ts';
 import { openDatabase } from '../src/storage/index.ts';
-import { askRun } from '../test/support/ask-run.ts';
 
 const KEYS = 1000;
 const NOW = 1_790_000_000_000_000;
@@ -156,7 +155,7 @@ async function fill(store: OnlineStore, runs: Runs, schemas: RowSchemas, keys: r
       }
       const asOf = NOW - 24 * MICROS_PER_HOUR;
       const asked = { snapshot: [], proposed: -Infinity, asOf, carriesWaiting: true, fingerprint: codec.fingerprint };
-      const { number } = await askRun(runs, { view, version, ...asked, askedMicros: asOf });
+      const { number } = await runs.ask({ view, version, ...asked, askedMicros: asOf });
       await runs.open(number, { boundary: -Infinity, coverage: { floor: 1, cuts: new Map() }, isFull: true, since: 0 });
       const run = await store.run({ version, run: number, lifetimeMs: FOR_EVER, isOpen: () => runs.isOpen(number) });
       for (const node of run.nodes) {

@@ -30,7 +30,6 @@ import {
   packBase,
 } from '../src/online/index.ts';
 import { type Database, openDatabase, openDuckDb } from '../src/storage/index.ts';
-import { askRun } from '../test/support/ask-run.ts';
 
 export interface MaterializeFigures {
   readonly store: 'lmdb' | 'redis';
@@ -133,7 +132,7 @@ async function writeReady(store: OnlineStore, database: Database, manifest: Mani
   const { version, fingerprint } = createViewCodec(manifest, VIEW);
   const runs = await openRuns(database);
   const asks = { snapshot: [], proposed: -Infinity, asOf: 1, carriesWaiting: true, fingerprint, askedMicros: 1 };
-  const { number } = await askRun(runs, { view: VIEW, version, ...asks });
+  const { number } = await runs.ask({ view: VIEW, version, ...asks });
   await runs.open(number, { boundary: -Infinity, coverage: { floor: 0, cuts: new Map() }, isFull: true, since: 0 });
   const base = baseOf(manifest, number);
   const batches: BaseWrite[][] = [];

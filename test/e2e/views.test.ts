@@ -4,7 +4,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MICROS_PER_HOUR } from '../../src/core/index.ts';
 import { openRuns } from '../../src/online/index.ts';
 import { type Database, openDatabase } from '../../src/storage/index.ts';
-import { askRun } from '../support/ask-run.ts';
 import { CONFIG, createProject, headrace, headraceJson, type Project, REPOSITORY } from '../support/serving-project.ts';
 
 describe('headrace views', () => {
@@ -38,7 +37,7 @@ describe('headrace views', () => {
     const [view] = (headraceJson(project, ['views']) as { views: { view: string; version: string }[] }).views;
     if (view === undefined) throw new Error('no view');
     const asks = { snapshot: [], proposed: 0, asOf: 0, carriesWaiting: true, fingerprint: '', askedMicros: 0 };
-    await askRun(await openRuns(database), { view: view.view, version: view.version, ...asks });
+    await (await openRuns(database)).ask({ view: view.view, version: view.version, ...asks });
     expect(said()).toContain('run 1 has asked, and waits its turn');
   });
 });

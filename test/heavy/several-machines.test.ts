@@ -59,7 +59,7 @@ const SETTLING = everyWhen(
   'dead.ship 1',
   'dead.finish 1',
 );
-/** The first change of rows is that all views ask; then come two a view: opened, finished. */
+/** Rows' changes come three a view: asked, opened, finished. */
 const RUNNING = everyWhen(
   'rows.change 1',
   'rows.change 2',
@@ -70,7 +70,7 @@ const RUNNING = everyWhen(
   'run.mark 1',
   'run.write 3',
   'run.mark 3',
-  'rows.change 7',
+  'rows.change 9',
 );
 const STOPPED_RUNS = ['store.run 1', 'run.begin 1', 'run.write 1', 'run.mark 1', 'run.write 3', 'run.mark 3'];
 const STOPPED_SERVERS = [

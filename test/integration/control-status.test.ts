@@ -8,7 +8,6 @@ import { openEventLog } from '../../src/events/index.ts';
 import { materialize } from '../../src/offline/index.ts';
 import { openRuns } from '../../src/online/index.ts';
 import { openObjectStore } from '../../src/storage/index.ts';
-import { askRun } from '../support/ask-run.ts';
 import { NOW, openPushesWorld, type PushesWorld, sale } from '../support/materialize-pushes.ts';
 import { onlineStoreKinds } from '../support/online-stores.ts';
 
@@ -85,7 +84,7 @@ describe.skipIf(kind === undefined)('the status of a view', () => {
     if (row === undefined) throw new Error('no run');
     const { view, version, fingerprint } = row;
     const asked = { view, version, fingerprint, snapshot: [], proposed: NOW, asOf: NOW, carriesWaiting: true };
-    const { number } = await askRun(runs, { ...asked, askedMicros: NOW });
+    const { number } = await runs.ask({ ...asked, askedMicros: NOW });
     expect(await statusOf('sold')).toMatchObject({ running: { run: number, state: 'asked' }, failed: null });
     // One that finds nothing to do meanwhile says nothing of what becomes of this one.
     expect(await world.run({ views: ['sold'] })).toMatchObject([{ state: 'up-to-date' }]);

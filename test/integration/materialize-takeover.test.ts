@@ -97,7 +97,7 @@ describe.each(onlineStoreKinds())('materialize into $name', ({ name, prepare }) 
     done() {},
   });
 
-  it('asks anew for a view that another run took while it waited for its turn', async () => {
+  it('runs a view that another run took while it waited for its turn', async () => {
     await world.file('sales-1.parquet', [sale('a', NOW - MICROS_PER_DAY, 1)]);
     let other: Promise<readonly MaterializedView[]> | undefined;
     const progress = whenItWrites('sold', () => {
@@ -106,14 +106,14 @@ describe.each(onlineStoreKinds())('materialize into $name', ({ name, prepare }) 
     const slow = { ...world.store, run: async (link: RunLink) => (await other, world.store.run(link)) };
     const request = { incremental: false, dryRun: false };
     const { views } = await materialize({ ...world.deps, store: slow, progress }, request);
-    expect(await other).toMatchObject([{ view: 'last', state: 'finished', run: 3 }]);
+    expect(await other).toMatchObject([{ view: 'last', state: 'finished', run: 2 }]);
     expect(views).toMatchObject([
       { view: 'sold', state: 'finished', run: 1 },
-      { view: 'last', state: 'finished', run: 4 },
+      { view: 'last', state: 'finished', run: 3 },
     ]);
     expect((await world.rowsOf('last')).map(({ number, state }) => [number, state])).toEqual([
+      [2, 'finished'],
       [3, 'finished'],
-      [4, 'finished'],
     ]);
   });
 

@@ -24,7 +24,6 @@ import {
   type ViewEvent,
 } from '../../src/online/index.ts';
 import { type Database, openDatabase } from '../../src/storage/index.ts';
-import { askRun } from '../support/ask-run.ts';
 import { baseOf, eventOf } from '../support/fold-world.ts';
 import { keyOf } from '../support/ingestion-world.ts';
 import { type OnlineStorePlace, onlineStoreKinds } from '../support/online-stores.ts';
@@ -169,7 +168,7 @@ describe.each(onlineStoreKinds())('on $name', ({ prepare }) => {
       carriesWaiting: true,
       fingerprint: codec.fingerprint,
     };
-    const { number } = await askRun(runs, { view: 'v', version: codec.version, ...asked, askedMicros: NOW });
+    const { number } = await runs.ask({ view: 'v', version: codec.version, ...asked, askedMicros: NOW });
     const coverage = { floor: 1, cuts: new Map([[1, throughCut]]) };
     await runs.open(number, { boundary: -Infinity, coverage, isFull: true, since: 0 });
     const run = await store.run({

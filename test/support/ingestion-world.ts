@@ -38,7 +38,6 @@ import {
 } from '../../src/online/index.ts';
 import { createRowDeriver } from '../../src/offline/index.ts';
 import { type Database, type ObjectStore, openDatabase, openObjectStore } from '../../src/storage/index.ts';
-import { askRun } from './ask-run.ts';
 import { LIMITS } from './ingestion-limits.ts';
 import type { OnlineStoreKind, OnlineStorePlace } from './online-stores.ts';
 
@@ -178,7 +177,7 @@ export async function openIngestionWorld(kind: Pick<OnlineStoreKind, 'prepare'>)
     ask(manifest, more = {}) {
       const view = Object.keys(manifest.views)[0] as string;
       const { version, fingerprint } = createViewCodec(manifest, view);
-      return askRun(runs, {
+      return runs.ask({
         view,
         version,
         snapshot: [],

@@ -6,7 +6,6 @@ import { openEventLog } from '../../src/events/index.ts';
 import { openIngestion } from '../../src/ingestion/index.ts';
 import { openOnlineStore, openRowSchemas, openRuns } from '../../src/online/index.ts';
 import { openDatabase, openObjectStore } from '../../src/storage/index.ts';
-import { askRun } from './ask-run.ts';
 import { eventDefinitions } from './event-definitions.ts';
 import { LIMITS } from './ingestion-limits.ts';
 import { type ForeverPlaces, numberedEvent, numberedKey } from './numbered-events.ts';
@@ -56,7 +55,7 @@ if (places.mode === 'settle') {
   for (let number = places.first; ; number += 4) {
     await Promise.all([push(number), push(number + 1), push(number + 2), push(number + 3)]);
     if (number % 20 !== places.first % 20) continue;
-    await askRun(runs, {
+    await runs.ask({
       view: 'none',
       version: `none@${places.first}`,
       snapshot: [],

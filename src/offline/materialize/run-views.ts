@@ -1,7 +1,7 @@
-// The runs of several views: all ask together, so that each writer cuts once for them and is waited for once; then one
-// after the other writes.
+// The runs of several views, one after the other, over the same files. Each asks at its turn: a cut that is opened for one
+// must not be the last that has the boundary before another's, or a late event would count there that no file will bring.
 
-import { type AskedRun, askWriters } from './ask-writers.ts';
+import { askWriters } from './ask-writers.ts';
 import { MarkWentBack } from './node-writer.ts';
 import { type MaterializedView, standingReport } from './report.ts';
 import { openRunSources, type RunSources } from './run-sources.ts';
@@ -12,7 +12,7 @@ import { explained, openViewRun, type RunDeps, type RunRequest, type ViewRun, wo
 /** What came of one view. */
 type ViewOutcome = { readonly report: MaterializedView } | { readonly error: unknown };
 
-/** Each of another view; outcomes come in their order, as they are known. Throws where the runs could not ask at all. */
+/** Each of another view; outcomes come in their order, as they are known. */
 export async function* runViews(deps: RunDeps, requests: readonly RunRequest[]): AsyncGenerator<ViewOutcome> {
   const sources = openRunSources(deps, requests);
   try {
@@ -22,17 +22,15 @@ export async function* runViews(deps: RunDeps, requests: readonly RunRequest[]):
       views.push(view);
       if (!isRun(view)) await sources.leave(request);
     }
-    const asked = await askWriters(deps, views.filter(isRun));
-    const asks = new Map(asked.map((one) => [one.run, one]));
-    let isFirst = true;
+    const [first] = views.filter(isRun);
     for (const view of views) {
-      const one = isRun(view) ? asks.get(view) : undefined;
-      if (isRun(view) && one !== undefined) {
-        const outcome = await outcomeOf(() => runInTurn(deps, one, sources, isFirst));
-        await sources.leave(view.request);
-        yield outcome;
-      } else if (!isRun(view)) yield view;
-      isFirst &&= one === undefined;
+      if (!isRun(view)) {
+        yield view;
+        continue;
+      }
+      const outcome = await outcomeOf(() => runInTurn(deps, view, sources, view === first));
+      await sources.leave(view.request);
+      yield outcome;
     }
   } finally {
     await sources.close();
@@ -79,25 +77,20 @@ function standingOf(run: ViewRun): Promise<MaterializedView | undefined> {
   });
 }
 
-/** What has waited for others may be out of date by now: then it asks anew, as if it had not yet. */
+/** What was overwritten while it waited for others is read anew. */
 async function runInTurn(
   deps: RunDeps,
-  asked: AskedRun,
+  run: ViewRun,
   sources: RunSources,
   isFirst: boolean,
 ): Promise<MaterializedView> {
-  const { run, row } = asked;
   const runAnew = async () => {
     await sources.leave(run.request);
     return runAlone(deps, run.request);
   };
-  if (!isFirst && !(await mayGoOn(asked))) {
-    // It never opened.
-    await deps.runs.forget([row.number]);
-    return runAnew();
-  }
+  if (!isFirst && !(await isUnchanged(run))) return runAnew();
   try {
-    return await runAsked(asked);
+    return await runNow(run);
   } catch (error) {
     // The run that is due at once where a node lost what this one would build on.
     if (error instanceof MarkWentBack) return runAnew();
@@ -105,14 +98,15 @@ async function runInTurn(
   }
 }
 
-/** Whether nobody has taken it over, nor overwritten what it is to read. */
-async function mayGoOn({ run, row }: AskedRun): Promise<boolean> {
-  const now = await run.deps.runs.row(row.number);
-  if (now?.state !== 'asked') return false;
-  return run.snapshot.verify().then(
+function isUnchanged({ snapshot }: ViewRun): Promise<boolean> {
+  return snapshot.verify().then(
     () => true,
     () => false,
   );
+}
+
+async function runNow(run: ViewRun): Promise<MaterializedView> {
+  return runAsked(await workOn(run, () => askWriters(run)));
 }
 
 async function runAlone(deps: RunDeps, request: RunRequest): Promise<MaterializedView> {
@@ -121,8 +115,7 @@ async function runAlone(deps: RunDeps, request: RunRequest): Promise<Materialize
     const run = await explained(request, () => openViewRun(deps, request, sources));
     const standing = await standingOf(run);
     if (standing !== undefined) return standing;
-    const [asked] = await workOn(run, () => askWriters(deps, [run]));
-    return await runAsked(asked as AskedRun); // One asked.
+    return await runNow(run);
   } finally {
     await sources.close();
   }

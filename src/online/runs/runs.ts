@@ -33,11 +33,8 @@ export interface Look {
 }
 
 export interface Runs {
-  /**
-   * In one transaction, so that writers see all of them ask or none: each abandons its version's last run where that is
-   * unfinished, and adds a row that asks.
-   */
-  askAll(runs: readonly NewRun[]): Promise<readonly RunRow[]>;
+  /** One transaction: abandons the version's last run where it is unfinished, and adds a row that asks. */
+  ask(run: NewRun): Promise<RunRow>;
   /** Durable before the first base. Undefined when the run is no longer the version's last. */
   open(number: number, opening: Opening): Promise<RunRow | undefined>;
   isOpen(number: number): Promise<boolean>;
@@ -171,14 +168,7 @@ export async function openRuns(database: Database): Promise<Runs> {
     }, SERIALIZED);
 
   return {
-    async askAll(asking) {
-      if (asking.length === 0) return [];
-      return database.transaction<Tables, RunRow[]>(async (trx) => {
-        const asked: RunRow[] = [];
-        for (const run of asking) asked.push(await addRow(trx, run));
-        return asked;
-      }, SERIALIZED);
-    },
+    ask: (run) => database.transaction<Tables, RunRow>((trx) => addRow(trx, run), SERIALIZED),
     open: (number, { boundary, coverage, isFull, since }) =>
       change(number, ['asked'], 'open', {
         boundary: finite(boundary),
