@@ -27,7 +27,7 @@ const openStore = (checkpointMs = 500): OnlineStore =>
   openLmdbStore({ path, project: 'test', clock: systemClock, checkpointMs });
 
 /** Starts a process that churns, and gives the last round that it acknowledged. */
-function churn(kind: 'pushes' | 'overlap' | 'marks') {
+function churn(kind: 'pushes' | 'overlap' | 'marks' | 'opens') {
   const script = fileURLToPath(new URL('../support/churn-lmdb.ts', import.meta.url));
   const child = spawn(process.execPath, [script, path, kind], { stdio: ['ignore', 'pipe', 'inherit'] });
   children.push(child);
@@ -125,6 +125,41 @@ it('keeps what was acknowledged, and can be read and written, when a process is 
   }
   await writer.close();
   await keeper.close();
+});
+
+it('loses no write while other processes open the store', async () => {
+  const store = openStore(50);
+  const writer = await store.writer({ writer: 2, holder: 1, lifetimeMs: forEver, onNode() {} });
+  const others = [churn('opens'), churn('opens'), churn('opens')];
+  await Promise.all(others.map((other) => other.reach(1)));
+  const until = performance.now() + 4000;
+  const lost: string[] = [];
+  // Claims are kept by commits that take several turns.
+  let isOver = false;
+  const claim = async (by: number): Promise<void> => {
+    for (let n = 1; !isOver; n++) await writer.claim([{ id: `${by} ${n}`, writer: 2, offset: n, payloadHash: 'h' }]);
+  };
+  const claims = Promise.all([claim(1), claim(2), claim(3)]);
+  for (let n = 1; performance.now() < until; n++) {
+    const name = `key${n % 20}`;
+    await writer.putParts([partOf(name, Buffer.from(String(n)), { writer: 2, n })]);
+    // Each as it was written last.
+    const refs = Array.from({ length: 20 }, (_, i) => refOf(`key${i}`));
+    const found = await store.read(refs);
+    for (const [i, record] of found.entries()) {
+      const last = n - ((n - i + 20) % 20);
+      const kept = Buffer.from(record?.parts[0]?.fold ?? []).toString();
+      if (last > 0 && kept !== String(last)) lost.push(`key${i} has ${kept}, not ${last}`);
+    }
+    if (lost.length > 0) break;
+    await new Promise(setImmediate);
+  }
+  isOver = true;
+  await claims;
+  expect(lost).toEqual([]);
+  expect(others.map((other) => other.round()).every((round) => round > 10)).toBe(true);
+  await writer.close();
+  await store.close();
 });
 
 it('gives each claim to one of those who ask at once', async () => {

@@ -1,15 +1,24 @@
 // A process that keeps an embedded store busy, made to be killed. Arguments: the store's path and what it does.
 // `pushes`: parts and bases of many keys; says after each round which is acknowledged. `overlap`: pushes the part of the
 // next cut, then writes a base that counts the one before; says each round. `marks`: claims keys and marks its run, says
-// so and stops itself at once; when woken, again.
+// so and stops itself at once; when woken, again. `opens`: opens the store, reads and closes it.
 
 import { writeSync } from 'node:fs';
 import { systemClock } from '../../src/core/index.ts';
 import { openLmdbStore } from '../../src/online/lmdb/lmdb-store.ts';
-import { forEver, keyOf, partOf } from './lmdb-records.ts';
+import { forEver, keyOf, partOf, refOf } from './lmdb-records.ts';
 
 const [path = '', kind] = process.argv.slice(2);
-const store = openLmdbStore({ path, project: 'test', clock: systemClock });
+const openStore = () => openLmdbStore({ path, project: 'test', clock: systemClock });
+
+for (let round = 1; kind === 'opens'; round++) {
+  const passing = openStore();
+  await passing.read([refOf('one')]);
+  await passing.close();
+  process.stdout.write(`${round}\n`);
+}
+
+const store = openStore();
 const writer = await store.writer({ writer: 1, holder: 1, lifetimeMs: forEver, onNode() {} });
 const run = await store.run({ version: 'v@1', run: 1, lifetimeMs: forEver, isOpen: async () => true });
 await run.begin('lmdb');

@@ -7,13 +7,13 @@
 import { randomUUID } from 'node:crypto';
 import { fdatasync, readSync } from 'node:fs';
 import { promisify } from 'node:util';
-import type { RootDatabase, Transaction } from 'lmdb';
+import type { Transaction } from 'lmdb';
 import { HeadraceError } from '../../core/index.ts';
 import { journaled } from './claim-journal.ts';
 import { ensureRoom } from './disk-room.ts';
 import { unwrapCommitError } from './lmdb-errors.ts';
-
-export type Db = RootDatabase<Buffer, Uint8Array>;
+import type { Db } from './open-lmdb.ts';
+import type { OpeningLock } from './opening-lock.ts';
 
 export interface Checkpoints {
   /** Before the first write of this process. */
@@ -33,6 +33,7 @@ export interface CheckpointParts {
   readonly held: Db;
   readonly ledger: Db;
   readonly ledgerPath: string;
+  readonly lock: Pick<OpeningLock, 'commits'>;
   /** The records' data file. */
   readonly file: number;
   /** The flags of a transaction that doesn't wait for the disk. */
@@ -58,6 +59,7 @@ export function createCheckpoints({
   held,
   ledger,
   ledgerPath,
+  lock,
   file,
   flags,
   everyMs,
@@ -90,11 +92,13 @@ export function createCheckpoints({
   // after this one would hold the ledger's lock, which every claim of the machine waits for.
   const replace = async (covered: readonly Uint8Array[]): Promise<void> => {
     ensureRoom(ledgerPath);
-    const kept: Promise<boolean>[] = [];
-    const all = ledger.batch(() => {
-      kept.push(ledger.put(slot, Buffer.from(pages)), ...covered.map((key) => ledger.remove(key)));
+    await lock.commits(async () => {
+      const kept: Promise<boolean>[] = [];
+      const all = ledger.batch(() => {
+        kept.push(ledger.put(slot, Buffer.from(pages)), ...covered.map((key) => ledger.remove(key)));
+      });
+      await Promise.all([all, ...kept]);
     });
-    await Promise.all([all, ...kept]);
   };
 
   const run = async (): Promise<void> => {

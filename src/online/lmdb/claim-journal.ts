@@ -3,9 +3,10 @@
 // after a power loss what the newest checkpoint lacks is put back from there.
 
 import { randomUUID } from 'node:crypto';
-import type { Db } from './checkpoints.ts';
+import type { Db } from './open-lmdb.ts';
 import { isReplaced } from './claims.ts';
 import { ensureRoom } from './disk-room.ts';
+import type { OpeningLock } from './opening-lock.ts';
 
 /** A claim's key and value as the records have them. */
 export type JournalEntry = readonly [key: Buffer, value: Buffer];
@@ -18,13 +19,18 @@ const all = () => ({ start: Buffer.from(PREFIX), end: Buffer.from([PREFIX.charCo
  * Gives the function that resolves once claims, committed to the records before, would survive a power loss. It throws
  * HR_STORAGE_FULL while the disk of the ledger, which lies at `path`, is all but full.
  */
-export function createClaimJournal(ledger: Db, path: string): (claims: readonly JournalEntry[]) => Promise<void> {
+export function createClaimJournal(
+  ledger: Db,
+  path: string,
+  lock: Pick<OpeningLock, 'commits'>,
+): (claims: readonly JournalEntry[]) => Promise<void> {
   const own = `${PREFIX}${randomUUID()}-`;
   let next = 0;
   return async (claims) => {
     const value = JSON.stringify(claims.map((entry) => entry.map((bytes) => bytes.toString('latin1'))));
     ensureRoom(path, 2 * value.length);
-    await ledger.put(Buffer.from(own + String(next++).padStart(12, '0')), Buffer.from(value));
+    const key = Buffer.from(own + String(next++).padStart(12, '0'));
+    await lock.commits(() => ledger.put(key, Buffer.from(value)));
   };
 }
 

@@ -4,7 +4,7 @@
 import type { Micros } from '../../core/index.ts';
 import { holdsClaim } from '../claims.ts';
 import type { Claim, ClaimPlace } from '../online-store.ts';
-import type { Db } from './checkpoints.ts';
+import type { Db } from './open-lmdb.ts';
 import type { JournalEntry } from './claim-journal.ts';
 import type { PassingTime } from './passing-time.ts';
 import type { StoreKeys } from './store-keys.ts';

@@ -3,14 +3,15 @@
 
 import { closeSync, existsSync, fdatasyncSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { ABORT, open } from 'lmdb';
+import { ABORT } from 'lmdb';
 import { bootId } from './boot-id.ts';
-import { allCheckpoints, type Checkpoint, createCheckpoints, type Db, newestCheckpoint } from './checkpoints.ts';
+import { allCheckpoints, type Checkpoint, createCheckpoints, newestCheckpoint } from './checkpoints.ts';
 import { createClaimJournal, type JournalEntry, journaled, putBack } from './claim-journal.ts';
 import { ensureRoom } from './disk-room.ts';
 import { storageFull, toStoreError, unwrapCommitError } from './lmdb-errors.ts';
+import { COMMIT, type Db, NO_SYNC, openLmdb } from './open-lmdb.ts';
+import { openAlone } from './opening-lock.ts';
 import { createSizeLimit } from './size-limit.ts';
-import { keyEncoder } from './store-keys.ts';
 
 export interface Environment {
   /** For reads at the newest commit; the next gets of this turn see the same one. */
@@ -31,24 +32,19 @@ export interface Environment {
   close(): Promise<void>;
 }
 
-/** Abortable and committed before the call returns: the library's ABORTABLE and SYNCHRONOUS_COMMIT. */
-const COMMIT = 3;
-/** The library's NO_SYNC_FLUSH. */
-const NO_SYNC = 0x10000;
-
 /** Throws HR_ONLINE_UNAVAILABLE when the folder can't be made or opened, HR_STORAGE_FULL when its disk is full. */
 export function openEnvironment(path: string, limitBytes: number, checkpointMs: number): Environment {
   const boot = bootId();
   // Where nobody tells when the machine started, what is left after a power loss can't be known: each commit waits.
   const flags = boot === undefined ? COMMIT : COMMIT | NO_SYNC;
-  const { ledger, records, held, file } = openAll(path, boot);
+  const { ledger, records, held, file, lock } = openAll(path, boot);
   const ledgerPath = join(path, 'ledger');
   const checkpoints =
     boot === undefined
       ? undefined
-      : createCheckpoints({ records, held, ledger, ledgerPath, file, flags, everyMs: checkpointMs });
+      : createCheckpoints({ records, held, ledger, ledgerPath, lock, file, flags, everyMs: checkpointMs });
   const limit = createSizeLimit(records, limitBytes);
-  const journal = createClaimJournal(ledger, ledgerPath);
+  const journal = createClaimJournal(ledger, ledgerPath, lock);
 
   const commit = <T>(work: () => T, isFlushed: boolean): { readonly result: T } | undefined => {
     let result: { readonly result: T } | undefined;
@@ -93,12 +89,12 @@ export function openEnvironment(path: string, limitBytes: number, checkpointMs: 
       }
     },
     async write(work) {
-      const done = commit(work, false);
+      const done = lock.commit(() => commit(work, false));
       if (done !== undefined) return done.result;
       records.readerCheck();
       await flush();
       // `commit` gives undefined only before a flush.
-      return (commit(work, true) as { readonly result: ReturnType<typeof work> }).result;
+      return (lock.commit(() => commit(work, true)) as { readonly result: ReturnType<typeof work> }).result;
     },
     flush,
     async keepClaims(claims) {
@@ -114,6 +110,7 @@ export function openEnvironment(path: string, limitBytes: number, checkpointMs: 
     },
     async close() {
       await checkpoints?.close();
+      await lock.close();
       await records.close();
       await held.close();
       await ledger.close();
@@ -127,33 +124,20 @@ function openAll(path: string, boot: string | undefined) {
   const dataFile = join(recordsPath, 'data.mdb');
   try {
     mkdirSync(recordsPath, { recursive: true });
-    const ledger = openLmdb(join(path, 'ledger'));
-    const recovered = boot === undefined ? undefined : recover(ledger, recordsPath, dataFile, boot);
-    const records = recovered ?? openLmdb(recordsPath);
-    const held = openLmdb(recordsPath);
+    const { opened, lock } = openAlone(path, () => {
+      const ledger = openLmdb(join(path, 'ledger'));
+      const recovered = boot === undefined ? undefined : recover(ledger, recordsPath, dataFile, boot);
+      return { ledger, records: recovered ?? openLmdb(recordsPath), held: openLmdb(recordsPath) };
+    });
     // A process that was killed leaves its readers, which would keep old pages from being used again.
-    records.readerCheck();
-    return { ledger, records, held, file: openSync(dataFile, 'r') };
+    opened.records.readerCheck();
+    return { ...opened, lock, file: openSync(dataFile, 'r') };
   } catch (error) {
     throw toStoreError(error, path);
   }
 }
 
-function openLmdb(path: string): Db {
-  return open({
-    path,
-    encoding: 'binary',
-    keyEncoder,
-    noSubdir: false,
-    maxReaders: 1024,
-    // Its commits wait for the disk all the same, only outside the lock, and a power loss may mix them with others.
-    overlappingSync: false,
-    // With it, a commit that fails rejects a promise of the library's own, which nobody can wait for.
-    eventTurnBatching: false,
-  });
-}
-
-/** The ledger's lock keeps every other process from opening the records meanwhile. Gives them where it opened them. */
+/** While nobody else opens the records. Gives them where it opened them. */
 function recover(ledger: Db, recordsPath: string, dataFile: string, boot: string): Db | undefined {
   const bootKey = Buffer.from('boot');
   let records: Db | undefined;

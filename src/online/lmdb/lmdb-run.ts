@@ -3,10 +3,11 @@
 
 import type { Clock } from '../../core/index.ts';
 import type { BaseWrite, RunLink, StoreRun, VersionId } from '../online-store.ts';
-import { type Db, statsOf } from './checkpoints.ts';
+import { statsOf } from './checkpoints.ts';
 import type { Environment } from './environment.ts';
 import { runIsBusy } from './lmdb-errors.ts';
 import { expiryAfter, NODE } from './node.ts';
+import type { Db } from './open-lmdb.ts';
 import type { Records } from './records.ts';
 import type { StoreKeys } from './store-keys.ts';
 import { nextTurn } from './write-queue.ts';

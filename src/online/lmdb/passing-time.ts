@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { readlinkSync } from 'node:fs';
 import type { Micros } from '../../core/index.ts';
 import { bootId } from './boot-id.ts';
-import type { Db } from './checkpoints.ts';
+import type { Db } from './open-lmdb.ts';
 
 /** A clock that only goes on, as fast as time does. */
 export interface SteadyClock {

@@ -3,7 +3,7 @@
 
 import type { EncodedKey, Micros } from '../../core/index.ts';
 import type { BaseWrite, PartId, PartWrite, RecordRef, StoredPart, StoredRecord, VersionId } from '../online-store.ts';
-import type { Db } from './checkpoints.ts';
+import type { Db } from './open-lmdb.ts';
 import { readParts, withoutParts, withPart } from './part-list.ts';
 import {
   createMainPacker,

@@ -1,7 +1,8 @@
 // The size past which a store refuses to grow. Past it a transaction may still use pages that are free within the file,
 // and whatever makes the records smaller always goes through, or a full store could not even be emptied.
 
-import { type Db, type LmdbStats, statsOf } from './checkpoints.ts';
+import { type LmdbStats, statsOf } from './checkpoints.ts';
+import type { Db } from './open-lmdb.ts';
 
 export type Verdict = 'fits' | 'full' | 'after-flush';
 

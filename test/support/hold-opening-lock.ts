@@ -1,0 +1,20 @@
+// A process that holds the lock of a folder's opening. Arguments: the folder; `commits`, until it is killed, or `alone`, for a
+// third of a second.
+
+import { writeSync } from 'node:fs';
+import { openAlone } from '../../src/online/lmdb/opening-lock.ts';
+
+const [folder = '', how] = process.argv.slice(2);
+const NEVER = new Int32Array(new SharedArrayBuffer(4));
+
+const { lock } = openAlone(folder, () => {
+  if (how !== 'alone') return;
+  writeSync(1, 'held\n');
+  Atomics.wait(NEVER, 0, 0, 333);
+});
+if (how === 'alone') process.exit();
+setInterval(() => {}, 1000);
+await lock.commits(() => {
+  writeSync(1, 'held\n');
+  return new Promise<void>(() => {});
+});
