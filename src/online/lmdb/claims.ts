@@ -59,7 +59,7 @@ export function createClaims(db: Db, keys: StoreKeys, time: PassingTime): Claims
       }
     },
     expire(claims, retentionMs) {
-      const until = time.moveOn() + retentionMs * 1000;
+      const until = time.anchor() + retentionMs * 1000;
       for (const claim of claims) {
         const holder = get(claim.id);
         if (holder !== undefined && holdsClaim(claim, holder)) put(claim.id, { ...holder, until });

@@ -16,10 +16,15 @@ export interface SteadyClock {
 }
 
 export interface PassingTime {
-  /** What has passed for the store at least; it never goes back. */
+  /** What has passed for the store at least. */
   now(): Micros;
-  /** Within a transaction: the same, kept, so that what is set by it now can't end too early by another's count. */
+  /** Within a transaction: the same, kept. */
   moveOn(): Micros;
+  /**
+   * Within a transaction: the same, for an end that is set by it. Every other clock counts anew from here on: one of which
+   * nothing was heard for long may have counted much more, and the end would come too early by it.
+   */
+  anchor(): Micros;
 }
 
 /** So much has passed for the store, and what of that each of the clocks has seen, the last one to write first. */
@@ -58,22 +63,28 @@ export function createPassingTime(db: Db, key: Buffer, clock: SteadyClock): Pass
     db.putSync(key, Buffer.from(JSON.stringify(kept)));
   };
 
+  const count = () => {
+    const kept = read() ?? NOTHING;
+    const at = clock.nowMicros();
+    const counted = countedBy(kept, at);
+    return { kept, at, counted, passed: Math.max(kept.passed, counted ?? 0) };
+  };
+
   return {
-    now() {
-      const kept = read() ?? NOTHING;
-      return Math.max(kept.passed, countedBy(kept, clock.nowMicros()) ?? 0);
-    },
+    now: () => count().passed,
     moveOn() {
-      const kept = read() ?? NOTHING;
-      const at = clock.nowMicros();
-      const counted = countedBy(kept, at);
-      const passed = Math.max(kept.passed, counted ?? 0);
+      const { kept, at, counted, passed } = count();
       // By another's clock more may have passed than by this one: from now on this one counts on from there.
       const isBehind = counted === undefined || counted < passed;
       if (isBehind || passed - kept.passed >= KEEP_EVERY_MICROS) {
         const others = kept.clocks.filter((seen) => !isOwn(seen));
         write({ passed, clocks: [{ id: clock.id, at, passed }, ...others].slice(0, MOST_CLOCKS) });
       }
+      return passed;
+    },
+    anchor() {
+      const { at, passed } = count();
+      write({ passed, clocks: [{ id: clock.id, at, passed }] });
       return passed;
     },
   };
