@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { hasRedis, startRedis } from '../test/support/redis-server.ts';
 import { measureDecodeAndMerge } from './decode-and-merge.ts';
-import { measureMaterialize } from './materialize.ts';
+import { type MaterializeFigures, measureMaterialize } from './materialize.ts';
 import { measurePredict, type PredictFigures } from './predict.ts';
 import {
   hotKeySection,
@@ -29,6 +29,11 @@ const pushing: PushSections = {
     await withRedis(measure);
   },
 };
+
+/** Of the store's own bulk load. */
+const LEAST_OF_BULK_LOAD = { lmdb: 0.4, redis: 0.6 };
+/** Of a million keys, from the files to the store. */
+const MOST_SECONDS = 6;
 
 const sections: Readonly<Record<string, () => Promise<Section>>> = {
   'training-set': measureOffline,
@@ -93,22 +98,39 @@ function boundOf(name: string): number | undefined {
 }
 
 async function measureStores(): Promise<Section> {
-  const keys = isQuick ? 20_000 : 200_000;
+  const keys = isQuick ? 20_000 : 1_000_000;
   const results = [await measureMaterialize({ keys })];
   await withRedis(async (redisUrl) => results.push(await measureMaterialize({ keys, redisUrl })));
   return {
     title: 'Materialize',
     about:
-      'Rows per second from Parquet into the store, one row of 8 columns a key, against the same number of records of the same size written by the store’s own client.',
-    figures: results.map(
-      (result): Figure => ({
-        name: `${result.store}, ${result.keys.toLocaleString('en')} keys`,
-        value: `${Math.round(result.rowsPerSecond).toLocaleString('en')} rows/s`,
-        floor: `bulk load of ${result.recordBytes}-byte records: ${Math.round(result.floorRowsPerSecond).toLocaleString('en')} rows/s`,
-        ratio: result.ratio.toFixed(3),
-      }),
-    ),
+      'From Parquet into the store, one row of ten floats a key, against as many records of the same bytes by the fastest there is: `redis-cli --pipe`, and a bare loop of LMDB’s puts. The write path alone: bases that are ready, to the run’s mark.',
+    figures: results.flatMap(materializeFigures),
   };
+}
+
+function materializeFigures(result: MaterializeFigures): Figure[] {
+  const { store, keys, seconds, ratio, writeRatio } = result;
+  const whole = (value: number): string => Math.round(value).toLocaleString('en');
+  const name = `${store}, ${whole(keys)} keys`;
+  const floor = `bulk load of ${result.recordBytes}-byte records: ${whole(result.floorRowsPerSecond)} rows/s`;
+  const least = LEAST_OF_BULK_LOAD[store];
+  return [
+    {
+      name: `${name}, from Parquet`,
+      value: `${whole(result.rowsPerSecond)} rows/s, ${seconds.toFixed(1)} s`,
+      floor,
+      ratio: ratio.toFixed(3),
+      mustBe: `≥ ${least}, in ${MOST_SECONDS} s`,
+      isReached: ratio >= least && seconds <= MOST_SECONDS,
+    },
+    {
+      name: `${name}, the write path alone`,
+      value: `${whole(result.writeRowsPerSecond)} rows/s`,
+      floor,
+      ratio: writeRatio.toFixed(3),
+    },
+  ];
 }
 
 async function measureDecode(): Promise<Section> {
