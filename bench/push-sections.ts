@@ -4,7 +4,7 @@ import { measureHotKey } from './hot-key.ts';
 import { type BatchFigure, measurePush, type PredictBesidePushes, type PushFigure } from './push.ts';
 import type { PushLoadResult } from './push-load.ts';
 import { measurePushMemory } from './push-memory.ts';
-import type { Figure, Section } from './report.ts';
+import { type Figure, type Section, whole } from './report.ts';
 import { measureUncoveredCuts } from './uncovered-cuts.ts';
 
 export interface PushSections {
@@ -13,7 +13,6 @@ export interface PushSections {
   forEachStore(measure: (onlineUrl: string | undefined) => Promise<void>): Promise<void>;
 }
 
-const whole = (value: number): string => Math.round(value).toLocaleString('en');
 const micros = (value: number): string => `${value.toFixed(1)} µs`;
 const storeOf = (onlineUrl: string | undefined) => (onlineUrl === undefined ? {} : { onlineUrl });
 

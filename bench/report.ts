@@ -16,6 +16,11 @@ export interface Section {
   readonly figures: readonly Figure[];
 }
 
+/** A number without a fraction, its thousands apart. */
+export function whole(value: number): string {
+  return Math.round(value).toLocaleString('en');
+}
+
 export function toText({ title, figures }: Section): string {
   return [
     title,

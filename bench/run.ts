@@ -16,7 +16,7 @@ import {
   pushSection,
   uncoveredCutsSection,
 } from './push-sections.ts';
-import { type Figure, type Section, toMarkdown, toText } from './report.ts';
+import { type Figure, type Section, toMarkdown, toText, whole } from './report.ts';
 import { measureTrainingSets } from './training-set.ts';
 
 const { values } = parseArgs({ options: { only: { type: 'string' }, quick: { type: 'boolean', default: false } } });
@@ -111,7 +111,6 @@ async function measureStores(): Promise<Section> {
 
 function materializeFigures(result: MaterializeFigures): Figure[] {
   const { store, keys, seconds, ratio, writeRatio } = result;
-  const whole = (value: number): string => Math.round(value).toLocaleString('en');
   const name = `${store}, ${whole(keys)} keys`;
   const floor = `bulk load of ${result.recordBytes}-byte records: ${whole(result.floorRowsPerSecond)} rows/s`;
   const least = LEAST_OF_BULK_LOAD[store];

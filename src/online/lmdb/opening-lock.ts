@@ -5,7 +5,7 @@
 // take longer share a SQLite file's lock, which whoever opens takes alone: to wait for it stops nothing else. Both locks end
 // with their process.
 
-import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -43,24 +43,23 @@ export function openAlone<T>(folder: string, open: () => T, limitMs = 30_000): {
   const path = realpathSync(folder);
   const before = openHere.get(path) ?? 0;
   const gatePath = join(path, 'gate');
-  const openBoth = (): { gate: Db; opened: T } => {
-    if (before === 0) removeIfTorn(gatePath);
-    const gate = openGate(gatePath);
-    try {
-      return { gate, opened: before > 0 ? open() : through(gate, open) };
-    } catch (error) {
-      void gate.close();
-      throw error;
-    }
+  const openFirst = () => {
+    removeIfTorn(gatePath);
+    return openThrough(gatePath, open);
   };
-  const { gate, opened } = before > 0 ? openBoth() : alone(path, openBoth, limitMs);
+  const { gate, opened } = before > 0 ? openThrough(gatePath, open) : alone(path, openFirst, limitMs);
   openHere.set(path, before + 1);
   return { opened, lock: createLock(path, gate) };
 }
 
-function openGate(path: string): Db {
-  mkdirSync(path, { recursive: true });
-  return openLmdb(path);
+function openThrough<T>(gatePath: string, open: () => T): { gate: Db; opened: T } {
+  const gate = openLmdb(gatePath);
+  try {
+    return { gate, opened: through(gate, open) };
+  } catch (error) {
+    void gate.close();
+    throw error;
+  }
 }
 
 /**
@@ -145,9 +144,13 @@ function createShare(path: string) {
     /** False while another opens, or waits to. */
     take(): boolean {
       begin.run();
-      // To prepare it takes the lock, too.
-      const isShared = isGiven(() => (look ??= file.prepare('SELECT 1 FROM sqlite_schema')).get(), path);
-      if (!isShared) end.run();
+      let isShared = false;
+      try {
+        // To prepare it takes the lock, too.
+        isShared = isGiven(() => (look ??= file.prepare('SELECT 1 FROM sqlite_schema')).get(), path);
+      } finally {
+        if (!isShared) end.run();
+      }
       return isShared;
     },
     give: () => void end.run(),

@@ -50,7 +50,7 @@ const NOTHING: Kept = { passed: 0, clocks: [] };
 export function createPassingTime(db: Db, key: Buffer, clock: SteadyClock): PassingTime {
   const read = (): Kept | undefined => {
     const value = db.getBinary(key);
-    // What `moveOn` wrote.
+    // What `write` below wrote.
     return value === undefined ? undefined : (JSON.parse(Buffer.from(value).toString()) as Kept);
   };
   const isOwn = ({ id }: Seen): boolean => id === clock.id;
