@@ -35,7 +35,7 @@ export async function measureHotKey(options: MeasureHotKey = {}): Promise<HotKey
   const environment = { ...readEnvironment({}), workingDirectory: project.directory };
   const app = await openApp({ environment, logger: silentLogger });
   try {
-    const definitions = await app.definitions();
+    const definitions = await app.repository();
     const ingestion = openIngestion(await app.ingestion(), { definitions: () => definitions });
     const startMs = Date.now();
 

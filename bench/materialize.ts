@@ -71,7 +71,13 @@ export async function measureMaterialize(
     );
     connection.closeSync();
     const manifest = manifestOf(file);
-    const definitions: Definitions = { manifest, hash: contentHash(manifest), functions: new Map(), directory };
+    const definitions: Definitions = {
+      manifest,
+      hash: contentHash(manifest),
+      functions: new Map(),
+      bundles: new Map(),
+      directory,
+    };
     const [clock, logger, progress] = [systemClock, silentLogger, silentProgress];
 
     const whole = await openStore('whole');
@@ -143,7 +149,7 @@ async function writeReady(store: OnlineStore, database: Database, manifest: Mani
   }
   const start = performance.now();
   const isOpen = () => runs.isOpen(number);
-  const run = await store.run({ version, run: number, lifetimeMs: lifetimesOf(manifest), isOpen });
+  const run = await store.run({ version, run: number, lifetimeMs: lifetimesOf([createViewCodec(manifest, VIEW)]), isOpen });
   const [node] = run.nodes;
   if (node === undefined) throw new Error('the store has no node');
   await run.begin(node);

@@ -4,7 +4,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openApp, readEnvironment, registerModelFile } from '../src/app/index.ts';
+import { applyRepository, openApp, readEnvironment, registerModelFile } from '../src/app/index.ts';
 import { silentLogger, silentProgress } from '../src/core/index.ts';
 import { openIngestion } from '../src/ingestion/index.ts';
 import { materialize } from '../src/offline/index.ts';
@@ -41,9 +41,8 @@ export async function createPredictProject(onlineUrl: string, model: 'trees' | '
         `make_timestamp(CAST(${nowMs} AS BIGINT) * 1000 - CAST(i // ${USERS} + 2 AS BIGINT) * ${HOUR_MS}000) AS at FROM range(${USERS * 40}) t(i)) TO '${file}' (FORMAT parquet)`,
     );
     connection.closeSync();
-    const registry = await app.registry();
-    const definitions = await app.definitions();
-    await registry.definitions.apply(definitions.manifest, { actor: 'bench' });
+    await applyRepository(app, {});
+    const definitions = await app.applied();
     const store = await app.online();
     await materialize({ ...(await app.offline(silentProgress)), store }, { incremental: false, dryRun: false });
     const ingestion = openIngestion(await app.ingestion(), { definitions: () => definitions });

@@ -4,7 +4,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openApp, readEnvironment, registerModelFile } from '../src/app/index.ts';
+import { applyRepository, openApp, readEnvironment, registerModelFile } from '../src/app/index.ts';
 import { silentLogger } from '../src/core/index.ts';
 import { treesModel } from '../test/support/onnx-model.ts';
 
@@ -29,8 +29,7 @@ export async function createPushProject(onlineUrl: string): Promise<PushProject>
   const environment = { ...readEnvironment({}), workingDirectory: directory };
   const app = await openApp({ environment, logger: silentLogger });
   try {
-    const registry = await app.registry();
-    await registry.definitions.apply((await app.definitions()).manifest, { actor: 'bench' });
+    await applyRepository(app, {});
     await registerModelFile(app, { model: 'score', onnx: treesModel(FLOATS.length + 3, 200, 5) });
   } finally {
     await app.close();

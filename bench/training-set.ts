@@ -356,7 +356,7 @@ async function timeTrainingSet(
   const database = await openDatabase(`sqlite:${join(directory, 'registry.db')}`);
   const duckdb = await openDuckDb({ tempDirectory: join(directory, 'spill'), memory });
   const deps: OfflineDeps = {
-    definitions: { manifest, hash: contentHash(manifest), functions: new Map(), directory },
+    definitions: { manifest, hash: contentHash(manifest), functions: new Map(), bundles: new Map(), directory },
     database,
     duckdb,
     clock: systemClock,

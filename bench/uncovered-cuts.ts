@@ -44,7 +44,7 @@ export async function measureUncoveredCuts(options: MeasureUncoveredCuts = {}): 
     connection.closeSync();
     const offline = await app.offline(silentProgress);
     await materialize({ ...offline, store: await app.online() }, { incremental: false, dryRun: false });
-    const definitions = await app.definitions();
+    const definitions = await app.applied();
     const deps = await app.ingestion();
     // A part a cut: each push is past what the writer may hold.
     const ingestion = openIngestion(

@@ -13,7 +13,8 @@ export function errorsPage(): string {
 
 Every error has a code. The command line prints \`CODE: sentence\` on stderr and ends with 1 (2 for \`HR_USAGE\`); with \`--json\` it
 also prints \`{"error":{"code","message","details"}}\` on stdout. Over HTTP it is an \`application/problem+json\` document with
-\`code\`, \`detail\` and \`errors: [{path, message}]\`. 429 and 503 carry \`Retry-After\`.
+\`code\`, \`detail\` and \`errors: [{path, message}]\`. Mistakes in a feature repository have \`file\`, \`line\` and \`column\`, too
+([all of them](definition-mistakes.md)). 429 and 503 carry \`Retry-After\`.
 
 | Code | HTTP | gRPC | What it means, what to do |
 |---|---|---|---|

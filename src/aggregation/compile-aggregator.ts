@@ -46,6 +46,9 @@ export function compileAggregator(view: ViewSpec, source: SourceSpec): Aggregato
   });
   if (windows.length === 0) return null;
 
+  // The layout is that of the aggregations, whatever the features' order and names: a view that only reorders or renames
+  // them reads the same states.
+  inputs.sort((a, b) => (a.column < b.column ? -1 : 1));
   const features: CompiledFeature[] = Array<CompiledFeature>(windows.length);
   const hops = [...new Set(windows.map(({ window }) => window.hopMicros))].sort((a, b) => a - b);
   const groups = hops.map((hopMicros, group) => {
@@ -86,8 +89,8 @@ function inputOf(column: string, source: SourceSpec, inputs: AggregatorInput[]):
 const partKey = ({ name, column }: PartSpec): string => JSON.stringify([name, column]);
 
 function layOut(members: readonly WindowFeature[], hopMicros: Micros, inputs: readonly AggregatorInput[]) {
-  const specs = new Map<string, PartSpec>();
-  for (const { op } of members) for (const part of op.parts) specs.set(partKey(part), specs.get(partKey(part)) ?? part);
+  const wanted = members.flatMap(({ op }) => op.parts.map((part) => [partKey(part), part] as const));
+  const specs = new Map<string, PartSpec>(wanted.toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
   const identity = Float64Array.from([...specs.values()].flatMap((spec) => spec.identity));
   const cellStride = [...specs.values()].reduce((sum, spec) => sum + spec.cells, 0);
   const layout: TileLayout = { hopMicros, stride: identity.length, cellStride, identity };

@@ -90,7 +90,7 @@ async function look(check: string, fix: string, work: () => Promise<string>): Pr
 async function lookForDefinitions(app: App): Promise<Finding> {
   let isNone = false;
   const finding = await look('definitions', 'correct what is listed', async () => {
-    const definitions = await app.definitions();
+    const definitions = await app.repository();
     isNone = definesNothing(definitions.manifest);
     return describeDefinitions(definitions);
   });
@@ -103,7 +103,7 @@ async function lookForDefinitions(app: App): Promise<Finding> {
   };
 }
 
-function describeDefinitions({ manifest, hash }: Awaited<ReturnType<App['definitions']>>): string {
+function describeDefinitions({ manifest, hash }: Awaited<ReturnType<App['repository']>>): string {
   const count = (section: object, noun: string): string => `${Object.keys(section).length} ${noun}`;
   return `${count(manifest.views, 'views')}, ${count(manifest.services, 'services')}, ${count(manifest.models, 'models')}, ${count(manifest.endpoints, 'endpoints')} (${hash.slice(0, 12)})`;
 }

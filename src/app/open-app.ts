@@ -2,12 +2,13 @@
 // load DuckDB and `training-set list` does not touch the online store.
 
 import { join } from 'node:path';
-import { type Clock, HeadraceError, type Logger, type Progress, systemClock } from '../core/index.ts';
-import type { Definitions } from '../definitions/index.ts';
+import { type Clock, type Logger, type Progress, systemClock } from '../core/index.ts';
+import type { Definitions, LiveVersion } from '../definitions/index.ts';
+import type { KeptVersion } from '../control/index.ts';
 import type { EventLog } from '../events/index.ts';
 import type { IngestionDeps } from '../ingestion/index.ts';
 import type { OnlineStore, RecordDirectory, RowSchemas, Runs } from '../online/index.ts';
-import type { OfflineDeps } from '../offline/index.ts';
+import type { CompletenessDeps, OfflineDeps } from '../offline/index.ts';
 import type { Registry } from '../registry/index.ts';
 import type { Database, DuckDb, ObjectStore } from '../storage/index.ts';
 import { type Environment, readEnvironment } from './environment.ts';
@@ -23,9 +24,15 @@ export interface App {
   database(): Promise<Database>;
   registry(): Promise<Registry>;
   /** The feature repository as it is on disk. */
-  definitions(): Promise<Definitions>;
-  /** The same, held against what was applied. Throws HR_NOTHING_APPLIED, HR_CODE_CHANGED. */
+  repository(): Promise<Definitions>;
+  /** What is applied, whatever lies on disk. Throws HR_NOTHING_APPLIED. */
   applied(): Promise<Definitions>;
+  /** What was ever applied, by its manifest's hash. */
+  definitionsOf(manifestHash: string): Promise<Definitions>;
+  /** Every version of a view that is kept. */
+  versions(): Promise<readonly LiveVersion[]>;
+  /** Those of them that are not complete. */
+  waitingVersions(): Promise<readonly LiveVersion[]>;
   online(): Promise<OnlineStore>;
   objects(): Promise<ObjectStore>;
   duckdb(): Promise<DuckDb>;
@@ -37,6 +44,10 @@ export interface App {
   log(): Promise<EventLog>;
   /** What pushes take. */
   ingestion(): Promise<IngestionDeps>;
+  /** Every version of a view that is kept, with who reads it. */
+  keptVersions(): Promise<readonly KeptVersion[]>;
+  /** What tells whether versions that are being filled are complete. */
+  completeness(): Promise<CompletenessDeps>;
   /** What offline work takes; it tells of itself through `progress`. */
   offline(progress: Progress): Promise<OfflineDeps>;
   /** Closes what was opened, the last opened first. */
@@ -65,23 +76,13 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
     (opened) => opened.close(),
   );
   const registry = lazily(async () => (await import('../registry/index.ts')).openRegistry(await database(), clock));
-  const definitions = lazily(async () =>
+  const repository = lazily(async () =>
     (await import('../definitions/index.ts')).loadDefinitions(values.repo, values.project),
   );
-  const applied = lazily(async () => {
-    const current = await (await registry()).definitions.current();
-    if (current === undefined) {
-      throw new HeadraceError('HR_NOTHING_APPLIED', 'nothing is applied yet. Run `headrace apply` first.');
-    }
-    const loaded = await definitions();
-    if (loaded.hash !== current.hash) {
-      throw new HeadraceError(
-        'HR_CODE_CHANGED',
-        `the feature repository ${values.repo} differs from revision ${current.revision}, which is applied. Run \`headrace plan\` to see how, and \`headrace apply\`.`,
-      );
-    }
-    return loaded;
-  });
+  const definitions = lazily(async () =>
+    (await import('./applied-definitions.ts')).createAppliedDefinitions({ registry, objects, directory: values.repo }),
+  );
+  const applied = lazily(async () => (await definitions()).current());
   const duckdb = lazily(
     async () =>
       (await import('../storage/index.ts')).openDuckDb({
@@ -122,11 +123,15 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
     logger,
     database,
     registry,
-    definitions,
+    repository,
     applied,
+    definitionsOf: async (hash) => (await definitions()).of(hash),
+    versions: async () => (await definitions()).versions(),
+    waitingVersions: async () => (await definitions()).versions((row) => row.completedMicros === null),
     duckdb,
     offline: async (progress) => ({
       definitions: await applied(),
+      versions: await (await definitions()).versions(),
       database: await database(),
       duckdb: await duckdb(),
       clock,
@@ -150,6 +155,7 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
         store: await online(),
         runs: await runs(),
         schemas: await schemas(),
+        versions: (await registry()).versions,
         deriver: (definitions, source) => createRowDeriver(definitions, source, duckdb),
         clock,
         logger,
@@ -162,6 +168,25 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
         },
       };
     },
+    async keptVersions() {
+      const { keptVersions } = await import('../control/index.ts');
+      const { listTrainingSets } = await import('../offline/index.ts');
+      return keptVersions({
+        registry: await registry(),
+        live: await (await definitions()).versions(),
+        trainingSets: await listTrainingSets({ database: await database() }),
+        versions: (await registry()).versions,
+        store: await online(),
+        runs: await runs(),
+        log: await log(),
+      });
+    },
+    completeness: async () => ({
+      versions: (await registry()).versions,
+      store: await online(),
+      runs: await runs(),
+      log: await log(),
+    }),
     close: closeAll,
   };
 }

@@ -59,7 +59,8 @@ function createBuiltIns(app: App): BuiltIns {
       const record = await createTrainingSet(deps, {
         service: action.service,
         spine,
-        timestamp: action.timestamp ?? (await spineTimestamp(app, action, spine)),
+        directory: context.directory,
+        timestamp: action.timestamp ?? (await spineTimestamp(app, action, spine, context.directory)),
         labels: action.labels,
         boundary: action.boundary,
         out: join(app.config.values['offline.path'], 'training-sets', name),
@@ -112,13 +113,17 @@ function spineOf(spine: string, directory: string): string {
 }
 
 /** The spine's only timestamp column that no feature takes; else its only one. */
-async function spineTimestamp(app: App, action: TrainingSetAction, spine: string): Promise<string> {
+async function spineTimestamp(app: App, action: TrainingSetAction, spine: string, directory: string): Promise<string> {
   const { resolveService } = await import('../definitions/index.ts');
   const { manifest } = await app.applied();
   const taken = new Set(resolveService(manifest, action.service).requestColumns.map((column) => column.name));
   const connection = await (await app.duckdb()).connect();
   try {
-    const from = /^\s*(select|from|with)\s/i.test(spine) ? `(${spine})` : `'${spine.replaceAll("'", "''")}'`;
+    const isQuery = /^\s*(select|from|with)\s/i.test(spine);
+    const { startPathsAt } = await import('../storage/index.ts');
+    const from = isQuery
+      ? `(${await startPathsAt(connection, spine, directory)}\n)`
+      : `'${spine.replaceAll("'", "''")}'`;
     const described = await connection.runAndReadAll(`DESCRIBE FROM ${from}`);
     const columns = described.getRowsJS().map((row) => ({ name: String(row[0]), type: String(row[1]) }));
     const timestamps = columns.filter((column) => column.type.startsWith('TIMESTAMP')).map((column) => column.name);

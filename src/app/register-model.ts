@@ -2,6 +2,7 @@
 
 import { HeadraceError } from '../core/index.ts';
 import { resolveService } from '../definitions/index.ts';
+import type { TrainingSetRecord } from '../offline/index.ts';
 import type { ModelVersion } from '../registry/index.ts';
 import { didYouMeanOf } from '../core/index.ts';
 import { putBlob } from '../storage/index.ts';
@@ -18,11 +19,11 @@ export interface RegisterModel {
   readonly runId?: string;
 }
 
-type RegisterDeps = Pick<App, 'applied' | 'registry' | 'objects' | 'database' | 'environment'>;
+type RegisterDeps = Pick<App, 'applied' | 'definitionsOf' | 'registry' | 'objects' | 'database' | 'environment'>;
 
 /** Throws HR_UNKNOWN_MODEL, HR_MODEL_UNREADABLE, HR_MODEL_SIGNATURE, HR_UNKNOWN_TRAINING_SET; then nothing is kept. */
 export async function registerModelFile(app: RegisterDeps, request: RegisterModel): Promise<ModelVersion> {
-  const { manifest } = await app.applied();
+  const { manifest, hash } = await app.applied();
   const model = Object.hasOwn(manifest.models, request.model) ? manifest.models[request.model] : undefined;
   if (model === undefined) {
     throw new HeadraceError(
@@ -37,9 +38,12 @@ export async function registerModelFile(app: RegisterDeps, request: RegisterMode
     );
   }
   const trainingSet =
-    request.trainingSet === undefined ? undefined : await trainingSetId(app, request.trainingSet, model.service);
+    request.trainingSet === undefined ? undefined : await findTrainingSet(app, request.trainingSet, model.service);
+  // A model goes on getting what it was trained on, whatever was applied since.
+  const manifestHash = trainingSet?.manifestHash ?? hash;
+  const trained = manifestHash === hash ? manifest : (await app.definitionsOf(manifestHash)).manifest;
   const { checkSignature, createOnnxRuntime, bindInputs, bindOutputs } = await import('../models/index.ts');
-  const service = resolveService(manifest, model.service);
+  const service = resolveService(trained, model.service);
   const loaded = await createOnnxRuntime().load(request.onnx, { providers: ['cpu'] });
   try {
     const binding = checkSignature(loaded.signature, service, model);
@@ -50,10 +54,11 @@ export async function registerModelFile(app: RegisterDeps, request: RegisterMode
     return await (await app.registry()).models.register({
       model: model.name,
       artifact,
+      manifestHash,
       signature: loaded.signature,
       actor: app.environment.actor,
       ...(request.metrics === undefined ? {} : { metrics: request.metrics }),
-      ...(trainingSet === undefined ? {} : { trainingSet }),
+      ...(trainingSet === undefined ? {} : { trainingSet: trainingSet.id }),
       ...(request.alias === undefined ? {} : { alias: request.alias }),
       ...(request.runId === undefined ? {} : { runId: request.runId }),
     });
@@ -62,7 +67,7 @@ export async function registerModelFile(app: RegisterDeps, request: RegisterMode
   }
 }
 
-async function trainingSetId(app: RegisterDeps, idOrName: string, service: string): Promise<string> {
+async function findTrainingSet(app: RegisterDeps, idOrName: string, service: string): Promise<TrainingSetRecord> {
   const { getTrainingSet } = await import('../offline/index.ts');
   const record = await getTrainingSet({ database: await app.database() }, idOrName);
   if (record.service !== service) {
@@ -71,7 +76,7 @@ async function trainingSetId(app: RegisterDeps, idOrName: string, service: strin
       `training set ${record.id} was made for service "${record.service}", the model takes "${service}".`,
     );
   }
-  return record.id;
+  return record;
 }
 
 function smokeRow(

@@ -1,13 +1,15 @@
 // One serving process: data plane, HTTP server, and a stop that drops nothing: readiness goes false, running requests end,
 // logs flush, stores close.
 
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import type { FastifyInstance } from 'fastify';
 import { viewMetrics, viewStatuses } from '../control/index.ts';
 import { HeadraceError } from '../core/index.ts';
 import type { IngestionStatus } from '../ingestion/index.ts';
 import type { Monitor } from '../monitoring/index.ts';
-import { createDataPlane, createHttpServer, type DataPlane, type LiveStats } from '../serving/index.ts';
+import { createDataPlane, createHttpServer, type DataPlane, type LiveStats, presentHealth } from '../serving/index.ts';
 import type { App } from './open-app.ts';
 
 export interface ServeOptions {
@@ -36,7 +38,7 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
   const { clock, logger } = app;
   const { createMonitor, openPredictionLog } = await import('../monitoring/index.ts');
   const { createOnnxRuntime } = await import('../models/index.ts');
-  const { loadDefinitions } = await import('../definitions/index.ts');
+  const { completeVersions } = await import('../offline/index.ts');
   const monitor = createMonitor(clock);
   const predictionLog = openPredictionLog({
     directory: values['predictionLog.path'],
@@ -53,7 +55,9 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     store: await app.online(),
     objects: await app.objects(),
     runtime: createOnnxRuntime(),
-    loadDefinitions: () => loadDefinitions(values.repo, values.project),
+    definitionsOf: (hash) => app.definitionsOf(hash),
+    completeVersions: async (waiting) => completeVersions(await app.completeness(), waiting),
+    self: { id: randomUUID(), machine: hostname(), pid: process.pid, startedMicros: clock.nowMicros() },
     directory: await app.directory(),
     ingestion: await app.ingestion(),
     predictionLog,
@@ -67,15 +71,19 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     },
   });
   const views = async () => {
-    const { manifest } = dataPlane.definitions();
+    const versions = await app.keptVersions();
     const [runs, log, store] = await Promise.all([app.runs(), app.log(), app.online()]);
-    return viewStatuses({ manifest, runs, log, store, nowMicros: clock.nowMicros() });
+    return viewStatuses({ versions, runs, log, store, nowMicros: clock.nowMicros() });
   };
   const own: LiveStats = { prometheus: () => monitor.prometheus(), live: () => Promise.resolve(monitor.snapshot()) };
   const server = await createHttpServer(dataPlane, {
     logger,
     stats: options.stats?.(monitor) ?? own,
-    status: async () => ({ views: await views(), ingestion: presentIngestion(dataPlane.ingestionStatus()) }),
+    status: async () => ({
+      views: await views(),
+      ingestion: presentIngestion(dataPlane.ingestionStatus()),
+      definitions: presentHealth(dataPlane.readiness().health),
+    }),
     viewMetrics: async () => viewMetrics(await views()),
     bodyLimitBytes: values['server.bodyLimit'],
     version: packageVersion(),

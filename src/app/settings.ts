@@ -43,6 +43,12 @@ export const SETTINGS = [
     help: 'Greatest size of an LMDB store; address space, not disk.',
   },
   {
+    key: 'online.keepVersions',
+    kind: 'duration',
+    default: '1d',
+    help: 'How long a view version is kept filled that nothing reads any more: until then going back to it takes no backfill.',
+  },
+  {
     key: 'offline.engine',
     kind: 'choice',
     default: 'duckdb',

@@ -1,6 +1,7 @@
 // `headrace apply`: versions the definitions in the registry. A breaking change asks on a terminal, else wants --yes.
 
 import { createInterface } from 'node:readline/promises';
+import type { ServerRow } from '../registry/index.ts';
 import { defineCommand } from './command.ts';
 import { describePlan, tellIfEmpty } from './plan.ts';
 
@@ -11,7 +12,7 @@ export const applyCommand = defineCommand({
   options: (command) => command.option('--yes', 'go ahead with breaking changes without asking'),
   async run(context, _args, options) {
     const app = await context.app();
-    const { manifest } = await app.definitions();
+    const { manifest } = await app.repository();
     const { definitions } = await app.registry();
     const plan = await definitions.plan(manifest);
     tellIfEmpty(context, manifest, app.config.values.repo);
@@ -20,19 +21,35 @@ export const applyCommand = defineCommand({
     if (plan.breaking.length > 0 && !allowBreaking && process.stdin.isTTY && !context.isJson) {
       allowBreaking = await confirm(`Apply ${plan.breaking.length} breaking change(s)? [y/N] `);
     }
-    const applied = await definitions.apply(manifest, {
-      actor: context.environment.actor,
-      allowBreaking,
-      expectedRevision: plan.baseRevision,
-    });
-    const { revision, hash } = applied;
+    const { applyRepository, waitForServers } = await import('../app/index.ts');
+    const allowOlder = options['yes'] === true;
+    const request = { allowBreaking, allowOlder, expectedRevision: plan.baseRevision };
+    const { revision, hash } = await applyRepository(app, request);
+    const servers = await waitForServers(app, revision);
     const verb = plan.changes.length === 0 ? 'Unchanged' : 'Applied';
     return {
-      json: { revision, hash, changes: plan.changes, breaking: plan.breaking },
-      text: `${verb}: revision ${revision}, ${hash.slice(0, 12)}.`,
+      json: { revision, hash, changes: plan.changes, breaking: plan.breaking, servers: servers.map(presentServer) },
+      text: [`${verb}: revision ${revision}, ${hash.slice(0, 12)}.`, ...describeServers(servers, revision)].join('\n'),
     };
   },
 });
+
+export function presentServer({ id, machine, pid, revision, failure }: ServerRow): object {
+  return { id, machine, pid, revision, failure };
+}
+
+/** Nothing where no server runs. */
+export function describeServers(servers: readonly ServerRow[], revision: number): string[] {
+  if (servers.length === 0) return [];
+  const serving = servers.filter((one) => (one.revision ?? 0) >= revision);
+  const others = servers.filter((one) => !serving.includes(one));
+  return [
+    `${serving.length} of ${servers.length} ${servers.length === 1 ? 'server serves' : 'servers serve'} it.`,
+    ...others.map(
+      ({ machine, pid, failure }) => `  ${machine} (process ${pid}): ${failure ?? 'has not taken it up yet'}`,
+    ),
+  ];
+}
 
 async function confirm(question: string): Promise<boolean> {
   const prompt = createInterface({ input: process.stdin, output: process.stderr });

@@ -21,6 +21,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./apply.ts')).applyCommand,
   },
   {
+    name: 'rollback',
+    summary: 'apply a former revision again',
+    load: async () => (await import('./rollback.ts')).rollbackCommand,
+  },
+  {
+    name: 'history',
+    summary: 'list what was applied, by whom and from which commit',
+    load: async () => (await import('./history.ts')).historyCommand,
+  },
+  {
     name: 'doctor',
     summary: 'check everything that a project needs',
     load: async () => (await import('./doctor.ts')).doctorCommand,
@@ -42,7 +52,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'views',
-    summary: 'show how fresh each view’s data is',
+    summary: 'show each view’s versions, how fresh they are and who reads them',
     load: async () => (await import('./views.ts')).viewsCommand,
   },
   {
@@ -60,6 +70,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'endpoints',
     summary: 'list and show endpoints, split their traffic',
     load: async () => (await import('./endpoints.ts')).endpointsCommand,
+  },
+  {
+    name: 'logs',
+    summary: 'ask the prediction log in SQL',
+    load: async () => (await import('./logs.ts')).logsCommand,
   },
   { name: 'run', summary: 'run a pipeline', load: async () => (await import('./run.ts')).runCommand },
   {

@@ -1,6 +1,6 @@
 // `headrace endpoints list | show | traffic`.
 
-import type { EndpointState, Variant } from '../registry/index.ts';
+import type { EndpointState, Traffic } from '../registry/index.ts';
 import { defineCommand, defineGroup, usageError } from './command.ts';
 import { formatTable } from './table.ts';
 
@@ -34,13 +34,17 @@ const show = defineCommand({
 
 const traffic = defineCommand({
   usage: 'traffic <name> <variants...>',
-  summary: 'split the traffic: variant=version:weight, weights sum to 100',
-  example: 'headrace endpoints traffic delay stable=1:90 candidate=2:10',
+  summary: 'split the traffic: variant=version:weight, the version by number, alias or latest; weights sum to 100',
+  example:
+    'headrace endpoints traffic delay stable=1:90 candidate=2:10\nheadrace endpoints traffic delay stable=champion:90 candidate=latest:10',
   async run(context, [name = '', ...written]) {
     const variants = written.map(readVariant);
     const registry = await (await context.app()).registry();
     const endpoint = await registry.endpoints.setTraffic(name, { variants }, { actor: context.environment.actor });
-    return { json: present(endpoint), text: `${name}: ${describeTraffic(endpoint)}` };
+    return {
+      json: present(endpoint),
+      text: `${name}: ${describeTraffic(endpoint)}${describeAliases(variants, endpoint)}`,
+    };
   },
 });
 
@@ -50,10 +54,24 @@ export const endpointsCommand = defineGroup('endpoints', 'list and show endpoint
   traffic,
 ]);
 
-function readVariant(text: string): Variant {
-  const match = /^([^=]+)=(\d+):(\d+(?:\.\d+)?)$/.exec(text);
-  if (match === null) throw usageError(`a variant is written name=version:weight, such as stable=1:90, got "${text}".`);
-  return { name: match[1] as string, version: Number(match[2]), weight: Number(match[3]) };
+type AskedVariant = Traffic['variants'][number];
+
+function readVariant(text: string): AskedVariant {
+  const [, name = '', version, weight] = /^([^=]+)=([\w.-]+):(\d+(?:\.\d+)?)$/.exec(text) ?? [];
+  if (version === undefined) {
+    throw usageError(
+      `a variant is written name=version:weight, such as stable=1:90 or stable=champion:90, got "${text}".`,
+    );
+  }
+  return { name, version, weight: Number(weight) };
+}
+
+function describeAliases(asked: readonly AskedVariant[], { variants }: EndpointState): string {
+  const meant = asked.flatMap(({ name, version }) => {
+    const found = variants.find((variant) => variant.name === name)?.version;
+    return String(found) === version ? [] : [`${version} is version ${found}`];
+  });
+  return meant.length === 0 ? '' : `\n${[...new Set(meant)].join(', ')}`;
 }
 
 function present({ name, model, unit, variants, shadows, revision, etag }: EndpointState): object {

@@ -2,7 +2,7 @@
 
 import type { App } from '../app/index.ts';
 import { HeadraceError, messageOf, type Micros, parseJson, type Progress, stringifyJson } from '../core/index.ts';
-import { type ResolvedService, resolveService } from '../definitions/index.ts';
+import { type Definitions, type ResolvedService, resolveService, viewVersion } from '../definitions/index.ts';
 import type { RecordsAsOf } from '../offline/index.ts';
 import { defineCommand, defineGroup, textOption, usageError } from './command.ts';
 import { readTime } from './read-time.ts';
@@ -26,10 +26,12 @@ const get = defineCommand({
     const rows = readRows(textOption(options, 'rows') ?? '');
     const at = readTime('--at', textOption(options, 'at'));
     const app = await context.app();
-    const definitions = await app.applied();
+    const name = textOption(options, 'service') ?? '';
+    const { servedDefinitions } = await import('../app/index.ts');
+    const definitions = await servedDefinitions(app, name);
     const { compileFeaturePlan, readFeatureRows } = await import('../serving/index.ts');
-    const service = resolveService(definitions.manifest, textOption(options, 'service') ?? '');
-    const { store, directory } = await recordsFor(app, context.progress, service, at);
+    const service = resolveService(definitions.manifest, name);
+    const { store, directory } = await recordsFor(app, definitions, context.progress, service, at);
     const plan = compileFeaturePlan(definitions, service, store, directory, 'rows');
     const answers = await readFeatureRows(plan, rows, at ?? app.clock.nowMicros(), MAX_ROWS);
     const text = answers.map((answer) =>
@@ -52,20 +54,19 @@ export const featuresCommand = defineGroup('features', 'read features from the o
 // A materialize keeps what a read at its time or later needs: no older rows, nor older parts of windows.
 async function recordsFor(
   app: App,
+  definitions: Definitions,
   progress: Progress,
   { reads }: ResolvedService,
   at: Micros | undefined,
 ): Promise<RecordsAsOf> {
-  const { manifest } = await app.applied();
   const directory = await app.directory();
-  const { createViewCodec } = await import('../online/index.ts');
   const isPast = reads.some(({ view }) => {
-    const run = directory.lastFinished(createViewCodec(manifest, view.name).version);
+    const run = directory.lastFinished(viewVersion(definitions.manifest, view.name));
     return at !== undefined && run !== undefined && run.asOf > at;
   });
   if (at === undefined || !isPast) return { store: await app.online(), directory };
   const { recordsAsOf } = await import('../offline/index.ts');
-  return recordsAsOf(await app.offline(progress), at);
+  return recordsAsOf({ ...(await app.offline(progress)), definitions }, at);
 }
 
 function readRows(text: string): unknown {

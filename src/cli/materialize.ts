@@ -1,10 +1,11 @@
 // `headrace materialize`: features from their sources into the online store.
 
 import { formatTimestamp } from '../core/index.ts';
-import type { Definitions } from '../definitions/index.ts';
+import type { Definitions, LiveVersion } from '../definitions/index.ts';
 import type { App } from '../app/index.ts';
 import type { MaterializedView } from '../offline/index.ts';
 import { defineCommand, textOption, usageError } from './command.ts';
+import { describeUnconverted } from './describe-unconverted.ts';
 import { readTime } from './read-time.ts';
 import { formatTable } from './table.ts';
 
@@ -26,7 +27,10 @@ export const materializeCommand = defineCommand({
   },
   options: (command) =>
     command
-      .option('--views <names>', 'views, separated by commas; all when left out')
+      .option(
+        '--views <names>',
+        'views, or versions of them (view@hash), separated by commas; all that are kept when left out',
+      )
       .option('--incremental', 'only keys whose facts have changed since the last run; either this or --from')
       .option('--from <time>', 'also keys with rows known at this time or later; all keys where a view has no run yet')
       .option('--to <time>', 'as known at this time; now when left out')
@@ -43,6 +47,7 @@ export const materializeCommand = defineCommand({
       .filter((name) => name !== '');
     if (views?.length === 0) throw usageError('--views names no view; leave it out for all.');
     const app = await context.app();
+    await bringBack(app, views);
     const offline = await app.offline(context.progress);
     const dryRun = options['dryRun'] === true;
     const request = {
@@ -55,25 +60,64 @@ export const materializeCommand = defineCommand({
     const { keepLog, materialize } = await import('../offline/index.ts');
     const store = await app.online();
     const run = () => materialize({ ...offline, store }, request);
-    const report = dryRun ? await run() : await withDeadSettled(app, offline.definitions, run);
-    if (!dryRun) await keepLog({ ...offline, store, retentionMicros: app.config.values['pushLog.retention'] });
+    const report = dryRun ? await run() : await withDeadSettled(app, offline, run);
+    if (!dryRun) {
+      const kept = { ...offline, store, retentionMicros: app.config.values['pushLog.retention'] };
+      await moveReaders(app, context.tell);
+      await keepLog(kept);
+    }
     return {
       json: { requested_from: from === undefined ? null : formatTimestamp(from), ...report },
-      text: formatTable([HEAD, ...report.views.map(toRow)]) + report.views.map(whoHolds).join(''),
+      text: [
+        formatTable([HEAD, ...report.views.map(toRow)]),
+        ...report.views.map(whoHolds),
+        ...report.views.map(({ view, unconverted }) => describeUnconverted(view, unconverted)),
+      ].join(''),
     };
   },
 });
 
+/** A version that was removed and is asked for by its name is kept again. */
+async function bringBack(app: App, views: readonly string[] | undefined): Promise<void> {
+  const asked = views?.filter((view) => view.includes('@')) ?? [];
+  if (asked.length === 0) return;
+  const { versions } = await app.registry();
+  const kept = new Set((await versions.list()).map(({ version }) => version));
+  for (const version of asked) if (!kept.has(version)) await versions.bringBack(version, app.environment.actor);
+}
+
+/** Readers move to versions that are complete now, and what nothing reads goes after a while. */
+async function moveReaders(app: App, tell: (line: string) => void): Promise<void> {
+  const { completeVersions, tidyVersions } = await import('../offline/index.ts');
+  const registry = await app.registry();
+  for (const { version } of await completeVersions(await app.completeness(), await app.waitingVersions())) {
+    tell(`${version} is complete: readers move to it.`);
+  }
+  await tidyVersions({
+    registry,
+    store: await app.online(),
+    logger: app.logger,
+    nowMicros: app.clock.nowMicros(),
+    keepMicros: app.config.values['online.keepVersions'],
+  });
+}
+
 /** What servers of this machine left behind that are gone is settled first, so that the run can count it. */
-async function withDeadSettled<T>(app: App, definitions: Definitions, run: () => Promise<T>): Promise<T> {
+async function withDeadSettled<T>(app: App, { definitions, versions }: Kept, run: () => Promise<T>): Promise<T> {
   const { openIngestion } = await import('../ingestion/index.ts');
-  const ingestion = openIngestion(await app.ingestion(), { definitions: () => definitions });
+  const kept = { definitions: () => definitions, ...(versions === undefined ? {} : { versions: () => versions }) };
+  const ingestion = openIngestion(await app.ingestion(), kept);
   try {
     await ingestion.settle();
     return await run();
   } finally {
     await ingestion.close();
   }
+}
+
+interface Kept {
+  readonly definitions: Definitions;
+  readonly versions?: readonly LiveVersion[];
 }
 
 const HEAD = ['VIEW', 'STATE', 'RUN', 'KEYS OF', 'TO', 'BOUNDARY', 'KEYS', 'RECORDS', 'ROWS', 'IGNORED'];

@@ -89,30 +89,44 @@ const show = defineCommand({
 
 const alias = defineCommand({
   usage: 'alias <name> <alias> <version>',
-  summary: 'point an alias at a version',
+  summary: 'point an alias at a version: its number, another alias, or latest',
   example: 'headrace models alias delay_classifier champion 3',
   async run(context, [name = '', aliasName = '', version = '']) {
-    if (!/^[1-9]\d*$/.test(version)) throw usageError(`VERSION is a whole number, got "${version}".`);
-    const registry = await (await context.app()).registry();
-    const aliased = await registry.models.setAlias(name, aliasName, Number(version), context.environment.actor);
+    const { models } = await (await context.app()).registry();
+    const { version: number } = await models.resolve(name, version);
+    const aliased = await models.setAlias(name, aliasName, number, context.environment.actor);
     return { json: present(aliased), text: `${name}: ${aliasName} is version ${aliased.version}` };
   },
 });
 
-export const modelsCommand = defineGroup('models', 'register, list, show and alias models', [
+const retire = defineCommand({
+  usage: 'retire <name> <version>',
+  summary: 'let go of a version for good: it can’t be served, and what it alone read is no longer kept',
+  example: 'headrace models retire delay_classifier 2',
+  async run(context, [name = '', version = '']) {
+    if (!/^[1-9]\d*$/.test(version)) throw usageError(`VERSION is a whole number, got "${version}".`);
+    const registry = await (await context.app()).registry();
+    const retired = await registry.models.retire(name, Number(version), context.environment.actor);
+    return { json: present(retired), text: `${name}: version ${retired.version} is retired` };
+  },
+});
+
+export const modelsCommand = defineGroup('models', 'register, list, show, alias and retire models', [
   register,
   list,
   show,
   alias,
+  retire,
 ]);
 
 function present(version: ModelVersion): object {
-  const { createdAtMicros, manifestHash, trainingSet, runId, ...others } = version;
+  const { createdAtMicros, manifestHash, trainingSet, runId, isRetired, spec: _, ...others } = version;
   return {
     ...others,
     training_set: trainingSet,
     run_id: runId,
     manifest_hash: manifestHash,
+    retired: isRetired,
     created_at: formatTimestamp(createdAtMicros),
   };
 }

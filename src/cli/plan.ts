@@ -11,7 +11,7 @@ export const planCommand = defineCommand({
   example: 'headrace plan',
   async run(context) {
     const app = await context.app();
-    const { manifest, hash } = await app.definitions();
+    const { manifest, hash } = await app.repository();
     const plan = await (await app.registry()).definitions.plan(manifest);
     tellIfEmpty(context, manifest, app.config.values.repo);
     return { json: { hash, ...plan }, text: describePlan(plan) };

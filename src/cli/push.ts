@@ -24,10 +24,14 @@ export const pushCommand = defineCommand({
       );
     const rows = await readEventFile(context.path(file), source, () => app.duckdb());
     const { openIngestion } = await import('../ingestion/index.ts');
+    const { completeVersions } = await import('../offline/index.ts');
     const deps = await app.ingestion();
     // Its own batches: the same for each repeat, whatever a server's limit is.
     const limits = { ...deps.limits, maxRows: BATCH_ROWS };
-    const ingestion = openIngestion({ ...deps, limits }, { definitions: () => definitions });
+    let versions = await app.versions();
+    const refresh = async () => (versions = await app.versions());
+    const kept = { definitions: () => definitions, versions: () => versions, refresh };
+    const ingestion = openIngestion({ ...deps, limits }, kept);
     const key = textOption(options, 'idempotencyKey');
     if (key?.trim() === '') throw usageError('--idempotency-key takes a key that is not blank.');
     const views = new Map<string, PushedView>();
@@ -56,6 +60,8 @@ export const pushCommand = defineCommand({
     } finally {
       await ingestion.close();
     }
+    // Those that hold all there is from the beginning, for one: readers may stay with them while later ones are filled.
+    await completeVersions(await app.completeness(), await app.waitingVersions());
     const summary = { accepted, duplicate: isRepeat && rows.length > 0, views: [...views.values()] };
     const again = summary.duplicate ? ' (the idempotency key was used before: this is what came of it then)' : '';
     return {

@@ -9,6 +9,7 @@ import type {
   TrainingSetRecord,
 } from '../offline/index.ts';
 import { collect, defineCommand, defineGroup, textOption, usageError } from './command.ts';
+import { describeUnconverted } from './describe-unconverted.ts';
 import { formatTable } from './table.ts';
 
 const create = defineCommand({
@@ -38,13 +39,15 @@ const create = defineCommand({
     const record = await createTrainingSet(await app.offline(context.progress), {
       service: textOption(options, 'service') ?? '',
       spine: spinePath(textOption(options, 'spine') ?? '', context.path),
+      directory: context.environment.workingDirectory,
       timestamp: textOption(options, 'timestamp') ?? '',
       labels: (options['label'] as readonly string[] | undefined) ?? [],
       boundary,
       out: context.path(textOption(options, 'out') ?? ''),
       ...(name === undefined ? {} : { name }),
     });
-    const made = `${record.id}  ${record.rows} rows × ${record.features.length} features  ${record.path}`;
+    const lost = record.sources.map(({ source, unconverted }) => describeUnconverted(source, unconverted)).join('');
+    const made = `${record.id}  ${record.rows} rows × ${record.features.length} features  ${record.path}${lost}`;
     const { nameTakenFrom = null } = record;
     return {
       json: { ...present(record), name_taken_from: nameTakenFrom },
@@ -56,7 +59,7 @@ const create = defineCommand({
   },
 });
 
-// A query and an s3 address stay as they are; a path starts where the user stands.
+// A query and an s3 address stay as they are; a path starts where the user stands, and so do those in the query.
 function spinePath(spine: string, path: (typed: string) => string): string {
   return /^\s*(select|from|with)\s/i.test(spine) || /^[a-z0-9]+:\/\//i.test(spine) ? spine : path(spine);
 }
@@ -109,9 +112,12 @@ const audit = defineCommand({
     if (sample !== undefined && !/^[1-9]\d*$/.test(sample))
       throw usageError(`--sample takes a whole number, got "${sample}".`);
     const app = await context.app();
-    const { auditTrainingSet } = await import('../offline/index.ts');
+    const { auditTrainingSet, getTrainingSet } = await import('../offline/index.ts');
+    const { manifestHash } = await getTrainingSet({ database: await app.database() }, id);
+    // By what it was made with, whatever is applied now.
+    const definitions = await app.definitionsOf(manifestHash);
     const report = await auditTrainingSet(
-      await app.offline(context.progress),
+      { ...(await app.offline(context.progress)), definitions },
       id,
       sample === undefined ? {} : { sample: Number(sample) },
     );
@@ -143,8 +149,9 @@ function present(record: CreatedTrainingSet): object {
   return {
     ...others,
     features: features.map(({ name }) => name),
-    sources: sources.map(({ boundaryMicros, isLogAlone, pushed, ...source }) => ({
+    sources: sources.map(({ boundaryMicros, isLogAlone, pushed, unconverted = null, ...source }) => ({
       ...source,
+      unconverted,
       files_up_to: boundaryMicros === null ? null : formatTimestamp(boundaryMicros),
       log_alone: isLogAlone ?? null,
       pushed:
@@ -191,11 +198,19 @@ function describeRecord(record: TrainingSetRecord): string {
   ].join('\n');
 }
 
-function describeSource({ source, files, rows, boundaryMicros, isLogAlone, pushed }: SourceSnapshot): string {
+function describeSource({
+  source,
+  files,
+  rows,
+  boundaryMicros,
+  isLogAlone,
+  pushed,
+  unconverted,
+}: SourceSnapshot): string {
   const none = isLogAlone === true ? ' of which no row counts yet' : '';
   const upTo = boundaryMicros === null ? none : ` up to ${formatTimestamp(boundaryMicros)}`;
   const fromLog = pushed === null ? '' : `, ${pushed.rows} of them pushed (log read: ${describePositions(pushed)})`;
-  return `source ${source}: ${files.length} file(s)${upTo}, ${rows} rows${fromLog}`;
+  return `source ${source}: ${files.length} file(s)${upTo}, ${rows} rows${fromLog}${describeUnconverted(source, unconverted)}`;
 }
 
 function describePositions({ removed, ...read }: PushedSnapshot): string {

@@ -1,26 +1,34 @@
-// `headrace views`: how fresh each view's data is, and what no run covers yet.
+// `headrace views`: the versions of each view, who reads them, how fresh they are, and what no run covers yet.
 
-import { formatDuration, MICROS_PER_SECOND } from '../core/index.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { App } from '../app/index.ts';
 import type { Aged, ViewStatus } from '../control/index.ts';
-import { defineCommand } from './command.ts';
+import { didYouMeanOf, formatDuration, HeadraceError, MICROS_PER_SECOND } from '../core/index.ts';
+import type { VersionNeed } from '../registry/index.ts';
+import { type CommandResult, defineCommand, usageError } from './command.ts';
 import { formatTable } from './table.ts';
 
 export const viewsCommand = defineCommand({
-  usage: 'views',
-  summary: 'show how fresh each view’s data is: newest event, last run, and what waits in the logs',
-  example: 'headrace views',
+  usage: 'views [remove] [version]',
+  summary:
+    'show every version of each view that is kept: whether it is complete, who reads it, how fresh it is, what waits in the logs; or remove one',
+  example: 'headrace views\nheadrace views remove airport_delays@3f2a9c1d7b60',
   columns: {
+    VERSION: 'the hash of all that gives the values meaning; * for the one that is applied',
+    STATE: 'complete: readers may take it; filling: a run has to finish first',
+    'READ BY': 'services, model versions, and training sets that were made of it',
     'NEWEST EVENT': 'the newest event that the last run counted',
     'LAST RUN': 'the last run that wrote, and when it finished',
     'LAST LOOK': 'when a run last finished, or found nothing to do',
     'FILES UP TO': 'the boundary: up to it in event time files count, past it pushes; - for none: pushes all count',
     'WAITS FOR A RUN': 'shipped cuts of servers’ logs that no run counts yet; reads count them all the same',
   },
-  async run(context) {
+  async run(context, [action, version]) {
     const app = await context.app();
+    if (action !== undefined) return removeVersion(app, action, version);
     const { viewStatuses } = await import('../control/index.ts');
     const views = await viewStatuses({
-      manifest: (await app.applied()).manifest,
+      versions: await app.keptVersions(),
       runs: await app.runs(),
       log: await app.log(),
       store: await app.online(),
@@ -28,6 +36,9 @@ export const viewsCommand = defineCommand({
     });
     const rows = views.map((view) => [
       view.view,
+      `${view.version.slice(view.version.lastIndexOf('@') + 1)}${view.current ? '*' : ''}`,
+      view.complete ? 'complete' : 'filling',
+      readers(view),
       view.freshness,
       ago(view.newest_event),
       view.last_run === null ? 'never' : `${view.last_run.run}, ${ago(view.last_run.finished)}`,
@@ -36,14 +47,89 @@ export const viewsCommand = defineCommand({
       view.boundary ?? '-',
       waits(view),
     ]);
-    return {
-      json: { views },
-      text: formatTable([HEAD, ...rows]) + [...failures(views), ...clocksAhead(views)].join(''),
-    };
+    const notes = [...unfilled(views), ...failures(views), ...clocksAhead(views)];
+    return { json: { views }, text: formatTable([HEAD, ...rows]) + notes.join('') };
   },
 });
 
-const HEAD = ['VIEW', 'FRESHNESS', 'NEWEST EVENT', 'LAST RUN', 'LAST LOOK', 'NOW', 'FILES UP TO', 'WAITS FOR A RUN'];
+const HEAD = [
+  'VIEW',
+  'VERSION',
+  'STATE',
+  'READ BY',
+  'FRESHNESS',
+  'NEWEST EVENT',
+  'LAST RUN',
+  'LAST LOOK',
+  'NOW',
+  'FILES UP TO',
+  'WAITS FOR A RUN',
+];
+
+/** Marks it removed, then takes its records as soon as no server folds into it. */
+async function removeVersion(app: App, action: string, version: string | undefined): Promise<CommandResult> {
+  if (action !== 'remove' || version === undefined) throw usageError('views takes nothing, or: remove VIEW@HASH.');
+  const { sweepVersions } = await import('../offline/index.ts');
+  const registry = await app.registry();
+  const kept = await registry.versions.list();
+  const row = kept.find((one) => one.version === version);
+  if (row === undefined) {
+    const known = kept.map((one) => one.version);
+    throw new HeadraceError(
+      'HR_UNKNOWN_VIEW',
+      `no version "${version}" is kept.${didYouMeanOf('versions that are kept', version, known)}`,
+    );
+  }
+  const needs = (await registry.versions.needs()).get(version) ?? [];
+  if (needs.length > 0) {
+    throw new HeadraceError('HR_CONFLICT', `${version} is needed: ${needs.map(describeNeed).join(', ')}.`);
+  }
+  await registry.versions.remove(row, app.environment.actor);
+  const store = await app.online();
+  const deadline = performance.now() + SWEEP_LIMIT_MS;
+  let left = await sweepVersions({ registry, store });
+  while (left.some((one) => one.version === version) && performance.now() < deadline) {
+    await sleep(SWEEP_POLL_MS);
+    left = await sweepVersions({ registry, store });
+  }
+  const isSwept = !left.some((one) => one.version === version);
+  return {
+    json: { version, removed: true, swept: isSwept },
+    text: isSwept
+      ? `${version} is removed with its records.`
+      : `${version} is not kept any more. A server still folds into it: the next materialize takes its records.`,
+  };
+}
+
+const SWEEP_LIMIT_MS = 5000;
+const SWEEP_POLL_MS = 200;
+
+function describeNeed(need: VersionNeed): string {
+  if (need.by === 'applied') return 'it is what is applied';
+  if (need.by === 'service') return `service "${need.service}" is served by it`;
+  return `version ${need.version} of model "${need.model}" reads it (\`headrace models retire ${need.model} ${need.version}\` lets go)`;
+}
+
+/** Training sets by their number: there may be many. */
+function readers({ read_by: readBy, unread_since: unread }: ViewStatus): string {
+  const sets = readBy.filter(({ kind }) => kind === 'training_set').length;
+  const others = readBy.flatMap((reader) =>
+    reader.kind === 'service' ? [reader.service] : reader.kind === 'model' ? [`${reader.model} ${reader.version}`] : [],
+  );
+  const all = [...new Set(others), ...(sets === 0 ? [] : [`${sets} training ${sets === 1 ? 'set' : 'sets'}`])];
+  if (all.length > 0) return all.join(', ');
+  return unread === null ? '-' : `nothing since ${unread}`;
+}
+
+function unfilled(views: readonly ViewStatus[]): string[] {
+  return views.flatMap(({ version, waits_for: waitsFor }) => {
+    if (waitsFor === null) return [];
+    const nodes = waitsFor.nodes.length === 0 ? [] : [`a run to fill ${waitsFor.nodes.join(', ')}`];
+    const writers = waitsFor.writers.map(({ writer, machine }) => `a run past writer ${writer} on ${machine}`);
+    const what = [...nodes, ...writers].join(', ');
+    return [`\n${version} waits for ${what}: headrace materialize --incremental --views ${version}`];
+  });
+}
 
 /** Less is told by clocks that are right, read one after the other. */
 const AHEAD_SECONDS = 60;

@@ -1,3 +1,4 @@
+export { type KeptVersion, keptVersions, type KeptVersionsDeps, type VersionReader } from './kept-versions.ts';
 export { viewMetrics } from './view-metrics.ts';
 export {
   type Aged,
@@ -5,5 +6,6 @@ export {
   viewStatuses,
   type ViewStatus,
   type ViewStatusDeps,
+  type WaitsFor,
   type WriterCoverage,
 } from './view-status.ts';

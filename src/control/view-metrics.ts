@@ -4,8 +4,18 @@ import { Gauge, Registry } from 'prom-client';
 import type { ViewStatus } from './view-status.ts';
 
 /** An age that is not known (nothing was ever counted) is left out, as an absent series can be alerted on. */
-export function viewMetrics(views: readonly ViewStatus[]): Promise<string> {
+export function viewMetrics(versions: readonly ViewStatus[]): Promise<string> {
   const registry = new Registry();
+  const complete = new Gauge({
+    name: 'headrace_view_version_complete',
+    help: '1 when readers may take the version, 0 while it is filled.',
+    labelNames: ['view', 'version', 'current'],
+    registers: [registry],
+  });
+  for (const { view, version, current, complete: isComplete } of versions) {
+    complete.set({ view, version, current: String(current) }, isComplete ? 1 : 0);
+  }
+  const views = versions.filter(({ current }) => current);
   const gauge = (name: string, help: string, valueOf: (view: ViewStatus) => number | undefined): void => {
     const metric = new Gauge({ name, help, labelNames: ['view'], registers: [registry] });
     for (const view of views) {

@@ -2,13 +2,23 @@
 // that no run covers yet, and what holds it up. Asked across owners: definitions, runs, writers, marks.
 
 import { formatTimestamp, type Micros, MICROS_PER_SECOND } from '../core/index.ts';
-import type { Manifest } from '../definitions/index.ts';
 import type { CutContents, EventLog, WriterRow } from '../events/index.ts';
+import type { Missing } from '../offline/index.ts';
 import { coveredCut, createViewCodec, type OnlineStore, type RunRow, type Runs } from '../online/index.ts';
+import type { KeptVersion, VersionReader } from './kept-versions.ts';
 
 export interface ViewStatus {
   readonly view: string;
   readonly version: string;
+  /** Whether it is what is applied; others are kept for whoever reads them. */
+  readonly current: boolean;
+  /** Whether readers may take it; a view's first version is read while it is filled. */
+  readonly complete: boolean;
+  /** What it waits for while it is not complete; null once it is. */
+  readonly waits_for: WaitsFor | null;
+  readonly read_by: readonly VersionReader[];
+  /** Since when nothing reads it; null while something does. */
+  readonly unread_since: string | null;
   readonly source: string;
   readonly freshness: 'live' | 'scheduled';
   /** The newest event that the last finished run counted; null before there was one. */
@@ -25,6 +35,13 @@ export interface ViewStatus {
   readonly coverage: readonly WriterCoverage[];
   /** Each node of the store with the run whose bases it has whole; null for none. */
   readonly marks: readonly { readonly node: string; readonly run: number | null }[];
+}
+
+export interface WaitsFor {
+  /** Nodes that no run of the version has filled. */
+  readonly nodes: readonly string[];
+  /** Writers that opened cuts without it which no run covers. */
+  readonly writers: readonly { readonly writer: number; readonly machine: string }[];
 }
 
 export interface Aged {
@@ -59,27 +76,30 @@ export interface WriterCoverage {
 }
 
 export interface ViewStatusDeps {
-  readonly manifest: Manifest;
+  readonly versions: readonly KeptVersion[];
   readonly runs: Pick<Runs, 'ofVersion' | 'lastLook'>;
   readonly log: Pick<EventLog, 'writers' | 'contents'>;
   readonly store: Pick<OnlineStore, 'marks'>;
   readonly nowMicros: Micros;
 }
 
-/** All views in the manifest's order, or those named. Throws what the registry and the store say. */
-export async function viewStatuses(deps: ViewStatusDeps, names?: readonly string[]): Promise<ViewStatus[]> {
+/** Every version of every view, the one that is applied first. Throws what the registry and the store say. */
+export async function viewStatuses(deps: ViewStatusDeps): Promise<ViewStatus[]> {
   const [writers, contents] = await Promise.all([deps.log.writers(), deps.log.contents()]);
-  const wanted = names ?? Object.keys(deps.manifest.views);
-  return Promise.all(wanted.map((name) => viewStatus(deps, name, writers, contents)));
+  const statuses = await Promise.all(deps.versions.map((version) => viewStatus(deps, version, writers, contents)));
+  return statuses.toSorted((a, b) =>
+    a.view === b.view ? Number(b.current) - Number(a.current) : a.view < b.view ? -1 : 1,
+  );
 }
 
 async function viewStatus(
   deps: ViewStatusDeps,
-  name: string,
+  kept: KeptVersion,
   writers: readonly WriterRow[],
   contents: readonly CutContents[],
 ): Promise<ViewStatus> {
-  const codec = createViewCodec(deps.manifest, name);
+  const { live, missing, unreadSinceMicros } = kept;
+  const codec = createViewCodec(live.definitions.manifest, live.view);
   const rows = await deps.runs.ofVersion(codec.version);
   const finished = rows.findLast((row) => row.state === 'finished');
   const newest = rows.at(-1);
@@ -91,8 +111,13 @@ async function viewStatus(
   const lookedAt = Math.max(look?.at ?? -Infinity, finished === undefined ? -Infinity : endOf(finished));
   const newestEvent = finished?.counts?.newestMicros;
   return {
-    view: name,
+    view: live.view,
     version: codec.version,
+    current: kept.isCurrent,
+    complete: missing === null,
+    waits_for: missing === null ? null : presentMissing(missing),
+    read_by: kept.readBy,
+    unread_since: unreadSinceMicros === null ? null : formatTimestamp(unreadSinceMicros),
     source: codec.source.name,
     freshness: codec.isLive ? 'live' : 'scheduled',
     newest_event: newestEvent === undefined || newestEvent === null ? null : aged(newestEvent),
@@ -113,6 +138,10 @@ async function viewStatus(
     coverage: coverageOf(finished, writers, contents, codec.source.name, deps.nowMicros),
     marks: (await deps.store.marks(codec.version)).map(({ node, run }) => ({ node, run: run ?? null })),
   };
+}
+
+function presentMissing({ nodes, writers }: Missing): WaitsFor {
+  return { nodes, writers: writers.map(({ number, machine }) => ({ writer: number, machine })) };
 }
 
 const endOf = ({ finishedMicros, askedMicros }: RunRow): Micros => finishedMicros ?? askedMicros;

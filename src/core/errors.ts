@@ -1,8 +1,6 @@
 // Every error a user can meet: code, HTTP status, gRPC status, and what its sentence must say.
 // docs/reference/errors.md is generated from this catalogue (npm run docs).
 
-import { messageOf } from './message-of.ts';
-
 /** Names as in google.rpc.Code. */
 export type GrpcStatus =
   | 'INVALID_ARGUMENT'
@@ -46,13 +44,49 @@ export const ERRORS = define({
     status: 400,
     grpc: 'INVALID_ARGUMENT',
     title: 'Bad definitions',
-    help: 'The feature repository does not compile. Every mistake is listed with its object and its fix.',
+    help: 'The feature repository does not compile. Every mistake is listed with its file, line and column, its object and its fix.',
   },
   HR_CODE_CHANGED: {
     status: 409,
     grpc: 'FAILED_PRECONDITION',
     title: 'Code differs from what was applied',
     help: 'The feature repository on disk differs from the applied version. Run `headrace apply`.',
+  },
+  HR_CODE_MISSING: {
+    status: 409,
+    grpc: 'FAILED_PRECONDITION',
+    title: 'Code of a function is missing',
+    help: 'The applied definitions name a function whose code the artifact store does not give. Run `headrace apply` from the repository again.',
+  },
+  HR_CODE_ALTERED: {
+    status: 422,
+    grpc: 'FAILED_PRECONDITION',
+    title: 'Code of a function was altered',
+    help: 'A bundle in the artifact store is not what its name, its hash, says. It is never run. Run `headrace apply` from the repository again.',
+  },
+  HR_OLDER_COMMIT: {
+    status: 409,
+    grpc: 'FAILED_PRECONDITION',
+    title: 'Applied from a newer commit',
+    help: 'What is applied came from a commit after the one that the feature repository is at: this apply would take it back. Update the working copy, or go back on purpose with `headrace rollback` or `apply --yes`.',
+  },
+  HR_UNKNOWN_REVISION: {
+    status: 404,
+    grpc: 'NOT_FOUND',
+    title: 'Unknown revision',
+    help: 'Nothing was applied under that revision. `headrace history` lists them.',
+  },
+  HR_NOT_LOADED: {
+    status: 503,
+    grpc: 'UNAVAILABLE',
+    title: 'Definitions could not be loaded',
+    help: 'The server could not load what is applied, a bundle of its code for one; the sentence says why. It tries again all the time; `headrace apply` from the feature repository stores bundles anew.',
+  },
+  HR_VERSION_INCOMPLETE: {
+    status: 503,
+    grpc: 'UNAVAILABLE',
+    title: 'View version not complete',
+    help: 'What was asked for reads a version of a view that no run has filled yet, or whose records were removed. The sentence has the `headrace materialize` that fills it; until then earlier versions answer where there are any.',
   },
   HR_NOTHING_APPLIED: {
     status: 409,
@@ -351,33 +385,3 @@ export const ERRORS = define({
 });
 
 export type ErrorCode = keyof typeof ERRORS;
-
-/** One of several mistakes that a single error reports: where (a path such as `rows[2].distance`) and what. */
-export interface ErrorDetail {
-  readonly path: string;
-  readonly message: string;
-}
-
-/** An error of the catalogue. Its message says what came, what was expected and what to do; it holds no secret. */
-export class HeadraceError extends Error {
-  readonly code: ErrorCode;
-  readonly details: readonly ErrorDetail[];
-
-  constructor(code: ErrorCode, message: string, options: { details?: readonly ErrorDetail[]; cause?: unknown } = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
-    this.name = 'HeadraceError';
-    this.code = code;
-    this.details = options.details ?? [];
-  }
-
-  get status(): number {
-    return ERRORS[this.code].status;
-  }
-}
-
-/** Any thrown thing as an error of the catalogue; what isn't one is HR_INTERNAL with the original as its cause. */
-export function toHeadraceError(thrown: unknown): HeadraceError {
-  if (thrown instanceof HeadraceError) return thrown;
-  const message = messageOf(thrown);
-  return new HeadraceError('HR_INTERNAL', message, { cause: thrown });
-}

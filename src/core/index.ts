@@ -24,8 +24,9 @@ export {
 } from './data-type.ts';
 export { formatDuration, parseDuration } from './duration.ts';
 export { decodeKey, type EncodedKey, encodeKey, isKeyType } from './entity-key.ts';
-export { type ErrorCode, type ErrorDetail, ERRORS, type GrpcStatus, HeadraceError, toHeadraceError } from './errors.ts';
+export { type ErrorCode, ERRORS, type GrpcStatus } from './errors.ts';
 export { contentHash, sha256Hex } from './hash.ts';
+export { type ErrorDetail, HeadraceError, toHeadraceError } from './headrace-error.ts';
 export { canonicalJson, type Json, parseJson, stringifyJson } from './json.ts';
 export { type Logger, silentLogger } from './logger.ts';
 export { messageOf } from './message-of.ts';

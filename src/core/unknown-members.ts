@@ -1,6 +1,6 @@
 // Likely typos in a JSON row: members that are no column, beside columns that the row lacks. Either alone is fine.
 
-import type { ErrorDetail } from './errors.ts';
+import type { ErrorDetail } from './headrace-error.ts';
 import { nearestName } from './suggest.ts';
 
 const MOST_NAMED = 12;

@@ -1,6 +1,6 @@
 // Values at the edge: JSON in, checked against a type; JSON out, exact; and one total order for all of them.
 
-import { HeadraceError, type ErrorDetail } from './errors.ts';
+import { HeadraceError, type ErrorDetail } from './headrace-error.ts';
 import { typeName, type DataType, type Field, type Row, type Value } from './data-type.ts';
 import { formatTimestamp, isFarTimestamp, parseTimestamp, TIME_RANGE } from './time.ts';
 

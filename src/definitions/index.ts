@@ -30,12 +30,14 @@ export { grid, type Pipeline, pipeline, range, type Step } from './authoring/pip
 export { csv, iceberg, mysql, parquet, postgres, pushed, snowflake, type Source } from './authoring/source.ts';
 export { sql } from './authoring/sql.ts';
 export { python, registerModel, task, type TaskContext, trainingSet } from './authoring/step-actions.ts';
+export { loadBundled, type LoadBundledOptions, type LoadedBundle } from './bundling/load-bundles.ts';
 export { compileDerive, compileLazyDerive } from './calling/call-derive.ts';
 export { compileTransform, type Transform } from './calling/compile-transform.ts';
 export { fromUser } from './calling/user-value.ts';
 export type { Exported } from './compile/collect.ts';
 export { compileDefinitions, projectMistake } from './compile/compile-definitions.ts';
 export { checkManifest } from './compile/manifest-schema.ts';
+export { isTaskId } from './function-id.ts';
 export { loadDefinitions } from './loading/load-definitions.ts';
 export { importModule } from './loading/module-loader.ts';
 export type {
@@ -71,3 +73,4 @@ export {
   type ServiceRead,
   type ServiceTransform,
 } from './resolve-service.ts';
+export { type LiveVersion, storedName, versionsOf, viewOfVersion, viewVersion } from './view-version.ts';

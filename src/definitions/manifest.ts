@@ -23,7 +23,14 @@ export interface About {
   readonly tags?: Readonly<Record<string, string>>;
 }
 
-export interface EntitySpec extends About {
+/** What an object was called before, as its author says, and the name under which its data lies, as the registry found. */
+export interface Renamed {
+  readonly renamedFrom?: string;
+  /** Left out: its own name. Set when a rename is applied, and kept from then on. */
+  readonly storedAs?: string;
+}
+
+export interface EntitySpec extends About, Renamed {
   readonly name: string;
   /** In declared order, which is the order of the encoded key. */
   readonly keys: readonly Field[];
@@ -64,9 +71,13 @@ export interface DeriveSpec {
 export interface FunctionRef {
   readonly id: string;
   readonly hash: string;
+  /** SHA-256 of the bundle that it is loaded from; left out where the function lies in no file. */
+  readonly bundle?: string;
+  /** Of a derive function: the columns of the row that it reads, sorted; left out where that can't be told. */
+  readonly reads?: readonly string[];
 }
 
-export interface ViewSpec extends About {
+export interface ViewSpec extends About, Renamed {
   readonly name: string;
   readonly entity: string;
   readonly source: string;
@@ -81,7 +92,7 @@ export interface ViewSpec extends About {
 }
 
 /** A stored feature. `type` is the result's type. */
-export interface FeatureSpec extends Field {
+export interface FeatureSpec extends Field, Pick<Renamed, 'renamedFrom'> {
   readonly aggregation: Aggregation;
   readonly description?: string;
 }
@@ -112,7 +123,7 @@ export type Aggregation =
       readonly n?: number;
     };
 
-export interface OnDemandViewSpec extends About {
+export interface OnDemandViewSpec extends About, Pick<Renamed, 'renamedFrom'> {
   readonly name: string;
   readonly inputs: readonly OnDemandInput[];
   readonly features: readonly Field[];
@@ -214,7 +225,7 @@ export type Foreach =
   /** Over the array that a needed step gave; `of` is that step's own name. */
   | { readonly kind: 'result'; readonly of: string };
 
-/** A user's function as the process holds it; its text's hash is in the manifest. */
+/** A user's function as the process holds it; its hash is in the manifest. */
 // The arguments and results are checked where each kind of function is called.
 export type UserFunction = (...args: never[]) => unknown;
 
@@ -224,6 +235,8 @@ export interface Definitions {
   /** SHA-256 of the manifest's canonical JSON. */
   readonly hash: string;
   readonly functions: ReadonlyMap<string, UserFunction>;
+  /** Code of the functions' bundles by hash. Empty where definitions are made in memory. */
+  readonly bundles: ReadonlyMap<string, string>;
   /** Absolute folder of the repository: relative paths in sources and pipelines start here. */
   readonly directory: string;
 }

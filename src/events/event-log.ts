@@ -9,6 +9,8 @@ export interface PushedRow {
   readonly row: Row;
   /** The row's own known time, else its arrival. */
   readonly knownMicros: Micros;
+  /** As it is read back: columns whose value the type of now cannot say, so that it, or an item of it, is null. */
+  readonly lost?: readonly string[];
 }
 
 /** One push, in the log whole or not at all. */
@@ -41,7 +43,7 @@ export interface LogEntry extends EntryPlace {
   readonly key?: IdempotencyKey;
   /**
    * Decodes the rows by column name: a column added since is null; of one that has another type by now a value is converted
-   * where it says the same in that type, and is null elsewhere.
+   * where it says the same in that type, and is null elsewhere, which the row's `lost` tells.
    */
   rows(source: SourceSpec): readonly PushedRow[];
 }

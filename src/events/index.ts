@@ -11,4 +11,5 @@ export type {
   PushedRow,
   WriterRow,
 } from './event-log.ts';
+export { compileConversion } from './convert-rows.ts';
 export { type EventLogOptions, openEventLog } from './segments/open-event-log.ts';

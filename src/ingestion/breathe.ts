@@ -7,7 +7,9 @@ const SLICE_MS = 1;
 const PIECES_A_LOOK = 8;
 
 /** Call between pieces: waits a turn of the event loop whenever the slice is used up. */
-export function createBreather(): () => Promise<void> | undefined {
+export type Breather = () => Promise<void> | undefined;
+
+export function createBreather(): Breather {
   let until = performance.now() + SLICE_MS;
   let pieces = 0;
   return () => {

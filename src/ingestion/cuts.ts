@@ -6,6 +6,7 @@ import { HeadraceError, messageOf } from '../core/index.ts';
 import type { LogWriter } from '../events/index.ts';
 import type { StoreWriter } from '../online/index.ts';
 import { readCutView } from './cut-view.ts';
+import type { FirstCuts } from './first-cuts.ts';
 import type { IngestionDeps } from './ingestion-deps.ts';
 import { createOpenCut, type OpenCut } from './open-cut.ts';
 import { publishSchemas } from './publish-schemas.ts';
@@ -42,6 +43,7 @@ export interface CutsContext {
   readonly log: LogWriter;
   readonly store: Pick<StoreWriter, 'expire'>;
   readonly shipping: Shipping;
+  readonly firstCuts: FirstCuts;
 }
 
 const SEAL_RETRY_MS = 1000;
@@ -49,7 +51,7 @@ const SEAL_RETRY_MS = 1000;
 const MOST_UNSEALED = 8;
 
 /** `first` is open in the log. */
-export function createCuts({ deps, log, store, shipping }: CutsContext, first: OpenCut): Cuts {
+export function createCuts({ deps, log, store, shipping, firstCuts }: CutsContext, first: OpenCut): Cuts {
   const { runs, schemas, logger, limits } = deps;
   let { plans } = first;
   let current = first;
@@ -83,6 +85,8 @@ export function createCuts({ deps, log, store, shipping }: CutsContext, first: O
       throw error;
     }
     plans = next;
+    // Before a run that asked is answered.
+    await firstCuts.opened(opened.cut, next.live());
     ending = ending.then((isWell) => isWell && endCut(old, asked));
   };
 

@@ -3,15 +3,21 @@
 import type { Micros, Row } from '../core/index.ts';
 import type { CutView, LogEntry } from '../events/index.ts';
 import { boundaryOf, type ViewEvent } from '../online/index.ts';
-import { createBreather } from './breathe.ts';
+import { type Breather, createBreather } from './breathe.ts';
 import type { Part, PartShelf, PartTable } from './part-table.ts';
 import type { PushedView } from './push-result.ts';
-import type { EventTimes, LiveView, SourcePlan } from './source-plan.ts';
+import type { EventTimes, Lens, LiveView, SourcePlan } from './source-plan.ts';
 
 export interface FoldedEntry {
   /** Those that changed. */
   readonly parts: readonly Part[];
   readonly views: readonly PushedView[];
+}
+
+/** An entry's rows with their known times. */
+export interface LensRows {
+  readonly rows: readonly Row[];
+  readonly known: readonly Micros[];
 }
 
 export interface FoldContext {
@@ -20,42 +26,59 @@ export interface FoldContext {
   readonly nowMicros: () => Micros;
 }
 
-/** `rows` are the entry's, complete with derived columns; `knownMicros` theirs. */
+/** `rowsOf` gives the entry's rows as a lens of the plan has them, complete with its derived columns. */
 export async function foldEntry(
   plan: SourcePlan,
   entry: LogEntry,
-  rows: readonly Row[],
-  knownMicros: readonly Micros[],
+  rowsOf: (lens: Lens) => LensRows | Promise<LensRows>,
   context: FoldContext,
 ): Promise<FoldedEntry> {
   const parts: Part[] = [];
   const views: PushedView[] = [];
-  const breathe = rows.length === 1 ? undefined : createBreather();
-  for (const view of plan.views) {
-    const { codec, folder } = view;
-    const door = createDoor(view, context);
-    const byPart = new Map<Part, ViewEvent[]>();
-    for (let i = 0; i < rows.length; i++) {
-      const row = rows[i] as Row;
-      const times = plan.timesOf(row, knownMicros[i] as number, entry.writer, entry.offset + i);
-      const part = door.partOf(row, times);
-      if (part === undefined || times === undefined) continue;
-      const event = view.eventOf(row, times);
-      const events = byPart.get(part);
-      if (events === undefined) byPart.set(part, [event]);
-      else events.push(event);
-      const pause = breathe?.();
-      if (pause !== undefined) await pause;
+  for (const lens of plan.lenses) {
+    if (lens.views.length === 0) continue;
+    const found = rowsOf(lens);
+    const rows = found instanceof Promise ? await found : found;
+    const breathe = rows.rows.length === 1 ? undefined : createBreather();
+    for (const view of lens.views) {
+      const told = await foldInto(lens, view, entry, rows, context, parts, breathe);
+      if (view.isCurrent) views.push(told);
     }
-    for (const [part, events] of byPart) {
-      context.table.put(part, folder.fold(part.fold, events, context.nowMicros()));
-      parts.push(part);
-      const pause = breathe?.();
-      if (pause !== undefined) await pause;
-    }
-    views.push({ view: codec.view.name, written: byPart.size, covered: door.covered, ignored: door.ignored });
   }
   return { parts, views };
+}
+
+async function foldInto(
+  lens: Lens,
+  view: LiveView,
+  entry: LogEntry,
+  { rows, known }: LensRows,
+  context: FoldContext,
+  parts: Part[],
+  breathe: Breather | undefined,
+): Promise<PushedView> {
+  const { codec, folder } = view;
+  const door = createDoor(view, context);
+  const byPart = new Map<Part, ViewEvent[]>();
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i] as Row;
+    const times = lens.timesOf(row, known[i] as number, entry.writer, entry.offset + i);
+    const part = door.partOf(row, times);
+    if (part === undefined || times === undefined) continue;
+    const event = view.eventOf(row, times);
+    const events = byPart.get(part);
+    if (events === undefined) byPart.set(part, [event]);
+    else events.push(event);
+    const pause = breathe?.();
+    if (pause !== undefined) await pause;
+  }
+  for (const [part, events] of byPart) {
+    context.table.put(part, folder.fold(part.fold, events, context.nowMicros()));
+    parts.push(part);
+    const pause = breathe?.();
+    if (pause !== undefined) await pause;
+  }
+  return { view: codec.view.name, written: byPart.size, covered: door.covered, ignored: door.ignored };
 }
 
 interface Door {
@@ -66,7 +89,7 @@ interface Door {
 }
 
 function createDoor(view: LiveView, { view: boundariesOf, table }: FoldContext): Door {
-  const { version, view: spec } = view.codec;
+  const { version, recordsOf } = view.codec;
   const boundaries = boundariesOf.get(version);
   let shelf: PartShelf | undefined;
   let shelfBoundary = NaN;
@@ -86,7 +109,7 @@ function createDoor(view: LiveView, { view: boundariesOf, table }: FoldContext):
         return undefined;
       }
       if (shelf === undefined || boundary !== shelfBoundary) {
-        shelf = table.shelf(spec.entity, version, boundary);
+        shelf = table.shelf(recordsOf, version, boundary);
         shelfBoundary = boundary;
       }
       return shelf.find(keyText) ?? shelf.add(keyText, view.keyOf(row));

@@ -4,12 +4,15 @@ import type { Clock, Logger, Micros, Row } from '../core/index.ts';
 import type { Definitions, SourceSpec } from '../definitions/index.ts';
 import type { EventLog } from '../events/index.ts';
 import type { OnlineStore, RowSchemas, Runs } from '../online/index.ts';
+import type { FirstCutTable } from './first-cuts.ts';
 
 export interface IngestionDeps {
   readonly log: EventLog;
   readonly store: OnlineStore;
   readonly runs: Runs;
   readonly schemas: RowSchemas;
+  /** Left out where versions never change. */
+  readonly versions?: FirstCutTable;
   /** Makes the function that adds a source's derived columns to rows, as offline computes them. */
   readonly deriver: (definitions: Definitions, source: SourceSpec) => DeriveRows;
   readonly clock: Clock;

@@ -2,7 +2,7 @@
 // ask, and settles the logs of writers of this machine that are gone.
 
 import { didYouMeanOf, HeadraceError, messageOf } from '../core/index.ts';
-import type { Definitions } from '../definitions/index.ts';
+import { type Definitions, type LiveVersion, versionsOf } from '../definitions/index.ts';
 import { endedWithin } from './ended-within.ts';
 import type { IngestionDeps } from './ingestion-deps.ts';
 import { parsePush } from './parse-push.ts';
@@ -38,6 +38,13 @@ export interface IngestionStatus {
 export interface IngestionOptions {
   /** The definitions to push by; a change is taken up by the next push or look. */
   readonly definitions: () => Definitions;
+  /** Every version of a view that is kept; those of the definitions alone when left out. A change is another list. */
+  readonly versions?: () => readonly LiveVersion[];
+  /**
+   * Reads both anew, for a writer that has just registered: whoever finds a version complete must know of every writer that
+   * opened a cut without it. Throws where they can't be read.
+   */
+  readonly refresh?: () => Promise<unknown>;
   /** Look for runs that ask, and for dead writers, in the background; left out for one push from a command line. */
   readonly lookEveryMs?: number;
   /** How much less often dead writers are looked for than runs that ask. */
@@ -64,13 +71,20 @@ export function openIngestion(deps: IngestionDeps, options: IngestionOptions): I
 
   const plans = (): SourcePlans => {
     const definitions = options.definitions();
-    if (compiled?.definitions !== definitions)
-      compiled = compileSourcePlans(definitions, deps.deriver, (compiled?.generation ?? 0) + 1);
+    const versions = options.versions?.();
+    const isSame = compiled?.definitions === definitions && (versions === undefined || compiled.versions === versions);
+    if (compiled === undefined || !isSame) {
+      const kept = { definitions, versions: versions ?? versionsOf(definitions) };
+      compiled = compileSourcePlans(kept, deps.deriver, (compiled?.generation ?? 0) + 1);
+    }
     return compiled;
   };
 
   const ownWriter = (): Promise<PushWriter> => {
-    opening ??= openPushWriter(deps, plans()).then(
+    opening ??= openPushWriter(deps, async () => {
+      await options.refresh?.();
+      return plans();
+    }).then(
       (opened) => (writer = opened),
       (error: unknown) => {
         opening = undefined;
@@ -84,7 +98,7 @@ export function openIngestion(deps: IngestionDeps, options: IngestionOptions): I
     const current = plans();
     const plan = current.of(name);
     if (plan === undefined) {
-      const known = Object.keys(current.definitions.manifest.sources);
+      const known = current.sources;
       throw new HeadraceError(
         'HR_UNKNOWN_SOURCE',
         `there is no source "${name}".${didYouMeanOf('sources', name, known)}`,

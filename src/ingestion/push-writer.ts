@@ -3,12 +3,13 @@
 
 import { HeadraceError, messageOf, type Micros, type Row } from '../core/index.ts';
 import type { CutView, LogEntry, LogWriter } from '../events/index.ts';
-import { type Claim, holdsClaim, type StoreWriter, type WriterLink } from '../online/index.ts';
+import { type Claim, holdsClaim, type StoreWriter } from '../online/index.ts';
 import { claimOf, createClaimDesk } from './claim-desk.ts';
 import { readCutView } from './cut-view.ts';
 import { createCuts, type Cuts } from './cuts.ts';
 import { endedWithin } from './ended-within.ts';
-import { foldEntry } from './fold-entry.ts';
+import { createFirstCuts } from './first-cuts.ts';
+import { foldEntry, type LensRows } from './fold-entry.ts';
 import type { IngestionDeps } from './ingestion-deps.ts';
 import { createOpenCut, type OpenCut } from './open-cut.ts';
 import { checkDerivedTimes, derivedKnown, type ParsedRow } from './parse-push.ts';
@@ -20,7 +21,7 @@ import { hashOf, otherRows, repeatOf } from './repeat.ts';
 import { createRelinks } from './relink.ts';
 import { isCoveredEverywhere, readMarks, resultOf } from './refold.ts';
 import { createShipping } from './shipping.ts';
-import type { SourcePlan, SourcePlans } from './source-plan.ts';
+import type { Lens, SourcePlan, SourcePlans } from './source-plan.ts';
 
 export interface PushWriter {
   readonly writer: number;
@@ -47,22 +48,22 @@ export interface WriterStatus {
   readonly shipFailure: string | null;
 }
 
-/** Complete with derived columns. */
+/** The rows as each lens has them, complete with its derived columns; their known times are the same for all. */
 interface PushedRows {
-  readonly rows: readonly Row[];
+  readonly byLens: ReadonlyMap<Lens, readonly Row[]>;
   readonly known: readonly Micros[];
 }
 
 /** A row that waits for the store is taken to hold as many, roughly. */
 const BYTES_PER_WAITING_ROW = 512;
 
-/** Registers a writer, then reads the boundaries in force, then opens its first cut. */
-export async function openPushWriter(deps: IngestionDeps, first: SourcePlans): Promise<PushWriter> {
+/** Registers a writer, then reads the versions and the boundaries in force, then opens its first cut. */
+export async function openPushWriter(deps: IngestionDeps, readPlans: () => Promise<SourcePlans>): Promise<PushWriter> {
   const { clock, logger, limits, runs } = deps;
   let opened: Cuts | undefined;
   let linked: ((node: string) => void) | undefined;
-  const { log, store, view } = await openLog(deps, first, {
-    lifetimeMs: (entity) => (opened?.plans ?? first).lifetimeMs(entity),
+  const { log, store, view, first } = await openLog(deps, readPlans, {
+    lifetimeMs: (entity, plans) => (opened?.plans ?? plans).lifetimeMs(entity),
     // Before the first cut there is nothing that a node could have lost.
     onNode: (node) => linked?.(node),
   });
@@ -75,7 +76,9 @@ export async function openPushWriter(deps: IngestionDeps, first: SourcePlans): P
   };
   const patience = createPatience(limits.timeoutMs, storeFailure);
   const shipping = createShipping(log, runs, logger);
-  const cuts = createCuts({ deps, log, store, shipping }, createOpenCut(log.writer, log.cut, view, first));
+  const firstCuts = createFirstCuts(deps.versions, log.writer, logger);
+  await firstCuts.opened(log.cut, first.live());
+  const cuts = createCuts({ deps, log, store, shipping, firstCuts }, createOpenCut(log.writer, log.cut, view, first));
   opened = cuts;
   /** Rows of pushes that are logged and not answered yet: while the store is away they only grow. */
   let waitingRows = 0;
@@ -111,11 +114,9 @@ export async function openPushWriter(deps: IngestionDeps, first: SourcePlans): P
       const holding = await decide(claim, entry, own);
       if (holding !== 'own') return repeatOf(deps.log, holding, entry);
     }
-    const folded = await foldEntry(plan, entry, pushed.rows, pushed.known, {
-      view: own.view,
-      table: own.table,
-      nowMicros,
-    });
+    const { byLens, known } = pushed;
+    const rowsOf = (lens: Lens): LensRows => ({ rows: byLens.get(lens) ?? [], known });
+    const folded = await foldEntry(plan, entry, rowsOf, { view: own.view, table: own.table, nowMicros });
     await parts.write(folded.parts);
     if (claim !== undefined) {
       await desk.finish({ ...claim, result: resultOf(entry, folded.views) });
@@ -155,9 +156,14 @@ export async function openPushWriter(deps: IngestionDeps, first: SourcePlans): P
   ): Promise<PushResult | undefined> => {
     const plan = wanted.of(source) as SourcePlan;
     // Before anything is kept: a row that can't be derived must not be in the log.
-    const derived = plan.derive(rows.map(({ row }) => row));
-    const complete = derived instanceof Promise ? await derived : derived;
-    checkDerivedTimes(plan.source, complete, clock.nowMicros(), limits);
+    const byLens = new Map<Lens, readonly Row[]>();
+    for (const lens of plan.lenses) {
+      const derived = lens.derive(lens.convert(rows.map(({ row }) => row)));
+      const complete = derived instanceof Promise ? await derived : derived;
+      checkDerivedTimes(lens.source, complete, clock.nowMicros(), limits);
+      byLens.set(lens, complete);
+    }
+    const complete = byLens.get(plan.lenses[0]) ?? [];
     if (cuts.isBehind(wanted)) await cuts.takeUp(wanted);
     // From here to the append in one turn: the log puts an entry into the cut that is open at the call.
     const called = cuts.current;
@@ -193,7 +199,7 @@ export async function openPushWriter(deps: IngestionDeps, first: SourcePlans): P
       enteredElsewhere();
     }
     const known = pushed.map(({ knownMicros }) => knownMicros);
-    return finish(leave, own, plan, entry, { rows: complete, known });
+    return finish(leave, own, plan, entry, { byLens, known });
   };
 
   const end = async (): Promise<void> => {
@@ -220,7 +226,10 @@ export async function openPushWriter(deps: IngestionDeps, first: SourcePlans): P
       underWay.set(id, { hash, work });
       return patience.within(work);
     },
-    touch: () => log.touch(),
+    async touch() {
+      await firstCuts.retry();
+      await log.touch();
+    },
     answerRuns: (wanted) => cuts.answerRuns(wanted),
     status: () => ({
       writer: log.writer,
@@ -250,17 +259,31 @@ export async function openPushWriter(deps: IngestionDeps, first: SourcePlans): P
 /** A new writer with its first cut open. What was begun when that fails is left to whoever settles. */
 async function openLog(
   deps: IngestionDeps,
-  plans: SourcePlans,
-  link: Pick<WriterLink, 'lifetimeMs' | 'onNode'>,
-): Promise<{ readonly log: LogWriter; readonly store: StoreWriter; readonly view: CutView }> {
+  readPlans: () => Promise<SourcePlans>,
+  link: {
+    lifetimeMs(entity: string, plans: SourcePlans): number | undefined;
+    onNode(node: string): void;
+  },
+): Promise<{
+  readonly log: LogWriter;
+  readonly store: StoreWriter;
+  readonly view: CutView;
+  readonly first: SourcePlans;
+}> {
   const log = await deps.log.register();
   let store: StoreWriter | undefined;
   try {
-    store = await deps.store.writer({ writer: log.writer, holder: log.holder, ...link });
-    await publishSchemas(deps.schemas, plans);
-    const view = await readCutView(deps.runs, plans);
+    const first = await readPlans();
+    store = await deps.store.writer({
+      writer: log.writer,
+      holder: log.holder,
+      lifetimeMs: (entity) => link.lifetimeMs(entity, first),
+      onNode: (node) => link.onNode(node),
+    });
+    await publishSchemas(deps.schemas, first);
+    const view = await readCutView(deps.runs, first);
     await log.openCut(view);
-    return { log, store, view };
+    return { log, store, view, first };
   } catch (error) {
     await store?.close();
     await log.close();

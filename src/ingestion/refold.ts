@@ -13,12 +13,12 @@ import {
 } from '../online/index.ts';
 import { claimAgain, claimOf, finishAgain } from './claim-desk.ts';
 import { narrowed } from './cut-view.ts';
-import { foldEntry } from './fold-entry.ts';
+import { foldEntry, type LensRows } from './fold-entry.ts';
 import type { IngestionDeps } from './ingestion-deps.ts';
 import { createPartTable, type Part } from './part-table.ts';
 import type { PartWriter } from './part-writer.ts';
 import { encodeResult, type PushedView } from './push-result.ts';
-import type { SourcePlans } from './source-plan.ts';
+import type { Lens, SourcePlans } from './source-plan.ts';
 
 /** By version, the row of the run in a node's mark; a version without one is missing. */
 export type NodeMarks = ReadonlyMap<VersionId, RunRow>;
@@ -98,10 +98,7 @@ export async function refoldCut(
   for await (const entry of log.entries(cut, cut)) {
     const plan = plans.of(entry.source);
     if (plan === undefined || !counts(entry)) continue;
-    const pushed = entry.rows(plan.source);
-    const rows = await plan.derive(pushed.map(({ row }) => row));
-    const known = pushed.map(({ knownMicros }) => knownMicros);
-    const { views } = await foldEntry(plan, entry, rows, known, context);
+    const { views } = await foldEntry(plan, entry, (lens) => loggedRows(lens, entry), context);
     const claim = claimOf(entry);
     if (claim !== undefined && isClaimWanted(claim.id)) claims.push({ ...claim, result: resultOf(entry, views) });
   }
@@ -115,6 +112,12 @@ export async function refoldCut(
     claims.filter(({ id }) => isAnswered(id)),
   );
   return claims;
+}
+
+async function loggedRows(lens: Lens, entry: LogEntry): Promise<LensRows> {
+  const pushed = entry.rows(lens.source);
+  const rows = await lens.derive(pushed.map(({ row }) => row));
+  return { rows, known: pushed.map(({ knownMicros }) => knownMicros) };
 }
 
 export function resultOf(entry: LogEntry, views: readonly PushedView[]): string {

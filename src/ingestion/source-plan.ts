@@ -1,6 +1,7 @@
-// A source compiled for pushes: what each of its live views takes of a row.
+// A source compiled for pushes: what every version of each of its live views takes of a row.
 
 import {
+  canonicalJson,
   type EncodedKey,
   encodeKey,
   encodeOrder,
@@ -9,7 +10,8 @@ import {
   type Row,
   type Value,
 } from '../core/index.ts';
-import type { Definitions, SourceSpec } from '../definitions/index.ts';
+import { type Definitions, type LiveVersion, type SourceSpec, viewVersion } from '../definitions/index.ts';
+import { compileConversion } from '../events/index.ts';
 import {
   createPartFolder,
   createViewCodec,
@@ -22,9 +24,12 @@ import {
 import type { DeriveRows, IngestionDeps } from './ingestion-deps.ts';
 import { compileKeyText } from './key-text.ts';
 
-/** A live view of a source. */
+/** A version of a live view. */
 export interface LiveView {
   readonly codec: ViewCodec;
+  readonly epoch: number;
+  /** Whether it is what the definitions say now: only of those a push is told. */
+  readonly isCurrent: boolean;
   readonly folder: PartFolder;
   /** A text that the row's key alone has; undefined when a part of the key is null: then the row matches nothing. */
   keyTextOf(row: Row): string | undefined;
@@ -39,54 +44,111 @@ export interface EventTimes {
   readonly order: Uint8Array;
 }
 
-export interface SourcePlan {
+/** A source as some versions of its views see it: by the columns, derived ones and times of when they were defined. */
+export interface Lens {
   readonly source: SourceSpec;
   readonly views: readonly LiveView[];
   readonly derive: DeriveRows;
+  /** Rows of the pushed columns as rows of the lens's own. */
+  readonly convert: (rows: readonly Row[]) => readonly Row[];
   /** Undefined for a row without an event time. What is known before it happened counts as known when it happens. */
   timesOf(row: Row, knownMicros: Micros, writer: number, offset: number): EventTimes | undefined;
 }
 
-/** Compiles the sources of one state of the definitions, each when first asked for. */
-export interface SourcePlans {
+export interface SourcePlan {
+  /** What a pushed row is checked by. */
+  readonly source: SourceSpec;
+  /** The source as it is defined now comes first. */
+  readonly lenses: readonly [Lens, ...Lens[]];
+}
+
+/** What pushes are folded by: the definitions as they are now, and every version of a view that is kept. */
+export interface KeptDefinitions {
   readonly definitions: Definitions;
+  readonly versions: readonly LiveVersion[];
+}
+
+/** Compiles the sources of one state of the definitions, each when first asked for. */
+export interface SourcePlans extends KeptDefinitions {
   /** Greater for later definitions: a cut never goes back to earlier ones. */
   readonly generation: number;
   of(source: string): SourcePlan | undefined;
+  /** Sources that can be pushed to. */
+  readonly sources: readonly string[];
   /** All live views, of all sources. */
   live(): readonly LiveView[];
   readonly lifetimeMs: LifetimeOf;
 }
 
 export function compileSourcePlans(
-  definitions: Definitions,
+  { definitions, versions }: KeptDefinitions,
   deriver: IngestionDeps['deriver'],
   generation: number,
 ): SourcePlans {
-  const { manifest } = definitions;
   const plans = new Map<string, SourcePlan>();
+  const sourceOf = ({ view, definitions: { manifest } }: LiveVersion): SourceSpec =>
+    manifest.sources[manifest.views[view]?.source ?? ''] as SourceSpec;
+  const specs = new Map(versions.map((version) => [sourceOf(version).name, sourceOf(version)]));
+  // One that is not defined any more takes pushes for as long as a version needs them.
+  for (const source of Object.values(definitions.manifest.sources)) specs.set(source.name, source);
   const of = (name: string): SourcePlan | undefined => {
     let plan = plans.get(name);
-    if (plan === undefined && Object.hasOwn(manifest.sources, name)) {
-      plan = compilePlan(definitions, manifest.sources[name] as SourceSpec, deriver);
+    const source = specs.get(name);
+    if (plan === undefined && source !== undefined) {
+      const own = versions.filter((version) => sourceOf(version).name === name);
+      plan = compilePlan({ definitions, versions: own }, source, sourceOf, deriver);
       plans.set(name, plan);
     }
     return plan;
   };
-  const live = () => Object.keys(manifest.sources).flatMap((name) => of(name)?.views ?? []);
-  return { definitions, generation, of, live, lifetimeMs: lifetimesOf(manifest) };
+  const sources = [...specs.keys()];
+  const live = () => sources.flatMap((name) => of(name)?.lenses.flatMap(({ views }) => views) ?? []);
+  const codecs = versions.map(codecOf);
+  return { definitions, versions, generation, of, sources, live, lifetimeMs: lifetimesOf(codecs) };
 }
 
-function compilePlan(definitions: Definitions, source: SourceSpec, deriver: IngestionDeps['deriver']): SourcePlan {
-  const { manifest } = definitions;
-  const live = Object.values(manifest.views).filter(
-    (view) => view.source === source.name && view.freshness.kind === 'live',
-  );
+const codecOf = ({ definitions, view }: LiveVersion): ViewCodec => createViewCodec(definitions.manifest, view);
+
+function compilePlan(
+  { definitions, versions }: KeptDefinitions,
+  source: SourceSpec,
+  sourceOf: (version: LiveVersion) => SourceSpec,
+  deriver: IngestionDeps['deriver'],
+): SourcePlan {
+  const seen = new Map<string, LiveVersion[]>([[canonicalJson(source), []]]);
+  const owners = new Map<string, Definitions>([[canonicalJson(source), definitions]]);
+  for (const version of versions) {
+    const spec = sourceOf(version);
+    if (!isLive(version)) continue;
+    const id = canonicalJson(spec);
+    seen.set(id, [...(seen.get(id) ?? []), version]);
+    if (!owners.has(id)) owners.set(id, version.definitions);
+  }
+  const lenses = [...seen].map(([id, own]): Lens => {
+    const by = own[0] === undefined ? source : sourceOf(own[0]);
+    return compileLens(source, by, own, definitions, deriver(owners.get(id) as Definitions, by));
+  });
+  return { source, lenses: lenses as unknown as SourcePlan['lenses'] };
+}
+
+function isLive({ definitions, view }: LiveVersion): boolean {
+  return definitions.manifest.views[view]?.freshness.kind === 'live';
+}
+
+function compileLens(
+  pushed: SourceSpec,
+  source: SourceSpec,
+  versions: readonly LiveVersion[],
+  current: Definitions,
+  derive: DeriveRows,
+): Lens {
   const created = [...source.columns, ...source.derive].find(({ name }) => name === source.createdOrder);
+  const convert = pushed === source ? undefined : compileConversion(pushed.columns, source.columns);
   return {
     source,
-    views: live.map(({ name }) => compileView(createViewCodec(manifest, name))),
-    derive: deriver(definitions, source),
+    views: versions.map((version) => compileView(version, isCurrentIn(current, version))),
+    derive,
+    convert: (rows) => (convert === undefined ? rows : rows.map(convert)),
     timesOf(row, knownMicros, writer, offset) {
       const eventMicros = row[source.eventTime];
       if (typeof eventMicros !== 'number') return undefined;
@@ -99,16 +161,24 @@ function compilePlan(definitions: Definitions, source: SourceSpec, deriver: Inge
   };
 }
 
+// A version keeps its own definitions' name for the view, which a rename leaves behind.
+function isCurrentIn({ manifest }: Definitions, { version }: LiveVersion): boolean {
+  return Object.keys(manifest.views).some((view) => viewVersion(manifest, view) === version);
+}
+
 function createdOf(created: Field | undefined, row: Row): { type: Field['type']; value: Value } | undefined {
   return created === undefined ? undefined : { type: created.type, value: row[created.name] ?? null };
 }
 
-function compileView(codec: ViewCodec): LiveView {
+function compileView({ definitions, view: name, epoch }: LiveVersion, isCurrent: boolean): LiveView {
+  const codec = createViewCodec(definitions.manifest, name);
   const { keyTypes, eventColumns, view, source } = codec;
   const { tombstone } = source;
   const { keyColumns } = view;
   return {
     codec,
+    epoch,
+    isCurrent,
     folder: createPartFolder(codec),
     keyTextOf: compileKeyText(keyColumns),
     // Only null has no encoding, and a key with null has no text.

@@ -1,12 +1,14 @@
 // What everything offline works with: given by the composition root, by tests, by pipelines.
 
 import type { Clock, Logger, Progress } from '../core/index.ts';
-import type { Definitions } from '../definitions/index.ts';
+import type { Definitions, LiveVersion } from '../definitions/index.ts';
 import type { EventLog } from '../events/index.ts';
 import type { Database, DuckDb } from '../storage/index.ts';
 
 export interface OfflineDeps {
   readonly definitions: Definitions;
+  /** Every version of a view that is kept; those of the definitions alone when left out. */
+  readonly versions?: readonly LiveVersion[];
   readonly database: Database;
   readonly duckdb: DuckDb;
   readonly clock: Clock;

@@ -37,7 +37,7 @@ export {
   NOTHING_COVERED,
 } from './runs/coverage.ts';
 export { boundariesInForce } from './runs/boundaries.ts';
-export { isPastMark } from './runs/marks.ts';
+export { isComplete, isPastMark } from './runs/marks.ts';
 export { forgettable, mayGoOn, type OpenPlan, planRun, type RunChanges } from './runs/plan-run.ts';
 export { isOpened, type OpenedRow, type RunCounts, type RunRow, type SnapshotFile } from './runs/run-row.ts';
 export { type NewRun, type Opening, openRuns, type Runs } from './runs/runs.ts';

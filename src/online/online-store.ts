@@ -153,5 +153,10 @@ export interface OnlineStore {
   run(link: RunLink): Promise<StoreRun>;
   /** Forgets records past their lifetime as of `now`, where the store does not do so by itself; gives how many. */
   removeExpired(now: Micros): Promise<number>;
+  /**
+   * Removes the records and marks of a version that is not kept any more, and of no other; gives how many records. One that
+   * was cut off is called again.
+   */
+  removeVersion(entity: string, version: VersionId): Promise<number>;
   close(): Promise<void>;
 }

@@ -2,9 +2,11 @@
 
 import { canonicalJson, didYouMeanOf, HeadraceError, parseJson } from '../core/index.ts';
 import type { EndpointSpec } from '../definitions/index.ts';
+import { readVersions } from './model-versions.ts';
 import type { RegistryTables } from './schema.ts';
 import type { AuditEntry, RegistryDb, RegistryStore } from './store.ts';
-import { checkTraffic, type Shadow, type Traffic, type Variant } from './traffic.ts';
+import { resolveTraffic, type Shadow, type Traffic, type Variant } from './traffic.ts';
+import { refuseUnreadable } from './versions/refuse-unreadable.ts';
 
 export interface EndpointState {
   readonly name: string;
@@ -25,8 +27,8 @@ export interface EndpointRegistry {
   /** Throws HR_UNKNOWN_ENDPOINT. */
   get(name: string): Promise<EndpointState>;
   /**
-   * Replaces variants, and shadows where given. With `ifMatch` (an If-Match header) only when its ETag is current.
-   * Throws HR_PRECONDITION, HR_INVALID (weights, names), HR_UNKNOWN_MODEL (a version), HR_UNKNOWN_ENDPOINT.
+   * Replaces variants, and shadows where given, by the versions that aliases mean now. With `ifMatch` (an If-Match header)
+   * only when its ETag is current. Throws HR_PRECONDITION, HR_INVALID (weights, names), HR_UNKNOWN_MODEL (a version or alias), HR_UNKNOWN_ENDPOINT.
    */
   setTraffic(
     name: string,
@@ -57,21 +59,33 @@ export function createEndpointRegistry(store: RegistryStore): EndpointRegistry {
           const sentence = `endpoint "${name}" is at ETag ${before.etag}, If-Match has ${given}; get it again`;
           throw new HeadraceError('HR_PRECONDITION', sentence);
         }
-        const known = await trx
-          .selectFrom('registry_model_versions')
-          .select('version')
-          .where('model', '=', before.model)
-          .execute();
-        checkTraffic(traffic, before.model, new Set(known.map((row) => row.version)));
-        const variants = traffic.variants.map(({ name: variant, version, weight }) => ({
-          name: variant,
-          version,
-          weight,
-        }));
-        const shadows = (traffic.shadows ?? before.shadows).map(({ version, percent }) => ({ version, percent }));
+        const versions = await readVersions(trx, before.model);
+        const { variants, shadows = before.shadows } = resolveTraffic(traffic, before.model, versions);
+        // Of one that is served already the weight alone changes.
+        const served = new Set(before.variants.map(({ version }) => version));
+        const begun = variants.map(({ version }) => version).filter((version) => !served.has(version));
+        await refuseUnreadable(
+          trx,
+          versions.filter(({ version }) => begun.includes(version)),
+        );
         return writeTraffic(trx, record, before, variants, shadows, actor);
       }),
   };
+}
+
+/** Names of the endpoints that give a version traffic, or shadow with it. */
+export async function endpointsServing(trx: RegistryDb, model: string, version: number): Promise<string[]> {
+  const rows = await trx
+    .selectFrom('registry_endpoints')
+    .selectAll()
+    .where('model', '=', model)
+    .where('is_retired', '=', 0)
+    .orderBy('name')
+    .execute();
+  return rows
+    .map(toState)
+    .filter(({ variants, shadows }) => [...variants, ...shadows].some((one) => one.version === version))
+    .map(({ name }) => name);
 }
 
 /** Gives a model's endpoints that have no traffic the model's first version, so that a prediction works at once. */

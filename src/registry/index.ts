@@ -4,6 +4,7 @@ export type {
   AppliedManifest,
   Apply,
   ApplyOptions,
+  CodeOrigin,
   DefinitionsRegistry,
   ObjectVersion,
 } from './definitions/definitions-registry.ts';
@@ -12,7 +13,11 @@ export type { Plan, PlanChange } from './definitions/plan.ts';
 export type { EndpointRegistry, EndpointState } from './endpoints.ts';
 export type { ModelVersion } from './model-versions.ts';
 export type { ModelRegistry, NewModelVersion, RegisteredModel } from './models.ts';
-export { resolveRegisteredService } from './registered-service.ts';
 export { openRegistry, type Registry } from './registry.ts';
 export type { AuditEntry } from './store.ts';
+export { versionIncomplete } from './versions/refuse-unreadable.ts';
+export { readableVersions, type ServedService, versionsRead } from './versions/served-services.ts';
+export type { ServerRow, Servers, ServerState } from './versions/servers.ts';
+export type { VersionNeed } from './versions/version-needs.ts';
+export type { VersionEpoch, ViewVersionRow, ViewVersions } from './versions/view-versions.ts';
 export type { Shadow, Traffic, Variant } from './traffic.ts';

@@ -1,17 +1,21 @@
 // Models, their immutable versions, and the aliases that point at them.
 
-import { canonicalJson, describe, didYouMean, HeadraceError } from '../core/index.ts';
-import { own } from '../definitions/index.ts';
-import { startTraffic } from './endpoints.ts';
+import { canonicalJson, describe, HeadraceError } from '../core/index.ts';
+import { type Manifest, own, resolveService } from '../definitions/index.ts';
+import { endpointsServing, startTraffic } from './endpoints.ts';
 import {
   checkKnown,
+  findVersion,
+  LATEST,
   type ModelVersion,
   nothingApplied,
+  readLiveVersions,
   readVersion,
   readVersions,
   unknownModel,
 } from './model-versions.ts';
-import { readCurrent, type RegistryDb, type RegistryStore } from './store.ts';
+import { readCurrent, readManifest, type RegistryDb, type RegistryStore } from './store.ts';
+import { keepPinned } from './versions/view-versions.ts';
 
 export interface RegisteredModel {
   readonly name: string;
@@ -24,6 +28,8 @@ export interface RegisteredModel {
 export interface NewModelVersion {
   readonly model: string;
   readonly artifact: string;
+  /** The definitions whose features it was trained on: those of its training set. Left out: what is applied. */
+  readonly manifestHash?: string;
   /** Plain JSON: what the runtime read of the file's inputs and outputs. */
   readonly signature: unknown;
   readonly trainingSet?: string;
@@ -47,8 +53,15 @@ export interface ModelRegistry {
   get(model: string, version: number): Promise<ModelVersion>;
   /** `3`, an alias, or `latest`. Throws HR_UNKNOWN_MODEL. */
   resolve(model: string, versionOrAlias: string): Promise<ModelVersion>;
-  /** Points the alias at a version, moving it when it exists. */
+  /** Points the alias at a version, moving it when it exists. Throws HR_CONFLICT for a retired version. */
   setAlias(model: string, alias: string, version: number, actor: string): Promise<ModelVersion>;
+  /**
+   * From now on the version can't be served, and the view versions that it reads are kept for others alone. Throws
+   * HR_CONFLICT while it has traffic or an alias.
+   */
+  retire(model: string, version: number, actor: string): Promise<ModelVersion>;
+  /** Versions that can be served, of all models. */
+  live(): Promise<readonly ModelVersion[]>;
 }
 
 export function createModelRegistry(store: RegistryStore): ModelRegistry {
@@ -68,6 +81,9 @@ export function createModelRegistry(store: RegistryStore): ModelRegistry {
           runId === undefined ? undefined : earlier.find((v) => v.runId === runId && v.artifact === artifact);
         if (same !== undefined) return same;
         const version = (earlier.at(-1)?.version ?? 0) + 1;
+        const pinned = await pinnedDefinitions(trx, current, input.manifestHash);
+        const views = resolveService(pinned.manifest, spec.service).reads.map(({ view }) => view.name);
+        await keepPinned(trx, store.now(), pinned.manifest, pinned.hash, views);
         await trx
           .insertInto('registry_model_versions')
           .values({
@@ -76,12 +92,14 @@ export function createModelRegistry(store: RegistryStore): ModelRegistry {
             artifact,
             signature: canonicalJson(input.signature ?? null),
             service: spec.service,
-            manifest_hash: current.hash,
+            manifest_hash: pinned.hash,
             training_set: input.trainingSet ?? null,
             run_id: runId ?? null,
             metrics: canonicalJson(input.metrics ?? {}),
             created_at: store.now(),
             actor,
+            spec: canonicalJson(spec),
+            is_retired: 0,
           })
           .execute();
         if (alias !== undefined) await pointAlias(trx, model, alias, version);
@@ -114,22 +132,17 @@ export function createModelRegistry(store: RegistryStore): ModelRegistry {
     },
     get: (model, version) => readVersion(db, model, version),
     async resolve(model, versionOrAlias) {
-      if (/^\d+$/.test(versionOrAlias)) return readVersion(db, model, Number(versionOrAlias));
       const versions = await readVersions(db, model);
       if (versions.length === 0) await checkKnown(db, model);
-      const latest = versionOrAlias === LATEST ? versions.at(-1) : undefined;
-      const found = latest ?? versions.find((version) => version.aliases.includes(versionOrAlias));
-      if (found !== undefined) return found;
-      const known = versions.flatMap((version) => version.aliases);
-      const hint = didYouMean(versionOrAlias, known);
-      const sentence = `model "${model}" has no version or alias "${versionOrAlias}".${hint}`;
-      throw new HeadraceError('HR_UNKNOWN_MODEL', sentence);
+      return findVersion(versions, model, versionOrAlias);
     },
     setAlias: (model, alias, version, actor) =>
       store.change(async (trx, record) => {
         checkAlias(alias);
         const before = await readVersion(trx, model, version);
         if (before.aliases.includes(alias)) return before;
+        if (before.isRetired)
+          throw new HeadraceError('HR_CONFLICT', `version ${version} of model "${model}" is retired`);
         const previous = await pointAlias(trx, model, alias, version);
         const object = `model/${model}`;
         await record({
@@ -141,10 +154,44 @@ export function createModelRegistry(store: RegistryStore): ModelRegistry {
         });
         return readVersion(trx, model, version);
       }),
+    retire: (model, version, actor) =>
+      store.change(async (trx, record) => {
+        const before = await readVersion(trx, model, version);
+        if (before.isRetired) return before;
+        await refuseInUse(trx, before);
+        await trx
+          .updateTable('registry_model_versions')
+          .set({ is_retired: 1 })
+          .where('model', '=', model)
+          .where('version', '=', version)
+          .execute();
+        await record({ actor, action: 'model.retire', object: `model/${model}`, before: { version } });
+        return { ...before, isRetired: true };
+      }),
+    live: () => readLiveVersions(db),
   };
 }
 
-const LATEST = 'latest';
+async function pinnedDefinitions(
+  trx: RegistryDb,
+  current: { readonly manifest: Manifest; readonly hash: string },
+  hash = current.hash,
+): Promise<{ readonly manifest: Manifest; readonly hash: string }> {
+  if (hash === current.hash) return current;
+  const manifest = await readManifest(trx, hash);
+  if (manifest !== undefined) return { manifest, hash };
+  throw new HeadraceError('HR_INVALID', `no definitions ${hash.slice(0, 12)} were ever applied here`);
+}
+
+async function refuseInUse(trx: RegistryDb, { model, version, aliases }: ModelVersion): Promise<void> {
+  const endpoints = await endpointsServing(trx, model, version);
+  const uses = [
+    ...endpoints.map((name) => `endpoint "${name}" gives it traffic`),
+    ...aliases.map((alias) => `alias "${alias}" points at it`),
+  ];
+  if (uses.length === 0) return;
+  throw new HeadraceError('HR_CONFLICT', `version ${version} of model "${model}" is in use: ${uses.join(', ')}`);
+}
 
 function checkAlias(alias: string): void {
   if (/^[A-Za-z][\w.-]{0,62}$/.test(alias) && alias !== LATEST) return;

@@ -8,12 +8,16 @@ import { createDefinitionsRegistry, type DefinitionsRegistry } from './definitio
 import { createEndpointRegistry, type EndpointRegistry } from './endpoints.ts';
 import { createModelRegistry, type ModelRegistry } from './models.ts';
 import { registryMigrations } from './schema.ts';
-import { createRegistryStore } from './store.ts';
+import { createRegistryStore, type RegistryDb } from './store.ts';
+import { createServers, type Servers } from './versions/servers.ts';
+import { createViewVersions, keepFirstVersions, type ViewVersions } from './versions/view-versions.ts';
 
 export interface Registry {
   readonly definitions: DefinitionsRegistry;
   readonly models: ModelRegistry;
   readonly endpoints: EndpointRegistry;
+  readonly versions: ViewVersions;
+  readonly servers: Servers;
   readonly auditLog: AuditLog;
   /** Grows with every change that anyone commits; one row by its key, cheap to poll. */
   changeToken(): Promise<number>;
@@ -25,12 +29,18 @@ export async function openRegistry(
   clock: Clock,
   newSalt: () => string = () => randomBytes(8).toString('hex'),
 ): Promise<Registry> {
-  await database.migrate('registry', registryMigrations);
+  await database.migrate('registry', [
+    ...registryMigrations,
+    // The tables are those of the migrations before.
+    { name: '0003-first-view-versions', up: (db) => keepFirstVersions(db as RegistryDb, clock.nowMicros()) },
+  ]);
   const store = createRegistryStore(database, clock);
   return {
     definitions: createDefinitionsRegistry(store, newSalt),
     models: createModelRegistry(store),
     endpoints: createEndpointRegistry(store),
+    versions: createViewVersions(store),
+    servers: createServers(store),
     auditLog: createAuditLog(store),
     changeToken: async () => (await store.state(store.db)).change_token,
   };

@@ -8,7 +8,14 @@ export interface RegistryTables {
   /** One row. `revision` is the last apply's; `change_token` grows with every change of any kind. */
   registry_state: { id: number; revision: number; change_token: number };
   registry_manifests: { hash: string; manifest: string };
-  registry_applies: { revision: number; hash: string; applied_at: number; actor: string };
+  registry_applies: {
+    revision: number;
+    hash: string;
+    applied_at: number;
+    actor: string;
+    /** JSON of `CodeOrigin`: where the definitions came from. */
+    origin: string;
+  };
   /** Every version of every object; `spec` is null where the object was removed. */
   registry_objects: {
     kind: string;
@@ -30,6 +37,10 @@ export interface RegistryTables {
     metrics: string;
     created_at: number;
     actor: string;
+    /** JSON of the model's spec when it was registered; null in rows of a time before it was kept. */
+    spec: string | null;
+    /** A retired version holds no view versions any more, and can't be given traffic. */
+    is_retired: number;
   };
   registry_model_aliases: { model: string; alias: string; version: number };
   /** A retired endpoint keeps its row: its salt and revision must not start again. */
@@ -43,6 +54,26 @@ export interface RegistryTables {
     revision: number;
     is_retired: number;
   };
+  /** One row for each version of a view that is kept or was: what gives it meaning is in the manifest that it names. */
+  registry_view_versions: {
+    version: string;
+    view: string;
+    manifest_hash: string;
+    epoch: number;
+    added_at: number;
+    /** When readers could move to it; null while it is filled. */
+    completed_at: number | null;
+    /** Since when nothing reads it; null while something does. */
+    unread_since: number | null;
+    /** Then its records are gone, or going; null while it is kept. */
+    removed_at: number | null;
+    /** When they were gone. */
+    swept_at: number | null;
+  };
+  /** By writer, the first cut whose events it folds into the version. */
+  registry_version_cuts: { version: string; epoch: number; writer: number; cut: number };
+  /** Serving processes, as they told of themselves last. */
+  registry_servers: { id: string; seen_at: number; state: string };
   registry_audit: {
     /** Given by the database. */
     id?: number;
@@ -55,7 +86,48 @@ export interface RegistryTables {
   };
 }
 
-export const registryMigrations: readonly Migration[] = [{ name: '0001-registry', up: createTables }];
+export const registryMigrations: readonly Migration[] = [
+  { name: '0001-registry', up: createTables },
+  { name: '0002-view-versions', up: addVersions },
+];
+
+async function addVersions(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .alterTable('registry_applies')
+    .addColumn('origin', 'text', (column) => column.notNull().defaultTo('{}'))
+    .execute();
+  await db.schema
+    .alterTable('registry_model_versions')
+    .addColumn('is_retired', 'integer', (column) => column.notNull().defaultTo(0))
+    .execute();
+  await db.schema.alterTable('registry_model_versions').addColumn('spec', 'text').execute();
+  await db.schema
+    .createTable('registry_view_versions')
+    .addColumn('version', 'text', (column) => column.primaryKey())
+    .addColumn('view', 'text', (column) => column.notNull())
+    .addColumn('manifest_hash', 'text', (column) => column.notNull().references('registry_manifests.hash'))
+    .addColumn('epoch', 'bigint', (column) => column.notNull())
+    .addColumn('added_at', 'bigint', (column) => column.notNull())
+    .addColumn('completed_at', 'bigint')
+    .addColumn('unread_since', 'bigint')
+    .addColumn('removed_at', 'bigint')
+    .addColumn('swept_at', 'bigint')
+    .execute();
+  await db.schema
+    .createTable('registry_version_cuts')
+    .addColumn('version', 'text', (column) => column.notNull())
+    .addColumn('epoch', 'bigint', (column) => column.notNull())
+    .addColumn('writer', 'bigint', (column) => column.notNull())
+    .addColumn('cut', 'bigint', (column) => column.notNull())
+    .addPrimaryKeyConstraint('registry_version_cuts_key', ['version', 'epoch', 'writer'])
+    .execute();
+  await db.schema
+    .createTable('registry_servers')
+    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('seen_at', 'bigint', (column) => column.notNull())
+    .addColumn('state', 'text', (column) => column.notNull())
+    .execute();
+}
 
 async function createTables(db: Kysely<unknown>, kind: DatabaseKind): Promise<void> {
   await db.schema

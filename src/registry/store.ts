@@ -74,9 +74,16 @@ export async function readCurrent(db: RegistryDb) {
     .selectFrom('registry_state as s')
     .innerJoin('registry_applies as a', 'a.revision', 's.revision')
     .innerJoin('registry_manifests as m', 'm.hash', 'a.hash')
-    .select(['a.revision', 'a.hash', 'a.applied_at', 'a.actor', 'm.manifest'])
+    .select(['a.revision', 'a.hash', 'a.applied_at', 'a.actor', 'a.origin', 'm.manifest'])
     .executeTakeFirst();
   return row === undefined ? undefined : { ...row, manifest: parseManifest(row.manifest) };
+}
+
+/** A manifest that was applied; undefined where none of that hash ever was. */
+export async function readManifest(db: RegistryDb, hash: string): Promise<Manifest | undefined> {
+  const rows = db.selectFrom('registry_manifests').select('manifest').where('hash', '=', hash);
+  const row = await rows.executeTakeFirst();
+  return row === undefined ? undefined : parseManifest(row.manifest);
 }
 
 // The text is the canonical JSON of a manifest that was checked before it was applied.

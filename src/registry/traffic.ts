@@ -1,6 +1,7 @@
 // What traffic an endpoint may be given: named variants of existing versions whose weights sum to 100, and shadows.
 
-import { describe, type ErrorDetail, HeadraceError, invalid } from '../core/index.ts';
+import { describe, type ErrorDetail, invalid } from '../core/index.ts';
+import { findVersion, type ModelVersion } from './model-versions.ts';
 
 export interface Variant {
   readonly name: string;
@@ -15,13 +16,23 @@ export interface Shadow {
   readonly percent: number;
 }
 
+/** Traffic as it is asked for: a version by its number, an alias or `latest`. */
 export interface Traffic {
-  readonly variants: readonly Variant[];
-  readonly shadows?: readonly Shadow[];
+  readonly variants: readonly Asked<Variant>[];
+  readonly shadows?: readonly Asked<Shadow>[];
 }
 
-/** Throws HR_INVALID with every mistake, or HR_UNKNOWN_MODEL for a version that isn't in `versions`. */
-export function checkTraffic(traffic: Traffic, model: string, versions: ReadonlySet<number>): void {
+type Asked<T> = Omit<T, 'version'> & { readonly version: number | string };
+
+/**
+ * The same by the numbers that aliases mean now, so that one that moves later never moves traffic in silence. `versions`:
+ * all of the model, ascending. Throws HR_INVALID with every mistake, or HR_UNKNOWN_MODEL for a version that isn't there.
+ */
+export function resolveTraffic(
+  traffic: Traffic,
+  model: string,
+  versions: readonly Pick<ModelVersion, 'version' | 'aliases'>[],
+): { readonly variants: Variant[]; readonly shadows: Shadow[] | undefined } {
   const mistakes: ErrorDetail[] = [];
   const names = new Set<string>();
   let hundredths = 0;
@@ -45,11 +56,11 @@ export function checkTraffic(traffic: Traffic, model: string, versions: Readonly
     }
   });
   if (mistakes.length > 0) throw invalid(mistakes);
-  for (const { version } of [...traffic.variants, ...(traffic.shadows ?? [])]) {
-    if (versions.has(version)) continue;
-    const has = versions.size === 0 ? 'none yet' : [...versions].sort((a, b) => a - b).join(', ');
-    throw new HeadraceError('HR_UNKNOWN_MODEL', `model "${model}" has no version ${version}; it has ${has}`);
-  }
+  const numberOf = (asked: number | string) => findVersion(versions, model, String(asked)).version;
+  return {
+    variants: traffic.variants.map(({ name, version, weight }) => ({ name, version: numberOf(version), weight })),
+    shadows: traffic.shadows?.map(({ version, percent }) => ({ version: numberOf(version), percent })),
+  };
 }
 
 const PERCENT = 'expected a percentage from 0 to 100 with at most two decimals';

@@ -16,6 +16,7 @@ import type { Monitor } from '../monitoring/index.ts';
 import type { EndpointState, Traffic } from '../registry/index.ts';
 import type { EndpointPlan } from './endpoint-plan.ts';
 import { CLOCK_SKEW_MICROS } from './feature-plan.ts';
+import type { DefinitionsHealth } from './definitions-health.ts';
 import { createInFlight } from './in-flight.ts';
 import { predict, type PredictAnswer } from './predict.ts';
 import { createPredictionIds } from './prediction-id.ts';
@@ -35,7 +36,10 @@ export interface DataPlane {
     traffic: Traffic,
     options: { readonly ifMatch?: string; readonly actor: string },
   ): Promise<EndpointState>;
-  /** Whether requests can be answered: definitions are applied, the store answers, the server is not stopping. */
+  /**
+   * Whether requests can be answered: definitions are loaded, the server is not stopping, and every endpoint with traffic
+   * had something to serve once.
+   */
   readiness(): Readiness;
   /** What is served by. Throws HR_NOTHING_APPLIED. */
   definitions(): Definitions;
@@ -50,7 +54,7 @@ export interface DataPlane {
 export interface Readiness {
   readonly isReady: boolean;
   readonly reason: string;
-  readonly endpoints: readonly string[];
+  readonly health: DefinitionsHealth;
 }
 
 export interface OutcomeInput {
@@ -59,7 +63,7 @@ export interface OutcomeInput {
   readonly observed_at?: string;
 }
 
-const POLL_MS = 500;
+const POLL_MS = 300;
 /** How soon a run that asks is answered. */
 const LOOK_MS = 200;
 /** For the writer's end: less than a server that stops waits for all of this. */
@@ -71,11 +75,14 @@ export async function createDataPlane(deps: ServingDeps): Promise<DataPlane> {
   const inFlight = createInFlight(deps.limits.maxInFlight);
   const nextId = createPredictionIds();
   let isDraining = false;
+  let hasBeenReady = false;
   const timer = setInterval(() => void snapshots.refresh(), POLL_MS);
   timer.unref();
 
   const ingestion = openIngestion(deps.ingestion, {
     definitions: () => snapshots.definitions(),
+    versions: () => snapshots.versions(),
+    refresh: () => snapshots.catchUp(),
     lookEveryMs: LOOK_MS,
     closeLimitMs: CLOSE_LIMIT_MS,
   });
@@ -157,14 +164,19 @@ export async function createDataPlane(deps: ServingDeps): Promise<DataPlane> {
       return state;
     },
     readiness() {
-      const endpoints = snapshots.endpoints().map((plan) => plan.state.name);
-      if (isDraining) return { isReady: false, reason: 'stopping', endpoints };
+      const health = snapshots.health();
+      if (isDraining) return { isReady: false, reason: 'stopping', health };
       try {
         snapshots.definitions();
-        return { isReady: true, reason: 'ready', endpoints };
       } catch (thrown) {
-        return { isReady: false, reason: messageOf(thrown), endpoints };
+        return { isReady: false, reason: messageOf(thrown), health };
       }
+      const missing = health.endpoints.filter(({ state }) => state === 'failed');
+      // One version that can't be loaded later must not take the server from its balancer.
+      hasBeenReady ||= missing.length === 0;
+      if (hasBeenReady) return { isReady: true, reason: 'ready', health };
+      const names = missing.map(({ endpoint }) => endpoint).join(', ');
+      return { isReady: false, reason: `nothing can be served by ${names}`, health };
     },
     definitions: () => snapshots.definitions(),
     ingestionStatus: () => ingestion.status(),

@@ -33,7 +33,7 @@ export async function predict(
 ): Promise<PredictAnswer> {
   const startMs = performance.now();
   const deadlineMs = startMs + (caller.timeoutMs ?? deps.limits.requestTimeoutMs);
-  const rows = parseInputs(plan.features, inputs, deps.limits.maxRows);
+  const rows = parseInputs(plan, inputs, deps.limits.maxRows);
   if (plan.variants.length === 0) {
     throw new HeadraceError(
       'HR_MODEL_NOT_READY',
@@ -42,12 +42,12 @@ export async function predict(
   }
   const atMicros = deps.clock.nowMicros();
   const groups = groupByVariant(plan, rows);
-  const read = readFeatures(deps, plan, groups, inputs as readonly unknown[], rows, atMicros, deadlineMs);
+  const read = readFeatures(plan, groups, rows, atMicros, deadlineMs);
   const features = read instanceof Promise ? await read : read;
   const answered = new Array<PredictionRow>(rows.length);
   const [only] = groups;
-  if (groups.length === 1 && only !== undefined) await inferGroup(plan, only, features, answered, deadlineMs, nextId);
-  else await Promise.all(groups.map((group) => inferGroup(plan, group, features, answered, deadlineMs, nextId)));
+  if (groups.length === 1 && only !== undefined) await inferGroup(only, features, answered, deadlineMs, nextId);
+  else await Promise.all(groups.map((group) => inferGroup(group, features, answered, deadlineMs, nextId)));
   checkDeadline(deadlineMs, 'the model ran');
   const latencyMicros = Math.round((performance.now() - startMs) * 1000);
   plan.recorder.request(latencyMicros, rows.length);
@@ -66,19 +66,19 @@ export async function predict(
       version: variant.version,
       variant: variant.name,
       unit: plan.unitOf(rows[i] as RequestRow),
-      requestFields: plan.features.service.requestColumns,
+      requestFields: plan.requestColumns,
       request: rows[i] as RequestRow,
       featureFields: variant.features.service.features,
       features: own.values,
       statuses: own.statuses,
-      outputFields: plan.model.outputs,
+      outputFields: variant.model.spec.outputs,
       outputs,
     });
   }
   return { plan, rows: answered };
 }
 
-function parseInputs(features: FeaturePlan, inputs: unknown, maxRows: number): RequestRow[] {
+function parseInputs({ parseRow }: EndpointPlan, inputs: unknown, maxRows: number): RequestRow[] {
   if (!Array.isArray(inputs))
     throw invalid([{ path: 'inputs', message: `expected an array of rows, got ${describe(inputs)}` }]);
   if (inputs.length === 0) throw invalid([{ path: 'inputs', message: 'expected at least one row, got none' }]);
@@ -89,7 +89,7 @@ function parseInputs(features: FeaturePlan, inputs: unknown, maxRows: number): R
     );
   const mistakes: ErrorDetail[] = [];
   const rows = new Array<RequestRow>(inputs.length);
-  for (let i = 0; i < inputs.length; i++) rows[i] = features.parseRow(inputs[i], i, mistakes);
+  for (let i = 0; i < inputs.length; i++) rows[i] = parseRow(inputs[i], i, mistakes);
   if (mistakes.length > 0) throw invalid(mistakes);
   return rows;
 }
@@ -115,40 +115,32 @@ function readWithPolicy(
   }
 }
 
-// All rows in one read, whatever their variants; only versions registered with other features read apart.
+// All rows in one read where their variants read alike; those of versions that were trained on other definitions apart.
 function readFeatures(
-  deps: ServingDeps,
   plan: EndpointPlan,
   groups: readonly VariantGroup[],
-  inputs: readonly unknown[],
   rows: readonly RequestRow[],
   at: Micros,
   deadlineMs: DeadlineMs,
 ): FeatureRow[] | Promise<FeatureRow[]> {
-  if (groups.every(({ variant }) => variant.features === plan.features))
-    return readWithPolicy(plan, plan.features, rows, at, deadlineMs);
-  return readApart(deps, plan, groups, inputs, at, deadlineMs);
+  const features = groups[0]?.variant.features as FeaturePlan;
+  if (groups.every(({ variant }) => variant.features === features))
+    return readWithPolicy(plan, features, rows, at, deadlineMs);
+  return readApart(plan, groups, rows, at, deadlineMs);
 }
 
 async function readApart(
-  deps: ServingDeps,
   plan: EndpointPlan,
   groups: readonly VariantGroup[],
-  inputs: readonly unknown[],
+  rows: readonly RequestRow[],
   at: Micros,
   deadlineMs: DeadlineMs,
 ): Promise<FeatureRow[]> {
-  const features = new Array<FeatureRow>(inputs.length);
-  const parsed = groups.map(({ variant, picked }) =>
-    parseInputs(
-      variant.features,
-      picked.map((index) => inputs[index]),
-      deps.limits.maxRows,
-    ),
-  );
+  const features = new Array<FeatureRow>(rows.length);
   await Promise.all(
-    groups.map(async ({ variant, picked }, group) => {
-      const read = await readWithPolicy(plan, variant.features, parsed[group] as RequestRow[], at, deadlineMs);
+    groups.map(async ({ variant, picked }) => {
+      const own = picked.map((index) => rows[index] as RequestRow);
+      const read = await readWithPolicy(plan, variant.features, own, at, deadlineMs);
       picked.forEach((index, place) => (features[index] = read[place] as FeatureRow));
     }),
   );
@@ -179,7 +171,6 @@ function groupByVariant(plan: EndpointPlan, rows: readonly RequestRow[]): Varian
 const QUICK_MODEL_MICROS = 1000;
 
 async function inferGroup(
-  plan: EndpointPlan,
   { variant, picked }: VariantGroup,
   features: readonly FeatureRow[],
   answered: PredictionRow[],
@@ -187,7 +178,7 @@ async function inferGroup(
   nextId: () => string,
 ): Promise<void> {
   checkDeadline(deadlineMs, 'features were read');
-  const { loaded, binding } = variant.model;
+  const { loaded, binding, spec } = variant.model;
   const tensors = bindInputs(
     binding,
     picked.map((index) => (features[index] as FeatureRow).values),
@@ -204,7 +195,7 @@ async function inferGroup(
       id: nextId(),
       variant,
       features: features[index] as FeatureRow,
-      outputs: plan.model.outputs.map((output) => named[output.name] ?? null),
+      outputs: spec.outputs.map((output) => named[output.name] ?? null),
     };
   }
 }

@@ -1,31 +1,46 @@
 // Model versions in memory, each loaded once whoever serves it, and closed when the last one who does lets go.
 
 import { HeadraceError, type Logger, messageOf } from '../core/index.ts';
-import type { Manifest, ModelSpec, ResolvedService } from '../definitions/index.ts';
+import { type Definitions, type ModelSpec, type ResolvedService, resolveService } from '../definitions/index.ts';
 import { type Binding, checkSignature, type LoadedModel, type ModelRuntime } from '../models/index.ts';
-import { type Registry, resolveRegisteredService } from '../registry/index.ts';
+import { type Registry, versionIncomplete, versionsRead } from '../registry/index.ts';
 import { getBlob, type ObjectStore } from '../storage/index.ts';
 
 export interface ServedModel {
   readonly loaded: LoadedModel;
   readonly binding: Binding;
-  /** The features that the version was registered with. */
+  /** Its outputs and providers, as when it was registered. */
+  readonly spec: ModelSpec;
+  /** The definitions that it was trained on, and the features that it takes of them. */
+  readonly definitions: Definitions;
   readonly service: ResolvedService;
 }
 
 export interface ServedModels {
-  /** Loads the version, or shares the one in memory. Throws HR_UNKNOWN_MODEL, HR_MODEL_UNREADABLE, HR_MODEL_SIGNATURE. */
-  acquire(manifest: Manifest, spec: ModelSpec, version: number): Promise<ServedModel>;
+  /**
+   * Loads the version, or shares the one in memory. Throws HR_UNKNOWN_MODEL, HR_MODEL_UNREADABLE, HR_MODEL_SIGNATURE,
+   * HR_VERSION_INCOMPLETE while a view version that it reads is not complete, and what loading its definitions throws.
+   */
+  acquire(current: ModelSpec, version: number, isReadable: (version: string) => boolean): Promise<ServedModel>;
   /** Gives back what `acquire` gave; the last one closes it. */
   release(model: ServedModel): Promise<void>;
 }
 
-export function createServedModels(
-  registry: Registry,
-  objects: ObjectStore,
-  runtime: ModelRuntime,
-  logger: Logger,
-): ServedModels {
+export interface ServedModelsDeps {
+  readonly registry: Registry;
+  readonly objects: ObjectStore;
+  readonly runtime: ModelRuntime;
+  readonly logger: Logger;
+  readonly definitionsOf: (manifestHash: string) => Promise<Definitions>;
+}
+
+export function createServedModels({
+  registry,
+  objects,
+  runtime,
+  logger,
+  definitionsOf,
+}: ServedModelsDeps): ServedModels {
   const inMemory = new Map<string, { readonly loading: Promise<LoadedModel>; uses: number }>();
   const artifactOf = new WeakMap<ServedModel, string>();
 
@@ -38,21 +53,26 @@ export function createServedModels(
   };
 
   return {
-    async acquire(manifest, spec, version) {
-      const { artifact, manifestHash } = await registry.models.get(spec.name, version);
-      const registered = (await registry.definitions.byHash(manifestHash)) ?? manifest;
-      const service = resolveRegisteredService(manifest, registered, spec.service);
-      const id = `${artifact} ${spec.providers.join(',')}`;
+    async acquire(current, version, isReadable) {
+      const registered = await registry.models.get(current.name, version);
+      const definitions = await definitionsOf(registered.manifestHash);
+      const { manifest } = definitions;
+      const missing = versionsRead(manifest, registered.service).filter((one) => !isReadable(one));
+      if (missing.length > 0) throw versionIncomplete(`version ${version} of model "${current.name}"`, missing);
+      const service = resolveService(manifest, registered.service);
+      const spec = registered.spec ?? current;
+      const id = `${registered.artifact} ${spec.providers.join(',')}`;
       let entry = inMemory.get(id);
       if (entry === undefined) {
-        entry = { loading: load(objects, runtime, artifact, spec), uses: 0 };
+        entry = { loading: load(objects, runtime, registered.artifact, spec), uses: 0 };
         inMemory.set(id, entry);
         entry.loading.catch(() => inMemory.delete(id));
       }
       entry.uses++;
       const loaded = await entry.loading;
       try {
-        const model: ServedModel = { loaded, service, binding: checkSignature(loaded.signature, service, spec) };
+        const binding = checkSignature(loaded.signature, service, spec);
+        const model: ServedModel = { loaded, binding, spec, definitions, service };
         artifactOf.set(model, id);
         return model;
       } catch (thrown) {

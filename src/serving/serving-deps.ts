@@ -1,18 +1,23 @@
 // What the data plane works with: given by the composition root, and by tests.
 
 import type { Clock, Logger } from '../core/index.ts';
-import type { Definitions } from '../definitions/index.ts';
+import type { Definitions, LiveVersion } from '../definitions/index.ts';
 import type { ModelRuntime } from '../models/index.ts';
 import type { Monitor, PredictionLog } from '../monitoring/index.ts';
 import type { IngestionDeps } from '../ingestion/index.ts';
 import type { OnlineStore, RecordDirectory } from '../online/index.ts';
 import type { Registry } from '../registry/index.ts';
 import type { ObjectStore } from '../storage/index.ts';
+import type { ServerIdentity } from './self-report.ts';
 
 export interface ServingDeps {
   readonly registry: Registry;
-  /** Loads the feature repository from disk again: called when another revision was applied. */
-  readonly loadDefinitions: () => Promise<Definitions>;
+  /** Loads definitions that were applied, with the functions that they were applied with. */
+  readonly definitionsOf: (manifestHash: string) => Promise<Definitions>;
+  /** Looks whether readers may move to versions that are being filled, and tells the registry where they may. */
+  readonly completeVersions: (waiting: readonly LiveVersion[]) => Promise<unknown>;
+  /** What this process tells the registry of itself under. */
+  readonly self: ServerIdentity;
   readonly store: OnlineStore;
   readonly directory: RecordDirectory;
   readonly objects: ObjectStore;

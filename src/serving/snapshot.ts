@@ -2,76 +2,118 @@
 // model is unloaded only when the last request that holds it has ended.
 
 import { didYouMeanOf, HeadraceError, messageOf } from '../core/index.ts';
-import { type Definitions, resolveService } from '../definitions/index.ts';
-import type { EndpointState } from '../registry/index.ts';
+import { type Definitions, type LiveVersion, resolveService } from '../definitions/index.ts';
+import { type EndpointState, readableVersions, type ServedService, versionIncomplete } from '../registry/index.ts';
+import { type DefinitionsHealth, healthOf } from './definitions-health.ts';
 import { compileEndpoint, type EndpointPlan } from './endpoint-plan.ts';
 import { compileFeaturePlan, type FeaturePlan } from './feature-plan.ts';
+import { createKeptVersions } from './kept-versions.ts';
 import { createServedModels } from './served-models.ts';
 import type { ServingDeps } from './serving-deps.ts';
+import { createSelfReport } from './self-report.ts';
 
 export interface Snapshots {
   /** Throws HR_NOTHING_APPLIED while nothing was applied. */
   definitions(): Definitions;
+  /** Every version of a view that is kept. Throws HR_NOTHING_APPLIED. */
+  versions(): readonly LiveVersion[];
   /** Throws HR_UNKNOWN_ENDPOINT, HR_MODEL_NOT_READY (no variant could be loaded). */
   endpoint(name: string): EndpointPlan;
   endpoints(): readonly EndpointPlan[];
-  /** For reading features; compiled when first asked for. Throws HR_UNKNOWN_SERVICE. */
+  /** For reading features; compiled when first asked for. Throws HR_UNKNOWN_SERVICE, HR_VERSION_INCOMPLETE. */
   service(name: string): FeaturePlan;
+  /** What of the definitions is served, and what not and why. */
+  health(): DefinitionsHealth;
   /** Looks whether anything changed, and swaps when it did. Never throws: what fails stays as it was and is logged. */
   refresh(): Promise<void>;
+  /** A look that begins now; throws what it does. */
+  catchUp(): Promise<void>;
   close(): Promise<void>;
 }
 
-interface Snapshot {
+export interface Snapshot {
+  readonly revision: number;
   readonly definitions: Definitions;
+  readonly versions: readonly LiveVersion[];
+  readonly states: readonly EndpointState[];
   readonly endpoints: ReadonlyMap<string, EndpointPlan>;
   readonly failures: ReadonlyMap<string, HeadraceError>;
-  readonly services: Map<string, FeaturePlan>;
+  /** By which definitions each service is served. */
+  readonly services: ReadonlyMap<string, ServedBy>;
+  readonly servicePlans: Map<string, FeaturePlan>;
 }
 
+export interface ServedBy extends ServedService {
+  readonly definitions: Definitions;
+}
+
+const CHECK_EVERY_MS = 1000;
+
 export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
-  const { registry, store, directory, logger } = deps;
-  const models = createServedModels(registry, deps.objects, deps.runtime, logger);
+  const { registry, store, directory, logger, definitionsOf } = deps;
+  const models = createServedModels(deps);
+  const kept = createKeptVersions(registry, definitionsOf);
+  const report = createSelfReport(deps);
   let seenToken = -1;
   let current: Snapshot | undefined;
+  /** Why what is applied is not loaded. */
+  let failure: { readonly revision: number; readonly error: string } | undefined;
   let refreshing: Promise<void> | undefined;
-  let toldOfCode = '';
+  let lastCheck = -Infinity;
 
-  const servicePlan = (definitions: Definitions, services: Map<string, FeaturePlan>, name: string) => {
-    let plan = services.get(name);
+  const planService = (snapshot: Snapshot, name: string): FeaturePlan => {
+    let plan = snapshot.servicePlans.get(name);
     if (plan === undefined) {
+      const served = snapshot.services.get(name);
+      if (served?.isServed === false) throw versionIncomplete(`service "${name}"`, served.waitsFor);
+      const definitions = served?.definitions ?? snapshot.definitions;
       const service = resolveService(definitions.manifest, name);
-      services.set(name, (plan = compileFeaturePlan(definitions, service, store, directory, 'rows')));
+      plan = compileFeaturePlan(definitions, service, store, directory, 'rows');
+      snapshot.servicePlans.set(name, plan);
     }
     return plan;
   };
 
   // A plan is kept when nothing that it was compiled from has changed.
-  const planEndpoint = async (definitions: Definitions, state: EndpointState) => {
+  const planEndpoint = async (
+    definitions: Definitions,
+    state: EndpointState,
+    isReadable: (version: string) => boolean,
+  ): Promise<EndpointPlan | undefined> => {
     const before = current?.endpoints.get(state.name);
     if (before !== undefined && current?.definitions === definitions && before.state.revision === state.revision)
       return before;
     const spec = definitions.manifest.endpoints[state.name];
     const model = spec === undefined ? undefined : definitions.manifest.models[spec.model];
     if (spec === undefined || model === undefined) return undefined;
-    return compileEndpoint({
-      state,
-      spec,
-      model,
-      models,
-      monitor: deps.monitor,
-      manifest: definitions.manifest,
-      planFeatures: (service) => compileFeaturePlan(definitions, service, store, directory, 'inputs'),
-    });
+    const planFeatures = (own: Definitions, service: FeaturePlan['service']) =>
+      compileFeaturePlan(own, service, store, directory, 'inputs');
+    const { monitor } = deps;
+    return compileEndpoint({ state, spec, model, definitions, isReadable, models, monitor, planFeatures });
   };
 
-  const build = async (definitions: Definitions): Promise<Snapshot> => {
-    const services = current?.definitions === definitions ? current.services : new Map<string, FeaturePlan>();
+  const loadServices = async (definitions: Definitions): Promise<ReadonlyMap<string, ServedBy>> => {
+    const served = await registry.versions.servedServices();
+    const loaded = new Map<string, ServedBy>();
+    for (const one of served) {
+      const isCurrent = one.manifestHash === definitions.hash;
+      loaded.set(one.service, { ...one, definitions: isCurrent ? definitions : await definitionsOf(one.manifestHash) });
+    }
+    return loaded;
+  };
+
+  const build = async (applied: { readonly hash: string; readonly revision: number }): Promise<Snapshot> => {
+    const { hash, revision } = applied;
+    const definitions = current?.definitions.hash === hash ? current.definitions : await definitionsOf(hash);
+    const { versions, rows } = await kept.load();
+    const services = await loadServices(definitions);
+    const states = await registry.endpoints.list();
     const endpoints = new Map<string, EndpointPlan>();
     const failures = new Map<string, HeadraceError>();
-    for (const state of await registry.endpoints.list()) {
+    const isReadable = readableVersions(rows);
+    for (const state of states) {
       try {
-        const plan = await planEndpoint(definitions, state);
+        const plan = await planEndpoint(definitions, state, isReadable);
         if (plan !== undefined) endpoints.set(state.name, plan);
       } catch (thrown) {
         const error =
@@ -79,82 +121,115 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
             ? thrown
             : new HeadraceError('HR_INTERNAL', String(thrown), { cause: thrown });
         failures.set(state.name, error);
-        logger.error(
-          { endpoint: state.name, code: error.code, reason: error.message },
-          'endpoint keeps what it served before',
-        );
+        if (current?.failures.get(state.name)?.message !== error.message) {
+          const fields = { endpoint: state.name, code: error.code, reason: error.message };
+          logger.error(fields, 'endpoint keeps what it served before');
+        }
         const before = current?.endpoints.get(state.name);
         if (before !== undefined) endpoints.set(state.name, before);
       }
     }
-    return { definitions, endpoints, failures, services };
+    tellOfServices(services);
+    return { revision, definitions, versions, states, endpoints, failures, services, servicePlans: new Map() };
   };
 
-  const currentDefinitions = async (): Promise<Definitions | undefined> => {
-    const applied = await registry.definitions.current();
-    if (applied === undefined || applied.hash === current?.definitions.hash) return current?.definitions;
-    const loaded = await deps.loadDefinitions();
-    if (loaded.hash === applied.hash) return loaded;
-    if (toldOfCode !== applied.hash) {
-      toldOfCode = applied.hash;
-      logger.warn(
-        { revision: applied.revision },
-        'the feature repository on disk is not what was applied; serving goes on with what it had',
-      );
+  const tellOfServices = (services: ReadonlyMap<string, ServedBy>): void => {
+    for (const { service, revision, waitsFor } of services.values()) {
+      const before = current?.services.get(service);
+      if (before !== undefined && before.revision === revision && before.waitsFor.join() === waitsFor.join()) continue;
+      if (waitsFor.length > 0) {
+        const what = 'service is served by earlier definitions until a run has filled what it reads';
+        logger.warn({ service, revision, waitsFor }, what);
+      } else if ((before?.waitsFor.length ?? 0) > 0) logger.info({ service, revision }, 'service has moved');
     }
-    return current?.definitions;
+  };
+
+  const swap = (next: Snapshot, token: number): void => {
+    const before = current;
+    current = next;
+    for (const [name, plan] of before?.endpoints ?? []) {
+      if (next.endpoints.get(name) === plan) continue;
+      plan
+        .retire()
+        .catch((thrown: unknown) =>
+          logger.error({ endpoint: name, reason: String(thrown) }, 'old models could not be unloaded'),
+        );
+    }
+    const { revision, endpoints } = next;
+    logger.info({ change: token, endpoints: endpoints.size, revision }, 'serving what the registry says');
+  };
+
+  const loadApplied = async (token: number): Promise<void> => {
+    const applied = await registry.definitions.current();
+    if (applied === undefined) return;
+    try {
+      swap(await build(applied), token);
+      failure = undefined;
+    } catch (thrown) {
+      const error = messageOf(thrown);
+      if (failure?.error !== error)
+        logger.error(
+          { revision: applied.revision, reason: error },
+          'what is applied could not be loaded; trying again',
+        );
+      failure = { revision: applied.revision, error };
+      throw thrown;
+    }
+  };
+
+  /** Versions that are being filled may be complete by now. */
+  const check = async (): Promise<void> => {
+    const waiting = current === undefined ? [] : kept.waiting();
+    if (waiting.length === 0 || performance.now() - lastCheck < CHECK_EVERY_MS) return;
+    lastCheck = performance.now();
+    await deps.completeVersions(waiting);
   };
 
   const look = async (): Promise<void> => {
     const token = await registry.changeToken();
     if (token !== seenToken) {
-      const definitions = await currentDefinitions();
-      if (definitions !== undefined) {
-        const next = await build(definitions);
-        const before = current;
-        current = next;
-        for (const [name, plan] of before?.endpoints ?? []) {
-          if (next.endpoints.get(name) === plan) continue;
-          plan
-            .retire()
-            .catch((thrown: unknown) =>
-              logger.error({ endpoint: name, reason: String(thrown) }, 'old models could not be unloaded'),
-            );
-        }
-        logger.info(
-          { change: token, endpoints: next.endpoints.size, revision: definitions.hash.slice(0, 12) },
-          'serving what the registry says',
-        );
-      }
+      await loadApplied(token);
       seenToken = token;
     }
     await directory.refresh();
+    await report.tell(current, failure?.error ?? null);
+    await check();
   };
 
+  let toldOf = '';
   const refresh = (): Promise<void> => {
     refreshing ??= look()
-      .catch((thrown: unknown) => logger.error({ reason: messageOf(thrown) }, 'could not look for changes'))
-      .finally(() => (refreshing = undefined));
+      .then(
+        () => (toldOf = ''),
+        (thrown: unknown) => {
+          if (toldOf !== messageOf(thrown)) logger.error({ reason: messageOf(thrown) }, 'could not look for changes');
+          toldOf = messageOf(thrown);
+        },
+      )
+      .then(() => (refreshing = undefined));
     return refreshing;
   };
 
   const need = (): Snapshot => {
-    if (current === undefined)
-      throw new HeadraceError('HR_NOTHING_APPLIED', 'nothing is applied yet. Run `headrace apply` first.');
-    return current;
+    if (current !== undefined) return current;
+    if (failure !== undefined) {
+      throw new HeadraceError('HR_NOT_LOADED', `revision ${failure.revision} could not be loaded: ${failure.error}`);
+    }
+    throw new HeadraceError('HR_NOTHING_APPLIED', 'nothing is applied yet. Run `headrace apply` first.');
   };
 
   await refresh();
   return {
     definitions: () => need().definitions,
+    versions: () => need().versions,
     endpoint(name) {
       const snapshot = need();
       const plan = snapshot.endpoints.get(name);
       if (plan !== undefined) return plan;
-      const failure = snapshot.failures.get(name);
-      if (failure !== undefined)
-        throw new HeadraceError('HR_MODEL_NOT_READY', `endpoint "${name}" is not served: ${failure.message}`, {
-          cause: failure,
+      const failed = snapshot.failures.get(name);
+      if (failed !== undefined)
+        throw new HeadraceError('HR_MODEL_NOT_READY', `endpoint "${name}" is not served: ${failed.message}`, {
+          cause: failed,
         });
       const known = Object.keys(snapshot.definitions.manifest.endpoints);
       throw new HeadraceError(
@@ -163,10 +238,19 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
       );
     },
     endpoints: () => [...(current?.endpoints.values() ?? [])],
-    service: (name) => servicePlan(need().definitions, need().services, name),
+    service: (name) => planService(need(), name),
+    health: () => healthOf(current, failure),
+    async catchUp() {
+      while (refreshing !== undefined) await refreshing;
+      const looking = look();
+      // Others that come meanwhile wait for it.
+      refreshing = looking.catch(() => undefined).then(() => (refreshing = undefined));
+      await looking;
+    },
     refresh,
     async close() {
       await refreshing;
+      await report.leave();
       for (const plan of current?.endpoints.values() ?? []) await plan.retire();
       current = undefined;
     },

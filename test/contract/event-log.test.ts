@@ -351,6 +351,6 @@ describe.each(machines)('an event log with its registry on $database and its seg
     const [entry] = await collect(writer.entries(1, 1));
     expect(entry?.rows(source)).toEqual([{ row: { n: 2n ** 62n + 1n, text: 'é"\n', at: 5 }, knownMicros: 9 }]);
     const row = { added: null, at: null, text: 'é"\n', n: 2 ** 62 };
-    expect(entry?.rows(changed)).toEqual([{ row, knownMicros: 9 }]);
+    expect(entry?.rows(changed)).toEqual([{ row, knownMicros: 9, lost: ['at'] }]);
   });
 });

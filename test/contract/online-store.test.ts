@@ -570,6 +570,32 @@ describe.each(onlineStoreKinds())('the online store on $name', ({ name: kind, pr
     expect((await scanned(store, 'no such', 'scanned@1')).size).toBe(0);
   });
 
+  it('removes a version with its marks, and no other', async () => {
+    const refs = Array.from({ length: 700 }, (_, index) => ref(`gone${index}`, 'gone@1', 'goes'));
+    const stays = refs.map((one) => ({ ...one, version: 'gone@12' }));
+    await writer.putParts([...refs, ...stays.slice(0, 300)].map((one) => part(one, 'p'.repeat(2000))));
+    await writeBases(
+      store,
+      refs.slice(350).map((one) => ({ ...one, base: bytes('b') })),
+      { version: 'gone@1' },
+    );
+    await writeBases(
+      store,
+      stays.slice(200).map((one) => ({ ...one, base: bytes('b') })),
+      { version: 'gone@12' },
+    );
+    expect(await store.removeVersion('goes', 'gone@1')).toBe(700);
+    expect((await scanned(store, 'goes', 'gone@1')).size).toBe(0);
+    expect((await read(store, refs.slice(0, 3))).every((record) => record === undefined)).toBe(true);
+    expect((await store.marks('gone@1')).every(({ run }) => run === undefined)).toBe(true);
+    expect((await scanned(store, 'goes', 'gone@12')).size).toBe(700);
+    expect((await store.marks('gone@12')).every(({ run }) => run === undefined)).toBe(false);
+    expect(await store.removeVersion('goes', 'gone@1')).toBe(0);
+    // It may come back.
+    await writer.putParts([part(refs[0] as (typeof refs)[number], 'again')]);
+    expect((await scanned(store, 'goes', 'gone@1')).size).toBe(1);
+  });
+
   it('shows another process what was acknowledged', async () => {
     const other = await place.open();
     const theirs = await other.writer({ writer: 2, holder: 1, lifetimeMs: forEver, onNode() {} });

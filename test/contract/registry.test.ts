@@ -74,6 +74,7 @@ describe.each(testDatabases('registry contract'))('the registry on $name', (data
         hash,
         appliedAtMicros: NOW,
         actor: 'ann',
+        origin: {},
         manifest: flightsManifest,
       });
       expect(await registry.definitions.byHash(hash)).toEqual(flightsManifest);
@@ -299,6 +300,48 @@ describe.each(testDatabases('registry contract'))('the registry on $name', (data
         atMicros: NOW,
         before: { variants: [{ weight: 100 }] },
         after: state,
+      });
+    });
+
+    it('take aliases and latest as what they mean now, and stay there when an alias moves', async () => {
+      for (const digit of ['1', '2', '3']) await register(digit);
+      await registry.models.setAlias(MODEL, 'champion', 2, 'ann');
+      const asked = [
+        { name: 'stable', version: 'champion', weight: 80 },
+        { name: 'candidate', version: 'latest', weight: 15 },
+        { name: 'old', version: '1', weight: 5 },
+      ];
+      const state = await registry.endpoints.setTraffic(
+        'delay',
+        { variants: asked, shadows: [{ version: 'latest', percent: 10 }] },
+        { actor: 'bob' },
+      );
+      expect(state.variants.map(({ version }) => version)).toEqual([2, 3, 1]);
+      expect(state.shadows).toEqual([{ version: 3, percent: 10 }]);
+      const [entry] = await registry.auditLog.list({ object: 'endpoint/delay' });
+      expect(entry).toMatchObject({ after: { variants: state.variants } });
+      await registry.models.setAlias(MODEL, 'champion', 3, 'ann');
+      await register('4');
+      expect(await registry.endpoints.get('delay')).toEqual(state);
+    });
+
+    it('name the versions and aliases that there are, for one that there is not', async () => {
+      const set = (version: string | number) =>
+        registry.endpoints.setTraffic('delay', { variants: [{ name: 'a', version, weight: 100 }] }, { actor: 'bob' });
+      await expect(set('latest')).rejects.toMatchObject({
+        code: 'HR_UNKNOWN_MODEL',
+        message: `model "${MODEL}" has no version yet; register one first`,
+      });
+      await register('1');
+      await register('2');
+      await registry.models.setAlias(MODEL, 'champion', 2, 'ann');
+      await expect(set('champoin')).rejects.toMatchObject({
+        code: 'HR_UNKNOWN_MODEL',
+        message: `model "${MODEL}" has no version or alias "champoin". Did you mean "champion"? It has versions 1 to 2; aliases champion, latest.`,
+      });
+      await expect(set(9)).rejects.toMatchObject({
+        code: 'HR_UNKNOWN_MODEL',
+        message: expect.stringContaining('no version or alias "9". It has versions 1 to 2'),
       });
     });
 

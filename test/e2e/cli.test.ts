@@ -68,7 +68,6 @@ describe('words and exit codes', () => {
     [['materialize']],
     [['materialize', '--incremental', '--from', '2026-01-01']],
     [['serve', '--port', 'x']],
-    [['models', 'alias', 'returns', 'a', 'one']],
     [['features', 'get', '--service', 'shop_features', '--rows', '{}']],
     [['features', 'get', '--service', 'shop_features', '--rows', '[]', '--at', 'noon']],
   ])('refuses wrong usage with 2: %j', async (args) => {
@@ -224,6 +223,21 @@ describe('models and endpoints', () => {
         { name: 'candidate', version: 2, weight: 10 },
       ],
     });
+    const named = headrace(project, [
+      'endpoints',
+      'traffic',
+      'checkout',
+      'stable=champion:80.5',
+      'candidate=latest:19.5',
+    ]);
+    expect(named).toMatchObject({
+      code: 0,
+      stdout: 'checkout: stable=1:80.5 candidate=2:19.5\nchampion is version 1, latest is version 2\n',
+    });
+    expect(headrace(project, ['endpoints', 'traffic', 'checkout', 'stable=chompion:100'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^HR_UNKNOWN_MODEL: .*Did you mean "champion"\?/m),
+    });
     expect(headrace(project, ['endpoints', 'traffic', 'checkout', 'stable=1:50', '--json'])).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('100'),
@@ -231,7 +245,11 @@ describe('models and endpoints', () => {
     expect(headraceJson(project, ['models', 'show', 'returns'])).toMatchObject({
       versions: [{ version: 1, aliases: ['champion'] }, { version: 2 }],
     });
-    expect(headraceJson(project, ['models', 'alias', 'returns', 'champion', '2'])).toMatchObject({
+    expect(headrace(project, ['models', 'alias', 'returns', 'champion', 'one'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('It has versions 1 to 2; aliases champion, latest.'),
+    });
+    expect(headraceJson(project, ['models', 'alias', 'returns', 'champion', 'latest'])).toMatchObject({
       version: 2,
       aliases: ['champion'],
     });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { viewMetrics, type ViewStatus, viewStatuses } from '../../src/control/index.ts';
 import { formatTimestamp, HeadraceError, MICROS_PER_DAY, MICROS_PER_HOUR, silentLogger } from '../../src/core/index.ts';
+import { versionsOf } from '../../src/definitions/index.ts';
 import { openEventLog } from '../../src/events/index.ts';
 import { materialize } from '../../src/offline/index.ts';
 import { openRuns } from '../../src/online/index.ts';
@@ -22,10 +23,17 @@ describe.skipIf(kind === undefined)('the status of a view', () => {
   });
   afterEach(() => world.close());
   const statusOf = async (view: string): Promise<ViewStatus> => {
-    const { manifest, log, store, clock, deps } = world;
+    const { log, store, clock, deps } = world;
     const runs = await openRuns(deps.database);
-    const [status] = await viewStatuses({ manifest, runs, log, store, nowMicros: clock.now }, [view]);
-    return status as ViewStatus;
+    const versions = versionsOf(deps.definitions).map((live) => ({
+      live,
+      isCurrent: true,
+      missing: null,
+      readBy: [],
+      unreadSinceMicros: null,
+    }));
+    const statuses = await viewStatuses({ versions, runs, log, store, nowMicros: clock.now });
+    return statuses.find((status) => status.view === view) as ViewStatus;
   };
 
   it('tells of no data before the first run, and how old it is after', async () => {

@@ -3,7 +3,9 @@
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type HeadraceError, MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_SECOND } from '../../src/core/index.ts';
+import type { SourceSpec } from '../../src/definitions/index.ts';
 import { NOW, openPushesWorld, type PushesWorld, sale } from '../support/materialize-pushes.ts';
+import { endWriter, TYPES, writeCuts } from '../support/offline-world.ts';
 import { onlineStoreKinds } from '../support/online-stores.ts';
 
 const HOUR = MICROS_PER_HOUR;
@@ -90,6 +92,33 @@ describe.each(onlineStoreKinds())('materialize into $name, where files bring wha
     }
     expect(parts).toEqual([1, 1]);
     expect(await world.read('a')).toMatchObject({ count: 3n, sum: 6, last: 3 });
+  });
+
+  it('counts the values that a column’s type of now cannot say: of all, then of what is new', async () => {
+    const source = world.manifest.sources['sales'] as SourceSpec;
+    const texts = source.columns.map((column) =>
+      column.name === 'price' ? { ...column, type: TYPES.string } : column,
+    );
+    const push = async (...prices: (string | null)[]) => {
+      const rows = prices.map((price) => ({ row: { shop: 'a', at: NOW - HOUR, price }, knownMicros: NOW - HOUR }));
+      const writer = await world.log.register();
+      await writeCuts(writer, [{ batches: [{ source: { ...source, columns: texts }, rows }] }]);
+      await endWriter(writer);
+    };
+    await world.file('sales-1.parquet', [sale('b', NOW - DAY, 1)]);
+    await push('1.5', 'cheap', null, 'dear');
+    const ofViews = (price: number) =>
+      ['sold', 'last'].map((view) => expect.objectContaining({ view, unconverted: price === 0 ? {} : { price } }));
+    expect(await world.run({ dryRun: true })).toEqual(ofViews(2));
+    expect(await world.run()).toEqual(ofViews(2));
+    expect(world.warnings).toContainEqual({ view: 'sold', source: 'sales', unconverted: { price: 2 } });
+    expect((await world.rowsOf('sold')).at(-1)?.counts).toMatchObject({ unconverted: { price: 2 } });
+    await push('2', 'cheap');
+    expect(await world.run()).toEqual(ofViews(1));
+    await push('3');
+    expect(await world.run()).toEqual(ofViews(0));
+    expect(await world.run({ incremental: false })).toEqual(ofViews(3));
+    expect(await world.read('a')).toMatchObject({ count: 7n, sum: 6.5 });
   });
 
   it('says who holds the boundary, and moves it once that writer answers', async () => {

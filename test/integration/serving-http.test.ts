@@ -233,6 +233,24 @@ describe('bad input', () => {
       'HR_UNKNOWN_MODEL',
       '9',
     ],
+    [
+      'an unknown alias',
+      {
+        method: 'PUT',
+        url: '/v1/endpoints/checkout',
+        payload: '{"variants":[{"name":"a","version":"champoin","weight":100}]}',
+      },
+      404,
+      'HR_UNKNOWN_MODEL',
+      'It has versions 1 to 2; aliases ',
+    ],
+    [
+      'a version that is none',
+      { method: 'PUT', url: '/v1/endpoints/checkout', payload: '{"variants":[{"name":"a","version":0,"weight":100}]}' },
+      400,
+      'HR_INVALID',
+      'variants[0].version',
+    ],
   ])('%s is a problem document that says what to do', async (_name, options, status, code, says) => {
     const response = await server.inject({
       method: 'POST',
@@ -435,7 +453,9 @@ describe('endpoints', () => {
     expect(candidates.length).toBeGreaterThan(25);
     expect(candidates.length).toBeLessThan(75);
     for (const { variant, outputs } of first) expect(outputs.probability).toBe(variant === 'candidate' ? 0.75 : 0.25);
-    expect((await put([{ name: 'stable', version: 1, weight: 100 }], String(changed.headers['etag']))).statusCode).toBe(
+    const latest = await put([{ name: 'stable', version: 'latest', weight: 100 }], String(changed.headers['etag']));
+    expect(latest.json()).toMatchObject({ variants: [{ name: 'stable', version: 2, weight: 100 }] });
+    expect((await put([{ name: 'stable', version: 1, weight: 100 }], String(latest.headers['etag']))).statusCode).toBe(
       200,
     );
   });

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { type OpenServing, openServing } from '../support/open-serving.ts';
 import { REPOSITORY } from '../support/serving-project.ts';
 import { readFileSync } from 'node:fs';
-import { openApp, readEnvironment, registerModelFile } from '../../src/app/index.ts';
+import { applyRepository, openApp, readEnvironment, registerModelFile } from '../../src/app/index.ts';
 import { silentLogger } from '../../src/core/index.ts';
 import { constantModel } from '../support/onnx-model.ts';
 
@@ -64,9 +64,8 @@ it('serves each version with the features that it was registered with', async ()
   const environment = { ...readEnvironment({}), workingDirectory: project.directory };
   const operator = await openApp({ environment, logger: silentLogger });
   try {
-    const { manifest } = await operator.definitions();
-    const { definitions, endpoints } = await operator.registry();
-    await definitions.apply(manifest, { actor: 'test', allowBreaking: true });
+    const { endpoints } = await operator.registry();
+    await applyRepository(operator, { allowBreaking: true });
     await registerModelFile(operator, { model: 'returns', onnx: readFileSync(project.file('three_quarters.onnx')) });
     const variants = [
       { name: 'stable', version: 1, weight: 50 },

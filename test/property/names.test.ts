@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fixedClock } from '../../src/core/index.ts';
-import { type Definitions, resolveService } from '../../src/definitions/index.ts';
+import type { Definitions } from '../../src/definitions/index.ts';
 import {
   count,
   endpoint,
@@ -20,7 +20,7 @@ import {
   t,
   task,
 } from '../../src/index.ts';
-import { openRegistry, type ObjectKind, resolveRegisteredService } from '../../src/registry/index.ts';
+import { openRegistry, type ObjectKind, versionsRead } from '../../src/registry/index.ts';
 import { openDatabase } from '../../src/storage/index.ts';
 import { compile, mistakesOf, type Untyped } from '../support/written-definitions.ts';
 
@@ -149,9 +149,7 @@ async function story(sequence: readonly Names[], rename: Rename): Promise<string
         const model = await registry.models.register({ model: name, artifact: 'a', signature: {}, actor: 'ann' });
         await registry.models.setAlias(name, rename('constructor'), model.version, 'ann');
         const registered = (await registry.definitions.byHash(model.manifestHash)) ?? manifest;
-        expect(resolveRegisteredService(manifest, registered, model.service)).toEqual(
-          resolveService(manifest, model.service),
-        );
+        expect(versionsRead(registered, model.service)).toEqual(versionsRead(manifest, model.service));
       }
       const everyName = sequence.flatMap(({ objects }) => objects.map(rename));
       const versions = await Promise.all(

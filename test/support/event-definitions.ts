@@ -125,5 +125,5 @@ export function eventDefinitions(options: EventOptions = {}): Definitions {
 }
 
 export function definitionsOf(manifest: Manifest): Definitions {
-  return { manifest, hash: contentHash(manifest), functions: new Map(), directory: '/' };
+  return { manifest, hash: contentHash(manifest), functions: new Map(), bundles: new Map(), directory: '/' };
 }

@@ -100,7 +100,13 @@ export function definitionsOf(
   directory: string,
   functions: Record<string, UserFunction> = {},
 ): Definitions {
-  return { manifest, hash: contentHash(manifest), functions: new Map(Object.entries(functions)), directory };
+  return {
+    manifest,
+    hash: contentHash(manifest),
+    functions: new Map(Object.entries(functions)),
+    bundles: new Map(),
+    directory,
+  };
 }
 
 export const TYPES = {

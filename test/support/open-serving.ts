@@ -1,7 +1,7 @@
 // A project served in this process: applied, with a model's first version, without a command line between.
 
 import { readFileSync } from 'node:fs';
-import { type App, openApp, readEnvironment, registerModelFile } from '../../src/app/index.ts';
+import { type App, applyRepository, openApp, readEnvironment, registerModelFile } from '../../src/app/index.ts';
 import { type Serving, serveInProcess } from '../../src/app/serve-worker.ts';
 import { type Logger, silentLogger } from '../../src/core/index.ts';
 import { constantModel } from './onnx-model.ts';
@@ -37,8 +37,7 @@ export async function openServing(given: {
   });
   const environment = { ...readEnvironment(given.settings ?? {}), workingDirectory: project.directory };
   const app = await openApp({ environment, logger: given.logger ?? silentLogger });
-  const { manifest } = await app.definitions();
-  await (await app.registry()).definitions.apply(manifest, { actor: 'test' });
+  await applyRepository(app, {});
   await registerModelFile(app, { model: 'returns', onnx: readFileSync(project.file('quarter.onnx')) });
   const serving = await serveInProcess(app, { host: '127.0.0.1', port: 0, hasDocs: false });
   // Fastify's own type of `inject` has forms that the tests do not use.

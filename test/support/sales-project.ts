@@ -3,7 +3,7 @@
 
 import { mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { type App, openApp } from '../../src/app/index.ts';
+import { type App, applyRepository, openApp } from '../../src/app/index.ts';
 import {
   type DataType,
   type EncodedKey,
@@ -91,8 +91,8 @@ export async function openSalesProject(
 ): Promise<SalesProject> {
   const environment = { variables, workingDirectory: project.directory, actor: 'test' };
   const app = await openApp({ environment, logger: silentLogger });
-  const { manifest } = await app.definitions();
-  await (await app.registry()).definitions.apply(manifest, { actor: 'test' });
+  await applyRepository(app, {});
+  const { manifest } = await app.applied();
   const duckdb = await app.duckdb();
   const connection = await duckdb.connect();
   const readers = new Map<string, ReturnType<typeof createFeatureReader>>();

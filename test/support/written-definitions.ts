@@ -5,10 +5,12 @@ import { HeadraceError } from '../../src/core/index.ts';
 import { compileDefinitions, type Definitions } from '../../src/definitions/index.ts';
 import {
   count,
+  csv,
   endpoint,
   entity,
   featureService,
   featureView,
+  iceberg,
   latest,
   model,
   mysql,
@@ -16,9 +18,12 @@ import {
   parquet,
   pipeline,
   postgres,
+  pushed,
+  python,
   snowflake,
   sql,
   t,
+  trainingSet,
 } from '../../src/index.ts';
 
 /** Exports of one file, compiled. */
@@ -81,6 +86,11 @@ export const loose = {
   model,
   entity,
   pipeline,
+  csv,
+  iceberg,
+  pushed,
+  python,
+  trainingSet,
 } as Record<string, Untyped>;
 export const view = (name: string, more: object): unknown =>
   loose['featureView'](name, {

@@ -53,6 +53,10 @@ onDemandView('o', { inputs: { stats, other: departure, r: { x: t.bool(), v: t.ve
     const v: Float32Array | null = r.v; const raw: Uint8Array | null = r.raw;
     return { y: [seats, names, tags, at, km, n, hour, v, raw].every((value) => value != null) && r.x };
   } });`,
+  'former names': `
+featureView('v', { entity: entity('e', { keys: { airport: t.string() }, renamedFrom: 'before' }), source: flights, keys: { airport: 'origin' }, renamedFrom: 'old', features: {
+  a: latest('delay').renamedFrom('b'), c: mean('delay').over('7d').renamedFrom('d').default(0), e: count().over('1d').default(0).renamedFrom('f').describe('rows') } });
+onDemandView('o', { inputs: { o: departure }, features: { y: t.int32() }, transform: ({ o }) => ({ y: o.hour }), renamedFrom: 'p' });`,
   'a default of the type': `entity('e', { keys: { id: t.int64() } }); const a = t.int64().default(7n); const b = t.string().default('x'); void [a, b];`,
   'a view declared further down': `onDemandView('o', { inputs: { later: () => departure }, features: { y: t.int32() }, transform: ({ later }) => ({ y: later.hour }) });`,
   'a pipeline over arrays, ranges and results': `
@@ -84,6 +88,14 @@ export const refused: Readonly<Record<string, { readonly code: string; readonly 
   'a picked-away feature': {
     code: `onDemandView('o', { inputs: { o: airportDelays.pick('flights_1d') }, features: { y: t.float64() }, transform: ({ o }) => ({ y: o.last_delay }) });`,
     message: ["'last_delay' does not exist"],
+  },
+  'a former name that is no text': {
+    code: `featureView('v', { entity: airport, source: flights, keys: { airport: 'origin' }, renamedFrom: 3, features: { d: latest('delay') } });`,
+    message: ["'number'", "'string'"],
+  },
+  'a default after a former name that does not fit its feature': {
+    code: `featureView('v', { entity: airport, source: flights, keys: { airport: 'origin' }, features: { d: latest('delay').renamedFrom('e').default('x') } });`,
+    message: ['the default does not fit the feature, which is float64'],
   },
   'a default that does not fit its feature': {
     code: `featureView('v', { entity: airport, source: flights, keys: { airport: 'origin' }, features: { d: latest('delay').default('x') } });`,

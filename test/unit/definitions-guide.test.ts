@@ -5,8 +5,22 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
 import { loadDefinitions } from '../../src/definitions/index.ts';
+import { loadingError } from '../support/repositories.ts';
 
 const root = resolve(import.meta.dirname, '../..');
+
+it('the guide’s mistakes are those that its snippet has when it is written so', async () => {
+  const guide = await readFile(join(root, 'docs/guides/definitions.md'), 'utf8');
+  const [, flights = ''] = /```ts\n\/\/ flights\.ts\n([\s\S]*?)```/.exec(guide) ?? [];
+  const [, told = ''] = /```\n(HR_DEFINITION: [\s\S]*?)\n```/.exec(guide) ?? [];
+  const wrong = flights
+    .replace(`ttl: '30d'`, `tll: '30d'`)
+    .replace(`latest('delay')`, `latest('dely')`)
+    .replace(`.over('7d', {`, `.over('7 days', {`);
+  await expect(loadingError({ 'flights.ts': wrong })).resolves.toMatchObject({
+    message: told.replace('HR_DEFINITION: ', ''),
+  });
+});
 
 it('the guide’s snippets are a feature repository that type-checks and compiles', async () => {
   const guide = await readFile(join(root, 'docs/guides/definitions.md'), 'utf8');

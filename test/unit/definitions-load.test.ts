@@ -137,9 +137,9 @@ export const service = featureService('svc', [v.as('role', { id: 'the_id' })]);`
       'd.ts': `import { nothing } from 'headrace';`,
     });
     const { details } = await failure(loadDefinitions(folder, 'p'));
-    expect(details.map((detail) => detail.path)).toEqual(['a.ts', 'b.ts', 'c.ts', 'd.ts']);
+    expect(details.map((detail) => detail.path)).toEqual(['a.ts:1:14', 'b.ts:2:7', 'c.ts:1:8', 'd.ts:1:10']);
     expect(details[0]?.message).toContain('cannot be read');
-    expect(details[1]?.message).toContain('no luck (line 2)');
+    expect(details[1]?.message).toContain('no luck');
     expect(details[2]?.message).toContain('missing.ts');
     expect(details[3]?.message).toContain('nothing');
   });
@@ -154,7 +154,7 @@ export const service = featureService('svc', [v.as('role', { id: 'the_id' })]);`
       'y.ts': `import './lib/uses.ts';`,
     });
     const { details } = await failure(loadDefinitions(folder, 'p'));
-    expect(details.map((detail) => detail.path)).toEqual(['lib/uses.ts', 'lib/z.ts']);
+    expect(details.map((detail) => detail.path)).toEqual(['lib/uses.ts:2:1', 'lib/z.ts:1:17']);
   });
 
   it('names the file of a mistake, and the object', async () => {
@@ -164,7 +164,9 @@ export const service = featureService('svc', [v.as('role', { id: 'the_id' })]);`
       'views.ts': view("d: latest('dely'), m: mean('airport').over('7x')"),
     });
     const error = await failure(loadDefinitions(folder, 'p'));
-    expect(error.details.map((detail) => detail.path)).toEqual(Array(3).fill('views.ts: feature view "delays"'));
+    expect(error.details.map((detail) => detail.path)).toEqual(
+      [103, 120, 136].map((column) => `views.ts:4:${column}: feature view "delays"`),
+    );
     expect(error.message).toContain('Did you mean "delay"?');
   });
 

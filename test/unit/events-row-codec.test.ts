@@ -133,6 +133,39 @@ describe('rows of a log entry', () => {
     expect(readAs(list(int64), string, [1n])).toEqual([null]);
   });
 
+  it('name the columns in which that lost a value, or an item of a list; nulls lose nothing', () => {
+    const typed = (x: DataType, y: DataType): SourceSpec => ({
+      ...numbersSource,
+      columns: [
+        { name: 'x', type: x },
+        { name: 'y', type: y },
+      ],
+    });
+    const [string, int64] = [{ kind: 'string' }, { kind: 'int64' }] as const;
+    const lists = (of: DataType): DataType => ({ kind: 'list', of });
+    const rows: Row[] = [
+      { x: '7', y: ['1', null, '-3'] },
+      { x: 'seven', y: ['1', 'two'] },
+      { x: 'seven', y: null },
+      { x: null, y: [null, ''] },
+    ];
+    const body = encodeRows(
+      typed(string, lists(string)),
+      rows.map((row) => ({ row, knownMicros: 1 })),
+    );
+    expect(decodeRows(typed(int64, lists(int64)), body)).toStrictEqual([
+      { row: { x: 7n, y: [1n, null, -3n] }, knownMicros: 1 },
+      { row: { x: null, y: [1n, null] }, knownMicros: 1, lost: ['x', 'y'] },
+      { row: { x: null, y: null }, knownMicros: 1, lost: ['x'] },
+      { row: { x: null, y: [null, null] }, knownMicros: 1, lost: ['y'] },
+    ]);
+    const nested = decodeRows(
+      typed(string, lists(lists(int64))),
+      encodeRows(typed(string, lists(lists(string))), [{ row: { x: null, y: [['1', 'two'], null] }, knownMicros: 1 }]),
+    );
+    expect(nested).toStrictEqual([{ row: { x: null, y: [[1n, null], null] }, knownMicros: 1, lost: ['y'] }]);
+  });
+
   it('keep every number through text and back', () => {
     for (const kind of ['int32', 'int64', 'float32', 'float64'] as const) {
       const values = BY_TYPE.find(([type]) => type.kind === kind)?.[1] as fc.Arbitrary<Value>;

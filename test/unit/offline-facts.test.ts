@@ -129,6 +129,42 @@ describe('facts of a source that keeps its pushes', () => {
     });
   });
 
+  it('count the pushed values that their column’s type of now cannot say, of the rows that count', async () => {
+    const only = sourceOf('passing', '', COLUMNS, { kind: 'pushed', location: {} });
+    const texts = (source: SourceSpec): SourceSpec => ({
+      ...source,
+      columns: fields({ at: TYPES.timestamp, n: TYPES.string, file_row_number: TYPES.int32 }),
+    });
+    const old = (n: string | null, at: Micros, number: number | null) => ({
+      row: { at, n, file_row_number: number },
+      knownMicros: at,
+    });
+    for (const isEnded of [true, false]) {
+      const writer = await world.log.register();
+      await writeCuts(writer, [
+        { batches: [{ source: texts(only), rows: [old('1', 10, 1), old('one', 20, null), old(null, 30, 3)] }] },
+        {
+          batches: [
+            { source: texts(only), rows: [old('x', 5, 4), old('y', 30, 5)] },
+            { source: texts(only), rows: [old('void', 40, 5)], isVoid: true },
+            { source: texts(kept), rows: [old('other', 40, 5)] },
+          ],
+        },
+      ]);
+      if (isEnded) await endWriter(writer);
+    }
+    // As its columns are now a number says nothing else as text.
+    for (let reads = 0; reads < 2; reads++) {
+      const counts = (boundary: Micros) => facts(only, { boundary }, async ({ log }) => log?.unconverted());
+      expect(await counts(-Infinity)).toEqual({ n: 6 });
+      expect(await counts(10)).toEqual({ n: 4 });
+      expect(await counts(20)).toEqual({ n: 2 });
+      expect(await counts(30)).toEqual({});
+    }
+    const asNow = { ...only, columns: fields({ at: TYPES.timestamp, file_row_number: TYPES.bool }) };
+    expect(await facts(asNow, {}, async ({ log }) => log?.unconverted())).toEqual({ file_row_number: 8 });
+  });
+
   it('are its log alone where it has no files, and nothing where nothing was pushed', async () => {
     const only = sourceOf('only', '', COLUMNS, { kind: 'pushed', location: {}, pushes: 'keep' });
     await facts(only, {}, async ({ relation, log }) => {

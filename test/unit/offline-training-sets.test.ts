@@ -434,6 +434,29 @@ describe('a training set of a source with pushes', () => {
     expect((await auditTrainingSet(deps, record.id)).isClean).toBe(true);
   });
 
+  it('records how many pushed values their column’s type of now cannot say, and warns', async () => {
+    await writeInputs();
+    const deps = depsFor(manifestFor({ pushes: 'keep' }));
+    const source = deps.definitions.manifest.sources['events'] as SourceSpec;
+    const before = {
+      ...source,
+      columns: source.columns.map((column) => (column.name === 'value' ? { ...column, type: TYPES.string } : column)),
+    };
+    const old = (value: string | null) => {
+      const { row, knownMicros } = pushed('x', 25, 0);
+      return { row: { ...row, value }, knownMicros };
+    };
+    expect((await createTrainingSet(deps, requestFor())).sources[0]?.unconverted).toEqual({});
+    const writer = await world.log.register();
+    await push(writer, before, old('7.5'), old('much'), old('more'), old(null));
+    await push(writer, source, pushed('y', 20, 1));
+    const record = await createTrainingSet(deps, requestFor());
+    expect(record.sources[0]).toMatchObject({ pushed: { rows: 5 }, unconverted: { value: 2 } });
+    expect(await getTrainingSet(deps, record.id)).toEqual(record);
+    expect(logged).toContainEqual({ source: 'events', unconverted: { value: 2 } });
+    expect((await auditTrainingSet(deps, record.id)).isClean).toBe(true);
+  });
+
   it('orders windows of rows that tie by their place in the log, after files, whatever they hold', async () => {
     await writeInputs();
     const op = (name: 'first' | 'last' | 'lastN') => ({

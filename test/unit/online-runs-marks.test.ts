@@ -33,6 +33,13 @@ describe('a version is complete', () => {
     expect(isComplete([covering([[1, 4]])], [writer({})], new Map())).toBe(false);
   });
 
+  it('not before a run, where files hold facts; where the log alone does, it needs none for what it was opened with', () => {
+    expect(isComplete([undefined], [], new Map())).toBe(false);
+    expect(isComplete([undefined], [], new Map(), true)).toBe(true);
+    expect(isComplete([undefined], [writer({})], new Map([[1, 1]]), true)).toBe(true);
+    expect(isComplete([undefined], [writer({})], new Map([[1, 2]]), true)).toBe(false);
+  });
+
   it('when writers that ended without it are covered whole, and forgotten ones are not asked', () => {
     const writers = [writer({ state: 'ended', shipped: 4 }), writer({ number: 2, state: 'forgotten' })];
     expect(isComplete([covering([[1, 3]])], writers, new Map())).toBe(false);

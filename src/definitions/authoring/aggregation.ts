@@ -1,6 +1,7 @@
 // What a stored feature computes: the newest row's value, or an aggregation over a window that ends now.
 
 import type { AuthoredFeature } from './authored.ts';
+import { findSlips, type OptionNames, optionsOf } from './call.ts';
 import type { WindowOp } from '../manifest.ts';
 
 /** A feature of a view, ready to be listed: an aggregation of a column, with its window where it has one. */
@@ -17,7 +18,15 @@ export interface Feature<
   default<V>(value: V): Feature<Op, Column, V>;
   /** Says what the feature means, for people. */
   describe(text: string): Feature<Op, Column, Default>;
+  /** What it was called until now: it is still the same feature, and its stored values stay. */
+  renamedFrom(name: string): Feature<Op, Column, Default>;
 }
+
+interface WindowOptions {
+  readonly hop?: string;
+}
+
+const WINDOW_OPTIONS: OptionNames<WindowOptions> = { hop: true };
 
 /** An aggregation that still lacks its window: call `.over('7d')`. */
 export interface Unwindowed<Op extends WindowOp = WindowOp, Column extends string | null = string | null>
@@ -29,7 +38,7 @@ export interface Unwindowed<Op extends WindowOp = WindowOp, Column extends strin
    * Over the rows of the last `window`; the head is exact, the tail is aligned to `hop`.
    * Default hop: 5 minutes for windows up to 12 hours, 1 hour up to 12 days, else 1 day.
    */
-  over(window: string, options?: { readonly hop?: string }): Feature<Op, Column, never>;
+  over(window: string, options?: WindowOptions): Feature<Op, Column, never>;
 }
 
 function feature<Op extends 'latest' | WindowOp, Column extends string | null>(
@@ -40,6 +49,7 @@ function feature<Op extends 'latest' | WindowOp, Column extends string | null>(
     isComplete: true,
     default: (value: unknown) => feature({ ...written, defaultValue: value }),
     describe: (text: string) => feature({ ...written, describedAs: text }),
+    renamedFrom: (name: string) => feature({ ...written, formerName: name }),
   };
   // The type of a default is known to the compiler only.
   return complete as unknown as Feature<Op, Column, never>;
@@ -54,8 +64,11 @@ function windowed<Op extends WindowOp, Column extends string | null>(
   return {
     ...written,
     isComplete: false,
-    over: (window, options) =>
-      feature({ ...written, window, ...(options?.hop === undefined ? {} : { hop: options.hop }) }),
+    over: (window, options = {}) => {
+      const slips = findSlips(options, WINDOW_OPTIONS, [{ method: 'over' }, 1], 'over(…)');
+      const { hop } = optionsOf(options);
+      return feature({ ...written, window, ...(hop === undefined ? {} : { hop }), slips });
+    },
   };
 }
 

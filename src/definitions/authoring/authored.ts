@@ -2,6 +2,7 @@
 // registered, so an object is known whichever copy of the module made it.
 
 import type { SourceKind, UserFunction, WindowOp } from '../manifest.ts';
+import type { Call, OptionNames, Slip } from './call.ts';
 import type { Columns } from './column-type.ts';
 
 export const AUTHORED: unique symbol = Symbol.for('headrace.authored') as never;
@@ -12,6 +13,8 @@ export interface AboutOptions {
   readonly owner?: string;
   readonly tags?: Readonly<Record<string, string>>;
 }
+
+export const ABOUT_OPTIONS: OptionNames<AboutOptions> = { description: true, owner: true, tags: true };
 
 /** An object of the authoring API, as the compile step reads it. */
 export interface AuthoredObject<D extends Authored = Authored> {
@@ -34,13 +37,16 @@ export type Authored =
 export interface AuthoredEntity {
   readonly kind: 'entity';
   readonly name: string;
+  readonly call: Call;
   readonly keys: Columns;
+  readonly renamedFrom: string | undefined;
   readonly about: AboutOptions;
 }
 
 export interface AuthoredSource {
   readonly kind: 'source';
   readonly name: string;
+  readonly call: Call;
   readonly sourceKind: SourceKind;
   readonly location: Readonly<Record<string, string | undefined>>;
   readonly options: AnySourceOptions;
@@ -66,12 +72,14 @@ export interface SqlText {
 export interface AuthoredView {
   readonly kind: 'view';
   readonly name: string;
+  readonly call: Call;
   readonly entity: AuthoredObject<AuthoredEntity>;
   readonly source: AuthoredObject<AuthoredSource>;
   readonly keys: Readonly<Record<string, string | undefined>>;
   readonly ttl: string | undefined;
   readonly features: Readonly<Record<string, AuthoredFeature>>;
   readonly freshness: 'live' | { readonly every: string; readonly lag?: string };
+  readonly renamedFrom: string | undefined;
   readonly about: AboutOptions;
 }
 
@@ -85,6 +93,8 @@ export interface AuthoredFeature {
   readonly n?: number;
   readonly defaultValue?: unknown;
   readonly describedAs?: string;
+  readonly formerName?: string;
+  readonly slips?: readonly Slip[];
 }
 
 export interface AuthoredViewMember {
@@ -98,9 +108,11 @@ export interface AuthoredViewMember {
 export interface AuthoredOnDemandView {
   readonly kind: 'onDemandView';
   readonly name: string;
+  readonly call: Call;
   readonly inputs: Readonly<Record<string, unknown>>;
   readonly features: Columns;
   readonly transform: UserFunction;
+  readonly renamedFrom: string | undefined;
   readonly about: AboutOptions;
 }
 
@@ -114,6 +126,7 @@ export interface AuthoredOnDemandMember {
 export interface AuthoredService {
   readonly kind: 'service';
   readonly name: string;
+  readonly call: Call;
   readonly members: readonly unknown[];
   readonly about: AboutOptions;
 }
@@ -121,6 +134,7 @@ export interface AuthoredService {
 export interface AuthoredModel {
   readonly kind: 'model';
   readonly name: string;
+  readonly call: Call;
   readonly features: AuthoredObject<AuthoredService>;
   readonly outputs: Columns;
   readonly providers: readonly string[];
@@ -130,6 +144,7 @@ export interface AuthoredModel {
 export interface AuthoredEndpoint {
   readonly kind: 'endpoint';
   readonly name: string;
+  readonly call: Call;
   readonly model: AuthoredObject<AuthoredModel>;
   readonly unit: readonly string[];
   readonly whenStoreDown: 'fail' | 'defaults';
@@ -139,6 +154,7 @@ export interface AuthoredEndpoint {
 export interface AuthoredPipeline {
   readonly kind: 'pipeline';
   readonly name: string;
+  readonly call: Call;
   readonly schedule: string | undefined;
   readonly timezone: string | undefined;
   readonly params: Columns;
@@ -150,6 +166,7 @@ export interface AuthoredPipeline {
 export interface AuthoredStep {
   readonly kind: 'step';
   readonly name: string;
+  readonly call: Call;
   readonly pipeline: string;
   readonly action: AuthoredAction;
   readonly needs: Readonly<Record<string, unknown>>;
@@ -166,6 +183,7 @@ export type AuthoredAction =
       readonly script: string;
       readonly requirements: string | undefined;
       readonly args: Readonly<Record<string, unknown>>;
+      readonly slips: readonly Slip[];
     }
   | {
       readonly kind: 'trainingSet';
@@ -174,11 +192,13 @@ export type AuthoredAction =
       readonly timestamp: string | undefined;
       readonly labels: readonly string[];
       readonly boundary: 'at' | 'before';
+      readonly slips: readonly Slip[];
     }
   | {
       readonly kind: 'registerModel';
       readonly model: AuthoredObject<AuthoredModel>;
       readonly alias: string | undefined;
+      readonly slips: readonly Slip[];
     };
 
 /** What the user wrote, when the value is an object of the authoring API. */

@@ -70,8 +70,9 @@ export const t = {
   bytes: (): ColumnType<Uint8Array, 'bytes'> => columnType({ kind: 'bytes' }),
   /** `Date` in user functions (milliseconds); whole microseconds everywhere else */
   timestamp: (): ColumnType<Date, 'timestamp'> => columnType({ kind: 'timestamp' }),
+  // In plain JavaScript anything may come as the type of items; the compile step tells what is none.
   /** `V[]` of another type: `t.list(t.string())`; items may be null in the data */
-  list: <V>(of: ColumnType<V>): ColumnType<V[], 'list'> => columnType({ kind: 'list', of: of.type }),
+  list: <V>(of: ColumnType<V>): ColumnType<V[], 'list'> => columnType({ kind: 'list', of: of?.type }),
   /** `Float32Array` of exactly `size` elements, an embedding for example */
   vector: (size: number): ColumnType<Float32Array, 'vector'> => columnType({ kind: 'vector', size }),
 } as const;

@@ -17,6 +17,8 @@ export interface HeadraceConfig {
     readonly url?: string;
     /** Greatest size of an LMDB store, `64GB`: address space, not disk. */
     readonly mapSize?: Size;
+    /** How long a view version is kept filled that nothing reads any more, such as '1d'. */
+    readonly keepVersions?: string;
   };
   readonly offline?: {
     readonly engine?: 'duckdb';

@@ -1,6 +1,7 @@
 // Feature services: the features one model takes, in order. Models and endpoints, which serve them.
 
 import {
+  ABOUT_OPTIONS,
   type AboutOptions,
   AUTHORED,
   type AuthoredEndpoint,
@@ -12,6 +13,7 @@ import {
   type AuthoredView,
   type AuthoredViewMember,
 } from './authored.ts';
+import { noteCall, type OptionNames, optionsOf } from './call.ts';
 import type { Columns } from './column-type.ts';
 import type { MemberShape, RequestOf } from './member.ts';
 
@@ -38,7 +40,8 @@ export function featureService<const M extends readonly ServiceInput[]>(
   members: M,
   about: AboutOptions = {},
 ): FeatureService<keyof UnionToColumns<M[number]> & string> {
-  return { name, [AUTHORED]: { kind: 'service', name, members, about } };
+  const call = noteCall(about, ABOUT_OPTIONS, [2]);
+  return { name, [AUTHORED]: { kind: 'service', name, call, members, about: optionsOf(about) } };
 }
 
 // Names of all members' request columns, as keys.
@@ -58,9 +61,17 @@ export interface ModelOptions<Q extends string> extends AboutOptions {
   readonly providers?: readonly string[];
 }
 
+const MODEL_OPTIONS: OptionNames<ModelOptions<string>> = {
+  ...ABOUT_OPTIONS,
+  features: true,
+  outputs: true,
+  providers: true,
+};
+
 export function model<Q extends string>(name: string, options: ModelOptions<Q>): Model<Q> {
-  const { features, outputs, providers, ...about } = options;
-  return { name, [AUTHORED]: { kind: 'model', name, features, outputs, providers: providers ?? ['cpu'], about } };
+  const call = noteCall(options, MODEL_OPTIONS);
+  const { features, outputs, providers, ...about } = optionsOf(options);
+  return { name, [AUTHORED]: { kind: 'model', name, call, features, outputs, providers: providers ?? ['cpu'], about } };
 }
 
 /** An address that serves a model; its traffic is split between versions. */
@@ -76,13 +87,22 @@ export interface EndpointOptions<Q extends string> extends AboutOptions {
   readonly whenStoreDown?: 'fail' | 'defaults';
 }
 
+const ENDPOINT_OPTIONS: OptionNames<EndpointOptions<string>> = {
+  ...ABOUT_OPTIONS,
+  model: true,
+  unit: true,
+  whenStoreDown: true,
+};
+
 export function endpoint<Q extends string>(name: string, options: EndpointOptions<Q>): Endpoint {
-  const { model: served, unit, whenStoreDown, ...about } = options;
+  const call = noteCall(options, ENDPOINT_OPTIONS);
+  const { model: served, unit, whenStoreDown, ...about } = optionsOf(options);
   return {
     name,
     [AUTHORED]: {
       kind: 'endpoint',
       name,
+      call,
       model: served,
       unit: unit ?? [],
       whenStoreDown: whenStoreDown ?? 'fail',

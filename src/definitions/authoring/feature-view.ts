@@ -2,12 +2,14 @@
 
 import type { Feature, Unwindowed } from './aggregation.ts';
 import {
+  ABOUT_OPTIONS,
   type AboutOptions,
   AUTHORED,
   type AuthoredObject,
   type AuthoredView,
   type AuthoredViewMember,
 } from './authored.ts';
+import { noteCall, type OptionNames, optionsOf } from './call.ts';
 import type { ColumnOf, Columns, ColumnType, Kind, ValueOf } from './column-type.ts';
 import type { Entity } from './entity.ts';
 import type { Member, MemberShape } from './member.ts';
@@ -56,8 +58,28 @@ export interface FeatureViewOptions<K extends Columns, C extends Columns, F> ext
   readonly ttl?: string;
   readonly features: { readonly [Name in keyof F]: CheckedFeature<C, F[Name]> };
   /** `live`: read as at now. `{ every, lag }`: refreshed by runs; training sets then hold the same staleness. */
-  readonly freshness?: 'live' | { readonly every: string; readonly lag?: string };
+  readonly freshness?: 'live' | FreshnessOptions;
+  /** What it was called until now: it keeps what is stored under that name. */
+  readonly renamedFrom?: string;
 }
+
+interface FreshnessOptions {
+  readonly every: string;
+  readonly lag?: string;
+}
+
+export const FRESHNESS_OPTIONS: OptionNames<FreshnessOptions> = { every: true, lag: true };
+
+const OPTIONS: OptionNames<FeatureViewOptions<Columns, Columns, unknown>> = {
+  ...ABOUT_OPTIONS,
+  entity: true,
+  source: true,
+  keys: true,
+  ttl: true,
+  features: true,
+  freshness: true,
+  renamedFrom: true,
+};
 
 type KeyColumn<C, T> =
   T extends ColumnType<infer _, infer K> ? (K extends Kind ? NoInfer<ColumnOf<C, K> & string> : never) : never;
@@ -143,10 +165,12 @@ export function featureView<K extends Columns, C extends Columns, F>(
   name: string,
   options: FeatureViewOptions<K, C, F>,
 ): FeatureView<FeatureTypes<C, F>, K> {
-  const { entity, source, keys, ttl, features, freshness, ...about } = options;
+  const call = noteCall(options, OPTIONS);
+  const { entity, source, keys, ttl, features, freshness, renamedFrom, ...about } = optionsOf(options);
   const written: AuthoredView = {
     kind: 'view',
     name,
+    call,
     entity,
     source,
     keys: keys ?? {},
@@ -154,6 +178,7 @@ export function featureView<K extends Columns, C extends Columns, F>(
     // Checked by FeatureViewOptions; plain JavaScript is checked by the compile step.
     features: features as unknown as AuthoredView['features'],
     freshness: freshness ?? 'live',
+    renamedFrom,
     about,
   };
   const view: AuthoredObject<AuthoredView> = { [AUTHORED]: written };

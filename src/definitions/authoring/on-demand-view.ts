@@ -1,12 +1,14 @@
 // On-demand views: features computed at request time, by one TypeScript function that also runs offline.
 
 import {
+  ABOUT_OPTIONS,
   type AboutOptions,
   AUTHORED,
   type AuthoredObject,
   type AuthoredOnDemandMember,
   type AuthoredOnDemandView,
 } from './authored.ts';
+import { noteCall, type OptionNames, optionsOf } from './call.ts';
 import type { Columns, Flat, RowOf } from './column-type.ts';
 import type { FeatureView, FeatureViewMember } from './feature-view.ts';
 import type { FeaturesOf, MemberShape, RequestOf } from './member.ts';
@@ -64,7 +66,17 @@ export interface OnDemandViewOptions<I, F extends Columns, R> extends AboutOptio
   readonly features: F;
   /** Pure, synchronous, one row at a time: the same function runs in training sets and at serving time. */
   readonly transform: (inputs: InputValues<I>) => R & Undeclared<R, NoInfer<F>>;
+  /** What it was called until now. */
+  readonly renamedFrom?: string;
 }
+
+const OPTIONS: OptionNames<OnDemandViewOptions<unknown, Columns, unknown>> = {
+  ...ABOUT_OPTIONS,
+  inputs: true,
+  features: true,
+  transform: true,
+  renamedFrom: true,
+};
 
 /**
  * Declares an on-demand view.
@@ -80,14 +92,17 @@ export function onDemandView<I extends OnDemandInputs, F extends Columns, R exte
   name: string,
   options: OnDemandViewOptions<I, F, R>,
 ): OnDemandView<F, RequestColumns<I>> {
-  const { inputs, features, transform, ...about } = options;
+  const call = noteCall(options, OPTIONS);
+  const { inputs, features, transform, renamedFrom, ...about } = optionsOf(options);
   // Its arguments and results are checked where it is called.
   const written: AuthoredOnDemandView = {
     kind: 'onDemandView',
     name,
+    call,
     inputs,
     features,
     transform: transform as UserFunction,
+    renamedFrom,
     about,
   };
   const view: AuthoredObject<AuthoredOnDemandView> = { [AUTHORED]: written };

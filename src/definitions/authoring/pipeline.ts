@@ -1,6 +1,7 @@
 // Pipelines: a directed acyclic graph of named steps, as data. Nothing runs while it is declared.
 
 import {
+  ABOUT_OPTIONS,
   type AboutOptions,
   AUTHORED,
   type AuthoredAction,
@@ -8,6 +9,7 @@ import {
   type AuthoredPipeline,
   type AuthoredStep,
 } from './authored.ts';
+import { noteCall, type OptionNames, optionsOf } from './call.ts';
 import type { Columns } from './column-type.ts';
 import type { Foreach } from '../manifest.ts';
 import type { Action } from './step-actions.ts';
@@ -41,8 +43,23 @@ export interface StepOptions<N extends Needs> {
   readonly retry?: number;
   /** For one attempt: '30m'. Default: none. */
   readonly timeout?: string;
-  readonly resources?: { readonly cpu?: number; readonly memory?: string };
+  readonly resources?: ResourceOptions;
 }
+
+interface ResourceOptions {
+  readonly cpu?: number;
+  readonly memory?: string;
+}
+
+const STEP_OPTIONS: OptionNames<StepOptions<Needs>> = {
+  needs: true,
+  foreach: true,
+  retry: true,
+  timeout: true,
+  resources: true,
+};
+
+export const RESOURCE_OPTIONS: OptionNames<ResourceOptions> = { cpu: true, memory: true };
 
 export interface Pipeline extends AuthoredObject<AuthoredPipeline> {
   readonly name: string;
@@ -72,27 +89,38 @@ export interface PipelineOptions extends AboutOptions {
   readonly params?: Columns;
 }
 
+const PIPELINE_OPTIONS: OptionNames<PipelineOptions> = {
+  ...ABOUT_OPTIONS,
+  schedule: true,
+  timezone: true,
+  params: true,
+};
+
 /** Declares a pipeline; add its steps with `.step(…)`. */
 export function pipeline(name: string, options: PipelineOptions = {}): Pipeline {
-  const { schedule, timezone, params, ...about } = options;
+  const call = noteCall(options, PIPELINE_OPTIONS);
+  const { schedule, timezone, params, ...about } = optionsOf(options);
   const steps: AuthoredObject<AuthoredStep>[] = [];
   const add = (
     stepName: string,
     action: { readonly action: AuthoredAction },
     stepOptions: StepOptions<Needs> = {},
   ): Step => {
+    const { needs, foreach, retry, timeout, resources } = optionsOf(stepOptions);
     const step: Step = {
       name: stepName,
       [AUTHORED]: {
         kind: 'step',
         name: stepName,
+        call: noteCall(stepOptions, STEP_OPTIONS, [2]),
         pipeline: name,
-        action: action.action,
-        needs: stepOptions.needs ?? {},
-        foreach: stepOptions.foreach,
-        retry: stepOptions.retry ?? 0,
-        timeout: stepOptions.timeout,
-        resources: stepOptions.resources ?? {},
+        // Plain JavaScript may give no action; the compile step says so.
+        action: action?.action,
+        needs: needs ?? {},
+        foreach,
+        retry: retry ?? 0,
+        timeout,
+        resources: resources ?? {},
       },
     };
     steps.push(step);
@@ -102,7 +130,7 @@ export function pipeline(name: string, options: PipelineOptions = {}): Pipeline 
     name,
     // The signature's types describe results that exist only when the pipeline runs.
     step: add as Pipeline['step'],
-    [AUTHORED]: { kind: 'pipeline', name, schedule, timezone, params: params ?? {}, steps, about },
+    [AUTHORED]: { kind: 'pipeline', name, call, schedule, timezone, params: params ?? {}, steps, about },
   };
 }
 

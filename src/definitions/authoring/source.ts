@@ -1,6 +1,7 @@
 // Sources: where rows come from, their columns and times. One function a kind; all share SourceOptions.
 
 import {
+  ABOUT_OPTIONS,
   type AboutOptions,
   AUTHORED,
   type AnySourceOptions,
@@ -8,6 +9,7 @@ import {
   type AuthoredSource,
   type SqlText,
 } from './authored.ts';
+import { noteCall, type OptionNames, optionsOf } from './call.ts';
 import type { ColumnOf, Columns, Flat, RowOf, ValueOf } from './column-type.ts';
 import type { SourceKind } from '../manifest.ts';
 
@@ -27,7 +29,7 @@ export interface SourceOptions<C extends Columns, D extends Columns> extends Abo
   /** The timestamp column that says when it happened. */
   readonly eventTime: NoInfer<ColumnOf<C & D, 'timestamp'> & string>;
   /** When it could be known: a timestamp column, or a fixed time after the event. Default: the event time. */
-  readonly knownTime?: NoInfer<ColumnOf<C & D, 'timestamp'> & string> | { readonly after: string };
+  readonly knownTime?: NoInfer<ColumnOf<C & D, 'timestamp'> & string> | KnownTimeOptions;
   /** A column that orders arrivals: the last tie-break between rows of the same event and known time. */
   readonly createdOrder?: NoInfer<keyof C & string>;
   /** A bool column: true deletes the key from the event time on. */
@@ -44,6 +46,24 @@ export interface SourceOptions<C extends Columns, D extends Columns> extends Abo
   readonly completeAfter?: string;
 }
 
+interface KnownTimeOptions {
+  readonly after: string;
+}
+
+export const KNOWN_TIME_OPTIONS: OptionNames<KnownTimeOptions> = { after: true };
+
+const SOURCE_OPTIONS: OptionNames<SourceOptions<Columns, Columns>> = {
+  ...ABOUT_OPTIONS,
+  columns: true,
+  derive: true,
+  eventTime: true,
+  knownTime: true,
+  createdOrder: true,
+  tombstone: true,
+  pushes: true,
+  completeAfter: true,
+};
+
 interface FileLocation {
   /** A glob: relative to the feature repository, absolute, or s3://bucket/… */
   readonly path: string;
@@ -54,18 +74,23 @@ type DatabaseLocation = {
   readonly connection: string;
 } & ({ readonly table: string; readonly query?: never } | { readonly query: string; readonly table?: never });
 
+const FILE_LOCATION: OptionNames<FileLocation> = { path: true };
+const DATABASE_LOCATION: OptionNames<DatabaseLocation> = { connection: true, table: true, query: true };
+
 function source<C extends Columns, D extends Columns>(
   sourceKind: SourceKind,
   name: string,
   options: SourceOptions<C, D>,
-  location: Readonly<Record<string, string | undefined>>,
+  whereItLies: Readonly<Record<string, true>>,
 ): Source<Flat<C & D>> {
+  const call = noteCall(options, { ...SOURCE_OPTIONS, ...whereItLies });
   // The compile step checks what the types promise, for users of plain JavaScript; so it reads the widened shape.
-  const written = options as unknown as AnySourceOptions;
-  const derived = Object.entries(written.derive ?? {}).map(([column, [type]]) => [column, type]);
+  const written = optionsOf(options) as unknown as AnySourceOptions & Readonly<Record<string, string | undefined>>;
+  const derived = Object.entries(written.derive ?? {}).map(([column, entry]) => [column, entry?.[0]]);
   // The two sets of columns, merged: exactly what Flat<C & D> says.
-  const columns = { ...options.columns, ...Object.fromEntries(derived) } as Flat<C & D>;
-  return { name, columns, [AUTHORED]: { kind: 'source', name, sourceKind, location, options: written } };
+  const columns = { ...written.columns, ...Object.fromEntries(derived) } as Flat<C & D>;
+  const location = Object.fromEntries(Object.keys(whereItLies).map((member) => [member, written[member]]));
+  return { name, columns, [AUTHORED]: { kind: 'source', name, call, sourceKind, location, options: written } };
 }
 
 /** Parquet files: `path` is a glob. */
@@ -73,7 +98,7 @@ export function parquet<C extends Columns, D extends Columns = {}>(
   name: string,
   options: FileLocation & SourceOptions<C, D>,
 ): Source<Flat<C & D>> {
-  return source('parquet', name, options, { path: options.path });
+  return source('parquet', name, options, FILE_LOCATION);
 }
 
 /** CSV files with a header line: `path` is a glob. */
@@ -81,7 +106,7 @@ export function csv<C extends Columns, D extends Columns = {}>(
   name: string,
   options: FileLocation & SourceOptions<C, D>,
 ): Source<Flat<C & D>> {
-  return source('csv', name, options, { path: options.path });
+  return source('csv', name, options, FILE_LOCATION);
 }
 
 /** An Iceberg table: `path` is its folder or metadata file. */
@@ -89,7 +114,7 @@ export function iceberg<C extends Columns, D extends Columns = {}>(
   name: string,
   options: FileLocation & SourceOptions<C, D>,
 ): Source<Flat<C & D>> {
-  return source('iceberg', name, options, { path: options.path });
+  return source('iceberg', name, options, FILE_LOCATION);
 }
 
 /** A table or query of PostgreSQL, or of what speaks its protocol: Redshift, RDS, Aurora. */
@@ -97,7 +122,7 @@ export function postgres<C extends Columns, D extends Columns = {}>(
   name: string,
   options: DatabaseLocation & SourceOptions<C, D>,
 ): Source<Flat<C & D>> {
-  return source('postgres', name, options, databaseLocation(options));
+  return source('postgres', name, options, DATABASE_LOCATION);
 }
 
 /** A table or query of MySQL. */
@@ -105,7 +130,7 @@ export function mysql<C extends Columns, D extends Columns = {}>(
   name: string,
   options: DatabaseLocation & SourceOptions<C, D>,
 ): Source<Flat<C & D>> {
-  return source('mysql', name, options, databaseLocation(options));
+  return source('mysql', name, options, DATABASE_LOCATION);
 }
 
 /** A table or query of Snowflake. */
@@ -113,7 +138,7 @@ export function snowflake<C extends Columns, D extends Columns = {}>(
   name: string,
   options: DatabaseLocation & SourceOptions<C, D>,
 ): Source<Flat<C & D>> {
-  return source('snowflake', name, options, databaseLocation(options));
+  return source('snowflake', name, options, DATABASE_LOCATION);
 }
 
 /** Events that only arrive by push; the push log is the source. */
@@ -122,8 +147,4 @@ export function pushed<C extends Columns, D extends Columns = {}>(
   options: SourceOptions<C, D>,
 ): Source<Flat<C & D>> {
   return source('pushed', name, options, {});
-}
-
-function databaseLocation(options: DatabaseLocation): Record<string, string | undefined> {
-  return { connection: options.connection, table: options.table, query: options.query };
 }

@@ -1,6 +1,7 @@
 // What a pipeline's step does: a TypeScript function, a Python script, or a built-in.
 
 import type { AuthoredAction, AuthoredObject, AuthoredModel, AuthoredService } from './authored.ts';
+import { findSlips, type OptionNames, optionsOf } from './call.ts';
 import type { UserFunction } from '../manifest.ts';
 
 declare const inputOf: unique symbol;
@@ -47,12 +48,18 @@ export function task<I = AnyNeeds, R = unknown>(run: (needs: I, context: TaskCon
   return { action: { kind: 'task', run: run as UserFunction } };
 }
 
+interface PythonOptions {
+  readonly requirements?: string;
+  readonly args?: Readonly<Record<string, unknown>>;
+}
+
+const PYTHON_OPTIONS: OptionNames<PythonOptions> = { requirements: true, args: true };
+
 /** A Python script, relative to the feature repository. Its environment is made once from `requirements`. */
-export function python(
-  script: string,
-  options: { readonly requirements?: string; readonly args?: Readonly<Record<string, unknown>> } = {},
-): Action<AnyNeeds, NotKnown> {
-  return { action: { kind: 'python', script, requirements: options.requirements, args: options.args ?? {} } };
+export function python(script: string, options: PythonOptions = {}): Action<AnyNeeds, NotKnown> {
+  const slips = findSlips(options, PYTHON_OPTIONS, [1], 'python(…)');
+  const { requirements, args } = optionsOf(options);
+  return { action: { kind: 'python', script, requirements, args: args ?? {}, slips } };
 }
 
 export interface TrainingSetOptions {
@@ -67,17 +74,36 @@ export interface TrainingSetOptions {
   readonly boundary?: 'at' | 'before';
 }
 
+const TRAINING_SET_OPTIONS: OptionNames<TrainingSetOptions> = {
+  service: true,
+  spine: true,
+  timestamp: true,
+  label: true,
+  labels: true,
+  boundary: true,
+};
+
 /** Makes a training set; its result tells the id, path and features. */
 export function trainingSet(options: TrainingSetOptions): Action<AnyNeeds, NotKnown> {
-  const { service, spine, timestamp, label, labels, boundary } = options;
-  const allLabels = [...(label === undefined ? [] : [label]), ...(labels ?? [])];
-  return { action: { kind: 'trainingSet', service, spine, timestamp, labels: allLabels, boundary: boundary ?? 'at' } };
+  const slips = findSlips(options, TRAINING_SET_OPTIONS, [0], 'trainingSet(…)');
+  const { service, spine, timestamp, label, labels, boundary = 'at' } = optionsOf(options);
+  if (labels !== undefined && !Array.isArray(labels))
+    slips.push({ path: [0, 'labels'], message: "labels of trainingSet(…) must be an array: ['late']" });
+  const allLabels = [...(label === undefined ? [] : [label]), ...(Array.isArray(labels) ? labels : [])];
+  return { action: { kind: 'trainingSet', service, spine, timestamp, labels: allLabels, boundary, slips } };
 }
+
+interface RegisterModelOptions {
+  readonly alias?: string;
+}
+
+const REGISTER_MODEL_OPTIONS: OptionNames<RegisterModelOptions> = { alias: true };
 
 /** Registers the ONNX file that the needed step made as a new version of the model. */
 export function registerModel(
   model: AuthoredObject<AuthoredModel>,
-  options: { readonly alias?: string } = {},
+  options: RegisterModelOptions = {},
 ): Action<AnyNeeds, NotKnown> {
-  return { action: { kind: 'registerModel', model, alias: options.alias } };
+  const slips = findSlips(options, REGISTER_MODEL_OPTIONS, [1], 'registerModel(…)');
+  return { action: { kind: 'registerModel', model, alias: optionsOf(options).alias, slips } };
 }

@@ -1,7 +1,9 @@
 // Finds every object of a feature repository: what its files export, and what those objects lead to.
 
 import { type Authored, authored, type AuthoredAction } from '../authoring/authored.ts';
-import { describeAuthored, kindName, type Mistakes } from './mistakes.ts';
+import type { Path } from '../authoring/call.ts';
+import { describeResult } from '../calling/user-value.ts';
+import { aKind, describeAuthored, kindName, type Mistakes } from './mistakes.ts';
 
 /** One export of a file, as its module gives it. */
 export interface Exported {
@@ -24,6 +26,7 @@ export function collect(exports: Iterable<Exported>, mistakes: Mistakes): Collec
     if (object === undefined || seen.has(object)) return;
     seen.add(object);
     mistakes.locate(object, file);
+    if ('call' in object && object.kind !== 'step') mistakes.addSlips(object, object.call.slips);
     for (const next of leadsTo(object)) visit(next, file);
   };
   const sorted = [...exports].sort((a, b) => compare(a.file, b.file) || compare(a.name, b.name));
@@ -35,9 +38,10 @@ export function collect(exports: Iterable<Exported>, mistakes: Mistakes): Collec
   for (const { file, value } of sorted) visit(value, file);
   const ofKind = <K extends NamedKind>(kind: K): readonly OfKind<K>[] => {
     const objects = [...seen].filter((object): object is OfKind<NamedKind> => object.kind === kind);
-    objects.sort((a, b) => compare(a.name, b.name));
+    const named = objects.filter((object) => hasName(object, mistakes));
+    named.sort((a, b) => compare(a.name, b.name));
     // The filter left the objects of that kind only.
-    return unique(objects, mistakes) as unknown as OfKind<K>[];
+    return unique(named, mistakes) as unknown as OfKind<K>[];
   };
   const collected = {
     entity: ofKind('entity'),
@@ -57,14 +61,21 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
+// Nothing can be said of an object whose name is no text, but that.
+function hasName(object: OfKind<NamedKind>, mistakes: Mistakes): boolean {
+  if (typeof object.name === 'string') return true;
+  mistakes.add(object, `its name must be text, got ${describeResult(object.name)}`, [0]);
+  return false;
+}
+
 function unique<T extends OfKind<NamedKind>>(sorted: readonly T[], mistakes: Mistakes): T[] {
   return sorted.filter((object, at) => {
     const previous = sorted[at - 1];
     if (previous === undefined || previous.name !== object.name) return true;
-    const other = mistakes.fileOf(previous);
     mistakes.add(
       object,
-      `the name is already taken by another ${kindName(object.kind)}${other === undefined ? '' : ` in ${other}`}. Rename one of them`,
+      `the name is already taken by another ${kindName(object.kind)}${mistakes.whereIs(previous)}. Rename one of them`,
+      [0],
     );
     return false;
   });
@@ -72,16 +83,20 @@ function unique<T extends OfKind<NamedKind>>(sorted: readonly T[], mistakes: Mis
 
 // A stored view and an on-demand view of one name would give their features the same full names.
 function refuseSharedPrefixes(views: readonly OfKind<'view' | 'onDemandView'>[], mistakes: Mistakes): void {
-  const kinds = new Map<string, Authored['kind']>();
+  const byName = new Map<string, Authored>();
   for (const view of views) {
-    const other = kinds.get(view.name);
+    const other = byName.get(view.name);
     if (other !== undefined)
-      mistakes.add(view, `the name is already taken by a ${kindName(other)}. Rename one of them`);
-    kinds.set(view.name, view.kind);
+      mistakes.add(
+        view,
+        `the name is already taken by ${aKind(other.kind)}${mistakes.whereIs(other)}. Rename one of them`,
+        [0],
+      );
+    byName.set(view.name, view);
   }
 }
 
-function leadsTo(object: Authored): readonly unknown[] {
+export function leadsTo(object: Authored): readonly unknown[] {
   switch (object.kind) {
     case 'entity':
     case 'source':
@@ -127,11 +142,13 @@ export function expectKind<K extends Authored['kind']>(
   kind: K,
   owner: Authored,
   member: string,
+  at: Path,
   mistakes: Mistakes,
+  of?: Authored,
 ): OfKind<K> | undefined {
   const object = authored(value);
   // The kind was compared.
   if (object?.kind === kind) return object as OfKind<K>;
-  mistakes.add(owner, `${member} must be a ${kindName(kind)}, got ${describeAuthored(value)}`);
+  mistakes.add(owner, `${member} must be ${aKind(kind)}, got ${describeAuthored(value)}`, at, of);
   return undefined;
 }

@@ -2,18 +2,22 @@
 
 import { contentHash, didYouMean } from '../../core/index.ts';
 import type { AuthoredEndpoint, AuthoredModel } from '../authoring/authored.ts';
-import type { Definitions, EndpointSpec, Manifest, ModelSpec, UserFunction } from '../manifest.ts';
+import { describeResult } from '../calling/user-value.ts';
+import type { Definitions, EndpointSpec, Manifest, ModelSpec } from '../manifest.ts';
 import { own } from '../own.ts';
 import { resolveService } from '../resolve-service.ts';
 import { collect, type Exported, expectKind } from './collect.ts';
-import { compileService, compileOnDemandView, refuseCycles } from './compile-members.ts';
+import { compileOnDemandView, refuseCycles } from './compile-on-demand.ts';
 import { compilePipeline } from './compile-pipeline.ts';
+import { compileService } from './compile-service.ts';
 import { compileSource } from './compile-source.ts';
 import { compileEntity, compileView } from './compile-view.ts';
-import { compileAbout, compileFields } from './fields.ts';
+import { compileAbout, compileFields, hasNone } from './fields.ts';
+import { FunctionTable, type ReferTo, referByText } from './function-table.ts';
 import { checkManifest } from './manifest-schema.ts';
 import { Mistakes } from './mistakes.ts';
-import { identifierMistake, labelMistake } from './names.ts';
+import { identifierMistake, labelMistake, showName } from './names.ts';
+import { checkRenames } from './renames.ts';
 
 /**
  * Compiles what files export to a manifest. The result depends on neither the order of files nor that of exports.
@@ -21,24 +25,30 @@ import { identifierMistake, labelMistake } from './names.ts';
  */
 export function compileDefinitions(
   exports: Iterable<Exported>,
-  options: { readonly project: string; readonly directory: string },
+  options: {
+    readonly project: string;
+    readonly directory: string;
+    readonly functionRef?: ReferTo;
+    readonly mistakes?: Mistakes;
+  },
 ): Definitions {
-  const mistakes = new Mistakes();
-  const functions = new Map<string, UserFunction>();
+  const mistakes = options.mistakes ?? new Mistakes(options.directory);
+  const functions = new FunctionTable(options.functionRef ?? referByText);
   const found = collect(exports, mistakes);
 
   const entities = new Map(found.entity.map((entity) => [entity.name, compileEntity(entity, mistakes)]));
   const sources = new Map(found.source.map((source) => [source.name, compileSource(source, functions, mistakes)]));
   const views = new Map(
     found.view.map((view) => {
-      const entity = expectKind(view.entity, 'entity', view, 'entity', mistakes);
-      const source = expectKind(view.source, 'source', view, 'source', mistakes);
+      const entity = expectKind(view.entity, 'entity', view, 'entity', [1, 'entity'], mistakes);
+      const source = expectKind(view.source, 'source', view, 'source', [1, 'source'], mistakes);
       return [
         view.name,
         compileView(view, entities.get(entity?.name ?? ''), sources.get(source?.name ?? ''), mistakes),
       ] as const;
     }),
   );
+  checkRenames(found, mistakes);
   const compiled = { entities, views };
   const onDemand = new Map(
     found.onDemandView.map((view) => [
@@ -75,20 +85,26 @@ export function compileDefinitions(
   mistakes.throwIfAny();
   const manifest: Manifest = { ...parts, endpoints };
   checkManifest(manifest);
-  return { manifest, hash: contentHash(manifest), functions, directory: options.directory };
+  return {
+    manifest,
+    hash: contentHash(manifest),
+    functions: functions.functions,
+    bundles: new Map(),
+    directory: options.directory,
+  };
 }
 
 function compileModel(model: AuthoredModel, mistakes: Mistakes): ModelSpec {
   const nameMistake = labelMistake(model.name);
-  if (nameMistake !== undefined) mistakes.add(model, nameMistake);
-  const service = expectKind(model.features, 'service', model, 'features', mistakes);
-  const outputs = compileFields(model.outputs, model, 'output', identifierMistake, mistakes);
-  if (outputs.length === 0)
-    mistakes.add(model, 'it has no outputs: name them in `outputs: { probability: t.float32() }`');
-  if (!Array.isArray(model.providers) || model.providers.length === 0)
-    mistakes.add(model, "providers must name at least one execution provider: ['cpu']");
+  if (nameMistake !== undefined) mistakes.add(model, nameMistake, [0]);
+  const service = expectKind(model.features, 'service', model, 'features', [1, 'features'], mistakes);
+  const outputs = compileFields(model.outputs, model, 'output', [1, 'outputs'], identifierMistake, mistakes);
+  if (hasNone(model.outputs))
+    mistakes.add(model, 'it has no outputs: name them in `outputs: { probability: t.float32() }`', [1, 'outputs']);
+  if (!isTexts(model.providers) || model.providers.length === 0)
+    mistakes.add(model, "providers must name at least one execution provider: ['cpu']", [1, 'providers']);
   return {
-    ...compileAbout(model, model.about, mistakes),
+    ...compileAbout(model, model.about, [1], mistakes),
     name: model.name,
     service: service?.name ?? '',
     outputs,
@@ -102,31 +118,43 @@ function compileEndpoint(
   mistakes: Mistakes,
 ): EndpointSpec {
   const nameMistake = labelMistake(endpoint.name);
-  if (nameMistake !== undefined) mistakes.add(endpoint, nameMistake);
-  const model = expectKind(endpoint.model, 'model', endpoint, 'model', mistakes);
+  if (nameMistake !== undefined) mistakes.add(endpoint, nameMistake, [0]);
+  const model = expectKind(endpoint.model, 'model', endpoint, 'model', [1, 'model'], mistakes);
   const service = model === undefined ? undefined : own(parts.models, model.name)?.service;
   const known =
     service === undefined
       ? []
       : resolveService({ ...parts, endpoints: {} }, service).requestColumns.map((column) => column.name);
-  for (const column of endpoint.unit) {
+  const unit = isTexts(endpoint.unit) ? endpoint.unit : [];
+  if (unit !== endpoint.unit)
+    mistakes.add(endpoint, `unit must be an array of request columns: ['origin']`, [1, 'unit']);
+  for (const [index, column] of unit.entries()) {
     if (service !== undefined && !known.includes(column)) {
       mistakes.add(
         endpoint,
-        `unit names "${column}", which is no request column of service "${service}"; those are ${known.join(', ')}.${didYouMean(column, known)}`,
+        `unit names ${showName(column)}, which is no request column of service "${service}"; those are ${known.join(', ')}.${didYouMean(column, known)}`,
+        [1, 'unit', index],
       );
     }
   }
   if (endpoint.whenStoreDown !== 'fail' && endpoint.whenStoreDown !== 'defaults') {
-    mistakes.add(endpoint, `whenStoreDown must be 'fail' or 'defaults', got ${String(endpoint.whenStoreDown)}`);
+    mistakes.add(
+      endpoint,
+      `whenStoreDown must be 'fail' or 'defaults', got ${describeResult(endpoint.whenStoreDown)}`,
+      [1, 'whenStoreDown'],
+    );
   }
   return {
-    ...compileAbout(endpoint, endpoint.about, mistakes),
+    ...compileAbout(endpoint, endpoint.about, [1], mistakes),
     name: endpoint.name,
     model: model?.name ?? '',
-    unit: endpoint.unit.length > 0 ? endpoint.unit : known,
+    unit: unit.length > 0 ? unit : known,
     whenStoreDown: endpoint.whenStoreDown,
   };
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
 }
 
 /** What is wrong with a project name, which stands in keys, paths and URLs; undefined when nothing is. */

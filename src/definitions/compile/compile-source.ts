@@ -1,23 +1,25 @@
 // A source as written to its spec: columns, derived columns, times, location.
 
-import { didYouMean, type Field, type Micros, parseDuration, sha256Hex, typeName } from '../../core/index.ts';
+import { didYouMean, type Field, type Micros, parseDuration, typeName } from '../../core/index.ts';
 import type { AuthoredSource } from '../authoring/authored.ts';
+import { findSlips, type Path } from '../authoring/call.ts';
+import { KNOWN_TIME_OPTIONS } from '../authoring/source.ts';
+import { describeResult } from '../calling/user-value.ts';
 import type { DeriveSpec, SourceSpec, UserFunction } from '../manifest.ts';
+import { deriveId } from '../function-id.ts';
 import { own } from '../own.ts';
-import { compileAbout, compileFields } from './fields.ts';
+import type { FunctionTable } from './function-table.ts';
+import { compileAbout, compileFields, expectText, hasNone } from './fields.ts';
 import type { Mistakes } from './mistakes.ts';
-import { columnMistake, labelMistake } from './names.ts';
+import { columnMistake, labelMistake, showName } from './names.ts';
 
-export function compileSource(
-  source: AuthoredSource,
-  functions: Map<string, UserFunction>,
-  mistakes: Mistakes,
-): SourceSpec {
+export function compileSource(source: AuthoredSource, functions: FunctionTable, mistakes: Mistakes): SourceSpec {
   const { options } = source;
   const nameMistake = labelMistake(source.name);
-  if (nameMistake !== undefined) mistakes.add(source, nameMistake);
-  const columns = compileFields(options.columns, source, 'column', columnMistake, mistakes);
-  if (columns.length === 0) mistakes.add(source, 'it has no columns: list them in `columns: { name: t.string(), … }`');
+  if (nameMistake !== undefined) mistakes.add(source, nameMistake, [0]);
+  const columns = compileFields(options.columns, source, 'column', [1, 'columns'], columnMistake, mistakes);
+  if (hasNone(options.columns))
+    mistakes.add(source, 'it has no columns: list them in `columns: { name: t.string(), … }`', [1, 'columns']);
   const derive = compileDerived(source, columns, functions, mistakes);
   const all = [...columns, ...derive];
   expectColumn(source, 'eventTime', options.eventTime, 'timestamp', all, mistakes);
@@ -25,8 +27,10 @@ export function compileSource(
   if (options.createdOrder !== undefined)
     expectColumn(source, 'createdOrder', options.createdOrder, undefined, columns, mistakes);
   const pushes = options.pushes ?? (source.sourceKind === 'pushed' ? 'keep' : 'until-materialized');
+  if (pushes !== 'keep' && pushes !== 'until-materialized')
+    mistakes.add(source, `pushes must be 'keep' or 'until-materialized', got ${describeResult(pushes)}`, [1, 'pushes']);
   return {
-    ...compileAbout(source, options, mistakes),
+    ...compileAbout(source, options, [1], mistakes),
     name: source.name,
     kind: source.sourceKind,
     location: compileLocation(source, mistakes),
@@ -49,8 +53,12 @@ function compileCompleteAfter(
   const { completeAfter } = source.options;
   if (completeAfter === undefined) return {};
   if (pushes === 'keep')
-    mistakes.add(source, "`completeAfter` is for files that get pushed events later: leave it out with pushes: 'keep'");
-  const micros = duration(source, 'completeAfter', completeAfter, true, mistakes);
+    mistakes.add(
+      source,
+      "`completeAfter` is for files that get pushed events later: leave it out with pushes: 'keep'",
+      [1, 'completeAfter'],
+    );
+  const micros = duration(source, 'completeAfter', completeAfter, true, [1, 'completeAfter'], mistakes);
   // No time at all is what is meant without it: one meaning, one manifest.
   return micros === 0 ? {} : { completeAfterMicros: micros };
 }
@@ -63,7 +71,7 @@ export function sourceFields(spec: SourceSpec): readonly Field[] {
 function compileDerived(
   source: AuthoredSource,
   columns: readonly Field[],
-  functions: Map<string, UserFunction>,
+  functions: FunctionTable,
   mistakes: Mistakes,
 ): DeriveSpec[] {
   const entries = Object.entries(source.options.derive ?? {});
@@ -73,24 +81,25 @@ function compileDerived(
     types as Readonly<Record<string, never>>,
     source,
     'derived column',
+    [1, 'derive'],
     columnMistake,
     mistakes,
   );
   const taken = new Map(columns.map((column) => [column.name.toLowerCase(), column.name]));
   return fields.flatMap(({ name, type }): DeriveSpec[] => {
+    const at = [1, 'derive', name];
+    const shown = `derived column ${showName(name)}`;
     const other = taken.get(name.toLowerCase());
-    if (other !== undefined)
-      mistakes.add(source, `derived column "${name}" has the name of column "${other}". Rename it`);
+    if (other !== undefined) mistakes.add(source, `${shown} has the name of column ${showName(other)}. Rename it`, at);
     const by: unknown = own(source.options.derive ?? {}, name)?.[1];
     if (typeof by === 'function') {
-      const id = `source/${source.name}/derive/${name}`;
-      functions.set(id, by as UserFunction);
-      return [{ name, type, by: { kind: 'function', function: { id, hash: sha256Hex(by.toString()) } } }];
+      const id = deriveId(source.name, name);
+      return [{ name, type, by: { kind: 'function', function: functions.add(id, by as UserFunction) } }];
     }
     if (by !== null && typeof by === 'object' && 'sql' in by && typeof by.sql === 'string' && by.sql !== '') {
       return [{ name, type, by: { kind: 'sql', sql: by.sql } }];
     }
-    mistakes.add(source, `derived column "${name}" must be [type, (row) => value] or [type, sql\`…\`]`);
+    mistakes.add(source, `${shown} must be [type, (row) => value] or [type, sql\`…\`]`, at);
     return [];
   });
 }
@@ -98,40 +107,57 @@ function compileDerived(
 function expectColumn(
   source: AuthoredSource,
   member: string,
-  column: string | undefined,
+  column: unknown,
   kind: string | undefined,
   all: readonly Field[],
   mistakes: Mistakes,
 ): void {
+  const at = [1, member];
   if (typeof column !== 'string') {
-    mistakes.add(source, `it needs \`${member}\`: the name of a ${kind ?? ''} column`);
+    mistakes.add(source, `it needs \`${member}\`: the name of a ${kind === undefined ? '' : `${kind} `}column`, at);
     return;
   }
+  // Where no column compiled, that was told.
+  if (all.length === 0) return;
   const field = all.find((candidate) => candidate.name === column);
   if (field === undefined) {
     mistakes.add(
       source,
-      `${member} names column "${column}", which it does not have.${didYouMean(
+      `${member} names column ${showName(column)}, which it does not have.${didYouMean(
         column,
         all.map(({ name }) => name),
       )}`,
+      at,
     );
   } else if (kind !== undefined && field.type.kind !== kind) {
     mistakes.add(
       source,
-      `${member} must be a ${kind} column, and "${column}" is ${typeName(field.type)}. Declare it as t.${kind}() or name another`,
+      `${member} must be a ${kind} column, and ${showName(column)} is ${typeName(field.type)}. Declare it as t.${kind}() or name another`,
+      at,
     );
   }
 }
 
 function compileKnownTime(source: AuthoredSource, all: readonly Field[], mistakes: Mistakes): SourceSpec['knownTime'] {
-  const { knownTime, eventTime } = source.options;
+  const { eventTime } = source.options;
+  const knownTime: unknown = source.options.knownTime;
   if (knownTime === undefined) return { kind: 'column', column: eventTime };
   if (typeof knownTime === 'string') {
     expectColumn(source, 'knownTime', knownTime, 'timestamp', all, mistakes);
     return { kind: 'column', column: knownTime };
   }
-  return { kind: 'after', micros: duration(source, 'knownTime.after', knownTime?.after, true, mistakes) };
+  const at = [1, 'knownTime'];
+  if (knownTime === null || typeof knownTime !== 'object' || !('after' in knownTime)) {
+    mistakes.add(
+      source,
+      `knownTime must be the name of a timestamp column or { after: '5m' }, got ${describeResult(knownTime)}`,
+      at,
+    );
+    return { kind: 'after', micros: 1 };
+  }
+  mistakes.addSlips(source, findSlips(knownTime, KNOWN_TIME_OPTIONS, at, 'knownTime'));
+  const micros = duration(source, 'knownTime.after', knownTime.after, true, [...at, 'after'], mistakes);
+  return { kind: 'after', micros };
 }
 
 /** A duration in microseconds; a bad one is reported and given as 1, so that the rest can be checked too. */
@@ -140,12 +166,14 @@ export function duration(
   member: string,
   text: unknown,
   zeroAllowed: boolean,
+  at: Path,
   mistakes: Mistakes,
+  of?: Parameters<Mistakes['add']>[0],
 ): Micros {
   const micros = typeof text === 'string' ? parseDuration(text) : undefined;
   if (micros !== undefined && (zeroAllowed || micros > 0)) return micros;
   const rule = micros === 0 ? 'must be longer than zero' : `is not a duration`;
-  mistakes.add(owner, `${member} ${JSON.stringify(text)} ${rule}: write it like '5m', '12h', '7d' or '1h30m'`);
+  mistakes.add(owner, `${member} ${showName(text)} ${rule}: write it like '5m', '12h', '7d' or '1h30m'`, at, of);
   return 1;
 }
 
@@ -154,19 +182,18 @@ function compileLocation(source: AuthoredSource, mistakes: Mistakes): Readonly<R
   const location = Object.fromEntries(given);
   for (const [member, value] of given) {
     if (member === 'connection') checkConnection(source, value, mistakes);
-    else if (typeof value !== 'string' || value.trim() === '')
-      mistakes.add(source, `\`${member}\` must be text that is not empty`);
+    else expectText(source, `\`${member}\``, value, [1, member], mistakes);
   }
   if (source.sourceKind === 'pushed') return {};
   if (source.sourceKind === 'parquet' || source.sourceKind === 'csv' || source.sourceKind === 'iceberg') {
     if (location['path'] === undefined)
-      mistakes.add(source, 'it needs `path`: a glob, relative to the repository, absolute, or s3://bucket/…');
+      mistakes.add(source, 'it needs `path`: a glob, relative to the repository, absolute, or s3://bucket/…', [1]);
     return location;
   }
   if (location['connection'] === undefined)
-    mistakes.add(source, "it needs `connection`: the variable that holds the database's URL, as 'env:NAME'");
+    mistakes.add(source, "it needs `connection`: the variable that holds the database's URL, as 'env:NAME'", [1]);
   if ((location['table'] === undefined) === (location['query'] === undefined))
-    mistakes.add(source, 'it needs either `table` or `query`, one of them');
+    mistakes.add(source, 'it needs either `table` or `query`, one of them', [1]);
   return location;
 }
 
@@ -179,5 +206,6 @@ function checkConnection(source: AuthoredSource, connection: unknown, mistakes: 
   mistakes.add(
     source,
     `\`connection\` must name an environment variable that holds the database's URL: write connection: 'env:${name}_URL'`,
+    [1, 'connection'],
   );
 }

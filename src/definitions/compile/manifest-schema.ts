@@ -27,9 +27,16 @@ const dataType = Type.Union([simpleType, vectorType, list(Type.Union([simpleType
 
 const field = { name: text, type: dataType, default: Type.Optional(Type.Unknown()) };
 const fields = Type.Array(Type.Object(field, closed));
-const functionRef = Type.Object({ id: text, hash: Type.String({ pattern: '^[0-9a-f]{64}$' }) }, closed);
+const sha256 = Type.String({ pattern: '^[0-9a-f]{64}$' });
+const functionRef = Type.Object(
+  { id: text, hash: sha256, bundle: Type.Optional(sha256), reads: Type.Optional(Type.Array(text)) },
+  closed,
+);
 
-const entity = Type.Object({ ...about, name: text, keys: fields }, closed);
+const renamedFrom = Type.Optional(text);
+const renamed = { renamedFrom, storedAs: Type.Optional(text) };
+
+const entity = Type.Object({ ...about, ...renamed, name: text, keys: fields }, closed);
 
 const source = Type.Object(
   {
@@ -93,12 +100,13 @@ const aggregation = Type.Union([
 const view = Type.Object(
   {
     ...about,
+    ...renamed,
     name: text,
     entity: text,
     source: text,
     keyColumns: Type.Array(text),
     ttlMicros: Type.Union([micros, Type.Null()]),
-    features: Type.Array(Type.Object({ ...field, aggregation, description: Type.Optional(text) }, closed)),
+    features: Type.Array(Type.Object({ ...field, aggregation, description: Type.Optional(text), renamedFrom }, closed)),
     freshness: Type.Union([
       Type.Object({ kind: Type.Literal('live') }, closed),
       Type.Object({ kind: Type.Literal('scheduled'), everyMicros: micros, lagMicros: micros }, closed),
@@ -110,6 +118,7 @@ const view = Type.Object(
 const onDemandView = Type.Object(
   {
     ...about,
+    renamedFrom,
     name: text,
     inputs: Type.Array(
       Type.Union([

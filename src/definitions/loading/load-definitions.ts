@@ -1,14 +1,17 @@
-// Loads a feature repository: imports every file of it, collects what they export, compiles.
+// Loads a feature repository: imports every file of it, collects what they export, bundles their functions, compiles.
 
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { HeadraceError } from '../../core/index.ts';
+import type { FunctionToBundle } from '../bundling/bundle-functions.ts';
+import { findFunctions, type FoundFunction, ownFunctions } from '../bundling/find-functions.ts';
 import type { Exported } from '../compile/collect.ts';
 import { compileDefinitions } from '../compile/compile-definitions.ts';
+import { referByText, type ReferTo } from '../compile/function-table.ts';
 import { Mistakes } from '../compile/mistakes.ts';
 import type { Definitions } from '../manifest.ts';
-import { createImporter } from './module-loader.ts';
+import { importMistake } from './import-mistake.ts';
+import { createImporter, resolvedImport } from './module-loader.ts';
 
 /**
  * Loads the feature repository in `repoDirectory`: all its .ts, .mts, .js and .mjs files, but for tests, configuration
@@ -19,7 +22,7 @@ export async function loadDefinitions(repoDirectory: string, project: string): P
   const directory = resolve(repoDirectory);
   const files = await findFiles(directory);
   const importFile = createImporter(directory);
-  const mistakes = new Mistakes();
+  const mistakes = new Mistakes(directory);
   const exports: Exported[] = [];
   for (const path of files) {
     const file = relative(directory, path).split(sep).join('/');
@@ -27,13 +30,44 @@ export async function loadDefinitions(repoDirectory: string, project: string): P
       const module = await importFile(path);
       for (const [name, value] of Object.entries(module)) exports.push({ file, name, value });
     } catch (cause) {
-      const mistake = importMistake(cause, await realpath(directory));
-      mistakes.addFile(mistake.file ?? file, mistake.message);
+      mistakes.addFile(importMistake(cause, await realpath(path), await realpath(directory)));
     }
   }
   // What a broken file would have exported is missing; the mistakes that this alone makes would only confuse.
   mistakes.throwIfAny();
-  return compileDefinitions(exports, { project, directory });
+  const functions = functionsToBundle(exports);
+  if (functions.length === 0) return compileDefinitions(exports, { project, directory, mistakes });
+  const root = await realpath(directory);
+  const real = await Promise.all(files.map((path) => realpath(path)));
+  // What reads and links code is loaded by those alone who need it.
+  const { bundleFunctions } = await import('../bundling/bundle-functions.ts');
+  const bundled = await bundleFunctions(functions, real, root, resolvedImport);
+  for (const mistake of bundled.mistakes) mistakes.addFile(mistake);
+  const functionRef: ReferTo = (id, fn) => bundled.functions.get(id)?.ref ?? referByText(id, fn);
+  const compiled = compileDefinitions(exports, { project, directory, mistakes, functionRef });
+  const all = [...bundled.functions.values()].filter(({ ref }) => compiled.functions.has(ref.id));
+  return {
+    ...compiled,
+    // What travels is what runs here too.
+    functions: new Map(all.map(({ ref, fn }) => [ref.id, fn])),
+    bundles: new Map(all.map(({ ref, code }) => [ref.bundle, code])),
+  };
+}
+
+/** Every function of the repository once, with the export that leads to it: that of its own object, where there is one. */
+function functionsToBundle(exports: readonly Exported[]): FunctionToBundle[] {
+  const found = new Map<string, FunctionToBundle>();
+  const sorted = exports.toSorted((a, b) => compare(a.file, b.file) || compare(a.name, b.name));
+  const add = ({ file, name }: Exported, functions: Iterable<FoundFunction>): void => {
+    for (const one of functions) if (!found.has(one.id)) found.set(one.id, { ...one, file, exportName: name });
+  };
+  for (const one of sorted) add(one, ownFunctions(one.value));
+  for (const one of sorted) add(one, findFunctions([one.value]));
+  return [...found.values()].sort((a, b) => compare(a.id, b.id));
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 async function findFiles(directory: string): Promise<string[]> {
@@ -62,21 +96,4 @@ async function findFiles(directory: string): Promise<string[]> {
 
 function isDefinitionFile(name: string): boolean {
   return /\.m?[jt]s$/.test(name) && !/\.(test|spec|d|config)\.m?[jt]s$/.test(name);
-}
-
-/** Which file of the repository is at fault, when it is not the one that was imported, and what is wrong with it. */
-function importMistake(cause: unknown, directory: string): { readonly file?: string; readonly message: string } {
-  if (!(cause instanceof Error)) return { message: `it threw ${String(cause)} while it was imported` };
-  const message = cause.message.replace(/\?headrace-load=\d+/g, '').replaceAll(`${directory}${sep}`, '');
-  // The outermost place in the repository is the module that was being read or run.
-  const places = [...(cause.stack ?? '').matchAll(/(file:\/\/\S+?)\?headrace-load=\d+:(\d+)/g)];
-  const [, url, line] = places.at(-1) ?? [];
-  const importer = /imported from (.+?)(?:\?headrace-load=\d+)?$/m.exec(cause.message)?.[1];
-  const path = url === undefined ? importer : fileURLToPath(url);
-  const file =
-    path?.startsWith(`${directory}${sep}`) === true ? relative(directory, path).split(sep).join('/') : undefined;
-  const at = file === undefined || line === undefined ? '' : ` (line ${line})`;
-  const what =
-    cause.name === 'SyntaxError' ? `it cannot be read: ${message}` : `it threw while it was imported: ${message}`;
-  return { ...(file === undefined ? {} : { file }), message: `${what}${at}` };
 }

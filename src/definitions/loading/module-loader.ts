@@ -5,6 +5,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { createRequire, registerHooks } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { looseCandidates } from './loose-resolution.ts';
 
 // The package's entry beside this folder, in whichever form runs: sources or the build.
 const EXTENSION = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
@@ -18,6 +19,8 @@ let loads = 0;
 let isHooked = false;
 /** URL prefixes of the folders whose modules are loaded anew each time. */
 const roots = new Set<string>();
+/** Where each import of a user's module led, by its file and specifier: a bundle must hold the very same modules. */
+const resolutions = new Map<string, string>();
 
 /**
  * Imports a module and gives its exports. Modules under `root` (default: the file's folder) are read anew, whatever was
@@ -31,6 +34,11 @@ export async function importModule(path: string, root?: string): Promise<Record<
 export function createImporter(root: string): (path: string) => Promise<Record<string, unknown>> {
   const load = ++loads;
   return (path) => importWith(path, root, load);
+}
+
+/** The URL of the module that an import in a user's file led to; undefined when it was not met so far. */
+export function resolvedImport(importer: string, specifier: string): string | undefined {
+  return resolutions.get(`${pathToFileURL(importer).href} ${specifier}`);
 }
 
 function importWith(path: string, root: string | undefined, load: number): Promise<Record<string, unknown>> {
@@ -51,6 +59,8 @@ function hook(): void {
       const version = context.parentURL === undefined ? null : versionOf(context.parentURL);
       const resolved =
         version === null ? nextResolve(specifier, context) : resolveLoosely(specifier, context, nextResolve);
+      if (context.parentURL !== undefined && !context.parentURL.includes('/node_modules/'))
+        resolutions.set(`${withoutQuery(context.parentURL)} ${specifier}`, withoutQuery(resolved.url));
       const wanted = version ?? versionOf(resolved.url);
       if (wanted === null || !isUnderRoot(resolved.url)) return resolved;
       const url = new URL(resolved.url);
@@ -63,18 +73,18 @@ function hook(): void {
 
 type Resolve = Parameters<NonNullable<Parameters<typeof registerHooks>[0]['resolve']>>;
 
-// './flights' and './flights.js' mean flights.ts to other TypeScript tools; so they do here, when nothing else is there.
 function resolveLoosely(specifier: string, context: Resolve[1], nextResolve: Resolve[2]): ReturnType<Resolve[2]> {
   if (specifier.startsWith('.') && context.parentURL !== undefined) {
     const url = new URL(specifier, context.parentURL);
-    const path = fileURLToPath(url);
-    if (!existsSync(path) || !/\.[cm]?[jt]s(on)?$/.test(path)) {
-      for (const candidate of [`${path}.ts`, path.replace(/\.(m?)js$/, '.$1ts'), `${path}/index.ts`]) {
-        if (candidate !== path && existsSync(candidate)) return nextResolve(pathToFileURL(candidate).href, context);
-      }
-    }
+    const found = looseCandidates(fileURLToPath(url)).find((candidate) => existsSync(candidate));
+    if (found !== undefined) return nextResolve(pathToFileURL(found).href, context);
   }
   return nextResolve(specifier, context);
+}
+
+function withoutQuery(url: string): string {
+  const at = url.indexOf('?');
+  return at < 0 ? url : url.slice(0, at);
 }
 
 function versionOf(url: string): string | null {

@@ -2,15 +2,7 @@
 // as quick as their digits, the rest as JSON. Every text is exact under the platform's own JSON.parse, which is much
 // quicker than one that looks at each number: an int64 past 2^53 is a string, and so is −0.
 
-import {
-  type DataType,
-  isPlainNumber,
-  type Micros,
-  type Row,
-  sameType,
-  typeName,
-  type Value,
-} from '../../core/index.ts';
+import { type DataType, isPlainNumber, type Micros, sameType, typeName, type Value } from '../../core/index.ts';
 import type { SourceSpec } from '../../definitions/index.ts';
 import type { PushedRow } from '../event-log.ts';
 import { converterOf } from './convert-value.ts';
@@ -37,7 +29,7 @@ export function decodeRows(source: SourceSpec, body: Buffer): PushedRow[] {
   const { toRow, rowBytes } = decode;
   return rows.map((values, index) => {
     const knownMicros = typeof known === 'number' ? known : (known[index] as Micros);
-    return { row: toRow(values, body, numbersAt + index * rowBytes), knownMicros };
+    return { ...toRow(values, body, numbersAt + index * rowBytes), knownMicros };
   });
 }
 
@@ -55,7 +47,7 @@ const TEXT_AT = 4;
 type Encoder = (rows: readonly PushedRow[]) => Buffer;
 interface Decoder {
   readonly rowBytes: number;
-  readonly toRow: (values: readonly unknown[], body: Buffer, at: number) => Row;
+  readonly toRow: (values: readonly unknown[], body: Buffer, at: number) => Pick<PushedRow, 'row' | 'lost'>;
 }
 
 const encoders = new WeakMap<SourceSpec, Encoder>();
@@ -152,19 +144,30 @@ function compileDecoder(source: SourceSpec, stored: readonly string[]): Decoder 
   const columns = source.columns.map(({ name, type }) => {
     const found = places.get(name);
     const read = found === undefined ? () => null : readerOf(found.type, type);
-    return { name, isNumber: found?.isNumber === true, place: found?.place ?? -1, read };
+    const isConverted = found !== undefined && !sameType(found.type, type);
+    return { name, isNumber: found?.isNumber === true, place: found?.place ?? -1, read, isConverted };
   });
   return {
     rowBytes: numbers * NUMBER_BYTES,
     toRow(values, body, at) {
       const row: Record<string, Value> = {};
-      for (const { name, isNumber, place, read } of columns) {
+      let lost: string[] | undefined;
+      for (const { name, isNumber, place, read, isConverted } of columns) {
         const plain = isNumber ? readNumber(body, at + place * NUMBER_BYTES) : values[place];
-        row[name] = plain === null || plain === undefined ? null : read(plain);
+        const value = plain === null || plain === undefined ? null : read(plain);
+        row[name] = value;
+        if (isConverted && isLost(plain, value)) (lost ??= []).push(name);
       }
-      return row;
+      return lost === undefined ? { row } : { row, lost };
     },
   };
+}
+
+/** Whether a value, or an item of a list, is null that was none. */
+function isLost(json: unknown, value: Value): boolean {
+  if (json === null || json === undefined) return false;
+  if (value === null) return true;
+  return Array.isArray(json) && Array.isArray(value) && json.some((item, i) => isLost(item, value[i] as Value));
 }
 
 type Read = (json: unknown) => Value;

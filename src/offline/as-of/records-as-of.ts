@@ -13,6 +13,7 @@ import {
   type ViewCodec,
 } from '../../online/index.ts';
 import type { Facts } from '../facts/facts.ts';
+import { warnOfUnconverted } from '../facts/unconverted.ts';
 import { computeBases } from '../materialize/compute-bases.ts';
 import type { RunScope } from '../materialize/run-scope.ts';
 import { dropTables } from '../materialize/work-table.ts';
@@ -99,6 +100,9 @@ async function withFacts(
         // All their sources were opened.
         await work(connection, view, (opened.bySource.get(view.codec.source.name) as SourceFacts).facts);
       }
+      for (const [source, { facts }] of opened.bySource) {
+        warnOfUnconverted(deps.logger, { source }, (await facts.log?.unconverted()) ?? {});
+      }
       for (const snapshot of opened.snapshots) await snapshot.verify();
     } finally {
       await opened.close();
@@ -121,6 +125,7 @@ async function computeView(
       hasNewest: false,
       rowsInRange: 0,
       rowsIgnored: 0,
+      unconverted: {},
       newestMicros: null,
       hasWaiting: false,
     });

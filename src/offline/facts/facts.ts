@@ -6,6 +6,7 @@ import type { Definitions, SourceSpec } from '../../definitions/index.ts';
 import type { EventLog } from '../../events/index.ts';
 import type { Coverage, SnapshotFile } from '../../online/index.ts';
 import type { DuckDb } from '../../storage/index.ts';
+import type { Unconverted } from './unconverted.ts';
 
 /** What facts are read with: a part of OfflineDeps. */
 export interface FactsDeps {
@@ -54,6 +55,7 @@ export interface FactsRequest {
  * - `__hr_row`: BIGINT below 2^53, unique in `relation`, the same for the same inputs; the log's are above all files'.
  * - `__hr_file`: INTEGER index into `files`; null in the log.
  * - `__hr_writer`, `__hr_cut`: INTEGER; `__hr_offset`: BIGINT, the row's own. Null in files.
+ * - `__hr_lost`: VARCHAR, what `countUnconverted` counts. Null in files.
  */
 export interface Facts {
   readonly source: SourceSpec;
@@ -86,6 +88,8 @@ export interface FactsLog {
   readonly rows: number;
   /** Count and hash of the rows that count: the same for the same rows at the same places. */
   digest(): Promise<{ readonly rows: number; readonly sha256: string }>;
+  /** Of the rows that count. */
+  unconverted(): Promise<Unconverted>;
 }
 
 /** Rows of the log between two coverages, whatever the boundary. */

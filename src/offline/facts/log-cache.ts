@@ -12,9 +12,10 @@ import type { DuckDb } from '../../storage/index.ts';
 import { createRowAppender, type RowAppender } from '../duckdb/row-appender.ts';
 import { queryWork } from '../sources/source-errors.ts';
 import { duckType } from '../sources/sql-text.ts';
+import { lostText } from './unconverted.ts';
 import { copyFiles, countRows, writeWhole } from './write-parquet.ts';
 
-/** Columns: `c0`, `c1`, … as declared, `__hr_writer`, `__hr_cut`, `__hr_offset`, `__hr_logged`; rows by offset. */
+/** Columns: `c0`, `c1`, … as declared, and PLACE_COLUMNS; rows by offset. */
 export interface LogFile {
   readonly path: string;
   readonly from: number;
@@ -67,11 +68,15 @@ export async function logFiles(
   }
 }
 
-/** Rows are decoded by the source's columns: with others they are decoded anew. */
+/** Rows are decoded by the source's columns: with others they are decoded anew, and where files of another build lie. */
 export function sourceFolder({ dataDirectory }: LogCacheDeps, { name, columns }: SourceSpec): string {
-  const hash = contentHash(columns.map((column) => [column.name, column.type])).slice(0, 12);
+  const decodedBy = [LAYOUT, ...columns.map((column) => [column.name, column.type])];
+  const hash = contentHash(decodedBy).slice(0, 12);
   return join(dataDirectory, 'log', `${name}-${hash}`);
 }
+
+/** Rises with every change of what the files hold besides. */
+const LAYOUT = 2;
 
 export const writerName = ({ number, token }: WriterRow): string => `${number}-${token}`;
 
@@ -158,9 +163,9 @@ async function convert(
       }
       cut = entry.cut;
     }
-    entry.rows(source).forEach(({ row, knownMicros }, i) => {
+    entry.rows(source).forEach(({ row, knownMicros, lost }, i) => {
       const values: Value[] = source.columns.map(({ name }) => row[name] ?? null);
-      values.push(writer, entry.cut, BigInt(entry.offset + i), BigInt(knownMicros));
+      values.push(writer, entry.cut, BigInt(entry.offset + i), BigInt(knownMicros), lostText(source, lost));
       rows?.add(values);
     });
     part.rows += entry.count;
@@ -169,8 +174,11 @@ async function convert(
   return files;
 }
 
-const PLACE_COLUMNS = ['__hr_writer', '__hr_cut', '__hr_offset', '__hr_logged'];
-const PLACE_TYPES: readonly DataType[] = [{ kind: 'int32' }, { kind: 'int32' }, { kind: 'int64' }, { kind: 'int64' }];
+/** The log's own: where a row lies in it, and what reading it lost (`lostText`). */
+export const PLACE_COLUMNS: readonly string[] = ['__hr_writer', '__hr_cut', '__hr_offset', '__hr_logged', '__hr_lost'];
+const PLACE_TYPES: readonly DataType[] = (['int32', 'int32', 'int64', 'int64', 'string'] as const).map((kind) => ({
+  kind,
+}));
 
 /** Names of our own, so that no column of the user's stands in for one of DuckDB's virtual ones. */
 export function columnName(source: SourceSpec, index: number): string {

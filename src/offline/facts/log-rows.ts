@@ -7,7 +7,7 @@ import type { EventLog, WriterRow } from '../../events/index.ts';
 import { type Coverage, coveredCut, NOTHING_COVERED } from '../../online/index.ts';
 import { quoteName, quoteText } from '../sources/sql-text.ts';
 import type { FactsDeps } from './facts.ts';
-import { columnName, type LogFile, logFiles, sourceFolder } from './log-cache.ts';
+import { columnName, type LogFile, logFiles, PLACE_COLUMNS, sourceFolder } from './log-cache.ts';
 import { endedSpans } from './log-spans.ts';
 import { FIRST_LOG_ROW } from './raw-rows.ts';
 import { tidySourceFolder } from './tidy-log-cache.ts';
@@ -149,9 +149,8 @@ function cutOffSql(source: SourceSpec, { path }: LogFile, counts: string, before
 
 function columnsSql(source: SourceSpec, row: string): string {
   const declared = source.columns.map(({ name }, i) => `${columnName(source, i)} AS ${quoteName(name)}`);
-  const places = ['__hr_writer', '__hr_cut', '__hr_offset', '__hr_logged'];
   const numbers = [`CAST(${row} AS BIGINT) AS __hr_row`, 'CAST(NULL AS INTEGER) AS __hr_file'];
-  return [...declared, ...numbers, ...places].join(', ');
+  return [...declared, ...numbers, ...PLACE_COLUMNS].join(', ');
 }
 
 function tooShort(writer: number, wanted: number, shipped: number): HeadraceError {

@@ -13,6 +13,7 @@ import type { Facts, FactsDeps, FactsLog, FactsRequest, LogRows, PinnedSnapshot 
 import { NO_LOG_ROWS, rawLogRows } from './log-rows.ts';
 import { parquetRows } from './parquet-rows.ts';
 import { type FileRows, MOST_FILES, noRows } from './raw-rows.ts';
+import { countUnconverted } from './unconverted.ts';
 
 /**
  * Throws HR_SOURCE_UNREADABLE naming file and column when a file is corrupt, or a column is missing or cannot have its
@@ -53,6 +54,7 @@ export async function openFacts(
           removed: logged.removed,
           rows: logged.rows,
           digest: () => digest(connection, logRelation),
+          unconverted: () => countUnconverted(connection, source, logRelation),
         };
   return { source, relation, fileRelation, logRelation, allFileRows, allLogRows, fileRows, files, log };
 }

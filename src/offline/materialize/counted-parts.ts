@@ -14,20 +14,20 @@ import type { PackedBase } from './packed-base.ts';
 /** `mayHaveParts`: besides the keys that are marked as pushed. */
 export async function withCountedParts(
   store: OnlineStore,
-  { entity, version }: Pick<ViewCodec, 'entity' | 'version'>,
+  { recordsOf, version }: Pick<ViewCodec, 'recordsOf' | 'version'>,
   coverage: Coverage,
   bases: readonly PackedBase[],
   mayHaveParts: (key: EncodedKey) => boolean,
 ): Promise<BaseWrite[]> {
   const writes: BaseWrite[] = bases.map(({ key, base, waitsMs }) => ({
-    entity: entity.name,
+    entity: recordsOf,
     key,
     base,
     ...(waitsMs === undefined ? {} : { waitsMs }),
   }));
   const asked = bases.flatMap(({ key, isPushed }, i) => (isPushed || mayHaveParts(key) ? [i] : []));
   if (asked.length === 0) return writes;
-  const refs = asked.map((i) => ({ entity: entity.name, key: (bases[i] as PackedBase).key, version }));
+  const refs = asked.map((i) => ({ entity: recordsOf, key: (bases[i] as PackedBase).key, version }));
   const records = await store.read(refs);
   asked.forEach((at, i) => {
     const counted = countedParts(records[i]?.parts ?? [], coverage);

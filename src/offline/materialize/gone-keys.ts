@@ -26,14 +26,14 @@ export interface StoredKeys {
 export async function scanStoredKeys(
   duckdb: DuckDb,
   store: OnlineStore,
-  { entity, version }: Pick<ViewCodec, 'entity' | 'version'>,
+  { recordsOf, version }: Pick<ViewCodec, 'recordsOf' | 'version'>,
   run: number,
   coverage: Coverage,
 ): Promise<StoredKeys> {
   const connection = await duckdb.connect();
   const stored = await createKeyTable(connection, nextTable('stored'));
   const withParts = new Set<string>();
-  for await (const { key, record } of store.scan(entity.name, version)) {
+  for await (const { key, record } of store.scan(recordsOf, version)) {
     const hasParts = countedParts(record.parts, coverage).length > 0;
     if (hasParts) withParts.add(textOf(key));
     const isOthers = record.base !== undefined && runOfBase(record.base) !== run;

@@ -1,16 +1,20 @@
 // Materialize: brings the online store's bases up to the facts, whole key by whole key. Which facts a base counts is
 // said by its run's row: a snapshot of the files, a boundary, and positions in the writers' logs.
 
-import { didYouMeanOf, formatTimestamp, HeadraceError, messageOf, type Micros } from '../../core/index.ts';
+import { formatTimestamp, HeadraceError, messageOf, type Micros } from '../../core/index.ts';
 import { createViewCodec, lifetimesOf, type OnlineStore, openRowSchemas, openRuns } from '../../online/index.ts';
+import { keptVersions } from '../kept-versions.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
+import { chooseVersions, labelsIn } from './choose-versions.ts';
 import type { MaterializedView } from './report.ts';
 import { rehearseViews, runViews } from './run-views.ts';
 import { forgetRows, removeExpired } from './upkeep.ts';
 import type { RunDeps } from './view-run.ts';
 
 export interface MaterializeRequest {
-  /** All views when left out. */
+  /**
+   * Names, each for all versions of the view that are kept, or versions (`view@hash`). All that are kept when left out.
+   */
   readonly views?: readonly string[];
   /** Only keys whose facts have changed since the last run; a view that has none, or lost it, is written whole. */
   readonly incremental: boolean;
@@ -45,22 +49,16 @@ const RETRY_MS: readonly number[] = [250, 500, 1000, 2000, 4000];
  * before an error stay finished; one that was not is repaired by its next run.
  */
 export async function materialize(deps: MaterializeDeps, request: MaterializeRequest): Promise<MaterializeReport> {
-  const { manifest } = deps.definitions;
-  const names = [...new Set(request.views ?? Object.keys(manifest.views))];
-  for (const name of names) {
-    if (Object.hasOwn(manifest.views, name)) continue;
-    throw new HeadraceError(
-      'HR_UNKNOWN_VIEW',
-      `there is no feature view "${name}".${didYouMeanOf('feature views', name, Object.keys(manifest.views))}`,
-    );
-  }
+  const versions = chooseVersions(deps, request.views);
   checkRange(request, deps.clock.nowMicros());
   const runs = await openRuns(deps.database);
   const own: RunDeps = {
     ...deps,
     runs,
     schemas: await openRowSchemas(deps.database),
-    lifetimeMs: lifetimesOf(manifest),
+    lifetimeMs: lifetimesOf(
+      keptVersions(deps).map(({ definitions, view }) => createViewCodec(definitions.manifest, view)),
+    ),
     askTimeoutMs: deps.askTimeoutMs ?? ASK_TIMEOUT_MS,
     retryMs: deps.retryMs ?? RETRY_MS,
   };
@@ -68,24 +66,25 @@ export async function materialize(deps: MaterializeDeps, request: MaterializeReq
   const views: MaterializedView[] = [];
   const failures: unknown[] = [];
   const { incremental, from, to } = request;
-  const requests = names.map((view) => ({ view, incremental, from, to }));
+  const label = labelsIn(deps);
+  const requests = versions.map((live) => ({ live, view: label(live), incremental, from, to }));
   const outcomes = request.dryRun ? rehearseViews(own, requests) : runViews(own, requests);
   let at = 0;
   for await (const outcome of outcomes) {
-    const view = names[at++];
+    const view = requests[at++]?.view;
     if ('report' in outcome) {
       views.push(outcome.report);
       continue;
     }
     // What is wrong with one view's source must not keep the others from being fresh.
     failures.push(outcome.error);
-    if (names.length > 1) {
+    if (versions.length > 1) {
       const what = 'a view could not be materialized; the others are tried all the same';
       deps.logger.error({ view, reason: messageOf(outcome.error) }, what);
     }
   }
   if (!request.dryRun) {
-    for (const view of names) await forgetRows(runs, createViewCodec(manifest, view).version);
+    for (const { version } of versions) await forgetRows(runs, version);
     if (views.some(({ state }) => state === 'finished')) {
       await removeExpired(deps.store, before, deps.clock.nowMicros());
     }

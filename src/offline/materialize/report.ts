@@ -3,10 +3,13 @@
 import { formatTimestamp, type Micros } from '../../core/index.ts';
 import type { WriterRow } from '../../events/index.ts';
 import { type Coverage, coveredCut, type OpenedRow } from '../../online/index.ts';
+import type { Unconverted } from '../facts/unconverted.ts';
 import type { PreparedRun } from './prepare-run.ts';
 
 export interface MaterializedView {
+  /** The view's name, or the version where it is not the one that is applied. */
   readonly view: string;
+  readonly version: string;
   /** Its number; null where there was none. */
   readonly run: number | null;
   readonly state: 'finished' | 'up-to-date' | 'dry-run';
@@ -28,19 +31,22 @@ export interface MaterializedView {
   readonly rowsInRange: number;
   /** Rows with a null key, event time or known time. */
   readonly rowsIgnored: number;
+  /** Of the log's rows among them: by column, values that are null for the type that it has by now. */
+  readonly unconverted: Unconverted;
 }
 
-const NO_COUNTS = { keys: 0, written: 0, rowsInRange: 0, rowsIgnored: 0 };
+const NO_COUNTS = { keys: 0, written: 0, rowsInRange: 0, rowsIgnored: 0, unconverted: {} };
 
 export function reportOf(
   view: string,
   state: MaterializedView['state'],
   asOf: Micros,
-  { plan, earlier, heldBy, writers, touched }: PreparedRun,
+  { plan, earlier, heldBy, writers, touched, scope }: PreparedRun,
 ): MaterializedView {
   const since = earlier.find(({ number }) => number === plan.since);
   return {
     view,
+    version: scope.codec.version,
     run: null,
     state,
     full: plan.isFull,
@@ -51,7 +57,11 @@ export function reportOf(
     coverage: coverageOf(plan.coverage, writers),
     heldBy: heldBy.map(({ number, machine }) => ({ writer: number, machine })),
     ...NO_COUNTS,
-    ...(state === 'dry-run' && { rowsInRange: touched.rowsInRange, rowsIgnored: touched.rowsIgnored }),
+    ...(state === 'dry-run' && {
+      rowsInRange: touched.rowsInRange,
+      rowsIgnored: touched.rowsIgnored,
+      unconverted: touched.unconverted,
+    }),
   };
 }
 
@@ -64,6 +74,7 @@ export function standingReport(
 ): MaterializedView {
   return {
     view,
+    version: row.version,
     run: null,
     state: 'up-to-date',
     full: false,

@@ -2,6 +2,7 @@
 
 import { HeadraceError, type Micros } from '../../core/index.ts';
 import { isOpened, type OpenedRow, type RunCounts, type RunRow } from '../../online/index.ts';
+import { warnOfUnconverted } from '../facts/unconverted.ts';
 import type { AskedRun } from './ask-writers.ts';
 import { failRun } from './fail-run.ts';
 import { type PreparedRun, prepareRun } from './prepare-run.ts';
@@ -68,15 +69,16 @@ async function writePrepared(run: ViewRun, row: RunRow, prepared: PreparedRun): 
   if (counts.rowsIgnored > 0) {
     logger.warn({ view, rows: counts.rowsIgnored }, 'rows with a null key, event time or known time were left out');
   }
-  const { newestMicros: _, ...told } = counts;
-  return { ...reportOf(view, 'finished', asOf, prepared), run: row.number, ...told };
+  const { newestMicros: _, unconverted = {}, ...told } = counts;
+  warnOfUnconverted(logger, { view, source: run.codec.source.name }, unconverted);
+  return { ...reportOf(view, 'finished', asOf, prepared), run: row.number, ...told, unconverted };
 }
 
 async function openAndWrite(run: ViewRun, row: RunRow, prepared: PreparedRun): Promise<RunCounts> {
   const { deps, codec, request, snapshot } = run;
   const { store, runs, schemas, lifetimeMs, retryMs, progress } = deps;
   const { plan, scope, touched, earlier } = prepared;
-  const { rowsInRange, rowsIgnored } = touched;
+  const { rowsInRange, rowsIgnored, unconverted } = touched;
   const newestMicros = newestOf(plan.isFull ? undefined : scope.finished, touched);
   // A base must never be without what it is read by.
   await schemas.publish([codec.rowCodec.schema, codec.eventCodec.schema]);
@@ -98,7 +100,7 @@ async function openAndWrite(run: ViewRun, row: RunRow, prepared: PreparedRun): P
     progress,
   });
   progress.done(`${done.written} records`);
-  return { ...done, rowsInRange, rowsIgnored, newestMicros };
+  return { ...done, rowsInRange, rowsIgnored, unconverted, newestMicros };
 }
 
 /** Of all facts: an incremental run looks only at those that changed since the one it builds on. */

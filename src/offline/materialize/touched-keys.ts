@@ -2,6 +2,7 @@
 
 import type { Micros } from '../../core/index.ts';
 import { coveredCut, type Coverage } from '../../online/index.ts';
+import { countUnconverted, type Unconverted } from '../facts/unconverted.ts';
 import type { Changes, Interval } from './changes.ts';
 import { isWhole, keyed, keyNames } from './fact-sql.ts';
 import { type RunScope, waitsSql } from './run-scope.ts';
@@ -17,6 +18,8 @@ export interface TouchedKeys {
   readonly rowsInRange: number;
   /** Rows with a null key, event time or known time: they match nothing. */
   readonly rowsIgnored: number;
+  /** Of the log's rows among them. */
+  readonly unconverted: Unconverted;
   /** The greatest event time known by `asOf` of the rows that were looked at; null for none. */
   readonly newestMicros: Micros | null;
   /** Whether some facts are known only after `asOf` and carried. */
@@ -39,6 +42,7 @@ export async function findAllKeys(scope: RunScope): Promise<TouchedKeys> {
   const [rowsInRange = 0, rowsIgnored = 0, waiting = 0] = row.map(Number);
   const newestMicros = microsOf(row[3]);
   const log = facts.log;
+  const unconverted = (await log?.unconverted()) ?? {};
   const logTable = log === null || log.rows === 0 ? null : nextTable('log_keys');
   if (log !== null && logTable !== null) {
     const isNew = isPast(
@@ -51,7 +55,8 @@ export async function findAllKeys(scope: RunScope): Promise<TouchedKeys> {
     );
   }
   const hasNewest = codec.aggregator !== null;
-  const shared = { hasNewest, logTable, rowsInRange, rowsIgnored, newestMicros, hasWaiting: waiting > 0 };
+  const hasWaiting = waiting > 0;
+  const shared = { hasNewest, logTable, rowsInRange, rowsIgnored, unconverted, newestMicros, hasWaiting };
   if (codec.aggregator === null) return { table: null, ...shared };
   const table = nextTable('keys');
   const logged = logTable === null ? '' : ` UNION ALL SELECT ${names}, pushed, NULL FROM ${logTable}`;
@@ -96,9 +101,10 @@ export async function findChangedKeys(
   const fileRows = isScan ? facts.allFileRows : facts.fileRows(files);
   const logRows = isScan ? facts.allLogRows : log.relation;
   const select = `SELECT ${names}, __hr_known, __hr_event, `;
+  const isLooked = [newCut, ...anywhere].join(' OR ');
   const rows =
     `(${select}false AS pushed FROM ${keyed(codec, fileRows)} AS filed WHERE ${[isNewFile, ...anywhere].join(' OR ')} ` +
-    `UNION ALL ${select}${newCut} AS pushed FROM ${keyed(codec, logRows)} AS logged WHERE ${[newCut, ...anywhere].join(' OR ')})`;
+    `UNION ALL ${select}${newCut} AS pushed FROM ${keyed(codec, logRows)} AS logged WHERE ${isLooked})`;
   const table = nextTable('keys');
   await connection.run(
     `CREATE TABLE ${table} AS SELECT ${names}, bool_or(pushed) AS pushed, ` +
@@ -112,7 +118,9 @@ export async function findChangedKeys(
   const [row = []] = counted.getRows();
   const [rowsInRange = 0, rowsIgnored = 0] = row.map(Number);
   const newestMicros = microsOf(row[2]);
-  return { table, logTable: null, hasNewest: false, rowsInRange, rowsIgnored, newestMicros, hasWaiting: true };
+  const unconverted = await countUnconverted(connection, codec.source, `(FROM ${logRows} WHERE ${isLooked})`);
+  const found = { rowsInRange, rowsIgnored, unconverted, newestMicros };
+  return { table, logTable: null, hasNewest: false, ...found, hasWaiting: true };
 }
 
 const microsOf = (value: unknown): Micros | null => (typeof value === 'number' ? value : null);

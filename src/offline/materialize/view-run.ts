@@ -1,6 +1,7 @@
 // A view's run as far as it goes before anyone is asked: what it reads, as of when, and what it would like.
 
 import { floorTo, type Micros } from '../../core/index.ts';
+import type { LiveVersion } from '../../definitions/index.ts';
 import {
   createViewCodec,
   type LifetimeOf,
@@ -26,6 +27,8 @@ export interface RunDeps extends OfflineDeps {
 }
 
 export interface RunRequest {
+  readonly live: LiveVersion;
+  /** For people: the view's name, with the version where it is not the one that is applied. */
   readonly view: string;
   readonly incremental: boolean;
   readonly from: Micros | undefined;
@@ -44,19 +47,21 @@ export interface ViewRun {
   readonly asks: NewRun;
 }
 
-export async function openViewRun(deps: RunDeps, request: RunRequest, sources: RunSources): Promise<ViewRun> {
-  const codec = createViewCodec(deps.definitions.manifest, request.view);
+export async function openViewRun(given: RunDeps, request: RunRequest, sources: RunSources): Promise<ViewRun> {
+  const { definitions, view } = request.live;
+  const deps = { ...given, definitions };
+  const codec = createViewCodec(definitions.manifest, view);
   const { freshness } = codec.view;
   const { now } = sources;
   const asOf = request.to ?? (freshness.kind === 'scheduled' ? floorTo(now, freshness.everyMicros) : now);
   // A scheduled view is read as at its last run: what is known later is a later run's to find.
   const waits = freshness.kind === 'scheduled' ? 'none' : request.to === undefined ? 'all' : 'log';
-  const snapshot = await sources.snapshotOf(codec.source);
+  const snapshot = await sources.snapshotOf(request);
   const asks: NewRun = {
-    view: request.view,
+    view,
     version: codec.version,
     snapshot: snapshot.files,
-    proposed: await sources.boundaryOf(codec.source, asOf),
+    proposed: await sources.boundaryOf(request, asOf),
     asOf,
     carriesWaiting: waits === 'all',
     fingerprint: codec.fingerprint,

@@ -8,6 +8,7 @@ import { NOTHING_COVERED } from '../../online/index.ts';
 import { sourceFolder } from '../facts/log-cache.ts';
 import { readableCoverage } from '../facts/log-rows.ts';
 import { openLogRows } from '../facts/open-facts.ts';
+import { keptSources } from '../kept-versions.ts';
 import { REPLACED_FOR_MS } from '../facts/tidy-log-cache.ts';
 import { pruneLog, type RetentionDeps } from './prune-log.ts';
 import { openRetentionTable } from './retention-table.ts';
@@ -33,8 +34,8 @@ async function convertLog(deps: RetentionDeps): Promise<void> {
   const readable = await readableCoverage(deps.log);
   const connection = await deps.duckdb.connect();
   try {
-    for (const source of Object.values(deps.definitions.manifest.sources)) {
-      await openLogRows(connection, source, deps, NOTHING_COVERED, readable);
+    for (const { source, definitions } of keptSources(deps)) {
+      await openLogRows(connection, source, { ...deps, definitions }, NOTHING_COVERED, readable);
     }
   } finally {
     connection.closeSync();
@@ -42,11 +43,11 @@ async function convertLog(deps: RetentionDeps): Promise<void> {
 }
 
 /** Of sources that are not defined any more, or were with other columns. */
-async function removeGoneFolders({ log, duckdb, dataDirectory, definitions }: RetentionDeps): Promise<void> {
+async function removeGoneFolders(given: RetentionDeps): Promise<void> {
+  const { log, duckdb, dataDirectory } = given;
   if (log === undefined) return;
   const deps = { log, duckdb, dataDirectory };
-  const sources = Object.values(definitions.manifest.sources);
-  const names = new Set(sources.map((source) => basename(sourceFolder(deps, source))));
+  const names = new Set(keptSources(given).map(({ source }) => basename(sourceFolder(deps, source))));
   const folder = join(dataDirectory, 'log');
   for (const name of await readdir(folder).catch(() => [])) {
     if (names.has(name)) continue;

@@ -4,6 +4,7 @@ import { type Micros, MICROS_PER_DAY } from '../../core/index.ts';
 import { NOTHING_COVERED, type OnlineStore, openRuns } from '../../online/index.ts';
 import { readableCoverage } from '../facts/log-rows.ts';
 import { openLogRows } from '../facts/open-facts.ts';
+import { type KeptSource, keptSources } from '../kept-versions.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
 import { planRemoval, type RemovalSituation, type WriterRemoval } from './plan-removal.ts';
 import { openRetentionTable } from './retention-table.ts';
@@ -27,7 +28,7 @@ export interface PruneReport {
 
 /** Errors: HR_LOG_DAMAGED, HR_STORAGE_UNAVAILABLE, HR_ONLINE_UNAVAILABLE, HR_SOURCE_UNREADABLE. A repeat goes on. */
 export async function pruneLog(deps: RetentionDeps, { dryRun }: { readonly dryRun: boolean }): Promise<PruneReport> {
-  const { log, clock, database, store, retentionMicros, definitions, logger } = deps;
+  const { log, clock, database, store, retentionMicros, logger } = deps;
   if (log === undefined) return { oldUpTo: null, writers: [] };
   const table = await openRetentionTable(database);
   const now = clock.nowMicros();
@@ -35,16 +36,18 @@ export async function pruneLog(deps: RetentionDeps, { dryRun }: { readonly dryRu
   // The writers first: what is shipped of them is in the contents.
   const writers = await log.writers();
   const contents = await log.contents();
-  const { sources, views } = definitions.manifest;
-  const states = await readViewStates(definitions.manifest, store, await openRuns(database));
+  const sources = sourcesByName(deps);
+  const kept = [...sources.values()].flat().flatMap(({ versions }) => versions);
+  const states = await readViewStates(kept, store, await openRuns(database));
   // By this clock or that of the look before, whichever is earlier: one that was wrong once must not take what is young.
   const oldUpTo =
     retentionMicros === undefined || last === undefined ? null : Math.min(now, last) - retentionMicros - 1;
   const limits = new Map(
-    Object.values(sources).map((source) => {
-      const own = Object.values(views).filter((view) => view.source === source.name);
-      const found = own.flatMap(({ name }) => states.get(name) ?? []);
-      return [source.name, limitOf(source, found, oldUpTo, deps.marginMicros ?? MARGIN_MICROS)] as const;
+    [...sources].map(([name, forms]) => {
+      const found = forms.flatMap(({ versions }) => versions.flatMap((version) => states.get(version) ?? []));
+      // What one form of it keeps is kept.
+      const pushes = forms.some(({ source }) => source.pushes === 'keep') ? 'keep' : 'until-materialized';
+      return [name, limitOf({ pushes }, found, oldUpTo, deps.marginMicros ?? MARGIN_MICROS)] as const;
     }),
   );
   const situation = { writers, contents, limits, goneUpTo: oldUpTo };
@@ -72,23 +75,30 @@ async function newestEvents(deps: RetentionDeps, open: readonly WriterRemoval[])
   const readable = await readableCoverage(deps.log);
   const connection = await deps.duckdb.connect();
   try {
-    for (const source of Object.values(deps.definitions.manifest.sources)) {
+    for (const { source, definitions } of keptSources(deps)) {
       const own = asked.filter(({ rows }) => rows.has(source.name));
       if (own.length === 0) continue;
-      const { relation } = await openLogRows(connection, source, deps, NOTHING_COVERED, readable);
+      const { relation } = await openLogRows(connection, source, { ...deps, definitions }, NOTHING_COVERED, readable);
       const cases = own.map(({ writer, through }) => `WHEN ${writer} THEN ${through}`);
       const read = await connection.runAndReadAll(
         `SELECT __hr_writer, __hr_cut, CAST(max(coalesce(__hr_event, __hr_logged)) AS DOUBLE) FROM ${relation} ` +
           `WHERE __hr_cut <= CASE __hr_writer ${cases.join(' ')} ELSE 0 END GROUP BY ALL`,
       );
       for (const [writer, cut, newest] of read.getRows()) {
-        found.set(idOf(Number(writer), Number(cut), source.name), newest as number | null);
+        // Another form of the source may tell another time: the later one decides.
+        const id = idOf(Number(writer), Number(cut), source.name);
+        const times = [found.get(id) ?? null, newest as number | null].filter((time) => time !== null);
+        found.set(id, times.length === 0 ? null : Math.max(...times));
       }
     }
   } finally {
     connection.closeSync();
   }
   return (writer, cut, source) => found.get(idOf(writer, cut, source)) ?? null;
+}
+
+function sourcesByName(deps: RetentionDeps): ReadonlyMap<string, readonly KeptSource[]> {
+  return Map.groupBy(keptSources(deps), ({ source }) => source.name);
 }
 
 const idOf = (writer: number, cut: number, source: string): string => `${writer}/${cut}/${source}`;

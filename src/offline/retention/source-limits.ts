@@ -1,8 +1,8 @@
 // What of each source's log may go: by the marks of its views and the rows of their runs, and by age.
 
 import type { Micros } from '../../core/index.ts';
-import type { Manifest, SourceSpec } from '../../definitions/index.ts';
-import { coveredCut, createViewCodec, isOpened, type OnlineStore, type RunRow, type Runs } from '../../online/index.ts';
+import type { SourceSpec } from '../../definitions/index.ts';
+import { coveredCut, isOpened, type OnlineStore, type RunRow, type Runs } from '../../online/index.ts';
 import type { SourceLimit } from './plan-removal.ts';
 
 export interface ViewState {
@@ -11,17 +11,17 @@ export interface ViewState {
   readonly marks: readonly { readonly node: string; readonly run: number | undefined }[];
 }
 
+/** By version. */
 export async function readViewStates(
-  manifest: Manifest,
+  versions: readonly string[],
   store: Pick<OnlineStore, 'marks'>,
   runs: Pick<Runs, 'ofVersion'>,
 ): Promise<ReadonlyMap<string, ViewState>> {
   const states = new Map<string, ViewState>();
-  for (const view of Object.keys(manifest.views)) {
-    const { version } = createViewCodec(manifest, view);
+  for (const version of versions) {
     // The marks first: a row that one names is there.
     const marks = await store.marks(version);
-    states.set(view, { marks, rows: await runs.ofVersion(version) });
+    states.set(version, { marks, rows: await runs.ofVersion(version) });
   }
   return states;
 }

@@ -9,6 +9,7 @@ import type { Coverage } from '../../online/index.ts';
 import { runPlan } from '../duckdb/run-plan.ts';
 import type { FactsLog } from '../facts/facts.ts';
 import { readPinned } from '../facts/pin-snapshot.ts';
+import { warnOfUnconverted } from '../facts/unconverted.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
 import { type Boundary, planTrainingSet, type TrainingSetPlan } from '../plan.ts';
 import { fileHash, hashFiles, type SourceFile } from '../sources/source-files.ts';
@@ -21,8 +22,10 @@ import { saveTrainingSet } from './training-set-store.ts';
 
 export interface TrainingSetRequest {
   readonly service: string;
-  /** A Parquet or CSV file or glob (relative to the working directory), or a query that begins with SELECT, FROM or WITH. */
+  /** A Parquet or CSV file or glob, or a query that begins with SELECT, FROM or WITH. */
   readonly spine: string;
+  /** Where relative file names of the spine start, a query's too; the process's working directory when left out. */
+  readonly directory?: string;
   readonly timestamp: string;
   readonly labels: readonly string[];
   readonly boundary: Boundary;
@@ -53,7 +56,7 @@ export async function createTrainingSet(deps: OfflineDeps, request: TrainingSetR
   let sources: PlanFacts | undefined;
   try {
     deps.progress.start('read the spine');
-    const spine = await loadSpine(connection, request.spine, plan, process.cwd());
+    const spine = await loadSpine(connection, request.spine, plan, request.directory ?? process.cwd());
     deps.progress.done(`${spine.rows} rows`);
     sources = await openPlanFacts(connection, plan, deps);
     const { bySource, snapshots } = sources;
@@ -117,6 +120,7 @@ async function describe(
       ...boundaryIn(facts.source, boundary),
       pushed: facts.log === null ? null : { ...positionsOf(facts.log), ...(await facts.log.digest()) },
       ...(await profileSource(connection, facts, reads)),
+      unconverted: (await facts.log?.unconverted()) ?? {},
     });
   }
   const spineHash =
@@ -193,7 +197,8 @@ function refuseInputs(out: string, spine: Spine, sources: ReadonlyMap<string, So
 }
 
 function reportIgnored({ logger }: OfflineDeps, record: TrainingSetRecord): void {
-  for (const { source, ignored } of record.sources) {
+  for (const { source, ignored, unconverted = {} } of record.sources) {
+    warnOfUnconverted(logger, { source }, unconverted);
     const nullKeys = Object.values(ignored.nullKey).some((rows) => rows > 0);
     if (ignored.nullTime === 0 && !nullKeys) continue;
     logger.warn({ source, ...ignored }, 'rows without a time or a key match nothing');

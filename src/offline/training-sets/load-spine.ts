@@ -2,6 +2,7 @@
 
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { didYouMean, type Field, HeadraceError, typeName } from '../../core/index.ts';
+import { startPathsAt } from '../../storage/index.ts';
 import { pinFiles, readPinned } from '../facts/pin-snapshot.ts';
 import type { TrainingSetPlan } from '../plan.ts';
 import { queryWork } from '../sources/source-errors.ts';
@@ -23,8 +24,8 @@ export interface Spine {
 }
 
 /**
- * Throws HR_SPINE that names a missing, mistyped, reserved or colliding column; HR_SOURCE_UNREADABLE for a bad file,
- * HR_SOURCE_CHANGED for one that changed meanwhile.
+ * Relative file names, a query's too, start at `directory`. Throws HR_SPINE that names a missing, mistyped, reserved or
+ * colliding column; HR_SOURCE_UNREADABLE for a bad file, HR_SOURCE_CHANGED for one that changed meanwhile.
  */
 export async function loadSpine(
   connection: DuckDBConnection,
@@ -37,7 +38,8 @@ export async function loadSpine(
   // Read by their names, which tell how they are compressed; it is one load, and a check of it.
   const pinned = await pinFiles(paths, 'the spine', { isHeld: false });
   return readPinned([pinned], `the spine ${spine} cannot be read`, async () => {
-    const loaded = await load(connection, spine, plan, paths, isQuery);
+    const query = isQuery ? await startPathsAt(connection, spine, directory) : undefined;
+    const loaded = await load(connection, spine, plan, paths, query);
     return { ...loaded, files: await hashFiles(pinned) };
   });
 }
@@ -47,11 +49,11 @@ async function load(
   spine: string,
   plan: TrainingSetPlan,
   files: readonly string[],
-  isQuery: boolean,
+  query: string | undefined,
 ): Promise<Omit<Spine, 'files'>> {
-  const from = isQuery ? `(${spine})` : await spineFiles(connection, files, plan);
+  const from = query === undefined ? await spineFiles(connection, files, plan) : `(${query}\n)`;
   const read = <T>(work: () => Promise<T>) =>
-    queryWork(`the spine ${spine} cannot be read`, isQuery ? 'HR_SPINE' : 'HR_SOURCE_UNREADABLE', work);
+    queryWork(`the spine ${spine} cannot be read`, query === undefined ? 'HR_SOURCE_UNREADABLE' : 'HR_SPINE', work);
   const described = await read(() => connection.runAndReadAll(`DESCRIBE SELECT * FROM ${from}`));
   const columns = described.getRows().map(([name, type]) => ({ name: String(name), type: String(type) }));
   const sql = checkColumns(columns, plan);

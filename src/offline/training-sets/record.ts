@@ -2,6 +2,7 @@
 
 import type { Micros } from '../../core/index.ts';
 import type { Boundary } from '../plan.ts';
+import type { Unconverted } from '../facts/unconverted.ts';
 import type { SourceFile } from '../sources/source-files.ts';
 
 export interface TrainingSetRecord {
@@ -44,6 +45,8 @@ export interface SourceSnapshot {
   readonly rows: number;
   /** Rows that match nothing: without an event time or known time, or with a null in the key of a view. */
   readonly ignored: { readonly nullTime: number; readonly nullKey: Readonly<Record<string, number>> };
+  /** Pushed values that are null for the type that their column has by now. Left out by sets of a time before it was kept. */
+  readonly unconverted?: Unconverted;
 }
 
 export interface PushedSnapshot {

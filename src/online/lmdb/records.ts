@@ -31,6 +31,7 @@ export interface Records {
   /** Removes the record if its last writes are all past their expiry. */
   removeIfExpired(mainKey: Uint8Array, now: Micros): boolean;
   isExpired(mainKey: Uint8Array, now: Micros): boolean;
+  remove(mainKey: Uint8Array): void;
 }
 
 /** LMDB copies a page of 4,096 bytes for whatever changes in it; a value past half a page gets pages of its own. */
@@ -89,6 +90,11 @@ export function createRecords(db: Db, keys: StoreKeys): Records {
     return apart === undefined || expiryOfApart(apart) < now;
   };
 
+  const remove = (mainKey: Uint8Array): void => {
+    db.removeSync(mainKey);
+    db.removeSync(apartKey(mainKey));
+  };
+
   return {
     read(ref) {
       const shared = db.getBinaryFast(keys.record(ref.entity, ref.key, ref.version, PLACE.main));
@@ -123,10 +129,10 @@ export function createRecords(db: Db, keys: StoreKeys): Records {
     },
     hasParts: (version) => db.getBinaryFast(keys.hasParts(version)) !== undefined,
     isExpired,
+    remove,
     removeIfExpired(mainKey, now) {
       if (!isExpired(mainKey, now)) return false;
-      db.removeSync(mainKey);
-      db.removeSync(apartKey(mainKey));
+      remove(mainKey);
       return true;
     },
   };

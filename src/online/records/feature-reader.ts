@@ -114,8 +114,8 @@ export function createFeatureReader(
           const key = keys[row]?.[read];
           own[read] = (readers[read] as RecordReader).absent(key === undefined);
           if (key === undefined) continue;
-          const { view, version } = codecs[read] as ViewCodec;
-          refs.push({ entity: view.entity, key, version });
+          const { recordsOf, version } = codecs[read] as ViewCodec;
+          refs.push({ entity: recordsOf, key, version });
           places.push(row * width + read);
         }
       }

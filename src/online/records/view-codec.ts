@@ -2,7 +2,14 @@
 
 import { contentHash, type DataType, MICROS_PER_DAY, type Micros, sha256Hex } from '../../core/index.ts';
 import { type Aggregator, compileAggregator } from '../../aggregation/index.ts';
-import type { EntitySpec, Manifest, SourceSpec, ViewSpec } from '../../definitions/index.ts';
+import {
+  type EntitySpec,
+  type Manifest,
+  type SourceSpec,
+  storedName,
+  type ViewSpec,
+  viewVersion,
+} from '../../definitions/index.ts';
 import type { LifetimeOf, VersionId } from '../online-store.ts';
 import { ByteWriter } from './bytes.ts';
 import type { TilesFingerprint } from './fold.ts';
@@ -14,12 +21,14 @@ export interface ViewCodec {
   /** What the view's records are stored under. */
   readonly version: VersionId;
   readonly entity: EntitySpec;
+  /** The name under which the entity's records lie. */
+  readonly recordsOf: string;
   readonly source: SourceSpec;
   readonly keyTypes: readonly DataType[];
   /** Only these take pushes at once; a scheduled view waits for its materialize. */
   readonly isLive: boolean;
   readonly aggregator: Aggregator | null;
-  /** Source columns of the view's `latest` features, each once: the order of a latest row's values. */
+  /** Source columns of the view's `latest` features, each once, by name: the order of a latest row's values. */
   readonly latestColumns: readonly string[];
   /** Source columns that an event keeps: of `latest` features and of windows. */
   readonly eventColumns: readonly string[];
@@ -49,12 +58,13 @@ export function createViewCodec(manifest: Manifest, viewName: string): ViewCodec
   // Derived inputs count with their code: tiles over another function's results are other tiles.
   const windowSchema = sourceRowSchema(source, unique(windowColumns));
   const tilesHash = sha256Hex(`${aggregator?.fingerprint}|${windowSchema.fingerprint}`);
-  const identity = identityOf(view, entity, source);
+  const version = viewVersion(manifest, viewName);
   const writer = new ByteWriter();
   return {
     view,
-    version: `${view.name}@${contentHash(identity).slice(0, 12)}`,
+    version,
     entity,
+    recordsOf: storedName(entity),
     source,
     keyTypes: entity.keys.map((key) => key.type),
     isLive: view.freshness.kind === 'live',
@@ -70,28 +80,14 @@ export function createViewCodec(manifest: Manifest, viewName: string): ViewCodec
       low: Number.parseInt(tilesHash.slice(8, 16), 16),
     },
     fingerprint: contentHash({
-      identity,
+      version,
       records: [rowCodec.schema.fingerprint, tilesHash],
-      // A key or a time may be derived, and a column's type decides how it is read.
-      columns: [source.columns, source.derive],
     }),
     packEvent(event) {
       writer.reset();
       eventCodec.write(writer, event);
       return writer.take();
     },
-  };
-}
-
-/**
- * What makes records another view's altogether: its keys, where its facts come from and when they count. Columns and
- * windows that change are told by their own fingerprints within a record.
- */
-function identityOf(view: ViewSpec, entity: EntitySpec, source: SourceSpec): unknown {
-  return {
-    keys: [view.keyColumns, entity.keys],
-    source: [source.name, source.kind, source.pushes],
-    times: [source.eventTime, source.knownTime, source.createdOrder ?? null, source.tombstone ?? null],
   };
 }
 
@@ -102,14 +98,13 @@ const LIFETIME_SLACK_MICROS = 2 * MICROS_PER_DAY;
  * How long an entity's records live after a write: as long as the longest of its views needs, since they lie together.
  * Counted from the write, not from the event: a store of old events read as at an old time must not lose them.
  */
-export function lifetimesOf(manifest: Manifest): LifetimeOf {
+export function lifetimesOf(codecs: Iterable<ViewCodec>): LifetimeOf {
   const longest = new Map<string, number | undefined>();
-  for (const view of Object.values(manifest.views)) {
-    const source = manifest.sources[view.source] as SourceSpec;
-    const own = lifetimeMicros(view, compileAggregator(view, source));
-    const other = longest.get(view.entity);
-    const isForEver = own === null || (longest.has(view.entity) && other === undefined);
-    longest.set(view.entity, isForEver ? undefined : Math.max(own, other ?? 0));
+  for (const { recordsOf, view, aggregator } of codecs) {
+    const own = lifetimeMicros(view, aggregator);
+    const other = longest.get(recordsOf);
+    const isForEver = own === null || (longest.has(recordsOf) && other === undefined);
+    longest.set(recordsOf, isForEver ? undefined : Math.max(own, other ?? 0));
   }
   return (entity) => {
     const micros = longest.get(entity);
@@ -125,7 +120,8 @@ function lifetimeMicros(view: ViewSpec, aggregator: Aggregator | null): Micros |
 }
 
 function latestColumnsOf(view: ViewSpec): string[] {
-  return unique(view.features.flatMap(({ aggregation }) => (aggregation.op === 'latest' ? [aggregation.column] : [])));
+  const columns = view.features.flatMap(({ aggregation }) => (aggregation.op === 'latest' ? [aggregation.column] : []));
+  return unique(columns).sort();
 }
 
 function unique(names: readonly string[]): string[] {

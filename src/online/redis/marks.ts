@@ -29,6 +29,10 @@ export async function writeMark({ connection, ...place }: MarkPlace, run: number
   await askOne(connection, 'SET', keyOf(place), slots === '' ? String(run) : `${run} ${slots}`);
 }
 
+export async function removeMark({ connection, ...place }: MarkPlace): Promise<void> {
+  await askOne(connection, 'DEL', keyOf(place));
+}
+
 function keyOf({ node, project, version }: Omit<MarkPlace, 'connection'>): string {
   return `hr:mark:{${tagOfSlot(node.firstSlot)}}:${escapeName(project)}:${version}`;
 }

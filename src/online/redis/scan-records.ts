@@ -40,7 +40,8 @@ export async function* scanRecords(
   }
 }
 
-async function scanStep(connection: Connection, cursor: string, pattern: string): Promise<[string, Buffer[]]> {
+/** One step of SCAN: the next cursor, and the keys that it found. */
+export async function scanStep(connection: Connection, cursor: string, pattern: string): Promise<[string, Buffer[]]> {
   let reply: Reply = null;
   if (!connection.isReady) await connection.tried;
   await connection.request(

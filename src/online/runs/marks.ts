@@ -13,18 +13,22 @@ export function isPastMark(mark: MarkedRow | undefined, writer: number, cut: num
 
 /**
  * Whether readers may move to a version: every node's mark is of a run that covers all cuts opened without it.
- * `firstCuts`: each writer's first cut that folds into the version, where it has one.
+ * `firstCuts`: each writer's first cut that folds into the version, where it has one. `isLogAlone`: no file holds a fact of
+ * it, so that what every cut of a writer folds into needs no run.
  */
 export function isComplete(
   marks: readonly (MarkedRow | undefined)[],
   writers: readonly WriterState[],
   firstCuts: ReadonlyMap<number, number>,
+  isLogAlone = false,
 ): boolean {
+  if (!isLogAlone && marks.some((mark) => !mark?.coverage)) return false;
   return writers.every(({ number, state, cut }) => {
     if (state === 'forgotten') return true;
     const first = firstCuts.get(number);
     if (first === undefined && state !== 'ended') return false;
     const last = first === undefined ? cut : first - 1;
+    if (last === 0 && isLogAlone) return true;
     return marks.every((mark) => mark?.coverage && coveredCut(mark.coverage, number) >= last);
   });
 }

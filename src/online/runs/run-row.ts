@@ -55,6 +55,8 @@ export interface RunCounts {
   readonly rowsInRange: number;
   /** Rows with a null key, event time or known time. */
   readonly rowsIgnored: number;
+  /** By column, pushed values that are null for the type that it has by now. Left out by runs of a time before it was kept. */
+  readonly unconverted?: Readonly<Record<string, number>>;
   /** Event time of the newest fact that the run saw; null for none. Left out by runs of a time before it was kept. */
   readonly newestMicros?: Micros | null;
 }

@@ -3,11 +3,14 @@
 import { canonicalJson, contentHash, HeadraceError, type Json, type Micros } from '../../core/index.ts';
 import type { Manifest } from '../../definitions/index.ts';
 import { followDefinitions } from '../endpoints.ts';
-import { parseManifest, readCurrent, readJson, type RegistryDb, type RegistryStore } from '../store.ts';
+import type { RegistryTables } from '../schema.ts';
+import { readCurrent, readJson, readManifest, type RegistryDb, type RegistryStore } from '../store.ts';
 import type { InUse } from './in-use.ts';
 import { OBJECT_SECTIONS, type ObjectKind } from './objects.ts';
 import { makePlan, type Plan, type PlanChange } from './plan.ts';
 import { shownSpec } from './shown-spec.ts';
+import { withStoredNames } from './stored-names.ts';
+import { keepApplied } from '../versions/view-versions.ts';
 
 export interface Apply {
   readonly revision: number;
@@ -15,6 +18,15 @@ export interface Apply {
   readonly hash: string;
   readonly appliedAtMicros: Micros;
   readonly actor: string;
+  readonly origin: CodeOrigin;
+}
+
+/** Where definitions came from, as far as it is known. */
+export interface CodeOrigin {
+  /** The commit that the repository was at. */
+  readonly commit?: string;
+  /** Whether files differed from it. */
+  readonly isDirty?: boolean;
 }
 
 export interface AppliedManifest extends Apply {
@@ -28,6 +40,7 @@ export interface Applied extends Apply {
 
 export interface ApplyOptions {
   readonly actor: string;
+  readonly origin?: CodeOrigin;
   readonly allowBreaking?: boolean;
   /** A plan's `baseRevision`: the apply fails when anyone applied something else since. */
   readonly expectedRevision?: number;
@@ -58,15 +71,17 @@ export interface DefinitionsRegistry {
 export function createDefinitionsRegistry(store: RegistryStore, newSalt: () => string): DefinitionsRegistry {
   const { db } = store;
   return {
-    async plan(manifest) {
+    async plan(written) {
       const current = await readCurrent(db);
+      const manifest = withStoredNames(current?.manifest, written);
       return makePlan(current?.manifest, manifest, current?.revision ?? 0, await readInUse(db));
     },
-    apply: (manifest, options) =>
+    apply: (written, options) =>
       store.change(async (trx, record) => {
-        const { actor, allowBreaking = false, expectedRevision } = options;
-        const hash = contentHash(manifest);
+        const { actor, origin = {}, allowBreaking = false, expectedRevision } = options;
         const current = await readCurrent(trx);
+        const manifest = withStoredNames(current?.manifest, written);
+        const hash = contentHash(manifest);
         if (current !== undefined && current.hash === hash) return { ...toApply(current), changes: [] };
         const base = current?.revision ?? 0;
         if (expectedRevision !== undefined && expectedRevision !== base) {
@@ -75,7 +90,7 @@ export function createDefinitionsRegistry(store: RegistryStore, newSalt: () => s
         }
         const plan = makePlan(current?.manifest, manifest, base, await readInUse(trx));
         if (plan.breaking.length > 0 && !allowBreaking) throw breakingChange(plan.breaking);
-        const apply = { revision: base + 1, hash, appliedAtMicros: store.now(), actor };
+        const apply = { revision: base + 1, hash, appliedAtMicros: store.now(), actor, origin };
         await trx
           .insertInto('registry_manifests')
           .values({ hash, manifest: canonicalJson(manifest) })
@@ -83,8 +98,15 @@ export function createDefinitionsRegistry(store: RegistryStore, newSalt: () => s
           .execute();
         await trx
           .insertInto('registry_applies')
-          .values({ revision: apply.revision, hash, applied_at: apply.appliedAtMicros, actor })
+          .values({
+            revision: apply.revision,
+            hash,
+            applied_at: apply.appliedAtMicros,
+            actor,
+            origin: canonicalJson(origin),
+          })
           .execute();
+        await keepApplied(trx, store.now(), manifest, hash);
         await writeObjectVersions(trx, plan.changes, manifest, apply.revision);
         await trx.updateTable('registry_state').set({ revision: apply.revision }).execute();
         const before = current === undefined ? undefined : { revision: base, hash: current.hash };
@@ -101,11 +123,7 @@ export function createDefinitionsRegistry(store: RegistryStore, newSalt: () => s
       const current = await readCurrent(db);
       return current === undefined ? undefined : { ...toApply(current), manifest: current.manifest };
     },
-    async byHash(hash) {
-      const rows = db.selectFrom('registry_manifests').select('manifest').where('hash', '=', hash);
-      const row = await rows.executeTakeFirst();
-      return row === undefined ? undefined : parseManifest(row.manifest);
-    },
+    byHash: (hash) => readManifest(db, hash),
     async history() {
       const rows = await db.selectFrom('registry_applies').selectAll().orderBy('revision', 'desc').execute();
       return rows.map(toApply);
@@ -166,8 +184,9 @@ async function writeObjectVersions(
   }
 }
 
-function toApply(row: { revision: number; hash: string; applied_at: number; actor: string }): Apply {
-  return { revision: row.revision, hash: row.hash, appliedAtMicros: row.applied_at, actor: row.actor };
+function toApply({ revision, hash, applied_at, actor, origin }: RegistryTables['registry_applies']): Apply {
+  // Written from a CodeOrigin.
+  return { revision, hash, appliedAtMicros: applied_at, actor, origin: readJson(origin) as CodeOrigin };
 }
 
 function breakingChange(breaking: readonly PlanChange[]): HeadraceError {

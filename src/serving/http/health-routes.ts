@@ -2,6 +2,7 @@
 
 import type { FastifyInstance } from 'fastify';
 import type { DataPlane } from '../data-plane.ts';
+import type { DefinitionsHealth } from '../definitions-health.ts';
 import { HealthResponse } from './schemas.ts';
 import type { LiveStats } from './live-stats.ts';
 import type { EventStreams } from './event-stream.ts';
@@ -27,8 +28,9 @@ export function addHealthRoutes(
       },
     },
     (_request, reply) => {
-      const { isReady, reason, endpoints } = dataPlane.readiness();
-      return reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ready' : 'not ready', reason, endpoints });
+      const { isReady, reason, health } = dataPlane.readiness();
+      const status = isReady ? 'ready' : 'not ready';
+      return reply.code(isReady ? 200 : 503).send({ status, reason, ...presentHealth(health) });
     },
   );
   app.get(
@@ -51,4 +53,14 @@ export function addHealthRoutes(
     },
     (request, reply) => streams.open(request, reply),
   );
+}
+
+/** As plain JSON data, with the API's names. */
+export function presentHealth({ revision, notLoaded, endpoints, services }: DefinitionsHealth): object {
+  return {
+    revision,
+    not_loaded: notLoaded,
+    endpoints,
+    services: services.map(({ waitsFor, ...service }) => ({ ...service, waits_for: waitsFor })),
+  };
 }

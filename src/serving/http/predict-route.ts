@@ -62,7 +62,7 @@ function writeAnswer({ plan, rows }: PredictAnswer, returnsFeatures: boolean): s
   let text = plan.answerStart;
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i] as PredictAnswer['rows'][number];
-    text += `${i === 0 ? '' : ','}{"prediction_id":"${row.id}","outputs":${plan.writeOutputs(row.outputs)}${row.variant.answerPart}`;
+    text += `${i === 0 ? '' : ','}{"prediction_id":"${row.id}","outputs":${row.variant.writeOutputs(row.outputs)}${row.variant.answerPart}`;
     if (returnsFeatures)
       text += `,"features":${row.variant.write.features(row.features.values)},"statuses":${row.variant.write.statuses(row.features.statuses)}`;
     text += '}';

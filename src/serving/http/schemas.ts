@@ -78,8 +78,16 @@ const Shadow = Type.Object(
   { additionalProperties: false },
 );
 
+const Version = Type.Union([Type.Integer({ minimum: 1 }), Type.String({ minLength: 1, maxLength: 64 })], {
+  description: 'A number, an alias or `latest`; kept as the number that it means now',
+});
+const asked = { additionalProperties: false } as const;
+
 export const TrafficBody = Type.Object(
-  { variants: Type.Array(Variant), shadows: Type.Optional(Type.Array(Shadow)) },
+  {
+    variants: Type.Array(Type.Object({ ...Variant.properties, version: Version }, asked)),
+    shadows: Type.Optional(Type.Array(Type.Object({ ...Shadow.properties, version: Version }, asked))),
+  },
   { additionalProperties: false },
 );
 export const EndpointResponse = Type.Object({

@@ -1,0 +1,102 @@
+// Applying: the functions' bundles to the artifact store, then the manifest to the registry, whole or not at all; then a
+// moment's wait for the servers that run to take it up. Killed at any step it leaves what was applied before.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { HeadraceError } from '../core/index.ts';
+import type { Manifest } from '../definitions/index.ts';
+import {
+  type Applied,
+  type Apply,
+  type ApplyOptions,
+  readableVersions,
+  type ServerRow,
+  versionsRead,
+} from '../registry/index.ts';
+import { putBlob } from '../storage/index.ts';
+import { isOlderCommit, readCodeOrigin } from './code-origin.ts';
+import type { App } from './open-app.ts';
+
+export interface ApplyRequest extends Pick<ApplyOptions, 'allowBreaking' | 'expectedRevision'> {
+  /** Goes ahead from a commit that is older than what is applied. */
+  readonly allowOlder?: boolean;
+}
+
+/** Applies the feature repository. Throws HR_DEFINITION, HR_BREAKING_CHANGE, HR_OLDER_COMMIT, HR_CONFLICT. */
+export async function applyRepository(app: App, request: ApplyRequest): Promise<Applied> {
+  const { manifest, bundles } = await app.repository();
+  const { definitions } = await app.registry();
+  const origin = await readCodeOrigin(app.config.values.repo, app.environment.variables);
+  const { allowOlder = false, ...options } = request;
+  if (!allowOlder) await refuseOlder(app, origin.commit, await definitions.history());
+  const objects = await app.objects();
+  for (const code of bundles.values()) await putBlob(objects, Buffer.from(code));
+  return definitions.apply(manifest, { actor: app.environment.actor, origin, ...options });
+}
+
+async function refuseOlder(app: App, commit: string | undefined, [last]: readonly Apply[]): Promise<void> {
+  const applied = last?.origin.commit;
+  if (last === undefined || commit === undefined || applied === undefined) return;
+  if (!(await isOlderCommit(app.config.values.repo, commit, applied))) return;
+  throw new HeadraceError(
+    'HR_OLDER_COMMIT',
+    `revision ${last.revision} was applied from commit ${applied.slice(0, 12)}, which comes after this one, ${commit.slice(0, 12)}. Update the working copy, or go back on purpose with \`headrace rollback\` or \`apply --yes\`.`,
+  );
+}
+
+/**
+ * Applies what was applied as `revision` before, the one before the last when left out: no working copy is needed. Throws
+ * HR_UNKNOWN_REVISION, HR_VERSION_INCOMPLETE where data of it is gone, with the command that brings it back.
+ */
+export async function rollBack(app: App, revision: number | undefined): Promise<Applied> {
+  const registry = await app.registry();
+  const history = await registry.definitions.history();
+  const target = revision === undefined ? history[1] : history.find((one) => one.revision === revision);
+  if (target === undefined) throw unknownRevision(revision, history);
+  // With its functions: a bundle that is missing or altered is found here.
+  const { manifest } = await app.definitionsOf(target.hash);
+  const missing = await missingVersions(app, manifest);
+  if (missing.length > 0) {
+    throw new HeadraceError(
+      'HR_VERSION_INCOMPLETE',
+      `revision ${target.revision} reads ${missing.join(', ')}, whose records are gone or not complete. Bring them back with \`headrace materialize --incremental --views ${missing.join(',')}\`, then roll back again.`,
+    );
+  }
+  const { actor } = app.environment;
+  const expectedRevision = history[0]?.revision ?? 0;
+  // Going back is asked for, whatever it breaks for what came since.
+  const options = { actor, origin: target.origin, allowBreaking: true, expectedRevision };
+  return registry.definitions.apply(manifest, options);
+}
+
+/** View versions that services of a manifest read and that can't be read now. */
+async function missingVersions(app: App, manifest: Manifest): Promise<readonly string[]> {
+  const { versions } = await app.registry();
+  const isReadable = readableVersions(await versions.list());
+  const read = Object.keys(manifest.services).flatMap((service) => versionsRead(manifest, service));
+  return [...new Set(read)].filter((version) => !isReadable(version)).sort();
+}
+
+function unknownRevision(revision: number | undefined, history: readonly Apply[]): HeadraceError {
+  const has = history.length === 0 ? 'nothing is applied yet' : `the last is ${history[0]?.revision}`;
+  const sentence = revision === undefined ? 'there is no revision before this one' : `there is no revision ${revision}`;
+  return new HeadraceError('HR_UNKNOWN_REVISION', `${sentence}; ${has}.`);
+}
+
+/** Waits until every server has loaded a revision, a moment at most; gives them as they are then. */
+export async function waitForServers(
+  app: App,
+  revision: number,
+  limitMs = SERVERS_LIMIT_MS,
+): Promise<readonly ServerRow[]> {
+  const { servers } = await app.registry();
+  const deadline = performance.now() + limitMs;
+  for (;;) {
+    const all = await servers.list();
+    const isDone = all.every((one) => (one.revision ?? 0) >= revision || one.failure !== null);
+    if (isDone || performance.now() >= deadline) return all;
+    await sleep(POLL_MS);
+  }
+}
+
+const SERVERS_LIMIT_MS = 3000;
+const POLL_MS = 50;

@@ -1,0 +1,91 @@
+// Every version of a view that is kept, with whether readers may take it, what it waits for, and who reads it: asked across
+// the registry, the training sets, the marks and the writers.
+
+import type { Micros } from '../core/index.ts';
+import { type LiveVersion, type Manifest, viewVersion } from '../definitions/index.ts';
+import { type CompletenessDeps, type Missing, missingFor, type TrainingSetRecord } from '../offline/index.ts';
+import { type Registry, type VersionNeed, versionsRead } from '../registry/index.ts';
+
+export interface KeptVersion {
+  readonly live: LiveVersion;
+  readonly isCurrent: boolean;
+  /** What it waits for; null once it is complete. */
+  readonly missing: Missing | null;
+  readonly readBy: readonly VersionReader[];
+  readonly unreadSinceMicros: Micros | null;
+}
+
+/** As plain JSON data. A training set pins definitions, which can be filled again; it keeps no records. */
+export type VersionReader =
+  | { readonly kind: 'service'; readonly service: string; readonly revision: number }
+  | { readonly kind: 'model'; readonly model: string; readonly version: number }
+  | { readonly kind: 'training_set'; readonly id: string; readonly name: string | null };
+
+export interface KeptVersionsDeps extends CompletenessDeps {
+  readonly registry: Pick<Registry, 'definitions' | 'versions'>;
+  /** All that are kept, with their definitions. */
+  readonly live: readonly LiveVersion[];
+  readonly trainingSets: readonly Pick<TrainingSetRecord, 'id' | 'name' | 'manifestHash' | 'service'>[];
+}
+
+/** Empty before the first apply. */
+export async function keptVersions(deps: KeptVersionsDeps): Promise<readonly KeptVersion[]> {
+  const { registry, live } = deps;
+  const applied = await registry.definitions.current();
+  if (applied === undefined) return [];
+  const { manifest } = applied;
+  const rows = new Map((await registry.versions.list()).map((row) => [row.version, row]));
+  const current = new Set(Object.keys(manifest.views).map((view) => viewVersion(manifest, view)));
+  const readers = await findReaders(deps, manifest);
+  const kept: KeptVersion[] = [];
+  for (const one of live) {
+    const row = rows.get(one.version);
+    // Removed meanwhile.
+    if (row === undefined) continue;
+    kept.push({
+      live: one,
+      isCurrent: current.has(one.version),
+      missing: row.completedMicros === null ? await missingFor(deps, one) : null,
+      readBy: readers.get(one.version) ?? [],
+      unreadSinceMicros: row.unreadSinceMicros,
+    });
+  }
+  return kept;
+}
+
+async function findReaders(
+  { registry, trainingSets }: KeptVersionsDeps,
+  applied: Manifest,
+): Promise<ReadonlyMap<string, readonly VersionReader[]>> {
+  const readers = new Map<string, VersionReader[]>();
+  const add = (manifest: Manifest, service: string, reader: VersionReader): void => {
+    if (!Object.hasOwn(manifest.services, service)) return;
+    for (const version of versionsRead(manifest, service)) {
+      readers.set(version, [...(readers.get(version) ?? []), reader]);
+    }
+  };
+  for (const { service, revision, waitsFor } of await registry.versions.servedServices()) {
+    if (waitsFor.length === 0) add(applied, service, { kind: 'service', service, revision });
+  }
+  for (const [version, needs] of await registry.versions.needs()) {
+    const others = needs.flatMap(presentNeed);
+    if (others.length > 0) readers.set(version, [...(readers.get(version) ?? []), ...others]);
+  }
+  for (const { id, name, manifestHash, service } of trainingSets) {
+    const manifest = await registry.definitions.byHash(manifestHash);
+    if (manifest !== undefined) add(manifest, service, { kind: 'training_set', id, name });
+  }
+  return readers;
+}
+
+/** That it is applied alone reads nothing. */
+function presentNeed(need: VersionNeed): VersionReader[] {
+  switch (need.by) {
+    case 'applied':
+      return [];
+    case 'service':
+      return [{ kind: 'service', service: need.service, revision: need.revision }];
+    case 'model':
+      return [{ kind: 'model', model: need.model, version: need.version }];
+  }
+}

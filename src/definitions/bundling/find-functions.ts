@@ -1,0 +1,52 @@
+// The functions that objects of the authoring API hold, by id, and those of the objects that they lead to.
+
+import { type Authored, authored } from '../authoring/authored.ts';
+import { leadsTo } from '../compile/collect.ts';
+import { deriveId, taskId, transformId } from '../function-id.ts';
+import type { UserFunction } from '../manifest.ts';
+
+export interface FoundFunction {
+  readonly id: string;
+  readonly fn: UserFunction;
+}
+
+/** What `values` hold, and what they lead to, the nearest first. Values that are no objects of the API hold nothing. */
+export function* findFunctions(values: Iterable<unknown>): Generator<FoundFunction> {
+  const seen = new Set<Authored>();
+  for (const value of values) {
+    const object = authored(value);
+    if (object !== undefined) seen.add(object);
+  }
+  for (const object of seen) {
+    yield* functionsOf(object);
+    for (const next of leadsTo(object)) {
+      const led = authored(next);
+      if (led !== undefined) seen.add(led);
+    }
+  }
+}
+
+/** The functions of the object that a value is. */
+export function* ownFunctions(value: unknown): Generator<FoundFunction> {
+  const object = authored(value);
+  if (object !== undefined) yield* functionsOf(object);
+}
+
+function* functionsOf(object: Authored): Generator<FoundFunction> {
+  if (object.kind === 'source') {
+    for (const [column, entry] of Object.entries(object.options.derive ?? {})) {
+      const by: unknown = Array.isArray(entry) ? entry[1] : undefined;
+      if (isFunction(by)) yield { id: deriveId(object.name, column), fn: by };
+    }
+  } else if (object.kind === 'onDemandView') {
+    if (isFunction(object.transform)) yield { id: transformId(object.name), fn: object.transform };
+  } else if (object.kind === 'step') {
+    const { action } = object;
+    if (action?.kind === 'task' && isFunction(action.run))
+      yield { id: taskId(object.pipeline, object.name), fn: action.run };
+  }
+}
+
+function isFunction(value: unknown): value is UserFunction {
+  return typeof value === 'function';
+}

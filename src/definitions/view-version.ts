@@ -1,0 +1,100 @@
+// A view's stored version: `name@hash` of everything that gives its values meaning. Two definitions of one hash are one
+// version, whatever their features are called; any other keeps records of its own, beside the old ones.
+
+import { contentHash, type Field } from '../core/index.ts';
+import type { Definitions, DeriveSpec, EntitySpec, Manifest, SourceSpec, ViewSpec } from './manifest.ts';
+
+/** A version of a view that is kept, with what defines it. */
+export interface LiveVersion {
+  /** `view@hash`: what its records lie under. */
+  readonly version: string;
+  /** Grows each time that the version comes back after it was removed. */
+  readonly epoch: number;
+  /** The view's name in `definitions`. */
+  readonly view: string;
+  readonly definitions: Definitions;
+}
+
+/** Of a view of a valid manifest. */
+export function viewVersion(manifest: Manifest, viewName: string): string {
+  let versions = known.get(manifest);
+  if (versions === undefined) known.set(manifest, (versions = new Map()));
+  let version = versions.get(viewName);
+  if (version === undefined) {
+    // The manifest was validated: what it names is in it.
+    const view = manifest.views[viewName] as ViewSpec;
+    const entity = manifest.entities[view.entity] as EntitySpec;
+    const source = manifest.sources[view.source] as SourceSpec;
+    version = `${storedName(view)}@${contentHash(meaningOf(view, entity, source)).slice(0, 12)}`;
+    versions.set(viewName, version);
+  }
+  return version;
+}
+
+// A manifest never changes.
+const known = new WeakMap<Manifest, Map<string, string>>();
+
+/** The name under which a view's or an entity's data lies: the first that it had. */
+export function storedName({ name, storedAs }: { readonly name: string; readonly storedAs?: string }): string {
+  return storedAs ?? name;
+}
+
+/** The stored name that a version begins with. */
+export function viewOfVersion(version: string): string {
+  return version.slice(0, version.lastIndexOf('@'));
+}
+
+/** Every view of the definitions in its own version, as if none had ever been removed. */
+export function versionsOf(definitions: Definitions): readonly LiveVersion[] {
+  return Object.keys(definitions.manifest.views).map((view) => ({
+    version: viewVersion(definitions.manifest, view),
+    epoch: 1,
+    view,
+    definitions,
+  }));
+}
+
+// Names of features, keys and the view are left out: a rename moves no data. So is where a source lies: the same facts may
+// move, and a run sees by its snapshot that files are others.
+function meaningOf(view: ViewSpec, entity: EntitySpec, source: SourceSpec): unknown {
+  const { eventTime, knownTime, createdOrder, tombstone } = source;
+  const aggregations = new Map(view.features.map(({ aggregation }) => [contentHash(aggregation), aggregation]));
+  const hasLatest = view.features.some(({ aggregation }) => aggregation.op === 'latest');
+  const columns = [
+    ...view.keyColumns,
+    eventTime,
+    ...(knownTime.kind === 'column' ? [knownTime.column] : []),
+    ...(createdOrder === undefined ? [] : [createdOrder]),
+    ...(tombstone === undefined ? [] : [tombstone]),
+    ...[...aggregations.values()].flatMap(({ column }) => (column === null ? [] : [column])),
+  ];
+  return {
+    format: 1,
+    entity: storedName(entity),
+    keys: view.keyColumns.map((column, at) => [column, (entity.keys[at] as Field).type]),
+    source: [source.name, source.kind === 'pushed', source.pushes],
+    times: [eventTime, knownTime, createdOrder ?? null, tombstone ?? null],
+    columns: [...new Set(columns)].sort().map((column) => columnMeaning(source, column)),
+    // Their order makes no difference, and two of the same are one.
+    aggregations: [...aggregations.keys()].sort().map((hash) => aggregations.get(hash)),
+    ttl: hasLatest ? view.ttlMicros : null,
+    freshness: view.freshness,
+  };
+}
+
+function columnMeaning(source: SourceSpec, name: string): unknown {
+  const derived = source.derive.find((candidate) => candidate.name === name);
+  if (derived !== undefined) return [name, derived.type, codeMeaning(source, derived)];
+  return [name, source.columns.find((candidate) => candidate.name === name)?.type ?? null];
+}
+
+// A function gets the whole row; what it gets of it counts, as far as that can be told.
+function codeMeaning(source: SourceSpec, { by }: DeriveSpec): unknown {
+  if (by.kind === 'sql') return ['sql', by.sql, typesOf(source.columns)];
+  const { hash, reads } = by.function;
+  return ['function', hash, typesOf(source.columns.filter(({ name }) => reads === undefined || reads.includes(name)))];
+}
+
+function typesOf(fields: readonly Field[]): unknown {
+  return fields.map(({ name, type }) => [name, type]).sort(([a], [b]) => (String(a) < String(b) ? -1 : 1));
+}

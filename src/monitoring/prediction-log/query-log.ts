@@ -1,0 +1,91 @@
+// A question in SQL to the whole prediction log, its last seconds included. It only reads, and is asked again where a
+// compaction takes files away under it.
+
+import { type DuckDBConnection, type DuckDBPreparedStatement, StatementType } from '@duckdb/node-api';
+import { HeadraceError, type Json, messageOf } from '../../core/index.ts';
+import { type DuckDb, startPathsAt } from '../../storage/index.ts';
+import { answerJson } from './answer-json.ts';
+import { sqlText } from './log-columns.ts';
+import { type LogRange, predictionLogSql } from './log-relation.ts';
+
+export interface LogQuestion extends LogRange {
+  /** The log's; where there is none the log is empty. */
+  readonly directory: string;
+  /** One SELECT of DuckDB's. `predictions` is the log, as `predictionLogSql` gives it. */
+  readonly sql: string;
+  /** Only this endpoint's predictions. */
+  readonly endpoint?: string;
+  /** Rows beyond it are left out. */
+  readonly limit: number;
+  /** Where relative names of other files in `sql` start. */
+  readonly startsAt: string;
+}
+
+export interface LogAnswer {
+  /** Of columns with one name the second is `name:1`; types are DuckDB's. */
+  readonly columns: readonly { readonly name: string; readonly type: string }[];
+  readonly rows: readonly (readonly Json[])[];
+  /** Whether there are more rows. */
+  readonly isCut: boolean;
+}
+
+/** Many compactions while one question is asked. */
+const MOST_TRIES = 20;
+
+/** Throws HR_USAGE for what is no SELECT, and with DuckDB's words where it fails; HR_STORAGE_FULL. */
+export async function queryPredictionLog(duckdb: DuckDb, question: LogQuestion): Promise<LogAnswer> {
+  for (let tries = 1; ; tries++) {
+    const log = await predictionLogSql(question.directory, question);
+    const connection = await duckdb.connect();
+    try {
+      return await ask(connection, log, question);
+    } catch (error) {
+      if (error instanceof HeadraceError) throw error;
+      // Other files than a moment ago: one that it wanted may have become another.
+      if (tries < MOST_TRIES && log !== (await predictionLogSql(question.directory, question))) continue;
+      throw queryError(error);
+    } finally {
+      connection.closeSync();
+    }
+  }
+}
+
+async function ask(connection: DuckDBConnection, log: string, question: LogQuestion): Promise<LogAnswer> {
+  const { endpoint, limit, sql, startsAt } = question;
+  const filter = endpoint === undefined ? '' : ` WHERE endpoint = ${sqlText(endpoint)}`;
+  await connection.run(`CREATE TEMP VIEW predictions AS SELECT * FROM (${log})${filter}`);
+  const statement = await prepareSelect(connection, await startPathsAt(connection, sql, startsAt));
+  const reader = await statement.streamAndReadUntil(limit + 1);
+  const types = reader.columnTypes();
+  const rows = reader.getRows();
+  const names = reader.deduplicatedColumnNames();
+  return {
+    columns: names.map((name, i) => ({ name, type: String(types[i]) })),
+    rows: rows.slice(0, limit).map((row) => row.map((value, i) => answerJson(value, types[i]))),
+    isCut: rows.length > limit,
+  };
+}
+
+async function prepareSelect(connection: DuckDBConnection, sql: string): Promise<DuckDBPreparedStatement> {
+  const statements = sql.trim() === '' ? undefined : await connection.extractStatements(sql);
+  const statement = statements?.count === 1 ? await statements.prepare(0) : undefined;
+  if (statement?.statementType !== StatementType.SELECT) {
+    throw new HeadraceError('HR_USAGE', 'the prediction log is asked by one SELECT, and nothing else.');
+  }
+  if (statement.parameterCount > 0) {
+    throw new HeadraceError('HR_USAGE', 'the query takes no parameters: write the values themselves.');
+  }
+  return statement;
+}
+
+function queryError(cause: unknown): HeadraceError {
+  const message = messageOf(cause);
+  if (/No space left on device|max_temp_directory_size/i.test(message)) {
+    return new HeadraceError('HR_STORAGE_FULL', 'the query fails: the disk is full. Free space, or ask for less.', {
+      cause,
+    });
+  }
+  // DuckDB repeats the query in it.
+  const [words = message] = message.split(/\n\s*\n?LINE \d+:/);
+  return new HeadraceError('HR_USAGE', `the query fails: ${words}`, { cause });
+}

@@ -1,0 +1,64 @@
+// Whether readers may move to versions that are being filled, and what is still missing: asked of the marks, the writers
+// and their first cuts, once a run has ended and from time to time while servers wait.
+
+import type { LiveVersion } from '../../definitions/index.ts';
+import type { EventLog, WriterRow } from '../../events/index.ts';
+import { isComplete, type OnlineStore, type RunRow, type Runs } from '../../online/index.ts';
+import { sourceOfView } from '../kept-versions.ts';
+
+/** Of the registry's versions, what this takes; see its `ViewVersions`. */
+export interface FilledVersions {
+  firstCuts(version: VersionEpoch): Promise<ReadonlyMap<number, number>>;
+  complete(version: VersionEpoch): Promise<boolean>;
+}
+
+interface VersionEpoch {
+  readonly version: string;
+  readonly epoch: number;
+}
+
+export interface CompletenessDeps {
+  readonly versions: FilledVersions;
+  readonly store: Pick<OnlineStore, 'marks'>;
+  readonly runs: Pick<Runs, 'row'>;
+  readonly log: Pick<EventLog, 'writers'> | undefined;
+}
+
+/** What a version waits for; nothing once it is complete. */
+export interface Missing {
+  /** Nodes without the mark of a run of it. */
+  readonly nodes: readonly string[];
+  /** Writers with cuts that were opened without it and that no run covers at every node. */
+  readonly writers: readonly WriterRow[];
+}
+
+export async function missingFor(deps: CompletenessDeps, live: LiveVersion): Promise<Missing> {
+  // The writers first: one that registers later reads the versions after that, and opens no cut without them.
+  const writers = (await deps.log?.writers()) ?? [];
+  const { manifest } = live.definitions;
+  const isLogAlone = sourceOfView(live.definitions, live.view).kind === 'pushed';
+  const isScheduled = manifest.views[live.view]?.freshness.kind === 'scheduled';
+  const marks = await deps.store.marks(live.version);
+  const rows: (RunRow | undefined)[] = [];
+  for (const { run } of marks) rows.push(run === undefined ? undefined : await deps.runs.row(run));
+  const isMarked = (row: RunRow | undefined) => isComplete([row], [], new Map(), isLogAlone && !isScheduled);
+  const nodes = marks.filter((_, at) => !isMarked(rows[at])).map(({ node }) => node);
+  // Nothing is folded into a scheduled view: its runs count what is shipped, and it is read as of the last of them.
+  if (isScheduled) return { nodes, writers: [] };
+  const firstCuts = await deps.versions.firstCuts(live);
+  const isReady = (writer: WriterRow) => isComplete(rows, [writer], firstCuts, isLogAlone);
+  return { nodes, writers: nodes.length > 0 ? [] : writers.filter((writer) => !isReady(writer)) };
+}
+
+/** Tells the registry of each that came to be complete; gives those. */
+export async function completeVersions(
+  deps: CompletenessDeps,
+  waiting: readonly LiveVersion[],
+): Promise<readonly LiveVersion[]> {
+  const completed: LiveVersion[] = [];
+  for (const live of waiting) {
+    const { nodes, writers } = await missingFor(deps, live);
+    if (nodes.length === 0 && writers.length === 0 && (await deps.versions.complete(live))) completed.push(live);
+  }
+  return completed;
+}

@@ -1,0 +1,71 @@
+// By which definitions each service is served: those that are applied, once all view versions that it reads are complete;
+// until then the last applied ones for which they are. So a service moves at once, and no feature of it goes dark.
+
+import { type Manifest, resolveService, viewOfVersion, viewVersion } from '../../definitions/index.ts';
+import type { ViewVersionRow } from './view-versions.ts';
+
+export interface ServedService {
+  readonly service: string;
+  /** The apply whose definitions it is served by. */
+  readonly revision: number;
+  readonly manifestHash: string;
+  /** Versions that the applied definitions read and that are not complete; empty when it is served by those. */
+  readonly waitsFor: readonly string[];
+  /** False where it waits and no earlier definitions can serve it either. */
+  readonly isServed: boolean;
+}
+
+export interface AppliedRevision {
+  readonly revision: number;
+  readonly hash: string;
+}
+
+/** The view versions that a service reads, each once. Throws HR_UNKNOWN_SERVICE. */
+export function versionsRead(manifest: Manifest, service: string): readonly string[] {
+  return [...new Set(resolveService(manifest, service).reads.map(({ view }) => viewVersion(manifest, view.name)))];
+}
+
+/**
+ * Whether readers may take a version: a complete one; before any version of its view was complete the first that there is,
+ * as nothing older could answer in its place.
+ */
+export function readableVersions(kept: readonly ViewVersionRow[]): (version: string) => boolean {
+  const readable = new Set<string>();
+  for (const own of Map.groupBy(kept, ({ version }) => viewOfVersion(version)).values()) {
+    const complete = own.filter(({ completedMicros }) => completedMicros !== null);
+    const first = own.reduce((a, b) => (b.addedMicros < a.addedMicros ? b : a));
+    for (const { version } of complete.length > 0 ? complete : [first]) readable.add(version);
+  }
+  return (version) => readable.has(version);
+}
+
+/** Further back nobody would look for what is served. */
+const MOST_REVISIONS = 100;
+
+/** `revisions`: newest first, the applied one among them. `manifestOf` is asked only where a service can't move yet. */
+export async function servedServices(
+  current: { readonly manifest: Manifest } & AppliedRevision,
+  revisions: readonly AppliedRevision[],
+  kept: readonly ViewVersionRow[],
+  manifestOf: (hash: string) => Promise<Manifest>,
+): Promise<readonly ServedService[]> {
+  const isReadable = readableVersions(kept);
+  const served: ServedService[] = [];
+  for (const service of Object.keys(current.manifest.services)) {
+    const waitsFor = versionsRead(current.manifest, service).filter((version) => !isReadable(version));
+    const before = waitsFor.length === 0 ? undefined : await findEarlier(service);
+    const { revision, hash } = before ?? current;
+    const isServed = waitsFor.length === 0 || before !== undefined;
+    served.push({ service, revision, manifestHash: hash, waitsFor, isServed });
+  }
+  return served;
+
+  async function findEarlier(service: string): Promise<AppliedRevision | undefined> {
+    for (const earlier of revisions.filter(({ revision }) => revision < current.revision).slice(0, MOST_REVISIONS)) {
+      const manifest = await manifestOf(earlier.hash);
+      if (!Object.hasOwn(manifest.services, service)) continue;
+      if (versionsRead(manifest, service).every(isReadable)) return earlier;
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,72 @@
+// Serving processes, as they tell of themselves: which definitions each has loaded, and which view versions it reads or
+// folds into. One that is silent for long is taken to be gone.
+
+import { canonicalJson, type Micros, MICROS_PER_MINUTE, parseJson } from '../../core/index.ts';
+import type { RegistryStore } from '../store.ts';
+
+export interface ServerState {
+  /** For people. */
+  readonly machine: string;
+  readonly pid: number;
+  readonly startedMicros: Micros;
+  /** The apply whose definitions it has loaded; null before the first. */
+  readonly revision: number | null;
+  /** Why it has not loaded what is applied; null when it has. */
+  readonly failure: string | null;
+  /** View versions that its answers come from. */
+  readonly reads: readonly string[];
+  /** Those that its pushes are folded into. */
+  readonly folds: readonly string[];
+}
+
+export interface ServerRow extends ServerState {
+  readonly id: string;
+  readonly seenMicros: Micros;
+}
+
+export interface Servers {
+  report(id: string, state: ServerState): Promise<void>;
+  /** Those that told of themselves lately. */
+  list(): Promise<readonly ServerRow[]>;
+  /** It has ended. */
+  leave(id: string): Promise<void>;
+}
+
+/** Far more often than this a server tells of itself. */
+const SILENT_MICROS = MICROS_PER_MINUTE;
+const GONE_MICROS = 60 * MICROS_PER_MINUTE;
+
+export function createServers({ db, now }: Pick<RegistryStore, 'db' | 'now'>): Servers {
+  return {
+    async report(id, state) {
+      const row = { seen_at: now(), state: canonicalJson(state) };
+      await db
+        .insertInto('registry_servers')
+        .values({ id, ...row })
+        .onConflict((conflict) => conflict.column('id').doUpdateSet(row))
+        .execute();
+      await db
+        .deleteFrom('registry_servers')
+        .where('seen_at', '<', row.seen_at - GONE_MICROS)
+        .execute();
+    },
+    async list() {
+      const since = now() - SILENT_MICROS;
+      const rows = await db
+        .selectFrom('registry_servers')
+        .selectAll()
+        .where('seen_at', '>=', since)
+        .orderBy('id')
+        .execute();
+      // `report` wrote it.
+      return rows.map(({ id, seen_at, state }) => ({
+        id,
+        seenMicros: seen_at,
+        ...(parseJson(state) as unknown as ServerState),
+      }));
+    },
+    async leave(id) {
+      await db.deleteFrom('registry_servers').where('id', '=', id).execute();
+    },
+  };
+}

@@ -1,0 +1,262 @@
+// Every version of a view that is kept: what defines it, whether readers may move to it, since when nothing reads it.
+// Versions come with what is applied or registered, and stay until they are removed.
+
+import { HeadraceError, type Micros } from '../../core/index.ts';
+import { type Manifest, viewOfVersion, viewVersion } from '../../definitions/index.ts';
+import type { RegistryTables } from '../schema.ts';
+import { readLiveVersions } from '../model-versions.ts';
+import { readCurrent, readManifest, type RegistryDb, type RegistryStore } from '../store.ts';
+import { type ServedService, servedServices } from './served-services.ts';
+import { type VersionNeed, versionNeeds } from './version-needs.ts';
+
+export interface ViewVersionRow {
+  readonly version: string;
+  /** The view's name in the manifest of `manifestHash`. */
+  readonly view: string;
+  readonly manifestHash: string;
+  /** Grows each time that the version comes back after it was removed. */
+  readonly epoch: number;
+  readonly addedMicros: Micros;
+  /** When readers could move to it; null while it is filled. */
+  readonly completedMicros: Micros | null;
+  /** Since when nothing is known to read it; null while something does. */
+  readonly unreadSinceMicros: Micros | null;
+}
+
+export interface VersionEpoch {
+  readonly version: string;
+  readonly epoch: number;
+}
+
+export interface ViewVersions {
+  /** Those that are kept, by name and in the order in which they came. */
+  list(): Promise<readonly ViewVersionRow[]>;
+  /** Those that were removed and whose records may still lie in the store. */
+  removed(): Promise<readonly ViewVersionRow[]>;
+  /** The records of a removed version are gone. */
+  swept(version: VersionEpoch): Promise<void>;
+  /** Keeps a version again that was removed, as its manifest defines it: it has to be filled anew. Throws HR_UNKNOWN_VIEW. */
+  bringBack(version: string, actor: string): Promise<ViewVersionRow>;
+  /** A writer folds into the versions from this cut on. */
+  noteFirstCuts(writer: number, cut: number, versions: readonly VersionEpoch[]): Promise<void>;
+  /** By writer, the first cut that has the version. */
+  firstCuts(version: VersionEpoch): Promise<ReadonlyMap<number, number>>;
+  /** Readers may move to it. False when it came to that before, or is no longer kept in this epoch. */
+  complete(version: VersionEpoch): Promise<boolean>;
+  /** Takes note of which versions are read, and since when the others are not. */
+  noteRead(isRead: (version: ViewVersionRow) => boolean): Promise<void>;
+  /** By which definitions each service is served; of those that are applied. */
+  servedServices(): Promise<readonly ServedService[]>;
+  /** Who needs each version that is kept, by version. */
+  needs(): Promise<ReadonlyMap<string, readonly VersionNeed[]>>;
+  /** From now on it is not kept: no cut is opened with it, no run fills it. False when it was not kept in this epoch. */
+  remove(version: VersionEpoch, actor: string): Promise<boolean>;
+}
+
+export function createViewVersions(store: RegistryStore): ViewVersions {
+  const { db } = store;
+  const manifestOf = cachedManifests(db);
+  const rows = (from: RegistryDb) => from.selectFrom('registry_view_versions').selectAll();
+  const kept = (from: RegistryDb) => rows(from).where('removed_at', 'is', null);
+  const one = async (from: RegistryDb, { version, epoch }: VersionEpoch) =>
+    kept(from).where('version', '=', version).where('epoch', '=', epoch).executeTakeFirst();
+
+  const current = async () => {
+    const found = await readCurrent(db);
+    return found === undefined ? undefined : { ...found, manifest: await manifestOf(found.hash, found.manifest) };
+  };
+  const served = async (): Promise<readonly ServedService[]> => {
+    const applied = await current();
+    if (applied === undefined) return [];
+    const revisions = await db
+      .selectFrom('registry_applies')
+      .select(['revision', 'hash'])
+      .orderBy('revision', 'desc')
+      .execute();
+    return servedServices(applied, revisions, await readKept(db), (hash) => manifestOf(hash));
+  };
+
+  return {
+    servedServices: served,
+    async needs() {
+      const applied = await current();
+      if (applied === undefined) return new Map();
+      const models = await readLiveVersions(db);
+      return versionNeeds({ current: applied.manifest, services: await served(), models, manifestOf });
+    },
+    list: () => readKept(db),
+    removed: async () =>
+      toRows(await rows(db).where('removed_at', 'is not', null).where('swept_at', 'is', null).execute()),
+    async swept(version) {
+      await setRow(db, version, { swept_at: store.now() });
+    },
+    bringBack: (version, actor) =>
+      store.change(async (trx, record) => {
+        const found = await rows(trx).where('version', '=', version).executeTakeFirst();
+        if (found === undefined) throw unknownVersion(version);
+        const row = await keep(trx, store.now(), found);
+        if (row.removed_at === found.removed_at) return toRow(row);
+        await record({ actor, action: 'view.keep', object: `view/${viewOfVersion(version)}`, after: { version } });
+        return toRow(row);
+      }),
+    async noteFirstCuts(writer, cut, versions) {
+      if (versions.length === 0) return;
+      await db
+        .insertInto('registry_version_cuts')
+        .values(versions.map(({ version, epoch }) => ({ version, epoch, writer, cut })))
+        .onConflict((conflict) => conflict.columns(['version', 'epoch', 'writer']).doNothing())
+        .execute();
+    },
+    async firstCuts({ version, epoch }) {
+      const found = await db
+        .selectFrom('registry_version_cuts')
+        .select(['writer', 'cut'])
+        .where('version', '=', version)
+        .where('epoch', '=', epoch)
+        .execute();
+      return new Map(found.map(({ writer, cut }) => [writer, cut]));
+    },
+    complete: (version) =>
+      store.change(async (trx, record) => {
+        const row = await one(trx, version);
+        if (row === undefined || row.completed_at !== null) return false;
+        await setRow(trx, row, { completed_at: store.now() });
+        const object = `view/${viewOfVersion(row.version)}`;
+        await record({ actor: 'headrace', action: 'view.complete', object, after: { version: row.version } });
+        return true;
+      }),
+    async noteRead(isRead) {
+      const now = store.now();
+      for (const row of await kept(db).execute()) {
+        const unread = isRead(toRow(row)) ? null : (row.unread_since ?? now);
+        if (unread !== row.unread_since) await setRow(db, row, { unread_since: unread });
+      }
+    },
+    remove: (version, actor) =>
+      store.change(async (trx, record) => {
+        const row = await one(trx, version);
+        if (row === undefined) return false;
+        await setRow(trx, row, { removed_at: store.now(), completed_at: null });
+        await trx.deleteFrom('registry_version_cuts').where('version', '=', row.version).execute();
+        const object = `view/${viewOfVersion(row.version)}`;
+        await record({ actor, action: 'view.remove', object, before: { version: row.version } });
+        return true;
+      }),
+  };
+}
+
+/** All that are kept. */
+export async function readKept(db: RegistryDb): Promise<readonly ViewVersionRow[]> {
+  return toRows(await db.selectFrom('registry_view_versions').selectAll().where('removed_at', 'is', null).execute());
+}
+
+/** Manifests never change: each is read once, and the last few are held. */
+function cachedManifests(db: RegistryDb): (hash: string, known?: Manifest) => Promise<Manifest> {
+  const held = new Map<string, Manifest>();
+  return async (hash, known) => {
+    const found = held.get(hash) ?? known ?? (await readManifest(db, hash));
+    if (found === undefined) throw new HeadraceError('HR_INTERNAL', `the registry has no definitions ${hash}`);
+    held.delete(hash);
+    held.set(hash, found);
+    const [oldest] = held.keys();
+    if (held.size > MOST_HELD && oldest !== undefined) held.delete(oldest);
+    return found;
+  };
+}
+
+const MOST_HELD = 64;
+
+/** Keeps the versions of all views of a manifest that is applied: it defines them from now on, as nobody needs an older one. */
+export function keepApplied(trx: RegistryDb, now: Micros, manifest: Manifest, manifestHash: string): Promise<void> {
+  const views = Object.keys(manifest.views);
+  return keepVersions(trx, now, manifest, views, (found, view) => ({ ...found, view, manifest_hash: manifestHash }));
+}
+
+/** For a registry of a time before versions were kept: those of what is applied, to be filled. */
+export async function keepFirstVersions(trx: RegistryDb, now: Micros): Promise<void> {
+  const current = await readCurrent(trx);
+  if (current !== undefined) await keepApplied(trx, now, current.manifest, current.hash);
+}
+
+/** Keeps the versions of some views of an earlier manifest; those that are kept are left as they are. */
+export function keepPinned(
+  trx: RegistryDb,
+  now: Micros,
+  manifest: Manifest,
+  manifestHash: string,
+  views: readonly string[],
+): Promise<void> {
+  return keepVersions(trx, now, manifest, views, (found, view) =>
+    found.removed_at === null ? found : { ...found, view, manifest_hash: manifestHash },
+  );
+}
+
+async function keepVersions(
+  trx: RegistryDb,
+  now: Micros,
+  manifest: Manifest,
+  views: readonly string[],
+  definedBy: (row: KeptRow, view: string) => KeptRow,
+): Promise<void> {
+  const rows = await trx.selectFrom('registry_view_versions').selectAll().execute();
+  const known = new Map(rows.map((row) => [row.version, row]));
+  for (const view of views) {
+    const version = viewVersion(manifest, view);
+    const found: KeptRow = known.get(version) ?? { version, view, manifest_hash: '', epoch: 0, removed_at: now };
+    await keep(trx, now, definedBy(found, view));
+  }
+}
+
+type Row = RegistryTables['registry_view_versions'];
+
+/** A row as it was, or as a version's that never was. */
+type KeptRow = Pick<Row, 'version' | 'view' | 'manifest_hash' | 'epoch' | 'removed_at'> & Partial<Row>;
+
+async function keep(trx: RegistryDb, now: Micros, was: KeptRow): Promise<Row> {
+  const { version, view, manifest_hash } = was;
+  const anew = { epoch: was.epoch + 1, added_at: now, completed_at: null, removed_at: null };
+  const standing = { epoch: was.epoch, added_at: was.added_at ?? now, completed_at: was.completed_at ?? null };
+  const state = was.removed_at === null ? { ...standing, removed_at: null } : anew;
+  const row: Row = { version, view, manifest_hash, unread_since: null, swept_at: null, ...state };
+  await trx
+    .insertInto('registry_view_versions')
+    .values(row)
+    .onConflict((conflict) => conflict.column('version').doUpdateSet(row))
+    .execute();
+  return row;
+}
+
+async function setRow(trx: RegistryDb, { version, epoch }: VersionEpoch, set: Partial<Row>): Promise<void> {
+  await trx
+    .updateTable('registry_view_versions')
+    .set(set)
+    .where('version', '=', version)
+    .where('epoch', '=', epoch)
+    .execute();
+}
+
+function toRows(rows: readonly Row[]): ViewVersionRow[] {
+  return rows.map(toRow).toSorted((a, b) => {
+    const [one, other] = [viewOfVersion(a.version), viewOfVersion(b.version)];
+    return one === other ? a.addedMicros - b.addedMicros : one < other ? -1 : 1;
+  });
+}
+
+function toRow(row: Row): ViewVersionRow {
+  return {
+    version: row.version,
+    view: row.view,
+    manifestHash: row.manifest_hash,
+    epoch: row.epoch,
+    addedMicros: row.added_at,
+    completedMicros: row.completed_at,
+    unreadSinceMicros: row.unread_since,
+  };
+}
+
+function unknownVersion(version: string): HeadraceError {
+  return new HeadraceError(
+    'HR_UNKNOWN_VIEW',
+    `there is no version "${version}" of a view. \`headrace views\` shows those there are.`,
+  );
+}

@@ -1,0 +1,69 @@
+// What this process tells the registry of itself: which definitions it has loaded, and which view versions it reads and
+// folds into. Whoever applies sees by it that every server has taken the change up; a version that one reads is not removed.
+
+import { type Micros, messageOf } from '../core/index.ts';
+import { versionsRead } from '../registry/index.ts';
+import type { ServingDeps } from './serving-deps.ts';
+import type { Snapshot } from './snapshot.ts';
+
+export interface SelfReport {
+  /** At once when something of it changed, else every few seconds. Never throws. */
+  tell(snapshot: Snapshot | undefined, failure: string | null): Promise<void>;
+  leave(): Promise<void>;
+}
+
+/** What a process is known by. */
+export interface ServerIdentity {
+  /** Its own, never met before. */
+  readonly id: string;
+  readonly machine: string;
+  readonly pid: number;
+  readonly startedMicros: Micros;
+}
+
+const TELL_EVERY_MS = 5000;
+
+export function createSelfReport({
+  registry,
+  logger,
+  self,
+}: Pick<ServingDeps, 'registry' | 'logger' | 'self'>): SelfReport {
+  const { id, ...who } = self;
+  let told = '';
+  let lastTold = -Infinity;
+  let isFailing = false;
+  return {
+    async tell(snapshot, failure) {
+      const state = {
+        ...who,
+        revision: snapshot?.revision ?? null,
+        failure,
+        reads: snapshot === undefined ? [] : versionsReadIn(snapshot),
+        folds: snapshot?.versions.map(({ version }) => version) ?? [],
+      };
+      const text = JSON.stringify(state);
+      if (text === told && performance.now() - lastTold < TELL_EVERY_MS) return;
+      try {
+        await registry.servers.report(id, state);
+        told = text;
+        lastTold = performance.now();
+        isFailing = false;
+      } catch (thrown) {
+        if (!isFailing) logger.warn({ reason: messageOf(thrown) }, 'the registry was not told of this server');
+        isFailing = true;
+      }
+    },
+    async leave() {
+      // One that can't be told finds out by the silence.
+      await registry.servers.leave(id).catch(() => undefined);
+    },
+  };
+}
+
+function versionsReadIn({ endpoints, services }: Snapshot): string[] {
+  const read = new Set([...endpoints.values()].flatMap(({ versions }) => versions));
+  for (const { definitions, service } of services.values()) {
+    for (const version of versionsRead(definitions.manifest, service)) read.add(version);
+  }
+  return [...read].sort();
+}

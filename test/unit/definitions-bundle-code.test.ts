@@ -1,0 +1,323 @@
+import { rm } from 'node:fs/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import { HeadraceError, sha256Hex } from '../../src/core/index.ts';
+import { compileDefinitions, type Definitions, loadBundled, type LoadedBundle, loadDefinitions } from '../../src/definitions/index.ts';
+import { onDemandView, t } from '../../src/index.ts';
+import {
+  callFunction,
+  failureOf,
+  type Files,
+  functionRefs,
+  IMPORTS,
+  loadFiles,
+  removeRepositories,
+  sourceText,
+  viewText,
+  writeRepository,
+} from '../support/written-repository.ts';
+
+afterEach(removeRepositories);
+
+const V = 'onDemand/v';
+const D = 'source/s/derive/d';
+
+/** What the view `v` of these files gives; its bundle alone is run, without the repository. */
+async function valueOf(files: Files, given: unknown = { request: { x: 7 } }): Promise<unknown> {
+  const folder = await writeRepository(files);
+  const definitions = await loadDefinitions(folder, 'p');
+  await rm(folder, { recursive: true });
+  const travelled = await travel(definitions);
+  const value = callFunction(travelled, V, given) as { y: unknown };
+  expect(callFunction(definitions, V, given)).toEqual(value);
+  return value.y;
+}
+
+/** The definitions as another machine gets them: a manifest in JSON, and a store of bundles. */
+function travel(definitions: Definitions, store = definitions.bundles, only?: (id: string) => boolean): Promise<Definitions> {
+  return loadBundled(JSON.parse(JSON.stringify(definitions.manifest)) as never, definitions.hash, {
+    directory: '/somewhere/else',
+    getBundle: async (hash) => Buffer.from(store.get(hash) ?? missing(hash)),
+    ...(only === undefined ? {} : { only }),
+  });
+}
+
+function missing(hash: string): never {
+  throw new HeadraceError('HR_ARTIFACT_UNREADABLE', `artifact ${hash} is not in the store`);
+}
+
+const inView = (before: string, transform: string): string => `${IMPORTS}${before}\n${viewText(transform)}`;
+
+describe('a bundle gives what the function gives', () => {
+  const cases: Readonly<Record<string, Files>> = {
+    'a function by its name': { 'v.ts': inView('function f({ request }: any) { return { y: request.x + 1 }; }', 'f') },
+    'a method': { 'v.ts': inView('const one = 1;', '0').replace('transform: 0', 'transform({ request }) { return { y: (request.x ?? 0) + one }; }') },
+    'a shorthand': { 'v.ts': inView('const transform = ({ request }: any) => ({ y: request.x + 1 });', '0').replace('transform: 0', 'transform') },
+    'what a factory gives': { 'v.ts': inView('const plus = (n: number) => ({ request }: any) => ({ y: request.x + n });', 'plus(1)') },
+    'a member': { 'v.ts': inView('const all = { f: ({ request }: any) => ({ y: request.x + 1 }) };', 'all.f') },
+    'a static method': { 'v.ts': inView('class F { static #one = 1; static f({ request }: any) { return { y: request.x + F.#one }; } }', 'F.f') },
+    'a default export': { 'v.ts': inView(`import f from './f.ts';`, 'f'), 'f.ts': 'const one = 1;\nexport default ({ request }: any) => ({ y: request.x + one });' },
+    'a named default export': { 'v.ts': inView(`import f from './f.ts';`, 'f'), 'f.ts': 'export default function g({ request }: any) { return { y: request.x + 1 }; }' },
+    'a default function without a name': { 'v.ts': inView(`import f from './f.ts';`, 'f'), 'f.ts': 'export default function ({ request }: any) { return { y: request.x + 1 }; }' },
+    're-exports': {
+      'v.ts': inView(`import { g as f } from './all/index.js';`, '({ request }: any) => ({ y: f(request.x) })'),
+      'all/index.ts': `export { f as g } from './f';\nexport * from './other';`,
+      'all/f.ts': 'export const f = (x: number) => x + 1;',
+      'all/other.ts': 'export const other = 1;',
+    },
+    'export *, through two files': {
+      'v.ts': inView(`import { f } from './a.ts';`, '({ request }: any) => ({ y: f(request.x) })'),
+      'a.ts': `export * from './b.ts';`,
+      'b.ts': `export * from './c.ts';\nexport default 9;`,
+      'c.ts': 'export const f = (x: number) => x + 1;',
+    },
+    'a namespace, by name and as a whole': {
+      'v.ts': inView(`import * as rules from './rules.ts';\nconst name = 'g' as string;`, '({ request }: any) => ({ y: rules.f(request.x) + (rules as any)[name]() + Object.keys(rules).length - 3 })'),
+      'rules.ts': 'export const f = (x: number) => x;\nexport function g() { return 1; }\nexport let n = 1;',
+    },
+    'export * as': {
+      'v.ts': inView(`import { rules } from './all.ts';`, '({ request }: any) => ({ y: rules.f(request.x) })'),
+      'all.ts': `export * as rules from './rules.ts';`,
+      'rules.ts': 'export const f = (x: number) => x + 1;',
+    },
+    'modules that import each other': {
+      'v.ts': inView(`import { f } from './a.ts';`, '({ request }: any) => ({ y: f(request.x) })'),
+      'a.ts': `import { g } from './b.ts';\nexport const one = 1;\nexport function f(x: number) { return g(x); }`,
+      'b.ts': `import { one } from './a.ts';\nexport function g(x: number) { return x + one; }`,
+    },
+    'names that are taken by parameters, shorthands and globals': {
+      'v.ts': inView(
+        `import { x as request } from './x.ts';\nconst process = 1;\nfunction fetch(module: number) { const { y } = { y: module }; return y; }\nconst exports = { process };`,
+        `({ request: { x } }: any) => { const x$1 = request; return { y: fetch(x) + process + x$1 - 5 + exports.process - 1 }; }`,
+      ),
+      'x.ts': 'const process = 5;\nexport { process as x };',
+    },
+    'shorthands and patterns under another name': {
+      'v.ts': inView(`import { limit } from './a.ts';\nimport { other } from './b.ts';`, '({ request }: any) => { const o = { limit, other }; const { x } = request; return { y: x + o.limit - o.other }; }'),
+      'a.ts': 'const [value = 0, { b: limit, ...rest }] = [1, { b: 3, c: 4 }] as any;\nexport { limit };\nexport { rest };',
+      'b.ts': 'const limit = 2;\nexport { limit as other };',
+    },
+    'labels, regexes, templates, classes, generators': {
+      'v.ts': inView(
+        `const text = (x: number) => \`\${\`\${x}\`}\`;
+class Counter { n: number; static make(n: number) { return new Counter(n); } constructor(n: number) { this.n = n; } get next() { return this.n + 1; } }
+function* upTo(n: number) { for (let i = 0; i < n; i++) yield i; }`,
+        `({ request }: any) => { let y = 0; outer: for (const i of upTo(5)) { for (;;) { y = i; continue outer; } } return { y: Counter.make(Number(text(request.x).replace(/x/g, ''))).next + y - 4 }; }`,
+      ),
+    },
+    'optional chains': { 'v.ts': inView('const a = (o: any) => (o?.b).c; const b = (o: any) => o?.b.c;', '({ request }: any) => { let y = b(null) ?? request.x; try { a(null); } catch { y++; } return { y }; }') },
+    'JSON': {
+      'v.ts': inView(`import days from './days.json' with { type: 'json' };`, '({ request }: any) => ({ y: request.x + days.list[0] })'),
+      'days.json': '{ "list": [1], "__proto__": { "a": 1 } }',
+    },
+    'a loop of objects': {
+      'v.ts': `${IMPORTS}import { featureService } from 'headrace';
+const views: any[] = [];
+for (const name of ['u', 'v', 'w']) views.push(onDemandView(name, { inputs: { request: { x: t.float64() } }, features: { y: t.float64() }, transform: ({ request }) => ({ y: (request.x ?? 0) + views.findIndex((one) => one.name === name) }) }));
+export const all = featureService('all', views);`,
+    },
+    'an object made by a helper': {
+      'make.ts': `${IMPORTS}export const make = (name: string, n: number) => onDemandView(name, { inputs: { request: { x: t.float64() } }, features: { y: t.float64() }, transform: ({ request }) => ({ y: (request.x ?? 0) + n }) });`,
+      'v.ts': `import { make } from './make.ts';\nexport const v = make('v', 1);\nexport const w = make('w', 2);`,
+    },
+    'options that are spread': { 'v.ts': `${IMPORTS}const base = { inputs: { request: { x: t.float64() } }, features: { y: t.float64() }, transform: ({ request }: any) => ({ y: request.x + 1 }) };\nexport const v = onDemandView('v', { ...base });` },
+    'options in a variable': { 'v.ts': `${IMPORTS}const base = { inputs: { request: { x: t.float64() } }, features: { y: t.float64() }, transform: ({ request }: any) => ({ y: request.x + 1 }) };\nexport const v = onDemandView('v', base);` },
+    'a name that is a constant': { 'v.ts': inView(`import { NAME } from './name.ts';`, '({ request }: any) => ({ y: request.x + 1 })').replace(`onDemandView('v'`, 'onDemandView(NAME'), 'name.ts': `export const NAME = 'v';` },
+    'a view that its function names': { 'v.ts': inView('', '({ request }: any) => ({ y: request.x + v.name.length })') },
+    'the API under a namespace': { 'v.ts': inView('', '({ request }: any) => ({ y: request.x + 1 })').replace(IMPORTS, `import * as h from 'headrace';\n`).replaceAll(/\b(onDemandView|t)(?=[.(])/g, 'h.$1') },
+    'what is not exported': { 'v.ts': `${IMPORTS}import { featureService } from 'headrace';\nconst v${viewText('({ request }: any) => ({ y: request.x + 1 })').slice('export const v'.length)}export const s = featureService('s', [v]);` },
+    'a file outside of the repository': {},
+    "Node's own pure modules": {
+      'v.ts': inView(`import { createHash } from 'node:crypto';\nimport path, { join } from 'node:path';\nimport * as util from 'util';`, `({ request }: any) => ({ y: request.x + Number(path.sep === '/') + join('a', 'b').length - 3 + util.format('').length + createHash('md5').update('').digest().length - 16 })`),
+    },
+  };
+  for (const [name, files] of Object.entries(cases)) {
+    if (Object.keys(files).length === 0) continue;
+    it(name, async () => {
+      expect(await valueOf(files)).toBe(8);
+    });
+  }
+
+  it('with an npm package of the repository, as a module or in CommonJS', async () => {
+    const files: Files = {
+      'v.ts': inView(`import three, { plus } from 'plain';\nimport * as all from '@scope/modern';`, '({ request }: any) => ({ y: plus(request.x, three.three) - all.two + (three as any).default.n })'),
+      'node_modules/plain/package.json': '{"name":"plain","version":"1.2.3","main":"main.js"}',
+      'node_modules/plain/main.js': `Object.defineProperty(exports, '__esModule', { value: true });\nexports.default = { n: 0 };\nexports.three = require('./three');\nexports.plus = (a, b) => a + b;`,
+      'node_modules/plain/three.js': 'module.exports = 3;',
+      'node_modules/@scope/modern/package.json': '{"name":"@scope/modern","version":"2.0.0","type":"module","exports":{"import":"./m.js","require":"./wrong.js"}}',
+      'node_modules/@scope/modern/m.js': 'export const two = 2;\nexport const unused = 3;',
+    };
+    expect(await valueOf(files)).toBe(8);
+    const hash = functionRefs(await loadFiles(files))[V]?.hash;
+    const changed = async (name: string, content: string): Promise<unknown> =>
+      functionRefs(await loadFiles({ ...files, [name]: content }))[V]?.hash;
+    expect(await changed('node_modules/plain/three.js', 'module.exports = 4;')).not.toBe(hash);
+    expect(await changed('node_modules/plain/package.json', '{"name":"plain","version":"1.2.4","main":"main.js"}')).not.toBe(hash);
+    expect(await changed('node_modules/plain/other.js', 'module.exports = 4;')).toBe(hash);
+  });
+
+  it('with a package that is set up by a statement', async () => {
+    const files: Files = {
+      'v.ts': inView(`import lib from 'lib';\nlib.extend(1);`, '({ request }: any) => ({ y: request.x + lib.n() })'),
+      'node_modules/lib/package.json': '{"name":"lib","version":"1.0.0"}',
+      'node_modules/lib/index.js': 'let n = 0;\nexports.extend = (by) => { n += by; };\nexports.n = () => n;',
+    };
+    expect(await valueOf(files)).toBe(8);
+  });
+});
+
+describe('tasks', () => {
+  it('may wait, read files and import later', async () => {
+    const folder = await writeRepository({
+      'p.ts': `${IMPORTS}import { readFile } from 'node:fs/promises';
+const p = pipeline('p');
+const encoding = 'utf8';
+const first = p.step('first', task(async () => (await import('./later.ts')).later));
+p.step('second', task(async ({ first }, { params }) => [first, params.a, typeof fetch, (await readFile('/dev/null', encoding)), (await import('node:path')).sep, Date.now() > 0]), { needs: { first } });
+export default p;`,
+      'later.ts': 'export const later = 5;',
+    });
+    const definitions = await loadDefinitions(folder, 'p');
+    await rm(folder, { recursive: true });
+    const travelled = await travel(definitions);
+    expect(await callFunction(travelled, 'pipeline/p/first', {}, {})).toBe(5);
+    expect(await callFunction(travelled, 'pipeline/p/second', { first: 5 }, { params: { a: 1 } })).toEqual([5, 1, 'function', '', '/', true]);
+  });
+});
+
+describe('bundles', () => {
+  const files: Files = {
+    'v.ts': inView(`import { late } from './rules.ts';\nimport { two } from 'lib';`, '({ request }) => ({ y: late(request.x) ? two : 0 })') + sourceText('(row) => late(row.delay) ? 1 : 0'),
+    'rules.ts': 'export const late = (x: number | null) => x != null && x > 15;',
+    'node_modules/lib/package.json': '{"name":"lib","version":"1.0.0"}',
+    'node_modules/lib/index.js': `exports.two = require('./deep/two');`,
+    'node_modules/lib/deep/two.js': 'module.exports = 2;',
+  };
+
+  it('have equal bytes wherever the repository lies', async () => {
+    const one = await loadFiles(files);
+    const two = await loadFiles(files);
+    expect(one.directory).not.toBe(two.directory);
+    expect([...one.bundles]).toEqual([...two.bundles]);
+    expect(one.hash).toBe(two.hash);
+    for (const [hash, code] of one.bundles) {
+      expect(sha256Hex(code)).toBe(hash);
+      expect(code).not.toContain('headrace-repository');
+      expect(code).not.toContain('node_modules');
+    }
+    // Where packages lie deeper, as they do in a workspace.
+    const inFolder = Object.fromEntries(Object.entries(files).map(([name, text]) => [name.startsWith('node_modules') ? name : `repo/${name}`, text]));
+    const folder = await writeRepository(inFolder);
+    expect((await loadDefinitions(`${folder}/repo`, 'p')).hash).toBe(one.hash);
+  });
+
+  it('that were altered are not run', async () => {
+    const definitions = await loadFiles(files);
+    const altered = new Map([...definitions.bundles].map(([hash, code]) => [hash, `${code} `]));
+    const error = await failureOf(travel(definitions, altered), 'HR_CODE_ALTERED');
+    expect(error.message).toContain('headrace apply');
+  });
+
+  it('that are missing are told by the function', async () => {
+    const definitions = await loadFiles(files);
+    const transform = functionRefs(definitions)[V]?.bundle;
+    const kept = new Map([...definitions.bundles].filter(([hash]) => hash !== transform));
+    const error = await failureOf(travel(definitions, kept), 'HR_CODE_MISSING');
+    expect(error.message).toContain('the transform of on-demand view "v"');
+    expect(error.message).toContain('headrace apply');
+  });
+
+  it('are there only for those that are wanted', async () => {
+    const definitions = await loadFiles(files);
+    const wanted = await travel(definitions, definitions.bundles, (id) => id === D);
+    expect([...wanted.functions.keys()]).toEqual([D]);
+    expect(wanted.bundles.size).toBe(1);
+  });
+
+  it('that were never made say to apply again', async () => {
+    const v = onDemandView('v', { inputs: { request: { x: t.float64() } }, features: { y: t.float64() }, transform: ({ request }) => ({ y: request.x }) });
+    const definitions = compileDefinitions([{ file: 'v.ts', name: 'v', value: v }], { project: 'p', directory: '/' });
+    expect(definitions.bundles.size).toBe(0);
+    expect((await failureOf(travel(definitions), 'HR_CODE_MISSING')).message).toContain('headrace apply');
+  });
+
+  it('are fetched and run once for all loads that share a cache', async () => {
+    const definitions = await loadFiles(files);
+    const cache = new Map<string, LoadedBundle>();
+    let fetched = 0;
+    const load = (): Promise<Definitions> =>
+      loadBundled(definitions.manifest, definitions.hash, {
+        directory: '/',
+        cache,
+        getBundle: async (hash) => {
+          fetched++;
+          return definitions.bundles.get(hash) ?? missing(hash);
+        },
+      });
+    const [one, two] = [await load(), await load()];
+    expect(fetched).toBe(2);
+    expect(one.functions.get(V)).toBe(two.functions.get(V));
+  });
+
+  it('name the function in stack traces', async () => {
+    const definitions = await loadFiles({ 'v.ts': inView('', '({ request }) => ({ y: (request.x as any).no.no })') });
+    const error = (() => {
+      try {
+        return callFunction(definitions, V, { request: { x: 1 } });
+      } catch (thrown) {
+        return thrown;
+      }
+    })() as Error;
+    expect(error.stack).toContain('headrace:onDemand/v');
+    expect(error).toBeInstanceOf(TypeError);
+  });
+
+  it('find no clock, network or process', async () => {
+    const definitions = await loadFiles({
+      'v.ts': inView(`import * as lib from 'lib';`, '() => ({ y: lib.found() })'),
+      'node_modules/lib/package.json': '{"name":"lib","version":"1.0.0"}',
+      'node_modules/lib/index.js': `exports.found = () => [typeof fetch, typeof process, typeof crypto, typeof setTimeout, typeof performance, typeof Buffer, typeof URL].join();`,
+    });
+    expect(callFunction(definitions, V)).toEqual({ y: 'undefined,undefined,undefined,undefined,undefined,function,function' });
+  });
+});
+
+describe('what a derive function reads', () => {
+  const cases: readonly (readonly [string, readonly string[] | undefined])[] = [
+    ['(row) => row.delay', ['delay']],
+    ['(row) => (row.miles ?? 0) + (row?.delay ?? 0)', ['delay', 'miles']],
+    ['({ delay, miles: m }) => (delay ?? 0) + (m ?? 0)', ['delay', 'miles']],
+    [`(row) => row['delay']`, ['delay']],
+    ['(row) => { const { delay, ...rest } = row; return delay; }', undefined],
+    ['(row) => { const { delay } = row; return delay; }', ['delay']],
+    ['({ delay, ...rest }) => delay', undefined],
+    ['(row) => helper(row)', ['delay', 'miles']],
+    ['helper', ['delay', 'miles']],
+    ['rules.late', ['delay']],
+    ['after(15)', ['delay']],
+    ['made', ['delay']],
+    ['(row) => twice(twice, row)', undefined],
+    ['(row) => row[column]', undefined],
+    ['(row) => Object.keys(row).length', undefined],
+    [`(row) => Number('delay' in row)`, undefined],
+    [`(row) => Number(row.hasOwnProperty('delay'))`, undefined],
+    ['(row) => { const all = row; return all.delay; }', undefined],
+    ['(row) => [1].map((row) => row)[0]', undefined],
+    ['function () { return arguments[0].delay; }', undefined],
+    ['() => 1', []],
+    ['(row) => [1].map(() => row.delay ?? 0)[0]', ['delay']],
+  ];
+  it.each(cases)('%s', async (derive, reads) => {
+    const definitions = await loadFiles({
+      's.ts': `${IMPORTS}import * as rules from './rules.ts';
+const column = 'delay' as string;
+const inner = ({ miles }: any) => miles;
+function helper(row: any) { return row.delay + inner(row); }
+const after = (n: number) => (row: any) => row.delay > n ? 1 : 0;
+const made = after(3);
+const twice: any = (f: any, row: any) => f(row);
+${sourceText(derive).replace('derive: { d: [t.float64(), ', 'derive: { d: [t.float64() as any, ')}`,
+      'rules.ts': 'export const late = (row: any) => row.delay;',
+    });
+    expect(functionRefs(definitions)[D]?.reads).toEqual(reads);
+  });
+});
