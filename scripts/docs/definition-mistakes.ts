@@ -33,6 +33,9 @@ const features = (code: string): string => `featureView('v', { ...made, features
 const step = (action: string, options?: string): string =>
   `steps((p) => p.step('fit', ${action}${options === undefined ? '' : `, ${options}`}))`;
 
+const transform = (result: string): string =>
+  `onDemandView('o', { ...onDemand, transform: ({ r }) => ({ y: ${result} }) })`;
+
 export const MISTAKES: readonly MistakeGroup[] = [
   {
     title: 'Options of any object',
@@ -240,6 +243,24 @@ export const MISTAKES: readonly MistakeGroup[] = [
       step('task(() => 1)', '{ foreach: grid({ trees: [1n] }) }'),
       step('task(() => 1)', '{ foreach: range(3, 1) }'),
       step('task(() => 1)', `{ foreach: [{ ['__proto__']: 1 }] }`),
+    ],
+  },
+  {
+    title: 'What functions may do',
+    examples: [
+      transform('Date.now() > 0'),
+      transform('Math.random() > 0.5'),
+      transform(`fetch('http://example.com')`),
+      `import { readFileSync } from 'node:fs'; export default ${transform(`readFileSync('x', 'utf8') !== ''`)}`,
+      `import { randomInt } from 'node:crypto'; export default ${transform('randomInt(2) > 0')}`,
+      transform(`process.env['ON'] === '1'`),
+      transform('setTimeout(() => 1, 10) !== null'),
+      transform(`eval('r.x')`),
+      transform('globalThis.on'),
+      `onDemandView('o', { ...onDemand, transform: async ({ r }) => ({ y: r.x }) })`,
+      step('task(() => import.meta.url)'),
+      step(`task((needs) => import(needs.name))`),
+      step(`task(() => require('./x.js'))`),
     ],
   },
   {

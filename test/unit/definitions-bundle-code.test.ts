@@ -1,7 +1,13 @@
 import { rm } from 'node:fs/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { HeadraceError, sha256Hex } from '../../src/core/index.ts';
-import { compileDefinitions, type Definitions, loadBundled, type LoadedBundle, loadDefinitions } from '../../src/definitions/index.ts';
+import {
+  compileDefinitions,
+  type Definitions,
+  loadBundled,
+  type LoadedBundle,
+  loadDefinitions,
+} from '../../src/definitions/index.ts';
 import { onDemandView, t } from '../../src/index.ts';
 import {
   callFunction,
@@ -33,7 +39,11 @@ async function valueOf(files: Files, given: unknown = { request: { x: 7 } }): Pr
 }
 
 /** The definitions as another machine gets them: a manifest in JSON, and a store of bundles. */
-function travel(definitions: Definitions, store = definitions.bundles, only?: (id: string) => boolean): Promise<Definitions> {
+function travel(
+  definitions: Definitions,
+  store = definitions.bundles,
+  only?: (id: string) => boolean,
+): Promise<Definitions> {
   return loadBundled(JSON.parse(JSON.stringify(definitions.manifest)) as never, definitions.hash, {
     directory: '/somewhere/else',
     getBundle: async (hash) => Buffer.from(store.get(hash) ?? missing(hash)),
@@ -50,14 +60,40 @@ const inView = (before: string, transform: string): string => `${IMPORTS}${befor
 describe('a bundle gives what the function gives', () => {
   const cases: Readonly<Record<string, Files>> = {
     'a function by its name': { 'v.ts': inView('function f({ request }: any) { return { y: request.x + 1 }; }', 'f') },
-    'a method': { 'v.ts': inView('const one = 1;', '0').replace('transform: 0', 'transform({ request }) { return { y: (request.x ?? 0) + one }; }') },
-    'a shorthand': { 'v.ts': inView('const transform = ({ request }: any) => ({ y: request.x + 1 });', '0').replace('transform: 0', 'transform') },
-    'what a factory gives': { 'v.ts': inView('const plus = (n: number) => ({ request }: any) => ({ y: request.x + n });', 'plus(1)') },
+    'a method': {
+      'v.ts': inView('const one = 1;', '0').replace(
+        'transform: 0',
+        'transform({ request }) { return { y: (request.x ?? 0) + one }; }',
+      ),
+    },
+    'a shorthand': {
+      'v.ts': inView('const transform = ({ request }: any) => ({ y: request.x + 1 });', '0').replace(
+        'transform: 0',
+        'transform',
+      ),
+    },
+    'what a factory gives': {
+      'v.ts': inView('const plus = (n: number) => ({ request }: any) => ({ y: request.x + n });', 'plus(1)'),
+    },
     'a member': { 'v.ts': inView('const all = { f: ({ request }: any) => ({ y: request.x + 1 }) };', 'all.f') },
-    'a static method': { 'v.ts': inView('class F { static #one = 1; static f({ request }: any) { return { y: request.x + F.#one }; } }', 'F.f') },
-    'a default export': { 'v.ts': inView(`import f from './f.ts';`, 'f'), 'f.ts': 'const one = 1;\nexport default ({ request }: any) => ({ y: request.x + one });' },
-    'a named default export': { 'v.ts': inView(`import f from './f.ts';`, 'f'), 'f.ts': 'export default function g({ request }: any) { return { y: request.x + 1 }; }' },
-    'a default function without a name': { 'v.ts': inView(`import f from './f.ts';`, 'f'), 'f.ts': 'export default function ({ request }: any) { return { y: request.x + 1 }; }' },
+    'a static method': {
+      'v.ts': inView(
+        'class F { static #one = 1; static f({ request }: any) { return { y: request.x + F.#one }; } }',
+        'F.f',
+      ),
+    },
+    'a default export': {
+      'v.ts': inView(`import f from './f.ts';`, 'f'),
+      'f.ts': 'const one = 1;\nexport default ({ request }: any) => ({ y: request.x + one });',
+    },
+    'a named default export': {
+      'v.ts': inView(`import f from './f.ts';`, 'f'),
+      'f.ts': 'export default function g({ request }: any) { return { y: request.x + 1 }; }',
+    },
+    'a default function without a name': {
+      'v.ts': inView(`import f from './f.ts';`, 'f'),
+      'f.ts': 'export default function ({ request }: any) { return { y: request.x + 1 }; }',
+    },
     're-exports': {
       'v.ts': inView(`import { g as f } from './all/index.js';`, '({ request }: any) => ({ y: f(request.x) })'),
       'all/index.ts': `export { f as g } from './f';\nexport * from './other';`,
@@ -71,7 +107,10 @@ describe('a bundle gives what the function gives', () => {
       'c.ts': 'export const f = (x: number) => x + 1;',
     },
     'a namespace, by name and as a whole': {
-      'v.ts': inView(`import * as rules from './rules.ts';\nconst name = 'g' as string;`, '({ request }: any) => ({ y: rules.f(request.x) + (rules as any)[name]() + Object.keys(rules).length - 3 })'),
+      'v.ts': inView(
+        `import * as rules from './rules.ts';\nconst name = 'g' as string;`,
+        '({ request }: any) => ({ y: rules.f(request.x) + (rules as any)[name]() + Object.keys(rules).length - 3 })',
+      ),
       'rules.ts': 'export const f = (x: number) => x;\nexport function g() { return 1; }\nexport let n = 1;',
     },
     'export * as': {
@@ -92,8 +131,12 @@ describe('a bundle gives what the function gives', () => {
       'x.ts': 'const process = 5;\nexport { process as x };',
     },
     'shorthands and patterns under another name': {
-      'v.ts': inView(`import { limit } from './a.ts';\nimport { other } from './b.ts';`, '({ request }: any) => { const o = { limit, other }; const { x } = request; return { y: x + o.limit - o.other }; }'),
-      'a.ts': 'const [value = 0, { b: limit, ...rest }] = [1, { b: 3, c: 4 }] as any;\nexport { limit };\nexport { rest };',
+      'v.ts': inView(
+        `import { limit } from './a.ts';\nimport { other } from './b.ts';`,
+        '({ request }: any) => { const o = { limit, other }; const { x } = request; return { y: x + o.limit - o.other }; }',
+      ),
+      'a.ts':
+        'const [value = 0, { b: limit, ...rest }] = [1, { b: 3, c: 4 }] as any;\nexport { limit };\nexport { rest };',
       'b.ts': 'const limit = 2;\nexport { limit as other };',
     },
     'labels, regexes, templates, classes, generators': {
@@ -104,9 +147,17 @@ function* upTo(n: number) { for (let i = 0; i < n; i++) yield i; }`,
         `({ request }: any) => { let y = 0; outer: for (const i of upTo(5)) { for (;;) { y = i; continue outer; } } return { y: Counter.make(Number(text(request.x).replace(/x/g, ''))).next + y - 4 }; }`,
       ),
     },
-    'optional chains': { 'v.ts': inView('const a = (o: any) => (o?.b).c; const b = (o: any) => o?.b.c;', '({ request }: any) => { let y = b(null) ?? request.x; try { a(null); } catch { y++; } return { y }; }') },
-    'JSON': {
-      'v.ts': inView(`import days from './days.json' with { type: 'json' };`, '({ request }: any) => ({ y: request.x + days.list[0] })'),
+    'optional chains': {
+      'v.ts': inView(
+        'const a = (o: any) => (o?.b).c; const b = (o: any) => o?.b.c;',
+        '({ request }: any) => { let y = b(null) ?? request.x; try { a(null); } catch { y++; } return { y }; }',
+      ),
+    },
+    JSON: {
+      'v.ts': inView(
+        `import days from './days.json' with { type: 'json' };`,
+        '({ request }: any) => ({ y: request.x + days.list[0] })',
+      ),
       'days.json': '{ "list": [1], "__proto__": { "a": 1 } }',
     },
     'a loop of objects': {
@@ -119,15 +170,36 @@ export const all = featureService('all', views);`,
       'make.ts': `${IMPORTS}export const make = (name: string, n: number) => onDemandView(name, { inputs: { request: { x: t.float64() } }, features: { y: t.float64() }, transform: ({ request }) => ({ y: (request.x ?? 0) + n }) });`,
       'v.ts': `import { make } from './make.ts';\nexport const v = make('v', 1);\nexport const w = make('w', 2);`,
     },
-    'options that are spread': { 'v.ts': `${IMPORTS}const base = { inputs: { request: { x: t.float64() } }, features: { y: t.float64() }, transform: ({ request }: any) => ({ y: request.x + 1 }) };\nexport const v = onDemandView('v', { ...base });` },
-    'options in a variable': { 'v.ts': `${IMPORTS}const base = { inputs: { request: { x: t.float64() } }, features: { y: t.float64() }, transform: ({ request }: any) => ({ y: request.x + 1 }) };\nexport const v = onDemandView('v', base);` },
-    'a name that is a constant': { 'v.ts': inView(`import { NAME } from './name.ts';`, '({ request }: any) => ({ y: request.x + 1 })').replace(`onDemandView('v'`, 'onDemandView(NAME'), 'name.ts': `export const NAME = 'v';` },
-    'a view that its function names': { 'v.ts': inView('', '({ request }: any) => ({ y: request.x + v.name.length })') },
-    'the API under a namespace': { 'v.ts': inView('', '({ request }: any) => ({ y: request.x + 1 })').replace(IMPORTS, `import * as h from 'headrace';\n`).replaceAll(/\b(onDemandView|t)(?=[.(])/g, 'h.$1') },
-    'what is not exported': { 'v.ts': `${IMPORTS}import { featureService } from 'headrace';\nconst v${viewText('({ request }: any) => ({ y: request.x + 1 })').slice('export const v'.length)}export const s = featureService('s', [v]);` },
+    'options that are spread': {
+      'v.ts': `${IMPORTS}const base = { inputs: { request: { x: t.float64() } }, features: { y: t.float64() }, transform: ({ request }: any) => ({ y: request.x + 1 }) };\nexport const v = onDemandView('v', { ...base });`,
+    },
+    'options in a variable': {
+      'v.ts': `${IMPORTS}const base = { inputs: { request: { x: t.float64() } }, features: { y: t.float64() }, transform: ({ request }: any) => ({ y: request.x + 1 }) };\nexport const v = onDemandView('v', base);`,
+    },
+    'a name that is a constant': {
+      'v.ts': inView(`import { NAME } from './name.ts';`, '({ request }: any) => ({ y: request.x + 1 })').replace(
+        `onDemandView('v'`,
+        'onDemandView(NAME',
+      ),
+      'name.ts': `export const NAME = 'v';`,
+    },
+    'a view that its function names': {
+      'v.ts': inView('', '({ request }: any) => ({ y: request.x + v.name.length })'),
+    },
+    'the API under a namespace': {
+      'v.ts': inView('', '({ request }: any) => ({ y: request.x + 1 })')
+        .replace(IMPORTS, `import * as h from 'headrace';\n`)
+        .replaceAll(/\b(onDemandView|t)(?=[.(])/g, 'h.$1'),
+    },
+    'what is not exported': {
+      'v.ts': `${IMPORTS}import { featureService } from 'headrace';\nconst v${viewText('({ request }: any) => ({ y: request.x + 1 })').slice('export const v'.length)}export const s = featureService('s', [v]);`,
+    },
     'a file outside of the repository': {},
     "Node's own pure modules": {
-      'v.ts': inView(`import { createHash } from 'node:crypto';\nimport path, { join } from 'node:path';\nimport * as util from 'util';`, `({ request }: any) => ({ y: request.x + Number(path.sep === '/') + join('a', 'b').length - 3 + util.format('').length + createHash('md5').update('').digest().length - 16 })`),
+      'v.ts': inView(
+        `import { createHash } from 'node:crypto';\nimport path, { join } from 'node:path';\nimport * as util from 'util';`,
+        `({ request }: any) => ({ y: request.x + Number(path.sep === '/') + join('a', 'b').length - 3 + util.format('').length + createHash('md5').update('').digest().length - 16 })`,
+      ),
     },
   };
   for (const [name, files] of Object.entries(cases)) {
@@ -139,11 +211,15 @@ export const all = featureService('all', views);`,
 
   it('with an npm package of the repository, as a module or in CommonJS', async () => {
     const files: Files = {
-      'v.ts': inView(`import three, { plus } from 'plain';\nimport * as all from '@scope/modern';`, '({ request }: any) => ({ y: plus(request.x, three.three) - all.two + (three as any).default.n })'),
+      'v.ts': inView(
+        `import three, { plus } from 'plain';\nimport * as all from '@scope/modern';`,
+        '({ request }: any) => ({ y: plus(request.x, three.three) - all.two + (three as any).default.n })',
+      ),
       'node_modules/plain/package.json': '{"name":"plain","version":"1.2.3","main":"main.js"}',
       'node_modules/plain/main.js': `Object.defineProperty(exports, '__esModule', { value: true });\nexports.default = { n: 0 };\nexports.three = require('./three');\nexports.plus = (a, b) => a + b;`,
       'node_modules/plain/three.js': 'module.exports = 3;',
-      'node_modules/@scope/modern/package.json': '{"name":"@scope/modern","version":"2.0.0","type":"module","exports":{"import":"./m.js","require":"./wrong.js"}}',
+      'node_modules/@scope/modern/package.json':
+        '{"name":"@scope/modern","version":"2.0.0","type":"module","exports":{"import":"./m.js","require":"./wrong.js"}}',
       'node_modules/@scope/modern/m.js': 'export const two = 2;\nexport const unused = 3;',
     };
     expect(await valueOf(files)).toBe(8);
@@ -151,7 +227,9 @@ export const all = featureService('all', views);`,
     const changed = async (name: string, content: string): Promise<unknown> =>
       functionRefs(await loadFiles({ ...files, [name]: content }))[V]?.hash;
     expect(await changed('node_modules/plain/three.js', 'module.exports = 4;')).not.toBe(hash);
-    expect(await changed('node_modules/plain/package.json', '{"name":"plain","version":"1.2.4","main":"main.js"}')).not.toBe(hash);
+    expect(
+      await changed('node_modules/plain/package.json', '{"name":"plain","version":"1.2.4","main":"main.js"}'),
+    ).not.toBe(hash);
     expect(await changed('node_modules/plain/other.js', 'module.exports = 4;')).toBe(hash);
   });
 
@@ -180,13 +258,24 @@ export default p;`,
     await rm(folder, { recursive: true });
     const travelled = await travel(definitions);
     expect(await callFunction(travelled, 'pipeline/p/first', {}, {})).toBe(5);
-    expect(await callFunction(travelled, 'pipeline/p/second', { first: 5 }, { params: { a: 1 } })).toEqual([5, 1, 'function', '', '/', true]);
+    expect(await callFunction(travelled, 'pipeline/p/second', { first: 5 }, { params: { a: 1 } })).toEqual([
+      5,
+      1,
+      'function',
+      '',
+      '/',
+      true,
+    ]);
   });
 });
 
 describe('bundles', () => {
   const files: Files = {
-    'v.ts': inView(`import { late } from './rules.ts';\nimport { two } from 'lib';`, '({ request }) => ({ y: late(request.x) ? two : 0 })') + sourceText('(row) => late(row.delay) ? 1 : 0'),
+    'v.ts':
+      inView(
+        `import { late } from './rules.ts';\nimport { two } from 'lib';`,
+        '({ request }) => ({ y: late(request.x) ? two : 0 })',
+      ) + sourceText('(row) => late(row.delay) ? 1 : 0'),
     'rules.ts': 'export const late = (x: number | null) => x != null && x > 15;',
     'node_modules/lib/package.json': '{"name":"lib","version":"1.0.0"}',
     'node_modules/lib/index.js': `exports.two = require('./deep/two');`,
@@ -205,7 +294,9 @@ describe('bundles', () => {
       expect(code).not.toContain('node_modules');
     }
     // Where packages lie deeper, as they do in a workspace.
-    const inFolder = Object.fromEntries(Object.entries(files).map(([name, text]) => [name.startsWith('node_modules') ? name : `repo/${name}`, text]));
+    const inFolder = Object.fromEntries(
+      Object.entries(files).map(([name, text]) => [name.startsWith('node_modules') ? name : `repo/${name}`, text]),
+    );
     const folder = await writeRepository(inFolder);
     expect((await loadDefinitions(`${folder}/repo`, 'p')).hash).toBe(one.hash);
   });
@@ -234,7 +325,11 @@ describe('bundles', () => {
   });
 
   it('that were never made say to apply again', async () => {
-    const v = onDemandView('v', { inputs: { request: { x: t.float64() } }, features: { y: t.float64() }, transform: ({ request }) => ({ y: request.x }) });
+    const v = onDemandView('v', {
+      inputs: { request: { x: t.float64() } },
+      features: { y: t.float64() },
+      transform: ({ request }) => ({ y: request.x }),
+    });
     const definitions = compileDefinitions([{ file: 'v.ts', name: 'v', value: v }], { project: 'p', directory: '/' });
     expect(definitions.bundles.size).toBe(0);
     expect((await failureOf(travel(definitions), 'HR_CODE_MISSING')).message).toContain('headrace apply');
@@ -277,7 +372,9 @@ describe('bundles', () => {
       'node_modules/lib/package.json': '{"name":"lib","version":"1.0.0"}',
       'node_modules/lib/index.js': `exports.found = () => [typeof fetch, typeof process, typeof crypto, typeof setTimeout, typeof performance, typeof Buffer, typeof URL].join();`,
     });
-    expect(callFunction(definitions, V)).toEqual({ y: 'undefined,undefined,undefined,undefined,undefined,function,function' });
+    expect(callFunction(definitions, V)).toEqual({
+      y: 'undefined,undefined,undefined,undefined,undefined,function,function',
+    });
   });
 });
 

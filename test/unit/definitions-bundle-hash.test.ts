@@ -55,8 +55,19 @@ describe('the hash of a function', () => {
     expect(await hashOf(changed(BASE, 'limits.ts', '16', '17'))).toBe(hash);
     expect(await hashOf(changed(BASE, 'rules.ts', '5', '6'))).toBe(hash);
     expect(await hashOf(changed(BASE, 'views.ts', 'a: 1', 'a: 2'))).toBe(hash);
-    expect(await hashOf(changed(BASE, 'views.ts', 'const unrelated', 'const fresh = new Map([[1, 2]]);\nconst unrelated'))).toBe(hash);
-    expect(await hashOf(changed(BASE, 'views.ts', "{ y: t.float64() }, transform: ({ request }) => ({ y: late", "{ y: t.float64(), z: t.int32() }, transform: ({ request }) => ({ y: late"))).toBe(hash);
+    expect(
+      await hashOf(changed(BASE, 'views.ts', 'const unrelated', 'const fresh = new Map([[1, 2]]);\nconst unrelated')),
+    ).toBe(hash);
+    expect(
+      await hashOf(
+        changed(
+          BASE,
+          'views.ts',
+          '{ y: t.float64() }, transform: ({ request }) => ({ y: late',
+          '{ y: t.float64(), z: t.int32() }, transform: ({ request }) => ({ y: late',
+        ),
+      ),
+    ).toBe(hash);
   });
 
   it('is not changed by comments, types, quotes and line breaks; nor are the bundle’s bytes', async () => {
@@ -64,7 +75,10 @@ describe('the hash of a function', () => {
     const files = {
       ...changed(BASE, 'rules.ts', '/** Whether it is late. */', '// Late?'),
       'views.ts': (BASE['views.ts'] ?? '')
-        .replace('({ request }) => ({ y: late(request.x) ? FACTOR : null })', '(\n  { request }: { request: any }, // the row\n) => ({ y: (late(request.x) as boolean)\n ? (FACTOR) : null, })')
+        .replace(
+          '({ request }) => ({ y: late(request.x) ? FACTOR : null })',
+          '(\n  { request }: { request: any }, // the row\n) => ({ y: (late(request.x) as boolean)\n ? (FACTOR) : null, })',
+        )
         .replace('const FACTOR = 3;', 'const FACTOR: number = 3'),
     };
     expect(functionRefs(await loadFiles(files))[V]).toEqual(before);
@@ -118,16 +132,36 @@ describe('statements that change what a function reaches', () => {
     ['a Map filled', 'const m = new Map<string, number>();', `m.set('a', 5);`, `m.get('a')`],
     ['an array filled in a loop', 'const m: number[] = [];', 'for (const n of [5]) m.push(n);', 'm[0]'],
     ['a helper that fills it', 'const m: number[] = [];\nfunction fill(n: number) { m.push(n); }', 'fill(5);', 'm[0]'],
-    ['a helper that is given it', 'const m: number[] = [];\nconst fill = (to: number[], n: number) => { to.push(n); };', 'fill(m, 5);', 'm[0]'],
+    [
+      'a helper that is given it',
+      'const m: number[] = [];\nconst fill = (to: number[], n: number) => { to.push(n); };',
+      'fill(m, 5);',
+      'm[0]',
+    ],
     ['another name for it', 'const m: number[] = [];\nconst same = m;', 'same.push(5);', 'm[0]'],
     ['an object that holds it', 'const m: number[] = [];\nconst all = { m };', 'all.m.push(5);', 'm[0]'],
-    ['another name given later', 'const m: number[] = [];\nlet same: number[] = [];\nsame = m;', 'same.push(5);', 'm[0]'],
-    ['a method that fills it', 'const m: number[] = [];\nconst store = { add(n: number) { m.push(n); } };', 'store.add(5);', 'm[0]'],
+    [
+      'another name given later',
+      'const m: number[] = [];\nlet same: number[] = [];\nsame = m;',
+      'same.push(5);',
+      'm[0]',
+    ],
+    [
+      'a method that fills it',
+      'const m: number[] = [];\nconst store = { add(n: number) { m.push(n); } };',
+      'store.add(5);',
+      'm[0]',
+    ],
     ['Object.assign', 'const rules: any = {};', 'Object.assign(rules, { limit: 5 });', 'rules.limit'],
     ['a member of a function', 'const f: any = () => 1;', 'f.limit = 5;', 'f.limit'],
     ['a class’s static member', 'class F { static limit = 1 }', 'F.limit = 5;', 'F.limit'],
     ['a destructuring assignment', 'let limit = 1;', '({ limit } = { limit: 5 });', 'limit'],
-    ['a declaration that calls', 'const m: number[] = [];\nconst count = (n: number) => m.push(n);', 'const size = count(5);', 'm[0]'],
+    [
+      'a declaration that calls',
+      'const m: number[] = [];\nconst count = (n: number) => m.push(n);',
+      'const size = count(5);',
+      'm[0]',
+    ],
     ['a block', 'let limit = 1;', '{ const by = 4; limit += by; }', 'limit'],
     ['a var in a block', '', 'if (true) { var limit = 5; }', 'limit'],
   ];
@@ -167,7 +201,10 @@ ${viewText(`() => ({ y: rules[0].limit })`)}`,
       'const makeIndex = (all: any[]) => { const out = new Map(); for (const one of all) out.set(one.name, one); return out; };\nexport const index = makeIndex(rules);',
       `export const text = JSON.stringify(rules);`,
       sourceText('(row) => rules[0].limit'),
-      sourceText('lateAfter(rules, 3)').replace('export', 'const lateAfter = (all: any[], n: number) => (row: any) => row.delay > all[n];\nexport'),
+      sourceText('lateAfter(rules, 3)').replace(
+        'export',
+        'const lateAfter = (all: any[], n: number) => (row: any) => row.delay > all[n];\nexport',
+      ),
     ])
       expect(await hashOf(files(more))).toBe(hash);
   });

@@ -15,7 +15,7 @@ import { type Located, locateFunctions } from './locate-functions.ts';
 import { type ModuleGraph, readModuleGraph, type Resolve } from './module-graph.ts';
 import { type Entry, findReach, meaningsIn, type Reach } from './reach.ts';
 import { readColumns } from './read-columns.ts';
-import type { SourceModule } from './source-module.ts';
+import { placeOf, type SourceModule } from './source-module.ts';
 import { isFunction, type Node } from './syntax.ts';
 
 /** A function to bundle, and the export that leads to it, which is where it is looked for if it stands nowhere plainly. */
@@ -179,11 +179,11 @@ function judge(
     .filter(({ isImpurity }) => isPure || !isImpurity)
     .map(({ from, message }) => ({ ...importOf(graph, reach, from), message }));
   return [...own, ...foreign].map(({ module, node, message }) => {
-    const { line, column } = node?.loc?.start ?? {};
+    const place = node === undefined ? undefined : placeOf(module, node.start);
     return {
-      key: `${module.path} ${line} ${column} ${message}`,
+      key: `${module.path} ${node?.start} ${message}`,
       file: module.name,
-      ...(line === undefined || column === undefined ? {} : { line, column: column + 1 }),
+      ...place,
       message: `${titleOf(id)} reaches ${message}`,
     };
   });

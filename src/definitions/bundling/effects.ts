@@ -40,7 +40,11 @@ export function findEffects(graph: ModuleGraph): Effects {
   const units = new Map<Thing, Unit[]>();
   for (const { unit, changed } of found) {
     const all = new Set<Thing>([...changed].map(thingOf));
-    for (const target of reachableFrom(graph, [...changed].filter((one) => !isAuthored(graph, one)), holds)) {
+    for (const target of reachableFrom(
+      graph,
+      [...changed].filter((one) => !isAuthored(graph, one)),
+      holds,
+    )) {
       if (isMutable(graph, target)) all.add(thingOf(target));
     }
     for (const thing of all) {
@@ -70,7 +74,9 @@ function changesOf(
     if (target !== undefined) changed.add(target.target);
   };
 
-  const call = (node: Extract<Node, { type: 'CallExpression' | 'NewExpression' | 'TaggedTemplateExpression' }>): void => {
+  const call = (
+    node: Extract<Node, { type: 'CallExpression' | 'NewExpression' | 'TaggedTemplateExpression' }>,
+  ): void => {
     const callee = node.type === 'TaggedTemplateExpression' ? node.tag : node.callee;
     const head = headOf(callee);
     const reference = head === undefined ? undefined : referenceAt(module, head);
@@ -157,8 +163,7 @@ function reachableFrom(
 }
 
 function declaredBy(graph: ModuleGraph, target: Target): Target[] {
-  if (target.kind === 'local')
-    return target.binding.units.flatMap((unit) => targetsIn(graph, unit.module, unit.node));
+  if (target.kind === 'local') return target.binding.units.flatMap((unit) => targetsIn(graph, unit.module, unit.node));
   if (target.kind !== 'namespace') return [];
   return graph.exportNames(target.module).flatMap((name) => graph.exportOf(target.module, name) ?? []);
 }

@@ -1,7 +1,7 @@
 // Runs a bundle: gives the function that it holds.
 
 import { createRequire } from 'node:module';
-import { compileFunction, constants } from 'node:vm';
+import { compileFunction } from 'node:vm';
 import { HeadraceError, messageOf } from '../../core/index.ts';
 import { isTaskId, titleOf } from '../function-id.ts';
 import type { UserFunction } from '../manifest.ts';
@@ -21,7 +21,6 @@ export function evaluateBundle(id: string, code: string): UserFunction | undefin
   try {
     const run = compileFunction(code, isTask ? [...PARAMETERS] : [...PARAMETERS, ...SHADOWED], {
       filename: `headrace:${id}`,
-      importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
     }) as (...given: unknown[]) => void;
     run(module, module.exports, (name: string) => required(name, isTask));
   } catch (cause) {

@@ -96,7 +96,8 @@ function tellNode(node: Node, meanings: ReadonlyMap<Node, unknown>): unknown {
   const told: unknown[] = [node.type];
   for (const [key, value] of Object.entries(node).sort(([a], [b]) => (a < b ? -1 : 1))) {
     // Newer parsers may tell more, and tell what isn't there.
-    const isThere = value !== null && value !== undefined && value !== false && !(Array.isArray(value) && !value.length);
+    const isThere =
+      value !== null && value !== undefined && value !== false && !(Array.isArray(value) && !value.length);
     if (isThere && !UNTOLD.has(key)) told.push(key, tellValue(value, meanings));
   }
   return told;

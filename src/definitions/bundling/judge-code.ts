@@ -37,7 +37,10 @@ export function judgeCode(graph: ModuleGraph, reach: Reach, isPure: boolean): Co
 function judgeTravel({ module, node: piece }: Unit, report: Report): void {
   walk(piece, (node) => {
     if (node.type === 'ImportExpression' && constantText(node.source) === undefined)
-      report(node, 'import(…) of a computed name: what it will load is not known when the code is bundled. Write the name out');
+      report(
+        node,
+        'import(…) of a computed name: what it will load is not known when the code is bundled. Write the name out',
+      );
     if (node.type === 'MetaProperty' && node.meta.name === 'import')
       report(node, 'import.meta: the code runs without its file. Import what it needs, or hand it in');
     if (node.type === 'CallExpression' && isGlobalName(module, node.callee, 'require'))
@@ -69,7 +72,8 @@ function judgeForms({ node: piece }: Unit, report: Report): void {
 
 const CLOCK = 'the clock: the same row would give another value later. Take a time from the row or the request';
 const CHANCE = 'chance: the same row would give another value each time. Derive it from the row’s own values';
-const NETWORK = 'the network: it would be asked for every row, and may answer otherwise later. Put the data into a source';
+const NETWORK =
+  'the network: it would be asked for every row, and may answer otherwise later. Put the data into a source';
 const MACHINE = 'the process it runs in: that is another one on another machine. Write the value into the code';
 const TIMERS = 'a timer: its result must be there at once';
 const ANYTHING = 'code that is made while it runs: what it does can’t be known before. Write it out';
@@ -116,7 +120,8 @@ function judgeGlobal(module: SourceModule, { node, reference }: Meaning, report:
   else if (name === 'Date' && !isTimelessDate(node, parent)) report(node, `${dateText(node, parent)}, ${CLOCK}`);
   else if (name === 'Math' && (reference.member === undefined || reference.member.name === 'random'))
     report(node, `${shown('Math', reference.member?.name)}, ${CHANCE}`);
-  else if (isChanged(module, node)) report(node, `${name} and changes it, which is everyone’s. Make a function or a constant of your own`);
+  else if (isChanged(module, node))
+    report(node, `${name} and changes it, which is everyone’s. Make a function or a constant of your own`);
 }
 
 function shown(name: string, member: string | undefined): string {

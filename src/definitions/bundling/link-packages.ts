@@ -59,6 +59,8 @@ export async function linkPackages(lists: readonly (readonly ForeignName[])[], r
     minify: true,
     keepNames: true,
     legalComments: 'none',
+    // A bundle has no loader of its own: what is imported later is there from the start.
+    supported: { 'dynamic-import': false },
     logLevel: 'silent',
     logOverride: { 'unsupported-require-call': 'warning', 'unsupported-dynamic-import': 'warning' },
     plugins: [entries(distinct, root), builtins, natives],
@@ -117,7 +119,9 @@ function entries(lists: readonly (readonly ForeignName[])[], root: string): Plug
 function exportText({ from, name }: ForeignName, at: number): string {
   const source = JSON.stringify(from);
   if (name === undefined) return `import ${source};`;
-  return name === '*' ? `export * as n${at} from ${source};` : `export { ${exportedName(name)} as n${at} } from ${source};`;
+  return name === '*'
+    ? `export * as n${at} from ${source};`
+    : `export { ${exportedName(name)} as n${at} } from ${source};`;
 }
 
 function exportedName(name: string): string {
@@ -159,12 +163,21 @@ function obstaclesIn(
   const outside = (metafile.inputs[file]?.imports ?? []).filter((one) => one.external === true && kept.has(one.path));
   const obstacles: Omit<Obstacle, 'from'>[] = [];
   if (NATIVE_LOADERS.test(file) || outside.some(({ path }) => path.endsWith('.node')))
-    obstacles.push({ isImpurity: false, message: `${title}, which loads a native module: it is made for one kind of machine. Use a package in plain JavaScript, or do this in a python(…) step` });
+    obstacles.push({
+      isImpurity: false,
+      message: `${title}, which loads a native module: it is made for one kind of machine. Use a package in plain JavaScript, or do this in a python(…) step`,
+    });
   if (isComputed)
-    obstacles.push({ isImpurity: false, message: `${title}, which imports a module whose name it computes (${file}): what it will load is not known when the code is bundled. Use another package` });
+    obstacles.push({
+      isImpurity: false,
+      message: `${title}, which imports a module whose name it computes (${file}): what it will load is not known when the code is bundled. Use another package`,
+    });
   for (const { path } of outside)
     if (path.startsWith('node:') && !isPureBuiltin(path, '*'))
-      obstacles.push({ isImpurity: true, message: `${title}, which imports ${path}: a pure function may not. Use another package, or do this before, in a source` });
+      obstacles.push({
+        isImpurity: true,
+        message: `${title}, which imports ${path}: a pure function may not. Use another package, or do this before, in a source`,
+      });
   return obstacles;
 }
 

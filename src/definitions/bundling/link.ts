@@ -95,12 +95,19 @@ function pieceText(graph: ModuleGraph, piece: Piece, nameOf: NameOf): string {
     if (target === undefined) continue;
     const name = nameOf(target);
     written += text.slice(at, node.start);
-    if (node.type === 'ImportExpression') written += `Promise.resolve(${name})`;
-    else if (node.type === 'Identifier' && shorthands.has(node.start)) written += `${node.name}: ${name}`;
+    if (node.type === 'ImportExpression') written += `Promise.resolve(${namespaceOf(target, name)})`;
+    // The function itself may stand as `{ transform }`.
+    else if (node.type === 'Identifier' && shorthands.has(node.start) && node !== piece.node)
+      written += `${node.name}: ${name}`;
     else written += name;
     at = node.end;
   }
   return written + text.slice(at, piece.node.end);
+}
+
+// What \`require\` gives of one of Node's modules is its default export.
+function namespaceOf(target: Target, name: string): string {
+  return target.kind === 'builtin' ? `{ default: ${name}, ...${name} }` : name;
 }
 
 const ENTRY = Symbol('entry');

@@ -36,8 +36,11 @@ export interface ModuleGraph {
   readonly modules: readonly SourceModule[];
   resolve(module: SourceModule, specifier: string): Resolution;
   /** What a reference means: its own target, and where `ns.name` names a member of a namespace, that member's. */
-  targetOf(module: SourceModule, reference: Reference): { readonly target: Target; readonly isMember: boolean } | undefined;
-  /** What `import('…')` of a specifier gives; undefined for Node's own modules, which need no bundling. */
+  targetOf(
+    module: SourceModule,
+    reference: Reference,
+  ): { readonly target: Target; readonly isMember: boolean } | undefined;
+  /** What `import('…')` of a specifier gives. */
   dynamicTarget(module: SourceModule, specifier: string): Target | undefined;
   exportOf(module: SourceModule, name: string): Target | undefined;
   /** The names that a module exports, `export *` included, sorted. */
@@ -176,8 +179,7 @@ export function readModuleGraph(files: readonly string[], root: string, resolved
     modules: order,
     resolve,
     targetOf,
-    dynamicTarget: (module, specifier) =>
-      resolve(module, specifier).kind === 'builtin' ? undefined : importedFrom(module, specifier, '*', new Set()),
+    dynamicTarget: (module, specifier) => importedFrom(module, specifier, '*', new Set()),
     exportOf: (module, name) => findExport(module, name, new Set()),
     exportNames,
   };

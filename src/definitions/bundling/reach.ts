@@ -85,7 +85,7 @@ export function membersOf(graph: ModuleGraph, module: SourceModule): (readonly [
 export interface Meaning {
   /** The identifier; the member of `ns.member`; the whole of `import('…')`. */
   readonly node: Node;
-  /** Undefined: a global name, or an import that is left as it is. */
+  /** Undefined: a global name. */
   readonly target: Target | undefined;
   /** Of a name. */
   readonly reference?: Reference;

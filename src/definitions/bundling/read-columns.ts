@@ -86,13 +86,7 @@ function addColumn(name: string | undefined, columns: Set<string>): boolean {
   return true;
 }
 
-function addUse(
-  graph: ModuleGraph,
-  module: SourceModule,
-  use: Node,
-  columns: Set<string>,
-  seen: Set<string>,
-): boolean {
+function addUse(graph: ModuleGraph, module: SourceModule, use: Node, columns: Set<string>, seen: Set<string>): boolean {
   const parent = module.parents.get(use);
   if (parent?.type === 'MemberExpression' && parent.object === use) {
     return addColumn(memberName(parent), columns);

@@ -83,7 +83,8 @@ function stripTypes(text: string): string {
 }
 
 export function parseSourceModule(path: string, name: string, text: string): SourceModule {
-  const program = parse(text, { ecmaVersion: 'latest', sourceType: 'module', locations: true, ranges: true, allowHashBang: true });
+  // The analysis of scopes asks for ranges.
+  const program = parse(text, { ecmaVersion: 'latest', sourceType: 'module', ranges: true, allowHashBang: true });
   const parents = new Map<Node, Node>();
   const shorthands = new Set<number>();
   const dynamicImports: ImportExpression[] = [];
@@ -121,9 +122,7 @@ function scopesOf(program: Program): { moduleScope: Scope; globals: Scope['throu
   return { moduleScope, globals: moduleScope.through };
 }
 
-function readExports(
-  program: Program,
-): Pick<SourceModule, 'exports' | 'stars' | 'imports' | 'bareImports'> {
+function readExports(program: Program): Pick<SourceModule, 'exports' | 'stars' | 'imports' | 'bareImports'> {
   const exports = new Map<string, Export>();
   const stars: string[] = [];
   const imports: string[] = [];
@@ -141,9 +140,7 @@ function readExports(
         const from = exportName(local);
         exports.set(
           exportName(exported),
-          source === undefined
-            ? { kind: 'local', local: from }
-            : { kind: 'from', specifier: source, imported: from },
+          source === undefined ? { kind: 'local', local: from } : { kind: 'from', specifier: source, imported: from },
         );
       }
       const declaration = statement.declaration;
@@ -260,11 +257,7 @@ function importOf(variable: Variable): Binding | undefined {
   return { kind: 'import', specifier, imported };
 }
 
-function readReferences(
-  moduleScope: Scope,
-  globals: Scope['through'],
-  parents: ReadonlyMap<Node, Node>,
-): Reference[] {
+function readReferences(moduleScope: Scope, globals: Scope['through'], parents: ReadonlyMap<Node, Node>): Reference[] {
   const references: Reference[] = [];
   const seen = new Set<number>();
   const add = (identifier: unknown, isGlobal: boolean, isWrite: boolean): void => {
@@ -312,7 +305,10 @@ function innerNamesOf(scope: Scope): { name: string; at: number }[] {
 }
 
 /** The references within a node, in the order of the text. */
-export function referencesIn(module: SourceModule, node: { readonly start: number; readonly end: number }): Reference[] {
+export function referencesIn(
+  module: SourceModule,
+  node: { readonly start: number; readonly end: number },
+): Reference[] {
   const found: Reference[] = [];
   for (let at = firstFrom(module, node.start); at < module.references.length; at++) {
     const reference = module.references[at];
@@ -336,4 +332,10 @@ function firstFrom(module: SourceModule, start: number): number {
     else high = middle;
   }
   return low;
+}
+
+/** Line and column, from 1, of a place in the file: types were stripped without moving anything. */
+export function placeOf(module: SourceModule, at: number): { readonly line: number; readonly column: number } {
+  const before = module.text.slice(0, at);
+  return { line: before.split('\n').length, column: at - before.lastIndexOf('\n') };
 }

@@ -7,22 +7,19 @@ export type Node = AnyNode;
 
 /** Visits `node` and what is under it, parents first. A visitor that gives false keeps out of what is under the node. */
 export function walk(node: Node, visit: (node: Node, parent: Node | undefined) => boolean | void): void {
-  const enter = (at: Node, parent: Node | undefined): void => {
-    if (visit(at, parent) === false) return;
-    for (const child of childrenOf(at)) enter(child, at);
-  };
-  enter(node, undefined);
+  enter(node, undefined, visit);
 }
 
-/** The nodes right under a node, in the order of its text but for few kinds. */
-export function childrenOf(node: Node): Node[] {
-  const children: Node[] = [];
-  for (const [key, value] of Object.entries(node)) {
-    if (key === 'loc' || key === 'range' || value === null || typeof value !== 'object') continue;
-    if (Array.isArray(value)) children.push(...value.filter(isNode));
-    else if (isNode(value)) children.push(value);
+function enter(node: Node, parent: Node | undefined, visit: Parameters<typeof walk>[1]): void {
+  if (visit(node, parent) === false) return;
+  for (const key of Object.keys(node)) {
+    // Every member of a node may be looked at; only nodes and lists of them are gone into.
+    const value = node[key as keyof Node] as unknown;
+    if (value === null || typeof value !== 'object') continue;
+    if (!Array.isArray(value)) {
+      if (isNode(value)) enter(value, node, visit);
+    } else for (const item of value) if (isNode(item)) enter(item, node, visit);
   }
-  return children;
 }
 
 function isNode(value: unknown): value is Node {

@@ -65,7 +65,8 @@ function framesIn(stack: string, directory: string): At[] {
 
 // Node puts the place of some syntax errors above the stack: the file and line, the text around it, and marks under that.
 function headOfStack(stack: string): At | undefined {
-  const [, url, line, marks] = /^(file:\/\/\S+?)\?headrace-load=\d+:(\d+)\n(?:.*\n)+?([ \t]*)\^+[ \t]*$/m.exec(stack) ?? [];
+  const [, url, line, marks] =
+    /^(file:\/\/\S+?)\?headrace-load=\d+:(\d+)\n(?:.*\n)+?([ \t]*)\^+[ \t]*$/m.exec(stack) ?? [];
   if (url === undefined || marks === undefined) return undefined;
   return { path: fileURLToPath(url), line: Number(line), column: marks.length + 1 };
 }
