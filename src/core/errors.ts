@@ -370,6 +370,12 @@ export const ERRORS = define({
     title: 'Python unavailable',
     help: 'Python 3 or a package of a step’s requirements cannot be had here.',
   },
+  HR_TYPESCRIPT_UNAVAILABLE: {
+    status: 422,
+    grpc: 'FAILED_PRECONDITION',
+    title: 'TypeScript unavailable',
+    help: 'The compiler that checks the types of a feature repository can’t be started here. Install Headrace again, with its optional dependencies.',
+  },
   HR_UNSUPPORTED: {
     status: 501,
     grpc: 'UNIMPLEMENTED',

@@ -30,7 +30,9 @@ export { grid, type Pipeline, pipeline, range, type Step } from './authoring/pip
 export { csv, iceberg, mysql, parquet, postgres, pushed, snowflake, type Source } from './authoring/source.ts';
 export { sql } from './authoring/sql.ts';
 export { python, registerModel, task, type TaskContext, trainingSet } from './authoring/step-actions.ts';
+export { evaluateBundle } from './bundling/evaluate-bundle.ts';
 export { loadBundled, type LoadBundledOptions, type LoadedBundle } from './bundling/load-bundles.ts';
+export { typeCheck, type TypeCheckOptions } from './checking/type-check.ts';
 export { compileDerive, compileLazyDerive } from './calling/call-derive.ts';
 export { compileTransform, type Transform } from './calling/compile-transform.ts';
 export { fromUser } from './calling/user-value.ts';
@@ -55,6 +57,7 @@ export type {
   OnDemandInput,
   OnDemandViewSpec,
   PipelineSpec,
+  ScriptFile,
   ServiceMember,
   ServiceSpec,
   SourceKind,

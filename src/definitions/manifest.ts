@@ -200,6 +200,12 @@ export interface StepSpec {
   readonly resources: { readonly cpu?: number; readonly memory?: string };
 }
 
+/** A file that travels: its path in the feature repository, and the SHA-256 that it is stored under. */
+export interface ScriptFile {
+  readonly path: string;
+  readonly hash: string;
+}
+
 export type StepAction =
   | { readonly kind: 'task'; readonly function: FunctionRef }
   | {
@@ -207,6 +213,8 @@ export type StepAction =
       readonly script: string;
       readonly requirements?: string;
       readonly args: Readonly<Record<string, unknown>>;
+      /** The script and what it may import; left out where they lie in no repository. */
+      readonly files?: readonly ScriptFile[];
     }
   | {
       readonly kind: 'trainingSet';

@@ -6,13 +6,13 @@ export interface StepJob {
   readonly step: string;
   readonly index: number;
   readonly attempt: number;
-  readonly project: string;
   /** The CPUs that the step asked for, when it did. */
   readonly cpus?: number;
-  /** The feature repository: the working directory of a script. */
+  /** The working directory of a script: the feature repository, where there is one. */
   readonly directory: string;
   readonly code:
-    | { readonly kind: 'task'; readonly functionId: string; readonly hash: string }
+    /** `file` holds the function's bundle. */
+    | { readonly kind: 'task'; readonly functionId: string; readonly file: string }
     | { readonly kind: 'python'; readonly script: string; readonly requirements?: string };
   /** The step's input as JSON; see docs/reference/step-environment.md. */
   readonly inputFile: string;

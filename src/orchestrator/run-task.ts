@@ -1,6 +1,6 @@
 // One attempt at one task: its input gathered, its code run, its output stored before anyone hears of it.
 
-import { appendFileSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Json, HeadraceError, parseJson, stringifyJson, toHeadraceError } from '../core/index.ts';
@@ -12,6 +12,7 @@ import { foreachItem } from './foreach.ts';
 import { modelCandidates } from './model-candidates.ts';
 import type { OrchestratorDeps } from './orchestrator-deps.ts';
 import { logKey, taskDirectory } from './run-logs.ts';
+import { unpackCode } from './step-code.ts';
 import { attachFiles, fetchFiles, forgetPaths, storeFiles } from './step-files.ts';
 import type { Claim } from './task-rows.ts';
 
@@ -51,6 +52,7 @@ export async function runTask(
     // The log stays; input and output are in the object store.
     await rm(join(directory, 'output'), { recursive: true, force: true });
     await rm(join(directory, 'files'), { recursive: true, force: true });
+    await rm(join(directory, 'code'), { recursive: true, force: true });
   }
 }
 
@@ -79,6 +81,8 @@ async function runCode(
   if (action.kind !== 'task' && action.kind !== 'python') throw new Error('a built-in has no code of its own');
   const inputFile = join(directory, 'input.json');
   const outputDirectory = join(directory, 'output');
+  const codeDirectory = join(directory, 'code');
+  await mkdir(codeDirectory, { recursive: true });
   const input = {
     run: claim.runId,
     pipeline: run.pipeline.name,
@@ -97,17 +101,9 @@ async function runCode(
       step: step.name,
       index: claim.index,
       attempt: claim.attempt,
-      project: deps.definitions.manifest.project,
-      directory: deps.definitions.directory,
+      directory: existsSync(deps.definitions.directory) ? deps.definitions.directory : codeDirectory,
       ...(step.resources.cpu === undefined ? {} : { cpus: step.resources.cpu }),
-      code:
-        action.kind === 'task'
-          ? { kind: 'task', functionId: action.function.id, hash: action.function.hash }
-          : {
-              kind: 'python',
-              script: action.script,
-              ...(action.requirements === undefined ? {} : { requirements: action.requirements }),
-            },
+      code: await unpackCode(deps, action, codeDirectory),
       inputFile,
       outputDirectory,
       logFile: join(directory, 'log.txt'),

@@ -31,7 +31,7 @@ async function project(text: string, files: Record<string, string> = {}, overrid
   const source = `
     import { appendFileSync, readFileSync, existsSync } from 'node:fs';
     import { grid, pipeline, python, range, task, t, registerModel, trainingSet } from 'headrace';
-    const marks = new URL('../marks.txt', import.meta.url);
+    const marks = '__PROJECT__/marks.txt';
     const mark = (line: unknown) => appendFileSync(marks, line + '\\n');
     const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
     ${text}`;
@@ -220,7 +220,7 @@ describe('a step that fails', () => {
       `const p = pipeline('bad');
        p.step('bad', python('bad.py'), { retry: 1 });
        // It outlasts both attempts, however slow the machine: the second one's time to end is the one thing assumed.
-       const tries = new URL('../tries.txt', import.meta.url);
+       const tries = '__PROJECT__/tries.txt';
        const triedTwice = () => existsSync(tries) && readFileSync(tries, 'utf8').length === 2;
        const other = p.step('other', task(async () => {
          while (!triedTwice()) await sleep(20);
@@ -231,9 +231,7 @@ describe('a step that fails', () => {
        p.step('after', task(() => mark('after')), { needs: { other } });
        export default p;`,
       {
-        'bad.py':
-          'import os\nopen(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tries.txt"), "a").write("x")\n' +
-          'print("about to divide")\n1 / 0',
+        'bad.py': 'open("__PROJECT__/tries.txt", "a").write("x")\nprint("about to divide")\n1 / 0',
       },
     );
     const failed = runPipeline(made.deps, { pipeline: 'bad' });
@@ -323,7 +321,7 @@ describe('a run', () => {
       const a = p.step('a', task(() => { mark('a'); return { n: 1 }; }));
       const fan = p.step('fan', python('fan.py'), { needs: { a }, foreach: [0, 1, 2] });
       const last = p.step('last', task(async ({ fan }) => {
-        mark('last ' + process.ppid + ' ' + process.pid); await sleep(existsSync(new URL('../go', import.meta.url)) ? 0 : 60_000); return fan; }), { needs: { fan } });
+        mark('last ' + process.ppid + ' ' + process.pid); await sleep(existsSync('__PROJECT__/go') ? 0 : 60_000); return fan; }), { needs: { fan } });
       p.step('end', task(({ last }) => { mark('end'); return last.length; }), { needs: { last } });
       export default p;`;
     const files = {
@@ -364,7 +362,7 @@ open(out + "/data.bin", "w").write("x" * step["item"]); json.dump({"i": step["it
     const made = await project(`
       const p = pipeline('fixable');
       const a = p.step('a', task(() => { mark('a'); return 1; }));
-      p.step('b', task(() => { mark('b'); if (!existsSync(new URL('../marks.txt', import.meta.url)) || readFileSync(marks, 'utf8').split('b').length < 3) throw new Error('broken'); return 2; }), { needs: { a } });
+      p.step('b', task(() => { mark('b'); if (!existsSync('__PROJECT__/marks.txt') || readFileSync(marks, 'utf8').split('b').length < 3) throw new Error('broken'); return 2; }), { needs: { a } });
       export default p;`);
     await expect(runPipeline(made.deps, { pipeline: 'fixable' })).rejects.toThrow(/broken/);
     const [run] = await listRuns(made.deps);
@@ -378,7 +376,7 @@ open(out + "/data.bin", "w").write("x" * step["item"]); json.dump({"i": step["it
   it('can be cancelled from elsewhere, kills what runs, and may be resumed later', async () => {
     const made = await project(`
       const p = pipeline('cancelled');
-      p.step('a', task(async () => { mark(process.pid); await sleep(existsSync(new URL('../go', import.meta.url)) ? 0 : 60_000); return 1; }));
+      p.step('a', task(async () => { mark(process.pid); await sleep(existsSync('__PROJECT__/go') ? 0 : 60_000); return 1; }));
       export default p;`);
     let id = '';
     const running = runPipeline(made.deps, { pipeline: 'cancelled', onStart: (started) => (id = started) });

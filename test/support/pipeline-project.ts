@@ -16,13 +16,13 @@ export interface PipelineProject {
   close(): Promise<void>;
 }
 
-/** A folder with these files (by relative path) as its feature repository. */
+/** A folder with these files (by relative path) as its feature repository; `__PROJECT__` in them is the folder. */
 export function writeRepository(files: Readonly<Record<string, string>>): string {
   const directory = mkdtempSync(join(tmpdir(), 'headrace-pipeline-'));
   for (const [name, text] of Object.entries(files)) {
     const path = join(directory, 'repo', name);
     mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, text);
+    writeFileSync(path, text.replaceAll('__PROJECT__', directory));
   }
   return directory;
 }

@@ -144,11 +144,12 @@ describe('a pure function may use', () => {
     ['console', '({ request }: any) => { console.debug; return { y: request.x }; }'],
     ['members named like globals', '({ request }: any) => ({ y: { fetch: request.x, process: 1 }.fetch })'],
   ];
-  it.each(cases)('%s', async (_, transform, before) => {
-    expect(
-      callFunction(await loadFiles({ 'v.ts': view(transform, before ?? '') }), 'onDemand/v', { request: { x: 7 } }),
-    ).toEqual({ y: 7 });
-  });
+  for (const [name, transform, before = ''] of cases) {
+    it(name, async () => {
+      const definitions = await loadFiles({ 'v.ts': view(transform, before) });
+      expect(callFunction(definitions, 'onDemand/v', { request: { x: 7 } })).toEqual({ y: 7 });
+    });
+  }
 
   it('nothing of what its file does besides', async () => {
     const files: Files = {

@@ -196,8 +196,9 @@ export function createCalmness(graph: ModuleGraph): Calmness {
       const head = headOf(node);
       return head !== undefined && fresh.has(head.name) && referenceAt(module, head) === undefined;
     };
-    walk(fn, (node) => {
-      if (!calm) return false;
+    walk(fn, (node, parent) => {
+      // What it gives back is called later, if at all.
+      if (!calm || (isFunction(node) && isGiven(node, parent))) return false;
       switch (node.type) {
         case 'AssignmentExpression':
           calm = changesOwn(node.left);
@@ -235,6 +236,10 @@ export function createCalmness(graph: ModuleGraph): Calmness {
   };
 
   return { isCalm };
+}
+
+function isGiven(node: FunctionNode, parent: Node | undefined): boolean {
+  return parent?.type === 'ReturnStatement' || (parent?.type === 'ArrowFunctionExpression' && parent.body === node);
 }
 
 /** Names that stand for nothing but what the function itself made: `const out = []`, `new Map()`. */

@@ -176,7 +176,7 @@ function importText(from: string, name: string): string {
 }
 
 function whyRefused(from: string): string {
-  if (/^node:fs/.test(from))
+  if (from.startsWith('node:fs'))
     return 'files: they are other ones elsewhere, and later. Import a JSON file instead, or put the data into a source';
   if (/^node:(https?|http2|net|tls|dns|dgram)/.test(from)) return NETWORK;
   if (from === 'node:crypto') return `${CHANCE}; createHash, createHmac and hash are fine`;

@@ -47,7 +47,7 @@ function givenBy(maker: FunctionNode): FunctionNode | undefined {
   if (maker.async || maker.generator) return undefined;
   if (maker.body.type !== 'BlockStatement') return isFunction(maker.body) ? maker.body : undefined;
   const last = maker.body.body.at(-1);
-  const isOnly = maker.body.body.slice(0, -1).every(({ type }) => /Declaration$/.test(type));
+  const isOnly = maker.body.body.slice(0, -1).every(({ type }) => type.endsWith('Declaration'));
   return isOnly && last?.type === 'ReturnStatement' && isFunction(last.argument) ? last.argument : undefined;
 }
 

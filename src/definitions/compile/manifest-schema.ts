@@ -182,6 +182,9 @@ const step = Type.Object(
       Type.Object(
         {
           kind: Type.Literal('python'),
+          files: Type.Optional(
+            Type.Array(Type.Object({ path: text, hash: Type.String({ pattern: '^[0-9a-f]{64}$' }) }, closed)),
+          ),
           script: text,
           requirements: Type.Optional(text),
           args: Type.Record(text, anything),

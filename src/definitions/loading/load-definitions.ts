@@ -1,10 +1,10 @@
 // Loads a feature repository: imports every file of it, collects what they export, bundles their functions, compiles.
 
-import { readdir, realpath, stat } from 'node:fs/promises';
-import { join, relative, resolve, sep } from 'node:path';
-import { HeadraceError } from '../../core/index.ts';
+import { realpath } from 'node:fs/promises';
+import { relative, resolve, sep } from 'node:path';
 import type { FunctionToBundle } from '../bundling/bundle-functions.ts';
 import { findFunctions, type FoundFunction, ownFunctions } from '../bundling/find-functions.ts';
+import { withScriptFiles } from '../bundling/script-files.ts';
 import type { Exported } from '../compile/collect.ts';
 import { compileDefinitions } from '../compile/compile-definitions.ts';
 import { referByText, type ReferTo } from '../compile/function-table.ts';
@@ -12,6 +12,7 @@ import { Mistakes } from '../compile/mistakes.ts';
 import type { Definitions } from '../manifest.ts';
 import { importMistake } from './import-mistake.ts';
 import { createImporter, resolvedImport } from './module-loader.ts';
+import { definitionFiles } from './repository-files.ts';
 
 /**
  * Loads the feature repository in `repoDirectory`: all its .ts, .mts, .js and .mjs files, but for tests, configuration
@@ -20,7 +21,7 @@ import { createImporter, resolvedImport } from './module-loader.ts';
  */
 export async function loadDefinitions(repoDirectory: string, project: string): Promise<Definitions> {
   const directory = resolve(repoDirectory);
-  const files = await findFiles(directory);
+  const files = await definitionFiles(directory);
   const importFile = createImporter(directory);
   const mistakes = new Mistakes(directory);
   const exports: Exported[] = [];
@@ -36,7 +37,7 @@ export async function loadDefinitions(repoDirectory: string, project: string): P
   // What a broken file would have exported is missing; the mistakes that this alone makes would only confuse.
   mistakes.throwIfAny();
   const functions = functionsToBundle(exports);
-  if (functions.length === 0) return compileDefinitions(exports, { project, directory, mistakes });
+  if (functions.length === 0) return withScriptFiles(compileDefinitions(exports, { project, directory, mistakes }));
   const root = await realpath(directory);
   const real = await Promise.all(files.map((path) => realpath(path)));
   // What reads and links code is loaded by those alone who need it.
@@ -46,12 +47,12 @@ export async function loadDefinitions(repoDirectory: string, project: string): P
   const functionRef: ReferTo = (id, fn) => bundled.functions.get(id)?.ref ?? referByText(id, fn);
   const compiled = compileDefinitions(exports, { project, directory, mistakes, functionRef });
   const all = [...bundled.functions.values()].filter(({ ref }) => compiled.functions.has(ref.id));
-  return {
+  return withScriptFiles({
     ...compiled,
     // What travels is what runs here too.
     functions: new Map(all.map(({ ref, fn }) => [ref.id, fn])),
     bundles: new Map(all.map(({ ref, code }) => [ref.bundle, code])),
-  };
+  });
 }
 
 /** Every function of the repository once, with the export that leads to it: that of its own object, where there is one. */
@@ -68,32 +69,4 @@ function functionsToBundle(exports: readonly Exported[]): FunctionToBundle[] {
 
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
-}
-
-async function findFiles(directory: string): Promise<string[]> {
-  const info = await stat(directory).catch(() => undefined);
-  if (info === undefined || !info.isDirectory()) {
-    throw new HeadraceError(
-      'HR_DEFINITION',
-      `there is no feature repository at ${directory}. Set \`repo\` in headrace.config.ts to its folder, or make one with \`headrace init\`.`,
-    );
-  }
-  const found: string[] = [];
-  const walk = async (folder: string): Promise<void> => {
-    for (const entry of await readdir(folder, { withFileTypes: true })) {
-      const path = join(folder, entry.name);
-      if (entry.name.startsWith('.') || entry.name === 'node_modules') continue;
-      if (entry.isDirectory()) {
-        if (!(entry.name === 'data' && folder === directory)) await walk(path);
-      } else if (isDefinitionFile(entry.name)) {
-        found.push(path);
-      }
-    }
-  };
-  await walk(directory);
-  return found.sort();
-}
-
-function isDefinitionFile(name: string): boolean {
-  return /\.m?[jt]s$/.test(name) && !/\.(test|spec|d|config)\.m?[jt]s$/.test(name);
 }

@@ -38,8 +38,8 @@ export function createLocalExecutor(options: LocalExecutorOptions): Executor {
 async function orderFor(job: StepJob, environments: PythonEnvironments): Promise<HostOrder> {
   const { code, directory, inputFile, outputDirectory } = job;
   if (code.kind === 'task') {
-    const { functionId, hash } = code;
-    return { kind: 'task', directory, project: job.project, functionId, hash, inputFile, outputDirectory };
+    const { functionId, file } = code;
+    return { kind: 'task', functionId, file, inputFile, outputDirectory };
   }
   const within = (path: string): string => (isAbsolute(path) ? path : join(directory, path));
   const requirements = code.requirements === undefined ? undefined : within(code.requirements);

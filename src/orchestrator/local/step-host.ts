@@ -10,10 +10,8 @@ import { killTree } from './process-tree.ts';
 export type HostOrder =
   | {
       readonly kind: 'task';
-      readonly directory: string;
-      readonly project: string;
       readonly functionId: string;
-      readonly hash: string;
+      readonly file: string;
       readonly inputFile: string;
       readonly outputDirectory: string;
     }

@@ -1,10 +1,10 @@
-// Runs a user's TypeScript function: loads the feature repository, finds the function by its id, writes its result.
+// Runs a user's function from its bundle, and writes its result.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { parseJson, stringifyJson } from '../../core/index.ts';
-import { type Definitions, loadDefinitions } from '../../definitions/index.ts';
+import { evaluateBundle } from '../../definitions/index.ts';
 import type { HostOrder, HostReport } from './step-host.ts';
 
 type TaskOrder = Extract<HostOrder, { kind: 'task' }>;
@@ -12,20 +12,8 @@ type TaskOrder = Extract<HostOrder, { kind: 'task' }>;
 const order = workerData as TaskOrder; // given by step-host.ts alone
 parentPort?.postMessage(await runTask(order));
 
-async function runTask({
-  directory,
-  project,
-  functionId,
-  hash,
-  inputFile,
-  outputDirectory,
-}: TaskOrder): Promise<HostReport> {
-  const definitions = await loadDefinitions(directory, project);
-  const run = definitions.functions.get(functionId);
-  if (run === undefined || functionHash(definitions, functionId) !== hash) {
-    const reason = `the code of ${functionId} in ${directory} is no longer what the run started with; start a new run`;
-    return { ok: false, reason, isFinal: true };
-  }
+async function runTask({ functionId, file, inputFile, outputDirectory }: TaskOrder): Promise<HostReport> {
+  const run = evaluateBundle(functionId, readFileSync(file, 'utf8'));
   const input = parseJson(readFileSync(inputFile, 'utf8')) as Record<string, unknown>; // written by the engine
   const { needs, params, item, index } = input;
   // The manifest says that this id is a task, and a task takes its needs and its context.
@@ -41,14 +29,6 @@ async function runTask({
   if (fault !== undefined) return { ok: false, reason: `a task's result must be plain JSON data, but ${fault}` };
   writeFileSync(join(outputDirectory, 'result.json'), stringifyJson(result ?? null));
   return { ok: true };
-}
-
-function functionHash(definitions: Definitions, id: string): string | undefined {
-  for (const pipeline of Object.values(definitions.manifest.pipelines)) {
-    for (const { action } of pipeline.steps)
-      if (action.kind === 'task' && action.function.id === id) return action.function.hash;
-  }
-  return undefined;
 }
 
 /** What of a value JSON can't hold; undefined when it is plain data. */
