@@ -52,6 +52,7 @@ export async function examine(open: () => Promise<App>, environment: Environment
   }
   const { values } = app.config;
   findings.push(await lookForDefinitions(app));
+  findings.push(...(await lookForChanges(app)));
   findings.push(
     await look('registry', 'check registry.url, and that its server runs', async () => describeRegistry(app)),
   );
@@ -82,7 +83,7 @@ async function look(check: string, fix: string, work: () => Promise<string>): Pr
     return { check, state: 'ok', says: await work() };
   } catch (thrown) {
     const error = toHeadraceError(thrown);
-    const isEarly = error.code === 'HR_NOTHING_APPLIED' || error.code === 'HR_CODE_CHANGED';
+    const isEarly = error.code === 'HR_NOTHING_APPLIED';
     return { check, state: isEarly ? 'warn' : 'fail', says: error.message, fix: isEarly ? 'headrace apply' : fix };
   }
 }
@@ -103,6 +104,20 @@ async function lookForDefinitions(app: App): Promise<Finding> {
   };
 }
 
+/** What is run is what was applied: where the repository says otherwise, it is told. */
+async function lookForChanges(app: App): Promise<Finding[]> {
+  try {
+    const { manifest } = await app.repository();
+    const plan = await (await app.registry()).definitions.plan(manifest);
+    if (plan.baseRevision === 0 || plan.changes.length === 0) return [];
+    const says = `the feature repository differs from revision ${plan.baseRevision}, which is applied`;
+    return [{ check: 'definitions', state: 'warn', says, fix: 'headrace plan shows how; headrace apply takes it up' }];
+  } catch {
+    // Told by the checks of the one or the other.
+    return [];
+  }
+}
+
 function describeDefinitions({ manifest, hash }: Awaited<ReturnType<App['repository']>>): string {
   const count = (section: object, noun: string): string => `${Object.keys(section).length} ${noun}`;
   return `${count(manifest.views, 'views')}, ${count(manifest.services, 'services')}, ${count(manifest.models, 'models')}, ${count(manifest.endpoints, 'endpoints')} (${hash.slice(0, 12)})`;
@@ -111,6 +126,7 @@ function describeDefinitions({ manifest, hash }: Awaited<ReturnType<App['reposit
 async function describeRegistry(app: App): Promise<string> {
   const current = await (await app.registry()).definitions.current();
   if (current === undefined) throw new HeadraceError('HR_NOTHING_APPLIED', 'answers, but nothing is applied yet');
+  // With its code: what can't be loaded is told here.
   await app.applied();
   return `revision ${current.revision} is applied`;
 }

@@ -21,7 +21,7 @@ export async function openRuns(app: App): Promise<RunsDeps> {
   };
 }
 
-/** What it takes to drive one. Throws HR_NOTHING_APPLIED, HR_CODE_CHANGED. */
+/** What it takes to drive one. Throws HR_NOTHING_APPLIED. */
 export async function openOrchestrator(app: App, options: OpenOrchestratorOptions): Promise<OrchestratorDeps> {
   const { createLocalExecutor } = await import('../orchestrator/index.ts');
   return {

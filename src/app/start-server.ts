@@ -19,7 +19,7 @@ export interface RunningServer {
 
 /**
  * Starts serving by `app`'s configuration; options win over it. The app stays the caller's to close. Throws HR_CONFIG for
- * an address that cannot be had, HR_NOTHING_APPLIED and HR_CODE_CHANGED.
+ * an address that cannot be had, HR_NOTHING_APPLIED, and what loading the definitions throws.
  */
 export async function startServer(app: App, options: StartServer): Promise<RunningServer> {
   const { values, file } = app.config;

@@ -46,12 +46,6 @@ export const ERRORS = define({
     title: 'Bad definitions',
     help: 'The feature repository does not compile. Every mistake is listed with its file, line and column, its object and its fix.',
   },
-  HR_CODE_CHANGED: {
-    status: 409,
-    grpc: 'FAILED_PRECONDITION',
-    title: 'Code differs from what was applied',
-    help: 'The feature repository on disk differs from the applied version. Run `headrace apply`.',
-  },
   HR_CODE_MISSING: {
     status: 409,
     grpc: 'FAILED_PRECONDITION',

@@ -4,14 +4,13 @@ import {
   encodeKey,
   type EncodedKey,
   type Field,
-  HeadraceError,
   type Micros,
   MICROS_PER_MINUTE,
   parseValue,
   INVALID,
   type Value,
 } from '../core/index.ts';
-import { compileTransform, type Definitions, type ResolvedService } from '../definitions/index.ts';
+import { compileTransform, type Definitions, functionOf, type ResolvedService } from '../definitions/index.ts';
 import {
   createFeatureReader,
   type OnlineStore,
@@ -44,7 +43,7 @@ export interface FeaturePlan {
 /** Servers' clocks may differ by so much, and yet what one has answered is seen by a read of now on another. */
 export const CLOCK_SKEW_MICROS = MICROS_PER_MINUTE;
 
-/** Compiles a service. `path` names the rows in errors: `inputs` or `rows`. Throws HR_CODE_CHANGED. */
+/** Compiles a service. `path` names the rows in errors: `inputs` or `rows`. Throws HR_CODE_MISSING. */
 export function compileFeaturePlan(
   definitions: Definitions,
   service: ResolvedService,
@@ -128,13 +127,7 @@ type RunTransform = (row: RequestRow, reads: ReadRow, computed: readonly Value[]
 function compileTransforms(definitions: Definitions, service: ResolvedService): RunTransform[] {
   const positions = new Map(service.requestColumns.map((column, at) => [column.name, at]));
   return service.onDemand.map(({ view, inputs }) => {
-    const call = definitions.functions.get(view.transform.id);
-    if (call === undefined) {
-      throw new HeadraceError(
-        'HR_CODE_CHANGED',
-        `the feature repository has no function for on-demand view "${view.name}". Run \`headrace apply\`.`,
-      );
-    }
+    const call = functionOf(definitions, view.transform);
     const fields: Record<string, readonly Field[]> = {};
     const fetchers: {
       readonly name: string;

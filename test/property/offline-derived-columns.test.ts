@@ -133,7 +133,7 @@ describe('derived columns', () => {
     });
     const byFunction = { ...source, derive: [{ name: 'n', type: TYPES.int32, by: by('gone') }] };
     expect(() => createRowDeriver(world.deps.definitions, byFunction, async () => world.deps.duckdb)).toThrow(
-      expect.objectContaining({ code: 'HR_CODE_CHANGED' }),
+      expect.objectContaining({ code: 'HR_CODE_MISSING' }),
     );
   });
 

@@ -2,7 +2,7 @@
 // import means.
 
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { builtinModules, createRequire } from 'node:module';
 import { dirname, join, parse, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -97,7 +97,7 @@ export function nodeTypes(directory: string): string | undefined {
 }
 
 /** Where nobody has Node's types its names are anything: their absence is no mistake of the repository's. */
-export const ANY_NODE = `declare module 'node:*';
+export const ANY_NODE = `${['node:*', ...builtinModules].map((name) => `declare module '${name}';`).join('\n')}
 declare var Buffer: any, URL: any, URLSearchParams: any, TextDecoder: any, TextEncoder: any, console: any, fetch: any,
   global: any, performance: any, process: any, structuredClone: any, setTimeout: any, clearTimeout: any, crypto: any;
 `;

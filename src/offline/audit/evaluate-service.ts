@@ -1,7 +1,7 @@
 // A service's features of sampled rows, from their reads: on-demand views are run one row at a time.
 
-import { type Field, HeadraceError, type Row, type Value } from '../../core/index.ts';
-import { compileTransform, type Definitions, type Transform } from '../../definitions/index.ts';
+import type { Field, Row, Value } from '../../core/index.ts';
+import { compileTransform, type Definitions, functionOf, type Transform } from '../../definitions/index.ts';
 import type { TrainingSetPlan } from '../plan.ts';
 
 /** Per read of the plan: its values by feature index; a missing one is a row without a key or a time. */
@@ -14,10 +14,7 @@ export function evaluateService(
   reads: readonly RowReads[],
 ): Value[][] {
   const transforms = plan.transforms.map((transform): Transform => {
-    const { id } = transform.view.transform;
-    const userFunction = definitions.functions.get(id);
-    if (userFunction === undefined)
-      throw new HeadraceError('HR_CODE_CHANGED', `the repository has no function ${id} any more.`);
+    const userFunction = functionOf(definitions, transform.view.transform);
     const fields = transform.inputs.map((input): [string, readonly Field[]] => [input.name, inputFields(plan, input)]);
     return compileTransform(transform.view, userFunction, Object.fromEntries(fields));
   });

@@ -2,8 +2,8 @@
 // on-demand views computed in it.
 
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { type Field, HeadraceError, type Progress } from '../../core/index.ts';
-import type { Definitions, ServiceTransform } from '../../definitions/index.ts';
+import type { Field, Progress } from '../../core/index.ts';
+import { type Definitions, functionOf, type ServiceTransform } from '../../definitions/index.ts';
 import type { DuckDb } from '../../storage/index.ts';
 import type { TrainingSetPlan } from '../plan.ts';
 import type { FactsRelation } from '../facts/facts.ts';
@@ -55,10 +55,7 @@ function assemble(
   const joins = reads.flatMap((read) => read.joins);
   let relation = `(SELECT ${['s.*', ...readColumns].join(', ')} FROM ${SPINE_TABLE} s ${joins.join(' ')})`;
   plan.transforms.forEach((transform, index) => {
-    const id = transform.view.transform.id;
-    const userFunction = definitions.functions.get(id);
-    if (userFunction === undefined)
-      throw new HeadraceError('HR_CODE_CHANGED', `the repository has no function ${id} any more.`);
+    const userFunction = functionOf(definitions, transform.view.transform);
     const inputs = transform.inputs.map((input) => inputColumns(plan, spine, input));
     const name = registerTransform(
       connection,

@@ -2,8 +2,7 @@
 // for files, for the log, and for rows on their way into it.
 
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { HeadraceError } from '../../core/index.ts';
-import type { Definitions, DeriveSpec, SourceSpec, UserFunction } from '../../definitions/index.ts';
+import { type Definitions, type DeriveSpec, functionOf, type SourceSpec } from '../../definitions/index.ts';
 import { registerDerive } from '../duckdb/user-functions.ts';
 import { duckType, quoteName } from '../sources/sql-text.ts';
 
@@ -16,27 +15,13 @@ export function derivedColumns(
   const declared = source.columns.map(({ name }) => quoteName(name)).join(', ');
   return source.derive.map((spec) => {
     if (spec.by.kind === 'sql') return `${derivedSql(spec, spec.by.sql)} AS ${quoteName(spec.name)}`;
-    const name = registerDerive(connection, source.columns, spec, deriveFunction(source, spec, definitions));
+    const name = registerDerive(connection, source.columns, spec, functionOf(definitions, spec.by.function));
     return `${name}(${declared}) AS ${quoteName(spec.name)}`;
   });
 }
 
 export function derivedSql({ type }: DeriveSpec, sql: string): string {
   return `CAST((${sql}) AS ${duckType(type)})`;
-}
-
-/** Throws HR_CODE_CHANGED when the repository has no such function. */
-export function deriveFunction(
-  source: SourceSpec,
-  spec: DeriveSpec,
-  { functions }: Pick<Definitions, 'functions'>,
-): UserFunction {
-  const found = spec.by.kind === 'function' ? functions.get(spec.by.function.id) : undefined;
-  if (found !== undefined) return found;
-  throw new HeadraceError(
-    'HR_CODE_CHANGED',
-    `the feature repository has no function for column "${spec.name}" of source "${source.name}". Run \`headrace apply\`.`,
-  );
 }
 
 /**

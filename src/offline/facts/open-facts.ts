@@ -17,7 +17,7 @@ import { countUnconverted } from './unconverted.ts';
 
 /**
  * Throws HR_SOURCE_UNREADABLE naming file and column when a file is corrupt, or a column is missing or cannot have its
- * declared type; HR_CODE_CHANGED; HR_LOG_DAMAGED and what else the log throws.
+ * declared type; HR_CODE_MISSING; HR_LOG_DAMAGED and what else the log throws.
  */
 export async function openFacts(
   connection: DuckDBConnection,

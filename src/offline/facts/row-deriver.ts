@@ -2,17 +2,17 @@
 // of the declared types, by the very text that the facts relation has.
 
 import { HeadraceError, messageOf, type Row, type Value } from '../../core/index.ts';
-import { compileDerive, type Definitions, type DeriveSpec, type SourceSpec } from '../../definitions/index.ts';
+import { compileDerive, type Definitions, type DeriveSpec, functionOf, type SourceSpec } from '../../definitions/index.ts';
 import type { DuckDb } from '../../storage/index.ts';
 import { createRowAppender } from '../duckdb/row-appender.ts';
 import { fromDuck } from '../duckdb/vector-values.ts';
 import { duckType, quoteName } from '../sources/sql-text.ts';
-import { deriveFunction, derivedSql } from './derived-columns.ts';
+import { derivedSql } from './derived-columns.ts';
 
 /** Rows of a source's declared columns to the same rows with its derived ones. Throws HR_TRANSFORM_FAILED. */
 export type RowDeriver = (rows: readonly Row[]) => Promise<readonly Row[]> | readonly Row[];
 
-/** `duckdb` is opened at the first rows that need it: none do where no column is derived by SQL. Throws HR_CODE_CHANGED. */
+/** `duckdb` is opened at the first rows that need it: none do where no column is derived by SQL. Throws HR_CODE_MISSING. */
 export function createRowDeriver(
   definitions: Pick<Definitions, 'functions'>,
   source: SourceSpec,
@@ -20,12 +20,11 @@ export function createRowDeriver(
 ): RowDeriver {
   if (source.derive.length === 0) return (rows) => rows;
   const bySql = source.derive.filter(({ by }) => by.kind === 'sql');
-  const calls = source.derive
-    .filter(({ by }) => by.kind === 'function')
-    .map((spec) => ({
-      name: spec.name,
-      call: compileDerive(deriveFunction(source, spec, definitions), source.columns, spec),
-    }));
+  const calls = source.derive.flatMap((spec) => {
+    if (spec.by.kind === 'sql') return [];
+    const call = compileDerive(functionOf(definitions, spec.by.function), source.columns, spec);
+    return [{ name: spec.name, call }];
+  });
   const byFunction = (rows: readonly Row[]): Row[] =>
     rows.map((row) => {
       const values = source.columns.map(({ name }) => row[name] ?? null);
