@@ -18,6 +18,11 @@ const STEPS: readonly Step[] = [
     fix: 'what users write must compile unmodified: mend src/definitions/authoring',
   },
   { name: 'example types', command: ['tsc', '-p', 'feature_repo'], fix: 'change the lines it names' },
+  {
+    name: 'template types',
+    command: ['tsc', '-p', 'templates/project'],
+    fix: 'what `headrace init` copies must compile as it lies there',
+  },
   { name: 'format', command: ['biome', 'format', '.'], fix: 'run `npm run format`' },
   {
     name: 'unused code',

@@ -9,7 +9,11 @@ export interface CommandEntry {
 }
 
 export const COMMANDS: readonly CommandEntry[] = [
-  { name: 'init', summary: 'make a small working project', load: async () => (await import('./init.ts')).initCommand },
+  {
+    name: 'init',
+    summary: 'make a small project that works: features, a model, a pipeline, data',
+    load: async () => (await import('./init.ts')).initCommand,
+  },
   {
     name: 'plan',
     summary: 'show what apply would change, and what it would break',
@@ -19,6 +23,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'apply',
     summary: 'version the definitions in the registry',
     load: async () => (await import('./apply.ts')).applyCommand,
+  },
+  {
+    name: 'dev',
+    summary: 'on each save: check, plan, apply to a local store, and show a key’s features before and after',
+    load: async () => (await import('./dev.ts')).devCommand,
   },
   {
     name: 'rollback',

@@ -1,7 +1,8 @@
 // `headrace doctor`: checks everything that a project needs, each with a hint at its fix.
 
 import type { Finding } from '../app/index.ts';
-import { defineCommand } from './command.ts';
+import { type CommandContext, defineCommand } from './command.ts';
+import { hasLostTypes } from './init/editor-types.ts';
 
 const SIGNS = { ok: 'ok  ', warn: 'warn', fail: 'FAIL' } as const;
 
@@ -11,7 +12,10 @@ export const doctorCommand = defineCommand({
   example: 'headrace doctor',
   async run(context) {
     const { examine } = await import('../app/index.ts');
-    const findings: Finding[] = await examine(() => context.app(), context.environment);
+    const findings: Finding[] = [
+      ...(await examine(() => context.app(), context.environment)),
+      ...(await lookAtTypes(context)),
+    ];
     const isHealthy = findings.every((finding) => finding.state !== 'fail');
     const lines = findings.flatMap(({ check, state, says, fix }) => [
       `${SIGNS[state]}  ${check}: ${says}`,
@@ -20,3 +24,17 @@ export const doctorCommand = defineCommand({
     return { json: { healthy: isHealthy, checks: findings }, text: lines.join('\n'), exitCode: isHealthy ? 0 : 1 };
   },
 });
+
+/** An editor goes by a file of the project; commands don't. */
+async function lookAtTypes(context: CommandContext): Promise<Finding[]> {
+  const app = await context.app().catch(() => undefined);
+  if (app === undefined || !(await hasLostTypes(app.config.directory))) return [];
+  return [
+    {
+      check: 'editor',
+      state: 'warn',
+      says: 'tsconfig.headrace.json names no place where the types of headrace are: an editor finds none',
+      fix: `headrace init --repair ${app.config.directory}`,
+    },
+  ];
+}

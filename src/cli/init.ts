@@ -1,48 +1,90 @@
-// `headrace init DIR`: a small project that works: a pushed source, a view, a service.
+// `headrace init DIR`: a project that works, and that an editor understands; `--repair` mends where its types come from.
 
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { HeadraceError } from '../core/index.ts';
-import { defineCommand } from './command.ts';
+import { type CommandContext, type CommandResult, defineCommand, usageError } from './command.ts';
+import { EDITOR_TYPES_FILE, editorTypes } from './init/editor-types.ts';
+import { makeShopData } from './init/shop-data.ts';
+import { readTemplate, writeFiles } from './init/template.ts';
 
 export const initCommand = defineCommand({
   usage: 'init <dir>',
-  summary: 'make a small working project',
-  example: 'headrace init shop && cd shop && headrace apply',
-  async run(context, [typed = '']) {
-    const directory = context.path(typed);
-    const existing = await readdir(directory).catch(() => []);
-    if (existing.length > 0) throw new HeadraceError('HR_USAGE', `${directory} is not empty. Give a new folder.`);
-    const project =
-      basename(directory)
-        .toLowerCase()
-        .replace(/[^a-z0-9_-]+/g, '_')
-        .replace(/^[^a-z]+/, '') || 'project';
-    const files = {
-      'headrace.config.ts': configFile(project),
-      'feature_repo/purchases.ts': REPOSITORY,
-      'events.jsonl': someEvents(Date.now()),
-      '.gitignore': '.headrace/\n',
-    };
-    for (const [name, text] of Object.entries(files)) {
-      await mkdir(join(directory, name, '..'), { recursive: true });
-      await writeFile(join(directory, name), text);
-    }
-    const next = [
-      'apply',
-      'push purchases events.jsonl',
-      `features get --service customer_features --rows '[{"customer":"ada","amount":30}]'`,
-    ];
-    return {
-      json: { directory, files: Object.keys(files) },
-      text: [
-        `Made ${directory}. Next:`,
-        `  cd ${shellWord(directory)}`,
-        ...next.map((command) => `  ${program(context.environment.variables)} ${command}`),
-      ].join('\n'),
-    };
-  },
+  summary: 'make a small project that works: features, a model, a pipeline, data',
+  example: 'headrace init shop && cd shop && headrace apply\nheadrace init --repair .',
+  options: (command) =>
+    command.option('--repair', 'only write anew where an editor finds the types of headrace, once either has moved'),
+  run: async (context, [typed = ''], options) =>
+    options['repair'] === true ? repair(context.path(typed)) : make(context, context.path(typed)),
 });
+
+async function make(context: CommandContext, directory: string): Promise<CommandResult> {
+  await refuseUsed(directory);
+  const { variables } = context.environment;
+  const command = program(variables);
+  const { purchases, baskets, events } = makeShopData(Date.now());
+  const files = new Map([
+    ...(await readTemplate({ project: projectName(directory), program: command, node: nodeProgram(variables) })),
+    ['feature_repo/data/purchases.csv', purchases],
+    ['feature_repo/data/baskets.csv', baskets],
+    ['events.jsonl', events],
+  ]);
+  await writeFiles(directory, files);
+  // Last: it looks where the folder really lies.
+  await writeFile(join(directory, EDITOR_TYPES_FILE), editorTypes(directory));
+  const next = ['apply', 'materialize --incremental', 'run train_return_risk', 'serve'];
+  return {
+    json: { directory, files: [...files.keys(), EDITOR_TYPES_FILE].sort() },
+    text: [
+      `Made ${directory}. Next:`,
+      `  cd ${shellWord(directory)}`,
+      ...next.map((words) => `  ${command} ${words}`),
+      'README.md there goes on from here.',
+    ].join('\n'),
+  };
+}
+
+/** A repository that was just made may hold its own folder already. */
+async function refuseUsed(directory: string): Promise<void> {
+  const info = await stat(directory).catch(() => undefined);
+  if (info === undefined) return;
+  if (!info.isDirectory()) throw usageError(`${directory} is a file. Give a new folder.`);
+  const existing = (await readdir(directory)).filter((name) => name !== '.git');
+  if (existing.length === 0) return;
+  const isProject = existing.includes('headrace.config.ts');
+  const hint = isProject ? ' It is a project already: `--repair` mends its types.' : '';
+  throw usageError(`${directory} is not empty. Give a new folder.${hint}`);
+}
+
+async function repair(directory: string): Promise<CommandResult> {
+  const config = await readFile(join(directory, 'tsconfig.json'), 'utf8').catch(() => undefined);
+  if (config === undefined) {
+    const say = `there is no tsconfig.json in ${directory}. Give the folder of a project that \`headrace init\` made.`;
+    throw new HeadraceError('HR_USAGE', say);
+  }
+  const path = join(directory, EDITOR_TYPES_FILE);
+  const text = editorTypes(directory);
+  const isSame = (await readFile(path, 'utf8').catch(() => undefined)) === text;
+  if (!isSame) await writeFile(path, text);
+  const isUsed = config.includes(EDITOR_TYPES_FILE);
+  return {
+    json: { directory, file: path, changed: !isSame, extended: isUsed },
+    text: [
+      isSame ? `${path} is as it should be.` : `Wrote ${path}.`,
+      ...(isUsed ? [] : [`tsconfig.json does not use it yet: add "extends": "./${EDITOR_TYPES_FILE}" there.`]),
+    ].join('\n'),
+  };
+}
+
+function projectName(directory: string): string {
+  const name = basename(directory)
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9_-]+/g, '_')
+    .replace(/^[^a-z]+/, '')
+    .replace(/[_-]+$/, '')
+    .slice(0, 60);
+  return name === '' ? 'project' : name;
+}
 
 // A clone has no program of that name on the PATH: there it is npm that runs it, from any folder.
 function program(variables: Readonly<Record<string, string | undefined>>): string {
@@ -50,63 +92,12 @@ function program(variables: Readonly<Record<string, string | undefined>>): strin
   return `npm --prefix ${shellWord(resolve(import.meta.dirname, '../..'))} run -s headrace --`;
 }
 
+// A clone brings the Node that it needs; the user's own may be older, and read no TypeScript.
+function nodeProgram(variables: Readonly<Record<string, string | undefined>>): string {
+  const own = /\bnode\/v(\d+)/.exec(variables['npm_config_user_agent'] ?? '')?.[1];
+  return own !== undefined && Number(own) < 24 ? shellWord(process.execPath) : 'node';
+}
+
 function shellWord(text: string): string {
   return /^[\w./:\\-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
-}
-
-function configFile(project: string): string {
-  return `import { defineConfig } from 'headrace';
-
-export default defineConfig({
-  project: '${project}',
-  repo: './feature_repo',
-  registry: { url: 'sqlite:.headrace/registry.db' },
-  online: { url: 'lmdb:.headrace/online' },
-  offline: { engine: 'duckdb', path: '.headrace/offline', memory: '2GB' },
-  artifacts: { url: 'file:.headrace/artifacts' },
-  server: { host: '127.0.0.1', port: 8080 },
-});
-`;
-}
-
-const REPOSITORY = `import { count, entity, featureService, featureView, latest, mean, onDemandView, pushed, t } from 'headrace';
-
-export const customer = entity('customer', { keys: { customer: t.string() } });
-
-export const purchases = pushed('purchases', {
-  columns: { customer: t.string(), amount: t.float64(), bought_at: t.timestamp() },
-  eventTime: 'bought_at',
-});
-
-export const customerPurchases = featureView('customer_purchases', {
-  entity: customer,
-  source: purchases,
-  ttl: '365d',
-  features: {
-    last_amount: latest('amount'),
-    purchases_30d: count().over('30d'),
-    mean_amount_30d: mean('amount').over('30d'),
-  },
-});
-
-export const basket = onDemandView('basket', {
-  inputs: { request: { amount: t.float64() }, customer: customerPurchases },
-  features: { times_usual: t.float64() },
-  transform: ({ request, customer }) => ({
-    times_usual: request.amount != null && customer.mean_amount_30d ? request.amount / customer.mean_amount_30d : null,
-  }),
-});
-
-export const customerFeatures = featureService('customer_features', [customerPurchases, basket]);
-`;
-
-const DAY_MS = 86_400_000;
-
-function someEvents(nowMs: number): string {
-  return ['ada', 'bob', 'ada']
-    .map(
-      (customer, at) =>
-        `{"customer":"${customer}","amount":${10 * (at + 1)},"bought_at":"${new Date(nowMs - (3 - at) * DAY_MS).toISOString()}"}\n`,
-    )
-    .join('');
 }

@@ -3,8 +3,8 @@
 import { formatTimestamp } from '../core/index.ts';
 import type { Definitions, LiveVersion } from '../definitions/index.ts';
 import type { App } from '../app/index.ts';
-import type { MaterializedView } from '../offline/index.ts';
-import { defineCommand, textOption, usageError } from './command.ts';
+import type { MaterializedView, MaterializeReport, MaterializeRequest } from '../offline/index.ts';
+import { type CommandContext, defineCommand, textOption, usageError } from './command.ts';
 import { describeUnconverted } from './describe-unconverted.ts';
 import { readTime } from './read-time.ts';
 import { formatTable } from './table.ts';
@@ -48,7 +48,6 @@ export const materializeCommand = defineCommand({
     if (views?.length === 0) throw usageError('--views names no view; leave it out for all.');
     const app = await context.app();
     await bringBack(app, views);
-    const offline = await app.offline(context.progress);
     const dryRun = options['dryRun'] === true;
     const request = {
       incremental: isIncremental,
@@ -57,15 +56,7 @@ export const materializeCommand = defineCommand({
       ...(from === undefined ? {} : { from }),
       ...(to === undefined ? {} : { to }),
     };
-    const { keepLog, materialize } = await import('../offline/index.ts');
-    const store = await app.online();
-    const run = () => materialize({ ...offline, store }, request);
-    const report = dryRun ? await run() : await withDeadSettled(app, offline, run);
-    if (!dryRun) {
-      const kept = { ...offline, store, retentionMicros: app.config.values['pushLog.retention'] };
-      await moveReaders(app, context.tell);
-      await keepLog(kept);
-    }
+    const report = await fillOnline(app, request, context);
     return {
       json: { requested_from: from === undefined ? null : formatTimestamp(from), ...report },
       text: [
@@ -76,6 +67,23 @@ export const materializeCommand = defineCommand({
     };
   },
 });
+
+/** Runs it with all that belongs to it: dead writers are settled before, and readers move to what is complete then. */
+export async function fillOnline(
+  app: App,
+  request: MaterializeRequest,
+  { progress, tell }: Pick<CommandContext, 'progress' | 'tell'>,
+): Promise<MaterializeReport> {
+  const offline = await app.offline(progress);
+  const { keepLog, materialize } = await import('../offline/index.ts');
+  const store = await app.online();
+  const run = () => materialize({ ...offline, store }, request);
+  if (request.dryRun) return run();
+  const report = await withDeadSettled(app, offline, run);
+  await moveReaders(app, tell);
+  await keepLog({ ...offline, store, retentionMicros: app.config.values['pushLog.retention'] });
+  return report;
+}
 
 /** A version that was removed and is asked for by its name is kept again. */
 async function bringBack(app: App, views: readonly string[] | undefined): Promise<void> {

@@ -9,7 +9,12 @@ export type {
   ObjectVersion,
 } from './definitions/definitions-registry.ts';
 export type { ObjectKind } from './definitions/objects.ts';
+export type { BreakingReason } from './definitions/consequences.ts';
+export type { ChangeLine, LineKind } from './definitions/lines/change-line.ts';
 export type { Plan, PlanChange } from './definitions/plan.ts';
+export type { TrainingSetReader } from './definitions/read-in-use.ts';
+export { describeTouched, mergeTouched, type Touched } from './definitions/touched.ts';
+export type { ViewChange } from './definitions/view-changes.ts';
 export type { EndpointRegistry, EndpointState } from './endpoints.ts';
 export type { ModelVersion } from './model-versions.ts';
 export type { ModelRegistry, NewModelVersion, RegisteredModel } from './models.ts';

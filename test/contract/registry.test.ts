@@ -5,6 +5,7 @@ import { openRegistry, type Registry } from '../../src/registry/index.ts';
 import { type Database, openDatabase } from '../../src/storage/index.ts';
 import { testDatabases } from '../support/databases.ts';
 import {
+  airportDelays,
   delayModel,
   emptyManifest,
   flights1d,
@@ -93,18 +94,21 @@ describe.each(testDatabases('registry contract'))('the registry on $name', (data
       await apply(flightsManifestWith([lastDelay]));
       const plan = await registry.definitions.plan(flightsManifestWith([lastDelay, meanDelay7d]));
       expect(plan.changes.map(({ name, detail }) => [name, detail])).toEqual([
-        ['airport_delays', ['features.mean_delay_7d: + mean(delay) over 7d, hop 1h']],
-        ['delay_features', ['members.origin.features: + mean_delay_7d']],
+        ['airport_delays', ['+ feature "mean_delay_7d": mean(delay) over 7d, float64']],
+        ['delay_features', ['member "origin": + mean_delay_7d']],
       ]);
       expect(plan.breaking).toEqual([]);
     });
 
-    it('refuses to remove a feature that an endpoint uses, unless told to', async () => {
+    it('refuses to remove a feature that a model version reads, unless told to', async () => {
       await apply(flightsManifestWith([lastDelay, meanDelay7d]));
+      await register();
       const next = flightsManifestWith([lastDelay]);
       const plan = await registry.definitions.plan(next);
       expect(plan.breaking.map(({ object, name }) => `${object} ${name}`)).toEqual(['view airport_delays']);
-      expect(plan.breaking[0]?.breaking).toContain('endpoint "delay" uses feature "origin__mean_delay_7d"');
+      expect(plan.breaking[0]?.breaking).toBe(
+        'origin__mean_delay_7d goes: model delay_classifier version 1 (it goes on getting what it was registered with), endpoint delay',
+      );
       await expect(apply(next)).rejects.toMatchObject({
         code: 'HR_BREAKING_CHANGE',
         details: [{ path: 'view airport_delays' }],
@@ -113,39 +117,102 @@ describe.each(testDatabases('registry contract'))('the registry on $name', (data
       expect((await apply(next, true)).revision).toBe(2);
     });
 
-    it('takes the removal of a feature that no endpoint uses', async () => {
-      await apply({ ...flightsManifestWith([lastDelay, meanDelay7d]), endpoints: {} });
-      expect((await apply({ ...flightsManifestWith([lastDelay]), endpoints: {} })).revision).toBe(2);
+    it('takes the removal of a feature that no version reads, or a retired one', async () => {
+      await apply(flightsManifestWith([lastDelay, meanDelay7d]));
+      expect((await apply(flightsManifestWith([lastDelay]))).revision).toBe(2);
+      await register();
+      await apply(flightsManifestWith([lastDelay, meanDelay7d]));
+      await register('2');
+      await registry.models.retire(MODEL, 2, 'ann');
+      expect((await apply(flightsManifestWith([lastDelay]))).revision).toBe(4);
     });
 
-    it('finds a changed type of a feature, of a key, of a request column breaking', async () => {
+    it('holds a change against what each version was registered with', async () => {
       await apply(flightsManifest);
-      const feature = flightsManifestWith([lastDelay, { ...flights1d, type: { kind: 'int32' } }, meanDelay7d]);
-      const key: Manifest = {
-        ...flightsManifest,
-        entities: { airport: { name: 'airport', keys: [{ name: 'airport', type: { kind: 'int64' } }] } },
-      };
-      const departure = flightsManifest.onDemandViews['departure'];
-      const request: Manifest = {
-        ...flightsManifest,
-        onDemandViews:
-          (departure && {
-            departure: {
-              ...departure,
-              inputs: [
-                { kind: 'request', name: 'request', columns: [{ name: 'scheduled_at', type: { kind: 'string' } }] },
-              ],
-            },
-          }) ||
-          {},
-      };
+      await register();
+      const wider = flightsManifestWith([lastDelay, flights1d, { ...meanDelay7d, aggregation: lastDelay.aggregation }]);
       const reasons = async (manifest: Manifest) =>
         (await registry.definitions.plan(manifest)).breaking.map(({ object, breaking }) => `${object}: ${breaking}`);
-      expect(await reasons(feature)).toEqual(['view: feature "flights_1d" changes type from int64 to int32']);
-      expect((await reasons(key))[0]).toContain('entity: its keys change from (airport: string) to (airport: int64)');
-      expect(await reasons(request)).toEqual([
-        'onDemandView: request column "scheduled_at" of service "delay_features" changes type from timestamp to string',
+      const changes = 'view: origin__mean_delay_7d changes meaning: model delay_classifier version';
+      expect(await reasons(wider)).toEqual([
+        `${changes} 1 (it goes on getting what it was registered with), endpoint delay`,
       ]);
+      await apply(wider, true);
+      expect(await reasons(flightsManifest)).toEqual([]);
+      await register('2');
+      expect(await reasons(flightsManifest)).toEqual([`${changes} 2 (it goes on getting what it was registered with)`]);
+    });
+
+    it('tells which training sets read what changes', async () => {
+      await apply(flightsManifest);
+      const set = { manifestHash: contentHash(flightsManifest), service: 'delay_features' };
+      const sets = [
+        { ...set, id: 'set-1', name: 'march' },
+        { ...set, id: 'set-2', name: null, manifestHash: artifact('9') },
+      ];
+      const [, change] = (await registry.definitions.plan(flightsManifestWith([lastDelay, flights1d]), sets)).changes;
+      expect(change).toMatchObject({ object: 'service', touched: [] });
+      const [view] = (await registry.definitions.plan(flightsManifestWith([lastDelay, flights1d]), sets)).changes;
+      expect(view).toMatchObject({
+        breaking: null,
+        touched: [{ kind: 'training_set', id: 'set-1', name: 'march', features: ['origin__mean_delay_7d'] }],
+      });
+    });
+
+    it('tells which views have to be filled, and which are kept and complete', async () => {
+      await apply(flightsManifest);
+      const shorter = { ...flightsManifest, views: { airport_delays: { ...airportDelays, ttlMicros: 1 } } };
+      const [first] = await registry.versions.list();
+      if (first === undefined) throw new Error('no version is kept');
+      expect((await registry.definitions.plan(shorter)).views).toMatchObject([
+        { view: 'airport_delays', before: first.version, needsRun: true, answersBefore: true },
+      ]);
+      await registry.versions.complete(first);
+      await apply(shorter);
+      expect((await registry.definitions.plan(flightsManifest)).views).toMatchObject([
+        { after: first.version, needsRun: false },
+      ]);
+    });
+
+    it('keeps the bundles that are applied where the code is the same', async () => {
+      const departure = flightsManifest.onDemandViews['departure'];
+      if (departure === undefined) throw new Error('flightsManifest has the view');
+      const bundled = (hash: string, bundle: string): Manifest => ({
+        ...flightsManifest,
+        onDemandViews: { departure: { ...departure, transform: { ...departure.transform, hash, bundle } } },
+      });
+      await apply(bundled('a'.repeat(64), '1'.repeat(64)));
+      expect(await apply(bundled('a'.repeat(64), '2'.repeat(64)))).toMatchObject({ revision: 1, changes: [] });
+      const applied = await apply(bundled('b'.repeat(64), '2'.repeat(64)));
+      expect(applied.changes.map(({ detail }) => detail)).toEqual([['transform: aaaaaaaa → bbbbbbbb']]);
+    });
+
+    it('keeps an object under its new name when it is renamed, and ends the old one', async () => {
+      await apply(flightsManifestWith([lastDelay]));
+      const service = flightsManifest.services['delay_features'];
+      const renamed: Manifest = {
+        ...flightsManifest,
+        views: {
+          lateness: { ...airportDelays, features: [lastDelay], name: 'lateness', renamedFrom: 'airport_delays' },
+        },
+        services: {
+          delay_features: {
+            name: 'delay_features',
+            members: (service?.members ?? []).map((member) =>
+              member.kind === 'view' ? { ...member, view: 'lateness', features: ['last_delay'] } : member,
+            ),
+          },
+        },
+      };
+      const { changes } = await apply(renamed);
+      expect(changes.map(({ kind, name, former }) => [kind, name, former])).toEqual([
+        ['rename', 'lateness', 'airport_delays'],
+        ['change', 'delay_features', null],
+      ]);
+      expect((await registry.definitions.objectVersions('view', 'airport_delays')).at(-1)?.spec).toBeNull();
+      expect((await registry.definitions.objectVersions('view', 'lateness')).at(-1)?.spec).toMatchObject({
+        storedAs: 'airport_delays',
+      });
     });
 
     it('finds the removal of a model with versions and of an endpoint with traffic breaking', async () => {
@@ -156,8 +223,8 @@ describe.each(testDatabases('registry contract'))('the registry on $name', (data
       expect(
         (await registry.definitions.plan(none)).breaking.map(({ object, breaking }) => [object, breaking]),
       ).toEqual([
-        ['model', 'it has 1 registered version'],
-        ['endpoint', 'it has traffic'],
+        ['model', 'it goes: model delay_classifier version 1 (nothing can serve it then)'],
+        ['endpoint', 'it goes, with traffic on it: endpoint delay (its requests are refused then)'],
       ]);
     });
 

@@ -164,7 +164,7 @@ async function story(sequence: readonly Names[], rename: Rename): Promise<string
 }
 
 // A hash is of a text with the names in it.
-const withoutHashes = (text: string): string => text.replaceAll(/\b[0-9a-f]{64}\b/g, 'hash');
+const withoutHashes = (text: string): string => text.replaceAll(/\b[0-9a-f]{64}\b|(?<=@)[0-9a-f]{12}\b/g, 'hash');
 
 describe('a name that every object has', () => {
   it('is planned, applied and changed as any other name is', async () => {

@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { HeadraceError, sha256Hex } from '../../src/core/index.ts';
 import {
@@ -19,6 +20,7 @@ import {
   removeRepositories,
   sourceText,
   viewText,
+  writeFiles,
   writeRepository,
 } from '../support/written-repository.ts';
 
@@ -194,7 +196,6 @@ export const all = featureService('all', views);`,
     'what is not exported': {
       'v.ts': `${IMPORTS}import { featureService } from 'headrace';\nconst v${viewText('({ request }: any) => ({ y: request.x + 1 })').slice('export const v'.length)}export const s = featureService('s', [v]);`,
     },
-    'a file outside of the repository': {},
     "Node's own pure modules": {
       'v.ts': inView(
         `import { createHash } from 'node:crypto';\nimport path, { join } from 'node:path';\nimport * as util from 'util';`,
@@ -203,7 +204,6 @@ export const all = featureService('all', views);`,
     },
   };
   for (const [name, files] of Object.entries(cases)) {
-    if (Object.keys(files).length === 0) continue;
     it(name, async () => {
       expect(await valueOf(files)).toBe(8);
     });
@@ -231,6 +231,52 @@ export const all = featureService('all', views);`,
       await changed('node_modules/plain/package.json', '{"name":"plain","version":"1.2.4","main":"main.js"}'),
     ).not.toBe(hash);
     expect(await changed('node_modules/plain/other.js', 'module.exports = 4;')).toBe(hash);
+  });
+
+  it('with files in CommonJS, and files outside of the repository', async () => {
+    const folder = await writeRepository({
+      'repo/v.ts': inView(
+        `import { one } from './one.cjs';\nimport { two } from '../shared/two.ts';\nimport three from '../shared/three.json' with { type: 'json' };`,
+        '({ request }: any) => ({ y: request.x + one - two + three.n - 1 })',
+      ),
+      'repo/one.cjs': `exports.one = require('./parts/one.cjs') + 1;`,
+      'repo/parts/one.cjs': 'module.exports = 0;',
+      'shared/two.ts': `import { N } from './n.ts';\nexport const two: number = N;`,
+      'shared/n.ts': 'export const N = 1;\nexport const unused = 5;',
+      'shared/three.json': '{"n":2}',
+    });
+    const definitions = await loadDefinitions(join(folder, 'repo'), 'p');
+    expect(callFunction(await travel(definitions), V, { request: { x: 7 } })).toEqual({ y: 8 });
+    const hash = functionRefs(definitions)[V]?.hash;
+    const hashAfter = async (name: string, content: string): Promise<unknown> => {
+      await writeFiles(folder, { [name]: content });
+      return functionRefs(await loadDefinitions(join(folder, 'repo'), 'p'))[V]?.hash;
+    };
+    expect(await hashAfter('shared/n.ts', 'export const N = 1;\nexport const unused = 6;')).toBe(hash);
+    expect(await hashAfter('repo/parts/one.cjs', 'module.exports = 1;')).not.toBe(hash);
+  });
+
+  it('with a package that would read files elsewhere, as long as it does not', async () => {
+    const files: Files = {
+      'v.ts': inView(
+        `import { n, read } from 'lib';`,
+        '({ request }: any) => ({ y: request.x > 8 ? read() : request.x + n })',
+      ),
+      'node_modules/lib/package.json': '{"name":"lib","version":"1.0.0"}',
+      'node_modules/lib/index.js': `exports.n = 1;\nexports.read = () => require('fs').readFileSync('x').length;`,
+    };
+    expect(await valueOf(files)).toBe(8);
+    const definitions = await loadFiles(files);
+    expect(() => callFunction(definitions, V, { request: { x: 9 } })).toThrow('fs is not there for a pure function');
+  });
+
+  it('with a package that asks for another one only if it is there', async () => {
+    const files: Files = {
+      'v.ts': inView(`import { n } from 'lib';`, '({ request }: any) => ({ y: request.x + n })'),
+      'node_modules/lib/package.json': '{"name":"lib","version":"1.0.0"}',
+      'node_modules/lib/index.js': `let n = 1;\ntry { n = require('not-there').n; } catch {}\nexports.n = n;\nexports.later = () => require('@not/there/either');`,
+    };
+    expect(await valueOf(files)).toBe(8);
   });
 
   it('with a package that is set up by a statement', async () => {

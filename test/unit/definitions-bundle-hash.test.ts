@@ -162,6 +162,30 @@ describe('statements that change what a function reaches', () => {
       'const size = count(5);',
       'm[0]',
     ],
+    [
+      'a method handed over',
+      'const m: number[] = [];\nconst store = { add(n: number) { m.push(n); } };',
+      '[5].forEach(store.add);',
+      'm[0]',
+    ],
+    [
+      'helpers that call each other',
+      'const m: number[] = [];\nfunction f(n: number): void { if (n > 9) g(n); m.push(n); }\nfunction g(n: number): void { f(n); }',
+      'const x = f(5); const y = g(4);',
+      'm[0]',
+    ],
+    [
+      'a constructor',
+      'const m: number[] = [];\nclass F { constructor(n: number) { m.push(n); } }',
+      'export const one = new F(5);',
+      'm[0]',
+    ],
+    [
+      'what a thing that a helper made holds',
+      'const m: number[] = [];\nfunction f(n: number) { const o: any = {}; o.m = m; o.m.push(n); return o; }',
+      'export const one = f(5);',
+      'm[0]',
+    ],
     ['a block', 'let limit = 1;', '{ const by = 4; limit += by; }', 'limit'],
     ['a var in a block', '', 'if (true) { var limit = 5; }', 'limit'],
   ];
@@ -189,6 +213,26 @@ describe('statements that change what a function reaches', () => {
     expect(functionRefs(definitions)[V]?.hash).not.toBe(await hashOf(files(2, 1)));
   });
 
+  it('leave out what uses a package, but for what sets it up', async () => {
+    const files = (more: string): Files => ({
+      'v.ts': `${IMPORTS}import lib, { use } from 'lib';\n${more}\n${viewText(`() => ({ y: lib.n() })`)}`,
+      'node_modules/lib/package.json': '{"name":"lib","version":"1.0.0"}',
+      'node_modules/lib/index.js':
+        'let n = 0;\nexports.extend = (by) => { n += by; return exports; };\nexports.use = exports.extend;\nexports.n = () => n;\nexports.format = (x) => x;',
+    });
+    const hash = await hashOf(files(''));
+    expect(await hashOf(files('export const text = lib.format("a");'))).toBe(hash);
+    for (const [more, y] of [
+      ['lib.extend(2);', 2],
+      ['export const same = lib.extend(3);', 3],
+      ['export const same = use(4);', 4],
+    ] as const) {
+      const definitions = await loadFiles(files(more));
+      expect(callFunction(definitions, V)).toEqual({ y });
+      expect(functionRefs(definitions)[V]?.hash).not.toBe(hash);
+    }
+  });
+
   it('leave out declarations that only look', async () => {
     const files = (more: string): Files => ({
       'v.ts': `${IMPORTS}const rules = [{ name: 'a', limit: 5 }];
@@ -200,6 +244,7 @@ ${viewText(`() => ({ y: rules[0].limit })`)}`,
       'const names = rules.map((rule) => rule.name);',
       'const makeIndex = (all: any[]) => { const out = new Map(); for (const one of all) out.set(one.name, one); return out; };\nexport const index = makeIndex(rules);',
       `export const text = JSON.stringify(rules);`,
+      'class Rule { all: any; constructor(all: any) { this.all = all; } }\nexport const rule = new Rule(rules);',
       sourceText('(row) => rules[0].limit'),
       sourceText('lateAfter(rules, 3)').replace(
         'export',

@@ -115,10 +115,11 @@ describe('bases in bulk', () => {
     ),
   );
 
+  // Named so that they lie in their order: a record has its columns by name.
   it('are those of packBase, of columns of any width, nulls, tombstones and orders', () => {
     fc.assert(
       fc.property(world, ([of, rows, run, asOf]) => {
-        const codec = codecOf(of.map((kind, i) => ({ name: `c${i}`, type: TYPES[kind] })));
+        const codec = codecOf(of.map((kind, i) => ({ name: `c${String(i).padStart(2, '0')}`, type: TYPES[kind] })));
         const latest = rows as readonly LatestRow[];
         const columns = of.map((kind, c): LatestRows['columns'][number] => {
           const read = (row: number): Value => latest[row]?.values[c] ?? null;

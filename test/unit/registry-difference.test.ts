@@ -1,41 +1,63 @@
 import { describe, expect, it } from 'vitest';
+import { MICROS_PER_HOUR } from '../../src/core/index.ts';
+import type { PipelineSpec, StepSpec } from '../../src/definitions/index.ts';
 import { describeDifference } from '../../src/registry/definitions/difference.ts';
-import { airportDelays, flights1d, flightsManifest, lastDelay, meanDelay7d } from '../support/manifests.ts';
+
+const step = (name: string, more: Partial<StepSpec> = {}): StepSpec => ({
+  name,
+  action: { kind: 'task', function: { id: `pipeline/train/${name}`, hash: 'a'.repeat(64) } },
+  needs: {},
+  retry: 0,
+  timeoutMicros: null,
+  resources: {},
+  ...more,
+});
+const train: PipelineSpec = {
+  name: 'train',
+  schedule: '0 3 * * *',
+  params: [{ name: 'seed', type: { kind: 'int32' } }],
+  steps: [step('fit'), step('best')],
+};
 
 describe('the lines that tell two specs apart', () => {
   it('are none for equal ones', () => {
-    expect(describeDifference(airportDelays, structuredClone(airportDelays))).toEqual([]);
+    expect(describeDifference(train, structuredClone(train))).toEqual([]);
   });
 
-  it('name what came, went and changed, with durations, types and aggregations as users write them', () => {
+  it('name what came, went and changed, with durations and types as users write them', () => {
     const after = {
-      ...airportDelays,
-      ttlMicros: null,
-      description: 'Delays',
-      features: [lastDelay, { ...flights1d, type: { kind: 'int32' } }],
-      freshness: { kind: 'scheduled', everyMicros: 3_600_000_000, lagMicros: 0 },
+      ...train,
+      schedule: '0 4 * * *',
+      description: 'Trains',
+      params: [
+        { name: 'seed', type: { kind: 'int64' } },
+        { name: 'trees', type: { kind: 'int32' } },
+      ],
+      steps: [step('fit', { timeoutMicros: 1.5 * MICROS_PER_HOUR, retry: 2 })],
     };
-    expect(describeDifference(airportDelays, after)).toEqual([
-      'ttlMicros: - 30d',
-      'features.flights_1d.type: int64 → int32',
-      'features.mean_delay_7d: - mean(delay) over 7d, hop 1h',
-      'freshness.kind: "live" → "scheduled"',
-      'freshness.everyMicros: + 1h',
-      'freshness.lagMicros: + 0s',
-      'description: + "Delays"',
+    expect(describeDifference(train, after)).toEqual([
+      'schedule: "0 3 * * *" → "0 4 * * *"',
+      'params.seed.type: int32 → int64',
+      'params.trees: + int32',
+      'steps.fit.retry: 0 → 2',
+      'steps.fit.timeoutMicros: + 1h30m',
+      expect.stringMatching(/^steps\.best: - \{"action":/),
+      'description: + "Trains"',
     ]);
   });
 
   it('tell a new order from new items', () => {
-    const after = { ...airportDelays, features: [meanDelay7d, lastDelay, flights1d] };
-    expect(describeDifference(airportDelays, after)).toEqual([
-      'features: order last_delay, flights_1d, mean_delay_7d → mean_delay_7d, last_delay, flights_1d',
+    expect(describeDifference(train, { ...train, steps: [step('best'), step('fit')] })).toEqual([
+      'steps: order fit, best → best, fit',
     ]);
   });
 
   it('say that code changed, not how', () => {
-    const before = flightsManifest.onDemandViews['departure'];
-    const after = { ...before, transform: { id: 'onDemand/departure', hash: 'b'.repeat(64) } };
-    expect(describeDifference(before, after)).toEqual(['transform: code aaaaaaaa → code bbbbbbbb']);
+    const changed = step('best', {
+      action: { kind: 'task', function: { id: 'pipeline/train/best', hash: 'b'.repeat(64) } },
+    });
+    expect(describeDifference(train, { ...train, steps: [step('fit'), changed] })).toEqual([
+      'steps.best.action.function: code aaaaaaaa → code bbbbbbbb',
+    ]);
   });
 });

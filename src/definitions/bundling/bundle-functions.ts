@@ -113,15 +113,21 @@ async function bundleDrafts(
   const evaluated = new Map<string, UserFunction | undefined>();
   drafts.forEach((draft, at) => {
     const { id, reach } = draft;
-    const told = judge(graph, draft, packages.linked[at]?.obstacles ?? []);
-    for (const { key, ...mistake } of told) if (!mistakes.has(key)) mistakes.set(key, mistake);
+    const obstacles = packages.linked[at]?.obstacles ?? [];
+    const add = (told: readonly KeyedMistake[]): void => {
+      for (const { key, ...mistake } of told) if (!mistakes.has(key)) mistakes.set(key, mistake);
+    };
+    const told = judge(graph, draft, obstacles, false);
+    add(told);
     if (told.length > 0) return;
     const code = codes[at] ?? '';
     const bundle = sha256Hex(code);
     try {
       if (!evaluated.has(bundle)) evaluated.set(bundle, evaluateBundle(id, code));
     } catch (thrown) {
-      mistakes.set(id, { file: reach.entry.module.name, message: messageOf(thrown) });
+      const causes = judge(graph, draft, obstacles, true);
+      const file = reach.entry.module.name;
+      add(causes.length > 0 ? causes : [{ key: id, file, message: messageOf(thrown) }]);
       return;
     }
     const fn = evaluated.get(bundle);
@@ -167,16 +173,22 @@ function readsOf(graph: ModuleGraph, { id, reach: { entry } }: Draft): readonly 
   return readColumns(graph, entry.module, entry.node);
 }
 
-/** What is wrong in what a function reaches. Equal keys are one mistake, which two functions reach. */
+/** Equal keys are one mistake, which two functions reach. */
+interface KeyedMistake extends BundlingMistake {
+  readonly key: string;
+}
+
+/** What is wrong in what a function reaches; `hasThrown` when its bundle threw as it was run for the first time. */
 function judge(
   graph: ModuleGraph,
   { id, reach }: Draft,
   obstacles: readonly Obstacle[],
-): (BundlingMistake & { readonly key: string })[] {
+  hasThrown: boolean,
+): KeyedMistake[] {
   const isPure = !isTaskId(id);
   const own = judgeCode(graph, reach, isPure);
   const foreign = obstacles
-    .filter(({ isImpurity }) => isPure || !isImpurity)
+    .filter(({ kind }) => kind === 'stuck' || (isPure && (kind === 'impure' || hasThrown)))
     .map(({ from, message }) => ({ ...importOf(graph, reach, from), message }));
   return [...own, ...foreign].map(({ module, node, message }) => {
     const place = node === undefined ? undefined : placeOf(module, node.start);

@@ -3,118 +3,10 @@
 
 import type { ModuleGraph, Target } from './module-graph.ts';
 import { declaredNames, referenceAt, type SourceModule } from './source-module.ts';
+import { CALLING_METHODS, CALM_GLOBALS, CALM_METHODS, CALM_OF_OBJECT } from './calm-names.ts';
 import { type FunctionNode, headOf, isFunction, memberName, type Node, walk } from './syntax.ts';
 
-/** Functions of the language that change nothing that they are given. */
-const CALM_GLOBALS: ReadonlySet<string> = new Set([
-  'Array',
-  'BigInt',
-  'Boolean',
-  'Date',
-  'Error',
-  'Float32Array',
-  'Float64Array',
-  'Int32Array',
-  'Intl',
-  'JSON',
-  'Map',
-  'Math',
-  'Number',
-  'RangeError',
-  'RegExp',
-  'Set',
-  'String',
-  'Symbol',
-  'TypeError',
-  'URL',
-  'Uint8Array',
-  'WeakMap',
-  'WeakSet',
-  'console',
-  'encodeURIComponent',
-  'isFinite',
-  'isNaN',
-  'parseFloat',
-  'parseInt',
-  'structuredClone',
-]); // prettier-ignore
-
-const CALM_OF_OBJECT: ReadonlySet<string> = new Set([
-  'entries',
-  'freeze',
-  'fromEntries',
-  'getOwnPropertyNames',
-  'groupBy',
-  'hasOwn',
-  'is',
-  'keys',
-  'values',
-]); // prettier-ignore
-
-/** Methods of arrays, maps, sets, text, numbers and dates that change nothing; those that call back call what they are given. */
-const CALM_METHODS: ReadonlySet<string> = new Set([
-  'at',
-  'charAt',
-  'charCodeAt',
-  'codePointAt',
-  'concat',
-  'endsWith',
-  'entries',
-  'every',
-  'exec',
-  'filter',
-  'find',
-  'findIndex',
-  'findLast',
-  'findLastIndex',
-  'flat',
-  'flatMap',
-  'forEach',
-  'get',
-  'getTime',
-  'getUTCDay',
-  'getUTCFullYear',
-  'getUTCHours',
-  'getUTCMonth',
-  'has',
-  'includes',
-  'indexOf',
-  'join',
-  'keys',
-  'lastIndexOf',
-  'localeCompare',
-  'map',
-  'match',
-  'matchAll',
-  'normalize',
-  'padEnd',
-  'padStart',
-  'reduce',
-  'reduceRight',
-  'repeat',
-  'replace',
-  'replaceAll',
-  'slice',
-  'some',
-  'split',
-  'startsWith',
-  'substring',
-  'test',
-  'toFixed',
-  'toISOString',
-  'toLowerCase',
-  'toPrecision',
-  'toReversed',
-  'toSorted',
-  'toSpliced',
-  'toString',
-  'toUpperCase',
-  'trim',
-  'trimEnd',
-  'trimStart',
-  'values',
-  'with',
-]); // prettier-ignore
+type ClassNode = Extract<Node, { type: 'ClassDeclaration' | 'ClassExpression' }>;
 
 export interface Calmness {
   /** Whether a call, `new`, or a tagged template changes nothing but what it makes. */
@@ -122,7 +14,7 @@ export interface Calmness {
 }
 
 export function createCalmness(graph: ModuleGraph): Calmness {
-  const judged = new Map<FunctionNode, boolean>();
+  const judged = new Map<FunctionNode | ClassNode, boolean>();
 
   const targetOf = (module: SourceModule, node: Node): Target | 'global' | undefined => {
     if (node.type !== 'Identifier') return undefined;
@@ -132,16 +24,14 @@ export function createCalmness(graph: ModuleGraph): Calmness {
   };
 
   const isCalm = (module: SourceModule, call: Node): boolean => {
-    if (call.type === 'TaggedTemplateExpression') return isCalmCallee(module, call.tag);
+    if (call.type === 'TaggedTemplateExpression') return isHeadrace(module, call.tag) || isCalmCallee(module, call.tag);
     if (call.type !== 'CallExpression' && call.type !== 'NewExpression') return false;
     // The authoring functions call nothing that they are given.
     if (isHeadrace(module, call.callee)) return true;
-    // What is handed over may be called: `rows.map(register)`.
-    return (
-      isCalmCallee(module, call.callee) &&
-      call.arguments.every((argument) => argument.type !== 'Identifier' || isCalmIfFunction(module, argument)) &&
-      call.arguments.every((argument) => !isFunction(argument) || isCalmFunction(module, argument))
-    );
+    if (!isCalmCallee(module, call.callee)) return false;
+    // What is handed to these is called: `rows.map(register)`. The user's own functions are judged by what they call.
+    const called = calledArgument(call);
+    return called === undefined || isCalmArgument(module, called);
   };
 
   const isCalmCallee = (module: SourceModule, callee: Node): boolean => {
@@ -149,8 +39,8 @@ export function createCalmness(graph: ModuleGraph): Calmness {
     if (callee.type === 'Identifier') {
       const target = targetOf(module, callee);
       if (target === 'global') return CALM_GLOBALS.has(callee.name);
-      const fn = target === undefined ? undefined : functionOf(target);
-      return fn !== undefined && isCalmFunction(fn.module, fn.node);
+      const made = target === undefined ? undefined : (functionOf(target) ?? classOf(target));
+      return made !== undefined && isCalmFunction(made.module, made.node);
     }
     if (callee.type !== 'MemberExpression') return false;
     const name = memberName(callee);
@@ -166,7 +56,20 @@ export function createCalmness(graph: ModuleGraph): Calmness {
       const fn = member === undefined ? undefined : functionOf(member);
       return fn !== undefined && isCalmFunction(fn.module, fn.node);
     }
-    return CALM_METHODS.has(name);
+    return CALM_METHODS.has(name) || CALLING_METHODS.has(name);
+  };
+
+  const isCalmArgument = (module: SourceModule, argument: Node): boolean => {
+    if (isFunction(argument)) return isCalmFunction(module, argument);
+    if (/Literal|Template|Binary|Unary|^(Array|Object)Expression/.test(argument.type)) return true;
+    if (argument.type === 'Identifier') {
+      const target = targetOf(module, argument);
+      if (target === 'global') return true;
+      const fn = target === undefined ? undefined : functionOf(target);
+      return fn !== undefined && isCalmFunction(fn.module, fn.node);
+    }
+    const head = headOf(argument);
+    return head !== undefined && targetOf(module, head) === 'global';
   };
 
   // Their calls chain: mean('x').over('7d').
@@ -178,64 +81,80 @@ export function createCalmness(graph: ModuleGraph): Calmness {
     return target !== undefined && target !== 'global' && target.kind === 'headrace';
   };
 
-  const isCalmIfFunction = (module: SourceModule, node: Node): boolean => {
-    const target = targetOf(module, node);
-    if (target === undefined || target === 'global') return true;
-    const fn = functionOf(target);
-    return fn === undefined || isCalmFunction(fn.module, fn.node);
-  };
-
-  const isCalmFunction = (module: SourceModule, fn: FunctionNode): boolean => {
+  const isCalmFunction = (module: SourceModule, fn: FunctionNode | ClassNode): boolean => {
     const known = judged.get(fn);
     if (known !== undefined) return known;
+    const before = judged.size;
     // One that calls itself is as calm as the rest of it.
     judged.set(fn, true);
+    const calm = isCalmCode(module, fn);
+    if (!calm) {
+      // Those that were judged while this one was taken to be calm may not be so.
+      for (const [other] of [...judged].slice(before)) judged.delete(other);
+      judged.set(fn, false);
+    }
+    return calm;
+  };
+
+  const isCalmCode = (module: SourceModule, fn: FunctionNode | ClassNode): boolean => {
+    // Of a class that extends another, the other's constructor runs too.
+    if (isFunction(fn) ? fn.async || fn.generator : fn.superClass) return false;
     const fresh = freshNames(fn);
-    let calm = !fn.async && !fn.generator;
+    // Of what it made itself, the members: what these hold may be another's.
     const isOwn = (node: Node): boolean => {
-      const head = headOf(node);
-      return head !== undefined && fresh.has(head.name) && referenceAt(module, head) === undefined;
+      if (node.type !== 'MemberExpression') return false;
+      // What a constructor makes is its own: this.x = …
+      if (node.object.type === 'ThisExpression') return !isFunction(fn);
+      const { object } = node;
+      return object.type === 'Identifier' && fresh.has(object.name) && referenceAt(module, object) === undefined;
     };
-    walk(fn, (node, parent) => {
-      // What it gives back is called later, if at all.
-      if (!calm || (isFunction(node) && isGiven(node, parent))) return false;
+    // A name of the function's own may be given another value; what it holds, only if the function made it.
+    const changesOwn = (target: Node): boolean =>
+      target.type === 'Identifier' ? referenceAt(module, target) === undefined : isOwn(target);
+    const isCalmNode = (node: Node): boolean => {
       switch (node.type) {
         case 'AssignmentExpression':
-          calm = changesOwn(node.left);
-          break;
+          return changesOwn(node.left);
         case 'UpdateExpression':
-          calm = changesOwn(node.argument);
-          break;
+          return changesOwn(node.argument);
         case 'UnaryExpression':
-          calm = node.operator !== 'delete' || isOwn(node.argument);
-          break;
+          return node.operator !== 'delete' || isOwn(node.argument);
         case 'CallExpression':
-          calm = isCalm(module, node) || (node.callee.type === 'MemberExpression' && isOwn(node.callee));
-          break;
+          return isCalm(module, node) || isOwn(node.callee);
         case 'NewExpression':
         case 'TaggedTemplateExpression':
-          calm = isCalm(module, node);
-          break;
+          return isCalm(module, node);
         case 'YieldExpression':
         case 'AwaitExpression':
         case 'ImportExpression':
-          calm = false;
-          break;
+        case 'Super':
+          return false;
         default:
+          return true;
       }
-      return undefined;
+    };
+    let calm = true;
+    walk(fn, (node, parent) => {
+      // What it gives back is called later, if at all; and so are a class's methods.
+      if (!calm || (isFunction(node) && (isGiven(node, parent) || isMethod(parent)))) return false;
+      calm = isCalmNode(node);
+      return calm;
     });
-    judged.set(fn, calm);
     return calm;
-
-    // A name of the function's own may be given another value; what it holds, only if the function made it.
-    function changesOwn(target: Node): boolean {
-      if (target.type === 'Identifier') return referenceAt(module, target) === undefined;
-      return target.type === 'MemberExpression' && isOwn(target);
-    }
   };
 
   return { isCalm };
+}
+
+/** The argument of a call that the method calls, if it does. */
+function calledArgument(call: Extract<Node, { type: 'CallExpression' | 'NewExpression' }>): Node | undefined {
+  const name = call.callee.type === 'MemberExpression' ? (memberName(call.callee) ?? '') : '';
+  if (!CALLING_METHODS.has(name)) return undefined;
+  return call.arguments[/^(from|groupBy|parse|replace|replaceAll|stringify)$/.test(name) ? 1 : 0];
+}
+
+function isMethod(parent: Node | undefined): boolean {
+  return parent?.type === 'MethodDefinition' && parent.kind !== 'constructor';
 }
 
 function isGiven(node: FunctionNode, parent: Node | undefined): boolean {
@@ -243,7 +162,7 @@ function isGiven(node: FunctionNode, parent: Node | undefined): boolean {
 }
 
 /** Names that stand for nothing but what the function itself made: `const out = []`, `new Map()`. */
-function freshNames(fn: FunctionNode): Set<string> {
+function freshNames(fn: Node): Set<string> {
   const fresh = new Set<string>();
   const others = new Set<string>();
   walk(fn, (node) => {
@@ -267,4 +186,11 @@ export function functionOf(target: Target): { readonly module: SourceModule; rea
   if (node === undefined) return undefined;
   const made = node.type === 'VariableDeclarator' && node.id.type === 'Identifier' ? node.init : node;
   return isFunction(made) ? { module: target.module, node: made } : undefined;
+}
+
+/** The class that a name stands for, for good. */
+function classOf(target: Target): { readonly module: SourceModule; readonly node: ClassNode } | undefined {
+  if (target.kind !== 'local' || target.binding.isReassigned) return undefined;
+  const { node } = target.binding.units[0] ?? {};
+  return node?.type === 'ClassDeclaration' ? { module: target.module, node } : undefined;
 }

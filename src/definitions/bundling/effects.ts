@@ -1,10 +1,11 @@
 // Which statements at the top level of modules may change what a name stands for: `rules.push(…)`, `limit = 5`,
 // `fill(table)`. Whoever reaches the name then reaches these too. Where that can't be told it is taken to be so.
 
+import { SETS_UP } from './calm-names.ts';
 import { type Calmness, createCalmness, functionOf } from './calmness.ts';
 import type { ModuleGraph, Target } from './module-graph.ts';
 import { referenceAt, referencesIn, type SourceModule, type Unit } from './source-module.ts';
-import { headOf, isFunction, type Node, walk } from './syntax.ts';
+import { headOf, isFunction, memberName, type Node, walk } from './syntax.ts';
 
 export interface Effects {
   /** The statements and declarations that may change what a target stands for, in the order of evaluation. */
@@ -81,12 +82,17 @@ function changesOf(
     const head = headOf(callee);
     const reference = head === undefined ? undefined : referenceAt(module, head);
     const target = reference === undefined ? undefined : graph.targetOf(module, reference)?.target;
+    const isOwnFunction = target !== undefined && callee.type === 'Identifier' && functionOf(target) !== undefined;
+    const isMereUse = target?.kind === 'foreign' && isUse(module, node, callee);
     if (target !== undefined) {
-      if (callee.type !== 'Identifier' || functionOf(target) === undefined) changed.add(target);
+      if (!isOwnFunction && !isMereUse) changed.add(target);
       // A pipeline's steps are its own: `p.step(…)` changes nothing that it is given.
       if (isAuthored(graph, target)) return;
     }
-    for (const one of reachableFrom(graph, targetsIn(graph, module, node))) if (isMutable(graph, one)) changed.add(one);
+    // A package is changed by a function that names it, or that is given it.
+    for (const one of reachableFrom(graph, targetsIn(graph, module, node))) {
+      if (one.kind === 'foreign' ? isOwnFunction : isMutable(graph, one)) changed.add(one);
+    }
     if (changesGlobalsOf(node)) changesGlobals = true;
   };
 
@@ -124,6 +130,13 @@ function changesOf(
     return undefined;
   });
   return { changed, changesGlobals };
+}
+
+// A package is taken to be set up by calls that say so, or whose result nobody takes: `dayjs.extend(utc)`.
+function isUse(module: SourceModule, call: Node, callee: Node): boolean {
+  const name =
+    callee.type === 'MemberExpression' ? memberName(callee) : callee.type === 'Identifier' ? callee.name : '';
+  return module.parents.get(call)?.type !== 'ExpressionStatement' && !SETS_UP.test(name ?? '');
 }
 
 /** The names and members that an assignment writes. */
@@ -170,7 +183,6 @@ function declaredBy(graph: ModuleGraph, target: Target): Target[] {
 
 /** Whether what a name stands for can change after its declaration, be it in place. */
 function isMutable(graph: ModuleGraph, target: Target): boolean {
-  if (target.kind === 'foreign') return true;
   if (target.kind !== 'local') return false;
   if (target.binding.isReassigned) return true;
   return target.binding.units.some((unit) => {

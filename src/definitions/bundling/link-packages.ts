@@ -1,12 +1,11 @@
 // Foreign code, of npm packages and of the user's CommonJS files: esbuild links what a function takes from it into one
 // text, and tells which files that came from.
 
-import { readFileSync } from 'node:fs';
-import { builtinModules, findPackageJSON } from 'node:module';
-import { dirname, relative, resolve, sep } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import type { Metafile, Plugin } from 'esbuild';
-import { sha256Hex } from '../../core/index.ts';
+import { builtinModules } from 'node:module';
+import { relative, resolve, sep } from 'node:path';
+import type { BuildFailure, BuildOptions, BuildResult, Message, Metafile, Plugin } from 'esbuild';
+import { HeadraceError, messageOf } from '../../core/index.ts';
+import { createForeignFiles, type ForeignFiles } from './foreign-files.ts';
 import type { ForeignName } from './link.ts';
 import { isPureBuiltin } from './pure-code.ts';
 
@@ -21,8 +20,11 @@ export interface Obstacle {
   /** The foreign module that the user's code imports. */
   readonly from: string;
   readonly message: string;
-  /** Whether only pure functions mind. */
-  readonly isImpurity: boolean;
+  /**
+   * `stuck`: no bundle can hold it. `impure`: no pure function may reach it. `impure where it runs`: a call of `require`, which
+   * may never run; where it does it throws.
+   */
+  readonly kind: 'stuck' | 'impure' | 'impure where it runs';
 }
 
 export interface Packages {
@@ -39,8 +41,65 @@ export async function linkPackages(lists: readonly (readonly ForeignName[])[], r
   const byKey = new Map(lists.filter((list) => list.length > 0).map((list) => [keyOf(list), list]));
   const distinct = [...byKey.values()];
   if (distinct.length === 0) return { linked: lists.map(() => NOTHING), contents: new Map() };
+  const { outputFiles, metafile, warnings } = await linkAll(distinct, root);
+  const foreign = createForeignFiles();
+  const computed = new Set(warnings.filter(({ id }) => id.startsWith('unsupported-')).map((one) => one.location?.file));
+  const linked = lists.map((list): LinkedPackages => {
+    if (list.length === 0) return NOTHING;
+    const at = [...byKey.keys()].indexOf(keyOf(list));
+    const text = outputFiles.find(({ path }) => path.endsWith(`${sep}${at}.js`))?.text ?? '';
+    const output = Object.values(metafile.outputs).find(({ entryPoint }) => entryPoint === `${ENTRY}:${at}.mjs`);
+    const files = Object.keys(output?.inputs ?? {}).filter((file) => output?.inputs[file]?.bytesInOutput !== 0);
+    const kept = new Set(output?.imports.map(({ path }) => path));
+    const obstacles = list.flatMap(({ from }) =>
+      reachedFrom(metafile, relativeTo(root, from))
+        .filter((file) => files.includes(file))
+        .flatMap((file) => obstaclesIn(metafile, root, file, kept, computed.has(file), foreign))
+        .map((obstacle) => ({ ...obstacle, from })),
+    );
+    return { code: wrapped(text, list), obstacles };
+  });
+  const paths = new Set(lists.flat().map(({ from }) => from));
+  const contents = new Map([...paths].map((path) => [path, contentOf(metafile, root, path, foreign)]));
+  return { linked, contents };
+}
+
+interface LinkOptions extends BuildOptions {
+  readonly write: false;
+  readonly metafile: true;
+}
+
+async function linkAll(distinct: readonly (readonly ForeignName[])[], root: string): Promise<BuildResult<LinkOptions>> {
   const { build } = await import('esbuild');
-  const { outputFiles, metafile, warnings } = await build({
+  const options = linkOptions(distinct, root);
+  try {
+    return await build(options);
+  } catch (thrown) {
+    // What a package asks for only when it is there is left to be asked for.
+    const errors = errorsOf(thrown);
+    const missing = errors.flatMap(({ text }) => /^Could not resolve "(.+?)"/.exec(text)?.[1] ?? []);
+    if (missing.length === 0 || missing.length < errors.length) throw unlinkable(errors, thrown);
+    return build({ ...options, external: missing });
+  }
+}
+
+function errorsOf(thrown: unknown): readonly Message[] {
+  // esbuild's own failures carry what it found.
+  return thrown instanceof Error && 'errors' in thrown ? (thrown as BuildFailure).errors : [];
+}
+
+function unlinkable(errors: readonly Message[], cause: unknown): HeadraceError {
+  const details = errors.map(({ text, location }) => ({ path: location?.file ?? 'a package', message: text }));
+  const told = details[0] === undefined ? messageOf(cause) : `${details[0].path}: ${details[0].message}`;
+  return new HeadraceError(
+    'HR_DEFINITION',
+    `the packages that functions of the feature repository use can't be bundled: ${told}. Use other ones, or do it in a python(…) step.`,
+    { details, cause },
+  );
+}
+
+function linkOptions(distinct: readonly (readonly ForeignName[])[], root: string): LinkOptions {
+  return {
     entryPoints: distinct.map((_, at) => ({ in: `${ENTRY}:${at}.mjs`, out: String(at) })),
     bundle: true,
     write: false,
@@ -64,26 +123,7 @@ export async function linkPackages(lists: readonly (readonly ForeignName[])[], r
     logLevel: 'silent',
     logOverride: { 'unsupported-require-call': 'warning', 'unsupported-dynamic-import': 'warning' },
     plugins: [entries(distinct, root), builtins, natives],
-  });
-  const computed = new Set(warnings.filter(({ id }) => id.startsWith('unsupported-')).map((one) => one.location?.file));
-  const linked = lists.map((list): LinkedPackages => {
-    if (list.length === 0) return NOTHING;
-    const at = [...byKey.keys()].indexOf(keyOf(list));
-    const text = outputFiles.find(({ path }) => path.endsWith(`${sep}${at}.js`))?.text ?? '';
-    const output = Object.values(metafile.outputs).find(({ entryPoint }) => entryPoint === `${ENTRY}:${at}.mjs`);
-    const files = Object.keys(output?.inputs ?? {}).filter((file) => output?.inputs[file]?.bytesInOutput !== 0);
-    const kept = new Set(output?.imports.map(({ path }) => path));
-    const obstacles = list.flatMap(({ from }) =>
-      reachedFrom(metafile, relativeTo(root, from))
-        .filter((file) => files.includes(file))
-        .flatMap((file) => obstaclesIn(metafile, root, file, kept, computed.has(file)))
-        .map((obstacle) => ({ ...obstacle, from })),
-    );
-    return { code: wrapped(text, list), obstacles };
-  });
-  const paths = new Set(lists.flat().map(({ from }) => from));
-  const contents = new Map([...paths].map((path) => [path, contentOf(metafile, root, path)]));
-  return { linked, contents };
+  };
 }
 
 function keyOf(list: readonly ForeignName[]): string {
@@ -158,24 +198,26 @@ function obstaclesIn(
   file: string,
   kept: ReadonlySet<string>,
   isComputed: boolean,
+  foreign: ForeignFiles,
 ): Omit<Obstacle, 'from'>[] {
-  const { title } = packageOf(resolve(root, file));
+  const { title } = foreign.fileAt(resolve(root, file));
   const outside = (metafile.inputs[file]?.imports ?? []).filter((one) => one.external === true && kept.has(one.path));
   const obstacles: Omit<Obstacle, 'from'>[] = [];
   if (NATIVE_LOADERS.test(file) || outside.some(({ path }) => path.endsWith('.node')))
     obstacles.push({
-      isImpurity: false,
+      kind: 'stuck',
       message: `${title}, which loads a native module: it is made for one kind of machine. Use a package in plain JavaScript, or do this in a python(…) step`,
     });
   if (isComputed)
     obstacles.push({
-      isImpurity: false,
+      kind: 'stuck',
       message: `${title}, which imports a module whose name it computes (${file}): what it will load is not known when the code is bundled. Use another package`,
     });
-  for (const { path } of outside)
-    if (path.startsWith('node:') && !isPureBuiltin(path, '*'))
+  // Of node:crypto a pure function finds what has no chance in it.
+  for (const { path, kind } of outside)
+    if (path.startsWith('node:') && path !== 'node:crypto' && !isPureBuiltin(path, '*'))
       obstacles.push({
-        isImpurity: true,
+        kind: kind === 'require-call' ? 'impure where it runs' : 'impure',
         message: `${title}, which imports ${path}: a pure function may not. Use another package, or do this before, in a source`,
       });
   return obstacles;
@@ -191,21 +233,9 @@ function reachedFrom(metafile: Metafile, file: string): string[] {
 }
 
 // What the linker left out counts too: which files those are may change with its version.
-function contentOf(metafile: Metafile, root: string, path: string): string {
-  const told = reachedFrom(metafile, relativeTo(root, path)).map((file) => {
-    const absolute = resolve(root, file);
-    const { title, name } = packageOf(absolute);
-    return [title, name, sha256Hex(readFileSync(absolute))];
-  });
+function contentOf(metafile: Metafile, root: string, path: string, foreign: ForeignFiles): string {
+  const told = reachedFrom(metafile, relativeTo(root, path)).map((file) => foreign.contentAt(resolve(root, file)));
   return JSON.stringify(told.sort((a, b) => (a.join() < b.join() ? -1 : 1)));
-}
-
-/** `name@version` of the package that a file belongs to, and the file's name in it; without a name, just the file's. */
-function packageOf(path: string): { readonly title: string; readonly name: string } {
-  const about = /[\\/]node_modules[\\/]/.test(path) ? findPackageJSON(pathToFileURL(path)) : undefined;
-  if (about === undefined) return { title: '', name: path.split(sep).at(-1) ?? path };
-  const { name, version } = JSON.parse(readFileSync(about, 'utf8')) as { name?: string; version?: string };
-  return { title: `${name}@${version}`, name: relative(dirname(about), path).split(sep).join('/') };
 }
 
 function relativeTo(root: string, path: string): string {

@@ -1,10 +1,10 @@
 // The modules that a repository's files lead to: each read once, in the order in which they are evaluated; and what a name
 // in one of them stands for, wherever it is declared.
 
-import { createRequire, findPackageJSON } from 'node:module';
+import { createRequire } from 'node:module';
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { relative, sep } from 'node:path';
+import { dirname, join, relative, sep } from 'node:path';
 import { type Binding, readSourceModule, type Reference, type SourceModule } from './source-module.ts';
 import { looseCandidates } from '../loading/loose-resolution.ts';
 
@@ -208,8 +208,14 @@ function isSource(path: string, root: string): boolean {
   if (!/\.[jt]s$/.test(path)) return false;
   // As the loader has it: all of the repository's files are modules; beside it, Node's rules hold.
   if (path.startsWith(`${root}${sep}`)) return true;
-  const about = findPackageJSON(pathToFileURL(path));
-  const type = about === undefined ? undefined : (JSON.parse(readFileSync(about, 'utf8')) as { type?: unknown }).type;
+  const type = packageType(dirname(path));
   if (type === 'module') return true;
   return type !== 'commonjs' && /^\s*(import|export)\b/m.test(readFileSync(path, 'utf8'));
+}
+
+/** What the nearest package.json says that a .js file is. */
+function packageType(folder: string): unknown {
+  const about = join(folder, 'package.json');
+  if (existsSync(about)) return (JSON.parse(readFileSync(about, 'utf8')) as { readonly type?: unknown }).type;
+  return dirname(folder) === folder ? undefined : packageType(dirname(folder));
 }

@@ -3,6 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { transformSync } from 'amaro';
+import { HeadraceError } from '../../core/index.ts';
 import { type Identifier, type ImportExpression, type MemberExpression, parse, type Program } from 'acorn';
 import { analyze, type Scope, type Variable } from 'eslint-scope';
 import { constantText, memberName, type Node, walk } from './syntax.ts';
@@ -69,8 +70,21 @@ export const DEFAULT = '*default*';
 /** Reads a module from its file. A .json file is one that exports its value by default. */
 export function readSourceModule(path: string, name: string): SourceModule {
   const text = readFileSync(path, 'utf8');
-  if (path.endsWith('.json')) return parseSourceModule(path, name, jsonModule(text));
-  return parseSourceModule(path, name, /\.m?ts$/.test(path) ? stripTypes(text) : text);
+  try {
+    if (path.endsWith('.json')) return parseSourceModule(path, name, jsonModule(text));
+    return parseSourceModule(path, name, /\.m?ts$/.test(path) ? stripTypes(text) : text);
+  } catch (cause) {
+    // It was loaded, so it is sound: something in it is newer than the parsers are.
+    const message = `it can't be read to bundle its functions: ${reasonOf(cause)}. Write it in another way`;
+    const details = [{ path: name, message, file: name }];
+    throw new HeadraceError('HR_DEFINITION', `${name}: ${message}.`, { details, cause });
+  }
+}
+
+// What strips types throws objects that are no errors.
+function reasonOf(thrown: unknown): string {
+  const isTold = thrown !== null && typeof thrown === 'object' && 'message' in thrown;
+  return isTold ? String(thrown.message) : String(thrown);
 }
 
 // Spaces and the order of members that makes no difference are gone: only values count.

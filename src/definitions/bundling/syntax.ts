@@ -56,7 +56,7 @@ export function memberName(node: MemberExpression): string | undefined {
 
 /** The identifier at the head of a chain: `a` of `a.b[c].d` and of `(a?.b).c`. */
 export function headOf(node: Node): Identifier | undefined {
-  let at: Node = node;
+  let at = node;
   while (at.type === 'MemberExpression' || at.type === 'ChainExpression') {
     at = at.type === 'ChainExpression' ? at.expression : at.object;
   }

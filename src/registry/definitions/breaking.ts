@@ -1,149 +1,108 @@
-// What a change would break: features and columns that an endpoint's callers or models count on, and stored keys.
+// What a change would break, besides features: columns that requests carry, models, and what endpoints answer.
 
 import { type Field, sameType, typeName } from '../../core/index.ts';
-import {
-  type Manifest,
-  own,
-  type ResolvedService,
-  resolveService,
-  type ServiceFeature,
-} from '../../definitions/index.ts';
-import type { InUse } from './in-use.ts';
-import type { ObjectKind } from './objects.ts';
+import { type Manifest, own, type ResolvedService, resolveService } from '../../definitions/index.ts';
+import { type Consequences, createConsequences, type Situation, type Then } from './consequences.ts';
+import type { Owner } from './feature-parts.ts';
+import { checkFeatures, serviceAfter } from './feature-readers.ts';
+import type { Touched } from './touched.ts';
 
-type Differs = (object: ObjectKind, name: string) => boolean;
-type Owner = readonly [ObjectKind, string];
-type Featured = { readonly features: readonly Field[] };
-
-/** Reasons by `kind/name` of the changed object that causes them. Both manifests are valid. */
-export function findBreaking(before: Manifest, after: Manifest, inUse: InUse, differs: Differs): Map<string, string[]> {
-  const reasons = new Map<string, string[]>();
-  // The reason goes to the first of the owners that differs: the cause, not what follows from it.
-  const blame = (owners: readonly Owner[], reason: string): void => {
-    const owner = owners.find(([object, name]) => differs(object, name));
-    if (owner === undefined) return;
-    const key = owner.join('/');
-    const known = reasons.get(key) ?? [];
-    if (!known.includes(reason)) reasons.set(key, [...known, reason]);
-  };
-  checkEntities(before, after, blame);
-  checkFeatureTypes(before, after, blame);
-  checkRequests(before, after, blame);
-  checkEndpoints(before, after, inUse, blame);
-  for (const [model, versions] of inUse.modelVersions) {
-    if (Object.hasOwn(before.models, model) && !Object.hasOwn(after.models, model)) {
-      blame([['model', model]], `it has ${versions} registered version${versions === 1 ? '' : 's'}`);
-    }
-  }
-  return reasons;
+/** Both manifests are valid. */
+export function findConsequences(situation: Situation): Consequences {
+  const found = createConsequences();
+  const { keyOf, anyKey } = situation;
+  const blame: Blame = (owner, what, then, who) => found.blame(keyOf(owner) ?? anyKey, what, then, [who]);
+  checkModels(situation, blame);
+  checkFeatures(situation, found);
+  checkRequests(situation, blame);
+  checkEndpoints(situation, blame);
+  return found;
 }
 
-type Blame = (owners: readonly Owner[], reason: string) => void;
+type Blame = (owner: Owner, what: string, then: Then, who: Touched) => void;
 
-function checkEntities(before: Manifest, after: Manifest, blame: Blame): void {
-  for (const [name, was] of Object.entries(before.entities)) {
-    const is = own(after.entities, name);
-    if (is === undefined || showFields(was.keys) === showFields(is.keys)) continue;
-    const [old, next] = [showFields(was.keys), showFields(is.keys)];
-    const reason = `its keys change from (${old}) to (${next}): stored rows lie under the old ones`;
-    blame([['entity', name]], reason);
+const same = (then: string): Then => [then, then];
+
+function checkModels({ before, after, inUse }: Situation, blame: Blame): void {
+  for (const { model, version } of inUse.models) {
+    if (own(before.models, model) === undefined || own(after.models, model) !== undefined) continue;
+    const who: Touched = { kind: 'model', model, versions: [version], features: [] };
+    blame(
+      { object: 'model', name: model },
+      'it goes',
+      ['nothing can serve it then', 'nothing can serve them then'],
+      who,
+    );
   }
 }
 
-function checkFeatureTypes(before: Manifest, after: Manifest, blame: Blame): void {
-  for (const [object, section] of [
-    ['view', 'views'],
-    ['onDemandView', 'onDemandViews'],
-  ] as const) {
-    for (const [name, was] of Object.entries(before[section])) {
-      for (const [feature, types] of changedTypes(was.features, own<Featured>(after[section], name)?.features ?? [])) {
-        blame([[object, name]], `feature "${feature}" changes type from ${types}`);
-      }
+/** Request columns of on-demand views. Those of keys belong to the features that are looked up by them. */
+function checkRequests({ before, after, inUse }: Situation, blame: Blame): void {
+  for (const one of inUse.models) {
+    const { model, version, manifest, service } = one;
+    const was = requestColumns(before, service);
+    const is = requestColumns(after, serviceAfter(one, before, after));
+    for (const [column, { type }] of requestColumns(manifest, service)) {
+      const [old, next] = [was.get(column), is.get(column)];
+      if (old === undefined || next === undefined || sameType(old.type, next.type) || sameType(type, next.type))
+        continue;
+      const what = `request column "${column}" changes type ${typeName(old.type)} → ${typeName(next.type)}`;
+      const who: Touched = { kind: 'model', model, versions: [version], features: [] };
+      blame({ object: 'onDemandView', name: next.view }, what, TAKES, who);
     }
   }
 }
 
-function checkRequests(before: Manifest, after: Manifest, blame: Blame): void {
-  for (const name of Object.keys(before.services)) {
-    if (!Object.hasOwn(after.services, name)) continue;
-    const [was, is] = [resolveService(before, name), resolveService(after, name)];
-    for (const [column, types] of changedTypes(was.requestColumns, is.requestColumns)) {
-      const owners: Owner[] = [
-        ...is.onDemand.map(({ view }): Owner => ['onDemandView', view.name]),
-        ...is.reads.map(({ entity }): Owner => ['entity', entity.name]),
-        ...is.reads.map(({ view }): Owner => ['view', view.name]),
-        ['service', name],
-      ];
-      blame(owners, `request column "${column}" of service "${name}" changes type from ${types}`);
-    }
-  }
+const TAKES: Then = [
+  'it goes on taking what it was registered with',
+  'they go on taking what they were registered with',
+];
+
+type RequestColumn = Field & { readonly view: string };
+
+function requestColumns(manifest: Manifest, service: string): ReadonlyMap<string, RequestColumn> {
+  if (own(manifest.services, service) === undefined) return new Map();
+  const { onDemand }: ResolvedService = resolveService(manifest, service);
+  const columns = onDemand.flatMap(({ view, inputs }) =>
+    inputs.flatMap((input) =>
+      (input.kind === 'request' ? input.columns : []).map((one) => ({ ...one, view: view.name })),
+    ),
+  );
+  return new Map(columns.map((column) => [column.name, column]));
 }
 
-function checkEndpoints(before: Manifest, after: Manifest, inUse: InUse, blame: Blame): void {
-  for (const [name, was] of Object.entries(before.endpoints)) {
-    const is = own(after.endpoints, name);
-    const hasTraffic = inUse.endpointsWithTraffic.has(name);
+function checkEndpoints({ before, after, inUse }: Situation, blame: Blame): void {
+  for (const { endpoint } of inUse.endpoints) {
+    const [was, is] = [own(before.endpoints, endpoint), own(after.endpoints, endpoint)];
+    const who: Touched = { kind: 'endpoint', endpoint, features: [] };
+    const owner: Owner = { object: 'endpoint', name: endpoint };
+    if (was === undefined) continue;
     if (is === undefined) {
-      if (hasTraffic) blame([['endpoint', name]], 'it has traffic');
+      blame(owner, 'it goes, with traffic on it', same('its requests are refused then'), who);
       continue;
     }
-    if (is.model !== was.model && hasTraffic) {
-      blame([['endpoint', name]], `its traffic goes to versions of model "${was.model}"`);
+    if (is.model !== was.model) {
+      const what = `its model changes from "${was.model}" to "${is.model}"`;
+      blame(owner, what, same('its traffic ends, and has to be set anew'), who);
+    }
+    if (JSON.stringify(is.unit) !== JSON.stringify(was.unit)) {
+      const what = `its unit changes from (${was.unit.join(', ')}) to (${is.unit.join(', ')})`;
+      blame(owner, what, same('who met one variant may meet another'), who);
     }
     const [oldModel, newModel] = [own(before.models, was.model), own(after.models, is.model)];
     if (oldModel === undefined || newModel === undefined) continue;
-    const owners: Owner[] = [
-      ['model', newModel.name],
-      ['endpoint', name],
-    ];
-    checkFeatures(
-      resolveService(before, oldModel.service),
-      resolveService(after, newModel.service),
-      name,
-      owners,
-      blame,
-    );
-    const outputs = new Set(newModel.outputs.map((output) => output.name));
-    for (const output of oldModel.outputs) {
-      if (!outputs.has(output.name))
-        blame(owners, `endpoint "${name}" answers with output "${output.name}", which is removed`);
-    }
-    for (const [output, types] of changedTypes(oldModel.outputs, newModel.outputs)) {
-      blame(owners, `output "${output}" of endpoint "${name}" changes type from ${types}`);
+    const cause: Owner = is.model === was.model ? { object: 'model', name: is.model } : owner;
+    for (const what of lostOutputs(oldModel.outputs, newModel.outputs)) {
+      blame(cause, what, same('what is registered goes on giving it'), who);
     }
   }
 }
 
-function checkFeatures(
-  was: ResolvedService,
-  is: ResolvedService,
-  endpoint: string,
-  last: readonly Owner[],
-  blame: Blame,
-): void {
-  const kept = new Set(is.features.map((feature) => feature.name));
-  for (const feature of was.features) {
-    if (kept.has(feature.name)) continue;
-    const owners: Owner[] = [viewOf(was, feature), ['service', is.name], ['service', was.name], ...last];
-    blame(owners, `endpoint "${endpoint}" uses feature "${feature.name}", which is removed`);
-  }
-}
-
-function viewOf(service: ResolvedService, { from }: ServiceFeature): Owner {
-  return from.kind === 'read'
-    ? ['view', service.reads[from.read]?.view.name ?? '']
-    : ['onDemandView', service.onDemand[from.transform]?.view.name ?? ''];
-}
-
-/** Fields of both lists whose types differ, with `old to new`. */
-function changedTypes(before: readonly Field[], after: readonly Field[]): [string, string][] {
-  const next = new Map(after.map((field) => [field.name, field.type]));
+function lostOutputs(before: readonly Field[], after: readonly Field[]): string[] {
+  const types = new Map(after.map(({ name, type }) => [name, type]));
   return before.flatMap(({ name, type }) => {
-    const now = next.get(name);
-    return now === undefined || sameType(type, now) ? [] : [[name, `${typeName(type)} to ${typeName(now)}`]];
+    const now = types.get(name);
+    if (now === undefined) return [`output "${name}" goes`];
+    return sameType(type, now) ? [] : [`output "${name}" changes type ${typeName(type)} → ${typeName(now)}`];
   });
-}
-
-function showFields(fields: readonly Field[]): string {
-  return fields.map(({ name, type }) => `${name}: ${typeName(type)}`).join(', ');
 }

@@ -5,9 +5,10 @@ import type { Manifest } from '../../definitions/index.ts';
 import { followDefinitions } from '../endpoints.ts';
 import type { RegistryTables } from '../schema.ts';
 import { readCurrent, readJson, readManifest, type RegistryDb, type RegistryStore } from '../store.ts';
-import type { InUse } from './in-use.ts';
+import { keepBundles } from './function-refs.ts';
 import { OBJECT_SECTIONS, type ObjectKind } from './objects.ts';
 import { makePlan, type Plan, type PlanChange } from './plan.ts';
+import { readInUse, type TrainingSetReader } from './read-in-use.ts';
 import { shownSpec } from './shown-spec.ts';
 import { withStoredNames } from './stored-names.ts';
 import { keepApplied } from '../versions/view-versions.ts';
@@ -57,7 +58,8 @@ export interface ObjectVersion {
 }
 
 export interface DefinitionsRegistry {
-  plan(manifest: Manifest): Promise<Plan>;
+  /** With training sets, it tells of those too that read what changes. */
+  plan(manifest: Manifest, trainingSets?: readonly TrainingSetReader[]): Promise<Plan>;
   /** Throws HR_BREAKING_CHANGE, HR_CONFLICT. Applying the current manifest changes nothing. */
   apply(manifest: Manifest, options: ApplyOptions): Promise<Applied>;
   current(): Promise<AppliedManifest | undefined>;
@@ -71,16 +73,17 @@ export interface DefinitionsRegistry {
 export function createDefinitionsRegistry(store: RegistryStore, newSalt: () => string): DefinitionsRegistry {
   const { db } = store;
   return {
-    async plan(written) {
+    async plan(written, trainingSets = []) {
       const current = await readCurrent(db);
-      const manifest = withStoredNames(current?.manifest, written);
-      return makePlan(current?.manifest, manifest, current?.revision ?? 0, await readInUse(db));
+      const manifest = asApplied(current?.manifest, written);
+      const inUse = await readInUse(db, current, trainingSets);
+      return makePlan(current?.manifest, manifest, current?.revision ?? 0, inUse);
     },
     apply: (written, options) =>
       store.change(async (trx, record) => {
         const { actor, origin = {}, allowBreaking = false, expectedRevision } = options;
         const current = await readCurrent(trx);
-        const manifest = withStoredNames(current?.manifest, written);
+        const manifest = asApplied(current?.manifest, written);
         const hash = contentHash(manifest);
         if (current !== undefined && current.hash === hash) return { ...toApply(current), changes: [] };
         const base = current?.revision ?? 0;
@@ -88,7 +91,7 @@ export function createDefinitionsRegistry(store: RegistryStore, newSalt: () => s
           const sentence = `the plan was made at revision ${expectedRevision}, the registry is at ${base}; plan again`;
           throw new HeadraceError('HR_CONFLICT', sentence);
         }
-        const plan = makePlan(current?.manifest, manifest, base, await readInUse(trx));
+        const plan = makePlan(current?.manifest, manifest, base, await readInUse(trx, current, []));
         if (plan.breaking.length > 0 && !allowBreaking) throw breakingChange(plan.breaking);
         const apply = { revision: base + 1, hash, appliedAtMicros: store.now(), actor, origin };
         await trx
@@ -142,22 +145,9 @@ export function createDefinitionsRegistry(store: RegistryStore, newSalt: () => s
   };
 }
 
-async function readInUse(db: RegistryDb): Promise<InUse> {
-  const endpoints = await db
-    .selectFrom('registry_endpoints')
-    .select('name')
-    .where('is_retired', '=', 0)
-    .where('variants', '!=', '[]')
-    .execute();
-  const models = await db
-    .selectFrom('registry_model_versions')
-    .select((row) => ['model', row.fn.countAll<number>().as('versions')])
-    .groupBy('model')
-    .execute();
-  return {
-    endpointsWithTraffic: new Set(endpoints.map((row) => row.name)),
-    modelVersions: new Map(models.map((row) => [row.model, row.versions])),
-  };
+/** What is written, by the names and the bundles that stay as they are applied. */
+function asApplied(before: Manifest | undefined, written: Manifest): Manifest {
+  return keepBundles(before, withStoredNames(before, written));
 }
 
 async function writeObjectVersions(
@@ -173,7 +163,9 @@ async function writeObjectVersions(
     .execute();
   const versions = new Map(latest.map((row) => [`${row.kind}/${row.name}`, row.version]));
   const sections = new Map(OBJECT_SECTIONS);
-  for (const { kind, object, name } of changes) {
+  const removed = changes.flatMap(({ object, former }) => (former === null ? [] : [{ object, name: former }]));
+  const all = [...changes, ...removed.map((one) => ({ ...one, kind: 'remove' }))];
+  for (const { kind, object, name } of all) {
     const version = (versions.get(`${object}/${name}`) ?? 0) + 1;
     // The plan's own copy is for people; and every section is a record by name.
     const specs = manifest[sections.get(object) ?? 'entities'] as Readonly<Record<string, unknown>>;

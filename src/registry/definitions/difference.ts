@@ -1,7 +1,8 @@
-// Differences of two specs as lines for people: a path, then what came (+), went (-) or became what (→).
+// Differences of two values that nobody has words for as lines for people: a path, then what came (+), went (-) or became
+// what (→).
 
 import { canonicalJson, type DataType, formatDuration, typeName } from '../../core/index.ts';
-import type { Aggregation } from '../../definitions/index.ts';
+import { showValue } from './lines/show.ts';
 import { shownConnection } from './shown-spec.ts';
 
 /** One line a difference; lists of named things (features, columns, steps, members) are compared by name. */
@@ -79,31 +80,17 @@ function isAbsent(value: unknown): value is undefined | null {
   return value === undefined || value === null;
 }
 
-// What reads best whole: plain values, types, aggregations, references to code.
+// What reads best whole: plain values, types, references to code.
 function isAtomic(value: unknown): boolean {
-  return typeof value !== 'object' || value === null || isType(value) || isAggregation(value) || isFunction(value);
+  return typeof value !== 'object' || value === null || isType(value) || isFunction(value);
 }
 
 function show(path: string, value: unknown): string {
   if (typeof value === 'number' && /micros$/i.test(path)) return formatDuration(value);
   if (isType(value)) return typeName(value);
-  if (isAggregation(value)) return showAggregation(value);
   if (isFunction(value)) return `code ${value.hash.slice(0, 8)}`;
-  if (value !== null && typeof value === 'object') {
-    const { type, aggregation } = value as { type?: unknown; aggregation?: unknown }; // Both are looked at below.
-    if (isAggregation(aggregation)) return showAggregation(aggregation);
-    if (isType(type)) return typeName(type);
-  }
-  const shown = path === 'location.connection' ? shownConnection(value) : value;
-  const text = typeof shown === 'string' ? JSON.stringify(shown) : canonicalJson(shown ?? null);
-  return text.length > 120 ? `${text.slice(0, 119)}…` : text;
-}
-
-function showAggregation(aggregation: Aggregation): string {
-  if (aggregation.op === 'latest') return `latest(${aggregation.column})`;
-  const { op, column, windowMicros, hopMicros, n } = aggregation;
-  const inner = [column, n].filter((part) => part !== null && part !== undefined).join(', ');
-  return `${op}(${inner}) over ${formatDuration(windowMicros)}, hop ${formatDuration(hopMicros)}`;
+  if (hasMember(value, 'type') && isType(value.type)) return typeName(value.type);
+  return showValue(path === 'location.connection' ? shownConnection(value) : value);
 }
 
 const TYPES = new Set([
@@ -124,11 +111,6 @@ function isType(value: unknown): value is DataType {
   if (!hasMember(value, 'kind') || typeof value.kind !== 'string' || !TYPES.has(value.kind)) return false;
   if (value.kind === 'list') return hasMember(value, 'of') && isType(value.of);
   return value.kind !== 'vector' || (hasMember(value, 'size') && typeof value.size === 'number');
-}
-
-function isAggregation(value: unknown): value is Aggregation {
-  if (!hasMember(value, 'op') || !hasMember(value, 'column')) return false;
-  return value.op === 'latest' || (hasMember(value, 'hopMicros') && typeof value.hopMicros === 'number');
 }
 
 function isFunction(value: unknown): value is { hash: string } {

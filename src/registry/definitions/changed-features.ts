@@ -1,0 +1,110 @@
+// Of what something was made of, the features that are no longer what they were: from one manifest to the next. Pure.
+
+import { type Manifest, own } from '../../definitions/index.ts';
+import { type Aspect, type Owner, type Parts, type Served, servedFeatures, servedParts } from './feature-parts.ts';
+import type { Pinned } from './in-use.ts';
+import { findRenames, type Renames, renamedFeatures } from './renames.ts';
+
+/** A feature that something reads and that changes, under its full name of the earlier manifest. */
+export interface ChangedFeature {
+  readonly feature: string;
+  /** In what it changes; none where it goes. */
+  readonly aspects: ReadonlySet<Aspect>;
+  /** The objects whose change it is, by their names in either manifest; the first that changed is to blame where it goes. */
+  readonly owners: readonly Owner[];
+}
+
+export interface Comparing {
+  readonly before: Manifest;
+  readonly after: Manifest;
+  readonly renames: Renames;
+}
+
+/**
+ * Of the features that something was made of those that change: in type, meaning or code, or that go. One that comes to be
+ * what it was made of again does not. `later`: the service that is looked at from now on, where it is another.
+ */
+export function changedFeatures(
+  { before, after, renames }: Comparing,
+  { manifest, service }: Pinned,
+  later = service,
+): ChangedFeature[] {
+  const trained = servedFeatures(manifest, service);
+  const was = servedFeatures(before, service);
+  if (trained === undefined || was === undefined) return [];
+  const is = servedFeatures(after, later) ?? new Map<string, Served>();
+  const changed: ChangedFeature[] = [];
+  for (const one of trained.values()) {
+    const old = was.get(one.fullName) ?? renamedTo(was, one, manifest, before, trained);
+    // It went before, and whoever reads it was told then.
+    if (old === undefined) continue;
+    const next = is.get(old.fullName) ?? renamedTo(is, old, before, after, was, renames);
+    if (next === undefined) {
+      changed.push({ feature: one.fullName, aspects: new Set(), owners: whoTook(old, service, later, after, renames) });
+      continue;
+    }
+    const parts = servedParts(after, later, next);
+    const found = differences(servedParts(before, service, old), parts);
+    if (found === undefined || differences(servedParts(manifest, service, one), parts) === undefined) continue;
+    changed.push({ feature: one.fullName, ...found });
+  }
+  return changed;
+}
+
+/** The same feature of the same view under another full name. */
+function renamedTo(
+  candidates: ReadonlyMap<string, Served>,
+  { member, feature }: Served,
+  before: Manifest,
+  after: Manifest,
+  taken: ReadonlyMap<string, Served>,
+  renames = findRenames(before, after),
+): Served | undefined {
+  const object = member.kind === 'view' ? 'view' : 'onDemandView';
+  const view = renames.later(object, member.view) ?? member.view;
+  const [was, is] =
+    member.kind === 'view'
+      ? [own(before.views, member.view), own(after.views, view)]
+      : [own(before.onDemandViews, member.view), own(after.onDemandViews, view)];
+  if (was === undefined || is === undefined) return undefined;
+  const later = renamedFeatures(was.features, is.features).get(feature) ?? feature;
+  const same = [...candidates.values()].filter(
+    (one) =>
+      one.member.kind === member.kind && one.member.view === view && one.feature === later && !taken.has(one.fullName),
+  );
+  return same.find((one) => one.member.role === member.role) ?? same[0];
+}
+
+interface Differences {
+  readonly aspects: ReadonlySet<Aspect>;
+  readonly owners: readonly Owner[];
+}
+
+/** Undefined where there are none. What a transform gets besides is none: its code would have to change to read it. */
+function differences(was: Parts, is: Parts): Differences | undefined {
+  const aspects = new Set<Aspect>();
+  const owners: Owner[] = [];
+  for (const [slot, part] of was) {
+    const next = is.get(slot);
+    if (next?.value === part.value) continue;
+    aspects.add(part.aspect);
+    owners.push(part.owner, ...(next === undefined ? [] : [next.owner]));
+  }
+  return aspects.size === 0 ? undefined : { aspects, owners };
+}
+
+/** Whose change it is that a feature goes: the view's, when it has it no more; else the service's, or the model's. */
+function whoTook(
+  { member, feature }: Served,
+  service: string,
+  later: string,
+  after: Manifest,
+  renames: Renames,
+): readonly Owner[] {
+  const object = member.kind === 'view' ? 'view' : 'onDemandView';
+  const name = renames.later(object, member.view) ?? member.view;
+  const view = member.kind === 'view' ? own(after.views, name) : own(after.onDemandViews, name);
+  const isGone = view === undefined || !view.features.some((one) => one.name === feature);
+  const services: Owner[] = [service, later].map((one) => ({ object: 'service', name: one }));
+  return isGone ? [{ object, name: member.view }, ...services] : services;
+}

@@ -1,0 +1,100 @@
+// The lines of a change: how an object differs from what it was, by what it is a difference in.
+
+import type {
+  EndpointSpec,
+  EntitySpec,
+  Manifest,
+  ModelSpec,
+  OnDemandViewSpec,
+  PipelineSpec,
+  ServiceSpec,
+  SourceSpec,
+  ViewSpec,
+} from '../../../definitions/index.ts';
+import { typeName } from '../../../core/index.ts';
+import { describeDifference } from '../difference.ts';
+import type { ObjectKind } from '../objects.ts';
+import type { Renames } from '../renames.ts';
+import { becomes, type ChangeLine, line } from './change-line.ts';
+import { fieldLines, listLines } from './field-lines.ts';
+import { restLines } from './rest-lines.ts';
+import { serviceLines } from './service-lines.ts';
+import { showFields, showNames } from './show.ts';
+import { sourceLines } from './source-lines.ts';
+import { onDemandLines, viewLines } from './view-lines.ts';
+
+/** `was` and `is`: the object in each manifest. */
+export function changeLines(
+  object: ObjectKind,
+  was: unknown,
+  is: unknown,
+  { before, after, renames }: { readonly before: Manifest; readonly after: Manifest; readonly renames: Renames },
+): ChangeLine[] {
+  // The section of an object says what it is.
+  switch (object) {
+    case 'entity':
+      return entityLines(was as EntitySpec, is as EntitySpec);
+    case 'source':
+      return sourceLines(was as SourceSpec, is as SourceSpec, before, after);
+    case 'view':
+      return viewLines(was as ViewSpec, is as ViewSpec, renames);
+    case 'onDemandView':
+      return onDemandLines(was as OnDemandViewSpec, is as OnDemandViewSpec, renames);
+    case 'service':
+      return serviceLines(was as ServiceSpec, is as ServiceSpec, before, after, renames);
+    case 'model':
+      return modelLines(was as ModelSpec, is as ModelSpec);
+    case 'endpoint':
+      return endpointLines(was as EndpointSpec, is as EndpointSpec);
+    case 'pipeline':
+      return pipelineLines(was as PipelineSpec, is as PipelineSpec);
+  }
+}
+
+function entityLines(was: EntitySpec, is: EntitySpec): ChangeLine[] {
+  const hasOtherTypes =
+    was.keys.map(({ type }) => typeName(type)).join() !== is.keys.map(({ type }) => typeName(type)).join();
+  return [
+    ...becomes(hasOtherTypes ? 'type' : 'meaning', 'keys', showFields(was.keys), showFields(is.keys)),
+    ...restLines(was, is, was.name === is.name ? ['keys'] : ['keys', 'renamedFrom']),
+  ];
+}
+
+function modelLines(was: ModelSpec, is: ModelSpec): ChangeLine[] {
+  return [
+    ...becomes('meaning', 'service', was.service, is.service),
+    ...listLines(was.outputs, is.outputs, {
+      what: 'output',
+      show: ({ type }) => typeName(type),
+      kind: () => 'type',
+      differences: fieldLines,
+      isOrdered: true,
+    }),
+    // The same values, computed elsewhere.
+    ...becomes('about', 'providers', showNames(was.providers), showNames(is.providers)),
+    ...restLines(was, is, ['service', 'outputs', 'providers']),
+  ];
+}
+
+function endpointLines(was: EndpointSpec, is: EndpointSpec): ChangeLine[] {
+  return [
+    ...becomes('meaning', 'model', was.model, is.model),
+    ...becomes('meaning', 'unit', showNames(was.unit), showNames(is.unit)),
+    ...becomes('meaning', 'when the store is down', was.whenStoreDown, is.whenStoreDown),
+    ...restLines(was, is, ['model', 'unit', 'whenStoreDown']),
+  ];
+}
+
+/** Steps in whatever depth they differ: by their paths. */
+function pipelineLines(was: PipelineSpec, is: PipelineSpec): ChangeLine[] {
+  const told = (spec: PipelineSpec): object => ({
+    schedule: spec.schedule,
+    timezone: spec.timezone,
+    params: spec.params,
+    steps: spec.steps,
+  });
+  const lines = describeDifference(told(was), told(is)).map((text) =>
+    line(/: code [0-9a-f]{8} → code [0-9a-f]{8}$/.test(text) ? 'code' : 'meaning', text),
+  );
+  return [...lines, ...restLines(was, is, ['schedule', 'timezone', 'params', 'steps'])];
+}
