@@ -4,7 +4,7 @@
 import { HeadraceError } from '../core/index.ts';
 import { type Definitions, isTaskId, type LiveVersion, loadBundled, type LoadedBundle } from '../definitions/index.ts';
 import { type Registry, versionIncomplete, type ViewVersionRow } from '../registry/index.ts';
-import { getBlob, type ObjectStore } from '../storage/index.ts';
+import { getUnchecked, type ObjectStore } from '../storage/index.ts';
 import type { App } from './open-app.ts';
 
 export interface AppliedDefinitions {
@@ -41,7 +41,7 @@ export function createAppliedDefinitions({ registry, objects, directory }: Appli
       cache,
       // Steps of pipelines load theirs where they run.
       only: (id) => !isTaskId(id),
-      getBundle: async (bundle) => getBlob(await objects(), bundle),
+      getBundle: async (bundle) => getUnchecked(await objects(), bundle),
     });
   };
 

@@ -3,7 +3,8 @@
 import { createInterface } from 'node:readline/promises';
 import type { ServerRow } from '../registry/index.ts';
 import { defineCommand } from './command.ts';
-import { describePlan, tellIfEmpty } from './plan.ts';
+import { describeReport } from './plan/describe-plan.ts';
+import { preparePlan } from './plan/prepare-plan.ts';
 
 export const applyCommand = defineCommand({
   usage: 'apply',
@@ -12,23 +13,24 @@ export const applyCommand = defineCommand({
   options: (command) => command.option('--yes', 'go ahead with breaking changes without asking'),
   async run(context, _args, options) {
     const app = await context.app();
-    const { manifest } = await app.repository();
-    const { definitions } = await app.registry();
-    const plan = await definitions.plan(manifest);
-    tellIfEmpty(context, manifest, app.config.values.repo);
-    context.tell(describePlan(plan));
+    const { report } = await preparePlan(context, app);
+    const { baseRevision, ...told } = report;
+    const { breaking } = told;
+    context.tell(describeReport(report, context.paint('stderr')));
     let allowBreaking = options['yes'] === true;
-    if (plan.breaking.length > 0 && !allowBreaking && process.stdin.isTTY && !context.isJson) {
-      allowBreaking = await confirm(`Apply ${plan.breaking.length} breaking change(s)? [y/N] `);
+    if (breaking.length > 0 && !allowBreaking && process.stdin.isTTY && !context.isJson) {
+      allowBreaking = await confirm(
+        `Apply ${breaking.length} breaking ${breaking.length === 1 ? 'change' : 'changes'}? [y/N] `,
+      );
     }
     const { applyRepository, waitForServers } = await import('../app/index.ts');
     const allowOlder = options['yes'] === true;
-    const request = { allowBreaking, allowOlder, expectedRevision: plan.baseRevision };
+    const request = { allowBreaking, allowOlder, expectedRevision: baseRevision };
     const { revision, hash } = await applyRepository(app, request);
     const servers = await waitForServers(app, revision);
-    const verb = plan.changes.length === 0 ? 'Unchanged' : 'Applied';
+    const verb = revision === baseRevision ? 'Unchanged' : 'Applied';
     return {
-      json: { revision, hash, changes: plan.changes, breaking: plan.breaking, servers: servers.map(presentServer) },
+      json: { revision, hash, ...told, servers: servers.map(presentServer) },
       text: [`${verb}: revision ${revision}, ${hash.slice(0, 12)}.`, ...describeServers(servers, revision)].join('\n'),
     };
   },

@@ -5,13 +5,14 @@ import { resolve } from 'node:path';
 import { Command } from 'commander';
 import type { App, Environment } from '../app/index.ts';
 import { HeadraceError, type Progress, stringifyJson } from '../core/index.ts';
+import { type Paint, plain } from './paint.ts';
 
 /** What a command found or did. With --json, `json` is printed as one document; else `text`. */
 export interface CommandResult {
   readonly json: unknown;
   readonly text: string;
-  /** 1 when the command did its work and the answer is "no" (doctor, audit). */
-  readonly exitCode?: 0 | 1;
+  /** 1 when the command did its work and the answer is "no" (doctor, audit). 2 and 3 mean what its `exitCodes` say. */
+  readonly exitCode?: 0 | 1 | 2 | 3;
 }
 
 export interface CommandContext {
@@ -26,6 +27,8 @@ export interface CommandContext {
   announce(result: CommandResult): void;
   /** Tells the user something on stderr. */
   tell(line: string): void;
+  /** Colour, for text that goes to one of the two. */
+  paint(stream: 'stdout' | 'stderr'): Paint;
 }
 
 /** Values of options by commander's names; each command knows its own. */
@@ -38,6 +41,8 @@ export interface CommandSpec {
   readonly example: string;
   /** What the columns of its table mean, where their heads don't tell. */
   readonly columns?: Readonly<Record<string, string>>;
+  /** What its exit codes mean, where there are more than those of every command. */
+  readonly exitCodes?: Readonly<Record<number, string>>;
   /** Adds the command's own options. */
   readonly options?: (command: Command) => void;
   readonly run: (context: CommandContext, args: readonly string[], options: CommandOptions) => Promise<CommandResult>;
@@ -50,6 +55,8 @@ export interface CliHost {
   readonly stderr: (text: string) => void;
   readonly progress: () => Progress;
   readonly openApp: (config: string | undefined) => Promise<App>;
+  /** Left out: no colour. */
+  readonly paint?: (stream: 'stdout' | 'stderr') => Paint;
   exitCode: number;
 }
 
@@ -63,7 +70,8 @@ export function defineCommand(spec: CommandSpec): DefineCommand {
     for (const argument of args) command.argument(argument);
     spec.options?.(command);
     withSharedOptions(command);
-    if (spec.columns !== undefined) command.addHelpText('after', `\nColumns:\n${describeColumns(spec.columns)}`);
+    if (spec.columns !== undefined) command.addHelpText('after', `\nColumns:\n${describeWords(spec.columns)}`);
+    if (spec.exitCodes !== undefined) command.addHelpText('after', `\nExit codes:\n${describeWords(spec.exitCodes)}`);
     command.addHelpText('after', `\nExample:\n  ${spec.example.replaceAll('\n', '\n  ')}`);
     command.action(async () => {
       host.exitCode = await runSpec(spec, command, host);
@@ -72,9 +80,9 @@ export function defineCommand(spec: CommandSpec): DefineCommand {
   };
 }
 
-function describeColumns(columns: Readonly<Record<string, string>>): string {
-  const width = Math.max(...Object.keys(columns).map(({ length }) => length));
-  return Object.entries(columns)
+function describeWords(words: Readonly<Record<string, string>>): string {
+  const width = Math.max(...Object.keys(words).map(({ length }) => length));
+  return Object.entries(words)
     .map(([name, what]) => `  ${name.padEnd(width)}  ${what}`)
     .join('\n');
 }
@@ -121,6 +129,7 @@ async function runSpec(spec: CommandSpec, command: Command, host: CliHost): Prom
     path: (typed) => resolve(host.environment.workingDirectory, typed),
     announce: print,
     tell: (line) => host.stderr(`${line}\n`),
+    paint: (stream) => host.paint?.(stream) ?? plain,
     async app() {
       opened ??= await host.openApp(options['config'] as string | undefined);
       return opened;

@@ -105,7 +105,7 @@ async function moveReaders(app: App, tell: (line: string) => void): Promise<void
     registry,
     store: await app.online(),
     logger: app.logger,
-    nowMicros: app.clock.nowMicros(),
+    clock: app.clock,
     keepMicros: app.config.values['online.keepVersions'],
   });
 }

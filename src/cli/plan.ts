@@ -1,37 +1,31 @@
-// `headrace plan`: what apply would change, and what it would break.
+// `headrace plan`: what apply would change, what that breaks and for whom, and what has to be filled. Changes nothing.
 
-import type { Plan } from '../registry/index.ts';
-import { definesNothing } from '../app/index.ts';
-import type { Manifest } from '../definitions/index.ts';
-import { type CommandContext, defineCommand } from './command.ts';
+import { defineCommand } from './command.ts';
+import { describeReport } from './plan/describe-plan.ts';
+import { planMarkdown } from './plan/plan-markdown.ts';
+import { preparePlan } from './plan/prepare-plan.ts';
+
+export { describePlan } from './plan/describe-plan.ts';
 
 export const planCommand = defineCommand({
   usage: 'plan',
-  summary: 'show what apply would change, and what it would break',
-  example: 'headrace plan',
-  async run(context) {
+  summary: 'show what apply would change, what that breaks and for whom, and which views have to be filled',
+  example: 'headrace plan\nheadrace plan --markdown > plan.md',
+  exitCodes: {
+    0: 'nothing changes',
+    1: 'it failed',
+    2: 'something changes (and wrong usage, which prints HR_USAGE on stderr)',
+    3: 'something in use breaks: apply wants --yes',
+  },
+  options: (command) => command.option('--markdown', 'print it for a comment on a pull request'),
+  async run(context, _args, options) {
     const app = await context.app();
-    const { manifest, hash } = await app.repository();
-    const plan = await (await app.registry()).definitions.plan(manifest);
-    tellIfEmpty(context, manifest, app.config.values.repo);
-    return { json: { hash, ...plan }, text: describePlan(plan) };
+    const { definitions, report } = await preparePlan(context, app);
+    const isMarkdown = options['markdown'] === true;
+    return {
+      json: { hash: definitions.hash, ...report },
+      text: isMarkdown ? planMarkdown(report) : describeReport(report, context.paint('stdout')),
+      exitCode: report.breaking.length > 0 ? 3 : report.changes.length > 0 ? 2 : 0,
+    };
   },
 });
-
-/** Says that the feature repository defines nothing: most often `repo` names another folder than was meant. */
-export function tellIfEmpty(context: Pick<CommandContext, 'tell'>, manifest: Manifest, directory: string): void {
-  if (definesNothing(manifest)) context.tell(`No definitions were found in ${directory}.`);
-}
-
-const SIGNS = { add: '+', change: '~', remove: '-' } as const;
-
-/** The plan as lines: a sign, the object, and the details under it. */
-export function describePlan(plan: Plan): string {
-  if (plan.changes.length === 0) return `Nothing to change; revision ${plan.baseRevision} is what the repository says.`;
-  const lines = plan.changes.flatMap((change) => [
-    `${SIGNS[change.kind]} ${change.object} ${change.name}`,
-    ...change.detail.map((detail) => `    ${detail}`),
-    ...(change.breaking === null ? [] : [`    BREAKS: ${change.breaking}`]),
-  ]);
-  return lines.join('\n');
-}

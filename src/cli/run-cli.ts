@@ -1,4 +1,5 @@
-// Runs one command line: picks the command, parses, prints errors, gives the exit code (0 done, 1 failed, 2 wrong usage).
+// Runs one command line: picks the command, parses, prints errors, gives the exit code (0 done, 1 failed, 2 wrong usage; what
+// else a command gives, its help says).
 
 import { readFile } from 'node:fs/promises';
 import { CommanderError } from 'commander';
@@ -6,6 +7,7 @@ import { readEnvironment } from '../app/index.ts';
 import { HeadraceError, stringifyJson, toHeadraceError } from '../core/index.ts';
 import { baseCommand, type CliHost, withSharedOptions } from './command.ts';
 import { COMMANDS } from './commands.ts';
+import { paintOn } from './paint.ts';
 
 /** Runs the command line of this process. */
 export async function runCli(argv: readonly string[]): Promise<number> {
@@ -15,6 +17,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     stderr: (text) => process.stderr.write(text),
     progress: () => ({ start: () => {}, advance: () => {}, done: () => {} }),
     openApp: async (config) => (await import('../app/index.ts')).openApp({ config }),
+    paint: (stream) => paintOn(process[stream]),
     exitCode: 0,
   };
   const { lineProgress, terminalProgress } = await import('./progress.ts');

@@ -1,5 +1,5 @@
 export { type KeptVersion, keptVersions, type KeptVersionsDeps, type VersionReader } from './kept-versions.ts';
-export { fillCommand, type PlannedView, planReport, type PlanReport, type PlanReportDeps } from './plan-report.ts';
+export { type PlannedView, planReport, type PlanReport, type PlanReportDeps } from './plan-report.ts';
 export { viewMetrics } from './view-metrics.ts';
 export {
   type Aged,

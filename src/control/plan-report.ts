@@ -14,6 +14,8 @@ export interface PlanReport {
   readonly breaking: readonly PlanChange[];
   /** Views that get another version. */
   readonly views: readonly PlannedView[];
+  /** What fills all that have to be filled, once it is applied; null where nothing has to. */
+  readonly command: string | null;
   /** Everyone who is touched, by all changes together. */
   readonly touched: readonly Touched[];
 }
@@ -54,6 +56,8 @@ export interface PlanReportDeps {
 export async function planReport(deps: PlanReportDeps, manifest: Manifest): Promise<PlanReport> {
   const { baseRevision, changes, breaking, views } = await deps.registry.definitions.plan(manifest, deps.trainingSets);
   const estimates = await estimateRuns(deps.runs, views);
+  const waiting = views.flatMap(({ view, needsRun }) => (needsRun ? [view] : []));
+  const isEach = waiting.length > MOST_NAMED && waiting.length === Object.keys(manifest.views).length;
   return {
     baseRevision,
     changes,
@@ -69,13 +73,19 @@ export async function planReport(deps: PlanReportDeps, manifest: Manifest): Prom
       command: needsRun ? fillCommand([view]) : null,
       estimate: before === null || !needsRun ? null : (estimates.get(before) ?? null),
     })),
+    command: waiting.length === 0 ? null : fillCommand(isEach ? [] : waiting),
     touched: mergeTouched(changes.flatMap(({ touched }) => touched)),
   };
 }
 
-/** The command that fills views. */
-export function fillCommand(views: readonly string[]): string {
-  return `headrace materialize --incremental --views ${views.join(',')}`;
+/** Every view of a repository is not named one by one where they are more. */
+const MOST_NAMED = 20;
+
+/** None: all views. */
+function fillCommand(views: readonly string[]): string {
+  return ['headrace materialize --incremental', ...(views.length === 0 ? [] : [`--views ${views.join(',')}`])].join(
+    ' ',
+  );
 }
 
 /** By version. A run that wrote every key tells more than one that wrote what had changed. */

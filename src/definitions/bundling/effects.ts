@@ -5,7 +5,7 @@ import { SETS_UP } from './calm-names.ts';
 import { type Calmness, createCalmness, functionOf } from './calmness.ts';
 import type { ModuleGraph, Target } from './module-graph.ts';
 import { referenceAt, referencesIn, type SourceModule, type Unit } from './source-module.ts';
-import { headOf, isFunction, memberName, type Node, walk } from './syntax.ts';
+import { headOf, isFunction, memberName, type Node } from './syntax.ts';
 
 export interface Effects {
   /** The statements and declarations that may change what a target stands for, in the order of evaluation. */
@@ -104,8 +104,8 @@ function changesOf(
     return head !== undefined && referenceAt(module, head)?.isGlobal === true && head.name !== 'undefined';
   };
 
-  walk(unit.node, (node) => {
-    if (isFunction(node)) return false;
+  for (const node of module.actions) {
+    if (node.start < unit.node.start || node.end > unit.node.end) continue;
     switch (node.type) {
       case 'AssignmentExpression':
         for (const written of writtenIn(node.left)) change(written);
@@ -127,8 +127,7 @@ function changesOf(
         break;
       default:
     }
-    return undefined;
-  });
+  }
   return { changed, changesGlobals };
 }
 

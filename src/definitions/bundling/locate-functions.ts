@@ -4,7 +4,7 @@
 import { deriveId, taskId, transformId } from '../function-id.ts';
 import type { ModuleGraph, Target } from './module-graph.ts';
 import { referenceAt, type SourceModule } from './source-module.ts';
-import { constantText, isFunction, keyName, type Node, propertyOf, walk } from './syntax.ts';
+import { constantText, isFunction, keyName, type Node, propertyOf } from './syntax.ts';
 
 export interface Located {
   readonly module: SourceModule;
@@ -19,7 +19,7 @@ export function locateFunctions(graph: ModuleGraph): ReadonlyMap<string, Located
     found.set(id, found.has(id) ? undefined : located);
   };
   for (const module of graph.modules) {
-    for (const call of callsIn(module)) {
+    for (const call of module.calls) {
       for (const [id, node] of functionsOf(graph, module, call))
         add(id, node !== undefined && isTopLevel(module, call) ? { module, node } : undefined);
     }
@@ -28,16 +28,6 @@ export function locateFunctions(graph: ModuleGraph): ReadonlyMap<string, Located
 }
 
 type Call = Extract<Node, { type: 'CallExpression' }>;
-
-function callsIn(module: SourceModule): Call[] {
-  const calls: Call[] = [];
-  for (const { node } of module.units) {
-    walk(node, (at) => {
-      if (at.type === 'CallExpression') calls.push(at);
-    });
-  }
-  return calls;
-}
 
 function functionsOf(graph: ModuleGraph, module: SourceModule, call: Call): (readonly [string, Node | undefined])[] {
   const [first, second] = call.arguments;

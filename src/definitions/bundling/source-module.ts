@@ -4,9 +4,16 @@
 import { readFileSync } from 'node:fs';
 import { transformSync } from 'amaro';
 import { HeadraceError } from '../../core/index.ts';
-import { type Identifier, type ImportExpression, type MemberExpression, parse, type Program } from 'acorn';
+import {
+  type CallExpression,
+  type Identifier,
+  type ImportExpression,
+  type MemberExpression,
+  parse,
+  type Program,
+} from 'acorn';
 import { analyze, type Scope, type Variable } from 'eslint-scope';
-import { constantText, memberName, type Node, walk } from './syntax.ts';
+import { constantText, isFunction, memberName, type Node, walk } from './syntax.ts';
 
 /** A piece of a module's top level: a declaration, one declarator of `const a = …, b = …`, or a statement. */
 export interface Unit {
@@ -59,6 +66,10 @@ export interface SourceModule {
   readonly innerNames: readonly { readonly name: string; readonly at: number }[];
   /** Where identifiers stand that are key and value at once: `{ a }`. */
   readonly shorthands: ReadonlySet<number>;
+  /** Calls, wherever they stand. */
+  readonly calls: readonly CallExpression[];
+  /** What may change something when the module is evaluated: calls, assignments and the like that stand in no function. */
+  readonly actions: readonly Node[];
   /** `import(…)`, wherever it stands. */
   readonly dynamicImports: readonly ImportExpression[];
   readonly parents: ReadonlyMap<Node, Node>;
@@ -96,16 +107,34 @@ function stripTypes(text: string): string {
   return transformSync(text, { mode: 'strip-only' }).code;
 }
 
+const ACTIONS: ReadonlySet<string> = new Set([
+  'AssignmentExpression',
+  'CallExpression',
+  'ForInStatement',
+  'ForOfStatement',
+  'NewExpression',
+  'TaggedTemplateExpression',
+  'UnaryExpression',
+  'UpdateExpression',
+]);
+
 export function parseSourceModule(path: string, name: string, text: string): SourceModule {
   // The analysis of scopes asks for ranges.
   const program = parse(text, { ecmaVersion: 'latest', sourceType: 'module', ranges: true, allowHashBang: true });
   const parents = new Map<Node, Node>();
   const shorthands = new Set<number>();
   const dynamicImports: ImportExpression[] = [];
+  const calls: CallExpression[] = [];
+  const actions: Node[] = [];
+  let [functionStart, functionEnd] = [0, 0];
   walk(program, (node, parent) => {
     if (parent !== undefined) parents.set(node, parent);
     if (node.type === 'Property' && node.shorthand) shorthands.add(node.key.start);
-    if (node.type === 'ImportExpression') dynamicImports.push(node);
+    else if (node.type === 'ImportExpression') dynamicImports.push(node);
+    else if (node.type === 'CallExpression') calls.push(node);
+    if (node.start >= functionStart && node.end <= functionEnd) return;
+    if (isFunction(node)) [functionStart, functionEnd] = [node.start, node.end];
+    else if (ACTIONS.has(node.type)) actions.push(node);
   });
   const { moduleScope, globals } = scopesOf(program);
   const bindings = new Map<string, Binding>();
@@ -120,6 +149,8 @@ export function parseSourceModule(path: string, name: string, text: string): Sou
     references: readReferences(moduleScope, globals, parents),
     innerNames: moduleScope.childScopes.flatMap(innerNamesOf),
     shorthands,
+    calls,
+    actions,
     dynamicImports,
     parents,
   };

@@ -12,8 +12,8 @@ export function walk(node: Node, visit: (node: Node, parent: Node | undefined) =
 
 function enter(node: Node, parent: Node | undefined, visit: Parameters<typeof walk>[1]): void {
   if (visit(node, parent) === false) return;
-  for (const key of Object.keys(node)) {
-    // Every member of a node may be looked at; only nodes and lists of them are gone into.
+  // Every member of a node may be looked at; only nodes and lists of them are gone into.
+  for (const key in node) {
     const value = node[key as keyof Node] as unknown;
     if (value === null || typeof value !== 'object') continue;
     if (!Array.isArray(value)) {

@@ -1,7 +1,7 @@
 // What becomes of versions that nothing reads any more: after a while they are not kept, and once no server folds into them
 // their records go. Called when a materialize has ended, and by whoever removes one.
 
-import { type Logger, messageOf, type Micros } from '../../core/index.ts';
+import { type Clock, type Logger, messageOf, type Micros } from '../../core/index.ts';
 import { storedName } from '../../definitions/index.ts';
 import type { OnlineStore } from '../../online/index.ts';
 import type { Registry, ViewVersionRow } from '../../registry/index.ts';
@@ -10,19 +10,19 @@ export interface TidyDeps {
   readonly registry: Pick<Registry, 'definitions' | 'versions' | 'servers'>;
   readonly store: Pick<OnlineStore, 'removeVersion'>;
   readonly logger: Logger;
-  readonly nowMicros: Micros;
+  readonly clock: Clock;
   /** How long a version is kept that nothing reads: until then a rollback finds it filled. */
   readonly keepMicros: Micros;
 }
 
 /** Throws nothing: what can't be done now is by the next. */
 export async function tidyVersions(deps: TidyDeps): Promise<void> {
-  const { registry, logger, nowMicros, keepMicros } = deps;
+  const { registry, logger, clock, keepMicros } = deps;
   try {
     await noteRead(registry);
     for (const row of await registry.versions.list()) {
       const { unreadSinceMicros } = row;
-      if (unreadSinceMicros === null || unreadSinceMicros + keepMicros > nowMicros) continue;
+      if (unreadSinceMicros === null || unreadSinceMicros + keepMicros > clock.nowMicros()) continue;
       if (await registry.versions.remove(row, 'headrace')) {
         logger.info({ version: row.version }, 'a view version that nothing reads is not kept any more');
       }

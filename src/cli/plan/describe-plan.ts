@@ -1,0 +1,149 @@
+// A plan as people read it: a line for each object, under it what differs, what that breaks and for whom; then the views to
+// fill, and what it comes to in a line.
+
+import { formatDuration, MICROS_PER_SECOND } from '../../core/index.ts';
+import type { PlannedView, PlanReport } from '../../control/index.ts';
+import { describeTouched, type LineKind, type PlanChange, type Touched } from '../../registry/index.ts';
+import { type Format, type Paint, plain } from '../paint.ts';
+
+type Changes = Pick<PlanReport, 'baseRevision' | 'changes' | 'breaking'>;
+
+/** What changes, and what it comes to. */
+export function describePlan(plan: Changes, paint: Paint = plain): string {
+  return [...plan.changes.flatMap((change) => changeLines(change, paint)), '', summaryLine(plan, paint)]
+    .join('\n')
+    .trimStart();
+}
+
+/** The same with the views to fill. */
+export function describeReport(report: PlanReport, paint: Paint): string {
+  const parts = [
+    report.changes.flatMap((change) => changeLines(change, paint)),
+    viewLines(report, paint),
+    [summaryLine(report, paint)],
+  ];
+  return parts
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join('\n'))
+    .join('\n\n');
+}
+
+/** `2 changes, 1 breaking: apply wants --yes` */
+export function summarize({ baseRevision, changes, breaking }: Changes): string {
+  if (changes.length === 0) return `Nothing to change; revision ${baseRevision} is what the repository says.`;
+  const count = `${changes.length} ${changes.length === 1 ? 'change' : 'changes'}`;
+  return breaking.length === 0 ? `${count}, none breaking` : `${count}, ${breaking.length} breaking: apply wants --yes`;
+}
+
+function summaryLine(plan: Changes, paint: Paint): string {
+  return paint(plan.breaking.length > 0 ? ['bold', 'red'] : 'bold', summarize(plan));
+}
+
+const SIGNS: Readonly<Record<PlanChange['kind'], readonly [sign: string, format: Format]>> = {
+  add: ['+', 'green'],
+  change: ['~', 'yellow'],
+  rename: ['>', 'cyan'],
+  remove: ['-', 'red'],
+};
+
+const FORMATS: Readonly<Partial<Record<LineKind, Format>>> = { about: 'dim', name: 'cyan' };
+
+function changeLines(change: PlanChange, paint: Paint): string[] {
+  const [sign, format] = SIGNS[change.kind];
+  return [
+    `${paint(format, sign)} ${change.object} ${paint('bold', titleOf(change))}`,
+    ...change.lines.map(({ kind, text }) => labelled(kind, paint(FORMATS[kind] ?? 'reset', text), paint)),
+    ...change.reasons.flatMap(({ what, sentence }) => breakingLines(what, sentence, paint)),
+    ...touchesLines(change, paint),
+  ];
+}
+
+/** The name; of what is renamed both. */
+export function titleOf({ name, former }: PlanChange): string {
+  return former === null ? name : `${former} → ${name}`;
+}
+
+const LABEL_WIDTH = 9;
+
+function labelled(label: string, text: string, paint: Paint, format: Format = 'dim'): string {
+  return `    ${paint(format, label.padEnd(LABEL_WIDTH))}${text}`;
+}
+
+function breakingLines(what: string, sentence: string, paint: Paint): string[] {
+  const who = sentence.slice(what.length + 2);
+  return [
+    labelled('BREAKS', paint('red', what), paint, ['bold', 'red']),
+    ...splitWho(who).map((one) => labelled('', one, paint)),
+  ];
+}
+
+/** One line for each of those who are touched: what is in brackets stays together. */
+export function splitWho(who: string): string[] {
+  return who.split(/, (?=model |endpoint |training set )/);
+}
+
+const MOST_SETS = 4;
+
+// Who is named by a reason already is not named again.
+function touchesLines({ reasons, touched }: PlanChange, paint: Paint): string[] {
+  const named = new Set(reasons.flatMap((reason) => reason.touched.map(describeTouched)));
+  const rest = touched.map(describeTouched).filter((who) => !named.has(who));
+  const shown = rest.slice(0, rest.length > MOST_SETS + 1 ? MOST_SETS : undefined);
+  const more = rest.length - shown.length;
+  return [...shown, ...(more > 0 ? [`and ${more} more training sets`] : [])].map((who, at) =>
+    labelled(at === 0 ? 'touches' : '', who, paint),
+  );
+}
+
+const MOST_VIEWS = 20;
+
+function viewLines({ views, command }: PlanReport, paint: Paint): string[] {
+  if (views.length === 0) return [];
+  const shown = views.slice(0, MOST_VIEWS);
+  const width = Math.max(...shown.map(({ view }) => view.length));
+  return [
+    paint('bold', 'Views with a new version'),
+    ...shown.flatMap((view) => [
+      `    ${view.view.padEnd(width)}  ${paint('dim', versionsOf(view))}`,
+      ...describeFilling(view).map((text) => `        ${text}`),
+    ]),
+    ...(views.length > shown.length ? [`    and ${views.length - shown.length} more`] : []),
+    ...(command === null ? [] : [`    ${paint('dim', 'once applied:')} ${command}`]),
+  ];
+}
+
+/** `3f2a9c1d7b60 → 88aa12bc34de` */
+export function versionsOf({ old_version: old, new_version: next }: PlannedView): string {
+  return old === null ? `new ${hashOf(next)}` : `${hashOf(old)} → ${hashOf(next)}`;
+}
+
+function hashOf(version: string): string {
+  return version.slice(version.lastIndexOf('@') + 1);
+}
+
+/** What it takes to fill it, and what answers until then, in a few short lines. */
+export function describeFilling(view: PlannedView): string[] {
+  const { needs_run: needsRun, old_version: old, services } = view;
+  const stays = old === null ? [] : keptFor(view);
+  if (!needsRun) return ['kept and complete: nothing to fill', ...stays];
+  if (old === null) return [];
+  const answers = `${services.length === 1 ? 'service' : 'services'} ${services.join(', ')} ${services.length === 1 ? 'answers' : 'answer'}`;
+  const until = view.old_answers
+    ? `until it is filled, ${answers} by the old version`
+    : `the old version is not complete either: ${answers} as now until it is filled`;
+  return [describeEstimate(view), services.length === 0 ? 'no service reads it' : until, ...stays];
+}
+
+/** `about 312 keys in 4s, by run 12` */
+export function describeEstimate({ estimate }: PlannedView): string {
+  if (estimate === null) return 'no run yet to tell how long it takes';
+  const { keys, seconds, run } = estimate;
+  const time = seconds < 1 ? 'under a second' : formatDuration(Math.round(seconds) * MICROS_PER_SECOND);
+  return `about ${keys.toLocaleString('en')} ${keys === 1 ? 'key' : 'keys'} in ${time}, by run ${run}`;
+}
+
+function keptFor({ kept_for: kept }: PlannedView): string[] {
+  if (kept.length === 0) return [];
+  const who = kept.map((one): Touched => ({ kind: 'model', ...one, features: [] }));
+  return [`the old version stays for ${who.map(describeTouched).join(', ')}`];
+}

@@ -1,0 +1,112 @@
+// A plan as a comment on a pull request: GitHub's Markdown. Whatever comes from definitions stands in code spans, where
+// nothing of it is markup, a link or a mention.
+
+import type { PlannedView, PlanReport } from '../../control/index.ts';
+import { describeTouched, type PlanChange } from '../../registry/index.ts';
+import { describeFilling, splitWho, summarize, titleOf, versionsOf } from './describe-plan.ts';
+
+/** GitHub takes 65,536 characters in a comment. */
+const MOST_CHARACTERS = 60_000;
+const ROOM_FOR_A_NOTE = 200;
+
+/** Breaking changes first. */
+export function planMarkdown(report: PlanReport): string {
+  const ordered = [...report.breaking, ...report.changes.filter(({ breaking }) => breaking === null)];
+  const parts = [
+    heading(report),
+    ...(ordered.length === 0 ? [] : [table(ordered)]),
+    ...(report.breaking.length === 0 ? [] : [`### ⚠ Breaking\n\n${report.breaking.map(breakingItem).join('\n')}`]),
+    ...views(report),
+    ...details(ordered),
+  ];
+  return fit(parts);
+}
+
+function heading(report: PlanReport): string {
+  const { changes, breaking } = report;
+  if (changes.length === 0) return `## Feature plan: nothing to change\n\n${summarize(report)}`;
+  const count = `${changes.length} ${changes.length === 1 ? 'change' : 'changes'}`;
+  if (breaking.length === 0) return `## Feature plan: ${count}, none breaking`;
+  return `## ⚠ Feature plan: ${count}, ${breaking.length} breaking\n\nApplying it wants \`headrace apply --yes\`.`;
+}
+
+const KINDS = ['type', 'meaning', 'code'] as const;
+
+function table(changes: readonly PlanChange[]): string {
+  const rows = changes.map((change) => {
+    const counts = KINDS.map((kind) => change.lines.filter((line) => line.kind === kind).length);
+    const others = change.lines.length - counts.reduce((sum, count) => sum + count, 0);
+    const cells = [...counts, others].map((count) => (count === 0 ? '' : String(count)));
+    return ['', change.breaking === null ? '' : '⚠', change.kind, nameOf(change, true), ...cells, '']
+      .join(' | ')
+      .trim();
+  });
+  return ['| | | | type | meaning | code | other |', '|---|---|---|---|---|---|---|', ...rows].join('\n');
+}
+
+/** `view `airport_delays`` */
+function nameOf(change: PlanChange, isInTable = false): string {
+  return `${change.object} ${code(titleOf(change), isInTable)}`;
+}
+
+function breakingItem(change: PlanChange): string {
+  const reasons = change.reasons.flatMap(({ what, sentence }) => [
+    `  - ${code(what)}`,
+    ...splitWho(sentence.slice(what.length + 2)).map((who) => `    - ${code(who)}`),
+  ]);
+  return [`- **${nameOf(change)}**`, ...reasons].join('\n');
+}
+
+function details(changes: readonly PlanChange[]): string[] {
+  const items = changes.flatMap((change) => {
+    const named = new Set(change.reasons.flatMap((reason) => reason.touched.map(describeTouched)));
+    const touched = change.touched.map(describeTouched).filter((who) => !named.has(who));
+    const lines = [
+      ...change.lines.map(({ kind, text }) => `  - ${kind}: ${code(text)}`),
+      ...touched.map((who) => `  - touches ${code(who)}`),
+    ];
+    return lines.length === 0 ? [] : [[`- **${nameOf(change)}**`, ...lines].join('\n')];
+  });
+  return items.length === 0 ? [] : ['### What changes', ...items];
+}
+
+function views({ views: all, command }: PlanReport): string[] {
+  if (all.length === 0) return [];
+  const rows = all.map((view) => {
+    const isRefilled = view.needs_run && view.old_version !== null;
+    const [estimate = '', ...more] = isRefilled ? describeFilling(view) : ['', ...describeFilling(view)];
+    const cells = [code(view.view, true), code(versionsOf(view), true), estimate];
+    return `| ${[...cells, more.map((text) => code(text, true)).join('<br>')].join(' | ')} |`;
+  });
+  const head = ['| view | version | to fill | until then |', '|---|---|---|---|'];
+  const fill = command === null ? [] : [`Once it is applied:\n\n\`\`\`sh\n${command}\n\`\`\``];
+  return [['### Views with a new version', '', ...head, ...rows].join('\n'), ...fill];
+}
+
+// From the first part that is too much on, it is only said that there is more.
+function fit(parts: readonly string[]): string {
+  let text = '';
+  for (const part of parts) {
+    const next = text === '' ? part : `${text}${text.endsWith('\n') || !isItem(part) ? '\n\n' : '\n'}${part}`;
+    if (next.length > MOST_CHARACTERS - ROOM_FOR_A_NOTE)
+      return `${text}\n\n… and more than fits here: \`headrace plan\` shows all of it.`;
+    text = next;
+  }
+  return text;
+}
+
+function isItem(part: string): boolean {
+  return part.startsWith('- **');
+}
+
+/** A code span of any text, in one line. In a table a bar would end the cell. */
+export function code(text: string, isInTable = false): string {
+  const line = text.replaceAll(UNSEEN, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
+  const fence = '`'.repeat(1 + Math.max(0, ...[...line.matchAll(/`+/g)].map(([run]) => run.length)));
+  const pad = /^[` ]|[` ]$/.test(line) || line === '' ? ' ' : '';
+  const span = `${fence}${pad}${line}${pad}${fence}`;
+  return isInTable ? span.replaceAll('|', '\\|') : span;
+}
+
+// Control characters, and those that turn the direction of text: they would show another text than there is.
+const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu;

@@ -1,0 +1,234 @@
+// Versions of views as an operator meets them: who pins them, when they go, how to go back, and what is refused.
+
+import { spawnSync } from 'node:child_process';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { headraceBeside } from '../support/evolving-project.ts';
+import { constantModel } from '../support/onnx-model.ts';
+import {
+  CONFIG,
+  createProject,
+  createServingProject,
+  headrace,
+  headraceJson,
+  type Project,
+  REPOSITORY,
+  type ServerProcess,
+  startServe,
+} from '../support/serving-project.ts';
+
+interface View {
+  readonly view: string;
+  readonly version: string;
+  readonly current: boolean;
+  readonly complete: boolean;
+  readonly read_by: readonly object[];
+}
+
+const viewsOf = (project: Project) => (headraceJson(project, ['views']) as { views: View[] }).views;
+const shown = (views: readonly View[]) => views.map(({ current, complete }) => ({ current, complete }));
+
+/** Another window: another version of the view. */
+const CHANGED = REPOSITORY.replace(".over('1d')", ".over('2d')");
+
+describe('a version of a view', () => {
+  let project: Project;
+  let old: string;
+  beforeAll(() => {
+    project = createServingProject();
+    old = viewsOf(project)[0]?.version ?? '';
+  });
+  afterAll(() => project.remove());
+
+  it('is kept for the model versions that were trained on it, and answers until the next is filled', () => {
+    project.write('feature_repo/shop.ts', CHANGED);
+    headraceJson(project, ['apply', '--yes']);
+    const [current, before] = viewsOf(project);
+    expect(shown([current, before] as View[])).toEqual([
+      { current: true, complete: false },
+      { current: false, complete: true },
+    ]);
+    expect(before?.version).toBe(old);
+    expect(before?.read_by).toEqual(
+      expect.arrayContaining([
+        { kind: 'service', service: 'numbers', revision: 1 },
+        { kind: 'model', model: 'returns', version: 1 },
+        { kind: 'model', model: 'returns', version: 2 },
+      ]),
+    );
+    expect(headrace(project, ['views']).stdout).toContain(`${current?.version} waits for a run`);
+    const materialized = headrace(project, ['materialize', '--incremental']);
+    expect(materialized.stderr).toContain(`${current?.version} is complete: readers move to it.`);
+    const [moved, kept] = viewsOf(project);
+    expect(shown([moved, kept] as View[])).toEqual([
+      { current: true, complete: true },
+      { current: false, complete: true },
+    ]);
+    expect(kept?.read_by).toEqual([
+      { kind: 'model', model: 'returns', version: 1 },
+      { kind: 'model', model: 'returns', version: 2 },
+    ]);
+  });
+
+  it('can’t be removed while a model version reads it', () => {
+    const { code, stderr } = headrace(project, ['views', 'remove', old]);
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(/^HR_CONFLICT: .*headrace models retire returns 1/),
+    });
+  });
+
+  it('goes once they are retired, with its records; then none of them can have traffic', () => {
+    project.write('third.onnx', constantModel(4, 0.5));
+    headraceJson(project, ['models', 'register', 'returns', 'third.onnx']);
+    const inUse = headrace(project, ['models', 'retire', 'returns', '1']);
+    expect(inUse.stderr).toMatch(/^HR_CONFLICT: .*endpoint "checkout".*alias "champion"/);
+    headraceJson(project, ['endpoints', 'traffic', 'checkout', 'stable=3:100']);
+    headraceJson(project, ['models', 'alias', 'returns', 'champion', '3']);
+    headraceJson(project, ['models', 'retire', 'returns', '1']);
+    headraceJson(project, ['models', 'retire', 'returns', '2']);
+    expect(headraceJson(project, ['views', 'remove', old])).toEqual({ version: old, removed: true, swept: true });
+    expect(viewsOf(project).map(({ version }) => version)).not.toContain(old);
+    const traffic = headrace(project, ['endpoints', 'traffic', 'checkout', 'stable=1:100']);
+    expect(traffic.stderr).toMatch(/^HR_\w+: .*retired/);
+  });
+
+  it('whose records are gone is not gone back to: the command that brings it back is told, and does', () => {
+    const refused = headrace(project, ['rollback', '1']);
+    expect(refused.code).toBe(1);
+    const command = /`headrace (materialize [^`]+)`/.exec(refused.stderr)?.[1] ?? '';
+    expect(command).toBe(`materialize --incremental --views ${old}`);
+    expect(headrace(project, command.split(' ')).code).toBe(0);
+    expect(headraceJson(project, ['rollback', '1'])).toMatchObject({ revision: 3 });
+    const [current] = viewsOf(project);
+    expect(current).toMatchObject({ version: old, current: true, complete: true });
+    const rows = '[{"customer":"ada","amount":20}]';
+    expect(headraceJson(project, ['features', 'get', '--service', 'numbers', '--rows', rows])).toMatchObject({
+      rows: [{ features: { history__purchases_1d: 2 } }],
+    });
+  });
+
+  it('that nothing reads goes by itself, after a while', () => {
+    const gone = viewsOf(project).filter(({ current }) => !current);
+    // A model version reads it still.
+    headraceJson(project, ['materialize', '--incremental'], { HEADRACE_ONLINE_KEEP_VERSIONS: '0s' });
+    expect(viewsOf(project).length).toBe(1 + gone.length);
+    headraceJson(project, ['endpoints', 'traffic', 'checkout', 'stable=3:100']);
+    project.write('feature_repo/shop.ts', REPOSITORY);
+    headraceJson(project, ['apply', '--yes']);
+    headraceJson(project, ['models', 'register', 'returns', 'third.onnx', '--alias', 'champion']);
+    headraceJson(project, ['endpoints', 'traffic', 'checkout', 'stable=4:100']);
+    headraceJson(project, ['models', 'retire', 'returns', '3']);
+    headraceJson(project, ['materialize', '--incremental'], { HEADRACE_ONLINE_KEEP_VERSIONS: '0s' });
+    expect(viewsOf(project).map(({ version }) => version)).toEqual([old]);
+  });
+});
+
+describe('apply', () => {
+  let project: Project;
+  let server: ServerProcess | undefined;
+  afterEach(async () => {
+    await server?.stop();
+    server = undefined;
+    project.remove();
+  });
+  const git = (...args: string[]) =>
+    spawnSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@b.c', ...args], { cwd: project.directory });
+
+  it('from a commit before what is applied is refused; on purpose it goes', () => {
+    project = createProject({
+      'headrace.config.ts': CONFIG,
+      'feature_repo/shop.ts': REPOSITORY,
+      '.gitignore': '.headrace/',
+    });
+    git('init', '-q');
+    git('add', '-A');
+    git('commit', '-qm', 'one');
+    headraceJson(project, ['apply']);
+    project.write('feature_repo/shop.ts', CHANGED);
+    git('commit', '-qam', 'two');
+    headraceJson(project, ['apply', '--yes']);
+    git('checkout', '-q', 'HEAD~1');
+    const refused = headrace(project, ['apply']);
+    expect(refused.stderr).toContain('HR_OLDER_COMMIT: revision 2 was applied from commit ');
+    expect(headraceJson(project, ['apply', '--yes'])).toMatchObject({ revision: 3 });
+    const { revisions } = headraceJson(project, ['history']) as { revisions: { commit: string; dirty: boolean }[] };
+    expect(revisions.map(({ commit, dirty }) => [commit.length, dirty])).toEqual([
+      [40, false],
+      [40, false],
+      [40, false],
+    ]);
+  });
+
+  it('twice at once: each is whole, and one that was planned on what is gone says so', async () => {
+    project = createProject({ 'headrace.config.ts': CONFIG, 'feature_repo/shop.ts': REPOSITORY });
+    headraceJson(project, ['apply']);
+    const other = createProject({ 'headrace.config.ts': CONFIG, 'feature_repo/shop.ts': CHANGED });
+    const env = {
+      HEADRACE_REGISTRY_URL: `sqlite:${project.file('.headrace/registry.db')}`,
+      HEADRACE_ARTIFACTS_URL: `file:${project.file('.headrace/artifacts')}`,
+    };
+    project.write('feature_repo/shop.ts', REPOSITORY.replace(".over('1d')", ".over('3d')"));
+    const both = await Promise.all([
+      headraceBeside(project, ['apply', '--yes'], env),
+      headraceBeside(other, ['apply', '--yes'], env),
+    ]);
+    other.remove();
+    const failed = both.filter(({ code }) => code !== 0);
+    expect(failed.length).toBeLessThan(2);
+    for (const { stderr } of failed) expect(stderr).toContain('HR_CONFLICT');
+    const { revisions } = headraceJson(project, ['history']) as { revisions: object[] };
+    expect(revisions.length).toBe(3 - failed.length);
+  });
+
+  it('of code that the store has not, or has otherwise, is served by nobody; what was served goes on', async () => {
+    project = createServingProject();
+    server = await startServe(project);
+    const blobs = project.file('.headrace/artifacts/blobs');
+    const before = new Set(readdirSync(blobs, { recursive: true }).map(String));
+    project.write(
+      'feature_repo/shop.ts',
+      REPOSITORY.replace('request.amount / customer', '2 * request.amount / customer'),
+    );
+    // The bundle comes to be altered between apply and the server: here, before the server looks.
+    spawnSync('kill', ['-STOP', String(server.process.pid)]);
+    const applying = headraceBeside(project, ['apply', '--yes']);
+    await applying;
+    const added = readdirSync(blobs, { recursive: true })
+      .map(String)
+      .filter((name) => !before.has(name) && name.length > 60);
+    expect(added.length).toBe(1);
+    writeFileSync(join(blobs, added[0] as string), 'module.exports = () => ({ ratio: 666 });');
+    spawnSync('kill', ['-CONT', String(server.process.pid)]);
+    const health = async () => (await (await fetch(`${server?.url}/health/ready`)).json()) as Record<string, unknown>;
+    await expect.poll(async () => (await health())['not_loaded'], { timeout: 5000 }).toMatchObject({ revision: 2 });
+    expect(await health()).toMatchObject({
+      status: 'ready',
+      revision: 1,
+      not_loaded: { reason: expect.stringContaining('is not what was applied') },
+    });
+    const body = JSON.stringify({ inputs: [{ customer: 'ada', amount: 30 }], options: { return_features: true } });
+    const headers = { 'content-type': 'application/json' };
+    const predict = async () =>
+      (await (
+        await fetch(`${server?.url}/v1/endpoints/checkout/predict`, { method: 'POST', headers, body })
+      ).json()) as {
+        predictions: { features: Record<string, number> }[];
+      };
+    expect((await predict()).predictions[0]?.features['basket__ratio']).toBe(2);
+    expect(headrace(project, ['features', 'get', '--service', 'numbers', '--rows', '[]']).stderr).toContain(
+      'HR_CODE_ALTERED',
+    );
+    rmSync(join(blobs, added[0] as string));
+    expect(headrace(project, ['features', 'get', '--service', 'numbers', '--rows', '[]']).stderr).toContain(
+      'HR_CODE_MISSING',
+    );
+    // The repository has it still.
+    headraceJson(project, ['apply']);
+    await expect.poll(async () => (await health())['revision'], { timeout: 5000 }).toBe(2);
+    expect((await health())['not_loaded']).toBeNull();
+    // The model was registered with the old function.
+    expect((await predict()).predictions[0]?.features['basket__ratio']).toBe(2);
+  });
+});
