@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { hasRedis, startRedis } from '../test/support/redis-server.ts';
 import { measureDecodeAndMerge } from './decode-and-merge.ts';
+import { measureDefinitions } from './definitions.ts';
 import { type MaterializeFigures, measureMaterialize } from './materialize.ts';
 import { measurePredict, type PredictFigures } from './predict.ts';
 import {
@@ -40,6 +41,7 @@ const sections: Readonly<Record<string, () => Promise<Section>>> = {
   materialize: measureStores,
   decode: measureDecode,
   predict: measurePredictions,
+  definitions: measureLoading,
   push: () => pushSection(pushing),
   'hot-key': () => hotKeySection(pushing),
   'uncovered-cuts': () => uncoveredCutsSection(pushing),
@@ -69,6 +71,28 @@ if (values.only === undefined && !isQuick) {
 }
 const missed = done.flatMap(({ figures }) => figures).filter(({ isReached }) => isReached === false);
 for (const figure of missed) console.log(`Not reached: ${figure.name}: ${figure.ratio}, must be ${figure.mustBe}`);
+
+async function measureLoading(): Promise<Section> {
+  const { floorSeconds, loadSeconds, checkSeconds } = await measureDefinitions(isQuick ? 1 : 7);
+  const seconds = (value: number): string => `${value.toFixed(2)} s`;
+  const bundling = loadSeconds - floorSeconds;
+  return {
+    title: 'Loading definitions',
+    about:
+      'A feature repository of 500 views and 50 functions in 50 files, from sources, each time in a process of its own (medians): loading it with its functions bundled against importing its files and compiling what they export; and the check of its types, which includes those of Headrace’s own sources.',
+    figures: [
+      {
+        name: 'loading, functions bundled',
+        value: seconds(loadSeconds),
+        floor: `nothing bundled: ${seconds(floorSeconds)}`,
+        ratio: (loadSeconds / floorSeconds).toFixed(2),
+        mustBe: '≤ 0.5 s more',
+        isReached: bundling <= 0.5,
+      },
+      { name: 'checking types', value: seconds(checkSeconds), mustBe: '≤ 1 s', isReached: checkSeconds <= 1 },
+    ],
+  };
+}
 
 async function measureOffline(): Promise<Section> {
   const sizes = isQuick ? { latestRows: 1_000_000, spineRows: 100_000, rounds: 1 } : {};

@@ -1,15 +1,29 @@
 // Definitions as they were applied: a manifest from the registry, its functions from the bundles in the artifact store. No
 // feature repository is needed, and what was applied once never changes.
 
-import { HeadraceError } from '../core/index.ts';
-import { type Definitions, isTaskId, type LiveVersion, loadBundled, type LoadedBundle } from '../definitions/index.ts';
+import { HeadraceError, type Logger } from '../core/index.ts';
+import {
+  type Definitions,
+  functionsOf,
+  isTaskId,
+  type LiveVersion,
+  loadBundled,
+  type LoadedBundle,
+  type Manifest,
+  type UserFunction,
+} from '../definitions/index.ts';
 import { type Registry, versionIncomplete, type ViewVersionRow } from '../registry/index.ts';
 import { getUnchecked, type ObjectStore } from '../storage/index.ts';
 import type { App } from './open-app.ts';
 
 export interface AppliedDefinitions {
-  /** Of any manifest that was applied, by its hash. Throws HR_BUNDLE, HR_STORAGE_UNAVAILABLE. */
+  /** Of any manifest that was applied, by its hash. Throws HR_CODE_MISSING, HR_CODE_ALTERED, HR_STORAGE_UNAVAILABLE. */
   of(manifestHash: string): Promise<Definitions>;
+  /**
+   * The same of an earlier manifest: a function whose code can't be had is left out and logged, so that what needs it fails
+   * and nothing else does.
+   */
+  earlier(manifestHash: string): Promise<Definitions>;
   /** What is applied now. Throws HR_NOTHING_APPLIED. */
   current(): Promise<Definitions>;
   /** Every version of a view that is kept, or those of them that are wanted. */
@@ -19,6 +33,7 @@ export interface AppliedDefinitions {
 export interface AppliedDefinitionsDeps {
   readonly registry: () => Promise<Registry>;
   readonly objects: () => Promise<ObjectStore>;
+  readonly logger: Logger;
   /** Where relative paths in sources and pipelines start. */
   readonly directory: string;
 }
@@ -26,39 +41,56 @@ export interface AppliedDefinitionsDeps {
 /** So many are held; of the others it is only that they take a moment to load again. */
 const MOST_HELD = 128;
 
-export function createAppliedDefinitions({ registry, objects, directory }: AppliedDefinitionsDeps): AppliedDefinitions {
-  const held = new Map<string, Promise<Definitions>>();
+export function createAppliedDefinitions(deps: AppliedDefinitionsDeps): AppliedDefinitions {
+  const { registry, objects, logger, directory } = deps;
   /** Most functions are the same from one apply to the next. */
   const cache = new Map<string, LoadedBundle>();
 
-  const load = async (hash: string): Promise<Definitions> => {
+  const manifestOf = async (hash: string): Promise<Manifest> => {
     const manifest = await (await registry()).definitions.byHash(hash);
-    if (manifest === undefined) {
-      throw new HeadraceError('HR_INTERNAL', `the registry has no definitions ${hash.slice(0, 12)}`);
-    }
-    return loadBundled(manifest, hash, {
+    if (manifest !== undefined) return manifest;
+    throw new HeadraceError('HR_INTERNAL', `the registry has no definitions ${hash.slice(0, 12)}`);
+  };
+  const load = async (manifest: Manifest, hash: string, only: (id: string) => boolean): Promise<Definitions> =>
+    loadBundled(manifest, hash, {
       directory,
       cache,
       // Steps of pipelines load theirs where they run.
-      only: (id) => !isTaskId(id),
+      only: (id) => !isTaskId(id) && only(id),
       getBundle: async (bundle) => getUnchecked(await objects(), bundle),
     });
+
+  const loadWhole = async (hash: string): Promise<Definitions> => load(await manifestOf(hash), hash, () => true);
+  const loadWhatCan = async (hash: string): Promise<Definitions> => {
+    const manifest = await manifestOf(hash);
+    const functions = new Map<string, UserFunction>();
+    for (const { id } of functionsOf(manifest)) {
+      try {
+        for (const [name, fn] of (await load(manifest, hash, (other) => other === id)).functions)
+          functions.set(name, fn);
+      } catch (thrown) {
+        if (!(thrown instanceof HeadraceError) || !LOST.has(thrown.code)) throw thrown;
+        logger.error({ code: thrown.code, reason: thrown.message }, 'earlier definitions lack a function');
+      }
+    }
+    return { manifest, hash, directory, functions, bundles: new Map() };
   };
 
-  const of = (hash: string): Promise<Definitions> => {
-    let loading = held.get(hash);
-    if (loading === undefined) {
-      loading = load(hash);
-      held.set(hash, loading);
-      loading.catch(() => held.delete(hash));
-      const [oldest] = held.keys();
-      if (held.size > MOST_HELD && oldest !== undefined) held.delete(oldest);
+  const of = held(loadWhole);
+  const whatCan = held(loadWhatCan);
+  // The same object where all of it is there: what is compiled from it stays.
+  const earlier = async (hash: string): Promise<Definitions> => {
+    try {
+      return await of(hash);
+    } catch (thrown) {
+      if (!(thrown instanceof HeadraceError) || !LOST.has(thrown.code)) throw thrown;
+      return whatCan(hash);
     }
-    return loading;
   };
 
   return {
     of,
+    earlier,
     async current() {
       const applied = await (await registry()).definitions.current();
       if (applied === undefined) {
@@ -73,10 +105,29 @@ export function createAppliedDefinitions({ registry, objects, directory }: Appli
           version,
           epoch,
           view,
-          definitions: await of(manifestHash),
+          definitions: await earlier(manifestHash),
         })),
       );
     },
+  };
+}
+
+/** What trying again does not mend. */
+const LOST = new Set(['HR_CODE_MISSING', 'HR_CODE_ALTERED']);
+
+/** Loads each once; one that failed is tried again at the next call. */
+function held(load: (hash: string) => Promise<Definitions>): (hash: string) => Promise<Definitions> {
+  const all = new Map<string, Promise<Definitions>>();
+  return (hash) => {
+    let loading = all.get(hash);
+    if (loading === undefined) {
+      loading = load(hash);
+      all.set(hash, loading);
+      loading.catch(() => all.delete(hash));
+      const [oldest] = all.keys();
+      if (all.size > MOST_HELD && oldest !== undefined) all.delete(oldest);
+    }
+    return loading;
   };
 }
 

@@ -27,8 +27,10 @@ export interface App {
   repository(): Promise<Definitions>;
   /** What is applied, whatever lies on disk. Throws HR_NOTHING_APPLIED. */
   applied(): Promise<Definitions>;
-  /** What was ever applied, by its manifest's hash. */
+  /** What was ever applied, by its manifest's hash. Throws HR_CODE_MISSING, HR_CODE_ALTERED. */
   definitionsOf(manifestHash: string): Promise<Definitions>;
+  /** The same without the functions whose code can't be had. */
+  earlierDefinitions(manifestHash: string): Promise<Definitions>;
   /** Every version of a view that is kept. */
   versions(): Promise<readonly LiveVersion[]>;
   /** Those of them that are not complete. */
@@ -80,7 +82,12 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
     (await import('../definitions/index.ts')).loadDefinitions(values.repo, values.project),
   );
   const definitions = lazily(async () =>
-    (await import('./applied-definitions.ts')).createAppliedDefinitions({ registry, objects, directory: values.repo }),
+    (await import('./applied-definitions.ts')).createAppliedDefinitions({
+      registry,
+      objects,
+      logger,
+      directory: values.repo,
+    }),
   );
   const applied = lazily(async () => (await definitions()).current());
   const duckdb = lazily(
@@ -126,6 +133,7 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
     repository,
     applied,
     definitionsOf: async (hash) => (await definitions()).of(hash),
+    earlierDefinitions: async (hash) => (await definitions()).earlier(hash),
     versions: async () => (await definitions()).versions(),
     waitingVersions: async () => (await definitions()).versions((row) => row.completedMicros === null),
     duckdb,

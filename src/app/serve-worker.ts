@@ -56,6 +56,7 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     objects: await app.objects(),
     runtime: createOnnxRuntime(),
     definitionsOf: (hash) => app.definitionsOf(hash),
+    earlierDefinitions: (hash) => app.earlierDefinitions(hash),
     completeVersions: async (waiting) => completeVersions(await app.completeness(), waiting),
     self: { id: randomUUID(), machine: hostname(), pid: process.pid, startedMicros: clock.nowMicros() },
     directory: await app.directory(),

@@ -1,6 +1,7 @@
 // `headrace apply`: versions the definitions in the registry. A breaking change asks on a terminal, else wants --yes.
 
 import { createInterface } from 'node:readline/promises';
+import { HeadraceError } from '../core/index.ts';
 import type { ServerRow } from '../registry/index.ts';
 import { defineCommand } from './command.ts';
 import { describeReport } from './plan/describe-plan.ts';
@@ -23,6 +24,7 @@ export const applyCommand = defineCommand({
         `Apply ${breaking.length} breaking ${breaking.length === 1 ? 'change' : 'changes'}? [y/N] `,
       );
     }
+    if (breaking.length > 0 && !allowBreaking && !context.isJson) throw refused(breaking.length);
     const { applyRepository, waitForServers } = await import('../app/index.ts');
     const allowOlder = options['yes'] === true;
     const request = { allowBreaking, allowOlder, expectedRevision: baseRevision };
@@ -51,6 +53,12 @@ export function describeServers(servers: readonly ServerRow[], revision: number)
       ({ machine, pid, failure }) => `  ${machine} (process ${pid}): ${failure ?? 'has not taken it up yet'}`,
     ),
   ];
+}
+
+/** Why is told by the plan, which stands above it. */
+function refused(count: number): HeadraceError {
+  const what = count === 1 ? '1 change breaks' : `${count} changes break`;
+  return new HeadraceError('HR_BREAKING_CHANGE', `${what} what is in use. \`apply --yes\` goes ahead.`);
 }
 
 async function confirm(question: string): Promise<boolean> {

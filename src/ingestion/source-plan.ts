@@ -126,9 +126,21 @@ function compilePlan(
   }
   const lenses = [...seen].map(([id, own]): Lens => {
     const by = own[0] === undefined ? source : sourceOf(own[0]);
-    return compileLens(source, by, own, definitions, deriver(owners.get(id) as Definitions, by));
+    return compileLens(
+      source,
+      by,
+      own,
+      definitions,
+      whenNeeded(() => deriver(owners.get(id) as Definitions, by)),
+    );
   });
   return { source, lenses: lenses as unknown as SourcePlan['lenses'] };
+}
+
+// A source whose code can't be had refuses what is pushed into it; others go on.
+function whenNeeded(compile: () => DeriveRows): DeriveRows {
+  let derive: DeriveRows | undefined;
+  return (rows) => (derive ??= compile())(rows);
 }
 
 function isLive({ definitions, view }: LiveVersion): boolean {

@@ -13,7 +13,7 @@ export interface KeptVersions {
 
 export function createKeptVersions(
   registry: Pick<Registry, 'versions'>,
-  definitionsOf: (manifestHash: string) => Promise<Definitions>,
+  earlierDefinitions: (manifestHash: string) => Promise<Definitions>,
 ): KeptVersions {
   let known = '';
   let versions: readonly LiveVersion[] = [];
@@ -27,7 +27,7 @@ export function createKeptVersions(
       if (id !== known) {
         const loaded: LiveVersion[] = [];
         for (const { version, epoch, view, manifestHash } of rows) {
-          loaded.push({ version, epoch, view, definitions: await definitionsOf(manifestHash) });
+          loaded.push({ version, epoch, view, definitions: await earlierDefinitions(manifestHash) });
         }
         versions = loaded;
         known = id;

@@ -31,7 +31,7 @@ export interface ServedModelsDeps {
   readonly objects: ObjectStore;
   readonly runtime: ModelRuntime;
   readonly logger: Logger;
-  readonly definitionsOf: (manifestHash: string) => Promise<Definitions>;
+  readonly earlierDefinitions: (manifestHash: string) => Promise<Definitions>;
 }
 
 export function createServedModels({
@@ -39,7 +39,7 @@ export function createServedModels({
   objects,
   runtime,
   logger,
-  definitionsOf,
+  earlierDefinitions,
 }: ServedModelsDeps): ServedModels {
   const inMemory = new Map<string, { readonly loading: Promise<LoadedModel>; uses: number }>();
   const artifactOf = new WeakMap<ServedModel, string>();
@@ -55,7 +55,7 @@ export function createServedModels({
   return {
     async acquire(current, version, isReadable) {
       const registered = await registry.models.get(current.name, version);
-      const definitions = await definitionsOf(registered.manifestHash);
+      const definitions = await earlierDefinitions(registered.manifestHash);
       const { manifest } = definitions;
       const missing = versionsRead(manifest, registered.service).filter((one) => !isReadable(one));
       if (missing.length > 0) throw versionIncomplete(`version ${version} of model "${current.name}"`, missing);

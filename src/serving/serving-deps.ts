@@ -14,6 +14,8 @@ export interface ServingDeps {
   readonly registry: Registry;
   /** Loads definitions that were applied, with the functions that they were applied with. */
   readonly definitionsOf: (manifestHash: string) => Promise<Definitions>;
+  /** The same without the functions whose code can't be had: what needs one of them fails, and nothing else. */
+  readonly earlierDefinitions: (manifestHash: string) => Promise<Definitions>;
   /** Looks whether readers may move to versions that are being filled, and tells the registry where they may. */
   readonly completeVersions: (waiting: readonly LiveVersion[]) => Promise<unknown>;
   /** What this process tells the registry of itself under. */

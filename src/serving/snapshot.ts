@@ -50,9 +50,9 @@ export interface ServedBy extends ServedService {
 const CHECK_EVERY_MS = 1000;
 
 export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
-  const { registry, store, directory, logger, definitionsOf } = deps;
+  const { registry, store, directory, logger, definitionsOf, earlierDefinitions } = deps;
   const models = createServedModels(deps);
-  const kept = createKeptVersions(registry, definitionsOf);
+  const kept = createKeptVersions(registry, earlierDefinitions);
   const report = createSelfReport(deps);
   let seenToken = -1;
   let current: Snapshot | undefined;
@@ -97,7 +97,10 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
     const loaded = new Map<string, ServedBy>();
     for (const one of served) {
       const isCurrent = one.manifestHash === definitions.hash;
-      loaded.set(one.service, { ...one, definitions: isCurrent ? definitions : await definitionsOf(one.manifestHash) });
+      loaded.set(one.service, {
+        ...one,
+        definitions: isCurrent ? definitions : await earlierDefinitions(one.manifestHash),
+      });
     }
     return loaded;
   };

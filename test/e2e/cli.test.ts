@@ -1,6 +1,6 @@
 // The command line as a user meets it: real processes in real projects.
 
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openApp, readEnvironment } from '../../src/app/index.ts';
@@ -329,58 +329,4 @@ describe('push', () => {
       stderr: expect.stringContaining('line 1'),
     });
   });
-});
-
-it('suggests commands that work from a clone, when npm ran `init`', () => {
-  const parent = createProject({});
-  try {
-    const { stdout } = headrace(parent, ['init', 'shop'], {
-      npm_lifecycle_event: 'headrace',
-      INIT_CWD: parent.directory,
-    });
-    expect(stdout).toContain(`  cd ${parent.file('shop')}\n`);
-    expect(stdout).toContain(`  npm --prefix ${process.cwd()} run -s headrace -- apply\n`);
-  } finally {
-    parent.remove();
-  }
-});
-
-it('runs the commands that `init` suggests, from another folder with --config', () => {
-  const parent = createProject({});
-  try {
-    headrace(parent, ['init', 'shop']);
-    mkdirSync(parent.file('elsewhere'));
-    const elsewhere = { directory: parent.file('elsewhere') };
-    const config = ['--config', '../shop/headrace.config.ts'];
-    headraceJson(elsewhere, ['apply', ...config]);
-    expect(headraceJson(elsewhere, ['push', 'purchases', '../shop/events.jsonl', ...config])).toMatchObject({
-      accepted: 3,
-    });
-    expect(
-      headraceJson(elsewhere, [
-        'features',
-        'get',
-        '--service',
-        'customer_features',
-        '--rows',
-        '[{"customer":"ada","amount":40}]',
-        ...config,
-      ]),
-    ).toMatchObject({
-      rows: [
-        {
-          features: {
-            customer_purchases__purchases_30d: 2,
-            customer_purchases__last_amount: 30,
-            basket__times_usual: 2,
-          },
-        },
-      ],
-    });
-    expect(headrace(parent, ['init', 'shop'])).toMatchObject({ code: 2 });
-    const doctor = headraceJson(elsewhere, ['doctor', ...config]) as { healthy: boolean };
-    expect(doctor.healthy).toBe(true);
-  } finally {
-    parent.remove();
-  }
 });

@@ -5,11 +5,12 @@ import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type CommandOutput, MAIN, type Project } from './serving-project.ts';
 
-/** Runs a command in the project's folder without holding this process up. */
+/** Runs a command in the project's folder without holding this process up; killed with SIGKILL after a while, if told so. */
 export function headraceBeside(
   project: Pick<Project, 'directory'>,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  killAfterMs?: number,
 ): Promise<CommandOutput> {
   const child = spawn(process.execPath, [MAIN, ...args], {
     cwd: project.directory,
@@ -19,6 +20,7 @@ export function headraceBeside(
   let [stdout, stderr] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  if (killAfterMs !== undefined) setTimeout(() => child.kill('SIGKILL'), killAfterMs).unref();
   return new Promise((resolve) => child.once('close', (code) => resolve({ code, stdout, stderr })));
 }
 

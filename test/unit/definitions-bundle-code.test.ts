@@ -172,6 +172,14 @@ export const all = featureService('all', views);`,
       'make.ts': `${IMPORTS}export const make = (name: string, n: number) => onDemandView(name, { inputs: { request: { x: t.float64() } }, features: { y: t.float64() }, transform: ({ request }) => ({ y: (request.x ?? 0) + n }) });`,
       'v.ts': `import { make } from './make.ts';\nexport const v = make('v', 1);\nexport const w = make('w', 2);`,
     },
+    'objects kept where nobody would look': {
+      'v.ts': `${IMPORTS}import { featureService } from 'headrace';
+class Registry { all: any[] = []; with(view: any) { this.all.push(view); return this; } }
+const registry = new Registry();
+const named = (name: string) => onDemandView(name, { inputs: { request: { x: t.float64() } }, features: { y: t.float64() }, transform: ({ request }) => ({ y: (request.x ?? 0) + name.length }) });
+registry.with(named('v'));
+export const all = featureService('all', registry.all);`,
+    },
     'options that are spread': {
       'v.ts': `${IMPORTS}const base = { inputs: { request: { x: t.float64() } }, features: { y: t.float64() }, transform: ({ request }: any) => ({ y: request.x + 1 }) };\nexport const v = onDemandView('v', { ...base });`,
     },

@@ -186,6 +186,18 @@ describe('statements that change what a function reaches', () => {
       'export const one = f(5);',
       'm[0]',
     ],
+    [
+      'a method of their own that is called like one that changes nothing',
+      'class R { all: number[] = []; with(n: number) { this.all.push(n); return this; } }\nconst m = new R();',
+      'm.with(5);',
+      'm.all[0]',
+    ],
+    [
+      'such a method of an object that is written out, or given by a helper',
+      'const m: number[] = [];\nconst store = { at: (n: number) => m.push(n) };\nconst give = () => store;',
+      'give().at(5); const x = store.at(4);',
+      'm[0]',
+    ],
     ['a block', 'let limit = 1;', '{ const by = 4; limit += by; }', 'limit'],
     ['a var in a block', '', 'if (true) { var limit = 5; }', 'limit'],
   ];
@@ -244,6 +256,8 @@ ${viewText(`() => ({ y: rules[0].limit })`)}`,
       'const names = rules.map((rule) => rule.name);',
       'const makeIndex = (all: any[]) => { const out = new Map(); for (const one of all) out.set(one.name, one); return out; };\nexport const index = makeIndex(rules);',
       `export const text = JSON.stringify(rules);`,
+      'const all = { rules, names: ["a"] };\nexport const has = all.names.includes("a") && all.rules.some((rule) => rule.limit > 3);',
+      'const byName = new Map(rules.map((rule) => [rule.name, rule] as const));\nexport const first = byName.get("a");',
       'class Rule { all: any; constructor(all: any) { this.all = all; } }\nexport const rule = new Rule(rules);',
       sourceText('(row) => rules[0].limit'),
       sourceText('lateAfter(rules, 3)').replace(

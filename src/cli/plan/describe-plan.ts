@@ -3,7 +3,13 @@
 
 import { formatDuration, MICROS_PER_SECOND } from '../../core/index.ts';
 import type { PlannedView, PlanReport } from '../../control/index.ts';
-import { describeTouched, type LineKind, type PlanChange, type Touched } from '../../registry/index.ts';
+import {
+  type BreakingReason,
+  describeTouched,
+  type LineKind,
+  type PlanChange,
+  type Touched,
+} from '../../registry/index.ts';
 import { type Format, type Paint, plain } from '../paint.ts';
 
 type Changes = Pick<PlanReport, 'baseRevision' | 'changes' | 'breaking'>;
@@ -52,8 +58,10 @@ function changeLines(change: PlanChange, paint: Paint): string[] {
   const [sign, format] = SIGNS[change.kind];
   return [
     `${paint(format, sign)} ${change.object} ${paint('bold', titleOf(change))}`,
-    ...change.lines.map(({ kind, text }) => labelled(kind, paint(FORMATS[kind] ?? 'reset', text), paint)),
-    ...change.reasons.flatMap(({ what, sentence }) => breakingLines(what, sentence, paint)),
+    ...change.lines.map(({ kind, text }) =>
+      labelled(kind, FORMATS[kind] === undefined ? text : paint(FORMATS[kind], text), paint),
+    ),
+    ...change.reasons.flatMap((reason) => breakingLines(reason, paint)),
     ...touchesLines(change, paint),
   ];
 }
@@ -69,25 +77,23 @@ function labelled(label: string, text: string, paint: Paint, format: Format = 'd
   return `    ${paint(format, label.padEnd(LABEL_WIDTH))}${text}`;
 }
 
-function breakingLines(what: string, sentence: string, paint: Paint): string[] {
-  const who = sentence.slice(what.length + 2);
+function breakingLines({ what, who }: BreakingReason, paint: Paint): string[] {
   return [
     labelled('BREAKS', paint('red', what), paint, ['bold', 'red']),
-    ...splitWho(who).map((one) => labelled('', one, paint)),
+    ...who.map((one) => labelled('', one, paint)),
   ];
-}
-
-/** One line for each of those who are touched: what is in brackets stays together. */
-export function splitWho(who: string): string[] {
-  return who.split(/, (?=model |endpoint |training set )/);
 }
 
 const MOST_SETS = 4;
 
-// Who is named by a reason already is not named again.
-function touchesLines({ reasons, touched }: PlanChange, paint: Paint): string[] {
+/** Who is touched and is not named by a reason why it breaks something. */
+export function touchedBesides({ reasons, touched }: PlanChange): string[] {
   const named = new Set(reasons.flatMap((reason) => reason.touched.map(describeTouched)));
-  const rest = touched.map(describeTouched).filter((who) => !named.has(who));
+  return touched.map(describeTouched).filter((who) => !named.has(who));
+}
+
+function touchesLines(change: PlanChange, paint: Paint): string[] {
+  const rest = touchedBesides(change);
   const shown = rest.slice(0, rest.length > MOST_SETS + 1 ? MOST_SETS : undefined);
   const more = rest.length - shown.length;
   return [...shown, ...(more > 0 ? [`and ${more} more training sets`] : [])].map((who, at) =>

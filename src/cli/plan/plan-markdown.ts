@@ -1,9 +1,9 @@
 // A plan as a comment on a pull request: GitHub's Markdown. Whatever comes from definitions stands in code spans, where
 // nothing of it is markup, a link or a mention.
 
-import type { PlannedView, PlanReport } from '../../control/index.ts';
-import { describeTouched, type PlanChange } from '../../registry/index.ts';
-import { describeFilling, splitWho, summarize, titleOf, versionsOf } from './describe-plan.ts';
+import type { PlanReport } from '../../control/index.ts';
+import type { PlanChange } from '../../registry/index.ts';
+import { describeFilling, summarize, titleOf, touchedBesides, versionsOf } from './describe-plan.ts';
 
 /** GitHub takes 65,536 characters in a comment. */
 const MOST_CHARACTERS = 60_000;
@@ -50,20 +50,18 @@ function nameOf(change: PlanChange, isInTable = false): string {
 }
 
 function breakingItem(change: PlanChange): string {
-  const reasons = change.reasons.flatMap(({ what, sentence }) => [
+  const reasons = change.reasons.flatMap(({ what, who }) => [
     `  - ${code(what)}`,
-    ...splitWho(sentence.slice(what.length + 2)).map((who) => `    - ${code(who)}`),
+    ...who.map((one) => `    - ${code(one)}`),
   ]);
   return [`- **${nameOf(change)}**`, ...reasons].join('\n');
 }
 
 function details(changes: readonly PlanChange[]): string[] {
   const items = changes.flatMap((change) => {
-    const named = new Set(change.reasons.flatMap((reason) => reason.touched.map(describeTouched)));
-    const touched = change.touched.map(describeTouched).filter((who) => !named.has(who));
     const lines = [
       ...change.lines.map(({ kind, text }) => `  - ${kind}: ${code(text)}`),
-      ...touched.map((who) => `  - touches ${code(who)}`),
+      ...touchedBesides(change).map((who) => `  - touches ${code(who)}`),
     ];
     return lines.length === 0 ? [] : [[`- **${nameOf(change)}**`, ...lines].join('\n')];
   });

@@ -57,6 +57,8 @@ export async function bundleFunctions(
   root: string,
   resolved: Resolve,
 ): Promise<Bundles> {
+  // Its process starts while the files are read.
+  const printerStarts = transform('');
   const graph = readModuleGraph(files, root, resolved);
   const effects = findEffects(graph);
   const located = locateFunctions(graph);
@@ -65,6 +67,7 @@ export async function bundleFunctions(
     const reach = findReach(graph, effects, entry, takesAll);
     return { id: one.id, reach, linked: linkReach(graph, reach, roleOf(one.id)) };
   };
+  await printerStarts;
   const first = await bundleDrafts(
     graph,
     effects,

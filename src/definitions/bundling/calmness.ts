@@ -2,6 +2,7 @@
 // the bundle of a function that does not use its result.
 
 import type { ModuleGraph, Target } from './module-graph.ts';
+import { isPlainReceiver } from './plain-receiver.ts';
 import { declaredNames, referenceAt, type SourceModule } from './source-module.ts';
 import { CALLING_METHODS, CALM_GLOBALS, CALM_METHODS, CALM_OF_OBJECT } from './calm-names.ts';
 import { type FunctionNode, headOf, isFunction, memberName, type Node, walk } from './syntax.ts';
@@ -56,7 +57,8 @@ export function createCalmness(graph: ModuleGraph): Calmness {
       const fn = member === undefined ? undefined : functionOf(member);
       return fn !== undefined && isCalmFunction(fn.module, fn.node);
     }
-    return CALM_METHODS.has(name) || CALLING_METHODS.has(name);
+    const isKnown = CALM_METHODS.has(name) || CALLING_METHODS.has(name);
+    return isKnown && isPlainReceiver(graph, module, callee.object, name);
   };
 
   const isCalmArgument = (module: SourceModule, argument: Node): boolean => {

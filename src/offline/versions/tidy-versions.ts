@@ -36,7 +36,7 @@ export async function tidyVersions(deps: TidyDeps): Promise<void> {
 /** By who needs them, and by what servers say that they read. */
 async function noteRead({ versions, servers }: TidyDeps['registry']): Promise<void> {
   const needs = await versions.needs();
-  const read = new Set((await servers.list()).flatMap(({ reads }) => reads));
+  const read = new Set((await servers.list(true)).flatMap(({ reads }) => reads));
   await versions.noteRead(({ version }) => needs.has(version) || read.has(version));
 }
 
@@ -51,7 +51,7 @@ export async function sweepVersions({
   const { versions, servers, definitions } = registry;
   const left: ViewVersionRow[] = [];
   for (const row of await versions.removed()) {
-    const isFolded = (await servers.list()).some(({ folds }) => folds.includes(row.version));
+    const isFolded = (await servers.list(true)).some(({ folds }) => folds.includes(row.version));
     if (isFolded) {
       left.push(row);
       continue;

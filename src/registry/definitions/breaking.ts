@@ -2,7 +2,7 @@
 
 import { type Field, sameType, typeName } from '../../core/index.ts';
 import { type Manifest, own, type ResolvedService, resolveService } from '../../definitions/index.ts';
-import { type Consequences, createConsequences, type Situation, type Then } from './consequences.ts';
+import { type Consequences, createConsequences, type Outcome, type Situation } from './consequences.ts';
 import type { Owner } from './feature-parts.ts';
 import { checkFeatures, serviceAfter } from './feature-readers.ts';
 import type { Touched } from './touched.ts';
@@ -11,7 +11,7 @@ import type { Touched } from './touched.ts';
 export function findConsequences(situation: Situation): Consequences {
   const found = createConsequences();
   const { keyOf, anyKey } = situation;
-  const blame: Blame = (owner, what, then, who) => found.blame(keyOf(owner) ?? anyKey, what, then, [who]);
+  const blame: Blame = (owner, what, outcome, who) => found.blame(keyOf(owner) ?? anyKey, what, outcome, [who]);
   checkModels(situation, blame);
   checkFeatures(situation, found);
   checkRequests(situation, blame);
@@ -19,9 +19,9 @@ export function findConsequences(situation: Situation): Consequences {
   return found;
 }
 
-type Blame = (owner: Owner, what: string, then: Then, who: Touched) => void;
+type Blame = (owner: Owner, what: string, outcome: Outcome, who: Touched) => void;
 
-const same = (then: string): Then => [then, then];
+const same = (outcome: string): Outcome => [outcome, outcome];
 
 function checkModels({ before, after, inUse }: Situation, blame: Blame): void {
   for (const { model, version } of inUse.models) {
@@ -53,7 +53,7 @@ function checkRequests({ before, after, inUse }: Situation, blame: Blame): void 
   }
 }
 
-const TAKES: Then = [
+const TAKES: Outcome = [
   'it goes on taking what it was registered with',
   'they go on taking what they were registered with',
 ];

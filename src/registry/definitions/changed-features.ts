@@ -5,13 +5,19 @@ import { type Aspect, type Owner, type Parts, type Served, servedFeatures, serve
 import type { Pinned } from './in-use.ts';
 import { findRenames, type Renames, renamedFeatures } from './renames.ts';
 
-/** A feature that something reads and that changes, under its full name of the earlier manifest. */
+/** A feature that something reads and that changes, under its full name of then. */
 export interface ChangedFeature {
   readonly feature: string;
-  /** In what it changes; none where it goes. */
-  readonly aspects: ReadonlySet<Aspect>;
-  /** The objects whose change it is, by their names in either manifest; the first that changed is to blame where it goes. */
-  readonly owners: readonly Owner[];
+  /**
+   * The objects whose change it is, by their names in either manifest, and in what they change it. Where it goes, that is
+   * the doing of the first of them that changes.
+   */
+  readonly causes: readonly Cause[];
+}
+
+export interface Cause {
+  readonly owner: Owner;
+  readonly aspect: Aspect | 'goes';
 }
 
 export interface Comparing {
@@ -40,13 +46,13 @@ export function changedFeatures(
     if (old === undefined) continue;
     const next = is.get(old.fullName) ?? renamedTo(is, old, before, after, was, renames);
     if (next === undefined) {
-      changed.push({ feature: one.fullName, aspects: new Set(), owners: whoTook(old, service, later, after, renames) });
+      changed.push({ feature: one.fullName, causes: whoTook(old, service, later, after, renames) });
       continue;
     }
     const parts = servedParts(after, later, next);
-    const found = differences(servedParts(before, service, old), parts);
-    if (found === undefined || differences(servedParts(manifest, service, one), parts) === undefined) continue;
-    changed.push({ feature: one.fullName, ...found });
+    const causes = differences(servedParts(before, service, old), parts);
+    if (causes.length === 0 || differences(servedParts(manifest, service, one), parts).length === 0) continue;
+    changed.push({ feature: one.fullName, causes });
   }
   return changed;
 }
@@ -75,22 +81,13 @@ function renamedTo(
   return same.find((one) => one.member.role === member.role) ?? same[0];
 }
 
-interface Differences {
-  readonly aspects: ReadonlySet<Aspect>;
-  readonly owners: readonly Owner[];
-}
-
-/** Undefined where there are none. What a transform gets besides is none: its code would have to change to read it. */
-function differences(was: Parts, is: Parts): Differences | undefined {
-  const aspects = new Set<Aspect>();
-  const owners: Owner[] = [];
-  for (const [slot, part] of was) {
+/** What a transform gets besides is none: its code would have to change to read it. */
+function differences(was: Parts, is: Parts): readonly Cause[] {
+  return [...was].flatMap(([slot, { owner, aspect, value }]) => {
     const next = is.get(slot);
-    if (next?.value === part.value) continue;
-    aspects.add(part.aspect);
-    owners.push(part.owner, ...(next === undefined ? [] : [next.owner]));
-  }
-  return aspects.size === 0 ? undefined : { aspects, owners };
+    if (next?.value === value) return [];
+    return [{ owner, aspect }, ...(next === undefined ? [] : [{ owner: next.owner, aspect }])];
+  });
 }
 
 /** Whose change it is that a feature goes: the view's, when it has it no more; else the service's, or the model's. */
@@ -100,11 +97,12 @@ function whoTook(
   later: string,
   after: Manifest,
   renames: Renames,
-): readonly Owner[] {
+): readonly Cause[] {
   const object = member.kind === 'view' ? 'view' : 'onDemandView';
   const name = renames.later(object, member.view) ?? member.view;
   const view = member.kind === 'view' ? own(after.views, name) : own(after.onDemandViews, name);
   const isGone = view === undefined || !view.features.some((one) => one.name === feature);
-  const services: Owner[] = [service, later].map((one) => ({ object: 'service', name: one }));
-  return isGone ? [{ object, name: member.view }, ...services] : services;
+  const services = [service, later].map((one): Owner => ({ object: 'service', name: one }));
+  const owners: readonly Owner[] = isGone ? [{ object, name: member.view }, ...services] : services;
+  return owners.map((owner) => ({ owner, aspect: 'goes' }));
 }

@@ -9,13 +9,13 @@ import { describeTouched, mergeTouched, type Touched } from './touched.ts';
 export interface BreakingReason {
   /** What happens: `origin__mean_7d changes meaning`. */
   readonly what: string;
+  /** For whom: each in words, with what becomes of it. */
+  readonly who: readonly string[];
   readonly touched: readonly Touched[];
-  /** The whole sentence, with who is touched and what becomes of them. */
-  readonly sentence: string;
 }
 
 /** What becomes of whom: of one, of several. */
-export type Then = readonly [one: string, many: string];
+export type Outcome = readonly [one: string, many: string];
 
 export interface Situation {
   readonly before: Manifest;
@@ -29,8 +29,8 @@ export interface Situation {
 }
 
 export interface Consequences {
-  /** A change breaks something for these; `then`: what becomes of the first of them. */
-  blame(key: string, what: string, then: Then, who: readonly Touched[]): void;
+  /** A change breaks something for these; `outcome`: what becomes of the first of them. */
+  blame(key: string, what: string, outcome: Outcome, who: readonly Touched[]): void;
   /** They read what changes, which breaks nothing. */
   touch(key: string, who: readonly Touched[]): void;
   reasonsOf(key: string): readonly BreakingReason[];
@@ -40,7 +40,7 @@ export interface Consequences {
 export function createConsequences(): Consequences {
   const reasons = new Map<
     string,
-    Map<string, { readonly what: string; readonly then: Then; readonly who: Touched[] }>
+    Map<string, { readonly what: string; readonly outcome: Outcome; readonly who: Touched[] }>
   >();
   const touched = new Map<string, Touched[]>();
   const touch = (key: string, who: readonly Touched[]): void => {
@@ -50,30 +50,28 @@ export function createConsequences(): Consequences {
   };
   return {
     touch,
-    blame(key, what, then, who) {
-      const known = reasons.get(key) ?? new Map<string, { what: string; then: Then; who: Touched[] }>();
+    blame(key, what, outcome, who) {
+      const known = reasons.get(key) ?? new Map<string, { what: string; outcome: Outcome; who: Touched[] }>();
       reasons.set(key, known);
       const same = known.get(what);
-      if (same === undefined) known.set(what, { what, then, who: [...who] });
+      if (same === undefined) known.set(what, { what, outcome, who: [...who] });
       else same.who.push(...who);
       touch(key, who);
     },
     reasonsOf: (key) =>
-      [...(reasons.get(key)?.values() ?? [])].map(({ what, then, who }) => {
+      [...(reasons.get(key)?.values() ?? [])].map(({ what, outcome, who }) => {
         const merged = mergeTouched(who);
-        return { what, touched: merged, sentence: `${what}: ${describeAll(merged, then)}` };
+        return { what, who: describeAll(merged, outcome), touched: merged };
       }),
     touchedBy: (key) => mergeTouched(touched.get(key) ?? []),
   };
 }
 
 // Said of models, of each, as it is their versions that something becomes of; else of whoever comes first.
-function describeAll(all: readonly Touched[], [one, many]: Then): string {
+function describeAll(all: readonly Touched[], [one, many]: Outcome): string[] {
   const kind = all[0]?.kind;
-  return all
-    .map((who) => {
-      if (who.kind !== kind) return describeTouched(who);
-      return `${describeTouched(who)} (${who.kind === 'model' && who.versions.length > 1 ? many : one})`;
-    })
-    .join(', ');
+  return all.map((who) => {
+    if (who.kind !== kind) return describeTouched(who);
+    return `${describeTouched(who)} (${who.kind === 'model' && who.versions.length > 1 ? many : one})`;
+  });
 }

@@ -100,7 +100,7 @@ function onDemandParts(manifest: Manifest, viewName: string, featureName: string
   return remember(manifest, `onDemand/${viewName}/${featureName}`, () => {
     const view = manifest.onDemandViews[viewName] as OnDemandViewSpec;
     const feature = view.features.find(({ name }) => name === featureName) as Field;
-    const parts: Draft = new Map([...inputParts(manifest, viewName)]);
+    const parts: Draft = new Map(inputParts(manifest, viewName));
     const put = drafting(parts);
     put('on demand/type', 'onDemandView', viewName, 'type', typeName(feature.type));
     put('on demand', 'onDemandView', viewName, 'meaning', defaultOf(feature));

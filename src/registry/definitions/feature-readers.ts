@@ -2,9 +2,8 @@
 // breaking; a training set, which is touched by it.
 
 import { type Manifest, own } from '../../definitions/index.ts';
-import { type ChangedFeature, changedFeatures } from './changed-features.ts';
-import type { Consequences, Situation, Then } from './consequences.ts';
-import type { Aspect } from './feature-parts.ts';
+import { type Cause, type ChangedFeature, changedFeatures } from './changed-features.ts';
+import type { Consequences, Outcome, Situation } from './consequences.ts';
 import type { ModelInUse, Pinned } from './in-use.ts';
 import type { Touched } from './touched.ts';
 
@@ -22,13 +21,13 @@ export function checkFeatures(situation: Situation, { blame, touch }: Consequenc
         { kind: 'model', model: one.model, versions: [one.version], features },
         ...answering.map(({ endpoint }): Touched => ({ kind: 'endpoint', endpoint, features })),
       ];
-      for (const key of keysOf(change, situation)) note(broken, key, change, who);
+      for (const { key, aspect } of causesOf(change, situation)) note(broken, key, change.feature, aspect, who);
     }
   }
   for (const set of inUse.trainingSets) {
     for (const change of compare(set)) {
       const who: Touched = { kind: 'training_set', id: set.id, name: set.name, features: [change.feature] };
-      for (const key of keysOf(change, situation)) {
+      for (const key of new Set(causesOf(change, situation).map((cause) => cause.key))) {
         touch(key, [who]);
         const reason = broken.get(key);
         if (reason?.features.has(change.feature) === true) reason.who.push(who);
@@ -38,24 +37,27 @@ export function checkFeatures(situation: Situation, { blame, touch }: Consequenc
   for (const [key, { features, who }] of broken) blame(key, describeFeatures(features), GO_ON, who);
 }
 
-const GO_ON: Then = [
+const GO_ON: Outcome = [
   'it goes on getting what it was registered with',
   'they go on getting what they were registered with',
 ];
 
+type Aspects = ReadonlySet<Cause['aspect']>;
+
 interface Broken {
-  readonly features: Map<string, ReadonlySet<Aspect>>;
+  readonly features: Map<string, Aspects>;
   readonly who: Touched[];
 }
 
 function note(
   broken: Map<string, Broken>,
   key: string,
-  { feature, aspects }: ChangedFeature,
+  feature: string,
+  aspect: Cause['aspect'],
   who: readonly Touched[],
 ): void {
-  const known = broken.get(key) ?? { features: new Map<string, ReadonlySet<Aspect>>(), who: [] };
-  known.features.set(feature, new Set([...(known.features.get(feature) ?? []), ...aspects]));
+  const known = broken.get(key) ?? { features: new Map<string, Aspects>(), who: [] };
+  known.features.set(feature, new Set([...(known.features.get(feature) ?? []), aspect]));
   known.who.push(...who);
   broken.set(key, known);
 }
@@ -78,26 +80,33 @@ export function serviceAfter({ model, service }: ModelInUse, before: Manifest, a
   return own(before.models, model)?.service === service ? (own(after.models, model)?.service ?? service) : service;
 }
 
-function keysOf({ aspects, owners }: ChangedFeature, { keyOf, anyKey }: Situation): readonly string[] {
-  const keys = [...new Set(owners.map((owner) => keyOf(owner)).filter((key) => key !== undefined))];
-  if (keys.length === 0) return [anyKey];
+function causesOf(
+  { causes }: ChangedFeature,
+  { keyOf, anyKey }: Situation,
+): readonly { readonly key: string; readonly aspect: Cause['aspect'] }[] {
+  const found = causes.flatMap(({ owner, aspect }) => {
+    const key = keyOf(owner);
+    return key === undefined ? [] : [{ key, aspect }];
+  });
+  const [first] = found;
+  if (first === undefined) return [{ key: anyKey, aspect: causes[0]?.aspect ?? 'meaning' }];
   // That something goes is one object's doing; the others follow.
-  return aspects.size === 0 ? keys.slice(0, 1) : keys;
+  return first.aspect === 'goes' ? [first] : found;
 }
 
 /** `a, b change meaning; c goes` */
-function describeFeatures(features: ReadonlyMap<string, ReadonlySet<Aspect>>): string {
+function describeFeatures(features: ReadonlyMap<string, Aspects>): string {
   const groups = Map.groupBy([...features], ([, aspects]) => ASPECTS.filter((one) => aspects.has(one)).join(' and '));
   return [...groups]
     .map(([aspects, own]) => {
       const isOne = own.length === 1;
-      const verb = aspects === '' ? (isOne ? 'goes' : 'go') : `${isOne ? 'changes' : 'change'} ${aspects}`;
+      const verb = aspects === 'goes' ? (isOne ? 'goes' : 'go') : `${isOne ? 'changes' : 'change'} ${aspects}`;
       return `${listed(own.map(([name]) => name))} ${verb}`;
     })
     .join('; ');
 }
 
-const ASPECTS: readonly Aspect[] = ['type', 'meaning', 'code'];
+const ASPECTS: readonly Cause['aspect'][] = ['goes', 'type', 'meaning', 'code'];
 const MOST_NAMED = 6;
 
 /** The first few names, and how many more there are. */

@@ -69,7 +69,7 @@ export function makePlan(before: Manifest | undefined, after: Manifest, baseRevi
     const reasons = found?.reasonsOf(keyOf(change)) ?? [];
     return {
       ...change,
-      breaking: reasons.length === 0 ? null : reasons.map(({ sentence }) => sentence).join('; '),
+      breaking: reasons.length === 0 ? null : reasons.map(({ what, who }) => `${what}: ${who.join(', ')}`).join('; '),
       reasons,
       touched: found?.touchedBy(keyOf(change)) ?? [],
     };

@@ -1,7 +1,7 @@
 // Serving processes, as they tell of themselves: which definitions each has loaded, and which view versions it reads or
 // folds into. One that is silent for long is taken to be gone.
 
-import { canonicalJson, type Micros, MICROS_PER_MINUTE, parseJson } from '../../core/index.ts';
+import { canonicalJson, type Micros, MICROS_PER_MINUTE, MICROS_PER_SECOND, parseJson } from '../../core/index.ts';
 import type { RegistryStore } from '../store.ts';
 
 export interface ServerState {
@@ -26,14 +26,15 @@ export interface ServerRow extends ServerState {
 
 export interface Servers {
   report(id: string, state: ServerState): Promise<void>;
-  /** Those that told of themselves lately. */
-  list(): Promise<readonly ServerRow[]>;
+  /** Those that told of themselves lately; with `andSilent` those that may only be stopped for a while, too. */
+  list(andSilent?: boolean): Promise<readonly ServerRow[]>;
   /** It has ended. */
   leave(id: string): Promise<void>;
 }
 
-/** Far more often than this a server tells of itself. */
-const SILENT_MICROS = MICROS_PER_MINUTE;
+/** Several times within it a server tells of itself. */
+const LATELY_MICROS = 15 * MICROS_PER_SECOND;
+const SILENT_MICROS = 10 * MICROS_PER_MINUTE;
 const GONE_MICROS = 60 * MICROS_PER_MINUTE;
 
 export function createServers({ db, now }: Pick<RegistryStore, 'db' | 'now'>): Servers {
@@ -50,8 +51,8 @@ export function createServers({ db, now }: Pick<RegistryStore, 'db' | 'now'>): S
         .where('seen_at', '<', row.seen_at - GONE_MICROS)
         .execute();
     },
-    async list() {
-      const since = now() - SILENT_MICROS;
+    async list(andSilent = false) {
+      const since = now() - (andSilent ? SILENT_MICROS : LATELY_MICROS);
       const rows = await db
         .selectFrom('registry_servers')
         .selectAll()

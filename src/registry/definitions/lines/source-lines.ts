@@ -59,10 +59,10 @@ function showDerive({ type, by }: DeriveSpec): string {
 }
 
 function deriveCode({ by: was }: DeriveSpec, { by: is }: DeriveSpec, title: string): ChangeLine[] {
-  if (was.kind === 'sql' && is.kind === 'sql') return becomes('code', title, showValue(was.sql), showValue(is.sql));
-  if (was.kind === 'function' && is.kind === 'function' && was.function.hash === is.function.hash) return [];
+  const isSql = was.kind === 'sql' || is.kind === 'sql';
   const show = (by: DeriveSpec['by']): string =>
-    by.kind === 'sql' ? `sql ${showValue(by.sql)}` : `code ${showCode(by.function)}`;
+    by.kind === 'sql' ? `sql ${showValue(by.sql)}` : `${isSql ? 'code ' : ''}${showCode(by.function)}`;
+  // Beginnings of two texts may be alike.
   return canonicalJson(was) === canonicalJson(is) ? [] : [line('code', `${title}: ${show(was)} → ${show(is)}`)];
 }
 
