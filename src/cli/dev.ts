@@ -31,10 +31,14 @@ export const devCommand = defineCommand({
       .option('--once', 'one round, then end: exit code 1 where it was not applied'),
   async run(context, _args, options) {
     const session = await startSession(context, options);
+    const present = (given: RoundGiven) => ({
+      json: presentRound(given),
+      text: describeRound(given, context.paint('stdout')),
+    });
     if (options['once'] === true) {
       const given = await session.round([]);
       const isDone = given.round.state === 'applied' || given.round.state === 'unchanged';
-      return { json: presentRound(given), text: describeRound(given), exitCode: isDone ? 0 : 1 };
+      return { ...present(given), exitCode: isDone ? 0 : 1 };
     }
     const { config } = session;
     const watch = await watchFiles({
@@ -54,7 +58,7 @@ export const devCommand = defineCommand({
     let changed: readonly string[] | undefined = [];
     while (changed !== undefined) {
       const given = await session.round(changed);
-      context.announce({ json: presentRound(given), text: describeRound(given) });
+      context.announce(present(given));
       if (changed.length === 0) context.tell(`\nWatching ${config.values.repo}; Ctrl-C ends it.`);
       changed = await watch.next();
     }

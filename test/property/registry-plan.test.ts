@@ -84,6 +84,11 @@ const source =
 const column = (name: string, kind: 'float32' | 'int32') =>
   source(({ columns }) => ({ columns: columns.map((one) => (one.name === name ? { ...one, type: { kind } } : one)) }));
 
+// The same columns, each in the other's place.
+const swappedTimes = source(() => ({
+  eventTime: 'landed_at',
+  knownTime: { kind: 'column', column: 'departed_at' },
+}));
 const code = source(({ derive }) => ({
   derive: derive.map((one) =>
     one.by.kind === 'function'
@@ -132,7 +137,7 @@ const EDITS: readonly Edit[] = [
   { what: 'type', edit: feature('flights', { type: { kind: 'int32' } }), changes: ['flights'], fills: false },
   { what: 'default', edit: feature('late', { default: 0 }), changes: ['late'], fills: false },
   { what: 'pushes', edit: source(() => ({ pushes: 'keep' })), changes: [...FEATURES], fills: true },
-  { what: 'event time', edit: source(() => ({ eventTime: 'landed_at' })), changes: [...FEATURES], fills: true },
+  { what: 'times', edit: swappedTimes, changes: [...FEATURES], fills: true },
   { what: 'column', edit: column('delay', 'float32'), changes: ['last', 'mean', 'late'], fills: true },
   { what: 'derive', edit: code, changes: ['late'], fills: true },
   { what: 'transform', edit: transform, changes: ['hour'], fills: false },

@@ -18,6 +18,7 @@ import { type EventLog, type EventLogOptions, openEventLog } from '../../src/eve
 import {
   type DeriveRows,
   type Ingestion,
+  type IngestionDeps,
   type IngestionLimits,
   type IngestionOptions,
   openIngestion,
@@ -68,6 +69,8 @@ export interface ProcessOptions extends Partial<Omit<IngestionOptions, 'definiti
   readonly limits?: Partial<IngestionLimits>;
   readonly logger?: Logger;
   readonly derive?: DeriveRows;
+  /** Where first cuts of view versions are kept. */
+  readonly firstCuts?: NonNullable<IngestionDeps['versions']>;
   readonly log?: Partial<EventLogOptions>;
   /** Puts something between the process and its store. */
   readonly between?: (store: OnlineStore) => OnlineStore;
@@ -139,13 +142,16 @@ export async function openIngestionWorld(kind: Pick<OnlineStoreKind, 'prepare'>)
     async open({ definitions, machine = 'a', limits, logger = silentLogger, ...options }) {
       const path = logPath(machine);
       mkdirSync(path, { recursive: true });
-      const { log: logOptions, derive, between = (own: OnlineStore) => own, ...more } = options;
+      const { log: logOptions, derive, firstCuts, between = (own: OnlineStore) => own, ...more } = options;
       const log = await openEventLog({ path, database, objects, clock, logger, ...logOptions });
       const own = between(await place.open(clock));
       const deriver = (given: Definitions, source: Parameters<typeof createRowDeriver>[1]): DeriveRows =>
         derive ?? createRowDeriver(given, source, () => Promise.reject(new Error('no column here is derived by SQL')));
       const ingestion = openIngestion(
-        { log, store: own, runs, schemas, deriver, clock, logger, limits: { ...LIMITS, ...limits } },
+        {
+          ...{ log, store: own, runs, schemas, deriver, clock, logger, limits: { ...LIMITS, ...limits } },
+          ...(firstCuts === undefined ? {} : { versions: firstCuts }),
+        },
         { definitions, ...more },
       );
       const opened: PushProcess = {

@@ -116,12 +116,10 @@ describe('its scripts', () => {
 
   it('writes one comment, and then keeps that up to date', () => {
     const text = script('plan', 'Show the plan in the pull request');
-    writeFileSync(join(folder, 'plan.md'), `## Plan\n${'x'.repeat(70_000)}`);
+    writeFileSync(join(folder, 'plan.md'), '## Plan\n');
     standIn('gh', '');
     expect(runScript(text).calls).toContain('gh pr comment 7 --body-file comment.md\n');
-    const comment = readFileSync(join(folder, 'comment.md'), 'utf8');
-    expect(comment).toMatch(/^<!-- headrace plan -->\n## Plan\n/);
-    expect(comment.length).toBeLessThan(65_536);
+    expect(readFileSync(join(folder, 'comment.md'), 'utf8')).toBe('<!-- headrace plan -->\n## Plan\n');
     rmSync(join(folder, 'calls'));
     standIn('gh', `[[ "$*" == *--jq* ]] && echo 4711 || true`);
     const { calls } = runScript(text);

@@ -1,8 +1,8 @@
 // A round of `dev` as people read it, and as one JSON document.
 
 import { relative, sep } from 'node:path';
-import { styleText } from 'node:util';
 import { type ErrorDetail, stringifyJson } from '../../core/index.ts';
+import type { Paint } from '../paint.ts';
 import { describePlan } from '../plan.ts';
 import { formatTable } from '../table.ts';
 import type { Round, SampledService } from './dev-round.ts';
@@ -23,30 +23,28 @@ export interface RoundGiven {
   readonly time: string;
 }
 
-export function describeRound(given: RoundGiven): string {
+export function describeRound(given: RoundGiven, paint: Paint): string {
   const { round, changed, number, time, from } = given;
   const files = changed.map((path) => near(from, path)).join(', ');
-  const head = changed.length === 0 ? [] : [`\n${styleText('dim', time)} ${files}`];
+  const head = changed.length === 0 ? [] : [`\n${paint('dim', time)} ${files}`];
   // Once they were shown, values that stay as they are say nothing new.
   const isNews = round.state !== 'unchanged' || number === 1;
   const samples = round.samples.filter(({ features }) => isNews || features.some((one) => one.changed));
-  return [...head, ...outcome(given), ...samples.flatMap(describeSample)].join('\n');
+  return [...head, ...outcome(given, paint), ...samples.flatMap((sample) => describeSample(sample, paint))].join('\n');
 }
 
-function outcome({ round, seconds, from, repository }: RoundGiven): string[] {
+function outcome({ round, seconds, from, repository }: RoundGiven, paint: Paint): string[] {
   switch (round.state) {
     case 'mistakes':
       return [
-        ...round.mistakes.map(
-          (mistake) => `${styleText('red', placeOf(mistake, from, repository))}: ${mistake.message}`,
-        ),
+        ...round.mistakes.map((mistake) => `${paint('red', placeOf(mistake, from, repository))}: ${mistake.message}`),
         `${round.mistakes.length === 1 ? '1 mistake' : `${round.mistakes.length} mistakes`}; nothing is applied.`,
       ];
     case 'failed':
       return [`${round.error?.code}: ${round.error?.message}`];
     case 'breaking':
       return [
-        ...planLines(round),
+        ...planLines(round, paint),
         'Not applied: it would break what reads the features. Start `headrace dev` with --yes to go ahead.',
       ];
     case 'unchanged':
@@ -55,17 +53,17 @@ function outcome({ round, seconds, from, repository }: RoundGiven): string[] {
       const computed = round.materialized.filter(({ state }) => state === 'finished');
       const views = computed.map(({ view, keys }) => `${view} (${keys} keys)`).join(', ');
       const what = computed.length === 0 ? '' : `, computed ${views}`;
-      return [...planLines(round), `Applied revision ${round.revision}${what}, in ${seconds.toFixed(1)} s.`];
+      return [...planLines(round, paint), `Applied revision ${round.revision}${what}, in ${seconds.toFixed(1)} s.`];
     }
   }
 }
 
-function planLines({ plan }: Round): string[] {
-  return plan === null ? [] : [describePlan(plan)];
+function planLines({ plan }: Round, paint: Paint): string[] {
+  return plan === null ? [] : [describePlan(plan, paint)];
 }
 
-function describeSample({ service, row, missing, features, error }: SampledService): string[] {
-  const name = styleText('bold', service);
+function describeSample({ service, row, missing, features, error }: SampledService, paint: Paint): string[] {
+  const name = paint('bold', service);
   if (error !== null) return ['', `${name}: ${error}`];
   if (row === null) return ['', `${name}: the store holds no key yet; give one with --key.`];
   const hasBefore = features.some(({ before }) => before !== null);
@@ -76,7 +74,7 @@ function describeSample({ service, row, missing, features, error }: SampledServi
     show(after),
   ]);
   const lines = formatTable([['', 'FEATURE', ...(hasBefore ? ['BEFORE', 'AFTER'] : ['VALUE'])], ...rows]).split('\n');
-  const marked = lines.map((line) => (line.startsWith('*') ? styleText('yellow', line) : line));
+  const marked = lines.map((line) => (line.startsWith('*') ? paint('yellow', line) : line));
   const hint = missing.length > 0 ? [`   (null in the request: ${missing.join(', ')}; give them with --key)`] : [];
   return ['', `${name} of ${stringifyJson(row)}`, ...marked, ...hint];
 }

@@ -7,7 +7,6 @@ import { describeFilling, summarize, titleOf, touchedBesides, versionsOf } from 
 
 /** GitHub takes 65,536 characters in a comment. */
 const MOST_CHARACTERS = 60_000;
-const ROOM_FOR_A_NOTE = 200;
 
 /** Breaking changes first. */
 export function planMarkdown(report: PlanReport): string {
@@ -15,7 +14,7 @@ export function planMarkdown(report: PlanReport): string {
   const parts = [
     heading(report),
     ...(ordered.length === 0 ? [] : [table(ordered)]),
-    ...(report.breaking.length === 0 ? [] : [`### ⚠ Breaking\n\n${report.breaking.map(breakingItem).join('\n')}`]),
+    ...(report.breaking.length === 0 ? [] : ['### ⚠ Breaking', ...report.breaking.map(breakingItem)]),
     ...views(report),
     ...details(ordered),
   ];
@@ -32,8 +31,11 @@ function heading(report: PlanReport): string {
 
 const KINDS = ['type', 'meaning', 'code'] as const;
 
+/** Of a table; lists that are cut say so. */
+const MOST_ROWS = 100;
+
 function table(changes: readonly PlanChange[]): string {
-  const rows = changes.map((change) => {
+  const rows = changes.slice(0, MOST_ROWS).map((change) => {
     const counts = KINDS.map((kind) => change.lines.filter((line) => line.kind === kind).length);
     const others = change.lines.length - counts.reduce((sum, count) => sum + count, 0);
     const cells = [...counts, others].map((count) => (count === 0 ? '' : String(count)));
@@ -41,7 +43,8 @@ function table(changes: readonly PlanChange[]): string {
       .join(' | ')
       .trim();
   });
-  return ['| | | | type | meaning | code | other |', '|---|---|---|---|---|---|---|', ...rows].join('\n');
+  const more = changes.length > MOST_ROWS ? [`|  |  | and ${changes.length - MOST_ROWS} more |  |  |  |  |`] : [];
+  return ['| | | | type | meaning | code | other |', '|---|---|---|---|---|---|---|', ...rows, ...more].join('\n');
 }
 
 /** `view `airport_delays`` */
@@ -70,13 +73,14 @@ function details(changes: readonly PlanChange[]): string[] {
 
 function views({ views: all, command }: PlanReport): string[] {
   if (all.length === 0) return [];
-  const rows = all.map((view) => {
+  const rows = all.slice(0, MOST_ROWS).map((view) => {
     const isRefilled = view.needs_run && view.old_version !== null;
     const [estimate = '', ...more] = isRefilled ? describeFilling(view) : ['', ...describeFilling(view)];
     const cells = [code(view.view, true), code(versionsOf(view), true), estimate];
     return `| ${[...cells, more.map((text) => code(text, true)).join('<br>')].join(' | ')} |`;
   });
   const head = ['| view | version | to fill | until then |', '|---|---|---|---|'];
+  if (all.length > MOST_ROWS) rows.push(`| and ${all.length - MOST_ROWS} more |  |  |  |`);
   const fill = command === null ? [] : [`Once it is applied:\n\n\`\`\`sh\n${command}\n\`\`\``];
   return [['### Views with a new version', '', ...head, ...rows].join('\n'), ...fill];
 }
@@ -84,9 +88,10 @@ function views({ views: all, command }: PlanReport): string[] {
 // From the first part that is too much on, it is only said that there is more.
 function fit(parts: readonly string[]): string {
   let text = '';
-  for (const part of parts) {
-    const next = text === '' ? part : `${text}${text.endsWith('\n') || !isItem(part) ? '\n\n' : '\n'}${part}`;
-    if (next.length > MOST_CHARACTERS - ROOM_FOR_A_NOTE)
+  for (const [at, part] of parts.entries()) {
+    const isNextItem = isItem(part) && isItem(parts[at - 1] ?? '');
+    const next = text === '' ? part : `${text}${isNextItem ? '\n' : '\n\n'}${part}`;
+    if (next.length > MOST_CHARACTERS)
       return `${text}\n\n… and more than fits here: \`headrace plan\` shows all of it.`;
     text = next;
   }
@@ -107,4 +112,4 @@ export function code(text: string, isInTable = false): string {
 }
 
 // Control characters, and those that turn the direction of text: they would show another text than there is.
-const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu;
+const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;

@@ -1,0 +1,208 @@
+// A plan as it is printed: for people, and for a comment on a pull request.
+
+import { describe, expect, it } from 'vitest';
+import type { Paint } from '../../src/cli/paint.ts';
+import { describePlan, describeReport } from '../../src/cli/plan/describe-plan.ts';
+import { code, planMarkdown } from '../../src/cli/plan/plan-markdown.ts';
+import type { PlannedView, PlanReport } from '../../src/control/index.ts';
+import type { PlanChange, Touched } from '../../src/registry/index.ts';
+
+const features = ['origin__mean_7d'];
+const model: Touched = { kind: 'model', model: 'delay_classifier', versions: [2, 3], features };
+const set = (at: number): Touched => ({ kind: 'training_set', id: `ab12cd34${at}`, name: null, features });
+const change = (more: Partial<PlanChange>): PlanChange => ({
+  kind: 'change',
+  object: 'view',
+  name: 'airport_delays',
+  former: null,
+  lines: [],
+  detail: [],
+  breaking: null,
+  reasons: [],
+  touched: [],
+  spec: {},
+  ...more,
+});
+const broken = change({
+  lines: [
+    { kind: 'meaning', text: 'feature "mean_7d": mean(delay) over 7d → mean(delay) over 14d' },
+    { kind: 'about', text: 'description: "a" → "b"' },
+  ],
+  breaking: 'it breaks',
+  reasons: [
+    {
+      what: 'origin__mean_7d changes meaning',
+      who: ['model delay_classifier versions 2, 3 (they go on getting what they were registered with)'],
+      touched: [model],
+    },
+  ],
+  touched: [model, set(1)],
+});
+const renamed = change({ kind: 'rename', name: 'lateness', former: 'delays' });
+const view: PlannedView = {
+  view: 'airport_delays',
+  old_version: 'airport_delays@3f2a9c1d7b60',
+  new_version: 'airport_delays@88aa12bc34de',
+  needs_run: true,
+  old_answers: true,
+  services: ['delay_features', 'more'],
+  kept_for: [{ model: 'delay_classifier', versions: [2] }],
+  command: 'headrace materialize --incremental --views airport_delays',
+  estimate: { keys: 1312, seconds: 72.4, run: 12 },
+};
+const reportOf = (changes: readonly PlanChange[], views: readonly PlannedView[] = []): PlanReport => ({
+  baseRevision: 3,
+  changes,
+  breaking: changes.filter(({ breaking }) => breaking !== null),
+  views,
+  command: views.find(({ command }) => command !== null)?.command ?? null,
+  touched: [],
+});
+const text = (report: PlanReport, paint?: Paint): string[] =>
+  describeReport(report, paint ?? ((_, said) => said)).split('\n');
+
+describe('a plan for people', () => {
+  it('shows what differs, what that breaks and for whom, and sums up', () => {
+    expect(text(reportOf([broken, renamed, change({ kind: 'add', object: 'endpoint', name: 'delay' })]))).toEqual([
+      '~ view airport_delays',
+      '    meaning  feature "mean_7d": mean(delay) over 7d → mean(delay) over 14d',
+      '    about    description: "a" → "b"',
+      '    BREAKS   origin__mean_7d changes meaning',
+      '             model delay_classifier versions 2, 3 (they go on getting what they were registered with)',
+      '    touches  training set ab12cd34',
+      '> view delays → lateness',
+      '+ endpoint delay',
+      '',
+      '3 changes, 1 breaking: apply wants --yes',
+    ]);
+  });
+
+  it('shows which views have to be filled, and what answers until then', () => {
+    const isNew = {
+      ...view,
+      view: 'routes',
+      old_version: null,
+      new_version: 'routes@0123456789ab',
+      services: [],
+      kept_for: [],
+      estimate: null,
+    };
+    const kept = { ...view, view: 'back', needs_run: false, command: null, kept_for: [] };
+    const unfilled = { ...view, view: 'again', old_answers: false, services: ['one'], kept_for: [], estimate: null };
+    const unread = { ...view, view: 'idle', services: [], kept_for: [] };
+    expect(text(reportOf([renamed], [view, isNew, kept, unfilled, unread])).slice(2)).toEqual([
+      'Views with a new version',
+      '    airport_delays  3f2a9c1d7b60 → 88aa12bc34de',
+      '        about 1,312 keys in 1m12s, by run 12',
+      '        until it is filled, services delay_features, more answer by the old version',
+      '        the old version stays for model delay_classifier version 2',
+      '    routes          new 0123456789ab',
+      '    back            3f2a9c1d7b60 → 88aa12bc34de',
+      '        kept and complete: nothing to fill',
+      '    again           3f2a9c1d7b60 → 88aa12bc34de',
+      '        no run yet to tell how long it takes',
+      '        the old version is not complete either: service one answers as now until it is filled',
+      '    idle            3f2a9c1d7b60 → 88aa12bc34de',
+      '        about 1,312 keys in 1m12s, by run 12',
+      '        no service reads it',
+      '    once applied: headrace materialize --incremental --views airport_delays',
+      '',
+      '1 change, none breaking',
+    ]);
+  });
+
+  it('names a few of many', () => {
+    const many = change({ touched: Array.from({ length: 9 }, (_, at) => set(at)) });
+    const views = Array.from({ length: 25 }, (_, at) => ({ ...view, view: `v${at}`, old_version: null }));
+    const shown = text(reportOf([many], views));
+    expect(shown.filter((line) => line.includes('training set'))).toHaveLength(5);
+    expect(shown).toContain('             and 5 more training sets');
+    expect(shown).toContain('    and 5 more');
+  });
+
+  it('says that nothing changes', () => {
+    expect(text(reportOf([]))).toEqual(['Nothing to change; revision 3 is what the repository says.']);
+    expect(describePlan(reportOf([]))).toBe('Nothing to change; revision 3 is what the repository says.');
+  });
+
+  it('is coloured where it is asked to be, with the same words', () => {
+    const paint: Paint = (format, said) => `<${String(format)}>${said}</>`;
+    const painted = describeReport(reportOf([broken], [view]), paint);
+    expect(painted).toContain('<bold,red>BREAKS');
+    expect(painted.replaceAll(/<[^>]*>/g, '')).toBe(text(reportOf([broken], [view])).join('\n'));
+  });
+});
+
+describe('a plan in Markdown', () => {
+  it('has a table of changes, breaking ones first, then the details', () => {
+    expect(planMarkdown(reportOf([renamed, broken], [view])).split('\n')).toEqual([
+      '## ⚠ Feature plan: 2 changes, 1 breaking',
+      '',
+      'Applying it wants `headrace apply --yes`.',
+      '',
+      '| | | | type | meaning | code | other |',
+      '|---|---|---|---|---|---|---|',
+      '| ⚠ | change | view `airport_delays` |  | 1 |  | 1 |',
+      '|  | rename | view `delays → lateness` |  |  |  |  |',
+      '',
+      '### ⚠ Breaking',
+      '',
+      '- **view `airport_delays`**',
+      '  - `origin__mean_7d changes meaning`',
+      '    - `model delay_classifier versions 2, 3 (they go on getting what they were registered with)`',
+      '',
+      '### Views with a new version',
+      '',
+      '| view | version | to fill | until then |',
+      '|---|---|---|---|',
+      '| `airport_delays` | `3f2a9c1d7b60 → 88aa12bc34de` | about 1,312 keys in 1m12s, by run 12 | `until it is filled, services delay_features, more answer by the old version`<br>`the old version stays for model delay_classifier version 2` |',
+      '',
+      'Once it is applied:',
+      '',
+      '```sh',
+      'headrace materialize --incremental --views airport_delays',
+      '```',
+      '',
+      '### What changes',
+      '',
+      '- **view `airport_delays`**',
+      '  - meaning: `feature "mean_7d": mean(delay) over 7d → mean(delay) over 14d`',
+      '  - about: `description: "a" → "b"`',
+      '  - touches `training set ab12cd34`',
+    ]);
+  });
+
+  it('says that nothing changes', () => {
+    expect(planMarkdown(reportOf([]))).toBe(
+      '## Feature plan: nothing to change\n\nNothing to change; revision 3 is what the repository says.',
+    );
+  });
+
+  it.each([
+    ['plain', '`plain`'],
+    ['a|b', '`a|b`'],
+    ['`', '`` ` ``'],
+    ['a ``b`` c', '```a ``b`` c```'],
+    ['<img src=x onerror=alert(1)>', '`<img src=x onerror=alert(1)>`'],
+    ['@team, #12, [x](y)', '`@team, #12, [x](y)`'],
+    ['two\nlines\u001b[31m', '`two\\u{a}lines\\u{1b}[31m`'],
+    ['turned \u202etxet', '`turned \\u{202e}txet`'],
+    ['', '`  `'],
+  ])('shows %j as it is, in a code span', (said, span) => {
+    expect(code(said)).toBe(span);
+  });
+
+  it('lets no text end a cell of a table', () => {
+    expect(code('a|b', true)).toBe('`a\\|b`');
+  });
+
+  it('fits into a comment, and says so where it is cut', () => {
+    const many = Array.from({ length: 3000 }, (_, at) => ({ ...broken, name: `v${at}` }));
+    const shown = planMarkdown(reportOf(many));
+    expect(shown.length).toBeLessThan(65_536);
+    expect(shown).toContain('3000 changes');
+    expect(shown).toContain('| and 2900 more |');
+    expect(shown).toContain('view `v99`');
+    expect(shown).toMatch(/`headrace plan` shows all of it\.$/);
+  });
+});
