@@ -17,13 +17,13 @@ export interface PushProject {
   remove(): void;
 }
 
-/** Writes and applies it. `onlineUrl` is absolute, or `lmdb:` relative to the project. */
-export async function createPushProject(onlineUrl: string): Promise<PushProject> {
+/** Writes and applies it. `onlineUrl` is absolute, or `lmdb:` relative to the project; `name` tells two in one store apart. */
+export async function createPushProject(onlineUrl: string, name = 'one'): Promise<PushProject> {
   const directory = mkdtempSync(join(tmpdir(), 'headrace-bench-'));
   mkdirSync(join(directory, 'feature_repo', 'data'), { recursive: true });
   writeFileSync(
     join(directory, 'headrace.config.ts'),
-    `export default { project: 'bench_${process.pid}', online: { url: ${JSON.stringify(onlineUrl)} } };\n`,
+    `export default { project: 'bench_${name}_${process.pid}', online: { url: ${JSON.stringify(onlineUrl)} } };\n`,
   );
   writeFileSync(join(directory, 'feature_repo', 'bench.ts'), repository());
   const environment = { ...readEnvironment({}), workingDirectory: directory };

@@ -9,6 +9,7 @@ import { hasRedis, startRedis } from '../test/support/redis-server.ts';
 import { measureDecodeAndMerge } from './decode-and-merge.ts';
 import { measureDefinitions } from './definitions.ts';
 import { type MaterializeFigures, measureMaterialize } from './materialize.ts';
+import { planSection } from './plan.ts';
 import { measurePredict, type PredictFigures } from './predict.ts';
 import {
   hotKeySection,
@@ -19,6 +20,7 @@ import {
 } from './push-sections.ts';
 import { type Figure, type Section, toMarkdown, toText, whole } from './report.ts';
 import { measureTrainingSets } from './training-set.ts';
+import { measureVersions, versionsSection } from './versions.ts';
 
 const { values } = parseArgs({ options: { only: { type: 'string' }, quick: { type: 'boolean', default: false } } });
 const isQuick = values.quick;
@@ -42,6 +44,8 @@ const sections: Readonly<Record<string, () => Promise<Section>>> = {
   decode: measureDecode,
   predict: measurePredictions,
   definitions: measureLoading,
+  plan: () => planSection(isQuick ? 1 : 5),
+  versions: measureChange,
   push: () => pushSection(pushing),
   'hot-key': () => hotKeySection(pushing),
   'uncovered-cuts': () => uncoveredCutsSection(pushing),
@@ -71,6 +75,15 @@ if (values.only === undefined && !isQuick) {
 }
 const missed = done.flatMap(({ figures }) => figures).filter(({ isReached }) => isReached === false);
 for (const figure of missed) console.log(`Not reached: ${figure.name}: ${figure.ratio}, must be ${figure.mustBe}`);
+
+async function measureChange(): Promise<Section> {
+  const figures: Figure[] = [];
+  await pushing.forEachStore(async (onlineUrl) => {
+    const sizes = isQuick ? { rounds: 2, keys: 20_000, applies: 3 } : { rounds: 5, keys: 300_000, applies: 10 };
+    figures.push(...(await measureVersions({ onlineUrl, seconds: 2, ...sizes })));
+  });
+  return versionsSection(figures);
+}
 
 async function measureLoading(): Promise<Section> {
   const { floorSeconds, loadSeconds, checkSeconds } = await measureDefinitions(isQuick ? 1 : 7);

@@ -62,7 +62,6 @@ export const devCommand = defineCommand({
       if (changed.length === 0) context.tell(`\nWatching ${config.values.repo}; Ctrl-C ends it.`);
       changed = await watch.next();
     }
-    setTimeout(() => process.exit(0), CLOSE_LIMIT_MS).unref();
     return { json: undefined, text: '' };
   },
 });

@@ -137,7 +137,7 @@ describe('saves while it watches', { timeout: 120_000 }, () => {
   });
 });
 
-describe('the key that is shown', () => {
+describe('the key that is shown', { timeout: 120_000 }, () => {
   it('is the one that is given, with the request’s other columns', () => {
     const round = once(['--key', '{"customer":"bob","amount":90,"discount":0.25}']);
     expect(round.services[0]?.row).toEqual({ customer: 'bob', amount: 90, discount: 0.25 });
@@ -164,7 +164,7 @@ describe('the key that is shown', () => {
   });
 });
 
-describe('what would break a model', () => {
+describe('what would break a model', { timeout: 120_000 }, () => {
   beforeAll(() => {
     project.write('model.onnx', constantModel(5, 0.25));
     headraceJson(project, ['models', 'register', 'return_risk', 'model.onnx']);
@@ -194,7 +194,7 @@ describe('what would break a model', () => {
   });
 });
 
-describe('a registry or store that others share', () => {
+describe('a registry or store that others share', { timeout: 120_000 }, () => {
   it('is not touched: it works on others of its own, and says so', () => {
     const elsewhere = project.file('../elsewhere');
     rmSync(project.file('.headrace/dev'), { recursive: true, force: true });

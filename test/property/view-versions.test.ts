@@ -199,9 +199,9 @@ describe.each(onlineStoreKinds())('versions side by side on $name', (kind) => {
             await world.close();
           }
         }),
-        { numRuns: kind.name === 'lmdb' ? 12 : 5, endOnFailure: true },
+        { numRuns: 150, endOnFailure: true },
       );
     },
-    120_000,
+    900_000,
   );
 });

@@ -36,7 +36,7 @@ describe('the example’s data', () => {
 
   it('is the same each time but for when it ends', () => {
     const later = makeShopData(nowMs + 12_345_678);
-    const others = (rows: Record<string, string>[]) => rows.map(({ bought_at: _, ...other }) => other);
+    const others = (rows: Record<string, string>[]) => rows.map((row) => ({ ...row, bought_at: '' }));
     expect(others(parseCsv(later.purchases))).toEqual(others(purchases));
     expect(parseCsv(later.baskets).map((row) => timeOf(row) - 12_345_678)).toEqual(baskets.map(timeOf));
   });

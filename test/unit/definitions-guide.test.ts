@@ -29,6 +29,8 @@ it('the guide’s snippets are a feature repository that type-checks and compile
     for (const [, name = '', code = ''] of guide.matchAll(/```ts\n\/\/ (\S+\.ts)\n([\s\S]*?)```/g)) {
       await writeFile(join(folder, name), code);
     }
+    // What the pipeline's Python step travels with.
+    for (const name of ['train.py', 'requirements.txt']) await writeFile(join(folder, name), '');
     const { manifest } = await loadDefinitions(folder, 'guide');
     expect(Object.keys(manifest.endpoints)).toEqual(['delay']);
     expect(Object.keys(manifest.pipelines)).toEqual(['train_delay']);

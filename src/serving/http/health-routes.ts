@@ -3,6 +3,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { DataPlane } from '../data-plane.ts';
 import type { DefinitionsHealth } from '../definitions-health.ts';
+import { definitionsMetrics } from './definitions-metrics.ts';
 import { HealthResponse } from './schemas.ts';
 import type { LiveStats } from './live-stats.ts';
 import type { EventStreams } from './event-stream.ts';
@@ -38,8 +39,12 @@ export function addHealthRoutes(
     { schema: { summary: 'Metrics in Prometheus’ format', tags: ['health'] } },
     async (_request, reply) => {
       // The server's own figures are told whatever else is away.
-      const [own, views] = await Promise.all([stats.prometheus(), viewMetrics().catch(() => '')]);
-      const text = `${own}\n${views}`;
+      const [own, definitions, views] = await Promise.all([
+        stats.prometheus(),
+        definitionsMetrics(dataPlane.readiness().health),
+        viewMetrics().catch(() => ''),
+      ]);
+      const text = `${own}\n${definitions}\n${views}`;
       return reply.header('content-type', 'text/plain; version=0.0.4; charset=utf-8').send(text);
     },
   );
