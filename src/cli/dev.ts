@@ -46,8 +46,7 @@ export const devCommand = defineCommand({
       files: ['headrace.config.ts', 'tsconfig.json', 'tsconfig.headrace.json']
         .map((name) => join(config.directory, name))
         .concat(config.file),
-      isIgnored: (name, folder) =>
-        name.startsWith('.') || IGNORED.has(name) || (name === 'data' && folder === config.values.repo),
+      isIgnored: (name, folder) => IGNORED.test(name) || (name === 'data' && folder === config.values.repo),
       quietMs: QUIET_MS,
     });
     const { stopSignal } = await import('../app/index.ts');
@@ -66,7 +65,8 @@ export const devCommand = defineCommand({
   },
 });
 
-const IGNORED: ReadonlySet<string> = new Set(['node_modules', '__pycache__']);
+/** What is no part of the definitions, and what editors lay beside a file. */
+const IGNORED = /^[.#]|~$|^(node_modules|__pycache__)$|\.(test|spec)\.m?[jt]s$/;
 
 interface Session {
   /** As it was when the session began. */

@@ -106,7 +106,7 @@ describe('words and exit codes', () => {
   });
 
   it('names the commands where none is near, and prints its version', async () => {
-    expect((await typed(['frobnicate'])).stderr).toContain('The commands are init, plan, apply, doctor');
+    expect((await typed(['frobnicate'])).stderr).toContain('The commands are init, plan, apply, dev, ');
     const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
     expect(await typed(['--version'])).toMatchObject({ code: 0, stdout: `${version}\n`, stderr: '' });
     expect(JSON.parse((await typed(['--version', '--json'])).stdout)).toEqual({ version });

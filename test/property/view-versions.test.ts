@@ -199,9 +199,9 @@ describe.each(onlineStoreKinds())('versions side by side on $name', (kind) => {
             await world.close();
           }
         }),
-        { numRuns: 150, endOnFailure: true },
+        { numRuns: kind.name === 'lmdb' ? 12 : 5, endOnFailure: true },
       );
     },
-    900_000,
+    120_000,
   );
 });

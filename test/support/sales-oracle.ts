@@ -58,7 +58,7 @@ export function holdBack() {
   let go = (): void => {};
   let tell = (): void => {};
   return {
-    /** Resolves once something is held back. */
+    /** Resolves once something of the process's own is held back. */
     stop(): Promise<void> {
       opened = new Promise((resolve) => (go = resolve));
       return new Promise((resolve) => (tell = resolve));
@@ -71,7 +71,8 @@ export function holdBack() {
         return {
           ...writer,
           async putParts(parts) {
-            tell();
+            // Not what is settled beside it: that another process logged.
+            if (parts.some(({ holder }) => holder === 1)) tell();
             await opened;
             return writer.putParts(parts);
           },

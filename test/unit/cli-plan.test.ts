@@ -1,7 +1,9 @@
 // A plan as it is printed: for people, and for a comment on a pull request.
 
-import { describe, expect, it } from 'vitest';
-import type { Paint } from '../../src/cli/paint.ts';
+import { PassThrough } from 'node:stream';
+import { WriteStream } from 'node:tty';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { type Paint, paintOn } from '../../src/cli/paint.ts';
 import { describePlan, describeReport } from '../../src/cli/plan/describe-plan.ts';
 import { code, planMarkdown } from '../../src/cli/plan/plan-markdown.ts';
 import type { PlannedView, PlanReport } from '../../src/control/index.ts';
@@ -204,5 +206,23 @@ describe('a plan in Markdown', () => {
     expect(shown).toContain('| and 2900 more |');
     expect(shown).toContain('view `v99`');
     expect(shown).toMatch(/`headrace plan` shows all of it\.$/);
+  });
+});
+
+describe('colour', () => {
+  afterEach(() => vi.unstubAllEnvs());
+  const { getColorDepth } = WriteStream.prototype;
+  // As much of a terminal as is looked at.
+  const stream = (isTTY: boolean) =>
+    Object.assign(new PassThrough(), { isTTY, getColorDepth }) as unknown as NodeJS.WriteStream;
+
+  it('is for terminals, unless NO_COLOR is set', () => {
+    vi.stubEnv('FORCE_COLOR', undefined);
+    vi.stubEnv('NO_COLOR', undefined);
+    vi.stubEnv('TERM', 'xterm-256color');
+    expect(paintOn(stream(true))('red', 'x')).toBe('\u001b[31mx\u001b[39m');
+    expect(paintOn(stream(false))('red', 'x')).toBe('x');
+    vi.stubEnv('NO_COLOR', '1');
+    expect(paintOn(stream(true))('red', 'x')).toBe('x');
   });
 });
