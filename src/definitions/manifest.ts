@@ -73,7 +73,10 @@ export interface FunctionRef {
   readonly hash: string;
   /** SHA-256 of the bundle that it is loaded from; left out where the function lies in no file. */
   readonly bundle?: string;
-  /** Of a derive function: the columns of the row that it reads, sorted; left out where that can't be told. */
+  /**
+   * What it reads, sorted; left out where that can't be told. Of a derive function: columns of the row. Of a transform:
+   * members of its inputs, `origin.mean_7d`, or an input's name where it may read all of it.
+   */
   readonly reads?: readonly string[];
 }
 

@@ -13,7 +13,7 @@ export type { BreakingReason } from './definitions/consequences.ts';
 export type { ChangeLine, LineKind } from './definitions/lines/change-line.ts';
 export type { Plan, PlanChange } from './definitions/plan.ts';
 export type { TrainingSetReader } from './definitions/read-in-use.ts';
-export { describeTouched, mergeTouched, type Touched } from './definitions/touched.ts';
+export { describeEach, describeTouched, mergeTouched, type Touched } from './definitions/touched.ts';
 export type { ViewChange } from './definitions/view-changes.ts';
 export type { EndpointRegistry, EndpointState } from './endpoints.ts';
 export type { ModelVersion } from './model-versions.ts';

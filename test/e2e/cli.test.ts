@@ -127,7 +127,7 @@ describe('words and exit codes', () => {
     });
     try {
       const output = headrace(broken, ['plan']);
-      expect(output.stderr).toMatch(/^HR_DEFINITION: /);
+      expect(output.stderr).toMatch(/^HR_DEFINITION: /m);
       for (const word of ['alpha', 'beta']) expect(output.stderr.split(word)).toHaveLength(2);
     } finally {
       broken.remove();

@@ -118,7 +118,7 @@ describe('a plan for people', () => {
     const views = Array.from({ length: 25 }, (_, at) => ({ ...view, view: `v${at}`, old_version: null }));
     const shown = text(reportOf([many], views));
     expect(shown.filter((line) => line.includes('training set'))).toHaveLength(5);
-    expect(shown).toContain('             and 5 more training sets');
+    expect(shown).toContain('             5 more training sets');
     expect(shown).toContain('    and 5 more');
   });
 

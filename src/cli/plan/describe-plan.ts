@@ -5,6 +5,7 @@ import { formatDuration, MICROS_PER_SECOND } from '../../core/index.ts';
 import type { PlannedView, PlanReport } from '../../control/index.ts';
 import {
   type BreakingReason,
+  describeEach,
   describeTouched,
   type LineKind,
   type PlanChange,
@@ -84,21 +85,14 @@ function breakingLines({ what, who }: BreakingReason, paint: Paint): string[] {
   ];
 }
 
-const MOST_SETS = 4;
-
 /** Who is touched and is not named by a reason why it breaks something. */
 export function touchedBesides({ reasons, touched }: PlanChange): string[] {
   const named = new Set(reasons.flatMap((reason) => reason.touched.map(describeTouched)));
-  return touched.map(describeTouched).filter((who) => !named.has(who));
+  return describeEach(touched.filter((one) => !named.has(describeTouched(one))));
 }
 
 function touchesLines(change: PlanChange, paint: Paint): string[] {
-  const rest = touchedBesides(change);
-  const shown = rest.slice(0, rest.length > MOST_SETS + 1 ? MOST_SETS : undefined);
-  const more = rest.length - shown.length;
-  return [...shown, ...(more > 0 ? [`and ${more} more training sets`] : [])].map((who, at) =>
-    labelled(at === 0 ? 'touches' : '', who, paint),
-  );
+  return touchedBesides(change).map((who, at) => labelled(at === 0 ? 'touches' : '', who, paint));
 }
 
 const MOST_VIEWS = 20;

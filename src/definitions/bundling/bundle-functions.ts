@@ -15,6 +15,7 @@ import { type Located, locateFunctions } from './locate-functions.ts';
 import { type ModuleGraph, readModuleGraph, type Resolve } from './module-graph.ts';
 import { type Entry, findReach, meaningsIn, type Reach } from './reach.ts';
 import { readColumns } from './read-columns.ts';
+import { readInputs } from './read-inputs.ts';
 import { placeOf, type SourceModule } from './source-module.ts';
 import { isFunction, type Node } from './syntax.ts';
 
@@ -172,8 +173,15 @@ async function print(linked: Linked, packages: LinkedPackages | undefined): Prom
 }
 
 function readsOf(graph: ModuleGraph, { id, reach: { entry } }: Draft): readonly string[] | undefined {
-  if (roleOf(id) !== 'derive' || entry.kind !== 'expression') return undefined;
-  return readColumns(graph, entry.module, entry.node);
+  if (entry.kind !== 'expression') return undefined;
+  switch (roleOf(id)) {
+    case 'derive':
+      return readColumns(graph, entry.module, entry.node);
+    case 'transform':
+      return readInputs(graph, entry.module, entry.node);
+    case 'task':
+      return undefined;
+  }
 }
 
 /** Equal keys are one mistake, which two functions reach. */

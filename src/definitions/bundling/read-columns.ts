@@ -19,7 +19,7 @@ interface Found {
 }
 
 /** The function that an expression is: written there, named, or given by a function that just gives it. */
-function functionAt(graph: ModuleGraph, module: SourceModule, node: Node): Found | undefined {
+export function functionAt(graph: ModuleGraph, module: SourceModule, node: Node): Found | undefined {
   if (isFunction(node)) return { module, node };
   const name = node.type === 'MemberExpression' ? node.object : node;
   if (name.type === 'Identifier') {
@@ -73,7 +73,8 @@ function addReads(
   return uses?.every((use) => addUse(graph, module, use, columns, seen)) ?? false;
 }
 
-function addPattern(pattern: Extract<Node, { type: 'ObjectPattern' }>, columns: Set<string>): boolean {
+/** Adds the members that a pattern takes; false where it may take others. */
+export function addPattern(pattern: Extract<Node, { type: 'ObjectPattern' }>, columns: Set<string>): boolean {
   return pattern.properties.every((property) => {
     return addColumn(property.type === 'Property' && !property.computed ? keyName(property.key) : undefined, columns);
   });
@@ -86,7 +87,14 @@ function addColumn(name: string | undefined, columns: Set<string>): boolean {
   return true;
 }
 
-function addUse(graph: ModuleGraph, module: SourceModule, use: Node, columns: Set<string>, seen: Set<string>): boolean {
+/** Adds what is read of something where it is used; false when that can't be seen. */
+export function addUse(
+  graph: ModuleGraph,
+  module: SourceModule,
+  use: Node,
+  columns: Set<string>,
+  seen: Set<string>,
+): boolean {
   const parent = module.parents.get(use);
   if (parent?.type === 'MemberExpression' && parent.object === use) {
     return addColumn(memberName(parent), columns);
@@ -99,13 +107,16 @@ function addUse(graph: ModuleGraph, module: SourceModule, use: Node, columns: Se
   return called !== undefined && addReads(graph, called.module, called.node, at, columns, seen);
 }
 
-/** Where a parameter is used; undefined when its name is declared once more inside, so that uses can't be told apart. */
-function usesOf(fn: FunctionNode, name: string): Node[] | undefined {
+/**
+ * Where a parameter is used; undefined when its name is declared once more inside, so that uses can't be told apart.
+ * `declaration`: the identifier, where it stands in a pattern.
+ */
+export function usesOf(fn: FunctionNode, name: string, declaration?: Node): Node[] | undefined {
   const uses: Node[] = [];
   let declared = 0;
   walk(fn, (node, parent) => {
     if (node.type !== 'Identifier' || node.name !== name) return;
-    if (isDeclared(node, parent)) declared++;
+    if (node === declaration || isDeclared(node, parent)) declared++;
     else if (!isMereName(node, parent)) uses.push(node);
   });
   return declared === 1 ? uses : undefined;
@@ -126,7 +137,7 @@ function isMereName(node: Node, parent: Node | undefined): boolean {
   return isKeyed && parent.key === node && !parent.computed;
 }
 
-function usesArguments(fn: FunctionNode): boolean {
+export function usesArguments(fn: FunctionNode): boolean {
   let uses = false;
   walk(fn, (node) => {
     if (node.type === 'Identifier' && node.name === 'arguments') uses = true;

@@ -8,6 +8,8 @@ import { findRenames, type Renames, renamedFeatures } from './renames.ts';
 /** A feature that something reads and that changes, under its full name of then. */
 export interface ChangedFeature {
   readonly feature: string;
+  /** Whether it was until now what it is of: else that had become another already. */
+  readonly wasCurrent: boolean;
   /**
    * The objects whose change it is, by their names in either manifest, and in what they change it. Where it goes, that is
    * the doing of the first of them that changes.
@@ -45,14 +47,13 @@ export function changedFeatures(
     // It went before, and whoever reads it was told then.
     if (old === undefined) continue;
     const next = is.get(old.fullName) ?? renamedTo(is, old, before, after, was, renames);
-    if (next === undefined) {
-      changed.push({ feature: one.fullName, causes: whoTook(old, service, later, after, renames) });
-      continue;
-    }
-    const parts = servedParts(after, later, next);
-    const causes = differences(servedParts(before, service, old), parts);
-    if (causes.length === 0 || differences(servedParts(manifest, service, one), parts).length === 0) continue;
-    changed.push({ feature: one.fullName, causes });
+    const oldParts = servedParts(before, service, old);
+    const parts = next === undefined ? undefined : servedParts(after, later, next);
+    const causes = parts === undefined ? whoTook(old, service, later, after, renames) : differences(oldParts, parts);
+    if (causes.length === 0) continue;
+    const own = servedParts(manifest, service, one);
+    if (parts !== undefined && differences(own, parts).length === 0) continue;
+    changed.push({ feature: one.fullName, wasCurrent: differences(own, oldParts).length === 0, causes });
   }
   return changed;
 }

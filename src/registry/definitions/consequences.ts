@@ -4,7 +4,7 @@ import type { Manifest } from '../../definitions/index.ts';
 import type { Owner } from './feature-parts.ts';
 import type { InUse } from './in-use.ts';
 import type { Renames } from './renames.ts';
-import { describeTouched, mergeTouched, type Touched } from './touched.ts';
+import { describeEach, describeTouched, mergeTouched, type Touched } from './touched.ts';
 
 export interface BreakingReason {
   /** What happens: `origin__mean_7d changes meaning`. */
@@ -70,7 +70,7 @@ export function createConsequences(): Consequences {
 // Said of models, of each, as it is their versions that something becomes of; else of whoever comes first.
 function describeAll(all: readonly Touched[], [one, many]: Outcome): string[] {
   const kind = all[0]?.kind;
-  return all.map((who) => {
+  return describeEach(all, (who) => {
     if (who.kind !== kind) return describeTouched(who);
     return `${describeTouched(who)} (${who.kind === 'model' && who.versions.length > 1 ? many : one})`;
   });

@@ -109,31 +109,44 @@ function onDemandParts(manifest: Manifest, viewName: string, featureName: string
   });
 }
 
+// Of what a transform gets, what it reads, as far as that can be told.
 function inputParts(manifest: Manifest, viewName: string): Parts {
   return remember(manifest, `inputs/${viewName}`, () => {
     const view = manifest.onDemandViews[viewName] as OnDemandViewSpec;
+    const { reads } = view.transform;
     const parts: Draft = new Map();
     const put = drafting(parts);
     for (const input of view.inputs) {
       const slot = `input/${input.name}`;
-      const from = input.kind === 'view' ? [storedOf(manifest, input.view), input.keyColumns] : [];
-      put(slot, 'onDemandView', viewName, 'meaning', [input.kind, ...from]);
+      const isRead = (member: string): boolean =>
+        reads === undefined || reads.includes(input.name) || reads.includes(`${input.name}.${member}`);
       if (input.kind === 'request') {
         // Their types are what a request is held against, and told by that.
-        for (const { name } of input.columns) put(`${slot}/${name}`, 'onDemandView', viewName, 'meaning', null);
+        const columns = input.columns.filter(({ name }) => isRead(name));
+        for (const { name } of columns) put(`${slot}/${name}`, 'onDemandView', viewName, 'meaning', null);
         continue;
       }
       const isStored = input.kind === 'view';
       const given: ViewSpec | OnDemandViewSpec = isStored
         ? (manifest.views[input.view] as ViewSpec)
         : (manifest.onDemandViews[input.view] as OnDemandViewSpec);
-      for (const { name } of given.features) {
+      const features = given.features.filter(({ name }) => isRead(name));
+      if (features.length === 0) continue;
+      const from = isStored ? [storedOf(manifest, input.view), input.keyColumns] : [];
+      put(slot, 'onDemandView', viewName, 'meaning', [input.kind, ...from]);
+      for (const { name } of features) {
         const own = isStored ? viewParts(manifest, input.view, name) : onDemandParts(manifest, input.view, name);
-        for (const [part, value] of own) parts.set(`${slot}/${name}/${part}`, value);
+        for (const [part, value] of own)
+          parts.set(`${slot}/${name}/${part}`, { ...value, aspect: ofInput(value.aspect) });
       }
     }
     return parts;
   });
+}
+
+// What a transform gets is of another type: what it gives still has its own.
+function ofInput(aspect: Aspect): Aspect {
+  return aspect === 'type' ? 'meaning' : aspect;
 }
 
 /** Of a view that the manifest names. */

@@ -25,7 +25,8 @@ export function checkFeatures(situation: Situation, { blame, touch }: Consequenc
     }
   }
   for (const set of inUse.trainingSets) {
-    for (const change of compare(set)) {
+    // There are many, and most are of a feature as it was long ago.
+    for (const change of compare(set).filter(({ wasCurrent }) => wasCurrent)) {
       const who: Touched = { kind: 'training_set', id: set.id, name: set.name, features: [change.feature] };
       for (const key of new Set(causesOf(change, situation).map((cause) => cause.key))) {
         touch(key, [who]);

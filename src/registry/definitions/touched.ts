@@ -19,6 +19,20 @@ export function describeTouched(one: Touched): string {
   }
 }
 
+const MOST_SETS = 4;
+
+/** Each in words; of many training sets the first few, and how many more there are. */
+export function describeEach(all: readonly Touched[], describe = describeTouched): string[] {
+  const [others, sets] = [all.filter(({ kind }) => kind !== 'training_set'), all.filter(isSet)];
+  const shown = sets.length > MOST_SETS + 1 ? sets.slice(0, MOST_SETS) : sets;
+  const more = sets.length - shown.length;
+  return [...others, ...shown].map((one) => describe(one)).concat(more > 0 ? [`${more} more training sets`] : []);
+}
+
+function isSet({ kind }: Touched): boolean {
+  return kind === 'training_set';
+}
+
 /** One entry for each model, endpoint and training set, with all of its versions and features; models first. */
 export function mergeTouched(all: Iterable<Touched>): readonly Touched[] {
   const merged = new Map<

@@ -1,0 +1,96 @@
+// A guide, run: its files are written, its diffs applied, its commands typed one after the other in a project's folder, and
+// what it shows under a command is held against what that printed.
+
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { delimiter, join } from 'node:path';
+import { MAIN, type Project } from './serving-project.ts';
+
+export interface Shown {
+  /** The command line under which it is shown. */
+  readonly command: string;
+  /** What the guide shows, and what was printed; hashes, which differ from run to run, are all alike. */
+  readonly shown: string;
+  readonly printed: string;
+}
+
+interface Block {
+  readonly language: string;
+  readonly text: string;
+}
+
+/** Runs the blocks of a guide in order. Throws where a command fails; a plan's codes for changes are none. */
+export function runGuide(page: string, project: Project, env: Readonly<Record<string, string>> = {}): readonly Shown[] {
+  const shown: Shown[] = [];
+  let last: { readonly command: string; readonly stdout: string } | undefined;
+  for (const { language, text } of blocksOf(readFileSync(page, 'utf8'))) {
+    const [head = '', ...rest] = text.split('\n');
+    const file = /^\/\/ (\S+)$/.exec(head)?.[1];
+    if (language === 'ts' && file !== undefined) project.write(`feature_repo/${file}`, rest.join('\n'));
+    else if (language === 'diff' && file !== undefined) applyDiff(project, file, rest);
+    else if (language === 'sh')
+      for (const line of commandsOf(text)) last = { command: line, stdout: type(line, project, env) };
+    else if (language === '' && last !== undefined) {
+      shown.push({ command: last.command, shown: alike(text), printed: alike(last.stdout) });
+    }
+  }
+  return shown;
+}
+
+function blocksOf(guide: string): Block[] {
+  return [...guide.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(([, language = '', text = '']) => ({
+    language,
+    text,
+  }));
+}
+
+function commandsOf(text: string): string[] {
+  // A block of the shell's own words is one command.
+  if (/^(if|case|for|\w+=)/m.test(text)) return [text];
+  return text
+    .replaceAll(/\\\n\s*/g, ' ')
+    .split('\n')
+    .filter((line) => line.trim() !== '');
+}
+
+function applyDiff(project: Project, file: string, lines: readonly string[]): void {
+  const path = project.file(`feature_repo/${file}`);
+  const side = (sign: string): string =>
+    lines.flatMap((line) => (line.startsWith(sign) || line.startsWith(' ') ? [line.slice(1)] : [])).join('\n');
+  const before = readFileSync(path, 'utf8');
+  if (!before.includes(side('-'))) throw new Error(`${file} has no such lines:\n${side('-')}`);
+  writeFileSync(
+    path,
+    before.replace(side('-'), () => side('+')),
+  );
+}
+
+/** As on a machine where `headrace` is on the PATH. */
+function type(line: string, project: Project, env: Readonly<Record<string, string>>): string {
+  const bin = join(project.directory, '.bin');
+  mkdirSync(bin, { recursive: true });
+  writeFileSync(join(bin, 'headrace'), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`);
+  chmodSync(join(bin, 'headrace'), 0o755);
+  const run = spawnSync('bash', ['-c', line], {
+    cwd: project.directory,
+    encoding: 'utf8',
+    env: {
+      ...process.env,
+      npm_lifecycle_event: '',
+      FORCE_COLOR: '0',
+      ...env,
+      PATH: `${bin}${delimiter}${process.env['PATH']}`,
+    },
+    timeout: 120_000,
+  });
+  const isPlanned = line.startsWith('headrace plan') && (run.status === 2 || run.status === 3);
+  if (run.status !== 0 && !isPlanned) throw new Error(`${line}\ngave ${run.status}: ${run.stdout}${run.stderr}`);
+  return run.stdout;
+}
+
+function alike(text: string): string {
+  return text
+    .trimEnd()
+    .replaceAll(/\b[0-9a-f]{12}\b/g, 'hash12')
+    .replaceAll(/\b[0-9a-f]{8}\b/g, 'hash8');
+}
