@@ -230,5 +230,5 @@ describe('apply', () => {
     expect((await health())['not_loaded']).toBeNull();
     // The model was registered with the old function.
     expect((await predict()).predictions[0]?.features['basket__ratio']).toBe(2);
-  });
+  }, 90_000);
 });
