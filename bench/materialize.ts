@@ -149,7 +149,12 @@ async function writeReady(store: OnlineStore, database: Database, manifest: Mani
   }
   const start = performance.now();
   const isOpen = () => runs.isOpen(number);
-  const run = await store.run({ version, run: number, lifetimeMs: lifetimesOf([createViewCodec(manifest, VIEW)]), isOpen });
+  const run = await store.run({
+    version,
+    run: number,
+    lifetimeMs: lifetimesOf([createViewCodec(manifest, VIEW)]),
+    isOpen,
+  });
   const [node] = run.nodes;
   if (node === undefined) throw new Error('the store has no node');
   await run.begin(node);

@@ -5,7 +5,10 @@ import { titleOf } from './function-id.ts';
 import type { Definitions, FunctionRef, UserFunction } from './manifest.ts';
 
 /** Throws HR_CODE_MISSING where the definitions were loaded without it. */
-export function functionOf({ functions }: Pick<Definitions, 'functions'>, { id }: Pick<FunctionRef, 'id'>): UserFunction {
+export function functionOf(
+  { functions }: Pick<Definitions, 'functions'>,
+  { id }: Pick<FunctionRef, 'id'>,
+): UserFunction {
   const found = functions.get(id);
   if (found !== undefined) return found;
   throw new HeadraceError(

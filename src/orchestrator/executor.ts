@@ -10,8 +10,8 @@ export interface StepJob {
   readonly cpus?: number;
   /** The working directory of a script: the feature repository, where there is one. */
   readonly directory: string;
+  /** A task's `file` holds its function's bundle. */
   readonly code:
-    /** `file` holds the function's bundle. */
     | { readonly kind: 'task'; readonly functionId: string; readonly file: string }
     | { readonly kind: 'python'; readonly script: string; readonly requirements?: string };
   /** The step's input as JSON; see docs/reference/step-environment.md. */

@@ -19,7 +19,7 @@ beforeAll(() => {
   directory = writeRepository({
     'p.ts': `
       import { pipeline, task, t } from 'headrace';
-      const p = pipeline('sum', { params: { to: t.int64().default(3) } });
+      const p = pipeline('sum', { params: { to: t.int64().default(3n) } });
       const list = p.step('list', task((_n, { params }) => Array.from({ length: Number(params.to) }, (_, i) => i)));
       const square = p.step('square', task((_n, { item }) => { console.log('squaring', item); if (item > 3) throw new Error('too much'); return item * item; }), { foreach: list });
       p.step('sum', task(({ square }) => square.reduce((a, b) => a + b, 0)), { needs: { square } });

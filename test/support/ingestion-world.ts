@@ -149,7 +149,14 @@ export async function openIngestionWorld(kind: Pick<OnlineStoreKind, 'prepare'>)
         derive ?? createRowDeriver(given, source, () => Promise.reject(new Error('no column here is derived by SQL')));
       const ingestion = openIngestion(
         {
-          ...{ log, store: own, runs, schemas, deriver, clock, logger, limits: { ...LIMITS, ...limits } },
+          log,
+          store: own,
+          runs,
+          schemas,
+          deriver,
+          clock,
+          logger,
+          limits: { ...LIMITS, ...limits },
           ...(firstCuts === undefined ? {} : { versions: firstCuts }),
         },
         { definitions, ...more },

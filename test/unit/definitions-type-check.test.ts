@@ -53,16 +53,26 @@ describe('checking the types of a repository', () => {
   it('is strict by itself', async () => {
     const found = await mistakesIn({
       'a.ts':
-        'export const f = (x) => x;\nexport const g = (xs: number[]): number => xs[0];\nexport function h(x: boolean): number | undefined { if (x) return 1; }',
+        'export const f = (x) => x;\nexport const g = (x: string | null): string => x;\nexport function h(x: boolean): number | undefined { if (x) return 1; }',
       'b.ts': `import { T } from './types.ts';\nexport const t: T = 1;`,
       'types.ts': 'export type T = number;',
     });
     expect(found.map((one) => one.replace(/: .*\((TS\d+)\)$/, ' $1'))).toEqual([
       'a.ts:1:19 TS7006',
-      'a.ts:2:44 TS2322',
+      'a.ts:2:48 TS2322',
       'a.ts:3:32 TS7030',
       'b.ts:1:10 TS1484',
     ]);
+  });
+
+  it('lets a task take its needs without naming their types', async () => {
+    await expectSound({
+      'p.ts': `import { grid, pipeline, python, task } from 'headrace';
+const p = pipeline('train');
+const fit = p.step('fit', python('train.py'), { foreach: grid({ trees: [100, 200] }) });
+p.step('best', task(({ fit }) => fit.toSorted((a, b) => b.auc - a.auc)[0]), { needs: { fit } });
+export default p;`,
+    });
   });
 
   it('is as strict as the repository’s tsconfig.json, or the nearest up to the configuration’s folder', async () => {

@@ -2,7 +2,13 @@
 // of the declared types, by the very text that the facts relation has.
 
 import { HeadraceError, messageOf, type Row, type Value } from '../../core/index.ts';
-import { compileDerive, type Definitions, type DeriveSpec, functionOf, type SourceSpec } from '../../definitions/index.ts';
+import {
+  compileDerive,
+  type Definitions,
+  type DeriveSpec,
+  functionOf,
+  type SourceSpec,
+} from '../../definitions/index.ts';
 import type { DuckDb } from '../../storage/index.ts';
 import { createRowAppender } from '../duckdb/row-appender.ts';
 import { fromDuck } from '../duckdb/vector-values.ts';
