@@ -1,10 +1,9 @@
 // Registering a model: the file is read, held against its features and run once before anyone can serve it.
 
-import { HeadraceError } from '../core/index.ts';
+import { didYouMeanOf, HeadraceError } from '../core/index.ts';
 import { resolveService } from '../definitions/index.ts';
 import type { TrainingSetRecord } from '../offline/index.ts';
 import type { ModelVersion } from '../registry/index.ts';
-import { didYouMeanOf } from '../core/index.ts';
 import { putBlob } from '../storage/index.ts';
 import type { App } from './open-app.ts';
 
@@ -47,7 +46,7 @@ export async function registerModelFile(app: RegisterDeps, request: RegisterMode
   const loaded = await createOnnxRuntime().load(request.onnx, { providers: ['cpu'] });
   try {
     const binding = checkSignature(loaded.signature, service, model);
-    // One row of nulls where the model takes them, else of defaults: what it answers has to bind too.
+    // One row of zeros: what it answers has to bind too.
     const outputs = await loaded.infer(bindInputs(binding, [smokeRow(service)]));
     bindOutputs(binding, outputs, 0);
     const artifact = await putBlob(await app.objects(), request.onnx);

@@ -12,10 +12,21 @@ import type { Signature, TensorSpec, TensorType } from './model-runtime.ts';
  * Throws HR_MODEL_SIGNATURE with both sides in its sentence.
  */
 export function checkSignature(signature: Signature, service: ResolvedService, model: ModelSpec): Binding {
+  checkBatch(signature, model);
   return {
     inputs: bindAllInputs(signature.inputs, service, model),
     outputs: model.outputs.map((output) => bindOutput(output, signature, model)),
   };
+}
+
+// Rows of several requests run together, or one by one where the file takes one: nothing else has a use.
+function checkBatch({ inputs }: Signature, model: ModelSpec): void {
+  const fixed = inputs.find(({ shape }) => typeof shape[0] === 'number' && shape[0] !== 1);
+  if (fixed === undefined) return;
+  throw unfit(
+    model,
+    `input "${fixed.name}" has the shape ${shapeText(fixed)}, so it takes ${fixed.shape[0]} rows and no other number. Export it with a free first dimension: [N, …]`,
+  );
 }
 
 function bindAllInputs(inputs: readonly TensorSpec[], service: ResolvedService, model: ModelSpec): InputBinding[] {

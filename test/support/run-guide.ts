@@ -37,6 +37,20 @@ export function runGuide(page: string, project: Project, env: Readonly<Record<st
   return shown;
 }
 
+/** Writes the files of a guide, runs other commands than it does, and takes its first change. */
+export function startGuide(page: string, project: Project, commands: readonly string[]): void {
+  const blocks = blocksOf(readFileSync(page, 'utf8'));
+  for (const { language, text } of blocks) {
+    const [head = '', ...rest] = text.split('\n');
+    const file = /^\/\/ (\S+)$/.exec(head)?.[1];
+    if (language === 'ts' && file !== undefined) project.write(`feature_repo/${file}`, rest.join('\n'));
+  }
+  for (const command of commands) type(command, project, {});
+  const change = blocks.find(({ language }) => language === 'diff');
+  const [head = '', ...rest] = change?.text.split('\n') ?? [];
+  applyDiff(project, head.replace('// ', ''), rest);
+}
+
 function blocksOf(guide: string): Block[] {
   return [...guide.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(([, language = '', text = '']) => ({
     language,

@@ -78,6 +78,12 @@ describe('one float tensor of all features', () => {
     );
   });
 
+  it('takes a free number of rows, or one at a time; no other', () => {
+    const rowsOf = (rows: number): Signature => ({ ...matrix(5), inputs: [tensor('x', 'float32', [rows, 5])] });
+    expect(() => checkSignature(rowsOf(1), service, modelOf(probability))).not.toThrow();
+    expect(() => checkSignature(rowsOf(8), service, modelOf(probability))).toThrow(/\[8, 5\].*free first dimension/);
+  });
+
   it('accepts an open number of columns', () => {
     expect(() => checkSignature(matrix(null), service, modelOf(probability))).not.toThrow();
   });

@@ -404,6 +404,39 @@ describe('a change is breaking where something in use reads', () => {
     expect(breaking(more, modelInUse(before), before)).toEqual([]);
   });
 
+  it('what a transform can be seen to read of its inputs, and not the rest', () => {
+    const input = { kind: 'view', name: 'origin', view: 'airport_delays', keyColumns: ['origin'] } as const;
+    const reading = (...reads: readonly string[]): Manifest => ({
+      ...withService(service.members.filter(({ kind }) => kind === 'onDemand')),
+      onDemandViews: {
+        departure: {
+          ...departure,
+          inputs: [...departure.inputs, input],
+          transform: { ...departure.transform, reads: ['request.scheduled_at', ...reads] },
+        },
+      },
+    });
+    const less = withFeatures(lastDelay, flights1d).views;
+    for (const [before, isRead] of [
+      [reading('origin.mean_delay_7d'), true],
+      [reading('origin'), true],
+      [reading('origin.last_delay'), false],
+      [reading(), false],
+    ] as const) {
+      const found = breaking({ ...before, views: less }, modelInUse(before), before);
+      expect(found).toEqual(isRead ? [`view airport_delays: departure__hour changes meaning: ${MODEL}`] : []);
+    }
+    const elsewhere = reading().onDemandViews['departure'];
+    if (elsewhere === undefined) throw new Error('it was made so');
+    const moved = {
+      ...reading(),
+      onDemandViews: {
+        departure: { ...elsewhere, inputs: [...departure.inputs, { ...input, keyColumns: ['destination'] }] },
+      },
+    };
+    expect(breaking(moved, modelInUse(reading()), reading())).toEqual([]);
+  });
+
   it('an endpoint with traffic that goes, turns to another model or unit, or answers otherwise', () => {
     const other = { ...delayModel, name: 'other' };
     const endpoint = spec(flightsManifest.endpoints, 'delay');
@@ -534,6 +567,21 @@ describe('who is touched by a change', () => {
     );
     const [alone] = plan(flightsManifest, after, { ...inUse, models: [], endpoints: [] }).changes;
     expect(alone).toMatchObject({ breaking: null, touched: [{ id: 'ab12cd34ef' }] });
+  });
+
+  it('are of training sets those alone that were made of what is applied', () => {
+    const of = (op: 'mean' | 'min' | 'max') =>
+      withFeatures(lastDelay, flights1d, {
+        ...meanDelay7d,
+        aggregation: { ...meanDelay7d.aggregation, op } as FeatureSpec['aggregation'],
+      });
+    const set = { service: 'delay_features', name: null };
+    const trainingSets = [
+      { ...set, id: 'old', manifest: of('mean') },
+      { ...set, id: 'new', manifest: of('min') },
+    ];
+    const { changes } = plan(of('min'), of('max'), { ...NOTHING_IN_USE, trainingSets });
+    expect(changes.flatMap(({ touched }) => touched)).toMatchObject([{ id: 'new' }]);
   });
 });
 
