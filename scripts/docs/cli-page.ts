@@ -40,7 +40,8 @@ export async function cliPage(): Promise<string> {
 <!-- Written by \`npm run docs\` from the commands in src/cli. -->
 
 In this repository: \`npm run -s headrace -- COMMAND …\`. Every command takes \`--json\` (one JSON document on stdout, everything else on
-stderr; int64 values keep all their digits), \`--config FILE\` and \`--help\`. Exit codes: 0 done, 1 failed, 2 wrong usage. What goes
+stderr; int64 values keep all their digits), \`--config FILE\` and \`--help\`. Exit codes: 0 done, 1 failed, 2 wrong usage; of
+\`plan\` more, see there. What goes
 wrong is printed as \`CODE: sentence\`; [errors.md](errors.md) lists the codes.
 
 ${sections.join('\n\n')}

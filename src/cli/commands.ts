@@ -16,7 +16,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'plan',
-    summary: 'show what apply would change, and what it would break',
+    summary: 'show what apply would change, what that breaks and for whom',
     load: async () => (await import('./plan.ts')).planCommand,
   },
   {

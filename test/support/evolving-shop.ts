@@ -25,7 +25,10 @@ export interface EvolvingShop {
 }
 
 /** Applied, with events of ten days ago, a model version and a server. */
-export async function openEvolvingShop({ prepare }: Pick<OnlineStoreKind, 'prepare'>): Promise<EvolvingShop> {
+export async function openEvolvingShop(
+  { prepare }: Pick<OnlineStoreKind, 'prepare'>,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<EvolvingShop> {
   const place: OnlineStorePlace = await prepare();
   const old = Array.from({ length: OLD }, (_, at) => {
     const boughtAt = new Date(Date.now() - 10 * DAY_MS - at * 1000).toISOString();
@@ -37,7 +40,7 @@ export async function openEvolvingShop({ prepare }: Pick<OnlineStoreKind, 'prepa
     'sum2.onnx': linearModel(2),
     'sum3.onnx': linearModel(3),
   });
-  const env = { HEADRACE_ONLINE_URL: place.url };
+  const env = { HEADRACE_ONLINE_URL: place.url, ...settings };
   const write = (shape: Shape, factor: number): void => {
     project.write('feature_repo/shop.ts', repository(shape));
     project.write('feature_repo/helpers.ts', helpers(factor));

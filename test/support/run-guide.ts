@@ -51,8 +51,9 @@ export function startGuide(page: string, project: Project, commands: readonly st
   applyDiff(project, head.replace('// ', ''), rest);
 }
 
+// A block that shows one has a longer fence.
 function blocksOf(guide: string): Block[] {
-  return [...guide.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(([, language = '', text = '']) => ({
+  return [...guide.matchAll(/^(`{3,})(\w*)\n([\s\S]*?)^\1$/gm)].map(([, , language = '', text = '']) => ({
     language,
     text,
   }));

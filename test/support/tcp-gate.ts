@@ -9,15 +9,15 @@ export interface Gate {
   holdBack(): void;
   /** Ends all connections, and every new one at once. */
   refuse(): void;
-  /** Lets whoever comes through again. */
+  /** Lets whoever comes through again, both ways; connections that were held back stay so. */
   admit(): void;
   /** Ends the connections that there are. */
   cut(): void;
   end(): void;
 }
 
-/** `target` is asked at each connection for the server's port. */
-export async function openGate(target: () => number): Promise<Gate> {
+/** `target` is asked at each connection for the server's port, or the path of its socket. */
+export async function openGate(target: () => number | string): Promise<Gate> {
   const pairs = new Set<readonly [Socket, Socket]>();
   let isHeld = false;
   let isRefused = false;
@@ -27,7 +27,8 @@ export async function openGate(target: () => number): Promise<Gate> {
       client.destroy();
       return;
     }
-    const inner = connect(target(), '127.0.0.1');
+    const to = target();
+    const inner = typeof to === 'string' ? connect(to) : connect(to, '127.0.0.1');
     const pair = [client, inner] as const;
     pairs.add(pair);
     client.setNoDelay();
@@ -60,6 +61,7 @@ export async function openGate(target: () => number): Promise<Gate> {
       cut();
     },
     admit() {
+      isHeld = false;
       isRefused = false;
     },
     cut,

@@ -237,6 +237,34 @@ describe('a rename', () => {
     ]);
   });
 
+  it('of a role is none: its full names go', () => {
+    const members = service.members.map((member) => (member.kind === 'view' ? { ...member, role: 'start' } : member));
+    expect(breaking(withService(members))).toEqual([
+      `service delay_features: origin__last_delay, origin__flights_1d, origin__mean_delay_7d go: ${MODEL}`,
+    ]);
+  });
+
+  it('is followed where a view gives features its own name, from what a version was made of on', () => {
+    const byName = (manifest: Manifest, view: string): Manifest => ({
+      ...manifest,
+      services: {
+        delay_features: {
+          ...service,
+          members: spec(manifest.services, 'delay_features').members.map((member) =>
+            member.kind === 'view' ? { ...member, role: view } : member,
+          ),
+        },
+      },
+    });
+    const before = byName(flightsManifest, 'airport_delays');
+    const applied = withStoredNames(before, byName(renamed, 'lateness'));
+    expect(breaking(applied, modelInUse(before), before)).toEqual([]);
+    const later = { ...applied, views: { lateness: { ...spec(applied.views, 'lateness'), ttlMicros: 1 } } };
+    expect(breaking(later, modelInUse(before), applied)).toEqual([
+      `view lateness: airport_delays__last_delay changes meaning: ${MODEL}`,
+    ]);
+  });
+
   it('hides no change of meaning', () => {
     const window = { ...meanDelay7d.aggregation, windowMicros: 14 * MICROS_PER_DAY } as FeatureSpec['aggregation'];
     const features = [

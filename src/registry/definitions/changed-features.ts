@@ -58,7 +58,7 @@ export function changedFeatures(
   return changed;
 }
 
-/** The same feature of the same view under another full name. */
+/** The same feature under another full name: its view or itself was renamed, and the one's name is the other's role. */
 function renamedTo(
   candidates: ReadonlyMap<string, Served>,
   { member, feature }: Served,
@@ -75,11 +75,10 @@ function renamedTo(
       : [own(before.onDemandViews, member.view), own(after.onDemandViews, view)];
   if (was === undefined || is === undefined) return undefined;
   const later = renamedFeatures(was.features, is.features).get(feature) ?? feature;
-  const same = [...candidates.values()].filter(
-    (one) =>
-      one.member.kind === member.kind && one.member.view === view && one.feature === later && !taken.has(one.fullName),
-  );
-  return same.find((one) => one.member.role === member.role) ?? same[0];
+  const roles = member.role === member.view ? [view, member.role] : [member.role];
+  return roles
+    .map((role) => candidates.get(`${role}__${later}`))
+    .find((one) => one?.member.kind === member.kind && one.member.view === view && !taken.has(one.fullName));
 }
 
 /** What a transform gets besides is none: its code would have to change to read it. */

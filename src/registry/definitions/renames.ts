@@ -1,7 +1,7 @@
 // What is called otherwise from one manifest to the next: views and entities by the name that their data lies under, what
 // stores none by what its author says. Pure.
 
-import { type Manifest, own, storedName } from '../../definitions/index.ts';
+import { type Manifest, storedName } from '../../definitions/index.ts';
 import { OBJECT_SECTIONS, type ObjectKind } from './objects.ts';
 
 export interface Renames {
@@ -42,16 +42,6 @@ export function findRenames(before: Manifest, after: Manifest): Renames {
 /** Features of a view that are called otherwise, by their former names. */
 export function renamedFeatures(was: readonly Named[], is: readonly Named[]): ReadonlyMap<string, string> {
   return new Map(pairRenamed(was, is, says).map(([one, other]) => [one.name, other.name]));
-}
-
-/** The spec of an object under its name of the earlier manifest. */
-export function formerSpec<T>(
-  specs: Readonly<Record<string, T>>,
-  object: ObjectKind,
-  name: string,
-  renames: Renames,
-): T | undefined {
-  return own(specs, renames.former(object, name) ?? name);
 }
 
 // A rollback takes a rename back: then the earlier manifest says it.

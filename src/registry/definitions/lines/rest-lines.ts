@@ -7,7 +7,7 @@ const ABOUT = ['description', 'owner', 'tags', 'renamedFrom'];
 
 type Spec = Readonly<Record<string, unknown>>;
 
-/** Lines of all members but those that are told already; `lost` says what a member without words of its own is. */
+/** Lines of all members but those that are told already. One without words of its own may mean anything: it is meaning. */
 export function restLines(was: object, is: object, told: readonly string[]): ChangeLine[] {
   // Both are looked at by their own members only.
   const [old, next] = [was as Spec, is as Spec];

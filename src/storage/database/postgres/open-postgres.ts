@@ -9,6 +9,8 @@ import { runMigrations } from '../migrate.ts';
 
 const MAX_CONNECTIONS = 10;
 const CONNECT_TIMEOUT_MS = 10_000;
+/** A server that is there and says nothing is away too. `?query_timeout=` in the URL sets another. */
+const QUERY_TIMEOUT_MS = 30_000;
 
 // pg gives int8 and numeric as text, because a double can't hold all of them.
 const OID_INT8 = 20;
@@ -31,6 +33,8 @@ export async function openPostgres(url: string): Promise<Database> {
     connectionString: url,
     max: MAX_CONNECTIONS,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    query_timeout: QUERY_TIMEOUT_MS,
+    keepAlive: true,
     allowExitOnIdle: true,
     types: { getTypeParser },
   });
@@ -76,12 +80,31 @@ function withCataloguedErrors(pool: pg.Pool, url: string): PostgresPool {
   return {
     async connect() {
       const client = await run(() => pool.connect());
-      const query = (text: string, parameters: readonly unknown[]) => run(() => client.query(text, [...parameters]));
-      // Its other form takes a cursor, for streaming, which nothing here does.
-      return { query: query as unknown as PostgresPoolClient['query'], release: () => client.release() };
+      let silence: unknown;
+      const query = (text: string, parameters: readonly unknown[]) =>
+        run(async () => {
+          // What it was asked last still waits for its answer: nothing that follows would come before that.
+          if (silence !== undefined) throw silence;
+          try {
+            return await client.query(text, [...parameters]);
+          } catch (error) {
+            if (isSilence(error)) silence = error;
+            throw error;
+          }
+        });
+      return {
+        // Its other form takes a cursor, for streaming, which nothing here does.
+        query: query as unknown as PostgresPoolClient['query'],
+        release: () => client.release(silence !== undefined),
+      };
     },
     end: () => pool.end(),
   };
+}
+
+/** pg has no code for a query that was not answered in time. */
+function isSilence(error: unknown): boolean {
+  return error instanceof Error && error.message === 'Query read timeout';
 }
 
 function catalogued(url: string, error: unknown): unknown {
@@ -89,8 +112,9 @@ function catalogued(url: string, error: unknown): unknown {
   if (code === '53100') return new HeadraceError('HR_STORAGE_FULL', "Postgres's disk is full", { cause: error });
   // pg has no code for a connection that ended under a query.
   const isLost =
-    error instanceof Error &&
-    /^Connection terminated|^timeout exceeded when trying to connect|not queryable/.test(error.message);
+    isSilence(error) ||
+    (error instanceof Error &&
+      /^Connection terminated|^timeout exceeded when trying to connect|not queryable/.test(error.message));
   const isConnection =
     isLost || code.startsWith('08') || code.startsWith('57P') || /^E(CONN|HOST|PIPE|NOTFOUND|TIMEDOUT)/.test(code);
   return isConnection ? unavailable(url, error) : error;
