@@ -29,7 +29,10 @@ export async function applyRepository(app: App, request: ApplyRequest): Promise<
   const { allowOlder = false, ...options } = request;
   if (!allowOlder) await refuseOlder(app, origin.commit, await definitions.history());
   const objects = await app.objects();
-  for (const code of bundles.values()) await putBlob(objects, Buffer.from(code));
+  const codes = [...bundles.values()];
+  for (let at = 0; at < codes.length; at += STORED_AT_ONCE) {
+    await Promise.all(codes.slice(at, at + STORED_AT_ONCE).map((code) => putBlob(objects, Buffer.from(code))));
+  }
   return definitions.apply(manifest, { actor: app.environment.actor, origin, ...options });
 }
 
@@ -98,5 +101,6 @@ export async function waitForServers(
   }
 }
 
+const STORED_AT_ONCE = 16;
 const SERVERS_LIMIT_MS = 3000;
 const POLL_MS = 50;

@@ -99,6 +99,17 @@ const alias = defineCommand({
   },
 });
 
+const unalias = defineCommand({
+  usage: 'unalias <name> <alias>',
+  summary: 'take an alias away',
+  example: 'headrace models unalias delay_classifier challenger',
+  async run(context, [name = '', aliasName = '']) {
+    const { models } = await (await context.app()).registry();
+    const { version } = await models.removeAlias(name, aliasName, context.environment.actor);
+    return { json: { model: name, alias: aliasName, version }, text: `${name}: ${aliasName} was version ${version}` };
+  },
+});
+
 const retire = defineCommand({
   usage: 'retire <name> <version>',
   summary: 'let go of a version for good: it can’t be served, and what it alone read is no longer kept',
@@ -116,6 +127,7 @@ export const modelsCommand = defineGroup('models', 'register, list, show, alias 
   list,
   show,
   alias,
+  unalias,
   retire,
 ]);
 

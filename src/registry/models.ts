@@ -55,6 +55,8 @@ export interface ModelRegistry {
   resolve(model: string, versionOrAlias: string): Promise<ModelVersion>;
   /** Points the alias at a version, moving it when it exists. Throws HR_CONFLICT for a retired version. */
   setAlias(model: string, alias: string, version: number, actor: string): Promise<ModelVersion>;
+  /** Gives the version that the alias pointed at. Throws HR_UNKNOWN_MODEL. */
+  removeAlias(model: string, alias: string, actor: string): Promise<ModelVersion>;
   /**
    * From now on the version can't be served, and the view versions that it reads are kept for others alone. Throws
    * HR_CONFLICT while it has traffic or an alias.
@@ -154,6 +156,20 @@ export function createModelRegistry(store: RegistryStore): ModelRegistry {
         });
         return readVersion(trx, model, version);
       }),
+    removeAlias: (model, alias, actor) =>
+      store.change(async (trx, record) => {
+        const versions = await readVersions(trx, model);
+        if (versions.length === 0) await checkKnown(trx, model);
+        const { version, aliases } = findVersion(versions, model, alias);
+        if (!aliases.includes(alias))
+          throw new HeadraceError(
+            'HR_INVALID',
+            `${JSON.stringify(alias.slice(0, 80))} is no alias of model "${model}"`,
+          );
+        await trx.deleteFrom('registry_model_aliases').where('model', '=', model).where('alias', '=', alias).execute();
+        await record({ actor, action: 'model.alias', object: `model/${model}`, before: { alias, version } });
+        return readVersion(trx, model, version);
+      }),
     retire: (model, version, actor) =>
       store.change(async (trx, record) => {
         const before = await readVersion(trx, model, version);
@@ -187,7 +203,9 @@ async function refuseInUse(trx: RegistryDb, { model, version, aliases }: ModelVe
   const endpoints = await endpointsServing(trx, model, version);
   const uses = [
     ...endpoints.map((name) => `endpoint "${name}" gives it traffic`),
-    ...aliases.map((alias) => `alias "${alias}" points at it`),
+    ...aliases.map(
+      (alias) => `alias "${alias}" points at it (\`headrace models unalias ${model} ${alias}\` takes it away)`,
+    ),
   ];
   if (uses.length === 0) return;
   throw new HeadraceError('HR_CONFLICT', `version ${version} of model "${model}" is in use: ${uses.join(', ')}`);

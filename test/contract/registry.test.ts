@@ -312,6 +312,14 @@ describe.each(testDatabases('registry contract'))('the registry on $name', (data
       expect(entry).toMatchObject({ actor: 'bob', before: { version: 1 }, after: { version: 2 } });
     });
 
+    it('takes an alias away; what it pointed at stays', async () => {
+      await register('1', { alias: 'champion' });
+      expect(await registry.models.removeAlias(MODEL, 'champion', 'ann')).toMatchObject({ version: 1, aliases: [] });
+      await expect(registry.models.resolve(MODEL, 'champion')).rejects.toMatchObject({ code: 'HR_UNKNOWN_MODEL' });
+      for (const name of ['1', 'latest'])
+        await expect(registry.models.removeAlias(MODEL, name, 'ann')).rejects.toMatchObject({ code: 'HR_INVALID' });
+    });
+
     it('names the nearest model or alias to one that is unknown', async () => {
       await register('1', { alias: 'champion' });
       await expect(registry.models.versions('delay_clasifier')).rejects.toThrow('Did you mean "delay_classifier"?');

@@ -123,6 +123,18 @@ describe('a version of a view', () => {
     headraceJson(project, ['materialize', '--incremental'], { HEADRACE_ONLINE_KEEP_VERSIONS: '0s' });
     expect(viewsOf(project).map(({ version }) => version)).toEqual([old]);
   });
+
+  it('is kept for a model version whose model is defined no more, until that is retired', () => {
+    project.write('feature_repo/shop.ts', CHANGED.slice(0, CHANGED.indexOf('export const returns = model(')));
+    headraceJson(project, ['apply', '--yes']);
+    headraceJson(project, ['materialize', '--incremental'], { HEADRACE_ONLINE_KEEP_VERSIONS: '0s' });
+    const [, kept] = viewsOf(project);
+    expect(kept).toMatchObject({ version: old, read_by: [{ kind: 'model', model: 'returns', version: 4 }] });
+    headraceJson(project, ['models', 'unalias', 'returns', 'champion']);
+    headraceJson(project, ['models', 'retire', 'returns', '4']);
+    headraceJson(project, ['materialize', '--incremental'], { HEADRACE_ONLINE_KEEP_VERSIONS: '0s' });
+    expect(viewsOf(project).map(({ version }) => version)).not.toContain(old);
+  });
 });
 
 describe('apply', () => {

@@ -58,4 +58,4 @@ it('runs, lists, shows, logs, resumes and refuses, with documented exit codes', 
     code: 2,
     stderr: expect.stringMatching(/--param takes name=value/),
   });
-});
+}, 90_000);
