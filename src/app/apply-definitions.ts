@@ -3,7 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HeadraceError } from '../core/index.ts';
-import type { Manifest } from '../definitions/index.ts';
+import { functionsOf, type Manifest } from '../definitions/index.ts';
 import {
   type Applied,
   type Apply,
@@ -12,7 +12,7 @@ import {
   type ServerRow,
   versionsRead,
 } from '../registry/index.ts';
-import { putBlob } from '../storage/index.ts';
+import { getBlob, type ObjectStore, putBlob } from '../storage/index.ts';
 import { isOlderCommit, readCodeOrigin } from './code-origin.ts';
 import type { App } from './open-app.ts';
 
@@ -33,7 +33,30 @@ export async function applyRepository(app: App, request: ApplyRequest): Promise<
   for (let at = 0; at < codes.length; at += STORED_AT_ONCE) {
     await Promise.all(codes.slice(at, at + STORED_AT_ONCE).map((code) => putBlob(objects, Buffer.from(code))));
   }
-  return definitions.apply(manifest, { actor: app.environment.actor, origin, ...options });
+  const lostBundles = await findLost(objects, (await definitions.current())?.manifest, manifest);
+  return definitions.apply(manifest, { actor: app.environment.actor, origin, lostBundles, ...options });
+}
+
+/** Applied bundles of functions that are the same now by other bundles, and that the store no longer has whole. */
+async function findLost(
+  objects: ObjectStore,
+  applied: Manifest | undefined,
+  written: Manifest,
+): Promise<ReadonlySet<string>> {
+  const lost = new Set<string>();
+  if (applied === undefined) return lost;
+  const now = new Map(functionsOf(written).map((ref) => [ref.id, ref]));
+  for (const { id, hash, bundle } of functionsOf(applied)) {
+    const same = now.get(id);
+    if (bundle === undefined || same?.hash !== hash || same.bundle === bundle) continue;
+    try {
+      await getBlob(objects, bundle);
+    } catch (thrown) {
+      if (!(thrown instanceof HeadraceError) || thrown.code !== 'HR_ARTIFACT_UNREADABLE') throw thrown;
+      lost.add(bundle);
+    }
+  }
+  return lost;
 }
 
 async function refuseOlder(app: App, commit: string | undefined, [last]: readonly Apply[]): Promise<void> {

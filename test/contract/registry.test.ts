@@ -183,6 +183,18 @@ describe.each(testDatabases('registry contract'))('the registry on $name', (data
       });
       await apply(bundled('a'.repeat(64), '1'.repeat(64)));
       expect(await apply(bundled('a'.repeat(64), '2'.repeat(64)))).toMatchObject({ revision: 1, changes: [] });
+      // One that is lost is not kept.
+      const lostBundles = new Set(['1'.repeat(64)]);
+      expect(
+        await registry.definitions.apply(bundled('a'.repeat(64), '3'.repeat(64)), { actor: 'ann', lostBundles }),
+      ).toMatchObject({
+        revision: 2,
+        changes: [],
+      });
+      const [{ hash: now } = { hash: '' }] = await registry.definitions.history();
+      expect((await registry.definitions.byHash(now))?.onDemandViews['departure']?.transform.bundle).toBe(
+        '3'.repeat(64),
+      );
       const applied = await apply(bundled('b'.repeat(64), '2'.repeat(64)));
       expect(applied.changes.map(({ detail }) => detail)).toEqual([['transform: aaaaaaaa → bbbbbbbb']]);
     });

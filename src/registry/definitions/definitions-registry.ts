@@ -45,6 +45,8 @@ export interface ApplyOptions {
   readonly allowBreaking?: boolean;
   /** A plan's `baseRevision`: the apply fails when anyone applied something else since. */
   readonly expectedRevision?: number;
+  /** Applied bundles that the artifact store no longer has whole: the same functions get those of `manifest`. */
+  readonly lostBundles?: ReadonlySet<string>;
 }
 
 export interface ObjectVersion {
@@ -81,9 +83,9 @@ export function createDefinitionsRegistry(store: RegistryStore, newSalt: () => s
     },
     apply: (written, options) =>
       store.change(async (trx, record) => {
-        const { actor, origin = {}, allowBreaking = false, expectedRevision } = options;
+        const { actor, origin = {}, allowBreaking = false, expectedRevision, lostBundles } = options;
         const current = await readCurrent(trx);
-        const manifest = asApplied(current?.manifest, written);
+        const manifest = asApplied(current?.manifest, written, lostBundles);
         const hash = contentHash(manifest);
         if (current !== undefined && current.hash === hash) return { ...toApply(current), changes: [] };
         const base = current?.revision ?? 0;
@@ -146,8 +148,8 @@ export function createDefinitionsRegistry(store: RegistryStore, newSalt: () => s
 }
 
 /** What is written, by the names and the bundles that stay as they are applied. */
-function asApplied(before: Manifest | undefined, written: Manifest): Manifest {
-  return keepBundles(before, withStoredNames(before, written));
+function asApplied(before: Manifest | undefined, written: Manifest, lost?: ReadonlySet<string>): Manifest {
+  return keepBundles(before, withStoredNames(before, written), lost);
 }
 
 async function writeObjectVersions(

@@ -21,9 +21,9 @@ export function mapFunctions(manifest: Manifest, change: (ref: FunctionRef) => F
 
 /**
  * The manifest by the bundles that are applied, where a function is the same: another bundler's other bytes change nothing,
- * and need not be told, stored or loaded.
+ * and need not be told, stored or loaded. Those that are lost are not kept.
  */
-export function keepBundles(before: Manifest | undefined, after: Manifest): Manifest {
+export function keepBundles(before: Manifest | undefined, after: Manifest, lost?: ReadonlySet<string>): Manifest {
   if (before === undefined) return after;
   const applied = new Map<string, FunctionRef>();
   mapFunctions(before, (ref) => {
@@ -33,7 +33,8 @@ export function keepBundles(before: Manifest | undefined, after: Manifest): Mani
   return mapFunctions(after, (ref) => {
     const known = applied.get(ref.id);
     // What was applied without a bundle gets one.
-    return known?.hash === ref.hash && known.bundle !== undefined ? known : ref;
+    const isKept = known?.hash === ref.hash && known.bundle !== undefined && lost?.has(known.bundle) !== true;
+    return isKept ? known : ref;
   });
 }
 
