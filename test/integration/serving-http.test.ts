@@ -480,7 +480,10 @@ describe('endpoints', () => {
 describe('looking at the server', () => {
   it('tells health, metrics and its own description', async () => {
     expect((await server.inject('/health/live')).json()).toEqual({ status: 'live' });
-    expect((await server.inject('/health/ready')).json()).toMatchObject({ status: 'ready', endpoints: ['checkout'] });
+    expect((await server.inject('/health/ready')).json()).toMatchObject({
+      status: 'ready',
+      endpoints: [{ endpoint: 'checkout', state: 'serving', reason: null, served: [1], wanted: [1] }],
+    });
     const metrics = await server.inject('/metrics');
     expect(metrics.headers['content-type']).toContain('text/plain');
     expect(metrics.body).toMatch(/endpoint="checkout"/);

@@ -75,7 +75,7 @@ describe('a configuration', () => {
     [
       { project: 'a:b' },
       {},
-      'project "a:b" is not a good name: use a letter, then letters, digits, underscores and hyphens',
+      'project "a:b" is not a good name: use a letter (a to z, A to Z), then such letters, digits, underscores and hyphens',
     ],
     [
       { project: 'p' },
