@@ -142,6 +142,6 @@ export async function servedDefinitions(
   const served = await (await app.registry()).versions.servedServices();
   const own = served.find((one) => one.service === service);
   if (own === undefined) return app.applied();
-  if (!own.isServed) throw versionIncomplete(`service "${service}"`, own.waitsFor);
+  if (own.state === 'unserved') throw versionIncomplete(`service "${service}"`, own.waitsFor);
   return app.definitionsOf(own.manifestHash);
 }

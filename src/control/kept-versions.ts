@@ -64,8 +64,8 @@ async function findReaders(
       readers.set(version, [...(readers.get(version) ?? []), reader]);
     }
   };
-  for (const { service, revision, waitsFor } of await registry.versions.servedServices()) {
-    if (waitsFor.length === 0) add(applied, service, { kind: 'service', service, revision });
+  for (const { service, revision, state } of await registry.versions.servedServices()) {
+    if (state !== 'waiting') add(applied, service, { kind: 'service', service, revision });
   }
   for (const [version, needs] of await registry.versions.needs()) {
     const others = needs.flatMap(presentNeed);

@@ -21,7 +21,7 @@ export type { ModelRegistry, NewModelVersion, RegisteredModel } from './models.t
 export { openRegistry, type Registry } from './registry.ts';
 export type { AuditEntry } from './store.ts';
 export { versionIncomplete } from './versions/refuse-unreadable.ts';
-export { readableVersions, type ServedService, versionsRead } from './versions/served-services.ts';
+export { readableVersions, type ServedService, type ServiceState, versionsRead } from './versions/served-services.ts';
 export type { ServerRow, Servers, ServerState } from './versions/servers.ts';
 export type { VersionNeed } from './versions/version-needs.ts';
 export type { VersionEpoch, ViewVersionRow, ViewVersions } from './versions/view-versions.ts';

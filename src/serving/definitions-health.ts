@@ -1,6 +1,7 @@
 // Whether what is defined is served: per endpoint and service, ready or why not. Told in /health/ready's body, in
 // /v1/status and in metrics.
 
+import type { ServiceState } from '../registry/index.ts';
 import type { Snapshot } from './snapshot.ts';
 
 export interface DefinitionsHealth {
@@ -25,8 +26,7 @@ export interface EndpointHealth {
 
 export interface ServiceHealth {
   readonly service: string;
-  /** `waiting`: earlier definitions answer; `unfilled`: nothing does. */
-  readonly state: 'current' | 'waiting' | 'unfilled';
+  readonly state: ServiceState;
   /** The apply whose definitions it is served by. */
   readonly revision: number;
   /** View versions that are not complete. */
@@ -41,9 +41,9 @@ export function healthOf(
     revision: snapshot?.revision ?? null,
     notLoaded: failure === undefined ? null : { revision: failure.revision, reason: failure.error },
     endpoints: snapshot?.states.map((state) => endpointHealth(snapshot, state)) ?? [],
-    services: [...(snapshot?.services.values() ?? [])].map(({ service, revision, waitsFor, isServed }) => ({
+    services: [...(snapshot?.services.values() ?? [])].map(({ service, revision, waitsFor, state }) => ({
       service,
-      state: waitsFor.length === 0 ? 'current' : isServed ? 'waiting' : 'unfilled',
+      state,
       revision,
       waitsFor,
     })),

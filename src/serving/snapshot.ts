@@ -3,7 +3,13 @@
 
 import { didYouMeanOf, HeadraceError, messageOf } from '../core/index.ts';
 import { type Definitions, type LiveVersion, resolveService } from '../definitions/index.ts';
-import { type EndpointState, readableVersions, type ServedService, versionIncomplete } from '../registry/index.ts';
+import {
+  type EndpointState,
+  readableVersions,
+  type ServedService,
+  type ServiceState,
+  versionIncomplete,
+} from '../registry/index.ts';
 import { type DefinitionsHealth, healthOf } from './definitions-health.ts';
 import { compileEndpoint, type EndpointPlan } from './endpoint-plan.ts';
 import { compileFeaturePlan, type FeaturePlan } from './feature-plan.ts';
@@ -49,6 +55,13 @@ export interface ServedBy extends ServedService {
 
 const CHECK_EVERY_MS = 1000;
 
+const TOLD: Readonly<Record<ServiceState, string>> = {
+  current: 'service has moved',
+  waiting: 'service is served by earlier definitions until a run has filled what it reads',
+  unfilled: 'no run has filled what the service reads: it answers with what there is',
+  unserved: 'service is not served: what it reads is not filled, and no earlier definitions can answer',
+};
+
 export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
   const { registry, store, directory, logger, definitionsOf, earlierDefinitions } = deps;
   const models = createServedModels(deps);
@@ -65,7 +78,7 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
     let plan = snapshot.servicePlans.get(name);
     if (plan === undefined) {
       const served = snapshot.services.get(name);
-      if (served?.isServed === false) throw versionIncomplete(`service "${name}"`, served.waitsFor);
+      if (served?.state === 'unserved') throw versionIncomplete(`service "${name}"`, served.waitsFor);
       const definitions = served?.definitions ?? snapshot.definitions;
       const service = resolveService(definitions.manifest, name);
       plan = compileFeaturePlan(definitions, service, store, directory, 'rows');
@@ -137,13 +150,12 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
   };
 
   const tellOfServices = (services: ReadonlyMap<string, ServedBy>): void => {
-    for (const { service, revision, waitsFor } of services.values()) {
+    for (const { service, revision, waitsFor, state } of services.values()) {
       const before = current?.services.get(service);
       if (before !== undefined && before.revision === revision && before.waitsFor.join() === waitsFor.join()) continue;
       if (waitsFor.length > 0) {
-        const what = 'service is served by earlier definitions until a run has filled what it reads';
-        logger.warn({ service, revision, waitsFor }, what);
-      } else if ((before?.waitsFor.length ?? 0) > 0) logger.info({ service, revision }, 'service has moved');
+        logger.warn({ service, revision, waitsFor }, TOLD[state]);
+      } else if ((before?.waitsFor.length ?? 0) > 0) logger.info({ service, revision }, TOLD.current);
     }
   };
 

@@ -1,5 +1,6 @@
 // By which definitions each service is served: those that are applied, once all view versions that it reads are complete;
-// until then the last applied ones for which they are. So a service moves at once, and no feature of it goes dark.
+// until then the last applied ones for which they are. So a service moves at once, and no feature of it goes dark. One that
+// never had such definitions answers with what there is.
 
 import { type Manifest, resolveService, viewOfVersion, viewVersion } from '../../definitions/index.ts';
 import type { ViewVersionRow } from './view-versions.ts';
@@ -11,9 +12,14 @@ export interface ServedService {
   readonly manifestHash: string;
   /** Versions that the applied definitions read and that are not complete; empty when it is served by those. */
   readonly waitsFor: readonly string[];
-  /** False where it waits and no earlier definitions can serve it either. */
-  readonly isServed: boolean;
+  readonly state: ServiceState;
 }
+
+/**
+ * `current`: all is complete. `waiting`: earlier definitions answer. `unfilled`: no run has filled what it reads, ever; it
+ * answers with what there is. `unserved`: nothing answers.
+ */
+export type ServiceState = 'current' | 'waiting' | 'unfilled' | 'unserved';
 
 export interface AppliedRevision {
   readonly revision: number;
@@ -49,22 +55,43 @@ export async function servedServices(
   kept: readonly ViewVersionRow[],
   manifestOf: (hash: string) => Promise<Manifest>,
 ): Promise<readonly ServedService[]> {
+  const complete = new Set(
+    kept.filter(({ completedMicros }) => completedMicros !== null).map(({ version }) => version),
+  );
+  const isComplete = (version: string): boolean => complete.has(version);
   const isReadable = readableVersions(kept);
   const served: ServedService[] = [];
   for (const service of Object.keys(current.manifest.services)) {
-    const waitsFor = versionsRead(current.manifest, service).filter((version) => !isReadable(version));
-    const before = waitsFor.length === 0 ? undefined : await findEarlier(service);
-    const { revision, hash } = before ?? current;
-    const isServed = waitsFor.length === 0 || before !== undefined;
-    served.push({ service, revision, manifestHash: hash, waitsFor, isServed });
+    const read = versionsRead(current.manifest, service);
+    const waitsFor = read.filter((version) => !isComplete(version));
+    const by = (state: ServiceState, { revision, hash }: AppliedRevision): ServedService => ({
+      service,
+      revision,
+      manifestHash: hash,
+      waitsFor,
+      state,
+    });
+    served.push(await choose());
+
+    async function choose(): Promise<ServedService> {
+      if (waitsFor.length === 0) return by('current', current);
+      const before = await findEarlier(service, isComplete);
+      if (before !== undefined) return by('waiting', before);
+      if (read.every(isReadable)) return by('unfilled', current);
+      const unfilled = await findEarlier(service, isReadable);
+      return unfilled === undefined ? by('unserved', current) : by('waiting', unfilled);
+    }
   }
   return served;
 
-  async function findEarlier(service: string): Promise<AppliedRevision | undefined> {
+  async function findEarlier(
+    service: string,
+    isAnswering: (version: string) => boolean,
+  ): Promise<AppliedRevision | undefined> {
     for (const earlier of revisions.filter(({ revision }) => revision < current.revision).slice(0, MOST_REVISIONS)) {
       const manifest = await manifestOf(earlier.hash);
       if (!Object.hasOwn(manifest.services, service)) continue;
-      if (versionsRead(manifest, service).every(isReadable)) return earlier;
+      if (versionsRead(manifest, service).every(isAnswering)) return earlier;
     }
     return undefined;
   }

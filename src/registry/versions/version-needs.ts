@@ -28,8 +28,8 @@ export async function versionNeeds(given: NeedsGiven): Promise<ReadonlyMap<strin
     else known.push(need);
   };
   for (const view of Object.keys(given.current.views)) add(viewVersion(given.current, view), { by: 'applied' });
-  for (const { service, manifestHash, revision, waitsFor } of given.services) {
-    const manifest = waitsFor.length === 0 ? undefined : await given.manifestOf(manifestHash);
+  for (const { service, manifestHash, revision, state } of given.services) {
+    const manifest = state === 'waiting' ? await given.manifestOf(manifestHash) : undefined;
     if (manifest === undefined) continue;
     for (const version of versionsRead(manifest, service)) add(version, { by: 'service', service, revision });
   }
