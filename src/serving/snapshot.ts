@@ -54,6 +54,9 @@ export interface ServedBy extends ServedService {
 }
 
 const CHECK_EVERY_MS = 1000;
+/** What could not be loaded is tried again after this, then after twice as long each time, up to a minute. */
+const RETRY_MS = 1000;
+const MOST_RETRY_MS = 60_000;
 
 const TOLD: Readonly<Record<ServiceState, string>> = {
   current: 'service has moved',
@@ -70,7 +73,9 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
   let seenToken = -1;
   let current: Snapshot | undefined;
   /** Why what is applied is not loaded. */
-  let failure: { readonly revision: number; readonly error: string } | undefined;
+  let failure: { readonly revision: number; readonly error: string; readonly thrown: unknown } | undefined;
+  let retryAt = 0;
+  let retryMs = RETRY_MS;
   let refreshing: Promise<void> | undefined;
   let lastCheck = -Infinity;
 
@@ -87,15 +92,16 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
     return plan;
   };
 
-  // A plan is kept when nothing that it was compiled from has changed.
+  // A plan is kept when nothing that it was compiled from has changed; one that stands in for what failed is not.
   const planEndpoint = async (
     definitions: Definitions,
     state: EndpointState,
     isReadable: (version: string) => boolean,
   ): Promise<EndpointPlan | undefined> => {
     const before = current?.endpoints.get(state.name);
-    if (before !== undefined && current?.definitions === definitions && before.state.revision === state.revision)
-      return before;
+    const isSame = current?.definitions === definitions && before?.state.revision === state.revision;
+    const stoodIn = current?.failures.has(state.name) ?? false;
+    if (before !== undefined && isSame && !stoodIn) return before;
     const spec = definitions.manifest.endpoints[state.name];
     const model = spec === undefined ? undefined : definitions.manifest.models[spec.model];
     if (spec === undefined || model === undefined) return undefined;
@@ -146,7 +152,16 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
       }
     }
     tellOfServices(services);
-    return { revision, definitions, versions, states, endpoints, failures, services, servicePlans: new Map() };
+    const servicePlans = keptServicePlans(services);
+    return { revision, definitions, versions, states, endpoints, failures, services, servicePlans };
+  };
+
+  const keptServicePlans = (services: ReadonlyMap<string, ServedBy>): Map<string, FeaturePlan> => {
+    const plans = [...(current?.servicePlans ?? [])].filter(([name]) => {
+      const [before, now] = [current?.services.get(name), services.get(name)];
+      return now !== undefined && now.definitions === before?.definitions && now.state !== 'unserved';
+    });
+    return new Map(plans);
   };
 
   const tellOfServices = (services: ReadonlyMap<string, ServedBy>): void => {
@@ -187,7 +202,31 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
           { revision: applied.revision, reason: error },
           'what is applied could not be loaded; trying again',
         );
-      failure = { revision: applied.revision, error };
+      failure = { revision: applied.revision, error, thrown };
+      throw thrown;
+    }
+  };
+
+  const isLacking = (): boolean => failure !== undefined || (current?.failures.size ?? 0) > 0 || kept.isPartial();
+
+  /** What changed, and what could not be loaded when it did. */
+  const loadChanges = async (): Promise<void> => {
+    const token = await registry.changeToken();
+    if (token !== seenToken) retryMs = RETRY_MS;
+    else if (!isLacking()) return;
+    else if (performance.now() < retryAt) {
+      if (failure !== undefined) throw failure.thrown;
+      return;
+    }
+    try {
+      await loadApplied(token);
+      seenToken = token;
+      retryAt = performance.now() + retryMs;
+      retryMs = Math.min(2 * retryMs, MOST_RETRY_MS);
+    } catch (thrown) {
+      // Whoever mends the code waits for it: every second.
+      retryAt = performance.now() + RETRY_MS;
+      if (failure !== undefined) seenToken = token;
       throw thrown;
     }
   };
@@ -201,19 +240,19 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
   };
 
   const look = async (): Promise<void> => {
-    const token = await registry.changeToken();
-    if (token !== seenToken) {
-      await loadApplied(token);
-      seenToken = token;
+    try {
+      await loadChanges();
+    } finally {
+      // Whatever can't be loaded: others have to hear of it, and that this server is there.
+      await report.tell(current, failure?.error ?? null);
     }
     await directory.refresh();
-    await report.tell(current, failure?.error ?? null);
-    await check();
   };
 
   let toldOf = '';
   const refresh = (): Promise<void> => {
     refreshing ??= look()
+      .then(check)
       .then(
         () => (toldOf = ''),
         (thrown: unknown) => {
