@@ -8,6 +8,7 @@ import {
   type Applied,
   type Apply,
   type ApplyOptions,
+  type CodeOrigin,
   readableVersions,
   type ServerRow,
   versionsRead,
@@ -27,7 +28,7 @@ export async function applyRepository(app: App, request: ApplyRequest): Promise<
   const { definitions } = await app.registry();
   const origin = await readCodeOrigin(app.config.values.repo, app.environment.variables);
   const { allowOlder = false, ...options } = request;
-  if (!allowOlder) await refuseOlder(app, origin.commit, await definitions.history());
+  if (!allowOlder) await refuseOlderCommit(app, origin);
   const objects = await app.objects();
   const codes = [...bundles.values()];
   for (let at = 0; at < codes.length; at += STORED_AT_ONCE) {
@@ -59,21 +60,33 @@ async function findLost(
   return lost;
 }
 
-async function refuseOlder(app: App, commit: string | undefined, [last]: readonly Apply[]): Promise<void> {
+/** Throws HR_OLDER_COMMIT where the working copy stands at a commit that what is applied has left behind. */
+export async function refuseOlderCommit(app: App, origin?: CodeOrigin): Promise<void> {
+  const [last] = await (await app.registry()).definitions.history();
   const applied = last?.origin.commit;
+  const { commit } = origin ?? (await readCodeOrigin(app.config.values.repo, app.environment.variables));
   if (last === undefined || commit === undefined || applied === undefined) return;
   if (!(await isOlderCommit(app.config.values.repo, commit, applied))) return;
   throw new HeadraceError(
     'HR_OLDER_COMMIT',
-    `revision ${last.revision} was applied from commit ${applied.slice(0, 12)}, which comes after this one, ${commit.slice(0, 12)}. Update the working copy, or go back on purpose with \`headrace rollback\` or \`apply --yes\`.`,
+    `revision ${last.revision} was applied from commit ${applied.slice(0, 12)}, which comes after this one, ${commit.slice(0, 12)}. Update the working copy, or go back on purpose with \`headrace rollback\` or \`apply --allow-older\`.`,
   );
 }
 
+/** What was applied before, to be applied again. */
+export interface Rollback {
+  readonly target: Apply;
+  readonly manifest: Manifest;
+  /** The revision that it was found at. */
+  readonly expectedRevision: number;
+}
+
 /**
- * Applies what was applied as `revision` before, the one before the last when left out: no working copy is needed. Throws
- * HR_UNKNOWN_REVISION, HR_VERSION_INCOMPLETE where data of it is gone, with the command that brings it back.
+ * What was applied as `revision`, the one before the last when left out, with all that it needs: no working copy. Throws
+ * HR_UNKNOWN_REVISION, HR_CODE_MISSING, HR_CODE_ALTERED; HR_VERSION_INCOMPLETE where data of it is gone, with the command
+ * that brings it back.
  */
-export async function rollBack(app: App, revision: number | undefined): Promise<Applied> {
+export async function findRollback(app: App, revision: number | undefined): Promise<Rollback> {
   const registry = await app.registry();
   const history = await registry.definitions.history();
   const target = revision === undefined ? history[1] : history.find((one) => one.revision === revision);
@@ -87,11 +100,20 @@ export async function rollBack(app: App, revision: number | undefined): Promise<
       `revision ${target.revision} reads ${missing.join(', ')}, whose records are gone or not complete. Bring them back with \`headrace materialize --incremental --views ${missing.join(',')}\`, then roll back again.`,
     );
   }
+  return { target, manifest, expectedRevision: history[0]?.revision ?? 0 };
+}
+
+/** Throws HR_CONFLICT where anything was applied since. Going back is asked for, whatever it breaks for what came since. */
+export async function rollBack(app: App, { target, manifest, expectedRevision }: Rollback): Promise<Applied> {
+  const { definitions } = await app.registry();
   const { actor } = app.environment;
-  const expectedRevision = history[0]?.revision ?? 0;
-  // Going back is asked for, whatever it breaks for what came since.
-  const options = { actor, origin: target.origin, allowBreaking: true, expectedRevision };
-  return registry.definitions.apply(manifest, options);
+  return definitions.apply(manifest, {
+    actor,
+    origin: target.origin,
+    allowBreaking: true,
+    expectedRevision,
+    isRestored: true,
+  });
 }
 
 /** View versions that services of a manifest read and that can't be read now. */

@@ -1,5 +1,12 @@
 export { servedDefinitions } from './applied-definitions.ts';
-export { type ApplyRequest, applyRepository, rollBack, waitForServers } from './apply-definitions.ts';
+export {
+  type ApplyRequest,
+  applyRepository,
+  findRollback,
+  refuseOlderCommit,
+  rollBack,
+  waitForServers,
+} from './apply-definitions.ts';
 export { type Environment, readEnvironment } from './environment.ts';
 export { definesNothing, examine, type Finding } from './examine.ts';
 export { checkConfig, type Config, CONFIG_FILE, loadConfig, unknownVariables } from './load-config.ts';

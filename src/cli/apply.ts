@@ -2,16 +2,19 @@
 
 import { createInterface } from 'node:readline/promises';
 import { HeadraceError } from '../core/index.ts';
-import type { ServerRow } from '../registry/index.ts';
 import { defineCommand } from './command.ts';
 import { describeReport } from './plan/describe-plan.ts';
 import { preparePlan } from './plan/prepare-plan.ts';
+import { describeServers, presentServer } from './servers.ts';
 
 export const applyCommand = defineCommand({
   usage: 'apply',
   summary: 'version the definitions in the registry',
   example: 'headrace apply --yes',
-  options: (command) => command.option('--yes', 'go ahead with breaking changes without asking'),
+  options: (command) =>
+    command
+      .option('--yes', 'go ahead with breaking changes without asking')
+      .option('--allow-older', 'go ahead from a commit that comes before the one that is applied'),
   async run(context, _args, options) {
     const app = await context.app();
     const { report } = await preparePlan(context, app);
@@ -24,9 +27,13 @@ export const applyCommand = defineCommand({
         `Apply ${breaking.length} breaking ${breaking.length === 1 ? 'change' : 'changes'}? [y/N] `,
       );
     }
-    if (breaking.length > 0 && !allowBreaking && !context.isJson) throw refused(breaking.length);
-    const { applyRepository, waitForServers } = await import('../app/index.ts');
-    const allowOlder = options['yes'] === true;
+    const { applyRepository, refuseOlderCommit, waitForServers } = await import('../app/index.ts');
+    const allowOlder = options['allowOlder'] === true;
+    if (breaking.length > 0 && !allowBreaking && !context.isJson) {
+      // What an old working copy lacks is no reason to let it break what is in use.
+      if (!allowOlder) await refuseOlderCommit(app);
+      throw refused(breaking.length);
+    }
     const request = { allowBreaking, allowOlder, expectedRevision: baseRevision };
     const { revision, hash } = await applyRepository(app, request);
     const servers = await waitForServers(app, revision);
@@ -37,23 +44,6 @@ export const applyCommand = defineCommand({
     };
   },
 });
-
-export function presentServer({ id, machine, pid, revision, failure }: ServerRow): object {
-  return { id, machine, pid, revision, failure };
-}
-
-/** Nothing where no server runs. */
-export function describeServers(servers: readonly ServerRow[], revision: number): string[] {
-  if (servers.length === 0) return [];
-  const serving = servers.filter((one) => (one.revision ?? 0) >= revision);
-  const others = servers.filter((one) => !serving.includes(one));
-  return [
-    `${serving.length} of ${servers.length} ${servers.length === 1 ? 'server serves' : 'servers serve'} it.`,
-    ...others.map(
-      ({ machine, pid, failure }) => `  ${machine} (process ${pid}): ${failure ?? 'has not taken it up yet'}`,
-    ),
-  ];
-}
 
 /** Why is told by the plan, which stands above it. */
 function refused(count: number): HeadraceError {

@@ -115,9 +115,9 @@ const retire = defineCommand({
   summary: 'let go of a version for good: it can’t be served, and what it alone read is no longer kept',
   example: 'headrace models retire delay_classifier 2',
   async run(context, [name = '', version = '']) {
-    if (!/^[1-9]\d*$/.test(version)) throw usageError(`VERSION is a whole number, got "${version}".`);
-    const registry = await (await context.app()).registry();
-    const retired = await registry.models.retire(name, Number(version), context.environment.actor);
+    const { models } = await (await context.app()).registry();
+    const { version: number } = await models.resolve(name, version);
+    const retired = await models.retire(name, number, context.environment.actor);
     return { json: present(retired), text: `${name}: version ${retired.version} is retired` };
   },
 });

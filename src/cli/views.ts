@@ -4,7 +4,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { App } from '../app/index.ts';
 import type { Aged, ViewStatus } from '../control/index.ts';
 import { didYouMeanOf, formatDuration, HeadraceError, MICROS_PER_SECOND } from '../core/index.ts';
-import type { VersionNeed } from '../registry/index.ts';
 import { type CommandResult, defineCommand, usageError } from './command.ts';
 import { formatTable } from './table.ts';
 
@@ -80,11 +79,7 @@ async function removeVersion(app: App, action: string, version: string | undefin
       `no version "${version}" is kept.${didYouMeanOf('versions that are kept', version, known)}`,
     );
   }
-  const needs = (await registry.versions.needs()).get(version) ?? [];
-  if (needs.length > 0) {
-    throw new HeadraceError('HR_CONFLICT', `${version} is needed: ${needs.map(describeNeed).join(', ')}.`);
-  }
-  await registry.versions.remove(row, app.environment.actor);
+  await registry.versions.remove({ version, epoch: row.epoch }, app.environment.actor);
   const store = await app.online();
   const deadline = performance.now() + SWEEP_LIMIT_MS;
   let left = await sweepVersions({ registry, store });
@@ -103,12 +98,6 @@ async function removeVersion(app: App, action: string, version: string | undefin
 
 const SWEEP_LIMIT_MS = 5000;
 const SWEEP_POLL_MS = 200;
-
-function describeNeed(need: VersionNeed): string {
-  if (need.by === 'applied') return 'it is what is applied';
-  if (need.by === 'service') return `service "${need.service}" is served by it`;
-  return `version ${need.version} of model "${need.model}" reads it (\`headrace models retire ${need.model} ${need.version}\` lets go)`;
-}
 
 /** Training sets by their number: there may be many. */
 function readers({ read_by: readBy, unread_since: unread }: ViewStatus): string {

@@ -4,7 +4,14 @@
 import { type Micros, MICROS_PER_SECOND } from '../core/index.ts';
 import type { Manifest } from '../definitions/index.ts';
 import type { Runs } from '../online/index.ts';
-import { mergeTouched, type Plan, type PlanChange, type Registry, type Touched } from '../registry/index.ts';
+import {
+  mergeTouched,
+  type Plan,
+  type PlanChange,
+  type PlanOptions,
+  type Registry,
+  type Touched,
+} from '../registry/index.ts';
 import type { TrainingSetRecord } from '../offline/index.ts';
 
 export interface PlanReport {
@@ -53,9 +60,14 @@ export interface PlanReportDeps {
 }
 
 /** Throws HR_DEFINITION for renames that can't be. */
-export async function planReport(deps: PlanReportDeps, manifest: Manifest): Promise<PlanReport> {
-  const { baseRevision, changes, breaking, views } = await deps.registry.definitions.plan(manifest, deps.trainingSets);
-  const estimates = await estimateRuns(deps.runs, views);
+export async function planReport(
+  { registry, runs, trainingSets }: PlanReportDeps,
+  manifest: Manifest,
+  options?: PlanOptions,
+): Promise<PlanReport> {
+  const planned = await registry.definitions.plan(manifest, trainingSets, options);
+  const { baseRevision, changes, breaking, views } = planned;
+  const estimates = await estimateRuns(runs, views);
   const waiting = views.flatMap(({ view, needsRun }) => (needsRun ? [view] : []));
   const isEach = waiting.length > MOST_NAMED && waiting.length === Object.keys(manifest.views).length;
   return {

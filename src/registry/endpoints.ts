@@ -62,8 +62,8 @@ export function createEndpointRegistry(store: RegistryStore): EndpointRegistry {
         const versions = await readVersions(trx, before.model);
         const { variants, shadows = before.shadows } = resolveTraffic(traffic, before.model, versions);
         // Of one that is served already the weight alone changes.
-        const served = new Set(before.variants.map(({ version }) => version));
-        const begun = variants.map(({ version }) => version).filter((version) => !served.has(version));
+        const served = new Set([...before.variants, ...before.shadows].map(({ version }) => version));
+        const begun = [...variants, ...shadows].map(({ version }) => version).filter((version) => !served.has(version));
         await refuseUnreadable(
           trx,
           versions.filter(({ version }) => begun.includes(version)),

@@ -4,6 +4,7 @@ export type {
   AppliedManifest,
   Apply,
   ApplyOptions,
+  PlanOptions,
   CodeOrigin,
   DefinitionsRegistry,
   ObjectVersion,

@@ -76,16 +76,16 @@ export async function readVersion(db: RegistryDb, model: string, version: number
   throw new HeadraceError('HR_UNKNOWN_MODEL', `model "${model}" has no version ${version}; it has ${has}`);
 }
 
-/** What no alias may be called: it always means the newest version. */
+/** What no alias may be called: it always means the newest version that is not retired, or the newest where all are. */
 export const LATEST = 'latest';
 
 /** Of all of a model's versions, ascending, the one of a number, an alias or `latest`. Throws HR_UNKNOWN_MODEL. */
-export function findVersion<V extends Pick<ModelVersion, 'version' | 'aliases'>>(
+export function findVersion<V extends Pick<ModelVersion, 'version' | 'aliases' | 'isRetired'>>(
   versions: readonly V[],
   model: string,
   asked: string,
 ): V {
-  const latest = asked === LATEST ? versions.at(-1) : undefined;
+  const latest = asked === LATEST ? (versions.findLast(({ isRetired }) => !isRetired) ?? versions.at(-1)) : undefined;
   const found = latest ?? versions.find(({ version, aliases }) => String(version) === asked || aliases.includes(asked));
   if (found !== undefined) return found;
   if (versions.length === 0) {

@@ -79,8 +79,9 @@ export function createModelRegistry(store: RegistryStore): ModelRegistry {
         if (alias !== undefined) checkAlias(alias);
         checkMetrics(input.metrics ?? {});
         const earlier = await readVersions(trx, model);
-        const same =
-          runId === undefined ? undefined : earlier.find((v) => v.runId === runId && v.artifact === artifact);
+        const isSame = (one: ModelVersion): boolean =>
+          one.runId === runId && one.artifact === artifact && !one.isRetired;
+        const same = runId === undefined ? undefined : earlier.find(isSame);
         if (same !== undefined) return same;
         const version = (earlier.at(-1)?.version ?? 0) + 1;
         const pinned = await pinnedDefinitions(trx, current, input.manifestHash);

@@ -31,7 +31,7 @@ type Asked<T> = Omit<T, 'version'> & { readonly version: number | string };
 export function resolveTraffic(
   traffic: Traffic,
   model: string,
-  versions: readonly Pick<ModelVersion, 'version' | 'aliases'>[],
+  versions: readonly Pick<ModelVersion, 'version' | 'aliases' | 'isRetired'>[],
 ): { readonly variants: Variant[]; readonly shadows: Shadow[] | undefined } {
   const mistakes: ErrorDetail[] = [];
   const names = new Set<string>();

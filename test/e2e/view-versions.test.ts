@@ -164,7 +164,8 @@ describe('apply', () => {
     git('checkout', '-q', 'HEAD~1');
     const refused = headrace(project, ['apply']);
     expect(refused.stderr).toContain('HR_OLDER_COMMIT: revision 2 was applied from commit ');
-    expect(headraceJson(project, ['apply', '--yes'])).toMatchObject({ revision: 3 });
+    expect(headrace(project, ['apply', '--yes']).stderr).toContain('HR_OLDER_COMMIT');
+    expect(headraceJson(project, ['apply', '--yes', '--allow-older'])).toMatchObject({ revision: 3 });
     const { revisions } = headraceJson(project, ['history']) as { revisions: { commit: string; dirty: boolean }[] };
     expect(revisions.map(({ commit, dirty }) => [commit.length, dirty])).toEqual([
       [40, false],

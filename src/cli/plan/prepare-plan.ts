@@ -4,6 +4,7 @@
 import { type App, definesNothing } from '../../app/index.ts';
 import type { PlanReport } from '../../control/index.ts';
 import type { Definitions, Manifest } from '../../definitions/index.ts';
+import type { PlanOptions } from '../../registry/index.ts';
 import type { CommandContext } from '../command.ts';
 
 export interface PreparedPlan {
@@ -33,8 +34,10 @@ export async function preparePlan(context: CommandContext, app: App): Promise<Pr
   return { definitions, report: await opened.value(definitions.manifest) };
 }
 
-// The registry's database has all of it: the online store may be out of reach, as where pull requests are looked at.
-async function openReport(app: App): Promise<(manifest: Manifest) => Promise<PlanReport>> {
+/** The registry's database has all of it: the online store may be out of reach, as where pull requests are looked at. */
+export async function openReport(
+  app: App,
+): Promise<(manifest: Manifest, options?: PlanOptions) => Promise<PlanReport>> {
   const [{ planReport }, { listTrainingSets }] = await Promise.all([
     import('../../control/index.ts'),
     import('../../offline/index.ts'),
@@ -44,5 +47,5 @@ async function openReport(app: App): Promise<(manifest: Manifest) => Promise<Pla
     app.runs(),
     app.database().then((database) => listTrainingSets({ database })),
   ]);
-  return (manifest) => planReport({ registry, runs, trainingSets }, manifest);
+  return (manifest, options) => planReport({ registry, runs, trainingSets }, manifest, options);
 }

@@ -1,5 +1,5 @@
-// What becomes of versions that nothing reads any more: after a while they are not kept, and once no server folds into them
-// their records go. Called when a materialize has ended, and by whoever removes one.
+// What becomes of versions that nothing reads any more: after a while they are not kept, and once no server reads them or
+// folds into them their records go. Called when a materialize has ended, and by whoever removes one.
 
 import { type Clock, type Logger, messageOf, type Micros } from '../../core/index.ts';
 import { storedName } from '../../definitions/index.ts';
@@ -20,9 +20,12 @@ export async function tidyVersions(deps: TidyDeps): Promise<void> {
   const { registry, logger, clock, keepMicros } = deps;
   try {
     await noteRead(registry);
+    const needs = await registry.versions.needs();
     for (const row of await registry.versions.list()) {
       const { unreadSinceMicros } = row;
       if (unreadSinceMicros === null || unreadSinceMicros + keepMicros > clock.nowMicros()) continue;
+      // Applied or registered since it was noted.
+      if (needs.has(row.version)) continue;
       if (await registry.versions.remove(row, 'headrace')) {
         logger.info({ version: row.version }, 'a view version that nothing reads is not kept any more');
       }
@@ -41,7 +44,7 @@ async function noteRead({ versions, servers }: TidyDeps['registry']): Promise<vo
 }
 
 /**
- * Takes the records of removed versions from the store, where no server folds into them any more; gives those that are left
+ * Takes the records of removed versions from the store, where no server reads them or folds into them any more; gives those that are left
  * for later. Throws what the registry and the store say.
  */
 export async function sweepVersions({
@@ -51,8 +54,8 @@ export async function sweepVersions({
   const { versions, servers, definitions } = registry;
   const left: ViewVersionRow[] = [];
   for (const row of await versions.removed()) {
-    const isFolded = (await servers.list(true)).some(({ folds }) => folds.includes(row.version));
-    if (isFolded) {
+    const all = await servers.list(true);
+    if (all.some(({ folds, reads }) => folds.includes(row.version) || reads.includes(row.version))) {
       left.push(row);
       continue;
     }

@@ -39,7 +39,12 @@ export interface Applied extends Apply {
   readonly changes: readonly PlanChange[];
 }
 
-export interface ApplyOptions {
+export interface PlanOptions {
+  /** The manifest is one that was applied: names under which its data lies, and bundles, are taken as they stand in it. */
+  readonly isRestored?: boolean;
+}
+
+export interface ApplyOptions extends PlanOptions {
   readonly actor: string;
   readonly origin?: CodeOrigin;
   readonly allowBreaking?: boolean;
@@ -61,7 +66,7 @@ export interface ObjectVersion {
 
 export interface DefinitionsRegistry {
   /** With training sets, it tells of those too that read what changes. */
-  plan(manifest: Manifest, trainingSets?: readonly TrainingSetReader[]): Promise<Plan>;
+  plan(manifest: Manifest, trainingSets?: readonly TrainingSetReader[], options?: PlanOptions): Promise<Plan>;
   /** Throws HR_BREAKING_CHANGE, HR_CONFLICT. Applying the current manifest changes nothing. */
   apply(manifest: Manifest, options: ApplyOptions): Promise<Applied>;
   current(): Promise<AppliedManifest | undefined>;
@@ -75,17 +80,17 @@ export interface DefinitionsRegistry {
 export function createDefinitionsRegistry(store: RegistryStore, newSalt: () => string): DefinitionsRegistry {
   const { db } = store;
   return {
-    async plan(written, trainingSets = []) {
+    async plan(written, trainingSets = [], { isRestored = false } = {}) {
       const current = await readCurrent(db);
-      const manifest = asApplied(current?.manifest, written);
+      const manifest = isRestored ? written : asApplied(current?.manifest, written);
       const inUse = await readInUse(db, current, trainingSets);
       return makePlan(current?.manifest, manifest, current?.revision ?? 0, inUse);
     },
     apply: (written, options) =>
       store.change(async (trx, record) => {
-        const { actor, origin = {}, allowBreaking = false, expectedRevision, lostBundles } = options;
+        const { actor, origin = {}, allowBreaking = false, expectedRevision, lostBundles, isRestored } = options;
         const current = await readCurrent(trx);
-        const manifest = asApplied(current?.manifest, written, lostBundles);
+        const manifest = isRestored === true ? written : asApplied(current?.manifest, written, lostBundles);
         const hash = contentHash(manifest);
         if (current !== undefined && current.hash === hash) return { ...toApply(current), changes: [] };
         const base = current?.revision ?? 0;

@@ -32,21 +32,22 @@ export function versionsRead(manifest: Manifest, service: string): readonly stri
 }
 
 /**
- * Whether readers may take a version: a complete one; before any version of its view was complete the first that there is,
- * as nothing older could answer in its place.
+ * Whether readers may take a version: a complete one; before any version of its view ever was complete the first that there
+ * is, as nothing older could answer in its place. One that was removed and came back has to be filled first.
  */
 export function readableVersions(kept: readonly ViewVersionRow[]): (version: string) => boolean {
   const readable = new Set<string>();
   for (const own of Map.groupBy(kept, ({ version }) => viewOfVersion(version)).values()) {
     const complete = own.filter(({ completedMicros }) => completedMicros !== null);
     const first = own.reduce((a, b) => (b.addedMicros < a.addedMicros ? b : a));
-    for (const { version } of complete.length > 0 ? complete : [first]) readable.add(version);
+    const none = first.epoch === 1 ? [first] : [];
+    for (const { version } of complete.length > 0 ? complete : none) readable.add(version);
   }
   return (version) => readable.has(version);
 }
 
 /** Further back nobody would look for what is served. */
-const MOST_REVISIONS = 100;
+const MOST_REVISIONS = 1000;
 
 /** `revisions`: newest first, the applied one among them. `manifestOf` is asked only where a service can't move yet. */
 export async function servedServices(
@@ -60,9 +61,12 @@ export async function servedServices(
   );
   const isComplete = (version: string): boolean => complete.has(version);
   const isReadable = readableVersions(kept);
-  const served: ServedService[] = [];
-  for (const service of Object.keys(current.manifest.services)) {
-    const read = versionsRead(current.manifest, service);
+  const reads = new Map(
+    Object.keys(current.manifest.services).map((service) => [service, versionsRead(current.manifest, service)]),
+  );
+  const waiting = [...reads].filter(([, read]) => !read.every(isComplete)).map(([service]) => service);
+  const earlier = await findEarlier(waiting);
+  return [...reads].map(([service, read]): ServedService => {
     const waitsFor = read.filter((version) => !isComplete(version));
     const by = (state: ServiceState, { revision, hash }: AppliedRevision): ServedService => ({
       service,
@@ -71,28 +75,44 @@ export async function servedServices(
       waitsFor,
       state,
     });
-    served.push(await choose());
+    if (waitsFor.length === 0) return by('current', current);
+    const { filled, readable } = earlier.get(service) ?? {};
+    if (filled !== undefined) return by('waiting', filled);
+    if (read.every(isReadable)) return by('unfilled', current);
+    return readable === undefined ? by('unserved', current) : by('waiting', readable);
+  });
 
-    async function choose(): Promise<ServedService> {
-      if (waitsFor.length === 0) return by('current', current);
-      const before = await findEarlier(service, isComplete);
-      if (before !== undefined) return by('waiting', before);
-      if (read.every(isReadable)) return by('unfilled', current);
-      const unfilled = await findEarlier(service, isReadable);
-      return unfilled === undefined ? by('unserved', current) : by('waiting', unfilled);
+  /** One walk back for all that wait, each for as long as it was there without a break. */
+  async function findEarlier(services: readonly string[]): Promise<ReadonlyMap<string, Earlier>> {
+    const found = new Map<string, Earlier>();
+    const searched = new Set(services);
+    let seen = current.hash;
+    for (const one of revisions.filter(({ revision }) => revision < current.revision).slice(0, MOST_REVISIONS)) {
+      if (searched.size === 0) break;
+      if (one.hash === seen) continue;
+      seen = one.hash;
+      const manifest = await manifestOf(one.hash);
+      for (const service of searched) {
+        if (!Object.hasOwn(manifest.services, service)) {
+          searched.delete(service);
+          continue;
+        }
+        const read = versionsRead(manifest, service);
+        const known = found.get(service);
+        if (read.every(isComplete)) {
+          found.set(service, { ...known, filled: one });
+          searched.delete(service);
+        } else if (known === undefined && read.every(isReadable)) found.set(service, { readable: one });
+      }
     }
+    return found;
   }
-  return served;
+}
 
-  async function findEarlier(
-    service: string,
-    isAnswering: (version: string) => boolean,
-  ): Promise<AppliedRevision | undefined> {
-    for (const earlier of revisions.filter(({ revision }) => revision < current.revision).slice(0, MOST_REVISIONS)) {
-      const manifest = await manifestOf(earlier.hash);
-      if (!Object.hasOwn(manifest.services, service)) continue;
-      if (versionsRead(manifest, service).every(isAnswering)) return earlier;
-    }
-    return undefined;
-  }
+/** The last revisions whose definitions can serve a service. */
+interface Earlier {
+  /** All that it reads is complete. */
+  readonly filled?: AppliedRevision;
+  /** All that it reads may be read. */
+  readonly readable?: AppliedRevision;
 }

@@ -1,6 +1,7 @@
 // Who needs each version of a view: the applied definitions, services that have not moved to them yet, and model versions
 // that are not retired. Pure: what the registry has comes in as values.
 
+import { HeadraceError } from '../../core/index.ts';
 import type { Manifest } from '../../definitions/index.ts';
 import { viewVersion } from '../../definitions/index.ts';
 import type { ModelVersion } from '../model-versions.ts';
@@ -40,4 +41,16 @@ export async function versionNeeds(given: NeedsGiven): Promise<ReadonlyMap<strin
     for (const version of versionsRead(manifest, service)) add(version, { by: 'model', model, version: number });
   }
   return needs;
+}
+
+/** Throws HR_CONFLICT with what can be done where there are any. */
+export function refuseNeeded(version: string, needs: readonly VersionNeed[]): void {
+  if (needs.length === 0) return;
+  throw new HeadraceError('HR_CONFLICT', `${version} is needed: ${needs.map(describeNeed).join(', ')}.`);
+}
+
+function describeNeed(need: VersionNeed): string {
+  if (need.by === 'applied') return 'it is what is applied';
+  if (need.by === 'service') return `service "${need.service}" is served by it`;
+  return `version ${need.version} of model "${need.model}" reads it (\`headrace models retire ${need.model} ${need.version}\` lets go)`;
 }

@@ -7,7 +7,7 @@ import type { RegistryTables } from '../schema.ts';
 import { readLiveVersions } from '../model-versions.ts';
 import { readCurrent, readManifest, type RegistryDb, type RegistryStore } from '../store.ts';
 import { type ServedService, servedServices } from './served-services.ts';
-import { type VersionNeed, versionNeeds } from './version-needs.ts';
+import { refuseNeeded, type VersionNeed, versionNeeds } from './version-needs.ts';
 
 export interface ViewVersionRow {
   readonly version: string;
@@ -49,41 +49,46 @@ export interface ViewVersions {
   servedServices(): Promise<readonly ServedService[]>;
   /** Who needs each version that is kept, by version. */
   needs(): Promise<ReadonlyMap<string, readonly VersionNeed[]>>;
-  /** From now on it is not kept: no cut is opened with it, no run fills it. False when it was not kept in this epoch. */
-  remove(version: VersionEpoch, actor: string): Promise<boolean>;
+  /**
+   * From now on it is not kept: no cut is opened with it, no run fills it. False when it was not kept in this epoch, or was
+   * read since, where `unreadSinceMicros` is given. Throws HR_CONFLICT while anything needs it.
+   */
+  remove(version: VersionEpoch & { readonly unreadSinceMicros?: Micros | null }, actor: string): Promise<boolean>;
 }
 
 export function createViewVersions(store: RegistryStore): ViewVersions {
   const { db } = store;
-  const manifestOf = cachedManifests(db);
+  const cached = cachedManifests();
   const rows = (from: RegistryDb) => from.selectFrom('registry_view_versions').selectAll();
   const kept = (from: RegistryDb) => rows(from).where('removed_at', 'is', null);
   const one = async (from: RegistryDb, { version, epoch }: VersionEpoch) =>
     kept(from).where('version', '=', version).where('epoch', '=', epoch).executeTakeFirst();
 
-  const current = async () => {
-    const found = await readCurrent(db);
-    return found === undefined ? undefined : { ...found, manifest: await manifestOf(found.hash, found.manifest) };
+  const current = async (from: RegistryDb) => {
+    const found = await readCurrent(from);
+    return found === undefined ? undefined : { ...found, manifest: await cached(from, found.hash, found.manifest) };
   };
-  const served = async (): Promise<readonly ServedService[]> => {
-    const applied = await current();
+  const served = async (from: RegistryDb): Promise<readonly ServedService[]> => {
+    const applied = await current(from);
     if (applied === undefined) return [];
-    const revisions = await db
+    const revisions = await from
       .selectFrom('registry_applies')
       .select(['revision', 'hash'])
       .orderBy('revision', 'desc')
       .execute();
-    return servedServices(applied, revisions, await readKept(db), (hash) => manifestOf(hash));
+    return servedServices(applied, revisions, await readKept(from), (hash) => cached(from, hash));
+  };
+  const needs = async (from: RegistryDb): Promise<ReadonlyMap<string, readonly VersionNeed[]>> => {
+    const applied = await current(from);
+    if (applied === undefined) return new Map();
+    const models = await readLiveVersions(from);
+    const services = await served(from);
+    return versionNeeds({ current: applied.manifest, services, models, manifestOf: (hash) => cached(from, hash) });
   };
 
   return {
-    servedServices: served,
-    async needs() {
-      const applied = await current();
-      if (applied === undefined) return new Map();
-      const models = await readLiveVersions(db);
-      return versionNeeds({ current: applied.manifest, services: await served(), models, manifestOf });
-    },
+    servedServices: () => served(db),
+    needs: () => needs(db),
     list: () => readKept(db),
     removed: async () =>
       toRows(await rows(db).where('removed_at', 'is not', null).where('swept_at', 'is', null).execute()),
@@ -136,6 +141,9 @@ export function createViewVersions(store: RegistryStore): ViewVersions {
       store.change(async (trx, record) => {
         const row = await one(trx, version);
         if (row === undefined) return false;
+        if (version.unreadSinceMicros !== undefined && row.unread_since !== version.unreadSinceMicros) return false;
+        // Under the lock of all changes: what was applied or registered since the caller looked is seen.
+        refuseNeeded(row.version, (await needs(trx)).get(row.version) ?? []);
         await setRow(trx, row, { removed_at: store.now(), completed_at: null });
         await trx.deleteFrom('registry_version_cuts').where('version', '=', row.version).execute();
         const object = `view/${viewOfVersion(row.version)}`;
@@ -151,10 +159,10 @@ export async function readKept(db: RegistryDb): Promise<readonly ViewVersionRow[
 }
 
 /** Manifests never change: each is read once, and the last few are held. */
-function cachedManifests(db: RegistryDb): (hash: string, known?: Manifest) => Promise<Manifest> {
+function cachedManifests(): (from: RegistryDb, hash: string, known?: Manifest) => Promise<Manifest> {
   const held = new Map<string, Manifest>();
-  return async (hash, known) => {
-    const found = held.get(hash) ?? known ?? (await readManifest(db, hash));
+  return async (from, hash, known) => {
+    const found = held.get(hash) ?? known ?? (await readManifest(from, hash));
     if (found === undefined) throw new HeadraceError('HR_INTERNAL', `the registry has no definitions ${hash}`);
     held.delete(hash);
     held.set(hash, found);
