@@ -47,12 +47,13 @@ export const materializeCommand = defineCommand({
       .filter((name) => name !== '');
     if (views?.length === 0) throw usageError('--views names no view; leave it out for all.');
     const app = await context.app();
-    await bringBack(app, views);
     const dryRun = options['dryRun'] === true;
+    const chosen = views === undefined ? undefined : await storedVersions(app, views);
+    if (!dryRun) await bringBack(app, chosen);
     const request = {
       incremental: isIncremental,
       dryRun,
-      ...(views === undefined ? {} : { views }),
+      ...(chosen === undefined ? {} : { views: chosen }),
       ...(from === undefined ? {} : { from }),
       ...(to === undefined ? {} : { to }),
     };
@@ -85,6 +86,14 @@ export async function fillOnline(
   return report;
 }
 
+/** Versions among the names, as they are stored. */
+async function storedVersions(app: App, names: readonly string[]): Promise<readonly string[]> {
+  if (!names.some((name) => name.includes('@'))) return names;
+  const { versionNamed } = await import('../definitions/index.ts');
+  const { manifest } = await app.applied();
+  return names.map((name) => (name.includes('@') ? versionNamed(manifest, name) : name));
+}
+
 /** A version that was removed and is asked for by its name is kept again. */
 async function bringBack(app: App, views: readonly string[] | undefined): Promise<void> {
   const asked = views?.filter((view) => view.includes('@')) ?? [];
@@ -103,6 +112,7 @@ async function moveReaders(app: App, tell: (line: string) => void): Promise<void
   }
   await tidyVersions({
     registry,
+    runs: await app.runs(),
     store: await app.online(),
     logger: app.logger,
     clock: app.clock,

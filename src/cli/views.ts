@@ -65,11 +65,15 @@ const HEAD = [
   'WAITS FOR A RUN',
 ];
 
-/** Marks it removed, then takes its records as soon as no server folds into it. */
-async function removeVersion(app: App, action: string, version: string | undefined): Promise<CommandResult> {
-  if (action !== 'remove' || version === undefined) throw usageError('views takes nothing, or: remove VIEW@HASH.');
-  const { sweepVersions } = await import('../offline/index.ts');
+/** Marks it removed, then takes its records as soon as no server reads it or folds into it. */
+async function removeVersion(app: App, action: string, named: string | undefined): Promise<CommandResult> {
+  if (action !== 'remove' || named === undefined) throw usageError('views takes nothing, or: remove VIEW@HASH.');
+  const [{ sweepVersions }, { versionNamed }] = await Promise.all([
+    import('../offline/index.ts'),
+    import('../definitions/index.ts'),
+  ]);
   const registry = await app.registry();
+  const version = versionNamed((await app.applied()).manifest, named);
   const kept = await registry.versions.list();
   const row = kept.find((one) => one.version === version);
   if (row === undefined) {
@@ -80,19 +84,19 @@ async function removeVersion(app: App, action: string, version: string | undefin
     );
   }
   await registry.versions.remove({ version, epoch: row.epoch }, app.environment.actor);
-  const store = await app.online();
+  const deps = { registry, runs: await app.runs(), store: await app.online(), clock: app.clock };
   const deadline = performance.now() + SWEEP_LIMIT_MS;
-  let left = await sweepVersions({ registry, store });
+  let left = await sweepVersions(deps);
   while (left.some((one) => one.version === version) && performance.now() < deadline) {
     await sleep(SWEEP_POLL_MS);
-    left = await sweepVersions({ registry, store });
+    left = await sweepVersions(deps);
   }
   const isSwept = !left.some((one) => one.version === version);
   return {
     json: { version, removed: true, swept: isSwept },
     text: isSwept
       ? `${version} is removed with its records.`
-      : `${version} is not kept any more. A server still folds into it: the next materialize takes its records.`,
+      : `${version} is not kept any more. A server still reads it or folds into it: the next materialize takes its records.`,
   };
 }
 

@@ -2,6 +2,7 @@
 // version, whatever their features are called; any other keeps records of its own, beside the old ones.
 
 import { contentHash, type Field } from '../core/index.ts';
+import { own } from './own.ts';
 import type { Definitions, DeriveSpec, EntitySpec, Manifest, SourceSpec, ViewSpec } from './manifest.ts';
 
 /** A version of a view that is kept, with what defines it. */
@@ -42,6 +43,12 @@ export function storedName({ name, storedAs }: { readonly name: string; readonly
 /** The stored name that a version begins with. */
 export function viewOfVersion(version: string): string {
   return version.slice(0, version.lastIndexOf('@'));
+}
+
+/** What people call a version, with the view's name of today or the one its data lies under, as it is stored. */
+export function versionNamed({ views }: Manifest, name: string): string {
+  const view = own(views, viewOfVersion(name));
+  return view === undefined ? name : storedName(view) + name.slice(name.lastIndexOf('@'));
 }
 
 /** Every view of the definitions in its own version, as if none had ever been removed. */

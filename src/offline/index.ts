@@ -21,5 +21,6 @@ export {
   type MaterializeRequest,
 } from './materialize/materialize.ts';
 export type { MaterializedView } from './materialize/report.ts';
-export { sweepVersions, tidyVersions } from './versions/tidy-versions.ts';
+export { sweepVersions } from './versions/sweep-versions.ts';
+export { tidyVersions } from './versions/tidy-versions.ts';
 export { type CompletenessDeps, completeVersions, type Missing, missingFor } from './versions/complete-versions.ts';

@@ -123,6 +123,11 @@ export interface StoreRun {
    * Rejects with HR_ONLINE_UNAVAILABLE when the connection was lost since `begin`: begin the node again.
    */
   mark(node: string): Promise<void>;
+  /**
+   * Removes the node's mark and every record of the version, and of no other; gives how many records. `isOpen` is asked at
+   * every step. One that was cut off is done again.
+   */
+  remove(node: string, entity: string): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -153,10 +158,5 @@ export interface OnlineStore {
   run(link: RunLink): Promise<StoreRun>;
   /** Forgets records past their lifetime as of `now`, where the store does not do so by itself; gives how many. */
   removeExpired(now: Micros): Promise<number>;
-  /**
-   * Removes the records and marks of a version that is not kept any more, and of no other; gives how many records. One that
-   * was cut off is called again.
-   */
-  removeVersion(entity: string, version: VersionId): Promise<number>;
   close(): Promise<void>;
 }

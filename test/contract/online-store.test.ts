@@ -84,6 +84,20 @@ async function writeBases(store: OnlineStore, writes: readonly BaseWrite[], base
   }
 }
 
+async function removeAll(store: OnlineStore, entity: string, version: string): Promise<number> {
+  const run = await store.run({ version, run: ++runNumber, lifetimeMs: forEver, isOpen: async () => true });
+  let removed = 0;
+  try {
+    for (const node of run.nodes) {
+      await run.begin(node);
+      removed += await run.remove(node, entity);
+    }
+  } finally {
+    await run.close();
+  }
+  return removed;
+}
+
 const base = (name: string, content: string, counted?: readonly PartId[]): BaseWrite => ({
   entity: 'thing',
   key: key(name),
@@ -584,16 +598,35 @@ describe.each(onlineStoreKinds())('the online store on $name', ({ name: kind, pr
       stays.slice(200).map((one) => ({ ...one, base: bytes('b') })),
       { version: 'gone@12' },
     );
-    expect(await store.removeVersion('goes', 'gone@1')).toBe(700);
+    expect(await removeAll(store, 'goes', 'gone@1')).toBe(700);
     expect((await scanned(store, 'goes', 'gone@1')).size).toBe(0);
     expect((await read(store, refs.slice(0, 3))).every((record) => record === undefined)).toBe(true);
     expect((await store.marks('gone@1')).every(({ run }) => run === undefined)).toBe(true);
     expect((await scanned(store, 'goes', 'gone@12')).size).toBe(700);
     expect((await store.marks('gone@12')).every(({ run }) => run === undefined)).toBe(false);
-    expect(await store.removeVersion('goes', 'gone@1')).toBe(0);
+    expect(await removeAll(store, 'goes', 'gone@1')).toBe(0);
     // It may come back.
     await writer.putParts([part(refs[0] as (typeof refs)[number], 'again')]);
     expect((await scanned(store, 'goes', 'gone@1')).size).toBe(1);
+  });
+
+  it('removes nothing of a version once a later run has it, and then lets no earlier one write', async () => {
+    const refs = Array.from({ length: 40 }, (_, index) => ref(`back${index}`, 'back@1', 'comes'));
+    const write = (content: string) => refs.map((one) => ({ ...one, base: bytes(content) }));
+    const link = (run: number) => ({ version: 'back@1', run, lifetimeMs: forEver, isOpen: async () => true });
+    const cutOff = { code: expect.stringMatching(/^HR_(MATERIALIZE_BUSY|ONLINE_UNAVAILABLE)$/) };
+    const early = await store.run(link(++runNumber));
+    const [node] = early.nodes;
+    if (node === undefined) throw new Error('a store has a node');
+    await early.begin(node);
+    const removing = await store.run(link(++runNumber));
+    await expect(early.mark(node)).rejects.toMatchObject(cutOff);
+    await removing.begin(node);
+    await writeBases(store, write('late'), { version: 'back@1' });
+    await expect(removing.remove(node, 'comes')).rejects.toMatchObject(cutOff);
+    expect((await scanned(store, 'comes', 'back@1')).size).toBe(40);
+    await early.close();
+    await removing.close();
   });
 
   it('shows another process what was acknowledged', async () => {

@@ -10,6 +10,7 @@ import { expiryAfter, NODE } from './node.ts';
 import type { Db } from './open-lmdb.ts';
 import type { Records } from './records.ts';
 import type { StoreKeys } from './store-keys.ts';
+import { removeVersion } from './remove-version.ts';
 import { nextTurn } from './write-queue.ts';
 
 export interface RunParts {
@@ -77,6 +78,10 @@ export async function openLmdbRun(
     }
   };
 
+  const checkOpen = async (): Promise<void> => {
+    if (!(await isOpen())) throw runIsBusy(version, run, undefined);
+  };
+
   let hasBegun = false;
   const checkBegun = (): void => {
     if (!hasBegun) throw runIsBusy(version, run, undefined);
@@ -84,7 +89,7 @@ export async function openLmdbRun(
 
   // Calls that the caller doesn't wait for are still done in order.
   let last: Promise<unknown> = Promise.resolve();
-  const inOrder = (work: () => Promise<void>): Promise<void> => {
+  const inOrder = <T>(work: () => Promise<T>): Promise<T> => {
     const done = last.then(work);
     last = done.catch(() => undefined);
     return done;
@@ -96,7 +101,7 @@ export async function openLmdbRun(
     begin: () =>
       inOrder(async () => {
         hasBegun = false;
-        if (!(await isOpen())) throw runIsBusy(version, run, undefined);
+        await checkOpen();
         await environment.write(checkFence);
         hasBegun = true;
       }),
@@ -114,6 +119,11 @@ export async function openLmdbRun(
         });
         // What survives a power loss is all up to some commit, so the bases are there wherever the mark is.
         await environment.flush();
+      }),
+    remove: (_node, entity) =>
+      inOrder(() => {
+        checkBegun();
+        return removeVersion({ environment, keys, records, entity, version, checkFence, checkOpen });
       }),
     async close() {
       await last;

@@ -11,7 +11,6 @@ import { openLmdbWriter } from './lmdb-writer.ts';
 import { NODE } from './node.ts';
 import { createPassingTime, machineClock, type SteadyClock } from './passing-time.ts';
 import { createRecords } from './records.ts';
-import { removeVersion } from './remove-version.ts';
 import { scanRecords } from './scan-records.ts';
 import { createStoreKeys } from './store-keys.ts';
 import { sweep } from './sweep.ts';
@@ -64,7 +63,6 @@ export function openLmdbStore({
     },
     run: (link) => openLmdbRun({ environment, records, keys, clock }, link),
     removeExpired: (now) => sweep({ environment, keys, records, claims, time }, now),
-    removeVersion: (entity, version) => removeVersion(environment, keys, records, entity, version),
     close: () => environment.close(),
   };
 }

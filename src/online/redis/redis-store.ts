@@ -13,7 +13,6 @@ import { createRecordKeys, escapeName } from './record-keys.ts';
 import { toRedisError } from './redis-errors.ts';
 import { parseRedisUrl } from './redis-url.ts';
 import { ConnectionLost } from './resp/connection.ts';
-import { removeVersion } from './remove-version.ts';
 import { scanRecords } from './scan-records.ts';
 import { openStoreRun } from './store-run.ts';
 import { openStoreWriter, type RedisPlace } from './store-writer.ts';
@@ -82,12 +81,6 @@ export async function openRedisStore(
     run: (link) => openStoreRun(place, readers, link),
     // Redis forgets by itself: a hash carries its expiry.
     removeExpired: async () => 0,
-    async removeVersion(entity, version) {
-      const removed = await atEachNode((node) =>
-        removeVersion(readers.toNode(node.name), place.keys, { node, project }, entity, version),
-      );
-      return removed.reduce((sum, count) => sum + count, 0);
-    },
     async close() {
       readers.close();
       topology.close();

@@ -1,8 +1,6 @@
-// Removes a version that is not kept any more from every node: its mark first, so that nobody builds on what is going;
-// then its fields, hash by hash, as SCAN finds them. Others' fields of a hash stay.
+// Removes all of a version from a node: its mark first, so that nobody builds on what is going; then its fields, hash by
+// hash, as SCAN finds them. Others' fields of a hash stay.
 
-import type { VersionId } from '../online-store.ts';
-import type { RedisNode } from './cluster/topology.ts';
 import { type MarkPlace, removeMark } from './marks.ts';
 import { baseField, isFieldOf, type RecordKeys } from './record-keys.ts';
 import { encodeHead } from './resp/command-buffer.ts';
@@ -12,19 +10,22 @@ import { scanStep } from './scan-records.ts';
 
 const HKEYS = encodeHead(2, 'HKEYS');
 
+export interface Removal extends MarkPlace {
+  readonly keys: RecordKeys;
+  readonly entity: string;
+  /** Before each step: throws once the version is another's to write. */
+  checkOpen(): Promise<void>;
+}
+
 /** Gives how many hashes had a field of it. */
-export async function removeVersion(
-  connection: Connection,
-  keys: RecordKeys,
-  place: Omit<MarkPlace, 'connection' | 'node' | 'version'> & { readonly node: RedisNode },
-  entity: string,
-  version: VersionId,
-): Promise<number> {
-  await removeMark({ ...place, connection, version });
+export async function removeVersion(removal: Removal): Promise<number> {
+  const { connection, keys, entity, version, checkOpen } = removal;
+  await removeMark(removal);
   const { name } = baseField(version);
   let removed = 0;
   let cursor = '0';
   do {
+    await checkOpen();
     const [next, hashes] = await scanStep(connection, cursor, keys.pattern(entity));
     cursor = next;
     const fields = await fieldsOf(connection, hashes, name);

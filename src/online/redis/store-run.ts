@@ -7,6 +7,7 @@ import type { NodeLinks } from './cluster/node-links.ts';
 import type { RedisNode } from './cluster/topology.ts';
 import { writeBase, type BaseForm } from './encode-base.ts';
 import { fence, runName, runPrefix } from './fence.ts';
+import { removeVersion } from './remove-version.ts';
 import { readMark, writeMark } from './marks.ts';
 import { mortalEntities, noteMortal } from './mortal-entities.ts';
 import { toRedisError } from './redis-errors.ts';
@@ -93,6 +94,16 @@ export async function openStoreRun(place: RedisPlace, readers: NodeLinks, link: 
         if (at.failure !== undefined) throw at.failure;
         const { connection, node } = at;
         await writeMark({ connection, node, project, version: link.version }, link.run);
+      } catch (error) {
+        at.failure ??= error as Error;
+        throw await whyLost(at);
+      }
+    },
+    async remove(name, entity) {
+      const at = begunAt(name);
+      const { connection, node } = at;
+      try {
+        return await removeVersion({ connection, node, project, version: link.version, keys, entity, checkOpen });
       } catch (error) {
         at.failure ??= error as Error;
         throw await whyLost(at);

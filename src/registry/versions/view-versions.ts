@@ -33,8 +33,11 @@ export interface ViewVersions {
   list(): Promise<readonly ViewVersionRow[]>;
   /** Those that were removed and whose records may still lie in the store. */
   removed(): Promise<readonly ViewVersionRow[]>;
-  /** The records of a removed version are gone. */
-  swept(version: VersionEpoch): Promise<void>;
+  /**
+   * The records of a removed version are gone, or some of them, where `isWhole` is false. Where it came back meanwhile, some
+   * of its new ones may be gone with them: it begins anew.
+   */
+  swept(version: VersionEpoch, isWhole: boolean): Promise<void>;
   /** Keeps a version again that was removed, as its manifest defines it: it has to be filled anew. Throws HR_UNKNOWN_VIEW. */
   bringBack(version: string, actor: string): Promise<ViewVersionRow>;
   /** A writer folds into the versions from this cut on. */
@@ -92,9 +95,19 @@ export function createViewVersions(store: RegistryStore): ViewVersions {
     list: () => readKept(db),
     removed: async () =>
       toRows(await rows(db).where('removed_at', 'is not', null).where('swept_at', 'is', null).execute()),
-    async swept(version) {
-      await setRow(db, version, { swept_at: store.now() });
-    },
+    swept: (version, isWhole) =>
+      store.change(async (trx, record) => {
+        const row = await rows(trx).where('version', '=', version.version).executeTakeFirst();
+        if (row === undefined) return;
+        if (row.removed_at !== null) {
+          if (isWhole && row.epoch === version.epoch) await setRow(trx, row, { swept_at: store.now() });
+          return;
+        }
+        await setRow(trx, row, { epoch: row.epoch + 1, completed_at: null });
+        await trx.deleteFrom('registry_version_cuts').where('version', '=', row.version).execute();
+        const object = `view/${viewOfVersion(row.version)}`;
+        await record({ actor: 'headrace', action: 'view.keep', object, after: { version: row.version } });
+      }),
     bringBack: (version, actor) =>
       store.change(async (trx, record) => {
         const found = await rows(trx).where('version', '=', version).executeTakeFirst();
