@@ -78,9 +78,13 @@ export async function fillOnline(
   const offline = await app.offline(progress);
   const { keepLog, materialize } = await import('../offline/index.ts');
   const store = await app.online();
-  const run = () => materialize({ ...offline, store }, request);
-  if (request.dryRun) return run();
-  const report = await withDeadSettled(app, offline, run);
+  const deps = { ...offline, store };
+  if (request.dryRun) return materialize(deps, request);
+  const report = await withDeadSettled(app, offline, async () => {
+    await completeNow(app, tell);
+    const due = new Set((await app.waitingVersions()).map(({ version }) => version));
+    return materialize(deps, { ...request, due });
+  });
   await moveReaders(app, tell);
   await keepLog({ ...offline, store, retentionMicros: app.config.values['pushLog.retention'] });
   return report;
@@ -103,15 +107,19 @@ async function bringBack(app: App, views: readonly string[] | undefined): Promis
   for (const version of asked) if (!kept.has(version)) await versions.bringBack(version, app.environment.actor);
 }
 
-/** Readers move to versions that are complete now, and what nothing reads goes after a while. */
-async function moveReaders(app: App, tell: (line: string) => void): Promise<void> {
-  const { completeVersions, tidyVersions } = await import('../offline/index.ts');
-  const registry = await app.registry();
+async function completeNow(app: App, tell: (line: string) => void): Promise<void> {
+  const { completeVersions } = await import('../offline/index.ts');
   for (const { version } of await completeVersions(await app.completeness(), await app.waitingVersions())) {
     tell(`${version} is complete: readers move to it.`);
   }
+}
+
+/** Readers move to versions that are complete now, and what nothing reads goes after a while. */
+async function moveReaders(app: App, tell: (line: string) => void): Promise<void> {
+  const { tidyVersions } = await import('../offline/index.ts');
+  await completeNow(app, tell);
   await tidyVersions({
-    registry,
+    registry: await app.registry(),
     runs: await app.runs(),
     store: await app.online(),
     logger: app.logger,

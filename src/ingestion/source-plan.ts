@@ -10,7 +10,7 @@ import {
   type Row,
   type Value,
 } from '../core/index.ts';
-import { type Definitions, type LiveVersion, type SourceSpec, viewVersion } from '../definitions/index.ts';
+import { type Definitions, type LiveVersion, own, type SourceSpec, viewVersion } from '../definitions/index.ts';
 import { compileConversion } from '../events/index.ts';
 import {
   createPartFolder,
@@ -95,8 +95,8 @@ export function compileSourcePlans(
     let plan = plans.get(name);
     const source = specs.get(name);
     if (plan === undefined && source !== undefined) {
-      const own = versions.filter((version) => sourceOf(version).name === name);
-      plan = compilePlan({ definitions, versions: own }, source, sourceOf, deriver);
+      const reading = versions.filter((version) => sourceOf(version).name === name);
+      plan = compilePlan({ definitions, versions: reading }, source, sourceOf, deriver);
       plans.set(name, plan);
     }
     return plan;
@@ -115,21 +115,26 @@ function compilePlan(
   sourceOf: (version: LiveVersion) => SourceSpec,
   deriver: IngestionDeps['deriver'],
 ): SourcePlan {
-  const seen = new Map<string, LiveVersion[]>([[canonicalJson(source), []]]);
-  const owners = new Map<string, Definitions>([[canonicalJson(source), definitions]]);
+  const now = canonicalJson(source);
+  const seen = new Map<string, LiveVersion[]>([[now, []]]);
+  // A source that is not defined any more has its functions from the versions that need it.
+  const isDefined = own(definitions.manifest.sources, source.name) !== undefined;
+  const owners = new Map<string, Definitions>(isDefined ? [[now, definitions]] : []);
   for (const version of versions) {
-    const spec = sourceOf(version);
-    if (!isLive(version)) continue;
-    const id = canonicalJson(spec);
-    seen.set(id, [...(seen.get(id) ?? []), version]);
+    const id = canonicalJson(sourceOf(version));
     if (!owners.has(id)) owners.set(id, version.definitions);
+    if (!isLive(version)) continue;
+    const same = seen.get(id);
+    if (same === undefined) seen.set(id, [version]);
+    else same.push(version);
   }
-  const lenses = [...seen].map(([id, own]): Lens => {
-    const by = own[0] === undefined ? source : sourceOf(own[0]);
+  const lenses = [...seen].map(([id, members]): Lens => {
+    // The very object, where nothing differs: then rows need no conversion.
+    const by = id === now || members[0] === undefined ? source : sourceOf(members[0]);
     return compileLens(
       source,
       by,
-      own,
+      members,
       definitions,
       whenNeeded(() => deriver(owners.get(id) as Definitions, by)),
     );

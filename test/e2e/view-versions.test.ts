@@ -244,4 +244,42 @@ describe('apply', () => {
     // The model was registered with the old function.
     expect((await predict()).predictions[0]?.features['basket__ratio']).toBe(2);
   }, 90_000);
+
+  it('that takes a source away which a model version needs: pushes into it go on', async () => {
+    project = createServingProject();
+    server = await startServe(project);
+    const other = REPOSITORY.replace("pushed('purchases'", "pushed('orders'");
+    project.write('feature_repo/shop.ts', other);
+    headraceJson(project, ['apply', '--yes']);
+    const rows = [{ customer: 'ada', amount: 40, points: 1, bought_at: new Date(Date.now() - 1000).toISOString() }];
+    const headers = { 'content-type': 'application/json' };
+    const post = async (path: string, body: object) => {
+      const response = await fetch(`${server?.url}${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
+      return { status: response.status, ...((await response.json()) as object) };
+    };
+    expect(await post('/v1/sources/purchases/push', { rows })).toMatchObject({ status: 200, accepted: 1 });
+    const predict = { inputs: [{ customer: 'ada', amount: 1 }], options: { return_features: true } };
+    expect(await post('/v1/endpoints/checkout/predict', predict)).toMatchObject({
+      status: 200,
+      predictions: [{ version: 1, features: { history__purchases_1d: 3, history__big_7d: 2 } }],
+    });
+  }, 60_000);
+
+  it('goes back to a version that was removed while a stopped server folds into it, once a run has filled it', async () => {
+    project = createServingProject();
+    server = await startServe(project);
+    headraceJson(project, ['models', 'alias', 'returns', 'champion', '2']);
+    headrace(project, ['models', 'unalias', 'returns', 'champion']);
+    project.write('feature_repo/shop.ts', CHANGED.slice(0, CHANGED.indexOf('export const returns = model(')));
+    spawnSync('kill', ['-STOP', String(server.process.pid)]);
+    const old = viewsOf(project)[0]?.version ?? '';
+    headraceJson(project, ['apply', '--yes']);
+    headraceJson(project, ['materialize', '--incremental']);
+    for (const version of ['1', '2']) headraceJson(project, ['models', 'retire', 'returns', version]);
+    expect(headraceJson(project, ['views', 'remove', old])).toMatchObject({ removed: true, swept: false });
+    expect(headrace(project, ['rollback']).stderr).toContain('HR_VERSION_INCOMPLETE');
+    headraceJson(project, ['materialize', '--incremental', '--views', old]);
+    expect(headraceJson(project, ['rollback'])).toMatchObject({ revision: 3 });
+    spawnSync('kill', ['-CONT', String(server.process.pid)]);
+  }, 90_000);
 });

@@ -26,6 +26,8 @@ export interface MaterializeRequest {
    */
   readonly to?: Micros;
   readonly dryRun: boolean;
+  /** Versions that need a run although nothing is new: readers can't move to them yet. */
+  readonly due?: ReadonlySet<string>;
 }
 
 export interface MaterializeReport {
@@ -65,9 +67,12 @@ export async function materialize(deps: MaterializeDeps, request: MaterializeReq
   const before = await runs.lastFinished();
   const views: MaterializedView[] = [];
   const failures: unknown[] = [];
-  const { incremental, from, to } = request;
+  const { incremental, from, to, due } = request;
   const label = labelsIn(deps);
-  const requests = versions.map((live) => ({ live, view: label(live), incremental, from, to }));
+  const requests = versions.map((live) => {
+    const isDue = due?.has(live.version) ?? false;
+    return { live, view: label(live), incremental, isDue, from, to };
+  });
   const outcomes = request.dryRun ? rehearseViews(own, requests) : runViews(own, requests);
   let at = 0;
   for await (const outcome of outcomes) {

@@ -21,7 +21,7 @@ export interface PreparedRun {
   /** Rows of the version before the run's own, oldest first, whose bases may lie in the store. */
   readonly earlier: readonly OpenedRow[];
   readonly touched: TouchedKeys;
-  /** Whether the last finished run knew all of it already, and nothing came after that run. */
+  /** Whether the last finished run knew all of it already, nothing came after that run, and none is due. */
   readonly isUpToDate: boolean;
   close(): Promise<void>;
 }
@@ -66,7 +66,7 @@ async function prepareWork(
   return {
     scope,
     touched: touched.keys,
-    isUpToDate: touched.isUnchanged && request.from === undefined,
+    isUpToDate: touched.isUnchanged && request.from === undefined && !request.isDue,
     async close() {
       try {
         await dropTables(connection, [touched.keys.table, touched.keys.logTable]);

@@ -7,7 +7,7 @@ import type { ViewRun } from './view-run.ts';
 /** The finished run that knows all that a new one could; undefined where one is due, or a writer may hold more. */
 export async function findStandingRun(run: ViewRun, rows: readonly RunRow[]): Promise<OpenedRow | undefined> {
   const { deps, codec, request, asks } = run;
-  if (!request.incremental) return undefined;
+  if (!request.incremental || request.isDue) return undefined;
   const last = rows.findLast(isOpened);
   if (last === undefined || last.state !== 'finished' || last.fingerprint !== asks.fingerprint) return undefined;
   const isSame =

@@ -31,6 +31,8 @@ export interface RunRequest {
   /** For people: the view's name, with the version where it is not the one that is applied. */
   readonly view: string;
   readonly incremental: boolean;
+  /** It runs although nothing is new. */
+  readonly isDue: boolean;
   readonly from: Micros | undefined;
   readonly to: Micros | undefined;
 }
