@@ -2,13 +2,15 @@
 // requirements. By content, as bundles of functions do.
 
 import { readdir, readFile } from 'node:fs/promises';
-import { dirname, isAbsolute, join, relative, sep } from 'node:path';
+import { dirname, isAbsolute, join, normalize, relative, sep } from 'node:path';
 import { contentHash, HeadraceError, sha256Hex } from '../../core/index.ts';
 import type { Definitions, Manifest, PipelineSpec, ScriptFile, StepAction, StepSpec } from '../manifest.ts';
 
-/** More of it than this is no code. */
+/** More of it than this is no code of the team's own. */
 const MOST_FILES = 1000;
-const LEFT_OUT = new Set(['node_modules', '__pycache__', 'data', 'venv']);
+const LEFT_OUT = new Set(['node_modules', '__pycache__', 'data', 'site-packages']);
+/** A folder with it is a virtual environment. */
+const ENVIRONMENT = 'pyvenv.cfg';
 
 /** The definitions with the files of their Python steps. Throws HR_DEFINITION where one is not there. */
 export async function withScriptFiles(definitions: Definitions): Promise<Definitions> {
@@ -30,11 +32,27 @@ async function withFiles(
   directory: string,
   bundles: Map<string, string>,
 ): Promise<StepSpec> {
-  const { action } = step;
   // A script elsewhere is that machine's own.
-  if (action.kind !== 'python' || isAbsolute(action.script)) return step;
+  if (step.action.kind !== 'python' || isAbsolute(step.action.script)) return step;
+  const { requirements } = step.action;
+  const action = {
+    ...step.action,
+    script: plain(step.action.script),
+    ...(requirements === undefined ? {} : { requirements: plain(requirements) }),
+  };
   const files: ScriptFile[] = [];
-  for (const path of await pathsOf(action, directory)) {
+  const paths = await pathsOf(action, directory);
+  const [outside] = paths.filter((path) => path.split('/').includes('..'));
+  if (outside !== undefined) {
+    throw unfit(step, pipeline, `takes ${outside}, which is outside the feature repository. Move it there.`);
+  }
+  if (paths.length > MOST_FILES) {
+    const beside = dirname(action.script);
+    const where = beside === '.' ? 'the feature repository' : beside;
+    const many = `brings ${paths.length} Python files with it, all that lie in ${where}; at most ${MOST_FILES} travel`;
+    throw unfit(step, pipeline, `${many}. Move the script and what it imports into a folder of their own.`);
+  }
+  for (const path of paths) {
     const text = await readText(join(directory, path), path, step, pipeline);
     const hash = sha256Hex(text);
     bundles.set(hash, text);
@@ -47,10 +65,12 @@ async function pathsOf(
   { script, requirements }: Extract<StepAction, { kind: 'python' }>,
   directory: string,
 ): Promise<string[]> {
-  const paths = new Set([posix(script)]);
-  if (requirements !== undefined && !isAbsolute(requirements)) paths.add(posix(requirements));
+  const paths = new Set([script]);
+  if (requirements !== undefined && !isAbsolute(requirements)) paths.add(requirements);
   const walk = async (folder: string): Promise<void> => {
-    for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
+    const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+    if (entries.some(({ name }) => name === ENVIRONMENT)) return;
+    for (const entry of entries) {
       if (entry.name.startsWith('.') || LEFT_OUT.has(entry.name)) continue;
       const path = join(folder, entry.name);
       if (entry.isDirectory()) await walk(path);
@@ -58,19 +78,27 @@ async function pathsOf(
     }
   };
   await walk(join(directory, dirname(script)));
-  return [...paths].sort().slice(0, MOST_FILES);
+  return [...paths].sort();
 }
 
-async function readText(path: string, name: string, step: StepSpec, { name: pipeline }: PipelineSpec): Promise<string> {
+async function readText(path: string, name: string, step: StepSpec, pipeline: PipelineSpec): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (cause) {
-    throw new HeadraceError(
-      'HR_DEFINITION',
-      `step "${step.name}" of pipeline "${pipeline}" needs ${name}, which is not in the feature repository. Put it there, or correct the path.`,
-      { cause },
-    );
+    const sentence = `needs ${name}, which is not in the feature repository. Put it there, or correct the path.`;
+    throw unfit(step, pipeline, sentence, cause);
   }
+}
+
+function unfit(step: StepSpec, pipeline: PipelineSpec, sentence: string, cause?: unknown): HeadraceError {
+  return new HeadraceError('HR_DEFINITION', `step "${step.name}" of pipeline "${pipeline.name}" ${sentence}`, {
+    cause,
+  });
+}
+
+/** `./train.py` is `train.py`. */
+function plain(path: string): string {
+  return posix(normalize(path));
 }
 
 function posix(path: string): string {

@@ -1,0 +1,57 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { loadDefinitions } from '../../src/definitions/index.ts';
+
+describe('what travels with a Python step', () => {
+  let folder: string;
+  const write = (files: Readonly<Record<string, string>>): void => {
+    for (const [path, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(folder, path)), { recursive: true });
+      writeFileSync(join(folder, path), text);
+    }
+  };
+  const filesOf = async (script: string): Promise<string[]> => {
+    write({
+      'repo/train.ts': `import { pipeline, python } from 'headrace';
+const p = pipeline('train');
+p.step('fit', python('${script}'));
+export default p;`,
+    });
+    const { manifest } = await loadDefinitions(join(folder, 'repo'), 'test');
+    const action = manifest.pipelines['train']?.steps[0]?.action;
+    if (action?.kind !== 'python') throw new Error('no Python step');
+    return (action.files ?? []).map(({ path }) => path);
+  };
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'headrace-scripts-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('is the script and the Python files beside and beneath it, not those of a virtual environment', async () => {
+    write({
+      'repo/fit/train.py': '',
+      'repo/fit/shapes.py': '',
+      'repo/fit/parts/one.py': '',
+      'repo/fit/notes.txt': '',
+      'repo/fit/env/pyvenv.cfg': '',
+      'repo/fit/env/lib/numpy.py': '',
+      'repo/other.py': '',
+    });
+    expect(await filesOf('./fit/train.py')).toEqual(['fit/parts/one.py', 'fit/shapes.py', 'fit/train.py']);
+  });
+
+  it('is refused outside the repository, and where it is too much to be the team’s own', async () => {
+    write({ 'train.py': '', 'repo/train.py': '' });
+    await expect(filesOf('../train.py')).rejects.toThrow(
+      /takes \.\.\/train\.py, which is outside the feature repository/,
+    );
+    for (let n = 0; n < 1000; n++) write({ [`repo/lib/m${n}.py`]: '' });
+    await expect(filesOf('train.py')).rejects.toThrow(/brings 1001 Python files with it.*at most 1000 travel/);
+  });
+
+  it('names a script that is not there', async () => {
+    await expect(filesOf('train.py')).rejects.toThrow(/step "fit" of pipeline "train" needs train\.py, which is not/);
+  });
+});
