@@ -58,22 +58,27 @@ async function findReaders(
   applied: Manifest,
 ): Promise<ReadonlyMap<string, readonly VersionReader[]>> {
   const readers = new Map<string, VersionReader[]>();
-  const add = (manifest: Manifest, service: string, reader: VersionReader): void => {
+  const addTo = (version: string, added: readonly VersionReader[]): void => {
+    const known = readers.get(version);
+    if (known === undefined) readers.set(version, [...added]);
+    else for (const reader of added) known.push(reader);
+  };
+  const add = (manifest: Manifest, service: string, added: readonly VersionReader[]): void => {
     if (!Object.hasOwn(manifest.services, service)) return;
-    for (const version of versionsRead(manifest, service)) {
-      readers.set(version, [...(readers.get(version) ?? []), reader]);
-    }
+    for (const version of versionsRead(manifest, service)) addTo(version, added);
   };
   for (const { service, revision, state } of await registry.versions.servedServices()) {
-    if (state !== 'waiting') add(applied, service, { kind: 'service', service, revision });
+    if (state !== 'waiting') add(applied, service, [{ kind: 'service', service, revision }]);
   }
-  for (const [version, needs] of await registry.versions.needs()) {
-    const others = needs.flatMap(presentNeed);
-    if (others.length > 0) readers.set(version, [...(readers.get(version) ?? []), ...others]);
-  }
-  for (const { id, name, manifestHash, service } of trainingSets) {
+  for (const [version, needs] of await registry.versions.needs()) addTo(version, needs.flatMap(presentNeed));
+  // Thousands are made of few definitions.
+  for (const [manifestHash, sets] of Map.groupBy(trainingSets, (set) => set.manifestHash)) {
     const manifest = await registry.definitions.byHash(manifestHash);
-    if (manifest !== undefined) add(manifest, service, { kind: 'training_set', id, name });
+    if (manifest === undefined) continue;
+    for (const [service, own] of Map.groupBy(sets, (set) => set.service)) {
+      const added = own.map(({ id, name }): VersionReader => ({ kind: 'training_set', id, name }));
+      add(manifest, service, added);
+    }
   }
   return readers;
 }
