@@ -109,7 +109,8 @@ function readers({ read_by: readBy, unread_since: unread }: ViewStatus): string 
   const others = readBy.flatMap((reader) =>
     reader.kind === 'service' ? [reader.service] : reader.kind === 'model' ? [`${reader.model} ${reader.version}`] : [],
   );
-  const readers = others.length > 0 ? [...new Set(others)].join(', ') : unread === null ? '-' : `nothing since ${unread}`;
+  const readers =
+    others.length > 0 ? [...new Set(others)].join(', ') : unread === null ? '-' : `nothing since ${unread}`;
   // They were made by its definitions, and keep no records.
   return sets === 0 ? readers : `${readers} (${sets} training ${sets === 1 ? 'set' : 'sets'} made by it)`;
 }
