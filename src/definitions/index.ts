@@ -78,4 +78,12 @@ export {
   type ServiceRead,
   type ServiceTransform,
 } from './resolve-service.ts';
-export { type LiveVersion, storedName, versionNamed, versionsOf, viewOfVersion, viewVersion } from './view-version.ts';
+export {
+  type LiveVersion,
+  storedName,
+  type VersionEpoch,
+  versionNamed,
+  versionsOf,
+  viewOfVersion,
+  viewVersion,
+} from './view-version.ts';

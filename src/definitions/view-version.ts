@@ -5,12 +5,15 @@ import { contentHash, type Field } from '../core/index.ts';
 import { own } from './own.ts';
 import type { Definitions, DeriveSpec, EntitySpec, Manifest, SourceSpec, ViewSpec } from './manifest.ts';
 
-/** A version of a view that is kept, with what defines it. */
-export interface LiveVersion {
+export interface VersionEpoch {
   /** `view@hash`: what its records lie under. */
   readonly version: string;
   /** Grows each time that the version comes back after it was removed. */
   readonly epoch: number;
+}
+
+/** A version of a view that is kept, with what defines it. */
+export interface LiveVersion extends VersionEpoch {
   /** The view's name in `definitions`. */
   readonly view: string;
   readonly definitions: Definitions;

@@ -2,16 +2,12 @@
 // covers all that was logged without the version.
 
 import { type Logger, messageOf } from '../core/index.ts';
+import type { VersionEpoch } from '../definitions/index.ts';
 import type { LiveView } from './source-plan.ts';
 
 /** Where they are kept. */
 export interface FirstCutTable {
   noteFirstCuts(writer: number, cut: number, versions: readonly VersionEpoch[]): Promise<void>;
-}
-
-export interface VersionEpoch {
-  readonly version: string;
-  readonly epoch: number;
 }
 
 export interface FirstCuts {

@@ -25,5 +25,5 @@ export { versionIncomplete } from './versions/refuse-unreadable.ts';
 export { readableVersions, type ServedService, type ServiceState, versionsRead } from './versions/served-services.ts';
 export type { ServerRow, Servers, ServerState } from './versions/servers.ts';
 export type { VersionNeed } from './versions/version-needs.ts';
-export type { VersionEpoch, ViewVersionRow, ViewVersions } from './versions/view-versions.ts';
+export type { ViewVersionRow, ViewVersions } from './versions/view-versions.ts';
 export type { Shadow, Traffic, Variant } from './traffic.ts';

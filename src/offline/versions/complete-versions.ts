@@ -1,7 +1,7 @@
 // Whether readers may move to versions that are being filled, and what is still missing: asked of the marks, the writers
 // and their first cuts, once a run has ended and from time to time while servers wait.
 
-import type { LiveVersion } from '../../definitions/index.ts';
+import type { LiveVersion, VersionEpoch } from '../../definitions/index.ts';
 import type { EventLog, WriterRow } from '../../events/index.ts';
 import { isComplete, type OnlineStore, type RunRow, type Runs } from '../../online/index.ts';
 import { sourceOfView } from '../kept-versions.ts';
@@ -10,11 +10,6 @@ import { sourceOfView } from '../kept-versions.ts';
 export interface FilledVersions {
   firstCuts(version: VersionEpoch): Promise<ReadonlyMap<number, number>>;
   complete(version: VersionEpoch): Promise<boolean>;
-}
-
-interface VersionEpoch {
-  readonly version: string;
-  readonly epoch: number;
 }
 
 export interface CompletenessDeps {

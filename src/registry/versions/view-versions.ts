@@ -2,7 +2,7 @@
 // Versions come with what is applied or registered, and stay until they are removed.
 
 import { HeadraceError, type Micros } from '../../core/index.ts';
-import { type Manifest, viewOfVersion, viewVersion } from '../../definitions/index.ts';
+import { type Manifest, type VersionEpoch, viewOfVersion, viewVersion } from '../../definitions/index.ts';
 import type { RegistryTables } from '../schema.ts';
 import { readLiveVersions } from '../model-versions.ts';
 import { readCurrent, readManifest, type RegistryDb, type RegistryStore } from '../store.ts';
@@ -21,11 +21,6 @@ export interface ViewVersionRow {
   readonly completedMicros: Micros | null;
   /** Since when nothing is known to read it; null while something does. */
   readonly unreadSinceMicros: Micros | null;
-}
-
-export interface VersionEpoch {
-  readonly version: string;
-  readonly epoch: number;
 }
 
 export interface ViewVersions {
