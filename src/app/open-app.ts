@@ -123,6 +123,12 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
       }),
     (opened) => opened.close(),
   );
+  const completeness = async (): Promise<CompletenessDeps> => ({
+    versions: (await registry()).versions,
+    store: await online(),
+    runs: await runs(),
+    log: await log(),
+  });
   return {
     config,
     environment,
@@ -183,18 +189,10 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
         registry: await registry(),
         live: await (await definitions()).versions(),
         trainingSets: await listTrainingSets({ database: await database() }),
-        versions: (await registry()).versions,
-        store: await online(),
-        runs: await runs(),
-        log: await log(),
+        ...(await completeness()),
       });
     },
-    completeness: async () => ({
-      versions: (await registry()).versions,
-      store: await online(),
-      runs: await runs(),
-      log: await log(),
-    }),
+    completeness,
     close: closeAll,
   };
 }

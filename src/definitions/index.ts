@@ -30,7 +30,7 @@ export { grid, type Pipeline, pipeline, range, type Step } from './authoring/pip
 export { csv, iceberg, mysql, parquet, postgres, pushed, snowflake, type Source } from './authoring/source.ts';
 export { sql } from './authoring/sql.ts';
 export { python, registerModel, task, type TaskContext, trainingSet } from './authoring/step-actions.ts';
-export { functionsOf } from './bundling/manifest-functions.ts';
+export { functionsOf, mapFunctions } from './bundling/manifest-functions.ts';
 export { evaluateBundle } from './bundling/evaluate-bundle.ts';
 export { loadBundled, type LoadBundledOptions, type LoadedBundle } from './bundling/load-bundles.ts';
 export { typeCheck, type TypeCheckOptions } from './checking/type-check.ts';
@@ -80,6 +80,7 @@ export {
 } from './resolve-service.ts';
 export {
   type LiveVersion,
+  sourceOfView,
   storedName,
   type VersionEpoch,
   versionNamed,

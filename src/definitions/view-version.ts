@@ -48,6 +48,15 @@ export function viewOfVersion(version: string): string {
   return version.slice(0, version.lastIndexOf('@'));
 }
 
+/** The source that a view is made of. */
+export function sourceOfView(
+  { manifest: { views, sources } }: Pick<Definitions, 'manifest'>,
+  view: string,
+): SourceSpec {
+  // The manifest was validated: what it names is in it.
+  return sources[views[view]?.source ?? ''] as SourceSpec;
+}
+
 /** What people call a version, with the view's name of today or the one its data lies under, as it is stored. */
 export function versionNamed({ views }: Manifest, name: string): string {
   const view = own(views, viewOfVersion(name));

@@ -10,7 +10,14 @@ import {
   type Row,
   type Value,
 } from '../core/index.ts';
-import { type Definitions, type LiveVersion, own, type SourceSpec, viewVersion } from '../definitions/index.ts';
+import {
+  type Definitions,
+  type LiveVersion,
+  own,
+  type SourceSpec,
+  sourceOfView,
+  viewVersion,
+} from '../definitions/index.ts';
 import { compileConversion } from '../events/index.ts';
 import {
   createPartFolder,
@@ -86,8 +93,7 @@ export function compileSourcePlans(
   generation: number,
 ): SourcePlans {
   const plans = new Map<string, SourcePlan>();
-  const sourceOf = ({ view, definitions: { manifest } }: LiveVersion): SourceSpec =>
-    manifest.sources[manifest.views[view]?.source ?? ''] as SourceSpec;
+  const sourceOf = (live: LiveVersion): SourceSpec => sourceOfView(live.definitions, live.view);
   const specs = new Map(versions.map((version) => [sourceOf(version).name, sourceOf(version)]));
   // One that is not defined any more takes pushes for as long as a version needs them.
   for (const source of Object.values(definitions.manifest.sources)) specs.set(source.name, source);

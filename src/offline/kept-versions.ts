@@ -1,7 +1,7 @@
 // Every version of a view that is kept, and every form of a source that one of them is over.
 
 import { canonicalJson } from '../core/index.ts';
-import { type Definitions, type LiveVersion, type SourceSpec, versionsOf } from '../definitions/index.ts';
+import { type Definitions, type LiveVersion, type SourceSpec, sourceOfView, versionsOf } from '../definitions/index.ts';
 import type { OfflineDeps } from './offline-deps.ts';
 
 type Kept = Pick<OfflineDeps, 'definitions' | 'versions'>;
@@ -32,9 +32,4 @@ export function keptSources(deps: Kept): readonly KeptSource[] {
     formOf(definitions, sourceOfView(definitions, view)).versions.push(version);
   }
   return [...found.values()];
-}
-
-export function sourceOfView({ manifest: { views, sources } }: Definitions, view: string): SourceSpec {
-  // The manifest was validated: what it names is in it.
-  return sources[views[view]?.source ?? ''] as SourceSpec;
 }

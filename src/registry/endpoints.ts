@@ -75,21 +75,13 @@ export function createEndpointRegistry(store: RegistryStore): EndpointRegistry {
 
 /** Names of the endpoints that give a version traffic, or shadow with it. */
 export async function endpointsServing(trx: RegistryDb, model: string, version: number): Promise<string[]> {
-  const rows = await trx
-    .selectFrom('registry_endpoints')
-    .selectAll()
-    .where('model', '=', model)
-    .where('is_retired', '=', 0)
-    .orderBy('name')
-    .execute();
-  return rows
-    .map(toState)
+  return (await endpointsOf(trx, model))
     .filter(({ variants, shadows }) => [...variants, ...shadows].some((one) => one.version === version))
     .map(({ name }) => name);
 }
 
-/** Gives a model's endpoints that have no traffic the model's first version, so that a prediction works at once. */
-export async function startTraffic(trx: RegistryDb, record: RecordChange, model: string, actor: string): Promise<void> {
+/** Those of a model that are not retired, by name. */
+async function endpointsOf(trx: RegistryDb, model: string): Promise<EndpointState[]> {
   const rows = await trx
     .selectFrom('registry_endpoints')
     .selectAll()
@@ -97,7 +89,12 @@ export async function startTraffic(trx: RegistryDb, record: RecordChange, model:
     .where('is_retired', '=', 0)
     .orderBy('name')
     .execute();
-  for (const endpoint of rows.map(toState)) {
+  return rows.map(toState);
+}
+
+/** Gives a model's endpoints that have no traffic the model's first version, so that a prediction works at once. */
+export async function startTraffic(trx: RegistryDb, record: RecordChange, model: string, actor: string): Promise<void> {
+  for (const endpoint of await endpointsOf(trx, model)) {
     if (endpoint.variants.length > 0) continue;
     await writeTraffic(trx, record, endpoint, [{ name: 'stable', version: 1, weight: 100 }], endpoint.shadows, actor);
   }

@@ -1,15 +1,34 @@
-// The functions that a manifest names.
+// The functions that a manifest names: the one walk over them.
 
-import type { FunctionRef, Manifest } from '../manifest.ts';
+import type { DeriveSpec, FunctionRef, Manifest, StepAction } from '../manifest.ts';
 
 /** Every one, those of sources first, then of on-demand views, then of pipelines. */
 export function functionsOf(manifest: Manifest): FunctionRef[] {
-  const derived = Object.values(manifest.sources).flatMap(({ derive }) =>
-    derive.flatMap(({ by }) => (by.kind === 'function' ? [by.function] : [])),
-  );
-  const transforms = Object.values(manifest.onDemandViews).map(({ transform }) => transform);
-  const tasks = Object.values(manifest.pipelines).flatMap(({ steps }) =>
-    steps.flatMap(({ action }) => (action.kind === 'task' ? [action.function] : [])),
-  );
-  return [...derived, ...transforms, ...tasks];
+  const found: FunctionRef[] = [];
+  mapFunctions(manifest, (ref) => {
+    found.push(ref);
+    return ref;
+  });
+  return found;
+}
+
+/** The manifest with each reference to a function replaced. */
+export function mapFunctions(manifest: Manifest, change: (ref: FunctionRef) => FunctionRef): Manifest {
+  const derive = (one: DeriveSpec): DeriveSpec =>
+    one.by.kind === 'function' ? { ...one, by: { ...one.by, function: change(one.by.function) } } : one;
+  const action = (one: StepAction): StepAction =>
+    one.kind === 'task' ? { ...one, function: change(one.function) } : one;
+  return {
+    ...manifest,
+    sources: mapValues(manifest.sources, (source) => ({ ...source, derive: source.derive.map(derive) })),
+    onDemandViews: mapValues(manifest.onDemandViews, (view) => ({ ...view, transform: change(view.transform) })),
+    pipelines: mapValues(manifest.pipelines, (pipeline) => ({
+      ...pipeline,
+      steps: pipeline.steps.map((step) => ({ ...step, action: action(step.action) })),
+    })),
+  };
+}
+
+function mapValues<T>(specs: Readonly<Record<string, T>>, change: (spec: T) => T): Readonly<Record<string, T>> {
+  return Object.fromEntries(Object.entries(specs).map(([name, spec]) => [name, change(spec)]));
 }

@@ -2,11 +2,10 @@
 // the same files, as of the same moment.
 
 import { canonicalJson, type Micros } from '../../core/index.ts';
-import type { SourceSpec } from '../../definitions/index.ts';
+import { type SourceSpec, sourceOfView } from '../../definitions/index.ts';
 import type { PinnedSnapshot } from '../facts/facts.ts';
 import { pinSnapshot } from '../facts/pin-snapshot.ts';
 import { proposeBoundary } from '../facts/propose-boundary.ts';
-import { sourceOfView } from '../kept-versions.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
 import type { RunRequest } from './view-run.ts';
 

@@ -1,10 +1,9 @@
 // Whether readers may move to versions that are being filled, and what is still missing: asked of the marks, the writers
 // and their first cuts, once a run has ended and from time to time while servers wait.
 
-import type { LiveVersion, VersionEpoch } from '../../definitions/index.ts';
+import { type LiveVersion, sourceOfView, type VersionEpoch } from '../../definitions/index.ts';
 import type { EventLog, WriterRow } from '../../events/index.ts';
 import { isComplete, type OnlineStore, type RunRow, type Runs } from '../../online/index.ts';
-import { sourceOfView } from '../kept-versions.ts';
 
 /** Of the registry's versions, what this takes; see its `ViewVersions`. */
 export interface FilledVersions {

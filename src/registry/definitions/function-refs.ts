@@ -1,23 +1,6 @@
-// Functions in a manifest, all in one place: what their code is, apart from the bundle that carries it.
+// What the code of a manifest's functions is, apart from the bundles that carry it.
 
-import type { DeriveSpec, FunctionRef, Manifest, StepAction } from '../../definitions/index.ts';
-
-/** The manifest with each reference to a function replaced. */
-export function mapFunctions(manifest: Manifest, change: (ref: FunctionRef) => FunctionRef): Manifest {
-  const derive = (one: DeriveSpec): DeriveSpec =>
-    one.by.kind === 'function' ? { ...one, by: { ...one.by, function: change(one.by.function) } } : one;
-  const action = (one: StepAction): StepAction =>
-    one.kind === 'task' ? { ...one, function: change(one.function) } : one;
-  return {
-    ...manifest,
-    sources: mapValues(manifest.sources, (source) => ({ ...source, derive: source.derive.map(derive) })),
-    onDemandViews: mapValues(manifest.onDemandViews, (view) => ({ ...view, transform: change(view.transform) })),
-    pipelines: mapValues(manifest.pipelines, (pipeline) => ({
-      ...pipeline,
-      steps: pipeline.steps.map((step) => ({ ...step, action: action(step.action) })),
-    })),
-  };
-}
+import { functionsOf, type Manifest, mapFunctions } from '../../definitions/index.ts';
 
 /**
  * The manifest by the bundles that are applied, where a function is the same: another bundler's other bytes change nothing,
@@ -25,11 +8,7 @@ export function mapFunctions(manifest: Manifest, change: (ref: FunctionRef) => F
  */
 export function keepBundles(before: Manifest | undefined, after: Manifest, lost?: ReadonlySet<string>): Manifest {
   if (before === undefined) return after;
-  const applied = new Map<string, FunctionRef>();
-  mapFunctions(before, (ref) => {
-    applied.set(ref.id, ref);
-    return ref;
-  });
+  const applied = new Map(functionsOf(before).map((ref) => [ref.id, ref]));
   return mapFunctions(after, (ref) => {
     const known = applied.get(ref.id);
     // What was applied without a bundle gets one.
@@ -41,8 +20,4 @@ export function keepBundles(before: Manifest | undefined, after: Manifest, lost?
 /** With nothing left of each function but what it is: two that compare alike have the same code. */
 export function withCodeAlone(manifest: Manifest): Manifest {
   return mapFunctions(manifest, ({ hash }) => ({ id: '', hash }));
-}
-
-function mapValues<T>(specs: Readonly<Record<string, T>>, change: (spec: T) => T): Readonly<Record<string, T>> {
-  return Object.fromEntries(Object.entries(specs).map(([name, spec]) => [name, change(spec)]));
 }
