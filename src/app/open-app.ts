@@ -46,8 +46,11 @@ export interface App {
   log(): Promise<EventLog>;
   /** What pushes take. */
   ingestion(): Promise<IngestionDeps>;
-  /** Every version of a view that is kept, with who reads it. */
-  keptVersions(): Promise<readonly KeptVersion[]>;
+  /**
+   * Every version of a view that is kept, with who reads it, and with the training sets that were made by it where they are
+   * asked for: there may be thousands.
+   */
+  keptVersions(options: { readonly hasTrainingSets: boolean }): Promise<readonly KeptVersion[]>;
   /** What tells whether versions that are being filled are complete. */
   completeness(): Promise<CompletenessDeps>;
   /** What offline work takes; it tells of itself through `progress`. */
@@ -182,13 +185,13 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
         },
       };
     },
-    async keptVersions() {
+    async keptVersions({ hasTrainingSets }) {
       const { keptVersions } = await import('../control/index.ts');
       const { listTrainingSets } = await import('../offline/index.ts');
       return keptVersions({
         registry: await registry(),
         live: await (await definitions()).versions(),
-        trainingSets: await listTrainingSets({ database: await database() }),
+        trainingSets: hasTrainingSets ? await listTrainingSets({ database: await database() }) : [],
         ...(await completeness()),
       });
     },

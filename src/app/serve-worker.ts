@@ -71,8 +71,8 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
       requestTimeoutMs: values['server.requestTimeoutMs'],
     },
   });
-  const views = async () => {
-    const versions = await app.keptVersions();
+  const views = async (hasTrainingSets: boolean) => {
+    const versions = await app.keptVersions({ hasTrainingSets });
     const [runs, log, store] = await Promise.all([app.runs(), app.log(), app.online()]);
     return viewStatuses({ versions, runs, log, store, nowMicros: clock.nowMicros() });
   };
@@ -81,11 +81,11 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     logger,
     stats: options.stats?.(monitor) ?? own,
     status: async () => ({
-      views: await views(),
+      views: await views(true),
       ingestion: presentIngestion(dataPlane.ingestionStatus()),
       definitions: presentHealth(dataPlane.readiness().health),
     }),
-    viewMetrics: async () => viewMetrics(await views()),
+    viewMetrics: async () => viewMetrics(await views(false)),
     bodyLimitBytes: values['server.bodyLimit'],
     version: packageVersion(),
     ...(options.hasDocs === undefined ? {} : { hasDocs: options.hasDocs }),

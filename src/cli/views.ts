@@ -27,7 +27,7 @@ export const viewsCommand = defineCommand({
     if (action !== undefined) return removeVersion(app, action, version);
     const { viewStatuses } = await import('../control/index.ts');
     const views = await viewStatuses({
-      versions: await app.keptVersions(),
+      versions: await app.keptVersions({ hasTrainingSets: true }),
       runs: await app.runs(),
       log: await app.log(),
       store: await app.online(),
