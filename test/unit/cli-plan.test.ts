@@ -217,8 +217,9 @@ describe('colour', () => {
     Object.assign(new PassThrough(), { isTTY, getColorDepth }) as unknown as NodeJS.WriteStream;
 
   it('is for terminals, unless NO_COLOR is set', () => {
-    vi.stubEnv('FORCE_COLOR', undefined);
-    vi.stubEnv('NO_COLOR', undefined);
+    // All that Node.js goes by, so that the machine of the test does not matter.
+    for (const name of ['FORCE_COLOR', 'NO_COLOR', 'NODE_DISABLE_COLORS', 'CI', 'TEAMCITY_VERSION'])
+      vi.stubEnv(name, undefined);
     vi.stubEnv('TERM', 'xterm-256color');
     expect(paintOn(stream(true))('red', 'x')).toBe('\u001b[31mx\u001b[39m');
     expect(paintOn(stream(false))('red', 'x')).toBe('x');
