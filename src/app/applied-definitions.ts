@@ -10,6 +10,7 @@ import {
   loadBundled,
   type LoadedBundle,
   type Manifest,
+  placedVersion,
   type UserFunction,
 } from '../definitions/index.ts';
 import { type Registry, versionIncomplete, type ViewVersionRow } from '../registry/index.ts';
@@ -26,7 +27,7 @@ export interface AppliedDefinitions {
   earlier(manifestHash: string): Promise<Definitions>;
   /** What is applied now. Throws HR_NOTHING_APPLIED. */
   current(): Promise<Definitions>;
-  /** Every version of a view that is kept, or those of them that are wanted. */
+  /** Every version of a view that is kept, or those of them that are wanted; none before the first apply. */
   versions(isWanted?: (row: ViewVersionRow) => boolean): Promise<readonly LiveVersion[]>;
 }
 
@@ -99,14 +100,15 @@ export function createAppliedDefinitions(deps: AppliedDefinitionsDeps): AppliedD
       return of(applied.hash);
     },
     async versions(isWanted = () => true) {
-      const rows = (await (await registry()).versions.list()).filter(isWanted);
+      const { definitions, versions } = await registry();
+      const rows = (await versions.list()).filter(isWanted);
+      const now = await definitions.current();
+      if (now === undefined) return [];
+      const applied = await earlier(now.hash);
       return Promise.all(
-        rows.map(async ({ version, epoch, view, manifestHash }) => ({
-          version,
-          epoch,
-          view,
-          definitions: await earlier(manifestHash),
-        })),
+        rows.map(async ({ version, epoch, view, manifestHash }) =>
+          placedVersion({ version, epoch, view, definitions: await earlier(manifestHash) }, applied),
+        ),
       );
     },
   };

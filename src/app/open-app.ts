@@ -173,7 +173,7 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
         runs: await runs(),
         schemas: await schemas(),
         versions: (await registry()).versions,
-        deriver: (definitions, source) => createRowDeriver(definitions, source, duckdb),
+        deriver: (definitions, source, onFailed) => createRowDeriver(definitions, source, duckdb, onFailed),
         clock,
         logger,
         limits: {

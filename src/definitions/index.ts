@@ -34,7 +34,7 @@ export { functionsOf, mapFunctions } from './bundling/manifest-functions.ts';
 export { evaluateBundle } from './bundling/evaluate-bundle.ts';
 export { loadBundled, type LoadBundledOptions, type LoadedBundle } from './bundling/load-bundles.ts';
 export { typeCheck, type TypeCheckOptions } from './checking/type-check.ts';
-export { compileDerive, compileLazyDerive } from './calling/call-derive.ts';
+export { compileDerive, compileLazyDerive, forgiving, type OnFailedValue } from './calling/call-derive.ts';
 export { compileTransform, type Transform } from './calling/compile-transform.ts';
 export { fromUser } from './calling/user-value.ts';
 export type { Exported } from './compile/collect.ts';
@@ -71,6 +71,7 @@ export type {
   WindowOp,
 } from './manifest.ts';
 export { own } from './own.ts';
+export { placedVersion, type RegisteredVersion } from './placed-version.ts';
 export {
   type ResolvedService,
   resolveService,
@@ -78,6 +79,7 @@ export {
   type ServiceRead,
   type ServiceTransform,
 } from './resolve-service.ts';
+export { columnsInUse, columnsRead, featureColumns, viewColumns } from './source-columns.ts';
 export {
   type LiveVersion,
   sourceOfView,

@@ -3,6 +3,7 @@
 
 import { contentHash, type Field } from '../core/index.ts';
 import { own } from './own.ts';
+import { featureColumns } from './source-columns.ts';
 import type { Definitions, DeriveSpec, EntitySpec, Manifest, SourceSpec, ViewSpec } from './manifest.ts';
 
 export interface VersionEpoch {
@@ -17,6 +18,8 @@ export interface LiveVersion extends VersionEpoch {
   /** The view's name in `definitions`. */
   readonly view: string;
   readonly definitions: Definitions;
+  /** Whether it is what is applied now. */
+  readonly isCurrent: boolean;
 }
 
 /** Of a view of a valid manifest. */
@@ -70,28 +73,23 @@ export function versionsOf(definitions: Definitions): readonly LiveVersion[] {
     epoch: 1,
     view,
     definitions,
+    isCurrent: true,
   }));
 }
 
 // Names of features, keys and the view are left out: a rename moves no data. So is where a source lies: the same facts may
-// move, and a run sees by its snapshot that files are others.
+// move, and a run sees by its snapshot that files are others. A query is meaning: it says which rows there are.
 function meaningOf(view: ViewSpec, entity: EntitySpec, source: SourceSpec): unknown {
   const { eventTime, knownTime, createdOrder, tombstone } = source;
+  const { query } = source.location;
   const aggregations = new Map(view.features.map(({ aggregation }) => [contentHash(aggregation), aggregation]));
   const hasLatest = view.features.some(({ aggregation }) => aggregation.op === 'latest');
-  const columns = [
-    ...view.keyColumns,
-    eventTime,
-    ...(knownTime.kind === 'column' ? [knownTime.column] : []),
-    ...(createdOrder === undefined ? [] : [createdOrder]),
-    ...(tombstone === undefined ? [] : [tombstone]),
-    ...[...aggregations.values()].flatMap(({ column }) => (column === null ? [] : [column])),
-  ];
+  const columns = view.features.flatMap((feature) => featureColumns(source, view, feature));
   return {
     format: 1,
     entity: storedName(entity),
     keys: view.keyColumns.map((column, at) => [column, (entity.keys[at] as Field).type]),
-    source: [source.name, source.kind === 'pushed', source.pushes],
+    source: [source.name, source.kind === 'pushed', source.pushes, ...(query === undefined ? [] : [query])],
     times: [eventTime, knownTime, createdOrder ?? null, tombstone ?? null],
     columns: [...new Set(columns)].sort().map((column) => columnMeaning(source, column)),
     // Their order makes no difference, and two of the same are one.

@@ -7,7 +7,7 @@ import type { SourceSpec } from '../definitions/index.ts';
 /** One pushed row as the log keeps it: the source's declared columns; derived ones are computed by whoever reads. */
 export interface PushedRow {
   readonly row: Row;
-  /** The row's own known time, else its arrival. */
+  /** When it arrived; in logs of before, its own known time where it had one. */
   readonly knownMicros: Micros;
   /** As it is read back: columns whose value the type of now cannot say, so that it, or an item of it, is null. */
   readonly lost?: readonly string[];

@@ -1,7 +1,7 @@
 // What the push path works with: given by the composition root, and by tests.
 
 import type { Clock, Logger, Micros, Row } from '../core/index.ts';
-import type { Definitions, SourceSpec } from '../definitions/index.ts';
+import type { Definitions, OnFailedValue, SourceSpec } from '../definitions/index.ts';
 import type { EventLog } from '../events/index.ts';
 import type { OnlineStore, RowSchemas, Runs } from '../online/index.ts';
 import type { FirstCutTable } from './first-cuts.ts';
@@ -13,8 +13,11 @@ export interface IngestionDeps {
   readonly schemas: RowSchemas;
   /** Left out where versions never change. */
   readonly versions?: FirstCutTable;
-  /** Makes the function that adds a source's derived columns to rows, as offline computes them. */
-  readonly deriver: (definitions: Definitions, source: SourceSpec) => DeriveRows;
+  /**
+   * Makes the function that adds a source's derived columns to rows, as offline computes them. A value that can't be
+   * derived throws; with `onFailedValue` it is null, and that is told of it.
+   */
+  readonly deriver: (definitions: Definitions, source: SourceSpec, onFailedValue?: OnFailedValue) => DeriveRows;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits: IngestionLimits;

@@ -8,6 +8,7 @@ import type { IngestionDeps } from './ingestion-deps.ts';
 import { parsePush } from './parse-push.ts';
 import type { PushResult } from './push-result.ts';
 import { openPushWriter, type PushWriter, type WriterStatus } from './push-writer.ts';
+import { hashOf } from './repeat.ts';
 import { type SettledLog, settleLog } from './settle.ts';
 import { compileSourcePlans, type SourcePlans } from './source-plan.ts';
 
@@ -75,7 +76,7 @@ export function openIngestion(deps: IngestionDeps, options: IngestionOptions): I
     const isSame = compiled?.definitions === definitions && (versions === undefined || compiled.versions === versions);
     if (compiled === undefined || !isSame) {
       const kept = { definitions, versions: versions ?? versionsOf(definitions) };
-      compiled = compileSourcePlans(kept, deps.deriver, (compiled?.generation ?? 0) + 1);
+      compiled = compileSourcePlans(kept, deps, (compiled?.generation ?? 0) + 1);
     }
     return compiled;
   };
@@ -188,15 +189,16 @@ export function openIngestion(deps: IngestionDeps, options: IngestionOptions): I
     async push(source, rows, key) {
       for (;;) {
         const { current, plan } = planOf(source);
-        const parsed = parsePush(plan.source, rows, deps.clock.nowMicros(), deps.limits);
+        const parsed = parsePush(plan, rows, deps.clock.nowMicros(), deps.limits);
         if (isClosed) throw new HeadraceError('HR_STOPPING', 'the server is stopping; push again elsewhere.');
-        const result = await (await ownWriter()).push(current, source, parsed, key);
+        const keyed = key === undefined ? undefined : { key, hash: hashOf(rows as readonly object[]) };
+        const result = await (await ownWriter()).push(current, source, parsed, keyed);
         if (result !== undefined) return result;
       }
     },
     check(source, rows) {
       const { plan } = planOf(source);
-      parsePush(plan.source, rows, deps.clock.nowMicros(), { ...deps.limits, maxRows: Infinity });
+      parsePush(plan, rows, deps.clock.nowMicros(), { ...deps.limits, maxRows: Infinity });
     },
     settle,
     look: lookNow,

@@ -4,21 +4,20 @@ import {
   compileRowReader,
   describe,
   type ErrorDetail,
+  type Field,
   formatDuration,
   HeadraceError,
+  INVALID,
   invalid,
   type Micros,
   parseRow,
+  parseValue,
   reportUnknownMembers,
   type Row,
+  type Value,
 } from '../core/index.ts';
 import type { SourceSpec } from '../definitions/index.ts';
-
-export interface ParsedRow {
-  readonly row: Row;
-  /** Left out: the time of arrival. */
-  readonly knownMicros?: Micros;
-}
+import type { SourcePlan } from './source-plan.ts';
 
 export interface PushLimits {
   readonly maxRows: number;
@@ -28,6 +27,7 @@ export interface PushLimits {
 interface Door {
   readonly entry: SourceEntry;
   readonly source: SourceSpec;
+  readonly kept: readonly Field[];
   readonly limits: PushLimits;
   /** No time may lie past it. */
   readonly latest: Micros;
@@ -35,7 +35,12 @@ interface Door {
 }
 
 /** `rows` is JSON. Throws HR_INVALID naming each row and column, HR_TOO_LARGE. */
-export function parsePush(source: SourceSpec, rows: unknown, now: Micros, limits: PushLimits): ParsedRow[] {
+export function parsePush(
+  { source, kept }: Pick<SourcePlan, 'source' | 'kept'>,
+  rows: unknown,
+  now: Micros,
+  limits: PushLimits,
+): Row[] {
   if (!Array.isArray(rows))
     throw invalid([{ path: 'rows', message: `expected an array of rows, got ${describe(rows)}` }]);
   if (rows.length > limits.maxRows) {
@@ -46,13 +51,25 @@ export function parsePush(source: SourceSpec, rows: unknown, now: Micros, limits
   }
   const mistakes: ErrorDetail[] = [];
   const entry = entryOf(source);
-  const door: Door = { entry, source, limits, latest: now + limits.maxAheadMicros, mistakes };
-  const parsed = new Array<ParsedRow>(rows.length);
+  const door: Door = { entry, source, kept, limits, latest: now + limits.maxAheadMicros, mistakes };
+  const parsed = new Array<Row>(rows.length);
   for (let index = 0; index < rows.length; index++) {
     parsed[index] = parseGood(door, rows[index]) ?? parseAny(door, rows[index], index);
   }
   if (mistakes.length > 0) throw invalid(mistakes);
-  return parsed;
+  return kept.length === 0 ? parsed : parsed.map((row, index) => ({ ...keptValues(kept, rows[index]), ...row }));
+}
+
+// Nobody declares these any more: a value that is none of the type is null, not a mistake.
+function keptValues(kept: readonly Field[], json: unknown): Row {
+  const values: Record<string, Value> = {};
+  for (const { name, type } of kept) {
+    // A row that was parsed is an object.
+    const raw = Object.hasOwn(json as object, name) ? (json as Record<string, unknown>)[name] : null;
+    const value = parseValue(type, raw);
+    values[name] = value === INVALID ? null : value;
+  }
+  return values;
 }
 
 /** What is the same for all pushes into a source. */
@@ -82,33 +99,24 @@ function entryOf(source: SourceSpec): SourceEntry {
 }
 
 // Most rows are complete and right: of the others `parseAny` says what is wrong, if anything is.
-function parseGood({ entry, source, latest }: Door, json: unknown): ParsedRow | undefined {
+function parseGood({ entry, source, latest }: Door, json: unknown): Row | undefined {
   const row = entry.read(json);
   const event = row?.[source.eventTime];
   if (row === undefined || typeof event !== 'number' || event > latest) return undefined;
-  if (entry.known === undefined) return { row };
-  const knownMicros = row[entry.known];
-  if (knownMicros === null) return { row };
-  return typeof knownMicros === 'number' && knownMicros >= event && knownMicros <= latest
-    ? { row, knownMicros }
-    : undefined;
+  if (entry.known === undefined) return row;
+  const known = row[entry.known];
+  return known === null || (typeof known === 'number' && known >= event && known <= latest) ? row : undefined;
 }
 
-function parseAny(door: Door, json: unknown, index: number): ParsedRow {
-  const { entry, source, mistakes } = door;
+function parseAny(door: Door, json: unknown, index: number): Row {
+  const { entry, source, kept, mistakes } = door;
   const path = `rows[${index}]`;
   const row = parseRow(source.columns, json, path, mistakes);
   if (typeof json === 'object' && json !== null && entry.names.some((name) => !Object.hasOwn(json, name))) {
-    reportUnknownMembers(json, entry.names, path, mistakes, entry.derived);
+    reportUnknownMembers(json, entry.names, path, mistakes, [...entry.derived, ...kept.map(({ name }) => name)]);
   }
-  return checkTimes(door, row, path);
-}
-
-/** When a row was known, where a derived column tells; undefined where none does, or it is null. */
-export function derivedKnown({ knownTime, derive }: SourceSpec, row: Row): Micros | undefined {
-  if (knownTime.kind !== 'column' || derive.every(({ name }) => name !== knownTime.column)) return undefined;
-  const known = row[knownTime.column];
-  return typeof known === 'number' ? known : undefined;
+  checkTimes(door, row, path);
+  return row;
 }
 
 /** For rows with their derived columns, of which the times may be some. Throws HR_INVALID. */
@@ -119,15 +127,15 @@ export function checkDerivedTimes(source: SourceSpec, rows: readonly Row[], now:
   const own = times.filter((name) => isDerived(source, name));
   if (own.length === 0) return;
   const mistakes: ErrorDetail[] = [];
-  const door: Door = { entry: entryOf(source), source, limits, latest: now + limits.maxAheadMicros, mistakes };
+  const latest = now + limits.maxAheadMicros;
+  const door: Door = { entry: entryOf(source), source, kept: [], limits, latest, mistakes };
   for (const [index, row] of rows.entries()) {
     for (const name of own) checkAhead(door, row, name, `rows[${index}]`);
   }
   if (mistakes.length > 0) throw invalid(mistakes);
 }
 
-// The known time is the row's own where the source has a column for it and the row fills it; else it is the arrival.
-function checkTimes(door: Door, row: Row, path: string): ParsedRow {
+function checkTimes(door: Door, row: Row, path: string): void {
   const { entry, source, mistakes } = door;
   const event = row[source.eventTime];
   const isGiven = typeof event === 'number' || isDerived(source, source.eventTime);
@@ -136,14 +144,13 @@ function checkTimes(door: Door, row: Row, path: string): ParsedRow {
   }
   checkAhead(door, row, source.eventTime, path);
   const column = entry.known;
-  if (column === undefined) return { row };
+  if (column === undefined) return;
   const known = row[column];
-  if (typeof known !== 'number') return { row };
+  if (typeof known !== 'number') return;
   if (typeof event === 'number' && known < event) {
     mistakes.push({ path: `${path}.${column}`, message: 'the known time is before the event time' });
   }
   checkAhead(door, row, column, path);
-  return { row, knownMicros: known };
 }
 
 // An event is not known before it happens, so its own time is bounded too: what is not known yet waits in its record.

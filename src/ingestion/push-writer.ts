@@ -2,7 +2,7 @@
 // of docs/adr/0005: logged, claimed, folded, written, answered.
 
 import { HeadraceError, messageOf, type Micros, type Row } from '../core/index.ts';
-import type { CutView, LogEntry, LogWriter } from '../events/index.ts';
+import type { CutView, IdempotencyKey, LogEntry, LogWriter } from '../events/index.ts';
 import { type Claim, holdsClaim, type StoreWriter } from '../online/index.ts';
 import { claimOf, createClaimDesk } from './claim-desk.ts';
 import { readCutView } from './cut-view.ts';
@@ -12,12 +12,13 @@ import { createFirstCuts } from './first-cuts.ts';
 import { foldEntry, type LensRows } from './fold-entry.ts';
 import type { IngestionDeps } from './ingestion-deps.ts';
 import { createOpenCut, type OpenCut } from './open-cut.ts';
-import { checkDerivedTimes, derivedKnown, type ParsedRow } from './parse-push.ts';
+import { statedKnown } from './known-time.ts';
+import { checkDerivedTimes } from './parse-push.ts';
 import { createPartWriter } from './part-writer.ts';
 import { createPatience } from './patience.ts';
 import { publishSchemas } from './publish-schemas.ts';
 import type { PushResult } from './push-result.ts';
-import { hashOf, otherRows, repeatOf } from './repeat.ts';
+import { otherRows, repeatOf } from './repeat.ts';
 import { createRelinks } from './relink.ts';
 import { isCoveredEverywhere, readMarks, resultOf } from './refold.ts';
 import { createShipping } from './shipping.ts';
@@ -26,7 +27,7 @@ import type { Lens, SourcePlan, SourcePlans } from './source-plan.ts';
 export interface PushWriter {
   readonly writer: number;
   /** Undefined when later definitions than `plans` are in force by now: nothing was logged, parse it by those. */
-  push(plans: SourcePlans, source: string, rows: readonly ParsedRow[], key?: string): Promise<PushResult | undefined>;
+  push(plans: SourcePlans, source: string, rows: readonly Row[], key?: IdempotencyKey): Promise<PushResult | undefined>;
   /** Tells the registry that the writer lives. Throws HR_CONFLICT when it was forgotten: open another. */
   touch(): Promise<void>;
   /** Ends the open cut, for the runs that ask and are not answered yet; does nothing when none does. */
@@ -48,11 +49,8 @@ export interface WriterStatus {
   readonly shipFailure: string | null;
 }
 
-/** The rows as each lens has them, complete with its derived columns; their known times are the same for all. */
-interface PushedRows {
-  readonly byLens: ReadonlyMap<Lens, readonly Row[]>;
-  readonly known: readonly Micros[];
-}
+/** The rows as each lens has them. */
+type PushedRows = ReadonlyMap<Lens, LensRows>;
 
 /** A row that waits for the store is taken to hold as many, roughly. */
 const BYTES_PER_WAITING_ROW = 512;
@@ -114,8 +112,8 @@ export async function openPushWriter(deps: IngestionDeps, readPlans: () => Promi
       const holding = await decide(claim, entry, own);
       if (holding !== 'own') return repeatOf(deps.log, holding, entry);
     }
-    const { byLens, known } = pushed;
-    const rowsOf = (lens: Lens): LensRows => ({ rows: byLens.get(lens) ?? [], known });
+    // Every lens of the plan is in it.
+    const rowsOf = (lens: Lens) => pushed.get(lens) as LensRows;
     const folded = await foldEntry(plan, entry, rowsOf, { view: own.view, table: own.table, nowMicros });
     await parts.write(folded.parts);
     if (claim !== undefined) {
@@ -151,19 +149,17 @@ export async function openPushWriter(deps: IngestionDeps, readPlans: () => Promi
   const append = async (
     wanted: SourcePlans,
     source: string,
-    rows: readonly ParsedRow[],
-    key: { readonly key: string; readonly hash: string } | undefined,
+    rows: readonly Row[],
+    key: IdempotencyKey | undefined,
   ): Promise<PushResult | undefined> => {
     const plan = wanted.of(source) as SourcePlan;
     // Before anything is kept: a row that can't be derived must not be in the log.
     const byLens = new Map<Lens, readonly Row[]>();
     for (const lens of plan.lenses) {
-      const derived = lens.derive(lens.convert(rows.map(({ row }) => row)));
-      const complete = derived instanceof Promise ? await derived : derived;
-      checkDerivedTimes(lens.source, complete, clock.nowMicros(), limits);
-      byLens.set(lens, complete);
+      const derived = lens.derive(lens.convert(rows));
+      byLens.set(lens, derived instanceof Promise ? await derived : derived);
     }
-    const complete = byLens.get(plan.lenses[0]) ?? [];
+    checkDerivedTimes(plan.source, byLens.get(plan.lenses[0]) ?? [], clock.nowMicros(), limits);
     if (cuts.isBehind(wanted)) await cuts.takeUp(wanted);
     // From here to the append in one turn: the log puts an entry into the cut that is open at the call.
     const called = cuts.current;
@@ -180,13 +176,10 @@ export async function openPushWriter(deps: IngestionDeps, readPlans: () => Promi
       waitingRows -= rows.length;
     };
     const arrival = clock.nowMicros();
-    const pushed = rows.map(({ row, knownMicros }, i) => ({
-      row,
-      knownMicros: knownMicros ?? derivedKnown(plan.source, complete[i] as Row) ?? arrival,
-    }));
+    const logged = rows.map((row) => ({ row, knownMicros: arrival }));
     let entry: LogEntry;
     try {
-      entry = await log.append({ source: plan.source, rows: pushed, ...(key === undefined ? {} : { key }) });
+      entry = await log.append({ source: plan.logged, rows: logged, ...(key === undefined ? {} : { key }) });
     } catch (error) {
       leave();
       throw error;
@@ -198,8 +191,11 @@ export async function openPushWriter(deps: IngestionDeps, readPlans: () => Promi
       leaveCut = own.enter();
       enteredElsewhere();
     }
-    const known = pushed.map(({ knownMicros }) => knownMicros);
-    return finish(leave, own, plan, entry, { byLens, known });
+    const pushed = new Map<Lens, LensRows>();
+    for (const [lens, complete] of byLens) {
+      pushed.set(lens, { rows: complete, known: complete.map((row) => statedKnown(lens.source, row) ?? arrival) });
+    }
+    return finish(leave, own, plan, entry, pushed);
   };
 
   const end = async (): Promise<void> => {
@@ -214,16 +210,15 @@ export async function openPushWriter(deps: IngestionDeps, readPlans: () => Promi
     writer: log.writer,
     push(wanted, source, rows, key) {
       if (key === undefined) return patience.within(append(wanted, source, rows, undefined));
-      const id = JSON.stringify([source, key]);
-      const hash = hashOf(wanted.of(source) as SourcePlan, rows);
+      const id = JSON.stringify([source, key.key]);
       const before = underWay.get(id);
       if (before !== undefined) {
-        if (before.hash !== hash) return Promise.reject(otherRows(key));
+        if (before.hash !== key.hash) return Promise.reject(otherRows(key.key));
         const again = before.work.then((result) => result && { ...result, duplicate: true });
         return patience.within(again);
       }
-      const work = append(wanted, source, rows, { key, hash }).finally(() => underWay.delete(id));
-      underWay.set(id, { hash, work });
+      const work = append(wanted, source, rows, key).finally(() => underWay.delete(id));
+      underWay.set(id, { hash: key.hash, work });
       return patience.within(work);
     },
     async touch() {

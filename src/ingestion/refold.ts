@@ -1,5 +1,6 @@
 // Parts rebuilt from the log: what a node may have lost since its mark, and what a dead writer left undone.
 
+import type { Row } from '../core/index.ts';
 import type { CutRecord, LogEntry, LogWriter } from '../events/index.ts';
 import {
   type Claim,
@@ -15,6 +16,7 @@ import { claimAgain, claimOf, finishAgain } from './claim-desk.ts';
 import { narrowed } from './cut-view.ts';
 import { foldEntry, type LensRows } from './fold-entry.ts';
 import type { IngestionDeps } from './ingestion-deps.ts';
+import { statedKnown } from './known-time.ts';
 import { createPartTable, type Part } from './part-table.ts';
 import type { PartWriter } from './part-writer.ts';
 import { encodeResult, type PushedView } from './push-result.ts';
@@ -116,8 +118,8 @@ export async function refoldCut(
 
 async function loggedRows(lens: Lens, entry: LogEntry): Promise<LensRows> {
   const pushed = entry.rows(lens.source);
-  const rows = await lens.derive(pushed.map(({ row }) => row));
-  return { rows, known: pushed.map(({ knownMicros }) => knownMicros) };
+  const rows = await lens.deriveAgain(pushed.map(({ row }) => row));
+  return { rows, known: pushed.map(({ knownMicros }, i) => statedKnown(lens.source, rows[i] as Row) ?? knownMicros) };
 }
 
 export function resultOf(entry: LogEntry, views: readonly PushedView[]): string {

@@ -1,11 +1,9 @@
 // A push whose Idempotency-Key another entry holds: answered with what came of that one.
 
-import { type DataType, HeadraceError, sha256Hex, stringifyJson, toJson, type Value } from '../core/index.ts';
+import { HeadraceError, sha256Hex, stringifyJson } from '../core/index.ts';
 import type { EventLog, LogEntry } from '../events/index.ts';
 import type { Claim } from '../online/index.ts';
-import type { ParsedRow } from './parse-push.ts';
 import { type PushResult, repeatedResult } from './push-result.ts';
-import type { SourcePlan } from './source-plan.ts';
 
 /**
  * The first result. Throws HR_IDEMPOTENCY for other rows, HR_PUSH_UNDER_WAY while there is none, HR_PUSH_LOST where there
@@ -37,21 +35,24 @@ export function otherRows(key: string): HeadraceError {
   );
 }
 
-/** Of the rows as they came: the same key with another hash is a mistake. */
-export function hashOf({ source }: SourcePlan, rows: readonly ParsedRow[]): string {
-  const { columns } = source;
-  const values = rows.map(({ row, knownMicros }) => {
-    const all: unknown[] = [knownMicros ?? null];
-    for (const { name, type } of columns) all.push(plainOf(type, row[name] ?? null));
-    return all;
+/**
+ * Of the rows as they came, whatever their columns are by now: the same key with another hash is a mistake. A member that is
+ * null is as good as one that is left out.
+ */
+export function hashOf(rows: readonly object[]): string {
+  let names: readonly string[] = [];
+  let sorted: readonly string[] = [];
+  const all = rows.map((row) => {
+    const own = Object.keys(row);
+    // Rows that come together mostly have their members in one order.
+    if (own.length !== names.length || own.some((name, at) => name !== names[at]))
+      [names, sorted] = [own, own.toSorted()];
+    const values: unknown[] = [];
+    for (const name of sorted) {
+      const value = (row as Readonly<Record<string, unknown>>)[name];
+      if (value !== null) values.push(name, value);
+    }
+    return values;
   });
-  // A list may hold bigints, which the platform's own JSON refuses.
-  const hasLists = columns.some(({ type }) => type.kind === 'list');
-  return sha256Hex(hasLists ? stringifyJson(values) : JSON.stringify(values));
-}
-
-// Within a column of one type these tell all values apart, and take less time than their proper JSON.
-function plainOf(type: DataType, value: Value): unknown {
-  if (type.kind === 'timestamp') return value;
-  return typeof value === 'bigint' ? value.toString() : toJson(type, value);
+  return sha256Hex(stringifyJson(all));
 }

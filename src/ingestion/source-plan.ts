@@ -16,7 +16,8 @@ import {
   own,
   type SourceSpec,
   sourceOfView,
-  viewVersion,
+  viewColumns,
+  type ViewSpec,
 } from '../definitions/index.ts';
 import { compileConversion } from '../events/index.ts';
 import {
@@ -28,6 +29,7 @@ import {
   type ViewCodec,
   type ViewEvent,
 } from '../online/index.ts';
+import { tellOfFailedValues } from './failed-values.ts';
 import type { DeriveRows, IngestionDeps } from './ingestion-deps.ts';
 import { compileKeyText } from './key-text.ts';
 
@@ -55,8 +57,11 @@ export interface EventTimes {
 export interface Lens {
   readonly source: SourceSpec;
   readonly views: readonly LiveView[];
+  /** Throws at a row that today's definitions can't derive; what those of kept versions can't is null. */
   readonly derive: DeriveRows;
-  /** Rows of the pushed columns as rows of the lens's own. */
+  /** Of rows that the log holds, which were taken once: what can't be derived is null. */
+  readonly deriveAgain: DeriveRows;
+  /** Rows of the logged columns as rows of the lens's own. */
   readonly convert: (rows: readonly Row[]) => readonly Row[];
   /** Undefined for a row without an event time. What is known before it happened counts as known when it happens. */
   timesOf(row: Row, knownMicros: Micros, writer: number, offset: number): EventTimes | undefined;
@@ -65,6 +70,10 @@ export interface Lens {
 export interface SourcePlan {
   /** What a pushed row is checked by. */
   readonly source: SourceSpec;
+  /** Columns besides that a version reads by its own definitions: taken from rows that have them. */
+  readonly kept: readonly Field[];
+  /** The source with those: what the log holds of a row. */
+  readonly logged: SourceSpec;
   /** The source as it is defined now comes first. */
   readonly lenses: readonly [Lens, ...Lens[]];
 }
@@ -87,9 +96,11 @@ export interface SourcePlans extends KeptDefinitions {
   readonly lifetimeMs: LifetimeOf;
 }
 
+type LensDeps = Pick<IngestionDeps, 'deriver' | 'logger'>;
+
 export function compileSourcePlans(
   { definitions, versions }: KeptDefinitions,
-  deriver: IngestionDeps['deriver'],
+  deps: LensDeps,
   generation: number,
 ): SourcePlans {
   const plans = new Map<string, SourcePlan>();
@@ -102,7 +113,7 @@ export function compileSourcePlans(
     const source = specs.get(name);
     if (plan === undefined && source !== undefined) {
       const reading = versions.filter((version) => sourceOf(version).name === name);
-      plan = compilePlan({ definitions, versions: reading }, source, sourceOf, deriver);
+      plan = compilePlan({ definitions, versions: reading }, source, deps);
       plans.set(name, plan);
     }
     return plan;
@@ -115,37 +126,49 @@ export function compileSourcePlans(
 
 const codecOf = ({ definitions, view }: LiveVersion): ViewCodec => createViewCodec(definitions.manifest, view);
 
-function compilePlan(
-  { definitions, versions }: KeptDefinitions,
-  source: SourceSpec,
-  sourceOf: (version: LiveVersion) => SourceSpec,
-  deriver: IngestionDeps['deriver'],
-): SourcePlan {
-  const now = canonicalJson(source);
-  const seen = new Map<string, LiveVersion[]>([[now, []]]);
-  // A source that is not defined any more has its functions from the versions that need it.
-  const isDefined = own(definitions.manifest.sources, source.name) !== undefined;
-  const owners = new Map<string, Definitions>(isDefined ? [[now, definitions]] : []);
+function compilePlan({ definitions, versions }: KeptDefinitions, source: SourceSpec, deps: LensDeps): SourcePlan {
+  const kept = keptColumns(source, versions);
+  const logged = kept.length === 0 ? source : { ...source, columns: [...source.columns, ...kept] };
+  const current = versions.filter(({ isCurrent }) => isCurrent);
+  // One that is not defined any more has its functions from a version that needs it.
+  const owner =
+    own(definitions.manifest.sources, source.name) === undefined ? versions.at(-1)?.definitions : definitions;
+  const forms = new Map<string, { readonly source: SourceSpec; readonly members: LiveVersion[] }>();
   for (const version of versions) {
-    const id = canonicalJson(sourceOf(version));
-    if (!owners.has(id)) owners.set(id, version.definitions);
-    if (!isLive(version)) continue;
-    const same = seen.get(id);
-    if (same === undefined) seen.set(id, [version]);
-    else same.push(version);
+    if (version.isCurrent || !isLive(version)) continue;
+    const form = formOf(version);
+    const id = canonicalJson(form);
+    const known = forms.get(id);
+    if (known === undefined) forms.set(id, { source: form, members: [version] });
+    else known.members.push(version);
   }
-  const lenses = [...seen].map(([id, members]): Lens => {
-    // The very object, where nothing differs: then rows need no conversion.
-    const by = id === now || members[0] === undefined ? source : sourceOf(members[0]);
-    return compileLens(
-      source,
-      by,
-      members,
-      definitions,
-      whenNeeded(() => deriver(owners.get(id) as Definitions, by)),
-    );
+  const first = compileLens(logged, source, owner ?? definitions, current.filter(isLive), deps);
+  const others = [...forms.values()].map((form) => {
+    // Every form has a member.
+    const [{ definitions: by }] = form.members as [LiveVersion];
+    const lens = compileLens(logged, form.source, by, form.members, deps);
+    return { ...lens, derive: lens.deriveAgain };
   });
-  return { source, lenses: lenses as unknown as SourcePlan['lenses'] };
+  return { source, kept, logged, lenses: [first, ...others] };
+}
+
+/** Of the versions' columns those that the source has no more, as the last of them has them. */
+function keptColumns({ columns }: SourceSpec, versions: readonly LiveVersion[]): readonly Field[] {
+  const kept = new Map<string, Field>();
+  for (const { definitions, view, isCurrent } of versions) {
+    if (isCurrent) continue;
+    // The version's manifest was validated: its view is in it.
+    const spec = definitions.manifest.views[view] as ViewSpec;
+    for (const field of viewColumns(sourceOfView(definitions, view), spec).declared) kept.set(field.name, field);
+  }
+  for (const { name } of columns) kept.delete(name);
+  return [...kept.values()];
+}
+
+/** The version's source, without what is derived for others: that must not fail for it. */
+function formOf({ definitions, view }: LiveVersion): SourceSpec {
+  const source = sourceOfView(definitions, view);
+  return { ...source, derive: viewColumns(source, definitions.manifest.views[view] as ViewSpec).derived };
 }
 
 // A source whose code can't be had refuses what is pushed into it; others go on.
@@ -159,18 +182,20 @@ function isLive({ definitions, view }: LiveVersion): boolean {
 }
 
 function compileLens(
-  pushed: SourceSpec,
+  logged: SourceSpec,
   source: SourceSpec,
+  definitions: Definitions,
   versions: readonly LiveVersion[],
-  current: Definitions,
-  derive: DeriveRows,
+  { deriver, logger }: LensDeps,
 ): Lens {
   const created = [...source.columns, ...source.derive].find(({ name }) => name === source.createdOrder);
-  const convert = pushed === source ? undefined : compileConversion(pushed.columns, source.columns);
+  const convert = logged === source ? undefined : compileConversion(logged.columns, source.columns);
+  const names = versions.map(({ version }) => version);
   return {
     source,
-    views: versions.map((version) => compileView(version, isCurrentIn(current, version))),
-    derive,
+    views: versions.map(compileView),
+    derive: whenNeeded(() => deriver(definitions, source)),
+    deriveAgain: whenNeeded(() => deriver(definitions, source, tellOfFailedValues(logger, source, names))),
     convert: (rows) => (convert === undefined ? rows : rows.map(convert)),
     timesOf(row, knownMicros, writer, offset) {
       const eventMicros = row[source.eventTime];
@@ -184,16 +209,11 @@ function compileLens(
   };
 }
 
-// A version keeps its own definitions' name for the view, which a rename leaves behind.
-function isCurrentIn({ manifest }: Definitions, { version }: LiveVersion): boolean {
-  return Object.keys(manifest.views).some((view) => viewVersion(manifest, view) === version);
-}
-
 function createdOf(created: Field | undefined, row: Row): { type: Field['type']; value: Value } | undefined {
   return created === undefined ? undefined : { type: created.type, value: row[created.name] ?? null };
 }
 
-function compileView({ definitions, view: name, epoch }: LiveVersion, isCurrent: boolean): LiveView {
+function compileView({ definitions, view: name, epoch, isCurrent }: LiveVersion): LiveView {
   const codec = createViewCodec(definitions.manifest, name);
   const { keyTypes, eventColumns, view, source } = codec;
   const { tombstone } = source;

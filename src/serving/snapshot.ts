@@ -127,7 +127,7 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
   const build = async (applied: { readonly hash: string; readonly revision: number }): Promise<Snapshot> => {
     const { hash, revision } = applied;
     const definitions = current?.definitions.hash === hash ? current.definitions : await definitionsOf(hash);
-    const { versions, rows } = await kept.load();
+    const { versions, rows } = await kept.load(definitions);
     const services = await loadServices(definitions);
     const states = await registry.endpoints.list();
     const endpoints = new Map<string, EndpointPlan>();

@@ -6,7 +6,13 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MICROS_PER_HOUR, MICROS_PER_MINUTE, MICROS_PER_SECOND, type Micros, type Row } from '../../src/core/index.ts';
-import { type Definitions, type LiveVersion, type Manifest, viewVersion } from '../../src/definitions/index.ts';
+import {
+  type Definitions,
+  type LiveVersion,
+  type Manifest,
+  placedVersion,
+  viewVersion,
+} from '../../src/definitions/index.ts';
 import { completeVersions, materialize, sweepVersions } from '../../src/offline/index.ts';
 import { openRegistry, type Registry, readableVersions, versionsRead } from '../../src/registry/index.ts';
 import { openIngestionWorld } from '../support/ingestion-world.ts';
@@ -69,12 +75,10 @@ function variant(manifest: Manifest, which: number): Manifest {
 
 /** What is applied and kept, with the definitions of each. */
 async function keptOf(registry: Registry, byHash: ReadonlyMap<string, Definitions>): Promise<readonly LiveVersion[]> {
-  return (await registry.versions.list()).map(({ version, epoch, view, manifestHash }) => ({
-    version,
-    epoch,
-    view,
-    definitions: byHash.get(manifestHash) as Definitions,
-  }));
+  const applied = byHash.get((await registry.definitions.current())?.hash ?? '') as Definitions;
+  return (await registry.versions.list()).map(({ version, epoch, view, manifestHash }) =>
+    placedVersion({ version, epoch, view, definitions: byHash.get(manifestHash) as Definitions }, applied),
+  );
 }
 
 describe.each(onlineStoreKinds())('versions side by side on $name', (kind) => {

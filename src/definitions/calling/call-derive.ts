@@ -41,6 +41,26 @@ export function compileLazyDerive(
   };
 }
 
+/** Told of each value of a derived column that could not be derived and is null. */
+export type OnFailedValue = (column: string, error: unknown) => void;
+
+/** What throws gives null, and `onFailed` hears of it; without that it is thrown. */
+export function forgiving<Given>(
+  call: (given: Given) => Value,
+  { name }: DeriveSpec,
+  onFailed: OnFailedValue | undefined,
+): (given: Given) => Value {
+  if (onFailed === undefined) return call;
+  return (given) => {
+    try {
+      return call(given);
+    } catch (error) {
+      onFailed(name, error);
+      return null;
+    }
+  };
+}
+
 function checkedCall(fn: UserFunction, spec: DeriveSpec): (row: Readonly<Record<string, unknown>>) => Value {
   const fromUser = fromUserOf(spec.type);
   // The compile step knows that it is a function; its result is checked below.

@@ -8,6 +8,8 @@ import {
   compileLazyDerive,
   compileTransform,
   type DeriveSpec,
+  forgiving,
+  type OnFailedValue,
   type ServiceTransform,
   type UserFunction,
 } from '../../definitions/index.ts';
@@ -23,9 +25,10 @@ export function registerDerive(
   columns: readonly Field[],
   spec: DeriveSpec,
   userFunction: UserFunction,
+  onFailed: OnFailedValue | undefined,
 ): string {
   const name = newName();
-  const call = compileLazyDerive(userFunction, columns, spec);
+  const call = forgiving(compileLazyDerive(userFunction, columns, spec), spec, onFailed);
   connection.registerScalarFunction(
     DuckDBScalarFunction.create({
       name,

@@ -2,7 +2,7 @@
 // Everything offline reads a source through here, so that training sets, materialize and audit can't see different rows.
 
 import type { Micros } from '../../core/index.ts';
-import type { Definitions, SourceSpec } from '../../definitions/index.ts';
+import type { Definitions, OnFailedValue, SourceSpec } from '../../definitions/index.ts';
 import type { EventLog } from '../../events/index.ts';
 import type { Coverage, SnapshotFile } from '../../online/index.ts';
 import type { DuckDb } from '../../storage/index.ts';
@@ -16,6 +16,8 @@ export interface FactsDeps {
   readonly log: EventLog | undefined;
   /** Entries of the log are kept under it as Parquet, so that their JSON is read once. */
   readonly dataDirectory: string;
+  /** What to tell of a value that can't be derived, which is null then; left out, it is thrown. */
+  readonly onFailedValue?: OnFailedValue;
 }
 
 /**
@@ -51,7 +53,7 @@ export interface FactsRequest {
 /**
  * Relations stand after FROM, on the connection that they were made for. Their columns: the declared and derived ones, and
  * - `__hr_event`, `__hr_known`: BIGINT micros, known ≥ event. `__hr_known` is null where the row matches nothing; such
- *   rows stay in, so that they can be counted. A pushed row's known time is the log's.
+ *   rows stay in, so that they can be counted. A pushed row without one of its own is known since it arrived.
  * - `__hr_row`: BIGINT below 2^53, unique in `relation`, the same for the same inputs; the log's are above all files'.
  * - `__hr_file`: INTEGER index into `files`; null in the log.
  * - `__hr_writer`, `__hr_cut`: INTEGER; `__hr_offset`: BIGINT, the row's own. Null in files.

@@ -82,12 +82,8 @@ function openFiles(connection: DuckDBConnection, source: SourceSpec, snapshot: P
 }
 
 /** Raw rows to rows of facts, in the same order of columns whatever they come from. */
-function completing(
-  connection: DuckDBConnection,
-  source: SourceSpec,
-  { definitions }: FactsDeps,
-): (raw: string) => string {
-  const derived = derivedColumns(connection, source, definitions);
+function completing(connection: DuckDBConnection, source: SourceSpec, deps: FactsDeps): (raw: string) => string {
+  const derived = derivedColumns(connection, source, deps);
   return (raw) => withTimes(source, derived.length === 0 ? raw : `(SELECT *, ${derived.join(', ')} FROM ${raw})`);
 }
 

@@ -12,7 +12,7 @@ export const ROWS_PER_FILE = 2 ** 36;
 export const FIRST_LOG_ROW = 2 ** 52;
 export const MOST_FILES = FIRST_LOG_ROW / ROWS_PER_FILE;
 
-/** What the log says of a row, in a file's row: its place, the known time that the log gave it, what reading it lost. */
+/** What the log says of a row, in a file's row: its place, when it arrived, what reading it lost. */
 export const NOT_IN_LOG =
   'CAST(NULL AS INTEGER) AS __hr_writer, CAST(NULL AS INTEGER) AS __hr_cut, ' +
   'CAST(NULL AS BIGINT) AS __hr_offset, CAST(NULL AS BIGINT) AS __hr_logged, CAST(NULL AS VARCHAR) AS __hr_lost';

@@ -6,7 +6,9 @@ import {
   compileDerive,
   type Definitions,
   type DeriveSpec,
+  forgiving,
   functionOf,
+  type OnFailedValue,
   type SourceSpec,
 } from '../../definitions/index.ts';
 import type { DuckDb } from '../../storage/index.ts';
@@ -18,18 +20,22 @@ import { derivedSql } from './derived-columns.ts';
 /** Rows of a source's declared columns to the same rows with its derived ones. Throws HR_TRANSFORM_FAILED. */
 export type RowDeriver = (rows: readonly Row[]) => Promise<readonly Row[]> | readonly Row[];
 
-/** `duckdb` is opened at the first rows that need it: none do where no column is derived by SQL. Throws HR_CODE_MISSING. */
+/**
+ * `duckdb` is opened at the first rows that need it: none do where no column is derived by SQL. With `onFailed` a value that
+ * can't be derived is null. Throws HR_CODE_MISSING.
+ */
 export function createRowDeriver(
   definitions: Pick<Definitions, 'functions'>,
   source: SourceSpec,
   duckdb: () => Promise<DuckDb>,
+  onFailed?: OnFailedValue,
 ): RowDeriver {
   if (source.derive.length === 0) return (rows) => rows;
   const bySql = source.derive.filter(({ by }) => by.kind === 'sql');
   const calls = source.derive.flatMap((spec) => {
     if (spec.by.kind === 'sql') return [];
     const call = compileDerive(functionOf(definitions, spec.by.function), source.columns, spec);
-    return [{ name: spec.name, call }];
+    return [{ name: spec.name, call: forgiving(call, spec, onFailed) }];
   });
   const byFunction = (rows: readonly Row[]): Row[] =>
     rows.map((row) => {
@@ -42,7 +48,7 @@ export function createRowDeriver(
   return async (rows) => {
     if (rows.length === 0) return [];
     const derived = byFunction(rows);
-    const values = await deriveBySql(await duckdb(), source, bySql, rows);
+    const values = await deriveBySql(await duckdb(), source, bySql, rows, onFailed);
     return derived.map((row, i) => ({ ...row, ...values[i] }));
   };
 }
@@ -54,6 +60,7 @@ async function deriveBySql(
   source: SourceSpec,
   specs: readonly DeriveSpec[],
   rows: readonly Row[],
+  onFailed: OnFailedValue | undefined,
 ): Promise<Row[]> {
   const connection = await duckdb.connect();
   try {
@@ -66,7 +73,8 @@ async function deriveBySql(
     );
     for (const row of rows) appender.add(source.columns.map(({ name }) => row[name] ?? null));
     appender.close();
-    const selected = specs.map((spec) => derivedSql(spec, spec.by.kind === 'sql' ? spec.by.sql : 'NULL'));
+    const isForgiving = onFailed !== undefined;
+    const selected = specs.map((spec) => derivedSql(spec, spec.by.kind === 'sql' ? spec.by.sql : 'NULL', isForgiving));
     // One batch lies in the order in which it was appended.
     const read = await connection.runAndReadAll(`SELECT ${selected.join(', ')} FROM ${TABLE}`);
     return read

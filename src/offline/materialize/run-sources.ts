@@ -7,6 +7,7 @@ import type { PinnedSnapshot } from '../facts/facts.ts';
 import { pinSnapshot } from '../facts/pin-snapshot.ts';
 import { proposeBoundary } from '../facts/propose-boundary.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
+import { versionFacts } from './version-facts.ts';
 import type { RunRequest } from './view-run.ts';
 
 export interface RunSources {
@@ -42,7 +43,7 @@ export function openRunSources(deps: OfflineDeps, requests: readonly RunRequest[
         const snapshot = await snapshotOf(request);
         const connection = await deps.duckdb.connect();
         try {
-          const own = { ...deps, definitions: request.live.definitions };
+          const own = versionFacts(deps, request.live);
           return await proposeBoundary(connection, sourceOf(request), own, snapshot, asOf);
         } finally {
           connection.closeSync();

@@ -16,6 +16,7 @@ import type { OfflineDeps } from '../offline-deps.ts';
 import { queryWork } from '../sources/source-errors.ts';
 import type { Waits } from './run-scope.ts';
 import type { RunSources } from './run-sources.ts';
+import { versionFacts } from './version-facts.ts';
 
 export interface RunDeps extends OfflineDeps {
   readonly store: OnlineStore;
@@ -51,7 +52,7 @@ export interface ViewRun {
 
 export async function openViewRun(given: RunDeps, request: RunRequest, sources: RunSources): Promise<ViewRun> {
   const { definitions, view } = request.live;
-  const deps = { ...given, definitions };
+  const deps = versionFacts(given, request.live);
   const codec = createViewCodec(definitions.manifest, view);
   const { freshness } = codec.view;
   const { now } = sources;

@@ -67,7 +67,7 @@ export async function pruneLog(deps: RetentionDeps, { dryRun }: { readonly dryRu
 
 /**
  * By the Parquet files of the log, which are read for the columns that tell the time alone. A row without an event time goes
- * by its known time: by other definitions it may have one.
+ * by when it arrived: by other definitions it may have one.
  */
 async function newestEvents(deps: RetentionDeps, open: readonly WriterRemoval[]): Promise<RemovalSituation['newest']> {
   const found = new Map<string, Micros | null>();
@@ -78,7 +78,9 @@ async function newestEvents(deps: RetentionDeps, open: readonly WriterRemoval[])
     for (const { source, definitions } of keptSources(deps)) {
       const own = asked.filter(({ rows }) => rows.has(source.name));
       if (own.length === 0) continue;
-      const { relation } = await openLogRows(connection, source, { ...deps, definitions }, NOTHING_COVERED, readable);
+      // Of a row whose time can't be derived its arrival decides.
+      const by = { ...deps, definitions, onFailedValue: () => {} };
+      const { relation } = await openLogRows(connection, source, by, NOTHING_COVERED, readable);
       const cases = own.map(({ writer, through }) => `WHEN ${writer} THEN ${through}`);
       const read = await connection.runAndReadAll(
         `SELECT __hr_writer, __hr_cut, CAST(max(coalesce(__hr_event, __hr_logged)) AS DOUBLE) FROM ${relation} ` +

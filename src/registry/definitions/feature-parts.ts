@@ -3,7 +3,9 @@
 
 import { canonicalJson, type Field, typeName } from '../../core/index.ts';
 import {
+  columnsRead,
   type EntitySpec,
+  featureColumns,
   type FeatureSpec,
   type Manifest,
   type OnDemandViewSpec,
@@ -14,7 +16,6 @@ import {
   type ViewSpec,
 } from '../../definitions/index.ts';
 import type { ObjectKind } from './objects.ts';
-import { columnsRead, featureColumns } from './source-columns.ts';
 
 export type Aspect = 'type' | 'meaning' | 'code';
 
@@ -76,10 +77,17 @@ function viewParts(manifest: Manifest, viewName: string, featureName: string): P
     const parts: Draft = new Map();
     const put = drafting(parts);
     put('entity', 'entity', entity.name, 'meaning', [storedName(entity), entity.keys.map((key) => typeName(key.type))]);
-    const { knownTime, createdOrder = null, tombstone = null, pushes } = source;
+    const { knownTime, createdOrder = null, tombstone = null, pushes, location } = source;
     const times = [source.eventTime, knownTime, createdOrder, tombstone];
     const isPushed = source.kind === 'pushed';
-    put('source', 'source', source.name, 'meaning', [source.name, isPushed, pushes, times, typesOf(source, columns)]);
+    put('source', 'source', source.name, 'meaning', [
+      source.name,
+      isPushed,
+      pushes,
+      location['query'] ?? null,
+      times,
+      typesOf(source, columns),
+    ]);
     put('source/code', 'source', source.name, 'code', codeOf(source, columns));
     put('view/type', 'view', view.name, 'type', typeName(type));
     put('view', 'view', view.name, 'meaning', [

@@ -1,9 +1,8 @@
 // What differs in a source. Columns that no feature uses change nothing.
 
 import { canonicalJson, formatDuration, typeName } from '../../../core/index.ts';
-import type { DeriveSpec, Manifest, SourceSpec } from '../../../definitions/index.ts';
+import { columnsInUse, type DeriveSpec, type Manifest, type SourceSpec } from '../../../definitions/index.ts';
 import { describeDifference } from '../difference.ts';
-import { columnsInUse } from '../source-columns.ts';
 import { becomes, type ChangeLine, line } from './change-line.ts';
 import { listLines } from './field-lines.ts';
 import { restLines } from './rest-lines.ts';
@@ -49,9 +48,16 @@ export function sourceLines(was: SourceSpec, is: SourceSpec, before: Manifest, a
     ...becomes('meaning', 'pushes', was.pushes, is.pushes),
     ...becomes('meaning', 'complete after', showAfter(was), showAfter(is)),
     ...becomes(was.kind === 'pushed' || is.kind === 'pushed' ? 'meaning' : 'place', 'kind', was.kind, is.kind),
-    ...describeDifference({ location: was.location }, { location: is.location }).map((text) => line('place', text)),
+    ...becomes('meaning', 'query', optional(was.location['query']), optional(is.location['query'])),
+    ...describeDifference({ location: placeOf(was) }, { location: placeOf(is) }).map((text) => line('place', text)),
     ...restLines(was, is, TOLD),
   ];
+}
+
+/** A query says which rows there are, not where they lie. */
+function placeOf({ location }: SourceSpec): SourceSpec['location'] {
+  const { query: _query, ...place } = location;
+  return place;
 }
 
 function showDerive({ type, by }: DeriveSpec): string {

@@ -1,13 +1,8 @@
 // Which columns of a source its features are computed from.
 
-import {
-  type DeriveSpec,
-  type FeatureSpec,
-  type Manifest,
-  own,
-  type SourceSpec,
-  type ViewSpec,
-} from '../../definitions/index.ts';
+import type { Field } from '../core/index.ts';
+import type { DeriveSpec, FeatureSpec, Manifest, SourceSpec, ViewSpec } from './manifest.ts';
+import { own } from './own.ts';
 
 /** Those that say when a row happened, was known, and in which order. */
 function timeColumns({ eventTime, knownTime, createdOrder, tombstone }: SourceSpec): string[] {
@@ -25,6 +20,19 @@ export function featureColumns(
   return [...new Set([...keyColumns, ...timeColumns(source), ...own])].sort();
 }
 
+/** Of a view: its declared and its derived columns that any of its values is made of. */
+export interface ViewColumns {
+  readonly declared: readonly Field[];
+  readonly derived: readonly DeriveSpec[];
+}
+
+export function viewColumns(source: SourceSpec, view: ViewSpec): ViewColumns {
+  const used = new Set(view.features.flatMap((feature) => featureColumns(source, view, feature)));
+  const derived = source.derive.filter(({ name }) => used.has(name));
+  for (const column of derived) for (const name of columnsRead(source, column)) used.add(name);
+  return { declared: source.columns.filter(({ name }) => used.has(name)), derived };
+}
+
 /** Names of the columns that a derived one gets to see. */
 export function columnsRead(source: SourceSpec, { by }: DeriveSpec): readonly string[] {
   const all = source.columns.map(({ name }) => name);
@@ -39,10 +47,8 @@ export function columnsInUse(manifest: Manifest, sourceName: string): ReadonlySe
   if (source === undefined) return used;
   for (const view of Object.values(manifest.views)) {
     if (view.source !== source.name) continue;
-    for (const feature of view.features) for (const column of featureColumns(source, view, feature)) used.add(column);
-  }
-  for (const derived of source.derive) {
-    if (used.has(derived.name)) for (const column of columnsRead(source, derived)) used.add(column);
+    const { declared, derived } = viewColumns(source, view);
+    for (const { name } of [...declared, ...derived]) used.add(name);
   }
   return used;
 }

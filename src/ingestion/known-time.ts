@@ -1,0 +1,14 @@
+// When a pushed row was known, as a version's own definitions tell it.
+
+import type { Micros, Row } from '../core/index.ts';
+import type { SourceSpec } from '../definitions/index.ts';
+
+/**
+ * Of a row with its derived columns: what its source's column for it says; undefined where the source has none besides the
+ * event time, or the row's is null. Then it is when the row arrived.
+ */
+export function statedKnown({ knownTime, eventTime }: SourceSpec, row: Row): Micros | undefined {
+  if (knownTime.kind !== 'column' || knownTime.column === eventTime) return undefined;
+  const known = row[knownTime.column];
+  return typeof known === 'number' ? known : undefined;
+}

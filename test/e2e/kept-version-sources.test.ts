@@ -1,0 +1,168 @@
+// What a kept version gets of a source that changed under it: the columns that only it reads, the files where they lie now,
+// and of rows that its own functions can't take, nothing worse than a null.
+
+import { rmSync } from 'node:fs';
+import { afterEach, describe, expect, it } from 'vitest';
+import {
+  CONFIG,
+  createProject,
+  headrace,
+  headraceJson,
+  type Project,
+  type ServerProcess,
+  startServe,
+} from '../support/serving-project.ts';
+import { constantModel } from '../support/onnx-model.ts';
+
+interface Repository {
+  readonly source?: string;
+  readonly columns?: string;
+  readonly derive?: string;
+  readonly more?: string;
+  readonly features?: string;
+}
+
+const WITH_TIP = 'tip: t.float64(), ';
+const SUMS = "tip_7d: sum('tip').over('7d'), cost_7d: sum('cost').over('7d')";
+/** Of a fare of nothing the first form of the source can't tell the cost. */
+const STRICT = "(row) => { if (row.amount === 0) throw new Error('a ride for nothing'); return row.amount; }";
+const TOLERANT = '(row) => row.amount ?? 0';
+
+const repository = ({
+  source = "pushed('rides', {",
+  columns = WITH_TIP,
+  derive = STRICT,
+  more = '',
+  features = SUMS,
+}: Repository = {}) => `import { count, csv, endpoint, entity, featureService, featureView, model, pushed, sum, t } from 'headrace';
+export const driver = entity('driver', { keys: { driver: t.string() } });
+export const rides = ${source}
+  columns: { driver: t.string(), amount: t.float64(), ${columns}at: t.timestamp() },
+  derive: { cost: [t.float64(), ${derive}] },
+  eventTime: 'at', ${more}
+});
+export const work = featureView('work', {
+  entity: driver, source: rides, features: { rides_7d: count().over('7d'), ${features} },
+});
+export const numbers = featureService('numbers', [work]);
+export const pay = model('pay', { features: numbers, outputs: { probability: t.float32() } });
+export const payout = endpoint('payout', { model: pay, unit: ['driver'] });
+`;
+
+const hoursAgo = (hours: number) => new Date(Date.now() - hours * 3_600_000).toISOString();
+
+describe('a model version goes on getting what it was registered with', () => {
+  let project: Project;
+  let server: ServerProcess | undefined;
+  afterEach(async () => {
+    await server?.stop();
+    server = undefined;
+    project.remove();
+  });
+
+  const begin = (written: Repository = {}, files: Readonly<Record<string, string>> = {}) => {
+    project = createProject({
+      'headrace.config.ts': CONFIG,
+      'feature_repo/rides.ts': repository(written),
+      'constant.onnx': constantModel(3, 0.5),
+      ...files,
+    });
+    headraceJson(project, ['apply']);
+    headraceJson(project, ['materialize', '--incremental']);
+    headraceJson(project, ['models', 'register', 'pay', 'constant.onnx', '--alias', 'champion']);
+    headraceJson(project, ['endpoints', 'traffic', 'payout', 'stable=1:100']);
+  };
+  const change = (written: Repository) => {
+    project.write('feature_repo/rides.ts', repository(written));
+    headraceJson(project, ['apply', '--yes']);
+  };
+  const post = async (path: string, body: object, headers: Readonly<Record<string, string>> = {}) => {
+    const answer = await fetch(`${server?.url}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(body),
+    });
+    return { status: answer.status, ...((await answer.json()) as Record<string, unknown>) };
+  };
+  const push = (rows: readonly object[], headers?: Readonly<Record<string, string>>) =>
+    post('/v1/sources/rides/push', { rows }, headers);
+  const featuresOf = async (driver: string) => {
+    const body = { inputs: [{ driver }], options: { return_features: true } };
+    const answer = await post('/v1/endpoints/payout/predict', body);
+    return (answer as unknown as { predictions: { features: object }[] }).predictions[0]?.features;
+  };
+  /** Before and after a run: one and the same. */
+  const expectFeatures = async (driver: string, features: object, warning?: string) => {
+    expect(await featuresOf(driver)).toEqual(features);
+    const { code, stderr } = headrace(project, ['materialize', '--incremental']);
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    if (warning !== undefined) expect(stderr).toContain(warning);
+    await expect.poll(() => featuresOf(driver)).toEqual(features);
+  };
+
+  it('from a column that is declared no more, for as long as rows carry it', async () => {
+    begin();
+    server = await startServe(project);
+    const rides = [{ driver: 'ada', amount: 10, tip: 1, at: hoursAgo(3) }];
+    expect(await push(rides)).toMatchObject({ status: 200 });
+    change({ columns: '', features: "cost_7d: sum('cost').over('7d')" });
+    expect(await push([{ driver: 'ada', amount: 20, tip: 2, at: hoursAgo(2) }])).toMatchObject({ status: 200 });
+    // What is no column any more is nobody's mistake.
+    expect(await push([{ driver: 'ada', amount: 30, tip: 'much', at: hoursAgo(1) }])).toMatchObject({ status: 200 });
+    expect(await push([{ driver: 'ada', at: hoursAgo(1) }])).toMatchObject({ status: 200 });
+    await expectFeatures('ada', { work__rides_7d: 4, work__tip_7d: 3, work__cost_7d: 60 });
+  });
+
+  it('though its function throws at a row that today’s takes: there its column is null', async () => {
+    begin();
+    server = await startServe(project);
+    change({ derive: TOLERANT });
+    const rides = [0, 7].map((amount) => ({ driver: 'ada', amount, tip: 1, at: hoursAgo(1) }));
+    expect(await push(rides)).toMatchObject({ status: 200, accepted: 2 });
+    expect(server.log()).toContain('a ride for nothing');
+    await expectFeatures('ada', { work__rides_7d: 2, work__tip_7d: 2, work__cost_7d: 7 }, 'a ride for nothing');
+    change({ derive: STRICT });
+    expect(await push(rides)).toMatchObject({ status: 422 });
+  });
+
+  it('from files that were moved', async () => {
+    const csv = (...rows: readonly string[]) => `driver,amount,tip,at\n${rows.join('\n')}\n`;
+    const first = csv(`ada,10,1,${hoursAgo(9)}`);
+    begin({ source: "csv('rides', { path: 'old/*.csv'," }, { 'feature_repo/old/first.csv': first });
+    server = await startServe(project);
+    rmSync(project.file('feature_repo/old'), { recursive: true });
+    project.write('feature_repo/new/first.csv', first);
+    project.write('feature_repo/new/second.csv', csv(`ada,20,2,${hoursAgo(2)}`));
+    change({ source: "csv('rides', { path: 'new/*.csv',", features: `${SUMS}, n_1d: count().over('1d')` });
+    const { code, stderr } = headrace(project, ['materialize', '--incremental']);
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    await expect.poll(() => featuresOf('ada')).toEqual({ work__rides_7d: 2, work__tip_7d: 3, work__cost_7d: 30 });
+  });
+
+  it.each([
+    ['arrives, though today’s tell it by a column', '', "knownTime: 'known_at',", 1],
+    ['says, though today’s tell it by the arrival', "knownTime: 'known_at',", '', 0],
+  ])('known when the row %s', async (_, first, then, rides) => {
+    const known = 'known_at: t.timestamp(), ';
+    begin({ columns: known, features: SUMS.replace('tip_7d', 'n_7d').replace("sum('tip')", 'count()'), more: first });
+    server = await startServe(project);
+    const today = then === '' ? '' : known;
+    change({ columns: today, features: SUMS.replace("tip_7d: sum('tip').over('7d'), ", ''), more: then });
+    const ahead = new Date(Date.now() + 1_800_000).toISOString();
+    expect(await push([{ driver: 'ada', amount: 3, known_at: ahead, at: hoursAgo(1) }])).toMatchObject({ status: 200 });
+    const cost = rides === 0 ? null : 3;
+    await expectFeatures('ada', { work__rides_7d: rides, work__n_7d: rides, work__cost_7d: cost });
+  });
+
+  it('and a push that is sent again after the columns changed is the same push', async () => {
+    begin();
+    server = await startServe(project);
+    const rows = [{ driver: 'ada', amount: 10, tip: 1, at: hoursAgo(3), note: 'late' }];
+    const key = { 'idempotency-key': 'ride-1' };
+    expect(await push(rows, key)).toMatchObject({ status: 200, duplicate: false });
+    change({ columns: 'note: t.string(), ', features: '' });
+    expect(await push(rows, key)).toMatchObject({ status: 200, duplicate: true });
+    expect(await push([{ ...rows[0], amount: 11 }], key)).toMatchObject({ status: 422, code: 'HR_IDEMPOTENCY' });
+    await expectFeatures('ada', { work__rides_7d: 1, work__tip_7d: 1, work__cost_7d: 10 });
+  });
+});
