@@ -23,6 +23,7 @@ import { createPredictionIds } from './prediction-id.ts';
 import { type FeatureAnswer, readFeatureRows } from './read-features.ts';
 import type { Caller, ServingDeps } from './serving-deps.ts';
 import { openSnapshots } from './snapshot.ts';
+import { createWake } from './wake.ts';
 
 export interface DataPlane {
   predict(endpoint: string, inputs: unknown, caller: Caller): Promise<PredictAnswer>;
@@ -76,7 +77,11 @@ export async function createDataPlane(deps: ServingDeps): Promise<DataPlane> {
   const nextId = createPredictionIds();
   let isDraining = false;
   let hasBeenReady = false;
-  const timer = setInterval(() => void snapshots.refresh(), POLL_MS);
+  const wake = createWake(() => snapshots.catchUp());
+  const timer = setInterval(() => {
+    wake.tick();
+    void snapshots.refresh();
+  }, POLL_MS);
   timer.unref();
 
   const ingestion = openIngestion(deps.ingestion, {
@@ -90,6 +95,7 @@ export async function createDataPlane(deps: ServingDeps): Promise<DataPlane> {
   const bounded = async <T>(work: () => Promise<T>): Promise<T> => {
     inFlight.enter();
     try {
+      await wake.awake();
       return await work();
     } finally {
       inFlight.leave();
@@ -112,6 +118,8 @@ export async function createDataPlane(deps: ServingDeps): Promise<DataPlane> {
       try {
         inFlight.enter();
         try {
+          const waking = wake.awake();
+          if (waking !== undefined) await waking;
           plan = snapshots.endpoint(name);
           plan.inFlight++;
           return await predict(deps, plan, inputs, caller, nextId);

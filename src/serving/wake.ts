@@ -1,0 +1,42 @@
+// A process that was stopped for long, or whose machine slept, still holds what it served then: view versions that were
+// removed meanwhile among it. It looks at the registry before it answers anything.
+
+import { setTimeout as delay } from 'node:timers/promises';
+
+export interface Wake {
+  /** To be called at every tick of a timer, which a stopped process has not. */
+  tick(): void;
+  /** Undefined while awake; else resolves once a look has ended, or as long as one may take has passed. Never rejects. */
+  awake(): Promise<void> | undefined;
+}
+
+/** A server that was silent for longer than this may be taken for gone; far below, so that clocks don't matter. */
+const SLEPT_MS = 30_000;
+/** While the registry is away, a server goes on with what it has. */
+const LOOK_LIMIT_MS = 2000;
+
+/** `look` looks at the registry from now on; `nowMs` is steady. */
+export function createWake(look: () => Promise<unknown>, nowMs: () => number = () => performance.now()): Wake {
+  let lastMs = nowMs();
+  let looking: Promise<void> | undefined;
+  const awake = (): Promise<void> | undefined => {
+    if (looking === undefined && nowMs() - lastMs > SLEPT_MS) {
+      const looked = look().then(
+        () => {},
+        () => {},
+      );
+      const limit = delay(LOOK_LIMIT_MS, undefined, { ref: false });
+      looking = Promise.race([looked, limit]).then(() => {
+        looking = undefined;
+        lastMs = nowMs();
+      });
+    }
+    return looking;
+  };
+  return {
+    tick() {
+      if (awake() === undefined) lastMs = nowMs();
+    },
+    awake,
+  };
+}
