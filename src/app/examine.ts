@@ -56,12 +56,7 @@ export async function examine(open: () => Promise<App>, environment: Environment
   findings.push(
     await look('registry', 'check registry.url, and that its server runs', async () => describeRegistry(app)),
   );
-  findings.push(
-    await look('online store', 'check online.url, and that its server runs', async () => {
-      await (await app.online()).marks('doctor');
-      return 'answers';
-    }),
-  );
+  findings.push(await lookAtStore(app));
   findings.push(
     await look('artifacts', 'check artifacts.url', async () => {
       for await (const _ of (await app.objects()).list('')) break;
@@ -102,6 +97,25 @@ async function lookForDefinitions(app: App): Promise<Finding> {
     says: `no definitions were found in ${app.config.values.repo}`,
     fix: 'write some there, or set `repo` to the folder that has them',
   };
+}
+
+async function lookAtStore(app: App): Promise<Finding> {
+  const check = 'online store';
+  const answers = await look(check, 'check online.url, and that its server runs', async () => {
+    await (await app.online()).marks('doctor');
+    return 'answers';
+  });
+  if (answers.state !== 'ok') return answers;
+  try {
+    const { storeLack } = await import('../control/index.ts');
+    const [registry, runs, store] = await Promise.all([app.registry(), app.runs(), app.online()]);
+    const found = await storeLack({ registry, runs, store, storePlace: await app.storePlace() });
+    if (found === undefined) return { ...answers, says: 'answers, and has what runs filled' };
+    return { check, state: found.isAbsent ? 'fail' : 'warn', says: found.says, fix: found.fix };
+  } catch {
+    // Told by the check of the registry.
+    return answers;
+  }
 }
 
 /** What is run is what was applied: where the repository says otherwise, it is told. */

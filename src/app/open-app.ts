@@ -7,7 +7,7 @@ import type { Definitions, LiveVersion } from '../definitions/index.ts';
 import type { KeptVersion } from '../control/index.ts';
 import type { EventLog } from '../events/index.ts';
 import type { IngestionDeps } from '../ingestion/index.ts';
-import type { OnlineStore, RecordDirectory, RowSchemas, Runs } from '../online/index.ts';
+import type { OnlineStore, RecordDirectory, RowSchemas, Runs, StorePlace } from '../online/index.ts';
 import type { CompletenessDeps, OfflineDeps } from '../offline/index.ts';
 import type { Registry } from '../registry/index.ts';
 import type { Database, DuckDb, ObjectStore } from '../storage/index.ts';
@@ -36,6 +36,8 @@ export interface App {
   /** Those of them that are not complete. */
   waitingVersions(): Promise<readonly LiveVersion[]>;
   online(): Promise<OnlineStore>;
+  /** Where that lies, as it may be shown. */
+  storePlace(): Promise<StorePlace>;
   objects(): Promise<ObjectStore>;
   duckdb(): Promise<DuckDb>;
   /** Rows of materialize runs, and of the schemas of stored rows. */
@@ -158,6 +160,12 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
       log: await log(),
     }),
     online,
+    async storePlace() {
+      const { project, 'online.url': url } = values;
+      // A path has no password, and is shown whole.
+      const isPath = url.startsWith('lmdb:');
+      return { project, url: isPath ? url : (await import('../storage/index.ts')).withoutPassword(url) };
+    },
     objects,
     runs,
     schemas,

@@ -53,6 +53,7 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
   const dataPlane = await createDataPlane({
     registry: await app.registry(),
     store: await app.online(),
+    storePlace: await app.storePlace(),
     objects: await app.objects(),
     runtime: createOnnxRuntime(),
     definitionsOf: (hash) => app.definitionsOf(hash),
@@ -73,8 +74,8 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
   });
   const views = async (hasTrainingSets: boolean) => {
     const versions = await app.keptVersions({ hasTrainingSets });
-    const [runs, log, store] = await Promise.all([app.runs(), app.log(), app.online()]);
-    return viewStatuses({ versions, runs, log, store, nowMicros: clock.nowMicros() });
+    const [runs, log, store, storePlace] = await Promise.all([app.runs(), app.log(), app.online(), app.storePlace()]);
+    return viewStatuses({ versions, runs, log, store, storePlace, nowMicros: clock.nowMicros() });
   };
   const own: LiveStats = { prometheus: () => monitor.prometheus(), live: () => Promise.resolve(monitor.snapshot()) };
   const server = await createHttpServer(dataPlane, {

@@ -14,7 +14,8 @@ export const viewsCommand = defineCommand({
   example: 'headrace views\nheadrace views remove airport_delays@3f2a9c1d7b60',
   columns: {
     VERSION: 'the hash of all that gives the values meaning; * for the one that is applied',
-    STATE: 'complete: readers may take it; filling: a run has to finish first',
+    STATE:
+      'complete: readers may take it; filling: a run has to finish first; partial, absent: complete by the registry, but some nodes or all of this store lack it',
     'READ BY': 'services, model versions, and training sets that were made of it',
     'NEWEST EVENT': 'the newest event that the last run counted',
     'LAST RUN': 'the last run that wrote, and when it finished',
@@ -31,12 +32,13 @@ export const viewsCommand = defineCommand({
       runs: await app.runs(),
       log: await app.log(),
       store: await app.online(),
+      storePlace: await app.storePlace(),
       nowMicros: app.clock.nowMicros(),
     });
     const rows = views.map((view) => [
       view.view,
       `${view.version.slice(view.version.lastIndexOf('@') + 1)}${view.current ? '*' : ''}`,
-      view.complete ? 'complete' : 'filling',
+      completeness(view),
       readers(view),
       view.freshness,
       ago(view.newest_event),
@@ -46,7 +48,7 @@ export const viewsCommand = defineCommand({
       view.boundary ?? '-',
       waits(view),
     ]);
-    const notes = [...unfilled(views), ...failures(views), ...clocksAhead(views)];
+    const notes = [...unfilled(views), ...lacks(views), ...failures(views), ...clocksAhead(views)];
     return { json: { views }, text: formatTable([HEAD, ...rows]) + notes.join('') };
   },
 });
@@ -123,6 +125,15 @@ function unfilled(views: readonly ViewStatus[]): string[] {
     const what = [...nodes, ...writers].join(', ');
     return [`\n${version} waits for ${what}: headrace materialize --incremental --views ${version}`];
   });
+}
+
+function completeness({ complete, store_lacks: lacks }: ViewStatus): string {
+  if (lacks !== null) return lacks.absent ? 'absent' : 'partial';
+  return complete ? 'complete' : 'filling';
+}
+
+function lacks(views: readonly ViewStatus[]): string[] {
+  return views.flatMap(({ store_lacks: lacking }) => (lacking === null ? [] : [`\n${lacking.reason}`]));
 }
 
 /** Less is told by clocks that are right, read one after the other. */

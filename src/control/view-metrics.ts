@@ -8,12 +8,12 @@ export function viewMetrics(versions: readonly ViewStatus[]): Promise<string> {
   const registry = new Registry();
   const complete = new Gauge({
     name: 'headrace_view_version_complete',
-    help: '1 when readers may take the version, 0 while it is filled.',
+    help: '1 when readers may take the version and the store has it, 0 while it is filled or the store lacks some of it.',
     labelNames: ['view', 'version', 'current'],
     registers: [registry],
   });
-  for (const { view, version, current, complete: isComplete } of versions) {
-    complete.set({ view, version, current: String(current) }, isComplete ? 1 : 0);
+  for (const { view, version, current, complete: isComplete, store_lacks: lacks } of versions) {
+    complete.set({ view, version, current: String(current) }, isComplete && lacks === null ? 1 : 0);
   }
   const views = versions.filter(({ current }) => current);
   const gauge = (name: string, help: string, valueOf: (view: ViewStatus) => number | undefined): void => {

@@ -2,9 +2,20 @@
 // that no run covers yet, and what holds it up. Asked across owners: definitions, runs, writers, marks.
 
 import { formatTimestamp, type Micros, MICROS_PER_SECOND } from '../core/index.ts';
+import type { LiveVersion } from '../definitions/index.ts';
 import type { CutContents, EventLog, WriterRow } from '../events/index.ts';
 import type { Missing } from '../offline/index.ts';
-import { coveredCut, createViewCodec, type OnlineStore, type RunRow, type Runs } from '../online/index.ts';
+import {
+  coveredCut,
+  createViewCodec,
+  describeLack,
+  lackOf,
+  type NodeMark,
+  type OnlineStore,
+  type RunRow,
+  type Runs,
+  type StorePlace,
+} from '../online/index.ts';
 import type { KeptVersion, VersionReader } from './kept-versions.ts';
 
 export interface ViewStatus {
@@ -35,6 +46,16 @@ export interface ViewStatus {
   readonly coverage: readonly WriterCoverage[];
   /** Each node of the store with the run whose bases it has whole; null for none. */
   readonly marks: readonly { readonly node: string; readonly run: number | null }[];
+  /** What is not in the store that was opened, though a run has filled the version; null where nothing lacks. */
+  readonly store_lacks: StoreLacks | null;
+}
+
+export interface StoreLacks {
+  /** Nodes without its mark. */
+  readonly nodes: readonly string[];
+  /** No node has one. */
+  readonly absent: boolean;
+  readonly reason: string;
 }
 
 export interface WaitsFor {
@@ -80,6 +101,7 @@ export interface ViewStatusDeps {
   readonly runs: Pick<Runs, 'ofVersion' | 'lastLook'>;
   readonly log: Pick<EventLog, 'writers' | 'contents'>;
   readonly store: Pick<OnlineStore, 'marks'>;
+  readonly storePlace: StorePlace;
   readonly nowMicros: Micros;
 }
 
@@ -104,6 +126,7 @@ async function viewStatus(
   const finished = rows.findLast((row) => row.state === 'finished');
   const newest = rows.at(-1);
   const look = await deps.runs.lastLook(codec.version);
+  const marks = await deps.store.marks(codec.version);
   const aged = (at: Micros): Aged => ({
     at: formatTimestamp(at),
     age_seconds: Math.max(0, Math.round((deps.nowMicros - at) / MICROS_PER_SECOND)),
@@ -136,8 +159,20 @@ async function viewStatus(
         ? null
         : formatTimestamp(finished.boundary),
     coverage: coverageOf(finished, writers, contents, codec.source.name, deps.nowMicros),
-    marks: (await deps.store.marks(codec.version)).map(({ node, run }) => ({ node, run: run ?? null })),
+    marks: marks.map(({ node, run }) => ({ node, run: run ?? null })),
+    store_lacks: missing !== null || finished === undefined ? null : storeLacks(deps.storePlace, live, marks),
   };
+}
+
+function storeLacks(
+  place: StorePlace,
+  { version, definitions }: LiveVersion,
+  marks: readonly NodeMark[],
+): StoreLacks | null {
+  const lack = lackOf(marks);
+  if (lack === undefined) return null;
+  const reason = describeLack([version], lack, place, definitions.manifest.project);
+  return { nodes: lack.nodes, absent: lack.isAbsent, reason };
 }
 
 function presentMissing({ nodes, writers }: Missing): WaitsFor {

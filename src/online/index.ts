@@ -4,6 +4,7 @@ export type {
   Claim,
   ClaimPlace,
   LifetimeOf,
+  NodeMark,
   OnlineStore,
   PartId,
   PartWrite,
@@ -37,6 +38,7 @@ export {
   NOTHING_COVERED,
 } from './runs/coverage.ts';
 export { boundariesInForce } from './runs/boundaries.ts';
+export { describeLack, joinLacks, type Lack, lackOf, type StorePlace, tellLack, type ToldLack } from './runs/lack.ts';
 export { isComplete, isPastMark } from './runs/marks.ts';
 export { forgettable, mayGoOn, type OpenPlan, planRun, type RunChanges } from './runs/plan-run.ts';
 export { isOpened, type OpenedRow, type RunCounts, type RunRow, type SnapshotFile } from './runs/run-row.ts';

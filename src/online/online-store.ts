@@ -131,6 +131,15 @@ export interface StoreRun {
   close(): Promise<void>;
 }
 
+/** What a node has as its mark of a version. */
+export interface NodeMark {
+  readonly node: string;
+  /** The run's number; undefined for none that holds good. */
+  readonly run: number | undefined;
+  /** There is one, of other keys than the node has by now: it holds good no more, but this store was filled. */
+  readonly isOfOtherKeys?: boolean;
+}
+
 /**
  * Implemented by `lmdb/` and `redis/`; both pass test/contract/online-store.test.ts.
  * Errors: HR_ONLINE_UNAVAILABLE when it can't be reached, HR_STORAGE_FULL when it can't grow.
@@ -145,11 +154,8 @@ export interface OnlineStore {
   ): readonly (StoredRecord | undefined)[] | Promise<readonly (StoredRecord | undefined)[]>;
   /** Every record of a version, in no set order, each once; for a full run's end and tests, never while serving. */
   scan(entity: string, version: VersionId): AsyncIterable<{ readonly key: EncodedKey; readonly record: StoredRecord }>;
-  /** Every node, or `only` that, with the number of the run in its mark of the version. LMDB is one node. */
-  marks(
-    version: VersionId,
-    only?: string,
-  ): Promise<readonly { readonly node: string; readonly run: number | undefined }[]>;
+  /** Every node, or `only` that, with its mark of the version. LMDB is one node. */
+  marks(version: VersionId, only?: string): Promise<readonly NodeMark[]>;
   /** The writer's connections are named by it. */
   writer(link: WriterLink): Promise<StoreWriter>;
   /** Cuts off whatever an earlier holder of the writer left on its way. */

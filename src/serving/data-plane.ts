@@ -38,8 +38,8 @@ export interface DataPlane {
     options: { readonly ifMatch?: string; readonly actor: string },
   ): Promise<EndpointState>;
   /**
-   * Whether requests can be answered: definitions are loaded, the server is not stopping, and every endpoint with traffic
-   * had something to serve once.
+   * Whether requests can be answered: definitions are loaded, the server is not stopping, every endpoint with traffic had
+   * something to serve once, and the store had something of what runs filled once.
    */
   readiness(): Readiness;
   /** What is served by. Throws HR_NOTHING_APPLIED. */
@@ -180,6 +180,7 @@ export async function createDataPlane(deps: ServingDeps): Promise<DataPlane> {
         return { isReady: false, reason: messageOf(thrown), health };
       }
       const missing = health.endpoints.filter(({ state }) => state === 'failed');
+      if (health.otherStore !== null) return { isReady: false, reason: health.otherStore, health };
       // One version that can't be loaded later must not take the server from its balancer.
       hasBeenReady ||= missing.length === 0;
       if (hasBeenReady) return { isReady: true, reason: 'ready', health };

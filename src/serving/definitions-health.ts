@@ -1,8 +1,9 @@
-// Whether what is defined is served: per endpoint and service, ready or why not. Told in /health/ready's body, in
+// Whether what is defined is served: per endpoint, service and view version, ready or why not. Told in /health/ready's body, in
 // /v1/status and in metrics.
 
 import type { ServiceState } from '../registry/index.ts';
 import type { Snapshot } from './snapshot.ts';
+import type { StoreHealth, ViewHealth } from './store-check.ts';
 
 export interface DefinitionsHealth {
   /** The apply that is loaded; null before the first. */
@@ -11,6 +12,9 @@ export interface DefinitionsHealth {
   readonly notLoaded: { readonly revision: number; readonly reason: string } | null;
   readonly endpoints: readonly EndpointHealth[];
   readonly services: readonly ServiceHealth[];
+  readonly views: readonly ViewHealth[];
+  /** Why nothing of the store can be what is asked for; null when something was there once, or nothing is expected. */
+  readonly otherStore: string | null;
 }
 
 export interface EndpointHealth {
@@ -36,6 +40,7 @@ export interface ServiceHealth {
 export function healthOf(
   snapshot: Snapshot | undefined,
   failure: { readonly revision: number; readonly error: string } | undefined,
+  { views, otherStore }: StoreHealth,
 ): DefinitionsHealth {
   return {
     revision: snapshot?.revision ?? null,
@@ -47,6 +52,8 @@ export function healthOf(
       revision,
       waitsFor,
     })),
+    views,
+    otherStore,
   };
 }
 

@@ -60,7 +60,8 @@ export function createSelfReport({
   };
 }
 
-function versionsReadIn({ endpoints, services }: Snapshot): string[] {
+/** The view versions that its answers come from. */
+export function versionsReadIn({ endpoints, services }: Snapshot): string[] {
   const read = new Set([...endpoints.values()].flatMap(({ versions }) => versions));
   for (const { definitions, service } of services.values()) {
     for (const version of versionsRead(definitions.manifest, service)) read.add(version);

@@ -5,7 +5,7 @@ import type { Definitions, LiveVersion } from '../definitions/index.ts';
 import type { ModelRuntime } from '../models/index.ts';
 import type { Monitor, PredictionLog } from '../monitoring/index.ts';
 import type { IngestionDeps } from '../ingestion/index.ts';
-import type { OnlineStore, RecordDirectory } from '../online/index.ts';
+import type { OnlineStore, RecordDirectory, StorePlace } from '../online/index.ts';
 import type { Registry } from '../registry/index.ts';
 import type { ObjectStore } from '../storage/index.ts';
 import type { ServerIdentity } from './self-report.ts';
@@ -21,6 +21,8 @@ export interface ServingDeps {
   /** What this process tells the registry of itself under. */
   readonly self: ServerIdentity;
   readonly store: OnlineStore;
+  /** Where `store` was looked for. */
+  readonly storePlace: StorePlace;
   readonly directory: RecordDirectory;
   readonly objects: ObjectStore;
   readonly runtime: ModelRuntime;

@@ -17,6 +17,7 @@ import { createKeptVersions } from './kept-versions.ts';
 import { createServedModels } from './served-models.ts';
 import type { ServingDeps } from './serving-deps.ts';
 import { createSelfReport } from './self-report.ts';
+import { createStoreCheck } from './store-check.ts';
 
 export interface Snapshots {
   /** Throws HR_NOTHING_APPLIED while nothing was applied. */
@@ -41,6 +42,8 @@ export interface Snapshot {
   readonly revision: number;
   readonly definitions: Definitions;
   readonly versions: readonly LiveVersion[];
+  /** Those of them that the registry says are complete. */
+  readonly complete: ReadonlySet<LiveVersion>;
   readonly states: readonly EndpointState[];
   readonly endpoints: ReadonlyMap<string, EndpointPlan>;
   readonly failures: ReadonlyMap<string, HeadraceError>;
@@ -70,6 +73,7 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
   const models = createServedModels(deps);
   const kept = createKeptVersions(registry, earlierDefinitions);
   const report = createSelfReport(deps);
+  const storeCheck = createStoreCheck(deps);
   let seenToken = -1;
   let current: Snapshot | undefined;
   /** Why what is applied is not loaded. */
@@ -153,7 +157,8 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
     }
     tellOfServices(services);
     const servicePlans = keptServicePlans(services);
-    return { revision, definitions, versions, states, endpoints, failures, services, servicePlans };
+    const complete = new Set(versions.filter((_, at) => rows[at]?.completedMicros !== null));
+    return { revision, definitions, versions, complete, states, endpoints, failures, services, servicePlans };
   };
 
   const keptServicePlans = (services: ReadonlyMap<string, ServedBy>): Map<string, FeaturePlan> => {
@@ -232,7 +237,7 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
   };
 
   /** Versions that are being filled may be complete by now. */
-  const check = async (): Promise<void> => {
+  const checkWaiting = async (): Promise<void> => {
     const waiting = current === undefined ? [] : kept.waiting();
     if (waiting.length === 0 || performance.now() - lastCheck < CHECK_EVERY_MS) return;
     lastCheck = performance.now();
@@ -252,7 +257,8 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
   let toldOf = '';
   const refresh = (): Promise<void> => {
     refreshing ??= look()
-      .then(check)
+      .then(checkWaiting)
+      .then(() => storeCheck.look(current))
       .then(
         () => (toldOf = ''),
         (thrown: unknown) => {
@@ -293,7 +299,7 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
     },
     endpoints: () => [...(current?.endpoints.values() ?? [])],
     service: (name) => planService(need(), name),
-    health: () => healthOf(current, failure),
+    health: () => healthOf(current, failure, storeCheck.health()),
     async catchUp() {
       while (refreshing !== undefined) await refreshing;
       const looking = look();

@@ -13,6 +13,7 @@ import { NOW, openPushesWorld, type PushesWorld, sale } from '../support/materia
 import { onlineStoreKinds } from '../support/online-stores.ts';
 
 const HOUR = MICROS_PER_HOUR;
+const PLACE = { project: 'sales', url: 'lmdb:here' };
 const [kind] = onlineStoreKinds();
 
 describe.skipIf(kind === undefined)('the status of a view', () => {
@@ -32,7 +33,7 @@ describe.skipIf(kind === undefined)('the status of a view', () => {
       readBy: [],
       unreadSinceMicros: null,
     }));
-    const statuses = await viewStatuses({ versions, runs, log, store, nowMicros: clock.now });
+    const statuses = await viewStatuses({ versions, runs, log, store, storePlace: PLACE, nowMicros: clock.now });
     return statuses.find((status) => status.view === view) as ViewStatus;
   };
 

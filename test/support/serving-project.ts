@@ -155,7 +155,7 @@ export function recentPurchases(nowMs: number): string {
 }
 
 /** A project that is applied, has events online and two versions of its model: 0.25 and 0.75. */
-export function createServingProject(): Project {
+export function createServingProject(env: Readonly<Record<string, string>> = {}): Project {
   const project = createProject({
     'headrace.config.ts': CONFIG,
     'feature_repo/shop.ts': REPOSITORY,
@@ -163,9 +163,9 @@ export function createServingProject(): Project {
     'quarter.onnx': constantModel(4, 0.25),
     'three_quarters.onnx': constantModel(4, 0.75),
   });
-  headraceJson(project, ['apply']);
-  headraceJson(project, ['push', 'purchases', 'events.jsonl']);
-  headraceJson(project, ['models', 'register', 'returns', 'quarter.onnx', '--alias', 'champion']);
-  headraceJson(project, ['models', 'register', 'returns', 'three_quarters.onnx']);
+  headraceJson(project, ['apply'], env);
+  headraceJson(project, ['push', 'purchases', 'events.jsonl'], env);
+  headraceJson(project, ['models', 'register', 'returns', 'quarter.onnx', '--alias', 'champion'], env);
+  headraceJson(project, ['models', 'register', 'returns', 'three_quarters.onnx'], env);
   return project;
 }

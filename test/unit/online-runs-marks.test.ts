@@ -1,6 +1,8 @@
-// What follows from a node's mark: whether parts are written again, whether readers may move to a version.
+// What follows from a node's mark: whether parts are written again, whether readers may move to a version, whether the
+// store is the one that runs filled.
 
 import { describe, expect, it } from 'vitest';
+import { describeLack, joinLacks, lackOf } from '../../src/online/runs/lack.ts';
 import { isComplete, isPastMark } from '../../src/online/runs/marks.ts';
 import type { WriterState } from '../../src/online/runs/plan-run.ts';
 
@@ -45,5 +47,39 @@ describe('a version is complete', () => {
     expect(isComplete([covering([[1, 3]])], writers, new Map())).toBe(false);
     expect(isComplete([covering([[1, 4]])], writers, new Map())).toBe(true);
     expect(isComplete([covering([], 2)], writers, new Map())).toBe(true);
+  });
+});
+
+describe('a store lacks what a run filled', () => {
+  const marked = { node: 'a', run: 3 };
+  const empty = { node: 'b', run: undefined };
+  const moved = { node: 'c', run: undefined, isOfOtherKeys: true };
+  const place = { project: 'shop', url: 'redis://h' };
+
+  it('at the nodes without a mark; nothing where each has one', () => {
+    expect(lackOf([marked])).toBeUndefined();
+    expect(lackOf([marked, empty])).toEqual({ nodes: ['b'], isAbsent: false });
+  });
+
+  it('whole where no node has one, but not where nodes were given other keys since: those were filled', () => {
+    expect(lackOf([empty])).toEqual({ nodes: ['b'], isAbsent: true });
+    expect(lackOf([moved, empty])).toEqual({ nodes: ['c', 'b'], isAbsent: false });
+    expect(lackOf([moved])).toEqual({ nodes: ['c'], isAbsent: false });
+  });
+
+  it('of several versions together, which is told once, and by a command that can be typed', () => {
+    const lack = joinLacks([
+      { nodes: ['a', 'b'], isAbsent: true },
+      { nodes: ['b'], isAbsent: false },
+    ]);
+    expect(lack).toEqual({ nodes: ['a', 'b'], isAbsent: false });
+    expect(describeLack(['v@1', 'w@1'], lack, place, 'shop')).toBe(
+      'v@1, w@1 are complete by the registry, but nodes a, b of redis://h have no mark of them under project "shop": emptied, or given other keys since. Reads are answered from what is there. Fill them with `headrace materialize --incremental --views v@1,w@1`.',
+    );
+    const many = Array.from({ length: 12 }, (_, at) => `v${at}@1`);
+    const said = describeLack(many, { nodes: ['a'], isAbsent: true }, place, 'other');
+    expect(said).toContain('v9@1 and 2 more are complete by the registry');
+    expect(said).toContain('are of project "other"');
+    expect(said).toContain('`headrace materialize --incremental`');
   });
 });

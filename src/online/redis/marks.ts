@@ -2,7 +2,7 @@
 // loses the node's last writes loses the mark too. It holds good for the slots that the node had: one that has others by
 // now has records of another's marks.
 
-import type { VersionId } from '../online-store.ts';
+import type { NodeMark, VersionId } from '../online-store.ts';
 import { tagOfSlot } from './cluster/slots.ts';
 import type { RedisNode } from './cluster/topology.ts';
 import { escapeName } from './record-keys.ts';
@@ -16,12 +16,14 @@ export interface MarkPlace {
   readonly version: VersionId;
 }
 
-/** The marked run; undefined for none, and where the node has other slots by now. */
-export async function readMark({ connection, ...place }: MarkPlace): Promise<number | undefined> {
+export async function readMark({ connection, ...place }: MarkPlace): Promise<NodeMark> {
+  const { name, slots: own } = place.node;
   const found = await askOne(connection, 'GET', keyOf(place));
-  if (found === null) return undefined;
+  if (found === null) return { node: name, run: undefined };
   const [run = '', ...slots] = String(found).split(' ');
-  return slots.join(' ') === place.node.slots ? Number(run) : undefined;
+  return slots.join(' ') === own
+    ? { node: name, run: Number(run) }
+    : { node: name, run: undefined, isOfOtherKeys: true };
 }
 
 export async function writeMark({ connection, ...place }: MarkPlace, run: number): Promise<void> {

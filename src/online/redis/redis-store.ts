@@ -70,10 +70,7 @@ export async function openRedisStore(
       }
     },
     marks: (version, only) =>
-      atEachNode(async (node) => {
-        const place = { connection: readers.toNode(node.name), node, project, version };
-        return { node: node.name, run: await readMark(place) };
-      }, only),
+      atEachNode((node) => readMark({ connection: readers.toNode(node.name), node, project, version }), only),
     writer: (link) => openStoreWriter(place, link),
     async fenceWriter(writer, holder) {
       await atEachNode(({ name }) => fence(readers.toNode(name), writerPrefix(project, writer), holder));

@@ -160,7 +160,7 @@ export async function openStoreRun(place: RedisPlace, readers: NodeLinks, link: 
   /** Whether all the node's records were there at the last run: of those that came with slots its notes say nothing. */
   async function isAsMarked(connection: Connection, node: RedisNode): Promise<boolean> {
     if (!topology.isCluster) return true;
-    return (await readMark({ connection, node, project, version: link.version })) !== undefined;
+    return (await readMark({ connection, node, project, version: link.version })).run !== undefined;
   }
 
   async function findNode(name: string): Promise<RedisNode> {

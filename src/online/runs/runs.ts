@@ -55,6 +55,8 @@ export interface Runs {
   lastFinished(): Promise<readonly RunRow[]>;
   /** Their numbers alone, which costs little. */
   lastFinishedNumbers(): Promise<readonly number[]>;
+  /** Versions that a run has filled: their marks are expected in the store. */
+  filledVersions(): Promise<ReadonlySet<VersionId>>;
   row(number: number): Promise<RunRow | undefined>;
   /** Notes that a run of the version found nothing to do, for whoever asks how long ago one looked. */
   noteLook(version: VersionId, look: Look): Promise<void>;
@@ -234,6 +236,11 @@ export async function openRuns(database: Database): Promise<Runs> {
     async lastFinished() {
       const numbers = await lastFinishedNumbers();
       return numbers.length === 0 ? [] : (await rows().where('number', 'in', numbers).execute()).map(toRow);
+    },
+    async filledVersions() {
+      const finished = database.tables<Tables>().selectFrom('online_runs').where('state', '=', 'finished');
+      const found = await finished.select('version').distinct().execute();
+      return new Set(found.map(({ version }) => version));
     },
     lastFinishedNumbers,
     async row(number) {

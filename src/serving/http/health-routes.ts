@@ -61,11 +61,12 @@ export function addHealthRoutes(
 }
 
 /** As plain JSON data, with the API's names. */
-export function presentHealth({ revision, notLoaded, endpoints, services }: DefinitionsHealth): object {
+export function presentHealth({ revision, notLoaded, endpoints, services, views }: DefinitionsHealth): object {
   return {
     revision,
     not_loaded: notLoaded,
     endpoints,
     services: services.map(({ waitsFor, ...service }) => ({ ...service, waits_for: waitsFor })),
+    views,
   };
 }
