@@ -27,8 +27,19 @@ export interface Missing {
 }
 
 export async function missingFor(deps: CompletenessDeps, live: LiveVersion): Promise<Missing> {
-  // The writers first: one that registers later reads the versions after that, and opens no cut without them.
-  const writers = (await deps.log?.writers()) ?? [];
+  return missingAmong(deps, live, await knownWriters(deps));
+}
+
+/** To be read first: a writer that registers later reads the versions after that, and opens no cut without them. */
+async function knownWriters({ log }: CompletenessDeps): Promise<readonly WriterRow[]> {
+  return (await log?.writers()) ?? [];
+}
+
+async function missingAmong(
+  deps: CompletenessDeps,
+  live: LiveVersion,
+  writers: readonly WriterRow[],
+): Promise<Missing> {
   const { manifest } = live.definitions;
   const isLogAlone = sourceOfView(live.definitions, live.view).kind === 'pushed';
   const isScheduled = manifest.views[live.view]?.freshness.kind === 'scheduled';
@@ -38,10 +49,10 @@ export async function missingFor(deps: CompletenessDeps, live: LiveVersion): Pro
   const isMarked = (row: RunRow | undefined) => isComplete([row], [], new Map(), isLogAlone && !isScheduled);
   const nodes = marks.filter((_, at) => !isMarked(rows[at])).map(({ node }) => node);
   // Nothing is folded into a scheduled view: its runs count what is shipped, and it is read as of the last of them.
-  if (isScheduled) return { nodes, writers: [] };
+  if (isScheduled || nodes.length > 0) return { nodes, writers: [] };
   const firstCuts = await deps.versions.firstCuts(live);
   const isReady = (writer: WriterRow) => isComplete(rows, [writer], firstCuts, isLogAlone);
-  return { nodes, writers: nodes.length > 0 ? [] : writers.filter((writer) => !isReady(writer)) };
+  return { nodes, writers: writers.filter((writer) => !isReady(writer)) };
 }
 
 /** Tells the registry of each that came to be complete; gives those. */
@@ -50,8 +61,9 @@ export async function completeVersions(
   waiting: readonly LiveVersion[],
 ): Promise<readonly LiveVersion[]> {
   const completed: LiveVersion[] = [];
+  const known = await knownWriters(deps);
   for (const live of waiting) {
-    const { nodes, writers } = await missingFor(deps, live);
+    const { nodes, writers } = await missingAmong(deps, live, known);
     if (nodes.length === 0 && writers.length === 0 && (await deps.versions.complete(live))) completed.push(live);
   }
   return completed;
