@@ -30,6 +30,7 @@ export { type ErrorDetail, HeadraceError, toHeadraceError } from './headrace-err
 export { canonicalJson, type Json, parseJson, stringifyJson } from './json.ts';
 export { type Logger, silentLogger } from './logger.ts';
 export { messageOf } from './message-of.ts';
+export { IS_SOURCE, nodeTypesFolder, PACKAGE_ENTRY } from './package-entry.ts';
 export { isProcessAlive } from './process-alive.ts';
 export { compareOrder, encodeOrder, type RowPlace } from './order-key.ts';
 export { type Progress, silentProgress } from './progress.ts';

@@ -2,14 +2,10 @@
 
 import { existsSync, realpathSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { dirname, join, parse, relative, resolve, sep } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { nodeTypesFolder, PACKAGE_ENTRY } from '../../core/index.ts';
 
 export const EDITOR_TYPES_FILE = 'tsconfig.headrace.json';
-
-// The package's entry, in whichever form runs: sources, or the build with its types.
-const ENTRY = fileURLToPath(new URL(`../../index.${import.meta.url.endsWith('.ts') ? 'ts' : 'd.ts'}`, import.meta.url));
 
 /** The text of the file for a project in `directory`. */
 export function editorTypes(directory: string): string {
@@ -19,7 +15,7 @@ export function editorTypes(directory: string): string {
   const place = (path: string): string => (isReal ? nearPath(real, path) : path).split(sep).join('/');
   // A headrace that the project installs itself comes first; on another machine that is the one that is there.
   const own = './node_modules/headrace/dist/index.d.ts';
-  const entry = place(ENTRY);
+  const entry = place(PACKAGE_ENTRY);
   const compilerOptions = {
     typeRoots: [...new Set(['./node_modules/@types', ...nodeTypeRoots().map(place)])],
     paths: { headrace: [...new Set([own, entry])] },
@@ -38,12 +34,8 @@ export async function hasLostTypes(directory: string): Promise<boolean> {
 
 /** The folders that hold Node's types, as this program finds them. */
 function nodeTypeRoots(): string[] {
-  try {
-    const file = createRequire(import.meta.url).resolve('@types/node/package.json');
-    return [dirname(dirname(file))];
-  } catch {
-    return [];
-  }
+  const folder = nodeTypesFolder();
+  return folder === undefined ? [] : [dirname(folder)];
 }
 
 /** Most folders up: a project beside the clone, or a few levels below its parent, may be moved together with it. */

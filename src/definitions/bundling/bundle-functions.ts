@@ -60,6 +60,8 @@ export async function bundleFunctions(
 ): Promise<Bundles> {
   // Its process starts while the files are read.
   const printerStarts = transform('');
+  // Where reading fails first, that is told; else what fails here is, when it is waited for.
+  printerStarts.catch(() => {});
   const graph = readModuleGraph(files, root, resolved);
   const effects = findEffects(graph);
   const located = locateFunctions(graph);

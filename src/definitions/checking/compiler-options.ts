@@ -2,9 +2,9 @@
 // import means.
 
 import { existsSync } from 'node:fs';
-import { builtinModules, createRequire } from 'node:module';
+import { builtinModules } from 'node:module';
 import { dirname, join, parse, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { IS_SOURCE, nodeTypesFolder, PACKAGE_ENTRY } from '../../core/index.ts';
 
 /** What the compiler says of a configuration, as far as we look at it. */
 export interface OwnOptions {
@@ -41,10 +41,6 @@ export function findConfigFile(directory: string, top: string): string | undefin
   }
 }
 
-// The package's entry, in whichever form runs: sources or the build with its types.
-const IS_SOURCE = import.meta.url.endsWith('.ts');
-const ENTRY = fileURLToPath(new URL(`../../index.${IS_SOURCE ? 'ts' : 'd.ts'}`, import.meta.url));
-
 /**
  * What the loader does, whatever the configuration says. `directory` is the repository's, `folder` what the roots of types
  * of `own` are relative to, and `base` its paths.
@@ -66,7 +62,7 @@ export function loaderOptions(
     // Without a package.json there is nothing that would say what to rewrite them to.
     rewriteRelativeImportExtensions: false,
     customConditions: ['node', ...(IS_SOURCE ? ['headrace-source'] : [])],
-    paths: { ...Object.fromEntries(paths), headrace: [ENTRY] },
+    paths: { ...Object.fromEntries(paths), headrace: [PACKAGE_ENTRY] },
     // Those of Node come as a file, see `nodeTypes`.
     types: (own.types ?? []).filter((name) => name !== 'node'),
     typeRoots: own.typeRoots?.map((path) => resolve(folder, path)) ?? typeRoots(directory),
@@ -89,14 +85,8 @@ function typeRoots(directory: string): string[] {
 
 /** The file of Node's types: the repository's, or else ours; undefined when neither has them. */
 export function nodeTypes(directory: string): string | undefined {
-  for (const from of [join(directory, 'any.js'), import.meta.url]) {
-    try {
-      return join(dirname(createRequire(from).resolve('@types/node/package.json')), 'index.d.ts');
-    } catch {
-      // The next one may have them.
-    }
-  }
-  return undefined;
+  const folder = nodeTypesFolder(join(directory, 'any.js')) ?? nodeTypesFolder();
+  return folder === undefined ? undefined : join(folder, 'index.d.ts');
 }
 
 /** Where nobody has Node's types its names are anything: their absence is no mistake of the repository's. */
