@@ -25,11 +25,11 @@ export interface Registry {
 
 /** Opens the registry in a database, making or migrating its tables. `newSalt` makes an endpoint's assignment salt. */
 export async function openRegistry(
-  database: Database,
+  opened: Database,
   clock: Clock,
   newSalt: () => string = () => randomBytes(8).toString('hex'),
 ): Promise<Registry> {
-  await database.migrate('registry', [
+  const database = await opened.migrate('registry', [
     ...registryMigrations,
     // The tables are those of the migrations before.
     { name: '0003-first-view-versions', up: (db) => keepFirstVersions(db as RegistryDb, clock.nowMicros()) },
