@@ -10,7 +10,7 @@ import { createModelRegistry, type ModelRegistry } from './models.ts';
 import { registryMigrations } from './schema.ts';
 import { createRegistryStore, type RegistryDb } from './store.ts';
 import { createServers, type Servers } from './versions/servers.ts';
-import { createViewVersions, keepFirstVersions, type ViewVersions } from './versions/view-versions.ts';
+import { createViewVersions, keepEarlierPins, keepFirstVersions, type ViewVersions } from './versions/view-versions.ts';
 
 export interface Registry {
   readonly definitions: DefinitionsRegistry;
@@ -33,6 +33,7 @@ export async function openRegistry(
     ...registryMigrations,
     // The tables are those of the migrations before.
     { name: '0003-first-view-versions', up: (db) => keepFirstVersions(db as RegistryDb, clock.nowMicros()) },
+    { name: '0004-pinned-view-versions', up: (db) => keepEarlierPins(db as RegistryDb, clock.nowMicros()) },
   ]);
   const store = createRegistryStore(database, clock);
   return {

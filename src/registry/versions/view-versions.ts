@@ -2,7 +2,13 @@
 // Versions come with what is applied or registered, and stay until they are removed.
 
 import { HeadraceError, type Micros } from '../../core/index.ts';
-import { type Manifest, type VersionEpoch, viewOfVersion, viewVersion } from '../../definitions/index.ts';
+import {
+  type Manifest,
+  resolveService,
+  type VersionEpoch,
+  viewOfVersion,
+  viewVersion,
+} from '../../definitions/index.ts';
 import type { RegistryTables } from '../schema.ts';
 import { readLiveVersions } from '../model-versions.ts';
 import { readCurrent, readManifest, type RegistryDb, type RegistryStore } from '../store.ts';
@@ -192,6 +198,18 @@ export function keepApplied(trx: RegistryDb, now: Micros, manifest: Manifest, ma
 export async function keepFirstVersions(trx: RegistryDb, now: Micros): Promise<void> {
   const current = await readCurrent(trx);
   if (current !== undefined) await keepApplied(trx, now, current.manifest, current.hash);
+}
+
+/** Then those that its model versions were trained on. They came after what is applied, which goes on answering. */
+export async function keepEarlierPins(trx: RegistryDb, now: Micros): Promise<void> {
+  const known = await readKept(trx);
+  let added = known.reduce((last, { addedMicros }) => Math.max(last, addedMicros), now);
+  for (const { manifestHash, service } of await readLiveVersions(trx)) {
+    const manifest = await readManifest(trx, manifestHash);
+    if (manifest === undefined || !Object.hasOwn(manifest.services, service)) continue;
+    const views = resolveService(manifest, service).reads.map(({ view }) => view.name);
+    await keepPinned(trx, ++added, manifest, manifestHash, views);
+  }
 }
 
 /** Keeps the versions of some views of an earlier manifest; those that are kept are left as they are. */
