@@ -1,7 +1,7 @@
 // Every version of a view that is kept: what defines it, whether readers may move to it, since when nothing reads it.
 // Versions come with what is applied or registered, and stay until they are removed.
 
-import { HeadraceError, type Micros } from '../../core/index.ts';
+import { createLastUsed, HeadraceError, type Micros } from '../../core/index.ts';
 import {
   type Manifest,
   resolveService,
@@ -174,14 +174,11 @@ export async function readKept(db: RegistryDb): Promise<readonly ViewVersionRow[
 
 /** Manifests never change: each is read once, and the last few are held. */
 function cachedManifests(): (from: RegistryDb, hash: string, known?: Manifest) => Promise<Manifest> {
-  const held = new Map<string, Manifest>();
+  const held = createLastUsed<string, Manifest>(MOST_HELD);
   return async (from, hash, known) => {
     const found = held.get(hash) ?? known ?? (await readManifest(from, hash));
     if (found === undefined) throw new HeadraceError('HR_INTERNAL', `the registry has no definitions ${hash}`);
-    held.delete(hash);
     held.set(hash, found);
-    const [oldest] = held.keys();
-    if (held.size > MOST_HELD && oldest !== undefined) held.delete(oldest);
     return found;
   };
 }
