@@ -240,6 +240,22 @@ describe.each(testDatabases('lost connections').filter(({ name }) => name === 'P
     beforeAll(() => databases.start());
     afterAll(() => databases.stop());
 
+    it('is read by a user who may do nothing else', async () => {
+      const url = await databases.newUrl();
+      const database = await openDatabase(url);
+      await database.migrate('test', [counters]);
+      await sql`create role reader login; grant select on all tables in schema public to reader`.execute(
+        database.tables(),
+      );
+      const reading = await openDatabase(url.replace('//headrace@', '//reader@'), { access: 'read' });
+      const found = await reading.migrate('test', [counters]);
+      expect(await found.tables<Tables>().selectFrom('counters').selectAll().execute()).toEqual([]);
+      const none = await reading.migrate('other', [{ ...counters, name: '0001-others' }]);
+      expect(await none.tables<Tables>().selectFrom('counters').selectAll().execute()).toEqual([]);
+      await reading.close();
+      await database.close();
+    });
+
     it('says that a connection was lost, keeps nothing of its transaction, and goes on with another', async () => {
       const url = await databases.newUrl();
       const [database, other] = [await openDatabase(url), await openDatabase(url)];
