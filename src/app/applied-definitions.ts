@@ -1,7 +1,7 @@
 // Definitions as they were applied: a manifest from the registry, its functions from the bundles in the artifact store. No
 // feature repository is needed, and what was applied once never changes.
 
-import { HeadraceError, type Logger } from '../core/index.ts';
+import { createLastUsed, fewAtOnce, HeadraceError, type Logger } from '../core/index.ts';
 import {
   type Definitions,
   functionsOf,
@@ -39,13 +39,16 @@ export interface AppliedDefinitionsDeps {
   readonly directory: string;
 }
 
-/** So many are held; of the others it is only that they take a moment to load again. */
+/** So many are held, those used last; of the others it is only that they take a moment to load again. */
 const MOST_HELD = 128;
+const MOST_BUNDLES = 2048;
+const FETCHED_AT_ONCE = 8;
 
 export function createAppliedDefinitions(deps: AppliedDefinitionsDeps): AppliedDefinitions {
   const { registry, objects, logger, directory } = deps;
   /** Most functions are the same from one apply to the next. */
-  const cache = new Map<string, LoadedBundle>();
+  const cache = createLastUsed<string, Promise<LoadedBundle>>(MOST_BUNDLES);
+  const fetching = fewAtOnce(FETCHED_AT_ONCE);
 
   const manifestOf = async (hash: string): Promise<Manifest> => {
     const manifest = await (await registry()).definitions.byHash(hash);
@@ -58,7 +61,7 @@ export function createAppliedDefinitions(deps: AppliedDefinitionsDeps): AppliedD
       cache,
       // Steps of pipelines load theirs where they run.
       only: (id) => !isTaskId(id) && only(id),
-      getBundle: async (bundle) => getUnchecked(await objects(), bundle),
+      getBundle: (bundle) => fetching(async () => getUnchecked(await objects(), bundle)),
     });
 
   const loadWhole = async (hash: string): Promise<Definitions> => load(await manifestOf(hash), hash, () => true);
@@ -119,15 +122,13 @@ const LOST = new Set(['HR_CODE_MISSING', 'HR_CODE_ALTERED']);
 
 /** Loads each once; one that failed is tried again at the next call. */
 function held(load: (hash: string) => Promise<Definitions>): (hash: string) => Promise<Definitions> {
-  const all = new Map<string, Promise<Definitions>>();
+  const all = createLastUsed<string, Promise<Definitions>>(MOST_HELD);
   return (hash) => {
     let loading = all.get(hash);
     if (loading === undefined) {
       loading = load(hash);
       all.set(hash, loading);
       loading.catch(() => all.delete(hash));
-      const [oldest] = all.keys();
-      if (all.size > MOST_HELD && oldest !== undefined) all.delete(oldest);
     }
     return loading;
   };

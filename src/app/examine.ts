@@ -79,7 +79,8 @@ async function look(check: string, fix: string, work: () => Promise<string>): Pr
   } catch (thrown) {
     const error = toHeadraceError(thrown);
     const isEarly = error.code === 'HR_NOTHING_APPLIED';
-    return { check, state: isEarly ? 'warn' : 'fail', says: error.message, fix: isEarly ? 'headrace apply' : fix };
+    const isApplied = isEarly || error.code === 'HR_REGISTRY_OUTDATED';
+    return { check, state: isEarly ? 'warn' : 'fail', says: error.message, fix: isApplied ? 'headrace apply' : fix };
   }
 }
 

@@ -10,7 +10,7 @@ import type { IngestionDeps } from '../ingestion/index.ts';
 import type { OnlineStore, RecordDirectory, RowSchemas, Runs, StorePlace } from '../online/index.ts';
 import type { CompletenessDeps, OfflineDeps } from '../offline/index.ts';
 import type { Registry } from '../registry/index.ts';
-import type { Database, DuckDb, ObjectStore } from '../storage/index.ts';
+import type { Database, DatabaseAccess, DuckDb, ObjectStore } from '../storage/index.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 import { createClosers } from './lazily.ts';
 import { type Config, loadConfig } from './load-config.ts';
@@ -64,6 +64,8 @@ export interface App {
 export interface OpenAppOptions {
   /** The configuration file; found from the working directory when left out. */
   readonly config?: string | undefined;
+  /** `read` leaves the registry as it is: nothing is migrated, nothing changed. Throws HR_REGISTRY_OUTDATED. */
+  readonly access?: DatabaseAccess;
   readonly environment?: Environment;
   readonly clock?: Clock;
   readonly logger?: Logger;
@@ -79,7 +81,7 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
   const { lazily, closeAll } = createClosers();
 
   const database = lazily(
-    async () => (await import('../storage/index.ts')).openDatabase(values['registry.url']),
+    async () => (await import('../storage/index.ts')).openDatabase(values['registry.url'], options),
     (opened) => opened.close(),
   );
   const registry = lazily(async () => (await import('../registry/index.ts')).openRegistry(await database(), clock));

@@ -3,8 +3,9 @@
 
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import type { App, Environment } from '../app/index.ts';
+import type { App, Environment, OpenAppOptions } from '../app/index.ts';
 import { HeadraceError, type Progress, stringifyJson } from '../core/index.ts';
+import type { DatabaseAccess } from '../storage/index.ts';
 import { type Paint, plain } from './paint.ts';
 
 /** What a command found or did. With --json, `json` is printed as one document; else `text`. */
@@ -19,8 +20,11 @@ export interface CommandContext {
   readonly environment: Environment;
   readonly isJson: boolean;
   readonly progress: Progress;
-  /** Opens the app by --config or the working directory; closed when the command ends. */
-  app(): Promise<App>;
+  /**
+   * Opens the app by --config or the working directory; closed when the command ends. What changes nothing asks to `read`: it
+   * may be run by who must not change the registry, and by another version of Headrace than the servers.
+   */
+  app(access?: DatabaseAccess): Promise<App>;
   /** A path that the user typed, absolute. */
   path(typed: string): string;
   /** Prints a result now, for a command that goes on; what it returns in the end is then not printed. */
@@ -54,7 +58,7 @@ export interface CliHost {
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;
   readonly progress: () => Progress;
-  readonly openApp: (config: string | undefined) => Promise<App>;
+  readonly openApp: (options: Pick<OpenAppOptions, 'config' | 'access'>) => Promise<App>;
   /** Left out: no colour. */
   readonly paint?: (stream: 'stdout' | 'stderr') => Paint;
   exitCode: number;
@@ -130,8 +134,8 @@ async function runSpec(spec: CommandSpec, command: Command, host: CliHost): Prom
     announce: print,
     tell: (line) => host.stderr(`${line}\n`),
     paint: (stream) => host.paint?.(stream) ?? plain,
-    async app() {
-      opened ??= await host.openApp(options['config'] as string | undefined);
+    async app(access = 'write') {
+      opened ??= await host.openApp({ config: options['config'] as string | undefined, access });
       return opened;
     },
   };

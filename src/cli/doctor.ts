@@ -13,7 +13,7 @@ export const doctorCommand = defineCommand({
   async run(context) {
     const { examine } = await import('../app/index.ts');
     const findings: Finding[] = [
-      ...(await examine(() => context.app(), context.environment)),
+      ...(await examine(() => context.app('read'), context.environment)),
       ...(await lookAtTypes(context)),
     ];
     const isHealthy = findings.every((finding) => finding.state !== 'fail');
@@ -27,7 +27,7 @@ export const doctorCommand = defineCommand({
 
 /** An editor goes by a file of the project; commands don't. */
 async function lookAtTypes(context: CommandContext): Promise<Finding[]> {
-  const app = await context.app().catch(() => undefined);
+  const app = await context.app('read').catch(() => undefined);
   if (app === undefined || !(await hasLostTypes(app.config.directory))) return [];
   return [
     {

@@ -9,7 +9,7 @@ const list = defineCommand({
   summary: 'list endpoints and their traffic',
   example: 'headrace endpoints list',
   async run(context) {
-    const endpoints = await (await (await context.app()).registry()).endpoints.list();
+    const endpoints = await (await (await context.app('read')).registry()).endpoints.list();
     const rows = endpoints.map((endpoint) => [endpoint.name, endpoint.model, describeTraffic(endpoint)]);
     return {
       json: { endpoints: endpoints.map(present) },
@@ -26,7 +26,7 @@ const show = defineCommand({
   summary: 'show an endpoint',
   example: 'headrace endpoints show delay',
   async run(context, [name = '']) {
-    const endpoint = await (await (await context.app()).registry()).endpoints.get(name);
+    const endpoint = await (await (await context.app('read')).registry()).endpoints.get(name);
     const text = `${endpoint.name}: model ${endpoint.model}, unit ${endpoint.unit.join(', ')}\n${describeTraffic(endpoint)}\nETag ${endpoint.etag}`;
     return { json: present(endpoint), text };
   },

@@ -25,7 +25,7 @@ const get = defineCommand({
   async run(context, _args, options) {
     const rows = readRows(textOption(options, 'rows') ?? '');
     const at = readTime('--at', textOption(options, 'at'));
-    const app = await context.app();
+    const app = await context.app('read');
     const name = textOption(options, 'service') ?? '';
     const { servedDefinitions } = await import('../app/index.ts');
     const definitions = await servedDefinitions(app, name);

@@ -14,7 +14,7 @@ export const historyCommand = defineCommand({
     SERVERS: 'servers that have loaded the revision',
   },
   async run(context) {
-    const registry = await (await context.app()).registry();
+    const registry = await (await context.app('read')).registry();
     const history = await registry.definitions.history();
     const servers = await registry.servers.list();
     const rows = history.map((apply) => [

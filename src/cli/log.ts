@@ -13,7 +13,7 @@ const list = defineCommand({
   summary: 'list the writers of the event log, with what is shipped of each',
   example: 'headrace log list',
   async run(context) {
-    const app = await context.app();
+    const app = await context.app('read');
     const writers = (await (await app.log()).writers()).map((row) => ({
       writer: row.number,
       machine: row.machine,
@@ -52,7 +52,7 @@ const prune = defineCommand({
   options: (command) => command.option('--dry-run', 'say what would go, and remove nothing'),
   async run(context, _args, options) {
     const dryRun = options['dryRun'] === true;
-    const app = await context.app();
+    const app = await context.app(dryRun ? 'read' : 'write');
     const { pruneLog } = await import('../offline/index.ts');
     const retentionMicros = app.config.values['pushLog.retention'];
     const deps = { ...(await app.offline(context.progress)), store: await app.online(), retentionMicros };

@@ -27,7 +27,7 @@ const query = defineCommand({
     if (!/^[1-9]\d{0,8}$/.test(limit)) throw usageError(`--limit takes a whole number of rows, got "${limit}".`);
     const from = readTime('--from', textOption(options, 'from'));
     const to = readTime('--to', textOption(options, 'to'));
-    const app = await context.app();
+    const app = await context.app('read');
     const { queryPredictionLog } = await import('../monitoring/index.ts');
     const duckdb = await app.duckdb();
     const ask = (more: Pick<LogQuestion, 'sql' | 'limit' | 'endpoint'>) =>

@@ -46,8 +46,8 @@ export const materializeCommand = defineCommand({
       .map((name) => name.trim())
       .filter((name) => name !== '');
     if (views?.length === 0) throw usageError('--views names no view; leave it out for all.');
-    const app = await context.app();
     const dryRun = options['dryRun'] === true;
+    const app = await context.app(dryRun ? 'read' : 'write');
     const chosen = views === undefined ? undefined : await storedVersions(app, views);
     if (!dryRun) await bringBack(app, chosen);
     const request = {

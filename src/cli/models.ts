@@ -45,7 +45,7 @@ const list = defineCommand({
   summary: 'list models',
   example: 'headrace models list',
   async run(context) {
-    const models = await (await (await context.app()).registry()).models.list();
+    const models = await (await (await context.app('read')).registry()).models.list();
     const rows = models.map((model) => [
       model.name,
       model.service ?? '(not defined any more)',
@@ -69,7 +69,7 @@ const show = defineCommand({
   summary: 'show a model’s versions',
   example: 'headrace models show delay_classifier',
   async run(context, [name = '']) {
-    const versions = await (await (await context.app()).registry()).models.versions(name);
+    const versions = await (await (await context.app('read')).registry()).models.versions(name);
     const rows = versions.map((version) => [
       String(version.version),
       version.aliases.join(' '),

@@ -19,7 +19,7 @@ export const planCommand = defineCommand({
   },
   options: (command) => command.option('--markdown', 'print it for a comment on a pull request'),
   async run(context, _args, options) {
-    const app = await context.app();
+    const app = await context.app('read');
     const { definitions, report } = await preparePlan(context, app);
     const isMarkdown = options['markdown'] === true;
     return {

@@ -13,7 +13,7 @@ export const rollbackCommand = defineCommand({
   async run(context, [written], options) {
     if (written !== undefined && !/^[1-9]\d{0,9}$/.test(written))
       throw usageError(`rollback takes a revision's number, got "${written}".`);
-    const app = await context.app();
+    const app = await context.app(options['dryRun'] === true ? 'read' : 'write');
     const { findRollback, rollBack, waitForServers } = await import('../app/index.ts');
     const found = await findRollback(app, written === undefined ? undefined : Number(written));
     const report = await (await openReport(app))(found.manifest, { isRestored: true });

@@ -16,7 +16,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     stdout: (text) => process.stdout.write(text),
     stderr: (text) => process.stderr.write(text),
     progress: () => ({ start: () => {}, advance: () => {}, done: () => {} }),
-    openApp: async (config) => (await import('../app/index.ts')).openApp({ config }),
+    openApp: async (options) => (await import('../app/index.ts')).openApp(options),
     paint: (stream) => paintOn(process[stream]),
     exitCode: 0,
   };

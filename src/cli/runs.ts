@@ -14,7 +14,7 @@ const list = defineCommand({
     const { openRuns } = await import('../app/index.ts');
     const { listRuns } = await import('../orchestrator/index.ts');
     const pipeline = textOption(options, 'pipeline');
-    const runs = await listRuns(await openRuns(await context.app()), pipeline === undefined ? {} : { pipeline });
+    const runs = await listRuns(await openRuns(await context.app('read')), pipeline === undefined ? {} : { pipeline });
     const rows = runs.map((run) => [run.id, run.pipeline, run.state, formatTimestamp(run.createdAtMicros)]);
     return {
       json: { runs: runs.map(presentSummary) },
@@ -33,7 +33,7 @@ const show = defineCommand({
   async run(context, [id = '']) {
     const { openRuns } = await import('../app/index.ts');
     const { getRun } = await import('../orchestrator/index.ts');
-    const run = await getRun(await openRuns(await context.app()), id);
+    const run = await getRun(await openRuns(await context.app('read')), id);
     return { json: presentRun(run), text: describeRun(run) };
   },
 });
@@ -47,7 +47,7 @@ const logs = defineCommand({
     const { openRuns } = await import('../app/index.ts');
     const { runLogs } = await import('../orchestrator/index.ts');
     const step = textOption(options, 'step');
-    const found = await runLogs(await openRuns(await context.app()), id);
+    const found = await runLogs(await openRuns(await context.app('read')), id);
     const shown = found.filter((log) => step === undefined || log.step === step);
     const text = shown
       .map((log) => `── ${log.step}[${log.index}], attempt ${log.attempt}\n${log.text.trimEnd()}`)

@@ -69,7 +69,7 @@ const list = defineCommand({
   summary: 'list training sets, newest first',
   example: 'headrace training-set list',
   async run(context) {
-    const app = await context.app();
+    const app = await context.app('read');
     const { listTrainingSets } = await import('../offline/index.ts');
     const records = await listTrainingSets({ database: await app.database() });
     const rows = records.map((record) => [
@@ -95,7 +95,7 @@ const show = defineCommand({
   summary: 'show what a training set was made from, and its features',
   example: 'headrace training-set show 3f2a9c1d',
   async run(context, [id = '']) {
-    const app = await context.app();
+    const app = await context.app('read');
     const { getTrainingSet } = await import('../offline/index.ts');
     const record = await getTrainingSet({ database: await app.database() }, id);
     return { json: present(record), text: describeRecord(record) };
@@ -111,7 +111,7 @@ const audit = defineCommand({
     const sample = textOption(options, 'sample');
     if (sample !== undefined && !/^[1-9]\d*$/.test(sample))
       throw usageError(`--sample takes a whole number, got "${sample}".`);
-    const app = await context.app();
+    const app = await context.app('read');
     const { auditTrainingSet, getTrainingSet } = await import('../offline/index.ts');
     const { manifestHash } = await getTrainingSet({ database: await app.database() }, id);
     // By what it was made with, whatever is applied now.

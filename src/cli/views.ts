@@ -24,8 +24,8 @@ export const viewsCommand = defineCommand({
     'WAITS FOR A RUN': 'shipped cuts of servers’ logs that no run counts yet; reads count them all the same',
   },
   async run(context, [action, version]) {
-    const app = await context.app();
-    if (action !== undefined) return removeVersion(app, action, version);
+    if (action !== undefined) return removeVersion(await context.app(), action, version);
+    const app = await context.app('read');
     const { viewStatuses } = await import('../control/index.ts');
     const views = await viewStatuses({
       versions: await app.keptVersions({ hasTrainingSets: true }),

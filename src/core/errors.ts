@@ -82,6 +82,12 @@ export const ERRORS = define({
     title: 'View version not complete',
     help: 'What was asked for reads a version of a view that no run has filled yet, or whose records were removed. The sentence has the `headrace materialize` that fills it; until then earlier versions answer where there are any.',
   },
+  HR_REGISTRY_OUTDATED: {
+    status: 409,
+    grpc: 'FAILED_PRECONDITION',
+    title: 'Registry of an earlier version',
+    help: 'The registry was made by an earlier version of Headrace and lacks the migrations that the sentence names. `plan` and all that only reads leave it as it is; `headrace apply` of this version migrates it.',
+  },
   HR_NOTHING_APPLIED: {
     status: 409,
     grpc: 'FAILED_PRECONDITION',

@@ -25,9 +25,11 @@ export {
 export { formatDuration, parseDuration } from './duration.ts';
 export { decodeKey, type EncodedKey, encodeKey, isKeyType } from './entity-key.ts';
 export { type ErrorCode, ERRORS, type GrpcStatus } from './errors.ts';
+export { fewAtOnce } from './few-at-once.ts';
 export { contentHash, sha256Hex } from './hash.ts';
 export { type ErrorDetail, HeadraceError, toHeadraceError } from './headrace-error.ts';
 export { canonicalJson, type Json, parseJson, stringifyJson } from './json.ts';
+export { createLastUsed, type LastUsed } from './last-used.ts';
 export { type Logger, silentLogger } from './logger.ts';
 export { messageOf } from './message-of.ts';
 export { IS_SOURCE, nodeTypesFolder, PACKAGE_ENTRY } from './package-entry.ts';

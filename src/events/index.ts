@@ -12,4 +12,5 @@ export type {
   WriterRow,
 } from './event-log.ts';
 export { compileConversion } from './convert-rows.ts';
+export { migrateEventLog } from './segments/schema.ts';
 export { type EventLogOptions, openEventLog } from './segments/open-event-log.ts';

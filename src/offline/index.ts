@@ -1,6 +1,7 @@
 export { recordsAsOf, type RecordsAsOf } from './as-of/records-as-of.ts';
 export { type AuditedView, type AuditReport, auditTrainingSet } from './audit/audit-training-set.ts';
 export { createRowDeriver, type RowDeriver } from './facts/row-deriver.ts';
+export { migrateOffline } from './migrate-offline.ts';
 export type { OfflineDeps } from './offline-deps.ts';
 export type { Boundary } from './plan.ts';
 export { giveUpShipped } from './retention/give-up-shipped.ts';

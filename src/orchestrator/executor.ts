@@ -8,7 +8,7 @@ export interface StepJob {
   readonly attempt: number;
   /** The CPUs that the step asked for, when it did. */
   readonly cpus?: number;
-  /** The working directory of a script: the feature repository, where there is one. */
+  /** The working directory: the feature repository as far as it travels with the step, on every machine. */
   readonly directory: string;
   /** A task's `file` holds its function's bundle. */
   readonly code:

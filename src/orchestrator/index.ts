@@ -14,4 +14,5 @@ export {
   type RunSummary,
   type RunTask,
 } from './pipeline-runs.ts';
+export { migrateRuns } from './run-rows.ts';
 export { runLogs, type TaskLog } from './run-logs.ts';

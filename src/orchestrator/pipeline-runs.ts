@@ -89,8 +89,7 @@ export async function listRuns(
   deps: RunsDeps,
   options: { readonly pipeline?: string; readonly limit?: number } = {},
 ): Promise<readonly RunSummary[]> {
-  await migrateRuns(deps.database);
-  let query = tables(deps.database)
+  let query = tables(await migrateRuns(deps.database))
     .selectFrom('orchestrator_runs')
     .selectAll()
     .orderBy('created_at', 'desc')
@@ -102,8 +101,8 @@ export async function listRuns(
 
 /** A run with its steps, tasks and results. Throws HR_UNKNOWN_RUN. */
 export async function getRun(deps: RunsDeps, id: string): Promise<RunResult> {
-  await migrateRuns(deps.database);
-  const db = tables(deps.database);
+  const database = await migrateRuns(deps.database);
+  const db = tables(database);
   const run = await requireRun(db, id);
   // Written by insertRun from a valid manifest.
   const pipeline = parseJson(run.spec) as unknown as PipelineSpec;
@@ -122,7 +121,10 @@ export async function getRun(deps: RunsDeps, id: string): Promise<RunResult> {
   const shown: RunStep[] = [];
   for (const step of steps) {
     const spec = pipeline.steps.find((candidate) => candidate.name === step.step);
-    const result = step.state === 'succeeded' && spec !== undefined ? { result: await stepResult(deps, id, spec) } : {};
+    const result =
+      step.state === 'succeeded' && spec !== undefined
+        ? { result: await stepResult({ ...deps, database }, id, spec) }
+        : {};
     shown.push({
       name: step.step,
       state: step.state,

@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunsDeps } from './orchestrator-deps.ts';
-import { requireRun, tables } from './run-rows.ts';
+import { migrateRuns, requireRun, tables } from './run-rows.ts';
 
 /** What one attempt printed. */
 export interface TaskLog {
@@ -17,7 +17,7 @@ type Attempt = Pick<TaskLog, 'step' | 'index' | 'attempt'> & { readonly runId: s
 
 /** The logs of every attempt, in the order in which they started. Throws HR_UNKNOWN_RUN. */
 export async function runLogs(deps: RunsDeps, runId: string): Promise<readonly TaskLog[]> {
-  const db = tables(deps.database);
+  const db = tables(await migrateRuns(deps.database));
   await requireRun(db, runId);
   const claims = await db
     .selectFrom('orchestrator_events')

@@ -16,8 +16,9 @@ import {
 
 export type Tables = Kysely<OrchestratorTables>;
 
-export async function migrateRuns(database: Database): Promise<void> {
-  await database.migrate('orchestrator', orchestratorMigrations);
+/** Gives the database that has the tables. */
+export function migrateRuns(database: Database): Promise<Database> {
+  return database.migrate('orchestrator', orchestratorMigrations);
 }
 
 /** Changes of one run, one after another across processes. */

@@ -1,6 +1,6 @@
 // One attempt at one task: its input gathered, its code run, its output stored before anyone hears of it.
 
-import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Json, HeadraceError, parseJson, stringifyJson, toHeadraceError } from '../core/index.ts';
@@ -101,7 +101,7 @@ async function runCode(
       step: step.name,
       index: claim.index,
       attempt: claim.attempt,
-      directory: existsSync(deps.definitions.directory) ? deps.definitions.directory : codeDirectory,
+      directory: codeDirectory,
       ...(step.resources.cpu === undefined ? {} : { cpus: step.resources.cpu }),
       code: await unpackCode(deps, action, codeDirectory),
       inputFile,

@@ -1,7 +1,7 @@
 // A step's code on this machine, as it was applied: the bundle of a function, or a script with what it may import.
 
 import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { HeadraceError } from '../core/index.ts';
 import type { StepAction } from '../definitions/index.ts';
 import { getBlob } from '../storage/index.ts';
@@ -35,7 +35,8 @@ export async function unpackCode(
     await writeFile(file, await codeOf(deps, hash));
   }
   const isHere = (path: string): boolean => files.some((file) => file.path === path);
-  const placeOf = (path: string): string => (isHere(path) ? join(directory, path) : path);
+  // One that does not travel, as none did in earlier versions, is this machine's own.
+  const placeOf = (path: string): string => resolve(isHere(path) ? directory : deps.definitions.directory, path);
   return {
     kind: 'python',
     script: placeOf(script),

@@ -10,7 +10,7 @@ import { createModelRegistry, type ModelRegistry } from './models.ts';
 import { registryMigrations } from './schema.ts';
 import { createRegistryStore, type RegistryDb } from './store.ts';
 import { createServers, type Servers } from './versions/servers.ts';
-import { createViewVersions, keepFirstVersions, type ViewVersions } from './versions/view-versions.ts';
+import { createViewVersions, keepEarlierPins, keepFirstVersions, type ViewVersions } from './versions/view-versions.ts';
 
 export interface Registry {
   readonly definitions: DefinitionsRegistry;
@@ -25,14 +25,15 @@ export interface Registry {
 
 /** Opens the registry in a database, making or migrating its tables. `newSalt` makes an endpoint's assignment salt. */
 export async function openRegistry(
-  database: Database,
+  opened: Database,
   clock: Clock,
   newSalt: () => string = () => randomBytes(8).toString('hex'),
 ): Promise<Registry> {
-  await database.migrate('registry', [
+  const database = await opened.migrate('registry', [
     ...registryMigrations,
     // The tables are those of the migrations before.
     { name: '0003-first-view-versions', up: (db) => keepFirstVersions(db as RegistryDb, clock.nowMicros()) },
+    { name: '0004-pinned-view-versions', up: (db) => keepEarlierPins(db as RegistryDb, clock.nowMicros()) },
   ]);
   const store = createRegistryStore(database, clock);
   return {

@@ -1,4 +1,7 @@
 import { spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type Generated, sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Database, type Migration, openDatabase } from '../../src/storage/index.ts';
@@ -168,6 +171,47 @@ describe.each(testDatabases('database contract'))('a database on $name', (databa
     expect(await database.tables<Tables>().selectFrom('counters').selectAll().execute()).toEqual([]);
   });
 
+  describe('opened to read', () => {
+    const toRead = async (url: string): Promise<Database> => {
+      const database = await openDatabase(url, { access: 'read' });
+      opened.push(database);
+      return database;
+    };
+    const all = (database: Database) => database.tables<Tables>().selectFrom('counters').selectAll().execute();
+
+    it('reads what is there, and takes no change', async () => {
+      const url = await databases.newUrl();
+      const written = await (await open(url)).migrate('test', [counters, notes]);
+      await written.tables<Tables>().insertInto('counters').values({ name: 'a', value: 1 }).execute();
+      const reading = await (await toRead(url)).migrate('test', [counters, notes]);
+      expect(await all(reading)).toEqual([{ name: 'a', value: 1 }]);
+      const change = reading.transaction<Tables, unknown>((trx) =>
+        trx.insertInto('counters').values({ name: 'b', value: 2 }).execute(),
+      );
+      await expect(change).rejects.toThrow(/opened to read/);
+    });
+
+    it('makes no tables: an owner without any is read as an empty one', async () => {
+      const url = await databases.newUrl();
+      expect(await all(await (await toRead(url)).migrate('test', [counters, notes]))).toEqual([]);
+      const database = await open(url);
+      expect(await database.tables().introspection.getTables()).toEqual([]);
+      await database.migrate('test', [counters, notes]);
+      const other = await (await toRead(url)).migrate('other', [{ ...counters, name: '0001-others' }]);
+      expect(await all(other)).toEqual([]);
+    });
+
+    it('refuses tables of an earlier version, and says what they lack and what migrates them', async () => {
+      const url = await databases.newUrl();
+      await (await open(url)).migrate('test', [counters]);
+      const reading = await toRead(url);
+      const refused = reading.migrate('test', [counters, notes]);
+      await expect(refused).rejects.toMatchObject({ code: 'HR_REGISTRY_OUTDATED' });
+      await expect(refused).rejects.toThrow(/test: 0002-notes.*`headrace apply`/);
+      expect(await all(await reading.migrate('test', [counters]))).toEqual([]);
+    });
+  });
+
   it('serves several processes that write at once', async () => {
     const url = await databases.newUrl();
     const database = await open(url);
@@ -196,6 +240,22 @@ describe.each(testDatabases('lost connections').filter(({ name }) => name === 'P
     beforeAll(() => databases.start());
     afterAll(() => databases.stop());
 
+    it('is read by a user who may do nothing else', async () => {
+      const url = await databases.newUrl();
+      const database = await openDatabase(url);
+      await database.migrate('test', [counters]);
+      await sql`create role reader login; grant select on all tables in schema public to reader`.execute(
+        database.tables(),
+      );
+      const reading = await openDatabase(url.replace('//headrace@', '//reader@'), { access: 'read' });
+      const found = await reading.migrate('test', [counters]);
+      expect(await found.tables<Tables>().selectFrom('counters').selectAll().execute()).toEqual([]);
+      const none = await reading.migrate('other', [{ ...counters, name: '0001-others' }]);
+      expect(await none.tables<Tables>().selectFrom('counters').selectAll().execute()).toEqual([]);
+      await reading.close();
+      await database.close();
+    });
+
     it('says that a connection was lost, keeps nothing of its transaction, and goes on with another', async () => {
       const url = await databases.newUrl();
       const [database, other] = [await openDatabase(url), await openDatabase(url)];
@@ -215,6 +275,16 @@ describe.each(testDatabases('lost connections').filter(({ name }) => name === 'P
 );
 
 describe('opening a database', () => {
+  it('makes no file to read one that is not there', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'headrace-none-'));
+    const database = await openDatabase(`sqlite:${join(folder, 'new', 'registry.db')}`, { access: 'read' });
+    const empty = await database.migrate('test', [counters]);
+    expect(await empty.tables<Tables>().selectFrom('counters').selectAll().execute()).toEqual([]);
+    await database.close();
+    expect(readdirSync(folder)).toEqual([]);
+    rmSync(folder, { recursive: true });
+  });
+
   it('names the schemes it knows when the URL has another', async () => {
     await expect(openDatabase('mysql://root:hunter2@localhost/x')).rejects.toMatchObject({ code: 'HR_CONFIG' });
     await expect(openDatabase('mysql://root:hunter2@localhost/x')).rejects.toThrow(/sqlite:PATH.*postgres:/);

@@ -32,7 +32,7 @@ async function typed(args: readonly string[]): Promise<{ code: number; stdout: s
     stdout: (text) => (stdout += text),
     stderr: (text) => (stderr += text),
     progress: () => ({ start() {}, advance() {}, done() {} }),
-    openApp: (config) => openApp({ config, environment, logger: silentLogger }),
+    openApp: (options) => openApp({ ...options, environment, logger: silentLogger }),
     exitCode: 0,
   });
   return { code, stdout, stderr };

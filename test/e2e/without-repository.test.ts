@@ -16,13 +16,32 @@ import {
 } from '../support/serving-project.ts';
 
 const TASKS = `import { pipeline, python, task } from 'headrace';
+import { existsSync } from 'node:fs';
 import { FACTOR } from './factor.ts';
 const p = pipeline('sums', {});
 const two = p.step('two', task(() => 2 * FACTOR));
 const more = p.step('more', python('steps/more.py'), { needs: { two } });
 p.step('last', task(({ more }: { more: number }) => more + 1), { needs: { more } });
+export const places = pipeline('places', {});
+places.step('script', python('steps/places.py'));
+places.step('task', task(() => ({ reads: existsSync('steps') })));
 export default p;
 `;
+
+/** Reads files next to it, by its own place and by the working directory, and tells what else lies there. */
+const PLACES = `import json, os
+from pathlib import Path
+limits = json.load(open("steps/limits.json"))
+shapes = (Path(__file__).parent / "shapes" / "one.sql").read_text()
+found = sorted(str(path) for path in Path(".").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+result = {"limits": limits, "shapes": shapes, "found": found}
+json.dump(result, open(os.path.join(os.environ["HEADRACE_STEP_OUTPUT"], "result.json"), "w"))
+`;
+
+const placesSeen = (project: Project, env: Readonly<Record<string, string>> = {}): unknown => {
+  const { steps } = headraceJson(project, ['run', 'places'], env) as { steps: { name: string; result: unknown }[] };
+  return Object.fromEntries(steps.map(({ name, result }) => [name, result]));
+};
 
 const post = async (url: string, body: unknown): Promise<Record<string, unknown>> => {
   const response = await fetch(url, {
@@ -36,6 +55,7 @@ const post = async (url: string, body: unknown): Promise<Record<string, unknown>
 describe('a machine without the feature repository', () => {
   let origin: Project;
   let bare: Project;
+  let seenWithRepository: unknown;
   let env: Record<string, string>;
   let server: ServerProcess;
 
@@ -55,7 +75,12 @@ describe('a machine without the feature repository', () => {
         '',
       ].join('\n'),
     );
+    origin.write('feature_repo/steps/places.py', PLACES);
+    origin.write('feature_repo/steps/limits.json', '{"most": 3}');
+    origin.write('feature_repo/steps/shapes/one.sql', 'SELECT 1');
+    origin.write('feature_repo/steps/unnamed.json', '{}');
     headraceJson(origin, ['apply']);
+    seenWithRepository = placesSeen(origin);
     rmSync(origin.file('feature_repo'), { recursive: true });
     bare = createProject({ 'headrace.config.ts': CONFIG });
     env = {
@@ -96,6 +121,20 @@ describe('a machine without the feature repository', () => {
     const { runs } = headraceJson(bare, ['runs', 'list'], env) as { runs: { id: string }[] };
     const shown = JSON.stringify(headraceJson(bare, ['runs', 'show', runs[0]?.id ?? ''], env));
     expect(shown).toContain('"last"');
+  });
+
+  it('gives steps the same place as one that has it: what travels with them, and nothing else', () => {
+    const seen = placesSeen(bare, env);
+    const python = ['more.py', 'parts/__init__.py', 'parts/adding.py', 'places.py'];
+    expect(seen).toEqual({
+      script: {
+        limits: { most: 3 },
+        shapes: 'SELECT 1',
+        found: [...python, 'limits.json', 'shapes/one.sql'].map((name) => `steps/${name}`).sort(),
+      },
+      task: { reads: false },
+    });
+    expect(seenWithRepository).toEqual(seen);
   });
 
   it('materializes, makes features, and lists what is applied', () => {

@@ -264,7 +264,7 @@ describe('a step that fails', () => {
       {
         'orphan.py': `
 import os, signal, time
-open("../marks.txt", "w").write("%d\\n" % os.getpid())
+open("__PROJECT__/marks.txt", "w").write("%d\\n" % os.getpid())
 os.kill(os.getppid(), signal.SIGKILL)
 time.sleep(60)`,
       },
@@ -289,7 +289,7 @@ time.sleep(60)`,
         'slow.py': `
 import os, subprocess, sys, time
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
-open("../marks.txt", "w").write("%d\\n%d\\n" % (os.getpid(), child.pid))
+open("__PROJECT__/marks.txt", "w").write("%d\\n%d\\n" % (os.getpid(), child.pid))
 time.sleep(60)`,
       },
     );
@@ -328,7 +328,7 @@ describe('a run', () => {
       'fan.py': `
 import json, os
 step = json.load(open(os.environ["HEADRACE_STEP_INPUT"])); out = os.environ["HEADRACE_STEP_OUTPUT"]
-open("../marks.txt", "a").write("fan %d\\n" % step["item"])
+open("__PROJECT__/marks.txt", "a").write("fan %d\\n" % step["item"])
 open(out + "/data.bin", "w").write("x" * step["item"]); json.dump({"i": step["item"]}, open(out + "/result.json", "w"))`,
     };
     const made = await project(text, files);

@@ -391,7 +391,7 @@ describe('bundles', () => {
 
   it('are fetched and run once for all loads that share a cache', async () => {
     const definitions = await loadFiles(files);
-    const cache = new Map<string, LoadedBundle>();
+    const cache = new Map<string, Promise<LoadedBundle>>();
     let fetched = 0;
     const load = (): Promise<Definitions> =>
       loadBundled(definitions.manifest, definitions.hash, {

@@ -42,6 +42,26 @@ export default p;`,
     expect(await filesOf('./fit/train.py')).toEqual(['fit/parts/one.py', 'fit/shapes.py', 'fit/train.py']);
   });
 
+  it('is what of the text files there one of them names in quotes', async () => {
+    write({
+      'repo/fit/train.py': `open("params.json"); open('queries/rows.sql'); open(HERE / "parts" / "far.yaml")`,
+      'repo/fit/params.json': '{}',
+      'repo/fit/queries/rows.sql': '',
+      'repo/fit/parts/far.yaml': '',
+      'repo/fit/other-params.json': '{}',
+      'repo/fit/data/params.json': '{}',
+      'repo/params.json': '{}',
+    });
+    const named = ['fit/params.json', 'fit/parts/far.yaml', 'fit/queries/rows.sql'];
+    expect(await filesOf('fit/train.py')).toEqual([...named, 'fit/train.py']);
+  });
+
+  it('is no file that is no text, or is large: those are data', async () => {
+    write({ 'repo/train.py': `open("model.onnx"); open("rows.csv")`, 'repo/rows.csv': 'a,b\n'.repeat(300_000) });
+    writeFileSync(join(folder, 'repo/model.onnx'), Uint8Array.of(8, 0xff, 0xfe));
+    expect(await filesOf('train.py')).toEqual(['train.py']);
+  });
+
   it('is refused outside the repository, and where it is too much to be the team’s own', async () => {
     write({ 'train.py': '', 'repo/train.py': '' });
     await expect(filesOf('../train.py')).rejects.toThrow(

@@ -20,11 +20,16 @@ interface Workflow {
   readonly on: Readonly<Record<string, { readonly branches?: readonly string[]; readonly types?: readonly string[] }>>;
   readonly concurrency: Readonly<Record<string, string>>;
   readonly permissions: Readonly<Record<string, string>>;
-  readonly env: Readonly<Record<string, string>>;
+  readonly env?: unknown;
   readonly jobs: Readonly<
     Record<
       string,
-      { readonly if: string; readonly permissions: Record<string, string>; readonly steps: readonly Step[] }
+      {
+        readonly if: string;
+        readonly permissions: Record<string, string>;
+        readonly env?: unknown;
+        readonly steps: readonly Step[];
+      }
     >
   >;
 }
@@ -41,14 +46,33 @@ function script(job: string, name: string): string {
 }
 
 describe('what GitHub reads', () => {
-  it('plans pull requests and applies merges to main, with the secrets by their names', () => {
+  it('plans pull requests and applies merges to main', () => {
     expect(Object.keys(workflow.on)).toEqual(['pull_request', 'push']);
     expect(workflow.on['push']?.branches).toEqual(['main']);
     expect(workflow.on['pull_request']?.types).toContain('labeled');
     expect(workflow.jobs['plan']?.if).toContain(`github.event_name == 'pull_request'`);
     expect(workflow.jobs['apply']?.if).toBe(`github.event_name == 'push'`);
-    for (const name of ['HEADRACE_REGISTRY_URL', 'HEADRACE_ARTIFACTS_URL'])
-      expect(workflow.env[name]).toBe(`\${{ secrets.${name} }}`);
+  });
+
+  it.each([
+    ['plan', ['HEADRACE_REGISTRY_URL']],
+    [
+      'apply',
+      ['HEADRACE_REGISTRY_URL', 'HEADRACE_ARTIFACTS_URL', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_REGION'],
+    ],
+  ])('gives the secrets to the step that needs them in %s, and to no other', (job, secrets) => {
+    expect(workflow.env).toBeUndefined();
+    expect(workflow.jobs[job]?.env).toBeUndefined();
+    const steps = workflow.jobs[job]?.steps ?? [];
+    const isGiven = (step: Step) => JSON.stringify(step).includes('secrets.');
+    expect(steps.filter(isGiven).map(({ name }) => name?.toLowerCase())).toEqual([job]);
+    const given = Object.entries(steps.find(isGiven)?.env ?? {}).filter(([, value]) => value.includes('secrets.'));
+    expect(given).toEqual(secrets.map((name) => [name, `\${{ secrets.${name} }}`]));
+  });
+
+  it.each(['plan', 'apply'])('runs no script of a package while it installs them in %s', (job) => {
+    const installs = workflow.jobs[job]?.steps.filter(({ run }) => run?.startsWith('npm ci'));
+    expect(installs?.map(({ run }) => run)).toEqual(['npm ci --ignore-scripts']);
   });
 
   it('lets no two applies race, and gives each job what it needs alone', () => {
@@ -92,6 +116,8 @@ describe('its scripts', () => {
       GITHUB_REPOSITORY: 'shop/features',
       GITHUB_SHA: 'abc',
       NUMBER: '7',
+      HEADRACE_REGISTRY_URL: 'postgres://x',
+      HEADRACE_ARTIFACTS_URL: 's3://x',
       ...env,
     };
     const { status, stderr } = spawnSync('bash', ['-e', path], { cwd: folder, env: given, encoding: 'utf8' });
@@ -145,11 +171,15 @@ describe('its scripts', () => {
     expect(runScript(script('apply', 'Apply')).status).toBe(1);
   });
 
-  it.each(['plan', 'apply'])('ends %s where the registry is not told: an empty one would be planned against', (job) => {
-    const look = script(job, 'Look for the registry');
-    expect(runScript(look, { HEADRACE_REGISTRY_URL: 'postgres://x', HEADRACE_ARTIFACTS_URL: 's3://x' }).status).toBe(0);
-    const { status, stderr } = runScript(look, { HEADRACE_REGISTRY_URL: '', HEADRACE_ARTIFACTS_URL: 's3://x' });
+  it.each([
+    ['plan', 'Plan'],
+    ['apply', 'Apply'],
+  ])('ends %s where the registry is not told: an empty one would be planned against', (job, name) => {
+    standIn('npx', 'exit 0');
+    standIn('gh', '');
+    const { status, stderr, calls } = runScript(script(job, name), { HEADRACE_REGISTRY_URL: '' });
     expect(status).not.toBe(0);
     expect(stderr).toContain('add it to the secrets');
+    expect(calls).toBe('');
   });
 });

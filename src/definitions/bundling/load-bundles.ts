@@ -1,6 +1,6 @@
 // Makes definitions of a manifest and the bundles that it names: no repository is needed.
 
-import { HeadraceError, sha256Hex } from '../../core/index.ts';
+import { HeadraceError, type LastUsed, sha256Hex } from '../../core/index.ts';
 import { titleOf } from '../function-id.ts';
 import type { Definitions, FunctionRef, Manifest, UserFunction } from '../manifest.ts';
 import { evaluateBundle } from './evaluate-bundle.ts';
@@ -13,8 +13,8 @@ export interface LoadBundledOptions {
   readonly getBundle: (hash: string) => Promise<string | Uint8Array>;
   /** Which functions are wanted, by id. Default: all. A server runs no tasks. */
   readonly only?: (id: string) => boolean;
-  /** Functions of earlier loads, which one that gives it again shares. It grows. */
-  readonly cache?: Map<string, LoadedBundle>;
+  /** Functions of other loads, which one that gives it again shares: one that is being fetched, too. It may forget. */
+  readonly cache?: Pick<LastUsed<string, Promise<LoadedBundle>>, 'get' | 'set' | 'delete'>;
 }
 
 /** A bundle that was fetched, checked and run. */
@@ -29,17 +29,22 @@ export interface LoadedBundle {
  * HR_CODE_ALTERED when a bundle is not what its name says.
  */
 export async function loadBundled(manifest: Manifest, hash: string, options: LoadBundledOptions): Promise<Definitions> {
-  const { directory, getBundle, only = () => true, cache = new Map<string, LoadedBundle>() } = options;
+  const { directory, getBundle, only = () => true, cache = new Map<string, Promise<LoadedBundle>>() } = options;
   const refs = functionsOf(manifest).filter(({ id }) => only(id));
   const wanted = new Map(refs.map((ref) => [bundleOf(ref), ref]));
-  await Promise.all(
-    [...wanted].map(async ([bundle, ref]) => {
-      const known = cache.get(bundle);
-      if (known === undefined) cache.set(bundle, run(ref, await fetchBundle(ref, bundle, getBundle)));
-    }),
+  const load = (bundle: string, ref: FunctionRef): Promise<LoadedBundle> => {
+    const known = cache.get(bundle);
+    if (known !== undefined) return known;
+    const loading = fetchBundle(ref, bundle, getBundle).then((code) => run(ref, code));
+    cache.set(bundle, loading);
+    loading.catch(() => cache.delete(bundle));
+    return loading;
+  };
+  const bundles = new Map(
+    await Promise.all([...wanted].map(async ([bundle, ref]) => [bundle, await load(bundle, ref)] as const)),
   );
-  // Every bundle was put into the cache above.
-  const loaded = (ref: FunctionRef): LoadedBundle => cache.get(bundleOf(ref)) as LoadedBundle;
+  // Every bundle was loaded above.
+  const loaded = (ref: FunctionRef): LoadedBundle => bundles.get(bundleOf(ref)) as LoadedBundle;
   return {
     manifest,
     hash,

@@ -1,13 +1,15 @@
-// What travels with a Python step: its script, the Python files beside and beneath it, which it may import, and its
-// requirements. By content, as bundles of functions do.
+// What travels with a Python step: its script, the Python files beside and beneath it, which it may import, the text files
+// there that one of them names, which it may read, and its requirements. By content, as bundles of functions do.
 
-import { readdir, readFile } from 'node:fs/promises';
-import { dirname, isAbsolute, join, normalize, relative, sep } from 'node:path';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join, normalize, relative, sep } from 'node:path';
 import { contentHash, HeadraceError, sha256Hex } from '../../core/index.ts';
 import type { Definitions, Manifest, PipelineSpec, ScriptFile, StepAction, StepSpec } from '../manifest.ts';
 
 /** More of it than this is no code of the team's own. */
 const MOST_FILES = 1000;
+/** A larger file is data: it comes by a source or a training set, or by an absolute path. */
+const MOST_BYTES = 1e6;
 const LEFT_OUT = new Set(['node_modules', '__pycache__', 'data', 'site-packages']);
 /** A folder with it is a virtual environment. */
 const ENVIRONMENT = 'pyvenv.cfg';
@@ -40,8 +42,7 @@ async function withFiles(
     script: plain(step.action.script),
     ...(requirements === undefined ? {} : { requirements: plain(requirements) }),
   };
-  const files: ScriptFile[] = [];
-  const paths = await pathsOf(action, directory);
+  const { paths, others } = await pathsOf(action, directory);
   const [outside] = paths.filter((path) => path.split('/').includes('..'));
   if (outside !== undefined) {
     throw unfit(step, pipeline, `takes ${outside}, which is outside the feature repository. Move it there.`);
@@ -52,19 +53,40 @@ async function withFiles(
     const many = `brings ${paths.length} Python files with it, all that lie in ${where}; at most ${MOST_FILES} travel`;
     throw unfit(step, pipeline, `${many}. Move the script and what it imports into a folder of their own.`);
   }
-  for (const path of paths) {
-    const text = await readText(join(directory, path), path, step, pipeline);
-    const hash = sha256Hex(text);
-    bundles.set(hash, text);
-    files.push({ path, hash });
+  const texts = new Map<string, string>();
+  for (const path of paths) texts.set(path, await readText(join(directory, path), path, step, pipeline));
+  const named = namesIn([...texts.values()]);
+  for (const path of others) {
+    const text = named.has(basename(path)) ? await readSmallText(join(directory, path)) : undefined;
+    if (text !== undefined) texts.set(path, text);
   }
-  return { ...step, action: { ...action, files } };
+  const files = [...texts].map(([path, text]): ScriptFile => ({ path, hash: sha256Hex(text) }));
+  for (const text of texts.values()) bundles.set(sha256Hex(text), text);
+  return { ...step, action: { ...action, files: files.toSorted((a, b) => (a.path < b.path ? -1 : 1)) } };
+}
+
+/** What strings in quotes end with, after the last slash. */
+function namesIn(texts: readonly string[]): ReadonlySet<string> {
+  return new Set(texts.flatMap((text) => text.match(/[^"'/\\\n]+(?=["'])/g) ?? []));
+}
+
+/** Undefined where it is large, or no text. */
+async function readSmallText(path: string): Promise<string | undefined> {
+  if ((await stat(path)).size > MOST_BYTES) return undefined;
+  try {
+    // As it is, with a mark of its byte order where it has one.
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(await readFile(path));
+  } catch (thrown) {
+    if (thrown instanceof TypeError) return undefined;
+    throw thrown;
+  }
 }
 
 async function pathsOf(
   { script, requirements }: Extract<StepAction, { kind: 'python' }>,
   directory: string,
-): Promise<string[]> {
+): Promise<{ readonly paths: string[]; readonly others: readonly string[] }> {
+  const others = new Set<string>();
   const paths = new Set([script]);
   if (requirements !== undefined && !isAbsolute(requirements)) paths.add(requirements);
   const walk = async (folder: string): Promise<void> => {
@@ -74,11 +96,11 @@ async function pathsOf(
       if (entry.name.startsWith('.') || LEFT_OUT.has(entry.name)) continue;
       const path = join(folder, entry.name);
       if (entry.isDirectory()) await walk(path);
-      else if (entry.name.endsWith('.py')) paths.add(posix(relative(directory, path)));
+      else if (entry.isFile()) (entry.name.endsWith('.py') ? paths : others).add(posix(relative(directory, path)));
     }
   };
   await walk(join(directory, dirname(script)));
-  return [...paths].sort();
+  return { paths: [...paths].sort(), others: [...others].filter((path) => !paths.has(path)) };
 }
 
 async function readText(path: string, name: string, step: StepSpec, pipeline: PipelineSpec): Promise<string> {

@@ -15,7 +15,7 @@ import { ENDED_PREFIX, type LogContext, openLogWriter } from './log-writer.ts';
 import { readShipped } from './read-shipped.ts';
 import { NEW_LOG_POSITIONS, recoverLog } from './recover-log.ts';
 import { openRemovalTable } from './removal-table.ts';
-import { eventMigrations } from './schema.ts';
+import { migrateEventLog } from './schema.ts';
 import { openShippedTable } from './shipped-table.ts';
 import { storeFailed } from './shipping.ts';
 import { openWriterTable } from './writer-table.ts';
@@ -38,8 +38,8 @@ const NEW_PREFIX = '.new-';
 
 /** Throws HR_CONFIG where `path` can't be a folder, HR_STORAGE_FULL, HR_STORAGE_UNAVAILABLE. */
 export async function openEventLog(options: EventLogOptions): Promise<EventLog> {
-  const { path, database, objects, clock, logger, segmentBytes = SEGMENT_BYTES } = options;
-  await database.migrate('events', eventMigrations);
+  const { path, objects, clock, logger, segmentBytes = SEGMENT_BYTES } = options;
+  const database = await migrateEventLog(options.database);
   await inLogFolder(path, () => mkdir(path, { recursive: true }));
   const [writers, shipped] = [openWriterTable(database), openShippedTable(database)];
   const removal = openRemovalTable(database, shipped);

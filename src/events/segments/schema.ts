@@ -1,7 +1,7 @@
 // The event log's tables: writers, and where their shipped segments and cuts are. Nobody else reads them.
 
 import type { ColumnDefinitionBuilder, Kysely } from 'kysely';
-import type { Migration } from '../../storage/index.ts';
+import type { Database, Migration } from '../../storage/index.ts';
 
 export interface EventTables {
   event_writers: {
@@ -37,10 +37,15 @@ export interface EventTables {
   event_cuts: { writer: number; cut: number; view: string; voids: string | null };
 }
 
-export const eventMigrations: readonly Migration[] = [
+const eventMigrations: readonly Migration[] = [
   { name: '0001-events', up: createTables },
   { name: '0002-retention', up: addRetention },
 ];
+
+/** Gives the database that has the tables. */
+export function migrateEventLog(database: Database): Promise<Database> {
+  return database.migrate('events', eventMigrations);
+}
 
 async function createTables(db: Kysely<unknown>): Promise<void> {
   await db.schema

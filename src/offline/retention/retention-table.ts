@@ -33,10 +33,13 @@ const MIGRATIONS: readonly Migration[] = [
   },
 ];
 
-const OWNER = 'offline-retention';
+/** Gives the database that has the tables. */
+export function migrateRetention(database: Database): Promise<Database> {
+  return database.migrate('offline-retention', MIGRATIONS);
+}
 
-export async function openRetentionTable(database: Database): Promise<RetentionTable> {
-  await database.migrate(OWNER, MIGRATIONS);
+export async function openRetentionTable(opened: Database): Promise<RetentionTable> {
+  const database = await migrateRetention(opened);
   return {
     async lastLook() {
       const row = await database.tables<Tables>().selectFrom('retention_looks').selectAll().executeTakeFirst();
@@ -63,8 +66,8 @@ export async function openRetentionTable(database: Database): Promise<RetentionT
 }
 
 /** Whether events that were pushed to a source were removed: then it was pushed to, though its log may be empty. */
-export async function hasRemovedEvents(database: Database, source: string): Promise<boolean> {
-  await database.migrate(OWNER, MIGRATIONS);
+export async function hasRemovedEvents(opened: Database, source: string): Promise<boolean> {
+  const database = await migrateRetention(opened);
   const row = await database
     .tables<Tables>()
     .selectFrom('retention_sources')

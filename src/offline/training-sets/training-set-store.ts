@@ -23,6 +23,11 @@ const MIGRATIONS: readonly Migration[] = [
   },
 ];
 
+/** Gives the database that has the table. */
+export function migrateTrainingSets(database: Database): Promise<Database> {
+  return database.migrate('offline', MIGRATIONS);
+}
+
 export interface SavedTrainingSet {
   readonly record: TrainingSetRecord;
   /** The set that was found by its name until now. */
@@ -33,8 +38,8 @@ export interface SavedTrainingSet {
  * Keeps a record; one of the same id is replaced, as it was made from the same inputs, and passes on its name to a
  * record that has none. Gives the record as kept.
  */
-export async function saveTrainingSet(database: Database, record: TrainingSetRecord): Promise<SavedTrainingSet> {
-  await database.migrate('offline', MIGRATIONS);
+export async function saveTrainingSet(opened: Database, record: TrainingSetRecord): Promise<SavedTrainingSet> {
+  const database = await migrateTrainingSets(opened);
   return database.transaction<Tables, SavedTrainingSet>(
     async (trx) => {
       const { id } = record;
@@ -57,8 +62,8 @@ export async function saveTrainingSet(database: Database, record: TrainingSetRec
 }
 
 /** All of them, the newest first. */
-export async function readTrainingSets(database: Database): Promise<TrainingSetRecord[]> {
-  await database.migrate('offline', MIGRATIONS);
+export async function readTrainingSets(opened: Database): Promise<TrainingSetRecord[]> {
+  const database = await migrateTrainingSets(opened);
   const rows = await database
     .tables<Tables>()
     .selectFrom('training_sets')

@@ -27,8 +27,8 @@ const MIGRATIONS: readonly Migration[] = [
   },
 ];
 
-export async function openRowSchemas(database: Database): Promise<RowSchemas> {
-  await database.migrate('online', MIGRATIONS);
+export async function openRowSchemas(opened: Database): Promise<RowSchemas> {
+  const database = await opened.migrate('online', MIGRATIONS);
   const published = new Set<string>();
   const rows = () => database.tables<Tables>().selectFrom('online_row_schemas').selectAll();
   return {

@@ -139,8 +139,8 @@ const MIGRATIONS: readonly Migration[] = [
 
 const SERIALIZED = { serializedBy: 'online_runs' } as const;
 
-export async function openRuns(database: Database): Promise<Runs> {
-  await database.migrate('online', MIGRATIONS);
+export async function openRuns(opened: Database): Promise<Runs> {
+  const database = await opened.migrate('online', MIGRATIONS);
   const rows = () => database.tables<Tables>().selectFrom('online_runs').selectAll();
 
   const lastFinishedNumbers = async (): Promise<number[]> => {

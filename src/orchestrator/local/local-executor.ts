@@ -2,7 +2,6 @@
 
 import { fork } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { toHeadraceError } from '../../core/index.ts';
 import type { Executor, StepJob, StepOutcome } from '../executor.ts';
@@ -28,26 +27,21 @@ export function createLocalExecutor(options: LocalExecutorOptions): Executor {
         const { code, message } = toHeadraceError(error);
         return { ok: false, reason: code === 'HR_INTERNAL' ? message : `${code}: ${message}` };
       }
-      return signal.aborted
-        ? { ok: false, reason: 'stopped before it started' }
-        : await runHost(order, job.logFile, signal);
+      return signal.aborted ? { ok: false, reason: 'stopped before it started' } : await runHost(order, job, signal);
     },
   };
 }
 
 async function orderFor(job: StepJob, environments: PythonEnvironments): Promise<HostOrder> {
-  const { code, directory, inputFile, outputDirectory } = job;
+  const { code, inputFile, outputDirectory } = job;
   if (code.kind === 'task') {
     const { functionId, file } = code;
     return { kind: 'task', functionId, file, inputFile, outputDirectory };
   }
-  const within = (path: string): string => (isAbsolute(path) ? path : join(directory, path));
-  const requirements = code.requirements === undefined ? undefined : within(code.requirements);
   return {
     kind: 'command',
-    command: await environments.interpreter(requirements),
-    args: [within(code.script)],
-    directory,
+    command: await environments.interpreter(code.requirements),
+    args: [code.script],
     environment: {
       HEADRACE_STEP_INPUT: inputFile,
       HEADRACE_STEP_OUTPUT: outputDirectory,
@@ -61,12 +55,12 @@ async function orderFor(job: StepJob, environments: PythonEnvironments): Promise
   };
 }
 
-function runHost(order: HostOrder, logFile: string, signal: AbortSignal): Promise<StepOutcome> {
+function runHost(order: HostOrder, { directory, logFile }: StepJob, signal: AbortSignal): Promise<StepOutcome> {
   const file = fileURLToPath(
     new URL(import.meta.url.endsWith('.ts') ? './step-host.ts' : './step-host.js', import.meta.url),
   );
   const log = openSync(logFile, 'a');
-  const host = fork(file, { detached: true, stdio: ['ignore', log, log, 'ipc'], execArgv: [] });
+  const host = fork(file, { cwd: directory, detached: true, stdio: ['ignore', log, log, 'ipc'], execArgv: [] });
   closeSync(log);
   return new Promise((resolve) => {
     let outcome: StepOutcome = { ok: false, reason: 'its process ended without a word' };

@@ -19,7 +19,6 @@ export type HostOrder =
       readonly kind: 'command';
       readonly command: string;
       readonly args: readonly string[];
-      readonly directory: string;
       readonly environment: Readonly<Record<string, string>>;
     };
 
@@ -45,7 +44,6 @@ process.once('message', (message) => {
 function runCommand(order: Extract<HostOrder, { kind: 'command' }>): Promise<HostReport> {
   return new Promise((resolve) => {
     const child = spawn(order.command, order.args, {
-      cwd: order.directory,
       stdio: ['ignore', 'inherit', 'inherit'],
       env: { ...process.env, ...order.environment },
     });

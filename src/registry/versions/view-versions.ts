@@ -1,8 +1,14 @@
 // Every version of a view that is kept: what defines it, whether readers may move to it, since when nothing reads it.
 // Versions come with what is applied or registered, and stay until they are removed.
 
-import { HeadraceError, type Micros } from '../../core/index.ts';
-import { type Manifest, type VersionEpoch, viewOfVersion, viewVersion } from '../../definitions/index.ts';
+import { createLastUsed, HeadraceError, type Micros } from '../../core/index.ts';
+import {
+  type Manifest,
+  resolveService,
+  type VersionEpoch,
+  viewOfVersion,
+  viewVersion,
+} from '../../definitions/index.ts';
 import type { RegistryTables } from '../schema.ts';
 import { readLiveVersions } from '../model-versions.ts';
 import { readCurrent, readManifest, type RegistryDb, type RegistryStore } from '../store.ts';
@@ -168,14 +174,11 @@ export async function readKept(db: RegistryDb): Promise<readonly ViewVersionRow[
 
 /** Manifests never change: each is read once, and the last few are held. */
 function cachedManifests(): (from: RegistryDb, hash: string, known?: Manifest) => Promise<Manifest> {
-  const held = new Map<string, Manifest>();
+  const held = createLastUsed<string, Manifest>(MOST_HELD);
   return async (from, hash, known) => {
     const found = held.get(hash) ?? known ?? (await readManifest(from, hash));
     if (found === undefined) throw new HeadraceError('HR_INTERNAL', `the registry has no definitions ${hash}`);
-    held.delete(hash);
     held.set(hash, found);
-    const [oldest] = held.keys();
-    if (held.size > MOST_HELD && oldest !== undefined) held.delete(oldest);
     return found;
   };
 }
@@ -192,6 +195,18 @@ export function keepApplied(trx: RegistryDb, now: Micros, manifest: Manifest, ma
 export async function keepFirstVersions(trx: RegistryDb, now: Micros): Promise<void> {
   const current = await readCurrent(trx);
   if (current !== undefined) await keepApplied(trx, now, current.manifest, current.hash);
+}
+
+/** Then those that its model versions were trained on. They came after what is applied, which goes on answering. */
+export async function keepEarlierPins(trx: RegistryDb, now: Micros): Promise<void> {
+  const known = await readKept(trx);
+  let added = known.reduce((last, { addedMicros }) => Math.max(last, addedMicros), now);
+  for (const { manifestHash, service } of await readLiveVersions(trx)) {
+    const manifest = await readManifest(trx, manifestHash);
+    if (manifest === undefined || !Object.hasOwn(manifest.services, service)) continue;
+    const views = resolveService(manifest, service).reads.map(({ view }) => view.name);
+    await keepPinned(trx, ++added, manifest, manifestHash, views);
+  }
 }
 
 /** Keeps the versions of some views of an earlier manifest; those that are kept are left as they are. */

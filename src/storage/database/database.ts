@@ -27,8 +27,12 @@ export interface Database {
   readonly kind: DatabaseKind;
   /** Queries outside a transaction. Inside one use its `trx` alone: SQLite has one connection, and refuses this. */
   tables<T>(): Kysely<T>;
-  /** Applies the owner's migrations that weren't yet, in order, all or none; several processes may call it at once. */
-  migrate(owner: string, migrations: readonly Migration[]): Promise<void>;
+  /**
+   * Applies the owner's migrations that weren't yet, in order, all or none; several processes may call it at once. Gives the
+   * database that has the tables, by which they are to be read: opened to read, nothing is applied, tables that are not there
+   * are those of an empty database, and earlier ones are HR_REGISTRY_OUTDATED.
+   */
+  migrate(owner: string, migrations: readonly Migration[]): Promise<Database>;
   /** Commits when `work` resolves, rolls back when it throws. */
   transaction<T, R>(work: (trx: Kysely<T>) => Promise<R>, options?: TransactionOptions): Promise<R>;
   close(): Promise<void>;

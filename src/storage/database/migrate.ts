@@ -13,7 +13,7 @@ export async function runMigrations(
   owner: string,
   migrations: readonly Migration[],
 ): Promise<void> {
-  if ((await pending(database.tables<MigrationTables>(), owner, migrations)).length === 0) return;
+  if ((await pendingMigrations(database.tables(), owner, migrations)).length === 0) return;
   await database.transaction<MigrationTables, void>(
     async (trx) => {
       await trx.schema
@@ -24,7 +24,7 @@ export async function runMigrations(
         .addPrimaryKeyConstraint('headrace_migrations_key', ['owner', 'name'])
         .execute();
       // Another process may have been first while this one waited for the lock.
-      for (const migration of await pending(trx, owner, migrations)) {
+      for (const migration of await pendingMigrations(trx, owner, migrations)) {
         // A migration knows no row types: it makes them.
         await migration.up(trx as unknown as Kysely<unknown>, database.kind);
         await trx.insertInto('headrace_migrations').values({ owner, name: migration.name }).execute();
@@ -34,7 +34,8 @@ export async function runMigrations(
   );
 }
 
-async function pending(
+/** Those of an owner's migrations that were not applied yet, in order. */
+export async function pendingMigrations(
   db: Kysely<MigrationTables>,
   owner: string,
   migrations: readonly Migration[],

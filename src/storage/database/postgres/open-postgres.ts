@@ -62,7 +62,10 @@ export async function openPostgres(url: string): Promise<Database> {
           if (serializedBy !== undefined) await lock.execute(trx);
           return await work(trx);
         }),
-    migrate: (owner, migrations) => runMigrations(database, owner, migrations),
+    async migrate(owner, migrations) {
+      await runMigrations(database, owner, migrations);
+      return database;
+    },
     close: () => kysely.destroy(),
   };
   return database;

@@ -33,7 +33,10 @@ export async function openSqlite(path: string): Promise<Database> {
             open.isOpen = false;
           }
         }),
-    migrate: (owner, migrations) => runMigrations(database, owner, migrations),
+    async migrate(owner, migrations) {
+      await runMigrations(database, owner, migrations);
+      return database;
+    },
     async close() {
       await kysely.destroy();
       // Kysely destroys nothing that it never used.

@@ -1,0 +1,110 @@
+// A registry of an earlier version of Headrace, with rows: what was kept is kept, and reads as what it means today.
+
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fixedClock } from '../../src/core/index.ts';
+import { viewVersion } from '../../src/definitions/index.ts';
+import { openRegistry, type Registry } from '../../src/registry/index.ts';
+import { openDatabase } from '../../src/storage/index.ts';
+import { testDatabases } from '../support/databases.ts';
+import { makeOldRegistry, OLD_HASHES, OLD_MANIFESTS } from '../support/old-registry.ts';
+
+const NOW = 1_795_000_000_000_000;
+const MODEL = 'delay_classifier';
+const [trainedOn, applied] = OLD_MANIFESTS.map((manifest) => viewVersion(manifest, 'airport_delays'));
+
+describe.each(testDatabases('migrations of the registry'))('an earlier registry on $name', (databases) => {
+  beforeAll(() => databases.start());
+  afterAll(() => databases.stop());
+
+  const migrated = async (url: string, look: (registry: Registry) => Promise<void>): Promise<void> => {
+    const database = await openDatabase(url);
+    try {
+      await look(await openRegistry(database, fixedClock(NOW)));
+    } finally {
+      await database.close();
+    }
+  };
+  const withOld = async (look: (registry: Registry) => Promise<void>): Promise<void> => {
+    const url = await databases.newUrl();
+    await makeOldRegistry(url);
+    await migrated(url, look);
+  };
+
+  it('keeps what was applied, and its objects', () =>
+    withOld(async ({ definitions, changeToken }) => {
+      expect(await changeToken()).toBe(7);
+      expect(await definitions.current()).toEqual({
+        revision: 2,
+        hash: OLD_HASHES[1],
+        appliedAtMicros: 11,
+        actor: 'ann',
+        origin: {},
+        manifest: OLD_MANIFESTS[1],
+      });
+      expect((await definitions.history()).map(({ revision, origin }) => [revision, origin])).toEqual([
+        [2, {}],
+        [1, {}],
+      ]);
+      expect((await definitions.objectVersions('view', 'airport_delays')).map(({ version }) => version)).toEqual([
+        1, 2,
+      ]);
+      expect((await definitions.plan(OLD_MANIFESTS[1])).changes).toEqual([]);
+    }));
+
+  it('keeps model versions, none of them retired, with their aliases and endpoints', () =>
+    withOld(async ({ models, endpoints, auditLog }) => {
+      const versions = await models.versions(MODEL);
+      expect(versions).toMatchObject([
+        { version: 1, manifestHash: OLD_HASHES[0], aliases: ['champion'], spec: null, isRetired: false },
+        { version: 2, manifestHash: OLD_HASHES[1], aliases: [], metrics: { auc: 0.75 }, trainingSet: null },
+      ]);
+      expect(await endpoints.list()).toMatchObject([
+        { name: 'delay', salt: '0011223344556677', revision: 3, variants: [{ version: 1 }, { version: 2 }] },
+      ]);
+      expect(await auditLog.list({})).toHaveLength(2);
+    }));
+
+  it('keeps the view versions that are applied and those that model versions were trained on, to be filled', () =>
+    withOld(async ({ versions }) => {
+      const kept = await versions.list();
+      expect(kept.map(({ version, manifestHash }) => [version, manifestHash])).toEqual([
+        [applied, OLD_HASHES[1]],
+        [trainedOn, OLD_HASHES[0]],
+      ]);
+      for (const row of kept) expect(row).toMatchObject({ epoch: 1, completedMicros: null, unreadSinceMicros: null });
+      expect((await versions.needs()).get(trainedOn ?? '')).toEqual([{ by: 'model', model: MODEL, version: 1 }]);
+      // As before: what is applied answers with what there is.
+      expect(await versions.servedServices()).toMatchObject([{ service: 'delay_features', state: 'unfilled' }]);
+    }));
+
+  it('goes on: a version is complete, a model version goes, traffic moves', () =>
+    withOld(async ({ versions, endpoints, models }) => {
+      for (const { version, epoch } of await versions.list()) await versions.complete({ version, epoch });
+      expect(await versions.servedServices()).toMatchObject([{ state: 'current', manifestHash: OLD_HASHES[1] }]);
+      await endpoints.setTraffic('delay', { variants: [{ name: 'new', version: 2, weight: 100 }] }, { actor: 'ann' });
+      await models.removeAlias(MODEL, 'champion', 'ann');
+      await models.retire(MODEL, 1, 'ann');
+      expect(await versions.remove({ version: trainedOn ?? '', epoch: 1 }, 'ann')).toBe(true);
+    }));
+
+  it('is migrated once by several processes that come at once', async () => {
+    const url = await databases.newUrl();
+    await makeOldRegistry(url);
+    const script = new URL('../support/migrate-registry.ts', import.meta.url).pathname;
+    const started = Array.from({ length: 3 }, () =>
+      spawn(process.execPath, [script, url], { stdio: ['ignore', 'pipe', 'inherit'] }),
+    );
+    for (const printed of await Promise.all(started.map(output))) expect(printed).toBe(`${applied}\n${trainedOn}\n`);
+    await migrated(url, async ({ versions, changeToken }) => {
+      expect((await versions.list()).map(({ epoch }) => epoch)).toEqual([1, 1]);
+      expect(await changeToken()).toBe(7);
+    });
+  });
+});
+
+async function output(child: ChildProcessByStdio<null, Readable, null>): Promise<string> {
+  const text = await child.stdout.toArray();
+  return Buffer.concat(text).toString();
+}

@@ -1,0 +1,62 @@
+// What only reads leaves the registry as it is: one that isn't there is not made, one of an earlier version is not migrated. A
+// pull request that raises Headrace's version plans from CI against what production runs on.
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openDatabase } from '../../src/storage/index.ts';
+import { testDatabases } from '../support/databases.ts';
+import { makeOldRegistry } from '../support/old-registry.ts';
+import { CONFIG, createProject, headrace, headraceJson, type Project, REPOSITORY } from '../support/serving-project.ts';
+
+const READERS = ['plan', 'history', 'models list', 'endpoints list', 'views', 'rollback 1 --dry-run'];
+
+describe.each(testDatabases('commands that only read'))('what only reads, on $name', (databases) => {
+  let project: Project;
+  beforeAll(async () => {
+    await databases.start();
+    project = createProject({ 'headrace.config.ts': CONFIG, 'feature_repo/shop.ts': REPOSITORY });
+  });
+  afterAll(async () => {
+    project.remove();
+    await databases.stop();
+  });
+
+  const tablesOf = async (url: string): Promise<string[]> => {
+    const database = await openDatabase(url);
+    const tables = await database.tables().introspection.getTables();
+    await database.close();
+    return tables.flatMap(({ name, columns }) => columns.map((column) => `${name}.${column.name}`)).sort();
+  };
+
+  it('plans against an empty registry, and makes nothing', async () => {
+    const HEADRACE_REGISTRY_URL = await databases.newUrl();
+    const { code, stdout } = headrace(project, ['plan'], { HEADRACE_REGISTRY_URL });
+    expect(code).toBe(2);
+    expect(stdout).toContain('+ view history');
+    if (databases.name === 'SQLite') expect(existsSync(HEADRACE_REGISTRY_URL.replace('sqlite:', ''))).toBe(false);
+    expect(existsSync(join(project.directory, '.headrace', 'registry.db'))).toBe(false);
+    expect(await tablesOf(HEADRACE_REGISTRY_URL)).toEqual([]);
+    for (const words of ['runs list', 'training-set list', 'log list', 'history'])
+      headraceJson(project, words.split(' '), { HEADRACE_REGISTRY_URL });
+    expect(await tablesOf(HEADRACE_REGISTRY_URL)).toEqual([]);
+  }, 60_000);
+
+  it('refuses an earlier registry with what it lacks, and leaves it; apply migrates it', async () => {
+    const HEADRACE_REGISTRY_URL = await databases.newUrl();
+    await makeOldRegistry(HEADRACE_REGISTRY_URL);
+    const before = await tablesOf(HEADRACE_REGISTRY_URL);
+    for (const words of READERS) {
+      const { code, stderr } = headrace(project, words.split(' '), { HEADRACE_REGISTRY_URL });
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/^HR_REGISTRY_OUTDATED: .*registry: 0002-view-versions, 0003.*`headrace apply` does\.$/m);
+    }
+    expect(await tablesOf(HEADRACE_REGISTRY_URL)).toEqual(before);
+    expect(headrace(project, ['doctor'], { HEADRACE_REGISTRY_URL }).stdout).toMatch(/registry.*\n?.*headrace apply/);
+    headraceJson(project, ['apply', '--yes'], { HEADRACE_REGISTRY_URL });
+    expect(headrace(project, ['plan'], { HEADRACE_REGISTRY_URL }).code).toBe(0);
+    expect(headraceJson(project, ['history'], { HEADRACE_REGISTRY_URL })).toMatchObject({
+      revisions: [{ revision: 3 }, { revision: 2 }, { revision: 1 }],
+    });
+  }, 120_000);
+});
