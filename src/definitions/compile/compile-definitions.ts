@@ -1,7 +1,7 @@
 // The compile step: everything a feature repository exports, to one manifest that the rest of the system trusts.
 
 import { contentHash, didYouMean } from '../../core/index.ts';
-import type { AuthoredEndpoint, AuthoredModel } from '../authoring/authored.ts';
+import type { Authored, AuthoredEndpoint, AuthoredModel } from '../authoring/authored.ts';
 import { describeResult } from '../calling/user-value.ts';
 import type { Definitions, EndpointSpec, Manifest, ModelSpec } from '../manifest.ts';
 import { own } from '../own.ts';
@@ -36,6 +36,7 @@ export function compileDefinitions(
   const functions = new FunctionTable(options.functionRef ?? referByText);
   const found = collect(exports, mistakes);
 
+  const kept = new Set<Authored>(Object.values(found).flat());
   const entities = new Map(found.entity.map((entity) => [entity.name, compileEntity(entity, mistakes)]));
   const sources = new Map(found.source.map((source) => [source.name, compileSource(source, functions, mistakes)]));
   const views = new Map(
@@ -44,12 +45,12 @@ export function compileDefinitions(
       const source = expectKind(view.source, 'source', view, 'source', [1, 'source'], mistakes);
       return [
         view.name,
-        compileView(view, entities.get(entity?.name ?? ''), sources.get(source?.name ?? ''), mistakes),
+        compileView(view, specOf(entity, entities, kept), specOf(source, sources, kept), mistakes),
       ] as const;
     }),
   );
   checkRenames(found, mistakes);
-  const compiled = { entities, views };
+  const compiled = { entities, views, kept };
   const onDemand = new Map(
     found.onDemandView.map((view) => [
       view.name,
@@ -92,6 +93,15 @@ export function compileDefinitions(
     bundles: new Map(),
     directory: options.directory,
   };
+}
+
+/** Undefined for an object whose name another has: the spec is the other's. */
+function specOf<S>(
+  object: (Authored & { readonly name: string }) | undefined,
+  specs: ReadonlyMap<string, S>,
+  kept: ReadonlySet<Authored>,
+): S | undefined {
+  return object !== undefined && kept.has(object) ? specs.get(object.name) : undefined;
 }
 
 function compileModel(model: AuthoredModel, mistakes: Mistakes): ModelSpec {

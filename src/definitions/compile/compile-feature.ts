@@ -17,15 +17,16 @@ import type { Path } from '../authoring/call.ts';
 import { describeResult } from '../calling/user-value.ts';
 import type { Aggregation, FeatureSpec, SourceSpec, WindowOp } from '../manifest.ts';
 import { duration } from './compile-source.ts';
+import type { DeclaredColumns } from './declared.ts';
 import { expectRecord, withDefault } from './fields.ts';
 import type { Mistakes } from './mistakes.ts';
 import { identifierMistake, showName } from './names.ts';
 
-/** The view's features in order. `columns` are the source's, by name; undefined where it did not compile. */
+/** The view's features in order. `columns` are the source's; undefined where there is none to go by. */
 export function compileFeatures(
   view: AuthoredView,
   source: SourceSpec | undefined,
-  columns: ReadonlyMap<string, Field> | undefined,
+  columns: DeclaredColumns | undefined,
   mistakes: Mistakes,
 ): FeatureSpec[] {
   const features = view.features ?? {};
@@ -61,7 +62,7 @@ function compileFeature(
   name: string,
   written: AuthoredFeature,
   source: SourceSpec | undefined,
-  columns: ReadonlyMap<string, Field> | undefined,
+  columns: DeclaredColumns | undefined,
   mistakes: Mistakes,
 ): FeatureSpec[] {
   const where = `feature ${showName(name)}`;
@@ -80,7 +81,7 @@ function compileFeature(
   let column: Field | undefined;
   if (typeof written.column === 'string') {
     column = columns?.get(written.column);
-    if (columns !== undefined && column === undefined) {
+    if (columns !== undefined && !columns.has(written.column)) {
       mistakes.add(
         view,
         `${where}: source "${source?.name}" has no column ${showName(written.column)}.${didYouMean(written.column, columns.keys())}`,

@@ -1,10 +1,18 @@
 // A stored view as services and on-demand views use it: in a role, by request columns, with the features picked.
 
 import { didYouMean } from '../../core/index.ts';
-import { type Authored, authored } from '../authoring/authored.ts';
+import {
+  AUTHORED,
+  type Authored,
+  type AuthoredObject,
+  type AuthoredOnDemandView,
+  type AuthoredView,
+  type AuthoredViewMember,
+} from '../authoring/authored.ts';
 import type { Path } from '../authoring/call.ts';
 import type { EntitySpec, ViewSpec } from '../manifest.ts';
 import { own } from '../own.ts';
+import { declaredNames } from './declared.ts';
 import { expectRecord } from './fields.ts';
 import type { Mistakes } from './mistakes.ts';
 import { columnMistake, identifierMistake, showName, suggest } from './names.ts';
@@ -13,6 +21,8 @@ import { columnMistake, identifierMistake, showName, suggest } from './names.ts'
 export interface CompiledViews {
   readonly entities: ReadonlyMap<string, EntitySpec>;
   readonly views: ReadonlyMap<string, ViewSpec>;
+  /** The objects that these are of. What has a name that another has is not among them. */
+  readonly kept: ReadonlySet<Authored>;
 }
 
 interface StoredMember {
@@ -25,14 +35,15 @@ interface StoredMember {
 /** A stored view as a service or an on-demand view uses it: in its role, by its request columns, its features picked. */
 export function compileStoredMember(
   owner: Authored,
-  member: Authored & { kind: 'view' | 'viewMember' },
+  member: AuthoredView | AuthoredViewMember,
   compiled: CompiledViews,
   where: string,
   at: Path,
   mistakes: Mistakes,
 ): StoredMember {
-  const name = nameOf(member.kind === 'view' ? member : authored(member.view));
-  const spec = compiled.views.get(name);
+  const view = viewOf(member);
+  const name = nameOf(view);
+  const spec = compiled.kept.has(view) ? compiled.views.get(name) : undefined;
   const entity = spec === undefined ? undefined : compiled.entities.get(spec.entity);
   const role: unknown = member.kind === 'viewMember' ? (member.role ?? name) : name;
   const written = member.kind === 'viewMember' ? member.keys : undefined;
@@ -48,7 +59,7 @@ export function compileStoredMember(
   }
   const keys = entity?.keys ?? [];
   if (given !== undefined && entity !== undefined) {
-    const known = keys.map((key) => key.name);
+    const known = declaredNames(view.entity[AUTHORED].keys);
     for (const key of Object.keys(given)) {
       if (!known.includes(key))
         mistakes.add(
@@ -72,7 +83,7 @@ export function compileStoredMember(
     if (nameMistake !== undefined) mistakes.add(owner, `${where}: ${nameMistake}`, [...atKeys, key.name]);
     return typeof column === 'string' ? column : key.name;
   });
-  const all = spec?.features.map((feature) => feature.name) ?? [];
+  const all = declaredNames(view.features);
   const picked = member.kind === 'viewMember' ? member.picked : undefined;
   return {
     view: name,
@@ -80,6 +91,13 @@ export function compileStoredMember(
     keyColumns,
     features: pick(owner, where, name, all, picked, at, mistakes),
   };
+}
+
+/** The view that a member is, or is made of. */
+export function viewOf<V extends AuthoredView | AuthoredOnDemandView>(
+  member: V | { readonly kind: `${'view' | 'onDemand'}Member`; readonly view: AuthoredObject<V> },
+): V {
+  return 'view' in member ? member.view[AUTHORED] : member;
 }
 
 /** The picked features, all of them where none is picked. `at` leads to the member. */
@@ -97,7 +115,7 @@ export function pick(
   if (picked.length === 0)
     mistakes.add(owner, `${where}: pick() picks nothing. Name features of view "${view}", or leave it out`, call);
   for (const [index, name] of picked.entries()) {
-    // A view whose features did not compile is reported for itself.
+    // A view without features is reported for itself.
     if (all.length > 0 && !all.includes(name))
       mistakes.add(owner, `${where}: view "${view}" has no feature ${showName(name)}.${suggest(name, all)}`, [
         ...call,

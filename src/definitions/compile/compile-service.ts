@@ -1,10 +1,11 @@
 // Feature services: their members, by which request columns and under which full names.
 
 import { type Field, sameType, typeName } from '../../core/index.ts';
-import { authored, type AuthoredService } from '../authoring/authored.ts';
+import { type Authored, authored, type AuthoredService } from '../authoring/authored.ts';
 import type { Path } from '../authoring/call.ts';
 import type { OnDemandViewSpec, ServiceMember, ServiceSpec } from '../manifest.ts';
-import { type CompiledViews, compileStoredMember, nameOf, pick } from './compile-members.ts';
+import { type CompiledViews, compileStoredMember, nameOf, pick, viewOf } from './compile-members.ts';
+import { declaredNames } from './declared.ts';
 import { compileAbout } from './fields.ts';
 import { describeAuthored, type Mistakes } from './mistakes.ts';
 import { identifierMistake, labelMistake } from './names.ts';
@@ -22,6 +23,9 @@ export function compileService(
     const came = Array.isArray(service.members) ? '' : `, got ${describeAuthored(service.members)}`;
     mistakes.add(service, `it has no members: list feature views and on-demand views in an array${came}`, [1]);
   }
+  // A view whose name another has would seem to be the other a second time.
+  const keptMember = (view: Authored, member: ServiceMember): ServiceMember[] =>
+    compiled.kept.has(view) ? [member] : [];
   const members = written.flatMap((member: unknown, index): ServiceMember[] => {
     const object = authored(member);
     const where = `member ${index + 1}`;
@@ -29,18 +33,21 @@ export function compileService(
     switch (object?.kind) {
       case 'view':
       case 'viewMember':
-        return [{ kind: 'view', ...compileStoredMember(service, object, compiled, where, at, mistakes) }];
+        return keptMember(viewOf(object), {
+          kind: 'view',
+          ...compileStoredMember(service, object, compiled, where, at, mistakes),
+        });
       case 'onDemandView':
       case 'onDemandMember': {
-        const view = nameOf(object.kind === 'onDemandView' ? object : authored(object.view));
+        const written = viewOf(object);
+        const view = nameOf(written);
         const role: unknown = object.kind === 'onDemandMember' ? (object.role ?? view) : view;
         const roleMistake = role === view ? undefined : identifierMistake(role);
         if (roleMistake !== undefined)
           mistakes.add(service, `${where}: role ${roleMistake}`, [...at, { method: 'as' }, 0]);
-        const all = onDemand.get(view)?.features.map((feature) => feature.name) ?? [];
         const picked = object.kind === 'onDemandMember' ? object.picked : undefined;
-        const features = pick(service, where, view, all, picked, at, mistakes);
-        return [{ kind: 'onDemand', role: typeof role === 'string' ? role : view, view, features }];
+        const features = pick(service, where, view, declaredNames(written.features), picked, at, mistakes);
+        return keptMember(written, { kind: 'onDemand', role: typeof role === 'string' ? role : view, view, features });
       }
       default:
         mistakes.add(

@@ -8,6 +8,7 @@ import { describeResult } from '../calling/user-value.ts';
 import type { DeriveSpec, SourceSpec, UserFunction } from '../manifest.ts';
 import { deriveId } from '../function-id.ts';
 import { own } from '../own.ts';
+import { type DeclaredColumns, declaredColumns, declaredFields } from './declared.ts';
 import type { FunctionTable } from './function-table.ts';
 import { compileAbout, compileFields, expectText, hasNone } from './fields.ts';
 import type { Mistakes } from './mistakes.ts';
@@ -21,11 +22,18 @@ export function compileSource(source: AuthoredSource, functions: FunctionTable, 
   if (hasNone(options.columns))
     mistakes.add(source, 'it has no columns: list them in `columns: { name: t.string(), … }`', [1, 'columns']);
   const derive = compileDerived(source, columns, functions, mistakes);
-  const all = [...columns, ...derive];
+  const all = declaredColumns(source, [...columns, ...derive]);
   expectColumn(source, 'eventTime', options.eventTime, 'timestamp', all, mistakes);
   if (options.tombstone !== undefined) expectColumn(source, 'tombstone', options.tombstone, 'bool', all, mistakes);
   if (options.createdOrder !== undefined)
-    expectColumn(source, 'createdOrder', options.createdOrder, undefined, columns, mistakes);
+    expectColumn(
+      source,
+      'createdOrder',
+      options.createdOrder,
+      undefined,
+      declaredFields(options.columns, columns),
+      mistakes,
+    );
   const pushes = options.pushes ?? (source.sourceKind === 'pushed' ? 'keep' : 'until-materialized');
   if (pushes !== 'keep' && pushes !== 'until-materialized')
     mistakes.add(source, `pushes must be 'keep' or 'until-materialized', got ${describeResult(pushes)}`, [1, 'pushes']);
@@ -109,7 +117,7 @@ function expectColumn(
   member: string,
   column: unknown,
   kind: string | undefined,
-  all: readonly Field[],
+  all: DeclaredColumns,
   mistakes: Mistakes,
 ): void {
   const at = [1, member];
@@ -117,19 +125,16 @@ function expectColumn(
     mistakes.add(source, `it needs \`${member}\`: the name of a ${kind === undefined ? '' : `${kind} `}column`, at);
     return;
   }
-  // Where no column compiled, that was told.
-  if (all.length === 0) return;
-  const field = all.find((candidate) => candidate.name === column);
-  if (field === undefined) {
+  // Where there is no column at all, that was told.
+  if (all.size === 0) return;
+  const field = all.get(column);
+  if (!all.has(column)) {
     mistakes.add(
       source,
-      `${member} names column ${showName(column)}, which it does not have.${didYouMean(
-        column,
-        all.map(({ name }) => name),
-      )}`,
+      `${member} names column ${showName(column)}, which it does not have.${didYouMean(column, all.keys())}`,
       at,
     );
-  } else if (kind !== undefined && field.type.kind !== kind) {
+  } else if (field !== undefined && kind !== undefined && field.type.kind !== kind) {
     mistakes.add(
       source,
       `${member} must be a ${kind} column, and ${showName(column)} is ${typeName(field.type)}. Declare it as t.${kind}() or name another`,
@@ -138,7 +143,7 @@ function expectColumn(
   }
 }
 
-function compileKnownTime(source: AuthoredSource, all: readonly Field[], mistakes: Mistakes): SourceSpec['knownTime'] {
+function compileKnownTime(source: AuthoredSource, all: DeclaredColumns, mistakes: Mistakes): SourceSpec['knownTime'] {
   const { eventTime } = source.options;
   const knownTime: unknown = source.options.knownTime;
   if (knownTime === undefined) return { kind: 'column', column: eventTime };

@@ -1,7 +1,7 @@
 // Entities and feature views as written to their specs: keys mapped to columns, times in microseconds.
 
-import { didYouMean, type Field, isKeyType, sameType, typeName } from '../../core/index.ts';
-import type { AuthoredEntity, AuthoredView } from '../authoring/authored.ts';
+import { didYouMean, isKeyType, sameType, typeName } from '../../core/index.ts';
+import { AUTHORED, type AuthoredEntity, type AuthoredView } from '../authoring/authored.ts';
 import { findSlips } from '../authoring/call.ts';
 import { FRESHNESS_OPTIONS } from '../authoring/feature-view.ts';
 import { describeResult } from '../calling/user-value.ts';
@@ -9,7 +9,8 @@ import type { EntitySpec, SourceSpec, ViewSpec } from '../manifest.ts';
 import { own } from '../own.ts';
 import { compileFeatures } from './compile-feature.ts';
 import { duration, sourceFields } from './compile-source.ts';
-import { byName, compileAbout, compileFields, expectRecord, hasNone } from './fields.ts';
+import { type DeclaredColumns, declaredColumns, declaredNames } from './declared.ts';
+import { compileAbout, compileFields, expectRecord, hasNone } from './fields.ts';
 import type { Mistakes } from './mistakes.ts';
 import { identifierMistake, showName, suggest } from './names.ts';
 
@@ -41,9 +42,10 @@ export function compileView(
   source: SourceSpec | undefined,
   mistakes: Mistakes,
 ): ViewSpec {
+  // Undefined where they are none, or have a name that is taken: that was told.
   const nameMistake = identifierMistake(view.name);
   if (nameMistake !== undefined) mistakes.add(view, nameMistake, [0]);
-  const columns = source === undefined ? undefined : byName(sourceFields(source));
+  const columns = source === undefined ? undefined : declaredColumns(view.source[AUTHORED], sourceFields(source));
   return {
     ...compileAbout(view, view.about, [1], mistakes),
     ...(view.renamedFrom === undefined ? {} : { renamedFrom: view.renamedFrom }),
@@ -61,11 +63,11 @@ function compileKeys(
   view: AuthoredView,
   entity: EntitySpec | undefined,
   source: SourceSpec | undefined,
-  columns: ReadonlyMap<string, Field> | undefined,
+  columns: DeclaredColumns | undefined,
   mistakes: Mistakes,
 ): string[] {
   if (entity === undefined || !expectRecord(view, 'keys', view.keys, [1, 'keys'], mistakes)) return [];
-  const known = entity.keys.map((key) => key.name);
+  const known = declaredNames(view.entity[AUTHORED].keys);
   for (const name of Object.keys(view.keys)) {
     if (!known.includes(name))
       mistakes.add(
@@ -79,14 +81,14 @@ function compileKeys(
     const column = own(view.keys, key.name) ?? key.name;
     if (columns === undefined) return column;
     const field = columns.get(column);
-    if (field === undefined) {
+    if (!columns.has(column)) {
       const how = own(view.keys, key.name) === undefined ? `; map it with \`keys: { ${key.name}: '<column>' }\`` : '';
       mistakes.add(
         view,
         `entity key "${key.name}" is looked for in column ${showName(column)}, which source "${source?.name}" does not have${how}.${suggest(column, columns.keys())}`,
         at,
       );
-    } else if (!sameType(field.type, key.type)) {
+    } else if (field !== undefined && !sameType(field.type, key.type)) {
       mistakes.add(
         view,
         `entity key "${key.name}" is ${typeName(key.type)}, and its column "${column}" of source "${source?.name}" is ${typeName(field.type)}. Give both one type`,

@@ -99,11 +99,6 @@ function checkType(type: DataType, owner: Authored, what: string, at: Path, mist
   }
 }
 
-/** Fields by name. */
-export function byName(fields: readonly Field[]): ReadonlyMap<string, Field> {
-  return new Map(fields.map((field) => [field.name, field]));
-}
-
 /** Description, owner and tags, those that are there. `at` is where they stand in the call. */
 export function compileAbout(owner: Authored, about: AboutOptions, at: Path, mistakes: Mistakes): About {
   for (const member of ['description', 'owner'] as const) {
