@@ -15,7 +15,9 @@ import {
   type OwnOptions,
 } from './compiler-options.ts';
 import { pathsBase } from './paths-base.ts';
+import { inPlainWords } from './plain-words.ts';
 import { type Diagnostic, parseDiagnostics, runCompiler } from './run-compiler.ts';
+import { readWritten, type WrittenFile } from './written-functions.ts';
 
 export interface TypeCheckOptions {
   /** Folder of the feature repository. */
@@ -39,7 +41,8 @@ export async function typeCheck({ repoDirectory, configDirectory }: TypeCheckOpt
   try {
     const output = await check(directory, files, config, folder);
     const mistakes = new Mistakes(directory);
-    for (const diagnostic of parseDiagnostics(output)) addMistake(mistakes, diagnostic, directory, config);
+    const read = writtenFiles();
+    for (const diagnostic of parseDiagnostics(output)) addMistake(mistakes, diagnostic, directory, config, read);
     mistakes.throwIfAny();
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -78,20 +81,34 @@ async function check(
   return runCompiler(['-p', file, '--pretty', 'false'], directory);
 }
 
+/** Each file is read once, when the first mistake in it is told. */
+function writtenFiles(): (path: string) => WrittenFile | undefined {
+  const files = new Map<string, WrittenFile | undefined>();
+  return (path) => {
+    if (!files.has(path)) files.set(path, readWritten(path));
+    return files.get(path);
+  };
+}
+
 function addMistake(
   mistakes: Mistakes,
-  { file, line, column, code, message }: Diagnostic,
+  diagnostic: Diagnostic,
   directory: string,
   config: string | undefined,
+  read: (path: string) => WrittenFile | undefined,
 ): void {
-  const text = `${message} (${code})`;
+  const { file, line, column, code, message } = diagnostic;
   if (file === undefined) {
-    mistakes.addFile({ file: config === undefined ? 'TypeScript' : relative(directory, config), message: text });
+    const of = config === undefined ? 'TypeScript' : relative(directory, config);
+    mistakes.addFile({ file: of, message: `${message} (${code})` });
     return;
   }
   const path = resolve(directory, file);
   const name = relative(directory, path).split(sep).join('/');
   // Mistakes in what it imports from elsewhere are not the repository's.
   const isOwn = !name.startsWith('../') && !name.includes('node_modules/');
-  if (isOwn || /tsconfig[^/]*\.json$/.test(name)) mistakes.addFile({ file: name, line, column, message: text });
+  if (!isOwn && !/tsconfig[^/]*\.json$/.test(name)) return;
+  const written = /\.m?[jt]s$/.test(name) ? read(path) : undefined;
+  for (const { message: said, position = { line, column } } of inPlainWords(diagnostic, written))
+    mistakes.addFile({ file: name, ...position, message: said });
 }

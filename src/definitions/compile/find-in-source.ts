@@ -32,7 +32,7 @@ export function parseFile(file: string): Program {
 export function createPartFinder(file: string): PartFinder {
   let found: FileIndex;
   try {
-    found = indexOf(parseFile(file));
+    found = indexFile(parseFile(file));
   } catch {
     return (call) => call;
   }
@@ -49,7 +49,8 @@ export function createPartFinder(file: string): PartFinder {
   };
 }
 
-interface FileIndex {
+/** What a file calls and declares. */
+export interface FileIndex {
   /** By the place that a stack names: where the name of what is called stands. */
   readonly calls: ReadonlyMap<string, CallExpression>;
   /** What each name is declared as; undefined when it is declared more than once. */
@@ -62,7 +63,7 @@ interface Part {
   readonly value: Node;
 }
 
-function indexOf(program: Program): FileIndex {
+export function indexFile(program: Program): FileIndex {
   const calls = new Map<string, CallExpression>();
   const values = new Map<string, Node | undefined>();
   walk(program, (node) => {
@@ -92,8 +93,8 @@ function stepInto(from: Node, step: Path[number], index: FileIndex): Part | unde
   return item(items, step);
 }
 
-// A name in place of a value: what it is declared as, in this file.
-function declared(node: Node, index: FileIndex): Node {
+/** A name in place of a value: what it is declared as, in this file. */
+export function declared(node: Node, index: FileIndex): Node {
   let value = node;
   for (let depth = 0; value.type === 'Identifier' && depth < 5; depth++) {
     value = index.values.get(value.name) ?? value;
