@@ -1,0 +1,50 @@
+// The registry on each database in turn, for tests of what holds on all of them.
+
+import { afterAll, afterEach, beforeAll, beforeEach, describe } from 'vitest';
+import { fixedClock } from '../../src/core/index.ts';
+import type { Manifest } from '../../src/definitions/index.ts';
+import { type Applied, type ModelVersion, openRegistry, type Registry } from '../../src/registry/index.ts';
+import { type Database, openDatabase } from '../../src/storage/index.ts';
+import { testDatabases } from './databases.ts';
+
+export const NOW = 1_795_000_000_123_456;
+export const MODEL = 'delay_classifier';
+export const artifact = (digit: string): string => digit.repeat(64);
+
+/** The registry of the test that runs: empty when it begins. */
+export interface TestedRegistry {
+  readonly registry: Registry;
+  apply(manifest: Manifest, allowBreaking?: boolean): Promise<Applied>;
+  register(digit?: string, extra?: object): Promise<ModelVersion>;
+}
+
+/** `what` names the tests where a database is missing. */
+export function onEachRegistry(what: string, tests: (given: TestedRegistry) => void): void {
+  describe.each(testDatabases(what))('the registry on $name', (databases) => {
+    let database: Database;
+    let registry: Registry;
+
+    beforeAll(() => databases.start());
+    beforeEach(async () => {
+      database = await openDatabase(await databases.newUrl());
+      registry = await openRegistry(database, fixedClock(NOW));
+    });
+    afterEach(() => database.close());
+    afterAll(() => databases.stop());
+
+    tests({
+      get registry() {
+        return registry;
+      },
+      apply: (manifest, allowBreaking = false) => registry.definitions.apply(manifest, { actor: 'ann', allowBreaking }),
+      register: (digit = '1', extra = {}) =>
+        registry.models.register({
+          model: MODEL,
+          artifact: artifact(digit),
+          signature: { inputs: [] },
+          actor: 'ann',
+          ...extra,
+        }),
+    });
+  });
+}

@@ -1,0 +1,314 @@
+// Which changes break something in use, and which don't.
+
+import { describe, expect, it } from 'vitest';
+import { MICROS_PER_DAY } from '../../src/core/index.ts';
+import { type FeatureSpec, type Manifest } from '../../src/definitions/index.ts';
+import { type InUse, NOTHING_IN_USE } from '../../src/registry/definitions/in-use.ts';
+import { modelInUse } from '../support/in-use.ts';
+import {
+  delayModel,
+  flights1d,
+  flightsManifest,
+  flightsManifestWith,
+  lastDelay,
+  meanDelay7d,
+} from '../support/manifests.ts';
+import {
+  breaking,
+  departure,
+  derived,
+  flights,
+  GO_ON,
+  lateFlights,
+  MODEL,
+  plan,
+  service,
+  spec,
+  withFeatures,
+  withService,
+  withView,
+} from '../support/plans.ts';
+
+describe('a change is breaking where something in use reads', () => {
+  const wider: FeatureSpec = {
+    ...meanDelay7d,
+    aggregation: { op: 'mean', column: 'delay', windowMicros: 14 * MICROS_PER_DAY, hopMicros: 3_600_000_000 },
+  };
+
+  it.each<[string, Manifest, string, Manifest?]>([
+    [
+      'a feature that gets another window',
+      withFeatures(lastDelay, flights1d, wider),
+      'view airport_delays: origin__mean_delay_7d changes meaning',
+    ],
+    [
+      'a feature that gets another type',
+      withFeatures(lastDelay, { ...flights1d, type: { kind: 'int32' } }, meanDelay7d),
+      'view airport_delays: origin__flights_1d changes type',
+    ],
+    [
+      'a feature that gets another default',
+      withFeatures(lastDelay, flights1d, { ...meanDelay7d, default: 0 }),
+      'view airport_delays: origin__mean_delay_7d changes meaning',
+    ],
+    [
+      'the newest row’s value, with another ttl',
+      withView({ ttlMicros: MICROS_PER_DAY }),
+      'view airport_delays: origin__last_delay changes meaning',
+    ],
+    [
+      'a view that is computed at other times',
+      withView({ freshness: { kind: 'scheduled', everyMicros: 60_000_000, lagMicros: 0 } }),
+      'view airport_delays: origin__last_delay, origin__flights_1d, origin__mean_delay_7d change meaning',
+    ],
+    [
+      'a view by another column',
+      withView({ keyColumns: ['delay'] }),
+      'view airport_delays: origin__last_delay, origin__flights_1d, origin__mean_delay_7d change meaning',
+    ],
+    [
+      'a feature for another column of the request',
+      withService(
+        service.members.map((member) => (member.kind === 'view' ? { ...member, keyColumns: ['destination'] } : member)),
+      ),
+      'service delay_features: origin__last_delay, origin__flights_1d, origin__mean_delay_7d change meaning',
+    ],
+    [
+      'an entity’s keys',
+      {
+        ...flightsManifest,
+        entities: { airport: { name: 'airport', keys: [{ name: 'airport', type: { kind: 'int64' } }] } },
+      },
+      'entity airport: origin__last_delay, origin__flights_1d, origin__mean_delay_7d change meaning',
+    ],
+    [
+      'a source’s times',
+      { ...flightsManifest, sources: { flights: { ...flights, eventTime: 'landed_at' } } },
+      'source flights: origin__last_delay, origin__flights_1d, origin__mean_delay_7d change meaning',
+    ],
+    [
+      'a column’s type',
+      {
+        ...flightsManifest,
+        sources: {
+          flights: {
+            ...flights,
+            columns: flights.columns.map((column) =>
+              column.name === 'delay' ? { ...column, type: { kind: 'float32' as const } } : column,
+            ),
+          },
+        },
+      },
+      'source flights: origin__last_delay, origin__mean_delay_7d change meaning',
+    ],
+    [
+      'a transform',
+      {
+        ...flightsManifest,
+        onDemandViews: { departure: { ...departure, transform: { ...departure.transform, hash: 'c'.repeat(64) } } },
+      },
+      'onDemandView departure: departure__hour changes code',
+    ],
+    [
+      'a derive function',
+      {
+        ...lateFlights,
+        sources: {
+          flights: {
+            ...derived,
+            derive: derived.derive.map((one) => ({
+              ...one,
+              by: {
+                kind: 'function' as const,
+                function: { id: 'source/flights/derive/is_late', hash: 'c'.repeat(64), reads: ['delay'] },
+              },
+            })),
+          },
+        },
+      },
+      'source flights: origin__late_rate_7d changes code',
+      lateFlights,
+    ],
+  ])('%s', (_, after, expected, before = flightsManifest) => {
+    expect(breaking(after, modelInUse(before), before)).toEqual([`${expected}: ${MODEL}`]);
+    expect(breaking(after, NOTHING_IN_USE, before)).toEqual([]);
+  });
+
+  it('a feature that goes: with its view, from it, from the service, from the model’s service', () => {
+    const onlyDeparture = service.members.filter(({ kind }) => kind === 'onDemand');
+    const lost = `origin__last_delay, origin__flights_1d, origin__mean_delay_7d go: ${MODEL}`;
+    expect(breaking({ ...withService(onlyDeparture), views: {} })).toEqual([`view airport_delays: ${lost}`]);
+    expect(breaking(withService(onlyDeparture))).toEqual([`service delay_features: ${lost}`]);
+    expect(breaking(flightsManifestWith([lastDelay, flights1d]))).toEqual([
+      `view airport_delays: origin__mean_delay_7d goes: ${MODEL}`,
+    ]);
+    const turned: Manifest = {
+      ...flightsManifest,
+      services: { ...flightsManifest.services, departure_only: { name: 'departure_only', members: onlyDeparture } },
+      models: { delay_classifier: { ...delayModel, service: 'departure_only' } },
+    };
+    expect(breaking(turned)).toEqual([expect.stringContaining(lost)]);
+    const same = {
+      ...turned,
+      services: { ...turned.services, departure_only: { ...service, name: 'departure_only' } },
+    };
+    expect(breaking(same)).toEqual([]);
+  });
+
+  it('a request column that changes its type', () => {
+    const columns = [{ name: 'scheduled_at', type: { kind: 'string' } }] as const;
+    const after: Manifest = {
+      ...flightsManifest,
+      onDemandViews: { departure: { ...departure, inputs: [{ kind: 'request', name: 'request', columns }] } },
+    };
+    expect(breaking(after)).toEqual([
+      'onDemandView departure: request column "scheduled_at" changes type timestamp → string: model delay_classifier version 1 (it goes on taking what it was registered with)',
+    ]);
+  });
+
+  it('what an on-demand view takes of a stored one', () => {
+    const input = { kind: 'view', name: 'origin', view: 'airport_delays', keyColumns: ['origin'] } as const;
+    const before: Manifest = {
+      ...withService(service.members.filter(({ kind }) => kind === 'onDemand')),
+      onDemandViews: { departure: { ...departure, inputs: [...departure.inputs, input] } },
+    };
+    const after = { ...before, views: withFeatures(lastDelay, flights1d, wider).views };
+    expect(breaking(after, modelInUse(before), before)).toEqual([
+      `view airport_delays: departure__hour changes meaning: ${MODEL}`,
+    ]);
+    // Its code would have to change to read what is added.
+    const more = {
+      ...before,
+      views: withFeatures(lastDelay, flights1d, meanDelay7d, { ...wider, name: 'mean_14d' }).views,
+    };
+    expect(breaking(more, modelInUse(before), before)).toEqual([]);
+  });
+
+  it('what a transform can be seen to read of its inputs, and not the rest', () => {
+    const input = { kind: 'view', name: 'origin', view: 'airport_delays', keyColumns: ['origin'] } as const;
+    const reading = (...reads: readonly string[]): Manifest => ({
+      ...withService(service.members.filter(({ kind }) => kind === 'onDemand')),
+      onDemandViews: {
+        departure: {
+          ...departure,
+          inputs: [...departure.inputs, input],
+          transform: { ...departure.transform, reads: ['request.scheduled_at', ...reads] },
+        },
+      },
+    });
+    const less = withFeatures(lastDelay, flights1d).views;
+    for (const [before, isRead] of [
+      [reading('origin.mean_delay_7d'), true],
+      [reading('origin'), true],
+      [reading('origin.last_delay'), false],
+      [reading(), false],
+    ] as const) {
+      const found = breaking({ ...before, views: less }, modelInUse(before), before);
+      expect(found).toEqual(isRead ? [`view airport_delays: departure__hour changes meaning: ${MODEL}`] : []);
+    }
+    const elsewhere = reading().onDemandViews['departure'];
+    if (elsewhere === undefined) throw new Error('it was made so');
+    const moved = {
+      ...reading(),
+      onDemandViews: {
+        departure: { ...elsewhere, inputs: [...departure.inputs, { ...input, keyColumns: ['destination'] }] },
+      },
+    };
+    expect(breaking(moved, modelInUse(reading()), reading())).toEqual([]);
+  });
+
+  it('an endpoint with traffic that goes, turns to another model or unit, or answers otherwise', () => {
+    const other = { ...delayModel, name: 'other' };
+    const endpoint = spec(flightsManifest.endpoints, 'delay');
+    const withEndpoint = (more: object): Manifest => ({
+      ...flightsManifest,
+      models: { ...flightsManifest.models, other },
+      endpoints: { delay: { ...endpoint, ...more } },
+    });
+    const outputs = (...names: string[]): Manifest => ({
+      ...flightsManifest,
+      models: {
+        delay_classifier: { ...delayModel, outputs: names.map((name) => ({ name, type: { kind: 'string' } })) },
+      },
+    });
+    expect(breaking({ ...flightsManifest, endpoints: {} })).toEqual([
+      'endpoint delay: it goes, with traffic on it: endpoint delay (its requests are refused then)',
+    ]);
+    expect(breaking(withEndpoint({ model: 'other' }))).toEqual([
+      'endpoint delay: its model changes from "delay_classifier" to "other": endpoint delay (its traffic ends, and has to be set anew)',
+    ]);
+    expect(breaking(withEndpoint({ unit: ['origin', 'scheduled_at'] }))).toEqual([
+      'endpoint delay: its unit changes from (origin) to (origin, scheduled_at): endpoint delay (who met one variant may meet another)',
+    ]);
+    expect(breaking(outputs('score'))).toEqual([
+      'model delay_classifier: output "probability" goes: endpoint delay (what is registered goes on giving it)',
+    ]);
+    expect(breaking(outputs('probability', 'more'))).toEqual([
+      'model delay_classifier: output "probability" changes type float32 → string: endpoint delay (what is registered goes on giving it)',
+    ]);
+    expect(breaking(withEndpoint({ whenStoreDown: 'defaults' }))).toEqual([]);
+    const noTraffic = { ...modelInUse(), endpoints: [] };
+    for (const after of [{ ...flightsManifest, endpoints: {} }, withEndpoint({ model: 'other' }), outputs('score')])
+      expect(breaking(after, noTraffic)).toEqual([]);
+  });
+
+  it('a model with versions that goes, and nothing besides', () => {
+    const before = { ...flightsManifest, endpoints: {} };
+    const after = { ...before, views: {}, services: {}, models: {}, onDemandViews: {}, entities: {}, sources: {} };
+    expect(breaking(after, NOTHING_IN_USE, before)).toEqual([]);
+    const inUse = { ...modelInUse(before, 1, 2), endpoints: [] };
+    expect(breaking(after, inUse, before)).toEqual([
+      'model delay_classifier: it goes: model delay_classifier versions 1, 2 (nothing can serve them then)',
+    ]);
+  });
+});
+
+describe('a change is not breaking', () => {
+  it('where it is of what nobody reads, or adds something', () => {
+    const unread = withService(
+      service.members.map((member) => (member.kind === 'view' ? { ...member, features: ['last_delay'] } : member)),
+    );
+    const inUse = modelInUse(unread);
+    const removed = { ...unread, views: withFeatures(lastDelay).views };
+    const retyped = {
+      ...unread,
+      views: withFeatures(lastDelay, { ...flights1d, type: { kind: 'int32' } }, meanDelay7d).views,
+    };
+    const spare: Manifest = {
+      ...unread,
+      sources: { flights: { ...flights, columns: [...flights.columns, { name: 'spare', type: { kind: 'bool' } }] } },
+    };
+    for (const after of [removed, retyped, spare, flightsManifest]) {
+      const { changes, breaking: broken } = plan(unread, after, inUse);
+      expect(changes.length).toBeGreaterThan(0);
+      expect(broken).toEqual([]);
+      expect(changes.flatMap(({ touched }) => touched)).toEqual([]);
+    }
+  });
+
+  it('for a version that was made of what it becomes again, and for one that never had it', () => {
+    const changed = flightsManifestWith([
+      lastDelay,
+      flights1d,
+      { ...meanDelay7d, aggregation: { ...meanDelay7d.aggregation, op: 'min' } as FeatureSpec['aggregation'] },
+    ]);
+    const both: InUse = {
+      ...NOTHING_IN_USE,
+      models: [
+        ...modelInUse(flightsManifest, 1).models,
+        ...modelInUse(changed, 2).models,
+        ...modelInUse(flightsManifestWith([lastDelay]), 3).models,
+      ],
+    };
+    expect(breaking(flightsManifest, both, changed)).toEqual([
+      `view airport_delays: origin__mean_delay_7d changes meaning: model delay_classifier version 2 (${GO_ON})`,
+    ]);
+  });
+
+  it('where what a version reads went with an earlier apply', () => {
+    const less = flightsManifestWith([lastDelay]);
+    expect(
+      breaking({ ...less, views: withFeatures({ ...lastDelay, description: 'x' }).views }, modelInUse(), less),
+    ).toEqual([]);
+  });
+});

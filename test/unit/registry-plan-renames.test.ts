@@ -1,0 +1,106 @@
+// Renames in a plan: what is told of them, what they keep.
+
+import { describe, expect, it } from 'vitest';
+import { MICROS_PER_DAY } from '../../src/core/index.ts';
+import { type FeatureSpec, type Manifest } from '../../src/definitions/index.ts';
+import { withStoredNames } from '../../src/registry/definitions/stored-names.ts';
+import { keptOf, modelInUse } from '../support/in-use.ts';
+import { airportDelays, flights1d, flightsManifest, lastDelay, meanDelay7d } from '../support/manifests.ts';
+import { breaking, lines, MODEL, plan, service, spec, told, withService } from '../support/plans.ts';
+
+describe('a rename', () => {
+  const renamed: Manifest = {
+    ...flightsManifest,
+    entities: {
+      field: { name: 'field', renamedFrom: 'airport', keys: spec(flightsManifest.entities, 'airport').keys },
+    },
+    views: {
+      lateness: {
+        ...airportDelays,
+        name: 'lateness',
+        renamedFrom: 'airport_delays',
+        entity: 'field',
+        features: [{ ...lastDelay, name: 'newest_delay', renamedFrom: 'last_delay' }, flights1d, meanDelay7d],
+      },
+    },
+    services: {
+      delay_features: {
+        ...service,
+        members: service.members.map((member) =>
+          member.kind === 'view'
+            ? { ...member, view: 'lateness', features: ['newest_delay', 'flights_1d', 'mean_delay_7d'] }
+            : member,
+        ),
+      },
+    },
+  };
+
+  it('is told as one, fills no view and breaks nothing', () => {
+    const {
+      changes,
+      breaking: broken,
+      views,
+    } = plan(flightsManifest, renamed, { ...modelInUse(), kept: keptOf(flightsManifest) });
+    expect(changes.map(({ former, ...change }) => [former, ...told({ former, ...change })])).toEqual([
+      ['airport', 'rename entity field'],
+      ['airport_delays', 'rename view lateness', 'name: feature "last_delay" is called "newest_delay" now'],
+      [null, 'change service delay_features', 'name: member "origin": last_delay is called newest_delay now'],
+    ]);
+    expect(changes.map(({ touched }) => touched)).toEqual([[], [], []]);
+    expect(broken).toEqual([]);
+    expect(views).toEqual([]);
+  });
+
+  it('is told when it is taken back, and when renamedFrom is dropped', () => {
+    const applied = withStoredNames(flightsManifest, renamed);
+    expect(plan(applied, flightsManifest).changes.map(told)).toEqual([
+      ['rename entity airport'],
+      ['rename view airport_delays', 'name: feature "newest_delay" is called "last_delay" now'],
+      ['change service delay_features', 'name: member "origin": newest_delay is called last_delay now'],
+    ]);
+    const { renamedFrom: _, ...bare } = spec(renamed.entities, 'field');
+    expect(lines(applied, { ...renamed, entities: { field: bare } })).toEqual([
+      'change entity field',
+      'about: renamedFrom: - "airport"',
+    ]);
+  });
+
+  it('of a role is none: its full names go', () => {
+    const members = service.members.map((member) => (member.kind === 'view' ? { ...member, role: 'start' } : member));
+    expect(breaking(withService(members))).toEqual([
+      `service delay_features: origin__last_delay, origin__flights_1d, origin__mean_delay_7d go: ${MODEL}`,
+    ]);
+  });
+
+  it('is followed where a view gives features its own name, from what a version was made of on', () => {
+    const byName = (manifest: Manifest, view: string): Manifest => ({
+      ...manifest,
+      services: {
+        delay_features: {
+          ...service,
+          members: spec(manifest.services, 'delay_features').members.map((member) =>
+            member.kind === 'view' ? { ...member, role: view } : member,
+          ),
+        },
+      },
+    });
+    const before = byName(flightsManifest, 'airport_delays');
+    const applied = withStoredNames(before, byName(renamed, 'lateness'));
+    expect(breaking(applied, modelInUse(before), before)).toEqual([]);
+    const later = { ...applied, views: { lateness: { ...spec(applied.views, 'lateness'), ttlMicros: 1 } } };
+    expect(breaking(later, modelInUse(before), applied)).toEqual([
+      `view lateness: airport_delays__last_delay changes meaning: ${MODEL}`,
+    ]);
+  });
+
+  it('hides no change of meaning', () => {
+    const window = { ...meanDelay7d.aggregation, windowMicros: 14 * MICROS_PER_DAY } as FeatureSpec['aggregation'];
+    const features = [
+      { ...lastDelay, name: 'newest_delay', renamedFrom: 'last_delay' },
+      flights1d,
+      { ...meanDelay7d, aggregation: window },
+    ];
+    const after = { ...renamed, views: { lateness: { ...spec(renamed.views, 'lateness'), features } } };
+    expect(breaking(after)).toEqual([`view lateness: origin__mean_delay_7d changes meaning: ${MODEL}`]);
+  });
+});
