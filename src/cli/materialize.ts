@@ -94,8 +94,9 @@ export async function fillOnline(
 async function storedVersions(app: App, names: readonly string[]): Promise<readonly string[]> {
   if (!names.some((name) => name.includes('@'))) return names;
   const { versionNamed } = await import('../definitions/index.ts');
-  const { manifest } = await app.applied();
-  return names.map((name) => (name.includes('@') ? versionNamed(manifest, name) : name));
+  const [{ manifest }, { versions }] = await Promise.all([app.applied(), app.registry()]);
+  const kept = (await versions.list()).map(({ version }) => version);
+  return names.map((name) => (name.includes('@') ? versionNamed(manifest, name, kept) : name));
 }
 
 /** A version that was removed and is asked for by its name is kept again. */

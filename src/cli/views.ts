@@ -75,11 +75,11 @@ async function removeVersion(app: App, action: string, named: string | undefined
     import('../definitions/index.ts'),
   ]);
   const registry = await app.registry();
-  const version = versionNamed((await app.applied()).manifest, named);
   const kept = await registry.versions.list();
+  const known = kept.map((one) => one.version);
+  const version = versionNamed((await app.applied()).manifest, named, known);
   const row = kept.find((one) => one.version === version);
   if (row === undefined) {
-    const known = kept.map((one) => one.version);
     throw new HeadraceError(
       'HR_UNKNOWN_VIEW',
       `no version "${version}" is kept.${didYouMeanOf('versions that are kept', version, known)}`,

@@ -60,8 +60,12 @@ export function sourceOfView(
   return sources[views[view]?.source ?? ''] as SourceSpec;
 }
 
-/** What people call a version, with the view's name of today or the one its data lies under, as it is stored. */
-export function versionNamed({ views }: Manifest, name: string): string {
+/**
+ * What people call a version, with the view's name of today or the one its data lies under, as it is stored. `kept`: the
+ * versions that there are; one of them is meant by its own name, though a view of today has it too.
+ */
+export function versionNamed({ views }: Manifest, name: string, kept: readonly string[]): string {
+  if (kept.includes(name)) return name;
   const view = own(views, viewOfVersion(name));
   return view === undefined ? name : storedName(view) + name.slice(name.lastIndexOf('@'));
 }

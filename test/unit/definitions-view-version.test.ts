@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { count, entity, featureView, latest, mean, parquet, pushed, sql, t } from '../../src/index.ts';
-import { viewVersion } from '../../src/definitions/index.ts';
+import { versionNamed, viewVersion, type ViewSpec } from '../../src/definitions/index.ts';
 import { compile } from '../support/written-definitions.ts';
 
 interface Change {
@@ -104,5 +104,30 @@ describe('a view has another version', () => {
     expect(of(pushed('s', options) as never)).not.toBe(
       of(parquet('s', { ...options, path: 'x', pushes: 'keep' }) as never),
     );
+  });
+});
+
+describe('a version by its name', () => {
+  const { views, ...rest } = compile({
+    view: featureView('late', {
+      entity: entity('e', { keys: { id: t.string() } }),
+      source: parquet('s', { path: 'x', columns: { id: t.string(), at: t.timestamp() }, eventTime: 'at' }),
+      features: { last: latest('at') },
+    }),
+  }).manifest;
+  const late = views['late'] as ViewSpec;
+  // A view that was renamed, and a new one of its former name.
+  const manifest = {
+    ...rest,
+    views: { lateness: { ...late, name: 'lateness', storedAs: 'late' }, late: { ...late, storedAs: 'late__2' } },
+  };
+
+  it.each([
+    ['lateness@0', 'late@0'],
+    ['late@1', 'late__2@1'],
+    ['gone@0', 'gone@0'],
+    ['late@0', 'late@0'],
+  ])('%s is stored as %s', (name, stored) => {
+    expect(versionNamed(manifest, name, ['late@0', 'late__2@1'])).toBe(stored);
   });
 });

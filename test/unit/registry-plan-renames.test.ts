@@ -3,38 +3,39 @@
 import { describe, expect, it } from 'vitest';
 import { MICROS_PER_DAY } from '../../src/core/index.ts';
 import { type FeatureSpec, type Manifest } from '../../src/definitions/index.ts';
+import { NOTHING_IN_USE } from '../../src/registry/definitions/in-use.ts';
 import { withStoredNames } from '../../src/registry/definitions/stored-names.ts';
 import { keptOf, modelInUse } from '../support/in-use.ts';
 import { airportDelays, flights1d, flightsManifest, lastDelay, meanDelay7d } from '../support/manifests.ts';
 import { breaking, lines, MODEL, plan, service, spec, told, withService } from '../support/plans.ts';
 
-describe('a rename', () => {
-  const renamed: Manifest = {
-    ...flightsManifest,
-    entities: {
-      field: { name: 'field', renamedFrom: 'airport', keys: spec(flightsManifest.entities, 'airport').keys },
+const renamed: Manifest = {
+  ...flightsManifest,
+  entities: {
+    field: { name: 'field', renamedFrom: 'airport', keys: spec(flightsManifest.entities, 'airport').keys },
+  },
+  views: {
+    lateness: {
+      ...airportDelays,
+      name: 'lateness',
+      renamedFrom: 'airport_delays',
+      entity: 'field',
+      features: [{ ...lastDelay, name: 'newest_delay', renamedFrom: 'last_delay' }, flights1d, meanDelay7d],
     },
-    views: {
-      lateness: {
-        ...airportDelays,
-        name: 'lateness',
-        renamedFrom: 'airport_delays',
-        entity: 'field',
-        features: [{ ...lastDelay, name: 'newest_delay', renamedFrom: 'last_delay' }, flights1d, meanDelay7d],
-      },
+  },
+  services: {
+    delay_features: {
+      ...service,
+      members: service.members.map((member) =>
+        member.kind === 'view'
+          ? { ...member, view: 'lateness', features: ['newest_delay', 'flights_1d', 'mean_delay_7d'] }
+          : member,
+      ),
     },
-    services: {
-      delay_features: {
-        ...service,
-        members: service.members.map((member) =>
-          member.kind === 'view'
-            ? { ...member, view: 'lateness', features: ['newest_delay', 'flights_1d', 'mean_delay_7d'] }
-            : member,
-        ),
-      },
-    },
-  };
+  },
+};
 
+describe('a rename', () => {
   it('is told as one, fills no view and breaks nothing', () => {
     const {
       changes,
@@ -102,5 +103,50 @@ describe('a rename', () => {
     ];
     const after = { ...renamed, views: { lateness: { ...spec(renamed.views, 'lateness'), features } } };
     expect(breaking(after)).toEqual([`view lateness: origin__mean_delay_7d changes meaning: ${MODEL}`]);
+  });
+});
+
+describe('a new object of a name that one which was renamed still has its data under', () => {
+  const first = withStoredNames(flightsManifest, renamed);
+  const withNew: Manifest = {
+    ...renamed,
+    entities: { ...renamed.entities, airport: spec(flightsManifest.entities, 'airport') },
+    views: { ...renamed.views, airport_delays: airportDelays },
+  };
+
+  it('has its data under a name of its own, however alike they are', () => {
+    const { views, entities } = withStoredNames(first, withNew);
+    expect(spec(views, 'lateness')).toMatchObject({ storedAs: 'airport_delays' });
+    expect(spec(views, 'airport_delays')).toMatchObject({ storedAs: 'airport_delays__2' });
+    expect(spec(entities, 'field')).toMatchObject({ storedAs: 'airport' });
+    expect(spec(entities, 'airport')).toMatchObject({ storedAs: 'airport__2' });
+  });
+
+  it('keeps it from then on, as does one more', () => {
+    const second = withStoredNames(first, withNew);
+    expect(withStoredNames(second, withNew)).toEqual(second);
+    const { airport_delays: _, ...views } = withNew.views;
+    const moved: Manifest = {
+      ...withNew,
+      views: { ...views, punctual: { ...airportDelays, name: 'punctual', renamedFrom: 'airport_delays' } },
+    };
+    const third = withStoredNames(second, moved);
+    expect(spec(third.views, 'punctual')).toMatchObject({ storedAs: 'airport_delays__2' });
+    const fourth = withStoredNames(third, { ...moved, views: { ...moved.views, airport_delays: airportDelays } });
+    expect(spec(fourth.views, 'airport_delays')).toMatchObject({ storedAs: 'airport_delays__3' });
+  });
+
+  it('is told as added, and has to be filled', () => {
+    const { changes, views } = plan(first, withNew, { ...NOTHING_IN_USE, kept: keptOf(first) });
+    expect(changes.map(({ kind, object, name }) => `${kind} ${object} ${name}`)).toEqual([
+      'add entity airport',
+      'add view airport_delays',
+    ]);
+    expect(views).toMatchObject([{ view: 'airport_delays', before: null, needsRun: true }]);
+  });
+
+  it('takes the name itself where the other goes', () => {
+    const { lateness: _, ...views } = withNew.views;
+    expect(spec(withStoredNames(first, { ...withNew, views }).views, 'airport_delays')).not.toHaveProperty('storedAs');
   });
 });
