@@ -22,6 +22,7 @@ const change = (more: Partial<PlanChange>): PlanChange => ({
   breaking: null,
   reasons: [],
   touched: [],
+  hints: [],
   spec: {},
   ...more,
 });
@@ -122,6 +123,16 @@ describe('a plan for people', () => {
     expect(shown).toContain('    and 5 more');
   });
 
+  it('hints at a rename that is not written', () => {
+    const hint = `"lateness" is made as "delays" was: renamedFrom: 'delays' keeps its data`;
+    const report = reportOf([
+      change({ kind: 'remove', name: 'delays' }),
+      change({ kind: 'add', name: 'lateness', hints: [hint] }),
+    ]);
+    expect(text(report).slice(0, 3)).toEqual(['- view delays', '+ view lateness', `    hint     ${hint}`]);
+    expect(planMarkdown(report)).toContain(`- **view \`lateness\`**\n  - hint: \`${hint}\``);
+  });
+
   it('says that nothing changes', () => {
     expect(text(reportOf([]))).toEqual(['Nothing to change; revision 3 is what the repository says.']);
     expect(describePlan(reportOf([]))).toBe('Nothing to change; revision 3 is what the repository says.');
@@ -142,7 +153,7 @@ describe('a plan in Markdown', () => {
       '',
       'Applying it wants `headrace apply --yes`.',
       '',
-      '| | | | type | meaning | code | other |',
+      '| breaks | change | object | type | meaning | code | other |',
       '|---|---|---|---|---|---|---|',
       '| ⚠ | change | view `airport_delays` |  | 1 |  | 1 |',
       '|  | rename | view `delays → lateness` |  |  |  |  |',

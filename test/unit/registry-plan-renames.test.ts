@@ -7,7 +7,7 @@ import { NOTHING_IN_USE } from '../../src/registry/definitions/in-use.ts';
 import { withStoredNames } from '../../src/registry/definitions/stored-names.ts';
 import { keptOf, modelInUse } from '../support/in-use.ts';
 import { airportDelays, flights1d, flightsManifest, lastDelay, meanDelay7d } from '../support/manifests.ts';
-import { breaking, lines, MODEL, plan, service, spec, told, withService } from '../support/plans.ts';
+import { breaking, departure, lines, MODEL, plan, service, spec, told, withService } from '../support/plans.ts';
 
 const renamed: Manifest = {
   ...flightsManifest,
@@ -44,7 +44,12 @@ describe('a rename', () => {
     } = plan(flightsManifest, renamed, { ...modelInUse(), kept: keptOf(flightsManifest) });
     expect(changes.map(({ former, ...change }) => [former, ...told({ former, ...change })])).toEqual([
       ['airport', 'rename entity field'],
-      ['airport_delays', 'rename view lateness', 'name: feature "last_delay" is called "newest_delay" now'],
+      [
+        'airport_delays',
+        'rename view lateness',
+        'name: entity "airport" is called "field" now',
+        'name: feature "last_delay" is called "newest_delay" now',
+      ],
       [null, 'change service delay_features', 'name: member "origin": last_delay is called newest_delay now'],
     ]);
     expect(changes.map(({ touched }) => touched)).toEqual([[], [], []]);
@@ -56,7 +61,11 @@ describe('a rename', () => {
     const applied = withStoredNames(flightsManifest, renamed);
     expect(plan(applied, flightsManifest).changes.map(told)).toEqual([
       ['rename entity airport'],
-      ['rename view airport_delays', 'name: feature "newest_delay" is called "last_delay" now'],
+      [
+        'rename view airport_delays',
+        'name: entity "field" is called "airport" now',
+        'name: feature "newest_delay" is called "last_delay" now',
+      ],
       ['change service delay_features', 'name: member "origin": newest_delay is called last_delay now'],
     ]);
     const { renamedFrom: _, ...bare } = spec(renamed.entities, 'field');
@@ -64,6 +73,18 @@ describe('a rename', () => {
       'change entity field',
       'about: renamedFrom: - "airport"',
     ]);
+  });
+
+  it('is told where an on-demand view takes what is renamed', () => {
+    const input = { kind: 'view', name: 'origin', keyColumns: ['origin'] } as const;
+    const taking = (view: string, manifest: Manifest): Manifest => ({
+      ...manifest,
+      onDemandViews: { departure: { ...departure, inputs: [{ ...input, view }] } },
+    });
+    const [before, after] = [taking('airport_delays', flightsManifest), taking('lateness', renamed)];
+    expect(lines(before, after)).toContain('name: input "origin": "airport_delays" is called "lateness" now');
+    for (const change of plan(before, after).changes)
+      if (change.kind === 'change') expect(change.lines).not.toEqual([]);
   });
 
   it('of a role is none: its full names go', () => {

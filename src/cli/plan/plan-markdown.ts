@@ -44,7 +44,12 @@ function table(changes: readonly PlanChange[]): string {
       .trim();
   });
   const more = changes.length > MOST_ROWS ? [`|  |  | and ${changes.length - MOST_ROWS} more |  |  |  |  |`] : [];
-  return ['| | | | type | meaning | code | other |', '|---|---|---|---|---|---|---|', ...rows, ...more].join('\n');
+  return [
+    '| breaks | change | object | type | meaning | code | other |',
+    '|---|---|---|---|---|---|---|',
+    ...rows,
+    ...more,
+  ].join('\n');
 }
 
 /** `view `airport_delays`` */
@@ -65,6 +70,7 @@ function details(changes: readonly PlanChange[]): string[] {
     const lines = [
       ...change.lines.map(({ kind, text }) => `  - ${kind}: ${code(text)}`),
       ...touchedBesides(change).map((who) => `  - touches ${code(who)}`),
+      ...change.hints.map((hint) => `  - hint: ${code(hint)}`),
     ];
     return lines.length === 0 ? [] : [[`- **${nameOf(change)}**`, ...lines].join('\n')];
   });

@@ -11,6 +11,7 @@ import type { InUse } from './in-use.ts';
 import type { ChangeLine } from './lines/change-line.ts';
 import { changeLines } from './lines/change-lines.ts';
 import { OBJECT_SECTIONS, type ObjectKind } from './objects.ts';
+import { findHints } from './rename-hints.ts';
 import { findRenames, type Renames } from './renames.ts';
 import { shownSpec } from './shown-spec.ts';
 import type { Touched } from './touched.ts';
@@ -33,6 +34,8 @@ export interface PlanChange {
   readonly reasons: readonly BreakingReason[];
   /** Who reads what it changes. */
   readonly touched: readonly Touched[];
+  /** Renames that its author may have meant, a sentence each. */
+  readonly hints: readonly string[];
   /** The object as it will be, without a password; null when removed. */
   readonly spec: unknown;
 }
@@ -65,6 +68,7 @@ export function makePlan(before: Manifest | undefined, after: Manifest, baseRevi
           keyOf: ({ object, name }) => keys.get(`${object}/${name}`),
           anyKey: keyOf(first),
         });
+  const hintsOf = before === undefined || renames === undefined ? undefined : findHints(before, after, renames);
   const changes = differing.map((change): PlanChange => {
     const reasons = found?.reasonsOf(keyOf(change)) ?? [];
     return {
@@ -72,6 +76,7 @@ export function makePlan(before: Manifest | undefined, after: Manifest, baseRevi
       breaking: reasons.length === 0 ? null : reasons.map(({ what, who }) => `${what}: ${who.join(', ')}`).join('; '),
       reasons,
       touched: found?.touchedBy(keyOf(change)) ?? [],
+      hints: hintsOf?.(change.object, change.name) ?? [],
     };
   });
   return {
@@ -82,7 +87,7 @@ export function makePlan(before: Manifest | undefined, after: Manifest, baseRevi
   };
 }
 
-type Difference = Omit<PlanChange, 'breaking' | 'reasons' | 'touched'>;
+type Difference = Omit<PlanChange, 'breaking' | 'reasons' | 'touched' | 'hints'>;
 
 function findDiffering(before: Manifest | undefined, after: Manifest, renames: Renames | undefined): Difference[] {
   // Another bundle of the same code is no difference.

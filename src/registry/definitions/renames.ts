@@ -49,20 +49,21 @@ function says(was: Named, is: Named): boolean {
   return is.renamedFrom === was.name || was.renamedFrom === is.name;
 }
 
-function pairRenamed(
-  before: readonly Named[],
-  after: readonly Named[],
-  isSame: (was: Named, is: Named) => boolean,
-): (readonly [Named, Named])[] {
+/** What goes with what comes in its place, each once. */
+export function pairRenamed<T extends { readonly name: string }>(
+  before: readonly T[],
+  after: readonly T[],
+  isSame: (was: T, is: T) => boolean,
+): (readonly [was: T, is: T])[] {
   const [old, next] = [names(before), names(after)];
   const gone = before.filter(({ name }) => !next.has(name));
   return after.flatMap((is) => {
     if (old.has(is.name)) return [];
     const at = gone.findIndex((was) => isSame(was, is));
-    return at < 0 ? [] : [[gone.splice(at, 1)[0] as Named, is] as const];
+    return at < 0 ? [] : [[gone.splice(at, 1)[0] as T, is] as const];
   });
 }
 
-function names(specs: readonly Named[]): ReadonlySet<string> {
+function names(specs: readonly { readonly name: string }[]): ReadonlySet<string> {
   return new Set(specs.map(({ name }) => name));
 }

@@ -3,7 +3,7 @@
 import { formatDuration, typeName } from '../../../core/index.ts';
 import type { FeatureSpec, OnDemandInput, OnDemandViewSpec, ViewSpec } from '../../../definitions/index.ts';
 import { type Renames, renamedFeatures } from '../renames.ts';
-import { becomes, type ChangeLine } from './change-line.ts';
+import { becomes, type ChangeLine, line } from './change-line.ts';
 import { fieldLines, listLines } from './field-lines.ts';
 import { restLines } from './rest-lines.ts';
 import { showAggregation, showCode, showFreshness, showNames } from './show.ts';
@@ -19,7 +19,7 @@ const TOLD = [
 
 export function viewLines(was: ViewSpec, is: ViewSpec, renames: Renames): ChangeLine[] {
   return [
-    ...becomes('meaning', 'entity', renames.later('entity', was.entity) ?? was.entity, is.entity),
+    ...entityLines(was.entity, is.entity, renames),
     ...becomes('meaning', 'source', was.source, is.source),
     ...becomes('meaning', 'keys', showNames(was.keyColumns), showNames(is.keyColumns)),
     ...becomes('meaning', 'ttl', showTtl(was), showTtl(is)),
@@ -33,6 +33,12 @@ export function viewLines(was: ViewSpec, is: ViewSpec, renames: Renames): Change
     }),
     ...restLines(was, is, was.name === is.name ? TOLD : [...TOLD, 'renamedFrom']),
   ];
+}
+
+function entityLines(was: string, is: string, renames: Renames): ChangeLine[] {
+  return was !== is && renames.later('entity', was) === is
+    ? [line('name', `entity "${was}" is called "${is}" now`)]
+    : becomes('meaning', 'entity', was, is);
 }
 
 function featureLines(was: FeatureSpec, is: FeatureSpec, title: string): ChangeLine[] {
@@ -78,7 +84,13 @@ function inputLines(was: OnDemandInput, is: OnDemandInput, title: string, rename
       differences: fieldLines,
     });
   }
-  return becomes('meaning', title, showInput(laterInput(was, renames)), showInput(is));
+  const called = was.kind === 'request' || is.kind === 'request' ? [] : calledLines(was.view, is.view, title, renames);
+  return [...called, ...becomes('meaning', title, showInput(laterInput(was, renames)), showInput(is))];
+}
+
+function calledLines(was: string, is: string, title: string, renames: Renames): ChangeLine[] {
+  const isRenamed = (['view', 'onDemandView'] as const).some((object) => renames.later(object, was) === is);
+  return isRenamed ? [line('name', `${title}: "${was}" is called "${is}" now`)] : [];
 }
 
 function laterInput(input: OnDemandInput, renames: Renames): OnDemandInput {

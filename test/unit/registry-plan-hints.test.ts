@@ -1,0 +1,87 @@
+// What a plan makes of an object that goes while one comes that is made alike: the rename that its author may have meant.
+
+import { describe, expect, it } from 'vitest';
+import type { Manifest, ViewSpec } from '../../src/definitions/index.ts';
+import { airportDelays, flights1d, flightsManifest, lastDelay, meanDelay7d } from '../support/manifests.ts';
+import { departure, plan, spec } from '../support/plans.ts';
+
+const hints = (after: Manifest, before = flightsManifest): string[] =>
+  plan(before, after).changes.flatMap(({ object, name, hints: all }) =>
+    all.map((hint) => `${object} ${name}: ${hint}`),
+  );
+
+const withViews = (views: Manifest['views'], more: Partial<Manifest> = {}): Manifest => ({
+  ...flightsManifest,
+  services: {},
+  models: {},
+  endpoints: {},
+  ...more,
+  views,
+});
+const lateness: ViewSpec = { ...airportDelays, name: 'lateness' };
+const airport = spec(flightsManifest.entities, 'airport');
+
+describe('a plan hints at a rename', () => {
+  it('of a view whose values mean the same', () => {
+    expect(hints(withViews({ lateness }))).toEqual([
+      `view lateness: "lateness" is made as "airport_delays" was: renamedFrom: 'airport_delays' keeps its data`,
+    ]);
+  });
+
+  it('of an entity by which the same columns are keys, and of the view that is made of it', () => {
+    const entities = { field: { ...airport, name: 'field' } };
+    expect(hints(withViews({ airport_delays: { ...airportDelays, entity: 'field' } }, { entities }))).toEqual([
+      `entity field: "field" is made as "airport" was: renamedFrom: 'airport' keeps its data`,
+    ]);
+    expect(hints(withViews({ lateness: { ...lateness, entity: 'field' } }, { entities }))).toEqual([
+      `entity field: "field" is made as "airport" was: renamedFrom: 'airport' keeps its data`,
+      `view lateness: "lateness" is made as "airport_delays" was: renamedFrom: 'airport_delays' keeps its data`,
+    ]);
+  });
+
+  it('of a feature of the same aggregation, where its view is renamed, too', () => {
+    const features = [{ ...lastDelay, name: 'newest' }, flights1d, meanDelay7d];
+    const hint = `feature "newest" is made as "last_delay" was: .renamedFrom('last_delay') makes it a rename`;
+    expect(hints(withViews({ airport_delays: { ...airportDelays, features } }))).toEqual([
+      `view airport_delays: ${hint}`,
+    ]);
+    const renamed = { ...lateness, renamedFrom: 'airport_delays', features };
+    expect(hints(withViews({ lateness: renamed }))).toEqual([`view lateness: ${hint}`]);
+  });
+
+  it('of an on-demand view of the same code', () => {
+    const onDemandViews = {
+      leaving: { ...departure, name: 'leaving', transform: { ...departure.transform, id: 'x' } },
+    };
+    expect(hints(withViews(flightsManifest.views, { onDemandViews }))).toEqual([
+      `onDemandView leaving: "leaving" is made as "departure" was: renamedFrom: 'departure' makes it a rename`,
+    ]);
+  });
+
+  it('once of each, where several are alike', () => {
+    const twin = { ...airportDelays, name: 'twin' };
+    const before = withViews({ airport_delays: airportDelays, twin });
+    const after = withViews({ lateness, other: { ...lateness, name: 'other' }, third: { ...lateness, name: 'third' } });
+    expect(hints(after, before)).toEqual([
+      `view lateness: "lateness" is made as "airport_delays" was: renamedFrom: 'airport_delays' keeps its data`,
+      `view other: "other" is made as "twin" was: renamedFrom: 'twin' keeps its data`,
+    ]);
+  });
+});
+
+describe('a plan hints at no rename', () => {
+  it('of what is one already, stays, or is made otherwise', () => {
+    expect(hints(withViews({ lateness: { ...lateness, renamedFrom: 'airport_delays' } }))).toEqual([]);
+    expect(hints(withViews({ airport_delays: airportDelays, lateness }))).toEqual([]);
+    expect(hints(withViews({ lateness: { ...lateness, keyColumns: ['destination'] } }))).toEqual([]);
+    const features = [{ ...lastDelay, name: 'newest', aggregation: meanDelay7d.aggregation }, flights1d, meanDelay7d];
+    expect(hints(withViews({ airport_delays: { ...airportDelays, features } }))).toEqual([]);
+    expect(plan(undefined, flightsManifest).changes.flatMap(({ hints: all }) => all)).toEqual([]);
+  });
+
+  it('of an entity that has but the same keys', () => {
+    const carrier = { ...airport, name: 'carrier' };
+    const views = { fleet: { ...airportDelays, name: 'fleet', entity: 'carrier', keyColumns: ['tail'] } };
+    expect(hints(withViews(views, { entities: { carrier } }))).toEqual([]);
+  });
+});
