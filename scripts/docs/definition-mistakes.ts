@@ -272,6 +272,7 @@ export const MISTAKES: readonly MistakeGroup[] = [
       `import './missing.ts'; export default 3`,
       `import 'no-such-package'; export default 3`,
       `export const a = undefined.x`,
+      `export const a = [b]; const b = 3`,
     ],
   },
 ];

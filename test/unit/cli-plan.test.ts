@@ -123,6 +123,11 @@ describe('a plan for people', () => {
     expect(shown).toContain('    and 5 more');
   });
 
+  it('shows no character that would turn or hide what stands beside it', () => {
+    const turned = change({ lines: [{ kind: 'about', text: 'description: "שלום \u202e\u001b[31m" 🛒' }] });
+    expect(text(reportOf([turned]))[1]).toBe('    about    description: "שלום \\u{202e}\\u{1b}[31m" 🛒');
+  });
+
   it('hints at a rename that is not written', () => {
     const hint = `"lateness" is made as "delays" was: renamedFrom: 'delays' keeps its data`;
     const report = reportOf([

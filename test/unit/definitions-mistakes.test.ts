@@ -56,6 +56,10 @@ describe('mistakes', () => {
       /feature "a__b": the name "a__b" is reserved/,
     ],
     'a bad identifier': [{ e: entity('my airport', { keys: { a: t.string() } }) }, /"my airport" is not a good name/],
+    'a letter that looks like another': [
+      { e: entity('\u0441ustomer', { keys: { a: t.string() } }) },
+      /"\u0441ustomer" is not a good name: use a letter \(a to z, A to Z\).*underscores; its "\u0441" is U\+0441$/,
+    ],
     'a bad duration': [
       { v: view('v', { ttl: '30 days', features: { d: latest('delay'), m: mean('delay').over('1x') } }) },
       /ttl "30 days" is not a duration/,

@@ -243,3 +243,15 @@ describe('a file that cannot be imported', () => {
     ]);
   });
 });
+
+it('files that import each other in a circle are told as that', async () => {
+  const [first, ...others] = await loadingMistakes({
+    'a.ts': `import { two } from './b.ts';\nexport const one = 1;\nexport { two };`,
+    'b.ts': `import { one } from './a.ts';\nexport const two = one + 1;`,
+  });
+  expect(others).toEqual([]);
+  expect(first).toMatchObject({ path: 'b.ts:2:20' });
+  expect(first?.message).toBe(
+    'it uses "one" before it is made: files import each other in a circle, or it is declared further down. Move it into a file of its own, or up',
+  );
+});

@@ -12,6 +12,7 @@ import {
   type Touched,
 } from '../../registry/index.ts';
 import { type Format, type Paint, plain } from '../paint.ts';
+import { visible } from './visible.ts';
 
 type Changes = Pick<PlanReport, 'baseRevision' | 'changes' | 'breaking'>;
 
@@ -60,7 +61,7 @@ function changeLines(change: PlanChange, paint: Paint): string[] {
   return [
     `${paint(format, sign)} ${change.object} ${paint('bold', titleOf(change))}`,
     ...change.lines.map(({ kind, text }) =>
-      labelled(kind, FORMATS[kind] === undefined ? text : paint(FORMATS[kind], text), paint),
+      labelled(kind, FORMATS[kind] === undefined ? visible(text) : paint(FORMATS[kind], visible(text)), paint),
     ),
     ...change.reasons.flatMap((reason) => breakingLines(reason, paint)),
     ...touchesLines(change, paint),
@@ -81,8 +82,8 @@ function labelled(label: string, text: string, paint: Paint, format: Format = 'd
 
 function breakingLines({ what, who }: BreakingReason, paint: Paint): string[] {
   return [
-    labelled('BREAKS', paint('red', what), paint, ['bold', 'red']),
-    ...who.map((one) => labelled('', one, paint)),
+    labelled('BREAKS', paint('red', visible(what)), paint, ['bold', 'red']),
+    ...who.map((one) => labelled('', visible(one), paint)),
   ];
 }
 
@@ -93,7 +94,7 @@ export function touchedBesides({ reasons, touched }: PlanChange): string[] {
 }
 
 function touchesLines(change: PlanChange, paint: Paint): string[] {
-  return touchedBesides(change).map((who, at) => labelled(at === 0 ? 'touches' : '', who, paint));
+  return touchedBesides(change).map((who, at) => labelled(at === 0 ? 'touches' : '', visible(who), paint));
 }
 
 const MOST_VIEWS = 20;

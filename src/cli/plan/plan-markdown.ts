@@ -4,6 +4,7 @@
 import type { PlanReport } from '../../control/index.ts';
 import type { PlanChange } from '../../registry/index.ts';
 import { describeFilling, summarize, titleOf, touchedBesides, versionsOf } from './describe-plan.ts';
+import { visible } from './visible.ts';
 
 /** GitHub takes 65,536 characters in a comment. */
 const MOST_CHARACTERS = 60_000;
@@ -110,12 +111,9 @@ function isItem(part: string): boolean {
 
 /** A code span of any text, in one line. In a table a bar would end the cell. */
 export function code(text: string, isInTable = false): string {
-  const line = text.replaceAll(UNSEEN, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
+  const line = visible(text);
   const fence = '`'.repeat(1 + Math.max(0, ...[...line.matchAll(/`+/g)].map(([run]) => run.length)));
   const pad = /^[` ]|[` ]$/.test(line) || line === '' ? ' ' : '';
   const span = `${fence}${pad}${line}${pad}${fence}`;
   return isInTable ? span.replaceAll('|', '\\|') : span;
 }
-
-// Control characters, and those that turn the direction of text: they would show another text than there is.
-const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;

@@ -61,13 +61,20 @@ export function dataMistake(data: unknown, depth = 0): string | undefined {
   return undefined;
 }
 
+// It may look like one that is allowed.
+function foreignLetter(name: string): string {
+  const [found] = /[^\0-\x7f]/u.exec(name) ?? [];
+  const point = found?.codePointAt(0)?.toString(16).toUpperCase().padStart(4, '0');
+  return found === undefined ? '' : `; its "${found}" is U+${point}`;
+}
+
 function mistake(name: unknown, pattern: RegExp, rule: string): string | undefined {
   if (typeof name !== 'string') return `a name must be text, got ${describeResult(name)}`;
   if (name.startsWith('__'))
     return `the name ${showName(name)} is reserved: a leading "__" is Headrace's own. Rename it`;
   if (name.includes('__'))
     return `the name ${showName(name)} is reserved: "__" separates a view from its feature in full names. Use one underscore`;
-  if (!pattern.test(name)) return `${showName(name)} is not a good name: use ${rule}`;
+  if (!pattern.test(name)) return `${showName(name)} is not a good name: use ${rule}${foreignLetter(name)}`;
   if (name.length > MAX_LENGTH)
     return `the name ${showName(name)} has ${name.length} characters: use at most ${MAX_LENGTH}`;
   return undefined;

@@ -39,13 +39,23 @@ export function importMistake(cause: unknown, path: string, directory: string): 
     .replace(/\?headrace-load=\d+/g, '')
     .replaceAll(`${directory}${sep}`, '')
     .replaceAll(/\s*\n\s*/g, ' ');
-  const what = isUnreadable ? `it cannot be read: ${message}` : `it threw while it was imported: ${message}${from}`;
+  const what = isUnreadable
+    ? `it cannot be read: ${message}`
+    : (usedTooSoon(message) ?? `it threw while it was imported: ${message}${from}`);
   return {
     file: nameIn(directory, file),
     ...(line === undefined ? {} : { line }),
     ...(column === undefined ? {} : { column }),
     message: what,
   };
+}
+
+function usedTooSoon(message: string): string | undefined {
+  const [, name] = /^Cannot access '(.+)' before initialization$/.exec(message) ?? [];
+  const why = 'files import each other in a circle, or it is declared further down';
+  return name === undefined
+    ? undefined
+    : `it uses "${name}" before it is made: ${why}. Move it into a file of its own, or up`;
 }
 
 function nameIn(directory: string, path: string): string {
