@@ -1,7 +1,9 @@
 // What a plan makes of an object that goes while one comes that is made alike: the rename that its author may have meant.
 
 import { describe, expect, it } from 'vitest';
-import type { Manifest, ViewSpec } from '../../src/definitions/index.ts';
+import { type Manifest, viewColumns, type ViewSpec } from '../../src/definitions/index.ts';
+import { NOTHING_IN_USE } from '../../src/registry/definitions/in-use.ts';
+import { modelInUse } from '../support/in-use.ts';
 import { airportDelays, flights1d, flightsManifest, lastDelay, meanDelay7d } from '../support/manifests.ts';
 import { departure, plan, spec } from '../support/plans.ts';
 
@@ -83,5 +85,30 @@ describe('a plan hints at no rename', () => {
     const carrier = { ...airport, name: 'carrier' };
     const views = { fleet: { ...airportDelays, name: 'fleet', entity: 'carrier', keyColumns: ['tail'] } };
     expect(hints(withViews(views, { entities: { carrier } }))).toEqual([]);
+  });
+});
+
+describe('a plan hints at a column', () => {
+  const flights = spec(flightsManifest.sources, 'flights');
+  const without = (column: string): Manifest => ({
+    ...flightsManifest,
+    sources: { flights: { ...flights, columns: flights.columns.filter(({ name }) => name !== column) } },
+  });
+  const hintsFor = (after: Manifest, ...versions: readonly number[]) =>
+    plan(flightsManifest, after, modelInUse(flightsManifest, ...versions)).changes.flatMap(({ hints: all }) => all);
+
+  it('that goes while versions which are kept read it', () => {
+    const [column = ''] = viewColumns(flights, airportDelays).declared.map(({ name }) => name);
+    expect(hintsFor(without(column), 1, 2)).toEqual([
+      `model delay_classifier versions 1, 2 go on reading column "${column}": go on sending it, and keep it in the files`,
+    ]);
+    expect(plan(flightsManifest, without(column), NOTHING_IN_USE).changes.flatMap(({ hints: all }) => all)).toEqual([]);
+  });
+
+  it('and not where none of them does', () => {
+    const columns = [...flights.columns, { name: 'gate', type: { kind: 'string' as const } }];
+    const before = { ...flightsManifest, sources: { flights: { ...flights, columns } } };
+    const { changes } = plan(before, flightsManifest, modelInUse(before, 1));
+    expect(changes.map(({ object, hints: all }) => [object, all])).toEqual([['source', []]]);
   });
 });

@@ -11,7 +11,8 @@ import type { InUse } from './in-use.ts';
 import type { ChangeLine } from './lines/change-line.ts';
 import { changeLines } from './lines/change-lines.ts';
 import { OBJECT_SECTIONS, type ObjectKind } from './objects.ts';
-import { findHints } from './rename-hints.ts';
+import { keptColumnHints } from './kept-columns.ts';
+import { findRenameHints } from './rename-hints.ts';
 import { findRenames, type Renames } from './renames.ts';
 import { shownSpec } from './shown-spec.ts';
 import type { Touched } from './touched.ts';
@@ -34,7 +35,7 @@ export interface PlanChange {
   readonly reasons: readonly BreakingReason[];
   /** Who reads what it changes. */
   readonly touched: readonly Touched[];
-  /** Renames that its author may have meant, a sentence each. */
+  /** Renames that its author may have meant, and columns that versions which are kept go on reading: a sentence each. */
   readonly hints: readonly string[];
   /** The object as it will be, without a password; null when removed. */
   readonly spec: unknown;
@@ -68,7 +69,12 @@ export function makePlan(before: Manifest | undefined, after: Manifest, baseRevi
           keyOf: ({ object, name }) => keys.get(`${object}/${name}`),
           anyKey: keyOf(first),
         });
-  const hintsOf = before === undefined || renames === undefined ? undefined : findHints(before, after, renames);
+  const renameHints =
+    before === undefined || renames === undefined ? undefined : findRenameHints(before, after, renames);
+  const hintsOf = ({ object, name }: Difference): readonly string[] =>
+    object === 'source'
+      ? keptColumnHints(own(before?.sources ?? {}, name), own(after.sources, name), inUse.models)
+      : (renameHints?.(object, name) ?? []);
   const changes = differing.map((change): PlanChange => {
     const reasons = found?.reasonsOf(keyOf(change)) ?? [];
     return {
@@ -76,7 +82,7 @@ export function makePlan(before: Manifest | undefined, after: Manifest, baseRevi
       breaking: reasons.length === 0 ? null : reasons.map(({ what, who }) => `${what}: ${who.join(', ')}`).join('; '),
       reasons,
       touched: found?.touchedBy(keyOf(change)) ?? [],
-      hints: hintsOf?.(change.object, change.name) ?? [],
+      hints: hintsOf(change),
     };
   });
   return {

@@ -19,7 +19,7 @@ import { pairRenamed, renamedFeatures, type Renames } from './renames.ts';
 export type HintsOf = (object: ObjectKind, name: string) => readonly string[];
 
 /** Both manifests have the names that data lies under (`withStoredNames`). */
-export function findHints(before: Manifest, after: Manifest, renames: Renames): HintsOf {
+export function findRenameHints(before: Manifest, after: Manifest, renames: Renames): HintsOf {
   const hints = new Map<string, string[]>();
   const add = (object: ObjectKind, name: string, hint: string): void => {
     hints.set(`${object}/${name}`, [...(hints.get(`${object}/${name}`) ?? []), hint]);
