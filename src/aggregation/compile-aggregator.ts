@@ -1,7 +1,7 @@
 // Compiles a view's windowed features into the loops that fold and read them: groups by hop, parts shared by
 // features that need the same partial aggregate, and every place resolved to an offset once.
 
-import { contentHash, floorTo, HeadraceError, type Micros, typeName } from '../core/index.ts';
+import { compareTexts, contentHash, floorTo, HeadraceError, type Micros, typeName } from '../core/index.ts';
 import type { Aggregation, SourceSpec, ViewSpec } from '../definitions/index.ts';
 import type { Aggregator, AggregatorInput, EventColumns, TileGroup, TileRun, TileState } from './aggregator.ts';
 import { createReader, createWriter } from './byte-stream.ts';
@@ -90,7 +90,7 @@ const partKey = ({ name, column }: PartSpec): string => JSON.stringify([name, co
 
 function layOut(members: readonly WindowFeature[], hopMicros: Micros, inputs: readonly AggregatorInput[]) {
   const wanted = members.flatMap(({ op }) => op.parts.map((part) => [partKey(part), part] as const));
-  const specs = new Map<string, PartSpec>(wanted.toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
+  const specs = new Map<string, PartSpec>(wanted.toSorted(([a], [b]) => compareTexts(a, b)));
   const identity = Float64Array.from([...specs.values()].flatMap((spec) => spec.identity));
   const cellStride = [...specs.values()].reduce((sum, spec) => sum + spec.cells, 0);
   const layout: TileLayout = { hopMicros, stride: identity.length, cellStride, identity };

@@ -3,7 +3,7 @@
 
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, normalize, relative, sep } from 'node:path';
-import { contentHash, HeadraceError, sha256Hex } from '../../core/index.ts';
+import { compareTexts, contentHash, HeadraceError, sha256Hex } from '../../core/index.ts';
 import type { Definitions, Manifest, PipelineSpec, ScriptFile, StepAction, StepSpec } from '../manifest.ts';
 
 /** More of it than this is no code of the team's own. */
@@ -62,7 +62,7 @@ async function withFiles(
   }
   const files = [...texts].map(([path, text]): ScriptFile => ({ path, hash: sha256Hex(text) }));
   for (const text of texts.values()) bundles.set(sha256Hex(text), text);
-  return { ...step, action: { ...action, files: files.toSorted((a, b) => (a.path < b.path ? -1 : 1)) } };
+  return { ...step, action: { ...action, files: files.toSorted((a, b) => compareTexts(a.path, b.path)) } };
 }
 
 /** What strings in quotes end with, after the last slash. */

@@ -1,5 +1,6 @@
 // Finds every object of a feature repository: what its files export, and what those objects lead to.
 
+import { compareTexts } from '../../core/index.ts';
 import { type Authored, authored, type AuthoredAction } from '../authoring/authored.ts';
 import type { Path } from '../authoring/call.ts';
 import { describeResult } from '../calling/user-value.ts';
@@ -19,6 +20,11 @@ type OfKind<K extends Authored['kind']> = Extract<Authored, { readonly kind: K }
 /** Every named object once, sorted by name: neither the order of files nor of exports shows. */
 export type Collected = { readonly [K in NamedKind]: readonly OfKind<K>[] };
 
+/** By file and name. */
+export function inOrder(exports: Iterable<Exported>): Exported[] {
+  return [...exports].sort((a, b) => compareTexts(a.file, b.file) || compareTexts(a.name, b.name));
+}
+
 export function collect(exports: Iterable<Exported>, mistakes: Mistakes): Collected {
   const seen = new Set<Authored>();
   const visit = (value: unknown, file: string): void => {
@@ -29,7 +35,7 @@ export function collect(exports: Iterable<Exported>, mistakes: Mistakes): Collec
     if ('call' in object && object.kind !== 'step') mistakes.addSlips(object, object.call.slips);
     for (const next of leadsTo(object)) visit(next, file);
   };
-  const sorted = [...exports].sort((a, b) => compare(a.file, b.file) || compare(a.name, b.name));
+  const sorted = inOrder(exports);
   // Exported objects first, so that each is reported under its own file and not under one that uses it.
   for (const { file, value } of sorted) {
     const object = authored(value);
@@ -39,7 +45,7 @@ export function collect(exports: Iterable<Exported>, mistakes: Mistakes): Collec
   const ofKind = <K extends NamedKind>(kind: K): readonly OfKind<K>[] => {
     const objects = [...seen].filter((object): object is OfKind<NamedKind> => object.kind === kind);
     const named = objects.filter((object) => hasName(object, mistakes));
-    named.sort((a, b) => compare(a.name, b.name));
+    named.sort((a, b) => compareTexts(a.name, b.name));
     // The filter left the objects of that kind only.
     return unique(named, mistakes) as unknown as OfKind<K>[];
   };
@@ -55,10 +61,6 @@ export function collect(exports: Iterable<Exported>, mistakes: Mistakes): Collec
   };
   refuseSharedPrefixes([...collected.view, ...collected.onDemandView], mistakes);
   return collected;
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 // Nothing can be said of an object whose name is no text, but that.

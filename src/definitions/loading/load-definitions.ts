@@ -2,10 +2,11 @@
 
 import { realpath } from 'node:fs/promises';
 import { relative, resolve, sep } from 'node:path';
+import { compareTexts } from '../../core/index.ts';
 import type { FunctionToBundle } from '../bundling/bundle-functions.ts';
 import { findFunctions, type FoundFunction, ownFunctions } from '../bundling/find-functions.ts';
 import { withScriptFiles } from '../bundling/script-files.ts';
-import type { Exported } from '../compile/collect.ts';
+import { type Exported, inOrder } from '../compile/collect.ts';
 import { compileDefinitions } from '../compile/compile-definitions.ts';
 import { referByText, type ReferTo } from '../compile/function-table.ts';
 import { Mistakes } from '../compile/mistakes.ts';
@@ -58,15 +59,11 @@ export async function loadDefinitions(repoDirectory: string, project: string): P
 /** Every function of the repository once, with the export that leads to it: that of its own object, where there is one. */
 function functionsToBundle(exports: readonly Exported[]): FunctionToBundle[] {
   const found = new Map<string, FunctionToBundle>();
-  const sorted = exports.toSorted((a, b) => compare(a.file, b.file) || compare(a.name, b.name));
+  const sorted = inOrder(exports);
   const add = ({ file, name }: Exported, functions: Iterable<FoundFunction>): void => {
     for (const one of functions) if (!found.has(one.id)) found.set(one.id, { ...one, file, exportName: name });
   };
   for (const one of sorted) add(one, ownFunctions(one.value));
   for (const one of sorted) add(one, findFunctions([one.value]));
-  return [...found.values()].sort((a, b) => compare(a.id, b.id));
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+  return [...found.values()].sort((a, b) => compareTexts(a.id, b.id));
 }
