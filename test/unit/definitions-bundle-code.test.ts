@@ -5,6 +5,7 @@ import { HeadraceError, sha256Hex } from '../../src/core/index.ts';
 import {
   compileDefinitions,
   type Definitions,
+  functionOf,
   loadBundled,
   type LoadedBundle,
   loadDefinitions,
@@ -48,6 +49,7 @@ function travel(
 ): Promise<Definitions> {
   return loadBundled(JSON.parse(JSON.stringify(definitions.manifest)) as never, definitions.hash, {
     directory: '/somewhere/else',
+    store: 'file:/artifacts',
     getBundle: async (hash) => Buffer.from(store.get(hash) ?? missing(hash)),
     ...(only === undefined ? {} : { only }),
   });
@@ -368,7 +370,11 @@ describe('bundles', () => {
     const kept = new Map([...definitions.bundles].filter(([hash]) => hash !== transform));
     const error = await failureOf(travel(definitions, kept), 'HR_CODE_MISSING');
     expect(error.message).toContain('the transform of on-demand view "v"');
+    expect(error.message).toContain('the artifact store (file:/artifacts)');
     expect(error.message).toContain('headrace apply');
+    // Definitions that were loaded without it say so whenever it is wanted.
+    const lost = new Map([[V, error]]);
+    expect(() => functionOf({ functions: new Map(), lost }, { id: V })).toThrow(error.message);
   });
 
   it('are there only for those that are wanted', async () => {
