@@ -34,6 +34,8 @@ export interface AppliedDefinitions {
 export interface AppliedDefinitionsDeps {
   readonly registry: () => Promise<Registry>;
   readonly objects: () => Promise<ObjectStore>;
+  /** That store's URL, as messages may show it. */
+  readonly store: string;
   readonly logger: Logger;
   /** Where relative paths in sources and pipelines start. */
   readonly directory: string;
@@ -45,7 +47,7 @@ const MOST_BUNDLES = 2048;
 const FETCHED_AT_ONCE = 8;
 
 export function createAppliedDefinitions(deps: AppliedDefinitionsDeps): AppliedDefinitions {
-  const { registry, objects, logger, directory } = deps;
+  const { registry, objects, store, logger, directory } = deps;
   /** Most functions are the same from one apply to the next. */
   const cache = createLastUsed<string, Promise<LoadedBundle>>(MOST_BUNDLES);
   const fetching = fewAtOnce(FETCHED_AT_ONCE);
@@ -58,6 +60,7 @@ export function createAppliedDefinitions(deps: AppliedDefinitionsDeps): AppliedD
   const load = async (manifest: Manifest, hash: string, only: (id: string) => boolean): Promise<Definitions> =>
     loadBundled(manifest, hash, {
       directory,
+      store,
       cache,
       // Steps of pipelines load theirs where they run.
       only: (id) => !isTaskId(id) && only(id),
@@ -68,16 +71,18 @@ export function createAppliedDefinitions(deps: AppliedDefinitionsDeps): AppliedD
   const loadWhatCan = async (hash: string): Promise<Definitions> => {
     const manifest = await manifestOf(hash);
     const functions = new Map<string, UserFunction>();
+    const lost = new Map<string, HeadraceError>();
     for (const { id } of functionsOf(manifest)) {
       try {
         for (const [name, fn] of (await load(manifest, hash, (other) => other === id)).functions)
           functions.set(name, fn);
       } catch (thrown) {
         if (!(thrown instanceof HeadraceError) || !LOST.has(thrown.code)) throw thrown;
+        lost.set(id, thrown);
         logger.error({ code: thrown.code, reason: thrown.message }, 'earlier definitions lack a function');
       }
     }
-    return { manifest, hash, directory, functions, bundles: new Map() };
+    return { manifest, hash, directory, functions, lost, bundles: new Map() };
   };
 
   const of = held(loadWhole);

@@ -92,6 +92,7 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
     (await import('./applied-definitions.ts')).createAppliedDefinitions({
       registry,
       objects,
+      store: await shownStore(values['artifacts.url']),
       logger,
       directory: values.repo,
     }),
@@ -208,4 +209,9 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
     completeness,
     close: closeAll,
   };
+}
+
+/** A path holds no secret. */
+async function shownStore(url: string): Promise<string> {
+  return url.startsWith('file:') ? url : (await import('../storage/index.ts')).withoutPassword(url);
 }

@@ -1,13 +1,11 @@
 // `headrace materialize`: features from their sources into the online store.
 
 import { formatTimestamp } from '../core/index.ts';
-import type { Definitions, LiveVersion } from '../definitions/index.ts';
 import type { App } from '../app/index.ts';
-import type { MaterializedView, MaterializeReport, MaterializeRequest } from '../offline/index.ts';
-import { type CommandContext, defineCommand, textOption, usageError } from './command.ts';
-import { describeUnconverted } from './describe-unconverted.ts';
+import { defineCommand, textOption, usageError } from './command.ts';
+import { describeFailure, filledTable, presentFailed } from './describe-filled.ts';
+import { fillOnline } from './fill-online.ts';
 import { readTime } from './read-time.ts';
-import { formatTable } from './table.ts';
 
 export const materializeCommand = defineCommand({
   usage: 'materialize',
@@ -15,7 +13,7 @@ export const materializeCommand = defineCommand({
   example:
     'headrace materialize --incremental\nheadrace materialize --views airport_delays --from 2026-01-01 --dry-run',
   columns: {
-    STATE: 'finished, up-to-date (nothing to do), or dry-run',
+    STATE: 'finished, up-to-date (nothing to do), dry-run, or failed: why stands below',
     RUN: 'the run’s number; - where it wrote nothing',
     'KEYS OF': 'which keys: all, and why all; or those with something new since that run',
     TO: 'what was known by then is counted',
@@ -24,6 +22,11 @@ export const materializeCommand = defineCommand({
     RECORDS: 'records written: one for each of them, an empty one for each key whose facts are gone',
     ROWS: 'rows by which the keys were found: all that count, or those that are new',
     IGNORED: 'rows beside them without a key, an event time or a known time: they match nothing',
+  },
+  exitCodes: {
+    0: 'done; a version may have failed that nothing reads any more',
+    1: 'a view failed; the others are done',
+    2: 'wrong usage',
   },
   options: (command) =>
     command
@@ -57,38 +60,23 @@ export const materializeCommand = defineCommand({
       ...(from === undefined ? {} : { from }),
       ...(to === undefined ? {} : { to }),
     };
-    const report = await fillOnline(app, request, context);
-    return {
-      json: { requested_from: from === undefined ? null : formatTimestamp(from), ...report },
-      text: [
-        formatTable([HEAD, ...report.views.map(toRow)]),
-        ...report.views.map(whoHolds),
-        ...report.views.map(({ view, unconverted }) => describeUnconverted(view, unconverted)),
-      ].join(''),
-    };
+    const filled = await fillOnline(app, request, context);
+    const { failed } = filled;
+    const result = {
+      json: {
+        requested_from: from === undefined ? null : formatTimestamp(from),
+        views: filled.views,
+        failed: failed.map(presentFailed),
+      },
+      text: filledTable(filled),
+      exitCode: failed.some(({ isRead }) => isRead) ? 1 : 0,
+    } as const;
+    // What was done comes first, then what was not.
+    context.announce(result);
+    for (const one of failed) context.tell(describeFailure(one, dryRun));
+    return result;
   },
 });
-
-/** Runs it with all that belongs to it: dead writers are settled before, and readers move to what is complete then. */
-export async function fillOnline(
-  app: App,
-  request: MaterializeRequest,
-  { progress, tell }: Pick<CommandContext, 'progress' | 'tell'>,
-): Promise<MaterializeReport> {
-  const offline = await app.offline(progress);
-  const { keepLog, materialize } = await import('../offline/index.ts');
-  const store = await app.online();
-  const deps = { ...offline, store };
-  if (request.dryRun) return materialize(deps, request);
-  const report = await withDeadSettled(app, offline, async () => {
-    await completeNow(app, tell);
-    const due = new Set((await app.waitingVersions()).map(({ version }) => version));
-    return materialize(deps, { ...request, due });
-  });
-  await moveReaders(app, tell);
-  await keepLog({ ...offline, store, retentionMicros: app.config.values['pushLog.retention'] });
-  return report;
-}
 
 /** Versions among the names, as they are stored. */
 async function storedVersions(app: App, names: readonly string[]): Promise<readonly string[]> {
@@ -106,66 +94,4 @@ async function bringBack(app: App, views: readonly string[] | undefined): Promis
   const { versions } = await app.registry();
   const kept = new Set((await versions.list()).map(({ version }) => version));
   for (const version of asked) if (!kept.has(version)) await versions.bringBack(version, app.environment.actor);
-}
-
-async function completeNow(app: App, tell: (line: string) => void): Promise<void> {
-  const { completeVersions } = await import('../offline/index.ts');
-  for (const { version } of await completeVersions(await app.completeness(), await app.waitingVersions())) {
-    tell(`${version} is complete: readers move to it.`);
-  }
-}
-
-/** Readers move to versions that are complete now, and what nothing reads goes after a while. */
-async function moveReaders(app: App, tell: (line: string) => void): Promise<void> {
-  const { tidyVersions } = await import('../offline/index.ts');
-  await completeNow(app, tell);
-  await tidyVersions({
-    registry: await app.registry(),
-    runs: await app.runs(),
-    store: await app.online(),
-    logger: app.logger,
-    clock: app.clock,
-    keepMicros: app.config.values['online.keepVersions'],
-  });
-}
-
-/** What servers of this machine left behind that are gone is settled first, so that the run can count it. */
-async function withDeadSettled<T>(app: App, { definitions, versions }: Kept, run: () => Promise<T>): Promise<T> {
-  const { openIngestion } = await import('../ingestion/index.ts');
-  const kept = { definitions: () => definitions, ...(versions === undefined ? {} : { versions: () => versions }) };
-  const ingestion = openIngestion(await app.ingestion(), kept);
-  try {
-    await ingestion.settle();
-    return await run();
-  } finally {
-    await ingestion.close();
-  }
-}
-
-interface Kept {
-  readonly definitions: Definitions;
-  readonly versions?: readonly LiveVersion[];
-}
-
-const HEAD = ['VIEW', 'STATE', 'RUN', 'KEYS OF', 'TO', 'BOUNDARY', 'KEYS', 'RECORDS', 'ROWS', 'IGNORED'];
-
-function toRow(view: MaterializedView): string[] {
-  return [
-    view.view,
-    view.state,
-    view.run === null ? '-' : String(view.run),
-    view.full ? `all: ${view.why}` : view.why,
-    view.to,
-    view.boundary ?? '-',
-    String(view.keys),
-    String(view.written),
-    String(view.rowsInRange),
-    String(view.rowsIgnored),
-  ];
-}
-
-function whoHolds({ view, heldBy }: MaterializedView): string {
-  if (heldBy.length === 0) return '';
-  const holders = heldBy.map(({ writer, machine }) => `writer ${writer} on ${machine}`).join(', ');
-  return `\n${view}: the boundary stays where it was, held by ${holders}, which did not answer.`;
 }

@@ -1,6 +1,6 @@
 // `headrace push SOURCE FILE`: events from JSON lines or Parquet, through the same path as the server's.
 
-import { sha256Hex, HeadraceError, didYouMeanOf } from '../core/index.ts';
+import { counted, sha256Hex, HeadraceError, didYouMeanOf } from '../core/index.ts';
 import type { PushedView } from '../ingestion/index.ts';
 import { defineCommand, textOption, usageError } from './command.ts';
 import { readEventFile } from './read-event-file.ts';
@@ -56,7 +56,7 @@ export const pushCommand = defineCommand({
         }
         context.progress.advance(at + BATCH_ROWS);
       }
-      context.progress.done(`${accepted} events`);
+      context.progress.done(counted(accepted, 'event'));
     } finally {
       await ingestion.close();
     }
@@ -67,10 +67,10 @@ export const pushCommand = defineCommand({
     return {
       json: summary,
       text: [
-        `${accepted} events into ${name}${again}`,
+        `${counted(accepted, 'event')} into ${name}${again}`,
         ...summary.views.map(
           ({ view, written, covered, ignored }) =>
-            `  ${view}: ${written} records changed${covered === 0 ? '' : `, ${covered} events that its files hold already`}${ignored === 0 ? '' : `, ${ignored} without a key or event time`}`,
+            `  ${view}: ${counted(written, 'record')} changed${covered === 0 ? '' : `, ${counted(covered, 'event')} that its files hold already`}${ignored === 0 ? '' : `, ${ignored} without a key or event time`}`,
         ),
       ].join('\n'),
     };

@@ -1,4 +1,10 @@
-export { type KeptVersion, keptVersions, type KeptVersionsDeps, type VersionReader } from './kept-versions.ts';
+export {
+  type KeptVersion,
+  keptVersions,
+  type KeptVersionsDeps,
+  presentNeed,
+  type VersionReader,
+} from './kept-versions.ts';
 export { type PlannedView, planReport, type PlanReport, type PlanReportDeps } from './plan-report.ts';
 export { storeLack, type StoreLackDeps } from './store-lack.ts';
 export { viewMetrics } from './view-metrics.ts';

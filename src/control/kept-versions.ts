@@ -84,7 +84,7 @@ async function findReaders(
 }
 
 /** That it is applied alone reads nothing. */
-function presentNeed(need: VersionNeed): VersionReader[] {
+export function presentNeed(need: VersionNeed): VersionReader[] {
   switch (need.by) {
     case 'applied':
       return [];

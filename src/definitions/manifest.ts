@@ -1,7 +1,7 @@
 // The manifest: what a feature repository compiles to. Plain JSON, deterministic, hashed; everything downstream
 // (registry, offline, online, serving) works from it and never from the user's objects.
 
-import type { DataType, Field, Micros } from '../core/index.ts';
+import type { DataType, Field, HeadraceError, Micros } from '../core/index.ts';
 
 export interface Manifest {
   readonly format: 1;
@@ -246,6 +246,8 @@ export interface Definitions {
   /** SHA-256 of the manifest's canonical JSON. */
   readonly hash: string;
   readonly functions: ReadonlyMap<string, UserFunction>;
+  /** Functions that are left out, with why: their code can't be had. */
+  readonly lost?: ReadonlyMap<string, HeadraceError>;
   /** Code of the functions' bundles by hash. Empty where definitions are made in memory. */
   readonly bundles: ReadonlyMap<string, string>;
   /** Absolute folder of the repository: relative paths in sources and pipelines start here. */

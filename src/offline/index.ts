@@ -18,10 +18,12 @@ export { getTrainingSet, listTrainingSets } from './training-sets/look-up.ts';
 export {
   materialize,
   type MaterializeDeps,
+  materializeEach,
+  type MaterializeOutcome,
   type MaterializeReport,
   type MaterializeRequest,
 } from './materialize/materialize.ts';
-export type { MaterializedView } from './materialize/report.ts';
+export type { FailedView, MaterializedView } from './materialize/report.ts';
 export { sweepVersions } from './versions/sweep-versions.ts';
 export { tidyVersions } from './versions/tidy-versions.ts';
 export { type CompletenessDeps, completeVersions, type Missing, missingFor } from './versions/complete-versions.ts';

@@ -24,6 +24,6 @@ export type { AuditEntry } from './store.ts';
 export { versionIncomplete } from './versions/refuse-unreadable.ts';
 export { readableVersions, type ServedService, type ServiceState, versionsRead } from './versions/served-services.ts';
 export type { ServerRow, Servers, ServerState } from './versions/servers.ts';
-export type { VersionNeed } from './versions/version-needs.ts';
+export { describeNeed, type VersionNeed } from './versions/version-needs.ts';
 export type { ViewVersionRow, ViewVersions } from './versions/view-versions.ts';
 export type { Shadow, Traffic, Variant } from './traffic.ts';

@@ -179,6 +179,25 @@ describe.each(onlineStoreKinds())('materialize into $name, where files bring wha
     expect(await world.read('a')).toMatchObject({ count: 3n, sum: 6, last: 3 });
   });
 
+  it('waits for a cut once where no boundary moves: what is shipped by then was there before the command', async () => {
+    await world.file('sales-1.parquet', [sale('a', NOW - DAY, 1)]);
+    await world.push(sale('a', NOW - HOUR, 2));
+    await world.run();
+    await world.push(sale('a', NOW - HOUR, 3));
+    expect(await world.run()).toMatchObject(
+      ['sold', 'last'].map((view) => ({ view, state: 'finished', keys: 1, coverage: [{ cut: 3 }], heldBy: [] })),
+    );
+    expect(await world.read('a')).toMatchObject({ count: 3n, sum: 6, last: 3 });
+  });
+
+  it('says of no writer that it holds a boundary which stays anyway', async () => {
+    await world.file('sales-1.parquet', [sale('a', NOW - DAY, 1)]);
+    await world.run();
+    await world.openIngestion({ isSilent: true }).push('sales', [{ shop: 'a', at: '2023-11-14T22:00:00Z', price: 2 }]);
+    expect(await world.run({ incremental: false })).toMatchObject([{ heldBy: [] }, { heldBy: [] }]);
+    expect(await world.read('a')).toMatchObject({ count: 2n, sum: 3, last: 2 });
+  });
+
   it('stops where there is no boundary to keep', async () => {
     const silent = world.openIngestion({ isSilent: true });
     await silent.push('sales', [{ shop: 'a', at: '2023-11-14T22:00:00Z', price: 2 }]);
@@ -224,6 +243,32 @@ describe.each(onlineStoreKinds())('materialize into $name, where pushes are kept
     expect(await states()).toEqual(['finished']);
     await world.push(sale('b', NOW - HOUR, 1));
     expect((await world.run())[0]).toMatchObject({ state: 'finished', keys: 1 });
+  });
+
+  it('asks once for all views that nothing is new for, and nobody where no server is alive', async () => {
+    await world.push(sale('a', NOW - HOUR, 1));
+    await world.run();
+    const before = (await world.log.writers())[0]?.cut ?? 0;
+    const states = async () => (await world.run()).map(({ state }) => state);
+    expect(await states()).toEqual(['up-to-date', 'up-to-date']);
+    expect(await world.log.writers()).toMatchObject([{ cut: before + 1 }]);
+    await world.push(sale('a', NOW - HOUR, 2));
+    const [sold, last] = await world.run();
+    expect([sold?.state, last?.state]).toEqual(['finished', 'finished']);
+    expect(last?.coverage).toEqual(sold?.coverage);
+    expect(await world.read('a')).toMatchObject({ count: 2n, sum: 3, last: 2 });
+    await world.stopPushes();
+    // What it shipped last holds nothing.
+    expect(await states()).toEqual(['up-to-date', 'up-to-date']);
+    const writer = await world.log.register();
+    const other = { ...(world.manifest.sources['sales'] as SourceSpec), name: 'other' };
+    const rows = [{ row: { shop: 'a', at: NOW - HOUR, price: 9 }, knownMicros: NOW - HOUR }];
+    await writeCuts(writer, [{ batches: [{ source: other, rows }] }]);
+    await endWriter(writer);
+    expect(await states()).toEqual(['up-to-date', 'up-to-date']);
+    await world.push(sale('a', NOW - HOUR, 3));
+    // No number was given in between.
+    expect((await world.run())[0]).toMatchObject({ state: 'finished', run: (last?.run ?? 0) + 1 });
   });
 
   it('lets a pushed fact that is known later count when its time comes', async () => {

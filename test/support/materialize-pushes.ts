@@ -73,6 +73,8 @@ export interface PushesWorld {
   readonly warnings: readonly object[];
   file(name: string, rows: readonly Row[]): Promise<void>;
   push(...rows: readonly Row[]): Promise<void>;
+  /** Ends the writer that `push` opened; the next push opens another. */
+  stopPushes(): Promise<void>;
   /** Another writer: a process of its own as far as the log can tell. */
   openIngestion(options?: { readonly isSilent?: boolean }): Ingestion;
   run(request?: Partial<MaterializeRequest>): Promise<readonly MaterializedView[]>;
@@ -159,6 +161,10 @@ export async function openPushesWorld(
         'sales',
         rows.map((row) => asJson(columns, row)),
       );
+    },
+    async stopPushes() {
+      await ingestion?.close();
+      ingestion = undefined;
     },
     openIngestion: openOne,
     run: async (request = {}) => (await materialize(deps, { incremental: true, dryRun: false, ...request })).views,

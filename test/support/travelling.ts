@@ -11,6 +11,7 @@ export function travel(
 ): Promise<Definitions> {
   return loadBundled(JSON.parse(JSON.stringify(definitions.manifest)) as never, definitions.hash, {
     directory: '/somewhere/else',
+    store: 'file:/artifacts',
     getBundle: async (hash) => Buffer.from(store.get(hash) ?? missing(hash)),
     ...(only === undefined ? {} : { only }),
   });

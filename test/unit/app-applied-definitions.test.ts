@@ -33,6 +33,7 @@ describe('definitions that were applied', () => {
     createAppliedDefinitions({
       registry: async () => registry,
       objects: async () => ({ ...objects, get: counted }),
+      store: `file:${folder}`,
       logger: silentLogger,
       directory: '/',
     });

@@ -5,6 +5,7 @@ import { sha256Hex } from '../../src/core/index.ts';
 import {
   compileDefinitions,
   type Definitions,
+  functionOf,
   loadBundled,
   type LoadedBundle,
   loadDefinitions,
@@ -76,7 +77,11 @@ describe('bundles', () => {
     const kept = new Map([...definitions.bundles].filter(([hash]) => hash !== transform));
     const error = await failureOf(travel(definitions, kept), 'HR_CODE_MISSING');
     expect(error.message).toContain('the transform of on-demand view "v"');
+    expect(error.message).toContain('the artifact store (file:/artifacts)');
     expect(error.message).toContain('headrace apply');
+    // Definitions that were loaded without it say so whenever it is wanted.
+    const lost = new Map([[V, error]]);
+    expect(() => functionOf({ functions: new Map(), lost }, { id: V })).toThrow(error.message);
   });
 
   it('are there only for those that are wanted', async () => {

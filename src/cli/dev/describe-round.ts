@@ -1,7 +1,7 @@
 // A round of `dev` as people read it, and as one JSON document.
 
 import { relative, sep } from 'node:path';
-import { type ErrorDetail, stringifyJson } from '../../core/index.ts';
+import { counted, type ErrorDetail, stringifyJson } from '../../core/index.ts';
 import type { Paint } from '../paint.ts';
 import { describePlan } from '../plan.ts';
 import { formatTable } from '../table.ts';
@@ -51,7 +51,7 @@ function outcome({ round, seconds, from, repository }: RoundGiven, paint: Paint)
       return [`Nothing to apply; revision ${round.revision} is what the repository says (${seconds.toFixed(1)} s).`];
     case 'applied': {
       const computed = round.materialized.filter(({ state }) => state === 'finished');
-      const views = computed.map(({ view, keys }) => `${view} (${keys} keys)`).join(', ');
+      const views = computed.map(({ view, keys }) => `${view} (${counted(keys, 'key')})`).join(', ');
       const what = computed.length === 0 ? '' : `, computed ${views}`;
       return [...planLines(round, paint), `Applied revision ${round.revision}${what}, in ${seconds.toFixed(1)} s.`];
     }

@@ -6,7 +6,7 @@ import { type ErrorDetail, type HeadraceError, type Progress, toHeadraceError } 
 import { type Definitions, viewVersion } from '../../definitions/index.ts';
 import type { MaterializedView } from '../../offline/index.ts';
 import type { Plan } from '../../registry/index.ts';
-import { fillOnline } from '../materialize.ts';
+import { fillOnline } from '../fill-online.ts';
 import { checkRepository } from './check-repository.ts';
 import type { DevStores } from './dev-stores.ts';
 import { missingColumns, type SampleRequest, sampleRow } from './sample-row.ts';
@@ -151,6 +151,7 @@ async function computeAndRead(app: App, request: RoundRequest, told: Told, befor
   const views = Object.keys(manifest.views).map((view) => viewVersion(manifest, view));
   if (views.length > 0) {
     const report = await fillOnline(app, { views, incremental: true, dryRun: false }, { ...request, tell: () => {} });
+    if (report.failed[0] !== undefined) throw report.failed[0].error;
     told.materialized = report.views;
   }
   const samples: SampledService[] = [];

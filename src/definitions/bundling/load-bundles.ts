@@ -11,6 +11,8 @@ export interface LoadBundledOptions {
   readonly directory: string;
   /** The content of a bundle by its SHA-256: `getBlob` of the artifact store. */
   readonly getBundle: (hash: string) => Promise<string | Uint8Array>;
+  /** Which store that is, for messages: its URL as it may be shown. */
+  readonly store?: string;
   /** Which functions are wanted, by id. Default: all. A server runs no tasks. */
   readonly only?: (id: string) => boolean;
   /** Functions of other loads, which one that gives it again shares: one that is being fetched, too. It may forget. */
@@ -29,13 +31,13 @@ export interface LoadedBundle {
  * HR_CODE_ALTERED when a bundle is not what its name says.
  */
 export async function loadBundled(manifest: Manifest, hash: string, options: LoadBundledOptions): Promise<Definitions> {
-  const { directory, getBundle, only = () => true, cache = new Map<string, Promise<LoadedBundle>>() } = options;
+  const { directory, only = () => true, cache = new Map<string, Promise<LoadedBundle>>() } = options;
   const refs = functionsOf(manifest).filter(({ id }) => only(id));
   const wanted = new Map(refs.map((ref) => [bundleOf(ref), ref]));
   const load = (bundle: string, ref: FunctionRef): Promise<LoadedBundle> => {
     const known = cache.get(bundle);
     if (known !== undefined) return known;
-    const loading = fetchBundle(ref, bundle, getBundle).then((code) => run(ref, code));
+    const loading = fetchBundle(ref, bundle, options).then((code) => run(ref, code));
     cache.set(bundle, loading);
     loading.catch(() => cache.delete(bundle));
     return loading;
@@ -65,7 +67,7 @@ function bundleOf(ref: FunctionRef): string {
 async function fetchBundle(
   ref: FunctionRef,
   bundle: string,
-  getBundle: LoadBundledOptions['getBundle'],
+  { getBundle, store }: Pick<LoadBundledOptions, 'getBundle' | 'store'>,
 ): Promise<string> {
   let content: string | Uint8Array;
   try {
@@ -75,7 +77,7 @@ async function fetchBundle(
     if (!(thrown instanceof HeadraceError) || thrown.code !== 'HR_ARTIFACT_UNREADABLE') throw thrown;
     throw new HeadraceError(
       'HR_CODE_MISSING',
-      `the code of ${titleOf(ref.id)} can't be had: ${thrown.message}. Run \`headrace apply\` from the repository again.`,
+      `the code of ${titleOf(ref.id)} can't be had from the artifact store${store === undefined ? '' : ` (${store})`}: ${thrown.message}. Put it back there, or run \`headrace apply\` from the repository again, as it was then.`,
       { cause: thrown },
     );
   }

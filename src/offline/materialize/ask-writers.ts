@@ -2,8 +2,9 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventLog, WriterRow } from '../../events/index.ts';
-import type { RunRow, Runs } from '../../online/index.ts';
+import { isOpened, type RunRow, type Runs } from '../../online/index.ts';
 import { failRun } from './fail-run.ts';
+import type { SeenLog } from './seen-log.ts';
 import type { ViewRun } from './view-run.ts';
 
 const POLL_MS = 50;
@@ -20,15 +21,27 @@ export interface AskedRun {
   readonly answers: AnsweredWriters;
 }
 
-/** A silent writer isn't waited for long: it is not covered past what it shipped. */
-export async function askWriters(run: ViewRun): Promise<AskedRun> {
+/**
+ * A silent writer isn't waited for long: it is not covered past what it shipped. Nor is any where another run of the command
+ * has waited already and the boundary stays: what was pushed before the command is shipped.
+ */
+export async function askWriters(run: ViewRun, { hasAsked }: Pick<SeenLog, 'hasAsked'>): Promise<AskedRun> {
   const { log, runs, askTimeoutMs } = run.deps;
   const row = await runs.ask(run.asks);
   try {
-    return { run, row, answers: await waitForWriters(log, runs, row.number, askTimeoutMs) };
+    const timeoutMs = hasAsked && (await keepsBoundary(run, row)) ? 0 : askTimeoutMs;
+    return { run, row, answers: await waitForWriters(log, runs, row.number, timeoutMs) };
   } catch (error) {
     throw await failRun(runs, row, error);
   }
+}
+
+/** To be asked once the row is there: those before it change no more. A version that is being filled may wait for the cut. */
+async function keepsBoundary({ deps, request, codec }: ViewRun, row: RunRow): Promise<boolean> {
+  if (request.isDue) return false;
+  const earlier = (await deps.runs.ofVersion(row.version)).filter(({ number }) => number < row.number);
+  const last = earlier.findLast(isOpened);
+  return last?.state === 'finished' && (codec.source.pushes === 'keep' || last.boundary === row.proposed);
 }
 
 async function waitForWriters(

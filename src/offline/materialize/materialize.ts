@@ -2,14 +2,22 @@
 // said by its run's row: a snapshot of the files, a boundary, and positions in the writers' logs.
 
 import { formatTimestamp, HeadraceError, messageOf, type Micros } from '../../core/index.ts';
-import { createViewCodec, lifetimesOf, type OnlineStore, openRowSchemas, openRuns } from '../../online/index.ts';
+import {
+  createViewCodec,
+  lifetimesOf,
+  type OnlineStore,
+  openRowSchemas,
+  openRuns,
+  type RunRow,
+} from '../../online/index.ts';
+import type { LiveVersion } from '../../definitions/index.ts';
 import { keptVersions } from '../kept-versions.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
 import { chooseVersions, labelsIn } from './choose-versions.ts';
-import type { MaterializedView } from './report.ts';
+import type { FailedView, MaterializedView } from './report.ts';
 import { rehearseViews, runViews } from './run-views.ts';
 import { forgetRows, removeExpired } from './upkeep.ts';
-import type { RunDeps } from './view-run.ts';
+import type { RunDeps, RunRequest } from './view-run.ts';
 
 export interface MaterializeRequest {
   /**
@@ -34,6 +42,11 @@ export interface MaterializeReport {
   readonly views: readonly MaterializedView[];
 }
 
+export interface MaterializeOutcome extends MaterializeReport {
+  /** Views that came to nothing, beside those that were done. */
+  readonly failed: readonly FailedView[];
+}
+
 export interface MaterializeDeps extends OfflineDeps {
   readonly store: OnlineStore;
   /** How long a run waits for the writers' answers; 3 s when left out. */
@@ -45,12 +58,20 @@ export interface MaterializeDeps extends OfflineDeps {
 const ASK_TIMEOUT_MS = 3000;
 const RETRY_MS: readonly number[] = [250, 500, 1000, 2000, 4000];
 
-/**
- * Errors: HR_UNKNOWN_VIEW, HR_MATERIALIZE_RANGE, HR_MATERIALIZE_BUSY, HR_BOUNDARY_HELD, HR_SOURCE_UNREADABLE, HR_SOURCE_CHANGED,
- * HR_TRANSFORM_FAILED, HR_LOG_DAMAGED, HR_STORAGE_FULL, HR_STORAGE_UNAVAILABLE, HR_ONLINE_UNAVAILABLE. Views finished
- * before an error stay finished; one that was not is repaired by its next run.
- */
+/** As `materializeEach`; where a view failed, throws the first one's error once the others are done. */
 export async function materialize(deps: MaterializeDeps, request: MaterializeRequest): Promise<MaterializeReport> {
+  const { views, failed } = await materializeEach(deps, request);
+  if (failed[0] !== undefined) throw failed[0].error;
+  return { views };
+}
+
+/**
+ * One view after the other: what is wrong with one's source must not keep the others from being fresh. What failed is
+ * repaired by its next run. Throws HR_UNKNOWN_VIEW, HR_MATERIALIZE_RANGE, and where nothing could be begun. A view fails with
+ * HR_MATERIALIZE_BUSY, HR_BOUNDARY_HELD, HR_SOURCE_UNREADABLE, HR_SOURCE_CHANGED, HR_TRANSFORM_FAILED, HR_CODE_MISSING,
+ * HR_LOG_DAMAGED, HR_STORAGE_FULL, HR_STORAGE_UNAVAILABLE, HR_ONLINE_UNAVAILABLE.
+ */
+export async function materializeEach(deps: MaterializeDeps, request: MaterializeRequest): Promise<MaterializeOutcome> {
   const versions = chooseVersions(deps, request.views);
   checkRange(request, deps.clock.nowMicros());
   const runs = await openRuns(deps.database);
@@ -66,36 +87,47 @@ export async function materialize(deps: MaterializeDeps, request: MaterializeReq
   };
   const before = await runs.lastFinished();
   const views: MaterializedView[] = [];
-  const failures: unknown[] = [];
-  const { incremental, from, to, due } = request;
-  const label = labelsIn(deps);
-  const requests = versions.map((live) => {
-    const isDue = due?.has(live.version) ?? false;
-    return { live, view: label(live), incremental, isDue, from, to };
-  });
+  const failed: FailedView[] = [];
+  const requests = versions.map(requestsOf(deps, request));
   const outcomes = request.dryRun ? rehearseViews(own, requests) : runViews(own, requests);
   let at = 0;
   for await (const outcome of outcomes) {
-    const view = requests[at++]?.view;
-    if ('report' in outcome) {
-      views.push(outcome.report);
-      continue;
-    }
-    // What is wrong with one view's source must not keep the others from being fresh.
-    failures.push(outcome.error);
-    if (versions.length > 1) {
-      const what = 'a view could not be materialized; the others are tried all the same';
-      deps.logger.error({ view, reason: messageOf(outcome.error) }, what);
-    }
+    // Outcomes come in the order of the requests.
+    const { view, live } = requests[at++] as RunRequest;
+    if ('report' in outcome) views.push(outcome.report);
+    else failed.push({ view, version: live.version, error: outcome.error });
   }
-  if (!request.dryRun) {
+  if (!request.dryRun) await keepUp(own, versions, before, views);
+  return { views, failed };
+}
+
+function requestsOf(
+  deps: MaterializeDeps,
+  { incremental, from, to, due }: MaterializeRequest,
+): (live: LiveVersion) => RunRequest {
+  const label = labelsIn(deps);
+  return (live) => {
+    const isDue = due?.has(live.version) ?? false;
+    return { live, view: label(live), incremental, isDue, from, to };
+  };
+}
+
+// What it leaves undone the next does: the report matters more.
+async function keepUp(
+  { runs, store, clock, logger }: RunDeps,
+  versions: readonly LiveVersion[],
+  before: readonly RunRow[],
+  views: readonly MaterializedView[],
+): Promise<void> {
+  try {
     for (const { version } of versions) await forgetRows(runs, version);
-    if (views.some(({ state }) => state === 'finished')) {
-      await removeExpired(deps.store, before, deps.clock.nowMicros());
-    }
+    if (views.some(({ state }) => state === 'finished')) await removeExpired(store, before, clock.nowMicros());
+  } catch (error) {
+    logger.warn(
+      { reason: messageOf(error) },
+      'what is out of date could not be removed; the next materialize tries again',
+    );
   }
-  if (failures.length > 0) throw failures[0];
-  return { views };
 }
 
 function checkRange({ from, to }: MaterializeRequest, now: Micros): void {

@@ -35,6 +35,13 @@ export interface MaterializedView {
   readonly unconverted: Unconverted;
 }
 
+/** A view that could not be materialized. */
+export interface FailedView {
+  readonly view: string;
+  readonly version: string;
+  readonly error: unknown;
+}
+
 const NO_COUNTS = { keys: 0, written: 0, rowsInRange: 0, rowsIgnored: 0, unconverted: {} };
 
 export function reportOf(

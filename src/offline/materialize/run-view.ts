@@ -1,6 +1,6 @@
 // One view's run: what it would write, or, once it has asked, all of it to its marks.
 
-import { HeadraceError, type Micros } from '../../core/index.ts';
+import { counted, HeadraceError, type Micros } from '../../core/index.ts';
 import { isOpened, type OpenedRow, type RunCounts, type RunRow } from '../../online/index.ts';
 import { warnOfUnconverted } from '../facts/unconverted.ts';
 import type { AskedRun } from './ask-writers.ts';
@@ -99,7 +99,7 @@ async function openAndWrite(run: ViewRun, row: RunRow, prepared: PreparedRun): P
     retryMs,
     progress,
   });
-  progress.done(`${done.written} records`);
+  progress.done(counted(done.written, 'record'));
   return { ...done, rowsInRange, rowsIgnored, unconverted, newestMicros };
 }
 

@@ -2,10 +2,15 @@
 
 import { coveredCut, isOpened, type OpenedRow, type RunRow } from '../../online/index.ts';
 import { isWithin, knownApart } from './changes.ts';
+import type { SeenLog } from './seen-log.ts';
 import type { ViewRun } from './view-run.ts';
 
 /** The finished run that knows all that a new one could; undefined where one is due, or a writer may hold more. */
-export async function findStandingRun(run: ViewRun, rows: readonly RunRow[]): Promise<OpenedRow | undefined> {
+export async function findStandingRun(
+  run: ViewRun,
+  rows: readonly RunRow[],
+  log: SeenLog,
+): Promise<OpenedRow | undefined> {
   const { deps, codec, request, asks } = run;
   if (!request.incremental || request.isDue) return undefined;
   const last = rows.findLast(isOpened);
@@ -16,8 +21,12 @@ export async function findStandingRun(run: ViewRun, rows: readonly RunRow[]): Pr
     (codec.source.pushes === 'keep' || asks.proposed === last.boundary) &&
     knownApart(last, asks).length === 0;
   if (!isSame) return undefined;
-  for (const { number, state, cut } of (await deps.log?.writers()) ?? []) {
-    if (state === 'open' || coveredCut(last.coverage, number) < cut) return undefined;
+  for (const { number, state, cut } of log.writers) {
+    if (state === 'open' && !log.hasAsked) return undefined;
+    const covered = coveredCut(last.coverage, number);
+    // The parts of a forgotten one come to be covered by a run.
+    if (covered < cut && (state === 'forgotten' || (await log.holds(codec.source.name, number, covered))))
+      return undefined;
   }
   const marks = await deps.store.marks(codec.version);
   return marks.length > 0 && marks.every(({ run: mark }) => mark === last.number) ? last : undefined;

@@ -129,6 +129,8 @@ export function planBoundary(
     .filter(isOpened)
     .filter(({ state, number }) => state === 'finished' && number < row.number)
     .reduce<OpenedRow | undefined>((last, next) => (last && last.number > next.number ? last : next), undefined);
+  // It would not have moved.
+  if (kept?.boundary === row.proposed) return { boundary: row.proposed, heldBy: [] };
   const holders = `${heldBy.length === 1 ? 'writer' : 'writers'} ${heldBy.join(', ')}`;
   if (kept === undefined) {
     return { boundary: undefined, why: `no run has finished yet and ${holders} did not answer`, heldBy };

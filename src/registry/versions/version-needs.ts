@@ -49,8 +49,9 @@ export function refuseNeeded(version: string, needs: readonly VersionNeed[]): vo
   throw new HeadraceError('HR_CONFLICT', `${version} is needed: ${needs.map(describeNeed).join(', ')}.`);
 }
 
-function describeNeed(need: VersionNeed): string {
+/** A clause. */
+export function describeNeed(need: VersionNeed): string {
   if (need.by === 'applied') return 'it is what is applied';
-  if (need.by === 'service') return `service "${need.service}" is served by it`;
+  if (need.by === 'service') return `service "${need.service}" is served by it, as of revision ${need.revision}`;
   return `version ${need.version} of model "${need.model}" reads it (\`headrace models retire ${need.model} ${need.version}\` lets go)`;
 }

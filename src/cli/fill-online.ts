@@ -1,0 +1,113 @@
+// A materialize with all that belongs to it: dead writers are settled before, readers move to what is complete then, what
+// nothing reads goes, and of what failed it is known whom it is kept for.
+
+import type { App } from '../app/index.ts';
+import { messageOf } from '../core/index.ts';
+import type { Definitions, LiveVersion } from '../definitions/index.ts';
+import type {
+  FailedView,
+  MaterializedView,
+  MaterializeOutcome,
+  MaterializeRequest,
+  OfflineDeps,
+} from '../offline/index.ts';
+import type { VersionNeed } from '../registry/index.ts';
+import type { CommandContext } from './command.ts';
+
+export interface FilledOnline {
+  readonly views: readonly MaterializedView[];
+  readonly failed: readonly FailedVersion[];
+}
+
+export interface FailedVersion extends FailedView {
+  /** Whether anything reads it: the failure of a version that is kept for nobody holds nothing up. */
+  readonly isRead: boolean;
+  readonly needs: readonly VersionNeed[];
+}
+
+type Telling = Pick<CommandContext, 'progress' | 'tell'>;
+
+/** Throws as `materializeEach`; where a view failed, what goes wrong after it is a warning beside that. */
+export async function fillOnline(
+  app: App,
+  request: MaterializeRequest,
+  { progress, tell }: Telling,
+): Promise<FilledOnline> {
+  const offline = await app.offline(progress);
+  const { materializeEach } = await import('../offline/index.ts');
+  const deps = { ...offline, store: await app.online() };
+  if (request.dryRun) return withNeeds(app, await materializeEach(deps, request));
+  const outcome = await withDeadSettled(app, offline, async () => {
+    await completeNow(app, tell);
+    const due = new Set((await app.waitingVersions()).map(({ version }) => version));
+    return materializeEach(deps, { ...request, due });
+  });
+  try {
+    await finishUp(app, offline, tell);
+  } catch (error) {
+    if (outcome.failed.length === 0) throw error;
+    app.logger.warn({ reason: messageOf(error) }, 'a materialize could not be finished up; the next one tries again');
+  }
+  return withNeeds(app, outcome);
+}
+
+async function finishUp(app: App, offline: OfflineDeps, tell: Telling['tell']): Promise<void> {
+  const { keepLog } = await import('../offline/index.ts');
+  await moveReaders(app, tell);
+  const store = await app.online();
+  await keepLog({ ...offline, store, retentionMicros: app.config.values['pushLog.retention'] });
+}
+
+/** By what the registry knows now: a version that nothing reads was noted just before. */
+async function withNeeds(app: App, { views, failed }: MaterializeOutcome): Promise<FilledOnline> {
+  if (failed.length === 0) return { views, failed: [] };
+  const { versions } = await app.registry();
+  const needs = await versions.needs();
+  const unread = new Map((await versions.list()).map((row) => [row.version, row.unreadSinceMicros]));
+  return {
+    views,
+    failed: failed.map((one) => {
+      const own = needs.get(one.version) ?? [];
+      return { ...one, needs: own, isRead: own.length > 0 || unread.get(one.version) === null };
+    }),
+  };
+}
+
+async function completeNow(app: App, tell: (line: string) => void): Promise<void> {
+  const { completeVersions } = await import('../offline/index.ts');
+  for (const { version } of await completeVersions(await app.completeness(), await app.waitingVersions())) {
+    tell(`${version} is complete: readers move to it.`);
+  }
+}
+
+/** Readers move to versions that are complete now, and what nothing reads goes after a while. */
+async function moveReaders(app: App, tell: (line: string) => void): Promise<void> {
+  const { tidyVersions } = await import('../offline/index.ts');
+  await completeNow(app, tell);
+  await tidyVersions({
+    registry: await app.registry(),
+    runs: await app.runs(),
+    store: await app.online(),
+    logger: app.logger,
+    clock: app.clock,
+    keepMicros: app.config.values['online.keepVersions'],
+  });
+}
+
+/** What servers of this machine left behind that are gone is settled first, so that the run can count it. */
+async function withDeadSettled<T>(app: App, { definitions, versions }: Kept, run: () => Promise<T>): Promise<T> {
+  const { openIngestion } = await import('../ingestion/index.ts');
+  const kept = { definitions: () => definitions, ...(versions === undefined ? {} : { versions: () => versions }) };
+  const ingestion = openIngestion(await app.ingestion(), kept);
+  try {
+    await ingestion.settle();
+    return await run();
+  } finally {
+    await ingestion.close();
+  }
+}
+
+interface Kept {
+  readonly definitions: Definitions;
+  readonly versions?: readonly LiveVersion[];
+}

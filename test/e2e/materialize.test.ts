@@ -1,0 +1,115 @@
+// `headrace materialize` where a view fails: the others are done and shown, and what failed is told with whom it is kept for.
+
+import { rmSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { constantModel } from '../support/onnx-model.ts';
+import { CONFIG, createProject, headrace, headraceJson, type Project } from '../support/serving-project.ts';
+
+interface Shape {
+  readonly file: string;
+  readonly days: number;
+}
+
+/** Orders that come by a file, whose view a model reads, and visits that are pushed. */
+const repository = ({
+  file,
+  days,
+}: Shape) => `import { count, csv, entity, featureService, featureView, model, pushed, t } from 'headrace';
+
+export const customer = entity('customer', { keys: { customer: t.string() } });
+const columns = { customer: t.string(), at: t.timestamp() };
+export const orders = csv('orders', { path: '../${file}', columns, eventTime: 'at' });
+export const visits = pushed('visits', { columns, eventTime: 'at' });
+export const ordered = featureView('ordered', {
+  entity: customer, source: orders, features: { n: count().over('${days}d') },
+});
+export const visited = featureView('visited', {
+  entity: customer, source: visits, features: { n: count().over('1d') },
+});
+export const features = featureService('shop_features', [ordered]);
+export const returns = model('returns', { features, outputs: { probability: t.float32() } });
+`;
+
+const hourAgo = new Date(Date.now() - 3_600_000).toISOString();
+const ROWS = `customer,at\nada,${hourAgo}\n`;
+
+describe('headrace materialize, of views of which one fails', () => {
+  let project: Project;
+  let old: string;
+  const materialize = (...more: string[]) => headrace(project, ['materialize', '--incremental', ...more]);
+  beforeAll(() => {
+    project = createProject({
+      'headrace.config.ts': CONFIG,
+      'feature_repo/shop.ts': repository({ file: 'orders.csv', days: 1 }),
+      'orders.csv': ROWS,
+      'sold.csv': ROWS,
+      'half.onnx': constantModel(1, 0.5),
+    });
+    headraceJson(project, ['apply']);
+    headraceJson(project, ['models', 'register', 'returns', 'half.onnx']);
+    const { views } = headraceJson(project, ['views']) as { views: { view: string; version: string }[] };
+    old = views.find(({ view }) => view === 'ordered')?.version ?? '';
+    project.write('feature_repo/shop.ts', repository({ file: 'sold.csv', days: 2 }));
+    headraceJson(project, ['apply', '--yes']);
+    expect(materialize().code).toBe(0);
+    rmSync(project.file('orders.csv'));
+  }, 60_000);
+  afterAll(() => project.remove());
+
+  it('shows the others, then why it failed, whom it is kept for and what to do', () => {
+    project.write('sold.csv', `${ROWS}bob,${hourAgo}\n`);
+    const { code, stdout, stderr } = materialize();
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^ordered +finished +\d+ /m);
+    expect(stdout).toMatch(/^visited +up-to-date +- /m);
+    expect(stdout).toMatch(new RegExp(`^${old} +failed`, 'm'));
+    expect(stderr).toMatch(/^HR_SOURCE_UNREADABLE: .*orders\.csv/m);
+    expect(stderr).toContain(
+      `${old} is kept, as version 1 of model "returns" reads it (\`headrace models retire returns 1\` lets go).`,
+    );
+    expect(stderr).toContain(`Once that is mended: headrace materialize --incremental --views ${old}`);
+  });
+
+  it('says the same as JSON', () => {
+    const { code, stdout } = materialize('--json');
+    const report = JSON.parse(stdout) as { views: { view: string }[]; failed: object[] };
+    expect(code).toBe(1);
+    expect(report.views.map(({ view }) => view).sort()).toEqual(['ordered', 'visited']);
+    expect(report.failed).toEqual([
+      {
+        view: old,
+        version: old,
+        state: 'failed',
+        error: { code: 'HR_SOURCE_UNREADABLE', message: expect.stringContaining('orders.csv'), details: [] },
+        isRead: true,
+        keptFor: [{ kind: 'model', model: 'returns', version: 1 }],
+      },
+    ]);
+  });
+
+  it('is no failure where nothing reads the version any more', () => {
+    headraceJson(project, ['models', 'retire', 'returns', '1']);
+    const { code, stdout, stderr } = materialize();
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining(`${old} could not be`) });
+    expect(stdout).toMatch(new RegExp(`^${old} +failed`, 'm'));
+    expect(stderr).toContain(
+      `nothing reads it any more: it goes by itself, or now with \`headrace views remove ${old}\``,
+    );
+    expect(headraceJson(project, ['materialize', '--incremental'])).toMatchObject({
+      failed: [{ version: old, isRead: false, keptFor: [] }],
+    });
+  });
+
+  it('fails where what is applied does, a dry run too', () => {
+    rmSync(project.file('sold.csv'));
+    for (const more of [[], ['--dry-run']]) {
+      const { code, stdout, stderr } = materialize(...more);
+      expect({ code, stderr }).toEqual({
+        code: 1,
+        stderr: expect.stringMatching(/^HR_SOURCE_UNREADABLE: .*sold\.csv/m),
+      });
+      expect(stdout).toMatch(/^ordered +failed/m);
+      expect(stdout).toMatch(/^visited +up-to-date/m);
+    }
+  });
+});
