@@ -92,7 +92,7 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
     (await import('./applied-definitions.ts')).createAppliedDefinitions({
       registry,
       objects,
-      store: await shownStore(values['artifacts.url']),
+      store: await shownUrl(values['artifacts.url']),
       logger,
       directory: values.repo,
     }),
@@ -164,10 +164,7 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
     }),
     online,
     async storePlace() {
-      const { project, 'online.url': url } = values;
-      // A path has no password, and is shown whole.
-      const isPath = url.startsWith('lmdb:');
-      return { project, url: isPath ? url : (await import('../storage/index.ts')).withoutPassword(url) };
+      return { project: values.project, url: await shownUrl(values['online.url']) };
     },
     objects,
     runs,
@@ -211,7 +208,7 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
   };
 }
 
-/** A path holds no secret. */
-async function shownStore(url: string): Promise<string> {
-  return url.startsWith('file:') ? url : (await import('../storage/index.ts')).withoutPassword(url);
+/** A path has no password, and is shown whole. */
+async function shownUrl(url: string): Promise<string> {
+  return /^(file|lmdb):/.test(url) ? url : (await import('../storage/index.ts')).withoutPassword(url);
 }
