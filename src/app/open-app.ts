@@ -194,9 +194,9 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
       };
     },
     async keptVersions({ hasTrainingSets }) {
-      const { keptVersions } = await import('../control/index.ts');
+      const { surveyVersions } = await import('../control/index.ts');
       const { listTrainingSets } = await import('../offline/index.ts');
-      return keptVersions({
+      return surveyVersions({
         registry: await registry(),
         live: await (await definitions()).versions(),
         trainingSets: hasTrainingSets ? await listTrainingSets({ database: await database() }) : [],

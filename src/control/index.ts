@@ -1,7 +1,7 @@
 export {
   type KeptVersion,
-  keptVersions,
-  type KeptVersionsDeps,
+  surveyVersions,
+  type SurveyDeps,
   presentNeed,
   type VersionReader,
 } from './kept-versions.ts';

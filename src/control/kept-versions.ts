@@ -2,13 +2,12 @@
 // the registry, the training sets, the marks and the writers.
 
 import type { Micros } from '../core/index.ts';
-import { type LiveVersion, type Manifest, viewVersion } from '../definitions/index.ts';
-import { type CompletenessDeps, type Missing, missingFor, type TrainingSetRecord } from '../offline/index.ts';
+import { type LiveVersion, type Manifest } from '../definitions/index.ts';
+import { type CompletenessDeps, type Missing, missingOf, type TrainingSetRecord } from '../offline/index.ts';
 import { type Registry, type VersionNeed, versionsRead } from '../registry/index.ts';
 
 export interface KeptVersion {
   readonly live: LiveVersion;
-  readonly isCurrent: boolean;
   /** What it waits for; null once it is complete. */
   readonly missing: Missing | null;
   readonly readBy: readonly VersionReader[];
@@ -21,7 +20,7 @@ export type VersionReader =
   | { readonly kind: 'model'; readonly model: string; readonly version: number }
   | { readonly kind: 'training_set'; readonly id: string; readonly name: string | null };
 
-export interface KeptVersionsDeps extends CompletenessDeps {
+export interface SurveyDeps extends CompletenessDeps {
   readonly registry: Pick<Registry, 'definitions' | 'versions'>;
   /** All that are kept, with their definitions. */
   readonly live: readonly LiveVersion[];
@@ -29,13 +28,14 @@ export interface KeptVersionsDeps extends CompletenessDeps {
 }
 
 /** Empty before the first apply. */
-export async function keptVersions(deps: KeptVersionsDeps): Promise<readonly KeptVersion[]> {
+export async function surveyVersions(deps: SurveyDeps): Promise<readonly KeptVersion[]> {
   const { registry, live } = deps;
   const applied = await registry.definitions.current();
   if (applied === undefined) return [];
   const { manifest } = applied;
   const rows = new Map((await registry.versions.list()).map((row) => [row.version, row]));
-  const current = new Set(Object.keys(manifest.views).map((view) => viewVersion(manifest, view)));
+  const waiting = live.filter(({ version }) => rows.get(version)?.completedMicros === null);
+  const missing = await missingOf(deps, waiting);
   const readers = await findReaders(deps, manifest);
   const kept: KeptVersion[] = [];
   for (const one of live) {
@@ -44,8 +44,7 @@ export async function keptVersions(deps: KeptVersionsDeps): Promise<readonly Kep
     if (row === undefined) continue;
     kept.push({
       live: one,
-      isCurrent: current.has(one.version),
-      missing: row.completedMicros === null ? await missingFor(deps, one) : null,
+      missing: missing.get(one) ?? null,
       readBy: readers.get(one.version) ?? [],
       unreadSinceMicros: row.unreadSinceMicros,
     });
@@ -54,7 +53,7 @@ export async function keptVersions(deps: KeptVersionsDeps): Promise<readonly Kep
 }
 
 async function findReaders(
-  { registry, trainingSets }: KeptVersionsDeps,
+  { registry, trainingSets }: SurveyDeps,
   applied: Manifest,
 ): Promise<ReadonlyMap<string, readonly VersionReader[]>> {
   const readers = new Map<string, VersionReader[]>();

@@ -136,7 +136,7 @@ async function viewStatus(
   return {
     view: live.view,
     version: codec.version,
-    current: kept.isCurrent,
+    current: live.isCurrent,
     complete: missing === null,
     waits_for: missing === null ? null : presentMissing(missing),
     read_by: kept.readBy,

@@ -26,4 +26,4 @@ export {
 export type { FailedView, MaterializedView } from './materialize/report.ts';
 export { sweepVersions } from './versions/sweep-versions.ts';
 export { tidyVersions } from './versions/tidy-versions.ts';
-export { type CompletenessDeps, completeVersions, type Missing, missingFor } from './versions/complete-versions.ts';
+export { type CompletenessDeps, completeVersions, type Missing, missingOf } from './versions/complete-versions.ts';

@@ -1,7 +1,7 @@
 // Which versions of views a materialize fills: by the views' names, or by versions.
 
 import { didYouMeanOf, HeadraceError } from '../../core/index.ts';
-import { type LiveVersion, own, storedName, viewOfVersion, viewVersion } from '../../definitions/index.ts';
+import { type LiveVersion, own, storedName, viewOfVersion } from '../../definitions/index.ts';
 import { keptVersions } from '../kept-versions.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
 
@@ -21,9 +21,8 @@ export function chooseVersions(deps: Kept, names: readonly string[] | undefined)
 }
 
 /** The view's name where the version is the one that is applied, else the version. */
-export function labelsIn({ definitions: { manifest } }: Kept): (live: LiveVersion) => string {
-  const current = new Map(Object.keys(manifest.views).map((view) => [viewVersion(manifest, view), view]));
-  return ({ version }) => current.get(version) ?? version;
+export function labelOf({ version, view, isCurrent }: LiveVersion): string {
+  return isCurrent ? view : version;
 }
 
 function isNamed({ definitions: { manifest } }: Kept, { version, view }: LiveVersion, name: string): boolean {

@@ -13,7 +13,7 @@ import {
 import type { LiveVersion } from '../../definitions/index.ts';
 import { keptVersions } from '../kept-versions.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
-import { chooseVersions, labelsIn } from './choose-versions.ts';
+import { chooseVersions, labelOf } from './choose-versions.ts';
 import type { FailedView, MaterializedView } from './report.ts';
 import { rehearseViews, runViews } from './run-views.ts';
 import { forgetRows, removeExpired } from './upkeep.ts';
@@ -88,7 +88,11 @@ export async function materializeEach(deps: MaterializeDeps, request: Materializ
   const before = await runs.lastFinished();
   const views: MaterializedView[] = [];
   const failed: FailedView[] = [];
-  const requests = versions.map(requestsOf(deps, request));
+  const { incremental, from, to, due } = request;
+  const requests = versions.map((live): RunRequest => {
+    const isDue = due?.has(live.version) ?? false;
+    return { live, view: labelOf(live), incremental, isDue, from, to };
+  });
   const outcomes = request.dryRun ? rehearseViews(own, requests) : runViews(own, requests);
   let at = 0;
   for await (const outcome of outcomes) {
@@ -99,17 +103,6 @@ export async function materializeEach(deps: MaterializeDeps, request: Materializ
   }
   if (!request.dryRun) await keepUp(own, versions, before, views);
   return { views, failed };
-}
-
-function requestsOf(
-  deps: MaterializeDeps,
-  { incremental, from, to, due }: MaterializeRequest,
-): (live: LiveVersion) => RunRequest {
-  const label = labelsIn(deps);
-  return (live) => {
-    const isDue = due?.has(live.version) ?? false;
-    return { live, view: label(live), incremental, isDue, from, to };
-  };
 }
 
 // What it leaves undone the next does: the report matters more.

@@ -26,13 +26,16 @@ export interface Missing {
   readonly writers: readonly WriterRow[];
 }
 
-export async function missingFor(deps: CompletenessDeps, live: LiveVersion): Promise<Missing> {
-  return missingAmong(deps, live, await knownWriters(deps));
-}
-
-/** To be read first: a writer that registers later reads the versions after that, and opens no cut without them. */
-async function knownWriters({ log }: CompletenessDeps): Promise<readonly WriterRow[]> {
-  return (await log?.writers()) ?? [];
+/** Of each of some versions; those that lack nothing are complete, though the registry may not say so yet. */
+export async function missingOf(
+  deps: CompletenessDeps,
+  versions: readonly LiveVersion[],
+): Promise<ReadonlyMap<LiveVersion, Missing>> {
+  // The writers first: one that registers later reads the versions after that, and opens no cut without them.
+  const writers = (await deps.log?.writers()) ?? [];
+  const found = new Map<LiveVersion, Missing>();
+  for (const live of versions) found.set(live, await missingAmong(deps, live, writers));
+  return found;
 }
 
 async function missingAmong(
@@ -61,9 +64,7 @@ export async function completeVersions(
   waiting: readonly LiveVersion[],
 ): Promise<readonly LiveVersion[]> {
   const completed: LiveVersion[] = [];
-  const known = await knownWriters(deps);
-  for (const live of waiting) {
-    const { nodes, writers } = await missingAmong(deps, live, known);
+  for (const [live, { nodes, writers }] of await missingOf(deps, waiting)) {
     if (nodes.length === 0 && writers.length === 0 && (await deps.versions.complete(live))) completed.push(live);
   }
   return completed;
