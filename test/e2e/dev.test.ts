@@ -105,7 +105,7 @@ describe('saves while it watches', { timeout: 120_000 }, () => {
     expect(mistyped.mistakes).toEqual([
       expect.objectContaining({
         path: 'basket.ts:11:23',
-        message: expect.stringContaining(`Did you mean 'discount'?`),
+        message: expect.stringContaining('Did you mean "discount"?'),
       }),
     ]);
     project.write(BASKET, basket);

@@ -5,23 +5,17 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { constantModel } from '../support/onnx-model.ts';
 import { CONFIG, createProject, headrace, headraceJson, type Project } from '../support/serving-project.ts';
 
-interface Shape {
-  readonly file: string;
-  readonly days: number;
-}
-
 /** Orders that come by a file, whose view a model reads, and visits that are pushed. */
-const repository = ({
-  file,
-  days,
-}: Shape) => `import { count, csv, entity, featureService, featureView, model, pushed, t } from 'headrace';
+const repository = (
+  column: string,
+) => `import { count, csv, entity, featureService, featureView, model, pushed, sum, t } from 'headrace';
 
 export const customer = entity('customer', { keys: { customer: t.string() } });
 const columns = { customer: t.string(), at: t.timestamp() };
-export const orders = csv('orders', { path: '../${file}', columns, eventTime: 'at' });
+export const orders = csv('orders', { path: '../orders.csv', columns: { ...columns, ${column}: t.int64() }, eventTime: 'at' });
 export const visits = pushed('visits', { columns, eventTime: 'at' });
 export const ordered = featureView('ordered', {
-  entity: customer, source: orders, features: { n: count().over('${days}d') },
+  entity: customer, source: orders, features: { n: sum('${column}').over('1d') },
 });
 export const visited = featureView('visited', {
   entity: customer, source: visits, features: { n: count().over('1d') },
@@ -31,7 +25,8 @@ export const returns = model('returns', { features, outputs: { probability: t.fl
 `;
 
 const hourAgo = new Date(Date.now() - 3_600_000).toISOString();
-const ROWS = `customer,at\nada,${hourAgo}\n`;
+const rows = (column: string, ...customers: readonly string[]) =>
+  [`customer,at,${column}`, ...customers.map((name) => `${name},${hourAgo},1`), ''].join('\n');
 
 describe('headrace materialize, of views of which one fails', () => {
   let project: Project;
@@ -40,24 +35,23 @@ describe('headrace materialize, of views of which one fails', () => {
   beforeAll(() => {
     project = createProject({
       'headrace.config.ts': CONFIG,
-      'feature_repo/shop.ts': repository({ file: 'orders.csv', days: 1 }),
-      'orders.csv': ROWS,
-      'sold.csv': ROWS,
+      'feature_repo/shop.ts': repository('pieces'),
+      'orders.csv': rows('pieces,boxes', 'ada').replaceAll(',1\n', ',1,1\n'),
       'half.onnx': constantModel(1, 0.5),
     });
     headraceJson(project, ['apply']);
     headraceJson(project, ['models', 'register', 'returns', 'half.onnx']);
     const { views } = headraceJson(project, ['views']) as { views: { view: string; version: string }[] };
     old = views.find(({ view }) => view === 'ordered')?.version ?? '';
-    project.write('feature_repo/shop.ts', repository({ file: 'sold.csv', days: 2 }));
+    project.write('feature_repo/shop.ts', repository('boxes'));
     headraceJson(project, ['apply', '--yes']);
     expect(materialize().code).toBe(0);
-    rmSync(project.file('orders.csv'));
   }, 60_000);
   afterAll(() => project.remove());
 
   it('shows the others, then why it failed, whom it is kept for and what to do', () => {
-    project.write('sold.csv', `${ROWS}bob,${hourAgo}\n`);
+    // Without the column that the model's version is made of.
+    project.write('orders.csv', rows('boxes', 'ada', 'bob'));
     const { code, stdout, stderr } = materialize();
     expect(code).toBe(1);
     expect(stdout).toMatch(/^ordered +finished +\d+ /m);
@@ -101,12 +95,12 @@ describe('headrace materialize, of views of which one fails', () => {
   });
 
   it('fails where what is applied does, a dry run too', () => {
-    rmSync(project.file('sold.csv'));
+    rmSync(project.file('orders.csv'));
     for (const more of [[], ['--dry-run']]) {
       const { code, stdout, stderr } = materialize(...more);
       expect({ code, stderr }).toEqual({
         code: 1,
-        stderr: expect.stringMatching(/^HR_SOURCE_UNREADABLE: .*sold\.csv/m),
+        stderr: expect.stringMatching(/^HR_SOURCE_UNREADABLE: .*orders\.csv/m),
       });
       expect(stdout).toMatch(/^ordered +failed/m);
       expect(stdout).toMatch(/^visited +up-to-date/m);

@@ -148,6 +148,8 @@ function watchStore(store: OnlineStore, watch: Watch): OnlineStore {
 /** Changes of runs' rows, in order: ask, open, finish. */
 function watchRows(database: Database, watch: Watch): Database {
   return watch(database, 'rows', {
+    // It gives the database that has the tables.
+    give: (method, result) => (method === 'migrate' ? watchRows(result as Database, watch) : result),
     point: (method, [, options]) =>
       // The port's options of a transaction.
       method === 'transaction' && (options as { serializedBy?: string } | undefined)?.serializedBy === 'online_runs'

@@ -52,6 +52,7 @@ export function headrace(
     encoding: 'utf8',
     env: { ...process.env, npm_lifecycle_event: '', ...env },
     timeout: 60_000,
+    maxBuffer: 64 * 1024 * 1024,
   });
   return { code: run.status, stdout: run.stdout, stderr: run.stderr };
 }
