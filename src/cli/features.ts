@@ -2,7 +2,13 @@
 
 import type { App } from '../app/index.ts';
 import { HeadraceError, messageOf, type Micros, parseJson, type Progress, stringifyJson } from '../core/index.ts';
-import { type Definitions, type ResolvedService, resolveService, viewVersion } from '../definitions/index.ts';
+import {
+  type Definitions,
+  placedDefinitions,
+  type ResolvedService,
+  resolveService,
+  viewVersion,
+} from '../definitions/index.ts';
 import type { RecordsAsOf } from '../offline/index.ts';
 import { defineCommand, defineGroup, textOption, usageError } from './command.ts';
 import { readTime } from './read-time.ts';
@@ -66,7 +72,11 @@ async function recordsFor(
   });
   if (at === undefined || !isPast) return { store: await app.online(), directory };
   const { recordsAsOf } = await import('../offline/index.ts');
-  return recordsAsOf({ ...(await app.offline(progress)), definitions }, at);
+  const applied = await app.applied();
+  // As a run of its versions reads: from where the files are now, and null where their functions can't take a row.
+  const forgiving = definitions === applied ? {} : { onFailedValue: () => {} };
+  const placed = placedDefinitions(definitions, applied);
+  return recordsAsOf({ ...(await app.offline(progress)), ...forgiving, definitions: placed }, at);
 }
 
 function readRows(text: string): unknown {

@@ -71,7 +71,7 @@ export type {
   WindowOp,
 } from './manifest.ts';
 export { own } from './own.ts';
-export { placedVersion, type RegisteredVersion } from './placed-version.ts';
+export { placedDefinitions, placedVersion, type RegisteredVersion } from './placed-version.ts';
 export {
   type ResolvedService,
   resolveService,

@@ -20,7 +20,7 @@ export function placedVersion(registered: RegisteredVersion, applied: Definition
   const { version, epoch, view, definitions } = registered;
   const today = currentViews(applied.manifest).get(version);
   if (today !== undefined) return { version, epoch, view: today, definitions: applied, isCurrent: true };
-  return { version, epoch, view, definitions: placed(definitions, applied), isCurrent: false };
+  return { version, epoch, view, definitions: placedDefinitions(definitions, applied), isCurrent: false };
 }
 
 /** Views by their versions. */
@@ -36,7 +36,9 @@ function currentViews(manifest: Manifest): ReadonlyMap<string, string> {
 const current = new WeakMap<Manifest, ReadonlyMap<string, string>>();
 const known = new WeakMap<Definitions, { readonly applied: Definitions; readonly placed: Definitions }>();
 
-function placed(definitions: Definitions, applied: Definitions): Definitions {
+/** Definitions of before, with their sources where those are by now. */
+export function placedDefinitions(definitions: Definitions, applied: Definitions): Definitions {
+  if (definitions === applied) return definitions;
   const before = known.get(definitions);
   if (before?.applied === applied) return before.placed;
   const { manifest } = definitions;
@@ -53,9 +55,11 @@ function placed(definitions: Definitions, applied: Definitions): Definitions {
 const PLACE = ['path', 'connection', 'table'] as const;
 
 function isMoved(source: SourceSpec, now: SourceSpec): boolean {
-  // One that became pushed, or was, or lies in no database any more that could answer its query, has other facts.
+  // One that became pushed, or was, lies in no database any more that could answer its query, or is a query now has other
+  // facts.
   if ((source.kind === 'pushed') !== (now.kind === 'pushed')) return false;
   if (source.location['query'] !== undefined && now.location['connection'] === undefined) return false;
+  if (source.location['query'] === undefined && now.location['query'] !== undefined) return false;
   const isSamePlace = PLACE.every((member) => source.location[member] === now.location[member]);
   return !isSamePlace || source.kind !== now.kind || source.completeAfterMicros !== now.completeAfterMicros;
 }

@@ -42,11 +42,16 @@ export function createClaimDesk(
   };
 }
 
+/** Of a key, which is a source's own. */
+export function claimId(source: string, key: string): string {
+  return sha256Hex(JSON.stringify([source, key]));
+}
+
 /** The claim that an entry with a key makes. */
 export function claimOf(entry: LogEntry): Claim | undefined {
   if (entry.key === undefined) return undefined;
   return {
-    id: sha256Hex(JSON.stringify([entry.source, entry.key.key])),
+    id: claimId(entry.source, entry.key.key),
     writer: entry.writer,
     offset: entry.offset,
     payloadHash: entry.key.hash,

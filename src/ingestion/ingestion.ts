@@ -3,6 +3,7 @@
 
 import { didYouMeanOf, HeadraceError, messageOf } from '../core/index.ts';
 import { type Definitions, type LiveVersion, versionsOf } from '../definitions/index.ts';
+import type { IdempotencyKey } from '../events/index.ts';
 import { endedWithin } from './ended-within.ts';
 import type { IngestionDeps } from './ingestion-deps.ts';
 import { parsePush } from './parse-push.ts';
@@ -108,6 +109,13 @@ export function openIngestion(deps: IngestionDeps, options: IngestionOptions): I
     return { current, plan };
   };
 
+  /** A push that was taken once was so by the definitions of then, whatever those of now say of its rows. */
+  const repeatOfKey = async (source: string, rows: unknown, key: string | undefined) => {
+    const keyed = Array.isArray(rows) && rows.every(isObject) ? keyOf(rows, key) : undefined;
+    if (keyed === undefined || isClosed) return undefined;
+    return (await ownWriter()).repeat(source, keyed, (rows as unknown[]).length);
+  };
+
   const settle = async (): Promise<number> => {
     lastSettle = performance.now();
     let count = 0;
@@ -189,11 +197,16 @@ export function openIngestion(deps: IngestionDeps, options: IngestionOptions): I
     async push(source, rows, key) {
       for (;;) {
         const { current, plan } = planOf(source);
-        const parsed = parsePush(plan, rows, deps.clock.nowMicros(), deps.limits);
-        if (isClosed) throw new HeadraceError('HR_STOPPING', 'the server is stopping; push again elsewhere.');
-        const keyed = key === undefined ? undefined : { key, hash: hashOf(rows as readonly object[]) };
-        const result = await (await ownWriter()).push(current, source, parsed, keyed);
-        if (result !== undefined) return result;
+        try {
+          const parsed = parsePush(plan, rows, deps.clock.nowMicros(), deps.limits);
+          if (isClosed) throw new HeadraceError('HR_STOPPING', 'the server is stopping; push again elsewhere.');
+          const result = await (await ownWriter()).push(current, source, parsed, keyOf(rows, key));
+          if (result !== undefined) return result;
+        } catch (error) {
+          const before = isOfRows(error) ? await repeatOfKey(source, rows, key) : undefined;
+          if (before === undefined) throw error;
+          return before;
+        }
       }
     },
     check(source, rows) {
@@ -219,4 +232,17 @@ export function openIngestion(deps: IngestionDeps, options: IngestionOptions): I
       for (const log of settled) await log.close();
     },
   };
+}
+
+function isOfRows(error: unknown): boolean {
+  return error instanceof HeadraceError && (error.code === 'HR_INVALID' || error.code === 'HR_TRANSFORM_FAILED');
+}
+
+function isObject(row: unknown): row is object {
+  return typeof row === 'object' && row !== null;
+}
+
+/** `rows` are objects. */
+function keyOf(rows: unknown, key: string | undefined): IdempotencyKey | undefined {
+  return key === undefined ? undefined : { key, hash: hashOf(rows as readonly object[]) };
 }

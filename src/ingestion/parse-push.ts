@@ -3,6 +3,7 @@
 import {
   compileRowReader,
   describe,
+  describeMistake,
   type ErrorDetail,
   type Field,
   formatDuration,
@@ -16,7 +17,8 @@ import {
   type Row,
   type Value,
 } from '../core/index.ts';
-import type { SourceSpec } from '../definitions/index.ts';
+import type { OnFailedValue, SourceSpec } from '../definitions/index.ts';
+import { statedKnown } from './known-time.ts';
 import type { SourcePlan } from './source-plan.ts';
 
 export interface PushLimits {
@@ -36,7 +38,7 @@ interface Door {
 
 /** `rows` is JSON. Throws HR_INVALID naming each row and column, HR_TOO_LARGE. */
 export function parsePush(
-  { source, kept }: Pick<SourcePlan, 'source' | 'kept'>,
+  { source, kept, onLost }: Pick<SourcePlan, 'source' | 'kept' | 'onLost'>,
   rows: unknown,
   now: Micros,
   limits: PushLimits,
@@ -57,16 +59,19 @@ export function parsePush(
     parsed[index] = parseGood(door, rows[index]) ?? parseAny(door, rows[index], index);
   }
   if (mistakes.length > 0) throw invalid(mistakes);
-  return kept.length === 0 ? parsed : parsed.map((row, index) => ({ ...keptValues(kept, rows[index]), ...row }));
+  return kept.length === 0
+    ? parsed
+    : parsed.map((row, index) => ({ ...keptValues(kept, onLost, rows[index]), ...row }));
 }
 
-// Nobody declares these any more: a value that is none of the type is null, not a mistake.
-function keptValues(kept: readonly Field[], json: unknown): Row {
+// Nobody declares these any more: a value that is none of the type is null, not a mistake, and is told of.
+function keptValues(kept: readonly Field[], onLost: OnFailedValue, json: unknown): Row {
   const values: Record<string, Value> = {};
   for (const { name, type } of kept) {
     // A row that was parsed is an object.
     const raw = Object.hasOwn(json as object, name) ? (json as Record<string, unknown>)[name] : null;
     const value = parseValue(type, raw);
+    if (value === INVALID) onLost(name, describeMistake(type, raw));
     values[name] = value === INVALID ? null : value;
   }
   return values;
@@ -133,6 +138,26 @@ export function checkDerivedTimes(source: SourceSpec, rows: readonly Row[], now:
     for (const name of own) checkAhead(door, row, name, `rows[${index}]`);
   }
   if (mistakes.length > 0) throw invalid(mistakes);
+}
+
+/**
+ * For rows as a kept version has them, whose times today's definitions may not know: one with a time too far ahead loses its
+ * event time, and so matches nothing.
+ */
+export function withoutFarTimes(
+  source: SourceSpec,
+  rows: readonly Row[],
+  now: Micros,
+  limits: PushLimits,
+): readonly Row[] {
+  const latest = now + limits.maxAheadMicros;
+  const isFar = (row: Row): boolean =>
+    [row[source.eventTime], statedKnown(source, row)].some((time) => isAfter(time, latest));
+  return rows.some(isFar) ? rows.map((row) => (isFar(row) ? { ...row, [source.eventTime]: null } : row)) : rows;
+}
+
+function isAfter(time: Value | undefined, latest: Micros): boolean {
+  return typeof time === 'number' && time > latest;
 }
 
 function checkTimes(door: Door, row: Row, path: string): void {

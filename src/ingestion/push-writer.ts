@@ -4,7 +4,7 @@
 import { HeadraceError, messageOf, type Micros, type Row } from '../core/index.ts';
 import type { CutView, IdempotencyKey, LogEntry, LogWriter } from '../events/index.ts';
 import { type Claim, holdsClaim, type StoreWriter } from '../online/index.ts';
-import { claimOf, createClaimDesk } from './claim-desk.ts';
+import { claimId, claimOf, createClaimDesk } from './claim-desk.ts';
 import { readCutView } from './cut-view.ts';
 import { createCuts, type Cuts } from './cuts.ts';
 import { endedWithin } from './ended-within.ts';
@@ -13,7 +13,7 @@ import { foldEntry, type LensRows } from './fold-entry.ts';
 import type { IngestionDeps } from './ingestion-deps.ts';
 import { createOpenCut, type OpenCut } from './open-cut.ts';
 import { statedKnown } from './known-time.ts';
-import { checkDerivedTimes } from './parse-push.ts';
+import { checkDerivedTimes, withoutFarTimes } from './parse-push.ts';
 import { createPartWriter } from './part-writer.ts';
 import { createPatience } from './patience.ts';
 import { publishSchemas } from './publish-schemas.ts';
@@ -28,6 +28,8 @@ export interface PushWriter {
   readonly writer: number;
   /** Undefined when later definitions than `plans` are in force by now: nothing was logged, parse it by those. */
   push(plans: SourcePlans, source: string, rows: readonly Row[], key?: IdempotencyKey): Promise<PushResult | undefined>;
+  /** What came of the push that holds the key, where that had these rows; undefined else. Throws as a repeated push does. */
+  repeat(source: string, key: IdempotencyKey, count: number): Promise<PushResult | undefined>;
   /** Tells the registry that the writer lives. Throws HR_CONFLICT when it was forgotten: open another. */
   touch(): Promise<void>;
   /** Ends the open cut, for the runs that ask and are not answered yet; does nothing when none does. */
@@ -157,9 +159,12 @@ export async function openPushWriter(deps: IngestionDeps, readPlans: () => Promi
     const byLens = new Map<Lens, readonly Row[]>();
     for (const lens of plan.lenses) {
       const derived = lens.derive(lens.convert(rows));
-      byLens.set(lens, derived instanceof Promise ? await derived : derived);
+      const complete = derived instanceof Promise ? await derived : derived;
+      const now = clock.nowMicros();
+      const isToday = lens === plan.lenses[0];
+      if (isToday) checkDerivedTimes(lens.source, complete, now, limits);
+      byLens.set(lens, isToday ? complete : withoutFarTimes(lens.source, complete, now, limits));
     }
-    checkDerivedTimes(plan.source, byLens.get(plan.lenses[0]) ?? [], clock.nowMicros(), limits);
     if (cuts.isBehind(wanted)) await cuts.takeUp(wanted);
     // From here to the append in one turn: the log puts an entry into the cut that is open at the call.
     const called = cuts.current;
@@ -220,6 +225,10 @@ export async function openPushWriter(deps: IngestionDeps, readPlans: () => Promi
       const work = append(wanted, source, rows, key).finally(() => underWay.delete(id));
       underWay.set(id, { hash: key.hash, work });
       return patience.within(work);
+    },
+    async repeat(source, key, count) {
+      const [holding] = await store.claims([claimId(source, key.key)]);
+      return holding?.payloadHash === key.hash ? repeatOf(deps.log, holding, { key, count }) : undefined;
     },
     async touch() {
       await firstCuts.retry();

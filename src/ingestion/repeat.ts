@@ -10,7 +10,11 @@ import { type PushResult, repeatedResult } from './push-result.ts';
  * will be none. A writer that has ended answered, or settled, each of its entries: where a failing node lost the result of
  * one, all that is known is that it was accepted. Of one that was forgotten nobody can know that.
  */
-export async function repeatOf(log: Pick<EventLog, 'writers'>, holding: Claim, entry: LogEntry): Promise<PushResult> {
+export async function repeatOf(
+  log: Pick<EventLog, 'writers'>,
+  holding: Claim,
+  entry: Pick<LogEntry, 'key' | 'count'>,
+): Promise<PushResult> {
   const { key = '', hash } = entry.key ?? {};
   if (holding.payloadHash !== hash) throw otherRows(key);
   if (holding.result !== undefined) return repeatedResult(holding.result);

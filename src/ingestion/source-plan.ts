@@ -13,6 +13,7 @@ import {
 import {
   type Definitions,
   type LiveVersion,
+  type OnFailedValue,
   own,
   type SourceSpec,
   sourceOfView,
@@ -72,6 +73,8 @@ export interface SourcePlan {
   readonly source: SourceSpec;
   /** Columns besides that a version reads by its own definitions: taken from rows that have them. */
   readonly kept: readonly Field[];
+  /** Told of a value of theirs that is none of the type. */
+  readonly onLost: OnFailedValue;
   /** The source with those: what the log holds of a row. */
   readonly logged: SourceSpec;
   /** The source as it is defined now comes first. */
@@ -149,10 +152,11 @@ function compilePlan({ definitions, versions }: KeptDefinitions, source: SourceS
     const lens = compileLens(logged, form.source, by, form.members, deps);
     return { ...lens, derive: lens.deriveAgain };
   });
-  return { source, kept, logged, lenses: [first, ...others] };
+  const readers = versions.filter(({ isCurrent }) => !isCurrent).map(({ version }) => version);
+  return { source, kept, onLost: tellOfFailedValues(deps.logger, source, readers), logged, lenses: [first, ...others] };
 }
 
-/** Of the versions' columns those that the source has no more, as the last of them has them. */
+/** Of the versions' columns those that the source has no more. Where two have one in two types it is taken in one of them. */
 function keptColumns({ columns }: SourceSpec, versions: readonly LiveVersion[]): readonly Field[] {
   const kept = new Map<string, Field>();
   for (const { definitions, view, isCurrent } of versions) {

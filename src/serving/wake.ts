@@ -1,5 +1,5 @@
-// A process that was stopped for long, or whose machine slept, still holds what it served then: view versions that were
-// removed meanwhile among it. It looks at the registry before it answers anything.
+// A process that was stopped for long still holds what it served then: view versions that were removed meanwhile among it.
+// It looks at the registry before it answers anything.
 
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -10,7 +10,7 @@ export interface Wake {
   awake(): Promise<void> | undefined;
 }
 
-/** A server that was silent for longer than this may be taken for gone; far below, so that clocks don't matter. */
+/** Far below the ten minutes of silence after which a server is taken for gone, and what it read may be removed. */
 const SLEPT_MS = 30_000;
 /** While the registry is away, a server goes on with what it has. */
 const LOOK_LIMIT_MS = 2000;

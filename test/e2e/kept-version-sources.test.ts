@@ -34,7 +34,7 @@ const repository = ({
   derive = STRICT,
   more = '',
   features = SUMS,
-}: Repository = {}) => `import { count, csv, endpoint, entity, featureService, featureView, model, pushed, sum, t } from 'headrace';
+}: Repository = {}) => `import { count, csv, endpoint, entity, featureService, featureView, model, pushed, sql, sum, t } from 'headrace';
 export const driver = entity('driver', { keys: { driver: t.string() } });
 export const rides = ${source}
   columns: { driver: t.string(), amount: t.float64(), ${columns}at: t.timestamp() },
@@ -109,6 +109,8 @@ describe('a model version goes on getting what it was registered with', () => {
     expect(await push([{ driver: 'ada', amount: 20, tip: 2, at: hoursAgo(2) }])).toMatchObject({ status: 200 });
     // What is no column any more is nobody's mistake.
     expect(await push([{ driver: 'ada', amount: 30, tip: 'much', at: hoursAgo(1) }])).toMatchObject({ status: 200 });
+    const lost = server;
+    await expect.poll(() => lost.log()).toMatch(/"column":"tip".*much/);
     expect(await push([{ driver: 'ada', at: hoursAgo(1) }])).toMatchObject({ status: 200 });
     await expectFeatures('ada', { work__rides_7d: 4, work__tip_7d: 3, work__cost_7d: 60 });
   });
@@ -122,7 +124,32 @@ describe('a model version goes on getting what it was registered with', () => {
     expect(server.log()).toContain('a ride for nothing');
     await expectFeatures('ada', { work__rides_7d: 2, work__tip_7d: 2, work__cost_7d: 7 }, 'a ride for nothing');
     change({ derive: STRICT });
-    expect(await push(rides)).toMatchObject({ status: 422 });
+    expect(await push(rides)).toMatchObject({ status: 422, errors: [{ path: 'rows[0]' }] });
+  });
+
+  it('whose SQL fails at a row, or can’t be tried at all: pushes go on', async () => {
+    const sql = (text: string) => `sql\`CASE WHEN amount = 0 THEN ${text} ELSE amount END\``;
+    begin({ derive: sql("error('a ride for nothing')") });
+    server = await startServe(project);
+    change({ derive: TOLERANT });
+    const rides = [3, 0, 7].map((amount) => ({ driver: 'ada', amount, tip: 1, at: hoursAgo(1) }));
+    expect(await push(rides)).toMatchObject({ status: 200, accepted: 3 });
+    expect(server.log()).toContain('a ride for nothing');
+    expect(await featuresOf('ada')).toEqual({ work__rides_7d: 3, work__tip_7d: 3, work__cost_7d: 10 });
+  });
+
+  it('and is not filled with nulls that nobody was told of before anyone read it', async () => {
+    begin({ derive: TOLERANT });
+    server = await startServe(project);
+    expect(await push([{ driver: 'ada', amount: 0, tip: 1, at: hoursAgo(1) }])).toMatchObject({ status: 200 });
+    change({ derive: STRICT });
+    const versions = () =>
+      (headraceJson(project, ['views']) as { views: { version: string; current: boolean; complete: boolean }[] }).views;
+    const strict = versions().find(({ current }) => current)?.version;
+    expect(headrace(project, ['materialize', '--incremental']).code).toBe(1);
+    headraceJson(project, ['rollback']);
+    expect(headrace(project, ['materialize', '--incremental']).stderr).toContain('a ride for nothing');
+    expect(versions().find(({ version }) => version === strict)).toMatchObject({ complete: false });
   });
 
   it('from files that were moved', async () => {
@@ -163,6 +190,12 @@ describe('a model version goes on getting what it was registered with', () => {
     change({ columns: 'note: t.string(), ', features: '' });
     expect(await push(rows, key)).toMatchObject({ status: 200, duplicate: true });
     expect(await push([{ ...rows[0], amount: 11 }], key)).toMatchObject({ status: 422, code: 'HR_IDEMPOTENCY' });
+    // Though its rows are none that would be taken now.
+    change({ columns: 'note: t.int64(), ', features: '', derive: "() => { throw new Error('never') }" });
+    expect(await push(rows, key)).toMatchObject({ status: 200, duplicate: true });
+    change({ columns: 'note: t.string(), ', features: '', derive: "() => { throw new Error('never') }" });
+    expect(await push(rows, key)).toMatchObject({ status: 200, duplicate: true });
+    expect(await push(rows)).toMatchObject({ status: 422, code: 'HR_TRANSFORM_FAILED' });
     await expectFeatures('ada', { work__rides_7d: 1, work__tip_7d: 1, work__cost_7d: 10 });
   });
 });

@@ -6,34 +6,53 @@ import { type DeriveSpec, functionOf, type SourceSpec } from '../../definitions/
 import { registerDerive } from '../duckdb/user-functions.ts';
 import { duckType, quoteName } from '../sources/sql-text.ts';
 import type { FactsDeps } from './facts.ts';
+import { noRows } from './raw-rows.ts';
 
 /**
  * `SQL AS "name"` of each derived column; functions are registered with the connection. With `onFailedValue` a value that
- * can't be derived is null.
+ * can't be derived is null: of functions it is told; of SQL nobody can tell which null is one.
  */
-export function derivedColumns(
+export async function derivedColumns(
   connection: DuckDBConnection,
   source: SourceSpec,
-  { definitions, onFailedValue }: Pick<FactsDeps, 'definitions' | 'onFailedValue'>,
-): string[] {
-  const declared = source.columns.map(({ name }) => quoteName(name)).join(', ');
-  return source.derive.map((spec) => {
-    if (spec.by.kind === 'sql')
-      return `${derivedSql(spec, spec.by.sql, onFailedValue !== undefined)} AS ${quoteName(spec.name)}`;
-    const name = registerDerive(
-      connection,
-      source.columns,
-      spec,
-      functionOf(definitions, spec.by.function),
-      onFailedValue,
-    );
-    return `${name}(${declared}) AS ${quoteName(spec.name)}`;
-  });
+  deps: Pick<FactsDeps, 'definitions' | 'onFailedValue'>,
+): Promise<string[]> {
+  const columns: string[] = [];
+  for (const spec of source.derive) {
+    columns.push(`${await derivedColumn(connection, source, spec, deps)} AS ${quoteName(spec.name)}`);
+  }
+  return columns;
 }
 
-export function derivedSql({ type }: DeriveSpec, sql: string, isForgiving: boolean): string {
-  const cast = `CAST((${sql}) AS ${duckType(type)})`;
-  return isForgiving ? `TRY(${cast})` : cast;
+async function derivedColumn(
+  connection: DuckDBConnection,
+  source: SourceSpec,
+  spec: DeriveSpec,
+  { definitions, onFailedValue }: Pick<FactsDeps, 'definitions' | 'onFailedValue'>,
+): Promise<string> {
+  if (spec.by.kind === 'sql') {
+    const plain = derivedSql(spec, spec.by.sql);
+    const forgiving = `TRY(${plain})`;
+    return onFailedValue !== undefined && (await canRun(connection, source, forgiving)) ? forgiving : plain;
+  }
+  const fn = functionOf(definitions, spec.by.function);
+  const name = registerDerive(connection, source.columns, spec, fn, onFailedValue);
+  return `${name}(${source.columns.map((column) => quoteName(column.name)).join(', ')})`;
+}
+
+// Not around what differs from call to call, or asks another query.
+async function canRun(connection: DuckDBConnection, source: SourceSpec, sql: string): Promise<boolean> {
+  try {
+    await connection.run(`SELECT ${sql} FROM ${noRows(source)}`);
+    return true;
+  } catch {
+    // Whatever else is wrong with it, the query that uses it says.
+    return false;
+  }
+}
+
+export function derivedSql({ type }: DeriveSpec, sql: string): string {
+  return `CAST((${sql}) AS ${duckType(type)})`;
 }
 
 /**

@@ -28,7 +28,7 @@ export async function openFacts(
   const files = snapshot?.files ?? [];
   const raw = files.length === 0 ? undefined : await openFiles(connection, source, snapshot as PinnedSnapshot);
   const logged = boundary === Infinity ? NO_LOG_ROWS : await rawLogRows(connection, source, deps, coverage);
-  const complete = completing(connection, source, deps);
+  const complete = await completing(connection, source, deps);
   const fileRows = (indices: readonly number[]) =>
     complete(raw === undefined || indices.length === 0 ? noRows(source) : raw.relation(indices));
   const allFileRows = fileRows(files.map((_, i) => i));
@@ -68,7 +68,8 @@ export async function openLogRows(
   to: Coverage,
 ): Promise<LogRows> {
   const { relation, rows } = await rawLogRows(connection, source, deps, to, from);
-  return { relation: completing(connection, source, deps)(relation ?? noRows(source)), rows };
+  const complete = await completing(connection, source, deps);
+  return { relation: complete(relation ?? noRows(source)), rows };
 }
 
 function openFiles(connection: DuckDBConnection, source: SourceSpec, snapshot: PinnedSnapshot): Promise<FileRows> {
@@ -82,8 +83,12 @@ function openFiles(connection: DuckDBConnection, source: SourceSpec, snapshot: P
 }
 
 /** Raw rows to rows of facts, in the same order of columns whatever they come from. */
-function completing(connection: DuckDBConnection, source: SourceSpec, deps: FactsDeps): (raw: string) => string {
-  const derived = derivedColumns(connection, source, deps);
+async function completing(
+  connection: DuckDBConnection,
+  source: SourceSpec,
+  deps: FactsDeps,
+): Promise<(raw: string) => string> {
+  const derived = await derivedColumns(connection, source, deps);
   return (raw) => withTimes(source, derived.length === 0 ? raw : `(SELECT *, ${derived.join(', ')} FROM ${raw})`);
 }
 

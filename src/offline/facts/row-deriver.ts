@@ -1,7 +1,7 @@
 // Derived columns of rows on their way into the log: TypeScript functions are called here, SQL runs in DuckDB over a table
 // of the declared types, by the very text that the facts relation has.
 
-import { HeadraceError, messageOf, type Row, type Value } from '../../core/index.ts';
+import { HeadraceError, messageOf, type Row, toHeadraceError, type Value } from '../../core/index.ts';
 import {
   compileDerive,
   type Definitions,
@@ -37,20 +37,65 @@ export function createRowDeriver(
     const call = compileDerive(functionOf(definitions, spec.by.function), source.columns, spec);
     return [{ name: spec.name, call: forgiving(call, spec, onFailed) }];
   });
-  const byFunction = (rows: readonly Row[]): Row[] =>
-    rows.map((row) => {
-      const values = source.columns.map(({ name }) => row[name] ?? null);
-      const derived: Record<string, Value> = { ...row };
-      for (const { name, call } of calls) derived[name] = call(values);
+  const deriveOne = (row: Row): Row => {
+    const values = source.columns.map(({ name }) => row[name] ?? null);
+    const derived: Record<string, Value> = { ...row };
+    for (const { name, call } of calls) derived[name] = call(values);
+    return derived;
+  };
+  const byFunction = (rows: readonly Row[]): Row[] => {
+    const derived: Row[] = [];
+    try {
+      for (const row of rows) derived.push(deriveOne(row));
       return derived;
-    });
+    } catch (error) {
+      throw atRow(source, derived.length, error);
+    }
+  };
   if (bySql.length === 0) return byFunction;
   return async (rows) => {
     if (rows.length === 0) return [];
     const derived = byFunction(rows);
-    const values = await deriveBySql(await duckdb(), source, bySql, rows, onFailed);
+    const bySome = async (specs: readonly DeriveSpec[], some: readonly Row[]) =>
+      deriveBySql(await duckdb(), source, specs, some);
+    const values =
+      onFailed === undefined ? await bySome(bySql, rows) : await deriveWhatCan(bySome, bySql, rows, onFailed);
     return derived.map((row, i) => ({ ...row, ...values[i] }));
   };
+}
+
+/** By halves: of many rows those that fail are found without asking for each. */
+async function deriveWhatCan(
+  derive: (specs: readonly DeriveSpec[], rows: readonly Row[]) => Promise<Row[]>,
+  specs: readonly DeriveSpec[],
+  rows: readonly Row[],
+  onFailed: OnFailedValue,
+): Promise<Row[]> {
+  try {
+    return await derive(specs, rows);
+  } catch (error) {
+    const half = Math.ceil(rows.length / 2);
+    if (rows.length > 1) {
+      const first = await deriveWhatCan(derive, specs, rows.slice(0, half), onFailed);
+      return [...first, ...(await deriveWhatCan(derive, specs, rows.slice(half), onFailed))];
+    }
+    const [only] = specs;
+    if (specs.length > 1 || only === undefined) {
+      const columns: Row[] = [];
+      for (const spec of specs) columns.push(...(await deriveWhatCan(derive, [spec], rows, onFailed)));
+      return [Object.assign({}, ...columns) as Row];
+    }
+    onFailed(only.name, error);
+    return [{ [only.name]: null }];
+  }
+}
+
+function atRow({ name }: SourceSpec, row: number, error: unknown): HeadraceError {
+  const { code, message } = toHeadraceError(error);
+  return new HeadraceError(code, `row ${row} of source "${name}": ${message}`, {
+    cause: error,
+    details: [{ path: `rows[${row}]`, message }],
+  });
 }
 
 const TABLE = '__hr_derive';
@@ -60,7 +105,6 @@ async function deriveBySql(
   source: SourceSpec,
   specs: readonly DeriveSpec[],
   rows: readonly Row[],
-  onFailed: OnFailedValue | undefined,
 ): Promise<Row[]> {
   const connection = await duckdb.connect();
   try {
@@ -73,8 +117,7 @@ async function deriveBySql(
     );
     for (const row of rows) appender.add(source.columns.map(({ name }) => row[name] ?? null));
     appender.close();
-    const isForgiving = onFailed !== undefined;
-    const selected = specs.map((spec) => derivedSql(spec, spec.by.kind === 'sql' ? spec.by.sql : 'NULL', isForgiving));
+    const selected = specs.map((spec) => derivedSql(spec, spec.by.kind === 'sql' ? spec.by.sql : 'NULL'));
     // One batch lies in the order in which it was appended.
     const read = await connection.runAndReadAll(`SELECT ${selected.join(', ')} FROM ${TABLE}`);
     return read

@@ -43,7 +43,7 @@ export function openRunSources(deps: OfflineDeps, requests: readonly RunRequest[
         const snapshot = await snapshotOf(request);
         const connection = await deps.duckdb.connect();
         try {
-          const own = versionFacts(deps, request.live);
+          const own = versionFacts(deps, request);
           return await proposeBoundary(connection, sourceOf(request), own, snapshot, asOf);
         } finally {
           connection.closeSync();

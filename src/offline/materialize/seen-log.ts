@@ -26,7 +26,11 @@ export function seenLog(log: EventLog | undefined, writers: readonly WriterRow[]
     writers,
     hasAsked,
     async holds(source, writer, after) {
-      reading ??= log?.contents() ?? Promise.resolve([]);
+      reading ??= (log?.contents() ?? Promise.resolve([])).catch((error: unknown) => {
+        // Another view asks again.
+        reading = undefined;
+        throw error;
+      });
       const shipped = writers.find(({ number }) => number === writer)?.shipped ?? 0;
       return (await reading).some(
         ({ writer: other, cut, rows }) =>

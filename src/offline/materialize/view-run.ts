@@ -52,7 +52,7 @@ export interface ViewRun {
 
 export async function openViewRun(given: RunDeps, request: RunRequest, sources: RunSources): Promise<ViewRun> {
   const { definitions, view } = request.live;
-  const deps = versionFacts(given, request.live);
+  const deps = versionFacts(given, request);
   const codec = createViewCodec(definitions.manifest, view);
   const { freshness } = codec.view;
   const { now } = sources;

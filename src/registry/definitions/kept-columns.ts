@@ -14,7 +14,7 @@ export function keptColumnHints(
   if (before === undefined || after === undefined) return [];
   const lost = before.columns.filter(({ name }) => after.columns.every((column) => column.name !== name));
   if (lost.length === 0) return [];
-  const readers = models.map((one) => ({ ...one, columns: columnsRead(one.manifest, one.service, before.name) }));
+  const readers = models.map((one) => ({ ...one, columns: declaredRead(one.manifest, one.service, before.name) }));
   return lost.flatMap(({ name }) => {
     const reading = readers.filter(({ columns }) => columns.has(name));
     if (reading.length === 0) return [];
@@ -22,12 +22,13 @@ export function keptColumnHints(
       reading.map(({ model, version }) => ({ kind: 'model', model, versions: [version], features: [] })),
     ).map(describeTouched);
     const verb = reading.length === 1 ? 'goes' : 'go';
-    return [`${who.join(', ')} ${verb} on reading column "${name}": go on sending it, and keep it in the files`];
+    const files = after.kind === 'pushed' ? '' : ', and keep it in the files';
+    return [`${who.join(', ')} ${verb} on reading column "${name}": go on sending it${files}`];
   });
 }
 
 /** Declared columns of the source. */
-function columnsRead(manifest: Manifest, service: string, source: string): ReadonlySet<string> {
+function declaredRead(manifest: Manifest, service: string, source: string): ReadonlySet<string> {
   if (!Object.hasOwn(manifest.services, service)) return new Set();
   const views = resolveService(manifest, service).reads.map(({ view }) => view);
   const over = views.filter((view) => view.source === source);
