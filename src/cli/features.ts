@@ -74,9 +74,9 @@ async function recordsFor(
   const { recordsAsOf } = await import('../offline/index.ts');
   const applied = await app.applied();
   // As a run of its versions reads: from where the files are now, and null where their functions can't take a row.
-  const forgiving = definitions === applied ? {} : { onFailedValue: () => {} };
+  const forgiving = { rows: definitions === applied ? 'log' : 'all', onFailedValue: () => {} } as const;
   const placed = placedDefinitions(definitions, applied);
-  return recordsAsOf({ ...(await app.offline(progress)), ...forgiving, definitions: placed }, at);
+  return recordsAsOf({ ...(await app.offline(progress)), forgiving, definitions: placed }, at);
 }
 
 function readRows(text: string): unknown {

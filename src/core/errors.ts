@@ -58,6 +58,12 @@ export const ERRORS = define({
     title: 'Code of a function was altered',
     help: 'A bundle in the artifact store is not what its name, its hash, says. It is never run. Run `headrace apply` from the repository again.',
   },
+  HR_OTHER_PROJECT: {
+    status: 409,
+    grpc: 'FAILED_PRECONDITION',
+    title: 'Another project’s registry',
+    help: 'A registry holds the definitions of one project, and the online store keeps records by its name. Set `project` (HEADRACE_PROJECT) to the one that is applied, or `registry.url` to a registry of its own.',
+  },
   HR_OLDER_COMMIT: {
     status: 409,
     grpc: 'FAILED_PRECONDITION',

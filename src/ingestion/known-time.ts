@@ -1,6 +1,6 @@
 // When a pushed row was known, as a version's own definitions tell it.
 
-import type { Micros, Row } from '../core/index.ts';
+import type { Micros, Row, Value } from '../core/index.ts';
 import type { SourceSpec } from '../definitions/index.ts';
 
 /**
@@ -10,5 +10,10 @@ import type { SourceSpec } from '../definitions/index.ts';
 export function statedKnown({ knownTime, eventTime }: SourceSpec, row: Row): Micros | undefined {
   if (knownTime.kind !== 'column' || knownTime.column === eventTime) return undefined;
   const known = row[knownTime.column];
-  return typeof known === 'number' ? known : undefined;
+  return isTime(known) ? known : undefined;
+}
+
+/** A time that is no whole number in a double (after 2255) is none, as offline. */
+export function isTime(value: Value | undefined): value is Micros {
+  return Number.isSafeInteger(value);
 }

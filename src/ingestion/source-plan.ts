@@ -33,6 +33,7 @@ import {
 import { tellOfFailedValues } from './failed-values.ts';
 import type { DeriveRows, IngestionDeps } from './ingestion-deps.ts';
 import { compileKeyText } from './key-text.ts';
+import { isTime } from './known-time.ts';
 
 /** A version of a live view. */
 export interface LiveView {
@@ -133,9 +134,6 @@ function compilePlan({ definitions, versions }: KeptDefinitions, source: SourceS
   const kept = keptColumns(source, versions);
   const logged = kept.length === 0 ? source : { ...source, columns: [...source.columns, ...kept] };
   const current = versions.filter(({ isCurrent }) => isCurrent);
-  // One that is not defined any more has its functions from a version that needs it.
-  const owner =
-    own(definitions.manifest.sources, source.name) === undefined ? versions.at(-1)?.definitions : definitions;
   const forms = new Map<string, { readonly source: SourceSpec; readonly members: LiveVersion[] }>();
   for (const version of versions) {
     if (version.isCurrent || !isLive(version)) continue;
@@ -145,7 +143,10 @@ function compilePlan({ definitions, versions }: KeptDefinitions, source: SourceS
     if (known === undefined) forms.set(id, { source: form, members: [version] });
     else known.members.push(version);
   }
-  const first = compileLens(logged, source, owner ?? definitions, current.filter(isLive), deps);
+  // Of one that is not defined any more nothing is derived but what a version needs.
+  const isDefined = own(definitions.manifest.sources, source.name) !== undefined;
+  const today = isDefined ? source : { ...source, derive: [] };
+  const first = compileLens(logged, today, definitions, current.filter(isLive), deps);
   const others = [...forms.values()].map((form) => {
     // Every form has a member.
     const [{ definitions: by }] = form.members as [LiveVersion];
@@ -203,7 +204,7 @@ function compileLens(
     convert: (rows) => (convert === undefined ? rows : rows.map(convert)),
     timesOf(row, knownMicros, writer, offset) {
       const eventMicros = row[source.eventTime];
-      if (typeof eventMicros !== 'number') return undefined;
+      if (!isTime(eventMicros)) return undefined;
       return {
         eventMicros,
         knownMicros: Math.max(knownMicros, eventMicros),

@@ -1,9 +1,10 @@
 // What everything offline works with: given by the composition root, by tests, by pipelines.
 
 import type { Clock, Logger, Progress } from '../core/index.ts';
-import type { Definitions, LiveVersion, OnFailedValue } from '../definitions/index.ts';
+import type { Definitions, LiveVersion } from '../definitions/index.ts';
 import type { EventLog } from '../events/index.ts';
 import type { Database, DuckDb } from '../storage/index.ts';
+import type { Forgiving } from './facts/facts.ts';
 
 export interface OfflineDeps {
   readonly definitions: Definitions;
@@ -18,6 +19,6 @@ export interface OfflineDeps {
   readonly dataDirectory: string;
   /** Where pushed events lie; undefined where there can be none. */
   readonly log: EventLog | undefined;
-  /** What to tell of a value that can't be derived, which is null then; left out, it is thrown. */
-  readonly onFailedValue?: OnFailedValue;
+  /** Left out: a value that can't be derived is thrown. */
+  readonly forgiving?: Forgiving;
 }

@@ -123,8 +123,20 @@ describe('a model version goes on getting what it was registered with', () => {
     expect(await push(rides)).toMatchObject({ status: 200, accepted: 2 });
     expect(server.log()).toContain('a ride for nothing');
     await expectFeatures('ada', { work__rides_7d: 2, work__tip_7d: 2, work__cost_7d: 7 }, 'a ride for nothing');
-    change({ derive: STRICT });
+    // Gone back to, it goes on: what was taken meanwhile is null to it, and what comes is refused again.
+    headraceJson(project, ['rollback']);
     expect(await push(rides)).toMatchObject({ status: 422, errors: [{ path: 'rows[0]' }] });
+    expect(await push(rides.slice(1))).toMatchObject({ status: 200 });
+    await expectFeatures('ada', { work__rides_7d: 3, work__tip_7d: 3, work__cost_7d: 14 }, 'a ride for nothing');
+  });
+
+  it('whose source is gone, and had a function that no version needs', async () => {
+    begin({ features: "tip_7d: sum('tip').over('7d'), n_7d: count().over('7d')" });
+    server = await startServe(project);
+    project.write('feature_repo/rides.ts', '');
+    headraceJson(project, ['apply', '--yes']);
+    expect(await push([{ driver: 'ada', amount: 0, tip: 1, at: hoursAgo(1) }])).toMatchObject({ status: 200 });
+    await expect.poll(() => push([])).toMatchObject({ status: 200 });
   });
 
   it('whose SQL fails at a row, or can’t be tried at all: pushes go on', async () => {

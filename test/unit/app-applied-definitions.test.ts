@@ -48,7 +48,7 @@ describe('definitions that were applied', () => {
   };
 
   /** A manifest of its own, whose source derives columns by these functions. */
-  const applied = async (project: string, factors: readonly number[]): Promise<string> => {
+  const applied = async (description: string, factors: readonly number[]): Promise<string> => {
     const columns = factors.map(async (factor) => {
       const bundle = await putBlob(objects, Buffer.from(`module.exports = (row) => row.delay * ${factor};`));
       const id = `source/flights/derive/times_${factor}`;
@@ -58,12 +58,12 @@ describe('definitions that were applied', () => {
     const { flights } = flightsManifest.sources;
     const manifest = {
       ...flightsManifest,
-      project,
+      project: 'p',
       onDemandViews: {},
       models: {},
       endpoints: {},
       services: {},
-      sources: { flights: { ...flights, derive: await Promise.all(columns) } },
+      sources: { flights: { ...flights, description, derive: await Promise.all(columns) } },
     } as Manifest; // flightsManifest has that source
     await registry.definitions.apply(manifest, { actor: 'ann', allowBreaking: true });
     return contentHash(manifest);

@@ -2,10 +2,15 @@
 // for files, for the log, and for rows on their way into it.
 
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { type DeriveSpec, functionOf, type SourceSpec } from '../../definitions/index.ts';
+import {
+  type Definitions,
+  type DeriveSpec,
+  functionOf,
+  type OnFailedValue,
+  type SourceSpec,
+} from '../../definitions/index.ts';
 import { registerDerive } from '../duckdb/user-functions.ts';
 import { duckType, quoteName } from '../sources/sql-text.ts';
-import type { FactsDeps } from './facts.ts';
 import { noRows } from './raw-rows.ts';
 
 /**
@@ -15,11 +20,14 @@ import { noRows } from './raw-rows.ts';
 export async function derivedColumns(
   connection: DuckDBConnection,
   source: SourceSpec,
-  deps: Pick<FactsDeps, 'definitions' | 'onFailedValue'>,
+  definitions: Pick<Definitions, 'functions'>,
+  onFailedValue: OnFailedValue | undefined,
 ): Promise<string[]> {
   const columns: string[] = [];
   for (const spec of source.derive) {
-    columns.push(`${await derivedColumn(connection, source, spec, deps)} AS ${quoteName(spec.name)}`);
+    columns.push(
+      `${await derivedColumn(connection, source, spec, definitions, onFailedValue)} AS ${quoteName(spec.name)}`,
+    );
   }
   return columns;
 }
@@ -28,7 +36,8 @@ async function derivedColumn(
   connection: DuckDBConnection,
   source: SourceSpec,
   spec: DeriveSpec,
-  { definitions, onFailedValue }: Pick<FactsDeps, 'definitions' | 'onFailedValue'>,
+  definitions: Pick<Definitions, 'functions'>,
+  onFailedValue: OnFailedValue | undefined,
 ): Promise<string> {
   if (spec.by.kind === 'sql') {
     const plain = derivedSql(spec, spec.by.sql);

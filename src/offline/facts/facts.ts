@@ -16,8 +16,15 @@ export interface FactsDeps {
   readonly log: EventLog | undefined;
   /** Entries of the log are kept under it as Parquet, so that their JSON is read once. */
   readonly dataDirectory: string;
-  /** What to tell of a value that can't be derived, which is null then; left out, it is thrown. */
-  readonly onFailedValue?: OnFailedValue;
+  /** Left out: a value that can't be derived is thrown. */
+  readonly forgiving?: Forgiving;
+}
+
+/** Of which rows a value that can't be derived is null, and who is told. */
+export interface Forgiving {
+  /** Rows of the log were taken once, maybe by other definitions; those of files are as they are. */
+  readonly rows: 'log' | 'all';
+  readonly onFailedValue: OnFailedValue;
 }
 
 /**

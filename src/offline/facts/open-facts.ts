@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { HeadraceError, type Micros } from '../../core/index.ts';
-import type { SourceSpec } from '../../definitions/index.ts';
+import type { OnFailedValue, SourceSpec } from '../../definitions/index.ts';
 import type { Coverage } from '../../online/index.ts';
 import { readAhead } from '../duckdb/read-ahead.ts';
 import { numbersOf } from '../duckdb/vector-values.ts';
@@ -28,11 +28,13 @@ export async function openFacts(
   const files = snapshot?.files ?? [];
   const raw = files.length === 0 ? undefined : await openFiles(connection, source, snapshot as PinnedSnapshot);
   const logged = boundary === Infinity ? NO_LOG_ROWS : await rawLogRows(connection, source, deps, coverage);
-  const complete = await completing(connection, source, deps);
+  const { forgiving } = deps;
+  const completeLogged = await completing(connection, source, deps, forgiving?.onFailedValue);
+  const complete = forgiving?.rows === 'log' ? await completing(connection, source, deps) : completeLogged;
   const fileRows = (indices: readonly number[]) =>
     complete(raw === undefined || indices.length === 0 ? noRows(source) : raw.relation(indices));
   const allFileRows = fileRows(files.map((_, i) => i));
-  const allLogRows = complete(logged.relation ?? noRows(source));
+  const allLogRows = completeLogged(logged.relation ?? noRows(source));
   const fileRelation = upTo(source, allFileRows, boundary);
   const logRelation = past(source, allLogRows, boundary);
   const halves = [
@@ -68,7 +70,7 @@ export async function openLogRows(
   to: Coverage,
 ): Promise<LogRows> {
   const { relation, rows } = await rawLogRows(connection, source, deps, to, from);
-  const complete = await completing(connection, source, deps);
+  const complete = await completing(connection, source, deps, deps.forgiving?.onFailedValue);
   return { relation: complete(relation ?? noRows(source)), rows };
 }
 
@@ -86,9 +88,10 @@ function openFiles(connection: DuckDBConnection, source: SourceSpec, snapshot: P
 async function completing(
   connection: DuckDBConnection,
   source: SourceSpec,
-  deps: FactsDeps,
+  { definitions }: FactsDeps,
+  onFailedValue?: OnFailedValue,
 ): Promise<(raw: string) => string> {
-  const derived = await derivedColumns(connection, source, deps);
+  const derived = await derivedColumns(connection, source, definitions, onFailedValue);
   return (raw) => withTimes(source, derived.length === 0 ? raw : `(SELECT *, ${derived.join(', ')} FROM ${raw})`);
 }
 

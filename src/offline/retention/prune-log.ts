@@ -79,7 +79,7 @@ async function newestEvents(deps: RetentionDeps, open: readonly WriterRemoval[])
       const own = asked.filter(({ rows }) => rows.has(source.name));
       if (own.length === 0) continue;
       // Of a row whose time can't be derived its arrival decides.
-      const by = { ...deps, definitions, onFailedValue: () => {} };
+      const by = { ...deps, definitions, forgiving: { rows: 'all', onFailedValue: () => {} } } as const;
       const { relation } = await openLogRows(connection, source, by, NOTHING_COVERED, readable);
       const cases = own.map(({ writer, through }) => `WHEN ${writer} THEN ${through}`);
       const read = await connection.runAndReadAll(

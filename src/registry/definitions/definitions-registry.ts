@@ -152,8 +152,18 @@ export function createDefinitionsRegistry(store: RegistryStore, newSalt: () => s
   };
 }
 
+/** Records lie by the project's name: under another all of them would be missing. Throws HR_OTHER_PROJECT. */
+export function refuseOtherProject(applied: Pick<Manifest, 'project'>, project: string): void {
+  if (applied.project === project) return;
+  throw new HeadraceError(
+    'HR_OTHER_PROJECT',
+    `the definitions that are applied in this registry are of project "${applied.project}", and \`project\` is "${project}" here. Set it to that (HEADRACE_PROJECT), or use another registry.url.`,
+  );
+}
+
 /** What is written, by the names and the bundles that stay as they are applied. */
 function asApplied(before: Manifest | undefined, written: Manifest, lost?: ReadonlySet<string>): Manifest {
+  if (before !== undefined) refuseOtherProject(before, written.project);
   return keepBundles(before, withStoredNames(before, written), lost);
 }
 

@@ -1,0 +1,21 @@
+// When a pushed row was known, as its version's own definitions tell it.
+
+import { expect, it } from 'vitest';
+import type { SourceSpec } from '../../src/definitions/index.ts';
+import { isTime, statedKnown } from '../../src/ingestion/known-time.ts';
+
+const source = (knownTime: SourceSpec['knownTime']) => ({ knownTime, eventTime: 'at' }) as SourceSpec;
+
+it('is what its column says, where it has one that says a time', () => {
+  const byColumn = source({ kind: 'column', column: 'seen' });
+  expect(statedKnown(byColumn, { at: 1, seen: 5 })).toBe(5);
+  for (const none of [null, undefined, Infinity, -Infinity, NaN, 2 ** 53])
+    expect(statedKnown(byColumn, none === undefined ? { at: 1 } : { at: 1, seen: none })).toBeUndefined();
+  expect(statedKnown(source({ kind: 'column', column: 'at' }), { at: 1 })).toBeUndefined();
+  expect(statedKnown(source({ kind: 'after', micros: 1 }), { at: 1 })).toBeUndefined();
+});
+
+it('a time is a whole number in a double, as in runs', () => {
+  expect([0, -1, 2 ** 53 - 1, -(2 ** 53) + 1].every(isTime)).toBe(true);
+  expect([2 ** 53, -(2 ** 53), 0.5, NaN, Infinity, null, undefined, 'x'].some(isTime)).toBe(false);
+});
