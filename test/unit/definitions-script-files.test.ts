@@ -62,6 +62,13 @@ export default p;`,
     expect(await filesOf('train.py')).toEqual(['train.py']);
   });
 
+  it('is found in time that grows with the text alone, also of one long line', async () => {
+    write({ 'repo/train.py': `${'x'.repeat(120_000)}\nopen("params.json")`, 'repo/params.json': '{}' });
+    const started = performance.now();
+    expect(await filesOf('train.py')).toEqual(['params.json', 'train.py']);
+    expect(performance.now() - started).toBeLessThan(5000);
+  });
+
   it('is refused outside the repository, and where it is too much to be the team’s own', async () => {
     write({ 'train.py': '', 'repo/train.py': '' });
     await expect(filesOf('../train.py')).rejects.toThrow(

@@ -65,9 +65,10 @@ async function withFiles(
   return { ...step, action: { ...action, files: files.toSorted((a, b) => compareTexts(a.path, b.path)) } };
 }
 
-/** What strings in quotes end with, after the last slash. */
+/** What stands between quotes, after the last slash. */
 function namesIn(texts: readonly string[]): ReadonlySet<string> {
-  return new Set(texts.flatMap((text) => text.match(/[^"'/\\\n]+(?=["'])/g) ?? []));
+  const quoted = texts.flatMap((text) => text.split(/["'\n]/));
+  return new Set(quoted.map((text) => text.slice(text.lastIndexOf('/') + 1)));
 }
 
 /** Undefined where it is large, or no text. */
