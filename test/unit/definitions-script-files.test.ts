@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -67,6 +67,21 @@ export default p;`,
     const started = performance.now();
     expect(await filesOf('train.py')).toEqual(['params.json', 'train.py']);
     expect(performance.now() - started).toBeLessThan(5000);
+  });
+
+  it('is what links beside it lead to, by the names of the links', async () => {
+    write({
+      'repo/common/shapes.py': 'A = 1',
+      'repo/common/params.json': '{}',
+      'away.json': '{}',
+      'repo/fit/train.py': 'import shapes; open("params.json"); open("away.json"); open("folder.json")',
+    });
+    const link = (to: string, name: string): void => symlinkSync(to, join(folder, 'repo/fit', name));
+    link('../common/shapes.py', 'shapes.py');
+    link('../common/params.json', 'params.json');
+    link('../../away.json', 'away.json');
+    link('../common', 'folder.json');
+    expect(await filesOf('fit/train.py')).toEqual(['fit/params.json', 'fit/shapes.py', 'fit/train.py']);
   });
 
   it('is refused outside the repository, and where it is too much to be the team’s own', async () => {

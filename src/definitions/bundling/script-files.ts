@@ -1,7 +1,7 @@
 // What travels with a Python step: its script, the Python files beside and beneath it, which it may import, the text files
 // there that one of them names, which it may read, and its requirements. By content, as bundles of functions do.
 
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, normalize, relative, sep } from 'node:path';
 import { compareTexts, contentHash, HeadraceError, sha256Hex } from '../../core/index.ts';
 import type { Definitions, Manifest, PipelineSpec, ScriptFile, StepAction, StepSpec } from '../manifest.ts';
@@ -57,7 +57,7 @@ async function withFiles(
   for (const path of paths) texts.set(path, await readText(join(directory, path), path, step, pipeline));
   const named = namesIn([...texts.values()]);
   for (const path of others) {
-    const text = named.has(basename(path)) ? await readSmallText(join(directory, path)) : undefined;
+    const text = named.has(basename(path)) ? await readSmallText(join(directory, path), directory) : undefined;
     if (text !== undefined) texts.set(path, text);
   }
   const files = [...texts].map(([path, text]): ScriptFile => ({ path, hash: sha256Hex(text) }));
@@ -71,9 +71,12 @@ function namesIn(texts: readonly string[]): ReadonlySet<string> {
   return new Set(quoted.map((text) => text.slice(text.lastIndexOf('/') + 1)));
 }
 
-/** Undefined where it is large, or no text. */
-async function readSmallText(path: string): Promise<string | undefined> {
-  if ((await stat(path)).size > MOST_BYTES) return undefined;
+/** Undefined where it is large, or no text; and where it is a link that leads to no file of the repository. */
+async function readSmallText(path: string, directory: string): Promise<string | undefined> {
+  const leadsTo = await realpath(path).catch(() => undefined);
+  if (leadsTo === undefined || !leadsTo.startsWith(`${await realpath(directory)}${sep}`)) return undefined;
+  const found = await stat(leadsTo);
+  if (!found.isFile() || found.size > MOST_BYTES) return undefined;
   try {
     // As it is, with a mark of its byte order where it has one.
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(await readFile(path));
@@ -97,7 +100,9 @@ async function pathsOf(
       if (entry.name.startsWith('.') || LEFT_OUT.has(entry.name)) continue;
       const path = join(folder, entry.name);
       if (entry.isDirectory()) await walk(path);
-      else if (entry.isFile()) (entry.name.endsWith('.py') ? paths : others).add(posix(relative(directory, path)));
+      // A link may lead to code that several folders share.
+      else if (entry.isFile() || entry.isSymbolicLink())
+        (entry.name.endsWith('.py') ? paths : others).add(posix(relative(directory, path)));
     }
   };
   await walk(join(directory, dirname(script)));
