@@ -183,7 +183,7 @@ function resultOf(node: Node): WrittenResult | undefined {
 }
 
 /** Whether a node stands around the place. */
-function holds({ loc }: Node, { line, column }: Position): boolean {
+export function holds({ loc }: Node, { line, column }: Position): boolean {
   if (!loc) return false;
   const { start, end } = loc;
   const isAfterStart = line > start.line || (line === start.line && column > start.column);
