@@ -32,16 +32,17 @@ export function inPlainWords(diagnostic: Diagnostic, file: WrittenFile | undefin
 /** A transform that returns other names than its features'. */
 const tellResult: Rule = ({ message }, written) => {
   if (written.kind !== 'transform' || !/\b(RowOf|Undeclared|NotDeclaredInFeatures)</.test(message)) return undefined;
-  if (written.results !== undefined && written.declared.size > 0) return otherNames(written);
+  const shown = otherNames(written);
+  if (shown !== undefined) return shown;
   const { missing, extra, declared } = namesInMessage(message, [...written.declared.keys()]);
   const came = extra.map((name) => ({ name }));
   return tellNames(written.title, declared, came, missing, undefined);
 };
 
-/** What the text shows of that, the compiler tells only where every type is right. */
-function otherNames({ title, declared, results = [] }: WrittenFunction): Told[] {
-  if (declared.size === 0) return [];
-  return results.flatMap(({ members, position }) => {
+/** By the text, as the compiler tells it only where every type is right; undefined where the text does not show both. */
+function otherNames({ title, declared, results }: WrittenFunction): Told[] | undefined {
+  if (declared.size === 0) return undefined;
+  return results?.flatMap(({ members, position }) => {
     const names = new Set(members.map(({ name }) => name));
     const missing = [...declared.keys()].filter((name) => !names.has(name));
     const extra = members.filter(({ name }) => !declared.has(name));
@@ -111,7 +112,7 @@ const tellType: Rule = ({ message, line, column }, written) => {
       message: `${written.title} ${what}; ${declared}. Give that, or declare another type`,
       ...(member === undefined ? {} : { position: member.position }),
     },
-    ...otherNames(written),
+    ...(otherNames(written) ?? []),
   ];
 };
 

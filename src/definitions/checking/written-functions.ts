@@ -49,13 +49,14 @@ export interface WrittenFile {
 
 /** Undefined where the file can't be read. */
 export function readWritten(file: string): WrittenFile | undefined {
+  let program: Program;
   try {
-    const program = parseFile(file);
-    const functions = findFunctions(program);
-    return { program, functionAt: (place) => functions.find(({ property }) => holds(property, place)) };
+    program = parseFile(file);
   } catch {
     return undefined;
   }
+  const functions = findFunctions(program);
+  return { program, functionAt: (place) => functions.find(({ property }) => holds(property, place)) };
 }
 
 function findFunctions(program: Program): WrittenFunction[] {
