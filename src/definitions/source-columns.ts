@@ -16,8 +16,8 @@ export function featureColumns(
   { keyColumns }: ViewSpec,
   { aggregation: { column } }: FeatureSpec,
 ): readonly string[] {
-  const own = column === null ? [] : [column];
-  return [...new Set([...keyColumns, ...timeColumns(source), ...own])].sort();
+  const aggregated = column === null ? [] : [column];
+  return [...new Set([...keyColumns, ...timeColumns(source), ...aggregated])].sort();
 }
 
 /** Of a view: its declared and its derived columns that any of its values is made of. */

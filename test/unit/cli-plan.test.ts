@@ -126,6 +126,8 @@ describe('a plan for people', () => {
   it('shows no character that would turn or hide what stands beside it', () => {
     const turned = change({ lines: [{ kind: 'about', text: 'description: "שלום \u202e\u001b[31m" 🛒' }] });
     expect(text(reportOf([turned]))[1]).toBe('    about    description: "שלום \\u{202e}\\u{1b}[31m" 🛒');
+    const hinted = change({ hints: ['"a\u202eb" is made as "c" was'] });
+    expect(text(reportOf([hinted]))[1]).toBe('    hint     "a\\u{202e}b" is made as "c" was');
   });
 
   it('hints at a rename that is not written', () => {

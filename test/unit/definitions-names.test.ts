@@ -154,6 +154,17 @@ describe('a name', () => {
     }
   });
 
+  it.each([
+    ['a\u202eb', 'it has U+202E, which does not show'],
+    ['a\u200bb', 'it has U+200B, which does not show'],
+    ['a\u00a0b', 'it has U+00A0, which does not show'],
+    ['\u0430b', 'its "\u0430" is U+0430'],
+  ])('tells a letter that is seen as itself, another by its number alone: %j', (name, expected) => {
+    const [mistake] = mistakesOf({ e: entity(name, { keys: { a: t.string() } }) });
+    expect(mistake).toContain(`; ${expected}`);
+    expect(mistake?.slice(mistake.indexOf('use '))).not.toMatch(/\p{Cf}/u);
+  });
+
   it('of features and columns that differ only in case is told', () => {
     const source = parquet('s', {
       path: 'x',

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -56,10 +56,81 @@ export default p;`,
     expect(await filesOf('fit/train.py')).toEqual([...named, 'fit/train.py']);
   });
 
+  it('is no text file of the same name in another folder than the one that is named', async () => {
+    write({
+      'repo/fit/train.py': `open("account.json"); open('queries/rows.sql'); import parts.one`,
+      'repo/fit/parts/one.py': 'open(HERE / "limits.json")',
+      'repo/fit/account.json': '{}',
+      'repo/fit/sub/account.json': '{}',
+      'repo/fit/sub/queries/rows.sql': '',
+      'repo/fit/parts/limits.json': '{}',
+      'repo/fit/sub/limits.json': '{}',
+    });
+    expect(await filesOf('fit/train.py')).toEqual([
+      'fit/account.json',
+      'fit/parts/limits.json',
+      'fit/parts/one.py',
+      'fit/train.py',
+    ]);
+  });
+
+  it.each([
+    ['from the repository’s root', `open('fit/queries/rows.sql')`],
+    ['from its own folder', `open("./queries/rows.sql")`],
+    ['after a folder that is known when it runs', `open(f"{HERE}/queries/rows.sql"); HERE + "/queries/rows.sql"`],
+    ['in parts', `open(HERE / "queries" / 'rows.sql')`],
+    ['in parts, over several lines', `os.path.join(\n    HERE,\n    "queries",\n    f"rows.sql",\n)`],
+  ])('is a text file that is named %s', async (_how, text) => {
+    write({
+      'repo/fit/train.py': `# isn't it\n${text}`,
+      'repo/fit/queries/rows.sql': '',
+      'repo/fit/rows.sql/a.sql': '',
+    });
+    expect(await filesOf('fit/train.py')).toEqual(['fit/queries/rows.sql', 'fit/train.py']);
+  });
+
+  it('is refused where text files make it too many, or too large', async () => {
+    const names = Array.from({ length: 1000 }, (_, at) => `t${at}.json`);
+    write({
+      'repo/train.py': JSON.stringify(names),
+      ...Object.fromEntries(names.map((name) => [`repo/${name}`, '{}'])),
+    });
+    await expect(filesOf('train.py')).rejects.toThrow(
+      /step "fit" of pipeline "train" brings more than 1000 files with it, text files that its Python files name among them, and no more travel\. Name fewer/,
+    );
+    write(Object.fromEntries(names.slice(0, 11).map((name) => [`repo/${name}`, ' '.repeat(950_000)])));
+    write({ 'repo/train.py': JSON.stringify(names.slice(0, 11)) });
+    await expect(filesOf('train.py')).rejects.toThrow(
+      /step "fit" of pipeline "train" brings more than 10 MB with it, and that much does not travel\. .*training set/,
+    );
+  });
+
   it('is no file that is no text, or is large: those are data', async () => {
     write({ 'repo/train.py': `open("model.onnx"); open("rows.csv")`, 'repo/rows.csv': 'a,b\n'.repeat(300_000) });
     writeFileSync(join(folder, 'repo/model.onnx'), Uint8Array.of(8, 0xff, 0xfe));
     expect(await filesOf('train.py')).toEqual(['train.py']);
+  });
+
+  it('is found in time that grows with the text alone, also of one long line', async () => {
+    write({ 'repo/train.py': `${'x'.repeat(120_000)}\nopen("params.json")`, 'repo/params.json': '{}' });
+    const started = performance.now();
+    expect(await filesOf('train.py')).toEqual(['params.json', 'train.py']);
+    expect(performance.now() - started).toBeLessThan(5000);
+  });
+
+  it('is what links beside it lead to, by the names of the links', async () => {
+    write({
+      'repo/common/shapes.py': 'A = 1',
+      'repo/common/params.json': '{}',
+      'away.json': '{}',
+      'repo/fit/train.py': 'import shapes; open("params.json"); open("away.json"); open("folder.json")',
+    });
+    const link = (to: string, name: string): void => symlinkSync(to, join(folder, 'repo/fit', name));
+    link('../common/shapes.py', 'shapes.py');
+    link('../common/params.json', 'params.json');
+    link('../../away.json', 'away.json');
+    link('../common', 'folder.json');
+    expect(await filesOf('fit/train.py')).toEqual(['fit/params.json', 'fit/shapes.py', 'fit/train.py']);
   });
 
   it('is refused outside the repository, and where it is too much to be the team’s own', async () => {

@@ -122,8 +122,39 @@ describe('what a function reads', () => {
       ride('transform: ({ request }) => ({ fare_per_mile: Math.floor(request.fare) })'),
       `2:58: ${OF}: request.fare may be null, as every value may. Test it first, or put a value in its place with ??`,
     ],
+    [
+      'may be null, and is asked for a member',
+      ride('transform: ({ request }) => ({ fare_per_mile: Number(request.fare.toFixed(2)) })'),
+      `2:54: ${OF}: request.fare may be null, as every value may. Test it first, or put a value in its place with ??`,
+    ],
+    [
+      'may be null, of a row that is asked for a member',
+      derived('(row) => row.id.length'),
+      `3:39: derived column "tip" of source "more": row.id may be null, as every value may. Test it first, or put a value in its place with ??`,
+    ],
+    [
+      'may be null, and is taken apart where it is given',
+      ride('transform: ({ request: { fare } }) => ({ fare_per_mile: fare * 2 })'),
+      `2:57: ${OF}: fare may be null, as every value may. Test it first, or put a value in its place with ??`,
+    ],
   ])('%s', async (_name, code, expected) => {
     expect(await mistakesIn(code)).toEqual([expected]);
+  });
+
+  it('is not what decides whether null is handed on', async () => {
+    const code = ride('transform: ({ request }) => ({ fare_per_mile: Math.floor(request.fare === 1 ? null : 2) })');
+    expect(await mistakesIn(code)).toEqual([expect.stringMatching(/^2:\d+: Argument of type .*TS2345/)]);
+  });
+
+  it('is not what an inner function calls alike', async () => {
+    const code = ride(`transform: ({ request }) => {
+const half = (request: { fare: number | null }) => Math.floor(request.fare);
+const twice = (request: { fare: number | null }) => request.fare * 2;
+return { fare_per_mile: request.fare === null ? null : half({ fare: 1 }) + twice({ fare: 1 }) }; }`);
+    expect(await mistakesIn(code)).toEqual([
+      `3:63: Argument of type 'number | null' is not assignable to parameter of type 'number'. Type 'null' is not assignable to type 'number'. (TS2345)`,
+      `4:53: 'request.fare' is possibly 'null'. (TS18047)`,
+    ]);
   });
 });
 

@@ -65,7 +65,7 @@ function changeLines(change: PlanChange, paint: Paint): string[] {
     ),
     ...change.reasons.flatMap((reason) => breakingLines(reason, paint)),
     ...touchesLines(change, paint),
-    ...change.hints.map((hint) => labelled('hint', hint, paint, 'cyan')),
+    ...change.hints.map((hint) => labelled('hint', visible(hint), paint, 'cyan')),
   ];
 }
 

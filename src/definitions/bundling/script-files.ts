@@ -1,15 +1,18 @@
 // What travels with a Python step: its script, the Python files beside and beneath it, which it may import, the text files
 // there that one of them names, which it may read, and its requirements. By content, as bundles of functions do.
 
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { basename, dirname, isAbsolute, join, normalize, relative, sep } from 'node:path';
+import { readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { dirname, isAbsolute, join, normalize, relative, sep } from 'node:path';
 import { compareTexts, contentHash, HeadraceError, sha256Hex } from '../../core/index.ts';
 import type { Definitions, Manifest, PipelineSpec, ScriptFile, StepAction, StepSpec } from '../manifest.ts';
+import { namedFiles } from './named-paths.ts';
 
 /** More of it than this is no code of the team's own. */
 const MOST_FILES = 1000;
 /** A larger file is data: it comes by a source or a training set, or by an absolute path. */
 const MOST_BYTES = 1e6;
+/** Of all that travel with a step: each is kept in the artifact store, and fetched by whoever runs it. */
+const MOST_BYTES_IN_ALL = 10e6;
 const LEFT_OUT = new Set(['node_modules', '__pycache__', 'data', 'site-packages']);
 /** A folder with it is a virtual environment. */
 const ENVIRONMENT = 'pyvenv.cfg';
@@ -54,25 +57,36 @@ async function withFiles(
     throw unfit(step, pipeline, `${many}. Move the script and what it imports into a folder of their own.`);
   }
   const texts = new Map<string, string>();
-  for (const path of paths) texts.set(path, await readText(join(directory, path), path, step, pipeline));
-  const named = namesIn([...texts.values()]);
-  for (const path of others) {
-    const text = named.has(basename(path)) ? await readSmallText(join(directory, path)) : undefined;
-    if (text !== undefined) texts.set(path, text);
+  let bytes = 0;
+  const add = (path: string, text: string): void => {
+    texts.set(path, text);
+    bytes += Buffer.byteLength(text);
+    if (bytes <= MOST_BYTES_IN_ALL) return;
+    const much = `brings more than ${MOST_BYTES_IN_ALL / 1e6} MB with it, and that much does not travel`;
+    throw unfit(step, pipeline, `${much}. Let data come by a training set, or by an absolute path in args.`);
+  };
+  for (const path of paths) add(path, await readText(join(directory, path), path, step, pipeline));
+  const known = new Set(others);
+  const folders = ['.', dirname(action.script)];
+  const named = [...texts].flatMap(([path, text]) => [...namedFiles(text, [...folders, dirname(path)], known)]);
+  for (const path of new Set(named)) {
+    const text = await readSmallText(join(directory, path), directory);
+    if (text !== undefined) add(path, text);
+    if (texts.size <= MOST_FILES) continue;
+    const many = `brings more than ${MOST_FILES} files with it, text files that its Python files name among them`;
+    throw unfit(step, pipeline, `${many}, and no more travel. Name fewer, or put them into one.`);
   }
   const files = [...texts].map(([path, text]): ScriptFile => ({ path, hash: sha256Hex(text) }));
   for (const text of texts.values()) bundles.set(sha256Hex(text), text);
   return { ...step, action: { ...action, files: files.toSorted((a, b) => compareTexts(a.path, b.path)) } };
 }
 
-/** What strings in quotes end with, after the last slash. */
-function namesIn(texts: readonly string[]): ReadonlySet<string> {
-  return new Set(texts.flatMap((text) => text.match(/[^"'/\\\n]+(?=["'])/g) ?? []));
-}
-
-/** Undefined where it is large, or no text. */
-async function readSmallText(path: string): Promise<string | undefined> {
-  if ((await stat(path)).size > MOST_BYTES) return undefined;
+/** Undefined where it is large, or no text; and where it is a link that leads to no file of the repository. */
+async function readSmallText(path: string, directory: string): Promise<string | undefined> {
+  const leadsTo = await realpath(path).catch(() => undefined);
+  if (leadsTo === undefined || !leadsTo.startsWith(`${await realpath(directory)}${sep}`)) return undefined;
+  const found = await stat(leadsTo);
+  if (!found.isFile() || found.size > MOST_BYTES) return undefined;
   try {
     // As it is, with a mark of its byte order where it has one.
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(await readFile(path));
@@ -96,7 +110,9 @@ async function pathsOf(
       if (entry.name.startsWith('.') || LEFT_OUT.has(entry.name)) continue;
       const path = join(folder, entry.name);
       if (entry.isDirectory()) await walk(path);
-      else if (entry.isFile()) (entry.name.endsWith('.py') ? paths : others).add(posix(relative(directory, path)));
+      // A link may lead to code that several folders share.
+      else if (entry.isFile() || entry.isSymbolicLink())
+        (entry.name.endsWith('.py') ? paths : others).add(posix(relative(directory, path)));
     }
   };
   await walk(join(directory, dirname(script)));

@@ -2,11 +2,11 @@
 // the nearest known name, what to do. The rest stays in the compiler's words.
 
 import { didYouMean, didYouMeanOf, nearestName } from '../../core/index.ts';
-import { headOf, isFunction, memberName, type Node, walk } from '../bundling/syntax.ts';
+import { type FunctionNode, isFunction, memberName, type Node, walk } from '../bundling/syntax.ts';
 import { type Position, positionOf } from '../compile/find-in-source.ts';
 import { innerOf, memberNames, plainTypes } from './printed-types.ts';
 import type { Diagnostic } from './run-compiler.ts';
-import type { WrittenFile, WrittenFunction } from './written-functions.ts';
+import { holds, type WrittenFile, type WrittenFunction } from './written-functions.ts';
 
 /** A mistake; without a position where the compiler's is the best there is. */
 export interface Told {
@@ -32,16 +32,17 @@ export function inPlainWords(diagnostic: Diagnostic, file: WrittenFile | undefin
 /** A transform that returns other names than its features'. */
 const tellResult: Rule = ({ message }, written) => {
   if (written.kind !== 'transform' || !/\b(RowOf|Undeclared|NotDeclaredInFeatures)</.test(message)) return undefined;
-  if (written.results !== undefined && written.declared.size > 0) return otherNames(written);
+  const shown = otherNames(written);
+  if (shown !== undefined) return shown;
   const { missing, extra, declared } = namesInMessage(message, [...written.declared.keys()]);
   const came = extra.map((name) => ({ name }));
   return tellNames(written.title, declared, came, missing, undefined);
 };
 
-/** What the text shows of that, the compiler tells only where every type is right. */
-function otherNames({ title, declared, results = [] }: WrittenFunction): Told[] {
-  if (declared.size === 0) return [];
-  return results.flatMap(({ members, position }) => {
+/** By the text, as the compiler tells it only where every type is right; undefined where the text does not show both. */
+function otherNames({ title, declared, results }: WrittenFunction): Told[] | undefined {
+  if (declared.size === 0) return undefined;
+  return results?.flatMap(({ members, position }) => {
     const names = new Set(members.map(({ name }) => name));
     const missing = [...declared.keys()].filter((name) => !names.has(name));
     const extra = members.filter(({ name }) => !declared.has(name));
@@ -111,7 +112,7 @@ const tellType: Rule = ({ message, line, column }, written) => {
       message: `${written.title} ${what}; ${declared}. Give that, or declare another type`,
       ...(member === undefined ? {} : { position: member.position }),
     },
-    ...otherNames(written),
+    ...(otherNames(written) ?? []),
   ];
 };
 
@@ -151,14 +152,13 @@ function objectAt(program: Node, place: Position): string | undefined {
 
 /** A value of an input, or of a row, that is used as if it were never null. */
 const tellNull: Rule = ({ message, line, column }, { title, node }, program) => {
-  if (!/possibly 'null'|Type 'null' is not assignable to type '[^']+'\.$/.test(message)) return undefined;
-  let value: string | undefined;
-  walk(program, (one) => {
-    if (value !== undefined || !isAt(one, { line, column })) return;
-    const head = headOf(one);
-    if (one.type === 'MemberExpression' && head !== undefined && isParameter(node, head.name)) value = chainText(one);
-  });
-  if (value === undefined) return undefined;
+  // What the compiler names is what it means; where a null is handed on it names nothing.
+  const [, named] = /^'([^']+)' is possibly 'null'/.exec(message) ?? [];
+  const isHandedOn = /Type 'null' is not assignable to type '[^']+'\.$/.test(message);
+  const value = named ?? (isHandedOn ? chainAt(program, { line, column }) : undefined);
+  const [head] = value?.split(/[.?![]/) ?? [];
+  if (value === undefined || head === undefined || !isFunction(node)) return undefined;
+  if (!isParameter(node, head) || isShadowed(node, head, { line, column })) return undefined;
   return [
     {
       message: `${title}: ${value} may be null, as every value may. Test it first, or put a value in its place with ??`,
@@ -166,14 +166,35 @@ const tellNull: Rule = ({ message, line, column }, { title, node }, program) => 
   ];
 };
 
-function isParameter(node: Node | undefined, name: string): boolean {
-  let isOne = false;
-  for (const parameter of isFunction(node) ? node.params : []) {
-    walk(parameter, (one) => {
-      if (one.type === 'Identifier' && one.name === name) isOne = true;
-    });
-  }
-  return isOne;
+/** The chain that is all of the expression at a place. */
+function chainAt(program: Node, place: Position): string | undefined {
+  let whole: Node | undefined;
+  walk(program, (node) => {
+    if (whole === undefined && isAt(node, place)) whole = node;
+  });
+  return whole?.type === 'MemberExpression' ? chainText(whole) : undefined;
+}
+
+function isParameter({ params }: FunctionNode, name: string): boolean {
+  return params.some((parameter) => mentions(parameter, name));
+}
+
+/** Whether the name may be another's inside: a parameter's of a function around the place, or a variable's anywhere. */
+function isShadowed({ body }: FunctionNode, name: string, place: Position): boolean {
+  let found = false;
+  walk(body, (node) => {
+    if (isFunction(node)) found ||= holds(node, place) && isParameter(node, name);
+    if (node.type === 'VariableDeclarator') found ||= mentions(node.id, name);
+  });
+  return found;
+}
+
+function mentions(pattern: Node, name: string): boolean {
+  let found = false;
+  walk(pattern, (node) => {
+    if (node.type === 'Identifier' && node.name === name) found = true;
+  });
+  return found;
 }
 
 /** `request.fare`; undefined where a link of the chain is computed. */

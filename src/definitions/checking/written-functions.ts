@@ -49,13 +49,14 @@ export interface WrittenFile {
 
 /** Undefined where the file can't be read. */
 export function readWritten(file: string): WrittenFile | undefined {
+  let program: Program;
   try {
-    const program = parseFile(file);
-    const functions = findFunctions(program);
-    return { program, functionAt: (place) => functions.find(({ property }) => holds(property, place)) };
+    program = parseFile(file);
   } catch {
     return undefined;
   }
+  const functions = findFunctions(program);
+  return { program, functionAt: (place) => functions.find(({ property }) => holds(property, place)) };
 }
 
 function findFunctions(program: Program): WrittenFunction[] {
@@ -183,7 +184,7 @@ function resultOf(node: Node): WrittenResult | undefined {
 }
 
 /** Whether a node stands around the place. */
-function holds({ loc }: Node, { line, column }: Position): boolean {
+export function holds({ loc }: Node, { line, column }: Position): boolean {
   if (!loc) return false;
   const { start, end } = loc;
   const isAfterStart = line > start.line || (line === start.line && column > start.column);

@@ -5,6 +5,8 @@ import { describeResult } from '../calling/user-value.ts';
 
 const IDENTIFIER = /^[A-Za-z][A-Za-z0-9_]*$/;
 const LABEL = /^[A-Za-z][A-Za-z0-9_-]*$/;
+/** Controls, marks that turn or join text, blanks: it would hide in our sentence, too. */
+const HIDDEN = /[\p{C}\p{Z}]/u;
 const MAX_LENGTH = 128;
 const MAX_SHOWN = 60;
 const MAX_DEPTH = 50;
@@ -65,7 +67,8 @@ export function dataMistake(data: unknown, depth = 0): string | undefined {
 function foreignLetter(name: string): string {
   const [found] = /[^\0-\x7f]/u.exec(name) ?? [];
   const point = found?.codePointAt(0)?.toString(16).toUpperCase().padStart(4, '0');
-  return found === undefined ? '' : `; its "${found}" is U+${point}`;
+  if (found === undefined) return '';
+  return HIDDEN.test(found) ? `; it has U+${point}, which does not show` : `; its "${found}" is U+${point}`;
 }
 
 function mistake(name: unknown, pattern: RegExp, rule: string): string | undefined {

@@ -2,7 +2,7 @@
 // and which views have to be filled. Pure: a manifest before, one after, and what is in use.
 
 import { canonicalJson } from '../../core/index.ts';
-import { type Manifest, own } from '../../definitions/index.ts';
+import { type Manifest, own, type PipelineSpec } from '../../definitions/index.ts';
 import { findConsequences } from './breaking.ts';
 import type { BreakingReason } from './consequences.ts';
 import type { Owner } from './feature-parts.ts';
@@ -10,6 +10,7 @@ import { withCodeAlone } from './function-refs.ts';
 import type { InUse } from './in-use.ts';
 import type { ChangeLine } from './lines/change-line.ts';
 import { changeLines } from './lines/change-lines.ts';
+import { travelLines } from './lines/pipeline-lines.ts';
 import { OBJECT_SECTIONS, type ObjectKind } from './objects.ts';
 import { keptColumnHints } from './kept-columns.ts';
 import { findRenameHints } from './rename-hints.ts';
@@ -25,7 +26,10 @@ export interface PlanChange {
   readonly name: string;
   /** What it was called; null where it isn't renamed. */
   readonly former: string | null;
-  /** What differs, a line each, with what it is a difference in; empty where the object comes or goes. */
+  /**
+   * What differs, a line each, with what it is a difference in. Of an object that comes only which text files travel with its
+   * steps, of one that goes nothing.
+   */
   readonly lines: readonly ChangeLine[];
   /** The same as plain text, such as `feature "late_rate_7d": mean(is_late) over 7d → mean(is_late) over 14d`. */
   readonly detail: readonly string[];
@@ -111,7 +115,10 @@ function findDiffering(before: Manifest | undefined, after: Manifest, renames: R
       const of = { object, name, former, lines: [], detail: [] };
       if (is === undefined) return [{ ...of, kind: 'remove', spec: null }];
       const spec = shownSpec(own(specs, name));
-      if (was === undefined) return [{ ...of, kind: 'add', spec }];
+      if (was === undefined) {
+        const lines = object === 'pipeline' ? travelLines(is as PipelineSpec) : [];
+        return [{ ...of, kind: 'add', lines, detail: lines.map(({ text }) => text), spec }];
+      }
       if (former === null && canonicalJson(was) === canonicalJson(is)) return [];
       // Objects that differ are in two manifests.
       const given = { before: before as Manifest, after, renames: renames as Renames };

@@ -12,11 +12,11 @@ import type {
   ViewSpec,
 } from '../../../definitions/index.ts';
 import { typeName } from '../../../core/index.ts';
-import { describeDifference } from '../difference.ts';
 import type { ObjectKind } from '../objects.ts';
 import type { Renames } from '../renames.ts';
-import { becomes, type ChangeLine, line } from './change-line.ts';
+import { becomes, type ChangeLine } from './change-line.ts';
 import { fieldLines, listLines } from './field-lines.ts';
+import { pipelineLines } from './pipeline-lines.ts';
 import { restLines } from './rest-lines.ts';
 import { serviceLines } from './service-lines.ts';
 import { showFields, showNames } from './show.ts';
@@ -83,18 +83,4 @@ function endpointLines(was: EndpointSpec, is: EndpointSpec): ChangeLine[] {
     ...becomes('meaning', 'when the store is down', was.whenStoreDown, is.whenStoreDown),
     ...restLines(was, is, ['model', 'unit', 'whenStoreDown']),
   ];
-}
-
-/** Steps in whatever depth they differ: by their paths. */
-function pipelineLines(was: PipelineSpec, is: PipelineSpec): ChangeLine[] {
-  const told = (spec: PipelineSpec): object => ({
-    schedule: spec.schedule,
-    timezone: spec.timezone,
-    params: spec.params,
-    steps: spec.steps,
-  });
-  const lines = describeDifference(told(was), told(is)).map((text) =>
-    line(/: code [0-9a-f]{8} → code [0-9a-f]{8}$/.test(text) ? 'code' : 'meaning', text),
-  );
-  return [...lines, ...restLines(was, is, ['schedule', 'timezone', 'params', 'steps'])];
 }
