@@ -13,7 +13,7 @@ import {
   placedVersion,
   type UserFunction,
 } from '../definitions/index.ts';
-import { type Registry, versionIncomplete, type ViewVersionRow } from '../registry/index.ts';
+import { refuseOtherProject, type Registry, versionIncomplete, type ViewVersionRow } from '../registry/index.ts';
 import { getUnchecked, type ObjectStore } from '../storage/index.ts';
 import type { App } from './open-app.ts';
 
@@ -25,7 +25,7 @@ export interface AppliedDefinitions {
    * and nothing else does.
    */
   earlier(manifestHash: string): Promise<Definitions>;
-  /** What is applied now. Throws HR_NOTHING_APPLIED. */
+  /** What is applied now. Throws HR_NOTHING_APPLIED, HR_OTHER_PROJECT. */
   current(): Promise<Definitions>;
   /** Every version of a view that is kept, or those of them that are wanted; none before the first apply. */
   versions(isWanted?: (row: ViewVersionRow) => boolean): Promise<readonly LiveVersion[]>;
@@ -37,6 +37,8 @@ export interface AppliedDefinitionsDeps {
   /** That store's URL, as messages may show it. */
   readonly store: string;
   readonly logger: Logger;
+  /** Whose registry it has to be. */
+  readonly project: string;
   /** Where relative paths in sources and pipelines start. */
   readonly directory: string;
 }
@@ -47,7 +49,7 @@ const MOST_BUNDLES = 2048;
 const FETCHED_AT_ONCE = 8;
 
 export function createAppliedDefinitions(deps: AppliedDefinitionsDeps): AppliedDefinitions {
-  const { registry, objects, store, logger, directory } = deps;
+  const { registry, objects, store, logger, project, directory } = deps;
   /** Most functions are the same from one apply to the next. */
   const cache = createLastUsed<string, Promise<LoadedBundle>>(MOST_BUNDLES);
   const fetching = fewAtOnce(FETCHED_AT_ONCE);
@@ -105,6 +107,7 @@ export function createAppliedDefinitions(deps: AppliedDefinitionsDeps): AppliedD
       if (applied === undefined) {
         throw new HeadraceError('HR_NOTHING_APPLIED', 'nothing is applied yet. Run `headrace apply` first.');
       }
+      refuseOtherProject(applied.manifest, project);
       return of(applied.hash);
     },
     async versions(isWanted = () => true) {

@@ -93,6 +93,7 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
       registry,
       objects,
       store: await shownUrl(values['artifacts.url']),
+      project: values.project,
       logger,
       directory: values.repo,
     }),

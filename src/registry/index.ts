@@ -9,6 +9,7 @@ export type {
   DefinitionsRegistry,
   ObjectVersion,
 } from './definitions/definitions-registry.ts';
+export { refuseOtherProject } from './definitions/definitions-registry.ts';
 export type { ObjectKind } from './definitions/objects.ts';
 export type { BreakingReason } from './definitions/consequences.ts';
 export type { ChangeLine, LineKind } from './definitions/lines/change-line.ts';

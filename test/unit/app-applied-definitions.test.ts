@@ -35,6 +35,7 @@ describe('definitions that were applied', () => {
       objects: async () => ({ ...objects, get: counted }),
       store: `file:${folder}`,
       logger: silentLogger,
+      project: 'p',
       directory: '/',
     });
   const counted = async (key: string): Promise<Uint8Array | undefined> => {
