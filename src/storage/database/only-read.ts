@@ -14,7 +14,7 @@ export function onlyRead(
   database: Database,
   openEmpty: (owner: string, migrations: readonly Migration[]) => Promise<Database>,
 ): Database {
-  /** By owner. */
+  /** By owner and migrations: an owner may have several sets, each with tables of its own. */
   const empties = new Map<string, Promise<Database>>();
   const reading: Database = {
     ...withoutChanges(database),
@@ -22,8 +22,9 @@ export function onlyRead(
       const missing = await pendingMigrations(database.tables(), owner, migrations);
       if (missing.length === 0) return reading;
       if (missing.length < migrations.length) throw outdated(owner, missing);
-      const empty = empties.get(owner) ?? openEmpty(owner, migrations).then(withoutChanges);
-      empties.set(owner, empty);
+      const key = [owner, ...migrations.map(({ name }) => name)].join();
+      const empty = empties.get(key) ?? openEmpty(owner, migrations).then(withoutChanges);
+      empties.set(key, empty);
       return await empty;
     },
     async close() {
