@@ -223,7 +223,10 @@ describe.each(testDatabases('database contract'))('a database on $name', (databa
 
     it('makes no tables of an owner that has several sets of them, and reads each', async () => {
       const reading = await toRead(await databases.newUrl());
-      const others: Migration = { name: '0001-others', up: (db) => db.schema.createTable('others').addColumn('id', 'integer').execute() };
+      const others: Migration = {
+        name: '0001-others',
+        up: (db) => db.schema.createTable('others').addColumn('id', 'integer').execute(),
+      };
       expect(await all(await reading.migrate('test', [counters]))).toEqual([]);
       const other = await reading.migrate('test', [others]);
       expect(await other.tables<{ others: object }>().selectFrom('others').selectAll().execute()).toEqual([]);
