@@ -6,7 +6,11 @@ import type { RecordDirectory } from '../../src/online/index.ts';
 import type { Snapshot } from '../../src/serving/snapshot.ts';
 import { createStoreCheck } from '../../src/serving/store-check.ts';
 
-const RUN: ReturnType<RecordDirectory['lastFinished']> = { coverage: { floor: 0, cuts: new Map() }, boundary: 0, asOf: 0 };
+const RUN: ReturnType<RecordDirectory['lastFinished']> = {
+  coverage: { floor: 0, cuts: new Map() },
+  boundary: 0,
+  asOf: 0,
+};
 
 /** A server of versions, those that the registry says are filled, and those whose marks the store has. */
 function server(filled: string[], marked: string[]) {
