@@ -53,6 +53,11 @@ describe.each(testDatabases('commands that only read'))('what only reads, on $na
     }
     expect(await tablesOf(HEADRACE_REGISTRY_URL)).toEqual(before);
     expect(headrace(project, ['doctor'], { HEADRACE_REGISTRY_URL }).stdout).toMatch(/registry.*\n?.*headrace apply/);
+    // One that is refused leaves no owner's tables behind the others'.
+    expect(headrace(project, ['apply'], { HEADRACE_REGISTRY_URL }).stderr).toMatch(/^HR_BREAKING_CHANGE: /m);
+    const names = new Set((await tablesOf(HEADRACE_REGISTRY_URL)).map((column) => column.split('.')[0]));
+    for (const name of ['event_writers', 'orchestrator_runs', 'online_runs', 'training_sets'])
+      expect(names).toContain(name);
     headraceJson(project, ['apply', '--yes'], { HEADRACE_REGISTRY_URL });
     expect(headrace(project, ['plan'], { HEADRACE_REGISTRY_URL }).code).toBe(0);
     expect(headrace(project, ['doctor'], { HEADRACE_REGISTRY_URL }).stdout).toContain('ok    online store: ');
