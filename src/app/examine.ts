@@ -3,6 +3,7 @@
 import { execFile } from 'node:child_process';
 import { mkdir, statfs } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import type { storeLack } from '../control/index.ts';
 import { HeadraceError, toHeadraceError } from '../core/index.ts';
 import type { Manifest } from '../definitions/index.ts';
 import type { Environment } from './environment.ts';
@@ -53,10 +54,9 @@ export async function examine(open: () => Promise<App>, environment: Environment
   const { values } = app.config;
   findings.push(await lookForDefinitions(app));
   findings.push(...(await lookForChanges(app)));
-  findings.push(
-    await look('registry', 'check registry.url, and that its server runs', async () => describeRegistry(app)),
-  );
-  findings.push(await lookAtStore(app));
+  const registry = await look('registry', 'check registry.url, and that its server runs', () => describeRegistry(app));
+  findings.push(registry);
+  findings.push(await lookAtStore(app, registry.state !== 'fail'));
   findings.push(
     await look('artifacts', 'check artifacts.url', async () => {
       for await (const _ of (await app.objects()).list('')) break;
@@ -100,23 +100,24 @@ async function lookForDefinitions(app: App): Promise<Finding> {
   };
 }
 
-async function lookAtStore(app: App): Promise<Finding> {
+/** Of a registry that can't be read, its own check tells. */
+async function lookAtStore(app: App, isRegistryRead: boolean): Promise<Finding> {
   const check = 'online store';
-  const answers = await look(check, 'check online.url, and that its server runs', async () => {
+  let lack: Awaited<ReturnType<typeof storeLack>>;
+  const finding = await look(check, 'check online.url, and that its server runs', async () => {
     await (await app.online()).marks('doctor');
-    return 'answers';
+    if (!isRegistryRead) return 'answers';
+    lack = await lackOfStore(app);
+    return 'answers, and has what runs filled';
   });
-  if (answers.state !== 'ok') return answers;
-  try {
-    const { storeLack } = await import('../control/index.ts');
-    const [registry, runs, store] = await Promise.all([app.registry(), app.runs(), app.online()]);
-    const found = await storeLack({ registry, runs, store, storePlace: await app.storePlace() });
-    if (found === undefined) return { ...answers, says: 'answers, and has what runs filled' };
-    return { check, state: found.isAbsent ? 'fail' : 'warn', says: found.says, fix: found.fix };
-  } catch {
-    // Told by the check of the registry.
-    return answers;
-  }
+  if (lack === undefined) return finding;
+  return { check, state: lack.isAbsent ? 'fail' : 'warn', says: lack.says, fix: lack.fix };
+}
+
+async function lackOfStore(app: App): ReturnType<typeof storeLack> {
+  const control = await import('../control/index.ts');
+  const [registry, runs, store] = await Promise.all([app.registry(), app.runs(), app.online()]);
+  return control.storeLack({ registry, runs, store, storePlace: await app.storePlace() });
 }
 
 /** What is run is what was applied: where the repository says otherwise, it is told. */

@@ -11,6 +11,7 @@ export { type Environment, readEnvironment } from './environment.ts';
 export { definesNothing, examine, type Finding } from './examine.ts';
 export { checkConfig, type Config, CONFIG_FILE, loadConfig, unknownVariables } from './load-config.ts';
 export { createLogger } from './logger.ts';
+export { migrateTables } from './migrate-tables.ts';
 export { type App, openApp, type OpenAppOptions } from './open-app.ts';
 export {
   environmentsDirectory,

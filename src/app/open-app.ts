@@ -38,6 +38,8 @@ export interface App {
   online(): Promise<OnlineStore>;
   /** Where that lies, as it may be shown. */
   storePlace(): Promise<StorePlace>;
+  /** The project that what is applied is of; this one's before the first apply. */
+  appliedProject(): Promise<string>;
   objects(): Promise<ObjectStore>;
   duckdb(): Promise<DuckDb>;
   /** Rows of materialize runs, and of the schemas of stored rows. */
@@ -166,6 +168,9 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
     online,
     async storePlace() {
       return { project: values.project, url: await shownUrl(values['online.url']) };
+    },
+    async appliedProject() {
+      return (await (await registry()).definitions.current())?.manifest.project ?? values.project;
     },
     objects,
     runs,

@@ -75,7 +75,8 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
   const views = async (hasTrainingSets: boolean) => {
     const versions = await app.keptVersions({ hasTrainingSets });
     const [runs, log, store, storePlace] = await Promise.all([app.runs(), app.log(), app.online(), app.storePlace()]);
-    return viewStatuses({ versions, runs, log, store, storePlace, nowMicros: clock.nowMicros() });
+    const applied = await app.appliedProject();
+    return viewStatuses({ versions, runs, log, store, storePlace, applied, nowMicros: clock.nowMicros() });
   };
   const own: LiveStats = { prometheus: () => monitor.prometheus(), live: () => Promise.resolve(monitor.snapshot()) };
   const server = await createHttpServer(dataPlane, {

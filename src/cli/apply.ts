@@ -17,6 +17,9 @@ export const applyCommand = defineCommand({
       .option('--allow-older', 'go ahead from a commit that comes before the one that is applied'),
   async run(context, _args, options) {
     const app = await context.app();
+    const { applyRepository, migrateTables, refuseOlderCommit, waitForServers } = await import('../app/index.ts');
+    // All or none: what the plan opens would be migrated by itself, and an apply that is refused would leave the rest behind.
+    await migrateTables(app);
     const { report } = await preparePlan(context, app);
     const { baseRevision, ...told } = report;
     const { breaking } = told;
@@ -27,7 +30,6 @@ export const applyCommand = defineCommand({
         `Apply ${breaking.length} breaking ${breaking.length === 1 ? 'change' : 'changes'}? [y/N] `,
       );
     }
-    const { applyRepository, refuseOlderCommit, waitForServers } = await import('../app/index.ts');
     const allowOlder = options['allowOlder'] === true;
     if (breaking.length > 0 && !allowBreaking && !context.isJson) {
       // What an old working copy lacks is no reason to let it break what is in use.

@@ -22,7 +22,8 @@ export interface CommandContext {
   readonly progress: Progress;
   /**
    * Opens the app by --config or the working directory; closed when the command ends. What changes nothing asks to `read`: it
-   * may be run by who must not change the registry, and by another version of Headrace than the servers.
+   * may be run by who must not change the registry, and by another version of Headrace than the servers. Asked again it gives
+   * the same, but to `write` never the one that was opened to `read`.
    */
   app(access?: DatabaseAccess): Promise<App>;
   /** A path that the user typed, absolute. */
@@ -119,7 +120,8 @@ export function withSharedOptions(command: Command): Command {
 async function runSpec(spec: CommandSpec, command: Command, host: CliHost): Promise<number> {
   const options: CommandOptions = command.optsWithGlobals();
   const isJson = options['json'] === true;
-  let opened: App | undefined;
+  /** By what it may do; the last opened first. */
+  const opened: { readonly access: DatabaseAccess; readonly app: App }[] = [];
   let isPrinted = false;
   const print = (result: CommandResult): void => {
     isPrinted = true;
@@ -135,8 +137,11 @@ async function runSpec(spec: CommandSpec, command: Command, host: CliHost): Prom
     tell: (line) => host.stderr(`${line}\n`),
     paint: (stream) => host.paint?.(stream) ?? plain,
     async app(access = 'write') {
-      opened ??= await host.openApp({ config: options['config'] as string | undefined, access });
-      return opened;
+      const fit = opened.find((one) => one.access === 'write' || one.access === access);
+      if (fit !== undefined) return fit.app;
+      const app = await host.openApp({ config: options['config'] as string | undefined, access });
+      opened.unshift({ access, app });
+      return app;
     },
   };
   try {
@@ -148,7 +153,7 @@ async function runSpec(spec: CommandSpec, command: Command, host: CliHost): Prom
     if (!isPrinted) print(result);
     return result.exitCode ?? 0;
   } finally {
-    await opened?.close();
+    for (const { app } of opened) await app.close();
   }
 }
 

@@ -3,10 +3,10 @@
 
 import type { Aged, ViewStatus } from '../control/index.ts';
 import { counted, formatDuration, MICROS_PER_SECOND } from '../core/index.ts';
-import { formatTable } from './table.ts';
+import { formatTable, GAP } from './table.ts';
 
 export function describeViews(views: readonly ViewStatus[]): string {
-  const table = formatTable([HEAD, ...views.map(toRow)]);
+  const table = formatTable([HEAD, ...toRows(views)]);
   const notes = [
     ...waitingWriters(views),
     ...running(views),
@@ -22,13 +22,38 @@ const HEAD = ['VIEW', 'VERSION', 'STATE', 'READ BY', 'FRESH', 'NEWEST', 'RUN', '
 
 const LEGEND = '\n\n* is applied; NEWEST, RUN and LOOK tell how long ago. --help tells more, --json tells all in full.';
 
-function toRow(view: ViewStatus): string[] {
+/** What a terminal shows of a line at least. */
+const WIDTH = 120;
+/** Names are cut where the other columns leave no room, to no less than this if they can't be shown whole. */
+const VIEW_WIDTH = { least: 12, most: 30 };
+const READERS_WIDTH = { least: 10, most: 22 };
+
+/** Views and their readers share what the other columns leave; a version is told apart by its hash. */
+function toRows(views: readonly ViewStatus[]): string[][] {
+  const rest = views.map(otherCells);
+  const [, ...heads] = HEAD.filter((head) => head !== 'READ BY');
+  const others = formatTable([heads, ...rest]).split('\n');
+  const room = WIDTH - widest(others) - 2 * GAP;
+  const longest = Math.min(VIEW_WIDTH.most, widest(views.map(({ view }) => view)));
+  const read = views.map((view) => readers(view, within(READERS_WIDTH, room - longest)));
+  const viewWidth = within(VIEW_WIDTH, room - widest([...read, 'READ BY']));
+  return views.map(({ view }, at) => {
+    const [version = '', state = '', ...more] = rest[at] ?? [];
+    return [cut(view, viewWidth), version, state, read[at] ?? '', ...more];
+  });
+}
+
+const widest = (texts: readonly string[]): number => Math.max(...texts.map(({ length }) => length));
+
+const within = ({ least, most }: typeof VIEW_WIDTH, width: number): number => Math.max(least, Math.min(most, width));
+
+const cut = (text: string, width: number): string => (text.length <= width ? text : `${text.slice(0, width - 1)}…`);
+
+function otherCells(view: ViewStatus): string[] {
   const run = view.last_run;
   return [
-    view.view,
     `${view.version.slice(view.version.lastIndexOf('@') + 1)}${view.current ? '*' : ''}`,
     completeness(view),
-    readers(view),
     view.freshness,
     age(view.newest_event),
     run === null ? 'never' : `${run.run}, ${age(run.finished)}`,
@@ -43,11 +68,10 @@ function completeness({ complete, store_lacks: lacking }: ViewStatus): string {
   return complete ? 'complete' : 'filling';
 }
 
-/** As many as fit beside the other columns. */
-const MOST_READERS = 22;
-
-/** Training sets by their number: there may be many. They were made by its definitions, and keep no records. */
-function readers({ read_by: readBy, unread_since: unread }: ViewStatus): string {
+/**
+ * As many as fit. Training sets by their number: there may be many. They were made by its definitions, and keep no records.
+ */
+function readers({ read_by: readBy, unread_since: unread }: ViewStatus, width: number): string {
   const sets = readBy.filter(({ kind }) => kind === 'training_set').length;
   const names = new Set(
     readBy.flatMap((reader) =>
@@ -58,19 +82,19 @@ function readers({ read_by: readBy, unread_since: unread }: ViewStatus): string 
           : [],
     ),
   );
-  if (names.size === 0 && unread !== null) return `nothing since ${unread.slice(0, 10)}`;
+  if (names.size === 0 && unread !== null) return cut(`none since ${unread.slice(0, 10)}`, width);
   const all = [...names, ...(sets === 0 ? [] : [counted(sets, 'training set')])];
   if (all.length === 0) return '-';
   for (let shown = all.length; shown > 1; shown--) {
-    const text = listed(all, shown);
-    if (text.length <= MOST_READERS) return text;
+    const text = listed(all, shown, width);
+    if (text.length <= width && !text.includes('…')) return text;
   }
-  return listed(all, 1);
+  return listed(all, 1, width);
 }
 
-function listed(all: readonly string[], shown: number): string {
-  const more = shown < all.length ? [`+${all.length - shown}`] : [];
-  return [...all.slice(0, shown), ...more].join(', ');
+function listed(all: readonly string[], shown: number, width: number): string {
+  const more = shown < all.length ? `, +${all.length - shown}` : '';
+  return cut(all.slice(0, shown).join(', '), width - more.length) + more;
 }
 
 /** In the greatest unit alone. */

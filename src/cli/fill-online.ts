@@ -27,7 +27,7 @@ export interface FailedVersion extends FailedView {
 
 type Telling = Pick<CommandContext, 'progress' | 'tell'>;
 
-/** Throws as `materializeEach`; where a view failed, what goes wrong after it is a warning beside that. */
+/** Throws as `materializeEach`; where a view failed that is read, what goes wrong after it is a warning beside that. */
 export async function fillOnline(
   app: App,
   request: MaterializeRequest,
@@ -37,23 +37,32 @@ export async function fillOnline(
   const { materializeEach } = await import('../offline/index.ts');
   const deps = { ...offline, store: await app.online() };
   if (request.dryRun) return withNeeds(app, await materializeEach(deps, request));
+  let waiting: readonly LiveVersion[] = [];
   const outcome = await withDeadSettled(app, offline, async () => {
-    await completeNow(app, tell);
-    const due = new Set((await app.waitingVersions()).map(({ version }) => version));
-    return materializeEach(deps, { ...request, due });
+    waiting = await completeNow(app, await app.waitingVersions(), tell);
+    return materializeEach(deps, { ...request, due: new Set(waiting.map(({ version }) => version)) });
   });
-  try {
-    await finishUp(app, offline, tell);
-  } catch (error) {
-    if (outcome.failed.length === 0) throw error;
-    app.logger.warn({ reason: messageOf(error) }, 'a materialize could not be finished up; the next one tries again');
+  const trouble = await finishUp(app, offline, waiting, tell).then(
+    () => undefined,
+    (error: unknown) => ({ error }),
+  );
+  const filled = await withNeeds(app, outcome);
+  if (trouble !== undefined) {
+    if (!filled.failed.some(({ isRead }) => isRead)) throw trouble.error;
+    const reason = messageOf(trouble.error);
+    app.logger.warn({ reason }, 'a materialize could not be finished up; the next one tries again');
   }
-  return withNeeds(app, outcome);
+  return filled;
 }
 
-async function finishUp(app: App, offline: OfflineDeps, tell: Telling['tell']): Promise<void> {
+async function finishUp(
+  app: App,
+  offline: OfflineDeps,
+  waiting: readonly LiveVersion[],
+  tell: Telling['tell'],
+): Promise<void> {
   const { keepLog } = await import('../offline/index.ts');
-  await moveReaders(app, tell);
+  await moveReaders(app, waiting, tell);
   const store = await app.online();
   await keepLog({ ...offline, store, retentionMicros: app.config.values['pushLog.retention'] });
 }
@@ -73,17 +82,22 @@ async function withNeeds(app: App, { views, failed }: MaterializeOutcome): Promi
   };
 }
 
-async function completeNow(app: App, tell: (line: string) => void): Promise<void> {
+/** Gives those that still wait. */
+async function completeNow(
+  app: App,
+  waiting: readonly LiveVersion[],
+  tell: Telling['tell'],
+): Promise<readonly LiveVersion[]> {
   const { completeVersions } = await import('../offline/index.ts');
-  for (const { version } of await completeVersions(await app.completeness(), await app.waitingVersions())) {
-    tell(`${version} is complete: readers move to it.`);
-  }
+  const completed = new Set(await completeVersions(await app.completeness(), waiting));
+  for (const { version } of completed) tell(`${version} is complete: readers move to it.`);
+  return waiting.filter((one) => !completed.has(one));
 }
 
 /** Readers move to versions that are complete now, and what nothing reads goes after a while. */
-async function moveReaders(app: App, tell: (line: string) => void): Promise<void> {
+async function moveReaders(app: App, waiting: readonly LiveVersion[], tell: Telling['tell']): Promise<void> {
   const { tidyVersions } = await import('../offline/index.ts');
-  await completeNow(app, tell);
+  await completeNow(app, waiting, tell);
   await tidyVersions({
     registry: await app.registry(),
     runs: await app.runs(),

@@ -51,8 +51,7 @@ export const materializeCommand = defineCommand({
     if (views?.length === 0) throw usageError('--views names no view; leave it out for all.');
     const dryRun = options['dryRun'] === true;
     const app = await context.app(dryRun ? 'read' : 'write');
-    const chosen = views === undefined ? undefined : await storedVersions(app, views);
-    if (!dryRun) await bringBack(app, chosen);
+    const chosen = views === undefined ? undefined : await storedVersions(app, views, dryRun);
     const request = {
       incremental: isIncremental,
       dryRun,
@@ -78,20 +77,18 @@ export const materializeCommand = defineCommand({
   },
 });
 
-/** Versions among the names, as they are stored. */
-async function storedVersions(app: App, names: readonly string[]): Promise<readonly string[]> {
-  if (!names.some((name) => name.includes('@'))) return names;
+/**
+ * Versions among the names, as they are stored. One that was removed and is asked for by its name is kept again, unless
+ * nothing is to be written.
+ */
+async function storedVersions(app: App, names: readonly string[], dryRun: boolean): Promise<readonly string[]> {
+  const isVersion = (name: string): boolean => name.includes('@');
+  if (!names.some(isVersion)) return names;
   const { versionNamed } = await import('../definitions/index.ts');
   const [{ manifest }, { versions }] = await Promise.all([app.applied(), app.registry()]);
   const kept = (await versions.list()).map(({ version }) => version);
-  return names.map((name) => (name.includes('@') ? versionNamed(manifest, name, kept) : name));
-}
-
-/** A version that was removed and is asked for by its name is kept again. */
-async function bringBack(app: App, views: readonly string[] | undefined): Promise<void> {
-  const asked = views?.filter((view) => view.includes('@')) ?? [];
-  if (asked.length === 0) return;
-  const { versions } = await app.registry();
-  const kept = new Set((await versions.list()).map(({ version }) => version));
-  for (const version of asked) if (!kept.has(version)) await versions.bringBack(version, app.environment.actor);
+  const stored = names.map((name) => (isVersion(name) ? versionNamed(manifest, name, kept) : name));
+  const removed = dryRun ? [] : stored.filter((name) => isVersion(name) && !kept.includes(name));
+  for (const version of removed) await versions.bringBack(version, app.environment.actor);
+  return stored;
 }

@@ -1,5 +1,8 @@
 // Rows as aligned columns of text.
 
+/** Between columns. */
+export const GAP = 2;
+
 /** The first row is the heading; with no other, the sentence `empty` says what to do, when given. */
 export function formatTable(rows: readonly (readonly string[])[], empty?: string): string {
   if (rows.length === 1 && empty !== undefined) return empty;
@@ -8,7 +11,7 @@ export function formatTable(rows: readonly (readonly string[])[], empty?: string
     .map((row) =>
       row
         .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
+        .join(' '.repeat(GAP))
         .trimEnd(),
     )
     .join('\n');

@@ -33,6 +33,7 @@ export const viewsCommand = defineCommand({
       log: await app.log(),
       store: await app.online(),
       storePlace: await app.storePlace(),
+      applied: await app.appliedProject(),
       nowMicros: app.clock.nowMicros(),
     });
     return { json: { views }, text: describeViews(views) };

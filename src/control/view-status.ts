@@ -2,7 +2,6 @@
 // that no run covers yet, and what holds it up. Asked across owners: definitions, runs, writers, marks.
 
 import { formatTimestamp, type Micros, MICROS_PER_SECOND } from '../core/index.ts';
-import type { LiveVersion } from '../definitions/index.ts';
 import type { CutContents, EventLog, WriterRow } from '../events/index.ts';
 import type { Missing } from '../offline/index.ts';
 import {
@@ -15,6 +14,7 @@ import {
   type RunRow,
   type Runs,
   type StorePlace,
+  type VersionId,
 } from '../online/index.ts';
 import type { KeptVersion, VersionReader } from './kept-versions.ts';
 
@@ -102,6 +102,8 @@ export interface ViewStatusDeps {
   readonly log: Pick<EventLog, 'writers' | 'contents'>;
   readonly store: Pick<OnlineStore, 'marks'>;
   readonly storePlace: StorePlace;
+  /** The project whose definitions are applied. */
+  readonly applied: string;
   readonly nowMicros: Micros;
 }
 
@@ -160,18 +162,18 @@ async function viewStatus(
         : formatTimestamp(finished.boundary),
     coverage: coverageOf(finished, writers, contents, codec.source.name, deps.nowMicros),
     marks: marks.map(({ node, run }) => ({ node, run: run ?? null })),
-    store_lacks: missing !== null || finished === undefined ? null : storeLacks(deps.storePlace, live, marks),
+    store_lacks: missing !== null || finished === undefined ? null : storeLacks(deps, live.version, marks),
   };
 }
 
 function storeLacks(
-  place: StorePlace,
-  { version, definitions }: LiveVersion,
+  { storePlace, applied }: ViewStatusDeps,
+  version: VersionId,
   marks: readonly NodeMark[],
 ): StoreLacks | null {
   const lack = lackOf(marks);
   if (lack === undefined) return null;
-  const reason = describeLack([version], lack, place, definitions.manifest.project);
+  const reason = describeLack([version], lack, storePlace, applied);
   return { nodes: lack.nodes, absent: lack.isAbsent, reason };
 }
 

@@ -180,10 +180,12 @@ export async function createDataPlane(deps: ServingDeps): Promise<DataPlane> {
         return { isReady: false, reason: messageOf(thrown), health };
       }
       const missing = health.endpoints.filter(({ state }) => state === 'failed');
-      if (health.otherStore !== null) return { isReady: false, reason: health.otherStore, health };
-      // One version that can't be loaded later must not take the server from its balancer.
-      hasBeenReady ||= missing.length === 0;
+      const { otherStore } = health;
+      // Neither a version that can't be loaded later nor a store that is emptied must take servers from their balancer. A store
+      // that has not answered yet counts as the right one: an outage of it would keep every server that starts away.
+      hasBeenReady ||= otherStore === null && missing.length === 0;
       if (hasBeenReady) return { isReady: true, reason: 'ready', health };
+      if (otherStore !== null) return { isReady: false, reason: otherStore, health };
       const names = missing.map(({ endpoint }) => endpoint).join(', ');
       return { isReady: false, reason: `nothing can be served by ${names}`, health };
     },

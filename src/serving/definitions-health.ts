@@ -37,7 +37,7 @@ export interface ServiceHealth {
   readonly waitsFor: readonly string[];
 }
 
-export function healthOf(
+export function definitionsHealth(
   snapshot: Snapshot | undefined,
   failure: { readonly revision: number; readonly error: string } | undefined,
   { views, otherStore }: StoreHealth,

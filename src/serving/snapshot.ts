@@ -10,7 +10,7 @@ import {
   type ServiceState,
   versionIncomplete,
 } from '../registry/index.ts';
-import { type DefinitionsHealth, healthOf } from './definitions-health.ts';
+import { type DefinitionsHealth, definitionsHealth } from './definitions-health.ts';
 import { compileEndpoint, type EndpointPlan } from './endpoint-plan.ts';
 import { compileFeaturePlan, type FeaturePlan } from './feature-plan.ts';
 import { createKeptVersions } from './kept-versions.ts';
@@ -73,7 +73,7 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
   const models = createServedModels(deps);
   const kept = createKeptVersions(registry, earlierDefinitions);
   const report = createSelfReport(deps);
-  const storeCheck = createStoreCheck(deps);
+  const storeCheck = createStoreCheck({ ...deps, runs: deps.ingestion.runs });
   let seenToken = -1;
   let current: Snapshot | undefined;
   /** Why what is applied is not loaded. */
@@ -299,7 +299,7 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
     },
     endpoints: () => [...(current?.endpoints.values() ?? [])],
     service: (name) => planService(need(), name),
-    health: () => healthOf(current, failure, storeCheck.health()),
+    health: () => definitionsHealth(current, failure, storeCheck.health()),
     async catchUp() {
       while (refreshing !== undefined) await refreshing;
       const looking = look();

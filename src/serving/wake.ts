@@ -16,7 +16,11 @@ const SLEPT_MS = 30_000;
 const LOOK_LIMIT_MS = 2000;
 
 /** `look` looks at the registry from now on; `nowMs` is steady. */
-export function createWake(look: () => Promise<unknown>, nowMs: () => number = () => performance.now()): Wake {
+export function createWake(
+  look: () => Promise<unknown>,
+  nowMs: () => number = () => performance.now(),
+  lookLimitMs = LOOK_LIMIT_MS,
+): Wake {
   let lastMs = nowMs();
   let looking: Promise<void> | undefined;
   const awake = (): Promise<void> | undefined => {
@@ -25,7 +29,7 @@ export function createWake(look: () => Promise<unknown>, nowMs: () => number = (
         () => {},
         () => {},
       );
-      const limit = delay(LOOK_LIMIT_MS, undefined, { ref: false });
+      const limit = delay(lookLimitMs, undefined, { ref: false });
       looking = Promise.race([looked, limit]).then(() => {
         looking = undefined;
         lastMs = nowMs();

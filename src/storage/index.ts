@@ -1,5 +1,5 @@
-export type { Database, DatabaseKind, Migration, TransactionOptions } from './database/database.ts';
-export { type DatabaseAccess, openDatabase } from './database/open-database.ts';
+export type { Database, DatabaseAccess, DatabaseKind, Migration, TransactionOptions } from './database/database.ts';
+export { openDatabase } from './database/open-database.ts';
 export { type DuckDb, type DuckDbOptions, openDuckDb } from './duckdb/open-duckdb.ts';
 export { startPathsAt } from './duckdb/query-paths.ts';
 export { getBlob, getUnchecked, putBlob, putBlobFile } from './object-store/blobs.ts';

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { type Generated, sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Database, type Migration, openDatabase } from '../../src/storage/index.ts';
@@ -185,10 +186,59 @@ describe.each(testDatabases('database contract'))('a database on $name', (databa
       await written.tables<Tables>().insertInto('counters').values({ name: 'a', value: 1 }).execute();
       const reading = await (await toRead(url)).migrate('test', [counters, notes]);
       expect(await all(reading)).toEqual([{ name: 'a', value: 1 }]);
-      const change = reading.transaction<Tables, unknown>((trx) =>
-        trx.insertInto('counters').values({ name: 'b', value: 2 }).execute(),
-      );
+      const values = { name: 'b', value: 2 };
+      const change = reading.transaction<Tables, unknown>((trx) => trx.insertInto('counters').values(values).execute());
       await expect(change).rejects.toThrow(/opened to read/);
+      await expect(reading.tables<Tables>().insertInto('counters').values(values).execute()).rejects.toThrow(
+        /opened to read/,
+      );
+      expect(await all(reading)).toEqual([{ name: 'a', value: 1 }]);
+    });
+
+    it('reads by SQL of any kind, and takes no change by that either', async () => {
+      const url = await databases.newUrl();
+      const written = await (await open(url)).migrate('test', [counters]);
+      const reading = await (await toRead(url)).migrate('test', [counters]);
+      const insert = sql`insert into counters values ('b', 2)`;
+      await expect(insert.execute(reading.tables())).rejects.toThrow(/read-?only/);
+      await expect(reading.transaction((trx) => insert.execute(trx))).rejects.toThrow(/read-?only/);
+      const counted = sql<{ n: number }>`select count(*) as n from counters`;
+      expect((await counted.execute(reading.tables())).rows).toEqual([{ n: 0 }]);
+      expect((await reading.transaction((trx) => counted.execute(trx))).rows).toEqual([{ n: 0 }]);
+      expect(await all(written)).toEqual([]);
+    });
+
+    it('takes no change of tables that are not there', async () => {
+      const empty = await (await toRead(await databases.newUrl())).migrate('test', [counters]);
+      const values = { name: 'b', value: 2 };
+      await expect(empty.tables<Tables>().insertInto('counters').values(values).execute()).rejects.toThrow(
+        /opened to read/,
+      );
+      const insert = sql`insert into counters values ('b', 2)`;
+      await expect(insert.execute(empty.tables())).rejects.toThrow(/read-?only/);
+      await expect(empty.transaction((trx) => insert.execute(trx))).rejects.toThrow(/read-?only/);
+      expect(await all(empty)).toEqual([]);
+      expect(await all(await empty.migrate('test', [counters]))).toEqual([]);
+    });
+
+    it('makes no tables of an owner that has several sets of them, and reads each', async () => {
+      const reading = await toRead(await databases.newUrl());
+      const others: Migration = {
+        name: '0001-others',
+        up: (db) => db.schema.createTable('others').addColumn('id', 'integer').execute(),
+      };
+      expect(await all(await reading.migrate('test', [counters]))).toEqual([]);
+      const other = await reading.migrate('test', [others]);
+      expect(await other.tables<{ others: object }>().selectFrom('others').selectAll().execute()).toEqual([]);
+      expect(await all(await reading.migrate('test', [counters]))).toEqual([]);
+    });
+
+    it('is closed, whatever became of the tables that were not there', async () => {
+      const reading = await toRead(await databases.newUrl());
+      const failing: Migration = { name: '0001-fails', up: () => Promise.reject(new Error('no')) };
+      await expect(reading.migrate('test', [failing])).rejects.toThrow('no');
+      await reading.close();
+      await expect(reading.tables().introspection.getTables()).rejects.toThrow(/not open|destroyed/);
     });
 
     it('makes no tables: an owner without any is read as an empty one', async () => {
@@ -274,6 +324,9 @@ describe.each(testDatabases('lost connections').filter(({ name }) => name === 'P
   },
 );
 
+/** A user id that owns nothing. */
+const NOBODY = 65_534;
+
 describe('opening a database', () => {
   it('makes no file to read one that is not there', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'headrace-none-'));
@@ -283,6 +336,52 @@ describe('opening a database', () => {
     await database.close();
     expect(readdirSync(folder)).toEqual([]);
     rmSync(folder, { recursive: true });
+  });
+
+  /** A file without a write-ahead log, as a copy or a backup may be. */
+  const makePlain = (): { readonly folder: string; readonly path: string } => {
+    const folder = mkdtempSync(join(tmpdir(), 'headrace-plain-'));
+    const path = join(folder, 'registry.db');
+    const file = new DatabaseSync(path);
+    file.exec('create table notes (id integer); insert into notes values (7)');
+    file.close();
+    return { folder, path };
+  };
+  const readNotes = async (path: string): Promise<unknown> => {
+    const database = await openDatabase(`sqlite:${path}`, { access: 'read' });
+    try {
+      return await database.tables<Tables>().selectFrom('notes').select('id').execute();
+    } finally {
+      await database.close();
+    }
+  };
+
+  it('leaves a file that it reads as it is, to the last byte', async () => {
+    const { folder, path } = makePlain();
+    const before = readFileSync(path);
+    expect(await readNotes(path)).toEqual([{ id: 7 }]);
+    expect(readFileSync(path).equals(before)).toBe(true);
+    expect(readdirSync(folder)).toEqual(['registry.db']);
+    rmSync(folder, { recursive: true });
+  });
+
+  it('reads a file that it may not write, in a folder that it may not write', async () => {
+    const { folder, path } = makePlain();
+    // Leaves it with a write-ahead log, which a reader would make anew.
+    await (await openDatabase(`sqlite:${path}`)).close();
+    chmodSync(path, 0o444);
+    chmodSync(folder, 0o555);
+    // Root may write anywhere.
+    const isRoot = process.geteuid?.() === 0;
+    if (isRoot) process.seteuid?.(NOBODY);
+    try {
+      expect(await readNotes(path)).toEqual([{ id: 7 }]);
+      expect(readdirSync(folder)).toEqual(['registry.db']);
+    } finally {
+      if (isRoot) process.seteuid?.(0);
+      chmodSync(folder, 0o755);
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('names the schemes it knows when the URL has another', async () => {

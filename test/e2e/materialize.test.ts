@@ -2,6 +2,9 @@
 
 import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openApp, readEnvironment } from '../../src/app/index.ts';
+import { runCommandLine } from '../../src/cli/run-cli.ts';
+import { HeadraceError, silentLogger, silentProgress } from '../../src/core/index.ts';
 import { constantModel } from '../support/onnx-model.ts';
 import { CONFIG, createProject, headrace, headraceJson, type Project } from '../support/serving-project.ts';
 
@@ -94,6 +97,27 @@ describe('headrace materialize, of views of which one fails', () => {
     });
   });
 
+  it('fails by what goes wrong after it, where only a version failed that nothing reads', async () => {
+    let [stderr, asked] = ['', 0];
+    const environment = { ...readEnvironment(), workingDirectory: project.directory };
+    const code = await runCommandLine(['materialize', '--incremental'], {
+      environment,
+      stdout: () => {},
+      stderr: (text) => void (stderr += text),
+      progress: () => silentProgress,
+      exitCode: 0,
+      async openApp(options) {
+        const app = await openApp({ ...options, environment, logger: silentLogger });
+        const completeness = async () => {
+          if (asked++ > 0) throw new HeadraceError('HR_STORAGE_UNAVAILABLE', 'the registry went away');
+          return app.completeness();
+        };
+        return { ...app, completeness };
+      },
+    });
+    expect({ code, stderr }).toEqual({ code: 1, stderr: 'HR_STORAGE_UNAVAILABLE: the registry went away\n' });
+  });
+
   it('fails where what is applied does, a dry run too', () => {
     rmSync(project.file('orders.csv'));
     for (const more of [[], ['--dry-run']]) {
@@ -105,5 +129,15 @@ describe('headrace materialize, of views of which one fails', () => {
       expect(stdout).toMatch(/^ordered +failed/m);
       expect(stdout).toMatch(/^visited +up-to-date/m);
     }
+  });
+
+  it('is a failed round of dev, which tells of the others', () => {
+    const { stdout } = headrace(project, ['dev', '--once', '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({
+      state: 'failed',
+      store: 'project',
+      error: { code: 'HR_SOURCE_UNREADABLE' },
+      materialized: [{ view: 'visited', state: 'up-to-date' }],
+    });
   });
 });

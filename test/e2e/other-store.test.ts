@@ -3,6 +3,9 @@
 
 import { rmSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { openApp, readEnvironment } from '../../src/app/index.ts';
+import { serveInProcess } from '../../src/app/serve-worker.ts';
+import { silentLogger } from '../../src/core/index.ts';
 import { hasRedisCluster, type RedisCluster, startRedisCluster } from '../support/redis-cluster.ts';
 import { hasRedis, type RedisServer, startRedis } from '../support/redis-server.ts';
 import {
@@ -143,6 +146,26 @@ describe.skipIf(!hasRedis())('a server of another Redis', () => {
     expect(told).toMatchObject({ code: 503, views: [{ state: 'absent' }] });
     expect(told.reason).toContain(`no node of redis://default:***@127.0.0.1:${redis.port}/1`);
     expect(JSON.stringify(told) + server?.log()).not.toContain('s3cret');
+  }, 60_000);
+
+  it('that came back empty says so, and stays in its balancer where it was ready while that was away', async () => {
+    const environment = { ...readEnvironment({ HEADRACE_ONLINE_URL: redis.url }), workingDirectory: project.directory };
+    const app = await openApp({ environment, logger: silentLogger });
+    await app.online();
+    // Gone before a mark could be read.
+    await redis.kill();
+    const serving = await serveInProcess(app, { host: '127.0.0.1', port: 0, hasDocs: false });
+    try {
+      const asked = async () => (await serving.server.inject('/health/ready')).json() as Ready;
+      expect(await asked()).toMatchObject({ status: 'ready', views: [{ state: 'unknown', reason: null }] });
+      await redis.start();
+      await expect.poll(async () => (await asked()).views[0]?.state, RECOVERY).toBe('absent');
+      const reason = expect.stringContaining('nothing that a run filled is there');
+      expect(await asked()).toMatchObject({ status: 'ready', views: [{ reason }] });
+    } finally {
+      await serving.stop();
+      await app.close();
+    }
   }, 60_000);
 });
 

@@ -53,10 +53,35 @@ describe.each(testDatabases('commands that only read'))('what only reads, on $na
     }
     expect(await tablesOf(HEADRACE_REGISTRY_URL)).toEqual(before);
     expect(headrace(project, ['doctor'], { HEADRACE_REGISTRY_URL }).stdout).toMatch(/registry.*\n?.*headrace apply/);
+    // One that is refused leaves no owner's tables behind the others'.
+    expect(headrace(project, ['apply'], { HEADRACE_REGISTRY_URL }).stderr).toMatch(/^HR_BREAKING_CHANGE: /m);
+    const names = new Set((await tablesOf(HEADRACE_REGISTRY_URL)).map((column) => column.split('.')[0]));
+    for (const name of ['event_writers', 'orchestrator_runs', 'online_runs', 'training_sets'])
+      expect(names).toContain(name);
     headraceJson(project, ['apply', '--yes'], { HEADRACE_REGISTRY_URL });
     expect(headrace(project, ['plan'], { HEADRACE_REGISTRY_URL }).code).toBe(0);
+    expect(headrace(project, ['doctor'], { HEADRACE_REGISTRY_URL }).stdout).toContain('ok    online store: ');
     expect(headraceJson(project, ['history'], { HEADRACE_REGISTRY_URL })).toMatchObject({
       revisions: [{ revision: 3 }, { revision: 2 }, { revision: 1 }],
     });
   }, 120_000);
+
+  it('refuses tables of an earlier version beside those of the registry, and doctor tells of them as plan does', async () => {
+    const HEADRACE_REGISTRY_URL = await databases.newUrl();
+    headraceJson(project, ['apply'], { HEADRACE_REGISTRY_URL });
+    const database = await openDatabase(HEADRACE_REGISTRY_URL);
+    const { numDeletedRows } = await database
+      .tables<{ headrace_migrations: { owner: string; name: string } }>()
+      .deleteFrom('headrace_migrations')
+      .where('owner', '=', 'online')
+      .where('name', '=', '002-looks')
+      .executeTakeFirstOrThrow();
+    expect(numDeletedRows).toBe(1n);
+    await database.close();
+    expect(headrace(project, ['plan'], { HEADRACE_REGISTRY_URL }).stderr).toMatch(/^HR_REGISTRY_OUTDATED: /m);
+    const { code, stdout } = headrace(project, ['doctor'], { HEADRACE_REGISTRY_URL });
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^ok {4}registry: /m);
+    expect(stdout).toMatch(/^FAIL {2}online store: .*online: 002-looks.*\n.*→ headrace apply$/m);
+  }, 60_000);
 });

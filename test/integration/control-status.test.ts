@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { viewMetrics, type ViewStatus, viewStatuses } from '../../src/control/index.ts';
+import { viewMetrics, type ViewStatus, type ViewStatusDeps, viewStatuses } from '../../src/control/index.ts';
 import { formatTimestamp, HeadraceError, MICROS_PER_DAY, MICROS_PER_HOUR, silentLogger } from '../../src/core/index.ts';
 import { versionsOf } from '../../src/definitions/index.ts';
 import { openEventLog } from '../../src/events/index.ts';
@@ -23,7 +23,7 @@ describe.skipIf(kind === undefined)('the status of a view', () => {
     await world.file('sales.parquet', [sale('a', NOW - 2 * HOUR, 1)]);
   });
   afterEach(() => world.close());
-  const statusOf = async (view: string): Promise<ViewStatus> => {
+  const statusOf = async (view: string, other: Partial<ViewStatusDeps> = {}): Promise<ViewStatus> => {
     const { log, store, clock, deps } = world;
     const runs = await openRuns(deps.database);
     const versions = versionsOf(deps.definitions).map((live) => ({
@@ -33,7 +33,8 @@ describe.skipIf(kind === undefined)('the status of a view', () => {
       readBy: [],
       unreadSinceMicros: null,
     }));
-    const statuses = await viewStatuses({ versions, runs, log, store, storePlace: PLACE, nowMicros: clock.now });
+    const given = { versions, runs, log, store, storePlace: PLACE, applied: 'sales', nowMicros: clock.now };
+    const statuses = await viewStatuses({ ...given, ...other });
     return statuses.find((status) => status.view === view) as ViewStatus;
   };
 
@@ -59,6 +60,18 @@ describe.skipIf(kind === undefined)('the status of a view', () => {
       boundary: formatTimestamp(NOW - 2 * HOUR),
       marks: [{ node: 'lmdb', run: expect.any(Number) }],
     });
+  });
+
+  it('tells of another project by what is applied, not by what a version that is kept was of', async () => {
+    await world.run();
+    const store = { marks: async () => [{ node: 'lmdb', run: undefined }] };
+    const lacksWith = async (other: Partial<ViewStatusDeps>) =>
+      (await statusOf('sold', { store, ...other })).store_lacks;
+    const moved = { project: 'shop', url: 'lmdb:here' };
+    expect((await lacksWith({ storePlace: moved, applied: 'shop' }))?.reason).not.toContain('are of project');
+    expect((await lacksWith({ storePlace: moved, applied: 'shops' }))?.reason).toContain(
+      'The definitions that are applied are of project "shops"',
+    );
   });
 
   it('names the writers whose cuts wait for a run, but not for ever one that was forgotten', async () => {

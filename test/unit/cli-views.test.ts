@@ -54,6 +54,35 @@ describe('the table of views', () => {
     );
   });
 
+  it('fits 120 columns with names of any length, which it cuts, and never the version', () => {
+    const service = 'predicted_departure_delay_features_for_gates';
+    const long: ViewStatus = {
+      ...STATUS,
+      view: 'airport_delays_by_carrier_and_by_hour_of_the_day',
+      read_by: [{ kind: 'service', service, revision: 4 }],
+      freshness: 'scheduled',
+      last_run: { ...(STATUS.last_run as NonNullable<ViewStatus['last_run']>), run: 12_345 },
+      coverage: [writer(1, 120)],
+    };
+    const more = { ...long, read_by: [...long.read_by, ...STATUS.read_by] };
+    const unread = { ...STATUS, read_by: [], unread_since: '2026-01-31T12:00:00Z' };
+    const text = lines([long, more, unread]);
+    for (const line of text.slice(0, 4)) expect(line.length).toBeLessThanOrEqual(120);
+    expect(text[1]).toMatch(/^airport_delays_b\S*… +4655d8ec3452\* +complete +predicted…  scheduled /);
+    expect(text[2]).toMatch(/^airport_delays_b\S*… +4655d8ec3452\* +complete +\w+…, \+4  scheduled /);
+    expect(text[3]).toMatch(/^airport_delays +4655d8ec3452\* +complete +none sinc…  live /);
+    const short = lines([
+      { ...long, view: 'delays' },
+      { ...unread, view: 'delays' },
+    ]);
+    for (const line of short.slice(0, 3)) expect(line.length).toBeLessThanOrEqual(120);
+    expect(short[1]).toMatch(/ complete +predicted_departure_d…  scheduled /);
+    expect(short[2]).toMatch(/ complete +none since 2026-01-31 +live /);
+    const alone = lines([{ ...long, read_by: [] }]);
+    expect(alone[1]).toMatch(/^airport_delays_by_car…  4655d8ec3452\* /);
+    expect(alone[1]?.length).toBeLessThanOrEqual(120);
+  });
+
   it('says under it what is short, and whose cuts wait', () => {
     const text = describeViews([STATUS]);
     expect(text).toContain('* is applied; NEWEST, RUN and LOOK tell how long ago');
@@ -67,7 +96,7 @@ describe('the table of views', () => {
     const one = { ...STATUS, read_by: STATUS.read_by.slice(3), coverage: [writer(1, 1)] };
     expect(lines([one])[1]).toMatch(/ 1 training set .* 1 cut$/);
     const unread = { ...one, read_by: [], unread_since: '2026-01-31T12:00:00Z', coverage: [] };
-    expect(lines([unread])[1]).toMatch(/ nothing since 2026-01-31 .* -$/);
+    expect(lines([unread])[1]).toMatch(/ none since 2026-01-31 .* -$/);
     expect(describeViews([])).not.toContain('applied');
   });
 });

@@ -151,8 +151,8 @@ async function computeAndRead(app: App, request: RoundRequest, told: Told, befor
   const views = Object.keys(manifest.views).map((view) => viewVersion(manifest, view));
   if (views.length > 0) {
     const report = await fillOnline(app, { views, incremental: true, dryRun: false }, { ...request, tell: () => {} });
-    if (report.failed[0] !== undefined) throw report.failed[0].error;
     told.materialized = report.views;
+    if (report.failed[0] !== undefined) throw report.failed[0].error;
   }
   const samples: SampledService[] = [];
   for (const service of shownServices(before.definitions, definitions, request.service)) {

@@ -5,6 +5,9 @@ import type { Kysely } from 'kysely';
 
 export type DatabaseKind = 'sqlite' | 'postgres';
 
+/** What a database is opened for: where it is `read`, nothing is made or changed, neither rows nor tables. */
+export type DatabaseAccess = 'read' | 'write';
+
 export interface Migration {
   readonly name: string;
   /** Runs inside the transaction of its `migrate` call. `kind` is for the few column types that differ. */

@@ -3,34 +3,56 @@
 
 import type { Kysely, KyselyPlugin } from 'kysely';
 import { HeadraceError } from '../../core/index.ts';
-import type { Database, TransactionOptions } from './database.ts';
+import type { Database, Migration, TransactionOptions } from './database.ts';
 import { pendingMigrations } from './migrate.ts';
 
-/** Tables that are not there are read as empty ones, from a database of `openEmpty`. */
-export function onlyRead(database: Database, openEmpty: () => Promise<Database>): Database {
-  let empty: Promise<Database> | undefined;
+/**
+ * `database` takes no change by SQL either. Tables that are not there are read as empty ones, from a database that `openEmpty`
+ * makes with them, and that takes no change any more.
+ */
+export function onlyRead(
+  database: Database,
+  openEmpty: (owner: string, migrations: readonly Migration[]) => Promise<Database>,
+): Database {
+  /** By owner and migrations: an owner may have several sets, each with tables of its own. */
+  const empties = new Map<string, Promise<Database>>();
   const reading: Database = {
-    kind: database.kind,
-    tables: <T>() => database.tables<T>().withPlugin(refuseChanges),
-    transaction: <T, R>(work: (trx: Kysely<T>) => Promise<R>, options?: TransactionOptions) =>
-      database.transaction<T, R>((trx) => work(trx.withPlugin(refuseChanges)), options),
+    ...withoutChanges(database),
     async migrate(owner, migrations) {
       const missing = await pendingMigrations(database.tables(), owner, migrations);
       if (missing.length === 0) return reading;
       if (missing.length < migrations.length) throw outdated(owner, missing);
-      empty ??= openEmpty();
-      return await (await empty).migrate(owner, migrations);
+      const key = [owner, ...migrations.map(({ name }) => name)].join();
+      const empty = empties.get(key) ?? openEmpty(owner, migrations).then(withoutChanges);
+      empties.set(key, empty);
+      return await empty;
     },
     async close() {
-      await (await empty)?.close();
-      await database.close();
+      try {
+        // Whoever asked for one that could not be made was told.
+        const opened = await Promise.allSettled(empties.values());
+        for (const one of opened) if (one.status === 'fulfilled') await one.value.close();
+      } finally {
+        await database.close();
+      }
     },
   };
   return reading;
 }
 
+/** Says in our words what the database itself would refuse. */
+function withoutChanges(database: Database): Database {
+  return {
+    ...database,
+    tables: <T>() => database.tables<T>().withPlugin(refuseChanges),
+    transaction: <T, R>(work: (trx: Kysely<T>) => Promise<R>, options?: TransactionOptions) =>
+      database.transaction<T, R>((trx) => work(trx.withPlugin(refuseChanges)), options),
+  };
+}
+
 const refuseChanges: KyselyPlugin = {
   transformQuery({ node }) {
+    // SQL as it stands may be anything; of changes the database knows.
     if (node.kind === 'SelectQueryNode' || node.kind === 'RawNode') return node;
     throw new HeadraceError('HR_INTERNAL', `the registry was opened to read, and got a ${node.kind}`);
   },

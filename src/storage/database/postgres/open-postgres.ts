@@ -4,7 +4,7 @@ import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient, sq
 import pg from 'pg';
 import { HeadraceError } from '../../../core/index.ts';
 import { withoutPassword } from '../../without-password.ts';
-import type { Database, TransactionOptions } from '../database.ts';
+import type { Database, DatabaseAccess, TransactionOptions } from '../database.ts';
 import { runMigrations } from '../migrate.ts';
 
 const MAX_CONNECTIONS = 10;
@@ -28,9 +28,10 @@ function parseNumber(text: string): number | bigint {
 }
 
 /** Connects once to prove that the URL works. Throws HR_STORAGE_UNAVAILABLE. */
-export async function openPostgres(url: string): Promise<Database> {
+export async function openPostgres(url: string, access: DatabaseAccess): Promise<Database> {
   const pool = new pg.Pool({
     connectionString: url,
+    ...(access === 'read' ? { options: '-c default_transaction_read_only=on' } : {}),
     max: MAX_CONNECTIONS,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     query_timeout: QUERY_TIMEOUT_MS,

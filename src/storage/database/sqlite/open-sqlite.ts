@@ -1,22 +1,25 @@
 // Opens a SQLite file for many processes: write-ahead log, foreign keys, commits that survive a loss of power.
 
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { pathToFileURL } from 'node:url';
 import { Kysely } from 'kysely';
 import { HeadraceError, messageOf } from '../../../core/index.ts';
-import type { Database } from '../database.ts';
+import type { Database, DatabaseAccess } from '../database.ts';
 import { runMigrations } from '../migrate.ts';
-import { whileBusy } from './sqlite-connection.ts';
+import { resultCode, SQLITE, whileBusy } from './sqlite-connection.ts';
 import { createSqliteDialect } from './sqlite-dialect.ts';
 
-/** `path` may be `:memory:`. Folders on the way are made. */
-export async function openSqlite(path: string): Promise<Database> {
-  const file = await openFile(path);
+/** `path` may be `:memory:`. Folders on the way are made, unless it is opened to read. */
+export async function openSqlite(path: string, access: DatabaseAccess): Promise<Database> {
+  const file = await openFile(path, access);
   const around = new AsyncLocalStorage<{ isOpen: boolean }>();
   const isInTransaction = (): boolean => around.getStore()?.isOpen === true;
-  const kysely = new Kysely<unknown>({ dialect: createSqliteDialect(file, isInTransaction) });
+  // Who only reads may not take the writers' lock; memory has no other connection.
+  const begin = access === 'read' || path === ':memory:' ? 'begin' : 'begin immediate';
+  const kysely = new Kysely<unknown>({ dialect: createSqliteDialect(file, begin, isInTransaction) });
   // Row types are the caller's: each owner knows its own tables.
   const tables = <T>(): Kysely<T> => kysely as unknown as Kysely<T>;
   const database: Database = {
@@ -46,22 +49,45 @@ export async function openSqlite(path: string): Promise<Database> {
   return database;
 }
 
-async function openFile(path: string): Promise<DatabaseSync> {
-  let file: DatabaseSync | undefined;
+async function openFile(path: string, access: DatabaseAccess): Promise<DatabaseSync> {
   try {
-    if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true });
-    file = new DatabaseSync(path, { enableForeignKeyConstraints: true });
-    const opened = file;
-    // The wait for a lock is ours (whileBusy): SQLite's own would stop the event loop, and with it the lock's holder
-    // when that is this process.
-    await whileBusy(() => opened.exec('PRAGMA busy_timeout = 5; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL'));
-    return opened;
+    return await (access === 'read' ? openToRead(path) : openToWrite(path));
   } catch (error) {
-    file?.close();
     if (error instanceof HeadraceError && error.code === 'HR_STORAGE_FULL') throw error;
     const reason = messageOf(error);
     throw new HeadraceError('HR_STORAGE_UNAVAILABLE', `the SQLite database "${path}" cannot be opened: ${reason}`, {
       cause: error,
     });
+  }
+}
+
+function openToWrite(path: string): Promise<DatabaseSync> {
+  if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true });
+  return openBy(path, 'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
+}
+
+/** Changes neither rows nor the file's kind of journal, and needs no right to write. */
+async function openToRead(path: string): Promise<DatabaseSync> {
+  const prove = 'PRAGMA query_only = ON; SELECT 1 FROM sqlite_schema';
+  try {
+    return await openBy(path, prove);
+  } catch (error) {
+    // A write-ahead log is to be made even to read, in a folder that can't be written: without one nobody writes now, and the
+    // file is read as it lies.
+    if (resultCode(error) !== SQLITE.readonly || existsSync(`${path}-wal`)) throw error;
+    return openBy(new URL(`${pathToFileURL(path).href}?immutable=1`), prove);
+  }
+}
+
+async function openBy(path: string | URL, first: string): Promise<DatabaseSync> {
+  const file = new DatabaseSync(path, { enableForeignKeyConstraints: true });
+  try {
+    // The wait for a lock is ours (whileBusy): SQLite's own would stop the event loop, and with it the lock's holder
+    // when that is this process.
+    await whileBusy(() => file.exec(`PRAGMA busy_timeout = 5; ${first}`));
+    return file;
+  } catch (error) {
+    file.close();
+    throw error;
   }
 }

@@ -69,9 +69,9 @@ export async function whileBusy<R>(work: () => R): Promise<R> {
 }
 
 // Primary result codes of SQLite: the low byte of the extended ones.
-const SQLITE = { busy: 5, locked: 6, full: 13, cantOpen: 14, corrupt: 11, notADatabase: 26 };
+export const SQLITE = { busy: 5, locked: 6, readonly: 8, full: 13, cantOpen: 14, corrupt: 11, notADatabase: 26 };
 
-function resultCode(error: unknown): number | undefined {
+export function resultCode(error: unknown): number | undefined {
   const code = error instanceof Error && 'errcode' in error ? error.errcode : undefined;
   return typeof code === 'number' ? code & 0xff : undefined;
 }

@@ -3,13 +3,19 @@
 
 import type { DatabaseSync } from 'node:sqlite';
 import { type Dialect, type Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
-import { createSqliteDriver } from './sqlite-driver.ts';
+import { createSqliteDriver, type SqliteBegin } from './sqlite-driver.ts';
 
-/** `isInTransaction` says whether the code that asks runs inside an open transaction of this database. */
-export function createSqliteDialect(database: DatabaseSync, isInTransaction: () => boolean): Dialect {
+/**
+ * `begin` starts a transaction; `isInTransaction` says whether the code that asks runs inside an open one of this database.
+ */
+export function createSqliteDialect(
+  database: DatabaseSync,
+  begin: SqliteBegin,
+  isInTransaction: () => boolean,
+): Dialect {
   return {
     createAdapter: () => new SqliteAdapter(),
-    createDriver: () => createSqliteDriver(database, isInTransaction),
+    createDriver: () => createSqliteDriver(database, begin, isInTransaction),
     // Kysely's own signature leaves the tables open.
     createIntrospector: (db) => new SqliteIntrospector(db as Kysely<unknown>),
     createQueryCompiler: () => new SqliteQueryCompiler(),

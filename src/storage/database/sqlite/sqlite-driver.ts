@@ -1,12 +1,14 @@
 // The driver: one connection, used by one query or transaction at a time, in the order they asked.
-// Transactions take the write lock at once (BEGIN IMMEDIATE), so none can fail half-way for want of it.
+// Transactions that write take the lock at once (BEGIN IMMEDIATE), so none can fail half-way for want of it.
 
 import type { DatabaseSync } from 'node:sqlite';
 import { CompiledQuery, type DatabaseConnection, type Driver } from 'kysely';
 import { HeadraceError } from '../../../core/index.ts';
 import { createSqliteConnection } from './sqlite-connection.ts';
 
-export function createSqliteDriver(database: DatabaseSync, isInTransaction: () => boolean): Driver {
+export type SqliteBegin = 'begin' | 'begin immediate';
+
+export function createSqliteDriver(database: DatabaseSync, begin: SqliteBegin, isInTransaction: () => boolean): Driver {
   const connection = createSqliteConnection(database);
   const waiting: (() => void)[] = [];
   let isTaken = false;
@@ -29,7 +31,7 @@ export function createSqliteDriver(database: DatabaseSync, isInTransaction: () =
       if (next === undefined) isTaken = false;
       else next();
     },
-    beginTransaction: (on) => run(on, 'begin immediate'),
+    beginTransaction: (on) => run(on, begin),
     commitTransaction: (on) => run(on, 'commit'),
     async rollbackTransaction(on) {
       // Some errors (a full disk) have rolled back already.
