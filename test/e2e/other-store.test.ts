@@ -27,7 +27,9 @@ interface Ready {
 }
 
 const RECOVERY = { timeout: 10_000 };
-const OTHER_PROJECT = { HEADRACE_PROJECT: 'shopp' };
+const otherStore = (project: Project, name = 'elsewhere') => ({
+  HEADRACE_ONLINE_URL: `lmdb:${project.file(`.headrace/${name}`)}`,
+});
 const ASKED = ['features', 'get', '--service', 'numbers', '--rows', '[{"customer":"ada","amount":20}]'];
 const COMPLETE = /^headrace_view_version_complete\{view="history",.*\} ([01])$/m;
 
@@ -60,7 +62,7 @@ describe('a server of another store than the one that was filled', () => {
   afterAll(() => project.remove());
 
   it('lacks nothing while no run has filled any; once one fills another, it says so and stays in its balancer', async () => {
-    await serve(project, OTHER_PROJECT);
+    await serve(project, otherStore(project));
     expect(await ready()).toMatchObject({
       code: 200,
       views: [{ version, state: 'complete', nodes: [], reason: null }],
@@ -72,7 +74,7 @@ describe('a server of another store than the one that was filled', () => {
   }, 60_000);
 
   it('is not ready, and says what came, what was expected and what to do, until a run has filled this one', async () => {
-    await serve(project, OTHER_PROJECT);
+    await serve(project, otherStore(project));
     const told = await ready();
     expect(told).toMatchObject({
       code: 503,
@@ -81,8 +83,7 @@ describe('a server of another store than the one that was filled', () => {
     });
     for (const said of [told.reason, told.views[0]?.reason]) {
       expect(said).toContain(`${version} is complete by the registry`);
-      expect(said).toContain('under project "shopp"');
-      expect(said).toContain('definitions that are applied are of project "shop"');
+      expect(said).toContain('/elsewhere has a mark of it under project "shop"');
       expect(said).toContain('`project` and `online.url`');
       expect(said).toContain(`\`headrace materialize --incremental --views ${version}\``);
     }
@@ -94,7 +95,7 @@ describe('a server of another store than the one that was filled', () => {
       definitions: { views: told.views },
     });
     expect(await completeMetric()).toBe('0');
-    headraceJson(project, ['materialize', '--incremental', '--views', version], OTHER_PROJECT);
+    headraceJson(project, ['materialize', '--incremental', '--views', version], otherStore(project));
     await isReady();
     expect((await ready()).views).toMatchObject([{ state: 'complete', nodes: [], reason: null }]);
     expect(await completeMetric()).toBe('1');
@@ -103,15 +104,35 @@ describe('a server of another store than the one that was filled', () => {
   }, 60_000);
 
   it('is told by `headrace views` and `headrace doctor` too', () => {
-    const env = { HEADRACE_PROJECT: 'third' };
+    const env = otherStore(project, 'third');
     const views = headrace(project, ['views'], env).stdout;
     expect(views).toMatch(/^history +\w+\* +absent /m);
     expect(views).toContain('no node of lmdb:');
     const { code, stdout } = headrace(project, ['doctor'], env);
     expect(code).toBe(1);
-    expect(stdout).toMatch(/^FAIL {2}online store: .*under project "third"/m);
+    expect(stdout).toMatch(/^FAIL {2}online store: .*third has a mark/m);
     expect(headrace(project, ['views']).stdout).toMatch(/^history +\w+\* +complete /m);
     expect(headrace(project, ['doctor']).stdout).toMatch(/^ok {4}online store: answers, and has what runs filled/m);
+  }, 60_000);
+
+  it('of another project does not start, nor does what would push, plan or fill for it', () => {
+    const env = { HEADRACE_PROJECT: 'shopp' };
+    const commands = [
+      ['serve', '--port', '0'],
+      ['plan'],
+      ['apply'],
+      ['push', 'purchases', 'events.jsonl'],
+      ['materialize', '--incremental'],
+    ];
+    for (const command of commands) {
+      const { code, stderr } = headrace(project, command, env);
+      expect({ command, code, stderr }).toEqual({
+        command,
+        code: 1,
+        stderr: expect.stringContaining('HR_OTHER_PROJECT'),
+      });
+      expect(stderr).toContain('are of project "shop", and `project` is "shopp" here');
+    }
   }, 60_000);
 
   it('is the same where an LMDB store was deleted under a registry that lives', async () => {

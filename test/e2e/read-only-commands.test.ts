@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDatabase } from '../../src/storage/index.ts';
 import { testDatabases } from '../support/databases.ts';
+import { flightsManifest } from '../support/manifests.ts';
 import { makeOldRegistry } from '../support/old-registry.ts';
 import { CONFIG, createProject, headrace, headraceJson, type Project, REPOSITORY } from '../support/serving-project.ts';
 
@@ -45,22 +46,23 @@ describe.each(testDatabases('commands that only read'))('what only reads, on $na
   it('refuses an earlier registry with what it lacks, and leaves it; apply migrates it', async () => {
     const HEADRACE_REGISTRY_URL = await databases.newUrl();
     await makeOldRegistry(HEADRACE_REGISTRY_URL);
+    const env = { HEADRACE_REGISTRY_URL, HEADRACE_PROJECT: flightsManifest.project };
     const before = await tablesOf(HEADRACE_REGISTRY_URL);
     for (const words of READERS) {
-      const { code, stderr } = headrace(project, words.split(' '), { HEADRACE_REGISTRY_URL });
+      const { code, stderr } = headrace(project, words.split(' '), env);
       expect(code).toBe(1);
       expect(stderr).toMatch(/^HR_REGISTRY_OUTDATED: .*registry: 0002-view-versions, 0003.*`headrace apply` does\.$/m);
     }
     expect(await tablesOf(HEADRACE_REGISTRY_URL)).toEqual(before);
-    expect(headrace(project, ['doctor'], { HEADRACE_REGISTRY_URL }).stdout).toMatch(/registry.*\n?.*headrace apply/);
+    expect(headrace(project, ['doctor'], env).stdout).toMatch(/registry.*\n?.*headrace apply/);
     // One that is refused leaves no owner's tables behind the others'.
-    expect(headrace(project, ['apply'], { HEADRACE_REGISTRY_URL }).stderr).toMatch(/^HR_BREAKING_CHANGE: /m);
+    expect(headrace(project, ['apply'], env).stderr).toMatch(/^HR_BREAKING_CHANGE: /m);
     const names = new Set((await tablesOf(HEADRACE_REGISTRY_URL)).map((column) => column.split('.')[0]));
     for (const name of ['event_writers', 'orchestrator_runs', 'online_runs', 'training_sets'])
       expect(names).toContain(name);
-    headraceJson(project, ['apply', '--yes'], { HEADRACE_REGISTRY_URL });
-    expect(headrace(project, ['plan'], { HEADRACE_REGISTRY_URL }).code).toBe(0);
-    expect(headrace(project, ['doctor'], { HEADRACE_REGISTRY_URL }).stdout).toContain('ok    online store: ');
+    headraceJson(project, ['apply', '--yes'], env);
+    expect(headrace(project, ['plan'], env).code).toBe(0);
+    expect(headrace(project, ['doctor'], env).stdout).toContain('ok    online store: ');
     expect(headraceJson(project, ['history'], { HEADRACE_REGISTRY_URL })).toMatchObject({
       revisions: [{ revision: 3 }, { revision: 2 }, { revision: 1 }],
     });
