@@ -23,7 +23,7 @@ export const applyCommand = defineCommand({
     const { report } = await preparePlan(context, app);
     const { baseRevision, ...told } = report;
     const { breaking } = told;
-    context.tell(describeReport(report, context.paint('stderr')));
+    context.tell(describeReport(report, context.paint('stderr'), options['yes'] === true));
     let allowBreaking = options['yes'] === true;
     if (breaking.length > 0 && !allowBreaking && process.stdin.isTTY && !context.isJson) {
       allowBreaking = await confirm(

@@ -94,10 +94,22 @@ async function completeNow(
   return waiting.filter((one) => !completed.has(one));
 }
 
+/** A server that had not heard of a version yet opened a cut without it: the next run covers that. */
+async function tellOfWaiting(app: App, waiting: readonly LiveVersion[], tell: Telling['tell']): Promise<void> {
+  const { missingOf } = await import('../offline/index.ts');
+  for (const [{ version }, { nodes, writers }] of await missingOf(await app.completeness(), waiting)) {
+    if (nodes.length > 0 || writers.length === 0) continue;
+    const who = writers.map(({ number, machine }) => `writer ${number} on ${machine}`).join(', ');
+    tell(
+      `${version} is filled, and not complete yet: ${who} took pushes without it meanwhile. Once more: headrace materialize --incremental --views ${version}`,
+    );
+  }
+}
+
 /** Readers move to versions that are complete now, and what nothing reads goes after a while. */
 async function moveReaders(app: App, waiting: readonly LiveVersion[], tell: Telling['tell']): Promise<void> {
   const { tidyVersions } = await import('../offline/index.ts');
-  await completeNow(app, waiting, tell);
+  await tellOfWaiting(app, await completeNow(app, waiting, tell), tell);
   await tidyVersions({
     registry: await app.registry(),
     runs: await app.runs(),

@@ -18,7 +18,7 @@ export const rollbackCommand = defineCommand({
     const found = await findRollback(app, written === undefined ? undefined : Number(written));
     const report = await (await openReport(app))(found.manifest, { isRestored: true });
     const { baseRevision, ...told } = report;
-    context.tell(describeReport(report, context.paint('stderr')));
+    context.tell(describeReport(report, context.paint('stderr'), true));
     if (options['dryRun'] === true) {
       const text = `Revision ${found.target.revision} would be applied again. Nothing was changed.`;
       return { json: { revision: baseRevision, to: found.target.revision, ...told }, text };

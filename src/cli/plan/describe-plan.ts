@@ -23,12 +23,12 @@ export function describePlan(plan: Changes, paint: Paint = plain): string {
     .trimStart();
 }
 
-/** The same with the views to fill. */
-export function describeReport(report: PlanReport, paint: Paint): string {
+/** The same with the views to fill. `isAgreed`: it goes ahead whatever it breaks. */
+export function describeReport(report: PlanReport, paint: Paint, isAgreed = false): string {
   const parts = [
     report.changes.flatMap((change) => changeLines(change, paint)),
     viewLines(report, paint),
-    [summaryLine(report, paint)],
+    [summaryLine(report, paint, isAgreed)],
   ];
   return parts
     .filter((lines) => lines.length > 0)
@@ -37,14 +37,15 @@ export function describeReport(report: PlanReport, paint: Paint): string {
 }
 
 /** `2 changes, 1 breaking: apply wants --yes` */
-export function summarize({ baseRevision, changes, breaking }: Changes): string {
+export function summarize({ baseRevision, changes, breaking }: Changes, isAgreed = false): string {
   if (changes.length === 0) return `Nothing to change; revision ${baseRevision} is what the repository says.`;
   const count = `${changes.length} ${changes.length === 1 ? 'change' : 'changes'}`;
-  return breaking.length === 0 ? `${count}, none breaking` : `${count}, ${breaking.length} breaking: apply wants --yes`;
+  if (breaking.length === 0) return `${count}, none breaking`;
+  return `${count}, ${breaking.length} breaking${isAgreed ? '' : ': apply wants --yes'}`;
 }
 
-function summaryLine(plan: Changes, paint: Paint): string {
-  return paint(plan.breaking.length > 0 ? ['bold', 'red'] : 'bold', summarize(plan));
+function summaryLine(plan: Changes, paint: Paint, isAgreed = false): string {
+  return paint(plan.breaking.length > 0 ? ['bold', 'red'] : 'bold', summarize(plan, isAgreed));
 }
 
 const SIGNS: Readonly<Record<PlanChange['kind'], readonly [sign: string, format: Format]>> = {
