@@ -48,7 +48,7 @@ describe.each(testDatabases('registry across processes'))('processes that share 
     await withRegistry(url, async ({ definitions }) => {
       const current = await definitions.current();
       expect(current?.revision).toBe(1);
-      expect(current?.manifest.project).toBe(`of process ${current?.actor}`);
+      expect(current?.manifest.sources['flights']?.description).toBe(`of process ${current?.actor}`);
     });
   });
 

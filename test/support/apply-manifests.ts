@@ -3,6 +3,7 @@
 
 import { once } from 'node:events';
 import { systemClock, toHeadraceError } from '../../src/core/index.ts';
+import type { Manifest } from '../../src/definitions/index.ts';
 import { openRegistry } from '../../src/registry/index.ts';
 import { openDatabase } from '../../src/storage/index.ts';
 import { flightsManifest } from './manifests.ts';
@@ -13,7 +14,9 @@ const database = await openDatabase(url);
 const registry = await openRegistry(database, systemClock);
 
 if (mode === 'race') {
-  const manifest = { ...flightsManifest, project: `of process ${process.pid}` };
+  const { flights } = flightsManifest.sources;
+  const description = `of process ${process.pid}`;
+  const manifest = { ...flightsManifest, sources: { flights: { ...flights, description } } } as Manifest; // it has that source
   const { baseRevision } = await registry.definitions.plan(manifest);
   console.log('ready');
   await once(process.stdin, 'data');

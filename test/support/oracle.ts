@@ -26,7 +26,7 @@ export interface World {
   readonly functions?: ReadonlyMap<string, UserFunction>;
   /** By source. */
   readonly rows: Readonly<Record<string, readonly Row[]>>;
-  /** Of rows that were pushed: when the log says they were known, and their place in it. The others are of files. */
+  /** Of rows that were pushed: when they arrived, and their place in the log. The others are of files. */
   readonly pushed?: ReadonlyMap<
     Row,
     { readonly knownMicros: Micros; readonly writer: number; readonly offset: number }
@@ -69,7 +69,9 @@ export function oracleView(
     if (eventMicros === null) continue;
     const pushed = world.pushed?.get(declared);
     const knownMicros =
-      pushed === undefined ? knownTime(source, row, eventMicros) : Math.max(pushed.knownMicros, eventMicros);
+      pushed === undefined
+        ? knownTime(source, row, eventMicros)
+        : Math.max(statedKnown(source, row) ?? pushed.knownMicros, eventMicros);
     if (knownMicros === null) continue;
     if (!view.keyColumns.every((column, i) => sameKey(row[column] as Value, key[i] as Value))) continue;
     const isVisible =
@@ -236,6 +238,11 @@ function knownTime(source: SourceSpec, row: Row, eventMicros: Micros): Micros | 
   if (source.knownTime.kind === 'after') return eventMicros + source.knownTime.micros;
   const known = row[source.knownTime.column] as Micros | null;
   return known === null ? null : Math.max(known, eventMicros);
+}
+
+/** Of a pushed row; null where its source has no column for it, or the row leaves it null. */
+function statedKnown({ knownTime: known, eventTime }: SourceSpec, row: Row): Micros | null {
+  return known.kind === 'column' && known.column !== eventTime ? (row[known.column] as Micros | null) : null;
 }
 
 function isDeletion(source: SourceSpec, row: Row): boolean {
