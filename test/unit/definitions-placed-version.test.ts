@@ -75,5 +75,8 @@ describe('a kept version', () => {
     const now = asked(applied, { connection: 'env:NEW', table: 'all_rides' });
     expect(sourceOf(placedBy(now, own)).location).toEqual({ connection: 'env:NEW', query: 'FROM rides' });
     expect(placedBy(applied, own).definitions).toBe(own);
+    // Nor does one without take up a query.
+    const paid = asked(applied, { connection: 'env:NEW', query: 'FROM rides WHERE paid' });
+    expect(placedBy(paid).definitions).toBe(first);
   });
 });

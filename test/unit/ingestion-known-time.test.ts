@@ -3,6 +3,7 @@
 import { expect, it } from 'vitest';
 import type { SourceSpec } from '../../src/definitions/index.ts';
 import { isTime, statedKnown } from '../../src/ingestion/known-time.ts';
+import { withoutFarTimes } from '../../src/ingestion/parse-push.ts';
 
 const source = (knownTime: SourceSpec['knownTime']) => ({ knownTime, eventTime: 'at' }) as SourceSpec;
 
@@ -13,6 +14,20 @@ it('is what its column says, where it has one that says a time', () => {
     expect(statedKnown(byColumn, none === undefined ? { at: 1 } : { at: 1, seen: none })).toBeUndefined();
   expect(statedKnown(source({ kind: 'column', column: 'at' }), { at: 1 })).toBeUndefined();
   expect(statedKnown(source({ kind: 'after', micros: 1 }), { at: 1 })).toBeUndefined();
+});
+
+it('in a kept version a row whose times lie too far ahead has no event time', () => {
+  const byColumn = source({ kind: 'column', column: 'seen' });
+  const limits = { maxRows: 1, maxAheadMicros: 10 };
+  const rows = [{ at: 5 }, { at: 16 }, { at: 5, seen: 15 }, { at: 5, seen: 16 }];
+  expect(withoutFarTimes(byColumn, rows, 5, limits)).toEqual([
+    { at: 5 },
+    { at: null },
+    { at: 5, seen: 15 },
+    { at: null, seen: 16 },
+  ]);
+  const near = rows.slice(0, 1);
+  expect(withoutFarTimes(byColumn, near, 5, limits)).toBe(near);
 });
 
 it('a time is a whole number in a double, as in runs', () => {
