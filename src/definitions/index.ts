@@ -71,7 +71,7 @@ export type {
   WindowOp,
 } from './manifest.ts';
 export { own } from './own.ts';
-export { placedDefinitions, placedVersion, type RegisteredVersion } from './placed-version.ts';
+export { placedDefinitions, placedVersion } from './placed-version.ts';
 export {
   type ResolvedService,
   resolveService,
@@ -79,9 +79,10 @@ export {
   type ServiceRead,
   type ServiceTransform,
 } from './resolve-service.ts';
-export { columnsInUse, columnsRead, featureColumns, viewColumns } from './source-columns.ts';
+export { columnsInUse, columnsRead, featureColumns, knownColumn, viewColumns } from './source-columns.ts';
 export {
   type LiveVersion,
+  type RegisteredVersion,
   sourceOfView,
   storedName,
   type VersionEpoch,

@@ -3,17 +3,10 @@
 
 import type { Definitions, Manifest, SourceSpec } from './manifest.ts';
 import { own } from './own.ts';
-import { type LiveVersion, type VersionEpoch, viewVersion } from './view-version.ts';
-
-/** A version as it was registered: by the definitions that first had it. */
-export interface RegisteredVersion extends VersionEpoch {
-  /** The view's name in `definitions`. */
-  readonly view: string;
-  readonly definitions: Definitions;
-}
+import { type LiveVersion, type RegisteredVersion, viewVersion } from './view-version.ts';
 
 /**
- * One that is applied, by what is applied, which means the same; another by its own definitions, with its source where
+ * `registered`: by the definitions that first had it. One that is applied, by what is applied, which means the same; another by its own definitions, with its source where
  * that is by now. The same definitions for as long as both stay the same.
  */
 export function placedVersion(registered: RegisteredVersion, applied: Definitions): LiveVersion {

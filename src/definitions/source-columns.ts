@@ -10,6 +10,11 @@ function timeColumns({ eventTime, knownTime, createdOrder, tombstone }: SourceSp
   return [eventTime, ...known, createdOrder, tombstone].filter((column) => column !== undefined);
 }
 
+/** The column that says when a row was known; undefined where that is when it happened, or so long after. */
+export function knownColumn({ knownTime, eventTime }: SourceSpec): string | undefined {
+  return knownTime.kind === 'column' && knownTime.column !== eventTime ? knownTime.column : undefined;
+}
+
 /** Those of which a feature of a view is computed, each once, sorted: its own, the keys and the times. */
 export function featureColumns(
   source: SourceSpec,

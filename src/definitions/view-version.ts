@@ -14,10 +14,14 @@ export interface VersionEpoch {
 }
 
 /** A version of a view that is kept, with what defines it. */
-export interface LiveVersion extends VersionEpoch {
+export interface RegisteredVersion extends VersionEpoch {
   /** The view's name in `definitions`. */
   readonly view: string;
   readonly definitions: Definitions;
+}
+
+/** The same as it is read today: see `placedVersion`. */
+export interface LiveVersion extends RegisteredVersion {
   /** Whether it is what is applied now. */
   readonly isCurrent: boolean;
 }

@@ -1,15 +1,15 @@
 // When a pushed row was known, as a version's own definitions tell it.
 
 import type { Micros, Row, Value } from '../core/index.ts';
-import type { SourceSpec } from '../definitions/index.ts';
+import { knownColumn, type SourceSpec } from '../definitions/index.ts';
 
 /**
  * Of a row with its derived columns: what its source's column for it says; undefined where the source has none besides the
  * event time, or the row's is null. Then it is when the row arrived.
  */
-export function statedKnown({ knownTime, eventTime }: SourceSpec, row: Row): Micros | undefined {
-  if (knownTime.kind !== 'column' || knownTime.column === eventTime) return undefined;
-  const known = row[knownTime.column];
+export function statedKnown(source: SourceSpec, row: Row): Micros | undefined {
+  const column = knownColumn(source);
+  const known = column === undefined ? undefined : row[column];
   return isTime(known) ? known : undefined;
 }
 

@@ -17,7 +17,7 @@ import {
   type Row,
   type Value,
 } from '../core/index.ts';
-import type { OnFailedValue, SourceSpec } from '../definitions/index.ts';
+import { knownColumn, type OnFailedValue, type SourceSpec } from '../definitions/index.ts';
 import { statedKnown } from './known-time.ts';
 import type { SourcePlan } from './source-plan.ts';
 
@@ -91,12 +91,12 @@ const entries = new WeakMap<SourceSpec, SourceEntry>();
 function entryOf(source: SourceSpec): SourceEntry {
   let entry = entries.get(source);
   if (entry === undefined) {
-    const { columns, derive, knownTime, eventTime } = source;
+    const { columns, derive } = source;
     entry = {
       read: compileRowReader(columns),
       names: columns.map(({ name }) => name),
       derived: derive.map(({ name }) => name),
-      known: knownTime.kind === 'column' && knownTime.column !== eventTime ? knownTime.column : undefined,
+      known: knownColumn(source),
     };
     entries.set(source, entry);
   }
@@ -126,9 +126,8 @@ function parseAny(door: Door, json: unknown, index: number): Row {
 
 /** For rows with their derived columns, of which the times may be some. Throws HR_INVALID. */
 export function checkDerivedTimes(source: SourceSpec, rows: readonly Row[], now: Micros, limits: PushLimits): void {
-  const { knownTime, eventTime } = source;
-  const times =
-    knownTime.kind === 'column' && knownTime.column !== eventTime ? [eventTime, knownTime.column] : [eventTime];
+  const known = knownColumn(source);
+  const times = known === undefined ? [source.eventTime] : [source.eventTime, known];
   const own = times.filter((name) => isDerived(source, name));
   if (own.length === 0) return;
   const mistakes: ErrorDetail[] = [];
@@ -152,7 +151,7 @@ export function withoutFarTimes(
 ): readonly Row[] {
   const latest = now + limits.maxAheadMicros;
   const isFar = (row: Row): boolean =>
-    [row[source.eventTime], statedKnown(source, row)].some((time) => isAfter(time, latest));
+    isAfter(row[source.eventTime], latest) || isAfter(statedKnown(source, row), latest);
   return rows.some(isFar) ? rows.map((row) => (isFar(row) ? { ...row, [source.eventTime]: null } : row)) : rows;
 }
 

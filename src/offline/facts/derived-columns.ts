@@ -6,6 +6,7 @@ import {
   type Definitions,
   type DeriveSpec,
   functionOf,
+  knownColumn,
   type OnFailedValue,
   type SourceSpec,
 } from '../../definitions/index.ts';
@@ -71,12 +72,10 @@ export function derivedSql({ type }: DeriveSpec, sql: string): string {
  */
 export function withTimes(source: SourceSpec, rows: string): string {
   const { knownTime } = source;
+  const column = knownColumn(source);
+  const after = knownTime.kind === 'after' ? ` + ${knownTime.micros}` : '';
   const known =
-    knownTime.kind === 'after'
-      ? `coalesce(__hr_logged, __hr_event + ${knownTime.micros})`
-      : knownTime.column === source.eventTime
-        ? 'coalesce(__hr_logged, __hr_event)'
-        : `coalesce(${microsOf(knownTime.column)}, __hr_logged)`;
+    column === undefined ? `coalesce(__hr_logged, __hr_event${after})` : `coalesce(${microsOf(column)}, __hr_logged)`;
   // greatest() passes over nulls: an unknown time must stay unknown.
   const timed = `CASE WHEN __hr_event IS NOT NULL AND ${known} IS NOT NULL THEN greatest(${known}, __hr_event) END`;
   return `(SELECT *, ${timed} AS __hr_known FROM (SELECT *, ${microsOf(source.eventTime)} AS __hr_event FROM ${rows}))`;
