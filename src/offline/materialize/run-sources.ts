@@ -3,11 +3,10 @@
 
 import { canonicalJson, type Micros } from '../../core/index.ts';
 import { type SourceSpec, sourceOfView } from '../../definitions/index.ts';
-import type { PinnedSnapshot } from '../facts/facts.ts';
+import type { FactsDeps, PinnedSnapshot } from '../facts/facts.ts';
 import { pinSnapshot } from '../facts/pin-snapshot.ts';
 import { proposeBoundary } from '../facts/propose-boundary.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
-import { versionFacts } from './version-facts.ts';
 import type { RunRequest } from './view-run.ts';
 
 export interface RunSources {
@@ -16,7 +15,7 @@ export interface RunSources {
   /** Of the source of the request's view, as the version has it. */
   snapshotOf(request: RunRequest): Promise<PinnedSnapshot>;
   /** What `proposeBoundary` says of the snapshot; `asOf` is the run's time. */
-  boundaryOf(request: RunRequest, asOf: Micros): Promise<Micros>;
+  boundaryOf(request: RunRequest, asOf: Micros, facts: FactsDeps): Promise<Micros>;
   /** The view needs its source no more. Once none does, its files are let go of: only so many are held open at once. */
   leave(request: RunRequest): Promise<void>;
   close(): Promise<void>;
@@ -38,13 +37,12 @@ export function openRunSources(deps: OfflineDeps, requests: readonly RunRequest[
   return {
     now: deps.clock.nowMicros(),
     snapshotOf,
-    boundaryOf: (request, asOf) =>
+    boundaryOf: (request, asOf, facts) =>
       once(boundaries, `${asOf} ${idOf(request)}`, async () => {
         const snapshot = await snapshotOf(request);
         const connection = await deps.duckdb.connect();
         try {
-          const own = versionFacts(deps, request);
-          return await proposeBoundary(connection, sourceOf(request), own, snapshot, asOf);
+          return await proposeBoundary(connection, sourceOf(request), facts, snapshot, asOf);
         } finally {
           connection.closeSync();
         }

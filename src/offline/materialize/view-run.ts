@@ -64,7 +64,7 @@ export async function openViewRun(given: RunDeps, request: RunRequest, sources: 
     view,
     version: codec.version,
     snapshot: snapshot.files,
-    proposed: await sources.boundaryOf(request, asOf),
+    proposed: await sources.boundaryOf(request, asOf, deps),
     asOf,
     carriesWaiting: waits === 'all',
     fingerprint: codec.fingerprint,
