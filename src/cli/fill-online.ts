@@ -9,6 +9,7 @@ import type {
   MaterializedView,
   MaterializeOutcome,
   MaterializeRequest,
+  Missing,
   OfflineDeps,
 } from '../offline/index.ts';
 import type { VersionNeed } from '../registry/index.ts';
@@ -39,7 +40,7 @@ export async function fillOnline(
   if (request.dryRun) return withNeeds(app, await materializeEach(deps, request));
   let waiting: readonly LiveVersion[] = [];
   const outcome = await withDeadSettled(app, offline, async () => {
-    waiting = await completeNow(app, await app.waitingVersions(), tell);
+    waiting = [...(await completeNow(app, await app.waitingVersions(), tell)).keys()];
     return materializeEach(deps, { ...request, due: new Set(waiting.map(({ version }) => version)) });
   });
   const trouble = await finishUp(app, offline, waiting, tell).then(
@@ -82,22 +83,21 @@ async function withNeeds(app: App, { views, failed }: MaterializeOutcome): Promi
   };
 }
 
-/** Gives those that still wait. */
+/** Gives those that still wait, with what for. */
 async function completeNow(
   app: App,
   waiting: readonly LiveVersion[],
   tell: Telling['tell'],
-): Promise<readonly LiveVersion[]> {
+): Promise<ReadonlyMap<LiveVersion, Missing>> {
   const { completeVersions } = await import('../offline/index.ts');
-  const completed = new Set(await completeVersions(await app.completeness(), waiting));
+  const { completed, missing } = await completeVersions(await app.completeness(), waiting);
   for (const { version } of completed) tell(`${version} is complete: readers move to it.`);
-  return waiting.filter((one) => !completed.has(one));
+  return missing;
 }
 
 /** A server that had not heard of a version yet opened a cut without it: the next run covers that. */
-async function tellOfWaiting(app: App, waiting: readonly LiveVersion[], tell: Telling['tell']): Promise<void> {
-  const { missingOf } = await import('../offline/index.ts');
-  for (const [{ version }, { nodes, writers }] of await missingOf(await app.completeness(), waiting)) {
+function tellOfWaiting(waiting: ReadonlyMap<LiveVersion, Missing>, tell: Telling['tell']): void {
+  for (const [{ version }, { nodes, writers }] of waiting) {
     if (nodes.length > 0 || writers.length === 0) continue;
     const who = writers.map(({ number, machine }) => `writer ${number} on ${machine}`).join(', ');
     tell(
@@ -109,7 +109,7 @@ async function tellOfWaiting(app: App, waiting: readonly LiveVersion[], tell: Te
 /** Readers move to versions that are complete now, and what nothing reads goes after a while. */
 async function moveReaders(app: App, waiting: readonly LiveVersion[], tell: Telling['tell']): Promise<void> {
   const { tidyVersions } = await import('../offline/index.ts');
-  await tellOfWaiting(app, await completeNow(app, waiting, tell), tell);
+  tellOfWaiting(await completeNow(app, waiting, tell), tell);
   await tidyVersions({
     registry: await app.registry(),
     runs: await app.runs(),

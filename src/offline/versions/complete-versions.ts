@@ -58,14 +58,17 @@ async function missingAmong(
   return { nodes, writers: writers.filter((writer) => !isReady(writer)) };
 }
 
-/** Tells the registry of each that came to be complete; gives those. */
+/** Tells the registry of each that came to be complete; gives those, and what each of the others waits for. */
 export async function completeVersions(
   deps: CompletenessDeps,
   waiting: readonly LiveVersion[],
-): Promise<readonly LiveVersion[]> {
+): Promise<{ readonly completed: readonly LiveVersion[]; readonly missing: ReadonlyMap<LiveVersion, Missing> }> {
   const completed: LiveVersion[] = [];
-  for (const [live, { nodes, writers }] of await missingOf(deps, waiting)) {
-    if (nodes.length === 0 && writers.length === 0 && (await deps.versions.complete(live))) completed.push(live);
+  const missing = new Map<LiveVersion, Missing>();
+  for (const [live, lack] of await missingOf(deps, waiting)) {
+    const isWhole = lack.nodes.length === 0 && lack.writers.length === 0;
+    if (isWhole && (await deps.versions.complete(live))) completed.push(live);
+    else missing.set(live, lack);
   }
-  return completed;
+  return { completed, missing };
 }
