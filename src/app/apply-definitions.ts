@@ -15,7 +15,6 @@ import {
 } from '../registry/index.ts';
 import { getBlob, type ObjectStore, putBlob } from '../storage/index.ts';
 import { isOlderCommit, readCodeOrigin } from './code-origin.ts';
-import { migrateTables } from './migrate-tables.ts';
 import type { App } from './open-app.ts';
 
 export interface ApplyRequest extends Pick<ApplyOptions, 'allowBreaking' | 'expectedRevision'> {
@@ -26,7 +25,6 @@ export interface ApplyRequest extends Pick<ApplyOptions, 'allowBreaking' | 'expe
 /** Applies the feature repository. Throws HR_DEFINITION, HR_BREAKING_CHANGE, HR_OLDER_COMMIT, HR_CONFLICT. */
 export async function applyRepository(app: App, request: ApplyRequest): Promise<Applied> {
   const { manifest, bundles } = await app.repository();
-  await migrateTables(app);
   const { definitions } = await app.registry();
   const origin = await readCodeOrigin(app.config.values.repo, app.environment.variables);
   const { allowOlder = false, ...options } = request;

@@ -121,7 +121,8 @@ async function planAndApply({ app, stores }: LocalApp, request: RoundRequest, to
     if (values !== undefined) samples.set(service, values);
   }
   if (plan.changes.length > 0) {
-    const { applyRepository } = await import('../../app/index.ts');
+    const { applyRepository, migrateTables } = await import('../../app/index.ts');
+    await migrateTables(app);
     const expectedRevision = plan.baseRevision;
     // Going to an older commit and back is what one does while one develops.
     const { revision } = await applyRepository(app, { allowBreaking: true, allowOlder: true, expectedRevision });
