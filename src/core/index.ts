@@ -1,3 +1,4 @@
+export { type Actor, type Role, ROLES } from './actor.ts';
 export { counted } from './counted.ts';
 export {
   type Clock,
@@ -38,6 +39,16 @@ export { IS_SOURCE, nodeTypesFolder, PACKAGE_ENTRY } from './package-entry.ts';
 export { isProcessAlive } from './process-alive.ts';
 export { compareOrder, encodeOrder, type RowPlace } from './order-key.ts';
 export { type Progress, silentProgress } from './progress.ts';
+export {
+  cancelled,
+  createScope,
+  deadlinePassed,
+  type OwnScope,
+  type Priority,
+  type Scope,
+  type ScopeFacts,
+  type Span,
+} from './scope.ts';
 export { didYouMean, didYouMeanOf, nearestName } from './suggest.ts';
 export { reportUnknownMembers } from './unknown-members.ts';
 export {

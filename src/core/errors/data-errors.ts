@@ -1,0 +1,96 @@
+// Errors of sources, runs, stores and logs.
+
+import { define } from './catalogue-entry.ts';
+
+export const DATA_ERRORS = define({
+  HR_SOURCE_UNREADABLE: {
+    status: 422,
+    grpc: 'FAILED_PRECONDITION',
+    title: 'Source cannot be read',
+    help: 'A file is missing, corrupt, or lacks a declared column; the sentence names the file and the column.',
+  },
+  HR_SOURCE_CHANGED: {
+    status: 409,
+    grpc: 'ABORTED',
+    title: 'Source changed while it was read',
+    help: 'A file of a source was overwritten or replaced in the middle of a run; the sentence names it. Run it again.',
+  },
+  HR_SPINE: {
+    status: 400,
+    grpc: 'INVALID_ARGUMENT',
+    title: 'Bad spine',
+    help: 'The spine lacks a column that the service needs, or holds one under a reserved or colliding name.',
+  },
+  HR_INTEGER_OVERFLOW: {
+    status: 422,
+    grpc: 'FAILED_PRECONDITION',
+    title: 'Sum past int64',
+    help: 'A sum of integers left the int64 range; the sentence names the key. Sum a float64 instead.',
+  },
+  HR_TRANSFORM_FAILED: {
+    status: 422,
+    grpc: 'FAILED_PRECONDITION',
+    title: 'A user function failed',
+    help: 'A derive or transform function threw, or returned a value of the wrong type.',
+  },
+  HR_AUDIT_FAILED: {
+    status: 422,
+    grpc: 'FAILED_PRECONDITION',
+    title: 'Audit failed',
+    help: 'The training set does not agree with the oracle, or used a fact before it could be known.',
+  },
+  HR_MATERIALIZE_RANGE: {
+    status: 400,
+    grpc: 'INVALID_ARGUMENT',
+    title: 'Bad range',
+    help: 'The range is empty, or ends in the future.',
+  },
+  HR_BOUNDARY_HELD: {
+    status: 409,
+    grpc: 'ABORTED',
+    title: 'A writer does not answer',
+    help: 'The view has no boundary yet, and a writer of pushes did not answer. Run it again; `headrace log forget` is for a machine that will not return.',
+  },
+  HR_MATERIALIZE_BUSY: {
+    status: 409,
+    grpc: 'ABORTED',
+    title: 'Another run took over',
+    help: 'A later run of the view began while this one was at work. What that one wrote stands; run yours again if it is still wanted.',
+  },
+  HR_ONLINE_UNAVAILABLE: {
+    status: 503,
+    grpc: 'UNAVAILABLE',
+    title: 'Online store unavailable',
+    help: 'The online store did not answer. It is retried by itself; check its URL and that it runs.',
+  },
+  HR_STORAGE_FULL: {
+    status: 507,
+    grpc: 'RESOURCE_EXHAUSTED',
+    title: 'Storage full',
+    help: 'A disk or store is full. What was written before stays whole; free space and run the command again.',
+  },
+  HR_STORAGE_UNAVAILABLE: {
+    status: 503,
+    grpc: 'UNAVAILABLE',
+    title: 'Storage unavailable',
+    help: 'The registry’s database or the object store does not answer, or refuses us. Check its URL and that it runs.',
+  },
+  HR_LOG_DAMAGED: {
+    status: 422,
+    grpc: 'FAILED_PRECONDITION',
+    title: 'Event log damaged',
+    help: 'A file of the event log is not what its checksums say; the sentence names file and byte. Nothing is skipped: restore it, or give it up with `headrace log forget`.',
+  },
+  HR_UNKNOWN_WRITER: {
+    status: 404,
+    grpc: 'NOT_FOUND',
+    title: 'Unknown writer',
+    help: 'The registry has no event log writer of that number. `headrace log list` shows them.',
+  },
+  HR_ARTIFACT_UNREADABLE: {
+    status: 422,
+    grpc: 'FAILED_PRECONDITION',
+    title: 'Artifact missing or damaged',
+    help: 'A file of the artifact store is missing, or its content is not what its hash says. Make it again.',
+  },
+});

@@ -1,0 +1,111 @@
+// One request's claim on the server: who asks, until when, how urgently, and whether the answer is still wanted. It goes
+// from the protocol that made it through every stage, to the queue of a model.
+
+import type { Actor } from './actor.ts';
+import { HeadraceError } from './headrace-error.ts';
+
+/** What is waited for by somebody goes before what nobody waits for. */
+export type Priority = 'online' | 'batch' | 'shadow';
+
+/** A span of a trace that is sampled. */
+export interface Span {
+  child(name: string): Span;
+  set(name: string, value: string | number | boolean): void;
+  /** `thrown` marks it as failed. */
+  end(thrown?: unknown): void;
+}
+
+/** One request's, shadow's or batch's claim. */
+export interface Scope {
+  /** Printable ASCII, at most 128 characters. */
+  readonly requestId: string;
+  /** W3C trace id; null outside of a trace. */
+  readonly traceId: string | null;
+  readonly actor: Actor;
+  /** When it must be answered, by `performance.now()`. */
+  readonly deadlineMs: number;
+  readonly priority: Priority;
+  /** Undefined: not sampled. */
+  readonly span: Span | undefined;
+  /** Made when first asked for: it costs microseconds. */
+  readonly signal: AbortSignal;
+  /** Nobody waits for the answer any more. */
+  readonly isCancelled: boolean;
+  /** Throws HR_DEADLINE once the deadline has passed, HR_CANCELLED once nobody waits any more. */
+  check(stage: string): void;
+  /** A claim within this one: cancelled with it. */
+  child(over: Partial<Pick<Scope, 'deadlineMs' | 'priority'>>): Scope;
+}
+
+/** A scope and the means to cancel it, for the protocol that made it. */
+export interface OwnScope extends Scope {
+  cancel(): void;
+}
+
+export type ScopeFacts = Pick<Scope, 'requestId' | 'traceId' | 'actor' | 'deadlineMs' | 'priority' | 'span'>;
+
+export function createScope(facts: ScopeFacts): OwnScope {
+  return new RequestScope(facts, undefined);
+}
+
+export function deadlinePassed(stage: string): HeadraceError {
+  return new HeadraceError(
+    'HR_DEADLINE',
+    `the deadline passed while ${stage}. Raise X-Request-Timeout-Ms, or send fewer rows.`,
+  );
+}
+
+export function cancelled(stage: string): HeadraceError {
+  return new HeadraceError('HR_CANCELLED', `the client went away while ${stage}.`);
+}
+
+// A class, since one is made for every request: its methods are made once.
+class RequestScope implements OwnScope {
+  readonly requestId: string;
+  readonly traceId: string | null;
+  readonly actor: Actor;
+  readonly deadlineMs: number;
+  readonly priority: Priority;
+  readonly span: Span | undefined;
+  readonly #parent: RequestScope | undefined;
+  #isCancelled = false;
+  #controller: AbortController | undefined;
+
+  constructor(facts: ScopeFacts, parent: RequestScope | undefined) {
+    this.requestId = facts.requestId;
+    this.traceId = facts.traceId;
+    this.actor = facts.actor;
+    this.deadlineMs = facts.deadlineMs;
+    this.priority = facts.priority;
+    this.span = facts.span;
+    this.#parent = parent;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#parent !== undefined) return this.#parent.signal;
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#isCancelled) this.#controller.abort();
+    }
+    return this.#controller.signal;
+  }
+
+  get isCancelled(): boolean {
+    return this.#isCancelled || this.#parent?.isCancelled === true;
+  }
+
+  cancel(): void {
+    this.#isCancelled = true;
+    this.#controller?.abort();
+  }
+
+  check(stage: string): void {
+    if (this.isCancelled) throw cancelled(stage);
+    if (performance.now() > this.deadlineMs) throw deadlinePassed(stage);
+  }
+
+  child(over: Partial<Pick<Scope, 'deadlineMs' | 'priority'>>): Scope {
+    const { requestId, traceId, actor, deadlineMs, priority, span } = this;
+    return new RequestScope({ requestId, traceId, actor, deadlineMs, priority, span, ...over }, this);
+  }
+}

@@ -1,0 +1,29 @@
+// What waits for a model: rows that write themselves into a batch's tensors when a run is free, and who is told.
+
+import type { HeadraceError, Scope } from '../core/index.ts';
+import type { Tensor, TensorData } from './model-runtime.ts';
+
+/** One input's tensor of a batch, filled row by row: `width` elements a row, row-major. */
+export interface BatchInput {
+  readonly data: TensorData;
+  readonly width: number;
+}
+
+/** Rows of one caller. They run in one batch, or in several when they are more than one takes. */
+export interface ModelWork {
+  readonly count: number;
+  readonly scope: Scope;
+  /** Writes row `index` as row `place` of the batch, inputs in the signature's order. Never throws. */
+  bind(index: number, batch: readonly BatchInput[], place: number): void;
+  /** Called once: outputs by the signature's order; the caller's rows begin at `first`. They hold good during the call. */
+  done(outputs: readonly Tensor[], first: number): void;
+  /** Called once instead: HR_OVERLOADED, HR_DEADLINE, HR_CANCELLED, HR_INFERENCE_FAILED, HR_MODEL_NOT_READY. */
+  failed(error: HeadraceError): void;
+}
+
+/** What a run costs, as measured while the model was opened: `fixedMicros + rowMicros · rows`. */
+export interface ModelCost {
+  readonly fixedMicros: number;
+  readonly rowMicros: number;
+  readonly loadMicros: number;
+}
