@@ -41,9 +41,9 @@ export { compareOrder, encodeOrder, type RowPlace } from './order-key.ts';
 export { type Progress, silentProgress } from './progress.ts';
 export {
   cancelled,
+  type Connection,
   createScope,
   deadlinePassed,
-  type OwnScope,
   type Priority,
   type Scope,
   type ScopeFacts,
