@@ -1,13 +1,12 @@
 // A feature service compiled for answering: request rows in, feature values and statuses out, in one round trip.
 
 import {
+  defaultOf,
   encodeKey,
   type EncodedKey,
   type Field,
   type Micros,
   MICROS_PER_MINUTE,
-  parseValue,
-  INVALID,
   type Value,
 } from '../core/index.ts';
 import { compileTransform, type Definitions, functionOf, type ResolvedService } from '../definitions/index.ts';
@@ -153,10 +152,4 @@ function compileTransforms(definitions: Definitions, service: ResolvedService): 
       return run(given);
     };
   });
-}
-
-function defaultOf(field: Field): Value {
-  if (field.default === undefined) return null;
-  const value = parseValue(field.type, field.default);
-  return value === INVALID ? null : value;
 }

@@ -1,8 +1,17 @@
 // The predict path: parse → assign → features in one round trip → tensors → inference → log → answer. One bad input
 // rejects the request before anything is done.
 
-import { describe, type ErrorDetail, HeadraceError, invalid, type Micros, type Value } from '../core/index.ts';
-import { bindInputs, bindOutputs, type Tensor } from '../models/index.ts';
+import {
+  createScope,
+  describe,
+  type ErrorDetail,
+  HeadraceError,
+  invalid,
+  type Micros,
+  type Scope,
+  type Value,
+} from '../core/index.ts';
+import { runRows } from '../models/index.ts';
 import { assign } from '../rollouts/index.ts';
 import type { EndpointPlan, VariantPlan } from './endpoint-plan.ts';
 import { CLOCK_SKEW_MICROS, type FeaturePlan, type FeatureRow } from './feature-plan.ts';
@@ -167,9 +176,6 @@ function groupByVariant(plan: EndpointPlan, rows: readonly RequestRow[]): Varian
   return [...groups].map(([variant, picked]) => ({ variant, picked }));
 }
 
-/** Models slower than this wait in a queue of their own, where the deadline can pass. */
-const QUICK_MODEL_MICROS = 1000;
-
 async function inferGroup(
   { variant, picked }: VariantGroup,
   features: readonly FeatureRow[],
@@ -178,24 +184,24 @@ async function inferGroup(
   nextId: () => string,
 ): Promise<void> {
   checkDeadline(deadlineMs, 'features were read');
-  const { loaded, binding, spec } = variant.model;
-  const tensors = bindInputs(
-    binding,
-    picked.map((index) => (features[index] as FeatureRow).values),
-  );
-  const running = loaded.infer(tensors);
-  const isQuick = loaded.warmMicros < QUICK_MODEL_MICROS;
-  const outputs: Readonly<Record<string, Tensor>> = isQuick
-    ? await running
-    : await beforeDeadline(running, deadlineMs, 'the model ran');
-  for (let at = 0; at < picked.length; at++) {
-    const index = picked[at] as number;
-    const named = bindOutputs(binding, outputs, at);
-    answered[index] = {
-      id: nextId(),
-      variant,
-      features: features[index] as FeatureRow,
-      outputs: spec.outputs.map((output) => named[output.name] ?? null),
-    };
-  }
+  const { loaded, binding } = variant.model;
+  const rows = picked.map((index) => (features[index] as FeatureRow).values);
+  const outputs = await runRows(loaded, binding, rows, scopeUntil(deadlineMs));
+  picked.forEach((index, at) => {
+    const own = outputs[at] as readonly Value[];
+    answered[index] = { id: nextId(), variant, features: features[index] as FeatureRow, outputs: own };
+  });
+}
+
+const ANYBODY = { name: 'request', roles: new Set<never>(), endpoints: null };
+
+function scopeUntil(deadlineMs: DeadlineMs): Scope {
+  return createScope({
+    requestId: '',
+    traceId: null,
+    actor: ANYBODY,
+    deadlineMs,
+    priority: 'online',
+    span: undefined,
+  });
 }

@@ -2,7 +2,7 @@
 
 import { HeadraceError, type Logger, messageOf } from '../core/index.ts';
 import { type Definitions, type ModelSpec, type ResolvedService, resolveService } from '../definitions/index.ts';
-import { type Binding, checkSignature, type LoadedModel, type ModelRuntime } from '../models/index.ts';
+import { type Binding, compileBinding, type LoadedModel, type ModelRuntime } from '../models/index.ts';
 import { type Registry, versionIncomplete, versionsRead } from '../registry/index.ts';
 import { getBlob, type ObjectStore } from '../storage/index.ts';
 
@@ -71,7 +71,7 @@ export function createServedModels({
       entry.uses++;
       const loaded = await entry.loading;
       try {
-        const binding = checkSignature(loaded.signature, service, spec);
+        const binding = compileBinding(loaded.signature, service, spec);
         const model: ServedModel = { loaded, binding, spec, definitions, service };
         artifactOf.set(model, id);
         return model;
@@ -95,7 +95,7 @@ async function load(
   spec: ModelSpec,
 ): Promise<LoadedModel> {
   try {
-    return await runtime.load(await getBlob(objects, artifact), { providers: spec.providers });
+    return await runtime.load(await getBlob(objects, artifact), { providers: spec.providers, handsOver: true });
   } catch (thrown) {
     if (thrown instanceof HeadraceError) throw thrown;
     const message = messageOf(thrown);
