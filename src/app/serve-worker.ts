@@ -9,7 +9,7 @@ import { viewMetrics, viewStatuses } from '../control/index.ts';
 import { HeadraceError } from '../core/index.ts';
 import type { IngestionStatus } from '../ingestion/index.ts';
 import type { Monitor } from '../monitoring/index.ts';
-import { createDataPlane, createHttpServer, type DataPlane, type LiveStats, presentHealth } from '../serving/index.ts';
+import { createHttpServer, type LiveStats, openServing, presentHealth, type ServingPlanes } from '../serving/index.ts';
 import type { App } from './open-app.ts';
 
 export interface ServeOptions {
@@ -26,7 +26,7 @@ export interface ServeOptions {
 export interface Serving {
   /** Such as http://127.0.0.1:8080 */
   readonly url: string;
-  readonly dataPlane: DataPlane;
+  readonly planes: ServingPlanes;
   readonly server: FastifyInstance;
   /** Graceful; a second call gives the same promise. The app stays the caller's to close. */
   stop(): Promise<void>;
@@ -50,7 +50,7 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     ...(options.compacts === false ? {} : { compaction: { duckdb: () => app.duckdb() } }),
   });
   monitor.watchLog(() => predictionLog.counters());
-  const dataPlane = await createDataPlane({
+  const planes = await openServing({
     registry: await app.registry(),
     store: await app.online(),
     storePlace: await app.storePlace(),
@@ -69,7 +69,6 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     limits: {
       maxInFlight: values['server.maxInFlight'],
       maxRows: values['server.maxRows'],
-      requestTimeoutMs: values['server.requestTimeoutMs'],
     },
   });
   const views = async (hasTrainingSets: boolean) => {
@@ -79,32 +78,33 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     return viewStatuses({ versions, runs, log, store, storePlace, applied, nowMicros: clock.nowMicros() });
   };
   const own: LiveStats = { prometheus: () => monitor.prometheus(), live: () => Promise.resolve(monitor.snapshot()) };
-  const server = await createHttpServer(dataPlane, {
+  const server = await createHttpServer(planes, {
     logger,
     stats: options.stats?.(monitor) ?? own,
     status: async () => ({
       views: await views(true),
-      ingestion: presentIngestion(dataPlane.ingestionStatus()),
-      definitions: presentHealth(dataPlane.readiness().health),
+      ingestion: presentIngestion(planes.control.ingestionStatus()),
+      definitions: presentHealth(planes.control.readiness().health),
     }),
     viewMetrics: async () => viewMetrics(await views(false)),
     bodyLimitBytes: values['server.bodyLimit'],
+    requestTimeoutMs: values['server.requestTimeoutMs'],
     version: packageVersion(),
     ...(options.hasDocs === undefined ? {} : { hasDocs: options.hasDocs }),
   });
   let stopping: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
-    dataPlane.drain();
+    planes.drain();
     await within(closeServer(server), values['server.drainTimeoutMs']);
     // Whoever is still being answered past the limit is cut off, or the open socket would hold the process.
     server.server.closeAllConnections();
     // Each bounded: a stop that was asked for comes to its end.
-    await within(dataPlane.close(), STOP_LIMIT_MS);
+    await within(planes.close(), STOP_LIMIT_MS);
     await within(predictionLog.close(), STOP_LIMIT_MS);
   };
   try {
     const url = await server.listen({ host: options.host, port: options.port });
-    return { url, dataPlane, server, stop: () => (stopping ??= stop()) };
+    return { url, planes, server, stop: () => (stopping ??= stop()) };
   } catch (thrown) {
     await stop();
     const { code = '' } = thrown as { readonly code?: string };

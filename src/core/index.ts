@@ -25,6 +25,7 @@ export {
   type Value,
 } from './data-type.ts';
 export { compareTexts } from './compare-texts.ts';
+export { defaultOf } from './default-of.ts';
 export { formatDuration, parseDuration } from './duration.ts';
 export { decodeKey, type EncodedKey, encodeKey, isKeyType } from './entity-key.ts';
 export { type ErrorCode, ERRORS, type GrpcStatus } from './errors.ts';

@@ -95,8 +95,7 @@ export function createEndpointRegistry(store: RegistryStore, servers: Pick<Serve
       const { change } = before;
       // Another server was first, or another change came after.
       if (change?.state !== 'preparing' || change.revision !== seen.change?.revision) return before;
-      if (verdict.kind === 'prepared')
-        return writeTraffic(trx, record, before, { ...change, state: 'active' });
+      if (verdict.kind === 'prepared') return writeTraffic(trx, record, before, { ...change, state: 'active' });
       const failed: TrafficChange = { ...change, state: 'failed', failures: verdict.failures };
       await writeChange(trx, name, failed);
       const { actor } = change;

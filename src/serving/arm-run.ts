@@ -2,7 +2,7 @@
 // from there to whoever waits.
 
 import { HeadraceError, type Scope } from '../core/index.ts';
-import type { BatchInput, LoadedModel, ModelWork, Tensor } from '../models/index.ts';
+import type { BatchInput, ModelWork, Tensor } from '../models/index.ts';
 import type { ArmRow } from './arm.ts';
 import type { FeatureRow, FeatureRowOrError } from './feature-plan.ts';
 import type { ServedModel } from './served-models.ts';
@@ -110,4 +110,3 @@ function asInferenceFailure(thrown: unknown): HeadraceError {
     cause: thrown,
   });
 }
-

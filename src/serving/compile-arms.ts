@@ -1,7 +1,7 @@
 // Variants compiled to arms: each one's features by the definitions that its version was trained on, its model, the texts
 // of its answers, and what is told of them.
 
-import { contentHash, canonicalJson, type Clock, type Field, HeadraceError, type Value } from '../core/index.ts';
+import { contentHash, canonicalJson, type Field, HeadraceError, type Value } from '../core/index.ts';
 import type { ResolvedService } from '../definitions/index.ts';
 import { versionsRead } from '../registry/index.ts';
 import type { Arm, ArmId, ArmWriters } from './arm.ts';
@@ -60,7 +60,15 @@ export function compileArms(
 function armId(model: ServedModel, version: number, whenStoreDown: string): ArmId {
   const { definitions, service, spec, artifact } = model;
   const views = versionsRead(definitions.manifest, service.name);
-  return contentHash({ bundle: definitions.hash, service: service.name, views, artifact, version, spec, whenStoreDown });
+  return contentHash({
+    bundle: definitions.hash,
+    service: service.name,
+    views,
+    artifact,
+    version,
+    spec,
+    whenStoreDown,
+  });
 }
 
 type ReadFeatures = (

@@ -1,14 +1,13 @@
 // A feature service compiled for answering: request rows in, feature values and statuses out, in one round trip.
 
 import {
+  defaultOf,
   encodeKey,
   type EncodedKey,
   type Field,
   HeadraceError,
   type Micros,
   MICROS_PER_MINUTE,
-  parseValue,
-  INVALID,
   toHeadraceError,
   type Value,
 } from '../core/index.ts';
@@ -40,11 +39,7 @@ export interface FeaturePlan {
    */
   read(rows: readonly RequestRow[], at: Micros, skew?: Micros): FeatureRow[] | Promise<FeatureRow[]>;
   /** The same, each row for itself: one that can't be computed is its error. Throws what all rows fail at. */
-  readEach(
-    rows: readonly RequestRow[],
-    at: Micros,
-    skew?: Micros,
-  ): FeatureRowOrError[] | Promise<FeatureRowOrError[]>;
+  readEach(rows: readonly RequestRow[], at: Micros, skew?: Micros): FeatureRowOrError[] | Promise<FeatureRowOrError[]>;
   /** What stands in when the store is down: declared defaults, else null, all INVALID; on-demand views run on them. */
   defaults(rows: readonly RequestRow[]): FeatureRowOrError[];
 }
@@ -129,9 +124,7 @@ export function compileFeaturePlan(
     parseRow: compileRowParser(service.requestColumns, path),
     read(rows, at, skew) {
       const read = readEach(rows, at, skew);
-      return read instanceof Promise
-        ? read.then((features) => allOf(path, features))
-        : allOf(path, read);
+      return read instanceof Promise ? read.then((features) => allOf(path, features)) : allOf(path, read);
     },
     readEach,
     defaults: (rows) => rows.map((row) => computeOrError(row, defaultReads)),
@@ -227,10 +220,4 @@ function compileTransforms(definitions: Definitions, service: ResolvedService): 
       return run(given);
     };
   });
-}
-
-function defaultOf(field: Field): Value {
-  if (field.default === undefined) return null;
-  const value = parseValue(field.type, field.default);
-  return value === INVALID ? null : value;
 }

@@ -1,7 +1,10 @@
-export { createDataPlane, type DataPlane, type OutcomeInput, type Readiness } from './data-plane.ts';
+export type { ControlPlane, Readiness, ServedEndpoint } from './control-plane.ts';
+export type { DataPlane } from './data-plane.ts';
 export { compileFeaturePlan, type FeaturePlan } from './feature-plan.ts';
 export { createHttpServer, type HttpServerOptions } from './http/create-http-server.ts';
 export { presentHealth } from './http/health-routes.ts';
 export type { LiveStats } from './http/live-stats.ts';
+export type { IngestPlane, OutcomeInput } from './ingest-plane.ts';
+export { openServing, type ServingPlanes } from './open-serving.ts';
 export { type FeatureAnswer, readFeatureRows } from './read-features.ts';
-export type { Caller, ServingDeps, ServingLimits } from './serving-deps.ts';
+export type { ServingDeps, ServingLimits } from './serving-deps.ts';

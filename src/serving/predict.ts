@@ -9,7 +9,6 @@ import {
   invalid,
   type Micros,
   type Scope,
-  toHeadraceError,
 } from '../core/index.ts';
 import { assign } from '../rollouts/index.ts';
 import type { AnsweredRow, Arm, ArmRow } from './arm.ts';
@@ -75,7 +74,8 @@ export async function predict(
     for (let i = 0; i < picked.length; i++) {
       const row = answered[i] as ArmRow;
       const place = picked[i] as number;
-      rows[place] = row.error === undefined ? { id: deps.nextId(), arm, row } : { error: rowError('inputs', place, row.error) };
+      rows[place] =
+        row.error === undefined ? { id: deps.nextId(), arm, row } : { error: rowError('inputs', place, row.error) };
     }
   });
   const latencyMicros = Math.round((performance.now() - startMs) * 1000);
@@ -155,4 +155,3 @@ function runGroups(groups: readonly ArmGroup[], scope: Scope, at: Micros): Resul
   const run = first.arm.run(first.requests, scope, at);
   return run instanceof Promise ? run.then((rows) => [rows]) : [run];
 }
-

@@ -55,11 +55,7 @@ onEachRegistry('endpoints in the registry', (given) => {
         { name: 'candidate', version: 'latest', weight: 15 },
         { name: 'old', version: '1', weight: 5 },
       ];
-      const state = await given.registry.endpoints.setTraffic(
-        'delay',
-        { variants: asked },
-        { actor: 'bob' },
-      );
+      const state = await given.registry.endpoints.setTraffic('delay', { variants: asked }, { actor: 'bob' });
       expect(state.variants.map(({ version }) => version)).toEqual([2, 3, 1]);
       const [entry] = await given.registry.auditLog.list({ object: 'endpoint/delay' });
       expect(entry).toMatchObject({ after: { variants: state.variants } });

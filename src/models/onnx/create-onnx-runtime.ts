@@ -1,6 +1,7 @@
 // ONNX Runtime as a model runtime: quick models run inline in micro-batches, slow ones in threads of their own.
 
-import type { LoadedModel, ModelRuntime } from '../model-runtime.ts';
+import type { LoadedModel, ModelRuntime, Tensor } from '../model-runtime.ts';
+import { arrayOf } from '../tensor-arrays.ts';
 import { createBatcher } from './batcher.ts';
 import { checkTensors } from './check-tensors.ts';
 import { openSession, type Tensors } from './ort-session.ts';
@@ -80,11 +81,40 @@ function loaded(
   let closing: Promise<void> | undefined;
   return {
     signature,
-    warmMicros,
+    cost: { fixedMicros: warmMicros, rowMicros: 0, loadMicros: 0 },
+    placement: 'inline',
+    memoryBytes: 0,
+    submit(work) {
+      const batch = signature.inputs.map(({ type, shape }, at) => {
+        const rowShape = work.rowShapes?.[at] ?? shape.slice(1).map(Number);
+        const width = rowShape.reduce((product, size) => product * size, 1);
+        return { data: arrayOf(type, work.count * width), width, type, shape: [work.count, ...rowShape] };
+      });
+      for (let row = 0; row < work.count; row++) work.bind(row, batch, row);
+      const inputs = Object.fromEntries(signature.inputs.map(({ name }, at) => [name, batch[at] as Tensor]));
+      infer(inputs).then(
+        (outputs) =>
+          work.done(
+            signature.outputs.map(({ name }) => outputs[name] as Tensor),
+            0,
+          ),
+        work.failed,
+      );
+    },
     async infer(inputs) {
       checkTensors(signature, inputs);
       return infer(inputs);
     },
+    statistics: () => ({
+      queuedRows: 0,
+      runningRows: 0,
+      runs: 0,
+      rows: 0,
+      failures: 0,
+      refused: { full: 0, hopeless: 0, deadline: 0, cancelled: 0, closed: 0 },
+      threadsReplaced: 0,
+      busyMicros: 0,
+    }),
     close: () => (closing ??= close()),
   };
 }

@@ -1,6 +1,6 @@
 // Live figures of one worker, by endpoint and variant, and the view over all workers' figures.
 
-import type { Clock } from '../../core/index.ts';
+import { type Clock, type ErrorCode } from '../../core/index.ts';
 import type { PredictionLogCounters } from '../prediction-log/prediction-log.ts';
 import { type MergedState, mergeStates, type MonitorState, packCell } from './monitor-state.ts';
 import { toPrometheusText } from './prometheus-text.ts';
@@ -8,13 +8,29 @@ import { createPushTally, NO_BACKLOG, type PushBacklog, type PushOutcome } from 
 import { type Cell, createCell, type Recorder } from './recorder.ts';
 import { type MonitorSnapshot, toSnapshot } from './snapshot.ts';
 
+export interface ArmMeter {
+  answered(latencyMicros: number, rows: number): void;
+  statuses(statuses: readonly string[]): void;
+  failed(code: ErrorCode, rows: number): void;
+}
+
+export interface RequestMeter {
+  answered(latencyMicros: number, rows: number): void;
+  failed(code: ErrorCode): void;
+}
+
+export interface ArmLabels {
+  readonly endpoint: string;
+  readonly variant: string;
+  readonly model: string;
+  readonly version: number;
+  readonly arm: string;
+  readonly features: readonly string[];
+}
+
 export interface Monitor {
-  /** Counts an endpoint's requests and errors as a whole. Get it once and keep it. */
-  endpoint(name: string): Recorder;
-  /** Counts a variant's share. `features` names what its rows' statuses stand for. Get it once and keep it. */
-  variant(endpoint: string, variant: string, features: readonly string[]): Recorder;
-  /** Counts one failed request; `variant` is null when none was chosen yet. */
-  recordError(failed: { readonly endpoint: string; readonly variant: string | null }): void;
+  endpoint(name: string): RequestMeter;
+  arm(labels: ArmLabels): ArmMeter;
   /** Counts a push into a source; `rows` of it were new. */
   recordPush(push: { readonly source: string; readonly outcome: PushOutcome; readonly rows: number }): void;
   /** From now on what pushes leave waiting is part of the figures. */
@@ -64,11 +80,13 @@ export function createMonitor(clock: Clock): Monitor {
     mergeStates(states.length === 0 ? [state()] : (states as readonly MonitorState[]));
 
   return {
-    endpoint: endpointRecorder,
-    variant: (endpoint, variant, features) => cellOf(endpoint, variant).recorder(features),
-    recordError({ endpoint, variant }) {
-      endpointRecorder(endpoint).error();
-      if (variant !== null) cellOf(endpoint, variant).recorder([]).error();
+    endpoint(name) {
+      const recorder = endpointRecorder(name);
+      return { answered: recorder.request, failed: () => recorder.error() };
+    },
+    arm({ endpoint, variant, features }) {
+      const recorder = cellOf(endpoint, variant).recorder(features);
+      return { answered: recorder.request, statuses: recorder.statuses, failed: () => recorder.error() };
     },
     recordPush: ({ source, outcome, rows }) => pushes.count(source, outcome, rows),
     watchPushes(watched) {

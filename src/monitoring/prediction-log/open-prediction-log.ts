@@ -128,7 +128,14 @@ export function openPredictionLog(options: PredictionLogOptions): PredictionLog 
       ? undefined
       : startCompaction({ directory, clock, maxBytes: MAX_BYTES, ...compaction }, logger);
 
-  return {
+  const log: PredictionLog = {
+    arm(schema) {
+      return { append: (record) => log.append({ ...record, ...schema }) };
+    },
+    async recordOutcomes(outcomes) {
+      for (const outcome of outcomes) await log.appendOutcome(outcome);
+      await log.flush();
+    },
     append(entry) {
       if (isClosed || predictions.lines + beingWritten.predictions >= maxQueued) {
         dropped++;
@@ -182,4 +189,5 @@ export function openPredictionLog(options: PredictionLogOptions): PredictionLog 
       releaseToken(token);
     },
   };
+  return log;
 }

@@ -38,7 +38,37 @@ export interface OutcomeEntry {
   readonly observedMicros: Micros;
 }
 
+export interface ArmSchema {
+  readonly endpoint: string;
+  readonly model: string;
+  readonly version: number;
+  readonly variant: string;
+  readonly arm: string;
+  readonly requestFields: readonly Field[];
+  readonly featureFields: readonly Field[];
+  readonly outputFields: readonly Field[];
+}
+
+export interface PredictionRecord {
+  readonly predictionId: string;
+  readonly requestId: string;
+  readonly traceId: string | null;
+  readonly atMicros: Micros;
+  readonly latencyMicros: number;
+  readonly unit: readonly string[];
+  readonly request: readonly Value[];
+  readonly features: readonly Value[];
+  readonly statuses: readonly string[];
+  readonly outputs: readonly Value[];
+}
+
+export interface ArmLog {
+  append(record: PredictionRecord): boolean;
+}
+
 export interface PredictionLog {
+  arm(schema: ArmSchema): ArmLog;
+  recordOutcomes(outcomes: readonly OutcomeEntry[]): Promise<void>;
   /**
    * Takes the entry to be written within the next second. Never blocks, never throws; false when the queue is full or the
    * log closed: the entry is dropped, and counted.

@@ -3,7 +3,7 @@
 import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance } from 'fastify';
 import { didYouMean, HeadraceError, type Logger } from '../../core/index.ts';
-import type { DataPlane } from '../data-plane.ts';
+import type { ServingPlanes } from '../open-serving.ts';
 import { drainBody } from './drain-body.ts';
 import { addEndpointRoutes } from './endpoint-routes.ts';
 import { createEventStreams } from './event-stream.ts';
@@ -13,7 +13,7 @@ import { addJsonBody } from './json-body.ts';
 import type { LiveStats } from './live-stats.ts';
 import { addPredictRoute } from './predict-route.ts';
 import { fromHttp, PROBLEM_TYPE, sendProblem, toProblem } from './problem.ts';
-import { continueTrace } from './request-context.ts';
+import { continueTrace, requestIdOf } from './request-context.ts';
 import { createRouteMethods } from './route-methods.ts';
 import { addStatusRoute, type ReadStatus } from './status-route.ts';
 
@@ -24,20 +24,26 @@ export interface HttpServerOptions {
   /** Freshness and coverage of views in Prometheus' text format; rejects while the registry or the store is away. */
   readonly viewMetrics: () => Promise<string>;
   readonly bodyLimitBytes: number;
+  /** The deadline of a request without `X-Request-Timeout-Ms`. */
+  readonly requestTimeoutMs: number;
   readonly version: string;
   /** Leave the page at /docs out: it takes a while to load. */
   readonly hasDocs?: boolean;
 }
 
-export async function createHttpServer(dataPlane: DataPlane, options: HttpServerOptions): Promise<FastifyInstance> {
+export async function createHttpServer(
+  { data, ingest, control }: Pick<ServingPlanes, 'data' | 'ingest' | 'control'>,
+  options: HttpServerOptions,
+): Promise<FastifyInstance> {
   const { logger } = options;
   const streams = createEventStreams(options.stats);
   let lastId = 0;
   const app = fastify({
     logger: false,
     bodyLimit: options.bodyLimitBytes,
-    requestIdHeader: 'x-request-id',
-    genReqId: () => `${process.pid.toString(36)}-${(lastId++).toString(36)}`,
+    requestIdHeader: false,
+    genReqId: ({ headers }) =>
+      requestIdOf(headers['x-request-id']) ?? `${process.pid.toString(36)}-${(lastId++).toString(36)}`,
     exposeHeadRoutes: false,
     // Requests that arrive on open connections while stopping are answered, with `Connection: close`.
     return503OnClosing: false,
@@ -97,10 +103,10 @@ export async function createHttpServer(dataPlane: DataPlane, options: HttpServer
     },
   });
   await app.register((scope) => {
-    addPredictRoute(scope, dataPlane, logger);
-    addFeatureRoutes(scope, dataPlane);
-    addEndpointRoutes(scope, dataPlane);
-    addHealthRoutes(scope, dataPlane, options, streams);
+    addPredictRoute(scope, data, options, logger);
+    addFeatureRoutes(scope, data, ingest, options);
+    addEndpointRoutes(scope, control, ingest, options);
+    addHealthRoutes(scope, control, options, streams);
     addStatusRoute(scope, options.status);
     scope.get('/openapi.json', { schema: { hide: true } }, () => Promise.resolve(app.swagger()));
     return Promise.resolve();

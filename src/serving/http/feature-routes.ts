@@ -3,12 +3,18 @@
 import type { FastifyInstance } from 'fastify';
 import { stringifyJson } from '../../core/index.ts';
 import type { DataPlane } from '../data-plane.ts';
-import { idempotencyKeyOf } from './request-context.ts';
+import type { IngestPlane } from '../ingest-plane.ts';
+import { idempotencyKeyOf, type RequestDefaults, scopeOf } from './request-context.ts';
 import { ProblemResponse, PushBody, PushResponse, ReadBody, ReadResponse, SourceParams } from './schemas.ts';
 
 const problems = { '4xx': ProblemResponse, '5xx': ProblemResponse };
 
-export function addFeatureRoutes(app: FastifyInstance, dataPlane: DataPlane): void {
+export function addFeatureRoutes(
+  app: FastifyInstance,
+  dataPlane: DataPlane,
+  ingestPlane: IngestPlane,
+  defaults: RequestDefaults,
+): void {
   app.post<{ Body: { service: string; rows: unknown[] } }>(
     '/v1/features/read',
     {
@@ -20,7 +26,7 @@ export function addFeatureRoutes(app: FastifyInstance, dataPlane: DataPlane): vo
       },
     },
     async (request, reply) => {
-      const rows = await dataPlane.readFeatures(request.body.service, request.body.rows);
+      const rows = await dataPlane.readFeatures(request.body.service, request.body.rows, scopeOf(request, defaults));
       return reply.type('application/json; charset=utf-8').send(stringifyJson({ rows }));
     },
   );
@@ -35,6 +41,9 @@ export function addFeatureRoutes(app: FastifyInstance, dataPlane: DataPlane): vo
         response: { 200: PushResponse, ...problems },
       },
     },
-    async (request) => dataPlane.push(request.params.source, request.body.rows, idempotencyKeyOf(request)),
+    async (request) => {
+      const { params, body } = request;
+      return ingestPlane.push(params.source, body.rows, idempotencyKeyOf(request), scopeOf(request, defaults));
+    },
   );
 }

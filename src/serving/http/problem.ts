@@ -31,6 +31,15 @@ export function toProblem(error: HeadraceError, requestId?: string): Problem {
   };
 }
 
+/** The same of one row, where the others are answered. */
+export function rowProblem(
+  error: HeadraceError,
+  path: string,
+): { readonly code: string; readonly detail: string; readonly path: string } {
+  const { code, detail, errors } = toProblem(error);
+  return { code, detail, path: errors[0]?.path ?? path };
+}
+
 export function sendProblem(
   reply: FastifyReply,
   request: FastifyRequest,

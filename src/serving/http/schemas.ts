@@ -13,7 +13,17 @@ export const SourceParams = Type.Object({ source: Type.String() });
 
 export const PredictBody = Type.Object({
   inputs: Type.Array(JsonRow, { description: 'One row of request columns per prediction' }),
-  options: Type.Optional(Type.Object({ return_features: Type.Optional(Type.Boolean()) })),
+  options: Type.Optional(
+    Type.Object(
+      {
+        return_features: Type.Optional(Type.Boolean()),
+        partial: Type.Optional(
+          Type.Boolean({ description: 'Each row stands alone: one that fails leaves its error in its place' }),
+        ),
+      },
+      { additionalProperties: false },
+    ),
+  ),
 });
 
 export const Prediction = Type.Object({
@@ -90,6 +100,18 @@ export const TrafficBody = Type.Object(
   },
   { additionalProperties: false },
 );
+export const TrafficChangeParams = Type.Object({
+  endpoint: Type.String(),
+  revision: Type.String({ pattern: '^[1-9][0-9]{0,8}$' }),
+});
+export const TrafficChangeResponse = Type.Object({
+  revision: Type.Integer(),
+  state: Type.String({ description: 'preparing, active, failed, or superseded' }),
+  variants: Type.Array(Variant),
+  failures: Type.Array(Type.Object({ server: Type.String(), reason: Type.String() })),
+  asked_at: Type.Union([Type.String(), Type.Null()]),
+  reason: Type.Union([Type.String(), Type.Null()]),
+});
 export const EndpointResponse = Type.Object({
   name: Type.String(),
   model: Type.String(),
@@ -97,6 +119,13 @@ export const EndpointResponse = Type.Object({
   variants: Type.Array(Variant),
   shadows: Type.Array(Shadow),
   revision: Type.Integer(),
+  state: Type.Optional(Type.String({ description: 'At the server that answers: serving, stale, failed, empty' })),
+  wanted: Type.Optional(Type.Array(Type.Integer())),
+  served: Type.Optional(Type.Array(Type.Integer())),
+  reason: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  since: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  retryAt: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  change: Type.Union([TrafficChangeResponse, Type.Null()]),
 });
 export const EndpointsResponse = Type.Object({ endpoints: Type.Array(EndpointResponse) });
 

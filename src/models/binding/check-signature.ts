@@ -1,9 +1,9 @@
-// Whether an ONNX file fits its definition, and how: the features it takes, the outputs it gives, compiled to a binding.
+// Whether an ONNX file fits its definition, and how: the features it takes, the outputs it gives, as a plan.
 
-import { type DataType, type Field, HeadraceError, typeName } from '../core/index.ts';
-import type { ModelSpec, ResolvedService } from '../definitions/index.ts';
-import { type Binding, type ColumnBinding, defaultOf, type InputBinding, type OutputBinding } from './bind-inputs.ts';
-import type { Signature, TensorSpec, TensorType } from './model-runtime.ts';
+import { type DataType, defaultOf, type Field, HeadraceError, typeName } from '../../core/index.ts';
+import type { ModelSpec, ResolvedService } from '../../definitions/index.ts';
+import type { Signature, TensorSpec, TensorType } from '../model-runtime.ts';
+import type { BindingPlan, ColumnPlan, InputPlan, OutputPlan } from './binding-plan.ts';
 
 /**
  * Two styles of input: one numeric tensor [N, F] of all features in the service's order (a vector(n) takes n places),
@@ -11,7 +11,7 @@ import type { Signature, TensorSpec, TensorType } from './model-runtime.ts';
  * declared number also takes the only output, or the last column of a classifier's probabilities [N, 2].
  * Throws HR_MODEL_SIGNATURE with both sides in its sentence.
  */
-export function checkSignature(signature: Signature, service: ResolvedService, model: ModelSpec): Binding {
+export function checkSignature(signature: Signature, service: ResolvedService, model: ModelSpec): BindingPlan {
   checkBatch(signature, model);
   return {
     inputs: bindAllInputs(signature.inputs, service, model),
@@ -29,14 +29,14 @@ function checkBatch({ inputs }: Signature, model: ModelSpec): void {
   );
 }
 
-function bindAllInputs(inputs: readonly TensorSpec[], service: ResolvedService, model: ModelSpec): InputBinding[] {
+function bindAllInputs(inputs: readonly TensorSpec[], service: ResolvedService, model: ModelSpec): InputPlan[] {
   const [only] = inputs;
   const byName = new Map(service.features.map((feature, index) => [feature.name, index]));
   if (inputs.length === 1 && only !== undefined && only.shape.length === 2 && !byName.has(only.name)) {
     return [bindMatrix(only, service, model)];
   }
   const mistakes: string[] = [];
-  const bound: InputBinding[] = [];
+  const bound: InputPlan[] = [];
   for (const input of inputs) {
     const feature = byName.get(input.name);
     const field = feature === undefined ? undefined : service.features[feature];
@@ -63,7 +63,7 @@ function bindAllInputs(inputs: readonly TensorSpec[], service: ResolvedService, 
   );
 }
 
-function bindMatrix(input: TensorSpec, service: ResolvedService, model: ModelSpec): InputBinding {
+function bindMatrix(input: TensorSpec, service: ResolvedService, model: ModelSpec): InputPlan {
   const width = totalWidth(service);
   const last = input.shape[1] ?? null;
   if (last !== null && last !== width) {
@@ -89,7 +89,7 @@ function bindMatrix(input: TensorSpec, service: ResolvedService, model: ModelSpe
   return { name: input.name, type: input.type, width, rank: 2, columns };
 }
 
-function column(field: Field, feature: number, offset: number): ColumnBinding {
+function column(field: Field, feature: number, offset: number): ColumnPlan {
   return { feature, field, offset, width: widthOf(field.type), standIn: defaultOf(field) };
 }
 
@@ -99,6 +99,8 @@ const TAKES: Partial<Record<TensorType, readonly string[]>> = {
   // A timestamp in float32 keeps about two minutes of precision; an on-demand view can make it an hour or an age.
   float32: [...NUMBERS, 'vector'],
   float64: [...NUMBERS, 'vector'],
+  // Eleven bits: what the model was trained on, or it would not take them.
+  float16: ['bool', 'float32', 'float64', 'vector'],
   int64: INTEGERS,
   int32: ['bool', 'int32'],
   bool: ['bool'],
@@ -114,18 +116,22 @@ function fitsShape({ shape }: TensorSpec, width: number): boolean {
   return shape.length === 2 && (shape[1] === null || shape[1] === width);
 }
 
-function bindOutput(field: Field, signature: Signature, model: ModelSpec): OutputBinding {
+function bindOutput(field: Field, signature: Signature, model: ModelSpec): OutputPlan {
   const isVector = field.type.kind === 'vector';
+  const planOf = (tensor: TensorSpec, pick: OutputPlan['pick']): OutputPlan => ({
+    field,
+    tensor: signature.outputs.indexOf(tensor),
+    name: tensor.name,
+    pick: isVector ? 'all' : pick,
+  });
   const named = signature.outputs.find(({ name }) => name === field.name);
-  if (named !== undefined && gives(named, field))
-    return { field, tensor: named.name, pick: isVector ? 'all' : pickOf(named) };
+  if (named !== undefined && gives(named, field)) return planOf(named, pickOf(named));
   if (named === undefined && model.outputs.length === 1) {
     const fits = signature.outputs.filter((output) => gives(output, field));
-    const floats = fits.filter(({ type }) => type === 'float32' || type === 'float64');
+    const floats = fits.filter(({ type }) => FLOATS.includes(type));
     const chosen = signature.outputs.length === 1 ? fits[0] : floats.length === 1 ? floats[0] : undefined;
     const isClassifiers = signature.outputs.length > 1;
-    if (chosen !== undefined)
-      return { field, tensor: chosen.name, pick: isVector ? 'all' : isClassifiers ? 'last' : pickOf(chosen) };
+    if (chosen !== undefined) return planOf(chosen, isClassifiers ? 'last' : pickOf(chosen));
   }
   const has = signature.outputs.map((output) => `"${output.name}" ${output.type} ${shapeText(output)}`).join(', ');
   throw unfit(
@@ -134,7 +140,7 @@ function bindOutput(field: Field, signature: Signature, model: ModelSpec): Outpu
   );
 }
 
-const FLOATS: readonly TensorType[] = ['float32', 'float64'];
+const FLOATS: readonly TensorType[] = ['float32', 'float64', 'float16'];
 const WHOLE: readonly TensorType[] = ['int64', 'int32', 'uint8', 'int8', 'uint16', 'int16', 'uint32'];
 
 // Whether a tensor can be read as the declared type; a float is never cut to a whole number in silence.
