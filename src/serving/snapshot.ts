@@ -55,9 +55,9 @@ const RETRY_MS = 1000;
 const MOST_RETRY_MS = 60_000;
 /** What loads quickly is served at the end of the look that met it; before the first answer there is more time. */
 const QUICK_LOAD_MS = 500;
-const FIRST_LOAD_MS = 8000;
+const FIRST_LOAD_MS = 30_000;
 /** A registry or a store that says nothing must not keep the next look away. */
-const LOOK_LIMIT_MS = 10_000;
+const LOOK_LIMIT_MS = 5000;
 
 const TOLD: Readonly<Record<ServiceState, string>> = {
   current: 'service has moved',
@@ -120,7 +120,7 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
     const states = await registry.endpoints.list();
     if (look !== looks) throw new HeadraceError('HR_STORAGE_UNAVAILABLE', 'the registry took too long');
     loads.want(endpoints.wanted(definitions, states, readableVersions(rows)), isFresh);
-    await loads.settled(current === undefined ? FIRST_LOAD_MS : QUICK_LOAD_MS);
+    await loads.settled(QUICK_LOAD_MS);
     tellOfServices(services);
     const servicePlans = keptServicePlans(services);
     const complete = new Set(versions.filter((_, at) => rows[at]?.completedMicros !== null));
@@ -261,6 +261,7 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
   };
 
   await refresh();
+  await loads.settled(FIRST_LOAD_MS);
   return {
     definitions: () => need().definitions,
     versions: () => need().versions,
