@@ -8,7 +8,10 @@ export { type LogAnswer, type LogQuestion, queryPredictionLog } from './predicti
 export { openPredictionLog, type PredictionLogOptions } from './prediction-log/open-prediction-log.ts';
 export type {
   OutcomeEntry,
-  PredictionEntry,
+  ArmLog,
+  ArmSchema,
+  DropReason,
+  PredictionRecord,
   PredictionLog,
   PredictionLogCounters,
 } from './prediction-log/prediction-log.ts';

@@ -159,9 +159,7 @@ export async function createDataPlane(deps: ServingDeps): Promise<DataPlane> {
           value: outcome.value,
           observedMicros: observedMicros(outcome, index, now),
         }));
-        for (const outcome of checked) await deps.predictionLog.appendOutcome(outcome);
-        // The answer says that they are kept.
-        await deps.predictionLog.flush();
+        await deps.predictionLog.recordOutcomes(checked);
         return checked.length;
       }),
     endpoints: () => deps.registry.endpoints.list(),

@@ -3,6 +3,7 @@
 
 import { describe, type ErrorDetail, HeadraceError, invalid, type Micros, type Value } from '../core/index.ts';
 import { bindInputs, bindOutputs, type Tensor } from '../models/index.ts';
+import type { ArmLog, PredictionLog } from '../monitoring/index.ts';
 import { assign } from '../rollouts/index.ts';
 import type { EndpointPlan, VariantPlan } from './endpoint-plan.ts';
 import { CLOCK_SKEW_MICROS, type FeaturePlan, type FeatureRow } from './feature-plan.ts';
@@ -55,27 +56,40 @@ export async function predict(
   for (let i = 0; i < rows.length; i++) {
     const { id, variant, outputs, features: own } = answered[i] as PredictionRow;
     variant.recorder.statuses(own.statuses);
-    deps.predictionLog.append({
+    logOf(deps.predictionLog, plan, variant).append({
       predictionId: id,
       requestId: caller.requestId,
       traceId: caller.traceId ?? null,
       atMicros,
       latencyMicros,
-      endpoint: plan.state.name,
-      model: plan.model.name,
-      version: variant.version,
-      variant: variant.name,
       unit: plan.unitOf(rows[i] as RequestRow),
-      requestFields: plan.requestColumns,
       request: rows[i] as RequestRow,
-      featureFields: variant.features.service.features,
       features: own.values,
       statuses: own.statuses,
-      outputFields: variant.model.spec.outputs,
       outputs,
     });
   }
   return { plan, rows: answered };
+}
+
+const armLogs = new WeakMap<VariantPlan, ArmLog>();
+
+function logOf(log: PredictionLog, plan: EndpointPlan, variant: VariantPlan): ArmLog {
+  let arm = armLogs.get(variant);
+  if (arm === undefined) {
+    arm = log.arm({
+      endpoint: plan.state.name,
+      model: plan.model.name,
+      version: variant.version,
+      variant: variant.name,
+      arm: `${plan.model.name}@${variant.version}`,
+      requestFields: plan.requestColumns,
+      featureFields: variant.features.service.features,
+      outputFields: variant.model.spec.outputs,
+    });
+    armLogs.set(variant, arm);
+  }
+  return arm;
 }
 
 function parseInputs({ parseRow }: EndpointPlan, inputs: unknown, maxRows: number): RequestRow[] {
