@@ -44,10 +44,10 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     directory: values['predictionLog.path'],
     clock,
     logger,
-    maxQueued: values['predictionLog.maxQueued'],
+    memory: values['predictionLog.memory'],
     // Often, in small parts: requests wait behind each.
     flushEveryMs: 200,
-    ...(options.compacts === false ? {} : { compaction: { duckdb: () => app.duckdb() } }),
+    ...(options.compacts === false ? {} : { compaction: {} }),
   });
   monitor.watchLog(() => predictionLog.counters());
   const planes = await openServing({

@@ -127,12 +127,10 @@ export const SETTINGS = [
     help: 'The log of predictions and outcomes.',
   },
   {
-    key: 'predictionLog.maxQueued',
-    kind: 'integer',
-    default: 20000,
-    min: 1,
-    max: 10_000_000,
-    help: 'Predictions that may wait to be written; past it they are dropped and counted.',
+    key: 'predictionLog.memory',
+    kind: 'size',
+    default: '64MiB',
+    help: 'Memory of a worker for predictions that wait to be written; past it they are dropped and counted.',
   },
   {
     key: 'server.host',

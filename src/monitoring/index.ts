@@ -9,7 +9,7 @@ export type {
   ArmLog,
   ArmSchema,
   OutcomeEntry,
-  PredictionEntry,
+  DropReason,
   PredictionLog,
   PredictionLogCounters,
   PredictionRecord,

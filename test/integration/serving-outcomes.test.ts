@@ -40,7 +40,7 @@ describe('an outcome', () => {
   const readBack = async (id: string): Promise<unknown[]> => {
     const connection = await (await app.duckdb()).connect();
     try {
-      const sql = await predictionLogSql(app.config.values['predictionLog.path']);
+      const sql = await predictionLogSql(connection, app.config.values['predictionLog.path']);
       const reader = await connection.runAndReadAll(
         `SELECT json_type(outcome), outcome::VARCHAR, recorded_at IS NOT NULL FROM (${sql}) WHERE prediction_id = '${id}'`,
       );

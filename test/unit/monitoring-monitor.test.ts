@@ -2,9 +2,15 @@
 
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type Clock, MICROS_PER_SECOND } from '../../src/core/index.ts';
-import { createMonitor, type Monitor } from '../../src/monitoring/index.ts';
+import { createMonitor, type Monitor, type PredictionLogCounters } from '../../src/monitoring/index.ts';
 
 const NOW = 1_790_000_000_000_000;
+const counted = (written: number, full: number, queued: number): PredictionLogCounters => ({
+  written,
+  queued,
+  queuedBytes: 0,
+  dropped: { full, disk: 0, closed: 0, too_large: 0, invalid: 0 },
+});
 
 describe('the monitor', () => {
   let now: number;
@@ -81,13 +87,13 @@ describe('the monitor', () => {
         variant.request(i, 1);
       }
     }
-    workers[0]?.watchLog(() => ({ written: 5, dropped: 1, queued: 2 }));
-    workers[1]?.watchLog(() => ({ written: 7, dropped: 0, queued: 0 }));
+    workers[0]?.watchLog(() => counted(5, 1, 2));
+    workers[1]?.watchLog(() => counted(7, 0, 0));
     // As they come from another process.
     const states = JSON.parse(JSON.stringify(workers.map((worker) => worker.state()))) as unknown[];
     const summed = monitor.snapshot(states);
     expect(summed.endpoints).toEqual(monitor.snapshot().endpoints);
-    expect(summed).toMatchObject({ workers: 2, predictionLog: { written: 12, dropped: 1, queued: 2 } });
+    expect(summed).toMatchObject({ workers: 2, predictionLog: { written: 12, dropped: { full: 1 }, queued: 2 } });
   });
 
   it('tells its own figures when the other workers do not answer', () => {
@@ -102,7 +108,7 @@ describe('the monitor', () => {
     stable.statuses(['NOT_FOUND']);
     stable.request(3000, 2);
     monitor.recordError({ endpoint: 'delay', variant: null });
-    monitor.watchLog(() => ({ written: 5, dropped: 1, queued: 2 }));
+    monitor.watchLog(() => counted(5, 1, 2));
     const lines = (await monitor.prometheus()).split('\n');
     for (const line of [
       '# TYPE headrace_request_duration_seconds histogram',
@@ -118,7 +124,7 @@ describe('the monitor', () => {
       'headrace_prediction_duration_seconds_count{endpoint="delay",variant="stable"} 1',
       'headrace_missing_features_total{endpoint="delay",variant="stable",feature="a\\"b"} 1',
       'headrace_prediction_log_written_total 5',
-      'headrace_prediction_log_dropped_total 1',
+      'headrace_prediction_log_dropped_total{reason="full"} 1',
       'headrace_prediction_log_queued 2',
       'headrace_workers 1',
     ])

@@ -50,8 +50,8 @@ export interface HeadraceConfig {
   readonly predictionLog?: {
     /** Folder of the log of predictions and outcomes. */
     readonly path?: string;
-    /** Predictions that may wait to be written; past it they are dropped and counted. */
-    readonly maxQueued?: number;
+    /** Memory of a worker for predictions that wait to be written; past it they are dropped and counted. Such as `64MiB`, or bytes. */
+    readonly memory?: string | number;
   };
   readonly server?: {
     readonly host?: string;

@@ -1,7 +1,7 @@
 // One worker's figures as plain data, which travel to the worker that is asked, and their sum over all workers.
 
 import type { Micros } from '../../core/index.ts';
-import type { PredictionLogCounters } from '../prediction-log/prediction-log.ts';
+import { type PredictionLogCounters, sumLogs } from '../prediction-log/prediction-log.ts';
 import { type PushBacklog, type PushCounts, sumBacklogs, sumPushes } from './push-tally.ts';
 import type { Cell } from './recorder.ts';
 import { addTally, createTally, type PackedTally, packTally, type Tally, unpackTally } from './tally.ts';
@@ -78,11 +78,7 @@ export function mergeStates(states: readonly MonitorState[]): MergedState {
     workers: states.length,
     startMicros: Math.min(...states.map((state) => state.startMicros)),
     residentBytes: sum((state) => state.residentBytes),
-    log: {
-      written: sum(({ log }) => log.written),
-      dropped: sum(({ log }) => log.dropped),
-      queued: sum(({ log }) => log.queued),
-    },
+    log: sumLogs(states.map((state) => state.log)),
     pushes: sumPushes(states.map((state) => state.pushes)),
     backlog: sumBacklogs(states.map((state) => state.backlog)),
     endpoints,

@@ -1,7 +1,7 @@
 // Live figures of one worker, by endpoint and variant, and the view over all workers' figures.
 
-import { type Clock, type ErrorCode } from '../../core/index.ts';
-import type { PredictionLogCounters } from '../prediction-log/prediction-log.ts';
+import type { Clock, ErrorCode } from '../../core/index.ts';
+import { type PredictionLogCounters, sumLogs } from '../prediction-log/prediction-log.ts';
 import { type MergedState, mergeStates, type MonitorState, packCell } from './monitor-state.ts';
 import { toPrometheusText } from './prometheus-text.ts';
 import { createPushTally, NO_BACKLOG, type PushBacklog, type PushOutcome } from './push-tally.ts';
@@ -50,7 +50,7 @@ export function createMonitor(clock: Clock): Monitor {
   const cells = new Map<string, Cell>();
   const pushes = createPushTally();
   let backlog: () => PushBacklog = () => NO_BACKLOG;
-  let logCounters: () => PredictionLogCounters = () => ({ written: 0, dropped: 0, queued: 0 });
+  let logCounters: () => PredictionLogCounters = () => sumLogs([]);
 
   const cellOf = (endpoint: string, variant: string | null): Cell => {
     const key = JSON.stringify([endpoint, variant]);

@@ -83,16 +83,23 @@ function addCounts(registry: Registry, { log, workers, residentBytes, startMicro
     help: 'Predictions and outcomes on disk.',
     registers,
   }).inc(log.written);
-  new Counter({
+  const dropped = new Counter({
     name: 'headrace_prediction_log_dropped_total',
-    help: 'Predictions and outcomes not logged.',
+    help: 'Predictions not logged, by why.',
+    labelNames: ['reason'],
     registers,
-  }).inc(log.dropped);
+  });
+  for (const [reason, count] of Object.entries(log.dropped)) dropped.inc({ reason }, count);
   new Gauge({
     name: 'headrace_prediction_log_queued',
-    help: 'Predictions and outcomes waiting to be written.',
+    help: 'Predictions waiting to be written.',
     registers,
   }).set(log.queued);
+  new Gauge({
+    name: 'headrace_prediction_log_queued_bytes',
+    help: 'Memory held for predictions that wait to be written.',
+    registers,
+  }).set(log.queuedBytes);
   new Gauge({ name: 'headrace_workers', help: 'Serving processes.', registers }).set(workers);
   new Gauge({ name: 'process_resident_memory_bytes', help: 'Resident memory of all workers.', registers }).set(
     residentBytes,
