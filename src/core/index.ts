@@ -24,6 +24,7 @@ export {
   typeName,
   type Value,
 } from './data-type.ts';
+export { absentValueOf } from './absent-value.ts';
 export { compareTexts } from './compare-texts.ts';
 export { formatDuration, parseDuration } from './duration.ts';
 export { decodeKey, type EncodedKey, encodeKey, isKeyType } from './entity-key.ts';
@@ -50,6 +51,7 @@ export {
   type Span,
 } from './scope.ts';
 export { didYouMean, didYouMeanOf, nearestName } from './suggest.ts';
+export { noteMistake } from './input-mistakes.ts';
 export { reportUnknownMembers } from './unknown-members.ts';
 export {
   compareValues,

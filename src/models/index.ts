@@ -10,4 +10,5 @@ export type {
   TensorSpec,
   TensorType,
 } from './model-runtime.ts';
+export { compileShownValues } from './shown-values.ts';
 export { createOnnxRuntime, type OnnxRuntimeOptions } from './onnx/create-onnx-runtime.ts';

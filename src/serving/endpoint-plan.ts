@@ -1,7 +1,7 @@
 // An endpoint compiled for predicting: its features, its variants' models, and the texts of its answers, all looked up
 // beforehand. Plans never change; a change makes a new one, and the old one goes when its last request has ended.
 
-import { canonicalJson, type Field, HeadraceError, sameType, typeName, type Value } from '../core/index.ts';
+import { canonicalJson, type Field, type Value } from '../core/index.ts';
 import {
   type Definitions,
   type EndpointSpec,
@@ -9,10 +9,12 @@ import {
   type ResolvedService,
   resolveService,
 } from '../definitions/index.ts';
+import { compileShownValues } from '../models/index.ts';
 import type { Monitor, Recorder } from '../monitoring/index.ts';
 import { type EndpointState, versionsRead } from '../registry/index.ts';
 import type { FeaturePlan } from './feature-plan.ts';
 import { compileObjectWriter, compilePlainTextWriter } from './json-writer.ts';
+import { uniteColumns } from './request-columns.ts';
 import { compileRowParser, type RequestRow, type RowParser } from './row-parser.ts';
 import type { ServedModel, ServedModels } from './served-models.ts';
 
@@ -121,7 +123,7 @@ function compileVariants(
       ...variant,
       model: own,
       features,
-      write: compileWriters(features),
+      write: compileWriters(features, compileShownValues(own.binding)),
       writeOutputs: compileObjectWriter(own.spec.outputs),
       recorder: monitor.variant(
         state.name,
@@ -133,34 +135,10 @@ function compileVariants(
   });
 }
 
-/** What variants ask for, in their order, and what the unit is of; without a variant what the definitions ask for. */
-function uniteColumns(
-  served: readonly { readonly service: ResolvedService; readonly version: number }[],
-  current: ResolvedService,
-  unit: readonly string[],
-): readonly Field[] {
-  if (served.length === 0) return current.requestColumns;
-  const united = new Map<string, { readonly field: Field; readonly version: number }>();
-  for (const { service, version } of served) {
-    for (const field of service.requestColumns) {
-      const known = united.get(field.name);
-      if (known === undefined) united.set(field.name, { field, version });
-      else if (!sameType(known.field.type, field.type)) {
-        const [one, other] = [typeName(known.field.type), typeName(field.type)];
-        throw new HeadraceError(
-          'HR_MODEL_SIGNATURE',
-          `versions ${known.version} and ${version} can't share traffic: request column "${field.name}" is ${one} for the one and ${other} for the other.`,
-        );
-      }
-    }
-  }
-  const forUnit = current.requestColumns.filter(({ name }) => unit.includes(name) && !united.has(name));
-  return [...[...united.values()].map(({ field }) => field), ...forUnit];
-}
-
-function compileWriters({ service }: FeaturePlan): FeatureWriters {
+function compileWriters({ service }: FeaturePlan, shown: ReturnType<typeof compileShownValues>): FeatureWriters {
+  const write = compileObjectWriter(service.features);
   return {
-    features: compileObjectWriter(service.features),
+    features: (values) => write(shown(values)),
     statuses: compilePlainTextWriter(service.features.map((feature) => feature.name)),
   };
 }
