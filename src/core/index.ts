@@ -24,6 +24,7 @@ export {
   typeName,
   type Value,
 } from './data-type.ts';
+export { absentValueOf } from './absent-value.ts';
 export { compareTexts } from './compare-texts.ts';
 export { defaultOf } from './default-of.ts';
 export { formatDuration, parseDuration } from './duration.ts';
@@ -51,6 +52,7 @@ export {
   type Span,
 } from './scope.ts';
 export { didYouMean, didYouMeanOf, nearestName } from './suggest.ts';
+export { noteMistake } from './input-mistakes.ts';
 export { reportUnknownMembers } from './unknown-members.ts';
 export {
   compareValues,

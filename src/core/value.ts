@@ -1,6 +1,7 @@
 // Values at the edge: JSON in, checked against a type; JSON out, exact; and one total order for all of them.
 
 import { HeadraceError, type ErrorDetail } from './headrace-error.ts';
+import { MOST_MISTAKES } from './input-mistakes.ts';
 import { typeName, type DataType, type Field, type Row, type Value } from './data-type.ts';
 import { formatTimestamp, isFarTimestamp, parseTimestamp, TIME_RANGE } from './time.ts';
 
@@ -145,7 +146,7 @@ function readerOf(type: DataType): ReadValue {
   }
 }
 
-/** Reads JSON objects as rows of `fields`; throws HR_INVALID that names every wrong row and column (at most 20). */
+/** Reads JSON objects as rows of `fields`; throws HR_INVALID that names every wrong row and column (at most MOST_MISTAKES). */
 export function parseRows(fields: readonly Field[], rows: readonly unknown[], path = 'rows'): Row[] {
   const mistakes: ErrorDetail[] = [];
   const parsed = rows.map((row, index) => parseRow(fields, row, `${path}[${index}]`, mistakes));
@@ -156,9 +157,10 @@ export function parseRows(fields: readonly Field[], rows: readonly unknown[], pa
 /** HR_INVALID with its details; the sentence holds the first. */
 export function invalid(mistakes: readonly ErrorDetail[]): HeadraceError {
   const [first] = mistakes;
-  const more = mistakes.length > 1 ? ` (and ${mistakes.length - 1} more)` : '';
+  const listed = mistakes.length > MOST_MISTAKES ? `, the first ${MOST_MISTAKES} are listed` : '';
+  const more = mistakes.length > 1 ? ` (and ${mistakes.length - 1} more${listed})` : '';
   const sentence = first === undefined ? 'the input is invalid' : `${first.path}: ${first.message}${more}`;
-  return new HeadraceError('HR_INVALID', sentence, { details: mistakes.slice(0, 20) });
+  return new HeadraceError('HR_INVALID', sentence, { details: mistakes.slice(0, MOST_MISTAKES) });
 }
 
 /** The sentence about a JSON value that is none of `type`: what was expected, and what came. */

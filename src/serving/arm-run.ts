@@ -38,6 +38,7 @@ export function inferRows(
 class RowsWork implements ModelWork {
   readonly count: number;
   readonly scope: Scope;
+  readonly rowShapes: readonly (readonly number[])[] | undefined;
   readonly #model: ServedModel;
   readonly #rows: readonly FeatureRow[];
   readonly #places: readonly number[] | undefined;
@@ -54,6 +55,7 @@ class RowsWork implements ModelWork {
   ) {
     this.count = rows.length;
     this.scope = scope;
+    this.rowShapes = model.binding.rowShapes;
     this.#model = model;
     this.#rows = rows;
     this.#places = places;

@@ -1,8 +1,7 @@
 // Variants compiled to arms: each one's features by the definitions that its version was trained on, its model, the texts
 // of its answers, and what is told of them.
 
-import { contentHash, canonicalJson, type Field, HeadraceError, type Value } from '../core/index.ts';
-import type { ResolvedService } from '../definitions/index.ts';
+import { canonicalJson, contentHash, type Field, HeadraceError } from '../core/index.ts';
 import { versionsRead } from '../registry/index.ts';
 import type { Arm, ArmId, ArmWriters } from './arm.ts';
 import { inferRows } from './arm-run.ts';
@@ -51,7 +50,7 @@ export function compileArms(
           return inferRows(own, answered, scope);
         });
       },
-      write: compileWriters(model.name, variant, service, own.spec.outputs),
+      write: compileWriters(model.name, variant, own),
       sinks: [meterSink(meter), logSink(log)],
     };
   });
@@ -96,10 +95,9 @@ function compileRead(features: FeaturePlan, hasDefaults: boolean): ReadFeatures 
 function compileWriters(
   model: string,
   variant: { readonly name: string; readonly version: number },
-  service: ResolvedService,
-  outputs: readonly Field[],
+  { service, spec, binding }: ServedModel,
 ): ArmWriters {
-  const writeOutputs = compileObjectWriter(outputs);
+  const writeOutputs = compileObjectWriter(spec.outputs);
   const writeFeatures = compileObjectWriter(service.features);
   const writeStatuses = compilePlainTextWriter(service.features.map(({ name }) => name));
   const rest = `,"model":${JSON.stringify(model)},"version":${variant.version},"variant":${JSON.stringify(variant.name)}`;
@@ -107,8 +105,7 @@ function compileWriters(
     row(id, row, returnsFeatures) {
       const start = `{"prediction_id":"${id}","outputs":${writeOutputs(row.outputs)}${rest}`;
       if (!returnsFeatures) return `${start}}`;
-      const shown: readonly Value[] = row.features;
-      return `${start},"features":${writeFeatures(shown)},"statuses":${writeStatuses(row.statuses)}}`;
+      return `${start},"features":${writeFeatures(binding.shown(row.features))},"statuses":${writeStatuses(row.statuses)}}`;
     },
   };
 }

@@ -1,7 +1,7 @@
 // An endpoint compiled for predicting: the columns that its rows carry, and the arms that they go to. Plans never change; a
 // change makes a new one, and the old one goes when its last request has ended.
 
-import { type Field, HeadraceError, sameType, typeName, type Value } from '../core/index.ts';
+import type { Field, Value } from '../core/index.ts';
 import {
   type Definitions,
   type EndpointSpec,
@@ -14,6 +14,7 @@ import { type EndpointState, versionsRead } from '../registry/index.ts';
 import type { Arm } from './arm.ts';
 import { compileArms } from './compile-arms.ts';
 import type { FeaturePlan } from './feature-plan.ts';
+import { uniteColumns } from './request-columns.ts';
 import { compileRowParser, type RequestRow, type RowParser } from './row-parser.ts';
 import type { ServedModel, ServedModels } from './served-models.ts';
 
@@ -86,31 +87,6 @@ export async function compileEndpoint(given: CompileEndpoint): Promise<EndpointP
     for (const one of served) await models.release(one);
     throw thrown;
   }
-}
-
-/** What arms ask for, in their order, and what the unit is of; without an arm what the definitions ask for. */
-function uniteColumns(
-  served: readonly { readonly service: ResolvedService; readonly version: number }[],
-  current: ResolvedService,
-  unit: readonly string[],
-): readonly Field[] {
-  if (served.length === 0) return current.requestColumns;
-  const united = new Map<string, { readonly field: Field; readonly version: number }>();
-  for (const { service, version } of served) {
-    for (const field of service.requestColumns) {
-      const known = united.get(field.name);
-      if (known === undefined) united.set(field.name, { field, version });
-      else if (!sameType(known.field.type, field.type)) {
-        const [one, other] = [typeName(known.field.type), typeName(field.type)];
-        throw new HeadraceError(
-          'HR_MODEL_SIGNATURE',
-          `versions ${known.version} and ${version} can't share traffic: request column "${field.name}" is ${one} for the one and ${other} for the other.`,
-        );
-      }
-    }
-  }
-  const forUnit = current.requestColumns.filter(({ name }) => unit.includes(name) && !united.has(name));
-  return [...[...united.values()].map(({ field }) => field), ...forUnit];
 }
 
 function compileUnit(spec: EndpointSpec, columns: readonly Field[]): (row: RequestRow) => string[] {

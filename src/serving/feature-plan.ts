@@ -1,6 +1,7 @@
 // A feature service compiled for answering: request rows in, feature values and statuses out, in one round trip.
 
 import {
+  absentValueOf,
   defaultOf,
   encodeKey,
   type EncodedKey,
@@ -146,9 +147,15 @@ function compileKeys(service: ResolvedService): (row: RequestRow) => (EncodedKey
   const reads = service.reads.map(({ entity, keyColumns }) => ({
     types: entity.keys.map((key) => key.type),
     columns: keyColumns.map((column) => positions.get(column) as number),
+    // The row may be one of an endpoint whose versions take an absent key for different ones.
+    absent: entity.keys.some((key) => key.default !== undefined) ? entity.keys.map(absentValueOf) : undefined,
   }));
   return (row) =>
-    reads.map(({ types, columns }) => {
+    reads.map(({ types, columns, absent }) => {
+      if (absent !== undefined) {
+        const values = columns.map((column, at) => row[column] ?? absent[at]?.() ?? null);
+        return encodeKey(types, values);
+      }
       const [only] = columns;
       if (columns.length === 1) return encodeKey(types, [row[only as number] as Value]);
       return encodeKey(

@@ -2,7 +2,7 @@
 
 import type { App } from '../../app/index.ts';
 import { stringifyJson } from '../../core/index.ts';
-import { type Definitions, type ResolvedService, resolveService } from '../../definitions/index.ts';
+import { type Definitions, mayLack, type ResolvedService, resolveService } from '../../definitions/index.ts';
 
 /** A request's columns and values, as JSON. */
 export type SampleRow = Readonly<Record<string, unknown>>;
@@ -55,7 +55,12 @@ export async function readSamples(
   rows: readonly SampleRow[],
 ): Promise<SampledValues[]> {
   const { compileFeaturePlan, readFeatureRows } = await import('../../serving/index.ts');
-  const plan = compileFeaturePlan(definitions, service, await app.online(), await app.directory(), 'rows');
+  // A key that was found in the store knows nothing of what requests carry besides.
+  const requestColumns = service.requestColumns.map((column) =>
+    mayLack(column) ? column : ({ ...column, isOptional: true } as const),
+  );
+  const asked = { ...service, requestColumns };
+  const plan = compileFeaturePlan(definitions, asked, await app.online(), await app.directory(), 'rows');
   const answers = await readFeatureRows(plan, rows, app.clock.nowMicros(), rows.length);
   return answers.map(({ features, statuses }) =>
     Object.fromEntries(

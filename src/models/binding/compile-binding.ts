@@ -9,6 +9,7 @@ import { checkSignature } from './check-signature.ts';
 import { compileRowCheck } from './row-check.ts';
 import { compileRowReader } from './row-reader.ts';
 import { compileRowWriter } from './row-writer.ts';
+import { compileShownValues } from './shown-values.ts';
 
 export interface Binding {
   /**
@@ -23,6 +24,11 @@ export interface Binding {
   bindRow(values: readonly Value[], batch: readonly BatchInput[], place: number): void;
   /** The declared outputs of row `place`, in their order. Throws HR_INFERENCE_FAILED when a tensor lacks the row. */
   readRow(outputs: readonly Tensor[], place: number): Value[];
+  /**
+   * A row's features as the tensors took them: where one takes no null, the declared default in its place. The row itself
+   * where nothing stands in.
+   */
+  shown(values: readonly Value[]): readonly Value[];
   /** A row's sizes of each input; for `ModelWork`, when the signature leaves some open besides the number of rows. */
   readonly rowShapes: readonly (readonly number[])[] | undefined;
 }
@@ -35,6 +41,7 @@ export function compileBinding(signature: Signature, service: ResolvedService, m
     check: compileRowCheck(plan.inputs),
     bindRow: compileRowWriter(plan.inputs),
     readRow: compileRowReader(plan.outputs),
+    shown: compileShownValues(plan.inputs),
     rowShapes: isOpen ? plan.inputs.map(rowShape) : undefined,
   };
 }
