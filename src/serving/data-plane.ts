@@ -20,14 +20,14 @@ import type { DefinitionsHealth } from './definitions-health.ts';
 import { createInFlight } from './in-flight.ts';
 import { predict, type PredictAnswer } from './predict.ts';
 import { createPredictionIds } from './prediction-id.ts';
-import { type FeatureAnswer, readFeatureRows } from './read-features.ts';
+import { type FeaturesRead, readFeatures } from './features/read-features.ts';
 import type { Caller, ServingDeps } from './serving-deps.ts';
 import { openSnapshots } from './snapshot.ts';
 import { createWake } from './wake.ts';
 
 export interface DataPlane {
   predict(endpoint: string, inputs: unknown, caller: Caller): Promise<PredictAnswer>;
-  readFeatures(service: string, rows: unknown): Promise<FeatureAnswer[]>;
+  readFeatures(service: string, rows: unknown): Promise<FeaturesRead>;
   push(source: string, rows: unknown, idempotencyKey?: string): Promise<PushResult>;
   recordOutcomes(endpoint: string, outcomes: readonly OutcomeInput[]): Promise<number>;
   endpoints(): Promise<readonly EndpointState[]>;
@@ -135,7 +135,8 @@ export async function createDataPlane(deps: ServingDeps): Promise<DataPlane> {
     readFeatures: (service, rows) =>
       bounded(() => {
         const now = deps.clock.nowMicros();
-        return readFeatureRows(snapshots.service(service), rows, now, deps.limits.maxRows, CLOCK_SKEW_MICROS);
+        const limits = { maxRows: deps.limits.maxRows, setting: 'server.maxRows' };
+        return readFeatures(snapshots.service(service), rows, now, limits, CLOCK_SKEW_MICROS);
       }),
     push: (source, rows, idempotencyKey) =>
       bounded(async () => {

@@ -1,15 +1,6 @@
 // A feature service compiled for answering: request rows in, feature values and statuses out, in one round trip.
 
-import {
-  encodeKey,
-  type EncodedKey,
-  type Field,
-  type Micros,
-  MICROS_PER_MINUTE,
-  parseValue,
-  INVALID,
-  type Value,
-} from '../core/index.ts';
+import { type Field, type Micros, MICROS_PER_MINUTE, parseValue, INVALID, type Value } from '../core/index.ts';
 import { compileTransform, type Definitions, functionOf, type ResolvedService } from '../definitions/index.ts';
 import {
   createFeatureReader,
@@ -18,6 +9,7 @@ import {
   type RecordDirectory,
   type Status,
 } from '../online/index.ts';
+import { compileKeys } from './request-keys.ts';
 import { compileRowParser, type RequestRow, type RowParser } from './row-parser.ts';
 
 /** One row's features, in the service's order. */
@@ -72,23 +64,6 @@ export function compileFeaturePlan(
     },
     defaults: (rows) => rows.map((row) => compute(row, defaultReads)),
   };
-}
-
-function compileKeys(service: ResolvedService): (row: RequestRow) => (EncodedKey | undefined)[] {
-  const positions = new Map(service.requestColumns.map((column, at) => [column.name, at]));
-  const reads = service.reads.map(({ entity, keyColumns }) => ({
-    types: entity.keys.map((key) => key.type),
-    columns: keyColumns.map((column) => positions.get(column) as number),
-  }));
-  return (row) =>
-    reads.map(({ types, columns }) => {
-      const [only] = columns;
-      if (columns.length === 1) return encodeKey(types, [row[only as number] as Value]);
-      return encodeKey(
-        types,
-        columns.map((column) => row[column] as Value),
-      );
-    });
 }
 
 type Gather = (row: RequestRow, reads: ReadRow) => FeatureRow;

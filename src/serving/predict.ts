@@ -1,7 +1,15 @@
 // The predict path: parse → assign → features in one round trip → tensors → inference → log → answer. One bad input
 // rejects the request before anything is done.
 
-import { describe, type ErrorDetail, HeadraceError, invalid, type Micros, type Value } from '../core/index.ts';
+import {
+  checkRowLimit,
+  describe,
+  type ErrorDetail,
+  HeadraceError,
+  invalid,
+  type Micros,
+  type Value,
+} from '../core/index.ts';
 import { bindInputs, bindOutputs, type Tensor } from '../models/index.ts';
 import { assign } from '../rollouts/index.ts';
 import type { EndpointPlan, VariantPlan } from './endpoint-plan.ts';
@@ -82,11 +90,7 @@ function parseInputs({ parseRow }: EndpointPlan, inputs: unknown, maxRows: numbe
   if (!Array.isArray(inputs))
     throw invalid([{ path: 'inputs', message: `expected an array of rows, got ${describe(inputs)}` }]);
   if (inputs.length === 0) throw invalid([{ path: 'inputs', message: 'expected at least one row, got none' }]);
-  if (inputs.length > maxRows)
-    throw new HeadraceError(
-      'HR_TOO_LARGE',
-      `inputs has ${inputs.length} rows, the limit is ${maxRows} (server.maxRows). Send them in parts.`,
-    );
+  checkRowLimit('inputs', inputs, maxRows, 'server.maxRows');
   const mistakes: ErrorDetail[] = [];
   const rows = new Array<RequestRow>(inputs.length);
   for (let i = 0; i < inputs.length; i++) rows[i] = parseRow(inputs[i], i, mistakes);

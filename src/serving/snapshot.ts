@@ -13,6 +13,7 @@ import {
 import { type DefinitionsHealth, definitionsHealth } from './definitions-health.ts';
 import { compileEndpoint, type EndpointPlan } from './endpoint-plan.ts';
 import { compileFeaturePlan, type FeaturePlan } from './feature-plan.ts';
+import { compileReadPlan, type ReadPlan } from './features/read-plan.ts';
 import { createKeptVersions } from './kept-versions.ts';
 import { createServedModels } from './served-models.ts';
 import type { ServingDeps } from './serving-deps.ts';
@@ -28,7 +29,7 @@ export interface Snapshots {
   endpoint(name: string): EndpointPlan;
   endpoints(): readonly EndpointPlan[];
   /** For reading features; compiled when first asked for. Throws HR_UNKNOWN_SERVICE, HR_VERSION_INCOMPLETE. */
-  service(name: string): FeaturePlan;
+  service(name: string): ReadPlan;
   /** What of the definitions is served, and what not and why. */
   health(): DefinitionsHealth;
   /** Looks whether anything changed, and swaps when it did. Never throws: what fails stays as it was and is logged. */
@@ -49,7 +50,7 @@ export interface Snapshot {
   readonly failures: ReadonlyMap<string, HeadraceError>;
   /** By which definitions each service is served. */
   readonly services: ReadonlyMap<string, ServedBy>;
-  readonly servicePlans: Map<string, FeaturePlan>;
+  readonly servicePlans: Map<string, ReadPlan>;
 }
 
 export interface ServedBy extends ServedService {
@@ -83,14 +84,14 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
   let refreshing: Promise<void> | undefined;
   let lastCheck = -Infinity;
 
-  const planService = (snapshot: Snapshot, name: string): FeaturePlan => {
+  const planService = (snapshot: Snapshot, name: string): ReadPlan => {
     let plan = snapshot.servicePlans.get(name);
     if (plan === undefined) {
       const served = snapshot.services.get(name);
       if (served?.state === 'unserved') throw versionIncomplete(`service "${name}"`, served.waitsFor);
       const definitions = served?.definitions ?? snapshot.definitions;
       const service = resolveService(definitions.manifest, name);
-      plan = compileFeaturePlan(definitions, service, store, directory, 'rows');
+      plan = compileReadPlan(definitions, service, store, directory);
       snapshot.servicePlans.set(name, plan);
     }
     return plan;
@@ -161,7 +162,7 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
     return { revision, definitions, versions, complete, states, endpoints, failures, services, servicePlans };
   };
 
-  const keptServicePlans = (services: ReadonlyMap<string, ServedBy>): Map<string, FeaturePlan> => {
+  const keptServicePlans = (services: ReadonlyMap<string, ServedBy>): Map<string, ReadPlan> => {
     const plans = [...(current?.servicePlans ?? [])].filter(([name]) => {
       const [before, now] = [current?.services.get(name), services.get(name)];
       return now !== undefined && now.definitions === before?.definitions && now.state !== 'unserved';
