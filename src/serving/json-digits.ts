@@ -1,6 +1,8 @@
 // Numbers and times as JSON bytes, digit by digit: no text is made for those that most features hold. Each gives where
 // it ended, and gives −1, having written nothing, for a number that is better left to the engine.
 
+import { writeShortest } from './shortest-double.ts';
+
 const ZERO = 48;
 const [MINUS, POINT, COLON] = [45, 46, 58];
 const [LETTER_T, LETTER_Z] = [84, 90];
@@ -58,13 +60,13 @@ export function writeDouble(bytes: Uint8Array, from: number, value: number): num
     size = -value;
   }
   if (Number.isSafeInteger(size)) return writeWhole(bytes, at, size);
-  if (!(size < MOST_FRACTIONED && size >= SMALLEST_FRACTIONED)) return -1;
+  if (!(size < MOST_FRACTIONED && size >= SMALLEST_FRACTIONED)) return writeShortest(bytes, at, size);
   let places = 2;
   let scaled = Math.round(size * 100);
   if (scaled / 100 !== size) {
     places = 6;
     scaled = Math.round(size * 1e6);
-    if (scaled / 1e6 !== size) return -1;
+    if (scaled / 1e6 !== size) return writeShortest(bytes, at, size);
   }
   const whole = Math.floor(size);
   let fraction = Math.round(scaled - whole * (places === 2 ? 100 : 1e6)) | 0;

@@ -8,6 +8,7 @@ import { ByteWriter } from '../../src/online/records/bytes.ts';
 import { compileRowCodec } from '../../src/online/records/row-codec.ts';
 import { rowSchema } from '../../src/online/records/row-schema.ts';
 import { JsonBytes } from '../../src/serving/json-bytes.ts';
+import { LONGEST_NUMBER, writeDouble } from '../../src/serving/json-digits.ts';
 
 /** Doubles of every kind: any bits, few places after the point, whole ones, the edges of notations. */
 const double = fc.oneof(
@@ -121,6 +122,34 @@ describe.each(Object.keys(VALUES))('a %s', (kind) => {
       { numRuns: 500 },
     );
   });
+});
+
+it('doubles are written with the digits that the engine gives them, whatever their size', () => {
+  const bits = new Uint32Array(2);
+  const one = new Float64Array(bits.buffer);
+  const bytes = new Uint8Array(LONGEST_NUMBER);
+  let [seed, left, ownWays] = [88_172_645, 0, 0];
+  // xorshift: https://www.jstatsoft.org/article/view/v008i14
+  const next = (): number => {
+    seed ^= seed << 13;
+    seed ^= seed >>> 17;
+    seed ^= seed << 5;
+    return seed >>> 0;
+  };
+  for (let trial = 0; trial < 200_000; trial++) {
+    // From 2^-24 up to 2^60, where a text has no exponent for the most part.
+    bits.set([next(), (((999 + (next() % 84)) << 20) | (next() >>> 12)) >>> 0]);
+    const value = trial % 3 === 0 ? Number((one[0] as number).toPrecision(13 + (trial % 5))) : (one[0] as number);
+    const end = writeDouble(bytes, 0, value);
+    if (end < 0) {
+      left++;
+      continue;
+    }
+    ownWays++;
+    const text = Buffer.from(bytes.subarray(0, end)).toString();
+    if (text !== String(value)) expect(text).toBe(String(value));
+  }
+  expect(ownWays).toBeGreaterThan(4 * left);
 });
 
 it('an answer grows as long as it must, and the next one begins anew', () => {
