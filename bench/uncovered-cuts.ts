@@ -77,11 +77,15 @@ export async function measureUncoveredCuts(options: MeasureUncoveredCuts = {}): 
         return answer;
       };
       if (view === 'windows') {
-        const [row] = await serving.planes.data.readFeatures(service, [{ user: 'many' }], scopeOf());
-        const counted = Number(row?.features['spent__events_1h']);
+        const answer = (await serving.planes.data.readFeatures(service, [{ user: 'many' }], scopeOf())).toJson(
+          'columns',
+        );
+        const { features } = JSON.parse(answer.toString()) as { features: Record<string, number[]> };
+        const counted = features['spent__events_1h']?.[0];
         if (counted !== cuts) throw new Error(`of ${cuts} events in as many cuts ${counted} were read`);
       }
-      const read = (user: string) => serving.planes.data.readFeatures(service, [{ user }], scopeOf());
+      const read = async (user: string) =>
+        (await serving.planes.data.readFeatures(service, [{ user }], scopeOf())).toJson('rows');
       const [requestMicros, requestWithCutsMicros] = await inTurn(request);
       const [readMicros, readWithCutsMicros] = await inTurn(read);
       figures.push({

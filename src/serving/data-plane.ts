@@ -5,10 +5,10 @@ import { HeadraceError, type Scope, toHeadraceError } from '../core/index.ts';
 import { createDeadlines } from './deadlines.ts';
 import type { EndpointPlan } from './endpoint-plan.ts';
 import { CLOCK_SKEW_MICROS } from './feature-plan.ts';
+import { type FeaturesRead, readFeatures } from './features/read-features.ts';
 import type { InFlight } from './in-flight.ts';
 import { predict, type PredictAnswer, type PredictOptions } from './predict.ts';
 import { createPredictionIds } from './prediction-id.ts';
-import { type FeatureAnswer, readFeatureRows } from './read-features.ts';
 import { createRequestTruth, type Failing, type RequestTruth } from './request-truth.ts';
 import type { ServingDeps } from './serving-deps.ts';
 import type { Snapshots } from './snapshot.ts';
@@ -17,7 +17,7 @@ import type { Wake } from './wake.ts';
 export interface DataPlane {
   /** Throws HR_UNKNOWN_ENDPOINT, HR_FORBIDDEN, HR_MODEL_NOT_READY, HR_OVERLOADED, and what `predict` does. */
   predict(endpoint: string, inputs: unknown, options: PredictOptions, scope: Scope): Promise<PredictAnswer>;
-  readFeatures(service: string, rows: unknown, scope: Scope): Promise<FeatureAnswer[]>;
+  readFeatures(service: string, rows: unknown, scope: Scope): Promise<FeaturesRead>;
 }
 
 export interface OwnDataPlane extends DataPlane {
@@ -76,7 +76,8 @@ export function createDataPlane(
       try {
         await wake.awake();
         const plan = snapshots.service(service);
-        const read = readFeatureRows(plan, rows, deps.clock.nowMicros(), deps.limits.maxRows, CLOCK_SKEW_MICROS);
+        const limits = { maxRows: deps.limits.maxRows, setting: 'server.maxRows' };
+        const read = readFeatures(plan, rows, deps.clock.nowMicros(), limits, CLOCK_SKEW_MICROS);
         return await deadlines.race(read, scope, 'features were read');
       } finally {
         inFlight.leave();

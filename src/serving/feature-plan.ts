@@ -1,10 +1,7 @@
 // A feature service compiled for answering: request rows in, feature values and statuses out, in one round trip.
 
 import {
-  absentValueOf,
   defaultOf,
-  encodeKey,
-  type EncodedKey,
   type Field,
   HeadraceError,
   type Micros,
@@ -20,6 +17,7 @@ import {
   type RecordDirectory,
   type Status,
 } from '../online/index.ts';
+import { compileKeys } from './request-keys.ts';
 import { failedRows, rowError } from './row-failures.ts';
 import { compileRowParser, type RequestRow, type RowParser } from './row-parser.ts';
 
@@ -140,29 +138,6 @@ function allOf(path: string, rows: readonly FeatureRowOrError[]): FeatureRow[] {
   );
   if (failed !== undefined) throw failed;
   return rows as FeatureRow[];
-}
-
-function compileKeys(service: ResolvedService): (row: RequestRow) => (EncodedKey | undefined)[] {
-  const positions = new Map(service.requestColumns.map((column, at) => [column.name, at]));
-  const reads = service.reads.map(({ entity, keyColumns }) => ({
-    types: entity.keys.map((key) => key.type),
-    columns: keyColumns.map((column) => positions.get(column) as number),
-    // The row may be one of an endpoint whose versions take an absent key for different ones.
-    absent: entity.keys.some((key) => key.default !== undefined) ? entity.keys.map(absentValueOf) : undefined,
-  }));
-  return (row) =>
-    reads.map(({ types, columns, absent }) => {
-      if (absent !== undefined) {
-        const values = columns.map((column, at) => row[column] ?? absent[at]?.() ?? null);
-        return encodeKey(types, values);
-      }
-      const [only] = columns;
-      if (columns.length === 1) return encodeKey(types, [row[only as number] as Value]);
-      return encodeKey(
-        types,
-        columns.map((column) => row[column] as Value),
-      );
-    });
 }
 
 type Gather = (row: RequestRow, reads: ReadRow) => FeatureRow;

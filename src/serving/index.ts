@@ -6,5 +6,5 @@ export { presentHealth } from './http/health-routes.ts';
 export type { LiveStats } from './http/live-stats.ts';
 export type { IngestPlane, OutcomeInput } from './ingest-plane.ts';
 export { openServing, type ServingPlanes } from './open-serving.ts';
-export { type FeatureAnswer, readFeatureRows } from './read-features.ts';
+export { type FeatureAnswer, type FeaturesRead, readFeatureRows } from './features/read-features.ts';
 export type { ServingDeps, ServingLimits } from './serving-deps.ts';

@@ -2,6 +2,7 @@
 // all arms; what fails before a row has an arm is the endpoint's, what fails after is the arm's.
 
 import {
+  checkRowLimit,
   type Clock,
   describe,
   type ErrorDetail,
@@ -107,11 +108,7 @@ function parseInputs(plan: EndpointPlan, inputs: unknown, maxRows: number, isPar
   if (!Array.isArray(inputs))
     throw invalid([{ path: 'inputs', message: `expected an array of rows, got ${describe(inputs)}` }]);
   if (inputs.length === 0) throw invalid([{ path: 'inputs', message: 'expected at least one row, got none' }]);
-  if (inputs.length > maxRows)
-    throw new HeadraceError(
-      'HR_TOO_LARGE',
-      `inputs has ${inputs.length} rows, the limit is ${maxRows} (server.maxRows). Send them in parts.`,
-    );
+  checkRowLimit('inputs', inputs, maxRows, 'server.maxRows');
   const { parseRow } = plan;
   const rows = new Array<ParsedRow>(inputs.length);
   const mistakes: ErrorDetail[] = [];

@@ -7,7 +7,7 @@ import { readableVersions, type ServedService, type ServiceState, versionIncompl
 import { type DefinitionsHealth, definitionsHealth } from './definitions-health.ts';
 import { createEndpointLoads, type EndpointSlot } from './endpoint-loads.ts';
 import type { EndpointPlan } from './endpoint-plan.ts';
-import { compileFeaturePlan, type FeaturePlan } from './feature-plan.ts';
+import { compileReadPlan, type ReadPlan } from './features/read-plan.ts';
 import { createKeptVersions } from './kept-versions.ts';
 import type { ServingDeps } from './serving-deps.ts';
 import type { Failing } from './request-truth.ts';
@@ -23,7 +23,7 @@ export interface Snapshots {
   /** Throws HR_UNKNOWN_ENDPOINT, HR_MODEL_NOT_READY (no variant could be loaded). */
   endpoint(name: string): EndpointPlan;
   /** For reading features; compiled when first asked for. Throws HR_UNKNOWN_SERVICE, HR_VERSION_INCOMPLETE. */
-  service(name: string): FeaturePlan;
+  service(name: string): ReadPlan;
   /** What of the definitions is served, and what not and why. `failing`: which endpoints fail at every request. */
   health(failing: (endpoint: string) => Failing | undefined): DefinitionsHealth;
   /** Looks whether anything changed, and swaps when it did. Never throws: what fails stays as it was and is logged. */
@@ -42,7 +42,7 @@ export interface Snapshot {
   readonly endpoints: ReadonlyMap<string, EndpointSlot>;
   /** By which definitions each service is served. */
   readonly services: ReadonlyMap<string, ServedBy>;
-  readonly servicePlans: Map<string, FeaturePlan>;
+  readonly servicePlans: Map<string, ReadPlan>;
 }
 
 export interface ServedBy extends ServedService {
@@ -82,14 +82,14 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
   /** Numbers the looks: what an abandoned one still finds is not taken. */
   let looks = 0;
 
-  const planService = (snapshot: Snapshot, name: string): FeaturePlan => {
+  const planService = (snapshot: Snapshot, name: string): ReadPlan => {
     let plan = snapshot.servicePlans.get(name);
     if (plan === undefined) {
       const served = snapshot.services.get(name);
       if (served?.state === 'unserved') throw versionIncomplete(`service "${name}"`, served.waitsFor);
       const definitions = served?.definitions ?? snapshot.definitions;
       const service = resolveService(definitions.manifest, name);
-      plan = compileFeaturePlan(definitions, service, store, directory, 'rows');
+      plan = compileReadPlan(definitions, service, store, directory);
       snapshot.servicePlans.set(name, plan);
     }
     return plan;
@@ -128,7 +128,7 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
     return { revision, definitions, versions, complete, endpoints: slots, services, servicePlans };
   };
 
-  const keptServicePlans = (services: ReadonlyMap<string, ServedBy>): Map<string, FeaturePlan> => {
+  const keptServicePlans = (services: ReadonlyMap<string, ServedBy>): Map<string, ReadPlan> => {
     const plans = [...(current?.servicePlans ?? [])].filter(([name]) => {
       const [before, now] = [current?.services.get(name), services.get(name)];
       return now !== undefined && now.definitions === before?.definitions && now.state !== 'unserved';

@@ -61,10 +61,10 @@ export async function readSamples(
   );
   const asked = { ...service, requestColumns };
   const plan = compileFeaturePlan(definitions, asked, await app.online(), await app.directory(), 'rows');
-  const answers = await readFeatureRows(plan, rows, app.clock.nowMicros(), rows.length);
+  const answers = await readFeatureRows(plan, rows, app.clock.nowMicros(), { maxRows: rows.length });
   return answers.map(({ features, statuses }) =>
     Object.fromEntries(
-      Object.entries(features).map(([name, value]) => [name, { value, status: statuses[name] ?? 'NOT_FOUND' }]),
+      Object.entries(features).map(([name, value]) => [name, { value, status: statuses[name] ?? 'PRESENT' }]),
     ),
   );
 }

@@ -12,6 +12,7 @@ import { asOfLastRun, type BaseRun, type RecordDirectory } from './record-direct
 import { type RowCodec, rowFingerprint } from './row-codec.ts';
 import { type ColumnSource, mapColumns } from './row-schema.ts';
 import type { ViewCodec } from './view-codec.ts';
+import type { ValueSink } from './value-sink.ts';
 import { parseWaiting, type ViewEvent, type WaitingEvent } from './waiting-events.ts';
 import { Winner } from './winner.ts';
 
@@ -34,7 +35,28 @@ export interface RecordReader {
    * HR_INTEGER_OVERFLOW, naming the feature.
    */
   read(record: StoredRecord, at: Micros, skew?: Micros): ReadView | undefined;
+  /**
+   * As `read`, but gives `IN_PLACE` where every value lies in one packed row of today's schema: that of `found`, until the
+   * next call.
+   */
+  find(record: StoredRecord, at: Micros, skew?: Micros): ReadView | typeof IN_PLACE | undefined;
+  readonly found: FoundRow;
+  /** Gives the sink the value of a wanted feature in a row that `find` found; false for null. */
+  give(bytes: Uint8Array, rowAt: number, feature: number, sink: ValueSink): boolean;
 }
+
+export const IN_PLACE: unique symbol = Symbol('in place');
+
+/** Where a packed row lies, and when it happened. */
+export interface FoundRow {
+  readonly bytes: Uint8Array;
+  readonly at: number;
+  readonly eventMicros: Micros;
+}
+
+/** What merging a record came to. */
+const MERGED = { lacking: 0, invalid: 1, absent: 2, found: 3 } as const;
+type Merged = (typeof MERGED)[keyof typeof MERGED];
 
 /** Computes the features at `wanted` (indexes into the view's); the others are left null and NOT_FOUND. */
 export function createRecordReader(
@@ -48,6 +70,8 @@ export function createRecordReader(
     const { aggregation } = view.features[feature] as (typeof view.features)[number];
     return aggregation.op === 'latest' ? [{ feature, column: codec.latestColumns.indexOf(aggregation.column) }] : [];
   });
+  const columns: number[] = new Array<number>(size).fill(-1);
+  for (const { feature, column } of latest) columns[feature] = column;
   const windows = wanted.flatMap((feature) => {
     const window = aggregator?.features.indexOf(feature) ?? -1;
     return window < 0 ? [] : [{ feature, window }];
@@ -73,38 +97,63 @@ export function createRecordReader(
   let hasFold = false;
   let isCountable = true;
   let isMissing = false;
+  /** As of when the record is read. */
+  let time = 0;
 
   return {
     absent: (isNullKey) => (isNullKey ? nullKey : absent),
     read(record, at, skew = 0) {
-      const { base, parts } = record;
-      let row: BaseRun | undefined;
-      if (base !== undefined) {
-        const found = directory.run(runOfBase(base));
-        if (found === undefined) return undefined;
-        // A base without its run's row can't be told from any other: never guessed.
-        if (found === null) return invalid;
-        row = found;
-      }
-      const time = servedAt(at, row);
-      winner.reset();
-      hasTiles = hasFold = isMissing = false;
-      isCountable = true;
-      if (windows.length > 0) aggregator?.reset(tiles);
-      if (base !== undefined && !add(base, BASE_FOLD, time, time)) return invalid;
-      for (let i = 0; i < parts.length; i++) {
-        const part = parts[i] as (typeof parts)[number];
-        if (row !== undefined && !isBeside(row, part)) continue;
-        if (!add(part.fold, 0, time, time + skew)) return invalid;
-      }
-      if (!hasFold) return absent;
-      const values: Value[] = new Array<Value>(size).fill(null);
-      const statuses: Status[] = new Array<Status>(size).fill('NOT_FOUND');
-      readWindows(time, values, statuses);
-      const eventMicros = winner.isFound ? readLatest(time, skew, values, statuses) : null;
-      return isMissing ? undefined : { values, statuses, eventMicros };
+      const merged = merge(record, at, skew);
+      return merged === MERGED.found ? readMerged(skew) : readUnmerged(merged);
     },
+    find(record, at, skew = 0) {
+      const merged = merge(record, at, skew);
+      if (merged !== MERGED.found) return readUnmerged(merged);
+      return isInPlace(skew) ? IN_PLACE : readMerged(skew);
+    },
+    found: winner,
+    give: (bytes, rowAt, feature, sink) => rowCodec.giveColumn(bytes, rowAt, columns[feature] as number, sink),
   };
+
+  function merge({ base, parts }: StoredRecord, at: Micros, skew: Micros): Merged {
+    let row: BaseRun | undefined;
+    if (base !== undefined) {
+      const found = directory.run(runOfBase(base));
+      if (found === undefined) return MERGED.lacking;
+      // A base without its run's row can't be told from any other: never guessed.
+      if (found === null) return MERGED.invalid;
+      row = found;
+    }
+    time = servedAt(at, row);
+    winner.reset();
+    hasTiles = hasFold = isMissing = false;
+    isCountable = true;
+    if (windows.length > 0) aggregator?.reset(tiles);
+    if (base !== undefined && !add(base, BASE_FOLD, time, time)) return MERGED.invalid;
+    for (let i = 0; i < parts.length; i++) {
+      const part = parts[i] as (typeof parts)[number];
+      if (row !== undefined && !isBeside(row, part)) continue;
+      if (!add(part.fold, 0, time, time + skew)) return MERGED.invalid;
+    }
+    return hasFold ? MERGED.found : MERGED.absent;
+  }
+
+  function readUnmerged(merged: Merged): ReadView | undefined {
+    return merged === MERGED.lacking ? undefined : merged === MERGED.invalid ? invalid : absent;
+  }
+
+  function readMerged(skew: Micros): ReadView | undefined {
+    const values: Value[] = new Array<Value>(size).fill(null);
+    const statuses: Status[] = new Array<Status>(size).fill('NOT_FOUND');
+    readWindows(time, values, statuses);
+    const eventMicros = winner.isFound ? readLatest(time, skew, values, statuses) : null;
+    return isMissing ? undefined : { values, statuses, eventMicros };
+  }
+
+  function isInPlace(skew: Micros): boolean {
+    if (windows.length > 0 || isMissing || winner.at < 0 || winner.decoded !== undefined) return false;
+    return rowCodec.matches(winner.bytes, winner.at) && winner.missing(view.ttlMicros, time, skew) === undefined;
+  }
 
   // A scheduled view is read as at the later of its base's run and its last finished run; for a time before that
   // (`--at`), as at the run that was up then.

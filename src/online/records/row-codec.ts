@@ -3,9 +3,10 @@
 // columns (4 each) · their bytes. A column's place is known without reading the others.
 
 import type { DataType, Micros, Value } from '../../core/index.ts';
-import { type ByteWriter, readFloat64, readUint32 } from './bytes.ts';
+import { type ByteWriter, readFloat32, readFloat64, readInt32, readUint32 } from './bytes.ts';
 import type { RowSchema } from './row-schema.ts';
 import { fixedWidth, readFixed, readVariable, writeFixed, writeVariable } from './value-codec.ts';
+import type { ValueSink } from './value-sink.ts';
 
 /** The times that order rows: by event, then known; ties are decided by their order, which lies beside a row. */
 export interface RowTimes {
@@ -25,6 +26,8 @@ export interface RowCodec {
   write(writer: ByteWriter, row: PackedRow): void;
   /** Value of column `column` of the row that starts at `at`; the row must be of this schema. */
   readColumn(bytes: Uint8Array, at: number, column: number): Value;
+  /** Gives the sink the value that `readColumn` reads; false for null. */
+  giveColumn(bytes: Uint8Array, at: number, column: number, sink: ValueSink): boolean;
   /** Whether the row at `at` was written under this schema. */
   matches(bytes: Uint8Array, at: number): boolean;
 }
@@ -48,6 +51,7 @@ export function compileRowCodec(schema: RowSchema): RowCodec {
   const widths = types.map(fixedWidth);
   const isFixed = widths.map((width) => width > 0);
   const dataStart = fixedEnd + 4 * variables;
+  const givers = types.map((type, column) => compileGive(type, places[column] as number, fixedEnd, dataStart));
 
   return {
     schema,
@@ -86,8 +90,52 @@ export function compileRowCodec(schema: RowSchema): RowCodec {
       const from = place === 0 ? 0 : readUint32(bytes, ends + 4 * (place - 1));
       return readVariable(type, bytes, at + dataStart + from, at + dataStart + readUint32(bytes, ends + 4 * place));
     },
+    giveColumn(bytes, at, column, sink) {
+      if (((bytes[at + HEADER + (column >> 3)] as number) & (1 << (column & 7))) !== 0) {
+        sink.none();
+        return false;
+      }
+      (givers[column] as Give)(bytes, at, sink);
+      return true;
+    },
     matches: (bytes, at) => readUint32(bytes, at) === high && readUint32(bytes, at + 4) === low,
   };
+}
+
+type Give = (bytes: Uint8Array, at: number, sink: ValueSink) => void;
+
+/** `place` of a fixed column is its offset, of another its number among those. */
+function compileGive(type: DataType, place: number, endsAt: number, dataAt: number): Give {
+  switch (type.kind) {
+    case 'bool':
+      return (bytes, at, sink) => sink.bool(bytes[at + place] === 1);
+    case 'int32':
+      return (bytes, at, sink) => sink.number(readInt32(bytes, at + place));
+    case 'float32':
+      return (bytes, at, sink) => sink.number(readFloat32(bytes, at + place));
+    case 'float64':
+      return (bytes, at, sink) => sink.number(readFloat64(bytes, at + place));
+    case 'timestamp':
+      return (bytes, at, sink) => sink.timestamp(readFloat64(bytes, at + place));
+    case 'int64':
+      return (bytes, at, sink) => sink.int64(readInt32(bytes, at + place + 4), readUint32(bytes, at + place));
+    default: {
+      const endAt = endsAt + 4 * place;
+      const give =
+        type.kind === 'string'
+          ? giveText
+          : (bytes: Uint8Array, from: number, to: number, sink: ValueSink) =>
+              sink.value(type, readVariable(type, bytes, from, to));
+      return (bytes, at, sink) => {
+        const from = place === 0 ? 0 : readUint32(bytes, at + endAt - 4);
+        give(bytes, at + dataAt + from, at + dataAt + readUint32(bytes, at + endAt), sink);
+      };
+    }
+  }
+}
+
+function giveText(bytes: Uint8Array, from: number, to: number, sink: ValueSink): void {
+  sink.text(bytes, from, to);
 }
 
 /** The fingerprint of the schema under which the row at `at` was written. */

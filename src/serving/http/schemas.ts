@@ -39,12 +39,30 @@ export const Prediction = Type.Object({
 export const PredictResponse = Type.Object({ endpoint: Type.String(), predictions: Type.Array(Prediction) });
 
 export const ReadBody = Type.Object(
-  { service: Type.String(), rows: Type.Array(Type.Unknown()) },
+  {
+    service: Type.String(),
+    rows: Type.Array(JsonRow, { description: 'Key columns, and what on-demand views take' }),
+    options: Type.Optional(
+      Type.Object(
+        { layout: Type.Optional(Type.Union([Type.Literal('rows'), Type.Literal('columns')], { default: 'rows' })) },
+        { additionalProperties: false },
+      ),
+    ),
+  },
   { additionalProperties: false },
 );
-export const ReadResponse = Type.Object({
-  rows: Type.Array(Type.Object({ features: ByFeature, statuses: ByFeature, event_times: ByFeature })),
-});
+const Features = {
+  features: ByFeature,
+  statuses: Type.Object(
+    {},
+    { additionalProperties: true, description: 'By full feature name, only where it isn’t PRESENT' },
+  ),
+  event_times: Type.Object({}, { additionalProperties: true, description: 'By view, null where there is no record' }),
+};
+export const ReadResponse = Type.Union([
+  Type.Object({ rows: Type.Array(Type.Object(Features)) }),
+  Type.Object(Features, { description: 'With layout `columns`: an array of all rows’ in place of each value' }),
+]);
 
 export const PushBody = Type.Object({ rows: Type.Array(Type.Unknown()) }, { additionalProperties: false });
 export const PushResponse = Type.Object({
