@@ -102,6 +102,7 @@ export async function createDataPlane(deps: ServingDeps): Promise<DataPlane> {
     }
   };
 
+  deps.monitor.watchInFlight(() => inFlight.count);
   deps.monitor.watchPushes(() => {
     const { writer } = ingestion.status();
     return {
@@ -128,15 +129,26 @@ export async function createDataPlane(deps: ServingDeps): Promise<DataPlane> {
           if (plan !== undefined) plan.inFlight--;
         }
       } catch (thrown) {
-        if (plan !== undefined) deps.monitor.recordError({ endpoint: name, variant: null });
+        // An endpoint that does not exist gets no counter of its own: anyone could make as many as they like.
+        if (plan !== undefined || snapshots.isEndpoint(name))
+          deps.monitor.endpoint(name).failed(toHeadraceError(thrown).code);
         throw thrown;
       }
     },
-    readFeatures: (service, rows) =>
-      bounded(() => {
-        const now = deps.clock.nowMicros();
-        return readFeatureRows(snapshots.service(service), rows, now, deps.limits.maxRows, CLOCK_SKEW_MICROS);
-      }),
+    async readFeatures(service, rows) {
+      const startMs = performance.now();
+      try {
+        const answer = await bounded(() => {
+          const now = deps.clock.nowMicros();
+          return readFeatureRows(snapshots.service(service), rows, now, deps.limits.maxRows, CLOCK_SKEW_MICROS);
+        });
+        deps.monitor.service(service).answered((performance.now() - startMs) * 1000, answer.length);
+        return answer;
+      } catch (thrown) {
+        if (snapshots.isService(service)) deps.monitor.service(service).failed(toHeadraceError(thrown).code);
+        throw thrown;
+      }
+    },
     push: (source, rows, idempotencyKey) =>
       bounded(async () => {
         try {

@@ -9,7 +9,7 @@ import {
   type ResolvedService,
   resolveService,
 } from '../definitions/index.ts';
-import type { Monitor, Recorder } from '../monitoring/index.ts';
+import type { ArmMeter, Monitor, EndpointMeter } from '../monitoring/index.ts';
 import { type EndpointState, versionsRead } from '../registry/index.ts';
 import type { FeaturePlan } from './feature-plan.ts';
 import { compileObjectWriter, compilePlainTextWriter } from './json-writer.ts';
@@ -25,7 +25,7 @@ export interface VariantPlan {
   readonly features: FeaturePlan;
   readonly write: FeatureWriters;
   readonly writeOutputs: (values: readonly Value[]) => string;
-  readonly recorder: Recorder;
+  readonly meter: ArmMeter;
   /** `,"model":…,"version":…,"variant":…` as it stands in every answer. */
   readonly answerPart: string;
 }
@@ -47,7 +47,7 @@ export interface EndpointPlan {
   readonly versions: readonly string[];
   /** The values that stick a row to its variant, as texts. */
   unitOf(row: RequestRow): string[];
-  readonly recorder: Recorder;
+  readonly meter: EndpointMeter;
   /** `{"endpoint":…,"predictions":[` */
   readonly answerStart: string;
   /** Requests that hold the plan. */
@@ -90,7 +90,7 @@ export async function compileEndpoint(given: CompileEndpoint): Promise<EndpointP
       variants,
       versions: [...new Set(served.flatMap((one) => versionsRead(one.definitions.manifest, one.service.name)))],
       unitOf: compileUnit(spec, requestColumns),
-      recorder: monitor.endpoint(state.name),
+      meter: monitor.endpoint(state.name),
       answerStart: `{"endpoint":${JSON.stringify(state.name)},"predictions":[`,
       inFlight: 0,
       async retire() {
@@ -123,11 +123,14 @@ function compileVariants(
       features,
       write: compileWriters(features),
       writeOutputs: compileObjectWriter(own.spec.outputs),
-      recorder: monitor.variant(
-        state.name,
-        variant.name,
-        service.features.map((feature) => feature.name),
-      ),
+      meter: monitor.arm({
+        endpoint: state.name,
+        variant: variant.name,
+        model: model.name,
+        version: variant.version,
+        arm: `${definitions.hash}/${variant.version}`,
+        features: service.features.map((feature) => feature.name),
+      }),
       answerPart: `,"model":${JSON.stringify(model.name)},"version":${variant.version},"variant":${JSON.stringify(variant.name)}`,
     };
   });

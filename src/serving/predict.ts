@@ -1,7 +1,15 @@
 // The predict path: parse → assign → features in one round trip → tensors → inference → log → answer. One bad input
 // rejects the request before anything is done.
 
-import { describe, type ErrorDetail, HeadraceError, invalid, type Micros, type Value } from '../core/index.ts';
+import {
+  describe,
+  type ErrorDetail,
+  HeadraceError,
+  invalid,
+  type Micros,
+  toHeadraceError,
+  type Value,
+} from '../core/index.ts';
 import { bindInputs, bindOutputs, type Tensor } from '../models/index.ts';
 import { assign } from '../rollouts/index.ts';
 import type { EndpointPlan, VariantPlan } from './endpoint-plan.ts';
@@ -42,19 +50,19 @@ export async function predict(
   }
   const atMicros = deps.clock.nowMicros();
   const groups = groupByVariant(plan, rows);
-  const read = readFeatures(plan, groups, rows, atMicros, deadlineMs);
+  const read = readCounted(plan, groups, rows, atMicros, deadlineMs);
   const features = read instanceof Promise ? await read : read;
   const answered = new Array<PredictionRow>(rows.length);
   const [only] = groups;
-  if (groups.length === 1 && only !== undefined) await inferGroup(only, features, answered, deadlineMs, nextId);
-  else await Promise.all(groups.map((group) => inferGroup(group, features, answered, deadlineMs, nextId)));
+  if (groups.length === 1 && only !== undefined) await inferCounted(only, features, answered, deadlineMs, nextId);
+  else await Promise.all(groups.map((group) => inferCounted(group, features, answered, deadlineMs, nextId)));
   checkDeadline(deadlineMs, 'the model ran');
   const latencyMicros = Math.round((performance.now() - startMs) * 1000);
-  plan.recorder.request(latencyMicros, rows.length);
-  for (const { variant, picked } of groups) variant.recorder.request(latencyMicros, picked.length);
+  plan.meter.answered(latencyMicros, rows.length);
+  for (const { variant, picked } of groups) variant.meter.answered(latencyMicros, picked.length);
   for (let i = 0; i < rows.length; i++) {
     const { id, variant, outputs, features: own } = answered[i] as PredictionRow;
-    variant.recorder.statuses(own.statuses);
+    variant.meter.statuses(own.statuses);
     deps.predictionLog.append({
       predictionId: id,
       requestId: caller.requestId,
@@ -169,6 +177,35 @@ function groupByVariant(plan: EndpointPlan, rows: readonly RequestRow[]): Varian
 
 /** Models slower than this wait in a queue of their own, where the deadline can pass. */
 const QUICK_MODEL_MICROS = 1000;
+
+// What fails from here on is the variants' own.
+function readCounted(
+  plan: EndpointPlan,
+  groups: readonly VariantGroup[],
+  ...rest: Tail<Tail<Parameters<typeof readFeatures>>>
+): FeatureRow[] | Promise<FeatureRow[]> {
+  const count = (thrown: unknown): never => {
+    for (const { variant, picked } of groups) variant.meter.failed(toHeadraceError(thrown).code, picked.length);
+    throw thrown;
+  };
+  try {
+    const read = readFeatures(plan, groups, ...rest);
+    return read instanceof Promise ? read.catch(count) : read;
+  } catch (thrown) {
+    return count(thrown);
+  }
+}
+
+async function inferCounted(group: VariantGroup, ...rest: Tail<Parameters<typeof inferGroup>>): Promise<void> {
+  try {
+    await inferGroup(group, ...rest);
+  } catch (thrown) {
+    group.variant.meter.failed(toHeadraceError(thrown).code, group.picked.length);
+    throw thrown;
+  }
+}
+
+type Tail<List extends readonly unknown[]> = List extends readonly [unknown, ...infer Rest] ? Rest : never;
 
 async function inferGroup(
   { variant, picked }: VariantGroup,

@@ -27,6 +27,9 @@ export interface Snapshots {
   /** Throws HR_UNKNOWN_ENDPOINT, HR_MODEL_NOT_READY (no variant could be loaded). */
   endpoint(name: string): EndpointPlan;
   endpoints(): readonly EndpointPlan[];
+  /** Whether the definitions have it, served or not. */
+  isEndpoint(name: string): boolean;
+  isService(name: string): boolean;
   /** For reading features; compiled when first asked for. Throws HR_UNKNOWN_SERVICE, HR_VERSION_INCOMPLETE. */
   service(name: string): FeaturePlan;
   /** What of the definitions is served, and what not and why. */
@@ -298,6 +301,8 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
       );
     },
     endpoints: () => [...(current?.endpoints.values() ?? [])],
+    isEndpoint: (name) => Object.hasOwn(current?.definitions.manifest.endpoints ?? {}, name),
+    isService: (name) => Object.hasOwn(current?.definitions.manifest.services ?? {}, name),
     service: (name) => planService(need(), name),
     health: () => definitionsHealth(current, failure, storeCheck.health()),
     async catchUp() {
