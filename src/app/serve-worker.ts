@@ -8,8 +8,8 @@ import type { FastifyInstance } from 'fastify';
 import { viewMetrics, viewStatuses } from '../control/index.ts';
 import { HeadraceError } from '../core/index.ts';
 import type { IngestionStatus } from '../ingestion/index.ts';
-import type { Monitor } from '../monitoring/index.ts';
-import { createHttpServer, type LiveStats, openServing, presentHealth, type ServingPlanes } from '../serving/index.ts';
+import type { LiveFigures, TotalsChannel } from '../monitoring/index.ts';
+import { createHttpServer, openServing, presentHealth, type ServingPlanes } from '../serving/index.ts';
 import type { App } from './open-app.ts';
 
 export interface ServeOptions {
@@ -19,8 +19,8 @@ export interface ServeOptions {
   readonly compacts?: boolean;
   /** Leave the page at /docs out, for tests and benchmarks. */
   readonly hasDocs?: boolean;
-  /** The figures of all workers; this process's own when left out. */
-  readonly stats?: (own: Monitor) => LiveStats;
+  /** The way to whoever owns the totals of all workers; this process when left out. */
+  readonly channel?: TotalsChannel;
 }
 
 export interface Serving {
@@ -28,6 +28,7 @@ export interface Serving {
   readonly url: string;
   readonly planes: ServingPlanes;
   readonly server: FastifyInstance;
+  readonly figures: LiveFigures;
   /** Graceful; a second call gives the same promise. The app stays the caller's to close. */
   stop(): Promise<void>;
 }
@@ -36,10 +37,14 @@ export interface Serving {
 export async function serveInProcess(app: App, options: ServeOptions): Promise<Serving> {
   const { values } = app.config;
   const { clock, logger } = app;
-  const { createMonitor, openPredictionLog } = await import('../monitoring/index.ts');
+  const { createLiveFigures, createMonitor, createTotals, localChannel, openPredictionLog } = await import(
+    '../monitoring/index.ts'
+  );
   const { createOnnxRuntime } = await import('../models/index.ts');
   const { completeVersions } = await import('../offline/index.ts');
   const monitor = createMonitor(clock);
+  const channel = options.channel ?? localChannel(createTotals(clock));
+  const figures = createLiveFigures({ monitor, channel, clock });
   const predictionLog = openPredictionLog({
     directory: values['predictionLog.path'],
     clock,
@@ -77,10 +82,10 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     const applied = await app.appliedProject();
     return viewStatuses({ versions, runs, log, store, storePlace, applied, nowMicros: clock.nowMicros() });
   };
-  const own: LiveStats = { prometheus: () => monitor.prometheus(), live: () => Promise.resolve(monitor.snapshot()) };
+  monitor.watchReady(() => planes.control.readiness().isReady);
   const server = await createHttpServer(planes, {
     logger,
-    stats: options.stats?.(monitor) ?? own,
+    stats: figures,
     status: async () => ({
       views: await views(true),
       ingestion: presentIngestion(planes.control.ingestionStatus()),
@@ -101,10 +106,16 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     // Each bounded: a stop that was asked for comes to its end.
     await within(planes.close(), STOP_LIMIT_MS);
     await within(predictionLog.close(), STOP_LIMIT_MS);
+    clearInterval(reporting);
+    figures.report();
+    monitor.close();
   };
+  const reporting = setInterval(() => figures.report(), REPORT_EVERY_MS);
+  reporting.unref();
   try {
+    await learnTotals(figures);
     const url = await server.listen({ host: options.host, port: options.port });
-    return { url, planes, server, stop: () => (stopping ??= stop()) };
+    return { url, planes, server, figures, stop: () => (stopping ??= stop()) };
   } catch (thrown) {
     await stop();
     const { code = '' } = thrown as { readonly code?: string };
@@ -127,6 +138,13 @@ function presentIngestion({ writer, settled }: IngestionStatus): object {
   };
 }
 
+// What a scrape tells first must be no less than what other workers have told.
+async function learnTotals(figures: LiveFigures): Promise<void> {
+  for (let tries = 0; tries < LEARN_TRIES; tries++) if (await figures.learn()) return;
+}
+
+const REPORT_EVERY_MS = 1000;
+const LEARN_TRIES = 10;
 const STOP_LIMIT_MS = 3000;
 const IDLE_CHECK_MS = 20;
 

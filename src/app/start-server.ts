@@ -41,6 +41,7 @@ export async function startServer(app: App, options: StartServer): Promise<Runni
   const { superviseWorkers } = await import('./supervise-workers.ts');
   return superviseWorkers({
     workers,
+    clock: app.clock,
     logger: app.logger,
     drainTimeoutMs: values['server.drainTimeoutMs'],
     start: { config: file, host, port },

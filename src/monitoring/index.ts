@@ -1,6 +1,19 @@
+export { createLiveFigures, type LiveFigures, localChannel, type TotalsChannel } from './monitor/live-figures.ts';
+export { failureKind, type FailureKind } from './monitor/failure-kind.ts';
+export {
+  type ArmLabels,
+  type ArmMeter,
+  createMonitor,
+  type LogFigures,
+  type Monitor,
+  type EndpointMeter,
+  type ServiceMeter,
+} from './monitor/monitor.ts';
+export type { ModelStatistics } from './monitor/model-figures.ts';
 export type { PushOutcome } from './monitor/push-tally.ts';
-export { type ArmMeter, createMonitor, type Monitor, type RequestMeter } from './monitor/monitor.ts';
 export type { MonitorSnapshot } from './monitor/snapshot.ts';
+export type { Report } from './monitor/increment.ts';
+export { createTotals, type ToldTotals, type Totals } from './monitor/totals.ts';
 export { compactPredictionLog, type CompactOptions, type CompactReport } from './prediction-log/compact.ts';
 export { type LogRange, predictionLogSql } from './prediction-log/log-relation.ts';
 export { type LogAnswer, type LogQuestion, queryPredictionLog } from './prediction-log/query-log.ts';

@@ -27,7 +27,7 @@ export interface OwnDataPlane extends DataPlane {
 }
 
 export function createDataPlane(
-  deps: Pick<ServingDeps, 'clock' | 'logger' | 'limits'>,
+  deps: Pick<ServingDeps, 'clock' | 'logger' | 'limits' | 'monitor'>,
   { snapshots, inFlight, wake }: { readonly snapshots: Snapshots; readonly inFlight: InFlight; readonly wake: Wake },
 ): OwnDataPlane {
   const deadlines = createDeadlines();
@@ -43,10 +43,15 @@ export function createDataPlane(
     return truth;
   };
 
-  const count = (plan: EndpointPlan, thrown: unknown): void => {
+  const { monitor } = deps;
+  monitor.watchInFlight(() => inFlight.count);
+
+  // What does not exist gets no counter of its own: anyone could make as many as they like.
+  const countFailed = (name: string, thrown: unknown): void => {
+    if (!snapshots.isEndpoint(name)) return;
     const error = toHeadraceError(thrown);
-    plan.meter.failed(error.code);
-    if (isOwnFailure(error)) truthOf(plan.state.name).failed(error);
+    monitor.endpoint(name).failed(error.code);
+    if (isOwnFailure(error)) truthOf(name).failed(error);
   };
 
   return {
@@ -67,20 +72,28 @@ export function createDataPlane(
           if (plan !== undefined) plan.inFlight--;
         }
       } catch (thrown) {
-        if (plan !== undefined) count(plan, thrown);
+        countFailed(name, thrown);
         throw thrown;
       }
     },
     async readFeatures(service, rows, scope) {
-      inFlight.enter();
+      const startMs = performance.now();
       try {
-        await wake.awake();
-        const plan = snapshots.service(service);
-        const limits = { maxRows: deps.limits.maxRows, setting: 'server.maxRows' };
-        const read = readFeatures(plan, rows, deps.clock.nowMicros(), limits, CLOCK_SKEW_MICROS);
-        return await deadlines.race(read, scope, 'features were read');
-      } finally {
-        inFlight.leave();
+        inFlight.enter();
+        try {
+          await wake.awake();
+          const plan = snapshots.service(service);
+          const limits = { maxRows: deps.limits.maxRows, setting: 'server.maxRows' };
+          const reading = readFeatures(plan, rows, deps.clock.nowMicros(), limits, CLOCK_SKEW_MICROS);
+          const read = await deadlines.race(reading, scope, 'features were read');
+          monitor.service(service).answered((performance.now() - startMs) * 1000, read.source.rows);
+          return read;
+        } finally {
+          inFlight.leave();
+        }
+      } catch (thrown) {
+        if (snapshots.isService(service)) monitor.service(service).failed(toHeadraceError(thrown).code);
+        throw thrown;
       }
     },
     failing: (endpoint) => truths.get(endpoint)?.failing(),

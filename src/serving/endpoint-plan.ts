@@ -9,7 +9,7 @@ import {
   type ResolvedService,
   resolveService,
 } from '../definitions/index.ts';
-import type { Monitor, PredictionLog, RequestMeter } from '../monitoring/index.ts';
+import type { EndpointMeter, Monitor, PredictionLog } from '../monitoring/index.ts';
 import { type EndpointState, versionsRead } from '../registry/index.ts';
 import type { Arm } from './arm.ts';
 import { compileArms } from './compile-arms.ts';
@@ -31,7 +31,7 @@ export interface EndpointPlan {
   readonly versions: readonly string[];
   /** The values that stick a row to its arm, as texts. */
   unitOf(row: RequestRow): string[];
-  readonly meter: RequestMeter;
+  readonly meter: EndpointMeter;
   /** `{"endpoint":…,"predictions":[` */
   readonly answerStart: string;
   /** Requests that hold the plan. */

@@ -22,6 +22,9 @@ export interface Snapshots {
   versions(): readonly LiveVersion[];
   /** Throws HR_UNKNOWN_ENDPOINT, HR_MODEL_NOT_READY (no variant could be loaded). */
   endpoint(name: string): EndpointPlan;
+  /** Whether the definitions have it, served or not. */
+  isEndpoint(name: string): boolean;
+  isService(name: string): boolean;
   /** For reading features; compiled when first asked for. Throws HR_UNKNOWN_SERVICE, HR_VERSION_INCOMPLETE. */
   service(name: string): ReadPlan;
   /** What of the definitions is served, and what not and why. `failing`: which endpoints fail at every request. */
@@ -280,6 +283,8 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
         `there is no endpoint "${name}".${didYouMeanOf('endpoints', name, known)}`,
       );
     },
+    isEndpoint: (name) => Object.hasOwn(current?.definitions.manifest.endpoints ?? {}, name),
+    isService: (name) => Object.hasOwn(current?.definitions.manifest.services ?? {}, name),
     service: (name) => planService(need(), name),
     health: (failing) => definitionsHealth(current, failure, storeCheck.health(), failing),
     async catchUp() {
