@@ -33,7 +33,7 @@ export interface EndpointRegistry {
   setTraffic(
     name: string,
     traffic: Traffic,
-    options: { readonly ifMatch?: string; readonly actor: string },
+    options: { readonly ifMatch?: string; readonly actor: string; readonly reason?: string },
   ): Promise<EndpointState>;
 }
 
@@ -51,7 +51,7 @@ export function createEndpointRegistry(store: RegistryStore): EndpointRegistry {
       return rows.map(toState);
     },
     get: (name) => readEndpoint(store.db, name),
-    setTraffic: (name, traffic, { ifMatch, actor }) =>
+    setTraffic: (name, traffic, { ifMatch, actor, reason }) =>
       store.change(async (trx, record) => {
         const before = await readEndpoint(trx, name);
         if (ifMatch !== undefined && !matches(ifMatch, before.etag)) {
@@ -68,7 +68,7 @@ export function createEndpointRegistry(store: RegistryStore): EndpointRegistry {
           trx,
           versions.filter(({ version }) => begun.includes(version)),
         );
-        return writeTraffic(trx, record, before, variants, shadows, actor);
+        return writeTraffic(trx, record, before, variants, shadows, actor, reason);
       }),
   };
 }
@@ -161,6 +161,7 @@ async function writeTraffic(
   variants: readonly Variant[],
   shadows: readonly Shadow[],
   actor: string,
+  reason?: string,
 ): Promise<EndpointState> {
   const revision = before.revision + 1;
   const after = { ...before, variants, shadows, revision, etag: etagOf(revision) };
@@ -169,7 +170,7 @@ async function writeTraffic(
     .set({ variants: canonicalJson(variants), shadows: canonicalJson(shadows), revision })
     .where('name', '=', before.name)
     .execute();
-  await record({ actor, action: 'endpoint.traffic', object: `endpoint/${before.name}`, before, after });
+  await record({ actor, action: 'endpoint.traffic', object: `endpoint/${before.name}`, before, after, reason });
   return after;
 }
 
