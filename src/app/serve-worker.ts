@@ -9,12 +9,23 @@ import { viewMetrics, viewStatuses } from '../control/index.ts';
 import { HeadraceError } from '../core/index.ts';
 import type { IngestionStatus } from '../ingestion/index.ts';
 import type { Monitor } from '../monitoring/index.ts';
-import { createDataPlane, createHttpServer, type DataPlane, type LiveStats, presentHealth } from '../serving/index.ts';
+import {
+  createDataPlane,
+  createHttpServer,
+  type DataPlane,
+  type HttpServer,
+  type LiveStats,
+  presentHealth,
+  type Security,
+} from '../serving/index.ts';
 import type { App } from './open-app.ts';
+import { openServerSecurity } from './open-security.ts';
 
 export interface ServeOptions {
   readonly host: string;
   readonly port: number;
+  /** Let anybody in on an address that is not loopback, while there are no keys. */
+  readonly isInsecure?: boolean;
   /** Whether this process compacts the prediction log: one of all workers does. */
   readonly compacts?: boolean;
   /** Leave the page at /docs out, for tests and benchmarks. */
@@ -28,6 +39,9 @@ export interface Serving {
   readonly url: string;
   readonly dataPlane: DataPlane;
   readonly server: FastifyInstance;
+  readonly security: Security;
+  /** Each route's own role. */
+  readonly roles: HttpServer['roles'];
   /** Graceful; a second call gives the same promise. The app stays the caller's to close. */
   stop(): Promise<void>;
 }
@@ -36,6 +50,9 @@ export interface Serving {
 export async function serveInProcess(app: App, options: ServeOptions): Promise<Serving> {
   const { values } = app.config;
   const { clock, logger } = app;
+  const { host, isInsecure = false } = options;
+  // First: what its settings lack is told before anything else is opened.
+  const guard = await openServerSecurity(app, { host, isInsecure });
   const { createMonitor, openPredictionLog } = await import('../monitoring/index.ts');
   const { createOnnxRuntime } = await import('../models/index.ts');
   const { completeVersions } = await import('../offline/index.ts');
@@ -79,7 +96,7 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     return viewStatuses({ versions, runs, log, store, storePlace, applied, nowMicros: clock.nowMicros() });
   };
   const own: LiveStats = { prometheus: () => monitor.prometheus(), live: () => Promise.resolve(monitor.snapshot()) };
-  const server = await createHttpServer(dataPlane, {
+  const { app: server, roles } = await createHttpServer(dataPlane, {
     logger,
     stats: options.stats?.(monitor) ?? own,
     status: async () => ({
@@ -89,9 +106,17 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     }),
     viewMetrics: async () => viewMetrics(await views(false)),
     bodyLimitBytes: values['server.bodyLimit'],
+    security: guard.security,
+    tls: guard.tls,
+    limits: {
+      bodyTimeoutMs: values['server.bodyTimeoutMs'],
+      maxStreams: values['server.maxStreams'],
+      maxConnections: values['server.maxConnections'],
+    },
     version: packageVersion(),
     ...(options.hasDocs === undefined ? {} : { hasDocs: options.hasDocs }),
   });
+  guard.followTls(server.server);
   let stopping: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     dataPlane.drain();
@@ -101,10 +126,11 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     // Each bounded: a stop that was asked for comes to its end.
     await within(dataPlane.close(), STOP_LIMIT_MS);
     await within(predictionLog.close(), STOP_LIMIT_MS);
+    await within(guard.close(), STOP_LIMIT_MS);
   };
   try {
     const url = await server.listen({ host: options.host, port: options.port });
-    return { url, dataPlane, server, stop: () => (stopping ??= stop()) };
+    return { url, dataPlane, server, roles, security: guard.security, stop: () => (stopping ??= stop()) };
   } catch (thrown) {
     await stop();
     const { code = '' } = thrown as { readonly code?: string };

@@ -42,6 +42,7 @@ async function work(): Promise<void> {
     const serving = await serveInProcess(app, {
       host: start.host,
       port: start.port,
+      isInsecure: start.isInsecure,
       compacts: start.compacts,
       stats: gatheredStats,
     });

@@ -212,7 +212,7 @@ function toKey(row: Row): HashedKey {
 }
 
 /** Without the hash: what may be shown and kept in the audit log. */
-function shown({ secretHash: _, ...key }: HashedKey): AccessKey {
+function shown({ secretHash: _hidden, ...key }: HashedKey): AccessKey {
   return key;
 }
 

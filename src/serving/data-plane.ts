@@ -35,7 +35,7 @@ export interface DataPlane {
   setTraffic(
     name: string,
     traffic: Traffic,
-    options: { readonly ifMatch?: string; readonly actor: string },
+    options: { readonly ifMatch?: string; readonly actor: string; readonly reason?: string },
   ): Promise<EndpointState>;
   /**
    * Whether requests can be answered: definitions are loaded, the server is not stopping, every endpoint with traffic had

@@ -13,6 +13,7 @@ import {
   ProblemResponse,
   TrafficBody,
 } from './schemas.ts';
+import { reasonOf } from './security/reason-header.ts';
 
 const problems = { '4xx': ProblemResponse, '5xx': ProblemResponse };
 const tags = ['endpoints'];
@@ -20,7 +21,10 @@ const tags = ['endpoints'];
 export function addEndpointRoutes(app: FastifyInstance, dataPlane: DataPlane): void {
   app.get(
     '/v1/endpoints',
-    { schema: { summary: 'List endpoints', tags, response: { 200: EndpointsResponse, ...problems } } },
+    {
+      config: { role: 'read' },
+      schema: { summary: 'List endpoints', tags, response: { 200: EndpointsResponse, ...problems } },
+    },
     async () => ({
       endpoints: (await dataPlane.endpoints()).map(present),
     }),
@@ -28,6 +32,7 @@ export function addEndpointRoutes(app: FastifyInstance, dataPlane: DataPlane): v
   app.get<{ Params: { endpoint: string } }>(
     '/v1/endpoints/:endpoint',
     {
+      config: { role: 'read' },
       schema: {
         summary: 'Show an endpoint; its ETag is what PUT takes in If-Match',
         tags,
@@ -40,19 +45,28 @@ export function addEndpointRoutes(app: FastifyInstance, dataPlane: DataPlane): v
   app.put<{ Params: { endpoint: string }; Body: Traffic }>(
     '/v1/endpoints/:endpoint',
     {
+      config: { role: 'admin', changes: 'endpoint.traffic' },
       schema: {
         summary: 'Set the traffic: weights sum to 100',
         tags,
         params: EndpointParams,
         body: TrafficBody,
-        headers: { type: 'object', properties: { 'if-match': { type: 'string' } } },
+        headers: {
+          type: 'object',
+          properties: {
+            'if-match': { type: 'string' },
+            'x-reason': { type: 'string', description: 'Why; the audit log keeps it' },
+          },
+        },
         response: { 200: EndpointResponse, ...problems },
       },
     },
     async (request, reply) => {
       const ifMatch = request.headers['if-match'];
+      const reason = reasonOf(request);
       const state = await dataPlane.setTraffic(request.params.endpoint, request.body, {
-        actor: `http ${request.ip}`,
+        actor: request.actor.name,
+        ...(reason === undefined ? {} : { reason }),
         ...(ifMatch === undefined ? {} : { ifMatch }),
       });
       return sendEndpoint(reply, state);
@@ -61,6 +75,7 @@ export function addEndpointRoutes(app: FastifyInstance, dataPlane: DataPlane): v
   app.post<{ Params: { endpoint: string }; Body: { outcomes: OutcomeInput[] } }>(
     '/v1/endpoints/:endpoint/outcomes',
     {
+      config: { role: 'write' },
       schema: {
         summary: 'Tell what became of predictions; idempotent by prediction id',
         tags,

@@ -12,6 +12,7 @@ export function addFeatureRoutes(app: FastifyInstance, dataPlane: DataPlane): vo
   app.post<{ Body: { service: string; rows: unknown[] } }>(
     '/v1/features/read',
     {
+      config: { role: 'read' },
       schema: {
         summary: 'Read features of a service',
         tags: ['features'],
@@ -27,6 +28,7 @@ export function addFeatureRoutes(app: FastifyInstance, dataPlane: DataPlane): vo
   app.post<{ Params: { source: string }; Body: { rows: unknown[] } }>(
     '/v1/sources/:source/push',
     {
+      config: { role: 'write' },
       schema: {
         summary: 'Push events into a source',
         tags: ['features'],
