@@ -95,27 +95,24 @@ export function checkConfig(written: unknown, file: string, environment: Environ
 }
 
 const KEYS = SETTINGS.map((setting) => setting.key as string);
-const SECTIONS = new Set(KEYS.filter((key) => key.includes('.')).map((key) => key.split('.')[0] as string));
-const TOP_LEVEL = [...new Set(KEYS.map((key) => key.split('.')[0] as string))];
 
-function flatten(written: object, mistakes: ErrorDetail[]): Map<string, unknown> {
+/** The names at one level: `server`, then `tls` and `port`. */
+function namesUnder(prefix: string): string[] {
+  const keys = KEYS.filter((key) => key.startsWith(prefix));
+  return [...new Set(keys.map((key) => key.slice(prefix.length).split('.')[0] as string))];
+}
+
+function flatten(written: object, mistakes: ErrorDetail[], prefix = ''): Map<string, unknown> {
   const flat = new Map<string, unknown>();
+  const known = namesUnder(prefix);
   for (const [name, value] of Object.entries(written)) {
+    const key = `${prefix}${name}`;
     if (value === undefined) continue;
-    if (!SECTIONS.has(name)) {
-      if (KEYS.includes(name)) flat.set(name, value);
-      else mistakes.push({ path: name, message: `is not a known key.${didYouMean(name, TOP_LEVEL)}` });
-    } else if (value === null || typeof value !== 'object' || Array.isArray(value)) {
-      mistakes.push({ path: name, message: 'expected an object' });
-    } else {
-      const known = KEYS.filter((key) => key.startsWith(`${name}.`)).map((key) => key.slice(name.length + 1));
-      for (const [member, memberValue] of Object.entries(value)) {
-        const key = `${name}.${member}`;
-        if (memberValue === undefined) continue;
-        if (known.includes(member)) flat.set(key, memberValue);
-        else mistakes.push({ path: key, message: `is not a known key.${didYouMean(member, known)}` });
-      }
-    }
+    if (!known.includes(name)) mistakes.push({ path: key, message: `is not a known key.${didYouMean(name, known)}` });
+    else if (KEYS.includes(key)) flat.set(key, value);
+    else if (value === null || typeof value !== 'object' || Array.isArray(value))
+      mistakes.push({ path: key, message: 'expected an object' });
+    else for (const [inner, innerValue] of flatten(value, mistakes, `${key}.`)) flat.set(inner, innerValue);
   }
   return flat;
 }

@@ -9,12 +9,22 @@ import { viewMetrics, viewStatuses } from '../control/index.ts';
 import { HeadraceError } from '../core/index.ts';
 import type { IngestionStatus } from '../ingestion/index.ts';
 import type { LiveFigures, TotalsChannel } from '../monitoring/index.ts';
-import { createHttpServer, openServing, presentHealth, type ServingPlanes } from '../serving/index.ts';
+import {
+  createHttpServer,
+  type HttpServer,
+  openServing,
+  presentHealth,
+  type Security,
+  type ServingPlanes,
+} from '../serving/index.ts';
 import type { App } from './open-app.ts';
+import { openServerSecurity } from './open-security.ts';
 
 export interface ServeOptions {
   readonly host: string;
   readonly port: number;
+  /** Let anybody in on an address that is not loopback, while there are no keys. */
+  readonly isInsecure?: boolean;
   /** Whether this process compacts the prediction log: one of all workers does. */
   readonly compacts?: boolean;
   /** Leave the page at /docs out, for tests and benchmarks. */
@@ -29,6 +39,9 @@ export interface Serving {
   readonly planes: ServingPlanes;
   readonly server: FastifyInstance;
   readonly figures: LiveFigures;
+  readonly security: Security;
+  /** Each route's own role. */
+  readonly roles: HttpServer['roles'];
   /** Graceful; a second call gives the same promise. The app stays the caller's to close. */
   stop(): Promise<void>;
 }
@@ -37,6 +50,9 @@ export interface Serving {
 export async function serveInProcess(app: App, options: ServeOptions): Promise<Serving> {
   const { values } = app.config;
   const { clock, logger } = app;
+  const { host, isInsecure = false } = options;
+  // First: what its settings lack is told before anything else is opened.
+  const guard = await openServerSecurity(app, { host, isInsecure });
   const { createLiveFigures, createMonitor, createTotals, localChannel, openPredictionLog } = await import(
     '../monitoring/index.ts'
   );
@@ -83,7 +99,7 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     return viewStatuses({ versions, runs, log, store, storePlace, applied, nowMicros: clock.nowMicros() });
   };
   monitor.watchReady(() => planes.control.readiness().isReady);
-  const server = await createHttpServer(planes, {
+  const { app: server, roles } = await createHttpServer(planes, {
     logger,
     stats: figures,
     status: async () => ({
@@ -94,9 +110,17 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     viewMetrics: async () => viewMetrics(await views(false)),
     bodyLimitBytes: values['server.bodyLimit'],
     requestTimeoutMs: values['server.requestTimeoutMs'],
+    security: guard.security,
+    tls: guard.tls,
+    limits: {
+      bodyTimeoutMs: values['server.bodyTimeoutMs'],
+      maxStreams: values['server.maxStreams'],
+      maxConnections: values['server.maxConnections'],
+    },
     version: packageVersion(),
     ...(options.hasDocs === undefined ? {} : { hasDocs: options.hasDocs }),
   });
+  guard.followTls(server.server);
   let stopping: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     planes.drain();
@@ -106,6 +130,7 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     // Each bounded: a stop that was asked for comes to its end.
     await within(planes.close(), STOP_LIMIT_MS);
     await within(predictionLog.close(), STOP_LIMIT_MS);
+    await within(guard.close(), STOP_LIMIT_MS);
     clearInterval(reporting);
     figures.report();
     monitor.close();
@@ -115,7 +140,7 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
   try {
     await learnTotals(figures);
     const url = await server.listen({ host: options.host, port: options.port });
-    return { url, planes, server, figures, stop: () => (stopping ??= stop()) };
+    return { url, planes, server, figures, roles, security: guard.security, stop: () => (stopping ??= stop()) };
   } catch (thrown) {
     await stop();
     const { code = '' } = thrown as { readonly code?: string };

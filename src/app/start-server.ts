@@ -1,7 +1,9 @@
 // `headrace serve`: in this process with one worker, else a primary that supervises workers sharing the port.
 
 import type { App } from './open-app.ts';
-import { checkHost } from './loopback.ts';
+import { isInForce } from '../registry/index.ts';
+import { checkHost, isLoopback } from './loopback.ts';
+import { takesTokens } from './takes-tokens.ts';
 
 export interface StartServer {
   readonly host?: string | undefined;
@@ -26,14 +28,15 @@ export async function startServer(app: App, options: StartServer): Promise<Runni
   const host = options.host ?? values['server.host'];
   const port = options.port ?? values['server.port'];
   const workers = options.workers ?? values['server.workers'];
-  checkHost(host, options.insecure ?? values['server.insecure'], app.logger);
+  const isInsecure = options.insecure ?? values['server.insecure'];
+  checkHost(host, isLoopback(host) || (await isGuarded(app)), isInsecure, app.logger);
   // A server without definitions, or without its store, could only refuse.
   await app.applied();
   await (await app.online()).marks('start');
   if (workers === 1) {
     // Loaded here: no other command needs the server's libraries.
     const { serveInProcess } = await import('./serve-worker.ts');
-    const serving = await serveInProcess(app, { host, port });
+    const serving = await serveInProcess(app, { host, port, isInsecure });
     return { url: serving.url, workers, stop: () => serving.stop() };
   }
   // Once here, so that workers do not race to make the tables.
@@ -44,8 +47,14 @@ export async function startServer(app: App, options: StartServer): Promise<Runni
     clock: app.clock,
     logger: app.logger,
     drainTimeoutMs: values['server.drainTimeoutMs'],
-    start: { config: file, host, port },
+    start: { config: file, host, port, isInsecure },
   });
+}
+
+async function isGuarded(app: App): Promise<boolean> {
+  if (takesTokens(app.config.values)) return true;
+  const now = app.clock.nowMicros();
+  return (await (await app.registry()).keys.list()).some((key) => isInForce(key, now));
 }
 
 /** Resolves when the process is asked to stop. */

@@ -37,6 +37,7 @@ async function work(): Promise<void> {
     const serving = await serveInProcess(app, {
       host: start.host,
       port: start.port,
+      isInsecure: start.isInsecure,
       compacts: start.compacts,
       channel: primaryChannel(),
     });

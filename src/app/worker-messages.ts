@@ -8,6 +8,8 @@ export interface WorkerStart {
   readonly config: string;
   readonly host: string;
   readonly port: number;
+  /** Whether anybody is let in on an address that is not loopback, while there are no keys. */
+  readonly isInsecure: boolean;
   /** One worker compacts the prediction log for all. */
   readonly compacts: boolean;
 }

@@ -81,6 +81,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./endpoints.ts')).endpointsCommand,
   },
   {
+    name: 'keys',
+    summary: 'make, list, rotate and revoke API keys',
+    load: async () => (await import('./keys.ts')).keysCommand,
+  },
+  {
     name: 'logs',
     summary: 'ask the prediction log in SQL',
     load: async () => (await import('./logs.ts')).logsCommand,

@@ -11,6 +11,8 @@ export interface AuditRecord {
   readonly object: string;
   readonly before: Json;
   readonly after: Json;
+  /** Null where none was given. */
+  readonly reason: string | null;
 }
 
 export interface AuditLog {
@@ -27,7 +29,7 @@ export function createAuditLog(store: RegistryStore): AuditLog {
       let query = store.db.selectFrom('registry_audit').selectAll().orderBy('id', 'desc').limit(limit);
       if (object !== undefined) query = query.where('object', '=', object);
       const rows = await query.execute();
-      return rows.map(({ id, at, actor, action, object: on, before, after }) => ({
+      return rows.map(({ id, at, actor, action, object: on, before, after, reason }) => ({
         // The database gave it.
         id: id as number,
         atMicros: at,
@@ -36,6 +38,7 @@ export function createAuditLog(store: RegistryStore): AuditLog {
         object: on,
         before: readJson(before),
         after: readJson(after),
+        reason: reason ?? null,
       }));
     },
   };

@@ -81,7 +81,13 @@ export function createEndpointRegistry(store: RegistryStore, servers: Pick<Serve
         reason: reason ?? null,
       };
       await writeChange(trx, name, change);
-      await record({ actor, action: 'endpoint.traffic.ask', object: `endpoint/${name}`, after: change });
+      await record({
+        actor,
+        action: 'endpoint.traffic.ask',
+        object: `endpoint/${name}`,
+        after: change,
+        ...(reason === undefined ? {} : { reason }),
+      });
       return change;
     });
 
@@ -278,8 +284,14 @@ async function writeTraffic(
     })
     .where('name', '=', before.name)
     .execute();
-  const [from, to] = [trafficOf(before), { ...trafficOf(after), ...(reason === null ? {} : { reason }) }];
-  await record({ actor, action: 'endpoint.traffic', object: `endpoint/${before.name}`, before: from, after: to });
+  await record({
+    actor,
+    action: 'endpoint.traffic',
+    object: `endpoint/${before.name}`,
+    before: trafficOf(before),
+    after: trafficOf(after),
+    ...(reason === null ? {} : { reason }),
+  });
   return after;
 }
 

@@ -1,3 +1,13 @@
+export {
+  type AccessKey,
+  type AccessKeys,
+  type HashedKey,
+  isInForce,
+  type KeyChange,
+  type MadeKey,
+  type NewKey,
+} from './access-keys.ts';
+export { fitsSecret, readKeyToken } from './key-token.ts';
 export type { AuditLog, AuditRecord } from './audit-log.ts';
 export type {
   Applied,

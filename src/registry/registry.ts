@@ -3,11 +3,12 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../core/index.ts';
 import type { Database } from '../storage/index.ts';
+import { type AccessKeys, createAccessKeys } from './access-keys.ts';
 import { type AuditLog, createAuditLog } from './audit-log.ts';
 import { createDefinitionsRegistry, type DefinitionsRegistry } from './definitions/definitions-registry.ts';
 import { createEndpointRegistry, type EndpointRegistry } from './endpoints.ts';
 import { createModelRegistry, type ModelRegistry } from './models.ts';
-import { addTrafficChanges, registryMigrations } from './schema.ts';
+import { addTrafficChanges, keysMigration, registryMigrations } from './schema.ts';
 import { createRegistryStore, type RegistryDb } from './store.ts';
 import { createServers, type Servers } from './versions/servers.ts';
 import { createViewVersions, keepEarlierPins, keepFirstVersions, type ViewVersions } from './versions/view-versions.ts';
@@ -18,6 +19,7 @@ export interface Registry {
   readonly endpoints: EndpointRegistry;
   readonly versions: ViewVersions;
   readonly servers: Servers;
+  readonly keys: AccessKeys;
   readonly auditLog: AuditLog;
   /** Grows with every change that anyone commits; one row by its key, cheap to poll. */
   changeToken(): Promise<number>;
@@ -34,7 +36,8 @@ export async function openRegistry(
     // The tables are those of the migrations before.
     { name: '0003-first-view-versions', up: (db) => keepFirstVersions(db as RegistryDb, clock.nowMicros()) },
     { name: '0004-pinned-view-versions', up: (db) => keepEarlierPins(db as RegistryDb, clock.nowMicros()) },
-    { name: '0005-traffic-changes', up: addTrafficChanges },
+    keysMigration,
+    { name: '0006-traffic-changes', up: addTrafficChanges },
   ]);
   const store = createRegistryStore(database, clock);
   const servers = createServers(store);
@@ -44,6 +47,7 @@ export async function openRegistry(
     endpoints: createEndpointRegistry(store, servers),
     versions: createViewVersions(store),
     servers,
+    keys: createAccessKeys(store),
     auditLog: createAuditLog(store),
     changeToken: async () => (await store.state(store.db)).change_token,
   };

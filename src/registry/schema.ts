@@ -76,6 +76,19 @@ export interface RegistryTables {
   registry_version_cuts: { version: string; epoch: number; writer: number; cut: number };
   /** Serving processes, as they told of themselves last. */
   registry_servers: { id: string; seen_at: number; state: string };
+  /** API keys. `secret_hash` is SHA-256 in hex; `roles` and `endpoints` are JSON lists, null endpoints are all. */
+  registry_keys: {
+    id: string;
+    name: string;
+    secret_hash: string;
+    roles: string;
+    endpoints: string | null;
+    created_at: number;
+    created_by: string;
+    expires_at: number | null;
+    revoked_at: number | null;
+    used_at: number | null;
+  };
   registry_audit: {
     /** Given by the database. */
     id?: number;
@@ -85,6 +98,8 @@ export interface RegistryTables {
     object: string;
     before: string | null;
     after: string | null;
+    /** As whoever changed it says. */
+    reason?: string | null;
   };
 }
 
@@ -95,6 +110,26 @@ export const registryMigrations: readonly Migration[] = [
 
 export async function addTrafficChanges(db: Kysely<unknown>): Promise<void> {
   await db.schema.alterTable('registry_endpoints').addColumn('change', 'text').execute();
+}
+
+/** Keys, and why something was changed. */
+export const keysMigration: Migration = { name: '0005-access-keys', up: addKeys };
+
+async function addKeys(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('registry_keys')
+    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('name', 'text', (column) => column.notNull())
+    .addColumn('secret_hash', 'text', (column) => column.notNull())
+    .addColumn('roles', 'text', (column) => column.notNull())
+    .addColumn('endpoints', 'text')
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .addColumn('created_by', 'text', (column) => column.notNull())
+    .addColumn('expires_at', 'bigint')
+    .addColumn('revoked_at', 'bigint')
+    .addColumn('used_at', 'bigint')
+    .execute();
+  await db.schema.alterTable('registry_audit').addColumn('reason', 'text').execute();
 }
 
 async function addVersions(db: Kysely<unknown>): Promise<void> {

@@ -17,6 +17,8 @@ export interface AuditEntry {
   readonly object: string;
   readonly before?: unknown;
   readonly after?: unknown;
+  /** Why, as whoever changes it says. */
+  readonly reason?: string | undefined;
 }
 
 export interface RegistryStore {
@@ -54,10 +56,18 @@ export function createRegistryStore(database: Database, clock: Clock): RegistryS
         { serializedBy: 'registry' },
       ),
     state: (db) => db.selectFrom('registry_state').selectAll().executeTakeFirstOrThrow(),
-    async writeAudit(db, { actor, action, object, before, after }) {
+    async writeAudit(db, { actor, action, object, before, after, reason }) {
       await db
         .insertInto('registry_audit')
-        .values({ at: store.now(), actor, action, object, before: toText(before), after: toText(after) })
+        .values({
+          at: store.now(),
+          actor,
+          action,
+          object,
+          before: toText(before),
+          after: toText(after),
+          ...(reason === undefined ? {} : { reason }),
+        })
         .execute();
     },
   };

@@ -43,7 +43,8 @@ onEachRegistry('endpoints in the registry', (given) => {
         actor: 'bob',
         atMicros: NOW,
         before: { variants: [{ weight: 100 }] },
-        after: { variants: state.variants, revision: state.revision, reason: 'a try' },
+        after: { variants: state.variants, revision: state.revision },
+        reason: 'a try',
       });
     });
 

@@ -21,7 +21,7 @@ interface OldTables {
   registry_model_versions: Omit<RegistryTables['registry_model_versions'], 'spec' | 'is_retired'>;
   registry_model_aliases: RegistryTables['registry_model_aliases'];
   registry_endpoints: Omit<RegistryTables['registry_endpoints'], 'change'>;
-  registry_audit: RegistryTables['registry_audit'];
+  registry_audit: Omit<RegistryTables['registry_audit'], 'reason'>;
 }
 
 /** Makes it in an empty database. */

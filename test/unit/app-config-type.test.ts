@@ -5,11 +5,12 @@ import { checkConfig } from '../../src/app/load-config.ts';
 import { SETTINGS } from '../../src/app/settings.ts';
 import type { HeadraceConfig } from '../../src/index.ts';
 
-type TypedKey = {
-  [Name in keyof HeadraceConfig]-?: NonNullable<HeadraceConfig[Name]> extends object
-    ? `${Name}.${keyof NonNullable<HeadraceConfig[Name]> & string}`
+type KeysOf<Config> = {
+  [Name in keyof Config & string]-?: NonNullable<Config[Name]> extends object
+    ? `${Name}.${KeysOf<NonNullable<Config[Name]>>}`
     : Name;
-}[keyof HeadraceConfig];
+}[keyof Config & string];
+type TypedKey = KeysOf<HeadraceConfig>;
 type LoadedKey = (typeof SETTINGS)[number]['key'];
 
 // The compiler refuses this file as soon as one has a key that the other lacks.
@@ -38,12 +39,29 @@ it('has every setting in the type, and the loader takes every key of the type', 
       maxInFlight: 5,
       requestTimeoutMs: 100,
       drainTimeoutMs: 100,
+      bodyTimeoutMs: 100,
+      maxConnections: 5,
+      maxStreams: 5,
+      rateLimit: 5,
+      tls: { cert: 'cert.pem', key: 'key.pem' },
+      jwt: {
+        algorithms: 'RS256',
+        issuer: 'i',
+        audience: 'a',
+        key: 'jwks.json',
+        secretEnv: 'SECRET',
+        rolesClaim: 'r',
+        endpointsClaim: 'e',
+        clockToleranceMs: 5,
+      },
     },
     log: { level: 'warn' },
   };
   const { values } = checkConfig(whole, '/p/headrace.config.ts', {});
   expect(Object.keys(values).sort()).toEqual(SETTINGS.map(({ key }) => everyLoaded(key)).sort());
   expect(everyTyped('server.maxInFlight')).toBe('server.maxInFlight');
+  expect(everyTyped('server.jwt.rolesClaim')).toBe('server.jwt.rolesClaim');
+  expect(values['server.tls.cert']).toBe('/p/cert.pem');
   expect(() => checkConfig({ ...whole, log: { level: 'loud' } }, '/p/headrace.config.ts', {})).toThrow(
     'log.level expected "debug" or "info" or "warn" or "error", got string "loud"',
   );

@@ -69,6 +69,12 @@ export const SERVING_ERRORS = define({
     title: 'No valid key',
     help: 'The server takes requests only with an API key or a token: `Authorization: Bearer hr_…`. `headrace keys create` makes one.',
   },
+  HR_UNKNOWN_KEY: {
+    status: 404,
+    grpc: 'NOT_FOUND',
+    title: 'Unknown key',
+    help: 'No API key of that name or id is in force; `headrace keys list` shows all.',
+  },
   HR_FORBIDDEN: {
     status: 403,
     grpc: 'PERMISSION_DENIED',

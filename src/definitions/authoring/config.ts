@@ -70,6 +70,33 @@ export interface HeadraceConfig {
     readonly requestTimeoutMs?: number;
     /** Longest wait for running requests when stopping. */
     readonly drainTimeoutMs?: number;
+    /** In which a request has to arrive whole, headers and body. */
+    readonly bodyTimeoutMs?: number;
+    /** Open connections of a worker. */
+    readonly maxConnections?: number;
+    /** Open streams of events of a worker. */
+    readonly maxStreams?: number;
+    /** Requests a second of one key, token or address in a worker. */
+    readonly rateLimit?: number;
+    /** PEM files: with both the server speaks HTTPS. */
+    readonly tls?: {
+      readonly cert?: string;
+      readonly key?: string;
+    };
+    /** With algorithms, issuer, audience and a key the server takes JSON Web Tokens. */
+    readonly jwt?: {
+      /** Such as `RS256` or `ES256, EdDSA`. */
+      readonly algorithms?: string;
+      readonly issuer?: string;
+      readonly audience?: string;
+      /** File of the public key (PEM) or keys (JWKS). */
+      readonly key?: string;
+      /** Name of the environment variable that holds the secret of HS256, HS384, HS512. */
+      readonly secretEnv?: string;
+      readonly rolesClaim?: string;
+      readonly endpointsClaim?: string;
+      readonly clockToleranceMs?: number;
+    };
   };
   readonly log?: {
     /** The least level that is logged. */

@@ -1,7 +1,7 @@
 // The HTTP server apart from its socket: tests inject requests, `serve` listens. It translates and holds no logic.
 
 import swagger from '@fastify/swagger';
-import fastify, { type FastifyInstance } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify';
 import { didYouMean, HeadraceError, type Logger } from '../../core/index.ts';
 import type { ServingPlanes } from '../open-serving.ts';
 import { drainBody } from './drain-body.ts';
@@ -12,9 +12,13 @@ import { addHealthRoutes } from './health-routes.ts';
 import { addJsonBody } from './json-body.ts';
 import type { LiveStats } from './live-stats.ts';
 import { addPredictRoute } from './predict-route.ts';
-import { fromHttp, PROBLEM_TYPE, sendProblem, toProblem } from './problem.ts';
+import { fromHttp, sendProblem } from './problem.ts';
 import { continueTrace, requestIdOf } from './request-context.ts';
 import { createRouteMethods } from './route-methods.ts';
+import { addSecurity, isStillAdmitted } from './security/add-security.ts';
+import { answerClientError } from './security/client-error.ts';
+import type { RouteRole } from './security/route-role.ts';
+import type { Security } from './security/security.ts';
 import { addStatusRoute, type ReadStatus } from './status-route.ts';
 
 export interface HttpServerOptions {
@@ -26,19 +30,53 @@ export interface HttpServerOptions {
   readonly bodyLimitBytes: number;
   /** The deadline of a request without `X-Request-Timeout-Ms`. */
   readonly requestTimeoutMs: number;
+  readonly security: Security;
+  readonly limits: HttpLimits;
+  /** PEM; undefined: no TLS. */
+  readonly tls: TlsFiles | undefined;
   readonly version: string;
   /** Leave the page at /docs out: it takes a while to load. */
   readonly hasDocs?: boolean;
 }
 
+export interface HttpLimits {
+  /** In which a request has to arrive, headers and body. */
+  readonly bodyTimeoutMs: number;
+  readonly maxStreams: number;
+  readonly maxConnections: number;
+}
+
+/** The texts of a certificate (with those above it) and its key. */
+export interface TlsFiles {
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface HttpServer {
+  readonly app: FastifyInstance;
+  /** Each route's own role by `METHOD url`; undefined where it names none, and takes `admin`. */
+  readonly roles: ReadonlyMap<string, RouteRole | undefined>;
+}
+
+/** Of a request's line and headers. */
+const HEADER_LIMIT_BYTES = 16 * 1024;
+/** How often what is late is looked for. */
+const CHECK_MS = 500;
+const HANDSHAKE_MS = 10_000;
+
 export async function createHttpServer(
   { data, ingest, control }: Pick<ServingPlanes, 'data' | 'ingest' | 'control'>,
   options: HttpServerOptions,
-): Promise<FastifyInstance> {
-  const { logger } = options;
-  const streams = createEventStreams(options.stats);
+): Promise<HttpServer> {
+  const { logger, security, limits, tls } = options;
+  const streams = createEventStreams({
+    stats: options.stats,
+    maxStreams: limits.maxStreams,
+    isStillAdmitted: (request) => isStillAdmitted(security, request),
+    logger,
+  });
   let lastId = 0;
-  const app = fastify({
+  const common: FastifyServerOptions = {
     logger: false,
     bodyLimit: options.bodyLimitBytes,
     requestIdHeader: false,
@@ -50,28 +88,34 @@ export async function createHttpServer(
     forceCloseConnections: 'idle',
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: true } },
     frameworkErrors: (error, request, reply) => void sendProblem(reply, request, error, logger),
-    clientErrorHandler: (_error, socket) => {
-      if (!socket.writable) return;
-      const body = JSON.stringify(
-        toProblem(new HeadraceError('HR_INVALID', 'the request is not HTTP/1.1 as it should be.')),
-      );
-      const length = `content-length: ${Buffer.byteLength(body)}`;
-      socket.end(
-        `HTTP/1.1 400 Bad Request\r\ncontent-type: ${PROBLEM_TYPE}\r\n${length}\r\nconnection: close\r\n\r\n${body}`,
-      );
-    },
-  });
+    clientErrorHandler: (error, socket) => answerClientError(error, socket, limits.bodyTimeoutMs),
+    requestTimeout: limits.bodyTimeoutMs,
+  };
+  const node = {
+    maxHeaderSize: HEADER_LIMIT_BYTES,
+    headersTimeout: limits.bodyTimeoutMs,
+    connectionsCheckingInterval: CHECK_MS,
+  };
+  const app = fastify({
+    ...common,
+    // An https.Server is an http.Server, too; Fastify's types keep them apart.
+    ...(tls === undefined ? { http: node } : { https: { ...node, ...tls, handshakeTimeout: HANDSHAKE_MS } }),
+  } as FastifyServerOptions);
+  app.server.maxConnections = limits.maxConnections;
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
     continueTrace(request, reply);
     done();
   });
+  const roles = new Map<string, RouteRole | undefined>();
+  addSecurity(app, security, roles);
   app.addHook('preClose', (done) => {
     streams.endAll();
     done();
   });
   app.setErrorHandler(async (error, request, reply) => {
     const problem = fromHttp(error);
+    security.refused.tell(request, problem);
     if (problem.code === 'HR_TOO_LARGE') await drainBody(request.raw);
     return sendProblem(reply, request, problem, logger);
   });
@@ -108,7 +152,9 @@ export async function createHttpServer(
     addEndpointRoutes(scope, control, ingest, options);
     addHealthRoutes(scope, control, options, streams);
     addStatusRoute(scope, options.status);
-    scope.get('/openapi.json', { schema: { hide: true } }, () => Promise.resolve(app.swagger()));
+    scope.get('/openapi.json', { schema: { hide: true }, config: { role: 'read' } }, () =>
+      Promise.resolve(app.swagger()),
+    );
     return Promise.resolve();
   });
   if (options.hasDocs !== false) {
@@ -116,7 +162,7 @@ export async function createHttpServer(
     await app.register(reference, { routePrefix: '/docs', configuration: { url: '/openapi.json', title: 'Headrace' } });
   }
   await app.ready();
-  return app;
+  return { app, roles };
 }
 
 const PATHS = [

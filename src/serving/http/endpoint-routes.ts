@@ -19,6 +19,7 @@ import {
   TrafficChangeParams,
   TrafficChangeResponse,
 } from './schemas.ts';
+import { reasonOf } from './security/reason-header.ts';
 
 const problems = { '4xx': ProblemResponse, '5xx': ProblemResponse };
 const tags = ['endpoints'];
@@ -31,12 +32,16 @@ export function addEndpointRoutes(
 ): void {
   app.get(
     '/v1/endpoints',
-    { schema: { summary: 'List endpoints', tags, response: { 200: EndpointsResponse, ...problems } } },
+    {
+      config: { role: 'read' },
+      schema: { summary: 'List endpoints', tags, response: { 200: EndpointsResponse, ...problems } },
+    },
     async () => ({ endpoints: (await control.endpoints()).map(present) }),
   );
   app.get<{ Params: { endpoint: string } }>(
     '/v1/endpoints/:endpoint',
     {
+      config: { role: 'read' },
       schema: {
         summary: 'Show an endpoint; its ETag is what PUT takes in If-Match',
         tags,
@@ -50,6 +55,7 @@ export function addEndpointRoutes(
   app.post<{ Params: { endpoint: string }; Body: { outcomes: OutcomeInput[] } }>(
     '/v1/endpoints/:endpoint/outcomes',
     {
+      config: { role: 'write' },
       schema: {
         summary: 'Tell what became of predictions; idempotent by prediction id',
         tags,
@@ -69,21 +75,29 @@ function addTrafficRoutes(app: FastifyInstance, control: ControlPlane): void {
   app.put<{ Params: { endpoint: string }; Body: Traffic }>(
     '/v1/endpoints/:endpoint',
     {
+      config: { role: 'admin', changes: 'endpoint.traffic' },
       schema: {
         summary: 'Set the traffic: weights sum to 100. Active once every live server has loaded it',
         tags,
         params: EndpointParams,
         body: TrafficBody,
-        headers: { type: 'object', properties: { 'if-match': { type: 'string' }, 'x-reason': { type: 'string' } } },
+        headers: {
+          type: 'object',
+          properties: {
+            'if-match': { type: 'string' },
+            'x-reason': { type: 'string', description: 'Why; the audit log keeps it' },
+          },
+        },
         response: { 200: EndpointResponse, 202: TrafficChangeResponse, ...problems },
       },
     },
     async (request, reply) => {
-      const { 'if-match': ifMatch, 'x-reason': reason } = request.headers;
+      const ifMatch = request.headers['if-match'];
+      const reason = reasonOf(request);
       const endpoint = await control.setTraffic(request.params.endpoint, request.body, {
-        actor: `http ${request.ip}`,
+        actor: request.actor.name,
         ...(ifMatch === undefined ? {} : { ifMatch }),
-        ...(typeof reason === 'string' ? { reason } : {}),
+        ...(reason === undefined ? {} : { reason }),
       });
       const { change, name } = endpoint.state;
       if (change?.state !== 'preparing') return sendEndpoint(reply, endpoint);
@@ -94,6 +108,7 @@ function addTrafficRoutes(app: FastifyInstance, control: ControlPlane): void {
   app.get<{ Params: { endpoint: string; revision: number } }>(
     '/v1/endpoints/:endpoint/traffic/:revision',
     {
+      config: { role: 'read' },
       schema: {
         summary: 'How far a change of traffic is that was answered with 202',
         tags,

@@ -1,53 +1,110 @@
-// Server-sent events: one document a second until the client leaves or the server stops.
+// Server-sent events: one document a second until the client leaves, its key ends, or the server stops. All streams get the
+// same document, so that watchers cost little however many they are.
 
+import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { stringifyJson } from '../../core/index.ts';
+import { HeadraceError, type Logger, messageOf, stringifyJson } from '../../core/index.ts';
 import type { LiveStats } from './live-stats.ts';
 
 const INTERVAL_MS = 1000;
+/** A client that has read nothing for so long is gone, or as good as. */
+const STALLED_MS = 30_000;
+/** How long the end of a stream may take to be read. */
+const END_MS = 300;
 
 /** One server's open streams. */
 export interface EventStreams {
-  /** Answers with a stream. */
+  /** Answers with a stream. Throws HR_OVERLOADED past `maxStreams`, HR_STOPPING. */
   open(request: FastifyRequest, reply: FastifyReply): FastifyReply;
   /** Ends every open stream, so that a stopping server does not wait for its watchers. */
   endAll(): void;
 }
 
-export function createEventStreams(stats: LiveStats): EventStreams {
-  const ends = new Set<() => void>();
+export interface EventStreamsOptions {
+  readonly stats: Pick<LiveStats, 'live'>;
+  readonly maxStreams: number;
+  /** Asked once a second of each stream's request. */
+  readonly isStillAdmitted: (request: FastifyRequest) => Promise<boolean>;
+  readonly logger: Logger;
+}
+
+interface Stream {
+  readonly request: FastifyRequest;
+  readonly raw: ServerResponse;
+  /** Since when it has not read what was written; undefined when it has. */
+  stalledSince: number | undefined;
+}
+
+export function createEventStreams(options: EventStreamsOptions): EventStreams {
+  const { stats, maxStreams, isStillAdmitted, logger } = options;
+  const streams = new Set<Stream>();
+  let timer: NodeJS.Timeout | undefined;
+  let last: { readonly text: string; readonly atMs: number } | undefined;
+  let isGathering = false;
+  let isStopping = false;
+
+  const drop = (stream: Stream): void => {
+    streams.delete(stream);
+    if (streams.size > 0) return;
+    clearInterval(timer);
+    timer = undefined;
+    last = undefined;
+  };
+  const end = (stream: Stream): void => {
+    drop(stream);
+    stream.raw.end();
+    setTimeout(() => stream.raw.destroy(), END_MS).unref();
+  };
+  const send = (stream: Stream, text: string): void => {
+    if (!stream.raw.writableNeedDrain) {
+      stream.stalledSince = undefined;
+      stream.raw.write(text);
+      return;
+    }
+    // A client that reads slowly skips documents instead of filling memory.
+    stream.stalledSince ??= performance.now();
+    if (performance.now() - stream.stalledSince > STALLED_MS) stream.raw.destroy();
+  };
+  const tick = async (): Promise<void> => {
+    if (isGathering) return;
+    isGathering = true;
+    try {
+      const text = `event: stats\ndata: ${stringifyJson(await stats.live())}\n\n`;
+      last = { text, atMs: performance.now() };
+      for (const stream of streams) send(stream, text);
+    } catch (thrown) {
+      logger.warn({ reason: messageOf(thrown) }, 'the figures for streams could not be gathered');
+    } finally {
+      isGathering = false;
+    }
+  };
+  const tickAll = async (): Promise<void> => {
+    for (const stream of streams) if (!(await isStillAdmitted(stream.request))) end(stream);
+    if (streams.size > 0) await tick();
+  };
+
   return {
     open(request, reply) {
+      if (isStopping) throw new HeadraceError('HR_STOPPING', 'the server is stopping. Open the stream elsewhere.');
+      if (streams.size >= maxStreams) {
+        const sentence = `${maxStreams} streams are open, the most that a worker keeps (server.maxStreams).`;
+        throw new HeadraceError('HR_OVERLOADED', sentence);
+      }
       reply.hijack();
       const { raw } = reply;
       const { id } = request;
       raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-request-id': id });
-      let isBusy = false;
-      const send = async (): Promise<void> => {
-        // A client that reads slowly skips documents instead of filling memory.
-        if (isBusy || raw.writableNeedDrain) return;
-        isBusy = true;
-        try {
-          raw.write(`event: stats\ndata: ${stringifyJson(await stats.live())}\n\n`);
-        } catch {
-          raw.end();
-        } finally {
-          isBusy = false;
-        }
-      };
-      const timer = setInterval(() => void send(), INTERVAL_MS);
-      const end = (): void => {
-        clearInterval(timer);
-        ends.delete(end);
-        raw.end();
-      };
-      ends.add(end);
-      raw.on('close', end);
-      void send();
+      const stream: Stream = { request, raw, stalledSince: undefined };
+      streams.add(stream);
+      raw.on('close', () => drop(stream));
+      timer ??= setInterval(() => void tickAll(), INTERVAL_MS);
+      if (last !== undefined && performance.now() - last.atMs < INTERVAL_MS) send(stream, last.text);
+      else void tick();
       return reply;
     },
     endAll() {
-      for (const end of ends) end();
+      isStopping = true;
+      for (const stream of streams) end(stream);
     },
   };
 }

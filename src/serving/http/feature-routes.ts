@@ -19,6 +19,7 @@ export function addFeatureRoutes(
   app.post(
     '/v1/features/read',
     {
+      config: { role: 'read' },
       schema: {
         summary: 'Read features of a service',
         tags: ['features'],
@@ -37,6 +38,7 @@ export function addFeatureRoutes(
   app.post<{ Params: { source: string }; Body: { rows: unknown[] } }>(
     '/v1/sources/:source/push',
     {
+      config: { role: 'write' },
       schema: {
         summary: 'Push events into a source',
         tags: ['features'],

@@ -17,27 +17,33 @@ export function addHealthRoutes(
 ): void {
   app.get(
     '/health/live',
-    { schema: { summary: 'Whether the process runs', tags: ['health'], response: { 200: HealthResponse } } },
+    {
+      config: { role: 'open' },
+      schema: { summary: 'Whether the process runs', tags: ['health'], response: { 200: HealthResponse } },
+    },
     () => Promise.resolve({ status: 'live' }),
   );
   app.get(
     '/health/ready',
     {
+      config: { role: 'open' },
       schema: {
         summary: 'Whether requests can be answered',
         tags: ['health'],
         response: { 200: HealthResponse, 503: HealthResponse },
       },
     },
-    (_request, reply) => {
+    (request, reply) => {
       const { isReady, reason, health } = control.readiness();
       const status = isReady ? 'ready' : 'not ready';
-      return reply.code(isReady ? 200 : 503).send({ status, reason, ...presentHealth(health) });
+      // A balancer needs the status alone; the rest tells what is served here.
+      const detail = request.actor.roles.has('read') ? { reason, ...presentHealth(health) } : {};
+      return reply.code(isReady ? 200 : 503).send({ status, ...detail });
     },
   );
   app.get(
     '/metrics',
-    { schema: { summary: 'Metrics in Prometheus’ format', tags: ['health'] } },
+    { config: { role: 'read' }, schema: { summary: 'Metrics in Prometheus’ format', tags: ['health'] } },
     async (_request, reply) => {
       // The server's own figures are told whatever else is away.
       const [own, definitions, views] = await Promise.all([
@@ -52,6 +58,7 @@ export function addHealthRoutes(
   app.get(
     '/v1/monitoring/stream',
     {
+      config: { role: 'read' },
       schema: {
         summary: 'Live rates, latencies, errors and missing features by endpoint and variant, as server-sent events',
         tags: ['monitoring'],

@@ -27,7 +27,12 @@ export function addPredictRoute(
   // Inputs are checked against the endpoint's own columns, with better words than a schema's.
   app.post(
     '/v1/endpoints/:endpoint/predict',
-    { schema, validatorCompiler: () => () => true, serializerCompiler: () => JSON.stringify },
+    {
+      schema,
+      config: { role: 'predict' },
+      validatorCompiler: () => () => true,
+      serializerCompiler: () => JSON.stringify,
+    },
     (request, reply) => {
       answer(dataPlane, request, defaults).then(
         (text) => void reply.header('content-type', JSON_TYPE).send(text),

@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type Actor, createScope, HeadraceError, invalid, ROLES, type Scope } from '../../core/index.ts';
+import { createScope, HeadraceError, invalid, type Scope } from '../../core/index.ts';
 
 const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})$/;
 
@@ -17,15 +17,13 @@ export function scopeOf(request: FastifyRequest, { requestTimeoutMs }: RequestDe
   return createScope({
     requestId: request.id,
     traceId: traceOf(request)?.id ?? null,
-    actor: ANYBODY,
+    actor: request.actor,
     deadlineMs: performance.now() + (asked === undefined ? requestTimeoutMs : readTimeout(asked)),
     priority: 'online',
     span: undefined,
     connection: request.raw.socket,
   });
 }
-
-const ANYBODY: Actor = { name: 'open', roles: new Set(ROLES), endpoints: null };
 
 const REQUEST_ID = /^[\x20-\x7e]{1,128}$/;
 

@@ -10,6 +10,7 @@ export function addStatusRoute(app: FastifyInstance, read: ReadStatus): void {
   app.get(
     '/v1/status',
     {
+      config: { role: 'read' },
       schema: {
         summary: 'Freshness and coverage of every view, and what waits',
         tags: ['health'],

@@ -1,0 +1,180 @@
+// Who may come in: every request passes here before its body is read. What was checked once is kept by the text of its key or
+// token, so that the check of a request costs one look-up.
+
+import type { IncomingHttpHeaders } from 'node:http';
+import { type Actor, type Clock, createLastUsed, HeadraceError, ROLES } from '../../../core/index.ts';
+import type { KeyRing, Known } from './key-ring.ts';
+import { createRateLimit } from './rate-limit.ts';
+import { createHostCheck, refuseForeignPage } from './request-origin.ts';
+import type { RouteRole } from './route-role.ts';
+import type { TokenVerifier } from './token-verifier.ts';
+
+export interface GateOptions {
+  readonly keys: KeyRing;
+  /** Undefined: the server takes no tokens. */
+  readonly tokens: TokenVerifier | undefined;
+  /** Whether the server may answer anybody while there are no keys: it is on loopback, or was told to be insecure. */
+  readonly opensTo: 'loopback' | 'everybody' | 'nobody';
+  /** The address that it listens on. */
+  readonly host: string;
+  /** Requests a second of one key or address; undefined: any number. */
+  readonly rateLimit: number | undefined;
+  readonly clock: Clock;
+}
+
+export interface Gate {
+  /**
+   * The actor of a request to a route that takes `role`, on `endpoint` where its path names one. A promise only where a token is
+   * seen first. Throws HR_MISDIRECTED, HR_FORBIDDEN, HR_UNAUTHENTICATED, HR_OVERLOADED (rate).
+   */
+  admit(
+    headers: IncomingHttpHeaders,
+    ip: string,
+    role: RouteRole,
+    endpoint: string | undefined,
+  ): Actor | Promise<Actor>;
+  /** Whether a request that was let in would be still: what it began may outlive its key. It counts for no rate. */
+  stillAdmits(headers: IncomingHttpHeaders, ip: string, role: RouteRole): Promise<boolean>;
+  /** Whether anybody is let in. */
+  isOpen(): boolean;
+  /** Keys changed: what was checked before is checked again. */
+  forget(): void;
+}
+
+const MOST_KNOWN = 4096;
+const NO_ROLES: Actor['roles'] = new Set();
+const ALL_ROLES: Actor['roles'] = new Set(ROLES);
+const NO_ENDPOINTS: Actor['endpoints'] = new Set();
+
+/** Somebody without a valid key. */
+export function anonymous(ip: string): Actor {
+  return { name: `anonymous ${ip}`, roles: NO_ROLES, endpoints: NO_ENDPOINTS };
+}
+
+export function createGate({ keys, tokens, opensTo, host, rateLimit, clock }: GateOptions): Gate {
+  const limit = rateLimit === undefined ? undefined : createRateLimit(rateLimit);
+  const checkHost = opensTo === 'loopback' ? createHostCheck(host) : undefined;
+  const openActors = createLastUsed<string, Known>(MOST_KNOWN);
+  let known = createLastUsed<string, Known>(MOST_KNOWN);
+  let generation = 0;
+
+  const isOpen = (): boolean => opensTo !== 'nobody' && tokens === undefined && !keys.hasKeys();
+
+  const openTo = (ip: string): Known => {
+    let found = openActors.get(ip);
+    if (found === undefined) {
+      const actor = { name: `open ${ip}`, roles: ALL_ROLES, endpoints: null };
+      openActors.set(ip, (found = { actor, untilMicros: Infinity, keyId: undefined }));
+    }
+    return found;
+  };
+
+  const check = (credential: string): Known | Promise<Known> => {
+    const found = keys.find(credential);
+    if (found !== undefined) {
+      known.set(credential, found);
+      return found;
+    }
+    if (tokens === undefined || !IS_TOKEN.test(credential)) {
+      const sentence = `${WHAT_CAME} is no key${tokens === undefined ? '' : ' and no token'}.`;
+      throw new HeadraceError('HR_UNAUTHENTICATED', sentence);
+    }
+    const began = generation;
+    return tokens.verify(credential).then((token) => {
+      // Not what was checked by keys that are gone.
+      if (began === generation) known.set(credential, token);
+      return token;
+    });
+  };
+
+  const identify = (headers: IncomingHttpHeaders, ip: string): Known | Promise<Known> => {
+    if (isOpen()) return openTo(ip);
+    const credential = credentialOf(headers);
+    if (credential === undefined) throw noCredential();
+    const found = known.get(credential);
+    return found !== undefined && found.untilMicros > clock.nowMicros() ? found : check(credential);
+  };
+
+  const pass = ({ actor, keyId }: Known, role: RouteRole, endpoint: string | undefined): Actor => {
+    // Whoever asks how a server is must hear it.
+    if (limit !== undefined && role !== 'open' && !limit.take(actor.name)) throw tooMany();
+    if (role !== 'open' && role !== 'known' && !actor.roles.has(role)) throw lacksRole(actor, role);
+    if (endpoint !== undefined && actor.endpoints !== null && !actor.endpoints.has(endpoint))
+      throw lacksEndpoint(actor, endpoint);
+    if (keyId !== undefined) keys.use(keyId);
+    return actor;
+  };
+
+  const refuse = (thrown: unknown, ip: string, role: RouteRole): Actor => {
+    if (role === 'open') return anonymous(ip);
+    // Whoever guesses is slowed down, too.
+    if (limit !== undefined && !limit.take(`anonymous ${ip}`)) throw tooMany();
+    throw thrown;
+  };
+
+  return {
+    admit(headers, ip, role, endpoint) {
+      refuseForeignPage(headers);
+      if (checkHost !== undefined && isOpen()) checkHost(headers.host);
+      let found: Known | Promise<Known>;
+      try {
+        found = identify(headers, ip);
+      } catch (thrown) {
+        return refuse(thrown, ip, role);
+      }
+      if (!(found instanceof Promise)) return pass(found, role, endpoint);
+      return found.then(
+        (token) => pass(token, role, endpoint),
+        (thrown: unknown) => refuse(thrown, ip, role),
+      );
+    },
+    async stillAdmits(headers, ip, role) {
+      try {
+        const { actor } = await identify(headers, ip);
+        return role === 'open' || role === 'known' || actor.roles.has(role);
+      } catch {
+        return role === 'open';
+      }
+    },
+    isOpen,
+    forget() {
+      generation++;
+      known = createLastUsed(MOST_KNOWN);
+    },
+  };
+}
+
+/** Three parts of base64url: a JWT's form. */
+const IS_TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+const WHAT_CAME = 'what came in `Authorization: Bearer …` or `x-api-key`';
+
+/** The key or token of a request; a header that is sent twice is none. */
+function credentialOf(headers: IncomingHttpHeaders): string | undefined {
+  const key = headers['x-api-key'];
+  if (typeof key === 'string') return key;
+  const { authorization } = headers;
+  if (authorization === undefined) return undefined;
+  return /^Bearer +(\S+)$/i.exec(authorization)?.[1];
+}
+
+function noCredential(): HeadraceError {
+  return new HeadraceError(
+    'HR_UNAUTHENTICATED',
+    'the request has no key: send `Authorization: Bearer hr_…` or `x-api-key: hr_…`.',
+  );
+}
+
+function tooMany(): HeadraceError {
+  return new HeadraceError('HR_OVERLOADED', 'more requests a second than server.rateLimit; repeat this one later.');
+}
+
+function lacksRole({ name, roles }: Actor, role: RouteRole): HeadraceError {
+  const has = roles.size === 0 ? 'no role' : [...roles].join(', ');
+  return new HeadraceError('HR_FORBIDDEN', `this takes the role ${role}; ${name} has ${has}.`);
+}
+
+function lacksEndpoint({ name, endpoints }: Actor, endpoint: string): HeadraceError {
+  const has = [...(endpoints ?? [])].join(', ');
+  const sentence = `${name} may not use endpoint "${endpoint.slice(0, 100)}"; it may use ${has === '' ? 'none' : has}.`;
+  return new HeadraceError('HR_FORBIDDEN', sentence);
+}

@@ -1,0 +1,77 @@
+// Attempts to change what is served that were refused, for the audit log. Whoever has no valid key can make any number of them,
+// so that few are written and the rest is counted.
+
+import type { FastifyRequest } from 'fastify';
+import { createLastUsed, type HeadraceError, type Logger, messageOf } from '../../../core/index.ts';
+import type { AuditEntry } from '../../../registry/index.ts';
+import { createRateLimit } from './rate-limit.ts';
+import { reasonOf } from './reason-header.ts';
+
+export interface RefusedChanges {
+  /** Writes what a route that `changes` something refused; does nothing for other routes and for malformed requests. */
+  tell(request: FastifyRequest, error: HeadraceError): void;
+  /** Resolves when all is written. */
+  settled(): Promise<void>;
+}
+
+/** Refusals; what else fails was no attempt (a body that is none) or is a fault of the server. */
+const REFUSALS = new Set([401, 403, 409, 412, 421, 422, 429]);
+
+/** In a row, then so many an hour. */
+const BURST = 20;
+const UNKNOWN_PER_HOUR = 60;
+const KNOWN_PER_HOUR = 600;
+const MOST_ASKED = 4000;
+const MOST_UNTOLD = 1000;
+
+export function createRefusedChanges(write: (entry: AuditEntry) => Promise<void>, logger: Logger): RefusedChanges {
+  const unknown = createRateLimit(UNKNOWN_PER_HOUR / 3600, undefined, BURST);
+  const known = createRateLimit(KNOWN_PER_HOUR / 3600, undefined, BURST);
+  /** Refusals since the last that was written. */
+  const untold = createLastUsed<string, number>(MOST_UNTOLD);
+  const writing = new Set<Promise<void>>();
+  return {
+    tell(request, error) {
+      const { changes } = request.routeOptions.config;
+      if (changes === undefined || !REFUSALS.has(error.status)) return;
+      const { actor } = request;
+      // All of them share one: addresses cost nothing.
+      const isKnown = actor.roles.size > 0;
+      const bucket = isKnown ? actor.name : 'anonymous';
+      const missed = untold.get(bucket) ?? 0;
+      if (!(isKnown ? known : unknown).take(bucket)) return untold.set(bucket, missed + 1);
+      untold.delete(bucket);
+      const { endpoint = '' } = request.params as { readonly endpoint?: string };
+      const entry: AuditEntry = {
+        actor: actor.name,
+        action: changes,
+        object: `endpoint/${endpoint.slice(0, 200)}`,
+        after: {
+          refused: error.code,
+          detail: error.message.slice(0, 500),
+          ...askedBy(request),
+          ...(missed === 0 ? {} : { untold: missed }),
+        },
+        reason: reasonOf(request),
+      };
+      const written: Promise<void> = write(entry)
+        .catch((thrown: unknown) =>
+          logger.error({ ...entry, failure: messageOf(thrown) }, 'a refused change could not be written'),
+        )
+        .finally(() => writing.delete(written));
+      writing.add(written);
+    },
+    async settled() {
+      await Promise.all(writing);
+    },
+  };
+}
+
+/** What was asked for; nothing where the body was not read, or is large. */
+function askedBy({ body }: FastifyRequest): { readonly asked?: unknown } {
+  if (body === undefined || body === null) return {};
+  return JSON.stringify(body, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)).length >
+    MOST_ASKED
+    ? {}
+    : { asked: body };
+}
