@@ -60,6 +60,7 @@ export {
   compileRowReader,
   parseRow,
   parseRows,
+  parseSent,
   parseValue,
   toJson,
 } from './value.ts';

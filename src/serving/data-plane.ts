@@ -14,6 +14,7 @@ import type { Definitions } from '../definitions/index.ts';
 import { type IngestionStatus, openIngestion, type PushResult } from '../ingestion/index.ts';
 import type { Monitor } from '../monitoring/index.ts';
 import type { EndpointState, Traffic } from '../registry/index.ts';
+import type { Catalogue } from './catalogue.ts';
 import type { EndpointPlan } from './endpoint-plan.ts';
 import { CLOCK_SKEW_MICROS } from './feature-plan.ts';
 import type { DefinitionsHealth } from './definitions-health.ts';
@@ -44,6 +45,8 @@ export interface DataPlane {
   readiness(): Readiness;
   /** What is served by. Throws HR_NOTHING_APPLIED. */
   definitions(): Definitions;
+  /** What is there to ask, with its columns. Throws HR_NOTHING_APPLIED, HR_NOT_LOADED. */
+  catalogue(): Catalogue;
   ingestionStatus(): IngestionStatus;
   /** From now on readiness is false; what runs goes on. */
   drain(): void;
@@ -190,6 +193,7 @@ export async function createDataPlane(deps: ServingDeps): Promise<DataPlane> {
       return { isReady: false, reason: `nothing can be served by ${names}`, health };
     },
     definitions: () => snapshots.definitions(),
+    catalogue: () => snapshots.catalogue(),
     ingestionStatus: () => ingestion.status(),
     drain() {
       isDraining = true;

@@ -7,6 +7,7 @@ import {
   type ErrorDetail,
   type Field,
   INVALID,
+  parseSent,
   parseTimestamp,
   parseValue,
   reportUnknownMembers,
@@ -66,6 +67,6 @@ function compileValueParser(type: DataType): ParseOne {
     case 'timestamp':
       return (raw) => (typeof raw === 'string' ? (parseTimestamp(raw) ?? INVALID) : parseValue(type, raw));
     default:
-      return (raw) => parseValue(type, raw);
+      return (raw) => parseSent(type, raw);
   }
 }

@@ -10,6 +10,7 @@ import {
   type ServiceState,
   versionIncomplete,
 } from '../registry/index.ts';
+import { type Catalogue, catalogueOf } from './catalogue.ts';
 import { type DefinitionsHealth, definitionsHealth } from './definitions-health.ts';
 import { compileEndpoint, type EndpointPlan } from './endpoint-plan.ts';
 import { compileFeaturePlan, type FeaturePlan } from './feature-plan.ts';
@@ -29,6 +30,8 @@ export interface Snapshots {
   endpoints(): readonly EndpointPlan[];
   /** For reading features; compiled when first asked for. Throws HR_UNKNOWN_SERVICE, HR_VERSION_INCOMPLETE. */
   service(name: string): FeaturePlan;
+  /** What is there to ask. Throws HR_NOTHING_APPLIED. */
+  catalogue(): Catalogue;
   /** What of the definitions is served, and what not and why. */
   health(): DefinitionsHealth;
   /** Looks whether anything changed, and swaps when it did. Never throws: what fails stays as it was and is logged. */
@@ -299,6 +302,7 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
     },
     endpoints: () => [...(current?.endpoints.values() ?? [])],
     service: (name) => planService(need(), name),
+    catalogue: () => catalogueOf(need()),
     health: () => definitionsHealth(current, failure, storeCheck.health()),
     async catchUp() {
       while (refreshing !== undefined) await refreshing;
