@@ -64,6 +64,7 @@ export {
   compileRowReader,
   parseRow,
   parseRows,
+  parseSent,
   parseValue,
   toJson,
 } from './value.ts';

@@ -56,6 +56,19 @@ function parseInt64(json: unknown): bigint | typeof INVALID {
   return INVALID;
 }
 
+const DIGITS = /^-?(?:0|[1-9]\d{0,18})$/;
+
+/**
+ * As `parseValue`, of what clients send: an int64 may come as text with its digits, since many languages would lose some
+ * of a number's.
+ */
+export function parseSent(type: DataType, json: unknown): Value | typeof INVALID {
+  if (type.kind === 'int64' && typeof json === 'string') return DIGITS.test(json) ? parseInt64(BigInt(json)) : INVALID;
+  if (type.kind !== 'list' || !Array.isArray(json)) return parseValue(type, json);
+  const items = json.map((item) => parseSent(type.of, item));
+  return items.includes(INVALID) ? INVALID : (items as Value[]);
+}
+
 const SPECIAL_FLOATS: Readonly<Record<string, number>> = { NaN: NaN, Infinity: Infinity, '-Infinity': -Infinity };
 
 function parseFloat64(json: unknown): number | typeof INVALID {
@@ -98,7 +111,7 @@ export function parseRow(fields: readonly Field[], json: unknown, path: string, 
   }
   for (const { name, type } of fields) {
     const raw = Object.hasOwn(json, name) ? (json as Record<string, unknown>)[name] : null;
-    const value = parseValue(type, raw);
+    const value = parseSent(type, raw);
     if (value === INVALID) {
       mistakes.push({ path: `${path}.${name}`, message: describeMistake(type, raw) });
       row[name] = null;
@@ -142,7 +155,7 @@ function readerOf(type: DataType): ReadValue {
     case 'timestamp':
       return (raw) => (typeof raw === 'string' ? (parseTimestamp(raw) ?? INVALID) : parseValue(type, raw));
     default:
-      return (raw) => parseValue(type, raw);
+      return (raw) => parseSent(type, raw);
   }
 }
 

@@ -295,8 +295,8 @@ async function writeTraffic(
   return after;
 }
 
-function trafficOf({ change: _, ...state }: EndpointState): Omit<EndpointState, 'change'> {
-  return state;
+function trafficOf({ name, model, unit, salt, variants, shadows, revision, etag }: EndpointState): object {
+  return { name, model, unit, salt, variants, shadows, revision, etag };
 }
 
 async function readEndpoint(db: RegistryDb, name: string): Promise<EndpointState> {

@@ -4,6 +4,7 @@ import { messageOf } from '../core/index.ts';
 import type { Definitions } from '../definitions/index.ts';
 import type { IngestionStatus } from '../ingestion/index.ts';
 import type { EndpointState, Registry, SetTraffic, Traffic } from '../registry/index.ts';
+import type { Catalogue } from './catalogue.ts';
 import type { DefinitionsHealth, EndpointHealth } from './definitions-health.ts';
 import type { Failing } from './request-truth.ts';
 import type { Snapshots } from './snapshot.ts';
@@ -21,6 +22,8 @@ export interface ControlPlane {
   readiness(): Readiness;
   /** What is served by. Throws HR_NOTHING_APPLIED. */
   definitions(): Definitions;
+  /** What is there to ask, with its columns. Throws HR_NOTHING_APPLIED, HR_NOT_LOADED. */
+  catalogue(): Catalogue;
   ingestionStatus(): IngestionStatus;
   /** Looks for changes of the registry now instead of at the next tick. */
   refresh(): Promise<void>;
@@ -85,6 +88,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
       return { isReady: false, reason: `nothing can be served by ${names}`, health: told };
     },
     definitions: () => snapshots.definitions(),
+    catalogue: () => snapshots.catalogue(),
     ingestionStatus,
     refresh: () => snapshots.refresh(),
   };

@@ -10,6 +10,7 @@ import {
   type Field,
   INVALID,
   noteMistake,
+  parseSent,
   parseTimestamp,
   parseValue,
   reportUnknownMembers,
@@ -127,9 +128,6 @@ function parseRequired(type: DataType, raw: unknown): Value | typeof INVALID {
   return raw === null || raw === undefined ? INVALID : parseInside(type, raw);
 }
 
-/** Whole numbers as text: a client without 64-bit integers keeps their digits so. */
-const DIGITS = /^-?\d{1,19}$/;
-
 // As `parseValue`, and int64 may come as text. A list's items may be null.
 function parseInside(type: DataType, raw: unknown): Value | typeof INVALID {
   if (raw === null) return null;
@@ -137,7 +135,7 @@ function parseInside(type: DataType, raw: unknown): Value | typeof INVALID {
     case 'string':
       return typeof raw === 'string' && raw.isWellFormed() ? raw : INVALID;
     case 'int64':
-      return typeof raw === 'string' ? parseDigits(raw) : parseValue(type, raw);
+      return parseSent(type, raw);
     case 'list': {
       if (!Array.isArray(raw)) return INVALID;
       const items = raw.map((item) => parseInside(type.of, item));
@@ -146,10 +144,6 @@ function parseInside(type: DataType, raw: unknown): Value | typeof INVALID {
     default:
       return parseValue(type, raw);
   }
-}
-
-function parseDigits(text: string): Value | typeof INVALID {
-  return DIGITS.test(text) ? parseValue({ kind: 'int64' }, BigInt(text)) : INVALID;
 }
 
 function hasHalfPair(raw: unknown): boolean {

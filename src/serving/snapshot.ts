@@ -4,6 +4,7 @@
 import { didYouMeanOf, HeadraceError, messageOf } from '../core/index.ts';
 import { type Definitions, type LiveVersion, resolveService } from '../definitions/index.ts';
 import { readableVersions, type ServedService, type ServiceState, versionIncomplete } from '../registry/index.ts';
+import { type Catalogue, catalogueOf } from './catalogue.ts';
 import { type DefinitionsHealth, definitionsHealth } from './definitions-health.ts';
 import { createEndpointLoads, type EndpointSlot } from './endpoint-loads.ts';
 import type { EndpointPlan } from './endpoint-plan.ts';
@@ -27,6 +28,8 @@ export interface Snapshots {
   isService(name: string): boolean;
   /** For reading features; compiled when first asked for. Throws HR_UNKNOWN_SERVICE, HR_VERSION_INCOMPLETE. */
   service(name: string): ReadPlan;
+  /** What is there to ask. Throws HR_NOTHING_APPLIED. */
+  catalogue(): Catalogue;
   /** What of the definitions is served, and what not and why. `failing`: which endpoints fail at every request. */
   health(failing: (endpoint: string) => Failing | undefined): DefinitionsHealth;
   /** Looks whether anything changed, and swaps when it did. Never throws: what fails stays as it was and is logged. */
@@ -286,6 +289,7 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
     isEndpoint: (name) => Object.hasOwn(current?.definitions.manifest.endpoints ?? {}, name),
     isService: (name) => Object.hasOwn(current?.definitions.manifest.services ?? {}, name),
     service: (name) => planService(need(), name),
+    catalogue: () => catalogueOf(need()),
     health: (failing) => definitionsHealth(current, failure, storeCheck.health(), failing),
     async catchUp() {
       while (refreshing !== undefined) await refreshing;

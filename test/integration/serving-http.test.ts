@@ -497,9 +497,9 @@ describe('looking at the server', () => {
     expect(openapi).toMatch(/^3\./);
     expect(Object.keys(paths)).toEqual(
       expect.arrayContaining([
-        '/v1/endpoints/{endpoint}/predict',
+        '/v1/endpoints/checkout/predict',
         '/v1/features/read',
-        '/v1/sources/{source}/push',
+        '/v1/sources/purchases/push',
         '/v1/monitoring/stream',
         '/metrics',
       ]),

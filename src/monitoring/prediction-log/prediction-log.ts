@@ -82,21 +82,3 @@ export interface PredictionLogCounters {
   /** By reason; outcomes are refused with an error instead. */
   readonly dropped: Readonly<Record<DropReason, number>>;
 }
-
-const REASONS: readonly DropReason[] = ['full', 'disk', 'closed', 'too_large', 'invalid'];
-
-/** The sum of several workers' figures; nothing of none. */
-export function sumLogs(logs: readonly PredictionLogCounters[]): PredictionLogCounters {
-  const sum = (pick: (log: PredictionLogCounters) => number): number =>
-    logs.reduce((total, log) => total + pick(log), 0);
-  return {
-    written: sum(({ written }) => written),
-    queued: sum(({ queued }) => queued),
-    queuedBytes: sum(({ queuedBytes }) => queuedBytes),
-    // Every reason is there, which is why the cast holds.
-    dropped: Object.fromEntries(REASONS.map((reason) => [reason, sum(({ dropped }) => dropped[reason])])) as Record<
-      DropReason,
-      number
-    >,
-  };
-}

@@ -4,6 +4,8 @@ import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify';
 import { didYouMean, HeadraceError, type Logger } from '../../core/index.ts';
 import type { ServingPlanes } from '../open-serving.ts';
+import { addCatalogueRoutes } from './catalogue-routes.ts';
+import { addDocsRoutes, addRootRoute } from './docs/docs-routes.ts';
 import { drainBody } from './drain-body.ts';
 import { addEndpointRoutes } from './endpoint-routes.ts';
 import { createEventStreams } from './event-stream.ts';
@@ -11,6 +13,7 @@ import { addFeatureRoutes } from './feature-routes.ts';
 import { addHealthRoutes } from './health-routes.ts';
 import { addJsonBody } from './json-body.ts';
 import type { LiveStats } from './live-stats.ts';
+import { addOpenApiRoute } from './openapi/openapi-routes.ts';
 import { addPredictRoute } from './predict-route.ts';
 import { fromHttp, sendProblem } from './problem.ts';
 import { continueTrace, requestIdOf } from './request-context.ts';
@@ -35,7 +38,7 @@ export interface HttpServerOptions {
   /** PEM; undefined: no TLS. */
   readonly tls: TlsFiles | undefined;
   readonly version: string;
-  /** Leave the page at /docs out: it takes a while to load. */
+  /** Leave the page at /docs out. */
   readonly hasDocs?: boolean;
 }
 
@@ -130,49 +133,29 @@ export async function createHttpServer(
       );
       return sendProblem(reply.header('allow', known), request, error, logger);
     }
-    const sentence = `there is no ${request.method} ${path.slice(0, 200)}.${didYouMean(path, PATHS)} /docs lists the routes.`;
+    const asked = path.slice(0, 200);
+    const sentence = `there is no ${request.method} ${asked}.${didYouMean(asked, routes.pathsLike(asked))} /openapi.json lists the routes.`;
     return sendProblem(reply, request, new HeadraceError('HR_UNKNOWN_ROUTE', sentence), logger);
   });
   const routes = createRouteMethods();
   app.addHook('onRoute', ({ method, url }) => routes.add(method, url));
   addJsonBody(app);
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'Headrace',
-        version: options.version,
-        description: 'Features and predictions. Errors are application/problem+json.',
-      },
-    },
-  });
+  // It gathers what routes say of themselves; the document is made of that and of the definitions.
+  await app.register(swagger, { openapi: { openapi: '3.1.0' } });
+  const hasDocs = options.hasDocs !== false;
+  const described = { version: options.version, routes: () => app.swagger() };
   await app.register((scope) => {
     addPredictRoute(scope, data, options, logger);
     addFeatureRoutes(scope, data, ingest, options);
     addEndpointRoutes(scope, control, ingest, options);
     addHealthRoutes(scope, control, options, streams);
     addStatusRoute(scope, options.status);
-    scope.get('/openapi.json', { schema: { hide: true }, config: { role: 'read' } }, () =>
-      Promise.resolve(app.swagger()),
-    );
+    addCatalogueRoutes(scope, control);
+    addOpenApiRoute(scope, control, described);
+    addRootRoute(scope, control, { version: options.version, hasDocs });
+    if (hasDocs) addDocsRoutes(scope, control, described);
     return Promise.resolve();
   });
-  if (options.hasDocs !== false) {
-    const { default: reference } = await import('@scalar/fastify-api-reference');
-    await app.register(reference, { routePrefix: '/docs', configuration: { url: '/openapi.json', title: 'Headrace' } });
-  }
   await app.ready();
   return { app, roles };
 }
-
-const PATHS = [
-  '/v1/endpoints',
-  '/v1/features/read',
-  '/v1/monitoring/stream',
-  '/v1/status',
-  '/health/live',
-  '/health/ready',
-  '/metrics',
-  '/openapi.json',
-  '/docs',
-];

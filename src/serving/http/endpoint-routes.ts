@@ -105,7 +105,7 @@ function addTrafficRoutes(app: FastifyInstance, control: ControlPlane): void {
       return reply.code(202).header('location', url).send(presentChange(change));
     },
   );
-  app.get<{ Params: { endpoint: string; revision: number } }>(
+  app.get<{ Params: { endpoint: string; revision: string } }>(
     '/v1/endpoints/:endpoint/traffic/:revision',
     {
       config: { role: 'read' },

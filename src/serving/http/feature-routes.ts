@@ -3,10 +3,20 @@
 import type { FastifyInstance } from 'fastify';
 import type { DataPlane } from '../data-plane.ts';
 import type { IngestPlane } from '../ingest-plane.ts';
-import { parseReadBody } from './read-body.ts';
+import { parseReadBody, parseServiceReadBody } from './read-body.ts';
 import { idempotencyKeyOf, type RequestDefaults, scopeOf } from './request-context.ts';
-import { ProblemResponse, PushBody, PushResponse, ReadBody, ReadResponse, SourceParams } from './schemas.ts';
+import {
+  ProblemResponse,
+  PushBody,
+  PushResponse,
+  ReadBody,
+  ReadResponse,
+  ServiceParams,
+  ServiceReadBody,
+  SourceParams,
+} from './schemas.ts';
 
+const JSON_TYPE = 'application/json; charset=utf-8';
 const problems = { '4xx': ProblemResponse, '5xx': ProblemResponse };
 
 export function addFeatureRoutes(
@@ -32,7 +42,27 @@ export function addFeatureRoutes(
     async (request, reply) => {
       const { service, rows, layout } = parseReadBody(request.body);
       const read = await dataPlane.readFeatures(service, rows, scopeOf(request, defaults));
-      return reply.header('content-type', 'application/json; charset=utf-8').send(read.toJson(layout));
+      return reply.header('content-type', JSON_TYPE).send(read.toJson(layout));
+    },
+  );
+  app.post<{ Params: { service: string } }>(
+    '/v1/services/:service/read',
+    {
+      config: { role: 'read' },
+      schema: {
+        summary: 'Read features of a service, named in the path',
+        tags: ['features'],
+        params: ServiceParams,
+        body: ServiceReadBody,
+        response: { 200: ReadResponse, ...problems },
+      },
+      validatorCompiler: () => () => true,
+      serializerCompiler: () => JSON.stringify,
+    },
+    async (request, reply) => {
+      const { rows, layout } = parseServiceReadBody(request.body);
+      const read = await dataPlane.readFeatures(request.params.service, rows, scopeOf(request, defaults));
+      return reply.header('content-type', JSON_TYPE).send(read.toJson(layout));
     },
   );
   app.post<{ Params: { source: string }; Body: { rows: unknown[] } }>(

@@ -16,13 +16,23 @@ export function parseReadBody(body: unknown): AskedFeatures {
   if (typeof service !== 'string') {
     throw invalid([{ path: 'service', message: `expected the name of a feature service, got ${describe(service)}` }]);
   }
+  return { service, rows, layout: parseLayout(options) };
+}
+
+/** Of POST /v1/services/{service}/read, whose path names the service. Throws HR_INVALID. */
+export function parseServiceReadBody(body: unknown): Omit<AskedFeatures, 'service'> {
+  const { rows, options = {} } = membersOf(body, 'body', ['rows', 'options']);
+  return { rows, layout: parseLayout(options) };
+}
+
+function parseLayout(options: unknown): Layout {
   const { layout = 'rows' } = membersOf(options, 'options', ['layout']);
   const known = LAYOUTS.find((one) => one === layout);
   if (known === undefined) {
     const expected = LAYOUTS.map((one) => `"${one}"`).join(' or ');
     throw invalid([{ path: 'options.layout', message: `expected ${expected}, got ${describe(layout)}` }]);
   }
-  return { service, rows, layout: known };
+  return known;
 }
 
 function membersOf(json: unknown, path: string, names: readonly string[]): Readonly<Record<string, unknown>> {

@@ -10,6 +10,8 @@ const ByFeature = Type.Object({}, { additionalProperties: true, description: 'By
 
 export const EndpointParams = Type.Object({ endpoint: Type.String() });
 export const SourceParams = Type.Object({ source: Type.String() });
+export const ServiceParams = Type.Object({ service: Type.String() });
+export const ViewParams = Type.Object({ view: Type.String() });
 
 export const PredictBody = Type.Object({
   inputs: Type.Array(JsonRow, { description: 'One row of request columns per prediction' }),
@@ -51,6 +53,8 @@ export const ReadBody = Type.Object(
   },
   { additionalProperties: false },
 );
+/** Where the path names the service. */
+export const ServiceReadBody = Type.Omit(ReadBody, ['service'], { additionalProperties: false });
 const Features = {
   features: ByFeature,
   statuses: Type.Object(
@@ -159,6 +163,34 @@ export const ProblemResponse = Type.Object(
   },
   { description: 'application/problem+json, RFC 9457' },
 );
+
+const About = {
+  name: Type.String(),
+  description: Type.Optional(Type.String()),
+  owner: Type.Optional(Type.String()),
+  tags: Type.Optional(Type.Record(Type.String(), Type.String())),
+};
+const Typed = { name: Type.String(), type: Type.String(), description: Type.Optional(Type.String()) };
+const ColumnResponse = Type.Object({ ...Typed, required: Type.Boolean(), default: Type.Optional(Type.Unknown()) });
+export const ServiceResponse = Type.Object({
+  ...About,
+  state: Type.Enum(['current', 'waiting', 'unfilled', 'unserved']),
+  revision: Type.Integer({ description: 'The apply by whose definitions it is answered' }),
+  waits_for: Type.Array(Type.String()),
+  request: Type.Array(ColumnResponse),
+  features: Type.Array(Type.Object(Typed)),
+});
+export const ServicesResponse = Type.Object({ services: Type.Array(ServiceResponse) });
+export const ViewResponse = Type.Object({
+  ...About,
+  entity: Type.String(),
+  keys: Type.Array(Type.Object(Typed)),
+  source: Type.String(),
+  features: Type.Array(Type.Object({ ...Typed, default: Type.Optional(Type.Unknown()), aggregation: Type.String() })),
+  versions: Type.Array(Type.Object({ version: Type.String(), current: Type.Boolean(), complete: Type.Boolean() })),
+});
+export const ViewsResponse = Type.Object({ views: Type.Array(ViewResponse) });
+
 const Aged = Type.Object({ at: Type.String(), age_seconds: Type.Integer() });
 const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 const ViewStatus = Type.Object(
