@@ -19,7 +19,7 @@ const MAX_ROWS = 100_000;
 const get = defineCommand({
   usage: 'get',
   summary: 'read a service’s features for rows of keys, now or as at a time',
-  example: `headrace features get --service delay_features --rows '[{"origin":"ATL","destination":"ORD"}]' --at 2026-11-24T10:00:00Z`,
+  example: `headrace features get --service delay_features --rows '[{"origin":"ATL","destination":"ORD","distance":606,"scheduled_at":"2026-11-24T10:00:00Z"}]' --at 2026-11-24T10:00:00Z`,
   options: (command) =>
     command
       .requiredOption('--service <name>', 'the feature service')

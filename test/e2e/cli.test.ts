@@ -189,18 +189,20 @@ describe('features get', () => {
     });
   });
 
-  it('answers an unknown and a null key', () => {
-    const { rows } = JSON.parse(read('[{"customer":"eve"},{"customer":null}]').stdout) as { rows: unknown[] };
+  it('answers an unknown key, and refuses a row that has none', () => {
+    const { rows } = JSON.parse(read('[{"customer":"eve"}]').stdout) as { rows: unknown[] };
     expect(rows).toMatchObject([
       {
         features: { history__last_points: null, history__purchases_1d: 0 },
         statuses: { history__last_points: 'NOT_FOUND' },
       },
-      {
-        features: { history__last_points: null, history__purchases_1d: null },
-        statuses: { history__purchases_1d: 'NOT_FOUND' },
-      },
     ]);
+    const refused = read('[{"customer":"eve"},{"customer":null},{}]');
+    expect(refused).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('rows[1].customer: expected string, got null'),
+    });
+    expect(refused.stderr).toContain('rows[2].customer: expected string, got nothing');
   });
 
   it('names row and column of a wrong value, and the nearest service', () => {
