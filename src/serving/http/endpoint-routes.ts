@@ -22,7 +22,7 @@ export function addEndpointRoutes(app: FastifyInstance, dataPlane: DataPlane): v
     '/v1/endpoints',
     { schema: { summary: 'List endpoints', tags, response: { 200: EndpointsResponse, ...problems } } },
     async () => ({
-      endpoints: (await dataPlane.endpoints()).map(present),
+      endpoints: (await dataPlane.endpoints()).map((state) => present(dataPlane, state)),
     }),
   );
   app.get<{ Params: { endpoint: string } }>(
@@ -35,7 +35,7 @@ export function addEndpointRoutes(app: FastifyInstance, dataPlane: DataPlane): v
         response: { 200: EndpointResponse, ...problems },
       },
     },
-    async (request, reply) => sendEndpoint(reply, await dataPlane.endpoint(request.params.endpoint)),
+    async (request, reply) => sendEndpoint(dataPlane, reply, await dataPlane.endpoint(request.params.endpoint)),
   );
   app.put<{ Params: { endpoint: string }; Body: Traffic }>(
     '/v1/endpoints/:endpoint',
@@ -55,7 +55,7 @@ export function addEndpointRoutes(app: FastifyInstance, dataPlane: DataPlane): v
         actor: `http ${request.ip}`,
         ...(ifMatch === undefined ? {} : { ifMatch }),
       });
-      return sendEndpoint(reply, state);
+      return sendEndpoint(dataPlane, reply, state);
     },
   );
   app.post<{ Params: { endpoint: string }; Body: { outcomes: OutcomeInput[] } }>(
@@ -73,10 +73,15 @@ export function addEndpointRoutes(app: FastifyInstance, dataPlane: DataPlane): v
   );
 }
 
-function sendEndpoint(reply: FastifyReply, state: EndpointState): FastifyReply {
-  return reply.header('etag', state.etag).send(present(state));
+type Served = Pick<DataPlane, 'readiness'>;
+
+function sendEndpoint(dataPlane: Served, reply: FastifyReply, state: EndpointState): FastifyReply {
+  return reply.header('etag', state.etag).send(present(dataPlane, state));
 }
 
-function present({ name, model, unit, variants, shadows, revision }: EndpointState): object {
-  return { name, model, unit, variants, shadows, revision };
+/** What the registry says, and what this server serves of it. */
+function present(dataPlane: Served, { name, model, unit, variants, shadows, revision }: EndpointState): object {
+  const served = dataPlane.readiness().health.endpoints.find(({ endpoint }) => endpoint === name);
+  const told = served === undefined ? {} : { state: served.state, served: served.served, reason: served.reason };
+  return { name, model, unit, variants, shadows, revision, ...told };
 }

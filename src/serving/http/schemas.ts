@@ -101,6 +101,11 @@ export const EndpointResponse = Type.Object({
   variants: Type.Array(Variant),
   shadows: Type.Array(Shadow),
   revision: Type.Integer(),
+  state: Type.Optional(Type.Enum(['serving', 'stale', 'failed', 'empty'])),
+  served: Type.Optional(Type.Array(Type.Integer(), { description: 'Model versions that this server answers by' })),
+  reason: Type.Optional(
+    Type.Union([Type.String(), Type.Null()], { description: 'Why not all that is wanted is served' }),
+  ),
 });
 export const EndpointsResponse = Type.Object({ endpoints: Type.Array(EndpointResponse) });
 
