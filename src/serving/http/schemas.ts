@@ -141,7 +141,9 @@ export const EndpointResponse = Type.Object({
   variants: Type.Array(Variant),
   shadows: Type.Array(Shadow),
   revision: Type.Integer(),
-  state: Type.Optional(Type.String({ description: 'At the server that answers: serving, stale, failed, empty' })),
+  state: Type.Optional(
+    Type.Enum(['serving', 'stale', 'failed', 'empty'], { description: 'At the server that answers' }),
+  ),
   wanted: Type.Optional(Type.Array(Type.Integer())),
   served: Type.Optional(Type.Array(Type.Integer())),
   reason: Type.Optional(Type.Union([Type.String(), Type.Null()])),
