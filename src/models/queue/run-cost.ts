@@ -21,9 +21,10 @@ export interface RunCostOptions {
 
 // A batch this many times as long as its fixed part wastes 3 % on it.
 const FIXED_PARTS = 32;
-const SMOOTHING = 0.1;
+// Up faster than down: a row that comes too late was run for nothing, one that is refused has cost nothing.
+const [UP, DOWN] = [0.1, 0.03];
 // A run that was interrupted says little: it may move the estimate, not throw it over.
-const [LEAST_RATIO, MOST_RATIO] = [0.25, 4];
+const [LEAST_RATIO, MOST_RATIO] = [0.5, 2];
 // Nothing takes no time at all.
 const LEAST_MICROS = 1;
 
@@ -43,7 +44,7 @@ export function createRunCost({ measured, maxBatchRows, longestRunMs }: RunCostO
     },
     observe(rows, tookMs) {
       const ratio = Math.min(MOST_RATIO, Math.max(LEAST_RATIO, tookMs / runMs(rows)));
-      scale *= 1 + SMOOTHING * (ratio - 1);
+      scale *= 1 + (ratio > 1 ? UP : DOWN) * (ratio - 1);
     },
     current: () => ({
       fixedMicros: scale * fixedMs * 1000,
