@@ -64,23 +64,21 @@ export function createOnnxRuntime(given: OnnxRuntimeOptions = {}): ModelRuntime 
   const opening = createOpeningThreads(MOST_OPENING, start);
   const open = (
     thread: ModelThread,
-    onnx: Uint8Array,
-    providers: readonly string[],
-    measures: boolean,
-  ): Promise<Opened> =>
-    thread.open({ onnx, providers, intraOpThreads: options.intraOpThreads, measures }, options.openLimitMs);
+    order: Omit<Parameters<ModelThread['open']>[0], 'intraOpThreads'>,
+  ): Promise<Opened> => thread.open({ ...order, intraOpThreads: options.intraOpThreads }, options.openLimitMs);
 
   return {
     inspect: (onnx) =>
       opening.withThread(async (thread) => {
-        const { signature } = await open(thread, ownCopy(onnx), ['cpu'], false);
+        const { signature } = await open(thread, { onnx: ownCopy(onnx), providers: ['cpu'], measures: false });
         await thread.unload();
         return { result: signature, isFree: true };
       }),
-    load: (onnx, { providers, mayBlock = false, handsOver = false }) =>
+    load: (onnx, { providers, mayBlock = false, handsOver = false, sha256 }) =>
       opening.withThread<LoadedModel>(async (thread) => {
         const bytes = onnx.byteLength;
-        const opened = await open(thread, handsOver && isWholeBuffer(onnx) ? onnx : ownCopy(onnx), providers, true);
+        const given = handsOver && isWholeBuffer(onnx) ? onnx : ownCopy(onnx);
+        const opened = await open(thread, { onnx: given, providers, measures: true, sha256 });
         const { fixedMicros, rowMicros, loadMicros, isMeasured } = opened;
         const isQuick = isMeasured && fixedMicros + rowMicros <= options.inlineMicros;
         if (isQuick && (mayBlock || loadMicros <= options.inlineLoadMicros)) {
@@ -96,7 +94,7 @@ export function createOnnxRuntime(given: OnnxRuntimeOptions = {}): ModelRuntime 
         const openAnother = async (): Promise<ModelThread> => {
           const another = start();
           try {
-            await open(another, shared, providers, false);
+            await open(another, { onnx: shared, providers, measures: false });
             return another;
           } catch (thrown) {
             another.abandon();

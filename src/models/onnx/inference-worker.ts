@@ -1,7 +1,7 @@
 // A model's thread: opens a session, measures it, runs batches that the other side has written into shared memory.
 
 import { parentPort } from 'node:worker_threads';
-import { toHeadraceError } from '../../core/index.ts';
+import { HeadraceError, sha256Hex, toHeadraceError } from '../../core/index.ts';
 import type { Tensor } from '../model-runtime.ts';
 import { isText } from '../tensor-arrays.ts';
 import { createBuffers, createFeeds } from './batch-buffers.ts';
@@ -57,7 +57,10 @@ function obey(order: ThreadOrder): void {
   }
 }
 
-function open({ onnx, providers, intraOpThreads, measures }: Extract<ThreadOrder, { kind: 'open' }>): void {
+function open({ onnx, providers, intraOpThreads, measures, sha256 }: Extract<ThreadOrder, { kind: 'open' }>): void {
+  const found = sha256 === undefined ? undefined : sha256Hex(onnx);
+  if (found !== sha256)
+    throw new HeadraceError('HR_ARTIFACT_UNREADABLE', `artifact ${sha256} is damaged: its content hashes to ${found}`);
   bytes = onnx;
   // The runtime reads no shared memory.
   const own = onnx.buffer instanceof ArrayBuffer ? onnx : new Uint8Array(onnx);

@@ -14,6 +14,8 @@ export type ThreadOrder =
       readonly intraOpThreads: number;
       /** Whether to run and measure it. */
       readonly measures: boolean;
+      /** What the bytes must hash to. */
+      readonly sha256?: string | undefined;
     }
   /** The bytes in shared memory, for more threads. */
   | { readonly kind: 'share' }
