@@ -41,7 +41,7 @@ beforeAll(async () => {
   open = await openServing({ repository: repository('t.float64()'), features: 5 });
   const onnx = passThroughModel([{ name: 'labels__points', type: 'int64', shape: [null, 1] }]);
   await registerModelFile(open.app, { model: 'echo', onnx });
-  await open.serving.dataPlane.refresh();
+  await open.serving.planes.control.refresh();
   const at = new Date(Date.now() - 60_000).toISOString();
   const rows = [
     { customer: 'ada', shop: 'main', visitor: 5, points: 3, at },
@@ -60,11 +60,11 @@ const told = (answer: { json(): Record<string, unknown> }): string[] =>
 
 describe('a row that lacks what it must carry', () => {
   it('is refused, a row of nothing included, and nothing is done', async () => {
-    const before = (await open.serving.dataPlane.endpoint('checkout')).revision;
+    const before = (await open.serving.planes.control.endpoint('checkout')).state.revision;
     const answer = await predict([{}]);
     expect(answer.json()).toMatchObject({ status: 400, code: 'HR_INVALID' });
     expect(told(answer)).toEqual(['inputs[0].customer', 'inputs[0].amount']);
-    expect((await open.serving.dataPlane.endpoint('checkout')).revision).toBe(before);
+    expect((await open.serving.planes.control.endpoint('checkout')).state.revision).toBe(before);
     expect(answer.body).not.toContain('prediction');
   });
 
@@ -115,7 +115,7 @@ describe('a row that lacks what it may', () => {
     });
     expect(answer.statusCode).toBe(200);
     const connection = await (await open.app.duckdb()).connect();
-    const sql = await predictionLogSql(open.app.config.values['predictionLog.path']);
+    const sql = await predictionLogSql(connection, open.app.config.values['predictionLog.path']);
     const logged = await connection.runAndReadAll(
       `SELECT request::VARCHAR FROM (${sql}) WHERE prediction_id = '${predictions[0]?.prediction_id}'`,
     );
@@ -150,7 +150,7 @@ describe('when the definitions change', () => {
     const app = await openApp({ environment, logger: silentLogger });
     await work(app);
     await app.close();
-    await open.serving.dataPlane.refresh();
+    await open.serving.planes.control.refresh();
   };
   const apply = (amount: string, shop?: string): Promise<void> => {
     open.project.write('feature_repo/shop.ts', repository(amount, shop));
@@ -163,7 +163,7 @@ describe('when the definitions change', () => {
   const paid = async (): Promise<unknown> => {
     const answer = await predict([{ customer: 'ada' }]);
     return answer.statusCode === 200
-      ? (answer.json().predictions[0]?.features as Record<string, unknown>)['basket__paid']
+      ? (answer.json().predictions[0]?.features as Record<string, unknown> | undefined)?.['basket__paid']
       : told(answer);
   };
 
@@ -183,7 +183,7 @@ describe('when the definitions change', () => {
       { name: 'stable', version: 2, weight: 50 },
       { name: 'candidate', version: 3, weight: 50 },
     ];
-    await open.serving.dataPlane.setTraffic('checkout', { variants, shadows: [] }, { actor: 'test' });
+    await open.serving.planes.control.setTraffic('checkout', { variants, shadows: [] }, { actor: 'test' });
     const inputs = Array.from({ length: 40 }, (_, i) => ({ customer: `c${i}` }));
     const { predictions } = (await predict(inputs)).json() as unknown as {
       predictions: { variant: string; features: { basket__paid: number } }[];
@@ -201,7 +201,7 @@ describe('when the definitions change', () => {
       { name: 'stable', version: 3, weight: 50 },
       { name: 'candidate', version: 4, weight: 50 },
     ];
-    await open.serving.dataPlane.setTraffic('checkout', { variants, shadows: [] }, { actor: 'test' });
+    await open.serving.planes.control.setTraffic('checkout', { variants, shadows: [] }, { actor: 'test' });
     const inputs = Array.from({ length: 40 }, (_, i) => ({ customer: `c${i}` }));
     const { predictions } = (await predict(inputs)).json() as unknown as {
       predictions: { variant: string; features: { shops__sold_1d: number } }[];

@@ -2,10 +2,11 @@
 
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { createScope, type OwnScope, type Priority } from '../../src/core/index.ts';
+import type { Priority } from '../../src/core/index.ts';
 import { createModelQueue } from '../../src/models/queue/model-queue.ts';
 import { createJob, type QueuedJob } from '../../src/models/queue/queued-job.ts';
 import type { RunCost } from '../../src/models/queue/run-cost.ts';
+import { type OwnScope, scopeOf } from '../support/model-works.ts';
 
 const PRIORITIES = ['online', 'batch', 'shadow'] as const;
 const MODES = ['joined', 'single', 'rowwise'] as const;
@@ -180,14 +181,7 @@ it('chooses, drops and refuses as the rules say', () => {
         } else if (step.kind === 'offer') {
           const { priority, timeoutMs, count, shape, busyMs } = step;
           const deadlineMs = nowMs + timeoutMs;
-          const scope = createScope({
-            requestId: '',
-            traceId: null,
-            actor: NOBODY,
-            deadlineMs,
-            priority,
-            span: undefined,
-          });
+          const scope = scopeOf({ deadlineMs, priority });
           scopes.push(scope);
           const job = createJob({ count, scope, bind() {}, done() {}, failed() {} }, shape, 4);
           orders.set(job, order);
@@ -221,5 +215,3 @@ it('chooses, drops and refuses as the rules say', () => {
     { numRuns: 2000 },
   );
 });
-
-const NOBODY = { name: '', roles: new Set<never>(), endpoints: null };

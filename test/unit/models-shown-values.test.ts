@@ -3,7 +3,7 @@
 import { expect, it } from 'vitest';
 import type { Field, Value } from '../../src/core/index.ts';
 import type { ModelSpec, ResolvedService } from '../../src/definitions/index.ts';
-import { bindInputs, checkSignature, compileShownValues, type Signature } from '../../src/models/index.ts';
+import { compileBinding, type Signature } from '../../src/models/index.ts';
 
 const FEATURES: readonly Field[] = [
   { name: 'v__n', type: { kind: 'int64' }, default: 7 },
@@ -35,18 +35,19 @@ const signature: Signature = {
   outputs: [{ name: 'p', type: 'float32', shape: [null, 1] }],
 };
 
+const { bindRow, shown } = compileBinding(signature, service, model);
+
 it('the default where a tensor takes no null; a null that is NaN to the model stays null', () => {
-  const binding = checkSignature(signature, service, model);
-  const shown = compileShownValues(binding);
   const row: readonly Value[] = [null, null, null, null, 'b'];
   expect(shown(row)).toEqual([7n, 'none', null, null, 'b']);
   expect(row).toEqual([null, null, null, null, 'b']);
-  const tensors = bindInputs(binding, [row]);
-  expect([tensors['v__n']?.data[0], tensors['v__s']?.data[0], tensors['v__f']?.data[0]]).toEqual([7n, 'none', NaN]);
+  const [texts, whole, floats] = [new Array<string>(1), new BigInt64Array(1), new Float32Array(1)];
+  const batch = [texts, whole, floats, new Array<string>(1)].map((data) => ({ data, width: 1 }));
+  bindRow(row, batch, 0);
+  expect([texts[0], whole[0], floats[0]]).toEqual(['none', 7n, NaN]);
 });
 
 it('the row itself where nothing stands in', () => {
-  const shown = compileShownValues(checkSignature(signature, service, model));
   const row: readonly Value[] = [1n, 's', null, null, 'b'];
   expect(shown(row)).toBe(row);
 });

@@ -77,7 +77,7 @@ describe('a column that a row may lack', () => {
 
   it('gives each row a default of its own, which a function may change', () => {
     const { rows } = parse(columns, known, known);
-    (rows[0]?.[4] as Value[]).push('y');
+    (rows[0]?.[4] as Value[] | undefined)?.push('y');
     expect(rows[1]?.[4]).toEqual(['x']);
     expect(parse(columns, known).rows[0]?.[4]).toEqual(['x']);
   });
