@@ -6,7 +6,7 @@ import type { NamedSchema } from './arm-schema.ts';
 import type { Frame } from './frame.ts';
 import type { PredictionRecord } from './prediction-log.ts';
 import { type Cursor, readByte, readFixed, readText, readUint32, readVariable } from './read-value.ts';
-import { FLAG, layOut, MARKS, OTHER_STATUS, OWN_FIELDS, STATUSES } from './record-layout.ts';
+import { FLAG, layOut, MARK_UNIT, MARKS, OTHER_STATUS, OWN_FIELDS, STATUSES } from './record-layout.ts';
 import { SECTIONS, fieldsOf } from './arm-schema.ts';
 
 export interface DecodedRecord extends Omit<PredictionRecord, 'request' | 'features' | 'outputs'> {
@@ -65,7 +65,7 @@ function readMarks(cursor: Cursor, names: readonly string[]): Record<string, str
   const altered: Record<string, string> = {};
   for (let left = readUint32(cursor); left > 0; left--) {
     const mark = readUint32(cursor);
-    altered[names[mark & 0xffff] ?? ''] = MARKS[mark >>> 16] ?? '';
+    altered[names[mark % MARK_UNIT] ?? ''] = MARKS[Math.floor(mark / MARK_UNIT)] ?? '';
   }
   return altered;
 }

@@ -10,6 +10,8 @@ import {
   FLAG,
   layOut,
   MARK,
+  MARK_UNIT,
+  MOST_ID_BYTES,
   MOST_RECORD_BYTES,
   OTHER_STATUS,
   OWN_FIELD,
@@ -18,10 +20,6 @@ import {
   STATUSES,
 } from './record-layout.ts';
 import { mostBytes, writeFixed, writeText, writeUint32, writeVariable } from './write-value.ts';
-
-/** Marks by their number, times 65,536, plus the field that they are of. */
-export type Marks = number[];
-export const MARK_UNIT = 0x10000;
 
 export interface RecordEncoder {
   /** Undefined once it is in the buffer; else why not. Throws a TypeError for values that are none of their types. */
@@ -38,7 +36,7 @@ export function compileEncoder(named: NamedSchema, redacted: readonly number[] =
   const isRedacted = types.map((_, place) => redacted.includes(place));
   // Lengths, a status and its text's length for each feature, and a mark for each field.
   const overhead = fixedBytes(layout, variables.length);
-  let marks: Marks = [];
+  let marks: number[] = [];
 
   const valueAt = (record: PredictionRecord, place: number): Value => {
     if (isRedacted[place]) return null;
@@ -157,7 +155,7 @@ export function compileEncoder(named: NamedSchema, redacted: readonly number[] =
       let record = given;
       let bytes = mostOf(record);
       if (marks.length > 0) marks = [];
-      if (bytes > MOST_RECORD_BYTES) {
+      if (bytes > MOST_RECORD_BYTES || hasLongId(record)) {
         const fitted = fitRecord(named, record, MOST_RECORD_BYTES - overhead, valueAt);
         if (fitted === undefined) return 'too_large';
         ({ record, marks } = fitted);
@@ -178,6 +176,9 @@ export function compileEncoder(named: NamedSchema, redacted: readonly number[] =
     },
   };
 }
+
+const hasLongId = ({ requestId, traceId }: PredictionRecord): boolean =>
+  requestId.length > MOST_ID_BYTES || (traceId !== null && traceId.length > MOST_ID_BYTES);
 
 /** All but the texts and values themselves. */
 function fixedBytes({ types, nullsAt, nullBytes, slotBytes, features }: RecordLayout, variables: number): number {
