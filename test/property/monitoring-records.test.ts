@@ -114,10 +114,12 @@ function encode({ schema, records }: Case): Buffer {
 function framesOf(bytes: Buffer): { frames: Frame[]; damaged: [number, number][]; torn: number } {
   const frames: Frame[] = [];
   const damaged: [number, number][] = [];
-  const torn = readFrames(bytes, {
-    frame: (frame) => frames.push(frame),
-    damage: (from, to) => damaged.push([from, to]),
-  });
+  let torn = 0;
+  for (const one of readFrames(bytes)) {
+    if (!('unread' in one)) frames.push(one);
+    else if (one.unread === 'damaged') damaged.push([one.at, one.end]);
+    else torn += one.end - one.at;
+  }
   return { frames, damaged, torn };
 }
 

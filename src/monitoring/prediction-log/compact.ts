@@ -107,12 +107,13 @@ async function compactSegment(
     const damaged = await tables.load(bytes);
     tables.finish();
     for (const range of damaged) await setApart(directory, name, range.from, bytes.subarray(range.from, range.to));
-    for (const { named, table, rows } of tables.predictions) {
+    for (const table of tables.predictions) {
+      const { named, rows } = table;
       if (rows === 0) continue;
       await keepSchema(directory, named);
       const folder = schemaFolder(directory, named.schema.endpoint, named.id);
       const put = { connection, directory, folder, name, hourColumn: 'predicted_at', pause };
-      tally.files += await putParquet({ ...put, select: typedSql(named, table) });
+      tally.files += await putParquet({ ...put, select: typedSql(table) });
       tally.rows += rows;
     }
     if (tables.outcomes !== undefined) {
