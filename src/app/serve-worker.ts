@@ -36,7 +36,7 @@ export interface Serving {
 export async function serveInProcess(app: App, options: ServeOptions): Promise<Serving> {
   const { values } = app.config;
   const { clock, logger } = app;
-  const { createMonitor, openPredictionLog } = await import('../monitoring/index.ts');
+  const { createMonitor, openPredictionLog, parseRedaction } = await import('../monitoring/index.ts');
   const { createOnnxRuntime } = await import('../models/index.ts');
   const { completeVersions } = await import('../offline/index.ts');
   const monitor = createMonitor(clock);
@@ -45,6 +45,8 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     clock,
     logger,
     memory: values['predictionLog.memory'],
+    sample: values['predictionLog.sample'],
+    redact: parseRedaction(values['predictionLog.redact']),
     // Often, in small parts: requests wait behind each.
     flushEveryMs: 200,
     ...(options.compacts === false ? {} : { compaction: {} }),

@@ -122,6 +122,40 @@ describe('what is logged', () => {
     ]);
   });
 
+  it('is a share of the predictions where that is asked, the same on every server', async () => {
+    const keptBy = (log: PredictionLog): number[] =>
+      Array.from({ length: 2000 }, (_, i) => i).filter((i) => appendRecord(log, `p${i}`));
+    const [first, second] = [open({ sample: 0.25 }), open({ sample: 0.25 })].map(keptBy);
+    expect(second).toEqual(first);
+    expect(first?.length).toBeGreaterThan(400);
+    expect(first?.length).toBeLessThan(600);
+    expect(logs[0]?.counters()).toMatchObject({ queued: first?.length, skipped: 2000 - (first?.length ?? 0) });
+    expect(keptBy(open({ sample: 0 }))).toEqual([]);
+  });
+
+  it('has no value of a column that is redacted, wherever it would stand', async () => {
+    const secret = 'ada-lovelace';
+    const log = open({ redact: ['delay.origin', 'flights', 'price.mean_delay'] });
+    const unit = [secret, `["${secret}",7]`, 'other'];
+    appendRecord(log, 'a', { request: [secret], unit });
+    // Too large, so that it takes another way.
+    appendRecord(log, 'b', { request: [secret], unit: [...unit, 'x'.repeat(300_000)] });
+    await log.close();
+    const [segment = ''] = files('.records');
+    expect(readFileSync(join(folder, segment)).includes(secret)).toBe(false);
+    expect(
+      await query('SELECT prediction_id, request, features, unit[:3], altered FROM predictions ORDER BY 1'),
+    ).toEqual(
+      ['a', 'b'].map((id) => [
+        id,
+        '{"origin":null}',
+        '{"flights":null,"mean_delay":"NaN","last_seen":"2026-09-21T14:13:20.000001Z"}',
+        ['', '', 'other'],
+        `{"unit":"${id === 'a' ? 'redacted' : 'cut'}","request.origin":"redacted","features.flights":"redacted"}`,
+      ]),
+    );
+  });
+
   it('is typed by its schema in Parquet, and one relation over several schemas', async () => {
     const log = open();
     appendRecord(log, 'a');

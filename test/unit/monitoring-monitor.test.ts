@@ -7,6 +7,7 @@ import { createMonitor, type Monitor, type PredictionLogCounters } from '../../s
 const NOW = 1_790_000_000_000_000;
 const counted = (written: number, full: number, queued: number): PredictionLogCounters => ({
   written,
+  skipped: 0,
   queued,
   queuedBytes: 0,
   dropped: { full, disk: 0, closed: 0, too_large: 0, invalid: 0 },

@@ -75,6 +75,8 @@ export type DropReason = 'full' | 'disk' | 'closed' | 'too_large' | 'invalid';
 export interface PredictionLogCounters {
   /** Predictions and outcomes that are on disk. */
   readonly written: number;
+  /** Predictions that are not of the sample. */
+  readonly skipped: number;
   /** Predictions that wait in memory, or are written and not synced yet. */
   readonly queued: number;
   /** Memory that is held for predictions that wait. */
@@ -91,6 +93,7 @@ export function sumLogs(logs: readonly PredictionLogCounters[]): PredictionLogCo
     logs.reduce((total, log) => total + pick(log), 0);
   return {
     written: sum(({ written }) => written),
+    skipped: sum(({ skipped }) => skipped),
     queued: sum(({ queued }) => queued),
     queuedBytes: sum(({ queuedBytes }) => queuedBytes),
     // Every reason is there, which is why the cast holds.

@@ -6,6 +6,7 @@ import { fitRecord } from './fit-record.ts';
 import { FRAME_HEAD, KIND, sealFrame } from './frame.ts';
 import type { PredictionRecord } from './prediction-log.ts';
 import type { Block, BlockBuffer } from './record-block.ts';
+import type { Redaction } from './redaction.ts';
 import {
   FLAG,
   layOut,
@@ -26,8 +27,12 @@ export interface RecordEncoder {
   append(buffer: BlockBuffer, record: PredictionRecord): 'full' | 'too_large' | undefined;
 }
 
-/** `redacted`: places of fields whose values are null instead, and marked. */
-export function compileEncoder(named: NamedSchema, redacted: readonly number[] = []): RecordEncoder {
+const HIDDEN = '';
+const NOTHING: Redaction = { places: [], isUnitRedacted: false };
+
+/** What is redacted is null instead, of a unit nothing, and marked. */
+export function compileEncoder(named: NamedSchema, redaction: Redaction = NOTHING): RecordEncoder {
+  const redacted = redaction.places;
   const layout = layOut(named);
   const { types, kinds, slots, nullBytes, slotBytes, features, firstFeature, firstOutput } = layout;
   const idHigh = Number.parseInt(named.id.slice(0, 8), 16);
@@ -37,6 +42,17 @@ export function compileEncoder(named: NamedSchema, redacted: readonly number[] =
   // Lengths, a status and its text's length for each feature, and a mark for each field.
   const overhead = fixedBytes(layout, variables.length);
   let marks: number[] = [];
+
+  // A unit is a request's values as a text: what hides the one hides the other.
+  const hidesUnits = redaction.isUnitRedacted || redacted.some((place) => place < firstFeature);
+  const isHidden = (record: PredictionRecord, unit: string): boolean =>
+    redaction.isUnitRedacted ||
+    redacted.some((place) => place < firstFeature && unit.includes(String(record.request[place] ?? '')));
+  const hideUnits = (record: PredictionRecord): PredictionRecord => {
+    const unit = record.unit.map((one) => (isHidden(record, one) ? HIDDEN : one));
+    if (unit.includes(HIDDEN)) marks.push(MARK.redacted * MARK_UNIT + OWN_FIELD.unit);
+    return { ...record, unit };
+  };
 
   const valueAt = (record: PredictionRecord, place: number): Value => {
     if (isRedacted[place]) return null;
@@ -152,13 +168,14 @@ export function compileEncoder(named: NamedSchema, redacted: readonly number[] =
 
   return {
     append(buffer, given) {
-      let record = given;
-      let bytes = mostOf(record);
       if (marks.length > 0) marks = [];
+      let record = hidesUnits ? hideUnits(given) : given;
+      let bytes = mostOf(record);
       if (bytes > MOST_RECORD_BYTES || hasLongId(record)) {
         const fitted = fitRecord(named, record, MOST_RECORD_BYTES - overhead, valueAt);
         if (fitted === undefined) return 'too_large';
-        ({ record, marks } = fitted);
+        record = fitted.record;
+        marks.push(...fitted.marks);
         bytes = MOST_RECORD_BYTES;
       }
       const block = buffer.room(bytes);
