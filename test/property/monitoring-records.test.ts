@@ -235,7 +235,7 @@ describe('a record', () => {
     );
     const wide = nameSchema({
       ...armSchema,
-      featureFields: fieldsOf(new Array<DataType>(40_000).fill({ kind: 'float64' })),
+      featureFields: fieldsOf(Array.from({ length: 40_000 }, () => ({ kind: 'float64' }))),
     });
     const record = predictionRecord('p', { features: [], statuses: [] });
     expect(compileEncoder(wide).append(createBlockBuffer(1), record)).toBe('too_large');
