@@ -393,6 +393,23 @@ describe('the thread that compacts', () => {
     await log.close();
     expect(await ids()).toEqual(['a', 'b']);
   });
+
+  it('ends in the middle of its work when the log closes, and loses nothing', async () => {
+    const told: object[] = [];
+    const logger: Logger = { ...silentLogger, error: (fields) => told.push(fields) };
+    const ended = open({ segmentBytes: 1 });
+    for (let i = 0; i < 300; i++) {
+      appendRecord(ended, `p${i}`);
+      await ended.flush();
+    }
+    await ended.close();
+    const log = open({ logger, compaction: { everyMs: 50 } });
+    while (files('.parquet').length === 0) await delay(5);
+    await log.close();
+    expect(files('.records').length).toBeGreaterThan(0);
+    expect(told).toEqual([]);
+    expect(await ids()).toHaveLength(300);
+  });
 });
 
 const disk = mountSmallDisk(8);

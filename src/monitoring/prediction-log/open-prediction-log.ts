@@ -36,7 +36,7 @@ const SYNC_EVERY_MS = 900;
 /** So many full blocks are written without waiting for the timer. */
 const EARLY_BLOCKS = 2;
 /** Outcomes are written in parts of about so many bytes. */
-const PART_BYTES = 1024 ** 2;
+const PART_BYTES = 128 * 1024;
 
 interface OutcomeBatch {
   readonly outcomes: readonly OutcomeEntry[];
@@ -76,9 +76,13 @@ export function openPredictionLog(options: PredictionLogOptions): PredictionLog 
     const blocks = buffer.take();
     beingWritten = blocks.reduce((sum, { records }) => sum + records, 0);
     try {
-      for (const block of blocks) {
+      for (let block = blocks.shift(); block !== undefined; block = blocks.shift()) {
         const { records } = block;
-        await writer.write(block.bytes.subarray(0, block.used), block.schemas);
+        try {
+          await writer.write(block.bytes.subarray(0, block.used), block.schemas);
+        } finally {
+          buffer.release(block);
+        }
         beingWritten -= records;
         unsynced.predictions += records;
       }

@@ -105,7 +105,8 @@ export function createSegmentWriter(options: SegmentWriterOptions): SegmentWrite
       await segment.handle.truncate(segment.syncedLength).catch(() => {});
     }
     await end().catch(() => {});
-    if (cause instanceof TakenError || codeOf(cause) === 'ENOENT') {
+    // Nor is a lease kept that cannot be renewed.
+    if (cause instanceof TakenError || codeOf(cause) === 'ENOENT' || place?.lease.isFresh() === false) {
       await place?.lease.release();
       place = undefined;
     }
