@@ -53,7 +53,7 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
   const { host, isInsecure = false } = options;
   // First: what its settings lack is told before anything else is opened.
   const guard = await openServerSecurity(app, { host, isInsecure });
-  const { createLiveFigures, createMonitor, createTotals, localChannel, openPredictionLog } = await import(
+  const { createLiveFigures, createMonitor, createTotals, localChannel, openPredictionLog, parseRedaction } = await import(
     '../monitoring/index.ts'
   );
   const { createOnnxRuntime } = await import('../models/index.ts');
@@ -66,6 +66,8 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     clock,
     logger,
     memory: values['predictionLog.memory'],
+    sample: values['predictionLog.sample'],
+    redact: parseRedaction(values['predictionLog.redact']),
     // Often, in small parts: requests wait behind each.
     flushEveryMs: 200,
     ...(options.compacts === false ? {} : { compaction: {} }),

@@ -1,7 +1,7 @@
 // Every setting: its key, type, default and what it does, in one table. Loading, the environment's names, the errors
 // and docs/reference/configuration.md all come from it.
 
-export type SettingKind = 'text' | 'path' | 'url' | 'size' | 'duration' | 'integer' | 'boolean' | 'choice';
+export type SettingKind = 'text' | 'path' | 'url' | 'size' | 'duration' | 'integer' | 'share' | 'boolean' | 'choice';
 
 export interface Setting {
   /** As in headrace.config.ts: `online.url`. */
@@ -131,6 +131,17 @@ export const SETTINGS = [
     kind: 'size',
     default: '64MiB',
     help: 'Memory of a worker for predictions that wait to be written; past it they are dropped and counted.',
+  },
+  {
+    key: 'predictionLog.sample',
+    kind: 'share',
+    default: 1,
+    help: 'Share of the predictions that is logged, from 0 to 1, by a hash of their ids.',
+  },
+  {
+    key: 'predictionLog.redact',
+    kind: 'text',
+    help: 'Columns whose values are not logged, with commas between: `column` or `endpoint.column`; `unit` for what sticks a row to its variant.',
   },
   {
     key: 'server.host',
@@ -270,7 +281,7 @@ export const SETTINGS = [
 ] as const satisfies readonly Setting[];
 
 type Settings = (typeof SETTINGS)[number];
-type ValueOf<S extends Settings> = S['kind'] extends 'integer' | 'size' | 'duration'
+type ValueOf<S extends Settings> = S['kind'] extends 'integer' | 'share' | 'size' | 'duration'
   ? number
   : S['kind'] extends 'boolean'
     ? boolean

@@ -17,6 +17,8 @@ export { createTotals, type ToldTotals, type Totals } from './monitor/totals.ts'
 export { compactPredictionLog, type CompactOptions, type CompactReport } from './prediction-log/compact.ts';
 export { type LogRange, predictionLogSql } from './prediction-log/log-relation.ts';
 export { type LogAnswer, type LogQuestion, queryPredictionLog } from './prediction-log/query-log.ts';
+export { type PredictionLogStatus, predictionLogStatus } from './prediction-log/log-status.ts';
+export { parseRedaction } from './prediction-log/redaction.ts';
 export { openPredictionLog, type PredictionLogOptions } from './prediction-log/open-prediction-log.ts';
 export type {
   ArmLog,

@@ -237,6 +237,7 @@ describe('the prediction log', () => {
     expect(kept).toBeLessThan(12);
     expect(log.counters()).toEqual({
       written: 0,
+      skipped: 0,
       queued: kept,
       queuedBytes: 1024 ** 2,
       dropped: { full: 1, disk: 0, closed: 0, too_large: 0, invalid: 0 },

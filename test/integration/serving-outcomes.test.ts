@@ -90,6 +90,17 @@ describe('an outcome', () => {
     expect(await readBack(id)).toEqual([null, null, false]);
   });
 
+  it('is one of any number that a body holds', async () => {
+    const id = await predict();
+    const outcomes = Array.from(
+      { length: 30_000 },
+      (_, i) => `{"prediction_id":"${i === 29_999 ? id : i}","value":${i}}`,
+    );
+    const answer = await post('/v1/endpoints/checkout/outcomes', `{"outcomes":[${outcomes.join()}]}`);
+    expect([answer.statusCode, answer.json()]).toEqual([200, { accepted: 30_000 }]);
+    expect(await readBack(id)).toEqual(['UBIGINT', '29999', true]);
+  });
+
   it('seen at a time that no number tells exactly is refused', async () => {
     const answer = await tell('x', 'true', ',"observed_at":"9999-12-31T00:00:00Z"');
     expect(answer.statusCode).toBe(400);

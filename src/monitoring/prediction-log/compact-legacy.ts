@@ -8,20 +8,20 @@ import { setApart } from './damaged.ts';
 import { isLegacyEnded, type LegacySegment, legacySql, linesOf, listLegacySegments } from './legacy-segments.ts';
 import { HOUR_COLUMN, newestOutcome } from './log-columns.ts';
 import { putParquet } from './put-parquet.ts';
-import { parquetFolder, type RecordKind, temporaryFolder } from './segments.ts';
-import { fileSystemNow } from './writer-lease.ts';
+import { parquetFolder, type RecordKind } from './segments.ts';
 
 const KINDS: readonly RecordKind[] = ['predictions', 'outcomes'];
 
 export async function compactLegacySegments(
   connection: () => Promise<DuckDBConnection>,
   options: CompactOptions,
+  fileNow: () => Promise<number>,
   tally: Tally,
 ): Promise<void> {
   for (const kind of KINDS) {
     const segments = await listLegacySegments(options.directory, kind);
     if (segments.length === 0) continue;
-    const now = await fileSystemNow(temporaryFolder(options.directory), 'now');
+    const now = await fileNow();
     for (const segment of segments) {
       if (await isLegacyEnded(segment, now)) await compactOne(await connection(), options, kind, segment, tally);
     }

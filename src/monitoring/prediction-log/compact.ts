@@ -1,6 +1,7 @@
 // Turns ended segments into Parquet by endpoint, schema and hour. Each step can be cut off anywhere, and two processes can
 // do the same at once: a segment's Parquet files have its name, are complete before they get it, and the segment goes last.
 
+import { randomBytes } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { type Clock, MICROS_PER_HOUR } from '../../core/index.ts';
@@ -53,15 +54,19 @@ export async function compactPredictionLog(options: CompactOptions): Promise<Com
   const { directory, duckdb, clock, keepMicros = Infinity, maxBytes = Infinity } = options;
   const tally: Tally = { segments: 0, rows: 0, files: 0, damaged: 0, deleted: 0 };
   let opened: DuckDBConnection | undefined;
+  let now: number | undefined;
+  // By the clock that sets leases, and only where there are any.
+  const fileNow = async (): Promise<number> =>
+    (now ??= await fileSystemNow(temporaryFolder(directory), `now-${randomBytes(6).toString('hex')}`));
   const connection = async (): Promise<DuckDBConnection> => (opened ??= await (await duckdb()).connect());
   try {
     for (const writer of await listWriters(directory)) {
       const ended = writer.segments.filter(({ isEnded }) => isEnded);
       for (const segment of ended) await compactSegment(await connection(), options, segment, tally);
       if (ended.length < writer.segments.length || writer.segments.length === 0)
-        await compactDead(connection, options, writer, tally);
+        await compactDead(connection, options, writer, await fileNow(), tally);
     }
-    await compactLegacySegments(connection, options, tally);
+    await compactLegacySegments(connection, options, fileNow, tally);
   } finally {
     opened?.closeSync();
   }
@@ -75,10 +80,10 @@ async function compactDead(
   connection: () => Promise<DuckDBConnection>,
   options: CompactOptions,
   { path, segments }: WriterFolder,
+  nowMs: number,
   tally: Tally,
 ): Promise<void> {
-  const now = await fileSystemNow(temporaryFolder(options.directory), 'now');
-  const dead = await takeDead(path, now);
+  const dead = await takeDead(path, nowMs);
   if (dead === undefined) return;
   try {
     for (const segment of segments.filter(({ isEnded }) => !isEnded)) {
@@ -107,12 +112,13 @@ async function compactSegment(
     const damaged = await tables.load(bytes);
     tables.finish();
     for (const range of damaged) await setApart(directory, name, range.from, bytes.subarray(range.from, range.to));
-    for (const { named, table, rows } of tables.predictions) {
+    for (const table of tables.predictions) {
+      const { named, rows } = table;
       if (rows === 0) continue;
       await keepSchema(directory, named);
       const folder = schemaFolder(directory, named.schema.endpoint, named.id);
       const put = { connection, directory, folder, name, hourColumn: 'predicted_at', pause };
-      tally.files += await putParquet({ ...put, select: typedSql(named, table) });
+      tally.files += await putParquet({ ...put, select: typedSql(table) });
       tally.rows += rows;
     }
     if (tables.outcomes !== undefined) {

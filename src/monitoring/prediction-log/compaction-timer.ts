@@ -5,6 +5,7 @@ import { type Logger, messageOf } from '../../core/index.ts';
 import type { CompactReport } from './compact.ts';
 import type { CompactionOrder } from './compaction-worker.ts';
 import { listWriters } from './segments.ts';
+import { mayBeDead } from './writer-lease.ts';
 
 export interface CompactionSettings {
   /** Hours that ended longer ago are deleted; all are kept when left out. */
@@ -17,7 +18,7 @@ export interface CompactionSettings {
 
 const MAX_BYTES = 50e9;
 const EVERY_MS = 60_000;
-/** So often even where no segment has ended: for writers that died, and hours that are too old. */
+/** So often even where no segment has ended: for hours that are too old, and lines of before. */
 const RUNS_PER_FULL = 10;
 
 /** Starts it; the function that comes back stops it, and resolves when a run under way has ended. */
@@ -31,7 +32,7 @@ export function startCompaction(directory: string, settings: CompactionSettings,
   const run = async (): Promise<void> => {
     const isFull = ticks++ % RUNS_PER_FULL === RUNS_PER_FULL - 1;
     try {
-      if (!isFull && !(await hasEnded(directory))) return;
+      if (!isFull && !(await hasWork(directory))) return;
       worker = new Worker(script, { workerData: order });
       worker.unref();
       const report = await resultOf(worker);
@@ -55,8 +56,11 @@ export function startCompaction(directory: string, settings: CompactionSettings,
   };
 }
 
-async function hasEnded(directory: string): Promise<boolean> {
-  return (await listWriters(directory)).some(({ segments }) => segments.some(({ isEnded }) => isEnded));
+async function hasWork(directory: string): Promise<boolean> {
+  for (const { path, segments } of await listWriters(directory)) {
+    if (segments.some(({ isEnded }) => isEnded) || (await mayBeDead(path))) return true;
+  }
+  return false;
 }
 
 // Undefined where it was told to stop.

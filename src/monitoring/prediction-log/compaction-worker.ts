@@ -20,6 +20,8 @@ const MEMORY = '512MB';
 const NICENESS = 10;
 const REST_MS = 5;
 
+class Stopped extends Error {}
+
 // Only a thread of ours has orders; whoever imports this file has none.
 if (parentPort !== null) await work(parentPort, workerData as CompactionOrder);
 
@@ -43,8 +45,6 @@ async function work(port: NonNullable<typeof parentPort>, order: CompactionOrder
     port.close();
   }
 }
-
-class Stopped extends Error {}
 
 // Linux has a priority for each thread, by its id.
 function lowerPriority(): void {

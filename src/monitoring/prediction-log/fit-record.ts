@@ -1,10 +1,11 @@
-// A record that is too large, made to fit: its longest texts are cut to one length that all can have, and marked.
+// A record that is too large, made to fit: ids that no server takes are cut, then its longest texts to one length that all
+// can have, and marked.
 
 import type { DataType, Value } from '../../core/index.ts';
 import type { NamedSchema } from './arm-schema.ts';
 import type { PredictionRecord } from './prediction-log.ts';
-import { MARK, OWN_FIELD, OWN_FIELDS } from './record-layout.ts';
-import { exactBytes } from './write-value.ts';
+import { MARK, MARK_UNIT, MOST_ID_BYTES, OWN_FIELD, OWN_FIELDS } from './record-layout.ts';
+import { exactBytes, itemBytes } from './write-value.ts';
 
 export interface FittedRecord {
   readonly record: PredictionRecord;
@@ -17,12 +18,25 @@ const TEXT: DataType = { kind: 'string' };
 /** Undefined where even nothing of each doesn't fit. `valueAt` gives the value to be logged of a field. */
 export function fitRecord(
   { fields, schema }: NamedSchema,
-  record: PredictionRecord,
+  given: PredictionRecord,
   budget: number,
   valueAt: (record: PredictionRecord, place: number) => Value,
 ): FittedRecord | undefined {
-  const left = budget - 4 * record.unit.length;
+  const left = budget - 4 * given.unit.length;
   if (left < 0) return undefined;
+  const marks: number[] = [];
+  const cut = (type: DataType, value: Value, most: number, field: number): Value => {
+    if (value === null || exactBytes(type, value) <= most) return value;
+    marks.push(MARK.cut * MARK_UNIT + field);
+    return cutValue(type, value, most);
+  };
+  const text = <T extends string | null>(value: T, most: number, field: number): T =>
+    cut(TEXT, value, most, field) as T;
+  const record: PredictionRecord = {
+    ...given,
+    requestId: text(given.requestId, MOST_ID_BYTES, OWN_FIELD.requestId),
+    traceId: text(given.traceId, MOST_ID_BYTES, OWN_FIELD.traceId),
+  };
   const values = fields.map((_, place) => valueAt(record, place));
   const isVariable = fields.map(({ type }) => ['string', 'bytes', 'vector', 'list'].includes(type.kind));
   const sizes = [
@@ -34,26 +48,19 @@ export function fitRecord(
     ),
   ];
   const cap = greatestCap(sizes, left);
-  const marks: number[] = [];
-  const cut = (type: DataType, value: Value, field: number): Value => {
-    if (value === null || exactBytes(type, value) <= cap) return value;
-    marks.push(MARK.cut * 0x10000 + field);
-    return cutValue(type, value, cap);
-  };
-  const text = (value: string, field: number): string => cut(TEXT, value, field) as string;
   const fitted = values.map((value, place) => {
     const type = fields[place]?.type as DataType;
-    return isVariable[place] ? cut(type, value, OWN_FIELDS.length + place) : value;
+    return isVariable[place] ? cut(type, value, cap, OWN_FIELDS.length + place) : value;
   });
   const firstFeature = schema.requestFields.length;
   const firstOutput = firstFeature + schema.featureFields.length;
   return {
     record: {
       ...record,
-      predictionId: text(record.predictionId, OWN_FIELD.predictionId),
-      requestId: text(record.requestId, OWN_FIELD.requestId),
-      traceId: record.traceId === null ? null : text(record.traceId, OWN_FIELD.traceId),
-      unit: record.unit.map((value) => text(value, OWN_FIELD.unit)),
+      predictionId: text(record.predictionId, cap, OWN_FIELD.predictionId),
+      requestId: text(record.requestId, cap, OWN_FIELD.requestId),
+      traceId: text(record.traceId, cap, OWN_FIELD.traceId),
+      unit: record.unit.map((value) => text(value, cap, OWN_FIELD.unit)),
       request: fitted.slice(0, firstFeature),
       features: fitted.slice(firstFeature, firstOutput),
       outputs: fitted.slice(firstOutput),
@@ -82,7 +89,7 @@ function cutValue(type: DataType, value: Value, cap: number): Value {
   const items: Value[] = [];
   let bytes = 4;
   for (const item of value as readonly Value[]) {
-    bytes += 1 + (item === null ? 0 : 4 + exactBytes(type.of, item));
+    bytes += itemBytes(type.of, item, exactBytes);
     if (bytes > cap) break;
     items.push(item);
   }

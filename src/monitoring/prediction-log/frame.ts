@@ -40,21 +40,24 @@ export interface Frame {
   readonly end: number;
 }
 
-export interface FrameVisitor {
-  frame(frame: Frame): void;
-  /** Bytes in the middle that are no frame, or one that fails its checksum. */
-  damage(from: number, to: number): void;
+/** Bytes that are no frame, or one that fails its checksum (`damaged`), or the end of a write that did not come to its own (`torn`). */
+export interface Unread {
+  readonly unread: 'damaged' | 'torn';
+  readonly at: number;
+  readonly end: number;
 }
 
 /**
- * Gives each whole frame in order, and what lies between them and can't be read. What follows the last whole frame is the
- * torn tail of a crash, or of a write under way, unless it has the length that it says: that is damage, too. Gives the
- * bytes of the tail.
+ * Each whole frame in order, and what lies between them. What follows the last one is torn, by a crash or while it is
+ * written, unless it has the length that it says.
  */
-export function readFrames(bytes: Buffer, visitor: FrameVisitor): number {
+export function* readFrames(bytes: Buffer): Generator<Frame | Unread> {
   let at = 0;
   if (bytes.subarray(0, SEGMENT_HEAD.length).equals(SEGMENT_HEAD)) at = SEGMENT_HEAD.length;
-  else if (SEGMENT_HEAD.subarray(0, bytes.length).equals(bytes)) return bytes.length;
+  else if (bytes.length > 0 && SEGMENT_HEAD.subarray(0, bytes.length).equals(bytes)) {
+    yield { unread: 'torn', at, end: bytes.length };
+    return;
+  }
   let damagedAt = -1;
   while (at < bytes.length) {
     const frame = frameAt(bytes, at);
@@ -63,15 +66,13 @@ export function readFrames(bytes: Buffer, visitor: FrameVisitor): number {
       at = nextFrame(bytes, at + 1);
       continue;
     }
-    if (damagedAt >= 0) visitor.damage(damagedAt, at);
+    if (damagedAt >= 0) yield { unread: 'damaged', at: damagedAt, end: at };
     damagedAt = -1;
-    visitor.frame(frame);
+    yield frame;
     at = frame.end;
   }
-  if (damagedAt < 0) return 0;
-  if (isTorn(bytes, damagedAt)) return bytes.length - damagedAt;
-  visitor.damage(damagedAt, bytes.length);
-  return 0;
+  if (damagedAt < 0) return;
+  yield { unread: isTorn(bytes, damagedAt) ? 'torn' : 'damaged', at: damagedAt, end: bytes.length };
 }
 
 function frameAt(bytes: Buffer, at: number): Frame | undefined {

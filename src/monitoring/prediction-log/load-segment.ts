@@ -19,9 +19,10 @@ import {
 } from '@duckdb/node-api';
 import type { DataType, Micros, Value } from '../../core/index.ts';
 import { type NamedSchema, readSchema } from './arm-schema.ts';
-import { type Frame, KIND, readFrames } from './frame.ts';
+import { KIND, readFrames } from './frame.ts';
 import { flatColumns } from './log-columns.ts';
 import { readOutcome } from './outcome-record.ts';
+import { STATUSES } from './record-layout.ts';
 import { compileDecoder, type RecordDecoder, schemaIdOf } from './record-decoder.ts';
 
 export interface LogTables {
@@ -29,11 +30,20 @@ export interface LogTables {
   load(bytes: Buffer): Promise<readonly DamagedRange[]>;
   /** Ends appending: the tables hold everything. */
   finish(): void;
-  readonly predictions: readonly { readonly named: NamedSchema; readonly table: string; readonly rows: number }[];
+  readonly predictions: readonly PredictionTable[];
   /** With the columns of outcomes; undefined without any. */
   readonly outcomes: { readonly table: string; readonly rows: number } | undefined;
   /** Removes the tables. */
   drop(): Promise<void>;
+}
+
+export interface PredictionTable {
+  readonly named: NamedSchema;
+  /** With `flatColumns`. */
+  readonly table: string;
+  /** Statuses by their number in the table. */
+  readonly statuses: readonly string[];
+  readonly rows: number;
 }
 
 export interface DamagedRange {
@@ -77,22 +87,23 @@ export function createLogTables(connection: DuckDBConnection, options: LoadOptio
       columns.map(({ name, type }) => `${name} ${type}`).join(', '),
       flatTypes(named),
     );
-    table = { named, filler, decode: compileDecoder(named), append: compileAppend(named, filler) };
+    const statuses = [...STATUSES];
+    table = { named, filler, statuses, decode: compileDecoder(named), append: compileAppend(named, filler, statuses) };
     bySchema.set(named.id, table);
     return table;
   };
 
   return {
     async load(bytes) {
-      const frames: Frame[] = [];
       const damaged: DamagedRange[] = [];
-      readFrames(bytes, {
-        frame: (frame) => frames.push(frame),
-        damage: (start, end) => damaged.push({ from: start, to: end }),
-      });
+      let count = 0;
       const own = new Map<string, SchemaTable | null>();
-      for (const [count, frame] of frames.entries()) {
-        if (count % FRAMES_A_TURN === FRAMES_A_TURN - 1) await pause?.();
+      for (const frame of readFrames(bytes)) {
+        if ('unread' in frame) {
+          if (frame.unread === 'damaged') damaged.push({ from: frame.at, to: frame.end });
+          continue;
+        }
+        if (++count % FRAMES_A_TURN === 0) await pause?.();
         try {
           if (frame.kind === KIND.schema) {
             const id = schemaIdOf(bytes, frame);
@@ -117,7 +128,7 @@ export function createLogTables(connection: DuckDBConnection, options: LoadOptio
             checkTime(outcome.observedMicros);
             checkTime(outcome.recordedMicros);
             outcomes ??= await createFiller(connection, OUTCOME_COLUMNS, OUTCOME_TYPES);
-            outcomes.add([
+            addRow(outcomes, [
               outcome.predictionId,
               outcome.endpoint,
               // An outcome of null takes an earlier one back.
@@ -138,7 +149,12 @@ export function createLogTables(connection: DuckDBConnection, options: LoadOptio
       outcomes?.finish();
     },
     get predictions() {
-      return Array.from(bySchema.values(), ({ named, filler }) => ({ named, table: filler.name, rows: filler.rows }));
+      return Array.from(bySchema.values(), ({ named, filler, statuses }) => ({
+        named,
+        table: filler.name,
+        statuses,
+        rows: filler.rows,
+      }));
     },
     get outcomes() {
       return outcomes === undefined ? undefined : { table: outcomes.name, rows: outcomes.rows };
@@ -157,6 +173,7 @@ function checkTime(at: Micros): void {
 interface SchemaTable {
   readonly named: NamedSchema;
   readonly filler: TableFiller;
+  readonly statuses: readonly string[];
   readonly decode: RecordDecoder;
   readonly append: (record: ReturnType<RecordDecoder>) => void;
 }
@@ -164,29 +181,35 @@ interface SchemaTable {
 interface TableFiller {
   readonly name: string;
   readonly rows: number;
-  add(row: readonly DuckDBValue[]): void;
+  /** By column, each of `CHUNK_ROWS`; the next row's values belong at `next`. */
+  readonly columns: readonly DuckDBValue[][];
+  readonly next: number;
+  /** The row at `next` is there. */
+  added(): void;
   finish(): void;
   drop(): Promise<void>;
 }
 
 async function createFiller(
   connection: DuckDBConnection,
-  columns: string,
+  definition: string,
   types: readonly DuckDBType[],
 ): Promise<TableFiller> {
   const name = `hr_log_${tables++}`;
-  await connection.run(`CREATE TEMP TABLE ${name} (${columns})`);
+  await connection.run(`CREATE TEMP TABLE ${name} (${definition})`);
   const appender: DuckDBAppender = await connection.createAppender(name);
   const chunk = DuckDBDataChunk.create(types, CHUNK_ROWS);
-  const values: DuckDBValue[][] = types.map(() => []);
+  const columns = types.map(() => new Array<DuckDBValue>(CHUNK_ROWS).fill(null));
+  let next = 0;
   let rows = 0;
   let isDone = false;
   const put = (): void => {
-    if (values[0]?.length === 0) return;
+    if (next === 0) return;
     chunk.reset();
-    chunk.setColumns(values);
+    chunk.setColumns(next === CHUNK_ROWS ? columns : columns.map((column) => column.slice(0, next)));
     appender.appendDataChunk(chunk);
-    for (const column of values) column.length = 0;
+    rows += next;
+    next = 0;
   };
   const finish = (): void => {
     if (isDone) return;
@@ -196,13 +219,15 @@ async function createFiller(
   };
   return {
     name,
+    columns,
     get rows() {
-      return rows;
+      return rows + next;
     },
-    add(row) {
-      for (let i = 0; i < values.length; i++) (values[i] as DuckDBValue[]).push(row[i] as DuckDBValue);
-      rows++;
-      if (values[0]?.length === CHUNK_ROWS) put();
+    get next() {
+      return next;
+    },
+    added() {
+      if (++next === CHUNK_ROWS) put();
     },
     finish,
     async drop() {
@@ -212,21 +237,41 @@ async function createFiller(
   };
 }
 
-function compileAppend({ fields }: NamedSchema, filler: TableFiller): SchemaTable['append'] {
-  const converters = fields.map(({ type }) => toDuckDb(type));
-  return ({ predictionId, requestId, traceId, atMicros, latencyMicros, unit, altered, values, statuses }) => {
-    filler.add([
-      predictionId,
-      requestId,
-      traceId,
-      atMicros,
-      Number.isFinite(latencyMicros) ? latencyMicros : null,
-      new DuckDBListValue(unit),
-      altered === null ? null : JSON.stringify(altered),
-      ...values.map((value, place) => (value === null ? null : (converters[place] as ToDuckDb)(value))),
-      ...statuses,
-    ]);
+// Statuses as numbers: as texts they would take most of the time.
+function compileAppend({ fields }: NamedSchema, filler: TableFiller, names: string[]): SchemaTable['append'] {
+  const numberOf = (status: string): number => {
+    const known = names.indexOf(status);
+    return known < 0 ? names.push(status) - 1 : known;
   };
+  const converters = fields.map(({ type }) => toDuckDb(type));
+  const { columns } = filler;
+  const put = (column: number, value: DuckDBValue): void => {
+    (columns[column] as DuckDBValue[])[filler.next] = value;
+  };
+  return ({ predictionId, requestId, traceId, atMicros, latencyMicros, unit, altered, values, statuses }) => {
+    put(0, predictionId);
+    put(1, requestId);
+    put(2, traceId);
+    put(3, atMicros);
+    put(4, Number.isFinite(latencyMicros) ? latencyMicros : null);
+    put(5, new DuckDBListValue(unit));
+    put(6, altered === null ? null : JSON.stringify(altered));
+    const firstStatus = OWN_COLUMNS + values.length;
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i] as Value;
+      put(OWN_COLUMNS + i, value === null ? null : (converters[i] as ToDuckDb)(value));
+    }
+    for (let i = 0; i < statuses.length; i++) put(firstStatus + i, numberOf(statuses[i] as string));
+    filler.added();
+  };
+}
+
+/** Of `flatColumns`, before those of the fields. */
+const OWN_COLUMNS = 7;
+
+function addRow(filler: TableFiller, row: readonly DuckDBValue[]): void {
+  row.forEach((value, column) => ((filler.columns[column] as DuckDBValue[])[filler.next] = value));
+  filler.added();
 }
 
 type ToDuckDb = (value: NonNullable<Value>) => DuckDBValue;
@@ -260,7 +305,7 @@ function flatTypes({ fields, schema }: NamedSchema): DuckDBType[] {
     LIST(VARCHAR),
     VARCHAR,
     ...fields.map(({ type }) => duckDbType(type)),
-    ...schema.featureFields.map(() => VARCHAR),
+    ...schema.featureFields.map(() => INTEGER),
   ];
 }
 

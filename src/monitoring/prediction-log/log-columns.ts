@@ -2,6 +2,7 @@
 
 import type { DataType } from '../../core/index.ts';
 import { fieldsOf, type NamedSchema, type Section, SECTIONS } from './arm-schema.ts';
+import type { PredictionTable } from './load-segment.ts';
 import type { RecordKind } from './segments.ts';
 
 const COLUMNS: Readonly<Record<RecordKind, readonly (readonly [name: string, type: string])[]>> = {
@@ -60,7 +61,7 @@ export function sqlText(text: string): string {
 export const sqlName = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 export const sqlList = (texts: readonly string[]): string => `[${texts.map(sqlText).join(', ')}]`;
 
-/** Columns of the table that a schema's records are appended to: these, one a field (`v0`, …), one a feature's status (`s0`, …). */
+/** Columns of the table that a schema's records are appended to: these, one a field (`v0`, …), the number of each feature's status (`s0`, …). */
 export function flatColumns({ fields, schema }: NamedSchema): { readonly name: string; readonly type: string }[] {
   return [
     { name: 'prediction_id', type: 'VARCHAR' },
@@ -71,7 +72,7 @@ export function flatColumns({ fields, schema }: NamedSchema): { readonly name: s
     { name: 'unit', type: 'VARCHAR[]' },
     { name: 'altered', type: 'VARCHAR' },
     ...fields.map(({ type }, place) => ({ name: `v${place}`, type: flatType(type) })),
-    ...schema.featureFields.map((_, place) => ({ name: `s${place}`, type: 'VARCHAR' })),
+    ...schema.featureFields.map((_, place) => ({ name: `s${place}`, type: 'INTEGER' })),
   ];
 }
 
@@ -101,7 +102,7 @@ function flatType(type: DataType): string {
 }
 
 /** The typed relation of a schema, as its Parquet has it, from a table of `flatColumns`. */
-export function typedSql(named: NamedSchema, table: string): string {
+export function typedSql({ named, table, statuses: names }: PredictionTable): string {
   const { endpoint, model, version, variant, arm } = named.schema;
   let place = 0;
   const structs = SECTIONS.map((section) => {
@@ -111,7 +112,7 @@ export function typedSql(named: NamedSchema, table: string): string {
   const statuses = structSql(
     named,
     'features',
-    named.schema.featureFields.map((_, feature) => `s${feature}`),
+    named.schema.featureFields.map((_, feature) => `${sqlList(names)}[s${feature} + 1]`),
   );
   return `SELECT prediction_id, request_id, trace_id, ${microsSql('predicted')} AS predicted_at, latency::BIGINT AS latency_micros, \
 ${sqlText(endpoint)} AS endpoint, ${sqlText(model)} AS model, ${version}::INTEGER AS version, ${sqlText(variant)} AS variant, \

@@ -80,7 +80,7 @@ async function openOnce(connection: DuckDBConnection, directory: string, range: 
     throw error;
   }
   const predictionParts = [
-    ...tables.predictions.map(({ named, table }) => readableSql(named, `(${typedSql(named, table)})`)),
+    ...tables.predictions.map((table) => readableSql(table.named, `(${typedSql(table)})`)),
     ...(await parquetParts(predictions)),
     ...legacyParts('predictions', legacy.predictions),
   ];

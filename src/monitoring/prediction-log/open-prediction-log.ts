@@ -8,6 +8,8 @@ import { packOutcome } from './outcome-record.ts';
 import type { ArmLog, ArmSchema, DropReason, OutcomeEntry, PredictionLog } from './prediction-log.ts';
 import { createBlockBuffer } from './record-block.ts';
 import { compileEncoder } from './record-encoder.ts';
+import { redactionOf } from './redaction.ts';
+import { isSampled } from './sampling.ts';
 import { createSegmentWriter } from './segment-writer.ts';
 
 export interface PredictionLogOptions {
@@ -17,6 +19,10 @@ export interface PredictionLogOptions {
   readonly logger: Logger;
   /** Bytes of predictions that may wait; past it they are dropped and counted. Outcomes have as much again. Default 64 MiB, least 1 MiB. */
   readonly memory?: number;
+  /** Share of the predictions that is logged, 0 to 1; all when left out. */
+  readonly sample?: number;
+  /** Columns whose values are not logged, as `column` or `endpoint.column`; `unit` for the values that stick a row to its variant. */
+  readonly redact?: readonly string[];
   /** A segment this large is ended. Default 64 MB. */
   readonly segmentBytes?: number;
   /** Default 1000: what a crash of the process can lose; a crash of the machine, about a second. */
@@ -30,7 +36,7 @@ const SYNC_EVERY_MS = 900;
 /** So many full blocks are written without waiting for the timer. */
 const EARLY_BLOCKS = 2;
 /** Outcomes are written in parts of about so many bytes. */
-const PART_BYTES = 1024 ** 2;
+const PART_BYTES = 128 * 1024;
 
 interface OutcomeBatch {
   readonly outcomes: readonly OutcomeEntry[];
@@ -41,9 +47,11 @@ interface OutcomeBatch {
 
 export function openPredictionLog(options: PredictionLogOptions): PredictionLog {
   const { directory, clock, logger, memory = 64 * 1024 ** 2, segmentBytes = 64e6, flushEveryMs = 1000 } = options;
+  const { sample = 1, redact = [] } = options;
   const buffer = createBlockBuffer(memory);
   const dropped: Record<DropReason, number> = { full: 0, disk: 0, closed: 0, too_large: 0, invalid: 0 };
   let written = 0;
+  let skipped = 0;
   /** Predictions that were taken from the buffer and not written yet; they hold memory. */
   let beingWritten = 0;
   const unsynced = { predictions: 0, outcomes: 0 };
@@ -68,9 +76,13 @@ export function openPredictionLog(options: PredictionLogOptions): PredictionLog 
     const blocks = buffer.take();
     beingWritten = blocks.reduce((sum, { records }) => sum + records, 0);
     try {
-      for (const block of blocks) {
+      for (let block = blocks.shift(); block !== undefined; block = blocks.shift()) {
         const { records } = block;
-        await writer.write(block.bytes.subarray(0, block.used), block.schemas);
+        try {
+          await writer.write(block.bytes.subarray(0, block.used), block.schemas);
+        } finally {
+          buffer.release(block);
+        }
         beingWritten -= records;
         unsynced.predictions += records;
       }
@@ -161,8 +173,12 @@ export function openPredictionLog(options: PredictionLogOptions): PredictionLog 
     const named = nameSchema(schema);
     const known = arms.get(named.id);
     if (known !== undefined) return known;
-    const encoder = compileEncoder(named);
+    const encoder = compileEncoder(named, redactionOf(named, redact));
     const append: ArmLog['append'] = (record) => {
+      if (!isSampled(record.predictionId, sample)) {
+        skipped++;
+        return false;
+      }
       let reason: DropReason | undefined;
       try {
         reason = isClosed ? 'closed' : encoder.append(buffer, record);
@@ -208,6 +224,7 @@ export function openPredictionLog(options: PredictionLogOptions): PredictionLog 
     flush: flushNewest,
     counters: () => ({
       written,
+      skipped,
       queued: buffer.records + beingWritten + unsynced.predictions,
       queuedBytes: buffer.heldBytes,
       dropped: { ...dropped },

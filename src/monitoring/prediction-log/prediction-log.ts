@@ -75,6 +75,8 @@ export type DropReason = 'full' | 'disk' | 'closed' | 'too_large' | 'invalid';
 export interface PredictionLogCounters {
   /** Predictions and outcomes that are on disk. */
   readonly written: number;
+  /** Predictions that are not of the sample. */
+  readonly skipped: number;
   /** Predictions that wait in memory, or are written and not synced yet. */
   readonly queued: number;
   /** Memory that is held for predictions that wait. */

@@ -32,7 +32,7 @@ export async function putParquet(given: PutParquet): Promise<number> {
   await mkdir(temporaryFolder(directory), { recursive: true });
   for (const [date, hour, start] of hours) {
     const temporary = join(temporaryFolder(directory), `${name}-${randomBytes(6).toString('hex')}.parquet`);
-    await connection.run(`COPY (SELECT * FROM (${select}) WHERE ${hourSql} = TIMESTAMP ${sqlText(start)} ORDER BY ${hourColumn}) \
+    await connection.run(`COPY (SELECT * FROM (${select}) WHERE ${hourSql} = TIMESTAMP ${sqlText(start)}) \
 TO ${sqlText(temporary)} (FORMAT parquet, COMPRESSION zstd)`);
     await putInPlace(temporary, join(hourFolder(folder, date, hour), `${name}.parquet`));
     await pause?.();

@@ -1,7 +1,7 @@
 // Values out of a payload whose checksum held: the inverse of `write-value.ts`.
 
 import type { DataType, Value } from '../../core/index.ts';
-import { NO_TEXT } from './record-layout.ts';
+import { fixedWidth, NO_TEXT } from './record-layout.ts';
 
 /** Goes over the bytes of a payload; throws a RangeError past their end. */
 export interface Cursor {
@@ -29,25 +29,25 @@ export function readVariable(cursor: Cursor, type: DataType): Value {
       return items;
     }
     default: {
-      const { value, width } = readFixed(cursor.bytes, cursor.at, type.kind);
-      cursor.at += width;
+      const value = readFixed(cursor.bytes, cursor.at, type.kind);
+      cursor.at += fixedWidth(type);
       return value;
     }
   }
 }
 
-export function readFixed(bytes: Buffer, at: number, kind: DataType['kind']): { value: Value; width: number } {
+export function readFixed(bytes: Buffer, at: number, kind: DataType['kind']): Value {
   switch (kind) {
     case 'bool':
-      return { value: bytes.readUInt8(at) === 1, width: 1 };
+      return bytes.readUInt8(at) === 1;
     case 'int32':
-      return { value: bytes.readInt32LE(at), width: 4 };
+      return bytes.readInt32LE(at);
     case 'float32':
-      return { value: bytes.readFloatLE(at), width: 4 };
+      return bytes.readFloatLE(at);
     case 'int64':
-      return { value: bytes.readBigInt64LE(at), width: 8 };
+      return bytes.readBigInt64LE(at);
     default:
-      return { value: bytes.readDoubleLE(at), width: 8 };
+      return bytes.readDoubleLE(at);
   }
 }
 

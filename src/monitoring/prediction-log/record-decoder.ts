@@ -6,7 +6,7 @@ import type { NamedSchema } from './arm-schema.ts';
 import type { Frame } from './frame.ts';
 import type { PredictionRecord } from './prediction-log.ts';
 import { type Cursor, readByte, readFixed, readText, readUint32, readVariable } from './read-value.ts';
-import { FLAG, layOut, MARKS, OTHER_STATUS, OWN_FIELDS, STATUSES } from './record-layout.ts';
+import { FLAG, layOut, MARK_UNIT, MARKS, OTHER_STATUS, OWN_FIELDS, STATUSES } from './record-layout.ts';
 import { SECTIONS, fieldsOf } from './arm-schema.ts';
 
 export interface DecodedRecord extends Omit<PredictionRecord, 'request' | 'features' | 'outputs'> {
@@ -25,7 +25,8 @@ export function schemaIdOf(bytes: Buffer, { from }: Frame): string {
 
 /** Throws a RangeError or a TypeError for a payload that is none of the schema. */
 export function compileDecoder(named: NamedSchema): RecordDecoder {
-  const { types, slots, nullsAt, nullBytes, slotBytes, features } = layOut(named);
+  const { types, kinds, slots, nullsAt, nullBytes, slotBytes, features } = layOut(named);
+  const allPresent = new Array<string>(features).fill('PRESENT');
   const names = [
     ...OWN_FIELDS,
     ...SECTIONS.flatMap((section) => fieldsOf(named.schema, section).map(({ name }) => `${section}.${name}`)),
@@ -43,14 +44,16 @@ export function compileDecoder(named: NamedSchema): RecordDecoder {
     const traceId = readText(cursor);
     const unit: string[] = [];
     for (let left = readUint32(cursor); left > 0; left--) unit.push(readText(cursor) ?? '');
-    const values = types.map((type, place) => {
-      if ((bytes.readUInt8(nullsAt + (place >> 3)) & (1 << (place & 7))) !== 0) return null;
+    const values = new Array<Value>(types.length);
+    for (let place = 0; place < types.length; place++) {
       const slot = slots[place] as number;
-      return slot < 0 ? readVariable(cursor, type) : readFixed(bytes, slotsAt + slot, kindOf(type)).value;
-    });
+      if ((bytes.readUInt8(nullsAt + (place >> 3)) & (1 << (place & 7))) !== 0) values[place] = null;
+      else if (slot < 0) values[place] = readVariable(cursor, types[place] as DataType);
+      else values[place] = readFixed(bytes, slotsAt + slot, kinds[place] as DataType['kind']);
+    }
     const statuses = hasStatuses
-      ? codes.map((code) => (code === OTHER_STATUS ? (readText(cursor) ?? '') : (STATUSES[code] as string)))
-      : new Array<string>(features).fill('PRESENT');
+      ? codes.map((code) => (code === OTHER_STATUS ? (readText(cursor) ?? '') : (STATUSES[code] ?? '')))
+      : allPresent;
     const altered = (frame.flags & FLAG.marks) === 0 ? null : readMarks(cursor, names);
     if (cursor.at !== bytes.length) throw new RangeError('a record is longer than its values');
     const atMicros: Micros = bytes.readDoubleLE(8);
@@ -59,13 +62,11 @@ export function compileDecoder(named: NamedSchema): RecordDecoder {
   };
 }
 
-const kindOf = ({ kind }: DataType) => kind;
-
 function readMarks(cursor: Cursor, names: readonly string[]): Record<string, string> {
   const altered: Record<string, string> = {};
   for (let left = readUint32(cursor); left > 0; left--) {
     const mark = readUint32(cursor);
-    altered[names[mark & 0xffff] ?? ''] = MARKS[mark >>> 16] ?? '';
+    altered[names[mark % MARK_UNIT] ?? ''] = MARKS[Math.floor(mark / MARK_UNIT)] ?? '';
   }
   return altered;
 }

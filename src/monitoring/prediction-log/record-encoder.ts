@@ -6,10 +6,13 @@ import { fitRecord } from './fit-record.ts';
 import { FRAME_HEAD, KIND, sealFrame } from './frame.ts';
 import type { PredictionRecord } from './prediction-log.ts';
 import type { Block, BlockBuffer } from './record-block.ts';
+import type { Redaction } from './redaction.ts';
 import {
   FLAG,
   layOut,
   MARK,
+  MARK_UNIT,
+  MOST_ID_BYTES,
   MOST_RECORD_BYTES,
   OTHER_STATUS,
   OWN_FIELD,
@@ -19,17 +22,17 @@ import {
 } from './record-layout.ts';
 import { mostBytes, writeFixed, writeText, writeUint32, writeVariable } from './write-value.ts';
 
-/** Marks by their number, times 65,536, plus the field that they are of. */
-export type Marks = number[];
-export const MARK_UNIT = 0x10000;
-
 export interface RecordEncoder {
   /** Undefined once it is in the buffer; else why not. Throws a TypeError for values that are none of their types. */
   append(buffer: BlockBuffer, record: PredictionRecord): 'full' | 'too_large' | undefined;
 }
 
-/** `redacted`: places of fields whose values are null instead, and marked. */
-export function compileEncoder(named: NamedSchema, redacted: readonly number[] = []): RecordEncoder {
+const HIDDEN = '';
+const NOTHING: Redaction = { places: [], isUnitRedacted: false };
+
+/** What is redacted is null instead, of a unit nothing, and marked. */
+export function compileEncoder(named: NamedSchema, redaction: Redaction = NOTHING): RecordEncoder {
+  const redacted = redaction.places;
   const layout = layOut(named);
   const { types, kinds, slots, nullBytes, slotBytes, features, firstFeature, firstOutput } = layout;
   const idHigh = Number.parseInt(named.id.slice(0, 8), 16);
@@ -38,7 +41,18 @@ export function compileEncoder(named: NamedSchema, redacted: readonly number[] =
   const isRedacted = types.map((_, place) => redacted.includes(place));
   // Lengths, a status and its text's length for each feature, and a mark for each field.
   const overhead = fixedBytes(layout, variables.length);
-  let marks: Marks = [];
+  let marks: number[] = [];
+
+  // A unit is a request's values as a text: what hides the one hides the other.
+  const hidesUnits = redaction.isUnitRedacted || redacted.some((place) => place < firstFeature);
+  const isHidden = (record: PredictionRecord, unit: string): boolean =>
+    redaction.isUnitRedacted ||
+    redacted.some((place) => place < firstFeature && unit.includes(String(record.request[place] ?? '')));
+  const hideUnits = (record: PredictionRecord): PredictionRecord => {
+    const unit = record.unit.map((one) => (isHidden(record, one) ? HIDDEN : one));
+    if (unit.includes(HIDDEN)) marks.push(MARK.redacted * MARK_UNIT + OWN_FIELD.unit);
+    return { ...record, unit };
+  };
 
   const valueAt = (record: PredictionRecord, place: number): Value => {
     if (isRedacted[place]) return null;
@@ -154,13 +168,14 @@ export function compileEncoder(named: NamedSchema, redacted: readonly number[] =
 
   return {
     append(buffer, given) {
-      let record = given;
-      let bytes = mostOf(record);
       if (marks.length > 0) marks = [];
-      if (bytes > MOST_RECORD_BYTES) {
+      let record = hidesUnits ? hideUnits(given) : given;
+      let bytes = mostOf(record);
+      if (bytes > MOST_RECORD_BYTES || hasLongId(record)) {
         const fitted = fitRecord(named, record, MOST_RECORD_BYTES - overhead, valueAt);
         if (fitted === undefined) return 'too_large';
-        ({ record, marks } = fitted);
+        record = fitted.record;
+        marks.push(...fitted.marks);
         bytes = MOST_RECORD_BYTES;
       }
       const block = buffer.room(bytes);
@@ -178,6 +193,9 @@ export function compileEncoder(named: NamedSchema, redacted: readonly number[] =
     },
   };
 }
+
+const hasLongId = ({ requestId, traceId }: PredictionRecord): boolean =>
+  requestId.length > MOST_ID_BYTES || (traceId !== null && traceId.length > MOST_ID_BYTES);
 
 /** All but the texts and values themselves. */
 function fixedBytes({ types, nullsAt, nullBytes, slotBytes, features }: RecordLayout, variables: number): number {

@@ -28,6 +28,8 @@ export const OTHER_STATUS = 255;
 
 /** What may have become of a value, by its number. */
 export const MARKS = ['cut', 'replaced', 'redacted'] as const;
+/** A mark is written as its number, times this, plus the place of its field. */
+export const MARK_UNIT = 0x10000;
 export const MARK = { cut: 0, replaced: 1, redacted: 2 } as const;
 /** Fields with marks: these, then the schema's. */
 export const OWN_FIELDS = ['prediction_id', 'request_id', 'trace_id', 'unit'] as const;
@@ -36,6 +38,8 @@ export const OWN_FIELD = { predictionId: 0, requestId: 1, traceId: 2, unit: 3 } 
 export const NO_TEXT = 0xffffffff;
 /** Of a whole frame. */
 export const MOST_RECORD_BYTES = 256 * 1024;
+/** Of a request's and a trace's id: all rows of a request have them, and a server takes none that is longer. */
+export const MOST_ID_BYTES = 128;
 
 const SCHEMA_TIME_LATENCY = 24;
 

@@ -31,8 +31,16 @@ export interface SegmentWriterOptions {
   readonly onDurable: () => void;
 }
 
+/** A writer's folder; after a compaction that took it for dead the writer begins in another. */
+interface Place {
+  readonly token: string;
+  readonly folder: string;
+  readonly lease: WriterLease;
+}
+
 interface OpenSegment {
   readonly handle: FileHandle;
+  readonly folder: string;
   readonly name: string;
   readonly hour: number;
   readonly schemas: Set<string>;
@@ -42,20 +50,20 @@ interface OpenSegment {
 
 export function createSegmentWriter(options: SegmentWriterOptions): SegmentWriter {
   const { directory, clock, segmentBytes, onDurable } = options;
-  const token = randomBytes(6).toString('hex');
-  const folder = join(segmentsFolder(directory), token);
-  let lease: WriterLease | undefined;
+  let place: Place | undefined;
   let segment: OpenSegment | undefined;
   let count = 0;
 
   const begin = async (): Promise<OpenSegment> => {
-    lease ??= await takeLease(folder);
+    place ??= await takePlace(directory);
+    const { folder, token, lease } = place;
     if (!lease.isFresh()) await lease.renew();
     const now = clock.nowMicros();
     const name = segmentName(now, token, count++);
     const handle = await open(openPath(folder, name), 'wx');
     segment = {
       handle,
+      folder,
       name,
       hour: floorTo(now, MICROS_PER_HOUR),
       schemas: new Set(),
@@ -71,7 +79,7 @@ export function createSegmentWriter(options: SegmentWriterOptions): SegmentWrite
     if (to.length === to.syncedLength) return;
     await to.handle.datasync();
     // A compaction that took this process for dead has removed the file: what was written since is nowhere.
-    if ((await to.handle.stat()).nlink === 0) throw new Error('the segment was taken by a compaction');
+    if ((await to.handle.stat()).nlink === 0) throw new TakenError('the segment was taken by a compaction');
     to.syncedLength = to.length;
     onDurable();
   };
@@ -80,13 +88,13 @@ export function createSegmentWriter(options: SegmentWriterOptions): SegmentWrite
     const ended = segment;
     segment = undefined;
     if (ended === undefined) return;
-    const path = openPath(folder, ended.name);
+    const path = openPath(ended.folder, ended.name);
     try {
       await sync(ended);
     } finally {
       await ended.handle.close();
       if (ended.syncedLength === 0) await rm(path, { force: true });
-      else await rename(path, endedPath(folder, ended.name)).catch(unlessGone);
+      else await rename(path, endedPath(ended.folder, ended.name)).catch(unlessGone);
     }
   };
 
@@ -97,7 +105,12 @@ export function createSegmentWriter(options: SegmentWriterOptions): SegmentWrite
       await segment.handle.truncate(segment.syncedLength).catch(() => {});
     }
     await end().catch(() => {});
-    throw toLogError(cause, folder);
+    // Nor is a lease kept that cannot be renewed.
+    if (cause instanceof TakenError || codeOf(cause) === 'ENOENT' || place?.lease.isFresh() === false) {
+      await place?.lease.release();
+      place = undefined;
+    }
+    throw toLogError(cause, directory);
   };
 
   const put = async (to: OpenSegment, bytes: Uint8Array): Promise<void> => {
@@ -112,7 +125,7 @@ export function createSegmentWriter(options: SegmentWriterOptions): SegmentWrite
     segment !== undefined &&
     (segment.length >= segmentBytes ||
       floorTo(clock.nowMicros(), MICROS_PER_HOUR) !== segment.hour ||
-      lease?.isFresh() !== true);
+      place?.lease.isFresh() !== true);
 
   return {
     async write(frames, schemas) {
@@ -148,11 +161,19 @@ export function createSegmentWriter(options: SegmentWriterOptions): SegmentWrite
       try {
         await end();
       } finally {
-        await lease?.release();
-        lease = undefined;
+        await place?.lease.release();
+        place = undefined;
       }
     },
   };
+}
+
+class TakenError extends Error {}
+
+async function takePlace(directory: string): Promise<Place> {
+  const token = randomBytes(6).toString('hex');
+  const folder = join(segmentsFolder(directory), token);
+  return { token, folder, lease: await takeLease(folder) };
 }
 
 async function syncFolder(path: string): Promise<void> {
@@ -168,11 +189,13 @@ function unlessGone(error: NodeJS.ErrnoException): void {
   if (error.code !== 'ENOENT') throw error;
 }
 
-function toLogError(error: unknown, folder: string): unknown {
-  if (!(error instanceof Error) || !('code' in error) || error.code !== 'ENOSPC') return error;
+const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined);
+
+function toLogError(error: unknown, directory: string): unknown {
+  if (codeOf(error) !== 'ENOSPC') return error;
   return new HeadraceError(
     'HR_STORAGE_FULL',
-    `the disk that holds the prediction log at ${folder} is full; what was not written is dropped. Free space, or compact the log`,
+    `the disk that holds the prediction log at ${directory} is full; what was not written is dropped. Free space, or compact the log`,
     { cause: error },
   );
 }

@@ -33,8 +33,15 @@ export function exactBytes(type: DataType, value: Value): number {
 
 function listBytes(of: DataType, items: readonly Value[], bytesOf: typeof mostBytes): number {
   let bytes = 4;
-  for (const item of items) bytes += 1 + (item === null ? 0 : 4 + bytesOf(of, item));
+  for (const item of items) bytes += itemBytes(of, item, bytesOf);
   return bytes;
+}
+
+/** Of a list's item: a byte for null, a length where the width varies, the value. */
+export function itemBytes(of: DataType, item: Value, bytesOf: typeof mostBytes): number {
+  if (item === null) return 1;
+  const width = fixedWidth(of);
+  return 1 + (width > 0 ? width : 4 + bytesOf(of, item));
 }
 
 /** Of a text and a list the length is written first, in 4 bytes. Gives false where a text was not well-formed. */

@@ -81,6 +81,11 @@ export async function takeDead(folder: string, nowMs: number): Promise<DeadWrite
   return { release: () => removeFolder(folder, lock) };
 }
 
+/** Whether it is worth asking `takeDead`, by this machine's clock. */
+export async function mayBeDead(folder: string): Promise<boolean> {
+  return Date.now() - (await leaseTime(folder)) >= LEASE_MS;
+}
+
 /** The time now by the clock that sets the times of files in `folder`. */
 export async function fileSystemNow(folder: string, name: string): Promise<number> {
   const path = join(folder, name);
