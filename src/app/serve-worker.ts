@@ -2,15 +2,23 @@
 // logs flush, stores close.
 
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { FastifyInstance } from 'fastify';
 import { viewMetrics, viewStatuses } from '../control/index.ts';
 import { HeadraceError } from '../core/index.ts';
 import type { IngestionStatus } from '../ingestion/index.ts';
 import type { LiveFigures, TotalsChannel } from '../monitoring/index.ts';
-import { createDataPlane, createHttpServer, type DataPlane, presentHealth } from '../serving/index.ts';
+import {
+  createDataPlane,
+  createHttpServer,
+  type DataPlane,
+  type LoggedRequests,
+  presentHealth,
+} from '../serving/index.ts';
 import type { App } from './open-app.ts';
+import { packageVersion } from './package-version.ts';
+import { collected } from './telemetry/collected.ts';
+import { telemetrySettings } from './telemetry/telemetry-settings.ts';
 
 export interface ServeOptions {
   readonly host: string;
@@ -87,6 +95,18 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     return viewStatuses({ versions, runs, log, store, storePlace, applied, nowMicros: clock.nowMicros() });
   };
   monitor.watchReady(() => dataPlane.readiness().isReady);
+  const settings = telemetrySettings(values, app.environment);
+  const tracing =
+    settings === undefined
+      ? undefined
+      : (await import('./telemetry/start-telemetry.ts')).startTelemetry({
+          settings,
+          version: packageVersion(),
+          hasSpans: true,
+          // The primary of several sends the figures.
+          ...(options.channel === undefined ? { collect: async () => collected(await figures.figures()) } : {}),
+          logger,
+        });
   const server = await createHttpServer(dataPlane, {
     logger,
     stats: figures,
@@ -95,6 +115,8 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
       ingestion: presentIngestion(dataPlane.ingestionStatus()),
       definitions: presentHealth(dataPlane.readiness().health),
     }),
+    loggedRequests: values['log.requests'] as LoggedRequests,
+    tracing,
     viewMetrics: async () => viewMetrics(await views(false)),
     bodyLimitBytes: values['server.bodyLimit'],
     version: packageVersion(),
@@ -111,6 +133,7 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     await within(predictionLog.close(), STOP_LIMIT_MS);
     clearInterval(reporting);
     figures.report();
+    if (tracing !== undefined) await within(tracing.shutdown(), STOP_LIMIT_MS);
     monitor.close();
   };
   const reporting = setInterval(() => figures.report(), REPORT_EVERY_MS);
@@ -168,9 +191,4 @@ async function within(work: PromiseLike<unknown>, limitMs: number): Promise<void
   const limit = new Promise<void>((resolve) => (timer = setTimeout(resolve, limitMs)));
   await Promise.race([work, limit]);
   clearTimeout(timer);
-}
-
-export function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { readonly version: string }).version;
 }

@@ -2,6 +2,7 @@
 
 import type { App } from './open-app.ts';
 import { checkHost } from './loopback.ts';
+import { telemetrySettings } from './telemetry/telemetry-settings.ts';
 
 export interface StartServer {
   readonly host?: string | undefined;
@@ -42,6 +43,7 @@ export async function startServer(app: App, options: StartServer): Promise<Runni
   return superviseWorkers({
     workers,
     clock: app.clock,
+    telemetry: telemetrySettings(values, app.environment),
     logger: app.logger,
     drainTimeoutMs: values['server.drainTimeoutMs'],
     start: { config: file, host, port },

@@ -7,6 +7,7 @@ import {
   HeadraceError,
   invalid,
   type Micros,
+  type Span,
   toHeadraceError,
   type Value,
 } from '../core/index.ts';
@@ -50,12 +51,14 @@ export async function predict(
   }
   const atMicros = deps.clock.nowMicros();
   const groups = groupByVariant(plan, rows);
-  const read = readCounted(plan, groups, rows, atMicros, deadlineMs);
+  const read = readCounted(caller.span, plan, groups, rows, atMicros, deadlineMs);
   const features = read instanceof Promise ? await read : read;
   const answered = new Array<PredictionRow>(rows.length);
   const [only] = groups;
-  if (groups.length === 1 && only !== undefined) await inferCounted(only, features, answered, deadlineMs, nextId);
-  else await Promise.all(groups.map((group) => inferCounted(group, features, answered, deadlineMs, nextId)));
+  if (groups.length === 1 && only !== undefined)
+    await inferCounted(caller.span, only, features, answered, deadlineMs, nextId);
+  else
+    await Promise.all(groups.map((group) => inferCounted(caller.span, group, features, answered, deadlineMs, nextId)));
   checkDeadline(deadlineMs, 'the model ran');
   const latencyMicros = Math.round((performance.now() - startMs) * 1000);
   plan.meter.answered(latencyMicros, rows.length);
@@ -180,26 +183,47 @@ const QUICK_MODEL_MICROS = 1000;
 
 // What fails from here on is the variants' own.
 function readCounted(
+  parent: Span | undefined,
   plan: EndpointPlan,
   groups: readonly VariantGroup[],
   ...rest: Tail<Tail<Parameters<typeof readFeatures>>>
 ): FeatureRow[] | Promise<FeatureRow[]> {
+  const span = parent?.child('features.read');
   const count = (thrown: unknown): never => {
+    span?.end(thrown);
     for (const { variant, picked } of groups) variant.meter.failed(toHeadraceError(thrown).code, picked.length);
     throw thrown;
   };
   try {
     const read = readFeatures(plan, groups, ...rest);
-    return read instanceof Promise ? read.catch(count) : read;
+    if (!(read instanceof Promise)) {
+      span?.end();
+      return read;
+    }
+    if (span === undefined) return read.catch(count);
+    return read.then((answered) => {
+      span.end();
+      return answered;
+    }, count);
   } catch (thrown) {
     return count(thrown);
   }
 }
 
-async function inferCounted(group: VariantGroup, ...rest: Tail<Parameters<typeof inferGroup>>): Promise<void> {
+async function inferCounted(
+  parent: Span | undefined,
+  group: VariantGroup,
+  ...rest: Tail<Parameters<typeof inferGroup>>
+): Promise<void> {
+  const span = parent?.child('model.run');
+  span?.set('headrace.variant', group.variant.name);
+  span?.set('headrace.version', group.variant.version);
+  span?.set('headrace.rows', group.picked.length);
   try {
     await inferGroup(group, ...rest);
+    span?.end();
   } catch (thrown) {
+    span?.end(thrown);
     group.variant.meter.failed(toHeadraceError(thrown).code, group.picked.length);
     throw thrown;
   }

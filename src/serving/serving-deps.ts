@@ -1,6 +1,6 @@
 // What the data plane works with: given by the composition root, and by tests.
 
-import type { Clock, Logger } from '../core/index.ts';
+import type { Clock, Logger, Span } from '../core/index.ts';
 import type { Definitions, LiveVersion } from '../definitions/index.ts';
 import type { ModelRuntime } from '../models/index.ts';
 import type { Monitor, PredictionLog } from '../monitoring/index.ts';
@@ -45,6 +45,8 @@ export interface Caller {
   readonly requestId: string;
   /** W3C trace id, when the client sent one. */
   readonly traceId?: string | undefined;
+  /** Undefined: not sampled. */
+  readonly span?: Span | undefined;
   /** From X-Request-Timeout-Ms; the default when left out. */
   readonly timeoutMs?: number | undefined;
   readonly actor?: string | undefined;

@@ -3,6 +3,7 @@
 import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance } from 'fastify';
 import { didYouMean, HeadraceError, type Logger } from '../../core/index.ts';
+import type { Tracing } from '../../monitoring/index.ts';
 import type { DataPlane } from '../data-plane.ts';
 import { drainBody } from './drain-body.ts';
 import { addEndpointRoutes } from './endpoint-routes.ts';
@@ -14,11 +15,17 @@ import type { LiveStats } from './live-stats.ts';
 import { addPredictRoute } from './predict-route.ts';
 import { fromHttp, PROBLEM_TYPE, sendProblem, toProblem } from './problem.ts';
 import { continueTrace } from './request-context.ts';
+import { createRequestLog, logEveryRequest, type LoggedRequests } from './request-log.ts';
 import { createRouteMethods } from './route-methods.ts';
 import { addStatusRoute, type ReadStatus } from './status-route.ts';
+import { traceRequests } from './trace-requests.ts';
 
 export interface HttpServerOptions {
   readonly logger: Logger;
+  /** Which requests are logged: `errors` when left out. */
+  readonly loggedRequests?: LoggedRequests;
+  /** Where spans go; nowhere when left out. */
+  readonly tracing?: Tracing | undefined;
   readonly stats: LiveStats;
   readonly status: ReadStatus;
   /** Freshness and coverage of views in Prometheus' text format; rejects while the registry or the store is away. */
@@ -30,7 +37,7 @@ export interface HttpServerOptions {
 }
 
 export async function createHttpServer(dataPlane: DataPlane, options: HttpServerOptions): Promise<FastifyInstance> {
-  const { logger } = options;
+  const logger = createRequestLog(options.logger, options.loggedRequests ?? 'errors');
   const streams = createEventStreams(options.stats);
   let lastId = 0;
   const app = fastify({
@@ -60,6 +67,8 @@ export async function createHttpServer(dataPlane: DataPlane, options: HttpServer
     continueTrace(request, reply);
     done();
   });
+  if (options.tracing !== undefined) traceRequests(app, options.tracing);
+  if (options.loggedRequests === 'all') logEveryRequest(app, options.logger);
   app.addHook('preClose', (done) => {
     streams.endAll();
     done();

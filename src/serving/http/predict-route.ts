@@ -2,16 +2,17 @@
 // is written as text, so no schema is looked at per request.
 
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { describe, invalid, type Logger } from '../../core/index.ts';
+import { describe, invalid } from '../../core/index.ts';
 import type { DataPlane } from '../data-plane.ts';
 import type { PredictAnswer } from '../predict.ts';
 import { sendProblem } from './problem.ts';
 import { callerOf } from './request-context.ts';
+import type { RequestLog } from './request-log.ts';
 import { EndpointParams, PredictBody, PredictResponse, ProblemResponse } from './schemas.ts';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
-export function addPredictRoute(app: FastifyInstance, dataPlane: DataPlane, logger: Logger): void {
+export function addPredictRoute(app: FastifyInstance, dataPlane: DataPlane, log: RequestLog): void {
   const schema = {
     summary: 'Predict',
     tags: ['predict'],
@@ -26,7 +27,7 @@ export function addPredictRoute(app: FastifyInstance, dataPlane: DataPlane, logg
     (request, reply) => {
       answer(dataPlane, request).then(
         (text) => void reply.header('content-type', JSON_TYPE).send(text),
-        (thrown: unknown) => void sendProblem(reply, request, thrown, logger),
+        (thrown: unknown) => void sendProblem(reply, request, thrown, log),
       );
     },
   );

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { HeadraceError, invalid } from '../../core/index.ts';
 import type { Caller } from '../serving-deps.ts';
+import { spanOf } from './trace-requests.ts';
 
 const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})$/;
 
@@ -12,9 +13,15 @@ export function callerOf(request: FastifyRequest): Caller {
   const timeoutMs = request.headers['x-request-timeout-ms'];
   return {
     requestId: request.id,
-    traceId: traceOf(request)?.id,
+    traceId: traceIdOf(request),
+    span: spanOf(request),
     timeoutMs: timeoutMs === undefined ? undefined : readTimeout(timeoutMs),
   };
+}
+
+/** W3C trace id: of its span, else as the client sent it. */
+export function traceIdOf(request: FastifyRequest): string | undefined {
+  return spanOf(request)?.traceId ?? traceOf(request)?.id;
 }
 
 /** Answers the same trace with a span of our own; nothing when the request is in no trace. */
