@@ -2,7 +2,6 @@
 // logs flush, stores close.
 
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { FastifyInstance } from 'fastify';
 import { viewMetrics, viewStatuses } from '../control/index.ts';
@@ -12,6 +11,7 @@ import type { LiveFigures, TotalsChannel } from '../monitoring/index.ts';
 import {
   createHttpServer,
   type HttpServer,
+  type LoggedRequests,
   openServing,
   presentHealth,
   type Security,
@@ -19,6 +19,9 @@ import {
 } from '../serving/index.ts';
 import type { App } from './open-app.ts';
 import { openServerSecurity } from './open-security.ts';
+import { packageVersion } from './package-version.ts';
+import { collected } from './telemetry/collected.ts';
+import { telemetrySettings } from './telemetry/telemetry-settings.ts';
 
 export interface ServeOptions {
   readonly host: string;
@@ -53,9 +56,8 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
   const { host, isInsecure = false } = options;
   // First: what its settings lack is told before anything else is opened.
   const guard = await openServerSecurity(app, { host, isInsecure });
-  const { createLiveFigures, createMonitor, createTotals, localChannel, openPredictionLog, parseRedaction } = await import(
-    '../monitoring/index.ts'
-  );
+  const { createLiveFigures, createMonitor, createTotals, localChannel, openPredictionLog, parseRedaction } =
+    await import('../monitoring/index.ts');
   const { createOnnxRuntime } = await import('../models/index.ts');
   const { completeVersions } = await import('../offline/index.ts');
   const monitor = createMonitor(clock);
@@ -101,6 +103,18 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     return viewStatuses({ versions, runs, log, store, storePlace, applied, nowMicros: clock.nowMicros() });
   };
   monitor.watchReady(() => planes.control.readiness().isReady);
+  const settings = telemetrySettings(values, app.environment);
+  const tracing =
+    settings === undefined
+      ? undefined
+      : (await import('./telemetry/start-telemetry.ts')).startTelemetry({
+          settings,
+          version: packageVersion(),
+          hasSpans: true,
+          // The primary of several sends the figures.
+          ...(options.channel === undefined ? { collect: async () => collected(await figures.figures()) } : {}),
+          logger,
+        });
   const { app: server, roles } = await createHttpServer(planes, {
     logger,
     stats: figures,
@@ -109,6 +123,8 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
       ingestion: presentIngestion(planes.control.ingestionStatus()),
       definitions: presentHealth(planes.control.readiness().health),
     }),
+    loggedRequests: values['log.requests'] as LoggedRequests,
+    tracing,
     viewMetrics: async () => viewMetrics(await views(false)),
     bodyLimitBytes: values['server.bodyLimit'],
     requestTimeoutMs: values['server.requestTimeoutMs'],
@@ -135,6 +151,7 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     await within(guard.close(), STOP_LIMIT_MS);
     clearInterval(reporting);
     figures.report();
+    if (tracing !== undefined) await within(tracing.shutdown(), STOP_LIMIT_MS);
     monitor.close();
   };
   const reporting = setInterval(() => figures.report(), REPORT_EVERY_MS);
@@ -192,9 +209,4 @@ async function within(work: PromiseLike<unknown>, limitMs: number): Promise<void
   const limit = new Promise<void>((resolve) => (timer = setTimeout(resolve, limitMs)));
   await Promise.race([work, limit]);
   clearTimeout(timer);
-}
-
-export function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { readonly version: string }).version;
 }

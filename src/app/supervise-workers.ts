@@ -4,8 +4,13 @@
 import cluster, { type Worker } from 'node:cluster';
 import { fileURLToPath } from 'node:url';
 import { type Clock, type ErrorCode, ERRORS, HeadraceError, type Logger } from '../core/index.ts';
+import type { Totals, Tracing } from '../monitoring/index.ts';
 import { createTotalsOwner, type WorkerEnd } from './own-totals.ts';
+import { packageVersion } from './package-version.ts';
 import type { RunningServer } from './start-server.ts';
+import { collected } from './telemetry/collected.ts';
+import type { CollectedMetrics } from './telemetry/otlp-metrics.ts';
+import type { TelemetrySettings } from './telemetry/telemetry-settings.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './worker-messages.ts';
 
 export interface Supervise {
@@ -13,6 +18,8 @@ export interface Supervise {
   readonly start: Omit<WorkerStart, 'compacts'>;
   readonly drainTimeoutMs: number;
   readonly clock: Clock;
+  /** Undefined: nothing is sent. */
+  readonly telemetry: TelemetrySettings | undefined;
   readonly logger: Logger;
 }
 
@@ -28,6 +35,8 @@ export async function superviseWorkers(given: Supervise): Promise<RunningServer>
   const exec = fileURLToPath(new URL(`./worker-main.${extension}`, import.meta.url));
   const running = new Set<Worker>();
   const owner = createTotalsOwner(given.clock);
+  const telemetry =
+    given.telemetry === undefined ? undefined : await sendFigures(owner.totals, given.telemetry, logger);
   let isStopping = false;
   let backoffMs = FIRST_BACKOFF_MS;
 
@@ -90,6 +99,8 @@ export async function superviseWorkers(given: Supervise): Promise<RunningServer>
     }, given.drainTimeoutMs + 2000);
     await Promise.all(exits);
     clearTimeout(killer);
+    // With the last that they counted.
+    await telemetry?.shutdown();
   };
 
   try {
@@ -99,6 +110,13 @@ export async function superviseWorkers(given: Supervise): Promise<RunningServer>
     await stop();
     throw thrown;
   }
+}
+
+// Workers send their own spans.
+async function sendFigures(totals: Totals, settings: TelemetrySettings, logger: Logger): Promise<Tracing> {
+  const { startTelemetry } = await import('./telemetry/start-telemetry.ts');
+  const collect = (): Promise<CollectedMetrics> => Promise.resolve(collected(totals.figures()));
+  return startTelemetry({ settings, version: packageVersion(), hasSpans: false, collect, logger });
 }
 
 function endOf(worker: Worker): WorkerEnd {

@@ -1,4 +1,6 @@
+export type { Figures } from './monitor/figures.ts';
 export { createLiveFigures, type LiveFigures, localChannel, type TotalsChannel } from './monitor/live-figures.ts';
+export { DURATION_BOUNDS, type Metric, metricsOf } from './monitor/metrics.ts';
 export { failureKind, type FailureKind } from './monitor/failure-kind.ts';
 export {
   type ArmLabels,
@@ -13,6 +15,7 @@ export type { ModelStatistics } from './monitor/model-figures.ts';
 export type { PushOutcome } from './monitor/push-tally.ts';
 export type { MonitorSnapshot } from './monitor/snapshot.ts';
 export type { Report } from './monitor/increment.ts';
+export type { RequestSpan, Tracing } from './telemetry/tracing.ts';
 export { createTotals, type ToldTotals, type Totals } from './monitor/totals.ts';
 export { compactPredictionLog, type CompactOptions, type CompactReport } from './prediction-log/compact.ts';
 export { type LogRange, predictionLogSql } from './prediction-log/log-relation.ts';

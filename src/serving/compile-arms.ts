@@ -1,9 +1,17 @@
 // Variants compiled to arms: each one's features by the definitions that its version was trained on, its model, the texts
 // of its answers, and what is told of them.
 
-import { canonicalJson, contentHash, type Field, HeadraceError } from '../core/index.ts';
+import {
+  canonicalJson,
+  contentHash,
+  type Field,
+  HeadraceError,
+  type Micros,
+  type Scope,
+  type Span,
+} from '../core/index.ts';
 import { versionsRead } from '../registry/index.ts';
-import type { Arm, ArmId, ArmWriters } from './arm.ts';
+import type { Arm, ArmId, ArmRow, ArmWriters } from './arm.ts';
 import { inferRows } from './arm-run.ts';
 import { logSink, meterSink } from './arm-sinks.ts';
 import type { CompileEndpoint } from './endpoint-plan.ts';
@@ -43,6 +51,7 @@ export function compileArms(
       features,
       graph: { kind: 'model', model: own },
       run(rows, scope, at) {
+        if (scope.span !== undefined) return runTraced(scope.span, own, readFeatures, rows, scope, at);
         const read = readFeatures(rows, at);
         if (!(read instanceof Promise)) return inferRows(own, read, scope);
         return read.then((answered) => {
@@ -74,6 +83,36 @@ type ReadFeatures = (
   rows: readonly RequestRow[],
   at: number,
 ) => readonly FeatureRowOrError[] | Promise<readonly FeatureRowOrError[]>;
+
+/** The same, each stage with a span of its own. */
+async function runTraced(
+  span: Span,
+  model: ServedModel,
+  readFeatures: ReadFeatures,
+  rows: readonly RequestRow[],
+  scope: Scope,
+  at: Micros,
+): Promise<readonly ArmRow[]> {
+  const features = await inSpan(span, 'features.read', async () => readFeatures(rows, at));
+  scope.check('features were read');
+  return inSpan(span, 'model.run', async (own) => {
+    own.set('headrace.rows', rows.length);
+    own.set('headrace.placement', model.loaded.placement);
+    return inferRows(model, features, scope);
+  });
+}
+
+async function inSpan<T>(parent: Span, name: string, work: (span: Span) => Promise<T>): Promise<T> {
+  const span = parent.child(name);
+  try {
+    const result = await work(span);
+    span.end();
+    return result;
+  } catch (thrown) {
+    span.end(thrown);
+    throw thrown;
+  }
+}
 
 /** What a store that is down means: every row's error, or declared defaults. */
 function compileRead(features: FeaturePlan, hasDefaults: boolean): ReadFeatures {

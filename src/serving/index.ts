@@ -4,6 +4,7 @@ export { compileFeaturePlan, type FeaturePlan } from './feature-plan.ts';
 export { createHttpServer, type HttpServer, type HttpServerOptions, type TlsFiles } from './http/create-http-server.ts';
 export { openSecurity, type Security } from './http/security/security.ts';
 export type { TokenKey, TokenOptions } from './http/security/token-verifier.ts';
+export type { LoggedRequests } from './http/request-log.ts';
 export { presentHealth } from './http/health-routes.ts';
 export type { LiveStats } from './http/live-stats.ts';
 export type { IngestPlane, OutcomeInput } from './ingest-plane.ts';

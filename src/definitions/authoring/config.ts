@@ -105,6 +105,16 @@ export interface HeadraceConfig {
   readonly log?: {
     /** The least level that is logged. */
     readonly level?: 'debug' | 'info' | 'warn' | 'error';
+    /** Which requests are logged: `none` but those that met a bug, `errors` of the server, `all`. */
+    readonly requests?: 'none' | 'errors' | 'all';
+  };
+  readonly telemetry?: {
+    /** Where traces and metrics are sent by OTLP over HTTP: `http://127.0.0.1:4318`. Default: nowhere. */
+    readonly otlp?: string;
+    /** Share of requests that begin a trace, from 0 to 1. */
+    readonly sampleRatio?: number;
+    /** How often metrics are sent. */
+    readonly metricsEveryMs?: number;
   };
 }
 

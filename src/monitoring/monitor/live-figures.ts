@@ -26,6 +26,8 @@ export interface LiveFigures {
   prometheus(): Promise<string>;
   /** For streams: the figures are gathered at most once a second, however many ask. */
   live(): Promise<MonitorSnapshot>;
+  /** All that they are made of. */
+  figures(): Promise<Figures>;
   /** Tells the owner what was counted. Call it each second, and once before the process ends. */
   report(): void;
   /** Learns the totals of others, so that what is shown first is no less than what they have shown. False where nobody tells. */
@@ -105,6 +107,7 @@ export function createLiveFigures(given: {
   };
 
   return {
+    figures: gather,
     prometheus: async () => prometheusText(metricsOf(await gather())),
     live() {
       const atMs = performance.now();

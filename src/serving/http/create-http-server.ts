@@ -3,6 +3,7 @@
 import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify';
 import { didYouMean, HeadraceError, type Logger } from '../../core/index.ts';
+import type { Tracing } from '../../monitoring/index.ts';
 import type { ServingPlanes } from '../open-serving.ts';
 import { addCatalogueRoutes } from './catalogue-routes.ts';
 import { addDocsRoutes, addRootRoute } from './docs/docs-routes.ts';
@@ -17,15 +18,21 @@ import { addOpenApiRoute } from './openapi/openapi-routes.ts';
 import { addPredictRoute } from './predict-route.ts';
 import { fromHttp, sendProblem } from './problem.ts';
 import { continueTrace, requestIdOf } from './request-context.ts';
+import { createRequestLog, logEveryRequest, type LoggedRequests } from './request-log.ts';
 import { createRouteMethods } from './route-methods.ts';
 import { addSecurity, isStillAdmitted } from './security/add-security.ts';
 import { answerClientError } from './security/client-error.ts';
 import type { RouteRole } from './security/route-role.ts';
 import type { Security } from './security/security.ts';
 import { addStatusRoute, type ReadStatus } from './status-route.ts';
+import { traceRequests } from './trace-requests.ts';
 
 export interface HttpServerOptions {
   readonly logger: Logger;
+  /** Which requests are logged: `errors` when left out. */
+  readonly loggedRequests?: LoggedRequests;
+  /** Where spans go; nowhere when left out. */
+  readonly tracing?: Tracing | undefined;
   readonly stats: LiveStats;
   readonly status: ReadStatus;
   /** Freshness and coverage of views in Prometheus' text format; rejects while the registry or the store is away. */
@@ -71,12 +78,13 @@ export async function createHttpServer(
   { data, ingest, control }: Pick<ServingPlanes, 'data' | 'ingest' | 'control'>,
   options: HttpServerOptions,
 ): Promise<HttpServer> {
-  const { logger, security, limits, tls } = options;
+  const { security, limits, tls } = options;
+  const logger = createRequestLog(options.logger, options.loggedRequests ?? 'errors');
   const streams = createEventStreams({
     stats: options.stats,
     maxStreams: limits.maxStreams,
     isStillAdmitted: (request) => isStillAdmitted(security, request),
-    logger,
+    logger: options.logger,
   });
   let lastId = 0;
   const common: FastifyServerOptions = {
@@ -112,6 +120,8 @@ export async function createHttpServer(
   });
   const roles = new Map<string, RouteRole | undefined>();
   addSecurity(app, security, roles);
+  if (options.tracing !== undefined) traceRequests(app, options.tracing);
+  if (options.loggedRequests === 'all') logEveryRequest(app, options.logger);
   app.addHook('preClose', (done) => {
     streams.endAll();
     done();

@@ -2,11 +2,12 @@
 // is written as text, so no schema is looked at per request.
 
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { describe, invalid, type Logger } from '../../core/index.ts';
+import { describe, invalid } from '../../core/index.ts';
 import type { DataPlane } from '../data-plane.ts';
 import type { PredictAnswer, PredictionRow } from '../predict.ts';
 import { rowProblem, sendProblem } from './problem.ts';
 import { type RequestDefaults, scopeOf } from './request-context.ts';
+import type { RequestLog } from './request-log.ts';
 import { EndpointParams, PredictBody, PredictResponse, ProblemResponse } from './schemas.ts';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
@@ -15,7 +16,7 @@ export function addPredictRoute(
   app: FastifyInstance,
   dataPlane: DataPlane,
   defaults: RequestDefaults,
-  logger: Logger,
+  log: RequestLog,
 ): void {
   const schema = {
     summary: 'Predict',
@@ -36,7 +37,7 @@ export function addPredictRoute(
     (request, reply) => {
       answer(dataPlane, request, defaults).then(
         (text) => void reply.header('content-type', JSON_TYPE).send(text),
-        (thrown: unknown) => void sendProblem(reply, request, thrown, logger),
+        (thrown: unknown) => void sendProblem(reply, request, thrown, log),
       );
     },
   );

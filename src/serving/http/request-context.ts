@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { createScope, HeadraceError, invalid, type Scope } from '../../core/index.ts';
+import { spanOf } from './trace-requests.ts';
 
 const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})$/;
 
@@ -16,11 +17,11 @@ export function scopeOf(request: FastifyRequest, { requestTimeoutMs }: RequestDe
   const asked = request.headers['x-request-timeout-ms'];
   return createScope({
     requestId: request.id,
-    traceId: traceOf(request)?.id ?? null,
+    traceId: traceIdOf(request) ?? null,
     actor: request.actor,
     deadlineMs: performance.now() + (asked === undefined ? requestTimeoutMs : readTimeout(asked)),
     priority: 'online',
-    span: undefined,
+    span: spanOf(request),
     connection: request.raw.socket,
   });
 }
@@ -30,6 +31,11 @@ const REQUEST_ID = /^[\x20-\x7e]{1,128}$/;
 /** What a client calls its request, where that can stand in a log as it is. */
 export function requestIdOf(given: string | readonly string[] | undefined): string | undefined {
   return typeof given === 'string' && REQUEST_ID.test(given) ? given : undefined;
+}
+
+/** W3C trace id: of its span, else as the client sent it. */
+export function traceIdOf(request: FastifyRequest): string | undefined {
+  return spanOf(request)?.traceId ?? traceOf(request)?.id;
 }
 
 /** Answers the same trace with a span of our own; nothing when the request is in no trace. */
