@@ -102,13 +102,14 @@ export function catalogueOf(snapshot: CatalogueSource): Catalogue {
 
 function makeCatalogue(snapshot: CatalogueSource): Catalogue {
   const { manifest } = snapshot.definitions;
+  const versions = Map.groupBy(snapshot.versions, ({ version }) => viewOfVersion(version));
   return {
     project: manifest.project,
     revision: snapshot.revision,
     endpoints: Object.values(manifest.endpoints).map((endpoint) => listEndpoint(snapshot, manifest, endpoint.name)),
     services: Object.keys(manifest.services).map((name) => listService(snapshot, manifest, name)),
     sources: Object.values(manifest.sources).map(listSource),
-    views: Object.values(manifest.views).map((view) => listView(snapshot, manifest, view)),
+    views: Object.values(manifest.views).map((view) => listView(snapshot, view, versions.get(storedName(view)) ?? [])),
   };
 }
 
@@ -162,15 +163,18 @@ function listSource(source: SourceSpec): ListedSource {
   return { ...described(source), kind: source.kind, columns };
 }
 
-function listView({ versions, complete }: CatalogueSource, { entities }: Manifest, view: ViewSpec): ListedView {
-  const own = versions.filter(({ version }) => viewOfVersion(version) === storedName(view));
+function listView(
+  { definitions, complete }: CatalogueSource,
+  view: ViewSpec,
+  versions: CatalogueSource['versions'],
+): ListedView {
   return {
     ...described(view),
     entity: view.entity,
-    keys: entities[view.entity]?.keys ?? [],
+    keys: definitions.manifest.entities[view.entity]?.keys ?? [],
     source: view.source,
     features: view.features,
-    versions: own.map((one) => ({
+    versions: versions.map((one) => ({
       version: one.version,
       isCurrent: one.isCurrent,
       isComplete: complete.has(one),

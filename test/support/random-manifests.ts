@@ -46,7 +46,7 @@ function drawManifest(draw: Draw): Manifest {
   const byName = <T extends { readonly name: string }>(list: readonly T[]): Record<string, T> =>
     Object.fromEntries(list.map((one) => [one.name, one]));
 
-  const [entity] = draw(fc.tuple(identifier));
+  const entity = draw(identifier);
   const keys = draw(
     fc.uniqueArray(fc.record({ name: identifier, type: scalar }), {
       selector: (key) => key.name,

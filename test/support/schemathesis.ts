@@ -45,11 +45,16 @@ export function bringSchemathesis(): Schemathesis | string {
       const config = join(directory, 'schemathesis.toml');
       const fixed = Object.entries(headers).map(([name, value]) => `"header.${name}" = ${JSON.stringify(value)}\n`);
       writeFileSync(config, `[parameters]\n${fixed.join('')}`);
-      const words = ['--config-file', config, 'run', url, '--phases', 'examples,coverage,fuzzing', '--no-color'].concat(
-        ['--checks', checks.join(','), '--max-examples', String(examples), '--max-time', String(limitSeconds)],
-        ['--warnings', 'off', '--continue-on-failure', '--seed', '1', '--generation-database', 'none'],
-        excludedPaths.flatMap((path) => ['--exclude-path', path]),
-      );
+      const limits = `--max-examples ${examples} --max-time ${limitSeconds} --seed 1 --generation-database none`;
+      const told = '--phases examples,coverage,fuzzing --continue-on-failure --warnings off --no-color';
+      const words = [
+        '--config-file',
+        config,
+        'run',
+        url,
+        ...`${told} ${limits} --checks ${checks.join(',')}`.split(' '),
+        ...excludedPaths.flatMap((path) => ['--exclude-path', path]),
+      ];
       return runToEnd(program, words, directory, (limitSeconds + 60) * 1000);
     },
   };

@@ -1,11 +1,8 @@
 // HTML as a tagged template: whatever is put into it is text, unless it is HTML of this kind itself.
 
 /** Text that is safe to stand in a page. Only `html` makes it. */
-export class Html {
+export interface Html {
   readonly text: string;
-  constructor(text: string) {
-    this.text = text;
-  }
 }
 
 type Part = string | number | Html | readonly Html[];
@@ -14,12 +11,12 @@ type Part = string | number | Html | readonly Html[];
 export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): Html {
   let text = strings[0] ?? '';
   for (const [at, part] of parts.entries()) text += textOf(part) + (strings[at + 1] ?? '');
-  return new Html(text);
+  return { text };
 }
 
 function textOf(part: Part): string {
-  if (part instanceof Html) return part.text;
-  if (typeof part === 'object') return part.map(({ text }) => text).join('');
+  if (Array.isArray(part)) return part.map(({ text }: Html) => text).join('');
+  if (typeof part === 'object') return (part as Html).text; // A list is not one, as the line before says.
   return String(part).replace(/[&<>"']/g, (found) => ESCAPES[found] as string);
 }
 

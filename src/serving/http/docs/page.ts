@@ -13,7 +13,7 @@ import type {
   RequestColumn,
 } from '../../catalogue.ts';
 import { exampleRow } from '../openapi/row-schema.ts';
-import { Html, html } from './html.ts';
+import { type Html, html } from './html.ts';
 
 /** A route that is not about one object. */
 export interface OtherRoute {

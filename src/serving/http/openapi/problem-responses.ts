@@ -36,39 +36,52 @@ const OWN = {
 
 export type ProblemsOf = keyof typeof OWN;
 
-/** `components` that the responses refer to. */
-export const PROBLEM_COMPONENTS = {
-  schemas: { Problem: JSON.parse(JSON.stringify(ProblemResponse)) as JsonSchema },
-  responses: {
-    Problem: {
-      description: 'A problem document (RFC 9457); `code` is of the error catalogue',
-      content: { [PROBLEM_TYPE]: { schema: { $ref: '#/components/schemas/Problem' } } },
-    },
-  },
-};
-
 /** Any other problem: whatever is not named may still come. */
 export const OTHER_PROBLEMS = {
   '4XX': { $ref: '#/components/responses/Problem' },
   '5XX': { $ref: '#/components/responses/Problem' },
 };
 
-/** Responses by status, each with the codes that a client may meet there. */
-export function problemResponses(of: ProblemsOf): Readonly<Record<string, unknown>> {
-  const byStatus = new Map<number, ErrorCode[]>();
-  for (const code of [...ANY, ...OWN[of]]) {
-    const { status } = ERRORS[code];
-    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
-  }
-  const named = [...byStatus]
-    .sort(([one], [other]) => one - other)
-    .map(([status, codes]) => [String(status), problemResponse(codes)] as const);
-  return { ...Object.fromEntries(named), ...OTHER_PROBLEMS };
-}
+const codesByStatus = (of: ProblemsOf): [number, readonly ErrorCode[]][] =>
+  [...Map.groupBy([...ANY, ...OWN[of]], (code) => ERRORS[code].status)].sort(([one], [other]) => one - other);
 
-function problemResponse(codes: readonly ErrorCode[]): object {
-  return {
-    description: codes.map((code) => `${code}: ${ERRORS[code].title}`).join('; '),
-    content: { [PROBLEM_TYPE]: { schema: { $ref: '#/components/schemas/Problem' } } },
-  };
+const problem = (description: string): object => ({
+  description,
+  content: { [PROBLEM_TYPE]: { schema: { $ref: '#/components/schemas/Problem' } } },
+});
+
+const responseName = (of: ProblemsOf, status: number): string => `${of}_${status}`;
+
+// OWN's keys are those.
+const KINDS = Object.keys(OWN) as ProblemsOf[];
+
+/** `components` that the responses refer to: for each kind of route and status the codes that a client may meet. */
+export const PROBLEM_COMPONENTS = {
+  schemas: { Problem: JSON.parse(JSON.stringify(ProblemResponse)) as JsonSchema },
+  responses: {
+    Problem: problem('A problem document (RFC 9457); `code` is of the error catalogue'),
+    ...Object.fromEntries(
+      KINDS.flatMap((of) =>
+        codesByStatus(of).map(([status, codes]) => [
+          responseName(of, status),
+          problem(codes.map((code) => `${code}: ${ERRORS[code].title}`).join('; ')),
+        ]),
+      ),
+    ),
+  },
+};
+
+const RESPONSES = Object.fromEntries(
+  KINDS.map((of) => {
+    const named = codesByStatus(of).map(([status]) => [
+      String(status),
+      { $ref: `#/components/responses/${responseName(of, status)}` },
+    ]);
+    return [of, { ...Object.fromEntries(named), ...OTHER_PROBLEMS }];
+  }),
+);
+
+/** Responses by status. */
+export function problemResponses(of: ProblemsOf): Readonly<Record<string, unknown>> {
+  return RESPONSES[of] as Readonly<Record<string, unknown>>;
 }

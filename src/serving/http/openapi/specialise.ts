@@ -8,9 +8,13 @@ export type Members = Readonly<Record<string, (member: JsonSchema, isByColumn: b
 
 /** A copy of `schema` in which members are replaced wherever they stand. `isByColumn`: the member is in no array of rows. */
 export function specialise(schema: object, members: Members): JsonSchema {
-  // TypeBox marks its schemas in ways of its own; as JSON they are plain.
-  return walk(JSON.parse(JSON.stringify(schema)) as JsonSchema, members, true);
+  let known = plain.get(schema);
+  if (known === undefined) plain.set(schema, (known = JSON.parse(JSON.stringify(schema)) as JsonSchema));
+  return walk(known, members, true);
 }
+
+// TypeBox marks its schemas in ways of its own; as JSON they are plain.
+const plain = new WeakMap<object, JsonSchema>();
 
 function walk(schema: JsonSchema, members: Members, isByColumn: boolean): JsonSchema {
   const copy: Record<string, unknown> = { ...schema };
