@@ -69,7 +69,7 @@ describe.skipIf(!hasRedis())('reads of one turn', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.array(ref, { maxLength: 12 }), { minLength: 1, maxLength: 12 }), async (reads) => {
         const before = await callsOfHgetall();
-        const answers = await Promise.all(reads.map((refs) => store.read(refs)));
+        const answers = await Promise.all(reads.map(async (refs) => store.read(refs)));
         expect(answers.map((records) => records.map(shown))).toEqual(
           reads.map((refs) => refs.map((one) => expected.get(idOf(one)))),
         );
@@ -108,7 +108,7 @@ describe.skipIf(!hasRedis())('reads of one turn', () => {
   it('all fail within the time-out when the connection hangs, and those of a later turn are answered', async () => {
     await server.command('CLIENT PAUSE 1500 ALL');
     const startMs = performance.now();
-    const reads = Array.from({ length: 20 }, (_, at) => store.read([refOf(`key ${at % 12}`)]));
+    const reads = Array.from({ length: 20 }, async (_, at) => store.read([refOf(`key ${at % 12}`)]));
     const codes = (await Promise.allSettled(reads)).map(
       (result) => result.status === 'rejected' && codeOf(result.reason),
     );
