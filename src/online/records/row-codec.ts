@@ -28,18 +28,21 @@ export interface RowCodec {
   readColumn(bytes: Uint8Array, at: number, column: number): Value;
   /** Gives the sink the value that `readColumn` reads; false for null. */
   giveColumn(bytes: Uint8Array, at: number, column: number, sink: ValueSink): boolean;
+  /** Whether the row of this schema at `at`, which ends at `end`, has all that it says it has. */
+  isWhole(bytes: Uint8Array, at: number, end: number): boolean;
   /** Whether the row at `at` was written under this schema. */
   matches(bytes: Uint8Array, at: number): boolean;
 }
 
-const HEADER = 25;
+/** Bytes of a row before its nulls. */
+export const ROW_HEADER = 25;
 const DELETED = 1;
 
 export function compileRowCodec(schema: RowSchema): RowCodec {
   const types = schema.columns.map((column) => column.type);
   const high = Number.parseInt(schema.fingerprint.slice(0, 8), 16);
   const low = Number.parseInt(schema.fingerprint.slice(8, 16), 16);
-  const fixedStart = HEADER + ((types.length + 7) >> 3);
+  const fixedStart = ROW_HEADER + ((types.length + 7) >> 3);
   const places: number[] = [];
   let fixedEnd = fixedStart;
   let variables = 0;
@@ -64,10 +67,10 @@ export function compileRowCodec(schema: RowSchema): RowCodec {
       writer.float64(eventMicros);
       writer.float64(knownMicros);
       writer.uint8(deleted === true ? DELETED : 0);
-      writer.zeros(fixedStart - HEADER);
+      writer.zeros(fixedStart - ROW_HEADER);
       for (let column = 0; column < types.length; column++) {
         const value = values[column] ?? null;
-        if (value === null) writer.setBit(start + HEADER, column);
+        if (value === null) writer.setBit(start + ROW_HEADER, column);
         const width = widths[column] as number;
         if (width === 0) continue;
         if (value === null) writer.zeros(width);
@@ -83,7 +86,7 @@ export function compileRowCodec(schema: RowSchema): RowCodec {
       }
     },
     readColumn(bytes, at, column) {
-      if (((bytes[at + HEADER + (column >> 3)] as number) & (1 << (column & 7))) !== 0) return null;
+      if (((bytes[at + ROW_HEADER + (column >> 3)] as number) & (1 << (column & 7))) !== 0) return null;
       const place = places[column] as number;
       // `column` is one of the schema's.
       const type = types[column] as DataType;
@@ -93,7 +96,7 @@ export function compileRowCodec(schema: RowSchema): RowCodec {
       return readVariable(type, bytes, at + dataStart + from, at + dataStart + readUint32(bytes, ends + 4 * place));
     },
     giveColumn(bytes, at, column, sink) {
-      if (((bytes[at + HEADER + (column >> 3)] as number) & (1 << (column & 7))) !== 0) {
+      if (((bytes[at + ROW_HEADER + (column >> 3)] as number) & (1 << (column & 7))) !== 0) {
         sink.none();
         return false;
       }
@@ -126,6 +129,17 @@ export function compileRowCodec(schema: RowSchema): RowCodec {
           return true;
         }
       }
+    },
+    isWhole(bytes, at, end) {
+      const size = end - at - dataStart;
+      let last = 0;
+      for (let variable = 0; variable < variables; variable++) {
+        if (size < 0) return false;
+        const to = readUint32(bytes, at + fixedEnd + 4 * variable);
+        if (to < last) return false;
+        last = to;
+      }
+      return last <= size;
     },
     matches: (bytes, at) => readUint32(bytes, at) === high && readUint32(bytes, at + 4) === low,
   };
