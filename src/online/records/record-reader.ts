@@ -72,6 +72,7 @@ export function createRecordReader(
   });
   const columns: number[] = new Array<number>(size).fill(-1);
   for (const { feature, column } of latest) columns[feature] = column;
+  const hasLists = latest.some(({ feature }) => view.features[feature]?.type.kind === 'list');
   const windows = wanted.flatMap((feature) => {
     const window = aggregator?.features.indexOf(feature) ?? -1;
     return window < 0 ? [] : [{ feature, window }];
@@ -118,7 +119,9 @@ export function createRecordReader(
   function merge({ base, parts }: StoredRecord, at: Micros, skew: Micros): Merged {
     let row: BaseRun | undefined;
     if (base !== undefined) {
-      const found = directory.run(runOfBase(base));
+      const number = base.length < BASE_FOLD ? 0 : runOfBase(base);
+      // Of a damaged base, the registry is not asked for a run that can't be.
+      const found = Number.isSafeInteger(number) && number > 0 ? directory.run(number) : null;
       if (found === undefined) return MERGED.lacking;
       // A base without its run's row can't be told from any other: never guessed.
       if (found === null) return MERGED.invalid;
@@ -129,13 +132,27 @@ export function createRecordReader(
     hasTiles = hasFold = isMissing = false;
     isCountable = true;
     if (windows.length > 0) aggregator?.reset(tiles);
-    if (base !== undefined && !add(base, BASE_FOLD, time, time)) return MERGED.invalid;
-    for (let i = 0; i < parts.length; i++) {
-      const part = parts[i] as (typeof parts)[number];
-      if (row !== undefined && !isBeside(row, part)) continue;
-      if (!add(part.fold, 0, time, time + skew)) return MERGED.invalid;
+    try {
+      if (base !== undefined && !add(base, BASE_FOLD, time, time)) return MERGED.invalid;
+      for (let i = 0; i < parts.length; i++) {
+        const part = parts[i] as (typeof parts)[number];
+        if (row !== undefined && !isBeside(row, part)) continue;
+        if (!add(part.fold, 0, time, time + skew)) return MERGED.invalid;
+      }
+    } catch (error) {
+      // Of its own making a decoder throws nothing else: the bytes are damaged.
+      if (!(error instanceof HeadraceError)) return MERGED.invalid;
+      throw error;
     }
-    return hasFold ? MERGED.found : MERGED.absent;
+    if (!hasFold) return MERGED.absent;
+    return winner.at >= 0 && winner.decoded === undefined && !isWinnerWhole() ? MERGED.invalid : MERGED.found;
+  }
+
+  function isWinnerWhole(): boolean {
+    const { bytes, at, end } = winner;
+    const stored = rowCodec.matches(bytes, at) ? rowCodec : directory.schema(rowFingerprint(bytes, at));
+    // Of one that nobody knows nothing is read.
+    return stored === undefined || stored === null || stored.isWhole(bytes, at, end);
   }
 
   function readUnmerged(merged: Merged): ReadView | undefined {
@@ -151,7 +168,8 @@ export function createRecordReader(
   }
 
   function isInPlace(skew: Micros): boolean {
-    if (windows.length > 0 || isMissing || winner.at < 0 || winner.decoded !== undefined) return false;
+    // A list may be damaged within: only its decoding tells.
+    if (hasLists || windows.length > 0 || isMissing || winner.at < 0 || winner.decoded !== undefined) return false;
     return rowCodec.matches(winner.bytes, winner.at) && winner.missing(view.ttlMicros, time, skew) === undefined;
   }
 
@@ -222,22 +240,23 @@ export function createRecordReader(
 
   function readWindows(time: Micros, values: Value[], statuses: Status[]): void {
     for (const { feature, window } of windows) {
-      if (!isCountable) {
+      const value = isCountable ? windowValue(feature, window, time) : undefined;
+      if (value === undefined) {
         statuses[feature] = 'INVALID';
         continue;
       }
-      const value = windowValue(feature, window, time);
       values[feature] = value;
       statuses[feature] = value === null ? 'NULL_VALUE' : 'PRESENT';
     }
   }
 
-  function windowValue(feature: number, window: number, time: Micros): Value {
+  /** Undefined where the tiles hold what no tile does: their bytes were damaged. */
+  function windowValue(feature: number, window: number, time: Micros): Value | undefined {
     try {
       // Called only where the view has an aggregator.
       return (aggregator as NonNullable<typeof aggregator>).value(tiles, window, time);
     } catch (error) {
-      if (!(error instanceof HeadraceError)) throw error;
+      if (!(error instanceof HeadraceError)) return undefined;
       const name = `${view.name}__${view.features[feature]?.name}`;
       throw new HeadraceError(error.code, `${name}: ${error.message}`, { cause: error });
     }
@@ -247,12 +266,23 @@ export function createRecordReader(
     const missing = winner.missing(view.ttlMicros, at, skew);
     for (const { feature, column } of latest) {
       if (missing !== undefined) statuses[feature] = missing;
-      else readColumn(feature, column, values, statuses);
+      else if (!readColumn(feature, column, values, statuses)) statuses[feature] = 'INVALID';
     }
     return missing === undefined ? winner.eventMicros : null;
   }
 
-  function readColumn(feature: number, column: number, values: Value[], statuses: Status[]): void {
+  /** False where the value's bytes are damaged. */
+  function readColumn(feature: number, column: number, values: Value[], statuses: Status[]): boolean {
+    try {
+      decodeColumn(feature, column, values, statuses);
+      return true;
+    } catch (error) {
+      if (error instanceof RangeError) return false;
+      throw error;
+    }
+  }
+
+  function decodeColumn(feature: number, column: number, values: Value[], statuses: Status[]): void {
     let value: Value;
     if (winner.decoded !== undefined) {
       value = winner.decoded.values[codec.latestPlaces[column] as number] ?? null;
