@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { type App, applyRepository, openApp, readEnvironment, registerModelFile } from '../../src/app/index.ts';
-import { type Serving, serveInProcess } from '../../src/app/serve-worker.ts';
+import { type ServeOptions, type Serving, serveInProcess } from '../../src/app/serve-worker.ts';
 import { type Logger, silentLogger } from '../../src/core/index.ts';
 import { constantModel } from './onnx-model.ts';
 import { CONFIG, createProject, type Project } from './serving-project.ts';
@@ -31,6 +31,7 @@ export async function openServing(given: {
   readonly features: number;
   readonly settings?: Readonly<Record<string, string>>;
   readonly logger?: Logger;
+  readonly serve?: Partial<ServeOptions>;
 }): Promise<OpenServing> {
   const project = createProject({
     'headrace.config.ts': CONFIG,
@@ -41,7 +42,7 @@ export async function openServing(given: {
   const app = await openApp({ environment, logger: given.logger ?? silentLogger });
   await applyRepository(app, {});
   await registerModelFile(app, { model: 'returns', onnx: readFileSync(project.file('quarter.onnx')) });
-  const serving = await serveInProcess(app, { host: '127.0.0.1', port: 0, hasDocs: false });
+  const serving = await serveInProcess(app, { host: '127.0.0.1', port: 0, hasDocs: false, ...given.serve });
   // Fastify's own type of `inject` has forms that the tests do not use.
   const inject = serving.server.inject.bind(serving.server) as unknown as Inject;
   return {

@@ -94,6 +94,8 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
       const { raw } = reply;
       const { id } = request;
       raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-request-id': id });
+      // A watcher knows at once that it is one, however long the figures take.
+      raw.flushHeaders();
       const stream: Stream = { request, raw, stalledSince: undefined };
       streams.add(stream);
       raw.on('close', () => drop(stream));

@@ -20,8 +20,8 @@ export interface Problem {
 /** What the client is told of an error. What went wrong inside stays in the log. */
 export function toProblem(error: HeadraceError, requestId?: string): Problem {
   const { status, title } = ERRORS[error.code];
-  const isInternal = error.code === 'HR_INTERNAL';
-  const detail = isInternal ? 'an internal error; the server’s log has it under the request id' : error.message;
+  const isInternal = status === 500;
+  const detail = isInternal ? `${title}: the server’s log has it under the request id` : error.message;
   return {
     type: `urn:headrace:error:${error.code}`,
     title,

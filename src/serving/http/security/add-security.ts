@@ -1,8 +1,9 @@
 // The gate before every route of a server, and its routes' roles.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { type Actor, HeadraceError } from '../../../core/index.ts';
-import { anonymous } from './gate.ts';
+import { type Actor, HeadraceError, toHeadraceError } from '../../../core/index.ts';
+import { anonymous, type Gate } from './gate.ts';
+import type { Known } from './key-ring.ts';
 import type { RouteRole } from './route-role.ts';
 import type { Security } from './security.ts';
 
@@ -26,46 +27,32 @@ export function addSecurity(
   // Set by the hook below before anything reads it; Fastify takes no object here.
   app.decorateRequest('actor', null as unknown as Actor);
   app.addHook('onRequest', (request, reply, done) => {
-    let admitted: Actor | Promise<Actor>;
-    try {
-      admitted = admit(gate, request);
-    } catch (thrown) {
-      // Only errors are thrown.
-      refuse(request, reply, thrown as Error, done);
-      return;
-    }
-    if (admitted instanceof Promise) {
-      void waitFor(admitted, request, reply, done);
-      return;
-    }
-    request.actor = admitted;
-    done();
+    const failure = enter(gate, request);
+    if (failure === undefined) done();
+    else if (failure instanceof Promise) void failure.then((late) => end(request, reply, late, done));
+    else end(request, reply, failure, done);
   });
 }
 
-function admit(gate: Security['gate'], request: FastifyRequest): Actor | Promise<Actor> {
+/** Sets the request's actor. What refuses it, if anything; a promise where its token is seen first. */
+function enter(gate: Gate, request: FastifyRequest): Error | undefined | Promise<Error | undefined> {
   const { params, raw, ip } = request;
-  if (raw.rawHeaders.length > 2 * MOST_HEADERS)
-    throw new HeadraceError('HR_INVALID', `the request has more than ${MOST_HEADERS} headers.`);
-  // The router's own: null where the path has no parameters.
-  const { endpoint } = (params ?? {}) as { readonly endpoint?: string };
-  return gate.admit(raw.headers, ip, roleOf(request), endpoint);
-}
-
-async function waitFor(
-  admitted: Promise<Actor>,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  done: (error?: Error) => void,
-): Promise<void> {
-  let failure: unknown;
+  const role = roleOf(request);
+  const permit = (known: Known): Error | undefined => {
+    request.actor = known.actor;
+    // The router's own: null where the path has no parameters.
+    const { endpoint } = (params ?? {}) as { readonly endpoint?: string };
+    gate.permit(known, role, endpoint);
+    return undefined;
+  };
   try {
-    request.actor = await admitted;
+    if (raw.rawHeaders.length > 2 * MOST_HEADERS)
+      throw new HeadraceError('HR_INVALID', `the request has more than ${MOST_HEADERS} headers.`);
+    const known = gate.identify(raw.headers, ip, role);
+    return known instanceof Promise ? known.then(permit).catch(toHeadraceError) : permit(known);
   } catch (thrown) {
-    failure = thrown;
+    return toHeadraceError(thrown);
   }
-  if (failure === undefined) done();
-  else refuse(request, reply, failure as Error, done);
 }
 
 /** Whether the request would still be let in: streams outlive the key that they began with. */
@@ -78,10 +65,15 @@ function roleOf(request: FastifyRequest): RouteRole {
   return request.routeOptions.config.role ?? UNSAID;
 }
 
-function refuse(request: FastifyRequest, reply: FastifyReply, thrown: Error, done: (error: Error) => void): void {
-  request.actor = anonymous(request.ip);
-  // RFC 6750: with a key that was not taken, that is said.
-  if (thrown instanceof HeadraceError && thrown.code === 'HR_UNAUTHENTICATED')
+function end(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  failure: Error | undefined,
+  done: (error?: Error) => void,
+): void {
+  // Refused before it was known who asks.
+  request.actor ??= anonymous(request.ip);
+  if (failure instanceof HeadraceError && failure.code === 'HR_UNAUTHENTICATED')
     reply.header('www-authenticate', 'Bearer');
-  done(thrown);
+  done(failure);
 }

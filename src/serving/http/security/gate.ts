@@ -24,15 +24,14 @@ export interface GateOptions {
 
 export interface Gate {
   /**
-   * The actor of a request to a route that takes `role`, on `endpoint` where its path names one. A promise only where a token is
-   * seen first. Throws HR_MISDIRECTED, HR_FORBIDDEN, HR_UNAUTHENTICATED, HR_OVERLOADED (rate).
+   * Who asks; on a route that is `open`, whoever it is. A promise only where a token is seen first. Throws HR_MISDIRECTED,
+   * HR_FORBIDDEN (a page of another site), HR_UNAUTHENTICATED, HR_OVERLOADED (rate).
    */
-  admit(
-    headers: IncomingHttpHeaders,
-    ip: string,
-    role: RouteRole,
-    endpoint: string | undefined,
-  ): Actor | Promise<Actor>;
+  identify(headers: IncomingHttpHeaders, ip: string, role: RouteRole): Known | Promise<Known>;
+  /**
+   * Lets it do what takes `role`, on `endpoint` where the path names one. Throws HR_FORBIDDEN, HR_OVERLOADED (rate).
+   */
+  permit(known: Known, role: RouteRole, endpoint: string | undefined): void;
   /** Whether a request that was let in would be still: what it began may outlive its key. It counts for no rate. */
   stillAdmits(headers: IncomingHttpHeaders, ip: string, role: RouteRole): Promise<boolean>;
   /** Whether anybody is let in. */
@@ -87,7 +86,7 @@ export function createGate({ keys, tokens, opensTo, host, rateLimit, clock }: Ga
     });
   };
 
-  const identify = (headers: IncomingHttpHeaders, ip: string): Known | Promise<Known> => {
+  const find = (headers: IncomingHttpHeaders, ip: string): Known | Promise<Known> => {
     if (isOpen()) return openTo(ip);
     const credential = credentialOf(headers);
     if (credential === undefined) throw noCredential();
@@ -95,42 +94,37 @@ export function createGate({ keys, tokens, opensTo, host, rateLimit, clock }: Ga
     return found !== undefined && found.untilMicros > clock.nowMicros() ? found : check(credential);
   };
 
-  const pass = ({ actor, keyId }: Known, role: RouteRole, endpoint: string | undefined): Actor => {
-    // Whoever asks how a server is must hear it.
-    if (limit !== undefined && role !== 'open' && !limit.take(actor.name)) throw tooMany();
-    if (role !== 'open' && role !== 'known' && !actor.roles.has(role)) throw lacksRole(actor, role);
-    if (endpoint !== undefined && actor.endpoints !== null && !actor.endpoints.has(endpoint))
-      throw lacksEndpoint(actor, endpoint);
-    if (keyId !== undefined) keys.use(keyId);
-    return actor;
-  };
-
-  const refuse = (thrown: unknown, ip: string, role: RouteRole): Actor => {
-    if (role === 'open') return anonymous(ip);
+  const refuse = (thrown: unknown, ip: string, role: RouteRole): Known => {
+    if (role === 'open') return { actor: anonymous(ip), untilMicros: Infinity, keyId: undefined };
     // Whoever guesses is slowed down, too.
     if (limit !== undefined && !limit.take(`anonymous ${ip}`)) throw tooMany();
     throw thrown;
   };
 
   return {
-    admit(headers, ip, role, endpoint) {
+    identify(headers, ip, role) {
       refuseForeignPage(headers);
       if (checkHost !== undefined && isOpen()) checkHost(headers.host);
       let found: Known | Promise<Known>;
       try {
-        found = identify(headers, ip);
+        found = find(headers, ip);
       } catch (thrown) {
         return refuse(thrown, ip, role);
       }
-      if (!(found instanceof Promise)) return pass(found, role, endpoint);
-      return found.then(
-        (token) => pass(token, role, endpoint),
-        (thrown: unknown) => refuse(thrown, ip, role),
-      );
+      return found instanceof Promise ? found.catch((thrown: unknown) => refuse(thrown, ip, role)) : found;
+    },
+    permit({ actor, keyId }, role, endpoint) {
+      // Whoever asks how a server is must hear it.
+      if (role === 'open') return;
+      if (limit !== undefined && !limit.take(actor.name)) throw tooMany();
+      if (role !== 'known' && !actor.roles.has(role)) throw lacksRole(actor, role);
+      if (endpoint !== undefined && actor.endpoints !== null && !actor.endpoints.has(endpoint))
+        throw lacksEndpoint(actor, endpoint);
+      if (keyId !== undefined) keys.use(keyId);
     },
     async stillAdmits(headers, ip, role) {
       try {
-        const { actor } = await identify(headers, ip);
+        const { actor } = await find(headers, ip);
         return role === 'open' || role === 'known' || actor.roles.has(role);
       } catch {
         return role === 'open';

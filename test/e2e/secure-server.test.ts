@@ -1,0 +1,195 @@
+// `headrace serve` with keys and TLS, as a process with several workers: what starts, what is let in, what is renewed, what a
+// stop does not wait for.
+
+import { request as httpsRequest } from 'node:https';
+import { connect as tlsConnect } from 'node:tls';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeCertificate } from '../support/certificates.ts';
+import { openRaw, rawHttp, request } from '../support/raw-http.ts';
+import { createServingProject, headrace, headraceJson, type Project, startServe } from '../support/serving-project.ts';
+
+let project: Project;
+beforeAll(() => {
+  project = createServingProject();
+}, 60_000);
+afterAll(() => project.remove());
+
+interface MadeKey {
+  readonly key: string;
+  readonly id: string;
+}
+// The command's own document.
+const keys = (...args: string[]): MadeKey => headraceJson(project, ['keys', ...args]) as MadeKey;
+const statusOf = async (url: string, token?: string): Promise<number> => {
+  const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  return (await fetch(`${url}/v1/endpoints`, { headers })).status;
+};
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+// In order: a registry that ever had a key is closed from then on.
+describe('before the first key', () => {
+  it('two workers are open to loopback, and close within a second of it', async () => {
+    const server = await startServe(project, ['--workers', '2']);
+    try {
+      expect(await statusOf(server.url)).toBe(200);
+      const evil = request('GET', '/v1/endpoints', ['Host: evil.example']);
+      expect((await rawHttp(server.url, [evil])).status).toBe(421);
+      const { key } = keys('create', 'first', '--role', 'read', '--reason', 'begin');
+      await sleep(1000);
+      for (let at = 0; at < 10; at++) {
+        expect(await statusOf(server.url)).toBe(401);
+        expect(await statusOf(server.url, key)).toBe(200);
+      }
+      keys('revoke', 'first');
+      await sleep(1000);
+      for (let at = 0; at < 10; at++) expect(await statusOf(server.url, key)).toBe(401);
+      // The last key is gone, and the server is not open again.
+      expect(await statusOf(server.url)).toBe(401);
+      expect(server.log()).not.toContain(key.split('_')[2]);
+      expect(server.log()).toContain('requests take a key or a token');
+    } finally {
+      expect(await server.stop()).toBe(0);
+    }
+  });
+});
+
+describe('an address that other machines reach', () => {
+  it('takes a key that is in force, and serves by any name then', async () => {
+    const refused = headrace(project, ['serve', '--host', '0.0.0.0', '--port', '0']);
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('headrace keys create') });
+    const { key } = keys('create', 'remote', '--role', 'read');
+    const server = await startServe(project, ['--host', '0.0.0.0']);
+    try {
+      const url = server.url.replace('0.0.0.0', '127.0.0.1');
+      expect([await statusOf(url), await statusOf(url, key)]).toEqual([401, 200]);
+      const named = ['Host: features.example', `Authorization: Bearer ${key}`];
+      expect((await rawHttp(url, [request('GET', '/v1/endpoints', named)])).status).toBe(200);
+    } finally {
+      expect(await server.stop()).toBe(0);
+    }
+  });
+
+  it('says what tokens lack before it starts', () => {
+    const { code, stderr } = headrace(project, ['serve', '--host', '0.0.0.0', '--port', '0'], {
+      HEADRACE_SERVER_JWT_ISSUER: 'https://id.example',
+    });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^HR_CONFIG: tokens take one of server\.jwt\.key/);
+  });
+});
+
+describe('keys on the command line', () => {
+  it('are made, listed, rotated and revoked, and shown once', () => {
+    const made = headrace(project, ['keys', 'create', 'cli', '--role', 'predict', '--endpoint', 'checkout']);
+    expect(made.code).toBe(0);
+    const token = /^hr_[0-9a-z]{10}_[0-9A-Za-z]{32}$/m.exec(made.stdout)?.[0] ?? expect.fail(made.stdout);
+    const secret = token.split('_')[2] ?? '';
+    const listed = headrace(project, ['keys', 'list']);
+    expect(listed.stdout).toMatch(/^cli +hr_\w{10} +predict +checkout +active +-$/m);
+    const rotated = headrace(project, ['keys', 'rotate', 'cli', '--grace', '2h']);
+    expect(rotated.stdout).toContain(`The former one, ${token.slice(0, 13)}, ends at `);
+    const revoked = headrace(project, ['keys', 'revoke', token]);
+    expect(revoked.stdout).toContain(`Revoked ${token.slice(0, 13)} (cli).`);
+    const again = headrace(project, ['keys', 'revoke', token]);
+    expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining('has ended already') });
+    for (const { stdout, stderr } of [listed, rotated, revoked, again]) expect(stdout + stderr).not.toContain(secret);
+  });
+
+  it.each([
+    [['create', 'x'], 'one or more of the roles', 1],
+    [['create', 'x', '--role', 'root'], 'got "root"', 1],
+    [['create', 'x', '--role', 'read', '--expires', 'soon'], '--expires takes a duration', 2],
+    [['create', 'x', '--role', 'read', '--endpoint', 'chekout'], 'Did you mean "checkout"?', 1],
+    [['rotate', 'nobody'], 'there is no key "nobody"', 1],
+  ])('%j says what is wrong', (args, says, code) => {
+    expect(headrace(project, ['keys', ...args])).toMatchObject({ code, stderr: expect.stringContaining(says) });
+  });
+});
+
+describe('TLS', () => {
+  const [one, two] = [makeCertificate('one'), makeCertificate('two')];
+  const put = (cert: string, key: string): void => {
+    project.write('cert.pem', cert);
+    project.write('key.pem', key);
+  };
+  /** The name in the certificate that a new connection gets. */
+  const nameOf = (url: string): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const { hostname, port } = new URL(url);
+      const socket = tlsConnect({ host: hostname, port: Number(port), ca: [one.cert, two.cert] }, () => {
+        resolve(String(socket.getPeerCertificate().subject.CN));
+        socket.end();
+      });
+      socket.once('error', reject);
+    });
+  const get = (url: string, token: string): Promise<number> =>
+    new Promise((resolve, reject) => {
+      const options = { ca: [one.cert, two.cert], headers: { 'x-api-key': token }, agent: false };
+      httpsRequest(`${url}/v1/endpoints`, options, (answer) => {
+        answer.resume();
+        resolve(answer.statusCode ?? 0);
+      })
+        .once('error', reject)
+        .end();
+    });
+
+  it('is spoken by all workers, which follow the files; a pair that is none changes nothing', async () => {
+    put(one.cert, one.key);
+    const { key } = keys('create', 'tls', '--role', 'read');
+    const env = {
+      HEADRACE_SERVER_TLS_CERT: project.file('cert.pem'),
+      HEADRACE_SERVER_TLS_KEY: project.file('key.pem'),
+    };
+    const server = await startServe(project, ['--workers', '2'], env);
+    try {
+      expect(server.url).toMatch(/^https:/);
+      for (let at = 0; at < 4; at++)
+        expect([await nameOf(server.url), await get(server.url, key)]).toEqual(['one', 200]);
+      // Half of it first, as renewals do.
+      project.write('cert.pem', two.cert);
+      await expect.poll(() => server.log(), { timeout: 5000 }).toContain('cannot be used');
+      for (let at = 0; at < 4; at++) expect(await nameOf(server.url)).toBe('one');
+      project.write('key.pem', two.key);
+      const names = async () => new Set(await Promise.all(Array.from({ length: 6 }, () => nameOf(server.url))));
+      await expect.poll(names, { timeout: 8000, interval: 300 }).toEqual(new Set(['two']));
+      expect(await get(server.url, key)).toBe(200);
+      expect(server.log()).not.toContain('PRIVATE KEY');
+      // What is no TLS gets no answer, and the server lives.
+      expect(
+        (await rawHttp(server.url.replace('https', 'http'), ['GET / HTTP/1.1\r\n\r\n'], { limitMs: 3000 })).status,
+      ).toBe(0);
+      expect(await get(server.url, key)).toBe(200);
+    } finally {
+      expect(await server.stop()).toBe(0);
+    }
+  });
+
+  it('says what is wrong with its files before it starts', () => {
+    const serve = (cert: string, key?: string) =>
+      headrace(project, ['serve', '--port', '0'], {
+        HEADRACE_SERVER_TLS_CERT: cert,
+        ...(key === undefined ? {} : { HEADRACE_SERVER_TLS_KEY: key }),
+      });
+    put(one.cert, two.key);
+    expect(serve(project.file('cert.pem')).stderr).toMatch(/^HR_CONFIG: server\.tls\.key is missing/);
+    expect(serve('/nowhere.pem', project.file('key.pem')).stderr).toMatch(/^HR_CONFIG: server\.tls\.cert: .*ENOENT/);
+    expect(serve(project.file('cert.pem'), project.file('key.pem')).stderr).toMatch(
+      /^HR_CONFIG: server\.tls: .*no certificate and its key/,
+    );
+  });
+});
+
+describe('a stop', () => {
+  it.each(['1', '2'])('with watchers does not wait for the kill, by %s workers', async (workers) => {
+    const { key } = keys('create', `watch-${workers}`, '--role', 'read');
+    const server = await startServe(project, ['--workers', workers]);
+    const stream = request('GET', '/v1/monitoring/stream', ['Host: localhost', `X-Api-Key: ${key}`]);
+    const watchers = await Promise.all(Array.from({ length: 4 }, () => openRaw(server.url)));
+    for (const { socket } of watchers) socket.write(stream.replace('Connection: close', 'Connection: keep-alive'));
+    for (const { text } of watchers) await expect.poll(text, { timeout: 5000 }).toContain('event: stats');
+    const startMs = performance.now();
+    expect(await server.stop()).toBe(0);
+    expect(performance.now() - startMs).toBeLessThan(5000);
+    for (const { socket } of watchers) socket.destroy();
+  });
+});

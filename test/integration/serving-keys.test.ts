@@ -1,0 +1,347 @@
+// A server with keys and tokens, over real sockets: who may do what, revoking, expiry, what the audit log and the log say.
+
+import { generateKeyPairSync } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Logger, ROLES, type Role } from '../../src/core/index.ts';
+import type { Registry } from '../../src/registry/index.ts';
+import { type OpenServing, openServing } from '../support/open-serving.ts';
+import { rawHttp, request } from '../support/raw-http.ts';
+import { REPOSITORY } from '../support/serving-project.ts';
+import { signToken } from '../support/tokens.ts';
+
+const REPO = `${REPOSITORY}\nexport const other = endpoint('other', { model: returns, unit: ['customer'] });\n`;
+const BY = { actor: 'ann' };
+const idp = generateKeyPairSync('ed25519');
+const logged: string[] = [];
+const note =
+  (level: string) =>
+  (fields: object, message: string): void =>
+    void logged.push(JSON.stringify({ level, ...fields, message }));
+const logger: Logger = { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') };
+
+let open: OpenServing;
+let registry: Registry;
+let url: string;
+
+beforeAll(async () => {
+  open = await openServing({ repository: REPO, features: 4, logger });
+  registry = await open.app.registry();
+  url = open.serving.url;
+}, 60_000);
+afterAll(() => open.close());
+
+const predictBody = { inputs: [{ customer: 'ada', amount: 1 }] };
+const traffic = { variants: [{ name: 'stable', version: 1, weight: 100 }] };
+const now = (): string => new Date(Date.now() - 1000).toISOString();
+
+/** Every kind of route, with the role that it takes. */
+const ROUTES: readonly [method: string, path: string, role: Role, body?: () => unknown][] = [
+  ['POST', '/v1/endpoints/checkout/predict', 'predict', () => predictBody],
+  ['POST', '/v1/endpoints/checkout/outcomes', 'write', () => ({ outcomes: [{ prediction_id: 'p', value: 1 }] })],
+  ['PUT', '/v1/endpoints/checkout', 'admin', () => traffic],
+  ['GET', '/v1/endpoints/checkout', 'read'],
+  ['GET', '/v1/endpoints', 'read'],
+  ['POST', '/v1/features/read', 'read', () => ({ service: 'numbers', rows: [{ customer: 'ada', amount: 1 }] })],
+  [
+    'POST',
+    '/v1/sources/purchases/push',
+    'write',
+    () => ({ rows: [{ customer: 'ada', amount: 1, points: 1, bought_at: now() }] }),
+  ],
+  ['GET', '/v1/status', 'read'],
+  ['GET', '/metrics', 'read'],
+  ['GET', '/openapi.json', 'read'],
+];
+
+const ask = (method: string, path: string, headers: Record<string, string> = {}, body?: unknown) =>
+  fetch(`${url}${path}`, {
+    method,
+    headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+const statusOf = async (token: string | undefined, path = '/v1/endpoints'): Promise<number> =>
+  (await ask('GET', path, token === undefined ? {} : bearer(token))).status;
+const made = (name: string, roles: readonly Role[], extra = {}) => registry.keys.create({ name, roles, ...extra }, BY);
+const lastAudit = async () => (await registry.auditLog.list({ object: 'endpoint/checkout', limit: 1 }))[0];
+
+describe('a server without keys on loopback', () => {
+  it('is open, with detail, and closes within a second when the first key is made', async () => {
+    for (const [method, path, , body] of ROUTES) expect((await ask(method, path, {}, body?.())).status).toBe(200);
+    expect(await (await ask('GET', '/health/ready')).json()).toMatchObject({ status: 'ready', reason: 'ready' });
+    const startMs = performance.now();
+    const { token } = await made('first', ['read']);
+    while ((await statusOf(undefined)) !== 401) expect(performance.now() - startMs).toBeLessThan(1000);
+    expect(await statusOf(token)).toBe(200);
+  });
+});
+
+describe('a server with keys', () => {
+  it('names a role for every route, and opens none but health', () => {
+    const { roles } = open.serving;
+    expect(roles.size).toBeGreaterThanOrEqual(ROUTES.length + 3);
+    expect([...roles].filter(([, role]) => role === undefined)).toEqual([]);
+    expect([...roles].filter(([, role]) => role === 'open').map(([route]) => route)).toEqual([
+      'GET /health/live',
+      'GET /health/ready',
+    ]);
+    expect([...roles].filter(([, role]) => role === 'admin').map(([route]) => route)).toEqual([
+      'PUT /v1/endpoints/:endpoint',
+    ]);
+  });
+
+  it.each(ROUTES)('%s %s takes the role %s, and no other role will do', async (method, path, role, body) => {
+    const nobody = await ask(method, path, {}, body?.());
+    expect(nobody.status).toBe(401);
+    expect(nobody.headers.get('www-authenticate')).toBe('Bearer');
+    expect(await nobody.json()).toMatchObject({ code: 'HR_UNAUTHENTICATED', status: 401 });
+    const others = await made(
+      `others-${role}-${method}-${path.replaceAll('/', '-')}`,
+      ROLES.filter((one) => one !== role),
+    );
+    const own = await made(`own-${role}-${method}-${path.replaceAll('/', '-')}`, [role]);
+    await open.serving.security.refresh();
+    const refused = await ask(method, path, bearer(others.token), body?.());
+    expect(refused.status).toBe(403);
+    expect(await refused.json()).toMatchObject({
+      code: 'HR_FORBIDDEN',
+      detail: expect.stringContaining(`takes the role ${role}; key ${others.key.id} has`),
+    });
+    expect((await ask(method, path, bearer(own.token), body?.())).status).toBe(200);
+    expect((await ask(method, path, { 'x-api-key': own.token }, body?.())).status).toBe(200);
+  });
+
+  it('tells anybody whether it is ready, and nobody else what it serves', async () => {
+    for (const headers of [{}, bearer('hr_nonsense'), { authorization: 'Basic YTpi' }]) {
+      const answer = await ask('GET', '/health/ready', headers);
+      expect({ status: answer.status, body: await answer.json() }).toEqual({ status: 200, body: { status: 'ready' } });
+    }
+    const { token } = await made('watcher', ['read']);
+    await open.serving.security.refresh();
+    expect(await (await ask('GET', '/health/ready', bearer(token))).json()).toHaveProperty('endpoints');
+  });
+
+  it.each([
+    ['no such path', 'GET', '/v1/nothing'],
+    ['no such method', 'DELETE', '/v1/endpoints/checkout'],
+  ])('tells who has no key nothing of its paths: %s', async (_what, method, path) => {
+    expect((await ask(method, path)).status).toBe(401);
+  });
+
+  it.each([
+    ['an unknown key', `Bearer hr_${'a'.repeat(10)}_${'b'.repeat(32)}`],
+    ['half a key', 'Bearer hr_abc'],
+    ['another scheme', 'Basic YWRhOmxvdmVsYWNl'],
+    ['nothing', 'Bearer '],
+    ['a key of 10,000 letters', `Bearer ${'a'.repeat(10_000)}`],
+    ['a token, where none are taken', `Bearer ${signToken({ alg: 'EdDSA' }, {}, idp.privateKey)}`],
+  ])('refuses %s', async (_what, authorization) => {
+    expect((await ask('GET', '/v1/endpoints', { authorization })).status).toBe(401);
+  });
+
+  it('refuses the id of a key with the secret of another', async () => {
+    const [one, two] = [await made('one', ['read']), await made('two', ['read'])];
+    await open.serving.security.refresh();
+    expect(await statusOf(`hr_${one.key.id}_${two.token.split('_')[2]}`)).toBe(401);
+  });
+
+  it('takes a key that is sent twice for none', async () => {
+    const { token } = await made('twice', ['read']);
+    await open.serving.security.refresh();
+    const lines = ['Host: localhost', `X-Api-Key: ${token}`, `X-Api-Key: ${token}`];
+    expect((await rawHttp(url, [request('GET', '/v1/endpoints', lines)])).status).toBe(401);
+  });
+
+  it('answers by any Host, and to no page of another site', async () => {
+    const { token } = await made('host', ['read']);
+    await open.serving.security.refresh();
+    const get = (...lines: string[]) =>
+      rawHttp(url, [request('GET', '/v1/endpoints', [...lines, `Authorization: Bearer ${token}`])]);
+    expect((await get('Host: features.example')).status).toBe(200);
+    expect((await get('Host: features.example', 'Origin: https://features.example')).status).toBe(200);
+    expect((await get('Host: features.example', 'Origin: https://evil.example')).status).toBe(403);
+  });
+
+  it('keeps a key to its endpoints', async () => {
+    const { token } = await made('narrow', ['read', 'predict', 'write', 'admin'], { endpoints: ['other'] });
+    await open.serving.security.refresh();
+    for (const [method, path, , body] of ROUTES.filter(([, path]) => path.startsWith('/v1/endpoints/'))) {
+      const refused = await ask(method, path, bearer(token), body?.());
+      expect(refused.status).toBe(403);
+      expect(await refused.json()).toMatchObject({ detail: expect.stringContaining('it may use other') });
+      // Whether there is one of that name is no business of its.
+      const unknown = await ask(method, path.replace('checkout', 'secret'), bearer(token), body?.());
+      expect(unknown.status).toBe(403);
+      expect((await ask(method, path.replace('checkout', 'other'), bearer(token), body?.())).status).toBe(200);
+    }
+    // The router decodes before it compares.
+    expect((await ask('GET', '/v1/endpoints/%63heckout', bearer(token))).status).toBe(403);
+  });
+
+  it('refuses a revoked key within a second, and says so', async () => {
+    const { key, token } = await made('leaked', ['read']);
+    await expect.poll(() => statusOf(token)).toBe(200);
+    await registry.keys.revoke(`hr_${key.id}`, BY);
+    const startMs = performance.now();
+    while ((await statusOf(token)) !== 401) expect(performance.now() - startMs).toBeLessThan(1000);
+    const refused = await ask('GET', '/v1/endpoints', bearer(token));
+    expect(await refused.json()).toMatchObject({ detail: `key hr_${key.id} (leaked) was revoked.` });
+  });
+
+  it('lets a key end by its own clock', async () => {
+    const { token, key } = await made('short', ['read'], { lifeMicros: 1_500_000 });
+    await open.serving.security.refresh();
+    expect(await statusOf(token)).toBe(200);
+    await expect.poll(() => statusOf(token), { timeout: 4000 }).toBe(401);
+    expect(Date.now() * 1000).toBeGreaterThanOrEqual(key.expiresMicros as number);
+  });
+
+  it('takes both keys of a rotation', async () => {
+    const { token } = await made('rotated', ['read']);
+    const next = await registry.keys.rotate('rotated', 60_000_000, BY);
+    await open.serving.security.refresh();
+    expect([await statusOf(token), await statusOf(next.token)]).toEqual([200, 200]);
+  });
+
+  it('ends a stream with its key', async () => {
+    const { token } = await made('watching', ['read']);
+    await open.serving.security.refresh();
+    const stream = await ask('GET', '/v1/monitoring/stream', bearer(token));
+    const reader = stream.body?.getReader() ?? expect.fail('no body');
+    expect((await reader.read()).done).toBe(false);
+    await registry.keys.revoke('watching', BY);
+    const startMs = performance.now();
+    while (!(await reader.read()).done) expect(performance.now() - startMs).toBeLessThan(3000);
+  });
+});
+
+describe('the audit log', () => {
+  it('has who changed traffic, and why', async () => {
+    const { token, key } = await made('operator', ['admin', 'read']);
+    await open.serving.security.refresh();
+    const { headers } = await ask('GET', '/v1/endpoints/checkout', bearer(token));
+    const etag = headers.get('etag') ?? '';
+    const put = (extra: object) => ask('PUT', '/v1/endpoints/checkout', { ...bearer(token), ...extra }, traffic);
+    expect((await put({ 'if-match': etag, 'x-reason': 'back to one' })).status).toBe(200);
+    expect(await lastAudit()).toMatchObject({
+      actor: `key ${key.id}`,
+      action: 'endpoint.traffic',
+      reason: 'back to one',
+      before: { etag },
+      after: { variants: traffic.variants },
+    });
+    expect((await put({ 'if-match': etag })).status).toBe(412);
+    await expect.poll(lastAudit).toMatchObject({
+      actor: `key ${key.id}`,
+      action: 'endpoint.traffic',
+      after: { refused: 'HR_PRECONDITION', asked: traffic },
+    });
+  });
+
+  it('has who lacked the role', async () => {
+    const { token, key } = await made('curious', ['read']);
+    await open.serving.security.refresh();
+    await ask('PUT', '/v1/endpoints/checkout', { ...bearer(token), 'x-reason': 'why not' }, traffic);
+    await expect.poll(lastAudit).toMatchObject({
+      actor: `key ${key.id}`,
+      reason: 'why not',
+      after: { refused: 'HR_FORBIDDEN' },
+    });
+  });
+
+  it('is not filled by who has no key', async () => {
+    const before = (await registry.auditLog.list({ limit: 10_000 })).length;
+    for (let at = 0; at < 200; at++) {
+      const answers = await Promise.all(
+        Array.from({ length: 5 }, () => ask('PUT', `/v1/endpoints/checkout${at}`, {}, traffic)),
+      );
+      for (const { status } of answers) expect(status).toBe(401);
+    }
+    await open.serving.security.refused.settled();
+    const entries = (await registry.auditLog.list({ limit: 10_000 })).slice(0, -before);
+    expect(entries.length).toBeGreaterThan(0);
+    expect(entries.length).toBeLessThanOrEqual(25);
+    expect(entries[0]).toMatchObject({ actor: 'anonymous 127.0.0.1', after: { refused: 'HR_UNAUTHENTICATED' } });
+  });
+});
+
+it('tells when keys were used, once it stops, and never logged one', async () => {
+  const { key, token } = await made('used', ['read']);
+  const unused = await made('unused', ['read']);
+  await open.serving.security.refresh();
+  await statusOf(token);
+  await ask('PUT', '/v1/endpoints/checkout', { authorization: `Bearer ${token}x`, 'x-api-key': token }, traffic);
+  await open.serving.stop();
+  const keys = await registry.keys.list();
+  const usedAt = (id: string) => keys.find((one) => one.id === id)?.usedMicros;
+  expect(usedAt(key.id)).toBeGreaterThan(key.createdMicros);
+  expect(usedAt(unused.key.id)).toBeNull();
+  const [, , secret = ''] = token.split('_');
+  expect(logged.join('\n')).not.toContain(secret);
+  expect(JSON.stringify(await registry.auditLog.list({ limit: 10_000 }))).not.toContain(secret);
+});
+
+describe('a server that takes tokens', () => {
+  it('is closed without a key, knows who signed, and follows the file of its key', async () => {
+    const next = generateKeyPairSync('ed25519');
+    const pem = (pair: typeof idp) => pair.publicKey.export({ type: 'spki', format: 'pem' }) as string;
+    const file = join(open.project.directory, 'idp.pem');
+    writeFileSync(file, pem(idp));
+    const given = await openServing({
+      repository: REPO,
+      features: 4,
+      settings: {
+        HEADRACE_SERVER_JWT_ALGORITHMS: 'EdDSA',
+        HEADRACE_SERVER_JWT_ISSUER: 'https://id.example',
+        HEADRACE_SERVER_JWT_AUDIENCE: 'headrace',
+        HEADRACE_SERVER_JWT_KEY: file,
+        HEADRACE_SERVER_JWT_ENDPOINTS_CLAIM: 'endpoints',
+        HEADRACE_SERVER_RATE_LIMIT: '40',
+      },
+    });
+    try {
+      const claims = {
+        iss: 'https://id.example',
+        aud: 'headrace',
+        sub: 'ada',
+        exp: Math.floor(Date.now() / 1000) + 60,
+        roles: ['predict', 'admin'],
+        endpoints: ['checkout'],
+      };
+      const token = (pair: typeof idp, extra = {}) =>
+        signToken({ alg: 'EdDSA' }, { ...claims, ...extra }, pair.privateKey);
+      const send = (path: string, token: string | undefined, body: unknown = predictBody, method = 'POST') =>
+        fetch(`${given.serving.url}${path}`, {
+          method,
+          headers: { 'content-type': 'application/json', ...(token === undefined ? {} : bearer(token)) },
+          body: JSON.stringify(body),
+        });
+      const predict = async (token: string | undefined) => (await send('/v1/endpoints/checkout/predict', token)).status;
+      expect(await predict(undefined)).toBe(401);
+      expect([await predict(token(idp)), await predict(token(idp))]).toEqual([200, 200]);
+      expect(await predict(token(next))).toBe(401);
+      expect((await send('/v1/endpoints/other/predict', token(idp))).status).toBe(403);
+      expect(await predict(token(idp, { roles: [] }))).toBe(403);
+      await send('/v1/endpoints/checkout', token(idp), traffic, 'PUT');
+      const [entry] = await (await given.app.registry()).auditLog.list({ limit: 1 });
+      expect(entry).toMatchObject({ actor: 'jwt ada', action: 'endpoint.traffic' });
+      writeFileSync(file, pem(next));
+      await expect.poll(() => predict(token(next)), { timeout: 5000, interval: 200 }).toBe(200);
+      expect(await predict(token(idp))).toBe(401);
+      // A file that is none changes nothing.
+      writeFileSync(file, 'hello');
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      expect(await predict(token(next))).toBe(200);
+      // Past server.rateLimit, by who asks.
+      const bob = token(next, { sub: 'bob' });
+      const answers = await Promise.all(Array.from({ length: 80 }, () => send('/v1/endpoints/checkout/predict', bob)));
+      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200, 429]));
+      for (const { status, headers } of answers) expect(headers.get('retry-after')).toBe(status === 429 ? '1' : null);
+      expect(await predict(token(next))).toBe(200);
+    } finally {
+      await given.close();
+    }
+  });
+});

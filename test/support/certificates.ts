@@ -1,0 +1,30 @@
+// Certificates for servers of the tests' own, signed by themselves.
+
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export interface Certificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** For localhost and 127.0.0.1; `name` tells one from another. */
+export function makeCertificate(name: string): Certificate {
+  const directory = mkdtempSync(join(tmpdir(), 'headrace-cert-'));
+  try {
+    const [cert, key] = [join(directory, 'cert.pem'), join(directory, 'key.pem')];
+    const names = 'subjectAltName=DNS:localhost,IP:127.0.0.1';
+    const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
+    const run = spawnSync(
+      'openssl',
+      [...args, '-subj', `/CN=${name}`, '-addext', names, '-keyout', key, '-out', cert],
+      { encoding: 'utf8' },
+    );
+    if (run.status !== 0) throw new Error(`openssl failed: ${run.stderr}`);
+    return { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
