@@ -11,6 +11,7 @@ import type { LiveFigures, TotalsChannel } from '../monitoring/index.ts';
 import {
   createHttpServer,
   type HttpServer,
+  type LiveStats,
   type LoggedRequests,
   openServing,
   presentHealth,
@@ -34,6 +35,8 @@ export interface ServeOptions {
   readonly hasDocs?: boolean;
   /** The way to whoever owns the totals of all workers; this process when left out. */
   readonly channel?: TotalsChannel;
+  /** What scrapes and streams are told; the figures as they are when left out. */
+  readonly stats?: (own: LiveFigures) => LiveStats;
 }
 
 export interface Serving {
@@ -117,7 +120,7 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
         });
   const { app: server, roles } = await createHttpServer(planes, {
     logger,
-    stats: figures,
+    stats: options.stats?.(figures) ?? figures,
     status: async () => ({
       views: await views(true),
       ingestion: presentIngestion(planes.control.ingestionStatus()),
