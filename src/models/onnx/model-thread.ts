@@ -43,6 +43,8 @@ export function startThread(script: URL = SCRIPT): ModelThread {
   let reason: string | undefined;
 
   worker.on('message', (reply: ThreadReply) => {
+    // Of a thread that was given up: whoever listens has another by now.
+    if (ended !== undefined) return;
     if (asked === undefined) return listener?.replied(reply);
     const { resolve } = asked;
     asked = undefined;
