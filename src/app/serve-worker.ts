@@ -45,6 +45,7 @@ export interface Serving {
 export async function serveInProcess(app: App, options: ServeOptions): Promise<Serving> {
   const { values } = app.config;
   const { clock, logger } = app;
+  const settings = telemetrySettings(values, app.environment);
   const { createLiveFigures, createMonitor, createTotals, localChannel, openPredictionLog } = await import(
     '../monitoring/index.ts'
   );
@@ -95,7 +96,6 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     return viewStatuses({ versions, runs, log, store, storePlace, applied, nowMicros: clock.nowMicros() });
   };
   monitor.watchReady(() => dataPlane.readiness().isReady);
-  const settings = telemetrySettings(values, app.environment);
   const tracing =
     settings === undefined
       ? undefined
