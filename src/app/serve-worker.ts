@@ -59,6 +59,7 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
   const { host, isInsecure = false } = options;
   // First: what its settings lack is told before anything else is opened.
   const guard = await openServerSecurity(app, { host, isInsecure });
+  const settings = telemetrySettings(values, app.environment);
   const { createLiveFigures, createMonitor, createTotals, localChannel, openPredictionLog, parseRedaction } =
     await import('../monitoring/index.ts');
   const { createOnnxRuntime } = await import('../models/index.ts');
@@ -106,7 +107,6 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     return viewStatuses({ versions, runs, log, store, storePlace, applied, nowMicros: clock.nowMicros() });
   };
   monitor.watchReady(() => planes.control.readiness().isReady);
-  const settings = telemetrySettings(values, app.environment);
   const tracing =
     settings === undefined
       ? undefined

@@ -56,6 +56,7 @@ it('has every setting in the type, and the loader takes every key of the type', 
       },
     },
     log: { level: 'warn' },
+    telemetry: { otlp: 'http://127.0.0.1:4318', sampleRatio: 0.5, metricsEveryMs: 5000 },
   };
   const { values } = checkConfig(whole, '/p/headrace.config.ts', {});
   expect(Object.keys(values).sort()).toEqual(SETTINGS.map(({ key }) => everyLoaded(key)).sort());

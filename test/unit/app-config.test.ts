@@ -70,6 +70,16 @@ describe('a configuration', () => {
       'offline.memory expected a size such as "4GB" or "512MiB", got string "lots"',
     ],
     [{ project: 'p', offline: { engine: 'spark' } }, {}, 'offline.engine expected "duckdb", got string "spark"'],
+    [
+      { project: 'p', telemetry: { sampleRatio: 1.5 } },
+      {},
+      'telemetry.sampleRatio expected a number from 0 to 1, got number 1.5',
+    ],
+    [
+      { project: 'p' },
+      { HEADRACE_TELEMETRY_SAMPLE_RATIO: '1e-3' },
+      'HEADRACE_TELEMETRY_SAMPLE_RATIO (telemetry.sampleRatio) expected a number from 0 to 1, got string "1e-3"',
+    ],
     [{ project: 'p', server: 8080 }, {}, 'server expected an object'],
     [{}, {}, 'project is missing'],
     [

@@ -1,5 +1,6 @@
 // Whether traces and metrics are sent by OTLP, and how: from the settings, else from OpenTelemetry's own variables.
 
+import { HeadraceError } from '../../core/index.ts';
 import type { Environment } from '../environment.ts';
 import type { SettingValues } from '../settings.ts';
 
@@ -18,7 +19,7 @@ const ENDPOINTS = [
   'OTEL_EXPORTER_OTLP_METRICS_ENDPOINT',
 ];
 
-/** Undefined where nobody asked for it: then nothing of OpenTelemetry is loaded. */
+/** Undefined where nobody asked for it: then nothing of OpenTelemetry is loaded. Throws HR_CONFIG for an address that is none. */
 export function telemetrySettings(
   values: SettingValues,
   { variables }: Pick<Environment, 'variables'>,
@@ -26,6 +27,11 @@ export function telemetrySettings(
   const isSet = (name: string): boolean => (variables[name] ?? '') !== '';
   const endpoint = values['telemetry.otlp'];
   if (endpoint === undefined && !ENDPOINTS.some(isSet)) return undefined;
+  if (endpoint !== undefined && !URL.canParse(endpoint))
+    throw new HeadraceError(
+      'HR_CONFIG',
+      'telemetry.otlp expected an address such as "http://127.0.0.1:4318", got one that is none.',
+    );
   return {
     endpoint: endpoint?.replace(/\/+$/, ''),
     sampleRatio: isSet('OTEL_TRACES_SAMPLER') ? undefined : values['telemetry.sampleRatio'],

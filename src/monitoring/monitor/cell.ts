@@ -39,21 +39,26 @@ interface Slot extends Tally {
 }
 
 export function createCell(clock: Clock, id: CellId): Cell {
-  const slots = Array.from({ length: SLOTS }, (): Slot => ({ ...createTally(), secondMicros: -1 }));
+  const slots = Array.from({ length: SLOTS }, (): Slot => ({ ...createTally(), secondMicros: -Infinity }));
   let older: Tally | undefined;
   const errors = new Map<string, Counter>();
   const missing = new Map<string, Counter>();
   let isNew = true;
 
+  let current = slots[0] as Slot;
   const now = (): Slot => {
-    const secondMicros = floorTo(clock.nowMicros(), MICROS_PER_SECOND);
-    const slot = slots[(secondMicros / MICROS_PER_SECOND) % SLOTS] as Slot;
-    if (slot.secondMicros !== secondMicros) {
-      if (!isEmpty(slot)) addTally((older ??= createTally()), slot);
-      clearTally(slot);
-      slot.secondMicros = secondMicros;
+    const nowMicros = clock.nowMicros();
+    const since = nowMicros - current.secondMicros;
+    return since >= 0 && since < MICROS_PER_SECOND ? current : turnTo(floorTo(nowMicros, MICROS_PER_SECOND));
+  };
+  const turnTo = (secondMicros: Micros): Slot => {
+    current = slots[(secondMicros / MICROS_PER_SECOND) % SLOTS] as Slot;
+    if (current.secondMicros !== secondMicros) {
+      if (!isEmpty(current)) addTally((older ??= createTally()), current);
+      clearTally(current);
+      current.secondMicros = secondMicros;
     }
-    return slot;
+    return current;
   };
 
   return {
