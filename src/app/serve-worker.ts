@@ -33,6 +33,8 @@ export interface ServeOptions {
   readonly compacts?: boolean;
   /** Leave the page at /docs out, for tests and benchmarks. */
   readonly hasDocs?: boolean;
+  /** What this process tells the registry of itself under; one of its own when left out. */
+  readonly serverId?: string;
   /** The way to whoever owns the totals of all workers; this process when left out. */
   readonly channel?: TotalsChannel;
   /** What scrapes and streams are told; the figures as they are when left out. */
@@ -62,7 +64,7 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
   const settings = telemetrySettings(values, app.environment);
   const { createLiveFigures, createMonitor, createTotals, localChannel, openPredictionLog, parseRedaction } =
     await import('../monitoring/index.ts');
-  const { createOnnxRuntime } = await import('../models/index.ts');
+  const { createModelRepository, createOnnxRuntime } = await import('../models/index.ts');
   const { completeVersions } = await import('../offline/index.ts');
   const monitor = createMonitor(clock);
   const channel = options.channel ?? localChannel(createTotals(clock));
@@ -79,16 +81,29 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     ...(options.compacts === false ? {} : { compaction: {} }),
   });
   monitor.watchLog(() => predictionLog.counters());
+  const models = createModelRepository({
+    runtime: createOnnxRuntime({
+      workerThreads: values['models.threads'],
+      maxBatchRows: values['models.maxBatchRows'],
+      maxQueuedRows: values['models.maxQueuedRows'],
+    }),
+    memoryBytes: values['models.memory'],
+  });
   const planes = await openServing({
     registry: await app.registry(),
     store: await app.online(),
     storePlace: await app.storePlace(),
     objects: await app.objects(),
-    runtime: createOnnxRuntime(),
+    models,
     definitionsOf: (hash) => app.definitionsOf(hash),
     earlierDefinitions: (hash) => app.earlierDefinitions(hash),
     completeVersions: async (waiting) => completeVersions(await app.completeness(), waiting),
-    self: { id: randomUUID(), machine: hostname(), pid: process.pid, startedMicros: clock.nowMicros() },
+    self: {
+      id: options.serverId ?? randomUUID(),
+      machine: hostname(),
+      pid: process.pid,
+      startedMicros: clock.nowMicros(),
+    },
     directory: await app.directory(),
     ingestion: await app.ingestion(),
     predictionLog,
@@ -151,6 +166,7 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     // Each bounded: a stop that was asked for comes to its end.
     await within(planes.close(), STOP_LIMIT_MS);
     await within(predictionLog.close(), STOP_LIMIT_MS);
+    await within(models.close(), STOP_LIMIT_MS);
     await within(guard.close(), STOP_LIMIT_MS);
     clearInterval(reporting);
     figures.report();

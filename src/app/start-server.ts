@@ -41,10 +41,12 @@ export async function startServer(app: App, options: StartServer): Promise<Runni
     return { url: serving.url, workers, stop: () => serving.stop() };
   }
   // Once here, so that workers do not race to make the tables.
-  await app.registry();
+  const registry = await app.registry();
   const { superviseWorkers } = await import('./supervise-workers.ts');
   return superviseWorkers({
     workers,
+    // Servers wait for each other before traffic changes: one that was killed can't say that it is gone.
+    onEnd: (serverId) => registry.servers.leave(serverId).catch(() => {}),
     clock: app.clock,
     telemetry: telemetrySettings(values, app.environment),
     logger: app.logger,

@@ -2,6 +2,7 @@
 // them gracefully, and owns the totals of what they count. It serves nothing itself.
 
 import cluster, { type Worker } from 'node:cluster';
+import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { type Clock, type ErrorCode, ERRORS, HeadraceError, type Logger } from '../core/index.ts';
 import type { Totals, Tracing } from '../monitoring/index.ts';
@@ -15,7 +16,9 @@ import type { FromWorker, ToWorker, WorkerStart } from './worker-messages.ts';
 
 export interface Supervise {
   readonly workers: number;
-  readonly start: Omit<WorkerStart, 'compacts'>;
+  readonly start: Omit<WorkerStart, 'compacts' | 'serverId'>;
+  /** A worker has ended, however it did: nobody is to wait for it. Never throws. */
+  readonly onEnd: (serverId: string) => Promise<void>;
   readonly drainTimeoutMs: number;
   readonly clock: Clock;
   /** Undefined: nothing is sent. */
@@ -43,7 +46,9 @@ export async function superviseWorkers(given: Supervise): Promise<RunningServer>
   const fork = (compacts: boolean): Promise<string> =>
     new Promise((resolve, reject) => {
       // The settings hold for the workers forked from now on.
-      cluster.setupPrimary({ exec, args: [JSON.stringify({ ...given.start, compacts } satisfies WorkerStart)] });
+      const serverId = randomUUID();
+      const start: WorkerStart = { ...given.start, compacts, serverId };
+      cluster.setupPrimary({ exec, args: [JSON.stringify(start)] });
       const worker = cluster.fork();
       const startMs = performance.now();
       let hasListened = false;
@@ -67,6 +72,7 @@ export async function superviseWorkers(given: Supervise): Promise<RunningServer>
       worker.on('disconnect', () => owner.left(end));
       worker.on('exit', (code, signal) => {
         running.delete(worker);
+        void given.onEnd(serverId);
         if (!hasListened)
           reject(new HeadraceError('HR_INTERNAL', `a worker ended before it listened (${signal ?? code})`));
         if (isStopping || !hasListened) return;

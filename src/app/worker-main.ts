@@ -39,6 +39,7 @@ async function work(): Promise<void> {
       port: start.port,
       isInsecure: start.isInsecure,
       compacts: start.compacts,
+      serverId: start.serverId,
       channel: primaryChannel(),
     });
     process.on('message', (message: ToWorker) => {

@@ -10,6 +10,8 @@ export interface WorkerStart {
   readonly port: number;
   /** Whether anybody is let in on an address that is not loopback, while there are no keys. */
   readonly isInsecure: boolean;
+  /** What it tells the registry of itself under. */
+  readonly serverId: string;
   /** One worker compacts the prediction log for all. */
   readonly compacts: boolean;
 }

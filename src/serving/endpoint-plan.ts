@@ -79,12 +79,12 @@ export async function compileEndpoint(given: CompileEndpoint): Promise<EndpointP
       inFlight: 0,
       async retire() {
         while (plan.inFlight > 0) await new Promise((resolve) => setTimeout(resolve, 20));
-        for (const one of served) await models.release(one);
+        for (const one of served) one.release();
       },
     };
     return plan;
   } catch (thrown) {
-    for (const one of served) await models.release(one);
+    for (const one of served) one.release();
     throw thrown;
   }
 }

@@ -52,6 +52,7 @@ export async function openServing(deps: ServingDeps): Promise<ServingPlanes> {
     };
   });
 
+  deps.monitor.watchModels(() => snapshots.modelStatistics());
   const shared = { snapshots, inFlight, wake };
   const data = createDataPlane(deps, shared);
   return {

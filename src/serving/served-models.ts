@@ -1,8 +1,7 @@
-// Model versions in memory, each loaded once whoever serves it, and closed when the last one who does lets go.
+// Model versions as they are served: the features that each was trained on, bound to the model in memory.
 
-import { HeadraceError, type Logger, messageOf } from '../core/index.ts';
 import { type Definitions, type ModelSpec, type ResolvedService, resolveService } from '../definitions/index.ts';
-import { type Binding, compileBinding, type LoadedModel, type ModelRuntime } from '../models/index.ts';
+import { type Binding, compileBinding, type LoadedModel, type ModelRepository } from '../models/index.ts';
 import { type Registry, versionIncomplete, versionsRead } from '../registry/index.ts';
 import { getUnchecked, type ObjectStore } from '../storage/index.ts';
 
@@ -16,6 +15,8 @@ export interface ServedModel {
   readonly service: ResolvedService;
   /** SHA-256 of the file. */
   readonly artifact: string;
+  /** It is used no more; it stays warm while there is room. */
+  release(): void;
 }
 
 export interface ServedModels {
@@ -24,36 +25,20 @@ export interface ServedModels {
    * HR_VERSION_INCOMPLETE while a view version that it reads is not complete, and what loading its definitions throws.
    */
   acquire(current: ModelSpec, version: number, isReadable: (version: string) => boolean): Promise<ServedModel>;
-  /** Gives back what `acquire` gave; the last one closes it. */
-  release(model: ServedModel): Promise<void>;
 }
 
 export interface ServedModelsDeps {
   readonly registry: Registry;
   readonly objects: ObjectStore;
-  readonly runtime: ModelRuntime;
-  readonly logger: Logger;
+  readonly models: ModelRepository;
   readonly earlierDefinitions: (manifestHash: string) => Promise<Definitions>;
 }
 
-export function createServedModels({
-  registry,
-  objects,
-  runtime,
-  logger,
-  earlierDefinitions,
-}: ServedModelsDeps): ServedModels {
-  const inMemory = new Map<string, { readonly loading: Promise<LoadedModel>; uses: number }>();
-  const artifactOf = new WeakMap<ServedModel, string>();
-
-  const letGo = async (id: string): Promise<void> => {
-    const entry = inMemory.get(id);
-    if (entry === undefined || --entry.uses > 0) return;
-    inMemory.delete(id);
-    await (await entry.loading).close();
-    logger.info({ artifact: id.slice(0, 12) }, 'model unloaded');
-  };
-
+/** `mayBlock`: whether nobody waits for the event loop yet. */
+export function createServedModels(
+  { registry, objects, models, earlierDefinitions }: ServedModelsDeps,
+  mayBlock: () => boolean,
+): ServedModels {
   return {
     async acquire(current, version, isReadable) {
       const registered = await registry.models.get(current.name, version);
@@ -63,48 +48,20 @@ export function createServedModels({
       if (missing.length > 0) throw versionIncomplete(`version ${version} of model "${current.name}"`, missing);
       const service = resolveService(manifest, registered.service);
       const spec = registered.spec ?? current;
-      const id = `${registered.artifact} ${spec.providers.join(',')}`;
-      let entry = inMemory.get(id);
-      if (entry === undefined) {
-        entry = { loading: load(objects, runtime, registered.artifact, spec), uses: 0 };
-        inMemory.set(id, entry);
-        entry.loading.catch(() => inMemory.delete(id));
-      }
-      entry.uses++;
-      const loaded = await entry.loading;
+      const { artifact } = registered;
+      const lease = await models.acquire(artifact, () => getUnchecked(objects, artifact), {
+        providers: spec.providers,
+        mayBlock: mayBlock(),
+        sha256: artifact,
+      });
       try {
+        const loaded = lease.model;
         const binding = compileBinding(loaded.signature, service, spec);
-        const { artifact } = registered;
-        const model: ServedModel = { loaded, binding, spec, definitions, service, artifact };
-        artifactOf.set(model, id);
-        return model;
+        return { loaded, binding, spec, definitions, service, artifact, release: () => lease.release() };
       } catch (thrown) {
-        await letGo(id);
+        lease.release();
         throw thrown;
       }
     },
-    async release(model) {
-      const id = artifactOf.get(model);
-      artifactOf.delete(model);
-      if (id !== undefined) await letGo(id);
-    },
   };
-}
-
-async function load(
-  objects: ObjectStore,
-  runtime: ModelRuntime,
-  artifact: string,
-  spec: ModelSpec,
-): Promise<LoadedModel> {
-  try {
-    const onnx = await getUnchecked(objects, artifact);
-    return await runtime.load(onnx, { providers: spec.providers, handsOver: true, sha256: artifact });
-  } catch (thrown) {
-    if (thrown instanceof HeadraceError) throw thrown;
-    const message = messageOf(thrown);
-    throw new HeadraceError('HR_MODEL_UNREADABLE', `model "${spec.name}" cannot be loaded: ${message}`, {
-      cause: thrown,
-    });
-  }
 }

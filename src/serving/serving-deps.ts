@@ -2,7 +2,7 @@
 
 import type { Clock, Logger } from '../core/index.ts';
 import type { Definitions, LiveVersion } from '../definitions/index.ts';
-import type { ModelRuntime } from '../models/index.ts';
+import type { ModelRepository } from '../models/index.ts';
 import type { Monitor, PredictionLog } from '../monitoring/index.ts';
 import type { IngestionDeps } from '../ingestion/index.ts';
 import type { OnlineStore, RecordDirectory, StorePlace } from '../online/index.ts';
@@ -25,7 +25,8 @@ export interface ServingDeps {
   readonly storePlace: StorePlace;
   readonly directory: RecordDirectory;
   readonly objects: ObjectStore;
-  readonly runtime: ModelRuntime;
+  /** Closed by whoever opened it, after serving. */
+  readonly models: ModelRepository;
   readonly ingestion: IngestionDeps;
   readonly predictionLog: PredictionLog;
   readonly monitor: Monitor;

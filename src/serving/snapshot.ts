@@ -9,7 +9,9 @@ import { type DefinitionsHealth, definitionsHealth } from './definitions-health.
 import { createEndpointLoads, type EndpointSlot } from './endpoint-loads.ts';
 import type { EndpointPlan } from './endpoint-plan.ts';
 import { compileReadPlan, type ReadPlan } from './features/read-plan.ts';
+import type { ModelStatistics } from '../monitoring/index.ts';
 import { createKeptVersions } from './kept-versions.ts';
+import { modelStatistics } from './model-statistics.ts';
 import type { ServingDeps } from './serving-deps.ts';
 import type { Failing } from './request-truth.ts';
 import { createSelfReport } from './self-report.ts';
@@ -23,6 +25,8 @@ export interface Snapshots {
   versions(): readonly LiveVersion[];
   /** Throws HR_UNKNOWN_ENDPOINT, HR_MODEL_NOT_READY (no variant could be loaded). */
   endpoint(name: string): EndpointPlan;
+  /** What the models that answer have counted, each version once for each time that it is loaded. */
+  modelStatistics(): readonly ModelStatistics[];
   /** Whether the definitions have it, served or not. */
   isEndpoint(name: string): boolean;
   isService(name: string): boolean;
@@ -85,6 +89,8 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
   let retryMs = RETRY_MS;
   let refreshing: Promise<void> | undefined;
   let lastCheck = -Infinity;
+  /** Requests may come. */
+  let isOpen = false;
   /** Numbers the looks: what an abandoned one still finds is not taken. */
   let looks = 0;
 
@@ -152,7 +158,7 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
     }
   };
 
-  const endpoints = createWantedEndpoints(deps);
+  const endpoints = createWantedEndpoints(deps, () => !isOpen);
   const loads = createEndpointLoads({
     logger,
     nowMicros: () => deps.clock.nowMicros(),
@@ -268,6 +274,7 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
 
   await refresh();
   await loads.settled(FIRST_LOAD_MS);
+  isOpen = true;
   return {
     definitions: () => need().definitions,
     versions: () => need().versions,
@@ -286,6 +293,7 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
         `there is no endpoint "${name}".${didYouMeanOf('endpoints', name, known)}`,
       );
     },
+    modelStatistics: () => modelStatistics([...(current?.endpoints.values() ?? [])]),
     isEndpoint: (name) => Object.hasOwn(current?.definitions.manifest.endpoints ?? {}, name),
     isService: (name) => Object.hasOwn(current?.definitions.manifest.services ?? {}, name),
     service: (name) => planService(need(), name),

@@ -17,9 +17,10 @@ export interface WantedEndpoints {
   ): readonly WantedEndpoint[];
 }
 
-export function createWantedEndpoints(deps: ServingDeps): WantedEndpoints {
+/** `mayBlock`: whether nobody waits for the event loop yet. */
+export function createWantedEndpoints(deps: ServingDeps, mayBlock: () => boolean): WantedEndpoints {
   const { store, directory, monitor, predictionLog } = deps;
-  const models = createServedModels(deps);
+  const models = createServedModels(deps, mayBlock);
   // What is tried again is tried by what is readable then.
   let readable: (version: string) => boolean = () => false;
 

@@ -57,6 +57,16 @@ export interface HeadraceConfig {
     /** Columns whose values are not logged, with commas between: `column` or `endpoint.column`. */
     readonly redact?: string;
   };
+  readonly models?: {
+    /** Memory of a worker for model files. Such as `2GiB`, or bytes. */
+    readonly memory?: string | number;
+    /** Threads of a model that is too slow for the event loop. */
+    readonly threads?: number;
+    /** Most rows of one run of a model. */
+    readonly maxBatchRows?: number;
+    /** Rows that may wait for one model in a worker. */
+    readonly maxQueuedRows?: number;
+  };
   readonly server?: {
     readonly host?: string;
     readonly port?: number;
