@@ -98,6 +98,8 @@ export function createRecordReader(
   let hasFold = false;
   let isCountable = true;
   let isMissing = false;
+  /** The winner is a packed row of today's schema. */
+  let isOwnRow = false;
   /** As of when the record is read. */
   let time = 0;
 
@@ -145,12 +147,14 @@ export function createRecordReader(
       throw error;
     }
     if (!hasFold) return MERGED.absent;
-    return winner.at >= 0 && winner.decoded === undefined && !isWinnerWhole() ? MERGED.invalid : MERGED.found;
+    const isPacked = winner.at >= 0 && winner.decoded === undefined;
+    isOwnRow = isPacked && rowCodec.matches(winner.bytes, winner.at);
+    return isPacked && !isWinnerWhole() ? MERGED.invalid : MERGED.found;
   }
 
   function isWinnerWhole(): boolean {
     const { bytes, at, end } = winner;
-    const stored = rowCodec.matches(bytes, at) ? rowCodec : directory.schema(rowFingerprint(bytes, at));
+    const stored = isOwnRow ? rowCodec : directory.schema(rowFingerprint(bytes, at));
     // Of one that nobody knows nothing is read.
     return stored === undefined || stored === null || stored.isWhole(bytes, at, end);
   }
@@ -169,8 +173,8 @@ export function createRecordReader(
 
   function isInPlace(skew: Micros): boolean {
     // A list may be damaged within: only its decoding tells.
-    if (hasLists || windows.length > 0 || isMissing || winner.at < 0 || winner.decoded !== undefined) return false;
-    return rowCodec.matches(winner.bytes, winner.at) && winner.missing(view.ttlMicros, time, skew) === undefined;
+    if (!isOwnRow || hasLists || windows.length > 0 || isMissing) return false;
+    return winner.missing(view.ttlMicros, time, skew) === undefined;
   }
 
   // A scheduled view is read as at the later of its base's run and its last finished run; for a time before that
@@ -286,7 +290,7 @@ export function createRecordReader(
     let value: Value;
     if (winner.decoded !== undefined) {
       value = winner.decoded.values[codec.latestPlaces[column] as number] ?? null;
-    } else if (rowCodec.matches(winner.bytes, winner.at)) {
+    } else if (isOwnRow) {
       value = rowCodec.readColumn(winner.bytes, winner.at, column);
     } else {
       const stored = storedCodec(winner.bytes, winner.at, rowCodec);
