@@ -133,7 +133,7 @@ describe('push and read', () => {
   it('names each row and column that is wrong, and takes none of the batch', async () => {
     const { status, body } = await push([
       { k: 'bad', n: 1, e: minutesAgo(1) },
-      { k: 'bad', n: '1', v: [1], e: minutesAgo(1) },
+      { k: 'bad', n: '1.0', v: [1], e: minutesAgo(1) },
       { k: 5, n: 1.5, e: 'yesterday' },
     ]);
     expect(status).toBe(400);
@@ -252,7 +252,7 @@ it('takes an outcome once or more', async () => {
 
 it('shows its routes, its health and its counts', async () => {
   expect(Object.keys((await call('GET', '/openapi.json')).body['paths'] as object)).toEqual(
-    expect.arrayContaining(['/v1/endpoints/{endpoint}/predict', '/v1/features/read', '/v1/sources/{source}/push']),
+    expect.arrayContaining(['/v1/endpoints/door/predict', '/v1/features/read', '/v1/sources/clicks/push']),
   );
   for (const path of ['/docs', '/health/live', '/health/ready']) expect((await call('GET', path)).status).toBe(200);
   expect((await call('GET', '/metrics')).text).toContain('headrace_requests_total{endpoint="door"}');
