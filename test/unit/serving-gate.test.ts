@@ -210,11 +210,11 @@ describe('what was checked once', () => {
 
   it('ends when its key is revoked, or its time is shortened', async () => {
     const { enter, revoke, shorten, pass, keys } = await setUp();
-    enter();
+    void enter();
     shorten(5);
     await keys.refresh();
     pass(4);
-    enter();
+    void enter();
     pass(1);
     expect(enter).toThrow('has expired');
     revoke();
