@@ -2,10 +2,14 @@
 // stop does not wait for.
 
 import { request as httpsRequest } from 'node:https';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { connect as tlsConnect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeCertificate } from '../support/certificates.ts';
 import { openRaw, rawHttp, request } from '../support/raw-http.ts';
+import { runGuide } from '../support/run-guide.ts';
+import { skipBecause } from '../support/skips.ts';
 import { createServingProject, headrace, headraceJson, type Project, startServe } from '../support/serving-project.ts';
 
 let project: Project;
@@ -106,8 +110,12 @@ describe('keys on the command line', () => {
   });
 });
 
-describe('TLS', () => {
-  const [one, two] = [makeCertificate('one'), makeCertificate('two')];
+const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
+if (!hasOpenssl) skipBecause('HTTPS: there is no openssl on this machine');
+
+describe.skipIf(!hasOpenssl)('TLS', () => {
+  const nothing = { cert: '', key: '' };
+  const [one, two] = hasOpenssl ? [makeCertificate('one'), makeCertificate('two')] : [nothing, nothing];
   const put = (cert: string, key: string): void => {
     project.write('cert.pem', cert);
     project.write('key.pem', key);
@@ -192,4 +200,11 @@ describe('a stop', () => {
     expect(performance.now() - startMs).toBeLessThan(5000);
     for (const { socket } of watchers) socket.destroy();
   });
+});
+
+it('the guide’s commands work as it shows them', () => {
+  runGuide(join(import.meta.dirname, '../../docs/guides/security.md'), project);
+  const { keys: all } = headraceJson(project, ['keys', 'list']) as { keys: { name: string; state: string }[] };
+  const states = all.filter(({ name }) => name === 'checkout-service').map(({ state }) => state);
+  expect(states).toEqual(['revoked', 'revoked']);
 });

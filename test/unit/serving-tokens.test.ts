@@ -39,10 +39,10 @@ const rs256 = (claims: object = CLAIMS): string => signToken({ alg: 'RS256' }, c
 
 describe('a token', () => {
   it('says who asks, what for, and until when', async () => {
-    const { actor, untilMicros, keyId } = await verify(rs256());
+    const { actor, untilMicros, use } = await verify(rs256());
     expect(actor).toEqual({ name: 'jwt ada', roles: new Set(['predict', 'read']), endpoints: null });
     expect(untilMicros).toBe((NOW_SECONDS + 65) * 1_000_000);
-    expect(keyId).toBeUndefined();
+    expect(use).toBeUndefined();
   });
 
   it.each([

@@ -2,8 +2,9 @@
 // token, so that the check of a request costs one look-up.
 
 import type { IncomingHttpHeaders } from 'node:http';
-import { type Actor, type Clock, createLastUsed, HeadraceError, ROLES } from '../../../core/index.ts';
+import { type Actor, type Clock, HeadraceError, ROLES } from '../../../core/index.ts';
 import type { KeyRing, Known } from './key-ring.ts';
+import { createRecent } from './recent.ts';
 import { createRateLimit } from './rate-limit.ts';
 import { createHostCheck, refuseForeignPage } from './request-origin.ts';
 import type { RouteRole } from './route-role.ts';
@@ -53,8 +54,8 @@ export function anonymous(ip: string): Actor {
 export function createGate({ keys, tokens, opensTo, host, rateLimit, clock }: GateOptions): Gate {
   const limit = rateLimit === undefined ? undefined : createRateLimit(rateLimit);
   const checkHost = opensTo === 'loopback' ? createHostCheck(host) : undefined;
-  const openActors = createLastUsed<string, Known>(MOST_KNOWN);
-  let known = createLastUsed<string, Known>(MOST_KNOWN);
+  const openActors = createRecent<Known>(MOST_KNOWN);
+  let known = createRecent<Known>(MOST_KNOWN);
   let generation = 0;
 
   const isOpen = (): boolean => opensTo !== 'nobody' && tokens === undefined && !keys.hasKeys();
@@ -63,15 +64,17 @@ export function createGate({ keys, tokens, opensTo, host, rateLimit, clock }: Ga
     let found = openActors.get(ip);
     if (found === undefined) {
       const actor = { name: `open ${ip}`, roles: ALL_ROLES, endpoints: null };
-      openActors.set(ip, (found = { actor, untilMicros: Infinity, keyId: undefined }));
+      openActors.set(ip, (found = { actor, untilMicros: Infinity, use: undefined }));
     }
     return found;
   };
 
-  const check = (credential: string): Known | Promise<Known> => {
+  const check = (sent: string, isAuthorization: boolean): Known | Promise<Known> => {
+    const credential = isAuthorization ? /^Bearer +(\S+)$/i.exec(sent)?.[1] : sent;
+    if (credential === undefined) throw noCredential();
     const found = keys.find(credential);
     if (found !== undefined) {
-      known.set(credential, found);
+      known.set(sent, found);
       return found;
     }
     if (tokens === undefined || !IS_TOKEN.test(credential)) {
@@ -81,21 +84,23 @@ export function createGate({ keys, tokens, opensTo, host, rateLimit, clock }: Ga
     const began = generation;
     return tokens.verify(credential).then((token) => {
       // Not what was checked by keys that are gone.
-      if (began === generation) known.set(credential, token);
+      if (began === generation) known.set(sent, token);
       return token;
     });
   };
 
   const find = (headers: IncomingHttpHeaders, ip: string): Known | Promise<Known> => {
     if (isOpen()) return openTo(ip);
-    const credential = credentialOf(headers);
-    if (credential === undefined) throw noCredential();
-    const found = known.get(credential);
-    return found !== undefined && found.untilMicros > clock.nowMicros() ? found : check(credential);
+    const sent = headers['x-api-key'] ?? headers.authorization;
+    // Node joins a header that is sent twice, so that it is no key; a list is given for a cookie alone.
+    if (typeof sent !== 'string') throw noCredential();
+    const found = known.get(sent);
+    if (found !== undefined && (found.untilMicros === Infinity || found.untilMicros > clock.nowMicros())) return found;
+    return check(sent, headers['x-api-key'] === undefined);
   };
 
   const refuse = (thrown: unknown, ip: string, role: RouteRole): Known => {
-    if (role === 'open') return { actor: anonymous(ip), untilMicros: Infinity, keyId: undefined };
+    if (role === 'open') return { actor: anonymous(ip), untilMicros: Infinity, use: undefined };
     // Whoever guesses is slowed down, too.
     if (limit !== undefined && !limit.take(`anonymous ${ip}`)) throw tooMany();
     throw thrown;
@@ -113,14 +118,14 @@ export function createGate({ keys, tokens, opensTo, host, rateLimit, clock }: Ga
       }
       return found instanceof Promise ? found.catch((thrown: unknown) => refuse(thrown, ip, role)) : found;
     },
-    permit({ actor, keyId }, role, endpoint) {
+    permit({ actor, use }, role, endpoint) {
       // Whoever asks how a server is must hear it.
       if (role === 'open') return;
       if (limit !== undefined && !limit.take(actor.name)) throw tooMany();
       if (role !== 'known' && !actor.roles.has(role)) throw lacksRole(actor, role);
       if (endpoint !== undefined && actor.endpoints !== null && !actor.endpoints.has(endpoint))
         throw lacksEndpoint(actor, endpoint);
-      if (keyId !== undefined) keys.use(keyId);
+      if (use !== undefined) use.isUsed = true;
     },
     async stillAdmits(headers, ip, role) {
       try {
@@ -133,7 +138,7 @@ export function createGate({ keys, tokens, opensTo, host, rateLimit, clock }: Ga
     isOpen,
     forget() {
       generation++;
-      known = createLastUsed(MOST_KNOWN);
+      known = createRecent(MOST_KNOWN);
     },
   };
 }
@@ -141,15 +146,6 @@ export function createGate({ keys, tokens, opensTo, host, rateLimit, clock }: Ga
 /** Three parts of base64url: a JWT's form. */
 const IS_TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 const WHAT_CAME = 'what came in `Authorization: Bearer …` or `x-api-key`';
-
-/** The key or token of a request; a header that is sent twice is none. */
-function credentialOf(headers: IncomingHttpHeaders): string | undefined {
-  const key = headers['x-api-key'];
-  if (typeof key === 'string') return key;
-  const { authorization } = headers;
-  if (authorization === undefined) return undefined;
-  return /^Bearer +(\S+)$/i.exec(authorization)?.[1];
-}
 
 function noCredential(): HeadraceError {
   return new HeadraceError(

@@ -9,8 +9,13 @@ export interface Known {
   readonly actor: Actor;
   /** From then on it is not; Infinity: never. */
   readonly untilMicros: Micros;
-  /** The key by which it is known: told back as used. */
-  readonly keyId: string | undefined;
+  /** The key by which it is known; to be marked as used. */
+  readonly use: KeyUse | undefined;
+}
+
+/** Whether a key was used since the registry was told: a mark costs a request nothing. */
+export interface KeyUse {
+  isUsed: boolean;
 }
 
 /** Where keys are kept. */
@@ -28,8 +33,6 @@ export interface KeyRing {
   hasKeys(): boolean;
   /** Undefined where the text is no key. Throws HR_UNAUTHENTICATED for one that is unknown, has expired or was revoked. */
   find(token: string): Known | undefined;
-  /** Counts as used now. */
-  use(keyId: string): void;
   /** Looks whether keys changed. Never throws. */
   refresh(): Promise<void>;
   close(): Promise<void>;
@@ -50,7 +53,8 @@ export interface KeyRingOptions {
 export async function openKeyRing({ source, clock, logger, onChange }: KeyRingOptions): Promise<KeyRing> {
   let seen = -1;
   let keys: ReadonlyMap<string, HashedKey> = new Map();
-  let used = new Map<string, Micros>();
+  /** By key id; it outlives changes of the keys. */
+  const uses = new Map<string, KeyUse>();
   let told = '';
   let looking: Promise<void> | undefined;
 
@@ -76,11 +80,12 @@ export async function openKeyRing({ source, clock, logger, onChange }: KeyRingOp
     return looking;
   };
   const tellUsed = async (): Promise<void> => {
-    const telling = used;
-    used = new Map();
-    if (telling.size === 0) return;
+    const used = [...uses].filter(([, use]) => use.isUsed);
+    for (const [, use] of used) use.isUsed = false;
+    if (used.length === 0) return;
+    const now = clock.nowMicros();
     await source.keys
-      .markUsed(telling)
+      .markUsed(new Map(used.map(([id]) => [id, now])))
       .catch((thrown: unknown) => logger.warn({ reason: messageOf(thrown) }, 'could not tell which keys were used'));
   };
 
@@ -100,6 +105,8 @@ export async function openKeyRing({ source, clock, logger, onChange }: KeyRingOp
         throw new HeadraceError('HR_UNAUTHENTICATED', `key hr_${key.id} (${key.name}) ${ended}.`);
       }
       const { roles, endpoints } = key;
+      let use = uses.get(key.id);
+      if (use === undefined) uses.set(key.id, (use = { isUsed: false }));
       return {
         actor: {
           name: `key ${key.id}`,
@@ -107,11 +114,8 @@ export async function openKeyRing({ source, clock, logger, onChange }: KeyRingOp
           endpoints: endpoints === null ? null : new Set(endpoints),
         },
         untilMicros: key.expiresMicros ?? Infinity,
-        keyId: key.id,
+        use,
       };
-    },
-    use(keyId) {
-      used.set(keyId, clock.nowMicros());
     },
     refresh,
     async close() {

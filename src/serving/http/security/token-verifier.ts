@@ -69,7 +69,7 @@ export function createTokenVerifier(options: TokenOptions, clock: Clock): TokenV
           actor: readActor(payload, options),
           // `exp` is there and a number: it was required.
           untilMicros: endMicros(payload.exp as number, clockToleranceMs),
-          keyId: undefined,
+          use: undefined,
         };
       } catch (thrown) {
         // What else is thrown tells of keys, not of the token.
