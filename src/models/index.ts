@@ -15,3 +15,13 @@ export type {
 export type { BatchInput, ModelCost, ModelWork } from './model-work.ts';
 export { createOnnxRuntime, type OnnxRuntimeOptions } from './onnx/create-onnx-runtime.ts';
 export { runRows } from './run-rows.ts';
+export { isTransient } from './repository/is-transient.ts';
+export {
+  type AcquireOptions,
+  createModelRepository,
+  type ModelLease,
+  type ModelRepository,
+  type ModelRepositoryOptions,
+  type RepositoryModel,
+  type RepositoryStatistics,
+} from './repository/model-repository.ts';

@@ -112,14 +112,17 @@ export interface LoadOptions {
   readonly mayBlock?: boolean;
   /** The bytes are given away and not to be used again, which saves a copy on the event loop. */
   readonly handsOver?: boolean;
+  /** What the bytes must hash to, in hex; looked at in the thread. */
+  readonly sha256?: string;
 }
 
 export interface ModelRuntime {
   /** Reads a file's signature without serving it. Throws HR_MODEL_UNREADABLE, HR_MODEL_SIGNATURE (maps, sequences). */
   inspect(onnx: Uint8Array): Promise<Signature>;
   /**
-   * Opens a model in a thread first, which checks, warms and measures it. Throws as `inspect`, and HR_UNSUPPORTED for a
-   * provider that isn't there.
+   * Opens a model in a thread first, which checks, warms and measures it. Throws as `inspect`, HR_UNSUPPORTED for a
+   * provider that isn't there, HR_ARTIFACT_UNREADABLE for bytes of another hash, HR_MODEL_NOT_READY when the thread ends
+   * or takes too long, HR_OVERLOADED without memory.
    */
   load(onnx: Uint8Array, options: LoadOptions): Promise<LoadedModel>;
 }

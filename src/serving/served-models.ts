@@ -4,7 +4,7 @@ import { HeadraceError, type Logger, messageOf } from '../core/index.ts';
 import { type Definitions, type ModelSpec, type ResolvedService, resolveService } from '../definitions/index.ts';
 import { type Binding, compileBinding, type LoadedModel, type ModelRuntime } from '../models/index.ts';
 import { type Registry, versionIncomplete, versionsRead } from '../registry/index.ts';
-import { getBlob, type ObjectStore } from '../storage/index.ts';
+import { getUnchecked, type ObjectStore } from '../storage/index.ts';
 
 export interface ServedModel {
   readonly loaded: LoadedModel;
@@ -98,7 +98,8 @@ async function load(
   spec: ModelSpec,
 ): Promise<LoadedModel> {
   try {
-    return await runtime.load(await getBlob(objects, artifact), { providers: spec.providers, handsOver: true });
+    const onnx = await getUnchecked(objects, artifact);
+    return await runtime.load(onnx, { providers: spec.providers, handsOver: true, sha256: artifact });
   } catch (thrown) {
     if (thrown instanceof HeadraceError) throw thrown;
     const message = messageOf(thrown);
