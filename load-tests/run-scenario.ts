@@ -6,7 +6,7 @@ import type { DriveLoad, DriveProgress, DriveResult, DriveStream } from './drive
 import { driveApart } from './drive-apart.ts';
 import { isHeld, judge, type Verdict } from './judge.ts';
 import { watchMemory } from './memory.ts';
-import { requestOf, type Target } from './requests.ts';
+import { type RequestKind, requestOf, type Target } from './requests.ts';
 import { type Load, loadOf, type Scenario, shorten } from './scenarios.ts';
 
 export interface LoadServer {
@@ -45,9 +45,7 @@ export interface Capacity {
 export async function runScenario(whole: Scenario, options: RunScenario): Promise<ScenarioRun> {
   const { server, seconds, signal, tell = () => {}, progress } = options;
   const scenario = seconds === undefined ? whole : shorten(whole, seconds);
-  const streams = scenario.streams.filter(
-    ({ request }) => request === 'bare' || requestOf(server.target, request, 0) !== undefined,
-  );
+  const streams = scenario.streams.filter(({ request }) => mayAsk(server, request));
   const leftOut = scenario.streams.filter((stream) => !streams.includes(stream)).map(({ request }) => request);
   const wantsCapacity = scenario.streams.some(({ loads }) => loads.some((load) => 'ofCapacity' in load));
   if (
@@ -98,6 +96,12 @@ export async function runScenario(whole: Scenario, options: RunScenario): Promis
   }
 }
 
+/** Nothing is pushed into a server that somebody else may read. */
+function mayAsk({ target, pid }: LoadServer, request: RequestKind): boolean {
+  if (request === 'bare') return true;
+  return requestOf(target, request, 0) !== undefined && (request !== 'push' || pid !== undefined);
+}
+
 /** The bare server beside: a Fastify route that parses the same body and answers a constant. */
 function startBare(): Promise<BenchServer> {
   return startScript('ack-server.ts', ['200'], process.cwd());
@@ -142,7 +146,7 @@ const UNSTEADY = 1.1;
 
 function notesOf(result: DriveResult, leftOut: readonly string[], capacity: Capacity | null): string[] {
   const notes: string[] = [];
-  if (leftOut.length > 0) notes.push(`this server has no ${leftOut.join(', no ')}: left out`);
+  if (leftOut.length > 0) notes.push(`left out of a server that is not this command's own: ${leftOut.join(', ')}`);
   if (result.lateP99Ms > LATE_MS)
     notes.push(
       `the driver itself was late (p99 ${result.lateP99Ms.toFixed(1)} ms): this machine is busy, and latencies are no better than that`,
