@@ -1,7 +1,7 @@
 // A model of so many lanes in simulated time: arrivals, runs that take what they take, and who was answered in time.
 
 import { createScope, type Priority } from '../../src/core/index.ts';
-import { createJob } from '../../src/models/queue/queued-job.ts';
+import { createJob, type QueuedJob } from '../../src/models/queue/queued-job.ts';
 import { createModelQueue } from '../../src/models/queue/model-queue.ts';
 import { createRunCost } from '../../src/models/queue/run-cost.ts';
 
@@ -27,7 +27,10 @@ export interface SimulatedResult {
   readonly goodRows: number;
   /** Rows whose run ended too late. */
   readonly lateRows: number;
+  /** By reason. */
   readonly refused: Readonly<Record<string, number>>;
+  /** Works of this priority that were refused, for whatever reason. */
+  readonly refusedOf: Readonly<Record<Priority, number>>;
   readonly batches: number;
   /** How long each answered work waited and ran, with when it came. */
   readonly latencies: readonly { readonly atMs: number; readonly latencyMs: number }[];
@@ -38,17 +41,21 @@ export function simulate(run: SimulatedRun): SimulatedResult {
   const cost = createRunCost({
     measured: { fixedMicros: run.measured.fixedMs * 1000, rowMicros: run.measured.rowMs * 1000, loadMicros: 0 },
     maxBatchRows: run.maxBatchRows,
-    longestRunMs: 100,
+    longestRunMs: 250,
   });
   const refused: Record<string, number> = {};
-  const refuse = (reason: string): void => void (refused[reason] = (refused[reason] ?? 0) + 1);
+  const refusedOf = { online: 0, batch: 0, shadow: 0 };
+  const refuse = ({ priority }: QueuedJob, reason: string): void => {
+    refused[reason] = (refused[reason] ?? 0) + 1;
+    refusedOf[priority]++;
+  };
   const queue = createModelQueue({
     cost,
     mode: 'joined',
     lanes: run.lanes,
     maxQueuedRows: run.maxQueuedRows ?? 4096,
     maxQueuedBytes: Infinity,
-    dropped: (_job, reason) => refuse(reason),
+    dropped: refuse,
   });
   let [goodRows, lateRows, batches] = [0, 0, 0];
   const latencies: { atMs: number; latencyMs: number }[] = [];
@@ -94,9 +101,9 @@ export function simulate(run: SimulatedRun): SimulatedResult {
       ...lanes.map(({ estimatedMs, freeMs }) => (freeMs <= atMs ? atMs : atMs + Math.abs(estimatedMs - atMs))),
     );
     const reason = queue.offer(job, atMs, freeMs);
-    if (reason !== undefined) refuse(reason);
+    if (reason !== undefined) refuse(job, reason);
     startUntil(atMs, true);
   }
   startUntil(Infinity, false);
-  return { goodRows, lateRows, refused, batches, latencies };
+  return { goodRows, lateRows, refused, refusedOf, batches, latencies };
 }

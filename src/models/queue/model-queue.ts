@@ -13,7 +13,7 @@ export interface ModelQueueOptions {
   readonly mode: BatchMode;
   /** Runs at once. */
   readonly lanes: number;
-  /** A job with more gets in only when nobody waits. */
+  /** Of a job's priority and those before it: what may wait longer keeps nobody out. More than this gets in only alone. */
   readonly maxQueuedRows: number;
   readonly maxQueuedBytes: number;
   /** A job that waited leaves without a run; it is not told yet. */
@@ -56,7 +56,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
   };
   // Batches that ran, or were about to, on what failed.
   const again: Batch[] = [];
-  let bytes = 0;
+  const bytes: Record<Priority, number> = { online: 0, batch: 0, shadow: 0 };
   let sweptMs = -Infinity;
 
   const rows = (): number => lists.online.rows + lists.batch.rows + lists.shadow.rows;
@@ -77,24 +77,26 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
   const whyNot = (job: QueuedJob, nowMs: number, freeMs: number | undefined): RefusalReason | undefined => {
     const { count } = job.work;
     if (job.deadlineMs <= nowMs) return 'deadline';
-    if (freeMs === undefined) return undefined;
-    if (nowMs + cost.runMs(Math.min(count, batchRows())) > job.deadlineMs) return 'deadline';
-    const waiting = rows();
-    if (waiting > 0 && (waiting + count > maxQueuedRows || bytes + count * job.rowBytes > maxQueuedBytes))
-      return 'full';
-    let [jobs, before] = [0, 0];
+    let [jobs, before, waiting, waitingBytes] = [0, 0, 0, 0];
     for (const priority of ORDER) {
       const list = lists[priority];
+      waiting += list.rows;
+      waitingBytes += bytes[priority];
       const ahead = priority === job.priority ? list.ahead(job.deadlineMs) : list;
       jobs += ahead.jobs;
       before += ahead.rows;
       if (priority === job.priority) break;
     }
+    if (waiting > 0 && (waiting + count > maxQueuedRows || waitingBytes + count * job.rowBytes > maxQueuedBytes))
+      return 'full';
+    // Nothing was run for a while: the estimate wants proof.
+    if (freeMs === undefined) return undefined;
+    if (nowMs + cost.runMs(Math.min(count, batchRows())) > job.deadlineMs) return 'deadline';
     return Math.max(nowMs, freeMs) + queuedMs(jobs, before, count) > job.deadlineMs ? 'hopeless' : undefined;
   };
 
   const remove = (list: DeadlineList, job: QueuedJob): void => {
-    bytes -= rowsLeft(job) * job.rowBytes;
+    bytes[job.priority] -= rowsLeft(job) * job.rowBytes;
     list.remove(job);
   };
 
@@ -152,7 +154,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
           } else {
             limit = verdict;
             segments.push({ job, from: job.next, to: job.next + size });
-            bytes -= size * job.rowBytes;
+            bytes[job.priority] -= size * job.rowBytes;
             list.takeRows(job, size);
             taken += size;
             if (mode === 'single') return { segments, rows: taken, isRetry: false };
@@ -178,14 +180,15 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
   return {
     offer(job, nowMs, freeMs) {
       let reason = whyNot(job, nowMs, freeMs);
-      if (reason !== undefined && rows() > 0 && sweptMs < nowMs - 1) {
+      // Those that nobody waits for any more should keep nobody out.
+      if ((reason === 'full' || reason === 'hopeless') && sweptMs < nowMs - 1) {
         sweep(nowMs);
         reason = whyNot(job, nowMs, freeMs);
       }
       if (reason !== undefined) return reason;
       job.isProof = freeMs === undefined;
       lists[job.priority].add(job);
-      bytes += job.work.count * job.rowBytes;
+      bytes[job.priority] += job.work.count * job.rowBytes;
       return undefined;
     },
     take(startMs) {

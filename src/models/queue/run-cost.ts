@@ -21,9 +21,10 @@ export interface RunCostOptions {
 
 // A batch this many times as long as its fixed part wastes 3 % on it.
 const FIXED_PARTS = 32;
-const SMOOTHING = 0.1;
-// A run that was interrupted says little: it may move the estimate, not throw it over.
-const [LEAST_RATIO, MOST_RATIO] = [0.25, 4];
+// Up faster than down: a row that comes too late was run for nothing, one that is refused has cost nothing.
+const [UP, DOWN] = [0.1, 0.03];
+// A run that was interrupted says little: it may move the estimate, not throw it over. Two in a row are the truth.
+const [LEAST_RATIO, MOST_RATIO] = [0.5, 2];
 // Nothing takes no time at all.
 const LEAST_MICROS = 1;
 
@@ -32,6 +33,8 @@ export function createRunCost({ measured, maxBatchRows, longestRunMs }: RunCostO
   const rowMs = Math.max(measured.rowMicros, 0) / 1000;
   // How much longer runs take than when they were measured: other threads want the same cores.
   let scale = 1;
+  // Of the last run, when the estimate was far off.
+  let farRatio: number | undefined;
   const runMs = (rows: number): number => scale * (fixedMs + rowMs * rows);
   return {
     runMs,
@@ -42,8 +45,16 @@ export function createRunCost({ measured, maxBatchRows, longestRunMs }: RunCostO
       return Math.max(1, Math.min(maxBatchRows, worthwhile, affordable));
     },
     observe(rows, tookMs) {
-      const ratio = Math.min(MOST_RATIO, Math.max(LEAST_RATIO, tookMs / runMs(rows)));
-      scale *= 1 + SMOOTHING * (ratio - 1);
+      const ratio = tookMs / runMs(rows);
+      const isFar = ratio > MOST_RATIO || ratio < LEAST_RATIO;
+      if (isFar && farRatio !== undefined && ratio > 1 === farRatio > 1) {
+        scale *= ratio > 1 ? Math.min(ratio, farRatio) : Math.max(ratio, farRatio);
+        farRatio = undefined;
+        return;
+      }
+      farRatio = isFar ? ratio : undefined;
+      const near = Math.min(MOST_RATIO, Math.max(LEAST_RATIO, ratio));
+      scale *= 1 + (near > 1 ? UP : DOWN) * (near - 1);
     },
     current: () => ({
       fixedMicros: scale * fixedMs * 1000,
