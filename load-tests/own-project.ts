@@ -15,10 +15,13 @@ export interface LoadProject {
   readonly directory: string;
   /** What one row was measured to take in the slow model, alone. */
   readonly slowMs: number;
+  /** Its ONNX file. */
+  readonly slowFile: string;
   remove(): void;
 }
 
-const FEATURES = PUSHED_COLUMNS.length + 2;
+/** Of the model `score`. */
+export const SCORE_FEATURES = PUSHED_COLUMNS.length + 2;
 
 /** Writes, applies and fills it, in a folder for temporary files. */
 export async function createLoadProject(): Promise<LoadProject> {
@@ -29,6 +32,8 @@ export async function createLoadProject(): Promise<LoadProject> {
     writeFileSync(join(directory, 'headrace.config.ts'), `export default { project: 'load_${process.pid}' };\n`);
     writeFileSync(join(directory, 'feature_repo', 'load.ts'), repository());
     const slow = await slowModel();
+    const slowFile = join(directory, 'slow.onnx');
+    writeFileSync(slowFile, slow.onnx);
     const environment = { ...readEnvironment({}), workingDirectory: directory };
     const app = await openApp({ environment, logger: silentLogger });
     try {
@@ -40,13 +45,13 @@ export async function createLoadProject(): Promise<LoadProject> {
         Array.from({ length: USERS }, (_, user) => ({ ...pushedRow(user, Date.now() - 1000), user: `user${user}` })),
       );
       await ingestion.close();
-      await registerModelFile(app, { model: 'score', onnx: treesModel(FEATURES, 200, 5) });
+      await registerModelFile(app, { model: 'score', onnx: treesModel(SCORE_FEATURES, 200, 5) });
       await registerModelFile(app, { model: 'deep', onnx: slow.onnx });
       await registerModelFile(app, { model: 'small', onnx: linearModel(1, { sigmoid: true }) });
     } finally {
       await app.close();
     }
-    return { directory, slowMs: slow.ms, remove };
+    return { directory, slowMs: slow.ms, slowFile, remove };
   } catch (thrown) {
     remove();
     throw thrown;
@@ -59,7 +64,7 @@ const PROBE_LAYERS = 200;
 const [LEAST_LAYERS, MOST_LAYERS] = [100, 20_000];
 
 /** A model whose one row takes about 20 ms on this machine; a row more in a batch costs less. */
-export async function slowModel(): Promise<{ readonly onnx: Uint8Array; readonly ms: number }> {
+async function slowModel(): Promise<{ readonly onnx: Uint8Array; readonly ms: number }> {
   const probeMs = await oneRowMs(deepModel(WIDTH, PROBE_LAYERS));
   const layers = Math.round((PROBE_LAYERS * SLOW_MS) / probeMs);
   const onnx = deepModel(WIDTH, Math.min(MOST_LAYERS, Math.max(LEAST_LAYERS, layers)));

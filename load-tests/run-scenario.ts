@@ -34,7 +34,7 @@ export interface ScenarioRun {
   readonly isHeld: boolean;
 }
 
-/** Requests a second that the slow model answers while it is always asked, before the run and after it. */
+/** Requests a second that the slow model answers while it is always asked, before the run and after it (0: nothing). */
 export interface Capacity {
   readonly before: number;
   readonly after: number;
@@ -81,8 +81,10 @@ export async function runScenario(whole: Scenario, options: RunScenario): Promis
       },
       { ...apart, ...(progress === undefined ? {} : { tell: progress }) },
     ).finally(() => memory.stop());
-    const after = wantsCapacity ? await measure() : NaN;
-    const capacity = wantsCapacity ? { before, after, mean: (before + after) / 2 } : null;
+    // A server that did not outlive the run has none any more; the run still has to be told of.
+    const after = wantsCapacity ? await measure().catch(() => 0) : NaN;
+    signal?.throwIfAborted();
+    const capacity = wantsCapacity ? { before, after, mean: after === 0 ? before : (before + after) / 2 } : null;
     const verdicts = judge(scenario, {
       result,
       memoryBytes: memory.stop(),
@@ -155,7 +157,8 @@ function notesOf(result: DriveResult, leftOut: readonly string[], capacity: Capa
   if (capacity !== null) {
     const { before, after } = capacity;
     const times = Math.max(before, after) / Math.min(before, after);
-    if (times > UNSTEADY)
+    if (after === 0) notes.push('after the run the slow model answers nothing any more');
+    else if (times > UNSTEADY)
       notes.push(
         `the slow model's capacity was ${before.toFixed(1)}/s before and ${after.toFixed(1)}/s after: the machine is busy with other things`,
       );

@@ -4,7 +4,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { type BenchServer, startHeadrace } from '../bench/servers.ts';
+import { type BenchServer, startHeadrace, untilReady } from '../bench/servers.ts';
 import { presentProgress, presentRun } from './present.ts';
 import { type LoadServer, measureCapacity, runScenario } from './run-scenario.ts';
 import { type Scenario, scenarios } from './scenarios.ts';
@@ -21,8 +21,6 @@ Drives a server as the scenario says and holds it to the scenario's thresholds (
   --k6           by k6, which has to be on the PATH
 
 Exits with 0 when every threshold holds, 1 when one is broken, 2 when asked wrongly.`;
-
-const READY_LIMIT_MS = 60_000;
 
 const stopping = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
@@ -129,20 +127,12 @@ async function startOwn(): Promise<{ readonly server: LoadServer; stop(): Promis
   };
   try {
     server = await startHeadrace(project.directory);
-    await waitUntilReady(server.url);
+    await untilReady(server);
     say(`its server is at ${server.url}; its slow model takes ${project.slowMs.toFixed(1)} ms for one row`);
     return { server: { base: server.url, pid: server.pid, target: 'own' }, stop };
   } catch (thrown) {
     await stop();
     throw thrown;
-  }
-}
-
-async function waitUntilReady(base: string): Promise<void> {
-  const limitMs = performance.now() + READY_LIMIT_MS;
-  while (!(await fetch(`${base}/health/ready`)).ok) {
-    if (performance.now() > limitMs) throw new Error(`the server was not ready within ${READY_LIMIT_MS / 1000} s`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 

@@ -111,7 +111,7 @@ describe('what becomes of requests', () => {
   it('is broken where the answer is not one of a content-length, or more than one', async () => {
     const wrong = [
       'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n',
-      `${'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}'.repeat(2)}`,
+      'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}'.repeat(2),
     ];
     let count = 0;
     const server = createSocketServer((socket) => {
