@@ -15,7 +15,7 @@ import {
   type TensorSpec,
 } from '../../src/models/index.ts';
 import { scopeOf } from '../support/model-works.ts';
-import { classifierModel, passThroughModel } from '../support/onnx-model.ts';
+import { classifierModel, halfModel, passThroughModel } from '../support/onnx-model.ts';
 
 const field = (name: string, type: DataType, fallback?: unknown): Field =>
   fallback === undefined ? { name, type } : { name, type, default: fallback };
@@ -97,8 +97,30 @@ describe('one float tensor of all features', () => {
     expect(() => compileBinding(rowsOf(8), service, modelOf(probability))).toThrow(/\[8, 5\].*free first dimension/);
   });
 
-  it('accepts an open number of columns', () => {
-    expect(() => compileBinding(matrix(null), service, modelOf(probability))).not.toThrow();
+  it('accepts an open number of columns, and says how many a row has', () => {
+    expect(compileBinding(matrix(null), service, modelOf(probability)).rowShapes).toEqual([[5]]);
+    expect(compileBinding(matrix(5), service, modelOf(probability)).rowShapes).toBeUndefined();
+  });
+
+  it('takes and gives half-precision numbers as their bits', async () => {
+    const model = await createOnnxRuntime().load(halfModel(3), { providers: ['cpu'] });
+    const halves = serviceOf([field('v__a', kinds.float32), field('v__b', { kind: 'vector', size: 2 })]);
+    const binding = compileBinding(model.signature, halves, modelOf(probability));
+    const batch = [{ data: new Uint16Array(9), width: 3 }];
+    expect(bind(binding, batch, [[null, Float32Array.of(1, -2)]])).toEqual([Uint16Array.of(0x7e00, 0x3c00, 0xc000)]);
+    const rows = [
+      [0.5, Float32Array.of(1, 2)],
+      [70_000, Float32Array.of(0, 0)],
+    ];
+    expect(await runRows(model, binding, rows, scopeOf())).toEqual([[3.5], [Infinity]]);
+    await model.close();
+  });
+
+  it('refuses a feature that half precision cannot hold', () => {
+    const signature = { ...matrix(1), inputs: [tensor('x', 'float16', [null, 1])] };
+    expect(() => compileBinding(signature, serviceOf([field('v__n', kinds.int64)]), modelOf(probability))).toThrow(
+      /one float16 tensor, which cannot hold "v__n" \(int64\)/,
+    );
   });
 });
 

@@ -110,12 +110,21 @@ describe('a thread', () => {
   it('that hangs is replaced, and rows that came with what hung it are answered', async () => {
     const model = await load(patientModel(), { ...inThreads, silenceFloorMs: 300 });
     const [, perRoundMs] = await timed(() => submitRows(model, [[20_000]]), 20_000);
-    const forever = Math.round(3000 / perRoundMs);
+    const forever = Math.round(1500 / perRoundMs);
     const [answers, tookMs] = await timed(() => tellAll(model, [1, forever, 3]), 1);
     expect(answers).toEqual([1, 'HR_INFERENCE_FAILED', 3]);
     expect(tookMs).toBeLessThan(20_000);
     expect(model.statistics().threadsReplaced).toBe(2);
     expect(await tellAll(model, [8])).toEqual([8]);
+  });
+
+  it('that was given up takes nothing with it when its run returns at last', async () => {
+    const model = await load(patientModel(), { ...inThreads, silenceFloorMs: 200 });
+    const [, perRoundMs] = await timed(() => submitRows(model, [[20_000]]), 20_000);
+    expect(await tellAll(model, [Math.round(800 / perRoundMs)])).toEqual(['HR_INFERENCE_FAILED']);
+    // Waits for the threads that were given up, whose runs return meanwhile.
+    await model.close();
+    expect(model.statistics().threadsReplaced).toBe(2);
   });
 
   it('that hangs keeps nobody past the deadline', async () => {

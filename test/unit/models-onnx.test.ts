@@ -1,12 +1,13 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { createOnnxRuntime, type LoadedModel, type Tensor } from '../../src/models/index.ts';
-import { infer } from '../support/model-works.ts';
+import { infer, scopeOf, submitRows } from '../support/model-works.ts';
 import {
   centeringModel,
   classifierModel,
   linearModel,
   mlpModel,
   passThroughModel,
+  patientModel,
   singleRowModel,
   treesModel,
   zipMapModel,
@@ -19,7 +20,7 @@ afterEach(async () => {
 });
 
 async function load(onnx: Uint8Array, options = {}): Promise<LoadedModel> {
-  const model = await createOnnxRuntime(options).load(onnx, cpu);
+  const model = await createOnnxRuntime(options).load(onnx, { ...cpu, mayBlock: true });
   open.push(model);
   return model;
 }
@@ -139,5 +140,44 @@ describe('the ONNX runtime', () => {
     const answers = await Promise.allSettled([1, 2, 3, 4].map((value) => infer(model, { x: rows([[value]]) })));
     expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'rejected']);
     expect((answers[3] as PromiseRejectedResult).reason).toMatchObject({ code: 'HR_OVERLOADED' });
+  });
+
+  it('lets others have their turn of the event loop while many batches wait', async () => {
+    const model = await load(patientModel(), { inlineMicros: 1e6, maxBatchRows: 1 });
+    let turns = 0;
+    let isDone = false;
+    const count = (): void => {
+      turns++;
+      if (!isDone) setImmediate(count);
+    };
+    setImmediate(count);
+    await Promise.all(Array.from({ length: 40 }, () => submitRows(model, [[5000]])));
+    isDone = true;
+    expect(turns).toBeGreaterThan(10);
+  });
+
+  it('runs what somebody waits for before what nobody does', async () => {
+    const model = await load(patientModel(), { inlineMicros: -1, maxBatchRows: 1 });
+    const order: string[] = [];
+    const told = (['shadow', 'batch', 'online', 'shadow', 'batch', 'online'] as const).map(async (priority) => {
+      await submitRows(model, [[1]], scopeOf({ priority }));
+      order.push(priority);
+    });
+    await Promise.all(told);
+    expect(order).toEqual(['online', 'online', 'batch', 'batch', 'shadow', 'shadow']);
+  });
+
+  it('takes tensors of sizes that the signature leaves open, each size in batches of its own', async () => {
+    const onnx = passThroughModel([{ name: 'x', type: 'float32', shape: [null, null] }]);
+    for (const options of [{ inlineMicros: 1e6 }, { inlineMicros: -1 }]) {
+      const model = await load(onnx, options);
+      const widths = [1, 3, 1, 2, 3];
+      const answers = await Promise.all(
+        widths.map((width) => infer(model, { x: rows([Array<number>(width).fill(width)]) })),
+      );
+      expect(answers.map(({ x_out: out }) => Array.from(out?.data as Float32Array))).toEqual(
+        widths.map((width) => Array<number>(width).fill(width)),
+      );
+    }
   });
 });

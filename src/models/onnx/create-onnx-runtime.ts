@@ -43,7 +43,8 @@ const LONGEST_INLINE_MS = 4;
 const LONGEST_THREADED_MS = 250;
 /** Work under way is waited for so long at a close. */
 const CLOSE_LIMIT_MS = 10_000;
-const STOP_LIMIT_MS = 1000;
+/** Then threads, those that were given up too, are waited for so long. */
+const STOP_LIMIT_MS = 5000;
 
 type Options = Required<OnnxRuntimeOptions>;
 

@@ -9,7 +9,7 @@ import { isText } from '../tensor-arrays.ts';
 import { isWhole } from '../tensor-work.ts';
 import { type BatchBuffers, createBuffers } from './batch-buffers.ts';
 import { bindBatch, hasShapes } from './inline-model.ts';
-import type { ModelThread } from './model-thread.ts';
+import { type ModelThread, within } from './model-thread.ts';
 import type { SlotMemory, ThreadReply } from './thread-messages.ts';
 
 export interface ModelLane {
@@ -43,6 +43,8 @@ export interface ModelLaneOptions {
 /** A run that takes as many times its estimate is not coming back. */
 const SILENT_ESTIMATES = 10;
 const [FIRST_BACKOFF_MS, MOST_BACKOFF_MS] = [100, 30_000];
+/** Threads that were given up and still run: with more, none is started before one of them has ended. */
+const MOST_GIVEN_UP = 3;
 /** A thread that served for so long was no mistake: its end is taken for an accident. */
 const GOOD_LIFE_MS = 10_000;
 
@@ -60,6 +62,7 @@ export function createModelLane(options: ModelLaneOptions): ModelLane {
   let deaths = 0;
   let isClosed = false;
   let timer: NodeJS.Timeout | undefined;
+  const givenUp = new Set<Promise<void>>();
 
   const serve = (next: ModelThread): void => {
     thread = next;
@@ -94,6 +97,8 @@ export function createModelLane(options: ModelLaneOptions): ModelLane {
     timer = setTimeout(() => void openNext(), waitMs);
   };
   const openNext = async (): Promise<void> => {
+    if (givenUp.size >= MOST_GIVEN_UP) await Promise.race(givenUp);
+    if (isClosed) return;
     aliveSinceMs = performance.now();
     let next: ModelThread;
     try {
@@ -160,12 +165,16 @@ export function createModelLane(options: ModelLaneOptions): ModelLane {
       if (first === undefined) return;
       silentMs += passedMs;
       const limitMs = Math.max(silenceFloorMs, SILENT_ESTIMATES * cost.runMs(first.rows));
-      if (silentMs > limitMs) thread?.abandon();
+      if (silentMs <= limitMs || thread === undefined) return;
+      const gone = thread.exited.finally(() => givenUp.delete(gone));
+      givenUp.add(gone);
+      thread.abandon();
     },
     async close(limitMs) {
       isClosed = true;
       clearTimeout(timer);
-      await thread?.stop(limitMs);
+      // Those that were given up too: a process that ends while one is inside the runtime does not end well.
+      await Promise.all([thread?.stop(limitMs), within(Promise.all(givenUp), limitMs)]);
     },
   };
 }

@@ -19,8 +19,13 @@ export interface ModelThread {
   hold(isHeld: boolean): void;
   /** Ends it after what runs; after `limitMs` it is given up. */
   stop(limitMs: number): Promise<void>;
-  /** Gives it up at once: a run in the native library can't be stopped, so it may go on until that returns. */
+  /**
+   * Gives it up at once: nothing that it says is heard any more, and it ends when it can. It is not terminated: a thread
+   * that is stopped inside the native library takes the process with it when that returns.
+   */
   abandon(): void;
+  /** Resolves when it has ended; never rejects. */
+  readonly exited: Promise<void>;
 }
 
 export interface ThreadListener {
@@ -43,6 +48,8 @@ export function startThread(script: URL = SCRIPT): ModelThread {
   let reason: string | undefined;
 
   worker.on('message', (reply: ThreadReply) => {
+    // Of a thread that was given up: whoever listens has another by now.
+    if (ended !== undefined) return;
     if (asked === undefined) return listener?.replied(reply);
     const { resolve } = asked;
     asked = undefined;
@@ -71,7 +78,7 @@ export function startThread(script: URL = SCRIPT): ModelThread {
   const abandon = (why: string): void => {
     end(why);
     worker.unref();
-    void worker.terminate();
+    worker.postMessage({ kind: 'stop' } satisfies ThreadOrder);
   };
 
   return {
@@ -93,14 +100,23 @@ export function startThread(script: URL = SCRIPT): ModelThread {
     hold: (isHeld) => (isHeld ? worker.ref() : worker.unref()),
     async stop(limitMs) {
       listener = undefined;
-      if (ended === undefined) worker.postMessage({ kind: 'stop' } satisfies ThreadOrder);
-      const timer = setTimeout(() => abandon('it did not stop'), limitMs);
-      const gaveUp = new Promise<void>((resolve) => setTimeout(resolve, limitMs + 1).unref());
-      await Promise.race([exited, gaveUp]);
-      clearTimeout(timer);
+      abandon('it was stopped');
+      await within(exited, limitMs);
     },
     abandon: () => abandon('it was given up'),
+    exited,
   };
+}
+
+/** Waits for `work`, so long at most. */
+export function within(work: Promise<unknown>, limitMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, limitMs);
+    void work.finally(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
 }
 
 function threadEnded(why: string): HeadraceError {

@@ -118,7 +118,7 @@ export function createThreadedModel(options: ThreadedModelOptions): ThreadedMode
     // A process that was held up itself has heard nothing either: that is no silence of the thread's.
     const passedMs = Math.min(nowMs - watchedMs, 2 * WATCH_MS);
     watchedMs = nowMs;
-    core.queue.sweep(nowMs);
+    core.sweep(nowMs);
     for (const lane of lanes) {
       for (const batch of lane.batches) core.expire(batch, nowMs);
       lane.heed(passedMs);

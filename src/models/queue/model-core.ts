@@ -25,7 +25,7 @@ export interface ModelCoreOptions {
 
 export interface ModelCore {
   readonly cost: RunCost;
-  readonly queue: Pick<ModelQueue, 'rows' | 'firstDeadlineMs' | 'sweep'>;
+  readonly queue: Pick<ModelQueue, 'rows' | 'firstDeadlineMs'>;
   submit(work: ModelWork): void;
   /** The next batch for a run that begins at `startMs`; each ends with one of the next three. */
   take(startMs: number): Batch | undefined;
@@ -37,6 +37,8 @@ export interface ModelCore {
   crashed(batch: Batch, reason: string): void;
   /** The batch never began. */
   putBack(batch: Batch): void;
+  /** Tells works that wait and are cancelled or late. */
+  sweep(nowMs: number): void;
   /** Works in the batch that are past their deadline need not wait for it. */
   expire(batch: Batch, nowMs: number): void;
   threadReplaced(): void;
@@ -147,6 +149,10 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
     putBack(batch) {
       settle(batch);
       queue.putBack(batch);
+    },
+    sweep(nowMs) {
+      queue.sweep(nowMs);
+      checkIdle();
     },
     expire(batch, nowMs) {
       for (const { job } of batch.segments) {
