@@ -46,7 +46,7 @@ export async function overloadSection({ isQuick }: { readonly isQuick: boolean }
 }
 
 const ABOUT =
-  'One worker; a model of about 20 ms a row, whose capacity is measured over 32 connections that always ask, before and after (their mean counts). Then twice as many requests as that come at their times, each with a deadline of a second; latencies count from when a request was to be sent. Health and a cheap endpoint are asked 100 times a second each meanwhile, and so is a bare Fastify server in a process of its own: its p99 is what the machine allows when server, model and driver share it. Eight clients: against a bare loop that runs the same model in batches of eight, in a process of its own, in turns (medians). Loading: versions of a model of 13 MB, one traffic change after another.';
+  'One worker; a model of about 20 ms a row, whose capacity is measured over 16 connections that always ask, before and after (their mean counts). Then twice as many requests as that come at their times, each with a deadline of a second; latencies count from when a request was to be sent. Health and a cheap endpoint are asked 100 times a second each meanwhile, and so is a bare Fastify server in a process of its own: its p99 is what the machine allows when server, model and driver share it. Eight clients: against a bare loop that runs the same model in batches of eight, in a process of its own, in turns (medians). Loading: versions of a model of 13 MB, one traffic change after another.';
 
 async function measureOverload(server: LoadServer, seconds: number | undefined): Promise<Figure[]> {
   const scenario = scenarios.find(({ name }) => name === 'overload');

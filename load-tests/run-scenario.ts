@@ -55,7 +55,7 @@ export async function runScenario(whole: Scenario, options: RunScenario): Promis
     throw new Error(`${scenario.name} needs ${leftOut.join(', ')}, which this server has not: run it without --base`);
 
   const apart = signal === undefined ? {} : { signal };
-  const capacitySeconds = seconds === undefined ? 6 : 3;
+  const capacitySeconds = seconds === undefined ? 10 : 4;
   const measure = async (): Promise<number> => {
     const perSecond = await measureCapacity(server, capacitySeconds, signal);
     tell(`the slow model answers ${perSecond.toFixed(1)} requests a second when it is always asked`);
@@ -109,8 +109,8 @@ function startBare(): Promise<BenchServer> {
   return startScript('ack-server.ts', ['200'], process.cwd());
 }
 
-/** So many ask that a batch is always waiting when one is done. */
-const CAPACITY_CONNECTIONS = 32;
+/** So many ask that a batch waits when one is done; with more, answers come in lumps too large for a measure. */
+const CAPACITY_CONNECTIONS = 16;
 /** So long that nothing is refused meanwhile. */
 const CAPACITY_TIMEOUT_MS = 9000;
 

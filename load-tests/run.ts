@@ -153,7 +153,7 @@ async function findServer(given: string): Promise<LoadServer> {
 
 async function byK6(scenario: Scenario, server: LoadServer, seconds: number | undefined): Promise<number> {
   const needs = scenario.streams.some(({ loads }) => loads.some((load) => 'ofCapacity' in load));
-  const capacity = needs ? await measureCapacity(server, 6, stopping.signal) : 0;
+  const capacity = needs ? await measureCapacity(server, 10, stopping.signal) : 0;
   const words: Readonly<Record<string, string | number>> = {
     SCENARIO: scenario.name,
     BASE: server.base,
