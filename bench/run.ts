@@ -6,10 +6,12 @@ import { cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { hasRedis, startRedis } from '../test/support/redis-server.ts';
+import { coldStartSection } from './cold-start.ts';
 import { measureDecodeAndMerge } from './decode-and-merge.ts';
 import { measureDefinitions } from './definitions.ts';
 import { featuresReadSection } from './features-read.ts';
 import { type MaterializeFigures, measureMaterialize } from './materialize.ts';
+import { overloadSection } from './overload.ts';
 import { planSection } from './plan.ts';
 import { measurePredict, type PredictFigures } from './predict.ts';
 import {
@@ -20,6 +22,7 @@ import {
   uncoveredCutsSection,
 } from './push-sections.ts';
 import { type Figure, type Section, toMarkdown, toText, whole } from './report.ts';
+import { slowModelSection } from './slow-model.ts';
 import { measureTrainingSets } from './training-set.ts';
 import { measureVersions, versionsSection } from './versions.ts';
 
@@ -52,6 +55,9 @@ const sections: Readonly<Record<string, () => Promise<Section>>> = {
   'hot-key': () => hotKeySection(pushing),
   'uncovered-cuts': () => uncoveredCutsSection(pushing),
   'push-memory': () => pushMemorySection(pushing),
+  'slow-model': () => slowModelSection(isQuick ? 2 : 10),
+  overload: () => overloadSection({ isQuick }),
+  'cold-start': () => coldStartSection({ isQuick }),
 };
 
 const wanted = values.only?.split(',') ?? Object.keys(sections);

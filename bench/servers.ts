@@ -1,6 +1,7 @@
-// Servers as processes of their own, whose first line on stdout is a JSON document with their URL.
+// Servers as processes of their own, that print a line of JSON with their URL on stdout when they listen.
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 export interface BenchServer {
@@ -9,10 +10,20 @@ export interface BenchServer {
   stop(): Promise<void>;
 }
 
-/** The server of the project in `directory`. */
-export function startHeadrace(directory: string, workers = 1): Promise<BenchServer> {
+export interface StartHeadrace {
+  readonly workers?: number;
+  /** Options of Node itself. */
+  readonly node?: readonly string[];
+  /** Hears every other line of its stdout. */
+  readonly heard?: (line: string) => void;
+}
+
+/** The server of the project in `directory`: one worker, unless told otherwise. */
+export function startHeadrace(directory: string, options: StartHeadrace = {}): Promise<BenchServer> {
+  const { workers = 1, node = [], heard } = options;
   const main = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
-  return startServer([main, 'serve', '--port', '0', '--workers', String(workers), '--json'], directory);
+  const args = [...node, main, 'serve', '--port', '0', '--workers', String(workers), '--json'];
+  return startServer(args, directory, heard);
 }
 
 /** A script of this folder. */
@@ -20,18 +31,20 @@ export function startScript(script: string, args: readonly string[], directory: 
   return startServer([fileURLToPath(new URL(script, import.meta.url)), ...args], directory);
 }
 
-async function startServer(args: readonly string[], cwd: string): Promise<BenchServer> {
+async function startServer(
+  args: readonly string[],
+  cwd: string,
+  heard: (line: string) => void = () => {},
+): Promise<BenchServer> {
   const child = spawn(process.execPath, args, {
     cwd,
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, npm_lifecycle_event: '', HEADRACE_LOG_LEVEL: 'warn' },
   });
   const url = await new Promise<string>((resolve, reject) => {
-    let text = '';
-    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-      text += chunk;
-      if (!text.includes('\n')) return;
-      const { url } = JSON.parse(text) as { url?: string };
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      if (!line.startsWith('{')) return heard(line);
+      const { url } = JSON.parse(line) as { url?: string };
       if (url !== undefined) resolve(url);
     });
     child.once('exit', (code) => reject(new Error(`${args.join(' ')} ended with ${String(code)}`)));
@@ -39,10 +52,29 @@ async function startServer(args: readonly string[], cwd: string): Promise<BenchS
   return { url, pid: child.pid ?? 0, stop: () => stopChild(child) };
 }
 
+/** A server that does not stop by itself is ended. */
+const STOP_LIMIT_MS = 20_000;
+
 function stopChild(child: ChildProcess): Promise<void> {
   return new Promise((resolve) => {
-    if (child.exitCode !== null) return resolve();
-    child.once('exit', () => resolve());
+    if (child.exitCode !== null || child.signalCode !== null) return resolve();
+    const killer = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS);
+    child.once('exit', () => {
+      clearTimeout(killer);
+      resolve();
+    });
     child.kill('SIGTERM');
   });
+}
+
+const READY_LIMIT_MS = 60_000;
+const LOOK_EVERY_MS = 10;
+
+/** Resolves when it says that it is ready. Throws after a minute. */
+export async function untilReady({ url }: Pick<BenchServer, 'url'>): Promise<void> {
+  const limitMs = performance.now() + READY_LIMIT_MS;
+  while (!(await fetch(`${url}/health/ready`)).ok) {
+    if (performance.now() > limitMs) throw new Error(`not ready within ${READY_LIMIT_MS / 1000} s: ${url}`);
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  }
 }

@@ -156,6 +156,33 @@ export function mlpModel(features: number, hidden: number): Uint8Array {
   });
 }
 
+/**
+ * One column through `layers` dense layers of `width` that share their weights, so that the file stays small: for models
+ * that take a known time. Every layer gives each place the mean of all, so values neither grow nor vanish.
+ */
+export function deepModel(width: number, layers: number): Uint8Array {
+  const name = (layer: number): string => (layer === layers ? 'last' : `h${layer}`);
+  return model({
+    nodes: [
+      { op: 'MatMul', inputs: ['x', 'spread'], outputs: [name(0)] },
+      ...Array.from({ length: layers }, (_, layer) => ({
+        op: 'MatMul',
+        inputs: [name(layer), 'mean'],
+        outputs: [name(layer + 1)],
+      })),
+      { op: 'MatMul', inputs: ['last', 'gather'], outputs: ['sum'] },
+      { op: 'Sigmoid', inputs: ['sum'], outputs: ['probability'] },
+    ],
+    inputs: [matrix('x', 1)],
+    outputs: [matrix('probability', 1)],
+    initializers: [
+      weights('spread', [1, width], Array<number>(width).fill(1)),
+      weights('mean', [width, width], Array<number>(width * width).fill(1 / width)),
+      weights('gather', [width, 1], Array<number>(width).fill(1 / width)),
+    ],
+  });
+}
+
 /** Gradient-boosted trees as converters write them: `trees` full binary trees of `depth`, summed, then a sigmoid. */
 export function treesModel(features: number, trees: number, depth: number): Uint8Array {
   const nodes: { tree: number; id: number; feature: number; threshold: number; isLeaf: boolean }[] = [];
