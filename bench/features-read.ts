@@ -41,7 +41,7 @@ export async function measureFeaturesRead(options: MeasureFeaturesRead): Promise
       const bodies = bodiesOf(scenario.rows);
       const servers: BenchServer[] = [];
       try {
-        const server = await startHeadrace(project.directory, scenario.workers);
+        const server = await startHeadrace(project.directory, { workers: scenario.workers });
         servers.push(server);
         const url = `${server.url}/v1/features/read`;
         const bytes = await bytesOfAnswer(url, bodies[1] as string);
