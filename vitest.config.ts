@@ -1,17 +1,20 @@
 import { defineConfig } from 'vitest/config';
 
-// `npm test` runs all but test/heavy; `npm run test:heavy` runs that alone.
-const isHeavy = process.env['HEADRACE_TEST_TIER'] === 'heavy';
+// `npm test` runs all but test/heavy and test/interop; `npm run test:heavy` and `npm run test:interop` run those alone.
+const tier = process.env['HEADRACE_TEST_TIER'];
+const apart = ['heavy', 'interop'];
+const isApart = tier !== undefined && apart.includes(tier);
+const TIMEOUT_MS: Readonly<Record<string, number>> = { heavy: 1_800_000, interop: 300_000 };
 
 export default defineConfig({
   resolve: { conditions: ['headrace-source', 'node'] },
   ssr: { resolve: { conditions: ['headrace-source', 'node'] } },
   test: {
-    include: isHeavy ? ['test/heavy/**/*.test.ts'] : ['test/**/*.test.ts'],
-    exclude: isHeavy ? [] : ['test/heavy/**'],
+    include: isApart ? [`test/${tier}/**/*.test.ts`] : ['test/**/*.test.ts'],
+    exclude: isApart ? [] : apart.map((folder) => `test/${folder}/**`),
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: isHeavy ? 1_800_000 : 30_000,
+    testTimeout: TIMEOUT_MS[tier ?? ''] ?? 30_000,
     hookTimeout: 60_000,
   },
 });

@@ -15,7 +15,8 @@ export interface LoadResult {
 
 export interface Load {
   readonly url: string;
-  readonly body: string;
+  /** Several are sent in turn; each connection begins at another, so that no cache sees one body from all of them. */
+  readonly body: string | readonly string[];
   readonly connections: number;
   readonly seconds: number;
 }
@@ -31,10 +32,7 @@ export function postFor(load: Load): Promise<LoadResult> {
 async function byWrk({ url, body, connections, seconds }: Load): Promise<LoadResult> {
   const folder = mkdtempSync(join(tmpdir(), 'headrace-bench-'));
   const script = join(folder, 'post.lua');
-  writeFileSync(
-    script,
-    `wrk.method = "POST"\nwrk.body = [[${body}]]\nwrk.headers["content-type"] = "application/json"\n`,
-  );
+  writeFileSync(script, luaOf(typeof body === 'string' ? [body] : body));
   try {
     const text = await output('wrk', ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', '-s', script, url]);
     const failures = [
@@ -60,7 +58,28 @@ function latency(text: string, percentile: string): number {
   return Number(amount) * ({ us: 0.001, ms: 1, s: 1000 }[unit] ?? NaN);
 }
 
+/** Of rounds; failures of all. */
+export function medianLoad(results: readonly LoadResult[]): LoadResult {
+  const median = (pick: (result: LoadResult) => number): number =>
+    results.map(pick).toSorted((a, b) => a - b)[Math.floor(results.length / 2)] ?? NaN;
+  return {
+    requestsPerSecond: median((result) => result.requestsPerSecond),
+    p50Ms: median((result) => result.p50Ms),
+    p99Ms: median((result) => result.p99Ms),
+    failures: results.reduce((sum, result) => sum + result.failures, 0),
+  };
+}
+
+// wrk's one thread shares its bodies among all connections, so neighbours differ by themselves.
+function luaOf(bodies: readonly string[]): string {
+  const setting = 'wrk.method = "POST"\nwrk.headers["content-type"] = "application/json"\n';
+  if (bodies.length === 1) return `${setting}wrk.body = [[${bodies[0]}]]\n`;
+  const requests = bodies.map((body) => `requests[#requests + 1] = wrk.format(nil, nil, nil, [[${body}]])`);
+  return `${setting}local requests = {}\nlocal at = 0\nfunction init(args)\n${requests.join('\n')}\nend\nfunction request()\n  at = at % #requests + 1\n  return requests[at]\nend\n`;
+}
+
 async function byAutocannon({ url, body, connections, seconds }: Load): Promise<LoadResult> {
+  if (typeof body !== 'string') return varied({ url, body, connections, seconds });
   const program = fileURLToPath(import.meta.resolve('autocannon'));
   const args = [
     program,
@@ -78,7 +97,23 @@ async function byAutocannon({ url, body, connections, seconds }: Load): Promise<
     String(seconds),
     url,
   ];
-  const result = JSON.parse(await output(process.execPath, args)) as {
+  return figuresOf(await output(process.execPath, args));
+}
+
+async function varied({ url, body, connections, seconds }: Load): Promise<LoadResult> {
+  const folder = mkdtempSync(join(tmpdir(), 'headrace-bench-'));
+  const file = join(folder, 'bodies.json');
+  writeFileSync(file, JSON.stringify(body));
+  try {
+    const script = fileURLToPath(new URL('varied-load.ts', import.meta.url));
+    return figuresOf(await output(process.execPath, [script, url, file, String(connections), String(seconds)]));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function figuresOf(text: string): LoadResult {
+  const result = JSON.parse(text) as {
     requests: { average: number };
     latency: { p50: number; p99: number };
     non2xx: number;

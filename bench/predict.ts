@@ -1,7 +1,7 @@
 // Predict over HTTP against "ack", a bare route that parses the same body and answers a constant of the same length:
 // one worker, logging and metrics on, short rounds taken in turn, medians.
 
-import { loadTool, postFor, type LoadResult } from './load.ts';
+import { loadTool, medianLoad, postFor, type LoadResult } from './load.ts';
 import { createPredictProject } from './predict-project.ts';
 import { type BenchServer, startHeadrace, startScript } from './servers.ts';
 
@@ -61,7 +61,7 @@ export async function measurePredict(options: MeasurePredict = {}): Promise<Pred
         if (round >= 0) results[name].push(result);
       }
     }
-    const [predict, ack] = [medians(results.predict), medians(results.ack)];
+    const [predict, ack] = [medianLoad(results.predict), medianLoad(results.ack)];
     return {
       store: onlineUrl.split(':')[0] ?? '',
       model,
@@ -75,17 +75,6 @@ export async function measurePredict(options: MeasurePredict = {}): Promise<Pred
     await Promise.all(servers.map((server) => server.stop()));
     project.remove();
   }
-}
-
-function medians(results: readonly LoadResult[]): LoadResult {
-  const median = (pick: (result: LoadResult) => number): number =>
-    results.map(pick).toSorted((a, b) => a - b)[Math.floor(results.length / 2)] ?? NaN;
-  return {
-    requestsPerSecond: median((result) => result.requestsPerSecond),
-    p50Ms: median((result) => result.p50Ms),
-    p99Ms: median((result) => result.p99Ms),
-    failures: results.reduce((sum, result) => sum + result.failures, 0),
-  };
 }
 
 if (import.meta.main) console.log(JSON.stringify(await measurePredict(), null, 2));

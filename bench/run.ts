@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { hasRedis, startRedis } from '../test/support/redis-server.ts';
 import { measureDecodeAndMerge } from './decode-and-merge.ts';
 import { measureDefinitions } from './definitions.ts';
+import { featuresReadSection } from './features-read.ts';
 import { type MaterializeFigures, measureMaterialize } from './materialize.ts';
 import { planSection } from './plan.ts';
 import { measurePredict, type PredictFigures } from './predict.ts';
@@ -43,6 +44,7 @@ const sections: Readonly<Record<string, () => Promise<Section>>> = {
   materialize: measureStores,
   decode: measureDecode,
   predict: measurePredictions,
+  'features-read': measureReads,
   definitions: measureLoading,
   plan: () => planSection(isQuick ? 1 : 5),
   versions: measureChange,
@@ -211,6 +213,14 @@ async function measurePredictions(): Promise<Section> {
       'One row a request, 12 stored features of which two are merged windows, one on demand; 200 trees or an MLP; one worker, 64 connections; validation, prediction log and metrics on. “ack” is a bare Fastify route that parses the same body and answers a constant of the same length.',
     figures,
   };
+}
+
+async function measureReads(): Promise<Section> {
+  let section: Section = { title: 'Features read', about: 'Not measured: there was no redis-server.', figures: [] };
+  await withRedis(async (redisUrl) => {
+    section = await featuresReadSection({ redisUrl, rounds: isQuick ? 1 : 5 });
+  });
+  return section;
 }
 
 async function withRedis(measure: (url: string) => Promise<unknown>): Promise<void> {

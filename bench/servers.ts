@@ -9,10 +9,10 @@ export interface BenchServer {
   stop(): Promise<void>;
 }
 
-/** The server of the project in `directory`: one worker. */
-export function startHeadrace(directory: string): Promise<BenchServer> {
+/** The server of the project in `directory`. */
+export function startHeadrace(directory: string, workers = 1): Promise<BenchServer> {
   const main = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
-  return startServer([main, 'serve', '--port', '0', '--workers', '1', '--json'], directory);
+  return startServer([main, 'serve', '--port', '0', '--workers', String(workers), '--json'], directory);
 }
 
 /** A script of this folder. */

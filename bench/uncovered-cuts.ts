@@ -1,6 +1,7 @@
 // Reading a key whose record has a base alone, and one with a hundred cuts beside it that no run covers yet: the whole
 // request in process (routing, JSON, checks), and the read within it.
 
+import { scopeOf } from '../test/support/model-works.ts';
 import { join } from 'node:path';
 import { openApp, readEnvironment } from '../src/app/index.ts';
 import { serveInProcess } from '../src/app/serve-worker.ts';
@@ -76,11 +77,15 @@ export async function measureUncoveredCuts(options: MeasureUncoveredCuts = {}): 
         return answer;
       };
       if (view === 'windows') {
-        const [row] = await serving.dataPlane.readFeatures(service, [{ user: 'many' }]);
-        const counted = Number(row?.features['spent__events_1h']);
+        const answer = (await serving.planes.data.readFeatures(service, [{ user: 'many' }], scopeOf())).toJson(
+          'columns',
+        );
+        const { features } = JSON.parse(answer.toString()) as { features: Record<string, number[]> };
+        const counted = features['spent__events_1h']?.[0];
         if (counted !== cuts) throw new Error(`of ${cuts} events in as many cuts ${counted} were read`);
       }
-      const read = (user: string) => serving.dataPlane.readFeatures(service, [{ user }]);
+      const read = async (user: string) =>
+        (await serving.planes.data.readFeatures(service, [{ user }], scopeOf())).toJson('rows');
       const [requestMicros, requestWithCutsMicros] = await inTurn(request);
       const [readMicros, readWithCutsMicros] = await inTurn(read);
       figures.push({

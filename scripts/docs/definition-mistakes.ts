@@ -95,6 +95,7 @@ export const MISTAKES: readonly MistakeGroup[] = [
       `parquet('s', { ...source, columns: { ...source.columns, v: t.vector(0) } })`,
       `parquet('s', { ...source, columns: { ...source.columns, v: t.list(t.list(t.list(t.list(t.bool())))) } })`,
       `onDemandView('o', { ...onDemand, inputs: { r: { x: t.int32().default('7') } } })`,
+      `parquet('s', { ...source, columns: { ...source.columns, seats: t.int32().optional() } })`,
     ],
   },
   {
@@ -186,6 +187,7 @@ export const MISTAKES: readonly MistakeGroup[] = [
       `featureService('s', [delays.pick('lst')])`,
       `featureService('s', [delays, onDemandView('o', { ...onDemand, inputs: { r: { airport: t.int32() } } })])`,
       `featureService('s', [delays, onDemandView('o', { ...onDemand, inputs: { r: { Airport: t.string() } } })])`,
+      `featureService('s', [delays, onDemandView('o', { ...onDemand, inputs: { r: { airport: t.string().default('ATL') } } })])`,
       `featureService('s', [delays, onDemandView('o', { ...onDemand, inputs: { r: { delays__last: t.int32() } } })])`,
     ],
   },

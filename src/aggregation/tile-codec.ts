@@ -58,6 +58,8 @@ export function writeRun(out: ByteWriter, run: TileRun, layout: TileLayout, cell
 export function readRun(from: ByteReader, run: TileRun, layout: TileLayout, cells: readonly CellPlace[]): void {
   const size = readCount(from);
   if (size === 0) return;
+  // The starts of several tiles differ, so each takes a byte at least: a damaged count must not ask for memory.
+  if (size - 1 > from.bytes.length - from.offset) throw new RangeError('there are fewer tiles than it says');
   reserveTiles(run, size, layout);
   const first = readDouble(from);
   const { starts } = run;

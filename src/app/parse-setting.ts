@@ -28,6 +28,11 @@ export function parseSetting(setting: Setting, raw: unknown, directory: string):
       const isGood = typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max;
       return isGood ? { value } : { expected: `a whole number from ${min} to ${max}` };
     }
+    case 'ratio': {
+      const value = typeof raw === 'string' && /^\d*\.?\d+$/.test(raw) ? Number(raw) : raw;
+      const isGood = typeof value === 'number' && value >= 0 && value <= 1;
+      return isGood ? { value } : { expected: 'a number from 0 to 1' };
+    }
     case 'boolean': {
       const value = raw === 'true' || raw === '1' ? true : raw === 'false' || raw === '0' ? false : raw;
       return typeof value === 'boolean' ? { value } : { expected: 'true or false' };

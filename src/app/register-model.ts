@@ -1,6 +1,6 @@
 // Registering a model: the file is read, held against its features and run once before anyone can serve it.
 
-import { didYouMeanOf, HeadraceError } from '../core/index.ts';
+import { createScope, didYouMeanOf, HeadraceError, type Scope } from '../core/index.ts';
 import { resolveService } from '../definitions/index.ts';
 import type { TrainingSetRecord } from '../offline/index.ts';
 import type { ModelVersion } from '../registry/index.ts';
@@ -41,14 +41,13 @@ export async function registerModelFile(app: RegisterDeps, request: RegisterMode
   // A model goes on getting what it was trained on, whatever was applied since.
   const manifestHash = trainingSet?.manifestHash ?? hash;
   const trained = manifestHash === hash ? manifest : (await app.definitionsOf(manifestHash)).manifest;
-  const { checkSignature, createOnnxRuntime, bindInputs, bindOutputs } = await import('../models/index.ts');
+  const { compileBinding, createOnnxRuntime, runRows } = await import('../models/index.ts');
   const service = resolveService(trained, model.service);
-  const loaded = await createOnnxRuntime().load(request.onnx, { providers: ['cpu'] });
+  const loaded = await createOnnxRuntime().load(request.onnx, { providers: ['cpu'], mayBlock: true });
   try {
-    const binding = checkSignature(loaded.signature, service, model);
+    const binding = compileBinding(loaded.signature, service, model);
     // One row of zeros: what it answers has to bind too.
-    const outputs = await loaded.infer(bindInputs(binding, [smokeRow(service)]));
-    bindOutputs(binding, outputs, 0);
+    await runRows(loaded, binding, [smokeRow(service)], smokeScope(app.environment.actor));
     const artifact = await putBlob(await app.objects(), request.onnx);
     return await (await app.registry()).models.register({
       model: model.name,
@@ -76,6 +75,20 @@ async function findTrainingSet(app: RegisterDeps, idOrName: string, service: str
     );
   }
   return record;
+}
+
+/** A minute: a model may be slow, and nobody else waits. */
+const SMOKE_TIMEOUT_MS = 60_000;
+
+function smokeScope(name: string): Scope {
+  return createScope({
+    requestId: 'register',
+    traceId: null,
+    actor: { name, roles: new Set(), endpoints: null },
+    deadlineMs: performance.now() + SMOKE_TIMEOUT_MS,
+    priority: 'batch',
+    span: undefined,
+  });
 }
 
 function smokeRow(

@@ -2,24 +2,26 @@
 // logs flush, stores close.
 
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { FastifyInstance } from 'fastify';
 import { viewMetrics, viewStatuses } from '../control/index.ts';
 import { HeadraceError } from '../core/index.ts';
 import type { IngestionStatus } from '../ingestion/index.ts';
-import type { Monitor } from '../monitoring/index.ts';
+import type { LiveFigures, TotalsChannel } from '../monitoring/index.ts';
 import {
-  createDataPlane,
   createHttpServer,
-  type DataPlane,
   type HttpServer,
-  type LiveStats,
+  type LoggedRequests,
+  openServing,
   presentHealth,
   type Security,
+  type ServingPlanes,
 } from '../serving/index.ts';
 import type { App } from './open-app.ts';
 import { openServerSecurity } from './open-security.ts';
+import { packageVersion } from './package-version.ts';
+import { collected } from './telemetry/collected.ts';
+import { telemetrySettings } from './telemetry/telemetry-settings.ts';
 
 export interface ServeOptions {
   readonly host: string;
@@ -30,15 +32,16 @@ export interface ServeOptions {
   readonly compacts?: boolean;
   /** Leave the page at /docs out, for tests and benchmarks. */
   readonly hasDocs?: boolean;
-  /** The figures of all workers; this process's own when left out. */
-  readonly stats?: (own: Monitor) => LiveStats;
+  /** The way to whoever owns the totals of all workers; this process when left out. */
+  readonly channel?: TotalsChannel;
 }
 
 export interface Serving {
   /** Such as http://127.0.0.1:8080 */
   readonly url: string;
-  readonly dataPlane: DataPlane;
+  readonly planes: ServingPlanes;
   readonly server: FastifyInstance;
+  readonly figures: LiveFigures;
   readonly security: Security;
   /** Each route's own role. */
   readonly roles: HttpServer['roles'];
@@ -53,21 +56,26 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
   const { host, isInsecure = false } = options;
   // First: what its settings lack is told before anything else is opened.
   const guard = await openServerSecurity(app, { host, isInsecure });
-  const { createMonitor, openPredictionLog } = await import('../monitoring/index.ts');
+  const { createLiveFigures, createMonitor, createTotals, localChannel, openPredictionLog, parseRedaction } =
+    await import('../monitoring/index.ts');
   const { createOnnxRuntime } = await import('../models/index.ts');
   const { completeVersions } = await import('../offline/index.ts');
   const monitor = createMonitor(clock);
+  const channel = options.channel ?? localChannel(createTotals(clock));
+  const figures = createLiveFigures({ monitor, channel, clock });
   const predictionLog = openPredictionLog({
     directory: values['predictionLog.path'],
     clock,
     logger,
-    maxQueued: values['predictionLog.maxQueued'],
+    memory: values['predictionLog.memory'],
+    sample: values['predictionLog.sample'],
+    redact: parseRedaction(values['predictionLog.redact']),
     // Often, in small parts: requests wait behind each.
     flushEveryMs: 200,
-    ...(options.compacts === false ? {} : { compaction: { duckdb: () => app.duckdb() } }),
+    ...(options.compacts === false ? {} : { compaction: {} }),
   });
   monitor.watchLog(() => predictionLog.counters());
-  const dataPlane = await createDataPlane({
+  const planes = await openServing({
     registry: await app.registry(),
     store: await app.online(),
     storePlace: await app.storePlace(),
@@ -86,7 +94,6 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     limits: {
       maxInFlight: values['server.maxInFlight'],
       maxRows: values['server.maxRows'],
-      requestTimeoutMs: values['server.requestTimeoutMs'],
     },
   });
   const views = async (hasTrainingSets: boolean) => {
@@ -95,17 +102,32 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     const applied = await app.appliedProject();
     return viewStatuses({ versions, runs, log, store, storePlace, applied, nowMicros: clock.nowMicros() });
   };
-  const own: LiveStats = { prometheus: () => monitor.prometheus(), live: () => Promise.resolve(monitor.snapshot()) };
-  const { app: server, roles } = await createHttpServer(dataPlane, {
+  monitor.watchReady(() => planes.control.readiness().isReady);
+  const settings = telemetrySettings(values, app.environment);
+  const tracing =
+    settings === undefined
+      ? undefined
+      : (await import('./telemetry/start-telemetry.ts')).startTelemetry({
+          settings,
+          version: packageVersion(),
+          hasSpans: true,
+          // The primary of several sends the figures.
+          ...(options.channel === undefined ? { collect: async () => collected(await figures.figures()) } : {}),
+          logger,
+        });
+  const { app: server, roles } = await createHttpServer(planes, {
     logger,
-    stats: options.stats?.(monitor) ?? own,
+    stats: figures,
     status: async () => ({
       views: await views(true),
-      ingestion: presentIngestion(dataPlane.ingestionStatus()),
-      definitions: presentHealth(dataPlane.readiness().health),
+      ingestion: presentIngestion(planes.control.ingestionStatus()),
+      definitions: presentHealth(planes.control.readiness().health),
     }),
+    loggedRequests: values['log.requests'] as LoggedRequests,
+    tracing,
     viewMetrics: async () => viewMetrics(await views(false)),
     bodyLimitBytes: values['server.bodyLimit'],
+    requestTimeoutMs: values['server.requestTimeoutMs'],
     security: guard.security,
     tls: guard.tls,
     limits: {
@@ -119,18 +141,25 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
   guard.followTls(server.server);
   let stopping: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
-    dataPlane.drain();
+    planes.drain();
     await within(closeServer(server), values['server.drainTimeoutMs']);
     // Whoever is still being answered past the limit is cut off, or the open socket would hold the process.
     server.server.closeAllConnections();
     // Each bounded: a stop that was asked for comes to its end.
-    await within(dataPlane.close(), STOP_LIMIT_MS);
+    await within(planes.close(), STOP_LIMIT_MS);
     await within(predictionLog.close(), STOP_LIMIT_MS);
     await within(guard.close(), STOP_LIMIT_MS);
+    clearInterval(reporting);
+    figures.report();
+    if (tracing !== undefined) await within(tracing.shutdown(), STOP_LIMIT_MS);
+    monitor.close();
   };
+  const reporting = setInterval(() => figures.report(), REPORT_EVERY_MS);
+  reporting.unref();
   try {
+    await learnTotals(figures);
     const url = await server.listen({ host: options.host, port: options.port });
-    return { url, dataPlane, server, roles, security: guard.security, stop: () => (stopping ??= stop()) };
+    return { url, planes, server, figures, roles, security: guard.security, stop: () => (stopping ??= stop()) };
   } catch (thrown) {
     await stop();
     const { code = '' } = thrown as { readonly code?: string };
@@ -153,6 +182,13 @@ function presentIngestion({ writer, settled }: IngestionStatus): object {
   };
 }
 
+// What a scrape tells first must be no less than what other workers have told.
+async function learnTotals(figures: LiveFigures): Promise<void> {
+  for (let tries = 0; tries < LEARN_TRIES; tries++) if (await figures.learn()) return;
+}
+
+const REPORT_EVERY_MS = 1000;
+const LEARN_TRIES = 10;
 const STOP_LIMIT_MS = 3000;
 const IDLE_CHECK_MS = 20;
 
@@ -173,9 +209,4 @@ async function within(work: PromiseLike<unknown>, limitMs: number): Promise<void
   const limit = new Promise<void>((resolve) => (timer = setTimeout(resolve, limitMs)));
   await Promise.race([work, limit]);
   clearTimeout(timer);
-}
-
-export function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { readonly version: string }).version;
 }

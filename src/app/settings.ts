@@ -1,7 +1,7 @@
 // Every setting: its key, type, default and what it does, in one table. Loading, the environment's names, the errors
 // and docs/reference/configuration.md all come from it.
 
-export type SettingKind = 'text' | 'path' | 'url' | 'size' | 'duration' | 'integer' | 'boolean' | 'choice';
+export type SettingKind = 'text' | 'path' | 'url' | 'size' | 'duration' | 'integer' | 'ratio' | 'boolean' | 'choice';
 
 export interface Setting {
   /** As in headrace.config.ts: `online.url`. */
@@ -127,12 +127,21 @@ export const SETTINGS = [
     help: 'The log of predictions and outcomes.',
   },
   {
-    key: 'predictionLog.maxQueued',
-    kind: 'integer',
-    default: 20000,
-    min: 1,
-    max: 10_000_000,
-    help: 'Predictions that may wait to be written; past it they are dropped and counted.',
+    key: 'predictionLog.memory',
+    kind: 'size',
+    default: '64MiB',
+    help: 'Memory of a worker for predictions that wait to be written; past it they are dropped and counted.',
+  },
+  {
+    key: 'predictionLog.sample',
+    kind: 'ratio',
+    default: 1,
+    help: 'Share of the predictions that is logged, from 0 to 1, by a hash of their ids.',
+  },
+  {
+    key: 'predictionLog.redact',
+    kind: 'text',
+    help: 'Columns whose values are not logged, with commas between: `column` or `endpoint.column`; `unit` for what sticks a row to its variant.',
   },
   {
     key: 'server.host',
@@ -269,10 +278,37 @@ export const SETTINGS = [
     choices: ['debug', 'info', 'warn', 'error'],
     help: 'Least level logged: `debug`, `info`, `warn`, `error`.',
   },
+  {
+    key: 'log.requests',
+    kind: 'choice',
+    default: 'errors',
+    choices: ['none', 'errors', 'all'],
+    help: 'Which requests are logged: `none` but those that met a bug (500), `errors` of the server, `all`.',
+  },
+  {
+    key: 'telemetry.otlp',
+    kind: 'url',
+    schemes: ['http', 'https'],
+    help: 'Where traces and metrics are sent by OTLP over HTTP, such as `http://127.0.0.1:4318`; nowhere when left out, unless OTEL_EXPORTER_OTLP_ENDPOINT is set.',
+  },
+  {
+    key: 'telemetry.sampleRatio',
+    kind: 'ratio',
+    default: 0.01,
+    help: 'Share of requests that begin a trace, from 0 to 1; a request that comes with a sampled trace is always part of it.',
+  },
+  {
+    key: 'telemetry.metricsEveryMs',
+    kind: 'integer',
+    default: 60_000,
+    min: 1000,
+    max: 3_600_000,
+    help: 'How often metrics are sent by OTLP.',
+  },
 ] as const satisfies readonly Setting[];
 
 type Settings = (typeof SETTINGS)[number];
-type ValueOf<S extends Settings> = S['kind'] extends 'integer' | 'size' | 'duration'
+type ValueOf<S extends Settings> = S['kind'] extends 'integer' | 'ratio' | 'size' | 'duration'
   ? number
   : S['kind'] extends 'boolean'
     ? boolean

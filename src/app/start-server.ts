@@ -4,6 +4,7 @@ import type { App } from './open-app.ts';
 import { isInForce } from '../registry/index.ts';
 import { checkHost, isLoopback } from './loopback.ts';
 import { takesTokens } from './takes-tokens.ts';
+import { telemetrySettings } from './telemetry/telemetry-settings.ts';
 
 export interface StartServer {
   readonly host?: string | undefined;
@@ -44,6 +45,8 @@ export async function startServer(app: App, options: StartServer): Promise<Runni
   const { superviseWorkers } = await import('./supervise-workers.ts');
   return superviseWorkers({
     workers,
+    clock: app.clock,
+    telemetry: telemetrySettings(values, app.environment),
     logger: app.logger,
     drainTimeoutMs: values['server.drainTimeoutMs'],
     start: { config: file, host, port, isInsecure },

@@ -1,16 +1,25 @@
 // The primary of several workers: starts them, starts a crashed one again (ever more slowly while it keeps crashing), stops
-// them gracefully, and passes figures between them. It serves nothing itself.
+// them gracefully, and owns the totals of what they count. It serves nothing itself.
 
 import cluster, { type Worker } from 'node:cluster';
 import { fileURLToPath } from 'node:url';
-import { type ErrorCode, ERRORS, HeadraceError, type Logger } from '../core/index.ts';
+import { type Clock, type ErrorCode, ERRORS, HeadraceError, type Logger } from '../core/index.ts';
+import type { Totals, Tracing } from '../monitoring/index.ts';
+import { createTotalsOwner, type WorkerEnd } from './own-totals.ts';
+import { packageVersion } from './package-version.ts';
 import type { RunningServer } from './start-server.ts';
+import { collected } from './telemetry/collected.ts';
+import type { CollectedMetrics } from './telemetry/otlp-metrics.ts';
+import type { TelemetrySettings } from './telemetry/telemetry-settings.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './worker-messages.ts';
 
 export interface Supervise {
   readonly workers: number;
   readonly start: Omit<WorkerStart, 'compacts'>;
   readonly drainTimeoutMs: number;
+  readonly clock: Clock;
+  /** Undefined: nothing is sent. */
+  readonly telemetry: TelemetrySettings | undefined;
   readonly logger: Logger;
 }
 
@@ -18,7 +27,6 @@ const FIRST_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 10_000;
 /** A worker that lived so long did not crash at its start. */
 const HEALTHY_MS = 10_000;
-const GATHER_LIMIT_MS = 500;
 
 /** Resolves when every worker listens; throws what the first one that could not start says. */
 export async function superviseWorkers(given: Supervise): Promise<RunningServer> {
@@ -26,7 +34,9 @@ export async function superviseWorkers(given: Supervise): Promise<RunningServer>
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const exec = fileURLToPath(new URL(`./worker-main.${extension}`, import.meta.url));
   const running = new Set<Worker>();
-  const gather = createGathering(running);
+  const owner = createTotalsOwner(given.clock);
+  const telemetry =
+    given.telemetry === undefined ? undefined : await sendFigures(owner.totals, given.telemetry, logger);
   let isStopping = false;
   let backoffMs = FIRST_BACKOFF_MS;
 
@@ -37,10 +47,12 @@ export async function superviseWorkers(given: Supervise): Promise<RunningServer>
       const worker = cluster.fork();
       const startMs = performance.now();
       let hasListened = false;
+      const end = endOf(worker);
       running.add(worker);
       worker.on('message', (message: FromWorker) => {
         if (message.kind === 'listening') {
           hasListened = true;
+          owner.joined(end);
           resolve(message.url);
         } else if (message.kind === 'failed') {
           reject(
@@ -49,8 +61,10 @@ export async function superviseWorkers(given: Supervise): Promise<RunningServer>
               message.message,
             ),
           );
-        } else gather(worker, message);
+        } else owner.received(end, message);
       });
+      // After the last of its messages.
+      worker.on('disconnect', () => owner.left(end));
       worker.on('exit', (code, signal) => {
         running.delete(worker);
         if (!hasListened)
@@ -62,6 +76,7 @@ export async function superviseWorkers(given: Supervise): Promise<RunningServer>
           { pid: worker.process.pid, code, signal, againInMs: backoffMs },
           'a worker crashed and is started again',
         );
+        owner.totals.restarted();
         restart(compacts);
       });
     });
@@ -84,6 +99,8 @@ export async function superviseWorkers(given: Supervise): Promise<RunningServer>
     }, given.drainTimeoutMs + 2000);
     await Promise.all(exits);
     clearTimeout(killer);
+    // With the last that they counted.
+    await telemetry?.shutdown();
   };
 
   try {
@@ -95,28 +112,18 @@ export async function superviseWorkers(given: Supervise): Promise<RunningServer>
   }
 }
 
-// One worker asks, all are asked, and what came within the limit goes back to the one.
-function createGathering(running: ReadonlySet<Worker>): (from: Worker, message: FromWorker) => void {
-  const open = new Map<number, { readonly states: unknown[]; readonly waiting: number; readonly finish: () => void }>();
-  let lastAsk = 0;
-  const send = (worker: Worker, message: ToWorker): void => {
-    if (worker.isConnected()) worker.send(message);
-  };
-  return (from, message) => {
-    if (message.kind === 'gather') {
-      const ask = ++lastAsk;
-      const states: unknown[] = [];
-      const finish = (): void => {
-        if (open.delete(ask)) send(from, { kind: 'gathered', ask: message.ask, states });
-      };
-      open.set(ask, { states, waiting: running.size, finish });
-      for (const worker of running) send(worker, { kind: 'collect', ask });
-      setTimeout(finish, GATHER_LIMIT_MS).unref();
-    } else if (message.kind === 'state') {
-      const gathering = open.get(message.ask);
-      if (gathering === undefined) return;
-      gathering.states.push(message.state);
-      if (gathering.states.length >= gathering.waiting) gathering.finish();
-    }
+// Workers send their own spans.
+async function sendFigures(totals: Totals, settings: TelemetrySettings, logger: Logger): Promise<Tracing> {
+  const { startTelemetry } = await import('./telemetry/start-telemetry.ts');
+  const collect = (): Promise<CollectedMetrics> => Promise.resolve(collected(totals.figures()));
+  return startTelemetry({ settings, version: packageVersion(), hasSpans: false, collect, logger });
+}
+
+function endOf(worker: Worker): WorkerEnd {
+  return {
+    id: worker.id,
+    send(message) {
+      if (worker.isConnected()) worker.send(message);
+    },
   };
 }

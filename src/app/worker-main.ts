@@ -1,16 +1,11 @@
 // A worker of `headrace serve`: started by the primary with one argument, stopped by its message or by a signal.
 
 import { HeadraceError, toHeadraceError } from '../core/index.ts';
-import type { Monitor } from '../monitoring/index.ts';
-import type { LiveStats } from '../serving/index.ts';
 import { openApp } from './open-app.ts';
+import { primaryChannel, tell, told } from './primary-channel.ts';
 import { serveInProcess } from './serve-worker.ts';
 import { stopSignal } from './start-server.ts';
-import type { FromWorker, ToWorker, WorkerStart } from './worker-messages.ts';
-
-const tell = (message: FromWorker): void => {
-  if (process.connected) process.send?.(message);
-};
+import type { ToWorker, WorkerStart } from './worker-messages.ts';
 
 try {
   await work();
@@ -44,35 +39,18 @@ async function work(): Promise<void> {
       port: start.port,
       isInsecure: start.isInsecure,
       compacts: start.compacts,
-      stats: gatheredStats,
+      channel: primaryChannel(),
+    });
+    process.on('message', (message: ToWorker) => {
+      if (message.kind !== 'collect') return;
+      serving.figures.report();
+      tell({ kind: 'collected', gathering: message.gathering });
     });
     tell({ kind: 'listening', url: serving.url });
     await Promise.race([asked, stopSignal()]);
     await serving.stop();
+    await told();
   } finally {
     await app.close();
   }
-}
-
-// The figures of all workers, asked for through the primary.
-function gatheredStats(own: Monitor): LiveStats {
-  const waiting = new Map<number, (states: readonly unknown[]) => void>();
-  let lastAsk = 0;
-  process.on('message', (message: ToWorker) => {
-    if (message.kind === 'collect') tell({ kind: 'state', ask: message.ask, state: own.state() });
-    if (message.kind === 'gathered') {
-      waiting.get(message.ask)?.(message.states);
-      waiting.delete(message.ask);
-    }
-  });
-  const gather = (): Promise<readonly unknown[]> =>
-    new Promise((resolve) => {
-      const ask = ++lastAsk;
-      waiting.set(ask, resolve);
-      tell({ kind: 'gather', ask });
-    });
-  return {
-    prometheus: async () => own.prometheus(await gather()),
-    live: async () => own.snapshot(await gather()),
-  };
 }

@@ -1,5 +1,7 @@
-// What the primary and its workers say to each other. Figures are gathered through the primary, so that a scrape or a
-// stream on any worker tells of all of them.
+// What the primary and its workers say to each other. The primary owns the totals of what was counted: a worker's death takes
+// nothing from them, and a scrape or a stream on any worker tells of all.
+
+import type { Report, ToldTotals } from '../monitoring/index.ts';
 
 /** How a worker is to start: its one argument, as JSON. */
 export interface WorkerStart {
@@ -14,13 +16,16 @@ export interface WorkerStart {
 
 export type ToWorker =
   | { readonly kind: 'stop' }
-  /** Send your own figures. */
-  | { readonly kind: 'collect'; readonly ask: number }
-  /** What you asked for: every worker's figures. */
-  | { readonly kind: 'gathered'; readonly ask: number; readonly states: readonly unknown[] };
+  /** Report what you have counted until now, and say so. */
+  | { readonly kind: 'collect'; readonly gathering: number }
+  /** What you asked for. */
+  | { readonly kind: 'totals'; readonly ask: number; readonly totals: ToldTotals };
 
 export type FromWorker =
   | { readonly kind: 'listening'; readonly url: string }
   | { readonly kind: 'failed'; readonly code: string; readonly message: string }
-  | { readonly kind: 'gather'; readonly ask: number }
-  | { readonly kind: 'state'; readonly ask: number; readonly state: unknown };
+  | { readonly kind: 'report'; readonly report: Report }
+  /** All that was counted before was reported. */
+  | { readonly kind: 'collected'; readonly gathering: number }
+  /** Tell me the totals; `gathers`: once the others have reported. */
+  | { readonly kind: 'ask'; readonly ask: number; readonly gathers: boolean };

@@ -1,7 +1,7 @@
 // `headrace endpoints list | show | traffic`.
 
 import type { EndpointState, Traffic } from '../registry/index.ts';
-import { defineCommand, defineGroup, usageError } from './command.ts';
+import { defineCommand, defineGroup, textOption, usageError } from './command.ts';
 import { formatTable } from './table.ts';
 
 const list = defineCommand({
@@ -27,7 +27,7 @@ const show = defineCommand({
   example: 'headrace endpoints show delay',
   async run(context, [name = '']) {
     const endpoint = await (await (await context.app('read')).registry()).endpoints.get(name);
-    const text = `${endpoint.name}: model ${endpoint.model}, unit ${endpoint.unit.join(', ')}\n${describeTraffic(endpoint)}\nETag ${endpoint.etag}`;
+    const text = `${endpoint.name}: model ${endpoint.model}, unit ${endpoint.unit.join(', ')}\n${describeTraffic(endpoint)}\nETag ${endpoint.etag}${describeChange(endpoint)}`;
     return { json: present(endpoint), text };
   },
 });
@@ -37,10 +37,21 @@ const traffic = defineCommand({
   summary: 'split the traffic: variant=version:weight, the version by number, alias or latest; weights sum to 100',
   example:
     'headrace endpoints traffic delay stable=1:90 candidate=2:10\nheadrace endpoints traffic delay stable=champion:90 candidate=latest:10',
-  async run(context, [name = '', ...written]) {
+  options: (command) => command.option('--reason <text>', 'why, for the audit log'),
+  async run(context, [name = '', ...written], options) {
     const variants = written.map(readVariant);
     const registry = await (await context.app()).registry();
-    const endpoint = await registry.endpoints.setTraffic(name, { variants }, { actor: context.environment.actor });
+    const reason = textOption(options, 'reason');
+    const endpoint = await registry.endpoints.setTraffic(
+      name,
+      { variants },
+      { actor: context.environment.actor, ...(reason === undefined ? {} : { reason }) },
+    );
+    const { change } = endpoint;
+    if (change?.state === 'preparing') {
+      const text = `${name}: revision ${change.revision} is being loaded by the servers, and is active once all have it. See \`headrace endpoints show ${name}\`.`;
+      return { json: present(endpoint), text };
+    }
     return {
       json: present(endpoint),
       text: `${name}: ${describeTraffic(endpoint)}${describeAliases(variants, endpoint)}`,
@@ -74,8 +85,16 @@ function describeAliases(asked: readonly AskedVariant[], { variants }: EndpointS
   return meant.length === 0 ? '' : `\n${[...new Set(meant)].join(', ')}`;
 }
 
-function present({ name, model, unit, variants, shadows, revision, etag }: EndpointState): object {
-  return { name, model, unit, variants, shadows, revision, etag };
+function present({ name, model, unit, variants, shadows, revision, etag, change }: EndpointState): object {
+  return { name, model, unit, variants, shadows, revision, etag, change: change?.state === 'active' ? null : change };
+}
+
+function describeChange({ change }: EndpointState): string {
+  if (change === null || change.state === 'active') return '';
+  const asked = change.variants.map(({ name, version, weight }) => `${name}=${version}:${weight}`).join(' ');
+  if (change.state === 'preparing') return `\nRevision ${change.revision} is being loaded: ${asked}`;
+  const reasons = change.failures.map(({ server, reason }) => `\n  ${server}: ${reason}`).join('');
+  return `\nRevision ${change.revision} could not be loaded: ${asked}${reasons}`;
 }
 
 function describeTraffic({ variants }: EndpointState): string {

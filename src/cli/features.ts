@@ -19,7 +19,7 @@ const MAX_ROWS = 100_000;
 const get = defineCommand({
   usage: 'get',
   summary: 'read a service’s features for rows of keys, now or as at a time',
-  example: `headrace features get --service delay_features --rows '[{"origin":"ATL","destination":"ORD"}]' --at 2026-11-24T10:00:00Z`,
+  example: `headrace features get --service delay_features --rows '[{"origin":"ATL","destination":"ORD","distance":606,"scheduled_at":"2026-11-24T10:00:00Z"}]' --at 2026-11-24T10:00:00Z`,
   options: (command) =>
     command
       .requiredOption('--service <name>', 'the feature service')
@@ -39,15 +39,15 @@ const get = defineCommand({
     const service = resolveService(definitions.manifest, name);
     const { store, directory } = await recordsFor(app, definitions, context.progress, service, at);
     const plan = compileFeaturePlan(definitions, service, store, directory, 'rows');
-    const answers = await readFeatureRows(plan, rows, at ?? app.clock.nowMicros(), MAX_ROWS);
+    const answers = await readFeatureRows(plan, rows, at ?? app.clock.nowMicros(), { maxRows: MAX_ROWS });
     const text = answers.map((answer) =>
       formatTable([
         ['FEATURE', 'VALUE', 'STATUS', 'EVENT TIME'],
         ...Object.entries(answer.features).map(([name, value]) => [
           name,
           show(value),
-          answer.statuses[name] ?? '',
-          answer.event_times[name] ?? '',
+          answer.statuses[name] ?? 'PRESENT',
+          answer.event_times[name.slice(0, name.indexOf('__'))] ?? '',
         ]),
       ]),
     );

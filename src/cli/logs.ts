@@ -1,8 +1,16 @@
-// `headrace logs query`: SQL over the prediction log.
+// `headrace logs`: SQL over the prediction log, and how its files stand.
 
 import type { App } from '../app/index.ts';
-import { didYouMeanOf, HeadraceError, type Json, stringifyJson } from '../core/index.ts';
-import type { LogAnswer, LogQuestion } from '../monitoring/index.ts';
+import {
+  counted,
+  didYouMeanOf,
+  formatTimestamp,
+  HeadraceError,
+  type Json,
+  type Micros,
+  stringifyJson,
+} from '../core/index.ts';
+import type { LogAnswer, LogQuestion, PredictionLogStatus } from '../monitoring/index.ts';
 import { defineCommand, defineGroup, textOption, usageError } from './command.ts';
 import { readTime } from './read-time.ts';
 import { formatTable } from './table.ts';
@@ -47,11 +55,59 @@ const query = defineCommand({
       ...(from === undefined ? {} : { from }),
       ...(to === undefined ? {} : { to }),
     });
+    if (answer.damaged > 0) {
+      context.tell(
+        `${counted(answer.damaged, 'part')} of the log cannot be read, and what was in them is not in the answer.`,
+      );
+    }
     return { json: present(answer, Number(limit)), text: describe(answer) };
   },
 });
 
-export const logsCommand = defineGroup('logs', 'ask the prediction log', [query]);
+const status = defineCommand({
+  usage: 'status',
+  summary: 'how the prediction log stands: what waits to become Parquet, what is, and what could not be read',
+  example: 'headrace logs status --json',
+  async run(context) {
+    const app = await context.app('read');
+    const { predictionLogStatus } = await import('../monitoring/index.ts');
+    const found = await predictionLogStatus(app.config.values['predictionLog.path']);
+    return { json: presentStatus(found), text: describeStatus(found) };
+  },
+});
+
+export const logsCommand = defineGroup('logs', 'ask the prediction log', [query, status]);
+
+function presentStatus({ predictions, outcomes, ...others }: PredictionLogStatus): object {
+  const parquet = ({ from, to, ...count }: PredictionLogStatus['predictions']) => ({
+    ...count,
+    from: timeText(from),
+    to: timeText(to),
+  });
+  return { ...others, predictions: parquet(predictions), outcomes: parquet(outcomes) };
+}
+
+function describeStatus({ directory, open, ended, predictions, outcomes, damaged }: PredictionLogStatus): string {
+  const row = (what: string, { files, bytes }: { readonly files: number; readonly bytes: number }, more = '') => [
+    what,
+    String(files),
+    String(bytes),
+    more,
+  ];
+  const hours = ({ from, to }: PredictionLogStatus['predictions']): string =>
+    from === null ? '' : `${timeText(from)} to ${timeText(to)}`;
+  const rows = [
+    ['', 'files', 'bytes', ''],
+    row('segments being written', open),
+    row('segments that are ended', ended),
+    row('predictions as Parquet', predictions, hours(predictions)),
+    row('outcomes as Parquet', outcomes, hours(outcomes)),
+    row('damaged parts', { files: damaged.parts, bytes: damaged.bytes }, damaged.parts > 0 ? damaged.folder : ''),
+  ];
+  return `${directory}\n${formatTable(rows)}`;
+}
+
+const timeText = (at: Micros | null): string | null => (at === null ? null : formatTimestamp(at));
 
 /** One that is gone may have left predictions. */
 async function checkEndpoint(app: App, endpoint: string, logged: () => Promise<LogAnswer>): Promise<void> {
@@ -65,12 +121,13 @@ async function checkEndpoint(app: App, endpoint: string, logged: () => Promise<L
   );
 }
 
-function present({ columns, rows, isCut }: LogAnswer, limit: number): object {
+function present({ columns, rows, isCut, damaged }: LogAnswer, limit: number): object {
   return {
     columns,
     rows: rows.map((row) => Object.fromEntries(columns.map(({ name }, i) => [name, row[i]]))),
     limit,
     is_cut: isCut,
+    ...(damaged > 0 ? { damaged } : {}),
   };
 }
 

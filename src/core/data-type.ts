@@ -27,8 +27,13 @@ export type Row = Readonly<Record<string, Value>>;
 export interface Field {
   readonly name: string;
   readonly type: DataType;
-  /** Stands in for null where a model cannot take one. JSON form of a value of `type`. */
+  /**
+   * JSON form of a value of `type`. Of a request column: what an absent one, or null, stands for. Of a feature: what stands in
+   * for null where a model cannot take one.
+   */
   readonly default?: unknown;
+  /** Of a request column or an entity's key: a row may leave it out. Never set beside a default, which says as much. */
+  readonly isOptional?: true;
 }
 
 /** The type as users write it: `int64`, `list(string)`, `vector(8)`. */

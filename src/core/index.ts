@@ -24,7 +24,9 @@ export {
   typeName,
   type Value,
 } from './data-type.ts';
+export { absentValueOf } from './absent-value.ts';
 export { compareTexts } from './compare-texts.ts';
+export { defaultOf } from './default-of.ts';
 export { formatDuration, parseDuration } from './duration.ts';
 export { decodeKey, type EncodedKey, encodeKey, isKeyType } from './entity-key.ts';
 export { type ErrorCode, ERRORS, type GrpcStatus } from './errors.ts';
@@ -39,17 +41,19 @@ export { IS_SOURCE, nodeTypesFolder, PACKAGE_ENTRY } from './package-entry.ts';
 export { isProcessAlive } from './process-alive.ts';
 export { compareOrder, encodeOrder, type RowPlace } from './order-key.ts';
 export { type Progress, silentProgress } from './progress.ts';
+export { checkRowLimit } from './row-limit.ts';
 export {
   cancelled,
+  type Connection,
   createScope,
   deadlinePassed,
-  type OwnScope,
   type Priority,
   type Scope,
   type ScopeFacts,
   type Span,
 } from './scope.ts';
 export { didYouMean, didYouMeanOf, nearestName } from './suggest.ts';
+export { noteMistake } from './input-mistakes.ts';
 export { reportUnknownMembers } from './unknown-members.ts';
 export {
   compareValues,
@@ -60,6 +64,7 @@ export {
   compileRowReader,
   parseRow,
   parseRows,
+  parseSent,
   parseValue,
   toJson,
 } from './value.ts';

@@ -37,15 +37,20 @@ export interface Scope {
   child(over: Partial<Pick<Scope, 'deadlineMs' | 'priority'>>): Scope;
 }
 
-/** A scope and the means to cancel it, for the protocol that made it. */
-export interface OwnScope extends Scope {
-  cancel(): void;
+/** What a request came over; once it is gone nobody waits for the answer. A socket is one. */
+export interface Connection {
+  readonly destroyed: boolean;
+  once(event: 'close', listener: () => void): unknown;
 }
 
-export type ScopeFacts = Pick<Scope, 'requestId' | 'traceId' | 'actor' | 'deadlineMs' | 'priority' | 'span'>;
+export interface ScopeFacts
+  extends Pick<Scope, 'requestId' | 'traceId' | 'actor' | 'deadlineMs' | 'priority' | 'span'> {
+  /** Left out where the answer is always wanted. */
+  readonly connection?: Connection | undefined;
+}
 
-export function createScope(facts: ScopeFacts): OwnScope {
-  return new RequestScope(facts, undefined);
+export function createScope(facts: ScopeFacts): Scope {
+  return new RequestScope(facts);
 }
 
 export function deadlinePassed(stage: string): HeadraceError {
@@ -60,43 +65,38 @@ export function cancelled(stage: string): HeadraceError {
 }
 
 // A class, since one is made for every request: its methods are made once.
-class RequestScope implements OwnScope {
+class RequestScope implements Scope {
   readonly requestId: string;
   readonly traceId: string | null;
   readonly actor: Actor;
   readonly deadlineMs: number;
   readonly priority: Priority;
   readonly span: Span | undefined;
-  readonly #parent: RequestScope | undefined;
-  #isCancelled = false;
-  #controller: AbortController | undefined;
+  readonly #connection: Connection | undefined;
+  #signal: AbortSignal | undefined;
 
-  constructor(facts: ScopeFacts, parent: RequestScope | undefined) {
+  constructor(facts: ScopeFacts) {
     this.requestId = facts.requestId;
     this.traceId = facts.traceId;
     this.actor = facts.actor;
     this.deadlineMs = facts.deadlineMs;
     this.priority = facts.priority;
     this.span = facts.span;
-    this.#parent = parent;
+    this.#connection = facts.connection;
   }
 
   get signal(): AbortSignal {
-    if (this.#parent !== undefined) return this.#parent.signal;
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#isCancelled) this.#controller.abort();
+    if (this.#signal === undefined) {
+      const controller = new AbortController();
+      this.#signal = controller.signal;
+      if (this.isCancelled) controller.abort();
+      else this.#connection?.once('close', () => controller.abort());
     }
-    return this.#controller.signal;
+    return this.#signal;
   }
 
   get isCancelled(): boolean {
-    return this.#isCancelled || this.#parent?.isCancelled === true;
-  }
-
-  cancel(): void {
-    this.#isCancelled = true;
-    this.#controller?.abort();
+    return this.#connection?.destroyed === true;
   }
 
   check(stage: string): void {
@@ -106,6 +106,15 @@ class RequestScope implements OwnScope {
 
   child(over: Partial<Pick<Scope, 'deadlineMs' | 'priority'>>): Scope {
     const { requestId, traceId, actor, deadlineMs, priority, span } = this;
-    return new RequestScope({ requestId, traceId, actor, deadlineMs, priority, span, ...over }, this);
+    return new RequestScope({
+      requestId,
+      traceId,
+      actor,
+      deadlineMs,
+      priority,
+      span,
+      connection: this.#connection,
+      ...over,
+    });
   }
 }

@@ -1,6 +1,7 @@
 // Likely typos in a JSON row: members that are no column, beside columns that the row lacks. Either alone is fine.
 
 import type { ErrorDetail } from './headrace-error.ts';
+import { noteMistake } from './input-mistakes.ts';
 import { nearestName } from './suggest.ts';
 
 const MOST_NAMED = 12;
@@ -25,10 +26,10 @@ export function reportUnknownMembers(
   const present = columns.filter((name) => Object.hasOwn(json, name));
   const others = present.length === 0 ? '' : `; its other columns are ${quoted(present)}`;
   for (const member of unknown.slice(0, MOST_REPORTED).map((name) => name.slice(0, LONGEST_NAME))) {
-    mistakes.push({
+    noteMistake(mistakes, () => ({
       path: `${path}.${member}`,
       message: `no such column; the row lacks ${quoted(absent)}${others}.${meant(member, absent)}`,
-    });
+    }));
   }
 }
 

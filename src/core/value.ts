@@ -1,6 +1,7 @@
 // Values at the edge: JSON in, checked against a type; JSON out, exact; and one total order for all of them.
 
 import { HeadraceError, type ErrorDetail } from './headrace-error.ts';
+import { MOST_MISTAKES } from './input-mistakes.ts';
 import { typeName, type DataType, type Field, type Row, type Value } from './data-type.ts';
 import { formatTimestamp, isFarTimestamp, parseTimestamp, TIME_RANGE } from './time.ts';
 
@@ -55,6 +56,19 @@ function parseInt64(json: unknown): bigint | typeof INVALID {
   return INVALID;
 }
 
+const DIGITS = /^-?(?:0|[1-9]\d{0,18})$/;
+
+/**
+ * As `parseValue`, of what clients send: an int64 may come as text with its digits, since many languages would lose some
+ * of a number's.
+ */
+export function parseSent(type: DataType, json: unknown): Value | typeof INVALID {
+  if (type.kind === 'int64' && typeof json === 'string') return DIGITS.test(json) ? parseInt64(BigInt(json)) : INVALID;
+  if (type.kind !== 'list' || !Array.isArray(json)) return parseValue(type, json);
+  const items = json.map((item) => parseSent(type.of, item));
+  return items.includes(INVALID) ? INVALID : (items as Value[]);
+}
+
 const SPECIAL_FLOATS: Readonly<Record<string, number>> = { NaN: NaN, Infinity: Infinity, '-Infinity': -Infinity };
 
 function parseFloat64(json: unknown): number | typeof INVALID {
@@ -97,7 +111,7 @@ export function parseRow(fields: readonly Field[], json: unknown, path: string, 
   }
   for (const { name, type } of fields) {
     const raw = Object.hasOwn(json, name) ? (json as Record<string, unknown>)[name] : null;
-    const value = parseValue(type, raw);
+    const value = parseSent(type, raw);
     if (value === INVALID) {
       mistakes.push({ path: `${path}.${name}`, message: describeMistake(type, raw) });
       row[name] = null;
@@ -141,11 +155,11 @@ function readerOf(type: DataType): ReadValue {
     case 'timestamp':
       return (raw) => (typeof raw === 'string' ? (parseTimestamp(raw) ?? INVALID) : parseValue(type, raw));
     default:
-      return (raw) => parseValue(type, raw);
+      return (raw) => parseSent(type, raw);
   }
 }
 
-/** Reads JSON objects as rows of `fields`; throws HR_INVALID that names every wrong row and column (at most 20). */
+/** Reads JSON objects as rows of `fields`; throws HR_INVALID that names every wrong row and column (at most MOST_MISTAKES). */
 export function parseRows(fields: readonly Field[], rows: readonly unknown[], path = 'rows'): Row[] {
   const mistakes: ErrorDetail[] = [];
   const parsed = rows.map((row, index) => parseRow(fields, row, `${path}[${index}]`, mistakes));
@@ -156,9 +170,10 @@ export function parseRows(fields: readonly Field[], rows: readonly unknown[], pa
 /** HR_INVALID with its details; the sentence holds the first. */
 export function invalid(mistakes: readonly ErrorDetail[]): HeadraceError {
   const [first] = mistakes;
-  const more = mistakes.length > 1 ? ` (and ${mistakes.length - 1} more)` : '';
+  const listed = mistakes.length > MOST_MISTAKES ? `, the first ${MOST_MISTAKES} are listed` : '';
+  const more = mistakes.length > 1 ? ` (and ${mistakes.length - 1} more${listed})` : '';
   const sentence = first === undefined ? 'the input is invalid' : `${first.path}: ${first.message}${more}`;
-  return new HeadraceError('HR_INVALID', sentence, { details: mistakes.slice(0, 20) });
+  return new HeadraceError('HR_INVALID', sentence, { details: mistakes.slice(0, MOST_MISTAKES) });
 }
 
 /** The sentence about a JSON value that is none of `type`: what was expected, and what came. */

@@ -72,6 +72,7 @@ export type {
 } from './manifest.ts';
 export { own } from './own.ts';
 export { placedDefinitions, placedVersion } from './placed-version.ts';
+export { mayLack } from './request-columns.ts';
 export {
   type ResolvedService,
   resolveService,

@@ -4,10 +4,14 @@
 import { didYouMeanOf, HeadraceError, type Field } from '../core/index.ts';
 import type { EntitySpec, Manifest, OnDemandViewSpec, ViewSpec } from './manifest.ts';
 import { own } from './own.ts';
+import { bothColumns, keyColumn } from './request-columns.ts';
 
 export interface ResolvedService {
   readonly name: string;
-  /** What a request row (or spine row) must carry: key columns and on-demand request columns, each once. */
+  /**
+   * What a request row (or spine row) carries: key columns and on-demand request columns, each once. A row of a request must
+   * have each, but for those that are optional or have a default.
+   */
   readonly requestColumns: readonly Field[];
   /** Reads of stored views, each (view, key mapping) once, whoever needs it. */
   readonly reads: readonly ServiceRead[];
@@ -56,16 +60,18 @@ export function resolveService(manifest: Manifest, name: string): ResolvedServic
   const transforms: ServiceTransform[] = [];
   const transformIndex = new Map<string, number>();
 
+  const addColumn = (column: Field): void => {
+    const known = columns.get(column.name);
+    columns.set(column.name, known === undefined ? column : bothColumns(known, column));
+  };
+
   const addRead = (viewName: string, keyColumns: readonly string[]): number => {
     const id = JSON.stringify([viewName, keyColumns]);
     const existing = readIndex.get(id);
     if (existing !== undefined) return existing;
     const view = lookUp(manifest.views, viewName);
     const entity = lookUp(manifest.entities, view.entity);
-    keyColumns.forEach((column, at) => {
-      const key = entity.keys[at] as Field;
-      if (!columns.has(column)) columns.set(column, { name: column, type: key.type });
-    });
+    keyColumns.forEach((column, at) => addColumn(keyColumn(column, entity.keys[at] as Field)));
     readIndex.set(id, reads.length);
     return reads.push({ view, entity, keyColumns }) - 1;
   };
@@ -77,7 +83,7 @@ export function resolveService(manifest: Manifest, name: string): ResolvedServic
     const inputs = view.inputs.map((input) => {
       switch (input.kind) {
         case 'request':
-          for (const column of input.columns) if (!columns.has(column.name)) columns.set(column.name, column);
+          for (const column of input.columns) addColumn(column);
           return input;
         case 'view':
           return { kind: 'read' as const, name: input.name, read: addRead(input.view, input.keyColumns) };

@@ -7,7 +7,7 @@ import {
   type ErrorDetail,
   type Field,
   formatDuration,
-  HeadraceError,
+  checkRowLimit,
   INVALID,
   invalid,
   type Micros,
@@ -45,12 +45,7 @@ export function parsePush(
 ): Row[] {
   if (!Array.isArray(rows))
     throw invalid([{ path: 'rows', message: `expected an array of rows, got ${describe(rows)}` }]);
-  if (rows.length > limits.maxRows) {
-    throw new HeadraceError(
-      'HR_TOO_LARGE',
-      `there are ${rows.length} rows, the limit is ${limits.maxRows}. Push them in parts.`,
-    );
-  }
+  checkRowLimit('rows', rows, limits.maxRows, 'server.maxRows');
   const mistakes: ErrorDetail[] = [];
   const entry = entryOf(source);
   const door: Door = { entry, source, kept, limits, latest: now + limits.maxAheadMicros, mistakes };

@@ -1,13 +1,27 @@
-export { type Binding, bindInputs } from './bind-inputs.ts';
-export { bindOutputs } from './bind-outputs.ts';
-export { checkSignature } from './check-signature.ts';
+export { type Binding, compileBinding } from './binding/compile-binding.ts';
 export type {
   LoadedModel,
+  LoadOptions,
   ModelRuntime,
+  ModelStatistics,
+  RefusalReason,
   Signature,
   Tensor,
   TensorData,
+  Tensors,
   TensorSpec,
   TensorType,
 } from './model-runtime.ts';
+export type { BatchInput, ModelCost, ModelWork } from './model-work.ts';
 export { createOnnxRuntime, type OnnxRuntimeOptions } from './onnx/create-onnx-runtime.ts';
+export { runRows } from './run-rows.ts';
+export { isTransient } from './repository/is-transient.ts';
+export {
+  type AcquireOptions,
+  createModelRepository,
+  type ModelLease,
+  type ModelRepository,
+  type ModelRepositoryOptions,
+  type RepositoryModel,
+  type RepositoryStatistics,
+} from './repository/model-repository.ts';

@@ -1,5 +1,8 @@
 // The model runtime port: `onnx/` implements it. Tensors in, tensors out; features and names are the caller's.
 
+import type { Scope } from '../core/index.ts';
+import type { ModelCost, ModelWork } from './model-work.ts';
+
 /** ONNX element types a model may use at its edges. */
 export type TensorType =
   | 'bool'
@@ -48,23 +51,78 @@ export interface Tensor {
   readonly data: TensorData;
 }
 
+export type Tensors = Readonly<Record<string, Tensor>>;
+
+/** Why a model took no work in, or dropped it: see `ModelStatistics.refused`. */
+export type RefusalReason =
+  /** The queue holds as many rows or bytes as it may. */
+  | 'full'
+  /** By the estimate it would not have been answered before its deadline. */
+  | 'hopeless'
+  /** The deadline passed, or was sure to, while it waited. */
+  | 'deadline'
+  | 'cancelled'
+  | 'closed';
+
+/** Counts since the model was loaded; never backwards. */
+export interface ModelStatistics {
+  /** Now waiting. */
+  readonly queuedRows: number;
+  /** Now running. */
+  readonly runningRows: number;
+  readonly runs: number;
+  /** Rows answered. */
+  readonly rows: number;
+  /** Works told HR_INFERENCE_FAILED. */
+  readonly failures: number;
+  /** Works that were not run, by reason. */
+  readonly refused: Readonly<Record<RefusalReason, number>>;
+  /** Threads that ended or were given up, and were replaced. */
+  readonly threadsReplaced: number;
+  /** Sum of the runs' times. */
+  readonly busyMicros: number;
+}
+
+/** A model version in memory. */
 export interface LoadedModel {
   readonly signature: Signature;
-  /** Measured at load, one row. */
-  readonly warmMicros: number;
+  /** Measured while it was opened, refined as it runs. */
+  readonly cost: ModelCost;
+  readonly placement: 'inline' | 'threads';
+  /** Bytes of the artifact times the copies of it in memory: what the model is counted as. */
+  readonly memoryBytes: number;
   /**
-   * Runs rows of one caller; rows of callers in the same turn of the event loop may run as one batch, never mixed up.
-   * Throws HR_OVERLOADED when its queue is full, HR_INVALID for tensors that are not the signature's,
-   * HR_INFERENCE_FAILED, HR_MODEL_NOT_READY once closed.
+   * Queues rows; those of several callers may run as one batch, never mixed up. Never throws: whatever becomes of it is
+   * told to the work, at once (HR_OVERLOADED, HR_MODEL_NOT_READY once closed) or later.
    */
-  infer(inputs: Readonly<Record<string, Tensor>>): Promise<Readonly<Record<string, Tensor>>>;
-  /** Waits for what runs, then frees the memory. */
+  submit(work: ModelWork): void;
+  /**
+   * The same for tensors of one caller, for protocols and for checks. Throws HR_INVALID for tensors that are not the
+   * signature's, and what `submit` tells a work.
+   */
+  infer(inputs: Tensors, scope: Scope): Promise<Tensors>;
+  statistics(): ModelStatistics;
+  /** Refuses new work, waits for what waits and runs (10 s at most), then frees the memory. */
   close(): Promise<void>;
+}
+
+export interface LoadOptions {
+  readonly providers: readonly string[];
+  /** Nobody waits for the event loop yet (before listening): a model may be opened on it whatever that takes. */
+  readonly mayBlock?: boolean;
+  /** The bytes are given away and not to be used again, which saves a copy on the event loop. */
+  readonly handsOver?: boolean;
+  /** What the bytes must hash to, in hex; looked at in the thread. */
+  readonly sha256?: string;
 }
 
 export interface ModelRuntime {
   /** Reads a file's signature without serving it. Throws HR_MODEL_UNREADABLE, HR_MODEL_SIGNATURE (maps, sequences). */
   inspect(onnx: Uint8Array): Promise<Signature>;
-  /** Throws as `inspect`, and HR_UNSUPPORTED for a provider that isn't there. */
-  load(onnx: Uint8Array, options: { readonly providers: readonly string[] }): Promise<LoadedModel>;
+  /**
+   * Opens a model in a thread first, which checks, warms and measures it. Throws as `inspect`, HR_UNSUPPORTED for a
+   * provider that isn't there, HR_ARTIFACT_UNREADABLE for bytes of another hash, HR_MODEL_NOT_READY when the thread ends
+   * or takes too long, HR_OVERLOADED without memory.
+   */
+  load(onnx: Uint8Array, options: LoadOptions): Promise<LoadedModel>;
 }

@@ -13,7 +13,12 @@ export interface BatchInput {
 export interface ModelWork {
   readonly count: number;
   readonly scope: Scope;
-  /** Writes row `index` as row `place` of the batch, inputs in the signature's order. Never throws. */
+  /** A row's sizes of each input, in order; only for a signature that leaves some open besides the number of rows. */
+  readonly rowShapes?: readonly (readonly number[])[] | undefined;
+  /**
+   * Writes row `index` as row `place` of the batch, inputs in the signature's order. Never throws. May be asked for
+   * again: rows of a batch that failed run once more alone.
+   */
   bind(index: number, batch: readonly BatchInput[], place: number): void;
   /** Called once: outputs by the signature's order; the caller's rows begin at `first`. They hold good during the call. */
   done(outputs: readonly Tensor[], first: number): void;
@@ -21,7 +26,7 @@ export interface ModelWork {
   failed(error: HeadraceError): void;
 }
 
-/** What a run costs, as measured while the model was opened: `fixedMicros + rowMicros · rows`. */
+/** What a run costs, as measured while the model was opened and refined as it runs: `fixedMicros + rowMicros · rows`. */
 export interface ModelCost {
   readonly fixedMicros: number;
   readonly rowMicros: number;

@@ -1,14 +1,34 @@
-export type { Recorder } from './monitor/recorder.ts';
+export type { Figures } from './monitor/figures.ts';
+export { createLiveFigures, type LiveFigures, localChannel, type TotalsChannel } from './monitor/live-figures.ts';
+export { DURATION_BOUNDS, type Metric, metricsOf } from './monitor/metrics.ts';
+export { failureKind, type FailureKind } from './monitor/failure-kind.ts';
+export {
+  type ArmLabels,
+  type ArmMeter,
+  createMonitor,
+  type LogFigures,
+  type Monitor,
+  type EndpointMeter,
+  type ServiceMeter,
+} from './monitor/monitor.ts';
+export type { ModelStatistics } from './monitor/model-figures.ts';
 export type { PushOutcome } from './monitor/push-tally.ts';
-export { createMonitor, type Monitor } from './monitor/monitor.ts';
 export type { MonitorSnapshot } from './monitor/snapshot.ts';
+export type { Report } from './monitor/increment.ts';
+export type { RequestSpan, Tracing } from './telemetry/tracing.ts';
+export { createTotals, type ToldTotals, type Totals } from './monitor/totals.ts';
 export { compactPredictionLog, type CompactOptions, type CompactReport } from './prediction-log/compact.ts';
 export { type LogRange, predictionLogSql } from './prediction-log/log-relation.ts';
 export { type LogAnswer, type LogQuestion, queryPredictionLog } from './prediction-log/query-log.ts';
+export { type PredictionLogStatus, predictionLogStatus } from './prediction-log/log-status.ts';
+export { parseRedaction } from './prediction-log/redaction.ts';
 export { openPredictionLog, type PredictionLogOptions } from './prediction-log/open-prediction-log.ts';
 export type {
+  ArmLog,
+  ArmSchema,
   OutcomeEntry,
-  PredictionEntry,
+  DropReason,
   PredictionLog,
   PredictionLogCounters,
+  PredictionRecord,
 } from './prediction-log/prediction-log.ts';

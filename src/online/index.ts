@@ -22,9 +22,11 @@ export { describeKey } from './records/describe-key.ts';
 export { createFeatureReader, type FeatureReader, type ReadRow } from './records/feature-reader.ts';
 export { createPartFolder, type PartFolder } from './records/fold-events.ts';
 export { type BaseState, type LatestRow, packBase, runOfBase } from './records/pack-base.ts';
+export { type PlacedReads, PRESENT, STATUSES } from './records/placed-reads.ts';
 export { openRecordDirectory, type RecordDirectory } from './records/record-directory.ts';
 export { createRecordReader, type ReadView, type RecordReader, type Status } from './records/record-reader.ts';
 export { openRowSchemas, type RowSchemas } from './records/row-schemas.ts';
+export type { ValueSink } from './records/value-sink.ts';
 export { createViewCodec, lifetimesOf, type ViewCodec } from './records/view-codec.ts';
 export type { ViewEvent } from './records/waiting-events.ts';
 export {

@@ -8,7 +8,7 @@ import { type AuditLog, createAuditLog } from './audit-log.ts';
 import { createDefinitionsRegistry, type DefinitionsRegistry } from './definitions/definitions-registry.ts';
 import { createEndpointRegistry, type EndpointRegistry } from './endpoints.ts';
 import { createModelRegistry, type ModelRegistry } from './models.ts';
-import { keysMigration, registryMigrations } from './schema.ts';
+import { addTrafficChanges, keysMigration, registryMigrations } from './schema.ts';
 import { createRegistryStore, type RegistryDb } from './store.ts';
 import { createServers, type Servers } from './versions/servers.ts';
 import { createViewVersions, keepEarlierPins, keepFirstVersions, type ViewVersions } from './versions/view-versions.ts';
@@ -37,14 +37,16 @@ export async function openRegistry(
     { name: '0003-first-view-versions', up: (db) => keepFirstVersions(db as RegistryDb, clock.nowMicros()) },
     { name: '0004-pinned-view-versions', up: (db) => keepEarlierPins(db as RegistryDb, clock.nowMicros()) },
     keysMigration,
+    { name: '0006-traffic-changes', up: addTrafficChanges },
   ]);
   const store = createRegistryStore(database, clock);
+  const servers = createServers(store);
   return {
     definitions: createDefinitionsRegistry(store, newSalt),
     models: createModelRegistry(store),
-    endpoints: createEndpointRegistry(store),
+    endpoints: createEndpointRegistry(store, servers),
     versions: createViewVersions(store),
-    servers: createServers(store),
+    servers,
     keys: createAccessKeys(store),
     auditLog: createAuditLog(store),
     changeToken: async () => (await store.state(store.db)).change_token,

@@ -53,6 +53,8 @@ export interface RegistryTables {
     shadows: string;
     revision: number;
     is_retired: number;
+    /** JSON of `TrafficChange`: the last one that was asked for; null where none was, or it means nothing any more. */
+    change: string | null;
   };
   /** One row for each version of a view that is kept or was: what gives it meaning is in the manifest that it names. */
   registry_view_versions: {
@@ -105,6 +107,10 @@ export const registryMigrations: readonly Migration[] = [
   { name: '0001-registry', up: createTables },
   { name: '0002-view-versions', up: addVersions },
 ];
+
+export async function addTrafficChanges(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable('registry_endpoints').addColumn('change', 'text').execute();
+}
 
 /** Keys, and why something was changed. */
 export const keysMigration: Migration = { name: '0005-access-keys', up: addKeys };

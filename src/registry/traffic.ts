@@ -1,6 +1,6 @@
 // What traffic an endpoint may be given: named variants of existing versions whose weights sum to 100, and shadows.
 
-import { describe, type ErrorDetail, invalid } from '../core/index.ts';
+import { describe, type ErrorDetail, HeadraceError, invalid } from '../core/index.ts';
 import { findVersion, type ModelVersion } from './model-versions.ts';
 
 export interface Variant {
@@ -26,7 +26,8 @@ type Asked<T> = Omit<T, 'version'> & { readonly version: number | string };
 
 /**
  * The same by the numbers that aliases mean now, so that one that moves later never moves traffic in silence. `versions`:
- * all of the model, ascending. Throws HR_INVALID with every mistake, or HR_UNKNOWN_MODEL for a version that isn't there.
+ * all of the model, ascending. Throws HR_INVALID with every mistake, HR_UNKNOWN_MODEL for a version that isn't there, or
+ * HR_UNSUPPORTED for shadows, which nothing runs yet.
  */
 export function resolveTraffic(
   traffic: Traffic,
@@ -56,6 +57,8 @@ export function resolveTraffic(
     }
   });
   if (mistakes.length > 0) throw invalid(mistakes);
+  if ((traffic.shadows ?? []).length > 0)
+    throw new HeadraceError('HR_UNSUPPORTED', 'shadows are not run yet, so none are kept. Leave `shadows` out.');
   const numberOf = (asked: number | string) => findVersion(versions, model, String(asked)).version;
   return {
     variants: traffic.variants.map(({ name, version, weight }) => ({ name, version: numberOf(version), weight })),

@@ -1,7 +1,10 @@
 // Whether what is defined is served: per endpoint, service and view version, ready or why not. Told in /health/ready's body, in
 // /v1/status and in metrics.
 
+import type { Micros } from '../core/index.ts';
 import type { ServiceState } from '../registry/index.ts';
+import type { EndpointSlot } from './endpoint-loads.ts';
+import type { Failing } from './request-truth.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { StoreHealth, ViewHealth } from './store-check.ts';
 
@@ -19,13 +22,17 @@ export interface DefinitionsHealth {
 
 export interface EndpointHealth {
   readonly endpoint: string;
-  /** `stale`: what it served before goes on; `failed`: nothing can be served; `empty`: it has no traffic yet. */
+  /** `stale`: what it served before goes on; `failed`: nothing is answered; `empty`: it has no traffic yet. */
   readonly state: 'serving' | 'stale' | 'failed' | 'empty';
   /** Model versions that the registry says, and those that are served. */
   readonly wanted: readonly number[];
   readonly served: readonly number[];
   /** Null when it serves what is wanted. */
   readonly reason: string | null;
+  /** Since when it does not; null when it does, or while it is being loaded. */
+  readonly sinceMicros: Micros | null;
+  /** When what failed is tried again; null where that can't help. */
+  readonly retryMicros: Micros | null;
 }
 
 export interface ServiceHealth {
@@ -41,11 +48,12 @@ export function definitionsHealth(
   snapshot: Snapshot | undefined,
   failure: { readonly revision: number; readonly error: string } | undefined,
   { views, otherStore }: StoreHealth,
+  failing: (endpoint: string) => Failing | undefined,
 ): DefinitionsHealth {
   return {
     revision: snapshot?.revision ?? null,
     notLoaded: failure === undefined ? null : { revision: failure.revision, reason: failure.error },
-    endpoints: snapshot?.states.map((state) => endpointHealth(snapshot, state)) ?? [],
+    endpoints: [...(snapshot?.endpoints.values() ?? [])].map((slot) => endpointHealth(slot, failing)),
     services: [...(snapshot?.services.values() ?? [])].map(({ service, revision, waitsFor, state }) => ({
       service,
       state,
@@ -58,12 +66,25 @@ export function definitionsHealth(
 }
 
 function endpointHealth(
-  { endpoints, failures }: Snapshot,
-  { name, variants }: Snapshot['states'][number],
+  { state: { name, variants }, plan, isCurrent, failure }: EndpointSlot,
+  failing: (endpoint: string) => Failing | undefined,
 ): EndpointHealth {
   const wanted = variants.map(({ version }) => version);
-  const served = endpoints.get(name)?.variants.map(({ version }) => version) ?? [];
-  const reason = failures.get(name)?.message ?? null;
-  const state = wanted.length === 0 ? 'empty' : reason === null ? 'serving' : served.length > 0 ? 'stale' : 'failed';
-  return { endpoint: name, state, wanted, served, reason };
+  const served = plan?.arms.map(({ version }) => version) ?? [];
+  const as = (state: EndpointHealth['state'], reason: string | null): EndpointHealth => ({
+    endpoint: name,
+    state,
+    wanted,
+    served,
+    reason,
+    sinceMicros: failure?.sinceMicros ?? null,
+    retryMicros: failure?.retryMicros ?? null,
+  });
+  if (wanted.length === 0) return as('empty', null);
+  const requests = failing(name);
+  if (requests !== undefined)
+    return { ...as('failed', `every request fails: ${requests.reason}`), sinceMicros: requests.sinceMicros };
+  if (isCurrent) return as('serving', null);
+  const reason = failure === undefined ? 'it is being loaded' : failure.error.message;
+  return as(served.length > 0 ? 'stale' : 'failed', reason);
 }

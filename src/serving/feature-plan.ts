@@ -1,13 +1,12 @@
 // A feature service compiled for answering: request rows in, feature values and statuses out, in one round trip.
 
 import {
-  encodeKey,
-  type EncodedKey,
+  defaultOf,
   type Field,
+  HeadraceError,
   type Micros,
   MICROS_PER_MINUTE,
-  parseValue,
-  INVALID,
+  toHeadraceError,
   type Value,
 } from '../core/index.ts';
 import { compileTransform, type Definitions, functionOf, type ResolvedService } from '../definitions/index.ts';
@@ -18,6 +17,8 @@ import {
   type RecordDirectory,
   type Status,
 } from '../online/index.ts';
+import { compileKeys } from './request-keys.ts';
+import { failedRows, rowError } from './row-failures.ts';
 import { compileRowParser, type RequestRow, type RowParser } from './row-parser.ts';
 
 /** One row's features, in the service's order. */
@@ -36,9 +37,13 @@ export interface FeaturePlan {
    * only when the store's answer is one.
    */
   read(rows: readonly RequestRow[], at: Micros, skew?: Micros): FeatureRow[] | Promise<FeatureRow[]>;
+  /** The same, each row for itself: one that can't be computed is its error. Throws what all rows fail at. */
+  readEach(rows: readonly RequestRow[], at: Micros, skew?: Micros): FeatureRowOrError[] | Promise<FeatureRowOrError[]>;
   /** What stands in when the store is down: declared defaults, else null, all INVALID; on-demand views run on them. */
-  defaults(rows: readonly RequestRow[]): FeatureRow[];
+  defaults(rows: readonly RequestRow[]): FeatureRowOrError[];
 }
+
+export type FeatureRowOrError = FeatureRow | HeadraceError;
 
 /** Servers' clocks may differ by so much, and yet what one has answered is seen by a read of now on another. */
 export const CLOCK_SKEW_MICROS = MICROS_PER_MINUTE;
@@ -60,35 +65,79 @@ export function compileFeaturePlan(
     eventMicros: null,
   }));
 
+  const computeOrError = (row: RequestRow, reads: ReadRow): FeatureRowOrError => {
+    try {
+      return compute(row, reads);
+    } catch (thrown) {
+      return toHeadraceError(thrown);
+    }
+  };
+
+  const readAll = (
+    rows: readonly RequestRow[],
+    at: Micros,
+    skew: Micros | undefined,
+  ): FeatureRowOrError[] | Promise<FeatureRowOrError[]> => {
+    const keys = rows.map(keysOf);
+    const gather = (answered: readonly ReadRow[]): FeatureRowOrError[] => {
+      const features = new Array<FeatureRowOrError>(answered.length);
+      for (let i = 0; i < answered.length; i++)
+        features[i] = computeOrError(rows[i] as RequestRow, answered[i] as ReadRow);
+      return features;
+    };
+    const read = reader.read(keys, at, skew);
+    return read instanceof Promise ? read.then(gather) : gather(read);
+  };
+
+  // A record that can't be read is its row's failure; a store that is away is everybody's.
+  const readAlone = async (
+    rows: readonly RequestRow[],
+    at: Micros,
+    skew: Micros | undefined,
+    thrown: unknown,
+  ): Promise<FeatureRowOrError[]> => {
+    const error = toHeadraceError(thrown);
+    if (error.status >= 500) throw error;
+    if (rows.length === 1) return [error];
+    const alone = rows.map(async (row) => {
+      try {
+        return (await readAll([row], at, skew))[0] as FeatureRowOrError;
+      } catch (own) {
+        return toHeadraceError(own);
+      }
+    });
+    return Promise.all(alone);
+  };
+
+  const readEach: FeaturePlan['readEach'] = (rows, at, skew) => {
+    try {
+      const read = readAll(rows, at, skew);
+      return read instanceof Promise ? read.catch((thrown: unknown) => readAlone(rows, at, skew, thrown)) : read;
+    } catch (thrown) {
+      return readAlone(rows, at, skew, thrown);
+    }
+  };
+
   return {
     service,
     parseRow: compileRowParser(service.requestColumns, path),
     read(rows, at, skew) {
-      const keys = rows.map(keysOf);
-      const read = reader.read(keys, at, skew);
-      return read instanceof Promise
-        ? read.then((answered) => answered.map((one, row) => compute(rows[row] as RequestRow, one)))
-        : read.map((one, row) => compute(rows[row] as RequestRow, one));
+      const read = readEach(rows, at, skew);
+      return read instanceof Promise ? read.then((features) => allOf(path, features)) : allOf(path, read);
     },
-    defaults: (rows) => rows.map((row) => compute(row, defaultReads)),
+    readEach,
+    defaults: (rows) => rows.map((row) => computeOrError(row, defaultReads)),
   };
 }
 
-function compileKeys(service: ResolvedService): (row: RequestRow) => (EncodedKey | undefined)[] {
-  const positions = new Map(service.requestColumns.map((column, at) => [column.name, at]));
-  const reads = service.reads.map(({ entity, keyColumns }) => ({
-    types: entity.keys.map((key) => key.type),
-    columns: keyColumns.map((column) => positions.get(column) as number),
-  }));
-  return (row) =>
-    reads.map(({ types, columns }) => {
-      const [only] = columns;
-      if (columns.length === 1) return encodeKey(types, [row[only as number] as Value]);
-      return encodeKey(
-        types,
-        columns.map((column) => row[column] as Value),
-      );
-    });
+/** Throws where a row failed, with each that did. */
+function allOf(path: string, rows: readonly FeatureRowOrError[]): FeatureRow[] {
+  const failed = failedRows(
+    rows.map((row, place) => (row instanceof HeadraceError ? { error: rowError(path, place, row) } : {})),
+    false,
+  );
+  if (failed !== undefined) throw failed;
+  return rows as FeatureRow[];
 }
 
 type Gather = (row: RequestRow, reads: ReadRow) => FeatureRow;
@@ -153,10 +202,4 @@ function compileTransforms(definitions: Definitions, service: ResolvedService): 
       return run(given);
     };
   });
-}
-
-function defaultOf(field: Field): Value {
-  if (field.default === undefined) return null;
-  const value = parseValue(field.type, field.default);
-  return value === INVALID ? null : value;
 }

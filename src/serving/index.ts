@@ -1,9 +1,13 @@
-export { createDataPlane, type DataPlane, type OutcomeInput, type Readiness } from './data-plane.ts';
+export type { ControlPlane, Readiness, ServedEndpoint } from './control-plane.ts';
+export type { DataPlane } from './data-plane.ts';
 export { compileFeaturePlan, type FeaturePlan } from './feature-plan.ts';
 export { createHttpServer, type HttpServer, type HttpServerOptions, type TlsFiles } from './http/create-http-server.ts';
 export { openSecurity, type Security } from './http/security/security.ts';
 export type { TokenKey, TokenOptions } from './http/security/token-verifier.ts';
+export type { LoggedRequests } from './http/request-log.ts';
 export { presentHealth } from './http/health-routes.ts';
 export type { LiveStats } from './http/live-stats.ts';
-export { type FeatureAnswer, readFeatureRows } from './read-features.ts';
-export type { Caller, ServingDeps, ServingLimits } from './serving-deps.ts';
+export type { IngestPlane, OutcomeInput } from './ingest-plane.ts';
+export { openServing, type ServingPlanes } from './open-serving.ts';
+export { type FeatureAnswer, type FeaturesRead, readFeatureRows } from './features/read-features.ts';
+export type { ServingDeps, ServingLimits } from './serving-deps.ts';

@@ -1,201 +1,154 @@
-// The predict path: parse → assign → features in one round trip → tensors → inference → log → answer. One bad input
-// rejects the request before anything is done.
+// The predict path: parse → assign → each arm's features and inference → sinks → answer. Rows are parsed by the columns of
+// all arms; what fails before a row has an arm is the endpoint's, what fails after is the arm's.
 
-import { describe, type ErrorDetail, HeadraceError, invalid, type Micros, type Value } from '../core/index.ts';
-import { bindInputs, bindOutputs, type Tensor } from '../models/index.ts';
+import {
+  checkRowLimit,
+  type Clock,
+  describe,
+  type ErrorDetail,
+  HeadraceError,
+  invalid,
+  type Micros,
+  type Scope,
+} from '../core/index.ts';
 import { assign } from '../rollouts/index.ts';
-import type { EndpointPlan, VariantPlan } from './endpoint-plan.ts';
-import { CLOCK_SKEW_MICROS, type FeaturePlan, type FeatureRow } from './feature-plan.ts';
-import { beforeDeadline, checkDeadline, type DeadlineMs } from './in-flight.ts';
+import type { AnsweredRow, Arm, ArmRow } from './arm.ts';
+import type { Deadlines } from './deadlines.ts';
+import type { EndpointPlan } from './endpoint-plan.ts';
+import { failedRows, rowError } from './row-failures.ts';
 import type { RequestRow } from './row-parser.ts';
-import type { Caller, ServingDeps } from './serving-deps.ts';
 
-export interface PredictionRow {
-  readonly id: string;
-  readonly variant: VariantPlan;
-  /** In the order of the model's outputs. */
-  readonly outputs: readonly Value[];
-  readonly features: FeatureRow;
+export interface PredictDeps {
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  readonly limits: { readonly maxRows: number };
+  readonly nextId: () => string;
 }
+
+export interface PredictOptions {
+  /** Each row stands alone: one that fails leaves an error in its place. */
+  readonly isPartial: boolean;
+}
+
+export type PredictionRow =
+  | { readonly error?: undefined; readonly id: string; readonly arm: Arm; readonly row: AnsweredRow }
+  | { readonly error: HeadraceError };
 
 export interface PredictAnswer {
   readonly plan: EndpointPlan;
   readonly rows: readonly PredictionRow[];
 }
 
-/** Predicts for `inputs` (JSON rows). Throws HR_INVALID with each wrong row and column, and what the stages throw. */
+/**
+ * Predicts for `inputs` (JSON rows). Without `isPartial` one bad row fails all, before anything is done where that can be
+ * told from the row: HR_INVALID with every wrong row and column, then what the stages throw, each with its row.
+ */
 export async function predict(
-  deps: ServingDeps,
+  deps: PredictDeps,
   plan: EndpointPlan,
   inputs: unknown,
-  caller: Caller,
-  nextId: () => string,
+  { isPartial }: PredictOptions,
+  scope: Scope,
 ): Promise<PredictAnswer> {
   const startMs = performance.now();
-  const deadlineMs = startMs + (caller.timeoutMs ?? deps.limits.requestTimeoutMs);
-  const rows = parseInputs(plan, inputs, deps.limits.maxRows);
-  if (plan.variants.length === 0) {
+  const parsed = parseInputs(plan, inputs, deps.limits.maxRows, isPartial);
+  if (plan.arms.length === 0) {
     throw new HeadraceError(
       'HR_MODEL_NOT_READY',
       `endpoint "${plan.state.name}" has no version to serve. Register one with \`headrace models register ${plan.state.model} FILE.onnx\`.`,
     );
   }
-  const atMicros = deps.clock.nowMicros();
-  const groups = groupByVariant(plan, rows);
-  const read = readFeatures(plan, groups, rows, atMicros, deadlineMs);
-  const features = read instanceof Promise ? await read : read;
-  const answered = new Array<PredictionRow>(rows.length);
-  const [only] = groups;
-  if (groups.length === 1 && only !== undefined) await inferGroup(only, features, answered, deadlineMs, nextId);
-  else await Promise.all(groups.map((group) => inferGroup(group, features, answered, deadlineMs, nextId)));
-  checkDeadline(deadlineMs, 'the model ran');
-  const latencyMicros = Math.round((performance.now() - startMs) * 1000);
-  plan.recorder.request(latencyMicros, rows.length);
-  for (const { variant, picked } of groups) variant.recorder.request(latencyMicros, picked.length);
-  for (let i = 0; i < rows.length; i++) {
-    const { id, variant, outputs, features: own } = answered[i] as PredictionRow;
-    variant.recorder.statuses(own.statuses);
-    deps.predictionLog.append({
-      predictionId: id,
-      requestId: caller.requestId,
-      traceId: caller.traceId ?? null,
-      atMicros,
-      latencyMicros,
-      endpoint: plan.state.name,
-      model: plan.model.name,
-      version: variant.version,
-      variant: variant.name,
-      unit: plan.unitOf(rows[i] as RequestRow),
-      requestFields: plan.requestColumns,
-      request: rows[i] as RequestRow,
-      featureFields: variant.features.service.features,
-      features: own.values,
-      statuses: own.statuses,
-      outputFields: variant.model.spec.outputs,
-      outputs,
-    });
+  scope.check('the rows were read');
+  const at = deps.clock.nowMicros();
+  const groups = groupByArm(plan, parsed);
+  const work = runGroups(groups, scope, at);
+  const results = work instanceof Promise ? await deps.deadlines.race(work, scope, 'the model ran') : work;
+  // The loop may have been busy since the deadline.
+  scope.check('the model ran');
+  const rows = new Array<PredictionRow>(parsed.length);
+  for (let i = 0; i < parsed.length; i++) {
+    const row = parsed[i] as ParsedRow;
+    if (row instanceof HeadraceError) rows[i] = { error: row };
   }
-  return { plan, rows: answered };
+  groups.forEach(({ arm, picked }, at) => {
+    const answered = results[at] as readonly ArmRow[];
+    for (let i = 0; i < picked.length; i++) {
+      const row = answered[i] as ArmRow;
+      const place = picked[i] as number;
+      rows[place] =
+        row.error === undefined ? { id: deps.nextId(), arm, row } : { error: rowError('inputs', place, row.error) };
+    }
+  });
+  const latencyMicros = Math.round((performance.now() - startMs) * 1000);
+  const failed = failedRows(rows, isPartial);
+  for (let group = 0; group < groups.length; group++) {
+    const { arm, picked, requests } = groups[group] as ArmGroup;
+    const ids = picked.map((place) => (rows[place] as { readonly id?: string }).id ?? '');
+    const batch = {
+      scope,
+      at,
+      latencyMicros,
+      requests,
+      rows: results[group] as readonly ArmRow[],
+      ids,
+      isAnswered: failed === undefined,
+      unitOf: plan.unitOf,
+    };
+    for (const sink of arm.sinks) sink(batch);
+  }
+  if (failed !== undefined) throw failed;
+  plan.meter.answered(latencyMicros, parsed.length);
+  return { plan, rows };
 }
 
-function parseInputs({ parseRow }: EndpointPlan, inputs: unknown, maxRows: number): RequestRow[] {
+/** A row's values, or why it has none. */
+type ParsedRow = RequestRow | HeadraceError;
+
+function parseInputs(plan: EndpointPlan, inputs: unknown, maxRows: number, isPartial: boolean): readonly ParsedRow[] {
   if (!Array.isArray(inputs))
     throw invalid([{ path: 'inputs', message: `expected an array of rows, got ${describe(inputs)}` }]);
   if (inputs.length === 0) throw invalid([{ path: 'inputs', message: 'expected at least one row, got none' }]);
-  if (inputs.length > maxRows)
-    throw new HeadraceError(
-      'HR_TOO_LARGE',
-      `inputs has ${inputs.length} rows, the limit is ${maxRows} (server.maxRows). Send them in parts.`,
-    );
+  checkRowLimit('inputs', inputs, maxRows, 'server.maxRows');
+  const { parseRow } = plan;
+  const rows = new Array<ParsedRow>(inputs.length);
   const mistakes: ErrorDetail[] = [];
-  const rows = new Array<RequestRow>(inputs.length);
-  for (let i = 0; i < inputs.length; i++) rows[i] = parseRow(inputs[i], i, mistakes);
+  for (let i = 0; i < inputs.length; i++) {
+    rows[i] = parseRow(inputs[i], i, mistakes);
+    if (isPartial && mistakes.length > 0) rows[i] = invalid(mistakes.splice(0));
+  }
   if (mistakes.length > 0) throw invalid(mistakes);
   return rows;
 }
 
-// The endpoint's policy decides what a store that is down means: an error, or answers from declared defaults.
-function readWithPolicy(
-  plan: EndpointPlan,
-  features: FeaturePlan,
-  rows: readonly RequestRow[],
-  at: Micros,
-  deadlineMs: DeadlineMs,
-): FeatureRow[] | Promise<FeatureRow[]> {
-  const orDefaults = (thrown: unknown): FeatureRow[] => {
-    const isDown = thrown instanceof HeadraceError && thrown.code === 'HR_ONLINE_UNAVAILABLE';
-    if (!isDown || plan.spec.whenStoreDown !== 'defaults') throw thrown;
-    return features.defaults(rows);
-  };
-  try {
-    const read = features.read(rows, at, CLOCK_SKEW_MICROS);
-    return read instanceof Promise ? beforeDeadline(read, deadlineMs, 'features were read').catch(orDefaults) : read;
-  } catch (thrown) {
-    return orDefaults(thrown);
-  }
-}
-
-// All rows in one read where their variants read alike; those of versions that were trained on other definitions apart.
-function readFeatures(
-  plan: EndpointPlan,
-  groups: readonly VariantGroup[],
-  rows: readonly RequestRow[],
-  at: Micros,
-  deadlineMs: DeadlineMs,
-): FeatureRow[] | Promise<FeatureRow[]> {
-  const features = groups[0]?.variant.features as FeaturePlan;
-  if (groups.every(({ variant }) => variant.features === features))
-    return readWithPolicy(plan, features, rows, at, deadlineMs);
-  return readApart(plan, groups, rows, at, deadlineMs);
-}
-
-async function readApart(
-  plan: EndpointPlan,
-  groups: readonly VariantGroup[],
-  rows: readonly RequestRow[],
-  at: Micros,
-  deadlineMs: DeadlineMs,
-): Promise<FeatureRow[]> {
-  const features = new Array<FeatureRow>(rows.length);
-  await Promise.all(
-    groups.map(async ({ variant, picked }) => {
-      const own = picked.map((index) => rows[index] as RequestRow);
-      const read = await readWithPolicy(plan, variant.features, own, at, deadlineMs);
-      picked.forEach((index, place) => (features[index] = read[place] as FeatureRow));
-    }),
-  );
-  return features;
-}
-
-interface VariantGroup {
-  readonly variant: VariantPlan;
-  /** Indexes of its rows. */
+interface ArmGroup {
+  readonly arm: Arm;
+  /** Places of its rows. */
   readonly picked: readonly number[];
+  readonly requests: readonly RequestRow[];
 }
 
-function groupByVariant(plan: EndpointPlan, rows: readonly RequestRow[]): VariantGroup[] {
-  const [first] = plan.variants;
-  if (plan.variants.length === 1 && first !== undefined)
-    return [{ variant: first, picked: rows.map((_, index) => index) }];
-  const groups = new Map<VariantPlan, number[]>();
-  rows.forEach((row, index) => {
-    const variant = plan.variants[assign(plan.state, plan.unitOf(row))] as VariantPlan;
-    const group = groups.get(variant);
-    if (group === undefined) groups.set(variant, [index]);
-    else group.push(index);
-  });
-  return [...groups].map(([variant, picked]) => ({ variant, picked }));
-}
-
-/** Models slower than this wait in a queue of their own, where the deadline can pass. */
-const QUICK_MODEL_MICROS = 1000;
-
-async function inferGroup(
-  { variant, picked }: VariantGroup,
-  features: readonly FeatureRow[],
-  answered: PredictionRow[],
-  deadlineMs: DeadlineMs,
-  nextId: () => string,
-): Promise<void> {
-  checkDeadline(deadlineMs, 'features were read');
-  const { loaded, binding, spec } = variant.model;
-  const tensors = bindInputs(
-    binding,
-    picked.map((index) => (features[index] as FeatureRow).values),
-  );
-  const running = loaded.infer(tensors);
-  const isQuick = loaded.warmMicros < QUICK_MODEL_MICROS;
-  const outputs: Readonly<Record<string, Tensor>> = isQuick
-    ? await running
-    : await beforeDeadline(running, deadlineMs, 'the model ran');
-  for (let at = 0; at < picked.length; at++) {
-    const index = picked[at] as number;
-    const named = bindOutputs(binding, outputs, at);
-    answered[index] = {
-      id: nextId(),
-      variant,
-      features: features[index] as FeatureRow,
-      outputs: spec.outputs.map((output) => named[output.name] ?? null),
-    };
+function groupByArm(plan: EndpointPlan, rows: readonly ParsedRow[]): readonly ArmGroup[] {
+  const groups = new Map<Arm, { arm: Arm; picked: number[]; requests: RequestRow[] }>();
+  const [only] = plan.arms;
+  for (let place = 0; place < rows.length; place++) {
+    const row = rows[place] as ParsedRow;
+    if (row instanceof HeadraceError) continue;
+    const arm = plan.arms.length === 1 ? (only as Arm) : (plan.arms[assign(plan.state, plan.unitOf(row))] as Arm);
+    let group = groups.get(arm);
+    if (group === undefined) groups.set(arm, (group = { arm, picked: [], requests: [] }));
+    group.picked.push(place);
+    group.requests.push(row);
   }
+  return [...groups.values()];
+}
+
+type Results = readonly (readonly ArmRow[])[];
+
+/** All arms side by side: their features come in one round trip, since a turn's reads go out together. */
+function runGroups(groups: readonly ArmGroup[], scope: Scope, at: Micros): Results | Promise<Results> {
+  const [first] = groups;
+  if (first === undefined) return [];
+  if (groups.length > 1) return Promise.all(groups.map(async ({ arm, requests }) => arm.run(requests, scope, at)));
+  const run = first.arm.run(first.requests, scope, at);
+  return run instanceof Promise ? run.then((rows) => [rows]) : [run];
 }

@@ -1,71 +1,151 @@
-// Request rows → values, by closures made once per service: no schema look-up per request.
+// Request rows → values, by closures made once per service: no schema look-up per request, and no words before there is a
+// mistake.
 
 import {
+  absentValueOf,
   type DataType,
   describe,
   describeMistake,
   type ErrorDetail,
   type Field,
   INVALID,
+  noteMistake,
+  parseSent,
   parseTimestamp,
   parseValue,
   reportUnknownMembers,
   type Value,
 } from '../core/index.ts';
+import { mayLack } from '../definitions/index.ts';
 
 /** A request row's values, in the order of the service's request columns. */
 export type RequestRow = readonly Value[];
 
 /**
- * Reads one JSON row; mistakes go to `mistakes` under `<path>[index]`. An absent column is null, a member of another name
- * is left out; both in one row are a mistake.
+ * Reads one JSON row; mistakes go to `mistakes` under `<path>[index]`. A column that is absent or null is its default, or null
+ * where it is optional, else a mistake. A member of another name is left out, but a mistake where a column is absent: a
+ * likely slip.
  */
 export type RowParser = (json: unknown, index: number, mistakes: ErrorDetail[]) => RequestRow;
 
 type ParseOne = (raw: unknown) => Value | typeof INVALID;
 
+type JsonRow = Readonly<Record<string, unknown>>;
+
 export function compileRowParser(columns: readonly Field[], path: string): RowParser {
-  const names = columns.map((column) => column.name);
-  const parsers = columns.map((column) => compileValueParser(column.type));
   const size = columns.length;
+  const names = columns.map((column) => column.name);
+  const parsers = columns.map(compileParser);
+  const known = new Set(names);
+  const parseSlowly = compileSlowParser(columns, parsers, path);
+  // Of an object without a `constructor` of its own, the prototype's is read.
+  const hasInherited = names.some((name) => name in Object.prototype);
   return (json, index, mistakes) => {
-    const row: Value[] = new Array<Value>(size);
+    if (hasInherited || json === null || typeof json !== 'object' || Array.isArray(json))
+      return parseSlowly(json, index, mistakes);
+    const row = new Array<Value>(size);
+    let isAbsent = false;
+    for (let i = 0; i < size; i++) {
+      const raw = (json as JsonRow)[names[i] as string];
+      if (raw === undefined) isAbsent = true;
+      const value = (parsers[i] as ParseOne)(raw);
+      if (value === INVALID) return parseSlowly(json, index, mistakes);
+      row[i] = value;
+    }
+    return isAbsent && hasOthers(json, known) ? parseSlowly(json, index, mistakes) : row;
+  };
+}
+
+// Says all that is wrong with a row.
+function compileSlowParser(columns: readonly Field[], parsers: readonly ParseOne[], path: string): RowParser {
+  const names = columns.map((column) => column.name);
+  return (json, index, mistakes) => {
+    const row = new Array<Value>(columns.length).fill(null);
+    const here = `${path}[${index}]`;
     if (json === null || typeof json !== 'object' || Array.isArray(json)) {
-      mistakes.push({ path: `${path}[${index}]`, message: `expected an object, got ${describe(json)}` });
+      noteMistake(mistakes, () => ({ path: here, message: `expected an object, got ${describe(json)}` }));
       return row;
     }
     let isAbsent = false;
-    for (let i = 0; i < size; i++) {
-      const name = names[i] as string;
-      // A name such as `constructor` is found on the prototype too; JSON objects have their members on themselves.
-      let raw: unknown = null;
-      if (Object.hasOwn(json, name)) raw = (json as Record<string, unknown>)[name];
-      else isAbsent = true;
+    columns.forEach((column, i) => {
+      const isThere = Object.hasOwn(json, column.name);
+      if (!isThere) isAbsent = true;
+      const raw = isThere ? (json as JsonRow)[column.name] : undefined;
       const value = (parsers[i] as ParseOne)(raw);
-      if (value === INVALID) {
-        const message = describeMistake((columns[i] as Field).type, raw);
-        mistakes.push({ path: `${path}[${index}].${name}`, message });
-        row[i] = null;
-      } else {
-        row[i] = value;
-      }
-    }
-    if (isAbsent) reportUnknownMembers(json, names, `${path}[${index}]`, mistakes);
+      if (value !== INVALID) row[i] = value;
+      else
+        noteMistake(mistakes, () => ({
+          path: `${here}.${column.name}`,
+          message: describeWrong(column.type, raw, isThere),
+        }));
+    });
+    if (isAbsent) reportUnknownMembers(json, names, here, mistakes);
     return row;
   };
 }
 
+function hasOthers(json: object, known: ReadonlySet<string>): boolean {
+  for (const name in json) if (!known.has(name)) return true;
+  return false;
+}
+
+const REQUIRED = 'Every row must carry it, unless its definition says .optional() or .default(…)';
+
+function describeWrong(type: DataType, raw: unknown, isThere: boolean): string {
+  const mistake = describeMistake(type, raw);
+  if (!isThere) return `${mistake.replace(/null$/, 'nothing')}. ${REQUIRED}`;
+  if (raw === null) return `${mistake}. ${REQUIRED}`;
+  return hasHalfPair(raw) ? `${mistake}: half of a surrogate pair is no text` : mistake;
+}
+
+/** Undefined is an absent member. */
+function compileParser(column: Field): ParseOne {
+  const parse = compileValueParser(column.type);
+  if (!mayLack(column)) return parse;
+  const absent = absentValueOf(column);
+  return absent === undefined
+    ? (raw) => (raw === null || raw === undefined ? null : parse(raw))
+    : (raw) => (raw === null || raw === undefined ? absent() : parse(raw));
+}
+
+// Null is INVALID, and so is text that no text can be.
 function compileValueParser(type: DataType): ParseOne {
   switch (type.kind) {
     case 'string':
-      return (raw) => (typeof raw === 'string' ? raw : parseValue(type, raw));
+      return (raw) => (typeof raw === 'string' && raw.isWellFormed() ? raw : INVALID);
     case 'float64':
-      return (raw) => (typeof raw === 'number' ? raw : parseValue(type, raw));
+      return (raw) => (typeof raw === 'number' ? raw : parseRequired(type, raw));
     case 'float32':
-      return (raw) => (typeof raw === 'number' ? Math.fround(raw) : parseValue(type, raw));
+      return (raw) => (typeof raw === 'number' ? Math.fround(raw) : parseRequired(type, raw));
     case 'timestamp':
-      return (raw) => (typeof raw === 'string' ? (parseTimestamp(raw) ?? INVALID) : parseValue(type, raw));
+      return (raw) => (typeof raw === 'string' ? (parseTimestamp(raw) ?? INVALID) : INVALID);
     default:
-      return (raw) => parseValue(type, raw);
+      return (raw) => parseRequired(type, raw);
   }
+}
+
+function parseRequired(type: DataType, raw: unknown): Value | typeof INVALID {
+  return raw === null || raw === undefined ? INVALID : parseInside(type, raw);
+}
+
+// As `parseValue`, and int64 may come as text. A list's items may be null.
+function parseInside(type: DataType, raw: unknown): Value | typeof INVALID {
+  if (raw === null) return null;
+  switch (type.kind) {
+    case 'string':
+      return typeof raw === 'string' && raw.isWellFormed() ? raw : INVALID;
+    case 'int64':
+      return parseSent(type, raw);
+    case 'list': {
+      if (!Array.isArray(raw)) return INVALID;
+      const items = raw.map((item) => parseInside(type.of, item));
+      return items.includes(INVALID) ? INVALID : (items as Value[]);
+    }
+    default:
+      return parseValue(type, raw);
+  }
+}
+
+function hasHalfPair(raw: unknown): boolean {
+  return Array.isArray(raw) ? raw.some(hasHalfPair) : typeof raw === 'string' && !raw.isWellFormed();
 }

@@ -2,13 +2,17 @@
 // folds into. Whoever applies sees by it that every server has taken the change up; a version that one reads is not removed.
 
 import { type Micros, messageOf } from '../core/index.ts';
-import { versionsRead } from '../registry/index.ts';
+import { type PreparedTraffic, versionsRead } from '../registry/index.ts';
 import type { ServingDeps } from './serving-deps.ts';
 import type { Snapshot } from './snapshot.ts';
 
 export interface SelfReport {
   /** At once when something of it changed, else every few seconds. Never throws. */
-  tell(snapshot: Snapshot | undefined, failure: string | null): Promise<void>;
+  tell(
+    snapshot: Snapshot | undefined,
+    failure: string | null,
+    prepared: Readonly<Record<string, PreparedTraffic>>,
+  ): Promise<void>;
   leave(): Promise<void>;
 }
 
@@ -33,13 +37,14 @@ export function createSelfReport({
   let lastTold = -Infinity;
   let isFailing = false;
   return {
-    async tell(snapshot, failure) {
+    async tell(snapshot, failure, prepared) {
       const state = {
         ...who,
         revision: snapshot?.revision ?? null,
         failure,
         reads: snapshot === undefined ? [] : versionsReadIn(snapshot),
         folds: snapshot?.versions.map(({ version }) => version) ?? [],
+        prepared,
       };
       const text = JSON.stringify(state);
       if (text === told && performance.now() - lastTold < TELL_EVERY_MS) return;
@@ -62,7 +67,7 @@ export function createSelfReport({
 
 /** The view versions that its answers come from. */
 export function versionsReadIn({ endpoints, services }: Snapshot): string[] {
-  const read = new Set([...endpoints.values()].flatMap(({ versions }) => versions));
+  const read = new Set([...endpoints.values()].flatMap(({ plan }) => plan?.versions ?? []));
   for (const { definitions, service } of services.values()) {
     for (const version of versionsRead(definitions.manifest, service)) read.add(version);
   }

@@ -2,9 +2,9 @@
 
 import { HeadraceError, type Logger, messageOf } from '../core/index.ts';
 import { type Definitions, type ModelSpec, type ResolvedService, resolveService } from '../definitions/index.ts';
-import { type Binding, checkSignature, type LoadedModel, type ModelRuntime } from '../models/index.ts';
+import { type Binding, compileBinding, type LoadedModel, type ModelRuntime } from '../models/index.ts';
 import { type Registry, versionIncomplete, versionsRead } from '../registry/index.ts';
-import { getBlob, type ObjectStore } from '../storage/index.ts';
+import { getUnchecked, type ObjectStore } from '../storage/index.ts';
 
 export interface ServedModel {
   readonly loaded: LoadedModel;
@@ -14,6 +14,8 @@ export interface ServedModel {
   /** The definitions that it was trained on, and the features that it takes of them. */
   readonly definitions: Definitions;
   readonly service: ResolvedService;
+  /** SHA-256 of the file. */
+  readonly artifact: string;
 }
 
 export interface ServedModels {
@@ -71,8 +73,9 @@ export function createServedModels({
       entry.uses++;
       const loaded = await entry.loading;
       try {
-        const binding = checkSignature(loaded.signature, service, spec);
-        const model: ServedModel = { loaded, binding, spec, definitions, service };
+        const binding = compileBinding(loaded.signature, service, spec);
+        const { artifact } = registered;
+        const model: ServedModel = { loaded, binding, spec, definitions, service, artifact };
         artifactOf.set(model, id);
         return model;
       } catch (thrown) {
@@ -95,7 +98,8 @@ async function load(
   spec: ModelSpec,
 ): Promise<LoadedModel> {
   try {
-    return await runtime.load(await getBlob(objects, artifact), { providers: spec.providers });
+    const onnx = await getUnchecked(objects, artifact);
+    return await runtime.load(onnx, { providers: spec.providers, handsOver: true, sha256: artifact });
   } catch (thrown) {
     if (thrown instanceof HeadraceError) throw thrown;
     const message = messageOf(thrown);

@@ -37,15 +37,4 @@ export interface ServingDeps {
 export interface ServingLimits {
   readonly maxInFlight: number;
   readonly maxRows: number;
-  readonly requestTimeoutMs: number;
-}
-
-/** What a request brings besides its body. */
-export interface Caller {
-  readonly requestId: string;
-  /** W3C trace id, when the client sent one. */
-  readonly traceId?: string | undefined;
-  /** From X-Request-Timeout-Ms; the default when left out. */
-  readonly timeoutMs?: number | undefined;
-  readonly actor?: string | undefined;
 }

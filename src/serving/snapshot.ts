@@ -1,23 +1,20 @@
-// What is served right now, swapped whole when the registry changes: a request keeps the plan it started with, and a
-// model is unloaded only when the last request that holds it has ended.
+// What is served right now, swapped whole when the registry changes or an endpoint is loaded: a request keeps the plan it
+// started with, and a model is unloaded only when the last request that holds it has ended.
 
 import { didYouMeanOf, HeadraceError, messageOf } from '../core/index.ts';
 import { type Definitions, type LiveVersion, resolveService } from '../definitions/index.ts';
-import {
-  type EndpointState,
-  readableVersions,
-  type ServedService,
-  type ServiceState,
-  versionIncomplete,
-} from '../registry/index.ts';
+import { readableVersions, type ServedService, type ServiceState, versionIncomplete } from '../registry/index.ts';
+import { type Catalogue, catalogueOf } from './catalogue.ts';
 import { type DefinitionsHealth, definitionsHealth } from './definitions-health.ts';
-import { compileEndpoint, type EndpointPlan } from './endpoint-plan.ts';
-import { compileFeaturePlan, type FeaturePlan } from './feature-plan.ts';
+import { createEndpointLoads, type EndpointSlot } from './endpoint-loads.ts';
+import type { EndpointPlan } from './endpoint-plan.ts';
+import { compileReadPlan, type ReadPlan } from './features/read-plan.ts';
 import { createKeptVersions } from './kept-versions.ts';
-import { createServedModels } from './served-models.ts';
 import type { ServingDeps } from './serving-deps.ts';
+import type { Failing } from './request-truth.ts';
 import { createSelfReport } from './self-report.ts';
 import { createStoreCheck } from './store-check.ts';
+import { createWantedEndpoints } from './wanted-endpoints.ts';
 
 export interface Snapshots {
   /** Throws HR_NOTHING_APPLIED while nothing was applied. */
@@ -26,11 +23,15 @@ export interface Snapshots {
   versions(): readonly LiveVersion[];
   /** Throws HR_UNKNOWN_ENDPOINT, HR_MODEL_NOT_READY (no variant could be loaded). */
   endpoint(name: string): EndpointPlan;
-  endpoints(): readonly EndpointPlan[];
+  /** Whether the definitions have it, served or not. */
+  isEndpoint(name: string): boolean;
+  isService(name: string): boolean;
   /** For reading features; compiled when first asked for. Throws HR_UNKNOWN_SERVICE, HR_VERSION_INCOMPLETE. */
-  service(name: string): FeaturePlan;
-  /** What of the definitions is served, and what not and why. */
-  health(): DefinitionsHealth;
+  service(name: string): ReadPlan;
+  /** What is there to ask. Throws HR_NOTHING_APPLIED. */
+  catalogue(): Catalogue;
+  /** What of the definitions is served, and what not and why. `failing`: which endpoints fail at every request. */
+  health(failing: (endpoint: string) => Failing | undefined): DefinitionsHealth;
   /** Looks whether anything changed, and swaps when it did. Never throws: what fails stays as it was and is logged. */
   refresh(): Promise<void>;
   /** A look that begins now; throws what it does. */
@@ -44,12 +45,10 @@ export interface Snapshot {
   readonly versions: readonly LiveVersion[];
   /** Those of them that the registry says are complete. */
   readonly complete: ReadonlySet<LiveVersion>;
-  readonly states: readonly EndpointState[];
-  readonly endpoints: ReadonlyMap<string, EndpointPlan>;
-  readonly failures: ReadonlyMap<string, HeadraceError>;
+  readonly endpoints: ReadonlyMap<string, EndpointSlot>;
   /** By which definitions each service is served. */
   readonly services: ReadonlyMap<string, ServedBy>;
-  readonly servicePlans: Map<string, FeaturePlan>;
+  readonly servicePlans: Map<string, ReadPlan>;
 }
 
 export interface ServedBy extends ServedService {
@@ -57,9 +56,14 @@ export interface ServedBy extends ServedService {
 }
 
 const CHECK_EVERY_MS = 1000;
-/** What could not be loaded is tried again after this, then after twice as long each time, up to a minute. */
+/** Definitions that could not be loaded are tried again after this, then after twice as long each time, up to a minute. */
 const RETRY_MS = 1000;
 const MOST_RETRY_MS = 60_000;
+/** What loads quickly is served at the end of the look that met it; before the first answer there is more time. */
+const QUICK_LOAD_MS = 500;
+const FIRST_LOAD_MS = 30_000;
+/** A registry or a store that says nothing must not keep the next look away. */
+const LOOK_LIMIT_MS = 5000;
 
 const TOLD: Readonly<Record<ServiceState, string>> = {
   current: 'service has moved',
@@ -70,7 +74,6 @@ const TOLD: Readonly<Record<ServiceState, string>> = {
 
 export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
   const { registry, store, directory, logger, definitionsOf, earlierDefinitions } = deps;
-  const models = createServedModels(deps);
   const kept = createKeptVersions(registry, earlierDefinitions);
   const report = createSelfReport(deps);
   const storeCheck = createStoreCheck({ ...deps, runs: deps.ingestion.runs });
@@ -82,37 +85,20 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
   let retryMs = RETRY_MS;
   let refreshing: Promise<void> | undefined;
   let lastCheck = -Infinity;
+  /** Numbers the looks: what an abandoned one still finds is not taken. */
+  let looks = 0;
 
-  const planService = (snapshot: Snapshot, name: string): FeaturePlan => {
+  const planService = (snapshot: Snapshot, name: string): ReadPlan => {
     let plan = snapshot.servicePlans.get(name);
     if (plan === undefined) {
       const served = snapshot.services.get(name);
       if (served?.state === 'unserved') throw versionIncomplete(`service "${name}"`, served.waitsFor);
       const definitions = served?.definitions ?? snapshot.definitions;
       const service = resolveService(definitions.manifest, name);
-      plan = compileFeaturePlan(definitions, service, store, directory, 'rows');
+      plan = compileReadPlan(definitions, service, store, directory);
       snapshot.servicePlans.set(name, plan);
     }
     return plan;
-  };
-
-  // A plan is kept when nothing that it was compiled from has changed; one that stands in for what failed is not.
-  const planEndpoint = async (
-    definitions: Definitions,
-    state: EndpointState,
-    isReadable: (version: string) => boolean,
-  ): Promise<EndpointPlan | undefined> => {
-    const before = current?.endpoints.get(state.name);
-    const isSame = current?.definitions === definitions && before?.state.revision === state.revision;
-    const stoodIn = current?.failures.has(state.name) ?? false;
-    if (before !== undefined && isSame && !stoodIn) return before;
-    const spec = definitions.manifest.endpoints[state.name];
-    const model = spec === undefined ? undefined : definitions.manifest.models[spec.model];
-    if (spec === undefined || model === undefined) return undefined;
-    const planFeatures = (own: Definitions, service: FeaturePlan['service']) =>
-      compileFeaturePlan(own, service, store, directory, 'inputs');
-    const { monitor } = deps;
-    return compileEndpoint({ state, spec, model, definitions, isReadable, models, monitor, planFeatures });
   };
 
   const loadServices = async (definitions: Definitions): Promise<ReadonlyMap<string, ServedBy>> => {
@@ -128,40 +114,27 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
     return loaded;
   };
 
-  const build = async (applied: { readonly hash: string; readonly revision: number }): Promise<Snapshot> => {
+  const build = async (
+    applied: { readonly hash: string; readonly revision: number },
+    look: number,
+    isFresh: boolean,
+  ): Promise<Snapshot> => {
     const { hash, revision } = applied;
     const definitions = current?.definitions.hash === hash ? current.definitions : await definitionsOf(hash);
     const { versions, rows } = await kept.load(definitions);
     const services = await loadServices(definitions);
     const states = await registry.endpoints.list();
-    const endpoints = new Map<string, EndpointPlan>();
-    const failures = new Map<string, HeadraceError>();
-    const isReadable = readableVersions(rows);
-    for (const state of states) {
-      try {
-        const plan = await planEndpoint(definitions, state, isReadable);
-        if (plan !== undefined) endpoints.set(state.name, plan);
-      } catch (thrown) {
-        const error =
-          thrown instanceof HeadraceError
-            ? thrown
-            : new HeadraceError('HR_INTERNAL', String(thrown), { cause: thrown });
-        failures.set(state.name, error);
-        if (current?.failures.get(state.name)?.message !== error.message) {
-          const fields = { endpoint: state.name, code: error.code, reason: error.message };
-          logger.error(fields, 'endpoint keeps what it served before');
-        }
-        const before = current?.endpoints.get(state.name);
-        if (before !== undefined) endpoints.set(state.name, before);
-      }
-    }
+    if (look !== looks) throw new HeadraceError('HR_STORAGE_UNAVAILABLE', 'the registry took too long');
+    loads.want(endpoints.wanted(definitions, states, readableVersions(rows)), isFresh);
+    await loads.settled(QUICK_LOAD_MS);
     tellOfServices(services);
     const servicePlans = keptServicePlans(services);
     const complete = new Set(versions.filter((_, at) => rows[at]?.completedMicros !== null));
-    return { revision, definitions, versions, complete, states, endpoints, failures, services, servicePlans };
+    const slots = loads.slots();
+    return { revision, definitions, versions, complete, endpoints: slots, services, servicePlans };
   };
 
-  const keptServicePlans = (services: ReadonlyMap<string, ServedBy>): Map<string, FeaturePlan> => {
+  const keptServicePlans = (services: ReadonlyMap<string, ServedBy>): Map<string, ReadPlan> => {
     const plans = [...(current?.servicePlans ?? [])].filter(([name]) => {
       const [before, now] = [current?.services.get(name), services.get(name)];
       return now !== undefined && now.definitions === before?.definitions && now.state !== 'unserved';
@@ -179,28 +152,25 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
     }
   };
 
-  const swap = (next: Snapshot, token: number): void => {
-    const before = current;
-    current = next;
-    for (const [name, plan] of before?.endpoints ?? []) {
-      if (next.endpoints.get(name) === plan) continue;
-      plan
-        .retire()
-        .catch((thrown: unknown) =>
-          logger.error({ endpoint: name, reason: String(thrown) }, 'old models could not be unloaded'),
-        );
-    }
-    const { revision, endpoints } = next;
-    logger.info({ change: token, endpoints: endpoints.size, revision }, 'serving what the registry says');
-  };
+  const endpoints = createWantedEndpoints(deps);
+  const loads = createEndpointLoads({
+    logger,
+    nowMicros: () => deps.clock.nowMicros(),
+    onChange() {
+      if (current !== undefined) current = { ...current, endpoints: loads.slots() };
+    },
+  });
 
-  const loadApplied = async (token: number): Promise<void> => {
+  const loadApplied = async (token: number, look: number, isFresh: boolean): Promise<void> => {
     const applied = await registry.definitions.current();
     if (applied === undefined) return;
     try {
-      swap(await build(applied), token);
+      current = await build(applied, look, isFresh);
       failure = undefined;
+      const fields = { change: token, endpoints: current.endpoints.size, revision: current.revision };
+      logger.info(fields, 'serving what the registry says');
     } catch (thrown) {
+      if (look !== looks) throw thrown;
       const error = messageOf(thrown);
       if (failure?.error !== error)
         logger.error(
@@ -212,19 +182,21 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
     }
   };
 
-  const isLacking = (): boolean => failure !== undefined || (current?.failures.size ?? 0) > 0 || kept.isPartial();
+  const isLacking = (): boolean => failure !== undefined || kept.isPartial();
 
   /** What changed, and what could not be loaded when it did. */
-  const loadChanges = async (): Promise<void> => {
+  const loadChanges = async (look: number): Promise<void> => {
+    loads.retry();
     const token = await registry.changeToken();
-    if (token !== seenToken) retryMs = RETRY_MS;
+    const isFresh = token !== seenToken;
+    if (isFresh) retryMs = RETRY_MS;
     else if (!isLacking()) return;
     else if (performance.now() < retryAt) {
       if (failure !== undefined) throw failure.thrown;
       return;
     }
     try {
-      await loadApplied(token);
+      await loadApplied(token, look, isFresh);
       seenToken = token;
       retryAt = performance.now() + retryMs;
       retryMs = Math.min(2 * retryMs, MOST_RETRY_MS);
@@ -244,15 +216,31 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
     await deps.completeVersions(waiting);
   };
 
-  const look = async (): Promise<void> => {
+  /** Traffic that this server has loaded, or failed to, may be active now, or never. */
+  const settleTraffic = async (look: number): Promise<void> => {
+    const preparing = [...(current?.endpoints.values() ?? [])].filter(
+      ({ state }) => state.change?.state === 'preparing',
+    );
+    if (preparing.length === 0) return;
+    const settled = await Promise.all(preparing.map(({ state }) => registry.endpoints.settleTraffic(state.name)));
+    if (settled.every(({ change }) => change?.state === 'preparing')) return;
+    await loadChanges(look);
+    await report.tell(current, failure?.error ?? null, loads.prepared());
+  };
+
+  const lookOnce = async (): Promise<void> => {
+    const look = ++looks;
     try {
-      await loadChanges();
+      await loadChanges(look);
     } finally {
       // Whatever can't be loaded: others have to hear of it, and that this server is there.
-      await report.tell(current, failure?.error ?? null);
+      if (look === looks) await report.tell(current, failure?.error ?? null, loads.prepared());
     }
+    await settleTraffic(look);
     await directory.refresh();
   };
+
+  const look = (): Promise<void> => within(lookOnce(), LOOK_LIMIT_MS);
 
   let toldOf = '';
   const refresh = (): Promise<void> => {
@@ -279,27 +267,30 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
   };
 
   await refresh();
+  await loads.settled(FIRST_LOAD_MS);
   return {
     definitions: () => need().definitions,
     versions: () => need().versions,
     endpoint(name) {
       const snapshot = need();
-      const plan = snapshot.endpoints.get(name);
-      if (plan !== undefined) return plan;
-      const failed = snapshot.failures.get(name);
-      if (failed !== undefined)
-        throw new HeadraceError('HR_MODEL_NOT_READY', `endpoint "${name}" is not served: ${failed.message}`, {
-          cause: failed,
-        });
+      const slot = snapshot.endpoints.get(name);
+      if (slot?.plan !== undefined) return slot.plan;
+      if (slot !== undefined) {
+        const { error } = slot.failure ?? {};
+        const reason = error === undefined ? 'it is being loaded' : error.message;
+        throw new HeadraceError('HR_MODEL_NOT_READY', `endpoint "${name}" is not served: ${reason}`, { cause: error });
+      }
       const known = Object.keys(snapshot.definitions.manifest.endpoints);
       throw new HeadraceError(
         'HR_UNKNOWN_ENDPOINT',
         `there is no endpoint "${name}".${didYouMeanOf('endpoints', name, known)}`,
       );
     },
-    endpoints: () => [...(current?.endpoints.values() ?? [])],
+    isEndpoint: (name) => Object.hasOwn(current?.definitions.manifest.endpoints ?? {}, name),
+    isService: (name) => Object.hasOwn(current?.definitions.manifest.services ?? {}, name),
     service: (name) => planService(need(), name),
-    health: () => definitionsHealth(current, failure, storeCheck.health()),
+    catalogue: () => catalogueOf(need()),
+    health: (failing) => definitionsHealth(current, failure, storeCheck.health(), failing),
     async catchUp() {
       while (refreshing !== undefined) await refreshing;
       const looking = look();
@@ -311,8 +302,23 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
     async close() {
       await refreshing;
       await report.leave();
-      for (const plan of current?.endpoints.values() ?? []) await plan.retire();
       current = undefined;
+      await loads.close();
     },
   };
+}
+
+/** What `work` gives; throws HR_STORAGE_UNAVAILABLE when that takes too long. What it then gives is dropped. */
+async function within<T>(work: Promise<T>, limitMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new HeadraceError('HR_STORAGE_UNAVAILABLE', `nothing came within ${limitMs / 1000} s; looking again`));
+    }, limitMs);
+  });
+  try {
+    return await Promise.race([work, limit]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

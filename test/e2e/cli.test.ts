@@ -168,7 +168,8 @@ describe('features get', () => {
     expect(rows.map((row) => row['features']?.['history__mean_7d'])).toEqual([30, 15]);
     expect(rows[1]).toMatchObject({
       features: { history__purchases_1d: 2, history__big_7d: 1, basket__ratio: 2 },
-      statuses: { history__last_points: 'PRESENT', basket__ratio: 'PRESENT' },
+      statuses: {},
+      event_times: { history: expect.stringMatching(/Z$/) },
     });
     expect(Object.keys(rows[0]?.['features'] ?? {})).toEqual([
       'history__last_points',
@@ -188,18 +189,20 @@ describe('features get', () => {
     });
   });
 
-  it('answers an unknown and a null key', () => {
-    const { rows } = JSON.parse(read('[{"customer":"eve"},{"customer":null}]').stdout) as { rows: unknown[] };
+  it('answers an unknown key, and refuses a row that has none', () => {
+    const { rows } = JSON.parse(read('[{"customer":"eve"}]').stdout) as { rows: unknown[] };
     expect(rows).toMatchObject([
       {
         features: { history__last_points: null, history__purchases_1d: 0 },
         statuses: { history__last_points: 'NOT_FOUND' },
       },
-      {
-        features: { history__last_points: null, history__purchases_1d: null },
-        statuses: { history__purchases_1d: 'NOT_FOUND' },
-      },
     ]);
+    const refused = read('[{"customer":"eve"},{"customer":null},{}]');
+    expect(refused).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('rows[1].customer: expected string, got null'),
+    });
+    expect(refused.stderr).toContain('rows[2].customer: expected string, got nothing');
   });
 
   it('names row and column of a wrong value, and the nearest service', () => {
@@ -298,7 +301,7 @@ describe('push', () => {
           rows: [
             {
               features: { history__purchases_1d: 2, history__mean_7d: 'NaN' },
-              event_times: { history__last_points: expect.stringContaining(hourAgo.slice(0, 19)) },
+              event_times: { history: expect.stringContaining(hourAgo.slice(0, 19)) },
             },
           ],
         });

@@ -65,6 +65,17 @@ describe('logs query', () => {
     expect(ask('--to', '2026-01-01')).toMatchObject({ rows: [] });
   });
 
+  it('tells how its files stand', () => {
+    const status = headraceJson(project, ['logs', 'status']);
+    expect(status).toMatchObject({
+      open: { files: 1 },
+      ended: { files: 0, bytes: 0 },
+      predictions: { files: 0, bytes: 0, from: null, to: null },
+      damaged: { parts: 0, bytes: 0 },
+    });
+    expect(headrace(project, ['logs', 'status']).stdout).toMatch(/segments being written +1 +\d+\n/);
+  });
+
   it.each([
     [['chekout'], 1, 'HR_UNKNOWN_ENDPOINT: there is no endpoint "chekout". Did you mean "checkout"?'],
     [['--limit', '0'], 2, 'HR_USAGE: --limit takes a whole number'],

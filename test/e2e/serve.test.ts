@@ -12,6 +12,7 @@ import {
   REPOSITORY,
   startServe,
 } from '../support/serving-project.ts';
+import { headraceBeside } from '../support/evolving-project.ts';
 
 let project: Project;
 beforeAll(() => {
@@ -62,14 +63,19 @@ describe('one worker', () => {
     const server = await startServe(project);
     try {
       const stopPredicting = keepPredicting(server.url, 4);
-      headraceJson(project, ['endpoints', 'traffic', 'checkout', 'stable=1:50', 'candidate=2:50']);
+      const to = async (...variants: string[]) => {
+        const { code, stderr } = await headraceBeside(project, ['endpoints', 'traffic', 'checkout', ...variants]);
+        expect(stderr).toBe('');
+        expect(code).toBe(0);
+      };
+      await to('stable=1:50', 'candidate=2:50');
       const tookMs = await until(
         'the change',
         async () => (await predict(server.url)).variants.includes('candidate'),
         2000,
       );
       expect(tookMs).toBeLessThan(1500);
-      headraceJson(project, ['endpoints', 'traffic', 'checkout', 'candidate=2:100']);
+      await to('candidate=2:100');
       await until('the change', async () => !(await predict(server.url)).variants.includes('stable'), 2000);
       const statuses = await stopPredicting();
       expect(statuses.length).toBeGreaterThan(20);

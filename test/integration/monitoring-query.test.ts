@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Clock, silentLogger } from '../../src/core/index.ts';
 import {
+  type CompactOptions,
   compactPredictionLog,
   type LogQuestion,
   openPredictionLog,
@@ -14,7 +15,7 @@ import {
   queryPredictionLog,
 } from '../../src/monitoring/index.ts';
 import { type DuckDb, openDuckDb } from '../../src/storage/index.ts';
-import { predictionEntry } from '../support/prediction-entry.ts';
+import { appendRecord } from '../support/prediction-records.ts';
 
 const NOW = 1_790_000_000_000_000;
 
@@ -43,12 +44,13 @@ function openLog(): PredictionLog {
 
 async function write(...ids: readonly string[]): Promise<PredictionLog> {
   const log = openLog();
-  for (const [at, id] of ids.entries()) log.append(predictionEntry(id, { atMicros: NOW + at }));
+  for (const [at, id] of ids.entries()) appendRecord(log, id, { atMicros: NOW + at });
   await log.flush();
   return log;
 }
 
-const compact = () => compactPredictionLog({ directory, duckdb: async () => duckdb, clock });
+const compact = (bounds: Pick<CompactOptions, 'maxBytes'> = {}) =>
+  compactPredictionLog({ directory, duckdb: async () => duckdb, clock, ...bounds });
 const ask = (sql: string, more: Partial<LogQuestion> = {}, using: DuckDb = duckdb) =>
   queryPredictionLog(using, { directory, sql, limit: 1000, startsAt: folder, ...more });
 
@@ -61,7 +63,7 @@ describe('a question to the prediction log', () => {
     ]);
     expect({ rows, isCut }).toEqual({ rows: [], isCut: false });
     expect((await ask('SELECT * FROM predictions')).columns.map(({ name }) => name)).toEqual(
-      'prediction_id request_id trace_id predicted_at latency_micros endpoint model version variant unit request features statuses outputs outcome observed_at recorded_at'.split(
+      'prediction_id request_id trace_id predicted_at latency_micros endpoint model version variant arm unit request features statuses outputs altered outcome observed_at recorded_at'.split(
         ' ',
       ),
     );
@@ -70,7 +72,7 @@ describe('a question to the prediction log', () => {
 
   it('sees what was written a moment ago, and what became Parquet, each with its newest outcome', async () => {
     const log = await write('a', 'b');
-    await log.appendOutcome({ predictionId: 'a', endpoint: 'delay', value: true, observedMicros: NOW });
+    await log.recordOutcomes([{ predictionId: 'a', endpoint: 'delay', value: true, observedMicros: NOW }]);
     await log.close();
     await compact();
     await write('c');
@@ -133,21 +135,24 @@ describe('a question to the prediction log', () => {
 
   it('is asked again where a compaction took a file away under it', async () => {
     await (await write('a', 'b')).close();
+    await compact();
     await write('c');
     let times = 0;
     const takenAway: DuckDb = {
       ...duckdb,
       async connect() {
-        // The files are listed by now.
-        if (times++ === 0) await compact();
-        return duckdb.connect();
+        times++;
+        const connection = await duckdb.connect();
+        const run = connection.run.bind(connection);
+        connection.run = async (sql, ...more) => {
+          // The files are listed by now.
+          if (times === 1 && sql.startsWith('CREATE TEMP VIEW')) await compact({ maxBytes: 0 });
+          return run(sql, ...more);
+        };
+        return connection;
       },
     };
-    expect((await ask('SELECT prediction_id FROM predictions ORDER BY 1', {}, takenAway)).rows).toEqual([
-      ['a'],
-      ['b'],
-      ['c'],
-    ]);
+    expect((await ask('SELECT prediction_id FROM predictions ORDER BY 1', {}, takenAway)).rows).toEqual([['c']]);
     expect(times).toBe(2);
   });
 
@@ -157,7 +162,7 @@ describe('a question to the prediction log', () => {
     const writing = (async () => {
       while (!isOver) {
         const log = openLog();
-        for (let i = 0; i < 20; i++) log.append(predictionEntry(`${written + i}`));
+        for (let i = 0; i < 20; i++) appendRecord(log, `${written + i}`);
         await log.close();
         written += 20;
         if (written % 60 === 0) await compact();

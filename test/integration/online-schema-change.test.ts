@@ -27,6 +27,7 @@ import { type Database, openDatabase } from '../../src/storage/index.ts';
 import { baseOf, eventOf } from '../support/fold-world.ts';
 import { keyOf } from '../support/ingestion-world.ts';
 import { type OnlineStorePlace, onlineStoreKinds } from '../support/online-stores.ts';
+import { expectPlacedAsRead } from '../support/placed-as-read.ts';
 
 const NOW = 1_790_000_000_000_000;
 const KEY = keyOf('ATL');
@@ -191,6 +192,8 @@ describe.each(onlineStoreKinds())('on $name', ({ prepare }) => {
   const view = async (manifest: Manifest, at = NOW, key: typeof KEY | undefined = KEY): Promise<ReadView> => {
     const reader = createFeatureReader(manifest, resolveService(manifest, 's'), asOneVersion(store), directory);
     const [row] = await reader.read([[key]], at);
+    const given = { store: asOneVersion(store), directory, keys: [[key]], at };
+    await expectPlacedAsRead({ manifest, service: 's', ...given });
     return row?.[0] as ReadView;
   };
   const read = async (manifest: Manifest, at = NOW) => {

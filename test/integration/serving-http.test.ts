@@ -105,7 +105,7 @@ describe('predict', () => {
       expect(response.headers['x-request-id']).toBe('abc-2');
       expect(response.headers['traceparent']).toMatch(/^00-0af7651916cd43dd8448eb211c80319c-[0-9a-f]{16}-00$/);
     }
-    const foreign = await predict({ inputs: [{}] }, { traceparent: 'ff-xyz' });
+    const foreign = await predict({ inputs: [{ customer: 'ada' }] }, { traceparent: 'ff-xyz' });
     expect(foreign.statusCode).toBe(200);
     expect(foreign.headers['traceparent']).toBeUndefined();
   });
@@ -303,7 +303,13 @@ describe('bad input', () => {
       ],
     });
     const read = await post('/v1/features/read', { service: 'shop_features', rows: [{ cust: 'ada', amount: 1 }] });
-    expect(read.json()).toMatchObject({ code: 'HR_INVALID', errors: [{ path: 'rows[0].cust' }] });
+    expect(read.json()).toMatchObject({
+      code: 'HR_INVALID',
+      errors: [
+        { path: 'rows[0].customer', message: expect.stringMatching(/^expected string, got nothing/) },
+        { path: 'rows[0].cust', message: expect.stringMatching(/Did you mean "customer"\?$/) },
+      ],
+    });
     const now = new Date(Date.now() - 1000).toISOString();
     const pushed = await post('/v1/sources/purchases/push', {
       rows: [{ custmer: 'typo', amount: 1, points: 1, bought_at: now }],
@@ -311,7 +317,7 @@ describe('bad input', () => {
     expect(pushed.json()).toMatchObject({ code: 'HR_INVALID', errors: [{ path: 'rows[0].custmer' }] });
   });
 
-  it('takes rows with more members, and rows that lack some, but for both at once', async () => {
+  it('takes rows with more members, and rows that lack optional ones, but for both at once', async () => {
     const inputs = [
       { customer: 'ada', amount: 1, note: 'more' },
       { customer: 'ada' },
@@ -491,9 +497,9 @@ describe('looking at the server', () => {
     expect(openapi).toMatch(/^3\./);
     expect(Object.keys(paths)).toEqual(
       expect.arrayContaining([
-        '/v1/endpoints/{endpoint}/predict',
+        '/v1/endpoints/checkout/predict',
         '/v1/features/read',
-        '/v1/sources/{source}/push',
+        '/v1/sources/purchases/push',
         '/v1/monitoring/stream',
         '/metrics',
       ]),

@@ -40,7 +40,7 @@ describe('an outcome', () => {
   const readBack = async (id: string): Promise<unknown[]> => {
     const connection = await (await app.duckdb()).connect();
     try {
-      const sql = await predictionLogSql(app.config.values['predictionLog.path']);
+      const sql = await predictionLogSql(connection, app.config.values['predictionLog.path']);
       const reader = await connection.runAndReadAll(
         `SELECT json_type(outcome), outcome::VARCHAR, recorded_at IS NOT NULL FROM (${sql}) WHERE prediction_id = '${id}'`,
       );
@@ -88,6 +88,17 @@ describe('an outcome', () => {
     // Writes out all that waits, the prediction too.
     await tell('another', 'true');
     expect(await readBack(id)).toEqual([null, null, false]);
+  });
+
+  it('is one of any number that a body holds', async () => {
+    const id = await predict();
+    const outcomes = Array.from(
+      { length: 30_000 },
+      (_, i) => `{"prediction_id":"${i === 29_999 ? id : i}","value":${i}}`,
+    );
+    const answer = await post('/v1/endpoints/checkout/outcomes', `{"outcomes":[${outcomes.join()}]}`);
+    expect([answer.statusCode, answer.json()]).toEqual([200, { accepted: 30_000 }]);
+    expect(await readBack(id)).toEqual(['UBIGINT', '29999', true]);
   });
 
   it('seen at a time that no number tells exactly is refused', async () => {

@@ -75,7 +75,7 @@ it('serves each version with the features that it was registered with', async ()
   } finally {
     await operator.close();
   }
-  await serving.dataPlane.refresh();
+  await serving.planes.control.refresh();
   const inputs = Array.from({ length: 60 }, (_, at) => ({ customer: at === 0 ? 'ada' : `c${at}`, amount: 10 }));
   const { predictions } = (
     await open.post('/v1/endpoints/checkout/predict', { inputs, options: { return_features: true } })

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createOnnxRuntime, type LoadedModel } from '../../src/models/index.ts';
+import { infer } from '../support/model-works.ts';
 import { linearModel } from '../support/onnx-model.ts';
 
 let inline: LoadedModel;
@@ -36,7 +37,7 @@ it.each([
         callers.map(async ({ rows, turns }) => {
           for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
           const x = { type: 'float32' as const, shape: [rows.length, 2], data: Float32Array.from(rows.flat()) };
-          const { probability } = await model().infer({ x });
+          const { probability } = await infer(model(), { x });
           expect(probability?.shape).toEqual([rows.length, 1]);
           expect(Array.from(probability?.data as Float32Array)).toEqual(rows.map(([a, b]) => a + b));
         }),

@@ -1,6 +1,6 @@
-// Offline at T equals online at T, for every view: a training set over all rows, against a materialize at W ≤ T by the
-// real engine with the rest pushed in random order through the real push path, perhaps materialized once more, read by
-// the reader that serves.
+// Offline at T equals online at T, for every view and on demand: a training set over all rows, against a materialize at W ≤ T
+// by the real engine with the rest pushed in random order through the real push path, perhaps materialized once more, read by
+// the plan that serves, from requests that lack what they may.
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,8 +8,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   type DataType,
-  type EncodedKey,
-  encodeKey,
+  type ErrorDetail,
   type Field,
   floorTo,
   MICROS_PER_DAY,
@@ -24,7 +23,8 @@ import { type Aggregation, type FeatureSpec, type Manifest, resolveService } fro
 import { openEventLog } from '../../src/events/index.ts';
 import { openIngestion } from '../../src/ingestion/index.ts';
 import { createRowDeriver, createTrainingSet, materialize } from '../../src/offline/index.ts';
-import { createFeatureReader, openRecordDirectory, openRowSchemas, openRuns } from '../../src/online/index.ts';
+import { openRecordDirectory, openRowSchemas, openRuns } from '../../src/online/index.ts';
+import { compileFeaturePlan } from '../../src/serving/feature-plan.ts';
 import { openDatabase, openObjectStore } from '../../src/storage/index.ts';
 import { LIMITS, type SettableClock } from '../support/ingestion-world.ts';
 import {
@@ -103,6 +103,43 @@ const WINDOWS = [
   over('countDistinct', 'i64', 60, 5),
 ];
 
+// What requests may lack: a key and columns of most types, each with a default or optional.
+const ASKED: readonly Field[] = [
+  { name: 'amount', type: TYPES.float64, default: 2.5 },
+  { name: 'pieces', type: TYPES.int64, default: 9007199254740993n },
+  { name: 'label', type: TYPES.string, default: 'no\u0000ne' },
+  { name: 'since', type: TYPES.timestamp, default: '2026-01-02T03:04:05.006Z' },
+  { name: 'names', type: { kind: 'list', of: TYPES.string }, default: ['x', 'y'] },
+  { name: 'weight', type: TYPES.float64, isOptional: true },
+  { name: 'note', type: TYPES.string, isOptional: true },
+];
+const DEMANDED = fields({
+  product: TYPES.float64,
+  pieces: TYPES.int64,
+  label: TYPES.string,
+  since: TYPES.timestamp,
+  names: { kind: 'list', of: TYPES.string },
+  hasWeight: TYPES.bool,
+  note: TYPES.string,
+  stored: TYPES.float64,
+});
+
+interface Asked {
+  readonly request: Readonly<Record<string, number | null>>;
+  readonly rows: { readonly last_f64: number | null };
+}
+
+const demand = ({ request, rows }: Asked): object => ({
+  product: (request['amount'] as number) * (request['weight'] ?? 1),
+  pieces: request['pieces'],
+  label: request['label'],
+  since: request['since'],
+  names: request['names'],
+  hasWeight: request['weight'] !== null,
+  note: request['note'],
+  stored: rows.last_f64 === null ? null : rows.last_f64 + (request['amount'] as number),
+});
+
 function manifestFor(path: string): Manifest {
   const derived = { kind: 'function', function: { id: 'source/events/derive/double', hash: 'test' } } as const;
   const scheduled = { kind: 'scheduled', everyMicros: EVERY, lagMicros: LAG } as const;
@@ -112,10 +149,22 @@ function manifestFor(path: string): Manifest {
     windows: viewOf('windows', 'single', 'events', ['b'], WINDOWS),
     hourly: viewOf('hourly', 'single', 'events', ['b'], [...LATEST, ...WINDOWS], { freshness: scheduled }),
   };
+  const b = { name: 'b', type: TYPES.string, isOptional: true } as const;
   return manifestOf({
     entities: {
-      pair: { name: 'pair', keys: fields({ a: TYPES.int64, b: TYPES.string }) },
-      single: { name: 'single', keys: fields({ b: TYPES.string }) },
+      pair: { name: 'pair', keys: [{ name: 'a', type: TYPES.int64, default: 1 }, b] },
+      single: { name: 'single', keys: [b] },
+    },
+    onDemandViews: {
+      demand: {
+        name: 'demand',
+        inputs: [
+          { kind: 'request', name: 'request', columns: ASKED },
+          { kind: 'view', name: 'rows', view: 'rows', keyColumns: ['b'] },
+        ],
+        features: DEMANDED,
+        transform: { id: 'onDemandView/demand/transform', hash: 'test' },
+      },
     },
     sources: {
       events: sourceOf('events', path, COLUMNS, {
@@ -129,13 +178,16 @@ function manifestFor(path: string): Manifest {
     services: {
       all: {
         name: 'all',
-        members: Object.values(views).map(({ name, keyColumns, features }) => ({
-          kind: 'view',
-          role: name,
-          view: name,
-          keyColumns,
-          features: features.map((feature) => feature.name),
-        })),
+        members: [
+          ...Object.values(views).map(({ name, keyColumns, features }) => ({
+            kind: 'view' as const,
+            role: name,
+            view: name,
+            keyColumns,
+            features: features.map((feature) => feature.name),
+          })),
+          { kind: 'onDemand', role: 'demand', view: 'demand', features: DEMANDED.map(({ name }) => name) },
+        ],
       },
     },
   });
@@ -161,8 +213,27 @@ const happening = fc.record({
   ts: nullable(fc.integer({ min: 0, max: 9 }).map((n) => START + n)),
   raw: nullable(fc.constantFrom(Uint8Array.of(), Uint8Array.of(0, 1), Uint8Array.of(255))),
 });
-const SPINE = fields({ a: TYPES.int64, b: TYPES.string, when: TYPES.timestamp });
+const SPINE = [...fields({ a: TYPES.int64, b: TYPES.string, when: TYPES.timestamp }), ...ASKED];
 const KEYS = [1n, 2n ** 53n + 1n, null].flatMap((a) => ['', '1', 'é', 'nobody', null].map((b) => ({ a, b })));
+const asking = fc.record({
+  amount: nullable(fc.constantFrom(1.5, -2)),
+  pieces: nullable(fc.constantFrom(3n, 2n ** 60n)),
+  label: nullable(fc.constantFrom('', 'é')),
+  since: nullable(fc.constantFrom(0, START)),
+  names: nullable(fc.constantFrom<readonly Value[]>([], ['a'])),
+  weight: nullable(fc.constantFrom(2, 0.5)),
+  note: nullable(fc.constantFrom('', 'n')),
+});
+
+/** As a request carries it: of what is null, some are left out. */
+function asRequest(row: Row, columns: readonly Field[]): object {
+  return Object.fromEntries(
+    columns.flatMap(({ name, type }, at) => {
+      const value = row[name] ?? null;
+      return value === null && at % 2 === 0 ? [] : [[name, toJson(type, value)]];
+    }),
+  );
+}
 
 describe.each(onlineStoreKinds())('with $name', ({ name: kind, prepare }) => {
   let world: OfflineWorld;
@@ -186,7 +257,8 @@ describe.each(onlineStoreKinds())('with $name', ({ name: kind, prepare }) => {
         fc.integer({ min: 0, max: 59 }),
         fc.boolean(),
         fc.infiniteStream(fc.nat()),
-        async (happenings, watermarkMinute, laterMinutes, afterRun, isRunAgain, random) => {
+        fc.array(asking, { minLength: KEYS.length, maxLength: KEYS.length }),
+        async (happenings, watermarkMinute, laterMinutes, afterRun, isRunAgain, random, asked) => {
           const project = `${kind}-${trial++}`;
           const directory = join(world.directory, project);
           await mkdir(directory);
@@ -197,7 +269,7 @@ describe.each(onlineStoreKinds())('with $name', ({ name: kind, prepare }) => {
             seq: BigInt(index),
           }));
           const manifest = manifestFor(join(directory, 'events.parquet'));
-          const functions = { 'source/events/derive/double': double };
+          const functions = { 'source/events/derive/double': double, 'onDemandView/demand/transform': demand };
           const definitions = definitionsOf(manifest, directory, functions);
           const watermark = START + watermarkMinute * MICROS_PER_MINUTE;
           const at = watermark + laterMinutes * MICROS_PER_MINUTE;
@@ -209,7 +281,7 @@ describe.each(onlineStoreKinds())('with $name', ({ name: kind, prepare }) => {
           const database = await openDatabase(`sqlite:${join(directory, 'registry.db')}`);
 
           await writeParquet(world.connection, join(directory, 'events.parquet'), COLUMNS, rows);
-          const spine = [at, atScheduled].flatMap((when) => KEYS.map((key) => ({ ...key, when })));
+          const spine = [at, atScheduled].flatMap((when) => KEYS.map((key, i) => ({ ...key, ...asked[i], when })));
           await writeParquet(world.connection, join(directory, 'spine.parquet'), SPINE, spine);
           const out = join(directory, 'out.parquet');
           await createTrainingSet(
@@ -260,31 +332,25 @@ describe.each(onlineStoreKinds())('with $name', ({ name: kind, prepare }) => {
               await materialize(deps, { incremental: again(), dryRun: false });
             }
             const directoryOfRuns = await openRecordDirectory(runs, schemas);
-            const reader = createFeatureReader(manifest, resolveService(manifest, 'all'), store, directoryOfRuns);
-            const keys = KEYS.map(({ a, b }) => {
-              const pair = encodeKey([TYPES.int64, TYPES.string], [a, b]);
-              const single = encodeKey([TYPES.string], [b]);
-              return [pair, single, single, single] satisfies (EncodedKey | undefined)[];
-            });
-            const live = await reader.read(keys, at);
-            const asRun = await reader.read(keys, atScheduled);
-
-            const views = Object.values(manifest.views);
-            const types = views.flatMap(({ name, features }) =>
-              features.map((feature) => ({ name: `${name}__${feature.name}`, type: feature.type })),
+            const service = resolveService(manifest, 'all');
+            const plan = compileFeaturePlan(definitions, service, store, directoryOfRuns, 'rows');
+            const mistakes: ErrorDetail[] = [];
+            const requests = KEYS.map((key, i) =>
+              plan.parseRow(asRequest({ ...key, ...asked[i] }, service.requestColumns), i, mistakes),
             );
-            const offline = await readParquet(world.connection, out, types);
+            expect(mistakes).toEqual([]);
+            const live = await plan.read(requests, at);
+            const asRun = await plan.read(requests, atScheduled);
+
+            const offline = await readParquet(world.connection, out, service.features);
             KEYS.forEach((key, i) => {
-              for (const [v, { name, features, freshness }] of views.entries()) {
-                const read = freshness.kind === 'live' ? live : asRun;
-                const row = offline[freshness.kind === 'live' ? i : i + KEYS.length];
-                features.forEach((feature, f) => {
-                  const online = read[i]?.[v]?.values[f] ?? null;
-                  const trained = row?.[`${name}__${feature.name}`] ?? null;
-                  if (sameValue(feature.type, online, trained)) return;
-                  const of = { ...key, feature: `${name}__${feature.name}` };
-                  expect({ ...of, online }).toEqual({ ...of, online: trained });
-                });
+              for (const [f, { name, type, from }] of service.features.entries()) {
+                const isScheduled = from.kind === 'read' && service.reads[from.read]?.view.freshness.kind !== 'live';
+                const online = (isScheduled ? asRun : live)[i]?.values[f] ?? null;
+                const trained = offline[isScheduled ? i + KEYS.length : i]?.[name] ?? null;
+                if (sameValue(type, online, trained)) continue;
+                const of = { ...key, ...asked[i], feature: name };
+                expect({ ...of, online }).toEqual({ ...of, online: trained });
               }
             });
           } finally {

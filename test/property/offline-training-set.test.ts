@@ -164,6 +164,8 @@ interface Setting {
   readonly completeAfterMinutes: number;
   /** One that reads a single view is put together in another way. */
   readonly service: 'all' | 'alone';
+  /** Of keys and request columns: what null stands for. */
+  readonly hasDefaults: boolean;
 }
 const setting: fc.Arbitrary<Setting> = fc.record({
   ttlMinutes: fc.constantFrom(null, 0, 5, 20),
@@ -184,6 +186,7 @@ const setting: fc.Arbitrary<Setting> = fc.record({
   pushes: fc.constantFrom<SourceSpec['pushes']>('keep', 'until-materialized'),
   completeAfterMinutes: fc.constantFrom(0, 60, 75),
   service: fc.constantFrom('all', 'all', 'alone'),
+  hasDefaults: fc.boolean(),
 });
 
 /** A push: who took it in, when, and whether it turned out void. Its rows tie, so that their places decide. */
@@ -260,11 +263,17 @@ function manifestFor(given: Setting, path: string): Manifest {
       },
     ],
   );
+  const withDefault = (field: Field, value: unknown): Field =>
+    given.hasDefaults ? { ...field, default: value } : { ...field, isOptional: true };
+  const [bonus, b] = [
+    withDefault({ name: 'bonus', type: TYPES.int32 }, 2),
+    withDefault({ name: 'b', type: TYPES.string }, '1'),
+  ];
   const ratio = onDemandOf(
     'ratio',
     fields({ hour: TYPES.int32, plus: TYPES.int64, label: TYPES.string, seen: TYPES.timestamp }),
     [
-      { kind: 'request', name: 'request', columns: fields({ bonus: TYPES.int32, when: TYPES.timestamp }) },
+      { kind: 'request', name: 'request', columns: [bonus, ...fields({ when: TYPES.timestamp })] },
       { kind: 'view', name: 'one', view: 'one', keyColumns: ['left', 'right'] },
     ],
   );
@@ -274,8 +283,8 @@ function manifestFor(given: Setting, path: string): Manifest {
   const pick = (view: { features: readonly Field[] }) => view.features.map(({ name }) => name);
   return manifestOf({
     entities: {
-      pair: { name: 'pair', keys: fields({ a: TYPES.int64, b: TYPES.string }) },
-      single: { name: 'single', keys: fields({ b: TYPES.string }) },
+      pair: { name: 'pair', keys: [...fields({ a: TYPES.int64 }), b] },
+      single: { name: 'single', keys: [b] },
     },
     sources: { events },
     views: { one, two },

@@ -29,6 +29,7 @@ import { baseOf, directoryOf, eventOf, runRow } from '../support/fold-world.ts';
 import { keyOf } from '../support/ingestion-world.ts';
 import { type OnlineStorePlace, onlineStoreKinds } from '../support/online-stores.ts';
 import { oracleView, sameValue } from '../support/oracle.ts';
+import { expectPlacedAsRead } from '../support/placed-as-read.ts';
 
 const START = 1_780_000_000_000_000;
 const KEYS = ['a', 'b', ''];
@@ -179,11 +180,11 @@ describe.each(onlineStoreKinds())('features on $name', ({ name: kind, prepare })
                 run === undefined ? isLive && one.writer !== 0 : isCounted(run, one) || isBesideRun(run, one, isLive),
               )
               .map(({ row }) => row);
-            const reader = createFeatureReader(manifest, resolveService(manifest, view), store, {
-              ...directory,
-              lastFinished: () => run,
-            });
-            const read = await reader.read([...KEYS.map((k) => [keyOf(k)]), [undefined]], at);
+            const asOfRun = { ...directory, lastFinished: () => run };
+            const reader = createFeatureReader(manifest, resolveService(manifest, view), store, asOfRun);
+            const keys = [...KEYS.map((k) => [keyOf(k)]), [undefined]];
+            const read = await reader.read(keys, at);
+            await expectPlacedAsRead({ manifest, service: view, store, directory: asOfRun, keys, at });
             [...KEYS, null].forEach((k, i) => {
               const expected = oracleView({ manifest, rows: { events: there } }, view, [k], at);
               codec.view.features.forEach(({ name, type }, feature) => {

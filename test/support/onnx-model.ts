@@ -25,11 +25,12 @@ const tensorType = ({ type, shape }: Omit<Edge, 'name'>): Encoded =>
 const edge = (field: number, value: Edge): Encoded =>
   message(field, [text(1, value.name), message(2, [tensorType(value)])]);
 
-const ATTRIBUTE = { float: 1, int: 2, string: 3, floats: 6, ints: 7, strings: 8 } as const;
+const ATTRIBUTE = { float: 1, int: 2, string: 3, graph: 5, floats: 6, ints: 7, strings: 8 } as const;
 type Attribute =
   | { readonly float: number }
   | { readonly int: number }
   | { readonly string: string }
+  | { readonly graph: readonly Encoded[] }
   | { readonly floats: readonly number[] }
   | { readonly ints: readonly number[] }
   | { readonly strings: readonly string[] };
@@ -38,6 +39,7 @@ function attribute(name: string, value: Attribute): Encoded {
   if ('float' in value) return message(5, [text(1, name), float(2, value.float), int(20, ATTRIBUTE.float)]);
   if ('int' in value) return message(5, [text(1, name), int(3, value.int), int(20, ATTRIBUTE.int)]);
   if ('string' in value) return message(5, [text(1, name), text(4, value.string), int(20, ATTRIBUTE.string)]);
+  if ('graph' in value) return message(5, [text(1, name), message(6, value.graph), int(20, ATTRIBUTE.graph)]);
   if ('floats' in value) return message(5, [text(1, name), floats(7, value.floats), int(20, ATTRIBUTE.floats)]);
   if ('ints' in value) return message(5, [text(1, name), ints(8, value.ints), int(20, ATTRIBUTE.ints)]);
   return message(5, [text(1, name), ...value.strings.map((item) => text(9, item)), int(20, ATTRIBUTE.strings)]);
@@ -68,11 +70,12 @@ interface Graph {
   readonly inputs: readonly Edge[];
   readonly outputs: readonly Edge[];
   readonly initializers?: readonly Encoded[];
-  /** Output fields written by hand (maps, sequences). */
+  /** Fields written by hand: other types, maps, sequences. */
+  readonly rawInputs?: readonly Encoded[];
   readonly rawOutputs?: readonly Encoded[];
 }
 
-function model({ nodes, inputs, outputs, initializers = [], rawOutputs = [] }: Graph): Uint8Array {
+function model({ nodes, inputs, outputs, initializers = [], rawInputs = [], rawOutputs = [] }: Graph): Uint8Array {
   return Buffer.concat([
     int(1, 8),
     message(7, [
@@ -81,6 +84,7 @@ function model({ nodes, inputs, outputs, initializers = [], rawOutputs = [] }: G
       ...initializers,
       ...inputs.map((value) => edge(11, value)),
       ...outputs.map((value) => edge(12, value)),
+      ...rawInputs,
       ...rawOutputs,
     ]),
     message(8, [text(1, ''), int(2, 17)]),
@@ -269,3 +273,72 @@ export function singleRowModel(features: number): Uint8Array {
     initializers: [weights('w', [features, 1], Array<number>(features).fill(1))],
   });
 }
+
+/** [N, 1] → itself, after as many rounds as the largest `x` of the batch says: takes as long as it is told to. */
+export function patientModel(): Uint8Array {
+  const scalar = (field: number, name: string, type: Element): Encoded => edge(field, { name, type, shape: [] });
+  const body = [
+    node({ op: 'Identity', inputs: ['goes_on'], outputs: ['goes_on_out'] }),
+    node({ op: 'Identity', inputs: ['value'], outputs: ['value_out'] }),
+    text(2, 'body'),
+    scalar(11, 'round', 'int64'),
+    scalar(11, 'goes_on', 'bool'),
+    edge(11, matrix('value', 1)),
+    scalar(12, 'goes_on_out', 'bool'),
+    edge(12, matrix('value_out', 1)),
+  ];
+  return model({
+    nodes: [
+      { op: 'ReduceMax', inputs: ['x'], outputs: ['most'], attributes: { keepdims: { int: 0 } } },
+      { op: 'Cast', inputs: ['most'], outputs: ['rounds'], attributes: { to: { int: ELEMENT.int64 } } },
+      { op: 'Loop', inputs: ['rounds', '', 'x'], outputs: ['probability'], attributes: { body: { graph: body } } },
+    ],
+    inputs: [matrix('x', 1)],
+    outputs: [matrix('probability', 1)],
+  });
+}
+
+/** [N, 1] → 10 · x for 0 ≤ x < 64, a whole number; for any other the runtime throws. */
+export function lookUpModel(): Uint8Array {
+  return model({
+    nodes: [
+      { op: 'Cast', inputs: ['x'], outputs: ['place'], attributes: { to: { int: ELEMENT.int64 } } },
+      { op: 'Gather', inputs: ['table', 'place'], outputs: ['probability'] },
+    ],
+    inputs: [matrix('x', 1)],
+    outputs: [matrix('probability', 1)],
+    initializers: [
+      weights(
+        'table',
+        [64],
+        Array.from({ length: 64 }, (_, at) => 10 * at),
+      ),
+    ],
+  });
+}
+
+/** Half-precision numbers in and out: [N, features] → their sum, [N, 1]. */
+export function halfModel(features: number): Uint8Array {
+  const to = (element: number) => ({ to: { int: element } });
+  const half = (field: number, name: string, width: number): Encoded =>
+    message(field, [
+      text(1, name),
+      message(2, [
+        message(1, [int(1, FLOAT16), message(2, [message(1, [text(2, 'N')]), message(1, [int(1, width)])])]),
+      ]),
+    ]);
+  return model({
+    nodes: [
+      { op: 'Cast', inputs: ['x'], outputs: ['wide'], attributes: to(ELEMENT.float32) },
+      { op: 'MatMul', inputs: ['wide', 'w'], outputs: ['sum'] },
+      { op: 'Cast', inputs: ['sum'], outputs: ['probability'], attributes: to(FLOAT16) },
+    ],
+    inputs: [],
+    outputs: [],
+    rawInputs: [half(11, 'x', features)],
+    rawOutputs: [half(12, 'probability', 1)],
+    initializers: [weights('w', [features, 1], Array<number>(features).fill(1))],
+  });
+}
+
+const FLOAT16 = 10;

@@ -20,7 +20,9 @@ type Inject = (options: { method: 'POST'; url: string; headers: Record<string, s
   statusCode: number;
   headers: Record<string, unknown>;
   body: string;
-  json(): Record<string, unknown> & { predictions: { features: object; statuses: object; outputs: object }[] };
+  json(): Record<string, unknown> & {
+    predictions: { prediction_id: string; features: object; statuses: object; outputs: object }[];
+  };
 }>;
 
 /** `repository` is TypeScript; `features` counts those of model `returns`, whose first version answers 0.25. */

@@ -4,6 +4,7 @@
 import {
   compareValues,
   floorTo,
+  parseValue,
   toDate,
   type DataType,
   type Field,
@@ -283,8 +284,11 @@ function readView(
   at: Micros | null,
   boundary: Boundary,
 ): Record<string, Value> {
-  const { features } = world.manifest.views[viewName] as ViewSpec;
-  const key = keyColumns.map((column) => request[column] ?? null);
+  const { entity, features } = world.manifest.views[viewName] as ViewSpec;
+  const keys = world.manifest.entities[entity]?.keys ?? [];
+  const asked = keyColumns.map((name, i): Field => ({ ...(keys[i] as Field), name }));
+  const given = withDefaults(asked, request);
+  const key = keyColumns.map((column) => given[column] ?? null);
   const values = at === null ? features.map(() => null) : oracleView(world, viewName, key, at, boundary);
   return Object.fromEntries(features.map((feature, i) => [feature.name, values[i] as Value]));
 }
@@ -301,7 +305,7 @@ function runTransform(
   const inputs: Record<string, Record<string, unknown>> = {};
   for (const input of view.inputs) {
     if (input.kind === 'request') {
-      inputs[input.name] = toUserRow(input.columns, request);
+      inputs[input.name] = toUserRow(input.columns, withDefaults(input.columns, request));
     } else if (input.kind === 'view') {
       const read = readView(world, input.view, input.keyColumns, request, at, boundary);
       inputs[input.name] = toUserRow((world.manifest.views[input.view] as ViewSpec).features, read);
@@ -312,6 +316,14 @@ function runTransform(
   }
   const result = callUser(world, view.transform.id, inputs) as Record<string, unknown>;
   return Object.fromEntries(view.features.map(({ name, type }) => [name, fromUser(type, result[name])]));
+}
+
+/** Of a request: a null is the column's default, where it has one. */
+function withDefaults(columns: readonly Field[], request: Row): Row {
+  const filled: Record<string, Value> = { ...request };
+  for (const { name, type, default: written } of columns)
+    if (written !== undefined && (filled[name] ?? null) === null) filled[name] = parseValue(type, written) as Value;
+  return filled;
 }
 
 function callUser(world: World, id: string, argument: unknown): unknown {

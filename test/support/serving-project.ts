@@ -132,7 +132,7 @@ export const history = featureView('history', {
   },
 });
 export const basket = onDemandView('basket', {
-  inputs: { request: { amount: t.float64() }, customer: history },
+  inputs: { request: { amount: t.float64().optional() }, customer: history },
   features: { ratio: t.float64() },
   transform: ({ request, customer }) => ({
     ratio: request.amount != null && customer.mean_7d ? request.amount / customer.mean_7d : null,

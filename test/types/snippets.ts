@@ -58,6 +58,10 @@ featureView('v', { entity: entity('e', { keys: { airport: t.string() }, renamedF
   a: latest('delay').renamedFrom('b'), c: mean('delay').over('7d').renamedFrom('d').default(0), e: count().over('1d').default(0).renamedFrom('f').describe('rows') } });
 onDemandView('o', { inputs: { o: departure }, features: { y: t.int32() }, transform: ({ o }) => ({ y: o.hour }), renamedFrom: 'p' });`,
   'a default of the type': `entity('e', { keys: { id: t.int64() } }); const a = t.int64().default(7n); const b = t.string().default('x'); void [a, b];`,
+  'columns that a row may lack': `
+entity('e', { keys: { id: t.int64().optional(), shop: t.string().default('main') } });
+onDemandView('o', { inputs: { r: { x: t.float64().optional(), n: t.int64().default(7n), note: t.string().default('').optional() } }, features: { y: t.float64() },
+  transform: ({ r }) => { const x: number | null = r.x; const n: bigint | null = r.n; const note: string | null = r.note; void [n, note]; return { y: x }; } });`,
   'a view declared further down': `onDemandView('o', { inputs: { later: () => departure }, features: { y: t.int32() }, transform: ({ later }) => ({ y: later.hour }) });`,
   'a pipeline over arrays, ranges and results': `
 const p = pipeline('p', { params: { seed: t.int32().default(7) } });
@@ -202,6 +206,10 @@ export const refused: Readonly<Record<string, { readonly code: string; readonly 
   'a service in place of a model': {
     code: `endpoint('e', { model: service });`,
     message: ['AuthoredService', 'AuthoredModel'],
+  },
+  'a value that may be absent, as if it were there': {
+    code: `onDemandView('o', { inputs: { r: { x: t.float64().optional() } }, features: { y: t.float64() }, transform: ({ r }) => ({ y: r.x * 2 }) });`,
+    message: ["'r.x' is possibly 'null'"],
   },
   'a default of another type': { code: `t.int32().default('7');`, message: ["'string'", "'number'"] },
   'a need of another type': {

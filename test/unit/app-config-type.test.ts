@@ -27,7 +27,7 @@ it('has every setting in the type, and the loader takes every key of the type', 
     offline: { engine: 'duckdb', path: 'off', memory: 512_000_000, threads: 2 },
     artifacts: { url: 'file:a' },
     pushLog: { path: 'log', retention: '400d' },
-    predictionLog: { path: 'predictions', maxQueued: 10 },
+    predictionLog: { path: 'predictions', memory: '8MB', sample: 0.5, redact: 'customer' },
     server: {
       host: '127.0.0.1',
       port: 1,

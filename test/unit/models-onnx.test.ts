@@ -1,11 +1,13 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { createOnnxRuntime, type LoadedModel, type Tensor } from '../../src/models/index.ts';
+import { infer, scopeOf, submitRows } from '../support/model-works.ts';
 import {
   centeringModel,
   classifierModel,
   linearModel,
   mlpModel,
   passThroughModel,
+  patientModel,
   singleRowModel,
   treesModel,
   zipMapModel,
@@ -18,7 +20,7 @@ afterEach(async () => {
 });
 
 async function load(onnx: Uint8Array, options = {}): Promise<LoadedModel> {
-  const model = await createOnnxRuntime(options).load(onnx, cpu);
+  const model = await createOnnxRuntime(options).load(onnx, { ...cpu, mayBlock: true });
   open.push(model);
   return model;
 }
@@ -42,49 +44,49 @@ describe('the ONNX runtime', () => {
 
   it('runs rows, and says how long one takes', async () => {
     const model = await load(linearModel(2));
-    const { probability } = await model.infer({
+    const { probability } = await infer(model, {
       x: rows([
         [1, 2],
         [3, 4],
       ]),
     });
     expect(probability).toEqual({ type: 'float32', shape: [2, 1], data: Float32Array.of(3, 7) });
-    expect(model.warmMicros).toBeGreaterThan(0);
+    expect(model.cost.fixedMicros + model.cost.rowMicros).toBeGreaterThan(0);
   });
 
   it.each([
     ['an MLP', mlpModel(12, 16)],
     ['trees', treesModel(12, 20, 4)],
   ])('loads %s', async (_name, onnx) => {
-    const { probability } = await (await load(onnx)).infer({ x: rows([Array<number>(12).fill(0.3)]) });
+    const { probability } = await infer(await load(onnx), { x: rows([Array<number>(12).fill(0.3)]) });
     expect(probability?.data[0]).toBeGreaterThan(0);
     expect(probability?.data[0]).toBeLessThan(1);
   });
 
   it('runs a slow model in a thread, with the same results', async () => {
     const model = await load(linearModel(2), { inlineMicros: -1 });
-    const answers = await Promise.all([1, 2, 3].map((value) => model.infer({ x: rows([[value, value]]) })));
+    const answers = await Promise.all([1, 2, 3].map((value) => infer(model, { x: rows([[value, value]]) })));
     expect(answers.map(({ probability }) => probability?.data[0])).toEqual([2, 4, 6]);
   });
 
   it('runs a model of one fixed row for each caller by itself', async () => {
     const model = await load(singleRowModel(2));
-    const answers = await Promise.all([1, 2, 3].map((value) => model.infer({ x: rows([[value, value]]) })));
+    const answers = await Promise.all([1, 2, 3].map((value) => infer(model, { x: rows([[value, value]]) })));
     expect(answers.map(({ probability }) => probability?.data[0])).toEqual([2, 4, 6]);
   });
 
   it('never batches callers of a model whose rows depend on each other', async () => {
     const model = await load(centeringModel(1));
-    const answers = await Promise.all([1, 2, 3].map((value) => model.infer({ x: rows([[value]]) })));
+    const answers = await Promise.all([1, 2, 3].map((value) => infer(model, { x: rows([[value]]) })));
     expect(answers.map(({ centered }) => centered?.data[0])).toEqual([0, 0, 0]);
   });
 
   it('keeps nothing of a batch that it could not run: bad neighbours are refused, good ones answered', async () => {
     const model = await load(linearModel(2));
     const answers = await Promise.allSettled([
-      model.infer({ x: rows([[1, 2]]) }),
-      model.infer({ x: rows([[1]]) }),
-      model.infer({ x: rows([[3, 4]]) }),
+      infer(model, { x: rows([[1, 2]]) }),
+      infer(model, { x: rows([[1]]) }),
+      infer(model, { x: rows([[3, 4]]) }),
     ]);
     expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
   });
@@ -112,31 +114,70 @@ describe('the ONNX runtime', () => {
   it('refuses a string with a NUL, which the model would see cut', async () => {
     const model = await load(passThroughModel([{ name: 's', type: 'string', shape: [null] }]));
     const input = (text: string): Record<string, Tensor> => ({ s: { type: 'string', shape: [1], data: [text] } });
-    expect((await model.infer(input('né')))['s_out']?.data).toEqual(['né']);
-    await expect(model.infer(input('a\0b'))).rejects.toMatchObject({ code: 'HR_INVALID' });
+    expect((await infer(model, input('né')))['s_out']?.data).toEqual(['né']);
+    await expect(infer(model, input('a\0b'))).rejects.toMatchObject({ code: 'HR_INVALID' });
   });
 
   it('refuses tensors that are not the signature’s, and goes on', async () => {
     const model = await load(linearModel(2));
-    await expect(model.infer({ x: rows([[1, 2, 3]]) })).rejects.toMatchObject({
+    await expect(infer(model, { x: rows([[1, 2, 3]]) })).rejects.toMatchObject({
       code: 'HR_INVALID',
       message: expect.stringContaining('[1, 3]'),
     });
-    expect((await model.infer({ x: rows([[1, 2]]) }))['probability']?.data[0]).toBe(3);
+    expect((await infer(model, { x: rows([[1, 2]]) }))['probability']?.data[0]).toBe(3);
   });
 
   it('finishes what runs before it closes, and then refuses', async () => {
     const model = await load(linearModel(2));
-    const answers = [1, 2, 3].map((value) => model.infer({ x: rows([[value, 0]]) }));
+    const answers = [1, 2, 3].map((value) => infer(model, { x: rows([[value, 0]]) }));
     await model.close();
     expect((await Promise.all(answers)).map(({ probability }) => probability?.data[0])).toEqual([1, 2, 3]);
-    await expect(model.infer({ x: rows([[1, 2]]) })).rejects.toMatchObject({ code: 'HR_MODEL_NOT_READY' });
+    await expect(infer(model, { x: rows([[1, 2]]) })).rejects.toMatchObject({ code: 'HR_MODEL_NOT_READY' });
   });
 
   it('refuses at once what its queue has no room for', async () => {
     const model = await load(linearModel(1), { maxQueuedRows: 2 });
-    const answers = await Promise.allSettled([1, 2, 3, 4].map((value) => model.infer({ x: rows([[value]]) })));
+    const answers = await Promise.allSettled([1, 2, 3, 4].map((value) => infer(model, { x: rows([[value]]) })));
     expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'rejected']);
     expect((answers[3] as PromiseRejectedResult).reason).toMatchObject({ code: 'HR_OVERLOADED' });
+  });
+
+  it('lets others have their turn of the event loop while many batches wait', async () => {
+    const model = await load(patientModel(), { inlineMicros: 1e6, maxBatchRows: 1 });
+    let turns = 0;
+    let isDone = false;
+    const count = (): void => {
+      turns++;
+      if (!isDone) setImmediate(count);
+    };
+    setImmediate(count);
+    await Promise.all(Array.from({ length: 40 }, () => submitRows(model, [[5000]])));
+    isDone = true;
+    expect(turns).toBeGreaterThan(10);
+  });
+
+  it('runs what somebody waits for before what nobody does', async () => {
+    const model = await load(patientModel(), { inlineMicros: -1, maxBatchRows: 1 });
+    const order: string[] = [];
+    const told = (['shadow', 'batch', 'online', 'shadow', 'batch', 'online'] as const).map(async (priority) => {
+      await submitRows(model, [[1]], scopeOf({ priority }));
+      order.push(priority);
+    });
+    await Promise.all(told);
+    expect(order).toEqual(['online', 'online', 'batch', 'batch', 'shadow', 'shadow']);
+  });
+
+  it('takes tensors of sizes that the signature leaves open, each size in batches of its own', async () => {
+    const onnx = passThroughModel([{ name: 'x', type: 'float32', shape: [null, null] }]);
+    for (const options of [{ inlineMicros: 1e6 }, { inlineMicros: -1 }]) {
+      const model = await load(onnx, options);
+      const widths = [1, 3, 1, 2, 3];
+      const answers = await Promise.all(
+        widths.map((width) => infer(model, { x: rows([Array<number>(width).fill(width)]) })),
+      );
+      expect(answers.map(({ x_out: out }) => Array.from(out?.data as Float32Array))).toEqual(
+        widths.map((width) => Array<number>(width).fill(width)),
+      );
+    }
   });
 });

@@ -23,6 +23,7 @@ import {
   MODEL,
   plan,
   service,
+  lines,
   spec,
   withFeatures,
   withService,
@@ -164,6 +165,49 @@ describe('a change is breaking where something in use reads', () => {
     expect(breaking(after)).toEqual([
       'onDemandView departure: request column "scheduled_at" changes type timestamp → string: model delay_classifier version 1 (it goes on taking what it was registered with)',
     ]);
+  });
+
+  it('a request column that rows could leave out and must carry from now on', () => {
+    const asking = (more: object): Manifest => {
+      const columns = [{ name: 'scheduled_at', type: { kind: 'timestamp' }, ...more }] as const;
+      const inputs = [{ kind: 'request', name: 'request', columns }] as const;
+      return { ...flightsManifest, onDemandViews: { departure: { ...departure, inputs } } };
+    };
+    const [required, optional] = [asking({}), asking({ isOptional: true })];
+    const [now, later] = [asking({ default: '2026-01-01T00:00:00Z' }), asking({ default: '2027-01-01T00:00:00Z' })];
+    const refused =
+      'onDemandView departure: request column "scheduled_at" must be in every row: endpoint delay (rows without it are refused then)';
+    const other = `onDemandView departure: departure__hour changes meaning: ${MODEL}`;
+    expect(breaking(required, modelInUse(optional), optional)).toEqual([refused]);
+    expect(breaking(required, modelInUse(now), now)).toEqual([
+      `${other}; ${refused.slice(refused.indexOf('request'))}`,
+    ]);
+    expect(breaking(optional, modelInUse(required), required)).toEqual([]);
+    expect(breaking(later, modelInUse(now), now)).toEqual([other]);
+    expect(lines(required, optional)).toEqual([
+      'change onDemandView departure',
+      'meaning: request column "scheduled_at": not optional → optional',
+    ]);
+  });
+
+  it('a key that rows could leave out, or that stood for another', () => {
+    const keyed = (more: object): Manifest => {
+      const entity = spec(flightsManifest.entities, 'airport');
+      const keys = entity.keys.map((key) => ({ ...key, ...more }));
+      return { ...flightsManifest, entities: { airport: { ...entity, keys } } };
+    };
+    const optional = keyed({ isOptional: true });
+    expect(breaking(flightsManifest, modelInUse(optional), optional)).toEqual([
+      'entity airport: request column "origin" must be in every row: endpoint delay (rows without it are refused then)',
+    ]);
+    expect(breaking(optional, modelInUse())).toEqual([]);
+    expect(lines(flightsManifest, keyed({ default: 'ATL' }))).toEqual([
+      'change entity airport',
+      'meaning: key "airport": default none → "ATL"',
+    ]);
+    expect(
+      breaking(keyed({ default: 'ORD' }), modelInUse(keyed({ default: 'ATL' })), keyed({ default: 'ATL' })),
+    ).toEqual([expect.stringMatching(/origin__last_delay.* change meaning: model delay_classifier version 1/)]);
   });
 
   it('what an on-demand view takes of a stored one', () => {

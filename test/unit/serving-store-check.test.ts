@@ -46,7 +46,7 @@ function snapshotOf(versions: readonly string[], epoch = 1): Snapshot {
     definitions: { manifest: { project: 'shop' } },
     versions: served,
     complete: new Set(served),
-    endpoints: new Map([['e', { versions }]]),
+    endpoints: new Map([['e', { plan: { versions } }]]),
     services: new Map(),
   } as unknown as Snapshot;
 }

@@ -14,8 +14,7 @@ const otherRsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const ed = generateKeyPairSync('ed25519');
 const SECRET = 'a secret of at least thirty-two bytes';
-const pemOf = (pair: typeof rsa): string =>
-  pair.publicKey.export({ type: 'spki', format: 'pem' }) as string;
+const pemOf = (pair: typeof rsa): string => pair.publicKey.export({ type: 'spki', format: 'pem' }) as string;
 const RSA_PEM = pemOf(rsa);
 
 const OPTIONS: TokenOptions = {

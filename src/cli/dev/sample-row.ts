@@ -4,6 +4,7 @@ import type { App } from '../../app/index.ts';
 import { decodeKey, toJson } from '../../core/index.ts';
 import {
   type Definitions,
+  mayLack,
   resolveService,
   type ServiceRead,
   storedName,
@@ -50,10 +51,12 @@ export async function sampleRow(
   return row;
 }
 
-/** Columns of the service's request that a row leaves out. */
+/** Columns of the service's request that a row leaves out, and must not. */
 export function missingColumns({ manifest }: Definitions, service: string, row: SampleRow): readonly string[] {
   const { requestColumns } = resolveService(manifest, service);
-  return requestColumns.map(({ name }) => name).filter((name) => !Object.hasOwn(row, name));
+  return requestColumns
+    .filter((column) => !mayLack(column) && !Object.hasOwn(row, column.name))
+    .map(({ name }) => name);
 }
 
 /** The first key of the store, of the first some that which most is known of; undefined where the store has none. */

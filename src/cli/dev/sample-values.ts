@@ -2,7 +2,7 @@
 
 import type { App } from '../../app/index.ts';
 import { stringifyJson } from '../../core/index.ts';
-import { type Definitions, type ResolvedService, resolveService } from '../../definitions/index.ts';
+import { type Definitions, mayLack, type ResolvedService, resolveService } from '../../definitions/index.ts';
 
 /** A request's columns and values, as JSON. */
 export type SampleRow = Readonly<Record<string, unknown>>;
@@ -55,11 +55,16 @@ export async function readSamples(
   rows: readonly SampleRow[],
 ): Promise<SampledValues[]> {
   const { compileFeaturePlan, readFeatureRows } = await import('../../serving/index.ts');
-  const plan = compileFeaturePlan(definitions, service, await app.online(), await app.directory(), 'rows');
-  const answers = await readFeatureRows(plan, rows, app.clock.nowMicros(), rows.length);
+  // A key that was found in the store knows nothing of what requests carry besides.
+  const requestColumns = service.requestColumns.map((column) =>
+    mayLack(column) ? column : ({ ...column, isOptional: true } as const),
+  );
+  const asked = { ...service, requestColumns };
+  const plan = compileFeaturePlan(definitions, asked, await app.online(), await app.directory(), 'rows');
+  const answers = await readFeatureRows(plan, rows, app.clock.nowMicros(), { maxRows: rows.length });
   return answers.map(({ features, statuses }) =>
     Object.fromEntries(
-      Object.entries(features).map(([name, value]) => [name, { value, status: statuses[name] ?? 'NOT_FOUND' }]),
+      Object.entries(features).map(([name, value]) => [name, { value, status: statuses[name] ?? 'PRESENT' }]),
     ),
   );
 }

@@ -12,8 +12,14 @@ export interface ColumnType<V, K extends Kind = Kind> {
   readonly kind: K;
   readonly type: DataType;
   readonly defaultValue?: unknown;
-  /** Stands in for null where a model cannot take one. It changes no stored value. */
+  readonly isOptional?: boolean;
+  /**
+   * Of a request column or an entity's key: what a row that lacks it, or has null there, stands for, in training sets and at
+   * serving time alike. Of an on-demand view's feature: stands in for null where a model cannot take one.
+   */
   default(value: V): ColumnType<V, K>;
+  /** Of a request column or an entity's key: a row may leave it out, which is null. Without it a row must carry a value. */
+  optional(): ColumnType<V, K>;
   readonly [valueOf]?: V;
 }
 
@@ -48,6 +54,9 @@ function columnType<V, K extends Kind>(type: DataType & { readonly kind: K }): C
     type,
     default(value) {
       return { ...this, defaultValue: value };
+    },
+    optional() {
+      return { ...this, isOptional: true };
     },
   };
 }

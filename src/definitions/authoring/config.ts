@@ -50,8 +50,12 @@ export interface HeadraceConfig {
   readonly predictionLog?: {
     /** Folder of the log of predictions and outcomes. */
     readonly path?: string;
-    /** Predictions that may wait to be written; past it they are dropped and counted. */
-    readonly maxQueued?: number;
+    /** Memory of a worker for predictions that wait to be written; past it they are dropped and counted. Such as `64MiB`, or bytes. */
+    readonly memory?: string | number;
+    /** Share of the predictions that is logged, from 0 to 1. */
+    readonly sample?: number;
+    /** Columns whose values are not logged, with commas between: `column` or `endpoint.column`. */
+    readonly redact?: string;
   };
   readonly server?: {
     readonly host?: string;
@@ -101,6 +105,16 @@ export interface HeadraceConfig {
   readonly log?: {
     /** The least level that is logged. */
     readonly level?: 'debug' | 'info' | 'warn' | 'error';
+    /** Which requests are logged: `none` but those that met a bug, `errors` of the server, `all`. */
+    readonly requests?: 'none' | 'errors' | 'all';
+  };
+  readonly telemetry?: {
+    /** Where traces and metrics are sent by OTLP over HTTP: `http://127.0.0.1:4318`. Default: nowhere. */
+    readonly otlp?: string;
+    /** Share of requests that begin a trace, from 0 to 1. */
+    readonly sampleRatio?: number;
+    /** How often metrics are sent. */
+    readonly metricsEveryMs?: number;
   };
 }
 

@@ -4,7 +4,10 @@ import { type Field, HeadraceError, INVALID, messageOf, typeName, type Value } f
 import type { OnDemandViewSpec, UserFunction } from '../manifest.ts';
 import { describeResult, fromUserOf, rowMaker } from './user-value.ts';
 
-/** Takes each input's values in the order of its fields; gives the features' values in the view's order. */
+/**
+ * Takes each input's values in the order of its fields; gives the features' values in the view's order. A request column that
+ * is null is its default, whoever calls: online, a training set and an audit see the same.
+ */
 export type Transform = (inputs: Readonly<Record<string, readonly Value[]>>) => Value[];
 
 /**
@@ -16,7 +19,11 @@ export function compileTransform(
   fn: UserFunction,
   inputFields: Readonly<Record<string, readonly Field[]>>,
 ): Transform {
-  const inputs = Object.entries(inputFields).map(([name, fields]) => ({ name, toRow: rowMaker(fields) }));
+  const isRequest = (name: string): boolean => view.inputs.some((one) => one.kind === 'request' && one.name === name);
+  const inputs = Object.entries(inputFields).map(([name, fields]) => ({
+    name,
+    toRow: rowMaker(fields, isRequest(name)),
+  }));
   const features = view.features.map((feature) => ({ name: feature.name, fromUser: fromUserOf(feature.type) }));
   // The compile step knows that it is a function; its result is checked below.
   const call = fn as unknown as (inputs: Readonly<Record<string, unknown>>) => unknown;

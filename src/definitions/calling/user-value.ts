@@ -1,6 +1,6 @@
 // Values as a user's function sees them, and back: a timestamp is a Date to the user and microseconds inside.
 
-import { type DataType, type Field, INVALID, parseValue, toDate, type Value } from '../../core/index.ts';
+import { absentValueOf, type DataType, type Field, INVALID, parseValue, toDate, type Value } from '../../core/index.ts';
 
 const INT32_MIN = -(2 ** 31);
 const INT32_MAX = 2 ** 31 - 1;
@@ -18,15 +18,22 @@ export function toUserOf(type: DataType): ToUser | undefined {
   return item === undefined ? undefined : (value) => (value === null ? null : (value as readonly Value[]).map(item));
 }
 
-/** Compiled once per list of fields: their values, in order, as the object that a user's function sees. */
-export function rowMaker(fields: readonly Field[]): (values: readonly Value[]) => Readonly<Record<string, unknown>> {
+/**
+ * Compiled once per list of fields: their values, in order, as the object that a user's function sees. Of a request's columns
+ * (`isRequest`) the default stands in for null.
+ */
+export function rowMaker(
+  fields: readonly Field[],
+  isRequest = false,
+): (values: readonly Value[]) => Readonly<Record<string, unknown>> {
   const names = fields.map((field) => field.name);
   const toUser = fields.map((field) => toUserOf(field.type));
+  const absent = fields.map((field) => (isRequest ? absentValueOf(field) : undefined));
   return (values) => {
     const row: Record<string, unknown> = {};
     for (let at = 0; at < names.length; at++) {
       const convert = toUser[at];
-      const value = values[at] ?? null;
+      const value = values[at] ?? absent[at]?.() ?? null;
       row[names[at] as string] = convert === undefined ? value : convert(value);
     }
     return row;

@@ -71,7 +71,7 @@ function compileInput(
           {
             kind: 'request',
             name,
-            columns: compileFields(value as Columns, view, `${where} column`, at, columnMistake, mistakes),
+            columns: compileFields(value as Columns, view, `${where} column`, at, columnMistake, mistakes, true),
           },
         ];
       }

@@ -1,9 +1,10 @@
 // Feature services: their members, by which request columns and under which full names.
 
-import { type Field, sameType, typeName } from '../../core/index.ts';
+import { type Field, sameType, stringifyJson, typeName } from '../../core/index.ts';
 import { type Authored, authored, type AuthoredService } from '../authoring/authored.ts';
 import type { Path } from '../authoring/call.ts';
 import type { OnDemandViewSpec, ServiceMember, ServiceSpec } from '../manifest.ts';
+import { keyColumn, sameDefault } from '../request-columns.ts';
 import { type CompiledViews, compileStoredMember, nameOf, pick, viewOf } from './compile-members.ts';
 import { declaredNames } from './declared.ts';
 import { compileAbout } from './fields.ts';
@@ -92,7 +93,8 @@ function checkRoles(service: AuthoredService, members: readonly ServiceMember[],
   }
 }
 
-// A request column is one value, whoever asks for it: so all must ask for one type, and no feature may have its name.
+// A request column is one value, whoever asks for it: so all must ask for one type and one default, and no feature may have
+// its name.
 function checkRequestColumns(
   service: AuthoredService,
   members: readonly ServiceMember[],
@@ -116,13 +118,19 @@ function checkRequestColumns(
         `request column "${field.name}" is ${typeName(known.type)} for ${known.by} and ${typeName(field.type)} for ${by}. Give both one type, or one of them another column`,
         at,
       );
+    } else if (!sameDefault(known, field)) {
+      mistakes.add(
+        service,
+        `request column "${field.name}" has ${showDefault(known)} for ${known.by} and ${showDefault(field)} for ${by}. Give both the same, or one of them another column`,
+        at,
+      );
     }
   };
   const addStored = (view: string, keyColumns: readonly string[], by: string, member: Path): void => {
     const keys = compiled.entities.get(compiled.views.get(view)?.entity ?? '')?.keys ?? [];
     keys.forEach((key, at) => {
       const column = keyColumns[at];
-      if (column !== undefined) add({ name: column, type: key.type }, by, member);
+      if (column !== undefined) add(keyColumn(column, key), by, member);
     });
   };
   const visited = new Set<string>();
@@ -149,4 +157,8 @@ function checkRequestColumns(
         ]);
     }
   }
+}
+
+function showDefault(field: Field): string {
+  return field.default === undefined ? 'no default' : `the default ${stringifyJson(field.default)}`;
 }

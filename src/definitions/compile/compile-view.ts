@@ -17,7 +17,7 @@ import { identifierMistake, showName, suggest } from './names.ts';
 export function compileEntity(entity: AuthoredEntity, mistakes: Mistakes): EntitySpec {
   const nameMistake = identifierMistake(entity.name);
   if (nameMistake !== undefined) mistakes.add(entity, nameMistake, [0]);
-  const keys = compileFields(entity.keys, entity, 'key', [1, 'keys'], identifierMistake, mistakes);
+  const keys = compileFields(entity.keys, entity, 'key', [1, 'keys'], identifierMistake, mistakes, true);
   if (hasNone(entity.keys))
     mistakes.add(entity, 'it has no keys: list them in `keys: { id: t.string() }`', [1, 'keys']);
   for (const key of keys) {

@@ -11,7 +11,10 @@ import { columnMistake, dataMistake, showName } from './names.ts';
 
 const MOST_LISTS = 3;
 
-/** Fields in declared order. `what` says what they are: `column`, `key`, `feature`; `at`, where they stand in the call. */
+/**
+ * Fields in declared order. `what` says what they are: `column`, `key`, `feature`; `at`, where they stand in the call.
+ * `isAsked`: whether requests carry them, so that they may be optional.
+ */
 export function compileFields(
   columns: Columns | undefined,
   owner: Authored,
@@ -19,6 +22,7 @@ export function compileFields(
   at: Path,
   checkName: (name: string) => string | undefined,
   mistakes: Mistakes,
+  isAsked = false,
 ): Field[] {
   const fields: Field[] = [];
   if (columns !== undefined && !expectRecord(owner, `${what}s`, columns, at, mistakes)) return fields;
@@ -42,7 +46,15 @@ export function compileFields(
       continue;
     }
     checkType(type, owner, shown, here, mistakes);
-    fields.push(withDefault({ name, type }, written.defaultValue, owner, what, here, mistakes));
+    const field = withDefault<Field>({ name, type }, written.defaultValue, owner, what, here, mistakes);
+    if (written.isOptional === true && !isAsked)
+      mistakes.add(owner, `${shown} can't be optional: that is for request columns and keys. Every other may be null`, [
+        ...here,
+        { method: 'optional' },
+      ]);
+    // A default says that it may be absent, and what it is then.
+    const isOptional = written.isOptional === true && isAsked && field.default === undefined;
+    fields.push(isOptional ? { ...field, isOptional } : field);
   }
   return fields;
 }

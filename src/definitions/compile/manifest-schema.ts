@@ -27,6 +27,7 @@ const dataType = Type.Union([simpleType, vectorType, list(Type.Union([simpleType
 
 const field = { name: text, type: dataType, default: Type.Optional(Type.Unknown()) };
 const fields = Type.Array(Type.Object(field, closed));
+const asked = Type.Array(Type.Object({ ...field, isOptional: Type.Optional(Type.Literal(true)) }, closed));
 const sha256 = Type.String({ pattern: '^[0-9a-f]{64}$' });
 const functionRef = Type.Object(
   { id: text, hash: sha256, bundle: Type.Optional(sha256), reads: Type.Optional(Type.Array(text)) },
@@ -36,7 +37,7 @@ const functionRef = Type.Object(
 const renamedFrom = Type.Optional(text);
 const renamed = { renamedFrom, storedAs: Type.Optional(text) };
 
-const entity = Type.Object({ ...about, ...renamed, name: text, keys: fields }, closed);
+const entity = Type.Object({ ...about, ...renamed, name: text, keys: asked }, closed);
 
 const source = Type.Object(
   {
@@ -122,7 +123,7 @@ const onDemandView = Type.Object(
     name: text,
     inputs: Type.Array(
       Type.Union([
-        Type.Object({ kind: Type.Literal('request'), name: text, columns: fields }, closed),
+        Type.Object({ kind: Type.Literal('request'), name: text, columns: asked }, closed),
         Type.Object({ kind: Type.Literal('view'), name: text, view: text, keyColumns: Type.Array(text) }, closed),
         Type.Object({ kind: Type.Literal('onDemand'), name: text, view: text }, closed),
       ]),

@@ -1,15 +1,22 @@
-// ONNX Runtime as a model runtime: quick models run inline in micro-batches, slow ones in threads of their own.
+// ONNX Runtime as a model runtime: every model is opened and measured in a thread; quick ones then move to the event loop.
 
-import type { LoadedModel, ModelRuntime } from '../model-runtime.ts';
-import { createBatcher } from './batcher.ts';
-import { checkTensors } from './check-tensors.ts';
-import { openSession, type Tensors } from './ort-session.ts';
-import { warmUp } from './warm-up.ts';
-import { openWorkerPool } from './worker-pool.ts';
+import type { LoadedModel, ModelRuntime, Signature } from '../model-runtime.ts';
+import type { ModelCore } from '../queue/model-core.ts';
+import type { BatchMode } from '../queue/model-queue.ts';
+import { createRunCost } from '../queue/run-cost.ts';
+import { inferTensors } from '../tensor-work.ts';
+import { createInlineModel } from './inline-model.ts';
+import { type ModelThread, startThread } from './model-thread.ts';
+import { createOpeningThreads } from './opening-threads.ts';
+import { openSession } from './ort-session.ts';
+import type { Opened } from './thread-messages.ts';
+import { createThreadedModel } from './threaded-model.ts';
 
 export interface OnnxRuntimeOptions {
-  /** Models slower than this for one row leave the event loop for a thread. Default 5 ms. */
+  /** Models slower than this for one row stay off the event loop. Default 1 ms. */
   readonly inlineMicros?: number;
+  /** Models that take longer to load stay off it as well, unless the caller says that it may block. Default 20 ms. */
+  readonly inlineLoadMicros?: number;
   /** Threads of a slow model, each with its own copy in memory. Default 1. */
   readonly workerThreads?: number;
   /** Threads inside one inference. Default 1. */
@@ -18,73 +25,142 @@ export interface OnnxRuntimeOptions {
   readonly maxBatchRows?: number;
   /** Rows that may wait for one model, of all callers. Default 4096. */
   readonly maxQueuedRows?: number;
+  /** Default 64 MiB. */
+  readonly maxQueuedBytes?: number;
+  /** How long opening and measuring a model may take. Default 60 s. */
+  readonly openLimitMs?: number;
+  /** A run is never taken for hung before this. Default 1 s. */
+  readonly silenceFloorMs?: number;
+  /** What a model's thread runs: for tests of threads that end. */
+  readonly threadScript?: URL;
 }
 
-// How long one inline batch may keep the event loop from everyone else, by the warm-up's time for a row.
-const LONGEST_INLINE_MICROS = 25_000;
+/** Models opened at once: each takes a core. */
+const MOST_OPENING = 2;
+/** How long one batch may keep the event loop from everyone else. */
+const LONGEST_INLINE_MS = 4;
+/** How long one batch may keep a thread from more urgent rows: a quarter of the usual deadline. */
+const LONGEST_THREADED_MS = 250;
+/** Work under way is waited for so long at a close. */
+const CLOSE_LIMIT_MS = 10_000;
+const STOP_LIMIT_MS = 1000;
 
-export function createOnnxRuntime(options: OnnxRuntimeOptions = {}): ModelRuntime {
-  const {
-    inlineMicros = 5000,
-    workerThreads = 1,
-    intraOpThreads = 1,
-    maxBatchRows = 256,
-    maxQueuedRows = 4096,
-  } = options;
+type Options = Required<OnnxRuntimeOptions>;
+
+export function createOnnxRuntime(given: OnnxRuntimeOptions = {}): ModelRuntime {
+  const options = {
+    inlineMicros: 1000,
+    inlineLoadMicros: 20_000,
+    workerThreads: 1,
+    intraOpThreads: 1,
+    maxBatchRows: 256,
+    maxQueuedRows: 4096,
+    maxQueuedBytes: 64 * 1024 * 1024,
+    openLimitMs: 60_000,
+    silenceFloorMs: 1000,
+    ...given,
+  };
+  const start = (): ModelThread => startThread(given.threadScript);
+  const opening = createOpeningThreads(MOST_OPENING, start);
+  const open = (
+    thread: ModelThread,
+    order: Omit<Parameters<ModelThread['open']>[0], 'intraOpThreads'>,
+  ): Promise<Opened> => thread.open({ ...order, intraOpThreads: options.intraOpThreads }, options.openLimitMs);
+
   return {
-    async inspect(onnx) {
-      const session = await openSession(onnx, ['cpu'], 1);
-      await session.release();
-      return session.signature;
-    },
-    async load(onnx, { providers }): Promise<LoadedModel> {
-      const session = await openSession(onnx, providers, intraOpThreads);
-      const { signature } = session;
-      try {
-        const { warmMicros, mode } = await warmUp(session);
-        if (warmMicros <= inlineMicros) {
-          const affordableRows = Math.max(1, Math.min(maxBatchRows, Math.floor(LONGEST_INLINE_MICROS / warmMicros)));
-          const batcher = createBatcher({
-            mode,
-            maxBatchRows: affordableRows,
-            maxQueuedRows,
-            run: session.run,
-            concurrency: 1,
-          });
-          return loaded(signature, warmMicros, batcher.infer, async () => {
-            await batcher.drain();
-            await session.release();
-          });
+    inspect: (onnx) =>
+      opening.withThread(async (thread) => {
+        const { signature } = await open(thread, { onnx: ownCopy(onnx), providers: ['cpu'], measures: false });
+        await thread.unload();
+        return { result: signature, isFree: true };
+      }),
+    load: (onnx, { providers, mayBlock = false, handsOver = false, sha256 }) =>
+      opening.withThread<LoadedModel>(async (thread) => {
+        const bytes = onnx.byteLength;
+        const given = handsOver && isWholeBuffer(onnx) ? onnx : ownCopy(onnx);
+        const opened = await open(thread, { onnx: given, providers, measures: true, sha256 });
+        const { fixedMicros, rowMicros, loadMicros, isMeasured } = opened;
+        const isQuick = isMeasured && fixedMicros + rowMicros <= options.inlineMicros;
+        if (isQuick && (mayBlock || loadMicros <= options.inlineLoadMicros)) {
+          const session = openSession(await thread.unload(), providers, options.intraOpThreads);
+          const core = createInlineModel(session, coreOptions(opened, options, LONGEST_INLINE_MS));
+          const close = async (): Promise<void> => {
+            await core.close(CLOSE_LIMIT_MS);
+            session.release();
+          };
+          return { result: loaded(opened, core, 'inline', bytes, close), isFree: true };
         }
-        const pool = await openWorkerPool({ onnx, providers, threads: intraOpThreads }, workerThreads);
-        await session.release();
-        const batcher = createBatcher({ mode, maxBatchRows, maxQueuedRows, run: pool.run, concurrency: pool.size });
-        return loaded(signature, warmMicros, batcher.infer, async () => {
-          await batcher.drain();
-          await pool.close();
+        const shared = await thread.share();
+        const openAnother = async (): Promise<ModelThread> => {
+          const another = start();
+          try {
+            await open(another, { onnx: shared, providers, measures: false });
+            return another;
+          } catch (thrown) {
+            another.abandon();
+            throw thrown;
+          }
+        };
+        const others = await Promise.all(Array.from({ length: options.workerThreads - 1 }, openAnother));
+        const core = createThreadedModel({
+          ...coreOptions(opened, options, LONGEST_THREADED_MS),
+          threads: [thread, ...others],
+          openAnother,
+          silenceFloorMs: options.silenceFloorMs,
         });
-      } catch (thrown) {
-        await session.release().catch(() => {});
-        throw thrown;
-      }
-    },
+        const close = async (): Promise<void> => {
+          await core.close(CLOSE_LIMIT_MS);
+          await core.stop(STOP_LIMIT_MS);
+        };
+        // One copy is kept for threads that have to be replaced.
+        const memory = bytes * (options.workerThreads + 1);
+        return { result: loaded(opened, core, 'threads', memory, close), isFree: false };
+      }),
   };
 }
 
+function coreOptions(
+  { signature, mode, fixedMicros, rowMicros, loadMicros }: Opened,
+  { maxBatchRows, maxQueuedRows, maxQueuedBytes }: Pick<Options, 'maxBatchRows' | 'maxQueuedRows' | 'maxQueuedBytes'>,
+  longestRunMs: number,
+): {
+  signature: Signature;
+  mode: BatchMode;
+  cost: ReturnType<typeof createRunCost>;
+  maxQueuedRows: number;
+  maxQueuedBytes: number;
+} {
+  const cost = createRunCost({ measured: { fixedMicros, rowMicros, loadMicros }, maxBatchRows, longestRunMs });
+  return { signature, mode, cost, maxQueuedRows, maxQueuedBytes };
+}
+
 function loaded(
-  signature: LoadedModel['signature'],
-  warmMicros: number,
-  infer: (inputs: Tensors) => Promise<Tensors>,
+  { signature, mode }: Opened,
+  core: ModelCore & { readonly cost: ReturnType<typeof createRunCost> },
+  placement: LoadedModel['placement'],
+  memoryBytes: number,
   close: () => Promise<void>,
 ): LoadedModel {
   let closing: Promise<void> | undefined;
   return {
     signature,
-    warmMicros,
-    async infer(inputs) {
-      checkTensors(signature, inputs);
-      return infer(inputs);
+    placement,
+    memoryBytes,
+    get cost() {
+      return core.cost.current();
     },
+    submit: core.submit,
+    infer: (inputs, scope) => inferTensors(signature, core.submit, inputs, scope, mode === 'single'),
+    statistics: core.statistics,
     close: () => (closing ??= close()),
   };
+}
+
+/** Whether giving the buffer away takes nothing else with it. */
+function isWholeBuffer({ buffer, byteLength }: Uint8Array): boolean {
+  return buffer.byteLength === byteLength;
+}
+
+function ownCopy(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes);
 }

@@ -1,30 +1,105 @@
-// The thread of a heavy model: a session of its own, one batch at a time, errors sent back as texts.
+// A model's thread: opens a session, measures it, runs batches that the other side has written into shared memory.
 
-import { parentPort, workerData } from 'node:worker_threads';
-import { messageOf } from '../../core/index.ts';
-import { openSession, type Tensors } from './ort-session.ts';
+import { parentPort } from 'node:worker_threads';
+import { HeadraceError, sha256Hex, toHeadraceError } from '../../core/index.ts';
+import type { Tensor } from '../model-runtime.ts';
+import { isText } from '../tensor-arrays.ts';
+import { createBuffers, createFeeds } from './batch-buffers.ts';
+import { measureModel } from './measure-model.ts';
+import { openSession, type OrtSession, toOrt } from './ort-session.ts';
+import type { SlotMemory, ThreadOrder, ThreadReply } from './thread-messages.ts';
 
-export interface WorkerSettings {
-  readonly onnx: Uint8Array;
-  readonly providers: readonly string[];
-  readonly threads: number;
-}
-
-export type WorkerReply = { readonly outputs: Tensors } | { readonly failure: string } | { readonly isReady: true };
-
-const settings = workerData as WorkerSettings;
 const port = parentPort;
 if (port === null) throw new Error('inference-worker runs only as a worker thread');
-const session = await openSession(settings.onnx, settings.providers, settings.threads);
 
-port.on('message', (inputs: Tensors | 'stop') => {
-  if (inputs === 'stop') {
-    void session.release().then(() => port.close());
-    return;
+/** What some systems count a thread's time in. */
+const TICK_MICROS = 10_000;
+
+let session: OrtSession | undefined;
+let bytes: Uint8Array | undefined;
+const feeds: ReturnType<typeof createFeeds>[] = [];
+
+port.on('message', (order: ThreadOrder) => {
+  try {
+    obey(order);
+  } catch (thrown) {
+    const { code, message } = toHeadraceError(thrown);
+    port.postMessage({ failure: message, code } satisfies ThreadReply);
   }
-  session.run(inputs).then(
-    (outputs) => port.postMessage({ outputs } satisfies WorkerReply),
-    (thrown: unknown) => port.postMessage({ failure: messageOf(thrown) } satisfies WorkerReply),
-  );
 });
-port.postMessage({ isReady: true } satisfies WorkerReply);
+
+function obey(order: ThreadOrder): void {
+  switch (order.kind) {
+    case 'open':
+      return open(order);
+    case 'share': {
+      const shared = new Uint8Array(new SharedArrayBuffer(bytes?.byteLength ?? 0));
+      shared.set(bytes ?? []);
+      bytes = shared;
+      return reply({ onnx: shared });
+    }
+    case 'unload': {
+      session?.release();
+      session = undefined;
+      const onnx = bytes ?? new Uint8Array();
+      bytes = undefined;
+      feeds.length = 0;
+      return reply({ onnx }, onnx.buffer instanceof ArrayBuffer ? [onnx.buffer] : []);
+    }
+    case 'run':
+      if (order.memory !== undefined) feeds[order.slot] = openSlot(order.memory);
+      return give(opened().run((feeds[order.slot] as (typeof feeds)[number])(order.rows, order.texts)));
+    case 'whole':
+      return give(opened().run(order.tensors.map(toOrt)));
+    case 'stop':
+      session?.release();
+      port?.close();
+  }
+}
+
+function open({ onnx, providers, intraOpThreads, measures, sha256 }: Extract<ThreadOrder, { kind: 'open' }>): void {
+  const found = sha256 === undefined ? undefined : sha256Hex(onnx);
+  if (found !== sha256)
+    throw new HeadraceError('HR_ARTIFACT_UNREADABLE', `artifact ${sha256} is damaged: its content hashes to ${found}`);
+  bytes = onnx;
+  // The runtime reads no shared memory.
+  const own = onnx.buffer instanceof ArrayBuffer ? onnx : new Uint8Array(onnx);
+  const startMs = performance.now();
+  const before = process.threadCpuUsage();
+  const next = openSession(own, providers, intraOpThreads);
+  const { user, system } = process.threadCpuUsage(before);
+  const passedMicros = (performance.now() - startMs) * 1000;
+  // By the thread's own time where all is done in it: on a busy machine the clock would count what others do.
+  const isAlone = intraOpThreads === 1 && providers.every((provider) => provider === 'cpu');
+  const loadMicros = isAlone ? Math.min(passedMicros, user + system + TICK_MICROS) : passedMicros;
+  try {
+    const measured = measures
+      ? measureModel(next)
+      : ({ mode: 'single', isMeasured: false, fixedMicros: 0, rowMicros: 0 } as const);
+    session = next;
+    reply({ opened: { signature: next.signature, ...measured, loadMicros } });
+  } catch (thrown) {
+    next.release();
+    throw thrown;
+  }
+}
+
+function opened(): OrtSession {
+  if (session === undefined) throw new Error('no model is open in this thread');
+  return session;
+}
+
+function openSlot({ memory, capacity, rowShapes }: SlotMemory): (typeof feeds)[number] {
+  const { signature } = opened();
+  return createFeeds(signature, createBuffers(signature, rowShapes, capacity, memory));
+}
+
+function give(outputs: readonly Tensor[]): void {
+  const buffers = new Set<ArrayBuffer>();
+  for (const { data } of outputs) if (!isText(data) && data.buffer instanceof ArrayBuffer) buffers.add(data.buffer);
+  reply({ outputs }, [...buffers]);
+}
+
+function reply(message: ThreadReply, given: readonly ArrayBuffer[] = []): void {
+  port?.postMessage(message, given);
+}

@@ -1,57 +1,66 @@
-// One ONNX Runtime session: opened with our options, its signature in our words, and tensors both ways.
+// One ONNX Runtime session: opened with our options, its signature in our words, runs that block their thread.
 
-import { InferenceSession, listSupportedBackends, Tensor as OrtTensor } from 'onnxruntime-node';
 import { HeadraceError, messageOf } from '../../core/index.ts';
-import type { Signature, Tensor, TensorSpec, TensorType } from '../model-runtime.ts';
-
-export type Tensors = Readonly<Record<string, Tensor>>;
+import type { Signature, Tensor, TensorData, TensorSpec, TensorType } from '../model-runtime.ts';
+import { createNativeSession, listProviders, type NativeEdge, type NativeSession, OrtTensor } from './ort-library.ts';
 
 export interface OrtSession {
   readonly signature: Signature;
-  /** Blocks the thread while the model computes. */
-  run(inputs: Tensors): Promise<Tensors>;
-  release(): Promise<void>;
+  /** Inputs and outputs in the signature's order. Blocks the thread while the model computes. Throws what the model does. */
+  run(inputs: readonly OrtTensor[]): Tensor[];
+  release(): void;
 }
 
 /**
- * Throws HR_MODEL_UNREADABLE (corrupt, unknown operator), HR_MODEL_SIGNATURE (maps, sequences, float16), HR_UNSUPPORTED
- * (a provider that was asked for and isn't there).
+ * Blocks the thread while it loads. Throws HR_MODEL_UNREADABLE (corrupt, unknown operator), HR_MODEL_SIGNATURE (maps,
+ * sequences), HR_UNSUPPORTED (a provider that was asked for and isn't there), HR_OVERLOADED (no memory for it now).
  */
-export async function openSession(
-  onnx: Uint8Array,
-  providers: readonly string[],
-  threads: number,
-): Promise<OrtSession> {
-  const session = await create(onnx, providers, threads);
+export function openSession(onnx: Uint8Array, providers: readonly string[], threads: number): OrtSession {
+  const session = open(onnx, providers, threads);
   try {
-    const signature = signatureOf(session);
+    const signature = {
+      inputs: session.inputMetadata.map(specOf),
+      outputs: session.outputMetadata.map(specOf),
+    };
+    const fetches = Object.fromEntries(signature.outputs.map(({ name }) => [name, null]));
+    const names = signature.inputs.map(({ name }) => name);
     return {
       signature,
-      async run(inputs) {
+      run(inputs) {
         const feeds: Record<string, OrtTensor> = {};
-        for (const name of session.inputNames) feeds[name] = toOrt(inputs[name] as Tensor);
-        const results = await session.run(feeds);
-        const outputs: Record<string, Tensor> = {};
-        for (const name in results) outputs[name] = fromOrt(results[name] as OrtTensor);
-        return outputs;
+        for (let at = 0; at < names.length; at++) feeds[names[at] as string] = inputs[at] as OrtTensor;
+        const results = session.run(feeds, fetches, {});
+        return signature.outputs.map(({ name }) => fromOrt(results[name] as OrtTensor));
       },
-      release: () => session.release(),
+      release: () => session.dispose(),
     };
   } catch (thrown) {
-    await session.release();
+    session.dispose();
     throw thrown;
   }
 }
 
-async function create(onnx: Uint8Array, providers: readonly string[], threads: number): Promise<InferenceSession> {
-  const known = listSupportedBackends().map(({ name }) => name);
+export function toOrt({ type, shape, data }: Tensor): OrtTensor {
+  // The constructor's overloads pair each type with its array; the port's check has done that already.
+  return new OrtTensor(type as 'float32', data as Float32Array, shape);
+}
+
+function fromOrt({ type, dims, data }: OrtTensor): Tensor {
+  // Outputs are on the CPU and of a type that `specOf` let through.
+  return { type: type as TensorType, shape: dims, data: data as TensorData };
+}
+
+function open(onnx: Uint8Array, providers: readonly string[], threads: number): NativeSession {
+  const known = listProviders();
   const absent = providers.find((provider) => !known.includes(provider));
   if (absent !== undefined) throw unavailable(absent, `this build of ONNX Runtime has ${known.join(', ')}`);
   // An empty file makes the runtime read past its end on some versions; it is no model anyway.
   if (onnx.byteLength === 0)
     throw new HeadraceError('HR_MODEL_UNREADABLE', 'the file is empty; expected an ONNX model');
+  const session = createNativeSession();
   try {
-    return await InferenceSession.create(onnx, {
+    // The native part takes no shared memory here.
+    session.loadModel(onnx.buffer as ArrayBuffer, onnx.byteOffset, onnx.byteLength, {
       executionProviders: [...providers],
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
@@ -60,11 +69,18 @@ async function create(onnx: Uint8Array, providers: readonly string[], threads: n
       // A spinning pool takes cores from the other workers while it has nothing to do.
       extra: { session: { 'intra_op.allow_spinning': '0', 'inter_op.allow_spinning': '0' } },
     });
+    return session;
   } catch (thrown) {
     const reason = messageOf(thrown);
     const accelerator = providers.find((provider) => provider !== 'cpu');
     if (accelerator !== undefined && /provider|library|\.so|\.dll/i.test(reason))
       throw unavailable(accelerator, reason, thrown);
+    if (/bad_alloc|bad allocation|failed to allocate|out of memory/i.test(reason))
+      throw new HeadraceError(
+        'HR_OVERLOADED',
+        `there is no memory for the model now (${reason}). Unload others, or give the server more.`,
+        { cause: thrown },
+      );
     const sentence = `the file is no ONNX model that this runtime can load (${reason}). Export it again, and check that it was copied whole.`;
     throw new HeadraceError('HR_MODEL_UNREADABLE', sentence, { cause: thrown });
   }
@@ -75,32 +91,34 @@ function unavailable(provider: string, reason: string, cause?: unknown): Headrac
   return new HeadraceError('HR_UNSUPPORTED', sentence, { cause });
 }
 
-function signatureOf(session: InferenceSession): Signature {
-  return { inputs: session.inputMetadata.map(specOf), outputs: session.outputMetadata.map(specOf) };
-}
+// By ONNX's numbers (TensorProto.DataType).
+const TYPES: Readonly<Record<number, TensorType>> = {
+  1: 'float32',
+  2: 'uint8',
+  3: 'int8',
+  4: 'uint16',
+  5: 'int16',
+  6: 'int32',
+  7: 'int64',
+  8: 'string',
+  9: 'bool',
+  10: 'float16',
+  11: 'float64',
+  12: 'uint32',
+  13: 'uint64',
+};
 
-function specOf(metadata: InferenceSession.ValueMetadata): TensorSpec {
-  if (!metadata.isTensor) {
-    const sentence = `"${metadata.name}" is a map or a sequence, not a tensor. Export the model without ZipMap: \`convert_sklearn(model, options={id(model): {'zipmap': False}})\`.`;
+function specOf({ name, isTensor, type: number, shape }: NativeEdge): TensorSpec {
+  if (!isTensor) {
+    const sentence = `"${name}" is a map or a sequence, not a tensor. Export the model without ZipMap: \`convert_sklearn(model, options={id(model): {'zipmap': False}})\`.`;
     throw new HeadraceError('HR_MODEL_SIGNATURE', sentence);
   }
-  const { name, type, shape } = metadata;
-  if (type === 'float16' || type === 'int4' || type === 'uint4') {
+  const type = TYPES[number];
+  if (type === undefined) {
     throw new HeadraceError(
       'HR_MODEL_SIGNATURE',
-      `"${name}" is ${type}, which cannot be served. Cast it to float32 at the model's edge.`,
+      `"${name}" has ONNX's element type ${number}, which cannot be served. Cast it to float32 at the model's edge.`,
     );
   }
-  // What is left are the types of the port, by the same names.
-  return { name, type: type as TensorType, shape: shape.map((size) => (typeof size === 'number' ? size : null)) };
-}
-
-function toOrt({ type, shape, data }: Tensor): OrtTensor {
-  // The constructor's overloads pair each type with its array; the port's check has done that already.
-  return new OrtTensor(type as 'float32', data as Float32Array, shape);
-}
-
-function fromOrt(tensor: OrtTensor): Tensor {
-  // Outputs are on the CPU and of a type that `specOf` let through.
-  return { type: tensor.type as TensorType, shape: tensor.dims, data: tensor.data as Float32Array };
+  return { name, type, shape: shape.map((size) => (size < 0 ? null : size)) };
 }

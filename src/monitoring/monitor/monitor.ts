@@ -1,84 +1,167 @@
-// Live figures of one worker, by endpoint and variant, and the view over all workers' figures.
+// What one process counts: meters for the paths that are watched, and reports of what was counted for whoever owns the totals.
 
-import type { Clock } from '../../core/index.ts';
-import type { PredictionLogCounters } from '../prediction-log/prediction-log.ts';
-import { type MergedState, mergeStates, type MonitorState, packCell } from './monitor-state.ts';
-import { toPrometheusText } from './prometheus-text.ts';
+import type { Clock, ErrorCode } from '../../core/index.ts';
+import { type Cell, createCell } from './cell.ts';
+import type { CellId, Taken } from './increment.ts';
+import { watchLoopDelay } from './loop-delay.ts';
+import { createModelDeltas, joinVersions, type ModelStatistics } from './model-figures.ts';
 import { createPushTally, NO_BACKLOG, type PushBacklog, type PushOutcome } from './push-tally.ts';
-import { type Cell, createCell, type Recorder } from './recorder.ts';
-import { type MonitorSnapshot, toSnapshot } from './snapshot.ts';
+
+/** Counts what one arm answers. Get it once and keep it: recording allocates nothing. */
+export interface ArmMeter {
+  /** A request that rows of this arm were answered for. */
+  answered(latencyMicros: number, rows: number): void;
+  /**
+   * One row's statuses, in the order of the arm's features: NOT_FOUND, OUTSIDE_MAX_AGE and INVALID count as missing. A null
+   * that is there, and an empty window, are values.
+   */
+  statuses(statuses: readonly string[]): void;
+  /** Rows that this arm failed. */
+  failed(code: ErrorCode, rows: number): void;
+}
+
+/** Counts whole requests of an endpoint. Get it once and keep it: recording allocates nothing. */
+export interface EndpointMeter {
+  answered(latencyMicros: number, rows: number): void;
+  /** One request that was not answered: refused (4xx of the client), rejected (429) or failed (5xx, 422) by its code. */
+  failed(code: ErrorCode): void;
+}
+
+/** Counts whole reads of a feature service. */
+export type ServiceMeter = EndpointMeter;
+
+export interface ArmLabels {
+  readonly endpoint: string;
+  readonly variant: string;
+  readonly model: string;
+  readonly version: number;
+  /** The arm's id. Arms of one variant and version are counted together. */
+  readonly arm: string;
+  /** What its rows' statuses stand for. */
+  readonly features: readonly string[];
+}
+
+/** What the prediction log tells of itself, counted since it was opened. */
+export interface LogFigures {
+  readonly written: number;
+  /** By reason. */
+  readonly dropped: Readonly<Record<string, number>>;
+  /** Entries, or bytes, that wait to be written; whichever the log counts. */
+  readonly queued?: number;
+  readonly queuedBytes?: number;
+}
 
 export interface Monitor {
-  /** Counts an endpoint's requests and errors as a whole. Get it once and keep it. */
-  endpoint(name: string): Recorder;
-  /** Counts a variant's share. `features` names what its rows' statuses stand for. Get it once and keep it. */
-  variant(endpoint: string, variant: string, features: readonly string[]): Recorder;
-  /** Counts one failed request; `variant` is null when none was chosen yet. */
-  recordError(failed: { readonly endpoint: string; readonly variant: string | null }): void;
+  endpoint(name: string): EndpointMeter;
+  arm(labels: ArmLabels): ArmMeter;
+  service(name: string): ServiceMeter;
   /** Counts a push into a source; `rows` of it were new. */
   recordPush(push: { readonly source: string; readonly outcome: PushOutcome; readonly rows: number }): void;
-  /** From now on what pushes leave waiting is part of the figures. */
+  // From now on what these give is part of what is taken. None of them may throw.
+  /** What pushes leave waiting. */
   watchPushes(backlog: () => PushBacklog): void;
-  /** From now on the log's counters are part of the figures. */
-  watchLog(counters: () => PredictionLogCounters): void;
-  /** This worker's figures as plain data, to be sent to the worker that was asked. */
-  state(): MonitorState;
-  /** The figures of now: of the workers whose `state()`s are given, else this worker's own. */
-  snapshot(states?: readonly unknown[]): MonitorSnapshot;
-  /** Prometheus' text format, likewise. */
-  prometheus(states?: readonly unknown[]): Promise<string>;
+  watchLog(figures: () => LogFigures): void;
+  /** Of each model that is loaded. */
+  watchModels(statistics: () => readonly ModelStatistics[]): void;
+  /** Requests that run. */
+  watchInFlight(count: () => number): void;
+  watchReady(isReady: () => boolean): void;
+  /** What was counted since the last time, and how this process stands. */
+  take(): Taken;
+  close(): void;
 }
 
 export function createMonitor(clock: Clock): Monitor {
   const startMicros = clock.nowMicros();
   const cells = new Map<string, Cell>();
   const pushes = createPushTally();
-  let backlog: () => PushBacklog = () => NO_BACKLOG;
-  let logCounters: () => PredictionLogCounters = () => ({ written: 0, dropped: 0, queued: 0 });
+  const modelDeltas = createModelDeltas();
+  const logDeltas = createLogDeltas();
+  const loop = watchLoopDelay();
+  const watched = {
+    pushes: (): PushBacklog => NO_BACKLOG,
+    log: (): LogFigures => ({ written: 0, dropped: {} }),
+    models: (): readonly ModelStatistics[] => [],
+    inFlight: (): number => 0,
+    isReady: (): boolean => false,
+  };
 
-  const cellOf = (endpoint: string, variant: string | null): Cell => {
-    const key = JSON.stringify([endpoint, variant]);
+  const cellOf = (id: CellId): Cell => {
+    const key = JSON.stringify(id);
     let cell = cells.get(key);
-    if (cell === undefined) cells.set(key, (cell = createCell(clock, endpoint, variant)));
+    if (cell === undefined) cells.set(key, (cell = createCell(clock, id)));
     return cell;
   };
-
-  const wholes = new Map<string, Recorder>();
-  const endpointRecorder = (name: string): Recorder => {
-    let recorder = wholes.get(name);
-    if (recorder === undefined) wholes.set(name, (recorder = cellOf(name, null).recorder([])));
-    return recorder;
+  const requestMeter = (kind: 'endpoint' | 'service', name: string): EndpointMeter => {
+    const cell = cellOf({ kind, name });
+    return { answered: cell.answered, failed: (code) => cell.failed(code, 1) };
   };
 
-  const state = (): MonitorState => ({
-    startMicros,
-    residentBytes: process.memoryUsage.rss(),
-    log: logCounters(),
-    pushes: pushes.bySource(),
-    backlog: backlog(),
-    cells: Array.from(cells.values(), packCell),
-  });
-
-  // What comes from the other workers was made by their `state()`. Without any, as when they answer too late, one's own.
-  const merged = (states: readonly unknown[] = []): MergedState =>
-    mergeStates(states.length === 0 ? [state()] : (states as readonly MonitorState[]));
-
   return {
-    endpoint: endpointRecorder,
-    variant: (endpoint, variant, features) => cellOf(endpoint, variant).recorder(features),
-    recordError({ endpoint, variant }) {
-      endpointRecorder(endpoint).error();
-      if (variant !== null) cellOf(endpoint, variant).recorder([]).error();
+    endpoint: (name) => requestMeter('endpoint', name),
+    service: (name) => requestMeter('service', name),
+    arm({ endpoint, variant, model, version, features }) {
+      const cell = cellOf({ kind: 'arm', name: endpoint, variant, version, model });
+      return { answered: cell.answered, failed: cell.failed, statuses: cell.statuses(features) };
     },
     recordPush: ({ source, outcome, rows }) => pushes.count(source, outcome, rows),
-    watchPushes(watched) {
-      backlog = watched;
+    watchPushes(backlog) {
+      watched.pushes = backlog;
     },
-    watchLog(counters) {
-      logCounters = counters;
+    watchLog(figures) {
+      watched.log = figures;
     },
-    state,
-    snapshot: (states) => toSnapshot(merged(states), clock.nowMicros()),
-    prometheus: (states) => toPrometheusText(merged(states)),
+    watchModels(statistics) {
+      watched.models = statistics;
+    },
+    watchInFlight(count) {
+      watched.inFlight = count;
+    },
+    watchReady(isReady) {
+      watched.isReady = isReady;
+    },
+    take() {
+      const models = joinVersions(watched.models());
+      const log = watched.log();
+      const { rss, heapUsed } = process.memoryUsage();
+      return {
+        increment: {
+          cells: [...cells.values()].flatMap((cell) => cell.take() ?? []),
+          pushes: pushes.take(),
+          ...logDeltas(log),
+          models: modelDeltas(models),
+        },
+        readings: {
+          residentBytes: rss,
+          heapUsedBytes: heapUsed,
+          startMicros,
+          isReady: watched.isReady(),
+          inFlight: watched.inFlight(),
+          ...loop.read(),
+          logQueued: log.queued ?? null,
+          logQueuedBytes: log.queuedBytes ?? null,
+          backlog: watched.pushes(),
+          models: models.map(({ model, version, queuedRows, memoryBytes }) => ({
+            model,
+            version,
+            queuedRows,
+            memoryBytes,
+          })),
+        },
+      };
+    },
+    close: () => loop.stop(),
+  };
+}
+
+function createLogDeltas(): (now: LogFigures) => Pick<Taken['increment'], 'logWritten' | 'logDropped'> {
+  let before: LogFigures = { written: 0, dropped: {} };
+  return (now) => {
+    const logWritten = now.written - before.written;
+    const logDropped = Object.entries(now.dropped).map(
+      ([reason, count]) => [reason, count - (before.dropped[reason] ?? 0)] as const,
+    );
+    before = now;
+    return { logWritten, logDropped };
   };
 }

@@ -1,4 +1,4 @@
-// Counts of pushes by source, and what they leave waiting in this process.
+// Counts of pushes by source, and what they leave waiting in one process.
 
 /** `accepted`: new; `repeated`: answered from the first result; `refused`: the caller's mistake; `failed`: ours. */
 export type PushOutcome = 'accepted' | 'repeated' | 'refused' | 'failed';
@@ -24,43 +24,39 @@ export const NO_BACKLOG: PushBacklog = { pending: 0, partBytes: 0, storeAway: 0,
 
 export interface PushTally {
   count(source: string, outcome: PushOutcome, rows: number): void;
-  bySource(): Readonly<Record<string, PushCounts>>;
+  /** What was counted since the last time, by source. */
+  take(): (readonly [string, PushCounts])[];
 }
 
+const none = (): Record<PushOutcome, number> => ({ accepted: 0, repeated: 0, refused: 0, failed: 0 });
+
 export function createPushTally(): PushTally {
-  const sources = new Map<string, { pushes: Record<PushOutcome, number>; rows: number }>();
+  let sources = new Map<string, { pushes: Record<PushOutcome, number>; rows: number }>();
   return {
     count(source, outcome, rows) {
       let counts = sources.get(source);
-      if (counts === undefined) {
-        sources.set(source, (counts = { pushes: { accepted: 0, repeated: 0, refused: 0, failed: 0 }, rows: 0 }));
-      }
+      if (counts === undefined) sources.set(source, (counts = { pushes: none(), rows: 0 }));
       counts.pushes[outcome]++;
       if (outcome === 'accepted') counts.rows += rows;
     },
-    bySource: () => Object.fromEntries(sources),
+    take() {
+      const taken = [...sources];
+      sources = new Map();
+      return taken;
+    },
   };
 }
 
-/** The sum over processes. */
-export function sumPushes(all: readonly Readonly<Record<string, PushCounts>>[]): Map<string, PushCounts> {
-  const sum = new Map<string, PushCounts>();
-  for (const [source, counts] of all.flatMap((one) => Object.entries(one))) {
-    const before = sum.get(source);
-    const add = (outcome: PushOutcome): number => (before?.pushes[outcome] ?? 0) + counts.pushes[outcome];
-    sum.set(source, {
-      pushes: {
-        accepted: add('accepted'),
-        repeated: add('repeated'),
-        refused: add('refused'),
-        failed: add('failed'),
-      },
-      rows: (before?.rows ?? 0) + counts.rows,
-    });
+export function addPushes(into: Map<string, PushCounts>, added: readonly (readonly [string, PushCounts])[]): void {
+  for (const [source, { pushes, rows }] of added) {
+    const before = into.get(source) ?? { pushes: none(), rows: 0 };
+    const sum = none();
+    for (const outcome of Object.keys(sum) as PushOutcome[]) sum[outcome] = before.pushes[outcome] + pushes[outcome];
+    into.set(source, { pushes: sum, rows: before.rows + rows });
   }
-  return sum;
 }
 
+/** The sum over processes. */
 export function sumBacklogs(all: readonly PushBacklog[]): PushBacklog {
   return all.reduce(
     (sum, one) => ({

@@ -1,10 +1,10 @@
 // The figures of now as plain JSON data: what the live stream sends each second.
 
-import { formatTimestamp, type Micros, MICROS_PER_SECOND } from '../../core/index.ts';
-import type { PredictionLogCounters } from '../prediction-log/prediction-log.ts';
+import { formatTimestamp, MICROS_PER_SECOND } from '../../core/index.ts';
+import type { ArmFigures, CellFigures, Figures } from './figures.ts';
 import { quantileMicros } from './latency-sketch.ts';
-import type { MergedCell, MergedState } from './monitor-state.ts';
-import { type Tally, WINDOW_SECONDS } from './tally.ts';
+import { WINDOW_SECONDS } from './sums.ts';
+import type { Tally } from './tally.ts';
 
 export interface MonitorSnapshot {
   /** RFC 3339. */
@@ -13,7 +13,16 @@ export interface MonitorSnapshot {
   readonly workers: number;
   readonly windowSeconds: number;
   readonly endpoints: readonly EndpointSnapshot[];
-  readonly predictionLog: PredictionLogCounters;
+  readonly predictionLog: LogSnapshot;
+}
+
+export interface LogSnapshot {
+  readonly written: number;
+  readonly dropped: number;
+  readonly droppedBy: Readonly<Record<string, number>>;
+  /** Whichever the log counts: entries, bytes. */
+  readonly queued?: number;
+  readonly queuedBytes?: number;
 }
 
 export interface EndpointSnapshot extends FiguresSnapshot {
@@ -23,18 +32,27 @@ export interface EndpointSnapshot extends FiguresSnapshot {
 
 export interface VariantSnapshot extends FiguresSnapshot {
   readonly variant: string;
+  readonly version: number;
+  readonly model: string;
   /** Rows in which the feature was NOT_FOUND, OUTSIDE_MAX_AGE or INVALID, since the start. */
   readonly missing: Readonly<Record<string, number>>;
 }
 
-/** Counts since the start; rates and `recent` over the window. */
+/** Counts since the start; rates and `recent` over the window. Of a variant the last three are rows. */
 export interface FiguresSnapshot {
   readonly requests: number;
   readonly rows: number;
+  /** The server's own: 5xx, 422. */
   readonly errors: number;
+  /** The client's mistakes. */
+  readonly refused: number;
+  /** 429. */
+  readonly rejected: number;
   readonly requestsPerSecond: number;
   readonly rowsPerSecond: number;
   readonly errorsPerSecond: number;
+  readonly refusedPerSecond: number;
+  readonly rejectedPerSecond: number;
   readonly latencyMs: LatencySnapshot;
   readonly recentLatencyMs: LatencySnapshot;
 }
@@ -48,38 +66,55 @@ export interface LatencySnapshot {
   readonly max: number | null;
 }
 
-export function toSnapshot(state: MergedState, now: Micros): MonitorSnapshot {
-  const uptimeSeconds = Math.max(0, (now - state.startMicros) / MICROS_PER_SECOND);
-  const ofSecond = (now / MICROS_PER_SECOND) % 1;
+export function toSnapshot(state: Figures): MonitorSnapshot {
+  const { nowMicros, startMicros, processes } = state;
+  const uptimeSeconds = Math.max(0, (nowMicros - startMicros) / MICROS_PER_SECOND);
+  const ofSecond = (nowMicros / MICROS_PER_SECOND) % 1;
   // The newest second is under way; and a server that just started has no ten seconds to look back on.
   const spanSeconds = Math.max(1, Math.min(WINDOW_SECONDS - 1 + ofSecond, uptimeSeconds));
   return {
-    at: formatTimestamp(now),
+    at: formatTimestamp(nowMicros),
     uptimeSeconds: Math.floor(uptimeSeconds),
-    workers: state.workers,
+    workers: processes.workers,
     windowSeconds: WINDOW_SECONDS,
-    endpoints: [...state.endpoints].map(([endpoint, { whole, variants }]) => ({
-      endpoint,
-      ...figures(whole, spanSeconds),
-      variants: [...variants].map(([variant, cell]) => ({
-        variant,
-        ...figures(cell, spanSeconds),
-        missing: Object.fromEntries(cell.missing),
-      })),
+    endpoints: state.endpoints.map((endpoint) => ({
+      endpoint: endpoint.name,
+      ...figures(endpoint, spanSeconds),
+      variants: endpoint.arms.map((arm) => variantSnapshot(arm, spanSeconds)),
     })),
-    predictionLog: state.log,
+    predictionLog: {
+      written: state.logWritten,
+      dropped: state.logDropped.reduce((sum, [, count]) => sum + count, 0),
+      droppedBy: Object.fromEntries(state.logDropped),
+      ...(processes.logQueued === null ? {} : { queued: processes.logQueued }),
+      ...(processes.logQueuedBytes === null ? {} : { queuedBytes: processes.logQueuedBytes }),
+    },
   };
 }
 
-function figures({ total, recent }: MergedCell, spanSeconds: number): FiguresSnapshot {
+function variantSnapshot(arm: ArmFigures, spanSeconds: number): VariantSnapshot {
+  return {
+    variant: arm.variant,
+    version: arm.version,
+    model: arm.model,
+    ...figures(arm, spanSeconds),
+    missing: Object.fromEntries(arm.missing),
+  };
+}
+
+function figures({ total, recent }: CellFigures, spanSeconds: number): FiguresSnapshot {
   const rate = (count: number): number => round(count / spanSeconds);
   return {
     requests: total.requests,
     rows: total.rows,
-    errors: total.errors,
+    errors: total.failed,
+    refused: total.refused,
+    rejected: total.rejected,
     requestsPerSecond: rate(recent.requests),
     rowsPerSecond: rate(recent.rows),
-    errorsPerSecond: rate(recent.errors),
+    errorsPerSecond: rate(recent.failed),
+    refusedPerSecond: rate(recent.refused),
+    rejectedPerSecond: rate(recent.rejected),
     latencyMs: latencies(total),
     recentLatencyMs: latencies(recent),
   };

@@ -1,6 +1,6 @@
-// Sums that add up over time, over variants and over processes; and those of the last ten seconds.
+// Sums that add up over time, over variants and over processes.
 
-import { type Clock, floorTo, type Micros, MICROS_PER_SECOND } from '../../core/index.ts';
+import type { Micros } from '../../core/index.ts';
 import {
   addLatency,
   clearSketch,
@@ -11,74 +11,83 @@ import {
   packSketch,
   unpackSketch,
 } from './latency-sketch.ts';
+import type { FailureKind } from './failure-kind.ts';
 
+/** Requests; of an arm, `refused`, `rejected` and `failed` are rows. */
 export interface Tally {
   requests: number;
   rows: number;
-  errors: number;
+  refused: number;
+  rejected: number;
+  failed: number;
   /** Of answered requests. */
   readonly latency: LatencySketch;
 }
 
-export const createTally = (): Tally => ({ requests: 0, rows: 0, errors: 0, latency: createSketch() });
+export const createTally = (): Tally => ({
+  requests: 0,
+  rows: 0,
+  refused: 0,
+  rejected: 0,
+  failed: 0,
+  latency: createSketch(),
+});
 
-export function countRequest(tally: Tally, latencyMicros: number, rows: number): void {
+/** `latencyMicros` is rounded: whole numbers have the same sum in whatever order they are added. */
+export function countAnswer(tally: Tally, latencyMicros: number, rows: number): void {
   tally.requests++;
   tally.rows += rows;
-  addLatency(tally.latency, latencyMicros);
+  addLatency(tally.latency, Math.round(latencyMicros));
+}
+
+export function countFailure(tally: Tally, kind: FailureKind, count: number): void {
+  tally[kind] += count;
 }
 
 export function addTally(into: Tally, other: Tally): void {
   into.requests += other.requests;
   into.rows += other.rows;
-  into.errors += other.errors;
+  into.refused += other.refused;
+  into.rejected += other.rejected;
+  into.failed += other.failed;
   mergeSketch(into.latency, other.latency);
 }
 
+export function clearTally(tally: Tally): void {
+  tally.requests = tally.rows = tally.refused = tally.rejected = tally.failed = 0;
+  clearSketch(tally.latency);
+}
+
+export const isEmpty = ({ requests, refused, rejected, failed }: Tally): boolean =>
+  requests + refused + rejected + failed === 0;
+
 /** A tally as plain data, for another process. */
 export interface PackedTally {
+  /** The second that it was counted in; null for one that is out of the window. */
+  readonly secondMicros: Micros | null;
   readonly requests: number;
   readonly rows: number;
-  readonly errors: number;
+  readonly refused: number;
+  readonly rejected: number;
+  readonly failed: number;
   readonly latency: PackedSketch;
 }
 
-export const packTally = (tally: Tally): PackedTally => ({ ...tally, latency: packSketch(tally.latency) });
-export const unpackTally = (packed: PackedTally): Tally => ({ ...packed, latency: unpackSketch(packed.latency) });
+export const packTally = (tally: Tally, secondMicros: Micros | null): PackedTally => ({
+  secondMicros,
+  requests: tally.requests,
+  rows: tally.rows,
+  refused: tally.refused,
+  rejected: tally.rejected,
+  failed: tally.failed,
+  latency: packSketch(tally.latency),
+});
 
-/** Seconds over which rates and recent latencies are taken; the newest is the one under way. */
-export const WINDOW_SECONDS = 10;
-
-export interface SlidingTally {
-  /** The tally of the second that the clock shows. */
-  now(): Tally;
-  /** The sum over the window that ends now. */
-  sum(): Tally;
-}
-
-interface Slot extends Tally {
-  startMicros: Micros;
-}
-
-/** A ring of one tally a second. */
-export function createSlidingTally(clock: Clock): SlidingTally {
-  const slots = Array.from({ length: WINDOW_SECONDS }, (): Slot => ({ ...createTally(), startMicros: -Infinity }));
-  return {
-    now() {
-      const startMicros = floorTo(clock.nowMicros(), MICROS_PER_SECOND);
-      const slot = slots[(startMicros / MICROS_PER_SECOND) % WINDOW_SECONDS] as Slot;
-      if (slot.startMicros !== startMicros) {
-        slot.startMicros = startMicros;
-        slot.requests = slot.rows = slot.errors = 0;
-        clearSketch(slot.latency);
-      }
-      return slot;
-    },
-    sum() {
-      const oldest = floorTo(clock.nowMicros(), MICROS_PER_SECOND) - (WINDOW_SECONDS - 1) * MICROS_PER_SECOND;
-      const sum = createTally();
-      for (const slot of slots) if (slot.startMicros >= oldest) addTally(sum, slot);
-      return sum;
-    },
-  };
-}
+export const unpackTally = ({ requests, rows, refused, rejected, failed, latency }: PackedTally): Tally => ({
+  requests,
+  rows,
+  refused,
+  rejected,
+  failed,
+  latency: unpackSketch(latency),
+});

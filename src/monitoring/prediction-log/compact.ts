@@ -1,15 +1,27 @@
-// Turns ended segments into Parquet by hour. Each step can be cut off anywhere, and two processes can do the same at
-// once: a segment's Parquet files have its name, are complete before they get it, and the segment goes last.
+// Turns ended segments into Parquet by endpoint, schema and hour. Each step can be cut off anywhere, and two processes can
+// do the same at once: a segment's Parquet files have its name, are complete before they get it, and the segment goes last.
 
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
-import { dirname, join } from 'node:path';
+import { readFile, rm } from 'node:fs/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { type Clock, type Micros, MICROS_PER_HOUR } from '../../core/index.ts';
+import { type Clock, MICROS_PER_HOUR } from '../../core/index.ts';
 import type { DuckDb } from '../../storage/index.ts';
-import { HOUR_COLUMN, segmentsSql, sqlText } from './log-columns.ts';
-import { hourOf, newestOutcome } from './log-relation.ts';
-import { isEnded, listParquet, listSegments, parquetFolder, type RecordKind, type Segment } from './segments.ts';
+import { compactLegacySegments } from './compact-legacy.ts';
+import { setApart } from './damaged.ts';
+import { findKeptSchema, keepSchema } from './kept-schemas.ts';
+import { createLogTables, outcomesSql } from './load-segment.ts';
+import { columnsSql, newestOutcome, typedSql } from './log-columns.ts';
+import { deleteOldest, removeLeftovers } from './log-retention.ts';
+import { putParquet } from './put-parquet.ts';
+import {
+  listWriters,
+  parquetFolder,
+  schemaFolder,
+  type Segment,
+  temporaryFolder,
+  type WriterFolder,
+} from './segments.ts';
+import { fileSystemNow, takeDead } from './writer-lease.ts';
 
 export interface CompactOptions {
   readonly directory: string;
@@ -20,138 +32,118 @@ export interface CompactOptions {
   readonly keepMicros?: number;
   /** The oldest hours are deleted while the Parquet files are larger together; no limit when left out. */
   readonly maxBytes?: number;
+  /** Called between parts of the work; throws to end it. */
+  readonly pause?: () => Promise<void>;
 }
 
 export interface CompactReport {
   readonly segments: number;
   readonly rows: number;
   readonly files: number;
+  /** Places in segments that could not be read, and are in the folder `damaged` now. */
+  readonly damaged: number;
   /** Parquet files that were too old, or too much. */
   readonly deleted: number;
 }
 
-const KINDS: readonly RecordKind[] = ['predictions', 'outcomes'];
+/** What is counted on the way. */
+export type Tally = { -readonly [K in keyof CompactReport]: CompactReport[K] };
 
-/** Compacts every ended segment in `directory`, those of dead processes too. */
+/** Compacts every segment in `directory` that is ended or whose writer is dead. */
 export async function compactPredictionLog(options: CompactOptions): Promise<CompactReport> {
   const { directory, duckdb, clock, keepMicros = Infinity, maxBytes = Infinity } = options;
-  const report = { segments: 0, rows: 0, files: 0, deleted: 0 };
-  for (const kind of KINDS) {
-    const segments = await listSegments(directory, kind);
-    const ended = segments.filter((segment) => isEnded(segment, segments, clock.nowMicros()));
-    if (ended.length === 0) continue;
-    const connection = await (await duckdb()).connect();
-    try {
-      for (const segment of ended) {
-        const done = await compactSegment(connection, directory, kind, segment);
-        if (done === undefined) continue;
-        report.segments++;
-        report.rows += done.rows;
-        report.files += done.files;
-      }
-    } finally {
-      connection.closeSync();
+  const tally: Tally = { segments: 0, rows: 0, files: 0, damaged: 0, deleted: 0 };
+  let opened: DuckDBConnection | undefined;
+  let now: number | undefined;
+  // By the clock that sets leases, and only where there are any.
+  const fileNow = async (): Promise<number> =>
+    (now ??= await fileSystemNow(temporaryFolder(directory), `now-${randomBytes(6).toString('hex')}`));
+  const connection = async (): Promise<DuckDBConnection> => (opened ??= await (await duckdb()).connect());
+  try {
+    for (const writer of await listWriters(directory)) {
+      const ended = writer.segments.filter(({ isEnded }) => isEnded);
+      for (const segment of ended) await compactSegment(await connection(), options, segment, tally);
+      if (ended.length < writer.segments.length || writer.segments.length === 0)
+        await compactDead(connection, options, writer, await fileNow(), tally);
     }
+    await compactLegacySegments(connection, options, fileNow, tally);
+  } finally {
+    opened?.closeSync();
   }
-  report.deleted = await deleteOldest(directory, clock.nowMicros() - keepMicros, maxBytes);
-  await removeLeftovers(directory, clock);
-  return report;
+  tally.deleted = await deleteOldest(directory, clock.nowMicros() - keepMicros, maxBytes);
+  await removeLeftovers(directory, clock.nowMicros() - MICROS_PER_HOUR);
+  return tally;
 }
 
-const temporaryFolder = (directory: string): string => join(directory, 'temporary');
+// The folder goes, too, once nothing is in it.
+async function compactDead(
+  connection: () => Promise<DuckDBConnection>,
+  options: CompactOptions,
+  { path, segments }: WriterFolder,
+  nowMs: number,
+  tally: Tally,
+): Promise<void> {
+  const dead = await takeDead(path, nowMs);
+  if (dead === undefined) return;
+  try {
+    for (const segment of segments.filter(({ isEnded }) => !isEnded)) {
+      await compactSegment(await connection(), options, segment, tally);
+    }
+  } finally {
+    await dead.release();
+  }
+}
 
-// Undefined when another process compacted the segment meanwhile.
 async function compactSegment(
   connection: DuckDBConnection,
-  directory: string,
-  kind: RecordKind,
+  options: CompactOptions,
   { name, path }: Segment,
-): Promise<{ rows: number; files: number } | undefined> {
-  const hourColumn = HOUR_COLUMN[kind];
-  const once =
-    kind === 'outcomes'
-      ? newestOutcome
-      : `QUALIFY row_number() OVER (PARTITION BY prediction_id ORDER BY ${hourColumn}) = 1`;
+  tally: Tally,
+): Promise<void> {
+  const { directory, pause } = options;
+  const bytes = await readFile(path).catch(noneIfGone);
+  // Another process compacted it meanwhile.
+  if (bytes === undefined) return;
+  const tables = createLogTables(connection, {
+    schemaOf: (id) => findKeptSchema(directory, id),
+    ...(pause === undefined ? {} : { pause }),
+  });
   try {
-    await connection.run(`CREATE OR REPLACE TEMP TABLE hr_segment AS SELECT *, make_timestamp(epoch_us(${hourColumn})) AS hr_hour \
-FROM (${segmentsSql(kind, [path])}) ${once}`);
-  } catch (error) {
-    if (await isGone(path)) return undefined;
-    throw error;
-  }
-  const hours = await connection.runAndReadAll(
-    `SELECT strftime(hr_hour, '%Y-%m-%d') AS date, strftime(hr_hour, '%H') AS hour, count(*)::INTEGER FROM hr_segment GROUP BY ALL`,
-  );
-  const counted = hours.getRows() as [string, string, number][];
-  await mkdir(temporaryFolder(directory), { recursive: true });
-  let rows = 0;
-  for (const [date, hour, count] of counted) {
-    const temporary = join(temporaryFolder(directory), `${name}-${randomBytes(6).toString('hex')}.parquet`);
-    await connection.run(`COPY (SELECT * EXCLUDE (hr_hour) FROM hr_segment WHERE strftime(hr_hour, '%Y-%m-%d %H') = '${date} ${hour}' \
-ORDER BY ${hourColumn}) TO ${sqlText(temporary)} (FORMAT parquet, COMPRESSION zstd)`);
-    await putInPlace(
-      temporary,
-      join(parquetFolder(directory, kind), `date=${date}`, `hour=${hour}`, `${name}.parquet`),
-    );
-    rows += count;
-  }
-  await connection.run('DROP TABLE hr_segment');
-  await rm(path, { force: true });
-  return { rows, files: counted.length };
-}
-
-async function putInPlace(temporary: string, path: string): Promise<void> {
-  await syncPath(temporary);
-  await mkdir(dirname(path), { recursive: true });
-  await rename(temporary, path);
-  // The names, from the file's up to the date's folder, must be durable before the segment goes.
-  for (const folder of [dirname(path), dirname(dirname(path)), dirname(dirname(dirname(path)))]) await syncPath(folder);
-}
-
-async function syncPath(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
+    const damaged = await tables.load(bytes);
+    tables.finish();
+    for (const range of damaged) await setApart(directory, name, range.from, bytes.subarray(range.from, range.to));
+    for (const table of tables.predictions) {
+      const { named, rows } = table;
+      if (rows === 0) continue;
+      await keepSchema(directory, named);
+      const folder = schemaFolder(directory, named.schema.endpoint, named.id);
+      const put = { connection, directory, folder, name, hourColumn: 'predicted_at', pause };
+      tally.files += await putParquet({ ...put, select: typedSql(table) });
+      tally.rows += rows;
+    }
+    if (tables.outcomes !== undefined) {
+      const select = `${columnsSql('outcomes', outcomesSql(tables.outcomes.table))} ${newestOutcome}`;
+      const folder = parquetFolder(directory, 'outcomes');
+      tally.files += await putParquet({
+        connection,
+        directory,
+        folder,
+        name,
+        hourColumn: 'recorded_at',
+        select,
+        pause,
+      });
+      tally.rows += tables.outcomes.rows;
+    }
+    tally.damaged += damaged.length;
+    tally.segments++;
   } finally {
-    await handle.close();
+    await tables.drop();
   }
+  await rm(path, { force: true });
+  await pause?.();
 }
 
-async function isGone(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => false,
-    () => true,
-  );
-}
-
-async function deleteOldest(directory: string, endedBefore: Micros, maxBytes: number): Promise<number> {
-  const paths = (await Promise.all(KINDS.map((kind) => listParquet(directory, kind)))).flat();
-  let deleted = 0;
-  let bytes = 0;
-  // Newest first, so that what no longer fits is the oldest.
-  for (const path of paths.toSorted((a, b) => hourOf(b) - hourOf(a))) {
-    bytes += await sizeOf(path);
-    if (hourOf(path) + MICROS_PER_HOUR > endedBefore && bytes <= maxBytes) continue;
-    await rm(path, { force: true });
-    deleted++;
-  }
-  return deleted;
-}
-
-async function sizeOf(path: string): Promise<number> {
-  return stat(path).then(
-    ({ size }) => size,
-    () => 0,
-  );
-}
-
-// Files of a compaction that was killed.
-async function removeLeftovers(directory: string, clock: Clock): Promise<void> {
-  const folder = temporaryFolder(directory);
-  const limitMs = (clock.nowMicros() - MICROS_PER_HOUR) / 1000;
-  for (const name of await readdir(folder).catch(() => [])) {
-    const path = join(folder, name);
-    const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Infinity }));
-    if (mtimeMs < limitMs) await rm(path, { force: true });
-  }
+export function noneIfGone(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error;
 }

@@ -1,41 +1,35 @@
-// The log's columns: as they stand in the lines of a segment, and as a reader sees them and Parquet holds them.
+// The log's columns as SQL: as a reader sees them, and typed, as Parquet and the tables of a segment hold them.
 
+import type { DataType } from '../../core/index.ts';
+import { fieldsOf, type NamedSchema, type Section, SECTIONS } from './arm-schema.ts';
+import type { PredictionTable } from './load-segment.ts';
 import type { RecordKind } from './segments.ts';
 
-interface Column {
-  readonly name: string;
-  readonly type: string;
-  /** The column of a segment that it is made from, when that is another: microseconds become a time. */
-  readonly micros?: string;
-}
-
-const text = (name: string): Column => ({ name, type: 'VARCHAR' });
-const json = (name: string): Column => ({ name, type: 'JSON' });
-const time = (name: string, micros: string): Column => ({ name, type: 'TIMESTAMPTZ', micros });
-
-const COLUMNS: Readonly<Record<RecordKind, readonly Column[]>> = {
+const COLUMNS: Readonly<Record<RecordKind, readonly (readonly [name: string, type: string])[]>> = {
   predictions: [
-    text('prediction_id'),
-    text('request_id'),
-    text('trace_id'),
-    time('predicted_at', 'predicted_micros'),
-    { name: 'latency_micros', type: 'BIGINT' },
-    text('endpoint'),
-    text('model'),
-    { name: 'version', type: 'INTEGER' },
-    text('variant'),
-    { name: 'unit', type: 'VARCHAR[]' },
-    json('request'),
-    json('features'),
-    json('statuses'),
-    json('outputs'),
+    ['prediction_id', 'VARCHAR'],
+    ['request_id', 'VARCHAR'],
+    ['trace_id', 'VARCHAR'],
+    ['predicted_at', 'TIMESTAMPTZ'],
+    ['latency_micros', 'BIGINT'],
+    ['endpoint', 'VARCHAR'],
+    ['model', 'VARCHAR'],
+    ['version', 'INTEGER'],
+    ['variant', 'VARCHAR'],
+    ['arm', 'VARCHAR'],
+    ['unit', 'VARCHAR[]'],
+    ['request', 'JSON'],
+    ['features', 'JSON'],
+    ['statuses', 'JSON'],
+    ['outputs', 'JSON'],
+    ['altered', 'JSON'],
   ],
   outcomes: [
-    text('prediction_id'),
-    text('endpoint'),
-    json('outcome'),
-    time('observed_at', 'observed_micros'),
-    time('recorded_at', 'recorded_micros'),
+    ['prediction_id', 'VARCHAR'],
+    ['endpoint', 'VARCHAR'],
+    ['outcome', 'JSON'],
+    ['observed_at', 'TIMESTAMPTZ'],
+    ['recorded_at', 'TIMESTAMPTZ'],
   ],
 };
 
@@ -45,32 +39,156 @@ export const HOUR_COLUMN: Readonly<Record<RecordKind, string>> = {
   outcomes: 'recorded_at',
 };
 
-/** SQL of the records in segments, as a reader sees them. A last line that a crash tore is left out. */
-export function segmentsSql(kind: RecordKind, paths: readonly string[]): string {
-  const columns = COLUMNS[kind];
-  const types = columns.map(
-    ({ name, type, micros }) => `${micros ?? name}: '${micros === undefined ? type : 'BIGINT'}'`,
-  );
-  const picked = columns.map(({ name, micros }) =>
-    micros === undefined ? name : `make_timestamp(${micros}) AT TIME ZONE 'UTC' AS ${name}`,
-  );
-  // A torn line comes as a row of nulls.
-  return `SELECT ${picked.join(', ')} FROM read_json(${sqlList(paths)}, format = 'newline_delimited', ignore_errors = true, \
-columns = {${types.join(', ')}}) WHERE prediction_id IS NOT NULL`;
-}
-
-export function parquetSql(kind: RecordKind, paths: readonly string[]): string {
-  const columns = COLUMNS[kind].map(({ name, type }) => `${name}::${type} AS ${name}`);
-  return `SELECT ${columns.join(', ')} FROM read_parquet(${sqlList(paths)}, hive_partitioning = false)`;
+/** `relation`, which has the columns as they are; those that a log of before had not are null. */
+export function columnsSql(kind: RecordKind, relation: string, missing: readonly string[] = []): string {
+  const columns = COLUMNS[kind].map(([name, type]) => `${missing.includes(name) ? 'NULL' : name}::${type} AS ${name}`);
+  return `SELECT ${columns.join(', ')} FROM ${relation}`;
 }
 
 /** A relation without rows. */
 export function emptySql(kind: RecordKind): string {
-  return `SELECT ${COLUMNS[kind].map(({ name, type }) => `NULL::${type} AS ${name}`).join(', ')} WHERE false`;
+  return `SELECT ${COLUMNS[kind].map(([name, type]) => `NULL::${type} AS ${name}`).join(', ')} WHERE false`;
 }
+
+/** Of the outcomes for one prediction the one that was recorded last; its value decides where two servers recorded at the same microsecond. */
+export const newestOutcome =
+  'QUALIFY row_number() OVER (PARTITION BY prediction_id ORDER BY recorded_at DESC, observed_at DESC, outcome::VARCHAR DESC) = 1';
 
 export function sqlText(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
-const sqlList = (texts: readonly string[]): string => `[${texts.map(sqlText).join(', ')}]`;
+export const sqlName = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+export const sqlList = (texts: readonly string[]): string => `[${texts.map(sqlText).join(', ')}]`;
+
+/** Columns of the table that a schema's records are appended to: these, one a field (`v0`, …), the number of each feature's status (`s0`, …). */
+export function flatColumns({ fields, schema }: NamedSchema): { readonly name: string; readonly type: string }[] {
+  return [
+    { name: 'prediction_id', type: 'VARCHAR' },
+    { name: 'request_id', type: 'VARCHAR' },
+    { name: 'trace_id', type: 'VARCHAR' },
+    { name: 'predicted', type: 'DOUBLE' },
+    { name: 'latency', type: 'DOUBLE' },
+    { name: 'unit', type: 'VARCHAR[]' },
+    { name: 'altered', type: 'VARCHAR' },
+    ...fields.map(({ type }, place) => ({ name: `v${place}`, type: flatType(type) })),
+    ...schema.featureFields.map((_, place) => ({ name: `s${place}`, type: 'INTEGER' })),
+  ];
+}
+
+/** Times are their microseconds there. */
+function flatType(type: DataType): string {
+  switch (type.kind) {
+    case 'bool':
+      return 'BOOLEAN';
+    case 'int32':
+      return 'INTEGER';
+    case 'int64':
+      return 'BIGINT';
+    case 'float32':
+      return 'FLOAT';
+    case 'float64':
+    case 'timestamp':
+      return 'DOUBLE';
+    case 'string':
+      return 'VARCHAR';
+    case 'bytes':
+      return 'BLOB';
+    case 'list':
+      return `${flatType(type.of)}[]`;
+    case 'vector':
+      return 'FLOAT[]';
+  }
+}
+
+/** The typed relation of a schema, as its Parquet has it, from a table of `flatColumns`. */
+export function typedSql({ named, table, statuses: names }: PredictionTable): string {
+  const { endpoint, model, version, variant, arm } = named.schema;
+  let place = 0;
+  const structs = SECTIONS.map((section) => {
+    const values = fieldsOf(named.schema, section).map(({ type }) => typedValue(type, `v${place++}`));
+    return `${structSql(named, section, values)} AS ${section}`;
+  });
+  const statuses = structSql(
+    named,
+    'features',
+    named.schema.featureFields.map((_, feature) => `${sqlList(names)}[s${feature} + 1]`),
+  );
+  return `SELECT prediction_id, request_id, trace_id, ${microsSql('predicted')} AS predicted_at, latency::BIGINT AS latency_micros, \
+${sqlText(endpoint)} AS endpoint, ${sqlText(model)} AS model, ${version}::INTEGER AS version, ${sqlText(variant)} AS variant, \
+${sqlText(arm)} AS arm, unit, ${structs.join(', ')}, ${statuses} AS statuses, altered::JSON AS altered FROM ${table}`;
+}
+
+const microsSql = (value: string): string => `make_timestamp(${value}::BIGINT) AT TIME ZONE 'UTC'`;
+
+function typedValue(type: DataType, value: string): string {
+  if (!holdsTime(type)) return value;
+  if (type.kind !== 'list') return microsSql(value);
+  return `list_transform(${value}, lambda i: ${typedValue(type.of, 'i')})`;
+}
+
+const holdsTime = (type: DataType): boolean => (type.kind === 'list' ? holdsTime(type.of) : type.kind === 'timestamp');
+
+// A struct without members is none in DuckDB.
+function structSql(named: NamedSchema, section: Section, values: readonly string[]): string {
+  const names = structNames(named, section);
+  return values.length === 0
+    ? 'NULL::BOOLEAN'
+    : `struct_pack(${values.map((value, i) => `${sqlName(names[i] as string)} := ${value}`).join(', ')})`;
+}
+
+/** Members of the struct: fields' names, with a number behind one that differs from an earlier one only by its case. */
+function structNames({ schema }: NamedSchema, section: Section): string[] {
+  const taken = new Set<string>();
+  return fieldsOf(schema, section).map(({ name }) => {
+    let own = name;
+    for (let n = 2; taken.has(own.toLowerCase()); n++) own = `${name}_${n}`;
+    taken.add(own.toLowerCase());
+    return own;
+  });
+}
+
+/** The relation as a reader sees it, from the typed one. Needs `MACROS`. */
+export function readableSql(named: NamedSchema, typed: string): string {
+  const object = (section: Section, column: string, valueOf: (type: DataType, value: string) => string): string => {
+    const names = structNames(named, section);
+    const members = fieldsOf(named.schema, section).map(
+      ({ name, type }, i) => `${sqlText(name)}, ${valueOf(type, `${column}.${sqlName(names[i] as string)}`)}`,
+    );
+    return members.length === 0 ? `'{}'::JSON` : `json_object(${members.join(', ')})`;
+  };
+  const sections = SECTIONS.map((section) => `${object(section, section, jsonValue)} AS ${section}`);
+  return `SELECT prediction_id, request_id, trace_id, predicted_at, latency_micros, endpoint, model, version, variant, arm, unit, \
+${sections.slice(0, 2).join(', ')}, ${object('features', 'statuses', (_, value) => value)} AS statuses, ${sections[2]}, altered::JSON AS altered \
+FROM ${typed}`;
+}
+
+/** Values as Headrace's JSON has them: NaN is "NaN", a whole number has no point, times are RFC 3339, bytes base64. */
+export const MACROS = [
+  `CREATE OR REPLACE TEMP MACRO hr_number(x) AS CASE WHEN x IS NULL THEN NULL WHEN isnan(x) THEN '"NaN"'::JSON
+     WHEN isinf(x) THEN CASE WHEN x > 0 THEN '"Infinity"'::JSON ELSE '"-Infinity"'::JSON END
+     WHEN x = trunc(x) AND abs(x) < 1e15 AND NOT (x = 0 AND signbit(x)) THEN to_json(x::BIGINT) ELSE to_json(x) END`,
+  `CREATE OR REPLACE TEMP MACRO hr_time(x) AS CASE
+     WHEN epoch_us(x) % 1000000 = 0 THEN strftime(make_timestamp(epoch_us(x)), '%Y-%m-%dT%H:%M:%SZ')
+     WHEN epoch_us(x) % 1000 = 0 THEN strftime(make_timestamp(epoch_us(x)), '%Y-%m-%dT%H:%M:%S.%gZ')
+     ELSE strftime(make_timestamp(epoch_us(x)), '%Y-%m-%dT%H:%M:%S.%fZ') END`,
+];
+
+function jsonValue(type: DataType, value: string): string {
+  switch (type.kind) {
+    case 'float32':
+      return `hr_number(${value}::DOUBLE)`;
+    case 'float64':
+      return `hr_number(${value})`;
+    case 'timestamp':
+      return `hr_time(${value})`;
+    case 'bytes':
+      return `base64(${value})`;
+    case 'vector':
+      return `list_transform(${value}, lambda i: hr_number(i::DOUBLE))`;
+    case 'list':
+      return `list_transform(${value}, lambda i: ${jsonValue(type.of, 'i')})`;
+    default:
+      return value;
+  }
+}

@@ -1,68 +1,183 @@
 // The whole log as one SQL relation, wherever its records lie now: Parquet of past hours, and the segments not compacted
-// yet, of every process.
+// yet, of every process, which are decoded into temporary tables of the connection that asks.
 
-import { basename, dirname } from 'node:path';
-import { formatTimestamp, type Micros, MICROS_PER_HOUR, parseTimestamp } from '../../core/index.ts';
-import { emptySql, HOUR_COLUMN, parquetSql, segmentsSql, sqlText } from './log-columns.ts';
-import { listParquet, listSegments, type RecordKind } from './segments.ts';
+import { readFile } from 'node:fs/promises';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { formatTimestamp, type Micros, MICROS_PER_HOUR } from '../../core/index.ts';
+import { findKeptSchema, readKeptSchema } from './kept-schemas.ts';
+import { LEGACY_MISSING, type LegacySegment, legacySql, listLegacySegments } from './legacy-segments.ts';
+import { createLogTables, outcomesSql } from './load-segment.ts';
+import {
+  columnsSql,
+  emptySql,
+  HOUR_COLUMN,
+  MACROS,
+  newestOutcome,
+  readableSql,
+  sqlList,
+  sqlText,
+  typedSql,
+} from './log-columns.ts';
+import { listParquet, listWriters, type ParquetFile, type RecordKind, type Segment } from './segments.ts';
 
-/** Predictions from `from` on and before `to`, by the time they were made at. */
+/** Predictions from `from` on and before `to`, by the time they were made at, of one endpoint or of all. */
 export interface LogRange {
   readonly from?: Micros;
   readonly to?: Micros;
+  readonly endpoint?: string;
+}
+
+export interface LogRelation {
+  /** All predictions, one row each, with `outcome`, `observed_at` and `recorded_at` of the outcome that was recorded last. */
+  readonly sql: string;
+  /** What tells whether the same files are still there. */
+  readonly files: string;
+  /** Places in segments that can't be read and are not in the relation. */
+  readonly damaged: number;
 }
 
 /**
  * SQL of all logged predictions, one row each, with `outcome`, `observed_at` and `recorded_at` of the outcome that was
- * recorded last (null while there is none). It names the files that are there now: a compaction meanwhile can take one
- * away, and the query then fails; ask again.
+ * recorded last (null while there is none). It is of this connection, and of the files that are there now: a compaction
+ * meanwhile can take one away, and the query then fails; ask again.
  */
-export async function predictionLogSql(directory: string, range: LogRange = {}): Promise<string> {
-  const predictions = await recordsSql(directory, 'predictions', range);
-  const outcomes = await recordsSql(directory, 'outcomes', {});
-  return `SELECT predictions.*, outcomes.outcome, outcomes.observed_at, outcomes.recorded_at FROM (${predictions}) predictions \
-LEFT JOIN (SELECT * FROM (${outcomes}) ${newestOutcome}) outcomes ON outcomes.prediction_id = predictions.prediction_id`;
+export async function predictionLogSql(
+  connection: DuckDBConnection,
+  directory: string,
+  range: LogRange = {},
+): Promise<string> {
+  return (await openLogRelation(connection, directory, range)).sql;
 }
 
-// The recorded value decides where two servers recorded at the same microsecond.
-export const newestOutcome =
-  'QUALIFY row_number() OVER (PARTITION BY prediction_id ORDER BY recorded_at DESC, observed_at DESC, outcome::VARCHAR DESC) = 1';
+/** Segments may end, or become Parquet, while they are read. */
+const MOST_TRIES = 20;
 
-async function recordsSql(directory: string, kind: RecordKind, range: LogRange): Promise<string> {
-  // Segments first: one that is gone by now has its Parquet in the second list. And a segment that is still there counts
-  // alone, without Parquet made from it, so that a record that is in both is read once.
-  const segments = await listSegments(directory, kind);
-  const names = new Set(segments.map(({ name }) => name));
-  const parquet = (await listParquet(directory, kind)).filter(
-    (path) => !names.has(basename(path, '.parquet')) && overlaps(hourOf(path), range),
+export async function openLogRelation(
+  connection: DuckDBConnection,
+  directory: string,
+  range: LogRange = {},
+): Promise<LogRelation> {
+  for (const macro of MACROS) await connection.run(macro);
+  for (let tries = 1; ; tries++) {
+    try {
+      return await openOnce(connection, directory, range);
+    } catch (error) {
+      const isGone = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+      if (!isGone || tries === MOST_TRIES) throw error;
+    }
+  }
+}
+
+async function openOnce(connection: DuckDBConnection, directory: string, range: LogRange): Promise<LogRelation> {
+  const { segments, legacy, predictions, outcomes } = await listFiles(directory, range);
+  const tables = createLogTables(connection, { ...range, schemaOf: (id) => findKeptSchema(directory, id) });
+  let damaged = 0;
+  try {
+    for (const { path } of segments) damaged += (await tables.load(await readFile(path))).length;
+    tables.finish();
+  } catch (error) {
+    await tables.drop();
+    throw error;
+  }
+  const predictionParts = [
+    ...tables.predictions.map((table) => readableSql(table.named, `(${typedSql(table)})`)),
+    ...(await parquetParts(predictions)),
+    ...legacyParts('predictions', legacy.predictions),
+  ];
+  const outcomeParts = [
+    ...(tables.outcomes === undefined ? [] : [columnsSql('outcomes', outcomesSql(tables.outcomes.table))]),
+    ...(outcomes.length === 0 ? [] : [columnsSql('outcomes', readParquet(outcomes))]),
+    ...legacyParts('outcomes', legacy.outcomes),
+  ];
+  return {
+    sql: `SELECT predictions.*, outcomes.outcome, outcomes.observed_at, outcomes.recorded_at \
+FROM (${inRange(united('predictions', predictionParts), range)}) predictions \
+LEFT JOIN (SELECT * FROM (${united('outcomes', outcomeParts)}) ${newestOutcome}) outcomes ON outcomes.prediction_id = predictions.prediction_id`,
+    files: textOf({ segments, legacy, predictions, outcomes }),
+    damaged,
+  };
+}
+
+/** What `LogRelation.files` would be now. */
+export async function listLogFiles(directory: string, range: LogRange): Promise<string> {
+  return textOf(await listFiles(directory, range));
+}
+
+interface LogFiles {
+  readonly segments: readonly Segment[];
+  readonly legacy: Readonly<Record<RecordKind, readonly LegacySegment[]>>;
+  readonly predictions: readonly ParquetFile[];
+  readonly outcomes: readonly ParquetFile[];
+}
+
+// Segments first: one that is gone by now has its Parquet in the second list. And a segment that is still there counts
+// alone, without Parquet made from it, so that a record that is in both is read once.
+async function listFiles(directory: string, range: LogRange): Promise<LogFiles> {
+  const segments = (await listWriters(directory)).flatMap((writer) => writer.segments);
+  const legacy = {
+    predictions: await listLegacySegments(directory, 'predictions'),
+    outcomes: await listLegacySegments(directory, 'outcomes'),
+  };
+  const names = new Set([...segments, ...legacy.predictions, ...legacy.outcomes].map(({ name }) => name));
+  const isAlone = ({ name }: ParquetFile): boolean => !names.has(name);
+  const predictions = (await listParquet(directory, 'predictions')).filter((file) => isWanted(file, range));
+  const outcomes = await listParquet(directory, 'outcomes');
+  return { segments, legacy, predictions: predictions.filter(isAlone), outcomes: outcomes.filter(isAlone) };
+}
+
+const textOf = ({ segments, legacy, predictions, outcomes }: LogFiles): string =>
+  JSON.stringify(
+    [segments, legacy.predictions, legacy.outcomes, predictions, outcomes].map((files) =>
+      files.map(({ path }) => path),
+    ),
   );
-  const parts = [
-    ...(parquet.length === 0 ? [] : [parquetSql(kind, parquet)]),
-    ...(segments.length === 0
-      ? []
-      : [
-          segmentsSql(
-            kind,
-            segments.map(({ path }) => path),
-          ),
-        ]),
-  ];
-  const all = parts.length === 0 ? emptySql(kind) : parts.join(' UNION ALL ');
+
+async function parquetParts(files: readonly ParquetFile[]): Promise<string[]> {
+  const groups = Map.groupBy(files, ({ schema }) => schema?.folder);
+  const parts: string[] = [];
+  for (const [folder, group] of groups) {
+    const id = group[0]?.schema?.id;
+    if (folder === undefined || id === undefined) {
+      parts.push(columnsSql('predictions', readParquet(group), LEGACY_MISSING));
+      continue;
+    }
+    const named = await readKeptSchema(folder, id);
+    // Without it the structs' own names do.
+    parts.push(
+      named === undefined ? columnsSql('predictions', readParquet(group)) : readableSql(named, readParquet(group)),
+    );
+  }
+  return parts;
+}
+
+const legacyParts = (kind: RecordKind, segments: readonly { readonly path: string }[]): string[] =>
+  segments.length === 0
+    ? []
+    : [
+        legacySql(
+          kind,
+          segments.map(({ path }) => path),
+        ),
+      ];
+
+const readParquet = (files: readonly ParquetFile[]): string =>
+  `read_parquet(${sqlList(files.map(({ path }) => path))}, hive_partitioning = false)`;
+
+const united = (kind: RecordKind, parts: readonly string[]): string =>
+  parts.length === 0 ? emptySql(kind) : parts.join(' UNION ALL ');
+
+function inRange(sql: string, { from, to, endpoint }: LogRange): string {
+  const at = HOUR_COLUMN.predictions;
   const conditions = [
-    ...(range.from === undefined ? [] : [`${HOUR_COLUMN[kind]} >= ${timeSql(range.from)}`]),
-    ...(range.to === undefined ? [] : [`${HOUR_COLUMN[kind]} < ${timeSql(range.to)}`]),
+    ...(from === undefined ? [] : [`${at} >= ${timeSql(from)}`]),
+    ...(to === undefined ? [] : [`${at} < ${timeSql(to)}`]),
+    ...(endpoint === undefined ? [] : [`endpoint = ${sqlText(endpoint)}`]),
   ];
-  return conditions.length === 0 ? all : `SELECT * FROM (${all}) WHERE ${conditions.join(' AND ')}`;
+  return conditions.length === 0 ? sql : `SELECT * FROM (${sql}) WHERE ${conditions.join(' AND ')}`;
 }
 
-/** When the hour of a Parquet file begins, from its folders `date=2026-11-25/hour=07`. */
-export function hourOf(path: string): Micros {
-  const hour = basename(dirname(path)).slice('hour='.length);
-  const date = basename(dirname(dirname(path))).slice('date='.length);
-  return parseTimestamp(`${date}T${hour}:00:00Z`) ?? 0;
-}
-
-function overlaps(hour: Micros, { from = -Infinity, to = Infinity }: LogRange): boolean {
+function isWanted({ hour, schema }: ParquetFile, { from = -Infinity, to = Infinity, endpoint }: LogRange): boolean {
+  if (endpoint !== undefined && schema !== undefined && schema.endpoint !== endpoint) return false;
   return hour < to && hour + MICROS_PER_HOUR > from;
 }
 

@@ -1,116 +1,153 @@
-// Opens the prediction log of one process: a bounded buffer of lines in memory, written by a timer; the disk is waited
-// for off the event loop.
+// Opens the prediction log of one process: records go into bounded memory, a timer writes them, and the disk is waited for
+// off the event loop. Outcomes wait for the disk themselves; those that come meanwhile are written together.
 
 import { type Clock, HeadraceError, type Logger } from '../../core/index.ts';
-import type { CompactOptions } from './compact.ts';
-import { startCompaction } from './compaction-timer.ts';
-import { createLineBuffer, type LineBuffer } from './line-buffer.ts';
-import { outcomeLine, predictionLine } from './line-writer.ts';
-import type { PredictionLog } from './prediction-log.ts';
-import { createSegmentWriter, type SegmentWriter } from './segment-writer.ts';
-import { releaseToken, takeToken } from './segments.ts';
+import { nameSchema } from './arm-schema.ts';
+import { startCompaction, type CompactionSettings } from './compaction-timer.ts';
+import { packOutcome } from './outcome-record.ts';
+import type { ArmLog, ArmSchema, DropReason, OutcomeEntry, PredictionLog } from './prediction-log.ts';
+import { createBlockBuffer } from './record-block.ts';
+import { compileEncoder } from './record-encoder.ts';
+import { redactionOf } from './redaction.ts';
+import { isSampled } from './sampling.ts';
+import { createSegmentWriter } from './segment-writer.ts';
 
 export interface PredictionLogOptions {
   /** Shared by all processes; made when missing. */
   readonly directory: string;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Entries, and likewise outcomes, that may wait in memory; past it they are dropped and counted. Default 20,000. */
-  readonly maxQueued?: number;
+  /** Bytes of predictions that may wait; past it they are dropped and counted. Outcomes have as much again. Default 64 MiB, least 1 MiB. */
+  readonly memory?: number;
+  /** Share of the predictions that is logged, 0 to 1; all when left out. */
+  readonly sample?: number;
+  /** Columns whose values are not logged, as `column` or `endpoint.column`; `unit` for the values that stick a row to its variant. */
+  readonly redact?: readonly string[];
   /** A segment this large is ended. Default 64 MB. */
   readonly segmentBytes?: number;
   /** Default 1000: what a crash of the process can lose; a crash of the machine, about a second. */
   readonly flushEveryMs?: number;
-  /** With it, ended segments become Parquet every ten minutes; without it, when somebody calls `compactPredictionLog`. `maxBytes` is 50 GB by default. */
-  readonly compaction?: Pick<CompactOptions, 'duckdb' | 'keepMicros' | 'maxBytes'>;
+  /** With it, ended segments become Parquet in a thread of this process; without it, when somebody calls `compactPredictionLog`. */
+  readonly compaction?: CompactionSettings;
 }
 
-const MAX_BYTES = 50e9;
 /** What a crash of the machine can lose; one of the process loses what its timer has not written. */
 const SYNC_EVERY_MS = 900;
-/** So much in memory is written without waiting for the timer. */
-const EARLY_BYTES = 1 * 1024 ** 2;
+/** So many full blocks are written without waiting for the timer. */
+const EARLY_BLOCKS = 2;
+/** Outcomes are written in parts of about so many bytes. */
+const PART_BYTES = 128 * 1024;
+
+interface OutcomeBatch {
+  readonly outcomes: readonly OutcomeEntry[];
+  readonly bytes: number;
+  resolve(): void;
+  reject(error: unknown): void;
+}
 
 export function openPredictionLog(options: PredictionLogOptions): PredictionLog {
-  const {
-    directory,
-    clock,
-    logger,
-    maxQueued = 20_000,
-    segmentBytes = 64 * 1024 ** 2,
-    flushEveryMs = 1000,
-    compaction,
-  } = options;
-  const token = takeToken();
-  const predictionWriter = createSegmentWriter({ directory, kind: 'predictions', token, clock, segmentBytes });
-  const outcomeWriter = createSegmentWriter({ directory, kind: 'outcomes', token, clock, segmentBytes });
-  const predictions = createLineBuffer();
-  const outcomes = createLineBuffer();
-  // Taken from the buffer but not on disk yet; they count as queued, for they hold memory.
-  const beingWritten = { predictions: 0, outcomes: 0 };
+  const { directory, clock, logger, memory = 64 * 1024 ** 2, segmentBytes = 64e6, flushEveryMs = 1000 } = options;
+  const { sample = 1, redact = [] } = options;
+  const buffer = createBlockBuffer(memory);
+  const dropped: Record<DropReason, number> = { full: 0, disk: 0, closed: 0, too_large: 0, invalid: 0 };
   let written = 0;
-  let dropped = 0;
-  let droppedWhenTold = 0;
-  let isClosed = false;
-  let flushing: Promise<void> | undefined;
-  // A buffer that fills faster than the timer empties it is written earlier.
-  const earlyAt = Math.max(1, maxQueued >> 1);
-  let isEarly = false;
-
-  // A line is written once it is on disk; until then a crash of the machine can take it, one of the process cannot.
+  let skipped = 0;
+  /** Predictions that were taken from the buffer and not written yet; they hold memory. */
+  let beingWritten = 0;
   const unsynced = { predictions: 0, outcomes: 0 };
+  let isClosed = false;
+  let toldDrops = 0;
   let syncedAtMs = performance.now();
+  let batches: OutcomeBatch[] = [];
+  let batchBytes = 0;
 
-  const writeAll = async (
-    writer: SegmentWriter,
-    kind: keyof typeof unsynced,
-    buffer: LineBuffer,
-    isDurable: boolean,
-  ) => {
-    const taken = buffer.take();
-    beingWritten[kind] = taken.lines;
-    unsynced[kind] += taken.lines;
+  const onDurable = (): void => {
+    written += unsynced.predictions + unsynced.outcomes;
+    unsynced.predictions = unsynced.outcomes = 0;
+  };
+  const writer = createSegmentWriter({ directory, clock, segmentBytes, onDurable });
+  // The segment was cut back to what was durable; outcomes are refused, not dropped.
+  const dropUnsynced = (): void => {
+    dropped.disk += unsynced.predictions + beingWritten;
+    unsynced.predictions = unsynced.outcomes = beingWritten = 0;
+  };
+
+  const writePredictions = async (isDurable: boolean): Promise<void> => {
+    const blocks = buffer.take();
+    beingWritten = blocks.reduce((sum, { records }) => sum + records, 0);
     try {
-      for (const block of taken.blocks) await writer.write(block);
-      if (!isDurable) return;
-      const before = unsynced[kind];
-      await writer.sync();
-      written += before;
-      unsynced[kind] -= before;
-    } catch (error) {
-      // The segment was cut back to what is on disk.
-      dropped += unsynced[kind];
-      unsynced[kind] = 0;
-      throw error;
+      for (let block = blocks.shift(); block !== undefined; block = blocks.shift()) {
+        const { records } = block;
+        try {
+          await writer.write(block.bytes.subarray(0, block.used), block.schemas);
+        } finally {
+          buffer.release(block);
+        }
+        beingWritten -= records;
+        unsynced.predictions += records;
+      }
+      if (isDurable) {
+        syncedAtMs = performance.now();
+        await writer.sync();
+      }
+      await writer.tick();
     } finally {
-      buffer.release(taken);
-      beingWritten[kind] = 0;
+      for (const block of blocks) buffer.release(block);
     }
   };
 
-  const flushOnce = async (isDurable: boolean): Promise<void> => {
-    if (isDurable) syncedAtMs = performance.now();
-    const results = await Promise.allSettled([
-      writeAll(predictionWriter, 'predictions', predictions, isDurable),
-      writeAll(outcomeWriter, 'outcomes', outcomes, isDurable),
-    ]);
-    for (const result of results) if (result.status === 'rejected') throw result.reason;
+  const writeOutcomes = async (outcomes: readonly OutcomeEntry[]): Promise<void> => {
+    const recorded = clock.nowMicros();
+    let part: Buffer[] = [];
+    let bytes = 0;
+    const writePart = async (): Promise<void> => {
+      await writer.write(Buffer.concat(part), []);
+      unsynced.outcomes += part.length;
+      part = [];
+      bytes = 0;
+    };
+    for (const outcome of outcomes) {
+      const frame = packOutcome(outcome, recorded);
+      part.push(frame);
+      bytes += frame.length;
+      if (bytes >= PART_BYTES) await writePart();
+    }
+    if (bytes > 0) await writePart();
   };
 
+  const flushOnce = async (isDurable: boolean): Promise<void> => {
+    const taken = batches;
+    batches = [];
+    try {
+      for (const { outcomes } of taken) await writeOutcomes(outcomes);
+      await writePredictions(isDurable || taken.length > 0);
+      for (const batch of taken) batch.resolve();
+    } catch (error) {
+      dropUnsynced();
+      for (const batch of taken) batch.reject(error);
+      throw error;
+    } finally {
+      for (const { bytes } of taken) batchBytes -= bytes;
+    }
+  };
+
+  let flushing: Promise<void> | undefined;
   const flush = (isDurable: boolean): Promise<void> => {
     flushing ??= flushOnce(isDurable).finally(() => (flushing = undefined));
     return flushing;
   };
-
-  const tellDrops = (): void => {
-    if (dropped === droppedWhenTold) return;
-    logger.warn(
-      { dropped: dropped - droppedWhenTold, droppedInAll: dropped },
-      'predictions or outcomes were not logged',
-    );
-    droppedWhenTold = dropped;
+  // One under way may have begun before the newest came.
+  const flushNewest = async (): Promise<void> => {
+    await flushing?.catch(() => {});
+    await flush(true);
   };
 
+  const tellDrops = (): void => {
+    const all = Object.values(dropped).reduce((sum, count) => sum + count, 0);
+    if (all > toldDrops)
+      logger.warn({ dropped: all - toldDrops, byReason: { ...dropped } }, 'predictions were not logged');
+    toldDrops = all;
+  };
   const flushAndTell = async (isDurable: boolean): Promise<void> => {
     try {
       await flush(isDurable);
@@ -123,49 +160,74 @@ export function openPredictionLog(options: PredictionLogOptions): PredictionLog 
   const isSyncDue = (): boolean => performance.now() - syncedAtMs >= SYNC_EVERY_MS;
   const timer = setInterval(() => void flushAndTell(isSyncDue()), flushEveryMs);
   timer.unref();
+  let isEarly = false;
+  const writeEarly = (): void => {
+    if (isEarly || flushing !== undefined) return;
+    isEarly = true;
+    setImmediate(() => void flushAndTell(isSyncDue()).finally(() => (isEarly = false)));
+  };
+
+  const arms = new Map<string, ArmLog>();
+  const armsByObject = new WeakMap<ArmSchema, ArmLog>();
+  const openArm = (schema: ArmSchema): ArmLog => {
+    const named = nameSchema(schema);
+    const known = arms.get(named.id);
+    if (known !== undefined) return known;
+    const encoder = compileEncoder(named, redactionOf(named, redact));
+    const append: ArmLog['append'] = (record) => {
+      if (!isSampled(record.predictionId, sample)) {
+        skipped++;
+        return false;
+      }
+      let reason: DropReason | undefined;
+      try {
+        reason = isClosed ? 'closed' : encoder.append(buffer, record);
+      } catch {
+        reason = 'invalid';
+      }
+      if (buffer.fullBlocks >= EARLY_BLOCKS) writeEarly();
+      if (reason === undefined) return true;
+      dropped[reason]++;
+      return false;
+    };
+    const arm = { append };
+    arms.set(named.id, arm);
+    return arm;
+  };
+
   const stopCompaction =
-    compaction === undefined
-      ? undefined
-      : startCompaction({ directory, clock, maxBytes: MAX_BYTES, ...compaction }, logger);
+    options.compaction === undefined ? undefined : startCompaction(directory, options.compaction, logger);
 
   return {
-    append(entry) {
-      if (isClosed || predictions.lines + beingWritten.predictions >= maxQueued) {
-        dropped++;
-        return false;
-      }
-      try {
-        predictions.add(predictionLine(entry));
-      } catch {
-        dropped++;
-        return false;
-      }
-      if (!isEarly && flushing === undefined && (predictions.lines >= earlyAt || predictions.bytes >= EARLY_BYTES)) {
-        isEarly = true;
-        setImmediate(() => void flushAndTell(isSyncDue()).finally(() => (isEarly = false)));
-      }
-      return true;
+    arm(schema) {
+      let arm = armsByObject.get(schema);
+      if (arm === undefined) armsByObject.set(schema, (arm = openArm(schema)));
+      return arm;
     },
-    async appendOutcome(outcome) {
-      if (isClosed)
-        throw new HeadraceError('HR_STOPPING', 'the prediction log is closed; record the outcome again later.');
-      if (outcomes.lines + beingWritten.outcomes >= maxQueued) {
+    async recordOutcomes(outcomes) {
+      if (isClosed) {
+        throw new HeadraceError('HR_STOPPING', 'the prediction log is closed; record the outcomes again later.');
+      }
+      const bytes = outcomes.reduce((sum, outcome) => sum + sizeOf(outcome), 0);
+      if (batchBytes > 0 && batchBytes + bytes > memory) {
         throw new HeadraceError(
           'HR_OVERLOADED',
-          `${maxQueued} outcomes wait to be written; record this one again in a second.`,
+          `${batchBytes} bytes of outcomes wait to be written, and at most ${memory} may; record these again in a second.`,
         );
       }
-      outcomes.add(outcomeLine(outcome, clock.nowMicros()));
+      batchBytes += bytes;
+      const kept = new Promise<void>((resolve, reject) => batches.push({ outcomes, bytes, resolve, reject }));
+      // Its batch is told of a failure.
+      void flushNewest().catch(() => {});
+      await kept;
     },
-    async flush() {
-      // One under way may have begun before the newest entry came.
-      await flushing?.catch(() => {});
-      await flush(true);
-    },
+    flush: flushNewest,
     counters: () => ({
       written,
-      dropped,
-      queued: predictions.lines + outcomes.lines + beingWritten.predictions + beingWritten.outcomes,
+      skipped,
+      queued: buffer.records + beingWritten + unsynced.predictions,
+      queuedBytes: buffer.heldBytes,
+      dropped: { ...dropped },
     }),
     async close() {
       if (isClosed) return;
@@ -173,13 +235,15 @@ export function openPredictionLog(options: PredictionLogOptions): PredictionLog 
       clearInterval(timer);
       await flushing?.catch(() => {});
       await flushAndTell(true);
-      for (const writer of [predictionWriter, outcomeWriter]) {
-        await writer
-          .close()
-          .catch((error: unknown) => logger.error({ err: error }, 'a segment of the prediction log did not close'));
-      }
+      await writer
+        .close()
+        .catch((error: unknown) => logger.error({ err: error }, 'a segment of the prediction log did not close'));
       await stopCompaction?.();
-      releaseToken(token);
     },
   };
+}
+
+/** Bytes that an outcome takes in memory, about. */
+function sizeOf({ predictionId, endpoint, value }: OutcomeEntry): number {
+  return 64 + predictionId.length + endpoint.length + (typeof value === 'string' ? value.length : 8);
 }

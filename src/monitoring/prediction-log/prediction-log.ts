@@ -3,8 +3,21 @@
 
 import type { Field, Micros, Value } from '../../core/index.ts';
 
-/** One predicted row. It becomes a line when it is appended; the log keeps nothing of it. */
-export interface PredictionEntry {
+/** What all records of an arm have in common; its text (canonical JSON) is hashed to the schema's id. */
+export interface ArmSchema {
+  readonly endpoint: string;
+  readonly model: string;
+  readonly version: number;
+  readonly variant: string;
+  /** The arm's id. */
+  readonly arm: string;
+  readonly requestFields: readonly Field[];
+  readonly featureFields: readonly Field[];
+  readonly outputFields: readonly Field[];
+}
+
+/** One predicted row; values are positional by the schema's fields. The log keeps nothing of it. */
+export interface PredictionRecord {
   /** Unique over all processes and restarts. */
   readonly predictionId: string;
   readonly requestId: string;
@@ -13,20 +26,12 @@ export interface PredictionEntry {
   readonly atMicros: Micros;
   /** Of the whole request. */
   readonly latencyMicros: number;
-  readonly endpoint: string;
-  readonly model: string;
-  readonly version: number;
-  readonly variant: string;
   /** The values that stuck the row to its variant. */
   readonly unit: readonly string[];
-  /** Fields and values are positional. One array of fields for many entries lets the log compile its writer once. */
-  readonly requestFields: readonly Field[];
   readonly request: readonly Value[];
-  readonly featureFields: readonly Field[];
   readonly features: readonly Value[];
-  /** Online status of each feature. */
+  /** Online status of each feature; PRESENT where there is none. */
   readonly statuses: readonly string[];
-  readonly outputFields: readonly Field[];
   readonly outputs: readonly Value[];
 }
 
@@ -38,26 +43,44 @@ export interface OutcomeEntry {
   readonly observedMicros: Micros;
 }
 
-export interface PredictionLog {
+export interface ArmLog {
   /**
-   * Takes the entry to be written within the next second. Never blocks, never throws; false when the queue is full or the
-   * log closed: the entry is dropped, and counted.
+   * Takes the record to be written within the next second. Never blocks, never throws. False where it was dropped, which
+   * is counted by reason, or is not of the sample.
    */
-  append(entry: PredictionEntry): boolean;
-  /** Takes an outcome likewise; `flush` makes it durable. Throws HR_OVERLOADED when the queue is full, HR_STOPPING when closed. */
-  appendOutcome(outcome: OutcomeEntry): Promise<void>;
+  append(record: PredictionRecord): boolean;
+}
+
+export interface PredictionLog {
+  /** Where an arm's rows are logged; cheap to call twice for one schema. */
+  arm(schema: ArmSchema): ArmLog;
+  /**
+   * Durable once resolved, with what was appended before; a batch of any size succeeds. Throws HR_STORAGE_FULL or the
+   * disk's error, HR_STOPPING once closed, HR_OVERLOADED where too many bytes of other batches wait already.
+   */
+  recordOutcomes(outcomes: readonly OutcomeEntry[]): Promise<void>;
   /** Resolves once all that was appended before is on disk. Throws HR_STORAGE_FULL or the disk's error when it isn't. */
   flush(): Promise<void>;
   counters(): PredictionLogCounters;
-  /** Flushes and ends the segments. A failing disk is logged, not thrown: stopping goes on. */
+  /** Flushes and ends the segment. A failing disk is logged, not thrown: stopping goes on. */
   close(): Promise<void>;
 }
 
+/**
+ * `full`: the memory for what waits is used up. `disk`: it could not be written. `closed`: it came after the end.
+ * `too_large`: its numbers alone pass the bound of a record. `invalid`: a value is none of its field's type.
+ */
+export type DropReason = 'full' | 'disk' | 'closed' | 'too_large' | 'invalid';
+
 export interface PredictionLogCounters {
-  /** Entries and outcomes that are on disk. */
+  /** Predictions and outcomes that are on disk. */
   readonly written: number;
-  /** Entries that found the queue full or the log closed, and entries and outcomes that the disk refused. */
-  readonly dropped: number;
-  /** Entries and outcomes that wait in memory. */
+  /** Predictions that are not of the sample. */
+  readonly skipped: number;
+  /** Predictions that wait in memory, or are written and not synced yet. */
   readonly queued: number;
+  /** Memory that is held for predictions that wait. */
+  readonly queuedBytes: number;
+  /** By reason; outcomes are refused with an error instead. */
+  readonly dropped: Readonly<Record<DropReason, number>>;
 }

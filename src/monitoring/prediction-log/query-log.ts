@@ -5,16 +5,13 @@ import { type DuckDBConnection, type DuckDBPreparedStatement, StatementType } fr
 import { HeadraceError, type Json, messageOf } from '../../core/index.ts';
 import { type DuckDb, startPathsAt } from '../../storage/index.ts';
 import { answerJson } from './answer-json.ts';
-import { sqlText } from './log-columns.ts';
-import { type LogRange, predictionLogSql } from './log-relation.ts';
+import { type LogRange, listLogFiles, type LogRelation, openLogRelation } from './log-relation.ts';
 
 export interface LogQuestion extends LogRange {
   /** The log's; where there is none the log is empty. */
   readonly directory: string;
   /** One SELECT of DuckDB's. `predictions` is the log, as `predictionLogSql` gives it. */
   readonly sql: string;
-  /** Only this endpoint's predictions. */
-  readonly endpoint?: string;
   /** Rows beyond it are left out. */
   readonly limit: number;
   /** Where relative names of other files in `sql` start. */
@@ -27,6 +24,8 @@ export interface LogAnswer {
   readonly rows: readonly (readonly Json[])[];
   /** Whether there are more rows. */
   readonly isCut: boolean;
+  /** Places in segments that can't be read, and are not asked. */
+  readonly damaged: number;
 }
 
 /** Many compactions while one question is asked. */
@@ -35,14 +34,16 @@ const MOST_TRIES = 20;
 /** Throws HR_USAGE for what is no SELECT, and with DuckDB's words where it fails; HR_STORAGE_FULL. */
 export async function queryPredictionLog(duckdb: DuckDb, question: LogQuestion): Promise<LogAnswer> {
   for (let tries = 1; ; tries++) {
-    const log = await predictionLogSql(question.directory, question);
     const connection = await duckdb.connect();
+    let log: LogRelation | undefined;
     try {
+      log = await openLogRelation(connection, question.directory, question);
       return await ask(connection, log, question);
     } catch (error) {
       if (error instanceof HeadraceError) throw error;
       // Other files than a moment ago: one that it wanted may have become another.
-      if (tries < MOST_TRIES && log !== (await predictionLogSql(question.directory, question))) continue;
+      if (tries < MOST_TRIES && log !== undefined && log.files !== (await listLogFiles(question.directory, question)))
+        continue;
       throw queryError(error);
     } finally {
       connection.closeSync();
@@ -50,10 +51,9 @@ export async function queryPredictionLog(duckdb: DuckDb, question: LogQuestion):
   }
 }
 
-async function ask(connection: DuckDBConnection, log: string, question: LogQuestion): Promise<LogAnswer> {
-  const { endpoint, limit, sql, startsAt } = question;
-  const filter = endpoint === undefined ? '' : ` WHERE endpoint = ${sqlText(endpoint)}`;
-  await connection.run(`CREATE TEMP VIEW predictions AS SELECT * FROM (${log})${filter}`);
+async function ask(connection: DuckDBConnection, log: LogRelation, question: LogQuestion): Promise<LogAnswer> {
+  const { limit, sql, startsAt } = question;
+  await connection.run(`CREATE TEMP VIEW predictions AS ${log.sql}`);
   const statement = await prepareSelect(connection, await startPathsAt(connection, sql, startsAt));
   const reader = await statement.streamAndReadUntil(limit + 1);
   const types = reader.columnTypes();
@@ -63,6 +63,7 @@ async function ask(connection: DuckDBConnection, log: string, question: LogQuest
     columns: names.map((name, i) => ({ name, type: String(types[i]) })),
     rows: rows.slice(0, limit).map((row) => row.map((value, i) => answerJson(value, types[i]))),
     isCut: rows.length > limit,
+    damaged: log.damaged,
   };
 }
 

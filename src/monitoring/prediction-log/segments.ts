@@ -1,10 +1,11 @@
-// The segments on disk, whoever writes them: their names, which are ended for good, and where their Parquet lies.
+// What lies on disk, whoever writes it: each writer's folder with its segments, and the Parquet files made of them.
+//
+// segments/WRITER/*.open, *.records        one is appended to, the others are ended for good
+// predictions/endpoint=E/schema=S/date=D/hour=H/*.parquet, outcomes/date=D/hour=H/*.parquet
 
-import { createHash, randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
-import { hostname } from 'node:os';
-import { join } from 'node:path';
-import { floorTo, isProcessAlive, type Micros, MICROS_PER_HOUR, MICROS_PER_MINUTE } from '../../core/index.ts';
+import { basename, dirname, join } from 'node:path';
+import { type Micros, parseTimestamp } from '../../core/index.ts';
 
 export type RecordKind = 'predictions' | 'outcomes';
 
@@ -12,75 +13,107 @@ export interface Segment {
   /** Without its ending; the Parquet files made of it have the same name. */
   readonly name: string;
   readonly path: string;
-  readonly startMicros: Micros;
-  readonly host: string;
-  readonly pid: number;
-  /** Names one opened log; several segments share it. */
-  readonly token: string;
+  /** False while it has the name of one that its writer appends to. */
+  readonly isEnded: boolean;
 }
 
-export const segmentFolder = (directory: string, kind: RecordKind): string => join(directory, 'segments', kind);
+export interface WriterFolder {
+  readonly path: string;
+  /** Oldest first. */
+  readonly segments: readonly Segment[];
+}
+
+const OPEN = '.open';
+const ENDED = '.records';
+const WRITER = /^[0-9a-f]{12}$/;
+
+export const segmentsFolder = (directory: string): string => join(directory, 'segments');
 export const parquetFolder = (directory: string, kind: RecordKind): string => join(directory, kind);
+export const damagedFolder = (directory: string): string => join(directory, 'damaged');
+export const temporaryFolder = (directory: string): string => join(directory, 'temporary');
 
-const thisHost = createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
-
-/** Logs that this process holds open: its id may have been another's before a restart. */
-const ownTokens = new Set<string>();
-
-export function takeToken(): string {
-  const token = randomBytes(6).toString('hex');
-  ownTokens.add(token);
-  return token;
+export function segmentName(startMicros: Micros, writer: string, count: number): string {
+  return `${String(startMicros).padStart(17, '0')}-${writer}-${String(count).padStart(6, '0')}`;
 }
 
-export function releaseToken(token: string): void {
-  ownTokens.delete(token);
+export const openPath = (folder: string, name: string): string => join(folder, `${name}${OPEN}`);
+export const endedPath = (folder: string, name: string): string => join(folder, `${name}${ENDED}`);
+
+export async function listWriters(directory: string): Promise<WriterFolder[]> {
+  const root = segmentsFolder(directory);
+  const writers = (await namesIn(root)).filter((name) => WRITER.test(name)).sort();
+  return Promise.all(
+    writers.map(async (writer) => {
+      const path = join(root, writer);
+      const segments = (await namesIn(path)).sort().flatMap((file) => {
+        const isEnded = file.endsWith(ENDED);
+        if (!isEnded && !file.endsWith(OPEN)) return [];
+        return [{ name: basename(file, isEnded ? ENDED : OPEN), path: join(path, file), isEnded }];
+      });
+      return { path, segments };
+    }),
+  );
 }
 
-export function segmentName(startMicros: Micros, token: string, count: number): string {
-  return `${String(startMicros).padStart(17, '0')}-${thisHost}-${process.pid}-${token}-${String(count).padStart(6, '0')}`;
-}
-
-/** Segments of a kind, oldest first. */
-export async function listSegments(directory: string, kind: RecordKind): Promise<Segment[]> {
-  const folder = segmentFolder(directory, kind);
-  const files = await namesIn(folder);
-  return files.sort().flatMap((file) => {
-    const match = /^((\d{17})-([0-9a-f]{8})-(\d+)-([0-9a-f]+)-\d{6})\.ndjson$/.exec(file);
-    if (match === null) return [];
-    const [, name = '', start, host = '', pid, token = ''] = match;
-    return [{ name, path: join(folder, file), startMicros: Number(start), host, pid: Number(pid), token }];
-  });
+export interface ParquetFile {
+  readonly path: string;
+  /** The name of the segment that it was made of. */
+  readonly name: string;
+  /** When its hour begins. */
+  readonly hour: Micros;
+  /** Undefined for files of before there were schemas, and for outcomes. */
+  readonly schema?: { readonly endpoint: string; readonly id: string; readonly folder: string };
 }
 
 /** Parquet files of a kind, oldest hour first. */
-export async function listParquet(directory: string, kind: RecordKind): Promise<string[]> {
+export async function listParquet(directory: string, kind: RecordKind): Promise<ParquetFile[]> {
   const root = parquetFolder(directory, kind);
-  const paths: string[] = [];
-  for (const date of (await namesIn(root)).filter((name) => name.startsWith('date=')).sort()) {
-    for (const hour of (await namesIn(join(root, date))).filter((name) => name.startsWith('hour=')).sort()) {
-      const files = (await namesIn(join(root, date, hour))).filter((name) => name.endsWith('.parquet')).sort();
-      paths.push(...files.map((file) => join(root, date, hour, file)));
+  const files = await filesByHour(root);
+  for (const endpoint of await namesAfter(root, 'endpoint=')) {
+    const folder = join(root, `endpoint=${endpoint}`);
+    for (const id of await namesAfter(folder, 'schema=')) {
+      const schema = { endpoint: decodeURIComponent(endpoint), id, folder: join(folder, `schema=${id}`) };
+      files.push(...(await filesByHour(schema.folder)).map((file) => ({ ...file, schema })));
     }
   }
-  return paths;
+  return files.sort((a, b) => a.hour - b.hour || (a.path < b.path ? -1 : 1));
 }
 
-// A writer leaves its segment when the hour ends; a flush that began before may still be under way for a while.
-const GRACE_MICROS = 10 * MICROS_PER_MINUTE;
-
-/** Whether nothing will be appended to `segment` any more. `all` are the segments of its kind. */
-export function isEnded(segment: Segment, all: readonly Segment[], now: Micros): boolean {
-  if (now >= floorTo(segment.startMicros, MICROS_PER_HOUR) + MICROS_PER_HOUR + GRACE_MICROS) return true;
-  if (all.some(({ token, name }) => token === segment.token && name > segment.name)) return true;
-  return segment.host === thisHost && !isWriterAlive(segment);
+export function schemaFolder(directory: string, endpoint: string, id: string): string {
+  return join(parquetFolder(directory, 'predictions'), `endpoint=${encodeURIComponent(endpoint)}`, `schema=${id}`);
 }
 
-function isWriterAlive({ pid, token }: Segment): boolean {
-  return pid === process.pid ? ownTokens.has(token) : isProcessAlive(pid);
+/** `date`: such as 2026-11-25; `hour`: such as 07. */
+export function hourFolder(folder: string, date: string, hour: string): string {
+  return join(folder, `date=${date}`, `hour=${hour}`);
 }
 
-async function namesIn(folder: string): Promise<string[]> {
+async function filesByHour(root: string): Promise<ParquetFile[]> {
+  const found: ParquetFile[] = [];
+  for (const date of await namesAfter(root, 'date=')) {
+    for (const hour of await namesAfter(join(root, `date=${date}`), 'hour=')) {
+      const folder = hourFolder(root, date, hour);
+      const files = (await namesIn(folder)).filter((name) => name.endsWith('.parquet'));
+      for (const file of files) {
+        const path = join(folder, file);
+        found.push({ path, name: basename(file, '.parquet'), hour: hourOf(path) });
+      }
+    }
+  }
+  return found;
+}
+
+function hourOf(path: string): Micros {
+  const hour = basename(dirname(path)).slice('hour='.length);
+  const date = basename(dirname(dirname(path))).slice('date='.length);
+  return parseTimestamp(`${date}T${hour}:00:00Z`) ?? 0;
+}
+
+async function namesAfter(folder: string, start: string): Promise<string[]> {
+  return (await namesIn(folder)).filter((name) => name.startsWith(start)).map((name) => name.slice(start.length));
+}
+
+export async function namesIn(folder: string): Promise<string[]> {
   return readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return [];
     throw error;

@@ -1,7 +1,7 @@
 // The sampled rows of a training set's file: what was asked, when, and what it answered.
 
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { type Field, HeadraceError, type Micros, type Row, type Value } from '../../core/index.ts';
+import { absentValueOf, type Field, HeadraceError, type Micros, type Row, type Value } from '../../core/index.ts';
 import { fromDuck } from '../duckdb/vector-values.ts';
 import type { TrainingSetPlan } from '../plan.ts';
 import { queryWork } from '../sources/source-errors.ts';
@@ -45,9 +45,11 @@ export async function readSample(
   );
   const values = found.getRows().map((row) => columns.map(({ type }, i) => fromDuck(type, row[i] ?? null)));
   const first = 1 + plan.spineColumns.length;
+  // The file has the spine's own values: what stands for an absent one is not among them.
+  const absent = plan.spineColumns.map(absentValueOf);
   return {
     requests: values.map((row) =>
-      Object.fromEntries(plan.spineColumns.map(({ name }, i) => [name, row[i + 1] ?? null])),
+      Object.fromEntries(plan.spineColumns.map(({ name }, i) => [name, row[i + 1] ?? absent[i]?.() ?? null])),
     ),
     times: values.map((row) => row[0] as Micros | null),
     features: values.map((row) => row.slice(first)),

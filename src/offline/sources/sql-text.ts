@@ -1,6 +1,6 @@
 // SQL text from names, values and types: quoting, DuckDB's names of our types, and casts that never change a value.
 
-import { type DataType, typeName } from '../../core/index.ts';
+import { type DataType, typeName, type Value } from '../../core/index.ts';
 
 /** Names of ours begin so; no column of a user's may. */
 export const RESERVED_PREFIX = '__hr_';
@@ -11,6 +11,22 @@ export function quoteName(name: string): string {
 
 export function quoteText(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
+}
+
+/** A value of a type that keys can have, not null. */
+export function literalSql(type: DataType, value: Value): string {
+  const base64 = (bytes: Uint8Array): string => `from_base64('${Buffer.from(bytes).toString('base64')}')`;
+  switch (type.kind) {
+    case 'timestamp':
+      return `make_timestamp(${String(value)})`;
+    case 'bytes':
+      return base64(value as Uint8Array);
+    case 'string':
+      // Any text, a NUL too.
+      return `decode(${base64(Buffer.from(value as string))})`;
+    default:
+      return plainCast(quoteText(Object.is(value, -0) ? '-0' : String(value)), duckType(type));
+  }
 }
 
 /** DuckDB's type for ours. */

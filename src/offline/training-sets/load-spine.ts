@@ -1,13 +1,13 @@
 // The spine: the rows that a training set is made for. Checked against the plan, then loaded with a row number.
 
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { didYouMean, type Field, HeadraceError, typeName } from '../../core/index.ts';
+import { absentValueOf, didYouMean, type Field, HeadraceError, isKeyType, typeName } from '../../core/index.ts';
 import { startPathsAt } from '../../storage/index.ts';
 import { pinFiles, readPinned } from '../facts/pin-snapshot.ts';
 import type { TrainingSetPlan } from '../plan.ts';
 import { queryWork } from '../sources/source-errors.ts';
 import { findFiles, hashFiles, type SourceFile } from '../sources/source-files.ts';
-import { castSql, duckType, quoteName, quoteText, RESERVED_PREFIX } from '../sources/sql-text.ts';
+import { castSql, duckType, literalSql, quoteName, quoteText, RESERVED_PREFIX } from '../sources/sql-text.ts';
 import { findBadValue } from './bad-spine-value.ts';
 
 /** Table of the spine's columns and `__hr_spine` (BIGINT from 0, in order) and `__hr_at` (T in BIGINT micros). */
@@ -19,7 +19,7 @@ export interface Spine {
   readonly rows: number;
   /** The files it was read from; none for a query. */
   readonly files: readonly SourceFile[];
-  /** SQL of each column that the plan needs, over SPINE_TABLE, in the type that the plan needs. */
+  /** SQL of each column that the plan needs, over SPINE_TABLE, in the type that the plan needs; a key's default for null. */
   readonly sql: ReadonlyMap<string, string>;
 }
 
@@ -77,7 +77,18 @@ async function load(
   const bad = await findBadValue(connection, SPINE_TABLE, types, needed);
   if (bad !== undefined) throw bad;
   const counted = await connection.runAndReadAll(`SELECT count(*) FROM ${SPINE_TABLE}`);
-  return { columns, rows: Number(counted.getRows()[0]?.[0]), sql };
+  return { columns, rows: Number(counted.getRows()[0]?.[0]), sql: withDefaults(sql, plan) };
+}
+
+// Those of keys, which are joined by: of other request columns they stand in where the transform is called.
+function withDefaults(sql: ReadonlyMap<string, string>, { spineColumns }: TrainingSetPlan): Spine['sql'] {
+  const filled = new Map(sql);
+  for (const column of spineColumns) {
+    const absent = absentValueOf(column);
+    if (absent === undefined || !isKeyType(column.type)) continue;
+    filled.set(column.name, `coalesce(${sql.get(column.name)}, ${literalSql(column.type, absent())})`);
+  }
+  return filled;
 }
 
 function neededColumns(plan: TrainingSetPlan): Field[] {

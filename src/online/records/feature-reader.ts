@@ -6,7 +6,8 @@ import type { Manifest, ResolvedService } from '../../definitions/index.ts';
 import type { OnlineStore, RecordRef, StoredRecord } from '../online-store.ts';
 import { describeKey } from './describe-key.ts';
 import type { RecordDirectory } from './record-directory.ts';
-import { createRecordReader, type ReadView, type RecordReader } from './record-reader.ts';
+import { Placed, type PlacedReads } from './placed-reads.ts';
+import { createRecordReader, IN_PLACE, type ReadView, type RecordReader } from './record-reader.ts';
 import { createViewCodec, type ViewCodec } from './view-codec.ts';
 
 /** One row's reads, in the service's order of `reads`. */
@@ -24,6 +25,20 @@ export interface FeatureReader {
     at: Micros,
     skew?: Micros,
   ): ReadRow[] | Promise<ReadRow[]>;
+  /** As `read`, for an answer that is written straight from the records. */
+  place(
+    keys: readonly (readonly (EncodedKey | undefined)[])[],
+    at: Micros,
+    skew?: Micros,
+  ): PlacedReads | Promise<PlacedReads>;
+}
+
+/** Takes what is found of one place; false when the directory lacks something. */
+type Take = (place: number, ref: RecordRef, record: StoredRecord) => boolean;
+
+interface Asked {
+  readonly refs: readonly RecordRef[];
+  readonly places: readonly number[];
 }
 
 /** A record that could not be read yet, and its place among all reads. */
@@ -43,63 +58,71 @@ export function createFeatureReader(
   const readers = codecs.map((codec, read) => createRecordReader(codec, directory, usedFeatures(service, read)));
   const width = readers.length;
 
-  const readOne = (
-    place: number,
-    ref: RecordRef,
-    record: StoredRecord,
-    at: Micros,
-    skew: Micros,
-  ): ReadView | undefined => {
-    const read = place % width;
-    try {
-      return (readers[read] as RecordReader).read(record, at, skew);
-    } catch (error) {
-      throw nameKey(error, codecs[read] as ViewCodec, ref);
-    }
-  };
+  const types = service.reads.map(({ view }) => view.features.map(({ type }) => type));
 
-  const put = (rows: ReadView[][], place: number, found: ReadView): void => {
-    const read = place % width;
-    (rows[(place - read) / width] as ReadView[])[read] = found;
-  };
+  const takeInto =
+    (rows: ReadView[][], at: Micros, skew: Micros): Take =>
+    (place, ref, record) => {
+      const read = place % width;
+      let found: ReadView | undefined;
+      try {
+        found = (readers[read] as RecordReader).read(record, at, skew);
+      } catch (error) {
+        throw nameKey(error, codecs[read] as ViewCodec, ref);
+      }
+      if (found === undefined) return false;
+      (rows[(place - read) / width] as ReadView[])[read] = found;
+      return true;
+    };
+
+  const takePlace =
+    (placed: Placed, at: Micros, skew: Micros): Take =>
+    (place, ref, record) => {
+      const read = place % width;
+      const reader = readers[read] as RecordReader;
+      try {
+        const found = reader.find(record, at, skew);
+        if (found === undefined) return false;
+        if (found === IN_PLACE) placed.putFound(place, reader);
+        else placed.putView(place, found);
+        return true;
+      } catch (error) {
+        throw nameKey(error, codecs[read] as ViewCodec, ref);
+      }
+    };
 
   // Rare: a run or a schema that this process meets for the first time.
-  const readPending = async (
-    pending: readonly Pending[],
-    rows: ReadView[][],
-    at: Micros,
-    skew: Micros,
-  ): Promise<ReadRow[]> => {
+  const takePending = async <T>(pending: readonly Pending[], take: Take, answer: T): Promise<T> => {
     for (let left = pending; left.length > 0; ) {
       await directory.load();
-      left = left.filter(({ place, ref, record }) => {
-        const found = readOne(place, ref, record, at, skew);
-        if (found !== undefined) put(rows, place, found);
-        return found === undefined;
-      });
+      left = left.filter(({ place, ref, record }) => !take(place, ref, record));
     }
-    return rows;
+    return answer;
   };
 
-  const finish = (
-    refs: readonly RecordRef[],
-    places: readonly number[],
+  const finish = <T>(
+    { refs, places }: Asked,
     records: readonly (StoredRecord | undefined)[],
-    rows: ReadView[][],
-    at: Micros,
-    skew: Micros,
-  ): ReadRow[] | Promise<ReadRow[]> => {
+    take: Take,
+    answer: T,
+  ): T | Promise<T> => {
     let pending: Pending[] | undefined;
     for (let i = 0; i < refs.length; i++) {
       const record = records[i];
       if (record === undefined) continue;
       const place = places[i] as number;
       const ref = refs[i] as RecordRef;
-      const found = readOne(place, ref, record, at, skew);
-      if (found !== undefined) put(rows, place, found);
-      else (pending ??= []).push({ place, ref, record });
+      if (!take(place, ref, record)) (pending ??= []).push({ place, ref, record });
     }
-    return pending === undefined ? rows : readPending(pending, rows, at, skew);
+    return pending === undefined ? answer : takePending(pending, take, answer);
+  };
+
+  const readAll = <T>(asked: Asked, take: Take, answer: T): T | Promise<T> => {
+    if (asked.refs.length === 0) return answer;
+    const records = store.read(asked.refs);
+    return records instanceof Promise
+      ? records.then((found) => finish(asked, found, take, answer))
+      : finish(asked, records, take, answer);
   };
 
   return {
@@ -119,11 +142,24 @@ export function createFeatureReader(
           places.push(row * width + read);
         }
       }
-      if (refs.length === 0) return rows;
-      const records = store.read(refs);
-      return records instanceof Promise
-        ? records.then((found) => finish(refs, places, found, rows, at, skew))
-        : finish(refs, places, records, rows, at, skew);
+      return readAll({ refs, places }, takeInto(rows, at, skew), rows as ReadRow[]);
+    },
+    place(keys, at, skew = 0) {
+      const refs: RecordRef[] = [];
+      const places: number[] = [];
+      const placed = new Placed(keys.length, readers, types);
+      for (let row = 0; row < keys.length; row++) {
+        for (let read = 0; read < width; read++) {
+          const key = keys[row]?.[read];
+          const place = row * width + read;
+          placed.putView(place, (readers[read] as RecordReader).absent(key === undefined));
+          if (key === undefined) continue;
+          const { recordsOf, version } = codecs[read] as ViewCodec;
+          refs.push({ entity: recordsOf, key, version });
+          places.push(place);
+        }
+      }
+      return readAll<PlacedReads>({ refs, places }, takePlace(placed, at, skew), placed);
     },
   };
 }

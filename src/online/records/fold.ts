@@ -3,7 +3,7 @@
 
 import type { Micros } from '../../core/index.ts';
 import { type ByteWriter, readFloat64, readUint32 } from './bytes.ts';
-import type { PackedRow, RowCodec } from './row-codec.ts';
+import { type PackedRow, ROW_HEADER, type RowCodec } from './row-codec.ts';
 
 const VERSION = 2;
 const FLAG = { row: 1, tiles: 2, waiting: 4 } as const;
@@ -88,25 +88,39 @@ export function writeFold(writer: ByteWriter, { stamp, row, tiles, waiting }: Fo
   if (waiting !== undefined) writer.raw(waiting);
 }
 
-/** Finds the parts of the fold that starts at `at`. One of another layout is not readable, and left so marked. */
+/** Finds the parts of the fold that starts at `at`. One of another layout, or cut off, is not readable, and so marked. */
 export function findFold(bytes: Uint8Array, at: number, places: FoldPlaces): void {
-  places.isReadable = bytes[at] === VERSION;
+  places.isReadable = at + HEADER <= bytes.length && bytes[at] === VERSION && findParts(bytes, at, places);
+  if (!places.isReadable) places.rowAt = places.tilesAt = places.waitingAt = -1;
+}
+
+/** False when one of them ends past the bytes. */
+function findParts(bytes: Uint8Array, at: number, places: FoldPlaces): boolean {
+  const { length } = bytes;
   places.rowAt = places.tilesAt = places.waitingAt = -1;
-  if (!places.isReadable) return;
   const flags = bytes[at + 1] as number;
   places.stamp = readFloat64(bytes, at + 2);
   let next = at + HEADER;
   if ((flags & FLAG.row) !== 0) {
+    if (next + 4 > length) return false;
     places.orderAt = next + 4;
     places.orderEnd = places.orderAt + readUint32(bytes, next);
+    if (places.orderEnd + 4 > length) return false;
     places.rowAt = places.orderEnd + 4;
     next = places.rowEnd = places.rowAt + readUint32(bytes, places.orderEnd);
+    if (next > length || next - places.rowAt < ROW_HEADER) return false;
   }
   if ((flags & FLAG.tiles) !== 0) {
+    if (next + 12 > length) return false;
     places.tilesHigh = readUint32(bytes, next);
     places.tilesLow = readUint32(bytes, next + 4);
     places.tilesAt = next + 12;
     next += 12 + readUint32(bytes, next + 8);
+    if (next > length) return false;
   }
-  if ((flags & FLAG.waiting) !== 0) places.waitingAt = next;
+  if ((flags & FLAG.waiting) !== 0) {
+    if (next + 4 > length) return false;
+    places.waitingAt = next;
+  }
+  return true;
 }

@@ -12,6 +12,7 @@ import { asOfLastRun, type BaseRun, type RecordDirectory } from './record-direct
 import { type RowCodec, rowFingerprint } from './row-codec.ts';
 import { type ColumnSource, mapColumns } from './row-schema.ts';
 import type { ViewCodec } from './view-codec.ts';
+import type { ValueSink } from './value-sink.ts';
 import { parseWaiting, type ViewEvent, type WaitingEvent } from './waiting-events.ts';
 import { Winner } from './winner.ts';
 
@@ -34,7 +35,28 @@ export interface RecordReader {
    * HR_INTEGER_OVERFLOW, naming the feature.
    */
   read(record: StoredRecord, at: Micros, skew?: Micros): ReadView | undefined;
+  /**
+   * As `read`, but gives `IN_PLACE` where every value lies in one packed row of today's schema: that of `found`, until the
+   * next call.
+   */
+  find(record: StoredRecord, at: Micros, skew?: Micros): ReadView | typeof IN_PLACE | undefined;
+  readonly found: FoundRow;
+  /** Gives the sink the value of a wanted feature in a row that `find` found; false for null. */
+  give(bytes: Uint8Array, rowAt: number, feature: number, sink: ValueSink): boolean;
 }
+
+export const IN_PLACE: unique symbol = Symbol('in place');
+
+/** Where a packed row lies, and when it happened. */
+export interface FoundRow {
+  readonly bytes: Uint8Array;
+  readonly at: number;
+  readonly eventMicros: Micros;
+}
+
+/** What merging a record came to. */
+const MERGED = { lacking: 0, invalid: 1, absent: 2, found: 3 } as const;
+type Merged = (typeof MERGED)[keyof typeof MERGED];
 
 /** Computes the features at `wanted` (indexes into the view's); the others are left null and NOT_FOUND. */
 export function createRecordReader(
@@ -48,6 +70,9 @@ export function createRecordReader(
     const { aggregation } = view.features[feature] as (typeof view.features)[number];
     return aggregation.op === 'latest' ? [{ feature, column: codec.latestColumns.indexOf(aggregation.column) }] : [];
   });
+  const columns: number[] = new Array<number>(size).fill(-1);
+  for (const { feature, column } of latest) columns[feature] = column;
+  const hasLists = latest.some(({ feature }) => view.features[feature]?.type.kind === 'list');
   const windows = wanted.flatMap((feature) => {
     const window = aggregator?.features.indexOf(feature) ?? -1;
     return window < 0 ? [] : [{ feature, window }];
@@ -73,38 +98,80 @@ export function createRecordReader(
   let hasFold = false;
   let isCountable = true;
   let isMissing = false;
+  /** As of when the record is read. */
+  let time = 0;
 
   return {
     absent: (isNullKey) => (isNullKey ? nullKey : absent),
     read(record, at, skew = 0) {
-      const { base, parts } = record;
-      let row: BaseRun | undefined;
-      if (base !== undefined) {
-        const found = directory.run(runOfBase(base));
-        if (found === undefined) return undefined;
-        // A base without its run's row can't be told from any other: never guessed.
-        if (found === null) return invalid;
-        row = found;
-      }
-      const time = servedAt(at, row);
-      winner.reset();
-      hasTiles = hasFold = isMissing = false;
-      isCountable = true;
-      if (windows.length > 0) aggregator?.reset(tiles);
-      if (base !== undefined && !add(base, BASE_FOLD, time, time)) return invalid;
+      const merged = merge(record, at, skew);
+      return merged === MERGED.found ? readMerged(skew) : readUnmerged(merged);
+    },
+    find(record, at, skew = 0) {
+      const merged = merge(record, at, skew);
+      if (merged !== MERGED.found) return readUnmerged(merged);
+      return isInPlace(skew) ? IN_PLACE : readMerged(skew);
+    },
+    found: winner,
+    give: (bytes, rowAt, feature, sink) => rowCodec.giveColumn(bytes, rowAt, columns[feature] as number, sink),
+  };
+
+  function merge({ base, parts }: StoredRecord, at: Micros, skew: Micros): Merged {
+    let row: BaseRun | undefined;
+    if (base !== undefined) {
+      const number = base.length < BASE_FOLD ? 0 : runOfBase(base);
+      // Of a damaged base, the registry is not asked for a run that can't be.
+      const found = Number.isSafeInteger(number) && number > 0 ? directory.run(number) : null;
+      if (found === undefined) return MERGED.lacking;
+      // A base without its run's row can't be told from any other: never guessed.
+      if (found === null) return MERGED.invalid;
+      row = found;
+    }
+    time = servedAt(at, row);
+    winner.reset();
+    hasTiles = hasFold = isMissing = false;
+    isCountable = true;
+    if (windows.length > 0) aggregator?.reset(tiles);
+    try {
+      if (base !== undefined && !add(base, BASE_FOLD, time, time)) return MERGED.invalid;
       for (let i = 0; i < parts.length; i++) {
         const part = parts[i] as (typeof parts)[number];
         if (row !== undefined && !isBeside(row, part)) continue;
-        if (!add(part.fold, 0, time, time + skew)) return invalid;
+        if (!add(part.fold, 0, time, time + skew)) return MERGED.invalid;
       }
-      if (!hasFold) return absent;
-      const values: Value[] = new Array<Value>(size).fill(null);
-      const statuses: Status[] = new Array<Status>(size).fill('NOT_FOUND');
-      readWindows(time, values, statuses);
-      const eventMicros = winner.isFound ? readLatest(time, skew, values, statuses) : null;
-      return isMissing ? undefined : { values, statuses, eventMicros };
-    },
-  };
+    } catch (error) {
+      // Of its own making a decoder throws nothing else: the bytes are damaged.
+      if (!(error instanceof HeadraceError)) return MERGED.invalid;
+      throw error;
+    }
+    if (!hasFold) return MERGED.absent;
+    return winner.at >= 0 && winner.decoded === undefined && !isWinnerWhole() ? MERGED.invalid : MERGED.found;
+  }
+
+  function isWinnerWhole(): boolean {
+    const { bytes, at, end } = winner;
+    const stored = rowCodec.matches(bytes, at) ? rowCodec : directory.schema(rowFingerprint(bytes, at));
+    // Of one that nobody knows nothing is read.
+    return stored === undefined || stored === null || stored.isWhole(bytes, at, end);
+  }
+
+  function readUnmerged(merged: Merged): ReadView | undefined {
+    return merged === MERGED.lacking ? undefined : merged === MERGED.invalid ? invalid : absent;
+  }
+
+  function readMerged(skew: Micros): ReadView | undefined {
+    const values: Value[] = new Array<Value>(size).fill(null);
+    const statuses: Status[] = new Array<Status>(size).fill('NOT_FOUND');
+    readWindows(time, values, statuses);
+    const eventMicros = winner.isFound ? readLatest(time, skew, values, statuses) : null;
+    return isMissing ? undefined : { values, statuses, eventMicros };
+  }
+
+  function isInPlace(skew: Micros): boolean {
+    // A list may be damaged within: only its decoding tells.
+    if (hasLists || windows.length > 0 || isMissing || winner.at < 0 || winner.decoded !== undefined) return false;
+    return rowCodec.matches(winner.bytes, winner.at) && winner.missing(view.ttlMicros, time, skew) === undefined;
+  }
 
   // A scheduled view is read as at the later of its base's run and its last finished run; for a time before that
   // (`--at`), as at the run that was up then.
@@ -173,22 +240,23 @@ export function createRecordReader(
 
   function readWindows(time: Micros, values: Value[], statuses: Status[]): void {
     for (const { feature, window } of windows) {
-      if (!isCountable) {
+      const value = isCountable ? windowValue(feature, window, time) : undefined;
+      if (value === undefined) {
         statuses[feature] = 'INVALID';
         continue;
       }
-      const value = windowValue(feature, window, time);
       values[feature] = value;
       statuses[feature] = value === null ? 'NULL_VALUE' : 'PRESENT';
     }
   }
 
-  function windowValue(feature: number, window: number, time: Micros): Value {
+  /** Undefined where the tiles hold what no tile does: their bytes were damaged. */
+  function windowValue(feature: number, window: number, time: Micros): Value | undefined {
     try {
       // Called only where the view has an aggregator.
       return (aggregator as NonNullable<typeof aggregator>).value(tiles, window, time);
     } catch (error) {
-      if (!(error instanceof HeadraceError)) throw error;
+      if (!(error instanceof HeadraceError)) return undefined;
       const name = `${view.name}__${view.features[feature]?.name}`;
       throw new HeadraceError(error.code, `${name}: ${error.message}`, { cause: error });
     }
@@ -198,12 +266,23 @@ export function createRecordReader(
     const missing = winner.missing(view.ttlMicros, at, skew);
     for (const { feature, column } of latest) {
       if (missing !== undefined) statuses[feature] = missing;
-      else readColumn(feature, column, values, statuses);
+      else if (!readColumn(feature, column, values, statuses)) statuses[feature] = 'INVALID';
     }
     return missing === undefined ? winner.eventMicros : null;
   }
 
-  function readColumn(feature: number, column: number, values: Value[], statuses: Status[]): void {
+  /** False where the value's bytes are damaged. */
+  function readColumn(feature: number, column: number, values: Value[], statuses: Status[]): boolean {
+    try {
+      decodeColumn(feature, column, values, statuses);
+      return true;
+    } catch (error) {
+      if (error instanceof RangeError) return false;
+      throw error;
+    }
+  }
+
+  function decodeColumn(feature: number, column: number, values: Value[], statuses: Status[]): void {
     let value: Value;
     if (winner.decoded !== undefined) {
       value = winner.decoded.values[codec.latestPlaces[column] as number] ?? null;

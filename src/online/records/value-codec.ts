@@ -98,14 +98,17 @@ export function readVariable(type: DataType, bytes: Uint8Array, from: number, to
       return vector;
     }
     case 'list':
-      return readList(type.of, bytes, from);
+      return readList(type.of, bytes, from, to);
     default:
       return readFixed(type, bytes, from);
   }
 }
 
-function readList(of: DataType, bytes: Uint8Array, from: number): Value[] {
-  const items: Value[] = new Array(readUint32(bytes, from));
+// Each item takes a byte at least: a count that is damaged must not ask for memory.
+function readList(of: DataType, bytes: Uint8Array, from: number, to: number): Value[] {
+  const count = readUint32(bytes, from);
+  if (count > to - from - 4) throw new RangeError('a list has fewer items than it says');
+  const items: Value[] = new Array(count);
   const width = fixedWidth(of);
   let at = from + 4;
   for (let i = 0; i < items.length; i++) {
@@ -116,6 +119,7 @@ function readList(of: DataType, bytes: Uint8Array, from: number): Value[] {
       at += width;
     } else {
       const length = readUint32(bytes, at);
+      if (at + 4 + length > to) throw new RangeError('a list ends past its bytes');
       items[i] = readVariable(of, bytes, at + 4, at + 4 + length);
       at += 4 + length;
     }

@@ -3,7 +3,7 @@
 
 import type { Micros, Value } from '../../core/index.ts';
 import { ByteWriter, readUint32 } from './bytes.ts';
-import { isRowDeleted, rowEvent, rowKnown } from './row-codec.ts';
+import { isRowDeleted, ROW_HEADER, rowEvent, rowKnown } from './row-codec.ts';
 import type { ViewCodec } from './view-codec.ts';
 
 /** An event with what a view reads of it. */
@@ -46,13 +46,15 @@ export interface WaitingEvent {
   readonly rowAt: number;
 }
 
-/** The events that start at `from`. */
+/** The events that start at `from`. Throws RangeError for bytes that end before them. */
 export function parseWaiting(bytes: Uint8Array, from: number): WaitingEvent[] {
   const events: WaitingEvent[] = [];
   let at = from + 4;
   for (let left = readUint32(bytes, from); left > 0; left--) {
     const orderEnd = at + 4 + readUint32(bytes, at);
     const rowAt = orderEnd + 4;
+    const end = rowAt + readUint32(bytes, orderEnd);
+    if (end > bytes.length || end - rowAt < ROW_HEADER) throw new RangeError('a waiting event ends past its bytes');
     events.push({
       eventMicros: rowEvent(bytes, rowAt),
       knownMicros: rowKnown(bytes, rowAt),
@@ -60,7 +62,7 @@ export function parseWaiting(bytes: Uint8Array, from: number): WaitingEvent[] {
       order: bytes.subarray(at + 4, orderEnd),
       rowAt,
     });
-    at = rowAt + readUint32(bytes, orderEnd);
+    at = end;
   }
   return events;
 }

@@ -12,6 +12,7 @@ export type NoValue = 'NOT_FOUND' | 'OUTSIDE_MAX_AGE';
 export class Winner {
   bytes: Uint8Array = new Uint8Array(0);
   at = -1;
+  end = -1;
   eventMicros = 0;
   /** The winner where it is an event that waited, not a packed row. */
   decoded: ViewEvent | undefined;
@@ -31,7 +32,7 @@ export class Winner {
   }
 
   /** A row not known at `at` is passed over: a base may be of a later time than the one asked for. */
-  offer(bytes: Uint8Array, { rowAt, orderAt, orderEnd }: FoldPlaces, at: Micros): void {
+  offer(bytes: Uint8Array, { rowAt, rowEnd, orderAt, orderEnd }: FoldPlaces, at: Micros): void {
     if (rowAt < 0) return;
     const known = rowKnown(bytes, rowAt);
     if (known > at) return;
@@ -40,6 +41,7 @@ export class Winner {
     this.#take(event, known, isRowDeleted(bytes, rowAt), bytes, orderAt, orderEnd);
     this.bytes = bytes;
     this.at = rowAt;
+    this.end = rowEnd;
     this.decoded = undefined;
   }
 

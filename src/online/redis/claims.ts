@@ -159,7 +159,7 @@ export function createClaims(project: string, links: NodeLinks, openWaiting: () 
     waiting ??= openWaiting();
     if (waiting.topology.nodes.length === 0) await waiting.topology.refresh();
     // No other node than those: one that does not answer is no matter of these claims.
-    await Promise.all(groupByNode(waiting, commands).map(([connection]) => connection.tried));
+    await Promise.all(groupByNode(waiting, commands, raise).map(([connection]) => connection.tried));
     // Asking again does no harm: an entry that holds its claim goes on holding it.
     for (let tries = 0; tries < MOST_TRIES; tries++) {
       // The waits are sent behind the claims in the same turn, so on the very sockets that those went out on.
@@ -177,7 +177,11 @@ function batchesOf<T>(items: readonly T[]): readonly (readonly T[])[] {
 }
 
 async function waitAt(links: NodeLinks, commands: Commands): Promise<void> {
-  await Promise.all(groupByNode(links, commands).map(([connection]) => waitForReplicas(connection)));
+  await Promise.all(groupByNode(links, commands, raise).map(([connection]) => waitForReplicas(connection)));
+}
+
+function raise(_index: number, failure: Error): never {
+  throw failure;
 }
 
 function writeCall(

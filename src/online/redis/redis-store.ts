@@ -8,7 +8,6 @@ import { openTopology, type RedisNode } from './cluster/topology.ts';
 import { fence, writerPrefix } from './fence.ts';
 import { watchHealth } from './health.ts';
 import { readMark } from './marks.ts';
-import { readRecords } from './read-records.ts';
 import { createRecordKeys, escapeName } from './record-keys.ts';
 import { toRedisError } from './redis-errors.ts';
 import { parseRedisUrl } from './redis-url.ts';
@@ -16,6 +15,7 @@ import { ConnectionLost } from './resp/connection.ts';
 import { scanRecords } from './scan-records.ts';
 import { openStoreRun } from './store-run.ts';
 import { openStoreWriter, type RedisPlace } from './store-writer.ts';
+import { createTurnReader } from './turn-reader.ts';
 
 export interface RedisStoreOptions {
   readonly project: string;
@@ -60,8 +60,10 @@ export async function openRedisStore(
       return Promise.all(topology.nodes.filter(({ name }) => only === undefined || name === only).map(ask));
     });
 
+  const reader = createTurnReader(readers, place.keys, (failure) => toRedisError(failure, address.label));
+
   return {
-    read: (refs) => guarded(() => readRecords(readers, place.keys, refs)),
+    read: reader.read,
     async *scan(entity, version) {
       try {
         yield* scanRecords(readers, place.keys, entity, version);

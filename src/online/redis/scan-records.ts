@@ -77,7 +77,9 @@ async function readHashes(
     },
     (bytes, start, index) => {
       if (isErrorReply(bytes, start)) throw readReply(bytes, start) as RedisReplyError;
-      readHash(bytes, start, [name], [index], records);
+      const found: (StoredRecord | undefined)[] = [undefined];
+      readHash(bytes, start, [name], found);
+      records[index] = found[0];
     },
   );
   return records;

@@ -1,7 +1,7 @@
 // What a change would break, besides features: columns that requests carry, models, and what endpoints answer.
 
 import { type Field, sameType, typeName } from '../../core/index.ts';
-import { type Manifest, own, type ResolvedService, resolveService } from '../../definitions/index.ts';
+import { type Manifest, mayLack, own, type ResolvedService, resolveService } from '../../definitions/index.ts';
 import { type Consequences, createConsequences, type Outcome, type Situation } from './consequences.ts';
 import type { Owner } from './feature-parts.ts';
 import { checkFeatures, serviceAfter } from './feature-readers.ts';
@@ -15,6 +15,7 @@ export function findConsequences(situation: Situation): Consequences {
   checkModels(situation, blame);
   checkFeatures(situation, found);
   checkRequests(situation, blame);
+  checkAbsence(situation, blame);
   checkEndpoints(situation, blame);
   return found;
 }
@@ -57,6 +58,37 @@ const TAKES: Outcome = [
   'it goes on taking what it was registered with',
   'they go on taking what they were registered with',
 ];
+
+/** What rows could leave out and must carry from now on: servers take that from what is applied. */
+function checkAbsence({ before, after, inUse }: Situation, blame: Blame): void {
+  for (const { endpoint, model } of inUse.endpoints) {
+    const [was, is] = [askedBy(before, model), askedBy(after, model)];
+    for (const column of is?.requestColumns ?? []) {
+      const old = was?.requestColumns.find(({ name }) => name === column.name);
+      if (is === undefined || old === undefined || !mayLack(old) || mayLack(column)) continue;
+      const who: Touched = { kind: 'endpoint', endpoint, features: [] };
+      const what = `request column "${column.name}" must be in every row`;
+      blame(ownerOf(is, column.name), what, same('rows without it are refused then'), who);
+    }
+  }
+}
+
+function askedBy(manifest: Manifest, model: string): ResolvedService | undefined {
+  const service = own(manifest.models, model)?.service;
+  return service === undefined ? undefined : resolveService(manifest, service);
+}
+
+/** Who says that rows must carry a column. */
+function ownerOf({ reads, onDemand }: ResolvedService, column: string): Owner {
+  const asking = onDemand.find(({ inputs }) =>
+    inputs.some(
+      (input) => input.kind === 'request' && input.columns.some((one) => one.name === column && !mayLack(one)),
+    ),
+  );
+  if (asking !== undefined) return { object: 'onDemandView', name: asking.view.name };
+  const read = reads.find(({ keyColumns }) => keyColumns.includes(column));
+  return { object: 'entity', name: read?.entity.name ?? '' };
+}
 
 type RequestColumn = Field & { readonly view: string };
 

@@ -60,7 +60,7 @@ export function servedFeatures(manifest: Manifest, service: string): ReadonlyMap
 export function servedParts(manifest: Manifest, service: string, { member, feature }: Served): Parts {
   const owner: Owner = { object: 'service', name: service };
   if (member.kind === 'onDemand') return onDemandParts(manifest, member.view, feature);
-  const value = canonicalJson([storedOf(manifest, member.view), member.keyColumns]);
+  const value = canonicalJson(keyedBy(manifest, member.view, member.keyColumns));
   return new Map([['service', { owner, aspect: 'meaning', value }], ...viewParts(manifest, member.view, feature)]);
 }
 
@@ -131,7 +131,8 @@ function inputParts(manifest: Manifest, viewName: string): Parts {
       if (input.kind === 'request') {
         // Their types are what a request is held against, and told by that.
         const columns = input.columns.filter(({ name }) => isRead(name));
-        for (const { name } of columns) put(`${slot}/${name}`, 'onDemandView', viewName, 'meaning', null);
+        for (const column of columns)
+          put(`${slot}/${column.name}`, 'onDemandView', viewName, 'meaning', defaultOf(column));
         continue;
       }
       const isStored = input.kind === 'view';
@@ -140,7 +141,7 @@ function inputParts(manifest: Manifest, viewName: string): Parts {
         : (manifest.onDemandViews[input.view] as OnDemandViewSpec);
       const features = given.features.filter(({ name }) => isRead(name));
       if (features.length === 0) continue;
-      const from = isStored ? [storedOf(manifest, input.view), input.keyColumns] : [];
+      const from = isStored ? keyedBy(manifest, input.view, input.keyColumns) : [];
       put(slot, 'onDemandView', viewName, 'meaning', [input.kind, ...from]);
       for (const { name } of features) {
         const own = isStored ? viewParts(manifest, input.view, name) : onDemandParts(manifest, input.view, name);
@@ -155,6 +156,12 @@ function inputParts(manifest: Manifest, viewName: string): Parts {
 // What a transform gets is of another type: what it gives still has its own.
 function ofInput(aspect: Aspect): Aspect {
   return aspect === 'type' ? 'meaning' : aspect;
+}
+
+/** A stored view by its key columns, and what stands for an absent key. */
+function keyedBy(manifest: Manifest, view: string, keyColumns: readonly string[]): readonly unknown[] {
+  const entity = manifest.entities[(manifest.views[view] as ViewSpec).entity] as EntitySpec;
+  return [storedOf(manifest, view), keyColumns, entity.keys.map(defaultOf)];
 }
 
 /** Of a view that the manifest names. */

@@ -17,6 +17,15 @@ export interface ServerState {
   readonly reads: readonly string[];
   /** Those that its pushes are folded into. */
   readonly folds: readonly string[];
+  /** How far it is with traffic that was asked for, by endpoint; undefined in what an older build tells. */
+  readonly prepared?: Readonly<Record<string, PreparedTraffic>>;
+}
+
+/** A change of an endpoint's traffic that a server has loaded, or has failed to. */
+export interface PreparedTraffic {
+  readonly revision: number;
+  /** Why it can't serve it; null when it can. */
+  readonly failure: string | null;
 }
 
 export interface ServerRow extends ServerState {

@@ -3,7 +3,10 @@
 import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify';
 import { didYouMean, HeadraceError, type Logger } from '../../core/index.ts';
-import type { DataPlane } from '../data-plane.ts';
+import type { Tracing } from '../../monitoring/index.ts';
+import type { ServingPlanes } from '../open-serving.ts';
+import { addCatalogueRoutes } from './catalogue-routes.ts';
+import { addDocsRoutes, addRootRoute } from './docs/docs-routes.ts';
 import { drainBody } from './drain-body.ts';
 import { addEndpointRoutes } from './endpoint-routes.ts';
 import { createEventStreams } from './event-stream.ts';
@@ -11,29 +14,38 @@ import { addFeatureRoutes } from './feature-routes.ts';
 import { addHealthRoutes } from './health-routes.ts';
 import { addJsonBody } from './json-body.ts';
 import type { LiveStats } from './live-stats.ts';
+import { addOpenApiRoute } from './openapi/openapi-routes.ts';
 import { addPredictRoute } from './predict-route.ts';
 import { fromHttp, sendProblem } from './problem.ts';
-import { continueTrace } from './request-context.ts';
+import { continueTrace, requestIdOf } from './request-context.ts';
+import { createRequestLog, logEveryRequest, type LoggedRequests } from './request-log.ts';
 import { createRouteMethods } from './route-methods.ts';
 import { addSecurity, isStillAdmitted } from './security/add-security.ts';
 import { answerClientError } from './security/client-error.ts';
 import type { RouteRole } from './security/route-role.ts';
 import type { Security } from './security/security.ts';
 import { addStatusRoute, type ReadStatus } from './status-route.ts';
+import { traceRequests } from './trace-requests.ts';
 
 export interface HttpServerOptions {
   readonly logger: Logger;
+  /** Which requests are logged: `errors` when left out. */
+  readonly loggedRequests?: LoggedRequests;
+  /** Where spans go; nowhere when left out. */
+  readonly tracing?: Tracing | undefined;
   readonly stats: LiveStats;
   readonly status: ReadStatus;
   /** Freshness and coverage of views in Prometheus' text format; rejects while the registry or the store is away. */
   readonly viewMetrics: () => Promise<string>;
   readonly bodyLimitBytes: number;
+  /** The deadline of a request without `X-Request-Timeout-Ms`. */
+  readonly requestTimeoutMs: number;
   readonly security: Security;
   readonly limits: HttpLimits;
   /** PEM; undefined: no TLS. */
   readonly tls: TlsFiles | undefined;
   readonly version: string;
-  /** Leave the page at /docs out: it takes a while to load. */
+  /** Leave the page at /docs out. */
   readonly hasDocs?: boolean;
 }
 
@@ -62,20 +74,25 @@ const HEADER_LIMIT_BYTES = 16 * 1024;
 const CHECK_MS = 500;
 const HANDSHAKE_MS = 10_000;
 
-export async function createHttpServer(dataPlane: DataPlane, options: HttpServerOptions): Promise<HttpServer> {
-  const { logger, security, limits, tls } = options;
+export async function createHttpServer(
+  { data, ingest, control }: Pick<ServingPlanes, 'data' | 'ingest' | 'control'>,
+  options: HttpServerOptions,
+): Promise<HttpServer> {
+  const { security, limits, tls } = options;
+  const logger = createRequestLog(options.logger, options.loggedRequests ?? 'errors');
   const streams = createEventStreams({
     stats: options.stats,
     maxStreams: limits.maxStreams,
     isStillAdmitted: (request) => isStillAdmitted(security, request),
-    logger,
+    logger: options.logger,
   });
   let lastId = 0;
   const common: FastifyServerOptions = {
     logger: false,
     bodyLimit: options.bodyLimitBytes,
-    requestIdHeader: 'x-request-id',
-    genReqId: () => `${process.pid.toString(36)}-${(lastId++).toString(36)}`,
+    requestIdHeader: false,
+    genReqId: ({ headers }) =>
+      requestIdOf(headers['x-request-id']) ?? `${process.pid.toString(36)}-${(lastId++).toString(36)}`,
     exposeHeadRoutes: false,
     // Requests that arrive on open connections while stopping are answered, with `Connection: close`.
     return503OnClosing: false,
@@ -103,6 +120,8 @@ export async function createHttpServer(dataPlane: DataPlane, options: HttpServer
   });
   const roles = new Map<string, RouteRole | undefined>();
   addSecurity(app, security, roles);
+  if (options.tracing !== undefined) traceRequests(app, options.tracing);
+  if (options.loggedRequests === 'all') logEveryRequest(app, options.logger);
   app.addHook('preClose', (done) => {
     streams.endAll();
     done();
@@ -124,49 +143,29 @@ export async function createHttpServer(dataPlane: DataPlane, options: HttpServer
       );
       return sendProblem(reply.header('allow', known), request, error, logger);
     }
-    const sentence = `there is no ${request.method} ${path.slice(0, 200)}.${didYouMean(path, PATHS)} /docs lists the routes.`;
+    const asked = path.slice(0, 200);
+    const sentence = `there is no ${request.method} ${asked}.${didYouMean(asked, routes.pathsLike(asked))} /openapi.json lists the routes.`;
     return sendProblem(reply, request, new HeadraceError('HR_UNKNOWN_ROUTE', sentence), logger);
   });
   const routes = createRouteMethods();
   app.addHook('onRoute', ({ method, url }) => routes.add(method, url));
   addJsonBody(app);
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'Headrace',
-        version: options.version,
-        description: 'Features and predictions. Errors are application/problem+json.',
-      },
-    },
-  });
+  // It gathers what routes say of themselves; the document is made of that and of the definitions.
+  await app.register(swagger, { openapi: { openapi: '3.1.0' } });
+  const hasDocs = options.hasDocs !== false;
+  const described = { version: options.version, routes: () => app.swagger() };
   await app.register((scope) => {
-    addPredictRoute(scope, dataPlane, logger);
-    addFeatureRoutes(scope, dataPlane);
-    addEndpointRoutes(scope, dataPlane);
-    addHealthRoutes(scope, dataPlane, options, streams);
+    addPredictRoute(scope, data, options, logger);
+    addFeatureRoutes(scope, data, ingest, options);
+    addEndpointRoutes(scope, control, ingest, options);
+    addHealthRoutes(scope, control, options, streams);
     addStatusRoute(scope, options.status);
-    scope.get('/openapi.json', { schema: { hide: true }, config: { role: 'read' } }, () =>
-      Promise.resolve(app.swagger()),
-    );
+    addCatalogueRoutes(scope, control);
+    addOpenApiRoute(scope, control, described);
+    addRootRoute(scope, control, { version: options.version, hasDocs });
+    if (hasDocs) addDocsRoutes(scope, control, described);
     return Promise.resolve();
   });
-  if (options.hasDocs !== false) {
-    const { default: reference } = await import('@scalar/fastify-api-reference');
-    await app.register(reference, { routePrefix: '/docs', configuration: { url: '/openapi.json', title: 'Headrace' } });
-  }
   await app.ready();
   return { app, roles };
 }
-
-const PATHS = [
-  '/v1/endpoints',
-  '/v1/features/read',
-  '/v1/monitoring/stream',
-  '/v1/status',
-  '/health/live',
-  '/health/ready',
-  '/metrics',
-  '/openapi.json',
-  '/docs',
-];

@@ -2,8 +2,12 @@
 // outcomes of their predictions.
 
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import type { EndpointState, Traffic } from '../../registry/index.ts';
-import type { DataPlane, OutcomeInput } from '../data-plane.ts';
+import { formatTimestamp, HeadraceError } from '../../core/index.ts';
+import type { EndpointState, Traffic, TrafficChange } from '../../registry/index.ts';
+import type { ControlPlane, ServedEndpoint } from '../control-plane.ts';
+import type { IngestPlane, OutcomeInput } from '../ingest-plane.ts';
+import { presentEndpointHealth } from './health-routes.ts';
+import { type RequestDefaults, scopeOf } from './request-context.ts';
 import {
   EndpointParams,
   EndpointResponse,
@@ -12,22 +16,27 @@ import {
   OutcomesResponse,
   ProblemResponse,
   TrafficBody,
+  TrafficChangeParams,
+  TrafficChangeResponse,
 } from './schemas.ts';
 import { reasonOf } from './security/reason-header.ts';
 
 const problems = { '4xx': ProblemResponse, '5xx': ProblemResponse };
 const tags = ['endpoints'];
 
-export function addEndpointRoutes(app: FastifyInstance, dataPlane: DataPlane): void {
+export function addEndpointRoutes(
+  app: FastifyInstance,
+  control: ControlPlane,
+  ingest: IngestPlane,
+  defaults: RequestDefaults,
+): void {
   app.get(
     '/v1/endpoints',
     {
       config: { role: 'read' },
       schema: { summary: 'List endpoints', tags, response: { 200: EndpointsResponse, ...problems } },
     },
-    async () => ({
-      endpoints: (await dataPlane.endpoints()).map(present),
-    }),
+    async () => ({ endpoints: (await control.endpoints()).map(present) }),
   );
   app.get<{ Params: { endpoint: string } }>(
     '/v1/endpoints/:endpoint',
@@ -40,38 +49,9 @@ export function addEndpointRoutes(app: FastifyInstance, dataPlane: DataPlane): v
         response: { 200: EndpointResponse, ...problems },
       },
     },
-    async (request, reply) => sendEndpoint(reply, await dataPlane.endpoint(request.params.endpoint)),
+    async (request, reply) => sendEndpoint(reply, await control.endpoint(request.params.endpoint)),
   );
-  app.put<{ Params: { endpoint: string }; Body: Traffic }>(
-    '/v1/endpoints/:endpoint',
-    {
-      config: { role: 'admin', changes: 'endpoint.traffic' },
-      schema: {
-        summary: 'Set the traffic: weights sum to 100',
-        tags,
-        params: EndpointParams,
-        body: TrafficBody,
-        headers: {
-          type: 'object',
-          properties: {
-            'if-match': { type: 'string' },
-            'x-reason': { type: 'string', description: 'Why; the audit log keeps it' },
-          },
-        },
-        response: { 200: EndpointResponse, ...problems },
-      },
-    },
-    async (request, reply) => {
-      const ifMatch = request.headers['if-match'];
-      const reason = reasonOf(request);
-      const state = await dataPlane.setTraffic(request.params.endpoint, request.body, {
-        actor: request.actor.name,
-        ...(reason === undefined ? {} : { reason }),
-        ...(ifMatch === undefined ? {} : { ifMatch }),
-      });
-      return sendEndpoint(reply, state);
-    },
-  );
+  addTrafficRoutes(app, control);
   app.post<{ Params: { endpoint: string }; Body: { outcomes: OutcomeInput[] } }>(
     '/v1/endpoints/:endpoint/outcomes',
     {
@@ -84,14 +64,86 @@ export function addEndpointRoutes(app: FastifyInstance, dataPlane: DataPlane): v
         response: { 200: OutcomesResponse, ...problems },
       },
     },
-    async (request) => ({ accepted: await dataPlane.recordOutcomes(request.params.endpoint, request.body.outcomes) }),
+    async (request) => {
+      const { params, body } = request;
+      return { accepted: await ingest.recordOutcomes(params.endpoint, body.outcomes, scopeOf(request, defaults)) };
+    },
   );
 }
 
-function sendEndpoint(reply: FastifyReply, state: EndpointState): FastifyReply {
-  return reply.header('etag', state.etag).send(present(state));
+function addTrafficRoutes(app: FastifyInstance, control: ControlPlane): void {
+  app.put<{ Params: { endpoint: string }; Body: Traffic }>(
+    '/v1/endpoints/:endpoint',
+    {
+      config: { role: 'admin', changes: 'endpoint.traffic' },
+      schema: {
+        summary: 'Set the traffic: weights sum to 100. Active once every live server has loaded it',
+        tags,
+        params: EndpointParams,
+        body: TrafficBody,
+        headers: {
+          type: 'object',
+          properties: {
+            'if-match': { type: 'string' },
+            'x-reason': { type: 'string', description: 'Why; the audit log keeps it' },
+          },
+        },
+        response: { 200: EndpointResponse, 202: TrafficChangeResponse, ...problems },
+      },
+    },
+    async (request, reply) => {
+      const ifMatch = request.headers['if-match'];
+      const reason = reasonOf(request);
+      const endpoint = await control.setTraffic(request.params.endpoint, request.body, {
+        actor: request.actor.name,
+        ...(ifMatch === undefined ? {} : { ifMatch }),
+        ...(reason === undefined ? {} : { reason }),
+      });
+      const { change, name } = endpoint.state;
+      if (change?.state !== 'preparing') return sendEndpoint(reply, endpoint);
+      const url = `/v1/endpoints/${encodeURIComponent(name)}/traffic/${change.revision}`;
+      return reply.code(202).header('location', url).send(presentChange(change));
+    },
+  );
+  app.get<{ Params: { endpoint: string; revision: string } }>(
+    '/v1/endpoints/:endpoint/traffic/:revision',
+    {
+      config: { role: 'read' },
+      schema: {
+        summary: 'How far a change of traffic is that was answered with 202',
+        tags,
+        params: TrafficChangeParams,
+        response: { 200: TrafficChangeResponse, ...problems },
+      },
+    },
+    async (request) => {
+      const { endpoint, revision } = request.params;
+      return changeOf((await control.endpoint(endpoint)).state, Number(revision));
+    },
+  );
 }
 
-function present({ name, model, unit, variants, shadows, revision }: EndpointState): object {
-  return { name, model, unit, variants, shadows, revision };
+function sendEndpoint(reply: FastifyReply, endpoint: ServedEndpoint): FastifyReply {
+  return reply.header('etag', endpoint.state.etag).send(present(endpoint));
+}
+
+function present({ state, health }: ServedEndpoint): object {
+  const { name, model, unit, variants, shadows, revision, change } = state;
+  const told = health === undefined ? {} : presentEndpointHealth(health);
+  const asked = change === null || change.state === 'active' ? null : presentChange(change);
+  return { name, model, unit, variants, shadows, revision, ...told, change: asked };
+}
+
+function presentChange({ revision, state, variants, failures, askedMicros, reason }: TrafficChange): object {
+  return { revision, state, variants, failures, asked_at: formatTimestamp(askedMicros), reason };
+}
+
+/** Only the last one that was asked for is remembered. */
+function changeOf({ name, revision: active, change }: EndpointState, revision: number): object {
+  if (change?.revision === revision) return presentChange(change);
+  if (revision > Math.max(active, change?.revision ?? 0)) {
+    const sentence = `endpoint "${name}" has no revision ${revision}; it is at ${active}`;
+    throw new HeadraceError('HR_UNKNOWN_REVISION', sentence);
+  }
+  return { revision, state: 'superseded', variants: [], failures: [], asked_at: null, reason: null };
 }

@@ -1,15 +1,32 @@
 // Reading features and pushing events over HTTP.
 
 import type { FastifyInstance } from 'fastify';
-import { stringifyJson } from '../../core/index.ts';
 import type { DataPlane } from '../data-plane.ts';
-import { idempotencyKeyOf } from './request-context.ts';
-import { ProblemResponse, PushBody, PushResponse, ReadBody, ReadResponse, SourceParams } from './schemas.ts';
+import type { IngestPlane } from '../ingest-plane.ts';
+import { parseReadBody, parseServiceReadBody } from './read-body.ts';
+import { idempotencyKeyOf, type RequestDefaults, scopeOf } from './request-context.ts';
+import {
+  ProblemResponse,
+  PushBody,
+  PushResponse,
+  ReadBody,
+  ReadResponse,
+  ServiceParams,
+  ServiceReadBody,
+  SourceParams,
+} from './schemas.ts';
 
+const JSON_TYPE = 'application/json; charset=utf-8';
 const problems = { '4xx': ProblemResponse, '5xx': ProblemResponse };
 
-export function addFeatureRoutes(app: FastifyInstance, dataPlane: DataPlane): void {
-  app.post<{ Body: { service: string; rows: unknown[] } }>(
+export function addFeatureRoutes(
+  app: FastifyInstance,
+  dataPlane: DataPlane,
+  ingestPlane: IngestPlane,
+  defaults: RequestDefaults,
+): void {
+  // The body is checked by parsers compiled for its service and the answer comes as bytes: no schema is looked at.
+  app.post(
     '/v1/features/read',
     {
       config: { role: 'read' },
@@ -19,10 +36,33 @@ export function addFeatureRoutes(app: FastifyInstance, dataPlane: DataPlane): vo
         body: ReadBody,
         response: { 200: ReadResponse, ...problems },
       },
+      validatorCompiler: () => () => true,
+      serializerCompiler: () => JSON.stringify,
     },
     async (request, reply) => {
-      const rows = await dataPlane.readFeatures(request.body.service, request.body.rows);
-      return reply.type('application/json; charset=utf-8').send(stringifyJson({ rows }));
+      const { service, rows, layout } = parseReadBody(request.body);
+      const read = await dataPlane.readFeatures(service, rows, scopeOf(request, defaults));
+      return reply.header('content-type', JSON_TYPE).send(read.toJson(layout));
+    },
+  );
+  app.post<{ Params: { service: string } }>(
+    '/v1/services/:service/read',
+    {
+      config: { role: 'read' },
+      schema: {
+        summary: 'Read features of a service, named in the path',
+        tags: ['features'],
+        params: ServiceParams,
+        body: ServiceReadBody,
+        response: { 200: ReadResponse, ...problems },
+      },
+      validatorCompiler: () => () => true,
+      serializerCompiler: () => JSON.stringify,
+    },
+    async (request, reply) => {
+      const { rows, layout } = parseServiceReadBody(request.body);
+      const read = await dataPlane.readFeatures(request.params.service, rows, scopeOf(request, defaults));
+      return reply.header('content-type', JSON_TYPE).send(read.toJson(layout));
     },
   );
   app.post<{ Params: { source: string }; Body: { rows: unknown[] } }>(
@@ -37,6 +77,9 @@ export function addFeatureRoutes(app: FastifyInstance, dataPlane: DataPlane): vo
         response: { 200: PushResponse, ...problems },
       },
     },
-    async (request) => dataPlane.push(request.params.source, request.body.rows, idempotencyKeyOf(request)),
+    async (request) => {
+      const { params, body } = request;
+      return ingestPlane.push(params.source, body.rows, idempotencyKeyOf(request), scopeOf(request, defaults));
+    },
   );
 }

@@ -1,8 +1,9 @@
 // Health, metrics and the live stream.
 
 import type { FastifyInstance } from 'fastify';
-import type { DataPlane } from '../data-plane.ts';
-import type { DefinitionsHealth } from '../definitions-health.ts';
+import { formatTimestamp, type Micros } from '../../core/index.ts';
+import type { ControlPlane } from '../control-plane.ts';
+import type { DefinitionsHealth, EndpointHealth } from '../definitions-health.ts';
 import { definitionsMetrics } from './definitions-metrics.ts';
 import { HealthResponse } from './schemas.ts';
 import type { LiveStats } from './live-stats.ts';
@@ -10,7 +11,7 @@ import type { EventStreams } from './event-stream.ts';
 
 export function addHealthRoutes(
   app: FastifyInstance,
-  dataPlane: DataPlane,
+  control: ControlPlane,
   { stats, viewMetrics }: { readonly stats: LiveStats; readonly viewMetrics: () => Promise<string> },
   streams: EventStreams,
 ): void {
@@ -33,7 +34,7 @@ export function addHealthRoutes(
       },
     },
     (request, reply) => {
-      const { isReady, reason, health } = dataPlane.readiness();
+      const { isReady, reason, health } = control.readiness();
       const status = isReady ? 'ready' : 'not ready';
       // A balancer needs the status alone; the rest tells what is served here.
       const detail = request.actor.roles.has('read') ? { reason, ...presentHealth(health) } : {};
@@ -47,7 +48,7 @@ export function addHealthRoutes(
       // The server's own figures are told whatever else is away.
       const [own, definitions, views] = await Promise.all([
         stats.prometheus(),
-        definitionsMetrics(dataPlane.readiness().health),
+        definitionsMetrics(control.readiness().health),
         viewMetrics().catch(() => ''),
       ]);
       const text = `${own}\n${definitions}\n${views}`;
@@ -72,8 +73,17 @@ export function presentHealth({ revision, notLoaded, endpoints, services, views 
   return {
     revision,
     not_loaded: notLoaded,
-    endpoints,
+    endpoints: endpoints.map(presentEndpointHealth),
     services: services.map(({ waitsFor, ...service }) => ({ ...service, waits_for: waitsFor })),
     views,
   };
+}
+
+/** Likewise of one endpoint. */
+export function presentEndpointHealth({ sinceMicros, retryMicros, ...health }: EndpointHealth): object {
+  return { ...health, since: timeOf(sinceMicros), retryAt: timeOf(retryMicros) };
+}
+
+function timeOf(at: Micros | null): string | null {
+  return at === null ? null : formatTimestamp(at);
 }

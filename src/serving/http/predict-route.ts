@@ -2,16 +2,22 @@
 // is written as text, so no schema is looked at per request.
 
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { describe, invalid, type Logger } from '../../core/index.ts';
+import { describe, invalid } from '../../core/index.ts';
 import type { DataPlane } from '../data-plane.ts';
-import type { PredictAnswer } from '../predict.ts';
-import { sendProblem } from './problem.ts';
-import { callerOf } from './request-context.ts';
+import type { PredictAnswer, PredictionRow } from '../predict.ts';
+import { rowProblem, sendProblem } from './problem.ts';
+import { type RequestDefaults, scopeOf } from './request-context.ts';
+import type { RequestLog } from './request-log.ts';
 import { EndpointParams, PredictBody, PredictResponse, ProblemResponse } from './schemas.ts';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
-export function addPredictRoute(app: FastifyInstance, dataPlane: DataPlane, logger: Logger): void {
+export function addPredictRoute(
+  app: FastifyInstance,
+  dataPlane: DataPlane,
+  defaults: RequestDefaults,
+  log: RequestLog,
+): void {
   const schema = {
     summary: 'Predict',
     tags: ['predict'],
@@ -29,48 +35,64 @@ export function addPredictRoute(app: FastifyInstance, dataPlane: DataPlane, logg
       serializerCompiler: () => JSON.stringify,
     },
     (request, reply) => {
-      answer(dataPlane, request).then(
+      answer(dataPlane, request, defaults).then(
         (text) => void reply.header('content-type', JSON_TYPE).send(text),
-        (thrown: unknown) => void sendProblem(reply, request, thrown, logger),
+        (thrown: unknown) => void sendProblem(reply, request, thrown, log),
       );
     },
   );
 }
 
-async function answer(dataPlane: DataPlane, request: FastifyRequest): Promise<string> {
+async function answer(dataPlane: DataPlane, request: FastifyRequest, defaults: RequestDefaults): Promise<string> {
   // The route's own parameter, always there.
   const { endpoint } = request.params as { endpoint: string };
   const body: unknown = request.body;
   if (body === null || typeof body !== 'object' || Array.isArray(body))
     throw invalid([{ path: 'body', message: `expected an object, got ${describe(body)}` }]);
   const { inputs, options } = body as { readonly inputs?: unknown; readonly options?: unknown };
-  const returnsFeatures = options === undefined ? false : readOptions(options);
-  return writeAnswer(await dataPlane.predict(endpoint, inputs, callerOf(request)), returnsFeatures);
+  const read = options === undefined ? NO_OPTIONS : readOptions(options);
+  const scope = scopeOf(request, defaults);
+  return writeAnswer(await dataPlane.predict(endpoint, inputs, read, scope), read.returnsFeatures);
 }
 
-function readOptions(options: unknown): boolean {
+interface Options {
+  readonly isPartial: boolean;
+  readonly returnsFeatures: boolean;
+}
+
+const NO_OPTIONS: Options = { isPartial: false, returnsFeatures: false };
+const OPTIONS = new Map<string, keyof Options>([
+  ['partial', 'isPartial'],
+  ['return_features', 'returnsFeatures'],
+]);
+
+function readOptions(options: unknown): Options {
   if (options === null || typeof options !== 'object' || Array.isArray(options))
     throw invalid([{ path: 'options', message: `expected an object, got ${describe(options)}` }]);
-  const { return_features: returnsFeatures, ...others } = options as { readonly return_features?: unknown };
-  const [unknown] = Object.keys(others);
-  if (unknown !== undefined)
-    throw invalid([{ path: `options.${unknown}`, message: 'is not a known option; there is return_features' }]);
-  if (returnsFeatures !== undefined && typeof returnsFeatures !== 'boolean') {
-    throw invalid([
-      { path: 'options.return_features', message: `expected true or false, got ${describe(returnsFeatures)}` },
-    ]);
+  const read = { ...NO_OPTIONS };
+  for (const [name, value] of Object.entries(options)) {
+    const path = `options.${name}`;
+    const known = OPTIONS.get(name);
+    if (known === undefined) {
+      const names = [...OPTIONS.keys()].join(' and ');
+      throw invalid([{ path, message: `is not a known option; there are ${names}` }]);
+    }
+    if (typeof value !== 'boolean')
+      throw invalid([{ path, message: `expected true or false, got ${describe(value)}` }]);
+    read[known] = value;
   }
-  return returnsFeatures === true;
+  return read;
 }
 
 function writeAnswer({ plan, rows }: PredictAnswer, returnsFeatures: boolean): string {
   let text = plan.answerStart;
   for (let i = 0; i < rows.length; i++) {
-    const row = rows[i] as PredictAnswer['rows'][number];
-    text += `${i === 0 ? '' : ','}{"prediction_id":"${row.id}","outputs":${row.variant.writeOutputs(row.outputs)}${row.variant.answerPart}`;
-    if (returnsFeatures)
-      text += `,"features":${row.variant.write.features(row.features.values)},"statuses":${row.variant.write.statuses(row.features.statuses)}`;
-    text += '}';
+    const row = rows[i] as PredictionRow;
+    if (i > 0) text += ',';
+    text +=
+      row.error === undefined
+        ? row.arm.write.row(row.id, row.row, returnsFeatures)
+        : JSON.stringify({ error: rowProblem(row.error, `inputs[${i}]`) });
   }
   return `${text}]}`;
 }

@@ -1,7 +1,9 @@
 // Errors on the wire: application/problem+json (RFC 9457) from the catalogue, never a stack trace.
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type ErrorDetail, ERRORS, HeadraceError, type Logger, toHeadraceError } from '../../core/index.ts';
+import { type ErrorDetail, ERRORS, HeadraceError, toHeadraceError } from '../../core/index.ts';
+import type { RequestLog } from './request-log.ts';
+import { failSpan } from './trace-requests.ts';
 
 export const PROBLEM_TYPE = 'application/problem+json';
 
@@ -31,21 +33,25 @@ export function toProblem(error: HeadraceError, requestId?: string): Problem {
   };
 }
 
+/** The same of one row, where the others are answered. */
+export function rowProblem(
+  error: HeadraceError,
+  path: string,
+): { readonly code: string; readonly detail: string; readonly path: string } {
+  const { code, detail, errors } = toProblem(error);
+  return { code, detail, path: errors[0]?.path ?? path };
+}
+
 export function sendProblem(
   reply: FastifyReply,
   request: FastifyRequest,
   thrown: unknown,
-  logger: Logger,
+  log: RequestLog,
 ): FastifyReply {
   const error = fromHttp(thrown);
   const { status } = ERRORS[error.code];
-  if (status >= 500 && status !== 503 && status !== 504) {
-    const cause = error.cause instanceof Error ? error.cause : error;
-    logger.error(
-      { requestId: request.id, code: error.code, err: { message: error.message, stack: cause.stack } },
-      'request failed',
-    );
-  }
+  failSpan(request, error);
+  log.failed(request, error);
   if (status === 429 || status === 503) reply.header('retry-after', '1');
   return reply
     .code(status)

@@ -1,20 +1,41 @@
-// What headers say of a request: its id, its trace, its deadline. Checked here, once.
+// What headers say of a request: its id, its trace, its deadline. Checked here, once, and made its scope.
 
 import { randomBytes } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { HeadraceError, invalid } from '../../core/index.ts';
-import type { Caller } from '../serving-deps.ts';
+import { createScope, HeadraceError, invalid, type Scope } from '../../core/index.ts';
+import { spanOf } from './trace-requests.ts';
 
 const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})$/;
 
-/** What a request brings besides its body. Throws HR_INVALID. */
-export function callerOf(request: FastifyRequest): Caller {
-  const timeoutMs = request.headers['x-request-timeout-ms'];
-  return {
+/** What holds where a request says nothing. */
+export interface RequestDefaults {
+  readonly requestTimeoutMs: number;
+}
+
+/** The request's claim, from now on. Throws HR_INVALID. */
+export function scopeOf(request: FastifyRequest, { requestTimeoutMs }: RequestDefaults): Scope {
+  const asked = request.headers['x-request-timeout-ms'];
+  return createScope({
     requestId: request.id,
-    traceId: traceOf(request)?.id,
-    timeoutMs: timeoutMs === undefined ? undefined : readTimeout(timeoutMs),
-  };
+    traceId: traceIdOf(request) ?? null,
+    actor: request.actor,
+    deadlineMs: performance.now() + (asked === undefined ? requestTimeoutMs : readTimeout(asked)),
+    priority: 'online',
+    span: spanOf(request),
+    connection: request.raw.socket,
+  });
+}
+
+const REQUEST_ID = /^[\x20-\x7e]{1,128}$/;
+
+/** What a client calls its request, where that can stand in a log as it is. */
+export function requestIdOf(given: string | readonly string[] | undefined): string | undefined {
+  return typeof given === 'string' && REQUEST_ID.test(given) ? given : undefined;
+}
+
+/** W3C trace id: of its span, else as the client sent it. */
+export function traceIdOf(request: FastifyRequest): string | undefined {
+  return spanOf(request)?.traceId ?? traceOf(request)?.id;
 }
 
 /** Answers the same trace with a span of our own; nothing when the request is in no trace. */

@@ -5,6 +5,8 @@ export interface RouteMethods {
   add(method: string | readonly string[], url: string): void;
   /** The methods of a path that a client asked for; none when there is no such path. */
   methodsOf(path: string): string[];
+  /** Paths that a client may have meant: of each route, with the names that the asked path has in their places. */
+  pathsLike(path: string): string[];
 }
 
 export function createRouteMethods(): RouteMethods {
@@ -20,6 +22,15 @@ export function createRouteMethods(): RouteMethods {
     },
     methodsOf(path) {
       return [...byUrl.values()].flatMap(({ pattern, methods }) => (pattern.test(path) ? [...methods] : []));
+    },
+    pathsLike(path) {
+      const asked = path.split('/');
+      return [...byUrl.keys()].map((url) =>
+        url
+          .split('/')
+          .map((part, at) => (part.startsWith(':') ? (asked[at] ?? part) : part))
+          .join('/'),
+      );
     },
   };
 }

@@ -10,10 +10,22 @@ const ByFeature = Type.Object({}, { additionalProperties: true, description: 'By
 
 export const EndpointParams = Type.Object({ endpoint: Type.String() });
 export const SourceParams = Type.Object({ source: Type.String() });
+export const ServiceParams = Type.Object({ service: Type.String() });
+export const ViewParams = Type.Object({ view: Type.String() });
 
 export const PredictBody = Type.Object({
   inputs: Type.Array(JsonRow, { description: 'One row of request columns per prediction' }),
-  options: Type.Optional(Type.Object({ return_features: Type.Optional(Type.Boolean()) })),
+  options: Type.Optional(
+    Type.Object(
+      {
+        return_features: Type.Optional(Type.Boolean()),
+        partial: Type.Optional(
+          Type.Boolean({ description: 'Each row stands alone: one that fails leaves its error in its place' }),
+        ),
+      },
+      { additionalProperties: false },
+    ),
+  ),
 });
 
 export const Prediction = Type.Object({
@@ -29,12 +41,32 @@ export const Prediction = Type.Object({
 export const PredictResponse = Type.Object({ endpoint: Type.String(), predictions: Type.Array(Prediction) });
 
 export const ReadBody = Type.Object(
-  { service: Type.String(), rows: Type.Array(Type.Unknown()) },
+  {
+    service: Type.String(),
+    rows: Type.Array(JsonRow, { description: 'Key columns, and what on-demand views take' }),
+    options: Type.Optional(
+      Type.Object(
+        { layout: Type.Optional(Type.Union([Type.Literal('rows'), Type.Literal('columns')], { default: 'rows' })) },
+        { additionalProperties: false },
+      ),
+    ),
+  },
   { additionalProperties: false },
 );
-export const ReadResponse = Type.Object({
-  rows: Type.Array(Type.Object({ features: ByFeature, statuses: ByFeature, event_times: ByFeature })),
-});
+/** Where the path names the service. */
+export const ServiceReadBody = Type.Omit(ReadBody, ['service'], { additionalProperties: false });
+const Features = {
+  features: ByFeature,
+  statuses: Type.Object(
+    {},
+    { additionalProperties: true, description: 'By full feature name, only where it isn’t PRESENT' },
+  ),
+  event_times: Type.Object({}, { additionalProperties: true, description: 'By view, null where there is no record' }),
+};
+export const ReadResponse = Type.Union([
+  Type.Object({ rows: Type.Array(Type.Object(Features)) }),
+  Type.Object(Features, { description: 'With layout `columns`: an array of all rows’ in place of each value' }),
+]);
 
 export const PushBody = Type.Object({ rows: Type.Array(Type.Unknown()) }, { additionalProperties: false });
 export const PushResponse = Type.Object({
@@ -90,6 +122,18 @@ export const TrafficBody = Type.Object(
   },
   { additionalProperties: false },
 );
+export const TrafficChangeParams = Type.Object({
+  endpoint: Type.String(),
+  revision: Type.String({ pattern: '^[1-9][0-9]{0,8}$' }),
+});
+export const TrafficChangeResponse = Type.Object({
+  revision: Type.Integer(),
+  state: Type.String({ description: 'preparing, active, failed, or superseded' }),
+  variants: Type.Array(Variant),
+  failures: Type.Array(Type.Object({ server: Type.String(), reason: Type.String() })),
+  asked_at: Type.Union([Type.String(), Type.Null()]),
+  reason: Type.Union([Type.String(), Type.Null()]),
+});
 export const EndpointResponse = Type.Object({
   name: Type.String(),
   model: Type.String(),
@@ -97,6 +141,15 @@ export const EndpointResponse = Type.Object({
   variants: Type.Array(Variant),
   shadows: Type.Array(Shadow),
   revision: Type.Integer(),
+  state: Type.Optional(
+    Type.Enum(['serving', 'stale', 'failed', 'empty'], { description: 'At the server that answers' }),
+  ),
+  wanted: Type.Optional(Type.Array(Type.Integer())),
+  served: Type.Optional(Type.Array(Type.Integer())),
+  reason: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  since: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  retryAt: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  change: Type.Union([TrafficChangeResponse, Type.Null()]),
 });
 export const EndpointsResponse = Type.Object({ endpoints: Type.Array(EndpointResponse) });
 
@@ -112,6 +165,34 @@ export const ProblemResponse = Type.Object(
   },
   { description: 'application/problem+json, RFC 9457' },
 );
+
+const About = {
+  name: Type.String(),
+  description: Type.Optional(Type.String()),
+  owner: Type.Optional(Type.String()),
+  tags: Type.Optional(Type.Record(Type.String(), Type.String())),
+};
+const Typed = { name: Type.String(), type: Type.String(), description: Type.Optional(Type.String()) };
+const ColumnResponse = Type.Object({ ...Typed, required: Type.Boolean(), default: Type.Optional(Type.Unknown()) });
+export const ServiceResponse = Type.Object({
+  ...About,
+  state: Type.Enum(['current', 'waiting', 'unfilled', 'unserved']),
+  revision: Type.Integer({ description: 'The apply by whose definitions it is answered' }),
+  waits_for: Type.Array(Type.String()),
+  request: Type.Array(ColumnResponse),
+  features: Type.Array(Type.Object(Typed)),
+});
+export const ServicesResponse = Type.Object({ services: Type.Array(ServiceResponse) });
+export const ViewResponse = Type.Object({
+  ...About,
+  entity: Type.String(),
+  keys: Type.Array(Type.Object(Typed)),
+  source: Type.String(),
+  features: Type.Array(Type.Object({ ...Typed, default: Type.Optional(Type.Unknown()), aggregation: Type.String() })),
+  versions: Type.Array(Type.Object({ version: Type.String(), current: Type.Boolean(), complete: Type.Boolean() })),
+});
+export const ViewsResponse = Type.Object({ views: Type.Array(ViewResponse) });
+
 const Aged = Type.Object({ at: Type.String(), age_seconds: Type.Integer() });
 const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 const ViewStatus = Type.Object(

@@ -13,6 +13,10 @@ export interface Commands {
   /** Writes one command; `withScript`: the script's text instead of its hash, which the node has forgotten. */
   encode(out: CommandBuffer, index: number, withScript: boolean): void;
   onReply(index: number, bytes: Buffer, start: number): void;
+  /** Given it, a failure is its command's alone, told here, of one that was answered before too; else the first is thrown. */
+  onFailure?(index: number, failure: Error): void;
+  /** What is asked now is all of this turn's: it goes out at once. */
+  readonly isTurnOver?: boolean;
 }
 
 export interface Executed {
@@ -32,12 +36,18 @@ export async function execute(links: NodeLinks, commands: Commands): Promise<Exe
   if (commands.count === 0) return { hasRetried: false };
   let retries: Retry[] = [];
   let failure: Error | undefined;
-  const fail = (error: Error): void => void (failure ??= error);
+  const { onFailure } = commands;
+  const fail = (indices: readonly number[] | undefined, error: Error): void => {
+    refreshIfDown(links, error);
+    if (onFailure === undefined) failure ??= error;
+    else if (indices !== undefined) for (const index of indices) onFailure(index, error);
+    else for (let index = 0; index < commands.count; index++) onFailure(index, error);
+  };
 
   const send = async (connection: Connection, indices: readonly number[] | undefined): Promise<void> => {
     try {
       if (!connection.isReady) await connection.tried;
-      await connection.request(
+      const answered = connection.request(
         (out) => {
           if (indices === undefined) for (let i = 0; i < commands.count; i++) commands.encode(out, i, false);
           else for (const index of indices) commands.encode(out, index, false);
@@ -55,43 +65,68 @@ export async function execute(links: NodeLinks, commands: Commands): Promise<Exe
           if (error.code === 'READONLY') setImmediate(() => connection.drop(error));
         },
       );
+      if (commands.isTurnOver === true) connection.flush();
+      await answered;
     } catch (error) {
-      fail(error as Error);
+      fail(indices, error as Error);
     }
   };
   const note = (index: number, error: RedisReplyError): void => {
     if (isRetriable(error)) retries.push({ index, error });
-    else fail(error);
+    else fail([index], error);
   };
 
-  await Promise.all(groupByNode(links, commands).map(([connection, indices]) => send(connection, indices)));
+  const groups = groupByNode(links, commands, (index, error) => {
+    if (onFailure === undefined) throw error;
+    onFailure(index, error);
+  });
+  await Promise.all(groups.map(([connection, indices]) => send(connection, indices)));
   const hasRetried = retries.length > 0;
   for (let round = 0; retries.length > 0 && failure === undefined; round++) {
     const again = retries;
     retries = [];
-    if (round === MOST_ROUNDS) throw again[0]?.error;
+    if (round === MOST_ROUNDS) {
+      for (const { index, error } of again) fail([index], error);
+      break;
+    }
     if (again.some(({ error }) => error.code === 'MOVED')) await links.topology.refresh();
-    await Promise.all(again.map((retry) => sendAgain(links, commands, retry, note).catch(fail)));
+    const failAlone = (index: number) => (error: unknown) => fail([index], error as Error);
+    await Promise.all(again.map((retry) => sendAgain(links, commands, retry, note).catch(failAlone(retry.index))));
   }
-  if (failure !== undefined) {
-    // The cluster may have a new order that this process has not heard of.
-    if (failure instanceof RedisReplyError && failure.code === 'CLUSTERDOWN') void links.topology.refresh();
-    throw failure;
-  }
+  if (failure !== undefined) throw failure;
   return { hasRetried };
 }
 
-/** Which connection gets which commands; undefined is all. */
-export function groupByNode(links: NodeLinks, commands: Commands): [Connection, number[] | undefined][] {
+// The cluster may have a new order that this process has not heard of.
+function refreshIfDown({ topology }: NodeLinks, failure: Error): void {
+  if (failure instanceof RedisReplyError && failure.code === 'CLUSTERDOWN') void topology.refresh();
+}
+
+/** Which connection gets which commands; undefined is all. `onUnknown` hears of those whose node is not known. */
+export function groupByNode(
+  links: NodeLinks,
+  commands: Commands,
+  onUnknown: (index: number, failure: Error) => void,
+): [Connection, number[] | undefined][] {
   if (!links.topology.isCluster) return [[links.toSlot(0), undefined]];
   const byNode = new Map<Connection, number[]>();
   for (let index = 0; index < commands.count; index++) {
-    const connection = links.toSlot(commands.slot(index));
+    const connection = connectionOf(links, commands.slot(index), (failure) => onUnknown(index, failure));
+    if (connection === undefined) continue;
     const indices = byNode.get(connection);
     if (indices === undefined) byNode.set(connection, [index]);
     else indices.push(index);
   }
   return [...byNode];
+}
+
+function connectionOf(links: NodeLinks, slot: number, onUnknown: (failure: Error) => void): Connection | undefined {
+  try {
+    return links.toSlot(slot);
+  } catch (failure) {
+    onUnknown(failure as Error);
+    return undefined;
+  }
 }
 
 function isRetriable({ code }: RedisReplyError): boolean {

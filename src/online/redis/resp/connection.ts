@@ -43,6 +43,8 @@ export interface Connection {
    * answered; an error reply is for `onReply` to see. Rejects with ConnectionLost when there is no connection or it ends.
    */
   request(encode: (out: CommandBuffer) => number, onReply?: OnEachReply): Promise<void>;
+  /** Sends what was asked so far now, not at the end of the turn. */
+  flush(): void;
   /** Resolves when fewer than `bytes` are unacknowledged, or the connection is lost. */
   drainTo(bytes: number): Promise<void>;
   /** Ends this socket as if it were lost; a lasting connection is opened again. */
@@ -102,6 +104,7 @@ export function openConnection(options: ConnectionOptions): Connection {
       if (!isReady) return Promise.reject(reason);
       return ask(encode, onReply);
     },
+    flush,
     drainTo(bytes) {
       if (pending.unacknowledgedBytes < bytes) return Promise.resolve();
       return new Promise((resolve) => drains.push({ bytes, resolve }));

@@ -15,7 +15,7 @@ import { typeName } from '../../../core/index.ts';
 import type { ObjectKind } from '../objects.ts';
 import type { Renames } from '../renames.ts';
 import { becomes, type ChangeLine } from './change-line.ts';
-import { fieldLines, listLines } from './field-lines.ts';
+import { absenceLines, fieldLines, listLines } from './field-lines.ts';
 import { pipelineLines } from './pipeline-lines.ts';
 import { restLines } from './rest-lines.ts';
 import { serviceLines } from './service-lines.ts';
@@ -56,6 +56,10 @@ function entityLines(was: EntitySpec, is: EntitySpec): ChangeLine[] {
     was.keys.map(({ type }) => typeName(type)).join() !== is.keys.map(({ type }) => typeName(type)).join();
   return [
     ...becomes(hasOtherTypes ? 'type' : 'meaning', 'keys', showFields(was.keys), showFields(is.keys)),
+    ...is.keys.flatMap((key) => {
+      const before = was.keys.find(({ name }) => name === key.name);
+      return before === undefined ? [] : absenceLines(before, key, `key "${key.name}"`);
+    }),
     ...restLines(was, is, was.name === is.name ? ['keys'] : ['keys', 'renamedFrom']),
   ];
 }

@@ -47,12 +47,22 @@ export function listLines<T extends Named>(
 
 /** Of a field that stayed. */
 export function fieldLines(was: Field, is: Field, title: string): ChangeLine[] {
+  return [...becomes('type', title, typeName(was.type), typeName(is.type)), ...absenceLines(was, is, title)];
+}
+
+/** What a value stands for that isn't there, and whether a request may leave it out. */
+export function absenceLines(was: Field, is: Field, title: string): ChangeLine[] {
   return [
-    ...becomes('type', title, typeName(was.type), typeName(is.type)),
     ...(canonicalJson(was.default) === canonicalJson(is.default)
       ? []
       : [line('meaning', `${title}: default ${showDefault(was)} → ${showDefault(is)}`)]),
+    ...becomes('meaning', title, showPresence(was, is), showPresence(is, was)),
   ];
+}
+
+// A default has its own line.
+function showPresence({ isOptional }: Field, other: Field): string {
+  return isOptional === other.isOptional ? '' : isOptional === true ? 'optional' : 'not optional';
 }
 
 function showDefault(field: Field): string {

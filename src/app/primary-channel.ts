@@ -1,0 +1,41 @@
+// A worker's side of the channel to its primary: what it tells, and the totals that it asks for.
+
+import type { ToldTotals, TotalsChannel } from '../monitoring/index.ts';
+import type { FromWorker, ToWorker } from './worker-messages.ts';
+
+export function tell(message: FromWorker): void {
+  if (process.connected) process.send?.(message);
+}
+
+const ASK_LIMIT_MS = 500;
+
+/** The way to the totals, which are the primary’s. */
+export function primaryChannel(): TotalsChannel {
+  const waiting = new Map<number, (totals: ToldTotals | undefined) => void>();
+  let lastAsk = 0;
+  process.on('message', (message: ToWorker) => {
+    if (message.kind === 'totals') waiting.get(message.ask)?.(message.totals);
+  });
+  return {
+    send: (report) => tell({ kind: 'report', report }),
+    ask: ({ gathers }) =>
+      new Promise((resolve) => {
+        const ask = ++lastAsk;
+        const timer = setTimeout(() => waiting.get(ask)?.(undefined), ASK_LIMIT_MS);
+        waiting.set(ask, (totals) => {
+          waiting.delete(ask);
+          clearTimeout(timer);
+          resolve(totals);
+        });
+        tell({ kind: 'ask', ask, gathers });
+      }),
+  };
+}
+
+/** Resolves once what was sent has left this process. */
+export function told(): Promise<void> {
+  return new Promise((resolve) => {
+    if (!process.connected || process.send === undefined) return resolve();
+    process.send({ kind: 'collected', gathering: 0 } satisfies FromWorker, () => resolve());
+  });
+}

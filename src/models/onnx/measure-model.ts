@@ -1,0 +1,132 @@
+// The smoke inference at load, in the thread that opened the model: proves that it runs, measures what a run costs, and
+// finds out whether rows may share a batch.
+
+import { HeadraceError, messageOf } from '../../core/index.ts';
+import type { Signature, Tensor, TensorSpec } from '../model-runtime.ts';
+import type { BatchMode } from '../queue/model-queue.ts';
+import { rowShapesOf, widthOf } from '../row-shapes.ts';
+import { arrayOf, isText } from '../tensor-arrays.ts';
+import { toHalf } from '../binding/half.ts';
+import { type OrtSession, toOrt } from './ort-session.ts';
+
+export interface Measured {
+  readonly mode: BatchMode;
+  readonly fixedMicros: number;
+  readonly rowMicros: number;
+  /** False when no row of our making ran: nothing is known then. */
+  readonly isMeasured: boolean;
+}
+
+const RUNS = 5;
+/** A slow model is not run so often that the measure costs more than this. */
+const ENOUGH_MS = 200;
+const BATCH_ROWS = 32;
+
+/** Throws HR_MODEL_UNREADABLE when the model fails on one row although its shapes are known. */
+export function measureModel(session: OrtSession): Measured {
+  const { signature } = session;
+  let oneMs: number;
+  try {
+    session.run(smokeInputs(signature, 1).map(toOrt));
+    oneMs = timeRuns(session, 1);
+  } catch (thrown) {
+    // With a size that only the caller knows, one row of our making may be wrong: no verdict then.
+    if (signature.inputs.some(({ shape }) => shape.slice(1).includes(null)))
+      return { mode: 'single', fixedMicros: 0, rowMicros: 0, isMeasured: false };
+    throw new HeadraceError('HR_MODEL_UNREADABLE', `the model loads but fails on one row: ${messageOf(thrown)}`, {
+      cause: thrown,
+    });
+  }
+  const oneMicros = oneMs * 1000;
+  if (signature.inputs.length > 0 && signature.inputs.every(({ shape }) => shape[0] === 1))
+    return { mode: 'rowwise', fixedMicros: oneMicros, rowMicros: 0, isMeasured: true };
+  const mode = canJoin(session) ? 'joined' : 'single';
+  const rowMicros = rowCost(session, oneMs) * 1000;
+  return { mode, fixedMicros: Math.max(oneMicros - rowMicros, 0), rowMicros, isMeasured: true };
+}
+
+// What each row adds, from a batch beside one row; a model that takes no batch of ours costs the same for any.
+function rowCost(session: OrtSession, oneMs: number): number {
+  if (session.signature.inputs.some(({ shape }) => shape[0] !== null)) return 0;
+  const rows = Math.max(2, Math.min(BATCH_ROWS, Math.floor(ENOUGH_MS / Math.max(oneMs, 0.001))));
+  try {
+    return Math.min(oneMs, Math.max(0, (timeRuns(session, rows) - oneMs) / (rows - 1)));
+  } catch {
+    return 0;
+  }
+}
+
+// The shortest of several runs: whatever else the machine does only adds.
+function timeRuns(session: OrtSession, rows: number): number {
+  const inputs = smokeInputs(session.signature, rows).map(toOrt);
+  const beganMs = performance.now();
+  let shortestMs = Infinity;
+  for (let run = 0; run < RUNS; run++) {
+    const startMs = performance.now();
+    session.run(inputs);
+    const endMs = performance.now();
+    shortestMs = Math.min(shortestMs, endMs - startMs);
+    if (endMs - beganMs > ENOUGH_MS) break;
+  }
+  return shortestMs;
+}
+
+// Rows are independent when a batch of three different rows gives, row by row, what each gives alone.
+function canJoin(session: OrtSession): boolean {
+  const { inputs } = session.signature;
+  if (inputs.length === 0 || inputs.some(({ shape }) => shape[0] !== null)) return false;
+  try {
+    const three = smokeInputs(session.signature, 3);
+    const together = session.run(three.map(toOrt));
+    if (together.some(({ shape }) => shape[0] !== 3)) return false;
+    for (let row = 0; row < 3; row++) {
+      const alone = session.run(three.map((tensor) => toOrt(takeRow(tensor, row))));
+      if (!together.every((tensor, at) => isClose(takeRow(tensor, row), alone[at] as Tensor))) return false;
+    }
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function takeRow({ type, shape, data }: Tensor, row: number): Tensor {
+  const width = data.length / (shape[0] as number);
+  const part = isText(data) ? data.slice(row * width, (row + 1) * width) : data.slice(row * width, (row + 1) * width);
+  return { type, shape: [1, ...shape.slice(1)], data: part };
+}
+
+function isClose(left: Tensor, right: Tensor): boolean {
+  if (left.data.length !== right.data.length) return false;
+  return Array.prototype.every.call(left.data, (value: number | bigint | string, index: number) => {
+    const other = right.data[index];
+    if (typeof value !== 'number' || typeof other !== 'number') return value === other;
+    return Object.is(value, other) || Math.abs(value - other) <= 1e-4 * Math.max(1, Math.abs(value));
+  });
+}
+
+function smokeInputs(signature: Signature, rows: number): Tensor[] {
+  const rowShapes = rowShapesOf(signature);
+  return signature.inputs.map((input, at) => smokeTensor(input, rowShapes[at] as readonly number[], rows));
+}
+
+// Row r is filled with r, so that no two rows are alike.
+function smokeTensor({ type, shape }: TensorSpec, rowShape: readonly number[], rows: number): Tensor {
+  if (shape.length === 0) return { type, shape: [], data: filled(type, [0]) };
+  const first = shape[0] ?? rows;
+  const width = widthOf(rowShape);
+  const values = Array.from({ length: first * width }, (_, index) => Math.floor(index / width));
+  return { type, shape: [first, ...rowShape], data: filled(type, values) };
+}
+
+function filled(type: Tensor['type'], values: readonly number[]): Tensor['data'] {
+  const data = arrayOf(type, values.length);
+  // The array is this tensor's own, and each type gets its kind of element.
+  const target = data as unknown as unknown[];
+  values.forEach((value, at) => {
+    if (type === 'string') target[at] = String(value);
+    else if (type === 'int64' || type === 'uint64') target[at] = BigInt(value);
+    else if (type === 'float16') target[at] = toHalf(value);
+    else target[at] = type === 'bool' ? value % 2 : value;
+  });
+  return data;
+}

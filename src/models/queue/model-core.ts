@@ -1,0 +1,209 @@
+// What every loaded model does, whatever runs it: takes work in, tells works what became of them, counts, and ends well.
+
+import { cancelled, deadlinePassed, HeadraceError } from '../../core/index.ts';
+import type { ModelStatistics, RefusalReason, Signature, Tensor } from '../model-runtime.ts';
+import type { ModelWork } from '../model-work.ts';
+import { rowBytes, type RowShapes, rowShapesOf } from '../row-shapes.ts';
+import { isWhole } from '../tensor-work.ts';
+import { deliver } from './deliver.ts';
+import { type BatchMode, createModelQueue, type ModelQueue } from './model-queue.ts';
+import { type Batch, createJob, type QueuedJob, tellFailed } from './queued-job.ts';
+import type { RunCost } from './run-cost.ts';
+
+export interface ModelCoreOptions {
+  readonly signature: Signature;
+  readonly mode: BatchMode;
+  readonly cost: RunCost;
+  readonly lanes: number;
+  readonly maxQueuedRows: number;
+  readonly maxQueuedBytes: number;
+  /** When the next lane will be free, by the estimate. */
+  readonly freeMs: (nowMs: number) => number;
+  /** Work came: a run may begin. */
+  readonly wake: () => void;
+}
+
+export interface ModelCore {
+  readonly cost: RunCost;
+  readonly queue: Pick<ModelQueue, 'rows' | 'firstDeadlineMs'>;
+  submit(work: ModelWork): void;
+  /** The next batch for a run that begins at `startMs`; each ends with one of the next three. */
+  take(startMs: number): Batch | undefined;
+  /** Outputs in the signature's order, which hold good until the call returns. */
+  succeeded(batch: Batch, outputs: readonly Tensor[], tookMs: number): void;
+  /** The model threw: its works run once more, each alone; one that was alone has failed. */
+  threw(batch: Batch, reason: string): void;
+  /** What ran the batch ended with it, maybe because of it: its works run once more, each alone. */
+  crashed(batch: Batch, reason: string): void;
+  /** The batch never began. */
+  putBack(batch: Batch): void;
+  /** Tells works that wait and are cancelled or late. */
+  sweep(nowMs: number): void;
+  /** Works in the batch that are past their deadline need not wait for it. */
+  expire(batch: Batch, nowMs: number): void;
+  threadReplaced(): void;
+  statistics(): ModelStatistics;
+  /** Refuses new work; resolves when all is told, after `limitMs` at the latest: then what is left has failed. */
+  close(limitMs: number): Promise<void>;
+}
+
+// An estimate that no run has confirmed for so long is put to the proof before it refuses anybody.
+const OLD_ESTIMATE_MS = 1000;
+
+export function createModelCore(options: ModelCoreOptions): ModelCore {
+  const { signature, mode, cost, freeMs, wake } = options;
+  const ownShapes = rowShapesOf(signature);
+  const ownBytes = rowBytes(signature, ownShapes);
+  const refused: Record<RefusalReason, number> = { full: 0, hopeless: 0, deadline: 0, cancelled: 0, closed: 0 };
+  const running = new Set<Batch>();
+  let [runs, rows, failures, threadsReplaced, busyMs, runningRows] = [0, 0, 0, 0, 0, 0];
+  let provedMs = -Infinity;
+  let isClosed = false;
+  let whenIdle: (() => void) | undefined;
+
+  const drop = (job: QueuedJob, reason: 'deadline' | 'cancelled'): void => {
+    if (job.isTold) return;
+    refused[reason]++;
+    tellFailed(job, reason === 'deadline' ? deadlinePassed(WAITING) : cancelled(WAITING));
+  };
+  const queue = createModelQueue({ ...options, dropped: drop });
+
+  const fail = (job: QueuedJob, reason: string): void => {
+    if (job.isTold) return;
+    failures++;
+    tellFailed(job, new HeadraceError('HR_INFERENCE_FAILED', reason));
+  };
+  const settle = (batch: Batch): void => {
+    running.delete(batch);
+    runningRows -= batch.rows;
+  };
+  const checkIdle = (): void => {
+    if (running.size === 0 && queue.rows === 0) whenIdle?.();
+  };
+  const shapeOf = (work: ModelWork): { readonly key: string; readonly bytes: number } => {
+    const { rowShapes } = work;
+    if (rowShapes === undefined || hasSizes(rowShapes, ownShapes)) return { key: '', bytes: ownBytes };
+    return { key: JSON.stringify(rowShapes), bytes: rowBytes(signature, rowShapes) };
+  };
+
+  return {
+    cost,
+    queue,
+    submit(work) {
+      if (isClosed) {
+        refused.closed++;
+        return work.failed(unloaded());
+      }
+      if (!(work.count > 0)) return work.failed(new HeadraceError('HR_INVALID', 'there are no rows to predict for.'));
+      const { key, bytes } = shapeOf(work);
+      const job = createJob(work, key, bytes);
+      const nowMs = performance.now();
+      const isOld = running.size === 0 && queue.rows === 0 && nowMs - provedMs > OLD_ESTIMATE_MS;
+      const reason = queue.offer(job, nowMs, isOld ? undefined : freeMs(nowMs));
+      if (reason === undefined) return wake();
+      refused[reason]++;
+      job.isTold = true;
+      work.failed(refusal(reason, job, queue.rows, nowMs));
+    },
+    take(startMs) {
+      const batch = queue.take(startMs);
+      if (batch === undefined) {
+        checkIdle();
+        return undefined;
+      }
+      running.add(batch);
+      runningRows += batch.rows;
+      return batch;
+    },
+    succeeded(batch, outputs, tookMs) {
+      settle(batch);
+      runs++;
+      busyMs += tookMs;
+      provedMs = performance.now();
+      cost.observe(batch.rows, tookMs);
+      const wrong = isWhole((batch.segments[0] as Batch['segments'][number]).job.work)
+        ? undefined
+        : outputs.findIndex(({ shape }) => shape[0] !== batch.rows);
+      if (mode === 'single' || wrong === undefined || wrong < 0) rows += deliver(batch, outputs);
+      else {
+        const name = signature.outputs[wrong]?.name ?? '';
+        const sentence = `the model gave ${outputs[wrong]?.shape[0] ?? 'no'} rows of "${name}" for ${batch.rows} rows`;
+        for (const { job } of batch.segments) fail(job, sentence);
+      }
+      checkIdle();
+    },
+    threw(batch, reason) {
+      settle(batch);
+      runs++;
+      if (batch.isRetry || batch.segments.length === 1)
+        for (const { job } of batch.segments) fail(job, `the model's runtime failed: ${reason}`);
+      else queue.retryAlone(batch);
+      checkIdle();
+    },
+    crashed(batch, reason) {
+      settle(batch);
+      if (batch.isRetry) for (const { job } of batch.segments) fail(job, reason);
+      else queue.retryAlone(batch);
+      checkIdle();
+    },
+    putBack(batch) {
+      settle(batch);
+      queue.putBack(batch);
+    },
+    sweep(nowMs) {
+      queue.sweep(nowMs);
+      checkIdle();
+    },
+    expire(batch, nowMs) {
+      for (const { job } of batch.segments) {
+        if (job.isTold || job.deadlineMs >= nowMs) continue;
+        refused.deadline++;
+        tellFailed(job, deadlinePassed('the model ran'));
+      }
+    },
+    threadReplaced: () => void threadsReplaced++,
+    statistics: () => ({
+      queuedRows: queue.rows,
+      runningRows,
+      runs,
+      rows,
+      failures,
+      refused: { ...refused },
+      threadsReplaced,
+      busyMicros: Math.round(busyMs * 1000),
+    }),
+    async close(limitMs) {
+      isClosed = true;
+      if (running.size === 0 && queue.rows === 0) return;
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, limitMs);
+        whenIdle = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+      const left = [...queue.clear(), ...[...running].flatMap(({ segments }) => segments.map(({ job }) => job))];
+      for (const job of left) tellFailed(job, unloaded());
+    },
+  };
+}
+
+const WAITING = 'it waited for the model';
+
+function unloaded(): HeadraceError {
+  return new HeadraceError('HR_MODEL_NOT_READY', 'this model version was unloaded. Repeat the request.');
+}
+
+function refusal(reason: RefusalReason, job: QueuedJob, waiting: number, nowMs: number): HeadraceError {
+  const leftMs = Math.round(job.deadlineMs - nowMs);
+  if (reason === 'deadline') return deadlinePassed('the model had yet to run');
+  const sentence =
+    reason === 'full'
+      ? `${waiting} rows wait for this model already. Retry after a second.`
+      : `${waiting} rows wait for this model, more than it can do in the ${leftMs} ms left. Retry after a second.`;
+  return new HeadraceError('HR_OVERLOADED', sentence);
+}
+
+function hasSizes(rowShapes: RowShapes, own: RowShapes): boolean {
+  return rowShapes.every((sizes, at) => sizes.every((size, place) => size === own[at]?.[place]));
+}

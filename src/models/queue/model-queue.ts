@@ -1,0 +1,233 @@
+// Who runs next on a model, and who need not wait: decided by what a run costs. It knows no threads and no clock; times are
+// given, in milliseconds of one clock, so that it can be simulated.
+
+import type { Priority } from '../../core/index.ts';
+import type { RefusalReason } from '../model-runtime.ts';
+import { createDeadlineList, type DeadlineList, rowsLeft } from './deadline-list.ts';
+import type { Batch, QueuedJob, Segment } from './queued-job.ts';
+import type { RunCost } from './run-cost.ts';
+
+export interface ModelQueueOptions {
+  readonly cost: RunCost;
+  /** `joined`: jobs share a run. `single`: one job a run. `rowwise`: one row a run. */
+  readonly mode: BatchMode;
+  /** Runs at once. */
+  readonly lanes: number;
+  /** Of a job's priority and those before it: what may wait longer keeps nobody out. More than this gets in only alone. */
+  readonly maxQueuedRows: number;
+  readonly maxQueuedBytes: number;
+  /** A job that waited leaves without a run; it is not told yet. */
+  readonly dropped: (job: QueuedJob, reason: 'deadline' | 'cancelled') => void;
+}
+
+export type BatchMode = 'joined' | 'single' | 'rowwise';
+
+export interface ModelQueue {
+  /**
+   * Takes a job in, or says why not. `freeMs`: when the next lane will be free; undefined when nothing has run for so
+   * long that the estimate wants proof, and a job may run whatever it says.
+   */
+  offer(job: QueuedJob, nowMs: number, freeMs: number | undefined): RefusalReason | undefined;
+  /** The next batch, for a run that begins at `startMs`; undefined when nothing waits. */
+  take(startMs: number): Batch | undefined;
+  /** Rows of a batch that failed: each job's once more, alone and before all others. */
+  retryAlone(batch: Batch): void;
+  /** A batch that was taken and never began: as it is, before all others. */
+  putBack(batch: Batch): void;
+  /** Lets go of jobs that are cancelled or late already. */
+  sweep(nowMs: number): void;
+  /** Takes every job out, for a model that ends. */
+  clear(): QueuedJob[];
+  readonly rows: number;
+  /** The earliest deadline of those that go first. */
+  readonly firstDeadlineMs: number | undefined;
+}
+
+// A batch that is cut for a tight deadline must still get through nearly as many rows a second while others wait.
+const LEAST_EFFICIENCY = 0.97;
+const ORDER: readonly Priority[] = ['online', 'batch', 'shadow'];
+
+export function createModelQueue(options: ModelQueueOptions): ModelQueue {
+  const { cost, mode, lanes, maxQueuedRows, maxQueuedBytes, dropped } = options;
+  const lists: Record<Priority, DeadlineList> = {
+    online: createDeadlineList(),
+    batch: createDeadlineList(),
+    shadow: createDeadlineList(),
+  };
+  // Batches that ran, or were about to, on what failed.
+  const again: Batch[] = [];
+  const bytes: Record<Priority, number> = { online: 0, batch: 0, shadow: 0 };
+  let sweptMs = -Infinity;
+
+  const rows = (): number => lists.online.rows + lists.batch.rows + lists.shadow.rows;
+  const batchRows = (): number => (mode === 'rowwise' ? 1 : cost.batchRows());
+
+  // How long jobs take that run one after the other on all lanes, the last of them with `own` rows.
+  const queuedMs = (jobs: number, before: number, own: number): number => {
+    const apart = again.reduce((sum, batch) => sum + cost.runMs(batch.rows), 0) / lanes;
+    if (mode === 'single') {
+      const fixedMs = cost.runMs(0);
+      return apart + (jobs * fixedMs + cost.runMs(before) - fixedMs) / lanes + cost.runMs(own);
+    }
+    const most = batchRows();
+    const full = Math.ceil((before + own) / most) - 1;
+    return apart + (full * cost.runMs(most)) / lanes + cost.runMs(before + own - full * most);
+  };
+
+  const whyNot = (job: QueuedJob, nowMs: number, freeMs: number | undefined): RefusalReason | undefined => {
+    const { count } = job.work;
+    if (job.deadlineMs <= nowMs) return 'deadline';
+    let [jobs, before, waiting, waitingBytes] = [0, 0, 0, 0];
+    for (const priority of ORDER) {
+      const list = lists[priority];
+      waiting += list.rows;
+      waitingBytes += bytes[priority];
+      const ahead = priority === job.priority ? list.ahead(job.deadlineMs) : list;
+      jobs += ahead.jobs;
+      before += ahead.rows;
+      if (priority === job.priority) break;
+    }
+    if (waiting > 0 && (waiting + count > maxQueuedRows || waitingBytes + count * job.rowBytes > maxQueuedBytes))
+      return 'full';
+    // Nothing was run for a while: the estimate wants proof.
+    if (freeMs === undefined) return undefined;
+    if (nowMs + cost.runMs(Math.min(count, batchRows())) > job.deadlineMs) return 'deadline';
+    return Math.max(nowMs, freeMs) + queuedMs(jobs, before, count) > job.deadlineMs ? 'hopeless' : undefined;
+  };
+
+  const remove = (list: DeadlineList, job: QueuedJob): void => {
+    bytes[job.priority] -= rowsLeft(job) * job.rowBytes;
+    list.remove(job);
+  };
+
+  const sweep = (nowMs: number): void => {
+    sweptMs = nowMs;
+    for (const list of Object.values(lists))
+      for (let job = list.first; job !== undefined; ) {
+        const { after } = job;
+        const isLate = job.deadlineMs < nowMs;
+        if (isLate || job.isTold || job.work.scope.isCancelled) {
+          remove(list, job);
+          dropped(job, isLate ? 'deadline' : 'cancelled');
+        }
+        job = after;
+      }
+  };
+
+  const takeAgain = (startMs: number): Batch | undefined => {
+    for (let batch = again.shift(); batch !== undefined; batch = again.shift()) {
+      const runMs = cost.runMs(batch.rows);
+      const segments = batch.segments.filter(({ job }) => {
+        if (job.isTold) return false;
+        if (job.work.scope.isCancelled) dropped(job, 'cancelled');
+        else if (startMs + runMs > job.deadlineMs) dropped(job, 'deadline');
+        else return true;
+        return false;
+      });
+      if (segments.length > 0) return { ...batch, segments, rows: rowsOf(segments) };
+    }
+    return undefined;
+  };
+
+  const takeFrom = (from: readonly DeadlineList[], startMs: number): Batch | undefined => {
+    const waiting = from.reduce((sum, list) => sum + list.rows, 0);
+    const most = batchRows();
+    // What goes on: the batch has at most so many rows, that all of them keep their deadlines.
+    let limit = Math.min(most, waiting);
+    const isBehind = waiting > most;
+    const segments: Segment[] = [];
+    let taken = 0;
+    for (const list of from) {
+      for (let job = list.first; job !== undefined && taken < limit; ) {
+        const { after } = job;
+        if (job.isTold || job.work.scope.isCancelled) {
+          remove(list, job);
+          dropped(job, 'cancelled');
+        } else if (segments.length === 0 || (mode === 'joined' && job.shapeKey === segments[0]?.job.shapeKey)) {
+          const left = rowsLeft(job);
+          const size = mode === 'single' ? left : Math.min(left, limit - taken);
+          const leftMs = job.isProof ? Infinity : job.deadlineMs - startMs;
+          const verdict = fits(leftMs, taken + size, left - size, limit, isBehind);
+          if (verdict === undefined) {
+            remove(list, job);
+            dropped(job, 'deadline');
+          } else {
+            limit = verdict;
+            segments.push({ job, from: job.next, to: job.next + size });
+            bytes[job.priority] -= size * job.rowBytes;
+            list.takeRows(job, size);
+            taken += size;
+            if (mode === 'single') return { segments, rows: taken, isRetry: false };
+          }
+        }
+        job = after;
+      }
+    }
+    return taken === 0 ? undefined : { segments, rows: taken, isRetry: false };
+  };
+
+  // Whether a job keeps its deadline in a batch, and how many rows that then may have.
+  const fits = (leftMs: number, withIt: number, rest: number, limit: number, isBehind: boolean): number | undefined => {
+    const restMs = rest === 0 ? 0 : ((rest / batchRows()) * cost.runMs(batchRows())) / lanes;
+    if (cost.runMs(withIt) + restMs > leftMs) return undefined;
+    if (mode === 'single' || cost.runMs(limit) <= leftMs) return limit;
+    const fixedMs = cost.runMs(0);
+    const cut = Math.max(withIt, Math.floor((leftMs - fixedMs) / (cost.runMs(1) - fixedMs)));
+    const isWasteful = cut / cost.runMs(cut) < (LEAST_EFFICIENCY * limit) / cost.runMs(limit);
+    return isBehind && isWasteful ? undefined : Math.min(limit, cut);
+  };
+
+  return {
+    offer(job, nowMs, freeMs) {
+      let reason = whyNot(job, nowMs, freeMs);
+      // Those that nobody waits for any more should keep nobody out.
+      if ((reason === 'full' || reason === 'hopeless') && sweptMs < nowMs - 1) {
+        sweep(nowMs);
+        reason = whyNot(job, nowMs, freeMs);
+      }
+      if (reason !== undefined) return reason;
+      job.isProof = freeMs === undefined;
+      lists[job.priority].add(job);
+      bytes[job.priority] += job.work.count * job.rowBytes;
+      return undefined;
+    },
+    take(startMs) {
+      const repeated = takeAgain(startMs);
+      if (repeated !== undefined) return repeated;
+      // What comes in time for nobody leaves the list, so the next look may find another.
+      while (lists.online.jobs + lists.batch.jobs > 0) {
+        const batch = takeFrom([lists.online, lists.batch], startMs);
+        if (batch !== undefined) return batch;
+      }
+      while (lists.shadow.jobs > 0) {
+        const batch = takeFrom([lists.shadow], startMs);
+        if (batch !== undefined) return batch;
+      }
+      return undefined;
+    },
+    retryAlone({ segments }) {
+      for (const segment of segments) again.push({ segments: [segment], rows: rowsOf([segment]), isRetry: true });
+    },
+    putBack: (batch) => void again.push(batch),
+    sweep,
+    clear() {
+      const all = new Set(again.splice(0).flatMap(({ segments }) => segments.map(({ job }) => job)));
+      for (const list of Object.values(lists))
+        for (let job = list.first; job !== undefined; job = list.first) {
+          remove(list, job);
+          all.add(job);
+        }
+      return [...all];
+    },
+    get rows() {
+      return rows() + again.reduce((sum, batch) => sum + batch.rows, 0);
+    },
+    get firstDeadlineMs() {
+      return (lists.online.first ?? lists.batch.first ?? lists.shadow.first)?.deadlineMs;
+    },
+  };
+}
+
+function rowsOf(segments: readonly Segment[]): number {
+  return segments.reduce((sum, { from, to }) => sum + to - from, 0);
+}

@@ -1,0 +1,66 @@
+// A caller's work while it waits and runs: which of its rows were taken, which are answered, and whether it was told.
+
+import type { HeadraceError, Priority } from '../../core/index.ts';
+import type { Tensor } from '../model-runtime.ts';
+import type { ModelWork } from '../model-work.ts';
+
+export interface QueuedJob {
+  readonly work: ModelWork;
+  readonly priority: Priority;
+  readonly deadlineMs: number;
+  /** Rows of equal shapes share a batch. */
+  readonly shapeKey: string;
+  /** What a row takes in a batch, in bytes. */
+  readonly rowBytes: number;
+  /** The first row that no batch has taken yet. */
+  next: number;
+  answeredRows: number;
+  /** It may run whatever the estimate says, since that has grown old. */
+  isProof: boolean;
+  /** Done or failed was called; what still comes for it is dropped. */
+  isTold: boolean;
+  /** Outputs of a work that ran in several batches, as far as they came. */
+  gathered: Tensor[] | undefined;
+  /** Places in its list, while it waits. */
+  before: QueuedJob | undefined;
+  after: QueuedJob | undefined;
+}
+
+/** Rows `from` to `to` (exclusive) of a job, in one batch. */
+export interface Segment {
+  readonly job: QueuedJob;
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface Batch {
+  readonly segments: readonly Segment[];
+  readonly rows: number;
+  /** It failed among others once: now it answers for itself. */
+  readonly isRetry: boolean;
+}
+
+export function createJob(work: ModelWork, shapeKey: string, rowBytes: number): QueuedJob {
+  const { priority, deadlineMs } = work.scope;
+  return {
+    work,
+    priority,
+    deadlineMs,
+    shapeKey,
+    rowBytes,
+    next: 0,
+    answeredRows: 0,
+    isProof: false,
+    isTold: false,
+    gathered: undefined,
+    before: undefined,
+    after: undefined,
+  };
+}
+
+export function tellFailed(job: QueuedJob, error: HeadraceError): void {
+  if (job.isTold) return;
+  job.isTold = true;
+  job.gathered = undefined;
+  job.work.failed(error);
+}

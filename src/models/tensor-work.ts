@@ -1,0 +1,102 @@
+// Tensors of one caller as work for a model: for protocols that bring tensors, and for checks.
+
+import { HeadraceError, type Scope } from '../core/index.ts';
+import type { Signature, Tensor, TensorData, Tensors } from './model-runtime.ts';
+import type { BatchInput, ModelWork } from './model-work.ts';
+import { isText } from './tensor-arrays.ts';
+
+/** Work that runs by itself, on tensors as they are: rows of a model whose rows depend on each other. */
+export interface WholeWork extends ModelWork {
+  /** In the signature's order. */
+  readonly tensors: readonly Tensor[];
+}
+
+export function isWhole(work: ModelWork): work is WholeWork {
+  return 'tensors' in work;
+}
+
+/**
+ * `submit` gets one work. Throws HR_INVALID for tensors that are not the signature's: a missing or unknown input, a wrong
+ * type or shape, a text with a NUL; and what the work is told.
+ */
+export function inferTensors(
+  signature: Signature,
+  submit: (work: ModelWork | WholeWork) => void,
+  inputs: Tensors,
+  scope: Scope,
+  runsWhole: boolean,
+): Promise<Tensors> {
+  return new Promise((resolve, reject) => {
+    const mistake = tensorsMistake(signature, inputs);
+    if (mistake !== undefined) return reject(new HeadraceError('HR_INVALID', `${mistake}.`));
+    const tensors = signature.inputs.map(({ name }) => inputs[name] as Tensor);
+    const count = tensors[0]?.shape[0] ?? 1;
+    const work: ModelWork = {
+      count,
+      scope,
+      rowShapes: tensors.map(({ shape }) => shape.slice(1)),
+      bind: (index, batch, place) => bindTensors(tensors, index, batch, place),
+      done: (outputs, first) =>
+        resolve(
+          Object.fromEntries(
+            signature.outputs.map(({ name }, at) => {
+              const output = outputs[at] as Tensor;
+              return [name, runsWhole ? output : takeRows(output, first, count)];
+            }),
+          ),
+        ),
+      failed: reject,
+    };
+    submit(runsWhole ? { ...work, tensors } : work);
+  });
+}
+
+function bindTensors(tensors: readonly Tensor[], index: number, batch: readonly BatchInput[], place: number): void {
+  for (let at = 0; at < tensors.length; at++) {
+    const { data: from } = tensors[at] as Tensor;
+    const { data: to, width } = batch[at] as BatchInput;
+    // Checked to be of one type; the target is the model's own, to be written.
+    for (let i = 0; i < width; i++) (to as unknown as unknown[])[place * width + i] = from[index * width + i];
+  }
+}
+
+// A copy: what a run gives belongs to the run.
+function takeRows({ type, shape, data }: Tensor, first: number, count: number): Tensor {
+  const width = data.length / Math.max(shape[0] ?? 1, 1);
+  const part = data.slice(first * width, (first + count) * width) as TensorData;
+  return { type, shape: [count, ...shape.slice(1)], data: part };
+}
+
+/** What is wrong with tensors that a caller brings; one bad caller must not spoil a batch. */
+function tensorsMistake(signature: Signature, inputs: Tensors): string | undefined {
+  let rows: number | undefined;
+  for (const spec of signature.inputs) {
+    const { name } = spec;
+    const tensor = Object.hasOwn(inputs, name) ? inputs[name] : undefined;
+    if (tensor === undefined) return `input "${name}" is missing`;
+    if (tensor.type !== spec.type) return `input "${name}" is ${tensor.type}, expected ${spec.type}`;
+    let size = 1;
+    let fits = tensor.shape.length === spec.shape.length;
+    for (let at = 0; at < tensor.shape.length; at++) {
+      const given = tensor.shape[at] as number;
+      const expected = spec.shape[at];
+      size *= given;
+      // A first dimension fixed at 1 runs row by row, so any number of rows will do.
+      if (typeof expected === 'number' && expected !== given && !(at === 0 && expected === 1)) fits = false;
+    }
+    if (!fits)
+      return `input "${name}" has the shape [${tensor.shape.join(', ')}], expected [${spec.shape.map((s) => s ?? 'N').join(', ')}]`;
+    if (size !== tensor.data.length)
+      return `input "${name}" has ${tensor.data.length} elements, its shape says ${size}`;
+    const first = tensor.shape[0];
+    if ((spec.shape[0] === null || spec.shape[0] === 1) && first !== undefined) {
+      if (first === 0) return `input "${name}" has no rows`;
+      if (rows !== undefined && rows !== first) return `input "${name}" has ${first} rows, another input has ${rows}`;
+      rows = first;
+    }
+    if (isText(tensor.data) && tensor.data.some((text) => text.includes('\0')))
+      return `input "${name}" holds a NUL character, where the runtime would cut the text`;
+  }
+  const unknown = Object.keys(inputs).find((name) => !signature.inputs.some((spec) => spec.name === name));
+  return unknown === undefined ? undefined : `the model has no input "${unknown}"`;
+}

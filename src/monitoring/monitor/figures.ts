@@ -1,0 +1,163 @@
+// The figures of all processes together, as they are shown: what was counted by endpoint, arm, service, source and model, and
+// how the processes stand.
+
+import { compareTexts, type Micros } from '../../core/index.ts';
+import type { Readings } from './increment.ts';
+import { type ModelReading, modelKey } from './model-figures.ts';
+import { type PushBacklog, type PushCounts, sumBacklogs } from './push-tally.ts';
+import { createSummedCell, recentOf, type SummedCell, type SummedModel, type Sums, totalOf } from './sums.ts';
+import type { Tally } from './tally.ts';
+
+export interface Figures {
+  /** When the totals began. */
+  readonly startMicros: Micros;
+  readonly nowMicros: Micros;
+  /** By name; each as a whole, then its arms by variant and version. */
+  readonly endpoints: readonly EndpointFigures[];
+  readonly services: readonly NamedFigures[];
+  readonly pushes: readonly (readonly [source: string, counts: PushCounts])[];
+  readonly logWritten: number;
+  readonly logDropped: readonly (readonly [reason: string, count: number])[];
+  readonly models: readonly SummedModel[];
+  readonly processes: ProcessFigures;
+}
+
+export interface CellFigures {
+  readonly total: Tally;
+  readonly recent: Tally;
+  readonly errors: ReadonlyMap<string, number>;
+  readonly missing: ReadonlyMap<string, number>;
+}
+
+export interface NamedFigures extends CellFigures {
+  readonly name: string;
+}
+
+export interface EndpointFigures extends NamedFigures {
+  readonly arms: readonly ArmFigures[];
+}
+
+export interface ArmFigures extends CellFigures {
+  readonly variant: string;
+  readonly version: number;
+  readonly model: string;
+}
+
+/** Sums over the processes that serve; delays are those of the latest one. */
+export interface ProcessFigures {
+  readonly workers: number;
+  readonly ready: number;
+  readonly restarts: number;
+  /** When the oldest of them started. */
+  readonly startMicros: Micros;
+  readonly residentBytes: number;
+  readonly heapUsedBytes: number;
+  readonly inFlight: number;
+  readonly loopDelayMicros: Readings['loopDelayMicros'];
+  /** Of the busiest. */
+  readonly loopUtilization: number;
+  /** Null where no log tells. */
+  readonly logQueued: number | null;
+  readonly logQueuedBytes: number | null;
+  readonly backlog: PushBacklog;
+  readonly models: readonly ModelReading[];
+}
+
+export interface Counted {
+  readonly sums: Sums;
+  readonly startMicros: Micros;
+  readonly restarts: number;
+  readonly readings: readonly Readings[];
+}
+
+export function figuresOf({ sums, startMicros, restarts, readings }: Counted, nowMicros: Micros): Figures {
+  const cells = [...sums.cells.values()];
+  const show = (cell: SummedCell): CellFigures => ({
+    total: totalOf(cell),
+    recent: recentOf(cell, nowMicros),
+    errors: cell.errors,
+    missing: cell.missing,
+  });
+  return {
+    startMicros,
+    nowMicros,
+    endpoints: showEndpoints(cells, show),
+    services: cells
+      .filter(({ id }) => id.kind === 'service')
+      .map((cell) => ({ name: cell.id.name, ...show(cell) }))
+      .sort(byName),
+    pushes: [...sums.pushes].sort(([a], [b]) => compareTexts(a, b)),
+    logWritten: sums.logWritten,
+    logDropped: [...sums.logDropped],
+    models: [...sums.models.values()].sort((a, b) => compareTexts(a.model, b.model) || a.version - b.version),
+    processes: showProcesses(readings, restarts, startMicros),
+  };
+}
+
+function showEndpoints(cells: readonly SummedCell[], show: (cell: SummedCell) => CellFigures): EndpointFigures[] {
+  const endpoints = new Map<string, { whole: CellFigures; arms: ArmFigures[] }>();
+  const of = (name: string): { whole: CellFigures; arms: ArmFigures[] } => {
+    let endpoint = endpoints.get(name);
+    if (endpoint === undefined)
+      endpoints.set(name, (endpoint = { whole: show(createSummedCell({ kind: 'endpoint', name })), arms: [] }));
+    return endpoint;
+  };
+  for (const cell of cells) {
+    const { id } = cell;
+    if (id.kind === 'endpoint') of(id.name).whole = show(cell);
+    if (id.kind === 'arm') {
+      const { variant, version, model } = id;
+      of(id.name).arms.push({ variant, version, model, ...show(cell) });
+    }
+  }
+  return [...endpoints]
+    .map(([name, { whole, arms }]) => ({
+      name,
+      ...whole,
+      arms: arms.sort((a, b) => compareTexts(a.variant, b.variant) || a.version - b.version),
+    }))
+    .sort(byName);
+}
+
+function showProcesses(readings: readonly Readings[], restarts: number, startMicros: Micros): ProcessFigures {
+  const sum = (pick: (one: Readings) => number): number => readings.reduce((total, one) => total + pick(one), 0);
+  const most = (pick: (one: Readings) => number): number => Math.max(0, ...readings.map(pick));
+  const known = (pick: (one: Readings) => number | null): number | null => {
+    const numbers = readings.map(pick).filter((one) => one !== null);
+    return numbers.length === 0 ? null : numbers.reduce((total, one) => total + one, 0);
+  };
+  return {
+    workers: readings.length,
+    ready: readings.filter(({ isReady }) => isReady).length,
+    restarts,
+    startMicros: readings.length === 0 ? startMicros : Math.min(...readings.map((one) => one.startMicros)),
+    residentBytes: sum((one) => one.residentBytes),
+    heapUsedBytes: sum((one) => one.heapUsedBytes),
+    inFlight: sum((one) => one.inFlight),
+    loopDelayMicros: {
+      p50: most((one) => one.loopDelayMicros.p50),
+      p99: most((one) => one.loopDelayMicros.p99),
+      max: most((one) => one.loopDelayMicros.max),
+    },
+    loopUtilization: most((one) => one.loopUtilization),
+    logQueued: known((one) => one.logQueued),
+    logQueuedBytes: known((one) => one.logQueuedBytes),
+    backlog: sumBacklogs(readings.map(({ backlog }) => backlog)),
+    models: sumModels(readings.flatMap(({ models }) => models)),
+  };
+}
+
+function sumModels(readings: readonly ModelReading[]): ModelReading[] {
+  const sums = new Map<string, ModelReading>();
+  for (const one of readings) {
+    const before = sums.get(modelKey(one));
+    sums.set(modelKey(one), {
+      ...one,
+      queuedRows: one.queuedRows + (before?.queuedRows ?? 0),
+      memoryBytes: one.memoryBytes + (before?.memoryBytes ?? 0),
+    });
+  }
+  return [...sums.values()];
+}
+
+const byName = (a: { readonly name: string }, b: { readonly name: string }): number => compareTexts(a.name, b.name);

@@ -1,0 +1,68 @@
+// What a process tells whoever owns the totals, as plain data: what it has counted since it last told, and how it stands now.
+
+import type { Micros } from '../../core/index.ts';
+import type { ModelCounts, ModelReading } from './model-figures.ts';
+import type { PushBacklog, PushCounts } from './push-tally.ts';
+import type { PackedTally } from './tally.ts';
+
+/** What is counted together. */
+export type CellId =
+  | { readonly kind: 'endpoint'; readonly name: string }
+  | { readonly kind: 'service'; readonly name: string }
+  | {
+      readonly kind: 'arm';
+      /** The endpoint's. */
+      readonly name: string;
+      readonly variant: string;
+      readonly version: number;
+      readonly model: string;
+    };
+
+export type NamedCounts = readonly (readonly [name: string, count: number])[];
+
+export type PackedCell = CellId & {
+  readonly tallies: readonly PackedTally[];
+  /** By error code: requests; of an arm, rows. */
+  readonly errors: NamedCounts;
+  /** By feature: rows in which it was NOT_FOUND, OUTSIDE_MAX_AGE or INVALID. */
+  readonly missing: NamedCounts;
+};
+
+/** What was counted. Increments add up in whatever order. */
+export interface Increment {
+  readonly cells: readonly PackedCell[];
+  readonly pushes: readonly (readonly [source: string, counts: PushCounts])[];
+  readonly logWritten: number;
+  /** By reason. */
+  readonly logDropped: NamedCounts;
+  readonly models: readonly ModelCounts[];
+}
+
+/** How a process stands right now. */
+export interface Readings {
+  readonly residentBytes: number;
+  readonly heapUsedBytes: number;
+  readonly startMicros: Micros;
+  readonly isReady: boolean;
+  /** Requests that run. */
+  readonly inFlight: number;
+  /** How late the event loop was in the last ten to twenty seconds. */
+  readonly loopDelayMicros: { readonly p50: number; readonly p99: number; readonly max: number };
+  /** Share of that time in which it was busy. */
+  readonly loopUtilization: number;
+  /** Entries, and bytes, that wait to be written to the prediction log; null where the log does not tell. */
+  readonly logQueued: number | null;
+  readonly logQueuedBytes: number | null;
+  readonly backlog: PushBacklog;
+  readonly models: readonly ModelReading[];
+}
+
+export interface Taken {
+  readonly increment: Increment;
+  readonly readings: Readings;
+}
+
+export interface Report extends Taken {
+  /** 1, 2, … of one process: what was counted once is not counted again when it comes again, or late. */
+  readonly sequence: number;
+}

@@ -1,0 +1,279 @@
+// Every metric, once: its name by OpenTelemetry's conventions, its unit, what it tells, and its points. Prometheus' text and
+// OTLP are both written from this.
+
+import { type ErrorCode, ERRORS, MICROS_PER_SECOND } from '../../core/index.ts';
+import { FAILURE_KINDS } from './failure-kind.ts';
+import type { CellFigures, Figures, ProcessFigures } from './figures.ts';
+import { countAtMost, type LatencySketch } from './latency-sketch.ts';
+
+/** `s` and `By` are seconds and bytes, `1` a share; another unit is what is counted. */
+type Unit = 's' | 'By' | '1' | `{${string}}`;
+export type Labels = Readonly<Record<string, string>>;
+
+interface Described {
+  /** Such as `headrace.request.duration`. */
+  readonly name: string;
+  readonly unit: Unit;
+  readonly help: string;
+}
+
+export interface Numbers extends Described {
+  /** A counter only grows. */
+  readonly kind: 'counter' | 'gauge';
+  readonly points: readonly { readonly labels: Labels; readonly value: number }[];
+}
+
+export interface Histograms extends Described {
+  readonly kind: 'histogram';
+  readonly points: readonly { readonly labels: Labels; readonly value: HistogramValue }[];
+}
+
+export interface HistogramValue {
+  /** By bucket: those at most its bound, and above the one before; one more for what is above all bounds. */
+  readonly counts: readonly number[];
+  readonly count: number;
+  /** In seconds. */
+  readonly sum: number;
+}
+
+export type Metric = Numbers | Histograms;
+
+/** Upper bounds of the histograms' buckets, in seconds. */
+export const DURATION_BOUNDS: readonly number[] = [
+  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+];
+
+/** All metrics, those without points too. */
+export function metricsOf(figures: Figures): Metric[] {
+  return [
+    ...endpointMetrics(figures),
+    ...armMetrics(figures),
+    ...serviceMetrics(figures),
+    ...pushMetrics(figures),
+    ...logMetrics(figures),
+    ...modelMetrics(figures),
+    ...processMetrics(figures.processes),
+  ];
+}
+
+interface Labelled<Cell extends CellFigures = CellFigures> {
+  readonly labels: Labels;
+  readonly cell: Cell;
+}
+
+function endpointMetrics({ endpoints }: Figures): Metric[] {
+  const cells = endpoints.map((cell) => ({ labels: { endpoint: cell.name }, cell }));
+  return [
+    counted('headrace.requests', '{request}', 'Prediction requests answered.', cells, ({ total }) => total.requests),
+    failures('headrace.request.errors', '{request}', 'Prediction requests not answered.', cells),
+    codes('headrace.request.error_codes', '{request}', 'Prediction requests not answered, by error.', cells),
+    durations('headrace.request.duration', 'Duration of answered prediction requests.', cells),
+  ];
+}
+
+function armMetrics({ endpoints }: Figures): Metric[] {
+  const cells = endpoints.flatMap(({ name, arms }) =>
+    arms.map((cell) => ({
+      labels: { endpoint: name, variant: cell.variant, version: String(cell.version) },
+      cell,
+    })),
+  );
+  const missing = cells.flatMap(({ labels, cell }) =>
+    [...cell.missing].map(([feature, value]) => ({ labels: { ...labels, feature }, value })),
+  );
+  return [
+    counted('headrace.predictions', '{row}', 'Rows predicted.', cells, ({ total }) => total.rows),
+    failures('headrace.prediction.errors', '{row}', 'Rows not predicted.', cells),
+    codes('headrace.prediction.error_codes', '{row}', 'Rows not predicted, by error.', cells),
+    durations('headrace.prediction.duration', 'Duration of the requests a variant took part in.', cells),
+    {
+      name: 'headrace.missing_features',
+      unit: '{row}',
+      help: 'Predicted rows in which the feature was NOT_FOUND, OUTSIDE_MAX_AGE or INVALID.',
+      kind: 'counter',
+      points: missing,
+    },
+  ];
+}
+
+function serviceMetrics({ services }: Figures): Metric[] {
+  const cells = services.map((cell) => ({ labels: { service: cell.name }, cell }));
+  return [
+    counted('headrace.feature_reads', '{request}', 'Feature reads answered.', cells, ({ total }) => total.requests),
+    counted('headrace.feature_read.rows', '{row}', 'Rows of answered feature reads.', cells, ({ total }) => total.rows),
+    failures('headrace.feature_read.errors', '{request}', 'Feature reads not answered.', cells),
+    durations('headrace.feature_read.duration', 'Duration of answered feature reads.', cells),
+  ];
+}
+
+function pushMetrics({ pushes, processes: { backlog } }: Figures): Metric[] {
+  const outcomes = pushes.flatMap(([source, counts]) =>
+    Object.entries(counts.pushes).map(([outcome, value]) => ({ labels: { source, outcome }, value })),
+  );
+  const rows = pushes.map(([source, counts]) => ({ labels: { source }, value: counts.rows }));
+  return [
+    {
+      name: 'headrace.pushes',
+      unit: '{push}',
+      help: 'Pushes by source and outcome: accepted, repeated, refused, failed.',
+      kind: 'counter',
+      points: outcomes,
+    },
+    { name: 'headrace.pushed_rows', unit: '{row}', help: 'Rows of accepted pushes.', kind: 'counter', points: rows },
+    gauge('headrace.pushes.pending', '{push}', 'Pushes that are logged and not answered yet.', backlog.pending),
+    gauge('headrace.push.parts', 'By', 'Pushed parts in memory until their cut is sealed.', backlog.partBytes),
+    gauge('headrace.push.store_away', '{flag}', '1 while the online store takes no pushes.', backlog.storeAway),
+    gauge('headrace.push.shipping_away', '{flag}', '1 while the event log cannot be shipped.', backlog.shippingAway),
+  ];
+}
+
+function logMetrics({ logWritten, logDropped, processes }: Figures): Metric[] {
+  const { logQueued, logQueuedBytes } = processes;
+  const queued = (name: string, unit: Unit, value: number | null): Metric[] =>
+    value === null ? [] : [gauge(name, unit, 'Predictions and outcomes waiting to be written.', value)];
+  return [
+    {
+      name: 'headrace.prediction_log.written',
+      unit: '{record}',
+      help: 'Predictions and outcomes on disk.',
+      kind: 'counter',
+      points: [{ labels: {}, value: logWritten }],
+    },
+    {
+      name: 'headrace.prediction_log.dropped',
+      unit: '{record}',
+      help: 'Predictions and outcomes not logged, by reason.',
+      kind: 'counter',
+      points: logDropped.map(([reason, value]) => ({ labels: { reason }, value })),
+    },
+    ...queued('headrace.prediction_log.queued', '{record}', logQueued),
+    ...queued('headrace.prediction_log.queued', 'By', logQueuedBytes),
+  ];
+}
+
+function modelMetrics({ models, processes }: Figures): Metric[] {
+  const labelsOf = ({ model, version }: { readonly model: string; readonly version: number }): Labels => ({
+    model,
+    version: String(version),
+  });
+  const count = (
+    name: string,
+    unit: Unit,
+    help: string,
+    pick: (model: Figures['models'][number]) => number,
+  ): Metric => ({
+    name,
+    unit,
+    help,
+    kind: 'counter',
+    points: models.map((model) => ({ labels: labelsOf(model), value: pick(model) })),
+  });
+  const refused = models.flatMap((model) =>
+    [...model.refused].map(([reason, value]) => ({ labels: { ...labelsOf(model), reason }, value })),
+  );
+  const read = (
+    name: string,
+    unit: Unit,
+    help: string,
+    pick: (one: ProcessFigures['models'][number]) => number,
+  ): Metric => ({
+    name,
+    unit,
+    help,
+    kind: 'gauge',
+    points: processes.models.map((one) => ({ labels: labelsOf(one), value: pick(one) })),
+  });
+  return [
+    count('headrace.model.runs', '{run}', 'Batches that a model ran.', ({ runs }) => runs),
+    count('headrace.model.rows', '{row}', 'Rows that a model ran.', ({ rows }) => rows),
+    count('headrace.model.failures', '{row}', 'Rows that a model’s runtime failed on.', (model) => model.failures),
+    {
+      name: 'headrace.model.refused',
+      unit: '{row}',
+      help: 'Rows that were not run, by reason.',
+      kind: 'counter',
+      points: refused,
+    },
+    read('headrace.model.queued', '{row}', 'Rows that wait for a model.', ({ queuedRows }) => queuedRows),
+    read('headrace.model.memory', 'By', 'Memory of a model in all processes.', ({ memoryBytes }) => memoryBytes),
+  ];
+}
+
+function processMetrics(processes: ProcessFigures): Metric[] {
+  const { loopDelayMicros: delay } = processes;
+  const seconds = (micros: number): number => micros / MICROS_PER_SECOND;
+  const delayHelp = 'How late the event loop was in the last 10 to 20 s, of the latest process.';
+  return [
+    gauge('headrace.workers', '{process}', 'Serving processes.', processes.workers),
+    gauge('headrace.workers.ready', '{process}', 'Serving processes that are ready.', processes.ready),
+    {
+      name: 'headrace.worker.restarts',
+      unit: '{process}',
+      help: 'Serving processes started in place of one that died.',
+      kind: 'counter',
+      points: [{ labels: {}, value: processes.restarts }],
+    },
+    gauge('headrace.requests.in_flight', '{request}', 'Requests that run.', processes.inFlight),
+    gauge('nodejs.eventloop.delay.p50', 's', delayHelp, seconds(delay.p50)),
+    gauge('nodejs.eventloop.delay.p99', 's', delayHelp, seconds(delay.p99)),
+    gauge('nodejs.eventloop.delay.max', 's', delayHelp, seconds(delay.max)),
+    gauge(
+      'nodejs.eventloop.utilization',
+      '1',
+      'Share of time the busiest event loop was busy.',
+      processes.loopUtilization,
+    ),
+    gauge('process.resident_memory', 'By', 'Resident memory of all serving processes.', processes.residentBytes),
+    gauge('v8js.memory.heap.used', 'By', 'Used heap of all serving processes.', processes.heapUsedBytes),
+    gauge('process.start_time', 's', 'When the oldest serving process started.', seconds(processes.startMicros)),
+  ];
+}
+
+function gauge(name: string, unit: Unit, help: string, value: number): Metric {
+  return { name, unit, help, kind: 'gauge', points: [{ labels: {}, value }] };
+}
+
+function counted(
+  name: string,
+  unit: Unit,
+  help: string,
+  cells: readonly Labelled[],
+  pick: (cell: CellFigures) => number,
+): Metric {
+  const points = cells.map(({ labels, cell }) => ({ labels, value: pick(cell) }));
+  return { name, unit, help, kind: 'counter', points };
+}
+
+// Each kind from the start, so that the first failure is a step from 0.
+function failures(name: string, unit: Unit, help: string, cells: readonly Labelled[]): Metric {
+  const points = cells.flatMap(({ labels, cell }) =>
+    FAILURE_KINDS.map((outcome) => ({ labels: { ...labels, outcome }, value: cell.total[outcome] })),
+  );
+  return { name, unit, help, kind: 'counter', points };
+}
+
+function codes(name: string, unit: Unit, help: string, cells: readonly Labelled[]): Metric {
+  const points = cells.flatMap(({ labels, cell }) =>
+    [...cell.errors].map(([code, value]) => ({ labels: { ...labels, code, status: statusOf(code) }, value })),
+  );
+  return { name, unit, help, kind: 'counter', points };
+}
+
+// A worker of another build may count codes that this one does not know.
+function statusOf(code: string): string {
+  return Object.hasOwn(ERRORS, code) ? String(ERRORS[code as ErrorCode].status) : '500';
+}
+
+function durations(name: string, help: string, cells: readonly Labelled[]): Metric {
+  const points = cells.map(({ labels, cell }) => ({ labels, value: histogramOf(cell.total.latency) }));
+  return { name, unit: 's', help, kind: 'histogram', points };
+}
+
+function histogramOf(latency: LatencySketch): HistogramValue {
+  const upTo = [...DURATION_BOUNDS.map((bound) => countAtMost(latency, bound * MICROS_PER_SECOND)), latency.count];
+  return {
+    counts: upTo.map((count, at) => count - (upTo[at - 1] ?? 0)),
+    count: latency.count,
+    sum: latency.sumMicros / MICROS_PER_SECOND,
+  };
+}

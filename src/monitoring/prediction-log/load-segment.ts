@@ -1,0 +1,334 @@
+// A segment's records into tables of a DuckDB connection: one a schema, and one for outcomes, filled by chunks of columns.
+
+import {
+  BIGINT,
+  BLOB,
+  BOOLEAN,
+  DOUBLE,
+  type DuckDBAppender,
+  DuckDBBlobValue,
+  type DuckDBConnection,
+  DuckDBDataChunk,
+  DuckDBListValue,
+  type DuckDBType,
+  type DuckDBValue,
+  FLOAT,
+  INTEGER,
+  LIST,
+  VARCHAR,
+} from '@duckdb/node-api';
+import type { DataType, Micros, Value } from '../../core/index.ts';
+import { type NamedSchema, readSchema } from './arm-schema.ts';
+import { KIND, readFrames } from './frame.ts';
+import { flatColumns } from './log-columns.ts';
+import { readOutcome } from './outcome-record.ts';
+import { STATUSES } from './record-layout.ts';
+import { compileDecoder, type RecordDecoder, schemaIdOf } from './record-decoder.ts';
+
+export interface LogTables {
+  /** Appends all records of a segment; gives the ranges of bytes that can't be read. */
+  load(bytes: Buffer): Promise<readonly DamagedRange[]>;
+  /** Ends appending: the tables hold everything. */
+  finish(): void;
+  readonly predictions: readonly PredictionTable[];
+  /** With the columns of outcomes; undefined without any. */
+  readonly outcomes: { readonly table: string; readonly rows: number } | undefined;
+  /** Removes the tables. */
+  drop(): Promise<void>;
+}
+
+export interface PredictionTable {
+  readonly named: NamedSchema;
+  /** With `flatColumns`. */
+  readonly table: string;
+  /** Statuses by their number in the table. */
+  readonly statuses: readonly string[];
+  readonly rows: number;
+}
+
+export interface DamagedRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface LoadOptions {
+  /** Only predictions from `from` on and before `to`, and of `endpoint`. */
+  readonly from?: Micros;
+  readonly to?: Micros;
+  readonly endpoint?: string;
+  /** A schema that the segment does not have: its frame may be what is damaged. */
+  readonly schemaOf?: (id: string) => Promise<NamedSchema | undefined>;
+  /** Called now and then, so that others get their turn. */
+  readonly pause?: () => Promise<void>;
+}
+
+const CHUNK_ROWS = 2048;
+const FRAMES_A_TURN = 16 * CHUNK_ROWS;
+const OUTCOME_TYPES = [VARCHAR, VARCHAR, VARCHAR, DOUBLE, DOUBLE];
+const OUTCOME_COLUMNS = 'prediction_id VARCHAR, endpoint VARCHAR, outcome VARCHAR, observed DOUBLE, recorded DOUBLE';
+/** The relation of outcomes as a reader sees them, from their table. */
+export const outcomesSql = (table: string): string =>
+  `(SELECT prediction_id, endpoint, outcome::JSON AS outcome, make_timestamp(observed::BIGINT) AT TIME ZONE 'UTC' AS observed_at, \
+make_timestamp(recorded::BIGINT) AT TIME ZONE 'UTC' AS recorded_at FROM ${table})`;
+
+let tables = 0;
+
+export function createLogTables(connection: DuckDBConnection, options: LoadOptions = {}): LogTables {
+  const { from = -Infinity, to = Infinity, endpoint, schemaOf, pause } = options;
+  const bySchema = new Map<string, SchemaTable>();
+  let outcomes: TableFiller | undefined;
+
+  const open = async (named: NamedSchema): Promise<SchemaTable> => {
+    let table = bySchema.get(named.id);
+    if (table !== undefined) return table;
+    const columns = flatColumns(named);
+    const filler = await createFiller(
+      connection,
+      columns.map(({ name, type }) => `${name} ${type}`).join(', '),
+      flatTypes(named),
+    );
+    const statuses = [...STATUSES];
+    table = { named, filler, statuses, decode: compileDecoder(named), append: compileAppend(named, filler, statuses) };
+    bySchema.set(named.id, table);
+    return table;
+  };
+
+  return {
+    async load(bytes) {
+      const damaged: DamagedRange[] = [];
+      let count = 0;
+      const own = new Map<string, SchemaTable | null>();
+      for (const frame of readFrames(bytes)) {
+        if ('unread' in frame) {
+          if (frame.unread === 'damaged') damaged.push({ from: frame.at, to: frame.end });
+          continue;
+        }
+        if (++count % FRAMES_A_TURN === 0) await pause?.();
+        try {
+          if (frame.kind === KIND.schema) {
+            const id = schemaIdOf(bytes, frame);
+            const named = readSchema(id, bytes.toString('utf8', frame.from + 8, frame.end));
+            if (named === undefined) throw new RangeError('a schema is none');
+            own.set(id, endpoint === undefined || named.schema.endpoint === endpoint ? await open(named) : null);
+          } else if (frame.kind === KIND.prediction) {
+            const id = schemaIdOf(bytes, frame);
+            if (!own.has(id)) {
+              const named = await schemaOf?.(id);
+              if (named === undefined) throw new RangeError('the schema of a record is not there');
+              own.set(id, await open(named));
+            }
+            const table = own.get(id);
+            if (table === undefined || table === null) continue;
+            const record = table.decode(bytes, frame);
+            checkTime(record.atMicros);
+            if (record.atMicros < from || record.atMicros >= to) continue;
+            table.append(record);
+          } else {
+            const outcome = readOutcome(bytes, frame);
+            checkTime(outcome.observedMicros);
+            checkTime(outcome.recordedMicros);
+            outcomes ??= await createFiller(connection, OUTCOME_COLUMNS, OUTCOME_TYPES);
+            addRow(outcomes, [
+              outcome.predictionId,
+              outcome.endpoint,
+              // An outcome of null takes an earlier one back.
+              outcome.value === 'null' ? null : outcome.value,
+              outcome.observedMicros,
+              outcome.recordedMicros,
+            ]);
+          }
+        } catch (error) {
+          if (!(error instanceof RangeError) && !(error instanceof TypeError)) throw error;
+          damaged.push({ from: frame.at, to: frame.end });
+        }
+      }
+      return damaged;
+    },
+    finish() {
+      for (const { filler } of bySchema.values()) filler.finish();
+      outcomes?.finish();
+    },
+    get predictions() {
+      return Array.from(bySchema.values(), ({ named, filler, statuses }) => ({
+        named,
+        table: filler.name,
+        statuses,
+        rows: filler.rows,
+      }));
+    },
+    get outcomes() {
+      return outcomes === undefined ? undefined : { table: outcomes.name, rows: outcomes.rows };
+    },
+    async drop() {
+      for (const { filler } of bySchema.values()) await filler.drop();
+      await outcomes?.drop();
+    },
+  };
+}
+
+function checkTime(at: Micros): void {
+  if (!Number.isSafeInteger(at)) throw new RangeError('a time is none');
+}
+
+interface SchemaTable {
+  readonly named: NamedSchema;
+  readonly filler: TableFiller;
+  readonly statuses: readonly string[];
+  readonly decode: RecordDecoder;
+  readonly append: (record: ReturnType<RecordDecoder>) => void;
+}
+
+interface TableFiller {
+  readonly name: string;
+  readonly rows: number;
+  /** By column, each of `CHUNK_ROWS`; the next row's values belong at `next`. */
+  readonly columns: readonly DuckDBValue[][];
+  readonly next: number;
+  /** The row at `next` is there. */
+  added(): void;
+  finish(): void;
+  drop(): Promise<void>;
+}
+
+async function createFiller(
+  connection: DuckDBConnection,
+  definition: string,
+  types: readonly DuckDBType[],
+): Promise<TableFiller> {
+  const name = `hr_log_${tables++}`;
+  await connection.run(`CREATE TEMP TABLE ${name} (${definition})`);
+  const appender: DuckDBAppender = await connection.createAppender(name);
+  const chunk = DuckDBDataChunk.create(types, CHUNK_ROWS);
+  const columns = types.map(() => new Array<DuckDBValue>(CHUNK_ROWS).fill(null));
+  let next = 0;
+  let rows = 0;
+  let isDone = false;
+  const put = (): void => {
+    if (next === 0) return;
+    chunk.reset();
+    chunk.setColumns(next === CHUNK_ROWS ? columns : columns.map((column) => column.slice(0, next)));
+    appender.appendDataChunk(chunk);
+    rows += next;
+    next = 0;
+  };
+  const finish = (): void => {
+    if (isDone) return;
+    put();
+    appender.closeSync();
+    isDone = true;
+  };
+  return {
+    name,
+    columns,
+    get rows() {
+      return rows + next;
+    },
+    get next() {
+      return next;
+    },
+    added() {
+      if (++next === CHUNK_ROWS) put();
+    },
+    finish,
+    async drop() {
+      if (!isDone) appender.closeSync();
+      await connection.run(`DROP TABLE IF EXISTS ${name}`);
+    },
+  };
+}
+
+// Statuses as numbers: as texts they would take most of the time.
+function compileAppend({ fields }: NamedSchema, filler: TableFiller, names: string[]): SchemaTable['append'] {
+  const numberOf = (status: string): number => {
+    const known = names.indexOf(status);
+    return known < 0 ? names.push(status) - 1 : known;
+  };
+  const converters = fields.map(({ type }) => toDuckDb(type));
+  const { columns } = filler;
+  const put = (column: number, value: DuckDBValue): void => {
+    (columns[column] as DuckDBValue[])[filler.next] = value;
+  };
+  return ({ predictionId, requestId, traceId, atMicros, latencyMicros, unit, altered, values, statuses }) => {
+    put(0, predictionId);
+    put(1, requestId);
+    put(2, traceId);
+    put(3, atMicros);
+    put(4, Number.isFinite(latencyMicros) ? latencyMicros : null);
+    put(5, new DuckDBListValue(unit));
+    put(6, altered === null ? null : JSON.stringify(altered));
+    const firstStatus = OWN_COLUMNS + values.length;
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i] as Value;
+      put(OWN_COLUMNS + i, value === null ? null : (converters[i] as ToDuckDb)(value));
+    }
+    for (let i = 0; i < statuses.length; i++) put(firstStatus + i, numberOf(statuses[i] as string));
+    filler.added();
+  };
+}
+
+/** Of `flatColumns`, before those of the fields. */
+const OWN_COLUMNS = 7;
+
+function addRow(filler: TableFiller, row: readonly DuckDBValue[]): void {
+  row.forEach((value, column) => ((filler.columns[column] as DuckDBValue[])[filler.next] = value));
+  filler.added();
+}
+
+type ToDuckDb = (value: NonNullable<Value>) => DuckDBValue;
+
+function toDuckDb(type: DataType): ToDuckDb {
+  switch (type.kind) {
+    case 'bytes':
+      return (value) => new DuckDBBlobValue(value as Uint8Array);
+    case 'vector':
+      return (value) => new DuckDBListValue(Array.from(value as Float32Array));
+    case 'timestamp':
+      // A time that is no number is none.
+      return (value) => (Number.isSafeInteger(value) ? (value as number) : null);
+    case 'list': {
+      const item = toDuckDb(type.of);
+      return (value) =>
+        new DuckDBListValue((value as readonly Value[]).map((one) => (one === null ? null : item(one))));
+    }
+    default:
+      return (value) => value as boolean | number | bigint | string;
+  }
+}
+
+function flatTypes({ fields, schema }: NamedSchema): DuckDBType[] {
+  return [
+    VARCHAR,
+    VARCHAR,
+    VARCHAR,
+    DOUBLE,
+    DOUBLE,
+    LIST(VARCHAR),
+    VARCHAR,
+    ...fields.map(({ type }) => duckDbType(type)),
+    ...schema.featureFields.map(() => INTEGER),
+  ];
+}
+
+function duckDbType(type: DataType): DuckDBType {
+  switch (type.kind) {
+    case 'bool':
+      return BOOLEAN;
+    case 'int32':
+      return INTEGER;
+    case 'int64':
+      return BIGINT;
+    case 'float32':
+      return FLOAT;
+    case 'float64':
+    case 'timestamp':
+      return DOUBLE;
+    case 'string':
+      return VARCHAR;
+    case 'bytes':
+      return BLOB;
+    case 'list':
+      return LIST(duckDbType(type.of));
+    case 'vector':
+      return LIST(FLOAT);
+  }
+}

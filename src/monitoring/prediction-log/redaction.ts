@@ -1,0 +1,30 @@
+// Which values are not logged: by the names that the configuration has, of columns or of an endpoint's columns.
+
+import type { NamedSchema } from './arm-schema.ts';
+
+export interface Redaction {
+  /** Places of the schema's fields. */
+  readonly places: readonly number[];
+  readonly isUnitRedacted: boolean;
+}
+
+/** The values that stick a row to its variant are named `unit`. */
+const UNIT = 'unit';
+
+/** `names`: `column`, or `endpoint.column`. */
+export function redactionOf({ schema, fields }: NamedSchema, names: readonly string[]): Redaction {
+  const isRedacted = (column: string): boolean =>
+    names.includes(column) || names.includes(`${schema.endpoint}.${column}`);
+  return {
+    places: fields.flatMap(({ name }, place) => (isRedacted(name) ? [place] : [])),
+    isUnitRedacted: isRedacted(UNIT),
+  };
+}
+
+/** A list as it is configured: names with commas between them. */
+export function parseRedaction(text: string | undefined): string[] {
+  return (text ?? '')
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+}

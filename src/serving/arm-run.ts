@@ -1,0 +1,114 @@
+// How an arm answers rows: features in one round trip, then one piece of work for the model's queue, and one completion
+// from there to whoever waits.
+
+import { HeadraceError, type Scope } from '../core/index.ts';
+import type { BatchInput, ModelWork, Tensor } from '../models/index.ts';
+import type { ArmRow } from './arm.ts';
+import type { FeatureRow, FeatureRowOrError } from './feature-plan.ts';
+import type { ServedModel } from './served-models.ts';
+
+/** Runs rows whose features are there. A row that the model can't take fails alone, and so does one that breaks a batch. */
+export function inferRows(
+  model: ServedModel,
+  features: readonly FeatureRowOrError[],
+  scope: Scope,
+): Promise<readonly ArmRow[]> | readonly ArmRow[] {
+  const answered = new Array<ArmRow>(features.length);
+  const runnable: FeatureRow[] = [];
+  let places: number[] | undefined;
+  for (let i = 0; i < features.length; i++) {
+    const row = features[i] as FeatureRowOrError;
+    const error = row instanceof HeadraceError ? row : model.binding.check(row.values);
+    if (error !== undefined) {
+      // Until the first failure places are those of the rows themselves.
+      places ??= runnable.map((_, at) => at);
+      answered[i] = { error };
+      continue;
+    }
+    places?.push(i);
+    runnable.push(row as FeatureRow);
+  }
+  if (runnable.length === 0) return answered;
+  return new Promise((resolve) => {
+    model.loaded.submit(new RowsWork(model, scope, runnable, places, answered, () => resolve(answered)));
+  });
+}
+
+// A class, since one is made for every request.
+class RowsWork implements ModelWork {
+  readonly count: number;
+  readonly scope: Scope;
+  readonly rowShapes: readonly (readonly number[])[] | undefined;
+  readonly #model: ServedModel;
+  readonly #rows: readonly FeatureRow[];
+  readonly #places: readonly number[] | undefined;
+  readonly #answered: ArmRow[];
+  readonly #end: () => void;
+
+  constructor(
+    model: ServedModel,
+    scope: Scope,
+    rows: readonly FeatureRow[],
+    places: readonly number[] | undefined,
+    answered: ArmRow[],
+    end: () => void,
+  ) {
+    this.count = rows.length;
+    this.scope = scope;
+    this.rowShapes = model.binding.rowShapes;
+    this.#model = model;
+    this.#rows = rows;
+    this.#places = places;
+    this.#answered = answered;
+    this.#end = end;
+  }
+
+  bind(index: number, batch: readonly BatchInput[], place: number): void {
+    this.#model.binding.bindRow((this.#rows[index] as FeatureRow).values, batch, place);
+  }
+
+  done(outputs: readonly Tensor[], first: number): void {
+    const { binding } = this.#model;
+    for (let i = 0; i < this.count; i++) {
+      const { values: features, statuses } = this.#rows[i] as FeatureRow;
+      try {
+        this.#put(i, { outputs: binding.readRow(outputs, first + i), features, statuses });
+      } catch (thrown) {
+        this.#put(i, { error: asInferenceFailure(thrown) });
+      }
+    }
+    this.#end();
+  }
+
+  failed(error: HeadraceError): void {
+    if (this.count > 1 && error.code === 'HR_INFERENCE_FAILED') {
+      this.#runAlone();
+      return;
+    }
+    for (let i = 0; i < this.count; i++) this.#put(i, { error });
+    this.#end();
+  }
+
+  /** One row may have spoilt the others. */
+  #runAlone(): void {
+    let left = this.count;
+    const end = (): void => {
+      if (--left === 0) this.#end();
+    };
+    this.#rows.forEach((row, i) => {
+      const places = [this.#places?.[i] ?? i];
+      this.#model.loaded.submit(new RowsWork(this.#model, this.scope, [row], places, this.#answered, end));
+    });
+  }
+
+  #put(index: number, row: ArmRow): void {
+    this.#answered[this.#places === undefined ? index : (this.#places[index] as number)] = row;
+  }
+}
+
+function asInferenceFailure(thrown: unknown): HeadraceError {
+  if (thrown instanceof HeadraceError) return thrown;
+  return new HeadraceError('HR_INFERENCE_FAILED', `the model's answer can't be read: ${String(thrown)}`, {
+    cause: thrown,
+  });
+}

@@ -1,0 +1,69 @@
+// An arm: a variant compiled for predicting, all that a prediction needs looked up beforehand. Splits, metrics, logs and
+// spans know arms alone; whatever fails at one is counted there.
+
+import type { HeadraceError, Micros, Scope, Value } from '../core/index.ts';
+import type { Status } from '../online/index.ts';
+import type { FeaturePlan } from './feature-plan.ts';
+import type { RequestRow } from './row-parser.ts';
+import type { ServedModel } from './served-models.ts';
+
+/** Hash of what gives an arm its answers: bundle, view versions, model version, configuration. */
+export type ArmId = string;
+
+/** Immutable; retired after its last request. */
+export interface Arm {
+  readonly id: ArmId;
+  /** The variant's name. */
+  readonly name: string;
+  readonly version: number;
+  readonly features: FeaturePlan;
+  readonly graph: ModelGraph;
+  /** Features as of `at`, then inference: one row's failure is that row's alone. Throws HR_CANCELLED. */
+  run(rows: readonly RequestRow[], scope: Scope, at: Micros): Promise<readonly ArmRow[]> | readonly ArmRow[];
+  readonly write: ArmWriters;
+  readonly sinks: readonly ArmSink[];
+}
+
+/** What the features go through. One model so far; routers, ensembles and functions will be further kinds. */
+export interface ModelGraph {
+  readonly kind: 'model';
+  readonly model: ServedModel;
+}
+
+export type ArmRow = AnsweredRow | FailedRow;
+
+export interface AnsweredRow {
+  readonly error?: undefined;
+  /** In the order of the model's outputs. */
+  readonly outputs: readonly Value[];
+  /** In the service's order, as they were read. */
+  readonly features: readonly Value[];
+  readonly statuses: readonly Status[];
+}
+
+export interface FailedRow {
+  readonly error: HeadraceError;
+}
+
+export interface ArmWriters {
+  /** One row's part of the answer, as JSON. */
+  row(id: string, row: AnsweredRow, returnsFeatures: boolean): string;
+}
+
+/** What an arm's answers go to besides the client. A call a batch. */
+export type ArmSink = (batch: ArmBatch) => void;
+
+/** One request's rows at one arm, once they are answered. */
+export interface ArmBatch {
+  readonly scope: Scope;
+  readonly at: Micros;
+  /** Of the whole request. */
+  readonly latencyMicros: number;
+  readonly requests: readonly RequestRow[];
+  readonly rows: readonly ArmRow[];
+  /** Prediction ids; empty for failed rows. */
+  readonly ids: readonly string[];
+  /** False where the request failed as a whole, so that nobody got these rows. */
+  readonly isAnswered: boolean;
+  unitOf(row: RequestRow): readonly string[];
+}

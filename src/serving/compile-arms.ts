@@ -1,0 +1,150 @@
+// Variants compiled to arms: each one's features by the definitions that its version was trained on, its model, the texts
+// of its answers, and what is told of them.
+
+import {
+  canonicalJson,
+  contentHash,
+  type Field,
+  HeadraceError,
+  type Micros,
+  type Scope,
+  type Span,
+} from '../core/index.ts';
+import { versionsRead } from '../registry/index.ts';
+import type { Arm, ArmId, ArmRow, ArmWriters } from './arm.ts';
+import { inferRows } from './arm-run.ts';
+import { logSink, meterSink } from './arm-sinks.ts';
+import type { CompileEndpoint } from './endpoint-plan.ts';
+import { CLOCK_SKEW_MICROS, type FeaturePlan, type FeatureRowOrError } from './feature-plan.ts';
+import { compileObjectWriter, compilePlainTextWriter } from './json-writer.ts';
+import type { RequestRow } from './row-parser.ts';
+import type { ServedModel } from './served-models.ts';
+
+/** In the order of the traffic's variants; arms that read alike share a feature plan. */
+export function compileArms(
+  given: CompileEndpoint,
+  served: readonly ServedModel[],
+  requestColumns: readonly Field[],
+): readonly Arm[] {
+  const { state, spec, model, planFeatures, monitor, predictionLog } = given;
+  const plans = new Map<string, FeaturePlan>();
+  return state.variants.map((variant, place): Arm => {
+    const own = served[place] as ServedModel;
+    const { definitions, service } = own;
+    const reads = canonicalJson([versionsRead(definitions.manifest, service.name), service]);
+    const features = plans.get(reads) ?? planFeatures(definitions, { ...service, requestColumns });
+    plans.set(reads, features);
+    const id = armId(own, variant.version, spec.whenStoreDown);
+    const named = { endpoint: state.name, variant: variant.name, model: model.name, version: variant.version, arm: id };
+    const meter = monitor.arm({ ...named, features: service.features.map((feature) => feature.name) });
+    const log = predictionLog.arm({
+      ...named,
+      requestFields: requestColumns,
+      featureFields: service.features,
+      outputFields: own.spec.outputs,
+    });
+    const readFeatures = compileRead(features, spec.whenStoreDown === 'defaults');
+    return {
+      id,
+      name: variant.name,
+      version: variant.version,
+      features,
+      graph: { kind: 'model', model: own },
+      run(rows, scope, at) {
+        if (scope.span !== undefined) return runTraced(scope.span, own, readFeatures, rows, scope, at);
+        const read = readFeatures(rows, at);
+        if (!(read instanceof Promise)) return inferRows(own, read, scope);
+        return read.then((answered) => {
+          scope.check('features were read');
+          return inferRows(own, answered, scope);
+        });
+      },
+      write: compileWriters(model.name, variant, own),
+      sinks: [meterSink(meter), logSink(log)],
+    };
+  });
+}
+
+function armId(model: ServedModel, version: number, whenStoreDown: string): ArmId {
+  const { definitions, service, spec, artifact } = model;
+  const views = versionsRead(definitions.manifest, service.name);
+  return contentHash({
+    bundle: definitions.hash,
+    service: service.name,
+    views,
+    artifact,
+    version,
+    spec,
+    whenStoreDown,
+  });
+}
+
+type ReadFeatures = (
+  rows: readonly RequestRow[],
+  at: number,
+) => readonly FeatureRowOrError[] | Promise<readonly FeatureRowOrError[]>;
+
+/** The same, each stage with a span of its own. */
+async function runTraced(
+  span: Span,
+  model: ServedModel,
+  readFeatures: ReadFeatures,
+  rows: readonly RequestRow[],
+  scope: Scope,
+  at: Micros,
+): Promise<readonly ArmRow[]> {
+  const features = await inSpan(span, 'features.read', async () => readFeatures(rows, at));
+  scope.check('features were read');
+  return inSpan(span, 'model.run', async (own) => {
+    own.set('headrace.rows', rows.length);
+    own.set('headrace.placement', model.loaded.placement);
+    return inferRows(model, features, scope);
+  });
+}
+
+async function inSpan<T>(parent: Span, name: string, work: (span: Span) => Promise<T>): Promise<T> {
+  const span = parent.child(name);
+  try {
+    const result = await work(span);
+    span.end();
+    return result;
+  } catch (thrown) {
+    span.end(thrown);
+    throw thrown;
+  }
+}
+
+/** What a store that is down means: every row's error, or declared defaults. */
+function compileRead(features: FeaturePlan, hasDefaults: boolean): ReadFeatures {
+  const whenDown = (rows: readonly RequestRow[], thrown: unknown): readonly FeatureRowOrError[] => {
+    if (!(thrown instanceof HeadraceError)) throw thrown;
+    if (hasDefaults && thrown.code === 'HR_ONLINE_UNAVAILABLE') return features.defaults(rows);
+    return rows.map(() => thrown);
+  };
+  return (rows, at) => {
+    try {
+      const read = features.readEach(rows, at, CLOCK_SKEW_MICROS);
+      return read instanceof Promise ? read.catch((thrown: unknown) => whenDown(rows, thrown)) : read;
+    } catch (thrown) {
+      return whenDown(rows, thrown);
+    }
+  };
+}
+
+function compileWriters(
+  model: string,
+  variant: { readonly name: string; readonly version: number },
+  { service, spec, binding }: ServedModel,
+): ArmWriters {
+  const writeOutputs = compileObjectWriter(spec.outputs);
+  const writeFeatures = compileObjectWriter(service.features);
+  const writeStatuses = compilePlainTextWriter(service.features.map(({ name }) => name));
+  const rest = `,"model":${JSON.stringify(model)},"version":${variant.version},"variant":${JSON.stringify(variant.name)}`;
+  return {
+    row(id, row, returnsFeatures) {
+      const start = `{"prediction_id":"${id}","outputs":${writeOutputs(row.outputs)}${rest}`;
+      if (!returnsFeatures) return `${start}}`;
+      return `${start},"features":${writeFeatures(binding.shown(row.features))},"statuses":${writeStatuses(row.statuses)}}`;
+    },
+  };
+}

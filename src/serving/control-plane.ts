@@ -1,0 +1,102 @@
+// The control plane: which traffic endpoints have, and whether this server answers.
+
+import { messageOf } from '../core/index.ts';
+import type { Definitions } from '../definitions/index.ts';
+import type { IngestionStatus } from '../ingestion/index.ts';
+import type { EndpointState, Registry, SetTraffic, Traffic } from '../registry/index.ts';
+import type { Catalogue } from './catalogue.ts';
+import type { DefinitionsHealth, EndpointHealth } from './definitions-health.ts';
+import type { Failing } from './request-truth.ts';
+import type { Snapshots } from './snapshot.ts';
+
+export interface ControlPlane {
+  endpoints(): Promise<readonly ServedEndpoint[]>;
+  /** Throws HR_UNKNOWN_ENDPOINT. */
+  endpoint(name: string): Promise<ServedEndpoint>;
+  /** As the registry's: its `change` says whether the traffic is active yet. This server serves it then. */
+  setTraffic(name: string, traffic: Traffic, options: SetTraffic): Promise<ServedEndpoint>;
+  /**
+   * Whether requests can be answered: definitions are loaded, the server is not stopping, every endpoint with traffic had
+   * something to serve once, and the store had something of what runs filled once.
+   */
+  readiness(): Readiness;
+  /** What is served by. Throws HR_NOTHING_APPLIED. */
+  definitions(): Definitions;
+  /** What is there to ask, with its columns. Throws HR_NOTHING_APPLIED, HR_NOT_LOADED. */
+  catalogue(): Catalogue;
+  ingestionStatus(): IngestionStatus;
+  /** Looks for changes of the registry now instead of at the next tick. */
+  refresh(): Promise<void>;
+}
+
+/** An endpoint by the registry, and what this server makes of it; undefined until it has heard of it. */
+export interface ServedEndpoint {
+  readonly state: EndpointState;
+  readonly health: EndpointHealth | undefined;
+}
+
+export interface Readiness {
+  readonly isReady: boolean;
+  readonly reason: string;
+  readonly health: DefinitionsHealth;
+}
+
+export interface ControlPlaneParts {
+  readonly registry: Registry;
+  readonly snapshots: Snapshots;
+  readonly ingestionStatus: () => IngestionStatus;
+  readonly isDraining: () => boolean;
+  readonly failing: (endpoint: string) => Failing | undefined;
+}
+
+export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
+  const { registry, snapshots, ingestionStatus, isDraining, failing } = parts;
+  let hasBeenReady = false;
+
+  const health = (): DefinitionsHealth => snapshots.health(failing);
+  const served = (state: EndpointState): ServedEndpoint => ({
+    state,
+    health: health().endpoints.find(({ endpoint }) => endpoint === state.name),
+  });
+
+  return {
+    async endpoints() {
+      return (await registry.endpoints.list()).map(served);
+    },
+    endpoint: async (name) => served(await registry.endpoints.get(name)),
+    async setTraffic(name, traffic, options) {
+      const state = await registry.endpoints.setTraffic(name, traffic, options);
+      await snapshots.refresh();
+      return served(state);
+    },
+    readiness() {
+      const told = health();
+      if (isDraining()) return { isReady: false, reason: 'stopping', health: told };
+      try {
+        snapshots.definitions();
+      } catch (thrown) {
+        return { isReady: false, reason: messageOf(thrown), health: told };
+      }
+      const { otherStore } = told;
+      const missing = told.endpoints.filter(({ wanted, served }) => wanted.length > 0 && served.length === 0);
+      // Neither a version that can't be loaded later nor a store that is emptied must take servers from their balancer. A store
+      // that has not answered yet counts as the right one: an outage of it would keep every server that starts away.
+      hasBeenReady ||= otherStore === null && missing.length === 0;
+      if (hasBeenReady) return { isReady: true, reason: describeLacking(told), health: told };
+      if (otherStore !== null) return { isReady: false, reason: otherStore, health: told };
+      const names = missing.map(({ endpoint }) => endpoint).join(', ');
+      return { isReady: false, reason: `nothing can be served by ${names}`, health: told };
+    },
+    definitions: () => snapshots.definitions(),
+    catalogue: () => snapshots.catalogue(),
+    ingestionStatus,
+    refresh: () => snapshots.refresh(),
+  };
+}
+
+/** What of a server that is ready does not answer as it should. */
+function describeLacking({ endpoints }: DefinitionsHealth): string {
+  const lacking = endpoints.filter(({ state }) => state === 'failed' || state === 'stale');
+  if (lacking.length === 0) return 'ready';
+  return lacking.map(({ endpoint, state, reason }) => `${endpoint} is ${state}: ${reason}`).join('; ');
+}

@@ -1,0 +1,58 @@
+// Requests that wait for something, each until its deadline: one timer looks over all of them, so that none needs its own.
+
+import { deadlinePassed, type Scope } from '../core/index.ts';
+
+export interface Deadlines {
+  /** What `work` gives; HR_DEADLINE once the scope's deadline passes before. What `work` then gives is dropped. */
+  race<T>(work: Promise<T>, scope: Scope, stage: string): Promise<T>;
+  close(): void;
+}
+
+interface Waiting {
+  readonly deadlineMs: number;
+  readonly stage: string;
+  readonly reject: (thrown: Error) => void;
+}
+
+/** An answer is at most so much late. */
+const LOOK_EVERY_MS = 5;
+
+export function createDeadlines(): Deadlines {
+  const waiting = new Set<Waiting>();
+  let timer: NodeJS.Timeout | undefined;
+
+  const look = (): void => {
+    const now = performance.now();
+    for (const one of waiting) {
+      if (one.deadlineMs > now) continue;
+      waiting.delete(one);
+      one.reject(deadlinePassed(one.stage));
+    }
+    if (waiting.size > 0) return;
+    clearInterval(timer);
+    timer = undefined;
+  };
+
+  return {
+    race: (work, scope, stage) =>
+      new Promise((resolve, reject) => {
+        const one: Waiting = { deadlineMs: scope.deadlineMs, stage, reject };
+        waiting.add(one);
+        timer ??= setInterval(look, LOOK_EVERY_MS);
+        work.then(
+          (value) => {
+            waiting.delete(one);
+            resolve(value);
+          },
+          (thrown: unknown) => {
+            waiting.delete(one);
+            reject(thrown as Error);
+          },
+        );
+      }),
+    close() {
+      clearInterval(timer);
+      timer = undefined;
+    },
+  };
+}

@@ -1,0 +1,89 @@
+// Features of a service for rows of keys, with their statuses and times: what POST /v1/features/read answers, and
+// `features get` as plain data.
+
+import {
+  checkRowLimit,
+  describe,
+  type ErrorDetail,
+  formatTimestamp,
+  invalid,
+  type Micros,
+  toJson,
+} from '../../core/index.ts';
+import type { FeaturePlan, FeatureRow } from '../feature-plan.ts';
+import type { RequestRow, RowParser } from '../row-parser.ts';
+import { type FeatureSource, type Layout, viewTimes } from './answer-writer.ts';
+import type { ReadPlan } from './read-plan.ts';
+
+/** One row's answer as plain JSON data. */
+export interface FeatureAnswer {
+  /** By full feature name, in the service's order. */
+  readonly features: Readonly<Record<string, unknown>>;
+  /** Of the features whose status isn't PRESENT. */
+  readonly statuses: Readonly<Record<string, string>>;
+  /** By the name under which the service has a stored view: RFC 3339, null where there is no record. */
+  readonly event_times: Readonly<Record<string, string | null>>;
+}
+
+/** A service's features as they were read, not yet written in anyone's form. */
+export interface FeaturesRead {
+  readonly source: FeatureSource;
+  /** The native API's answer. */
+  toJson(layout: Layout): Buffer;
+}
+
+export interface ReadLimits {
+  readonly maxRows: number;
+  /** What raises it, where something does. */
+  readonly setting?: string;
+}
+
+/** Reads `rows` (JSON) as the clock showed `at`. Throws HR_INVALID, HR_TOO_LARGE, HR_ONLINE_UNAVAILABLE. */
+export async function readFeatures(
+  plan: ReadPlan,
+  rows: unknown,
+  at: Micros,
+  limits: ReadLimits,
+  skew: Micros = 0,
+): Promise<FeaturesRead> {
+  const read = plan.read(parseRows(plan.parseRow, rows, limits), at, skew);
+  const source = read instanceof Promise ? await read : read;
+  return { source, toJson: (layout) => plan.toJson(source, layout) };
+}
+
+/** As `readFeatures`, each row as plain data. */
+export async function readFeatureRows(
+  plan: FeaturePlan,
+  rows: unknown,
+  at: Micros,
+  limits: ReadLimits,
+): Promise<FeatureAnswer[]> {
+  const read = await plan.read(parseRows(plan.parseRow, rows, limits), at, 0);
+  return read.map((row) => toAnswer(plan, row));
+}
+
+function parseRows(parseRow: RowParser, rows: unknown, { maxRows, setting }: ReadLimits): RequestRow[] {
+  if (!Array.isArray(rows))
+    throw invalid([{ path: 'rows', message: `expected an array of rows, got ${describe(rows)}` }]);
+  checkRowLimit('rows', rows, maxRows, setting);
+  const mistakes: ErrorDetail[] = [];
+  const parsed = rows.map((row, index) => parseRow(row, index, mistakes));
+  if (mistakes.length > 0) throw invalid(mistakes);
+  return parsed;
+}
+
+function toAnswer({ service }: FeaturePlan, row: FeatureRow): FeatureAnswer {
+  const features: Record<string, unknown> = {};
+  const statuses: Record<string, string> = {};
+  service.features.forEach(({ name, type }, at) => {
+    features[name] = toJson(type, row.values[at] ?? null);
+    const status = row.statuses[at] ?? 'NOT_FOUND';
+    if (status !== 'PRESENT') statuses[name] = status;
+  });
+  const times = viewTimes(service).map(({ role, read }) => {
+    const feature = service.features.findIndex(({ from }) => from.kind === 'read' && from.read === read);
+    const event = row.eventMicros[feature] ?? null;
+    return [role, event === null ? null : formatTimestamp(event)];
+  });
+  return { features, statuses, event_times: Object.fromEntries(times) as FeatureAnswer['event_times'] };
+}

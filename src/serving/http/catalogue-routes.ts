@@ -1,0 +1,129 @@
+// What is there to ask, as lists: services and views with their columns, and `/`, which leads to the rest.
+
+import type { FastifyInstance } from 'fastify';
+import { didYouMeanOf, HeadraceError, stringifyJson, typeName } from '../../core/index.ts';
+import type { AnsweredField, Catalogue, ListedService, ListedView, RequestColumn } from '../catalogue.ts';
+import type { ControlPlane } from '../control-plane.ts';
+import { etagged, renderedOnce, sendEtagged } from './etagged.ts';
+import {
+  ProblemResponse,
+  ServiceParams,
+  ServiceResponse,
+  ServicesResponse,
+  ViewParams,
+  ViewResponse,
+  ViewsResponse,
+} from './schemas.ts';
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+const problems = { '4xx': ProblemResponse, '5xx': ProblemResponse };
+const tags = ['catalogue'];
+
+export function addCatalogueRoutes(app: FastifyInstance, control: Pick<ControlPlane, 'catalogue'>): void {
+  const asJson = (value: object) => etagged(stringifyJson(value), JSON_TYPE);
+  const services = renderedOnce((catalogue: Catalogue) => asJson({ services: catalogue.services.map(presentService) }));
+  const views = renderedOnce((catalogue: Catalogue) => asJson({ views: catalogue.views.map(presentView) }));
+
+  app.get(
+    '/v1/services',
+    {
+      config: { role: 'read' },
+      schema: { summary: 'List feature services', tags, response: { 200: ServicesResponse, ...problems } },
+    },
+    (request, reply) => sendEtagged(request, reply, services(control.catalogue())),
+  );
+  app.get<{ Params: { service: string } }>(
+    '/v1/services/:service',
+    {
+      config: { role: 'read' },
+      schema: {
+        summary: 'Show a feature service: what it asks for, what it answers, by which definitions',
+        tags,
+        params: ServiceParams,
+        response: { 200: ServiceResponse, ...problems },
+      },
+    },
+    (request, reply) => {
+      const { name, list } = { name: request.params.service, list: control.catalogue().services };
+      const service = list.find((one) => one.name === name);
+      if (service === undefined) throw unknown('HR_UNKNOWN_SERVICE', 'feature service', 'services', name, list);
+      return sendEtagged(request, reply, asJson(presentService(service)));
+    },
+  );
+  app.get(
+    '/v1/views',
+    {
+      config: { role: 'read' },
+      schema: { summary: 'List feature views', tags, response: { 200: ViewsResponse, ...problems } },
+    },
+    (request, reply) => sendEtagged(request, reply, views(control.catalogue())),
+  );
+  app.get<{ Params: { view: string } }>(
+    '/v1/views/:view',
+    {
+      config: { role: 'read' },
+      schema: {
+        summary: 'Show a feature view: its entity, source, features and versions',
+        tags,
+        params: ViewParams,
+        response: { 200: ViewResponse, ...problems },
+      },
+    },
+    (request, reply) => {
+      const { name, list } = { name: request.params.view, list: control.catalogue().views };
+      const view = list.find((one) => one.name === name);
+      if (view === undefined) throw unknown('HR_UNKNOWN_VIEW', 'view', 'views', name, list);
+      return sendEtagged(request, reply, asJson(presentView(view)));
+    },
+  );
+}
+
+function unknown(
+  code: 'HR_UNKNOWN_SERVICE' | 'HR_UNKNOWN_VIEW',
+  what: string,
+  plural: string,
+  name: string,
+  list: readonly { readonly name: string }[],
+): HeadraceError {
+  const known = list.map((one) => one.name);
+  return new HeadraceError(code, `there is no ${what} "${name.slice(0, 200)}".${didYouMeanOf(plural, name, known)}`);
+}
+
+/** As plain JSON data, with the API's names. */
+function presentService({ waitsFor, request, features, ...service }: ListedService): object {
+  return {
+    ...service,
+    waits_for: waitsFor,
+    request: request.map(presentColumn),
+    features: features.map(presentFeature),
+  };
+}
+
+function presentColumn({ name, type, isRequired, default: given, description }: RequestColumn): object {
+  const column = { name, type: typeName(type), required: isRequired, description };
+  return given === undefined ? column : { ...column, default: given };
+}
+
+function presentFeature({ name, types, description }: AnsweredField): object {
+  const feature = { name, type: types.map(typeName).join(' | ') };
+  return description === undefined ? feature : { ...feature, description };
+}
+
+function presentView({ keys, features, versions, ...view }: ListedView): object {
+  return {
+    ...view,
+    keys: keys.map(({ name, type }) => ({ name, type: typeName(type) })),
+    features: features.map(({ name, type, description, default: given, aggregation }) => ({
+      name,
+      type: typeName(type),
+      ...(description === undefined ? {} : { description }),
+      ...(given === undefined ? {} : { default: given }),
+      aggregation: aggregation.op,
+    })),
+    versions: versions.map(({ version, isCurrent, isComplete }) => ({
+      version,
+      current: isCurrent,
+      complete: isComplete,
+    })),
+  };
+}

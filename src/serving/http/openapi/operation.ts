@@ -1,0 +1,76 @@
+// One operation of the document: the words around its typed bodies, the same for endpoints, services and sources.
+
+import type { Described } from '../../catalogue.ts';
+import { type ProblemsOf, problemResponses } from './problem-responses.ts';
+import type { JsonSchema } from './value-schema.ts';
+
+/** Part of a document: path items by path, and the schemas that they refer to by name. */
+export interface DocumentPart {
+  readonly paths: Readonly<Record<string, object>>;
+  readonly schemas: Readonly<Record<string, JsonSchema>>;
+}
+
+export interface Operation {
+  readonly id: string;
+  readonly tag: 'predict' | 'features' | 'push';
+  readonly summary: string;
+  /** What it is of, as its author describes it. */
+  readonly of?: Described;
+  readonly body: JsonSchema;
+  readonly example: unknown;
+  /** More examples, by name. */
+  readonly answer: JsonSchema;
+  readonly answered: string;
+  readonly problems: ProblemsOf;
+  readonly parameters?: readonly string[];
+}
+
+/** The path item of a POST. */
+export function postItem(operation: Operation): object {
+  const { id, tag, summary, of, body, example, answer, answered, problems, parameters = [] } = operation;
+  const description = of === undefined ? '' : describe(of);
+  return {
+    post: {
+      operationId: id,
+      tags: [tag],
+      summary,
+      ...(description === '' ? {} : { description }),
+      ...(of?.owner === undefined ? {} : { 'x-owner': of.owner }),
+      ...(of?.tags === undefined ? {} : { 'x-tags': of.tags }),
+      parameters: ['RequestId', ...parameters].map((name) => ({ $ref: `#/components/parameters/${name}` })),
+      requestBody: { required: true, content: { 'application/json': { schema: body, example } } },
+      responses: {
+        200: { description: answered, content: { 'application/json': { schema: answer } } },
+        ...problemResponses(problems),
+      },
+    },
+  };
+}
+
+function describe({ description = '', owner, tags = {} }: Described): string {
+  const labels = Object.entries(tags).map(([name, value]) => `${name}: ${value}`);
+  const about = [...(owner === undefined ? [] : [`Owner: ${owner}`]), ...labels].join(' · ');
+  return [description, about].filter((text) => text !== '').join('\n\n');
+}
+
+/** What operations refer to. */
+export const PARAMETERS = {
+  RequestId: {
+    name: 'X-Request-Id',
+    in: 'header',
+    description: 'Echoed, and in the log; made where it is left out',
+    schema: { type: 'string', pattern: '^[ -~]{1,128}$' },
+  },
+  Timeout: {
+    name: 'X-Request-Timeout-Ms',
+    in: 'header',
+    description: 'The deadline in milliseconds; past it the answer is 504',
+    schema: { type: 'integer', minimum: 1, maximum: 3_600_000 },
+  },
+  IdempotencyKey: {
+    name: 'Idempotency-Key',
+    in: 'header',
+    description: 'A repeat under the same key changes nothing and gets the first answer',
+    schema: { type: 'string', minLength: 1, maxLength: 255, pattern: '^[!-~](?:[ -~]*[!-~])?$' },
+  },
+};

@@ -1,0 +1,65 @@
+// What the log says of requests: each failure of the server once, with what it takes to find it again; all others where that is
+// asked for.
+
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { ERRORS, type HeadraceError, type Logger } from '../../core/index.ts';
+import { failureKind } from '../../monitoring/index.ts';
+import { traceIdOf } from './request-context.ts';
+import { routeOf } from './trace-requests.ts';
+
+/** `none`: only what should not happen at all (500). `errors`: every failure of the server. `all`: every request. */
+export type LoggedRequests = 'none' | 'errors' | 'all';
+
+export interface RequestLog {
+  /** Logs a failure of the server; what clients did wrong is not its failure. */
+  failed(request: FastifyRequest, error: HeadraceError): void;
+}
+
+/** A server that fails everything writes no more lines a second than this, and how many there were. */
+const MOST_A_SECOND = 100;
+
+export function createRequestLog(logger: Logger, logged: LoggedRequests): RequestLog {
+  let lines = 0;
+  let unlogged = 0;
+  let timer: NodeJS.Timeout | undefined;
+  const endSecond = (): void => {
+    timer = undefined;
+    if (unlogged > 0) logger.error({ requests: unlogged }, 'more requests failed');
+    lines = unlogged = 0;
+  };
+  return {
+    failed(request, error) {
+      const { status } = ERRORS[error.code];
+      if (failureKind(error.code) !== 'failed' || (logged === 'none' && status !== 500)) return;
+      timer ??= setTimeout(endSecond, 1000).unref();
+      if (++lines > MOST_A_SECOND) {
+        unlogged++;
+        return;
+      }
+      const cause = error.cause instanceof Error ? error.cause : error;
+      const why = status === 500 ? { err: { message: error.message, stack: cause.stack } } : { reason: error.message };
+      logger.error({ ...fieldsOf(request), status, code: error.code, ...why }, 'request failed');
+    },
+  };
+}
+
+/** Logs every request that is not a failure. */
+export function logEveryRequest(app: FastifyInstance, logger: Logger): void {
+  app.addHook('onResponse', (request: FastifyRequest, reply: FastifyReply, done) => {
+    const { statusCode: status } = reply;
+    const latencyMs = Math.round(reply.elapsedTime * 1000) / 1000;
+    if (status < 500 && status !== 422) logger.info({ ...fieldsOf(request), status, latencyMs }, 'request');
+    done();
+  });
+}
+
+function fieldsOf(request: FastifyRequest): object {
+  const { endpoint } = (request.params ?? {}) as { readonly endpoint?: string };
+  return {
+    requestId: request.id,
+    traceId: traceIdOf(request) ?? null,
+    ...(endpoint === undefined ? {} : { endpoint }),
+    method: request.method,
+    route: routeOf(request),
+  };
+}

@@ -1,0 +1,99 @@
+// The ingestion plane: events that are pushed, and what became of predictions.
+
+import {
+  describeMistake,
+  invalid,
+  INVALID,
+  type Micros,
+  parseTimestamp,
+  type Scope,
+  toHeadraceError,
+} from '../core/index.ts';
+import type { Ingestion, PushResult } from '../ingestion/index.ts';
+import type { Monitor } from '../monitoring/index.ts';
+import type { InFlight } from './in-flight.ts';
+import type { ServingDeps } from './serving-deps.ts';
+import type { Snapshots } from './snapshot.ts';
+import type { Wake } from './wake.ts';
+
+export interface IngestPlane {
+  push(source: string, rows: unknown, idempotencyKey: string | undefined, scope: Scope): Promise<PushResult>;
+  /** How many were taken; durable by then. */
+  recordOutcomes(endpoint: string, outcomes: readonly OutcomeInput[], scope: Scope): Promise<number>;
+}
+
+export interface OutcomeInput {
+  readonly prediction_id: string;
+  readonly value: number | boolean | string | null;
+  readonly observed_at?: string;
+}
+
+export function createIngestPlane(
+  deps: Pick<ServingDeps, 'clock' | 'monitor' | 'predictionLog'>,
+  given: {
+    readonly snapshots: Snapshots;
+    readonly ingestion: Ingestion;
+    readonly inFlight: InFlight;
+    readonly wake: Wake;
+  },
+): IngestPlane {
+  const { snapshots, ingestion, inFlight, wake } = given;
+  const { monitor } = deps;
+
+  const bounded = async <T>(work: () => Promise<T>): Promise<T> => {
+    inFlight.enter();
+    try {
+      await wake.awake();
+      return await work();
+    } finally {
+      inFlight.leave();
+    }
+  };
+
+  return {
+    push: (source, rows, idempotencyKey) =>
+      bounded(async () => {
+        try {
+          const result = await ingestion.push(source, rows, idempotencyKey);
+          const outcome = result.duplicate ? 'repeated' : 'accepted';
+          monitor.recordPush({ source, outcome, rows: result.accepted });
+          return result;
+        } catch (thrown) {
+          countFailedPush(monitor, source, thrown);
+          throw thrown;
+        }
+      }),
+    recordOutcomes: (endpoint, outcomes) =>
+      bounded(async () => {
+        snapshots.endpoint(endpoint);
+        const now = deps.clock.nowMicros();
+        const checked = outcomes.map((outcome, index) => ({
+          predictionId: outcome.prediction_id,
+          endpoint,
+          value: outcome.value,
+          observedMicros: observedMicros(outcome, index, now),
+        }));
+        await deps.predictionLog.recordOutcomes(checked);
+        return checked.length;
+      }),
+  };
+}
+
+// A source that does not exist gets no counter of its own: anyone could make as many as they like.
+function countFailedPush(monitor: Monitor, source: string, thrown: unknown): void {
+  const error = toHeadraceError(thrown);
+  if (error.code === 'HR_UNKNOWN_SOURCE') return;
+  monitor.recordPush({ source, outcome: error.status < 500 ? 'refused' : 'failed', rows: 0 });
+}
+
+const TIMESTAMP = { kind: 'timestamp' } as const;
+
+function observedMicros(outcome: OutcomeInput, index: number, now: Micros): Micros {
+  if (outcome.observed_at === undefined) return now;
+  const at = parseTimestamp(outcome.observed_at) ?? INVALID;
+  if (at === INVALID)
+    throw invalid([
+      { path: `outcomes[${index}].observed_at`, message: describeMistake(TIMESTAMP, outcome.observed_at) },
+    ]);
+  return at;
+}

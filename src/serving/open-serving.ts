@@ -1,0 +1,78 @@
+// Opens all that one server answers by: the three planes over one snapshot of what is served, kept up to date until the end.
+
+import { openIngestion } from '../ingestion/index.ts';
+import { type ControlPlane, createControlPlane } from './control-plane.ts';
+import { createDataPlane, type DataPlane } from './data-plane.ts';
+import { createInFlight } from './in-flight.ts';
+import { createIngestPlane, type IngestPlane } from './ingest-plane.ts';
+import type { ServingDeps } from './serving-deps.ts';
+import { openSnapshots } from './snapshot.ts';
+import { createWake } from './wake.ts';
+
+export interface ServingPlanes {
+  readonly data: DataPlane;
+  readonly ingest: IngestPlane;
+  readonly control: ControlPlane;
+  /** From now on readiness is false; what runs goes on. */
+  drain(): void;
+  close(): Promise<void>;
+}
+
+const POLL_MS = 300;
+/** How soon a run that asks is answered. */
+const LOOK_MS = 200;
+/** For the writer's end: less than a server that stops waits for all of this. */
+const CLOSE_LIMIT_MS = 2500;
+
+export async function openServing(deps: ServingDeps): Promise<ServingPlanes> {
+  const snapshots = await openSnapshots(deps);
+  const inFlight = createInFlight(deps.limits.maxInFlight);
+  let isDraining = false;
+  const wake = createWake(() => snapshots.catchUp());
+  const timer = setInterval(() => {
+    wake.tick();
+    void snapshots.refresh();
+  }, POLL_MS);
+  timer.unref();
+
+  const ingestion = openIngestion(deps.ingestion, {
+    definitions: () => snapshots.definitions(),
+    versions: () => snapshots.versions(),
+    refresh: () => snapshots.catchUp(),
+    lookEveryMs: LOOK_MS,
+    closeLimitMs: CLOSE_LIMIT_MS,
+  });
+  deps.monitor.watchPushes(() => {
+    const { writer } = ingestion.status();
+    return {
+      pending: writer?.pending ?? 0,
+      partBytes: writer?.partBytes ?? 0,
+      storeAway: writer === null || writer.storeFailure === null ? 0 : 1,
+      shippingAway: writer === null || writer.shipFailure === null ? 0 : 1,
+    };
+  });
+
+  const shared = { snapshots, inFlight, wake };
+  const data = createDataPlane(deps, shared);
+  return {
+    data,
+    ingest: createIngestPlane(deps, { ...shared, ingestion }),
+    control: createControlPlane({
+      registry: deps.registry,
+      snapshots,
+      ingestionStatus: () => ingestion.status(),
+      isDraining: () => isDraining,
+      failing: data.failing,
+    }),
+    drain() {
+      isDraining = true;
+    },
+    async close() {
+      isDraining = true;
+      clearInterval(timer);
+      data.close();
+      await ingestion.close();
+      await snapshots.close();
+    },
+  };
+}

@@ -1,0 +1,60 @@
+// Whether an endpoint answers, by what became of its requests: one whose every request fails is not serving, whatever is
+// loaded. Told once when it begins and once when it ends.
+
+import type { HeadraceError, Logger, Micros } from '../core/index.ts';
+
+export interface RequestTruth {
+  answered(): void;
+  /** A failure of the server's own making: clients' mistakes and refusals when full are none. */
+  failed(error: HeadraceError): void;
+  /** Undefined while it answers, or nobody has asked lately. */
+  failing(): Failing | undefined;
+}
+
+export interface Failing {
+  readonly sinceMicros: Micros;
+  readonly reason: string;
+}
+
+/** So many in a row, with no answer between. */
+const LEAST_FAILURES = 3;
+/** What failed longer ago says nothing of now. */
+const STALE_MS = 10_000;
+
+/** `nowMs` is steady. */
+export function createRequestTruth(
+  endpoint: string,
+  { logger, nowMicros, nowMs = () => performance.now() }: TruthDeps,
+): RequestTruth {
+  let count = 0;
+  let sinceMicros = 0;
+  let lastMs = -Infinity;
+  let reason = '';
+  let isTold = false;
+  return {
+    answered() {
+      if (count === 0) return;
+      count = 0;
+      if (isTold) logger.info({ endpoint }, 'endpoint answers again');
+      isTold = false;
+    },
+    failed(error) {
+      if (count++ === 0) sinceMicros = nowMicros();
+      lastMs = nowMs();
+      reason = `${error.code}: ${error.message}`;
+      if (isTold || count < LEAST_FAILURES) return;
+      isTold = true;
+      logger.error({ endpoint, code: error.code, reason: error.message }, 'endpoint fails at every request');
+    },
+    failing() {
+      if (count < LEAST_FAILURES || nowMs() - lastMs > STALE_MS) return undefined;
+      return { sinceMicros, reason };
+    },
+  };
+}
+
+export interface TruthDeps {
+  readonly logger: Logger;
+  readonly nowMicros: () => Micros;
+  readonly nowMs?: () => number;
+}

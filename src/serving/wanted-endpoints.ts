@@ -1,0 +1,58 @@
+// What endpoints are to serve by the registry: each with how its plan is compiled, now and for traffic that is asked for.
+
+import type { Definitions } from '../definitions/index.ts';
+import type { EndpointState } from '../registry/index.ts';
+import type { WantedEndpoint } from './endpoint-loads.ts';
+import { compileEndpoint } from './endpoint-plan.ts';
+import { compileFeaturePlan } from './feature-plan.ts';
+import { createServedModels } from './served-models.ts';
+import type { ServingDeps } from './serving-deps.ts';
+
+export interface WantedEndpoints {
+  /** Those that `definitions` define. `isReadable`: whether readers may take a view version. */
+  wanted(
+    definitions: Definitions,
+    states: readonly EndpointState[],
+    isReadable: (version: string) => boolean,
+  ): readonly WantedEndpoint[];
+}
+
+export function createWantedEndpoints(deps: ServingDeps): WantedEndpoints {
+  const { store, directory, monitor, predictionLog } = deps;
+  const models = createServedModels(deps);
+  // What is tried again is tried by what is readable then.
+  let readable: (version: string) => boolean = () => false;
+
+  const wantedOf = (definitions: Definitions, state: EndpointState): WantedEndpoint[] => {
+    const spec = definitions.manifest.endpoints[state.name];
+    const model = spec === undefined ? undefined : definitions.manifest.models[spec.model];
+    if (spec === undefined || model === undefined) return [];
+    const of = (traffic: EndpointState): Pick<WantedEndpoint, 'id' | 'compile'> => ({
+      id: `${definitions.hash} ${traffic.revision}`,
+      compile: () =>
+        compileEndpoint({
+          state: traffic,
+          spec,
+          model,
+          definitions,
+          isReadable: (version) => readable(version),
+          models,
+          monitor,
+          predictionLog,
+          planFeatures: (own, service) => compileFeaturePlan(own, service, store, directory, 'inputs'),
+        }),
+    });
+    const { change } = state;
+    if (change?.state !== 'preparing') return [{ state, ...of(state), next: undefined }];
+    const { revision, variants, shadows } = change;
+    const asked: EndpointState = { ...state, revision, variants, shadows, etag: `"r${revision}"` };
+    return [{ state, ...of(state), next: { revision, ...of(asked) } }];
+  };
+
+  return {
+    wanted(definitions, states, isReadable) {
+      readable = isReadable;
+      return states.flatMap((state) => wantedOf(definitions, state));
+    },
+  };
+}

@@ -1,0 +1,132 @@
+// Traffic that is changed in two phases: asked for, loaded by every live server, then active everywhere or nowhere.
+
+import { beforeEach, describe, expect, it } from 'vitest';
+import { flightsManifest } from '../support/manifests.ts';
+import { onEachRegistry } from '../support/registries.ts';
+
+onEachRegistry('a change of traffic', (given) => {
+  const to = (version: number) => ({ variants: [{ name: 'stable', version, weight: 100 }] });
+  const endpoints = () => given.registry.endpoints;
+  const set = (version: number, waitMs: number, more: { readonly ifMatch?: string } = {}) =>
+    endpoints().setTraffic('delay', to(version), { actor: 'bob', waitMs, ...more });
+  const served = async () => (await endpoints().get('delay')).variants.map(({ version }) => version);
+
+  /** A server tells that it is there, and what it has loaded of the endpoint's traffic. */
+  const tell = (id: string, prepared: { readonly revision: number; readonly failure: string | null } | undefined) =>
+    given.registry.servers.report(id, {
+      machine: 'host',
+      pid: id === 'a' ? 1 : 2,
+      startedMicros: 0,
+      revision: 1,
+      failure: null,
+      reads: [],
+      folds: [],
+      prepared: prepared === undefined ? {} : { delay: prepared },
+    });
+
+  /** Resolves with the revision that is asked for, once it is. */
+  const asked = async (): Promise<number> => {
+    for (;;) {
+      const { change } = await endpoints().get('delay');
+      if (change?.state === 'preparing') return change.revision;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  };
+
+  describe('with two servers', () => {
+    beforeEach(async () => {
+      await given.apply(flightsManifest);
+      await given.register();
+      await given.register('2');
+      await tell('a', undefined);
+      await tell('b', undefined);
+    });
+
+    it('is active once both have loaded it, and not before', async () => {
+      const setting = set(2, 5000);
+      const revision = await asked();
+      await tell('a', { revision, failure: null });
+      expect((await endpoints().settleTraffic('delay')).change?.state).toBe('preparing');
+      expect(await served()).toEqual([1]);
+      await tell('b', { revision, failure: null });
+      const state = await setting;
+      expect(state).toMatchObject({ revision, etag: `"r${revision}"`, change: { state: 'active' } });
+      expect(await served()).toEqual([2]);
+    });
+
+    it('that one cannot load changes nothing, and tells why', async () => {
+      const setting = set(2, 5000);
+      const revision = await asked();
+      await tell('a', { revision, failure: null });
+      await tell('b', { revision, failure: 'HR_MODEL_UNREADABLE: no such file' });
+      await expect(setting).rejects.toMatchObject({
+        code: 'HR_CONFLICT',
+        message: expect.stringContaining('host 2: HR_MODEL_UNREADABLE: no such file'),
+        details: [{ path: 'host 2', message: 'HR_MODEL_UNREADABLE: no such file' }],
+      });
+      expect(await served()).toEqual([1]);
+      const [entry] = await given.registry.auditLog.list({ object: 'endpoint/delay' });
+      expect(entry).toMatchObject({ action: 'endpoint.traffic.failed', actor: 'bob' });
+    });
+
+    it('that takes long is given as preparing, and becomes active later by whoever looks', async () => {
+      const state = await set(2, 0);
+      const revision = state.change?.revision as number;
+      expect(state).toMatchObject({ revision: revision - 1, change: { state: 'preparing' } });
+      expect(await served()).toEqual([1]);
+      await tell('a', { revision, failure: null });
+      await tell('b', { revision, failure: null });
+      const both = await Promise.all([endpoints().settleTraffic('delay'), endpoints().settleTraffic('delay')]);
+      expect(both.map(({ change }) => change?.state)).toEqual(['active', 'active']);
+      expect(await served()).toEqual([2]);
+      const active = (await given.registry.auditLog.list({ object: 'endpoint/delay' })).filter(
+        ({ action }) => action === 'endpoint.traffic',
+      );
+      // The model's first version, and this.
+      expect(active).toHaveLength(2);
+    });
+
+    it('gives way to one that is asked for later, and says so', async () => {
+      const first = set(2, 5000);
+      const revision = await asked();
+      const second = await set(1, 0);
+      expect(second.change?.revision).toBe(revision + 1);
+      await expect(first).rejects.toMatchObject({ code: 'HR_CONFLICT', message: expect.stringContaining('after it') });
+    });
+
+    it('that somebody else prepares is not overwritten by an ETag from before it', async () => {
+      const { etag } = await endpoints().get('delay');
+      await set(2, 0);
+      await expect(set(1, 0, { ifMatch: etag })).rejects.toMatchObject({ code: 'HR_PRECONDITION' });
+    });
+
+    it('goes with the definitions that it was asked under', async () => {
+      const setting = set(2, 5000);
+      await asked();
+      await given.apply({ ...flightsManifest, endpoints: {} }, true);
+      await expect(setting).rejects.toMatchObject({ code: 'HR_UNKNOWN_ENDPOINT' });
+    });
+
+    it('waits for no server that has left', async () => {
+      const setting = set(2, 5000);
+      const revision = await asked();
+      await tell('a', { revision, failure: null });
+      await given.registry.servers.leave('b');
+      expect((await setting).change?.state).toBe('active');
+    });
+
+    it('keeps the version that it asks for from being retired', async () => {
+      await set(2, 0);
+      await expect(given.registry.models.retire('delay_classifier', 2, 'ann')).rejects.toMatchObject({
+        code: 'HR_CONFLICT',
+      });
+    });
+  });
+
+  it('is active at once where no server is', async () => {
+    await given.apply(flightsManifest);
+    await given.register();
+    await given.register('2');
+    expect((await set(2, 0)).variants).toMatchObject([{ version: 2 }]);
+  });
+});

@@ -1,0 +1,119 @@
+// Counters never go backwards, whatever becomes of a worker: a server of two, scraped through the death of one under load.
+
+import { spawnSync } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createServingProject, type Project, startServe } from '../support/serving-project.ts';
+
+let project: Project;
+beforeAll(() => {
+  project = createServingProject();
+});
+afterAll(() => project.remove());
+
+const BODY = JSON.stringify({ inputs: [{ customer: 'ada', amount: 1 }] });
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+// A connection each, so that either worker may get it.
+async function answeredStatus(url: string): Promise<number> {
+  const headers = { 'content-type': 'application/json', connection: 'close' };
+  const response = await fetch(`${url}/v1/endpoints/checkout/predict`, {
+    method: 'POST',
+    headers,
+    body: BODY,
+    signal: AbortSignal.timeout(2000),
+  });
+  await response.arrayBuffer();
+  return response.status;
+}
+
+/** Every counter of the scrape: its line's name and labels → its value. */
+async function scrape(url: string): Promise<ReadonlyMap<string, number>> {
+  const response = await fetch(`${url}/metrics`, {
+    headers: { connection: 'close' },
+    signal: AbortSignal.timeout(2000),
+  });
+  const counters = new Map<string, number>();
+  for (const line of (await response.text()).split('\n')) {
+    const [, series, value] = /^(headrace_\w+(?:_total|_count|_bucket|_sum)(?:\{.*\})?) (\S+)$/.exec(line) ?? [];
+    if (series !== undefined) counters.set(series, Number(value));
+  }
+  return counters;
+}
+
+const requestsIn = (counters: ReadonlyMap<string, number>): number =>
+  counters.get('headrace_requests_total{endpoint="checkout"}') ?? 0;
+
+function workersOf(pid: number): number[] {
+  const { stdout } = spawnSync('ps', ['--ppid', String(pid), '-o', 'pid='], { encoding: 'utf8' });
+  return stdout
+    .split('\n')
+    .map(Number)
+    .filter((child) => child > 0 && child !== pid);
+}
+
+describe('counters of a server with two workers', { timeout: 90_000 }, () => {
+  it('never go backwards when a worker is killed under load, and lose at most its last second', async () => {
+    const server = await startServe(project, ['--workers', '2']);
+    try {
+      let isOver = false;
+      const answeredAt: number[] = [];
+      const clients = Array.from({ length: 4 }, async () => {
+        while (!isOver) {
+          // The killed worker's connections break.
+          if ((await answeredStatus(server.url).catch(() => 0)) === 200) answeredAt.push(performance.now());
+        }
+      });
+      const fallen: string[] = [];
+      const most = new Map<string, number>();
+      let scrapes = 0;
+      // Several, since a connection that was on its way to the killed worker is answered by nobody.
+      const scrapers = Array.from({ length: 4 }, async () => {
+        while (!isOver) {
+          const before = new Map(most);
+          const now = await scrape(server.url).catch(() => undefined);
+          if (now !== undefined) {
+            scrapes++;
+            // Whatever an answer has told, an answer to what was asked afterwards tells too.
+            for (const [series, value] of before) {
+              if ((now.get(series) ?? 0) < value) fallen.push(`${series}: ${value}, then ${String(now.get(series))}`);
+            }
+            for (const [series, value] of now) most.set(series, Math.max(value, most.get(series) ?? 0));
+          }
+          await pause(20);
+        }
+      });
+      await pause(2500);
+      const [victim] = workersOf(server.process.pid as number);
+      process.kill(victim as number, 'SIGKILL');
+      const killedAt = performance.now();
+      await pause(3000);
+      isOver = true;
+      await Promise.all([...clients, ...scrapers]);
+
+      expect(fallen.slice(0, 5)).toEqual([]);
+      expect(scrapes).toBeGreaterThan(20);
+      const counted = requestsIn(await scrape(server.url));
+      const lost = answeredAt.filter((at) => at > killedAt - 1200 && at <= killedAt + 100).length;
+      expect(counted).toBeLessThanOrEqual(answeredAt.length + clients.length);
+      expect(counted).toBeGreaterThanOrEqual(answeredAt.length - lost);
+      expect(counted).toBeGreaterThan(100);
+    } finally {
+      expect(await server.stop()).toBe(0);
+    }
+  });
+
+  it('sum what every worker has answered, on whichever is asked', async () => {
+    const server = await startServe(project, ['--workers', '2']);
+    try {
+      for (let sent = 1; sent <= 30; sent++) {
+        expect(await answeredStatus(server.url)).toBe(200);
+        // At once, but for a machine so busy that a worker does not answer within 300 ms.
+        for (let tries = 0; tries < 20 && requestsIn(await scrape(server.url)) < sent; tries++) await pause(50);
+        expect(requestsIn(await scrape(server.url))).toBe(sent);
+      }
+    } finally {
+      expect(await server.stop()).toBe(0);
+    }
+  });
+});

@@ -1,0 +1,78 @@
+// What is counted as whose: a client's mistake is not the endpoint's failure, too much is neither's, and what a variant fails is
+// counted at the variant.
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type OpenServing, openServing } from '../support/open-serving.ts';
+import { REPOSITORY } from '../support/serving-project.ts';
+
+const UNLUCKY = REPOSITORY.replace(
+  'ratio: request.amount != null',
+  'ratio: request.amount === 13 ? (null as unknown as { n: number }).n : request.amount != null',
+);
+
+describe('counters of an endpoint', () => {
+  let open: OpenServing;
+  beforeAll(async () => {
+    open = await openServing({
+      repository: UNLUCKY,
+      features: 4,
+      settings: { HEADRACE_SERVER_MAX_IN_FLIGHT: '2' },
+    });
+  });
+  afterAll(() => open.close());
+
+  const predict = async (amount: unknown, endpoint = 'checkout'): Promise<number> => {
+    const inputs = [{ customer: 'ada', amount }];
+    return (await open.post(`/v1/endpoints/${endpoint}/predict`, { inputs })).statusCode;
+  };
+  const metrics = async (): Promise<readonly string[]> =>
+    (await open.serving.server.inject('/metrics')).body.split('\n').filter((line) => line.startsWith('headrace_'));
+
+  it('tell answers, the client’s mistakes, 429s and failures apart, with the variant', async () => {
+    expect(UNLUCKY).not.toBe(REPOSITORY);
+    expect(await predict(1)).toBe(200);
+    expect(await predict('much')).toBe(400);
+    expect(await predict('more')).toBe(400);
+    expect(await predict(13)).toBe(422);
+    const at = await Promise.all(Array.from({ length: 6 }, () => predict(2)));
+    const rejected = at.filter((status) => status === 429).length;
+    expect(rejected).toBeGreaterThan(0);
+    const lines = await metrics();
+    for (const line of [
+      `headrace_requests_total{endpoint="checkout"} ${1 + 6 - rejected}`,
+      'headrace_request_errors_total{endpoint="checkout",outcome="refused"} 2',
+      `headrace_request_errors_total{endpoint="checkout",outcome="rejected"} ${rejected}`,
+      'headrace_request_errors_total{endpoint="checkout",outcome="failed"} 1',
+      'headrace_request_error_codes_total{endpoint="checkout",code="HR_INVALID",status="400"} 2',
+      'headrace_request_error_codes_total{endpoint="checkout",code="HR_TRANSFORM_FAILED",status="422"} 1',
+      'headrace_prediction_errors_total{endpoint="checkout",variant="stable",version="1",outcome="failed"} 1',
+      'headrace_prediction_errors_total{endpoint="checkout",variant="stable",version="1",outcome="refused"} 0',
+    ])
+      expect(lines).toContain(line);
+  });
+
+  it('are not made for endpoints and services that do not exist', async () => {
+    expect(await predict(1, 'nowhere')).toBe(404);
+    await open.post('/v1/features/read', { service: 'nothing', rows: [{ customer: 'ada' }] });
+    expect((await metrics()).join('\n')).not.toMatch(/nowhere|nothing/);
+  });
+
+  it('tell of feature reads by service', async () => {
+    const rows = [{ customer: 'ada' }, { customer: 'bob' }];
+    const request = [{ customer: 'ada', amount: 1 }];
+    expect((await open.post('/v1/features/read', { service: 'numbers', rows })).statusCode).toBe(200);
+    expect((await open.post('/v1/features/read', { service: 'numbers', rows: [{ customer: 7 }] })).statusCode).toBe(
+      400,
+    );
+    expect((await open.post('/v1/features/read', { service: 'numbers', rows: request })).statusCode).toBe(200);
+    const lines = await metrics();
+    for (const line of [
+      'headrace_feature_reads_total{service="numbers"} 2',
+      'headrace_feature_read_rows_total{service="numbers"} 3',
+      'headrace_feature_read_errors_total{service="numbers",outcome="refused"} 1',
+      'headrace_workers_ready 1',
+      'headrace_requests_in_flight 0',
+    ])
+      expect(lines).toContain(line);
+  });
+});

@@ -1,0 +1,90 @@
+// What the log says of requests: each failure of the server once, to be found by request, trace and endpoint.
+
+import { afterEach, describe, expect, it } from 'vitest';
+import { type OpenServing, openServing } from '../support/open-serving.ts';
+import { REPOSITORY } from '../support/serving-project.ts';
+
+const UNLUCKY = REPOSITORY.replace(
+  'ratio: request.amount != null',
+  'ratio: request.amount === 13 ? (null as unknown as { n: number }).n : request.amount != null',
+);
+const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
+
+type Line = Readonly<Record<string, unknown>>;
+
+describe('the log of requests', () => {
+  let open: OpenServing;
+  let lines: Line[] = [];
+  const serve = async (logged?: string): Promise<void> => {
+    lines = [];
+    const write =
+      (level: string) =>
+      (fields: object, msg: string): void =>
+        void lines.push({ level, msg, ...fields });
+    open = await openServing({
+      repository: UNLUCKY,
+      features: 4,
+      settings: logged === undefined ? {} : { HEADRACE_LOG_REQUESTS: logged },
+      logger: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
+    });
+  };
+  const predict = (amount: unknown, headers: Record<string, string> = {}) =>
+    open.post('/v1/endpoints/checkout/predict', { inputs: [{ customer: 'ada', amount }] }, headers);
+  const ofRequests = (): Line[] => lines.filter(({ msg }) => /request/.test(String(msg)));
+  afterEach(() => open.close());
+
+  it('has each failure of the server once, and not what clients did wrong', async () => {
+    await serve();
+    await predict(1);
+    await predict('much');
+    await predict(13, { 'x-request-id': 'seen', traceparent: `00-${TRACE}-00f067aa0ba902b7-00` });
+    expect(ofRequests()).toEqual([
+      {
+        level: 'error',
+        msg: 'request failed',
+        requestId: 'seen',
+        traceId: TRACE,
+        endpoint: 'checkout',
+        method: 'POST',
+        route: '/v1/endpoints/{endpoint}/predict',
+        status: 422,
+        code: 'HR_TRANSFORM_FAILED',
+        reason: expect.stringContaining('basket'),
+      },
+    ]);
+  });
+
+  it('has no more than a hundred a second, and then how many there were', async () => {
+    await serve();
+    for (let i = 0; i < 250; i++) await predict(13);
+    await expect
+      .poll(() => ofRequests().some(({ msg }) => msg === 'more requests failed'), { timeout: 5000 })
+      .toBe(true);
+    const seconds = ofRequests().filter(({ msg }) => msg === 'more requests failed');
+    const single = ofRequests().filter(({ msg }) => msg === 'request failed').length;
+    const more = seconds.reduce((sum, { requests }) => sum + Number(requests), 0);
+    expect(single).toBeLessThanOrEqual(100 * (seconds.length + 1));
+    expect(single + more).toBe(250);
+  });
+
+  it('has every request once where that is asked for', async () => {
+    await serve('all');
+    await predict(1, { 'x-request-id': 'good' });
+    await predict('much', { 'x-request-id': 'bad' });
+    await predict(13, { 'x-request-id': 'failed' });
+    await open.serving.server.inject('/nowhere');
+    await expect.poll(() => ofRequests().length).toBe(4);
+    expect(ofRequests()).toMatchObject([
+      { level: 'info', requestId: 'good', status: 200, endpoint: 'checkout', latencyMs: expect.any(Number) },
+      { level: 'info', requestId: 'bad', status: 400 },
+      { level: 'error', requestId: 'failed', status: 422 },
+      { level: 'info', route: 'unknown', status: 404 },
+    ]);
+  });
+
+  it('has only what should not happen where none is asked for', async () => {
+    await serve('none');
+    await predict(13);
+    expect(ofRequests()).toEqual([]);
+  });
+});

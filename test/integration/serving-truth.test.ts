@@ -1,0 +1,177 @@
+// What a server says of itself: a version that can't be loaded, a function that breaks, rows that fail one by one. Told by
+// answers, readiness, the endpoint and the log.
+
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { registerModelFile } from '../../src/app/index.ts';
+import { type Serving, serveInProcess } from '../../src/app/serve-worker.ts';
+import type { Logger } from '../../src/core/index.ts';
+import { constantModel } from '../support/onnx-model.ts';
+import { type OpenServing, openServing } from '../support/open-serving.ts';
+
+const REPOSITORY = `import { endpoint, entity, featureService, featureView, latest, model, onDemandView, pushed, t } from 'headrace';
+export const customer = entity('customer', { keys: { customer: t.string() } });
+export const visits = pushed('visits', { columns: { customer: t.string(), pages: t.int64(), at: t.timestamp() }, eventTime: 'at' });
+export const seen = featureView('seen', { entity: customer, source: visits, features: { pages: latest('pages') } });
+export const basket = onDemandView('basket', {
+  inputs: { request: { amount: t.float64() } },
+  features: { root: t.float64() },
+  transform: ({ request }) => {
+    if (request.amount == null || request.amount < 0) throw new Error('no root of ' + request.amount);
+    return { root: Math.sqrt(request.amount) };
+  },
+});
+export const numbers = featureService('numbers', [seen, basket]);
+export const returns = model('returns', { features: numbers, outputs: { probability: t.float32() } });
+export const checkout = endpoint('checkout', { model: returns, unit: ['customer'] });
+`;
+
+let open: OpenServing | undefined;
+afterEach(async () => {
+  await open?.close();
+  open = undefined;
+});
+
+/** Lines of the log, as `level message {fields}`. */
+function recordingLogger(): { readonly logger: Logger; readonly lines: string[] } {
+  const lines: string[] = [];
+  const at =
+    (level: string) =>
+    (fields: object, message: string): void =>
+      void lines.push(`${level} ${message} ${JSON.stringify(fields)}`);
+  return { logger: { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }, lines };
+}
+
+const predict = (given: OpenServing, inputs: readonly object[], options?: object) =>
+  given.post('/v1/endpoints/checkout/predict', options === undefined ? { inputs } : { inputs, options });
+
+async function get(serving: Serving, url: string): Promise<{ readonly status: number; readonly body: Told }> {
+  const answer = await serving.server.inject({ method: 'GET', url });
+  return { status: answer.statusCode, body: answer.json() as Told };
+}
+
+interface Told {
+  readonly status: string;
+  readonly reason: string;
+  readonly state: string;
+  readonly wanted: readonly number[];
+  readonly served: readonly number[];
+  readonly since: string | null;
+  readonly retryAt: string | null;
+  readonly endpoints: readonly Told[];
+}
+
+async function until(check: () => Promise<boolean>, what: string): Promise<void> {
+  const endMs = performance.now() + 15_000;
+  while (!(await check())) {
+    if (performance.now() > endMs) throw new Error(`not within 15 s: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** The file in the artifact store that holds these bytes. */
+function artifactOf(given: OpenServing, bytes: Uint8Array): string {
+  const root = given.project.file('.headrace/artifacts');
+  for (const entry of readdirSync(root, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (entry.isFile() && Buffer.compare(readFileSync(path), bytes) === 0) return path;
+  }
+  throw new Error('the artifact store does not have it');
+}
+
+const onnx = (value: number): Buffer => Buffer.from(constantModel(2, value));
+const to = (version: number) => ({ variants: [{ name: 'stable', version, weight: 100 }] });
+const ada = { customer: 'ada', amount: 4 };
+
+describe('a version that can not be loaded', () => {
+  it('is tried again by itself, and the endpoint serves it once it can be had', async () => {
+    const { logger, lines } = recordingLogger();
+    open = await openServing({ repository: REPOSITORY, features: 2, logger });
+    const given = open;
+    await registerModelFile(given.app, { model: 'returns', onnx: onnx(0.75) });
+    await given.serving.planes.control.setTraffic('checkout', to(2), { actor: 'test' });
+    const path = artifactOf(given, onnx(0.75));
+    await given.serving.stop();
+    rmSync(path);
+    const again = await serveInProcess(given.app, { host: '127.0.0.1', port: 0, hasDocs: false });
+    try {
+      const failed = await get(again, '/v1/endpoints/checkout');
+      expect(failed.body).toMatchObject({ state: 'failed', wanted: [2], served: [] });
+      expect(failed.body.reason).not.toBe(null);
+      expect(Date.parse(failed.body.retryAt ?? '')).toBeGreaterThan(Date.parse(failed.body.since ?? ''));
+      const ready = await get(again, '/health/ready');
+      expect(ready.status).toBe(503);
+      expect(ready.body.reason).toContain('checkout');
+      writeFileSync(path, onnx(0.75));
+      await until(async () => (await get(again, '/v1/endpoints/checkout')).body.state === 'serving', 'serving');
+      expect((await get(again, '/health/ready')).status).toBe(200);
+      expect(lines.filter((line) => line.startsWith('error endpoint serves nothing'))).toHaveLength(1);
+    } finally {
+      await again.stop();
+    }
+  });
+
+  it('is refused as traffic, with the reason, and nothing has changed', async () => {
+    open = await openServing({ repository: REPOSITORY, features: 2 });
+    const given = open;
+    await registerModelFile(given.app, { model: 'returns', onnx: onnx(0.75) });
+    rmSync(artifactOf(given, onnx(0.75)));
+    const answer = await given.serving.server.inject({
+      method: 'PUT',
+      url: '/v1/endpoints/checkout',
+      payload: to(2),
+    });
+    expect(answer.statusCode).toBe(409);
+    expect(answer.json()).toMatchObject({ code: 'HR_CONFLICT', errors: [{ message: expect.stringMatching(/^HR_/) }] });
+    expect((await get(given.serving, '/v1/endpoints/checkout')).body).toMatchObject({ state: 'serving', served: [1] });
+  });
+});
+
+describe('a function that breaks', () => {
+  it('is told by readiness, the endpoint and the log, once, and so is its end', async () => {
+    const { logger, lines } = recordingLogger();
+    open = await openServing({ repository: REPOSITORY, features: 2, logger });
+    const given = open;
+    expect((await predict(given, [ada])).statusCode).toBe(200);
+    for (let i = 0; i < 10; i++) {
+      const broken = await predict(given, [{ customer: 'ada', amount: -1 }]);
+      expect(broken.json()).toMatchObject({ code: 'HR_TRANSFORM_FAILED', errors: [{ path: 'inputs[0]' }] });
+    }
+    const ready = await get(given.serving, '/health/ready');
+    expect(ready.status).toBe(200);
+    expect(ready.body.reason).toContain('checkout is failed: every request fails: HR_TRANSFORM_FAILED');
+    expect(ready.body.endpoints).toMatchObject([{ endpoint: 'checkout', state: 'failed', served: [1] }]);
+    expect(lines.filter((line) => line.includes('endpoint fails at every request'))).toHaveLength(1);
+    expect((await predict(given, [ada])).statusCode).toBe(200);
+    expect((await get(given.serving, '/v1/endpoints/checkout')).body).toMatchObject({ state: 'serving', reason: null });
+    expect(lines.filter((line) => line.includes('endpoint answers again'))).toHaveLength(1);
+  });
+});
+
+describe('rows that fail', () => {
+  it('are named, and fail the request', async () => {
+    open = await openServing({ repository: REPOSITORY, features: 2 });
+    const answer = await predict(open, [ada, { customer: 'bob', amount: -1 }, ada, { customer: 'cy', amount: -2 }]);
+    expect(answer.statusCode).toBe(422);
+    expect(answer.json()).toMatchObject({
+      code: 'HR_TRANSFORM_FAILED',
+      errors: [{ path: 'inputs[1]' }, { path: 'inputs[3]' }],
+    });
+  });
+
+  it('stand alone when the request is partial, whatever stage they fail at', async () => {
+    open = await openServing({ repository: REPOSITORY, features: 2 });
+    const rows = [ada, { customer: 'bob', amount: -1 }, { customer: 'bob', amount: 'much' }, ada];
+    const answer = await predict(open, rows, { partial: true });
+    expect(answer.statusCode).toBe(200);
+    expect(answer.json().predictions).toMatchObject([
+      { outputs: { probability: 0.25 } },
+      { error: { code: 'HR_TRANSFORM_FAILED', path: 'inputs[1]' } },
+      { error: { code: 'HR_INVALID', path: 'inputs[2].amount' } },
+      { outputs: { probability: 0.25 } },
+    ]);
+    const all = await predict(open, [{ customer: 'bob', amount: 'much' }], { partial: true });
+    expect(all.json().predictions).toMatchObject([{ error: { code: 'HR_INVALID' } }]);
+  });
+});

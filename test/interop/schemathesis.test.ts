@@ -1,0 +1,43 @@
+// The typed OpenAPI document in the hands of another's client: Schemathesis makes thousands of requests from it, right and
+// wrong ones. None is answered with a 5xx, and every answer is what the document says of it.
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openServing, type OpenServing } from '../support/open-serving.ts';
+import { bringSchemathesis } from '../support/schemathesis.ts';
+import { skipBecause } from '../support/skips.ts';
+import { TYPED_REPOSITORY } from '../support/typed-shop.ts';
+
+const LIMIT_SECONDS = 120;
+
+const schemathesis = bringSchemathesis();
+if (typeof schemathesis === 'string') skipBecause(`Schemathesis against the OpenAPI document: ${schemathesis}`);
+
+describe.skipIf(typeof schemathesis === 'string')('Schemathesis', () => {
+  let open: OpenServing;
+  beforeAll(async () => {
+    open = await openServing({ repository: TYPED_REPOSITORY, features: 3 });
+  });
+  afterAll(() => open.close());
+
+  it('finds no answer that the document does not tell of, and no 5xx', async () => {
+    if (typeof schemathesis === 'string') throw new Error('it is skipped then');
+    const { code, output } = await schemathesis.run(`${open.serving.url}/openapi.json`, {
+      directory: open.project.directory,
+      limitSeconds: LIMIT_SECONDS,
+      examples: 150,
+      checks: [
+        'not_a_server_error',
+        'status_code_conformance',
+        'content_type_conformance',
+        'response_schema_conformance',
+      ],
+      excludedPaths: ['/v1/monitoring/stream'],
+      // With a millisecond for the deadline a 504 is right.
+      headers: { 'X-Request-Timeout-Ms': '60000' },
+    });
+    const [, cases = '0'] = /(\d+) generated/.exec(output) ?? [];
+    console.log(`Schemathesis: ${cases} cases`);
+    expect({ code, failed: / failed| failure|errored/.test(output) }, output).toEqual({ code: 0, failed: false });
+    expect(Number(cases)).toBeGreaterThan(200);
+  });
+});

@@ -1,0 +1,172 @@
+// Records whose bytes are damaged, cut off or no record at all: they are INVALID, or read as whatever record the bytes
+// happen to be; reading never fails otherwise, never hangs and never asks for memory that isn't there.
+
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type DataType, HeadraceError, MICROS_PER_MINUTE } from '../../src/core/index.ts';
+import {
+  createPartFolder,
+  createRecordReader,
+  createViewCodec,
+  type ReadView,
+  type StoredRecord,
+} from '../../src/online/index.ts';
+import { ByteWriter } from '../../src/online/records/bytes.ts';
+import { compileRowCodec } from '../../src/online/records/row-codec.ts';
+import { rowSchema } from '../../src/online/records/row-schema.ts';
+import { JsonBytes } from '../../src/serving/json-bytes.ts';
+import { eventManifest } from '../support/event-definitions.ts';
+import { baseOf, directoryOf, eventOf, recordOf, runRow } from '../support/fold-world.ts';
+
+const NOW = 1_790_000_000_000_000;
+const codec = createViewCodec(eventManifest(), 'v');
+const folder = createPartFolder(codec);
+const latest = codec.view.features.flatMap(({ aggregation }, at) => (aggregation.op === 'latest' ? [at] : []));
+const directory = directoryOf([runRow(1, { asOf: NOW })]);
+const readers = [createRecordReader(codec, directory), createRecordReader(codec, directory, latest)];
+const events = [0, 30, 61, 400, 1500].map((minutesAgo, offset) => {
+  const happened = NOW - minutesAgo * MICROS_PER_MINUTE;
+  // One waits: it is known only later.
+  const known = minutesAgo === 30 ? NOW + 60 * MICROS_PER_MINUTE : happened;
+  const values = { x: minutesAgo + 0.5, n: 2n ** 40n + BigInt(offset), s: `text ${offset}`, seq: BigInt(offset) };
+  return eventOf(codec, { happened, known, ...values }, { writer: 1, offset });
+});
+const BASE = baseOf(codec, 1, NOW, events);
+const FOLD = folder.fold(undefined, events, NOW);
+const part = (fold: Uint8Array) => ({ writer: 1, cut: 1, boundary: -Infinity, fold });
+
+/** Reads in each way; a mistake that the catalogue has is an answer too. */
+function readAll(record: StoredRecord): (ReadView | undefined)[] {
+  return readers.flatMap((reader) =>
+    [NOW, NOW + 90 * MICROS_PER_MINUTE].flatMap((at) => {
+      try {
+        const found = reader.find(record, at);
+        if (typeof found === 'symbol') {
+          const out = new JsonBytes();
+          for (const feature of latest) reader.give(reader.found.bytes, reader.found.at, feature, out);
+        }
+        return [reader.read(record, at)];
+      } catch (error) {
+        if (error instanceof HeadraceError) return [];
+        throw error;
+      }
+    }),
+  );
+}
+
+const isInvalid = (view: ReadView | undefined) =>
+  view !== undefined &&
+  view.statuses.every((status) => status === 'INVALID' || status === 'NOT_FOUND') &&
+  view.statuses.includes('INVALID');
+
+describe('a record', () => {
+  it('that is whole is none of them', () => {
+    expect(readAll(recordOf({ base: BASE })).some(isInvalid)).toBe(false);
+    expect(readAll(recordOf({ parts: [part(FOLD)] })).some(isInvalid)).toBe(false);
+  });
+
+  it('that is cut off anywhere is INVALID', () => {
+    for (let length = 0; length < BASE.length; length++) {
+      const views = readAll(recordOf({ base: BASE.slice(0, length) }));
+      expect({ length, isInvalid: views.every(isInvalid) }).toEqual({ length, isInvalid: true });
+    }
+    for (let length = 0; length < FOLD.length; length++) {
+      const views = readAll(recordOf({ parts: [part(FOLD.slice(0, length))] }));
+      expect({ length, isInvalid: views.every(isInvalid) }).toEqual({ length, isInvalid: true });
+    }
+  });
+
+  it('with damaged bytes, or of bytes that never were one, fails nothing and takes no time', () => {
+    const damage = fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { minLength: 1, maxLength: 6 });
+    const startMs = performance.now();
+    fc.assert(
+      fc.property(
+        damage,
+        fc.constantFrom(BASE, FOLD),
+        fc.uint8Array({ maxLength: 200 }),
+        fc.boolean(),
+        (places, whole, random, isRandom) => {
+          const bytes = new Uint8Array(whole);
+          for (const [at, value] of places) bytes[at % bytes.length] = value;
+          if (isRandom) bytes.set(random.subarray(0, bytes.length - 2), 2);
+          readAll(recordOf({ base: bytes }));
+          readAll(recordOf({ parts: [part(bytes)] }));
+          readAll(recordOf({ base: BASE, parts: [part(bytes)] }));
+          readAll(recordOf({ base: random, parts: [part(random)] }));
+        },
+      ),
+      { numRuns: 5000 },
+    );
+    expect(performance.now() - startMs).toBeLessThan(20_000);
+  });
+});
+
+it('a list that is damaged within is INVALID, and the row’s other columns are read', () => {
+  const manifest = eventManifest();
+  const [source] = Object.values(manifest.sources) as [(typeof manifest.sources)[string]];
+  const column = { name: 'tags', type: { kind: 'list', of: { kind: 'string' } } as const };
+  const feature = { name: 'tags', type: column.type, aggregation: { op: 'latest', column: 'tags' } as const };
+  const view = { ...(manifest.views['v'] as (typeof manifest.views)[string]) };
+  const own = {
+    ...manifest,
+    sources: { ...manifest.sources, [source.name]: { ...source, columns: [...source.columns, column] } },
+    views: {
+      v: { ...view, features: [feature, ...view.features.filter(({ aggregation }) => aggregation.op === 'latest')] },
+    },
+  };
+  const listed = createViewCodec(own, 'v');
+  const reader = createRecordReader(listed, directory);
+  const happened = NOW - MICROS_PER_MINUTE;
+  const event = eventOf(
+    listed,
+    { happened, x: 1, n: 2n, s: 'text', tags: ['first', 'second'] },
+    { writer: 1, offset: 1 },
+  );
+  const base = baseOf(listed, 1, NOW, [event]);
+  expect(reader.read(recordOf({ base }), NOW)?.values[0]).toEqual(['first', 'second']);
+  const at = Buffer.from(base).indexOf('first') - 4;
+  base.set([255, 255, 255, 255], at);
+  const damaged = reader.find(recordOf({ base }), NOW);
+  expect(damaged).toMatchObject({ values: expect.arrayContaining(['text']) });
+  expect((damaged as ReadView).statuses[0]).toBe('INVALID');
+  expect((damaged as ReadView).values[0]).toBeNull();
+});
+
+it('a column of damaged bytes gives a value or says that they are damaged', () => {
+  const types: readonly DataType[] = [
+    { kind: 'string' },
+    { kind: 'list', of: { kind: 'string' } },
+    { kind: 'list', of: { kind: 'list', of: { kind: 'int64' } } },
+    { kind: 'vector', size: 2 },
+    { kind: 'bytes' },
+  ];
+  const row = compileRowCodec(rowSchema(types.map((type, at) => ({ name: `c${at}`, type }))));
+  const writer = new ByteWriter();
+  row.write(writer, {
+    eventMicros: 1,
+    knownMicros: 1,
+    values: ['text', ['a', null, 'b'], [[1n], null], Float32Array.of(1, 2), Uint8Array.of(1, 2, 3)],
+  });
+  const whole = writer.take();
+  expect(row.isWhole(whole, 0, whole.length)).toBe(true);
+  for (let length = 0; length < whole.length; length++) expect(row.isWhole(whole, 0, length)).toBe(false);
+  const out = new JsonBytes();
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { maxLength: 6 }), (places) => {
+      const bytes = new Uint8Array(whole);
+      for (const [at, value] of places) bytes[at % bytes.length] = value;
+      if (!row.isWhole(bytes, 0, bytes.length)) return;
+      for (const column of types.keys()) {
+        for (const read of [() => row.readColumn(bytes, 0, column), () => row.giveColumn(bytes, 0, column, out)]) {
+          try {
+            read();
+          } catch (error) {
+            expect(error).toBeInstanceOf(RangeError);
+          }
+        }
+        out.reset();
+      }
+    }),
+    { numRuns: 5000 },
+  );
+});

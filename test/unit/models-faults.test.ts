@@ -1,0 +1,144 @@
+// Models that throw, hang, end their thread or answer NaN: only those whose rows did it are told so.
+
+import { afterAll, describe, expect, it } from 'vitest';
+import { createOnnxRuntime, type LoadedModel } from '../../src/models/index.ts';
+import { halfModel, linearModel, lookUpModel, patientModel } from '../support/onnx-model.ts';
+import { scopeOf, submitRows } from '../support/model-works.ts';
+
+const open: LoadedModel[] = [];
+afterAll(() => Promise.all(open.map((model) => model.close())));
+
+const inThreads = { inlineMicros: -1 };
+async function load(onnx: Uint8Array, options = {}): Promise<LoadedModel> {
+  const model = await createOnnxRuntime(options).load(onnx, { providers: ['cpu'], mayBlock: true });
+  open.push(model);
+  return model;
+}
+
+/** What each of many works was told: its first output, or its error's code. */
+function tellAll(model: LoadedModel, rows: readonly number[], scope = () => scopeOf()): Promise<(number | string)[]> {
+  return Promise.all(
+    rows.map((row) =>
+      submitRows(model, [[row]], scope()).then(
+        ([value]) => value as number,
+        (thrown: { code: string }) => thrown.code,
+      ),
+    ),
+  );
+}
+
+describe.each([
+  ['on the event loop', { inlineMicros: 1e6 }],
+  ['in threads', inThreads],
+])('a model %s', (_where, options) => {
+  it('that throws for one caller’s row answers all others of the batch', async () => {
+    const model = await load(lookUpModel(), options);
+    expect(await tellAll(model, [1, 99, 3, 1000, 5])).toEqual([
+      10,
+      'HR_INFERENCE_FAILED',
+      30,
+      'HR_INFERENCE_FAILED',
+      50,
+    ]);
+    expect(await tellAll(model, [7])).toEqual([70]);
+    expect(model.statistics()).toMatchObject({ failures: 2, rows: 4, queuedRows: 0, runningRows: 0 });
+  });
+
+  it('gives NaN as a value', async () => {
+    const model = await load(linearModel(1), options);
+    expect(await tellAll(model, [NaN, Infinity, 2])).toEqual([NaN, Infinity, 2]);
+  });
+
+  it('takes and gives half-precision numbers as their bits', async () => {
+    const model = await load(halfModel(2), options);
+    const x = { type: 'float16' as const, shape: [1, 2], data: Uint16Array.of(0x3c00, 0x4000) };
+    const { probability } = await model.infer({ x }, scopeOf());
+    expect(probability).toEqual({ type: 'float16', shape: [1, 1], data: Uint16Array.of(0x4200) });
+    expect(typeof (globalThis as { Float16Array?: unknown }).Float16Array).toBe('function');
+  });
+
+  it('answers a caller with more rows than a batch as one', async () => {
+    const model = await load(lookUpModel(), { ...options, maxBatchRows: 4 });
+    const rows = Array.from({ length: 30 }, (_, at) => [at]);
+    expect(await submitRows(model, rows)).toEqual(rows.map(([at]) => 10 * (at as number)));
+    rows[17] = [1000];
+    await expect(submitRows(model, rows)).rejects.toMatchObject({ code: 'HR_INFERENCE_FAILED' });
+  });
+
+  it('does not run what was cancelled, or what would be late', async () => {
+    const model = await load(linearModel(1), options);
+    const gone = scopeOf();
+    const told = Promise.allSettled([
+      submitRows(model, [[1]], gone),
+      submitRows(model, [[2]]),
+      submitRows(model, [[3]], scopeOf({ timeoutMs: -1 })),
+    ]);
+    gone.cancel();
+    expect(
+      (await told).map((one) => (one.status === 'fulfilled' ? one.value : (one.reason as { code: string }).code)),
+    ).toEqual(['HR_CANCELLED', [2], 'HR_DEADLINE']);
+    expect(model.statistics().refused).toMatchObject({ cancelled: 1, deadline: 1 });
+  });
+
+  it('tells a work whose own reading of the outputs fails, and goes on', async () => {
+    const model = await load(linearModel(1), options);
+    const told: string[] = [];
+    model.submit({
+      count: 1,
+      scope: scopeOf(),
+      bind() {},
+      done() {
+        throw new Error('cannot read');
+      },
+      failed: ({ code }) => told.push(code),
+    });
+    expect(await tellAll(model, [4])).toEqual([4]);
+    expect(told).toEqual(['HR_INTERNAL']);
+  });
+});
+
+const ENDING = new URL('../support/ending-inference-worker.ts', import.meta.url);
+
+describe('a thread', () => {
+  it('that ends in the midst of a batch loses nobody’s rows but those that end it', async () => {
+    const model = await load(linearModel(1), { ...inThreads, threadScript: ENDING });
+    expect(await tellAll(model, [1, 2, 666, 4, 5])).toEqual([1, 2, 'HR_INFERENCE_FAILED', 4, 5]);
+    expect(await tellAll(model, [6, 7])).toEqual([6, 7]);
+    expect(model.statistics()).toMatchObject({ failures: 1, threadsReplaced: 2 });
+  });
+
+  it('that hangs is replaced, and rows that came with what hung it are answered', async () => {
+    const model = await load(patientModel(), { ...inThreads, silenceFloorMs: 300 });
+    const [, perRoundMs] = await timed(() => submitRows(model, [[20_000]]), 20_000);
+    const forever = Math.round(3000 / perRoundMs);
+    const [answers, tookMs] = await timed(() => tellAll(model, [1, forever, 3]), 1);
+    expect(answers).toEqual([1, 'HR_INFERENCE_FAILED', 3]);
+    expect(tookMs).toBeLessThan(20_000);
+    expect(model.statistics().threadsReplaced).toBe(2);
+    expect(await tellAll(model, [8])).toEqual([8]);
+  });
+
+  it('that hangs keeps nobody past the deadline', async () => {
+    const model = await load(patientModel(), inThreads);
+    const [, perRoundMs] = await timed(() => submitRows(model, [[20_000]]), 20_000);
+    const beganMs = performance.now();
+    const told = tellAll(model, [Math.round(2000 / perRoundMs), 1], () => scopeOf({ timeoutMs: 400 }));
+    expect(await told).toEqual(['HR_DEADLINE', 'HR_DEADLINE']);
+    expect(performance.now() - beganMs).toBeLessThan(1500);
+  });
+
+  it('is stopped after what runs; what comes later is refused', async () => {
+    const model = await load(patientModel(), inThreads);
+    const told = tellAll(model, [50_000, 2, 3]);
+    const closing = model.close();
+    expect(await tellAll(model, [4])).toEqual(['HR_MODEL_NOT_READY']);
+    expect(await told).toEqual([50_000, 2, 3]);
+    await closing;
+  });
+});
+
+async function timed<T>(work: () => Promise<T>, parts: number): Promise<[T, number]> {
+  const beganMs = performance.now();
+  const result = await work();
+  return [result, (performance.now() - beganMs) / parts];
+}
