@@ -1,31 +1,40 @@
 // The live stream: bounded, cheap however many watch, and no reason for a stopping server to wait.
 
+import fastify, { type FastifyInstance } from 'fastify';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type OpenServing, openServing } from '../support/open-serving.ts';
+import { silentLogger } from '../../src/core/index.ts';
+import { createEventStreams } from '../../src/serving/http/event-stream.ts';
+import { sendProblem } from '../../src/serving/http/problem.ts';
+import { createRequestLog } from '../../src/serving/http/request-log.ts';
 import { openRaw, type RawSocket, rawHttp, request } from '../support/raw-http.ts';
-import { REPOSITORY } from '../support/serving-project.ts';
 
-const STREAM = request('GET', '/v1/monitoring/stream', ['Host: localhost']).replace('Connection: close\r\n', '');
+const STREAM = request('GET', '/stream', ['Host: localhost']).replace('Connection: close\r\n', '');
 
-let open: OpenServing;
+let app: FastifyInstance;
+let url: string;
 let gathered = 0;
-const start = async (settings: Readonly<Record<string, string>> = {}, live?: () => Promise<unknown>): Promise<void> => {
+const start = async (live: () => Promise<unknown> = () => Promise.resolve({}), maxStreams = 100): Promise<void> => {
   gathered = 0;
-  const count = async (): Promise<unknown> => {
+  const count = (): Promise<unknown> => {
     gathered++;
-    return live === undefined ? { at: gathered } : await live();
+    return live();
   };
-  open = await openServing({
-    repository: REPOSITORY,
-    features: 4,
-    settings,
-    serve: { stats: (own) => ({ prometheus: () => own.prometheus(), live: count }) },
+  const isStillAdmitted = () => Promise.resolve(true);
+  const streams = createEventStreams({ stats: { live: count }, maxStreams, isStillAdmitted, logger: silentLogger });
+  app = fastify({ forceCloseConnections: 'idle' });
+  const log = createRequestLog(silentLogger, 'errors');
+  app.setErrorHandler((error, asked, reply) => sendProblem(reply, asked, error, log));
+  app.get('/stream', (asked, reply) => streams.open(asked, reply));
+  app.addHook('preClose', (done) => {
+    streams.endAll();
+    done();
   });
+  url = await app.listen({ host: '127.0.0.1', port: 0 });
 };
-afterEach(() => open.close());
+afterEach(() => app.close());
 
 const watch = async (count: number): Promise<RawSocket[]> => {
-  const watchers = await Promise.all(Array.from({ length: count }, () => openRaw(open.serving.url)));
+  const watchers = await Promise.all(Array.from({ length: count }, () => openRaw(url)));
   for (const { socket } of watchers) socket.write(STREAM);
   return watchers;
 };
@@ -52,23 +61,21 @@ describe('live streams', () => {
   });
 
   it('are at most server.maxStreams; one that ends makes room', async () => {
-    await start({ HEADRACE_SERVER_MAX_STREAMS: '3' });
+    await start(undefined, 3);
     const watchers = await watch(3);
     for (const one of watchers) await expect.poll(() => documents(one)).toBeGreaterThan(0);
-    const { status, text } = await rawHttp(open.serving.url, [STREAM], { quietMs: 200 });
+    const { status, text } = await rawHttp(url, [STREAM], { quietMs: 200 });
     expect(status).toBe(429);
     expect(text).toMatch(/retry-after: 1\r\n/i);
     expect(text).toContain('server.maxStreams');
     watchers[0]?.socket.destroy();
-    await expect
-      .poll(async () => (await rawHttp(open.serving.url, [STREAM], { quietMs: 100 })).status, { timeout: 3000 })
-      .toBe(200);
+    await expect.poll(async () => (await rawHttp(url, [STREAM], { quietMs: 100 })).status, { timeout: 3000 }).toBe(200);
     for (const { socket } of watchers) socket.destroy();
   });
 
   it('outlive figures that can not be gathered once', async () => {
     let fails = true;
-    await start({}, () => (fails ? Promise.reject(new Error('away')) : Promise.resolve({})));
+    await start(() => (fails ? Promise.reject(new Error('away')) : Promise.resolve({})));
     const [one = expect.fail()] = await watch(1);
     await sleep(1200);
     fails = false;
@@ -80,26 +87,26 @@ describe('live streams', () => {
 describe('a stop', () => {
   it('ends streams at once: of clients that read, and of those that do not', async () => {
     // So large that a client which does not read has no room for it.
-    await start({}, () => Promise.resolve({ text: 'x'.repeat(4_000_000) }));
+    await start(() => Promise.resolve({ text: 'x'.repeat(4_000_000) }));
     const readers = await watch(2);
-    const deaf = await openRaw(open.serving.url);
+    const deaf = await openRaw(url);
     deaf.socket.pause();
     deaf.socket.write(STREAM);
     for (const one of readers) await expect.poll(() => documents(one), { timeout: 3000 }).toBeGreaterThan(0);
     await sleep(1500);
     const startMs = performance.now();
-    await open.serving.stop();
+    await app.close();
     expect(performance.now() - startMs).toBeLessThan(3000);
     for (const { closed } of readers) await closed;
     deaf.socket.destroy();
   });
 
   it('does not wait for figures that never come', async () => {
-    await start({}, () => new Promise(() => {}));
+    await start(() => new Promise(() => {}));
     const [one = expect.fail()] = await watch(1);
     await expect.poll(() => one.text()).toContain('HTTP/1.1 200');
     const startMs = performance.now();
-    await open.serving.stop();
+    await app.close();
     expect(performance.now() - startMs).toBeLessThan(3000);
     await one.closed;
   });
