@@ -264,7 +264,7 @@ async function sendOnTime(
     const next = Math.min(...due);
     if (next === Infinity) return;
     // A timer's grain is a millisecond. To send more evenly than that would take a core that the server may need.
-    await new Promise((resolve) => setTimeout(resolve, next - nowMs()));
+    await new Promise((resolve) => setTimeout(resolve, Math.max(1, next - nowMs())));
   }
 }
 
