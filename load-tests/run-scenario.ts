@@ -145,6 +145,7 @@ function toDrive(load: Load, capacityPerSecond: number): DriveLoad {
 /** Of what it was to send at a time: later than that, the latencies are the driver's more than the server's. */
 const LATE_MS = 10;
 const UNSTEADY = 1.1;
+const FULL_CORE = 0.9;
 
 function notesOf(result: DriveResult, leftOut: readonly string[], capacity: Capacity | null): string[] {
   const notes: string[] = [];
@@ -152,6 +153,10 @@ function notesOf(result: DriveResult, leftOut: readonly string[], capacity: Capa
   if (result.lateP99Ms > LATE_MS)
     notes.push(
       `the driver itself was late (p99 ${result.lateP99Ms.toFixed(1)} ms): this machine is busy, and latencies are no better than that`,
+    );
+  if (result.driverCores > FULL_CORE)
+    notes.push(
+      `the driver itself used ${result.driverCores.toFixed(2)} of a core: it can hardly send more than it did`,
     );
   if (result.isCut) notes.push('the run was cut: it had more requests than are kept');
   if (capacity !== null) {
