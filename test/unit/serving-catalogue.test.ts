@@ -66,14 +66,14 @@ it('an endpoint takes and gives what its versions do, whatever is applied', () =
   const trainedOn = resolveService(withRequest([{ name: 'gate', type: { kind: 'string' } }]), 'delay_features');
   const variant = (kind: 'float32' | 'int64', more: Field[] = []) => ({
     features: { service: trainedOn },
-    model: { spec: { outputs: [{ name: 'probability', type: { kind } }, ...more] } },
+    graph: { model: { spec: { outputs: [{ name: 'probability', type: { kind } }, ...more] } } },
   });
   const plan = {
     requestColumns: trainedOn.requestColumns,
-    variants: [variant('float32'), variant('int64', [{ name: 'reason', type: { kind: 'string' } }])],
+    arms: [variant('float32'), variant('int64', [{ name: 'reason', type: { kind: 'string' } }])],
   };
   // The catalogue looks at no more of a plan than that.
-  const plans = new Map([['delay', plan]]) as unknown as CatalogueSource['endpoints'];
+  const plans = new Map([['delay', { plan }]]) as unknown as CatalogueSource['endpoints'];
   const [endpoint] = catalogue(flightsManifest, plans).endpoints;
   expect(endpoint?.request.map(({ name }) => name)).toEqual(['origin', 'gate']);
   expect(valuesSchema(endpoint?.outputs ?? [])).toMatchObject({
