@@ -82,7 +82,8 @@ if (values.only === undefined && !isQuick) {
   console.log('\nWrote docs/benchmarks.md.');
 }
 const missed = done.flatMap(({ figures }) => figures).filter(({ isReached }) => isReached === false);
-for (const figure of missed) console.log(`Not reached: ${figure.name}: ${figure.ratio}, must be ${figure.mustBe}`);
+for (const figure of missed)
+  console.log(`Not reached: ${figure.name}: ${figure.ratio ?? figure.value}, must be ${figure.mustBe}`);
 
 async function measureChange(): Promise<Section> {
   const figures: Figure[] = [];
