@@ -1,5 +1,6 @@
-// The project that the predict benchmark serves: 12 stored features of which two are windows merged from what was
-// materialized and what was pushed since, one on-demand feature, an MLP and a forest of 200 trees.
+// The project that the predict benchmark serves, with two endpoints. `live`: 12 stored features of which two are windows
+// merged from what was materialized and what was pushed since, and one on demand. `given`: 30 floats, all in the request.
+// Each has a model of its own, an MLP or a forest of 200 trees.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,11 +14,14 @@ import { mlpModel, treesModel } from '../test/support/onnx-model.ts';
 const USERS = 2000;
 const COLUMNS = Array.from({ length: 10 }, (_, at) => `c${at}`);
 const FEATURES = 13;
+const GIVEN = Array.from({ length: 30 }, (_, at) => `f${at}`);
+const BODIES = 500;
 const HOUR_MS = 3_600_000;
 
 export interface PredictProject {
   readonly directory: string;
-  readonly body: string;
+  /** Requests of one row, by endpoint, each with other keys or values. */
+  readonly bodies: Readonly<Record<'live' | 'given', readonly string[]>>;
   remove(): void;
 }
 
@@ -55,18 +59,24 @@ export async function createPredictProject(onlineUrl: string, model: 'trees' | '
       })),
     );
     await ingestion.close();
-    await registerModelFile(app, {
-      model: 'score',
-      onnx: model === 'trees' ? treesModel(FEATURES, 200, 5) : mlpModel(FEATURES, 64),
-    });
+    const onnx = (features: number) => (model === 'trees' ? treesModel(features, 200, 5) : mlpModel(features, 64));
+    await registerModelFile(app, { model: 'score', onnx: onnx(FEATURES) });
+    await registerModelFile(app, { model: 'given_score', onnx: onnx(GIVEN.length) });
   } finally {
     await app.close();
   }
   return {
     directory,
-    body: JSON.stringify({ inputs: [{ user: 'user7', x: 3.5 }] }),
+    bodies: {
+      live: bodies((n) => ({ user: `user${(n * 7919) % USERS}`, x: n / 8 })),
+      given: bodies((n) => Object.fromEntries(GIVEN.map((name, at) => [name, ((n * 31 + at * 17) % 1000) / 7]))),
+    },
     remove: () => rmSync(directory, { recursive: true, force: true }),
   };
+}
+
+function bodies(rowOf: (n: number) => object): readonly string[] {
+  return Array.from({ length: BODIES }, (_, n) => JSON.stringify({ inputs: [rowOf(n)] }));
 }
 
 function repository(): string {
@@ -89,5 +99,13 @@ export const demand = onDemandView('demand', {
 export const service = featureService('service', [view, demand]);
 export const score = model('score', { features: service, outputs: { probability: t.float32() } });
 export const live = endpoint('live', { model: score, unit: ['user'] });
+export const sent = onDemandView('sent', {
+  inputs: { request: { ${GIVEN.map((name) => `${name}: t.float32()`).join(', ')} } },
+  features: { ${GIVEN.map((name) => `${name}: t.float32()`).join(', ')} },
+  transform: ({ request }) => request,
+});
+export const sentService = featureService('sent_service', [sent]);
+export const givenScore = model('given_score', { features: sentService, outputs: { probability: t.float32() } });
+export const given = endpoint('given', { model: givenScore, unit: ['f0'] });
 `;
 }

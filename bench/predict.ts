@@ -1,6 +1,7 @@
-// Predict over HTTP against "ack", a bare route that parses the same body and answers a constant of the same length:
-// one worker, logging and metrics on, short rounds taken in turn, medians.
+// Predict over HTTP against "ack", a bare route that parses the same bodies and answers a constant of the same length, in one
+// process: varied keys, logging and metrics on, short rounds taken in turn, medians.
 
+import { parseArgs } from 'node:util';
 import { loadTool, medianLoad, postFor, type LoadResult } from './load.ts';
 import { createPredictProject } from './predict-project.ts';
 import { type BenchServer, startHeadrace, startScript } from './servers.ts';
@@ -9,6 +10,10 @@ export interface MeasurePredict {
   /** Default: LMDB in the project's folder. */
   readonly onlineUrl?: string;
   readonly model?: 'trees' | 'mlp';
+  /** `live`: stored features; `given`: all of them in the request. */
+  readonly endpoint?: 'live' | 'given';
+  /** Of Headrace. */
+  readonly workers?: number;
   readonly connections?: number;
   /** Of one round. */
   readonly seconds?: number;
@@ -18,6 +23,8 @@ export interface MeasurePredict {
 export interface PredictFigures {
   readonly store: string;
   readonly model: 'trees' | 'mlp';
+  readonly endpoint: 'live' | 'given';
+  readonly workers: number;
   readonly tool: string;
   readonly predict: LoadResult;
   readonly ack: LoadResult;
@@ -28,17 +35,19 @@ export interface PredictFigures {
 }
 
 export async function measurePredict(options: MeasurePredict = {}): Promise<PredictFigures> {
-  const { onlineUrl = 'lmdb:.headrace/online', model = 'trees', connections = 64, seconds = 2, rounds = 5 } = options;
+  const { onlineUrl = 'lmdb:.headrace/online', model = 'trees', endpoint = 'live', workers = 1 } = options;
+  const { connections = 64, seconds = 2, rounds = 5 } = options;
   const project = await createPredictProject(onlineUrl, model);
   const servers: BenchServer[] = [];
   try {
-    const server = await startHeadrace(project.directory);
+    const server = await startHeadrace(project.directory, { workers });
     servers.push(server);
-    const url = `${server.url}/v1/endpoints/live/predict`;
+    const url = `${server.url}/v1/endpoints/${endpoint}/predict`;
+    const body = project.bodies[endpoint];
     const first = await fetch(url, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: project.body,
+      body: body[0] ?? '',
     });
     const answer = await first.text();
     if (first.status !== 200) throw new Error(`predict answered ${first.status}: ${answer}`);
@@ -53,7 +62,7 @@ export async function measurePredict(options: MeasurePredict = {}): Promise<Pred
       ] as const) {
         const result = await postFor({
           url: target,
-          body: project.body,
+          body,
           connections,
           seconds: round < 0 ? 1 : seconds,
         });
@@ -65,6 +74,8 @@ export async function measurePredict(options: MeasurePredict = {}): Promise<Pred
     return {
       store: onlineUrl.split(':')[0] ?? '',
       model,
+      endpoint,
+      workers,
       tool: loadTool,
       predict,
       ack,
@@ -77,4 +88,8 @@ export async function measurePredict(options: MeasurePredict = {}): Promise<Pred
   }
 }
 
-if (import.meta.main) console.log(JSON.stringify(await measurePredict(), null, 2));
+if (import.meta.main) {
+  const { values } = parseArgs({ options: { endpoint: { type: 'string' }, workers: { type: 'string' } } });
+  const endpoint = values.endpoint === 'given' ? 'given' : 'live';
+  console.log(JSON.stringify(await measurePredict({ endpoint, workers: Number(values.workers ?? 1) }), null, 2));
+}
