@@ -1,5 +1,6 @@
 // The HTTP server apart from its socket: tests inject requests, `serve` listens. It translates and holds no logic.
 
+import type { IncomingMessage } from 'node:http';
 import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify';
 import { didYouMean, HeadraceError, type Logger } from '../../core/index.ts';
@@ -17,6 +18,7 @@ import type { LiveStats } from './live-stats.ts';
 import { addOpenApiRoute } from './openapi/openapi-routes.ts';
 import { addPredictRoute } from './predict-route.ts';
 import { fromHttp, sendProblem } from './problem.ts';
+import { predictQuickly } from './quick-predict.ts';
 import { continueTrace, requestIdOf } from './request-context.ts';
 import { createRequestLog, logEveryRequest, type LoggedRequests } from './request-log.ts';
 import { createRouteMethods } from './route-methods.ts';
@@ -87,12 +89,13 @@ export async function createHttpServer(
     logger: options.logger,
   });
   let lastId = 0;
+  const requestId = ({ headers }: Pick<IncomingMessage, 'headers'>): string =>
+    requestIdOf(headers['x-request-id']) ?? `${process.pid.toString(36)}-${(lastId++).toString(36)}`;
   const common: FastifyServerOptions = {
     logger: false,
     bodyLimit: options.bodyLimitBytes,
     requestIdHeader: false,
-    genReqId: ({ headers }) =>
-      requestIdOf(headers['x-request-id']) ?? `${process.pid.toString(36)}-${(lastId++).toString(36)}`,
+    genReqId: requestId,
     exposeHeadRoutes: false,
     // Requests that arrive on open connections while stopping are answered, with `Connection: close`.
     return503OnClosing: false,
@@ -122,7 +125,9 @@ export async function createHttpServer(
   addSecurity(app, security, roles);
   if (options.tracing !== undefined) traceRequests(app, options.tracing);
   if (options.loggedRequests === 'all') logEveryRequest(app, options.logger);
+  let isClosing = false;
   app.addHook('preClose', (done) => {
+    isClosing = true;
     streams.endAll();
     done();
   });
@@ -167,5 +172,17 @@ export async function createHttpServer(
     return Promise.resolve();
   });
   await app.ready();
+  // Spans and lines for every request are made by the route's hooks.
+  if (options.tracing === undefined && options.loggedRequests !== 'all') {
+    predictQuickly(app.server, {
+      dataPlane: data,
+      gate: security.gate,
+      defaults: options,
+      bodyLimitBytes: options.bodyLimitBytes,
+      log: logger,
+      requestId,
+      isClosing: () => isClosing,
+    });
+  }
   return { app, roles };
 }

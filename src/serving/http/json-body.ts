@@ -2,7 +2,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance } from 'fastify';
-import { HeadraceError, messageOf, parseJson } from '../../core/index.ts';
+import { HeadraceError, type Json, messageOf, parseJson } from '../../core/index.ts';
 
 export function addJsonBody(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
@@ -13,14 +13,22 @@ export function addJsonBody(app: FastifyInstance): void {
       done(new HeadraceError('HR_UNSUPPORTED_MEDIA', sentence));
       return;
     }
-    // What `parseAs: 'buffer'` gives. Decoding would put U+FFFD where bytes are none, and values would change in silence.
-    const bytes = body as Buffer;
-    if (!isUtf8(bytes)) return done(new HeadraceError('HR_MALFORMED_JSON', 'the body is not UTF-8.'));
     try {
-      done(null, parseJson(bytes.toString('utf8')));
+      // What `parseAs: 'buffer'` gives.
+      done(null, parseJsonBody(body as Buffer));
     } catch (thrown) {
-      const message = messageOf(thrown);
-      done(new HeadraceError('HR_MALFORMED_JSON', `the body is not JSON: ${message.slice(0, 200)}`));
+      done(thrown as HeadraceError);
     }
   });
+}
+
+/** Throws HR_MALFORMED_JSON. */
+export function parseJsonBody(bytes: Buffer): Json {
+  // Decoding would put U+FFFD where bytes are none, and values would change in silence.
+  if (!isUtf8(bytes)) throw new HeadraceError('HR_MALFORMED_JSON', 'the body is not UTF-8.');
+  try {
+    return parseJson(bytes.toString('utf8'));
+  } catch (thrown) {
+    throw new HeadraceError('HR_MALFORMED_JSON', `the body is not JSON: ${messageOf(thrown).slice(0, 200)}`);
+  }
 }

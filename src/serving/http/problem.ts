@@ -1,8 +1,9 @@
 // Errors on the wire: application/problem+json (RFC 9457) from the catalogue, never a stack trace.
 
+import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type ErrorDetail, ERRORS, HeadraceError, toHeadraceError } from '../../core/index.ts';
-import type { RequestLog } from './request-log.ts';
+import { loggedRequest, type RequestLog } from './request-log.ts';
 import { failSpan } from './trace-requests.ts';
 
 export const PROBLEM_TYPE = 'application/problem+json';
@@ -51,12 +52,21 @@ export function sendProblem(
   const error = fromHttp(thrown);
   const { status } = ERRORS[error.code];
   failSpan(request, error);
-  log.failed(request, error);
+  log.failed(() => loggedRequest(request), error);
   if (status === 429 || status === 503) reply.header('retry-after', '1');
   return reply
     .code(status)
     .header('content-type', PROBLEM_TYPE)
     .send(Buffer.from(JSON.stringify(toProblem(error, request.id))));
+}
+
+/** The same to a request that Fastify has not seen. */
+export function writeProblem(response: ServerResponse, requestId: string, error: HeadraceError): void {
+  const { status } = ERRORS[error.code];
+  const body = Buffer.from(JSON.stringify(toProblem(error, requestId)));
+  const headers = { 'x-request-id': requestId, 'content-type': PROBLEM_TYPE, 'content-length': body.length };
+  response.writeHead(status, status === 429 || status === 503 ? { ...headers, 'retry-after': '1' } : headers);
+  response.end(body);
 }
 
 interface FrameworkError {

@@ -1,6 +1,7 @@
 // What headers say of a request: its id, its trace, its deadline. Checked here, once, and made its scope.
 
 import { randomBytes } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { createScope, HeadraceError, invalid, type Scope } from '../../core/index.ts';
 import { spanOf } from './trace-requests.ts';
@@ -13,16 +14,24 @@ export interface RequestDefaults {
 }
 
 /** The request's claim, from now on. Throws HR_INVALID. */
-export function scopeOf(request: FastifyRequest, { requestTimeoutMs }: RequestDefaults): Scope {
-  const asked = request.headers['x-request-timeout-ms'];
+export function scopeOf(request: FastifyRequest, defaults: RequestDefaults): Scope {
+  const { id: requestId, actor, raw } = request;
+  const traceId = traceIdOf(request) ?? null;
+  return claimOf(raw, { requestId, traceId, actor, span: spanOf(request) }, defaults);
+}
+
+/** The same for a request as Node has it. Throws HR_INVALID. */
+export function claimOf(
+  { headers, socket }: IncomingMessage,
+  facts: Pick<Scope, 'requestId' | 'traceId' | 'actor' | 'span'>,
+  { requestTimeoutMs }: RequestDefaults,
+): Scope {
+  const asked = headers['x-request-timeout-ms'];
   return createScope({
-    requestId: request.id,
-    traceId: traceIdOf(request) ?? null,
-    actor: request.actor,
+    ...facts,
     deadlineMs: performance.now() + (asked === undefined ? requestTimeoutMs : readTimeout(asked)),
     priority: 'online',
-    span: spanOf(request),
-    connection: request.raw.socket,
+    connection: socket,
   });
 }
 

@@ -11,8 +11,18 @@ import { routeOf } from './trace-requests.ts';
 export type LoggedRequests = 'none' | 'errors' | 'all';
 
 export interface RequestLog {
-  /** Logs a failure of the server; what clients did wrong is not its failure. */
-  failed(request: FastifyRequest, error: HeadraceError): void;
+  /** Logs a failure of the server; what clients did wrong is not its failure. `of` is asked only for what is logged. */
+  failed(of: () => LoggedRequest, error: HeadraceError): void;
+}
+
+/** What finds a request again. */
+export interface LoggedRequest {
+  readonly requestId: string;
+  readonly traceId: string | null;
+  readonly endpoint?: string;
+  readonly method: string;
+  /** As `/v1/endpoints/{endpoint}/predict`. */
+  readonly route: string;
 }
 
 /** A server that fails everything writes no more lines a second than this, and how many there were. */
@@ -28,7 +38,7 @@ export function createRequestLog(logger: Logger, logged: LoggedRequests): Reques
     lines = unlogged = 0;
   };
   return {
-    failed(request, error) {
+    failed(of, error) {
       const { status } = ERRORS[error.code];
       if (failureKind(error.code) !== 'failed' || (logged === 'none' && status !== 500)) return;
       timer ??= setTimeout(endSecond, 1000).unref();
@@ -38,7 +48,7 @@ export function createRequestLog(logger: Logger, logged: LoggedRequests): Reques
       }
       const cause = error.cause instanceof Error ? error.cause : error;
       const why = status === 500 ? { err: { message: error.message, stack: cause.stack } } : { reason: error.message };
-      logger.error({ ...fieldsOf(request), status, code: error.code, ...why }, 'request failed');
+      logger.error({ ...of(), status, code: error.code, ...why }, 'request failed');
     },
   };
 }
@@ -48,12 +58,12 @@ export function logEveryRequest(app: FastifyInstance, logger: Logger): void {
   app.addHook('onResponse', (request: FastifyRequest, reply: FastifyReply, done) => {
     const { statusCode: status } = reply;
     const latencyMs = Math.round(reply.elapsedTime * 1000) / 1000;
-    if (status < 500 && status !== 422) logger.info({ ...fieldsOf(request), status, latencyMs }, 'request');
+    if (status < 500 && status !== 422) logger.info({ ...loggedRequest(request), status, latencyMs }, 'request');
     done();
   });
 }
 
-function fieldsOf(request: FastifyRequest): object {
+export function loggedRequest(request: FastifyRequest): LoggedRequest {
   const { endpoint } = (request.params ?? {}) as { readonly endpoint?: string };
   return {
     requestId: request.id,

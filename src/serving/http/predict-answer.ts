@@ -1,0 +1,65 @@
+// What a prediction's body asks, and the answer's text: checked by parsers compiled per endpoint and written by writers
+// compiled per arm, so no schema is looked at per request.
+
+import { describe, invalid, type Scope } from '../../core/index.ts';
+import type { DataPlane } from '../data-plane.ts';
+import type { PredictAnswer, PredictionRow } from '../predict.ts';
+import { rowProblem } from './problem.ts';
+
+export const JSON_TYPE = 'application/json; charset=utf-8';
+
+/** The answer's text. `scope` is asked once the body is what it should be. Throws HR_INVALID, and what predicting throws. */
+export async function answerPredict(
+  dataPlane: DataPlane,
+  endpoint: string,
+  body: unknown,
+  scope: () => Scope,
+): Promise<string> {
+  if (body === null || typeof body !== 'object' || Array.isArray(body))
+    throw invalid([{ path: 'body', message: `expected an object, got ${describe(body)}` }]);
+  const { inputs, options } = body as { readonly inputs?: unknown; readonly options?: unknown };
+  const read = options === undefined ? NO_OPTIONS : readOptions(options);
+  return writeAnswer(await dataPlane.predict(endpoint, inputs, read, scope()), read.returnsFeatures);
+}
+
+interface Options {
+  readonly isPartial: boolean;
+  readonly returnsFeatures: boolean;
+}
+
+const NO_OPTIONS: Options = { isPartial: false, returnsFeatures: false };
+const OPTIONS = new Map<string, keyof Options>([
+  ['partial', 'isPartial'],
+  ['return_features', 'returnsFeatures'],
+]);
+
+function readOptions(options: unknown): Options {
+  if (options === null || typeof options !== 'object' || Array.isArray(options))
+    throw invalid([{ path: 'options', message: `expected an object, got ${describe(options)}` }]);
+  const read = { ...NO_OPTIONS };
+  for (const [name, value] of Object.entries(options)) {
+    const path = `options.${name}`;
+    const known = OPTIONS.get(name);
+    if (known === undefined) {
+      const names = [...OPTIONS.keys()].join(' and ');
+      throw invalid([{ path, message: `is not a known option; there are ${names}` }]);
+    }
+    if (typeof value !== 'boolean')
+      throw invalid([{ path, message: `expected true or false, got ${describe(value)}` }]);
+    read[known] = value;
+  }
+  return read;
+}
+
+function writeAnswer({ plan, rows }: PredictAnswer, returnsFeatures: boolean): string {
+  let text = plan.answerStart;
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i] as PredictionRow;
+    if (i > 0) text += ',';
+    text +=
+      row.error === undefined
+        ? row.arm.write.row(row.id, row.row, returnsFeatures)
+        : JSON.stringify({ error: rowProblem(row.error, `inputs[${i}]`) });
+  }
+  return `${text}]}`;
+}
