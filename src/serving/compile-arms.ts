@@ -51,7 +51,7 @@ export function compileArms(
       features,
       graph: { kind: 'model', model: own },
       run(rows, scope, at) {
-        if (scope.span !== undefined) return runTraced(scope.span, own, readFeatures, rows, scope, at);
+        if (scope.span !== undefined) return runTraced(scope.span, variant, own, readFeatures, rows, scope, at);
         const read = readFeatures(rows, at);
         if (!(read instanceof Promise)) return inferRows(own, read, scope);
         return read.then((answered) => {
@@ -84,30 +84,40 @@ type ReadFeatures = (
   at: number,
 ) => readonly FeatureRowOrError[] | Promise<readonly FeatureRowOrError[]>;
 
-/** The same, each stage with a span of its own. */
+/** The same, each stage with a span of its own, which ends with the first row's failure. */
 async function runTraced(
   span: Span,
+  { name, version }: Pick<Arm, 'name' | 'version'>,
   model: ServedModel,
   readFeatures: ReadFeatures,
   rows: readonly RequestRow[],
   scope: Scope,
   at: Micros,
 ): Promise<readonly ArmRow[]> {
-  const features = await inSpan(span, 'features.read', async () => readFeatures(rows, at));
+  const features = await inSpan(span.child('features.read'), async () => readFeatures(rows, at), errorOf);
   scope.check('features were read');
-  return inSpan(span, 'model.run', async (own) => {
-    own.set('headrace.rows', rows.length);
-    own.set('headrace.placement', model.loaded.placement);
-    return inferRows(model, features, scope);
-  });
+  const run = span.child('model.run');
+  run.set('headrace.variant', name);
+  run.set('headrace.version', version);
+  run.set('headrace.rows', rows.length);
+  return inSpan(
+    run,
+    async () => inferRows(model, features, scope),
+    (row) => row.error,
+  );
 }
 
-async function inSpan<T>(parent: Span, name: string, work: (span: Span) => Promise<T>): Promise<T> {
-  const span = parent.child(name);
+const errorOf = (row: FeatureRowOrError): HeadraceError | undefined => (row instanceof HeadraceError ? row : undefined);
+
+async function inSpan<Row>(
+  span: Span,
+  work: () => Promise<readonly Row[]>,
+  failureOf: (row: Row) => HeadraceError | undefined,
+): Promise<readonly Row[]> {
   try {
-    const result = await work(span);
-    span.end();
-    return result;
+    const rows = await work();
+    span.end(rows.map(failureOf).find((error) => error !== undefined));
+    return rows;
   } catch (thrown) {
     span.end(thrown);
     throw thrown;

@@ -49,7 +49,7 @@ function overSocket({ url = USUAL, headers = JSON_TYPE, body }: Sent): Promise<A
 }
 
 async function injected({ url = USUAL, headers = JSON_TYPE, body }: Sent): Promise<Answer> {
-  const { host } = new URL(open.serving.url);
+  const host = `localhost:${new URL(open.serving.url).port}`;
   const answer = await open.serving.server.inject({
     method: 'POST',
     url,
