@@ -25,8 +25,8 @@ import { compileRowParser, type RequestRow, type RowParser } from './row-parser.
 export interface FeatureRow {
   readonly values: readonly Value[];
   readonly statuses: readonly Status[];
-  /** When the newest row of the feature's record happened; null for on-demand features and for no record. */
-  readonly eventMicros: readonly (Micros | null)[];
+  /** What they came from, by the service's reads. */
+  readonly reads: ReadRow;
 }
 
 export interface FeaturePlan {
@@ -147,27 +147,29 @@ function compileGather(definitions: Definitions, service: ResolvedService): Gath
   const transforms = compileTransforms(definitions, service);
   const { features } = service;
   const size = features.length;
+  // Of each feature: its read, or past those its transform; and its place in that.
+  const width = service.reads.length;
+  const sources = features.map(({ from }) => (from.kind === 'read' ? from.read : width + from.transform));
+  const places = features.map(({ from }) => from.feature);
   return (row, reads) => {
     const computed: Value[][] = [];
     for (const transform of transforms) computed.push(transform(row, reads, computed));
     const values = new Array<Value>(size);
     const statuses = new Array<Status>(size);
-    const eventMicros = new Array<Micros | null>(size);
     for (let i = 0; i < size; i++) {
-      const { from } = features[i] as ResolvedService['features'][number];
-      if (from.kind === 'read') {
-        const read = reads[from.read] as ReadRow[number];
-        values[i] = read.values[from.feature] as Value;
-        statuses[i] = read.statuses[from.feature] as Status;
-        eventMicros[i] = read.eventMicros;
+      const source = sources[i] as number;
+      const place = places[i] as number;
+      if (source < width) {
+        const read = reads[source] as ReadRow[number];
+        values[i] = read.values[place] as Value;
+        statuses[i] = read.statuses[place] as Status;
       } else {
-        const value = (computed[from.transform] as Value[])[from.feature] ?? null;
+        const value = (computed[source - width] as Value[])[place] ?? null;
         values[i] = value;
         statuses[i] = value === null ? 'NULL_VALUE' : 'PRESENT';
-        eventMicros[i] = null;
       }
     }
-    return { values, statuses, eventMicros };
+    return { values, statuses, reads };
   };
 }
 

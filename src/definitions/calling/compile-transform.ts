@@ -2,7 +2,7 @@
 
 import { type Field, HeadraceError, INVALID, messageOf, typeName, type Value } from '../../core/index.ts';
 import type { OnDemandViewSpec, UserFunction } from '../manifest.ts';
-import { describeResult, fromUserOf, rowMaker } from './user-value.ts';
+import { describeResult, fromUserOf, memberReader, rowMaker } from './user-value.ts';
 
 /**
  * Takes each input's values in the order of its fields; gives the features' values in the view's order. A request column that
@@ -24,7 +24,9 @@ export function compileTransform(
     name,
     toRow: rowMaker(fields, isRequest(name)),
   }));
-  const features = view.features.map((feature) => ({ name: feature.name, fromUser: fromUserOf(feature.type) }));
+  const names = view.features.map((feature) => feature.name);
+  const fromUser = view.features.map((feature) => fromUserOf(feature.type));
+  const read = memberReader(names);
   // The compile step knows that it is a function; its result is checked below.
   const call = fn as unknown as (inputs: Readonly<Record<string, unknown>>) => unknown;
   return (values) => {
@@ -41,12 +43,12 @@ export function compileTransform(
       );
     }
     if (result === null || typeof result !== 'object' || result instanceof Promise) throw wrongShape(view, result);
-    const row = result as Readonly<Record<string, unknown>>;
-    const out = new Array<Value>(features.length);
-    for (let at = 0; at < features.length; at++) {
-      const feature = features[at] as (typeof features)[number];
-      const got = row[feature.name];
-      const value = got === undefined && !(feature.name in row) ? INVALID : feature.fromUser(got);
+    const members = read(result);
+    const out = new Array<Value>(members.length);
+    for (let at = 0; at < members.length; at++) {
+      const got = members[at];
+      const isThere = got !== undefined || (names[at] as string) in result;
+      const value = isThere ? (fromUser[at] as (typeof fromUser)[number])(got) : INVALID;
       if (value === INVALID) throw wrongFeature(view, view.features[at] as Field, got);
       out[at] = value;
     }

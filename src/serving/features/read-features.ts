@@ -81,8 +81,7 @@ function toAnswer({ service }: FeaturePlan, row: FeatureRow): FeatureAnswer {
     if (status !== 'PRESENT') statuses[name] = status;
   });
   const times = viewTimes(service).map(({ role, read }) => {
-    const feature = service.features.findIndex(({ from }) => from.kind === 'read' && from.read === read);
-    const event = row.eventMicros[feature] ?? null;
+    const event = row.reads[read]?.eventMicros ?? null;
     return [role, event === null ? null : formatTimestamp(event)];
   });
   return { features, statuses, event_times: Object.fromEntries(times) as FeatureAnswer['event_times'] };

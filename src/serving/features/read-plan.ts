@@ -75,10 +75,6 @@ function compileComputed(
   directory: RecordDirectory,
 ): ReadPlan['read'] {
   const plan = compileFeaturePlan(definitions, service, store, directory, 'rows');
-  /** By read, one of the service's features from it: they all have its time. */
-  const featureOf = service.reads.map((_, read) =>
-    service.features.findIndex(({ from }) => from.kind === 'read' && from.read === read),
-  );
   const sourceOf = (rows: readonly FeatureRow[]): FeatureSource => ({
     rows: rows.length,
     give(row, feature, sink) {
@@ -87,7 +83,7 @@ function compileComputed(
       sink.value(type, values[feature] ?? null);
       return STATUSES.indexOf(statuses[feature] ?? 'NOT_FOUND');
     },
-    eventMicros: (row, read) => rows[row]?.eventMicros[featureOf[read] as number] ?? null,
+    eventMicros: (row, read) => rows[row]?.reads[read]?.eventMicros ?? null,
   });
   return (rows, at, skew) => {
     const read = plan.read(rows, at, skew);
