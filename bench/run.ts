@@ -248,6 +248,14 @@ function predictFigure(result: PredictFigures, bound: PredictBound | undefined):
   };
 }
 
+async function measureReads(): Promise<Section> {
+  let section: Section = { title: 'Features read', about: 'Not measured: there was no redis-server.', figures: [] };
+  await withRedis(async (redisUrl) => {
+    section = await featuresReadSection({ redisUrl, rounds: isQuick ? 1 : 5 });
+  });
+  return section;
+}
+
 async function withRedis(measure: (url: string) => Promise<unknown>): Promise<void> {
   if (!hasRedis()) {
     console.log('redis-server not found: Redis is not measured.');
