@@ -113,6 +113,7 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     limits: {
       maxInFlight: values['server.maxInFlight'],
       maxRows: values['server.maxRows'],
+      requestTimeoutMs: values['server.requestTimeoutMs'],
     },
   });
   const views = async (hasTrainingSets: boolean) => {

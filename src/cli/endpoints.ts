@@ -32,6 +32,9 @@ const show = defineCommand({
   },
 });
 
+/** Longer than a server that was killed counts as live, so that somebody settles the change where no other does. */
+const WAIT_MS = 20_000;
+
 const traffic = defineCommand({
   usage: 'traffic <name> <variants...>',
   summary: 'split the traffic: variant=version:weight, the version by number, alias or latest; weights sum to 100',
@@ -45,7 +48,7 @@ const traffic = defineCommand({
     const endpoint = await registry.endpoints.setTraffic(
       name,
       { variants },
-      { actor: context.environment.actor, ...(reason === undefined ? {} : { reason }) },
+      { actor: context.environment.actor, waitMs: WAIT_MS, ...(reason === undefined ? {} : { reason }) },
     );
     const { change } = endpoint;
     if (change?.state === 'preparing') {

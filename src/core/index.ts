@@ -53,7 +53,7 @@ export {
   type Span,
 } from './scope.ts';
 export { didYouMean, didYouMeanOf, nearestName } from './suggest.ts';
-export { noteMistake } from './input-mistakes.ts';
+export { MOST_MISTAKES, noteMistake } from './input-mistakes.ts';
 export { reportUnknownMembers } from './unknown-members.ts';
 export {
   compareValues,

@@ -126,7 +126,10 @@ export function createEndpointRegistry(store: RegistryStore, servers: Pick<Serve
       const endMs = performance.now() + (options.waitMs ?? WAIT_MS);
       for (;;) {
         const state = await settleTraffic(name);
-        if (state.change?.revision !== revision) throw supersededChange(name, revision, state);
+        if (state.change?.revision !== revision) {
+          if (await wasActive(store.db, name, revision)) return state;
+          throw supersededChange(name, revision, state);
+        }
         if (state.change.state === 'failed') throw failedChange(name, state.change);
         if (state.change.state === 'active' || performance.now() >= endMs) return state;
         await delay(LOOK_MS);
@@ -160,6 +163,19 @@ function failedChange(name: string, { revision, failures }: TrafficChange): Head
 function supersededChange(name: string, revision: number, { change }: EndpointState): HeadraceError {
   const by = change === null ? 'other definitions were applied' : `revision ${change.revision} was asked for after it`;
   return new HeadraceError('HR_CONFLICT', `revision ${revision} of endpoint "${name}" never was active: ${by}`);
+}
+
+/** By the audit log: another may have been asked for right after. */
+async function wasActive(db: RegistryDb, name: string, revision: number): Promise<boolean> {
+  const rows = await db
+    .selectFrom('registry_audit')
+    .select('after')
+    .where('object', '=', `endpoint/${name}`)
+    .where('action', '=', 'endpoint.traffic')
+    .orderBy('id', 'desc')
+    .limit(10)
+    .execute();
+  return rows.some(({ after }) => after !== null && (parseJson(after) as { revision?: number }).revision === revision);
 }
 
 function nextRevision({ revision, change }: EndpointState): number {

@@ -38,8 +38,8 @@ export function judgeChange(
   const failures: ServerFailure[] = [];
   const waitsFor: string[] = [];
   for (const server of servers) {
-    // An older build takes what it finds.
-    if (server.prepared === undefined) continue;
+    // An older build takes what it finds; one that has loaded nothing answers nobody.
+    if (server.prepared === undefined || server.revision === null) continue;
     const told = Object.hasOwn(server.prepared, endpoint) ? server.prepared[endpoint] : undefined;
     if (told?.revision !== change.revision) waitsFor.push(nameOf(server));
     else if (told.failure !== null) failures.push({ server: nameOf(server), reason: told.failure });

@@ -34,6 +34,9 @@ export function inferRows(
   });
 }
 
+/** Enough to find a few rows of thousands; where most fail, the rest fails with them. */
+const MOST_RUNS_AGAIN = 64;
+
 // A class, since one is made for every request.
 class RowsWork implements ModelWork {
   readonly count: number;
@@ -44,6 +47,8 @@ class RowsWork implements ModelWork {
   readonly #places: readonly number[] | undefined;
   readonly #answered: ArmRow[];
   readonly #end: () => void;
+  /** Runs that are left for finding rows that fail, of the whole request. */
+  readonly #spare: { runs: number };
 
   constructor(
     model: ServedModel,
@@ -52,7 +57,9 @@ class RowsWork implements ModelWork {
     places: readonly number[] | undefined,
     answered: ArmRow[],
     end: () => void,
+    spare: { runs: number } = { runs: MOST_RUNS_AGAIN },
   ) {
+    this.#spare = spare;
     this.count = rows.length;
     this.scope = scope;
     this.rowShapes = model.binding.rowShapes;
@@ -81,28 +88,36 @@ class RowsWork implements ModelWork {
   }
 
   failed(error: HeadraceError): void {
-    if (this.count > 1 && error.code === 'HR_INFERENCE_FAILED') {
-      this.#runAlone();
-      return;
+    if (this.count > 1 && error.code === 'HR_INFERENCE_FAILED' && this.#spare.runs >= 2) this.#runHalves();
+    else {
+      for (let i = 0; i < this.count; i++) this.#put(i, { error });
+      this.#end();
     }
-    for (let i = 0; i < this.count; i++) this.#put(i, { error });
-    this.#end();
   }
 
-  /** One row may have spoilt the others. */
-  #runAlone(): void {
-    let left = this.count;
-    const end = (): void => {
-      if (--left === 0) this.#end();
-    };
-    this.#rows.forEach((row, i) => {
-      const places = [this.#places?.[i] ?? i];
-      this.#model.loaded.submit(new RowsWork(this.#model, this.scope, [row], places, this.#answered, end));
-    });
+  /** One row may have spoilt the others: it is looked for by halves, one after the other, within a bound. */
+  #runHalves(): void {
+    this.#spare.runs -= 2;
+    const middle = this.count >> 1;
+    this.#part(middle, this.count, this.#end, (end) => this.#part(0, middle, end));
+  }
+
+  /** Runs some of the rows, then the rest, then ends. */
+  #part(from: number, to: number, end: () => void, before?: (end: () => void) => void): void {
+    const places = Array.from({ length: to - from }, (_, i) => this.#placeOf(from + i));
+    const rows = this.#rows.slice(from, to);
+    const run = (): void =>
+      this.#model.loaded.submit(new RowsWork(this.#model, this.scope, rows, places, this.#answered, end, this.#spare));
+    if (before === undefined) run();
+    else before(run);
+  }
+
+  #placeOf(index: number): number {
+    return this.#places === undefined ? index : (this.#places[index] as number);
   }
 
   #put(index: number, row: ArmRow): void {
-    this.#answered[this.#places === undefined ? index : (this.#places[index] as number)] = row;
+    this.#answered[this.#placeOf(index)] = row;
   }
 }
 

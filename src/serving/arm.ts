@@ -10,7 +10,7 @@ import type { ServedModel } from './served-models.ts';
 /** Hash of what gives an arm its answers: bundle, view versions, model version, configuration. */
 export type ArmId = string;
 
-/** Immutable; retired after its last request. */
+/** Immutable; its model is given back when the endpoint's plan retires, after its last request. */
 export interface Arm {
   readonly id: ArmId;
   /** The variant's name. */
@@ -18,7 +18,7 @@ export interface Arm {
   readonly version: number;
   readonly features: FeaturePlan;
   readonly graph: ModelGraph;
-  /** Features as of `at`, then inference: one row's failure is that row's alone. Throws HR_CANCELLED. */
+  /** Features as of `at`, then inference: one row's failure is that row's alone. Throws HR_DEADLINE, HR_CANCELLED. */
   run(rows: readonly RequestRow[], scope: Scope, at: Micros): Promise<readonly ArmRow[]> | readonly ArmRow[];
   readonly write: ArmWriters;
   readonly sinks: readonly ArmSink[];

@@ -66,7 +66,8 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     endpoint: async (name) => served(await registry.endpoints.get(name)),
     async setTraffic(name, traffic, options) {
       const state = await registry.endpoints.setTraffic(name, traffic, options);
-      await snapshots.refresh();
+      // A look that began before would not see it; whatever that says, the traffic is set.
+      await snapshots.catchUp().catch(() => undefined);
       return served(state);
     },
     readiness() {

@@ -47,16 +47,20 @@ export function createDataPlane(
   monitor.watchInFlight(() => inFlight.count);
 
   // What does not exist gets no counter of its own: anyone could make as many as they like.
-  const countFailed = (name: string, thrown: unknown): void => {
+  const countFailed = (name: string, thrown: unknown, givenMs: number): void => {
     if (!snapshots.isEndpoint(name)) return;
     const error = toHeadraceError(thrown);
     monitor.endpoint(name).failed(error.code);
-    if (isOwnFailure(error)) truthOf(name).failed(error);
+    // A deadline that is shorter than the server's own says more of the client than of the endpoint.
+    const isTooShort = error.code === 'HR_DEADLINE' && givenMs < deps.limits.requestTimeoutMs;
+    if (isOwnFailure(error) && !isTooShort) truthOf(name).failed(error);
   };
 
   return {
     async predict(name, inputs, options, scope) {
       let plan: EndpointPlan | undefined;
+      // The scope was made a moment ago.
+      const givenMs = Math.ceil(scope.deadlineMs - performance.now()) + 1;
       try {
         inFlight.enter();
         try {
@@ -72,7 +76,7 @@ export function createDataPlane(
           if (plan !== undefined) plan.inFlight--;
         }
       } catch (thrown) {
-        countFailed(name, thrown);
+        countFailed(name, thrown, givenMs);
         throw thrown;
       }
     },

@@ -2,6 +2,7 @@
 // what was there, and is tried again where trying again can help.
 
 import { HeadraceError, type Logger, type Micros, toHeadraceError } from '../core/index.ts';
+import { isTransient } from '../models/index.ts';
 import type { EndpointState, PreparedTraffic } from '../registry/index.ts';
 import type { EndpointPlan } from './endpoint-plan.ts';
 
@@ -53,11 +54,13 @@ const MOST_RETRY_MS = 60_000;
 /** Of a delay, so that servers that failed together don't come back together. */
 const JITTER = 0.2;
 
-/** Trying again can't help: only another artifact or other definitions can. */
-const PERMANENT: ReadonlySet<HeadraceError['code']> = new Set([
-  'HR_MODEL_UNREADABLE',
-  'HR_MODEL_SIGNATURE',
-  'HR_UNSUPPORTED',
+/** A load that hangs is one that failed. */
+const LOAD_LIMIT_MS = 120_000;
+
+/** What others mend without another artifact or other definitions, besides what `isTransient` says. */
+const MENDED_BY_OTHERS: ReadonlySet<HeadraceError['code']> = new Set([
+  'HR_VERSION_INCOMPLETE',
+  'HR_CODE_MISSING',
   'HR_CODE_ALTERED',
 ]);
 
@@ -87,12 +90,14 @@ export interface EndpointLoadsDeps {
   readonly logger: Logger;
   readonly nowMicros: () => Micros;
   readonly random?: () => number;
+  /** Of one load. Default: two minutes. */
+  readonly limitMs?: number;
   /** Something is loaded, or has failed. */
   readonly onChange: () => void;
 }
 
 export function createEndpointLoads(deps: EndpointLoadsDeps): EndpointLoads {
-  const { logger, nowMicros, random = Math.random, onChange } = deps;
+  const { logger, nowMicros, random = Math.random, onChange, limitMs = LOAD_LIMIT_MS } = deps;
   const slots = new Map<string, Slot>();
   const retiring = new Set<Promise<void>>();
 
@@ -117,7 +122,7 @@ export function createEndpointLoads(deps: EndpointLoadsDeps): EndpointLoads {
     const error = thrown instanceof HeadraceError ? thrown : toHeadraceError(thrown);
     const now = nowMicros();
     const delayMs = Math.min(MOST_RETRY_MS, FIRST_RETRY_MS * 2 ** load.tries++) * (1 + JITTER * (random() * 2 - 1));
-    const isPermanent = PERMANENT.has(error.code);
+    const isPermanent = !isTransient(error) && !MENDED_BY_OTHERS.has(error.code);
     load.retryAtMs = isPermanent ? Infinity : performance.now() + delayMs;
     load.failure = {
       error,
@@ -137,10 +142,33 @@ export function createEndpointLoads(deps: EndpointLoadsDeps): EndpointLoads {
     slot.toldOf = reason;
   };
 
+  const withinLimit = async (name: string, load: Load): Promise<EndpointPlan> => {
+    let isLate = false;
+    let timer: NodeJS.Timeout | undefined;
+    const limit = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        isLate = true;
+        const sentence = `it was not loaded within ${limitMs / 1000} s`;
+        reject(new HeadraceError('HR_MODEL_NOT_READY', sentence));
+      }, limitMs);
+    });
+    const compiling = load.compile();
+    compiling.then(
+      (plan) => {
+        if (isLate) retire(name, plan);
+      },
+      () => {},
+    );
+    try {
+      return await Promise.race([compiling, limit]);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+
   const start = (name: string, load: Load): void => {
     if (load.loading !== undefined || load.plan !== undefined) return;
-    load.loading = load
-      .compile()
+    load.loading = withinLimit(name, load)
       .then(
         (plan) => {
           load.failure = undefined;

@@ -40,10 +40,12 @@ export function createIngestPlane(
   const { snapshots, ingestion, inFlight, wake } = given;
   const { monitor } = deps;
 
-  const bounded = async <T>(work: () => Promise<T>): Promise<T> => {
+  const bounded = async <T>(scope: Scope, work: () => Promise<T>): Promise<T> => {
     inFlight.enter();
     try {
       await wake.awake();
+      // What is begun is brought to its end: it is durable before it is answered.
+      scope.check('the rows were read');
       return await work();
     } finally {
       inFlight.leave();
@@ -51,8 +53,8 @@ export function createIngestPlane(
   };
 
   return {
-    push: (source, rows, idempotencyKey) =>
-      bounded(async () => {
+    push: (source, rows, idempotencyKey, scope) =>
+      bounded(scope, async () => {
         try {
           const result = await ingestion.push(source, rows, idempotencyKey);
           const outcome = result.duplicate ? 'repeated' : 'accepted';
@@ -63,8 +65,8 @@ export function createIngestPlane(
           throw thrown;
         }
       }),
-    recordOutcomes: (endpoint, outcomes) =>
-      bounded(async () => {
+    recordOutcomes: (endpoint, outcomes, scope) =>
+      bounded(scope, async () => {
         snapshots.endpoint(endpoint);
         const now = deps.clock.nowMicros();
         const checked = outcomes.map((outcome, index) => ({

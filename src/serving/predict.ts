@@ -10,6 +10,7 @@ import {
   invalid,
   type Micros,
   type Scope,
+  toHeadraceError,
 } from '../core/index.ts';
 import { assign } from '../rollouts/index.ts';
 import type { AnsweredRow, Arm, ArmRow } from './arm.ts';
@@ -61,10 +62,8 @@ export async function predict(
   scope.check('the rows were read');
   const at = deps.clock.nowMicros();
   const groups = groupByArm(plan, parsed);
-  const work = runGroups(groups, scope, at);
-  const results = work instanceof Promise ? await deps.deadlines.race(work, scope, 'the model ran') : work;
-  // The loop may have been busy since the deadline.
-  scope.check('the model ran');
+  const work = runGroups(groups, scope, at, deps.deadlines);
+  const results = work instanceof Promise ? await work : work;
   const rows = new Array<PredictionRow>(parsed.length);
   for (let i = 0; i < parsed.length; i++) {
     const row = parsed[i] as ParsedRow;
@@ -144,11 +143,42 @@ function groupByArm(plan: EndpointPlan, rows: readonly ParsedRow[]): readonly Ar
 
 type Results = readonly (readonly ArmRow[])[];
 
+const STAGE = 'the model ran';
+
 /** All arms side by side: their features come in one round trip, since a turn's reads go out together. */
-function runGroups(groups: readonly ArmGroup[], scope: Scope, at: Micros): Results | Promise<Results> {
+function runGroups(
+  groups: readonly ArmGroup[],
+  scope: Scope,
+  at: Micros,
+  deadlines: Deadlines,
+): Results | Promise<Results> {
   const [first] = groups;
   if (first === undefined) return [];
-  if (groups.length > 1) return Promise.all(groups.map(async ({ arm, requests }) => arm.run(requests, scope, at)));
-  const run = first.arm.run(first.requests, scope, at);
+  if (groups.length > 1) return Promise.all(groups.map(async (group) => runGroup(group, scope, at, deadlines)));
+  const run = runGroup(first, scope, at, deadlines);
   return run instanceof Promise ? run.then((rows) => [rows]) : [run];
+}
+
+/** What fails from here on is the arm's: one that is late keeps nobody else's rows. */
+function runGroup(
+  { arm, requests }: ArmGroup,
+  scope: Scope,
+  at: Micros,
+  deadlines: Deadlines,
+): readonly ArmRow[] | Promise<readonly ArmRow[]> {
+  const failed = (thrown: unknown): readonly ArmRow[] => {
+    const error = toHeadraceError(thrown);
+    return requests.map(() => ({ error }));
+  };
+  // The loop may have been busy since the deadline.
+  const inTime = (rows: readonly ArmRow[]): readonly ArmRow[] => {
+    scope.check(STAGE);
+    return rows;
+  };
+  try {
+    const run = arm.run(requests, scope, at);
+    return run instanceof Promise ? deadlines.race(run, scope, STAGE).then(inTime).catch(failed) : inTime(run);
+  } catch (thrown) {
+    return failed(thrown);
+  }
 }

@@ -1,6 +1,6 @@
 // What becomes of rows that fail: the error names its row, and a request fails as a whole where none of it can stand alone.
 
-import { type ErrorDetail, HeadraceError } from '../core/index.ts';
+import { type ErrorDetail, HeadraceError, MOST_MISTAKES } from '../core/index.ts';
 
 /** An error of one row, which says which. */
 export function rowError(path: string, place: number, error: HeadraceError): HeadraceError {
@@ -15,9 +15,6 @@ export function rowError(path: string, place: number, error: HeadraceError): Hea
 interface Row {
   readonly error?: HeadraceError | undefined;
 }
-
-/** As many as one answer names. */
-const MOST_DETAILS = 100;
 
 /** Why the request as a whole fails; undefined when it is answered. */
 export function failedRows(rows: readonly Row[], isPartial: boolean): HeadraceError | undefined {
@@ -50,5 +47,5 @@ function withoutRow(error: HeadraceError): string {
 }
 
 function cut(details: readonly ErrorDetail[]): readonly ErrorDetail[] {
-  return details.slice(0, MOST_DETAILS);
+  return details.slice(0, MOST_MISTAKES);
 }

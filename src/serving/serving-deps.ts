@@ -38,4 +38,6 @@ export interface ServingDeps {
 export interface ServingLimits {
   readonly maxInFlight: number;
   readonly maxRows: number;
+  /** The deadline of a request that names none. */
+  readonly requestTimeoutMs: number;
 }

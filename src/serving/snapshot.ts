@@ -167,6 +167,15 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
     },
   });
 
+  /** By the definitions that are loaded: a change of traffic, a rollback above all, waits for no others. */
+  const followTraffic = async (isFresh: boolean): Promise<void> => {
+    if (current === undefined) return;
+    const { definitions } = current;
+    const { rows } = await kept.load(definitions);
+    loads.want(endpoints.wanted(definitions, await registry.endpoints.list(), readableVersions(rows)), isFresh);
+    await loads.settled(QUICK_LOAD_MS);
+  };
+
   const loadApplied = async (token: number, look: number, isFresh: boolean): Promise<void> => {
     const applied = await registry.definitions.current();
     if (applied === undefined) return;
@@ -184,6 +193,7 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
           'what is applied could not be loaded; trying again',
         );
       failure = { revision: applied.revision, error, thrown };
+      await followTraffic(isFresh);
       throw thrown;
     }
   };

@@ -107,6 +107,35 @@ onEachRegistry('a change of traffic', (given) => {
       await expect(setting).rejects.toMatchObject({ code: 'HR_UNKNOWN_ENDPOINT' });
     });
 
+    it('waits for no server that has loaded nothing: it answers nobody', async () => {
+      await given.registry.servers.report('b', {
+        machine: 'host',
+        pid: 2,
+        startedMicros: 0,
+        revision: null,
+        failure: 'HR_CODE_MISSING: no bundle',
+        reads: [],
+        folds: [],
+        prepared: {},
+      });
+      const setting = set(2, 5000);
+      const revision = await asked();
+      await tell('a', { revision, failure: null });
+      expect((await setting).change?.state).toBe('active');
+    });
+
+    it('that was active is told as such, though another was asked for right after', async () => {
+      const setting = set(2, 5000);
+      const revision = await asked();
+      await tell('a', { revision, failure: null });
+      await tell('b', { revision, failure: null });
+      // Before the one that waits looks again.
+      await endpoints().settleTraffic('delay');
+      await set(1, 0);
+      expect((await setting).change?.revision).toBe(revision + 1);
+      expect(await served()).toEqual([2]);
+    });
+
     it('waits for no server that has left', async () => {
       const setting = set(2, 5000);
       const revision = await asked();

@@ -149,6 +149,24 @@ describe('a function that breaks', () => {
   });
 });
 
+describe('a deadline that is shorter than the server’s own', () => {
+  it('passes by the client’s doing: the endpoint is not told as failed', async () => {
+    open = await openServing({ repository: REPOSITORY, features: 2 });
+    const given = open;
+    const statuses = new Set<number>();
+    for (let i = 0; i < 20; i++) {
+      const answer = await given.post(
+        '/v1/endpoints/checkout/predict',
+        { inputs: [ada] },
+        { 'x-request-timeout-ms': '1' },
+      );
+      statuses.add(answer.statusCode);
+    }
+    expect([...statuses].every((status) => status === 200 || status === 504 || status === 429)).toBe(true);
+    expect((await get(given.serving, '/v1/endpoints/checkout')).body).toMatchObject({ state: 'serving' });
+  });
+});
+
 describe('rows that fail', () => {
   it('are named, and fail the request', async () => {
     open = await openServing({ repository: REPOSITORY, features: 2 });

@@ -139,11 +139,13 @@ function presentChange({ revision, state, variants, failures, askedMicros, reaso
 }
 
 /** Only the last one that was asked for is remembered. */
-function changeOf({ name, revision: active, change }: EndpointState, revision: number): object {
+function changeOf({ name, revision: active, variants, change }: EndpointState, revision: number): object {
   if (change?.revision === revision) return presentChange(change);
   if (revision > Math.max(active, change?.revision ?? 0)) {
     const sentence = `endpoint "${name}" has no revision ${revision}; it is at ${active}`;
     throw new HeadraceError('HR_UNKNOWN_REVISION', sentence);
   }
-  return { revision, state: 'superseded', variants: [], failures: [], asked_at: null, reason: null };
+  const state = revision === active ? 'active' : 'superseded';
+  const shown = revision === active ? variants : [];
+  return { revision, state, variants: shown, failures: [], asked_at: null, reason: null };
 }

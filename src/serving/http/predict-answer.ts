@@ -1,25 +1,31 @@
 // What a prediction's body asks, and the answer's text: checked by parsers compiled per endpoint and written by writers
 // compiled per arm, so no schema is looked at per request.
 
-import { describe, invalid, type Scope } from '../../core/index.ts';
+import { describe, type HeadraceError, invalid, type Scope } from '../../core/index.ts';
 import type { DataPlane } from '../data-plane.ts';
 import type { PredictAnswer, PredictionRow } from '../predict.ts';
 import { rowProblem } from './problem.ts';
 
 export const JSON_TYPE = 'application/json; charset=utf-8';
 
-/** The answer's text. `scope` is asked once the body is what it should be. Throws HR_INVALID, and what predicting throws. */
+/**
+ * The answer's text. `scope` is asked once the body is what it should be; `tell` hears of rows that failed where the others
+ * are answered. Throws HR_INVALID, and what predicting throws.
+ */
 export async function answerPredict(
   dataPlane: DataPlane,
   endpoint: string,
   body: unknown,
   scope: () => Scope,
+  tell: (error: HeadraceError) => void,
 ): Promise<string> {
   if (body === null || typeof body !== 'object' || Array.isArray(body))
     throw invalid([{ path: 'body', message: `expected an object, got ${describe(body)}` }]);
   const { inputs, options } = body as { readonly inputs?: unknown; readonly options?: unknown };
   const read = options === undefined ? NO_OPTIONS : readOptions(options);
-  return writeAnswer(await dataPlane.predict(endpoint, inputs, read, scope()), read.returnsFeatures);
+  const answer = await dataPlane.predict(endpoint, inputs, read, scope());
+  if (read.isPartial) for (const { error } of answer.rows) if (error !== undefined) tell(error);
+  return writeAnswer(answer, read.returnsFeatures);
 }
 
 interface Options {

@@ -2,11 +2,12 @@
 // without it (quick-predict.ts).
 
 import type { FastifyInstance } from 'fastify';
+import type { HeadraceError } from '../../core/index.ts';
 import type { DataPlane } from '../data-plane.ts';
 import { answerPredict, JSON_TYPE } from './predict-answer.ts';
 import { sendProblem } from './problem.ts';
 import { type RequestDefaults, scopeOf } from './request-context.ts';
-import type { RequestLog } from './request-log.ts';
+import { loggedRequest, type RequestLog } from './request-log.ts';
 import { EndpointParams, PredictBody, PredictResponse, ProblemResponse } from './schemas.ts';
 
 export function addPredictRoute(
@@ -34,7 +35,8 @@ export function addPredictRoute(
     (request, reply) => {
       // The route's own parameter, always there.
       const { endpoint } = request.params as { endpoint: string };
-      answerPredict(dataPlane, endpoint, request.body, () => scopeOf(request, defaults)).then(
+      const tell = (error: HeadraceError) => log.failed(() => loggedRequest(request), error);
+      answerPredict(dataPlane, endpoint, request.body, () => scopeOf(request, defaults), tell).then(
         (text) => void reply.header('content-type', JSON_TYPE).send(text),
         (thrown: unknown) => void sendProblem(reply, request, thrown, log),
       );

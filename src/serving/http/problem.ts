@@ -2,7 +2,7 @@
 
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type ErrorDetail, ERRORS, HeadraceError, toHeadraceError } from '../../core/index.ts';
+import { type ErrorDetail, ERRORS, HeadraceError, MOST_MISTAKES, toHeadraceError } from '../../core/index.ts';
 import { loggedRequest, type RequestLog } from './request-log.ts';
 import { failSpan } from './trace-requests.ts';
 
@@ -113,6 +113,6 @@ function invalidBody(validation: NonNullable<FrameworkError['validation']>): Hea
   });
   const [first] = details;
   return new HeadraceError('HR_INVALID', `${first?.path ?? 'body'}: ${first?.message ?? 'is wrong'}`, {
-    details: details.slice(0, 20),
+    details: details.slice(0, MOST_MISTAKES),
   });
 }

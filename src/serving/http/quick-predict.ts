@@ -2,7 +2,7 @@
 // such a request. Whatever is unusual about one, and whatever refuses it, is left to the route, which answers the same.
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { toHeadraceError } from '../../core/index.ts';
+import { type HeadraceError, toHeadraceError } from '../../core/index.ts';
 import type { DataPlane } from '../data-plane.ts';
 import { parseJsonBody } from './json-body.ts';
 import { answerPredict, JSON_TYPE } from './predict-answer.ts';
@@ -99,14 +99,16 @@ function answer(
   body: Buffer,
 ): void {
   const requestId = idOf(request);
+  const tell = (error: HeadraceError): void =>
+    log.failed(() => ({ requestId, traceId: null, endpoint, method: 'POST', route: ROUTE }), error);
   const fail = (thrown: unknown): void => {
     const error = toHeadraceError(thrown);
-    log.failed(() => ({ requestId, traceId: null, endpoint, method: 'POST', route: ROUTE }), error);
+    tell(error);
     writeProblem(response, requestId, error);
   };
   try {
     const scope = () => claimOf(request, { requestId, traceId: null, actor, span: undefined }, defaults);
-    answerPredict(dataPlane, endpoint, parseJsonBody(body), scope).then((text) => {
+    answerPredict(dataPlane, endpoint, parseJsonBody(body), scope, tell).then((text) => {
       response.writeHead(200, {
         'x-request-id': requestId,
         'content-type': JSON_TYPE,

@@ -1,0 +1,118 @@
+// The predict path over arms that are slow, fail or spoil a batch: whose rows are answered, and where what is counted.
+
+import { afterEach, describe, expect, it } from 'vitest';
+import { fixedClock, HeadraceError, type Value } from '../../src/core/index.ts';
+import type { LoadedModel, ModelWork, Tensor } from '../../src/models/index.ts';
+import type { Arm, ArmBatch, ArmRow } from '../../src/serving/arm.ts';
+import { inferRows } from '../../src/serving/arm-run.ts';
+import { createDeadlines } from '../../src/serving/deadlines.ts';
+import type { EndpointPlan } from '../../src/serving/endpoint-plan.ts';
+import type { FeatureRow } from '../../src/serving/feature-plan.ts';
+import { predict } from '../../src/serving/predict.ts';
+import type { RequestRow } from '../../src/serving/row-parser.ts';
+import type { ServedModel } from '../../src/serving/served-models.ts';
+import { scopeOf } from '../support/model-works.ts';
+
+const deadlines = createDeadlines();
+afterEach(() => deadlines.close());
+const answered: ArmRow = { outputs: [1], features: [], statuses: [] };
+const deps = { clock: fixedClock(0), deadlines, limits: { maxRows: 100 }, nextId: () => 'id' };
+
+/** What predicting looks at of an arm, with what its sinks were told. */
+function armOf(name: string, run: Arm['run']): { readonly arm: Arm; readonly batches: ArmBatch[] } {
+  const batches: ArmBatch[] = [];
+  const arm = { name, run, sinks: [(batch: ArmBatch) => void batches.push(batch)] } as unknown as Arm;
+  return { arm, batches };
+}
+
+/** An endpoint that gives half of the units to each arm. */
+function planOf(arms: readonly Arm[]): EndpointPlan {
+  const variants = arms.map(({ name }) => ({ name, version: 1, weight: 100 / arms.length }));
+  return {
+    state: { name: 'e', model: 'm', salt: 's', variants },
+    parseRow: (json: unknown) => [json as Value],
+    unitOf: (row: RequestRow) => [String(row[0])],
+    arms,
+    meter: { answered: () => {}, failed: () => {} },
+  } as unknown as EndpointPlan;
+}
+
+const ROWS = Array.from({ length: 20 }, (_, n) => n);
+const fast = () => armOf('fast', (rows) => Promise.resolve(rows.map(() => answered)));
+const hung = () => armOf('hung', () => new Promise(() => {}));
+
+describe('an arm that does not answer in time', () => {
+  it('fails its rows, counted there; another arm’s rows are answered where each stands alone', async () => {
+    const [one, other] = [fast(), hung()];
+    const plan = planOf([one.arm, other.arm]);
+    const { rows } = await predict(deps, plan, ROWS, { isPartial: true }, scopeOf({ timeoutMs: 30 }));
+    const codes = new Set(rows.map(({ error }) => error?.code));
+    expect(codes).toEqual(new Set([undefined, 'HR_DEADLINE']));
+    expect(one.batches).toMatchObject([{ isAnswered: true }]);
+    expect(other.batches).toHaveLength(1);
+    expect(new Set(other.batches[0]?.rows.map(({ error }) => error?.code))).toEqual(new Set(['HR_DEADLINE']));
+    expect((one.batches[0]?.rows.length ?? 0) + (other.batches[0]?.rows.length ?? 0)).toBe(20);
+  });
+
+  it('fails the request otherwise, and is counted at that arm alone', async () => {
+    const [one, other] = [fast(), hung()];
+    const asked = predict(deps, planOf([one.arm, other.arm]), ROWS, { isPartial: false }, scopeOf({ timeoutMs: 30 }));
+    await expect(asked).rejects.toMatchObject({ code: 'HR_DEADLINE' });
+    expect(one.batches).toMatchObject([{ isAnswered: false }]);
+    expect(one.batches[0]?.rows.every(({ error }) => error === undefined)).toBe(true);
+    expect(other.batches[0]?.rows.every(({ error }) => error?.code === 'HR_DEADLINE')).toBe(true);
+  });
+
+  it('that throws fails its rows too', async () => {
+    const broken = armOf('broken', () => {
+      throw new TypeError('a bug');
+    });
+    const asked = predict(deps, planOf([broken.arm]), [1], { isPartial: false }, scopeOf());
+    await expect(asked).rejects.toMatchObject({ code: 'HR_INTERNAL' });
+    expect(broken.batches).toMatchObject([{ rows: [{ error: { code: 'HR_INTERNAL' } }] }]);
+  });
+});
+
+describe('rows that spoil a batch', () => {
+  /** A model that fails every run with one of the bad rows in it, as `submit` tells it. */
+  function modelOf(isBad: (value: Value) => boolean): { readonly model: ServedModel; readonly runs: () => number } {
+    let runs = 0;
+    const submit: LoadedModel['submit'] = (work: ModelWork) => {
+      runs++;
+      const values: Value[] = [];
+      for (let i = 0; i < work.count; i++)
+        work.bind(i, [{ data: values as unknown as readonly string[], width: 1 }], i);
+      const tensor = { type: 'float32', shape: [work.count], data: values as unknown as Float32Array } as Tensor;
+      queueMicrotask(() => {
+        if (values.some(isBad)) work.failed(new HeadraceError('HR_INFERENCE_FAILED', 'no'));
+        else work.done([tensor], 0);
+      });
+    };
+    const binding = {
+      check: () => undefined,
+      bindRow: (row: readonly Value[], batch: readonly { data: unknown }[], place: number) =>
+        void ((batch[0]?.data as Value[])[place] = row[0] as Value),
+      readRow: (outputs: readonly Tensor[], place: number) => [Number(outputs[0]?.data[place])],
+      rowShapes: undefined,
+    };
+    return { model: { loaded: { submit }, binding } as unknown as ServedModel, runs: () => runs };
+  }
+  const rowsOf = (count: number): FeatureRow[] =>
+    Array.from({ length: count }, (_, n) => ({ values: [n], statuses: [], reads: [] }));
+
+  it('are found: they fail alone, and each other row has its own answer', async () => {
+    const { model, runs } = modelOf((value) => value === 3 || value === 777);
+    const rows = await inferRows(model, rowsOf(1000), scopeOf());
+    expect(rows.flatMap(({ error }, n) => (error === undefined ? [] : [n]))).toEqual([3, 777]);
+    expect(rows.every((row, n) => row.error !== undefined || row.outputs[0] === n)).toBe(true);
+    expect(runs()).toBeLessThan(60);
+  });
+
+  it('cost a bounded number of runs where all of them do', async () => {
+    const { model, runs } = modelOf(() => true);
+    const rows = await inferRows(model, rowsOf(5000), scopeOf());
+    expect(rows.every(({ error }) => error?.code === 'HR_INFERENCE_FAILED')).toBe(true);
+    expect(rows).toHaveLength(5000);
+    expect(runs()).toBeLessThanOrEqual(65);
+  });
+});
