@@ -9,6 +9,7 @@ import { type Serving, serveInProcess } from '../../src/app/serve-worker.ts';
 import type { Logger } from '../../src/core/index.ts';
 import { constantModel } from '../support/onnx-model.ts';
 import { type OpenServing, openServing } from '../support/open-serving.ts';
+import { headraceJson } from '../support/serving-project.ts';
 
 const REPOSITORY = `import { endpoint, entity, featureService, featureView, latest, model, onDemandView, pushed, t } from 'headrace';
 export const customer = entity('customer', { keys: { customer: t.string() } });
@@ -60,6 +61,7 @@ interface Told {
   readonly since: string | null;
   readonly retryAt: string | null;
   readonly endpoints: readonly Told[];
+  readonly not_loaded: object | null;
 }
 
 async function until(check: () => Promise<boolean>, what: string): Promise<void> {
@@ -125,6 +127,24 @@ describe('a version that can not be loaded', () => {
     expect(answer.statusCode).toBe(409);
     expect(answer.json()).toMatchObject({ code: 'HR_CONFLICT', errors: [{ message: expect.stringMatching(/^HR_/) }] });
     expect((await get(given.serving, '/v1/endpoints/checkout')).body).toMatchObject({ state: 'serving', served: [1] });
+  });
+});
+
+describe('definitions that can not be loaded', () => {
+  it('keep no traffic from changing: what is loaded can be gone back to', async () => {
+    open = await openServing({ repository: REPOSITORY, features: 2 });
+    const given = open;
+    await registerModelFile(given.app, { model: 'returns', onnx: onnx(0.75) });
+    given.project.write('feature_repo/shop.ts', REPOSITORY.replace("'no root of '", "'there is no root of '"));
+    // Its bundles lie where this server does not look.
+    headraceJson(given.project, ['apply', '--yes'], { HEADRACE_ARTIFACTS_URL: 'file:.headrace/elsewhere' });
+    await given.serving.planes.control.refresh();
+    const notLoaded = async () => (await get(given.serving, '/health/ready')).body.not_loaded;
+    await until(async () => (await notLoaded()) !== null, 'not loaded');
+    expect(await notLoaded()).toMatchObject({ revision: 2 });
+    const { state } = await given.serving.planes.control.setTraffic('checkout', to(2), { actor: 'test', waitMs: 5000 });
+    expect(state).toMatchObject({ variants: [{ version: 2 }], change: { state: 'active' } });
+    expect((await predict(given, [ada])).json().predictions[0]).toMatchObject({ outputs: { probability: 0.75 } });
   });
 });
 

@@ -90,8 +90,9 @@ describe('rows that spoil a batch', () => {
     };
     const binding = {
       check: () => undefined,
-      bindRow: (row: readonly Value[], batch: readonly { data: unknown }[], place: number) =>
-        void ((batch[0]?.data as Value[])[place] = row[0] as Value),
+      bindRow(row: readonly Value[], [input]: readonly { data: unknown }[], place: number) {
+        if (input !== undefined) (input.data as Value[])[place] = row[0] as Value;
+      },
       readRow: (outputs: readonly Tensor[], place: number) => [Number(outputs[0]?.data[place])],
       rowShapes: undefined,
     };
