@@ -35,8 +35,9 @@ export interface EndpointRegistry {
    * Asks for other variants, and shadows where given, by the versions that aliases mean now, and waits until every live
    * server has loaded them: then they are active everywhere. After `waitMs` (10 s) it gives the state with a `change` that
    * is still `preparing`; the servers go on. With `ifMatch` (an If-Match header) only when its ETag is current. Throws
-   * HR_PRECONDITION, HR_INVALID (weights, names), HR_UNKNOWN_MODEL (a version or alias), HR_UNKNOWN_ENDPOINT, HR_CONFLICT
-   * with each server's reason when one can't load them (nothing has changed then), or when another change came after.
+   * HR_PRECONDITION, HR_INVALID (weights, names), HR_UNKNOWN_MODEL (a version or alias), HR_UNKNOWN_ENDPOINT,
+   * HR_NOT_PREPARED with each server's reason when one can't load them (nothing has changed then), HR_CONFLICT when another
+   * change came after.
    */
   setTraffic(name: string, traffic: Traffic, options: SetTraffic): Promise<EndpointState>;
   /** Looks whether a change that is being prepared can be active now, or has failed; for servers, at every poll. */
@@ -154,7 +155,7 @@ function checkMatch({ name, etag, change }: EndpointState, ifMatch: string | und
 function failedChange(name: string, { revision, failures }: TrafficChange): HeadraceError {
   const reasons = failures.map(({ server, reason }) => `${server}: ${reason}`).join('; ');
   return new HeadraceError(
-    'HR_CONFLICT',
+    'HR_NOT_PREPARED',
     `revision ${revision} of endpoint "${name}" can't be served, so nothing has changed. ${reasons}`,
     { details: failures.map(({ server, reason }) => ({ path: server, message: reason })) },
   );

@@ -18,6 +18,8 @@ export interface DataPlane {
   /** Throws HR_UNKNOWN_ENDPOINT, HR_FORBIDDEN, HR_MODEL_NOT_READY, HR_OVERLOADED, and what `predict` does. */
   predict(endpoint: string, inputs: unknown, options: PredictOptions, scope: Scope): Promise<PredictAnswer>;
   readFeatures(service: string, rows: unknown, scope: Scope): Promise<FeaturesRead>;
+  /** Counts a request for predictions that its protocol refused. */
+  refused(endpoint: string, thrown: unknown): void;
 }
 
 export interface OwnDataPlane extends DataPlane {
@@ -99,6 +101,9 @@ export function createDataPlane(
         if (snapshots.isService(service)) monitor.service(service).failed(toHeadraceError(thrown).code);
         throw thrown;
       }
+    },
+    refused(endpoint, thrown) {
+      if (snapshots.isEndpoint(endpoint)) monitor.endpoint(endpoint).failed(toHeadraceError(thrown).code);
     },
     failing: (endpoint) => truths.get(endpoint)?.failing(),
     close: () => deadlines.close(),

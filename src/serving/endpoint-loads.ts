@@ -142,6 +142,11 @@ export function createEndpointLoads(deps: EndpointLoadsDeps): EndpointLoads {
     slot.toldOf = reason;
   };
 
+  const tellRefused = (name: string, { revision }: { readonly revision: number }, { error }: LoadFailure): void => {
+    const reason = `${error.code}: ${error.message}`;
+    logger.warn({ endpoint: name, revision, reason }, 'traffic that was asked for can not be loaded');
+  };
+
   const withinLimit = async (name: string, load: Load): Promise<EndpointPlan> => {
     let isLate = false;
     let timer: NodeJS.Timeout | undefined;
@@ -181,6 +186,7 @@ export function createEndpointLoads(deps: EndpointLoadsDeps): EndpointLoads {
         load.loading = undefined;
         const slot = slots.get(name);
         if (slot === undefined || load.isDropped) return;
+        if (slot.next === load && load.failure !== undefined) tellRefused(name, slot.next, load.failure);
         if (slot.active === load) {
           tell(name, slot);
           if (load.plan !== undefined) {

@@ -105,7 +105,12 @@ type ParsedRow = RequestRow | HeadraceError;
 
 function parseInputs(plan: EndpointPlan, inputs: unknown, maxRows: number, isPartial: boolean): readonly ParsedRow[] {
   if (!Array.isArray(inputs))
-    throw invalid([{ path: 'inputs', message: `expected an array of rows, got ${describe(inputs)}` }]);
+    throw invalid([
+      {
+        path: 'inputs',
+        message: `expected an array of rows, got ${inputs === undefined ? 'nothing' : describe(inputs)}`,
+      },
+    ]);
   if (inputs.length === 0) throw invalid([{ path: 'inputs', message: 'expected at least one row, got none' }]);
   checkRowLimit('inputs', inputs, maxRows, 'server.maxRows');
   const { parseRow } = plan;

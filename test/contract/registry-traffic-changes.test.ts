@@ -60,7 +60,7 @@ onEachRegistry('a change of traffic', (given) => {
       await tell('a', { revision, failure: null });
       await tell('b', { revision, failure: 'HR_MODEL_UNREADABLE: no such file' });
       await expect(setting).rejects.toMatchObject({
-        code: 'HR_CONFLICT',
+        code: 'HR_NOT_PREPARED',
         message: expect.stringContaining('host 2: HR_MODEL_UNREADABLE: no such file'),
         details: [{ path: 'host 2', message: 'HR_MODEL_UNREADABLE: no such file' }],
       });

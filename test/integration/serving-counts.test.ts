@@ -51,6 +51,34 @@ describe('counters of an endpoint', () => {
       expect(lines).toContain(line);
   });
 
+  it('have what is refused before it comes to the endpoint, over a socket and injected alike', async () => {
+    const codes = async (): Promise<Record<string, number>> =>
+      Object.fromEntries(
+        (await metrics()).flatMap((line) => {
+          const [, code = '', count] =
+            /^headrace_request_error_codes_total\{endpoint="checkout",code="(\w+)".*\} (\d+)$/.exec(line) ?? [];
+          return count === undefined ? [] : [[code, Number(count)]];
+        }),
+      );
+    const url = '/v1/endpoints/checkout/predict';
+    const json = { 'content-type': 'application/json' };
+    const wrong: readonly (readonly [string, Readonly<Record<string, string>>])[] = [
+      ['{', json],
+      ['{"input":[]}', json],
+      ['{"inputs":[],"options":{"all":true}}', json],
+      ['{"inputs":[]}', { ...json, 'x-request-timeout-ms': 'soon' }],
+      ['{"inputs":[]}', { 'content-type': 'text/plain' }],
+    ];
+    const before = await codes();
+    for (const [payload, headers] of wrong) {
+      await open.serving.server.inject({ method: 'POST', url, headers, payload });
+      await fetch(`${open.serving.url}${url}`, { method: 'POST', headers, body: payload });
+    }
+    const after = await codes();
+    const added = (code: string): number => (after[code] ?? 0) - (before[code] ?? 0);
+    expect(['HR_MALFORMED_JSON', 'HR_INVALID', 'HR_UNSUPPORTED_MEDIA'].map(added)).toEqual([2, 6, 2]);
+  });
+
   it('are not made for endpoints and services that do not exist', async () => {
     expect(await predict(1, 'nowhere')).toBe(404);
     await open.post('/v1/features/read', { service: 'nothing', rows: [{ customer: 'ada' }] });

@@ -125,7 +125,10 @@ describe('a version that can not be loaded', () => {
       payload: to(2),
     });
     expect(answer.statusCode).toBe(409);
-    expect(answer.json()).toMatchObject({ code: 'HR_CONFLICT', errors: [{ message: expect.stringMatching(/^HR_/) }] });
+    expect(answer.json()).toMatchObject({
+      code: 'HR_NOT_PREPARED',
+      errors: [{ message: expect.stringMatching(/^HR_/) }],
+    });
     expect((await get(given.serving, '/v1/endpoints/checkout')).body).toMatchObject({ state: 'serving', served: [1] });
   });
 });

@@ -138,7 +138,7 @@ describe('two workers under load', () => {
     removeArtifact(own, Buffer.from(constantModel(4, 0.5)));
     const refused = await to('stable=3:100');
     expect(refused.code).toBe(1);
-    expect(refused.stderr).toContain('HR_CONFLICT');
+    expect(refused.stderr).toContain('HR_NOT_PREPARED');
     const told = (await get('/v1/endpoints/checkout')).body;
     expect(told).toMatchObject({ state: 'serving', wanted: [1, 2], served: [1, 2], change: { state: 'failed' } });
 

@@ -87,6 +87,12 @@ export const DEFINITION_ERRORS = define({
     title: 'Changed by someone else',
     help: 'Someone else changed the same thing first. Read it again, then repeat your change.',
   },
+  HR_NOT_PREPARED: {
+    status: 409,
+    grpc: 'FAILED_PRECONDITION',
+    title: 'A server can’t serve it',
+    help: 'Traffic was asked for that at least one live server can’t load; the error names each and why. Nothing has changed: mend what it names, or ask for other versions.',
+  },
   HR_PRECONDITION: {
     status: 412,
     grpc: 'ABORTED',

@@ -16,7 +16,7 @@ import { addHealthRoutes } from './health-routes.ts';
 import { addJsonBody } from './json-body.ts';
 import type { LiveStats } from './live-stats.ts';
 import { addOpenApiRoute } from './openapi/openapi-routes.ts';
-import { addPredictRoute } from './predict-route.ts';
+import { addPredictRoute, PREDICT_URL } from './predict-route.ts';
 import { fromHttp, sendProblem } from './problem.ts';
 import { predictQuickly } from './quick-predict.ts';
 import { continueTrace, requestIdOf } from './request-context.ts';
@@ -134,6 +134,9 @@ export async function createHttpServer(
   app.setErrorHandler(async (error, request, reply) => {
     const problem = fromHttp(error);
     security.refused.tell(request, problem);
+    // Who may not ask is nobody's request.
+    if (request.routeOptions.url === PREDICT_URL && problem.status !== 401 && problem.status !== 403)
+      data.refused((request.params as { endpoint: string }).endpoint, problem);
     if (problem.code === 'HR_TOO_LARGE') await drainBody(request.raw);
     return sendProblem(reply, request, problem, logger);
   });

@@ -1,7 +1,7 @@
 // What a prediction's body asks, and the answer's text: checked by parsers compiled per endpoint and written by writers
 // compiled per arm, so no schema is looked at per request.
 
-import { describe, type HeadraceError, invalid, type Scope } from '../../core/index.ts';
+import { describe, type HeadraceError, invalid, nearestName, type Scope } from '../../core/index.ts';
 import type { DataPlane } from '../data-plane.ts';
 import type { PredictAnswer, PredictionRow } from '../predict.ts';
 import { rowProblem } from './problem.ts';
@@ -19,13 +19,42 @@ export async function answerPredict(
   scope: () => Scope,
   tell: (error: HeadraceError) => void,
 ): Promise<string> {
-  if (body === null || typeof body !== 'object' || Array.isArray(body))
-    throw invalid([{ path: 'body', message: `expected an object, got ${describe(body)}` }]);
-  const { inputs, options } = body as { readonly inputs?: unknown; readonly options?: unknown };
-  const read = options === undefined ? NO_OPTIONS : readOptions(options);
-  const answer = await dataPlane.predict(endpoint, inputs, read, scope());
+  const { inputs, read, claim } = readBody(dataPlane, endpoint, body, scope);
+  const answer = await dataPlane.predict(endpoint, inputs, read, claim);
   if (read.isPartial) for (const { error } of answer.rows) if (error !== undefined) tell(error);
   return writeAnswer(answer, read.returnsFeatures);
+}
+
+/** What is refused here never comes to the endpoint, and is counted for it all the same. */
+function readBody(
+  dataPlane: DataPlane,
+  endpoint: string,
+  body: unknown,
+  scope: () => Scope,
+): { readonly inputs: unknown; readonly read: Options; readonly claim: Scope } {
+  try {
+    if (body === null || typeof body !== 'object' || Array.isArray(body))
+      throw invalid([{ path: 'body', message: `expected an object, got ${describe(body)}` }]);
+    const { inputs, options } = body as { readonly inputs?: unknown; readonly options?: unknown };
+    if (inputs === undefined || options === undefined) refuseSlips(body);
+    return { inputs, read: options === undefined ? NO_OPTIONS : readOptions(options), claim: scope() };
+  } catch (thrown) {
+    dataPlane.refused(endpoint, thrown);
+    throw thrown;
+  }
+}
+
+const MEMBERS = ['inputs', 'options'];
+
+/** Other members are left out, but not what was meant to be one of these. */
+function refuseSlips(body: object): void {
+  const slips = Object.keys(body).flatMap((name) => {
+    const meant = MEMBERS.includes(name) ? undefined : nearestName(name, MEMBERS);
+    return meant === undefined
+      ? []
+      : [{ path: name.slice(0, 80), message: `is no member of the body. Did you mean "${meant}"?` }];
+  });
+  if (slips.length > 0) throw invalid(slips);
 }
 
 interface Options {

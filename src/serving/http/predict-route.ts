@@ -10,6 +10,8 @@ import { type RequestDefaults, scopeOf } from './request-context.ts';
 import { loggedRequest, type RequestLog } from './request-log.ts';
 import { EndpointParams, PredictBody, PredictResponse, ProblemResponse } from './schemas.ts';
 
+export const PREDICT_URL = '/v1/endpoints/:endpoint/predict';
+
 export function addPredictRoute(
   app: FastifyInstance,
   dataPlane: DataPlane,
@@ -25,7 +27,7 @@ export function addPredictRoute(
   };
   // Inputs are checked against the endpoint's own columns, with better words than a schema's.
   app.post(
-    '/v1/endpoints/:endpoint/predict',
+    PREDICT_URL,
     {
       schema,
       config: { role: 'predict' },

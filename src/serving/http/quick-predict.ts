@@ -117,6 +117,7 @@ function answer(
       response.end(text);
     }, fail);
   } catch (thrown) {
+    dataPlane.refused(endpoint, thrown);
     fail(thrown);
   }
 }

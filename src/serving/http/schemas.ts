@@ -38,7 +38,21 @@ export const Prediction = Type.Object({
   statuses: Type.Optional(ByFeature),
 });
 
-export const PredictResponse = Type.Object({ endpoint: Type.String(), predictions: Type.Array(Prediction) });
+export const FailedRow = Type.Object(
+  {
+    error: Type.Object({
+      code: Type.String(),
+      detail: Type.String(),
+      path: Type.String({ description: 'Such as `inputs[2].amount`' }),
+    }),
+  },
+  { description: 'With `options.partial`: in the place of a row that failed' },
+);
+
+export const PredictResponse = Type.Object({
+  endpoint: Type.String(),
+  predictions: Type.Array(Type.Union([Prediction, FailedRow])),
+});
 
 export const ReadBody = Type.Object(
   {
