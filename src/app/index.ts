@@ -22,4 +22,10 @@ export {
 } from './open-orchestrator.ts';
 export { registerModelFile, type RegisterModel } from './register-model.ts';
 export { environmentName, type Setting, SETTINGS, type SettingValues } from './settings.ts';
-export { type RunningServer, startServer, type StartServer, stopSignal } from './start-server.ts';
+export {
+  type RunningServer,
+  SERVING_QUERY_TIMEOUT_MS,
+  startServer,
+  type StartServer,
+  stopSignal,
+} from './start-server.ts';

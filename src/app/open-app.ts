@@ -68,6 +68,8 @@ export interface OpenAppOptions {
   readonly config?: string | undefined;
   /** `read` leaves the registry as it is: nothing is migrated, nothing changed. Throws HR_REGISTRY_OUTDATED. */
   readonly access?: DatabaseAccess;
+  /** When a registry over the network that says nothing counts as away. */
+  readonly queryTimeoutMs?: number | undefined;
   readonly environment?: Environment;
   readonly clock?: Clock;
   readonly logger?: Logger;

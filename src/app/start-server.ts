@@ -6,6 +6,9 @@ import { checkHost, isLoopback } from './loopback.ts';
 import { takesTokens } from './takes-tokens.ts';
 import { telemetrySettings } from './telemetry/telemetry-settings.ts';
 
+/** Whoever asks a server waits no longer than this for its registry. `?query_timeout=` in the URL sets another. */
+export const SERVING_QUERY_TIMEOUT_MS = 5000;
+
 export interface StartServer {
   readonly host?: string | undefined;
   readonly port?: number | undefined;

@@ -4,7 +4,7 @@ import { HeadraceError, toHeadraceError } from '../core/index.ts';
 import { openApp } from './open-app.ts';
 import { primaryChannel, tell, told } from './primary-channel.ts';
 import { serveInProcess } from './serve-worker.ts';
-import { stopSignal } from './start-server.ts';
+import { SERVING_QUERY_TIMEOUT_MS, stopSignal } from './start-server.ts';
 import type { ToWorker, WorkerStart } from './worker-messages.ts';
 
 try {
@@ -30,7 +30,7 @@ async function work(): Promise<void> {
     // A primary that is gone can stop nobody.
     process.on('disconnect', resolve);
   });
-  const app = await openApp({ config: start.config });
+  const app = await openApp({ config: start.config, queryTimeoutMs: SERVING_QUERY_TIMEOUT_MS });
   try {
     // A worker without definitions could only refuse: one that starts again after a crash waits until they are back.
     await app.applied();

@@ -25,7 +25,7 @@ export interface CommandContext {
    * may be run by who must not change the registry, and by another version of Headrace than the servers. Asked again it gives
    * the same, but to `write` never the one that was opened to `read`.
    */
-  app(access?: DatabaseAccess): Promise<App>;
+  app(access?: DatabaseAccess, options?: Pick<OpenAppOptions, 'queryTimeoutMs'>): Promise<App>;
   /** A path that the user typed, absolute. */
   path(typed: string): string;
   /** Prints a result now, for a command that goes on; what it returns in the end is then not printed. */
@@ -59,7 +59,7 @@ export interface CliHost {
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;
   readonly progress: () => Progress;
-  readonly openApp: (options: Pick<OpenAppOptions, 'config' | 'access'>) => Promise<App>;
+  readonly openApp: (options: Pick<OpenAppOptions, 'config' | 'access' | 'queryTimeoutMs'>) => Promise<App>;
   /** Left out: no colour. */
   readonly paint?: (stream: 'stdout' | 'stderr') => Paint;
   exitCode: number;
@@ -136,10 +136,10 @@ async function runSpec(spec: CommandSpec, command: Command, host: CliHost): Prom
     announce: print,
     tell: (line) => host.stderr(`${line}\n`),
     paint: (stream) => host.paint?.(stream) ?? plain,
-    async app(access = 'write') {
+    async app(access = 'write', more = {}) {
       const fit = opened.find((one) => one.access === 'write' || one.access === access);
       if (fit !== undefined) return fit.app;
-      const app = await host.openApp({ config: options['config'] as string | undefined, access });
+      const app = await host.openApp({ config: options['config'] as string | undefined, access, ...more });
       opened.unshift({ access, app });
       return app;
     },

@@ -17,8 +17,8 @@ export const serveCommand = defineCommand({
   async run(context, _args, options) {
     const port = wholeNumber(options, 'port', 0, 65_535);
     const workers = wholeNumber(options, 'workers', 1, 1024);
-    const app = await context.app();
-    const { startServer, stopSignal } = await import('../app/index.ts');
+    const { SERVING_QUERY_TIMEOUT_MS, startServer, stopSignal } = await import('../app/index.ts');
+    const app = await context.app('write', { queryTimeoutMs: SERVING_QUERY_TIMEOUT_MS });
     const stopped = stopSignal();
     const server = await startServer(app, {
       host: textOption(options, 'host'),

@@ -1,6 +1,6 @@
 // What the registry's parts share: the tables, the clock, and the one way to change something.
 
-import type { Kysely, Selectable } from 'kysely';
+import { type Kysely, type Selectable, sql } from 'kysely';
 import { canonicalJson, type Clock, type Json, type Micros, parseJson } from '../core/index.ts';
 import type { Manifest } from '../definitions/index.ts';
 import type { Database } from '../storage/index.ts';
@@ -31,12 +31,16 @@ export interface RegistryStore {
   state(db: RegistryDb): Promise<Selectable<RegistryTables['registry_state']>>;
   writeAudit(db: RegistryDb, entry: AuditEntry): Promise<void>;
   now(): Micros;
+  /** The same by the database's clock, for what several machines hold against each other. */
+  sharedNow(): Promise<Micros>;
 }
 
 export function createRegistryStore(database: Database, clock: Clock): RegistryStore {
+  const skew = createSkew(database);
   const store: RegistryStore = {
     db: database.tables<RegistryTables>(),
     now: () => clock.nowMicros(),
+    sharedNow: async () => clock.nowMicros() + (await skew()),
     change: <R>(work: (trx: RegistryDb, record: (entry: AuditEntry) => Promise<void>) => Promise<R>) =>
       database.transaction<RegistryTables, R>(
         async (trx) => {
@@ -72,6 +76,25 @@ export function createRegistryStore(database: Database, clock: Clock): RegistryS
     },
   };
   return store;
+}
+
+const MEASURE_EVERY_MS = 60_000;
+/** A query takes its time: what is less says nothing. */
+const LEAST_SKEW_MICROS = 200_000;
+
+/** How far the database's clock is ahead of this machine's. An SQLite file is of this machine. */
+function createSkew(database: Database): () => Promise<Micros> {
+  let skew = 0;
+  let measuredMs = -Infinity;
+  return async () => {
+    if (database.kind === 'sqlite' || performance.now() - measuredMs < MEASURE_EVERY_MS) return skew;
+    const now = sql<{ now: number }>`select extract(epoch from clock_timestamp()) * 1000000 as now`;
+    const [row] = (await now.execute(database.tables())).rows;
+    const measured = Number(row?.now) - Date.now() * 1000;
+    skew = Math.abs(measured) < LEAST_SKEW_MICROS ? 0 : Math.round(measured);
+    measuredMs = performance.now();
+    return skew;
+  };
 }
 
 function toText(value: unknown): string | null {

@@ -46,10 +46,10 @@ const LATELY_MICROS = 15 * MICROS_PER_SECOND;
 const SILENT_MICROS = 10 * MICROS_PER_MINUTE;
 const GONE_MICROS = 60 * MICROS_PER_MINUTE;
 
-export function createServers({ db, now }: Pick<RegistryStore, 'db' | 'now'>): Servers {
+export function createServers({ db, sharedNow }: Pick<RegistryStore, 'db' | 'sharedNow'>): Servers {
   return {
     async report(id, state) {
-      const row = { seen_at: now(), state: canonicalJson(state) };
+      const row = { seen_at: await sharedNow(), state: canonicalJson(state) };
       await db
         .insertInto('registry_servers')
         .values({ id, ...row })
@@ -61,7 +61,7 @@ export function createServers({ db, now }: Pick<RegistryStore, 'db' | 'now'>): S
         .execute();
     },
     async list(andSilent = false) {
-      const since = now() - (andSilent ? SILENT_MICROS : LATELY_MICROS);
+      const since = (await sharedNow()) - (andSilent ? SILENT_MICROS : LATELY_MICROS);
       const rows = await db
         .selectFrom('registry_servers')
         .selectAll()

@@ -11,11 +11,17 @@ import { openSqlite } from './sqlite/open-sqlite.ts';
 /** `sqlite:PATH`, `sqlite::memory:` or `postgres://…`. Throws HR_CONFIG, HR_STORAGE_UNAVAILABLE. */
 export async function openDatabase(
   url: string,
-  { access = 'write' }: { readonly access?: DatabaseAccess } = {},
+  { access = 'write', queryTimeoutMs }: OpenDatabaseOptions = {},
 ): Promise<Database> {
-  if (access === 'write') return open(url, access);
+  if (access === 'write') return open(url, access, queryTimeoutMs);
   const isNew = /^sqlite:./.test(url) && !existsSync(url.slice('sqlite:'.length));
-  return onlyRead(await open(isNew ? 'sqlite::memory:' : url, access), openEmpty);
+  return onlyRead(await open(isNew ? 'sqlite::memory:' : url, access, queryTimeoutMs), openEmpty);
+}
+
+export interface OpenDatabaseOptions {
+  readonly access?: DatabaseAccess;
+  /** When a database over the network that says nothing counts as away. */
+  readonly queryTimeoutMs?: number | undefined;
 }
 
 /** An owner's tables as an empty database has them. */
@@ -31,13 +37,13 @@ async function openEmpty(owner: string, migrations: readonly Migration[]): Promi
   }
 }
 
-async function open(url: string, access: DatabaseAccess): Promise<Database> {
+async function open(url: string, access: DatabaseAccess, queryTimeoutMs: number | undefined): Promise<Database> {
   if (url.startsWith('sqlite:') && url.length > 'sqlite:'.length)
     return openSqlite(url.slice('sqlite:'.length), access);
   if (/^postgres(ql)?:\/\//.test(url)) {
     // Loaded when first needed: an embedded registry has no use for the client.
     const { openPostgres } = await import('./postgres/open-postgres.ts');
-    return openPostgres(url, access);
+    return openPostgres(url, access, queryTimeoutMs);
   }
   const known = '"sqlite:PATH" or "postgres://USER:PASSWORD@HOST/DATABASE"';
   const sentence = `a database URL is ${known}, got "${withoutPassword(url)}"`;

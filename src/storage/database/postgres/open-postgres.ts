@@ -28,13 +28,17 @@ function parseNumber(text: string): number | bigint {
 }
 
 /** Connects once to prove that the URL works. Throws HR_STORAGE_UNAVAILABLE. */
-export async function openPostgres(url: string, access: DatabaseAccess): Promise<Database> {
+export async function openPostgres(
+  url: string,
+  access: DatabaseAccess,
+  queryTimeoutMs = QUERY_TIMEOUT_MS,
+): Promise<Database> {
   const pool = new pg.Pool({
     connectionString: url,
     ...(access === 'read' ? { options: '-c default_transaction_read_only=on' } : {}),
     max: MAX_CONNECTIONS,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    query_timeout: QUERY_TIMEOUT_MS,
+    connectionTimeoutMillis: Math.min(CONNECT_TIMEOUT_MS, queryTimeoutMs),
+    query_timeout: queryTimeoutMs,
     keepAlive: true,
     allowExitOnIdle: true,
     types: { getTypeParser },
