@@ -52,16 +52,23 @@ describe.runIf(hasPostgres)('a registry that is away', () => {
       const first = meaning('as it was', {}, 2);
       // A push that begins a cut needs the registry (see ingestion-away): here are none while it is away.
       let isAway = false;
+      let pushing = 0;
       traffic = startPushes(async () => {
         while (isAway) await sleep(10);
-        await push(server.url);
+        pushing++;
+        try {
+          await push(server.url);
+        } finally {
+          pushing--;
+        }
       });
       const service = traffic.read(() => readService(server.url), first);
       const model = traffic.read(() => predict(server.url), first);
       await service.seen(first);
 
       isAway = true;
-      await sleep(200);
+      do await sleep(200);
+      while (pushing > 0);
       leave();
       const begun = performance.now();
       shop.write({}, 3);
