@@ -136,21 +136,23 @@ describe('what is logged', () => {
   it('has no value of a column that is redacted, wherever it would stand', async () => {
     const secret = 'ada-lovelace';
     const log = open({ redact: ['delay.origin', 'flights', 'price.mean_delay'] });
-    const unit = [secret, `["${secret}",7]`, 'other'];
-    appendRecord(log, 'a', { request: [secret], unit });
+    const arm = log.arm({ ...armSchema, unitFields: ['origin', 'destination'] });
+    arm.append(predictionRecord('a', { request: [secret], unit: [secret, 'other'] }));
     // Too large, so that it takes another way.
-    appendRecord(log, 'b', { request: [secret], unit: [...unit, 'x'.repeat(300_000)] });
+    arm.append(predictionRecord('b', { request: [secret], unit: [secret, 'x'.repeat(300_000)] }));
     await log.close();
     const [segment = ''] = files('.records');
     expect(readFileSync(join(folder, segment)).includes(secret)).toBe(false);
     expect(
-      await query('SELECT prediction_id, request, features, unit[:3], altered FROM predictions ORDER BY 1'),
+      await query(
+        'SELECT prediction_id, request, features, [unit[1], unit[2][:5]], altered FROM predictions ORDER BY 1',
+      ),
     ).toEqual(
       ['a', 'b'].map((id) => [
         id,
         '{"origin":null}',
         '{"flights":null,"mean_delay":"NaN","last_seen":"2026-09-21T14:13:20.000001Z"}',
-        ['', '', 'other'],
+        ['', id === 'a' ? 'other' : 'xxxxx'],
         `{"unit":"${id === 'a' ? 'redacted' : 'cut'}","request.origin":"redacted","features.flights":"redacted"}`,
       ]),
     );
