@@ -1,6 +1,8 @@
 // What is redacted by its name, on a server: the log has nothing of it, whatever its type, and a name of nothing is told.
 
 import { afterEach, describe, expect, it } from 'vitest';
+import { applyRepository, openApp, readEnvironment } from '../../src/app/index.ts';
+import { type Logger, silentLogger } from '../../src/core/index.ts';
 import { predictionLogSql } from '../../src/monitoring/index.ts';
 import { type OpenServing, openServing } from '../support/open-serving.ts';
 
@@ -23,11 +25,12 @@ afterEach(async () => {
   open = undefined;
 });
 
-async function serve(redact: string): Promise<OpenServing> {
+async function serve(redact: string, more: Partial<Parameters<typeof openServing>[0]> = {}): Promise<OpenServing> {
   open = await openServing({
     repository: REPOSITORY,
     features: 1,
     settings: { HEADRACE_PREDICTION_LOG_REDACT: redact },
+    ...more,
   });
   return open;
 }
@@ -69,3 +72,40 @@ describe('a redacted column', () => {
     expect(await logged(await serve(redact), 'all')).toEqual({ unit, request: { ...REQUEST, ...changed } });
   });
 });
+
+describe('a name of what no endpoint has', () => {
+  const NAMES = 'whoo, some.who, all.basket__twice, probability, other.who, unit, some.unit, al.unit, some.amount';
+
+  it('is told once, with what it may have meant, and again only once the definitions had it', async () => {
+    const { logger, told } = recordWarnings();
+    const { project } = await serve(NAMES, { logger });
+    expect(told.map(([name]) => name)).toEqual(['whoo', 'other.who', 'al.unit']);
+    expect(told[0]?.[1]).toContain('Did you mean "who"?');
+    // Version 1 goes on with the columns that it was trained with.
+    project.write(
+      'feature_repo/shop.ts',
+      REPOSITORY.replace("endpoint('all'", "endpoint('every'").replaceAll('amount', 'total'),
+    );
+    const environment = { ...readEnvironment({}), workingDirectory: project.directory };
+    const operator = await openApp({ environment, logger: silentLogger });
+    await applyRepository(operator, { allowBreaking: true });
+    await operator.close();
+    await expect.poll(() => told.length, { timeout: 15_000 }).toBe(4);
+    expect(told[3]?.[0]).toBe('all.basket__twice');
+  });
+
+  it('is told by one worker of several', async () => {
+    const { logger, told } = recordWarnings();
+    await serve(NAMES, { logger, serve: { compacts: false } });
+    expect(told).toEqual([]);
+  });
+});
+
+/** The names that are warned of, each with the message. */
+function recordWarnings(): { readonly logger: Logger; readonly told: (readonly [name: unknown, message: string])[] } {
+  const told: [unknown, string][] = [];
+  const warn = (fields: object, message: string): void => {
+    if ('redact' in fields) told.push([fields.redact, message]);
+  };
+  return { logger: { ...silentLogger, warn }, told };
+}

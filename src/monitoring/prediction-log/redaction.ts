@@ -23,6 +23,19 @@ export function redactionOf({ schema, fields }: NamedSchema, names: readonly str
   };
 }
 
+export interface EndpointColumns {
+  readonly endpoint: string;
+  readonly columns: readonly string[];
+}
+
+/** All names that redact something of one of the endpoints. */
+export function redactableNames(endpoints: readonly EndpointColumns[]): ReadonlySet<string> {
+  const names = endpoints.flatMap(({ endpoint, columns }) =>
+    [...columns, UNIT].flatMap((column) => [column, `${endpoint}.${column}`]),
+  );
+  return new Set(names);
+}
+
 /** A list as it is configured: names with commas between them. */
 export function parseRedaction(text: string | undefined): string[] {
   return (text ?? '')
