@@ -69,16 +69,18 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
   const monitor = createMonitor(clock);
   const channel = options.channel ?? localChannel(createTotals(clock));
   const figures = createLiveFigures({ monitor, channel, clock });
+  const compacts = options.compacts !== false;
+  const redact = parseRedaction(values['predictionLog.redact']);
   const predictionLog = openPredictionLog({
     directory: values['predictionLog.path'],
     clock,
     logger,
     memory: values['predictionLog.memory'],
     sample: values['predictionLog.sample'],
-    redact: parseRedaction(values['predictionLog.redact']),
+    redact,
     // Often, in small parts: requests wait behind each.
     flushEveryMs: 200,
-    ...(options.compacts === false ? {} : { compaction: {} }),
+    ...(compacts ? { compaction: {} } : {}),
   });
   monitor.watchLog(() => predictionLog.counters());
   const models = createModelRepository({
@@ -107,6 +109,8 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     directory: await app.directory(),
     ingestion: await app.ingestion(),
     predictionLog,
+    // One of all workers tells.
+    redact: compacts ? redact : [],
     monitor,
     clock,
     logger,

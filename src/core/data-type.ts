@@ -61,3 +61,20 @@ export function isNumeric(type: DataType): boolean {
 export function isPlainNumber(type: DataType): boolean {
   return type.kind === 'int32' || type.kind === 'float32' || type.kind === 'float64' || type.kind === 'timestamp';
 }
+
+/** Bytes that a value of the type always takes where it is stored; 0 when that varies. */
+export function fixedWidth({ kind }: DataType): number {
+  switch (kind) {
+    case 'bool':
+      return 1;
+    case 'int32':
+    case 'float32':
+      return 4;
+    case 'int64':
+    case 'float64':
+    case 'timestamp':
+      return 8;
+    default:
+      return 0;
+  }
+}

@@ -17,6 +17,7 @@ export {
 export {
   type DataType,
   type Field,
+  fixedWidth,
   isNumeric,
   isPlainNumber,
   type Row,

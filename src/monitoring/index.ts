@@ -21,7 +21,7 @@ export { compactPredictionLog, type CompactOptions, type CompactReport } from '.
 export { type LogRange, predictionLogSql } from './prediction-log/log-relation.ts';
 export { type LogAnswer, type LogQuestion, queryPredictionLog } from './prediction-log/query-log.ts';
 export { type PredictionLogStatus, predictionLogStatus } from './prediction-log/log-status.ts';
-export { parseRedaction } from './prediction-log/redaction.ts';
+export { type EndpointColumns, parseRedaction, redactableNames } from './prediction-log/redaction.ts';
 export { openPredictionLog, type PredictionLogOptions } from './prediction-log/open-prediction-log.ts';
 export type {
   ArmLog,

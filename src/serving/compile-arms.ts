@@ -42,6 +42,7 @@ export function compileArms(
       requestFields: requestColumns,
       featureFields: service.features,
       outputFields: own.spec.outputs,
+      unitFields: spec.unit,
     });
     const readFeatures = compileRead(features, spec.whenStoreDown === 'defaults');
     return {

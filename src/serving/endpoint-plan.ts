@@ -29,7 +29,7 @@ export interface EndpointPlan {
   readonly arms: readonly Arm[];
   /** The view versions that its arms read. */
   readonly versions: readonly string[];
-  /** The values that stick a row to its arm, as texts. */
+  /** The values that stick a row to its arm, as texts, in the order of the spec's unit. */
   unitOf(row: RequestRow): string[];
   readonly meter: EndpointMeter;
   /** `{"endpoint":…,"predictions":[` */

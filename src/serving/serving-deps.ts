@@ -29,6 +29,8 @@ export interface ServingDeps {
   readonly models: ModelRepository;
   readonly ingestion: IngestionDeps;
   readonly predictionLog: PredictionLog;
+  /** What the log redacts, to be told where no endpoint has it; nothing where another worker tells. */
+  readonly redact: readonly string[];
   readonly monitor: Monitor;
   readonly clock: Clock;
   readonly logger: Logger;

@@ -12,6 +12,7 @@ import { compileReadPlan, type ReadPlan } from './features/read-plan.ts';
 import type { ModelStatistics } from '../monitoring/index.ts';
 import { createKeptVersions } from './kept-versions.ts';
 import { modelStatistics } from './model-statistics.ts';
+import { createRedactionCheck } from './redaction-check.ts';
 import type { ServingDeps } from './serving-deps.ts';
 import type { Failing } from './request-truth.ts';
 import { createSelfReport } from './self-report.ts';
@@ -81,6 +82,7 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
   const kept = createKeptVersions(registry, earlierDefinitions);
   const report = createSelfReport(deps);
   const storeCheck = createStoreCheck({ ...deps, runs: deps.ingestion.runs });
+  const redactionCheck = createRedactionCheck(deps.redact, logger);
   let seenToken = -1;
   let current: Snapshot | undefined;
   /** Why what is applied is not loaded. */
@@ -262,6 +264,7 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
   const refresh = (): Promise<void> => {
     refreshing ??= look()
       .then(checkWaiting)
+      .then(() => redactionCheck.look(current))
       .then(() => storeCheck.look(current))
       .then(
         () => (toldOf = ''),
@@ -284,6 +287,7 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
 
   await refresh();
   await loads.settled(FIRST_LOAD_MS);
+  redactionCheck.look(current);
   isOpen = true;
   return {
     definitions: () => need().definitions,

@@ -3,7 +3,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { DataType, Field, Value } from '../../src/core/index.ts';
+import { canonicalJson, type DataType, type Field, sha256Hex, type Value } from '../../src/core/index.ts';
 import { nameSchema, readSchema } from '../../src/monitoring/prediction-log/arm-schema.ts';
 import { crc32c } from '../../src/monitoring/prediction-log/crc32c.ts';
 import { type Frame, KIND, readFrames, SEGMENT_HEAD } from '../../src/monitoring/prediction-log/frame.ts';
@@ -371,6 +371,17 @@ describe('a schema', () => {
     expect(nameSchema({ ...armSchema, featureFields: [plain], arm: 'other' }).id).not.toBe(named.id);
     expect(readSchema(named.id, named.text)).toEqual(named);
     expect(readSchema('0'.repeat(16), named.text)).toBeUndefined();
+  });
+
+  it('is read where the build that wrote it told less of it, or more', () => {
+    const { unitFields: _, ...less } = armSchema;
+    for (const written of [less, { ...armSchema, more: true }]) {
+      const text = canonicalJson(written);
+      const id = sha256Hex(text).slice(0, 16);
+      const read = readSchema(id, text);
+      expect(read).toMatchObject({ id, text, schema: less });
+      expect(readSchema(id, read?.text ?? '')).toEqual(read);
+    }
   });
 });
 

@@ -15,6 +15,7 @@ export const armSchema: ArmSchema = {
     { name: 'last_seen', type: { kind: 'timestamp' } },
   ],
   outputFields: [{ name: 'probability', type: { kind: 'float32' } }],
+  unitFields: ['origin'],
 };
 
 export function predictionRecord(predictionId: string, changes: Partial<PredictionRecord> = {}): PredictionRecord {

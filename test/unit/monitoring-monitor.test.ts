@@ -9,6 +9,7 @@ import {
   failureKind,
   type LiveFigures,
   localChannel,
+  metricsOf,
   type Monitor,
   type MonitorSnapshot,
   type Report,
@@ -118,8 +119,8 @@ describe('the monitor', () => {
 
   it('sums the figures of all workers as if one had counted them all', async () => {
     const workers = [open(), open()];
-    workers[0]?.watchLog(() => ({ written: 5, dropped: { full: 1 }, queued: 2 }));
-    workers[1]?.watchLog(() => ({ written: 7, dropped: {}, queued: 0 }));
+    workers[0]?.watchLog(() => ({ written: 5, dropped: { full: 1 }, queued: 2, queuedBytes: 3000 }));
+    workers[1]?.watchLog(() => ({ written: 7, dropped: {}, queued: 1, queuedBytes: 4000 }));
     workers[1]?.watchReady(() => true);
     const totals = createTotals(clock);
     let sequence = 0;
@@ -156,10 +157,20 @@ describe('the monitor', () => {
     expect(summed.endpoints).toEqual((await shownBy(monitor).live()).endpoints);
     expect(summed).toMatchObject({
       workers: 2,
-      predictionLog: { written: 12, dropped: 1, droppedBy: { full: 1 }, queued: 2 },
+      predictionLog: { written: 12, dropped: 1, droppedBy: { full: 1 }, queued: 3, queuedBytes: 7000 },
     });
     totals.leave('w0');
     expect(totals.figures()).toMatchObject({ logWritten: 12, processes: { workers: 1, ready: 1 } });
+  });
+
+  it('tells of a prediction log that nothing waits in, and gives each metric a name of its own', async () => {
+    const { predictionLog } = await shownBy(monitor).live();
+    expect(predictionLog).toEqual({ written: 0, dropped: 0, droppedBy: {}, queued: 0, queuedBytes: 0 });
+    const names = metricsOf(await shownBy(monitor).figures()).map(({ name }) => name);
+    expect(names).toEqual([...new Set(names)]);
+    expect(names).toEqual(
+      expect.arrayContaining(['headrace.prediction_log.queued', 'headrace.prediction_log.queued_bytes']),
+    );
   });
 
   it('tells its own figures while nobody tells the totals', async () => {
@@ -197,7 +208,7 @@ describe('the monitor', () => {
     monitor.endpoint('delay').failed('HR_NULL_FEATURE');
     monitor.service('delay_features').answered(900, 100);
     monitor.recordPush({ source: 'flights', outcome: 'accepted', rows: 7 });
-    monitor.watchLog(() => ({ written: 5, dropped: { full: 1 }, queuedBytes: 2000 }));
+    monitor.watchLog(() => ({ written: 5, dropped: { full: 1 }, queued: 4, queuedBytes: 2000 }));
     monitor.watchInFlight(() => 3);
     const statistics = { runs: 4, rows: 9, failures: 1, refused: { overloaded: 2 }, queuedRows: 5, memoryBytes: 1000 };
     monitor.watchModels(() => [{ model: 'delays', version: 3, ...statistics }]);
@@ -223,6 +234,7 @@ describe('the monitor', () => {
       'headrace_pushed_rows_total{source="flights"} 7',
       'headrace_prediction_log_written_total 5',
       'headrace_prediction_log_dropped_total{reason="full"} 1',
+      'headrace_prediction_log_queued 4',
       'headrace_prediction_log_queued_bytes 2000',
       'headrace_model_rows_total{model="delays",version="3"} 9',
       'headrace_model_refused_total{model="delays",version="3",reason="overloaded"} 2',

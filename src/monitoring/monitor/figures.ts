@@ -56,9 +56,8 @@ export interface ProcessFigures {
   readonly loopDelayMicros: Readings['loopDelayMicros'];
   /** Of the busiest. */
   readonly loopUtilization: number;
-  /** Null where no log tells. */
-  readonly logQueued: number | null;
-  readonly logQueuedBytes: number | null;
+  readonly logQueued: number;
+  readonly logQueuedBytes: number;
   readonly backlog: PushBacklog;
   readonly models: readonly ModelReading[];
 }
@@ -122,10 +121,6 @@ function showEndpoints(cells: readonly SummedCell[], show: (cell: SummedCell) =>
 function showProcesses(readings: readonly Readings[], restarts: number, startMicros: Micros): ProcessFigures {
   const sum = (pick: (one: Readings) => number): number => readings.reduce((total, one) => total + pick(one), 0);
   const most = (pick: (one: Readings) => number): number => Math.max(0, ...readings.map(pick));
-  const known = (pick: (one: Readings) => number | null): number | null => {
-    const numbers = readings.map(pick).filter((one) => one !== null);
-    return numbers.length === 0 ? null : numbers.reduce((total, one) => total + one, 0);
-  };
   return {
     workers: readings.length,
     ready: readings.filter(({ isReady }) => isReady).length,
@@ -140,8 +135,8 @@ function showProcesses(readings: readonly Readings[], restarts: number, startMic
       max: most((one) => one.loopDelayMicros.max),
     },
     loopUtilization: most((one) => one.loopUtilization),
-    logQueued: known((one) => one.logQueued),
-    logQueuedBytes: known((one) => one.logQueuedBytes),
+    logQueued: sum((one) => one.logQueued),
+    logQueuedBytes: sum((one) => one.logQueuedBytes),
     backlog: sumBacklogs(readings.map(({ backlog }) => backlog)),
     models: sumModels(readings.flatMap(({ models }) => models)),
   };

@@ -50,9 +50,9 @@ export interface Readings {
   readonly loopDelayMicros: { readonly p50: number; readonly p99: number; readonly max: number };
   /** Share of that time in which it was busy. */
   readonly loopUtilization: number;
-  /** Entries, and bytes, that wait to be written to the prediction log; null where the log does not tell. */
-  readonly logQueued: number | null;
-  readonly logQueuedBytes: number | null;
+  /** Predictions that are not on disk yet, and the memory held for those that wait to be written. */
+  readonly logQueued: number;
+  readonly logQueuedBytes: number;
   readonly backlog: PushBacklog;
   readonly models: readonly ModelReading[];
 }

@@ -129,8 +129,6 @@ function pushMetrics({ pushes, processes: { backlog } }: Figures): Metric[] {
 
 function logMetrics({ logWritten, logDropped, processes }: Figures): Metric[] {
   const { logQueued, logQueuedBytes } = processes;
-  const queued = (name: string, unit: Unit, value: number | null): Metric[] =>
-    value === null ? [] : [gauge(name, unit, 'Predictions and outcomes waiting to be written.', value)];
   return [
     {
       name: 'headrace.prediction_log.written',
@@ -146,8 +144,13 @@ function logMetrics({ logWritten, logDropped, processes }: Figures): Metric[] {
       kind: 'counter',
       points: logDropped.map(([reason, value]) => ({ labels: { reason }, value })),
     },
-    ...queued('headrace.prediction_log.queued', '{record}', logQueued),
-    ...queued('headrace.prediction_log.queued', 'By', logQueuedBytes),
+    gauge('headrace.prediction_log.queued', '{record}', 'Predictions that are not on disk yet.', logQueued),
+    gauge(
+      'headrace.prediction_log.queued_bytes',
+      'By',
+      'Memory held for predictions that wait to be written.',
+      logQueuedBytes,
+    ),
   ];
 }
 

@@ -46,10 +46,13 @@ export interface LogFigures {
   readonly written: number;
   /** By reason. */
   readonly dropped: Readonly<Record<string, number>>;
-  /** Entries, or bytes, that wait to be written; whichever the log counts. */
-  readonly queued?: number;
-  readonly queuedBytes?: number;
+  /** Predictions that are not on disk yet. */
+  readonly queued: number;
+  /** Memory held for those that wait to be written. */
+  readonly queuedBytes: number;
 }
+
+const NO_LOG: LogFigures = { written: 0, dropped: {}, queued: 0, queuedBytes: 0 };
 
 export interface Monitor {
   endpoint(name: string): EndpointMeter;
@@ -80,7 +83,7 @@ export function createMonitor(clock: Clock): Monitor {
   const loop = watchLoopDelay();
   const watched = {
     pushes: (): PushBacklog => NO_BACKLOG,
-    log: (): LogFigures => ({ written: 0, dropped: {} }),
+    log: (): LogFigures => NO_LOG,
     models: (): readonly ModelStatistics[] => [],
     inFlight: (): number => 0,
     isReady: (): boolean => false,
@@ -138,8 +141,8 @@ export function createMonitor(clock: Clock): Monitor {
           isReady: watched.isReady(),
           inFlight: watched.inFlight(),
           ...loop.read(),
-          logQueued: log.queued ?? null,
-          logQueuedBytes: log.queuedBytes ?? null,
+          logQueued: log.queued,
+          logQueuedBytes: log.queuedBytes,
           backlog: watched.pushes(),
           models: models.map(({ model, version, queuedRows, memoryBytes }) => ({
             model,
@@ -155,7 +158,7 @@ export function createMonitor(clock: Clock): Monitor {
 }
 
 function createLogDeltas(): (now: LogFigures) => Pick<Taken['increment'], 'logWritten' | 'logDropped'> {
-  let before: LogFigures = { written: 0, dropped: {} };
+  let before = NO_LOG;
   return (now) => {
     const logWritten = now.written - before.written;
     const logDropped = Object.entries(now.dropped).map(

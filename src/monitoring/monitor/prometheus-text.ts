@@ -1,12 +1,13 @@
 // Metrics in Prometheus' text format (version 0.0.4), named as OpenTelemetry's come out there: dots are underscores, the unit is
-// in the name, counters end in `_total`.
+// in the name, once, counters end in `_total`.
 
 import { DURATION_BOUNDS, type HistogramValue, type Labels, type Metric } from './metrics.ts';
 
 const UNIT_SUFFIXES: Readonly<Record<string, string>> = { s: '_seconds', By: '_bytes', 1: '_ratio' };
 
 export function prometheusName({ name, unit, kind }: Pick<Metric, 'name' | 'unit' | 'kind'>): string {
-  return `${name.replaceAll('.', '_')}${UNIT_SUFFIXES[unit] ?? ''}${kind === 'counter' ? '_total' : ''}`;
+  const suffix = UNIT_SUFFIXES[unit] ?? '';
+  return `${name.replaceAll('.', '_')}${name.endsWith(suffix) ? '' : suffix}${kind === 'counter' ? '_total' : ''}`;
 }
 
 export function prometheusText(metrics: readonly Metric[]): string {

@@ -20,9 +20,10 @@ export interface LogSnapshot {
   readonly written: number;
   readonly dropped: number;
   readonly droppedBy: Readonly<Record<string, number>>;
-  /** Whichever the log counts: entries, bytes. */
-  readonly queued?: number;
-  readonly queuedBytes?: number;
+  /** Predictions that are not on disk yet. */
+  readonly queued: number;
+  /** Memory held for those that wait to be written. */
+  readonly queuedBytes: number;
 }
 
 export interface EndpointSnapshot extends FiguresSnapshot {
@@ -86,8 +87,8 @@ export function toSnapshot(state: Figures): MonitorSnapshot {
       written: state.logWritten,
       dropped: state.logDropped.reduce((sum, [, count]) => sum + count, 0),
       droppedBy: Object.fromEntries(state.logDropped),
-      ...(processes.logQueued === null ? {} : { queued: processes.logQueued }),
-      ...(processes.logQueuedBytes === null ? {} : { queuedBytes: processes.logQueuedBytes }),
+      queued: processes.logQueued,
+      queuedBytes: processes.logQueuedBytes,
     },
   };
 }

@@ -27,6 +27,7 @@ export function nameSchema(given: ArmSchema): NamedSchema {
     requestFields: plain(given.requestFields),
     featureFields: plain(given.featureFields),
     outputFields: plain(given.outputFields),
+    unitFields: given.unitFields,
   };
   const text = canonicalJson(schema);
   return {
@@ -41,9 +42,10 @@ export function nameSchema(given: ArmSchema): NamedSchema {
 export function readSchema(id: string, text: string): NamedSchema | undefined {
   if (sha256Hex(text).slice(0, 16) !== id) return undefined;
   try {
-    // The hash holds, so it is what `nameSchema` wrote.
-    const named = nameSchema(JSON.parse(text) as ArmSchema);
-    return named.id === id ? named : undefined;
+    // The hash holds, so it is what `nameSchema` wrote, of a build that may have told less, or more.
+    const schema = JSON.parse(text) as Omit<ArmSchema, 'unitFields'> & Partial<ArmSchema>;
+    const named = nameSchema({ ...schema, unitFields: schema.unitFields ?? [] });
+    return { ...named, id, text };
   } catch {
     return undefined;
   }

@@ -1,26 +1,19 @@
 // A segment's records into tables of a DuckDB connection: one a schema, and one for outcomes, filled by chunks of columns.
 
 import {
-  BIGINT,
-  BLOB,
-  BOOLEAN,
   DOUBLE,
   type DuckDBAppender,
   DuckDBBlobValue,
   type DuckDBConnection,
   DuckDBDataChunk,
   DuckDBListValue,
-  type DuckDBType,
   type DuckDBValue,
-  FLOAT,
-  INTEGER,
-  LIST,
   VARCHAR,
 } from '@duckdb/node-api';
 import type { DataType, Micros, Value } from '../../core/index.ts';
 import { type NamedSchema, readSchema } from './arm-schema.ts';
 import { KIND, readFrames } from './frame.ts';
-import { flatColumns } from './log-columns.ts';
+import { type FlatColumn, flatColumns } from './log-columns.ts';
 import { readOutcome } from './outcome-record.ts';
 import { STATUSES } from './record-layout.ts';
 import { compileDecoder, type RecordDecoder, schemaIdOf } from './record-decoder.ts';
@@ -64,8 +57,13 @@ export interface LoadOptions {
 
 const CHUNK_ROWS = 2048;
 const FRAMES_A_TURN = 16 * CHUNK_ROWS;
-const OUTCOME_TYPES = [VARCHAR, VARCHAR, VARCHAR, DOUBLE, DOUBLE];
-const OUTCOME_COLUMNS = 'prediction_id VARCHAR, endpoint VARCHAR, outcome VARCHAR, observed DOUBLE, recorded DOUBLE';
+const OUTCOME_COLUMNS: readonly FlatColumn[] = [
+  { name: 'prediction_id', type: VARCHAR },
+  { name: 'endpoint', type: VARCHAR },
+  { name: 'outcome', type: VARCHAR },
+  { name: 'observed', type: DOUBLE },
+  { name: 'recorded', type: DOUBLE },
+];
 /** The relation of outcomes as a reader sees them, from their table. */
 export const outcomesSql = (table: string): string =>
   `(SELECT prediction_id, endpoint, outcome::JSON AS outcome, make_timestamp(observed::BIGINT) AT TIME ZONE 'UTC' AS observed_at, \
@@ -81,12 +79,7 @@ export function createLogTables(connection: DuckDBConnection, options: LoadOptio
   const open = async (named: NamedSchema): Promise<SchemaTable> => {
     let table = bySchema.get(named.id);
     if (table !== undefined) return table;
-    const columns = flatColumns(named);
-    const filler = await createFiller(
-      connection,
-      columns.map(({ name, type }) => `${name} ${type}`).join(', '),
-      flatTypes(named),
-    );
+    const filler = await createFiller(connection, flatColumns(named));
     const statuses = [...STATUSES];
     table = { named, filler, statuses, decode: compileDecoder(named), append: compileAppend(named, filler, statuses) };
     bySchema.set(named.id, table);
@@ -127,7 +120,7 @@ export function createLogTables(connection: DuckDBConnection, options: LoadOptio
             const outcome = readOutcome(bytes, frame);
             checkTime(outcome.observedMicros);
             checkTime(outcome.recordedMicros);
-            outcomes ??= await createFiller(connection, OUTCOME_COLUMNS, OUTCOME_TYPES);
+            outcomes ??= await createFiller(connection, OUTCOME_COLUMNS);
             addRow(outcomes, [
               outcome.predictionId,
               outcome.endpoint,
@@ -190,12 +183,10 @@ interface TableFiller {
   drop(): Promise<void>;
 }
 
-async function createFiller(
-  connection: DuckDBConnection,
-  definition: string,
-  types: readonly DuckDBType[],
-): Promise<TableFiller> {
+async function createFiller(connection: DuckDBConnection, of: readonly FlatColumn[]): Promise<TableFiller> {
   const name = `hr_log_${tables++}`;
+  const types = of.map(({ type }) => type);
+  const definition = of.map((column) => `${column.name} ${String(column.type)}`).join(', ');
   await connection.run(`CREATE TEMP TABLE ${name} (${definition})`);
   const appender: DuckDBAppender = await connection.createAppender(name);
   const chunk = DuckDBDataChunk.create(types, CHUNK_ROWS);
@@ -292,43 +283,5 @@ function toDuckDb(type: DataType): ToDuckDb {
     }
     default:
       return (value) => value as boolean | number | bigint | string;
-  }
-}
-
-function flatTypes({ fields, schema }: NamedSchema): DuckDBType[] {
-  return [
-    VARCHAR,
-    VARCHAR,
-    VARCHAR,
-    DOUBLE,
-    DOUBLE,
-    LIST(VARCHAR),
-    VARCHAR,
-    ...fields.map(({ type }) => duckDbType(type)),
-    ...schema.featureFields.map(() => INTEGER),
-  ];
-}
-
-function duckDbType(type: DataType): DuckDBType {
-  switch (type.kind) {
-    case 'bool':
-      return BOOLEAN;
-    case 'int32':
-      return INTEGER;
-    case 'int64':
-      return BIGINT;
-    case 'float32':
-      return FLOAT;
-    case 'float64':
-    case 'timestamp':
-      return DOUBLE;
-    case 'string':
-      return VARCHAR;
-    case 'bytes':
-      return BLOB;
-    case 'list':
-      return LIST(duckDbType(type.of));
-    case 'vector':
-      return LIST(FLOAT);
   }
 }

@@ -1,6 +1,8 @@
 // The log's columns as SQL: as a reader sees them, and typed, as Parquet and the tables of a segment hold them.
 
+import { DOUBLE, type DuckDBType, INTEGER, LIST, VARCHAR } from '@duckdb/node-api';
 import type { DataType, Field } from '../../core/index.ts';
+import { nodeDuckType } from '../../storage/index.ts';
 import { fieldsOf, type NamedSchema, type Section, SECTIONS } from './arm-schema.ts';
 import type { PredictionTable } from './load-segment.ts';
 import type { RecordKind } from './segments.ts';
@@ -62,42 +64,36 @@ export const sqlName = (name: string): string => `"${name.replaceAll('"', '""')}
 export const sqlList = (texts: readonly string[]): string => `[${texts.map(sqlText).join(', ')}]`;
 
 /** Columns of the table that a schema's records are appended to: these, one a field (`v0`, …), the number of each feature's status (`s0`, …). */
-export function flatColumns({ fields, schema }: NamedSchema): { readonly name: string; readonly type: string }[] {
+export function flatColumns({ fields, schema }: NamedSchema): FlatColumn[] {
   return [
-    { name: 'prediction_id', type: 'VARCHAR' },
-    { name: 'request_id', type: 'VARCHAR' },
-    { name: 'trace_id', type: 'VARCHAR' },
-    { name: 'predicted', type: 'DOUBLE' },
-    { name: 'latency', type: 'DOUBLE' },
-    { name: 'unit', type: 'VARCHAR[]' },
-    { name: 'altered', type: 'VARCHAR' },
-    ...fields.map(({ type }, place) => ({ name: `v${place}`, type: flatType(type) })),
-    ...schema.featureFields.map((_, place) => ({ name: `s${place}`, type: 'INTEGER' })),
+    { name: 'prediction_id', type: VARCHAR },
+    { name: 'request_id', type: VARCHAR },
+    { name: 'trace_id', type: VARCHAR },
+    { name: 'predicted', type: DOUBLE },
+    { name: 'latency', type: DOUBLE },
+    { name: 'unit', type: LIST(VARCHAR) },
+    { name: 'altered', type: VARCHAR },
+    ...fields.map(({ type }, place) => ({ name: `v${place}`, type: nodeDuckType(flatType(type)) })),
+    ...schema.featureFields.map((_, place) => ({ name: `s${place}`, type: INTEGER })),
   ];
 }
 
-/** Times are their microseconds there. */
-function flatType(type: DataType): string {
+export interface FlatColumn {
+  readonly name: string;
+  readonly type: DuckDBType;
+}
+
+/** Times are their microseconds there, vectors lists. */
+function flatType(type: DataType): DataType {
   switch (type.kind) {
-    case 'bool':
-      return 'BOOLEAN';
-    case 'int32':
-      return 'INTEGER';
-    case 'int64':
-      return 'BIGINT';
-    case 'float32':
-      return 'FLOAT';
-    case 'float64':
     case 'timestamp':
-      return 'DOUBLE';
-    case 'string':
-      return 'VARCHAR';
-    case 'bytes':
-      return 'BLOB';
-    case 'list':
-      return `${flatType(type.of)}[]`;
+      return { kind: 'float64' };
     case 'vector':
-      return 'FLOAT[]';
+      return { kind: 'list', of: { kind: 'float32' } };
+    case 'list':
+      return { kind: 'list', of: flatType(type.of) };
+    default:
+      return type;
   }
 }
 

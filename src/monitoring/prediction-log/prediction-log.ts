@@ -14,6 +14,8 @@ export interface ArmSchema {
   readonly requestFields: readonly Field[];
   readonly featureFields: readonly Field[];
   readonly outputFields: readonly Field[];
+  /** Names of the columns that a record's `unit` has the values of, in its order. */
+  readonly unitFields: readonly string[];
 }
 
 /** One predicted row; values are positional by the schema's fields. The log keeps nothing of it. */
@@ -26,7 +28,7 @@ export interface PredictionRecord {
   readonly atMicros: Micros;
   /** Of the whole request. */
   readonly latencyMicros: number;
-  /** The values that stuck the row to its variant. */
+  /** The values that stuck the row to its variant, by the schema's `unitFields`. */
   readonly unit: readonly string[];
   readonly request: readonly Value[];
   readonly features: readonly Value[];

@@ -1,7 +1,7 @@
 // Values out of a payload whose checksum held: the inverse of `write-value.ts`.
 
-import type { DataType, Value } from '../../core/index.ts';
-import { fixedWidth, NO_TEXT } from './record-layout.ts';
+import { type DataType, fixedWidth, type Value } from '../../core/index.ts';
+import { NO_TEXT } from './record-layout.ts';
 
 /** Goes over the bytes of a payload; throws a RangeError past their end. */
 export interface Cursor {

@@ -28,11 +28,11 @@ export interface RecordEncoder {
 }
 
 const HIDDEN = '';
-const NOTHING: Redaction = { places: [], isUnitRedacted: false };
+const NOTHING: Redaction = { places: [], unitPlaces: [] };
 
-/** What is redacted is null instead, of a unit nothing, and marked. */
+/** What is redacted is null instead, in the unit empty, and marked. */
 export function compileEncoder(named: NamedSchema, redaction: Redaction = NOTHING): RecordEncoder {
-  const redacted = redaction.places;
+  const { places: redacted, unitPlaces } = redaction;
   const layout = layOut(named);
   const { types, kinds, slots, nullBytes, slotBytes, features, firstFeature, firstOutput } = layout;
   const idHigh = Number.parseInt(named.id.slice(0, 8), 16);
@@ -43,15 +43,9 @@ export function compileEncoder(named: NamedSchema, redaction: Redaction = NOTHIN
   const overhead = fixedBytes(layout, variables.length);
   let marks: number[] = [];
 
-  // A unit is a request's values as a text: what hides the one hides the other.
-  const hidesUnits = redaction.isUnitRedacted || redacted.some((place) => place < firstFeature);
-  const isHidden = (record: PredictionRecord, unit: string): boolean =>
-    redaction.isUnitRedacted ||
-    redacted.some((place) => place < firstFeature && unit.includes(String(record.request[place] ?? '')));
-  const hideUnits = (record: PredictionRecord): PredictionRecord => {
-    const unit = record.unit.map((one) => (isHidden(record, one) ? HIDDEN : one));
-    if (unit.includes(HIDDEN)) marks.push(MARK.redacted * MARK_UNIT + OWN_FIELD.unit);
-    return { ...record, unit };
+  const hideUnit = (record: PredictionRecord): PredictionRecord => {
+    marks.push(MARK.redacted * MARK_UNIT + OWN_FIELD.unit);
+    return { ...record, unit: record.unit.map((one, place) => (unitPlaces.includes(place) ? HIDDEN : one)) };
   };
 
   const valueAt = (record: PredictionRecord, place: number): Value => {
@@ -169,7 +163,7 @@ export function compileEncoder(named: NamedSchema, redaction: Redaction = NOTHIN
   return {
     append(buffer, given) {
       if (marks.length > 0) marks = [];
-      let record = hidesUnits ? hideUnits(given) : given;
+      let record = unitPlaces.length > 0 ? hideUnit(given) : given;
       let bytes = mostOf(record);
       if (bytes > MOST_RECORD_BYTES || hasLongId(record)) {
         const fitted = fitRecord(named, record, MOST_RECORD_BYTES - overhead, valueAt);

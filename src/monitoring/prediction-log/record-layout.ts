@@ -2,7 +2,7 @@
 // schema id 8 · time 8 · latency 8 · null bits · a status byte a feature, if any is not PRESENT · fixed slots · the texts
 // (prediction id, request id, trace id, units) and the values whose width varies, each behind its length · marks.
 
-import type { DataType } from '../../core/index.ts';
+import { type DataType, fixedWidth } from '../../core/index.ts';
 import type { NamedSchema } from './arm-schema.ts';
 
 export interface RecordLayout {
@@ -64,21 +64,4 @@ export function layOut({ schema, fields }: NamedSchema): RecordLayout {
     firstFeature,
     firstOutput: firstFeature + features,
   };
-}
-
-/** Bytes that a value of the type always takes; 0 when that varies. */
-export function fixedWidth({ kind }: DataType): number {
-  switch (kind) {
-    case 'bool':
-      return 1;
-    case 'int32':
-    case 'float32':
-      return 4;
-    case 'int64':
-    case 'float64':
-    case 'timestamp':
-      return 8;
-    default:
-      return 0;
-  }
 }

@@ -5,7 +5,8 @@ import type { NamedSchema } from './arm-schema.ts';
 export interface Redaction {
   /** Places of the schema's fields. */
   readonly places: readonly number[];
-  readonly isUnitRedacted: boolean;
+  /** Places of the unit's columns. */
+  readonly unitPlaces: readonly number[];
 }
 
 /** The values that stick a row to its variant are named `unit`. */
@@ -15,10 +16,24 @@ const UNIT = 'unit';
 export function redactionOf({ schema, fields }: NamedSchema, names: readonly string[]): Redaction {
   const isRedacted = (column: string): boolean =>
     names.includes(column) || names.includes(`${schema.endpoint}.${column}`);
+  const isWholeUnit = isRedacted(UNIT);
   return {
     places: fields.flatMap(({ name }, place) => (isRedacted(name) ? [place] : [])),
-    isUnitRedacted: isRedacted(UNIT),
+    unitPlaces: schema.unitFields.flatMap((name, place) => (isWholeUnit || isRedacted(name) ? [place] : [])),
   };
+}
+
+export interface EndpointColumns {
+  readonly endpoint: string;
+  readonly columns: readonly string[];
+}
+
+/** All names that redact something of one of the endpoints. */
+export function redactableNames(endpoints: readonly EndpointColumns[]): ReadonlySet<string> {
+  const names = endpoints.flatMap(({ endpoint, columns }) =>
+    [...columns, UNIT].flatMap((column) => [column, `${endpoint}.${column}`]),
+  );
+  return new Set(names);
 }
 
 /** A list as it is configured: names with commas between them. */

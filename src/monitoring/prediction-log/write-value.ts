@@ -1,8 +1,8 @@
 // Values into a block: how many bytes one takes at most, and writing it. What is written is read by `read-value.ts`.
 
-import type { DataType, Value } from '../../core/index.ts';
+import { type DataType, fixedWidth, type Value } from '../../core/index.ts';
 import type { Block } from './record-block.ts';
-import { fixedWidth, NO_TEXT } from './record-layout.ts';
+import { NO_TEXT } from './record-layout.ts';
 
 /** UTF-16 code units become at most this many bytes of UTF-8. */
 const BYTES_PER_UNIT = 3;

@@ -2,7 +2,7 @@
 
 import { type DuckDBAppender, type DuckDBConnection, DuckDBDataChunk, type DuckDBVector } from '@duckdb/node-api';
 import type { DataType, Value } from '../../core/index.ts';
-import { nodeDuckType } from './duck-types.ts';
+import { nodeDuckType } from '../../storage/index.ts';
 import { numbersOf, toDuck } from './vector-values.ts';
 
 /** DuckDB's vector size. */

@@ -13,7 +13,7 @@ import {
   type ServiceTransform,
   type UserFunction,
 } from '../../definitions/index.ts';
-import { nodeDuckType } from './duck-types.ts';
+import { nodeDuckType } from '../../storage/index.ts';
 import { readerOf, toDuck, type ValueReader } from './vector-values.ts';
 
 /**

@@ -6,7 +6,7 @@ import type { DataType, Value } from '../../core/index.ts';
 import type { FeatureSpec } from '../../definitions/index.ts';
 import type { DuckDb } from '../../storage/index.ts';
 import { duckType, quoteName } from '../sources/sql-text.ts';
-import { nodeDuckType } from './duck-types.ts';
+import { nodeDuckType } from '../../storage/index.ts';
 import { type EventStreamRequest, openEventStream } from './event-stream.ts';
 import { replay } from './replay.ts';
 import { openSideTable } from './side-table.ts';

@@ -1,6 +1,7 @@
 // SQL text from names, values and types: quoting, DuckDB's names of our types, and casts that never change a value.
 
 import { type DataType, typeName, type Value } from '../../core/index.ts';
+import { nodeDuckType } from '../../storage/index.ts';
 
 /** Names of ours begin so; no column of a user's may. */
 export const RESERVED_PREFIX = '__hr_';
@@ -31,28 +32,7 @@ export function literalSql(type: DataType, value: Value): string {
 
 /** DuckDB's type for ours. */
 export function duckType(type: DataType): string {
-  switch (type.kind) {
-    case 'bool':
-      return 'BOOLEAN';
-    case 'int32':
-      return 'INTEGER';
-    case 'int64':
-      return 'BIGINT';
-    case 'float32':
-      return 'FLOAT';
-    case 'float64':
-      return 'DOUBLE';
-    case 'string':
-      return 'VARCHAR';
-    case 'bytes':
-      return 'BLOB';
-    case 'timestamp':
-      return 'TIMESTAMP';
-    case 'list':
-      return `${duckType(type.of)}[]`;
-    case 'vector':
-      return `FLOAT[${type.size}]`;
-  }
+  return String(nodeDuckType(type));
 }
 
 /**

@@ -2,10 +2,10 @@
 // fingerprint 8 · event 8 · known 8 · flags 1 · null bitmap · fixed-width columns · ends of the variable
 // columns (4 each) · their bytes. A column's place is known without reading the others.
 
-import type { DataType, Micros, Value } from '../../core/index.ts';
+import { type DataType, fixedWidth, type Micros, type Value } from '../../core/index.ts';
 import { type ByteWriter, readFloat32, readFloat64, readInt32, readUint32 } from './bytes.ts';
 import type { RowSchema } from './row-schema.ts';
-import { fixedWidth, readFixed, readVariable, writeFixed, writeVariable } from './value-codec.ts';
+import { readFixed, readVariable, writeFixed, writeVariable } from './value-codec.ts';
 import type { ValueSink } from './value-sink.ts';
 
 /** The times that order rows: by event, then known; ties are decided by their order, which lies beside a row. */

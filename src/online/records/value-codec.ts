@@ -1,24 +1,7 @@
 // One value as bytes, by its type: the fixed-width ones in place, the others (text, lists, vectors) by length.
 
-import type { DataType, Value } from '../../core/index.ts';
+import { type DataType, fixedWidth, type Value } from '../../core/index.ts';
 import { type ByteWriter, readFloat32, readFloat64, readInt32, readInt64, readText, readUint32 } from './bytes.ts';
-
-/** Bytes that a value of the type always takes; 0 when that varies. */
-export function fixedWidth(type: DataType): number {
-  switch (type.kind) {
-    case 'bool':
-      return 1;
-    case 'int32':
-    case 'float32':
-      return 4;
-    case 'int64':
-    case 'float64':
-    case 'timestamp':
-      return 8;
-    default:
-      return 0;
-  }
-}
 
 export function writeFixed(writer: ByteWriter, type: DataType, value: Value): void {
   switch (type.kind) {

@@ -1,4 +1,4 @@
-// Our types as DuckDB's node API names them, for functions and chunks that we make.
+// Our types as DuckDB's node API names them, for functions and chunks that we make; as a text, SQL's name of it.
 
 import {
   ARRAY,
