@@ -194,6 +194,7 @@ describe('what was checked once', () => {
       },
       goAway: (away: boolean) => (isAway = away),
       id,
+      key: writeKeyToken({ id, secret }),
       gate,
     };
   };
@@ -205,6 +206,20 @@ describe('what was checked once', () => {
     expect(enter()).toMatchObject({ actor: { roles: new Set(['read']) } });
     pass(1);
     expect(enter).toThrow('has expired');
+    await keys.close();
+  });
+
+  it('came in one header, and lets nobody in by the other', async () => {
+    const { gate, keys, key } = await setUp();
+    const by = (headers: { authorization?: string; 'x-api-key'?: string }) => () =>
+      gate.identify({ host: 'localhost', ...headers }, '127.0.0.1', 'read');
+    const [bare, schemed] = [key, `Bearer ${key}`];
+    for (let time = 0; time < 2; time++) {
+      expect(by({ authorization: bare })).toThrow('no key');
+      expect(by({ 'x-api-key': schemed })).toThrow('is no key');
+      expect(by({ 'x-api-key': bare })()).toBe(by({ 'x-api-key': bare })());
+      expect(by({ authorization: schemed })()).toBe(by({ authorization: schemed })());
+    }
     await keys.close();
   });
 
