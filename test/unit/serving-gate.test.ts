@@ -1,4 +1,4 @@
-// The gate's parts by themselves: key texts, origins, hosts, rates, and what is remembered of a check.
+// The gate's parts by themselves: key texts, origins, hosts, rates, and checks that are remembered.
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -7,7 +7,6 @@ import { fitsSecret, readKeyToken } from '../../src/registry/index.ts';
 import { hashSecret, newKeyToken, writeKeyToken } from '../../src/registry/key-token.ts';
 import { createGate, type GateOptions } from '../../src/serving/http/security/gate.ts';
 import { type KeySource, openKeyRing } from '../../src/serving/http/security/key-ring.ts';
-import { createRecent } from '../../src/serving/http/security/recent.ts';
 import { createRateLimit } from '../../src/serving/http/security/rate-limit.ts';
 import { createHostCheck, refuseForeignPage } from '../../src/serving/http/security/request-origin.ts';
 
@@ -121,23 +120,6 @@ describe('a rate', () => {
       }),
     );
   });
-});
-
-it('what came lately is kept, and no more than so many', () => {
-  const keys = fc.array(fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'), { maxLength: 100 });
-  fc.assert(
-    fc.property(keys, fc.integer({ min: 2, max: 8 }), (came, most) => {
-      const recent = createRecent<number>(most);
-      came.forEach((key, at) => {
-        recent.set(key, at);
-        const last = came.slice(0, at + 1).reverse();
-        const lately = [...new Set(last)].slice(0, Math.floor(most / 2));
-        for (const one of lately) expect(recent.get(one)).toBe(at - last.indexOf(one));
-      });
-      const kept = 'abcdefghi'.split('').filter((key) => recent.get(key) !== undefined);
-      expect(kept.length).toBeLessThanOrEqual(most);
-    }),
-  );
 });
 
 describe('what was checked once', () => {

@@ -2,9 +2,8 @@
 // token, so that the check of a request costs one look-up.
 
 import type { IncomingHttpHeaders } from 'node:http';
-import { type Actor, type Clock, HeadraceError, ROLES } from '../../../core/index.ts';
+import { type Actor, type Clock, createLastUsed, HeadraceError, type LastUsed, ROLES } from '../../../core/index.ts';
 import type { KeyRing, Known } from './key-ring.ts';
-import { createRecent, type Recent } from './recent.ts';
 import { createRateLimit } from './rate-limit.ts';
 import { createHostCheck, refuseForeignPage } from './request-origin.ts';
 import type { RouteRole } from './route-role.ts';
@@ -49,8 +48,8 @@ const NO_ENDPOINTS: Actor['endpoints'] = new Set();
 type Header = 'authorization' | 'x-api-key';
 
 /** By header: what is a key in one is none in the other. */
-function createKnown(): Readonly<Record<Header, Recent<Known>>> {
-  return { authorization: createRecent(MOST_KNOWN), 'x-api-key': createRecent(MOST_KNOWN) };
+function createKnown(): Readonly<Record<Header, LastUsed<string, Known>>> {
+  return { authorization: createLastUsed(MOST_KNOWN), 'x-api-key': createLastUsed(MOST_KNOWN) };
 }
 
 /** Somebody without a valid key. */
@@ -61,7 +60,7 @@ export function anonymous(ip: string): Actor {
 export function createGate({ keys, tokens, opensTo, host, rateLimit, clock }: GateOptions): Gate {
   const limit = rateLimit === undefined ? undefined : createRateLimit(rateLimit);
   const checkHost = opensTo === 'loopback' ? createHostCheck(host) : undefined;
-  const openActors = createRecent<Known>(MOST_KNOWN);
+  const openActors = createLastUsed<string, Known>(MOST_KNOWN);
   let known = createKnown();
   let generation = 0;
 
