@@ -125,4 +125,9 @@ export interface ModelRuntime {
    * or takes too long, HR_OVERLOADED without memory.
    */
   load(onnx: Uint8Array, options: LoadOptions): Promise<LoadedModel>;
+  /**
+   * Whether a thread is inside the native library, be it of a model that was closed without it: a process that exits now
+   * waits for it, and then is aborted.
+   */
+  isRunning(): boolean;
 }

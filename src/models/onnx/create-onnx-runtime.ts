@@ -61,7 +61,14 @@ export function createOnnxRuntime(given: OnnxRuntimeOptions = {}): ModelRuntime 
     silenceFloorMs: 1000,
     ...given,
   };
-  const start = (): ModelThread => startThread(given.threadScript);
+  // Until they have ended, those that were given up too.
+  const threads = new Set<ModelThread>();
+  const start = (): ModelThread => {
+    const thread = startThread(given.threadScript);
+    threads.add(thread);
+    void thread.exited.then(() => threads.delete(thread));
+    return thread;
+  };
   const opening = createOpeningThreads(MOST_OPENING, start);
   const open = (
     thread: ModelThread,
@@ -69,6 +76,7 @@ export function createOnnxRuntime(given: OnnxRuntimeOptions = {}): ModelRuntime 
   ): Promise<Opened> => thread.open({ ...order, intraOpThreads: options.intraOpThreads }, options.openLimitMs);
 
   return {
+    isRunning: () => [...threads].some(({ isAtWork }) => isAtWork),
     inspect: (onnx) =>
       opening.withThread(async (thread) => {
         const { signature } = await open(thread, { onnx: ownCopy(onnx), providers: ['cpu'], measures: false });
