@@ -6,7 +6,6 @@ import { hostname } from 'node:os';
 import type { FastifyInstance } from 'fastify';
 import { viewMetrics, viewStatuses } from '../control/index.ts';
 import { HeadraceError } from '../core/index.ts';
-import type { IngestionStatus } from '../ingestion/index.ts';
 import type { LiveFigures, TotalsChannel } from '../monitoring/index.ts';
 import {
   createHttpServer,
@@ -21,6 +20,7 @@ import {
 import type { App } from './open-app.ts';
 import { openServerSecurity } from './open-security.ts';
 import { packageVersion } from './package-version.ts';
+import { presentIngestion, presentModels } from './present-status.ts';
 import { CLOSE_LIMIT_MS, MODELS_LIMIT_MS, SEND_LIMIT_MS, within } from './stop-limits.ts';
 import { collected } from './telemetry/collected.ts';
 import { telemetrySettings } from './telemetry/telemetry-settings.ts';
@@ -144,6 +144,7 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
       views: await views(true),
       ingestion: presentIngestion(planes.control.ingestionStatus()),
       definitions: presentHealth(planes.control.readiness().health),
+      models: presentModels(models.statistics()),
     }),
     loggedRequests: values['log.requests'] as LoggedRequests,
     tracing,
@@ -221,16 +222,6 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
       { cause: thrown },
     );
   }
-}
-
-/** As plain JSON data, with the API's names. */
-function presentIngestion({ writer, settled }: IngestionStatus): object {
-  if (writer === null) return { writer, settled };
-  const { partBytes, storeFailure, shipFailure, ...others } = writer;
-  return {
-    writer: { ...others, part_bytes: partBytes, store_failure: storeFailure, ship_failure: shipFailure },
-    settled,
-  };
 }
 
 // What a scrape tells first must be no less than what other workers have told.
