@@ -43,7 +43,7 @@ export interface AppliedDefinitionsDeps {
   readonly directory: string;
 }
 
-/** So many are held, those used last; of the others it is only that they take a moment to load again. */
+/** At most so many are held, those used last; of the others it is only that they take a moment to load again. */
 const MOST_HELD = 128;
 const MOST_BUNDLES = 2048;
 const FETCHED_AT_ONCE = 8;

@@ -6,7 +6,6 @@ import { hostname } from 'node:os';
 import type { FastifyInstance } from 'fastify';
 import { viewMetrics, viewStatuses } from '../control/index.ts';
 import { HeadraceError } from '../core/index.ts';
-import type { IngestionStatus } from '../ingestion/index.ts';
 import type { LiveFigures, TotalsChannel } from '../monitoring/index.ts';
 import {
   createHttpServer,
@@ -21,6 +20,8 @@ import {
 import type { App } from './open-app.ts';
 import { openServerSecurity } from './open-security.ts';
 import { packageVersion } from './package-version.ts';
+import { presentIngestion, presentModels } from './present-status.ts';
+import { CLOSE_LIMIT_MS, MODELS_LIMIT_MS, SEND_LIMIT_MS, within } from './stop-limits.ts';
 import { collected } from './telemetry/collected.ts';
 import { telemetrySettings } from './telemetry/telemetry-settings.ts';
 
@@ -52,6 +53,8 @@ export interface Serving {
   readonly roles: HttpServer['roles'];
   /** Graceful; a second call gives the same promise. The app stays the caller's to close. */
   stop(): Promise<void>;
+  /** Whether a model runs in a thread, stopped or not: see `endDespite`. */
+  isModelRunning(): boolean;
 }
 
 /** Opens what serving needs and listens. Throws HR_CONFIG when the address cannot be had. */
@@ -83,12 +86,13 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     ...(compacts ? { compaction: {} } : {}),
   });
   monitor.watchLog(() => predictionLog.counters());
+  const runtime = createOnnxRuntime({
+    workerThreads: values['models.threads'],
+    maxBatchRows: values['models.maxBatchRows'],
+    maxQueuedRows: values['models.maxQueuedRows'],
+  });
   const models = createModelRepository({
-    runtime: createOnnxRuntime({
-      workerThreads: values['models.threads'],
-      maxBatchRows: values['models.maxBatchRows'],
-      maxQueuedRows: values['models.maxQueuedRows'],
-    }),
+    runtime,
     memoryBytes: values['models.memory'],
   });
   const planes = await openServing({
@@ -145,6 +149,7 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
       views: await views(true),
       ingestion: presentIngestion(planes.control.ingestionStatus()),
       definitions: presentHealth(planes.control.readiness().health),
+      models: presentModels(models.statistics()),
     }),
     loggedRequests: values['log.requests'] as LoggedRequests,
     tracing,
@@ -168,14 +173,33 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     await within(closeServer(server), values['server.drainTimeoutMs']);
     // Whoever is still being answered past the limit is cut off, or the open socket would hold the process.
     server.server.closeAllConnections();
-    // Each bounded: a stop that was asked for comes to its end.
-    await within(planes.close(), STOP_LIMIT_MS);
-    await within(predictionLog.close(), STOP_LIMIT_MS);
-    await within(models.close(), STOP_LIMIT_MS);
-    await within(guard.close(), STOP_LIMIT_MS);
+    const close = async (what: string, closing: PromiseLike<unknown>, limitMs = CLOSE_LIMIT_MS): Promise<void> => {
+      let isClosed = false;
+      const closed = Promise.resolve(closing).then(
+        () => (isClosed = true),
+        (thrown: unknown) => {
+          isClosed = true;
+          logger.error({ err: thrown }, `${what} did not close well`);
+        },
+      );
+      await within(closed, limitMs);
+      if (!isClosed) logger.warn({ limitMs }, `${what} did not close in time; the server stops without`);
+    };
+    // First what must not be lost. None waits for another, and each is bounded: a stop that was asked for comes to its end.
+    const planesClosed = planes.close();
+    await Promise.all([
+      close('the prediction log', predictionLog.close()),
+      close('ingestion', planesClosed),
+      close('access', guard.close()),
+      // They are let go of by the planes.
+      within(
+        planesClosed.catch(() => {}),
+        CLOSE_LIMIT_MS - MODELS_LIMIT_MS,
+      ).then(() => close('a model', models.close(), MODELS_LIMIT_MS)),
+    ]);
     clearInterval(reporting);
     figures.report();
-    if (tracing !== undefined) await within(tracing.shutdown(), STOP_LIMIT_MS);
+    if (tracing !== undefined) await within(tracing.shutdown(), SEND_LIMIT_MS);
     monitor.close();
   };
   const reporting = setInterval(() => figures.report(), REPORT_EVERY_MS);
@@ -183,7 +207,16 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
   try {
     await learnTotals(figures);
     const url = await server.listen({ host: options.host, port: options.port });
-    return { url, planes, server, figures, roles, security: guard.security, stop: () => (stopping ??= stop()) };
+    return {
+      url,
+      planes,
+      server,
+      figures,
+      roles,
+      security: guard.security,
+      stop: () => (stopping ??= stop()),
+      isModelRunning: runtime.isRunning,
+    };
   } catch (thrown) {
     await stop();
     const { code = '' } = thrown as { readonly code?: string };
@@ -196,16 +229,6 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
   }
 }
 
-/** As plain JSON data, with the API's names. */
-function presentIngestion({ writer, settled }: IngestionStatus): object {
-  if (writer === null) return { writer, settled };
-  const { partBytes, storeFailure, shipFailure, ...others } = writer;
-  return {
-    writer: { ...others, part_bytes: partBytes, store_failure: storeFailure, ship_failure: shipFailure },
-    settled,
-  };
-}
-
 // What a scrape tells first must be no less than what other workers have told.
 async function learnTotals(figures: LiveFigures): Promise<void> {
   for (let tries = 0; tries < LEARN_TRIES; tries++) if (await figures.learn()) return;
@@ -213,7 +236,6 @@ async function learnTotals(figures: LiveFigures): Promise<void> {
 
 const REPORT_EVERY_MS = 1000;
 const LEARN_TRIES = 10;
-const STOP_LIMIT_MS = 3000;
 const IDLE_CHECK_MS = 20;
 
 // A connection whose request ran when the listener closed stays open afterwards, for the client's next one: it is
@@ -225,12 +247,4 @@ async function closeServer(server: FastifyInstance): Promise<void> {
   } finally {
     clearInterval(timer);
   }
-}
-
-/** Resolves when `work` does, or when its time is up. */
-async function within(work: PromiseLike<unknown>, limitMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<void>((resolve) => (timer = setTimeout(resolve, limitMs)));
-  await Promise.race([work, limit]);
-  clearTimeout(timer);
 }

@@ -2,6 +2,7 @@
 
 import type { App } from './open-app.ts';
 import { isInForce } from '../registry/index.ts';
+import { endDespite } from './end-despite.ts';
 import { checkHost, isLoopback } from './loopback.ts';
 import { takesTokens } from './takes-tokens.ts';
 import { telemetrySettings } from './telemetry/telemetry-settings.ts';
@@ -41,6 +42,7 @@ export async function startServer(app: App, options: StartServer): Promise<Runni
     // Loaded here: no other command needs the server's libraries.
     const { serveInProcess } = await import('./serve-worker.ts');
     const serving = await serveInProcess(app, { host, port, isInsecure });
+    endDespite(serving.isModelRunning);
     return { url: serving.url, workers, stop: () => serving.stop() };
   }
   // Once here, so that workers do not race to make the tables.

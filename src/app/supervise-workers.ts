@@ -9,6 +9,7 @@ import type { Totals, Tracing } from '../monitoring/index.ts';
 import { createTotalsOwner, type WorkerEnd } from './own-totals.ts';
 import { packageVersion } from './package-version.ts';
 import type { RunningServer } from './start-server.ts';
+import { KILL_LIMIT_MS } from './stop-limits.ts';
 import { collected } from './telemetry/collected.ts';
 import type { CollectedMetrics } from './telemetry/otlp-metrics.ts';
 import type { TelemetrySettings } from './telemetry/telemetry-settings.ts';
@@ -101,8 +102,11 @@ export async function superviseWorkers(given: Supervise): Promise<RunningServer>
     const exits = [...running].map((worker) => new Promise<void>((resolve) => worker.once('exit', () => resolve())));
     for (const worker of running) if (worker.isConnected()) worker.send({ kind: 'stop' } satisfies ToWorker);
     const killer = setTimeout(() => {
-      for (const worker of running) worker.process.kill('SIGKILL');
-    }, given.drainTimeoutMs + 2000);
+      for (const worker of running) {
+        logger.error({ pid: worker.process.pid }, 'a worker did not stop in time and is killed');
+        worker.process.kill('SIGKILL');
+      }
+    }, given.drainTimeoutMs + KILL_LIMIT_MS);
     await Promise.all(exits);
     clearTimeout(killer);
     // With the last that they counted.

@@ -1,10 +1,12 @@
 // A worker of `headrace serve`: started by the primary with one argument, stopped by its message or by a signal.
 
 import { HeadraceError, toHeadraceError } from '../core/index.ts';
+import { endDespite } from './end-despite.ts';
 import { openApp } from './open-app.ts';
 import { primaryChannel, tell, told } from './primary-channel.ts';
 import { serveInProcess } from './serve-worker.ts';
 import { SERVING_QUERY_TIMEOUT_MS, stopSignal } from './start-server.ts';
+import { STORES_LIMIT_MS, within } from './stop-limits.ts';
 import type { ToWorker, WorkerStart } from './worker-messages.ts';
 
 try {
@@ -42,6 +44,7 @@ async function work(): Promise<void> {
       serverId: start.serverId,
       channel: primaryChannel(),
     });
+    endDespite(serving.isModelRunning);
     process.on('message', (message: ToWorker) => {
       if (message.kind !== 'collect') return;
       serving.figures.report();
@@ -52,6 +55,6 @@ async function work(): Promise<void> {
     await serving.stop();
     await told();
   } finally {
-    await app.close();
+    await within(app.close(), STORES_LIMIT_MS);
   }
 }

@@ -64,7 +64,7 @@ export type RefusalReason =
   | 'cancelled'
   | 'closed';
 
-/** Counts since the model was loaded; never backwards. */
+/** Counts since the model was loaded; never backwards. A row that came ends in one of `rows`, `failures` and `refused`. */
 export interface ModelStatistics {
   /** Now waiting. */
   readonly queuedRows: number;
@@ -73,9 +73,9 @@ export interface ModelStatistics {
   readonly runs: number;
   /** Rows answered. */
   readonly rows: number;
-  /** Works told HR_INFERENCE_FAILED. */
+  /** Rows of works told HR_INFERENCE_FAILED: of all of a work, however many of them did it, and once, after it ran again. */
   readonly failures: number;
-  /** Works that were not run, by reason. */
+  /** Rows of works that were not run, or not to their end, by reason. */
   readonly refused: Readonly<Record<RefusalReason, number>>;
   /** Threads that ended or were given up, and were replaced. */
   readonly threadsReplaced: number;
@@ -125,4 +125,9 @@ export interface ModelRuntime {
    * or takes too long, HR_OVERLOADED without memory.
    */
   load(onnx: Uint8Array, options: LoadOptions): Promise<LoadedModel>;
+  /**
+   * Whether a thread is inside the native library, be it of a model that was closed without it: a process that exits now
+   * waits for it, and then is aborted.
+   */
+  isRunning(): boolean;
 }

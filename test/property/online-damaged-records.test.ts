@@ -101,6 +101,21 @@ describe('a record', () => {
   });
 });
 
+it('a mistake of ours is thrown, and passes for no damage', () => {
+  const { aggregator } = codec;
+  if (aggregator === null) throw new Error('the view has windows');
+  const mistaken = (): never => {
+    throw new TypeError('ours');
+  };
+  for (const broken of [
+    { ...aggregator, decode: mistaken },
+    { ...aggregator, value: (_: unknown, __: number, time: number) => (time === 0 ? null : mistaken()) },
+  ]) {
+    const reader = createRecordReader({ ...codec, aggregator: broken }, directory);
+    expect(() => reader.read(recordOf({ base: BASE }), NOW)).toThrow(TypeError);
+  }
+});
+
 it('a list that is damaged within is INVALID, and the row’s other columns are read', () => {
   const manifest = eventManifest();
   const [source] = Object.values(manifest.sources) as [(typeof manifest.sources)[string]];

@@ -301,8 +301,10 @@ export function singleRowModel(features: number): Uint8Array {
   });
 }
 
-/** [N, 1] → itself, after as many rounds as the largest `x` of the batch says: takes as long as it is told to. */
-export function patientModel(): Uint8Array {
+/**
+ * [N, 1] → itself, after as many rounds as the largest `x` of the batch says, and `more`: takes as long as it is told to.
+ */
+export function patientModel(more = 0): Uint8Array {
   const scalar = (field: number, name: string, type: Element): Encoded => edge(field, { name, type, shape: [] });
   const body = [
     node({ op: 'Identity', inputs: ['goes_on'], outputs: ['goes_on_out'] }),
@@ -317,11 +319,13 @@ export function patientModel(): Uint8Array {
   return model({
     nodes: [
       { op: 'ReduceMax', inputs: ['x'], outputs: ['most'], attributes: { keepdims: { int: 0 } } },
-      { op: 'Cast', inputs: ['most'], outputs: ['rounds'], attributes: { to: { int: ELEMENT.int64 } } },
+      { op: 'Add', inputs: ['most', 'more'], outputs: ['all'] },
+      { op: 'Cast', inputs: ['all'], outputs: ['rounds'], attributes: { to: { int: ELEMENT.int64 } } },
       { op: 'Loop', inputs: ['rounds', '', 'x'], outputs: ['probability'], attributes: { body: { graph: body } } },
     ],
     inputs: [matrix('x', 1)],
     outputs: [matrix('probability', 1)],
+    initializers: [weights('more', [], [more])],
   });
 }
 

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createLastUsed, fewAtOnce } from '../../src/core/index.ts';
 
@@ -20,6 +21,35 @@ describe('what was used last', () => {
     expect([held.get('a'), held.get('b')]).toEqual([3, undefined]);
     held.delete('a');
     expect(held.get('a')).toBeUndefined();
+  });
+
+  it('is half of what may be held at least, and what is deleted stays gone', () => {
+    const key = fc.constantFrom(...'abcdefghi');
+    const step = fc.record({ does: fc.constantFrom('set', 'set', 'get', 'delete'), key });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 100 }), fc.integer({ min: 2, max: 8 }), (steps, most) => {
+        const held = createLastUsed<string, number>(most);
+        // An oracle that forgets nothing, the one used last at its end.
+        const all = new Map<string, number>();
+        steps.forEach(({ does, key }, at) => {
+          const lately = [...all.keys()].slice(-Math.floor(most / 2));
+          const value = does === 'set' ? at : all.get(key);
+          if (does === 'set') held.set(key, at);
+          else if (does === 'delete') held.delete(key);
+          else {
+            const got = held.get(key);
+            if (got !== undefined || lately.includes(key)) expect(got).toBe(value);
+            // Forgotten: then it is no use.
+            if (got === undefined) return;
+          }
+          all.delete(key);
+          if (does !== 'delete' && value !== undefined) all.set(key, value);
+        });
+        const left = [...'abcdefghi'].filter((one) => held.get(one) !== undefined);
+        expect(left.length).toBeLessThanOrEqual(most);
+      }),
+      { numRuns: 500 },
+    );
   });
 });
 

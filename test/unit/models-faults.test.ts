@@ -1,5 +1,6 @@
 // Models that throw, hang, end their thread or answer NaN: only those whose rows did it are told so.
 
+import { setEnvironmentData } from 'node:worker_threads';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createOnnxRuntime, type LoadedModel } from '../../src/models/index.ts';
 import { halfModel, linearModel, lookUpModel, patientModel } from '../support/onnx-model.ts';
@@ -98,6 +99,7 @@ describe.each([
 });
 
 const ENDING = new URL('../support/ending-inference-worker.ts', import.meta.url);
+const FAILING = new URL('../support/failing-inference-worker.ts', import.meta.url);
 
 describe('a thread', () => {
   it('that ends in the midst of a batch loses nobody’s rows but those that end it', async () => {
@@ -105,6 +107,15 @@ describe('a thread', () => {
     expect(await tellAll(model, [1, 2, 666, 4, 5])).toEqual([1, 2, 'HR_INFERENCE_FAILED', 4, 5]);
     expect(await tellAll(model, [6, 7])).toEqual([6, 7]);
     expect(model.statistics()).toMatchObject({ failures: 1, threadsReplaced: 2 });
+  });
+
+  it('that cannot open the model takes its fellows with it', async () => {
+    const told = new Int32Array(new SharedArrayBuffer(8));
+    setEnvironmentData('threads told of', told);
+    const options = { ...inThreads, workerThreads: 4, threadScript: FAILING };
+    await expect(load(linearModel(1), options)).rejects.toMatchObject({ code: 'HR_MODEL_NOT_READY' });
+    // All but the one that ended by itself.
+    await expect.poll(() => [...told], { timeout: 5000 }).toEqual([4, 3]);
   });
 
   it('that hangs is replaced, and rows that came with what hung it are answered', async () => {

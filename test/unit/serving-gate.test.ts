@@ -1,4 +1,4 @@
-// The gate's parts by themselves: key texts, origins, hosts, rates, and what is remembered of a check.
+// The gate's parts by themselves: key texts, origins, hosts, rates, and checks that are remembered.
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -7,7 +7,6 @@ import { fitsSecret, readKeyToken } from '../../src/registry/index.ts';
 import { hashSecret, newKeyToken, writeKeyToken } from '../../src/registry/key-token.ts';
 import { createGate, type GateOptions } from '../../src/serving/http/security/gate.ts';
 import { type KeySource, openKeyRing } from '../../src/serving/http/security/key-ring.ts';
-import { createRecent } from '../../src/serving/http/security/recent.ts';
 import { createRateLimit } from '../../src/serving/http/security/rate-limit.ts';
 import { createHostCheck, refuseForeignPage } from '../../src/serving/http/security/request-origin.ts';
 
@@ -123,23 +122,6 @@ describe('a rate', () => {
   });
 });
 
-it('what came lately is kept, and no more than so many', () => {
-  const keys = fc.array(fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'), { maxLength: 100 });
-  fc.assert(
-    fc.property(keys, fc.integer({ min: 2, max: 8 }), (came, most) => {
-      const recent = createRecent<number>(most);
-      came.forEach((key, at) => {
-        recent.set(key, at);
-        const last = came.slice(0, at + 1).reverse();
-        const lately = [...new Set(last)].slice(0, Math.floor(most / 2));
-        for (const one of lately) expect(recent.get(one)).toBe(at - last.indexOf(one));
-      });
-      const kept = 'abcdefghi'.split('').filter((key) => recent.get(key) !== undefined);
-      expect(kept.length).toBeLessThanOrEqual(most);
-    }),
-  );
-});
-
 describe('what was checked once', () => {
   const SECOND = 1_000_000;
   const setUp = async (over: Partial<GateOptions> = {}) => {
@@ -194,6 +176,7 @@ describe('what was checked once', () => {
       },
       goAway: (away: boolean) => (isAway = away),
       id,
+      key: writeKeyToken({ id, secret }),
       gate,
     };
   };
@@ -205,6 +188,20 @@ describe('what was checked once', () => {
     expect(enter()).toMatchObject({ actor: { roles: new Set(['read']) } });
     pass(1);
     expect(enter).toThrow('has expired');
+    await keys.close();
+  });
+
+  it('came in one header, and lets nobody in by the other', async () => {
+    const { gate, keys, key } = await setUp();
+    const by = (headers: { authorization?: string; 'x-api-key'?: string }) => () =>
+      gate.identify({ host: 'localhost', ...headers }, '127.0.0.1', 'read');
+    const [bare, schemed] = [key, `Bearer ${key}`];
+    for (let time = 0; time < 2; time++) {
+      expect(by({ authorization: bare })).toThrow('no key');
+      expect(by({ 'x-api-key': schemed })).toThrow('is no key');
+      expect(by({ 'x-api-key': bare })()).toBe(by({ 'x-api-key': bare })());
+      expect(by({ authorization: schemed })()).toBe(by({ authorization: schemed })());
+    }
     await keys.close();
   });
 

@@ -61,7 +61,14 @@ export function createOnnxRuntime(given: OnnxRuntimeOptions = {}): ModelRuntime 
     silenceFloorMs: 1000,
     ...given,
   };
-  const start = (): ModelThread => startThread(given.threadScript);
+  // Until they have ended, those that were given up too.
+  const threads = new Set<ModelThread>();
+  const start = (): ModelThread => {
+    const thread = startThread(given.threadScript);
+    threads.add(thread);
+    void thread.exited.then(() => threads.delete(thread));
+    return thread;
+  };
   const opening = createOpeningThreads(MOST_OPENING, start);
   const open = (
     thread: ModelThread,
@@ -69,6 +76,7 @@ export function createOnnxRuntime(given: OnnxRuntimeOptions = {}): ModelRuntime 
   ): Promise<Opened> => thread.open({ ...order, intraOpThreads: options.intraOpThreads }, options.openLimitMs);
 
   return {
+    isRunning: () => [...threads].some(({ isAtWork }) => isAtWork),
     inspect: (onnx) =>
       opening.withThread(async (thread) => {
         const { signature } = await open(thread, { onnx: ownCopy(onnx), providers: ['cpu'], measures: false });
@@ -102,7 +110,7 @@ export function createOnnxRuntime(given: OnnxRuntimeOptions = {}): ModelRuntime 
             throw thrown;
           }
         };
-        const others = await Promise.all(Array.from({ length: options.workerThreads - 1 }, openAnother));
+        const others = await openAll(options.workerThreads - 1, openAnother);
         const core = createThreadedModel({
           ...coreOptions(opened, options, LONGEST_THREADED_MS),
           threads: [thread, ...others],
@@ -118,6 +126,16 @@ export function createOnnxRuntime(given: OnnxRuntimeOptions = {}): ModelRuntime 
         return { result: loaded(opened, core, 'threads', memory, close), isFree: false };
       }),
   };
+}
+
+/** So many threads; when one can't be opened, those that were are given up, and what it said is thrown. */
+async function openAll(count: number, openAnother: () => Promise<ModelThread>): Promise<ModelThread[]> {
+  const settled = await Promise.allSettled(Array.from({ length: count }, openAnother));
+  const opened = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const failed = settled.find((one) => one.status === 'rejected');
+  if (failed === undefined) return opened;
+  for (const thread of opened) thread.abandon();
+  throw failed.reason;
 }
 
 function coreOptions(

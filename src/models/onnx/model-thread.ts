@@ -24,6 +24,8 @@ export interface ModelThread {
    * that is stopped inside the native library takes the process with it when that returns.
    */
   abandon(): void;
+  /** Something that it was ordered to do is not done: it may be inside the native library. Also once it is given up. */
+  readonly isAtWork: boolean;
   /** Resolves when it has ended; never rejects. */
   readonly exited: Promise<void>;
 }
@@ -46,8 +48,10 @@ export function startThread(script: URL = SCRIPT): ModelThread {
   let asked: { resolve(reply: ThreadReply): void; reject(thrown: Error): void } | undefined;
   let ended: string | undefined;
   let reason: string | undefined;
+  let ordered = 0;
 
   worker.on('message', (reply: ThreadReply) => {
+    ordered--;
     // Of a thread that was given up: whoever listens has another by now.
     if (ended !== undefined) return;
     if (asked === undefined) return listener?.replied(reply);
@@ -58,6 +62,7 @@ export function startThread(script: URL = SCRIPT): ModelThread {
   worker.on('error', (thrown) => (reason = messageOf(thrown)));
   const exited = new Promise<void>((resolve) => {
     worker.on('exit', (code) => {
+      ordered = 0;
       end(reason ?? `exit code ${code}`);
       resolve();
     });
@@ -73,6 +78,7 @@ export function startThread(script: URL = SCRIPT): ModelThread {
     new Promise((resolve, reject) => {
       if (ended !== undefined) return reject(threadEnded(ended));
       asked = { resolve, reject };
+      ordered++;
       worker.postMessage(order, given);
     });
   const abandon = (why: string): void => {
@@ -95,7 +101,10 @@ export function startThread(script: URL = SCRIPT): ModelThread {
     },
     share: async () => bytesOf(await ask({ kind: 'share' })),
     unload: async () => bytesOf(await ask({ kind: 'unload' })),
-    run: (order) => worker.postMessage(order),
+    run(order) {
+      ordered++;
+      worker.postMessage(order);
+    },
     listen: (next) => void (listener = next),
     hold: (isHeld) => (isHeld ? worker.ref() : worker.unref()),
     async stop(limitMs) {
@@ -104,6 +113,9 @@ export function startThread(script: URL = SCRIPT): ModelThread {
       await within(exited, limitMs);
     },
     abandon: () => abandon('it was given up'),
+    get isAtWork() {
+      return ordered > 0;
+    },
     exited,
   };
 }

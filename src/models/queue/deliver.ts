@@ -1,29 +1,35 @@
 // A run's outputs to those whose rows ran: at once to a work that ran whole, gathered for one that took several runs.
 
-import { HeadraceError, toHeadraceError } from '../../core/index.ts';
+import { toHeadraceError } from '../../core/index.ts';
 import type { Tensor, TensorData } from '../model-runtime.ts';
 import { arrayOf } from '../tensor-arrays.ts';
-import { type Batch, type QueuedJob, type Segment, tellFailed } from './queued-job.ts';
+import type { Batch, QueuedJob, Segment } from './queued-job.ts';
+
+/** A job has failed, and is told so. */
+type Fail = (job: QueuedJob, reason: string) => void;
 
 /** Tells every work of the batch that is complete with it; gives the rows of those. Nothing that a work does stops it. */
-export function deliver(batch: Batch, outputs: readonly Tensor[]): number {
+export function deliver(batch: Batch, outputs: readonly Tensor[], fail: Fail): number {
   let first = 0;
   let rows = 0;
   for (const segment of batch.segments) {
-    rows += deliverSegment(segment, outputs, first);
+    rows += deliverSegment(segment, outputs, first, fail);
     first += segment.to - segment.from;
   }
   return rows;
 }
 
-function deliverSegment({ job, from, to }: Segment, outputs: readonly Tensor[], first: number): number {
+function deliverSegment({ job, from, to }: Segment, outputs: readonly Tensor[], first: number, fail: Fail): number {
   if (job.isTold) return 0;
   const { count } = job.work;
   if (to - from === count) tellDone(job, outputs, first);
   else {
-    gather(job, outputs, first, from, to);
+    if (!gather(job, outputs, first, from, to)) {
+      fail(job, 'the model gave rows of one size in one run and of another in the next');
+      return 0;
+    }
     job.answeredRows += to - from;
-    if (job.answeredRows < count || job.isTold) return 0;
+    if (job.answeredRows < count) return 0;
     tellDone(job, job.gathered as Tensor[], 0);
   }
   return count;
@@ -40,7 +46,8 @@ function tellDone(job: QueuedJob, outputs: readonly Tensor[], first: number): vo
   }
 }
 
-function gather(job: QueuedJob, outputs: readonly Tensor[], first: number, from: number, to: number): void {
+/** False where the rows are of another size than those of the runs before. */
+function gather(job: QueuedJob, outputs: readonly Tensor[], first: number, from: number, to: number): boolean {
   const { count } = job.work;
   job.gathered ??= outputs.map(({ type, shape, data }) => {
     const width = data.length / (shape[0] ?? 1);
@@ -50,12 +57,10 @@ function gather(job: QueuedJob, outputs: readonly Tensor[], first: number, from:
     const { data, shape } = outputs[at] as Tensor;
     const { data: target } = job.gathered[at] as Tensor;
     const width = data.length / (shape[0] ?? 1);
-    if (width * count !== target.length) {
-      const sentence = 'the model gave rows of one size in one run and of another in the next';
-      return tellFailed(job, new HeadraceError('HR_INFERENCE_FAILED', sentence));
-    }
+    if (width * count !== target.length) return false;
     copy(data, first * width, (first + to - from) * width, target, from * width);
   }
+  return true;
 }
 
 function copy(from: TensorData, start: number, end: number, to: TensorData, offset: number): void {

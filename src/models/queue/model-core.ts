@@ -63,14 +63,14 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
 
   const drop = (job: QueuedJob, reason: 'deadline' | 'cancelled'): void => {
     if (job.isTold) return;
-    refused[reason]++;
+    refused[reason] += job.work.count;
     tellFailed(job, reason === 'deadline' ? deadlinePassed(WAITING) : cancelled(WAITING));
   };
   const queue = createModelQueue({ ...options, dropped: drop });
 
   const fail = (job: QueuedJob, reason: string): void => {
     if (job.isTold) return;
-    failures++;
+    failures += job.work.count;
     tellFailed(job, new HeadraceError('HR_INFERENCE_FAILED', reason));
   };
   const settle = (batch: Batch): void => {
@@ -91,7 +91,7 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
     queue,
     submit(work) {
       if (isClosed) {
-        refused.closed++;
+        refused.closed += Math.max(0, work.count);
         return work.failed(unloaded());
       }
       if (!(work.count > 0)) return work.failed(new HeadraceError('HR_INVALID', 'there are no rows to predict for.'));
@@ -101,7 +101,7 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
       const isOld = running.size === 0 && queue.rows === 0 && nowMs - provedMs > OLD_ESTIMATE_MS;
       const reason = queue.offer(job, nowMs, isOld ? undefined : freeMs(nowMs));
       if (reason === undefined) return wake();
-      refused[reason]++;
+      refused[reason] += work.count;
       job.isTold = true;
       work.failed(refusal(reason, job, queue.rows, nowMs));
     },
@@ -124,7 +124,7 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
       const wrong = isWhole((batch.segments[0] as Batch['segments'][number]).job.work)
         ? undefined
         : outputs.findIndex(({ shape }) => shape[0] !== batch.rows);
-      if (mode === 'single' || wrong === undefined || wrong < 0) rows += deliver(batch, outputs);
+      if (mode === 'single' || wrong === undefined || wrong < 0) rows += deliver(batch, outputs, fail);
       else {
         const name = signature.outputs[wrong]?.name ?? '';
         const sentence = `the model gave ${outputs[wrong]?.shape[0] ?? 'no'} rows of "${name}" for ${batch.rows} rows`;
@@ -157,7 +157,7 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
     expire(batch, nowMs) {
       for (const { job } of batch.segments) {
         if (job.isTold || job.deadlineMs >= nowMs) continue;
-        refused.deadline++;
+        refused.deadline += job.work.count;
         tellFailed(job, deadlinePassed('the model ran'));
       }
     },
@@ -183,7 +183,11 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
         };
       });
       const left = [...queue.clear(), ...[...running].flatMap(({ segments }) => segments.map(({ job }) => job))];
-      for (const job of left) tellFailed(job, unloaded());
+      for (const job of left) {
+        if (job.isTold) continue;
+        refused.closed += job.work.count;
+        tellFailed(job, unloaded());
+      }
     },
   };
 }

@@ -44,9 +44,13 @@ export interface ModelRepository {
    * `isTransient` tells whether to try again. HR_STOPPING once closed.
    */
   acquire(id: string, read: () => Promise<Uint8Array>, options: AcquireOptions): Promise<ModelLease>;
-  /** Drops an artifact's models that nobody holds; false when somebody holds one, or it is still loading. */
+  /**
+   * Drops an artifact's models that nobody holds; false when somebody holds one, or it is still loading. This and `isReady`
+   * are for the Open Inference protocol, whose model repository and readiness they answer; endpoints hold leases.
+   */
   unload(id: string): Promise<boolean>;
   isReady(id: string): boolean;
+  /** Told in `GET /v1/status`. */
   statistics(): RepositoryStatistics;
   /** Closes every model, after its work (10 s at most). */
   close(): Promise<void>;

@@ -142,8 +142,7 @@ export function createRecordReader(
         if (!add(part.fold, 0, time, time + skew)) return MERGED.invalid;
       }
     } catch (error) {
-      // Of its own making a decoder throws nothing else: the bytes are damaged.
-      if (!(error instanceof HeadraceError)) return MERGED.invalid;
+      if (isDamage(error)) return MERGED.invalid;
       throw error;
     }
     if (!hasFold) return MERGED.absent;
@@ -260,7 +259,8 @@ export function createRecordReader(
       // Called only where the view has an aggregator.
       return (aggregator as NonNullable<typeof aggregator>).value(tiles, window, time);
     } catch (error) {
-      if (!(error instanceof HeadraceError)) return undefined;
+      if (isDamage(error)) return undefined;
+      if (!(error instanceof HeadraceError)) throw error;
       const name = `${view.name}__${view.features[feature]?.name}`;
       throw new HeadraceError(error.code, `${name}: ${error.message}`, { cause: error });
     }
@@ -281,7 +281,7 @@ export function createRecordReader(
       decodeColumn(feature, column, values, statuses);
       return true;
     } catch (error) {
-      if (error instanceof RangeError) return false;
+      if (isDamage(error)) return false;
       throw error;
     }
   }
@@ -320,4 +320,9 @@ export function createRecordReader(
     if (map === undefined) maps.set(id, (map = mapColumns(stored.schema, own.schema)));
     return map;
   }
+}
+
+/** What decoders throw on bytes that no encoder wrote: a place outside of them, a text that is no number. */
+function isDamage(error: unknown): boolean {
+  return error instanceof RangeError || error instanceof SyntaxError;
 }

@@ -2,9 +2,8 @@
 // token, so that the check of a request costs one look-up.
 
 import type { IncomingHttpHeaders } from 'node:http';
-import { type Actor, type Clock, HeadraceError, ROLES } from '../../../core/index.ts';
+import { type Actor, type Clock, createLastUsed, HeadraceError, type LastUsed, ROLES } from '../../../core/index.ts';
 import type { KeyRing, Known } from './key-ring.ts';
-import { createRecent } from './recent.ts';
 import { createRateLimit } from './rate-limit.ts';
 import { createHostCheck, refuseForeignPage } from './request-origin.ts';
 import type { RouteRole } from './route-role.ts';
@@ -46,6 +45,13 @@ const NO_ROLES: Actor['roles'] = new Set();
 const ALL_ROLES: Actor['roles'] = new Set(ROLES);
 const NO_ENDPOINTS: Actor['endpoints'] = new Set();
 
+type Header = 'authorization' | 'x-api-key';
+
+/** By header: what is a key in one is none in the other. */
+function createKnown(): Readonly<Record<Header, LastUsed<string, Known>>> {
+  return { authorization: createLastUsed(MOST_KNOWN), 'x-api-key': createLastUsed(MOST_KNOWN) };
+}
+
 /** Somebody without a valid key. */
 export function anonymous(ip: string): Actor {
   return { name: `anonymous ${ip}`, roles: NO_ROLES, endpoints: NO_ENDPOINTS };
@@ -54,8 +60,8 @@ export function anonymous(ip: string): Actor {
 export function createGate({ keys, tokens, opensTo, host, rateLimit, clock }: GateOptions): Gate {
   const limit = rateLimit === undefined ? undefined : createRateLimit(rateLimit);
   const checkHost = opensTo === 'loopback' ? createHostCheck(host) : undefined;
-  const openActors = createRecent<Known>(MOST_KNOWN);
-  let known = createRecent<Known>(MOST_KNOWN);
+  const openActors = createLastUsed<string, Known>(MOST_KNOWN);
+  let known = createKnown();
   let generation = 0;
 
   const isOpen = (): boolean => opensTo !== 'nobody' && tokens === undefined && !keys.hasKeys();
@@ -69,12 +75,12 @@ export function createGate({ keys, tokens, opensTo, host, rateLimit, clock }: Ga
     return found;
   };
 
-  const check = (sent: string, isAuthorization: boolean): Known | Promise<Known> => {
-    const credential = isAuthorization ? /^Bearer +(\S+)$/i.exec(sent)?.[1] : sent;
+  const check = (sent: string, header: Header): Known | Promise<Known> => {
+    const credential = header === 'authorization' ? /^Bearer +(\S+)$/i.exec(sent)?.[1] : sent;
     if (credential === undefined) throw noCredential();
     const found = keys.find(credential);
     if (found !== undefined) {
-      known.set(sent, found);
+      known[header].set(sent, found);
       return found;
     }
     if (tokens === undefined || !IS_TOKEN.test(credential)) {
@@ -84,19 +90,20 @@ export function createGate({ keys, tokens, opensTo, host, rateLimit, clock }: Ga
     const began = generation;
     return tokens.verify(credential).then((token) => {
       // Not what was checked by keys that are gone.
-      if (began === generation) known.set(sent, token);
+      if (began === generation) known[header].set(sent, token);
       return token;
     });
   };
 
   const find = (headers: IncomingHttpHeaders, ip: string): Known | Promise<Known> => {
     if (isOpen()) return openTo(ip);
-    const sent = headers['x-api-key'] ?? headers.authorization;
+    const header: Header = headers['x-api-key'] === undefined ? 'authorization' : 'x-api-key';
+    const sent = headers[header];
     // Node joins a header that is sent twice, so that it is no key; a list is given for a cookie alone.
     if (typeof sent !== 'string') throw noCredential();
-    const found = known.get(sent);
+    const found = known[header].get(sent);
     if (found !== undefined && (found.untilMicros === Infinity || found.untilMicros > clock.nowMicros())) return found;
-    return check(sent, headers['x-api-key'] === undefined);
+    return check(sent, header);
   };
 
   const refuse = (thrown: unknown, ip: string, role: RouteRole): Known => {
@@ -138,7 +145,7 @@ export function createGate({ keys, tokens, opensTo, host, rateLimit, clock }: Ga
     isOpen,
     forget() {
       generation++;
-      known = createRecent(MOST_KNOWN);
+      known = createKnown();
     },
   };
 }

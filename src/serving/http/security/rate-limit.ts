@@ -1,6 +1,6 @@
 // So many requests a second of each key or address: a token bucket each, that holds one second's.
 
-import { createRecent } from './recent.ts';
+import { createLastUsed } from '../../../core/index.ts';
 
 export interface RateLimit {
   /** False when the bucket of `who` is empty. */
@@ -21,7 +21,7 @@ export function createRateLimit(
   nowMs: () => number = () => performance.now(),
   burst: number = perSecond,
 ): RateLimit {
-  const buckets = createRecent<Bucket>(MOST_BUCKETS);
+  const buckets = createLastUsed<string, Bucket>(MOST_BUCKETS);
   return {
     take(who) {
       const now = nowMs();

@@ -1,0 +1,24 @@
+// How long a server's stop takes at most once the running requests have ended or were cut off: what the worker keeps to, and
+// what its primary waits for.
+
+/** For the logs' last flush, the writer's end and the models, all at once. */
+export const CLOSE_LIMIT_MS = 3000;
+/** Of which models get so much: nobody waits for what they still run. */
+export const MODELS_LIMIT_MS = 1000;
+/** Then for what telemetry has left to send. */
+export const SEND_LIMIT_MS = 3000;
+/** Then for the stores. */
+export const STORES_LIMIT_MS = 3000;
+/** A worker that still is there after this hangs, and is killed: nothing can be lost by it that could be saved. */
+export const KILL_LIMIT_MS = CLOSE_LIMIT_MS + SEND_LIMIT_MS + STORES_LIMIT_MS + 2000;
+
+/** Resolves when `work` does, or when its time is up. */
+export async function within(work: PromiseLike<unknown>, limitMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<void>((resolve) => (timer = setTimeout(resolve, limitMs)));
+  try {
+    await Promise.race([work, limit]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

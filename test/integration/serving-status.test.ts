@@ -1,0 +1,22 @@
+// What a server tells of the models in its memory.
+
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type OpenServing, openServing } from '../support/open-serving.ts';
+import { REPOSITORY } from '../support/serving-project.ts';
+
+let open: OpenServing;
+beforeAll(async () => {
+  open = await openServing({ repository: REPOSITORY, features: 4, settings: { HEADRACE_MODELS_MEMORY: '64MiB' } });
+});
+afterAll(() => open.close());
+
+it('the status tells which models are loaded, by whom they are held and what they take', async () => {
+  const answer = await open.serving.server.inject('/v1/status');
+  const { models } = answer.json() as { models: { loaded: { artifact: string; memory_bytes: number }[] } };
+  expect(models).toMatchObject({ limit_bytes: 64 * 1024 ** 2, loads: 1, failed_loads: 0, evictions: 0 });
+  expect(models.loaded).toMatchObject([{ state: 'ready', holders: 1, placement: 'inline' }]);
+  const [loaded] = models.loaded;
+  expect(loaded?.artifact).toMatch(/^[0-9a-f]{64}$/);
+  expect(models).toMatchObject({ memory_bytes: loaded?.memory_bytes });
+  expect(loaded?.memory_bytes).toBeGreaterThan(100);
+});

@@ -1,0 +1,56 @@
+// A stop in which one of the server's parts does not end: what must not be lost waits for none of them.
+
+import { expect, it } from 'vitest';
+import type { Logger } from '../../src/core/index.ts';
+import { predictionLogStatus } from '../../src/monitoring/index.ts';
+import { type OpenServing, openServing } from '../support/open-serving.ts';
+import { REPOSITORY } from '../support/serving-project.ts';
+
+const inputs = [{ customer: 'ada', amount: 30 }];
+
+/** With a prediction that is answered, and planes that end as `close` says. */
+async function openWith(close: (own: () => Promise<void>) => Promise<void>, told: string[]): Promise<OpenServing> {
+  const tell = (_: object, message: string): void => void told.push(message);
+  const logger: Logger = { debug: () => {}, info: () => {}, warn: tell, error: tell };
+  const open = await openServing({ repository: REPOSITORY, features: 4, logger });
+  const { planes } = open.serving;
+  const own = planes.close.bind(planes);
+  Object.assign(planes, { close: () => close(own) });
+  expect((await open.post('/v1/endpoints/checkout/predict', { inputs })).statusCode).toBe(200);
+  return open;
+}
+
+const segments = async ({ app }: OpenServing): Promise<unknown> => {
+  const { open, ended, predictions } = await predictionLogStatus(app.config.values['predictionLog.path']);
+  return { open: open.files, kept: ended.files + predictions.files };
+};
+
+it('the prediction log is closed at once while another part hangs, and the stop ends', async () => {
+  const told: string[] = [];
+  let letGo = (): void => {};
+  const hanging = new Promise<void>((resolve) => (letGo = resolve));
+  const open = await openWith((own) => hanging.then(own), told);
+  await expect.poll(() => segments(open)).toEqual({ open: 1, kept: 0 });
+  const startMs = performance.now();
+  const stopped = open.serving.stop();
+  await expect.poll(() => segments(open), { timeout: 2000 }).toEqual({ open: 0, kept: 1 });
+  await stopped;
+  expect(performance.now() - startMs).toBeLessThan(6000);
+  expect(told.filter((message) => message.includes('in time'))).toEqual([
+    'ingestion did not close in time; the server stops without',
+  ]);
+  letGo();
+  await open.close();
+});
+
+it('a part that fails at its end keeps nothing else from its own', async () => {
+  const told: string[] = [];
+  const open = await openWith(async (own) => {
+    await own();
+    throw new Error('the registry is away');
+  }, told);
+  await open.serving.stop();
+  expect(told).toContain('ingestion did not close well');
+  expect(await segments(open)).toEqual({ open: 0, kept: 1 });
+  await open.close();
+});
