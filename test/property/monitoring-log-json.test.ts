@@ -76,6 +76,18 @@ function asRead(json: unknown): unknown {
   return typeof json === 'bigint' && Number.isSafeInteger(Number(json)) ? Number(json) : json;
 }
 
+/** A double's digits may be those of a whole number beyond 2^53, which parsing keeps: what is expected to be a number is one. */
+function asExpected(read: unknown, expected: unknown): unknown {
+  if (typeof read === 'bigint' && typeof expected === 'number') return Number(read);
+  if (Array.isArray(read) && Array.isArray(expected)) return read.map((item, at) => asExpected(item, expected[at]));
+  if (read === null || typeof read !== 'object' || Array.isArray(read)) return read;
+  const members = Object.entries(read).map(([name, value]) => [
+    name,
+    asExpected(value, (expected as Record<string, unknown>)[name]),
+  ]);
+  return Object.fromEntries(members);
+}
+
 const plainNames = (at: number): string => `f${at}`;
 const oddNames = (at: number): string => ['Same', 'same', 'a "b"', "it's", 'x.y:', '\\'][at % 6] + '_'.repeat(at / 6);
 
@@ -99,7 +111,8 @@ it('whatever the types, the values and the names are', { timeout: 120_000 }, asy
         try {
           const sql = `SELECT request::VARCHAR, features::VARCHAR FROM (${await predictionLogSql(connection, directory)})`;
           const [row] = (await connection.runAndReadAll(sql)).getRows() as [string, string][];
-          expect(row?.map((json) => parseJson(json))).toEqual([jsonOf(request), jsonOf(features)]);
+          const expected = [jsonOf(request), jsonOf(features)];
+          expect(row?.map((json, at) => asExpected(parseJson(json), expected[at]))).toEqual(expected);
         } finally {
           connection.closeSync();
         }

@@ -45,7 +45,7 @@ describe('an arm that does not answer in time', () => {
   it('fails its rows, counted there; another arm’s rows are answered where each stands alone', async () => {
     const [one, other] = [fast(), hung()];
     const plan = planOf([one.arm, other.arm]);
-    const { rows } = await predict(deps, plan, ROWS, { isPartial: true }, scopeOf({ timeoutMs: 30 }));
+    const { rows } = await predict(deps, plan, ROWS, { isPartial: true }, scopeOf({ timeoutMs: 300 }));
     const codes = new Set(rows.map(({ error }) => error?.code));
     expect(codes).toEqual(new Set([undefined, 'HR_DEADLINE']));
     expect(one.batches).toMatchObject([{ isAnswered: true }]);
@@ -56,7 +56,7 @@ describe('an arm that does not answer in time', () => {
 
   it('fails the request otherwise, and is counted at that arm alone', async () => {
     const [one, other] = [fast(), hung()];
-    const asked = predict(deps, planOf([one.arm, other.arm]), ROWS, { isPartial: false }, scopeOf({ timeoutMs: 30 }));
+    const asked = predict(deps, planOf([one.arm, other.arm]), ROWS, { isPartial: false }, scopeOf({ timeoutMs: 300 }));
     await expect(asked).rejects.toMatchObject({ code: 'HR_DEADLINE' });
     expect(one.batches).toMatchObject([{ isAnswered: false }]);
     expect(one.batches[0]?.rows.every(({ error }) => error === undefined)).toBe(true);
