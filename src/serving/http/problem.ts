@@ -3,7 +3,7 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type ErrorDetail, ERRORS, HeadraceError, invalid, toHeadraceError } from '../../core/index.ts';
-import { loggedRequest, type RequestLog } from './request-log.ts';
+import { loggedRequest, noteFailure, type RequestLog } from './request-log.ts';
 import { describeSchemaErrors, type SchemaError } from './schema-mistakes.ts';
 import { failSpan } from './trace-requests.ts';
 
@@ -53,6 +53,7 @@ export function sendProblem(
   const error = fromHttp(thrown);
   const { status } = ERRORS[error.code];
   failSpan(request, error);
+  noteFailure(request, error);
   log.failed(() => loggedRequest(request), error);
   if (status === 429 || status === 503) reply.header('retry-after', '1');
   return reply
