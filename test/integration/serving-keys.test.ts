@@ -107,7 +107,7 @@ describe('a server with keys', () => {
     expect(refused.status).toBe(403);
     expect(await refused.json()).toMatchObject({
       code: 'HR_FORBIDDEN',
-      detail: expect.stringContaining(`takes the role ${role}; key ${others.key.id} has`),
+      detail: expect.stringContaining(`takes the role ${role}; key hr_${others.key.id} has`),
     });
     expect((await ask(method, path, bearer(own.token), body?.())).status).toBe(200);
     expect((await ask(method, path, { 'x-api-key': own.token }, body?.())).status).toBe(200);
@@ -226,7 +226,7 @@ describe('the audit log', () => {
     const put = (extra: object) => ask('PUT', '/v1/endpoints/checkout', { ...bearer(token), ...extra }, traffic);
     expect((await put({ 'if-match': etag, 'x-reason': 'back to one' })).status).toBe(200);
     expect(await lastAudit()).toMatchObject({
-      actor: `key ${key.id}`,
+      actor: `key hr_${key.id}`,
       action: 'endpoint.traffic',
       reason: 'back to one',
       before: { etag },
@@ -234,7 +234,7 @@ describe('the audit log', () => {
     });
     expect((await put({ 'if-match': etag })).status).toBe(412);
     await expect.poll(lastAudit).toMatchObject({
-      actor: `key ${key.id}`,
+      actor: `key hr_${key.id}`,
       action: 'endpoint.traffic',
       after: { refused: 'HR_PRECONDITION', asked: traffic },
     });
@@ -245,7 +245,7 @@ describe('the audit log', () => {
     await open.serving.security.refresh();
     await ask('PUT', '/v1/endpoints/checkout', { ...bearer(token), 'x-reason': 'why not' }, traffic);
     await expect.poll(lastAudit).toMatchObject({
-      actor: `key ${key.id}`,
+      actor: `key hr_${key.id}`,
       reason: 'why not',
       after: { refused: 'HR_FORBIDDEN' },
     });

@@ -112,7 +112,7 @@ export async function openKeyRing({ source, clock, logger, onChange }: KeyRingOp
       if (use === undefined) uses.set(key.id, (use = { lastMicros: 0, toldMicros: 0 }));
       return {
         actor: {
-          name: `key ${key.id}`,
+          name: `key hr_${key.id}`,
           roles: new Set(roles),
           endpoints: endpoints === null ? null : new Set(endpoints),
         },
