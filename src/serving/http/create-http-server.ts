@@ -134,7 +134,7 @@ export async function createHttpServer(
     done();
   });
   app.setErrorHandler(async (error, request, reply) => {
-    const problem = fromHttp(error);
+    const problem = fromHttp(error, request.headers['content-type']);
     security.refused.tell(request, problem);
     if (problem.code === 'HR_TOO_LARGE') await drainBody(request.raw);
     return sendProblem(reply, request, problem, logger);

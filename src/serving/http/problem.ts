@@ -3,6 +3,7 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type ErrorDetail, ERRORS, HeadraceError, invalid, toHeadraceError } from '../../core/index.ts';
+import { quoted } from './request-context.ts';
 import { loggedRequest, noteFailure, type RequestLog } from './request-log.ts';
 import { describeSchemaErrors, type SchemaError } from './schema-mistakes.ts';
 import { failSpan } from './trace-requests.ts';
@@ -50,7 +51,7 @@ export function sendProblem(
   thrown: unknown,
   log: RequestLog,
 ): FastifyReply {
-  const error = fromHttp(thrown);
+  const error = fromHttp(thrown, request.headers['content-type']);
   const { status } = ERRORS[error.code];
   failSpan(request, error);
   noteFailure(request, error);
@@ -78,8 +79,8 @@ interface FrameworkError {
   readonly validation?: readonly SchemaError[];
 }
 
-/** Fastify's own errors as ours. */
-export function fromHttp(thrown: unknown): HeadraceError {
+/** Fastify's own errors as ours; `mediaType` is what the request's Content-Type says. */
+export function fromHttp(thrown: unknown, mediaType?: string): HeadraceError {
   if (thrown instanceof HeadraceError || typeof thrown !== 'object' || thrown === null) return toHeadraceError(thrown);
   const { code, statusCode, message = '', validation }: FrameworkError = thrown;
   if (validation !== undefined) return invalid(describeSchemaErrors(validation));
@@ -89,7 +90,10 @@ export function fromHttp(thrown: unknown): HeadraceError {
       'the body is over the server’s limit (server.bodyLimit). Send fewer rows.',
     );
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
-    return new HeadraceError('HR_UNSUPPORTED_MEDIA', 'the body’s Content-Type must be application/json.');
+    return new HeadraceError(
+      'HR_UNSUPPORTED_MEDIA',
+      `the body’s Content-Type must be application/json, got ${mediaType === undefined ? 'none' : quoted(mediaType)}.`,
+    );
   if (code?.startsWith('FST_ERR_CTP_') === true) return new HeadraceError('HR_MALFORMED_JSON', message);
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
     return new HeadraceError('HR_INVALID', message);
