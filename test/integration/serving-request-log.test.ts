@@ -63,7 +63,9 @@ describe('the log of requests', () => {
       const rows = [{ customer: 'bea', amount, bought_at: '2026-01-01T00:00:00Z' }];
       await open.post('/v1/sources/purchases/push', { rows }, { 'idempotency-key': 'reused' });
     }
-    await expect.poll(() => ofRequests().map(({ level, status }) => `${String(level)} ${String(status)}`)).toEqual(told);
+    await expect
+      .poll(() => ofRequests().map(({ level, status }) => `${String(level)} ${String(status)}`))
+      .toEqual(told);
   });
 
   it('has no more than a hundred a second, and then how many there were', async () => {
