@@ -6,7 +6,7 @@ export type Role = 'read' | 'predict' | 'write' | 'experiment' | 'admin';
 export const ROLES: readonly Role[] = ['read', 'predict', 'write', 'experiment', 'admin'];
 
 export interface Actor {
-  /** As the audit log names it: `key abc123`, `jwt subject`, `open 127.0.0.1`. */
+  /** As the audit log names it: `key hr_4k2j9x0qzt`, `jwt subject`, `open 127.0.0.1`. */
   readonly name: string;
   readonly roles: ReadonlySet<Role>;
   /** Endpoints that it may use; null is all. */

@@ -27,7 +27,7 @@ export interface AccessKey {
   /** Null: never. */
   readonly expiresMicros: Micros | null;
   readonly revokedMicros: Micros | null;
-  /** To about a minute. */
+  /** The last use of which a server has told: it does so within a minute, and when it stops. */
   readonly usedMicros: Micros | null;
 }
 

@@ -10,7 +10,7 @@ import {
   toHeadraceError,
 } from '../core/index.ts';
 import type { Ingestion, PushResult } from '../ingestion/index.ts';
-import type { Monitor } from '../monitoring/index.ts';
+import { failureKind, type Monitor } from '../monitoring/index.ts';
 import type { InFlight } from './in-flight.ts';
 import type { ServingDeps } from './serving-deps.ts';
 import type { Snapshots } from './snapshot.ts';
@@ -85,7 +85,7 @@ export function createIngestPlane(
 function countFailedPush(monitor: Monitor, source: string, thrown: unknown): void {
   const error = toHeadraceError(thrown);
   if (error.code === 'HR_UNKNOWN_SOURCE') return;
-  monitor.recordPush({ source, outcome: error.status < 500 ? 'refused' : 'failed', rows: 0 });
+  monitor.recordPush({ source, outcome: failureKind(error.code) === 'failed' ? 'failed' : 'refused', rows: 0 });
 }
 
 const TIMESTAMP = { kind: 'timestamp' } as const;

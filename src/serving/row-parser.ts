@@ -95,6 +95,7 @@ function describeWrong(type: DataType, raw: unknown, isThere: boolean): string {
   const mistake = describeMistake(type, raw);
   if (!isThere) return `${mistake.replace(/null$/, 'nothing')}. ${REQUIRED}`;
   if (raw === null) return `${mistake}. ${REQUIRED}`;
+  if (hasOverflow(type, raw)) return `${mistake}: ${OVERFLOW}`;
   return hasHalfPair(raw) ? `${mistake}: half of a surrogate pair is no text` : mistake;
 }
 
@@ -114,9 +115,9 @@ function compileValueParser(type: DataType): ParseOne {
     case 'string':
       return (raw) => (typeof raw === 'string' && raw.isWellFormed() ? raw : INVALID);
     case 'float64':
-      return (raw) => (typeof raw === 'number' ? raw : parseRequired(type, raw));
+      return (raw) => (Number.isFinite(raw) ? (raw as number) : parseRequired(type, raw));
     case 'float32':
-      return (raw) => (typeof raw === 'number' ? Math.fround(raw) : parseRequired(type, raw));
+      return (raw) => (Number.isFinite(raw) ? Math.fround(raw as number) : parseRequired(type, raw));
     case 'timestamp':
       return (raw) => (typeof raw === 'string' ? (parseTimestamp(raw) ?? INVALID) : INVALID);
     default:
@@ -128,7 +129,7 @@ function parseRequired(type: DataType, raw: unknown): Value | typeof INVALID {
   return raw === null || raw === undefined ? INVALID : parseInside(type, raw);
 }
 
-// As `parseValue`, and int64 may come as text. A list's items may be null.
+// As `parseValue`, and int64 may come as text; a number that overflows is none. A list's items may be null.
 function parseInside(type: DataType, raw: unknown): Value | typeof INVALID {
   if (raw === null) return null;
   switch (type.kind) {
@@ -136,6 +137,10 @@ function parseInside(type: DataType, raw: unknown): Value | typeof INVALID {
       return typeof raw === 'string' && raw.isWellFormed() ? raw : INVALID;
     case 'int64':
       return parseSent(type, raw);
+    case 'float32':
+    case 'float64':
+    case 'vector':
+      return hasOverflow(type, raw) ? INVALID : parseValue(type, raw);
     case 'list': {
       if (!Array.isArray(raw)) return INVALID;
       const items = raw.map((item) => parseInside(type.of, item));
@@ -145,6 +150,19 @@ function parseInside(type: DataType, raw: unknown): Value | typeof INVALID {
       return parseValue(type, raw);
   }
 }
+
+// JSON's digits may name a number that no double holds (1e400): it comes as an infinity, or as a bigint.
+function hasOverflow(type: DataType, raw: unknown): boolean {
+  if (Number.isFinite(raw)) return false;
+  if (type.kind === 'list' || type.kind === 'vector') {
+    const of: DataType = type.kind === 'list' ? type.of : { kind: 'float32' };
+    return Array.isArray(raw) && raw.some((item) => hasOverflow(of, item));
+  }
+  if (type.kind !== 'float32' && type.kind !== 'float64') return false;
+  return (typeof raw === 'number' || typeof raw === 'bigint') && !Number.isFinite(Number(raw));
+}
+
+const OVERFLOW = 'a number past what it holds. Infinity goes as text, "Infinity" or "-Infinity"';
 
 function hasHalfPair(raw: unknown): boolean {
   return Array.isArray(raw) ? raw.some(hasHalfPair) : typeof raw === 'string' && !raw.isWellFormed();

@@ -85,6 +85,18 @@ describe('counters of an endpoint', () => {
     expect((await metrics()).join('\n')).not.toMatch(/nowhere|nothing/);
   });
 
+  it('tell a push whose Idempotency-Key was another’s as the caller’s mistake', async () => {
+    const push = async (amount: number): Promise<number> => {
+      const rows = [{ customer: 'bea', amount, bought_at: '2026-01-01T00:00:00Z' }];
+      const headers = { 'idempotency-key': 'reused' };
+      return (await open.post('/v1/sources/purchases/push', { rows }, headers)).statusCode;
+    };
+    expect([await push(1), await push(1), await push(2)]).toEqual([200, 200, 422]);
+    const lines = await metrics();
+    for (const [outcome, count] of Object.entries({ accepted: 1, repeated: 1, refused: 1, failed: 0 }))
+      expect(lines).toContain(`headrace_pushes_total{source="purchases",outcome="${outcome}"} ${count}`);
+  });
+
   it('tell of feature reads by service', async () => {
     const rows = [{ customer: 'ada' }, { customer: 'bob' }];
     const request = [{ customer: 'ada', amount: 1 }];

@@ -111,7 +111,20 @@ describe('predict', () => {
   });
 
   it('gives up at the deadline', async () => {
-    expect((await predict({ inputs: [{ customer: 'ada' }] }, { 'x-request-timeout-ms': '0' })).statusCode).toBe(400);
+    for (const [asked, shown] of [
+      ['0', '0'],
+      ['5s', '5s'],
+      ['9'.repeat(100), `${'9'.repeat(80)}…`],
+    ] as const) {
+      const refused = await predict({ inputs: [{ customer: 'ada' }] }, { 'x-request-timeout-ms': asked });
+      expect(refused.statusCode).toBe(400);
+      expect(refused.json().errors).toEqual([
+        {
+          path: 'X-Request-Timeout-Ms',
+          message: `expected whole milliseconds from 1 to 3600000, got "${shown}"`,
+        },
+      ]);
+    }
     expect((await predict({ inputs: [{ customer: 'ada' }] }, { 'x-request-timeout-ms': '5000' })).statusCode).toBe(200);
   });
 });
@@ -156,7 +169,21 @@ describe('bad input', () => {
       { payload: 'a=1', headers: { 'content-type': 'application/x-www-form-urlencoded' } },
       415,
       'HR_UNSUPPORTED_MEDIA',
-      'application/json',
+      'must be application/json, got "application/x-www-form-urlencoded"',
+    ],
+    [
+      'a long media type',
+      { payload: 'a=1', headers: { 'content-type': `text/${'x'.repeat(200)}` } },
+      415,
+      'HR_UNSUPPORTED_MEDIA',
+      `got "text/${'x'.repeat(75)}…"`,
+    ],
+    [
+      'a blank media type',
+      { payload: 'a=1', headers: { 'content-type': '' } },
+      415,
+      'HR_UNSUPPORTED_MEDIA',
+      'must be application/json, got ""',
     ],
     [
       'a body over the limit',
@@ -478,7 +505,7 @@ describe('endpoints', () => {
       ).statusCode,
     ).toBe(400);
     expect((await post('/v1/endpoints/checkout/outcomes', { outcomes: [{ value: 1 }] })).json().errors[0].path).toBe(
-      'outcomes[0]',
+      'outcomes[0].prediction_id',
     );
   });
 });

@@ -2,6 +2,8 @@
 
 import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
+import { createServer, request as httpRequest } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Logger, ROLES, type Role } from '../../src/core/index.ts';
@@ -26,7 +28,7 @@ let registry: Registry;
 let url: string;
 
 beforeAll(async () => {
-  open = await openServing({ repository: REPO, features: 4, logger });
+  open = await openServing({ repository: REPO, features: 4, logger, serve: { hasDocs: true } });
   registry = await open.app.registry();
   url = open.serving.url;
 }, 60_000);
@@ -107,7 +109,7 @@ describe('a server with keys', () => {
     expect(refused.status).toBe(403);
     expect(await refused.json()).toMatchObject({
       code: 'HR_FORBIDDEN',
-      detail: expect.stringContaining(`takes the role ${role}; key ${others.key.id} has`),
+      detail: expect.stringContaining(`takes the role ${role}; key hr_${others.key.id} has`),
     });
     expect((await ask(method, path, bearer(own.token), body?.())).status).toBe(200);
     expect((await ask(method, path, { 'x-api-key': own.token }, body?.())).status).toBe(200);
@@ -205,6 +207,38 @@ describe('a server with keys', () => {
     expect([await statusOf(token), await statusOf(next.token)]).toEqual([200, 200]);
   });
 
+  it('shows a browser its page through a proxy that passes Host on and adds the key, as the guide says', async () => {
+    const { token } = await made('page', ['read', 'predict']);
+    await open.serving.security.refresh();
+    expect((await ask('GET', '/docs')).status).toBe(401);
+    const proxy = createServer((incoming, outgoing) => {
+      const { method = 'GET', url: path = '/', headers } = incoming;
+      const asked = httpRequest(`${url}${path}`, { method, headers: { ...headers, ...bearer(token) } }, (answer) => {
+        outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
+        answer.pipe(outgoing);
+      });
+      incoming.pipe(asked);
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    try {
+      const base = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+      for (const path of ['/docs', '/docs/page.js', '/openapi.json']) {
+        const page = await fetch(`${base}${path}`, { headers: { 'sec-fetch-site': 'same-origin' } });
+        expect([path, page.status]).toEqual([path, 200]);
+        await page.arrayBuffer();
+      }
+      const tried = await fetch(`${base}/v1/endpoints/checkout/predict`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', origin: base, 'sec-fetch-site': 'same-origin' },
+        body: JSON.stringify(predictBody),
+      });
+      expect(tried.status).toBe(200);
+    } finally {
+      proxy.closeAllConnections();
+      proxy.close();
+    }
+  });
+
   it('ends a stream with its key', async () => {
     const { token } = await made('watching', ['read']);
     await open.serving.security.refresh();
@@ -226,15 +260,18 @@ describe('the audit log', () => {
     const put = (extra: object) => ask('PUT', '/v1/endpoints/checkout', { ...bearer(token), ...extra }, traffic);
     expect((await put({ 'if-match': etag, 'x-reason': 'back to one' })).status).toBe(200);
     expect(await lastAudit()).toMatchObject({
-      actor: `key ${key.id}`,
+      actor: `key hr_${key.id}`,
       action: 'endpoint.traffic',
       reason: 'back to one',
       before: { etag },
       after: { variants: traffic.variants },
     });
+    const current = (await ask('GET', '/v1/endpoints/checkout', bearer(token))).headers.get('etag') ?? '';
+    expect((await put({ 'if-match': current, 'x-reason': 'x'.repeat(600) })).status).toBe(200);
+    expect(await lastAudit()).toMatchObject({ reason: 'x'.repeat(500) });
     expect((await put({ 'if-match': etag })).status).toBe(412);
     await expect.poll(lastAudit).toMatchObject({
-      actor: `key ${key.id}`,
+      actor: `key hr_${key.id}`,
       action: 'endpoint.traffic',
       after: { refused: 'HR_PRECONDITION', asked: traffic },
     });
@@ -245,7 +282,7 @@ describe('the audit log', () => {
     await open.serving.security.refresh();
     await ask('PUT', '/v1/endpoints/checkout', { ...bearer(token), 'x-reason': 'why not' }, traffic);
     await expect.poll(lastAudit).toMatchObject({
-      actor: `key ${key.id}`,
+      actor: `key hr_${key.id}`,
       reason: 'why not',
       after: { refused: 'HR_FORBIDDEN' },
     });

@@ -54,6 +54,20 @@ describe('the log of requests', () => {
     ]);
   });
 
+  it.each([
+    ['errors', []],
+    ['all', ['info 200', 'info 422']],
+  ])('has a reused Idempotency-Key as the client’s mistake: %s', async (logged, told) => {
+    await serve(logged);
+    for (const amount of [1, 2]) {
+      const rows = [{ customer: 'bea', amount, bought_at: '2026-01-01T00:00:00Z' }];
+      await open.post('/v1/sources/purchases/push', { rows }, { 'idempotency-key': 'reused' });
+    }
+    await expect
+      .poll(() => ofRequests().map(({ level, status }) => `${String(level)} ${String(status)}`))
+      .toEqual(told);
+  });
+
   it('has no more than a hundred a second, and then how many there were', async () => {
     await serve();
     for (let i = 0; i < 250; i++) await predict(13);

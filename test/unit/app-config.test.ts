@@ -1,6 +1,7 @@
 // Configuration: defaults, relative paths, the environment's overrides, and mistakes told all at once.
 
 import { mkdirSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { checkConfig, loadConfig, readEnvironment } from '../../src/app/index.ts';
@@ -156,6 +157,23 @@ describe('finding the configuration', () => {
       code: 'HR_CONFIG',
       message: expect.stringContaining(file),
     });
+  });
+});
+
+describe('who changes things', () => {
+  it('is as told, else the user’s name, also where no variable says it', () => {
+    expect(readEnvironment({ HEADRACE_ACTOR: 'ci', USER: 'ada', LOGNAME: 'bo' }).actor).toBe('ci');
+    expect(readEnvironment({ USER: 'ada', LOGNAME: 'bo' }).actor).toBe('ada');
+    expect(readEnvironment({ LOGNAME: 'bo' }).actor).toBe('bo');
+    expect(readEnvironment({}).actor).toBe(userInfo().username);
+  });
+
+  it('is unknown where the system knows no name', () => {
+    const fails = (): never => {
+      throw new Error('uv_os_get_passwd returned ENOENT');
+    };
+    expect(readEnvironment({}, fails).actor).toBe('unknown');
+    expect(readEnvironment({}, () => '').actor).toBe('unknown');
   });
 });
 

@@ -1,12 +1,12 @@
 // The gate's parts by themselves: key texts, origins, hosts, rates, and checks that are remembered.
 
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { type Clock, silentLogger } from '../../src/core/index.ts';
 import { fitsSecret, readKeyToken } from '../../src/registry/index.ts';
 import { hashSecret, newKeyToken, writeKeyToken } from '../../src/registry/key-token.ts';
 import { createGate, type GateOptions } from '../../src/serving/http/security/gate.ts';
-import { type KeySource, openKeyRing } from '../../src/serving/http/security/key-ring.ts';
+import { type KeySource, type Known, openKeyRing } from '../../src/serving/http/security/key-ring.ts';
 import { createRateLimit } from '../../src/serving/http/security/rate-limit.ts';
 import { createHostCheck, refuseForeignPage } from '../../src/serving/http/security/request-origin.ts';
 
@@ -144,7 +144,7 @@ describe('what was checked once', () => {
       changeToken: () => (isAway ? Promise.reject(new Error('away')) : Promise.resolve(token)),
       keys: {
         list: () => Promise.resolve([{ ...key, expiresMicros }]),
-        markUsed: (times) => Promise.resolve(void used.push(times)),
+        markUsed: (times) => (isAway ? Promise.reject(new Error('away')) : Promise.resolve(void used.push(times))),
       },
     };
     const gates: { forget(): void }[] = [];
@@ -241,5 +241,31 @@ describe('what was checked once', () => {
     }
     await keys.close();
     expect(used.map((times) => [...times.keys()])).toEqual([[id]]);
+  });
+
+  it('tells the time of its last use, not when that is told, and again where it could not be', async () => {
+    vi.useFakeTimers();
+    try {
+      const { gate, enter, pass, goAway, id, used, keys } = await setUp();
+      const use = (): number => {
+        gate.permit(enter() as Known, 'read', undefined);
+        return pass(0);
+      };
+      use();
+      pass(3);
+      const last = use();
+      pass(20);
+      goAway(true);
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect(used).toEqual([]);
+      goAway(false);
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect(used).toEqual([new Map([[id, last]])]);
+      await vi.advanceTimersByTimeAsync(60_000);
+      await keys.close();
+      expect(used).toHaveLength(1);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });

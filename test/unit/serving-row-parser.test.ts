@@ -107,6 +107,38 @@ describe('a value', () => {
     ]);
   });
 
+  it('of a float is a finite number, or text that names another', () => {
+    const types = {
+      f: float64,
+      g: { kind: 'float32' },
+      l: { kind: 'list', of: float64 },
+      v: { kind: 'vector', size: 2 },
+    } as const;
+    const columns = Object.entries(types).map(([name, type]): Field => ({ name, type }));
+    const fine = { f: 1, g: 2, l: [3, null], v: [4, 5] };
+    const { rows, told } = parse(
+      columns,
+      fine,
+      { f: 'Infinity', g: '-Infinity', l: ['NaN', null], v: ['NaN', 'Infinity'] },
+      { ...fine, f: 2n ** 70n, g: 2n ** 70n, l: [2n ** 70n], v: [2n ** 70n, 0] },
+    );
+    expect(told).toEqual([]);
+    expect(rows).toEqual([
+      [1, 2, [3, null], Float32Array.of(4, 5)],
+      [Infinity, -Infinity, [NaN, null], Float32Array.of(NaN, Infinity)],
+      [2 ** 70, 2 ** 70, [2 ** 70], Float32Array.of(2 ** 70, 0)],
+    ]);
+    const past = ': a number past what it holds. Infinity goes as text, "Infinity" or "-Infinity"';
+    for (const json of ['1e400', '-1e400', `1${'0'.repeat(400)}`])
+      for (const [name, value] of Object.entries({ f: json, g: json, l: `[1,${json}]`, v: `[${json},1]` })) {
+        const row = { ...fine, ...(parseJson(`{"${name}":${value}}`) as object) };
+        expect(parse(columns, row).told).toEqual([
+          expect.stringMatching(new RegExp(`^inputs\\[0\\]\\.${name}: expected .+, got .+${past}$`)),
+        ]);
+      }
+    expect(parse([{ name: 'o', type: float64, isOptional: true }], { o: Infinity }).told).toHaveLength(1);
+  });
+
   it('of an int64 is a number or text with all its digits; other numbers are no text', () => {
     const columns: readonly Field[] = [
       { name: 'n', type: int64 },

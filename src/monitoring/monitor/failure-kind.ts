@@ -4,14 +4,37 @@ import { type ErrorCode, ERRORS } from '../../core/index.ts';
 
 /**
  * `refused`: the client's request was wrong, or it went away (4xx). `rejected`: there was too much to do (429). `failed`: the
- * server, its stores, its models or its definitions (5xx; 422, since what the client sent was right).
+ * server, its stores, its models or its definitions (5xx, and 422 where what the client sent was right).
  */
 export type FailureKind = 'refused' | 'rejected' | 'failed';
 
 export const FAILURE_KINDS = ['refused', 'rejected', 'failed'] as const satisfies readonly FailureKind[];
 
+type Unprocessable = { [C in ErrorCode]: (typeof ERRORS)[C]['status'] extends 422 ? C : never }[ErrorCode];
+
+/** Of each 422: it says that something in the way of the request was not as it should be, and not whose that is. */
+const UNPROCESSABLE: Readonly<Record<Unprocessable, FailureKind>> = {
+  HR_IDEMPOTENCY: 'refused',
+  HR_ARTIFACT_UNREADABLE: 'failed',
+  HR_AUDIT_FAILED: 'failed',
+  HR_CODE_ALTERED: 'failed',
+  // Each number was right by itself: the definition should sum them as float64.
+  HR_INTEGER_OVERFLOW: 'failed',
+  HR_LOG_DAMAGED: 'failed',
+  HR_MODEL_SIGNATURE: 'failed',
+  HR_MODEL_UNREADABLE: 'failed',
+  // The definition lacks a default.
+  HR_NULL_FEATURE: 'failed',
+  HR_PYTHON_UNAVAILABLE: 'failed',
+  HR_SOURCE_UNREADABLE: 'failed',
+  HR_STEP_FAILED: 'failed',
+  HR_TRANSFORM_FAILED: 'failed',
+  HR_TYPESCRIPT_UNAVAILABLE: 'failed',
+};
+
 export function failureKind(code: ErrorCode): FailureKind {
   const { status } = ERRORS[code];
   if (status === 429) return 'rejected';
-  return status >= 500 || status === 422 ? 'failed' : 'refused';
+  if (status === 422) return UNPROCESSABLE[code as Unprocessable];
+  return status >= 500 ? 'failed' : 'refused';
 }

@@ -75,6 +75,8 @@ const HEADER_LIMIT_BYTES = 16 * 1024;
 /** How often what is late is looked for. */
 const CHECK_MS = 500;
 const HANDSHAKE_MS = 10_000;
+/** Nothing that came is changed; all mistakes are told, each with what came and what it was held against. */
+const VALIDATION = { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: true, verbose: true };
 
 export async function createHttpServer(
   { data, ingest, control }: Pick<ServingPlanes, 'data' | 'ingest' | 'control'>,
@@ -100,7 +102,7 @@ export async function createHttpServer(
     // Requests that arrive on open connections while stopping are answered, with `Connection: close`.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: true } },
+    ajv: { customOptions: VALIDATION },
     frameworkErrors: (error, request, reply) => void sendProblem(reply, request, error, logger),
     clientErrorHandler: (error, socket) => answerClientError(error, socket, limits.bodyTimeoutMs),
     requestTimeout: limits.bodyTimeoutMs,
@@ -132,7 +134,7 @@ export async function createHttpServer(
     done();
   });
   app.setErrorHandler(async (error, request, reply) => {
-    const problem = fromHttp(error);
+    const problem = fromHttp(error, request.headers['content-type']);
     security.refused.tell(request, problem);
     // Who may not ask is nobody's request.
     if (request.routeOptions.url === PREDICT_URL && problem.status !== 401 && problem.status !== 403)

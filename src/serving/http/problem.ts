@@ -2,8 +2,10 @@
 
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type ErrorDetail, ERRORS, HeadraceError, MOST_MISTAKES, toHeadraceError } from '../../core/index.ts';
-import { loggedRequest, type RequestLog } from './request-log.ts';
+import { type ErrorDetail, ERRORS, HeadraceError, invalid, toHeadraceError } from '../../core/index.ts';
+import { quoted } from './request-context.ts';
+import { loggedRequest, noteFailure, type RequestLog } from './request-log.ts';
+import { describeSchemaErrors, type SchemaError } from './schema-mistakes.ts';
 import { failSpan } from './trace-requests.ts';
 
 export const PROBLEM_TYPE = 'application/problem+json';
@@ -49,9 +51,10 @@ export function sendProblem(
   thrown: unknown,
   log: RequestLog,
 ): FastifyReply {
-  const error = fromHttp(thrown);
+  const error = fromHttp(thrown, request.headers['content-type']);
   const { status } = ERRORS[error.code];
   failSpan(request, error);
+  noteFailure(request, error);
   log.failed(() => loggedRequest(request), error);
   if (status === 429 || status === 503) reply.header('retry-after', '1');
   return reply
@@ -73,46 +76,26 @@ interface FrameworkError {
   readonly code?: string;
   readonly statusCode?: number;
   readonly message?: string;
-  readonly validation?: readonly {
-    readonly instancePath: string;
-    readonly message?: string;
-    readonly params?: Readonly<Record<string, unknown>>;
-  }[];
+  readonly validation?: readonly SchemaError[];
 }
 
-/** Fastify's own errors as ours. */
-export function fromHttp(thrown: unknown): HeadraceError {
+/** Fastify's own errors as ours; `mediaType` is what the request's Content-Type says. */
+export function fromHttp(thrown: unknown, mediaType?: string): HeadraceError {
   if (thrown instanceof HeadraceError || typeof thrown !== 'object' || thrown === null) return toHeadraceError(thrown);
   const { code, statusCode, message = '', validation }: FrameworkError = thrown;
-  if (validation !== undefined) return invalidBody(validation);
+  if (validation !== undefined) return invalid(describeSchemaErrors(validation));
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
     return new HeadraceError(
       'HR_TOO_LARGE',
       'the body is over the server’s limit (server.bodyLimit). Send fewer rows.',
     );
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
-    return new HeadraceError('HR_UNSUPPORTED_MEDIA', 'the body’s Content-Type must be application/json.');
+    return new HeadraceError(
+      'HR_UNSUPPORTED_MEDIA',
+      `the body’s Content-Type must be application/json, got ${mediaType === undefined ? 'none' : quoted(mediaType)}.`,
+    );
   if (code?.startsWith('FST_ERR_CTP_') === true) return new HeadraceError('HR_MALFORMED_JSON', message);
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
     return new HeadraceError('HR_INVALID', message);
   return toHeadraceError(thrown);
-}
-
-// `/outcomes/0/value` is `outcomes[0].value`, as in every other error.
-function invalidBody(validation: NonNullable<FrameworkError['validation']>): HeadraceError {
-  const details = validation.map(({ instancePath, message = 'is wrong', params }) => {
-    const path = instancePath
-      .slice(1)
-      .replace(/\/(\d+)/g, '[$1]')
-      .replaceAll('/', '.');
-    const extra = params?.['additionalProperty'];
-    return {
-      path: path === '' ? 'body' : path,
-      message: extra === undefined ? message : `${message}: "${String(extra)}"`,
-    };
-  });
-  const [first] = details;
-  return new HeadraceError('HR_INVALID', `${first?.path ?? 'body'}: ${first?.message ?? 'is wrong'}`, {
-    details: details.slice(0, MOST_MISTAKES),
-  });
 }

@@ -63,12 +63,21 @@ function traceOf({ headers }: FastifyRequest): { readonly id: string; readonly f
   return id === undefined || /^0+$/.test(id) ? undefined : { id, flags };
 }
 
+const MOST_SHOWN = 80;
+
+/** What came in a header, for an error. */
+export function quoted(header: string): string {
+  return JSON.stringify(header.length > MOST_SHOWN ? `${header.slice(0, MOST_SHOWN)}…` : header);
+}
+
 const MAX_TIMEOUT_MS = 3_600_000;
 
 function readTimeout(text: string | readonly string[]): number {
   const value = typeof text === 'string' && /^\d{1,9}$/.test(text) ? Number(text) : NaN;
   if (value >= 1 && value <= MAX_TIMEOUT_MS) return value;
-  throw invalid([{ path: 'X-Request-Timeout-Ms', message: `expected whole milliseconds from 1 to ${MAX_TIMEOUT_MS}` }]);
+  const came = quoted(typeof text === 'string' ? text : text.join(', '));
+  const message = `expected whole milliseconds from 1 to ${MAX_TIMEOUT_MS}, got ${came}`;
+  throw invalid([{ path: 'X-Request-Timeout-Ms', message }]);
 }
 
 /** The Idempotency-Key header. Throws HR_INVALID when it is too long. */

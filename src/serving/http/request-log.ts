@@ -53,12 +53,20 @@ export function createRequestLog(logger: Logger, logged: LoggedRequests): Reques
   };
 }
 
+/** Requests that failed: a status alone does not say so. */
+const failures = new WeakSet<FastifyRequest>();
+
+/** Remembers whether the request failed, for those who log every other. */
+export function noteFailure(request: FastifyRequest, { code }: HeadraceError): void {
+  if (failureKind(code) === 'failed') failures.add(request);
+}
+
 /** Logs every request that is not a failure. */
 export function logEveryRequest(app: FastifyInstance, logger: Logger): void {
   app.addHook('onResponse', (request: FastifyRequest, reply: FastifyReply, done) => {
     const { statusCode: status } = reply;
     const latencyMs = Math.round(reply.elapsedTime * 1000) / 1000;
-    if (status < 500 && status !== 422) logger.info({ ...loggedRequest(request), status, latencyMs }, 'request');
+    if (!failures.has(request)) logger.info({ ...loggedRequest(request), status, latencyMs }, 'request');
     done();
   });
 }

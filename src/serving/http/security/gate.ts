@@ -132,7 +132,7 @@ export function createGate({ keys, tokens, opensTo, host, rateLimit, clock }: Ga
       if (role !== 'known' && !actor.roles.has(role)) throw lacksRole(actor, role);
       if (endpoint !== undefined && actor.endpoints !== null && !actor.endpoints.has(endpoint))
         throw lacksEndpoint(actor, endpoint);
-      if (use !== undefined) use.isUsed = true;
+      if (use !== undefined) use.lastMicros = clock.nowMicros();
     },
     async stillAdmits(headers, ip, role) {
       try {

@@ -13,9 +13,10 @@ export interface Known {
   readonly use: KeyUse | undefined;
 }
 
-/** Whether a key was used since the registry was told: a mark costs a request nothing. */
+/** When a key was last used: a mark costs a request nothing but a look at the clock. */
 export interface KeyUse {
-  isUsed: boolean;
+  /** 0: never. */
+  lastMicros: Micros;
 }
 
 /** Where keys are kept. */
@@ -54,7 +55,7 @@ export async function openKeyRing({ source, clock, logger, onChange }: KeyRingOp
   let seen = -1;
   let keys: ReadonlyMap<string, HashedKey> = new Map();
   /** By key id; it outlives changes of the keys. */
-  const uses = new Map<string, KeyUse>();
+  const uses = new Map<string, KeyUse & { toldMicros: Micros }>();
   let told = '';
   let looking: Promise<void> | undefined;
 
@@ -80,13 +81,15 @@ export async function openKeyRing({ source, clock, logger, onChange }: KeyRingOp
     return looking;
   };
   const tellUsed = async (): Promise<void> => {
-    const used = [...uses].filter(([, use]) => use.isUsed);
-    for (const [, use] of used) use.isUsed = false;
-    if (used.length === 0) return;
-    const now = clock.nowMicros();
-    await source.keys
-      .markUsed(new Map(used.map(([id]) => [id, now])))
-      .catch((thrown: unknown) => logger.warn({ reason: messageOf(thrown) }, 'could not tell which keys were used'));
+    const used = new Map<string, Micros>();
+    for (const [id, { lastMicros, toldMicros }] of uses) if (lastMicros > toldMicros) used.set(id, lastMicros);
+    if (used.size === 0) return;
+    try {
+      await source.keys.markUsed(used);
+      for (const [id, at] of used) (uses.get(id) as { toldMicros: Micros }).toldMicros = at;
+    } catch (thrown) {
+      logger.warn({ reason: messageOf(thrown) }, 'could not tell which keys were used');
+    }
   };
 
   await look();
@@ -106,10 +109,10 @@ export async function openKeyRing({ source, clock, logger, onChange }: KeyRingOp
       }
       const { roles, endpoints } = key;
       let use = uses.get(key.id);
-      if (use === undefined) uses.set(key.id, (use = { isUsed: false }));
+      if (use === undefined) uses.set(key.id, (use = { lastMicros: 0, toldMicros: 0 }));
       return {
         actor: {
-          name: `key ${key.id}`,
+          name: `key hr_${key.id}`,
           roles: new Set(roles),
           endpoints: endpoints === null ? null : new Set(endpoints),
         },
