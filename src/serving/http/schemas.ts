@@ -96,14 +96,17 @@ export const PushResponse = Type.Object({
   ),
 });
 
+/** Past these a whole number has digits that a double loses. */
+const OutcomeNumber = Type.Number({ minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER });
+
 export const OutcomesBody = Type.Object(
   {
     outcomes: Type.Array(
       Type.Object(
         {
           prediction_id: Type.String({ minLength: 1, maxLength: 200 }),
-          value: Type.Union([Type.Number(), Type.Boolean(), Type.String(), Type.Null()], {
-            description: 'Kept as it came: true is not 1. A whole number past 2^53 goes as text',
+          value: Type.Union([OutcomeNumber, Type.Boolean(), Type.String(), Type.Null()], {
+            description: 'Kept as it came: true is not 1. A number past 2^53 goes as text',
           }),
           observed_at: Type.Optional(Type.String({ description: 'RFC 3339; default: arrival' })),
         },
