@@ -2,7 +2,11 @@
 
 import { afterAll, describe, expect, it } from 'vitest';
 import { createOnnxRuntime, type LoadedModel } from '../../src/models/index.ts';
+import { createInlineModel } from '../../src/models/onnx/inline-model.ts';
+import { startThread } from '../../src/models/onnx/model-thread.ts';
+import { openSession } from '../../src/models/onnx/ort-session.ts';
 import { createSlowRuns } from '../../src/models/onnx/slow-runs.ts';
+import { createRunCost } from '../../src/models/queue/run-cost.ts';
 import { linearModel, patientModel } from '../support/onnx-model.ts';
 import { scopeOf, submitRows } from '../support/model-works.ts';
 
@@ -95,6 +99,44 @@ describe('a model on the event loop whose run takes seconds', () => {
     const onnx = linearModel(2);
     expect((await load({}, onnx)).memoryBytes).toBe(2 * onnx.byteLength);
   });
+});
+
+it('waits for a thread that could not be opened at first, and tells those in time who can not wait', async () => {
+  const onnx = patientModel();
+  const cpu = ['cpu'];
+  const session = openSession(onnx, cpu, 1);
+  let attempts = 0;
+  const model = createInlineModel(session, {
+    signature: session.signature,
+    mode: 'joined',
+    cost: createRunCost({
+      measured: { fixedMicros: 100, rowMicros: 0, loadMicros: 1000 },
+      maxBatchRows: 1,
+      longestRunMs: () => 250,
+    }),
+    maxQueuedRows: 10,
+    maxQueuedBytes: 1e6,
+    silenceFloorMs: 1000,
+    longMs: 0.001,
+    tooLongMs: 0.001,
+    isAlone: false,
+    async openAnother() {
+      if (++attempts < 4) throw new Error('no memory');
+      const thread = startThread();
+      const order = { onnx: new Uint8Array(onnx), providers: cpu, intraOpThreads: 1, measures: false };
+      await thread.open(order, 10_000);
+      return thread;
+    },
+  });
+  const submit = (value: number, timeoutMs: number): Promise<unknown> =>
+    submitRows(model as unknown as LoadedModel, [[value]], scopeOf({ timeoutMs })).catch(
+      ({ code }: { code: string }) => code,
+    );
+  expect(await submit(1, 30_000)).toEqual([1]);
+  expect(await Promise.all([submit(2, 30_000), submit(3, 100)])).toEqual([[2], 'HR_DEADLINE']);
+  expect([attempts, model.placement]).toEqual([4, 'threads']);
+  await model.close(1000);
+  await model.stop(1000);
 });
 
 describe('runs are too slow for the event loop', () => {
