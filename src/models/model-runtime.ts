@@ -88,6 +88,7 @@ export interface LoadedModel {
   readonly signature: Signature;
   /** Measured while it was opened, refined as it runs. */
   readonly cost: ModelCost;
+  /** Where it runs now: a model on the event loop whose runs are slow, by now, moves to a thread and stays there. */
   readonly placement: 'inline' | 'threads';
   /** Bytes of the artifact times the copies of it in memory: what the model is counted as. */
   readonly memoryBytes: number;

@@ -38,12 +38,12 @@ const ofTraffic = async (body: object) => told(await send('PUT', '/v1/endpoints/
 
 describe('a mistake in a body', () => {
   it.each([
-    ['{}', 'expected number, boolean, text or null, got an object'],
-    ['[true]', 'expected number, boolean, text or null, got an array of 1'],
-    ['1e400', 'expected number, boolean, text or null, got a number past ±1.8e308'],
+    ['{}', 'expected number from -9007199254740991 to 9007199254740991, boolean, text or null, got an object'],
+    ['[true]', 'expected number from -9007199254740991 to 9007199254740991, boolean, text or null, got an array of 1'],
+    ['1e400', 'expected number from -9007199254740991 to 9007199254740991, boolean, text or null, got a number past ±1.8e308'],
     [
       '9007199254740993',
-      'expected number, boolean, text or null, got number 9007199254740993: a whole number past 2^53 is sent as text',
+      'expected number from -9007199254740991 to 9007199254740991, boolean, text or null, got number 9007199254740993: a whole number past 2^53 is sent as text',
     ],
   ])('of a value of several types is told once: %s', async (value, message) => {
     const refusal = await send('POST', OUTCOMES, `{"outcomes":[{"prediction_id":"p","value":${value}}]}`);

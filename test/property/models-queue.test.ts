@@ -45,26 +45,47 @@ function createOracle({ fixedMs, rowMs, batchRows, lanes, maxQueuedRows, mode }:
   };
   const whyNot = (job: OracleJob, nowMs: number, freeMs: number): string | undefined => {
     if (job.deadlineMs <= nowMs) return 'deadline';
-    const notAfter = jobs.filter(({ rank }) => rank <= job.rank);
-    if (notAfter.length > 0 && rowsOf(notAfter) + job.left > maxQueuedRows) return 'full';
+    // An equal deadline came earlier, so goes first.
+    const ahead = jobs.filter(
+      ({ rank, deadlineMs }) => rank < job.rank || (rank === job.rank && deadlineMs <= job.deadlineMs),
+    );
+    if (ahead.length > 0 && rowsOf(ahead) + job.left > maxQueuedRows) return 'full';
     if (nowMs + runMs(Math.min(job.left, most)) > job.deadlineMs) return 'deadline';
-    const ahead = notAfter.filter(({ rank, deadlineMs }) => rank < job.rank || deadlineMs <= job.deadlineMs);
+    return Math.max(nowMs, freeMs) + doneMs(ahead, job) > job.deadlineMs + 1e-6 ? 'hopeless' : undefined;
+  };
+  // How long until a job is done that runs after others.
+  const doneMs = (ahead: readonly OracleJob[], { left }: OracleJob, alreadyTaken = 0): number => {
     let waitMs = 0;
-    if (mode === 'single') for (const { left } of ahead) waitMs += runMs(left) / lanes;
-    let rows = rowsOf(ahead) + job.left;
-    if (mode === 'single') rows = job.left;
+    if (mode === 'single') for (const one of ahead) waitMs += runMs(one.left) / lanes;
+    let rows = alreadyTaken + rowsOf(ahead) + left;
+    if (mode === 'single') rows = left;
     else for (; rows > most; rows -= most) waitMs += runMs(most) / lanes;
-    return Math.max(nowMs, freeMs) + waitMs + runMs(rows) > job.deadlineMs + 1e-6 ? 'hopeless' : undefined;
+    return waitMs + runMs(rows);
+  };
+  // All but the one that goes last may not be more rows than the bound.
+  const surplus = (): OracleJob | undefined => {
+    const all = inOrder(jobs);
+    return rowsOf(all.slice(0, -1)) > maxQueuedRows ? all.at(-1) : undefined;
   };
   return {
     jobs: () => jobs,
     sweep,
     offer(job: OracleJob, nowMs: number, freeMs: number, maySweep: boolean) {
       let reason = whyNot(job, nowMs, freeMs);
-      const sweeps = maySweep && (reason === 'full' || reason === 'hopeless');
+      let sweeps = maySweep && (reason === 'full' || reason === 'hopeless');
       const gone = sweeps ? sweep(nowMs) : [];
       if (sweeps) reason = whyNot(job, nowMs, freeMs);
-      if (reason === undefined) jobs.push(job);
+      if (reason !== undefined) return { reason, gone, sweeps };
+      jobs.push(job);
+      if (maySweep && !sweeps && surplus() !== undefined) {
+        sweeps = true;
+        gone.push(...sweep(nowMs));
+      }
+      for (let last = surplus(); last !== undefined && last !== job; last = surplus()) {
+        const { order } = last;
+        jobs = jobs.filter((one) => one.order !== order);
+        gone.push(last);
+      }
       return { reason, gone, sweeps };
     },
     take(startMs: number) {
@@ -81,6 +102,18 @@ function createOracle({ fixedMs, rowMs, batchRows, lanes, maxQueuedRows, mode }:
           let limit = Math.min(most, waiting);
           const taken: { job: OracleJob; rows: number }[] = [];
           const rowsTaken = (): number => taken.reduce((sum, { rows }) => sum + rows, 0);
+          // Rows taken, and those that keep their deadline only if they wait less than twice as long as they should.
+          const pressing = (): number => {
+            const left = inOrder(jobs.filter(({ rank }) => ranks.includes(rank)))
+              .map((job) => ({ ...job, left: job.left - (taken.find((one) => one.job === job)?.rows ?? 0) }))
+              .filter((job) => job.left > 0);
+            return rowsOf([
+              ...taken.map(({ job, rows }) => ({ ...job, left: rows })),
+              ...left.filter(
+                (job, at) => startMs + 2 * doneMs(left.slice(0, at), job, rowsTaken()) > job.deadlineMs + 1e-6,
+              ),
+            ]);
+          };
           for (const job of all) {
             if (rowsTaken() >= limit) break;
             if (job.scope.isCancelled) {
@@ -97,12 +130,15 @@ function createOracle({ fixedMs, rowMs, batchRows, lanes, maxQueuedRows, mode }:
             }
             if (mode !== 'single' && runMs(limit) > leftMs) {
               // As many rows as this deadline allows; if that wastes time while others wait, rather without it.
-              const cut = Math.max(rowsTaken() + rows, Math.floor((leftMs - fixedMs) / rowMs + 1e-9));
-              if (waiting > most && cut / runMs(cut) < (0.97 * limit) / runMs(limit)) {
+              const cutTo = (ms: number): number =>
+                Math.max(rowsTaken() + rows, Math.floor((ms - fixedMs) / rowMs + 1e-9));
+              const cut = cutTo(leftMs);
+              const isWasteful = cut / runMs(cut) < (0.97 * limit) / runMs(limit);
+              if (waiting > most && isWasteful && pressing() > most) {
                 drop(job);
                 continue;
               }
-              limit = Math.min(limit, cut);
+              limit = Math.min(limit, isWasteful ? cutTo(0.75 * leftMs) : cut);
             }
             taken.push({ job, rows });
             if (mode === 'single') break;

@@ -41,7 +41,7 @@ export function simulate(run: SimulatedRun): SimulatedResult {
   const cost = createRunCost({
     measured: { fixedMicros: run.measured.fixedMs * 1000, rowMicros: run.measured.rowMs * 1000, loadMicros: 0 },
     maxBatchRows: run.maxBatchRows,
-    longestRunMs: 250,
+    longestRunMs: () => 250,
   });
   const refused: Record<string, number> = {};
   const refusedOf = { online: 0, batch: 0, shadow: 0 };

@@ -142,6 +142,40 @@ describe('the ONNX runtime', () => {
     expect((answers[3] as PromiseRejectedResult).reason).toMatchObject({ code: 'HR_OVERLOADED' });
   });
 
+  it('answers single rows in time beside works of 10,000 rows that may take an hour', async () => {
+    const model = await load(patientModel(), { inlineMicros: -1, maxBatchRows: 64, maxQueuedRows: 20_000 });
+    const large = [1, 2].map((value) =>
+      submitRows(
+        model,
+        Array.from({ length: 10_000 }, () => [2000 + value]),
+        scopeOf({ timeoutMs: 3_600_000 }),
+      ),
+    );
+    const singles: Promise<number[]>[] = [];
+    for (let at = 0; at < 20; at++) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      singles.push(submitRows(model, [[at]], scopeOf({ timeoutMs: 1000 })));
+    }
+    expect(model.statistics().queuedRows).toBeGreaterThan(10_000);
+    expect((await Promise.all(singles)).flat()).toEqual(Array.from({ length: 20 }, (_, at) => at));
+    for (const [at, told] of large.entries()) expect(new Set(await told)).toEqual(new Set([2001 + at]));
+  });
+
+  it('refuses the latest deadline for room that a nearer one needs', async () => {
+    const model = await load(linearModel(1), { maxQueuedRows: 2 });
+    const told = await Promise.allSettled(
+      [9, 8, 7, 1, 2].map((seconds) => submitRows(model, [[seconds]], scopeOf({ timeoutMs: 1000 * seconds }))),
+    );
+    expect(told.map((one) => (one.status === 'fulfilled' ? one.value[0] : (one.reason as Error).message))).toEqual([
+      expect.stringMatching(/nearer deadlines.*Retry/),
+      expect.stringMatching(/nearer deadlines.*Retry/),
+      7,
+      1,
+      2,
+    ]);
+    expect(model.statistics().refused.full).toBe(2);
+  });
+
   it('lets others have their turn of the event loop while many batches wait', async () => {
     const model = await load(patientModel(), { inlineMicros: 1e6, maxBatchRows: 1 });
     let turns = 0;

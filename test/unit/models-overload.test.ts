@@ -1,6 +1,7 @@
 // Overload, simulated: twice what a model can do, for a minute. What is no use any more must not be run.
 
 import { describe, expect, it } from 'vitest';
+import type { Priority } from '../../src/core/index.ts';
 import { createRandom } from '../support/chance.ts';
 import { simulate, type SimulatedArrival } from '../support/simulated-model.ts';
 
@@ -34,7 +35,7 @@ function arrivalsOf(given: Case, load: number, untilMs: number, timeoutMs: numbe
 }
 
 // Runs take up to 15 % more or less than they should, and the measure at load was a tenth too small.
-function run(given: Case, arrivals: readonly SimulatedArrival[]) {
+function run(given: Case, arrivals: readonly SimulatedArrival[], bounds: { maxQueuedRows?: number } = {}) {
   const random = createRandom(7);
   return simulate({
     arrivals,
@@ -42,6 +43,7 @@ function run(given: Case, arrivals: readonly SimulatedArrival[]) {
     maxBatchRows: given.maxBatchRows,
     tookMs: (rows) => runMs(given, rows) * (0.85 + 0.3 * (random.below(1e6) / 1e6)),
     measured: { fixedMs: 0.9 * given.fixedMs, rowMs: 0.9 * given.rowMs },
+    ...bounds,
   });
 }
 
@@ -86,4 +88,51 @@ it('refuses nobody who waits for the sake of shadows that do not', () => {
   expect(refusedOf.online).toBe(0);
   expect(refusedOf.shadow).toBeGreaterThan(0);
   expect(goodRows).toBeGreaterThan(1.5 * online.length);
+});
+
+describe('single rows with a deadline of 1 s beside works of 10,000 rows that have an hour', () => {
+  const given: Case = { fixedMs: 5, rowMs: 1, maxBatchRows: 256, lanes: 1, rowsEach: 1 };
+  const singles: SimulatedArrival[] = Array.from({ length: 600 }, (_, at) => ({
+    atMs: 1 + 33 * at,
+    timeoutMs: 1000,
+    rows: 1,
+  }));
+  const large: SimulatedArrival = { atMs: 0, timeoutMs: 3_600_000, rows: 10_000, priority: 'online' };
+
+  it('lose nothing, and both works are answered where there is room for both', () => {
+    const { refused, goodRows } = run(given, [large, large, ...singles], { maxQueuedRows: 30_000 });
+    expect(refused).toEqual({});
+    expect(goodRows).toBe(20_000 + singles.length);
+  });
+
+  it('lose nothing where there is no room for both: the second work is refused', () => {
+    const { refused, goodRows } = run(given, [large, large, ...singles]);
+    expect(refused).toEqual({ full: 1 });
+    expect(goodRows).toBe(10_000 + singles.length);
+  });
+
+  it('lose nothing when a run’s fixed part is most of it and they come with little time left', () => {
+    const costly: Case = { ...given, fixedMs: 60, rowMs: 0.25 };
+    const hurried = singles.map((one) => ({ ...one, timeoutMs: 220 }));
+    // By the estimate, exactly: a run that takes longer than it should may well make a hurried row late.
+    const { refused, goodRows } = simulate({
+      arrivals: [large, ...hurried],
+      lanes: 1,
+      maxBatchRows: costly.maxBatchRows,
+      tookMs: (rows) => runMs(costly, rows),
+      measured: costly,
+    });
+    expect(refused).toEqual({});
+    expect(goodRows).toBe(10_000 + hurried.length);
+  });
+});
+
+it('gives the room of the latest deadline of the lowest priority to whoever is more urgent', () => {
+  const given: Case = { fixedMs: 5, rowMs: 1, maxBatchRows: 8, lanes: 1, rowsEach: 1 };
+  const many = (timeoutMs: number, priority: Priority): SimulatedArrival[] =>
+    Array.from({ length: 20 }, () => ({ atMs: 0, timeoutMs, rows: 1, priority }));
+  const arrivals = [...many(5000, 'shadow'), ...many(9000, 'online'), ...many(1000, 'online')];
+  const { refusedOf, refused } = run(given, arrivals, { maxQueuedRows: 40 });
+  expect(refused).toEqual({ full: refusedOf.shadow });
+  expect(refusedOf.shadow).toBeGreaterThan(10);
 });

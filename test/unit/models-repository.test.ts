@@ -24,7 +24,8 @@ function open(memoryBytes?: number): ModelRepository {
 
 /** Models of one size that answer `scale` times what they get. */
 const artifact = (scale: number): Uint8Array => new Uint8Array(linearModel(1, { scale }));
-const SIZE = artifact(1).byteLength;
+// In memory: the session, and the bytes that another would be opened from.
+const SIZE = 2 * artifact(1).byteLength;
 const reading = (scale: number) => () => Promise.resolve(artifact(scale));
 const idsOf = (repository: ModelRepository): string[] => repository.statistics().models.map(({ id }) => id);
 

@@ -3,6 +3,7 @@
 
 import type { Signature } from '../model-runtime.ts';
 import type { BatchInput } from '../model-work.ts';
+import type { Batch } from '../queue/queued-job.ts';
 import { type RowShapes, widthOf } from '../row-shapes.ts';
 import { arrayOf, elementBytes, isText } from '../tensor-arrays.ts';
 import { OrtTensor } from './ort-library.ts';
@@ -70,3 +71,14 @@ export function createFeeds(
 }
 
 const MOST_KEPT = 256;
+
+/** Every row of the batch into its place. */
+export function bindBatch(batch: Batch, { inputs }: BatchBuffers): void {
+  let place = 0;
+  for (const { job, from, to } of batch.segments)
+    for (let row = from; row < to; row++) job.work.bind(row, inputs, place++);
+}
+
+export function hasShapes({ rowShapes: own }: BatchBuffers, rowShapes: RowShapes): boolean {
+  return own === rowShapes || own.every((sizes, at) => sizes.every((size, place) => size === rowShapes[at]?.[place]));
+}

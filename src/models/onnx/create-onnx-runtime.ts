@@ -1,16 +1,15 @@
 // ONNX Runtime as a model runtime: every model is opened and measured in a thread; quick ones then move to the event loop.
 
 import type { LoadedModel, ModelRuntime, Signature } from '../model-runtime.ts';
-import type { ModelCore } from '../queue/model-core.ts';
 import type { BatchMode } from '../queue/model-queue.ts';
 import { createRunCost } from '../queue/run-cost.ts';
 import { inferTensors } from '../tensor-work.ts';
-import { createInlineModel } from './inline-model.ts';
+import { createInlineModel, type InlineModel } from './inline-model.ts';
 import { type ModelThread, startThread } from './model-thread.ts';
 import { createOpeningThreads } from './opening-threads.ts';
 import { openSession } from './ort-session.ts';
 import type { Opened } from './thread-messages.ts';
-import { createThreadedModel } from './threaded-model.ts';
+import { createThreadedModel, type ThreadedModel } from './threaded-model.ts';
 
 export interface OnnxRuntimeOptions {
   /** Models slower than this for one row stay off the event loop. Default 1 ms. */
@@ -39,6 +38,10 @@ export interface OnnxRuntimeOptions {
 const MOST_OPENING = 2;
 /** How long one batch may keep the event loop from everyone else. */
 const LONGEST_INLINE_MS = 4;
+/** A run on it may take so many times `inlineMicros` now and then, and so many times never: 5 ms and 100 ms. */
+const [LONG_TIMES, TOO_LONG_TIMES] = [5, 100];
+/** Below this the clock, and whatever else the machine does, says nothing about a model. */
+const LEAST_INLINE_MS = 1;
 /** How long one batch may keep a thread from more urgent rows: a quarter of the usual deadline. */
 const LONGEST_THREADED_MS = 250;
 /** Work under way is waited for so long at a close. */
@@ -90,15 +93,6 @@ export function createOnnxRuntime(given: OnnxRuntimeOptions = {}): ModelRuntime 
         const opened = await open(thread, { onnx: given, providers, measures: true, sha256 });
         const { fixedMicros, rowMicros, loadMicros, isMeasured } = opened;
         const isQuick = isMeasured && fixedMicros + rowMicros <= options.inlineMicros;
-        if (isQuick && (mayBlock || loadMicros <= options.inlineLoadMicros)) {
-          const session = openSession(await thread.unload(), providers, options.intraOpThreads);
-          const core = createInlineModel(session, coreOptions(opened, options, LONGEST_INLINE_MS));
-          const close = async (): Promise<void> => {
-            await core.close(CLOSE_LIMIT_MS);
-            session.release();
-          };
-          return { result: loaded(opened, core, 'inline', bytes, close), isFree: true };
-        }
         const shared = await thread.share();
         const openAnother = async (): Promise<ModelThread> => {
           const another = start();
@@ -110,20 +104,35 @@ export function createOnnxRuntime(given: OnnxRuntimeOptions = {}): ModelRuntime 
             throw thrown;
           }
         };
+        const { silenceFloorMs } = options;
+        if (isQuick && (mayBlock || loadMicros <= options.inlineLoadMicros)) {
+          await thread.unload();
+          // The runtime reads no shared memory.
+          const session = openSession(new Uint8Array(shared), providers, options.intraOpThreads);
+          const inlineMs = Math.max(LEAST_INLINE_MS, options.inlineMicros / 1000);
+          const core: InlineModel = createInlineModel(session, {
+            ...coreOptions(opened, options, () =>
+              core.placement === 'inline' ? LONGEST_INLINE_MS : LONGEST_THREADED_MS,
+            ),
+            openAnother,
+            silenceFloorMs,
+            longMs: LONG_TIMES * inlineMs,
+            tooLongMs: TOO_LONG_TIMES * inlineMs,
+            isAlone: options.intraOpThreads === 1 && providers.every((provider) => provider === 'cpu'),
+          });
+          // One copy is kept for the thread that it may have to go on in, which then takes the session's place.
+          return { result: loaded(opened, core, () => core.placement, 2 * bytes), isFree: true };
+        }
         const others = await openAll(options.workerThreads - 1, openAnother);
         const core = createThreadedModel({
-          ...coreOptions(opened, options, LONGEST_THREADED_MS),
+          ...coreOptions(opened, options, () => LONGEST_THREADED_MS),
           threads: [thread, ...others],
           openAnother,
-          silenceFloorMs: options.silenceFloorMs,
+          silenceFloorMs,
         });
-        const close = async (): Promise<void> => {
-          await core.close(CLOSE_LIMIT_MS);
-          await core.stop(STOP_LIMIT_MS);
-        };
         // One copy is kept for threads that have to be replaced.
         const memory = bytes * (options.workerThreads + 1);
-        return { result: loaded(opened, core, 'threads', memory, close), isFree: false };
+        return { result: loaded(opened, core, () => 'threads', memory), isFree: false };
       }),
   };
 }
@@ -141,7 +150,7 @@ async function openAll(count: number, openAnother: () => Promise<ModelThread>): 
 function coreOptions(
   { signature, mode, fixedMicros, rowMicros, loadMicros }: Opened,
   { maxBatchRows, maxQueuedRows, maxQueuedBytes }: Pick<Options, 'maxBatchRows' | 'maxQueuedRows' | 'maxQueuedBytes'>,
-  longestRunMs: number,
+  longestRunMs: () => number,
 ): {
   signature: Signature;
   mode: BatchMode;
@@ -155,16 +164,21 @@ function coreOptions(
 
 function loaded(
   { signature, mode }: Opened,
-  core: ModelCore & { readonly cost: ReturnType<typeof createRunCost> },
-  placement: LoadedModel['placement'],
+  core: ThreadedModel | InlineModel,
+  placement: () => LoadedModel['placement'],
   memoryBytes: number,
-  close: () => Promise<void>,
 ): LoadedModel {
+  const close = async (): Promise<void> => {
+    await core.close(CLOSE_LIMIT_MS);
+    await core.stop(STOP_LIMIT_MS);
+  };
   let closing: Promise<void> | undefined;
   return {
     signature,
-    placement,
     memoryBytes,
+    get placement() {
+      return placement();
+    },
     get cost() {
       return core.cost.current();
     },

@@ -7,8 +7,7 @@ import type { RunCost } from '../queue/run-cost.ts';
 import { type RowShapes, rowShapesOf } from '../row-shapes.ts';
 import { isText } from '../tensor-arrays.ts';
 import { isWhole } from '../tensor-work.ts';
-import { type BatchBuffers, createBuffers } from './batch-buffers.ts';
-import { bindBatch, hasShapes } from './inline-model.ts';
+import { type BatchBuffers, bindBatch, createBuffers, hasShapes } from './batch-buffers.ts';
 import { type ModelThread, within } from './model-thread.ts';
 import type { SlotMemory, ThreadReply } from './thread-messages.ts';
 
@@ -28,8 +27,8 @@ export interface ModelLane {
 export interface ModelLaneOptions {
   readonly signature: Signature;
   readonly cost: RunCost;
-  /** Opened already; the lane's own from here on. */
-  readonly thread: ModelThread;
+  /** Opened already; the lane's own from here on. Without one the lane opens its first itself. */
+  readonly thread: ModelThread | undefined;
   /** Another with the same model. */
   readonly openAnother: () => Promise<ModelThread>;
   readonly silenceFloorMs: number;
@@ -47,6 +46,8 @@ const [FIRST_BACKOFF_MS, MOST_BACKOFF_MS] = [100, 30_000];
 const MOST_GIVEN_UP = 3;
 /** A thread that served for so long was no mistake: its end is taken for an accident. */
 const GOOD_LIFE_MS = 10_000;
+/** A thread that was opened for a lane that has been closed meanwhile has nothing to do but to end. */
+const STOP_LIMIT_MS = 1000;
 
 export function createModelLane(options: ModelLaneOptions): ModelLane {
   const { signature, cost, openAnother, silenceFloorMs } = options;
@@ -62,6 +63,7 @@ export function createModelLane(options: ModelLaneOptions): ModelLane {
   let deaths = 0;
   let isClosed = false;
   let timer: NodeJS.Timeout | undefined;
+  let opening: Promise<void> = Promise.resolve();
   const givenUp = new Set<Promise<void>>();
 
   const serve = (next: ModelThread): void => {
@@ -94,8 +96,9 @@ export function createModelLane(options: ModelLaneOptions): ModelLane {
     deaths = nowMs - aliveSinceMs > GOOD_LIFE_MS ? 1 : deaths + 1;
     const waitMs = deaths < 2 ? 0 : Math.min(MOST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (deaths - 2));
     aliveAgainMs = nowMs + waitMs + cost.current().loadMicros / 1000;
-    timer = setTimeout(() => void openNext(), waitMs);
+    timer = setTimeout(begin, waitMs);
   };
+  const begin = (): void => void (opening = openNext());
   const openNext = async (): Promise<void> => {
     if (givenUp.size >= MOST_GIVEN_UP) await Promise.race(givenUp);
     if (isClosed) return;
@@ -108,7 +111,7 @@ export function createModelLane(options: ModelLaneOptions): ModelLane {
       if (!isClosed) replace();
       return;
     }
-    if (isClosed) return next.stop(0);
+    if (isClosed) return next.stop(STOP_LIMIT_MS);
     serve(next);
     options.replaced();
   };
@@ -126,7 +129,11 @@ export function createModelLane(options: ModelLaneOptions): ModelLane {
     return { buffers, memory: { memory: memory as SharedArrayBuffer, capacity, rowShapes } };
   };
 
-  serve(options.thread);
+  if (options.thread !== undefined) serve(options.thread);
+  else {
+    aliveAgainMs = performance.now() + cost.current().loadMicros / 1000;
+    begin();
+  }
   return {
     get batches() {
       return batches;
@@ -174,7 +181,7 @@ export function createModelLane(options: ModelLaneOptions): ModelLane {
       isClosed = true;
       clearTimeout(timer);
       // Those that were given up too: a process that ends while one is inside the runtime does not end well.
-      await Promise.all([thread?.stop(limitMs), within(Promise.all(givenUp), limitMs)]);
+      await Promise.all([thread?.stop(limitMs), within(Promise.all([opening, ...givenUp]), limitMs)]);
     },
   };
 }

@@ -18,6 +18,22 @@ export interface ThreadedModel extends ModelCore {
   stop(limitMs: number): Promise<void>;
 }
 
+/** What runs a model's work, chosen by its core. */
+export interface ThreadRunner {
+  wake(): void;
+  /** When the next thread will be free, by the estimate. */
+  freeMs(nowMs: number): number;
+  /** Ends the threads. */
+  stop(limitMs: number): Promise<void>;
+}
+
+export interface ThreadRunnerOptions
+  extends Pick<ThreadedModelOptions, 'signature' | 'cost' | 'openAnother' | 'silenceFloorMs'> {
+  readonly core: ModelCore;
+  /** One that is undefined has yet to be opened: what comes meanwhile waits. */
+  readonly threads: readonly (ModelThread | undefined)[];
+}
+
 /** How often silence and deadlines are looked at while something waits or runs. */
 const WATCH_MS = 50;
 // Callers whose rows ran together come back together: the next run waits a little for them, or half of them would always
@@ -25,7 +41,18 @@ const WATCH_MS = 50;
 const [LINGER_SHARE, MOST_LINGER_MS] = [0.1, 3];
 
 export function createThreadedModel(options: ThreadedModelOptions): ThreadedModel {
-  const { signature, cost, threads, openAnother, silenceFloorMs } = options;
+  const core = createModelCore({
+    ...options,
+    lanes: options.threads.length,
+    freeMs: (nowMs) => runner.freeMs(nowMs),
+    wake: () => runner.wake(),
+  });
+  const runner = createThreadRunner({ ...options, core });
+  return { ...core, stop: runner.stop };
+}
+
+export function createThreadRunner(options: ThreadRunnerOptions): ThreadRunner {
+  const { signature, cost, core, threads, openAnother, silenceFloorMs } = options;
   let isScheduled = false;
   let watch: NodeJS.Timeout | undefined;
   let watchedMs = 0;
@@ -59,8 +86,6 @@ export function createThreadedModel(options: ThreadedModelOptions): ThreadedMode
       replaced: () => schedule(),
     }),
   );
-
-  const freeMs = (nowMs: number): number => Math.min(...lanes.map((lane) => lane.freeMs(nowMs)));
 
   // The lane that a batch would run on first, if it is to be chosen now.
   const laneFor = (nowMs: number): ModelLane | undefined => {
@@ -126,9 +151,9 @@ export function createThreadedModel(options: ThreadedModelOptions): ThreadedMode
     watchOver();
   };
 
-  const core = createModelCore({ ...options, lanes: threads.length, freeMs, wake: schedule });
   return {
-    ...core,
+    wake: schedule,
+    freeMs: (nowMs) => Math.min(...lanes.map((lane) => lane.freeMs(nowMs))),
     async stop(limitMs) {
       clearInterval(watch);
       clearTimeout(lingering);

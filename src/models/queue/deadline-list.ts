@@ -4,16 +4,19 @@ import type { QueuedJob } from './queued-job.ts';
 
 export interface DeadlineList {
   readonly first: QueuedJob | undefined;
+  readonly last: QueuedJob | undefined;
   readonly jobs: number;
   /** Rows that no batch has taken. */
   readonly rows: number;
+  /** Of those rows in a batch. */
+  readonly bytes: number;
   /** After all with the same deadline. */
   add(job: QueuedJob): void;
   remove(job: QueuedJob): void;
   /** A batch takes rows of a job in the list; the job leaves with its last one. */
   takeRows(job: QueuedJob, count: number): void;
-  /** Jobs and rows that go before a deadline. */
-  ahead(deadlineMs: number): { readonly jobs: number; readonly rows: number };
+  /** What goes before a newcomer with this deadline. */
+  ahead(deadlineMs: number): { readonly jobs: number; readonly rows: number; readonly bytes: number };
 }
 
 export function createDeadlineList(): DeadlineList {
@@ -21,6 +24,7 @@ export function createDeadlineList(): DeadlineList {
   let last: QueuedJob | undefined;
   let jobs = 0;
   let rows = 0;
+  let bytes = 0;
 
   const unlink = (job: QueuedJob): void => {
     if (job.before === undefined) first = job.after;
@@ -35,11 +39,17 @@ export function createDeadlineList(): DeadlineList {
     get first() {
       return first;
     },
+    get last() {
+      return last;
+    },
     get jobs() {
       return jobs;
     },
     get rows() {
       return rows;
+    },
+    get bytes() {
+      return bytes;
     },
     add(job) {
       let before = last;
@@ -53,21 +63,25 @@ export function createDeadlineList(): DeadlineList {
       else after.before = job;
       jobs++;
       rows += rowsLeft(job);
+      bytes += bytesLeft(job);
     },
     remove(job) {
       rows -= rowsLeft(job);
+      bytes -= bytesLeft(job);
       unlink(job);
     },
     takeRows(job, count) {
       rows -= count;
+      bytes -= count * job.rowBytes;
       job.next += count;
       if (rowsLeft(job) === 0) unlink(job);
     },
     ahead(deadlineMs) {
-      const found = { jobs, rows };
+      const found = { jobs, rows, bytes };
       for (let job = last; job !== undefined && job.deadlineMs > deadlineMs; job = job.before) {
         found.jobs--;
         found.rows -= rowsLeft(job);
+        found.bytes -= bytesLeft(job);
       }
       return found;
     },
@@ -76,4 +90,8 @@ export function createDeadlineList(): DeadlineList {
 
 export function rowsLeft(job: QueuedJob): number {
   return job.work.count - job.next;
+}
+
+export function bytesLeft(job: QueuedJob): number {
+  return rowsLeft(job) * job.rowBytes;
 }

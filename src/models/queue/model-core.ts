@@ -61,9 +61,10 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
   let isClosed = false;
   let whenIdle: (() => void) | undefined;
 
-  const drop = (job: QueuedJob, reason: 'deadline' | 'cancelled'): void => {
+  const drop = (job: QueuedJob, reason: 'deadline' | 'cancelled' | 'full'): void => {
     if (job.isTold) return;
     refused[reason] += job.work.count;
+    if (reason === 'full') return tellFailed(job, overtaken(queue.rows));
     tellFailed(job, reason === 'deadline' ? deadlinePassed(WAITING) : cancelled(WAITING));
   };
   const queue = createModelQueue({ ...options, dropped: drop });
@@ -205,6 +206,11 @@ function refusal(reason: RefusalReason, job: QueuedJob, waiting: number, nowMs: 
     reason === 'full'
       ? `${waiting} rows wait for this model already. Retry after a second.`
       : `${waiting} rows wait for this model, more than it can do in the ${leftMs} ms left. Retry after a second.`;
+  return new HeadraceError('HR_OVERLOADED', sentence);
+}
+
+function overtaken(waiting: number): HeadraceError {
+  const sentence = `${waiting} rows wait for this model already, with nearer deadlines or a higher priority. Retry after a second.`;
   return new HeadraceError('HR_OVERLOADED', sentence);
 }
 

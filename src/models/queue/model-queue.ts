@@ -3,7 +3,7 @@
 
 import type { Priority } from '../../core/index.ts';
 import type { RefusalReason } from '../model-runtime.ts';
-import { createDeadlineList, type DeadlineList, rowsLeft } from './deadline-list.ts';
+import { bytesLeft, createDeadlineList, type DeadlineList, rowsLeft } from './deadline-list.ts';
 import type { Batch, QueuedJob, Segment } from './queued-job.ts';
 import type { RunCost } from './run-cost.ts';
 
@@ -13,11 +13,14 @@ export interface ModelQueueOptions {
   readonly mode: BatchMode;
   /** Runs at once. */
   readonly lanes: number;
-  /** Of a job's priority and those before it: what may wait longer keeps nobody out. More than this gets in only alone. */
+  /**
+   * Of a job and all that goes before it, by priority and then deadline: what may wait longer keeps nobody out, and leaves
+   * when more than this goes before it. More at once gets in only where nothing goes before.
+   */
   readonly maxQueuedRows: number;
   readonly maxQueuedBytes: number;
-  /** A job that waited leaves without a run; it is not told yet. */
-  readonly dropped: (job: QueuedJob, reason: 'deadline' | 'cancelled') => void;
+  /** A job that waited leaves without a run, or without the rest of its runs; it is not told yet. */
+  readonly dropped: (job: QueuedJob, reason: 'deadline' | 'cancelled' | 'full') => void;
 }
 
 export type BatchMode = 'joined' | 'single' | 'rowwise';
@@ -45,6 +48,10 @@ export interface ModelQueue {
 
 // A batch that is cut for a tight deadline must still get through nearly as many rows a second while others wait.
 const LEAST_EFFICIENCY = 0.97;
+// Rows press when all that goes before them takes more than half of the time they have.
+const PRESSING = 2;
+// So much of the time left is filled with rows that could as well wait.
+const LEISURE = 0.75;
 const ORDER: readonly Priority[] = ['online', 'batch', 'shadow'];
 
 export function createModelQueue(options: ModelQueueOptions): ModelQueue {
@@ -56,7 +63,6 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
   };
   // Batches that ran, or were about to, on what failed.
   const again: Batch[] = [];
-  const bytes: Record<Priority, number> = { online: 0, batch: 0, shadow: 0 };
   let sweptMs = -Infinity;
 
   const rows = (): number => lists.online.rows + lists.batch.rows + lists.shadow.rows;
@@ -77,27 +83,28 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
   const whyNot = (job: QueuedJob, nowMs: number, freeMs: number | undefined): RefusalReason | undefined => {
     const { count } = job.work;
     if (job.deadlineMs <= nowMs) return 'deadline';
-    let [jobs, before, waiting, waitingBytes] = [0, 0, 0, 0];
+    let [jobs, before, bytes] = [0, 0, 0];
     for (const priority of ORDER) {
       const list = lists[priority];
-      waiting += list.rows;
-      waitingBytes += bytes[priority];
       const ahead = priority === job.priority ? list.ahead(job.deadlineMs) : list;
       jobs += ahead.jobs;
       before += ahead.rows;
+      bytes += ahead.bytes;
       if (priority === job.priority) break;
     }
-    if (waiting > 0 && (waiting + count > maxQueuedRows || waitingBytes + count * job.rowBytes > maxQueuedBytes))
-      return 'full';
+    if (before > 0 && (before + count > maxQueuedRows || bytes + count * job.rowBytes > maxQueuedBytes)) return 'full';
     // Nothing was run for a while: the estimate wants proof.
     if (freeMs === undefined) return undefined;
     if (nowMs + cost.runMs(Math.min(count, batchRows())) > job.deadlineMs) return 'deadline';
     return Math.max(nowMs, freeMs) + queuedMs(jobs, before, count) > job.deadlineMs ? 'hopeless' : undefined;
   };
 
-  const remove = (list: DeadlineList, job: QueuedJob): void => {
-    bytes[job.priority] -= rowsLeft(job) * job.rowBytes;
-    list.remove(job);
+  // The job that goes last, when more goes before it than may wait.
+  const surplus = (): QueuedJob | undefined => {
+    const last = lists.shadow.last ?? lists.batch.last ?? lists.online.last;
+    if (last === undefined) return undefined;
+    const bytes = lists.online.bytes + lists.batch.bytes + lists.shadow.bytes - bytesLeft(last);
+    return rows() - rowsLeft(last) > maxQueuedRows || bytes > maxQueuedBytes ? last : undefined;
   };
 
   const sweep = (nowMs: number): void => {
@@ -107,7 +114,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
         const { after } = job;
         const isLate = job.deadlineMs < nowMs;
         if (isLate || job.isTold || job.work.scope.isCancelled) {
-          remove(list, job);
+          list.remove(job);
           dropped(job, isLate ? 'deadline' : 'cancelled');
         }
         job = after;
@@ -134,14 +141,14 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     const most = batchRows();
     // What goes on: the batch has at most so many rows, that all of them keep their deadlines.
     let limit = Math.min(most, waiting);
-    const isBehind = waiting > most;
+    const isBehind = (): boolean => waiting > most && pressingRows(from, taken, startMs) > most;
     const segments: Segment[] = [];
     let taken = 0;
     for (const list of from) {
       for (let job = list.first; job !== undefined && taken < limit; ) {
         const { after } = job;
         if (job.isTold || job.work.scope.isCancelled) {
-          remove(list, job);
+          list.remove(job);
           dropped(job, 'cancelled');
         } else if (segments.length === 0 || (mode === 'joined' && job.shapeKey === segments[0]?.job.shapeKey)) {
           const left = rowsLeft(job);
@@ -149,12 +156,11 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
           const leftMs = job.isProof ? Infinity : job.deadlineMs - startMs;
           const verdict = fits(leftMs, taken + size, left - size, limit, isBehind);
           if (verdict === undefined) {
-            remove(list, job);
+            list.remove(job);
             dropped(job, 'deadline');
           } else {
             limit = verdict;
             segments.push({ job, from: job.next, to: job.next + size });
-            bytes[job.priority] -= size * job.rowBytes;
             list.takeRows(job, size);
             taken += size;
             if (mode === 'single') return { segments, rows: taken, isRetry: false };
@@ -166,15 +172,37 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     return taken === 0 ? undefined : { segments, rows: taken, isRetry: false };
   };
 
+  // Rows that would come too late if they had to wait twice as long as they will; those that were taken press.
+  const pressingRows = (from: readonly DeadlineList[], taken: number, startMs: number): number => {
+    let [pressing, jobs, before] = [taken, 0, taken];
+    for (const list of from)
+      for (let job = list.first; job !== undefined; job = job.after) {
+        const left = rowsLeft(job);
+        if (startMs + PRESSING * queuedMs(jobs, before, left) > job.deadlineMs) pressing += left;
+        before += left;
+        jobs++;
+      }
+    return pressing;
+  };
+
   // Whether a job keeps its deadline in a batch, and how many rows that then may have.
-  const fits = (leftMs: number, withIt: number, rest: number, limit: number, isBehind: boolean): number | undefined => {
+  const fits = (
+    leftMs: number,
+    withIt: number,
+    rest: number,
+    limit: number,
+    isBehind: () => boolean,
+  ): number | undefined => {
     const restMs = rest === 0 ? 0 : ((rest / batchRows()) * cost.runMs(batchRows())) / lanes;
     if (cost.runMs(withIt) + restMs > leftMs) return undefined;
     if (mode === 'single' || cost.runMs(limit) <= leftMs) return limit;
     const fixedMs = cost.runMs(0);
-    const cut = Math.max(withIt, Math.floor((leftMs - fixedMs) / (cost.runMs(1) - fixedMs)));
+    const cutTo = (ms: number): number => Math.max(withIt, Math.floor((ms - fixedMs) / (cost.runMs(1) - fixedMs)));
+    const cut = cutTo(leftMs);
     const isWasteful = cut / cost.runMs(cut) < (LEAST_EFFICIENCY * limit) / cost.runMs(limit);
-    return isBehind && isWasteful ? undefined : Math.min(limit, cut);
+    if (!isWasteful) return Math.min(limit, cut);
+    // Those that can wait give way to it, with room for a run that takes longer than it should.
+    return isBehind() ? undefined : Math.min(limit, cutTo(LEISURE * leftMs));
   };
 
   return {
@@ -188,7 +216,11 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
       if (reason !== undefined) return reason;
       job.isProof = freeMs === undefined;
       lists[job.priority].add(job);
-      bytes[job.priority] += job.work.count * job.rowBytes;
+      if (surplus() !== undefined && sweptMs < nowMs - 1) sweep(nowMs);
+      for (let last = surplus(); last !== undefined && last !== job; last = surplus()) {
+        lists[last.priority].remove(last);
+        dropped(last, 'full');
+      }
       return undefined;
     },
     take(startMs) {
@@ -214,7 +246,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
       const all = new Set(again.splice(0).flatMap(({ segments }) => segments.map(({ job }) => job)));
       for (const list of Object.values(lists))
         for (let job = list.first; job !== undefined; job = list.first) {
-          remove(list, job);
+          list.remove(job);
           all.add(job);
         }
       return [...all];

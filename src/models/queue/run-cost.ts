@@ -15,8 +15,8 @@ export interface RunCost {
 export interface RunCostOptions {
   readonly measured: ModelCost;
   readonly maxBatchRows: number;
-  /** A batch is cut to what takes so long, or twice its fixed part where that is more. */
-  readonly longestRunMs: number;
+  /** A batch is cut to what takes so long, or twice its fixed part where that is more. Asked for each batch anew. */
+  readonly longestRunMs: () => number;
 }
 
 // A batch this many times as long as its fixed part wastes 3 % on it.
@@ -41,7 +41,7 @@ export function createRunCost({ measured, maxBatchRows, longestRunMs }: RunCostO
     batchRows() {
       if (rowMs === 0) return maxBatchRows;
       const worthwhile = Math.ceil((FIXED_PARTS * fixedMs) / rowMs);
-      const affordable = Math.floor((Math.max(longestRunMs / scale, 2 * fixedMs) - fixedMs) / rowMs);
+      const affordable = Math.floor((Math.max(longestRunMs() / scale, 2 * fixedMs) - fixedMs) / rowMs);
       return Math.max(1, Math.min(maxBatchRows, worthwhile, affordable));
     },
     observe(rows, tookMs) {
