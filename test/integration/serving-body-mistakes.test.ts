@@ -40,7 +40,10 @@ describe('a mistake in a body', () => {
   it.each([
     ['{}', 'expected number from -9007199254740991 to 9007199254740991, boolean, text or null, got an object'],
     ['[true]', 'expected number from -9007199254740991 to 9007199254740991, boolean, text or null, got an array of 1'],
-    ['1e400', 'expected number from -9007199254740991 to 9007199254740991, boolean, text or null, got a number past ±1.8e308'],
+    [
+      '1e400',
+      'expected number from -9007199254740991 to 9007199254740991, boolean, text or null, got a number past ±1.8e308',
+    ],
     [
       '9007199254740993',
       'expected number from -9007199254740991 to 9007199254740991, boolean, text or null, got number 9007199254740993: a whole number past 2^53 is sent as text',
