@@ -95,7 +95,7 @@ function describeWrong(type: DataType, raw: unknown, isThere: boolean): string {
   const mistake = describeMistake(type, raw);
   if (!isThere) return `${mistake.replace(/null$/, 'nothing')}. ${REQUIRED}`;
   if (raw === null) return `${mistake}. ${REQUIRED}`;
-  return hasHalfPair(raw) ? `${mistake}: half of a surrogate pair is no text` : mistake;
+  return hasHalfPair(type, raw) ? `${mistake}: half of a surrogate pair is no text` : mistake;
 }
 
 /** Undefined is an absent member. */
@@ -146,6 +146,8 @@ function parseInside(type: DataType, raw: unknown): Value | typeof INVALID {
   }
 }
 
-function hasHalfPair(raw: unknown): boolean {
-  return Array.isArray(raw) ? raw.some(hasHalfPair) : typeof raw === 'string' && !raw.isWellFormed();
+// As deep as the type goes: what a client nests has no end.
+function hasHalfPair(type: DataType, raw: unknown): boolean {
+  if (type.kind === 'list') return Array.isArray(raw) && raw.some((item) => hasHalfPair(type.of, item));
+  return typeof raw === 'string' && !raw.isWellFormed();
 }

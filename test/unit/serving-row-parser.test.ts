@@ -141,3 +141,24 @@ it('names a hundred mistakes of a request, and counts the rest', () => {
   expect(error.details.at(-1)?.path).toBe('inputs[49].distance');
   expect(error.message).toMatch(/ \(and 9999 more, the first 100 are listed\)$/);
 });
+
+describe('an array that is nested beyond all use', () => {
+  const nested = (depth: number, inner: string): unknown => parseJson('['.repeat(depth) + inner + ']'.repeat(depth));
+
+  it.each([string, { kind: 'list', of: string }, int64, { kind: 'list', of: int64 }] as const)(
+    'is a mistake of a column of %j, and no fault of the server',
+    (type) => {
+      for (const depth of [8000, 200_000]) {
+        expect(parse([{ name: 'origin', type }], { origin: nested(depth, '"x"') }).told).toEqual([
+          expect.stringMatching(/^inputs\[0\]\.origin: expected [^,]+, got an array of 1$/),
+        ]);
+      }
+    },
+  );
+
+  it('is looked through for half of a surrogate pair as far as a column can be nested', () => {
+    expect(parse([{ name: 'origin', type: { kind: 'list', of: string } }], { origin: ['a', '\ud800'] }).told).toEqual([
+      'inputs[0].origin: expected list(string), got an array of 2: half of a surrogate pair is no text',
+    ]);
+  });
+});
