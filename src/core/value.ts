@@ -192,9 +192,11 @@ export function describe(json: unknown): string {
   if (json === null || json === undefined) return 'null';
   if (Array.isArray(json)) return `an array of ${json.length}`;
   if (typeof json === 'object') return 'an object';
-  const text = typeof json === 'string' ? JSON.stringify(json) : String(json);
-  return `${typeof json === 'bigint' ? 'number' : typeof json} ${text.length > 40 ? `${text.slice(0, 40)}…` : text}`;
+  const text = typeof json === 'string' ? JSON.stringify(json.slice(0, SHOWN + 1)) : String(json);
+  return `${typeof json === 'bigint' ? 'number' : typeof json} ${text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text}`;
 }
+
+const SHOWN = 40;
 
 /**
  * A total order of the values of one type: null first, then false < true, numbers by value with NaN last (−0 before
