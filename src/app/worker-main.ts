@@ -1,11 +1,15 @@
 // A worker of `headrace serve`: started by the primary with one argument, stopped by its message or by a signal.
 
+import cluster from 'node:cluster';
 import { HeadraceError, toHeadraceError } from '../core/index.ts';
 import { openApp } from './open-app.ts';
 import { primaryChannel, tell, told } from './primary-channel.ts';
 import { serveInProcess } from './serve-worker.ts';
 import { stopSignal } from './start-server.ts';
 import type { ToWorker, WorkerStart } from './worker-messages.ts';
+
+/** As long as the primary waits past the drain limit. */
+const KILL_AFTER_MS = 2000;
 
 try {
   await work();
@@ -27,8 +31,6 @@ async function work(): Promise<void> {
     process.on('message', (message: ToWorker) => {
       if (message.kind === 'stop') resolve();
     });
-    // A primary that is gone can stop nobody.
-    process.on('disconnect', resolve);
   });
   const app = await openApp({ config: start.config });
   try {
@@ -48,10 +50,25 @@ async function work(): Promise<void> {
       tell({ kind: 'collected', gathering: message.gathering });
     });
     tell({ kind: 'listening', url: serving.url });
-    await Promise.race([asked, stopSignal()]);
+    await Promise.race([asked, orphaned(app.config.values['server.drainTimeoutMs']), stopSignal()]);
     await serving.stop();
     await told();
   } finally {
     await app.close();
   }
+}
+
+/**
+ * Resolves when the primary was killed: it can stop nobody any more, nor kill who comes to no end. Node would end the worker
+ * at once, in the midst of what it does, did it not take the parting for a planned one.
+ */
+function orphaned(drainTimeoutMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const { worker } = cluster;
+    worker?.once('disconnect', () => {
+      worker.exitedAfterDisconnect = true;
+      setTimeout(() => process.exit(1), drainTimeoutMs + KILL_AFTER_MS).unref();
+      resolve();
+    });
+  });
 }
