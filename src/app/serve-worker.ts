@@ -137,11 +137,13 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
   const { app: server, roles } = await createHttpServer(planes, {
     logger,
     stats: options.stats?.(figures) ?? figures,
-    status: async () => ({
-      views: await views(true),
-      ingestion: presentIngestion(planes.control.ingestionStatus()),
-      definitions: presentHealth(planes.control.readiness().health),
-    }),
+    status: {
+      views: () => views(true),
+      own: () => ({
+        ingestion: presentIngestion(planes.control.ingestionStatus()),
+        definitions: presentHealth(planes.control.readiness().health),
+      }),
+    },
     loggedRequests: values['log.requests'] as LoggedRequests,
     tracing,
     viewMetrics: async () => viewMetrics(await views(false)),
