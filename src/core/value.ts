@@ -72,7 +72,8 @@ export function parseSent(type: DataType, json: unknown): Value | typeof INVALID
 const SPECIAL_FLOATS: Readonly<Record<string, number>> = { NaN: NaN, Infinity: Infinity, '-Infinity': -Infinity };
 
 function parseFloat64(json: unknown): number | typeof INVALID {
-  if (typeof json === 'number') return json;
+  // JSON has no infinity but a number that is too large for a double, which would become another one in silence.
+  if (typeof json === 'number') return Number.isFinite(json) ? json : INVALID;
   if (typeof json === 'bigint') return Number(json);
   return typeof json === 'string' && Object.hasOwn(SPECIAL_FLOATS, json) ? (SPECIAL_FLOATS[json] as number) : INVALID;
 }
@@ -151,7 +152,7 @@ function readerOf(type: DataType): ReadValue {
     case 'string':
       return (raw) => (typeof raw === 'string' ? raw : parseValue(type, raw));
     case 'float64':
-      return (raw) => (typeof raw === 'number' ? raw : parseValue(type, raw));
+      return (raw) => (Number.isFinite(raw) ? (raw as number) : parseValue(type, raw));
     case 'timestamp':
       return (raw) => (typeof raw === 'string' ? (parseTimestamp(raw) ?? INVALID) : parseValue(type, raw));
     default:

@@ -114,9 +114,9 @@ function compileValueParser(type: DataType): ParseOne {
     case 'string':
       return (raw) => (typeof raw === 'string' && raw.isWellFormed() ? raw : INVALID);
     case 'float64':
-      return (raw) => (typeof raw === 'number' ? raw : parseRequired(type, raw));
+      return (raw) => (Number.isFinite(raw) ? (raw as number) : parseRequired(type, raw));
     case 'float32':
-      return (raw) => (typeof raw === 'number' ? Math.fround(raw) : parseRequired(type, raw));
+      return (raw) => (Number.isFinite(raw) ? Math.fround(raw as number) : parseRequired(type, raw));
     case 'timestamp':
       return (raw) => (typeof raw === 'string' ? (parseTimestamp(raw) ?? INVALID) : INVALID);
     default:

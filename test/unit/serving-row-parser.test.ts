@@ -162,3 +162,16 @@ describe('an array that is nested beyond all use', () => {
     ]);
   });
 });
+
+it('refuses a number that no double holds, however it is written: infinity goes as text', () => {
+  for (const type of [float64, { kind: 'float32' }, int64, { kind: 'list', of: float64 }] as const) {
+    const columns = [{ name: 'n', type }];
+    const written = (text: string): unknown => parseJson(`{"n":${type.kind === 'list' ? `[${text}]` : text}}`);
+    for (const text of ['1e400', '-1e400', '9'.repeat(400)]) {
+      const { told } = parse(columns, written(text));
+      expect(told).toEqual([expect.stringMatching(/^inputs\[0\]\.n: expected [^ ]+, got .{1,40}$/)]);
+    }
+    if (type.kind !== 'int64') expect(parse(columns, written('"-Infinity"')).told).toEqual([]);
+    if (type.kind === 'float64') expect(parse(columns, written('1'.padEnd(46, '0'))).rows).toEqual([[1e45]]);
+  }
+});
