@@ -145,12 +145,14 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
   const { app: server, roles } = await createHttpServer(planes, {
     logger,
     stats: options.stats?.(figures) ?? figures,
-    status: async () => ({
-      views: await views(true),
-      ingestion: presentIngestion(planes.control.ingestionStatus()),
-      definitions: presentHealth(planes.control.readiness().health),
-      models: presentModels(models.statistics()),
-    }),
+    status: {
+      views: () => views(true),
+      own: () => ({
+        ingestion: presentIngestion(planes.control.ingestionStatus()),
+        definitions: presentHealth(planes.control.readiness().health),
+        models: presentModels(models.statistics()),
+      }),
+    },
     loggedRequests: values['log.requests'] as LoggedRequests,
     tracing,
     viewMetrics: async () => viewMetrics(await views(false)),

@@ -1,5 +1,6 @@
 // A worker of `headrace serve`: started by the primary with one argument, stopped by its message or by a signal.
 
+import cluster from 'node:cluster';
 import { HeadraceError, toHeadraceError } from '../core/index.ts';
 import { endDespite } from './end-despite.ts';
 import { openApp } from './open-app.ts';
@@ -8,6 +9,9 @@ import { serveInProcess } from './serve-worker.ts';
 import { SERVING_QUERY_TIMEOUT_MS, stopSignal } from './start-server.ts';
 import { STORES_LIMIT_MS, within } from './stop-limits.ts';
 import type { ToWorker, WorkerStart } from './worker-messages.ts';
+
+/** As long as the primary waits past the drain limit. */
+const KILL_AFTER_MS = 2000;
 
 try {
   await work();
@@ -29,8 +33,6 @@ async function work(): Promise<void> {
     process.on('message', (message: ToWorker) => {
       if (message.kind === 'stop') resolve();
     });
-    // A primary that is gone can stop nobody.
-    process.on('disconnect', resolve);
   });
   const app = await openApp({ config: start.config, queryTimeoutMs: SERVING_QUERY_TIMEOUT_MS });
   try {
@@ -51,10 +53,25 @@ async function work(): Promise<void> {
       tell({ kind: 'collected', gathering: message.gathering });
     });
     tell({ kind: 'listening', url: serving.url });
-    await Promise.race([asked, stopSignal()]);
+    await Promise.race([asked, orphaned(app.config.values['server.drainTimeoutMs']), stopSignal()]);
     await serving.stop();
     await told();
   } finally {
     await within(app.close(), STORES_LIMIT_MS);
   }
+}
+
+/**
+ * Resolves when the primary was killed: it can stop nobody any more, nor kill who comes to no end. Node would end the worker
+ * at once, in the midst of what it does, did it not take the parting for a planned one.
+ */
+function orphaned(drainTimeoutMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const { worker } = cluster;
+    worker?.once('disconnect', () => {
+      worker.exitedAfterDisconnect = true;
+      setTimeout(() => process.exit(1), drainTimeoutMs + KILL_AFTER_MS).unref();
+      resolve();
+    });
+  });
 }

@@ -3,7 +3,10 @@
 /** A JSON value as `parseJson` gives it: whole numbers outside ±(2^53 − 1) are bigint. */
 export type Json = string | number | bigint | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
-/** Like JSON.parse, but a whole number beyond the safe range becomes a bigint. Throws SyntaxError. */
+/**
+ * Like JSON.parse, but a whole number beyond the safe range becomes a bigint, unless it has more than 40 digits: no column
+ * holds those. Throws SyntaxError, and RangeError where such numbers are in what is nested some thousand levels deep.
+ */
 export function parseJson(text: string): Json {
   return LARGE_INTEGER.test(text) ? (JSON.parse(text, keepDigits) as Json) : (JSON.parse(text) as Json);
 }
@@ -15,8 +18,11 @@ const LARGE_INTEGER = /(?:^|[\s:,[-])\d{16}/;
 function keepDigits(_key: string, value: unknown, context?: { source?: string }): unknown {
   if (typeof value !== 'number' || Number.isSafeInteger(value)) return value;
   const source = context?.source;
-  return source !== undefined && /^-?\d+$/.test(source) ? BigInt(source) : value;
+  return source !== undefined && WHOLE.test(source) ? BigInt(source) : value;
 }
+
+// A bigint of a million digits takes a second to make.
+const WHOLE = /^-?\d{1,40}$/;
 
 /** Like JSON.stringify, but a bigint is written as a number with all its digits. */
 export function stringifyJson(value: unknown, space?: number): string {

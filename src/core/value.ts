@@ -72,7 +72,8 @@ export function parseSent(type: DataType, json: unknown): Value | typeof INVALID
 const SPECIAL_FLOATS: Readonly<Record<string, number>> = { NaN: NaN, Infinity: Infinity, '-Infinity': -Infinity };
 
 function parseFloat64(json: unknown): number | typeof INVALID {
-  if (typeof json === 'number') return json;
+  // JSON has no infinity but a number that is too large for a double, which would become another one in silence.
+  if (typeof json === 'number') return Number.isFinite(json) ? json : INVALID;
   if (typeof json === 'bigint') return Number(json);
   return typeof json === 'string' && Object.hasOwn(SPECIAL_FLOATS, json) ? (SPECIAL_FLOATS[json] as number) : INVALID;
 }
@@ -151,7 +152,7 @@ function readerOf(type: DataType): ReadValue {
     case 'string':
       return (raw) => (typeof raw === 'string' ? raw : parseValue(type, raw));
     case 'float64':
-      return (raw) => (typeof raw === 'number' ? raw : parseValue(type, raw));
+      return (raw) => (Number.isFinite(raw) ? (raw as number) : parseValue(type, raw));
     case 'timestamp':
       return (raw) => (typeof raw === 'string' ? (parseTimestamp(raw) ?? INVALID) : parseValue(type, raw));
     default:
@@ -192,9 +193,11 @@ export function describe(json: unknown): string {
   if (json === null || json === undefined) return 'null';
   if (Array.isArray(json)) return `an array of ${json.length}`;
   if (typeof json === 'object') return 'an object';
-  const text = typeof json === 'string' ? JSON.stringify(json) : String(json);
-  return `${typeof json === 'bigint' ? 'number' : typeof json} ${text.length > 40 ? `${text.slice(0, 40)}…` : text}`;
+  const text = typeof json === 'string' ? JSON.stringify(json.slice(0, SHOWN + 1)) : String(json);
+  return `${typeof json === 'bigint' ? 'number' : typeof json} ${text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text}`;
 }
+
+const SHOWN = 40;
 
 /**
  * A total order of the values of one type: null first, then false < true, numbers by value with NaN last (−0 before

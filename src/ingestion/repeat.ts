@@ -1,6 +1,6 @@
 // A push whose Idempotency-Key another entry holds: answered with what came of that one.
 
-import { HeadraceError, sha256Hex, stringifyJson } from '../core/index.ts';
+import { HeadraceError, invalid, sha256Hex, stringifyJson } from '../core/index.ts';
 import type { EventLog, LogEntry } from '../events/index.ts';
 import type { Claim } from '../online/index.ts';
 import { type PushResult, repeatedResult } from './push-result.ts';
@@ -41,12 +41,12 @@ export function otherRows(key: string): HeadraceError {
 
 /**
  * Of the rows as they came, whatever their columns are by now: the same key with another hash is a mistake. A member that is
- * null is as good as one that is left out.
+ * null is as good as one that is left out. Throws HR_INVALID for one that is nested deeper than any column.
  */
 export function hashOf(rows: readonly object[]): string {
   let names: readonly string[] = [];
   let sorted: readonly string[] = [];
-  const all = rows.map((row) => {
+  const all = rows.map((row, index) => {
     const own = Object.keys(row);
     // Rows that come together mostly have their members in one order.
     if (own.length !== names.length || own.some((name, at) => name !== names[at]))
@@ -54,9 +54,20 @@ export function hashOf(rows: readonly object[]): string {
     const values: unknown[] = [];
     for (const name of sorted) {
       const value = (row as Readonly<Record<string, unknown>>)[name];
-      if (value !== null) values.push(name, value);
+      if (value === null) continue;
+      if (isDeeper(value, MOST_NESTED))
+        throw invalid([{ path: `rows[${index}].${name.slice(0, 100)}`, message: 'is nested too deeply' }]);
+      values.push(name, value);
     }
     return values;
   });
   return sha256Hex(stringifyJson(all));
+}
+
+/** Far more than any column has, and far less than calls within each other can be. */
+const MOST_NESTED = 100;
+
+function isDeeper(json: unknown, most: number): boolean {
+  if (typeof json !== 'object' || json === null) return false;
+  return most === 0 || Object.values(json).some((inside) => isDeeper(inside, most - 1));
 }

@@ -22,6 +22,9 @@ export interface Traffic {
   readonly shadows?: readonly Asked<Shadow>[];
 }
 
+/** Of one endpoint: each has metrics of its own. */
+const MOST_VARIANTS = 100;
+
 type Asked<T> = Omit<T, 'version'> & { readonly version: number | string };
 
 /**
@@ -34,6 +37,9 @@ export function resolveTraffic(
   model: string,
   versions: readonly Pick<ModelVersion, 'version' | 'aliases' | 'isRetired'>[],
 ): { readonly variants: Variant[]; readonly shadows: Shadow[] | undefined } {
+  const { length } = traffic.variants;
+  if (length > MOST_VARIANTS)
+    throw invalid([{ path: 'variants', message: `expected at most ${MOST_VARIANTS} variants, got ${length}` }]);
   const mistakes: ErrorDetail[] = [];
   const names = new Set<string>();
   let hundredths = 0;
@@ -70,5 +76,5 @@ const PERCENT = 'expected a percentage from 0 to 100 with at most two decimals';
 
 function isPercent(value: unknown): value is number {
   if (typeof value !== 'number' || !(value >= 0 && value <= 100)) return false;
-  return Math.abs(value * 100 - Math.round(value * 100)) < 1e-6;
+  return Math.round(value * 100) / 100 === value;
 }

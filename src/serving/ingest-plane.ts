@@ -1,10 +1,13 @@
 // The ingestion plane: events that are pushed, and what became of predictions.
 
 import {
+  describe,
   describeMistake,
+  type ErrorDetail,
   invalid,
   INVALID,
   type Micros,
+  noteMistake,
   parseTimestamp,
   type Scope,
   toHeadraceError,
@@ -68,6 +71,7 @@ export function createIngestPlane(
     recordOutcomes: (endpoint, outcomes, scope) =>
       bounded(scope, async () => {
         snapshots.endpoint(endpoint);
+        refuseHalfPairs(outcomes);
         const now = deps.clock.nowMicros();
         const checked = outcomes.map((outcome, index) => ({
           predictionId: outcome.prediction_id,
@@ -86,6 +90,22 @@ function countFailedPush(monitor: Monitor, source: string, thrown: unknown): voi
   const error = toHeadraceError(thrown);
   if (error.code === 'HR_UNKNOWN_SOURCE') return;
   monitor.recordPush({ source, outcome: failureKind(error.code) === 'failed' ? 'failed' : 'refused', rows: 0 });
+}
+
+/** The log keeps UTF-8, where half of a surrogate pair would be another text. */
+function refuseHalfPairs(outcomes: readonly OutcomeInput[]): void {
+  const mistakes: ErrorDetail[] = [];
+  outcomes.forEach((outcome, index) => {
+    for (const member of ['prediction_id', 'value'] as const) {
+      const text = outcome[member];
+      if (typeof text !== 'string' || text.isWellFormed()) continue;
+      noteMistake(mistakes, () => ({
+        path: `outcomes[${index}].${member}`,
+        message: `expected text, got ${describe(text)}: half of a surrogate pair is no text`,
+      }));
+    }
+  });
+  if (mistakes.length > 0) throw invalid(mistakes);
 }
 
 const TIMESTAMP = { kind: 'timestamp' } as const;

@@ -96,7 +96,7 @@ function describeWrong(type: DataType, raw: unknown, isThere: boolean): string {
   if (!isThere) return `${mistake.replace(/null$/, 'nothing')}. ${REQUIRED}`;
   if (raw === null) return `${mistake}. ${REQUIRED}`;
   if (hasOverflow(type, raw)) return `${mistake}: ${OVERFLOW}`;
-  return hasHalfPair(raw) ? `${mistake}: half of a surrogate pair is no text` : mistake;
+  return hasHalfPair(type, raw) ? `${mistake}: half of a surrogate pair is no text` : mistake;
 }
 
 /** Undefined is an absent member. */
@@ -164,6 +164,8 @@ function hasOverflow(type: DataType, raw: unknown): boolean {
 
 const OVERFLOW = 'a number past what it holds. Infinity goes as text, "Infinity" or "-Infinity"';
 
-function hasHalfPair(raw: unknown): boolean {
-  return Array.isArray(raw) ? raw.some(hasHalfPair) : typeof raw === 'string' && !raw.isWellFormed();
+// As deep as the type goes: what a client nests has no end.
+function hasHalfPair(type: DataType, raw: unknown): boolean {
+  if (type.kind === 'list') return Array.isArray(raw) && raw.some((item) => hasHalfPair(type.of, item));
+  return typeof raw === 'string' && !raw.isWellFormed();
 }

@@ -99,6 +99,10 @@ onEachRegistry('endpoints in the registry', (given) => {
         { variants: variants([1, 90]) },
         { variants: variants([1, 150], [1, -50]) },
         { variants: variants([1, Number.NaN]) },
+        { variants: variants([1, 100], [1, 1e-300]) },
+        { variants: variants([1, 50.005], [1, 49.995]) },
+        { variants: variants([1, 99.999_999_999], [1, 1e-9]) },
+        { variants: variants(...Array.from({ length: 101 }, (_, at): [number, number] => [1, at === 0 ? 99 : 0.01])) },
         {
           variants: [
             { name: 'a', version: 1, weight: 50 },
@@ -113,6 +117,23 @@ onEachRegistry('endpoints in the registry', (given) => {
       await expect(set(shadowed)).rejects.toMatchObject({ code: 'HR_UNSUPPORTED' });
       await expect(set({ variants: variants([9, 100]) })).rejects.toMatchObject({ code: 'HR_UNKNOWN_MODEL' });
       expect(await given.registry.endpoints.get('delay')).toEqual(before);
+    });
+
+    it('have every weight of two decimals, and a hundred variants at most', async () => {
+      await register();
+      const set = (...weights: number[]) =>
+        given.registry.endpoints.setTraffic(
+          'delay',
+          { variants: variants(...weights.map((weight): [number, number] => [1, weight])) },
+          { actor: 'bob' },
+        );
+      // 99 × 0.97 and what is left.
+      const { variants: all } = await set(3.97, ...Array.from({ length: 99 }, () => 0.97));
+      expect(all).toHaveLength(100);
+      await expect(set(...Array.from({ length: 5000 }, () => 0.02))).rejects.toMatchObject({
+        code: 'HR_INVALID',
+        details: [{ path: 'variants', message: 'expected at most 100 variants, got 5000' }],
+      });
     });
 
     it('let one of two operators with the same ETag win', async () => {

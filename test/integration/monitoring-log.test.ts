@@ -189,6 +189,22 @@ describe('the prediction log', () => {
     expect((await outcomes())[0]).toEqual(['a', '2.5', '2026-09-21 14:13:20+00']);
   });
 
+  it('joins an outcome to predictions of the endpoint that it was told of, and to no other’s', async () => {
+    const log = open();
+    const outcome = { predictionId: 'a', endpoint: 'delay', observedMicros: NOW, value: 1 };
+    appendRecord(log, 'a');
+    await log.recordOutcomes([outcome]);
+    now += 5;
+    await log.recordOutcomes([{ ...outcome, endpoint: 'other', value: 2 }]);
+    await log.flush();
+    const outcomes = (): Promise<unknown[][]> => queryLog(`SELECT prediction_id, outcome->>'$' FROM predictions`);
+    expect(await outcomes()).toEqual([['a', '1']]);
+    await log.close();
+    // Each is kept in Parquet, too.
+    await compact();
+    expect(await outcomes()).toEqual([['a', '1']]);
+  });
+
   it.each([
     [true, 'BOOLEAN', 'true', 1],
     [false, 'BOOLEAN', 'false', 0],

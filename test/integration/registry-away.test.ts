@@ -95,6 +95,34 @@ describe.runIf(hasPostgres)('a registry that is away', () => {
     120_000,
   );
 
+  it('and says nothing holds up no scrape and no status: each tells what the server knows by itself', async () => {
+    const { server } = shop;
+    await predict(server.url);
+    gate.holdBack();
+    // Three at once: none waits behind another.
+    const ask = async (path: string) => {
+      const askedMs = performance.now();
+      const answer = await fetch(`${server.url}${path}`);
+      return { status: answer.status, text: await answer.text(), tookMs: performance.now() - askedMs };
+    };
+    for (const { status, text, tookMs } of await Promise.all([ask('/metrics'), ask('/metrics'), ask('/metrics')])) {
+      expect(status).toBe(200);
+      expect(text).toContain('headrace_requests_total{endpoint="checkout"} 1');
+      expect(text).not.toContain('headrace_view_');
+      expect(tookMs).toBeLessThan(1900);
+    }
+    const { status, text, tookMs } = await ask('/v1/status');
+    expect(tookMs).toBeLessThan(3000);
+    expect({ status, body: JSON.parse(text) as unknown }).toMatchObject({
+      status: 200,
+      body: {
+        views: null,
+        missing: [{ part: 'views', reason: expect.stringContaining('the views') }],
+        definitions: { endpoints: [{ endpoint: 'checkout', state: 'serving' }] },
+      },
+    });
+  }, 60_000);
+
   it('is said by a server that starts meanwhile', async () => {
     gate.refuse();
     const { code, stderr } = await headraceBeside(shop.project, ['serve', '--port', '0'], shop.env);

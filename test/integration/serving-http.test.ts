@@ -544,3 +544,19 @@ describe('looking at the server', () => {
     expect(text).toMatch(/^event: stats\ndata: \{.*"checkout".*\}\n\n/s);
   });
 });
+
+describe('a body that is nested beyond all use', () => {
+  const deep = (inside: string): string => '['.repeat(8000) + inside + ']'.repeat(8000);
+
+  it.each([
+    ['/v1/endpoints/checkout/predict', (value: string) => `{"inputs":[{"customer":${value}}]}`, 'HR_INVALID'],
+    ['/v1/features/read', (value: string) => `{"service":"numbers","rows":[{"customer":${value}}]}`, 'HR_INVALID'],
+    ['/v1/sources/purchases/push', (value: string) => `{"rows":[{"customer":${value}}]}`, 'HR_INVALID'],
+    ['/v1/endpoints/checkout/outcomes', (value: string) => `{"outcomes":[{"value":${value}}]}`, 'HR_INVALID'],
+  ])('is a 400 of %s, with and without numbers of many digits', async (url, body, code) => {
+    const answer = await post(url, body(deep('"x"')), { 'idempotency-key': 'deep' });
+    expect({ status: answer.statusCode, code: answer.json().code }).toEqual({ status: 400, code });
+    const digits = await post(url, body(deep('12345678901234567890')), { 'idempotency-key': 'deep' });
+    expect(digits.statusCode).toBe(400);
+  });
+});

@@ -277,6 +277,29 @@ describe('the audit log', () => {
     });
   });
 
+  it.each([
+    [
+      'an unknown version',
+      'checkout',
+      { variants: [{ name: 'stable', version: 99, weight: 100 }] },
+      'HR_UNKNOWN_MODEL',
+    ],
+    [
+      'an unknown endpoint',
+      'chekout',
+      { variants: [{ name: 'stable', version: 1, weight: 100 }] },
+      'HR_UNKNOWN_ENDPOINT',
+    ],
+  ])('has who asked for %s', async (_what, endpoint, asked, code) => {
+    const { token, key } = await made(`seeker-${code}`, ['admin']);
+    await open.serving.security.refresh();
+    expect((await ask('PUT', `/v1/endpoints/${endpoint}`, bearer(token), asked)).status).toBe(404);
+    await open.serving.security.refused.settled();
+    expect(await registry.auditLog.list({ object: `endpoint/${endpoint}`, limit: 1 })).toMatchObject([
+      { actor: `key hr_${key.id}`, action: 'endpoint.traffic', after: { refused: code, asked } },
+    ]);
+  });
+
   it('has who lacked the role', async () => {
     const { token, key } = await made('curious', ['read']);
     await open.serving.security.refresh();

@@ -95,6 +95,28 @@ describe('an outcome', () => {
     expect(await readBack(id)).toEqual([null, null, false]);
   });
 
+  it.each([
+    ['prediction_id', '{"prediction_id":"\\ud800","value":1}'],
+    ['value', '{"prediction_id":"ID","value":"\\udc00 late"}'],
+  ])('with half of a surrogate pair as its %s is refused, and none of its request is kept', async (member, wrong) => {
+    const id = await predict();
+    const good = `{"prediction_id":"${id}","value":true}`;
+    const answer = await post(
+      '/v1/endpoints/checkout/outcomes',
+      `{"outcomes":[${good},${wrong.replace('ID', id)},${wrong.replace('ID', id)}]}`,
+    );
+    expect(answer.statusCode).toBe(400);
+    expect(answer.json()).toMatchObject({
+      code: 'HR_INVALID',
+      errors: [1, 2].map((row) => ({
+        path: `outcomes[${row}].${member}`,
+        message: expect.stringContaining('half of a surrogate pair is no text'),
+      })),
+    });
+    await tell('another', 'true');
+    expect(await readBack(id)).toEqual([null, null, false]);
+  });
+
   it('is one of any number that a body holds', async () => {
     const id = await predict();
     const outcomes = Array.from(

@@ -37,6 +37,20 @@ it('lets in whom it knew, by the time that their keys have', async () => {
   expect(await predict(token)).toBe(200);
 });
 
+it('tells what it knows, and what it could not have', async () => {
+  const metrics = await ask('/metrics', token);
+  expect(metrics.status).toBe(200);
+  expect(await metrics.text()).toContain('headrace_requests_total{endpoint="checkout"}');
+  const status = await ask('/v1/status', token);
+  expect(status.status).toBe(200);
+  expect(await status.json()).toMatchObject({
+    views: null,
+    missing: [{ part: 'views', reason: 'the views could not be read: the server’s log has why' }],
+    definitions: { endpoints: [{ endpoint: 'checkout', state: 'serving' }] },
+    ingestion: { settled: [] },
+  });
+});
+
 it('answers what it can not do without telling why', async () => {
   for (const answer of [
     await ask('/v1/endpoints', token),

@@ -13,7 +13,11 @@ const STREAM = request('GET', '/stream', ['Host: localhost']).replace('Connectio
 let app: FastifyInstance;
 let url: string;
 let gathered = 0;
-const start = async (live: () => Promise<unknown> = () => Promise.resolve({}), maxStreams = 100): Promise<void> => {
+const start = async (
+  live: () => Promise<unknown> = () => Promise.resolve({}),
+  maxStreams = 100,
+  identify?: () => Promise<void>,
+): Promise<void> => {
   gathered = 0;
   const count = (): Promise<unknown> => {
     gathered++;
@@ -24,6 +28,7 @@ const start = async (live: () => Promise<unknown> = () => Promise.resolve({}), m
   app = fastify({ forceCloseConnections: 'idle' });
   const log = createRequestLog(silentLogger, 'errors');
   app.setErrorHandler((error, asked, reply) => sendProblem(reply, asked, error, log));
+  if (identify !== undefined) app.addHook('onRequest', identify);
   app.get('/stream', (asked, reply) => streams.open(asked, reply));
   app.addHook('preClose', (done) => {
     streams.endAll();
@@ -70,6 +75,27 @@ describe('live streams', () => {
     expect(text).toContain('server.maxStreams');
     watchers[0]?.socket.destroy();
     await expect.poll(async () => (await rawHttp(url, [STREAM], { quietMs: 100 })).status, { timeout: 3000 }).toBe(200);
+    for (const { socket } of watchers) socket.destroy();
+  });
+
+  it('keep no place for who left while it was looked at who asks', async () => {
+    let isAsked = Promise.resolve();
+    let asked = 0;
+    await start(undefined, 3, () => {
+      asked++;
+      return isAsked;
+    });
+    let goOn = (): void => {};
+    isAsked = new Promise((resolve) => (goOn = resolve));
+    const gone = await watch(30);
+    await expect.poll(() => asked).toBe(30);
+    for (const { socket } of gone) socket.destroy();
+    await expect.poll(() => new Promise((done) => app.server.getConnections((_, count) => done(count)))).toBe(0);
+    goOn();
+    isAsked = Promise.resolve();
+    await sleep(100);
+    const watchers = await watch(3);
+    for (const one of watchers) await expect.poll(() => one.text()).toContain('HTTP/1.1 200');
     for (const { socket } of watchers) socket.destroy();
   });
 

@@ -173,3 +173,37 @@ it('names a hundred mistakes of a request, and counts the rest', () => {
   expect(error.details.at(-1)?.path).toBe('inputs[49].distance');
   expect(error.message).toMatch(/ \(and 9999 more, the first 100 are listed\)$/);
 });
+
+describe('an array that is nested beyond all use', () => {
+  const nested = (depth: number, inner: string): unknown => parseJson('['.repeat(depth) + inner + ']'.repeat(depth));
+
+  it.each([string, { kind: 'list', of: string }, int64, { kind: 'list', of: int64 }] as const)(
+    'is a mistake of a column of %j, and no fault of the server',
+    (type) => {
+      for (const depth of [8000, 200_000]) {
+        expect(parse([{ name: 'origin', type }], { origin: nested(depth, '"x"') }).told).toEqual([
+          expect.stringMatching(/^inputs\[0\]\.origin: expected [^,]+, got an array of 1$/),
+        ]);
+      }
+    },
+  );
+
+  it('is looked through for half of a surrogate pair as far as a column can be nested', () => {
+    expect(parse([{ name: 'origin', type: { kind: 'list', of: string } }], { origin: ['a', '\ud800'] }).told).toEqual([
+      'inputs[0].origin: expected list(string), got an array of 2: half of a surrogate pair is no text',
+    ]);
+  });
+});
+
+it('refuses a number that no double holds, however it is written: infinity goes as text', () => {
+  for (const type of [float64, { kind: 'float32' }, int64, { kind: 'list', of: float64 }] as const) {
+    const columns = [{ name: 'n', type }];
+    const written = (text: string): unknown => parseJson(`{"n":${type.kind === 'list' ? `[${text}]` : text}}`);
+    for (const text of ['1e400', '-1e400', '9'.repeat(400)]) {
+      const { told } = parse(columns, written(text));
+      expect(told).toEqual([expect.stringMatching(/^inputs\[0\]\.n: expected [^ ]+, got .{1,120}$/)]);
+    }
+    if (type.kind !== 'int64') expect(parse(columns, written('"-Infinity"')).told).toEqual([]);
+    if (type.kind === 'float64') expect(parse(columns, written('1'.padEnd(46, '0'))).rows).toEqual([[1e45]]);
+  }
+});

@@ -52,9 +52,9 @@ export function emptySql(kind: RecordKind): string {
   return `SELECT ${COLUMNS[kind].map(([name, type]) => `NULL::${type} AS ${name}`).join(', ')} WHERE false`;
 }
 
-/** Of the outcomes for one prediction the one that was recorded last; its value decides where two servers recorded at the same microsecond. */
+/** Of the outcomes that an endpoint was told for one prediction the one that was recorded last; its value decides where two servers recorded at the same microsecond. */
 export const newestOutcome =
-  'QUALIFY row_number() OVER (PARTITION BY prediction_id ORDER BY recorded_at DESC, observed_at DESC, outcome::VARCHAR DESC) = 1';
+  'QUALIFY row_number() OVER (PARTITION BY prediction_id, endpoint ORDER BY recorded_at DESC, observed_at DESC, outcome::VARCHAR DESC) = 1';
 
 export function sqlText(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;

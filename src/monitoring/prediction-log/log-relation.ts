@@ -92,7 +92,8 @@ async function openOnce(connection: DuckDBConnection, directory: string, range: 
   return {
     sql: `SELECT predictions.*, outcomes.outcome, outcomes.observed_at, outcomes.recorded_at \
 FROM (${inRange(united('predictions', predictionParts), range)}) predictions \
-LEFT JOIN (SELECT * FROM (${united('outcomes', outcomeParts)}) ${newestOutcome}) outcomes ON outcomes.prediction_id = predictions.prediction_id`,
+LEFT JOIN (SELECT * FROM (${united('outcomes', outcomeParts)}) ${newestOutcome}) outcomes \
+ON outcomes.prediction_id = predictions.prediction_id AND outcomes.endpoint = predictions.endpoint`,
     files: textOf({ segments, legacy, predictions, outcomes }),
     damaged,
   };

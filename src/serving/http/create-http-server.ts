@@ -26,7 +26,7 @@ import { addSecurity, isStillAdmitted } from './security/add-security.ts';
 import { answerClientError } from './security/client-error.ts';
 import type { RouteRole } from './security/route-role.ts';
 import type { Security } from './security/security.ts';
-import { addStatusRoute, type ReadStatus } from './status-route.ts';
+import { addStatusRoute, type StatusParts } from './status-route.ts';
 import { traceRequests } from './trace-requests.ts';
 
 export interface HttpServerOptions {
@@ -36,7 +36,7 @@ export interface HttpServerOptions {
   /** Where spans go; nowhere when left out. */
   readonly tracing?: Tracing | undefined;
   readonly stats: LiveStats;
-  readonly status: ReadStatus;
+  readonly status: StatusParts;
   /** Freshness and coverage of views in Prometheus' text format; rejects while the registry or the store is away. */
   readonly viewMetrics: () => Promise<string>;
   readonly bodyLimitBytes: number;
@@ -169,7 +169,7 @@ export async function createHttpServer(
     addFeatureRoutes(scope, data, ingest, options);
     addEndpointRoutes(scope, control, ingest, options);
     addHealthRoutes(scope, control, options, streams);
-    addStatusRoute(scope, options.status);
+    addStatusRoute(scope, options.status, options.logger);
     addCatalogueRoutes(scope, control);
     addOpenApiRoute(scope, control, described);
     addRootRoute(scope, control, { version: options.version, hasDocs });

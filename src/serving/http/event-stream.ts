@@ -92,6 +92,8 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
       }
       reply.hijack();
       const { raw } = reply;
+      // Who asks may have taken time to be known: one that left meanwhile says so no more.
+      if (raw.destroyed || raw.socket?.destroyed === true) return reply;
       const { id } = request;
       raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-request-id': id });
       // A watcher knows at once that it is one, however long the figures take.

@@ -1,20 +1,33 @@
 // Health, metrics and the live stream.
 
 import type { FastifyInstance } from 'fastify';
-import { formatTimestamp, type Micros } from '../../core/index.ts';
+import { formatTimestamp, type Logger, type Micros } from '../../core/index.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import type { DefinitionsHealth, EndpointHealth } from '../definitions-health.ts';
+import { createBoundedRead } from './bounded-read.ts';
 import { definitionsMetrics } from './definitions-metrics.ts';
 import { HealthResponse } from './schemas.ts';
 import type { LiveStats } from './live-stats.ts';
 import type { EventStreams } from './event-stream.ts';
 
+const VIEW_METRICS_LIMIT_MS = 1000;
+
 export function addHealthRoutes(
   app: FastifyInstance,
   control: ControlPlane,
-  { stats, viewMetrics }: { readonly stats: LiveStats; readonly viewMetrics: () => Promise<string> },
+  {
+    stats,
+    viewMetrics,
+    logger,
+  }: { readonly stats: LiveStats; readonly viewMetrics: () => Promise<string>; readonly logger: Logger },
   streams: EventStreams,
 ): void {
+  const readViews = createBoundedRead({
+    what: 'the views’ metrics',
+    read: viewMetrics,
+    limitMs: VIEW_METRICS_LIMIT_MS,
+    logger,
+  });
   app.get(
     '/health/live',
     {
@@ -45,13 +58,13 @@ export function addHealthRoutes(
     '/metrics',
     { config: { role: 'read' }, schema: { summary: 'Metrics in Prometheus’ format', tags: ['health'] } },
     async (_request, reply) => {
-      // The server's own figures are told whatever else is away.
+      // The server's own figures are told whatever else is away, and in time for whoever scrapes.
       const [own, definitions, views] = await Promise.all([
         stats.prometheus(),
         definitionsMetrics(control.readiness().health),
-        viewMetrics().catch(() => ''),
+        readViews(),
       ]);
-      const text = `${own}\n${definitions}\n${views}`;
+      const text = `${own}\n${definitions}\n${'value' in views ? views.value : ''}`;
       return reply.header('content-type', 'text/plain; version=0.0.4; charset=utf-8').send(text);
     },
   );

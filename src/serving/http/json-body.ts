@@ -29,6 +29,8 @@ export function parseJsonBody(bytes: Buffer): Json {
   try {
     return parseJson(bytes.toString('utf8'));
   } catch (thrown) {
+    // Numbers of many digits are looked for by calls as deep as what they are in.
+    if (thrown instanceof RangeError) throw new HeadraceError('HR_MALFORMED_JSON', 'the body is nested too deeply.');
     throw new HeadraceError('HR_MALFORMED_JSON', `the body is not JSON: ${messageOf(thrown).slice(0, 200)}`);
   }
 }

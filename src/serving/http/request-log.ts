@@ -46,8 +46,8 @@ export function createRequestLog(logger: Logger, logged: LoggedRequests): Reques
         unlogged++;
         return;
       }
-      const cause = error.cause instanceof Error ? error.cause : error;
-      const why = status === 500 ? { err: { message: error.message, stack: cause.stack } } : { reason: error.message };
+      // The logger tells an error's words and stack, and those of its cause.
+      const why = status === 500 ? { err: error } : { reason: error.message };
       logger.error({ ...of(), status, code: error.code, ...why }, 'request failed');
     },
   };

@@ -222,6 +222,14 @@ const ViewStatus = Type.Object(
   },
   MORE,
 );
-export const StatusResponse = Type.Object({ views: Type.Array(ViewStatus) }, MORE);
+export const StatusResponse = Type.Object(
+  {
+    views: orNull(Type.Array(ViewStatus)),
+    missing: Type.Array(Type.Object({ part: Type.String(), reason: Type.String() }), {
+      description: 'What could not be had in time, and why: it is null here',
+    }),
+  },
+  MORE,
+);
 
 export const HealthResponse = Type.Object({ status: Type.String() }, { additionalProperties: true });

@@ -1,0 +1,86 @@
+// The process that starts the workers is killed: each worker answers what it has begun, keeps what it logged, says that it is
+// gone and ends by itself.
+
+import { spawnSync } from 'node:child_process';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { openApp, readEnvironment } from '../../src/app/index.ts';
+import { silentLogger } from '../../src/core/index.ts';
+import { openRaw, type RawSocket, request } from '../support/raw-http.ts';
+import { createServingProject, headraceJson, type Project, startServe } from '../support/serving-project.ts';
+
+const BODY = JSON.stringify({ inputs: [{ customer: 'ada', amount: 1 }] });
+const WHOLE = request('POST', '/v1/endpoints/checkout/predict', ['Host: localhost'], BODY);
+const DRAIN_MS = 3000;
+
+let project: Project;
+beforeEach(() => {
+  project = createServingProject();
+}, 60_000);
+afterEach(() => project.remove());
+
+function workersOf(pid: number): number[] {
+  const { stdout } = spawnSync('ps', ['--ppid', String(pid), '-o', 'pid='], { encoding: 'utf8' });
+  return stdout
+    .split('\n')
+    .map(Number)
+    .filter((child) => child > 0 && isAlive(child));
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const serversLeft = async (): Promise<number> => {
+  const environment = { ...readEnvironment({}), workingDirectory: project.directory };
+  const app = await openApp({ environment, logger: silentLogger, access: 'read' });
+  try {
+    return (await (await app.registry()).servers.list(true)).length;
+  } finally {
+    await app.close();
+  }
+};
+
+const begin = async (url: string, text: string): Promise<RawSocket> => {
+  const raw = await openRaw(url);
+  raw.socket.write(text);
+  return raw;
+};
+
+it('leaves no request without its answer, and no worker', { timeout: 60_000 }, async () => {
+  const server = await startServe(project, ['--workers', '2'], { HEADRACE_SERVER_DRAIN_TIMEOUT_MS: String(DRAIN_MS) });
+  const workers = workersOf(server.process.pid as number);
+  try {
+    expect(workers).toHaveLength(2);
+    expect(await serversLeft()).toBe(2);
+    // Turn by turn: each worker has two that it answers, and one that never comes to its end.
+    const half = Math.floor(WHOLE.length - BODY.length / 2);
+    const begun: RawSocket[] = [];
+    for (let at = 0; at < 4; at++) begun.push(await begin(server.url, WHOLE.slice(0, half)));
+    const endless = [await begin(server.url, WHOLE.slice(0, half)), await begin(server.url, WHOLE.slice(0, half))];
+    await new Promise((resolve) => setTimeout(resolve, 500));
+
+    server.process.kill('SIGKILL');
+    const killedMs = performance.now();
+    await expect.poll(() => isAlive(server.process.pid as number)).toBe(false);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    for (const { socket } of begun) socket.write(WHOLE.slice(half));
+    for (const { closed, text } of begun) {
+      await closed;
+      expect(text()).toMatch(/^HTTP\/1\.1 200 /);
+    }
+    await expect.poll(() => workers.filter(isAlive), { timeout: 15_000 }).toEqual([]);
+    expect(performance.now() - killedMs).toBeLessThan(DRAIN_MS + 3000);
+    for (const { closed } of endless) await closed;
+    expect(await serversLeft()).toBe(0);
+    expect(headraceJson(project, ['logs', 'query', '--sql', 'SELECT count(*) AS n FROM predictions'])).toMatchObject({
+      rows: [{ n: 4 }],
+    });
+  } finally {
+    for (const pid of [server.process.pid as number, ...workers]) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+  }
+});
