@@ -21,6 +21,7 @@ import type { App } from './open-app.ts';
 import { openServerSecurity } from './open-security.ts';
 import { packageVersion } from './package-version.ts';
 import { presentIngestion, presentModels } from './present-status.ts';
+import { releaseStartMemory } from './release-start-memory.ts';
 import { CLOSE_LIMIT_MS, MODELS_LIMIT_MS, SEND_LIMIT_MS, within } from './stop-limits.ts';
 import { collected } from './telemetry/collected.ts';
 import { telemetrySettings } from './telemetry/telemetry-settings.ts';
@@ -208,6 +209,7 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
   reporting.unref();
   try {
     await learnTotals(figures);
+    releaseStartMemory(logger);
     const url = await server.listen({ host: options.host, port: options.port });
     return {
       url,
