@@ -18,6 +18,8 @@ export interface Failing {
 
 /** So many in a row, with no answer between. */
 const LEAST_FAILURES = 3;
+/** And for so long, where all that is known is that they came too late: a busy model drops several with each batch. */
+const LEAST_LATE_MS = 1000;
 /** What failed longer ago says nothing of now. */
 const STALE_MS = 10_000;
 
@@ -27,28 +29,39 @@ export function createRequestTruth(
   { logger, nowMicros, nowMs = () => performance.now() }: TruthDeps,
 ): RequestTruth {
   let count = 0;
+  let late = 0;
   let sinceMicros = 0;
+  let firstMs = -Infinity;
   let lastMs = -Infinity;
   let reason = '';
   let isTold = false;
+  const fails = (atMs: number): boolean =>
+    count >= LEAST_FAILURES && (count - late >= LEAST_FAILURES || atMs - firstMs >= LEAST_LATE_MS);
   return {
     answered() {
       if (count === 0) return;
-      count = 0;
+      count = late = 0;
       if (isTold) logger.info({ endpoint }, 'endpoint answers again');
       isTold = false;
     },
     failed(error) {
-      if (count++ === 0) sinceMicros = nowMicros();
-      lastMs = nowMs();
+      const atMs = nowMs();
+      if (count === 0 || atMs - lastMs > STALE_MS) {
+        count = late = 0;
+        sinceMicros = nowMicros();
+        firstMs = atMs;
+      }
+      count++;
+      if (error.code === 'HR_DEADLINE') late++;
+      lastMs = atMs;
       reason = `${error.code}: ${error.message}`;
-      if (isTold || count < LEAST_FAILURES) return;
+      if (isTold || !fails(atMs)) return;
       isTold = true;
       logger.error({ endpoint, code: error.code, reason: error.message }, 'endpoint fails at every request');
     },
     failing() {
-      if (count < LEAST_FAILURES || nowMs() - lastMs > STALE_MS) return undefined;
-      return { sinceMicros, reason };
+      const atMs = nowMs();
+      return fails(atMs) && atMs - lastMs <= STALE_MS ? { sinceMicros, reason } : undefined;
     },
   };
 }
