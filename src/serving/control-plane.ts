@@ -7,7 +7,7 @@ import type { EndpointState, Registry, SetTraffic, Traffic } from '../registry/i
 import type { Catalogue } from './catalogue.ts';
 import type { DefinitionsHealth, EndpointHealth } from './definitions-health.ts';
 import type { Failing } from './request-truth.ts';
-import type { Snapshots } from './snapshot.ts';
+import type { Snapshots } from './open-snapshots.ts';
 
 export interface ControlPlane {
   endpoints(): Promise<readonly ServedEndpoint[]>;

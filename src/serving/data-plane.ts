@@ -11,7 +11,7 @@ import { predict, type PredictAnswer, type PredictOptions } from './predict.ts';
 import { createPredictionIds } from './prediction-id.ts';
 import { createRequestTruth, type Failing, type RequestTruth } from './request-truth.ts';
 import type { ServingDeps } from './serving-deps.ts';
-import type { Snapshots } from './snapshot.ts';
+import type { Snapshots } from './open-snapshots.ts';
 import type { Wake } from './wake.ts';
 
 export interface DataPlane {

@@ -16,7 +16,7 @@ import type { Ingestion, PushResult } from '../ingestion/index.ts';
 import { failureKind, type Monitor } from '../monitoring/index.ts';
 import type { InFlight } from './in-flight.ts';
 import type { ServingDeps } from './serving-deps.ts';
-import type { Snapshots } from './snapshot.ts';
+import type { Snapshots } from './open-snapshots.ts';
 import type { Wake } from './wake.ts';
 
 export interface IngestPlane {
@@ -70,7 +70,8 @@ export function createIngestPlane(
       }),
     recordOutcomes: (endpoint, outcomes, scope) =>
       bounded(scope, async () => {
-        snapshots.endpoint(endpoint);
+        // What happened is recorded whether or not its model can be loaded.
+        snapshots.needEndpoint(endpoint);
         refuseHalfPairs(outcomes);
         const now = deps.clock.nowMicros();
         const checked = outcomes.map((outcome, index) => ({

@@ -6,7 +6,7 @@ import { createDataPlane, type DataPlane } from './data-plane.ts';
 import { createInFlight } from './in-flight.ts';
 import { createIngestPlane, type IngestPlane } from './ingest-plane.ts';
 import type { ServingDeps } from './serving-deps.ts';
-import { openSnapshots } from './snapshot.ts';
+import { openSnapshots } from './open-snapshots.ts';
 import { createWake } from './wake.ts';
 
 export interface ServingPlanes {

@@ -3,7 +3,7 @@
 import { type Definitions, type ModelSpec, type ResolvedService, resolveService } from '../definitions/index.ts';
 import { type Binding, compileBinding, type LoadedModel, type ModelRepository } from '../models/index.ts';
 import { type Registry, versionIncomplete, versionsRead } from '../registry/index.ts';
-import { getUnchecked, type ObjectStore } from '../storage/index.ts';
+import { getUnchecked, type ObjectStore, sizeOfBlob } from '../storage/index.ts';
 
 export interface ServedModel {
   readonly loaded: LoadedModel;
@@ -53,6 +53,7 @@ export function createServedModels(
         providers: spec.providers,
         mayBlock: mayBlock(),
         sha256: artifact,
+        size: () => sizeOfBlob(objects, artifact),
       });
       try {
         const loaded = lease.model;

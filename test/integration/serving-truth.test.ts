@@ -105,6 +105,14 @@ describe('a version that can not be loaded', () => {
       const ready = await get(again, '/health/ready');
       expect(ready.status).toBe(503);
       expect(ready.body.reason).toContain('checkout');
+      // What happened is recorded all the same.
+      const outcome = { prediction_id: 'p1', value: 1, observed_at: new Date().toISOString() };
+      const recorded = await fetch(`${again.url}/v1/endpoints/checkout/outcomes`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ outcomes: [outcome] }),
+      });
+      expect(recorded.status).toBe(200);
       writeFileSync(path, onnx(0.75));
       await until(async () => (await get(again, '/v1/endpoints/checkout')).body.state === 'serving', 'serving');
       expect((await get(again, '/health/ready')).status).toBe(200);

@@ -235,6 +235,24 @@ describe('outputs', () => {
     expect(binding.readRow(given, 1)).toEqual([Float32Array.of(4, 5, 6), 2n]);
   });
 
+  it.each([
+    ['int32', [-(2n ** 31n), 2n ** 31n - 1n], [2n ** 31n, -(2n ** 31n) - 1n]],
+    ['timestamp', [0n, 2n ** 53n - 1n], [2n ** 53n, 9_200_000_000_000_000_000n]],
+  ] as const)('of an %s are never another number in the place of one that it can not hold', (kind, good, bad) => {
+    const binding = compileBinding(
+      matrix(2, tensor('wide', 'int64', [null, 1])),
+      service,
+      modelOf(field('wide', kinds[kind])),
+    );
+    const given: Tensor = { type: 'int64', shape: [4, 1], data: BigInt64Array.of(...good, ...bad) };
+    expect([0, 1].map((row) => binding.readRow([given], row))).toEqual(good.map((one) => [Number(one)]));
+    for (const row of [2, 3]) {
+      expect(() => binding.readRow([given], row)).toThrow(
+        expect.objectContaining({ code: 'HR_INFERENCE_FAILED', message: expect.stringContaining(kind) }),
+      );
+    }
+  });
+
   it('are refused with both sides when none fits', () => {
     const three = [tensor('label', 'int64', [null]), tensor('probabilities', 'float32', [null, 3])];
     expect(() => compileBinding(matrix(2, ...three), service, modelOf(probability))).toThrow(

@@ -57,6 +57,22 @@ describe('a model repository', () => {
     expect(repository.statistics()).toMatchObject({ loads: 4, evictions: 1, memoryBytes: 3 * SIZE });
   });
 
+  it('reads no artifact that there is no room for', async () => {
+    const repository = open(2 * SIZE);
+    await repository.acquire('a', reading(2), cpu);
+    let reads = 0;
+    const read = async (): Promise<Uint8Array> => {
+      reads++;
+      return artifact(3);
+    };
+    const tooLarge = { ...cpu, size: () => Promise.resolve(SIZE + 1) };
+    await expect(repository.acquire('b', read, tooLarge)).rejects.toMatchObject({ code: 'HR_OVERLOADED' });
+    expect(reads).toBe(0);
+    await repository.acquire('b', read, { ...cpu, size: () => Promise.resolve(SIZE / 2) });
+    expect(reads).toBe(1);
+    expect(repository.statistics()).toMatchObject({ failedLoads: 1, memoryBytes: 2 * SIZE });
+  });
+
   it('never takes a model from who holds it: a load beyond the bound fails, and may be tried again', async () => {
     const repository = open(2 * SIZE);
     const held = await repository.acquire('a', reading(2), cpu);

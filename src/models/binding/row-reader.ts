@@ -44,6 +44,9 @@ function readOutput({ field, name, pick }: OutputPlan, tensor: Tensor | undefine
       return Boolean(raw);
     case 'int64':
       return BigInt(raw);
+    case 'int32':
+    case 'timestamp':
+      return inRange(Number(raw), field, raw);
     case 'string':
       return String(raw);
     case 'float32':
@@ -51,4 +54,12 @@ function readOutput({ field, name, pick }: OutputPlan, tensor: Tensor | undefine
     default:
       return isHalf ? fromHalf(raw as number) : Number(raw);
   }
+}
+
+// A tensor's whole numbers may be wider than what is declared: another number must not be answered in its place.
+function inRange(value: number, field: OutputPlan['field'], raw: number | bigint | string): number {
+  const isWithin = field.type.kind === 'int32' ? (value | 0) === value : Number.isSafeInteger(value);
+  if (isWithin) return value;
+  const sentence = `output "${field.name}" is a ${typeName(field.type)}, the model gave ${raw}`;
+  throw new HeadraceError('HR_INFERENCE_FAILED', sentence);
 }

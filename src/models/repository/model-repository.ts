@@ -34,7 +34,10 @@ export interface RepositoryStatistics {
   readonly models: readonly RepositoryModel[];
 }
 
-export type AcquireOptions = Pick<LoadOptions, 'providers' | 'mayBlock' | 'sha256'>;
+export interface AcquireOptions extends Pick<LoadOptions, 'providers' | 'mayBlock' | 'sha256'> {
+  /** How large the artifact is, asked before it is read: it is not read while there is no room for it. */
+  readonly size?: () => Promise<number>;
+}
 
 export interface ModelRepository {
   /**
@@ -122,9 +125,11 @@ export function createModelRepository({
 
   const load = async (entry: Entry, read: () => Promise<Uint8Array>, options: AcquireOptions): Promise<LoadedModel> => {
     loads++;
+    const { size, ...loading } = options;
+    if (size !== undefined) await makeRoom(entry, await size());
     const onnx = await read();
     await makeRoom(entry, onnx.byteLength);
-    const model = await runtime.load(onnx, { ...options, handsOver: true });
+    const model = await runtime.load(onnx, { ...loading, handsOver: true });
     try {
       // Only now it is known how many copies there are.
       await makeRoom(entry, model.memoryBytes);

@@ -40,20 +40,29 @@ export async function getBlob(store: ObjectStore, hash: string): Promise<Uint8Ar
 
 /** What lies under a blob's name, for who checks it. Throws HR_ARTIFACT_UNREADABLE when nothing does. */
 export async function getUnchecked(store: ObjectStore, hash: string): Promise<Uint8Array> {
-  if (!/^[0-9a-f]{64}$/.test(hash)) {
-    throw new HeadraceError(
-      'HR_INVALID',
-      `a blob's name is a SHA-256 in hex, got ${JSON.stringify(hash.slice(0, 80))}`,
-    );
-  }
+  checkName(hash);
   const bytes = await store.get(blobKey(hash));
-  if (bytes === undefined) {
-    throw new HeadraceError(
-      'HR_ARTIFACT_UNREADABLE',
-      `artifact ${hash} is not in the store; make or register it again`,
-    );
-  }
+  if (bytes === undefined) throw missing(hash);
   return bytes;
+}
+
+/** Bytes of what lies under a blob's name. Throws HR_ARTIFACT_UNREADABLE when nothing does. */
+export async function sizeOfBlob(store: ObjectStore, hash: string): Promise<number> {
+  checkName(hash);
+  const wanted = blobKey(hash);
+  for await (const { key, size } of store.list(wanted)) if (key === wanted) return size;
+  throw missing(hash);
+}
+
+function checkName(hash: string): void {
+  if (/^[0-9a-f]{64}$/.test(hash)) return;
+  const got = JSON.stringify(hash.slice(0, 80));
+  throw new HeadraceError('HR_INVALID', `a blob's name is a SHA-256 in hex, got ${got}`);
+}
+
+function missing(hash: string): HeadraceError {
+  const sentence = `artifact ${hash} is not in the store; make or register it again`;
+  return new HeadraceError('HR_ARTIFACT_UNREADABLE', sentence);
 }
 
 function blobKey(hash: string): string {

@@ -1,0 +1,113 @@
+// What is served right now, by name: loaded from the registry, and kept up to date until the end.
+
+import { didYouMeanOf, HeadraceError } from '../core/index.ts';
+import { type Definitions, type LiveVersion, resolveService } from '../definitions/index.ts';
+import type { ModelStatistics } from '../monitoring/index.ts';
+import { versionIncomplete } from '../registry/index.ts';
+import { type Catalogue, catalogueOf } from './catalogue.ts';
+import { type DefinitionsHealth, definitionsHealth } from './definitions-health.ts';
+import type { EndpointPlan } from './endpoint-plan.ts';
+import { compileReadPlan, type ReadPlan } from './features/read-plan.ts';
+import { modelStatistics } from './model-statistics.ts';
+import { createRegistryWatch } from './registry-watch.ts';
+import type { Failing } from './request-truth.ts';
+import type { ServingDeps } from './serving-deps.ts';
+import type { Snapshot } from './snapshot.ts';
+import { createSnapshotLoader } from './snapshot-loader.ts';
+
+export interface Snapshots {
+  /** Throws HR_NOTHING_APPLIED while nothing was applied. */
+  definitions(): Definitions;
+  /** Every version of a view that is kept. Throws HR_NOTHING_APPLIED. */
+  versions(): readonly LiveVersion[];
+  /** Throws HR_UNKNOWN_ENDPOINT, HR_MODEL_NOT_READY (no variant could be loaded). */
+  endpoint(name: string): EndpointPlan;
+  /** What the models that answer have counted, each version once for each time that it is loaded. */
+  modelStatistics(): readonly ModelStatistics[];
+  /** Throws HR_UNKNOWN_ENDPOINT where there is none, served or not; HR_NOTHING_APPLIED. */
+  needEndpoint(name: string): void;
+  /** Whether the definitions have it, served or not. */
+  isEndpoint(name: string): boolean;
+  isService(name: string): boolean;
+  /** For reading features; compiled when first asked for. Throws HR_UNKNOWN_SERVICE, HR_VERSION_INCOMPLETE. */
+  service(name: string): ReadPlan;
+  /** What is there to ask. Throws HR_NOTHING_APPLIED. */
+  catalogue(): Catalogue;
+  /** What of the definitions is served, and what not and why. `failing`: which endpoints fail at every request. */
+  health(failing: (endpoint: string) => Failing | undefined): DefinitionsHealth;
+  /** Looks whether anything changed, and swaps when it did. Never throws: what fails stays as it was and is logged. */
+  refresh(): Promise<void>;
+  /** A look that begins now; throws what it does. */
+  catchUp(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Before the first answer there is time to load. */
+const FIRST_LOAD_MS = 30_000;
+
+export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
+  const { store, directory } = deps;
+  const loader = createSnapshotLoader(deps);
+  const watch = createRegistryWatch(deps, loader);
+
+  const need = (): Snapshot => {
+    const current = loader.current();
+    if (current !== undefined) return current;
+    const failure = loader.failure();
+    if (failure !== undefined) {
+      throw new HeadraceError('HR_NOT_LOADED', `revision ${failure.revision} could not be loaded: ${failure.error}`);
+    }
+    throw new HeadraceError('HR_NOTHING_APPLIED', 'nothing is applied yet. Run `headrace apply` first.');
+  };
+
+  const planService = (snapshot: Snapshot, name: string): ReadPlan => {
+    let plan = snapshot.servicePlans.get(name);
+    if (plan === undefined) {
+      const served = snapshot.services.get(name);
+      if (served?.state === 'unserved') throw versionIncomplete(`service "${name}"`, served.waitsFor);
+      const definitions = served?.definitions ?? snapshot.definitions;
+      plan = compileReadPlan(definitions, resolveService(definitions.manifest, name), store, directory);
+      snapshot.servicePlans.set(name, plan);
+    }
+    return plan;
+  };
+
+  await watch.refresh();
+  await loader.settled(FIRST_LOAD_MS);
+  loader.open();
+  return {
+    definitions: () => need().definitions,
+    versions: () => need().versions,
+    endpoint(name) {
+      const snapshot = need();
+      const slot = snapshot.endpoints.get(name);
+      if (slot?.plan !== undefined) return slot.plan;
+      if (slot === undefined) throw unknownEndpoint(snapshot, name);
+      const { error } = slot.failure ?? {};
+      const reason = error === undefined ? 'it is being loaded' : error.message;
+      throw new HeadraceError('HR_MODEL_NOT_READY', `endpoint "${name}" is not served: ${reason}`, { cause: error });
+    },
+    modelStatistics: () => modelStatistics([...(loader.current()?.endpoints.values() ?? [])]),
+    needEndpoint(name) {
+      const snapshot = need();
+      if (!Object.hasOwn(snapshot.definitions.manifest.endpoints, name)) throw unknownEndpoint(snapshot, name);
+    },
+    isEndpoint: (name) => Object.hasOwn(loader.current()?.definitions.manifest.endpoints ?? {}, name),
+    isService: (name) => Object.hasOwn(loader.current()?.definitions.manifest.services ?? {}, name),
+    service: (name) => planService(need(), name),
+    catalogue: () => catalogueOf(need()),
+    health: (failing) => definitionsHealth(loader.current(), loader.failure(), watch.storeHealth(), failing),
+    refresh: watch.refresh,
+    catchUp: watch.catchUp,
+    async close() {
+      await watch.close();
+      await loader.close();
+    },
+  };
+}
+
+function unknownEndpoint({ definitions }: Snapshot, name: string): HeadraceError {
+  const known = Object.keys(definitions.manifest.endpoints);
+  const sentence = `there is no endpoint "${name}".${didYouMeanOf('endpoints', name, known)}`;
+  return new HeadraceError('HR_UNKNOWN_ENDPOINT', sentence);
+}
