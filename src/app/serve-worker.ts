@@ -1,5 +1,4 @@
-// One serving process: data plane, HTTP server, and a stop that drops nothing: readiness goes false, running requests end,
-// logs flush, stores close.
+// One serving process: the planes over what the project opened, the HTTP server over the planes, and their stop.
 
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
@@ -22,7 +21,7 @@ import { openServerSecurity } from './open-security.ts';
 import { packageVersion } from './package-version.ts';
 import { presentIngestion, presentModels } from './present-status.ts';
 import { releaseStartMemory } from './release-start-memory.ts';
-import { CLOSE_LIMIT_MS, MODELS_LIMIT_MS, SEND_LIMIT_MS, within } from './stop-limits.ts';
+import { createStop } from './stop-serving.ts';
 import { collected } from './telemetry/collected.ts';
 import { telemetrySettings } from './telemetry/telemetry-settings.ts';
 
@@ -35,6 +34,8 @@ export interface ServeOptions {
   readonly compacts?: boolean;
   /** Leave the page at /docs out, for tests and benchmarks. */
   readonly hasDocs?: boolean;
+  /** Give back what the start left in memory, for a process that does nothing else. */
+  readonly releasesMemory?: boolean;
   /** What this process tells the registry of itself under; one of its own when left out. */
   readonly serverId?: string;
   /** The way to whoever owns the totals of all workers; this process when left out. */
@@ -170,46 +171,22 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     ...(options.hasDocs === undefined ? {} : { hasDocs: options.hasDocs }),
   });
   guard.followTls(server.server);
-  let stopping: Promise<void> | undefined;
-  const stop = async (): Promise<void> => {
-    planes.drain();
-    await within(closeServer(server), values['server.drainTimeoutMs']);
-    // Whoever is still being answered past the limit is cut off, or the open socket would hold the process.
-    server.server.closeAllConnections();
-    const close = async (what: string, closing: PromiseLike<unknown>, limitMs = CLOSE_LIMIT_MS): Promise<void> => {
-      let isClosed = false;
-      const closed = Promise.resolve(closing).then(
-        () => (isClosed = true),
-        (thrown: unknown) => {
-          isClosed = true;
-          logger.error({ err: thrown }, `${what} did not close well`);
-        },
-      );
-      await within(closed, limitMs);
-      if (!isClosed) logger.warn({ limitMs }, `${what} did not close in time; the server stops without`);
-    };
-    // First what must not be lost. None waits for another, and each is bounded: a stop that was asked for comes to its end.
-    const planesClosed = planes.close();
-    await Promise.all([
-      close('the prediction log', predictionLog.close()),
-      close('ingestion', planesClosed),
-      close('access', guard.close()),
-      // They are let go of by the planes.
-      within(
-        planesClosed.catch(() => {}),
-        CLOSE_LIMIT_MS - MODELS_LIMIT_MS,
-      ).then(() => close('a model', models.close(), MODELS_LIMIT_MS)),
-    ]);
-    clearInterval(reporting);
-    figures.report();
-    if (tracing !== undefined) await within(tracing.shutdown(), SEND_LIMIT_MS);
-    monitor.close();
-  };
   const reporting = setInterval(() => figures.report(), REPORT_EVERY_MS);
   reporting.unref();
+  const stop = createStop({
+    planes,
+    server,
+    drainLimitMs: values['server.drainTimeoutMs'],
+    logger,
+    parts: { predictionLog, guard, models, monitor, tracing },
+    lastFigures() {
+      clearInterval(reporting);
+      figures.report();
+    },
+  });
   try {
     await learnTotals(figures);
-    releaseStartMemory(logger);
+    if (options.releasesMemory === true) releaseStartMemory(logger);
     const url = await server.listen({ host: options.host, port: options.port });
     return {
       url,
@@ -218,7 +195,7 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
       figures,
       roles,
       security: guard.security,
-      stop: () => (stopping ??= stop()),
+      stop,
       isModelRunning: runtime.isRunning,
     };
   } catch (thrown) {
@@ -240,15 +217,3 @@ async function learnTotals(figures: LiveFigures): Promise<void> {
 
 const REPORT_EVERY_MS = 1000;
 const LEARN_TRIES = 10;
-const IDLE_CHECK_MS = 20;
-
-// A connection whose request ran when the listener closed stays open afterwards, for the client's next one: it is
-// closed as soon as it is idle.
-async function closeServer(server: FastifyInstance): Promise<void> {
-  const timer = setInterval(() => server.server.closeIdleConnections(), IDLE_CHECK_MS);
-  try {
-    await server.close();
-  } finally {
-    clearInterval(timer);
-  }
-}

@@ -41,7 +41,7 @@ export async function startServer(app: App, options: StartServer): Promise<Runni
   if (workers === 1) {
     // Loaded here: no other command needs the server's libraries.
     const { serveInProcess } = await import('./serve-worker.ts');
-    const serving = await serveInProcess(app, { host, port, isInsecure });
+    const serving = await serveInProcess(app, { host, port, isInsecure, releasesMemory: true });
     endDespite(serving.isModelRunning);
     return { url: serving.url, workers, stop: () => serving.stop() };
   }

@@ -45,6 +45,7 @@ async function work(): Promise<void> {
       compacts: start.compacts,
       serverId: start.serverId,
       channel: primaryChannel(),
+      releasesMemory: true,
     });
     endDespite(serving.isModelRunning);
     process.on('message', (message: ToWorker) => {

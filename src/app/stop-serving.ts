@@ -1,0 +1,77 @@
+// A stop that drops nothing: readiness goes false, running requests end, logs flush, stores close. Every part is bounded, and
+// none waits for another that it doesn't need: a stop that was asked for comes to its end.
+
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from '../core/index.ts';
+import type { ServingPlanes } from '../serving/index.ts';
+import { CLOSE_LIMIT_MS, MODELS_LIMIT_MS, SEND_LIMIT_MS, within } from './stop-limits.ts';
+
+export interface StopServing {
+  readonly planes: Pick<ServingPlanes, 'drain' | 'close'>;
+  readonly server: FastifyInstance;
+  /** How long running requests may take. */
+  readonly drainLimitMs: number;
+  readonly logger: Logger;
+  readonly parts: {
+    readonly predictionLog: { close(): Promise<void> };
+    readonly guard: { close(): PromiseLike<unknown> };
+    readonly models: { close(): Promise<void> };
+    readonly monitor: { close(): void };
+    readonly tracing: { shutdown(): Promise<void> } | undefined;
+  };
+  /** Reports what was counted to the end. */
+  lastFigures(): void;
+}
+
+/** A second call gives the same promise. */
+export function createStop(stopped: StopServing): () => Promise<void> {
+  let stopping: Promise<void> | undefined;
+  return () => (stopping ??= stop(stopped));
+}
+
+async function stop({ planes, server, drainLimitMs, logger, parts, lastFigures }: StopServing): Promise<void> {
+  planes.drain();
+  await within(closeServer(server), drainLimitMs);
+  // Whoever is still being answered past the limit is cut off, or the open socket would hold the process.
+  server.server.closeAllConnections();
+  const close = async (what: string, closing: PromiseLike<unknown>, limitMs = CLOSE_LIMIT_MS): Promise<void> => {
+    let isClosed = false;
+    const closed = Promise.resolve(closing).then(
+      () => (isClosed = true),
+      (thrown: unknown) => {
+        isClosed = true;
+        logger.error({ err: thrown }, `${what} did not close well`);
+      },
+    );
+    await within(closed, limitMs);
+    if (!isClosed) logger.warn({ limitMs }, `${what} did not close in time; the server stops without`);
+  };
+  // First what must not be lost.
+  const planesClosed = planes.close();
+  await Promise.all([
+    close('the prediction log', parts.predictionLog.close()),
+    close('ingestion', planesClosed),
+    close('access', parts.guard.close()),
+    // They are let go of by the planes.
+    within(
+      planesClosed.catch(() => {}),
+      CLOSE_LIMIT_MS - MODELS_LIMIT_MS,
+    ).then(() => close('a model', parts.models.close(), MODELS_LIMIT_MS)),
+  ]);
+  lastFigures();
+  if (parts.tracing !== undefined) await within(parts.tracing.shutdown(), SEND_LIMIT_MS);
+  parts.monitor.close();
+}
+
+const IDLE_CHECK_MS = 20;
+
+// A connection whose request ran when the listener closed stays open afterwards, for the client's next one: it is
+// closed as soon as it is idle.
+async function closeServer(server: FastifyInstance): Promise<void> {
+  const timer = setInterval(() => server.server.closeIdleConnections(), IDLE_CHECK_MS);
+  try {
+    await server.close();
+  } finally {
+    clearInterval(timer);
+  }
+}
