@@ -14,22 +14,21 @@ import { versionsRead } from '../registry/index.ts';
 import type { Arm, ArmId, ArmRow, ArmWriters } from './arm.ts';
 import { inferRows } from './arm-run.ts';
 import { logSink, meterSink } from './arm-sinks.ts';
-import type { CompileEndpoint } from './endpoint-plan.ts';
+import type { CompileEndpoint, ServedVariant } from './endpoint-plan.ts';
 import { CLOCK_SKEW_MICROS, type FeaturePlan, type FeatureRowOrError } from './feature-plan.ts';
 import { compileObjectWriter, compilePlainTextWriter } from './json-writer.ts';
 import type { RequestRow } from './row-parser.ts';
 import type { ServedModel } from './served-models.ts';
 
-/** In the order of the traffic's variants; arms that read alike share a feature plan. */
+/** In the order of `served`; arms that read alike share a feature plan. */
 export function compileArms(
   given: CompileEndpoint,
-  served: readonly ServedModel[],
+  served: readonly ServedVariant[],
   requestColumns: readonly Field[],
 ): readonly Arm[] {
   const { state, spec, model, planFeatures, monitor, predictionLog } = given;
   const plans = new Map<string, FeaturePlan>();
-  return state.variants.map((variant, place): Arm => {
-    const own = served[place] as ServedModel;
+  return served.map(({ variant, model: own }): Arm => {
     const { definitions, service } = own;
     const reads = canonicalJson([versionsRead(definitions.manifest, service.name), service]);
     const features = plans.get(reads) ?? planFeatures(definitions, { ...service, requestColumns });
@@ -64,6 +63,11 @@ export function compileArms(
       sinks: [meterSink(meter), logSink(log)],
     };
   });
+}
+
+/** The arm in the place of another variant, which its answers name. It counts and is logged as itself. */
+export function standIn(arm: Arm, { variant, model }: ServedVariant, { name }: { readonly name: string }): Arm {
+  return { ...arm, write: compileWriters(arm.graph.model.spec.name, variant, model, name) };
 }
 
 function armId(model: ServedModel, version: number, whenStoreDown: string): ArmId {
@@ -146,11 +150,13 @@ function compileWriters(
   model: string,
   variant: { readonly name: string; readonly version: number },
   { service, spec, binding }: ServedModel,
+  fallbackFrom?: string,
 ): ArmWriters {
   const writeOutputs = compileObjectWriter(spec.outputs);
   const writeFeatures = compileObjectWriter(service.features);
   const writeStatuses = compilePlainTextWriter(service.features.map(({ name }) => name));
-  const rest = `,"model":${JSON.stringify(model)},"version":${variant.version},"variant":${JSON.stringify(variant.name)}`;
+  const from = fallbackFrom === undefined ? '' : `,"fallback_from":${JSON.stringify(fallbackFrom)}`;
+  const rest = `,"model":${JSON.stringify(model)},"version":${variant.version},"variant":${JSON.stringify(variant.name)}${from}`;
   return {
     row(id, row, returnsFeatures) {
       const start = `{"prediction_id":"${id}","outputs":${writeOutputs(row.outputs)}${rest}`;

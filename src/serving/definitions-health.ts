@@ -22,7 +22,7 @@ export interface DefinitionsHealth {
 
 export interface EndpointHealth {
   readonly endpoint: string;
-  /** `stale`: what it served before goes on; `failed`: nothing is answered; `empty`: it has no traffic yet. */
+  /** `stale`: what it served before goes on, or those of its versions that are loaded; `failed`: nothing is answered; `empty`: it has no traffic yet. */
   readonly state: 'serving' | 'stale' | 'failed' | 'empty';
   /** Model versions that the registry says, and those that are served. */
   readonly wanted: readonly number[];

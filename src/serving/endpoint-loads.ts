@@ -4,7 +4,7 @@
 import { HeadraceError, type Logger, type Micros, toHeadraceError } from '../core/index.ts';
 import { isTransient } from '../models/index.ts';
 import type { EndpointState, PreparedTraffic } from '../registry/index.ts';
-import type { EndpointPlan } from './endpoint-plan.ts';
+import type { CompileOptions, EndpointPlan } from './endpoint-plan.ts';
 
 export interface EndpointLoads {
   /**
@@ -27,15 +27,15 @@ export interface WantedEndpoint {
   readonly state: EndpointState;
   /** Of all that the plan is compiled from: equal ids, equal plans. */
   readonly id: string;
-  compile(): Promise<EndpointPlan>;
+  compile(options: CompileOptions): Promise<EndpointPlan>;
   /** Traffic that is asked for and not active yet. */
-  readonly next: { readonly id: string; readonly revision: number; compile(): Promise<EndpointPlan> } | undefined;
+  readonly next: (Pick<WantedEndpoint, 'id' | 'compile'> & { readonly revision: number }) | undefined;
 }
 
 /** One endpoint: what it serves, and what it should. */
 export interface EndpointSlot {
   readonly state: EndpointState;
-  /** What answers: the wanted plan, or an earlier one while that can't be had. */
+  /** What answers: the wanted plan, an earlier one while that can't be had, or what of it can. */
   readonly plan: EndpointPlan | undefined;
   /** Whether `plan` is the wanted one. */
   readonly isCurrent: boolean;
@@ -67,7 +67,7 @@ const MENDED_BY_OTHERS: ReadonlySet<HeadraceError['code']> = new Set([
 /** One thing that is loaded once. */
 interface Load {
   readonly id: string;
-  readonly compile: () => Promise<EndpointPlan>;
+  readonly compile: WantedEndpoint['compile'];
   plan: EndpointPlan | undefined;
   failure: LoadFailure | undefined;
   loading: Promise<void> | undefined;
@@ -135,7 +135,12 @@ export function createEndpointLoads(deps: EndpointLoadsDeps): EndpointLoads {
     const { failure, plan } = slot.active;
     const reason = failure === undefined ? '' : `${failure.error.code}: ${failure.error.message}`;
     if (reason === slot.toldOf) return;
-    const has = slot.stood === undefined ? 'endpoint serves nothing' : 'endpoint keeps what it served before';
+    const has =
+      plan !== undefined
+        ? 'endpoint lacks a version: its requests go to the others'
+        : slot.stood === undefined
+          ? 'endpoint serves nothing'
+          : 'endpoint keeps what it served before';
     if (failure !== undefined) {
       logger.error({ endpoint: name, revision: slot.state.revision, code: failure.error.code, reason }, has);
     } else if (plan !== undefined) logger.info({ endpoint: name, revision: plan.state.revision }, 'endpoint is loaded');
@@ -147,7 +152,7 @@ export function createEndpointLoads(deps: EndpointLoadsDeps): EndpointLoads {
     logger.warn({ endpoint: name, revision, reason }, 'traffic that was asked for can not be loaded');
   };
 
-  const withinLimit = async (name: string, load: Load): Promise<EndpointPlan> => {
+  const withinLimit = async (name: string, load: Load, options: CompileOptions): Promise<EndpointPlan> => {
     let isLate = false;
     let timer: NodeJS.Timeout | undefined;
     const limit = new Promise<never>((_, reject) => {
@@ -157,7 +162,7 @@ export function createEndpointLoads(deps: EndpointLoadsDeps): EndpointLoads {
         reject(new HeadraceError('HR_MODEL_NOT_READY', sentence));
       }, limitMs);
     });
-    const compiling = load.compile();
+    const compiling = load.compile(options);
     compiling.then(
       (plan) => {
         if (isLate) retire(name, plan);
@@ -172,13 +177,18 @@ export function createEndpointLoads(deps: EndpointLoadsDeps): EndpointLoads {
   };
 
   const start = (name: string, load: Load): void => {
-    if (load.loading !== undefined || load.plan !== undefined) return;
-    load.loading = withinLimit(name, load)
+    if (load.loading !== undefined || (load.plan !== undefined && load.failure === undefined)) return;
+    const { active, stood } = slots.get(name) as Slot;
+    // Some of it is better than nothing, and than nothing else: what answers goes on until all of the new can.
+    const mayLack = load === active && stood === undefined && load.plan === undefined;
+    load.loading = withinLimit(name, load, { mayLack })
       .then(
         (plan) => {
-          load.failure = undefined;
-          if (load.isDropped) retire(name, plan);
-          else load.plan = plan;
+          if (load.isDropped) return retire(name, plan);
+          retire(name, load.plan);
+          load.plan = plan;
+          if (plan.lacking === undefined) load.failure = undefined;
+          else fail(load, plan.lacking);
         },
         (thrown: unknown) => fail(load, thrown),
       )
@@ -273,7 +283,12 @@ export function createEndpointLoads(deps: EndpointLoadsDeps): EndpointLoads {
       new Map(
         Array.from(slots, ([name, { state, active, stood }]) => [
           name,
-          { state, plan: active.plan ?? stood, isCurrent: active.plan !== undefined, failure: active.failure },
+          {
+            state,
+            plan: active.plan ?? stood,
+            isCurrent: active.plan !== undefined && active.failure === undefined,
+            failure: active.failure,
+          },
         ]),
       ),
     prepared() {

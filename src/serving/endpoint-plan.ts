@@ -1,7 +1,7 @@
 // An endpoint compiled for predicting: the columns that its rows carry, and the arms that they go to. Plans never change; a
 // change makes a new one, and the old one goes when its last request has ended.
 
-import type { Field, Value } from '../core/index.ts';
+import { type Field, HeadraceError, toHeadraceError, type Value } from '../core/index.ts';
 import {
   type Definitions,
   type EndpointSpec,
@@ -10,9 +10,9 @@ import {
   resolveService,
 } from '../definitions/index.ts';
 import type { EndpointMeter, Monitor, PredictionLog } from '../monitoring/index.ts';
-import { type EndpointState, versionsRead } from '../registry/index.ts';
+import { type EndpointState, type Variant, versionsRead } from '../registry/index.ts';
 import type { Arm } from './arm.ts';
-import { compileArms } from './compile-arms.ts';
+import { compileArms, standIn } from './compile-arms.ts';
 import type { FeaturePlan } from './feature-plan.ts';
 import { uniteColumns } from './request-columns.ts';
 import { compileRowParser, type RequestRow, type RowParser } from './row-parser.ts';
@@ -25,8 +25,12 @@ export interface EndpointPlan {
   /** What a row carries: the columns of all arms, each once. */
   readonly requestColumns: readonly Field[];
   readonly parseRow: RowParser;
-  /** In the order of the traffic's variants. */
+  /** Each of its own version, in the order of the traffic's variants. */
   readonly arms: readonly Arm[];
+  /** By the place of the variant that a row is assigned to: its own arm, or one that stands in for it. */
+  readonly armOfVariant: readonly Arm[];
+  /** Why a variant has no arm of its own; undefined where all have. */
+  readonly lacking: HeadraceError | undefined;
   /** The view versions that its arms read. */
   readonly versions: readonly string[];
   /** The values that stick a row to its arm, as texts, in the order of the spec's unit. */
@@ -53,40 +57,92 @@ export interface CompileEndpoint {
   readonly predictionLog: PredictionLog;
 }
 
-/** Loads every arm's model. Throws what loading throws, with nothing left loaded. */
-export async function compileEndpoint(given: CompileEndpoint): Promise<EndpointPlan> {
-  const { state, spec, model, definitions, isReadable, models, monitor } = given;
-  const served: ServedModel[] = [];
+export interface CompileOptions {
+  /** Answer by the versions that can be loaded, where others can't. */
+  readonly mayLack: boolean;
+}
+
+/** Loads the arms' models. Throws what loading throws, with nothing left loaded. */
+export async function compileEndpoint(given: CompileEndpoint, { mayLack }: CompileOptions): Promise<EndpointPlan> {
+  const { state, spec, model, definitions, monitor } = given;
+  const { served, lacking } = await loadVersions(given, mayLack);
   try {
-    for (const { version } of state.variants) served.push(await models.acquire(model, version, isReadable));
     const current = resolveService(definitions.manifest, model.service);
     const requestColumns = uniteColumns(
-      served.map(({ service }, at) => ({ service, version: state.variants[at]?.version as number })),
+      served.map(({ variant, model: { service } }) => ({ service, version: variant.version })),
       current,
       spec.unit,
     );
+    const arms = compileArms(given, served, requestColumns);
     const plan: EndpointPlan = {
       state,
       spec,
       model,
       requestColumns,
       parseRow: compileRowParser(requestColumns, 'inputs'),
-      arms: compileArms(given, served, requestColumns),
-      versions: [...new Set(served.flatMap((one) => versionsRead(one.definitions.manifest, one.service.name)))],
+      arms,
+      armOfVariant: state.variants.map((variant) => armOf(variant, arms, served)),
+      lacking,
+      versions: [
+        ...new Set(
+          served.flatMap(({ model: { definitions: own, service } }) => versionsRead(own.manifest, service.name)),
+        ),
+      ],
       unitOf: compileUnit(spec, requestColumns),
       meter: monitor.endpoint(state.name),
       answerStart: `{"endpoint":${JSON.stringify(state.name)},"predictions":[`,
       inFlight: 0,
       async retire() {
         while (plan.inFlight > 0) await new Promise((resolve) => setTimeout(resolve, 20));
-        for (const one of served) one.release();
+        for (const one of served) one.model.release();
       },
     };
     return plan;
   } catch (thrown) {
-    for (const one of served) one.release();
+    for (const one of served) one.model.release();
     throw thrown;
   }
+}
+
+/** A variant whose model is loaded. */
+export interface ServedVariant {
+  readonly variant: Variant;
+  readonly model: ServedModel;
+}
+
+interface ServedVariants {
+  readonly served: readonly ServedVariant[];
+  readonly lacking: HeadraceError | undefined;
+}
+
+async function loadVersions(
+  { state, model, isReadable, models }: CompileEndpoint,
+  mayLack: boolean,
+): Promise<ServedVariants> {
+  const served: ServedVariant[] = [];
+  let lacking: HeadraceError | undefined;
+  for (const variant of state.variants) {
+    try {
+      served.push({ variant, model: await models.acquire(model, variant.version, isReadable) });
+    } catch (thrown) {
+      lacking ??= toHeadraceError(thrown);
+      if (!mayLack) break;
+    }
+  }
+  if (lacking !== undefined && (!mayLack || served.length === 0)) {
+    for (const one of served) one.model.release();
+    throw lacking;
+  }
+  return { served, lacking };
+}
+
+/** One that can't be served goes to the one that most of the traffic goes to. */
+function armOf(variant: Variant, arms: readonly Arm[], served: readonly ServedVariant[]): Arm {
+  const own = served.findIndex((one) => one.variant === variant);
+  if (own >= 0) return arms[own] as Arm;
+  const weights = served.map((one) => one.variant.weight);
+  const most = weights.indexOf(Math.max(...weights));
+  return standIn(arms[most] as Arm, served[most] as ServedVariant, variant);
 }
 
 function compileUnit(spec: EndpointSpec, columns: readonly Field[]): (row: RequestRow) => string[] {

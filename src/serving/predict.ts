@@ -133,11 +133,12 @@ interface ArmGroup {
 
 function groupByArm(plan: EndpointPlan, rows: readonly ParsedRow[]): readonly ArmGroup[] {
   const groups = new Map<Arm, { arm: Arm; picked: number[]; requests: RequestRow[] }>();
-  const [only] = plan.arms;
+  const { armOfVariant } = plan;
   for (let place = 0; place < rows.length; place++) {
     const row = rows[place] as ParsedRow;
     if (row instanceof HeadraceError) continue;
-    const arm = plan.arms.length === 1 ? (only as Arm) : (plan.arms[assign(plan.state, plan.unitOf(row))] as Arm);
+    const variant = armOfVariant.length === 1 ? 0 : assign(plan.state, plan.unitOf(row));
+    const arm = armOfVariant[variant] as Arm;
     let group = groups.get(arm);
     if (group === undefined) groups.set(arm, (group = { arm, picked: [], requests: [] }));
     group.picked.push(place);

@@ -30,18 +30,21 @@ export function createWantedEndpoints(deps: ServingDeps, mayBlock: () => boolean
     if (spec === undefined || model === undefined) return [];
     const of = (traffic: EndpointState): Pick<WantedEndpoint, 'id' | 'compile'> => ({
       id: `${definitions.hash} ${traffic.revision}`,
-      compile: () =>
-        compileEndpoint({
-          state: traffic,
-          spec,
-          model,
-          definitions,
-          isReadable: (version) => readable(version),
-          models,
-          monitor,
-          predictionLog,
-          planFeatures: (own, service) => compileFeaturePlan(own, service, store, directory, 'inputs'),
-        }),
+      compile: (options) =>
+        compileEndpoint(
+          {
+            state: traffic,
+            spec,
+            model,
+            definitions,
+            isReadable: (version) => readable(version),
+            models,
+            monitor,
+            predictionLog,
+            planFeatures: (own, service) => compileFeaturePlan(own, service, store, directory, 'inputs'),
+          },
+          options,
+        ),
     });
     const { change } = state;
     if (change?.state !== 'preparing') return [{ state, ...of(state), next: undefined }];

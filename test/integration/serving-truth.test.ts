@@ -72,6 +72,21 @@ async function until(check: () => Promise<boolean>, what: string): Promise<void>
   }
 }
 
+interface Predicted {
+  readonly variant: string;
+  readonly version: number;
+  readonly fallback_from?: string;
+}
+
+async function predictAt({ url }: Serving, inputs: readonly object[]): Promise<readonly Predicted[]> {
+  const answer = await fetch(`${url}/v1/endpoints/checkout/predict`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ inputs }),
+  });
+  return ((await answer.json()) as { readonly predictions: readonly Predicted[] }).predictions;
+}
+
 /** The file in the artifact store that holds these bytes. */
 function artifactOf(given: OpenServing, bytes: Uint8Array): string {
   const root = given.project.file('.headrace/artifacts');
@@ -117,6 +132,48 @@ describe('a version that can not be loaded', () => {
       await until(async () => (await get(again, '/v1/endpoints/checkout')).body.state === 'serving', 'serving');
       expect((await get(again, '/health/ready')).status).toBe(200);
       expect(lines.filter((line) => line.startsWith('error endpoint serves nothing'))).toHaveLength(1);
+    } finally {
+      await again.stop();
+    }
+  });
+
+  it('leaves the others of its endpoint served at a start: its requests go to the one with the most traffic', async () => {
+    const { logger, lines } = recordingLogger();
+    open = await openServing({ repository: REPOSITORY, features: 2, logger });
+    const given = open;
+    await registerModelFile(given.app, { model: 'returns', onnx: onnx(0.75) });
+    const split = [
+      { name: 'candidate', version: 2, weight: 60 },
+      { name: 'stable', version: 1, weight: 40 },
+    ];
+    await given.serving.planes.control.setTraffic('checkout', { variants: split }, { actor: 'test' });
+    const path = artifactOf(given, onnx(0.75));
+    await given.serving.stop();
+    rmSync(path);
+    const again = await serveInProcess(given.app, { host: '127.0.0.1', port: 0, hasDocs: false });
+    try {
+      expect((await get(again, '/health/ready')).status).toBe(200);
+      const told = (await get(again, '/v1/endpoints/checkout')).body;
+      expect(told).toMatchObject({
+        state: 'stale',
+        wanted: [2, 1],
+        served: [1],
+        reason: expect.stringMatching(/artifact/),
+      });
+      const inputs = Array.from({ length: 50 }, (_, at) => ({ customer: `c${at}`, amount: 4 }));
+      const predictions = await predictAt(again, inputs);
+      const from = predictions.map(({ fallback_from }) => fallback_from);
+      expect(new Set(predictions.map(({ version, variant }) => `${variant} ${version}`))).toEqual(
+        new Set(['stable 1']),
+      );
+      expect(new Set(from)).toEqual(new Set([undefined, 'candidate']));
+      writeFileSync(path, onnx(0.75));
+      await until(async () => (await get(again, '/v1/endpoints/checkout')).body.state === 'serving', 'serving');
+      const whole = await predictAt(again, inputs);
+      // Who was assigned to the missing one all the while.
+      expect(whole.map(({ variant }) => variant)).toEqual(from.map((variant) => variant ?? 'stable'));
+      expect(whole.every(({ fallback_from }) => fallback_from === undefined)).toBe(true);
+      expect(lines.filter((line) => line.includes('endpoint lacks a version'))).toHaveLength(1);
     } finally {
       await again.stop();
     }

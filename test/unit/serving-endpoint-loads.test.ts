@@ -34,7 +34,7 @@ afterEach(() => vi.useRealTimers());
 
 const wanted = (
   revision: number,
-  compile: () => Promise<EndpointPlan>,
+  compile: WantedEndpoint['compile'],
   next?: { readonly revision: number; compile(): Promise<EndpointPlan> },
 ): WantedEndpoint => ({
   state: state(revision),
@@ -69,6 +69,39 @@ describe('a load', () => {
     loads.want([wanted(1, compile)], true);
     await settle();
     expect(tries).toBe(before + 1);
+  });
+
+  it('that lacks a version answers by the others, and is whole once that can be had', async () => {
+    const away = new HeadraceError('HR_STORAGE_UNAVAILABLE', 'away');
+    let isAway = true;
+    const asked: boolean[] = [];
+    const compile: WantedEndpoint['compile'] = ({ mayLack }) => {
+      asked.push(mayLack);
+      const plan = { ...planOf(1, retired), lacking: isAway ? away : undefined };
+      return isAway && !mayLack ? Promise.reject(away) : Promise.resolve(plan);
+    };
+    loads.want([wanted(1, compile)], true);
+    await settle();
+    const partial = slot();
+    expect(partial).toMatchObject({ isCurrent: false, plan: { lacking: away }, failure: { error: away } });
+    await vi.advanceTimersByTimeAsync(1000);
+    loads.retry();
+    await settle();
+    // It is kept, and not made again.
+    expect(slot()?.plan).toBe(partial?.plan);
+    isAway = false;
+    await vi.advanceTimersByTimeAsync(2000);
+    loads.retry();
+    await settle();
+    expect(asked).toEqual([true, false, false]);
+    expect(slot()).toMatchObject({ isCurrent: true, plan: { lacking: undefined }, failure: undefined });
+    expect(retired).toEqual([1]);
+    // What answers is whole: another that lacks something does not take its place.
+    isAway = true;
+    loads.want([wanted(2, compile)], true);
+    await settle();
+    expect(asked.at(-1)).toBe(false);
+    expect(slot()).toMatchObject({ isCurrent: false, plan: { lacking: undefined }, failure: { error: away } });
   });
 
   it('that only another artifact mends is not', async () => {

@@ -33,6 +33,7 @@ function planOf(arms: readonly Arm[]): EndpointPlan {
     parseRow: (json: unknown) => [json as Value],
     unitOf: (row: RequestRow) => [String(row[0])],
     arms,
+    armOfVariant: arms,
     meter: { answered: () => {}, failed: () => {} },
   } as unknown as EndpointPlan;
 }

@@ -34,6 +34,9 @@ export const Prediction = Type.Object({
   model: Type.String(),
   version: Type.Integer(),
   variant: Type.String(),
+  fallback_from: Type.Optional(
+    Type.String({ description: 'The variant that it was assigned to, while this server can not load it' }),
+  ),
   features: Type.Optional(ByFeature),
   statuses: Type.Optional(ByFeature),
 });
