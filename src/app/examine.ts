@@ -8,6 +8,7 @@ import { HeadraceError, toHeadraceError } from '../core/index.ts';
 import type { Manifest } from '../definitions/index.ts';
 import type { Environment } from './environment.ts';
 import { unknownVariables } from './load-config.ts';
+import { lookAtModels } from './look-at-models.ts';
 import type { App } from './open-app.ts';
 import { environmentName, SETTINGS } from './settings.ts';
 import { nearestName } from '../core/index.ts';
@@ -63,6 +64,8 @@ export async function examine(open: () => Promise<App>, environment: Environment
       return 'readable';
     }),
   );
+  // Of a registry that can't be read, its own check tells.
+  if (registry.state === 'ok') findings.push(...(await lookAtModels(app)));
   findings.push(await look('disk', 'free space, or move offline.path', () => describeDisk(values['offline.path'])));
   findings.push(await lookForPython());
   return findings;

@@ -4,7 +4,7 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { registerModelFile } from '../../src/app/index.ts';
+import { examine, registerModelFile } from '../../src/app/index.ts';
 import { type Serving, serveInProcess } from '../../src/app/serve-worker.ts';
 import type { Logger } from '../../src/core/index.ts';
 import { constantModel } from '../support/onnx-model.ts';
@@ -87,6 +87,11 @@ async function predictAt({ url }: Serving, inputs: readonly object[]): Promise<r
   return ((await answer.json()) as { readonly predictions: readonly Predicted[] }).predictions;
 }
 
+async function modelFindings({ app }: OpenServing): Promise<readonly object[]> {
+  const findings = await examine(() => Promise.resolve(app), app.environment);
+  return findings.filter(({ check }) => check === 'models');
+}
+
 /** The file in the artifact store that holds these bytes. */
 function artifactOf(given: OpenServing, bytes: Uint8Array): string {
   const root = given.project.file('.headrace/artifacts');
@@ -160,6 +165,9 @@ describe('a version that can not be loaded', () => {
         served: [1],
         reason: expect.stringMatching(/artifact/),
       });
+      expect(await modelFindings(given)).toMatchObject([
+        { state: 'fail', says: expect.stringContaining('version 2 of') },
+      ]);
       const inputs = Array.from({ length: 50 }, (_, at) => ({ customer: `c${at}`, amount: 4 }));
       const predictions = await predictAt(again, inputs);
       const from = predictions.map(({ fallback_from }) => fallback_from);
@@ -169,6 +177,9 @@ describe('a version that can not be loaded', () => {
       expect(new Set(from)).toEqual(new Set([undefined, 'candidate']));
       writeFileSync(path, onnx(0.75));
       await until(async () => (await get(again, '/v1/endpoints/checkout')).body.state === 'serving', 'serving');
+      expect(await modelFindings(given)).toMatchObject([
+        { state: 'ok', says: 'all 2 versions with traffic can be read' },
+      ]);
       const whole = await predictAt(again, inputs);
       // Who was assigned to the missing one all the while.
       expect(whole.map(({ variant }) => variant)).toEqual(from.map((variant) => variant ?? 'stable'));

@@ -1,0 +1,31 @@
+// Whether what endpoints serve can still be had: every version that has traffic, read whole from the artifacts.
+
+import { toHeadraceError } from '../core/index.ts';
+import type { Finding } from './examine.ts';
+import type { App } from './open-app.ts';
+
+const CHECK = 'models';
+
+/** One finding for all that is well, one for each version that is not; none where nothing has traffic. */
+export async function lookAtModels(app: App): Promise<Finding[]> {
+  const { getBlob } = await import('../storage/index.ts');
+  const [registry, objects] = await Promise.all([app.registry(), app.objects()]);
+  const served = new Map<string, { readonly model: string; readonly version: number }>();
+  for (const { model, variants } of await registry.endpoints.list())
+    for (const { version } of variants) served.set(`${model} ${version}`, { model, version });
+  const findings: Finding[] = [];
+  for (const { model, version } of served.values()) {
+    try {
+      await getBlob(objects, (await registry.models.get(model, version)).artifact);
+    } catch (thrown) {
+      findings.push({
+        check: CHECK,
+        state: 'fail',
+        says: `version ${version} of "${model}" has traffic and can't be loaded: ${toHeadraceError(thrown).message}`,
+        fix: `headrace models register ${model} FILE.onnx with the same file mends it; or give its traffic to another version`,
+      });
+    }
+  }
+  if (findings.length > 0 || served.size === 0) return findings;
+  return [{ check: CHECK, state: 'ok', says: `all ${served.size} versions with traffic can be read` }];
+}
