@@ -58,6 +58,15 @@ describe('loading a model', () => {
     expect(kept(await heavy.load(linearModel(2), { ...cpu, mayBlock: true })).placement).toBe('inline');
   });
 
+  it('puts none on the event loop whose rounds come from what it is given, however quick it was measured', async () => {
+    const endless = kept(
+      await createOnnxRuntime({ inlineMicros: 1e6 }).load(patientModel(), { ...cpu, mayBlock: true }),
+    );
+    expect(endless.placement).toBe('threads');
+    const late = submitRows(endless, [[1e12]], scopeOf({ deadlineMs: performance.now() + 200 }));
+    await expect(late).rejects.toMatchObject({ code: 'HR_DEADLINE' });
+  });
+
   it('measures what a run costs and what each row adds', async () => {
     const wide = kept(await runtime.load(mlpModel(30, 600), cpu));
     expect(wide.cost.rowMicros).toBeGreaterThan(1);

@@ -177,7 +177,7 @@ describe('the ONNX runtime', () => {
   });
 
   it('lets others have their turn of the event loop while many batches wait', async () => {
-    const model = await load(patientModel(), { inlineMicros: 1e6, maxBatchRows: 1 });
+    const model = await load(patientModel(), { inlineMicros: 1e6, maxBatchRows: 1, isUnbounded: () => false });
     let turns = 0;
     let isDone = false;
     const count = (): void => {

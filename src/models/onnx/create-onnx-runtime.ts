@@ -4,6 +4,7 @@ import type { LoadedModel, ModelRuntime, Signature } from '../model-runtime.ts';
 import type { BatchMode } from '../queue/model-queue.ts';
 import { createRunCost } from '../queue/run-cost.ts';
 import { inferTensors } from '../tensor-work.ts';
+import { hasLoop } from './has-loop.ts';
 import { createInlineModel, type InlineModel } from './inline-model.ts';
 import { type ModelThread, startThread } from './model-thread.ts';
 import { createOpeningThreads } from './opening-threads.ts';
@@ -30,6 +31,8 @@ export interface OnnxRuntimeOptions {
   readonly openLimitMs?: number;
   /** A run is never taken for hung before this. Default 1 s. */
   readonly silenceFloorMs?: number;
+  /** Whether a run may take for ever, whatever was measured: never on the event loop. Default: by its operators. */
+  readonly isUnbounded?: (onnx: Uint8Array) => boolean;
   /** What a model's thread runs: for tests of threads that end. */
   readonly threadScript?: URL;
 }
@@ -62,6 +65,7 @@ export function createOnnxRuntime(given: OnnxRuntimeOptions = {}): ModelRuntime 
     maxQueuedBytes: 64 * 1024 * 1024,
     openLimitMs: 60_000,
     silenceFloorMs: 1000,
+    isUnbounded: hasLoop,
     ...given,
   };
   // Until they have ended, those that were given up too.
@@ -89,10 +93,12 @@ export function createOnnxRuntime(given: OnnxRuntimeOptions = {}): ModelRuntime 
     load: (onnx, { providers, mayBlock = false, handsOver = false, sha256 }) =>
       opening.withThread<LoadedModel>(async (thread) => {
         const bytes = onnx.byteLength;
+        // Before its bytes go to the thread.
+        const isUnbounded = options.isUnbounded(onnx);
         const given = handsOver && isWholeBuffer(onnx) ? onnx : ownCopy(onnx);
         const opened = await open(thread, { onnx: given, providers, measures: true, sha256 });
         const { fixedMicros, rowMicros, loadMicros, isMeasured } = opened;
-        const isQuick = isMeasured && fixedMicros + rowMicros <= options.inlineMicros;
+        const isQuick = !isUnbounded && isMeasured && fixedMicros + rowMicros <= options.inlineMicros;
         const shared = await thread.share();
         const openAnother = async (): Promise<ModelThread> => {
           const another = start();
