@@ -93,12 +93,10 @@ export function createOnnxRuntime(given: OnnxRuntimeOptions = {}): ModelRuntime 
     load: (onnx, { providers, mayBlock = false, handsOver = false, sha256 }) =>
       opening.withThread<LoadedModel>(async (thread) => {
         const bytes = onnx.byteLength;
-        // Before its bytes go to the thread.
-        const isUnbounded = options.isUnbounded(onnx);
         const given = handsOver && isWholeBuffer(onnx) ? onnx : ownCopy(onnx);
         const opened = await open(thread, { onnx: given, providers, measures: true, sha256 });
         const { fixedMicros, rowMicros, loadMicros, isMeasured } = opened;
-        const isQuick = !isUnbounded && isMeasured && fixedMicros + rowMicros <= options.inlineMicros;
+        const isQuick = isMeasured && fixedMicros + rowMicros <= options.inlineMicros;
         const shared = await thread.share();
         const openAnother = async (): Promise<ModelThread> => {
           const another = start();
@@ -111,7 +109,8 @@ export function createOnnxRuntime(given: OnnxRuntimeOptions = {}): ModelRuntime 
           }
         };
         const { silenceFloorMs } = options;
-        if (isQuick && (mayBlock || loadMicros <= options.inlineLoadMicros)) {
+        const isInline = isQuick && (mayBlock || loadMicros <= options.inlineLoadMicros);
+        if (isInline && !options.isUnbounded(new Uint8Array(shared))) {
           await thread.unload();
           // The runtime reads no shared memory.
           const session = openSession(new Uint8Array(shared), providers, options.intraOpThreads);
