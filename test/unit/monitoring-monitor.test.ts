@@ -211,6 +211,7 @@ describe('the monitor', () => {
     monitor.recordPush({ source: 'flights', outcome: 'accepted', rows: 7 });
     monitor.watchLog(() => ({ written: 5, dropped: { full: 1 }, queued: 4, queuedBytes: 2000 }));
     monitor.watchInFlight(() => 3);
+    monitor.watchInFlightBytes(() => 700);
     const statistics = { runs: 4, rows: 9, failures: 1, refused: { overloaded: 2 }, queuedRows: 5, memoryBytes: 1000 };
     monitor.watchModels(() => [{ model: 'delays', version: 3, ...statistics }]);
     const lines = (await shownBy(monitor).prometheus()).split('\n');
@@ -241,6 +242,7 @@ describe('the monitor', () => {
       'headrace_model_refused_total{model="delays",version="3",reason="overloaded"} 2',
       'headrace_model_queued{model="delays",version="3"} 5',
       'headrace_requests_in_flight 3',
+      'headrace_requests_in_flight_size_bytes 700',
       'headrace_workers 1',
       'headrace_workers_ready 0',
       'headrace_worker_restarts_total 0',

@@ -84,11 +84,6 @@ export function fromHttp(thrown: unknown, mediaType?: string): HeadraceError {
   if (thrown instanceof HeadraceError || typeof thrown !== 'object' || thrown === null) return toHeadraceError(thrown);
   const { code, statusCode, message = '', validation }: FrameworkError = thrown;
   if (validation !== undefined) return invalid(describeSchemaErrors(validation));
-  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
-    return new HeadraceError(
-      'HR_TOO_LARGE',
-      'the body is over the server’s limit (server.bodyLimit). Send fewer rows.',
-    );
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
     return new HeadraceError(
       'HR_UNSUPPORTED_MEDIA',
