@@ -37,7 +37,10 @@ export function addEndpointRoutes(
       config: { role: 'read' },
       schema: { summary: 'List endpoints', tags, response: { 200: EndpointsResponse, ...problems } },
     },
-    async () => ({ endpoints: (await control.endpoints()).map(present) }),
+    async ({ actor }) => {
+      const seen = (await control.endpoints()).filter(({ state }) => actor.endpoints?.has(state.name) !== false);
+      return { endpoints: seen.map(present) };
+    },
   );
   app.get<{ Params: { endpoint: string } }>(
     '/v1/endpoints/:endpoint',
