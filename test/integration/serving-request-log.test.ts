@@ -50,6 +50,7 @@ describe('the log of requests', () => {
         status: 422,
         code: 'HR_TRANSFORM_FAILED',
         reason: expect.stringContaining('basket'),
+        err: expect.objectContaining({ stack: expect.stringContaining('TypeError') }),
       },
     ]);
   });

@@ -2,7 +2,15 @@
 
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type ErrorDetail, ERRORS, HeadraceError, invalid, toHeadraceError } from '../../core/index.ts';
+import {
+  type Actor,
+  type ErrorDetail,
+  ERRORS,
+  HeadraceError,
+  invalid,
+  toHeadraceError,
+  toldOutside,
+} from '../../core/index.ts';
 import { quoted } from './request-context.ts';
 import { loggedRequest, noteFailure, type RequestLog } from './request-log.ts';
 import { describeSchemaErrors, type SchemaError } from './schema-mistakes.ts';
@@ -20,8 +28,16 @@ export interface Problem {
   readonly errors: readonly ErrorDetail[];
 }
 
+/** Whom an error is told, and by which id the log has it. */
+export interface ToldTo {
+  readonly requestId?: string;
+  /** Left out where it is not known who asks: then it is told as to a stranger. */
+  readonly actor?: Pick<Actor, 'isLocal'> | undefined;
+}
+
 /** What the client is told of an error. What went wrong inside stays in the log. */
-export function toProblem(error: HeadraceError, requestId?: string): Problem {
+export function toProblem(thrown: HeadraceError, { requestId, actor }: ToldTo = {}): Problem {
+  const error = actor?.isLocal === true ? thrown : toldOutside(thrown);
   const { status, title } = ERRORS[error.code];
   const isInternal = status === 500;
   const detail = isInternal ? `${title}: the server’s log has it under the request id` : error.message;
@@ -40,8 +56,9 @@ export function toProblem(error: HeadraceError, requestId?: string): Problem {
 export function rowProblem(
   error: HeadraceError,
   path: string,
+  actor: Actor,
 ): { readonly code: string; readonly detail: string; readonly path: string } {
-  const { code, detail, errors } = toProblem(error);
+  const { code, detail, errors } = toProblem(error, { actor });
   return { code, detail, path: errors[0]?.path ?? path };
 }
 
@@ -60,13 +77,18 @@ export function sendProblem(
   return reply
     .code(status)
     .header('content-type', PROBLEM_TYPE)
-    .send(Buffer.from(JSON.stringify(toProblem(error, request.id))));
+    .send(Buffer.from(JSON.stringify(toProblem(error, { requestId: request.id, actor: request.actor }))));
 }
 
 /** The same to a request that Fastify has not seen. */
-export function writeProblem(response: ServerResponse, requestId: string, error: HeadraceError): void {
+export function writeProblem(
+  response: ServerResponse,
+  error: HeadraceError,
+  told: ToldTo & { readonly requestId: string },
+): void {
+  const { requestId } = told;
   const { status } = ERRORS[error.code];
-  const body = Buffer.from(JSON.stringify(toProblem(error, requestId)));
+  const body = Buffer.from(JSON.stringify(toProblem(error, told)));
   const headers = { 'x-request-id': requestId, 'content-type': PROBLEM_TYPE, 'content-length': body.length };
   response.writeHead(status, status === 429 || status === 503 ? { ...headers, 'retry-after': '1' } : headers);
   response.end(body);

@@ -108,7 +108,7 @@ function answer(
     room.release();
     const error = toHeadraceError(thrown);
     tell(error);
-    writeProblem(response, requestId, error);
+    writeProblem(response, error, { requestId, actor });
   };
   try {
     const scope = () => claimOf(request, { requestId, traceId: null, actor, span: undefined }, defaults);
