@@ -9,7 +9,6 @@ import type { BytesInFlight } from '../bytes-in-flight.ts';
 import type { ServingPlanes } from '../open-serving.ts';
 import { addCatalogueRoutes } from './catalogue-routes.ts';
 import { addDocsRoutes, addRootRoute } from './docs/docs-routes.ts';
-import { drainBody } from './drain-body.ts';
 import { addEndpointRoutes } from './endpoint-routes.ts';
 import { createEventStreams } from './event-stream.ts';
 import { addFeatureRoutes } from './feature-routes.ts';
@@ -136,13 +135,12 @@ export async function createHttpServer(
     streams.endAll();
     done();
   });
-  app.setErrorHandler(async (error, request, reply) => {
+  app.setErrorHandler((error, request, reply) => {
     const problem = fromHttp(error, request.headers['content-type']);
     security.refused.tell(request, problem);
     // Who may not ask is nobody's request.
     if (request.routeOptions.url === PREDICT_URL && problem.status !== 401 && problem.status !== 403)
       data.refused((request.params as { endpoint: string }).endpoint, problem);
-    if (problem.code === 'HR_TOO_LARGE') await drainBody(request.raw);
     return sendProblem(reply, request, problem, logger);
   });
   app.setNotFoundHandler((request, reply) => {

@@ -36,7 +36,11 @@ export function addJsonBody(app: FastifyInstance, { bodyLimitBytes, bytes }: Jso
     }
     const room = (request.bodyRoom = bytes.open(request.raw.socket));
     readWholeBody(request.raw, { limitBytes: bodyLimitBytes, room }, (failure, body) => {
-      if (failure !== undefined) return done(failure);
+      if (failure !== undefined) {
+        // Nothing of it is kept, and its answer may take as long as what is left of it.
+        room.release();
+        return done(failure);
+      }
       let json: Json;
       try {
         json = parseJsonBody(body);

@@ -11,6 +11,7 @@ import {
   toHeadraceError,
   toldOutside,
 } from '../../core/index.ts';
+import { answerThenDrain } from './drain-body.ts';
 import { quoted } from './request-context.ts';
 import { loggedRequest, noteFailure, type RequestLog } from './request-log.ts';
 import { describeSchemaErrors, type SchemaError } from './schema-mistakes.ts';
@@ -74,10 +75,12 @@ export function sendProblem(
   noteFailure(request, error);
   log.failed(() => loggedRequest(request), error);
   if (status === 429 || status === 503) reply.header('retry-after', '1');
-  return reply
-    .code(status)
-    .header('content-type', PROBLEM_TYPE)
-    .send(Buffer.from(JSON.stringify(toProblem(error, { requestId: request.id, actor: request.actor }))));
+  const body = Buffer.from(JSON.stringify(toProblem(error, { requestId: request.id, actor: request.actor })));
+  reply.code(status).header('content-type', PROBLEM_TYPE);
+  // Fastify closes the connection where the body was refused.
+  return reply.getHeader('connection') === 'close' && !request.raw.readableEnded
+    ? reply.header('content-length', body.length).send(answerThenDrain(body, request.raw))
+    : reply.send(body);
 }
 
 /** The same to a request that Fastify has not seen. */
