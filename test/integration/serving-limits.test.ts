@@ -134,6 +134,21 @@ describe('headers', () => {
     expect(text).toContain('more than 100 headers');
   });
 
+  it.each(['/v1/endpoints/checkout/predict', '/v1/endpoints/checkout/predict?route', '/v1/features/read'])(
+    'with two deadlines are 400: %s',
+    async (path) => {
+      const body =
+        path === '/v1/features/read'
+          ? '{"service":"numbers","rows":[{"customer":"ada","amount":1}]}'
+          : '{"inputs":[{"customer":"ada","amount":1}]}';
+      const ask = (...lines: string[]) => rawHttp(url, [request('POST', path, [HOST, ...lines], body)]);
+      expect((await ask('X-Request-Timeout-Ms: 5000')).status).toBe(200);
+      const { status, text } = await ask('X-Request-Timeout-Ms: 5000', 'X-Request-Timeout-Ms: 5000');
+      expect(status).toBe(400);
+      expect(text).toContain('expected whole milliseconds from 1 to 3600000, got \\"5000, 5000\\"');
+    },
+  );
+
   it.each([
     ['two lengths', ['Content-Length: 2', 'Content-Length: 3']],
     ['a length and chunks', ['Content-Length: 2', 'Transfer-Encoding: chunked']],
