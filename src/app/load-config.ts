@@ -85,6 +85,12 @@ export function checkConfig(written: unknown, file: string, environment: Environ
   }
   const badName = values['project'] === undefined ? undefined : projectMistake(values['project']);
   if (badName !== undefined) mistakes.push({ path: 'project', message: badName });
+  const [bodyLimit, mostBytes] = [values['server.bodyLimit'], values['server.maxInFlightBytes']];
+  // A body that no room is ever large enough for would be asked to come again for ever.
+  if (typeof bodyLimit === 'number' && typeof mostBytes === 'number' && mostBytes < bodyLimit) {
+    const message = `expected at least server.bodyLimit, ${bodyLimit} bytes, got ${mostBytes}`;
+    mistakes.push({ path: 'server.maxInFlightBytes', message });
+  }
   const [first] = mistakes;
   if (first !== undefined) {
     const more = mistakes.length > 1 ? ` (and ${mistakes.length - 1} more)` : '';

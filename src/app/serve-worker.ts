@@ -7,6 +7,7 @@ import { viewMetrics, viewStatuses } from '../control/index.ts';
 import { HeadraceError } from '../core/index.ts';
 import type { LiveFigures, TotalsChannel } from '../monitoring/index.ts';
 import {
+  createBytesInFlight,
   createHttpServer,
   type HttpServer,
   type LiveStats,
@@ -132,6 +133,8 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     const applied = await app.appliedProject();
     return viewStatuses({ versions, runs, log, store, storePlace, applied, nowMicros: clock.nowMicros() });
   };
+  const bytes = createBytesInFlight(values['server.maxInFlightBytes']);
+  monitor.watchInFlightBytes(() => bytes.count);
   monitor.watchReady(() => planes.control.readiness().isReady);
   const tracing =
     settings === undefined
@@ -159,6 +162,7 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     tracing,
     viewMetrics: async () => viewMetrics(await views(false)),
     bodyLimitBytes: values['server.bodyLimit'],
+    bytes,
     requestTimeoutMs: values['server.requestTimeoutMs'],
     security: guard.security,
     tls: guard.tls,

@@ -213,6 +213,12 @@ export const SETTINGS = [
     help: 'Requests at once in a worker; past it the answer is 429.',
   },
   {
+    key: 'server.maxInFlightBytes',
+    kind: 'size',
+    default: '256MiB',
+    help: 'Bytes of request bodies that a worker reads or works at, at once; past it the answer is 429. At least `server.bodyLimit`.',
+  },
+  {
     key: 'server.requestTimeoutMs',
     kind: 'integer',
     default: 1000,

@@ -11,4 +11,6 @@ export interface Actor {
   readonly roles: ReadonlySet<Role>;
   /** Endpoints that it may use; null is all. */
   readonly endpoints: ReadonlySet<string> | null;
+  /** On an open loopback: it is told what users' functions threw, as whoever works on them has to know. */
+  readonly isLocal?: boolean;
 }

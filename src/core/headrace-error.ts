@@ -13,16 +13,25 @@ export interface ErrorDetail {
   readonly column?: number;
 }
 
+export interface HeadraceErrorOptions {
+  readonly details?: readonly ErrorDetail[];
+  readonly cause?: unknown;
+  readonly where?: string | undefined;
+}
+
 /** An error of the catalogue. Its message says what came, what was expected and what to do; it holds no secret. */
 export class HeadraceError extends Error {
   readonly code: ErrorCode;
   readonly details: readonly ErrorDetail[];
+  /** Of HR_TRANSFORM_FAILED: which of the user's functions it was, by names alone. */
+  readonly where: string | undefined;
 
-  constructor(code: ErrorCode, message: string, options: { details?: readonly ErrorDetail[]; cause?: unknown } = {}) {
+  constructor(code: ErrorCode, message: string, options: HeadraceErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'HeadraceError';
     this.code = code;
     this.details = options.details ?? [];
+    this.where = options.where;
   }
 
   get status(): number {

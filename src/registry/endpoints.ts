@@ -8,6 +8,7 @@ import type { RegistryTables } from './schema.ts';
 import type { AuditEntry, RegistryDb, RegistryStore } from './store.ts';
 import { resolveTraffic, type Shadow, type Traffic, type Variant } from './traffic.ts';
 import { judgeChange, type TrafficChange } from './traffic-change.ts';
+import { readTrafficRevision, type TrafficRevision } from './traffic-revision.ts';
 import { refuseUnreadable } from './versions/refuse-unreadable.ts';
 import type { Servers } from './versions/servers.ts';
 
@@ -42,6 +43,8 @@ export interface EndpointRegistry {
   setTraffic(name: string, traffic: Traffic, options: SetTraffic): Promise<EndpointState>;
   /** Looks whether a change that is being prepared can be active now, or has failed; for servers, at every poll. */
   settleTraffic(name: string): Promise<EndpointState>;
+  /** What became of a revision. Throws HR_UNKNOWN_ENDPOINT, HR_UNKNOWN_REVISION. */
+  trafficRevision(name: string, revision: number): Promise<TrafficRevision>;
 }
 
 export interface SetTraffic {
@@ -137,6 +140,8 @@ export function createEndpointRegistry(store: RegistryStore, servers: Pick<Serve
       }
     },
     settleTraffic,
+    trafficRevision: async (name, revision) =>
+      readTrafficRevision(store.db, await readEndpoint(store.db, name), revision),
   };
 }
 

@@ -38,4 +38,5 @@ export type { PreparedTraffic, ServerRow, Servers, ServerState } from './version
 export { describeNeed, type VersionNeed } from './versions/version-needs.ts';
 export type { ViewVersionRow, ViewVersions } from './versions/view-versions.ts';
 export type { Shadow, Traffic, Variant } from './traffic.ts';
+export type { TrafficRevision } from './traffic-revision.ts';
 export type { TrafficChange } from './traffic-change.ts';

@@ -3,7 +3,7 @@
 import { messageOf } from '../core/index.ts';
 import type { Definitions } from '../definitions/index.ts';
 import type { IngestionStatus } from '../ingestion/index.ts';
-import type { EndpointState, Registry, SetTraffic, Traffic } from '../registry/index.ts';
+import type { EndpointState, Registry, SetTraffic, Traffic, TrafficRevision } from '../registry/index.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { DefinitionsHealth, EndpointHealth } from './definitions-health.ts';
 import type { Failing } from './request-truth.ts';
@@ -15,6 +15,8 @@ export interface ControlPlane {
   endpoint(name: string): Promise<ServedEndpoint>;
   /** As the registry's: its `change` says whether the traffic is active yet. This server serves it then. */
   setTraffic(name: string, traffic: Traffic, options: SetTraffic): Promise<ServedEndpoint>;
+  /** What became of a revision of the traffic. Throws HR_UNKNOWN_ENDPOINT, HR_UNKNOWN_REVISION. */
+  trafficRevision(name: string, revision: number): Promise<TrafficRevision>;
   /**
    * Whether requests can be answered: definitions are loaded, the server is not stopping, every endpoint with traffic had
    * something to serve once, and the store had something of what runs filled once.
@@ -70,6 +72,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
       await snapshots.catchUp().catch(() => undefined);
       return served(state);
     },
+    trafficRevision: (name, revision) => registry.endpoints.trafficRevision(name, revision),
     readiness() {
       const told = health();
       if (isDraining()) return { isReady: false, reason: 'stopping', health: told };

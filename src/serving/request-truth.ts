@@ -1,7 +1,7 @@
 // Whether an endpoint answers, by what became of its requests: one whose every request fails is not serving, whatever is
 // loaded. Told once when it begins and once when it ends.
 
-import type { HeadraceError, Logger, Micros } from '../core/index.ts';
+import { type HeadraceError, type Logger, type Micros, toldOutside } from '../core/index.ts';
 
 export interface RequestTruth {
   answered(): void;
@@ -54,7 +54,7 @@ export function createRequestTruth(
       count++;
       if (error.code === 'HR_DEADLINE') late++;
       lastMs = atMs;
-      reason = `${error.code}: ${error.message}`;
+      reason = `${error.code}: ${toldOutside(error).message}`;
       if (isTold || !fails(atMs)) return;
       isTold = true;
       logger.error({ endpoint, code: error.code, reason: error.message }, 'endpoint fails at every request');

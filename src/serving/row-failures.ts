@@ -9,6 +9,7 @@ export function rowError(path: string, place: number, error: HeadraceError): Hea
   return new HeadraceError(error.code, `${at}: ${error.message}`, {
     details: [{ path: at, message: error.message }],
     cause: error.cause ?? error,
+    where: error.where,
   });
 }
 
@@ -30,6 +31,7 @@ export function failedRows(rows: readonly Row[], isPartial: boolean): HeadraceEr
   return new HeadraceError(first.code, `${first.message} (and ${errors.length - 1} more rows)`, {
     details: cut(details),
     cause: first.cause ?? first,
+    where: first.where,
   });
 }
 

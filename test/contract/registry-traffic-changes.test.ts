@@ -2,7 +2,7 @@
 
 import { beforeEach, describe, expect, it } from 'vitest';
 import { flightsManifest } from '../support/manifests.ts';
-import { onEachRegistry } from '../support/registries.ts';
+import { NOW, onEachRegistry } from '../support/registries.ts';
 
 onEachRegistry('a change of traffic', (given) => {
   const to = (version: number) => ({ variants: [{ name: 'stable', version, weight: 100 }] });
@@ -149,6 +149,89 @@ onEachRegistry('a change of traffic', (given) => {
       await expect(given.registry.models.retire('delay_classifier', 2, 'ann')).rejects.toMatchObject({
         code: 'HR_CONFLICT',
       });
+    });
+  });
+
+  describe('of a revision long after', () => {
+    const of = (revision: number) => endpoints().trafficRevision('delay', revision);
+    const MINUTE = 60_000_000;
+
+    beforeEach(async () => {
+      await given.apply(flightsManifest);
+      await given.register();
+      await given.register('2');
+    });
+
+    it('tells from when to when it was active', async () => {
+      given.later(MINUTE);
+      await set(2, 0);
+      given.later(MINUTE);
+      await set(1, 0);
+      expect((await endpoints().get('delay')).revision).toBe(4);
+      expect(await of(2)).toMatchObject({
+        state: 'superseded',
+        variants: [{ name: 'stable', version: 1 }],
+        askedMicros: null,
+        activeFromMicros: NOW,
+        activeUntilMicros: NOW + MINUTE,
+      });
+      expect(await of(3)).toMatchObject({
+        state: 'superseded',
+        variants: [{ name: 'stable', version: 2 }],
+        askedMicros: NOW + MINUTE,
+        activeFromMicros: NOW + MINUTE,
+        activeUntilMicros: NOW + 2 * MINUTE,
+      });
+      expect(await of(4)).toMatchObject({
+        state: 'active',
+        askedMicros: NOW + 2 * MINUTE,
+        activeFromMicros: NOW + 2 * MINUTE,
+        activeUntilMicros: null,
+      });
+      // It had no traffic.
+      expect(await of(1)).toMatchObject({ state: 'superseded', variants: [], activeFromMicros: NOW });
+    });
+
+    it('tells that it never was active: overtaken, or not loaded and why', async () => {
+      await tell('a', undefined);
+      const overtaken = (await set(2, 0)).change?.revision as number;
+      const failing = set(2, 5000).catch(() => undefined);
+      const failed = overtaken + 1;
+      await expect.poll(async () => (await endpoints().get('delay')).change?.revision).toBe(failed);
+      await tell('a', { revision: failed, failure: 'HR_MODEL_UNREADABLE: no such file' });
+      await failing;
+      const last = (await set(2, 0)).change?.revision as number;
+      const never = { activeFromMicros: null, activeUntilMicros: null, variants: [{ version: 2 }] };
+      expect(await of(overtaken)).toMatchObject({ state: 'superseded', askedMicros: NOW, ...never });
+      expect(await of(failed)).toMatchObject({
+        state: 'failed',
+        failures: [{ server: 'host 1', reason: 'HR_MODEL_UNREADABLE: no such file' }],
+        ...never,
+      });
+      expect(await of(last)).toMatchObject({ state: 'preparing', ...never });
+      expect(await of(2)).toMatchObject({ state: 'active', activeFromMicros: NOW, activeUntilMicros: null });
+    });
+
+    it('is not told by what was refused, whatever that asked for', async () => {
+      await set(2, 0);
+      await given.registry.auditLog.record({
+        actor: 'eve',
+        action: 'endpoint.traffic',
+        object: 'endpoint/delay',
+        after: { refused: 'HR_FORBIDDEN', revision: 3, variants: [], state: 'failed' },
+      });
+      given.later(MINUTE);
+      await set(1, 0);
+      expect(await of(3)).toMatchObject({
+        variants: [{ version: 2 }],
+        activeFromMicros: NOW,
+        activeUntilMicros: NOW + MINUTE,
+      });
+    });
+
+    it('that is not there is an error', async () => {
+      await expect(of(9)).rejects.toMatchObject({ code: 'HR_UNKNOWN_REVISION' });
+      await expect(of(0)).rejects.toMatchObject({ code: 'HR_UNKNOWN_REVISION' });
     });
   });
 

@@ -182,6 +182,36 @@ describe('a server with keys', () => {
     expect((await ask('GET', '/v1/endpoints/%63heckout', bearer(token))).status).toBe(403);
   });
 
+  it('tells a key of some endpoints of no others', async () => {
+    const narrow = await made('narrow-reader', ['read'], { endpoints: ['other'] });
+    const none = await made('reader-of-none', ['read'], { endpoints: [] });
+    const wide = await made('wide-reader', ['read']);
+    await open.serving.security.refresh();
+    const names = async (token: string) => {
+      const { endpoints } = (await (await ask('GET', '/v1/endpoints', bearer(token))).json()) as {
+        endpoints: { name: string }[];
+      };
+      return endpoints.map(({ name }) => name);
+    };
+    expect(await names(wide.token)).toEqual(['checkout', 'other']);
+    expect(await names(narrow.token)).toEqual(['other']);
+    expect(await names(none.token)).toEqual([]);
+    for (const path of ['/metrics', '/v1/monitoring/stream', '/v1/status']) {
+      const refused = await ask('GET', path, bearer(narrow.token));
+      expect(refused.status).toBe(403);
+      expect(await refused.json()).toMatchObject({
+        code: 'HR_FORBIDDEN',
+        detail: `this tells of all endpoints; key hr_${narrow.key.id} may use other.`,
+      });
+      expect((await ask('GET', path, bearer(none.token))).status).toBe(403);
+    }
+    // How the server is, and of what is served nothing.
+    const ready = await ask('GET', '/health/ready', bearer(narrow.token));
+    expect(await ready.json()).toEqual({ status: 'ready' });
+    // What can be asked for is by role alone.
+    expect(await (await ask('GET', '/openapi.json', bearer(narrow.token))).text()).toContain('checkout');
+  });
+
   it('refuses a revoked key within a second, and says so', async () => {
     const { key, token } = await made('leaked', ['read']);
     await expect.poll(() => statusOf(token)).toBe(200);

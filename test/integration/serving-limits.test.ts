@@ -134,6 +134,21 @@ describe('headers', () => {
     expect(text).toContain('more than 100 headers');
   });
 
+  it.each(['/v1/endpoints/checkout/predict', '/v1/endpoints/checkout/predict?route', '/v1/features/read'])(
+    'with two deadlines are 400: %s',
+    async (path) => {
+      const body =
+        path === '/v1/features/read'
+          ? '{"service":"numbers","rows":[{"customer":"ada","amount":1}]}'
+          : '{"inputs":[{"customer":"ada","amount":1}]}';
+      const ask = (...lines: string[]) => rawHttp(url, [request('POST', path, [HOST, ...lines], body)]);
+      expect((await ask('X-Request-Timeout-Ms: 5000')).status).toBe(200);
+      const { status, text } = await ask('X-Request-Timeout-Ms: 5000', 'X-Request-Timeout-Ms: 5000');
+      expect(status).toBe(400);
+      expect(text).toContain('expected whole milliseconds from 1 to 3600000, got \\"5000, 5000\\"');
+    },
+  );
+
   it.each([
     ['two lengths', ['Content-Length: 2', 'Content-Length: 3']],
     ['a length and chunks', ['Content-Length: 2', 'Transfer-Encoding: chunked']],
@@ -172,6 +187,41 @@ describe('bodies', () => {
 
   it('in no encoding by name are taken', async () => {
     expect((await send('{"inputs":[{"customer":"ada","amount":1}]}', ['Content-Encoding: identity'])).status).toBe(200);
+  });
+
+  it.each([
+    ['a prediction', PREDICT],
+    ['another request', '/v1/features/read'],
+  ])('over the limit that never come are answered at once, and the connection is closed: %s', async (_what, path) => {
+    const head = request('POST', path, [HOST, 'Content-Type: application/json', 'Content-Length: 70000']).replace(
+      'Connection: close\r\n',
+      '',
+    );
+    const raw = await openRaw(url);
+    const startMs = performance.now();
+    raw.socket.write(`${head}{`);
+    await expect.poll(raw.text, { interval: 5, timeout: LATE_MS }).toContain('"code":"HR_TOO_LARGE"');
+    expect(performance.now() - startMs).toBeLessThan(BODY_TIMEOUT_MS - 300);
+    expect(raw.text()).toContain('HTTP/1.1 413');
+    expect(raw.text().toLowerCase()).toContain('connection: close');
+    await raw.closed;
+    expect(performance.now() - startMs).toBeLessThan(LATE_MS);
+    raw.socket.destroy();
+    await expect.poll(connections, { timeout: LATE_MS }).toBe(0);
+  });
+
+  it('over the limit that come whole are answered to a client that writes first and reads then', async () => {
+    const raw = await openRaw(url);
+    raw.socket.pause();
+    raw.socket.write(request('POST', PREDICT, [HOST, 'Content-Type: application/json', 'Content-Length: 8000000']));
+    for (let sent = 0; sent < 8_000_000; sent += 100_000) {
+      await new Promise((resolve) => raw.socket.write(Buffer.alloc(100_000, '['), resolve));
+      if (sent % 1_000_000 === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    raw.socket.resume();
+    await expect.poll(raw.text).toContain('"code":"HR_TOO_LARGE"');
+    await raw.closed;
+    raw.socket.destroy();
   });
 
   it('in chunks are bounded, too', async () => {

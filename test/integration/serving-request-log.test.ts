@@ -50,6 +50,7 @@ describe('the log of requests', () => {
         status: 422,
         code: 'HR_TRANSFORM_FAILED',
         reason: expect.stringContaining('basket'),
+        err: expect.objectContaining({ stack: expect.stringContaining('TypeError') }),
       },
     ]);
   });
@@ -66,6 +67,28 @@ describe('the log of requests', () => {
     await expect
       .poll(() => ofRequests().map(({ level, status }) => `${String(level)} ${String(status)}`))
       .toEqual(told);
+  });
+
+  it.each([
+    ['errors', []],
+    ['all', ['info 501']],
+  ])('has a PUT with shadows, which are not run yet, as the client’s mistake: %s', async (logged, told) => {
+    await serve(logged);
+    const variants = [{ name: 'stable', version: 1, weight: 100 }];
+    const answer = await open.serving.server.inject({
+      method: 'PUT',
+      url: '/v1/endpoints/checkout',
+      payload: { variants, shadows: [{ version: 1, percent: 5 }] },
+    });
+    expect(answer.json()).toMatchObject({ status: 501, code: 'HR_UNSUPPORTED' });
+    await expect
+      .poll(() => ofRequests().map(({ level, status }) => `${String(level)} ${String(status)}`))
+      .toEqual(told);
+    // An attempt all the same.
+    const registry = await open.app.registry();
+    await expect
+      .poll(async () => (await registry.auditLog.list({ object: 'endpoint/checkout' }))[0]?.after)
+      .toMatchObject({ refused: 'HR_UNSUPPORTED' });
   });
 
   it('has no more than a hundred a second, and then how many there were', async () => {

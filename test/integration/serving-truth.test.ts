@@ -206,6 +206,13 @@ describe('a version that can not be loaded', () => {
       errors: [{ message: expect.stringMatching(/^HR_/) }],
     });
     expect((await get(given.serving, '/v1/endpoints/checkout')).body).toMatchObject({ state: 'serving', served: [1] });
+    // Each revision tells what became of it.
+    const revision = async (n: number) => (await get(given.serving, `/v1/endpoints/checkout/traffic/${n}`)).body;
+    expect(await revision(3)).toMatchObject({ state: 'failed', variants: [{ version: 2 }], active_from: null });
+    const first = { state: 'active', variants: [{ version: 1 }], asked_at: null, active_until: null };
+    expect(await revision(2)).toMatchObject({ ...first, active_from: expect.stringMatching(/^\d{4}-.*Z$/) });
+    await given.serving.planes.control.setTraffic('checkout', to(1), { actor: 'test' });
+    expect(await revision(2)).toMatchObject({ state: 'superseded', active_until: expect.stringMatching(/Z$/) });
   });
 });
 

@@ -1,7 +1,6 @@
 // The registry on each database in turn, for tests of what holds on all of them.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe } from 'vitest';
-import { fixedClock } from '../../src/core/index.ts';
 import type { Manifest } from '../../src/definitions/index.ts';
 import { type Applied, type ModelVersion, openRegistry, type Registry } from '../../src/registry/index.ts';
 import { type Database, openDatabase } from '../../src/storage/index.ts';
@@ -16,6 +15,8 @@ export interface TestedRegistry {
   readonly registry: Registry;
   apply(manifest: Manifest, allowBreaking?: boolean): Promise<Applied>;
   register(digit?: string, extra?: object): Promise<ModelVersion>;
+  /** The registry's clock, at NOW when the test begins, goes on. */
+  later(micros: number): void;
 }
 
 /** `what` names the tests where a database is missing. */
@@ -23,11 +24,13 @@ export function onEachRegistry(what: string, tests: (given: TestedRegistry) => v
   describe.each(testDatabases(what))('the registry on $name', (databases) => {
     let database: Database;
     let registry: Registry;
+    let nowMicros = NOW;
 
     beforeAll(() => databases.start());
     beforeEach(async () => {
       database = await openDatabase(await databases.newUrl());
-      registry = await openRegistry(database, fixedClock(NOW));
+      nowMicros = NOW;
+      registry = await openRegistry(database, { nowMicros: () => nowMicros });
     });
     afterEach(() => database.close());
     afterAll(() => databases.stop());
@@ -45,6 +48,9 @@ export function onEachRegistry(what: string, tests: (given: TestedRegistry) => v
           actor: 'ann',
           ...extra,
         }),
+      later(micros) {
+        nowMicros += micros;
+      },
     });
   });
 }

@@ -82,6 +82,11 @@ describe('a configuration', () => {
       'HEADRACE_TELEMETRY_SAMPLE_RATIO (telemetry.sampleRatio) expected a number from 0 to 1, got string "1e-3"',
     ],
     [{ project: 'p', server: 8080 }, {}, 'server expected an object'],
+    [
+      { project: 'p', server: { bodyLimit: '2MB', maxInFlightBytes: '1MB' } },
+      {},
+      'server.maxInFlightBytes expected at least server.bodyLimit, 2000000 bytes, got 1000000',
+    ],
     [{}, {}, 'project is missing'],
     [
       { project: 'a:b' },

@@ -73,7 +73,7 @@ describe('the monitor', () => {
     expect(first(await shownBy(monitor).live())).toMatchObject({ refused: 4, rejected: 1, errors: 3 });
     for (const code of Object.keys(ERRORS) as ErrorCode[]) {
       const { status } = ERRORS[code];
-      const isOurs = status >= 500 || (status === 422 && code !== 'HR_IDEMPOTENCY');
+      const isOurs = (status >= 500 && code !== 'HR_UNSUPPORTED') || (status === 422 && code !== 'HR_IDEMPOTENCY');
       const kind = status === 429 ? 'rejected' : isOurs ? 'failed' : 'refused';
       expect([code, failureKind(code)]).toEqual([code, kind]);
     }
@@ -211,6 +211,7 @@ describe('the monitor', () => {
     monitor.recordPush({ source: 'flights', outcome: 'accepted', rows: 7 });
     monitor.watchLog(() => ({ written: 5, dropped: { full: 1 }, queued: 4, queuedBytes: 2000 }));
     monitor.watchInFlight(() => 3);
+    monitor.watchInFlightBytes(() => 700);
     const statistics = { runs: 4, rows: 9, failures: 1, refused: { overloaded: 2 }, queuedRows: 5, memoryBytes: 1000 };
     monitor.watchModels(() => [{ model: 'delays', version: 3, ...statistics }]);
     const lines = (await shownBy(monitor).prometheus()).split('\n');
@@ -241,6 +242,7 @@ describe('the monitor', () => {
       'headrace_model_refused_total{model="delays",version="3",reason="overloaded"} 2',
       'headrace_model_queued{model="delays",version="3"} 5',
       'headrace_requests_in_flight 3',
+      'headrace_requests_in_flight_size_bytes 700',
       'headrace_workers 1',
       'headrace_workers_ready 0',
       'headrace_worker_restarts_total 0',

@@ -13,7 +13,7 @@ describe('a fault of the server', () => {
       details: [{ path: INSIDE, message: INSIDE }],
       cause: new Error(INSIDE),
     });
-    const told = JSON.stringify(toProblem(error, 'r-1'));
+    const told = JSON.stringify(toProblem(error, { requestId: 'r-1' }));
     expect(told).not.toMatch(/ECONNREFUSED|node_modules|hunter2|10\.0\.0\.7/);
     expect(told).toContain('the server’s log has it');
     expect(told).toContain('"request_id":"r-1"');

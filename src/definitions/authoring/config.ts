@@ -80,6 +80,8 @@ export interface HeadraceConfig {
     readonly maxRows?: number;
     /** Requests at once in a worker; past it the answer is 429. */
     readonly maxInFlight?: number;
+    /** Bytes of request bodies that a worker reads or works at, at once: `256MiB`; past it the answer is 429. */
+    readonly maxInFlightBytes?: Size;
     /** Deadline of a prediction without `X-Request-Timeout-Ms`. */
     readonly requestTimeoutMs?: number;
     /** Longest wait for running requests when stopping. */

@@ -63,6 +63,7 @@ export function forgiving<Given>(
 
 function checkedCall(fn: UserFunction, spec: DeriveSpec): (row: Readonly<Record<string, unknown>>) => Value {
   const fromUser = fromUserOf(spec.type);
+  const where = `derived column "${spec.name}"`;
   // The compile step knows that it is a function; its result is checked below.
   const call = fn as unknown as (row: Readonly<Record<string, unknown>>) => unknown;
   return (row) => {
@@ -72,15 +73,16 @@ function checkedCall(fn: UserFunction, spec: DeriveSpec): (row: Readonly<Record<
     } catch (cause) {
       throw new HeadraceError(
         'HR_TRANSFORM_FAILED',
-        `derived column "${spec.name}": its function threw: ${messageOf(cause)}. Make it handle such a row (every column can be null).`,
-        { cause },
+        `${where}: its function threw: ${messageOf(cause)}. Make it handle such a row (every column can be null).`,
+        { cause, where },
       );
     }
     const value = fromUser(result);
     if (value === INVALID) {
       throw new HeadraceError(
         'HR_TRANSFORM_FAILED',
-        `derived column "${spec.name}": expected ${typeName(spec.type)} or null, got ${describeResult(result)}. Change the function or the declared type.`,
+        `${where}: expected ${typeName(spec.type)} or null, got ${describeResult(result)}. Change the function or the declared type.`,
+        { where },
       );
     }
     return value;

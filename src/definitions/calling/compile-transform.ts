@@ -38,8 +38,8 @@ export function compileTransform(
     } catch (cause) {
       throw new HeadraceError(
         'HR_TRANSFORM_FAILED',
-        `on-demand view "${view.name}": its transform threw: ${messageOf(cause)}. Make it handle such a row (every value can be null).`,
-        { cause },
+        `${nameOf(view)}: its transform threw: ${messageOf(cause)}. Make it handle such a row (every value can be null).`,
+        { cause, where: nameOf(view) },
       );
     }
     if (result === null || typeof result !== 'object' || result instanceof Promise) throw wrongShape(view, result);
@@ -56,17 +56,24 @@ export function compileTransform(
   };
 }
 
+function nameOf({ name }: OnDemandViewSpec): string {
+  return `on-demand view "${name}"`;
+}
+
 function wrongShape(view: OnDemandViewSpec, result: unknown): HeadraceError {
   const names = view.features.map((feature) => feature.name).join(', ');
   return new HeadraceError(
     'HR_TRANSFORM_FAILED',
-    `on-demand view "${view.name}": expected its transform to return an object of ${names}, got ${describeResult(result)}.`,
+    `${nameOf(view)}: expected its transform to return an object of ${names}, got ${describeResult(result)}.`,
+    { where: nameOf(view) },
   );
 }
 
 function wrongFeature(view: OnDemandViewSpec, feature: Field, got: unknown): HeadraceError {
+  const where = `${nameOf(view)}, feature "${feature.name}"`;
   return new HeadraceError(
     'HR_TRANSFORM_FAILED',
-    `on-demand view "${view.name}", feature "${feature.name}": expected ${typeName(feature.type)} or null, got ${describeResult(got)}. Change the transform or the declared type.`,
+    `${where}: expected ${typeName(feature.type)} or null, got ${describeResult(got)}. Change the transform or the declared type.`,
+    { where },
   );
 }

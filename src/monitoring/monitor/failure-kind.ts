@@ -3,8 +3,9 @@
 import { type ErrorCode, ERRORS } from '../../core/index.ts';
 
 /**
- * `refused`: the client's request was wrong, or it went away (4xx). `rejected`: there was too much to do (429). `failed`: the
- * server, its stores, its models or its definitions (5xx, and 422 where what the client sent was right).
+ * `refused`: the client's request was wrong (4xx) or for what this version does not do (501), or it went away. `rejected`: there
+ * was too much to do (429). `failed`: the server, its stores, its models or its definitions (other 5xx, and 422 where what the
+ * client sent was right).
  */
 export type FailureKind = 'refused' | 'rejected' | 'failed';
 
@@ -35,6 +36,7 @@ const UNPROCESSABLE: Readonly<Record<Unprocessable, FailureKind>> = {
 export function failureKind(code: ErrorCode): FailureKind {
   const { status } = ERRORS[code];
   if (status === 429) return 'rejected';
+  if (code === 'HR_UNSUPPORTED') return 'refused';
   if (status === 422) return UNPROCESSABLE[code as Unprocessable];
   return status >= 500 ? 'failed' : 'refused';
 }

@@ -53,6 +53,7 @@ export interface ProcessFigures {
   readonly residentBytes: number;
   readonly heapUsedBytes: number;
   readonly inFlight: number;
+  readonly inFlightBytes: number;
   readonly loopDelayMicros: Readings['loopDelayMicros'];
   /** Of the busiest. */
   readonly loopUtilization: number;
@@ -129,6 +130,7 @@ function showProcesses(readings: readonly Readings[], restarts: number, startMic
     residentBytes: sum((one) => one.residentBytes),
     heapUsedBytes: sum((one) => one.heapUsedBytes),
     inFlight: sum((one) => one.inFlight),
+    inFlightBytes: sum((one) => one.inFlightBytes),
     loopDelayMicros: {
       p50: most((one) => one.loopDelayMicros.p50),
       p99: most((one) => one.loopDelayMicros.p99),

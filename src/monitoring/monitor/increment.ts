@@ -46,6 +46,8 @@ export interface Readings {
   readonly isReady: boolean;
   /** Requests that run. */
   readonly inFlight: number;
+  /** Bytes of request bodies that are read or worked at. */
+  readonly inFlightBytes: number;
   /** How late the event loop was in the last ten to twenty seconds. */
   readonly loopDelayMicros: { readonly p50: number; readonly p99: number; readonly max: number };
   /** Share of that time in which it was busy. */

@@ -217,6 +217,12 @@ function processMetrics(processes: ProcessFigures): Metric[] {
       points: [{ labels: {}, value: processes.restarts }],
     },
     gauge('headrace.requests.in_flight', '{request}', 'Requests that run.', processes.inFlight),
+    gauge(
+      'headrace.requests.in_flight.size',
+      'By',
+      'Bytes of request bodies that are read or worked at.',
+      processes.inFlightBytes,
+    ),
     gauge('nodejs.eventloop.delay.p50', 's', delayHelp, seconds(delay.p50)),
     gauge('nodejs.eventloop.delay.p99', 's', delayHelp, seconds(delay.p99)),
     gauge('nodejs.eventloop.delay.max', 's', delayHelp, seconds(delay.max)),

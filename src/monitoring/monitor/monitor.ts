@@ -68,6 +68,8 @@ export interface Monitor {
   watchModels(statistics: () => readonly ModelStatistics[]): void;
   /** Requests that run. */
   watchInFlight(count: () => number): void;
+  /** Bytes of request bodies that are held. */
+  watchInFlightBytes(count: () => number): void;
   watchReady(isReady: () => boolean): void;
   /** What was counted since the last time, and how this process stands. */
   take(): Taken;
@@ -86,6 +88,7 @@ export function createMonitor(clock: Clock): Monitor {
     log: (): LogFigures => NO_LOG,
     models: (): readonly ModelStatistics[] => [],
     inFlight: (): number => 0,
+    inFlightBytes: (): number => 0,
     isReady: (): boolean => false,
   };
 
@@ -120,6 +123,9 @@ export function createMonitor(clock: Clock): Monitor {
     watchInFlight(count) {
       watched.inFlight = count;
     },
+    watchInFlightBytes(count) {
+      watched.inFlightBytes = count;
+    },
     watchReady(isReady) {
       watched.isReady = isReady;
     },
@@ -140,6 +146,7 @@ export function createMonitor(clock: Clock): Monitor {
           startMicros,
           isReady: watched.isReady(),
           inFlight: watched.inFlight(),
+          inFlightBytes: watched.inFlightBytes(),
           ...loop.read(),
           logQueued: log.queued,
           logQueuedBytes: log.queuedBytes,

@@ -91,9 +91,10 @@ async function deriveWhatCan(
 }
 
 function atRow({ name }: SourceSpec, row: number, error: unknown): HeadraceError {
-  const { code, message } = toHeadraceError(error);
+  const { code, message, where } = toHeadraceError(error);
   return new HeadraceError(code, `row ${row} of source "${name}": ${message}`, {
     cause: error,
+    where,
     details: [{ path: `rows[${row}]`, message }],
   });
 }
@@ -125,9 +126,8 @@ async function deriveBySql(
       .map((values) => Object.fromEntries(specs.map(({ name, type }, i) => [name, fromDuck(type, values[i] ?? null)])));
   } catch (thrown) {
     const message = messageOf(thrown);
-    throw new HeadraceError('HR_TRANSFORM_FAILED', `derived columns of source "${source.name}" failed: ${message}`, {
-      cause: thrown,
-    });
+    const where = `derived columns of source "${source.name}"`;
+    throw new HeadraceError('HR_TRANSFORM_FAILED', `${where} failed: ${message}`, { cause: thrown, where });
   } finally {
     connection.closeSync();
   }

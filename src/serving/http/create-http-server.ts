@@ -5,10 +5,10 @@ import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify';
 import { didYouMean, HeadraceError, type Logger } from '../../core/index.ts';
 import type { Tracing } from '../../monitoring/index.ts';
+import type { BytesInFlight } from '../bytes-in-flight.ts';
 import type { ServingPlanes } from '../open-serving.ts';
 import { addCatalogueRoutes } from './catalogue-routes.ts';
 import { addDocsRoutes, addRootRoute } from './docs/docs-routes.ts';
-import { drainBody } from './drain-body.ts';
 import { addEndpointRoutes } from './endpoint-routes.ts';
 import { createEventStreams } from './event-stream.ts';
 import { addFeatureRoutes } from './feature-routes.ts';
@@ -39,7 +39,10 @@ export interface HttpServerOptions {
   readonly status: StatusParts;
   /** Freshness and coverage of views in Prometheus' text format; rejects while the registry or the store is away. */
   readonly viewMetrics: () => Promise<string>;
+  /** Of one body. */
   readonly bodyLimitBytes: number;
+  /** Of all bodies. */
+  readonly bytes: BytesInFlight;
   /** The deadline of a request without `X-Request-Timeout-Ms`. */
   readonly requestTimeoutMs: number;
   readonly security: Security;
@@ -95,7 +98,6 @@ export async function createHttpServer(
     requestIdOf(headers['x-request-id']) ?? `${process.pid.toString(36)}-${(lastId++).toString(36)}`;
   const common: FastifyServerOptions = {
     logger: false,
-    bodyLimit: options.bodyLimitBytes,
     requestIdHeader: false,
     genReqId: requestId,
     exposeHeadRoutes: false,
@@ -133,13 +135,12 @@ export async function createHttpServer(
     streams.endAll();
     done();
   });
-  app.setErrorHandler(async (error, request, reply) => {
+  app.setErrorHandler((error, request, reply) => {
     const problem = fromHttp(error, request.headers['content-type']);
     security.refused.tell(request, problem);
     // Who may not ask is nobody's request.
     if (request.routeOptions.url === PREDICT_URL && problem.status !== 401 && problem.status !== 403)
       data.refused((request.params as { endpoint: string }).endpoint, problem);
-    if (problem.code === 'HR_TOO_LARGE') await drainBody(request.raw);
     return sendProblem(reply, request, problem, logger);
   });
   app.setNotFoundHandler((request, reply) => {
@@ -159,7 +160,7 @@ export async function createHttpServer(
   });
   const routes = createRouteMethods();
   app.addHook('onRoute', ({ method, url }) => routes.add(method, url));
-  addJsonBody(app);
+  addJsonBody(app, options);
   // It gathers what routes say of themselves; the document is made of that and of the definitions.
   await app.register(swagger, { openapi: { openapi: '3.1.0' } });
   const hasDocs = options.hasDocs !== false;
@@ -184,6 +185,7 @@ export async function createHttpServer(
       gate: security.gate,
       defaults: options,
       bodyLimitBytes: options.bodyLimitBytes,
+      bytes: options.bytes,
       log: logger,
       requestId,
       isClosing: () => isClosing,

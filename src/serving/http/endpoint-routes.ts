@@ -2,8 +2,8 @@
 // outcomes of their predictions.
 
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { formatTimestamp, HeadraceError } from '../../core/index.ts';
-import type { EndpointState, Traffic, TrafficChange } from '../../registry/index.ts';
+import { formatTimestamp, type Micros } from '../../core/index.ts';
+import type { Traffic, TrafficChange, TrafficRevision } from '../../registry/index.ts';
 import type { ControlPlane, ServedEndpoint } from '../control-plane.ts';
 import type { IngestPlane, OutcomeInput } from '../ingest-plane.ts';
 import { presentEndpointHealth } from './health-routes.ts';
@@ -18,6 +18,7 @@ import {
   TrafficBody,
   TrafficChangeParams,
   TrafficChangeResponse,
+  TrafficRevisionResponse,
 } from './schemas.ts';
 import { reasonOf } from './security/reason-header.ts';
 
@@ -36,7 +37,10 @@ export function addEndpointRoutes(
       config: { role: 'read' },
       schema: { summary: 'List endpoints', tags, response: { 200: EndpointsResponse, ...problems } },
     },
-    async () => ({ endpoints: (await control.endpoints()).map(present) }),
+    async ({ actor }) => {
+      const seen = (await control.endpoints()).filter(({ state }) => actor.endpoints?.has(state.name) !== false);
+      return { endpoints: seen.map(present) };
+    },
   );
   app.get<{ Params: { endpoint: string } }>(
     '/v1/endpoints/:endpoint',
@@ -110,15 +114,15 @@ function addTrafficRoutes(app: FastifyInstance, control: ControlPlane): void {
     {
       config: { role: 'read' },
       schema: {
-        summary: 'How far a change of traffic is that was answered with 202',
+        summary: 'How far a change of traffic is that was answered with 202, and what became of earlier ones',
         tags,
         params: TrafficChangeParams,
-        response: { 200: TrafficChangeResponse, ...problems },
+        response: { 200: TrafficRevisionResponse, ...problems },
       },
     },
     async (request) => {
       const { endpoint, revision } = request.params;
-      return changeOf((await control.endpoint(endpoint)).state, Number(revision));
+      return presentRevision(await control.trafficRevision(endpoint, Number(revision)));
     },
   );
 }
@@ -134,18 +138,19 @@ function present({ state, health }: ServedEndpoint): object {
   return { name, model, unit, variants, shadows, revision, ...told, change: asked };
 }
 
-function presentChange({ revision, state, variants, failures, askedMicros, reason }: TrafficChange): object {
-  return { revision, state, variants, failures, asked_at: formatTimestamp(askedMicros), reason };
+function presentChange(told: Omit<TrafficRevision, 'activeFromMicros' | 'activeUntilMicros'> | TrafficChange): object {
+  const { revision, state, variants, failures, askedMicros, reason } = told;
+  return { revision, state, variants, failures, asked_at: timeOf(askedMicros), reason };
 }
 
-/** Only the last one that was asked for is remembered. */
-function changeOf({ name, revision: active, variants, change }: EndpointState, revision: number): object {
-  if (change?.revision === revision) return presentChange(change);
-  if (revision > Math.max(active, change?.revision ?? 0)) {
-    const sentence = `endpoint "${name}" has no revision ${revision}; it is at ${active}`;
-    throw new HeadraceError('HR_UNKNOWN_REVISION', sentence);
-  }
-  const state = revision === active ? 'active' : 'superseded';
-  const shown = revision === active ? variants : [];
-  return { revision, state, variants: shown, failures: [], asked_at: null, reason: null };
+function presentRevision(told: TrafficRevision): object {
+  return {
+    ...presentChange(told),
+    active_from: timeOf(told.activeFromMicros),
+    active_until: timeOf(told.activeUntilMicros),
+  };
+}
+
+function timeOf(at: Micros | null): string | null {
+  return at === null ? null : formatTimestamp(at);
 }

@@ -50,13 +50,17 @@ export function addHealthRoutes(
       const { isReady, reason, health } = control.readiness();
       const status = isReady ? 'ready' : 'not ready';
       // A balancer needs the status alone; the rest tells what is served here.
-      const detail = request.actor.roles.has('read') ? { reason, ...presentHealth(health) } : {};
+      const { roles, endpoints } = request.actor;
+      const detail = roles.has('read') && endpoints === null ? { reason, ...presentHealth(health) } : {};
       return reply.code(isReady ? 200 : 503).send({ status, ...detail });
     },
   );
   app.get(
     '/metrics',
-    { config: { role: 'read' }, schema: { summary: 'Metrics in Prometheus’ format', tags: ['health'] } },
+    {
+      config: { role: 'read', tellsOfAllEndpoints: true },
+      schema: { summary: 'Metrics in Prometheus’ format', tags: ['health'] },
+    },
     async (_request, reply) => {
       // The server's own figures are told whatever else is away, and in time for whoever scrapes.
       const [own, definitions, views] = await Promise.all([
@@ -71,7 +75,7 @@ export function addHealthRoutes(
   app.get(
     '/v1/monitoring/stream',
     {
-      config: { role: 'read' },
+      config: { role: 'read', tellsOfAllEndpoints: true },
       schema: {
         summary: 'Live rates, latencies, errors and missing features by endpoint and variant, as server-sent events',
         tags: ['monitoring'],

@@ -1,7 +1,7 @@
 // What a prediction's body asks, and the answer's text: checked by parsers compiled per endpoint and written by writers
 // compiled per arm, so no schema is looked at per request.
 
-import { describe, type HeadraceError, invalid, nearestName, type Scope } from '../../core/index.ts';
+import { type Actor, describe, type HeadraceError, invalid, nearestName, type Scope } from '../../core/index.ts';
 import type { DataPlane } from '../data-plane.ts';
 import type { PredictAnswer, PredictionRow } from '../predict.ts';
 import { rowProblem } from './problem.ts';
@@ -22,7 +22,7 @@ export async function answerPredict(
   const { inputs, read, claim } = readBody(dataPlane, endpoint, body, scope);
   const answer = await dataPlane.predict(endpoint, inputs, read, claim);
   if (read.isPartial) for (const { error } of answer.rows) if (error !== undefined) tell(error);
-  return writeAnswer(answer, read.returnsFeatures);
+  return writeAnswer(answer, read.returnsFeatures, claim.actor);
 }
 
 /** What is refused here never comes to the endpoint, and is counted for it all the same. */
@@ -86,7 +86,7 @@ function readOptions(options: unknown): Options {
   return read;
 }
 
-function writeAnswer({ plan, rows }: PredictAnswer, returnsFeatures: boolean): string {
+function writeAnswer({ plan, rows }: PredictAnswer, returnsFeatures: boolean, actor: Actor): string {
   let text = plan.answerStart;
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i] as PredictionRow;
@@ -94,7 +94,7 @@ function writeAnswer({ plan, rows }: PredictAnswer, returnsFeatures: boolean): s
     text +=
       row.error === undefined
         ? row.arm.write.row(row.id, row.row, returnsFeatures)
-        : JSON.stringify({ error: rowProblem(row.error, `inputs[${i}]`) });
+        : JSON.stringify({ error: rowProblem(row.error, `inputs[${i}]`, actor) });
   }
   return `${text}]}`;
 }

@@ -2,7 +2,16 @@
 
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type ErrorDetail, ERRORS, HeadraceError, invalid, toHeadraceError } from '../../core/index.ts';
+import {
+  type Actor,
+  type ErrorDetail,
+  ERRORS,
+  HeadraceError,
+  invalid,
+  toHeadraceError,
+  toldOutside,
+} from '../../core/index.ts';
+import { answerThenDrain } from './drain-body.ts';
 import { quoted } from './request-context.ts';
 import { loggedRequest, noteFailure, type RequestLog } from './request-log.ts';
 import { describeSchemaErrors, type SchemaError } from './schema-mistakes.ts';
@@ -20,8 +29,16 @@ export interface Problem {
   readonly errors: readonly ErrorDetail[];
 }
 
+/** Whom an error is told, and by which id the log has it. */
+export interface ToldTo {
+  readonly requestId?: string;
+  /** Left out where it is not known who asks: then it is told as to a stranger. */
+  readonly actor?: Pick<Actor, 'isLocal'> | undefined;
+}
+
 /** What the client is told of an error. What went wrong inside stays in the log. */
-export function toProblem(error: HeadraceError, requestId?: string): Problem {
+export function toProblem(thrown: HeadraceError, { requestId, actor }: ToldTo = {}): Problem {
+  const error = actor?.isLocal === true ? thrown : toldOutside(thrown);
   const { status, title } = ERRORS[error.code];
   const isInternal = status === 500;
   const detail = isInternal ? `${title}: the server’s log has it under the request id` : error.message;
@@ -40,8 +57,9 @@ export function toProblem(error: HeadraceError, requestId?: string): Problem {
 export function rowProblem(
   error: HeadraceError,
   path: string,
+  actor: Actor,
 ): { readonly code: string; readonly detail: string; readonly path: string } {
-  const { code, detail, errors } = toProblem(error);
+  const { code, detail, errors } = toProblem(error, { actor });
   return { code, detail, path: errors[0]?.path ?? path };
 }
 
@@ -57,16 +75,23 @@ export function sendProblem(
   noteFailure(request, error);
   log.failed(() => loggedRequest(request), error);
   if (status === 429 || status === 503) reply.header('retry-after', '1');
-  return reply
-    .code(status)
-    .header('content-type', PROBLEM_TYPE)
-    .send(Buffer.from(JSON.stringify(toProblem(error, request.id))));
+  const body = Buffer.from(JSON.stringify(toProblem(error, { requestId: request.id, actor: request.actor })));
+  reply.code(status).header('content-type', PROBLEM_TYPE);
+  // Fastify closes the connection where the body was refused.
+  return reply.getHeader('connection') === 'close' && !request.raw.readableEnded
+    ? reply.header('content-length', body.length).send(answerThenDrain(body, request.raw))
+    : reply.send(body);
 }
 
 /** The same to a request that Fastify has not seen. */
-export function writeProblem(response: ServerResponse, requestId: string, error: HeadraceError): void {
+export function writeProblem(
+  response: ServerResponse,
+  error: HeadraceError,
+  told: ToldTo & { readonly requestId: string },
+): void {
+  const { requestId } = told;
   const { status } = ERRORS[error.code];
-  const body = Buffer.from(JSON.stringify(toProblem(error, requestId)));
+  const body = Buffer.from(JSON.stringify(toProblem(error, told)));
   const headers = { 'x-request-id': requestId, 'content-type': PROBLEM_TYPE, 'content-length': body.length };
   response.writeHead(status, status === 429 || status === 503 ? { ...headers, 'retry-after': '1' } : headers);
   response.end(body);
@@ -84,11 +109,6 @@ export function fromHttp(thrown: unknown, mediaType?: string): HeadraceError {
   if (thrown instanceof HeadraceError || typeof thrown !== 'object' || thrown === null) return toHeadraceError(thrown);
   const { code, statusCode, message = '', validation }: FrameworkError = thrown;
   if (validation !== undefined) return invalid(describeSchemaErrors(validation));
-  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
-    return new HeadraceError(
-      'HR_TOO_LARGE',
-      'the body is over the server’s limit (server.bodyLimit). Send fewer rows.',
-    );
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
     return new HeadraceError(
       'HR_UNSUPPORTED_MEDIA',

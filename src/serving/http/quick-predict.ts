@@ -3,10 +3,12 @@
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { type HeadraceError, toHeadraceError } from '../../core/index.ts';
+import type { BodyRoom, BytesInFlight } from '../bytes-in-flight.ts';
 import type { DataPlane } from '../data-plane.ts';
 import { parseJsonBody } from './json-body.ts';
 import { answerPredict, JSON_TYPE } from './predict-answer.ts';
 import { writeProblem } from './problem.ts';
+import { readWholeBody } from './read-whole-body.ts';
 import { claimOf, type RequestDefaults } from './request-context.ts';
 import type { RequestLog } from './request-log.ts';
 import type { Gate } from './security/gate.ts';
@@ -17,6 +19,7 @@ export interface QuickPredict {
   readonly gate: Gate;
   readonly defaults: RequestDefaults;
   readonly bodyLimitBytes: number;
+  readonly bytes: BytesInFlight;
   readonly log: RequestLog;
   readonly requestId: (request: IncomingMessage) => string;
   /** The server is being closed: answers have to say so. */
@@ -32,10 +35,15 @@ export function predictQuickly(server: Pick<Server, 'listeners' | 'removeListene
   if (slow === undefined) throw new Error('the server listens to no requests');
   server.removeListener('request', slow);
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    const endpoint = parts.isClosing() ? undefined : endpointOf(request, parts.bodyLimitBytes);
+    const { bodyLimitBytes: limitBytes, bytes } = parts;
+    const endpoint = parts.isClosing() ? undefined : endpointOf(request, limitBytes, bytes);
     const known = endpoint === undefined ? undefined : admit(parts.gate, request, endpoint);
-    if (endpoint === undefined || known === undefined) slow(request, response);
-    else readBody(request, (body) => answer(parts, request, response, endpoint, known, body));
+    if (endpoint === undefined || known === undefined) return slow(request, response);
+    const room = bytes.open(request.socket);
+    readWholeBody(request, { limitBytes, room }, (failure, body) => {
+      // A request that breaks off has nobody who waits; there was room for it.
+      if (failure === undefined) answer(parts, request, response, endpoint, known, body, room);
+    });
   });
 }
 
@@ -45,12 +53,17 @@ const JSON_BODY = /^application\/json(?:; ?charset=utf-8)?$/i;
 const LENGTH = /^\d{1,15}$/;
 
 /** Undefined for whatever is no plain prediction: then the route looks at it. */
-function endpointOf({ method, url = '', headers, rawHeaders }: IncomingMessage, limit: number): string | undefined {
+function endpointOf(
+  { method, url = '', headers, rawHeaders }: IncomingMessage,
+  limit: number,
+  bytes: BytesInFlight,
+): string | undefined {
   if (method !== 'POST') return undefined;
   const endpoint = PATH.exec(url)?.[1];
   if (endpoint === undefined || rawHeaders.length > MOST_RAW_HEADERS) return undefined;
   const length = headers['content-length'];
   if (length === undefined || !LENGTH.test(length) || Number(length) > limit || Number(length) === 0) return undefined;
+  if (!bytes.fits(Number(length))) return undefined;
   if (!JSON_BODY.test(headers['content-type'] ?? '')) return undefined;
   const isUnusual =
     headers['content-encoding'] !== undefined ||
@@ -79,17 +92,6 @@ function admit(gate: Gate, request: IncomingMessage, endpoint: string): Known | 
   }
 }
 
-function readBody(request: IncomingMessage, done: (body: Buffer) => void): void {
-  let first: Buffer | undefined;
-  let chunks: Buffer[] | undefined;
-  request.on('data', (chunk: Buffer) => {
-    if (first === undefined) first = chunk;
-    else (chunks ??= [first]).push(chunk);
-  });
-  // A request that breaks off has no end, and nobody who waits.
-  request.once('end', () => done(chunks === undefined ? (first ?? Buffer.alloc(0)) : Buffer.concat(chunks)));
-}
-
 function answer(
   { dataPlane, defaults, log, requestId: idOf }: QuickPredict,
   request: IncomingMessage,
@@ -97,18 +99,21 @@ function answer(
   endpoint: string,
   { actor }: Known,
   body: Buffer,
+  room: BodyRoom,
 ): void {
   const requestId = idOf(request);
   const tell = (error: HeadraceError): void =>
     log.failed(() => ({ requestId, traceId: null, endpoint, method: 'POST', route: ROUTE }), error);
   const fail = (thrown: unknown): void => {
+    room.release();
     const error = toHeadraceError(thrown);
     tell(error);
-    writeProblem(response, requestId, error);
+    writeProblem(response, error, { requestId, actor });
   };
   try {
     const scope = () => claimOf(request, { requestId, traceId: null, actor, span: undefined }, defaults);
     answerPredict(dataPlane, endpoint, parseJsonBody(body), scope, tell).then((text) => {
+      room.release();
       response.writeHead(200, {
         'x-request-id': requestId,
         'content-type': JSON_TYPE,

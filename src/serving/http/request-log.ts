@@ -47,10 +47,15 @@ export function createRequestLog(logger: Logger, logged: LoggedRequests): Reques
         return;
       }
       // The logger tells an error's words and stack, and those of its cause.
-      const why = status === 500 ? { err: error } : { reason: error.message };
+      const why = status === 500 ? { err: error } : { reason: error.message, ...whereThrown(error) };
       logger.error({ ...of(), status, code: error.code, ...why }, 'request failed');
     },
   };
+}
+
+/** A user's function is found by its stack, which the client is not told. */
+function whereThrown({ code, cause }: HeadraceError): object {
+  return code === 'HR_TRANSFORM_FAILED' && cause !== undefined ? { err: cause } : {};
 }
 
 /** Requests that failed: a status alone does not say so. */

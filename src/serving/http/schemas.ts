@@ -148,11 +148,16 @@ export const TrafficChangeParams = Type.Object({
 });
 export const TrafficChangeResponse = Type.Object({
   revision: Type.Integer(),
-  state: Type.String({ description: 'preparing, active, failed, or superseded' }),
+  state: Type.String({ description: 'preparing, active, failed, or superseded: it was active, or was overtaken' }),
   variants: Type.Array(Variant),
   failures: Type.Array(Type.Object({ server: Type.String(), reason: Type.String() })),
   asked_at: Type.Union([Type.String(), Type.Null()]),
   reason: Type.Union([Type.String(), Type.Null()]),
+});
+export const TrafficRevisionResponse = Type.Object({
+  ...TrafficChangeResponse.properties,
+  active_from: Type.Union([Type.String(), Type.Null()], { description: 'Null where it never was active' }),
+  active_until: Type.Union([Type.String(), Type.Null()], { description: 'Null where it is active, or never was' }),
 });
 export const EndpointResponse = Type.Object({
   name: Type.String(),

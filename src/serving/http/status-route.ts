@@ -20,7 +20,7 @@ export function addStatusRoute(app: FastifyInstance, { views, own }: StatusParts
   app.get(
     '/v1/status',
     {
-      config: { role: 'read' },
+      config: { role: 'read', tellsOfAllEndpoints: true },
       schema: {
         summary: 'Freshness and coverage of every view, and what waits',
         tags: ['health'],

@@ -41,7 +41,7 @@ function enter(gate: Gate, request: FastifyRequest): Error | undefined | Promise
     // The router's own: null where the path has no parameters.
     const { endpoint } = (params ?? {}) as { readonly endpoint?: string };
     gate.permit(known, role, endpoint);
-    return undefined;
+    return request.routeOptions.config.tellsOfAllEndpoints === true ? refuseNarrow(known.actor) : undefined;
   };
   try {
     if (raw.rawHeaders.length > 2 * MOST_HEADERS)
@@ -51,6 +51,12 @@ function enter(gate: Gate, request: FastifyRequest): Error | undefined | Promise
   } catch (thrown) {
     return toHeadraceError(thrown);
   }
+}
+
+function refuseNarrow({ name, endpoints }: Actor): HeadraceError | undefined {
+  if (endpoints === null) return undefined;
+  const some = endpoints.size === 0 ? 'none' : [...endpoints].join(', ');
+  return new HeadraceError('HR_FORBIDDEN', `this tells of all endpoints; ${name} may use ${some}.`);
 }
 
 /** Whether the request would still be let in: streams outlive the key that they began with. */

@@ -69,7 +69,8 @@ export function createGate({ keys, tokens, opensTo, host, rateLimit, clock }: Ga
   const openTo = (ip: string): Known => {
     let found = openActors.get(ip);
     if (found === undefined) {
-      const actor = { name: `open ${ip}`, roles: ALL_ROLES, endpoints: null };
+      const isLocal = opensTo === 'loopback';
+      const actor = { name: `open ${ip}`, roles: ALL_ROLES, endpoints: null, isLocal };
       openActors.set(ip, (found = { actor, untilMicros: Infinity, use: undefined }));
     }
     return found;

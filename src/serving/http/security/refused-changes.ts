@@ -15,7 +15,7 @@ export interface RefusedChanges {
 }
 
 /** Refusals; what else fails was no attempt (a body that is none) or is a fault of the server. */
-const REFUSALS = new Set([401, 403, 404, 409, 412, 421, 422, 429]);
+const REFUSALS = new Set([401, 403, 404, 409, 412, 421, 422, 429, 501]);
 
 /** In a row, then so many an hour. */
 const BURST = 20;

@@ -11,6 +11,8 @@ declare module 'fastify' {
     role?: RouteRole;
     /** The audit log's word for what the route changes, such as `endpoint.traffic`: what is refused is told there, too. */
     changes?: string;
+    /** What it tells is of all endpoints: who is kept to some does not get it. */
+    tellsOfAllEndpoints?: boolean;
   }
   interface FastifyRequest {
     actor: Actor;
