@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { FastifyInstance } from 'fastify';
 import { viewMetrics, viewStatuses } from '../control/index.ts';
-import { HeadraceError } from '../core/index.ts';
+import { HeadraceError, within } from '../core/index.ts';
 import type { LiveFigures, TotalsChannel } from '../monitoring/index.ts';
 import {
   createHttpServer,
@@ -22,7 +22,7 @@ import { openServerSecurity } from './open-security.ts';
 import { packageVersion } from './package-version.ts';
 import { presentIngestion, presentModels } from './present-status.ts';
 import { releaseStartMemory } from './release-start-memory.ts';
-import { CLOSE_LIMIT_MS, MODELS_LIMIT_MS, SEND_LIMIT_MS, within } from './stop-limits.ts';
+import { CLOSE_LIMIT_MS, MODELS_LIMIT_MS, SEND_LIMIT_MS } from './stop-limits.ts';
 import { collected } from './telemetry/collected.ts';
 import { telemetrySettings } from './telemetry/telemetry-settings.ts';
 
@@ -177,16 +177,12 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     // Whoever is still being answered past the limit is cut off, or the open socket would hold the process.
     server.server.closeAllConnections();
     const close = async (what: string, closing: PromiseLike<unknown>, limitMs = CLOSE_LIMIT_MS): Promise<void> => {
-      let isClosed = false;
-      const closed = Promise.resolve(closing).then(
-        () => (isClosed = true),
-        (thrown: unknown) => {
-          isClosed = true;
-          logger.error({ err: thrown }, `${what} did not close well`);
-        },
-      );
-      await within(closed, limitMs);
-      if (!isClosed) logger.warn({ limitMs }, `${what} did not close in time; the server stops without`);
+      const closed = Promise.resolve(closing).catch((thrown: unknown) => {
+        logger.error({ err: thrown }, `${what} did not close well`);
+      });
+      await within(closed, limitMs, () => {
+        logger.warn({ limitMs }, `${what} did not close in time; the server stops without`);
+      });
     };
     // First what must not be lost. None waits for another, and each is bounded: a stop that was asked for comes to its end.
     const planesClosed = planes.close();

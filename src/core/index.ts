@@ -69,3 +69,4 @@ export {
   parseValue,
   toJson,
 } from './value.ts';
+export { within } from './within.ts';

@@ -1,7 +1,7 @@
 // What is served right now, swapped whole when the registry changes or an endpoint is loaded: a request keeps the plan it
 // started with, and a model is unloaded only when the last request that holds it has ended.
 
-import { didYouMeanOf, HeadraceError, messageOf } from '../core/index.ts';
+import { didYouMeanOf, HeadraceError, messageOf, within } from '../core/index.ts';
 import { type Definitions, type LiveVersion, resolveService } from '../definitions/index.ts';
 import { readableVersions, type ServedService, type ServiceState, versionIncomplete } from '../registry/index.ts';
 import { type Catalogue, catalogueOf } from './catalogue.ts';
@@ -258,7 +258,11 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
     await directory.refresh();
   };
 
-  const look = (): Promise<void> => within(lookOnce(), LOOK_LIMIT_MS);
+  const look = (): Promise<void> =>
+    within(lookOnce(), LOOK_LIMIT_MS, () => {
+      const sentence = `nothing came within ${LOOK_LIMIT_MS / 1000} s; looking again`;
+      throw new HeadraceError('HR_STORAGE_UNAVAILABLE', sentence);
+    });
 
   let toldOf = '';
   const refresh = (): Promise<void> => {
@@ -328,19 +332,4 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
       await loads.close();
     },
   };
-}
-
-/** What `work` gives; throws HR_STORAGE_UNAVAILABLE when that takes too long. What it then gives is dropped. */
-async function within<T>(work: Promise<T>, limitMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new HeadraceError('HR_STORAGE_UNAVAILABLE', `nothing came within ${limitMs / 1000} s; looking again`));
-    }, limitMs);
-  });
-  try {
-    return await Promise.race([work, limit]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
