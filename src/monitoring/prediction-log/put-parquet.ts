@@ -4,7 +4,7 @@ import { mkdir, open, rename } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { sqlText } from './log-columns.ts';
+import { quoteText } from '../../storage/index.ts';
 import { hourFolder, temporaryFolder } from './segments.ts';
 
 export interface PutParquet {
@@ -32,8 +32,8 @@ export async function putParquet(given: PutParquet): Promise<number> {
   await mkdir(temporaryFolder(directory), { recursive: true });
   for (const [date, hour, start] of hours) {
     const temporary = join(temporaryFolder(directory), `${name}-${randomBytes(6).toString('hex')}.parquet`);
-    await connection.run(`COPY (SELECT * FROM (${select}) WHERE ${hourSql} = TIMESTAMP ${sqlText(start)}) \
-TO ${sqlText(temporary)} (FORMAT parquet, COMPRESSION zstd)`);
+    await connection.run(`COPY (SELECT * FROM (${select}) WHERE ${hourSql} = TIMESTAMP ${quoteText(start)}) \
+TO ${quoteText(temporary)} (FORMAT parquet, COMPRESSION zstd)`);
     await putInPlace(temporary, join(hourFolder(folder, date, hour), `${name}.parquet`));
     await pause?.();
   }

@@ -5,7 +5,7 @@ import type { DuckDBConnection, DuckDBVector } from '@duckdb/node-api';
 import type { Aggregator, AggregatorInput, EventColumns, InputColumn } from '../../aggregation/index.ts';
 import { floorTo, type Micros, type Value } from '../../core/index.ts';
 import type { SourceSpec, ViewSpec } from '../../definitions/index.ts';
-import { quoteName } from '../sources/sql-text.ts';
+import { quoteName } from '../../storage/index.ts';
 import { readAhead } from './read-ahead.ts';
 import { numbersOf, readerOf } from './vector-values.ts';
 

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { link, open, rm } from 'node:fs/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { quoteText } from '../sources/sql-text.ts';
+import { quoteText } from '../../storage/index.ts';
 
 /** SQL of the rows of files of the same columns, in the files' order. */
 export function copyFiles(paths: readonly string[]): string {

@@ -5,9 +5,9 @@ import type { Aggregator, AggregatorInput, EventColumns, InputColumn } from '../
 import type { Micros, Value } from '../../core/index.ts';
 import type { SourceSpec } from '../../definitions/index.ts';
 import type { ViewCodec } from '../../online/index.ts';
+import { quoteName } from '../../storage/index.ts';
 import { readAhead } from '../duckdb/read-ahead.ts';
 import { numbersOf, readerOf } from '../duckdb/vector-values.ts';
-import { quoteName } from '../sources/sql-text.ts';
 import { isDeletedSql, keyed, sameKey, tieOrder } from './fact-sql.ts';
 import { orderColumns, orderReader } from './row-order.ts';
 
