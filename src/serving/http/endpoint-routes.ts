@@ -14,14 +14,13 @@ import {
   EndpointsResponse,
   OutcomesBody,
   OutcomesResponse,
-  ProblemResponse,
+  problems,
   TrafficBody,
   TrafficChangeParams,
   TrafficChangeResponse,
 } from './schemas.ts';
 import { reasonOf } from './security/reason-header.ts';
 
-const problems = { '4xx': ProblemResponse, '5xx': ProblemResponse };
 const tags = ['endpoints'];
 
 export function addEndpointRoutes(
