@@ -53,6 +53,7 @@ export {
   type ScopeFacts,
   type Span,
 } from './scope.ts';
+export { syncPath } from './sync-path.ts';
 export { didYouMean, didYouMeanOf, nearestName } from './suggest.ts';
 export { MOST_MISTAKES, noteMistake } from './input-mistakes.ts';
 export { reportUnknownMembers } from './unknown-members.ts';

@@ -1,9 +1,10 @@
 // Writes a relation's rows as Parquet files by their hour, each durable before its name is there.
 
-import { mkdir, open, rename } from 'node:fs/promises';
+import { mkdir, rename } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
+import { syncPath } from '../../core/index.ts';
 import { quoteText } from '../../storage/index.ts';
 import { hourFolder, temporaryFolder } from './segments.ts';
 
@@ -50,14 +51,5 @@ async function putInPlace(temporary: string, path: string): Promise<void> {
   for (const last = made === undefined ? folder : dirname(made); folder !== last; ) {
     folder = dirname(folder);
     await syncPath(folder);
-  }
-}
-
-async function syncPath(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
