@@ -10,6 +10,7 @@ import { driveApart } from '../load-tests/drive-apart.ts';
 import { ownBytes, residentBytes } from '../load-tests/memory.ts';
 import { createLoadProject } from '../load-tests/own-project.ts';
 import { treesModel } from '../test/support/onnx-model.ts';
+import { median } from './median.ts';
 import { type Figure, type Section, whole } from './report.ts';
 import { type BenchServer, startHeadrace, untilReady } from './servers.ts';
 
@@ -175,7 +176,3 @@ async function predictTimes(
 }
 
 const LONGEST_STEP_SECONDS = 300;
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
-}

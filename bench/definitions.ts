@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { median } from './median.ts';
 
 export interface DefinitionsFigures {
   /** Seconds, medians. `floorSeconds`: files imported and compiled, nothing bundled. */
@@ -40,10 +41,6 @@ async function loadOnce(folder: string, what: string): Promise<number> {
   const script = fileURLToPath(new URL('load-once.ts', import.meta.url));
   const args = ['--conditions=headrace-source', script, folder, what];
   return Number((await promisify(execFile)(process.execPath, args)).stdout);
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }
 
 /** 500 views in 50 files, half of them with a derived column, half with an on-demand view. */

@@ -5,25 +5,46 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { applyRepository, openApp, readEnvironment } from '../src/app/index.ts';
+import { fillOnline } from '../src/cli/fill-online.ts';
 import { silentLogger, silentProgress } from '../src/core/index.ts';
 import { viewVersion } from '../src/definitions/index.ts';
-import { materialize } from '../src/offline/index.ts';
+import type { Values } from './check-answer.ts';
 
 export const USERS = 5000;
 const VIEWS = Array.from({ length: 5 }, (_, at) => `view_${at}`);
 const HOUR_MICROS = 3_600_000_000;
 
-/** By column of a view: its type, and SQL of `i` (the user) and `n` (a number of the column's own). */
-const KINDS: readonly { readonly type: string; readonly sql: (n: number) => string }[] = [
-  ...[1, 2].map(() => ({ type: 'int64', sql: (n: number) => `CAST((i * ${n + 7}) % 10007 AS BIGINT)` })),
-  ...[1, 2, 3].map(() => ({
-    type: 'float64',
-    sql: (n: number) => `CAST(round((i * ${n + 3}) % 99991 / 100, 2) AS DOUBLE)`,
-  })),
-  ...[1, 2, 3].map(() => ({ type: 'float64', sql: (n: number) => `sin(i * ${n + 1} + 0.5)` })),
-  { type: 'bool', sql: (n) => `(i + ${n}) % 3 = 0` },
-  { type: 'string', sql: (n) => `'city ' || ((i * ${n + 1}) % 400)` },
-];
+interface Kind {
+  readonly type: string;
+  /** Of `i` (the user) and `n` (a number of the column's own). */
+  readonly sql: (n: number) => string;
+  /** The same value. */
+  readonly value: (i: number, n: number) => number | boolean | string;
+}
+
+const WHOLE: Kind = {
+  type: 'int64',
+  sql: (n) => `CAST((i * ${n + 7}) % 10007 AS BIGINT)`,
+  value: (i, n) => (i * (n + 7)) % 10_007,
+};
+const DECIMAL: Kind = {
+  type: 'float64',
+  sql: (n) => `CAST(round((i * ${n + 3}) % 99991 / 100, 2) AS DOUBLE)`,
+  value: (i, n) => ((i * (n + 3)) % 99_991) / 100,
+};
+const DOUBLE: Kind = {
+  type: 'float64',
+  sql: (n) => `sin(i * ${n + 1} + 0.5)`,
+  value: (i, n) => Math.sin(i * (n + 1) + 0.5),
+};
+const FLAG: Kind = { type: 'bool', sql: (n) => `(i + ${n}) % 3 = 0`, value: (i, n) => (i + n) % 3 === 0 };
+const TEXT: Kind = {
+  type: 'string',
+  sql: (n) => `'city ' || ((i * ${n + 1}) % 400)`,
+  value: (i, n) => `city ${(i * (n + 1)) % 400}`,
+};
+/** By column of a view. */
+const KINDS = [WHOLE, WHOLE, DECIMAL, DECIMAL, DECIMAL, DOUBLE, DOUBLE, DOUBLE, FLAG, TEXT];
 
 export interface ReadProject {
   readonly directory: string;
@@ -56,8 +77,7 @@ export async function createReadProject(onlineUrl: string): Promise<ReadProject>
     connection.closeSync();
     await applyRepository(app, {});
     const { manifest } = await app.applied();
-    const store = await app.online();
-    await materialize({ ...(await app.offline(silentProgress)), store }, { incremental: false, dryRun: false });
+    await fillOnline(app, { incremental: false, dryRun: false }, { progress: silentProgress, tell: () => {} });
     return {
       directory,
       project,
@@ -67,6 +87,14 @@ export async function createReadProject(onlineUrl: string): Promise<ReadProject>
   } finally {
     await app.close();
   }
+}
+
+/** What a user's features are, by name. */
+export function expectedFeatures(user: number): Values {
+  const entries = VIEWS.flatMap((view, at) =>
+    KINDS.map(({ value }, column) => [`${view}__c${column}`, value(user, at * KINDS.length + column)] as const),
+  );
+  return Object.fromEntries(entries);
 }
 
 function repository(): string {

@@ -2,7 +2,8 @@
 // 100 by columns, with one worker and with two; other keys in each request; short rounds taken in turn, medians.
 
 import { postFor, type LoadResult, medianLoad } from './load.ts';
-import { createReadProject, USERS } from './features-read-project.ts';
+import { ask, checkValues, type Values } from './check-answer.ts';
+import { createReadProject, expectedFeatures, USERS } from './features-read-project.ts';
 import type { Figure, Section } from './report.ts';
 import { type BenchServer, startHeadrace, startScript } from './servers.ts';
 
@@ -44,7 +45,8 @@ export async function measureFeaturesRead(options: MeasureFeaturesRead): Promise
         const server = await startHeadrace(project.directory, { workers: scenario.workers });
         servers.push(server);
         const url = `${server.url}/v1/features/read`;
-        const bytes = await bytesOfAnswer(url, bodies[1] as string);
+        await checkReads(url, bodies, scenario.rows);
+        const bytes = Buffer.byteLength(await ask(url, bodies[1] as string));
         const { port } = new URL(redisUrl);
         const args = [port, project.project, JSON.stringify(project.fields), String(bytes)];
         const floor = await startScript('redis-floor-server.ts', args, project.directory);
@@ -111,15 +113,42 @@ function rateOf({ requestsPerSecond, p50Ms, p99Ms, failures }: LoadResult): stri
 function bodiesOf(rows: number): string[] {
   const options = rows === 1 ? {} : { options: { layout: 'columns' } };
   return Array.from({ length: BODIES }, (_, body) => {
-    const users = Array.from({ length: rows }, (_, row) => ({ user: `user${(body * 7919 + row * 104_729) % USERS}` }));
+    const users = Array.from({ length: rows }, (_, row) => ({ user: `user${userOf(body, row)}` }));
     return JSON.stringify({ service: 'service', rows: users, ...options });
   });
 }
 
-async function bytesOfAnswer(url: string, body: string): Promise<number> {
-  const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
-  const text = await answer.text();
-  if (answer.status !== 200) throw new Error(`it answered ${answer.status}: ${text}`);
-  if (text.includes('NOT_FOUND') || text.includes('INVALID')) throw new Error(`records are missing: ${text}`);
-  return Buffer.byteLength(text);
+function userOf(body: number, row: number): number {
+  return (body * 7919 + row * 104_729) % USERS;
+}
+
+const SAMPLE = 20;
+
+/** Throws where an answer lacks a feature, or has another value than was written. */
+async function checkReads(url: string, bodies: readonly string[], rows: number): Promise<void> {
+  for (let body = 0; body < bodies.length; body += Math.floor(bodies.length / SAMPLE)) {
+    const answer = JSON.parse(await ask(url, bodies[body] as string)) as Columns | { readonly rows: readonly Row[] };
+    for (let row = 0; row < rows; row++) {
+      const { features, statuses } = 'rows' in answer ? (answer.rows[row] as Row) : rowOf(answer, row);
+      const what = `row ${row} of body ${body}`;
+      // They tell of what is not PRESENT.
+      if (Object.keys(statuses).length > 0) throw new Error(`${what} lacks records: ${JSON.stringify(statuses)}`);
+      checkValues(what, features, expectedFeatures(userOf(body, row)));
+    }
+  }
+}
+
+interface Row {
+  readonly features: Values;
+  readonly statuses: Values;
+}
+
+interface Columns {
+  readonly features: Readonly<Record<string, readonly unknown[]>>;
+  readonly statuses: Values;
+}
+
+function rowOf({ features, statuses }: Columns, row: number): Row {
+  const entries = Object.entries(features).map(([name, values]) => [name, values[row]] as const);
+  return { features: Object.fromEntries(entries), statuses };
 }

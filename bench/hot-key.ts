@@ -5,6 +5,7 @@
 import { openApp, readEnvironment } from '../src/app/index.ts';
 import { silentLogger } from '../src/core/index.ts';
 import { openIngestion } from '../src/ingestion/index.ts';
+import { median } from './median.ts';
 import { createPushProject } from './push-project.ts';
 
 export interface HotKeyFigures {
@@ -67,7 +68,7 @@ export async function measureHotKey(options: MeasureHotKey = {}): Promise<HotKey
         for (let at = from; at < from + STRETCHES * STRETCH; at += STRETCH) {
           taken.push(await push(user, at, at + STRETCH, spreadMs));
         }
-        return taken.toSorted((a, b) => a - b)[STRETCHES >> 1] ?? NaN;
+        return median(taken);
       };
       const firstMicros = await stretch(0);
       await push(user, STRETCHES * STRETCH, pushes - STRETCHES * STRETCH, spreadMs);

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { median } from './median.ts';
 
 export interface LoadResult {
   readonly requestsPerSecond: number;
@@ -60,12 +61,11 @@ function latency(text: string, percentile: string): number {
 
 /** Of rounds; failures of all. */
 export function medianLoad(results: readonly LoadResult[]): LoadResult {
-  const median = (pick: (result: LoadResult) => number): number =>
-    results.map(pick).toSorted((a, b) => a - b)[Math.floor(results.length / 2)] ?? NaN;
+  const of = (pick: (result: LoadResult) => number): number => median(results.map(pick));
   return {
-    requestsPerSecond: median((result) => result.requestsPerSecond),
-    p50Ms: median((result) => result.p50Ms),
-    p99Ms: median((result) => result.p99Ms),
+    requestsPerSecond: of((result) => result.requestsPerSecond),
+    p50Ms: of((result) => result.p50Ms),
+    p99Ms: of((result) => result.p99Ms),
     failures: results.reduce((sum, result) => sum + result.failures, 0),
   };
 }

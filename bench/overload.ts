@@ -1,9 +1,6 @@
 // A server that gets twice what its slow model can do: what it still answers in time, how soon it is itself again, and what
 // others notice meanwhile. The load tests' own driver and project; what a large model's loading costs others, too.
 
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { openApp, readEnvironment, registerModelFile } from '../src/app/index.ts';
 import { silentLogger } from '../src/core/index.ts';
 import { driveApart } from '../load-tests/drive-apart.ts';
@@ -17,13 +14,8 @@ import { text } from '../test/support/protobuf.ts';
 import { type Figure, type Section, whole } from './report.ts';
 import { startHeadrace, startScript, untilReady } from './servers.ts';
 
-const [LEAST_GOODPUT, MOST_RECOVERY_MS, MOST_P99_MS, LEAST_OF_BARE_LOOP] = [0.95, 1000, 5, 0.9];
-const CLIENTS = 8;
-/** So long that nothing is refused. */
-const LONG_MS = 9000;
+const [LEAST_GOODPUT, MOST_RECOVERY_MS, MOST_P99_MS] = [0.95, 1000, 5];
 const PROBES_PER_SECOND = 300;
-
-const run = promisify(execFile);
 
 export async function overloadSection({ isQuick }: { readonly isQuick: boolean }): Promise<Section> {
   const project = await createLoadProject();
@@ -33,10 +25,9 @@ export async function overloadSection({ isQuick }: { readonly isQuick: boolean }
     try {
       await untilReady(server);
       const target: LoadServer = { base: server.url, pid: server.pid, target: 'own' };
-      const eight = await measureEight(target, project, isQuick ? 2 : 10);
       const overload = await measureOverload(target, isQuick ? 14 : undefined);
       const loading = await measureLoading(target, versions);
-      return { title: 'Overload', about: ABOUT, figures: [...overload, eight, loading] };
+      return { title: 'Overload', about: ABOUT, figures: [...overload, loading] };
     } finally {
       await server.stop();
     }
@@ -46,7 +37,7 @@ export async function overloadSection({ isQuick }: { readonly isQuick: boolean }
 }
 
 const ABOUT =
-  'One worker; a model of about 20 ms a row, whose capacity is measured over 16 connections that always ask, before and after (their mean counts). Then twice as many requests as that come at their times, each with a deadline of a second; latencies count from when a request was to be sent. Health and a cheap endpoint are asked 100 times a second each meanwhile, and so is a bare Fastify server in a process of its own: its p99 is what the machine allows when server, model and driver share it. Eight clients: against a bare loop that runs the same model in batches of eight, in a process of its own, in turns (medians). Loading: versions of a model of 13 MB, one traffic change after another.';
+  'One worker; a model of about 20 ms a row, whose capacity is measured over 16 connections that always ask, before and after (their mean counts). Then twice as many requests as that come at their times, each with a deadline of a second; latencies count from when a request was to be sent. Health and a cheap endpoint are asked 100 times a second each meanwhile, and so is a bare Fastify server in a process of its own: its p99 is what the machine allows when server, model and driver share it. Loading: versions of a model of 13 MB, one traffic change after another.';
 
 async function measureOverload(server: LoadServer, seconds: number | undefined): Promise<Figure[]> {
   const scenario = scenarios.find(({ name }) => name === 'overload');
@@ -96,38 +87,6 @@ async function measureOverload(server: LoadServer, seconds: number | undefined):
     beside('health'),
     beside('cheap'),
   ];
-}
-
-async function measureEight(server: LoadServer, { slowFile }: LoadProject, seconds: number): Promise<Figure> {
-  const [served, bare]: [number[], number[]] = [[], []];
-  const load = { connections: CLIENTS };
-  for (let round = 0; round < 3; round++) {
-    bare.push(await bareRowsPerSecond(slowFile, seconds));
-    const { streams } = await driveApart({
-      target: server.target,
-      phases: [
-        { name: 'warm-up', seconds: 1 },
-        { name: 'eight', seconds },
-      ],
-      streams: [{ request: 'slow', base: server.base, loads: [load, load], timeoutMs: LONG_MS }],
-    });
-    served.push(streams[0]?.phases[1]?.goodPerSecond ?? NaN);
-  }
-  const ratio = median(served) / median(bare);
-  return {
-    name: `${CLIENTS} clients of the slow model`,
-    value: `${median(served).toFixed(1)}/s`,
-    floor: `bare loop, batches of ${CLIENTS}: ${median(bare).toFixed(1)} rows/s`,
-    ratio: ratio.toFixed(2),
-    mustBe: `≥ ${LEAST_OF_BARE_LOOP}`,
-    isReached: ratio >= LEAST_OF_BARE_LOOP,
-  };
-}
-
-async function bareRowsPerSecond(onnx: string, seconds: number): Promise<number> {
-  const program = fileURLToPath(new URL('bare-loop.ts', import.meta.url));
-  const { stdout } = await run(process.execPath, [program, onnx, String(CLIENTS), String(seconds)]);
-  return Number(stdout);
 }
 
 const LARGE_TREES = 500;
@@ -206,8 +165,4 @@ async function setTraffic(base: string, version: number): Promise<number> {
 
 function ms(value: number): string {
   return `${value.toFixed(1)} ms`;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 }

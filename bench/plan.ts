@@ -11,6 +11,7 @@ import { systemClock } from '../src/core/index.ts';
 import { openRegistry } from '../src/registry/index.ts';
 import { openDatabase } from '../src/storage/index.ts';
 import { writeRepository } from './definitions.ts';
+import { median } from './median.ts';
 import type { Section } from './report.ts';
 
 interface PlanFigures {
@@ -120,7 +121,7 @@ async function registerVersions(folder: string): Promise<void> {
 async function medianOf(rounds: number, measure: () => Promise<number>): Promise<number> {
   const all: number[] = [];
   for (let round = 0; round < rounds; round++) all.push(await measure());
-  return all.toSorted((a, b) => a - b)[all.length >> 1] ?? Number.NaN;
+  return median(all);
 }
 
 /** Seconds of a program of this Node's, which has to end with one of these codes. */

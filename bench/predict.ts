@@ -2,6 +2,8 @@
 // process: varied keys, logging and metrics on, short rounds taken in turn, medians.
 
 import { parseArgs } from 'node:util';
+import { ask } from './check-answer.ts';
+import { checkPredictions } from './check-predict.ts';
 import { loadTool, medianLoad, postFor, type LoadResult } from './load.ts';
 import { createPredictProject } from './predict-project.ts';
 import { type BenchServer, startHeadrace, startScript } from './servers.ts';
@@ -43,14 +45,9 @@ export async function measurePredict(options: MeasurePredict = {}): Promise<Pred
     const server = await startHeadrace(project.directory, { workers });
     servers.push(server);
     const url = `${server.url}/v1/endpoints/${endpoint}/predict`;
-    const body = project.bodies[endpoint];
-    const first = await fetch(url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: body[0] ?? '',
-    });
-    const answer = await first.text();
-    if (first.status !== 200) throw new Error(`predict answered ${first.status}: ${answer}`);
+    await checkPredictions(url, project.endpoints[endpoint]);
+    const { bodies: body } = project.endpoints[endpoint];
+    const answer = await ask(url, body[0] ?? '');
     const ackServer = await startScript('ack-server.ts', [String(answer.length)], project.directory);
     servers.push(ackServer);
     const ackUrl = `${ackServer.url}/ack`;

@@ -3,6 +3,7 @@
 
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { median } from './median.ts';
 import { pushLoadApart, type PushLoadResult } from './push-load.ts';
 import { createPushProject, type PushedSource } from './push-project.ts';
 import { type BenchServer, startHeadrace, startScript } from './servers.ts';
@@ -209,10 +210,6 @@ function medians(results: readonly PushLoadResult[]): PushLoadResult {
     maxMs: of((result) => result.maxMs),
     failures: results.reduce((sum, { failures }) => sum + failures, 0),
   };
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 }
 
 if (import.meta.main) {

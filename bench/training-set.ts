@@ -20,6 +20,7 @@ import {
 import type { FeatureSpec, Manifest, SourceSpec } from '../src/definitions/index.ts';
 import { createTrainingSet, type OfflineDeps } from '../src/offline/index.ts';
 import { openDatabase, openDuckDb } from '../src/storage/index.ts';
+import { median } from './median.ts';
 
 export interface TrainingSetBenchOptions {
   /** Rows of the source of latest values; 100 to a key. */
@@ -184,14 +185,6 @@ async function runProcess(
   clearInterval(watch);
   if (code !== 0) throw new Error(`${line.join(' ')} ended with ${String(code)}: ${said}`);
   return { seconds: (performance.now() - start) / 1000, peakMegabytes: Math.round((peak * 1024) / 1e6) };
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1
-    ? (sorted[middle] as number)
-    : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
 }
 
 /** `ttlDays` null looks back for ever. */

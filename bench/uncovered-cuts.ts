@@ -8,6 +8,7 @@ import { serveInProcess } from '../src/app/serve-worker.ts';
 import { silentLogger, silentProgress } from '../src/core/index.ts';
 import { openIngestion } from '../src/ingestion/index.ts';
 import { materialize } from '../src/offline/index.ts';
+import { median } from './median.ts';
 import { createPushProject, FLOATS, type PushedSource } from './push-project.ts';
 
 export interface UncoveredCutsFigures {
@@ -133,10 +134,6 @@ async function inTurn(work: (user: string) => Promise<unknown>): Promise<[number
     }
   }
   return [median(times.none), median(times.many)];
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 }
 
 if (import.meta.main) {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { type App, applyRepository, openApp, readEnvironment, waitForServers } from '../src/app/index.ts';
 import { silentLogger, silentProgress } from '../src/core/index.ts';
 import { completeVersions, materialize } from '../src/offline/index.ts';
+import { median } from './median.ts';
 import { pushLoadApart, type PushLoadResult } from './push-load.ts';
 import { createPushProject, type PushProject, type PushedSource } from './push-project.ts';
 import { type Figure, type Section, whole } from './report.ts';
@@ -139,10 +140,6 @@ async function inTurn(
 
 const rate = (results: readonly PushLoadResult[]): number =>
   median(results.map(({ requestsPerSecond }) => requestsPerSecond));
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
-}
 
 /** Other windows, and another bound of the latest row: another version of both views. */
 async function changeFeatures(project: PushProject, minutes = 61): Promise<void> {

@@ -11,8 +11,10 @@ export interface Verdict {
   readonly measured: string;
   /** A bare server's figure beside it, where there is one. */
   readonly floor?: string;
-  /** Undefined where the run was too short to tell. */
+  /** Undefined where it was not judged. */
   readonly isMet: boolean | undefined;
+  /** Why it was not judged. */
+  readonly unjudged?: string;
 }
 
 export interface Measured {
@@ -32,9 +34,10 @@ export function judge(scenario: Pick<Scenario, 'thresholds'>, measured: Measured
     .map((threshold) => verdictOf(threshold, measured));
 }
 
-/** Whether the run is one to be content with. */
+/** Whether the run is one to be content with: something was judged, and all of that holds. */
 export function isHeld(verdicts: readonly Verdict[]): boolean {
-  return verdicts.length > 0 && verdicts.every(({ isMet }) => isMet !== false);
+  const judged = verdicts.filter(({ isMet }) => isMet !== undefined);
+  return judged.length > 0 && judged.every(({ isMet }) => isMet);
 }
 
 function verdictOf(threshold: Threshold, measured: Measured): Verdict {
@@ -101,7 +104,7 @@ function shareVerdict(
 }
 
 /** A server takes so long to get to its size: in a shorter run growth says nothing. */
-const LEAST_GROWTH_SECONDS = 60;
+const LEAST_GROWTH_MINUTES = 1;
 
 function growthVerdict(atMost: number, { memoryBytes, seconds }: Measured): Verdict {
   const third = Math.floor(memoryBytes.length / 3);
@@ -114,7 +117,9 @@ function growthVerdict(atMost: number, { memoryBytes, seconds }: Measured): Verd
     threshold: 'memory, last third over the second',
     bound: `≤ ${atMost}`,
     measured: Number.isNaN(growth) ? 'not told' : `${growth.toFixed(3)} (${megabytes(second)}, ${megabytes(last)})`,
-    isMet: seconds < LEAST_GROWTH_SECONDS ? undefined : growth <= atMost,
+    ...(seconds < LEAST_GROWTH_MINUTES * 60
+      ? { isMet: undefined, unjudged: `the run was shorter than ${LEAST_GROWTH_MINUTES} minute` }
+      : { isMet: growth <= atMost }),
   };
 }
 

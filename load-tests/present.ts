@@ -15,14 +15,22 @@ export function presentRun({ scenario, result, verdicts, notes, isHeld }: Scenar
     ...table([['', 'threshold', 'must be', 'measured', 'beside'], ...verdicts.map(verdictRow)]),
     ...(notes.length === 0 ? [] : ['', ...notes.map((note) => `Note: ${note}`)]),
     '',
-    isHeld
-      ? `${scenario} passed`
-      : `${scenario} FAILED: ${verdicts.filter(({ isMet }) => isMet === false).length} broken`,
+    ...verdicts.flatMap(({ threshold, unjudged }) =>
+      unjudged === undefined ? [] : [`${threshold}: not judged, since ${unjudged}`],
+    ),
+    verdictLine(scenario, verdicts, isHeld),
   ].join('\n');
 }
 
 export function presentProgress({ phase, seconds, sent, answered, refused }: DriveProgress): string {
   return `${String(Math.round(seconds)).padStart(4)} s  ${phase}: ${sent} sent, ${answered} answered, ${refused} refused`;
+}
+
+function verdictLine(scenario: string, verdicts: readonly Verdict[], isHeld: boolean): string {
+  const count = (isMet: boolean | undefined): number => verdicts.filter((verdict) => verdict.isMet === isMet).length;
+  const unjudged = count(undefined) === 0 ? '' : `, ${count(undefined)} NOT JUDGED`;
+  if (isHeld) return `${scenario} passed${unjudged === '' ? '' : `: ${count(true)} held${unjudged}`}`;
+  return `${scenario} FAILED: ${count(false)} broken${unjudged}`;
 }
 
 function streamRows({ request, phases }: StreamFigures): string[][] {
@@ -43,7 +51,7 @@ function streamRows({ request, phases }: StreamFigures): string[][] {
 }
 
 function verdictRow({ threshold, bound, measured, floor = '', isMet }: Verdict): string[] {
-  const word = isMet === undefined ? 'too short' : isMet ? 'ok' : 'FAIL';
+  const word = isMet === undefined ? 'not judged' : isMet ? 'ok' : 'FAIL';
   return [word, threshold, bound, measured, floor];
 }
 

@@ -120,10 +120,8 @@ async function spineTimestamp(app: App, action: TrainingSetAction, spine: string
   const connection = await (await app.duckdb()).connect();
   try {
     const isQuery = /^\s*(select|from|with)\s/i.test(spine);
-    const { startPathsAt } = await import('../storage/index.ts');
-    const from = isQuery
-      ? `(${await startPathsAt(connection, spine, directory)}\n)`
-      : `'${spine.replaceAll("'", "''")}'`;
+    const { quoteText, startPathsAt } = await import('../storage/index.ts');
+    const from = isQuery ? `(${await startPathsAt(connection, spine, directory)}\n)` : quoteText(spine);
     const described = await connection.runAndReadAll(`DESCRIBE FROM ${from}`);
     const columns = described.getRowsJS().map((row) => ({ name: String(row[0]), type: String(row[1]) }));
     const timestamps = columns.filter((column) => column.type.startsWith('TIMESTAMP')).map((column) => column.name);

@@ -1,5 +1,6 @@
 // A worker's side of the channel to its primary: what it tells, and the totals that it asks for.
 
+import { within } from '../core/index.ts';
 import type { ToldTotals, TotalsChannel } from '../monitoring/index.ts';
 import type { FromWorker, ToWorker } from './worker-messages.ts';
 
@@ -18,17 +19,12 @@ export function primaryChannel(): TotalsChannel {
   });
   return {
     send: (report) => tell({ kind: 'report', report }),
-    ask: ({ gathers }) =>
-      new Promise((resolve) => {
-        const ask = ++lastAsk;
-        const timer = setTimeout(() => waiting.get(ask)?.(undefined), ASK_LIMIT_MS);
-        waiting.set(ask, (totals) => {
-          waiting.delete(ask);
-          clearTimeout(timer);
-          resolve(totals);
-        });
-        tell({ kind: 'ask', ask, gathers });
-      }),
+    ask({ gathers }) {
+      const ask = ++lastAsk;
+      const answered = new Promise<ToldTotals | undefined>((resolve) => waiting.set(ask, resolve));
+      tell({ kind: 'ask', ask, gathers });
+      return within(answered, ASK_LIMIT_MS).finally(() => waiting.delete(ask));
+    },
   };
 }
 

@@ -147,7 +147,7 @@ export const SETTINGS = [
     key: 'models.memory',
     kind: 'size',
     default: '2GiB',
-    help: 'Memory of a worker for model files: those that nobody serves any more give their place to others.',
+    help: 'Memory of a worker for models: the bytes of their files, times the copies of each. Those that nobody serves give their place to others; a version for which there is no room is not loaded, and its endpoint goes on with the traffic before, or answers 503 where there was none.',
   },
   {
     key: 'models.threads',
@@ -155,7 +155,7 @@ export const SETTINGS = [
     default: 1,
     min: 1,
     max: 256,
-    help: 'Threads of a model that is too slow for the event loop, each with a copy of it.',
+    help: 'Threads of one model in a worker, where it is too slow for the event loop; each has a copy of it, and runs one batch at a time.',
   },
   {
     key: 'models.maxBatchRows',
@@ -163,7 +163,7 @@ export const SETTINGS = [
     default: 256,
     min: 1,
     max: 100_000,
-    help: 'Most rows of one run of a model.',
+    help: 'Most rows of one run of a model. A request with more is answered by several runs; its client sees nothing of that.',
   },
   {
     key: 'models.maxQueuedRows',
@@ -171,13 +171,13 @@ export const SETTINGS = [
     default: 4096,
     min: 1,
     max: 10_000_000,
-    help: 'Rows that may wait for one model in a worker; past it the answer is 429.',
+    help: 'Rows of requests that may wait for one model in a worker before a further one, by deadline: past it that one, or the one with the latest deadline, is answered 429 with `Retry-After`. A request that finds nothing before it gets in with any number of rows.',
   },
   {
     key: 'server.host',
     kind: 'text',
     default: '127.0.0.1',
-    help: 'Address to listen on; one that is not loopback takes keys, tokens or `--insecure`.',
+    help: 'Address to listen on; the server does not start on one that is not loopback without keys, tokens or `--insecure`.',
   },
   { key: 'server.port', kind: 'integer', default: 8080, min: 0, max: 65535, help: 'HTTP port; 0 takes a free one.' },
   {
@@ -188,21 +188,33 @@ export const SETTINGS = [
     max: 65535,
     help: 'Kept for gRPC, which is not served yet.',
   },
-  { key: 'server.workers', kind: 'integer', default: 1, min: 1, max: 1024, help: 'Processes that serve.' },
+  {
+    key: 'server.workers',
+    kind: 'integer',
+    default: 1,
+    min: 1,
+    max: 1024,
+    help: 'Processes that serve one port; limits of a worker are each one’s own.',
+  },
   {
     key: 'server.insecure',
     kind: 'boolean',
     default: false,
     help: 'Let anybody in on an address that is not loopback, while there are no keys.',
   },
-  { key: 'server.bodyLimit', kind: 'size', default: '4MB', help: 'Greatest request body.' },
+  {
+    key: 'server.bodyLimit',
+    kind: 'size',
+    default: '4MB',
+    help: 'Greatest request body, in bytes as they are sent; a larger one is answered 413.',
+  },
   {
     key: 'server.maxRows',
     kind: 'integer',
     default: 10_000,
     min: 1,
     max: 1_000_000,
-    help: 'Most rows in one request.',
+    help: 'Most rows in one request, to predict for, to read or to push; one with more is answered 413.',
   },
   {
     key: 'server.maxInFlight',
@@ -210,7 +222,7 @@ export const SETTINGS = [
     default: 1024,
     min: 1,
     max: 1_000_000,
-    help: 'Requests at once in a worker; past it the answer is 429.',
+    help: 'Predictions, reads, pushes and outcomes that one worker answers at once; a further one is answered 429 with `Retry-After`.',
   },
   {
     key: 'server.maxInFlightBytes',
@@ -224,7 +236,7 @@ export const SETTINGS = [
     default: 1000,
     min: 1,
     max: 3_600_000,
-    help: 'Deadline of a prediction without `X-Request-Timeout-Ms`.',
+    help: 'Milliseconds in which a request without `X-Request-Timeout-Ms` is to be answered; a prediction or a read that is not is answered 504, or 429 at once where the model’s queue leaves it no chance.',
   },
   {
     key: 'server.drainTimeoutMs',
@@ -232,7 +244,7 @@ export const SETTINGS = [
     default: 10_000,
     min: 0,
     max: 3_600_000,
-    help: 'Longest wait for running requests when stopping.',
+    help: 'Milliseconds that running requests have once the server is told to stop; then their connections are cut.',
   },
   {
     key: 'server.bodyTimeoutMs',
@@ -240,7 +252,7 @@ export const SETTINGS = [
     default: 10_000,
     min: 100,
     max: 3_600_000,
-    help: 'In which a request has to arrive whole, headers and body; past it the connection is closed.',
+    help: 'Milliseconds in which a request has to arrive whole, headers and body; past it the answer is 400, and the connection is closed.',
   },
   {
     key: 'server.maxConnections',
@@ -248,7 +260,7 @@ export const SETTINGS = [
     default: 10_000,
     min: 1,
     max: 1_000_000,
-    help: 'Open connections of a worker; further ones are closed at once.',
+    help: 'Open connections of a worker; a further one is closed at once, without an answer.',
   },
   {
     key: 'server.maxStreams',
@@ -256,14 +268,14 @@ export const SETTINGS = [
     default: 100,
     min: 0,
     max: 100_000,
-    help: 'Open streams of events of a worker; past it the answer is 429.',
+    help: 'Open streams of events (`GET /v1/monitoring/stream`) of a worker; a further one is answered 429 with `Retry-After`.',
   },
   {
     key: 'server.rateLimit',
     kind: 'integer',
     min: 1,
     max: 1_000_000,
-    help: 'Requests a second of one key, token or address in a worker; past it the answer is 429. Any number when left out.',
+    help: 'Requests a second of one key, token or address in a worker, as many at once; a further one is answered 429 with `Retry-After`. Any number when left out.',
   },
   {
     key: 'server.tls.cert',
@@ -276,8 +288,12 @@ export const SETTINGS = [
     kind: 'text',
     help: 'Algorithms that tokens are signed by, such as `RS256` or `ES256, EdDSA`; with issuer, audience and a key the server takes tokens.',
   },
-  { key: 'server.jwt.issuer', kind: 'text', help: 'What `iss` of a token must be.' },
-  { key: 'server.jwt.audience', kind: 'text', help: 'What `aud` of a token must be, or hold.' },
+  { key: 'server.jwt.issuer', kind: 'text', help: 'What `iss` of a token must be; another is answered 401.' },
+  {
+    key: 'server.jwt.audience',
+    kind: 'text',
+    help: 'What `aud` of a token must be, or hold; another is answered 401.',
+  },
   {
     key: 'server.jwt.key',
     kind: 'path',
@@ -292,12 +308,12 @@ export const SETTINGS = [
     key: 'server.jwt.rolesClaim',
     kind: 'text',
     default: 'roles',
-    help: 'The claim that lists roles, a list or words; `realm_access.roles` leads into objects.',
+    help: 'The claim that lists roles, a list or words; `realm_access.roles` leads into objects. What takes a role that it does not list is answered 403.',
   },
   {
     key: 'server.jwt.endpointsClaim',
     kind: 'text',
-    help: 'The claim that lists endpoints, `*` for all; when left out tokens may use all.',
+    help: 'The claim that lists endpoints, `*` for all; others are answered 403. When left out tokens may use all.',
   },
   {
     key: 'server.jwt.clockToleranceMs',
@@ -305,7 +321,7 @@ export const SETTINGS = [
     default: 5000,
     min: 0,
     max: 300_000,
-    help: 'How far another’s clock may be off in `exp` and `nbf`.',
+    help: 'Milliseconds that another’s clock may be off in `exp` and `nbf`; a token that is off by more is answered 401.',
   },
   {
     key: 'log.level',

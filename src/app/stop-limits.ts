@@ -11,14 +11,3 @@ export const SEND_LIMIT_MS = 3000;
 export const STORES_LIMIT_MS = 3000;
 /** A worker that still is there after this hangs, and is killed: nothing can be lost by it that could be saved. */
 export const KILL_LIMIT_MS = CLOSE_LIMIT_MS + SEND_LIMIT_MS + STORES_LIMIT_MS + 2000;
-
-/** Resolves when `work` does, or when its time is up. */
-export async function within(work: PromiseLike<unknown>, limitMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<void>((resolve) => (timer = setTimeout(resolve, limitMs)));
-  try {
-    await Promise.race([work, limit]);
-  } finally {
-    clearTimeout(timer);
-  }
-}

@@ -2,9 +2,9 @@
 // none waits for another that it doesn't need: a stop that was asked for comes to its end.
 
 import type { FastifyInstance } from 'fastify';
-import type { Logger } from '../core/index.ts';
+import { type Logger, within } from '../core/index.ts';
 import type { ServingPlanes } from '../serving/index.ts';
-import { CLOSE_LIMIT_MS, MODELS_LIMIT_MS, SEND_LIMIT_MS, within } from './stop-limits.ts';
+import { CLOSE_LIMIT_MS, MODELS_LIMIT_MS, SEND_LIMIT_MS } from './stop-limits.ts';
 
 export interface StopServing {
   readonly planes: Pick<ServingPlanes, 'drain' | 'close'>;
@@ -35,16 +35,12 @@ async function stop({ planes, server, drainLimitMs, logger, parts, lastFigures }
   // Whoever is still being answered past the limit is cut off, or the open socket would hold the process.
   server.server.closeAllConnections();
   const close = async (what: string, closing: PromiseLike<unknown>, limitMs = CLOSE_LIMIT_MS): Promise<void> => {
-    let isClosed = false;
-    const closed = Promise.resolve(closing).then(
-      () => (isClosed = true),
-      (thrown: unknown) => {
-        isClosed = true;
-        logger.error({ err: thrown }, `${what} did not close well`);
-      },
-    );
-    await within(closed, limitMs);
-    if (!isClosed) logger.warn({ limitMs }, `${what} did not close in time; the server stops without`);
+    const closed = Promise.resolve(closing).catch((thrown: unknown) => {
+      logger.error({ err: thrown }, `${what} did not close well`);
+    });
+    await within(closed, limitMs, () => {
+      logger.warn({ limitMs }, `${what} did not close in time; the server stops without`);
+    });
   };
   // First what must not be lost.
   const planesClosed = planes.close();

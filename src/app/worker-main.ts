@@ -1,13 +1,13 @@
 // A worker of `headrace serve`: started by the primary with one argument, stopped by its message or by a signal.
 
 import cluster from 'node:cluster';
-import { HeadraceError, toHeadraceError } from '../core/index.ts';
+import { HeadraceError, toHeadraceError, within } from '../core/index.ts';
 import { endDespite } from './end-despite.ts';
 import { openApp } from './open-app.ts';
 import { primaryChannel, tell, told } from './primary-channel.ts';
 import { serveInProcess } from './serve-worker.ts';
 import { SERVING_QUERY_TIMEOUT_MS, stopSignal } from './start-server.ts';
-import { STORES_LIMIT_MS, within } from './stop-limits.ts';
+import { STORES_LIMIT_MS } from './stop-limits.ts';
 import type { ToWorker, WorkerStart } from './worker-messages.ts';
 
 /** As long as the primary waits past the drain limit. */

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { HeadraceError, invalid, messageOf, parseJson } from '../core/index.ts';
 import type { DataType } from '../core/index.ts';
 import type { SourceSpec } from '../definitions/index.ts';
-import type { DuckDb } from '../storage/index.ts';
+import { type DuckDb, quoteName, quoteText } from '../storage/index.ts';
 import { usageError } from './command.ts';
 
 /** The file's rows as JSON data. Throws HR_USAGE for another ending, HR_SOURCE_UNREADABLE, HR_INVALID naming the line. */
@@ -46,14 +46,14 @@ async function readParquet(file: string, source: SourceSpec, duckdb: DuckDb): Pr
   if (!existsSync(file)) throw new HeadraceError('HR_SOURCE_UNREADABLE', `there is no file ${file}.`);
   const connection = await duckdb.connect();
   try {
-    const path = `'${file.replaceAll("'", "''")}'`;
+    const path = quoteText(file);
     const described = await connection.runAndReadAll(
       `SELECT name FROM (DESCRIBE SELECT * FROM read_parquet(${path})) AS d(name, type, a, b, c, e)`,
     );
     const present = new Set(described.getRows().map(([name]) => String(name)));
     const members = source.columns
       .filter(({ name }) => present.has(name))
-      .map(({ name, type }) => `'${name.replaceAll("'", "''")}': ${jsonOf(name, type)}`);
+      .map(({ name, type }) => `${quoteText(name)}: ${jsonOf(name, type)}`);
     if (members.length === 0)
       throw new HeadraceError('HR_SOURCE_UNREADABLE', `${file} has none of the columns of source "${source.name}".`);
     const reader = await connection.runAndReadAll(
@@ -69,7 +69,7 @@ async function readParquet(file: string, source: SourceSpec, duckdb: DuckDb): Pr
 }
 
 function jsonOf(name: string, type: DataType): string {
-  const column = `"${name.replaceAll('"', '""')}"`;
+  const column = quoteName(name);
   switch (type.kind) {
     case 'bytes':
       return `to_base64(${column})`;

@@ -54,6 +54,7 @@ export {
   type ScopeFacts,
   type Span,
 } from './scope.ts';
+export { syncPath } from './sync-path.ts';
 export { didYouMean, didYouMeanOf, nearestName } from './suggest.ts';
 export { MOST_MISTAKES, noteMistake } from './input-mistakes.ts';
 export { reportUnknownMembers } from './unknown-members.ts';
@@ -70,3 +71,4 @@ export {
   parseValue,
   toJson,
 } from './value.ts';
+export { within } from './within.ts';

@@ -4,6 +4,7 @@
 import type { DataType, Field } from '../core/index.ts';
 import {
   type Manifest,
+  mayLack,
   type ModelSpec,
   type ResolvedService,
   resolveService,
@@ -182,17 +183,12 @@ function listView(
   };
 }
 
-/** Whether rows must carry a request column, and what stands in for it where they don't. The one place that says so. */
-function presenceOf(field: Field & { readonly isOptional?: boolean }): Pick<RequestColumn, 'isRequired' | 'default'> {
-  if (field.default !== undefined) return { isRequired: false, default: field.default };
-  return { isRequired: field.isOptional !== true };
-}
-
 function listRequest(columns: readonly Field[], services: readonly ResolvedService[]): RequestColumn[] {
   return columns.map((field) => ({
     name: field.name,
     type: field.type,
-    ...presenceOf(field),
+    isRequired: !mayLack(field),
+    ...(field.default !== undefined && { default: field.default }),
     description: purposeOf(field.name, services),
   }));
 }

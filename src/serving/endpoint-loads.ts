@@ -1,7 +1,7 @@
 // Loads what endpoints are to serve, beside what they serve: a poll never waits for a model, what can't be loaded leaves
 // what was there, and is tried again where trying again can help.
 
-import { HeadraceError, type Logger, type Micros, toHeadraceError } from '../core/index.ts';
+import { HeadraceError, type Logger, type Micros, toHeadraceError, within } from '../core/index.ts';
 import { isTransient } from '../models/index.ts';
 import type { EndpointState, PreparedTraffic } from '../registry/index.ts';
 import type { CompileOptions, EndpointPlan } from './endpoint-plan.ts';
@@ -152,16 +152,8 @@ export function createEndpointLoads(deps: EndpointLoadsDeps): EndpointLoads {
     logger.warn({ endpoint: name, revision, reason }, 'traffic that was asked for can not be loaded');
   };
 
-  const withinLimit = async (name: string, load: Load, options: CompileOptions): Promise<EndpointPlan> => {
+  const withinLimit = (name: string, load: Load, options: CompileOptions): Promise<EndpointPlan> => {
     let isLate = false;
-    let timer: NodeJS.Timeout | undefined;
-    const limit = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        isLate = true;
-        const sentence = `it was not loaded within ${limitMs / 1000} s`;
-        reject(new HeadraceError('HR_MODEL_NOT_READY', sentence));
-      }, limitMs);
-    });
     const compiling = load.compile(options);
     compiling.then(
       (plan) => {
@@ -169,11 +161,10 @@ export function createEndpointLoads(deps: EndpointLoadsDeps): EndpointLoads {
       },
       () => {},
     );
-    try {
-      return await Promise.race([compiling, limit]);
-    } finally {
-      clearTimeout(timer);
-    }
+    return within(compiling, limitMs, () => {
+      isLate = true;
+      throw new HeadraceError('HR_MODEL_NOT_READY', `it was not loaded within ${limitMs / 1000} s`);
+    });
   };
 
   const start = (name: string, load: Load): void => {
@@ -274,10 +265,7 @@ export function createEndpointLoads(deps: EndpointLoadsDeps): EndpointLoads {
       const loading = [...slots.values()].flatMap(({ active, next }) => [active.loading, next?.loading]);
       const running = loading.filter((one) => one !== undefined);
       if (running.length === 0) return;
-      let timer: NodeJS.Timeout | undefined;
-      const limit = new Promise<void>((resolve) => (timer = setTimeout(resolve, limitMs)));
-      await Promise.race([Promise.all(running), limit]);
-      clearTimeout(timer);
+      await within(Promise.all(running), limitMs);
     },
     slots: () =>
       new Map(

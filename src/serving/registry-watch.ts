@@ -1,7 +1,7 @@
 // Looks again and again at what the registry says, has it loaded when it changed, and tells the registry what this server
 // serves by it. One look at a time; one that hangs is given up, and what it still finds is not taken.
 
-import { HeadraceError, messageOf } from '../core/index.ts';
+import { HeadraceError, messageOf, within } from '../core/index.ts';
 import { createRedactionCheck } from './redaction-check.ts';
 import { createSelfReport } from './self-report.ts';
 import type { ServingDeps } from './serving-deps.ts';
@@ -90,7 +90,11 @@ export function createRegistryWatch(deps: ServingDeps, loader: SnapshotLoader): 
     await directory.refresh();
   };
 
-  const look = (): Promise<void> => within(lookOnce(), LOOK_LIMIT_MS);
+  const look = (): Promise<void> =>
+    within(lookOnce(), LOOK_LIMIT_MS, () => {
+      const sentence = `nothing came within ${LOOK_LIMIT_MS / 1000} s; looking again`;
+      throw new HeadraceError('HR_STORAGE_UNAVAILABLE', sentence);
+    });
 
   /** Versions that are being filled may be complete by now. */
   const checkWaiting = async (): Promise<void> => {
@@ -132,19 +136,4 @@ export function createRegistryWatch(deps: ServingDeps, loader: SnapshotLoader): 
       await report.leave();
     },
   };
-}
-
-/** What `work` gives; throws HR_STORAGE_UNAVAILABLE when that takes too long. What it then gives is dropped. */
-async function within<T>(work: Promise<T>, limitMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new HeadraceError('HR_STORAGE_UNAVAILABLE', `nothing came within ${limitMs / 1000} s; looking again`));
-    }, limitMs);
-  });
-  try {
-    return await Promise.race([work, limit]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -1,7 +1,7 @@
 // A process that was stopped for long still holds what it served then: view versions that were removed meanwhile among it.
 // It looks at the registry before it answers anything.
 
-import { setTimeout as delay } from 'node:timers/promises';
+import { within } from '../core/index.ts';
 
 export interface Wake {
   /** To be called at every tick of a timer, which a stopped process has not. */
@@ -29,8 +29,7 @@ export function createWake(
         () => {},
         () => {},
       );
-      const limit = delay(lookLimitMs, undefined, { ref: false });
-      looking = Promise.race([looked, limit]).then(() => {
+      looking = within(looked, lookLimitMs).then(() => {
         looking = undefined;
         lastMs = nowMs();
       });

@@ -3,6 +3,7 @@ export { openDatabase } from './database/open-database.ts';
 export { nodeDuckType } from './duckdb/duck-types.ts';
 export { type DuckDb, type DuckDbOptions, openDuckDb } from './duckdb/open-duckdb.ts';
 export { startPathsAt } from './duckdb/query-paths.ts';
+export { quoteName, quoteText } from './duckdb/quote.ts';
 export { getBlob, getUnchecked, putBlob, putBlobFile, sizeOfBlob } from './object-store/blobs.ts';
 export { openObjectStore } from './object-store/open-object-store.ts';
 export type { S3Options } from './object-store/s3/s3-object-store.ts';

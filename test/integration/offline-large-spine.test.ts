@@ -3,8 +3,8 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { MICROS_PER_HOUR } from '../../src/core/index.ts';
+import { quoteText } from '../../src/storage/index.ts';
 import { createTrainingSet } from '../../src/offline/index.ts';
-import { quoteText } from '../../src/offline/sources/sql-text.ts';
 import {
   definitionsOf,
   fields,

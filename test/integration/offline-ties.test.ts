@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { createTrainingSet } from '../../src/offline/index.ts';
-import { quoteText } from '../../src/offline/sources/sql-text.ts';
+import { quoteText } from '../../src/storage/index.ts';
 import {
   definitionsOf,
   fields,

@@ -1,7 +1,7 @@
 // The live stream: bounded, cheap however many watch, and no reason for a stopping server to wait.
 
 import fastify, { type FastifyInstance } from 'fastify';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { silentLogger } from '../../src/core/index.ts';
 import { createEventStreams } from '../../src/serving/http/event-stream.ts';
 import { sendProblem } from '../../src/serving/http/problem.ts';
@@ -13,12 +13,14 @@ const STREAM = request('GET', '/stream', ['Host: localhost']).replace('Connectio
 let app: FastifyInstance;
 let url: string;
 let gathered = 0;
+let opened = 0;
 const start = async (
   live: () => Promise<unknown> = () => Promise.resolve({}),
   maxStreams = 100,
   identify?: () => Promise<void>,
 ): Promise<void> => {
   gathered = 0;
+  opened = 0;
   const count = (): Promise<unknown> => {
     gathered++;
     return live();
@@ -29,14 +31,23 @@ const start = async (
   const log = createRequestLog(silentLogger, 'errors');
   app.setErrorHandler((error, asked, reply) => sendProblem(reply, asked, error, log));
   if (identify !== undefined) app.addHook('onRequest', identify);
-  app.get('/stream', (asked, reply) => streams.open(asked, reply));
+  app.get('/stream', (asked, reply) => {
+    opened++;
+    return streams.open(asked, reply);
+  });
   app.addHook('preClose', (done) => {
     streams.endAll();
     done();
   });
   url = await app.listen({ host: '127.0.0.1', port: 0 });
 };
-afterEach(() => app.close());
+// The streams' second is the test's to pass.
+beforeEach(() => void vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] }));
+const passSecond = (): void => void vi.advanceTimersByTime(1000);
+afterEach(async () => {
+  await app.close();
+  vi.useRealTimers();
+});
 
 const watch = async (count: number): Promise<RawSocket[]> => {
   const watchers = await Promise.all(Array.from({ length: count }, () => openRaw(url)));
@@ -44,25 +55,22 @@ const watch = async (count: number): Promise<RawSocket[]> => {
   return watchers;
 };
 const documents = ({ text }: RawSocket): number => text().split('event: stats').length - 1;
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe('live streams', () => {
   it('share one gathering a second, and each hears at once', async () => {
     await start();
     const watchers = await watch(50);
-    for (const one of watchers) await expect.poll(() => documents(one), { timeout: 900 }).toBeGreaterThan(0);
+    for (const one of watchers) await expect.poll(() => documents(one)).toBe(1);
     const before = gathered;
     expect(before).toBeLessThanOrEqual(2);
-    await sleep(3000);
-    expect(gathered - before).toBeGreaterThanOrEqual(2);
-    expect(gathered - before).toBeLessThanOrEqual(4);
-    for (const one of watchers) expect(documents(one)).toBeGreaterThanOrEqual(3);
+    for (let second = 1; second <= 3; second++) {
+      passSecond();
+      for (const one of watchers) await expect.poll(() => documents(one)).toBe(1 + second);
+      expect(gathered).toBe(before + second);
+    }
     for (const { socket } of watchers) socket.destroy();
-    await sleep(1200);
-    const left = gathered;
-    await sleep(1500);
     // Nobody watches: nothing is gathered.
-    expect(gathered).toBe(left);
+    await expect.poll(() => vi.getTimerCount()).toBe(0);
   });
 
   it('are at most server.maxStreams; one that ends makes room', async () => {
@@ -93,7 +101,7 @@ describe('live streams', () => {
     await expect.poll(() => new Promise((done) => app.server.getConnections((_, count) => done(count)))).toBe(0);
     goOn();
     isAsked = Promise.resolve();
-    await sleep(100);
+    await expect.poll(() => opened).toBe(30);
     const watchers = await watch(3);
     for (const one of watchers) await expect.poll(() => one.text()).toContain('HTTP/1.1 200');
     for (const { socket } of watchers) socket.destroy();
@@ -103,9 +111,10 @@ describe('live streams', () => {
     let fails = true;
     await start(() => (fails ? Promise.reject(new Error('away')) : Promise.resolve({})));
     const [one = expect.fail()] = await watch(1);
-    await sleep(1200);
+    await expect.poll(() => gathered).toBe(1);
     fails = false;
-    await expect.poll(() => documents(one), { timeout: 3000 }).toBeGreaterThan(0);
+    passSecond();
+    await expect.poll(() => documents(one)).toBe(1);
     one.socket.destroy();
   });
 });
@@ -119,7 +128,8 @@ describe('a stop', () => {
     deaf.socket.pause();
     deaf.socket.write(STREAM);
     for (const one of readers) await expect.poll(() => documents(one), { timeout: 3000 }).toBeGreaterThan(0);
-    await sleep(1500);
+    passSecond();
+    for (const one of readers) await expect.poll(() => documents(one), { timeout: 3000 }).toBeGreaterThan(1);
     const startMs = performance.now();
     await app.close();
     expect(performance.now() - startMs).toBeLessThan(3000);

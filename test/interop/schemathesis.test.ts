@@ -7,7 +7,7 @@ import { bringSchemathesis } from '../support/schemathesis.ts';
 import { skipBecause } from '../support/skips.ts';
 import { TYPED_REPOSITORY } from '../support/typed-shop.ts';
 
-const LIMIT_SECONDS = 120;
+const LIMIT_SECONDS = 60;
 
 const schemathesis = bringSchemathesis();
 if (typeof schemathesis === 'string') skipBecause(`Schemathesis against the OpenAPI document: ${schemathesis}`);

@@ -5,9 +5,10 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compareValues, type Field, HeadraceError, type Row, type Value } from '../../src/core/index.ts';
 import type { FeatureSpec, ViewSpec } from '../../src/definitions/index.ts';
+import { quoteName } from '../../src/storage/index.ts';
 import { replayWindows } from '../../src/offline/duckdb/window-replay.ts';
 import { fromDuck, toDuck } from '../../src/offline/duckdb/vector-values.ts';
-import { duckType, quoteName } from '../../src/offline/sources/sql-text.ts';
+import { duckType } from '../../src/offline/sources/sql-text.ts';
 import { manifestOf, type OfflineWorld, openOfflineWorld, sourceOf, TYPES, viewOf } from '../support/offline-world.ts';
 import { oracleView, sameValue } from '../support/oracle.ts';
 

@@ -27,8 +27,8 @@ import type {
 import { type EventLog, type LogWriter, openEventLog, type PushedRow } from '../../src/events/index.ts';
 import { fromDuck, toDuck } from '../../src/offline/duckdb/vector-values.ts';
 import type { OfflineDeps } from '../../src/offline/index.ts';
-import { castSql, duckType, quoteName, quoteText } from '../../src/offline/sources/sql-text.ts';
-import { openDatabase, openDuckDb, openObjectStore } from '../../src/storage/index.ts';
+import { castSql, duckType } from '../../src/offline/sources/sql-text.ts';
+import { openDatabase, openDuckDb, openObjectStore, quoteName, quoteText } from '../../src/storage/index.ts';
 
 export interface OfflineWorld {
   readonly directory: string;

@@ -1,8 +1,9 @@
 // A threshold that is broken breaks the run: each kind is shown to hold and to fail, and what was not measured never holds.
 
 import { describe, expect, it } from 'vitest';
-import { isHeld, judge, type Measured } from '../../load-tests/judge.ts';
+import { isHeld, judge, type Measured, type Verdict } from '../../load-tests/judge.ts';
 import type { PhaseFigures } from '../../load-tests/outcomes.ts';
+import { presentRun } from '../../load-tests/present.ts';
 import { type Scenario, scenarios, shorten, type Threshold } from '../../load-tests/scenarios.ts';
 
 const figures = (over: Partial<PhaseFigures>): PhaseFigures => ({
@@ -25,7 +26,7 @@ function hold(threshold: Threshold, over: Partial<PhaseFigures>, more: Partial<M
   const measured = { result: { streams }, memoryBytes: [], seconds: 100, capacityPerSecond: 100, ...more };
   const verdicts = judge({ thresholds: [threshold] }, measured);
   expect(verdicts).toHaveLength(1);
-  expect(isHeld(verdicts)).toBe(verdicts[0]?.isMet !== false);
+  expect(isHeld(verdicts)).toBe(verdicts[0]?.isMet === true);
   return verdicts[0]?.isMet;
 }
 
@@ -74,6 +75,36 @@ describe('a threshold', () => {
     expect(hold(growth, {}, { memoryBytes: [50, 90, 100, 100, 100, 120] })).toBe(false);
     expect(hold(growth, {}, { memoryBytes: [] })).toBe(false);
     expect(hold(growth, {}, { memoryBytes: [1, 1, 9], seconds: 20 })).toBeUndefined();
+  });
+
+  it('that was not judged says why, and neither breaks a run nor holds it', () => {
+    const streams = [{ request: 'slow' as const, phases: [figures({})], firstFault: null }];
+    const judgedWith = (atMost: number): readonly Verdict[] =>
+      judge(
+        {
+          thresholds: [
+            { measure: 'growth', atMost: 1.1 },
+            { measure: 'latency', ...at, percentile: 99, atMostMs: atMost },
+          ],
+        },
+        { result: { streams }, memoryBytes: [1, 1, 9], seconds: 20 },
+      );
+    const [growth] = judgedWith(8);
+    expect(growth?.unjudged).toBe('the run was shorter than 1 minute');
+    expect(isHeld(judgedWith(8))).toBe(true);
+    expect(isHeld(judgedWith(7))).toBe(false);
+    const shown = (atMost: number): string[] => {
+      const verdicts = judgedWith(atMost);
+      const result = { streams: [], seconds: 20, lateP99Ms: 0, driverCores: 0, isCut: false };
+      const run = { scenario: 'soak', result, capacity: null, verdicts, notes: [], isHeld: isHeld(verdicts) };
+      return presentRun(run).split('\n');
+    };
+    expect(shown(8).some((line) => line.startsWith('not judged  memory'))).toBe(true);
+    expect(shown(8)).toContain(
+      'memory, last third over the second: not judged, since the run was shorter than 1 minute',
+    );
+    expect(shown(8).at(-1)).toBe('soak passed: 1 held, 1 NOT JUDGED');
+    expect(shown(7).at(-1)).toBe('soak FAILED: 1 broken, 1 NOT JUDGED');
   });
 
   it('shows the bare server’s figure beside', () => {

@@ -5,14 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type DuckDb, openDuckDb, startPathsAt } from '../../src/storage/index.ts';
+import { type DuckDb, openDuckDb, quoteText, startPathsAt } from '../../src/storage/index.ts';
 
 let root: string;
 let duckdb: DuckDb;
 let connection: DuckDBConnection;
 const entered = process.cwd();
-
-const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
 /** Folders with files of the same names; each says in which it lies. */
 async function fill(folder: string, says: string): Promise<string> {
@@ -20,7 +18,9 @@ async function fill(folder: string, says: string): Promise<string> {
   mkdirSync(join(path, 'data'), { recursive: true });
   for (const name of ['s.parquet', 's.csv', 'data/a.parquet', 'data/b.csv', 'no ending', "it's.csv"]) {
     const format = name.endsWith('.parquet') ? 'parquet' : 'csv';
-    await connection.run(`COPY (SELECT ${quoted(says)} AS says) TO ${quoted(join(path, name))} (FORMAT ${format})`);
+    await connection.run(
+      `COPY (SELECT ${quoteText(says)} AS says) TO ${quoteText(join(path, name))} (FORMAT ${format})`,
+    );
   }
   return path;
 }
@@ -79,13 +79,13 @@ describe('relative file names of a query', () => {
 
   it('are found there too where the query puts them together only as it runs', async () => {
     const directory = await fill('user', 'user');
-    await connection.run(`COPY (SELECT 'user' AS says) TO ${quoted(join(directory, 'only here.csv'))}`);
+    await connection.run(`COPY (SELECT 'user' AS says) TO ${quoteText(join(directory, 'only here.csv'))}`);
     expect(await ask(`FROM read_csv('only' || ' here.csv')`, directory)).toEqual([['user']]);
   });
 
   it('leave whole paths, names of common tables and all other text alone', async () => {
     const directory = await fill('user', 'user');
-    const whole = quoted(join(root, 'process', 's.csv'));
+    const whole = quoteText(join(root, 'process', 's.csv'));
     for (const query of [
       `FROM ${whole}`,
       `SELECT 's.csv' AS a, says AS "data/b.csv" FROM ${whole}`,

@@ -58,13 +58,13 @@ export interface HeadraceConfig {
     readonly redact?: string;
   };
   readonly models?: {
-    /** Memory of a worker for model files. Such as `2GiB`, or bytes. */
+    /** Memory of a worker for models, all copies together: `2GiB`, or bytes. What finds no room is not loaded. */
     readonly memory?: string | number;
-    /** Threads of a model that is too slow for the event loop. */
+    /** Threads of one model in a worker, where it is too slow for the event loop. */
     readonly threads?: number;
-    /** Most rows of one run of a model. */
+    /** Most rows of one run of a model; a request with more is answered by several. */
     readonly maxBatchRows?: number;
-    /** Rows that may wait for one model in a worker. */
+    /** Rows that may wait for one model in a worker; past it the answer is 429. */
     readonly maxQueuedRows?: number;
   };
   readonly server?: {
@@ -74,25 +74,25 @@ export interface HeadraceConfig {
     readonly workers?: number;
     /** Allow an address that is not loopback without keys. */
     readonly insecure?: boolean;
-    /** Greatest request body: `4MB`. */
+    /** Greatest request body, such as `4MB`; past it the answer is 413. */
     readonly bodyLimit?: Size;
-    /** Most rows in one request. */
+    /** Most rows in one request; past it the answer is 413. */
     readonly maxRows?: number;
-    /** Requests at once in a worker; past it the answer is 429. */
+    /** Predictions, reads, pushes and outcomes at once in a worker; past it the answer is 429. */
     readonly maxInFlight?: number;
     /** Bytes of request bodies that a worker reads or works at, at once: `256MiB`; past it the answer is 429. */
     readonly maxInFlightBytes?: Size;
-    /** Deadline of a prediction without `X-Request-Timeout-Ms`. */
+    /** Deadline of a request without `X-Request-Timeout-Ms`; past it the answer is 504. */
     readonly requestTimeoutMs?: number;
-    /** Longest wait for running requests when stopping. */
+    /** Longest wait for running requests when stopping; then their connections are cut. */
     readonly drainTimeoutMs?: number;
-    /** In which a request has to arrive whole, headers and body. */
+    /** In which a request has to arrive whole, headers and body; past it the answer is 400. */
     readonly bodyTimeoutMs?: number;
-    /** Open connections of a worker. */
+    /** Open connections of a worker; further ones are closed at once. */
     readonly maxConnections?: number;
-    /** Open streams of events of a worker. */
+    /** Open streams of events of a worker; past it the answer is 429. */
     readonly maxStreams?: number;
-    /** Requests a second of one key, token or address in a worker. */
+    /** Requests a second of one key, token or address in a worker; past it the answer is 429. */
     readonly rateLimit?: number;
     /** PEM files: with both the server speaks HTTPS. */
     readonly tls?: {

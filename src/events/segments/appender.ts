@@ -2,9 +2,9 @@
 // commit). After a failed write the segment is never written again: the head of the next says how much of it counts.
 
 import { type FileHandle, open } from 'node:fs/promises';
-import { HeadraceError, messageOf } from '../../core/index.ts';
+import { HeadraceError, messageOf, syncPath } from '../../core/index.ts';
 import type { CutRecord } from '../event-log.ts';
-import { type LocalSegment, removeSegment, segmentPath, syncFolder } from './local-segments.ts';
+import { type LocalSegment, removeSegment, segmentPath } from './local-segments.ts';
 import { advance, type LogRecord, packHead, type Positions } from './log-record.ts';
 
 /** A log as it stands on disk: what a new one begins with, and what one found after a crash goes on from. */
@@ -64,7 +64,7 @@ export function createAppender(log: StandingLog, options: AppenderOptions): Appe
     try {
       await writeAll(handle, head, 0);
       await handle.datasync();
-      await syncFolder(folder);
+      await syncPath(folder);
     } catch (error) {
       await handle.close().catch(() => {});
       await removeSegment(folder, seq).catch(() => {});

@@ -1,6 +1,6 @@
 // A log's folder on disk: `<number>-<token>/`, with one file per segment that isn't shipped yet.
 
-import { open, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** A segment that is only on this disk. It grows while it is written; `bytes` are those acknowledged or void. */
@@ -29,16 +29,6 @@ export async function listSegments(folder: string): Promise<number[]> {
   return names
     .flatMap((name) => (/^\d{10,}\.log$/.test(name) ? [Number.parseInt(name, 10)] : []))
     .sort((a, b) => a - b);
-}
-
-/** Makes names in the folder as durable as what they name. */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 export const removeSegment = (folder: string, seq: number): Promise<void> =>

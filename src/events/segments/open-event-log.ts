@@ -4,12 +4,12 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { type Clock, HeadraceError, type Logger } from '../../core/index.ts';
+import { type Clock, HeadraceError, type Logger, syncPath } from '../../core/index.ts';
 import type { Database, ObjectStore } from '../../storage/index.ts';
 import type { EventLog, LogWriter, WriterRow } from '../event-log.ts';
 import type { StandingLog } from './appender.ts';
 import { type FolderLock, tryLock } from './folder-lock.ts';
-import { folderName, segmentKey, syncFolder } from './local-segments.ts';
+import { folderName, segmentKey } from './local-segments.ts';
 import { inLogFolder } from './log-folder.ts';
 import { ENDED_PREFIX, type LogContext, openLogWriter } from './log-writer.ts';
 import { readShipped } from './read-shipped.ts';
@@ -90,7 +90,7 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
       if (name.startsWith(NEW_PREFIX)) {
         folder = join(path, folderName(row.number, row.token));
         await rename(join(path, name), folder);
-        await syncFolder(path);
+        await syncPath(path);
       }
       // Read again: it was another's until now.
       const current = await writers.find(row.number);
@@ -122,11 +122,11 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
     // Locked before it has a row: whoever sees the row finds it held.
     const { token, fresh, lock } = await makeFolder(path);
     try {
-      await syncFolder(path);
+      await syncPath(path);
       const row = await writers.register(token, hostname(), clock.nowMicros());
       const folder = join(path, folderName(row.number, token));
       await rename(fresh, folder);
-      await syncFolder(path);
+      await syncPath(path);
       return hold(row, folder, lock, {
         positions: NEW_LOG_POSITIONS,
         cuts: new Map(),

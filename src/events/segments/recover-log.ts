@@ -3,12 +3,12 @@
 // synced: it may only be in the memory of the system, and what comes after builds on it.
 
 import { open, readFile } from 'node:fs/promises';
-import type { Logger } from '../../core/index.ts';
+import { type Logger, syncPath } from '../../core/index.ts';
 import type { WriterRow } from '../event-log.ts';
 import type { StandingLog } from './appender.ts';
 import { logDamaged } from './damage.ts';
 import { readFrame } from './frame.ts';
-import { listSegments, type LocalSegment, removeSegment, segmentPath, syncFolder } from './local-segments.ts';
+import { listSegments, type LocalSegment, removeSegment, segmentPath } from './local-segments.ts';
 import type { Positions, SegmentHead } from './log-record.ts';
 import { checkSegment, headOf, type SegmentId } from './segment.ts';
 import type { ShippedTable } from './shipped-table.ts';
@@ -95,7 +95,7 @@ async function syncFound(folder: string, lastSeq: number): Promise<void> {
   } finally {
     await handle.close();
   }
-  await syncFolder(folder);
+  await syncPath(folder);
 }
 
 /** Undefined for a torn head, which only the last segment may have. */

@@ -1,6 +1,7 @@
 // One thread of a model and what it has been given: a batch that runs, and maybe the next one in its other buffer. A thread
 // that ends or falls silent is replaced.
 
+import { within } from '../../core/index.ts';
 import type { Signature, Tensor } from '../model-runtime.ts';
 import type { Batch, Segment } from '../queue/queued-job.ts';
 import type { RunCost } from '../queue/run-cost.ts';
@@ -8,7 +9,7 @@ import { type RowShapes, rowShapesOf } from '../row-shapes.ts';
 import { isText } from '../tensor-arrays.ts';
 import { isWhole } from '../tensor-work.ts';
 import { type BatchBuffers, bindBatch, createBuffers, hasShapes } from './batch-buffers.ts';
-import { type ModelThread, within } from './model-thread.ts';
+import type { ModelThread } from './model-thread.ts';
 import type { SlotMemory, ThreadReply } from './thread-messages.ts';
 
 export interface ModelLane {

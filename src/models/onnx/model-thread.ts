@@ -1,7 +1,7 @@
 // One thread for a model, seen from the thread that serves: orders go in, replies come back in order, and it may end.
 
 import { Worker } from 'node:worker_threads';
-import { HeadraceError, messageOf } from '../../core/index.ts';
+import { HeadraceError, messageOf, within } from '../../core/index.ts';
 import type { Opened, ThreadOrder, ThreadReply } from './thread-messages.ts';
 
 export interface ModelThread {
@@ -118,17 +118,6 @@ export function startThread(script: URL = SCRIPT): ModelThread {
     },
     exited,
   };
-}
-
-/** Waits for `work`, so long at most. */
-export function within(work: Promise<unknown>, limitMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, limitMs);
-    void work.finally(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }
 
 function threadEnded(why: string): HeadraceError {

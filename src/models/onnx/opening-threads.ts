@@ -1,5 +1,6 @@
 // The threads in which models are opened and measured: few at once, kept a while for the next, given to models that stay.
 
+import { fewAtOnce } from '../../core/index.ts';
 import { type ModelThread, startThread } from './model-thread.ts';
 
 export interface OpeningThreads {
@@ -11,8 +12,7 @@ const IDLE_MS = 1000;
 
 export function createOpeningThreads(most: number, start: () => ModelThread = startThread): OpeningThreads {
   const idle: { thread: ModelThread; timer: NodeJS.Timeout }[] = [];
-  const waiting: (() => void)[] = [];
-  let busy = 0;
+  const inTurn = fewAtOnce(most);
 
   const takeThread = (): ModelThread => {
     const kept = idle.pop();
@@ -34,22 +34,17 @@ export function createOpeningThreads(most: number, start: () => ModelThread = st
   };
 
   return {
-    async withThread(use) {
-      if (busy >= most) await new Promise<void>((resolve) => waiting.push(resolve));
-      else busy++;
-      const thread = takeThread();
-      try {
-        const { result, isFree } = await use(thread);
-        if (isFree) keep(thread);
-        return result;
-      } catch (thrown) {
-        thread.abandon();
-        throw thrown;
-      } finally {
-        const next = waiting.shift();
-        if (next === undefined) busy--;
-        else next();
-      }
-    },
+    withThread: (use) =>
+      inTurn(async () => {
+        const thread = takeThread();
+        try {
+          const { result, isFree } = await use(thread);
+          if (isFree) keep(thread);
+          return result;
+        } catch (thrown) {
+          thread.abandon();
+          throw thrown;
+        }
+      }),
   };
 }

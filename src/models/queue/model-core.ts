@@ -1,6 +1,6 @@
 // What every loaded model does, whatever runs it: takes work in, tells works what became of them, counts, and ends well.
 
-import { cancelled, deadlinePassed, HeadraceError } from '../../core/index.ts';
+import { cancelled, deadlinePassed, HeadraceError, within } from '../../core/index.ts';
 import type { ModelStatistics, RefusalReason, Signature, Tensor } from '../model-runtime.ts';
 import type { ModelWork } from '../model-work.ts';
 import { rowBytes, type RowShapes, rowShapesOf } from '../row-shapes.ts';
@@ -176,13 +176,7 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
     async close(limitMs) {
       isClosed = true;
       if (running.size === 0 && queue.rows === 0) return;
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, limitMs);
-        whenIdle = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
+      await within(new Promise<void>((resolve) => (whenIdle = resolve)), limitMs);
       const left = [...queue.clear(), ...[...running].flatMap(({ segments }) => segments.map(({ job }) => job))];
       for (const job of left) {
         if (job.isTold) continue;

@@ -15,6 +15,7 @@ import { deleteOldest, removeLeftovers } from './log-retention.ts';
 import { putParquet } from './put-parquet.ts';
 import {
   listWriters,
+  noneIfGone,
   parquetFolder,
   schemaFolder,
   type Segment,
@@ -142,8 +143,4 @@ async function compactSegment(
   }
   await rm(path, { force: true });
   await pause?.();
-}
-
-export function noneIfGone(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== 'ENOENT') throw error;
 }

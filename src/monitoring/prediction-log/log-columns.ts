@@ -2,7 +2,7 @@
 
 import { DOUBLE, type DuckDBType, INTEGER, LIST, VARCHAR } from '@duckdb/node-api';
 import type { DataType, Field } from '../../core/index.ts';
-import { nodeDuckType } from '../../storage/index.ts';
+import { nodeDuckType, quoteName, quoteText } from '../../storage/index.ts';
 import { fieldsOf, type NamedSchema, type Section, SECTIONS } from './arm-schema.ts';
 import type { PredictionTable } from './load-segment.ts';
 import type { RecordKind } from './segments.ts';
@@ -56,12 +56,7 @@ export function emptySql(kind: RecordKind): string {
 export const newestOutcome =
   'QUALIFY row_number() OVER (PARTITION BY prediction_id, endpoint ORDER BY recorded_at DESC, observed_at DESC, outcome::VARCHAR DESC) = 1';
 
-export function sqlText(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
-}
-
-export const sqlName = (name: string): string => `"${name.replaceAll('"', '""')}"`;
-export const sqlList = (texts: readonly string[]): string => `[${texts.map(sqlText).join(', ')}]`;
+export const sqlList = (texts: readonly string[]): string => `[${texts.map(quoteText).join(', ')}]`;
 
 /** Columns of the table that a schema's records are appended to: these, one a field (`v0`, …), the number of each feature's status (`s0`, …). */
 export function flatColumns({ fields, schema }: NamedSchema): FlatColumn[] {
@@ -111,8 +106,8 @@ export function typedSql({ named, table, statuses: names }: PredictionTable): st
     named.schema.featureFields.map((_, feature) => `${sqlList(names)}[s${feature} + 1]`),
   );
   return `SELECT prediction_id, request_id, trace_id, ${microsSql('predicted')} AS predicted_at, latency::BIGINT AS latency_micros, \
-${sqlText(endpoint)} AS endpoint, ${sqlText(model)} AS model, ${version}::INTEGER AS version, ${sqlText(variant)} AS variant, \
-${sqlText(arm)} AS arm, unit, ${structs.join(', ')}, ${statuses} AS statuses, altered::JSON AS altered FROM ${table}`;
+${quoteText(endpoint)} AS endpoint, ${quoteText(model)} AS model, ${version}::INTEGER AS version, ${quoteText(variant)} AS variant, \
+${quoteText(arm)} AS arm, unit, ${structs.join(', ')}, ${statuses} AS statuses, altered::JSON AS altered FROM ${table}`;
 }
 
 const microsSql = (value: string): string => `make_timestamp(${value}::BIGINT) AT TIME ZONE 'UTC'`;
@@ -130,7 +125,7 @@ function structSql(named: NamedSchema, section: Section, values: readonly string
   const names = structNames(named, section);
   return values.length === 0
     ? 'NULL::BOOLEAN'
-    : `struct_pack(${values.map((value, i) => `${sqlName(names[i] as string)} := ${value}`).join(', ')})`;
+    : `struct_pack(${values.map((value, i) => `${quoteName(names[i] as string)} := ${value}`).join(', ')})`;
 }
 
 /** Members of the struct: fields' names, with a number behind one that differs from an earlier one only by its case. */
@@ -163,14 +158,14 @@ const jsonObject = (named: NamedSchema, section: Section): string =>
 function jsonStruct(column: string, fields: readonly Field[], members: readonly string[]): string {
   if (fields.length === 0) return `'{}'::JSON`;
   const valueOf = (at: number, kindOf: typeof jsonValue): string =>
-    kindOf(fields[at]?.type as DataType, `${column}.${sqlName(members[at] as string)}`);
+    kindOf(fields[at]?.type as DataType, `${column}.${quoteName(members[at] as string)}`);
   if (fields.some(({ name }, at) => name !== members[at] || !/^\w+$/.test(name))) {
-    return `json_object(${fields.map(({ name }, at) => `${sqlText(name)}, ${valueOf(at, jsonValue)}`).join(', ')})`;
+    return `json_object(${fields.map(({ name }, at) => `${quoteText(name)}, ${valueOf(at, jsonValue)}`).join(', ')})`;
   }
   const isPlain = fields.every(({ type }) => jsonMember(type, '') === '');
   const struct = isPlain
     ? column
-    : `struct_pack(${members.map((name, at) => `${sqlName(name)} := ${valueOf(at, jsonMember)}`).join(', ')})`;
+    : `struct_pack(${members.map((name, at) => `${quoteName(name)} := ${valueOf(at, jsonMember)}`).join(', ')})`;
   return fields.some(({ type }) => isFloat(type)) ? `hr_json(to_json(${struct}))` : `to_json(${struct})`;
 }
 

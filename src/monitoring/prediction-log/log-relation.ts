@@ -4,6 +4,7 @@
 import { readFile } from 'node:fs/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { formatTimestamp, type Micros, MICROS_PER_HOUR } from '../../core/index.ts';
+import { quoteText } from '../../storage/index.ts';
 import { findKeptSchema, readKeptSchema } from './kept-schemas.ts';
 import { LEGACY_MISSING, type LegacySegment, legacySql, listLegacySegments } from './legacy-segments.ts';
 import { createLogTables, outcomesSql } from './load-segment.ts';
@@ -15,7 +16,6 @@ import {
   newestOutcome,
   readableSql,
   sqlList,
-  sqlText,
   typedSql,
 } from './log-columns.ts';
 import { listParquet, listWriters, type ParquetFile, type RecordKind, type Segment } from './segments.ts';
@@ -172,7 +172,7 @@ function inRange(sql: string, { from, to, endpoint }: LogRange): string {
   const conditions = [
     ...(from === undefined ? [] : [`${at} >= ${timeSql(from)}`]),
     ...(to === undefined ? [] : [`${at} < ${timeSql(to)}`]),
-    ...(endpoint === undefined ? [] : [`endpoint = ${sqlText(endpoint)}`]),
+    ...(endpoint === undefined ? [] : [`endpoint = ${quoteText(endpoint)}`]),
   ];
   return conditions.length === 0 ? sql : `SELECT * FROM (${sql}) WHERE ${conditions.join(' AND ')}`;
 }
@@ -182,4 +182,4 @@ function isWanted({ hour, schema }: ParquetFile, { from = -Infinity, to = Infini
   return hour < to && hour + MICROS_PER_HOUR > from;
 }
 
-const timeSql = (at: Micros): string => `${sqlText(formatTimestamp(at))}::TIMESTAMPTZ`;
+const timeSql = (at: Micros): string => `${quoteText(formatTimestamp(at))}::TIMESTAMPTZ`;

@@ -1,10 +1,11 @@
 // Writes a relation's rows as Parquet files by their hour, each durable before its name is there.
 
-import { mkdir, open, rename } from 'node:fs/promises';
+import { mkdir, rename } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { sqlText } from './log-columns.ts';
+import { syncPath } from '../../core/index.ts';
+import { quoteText } from '../../storage/index.ts';
 import { hourFolder, temporaryFolder } from './segments.ts';
 
 export interface PutParquet {
@@ -32,8 +33,8 @@ export async function putParquet(given: PutParquet): Promise<number> {
   await mkdir(temporaryFolder(directory), { recursive: true });
   for (const [date, hour, start] of hours) {
     const temporary = join(temporaryFolder(directory), `${name}-${randomBytes(6).toString('hex')}.parquet`);
-    await connection.run(`COPY (SELECT * FROM (${select}) WHERE ${hourSql} = TIMESTAMP ${sqlText(start)}) \
-TO ${sqlText(temporary)} (FORMAT parquet, COMPRESSION zstd)`);
+    await connection.run(`COPY (SELECT * FROM (${select}) WHERE ${hourSql} = TIMESTAMP ${quoteText(start)}) \
+TO ${quoteText(temporary)} (FORMAT parquet, COMPRESSION zstd)`);
     await putInPlace(temporary, join(hourFolder(folder, date, hour), `${name}.parquet`));
     await pause?.();
   }
@@ -50,14 +51,5 @@ async function putInPlace(temporary: string, path: string): Promise<void> {
   for (const last = made === undefined ? folder : dirname(made); folder !== last; ) {
     folder = dirname(folder);
     await syncPath(folder);
-  }
-}
-
-async function syncPath(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

@@ -4,10 +4,10 @@
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, floorTo, HeadraceError, MICROS_PER_HOUR } from '../../core/index.ts';
+import { type Clock, floorTo, HeadraceError, MICROS_PER_HOUR, syncPath } from '../../core/index.ts';
 import type { NamedSchema } from './arm-schema.ts';
 import { KIND, packFrame, SEGMENT_HEAD } from './frame.ts';
-import { endedPath, openPath, segmentName, segmentsFolder } from './segments.ts';
+import { endedPath, noneIfGone, openPath, segmentName, segmentsFolder } from './segments.ts';
 import { takeLease, type WriterLease } from './writer-lease.ts';
 
 export interface SegmentWriter {
@@ -71,7 +71,7 @@ export function createSegmentWriter(options: SegmentWriterOptions): SegmentWrite
       syncedLength: 0,
     };
     // The names must be as durable as what is in the file.
-    for (const path of [folder, segmentsFolder(directory)]) await syncFolder(path);
+    for (const path of [folder, segmentsFolder(directory)]) await syncPath(path);
     return segment;
   };
 
@@ -94,7 +94,7 @@ export function createSegmentWriter(options: SegmentWriterOptions): SegmentWrite
     } finally {
       await ended.handle.close();
       if (ended.syncedLength === 0) await rm(path, { force: true });
-      else await rename(path, endedPath(ended.folder, ended.name)).catch(unlessGone);
+      else await rename(path, endedPath(ended.folder, ended.name)).catch(noneIfGone);
     }
   };
 
@@ -174,19 +174,6 @@ async function takePlace(directory: string): Promise<Place> {
   const token = randomBytes(6).toString('hex');
   const folder = join(segmentsFolder(directory), token);
   return { token, folder, lease: await takeLease(folder) };
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-function unlessGone(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'ENOENT') throw error;
 }
 
 const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined);

@@ -119,3 +119,8 @@ export async function namesIn(folder: string): Promise<string[]> {
     throw error;
   });
 }
+
+/** For what another process may have renamed or removed meanwhile. */
+export function noneIfGone(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error;
+}

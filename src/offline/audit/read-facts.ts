@@ -3,12 +3,13 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Field, Micros, Row, Value } from '../../core/index.ts';
 import type { FeatureSpec, SourceSpec } from '../../definitions/index.ts';
+import { quoteName } from '../../storage/index.ts';
 import { keyCondition } from '../duckdb/point-keys.ts';
 import { readAhead } from '../duckdb/read-ahead.ts';
 import { readerOf, toDuck } from '../duckdb/vector-values.ts';
 import type { FactsRelation } from '../facts/facts.ts';
 import type { ReadPlan } from '../plan.ts';
-import { duckType, quoteName } from '../sources/sql-text.ts';
+import { duckType } from '../sources/sql-text.ts';
 import { earliestSeen, type Fact } from './evaluate-view.ts';
 
 /** A sampled row's key and the time its view is served at. */

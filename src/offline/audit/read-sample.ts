@@ -2,10 +2,11 @@
 
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { absentValueOf, type Field, HeadraceError, type Micros, type Row, type Value } from '../../core/index.ts';
+import { quoteName, quoteText } from '../../storage/index.ts';
 import { fromDuck } from '../duckdb/vector-values.ts';
 import type { TrainingSetPlan } from '../plan.ts';
 import { queryWork } from '../sources/source-errors.ts';
-import { castSql, quoteName, quoteText } from '../sources/sql-text.ts';
+import { castSql } from '../sources/sql-text.ts';
 import type { TrainingSetRecord } from '../training-sets/record.ts';
 
 export interface Sample {

@@ -2,12 +2,13 @@
 // replay is run over. DuckDB joins, sorts and spills; nothing here holds more than a chunk.
 
 import type { DuckDBConnection, DuckDBVector } from '@duckdb/node-api';
-import type { Aggregator, AggregatorInput, EventColumns, InputColumn } from '../../aggregation/index.ts';
-import { floorTo, type Micros, type Value } from '../../core/index.ts';
+import type { Aggregator, AggregatorInput, EventColumns } from '../../aggregation/index.ts';
+import { floorTo, type Micros } from '../../core/index.ts';
 import type { SourceSpec, ViewSpec } from '../../definitions/index.ts';
-import { quoteName } from '../sources/sql-text.ts';
+import { quoteName } from '../../storage/index.ts';
+import { inputColumns, readInput } from './input-columns.ts';
 import { readAhead } from './read-ahead.ts';
-import { numbersOf, readerOf } from './vector-values.ts';
+import { numbersOf } from './vector-values.ts';
 
 /** A view's events and the (key, time) pairs at which its windows are wanted. */
 export interface EventStreamRequest {
@@ -182,24 +183,6 @@ function tieColumns(source: SourceSpec): string[] {
   return [...created, '__hr_writer', '__hr_offset', ...content];
 }
 
-/** An input as columns of the stream, in the form of an InputColumn: values and, for numbers, their validity. */
-function inputColumns({ type }: AggregatorInput, name: string): string[] {
-  const valid = `CAST(${name} IS NOT NULL AS UTINYINT)`;
-  switch (type.kind) {
-    case 'int64':
-      return [valid, `CAST(${name} >> 32 AS DOUBLE)`, `CAST(${name} & 4294967295 AS DOUBLE)`];
-    case 'timestamp':
-      return [valid, `CAST(epoch_us(${name}) AS DOUBLE)`];
-    case 'bool':
-    case 'int32':
-    case 'float32':
-    case 'float64':
-      return [valid, `CAST(${name} AS DOUBLE)`];
-    default:
-      return [name];
-  }
-}
-
 function toEventChunk(
   column: (index: number) => DuckDBVector,
   size: number,
@@ -213,26 +196,6 @@ function toEventChunk(
     eventMicros: numbersOf<Float64Array>(column(2)),
     knownMicros: numbersOf<Float64Array>(column(3)),
     rows: numbersOf<Float64Array>(column(4)),
-    inputs: inputs.map(({ type }): InputColumn => {
-      switch (type.kind) {
-        case 'int64':
-          return {
-            valid: numbersOf<Uint8Array>(column(at++)),
-            numbers: numbersOf<Float64Array>(column(at++)),
-            low: numbersOf<Float64Array>(column(at++)),
-          };
-        case 'bool':
-        case 'int32':
-        case 'float32':
-        case 'float64':
-        case 'timestamp':
-          return { valid: numbersOf<Uint8Array>(column(at++)), numbers: numbersOf<Float64Array>(column(at++)) };
-        default: {
-          const read = readerOf(column(at++), type);
-          const values: Value[] = Array.from({ length: size }, (_, row) => read(row));
-          return { values, valid: Uint8Array.from(values, (value) => (value === null ? 0 : 1)) };
-        }
-      }
-    }),
+    inputs: inputs.map((input) => readInput(input, size, () => column(at++))),
   };
 }

@@ -4,7 +4,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { FactsRelation } from '../facts/facts.ts';
 import type { ReadPlan } from '../plan.ts';
-import { quoteName } from '../sources/sql-text.ts';
+import { quoteName } from '../../storage/index.ts';
 import { keyCondition } from './point-keys.ts';
 
 /**

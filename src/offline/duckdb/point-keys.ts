@@ -3,7 +3,8 @@
 
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { ReadPlan } from '../plan.ts';
-import { duckType, quoteName } from '../sources/sql-text.ts';
+import { quoteName } from '../../storage/index.ts';
+import { duckType } from '../sources/sql-text.ts';
 
 export interface PointTables {
   /**

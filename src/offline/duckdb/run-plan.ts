@@ -4,11 +4,11 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Field, Progress } from '../../core/index.ts';
 import { type Definitions, functionOf, type ServiceTransform } from '../../definitions/index.ts';
-import type { DuckDb } from '../../storage/index.ts';
+import { type DuckDb, quoteName } from '../../storage/index.ts';
 import type { TrainingSetPlan } from '../plan.ts';
 import type { FactsRelation } from '../facts/facts.ts';
 import { queryWork } from '../sources/source-errors.ts';
-import { duckType, quoteName } from '../sources/sql-text.ts';
+import { duckType } from '../sources/sql-text.ts';
 import { SPINE_TABLE, type Spine } from '../training-sets/load-spine.ts';
 import { type ReadResult, runRead } from './run-read.ts';
 import { registerTransform } from './user-functions.ts';

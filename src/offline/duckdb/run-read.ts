@@ -2,10 +2,10 @@
 
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { FeatureSpec } from '../../definitions/index.ts';
-import type { DuckDb } from '../../storage/index.ts';
+import { type DuckDb, quoteName } from '../../storage/index.ts';
 import type { ReadPlan } from '../plan.ts';
 import type { FactsRelation } from '../facts/facts.ts';
-import { duckType, quoteName } from '../sources/sql-text.ts';
+import { duckType } from '../sources/sql-text.ts';
 import { replayLatest } from './latest-replay.ts';
 import { makePoints } from './point-keys.ts';
 import { replayWindows } from './window-replay.ts';

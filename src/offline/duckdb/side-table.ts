@@ -2,8 +2,7 @@
 // stream of its own connection without a word, so the rows go through a second one; DuckDB holds and spills them.
 
 import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api';
-import type { DuckDb } from '../../storage/index.ts';
-import { quoteName } from '../sources/sql-text.ts';
+import { type DuckDb, quoteName } from '../../storage/index.ts';
 
 export interface SideTable {
   /** In the order of the table's columns; the chunk may be used again afterwards. */

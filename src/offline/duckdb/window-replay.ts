@@ -4,8 +4,8 @@ import { type DuckDBConnection, DuckDBDataChunk, DOUBLE, type DuckDBType, type D
 import { type Aggregator, compileAggregator, type TileState } from '../../aggregation/index.ts';
 import type { DataType, Value } from '../../core/index.ts';
 import type { FeatureSpec } from '../../definitions/index.ts';
-import type { DuckDb } from '../../storage/index.ts';
-import { duckType, quoteName } from '../sources/sql-text.ts';
+import { type DuckDb, quoteName } from '../../storage/index.ts';
+import { duckType } from '../sources/sql-text.ts';
 import { nodeDuckType } from '../../storage/index.ts';
 import { type EventStreamRequest, openEventStream } from './event-stream.ts';
 import { replay } from './replay.ts';

@@ -3,8 +3,9 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { HeadraceError, typeName } from '../../core/index.ts';
 import type { SourceSpec } from '../../definitions/index.ts';
+import { quoteName, quoteText } from '../../storage/index.ts';
 import { queryWork } from '../sources/source-errors.ts';
-import { duckType, fractionInText, quoteName, quoteText } from '../sources/sql-text.ts';
+import { duckType, fractionInText } from '../sources/sql-text.ts';
 import type { PinnedSnapshot } from './facts.ts';
 import { castColumn, columnsOf, type FileRows, NOT_IN_LOG, ROWS_PER_FILE } from './raw-rows.ts';
 

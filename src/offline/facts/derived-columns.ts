@@ -10,8 +10,9 @@ import {
   type OnFailedValue,
   type SourceSpec,
 } from '../../definitions/index.ts';
+import { quoteName } from '../../storage/index.ts';
 import { registerDerive } from '../duckdb/user-functions.ts';
-import { duckType, quoteName } from '../sources/sql-text.ts';
+import { duckType } from '../sources/sql-text.ts';
 import { noRows } from './raw-rows.ts';
 
 /**

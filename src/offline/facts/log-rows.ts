@@ -5,7 +5,7 @@ import { HeadraceError } from '../../core/index.ts';
 import type { SourceSpec } from '../../definitions/index.ts';
 import type { EventLog, WriterRow } from '../../events/index.ts';
 import { type Coverage, coveredCut, NOTHING_COVERED } from '../../online/index.ts';
-import { quoteName, quoteText } from '../sources/sql-text.ts';
+import { quoteName, quoteText } from '../../storage/index.ts';
 import type { FactsDeps } from './facts.ts';
 import { columnName, type LogFile, logFiles, PLACE_COLUMNS, sourceFolder } from './log-cache.ts';
 import { endedSpans } from './log-spans.ts';

@@ -4,7 +4,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Micros } from '../../core/index.ts';
 import type { SourceSpec } from '../../definitions/index.ts';
 import { NOTHING_COVERED } from '../../online/index.ts';
-import { quoteName } from '../sources/sql-text.ts';
+import { quoteName } from '../../storage/index.ts';
 import type { FactsDeps, PinnedSnapshot } from './facts.ts';
 import { openFacts } from './open-facts.ts';
 

@@ -3,8 +3,9 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { didYouMean, HeadraceError, typeName } from '../../core/index.ts';
 import type { SourceSpec } from '../../definitions/index.ts';
+import { quoteName } from '../../storage/index.ts';
 import { queryWork } from '../sources/source-errors.ts';
-import { castSql, duckType, quoteName } from '../sources/sql-text.ts';
+import { castSql, duckType } from '../sources/sql-text.ts';
 
 /** Rows of one file: a row's number is its file's index times this, plus its place in the file. */
 export const ROWS_PER_FILE = 2 ** 36;

@@ -11,10 +11,10 @@ import {
   type OnFailedValue,
   type SourceSpec,
 } from '../../definitions/index.ts';
-import type { DuckDb } from '../../storage/index.ts';
+import { type DuckDb, quoteName } from '../../storage/index.ts';
 import { createRowAppender } from '../duckdb/row-appender.ts';
 import { fromDuck } from '../duckdb/vector-values.ts';
-import { duckType, quoteName } from '../sources/sql-text.ts';
+import { duckType } from '../sources/sql-text.ts';
 import { derivedSql } from './derived-columns.ts';
 
 /** Rows of a source's declared columns to the same rows with its derived ones. Throws HR_TRANSFORM_FAILED. */

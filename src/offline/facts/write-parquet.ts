@@ -1,9 +1,10 @@
 // Parquet files of our own that are there whole or not at all, and never change once they are there.
 
 import { randomUUID } from 'node:crypto';
-import { link, open, rm } from 'node:fs/promises';
+import { link, rm } from 'node:fs/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { quoteText } from '../sources/sql-text.ts';
+import { syncPath } from '../../core/index.ts';
+import { quoteText } from '../../storage/index.ts';
 
 /** SQL of the rows of files of the same columns, in the files' order. */
 export function copyFiles(paths: readonly string[]): string {
@@ -23,12 +24,7 @@ export async function writeWhole(connection: DuckDBConnection, sql: string, path
   const unfinished = `${path}.unfinished-${randomUUID()}`;
   try {
     await connection.run(`COPY (${sql}) TO ${quoteText(unfinished)} (FORMAT parquet, COMPRESSION zstd)`);
-    const handle = await open(unfinished, 'r');
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+    await syncPath(unfinished);
     await link(unfinished, path).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'EEXIST') throw error;
     });

@@ -55,7 +55,7 @@ export function createBasePacker(codec: ViewCodec, run: number, asOf: Micros): B
   };
 }
 
-function latestRow(rows: LatestRows, row: number): LatestRow {
+export function latestRow(rows: LatestRows, row: number): LatestRow {
   return {
     eventMicros: rows.eventMicros[row] as number,
     knownMicros: rows.knownMicros[row] as number,

@@ -4,7 +4,8 @@
 import type { DataType } from '../../core/index.ts';
 import type { SourceSpec } from '../../definitions/index.ts';
 import type { ViewCodec } from '../../online/index.ts';
-import { duckType, quoteName } from '../sources/sql-text.ts';
+import { quoteName } from '../../storage/index.ts';
+import { duckType } from '../sources/sql-text.ts';
 
 /** Names of the key columns that `keyed` adds, in the entity's order. */
 export function keyNames({ keyTypes }: ViewCodec): string[] {

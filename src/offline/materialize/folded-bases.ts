@@ -7,6 +7,7 @@ import type { Micros } from '../../core/index.ts';
 import { type BaseState, type LatestRow, packBase, type ViewCodec, type ViewEvent } from '../../online/index.ts';
 import { readAhead } from '../duckdb/read-ahead.ts';
 import { numbersOf, readerOf } from '../duckdb/vector-values.ts';
+import { latestRow } from './base-packer.ts';
 import { columnType, streamedType } from './fact-sql.ts';
 import { createKeyReader } from './key-column.ts';
 import type { KeyTable } from './key-table.ts';
@@ -69,17 +70,8 @@ async function* readChunks(connection: DuckDBConnection, sql: string): AsyncGene
 function latestReader(chunk: DuckDBDataChunk, first: number, codec: ViewCodec): (row: number) => LatestRow | null {
   const rows = readLatestRows(chunk, first, codec);
   const event = readerOf(chunk.getColumnVector(first), { kind: 'float64' });
-  return (row) => {
-    // A key without a winner has nulls in its place.
-    if (event(row) === null) return null;
-    return {
-      eventMicros: rows.eventMicros[row] as number,
-      knownMicros: rows.knownMicros[row] as number,
-      order: rows.orders[row] as Uint8Array,
-      ...(rows.isDeleted(row) && { deleted: true }),
-      values: rows.columns.map(({ read }) => read(row)),
-    };
-  };
+  // A key without a winner has nulls in its place.
+  return (row) => (event(row) === null ? null : latestRow(rows, row));
 }
 
 /** Folds each key's events in turn; `of` is asked with rising numbers, and its state is used again. */

@@ -3,7 +3,7 @@
 
 import type { Micros } from '../../core/index.ts';
 import type { ViewCodec } from '../../online/index.ts';
-import { quoteName } from '../sources/sql-text.ts';
+import { quoteName } from '../../storage/index.ts';
 import {
   columnType,
   isDeletedSql,

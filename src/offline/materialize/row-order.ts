@@ -3,8 +3,8 @@
 import type { DuckDBDataChunk } from '@duckdb/node-api';
 import { encodeOrder } from '../../core/index.ts';
 import type { SourceSpec } from '../../definitions/index.ts';
+import { quoteName } from '../../storage/index.ts';
 import { numbersOf, readerOf } from '../duckdb/vector-values.ts';
-import { quoteName } from '../sources/sql-text.ts';
 import { columnType, streamed, streamedType } from './fact-sql.ts';
 
 /** Of all rows of files where the source names no created order. */

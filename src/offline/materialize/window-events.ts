@@ -1,13 +1,14 @@
 // Events of touched keys for the tiles, key by key: DuckDB joins, sorts and spills; nothing here holds more than a chunk.
 
 import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api';
-import type { Aggregator, AggregatorInput, EventColumns, InputColumn } from '../../aggregation/index.ts';
-import type { Micros, Value } from '../../core/index.ts';
+import type { Aggregator, EventColumns } from '../../aggregation/index.ts';
+import type { Micros } from '../../core/index.ts';
 import type { SourceSpec } from '../../definitions/index.ts';
 import type { ViewCodec } from '../../online/index.ts';
+import { quoteName } from '../../storage/index.ts';
+import { inputColumns, readInput } from '../duckdb/input-columns.ts';
 import { readAhead } from '../duckdb/read-ahead.ts';
-import { numbersOf, readerOf } from '../duckdb/vector-values.ts';
-import { quoteName } from '../sources/sql-text.ts';
+import { numbersOf } from '../duckdb/vector-values.ts';
 import { isDeletedSql, keyed, sameKey, tieOrder } from './fact-sql.ts';
 import { orderColumns, orderReader } from './row-order.ts';
 
@@ -37,7 +38,7 @@ export async function* windowEvents(
     'CAST(__hr_event AS DOUBLE)',
     'CAST(__hr_known AS DOUBLE)',
     ...(isOrderSensitive ? orderColumns(source) : []),
-    ...inputs.flatMap(inputColumns),
+    ...inputs.flatMap((input) => inputColumns(input, quoteName(input.column))),
   ];
   const ties = isOrderSensitive ? ['__hr_event', '__hr_known', ...tieOrder(source, 'ASC NULLS FIRST')] : [];
   const stream = await connection.stream(
@@ -46,25 +47,6 @@ export async function* windowEvents(
       `ORDER BY ${['__hr_n', ...ties, '__hr_row'].join(', ')}`,
   );
   for await (const chunk of readAhead(stream)) yield toEvents(chunk, source, aggregator);
-}
-
-/** An input as columns of the stream, in the form of an InputColumn: values and, for numbers, their validity. */
-function inputColumns({ column, type }: AggregatorInput): string[] {
-  const name = quoteName(column);
-  const valid = `CAST(${name} IS NOT NULL AS UTINYINT)`;
-  switch (type.kind) {
-    case 'int64':
-      return [valid, `CAST(${name} >> 32 AS DOUBLE)`, `CAST(${name} & 4294967295 AS DOUBLE)`];
-    case 'timestamp':
-      return [valid, `CAST(epoch_us(${name}) AS DOUBLE)`];
-    case 'bool':
-    case 'int32':
-    case 'float32':
-    case 'float64':
-      return [valid, `CAST(${name} AS DOUBLE)`];
-    default:
-      return [name];
-  }
 }
 
 function toEvents(chunk: DuckDBDataChunk, source: SourceSpec, { inputs, isOrderSensitive }: Aggregator): EventsChunk {
@@ -79,26 +61,6 @@ function toEvents(chunk: DuckDBDataChunk, source: SourceSpec, { inputs, isOrderS
     eventMicros: numbersOf<Float64Array>(chunk.getColumnVector(1)),
     knownMicros: numbersOf<Float64Array>(chunk.getColumnVector(2)),
     ...(orders !== undefined && { orders: Array.from({ length: size }, (_, row) => orders(row)) }),
-    inputs: inputs.map(({ type }): InputColumn => {
-      switch (type.kind) {
-        case 'int64':
-          return {
-            valid: numbersOf<Uint8Array>(next()),
-            numbers: numbersOf<Float64Array>(next()),
-            low: numbersOf<Float64Array>(next()),
-          };
-        case 'bool':
-        case 'int32':
-        case 'float32':
-        case 'float64':
-        case 'timestamp':
-          return { valid: numbersOf<Uint8Array>(next()), numbers: numbersOf<Float64Array>(next()) };
-        default: {
-          const read = readerOf(next(), type);
-          const values = Array.from({ length: size }, (_, row): Value => read(row));
-          return { values, valid: Uint8Array.from(values, (value) => (value === null ? 0 : 1)) };
-        }
-      }
-    }),
+    inputs: inputs.map((input) => readInput(input, size, next)),
   };
 }

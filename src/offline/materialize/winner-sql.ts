@@ -1,7 +1,7 @@
 // The row that a key's `latest` features come from: the greatest by (event, known, created order, place, content).
 
-import { quoteName } from '../sources/sql-text.ts';
 import type { ViewCodec } from '../../online/index.ts';
+import { quoteName } from '../../storage/index.ts';
 import { columnType, isDeletedSql, streamed, tieOrder } from './fact-sql.ts';
 import { orderColumns } from './row-order.ts';
 

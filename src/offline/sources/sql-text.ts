@@ -1,18 +1,10 @@
-// SQL text from names, values and types: quoting, DuckDB's names of our types, and casts that never change a value.
+// SQL text from values and types: DuckDB's names of our types, and casts that never change a value.
 
 import { type DataType, typeName, type Value } from '../../core/index.ts';
-import { nodeDuckType } from '../../storage/index.ts';
+import { nodeDuckType, quoteText } from '../../storage/index.ts';
 
 /** Names of ours begin so; no column of a user's may. */
 export const RESERVED_PREFIX = '__hr_';
-
-export function quoteName(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
-}
-
-export function quoteText(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
-}
 
 /** A value of a type that keys can have, not null. */
 export function literalSql(type: DataType, value: Value): string {

@@ -2,7 +2,8 @@
 
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { type Field, HeadraceError, typeName } from '../../core/index.ts';
-import { duckType, fractionInText, quoteName } from '../sources/sql-text.ts';
+import { quoteName } from '../../storage/index.ts';
+import { duckType, fractionInText } from '../sources/sql-text.ts';
 
 /** `from` is a relation in SQL; `types` are DuckDB's types of its columns by name in lower case. */
 export async function findBadValue(

@@ -3,9 +3,9 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { isNumeric, typeName } from '../../core/index.ts';
 import type { ViewSpec } from '../../definitions/index.ts';
+import { quoteName, quoteText } from '../../storage/index.ts';
 import type { Facts } from '../facts/facts.ts';
 import type { ReadPlan, TrainingSetPlan } from '../plan.ts';
-import { quoteName, quoteText } from '../sources/sql-text.ts';
 import type { FeatureProfile, SourceSnapshot } from './record.ts';
 
 export async function profileFeatures(

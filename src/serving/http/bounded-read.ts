@@ -1,7 +1,7 @@
 // What is asked of the registry and the stores for an answer that has more to tell: it comes within its time, or the answer
 // goes without it and says why.
 
-import { HeadraceError, type Logger, messageOf } from '../../core/index.ts';
+import { HeadraceError, type Logger, messageOf, within } from '../../core/index.ts';
 
 /** What was read, or in a sentence why it was not. */
 export type Had<T> = { readonly value: T } | { readonly reason: string };
@@ -31,10 +31,7 @@ export function createBoundedRead<T>({ what, read, limitMs, logger }: BoundedRea
   };
   return async () => {
     const reading = overdue ?? begin();
-    let timer: NodeJS.Timeout | undefined;
-    const limit = new Promise<undefined>((resolve) => (timer = setTimeout(() => resolve(undefined), limitMs)));
-    const had = await Promise.race([reading, limit]);
-    clearTimeout(timer);
+    const had = await within(reading, limitMs);
     if (had !== undefined) return had;
     if (overdue === undefined) {
       overdue = reading;

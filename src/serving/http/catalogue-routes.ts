@@ -5,8 +5,9 @@ import { didYouMeanOf, HeadraceError, stringifyJson, typeName } from '../../core
 import type { AnsweredField, Catalogue, ListedService, ListedView, RequestColumn } from '../catalogue.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import { etagged, renderedOnce, sendEtagged } from './etagged.ts';
+import { JSON_TYPE } from './json-type.ts';
 import {
-  ProblemResponse,
+  problems,
   ServiceParams,
   ServiceResponse,
   ServicesResponse,
@@ -15,8 +16,6 @@ import {
   ViewsResponse,
 } from './schemas.ts';
 
-const JSON_TYPE = 'application/json; charset=utf-8';
-const problems = { '4xx': ProblemResponse, '5xx': ProblemResponse };
 const tags = ['catalogue'];
 
 export function addCatalogueRoutes(app: FastifyInstance, control: Pick<ControlPlane, 'catalogue'>): void {

@@ -14,7 +14,7 @@ import {
   EndpointsResponse,
   OutcomesBody,
   OutcomesResponse,
-  ProblemResponse,
+  problems,
   TrafficBody,
   TrafficChangeParams,
   TrafficChangeResponse,
@@ -22,7 +22,6 @@ import {
 } from './schemas.ts';
 import { reasonOf } from './security/reason-header.ts';
 
-const problems = { '4xx': ProblemResponse, '5xx': ProblemResponse };
 const tags = ['endpoints'];
 
 export function addEndpointRoutes(

@@ -3,10 +3,11 @@
 import type { FastifyInstance } from 'fastify';
 import type { DataPlane } from '../data-plane.ts';
 import type { IngestPlane } from '../ingest-plane.ts';
+import { JSON_TYPE } from './json-type.ts';
 import { parseReadBody, parseServiceReadBody } from './read-body.ts';
 import { idempotencyKeyOf, type RequestDefaults, scopeOf } from './request-context.ts';
 import {
-  ProblemResponse,
+  problems,
   PushBody,
   PushResponse,
   ReadBody,
@@ -15,9 +16,6 @@ import {
   ServiceReadBody,
   SourceParams,
 } from './schemas.ts';
-
-const JSON_TYPE = 'application/json; charset=utf-8';
-const problems = { '4xx': ProblemResponse, '5xx': ProblemResponse };
 
 export function addFeatureRoutes(
   app: FastifyInstance,

@@ -6,8 +6,6 @@ import type { DataPlane } from '../data-plane.ts';
 import type { PredictAnswer, PredictionRow } from '../predict.ts';
 import { rowProblem } from './problem.ts';
 
-export const JSON_TYPE = 'application/json; charset=utf-8';
-
 /**
  * The answer's text. `scope` is asked once the body is what it should be; `tell` hears of rows that failed where the others
  * are answered. Throws HR_INVALID, and what predicting throws.

@@ -4,11 +4,12 @@
 import type { FastifyInstance } from 'fastify';
 import type { HeadraceError } from '../../core/index.ts';
 import type { DataPlane } from '../data-plane.ts';
-import { answerPredict, JSON_TYPE } from './predict-answer.ts';
+import { JSON_TYPE } from './json-type.ts';
+import { answerPredict } from './predict-answer.ts';
 import { sendProblem } from './problem.ts';
 import { type RequestDefaults, scopeOf } from './request-context.ts';
 import { loggedRequest, type RequestLog } from './request-log.ts';
-import { EndpointParams, PredictBody, PredictResponse, ProblemResponse } from './schemas.ts';
+import { EndpointParams, PredictBody, PredictResponse, problems } from './schemas.ts';
 
 export const PREDICT_URL = '/v1/endpoints/:endpoint/predict';
 
@@ -23,7 +24,7 @@ export function addPredictRoute(
     tags: ['predict'],
     params: EndpointParams,
     body: PredictBody,
-    response: { 200: PredictResponse, '4xx': ProblemResponse, '5xx': ProblemResponse },
+    response: { 200: PredictResponse, ...problems },
   };
   // Inputs are checked against the endpoint's own columns, with better words than a schema's.
   app.post(

@@ -190,6 +190,8 @@ export const ProblemResponse = Type.Object(
   },
   { description: 'application/problem+json, RFC 9457' },
 );
+/** What a route may answer besides what it is asked for. */
+export const problems = { '4xx': ProblemResponse, '5xx': ProblemResponse };
 
 const About = {
   name: Type.String(),

@@ -3,6 +3,7 @@
 
 import { isAbsolute, join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
+import { quoteText } from './quote.ts';
 
 /**
  * The query with the relative names of the files it reads made to start at `directory`: names in FROM, and those given to
@@ -11,9 +12,9 @@ import type { DuckDBConnection } from '@duckdb/node-api';
  */
 export async function startPathsAt(connection: DuckDBConnection, query: string, directory: string): Promise<string> {
   // The setting has no way to write a comma.
-  if (!directory.includes(',')) await connection.run(`SET file_search_path = ${quoted(directory)}`);
+  if (!directory.includes(',')) await connection.run(`SET file_search_path = ${quoteText(directory)}`);
   const read = await connection.runAndReadAll(
-    `SELECT json_serialize_sql(${quoted(query)}, skip_null := true, skip_empty := true, skip_default := true)`,
+    `SELECT json_serialize_sql(${quoteText(query)}, skip_null := true, skip_empty := true, skip_default := true)`,
   );
   const names: FileName[] = [];
   // An error has no statements, and so no names.
@@ -25,7 +26,7 @@ export async function startPathsAt(connection: DuckDBConnection, query: string, 
     const token = tokenOf(text.toString('utf8', offset), name);
     // Written in a way that nobody writes a file's name in.
     if (token === undefined || offset < at) continue;
-    parts.push(text.toString('utf8', at, offset), quoted(join(withoutPattern(directory), name)));
+    parts.push(text.toString('utf8', at, offset), quoteText(join(withoutPattern(directory), name)));
     at = offset + Buffer.byteLength(token);
   }
   return parts.join('') + text.toString('utf8', at);
@@ -98,5 +99,3 @@ function tokenOf(text: string, name: string): string | undefined {
 
 /** The signs of a pattern in a folder's own name stand for themselves. */
 const withoutPattern = (directory: string): string => directory.replaceAll(/[*?[]/g, '[$&]');
-
-const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;

@@ -5,6 +5,7 @@ import { HeadraceError, stringifyJson } from '../../../core/index.ts';
 import type { Catalogue } from '../../catalogue.ts';
 import type { ControlPlane } from '../../control-plane.ts';
 import { etagged, renderedOnce, sendEtagged } from '../etagged.ts';
+import { JSON_TYPE } from '../json-type.ts';
 import { openApiDocument, type RoutesDocument } from './document.ts';
 
 export interface ApiDocumentOptions {
@@ -19,7 +20,7 @@ export function addOpenApiRoute(
   { version, routes }: ApiDocumentOptions,
 ): void {
   const rendered = renderedOnce((catalogue: Catalogue | undefined) =>
-    etagged(stringifyJson(openApiDocument(routes(), catalogue, version)), 'application/json; charset=utf-8'),
+    etagged(stringifyJson(openApiDocument(routes(), catalogue, version)), JSON_TYPE),
   );
   app.get('/openapi.json', { config: { role: 'read' }, schema: { hide: true } }, (request, reply) =>
     sendEtagged(request, reply, rendered(catalogueIfAny(control))),

@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import { copyFile, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
-import { HeadraceError } from '../../../core/index.ts';
+import { HeadraceError, syncPath } from '../../../core/index.ts';
 import type { ObjectInfo, ObjectStore } from '../../object-store.ts';
 import { checkKey } from '../object-key.ts';
 
@@ -27,9 +27,9 @@ export function openFileObjectStore(root: string): ObjectStore {
       await mkdir(dirname(temporary), { recursive: true });
       await mkdir(dirname(path), { recursive: true });
       await write(temporary);
-      await sync(temporary);
+      await syncPath(temporary);
       const isPublished = await place(temporary, path, ifAbsent);
-      await sync(dirname(path));
+      await syncPath(dirname(path));
       return isPublished;
     } catch (error) {
       throw catalogued(error, key);
@@ -131,15 +131,6 @@ async function exists(path: string): Promise<boolean> {
   } catch (error) {
     if (isAbsence(error)) return false;
     throw error;
-  }
-}
-
-async function sync(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 

@@ -1,18 +1,19 @@
-// Brings the real servers that the contract tests run on: as root on a Debian-like system it installs what is missing,
+// Brings the real programs that a tier's tests run on: as root on a Debian-like system it installs what is missing,
 // elsewhere it says what to install. The suites start and stop their own instances.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
+import { findBrowser } from '../../test/support/browser.ts';
 
 const POSTGRES_ROOT = '/usr/lib/postgresql';
 
-interface Server {
+interface Program {
   readonly name: string;
   readonly debianPackage: string;
   isHere(): boolean;
 }
 
-const servers: readonly Server[] = [
+const servers: readonly Program[] = [
   { name: 'Redis', debianPackage: 'redis-server', isHere: () => onPath('redis-server') },
   {
     name: 'Postgres',
@@ -23,17 +24,23 @@ const servers: readonly Server[] = [
   { name: 'Prometheus', debianPackage: 'prometheus', isHere: () => onPath('promtool') },
 ];
 
-/** Installs missing servers where that takes no questions; never fails: a suite without its server is skipped loudly. */
-export function bringServers(): void {
-  const missing = servers.filter((server) => !server.isHere());
+const clients: readonly Program[] = [
+  { name: 'Chromium', debianPackage: 'chromium', isHere: () => findBrowser() !== undefined },
+  // What Schemathesis is installed into.
+  { name: 'Python', debianPackage: 'python3-venv', isHere: () => exitsWell('python3', ['-c', 'import ensurepip']) },
+];
+
+/** Installs what is missing where that takes no questions; never fails: a suite without its program is skipped loudly. */
+export function bringPrograms(tier: string): void {
+  const missing = (tier === 'interop' ? clients : servers).filter((program) => !program.isHere());
   if (missing.length === 0) return;
-  const names = missing.map((server) => server.name).join(' and ');
-  const packages = missing.map((server) => server.debianPackage);
+  const names = missing.map((program) => program.name).join(' and ');
+  const packages = missing.map((program) => program.debianPackage);
   if (process.getuid?.() !== 0 || !onPath('apt-get')) {
     console.log(`${names} not found: their suites will be skipped. Install ${packages.join(', ')} to run them.`);
     return;
   }
-  console.log(`Installing ${packages.join(', ')} for the contract tests…`);
+  console.log(`Installing ${packages.join(', ')} for the tests…`);
   aptGet('update', '-qq');
   // Debian starts a server on install unless a policy forbids it; the suites start their own.
   const failed = packages.filter((name) => !aptGet('install', '-y', '-qq', '--no-install-recommends', name));
@@ -47,5 +54,9 @@ function aptGet(...args: string[]): boolean {
 }
 
 function onPath(program: string): boolean {
-  return spawnSync('sh', ['-c', `command -v ${program}`], { stdio: 'ignore' }).status === 0;
+  return exitsWell('sh', ['-c', `command -v ${program}`]);
+}
+
+function exitsWell(program: string, words: readonly string[]): boolean {
+  return spawnSync(program, words, { stdio: 'ignore' }).status === 0;
 }

@@ -1,0 +1,22 @@
+// What a test run comes to: its exit status, and what is to be told when no test ran.
+
+import type { Counts } from './count-results.ts';
+
+export interface TestRun {
+  readonly tier: string;
+  readonly counts: Pick<Counts, 'passed' | 'failed' | 'skipped'>;
+  /** What the suites said that could not run here. */
+  readonly skips: readonly string[];
+}
+
+/** Skipping all is right in one case: other people's clients that could not be installed, each of which says so. */
+export function judgeRun({ tier, counts: { passed, failed, skipped }, skips }: TestRun): {
+  readonly exitCode: 0 | 1;
+  readonly told: string | undefined;
+} {
+  if (failed > 0) return { exitCode: 1, told: undefined };
+  if (passed > 0) return { exitCode: 0, told: undefined };
+  if (tier === 'interop' && skipped > 0 && skips.length > 0)
+    return { exitCode: 0, told: 'NOTHING WAS TESTED: what the suites need could not be installed here.' };
+  return { exitCode: 1, told: 'NOTHING WAS TESTED: no test ran, and nobody said why. That is a failure.' };
+}

@@ -1,0 +1,25 @@
+import { describe, expect, it } from 'vitest';
+import { judgeRun } from '../../scripts/test/judge-run.ts';
+
+const counts = (passed: number, failed: number, skipped: number) => ({ passed, failed, skipped });
+
+describe('a test run', () => {
+  it('is well when something passed and nothing failed', () => {
+    expect(judgeRun({ tier: 'quick', counts: counts(3, 0, 2), skips: [] })).toEqual({ exitCode: 0, told: undefined });
+    expect(judgeRun({ tier: 'quick', counts: counts(3, 1, 0), skips: [] })).toEqual({ exitCode: 1, told: undefined });
+  });
+
+  it('that ran nothing is well only where other people’s clients could not be installed, and says so', () => {
+    const skips = ['the page in a browser: there is no chromium'];
+    const { exitCode, told } = judgeRun({ tier: 'interop', counts: counts(0, 0, 2), skips });
+    expect(exitCode).toBe(0);
+    expect(told).toContain('NOTHING WAS TESTED');
+    expect(judgeRun({ tier: 'quick', counts: counts(0, 0, 2), skips }).exitCode).toBe(1);
+  });
+
+  it('that ran nothing for no reason fails', () => {
+    expect(judgeRun({ tier: 'interop', counts: counts(0, 0, 2), skips: [] }).exitCode).toBe(1);
+    expect(judgeRun({ tier: 'interop', counts: counts(0, 0, 0), skips: ['a browser'] }).exitCode).toBe(1);
+    expect(judgeRun({ tier: 'quick', counts: counts(0, 0, 0), skips: [] }).exitCode).toBe(1);
+  });
+});
