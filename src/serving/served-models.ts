@@ -2,8 +2,10 @@
 
 import { type Definitions, type ModelSpec, type ResolvedService, resolveService } from '../definitions/index.ts';
 import { type Binding, compileBinding, type LoadedModel, type ModelRepository } from '../models/index.ts';
+import type { ModelStatistics } from '../monitoring/index.ts';
 import { type Registry, versionIncomplete, versionsRead } from '../registry/index.ts';
 import { getUnchecked, type ObjectStore } from '../storage/index.ts';
+import { createModelHolders } from './model-statistics.ts';
 
 export interface ServedModel {
   readonly loaded: LoadedModel;
@@ -25,6 +27,8 @@ export interface ServedModels {
    * HR_VERSION_INCOMPLETE while a view version that it reads is not complete, and what loading its definitions throws.
    */
   acquire(current: ModelSpec, version: number, isReadable: (version: string) => boolean): Promise<ServedModel>;
+  /** What those that are used have counted, and those that were until now. */
+  statistics(): readonly ModelStatistics[];
 }
 
 export interface ServedModelsDeps {
@@ -39,7 +43,9 @@ export function createServedModels(
   { registry, objects, models, earlierDefinitions }: ServedModelsDeps,
   mayBlock: () => boolean,
 ): ServedModels {
+  const holders = createModelHolders();
   return {
+    statistics: () => holders.statistics(),
     async acquire(current, version, isReadable) {
       const registered = await registry.models.get(current.name, version);
       const definitions = await earlierDefinitions(registered.manifestHash);
@@ -57,7 +63,12 @@ export function createServedModels(
       try {
         const loaded = lease.model;
         const binding = compileBinding(loaded.signature, service, spec);
-        return { loaded, binding, spec, definitions, service, artifact, release: () => lease.release() };
+        const end = holders.hold(loaded, current.name, version);
+        const release = (): void => {
+          end();
+          lease.release();
+        };
+        return { loaded, binding, spec, definitions, service, artifact, release };
       } catch (thrown) {
         lease.release();
         throw thrown;

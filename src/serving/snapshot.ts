@@ -11,7 +11,6 @@ import type { EndpointPlan } from './endpoint-plan.ts';
 import { compileReadPlan, type ReadPlan } from './features/read-plan.ts';
 import type { ModelStatistics } from '../monitoring/index.ts';
 import { createKeptVersions } from './kept-versions.ts';
-import { modelStatistics } from './model-statistics.ts';
 import { createRedactionCheck } from './redaction-check.ts';
 import type { ServingDeps } from './serving-deps.ts';
 import type { Failing } from './request-truth.ts';
@@ -26,7 +25,7 @@ export interface Snapshots {
   versions(): readonly LiveVersion[];
   /** Throws HR_UNKNOWN_ENDPOINT, HR_MODEL_NOT_READY (no variant could be loaded). */
   endpoint(name: string): EndpointPlan;
-  /** What the models that answer have counted, each version once for each time that it is loaded. */
+  /** What the models that are used have counted, and those that were until now: each once. */
   modelStatistics(): readonly ModelStatistics[];
   /** Whether the definitions have it, served or not. */
   isEndpoint(name: string): boolean;
@@ -307,7 +306,7 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
         `there is no endpoint "${name}".${didYouMeanOf('endpoints', name, known)}`,
       );
     },
-    modelStatistics: () => modelStatistics([...(current?.endpoints.values() ?? [])]),
+    modelStatistics: () => endpoints.modelStatistics(),
     isEndpoint: (name) => Object.hasOwn(current?.definitions.manifest.endpoints ?? {}, name),
     isService: (name) => Object.hasOwn(current?.definitions.manifest.services ?? {}, name),
     service: (name) => planService(need(), name),

@@ -2,6 +2,8 @@
 // counted at the variant.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { registerModelFile } from '../../src/app/index.ts';
+import { constantModel } from '../support/onnx-model.ts';
 import { type OpenServing, openServing } from '../support/open-serving.ts';
 import { REPOSITORY } from '../support/serving-project.ts';
 
@@ -114,5 +116,43 @@ describe('counters of an endpoint', () => {
       'headrace_requests_in_flight 0',
     ])
       expect(lines).toContain(line);
+  });
+});
+
+describe('counters of models', () => {
+  it('count each row once when traffic goes back to a version that stayed in memory', async () => {
+    const open = await openServing({ repository: REPOSITORY, features: 4 });
+    try {
+      await registerModelFile(open.app, { model: 'returns', onnx: Buffer.from(constantModel(4, 0.75)) });
+      const { control } = open.serving.planes;
+      const to = async (version: number): Promise<void> => {
+        const variants = [{ name: 'stable', version, weight: 100 }];
+        await control.setTraffic('checkout', { variants }, { actor: 'test', waitMs: 5000 });
+      };
+      const predict = (rows: number) =>
+        open.post('/v1/endpoints/checkout/predict', {
+          inputs: Array.from({ length: rows }, () => ({ customer: 'ada', amount: 1 })),
+        });
+      const rows = async (version: number): Promise<string | undefined> => {
+        const name = `headrace_model_rows_total{model="returns",version="${version}"} `;
+        const { body } = await open.serving.server.inject('/metrics');
+        return body
+          .split('\n')
+          .find((line) => line.startsWith(name))
+          ?.slice(name.length);
+      };
+      await predict(10);
+      expect(await rows(1)).toBe('10');
+      await predict(3);
+      await to(2);
+      await predict(4);
+      expect([await rows(1), await rows(2)]).toEqual(['13', '4']);
+      await to(1);
+      expect([await rows(1), await rows(2)]).toEqual(['13', '4']);
+      await predict(1);
+      expect([await rows(1), await rows(2)]).toEqual(['14', '4']);
+    } finally {
+      await open.close();
+    }
   });
 });

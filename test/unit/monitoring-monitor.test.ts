@@ -212,7 +212,8 @@ describe('the monitor', () => {
     monitor.watchLog(() => ({ written: 5, dropped: { full: 1 }, queued: 4, queuedBytes: 2000 }));
     monitor.watchInFlight(() => 3);
     const statistics = { runs: 4, rows: 9, failures: 1, refused: { overloaded: 2 }, queuedRows: 5, memoryBytes: 1000 };
-    monitor.watchModels(() => [{ model: 'delays', version: 3, ...statistics }]);
+    const loaded = {};
+    monitor.watchModels(() => [{ loaded, model: 'delays', version: 3, ...statistics }]);
     const lines = (await shownBy(monitor).prometheus()).split('\n');
     for (const line of [
       '# TYPE headrace_request_duration_seconds histogram',
@@ -248,17 +249,29 @@ describe('the monitor', () => {
       expect(lines).toContain(line);
   });
 
-  it('counts a model that is loaded anew from its zero', () => {
+  it('counts a model that is loaded anew from its zero, and one that stayed loaded from where it was', () => {
     const totals = createTotals(clock);
-    let rows: number | undefined = 10;
     const rest = { runs: 1, failures: 0, refused: {}, queuedRows: 0, memoryBytes: 0 };
-    monitor.watchModels(() => (rows === undefined ? [] : [{ model: 'delays', version: 1, rows, ...rest }]));
+    const [first, anew] = [{}, {}];
+    const told = [
+      [[first, 10]],
+      [[first, 25]],
+      [],
+      [[first, 25]],
+      [[first, 30]],
+      [[anew, 4]],
+      [
+        [anew, 9],
+        [first, 31],
+      ],
+    ] as const;
+    let statistics: readonly (readonly [object, number])[] = [];
+    monitor.watchModels(() =>
+      statistics.map(([loaded, rows]) => ({ loaded, model: 'delays', version: 1, rows, ...rest })),
+    );
     let sequence = 0;
-    for (const next of [10, 25, 25, undefined, 4, 9] as const) {
-      rows = next;
-      totals.count('own', { sequence: ++sequence, ...monitor.take() });
-    }
-    expect(totals.figures().models).toMatchObject([{ rows: 25 + 9 }]);
+    for (statistics of told) totals.count('own', { sequence: ++sequence, ...monitor.take() });
+    expect(totals.figures().models).toMatchObject([{ runs: 2, rows: 31 + 9 }]);
   });
 
   it('has metrics before anything was counted', async () => {

@@ -4,7 +4,7 @@ import type { Clock, ErrorCode } from '../../core/index.ts';
 import { type Cell, createCell } from './cell.ts';
 import type { CellId, Taken } from './increment.ts';
 import { watchLoopDelay } from './loop-delay.ts';
-import { createModelDeltas, joinVersions, type ModelStatistics } from './model-figures.ts';
+import { createModelDeltas, type ModelStatistics } from './model-figures.ts';
 import { createPushTally, NO_BACKLOG, type PushBacklog, type PushOutcome } from './push-tally.ts';
 
 /** Counts what one arm answers. Get it once and keep it: recording allocates nothing. */
@@ -64,7 +64,7 @@ export interface Monitor {
   /** What pushes leave waiting. */
   watchPushes(backlog: () => PushBacklog): void;
   watchLog(figures: () => LogFigures): void;
-  /** Of each model that is loaded. */
+  /** Of each model in memory, once; what it counts after it was told last is lost. */
   watchModels(statistics: () => readonly ModelStatistics[]): void;
   /** Requests that run. */
   watchInFlight(count: () => number): void;
@@ -124,7 +124,7 @@ export function createMonitor(clock: Clock): Monitor {
       watched.isReady = isReady;
     },
     take() {
-      const models = joinVersions(watched.models());
+      const models = watched.models();
       const log = watched.log();
       const { rss, heapUsed } = process.memoryUsage();
       return {
