@@ -87,19 +87,18 @@ class RowsWork implements ModelWork {
     this.#end();
   }
 
-  failed(error: HeadraceError): void {
-    if (this.count > 1 && error.code === 'HR_INFERENCE_FAILED' && this.#spare.runs >= 2) this.#runHalves();
-    else {
-      for (let i = 0; i < this.count; i++) this.#put(i, { error });
-      this.#end();
-    }
-  }
-
   /** One row may have spoilt the others: it is looked for by halves, one after the other, within a bound. */
-  #runHalves(): void {
+  runsAgain(): boolean {
+    if (this.count === 1 || this.#spare.runs < 2) return false;
     this.#spare.runs -= 2;
     const middle = this.count >> 1;
     this.#part(middle, this.count, this.#end, (end) => this.#part(0, middle, end));
+    return true;
+  }
+
+  failed(error: HeadraceError): void {
+    for (let i = 0; i < this.count; i++) this.#put(i, { error });
+    this.#end();
   }
 
   /** Runs some of the rows, then the rest, then ends. */

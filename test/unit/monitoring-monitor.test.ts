@@ -1,5 +1,6 @@
 // Live figures: counted per endpoint and variant, over ten seconds and since the start, summed over workers.
 
+import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Clock, type ErrorCode, ERRORS, MICROS_PER_SECOND } from '../../src/core/index.ts';
 import {
@@ -14,6 +15,7 @@ import {
   type MonitorSnapshot,
   type Report,
 } from '../../src/monitoring/index.ts';
+import { prometheusName } from '../../src/monitoring/monitor/prometheus-text.ts';
 import { toSnapshot } from '../../src/monitoring/monitor/snapshot.ts';
 
 const NOW = 1_790_000_000_000_000;
@@ -272,6 +274,16 @@ describe('the monitor', () => {
     let sequence = 0;
     for (statistics of told) totals.count('own', { sequence: ++sequence, ...monitor.take() });
     expect(totals.figures().models).toMatchObject([{ runs: 2, rows: 31 + 9 }]);
+  });
+
+  it('says in the guide what each of a model’s metrics says of itself', async () => {
+    const guide = readFileSync(new URL('../../docs/guides/monitoring.md', import.meta.url), 'utf8').toLowerCase();
+    const own = metricsOf(await shownBy(monitor).figures()).filter(({ name }) => name.startsWith('headrace.model.'));
+    expect(own).toHaveLength(6);
+    for (const metric of own) {
+      const help = metric.help.slice(0, -1).toLowerCase();
+      expect(guide).toMatch(new RegExp(`\\| \`${prometheusName(metric)}\` \\|[^|]*\\| (gauge: )?${help} \\|`));
+    }
   });
 
   it('has metrics before anything was counted', async () => {

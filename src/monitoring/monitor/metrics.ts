@@ -154,6 +154,9 @@ function logMetrics({ logWritten, logDropped, processes }: Figures): Metric[] {
   ];
 }
 
+const FAILED_ROWS =
+  'Rows that no run of a model answered: its runtime failed on them, or on others that ran with them.';
+
 function modelMetrics({ models, processes }: Figures): Metric[] {
   const labelsOf = ({ model, version }: { readonly model: string; readonly version: number }): Labels => ({
     model,
@@ -188,12 +191,12 @@ function modelMetrics({ models, processes }: Figures): Metric[] {
   });
   return [
     count('headrace.model.runs', '{run}', 'Batches that a model ran.', ({ runs }) => runs),
-    count('headrace.model.rows', '{row}', 'Rows that a model ran.', ({ rows }) => rows),
-    count('headrace.model.failures', '{row}', 'Rows that a model’s runtime failed on.', (model) => model.failures),
+    count('headrace.model.rows', '{row}', 'Rows that a model answered.', ({ rows }) => rows),
+    count('headrace.model.failures', '{row}', FAILED_ROWS, ({ failures: rows }) => rows),
     {
       name: 'headrace.model.refused',
       unit: '{row}',
-      help: 'Rows that were not run, by reason.',
+      help: 'Rows that were not run, or not to their end, by reason.',
       kind: 'counter',
       points: refused,
     },

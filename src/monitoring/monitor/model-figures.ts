@@ -7,10 +7,11 @@ export interface ModelStatistics {
   readonly model: string;
   readonly version: number;
   readonly runs: number;
+  /** Rows that a model answered. */
   readonly rows: number;
-  /** Rows that its runtime failed on. */
+  /** Rows that no run of a model answered: its runtime failed on them, or on others that ran with them. */
   readonly failures: number;
-  /** Rows that were not run, by reason: `overloaded`, `deadline`, `cancelled`, … */
+  /** Rows that were not run, or not to their end, by reason: `full`, `deadline`, `cancelled`, … */
   readonly refused: Readonly<Record<string, number>>;
   /** Rows that wait. */
   readonly queuedRows: number;
