@@ -18,7 +18,7 @@ export function inferRows(
   let places: number[] | undefined;
   for (let i = 0; i < features.length; i++) {
     const row = features[i] as FeatureRowOrError;
-    const error = row instanceof HeadraceError ? row : model.binding.check(row.values);
+    const error = row instanceof HeadraceError ? row : checkRow(model, row);
     if (error !== undefined) {
       // Until the first failure places are those of the rows themselves.
       places ??= runnable.map((_, at) => at);
@@ -32,6 +32,14 @@ export function inferRows(
   return new Promise((resolve) => {
     model.loaded.submit(new RowsWork(model, scope, runnable, places, answered, () => resolve(answered)));
   });
+}
+
+function checkRow({ binding, readsBehind }: ServedModel, { values, reads }: FeatureRow): HeadraceError | undefined {
+  const error = binding.check(values);
+  if (error?.code !== 'HR_NULL_FEATURE') return error;
+  return binding.check(values, (feature) =>
+    (readsBehind[feature] ?? []).some((read) => reads[read]?.statuses.every((status) => status === 'NOT_FOUND')),
+  );
 }
 
 /** Enough to find a few rows of thousands; where most fail, the rest fails with them. */

@@ -1,7 +1,8 @@
 // The data plane: predictions and features, as plain functions. Protocols (HTTP, gRPC, other products' APIs) only translate
 // into these calls.
 
-import { HeadraceError, type Scope, toHeadraceError } from '../core/index.ts';
+import { type Scope, toHeadraceError } from '../core/index.ts';
+import { failureKind } from '../monitoring/index.ts';
 import { createDeadlines } from './deadlines.ts';
 import type { EndpointPlan } from './endpoint-plan.ts';
 import { CLOCK_SKEW_MICROS } from './feature-plan.ts';
@@ -55,7 +56,7 @@ export function createDataPlane(
     monitor.endpoint(name).failed(error.code);
     // A deadline that is shorter than the server's own says more of the client than of the endpoint.
     const isTooShort = error.code === 'HR_DEADLINE' && givenMs < deps.limits.requestTimeoutMs;
-    if (isOwnFailure(error) && !isTooShort) truthOf(name).failed(error);
+    if (failureKind(error.code) === 'failed' && !isTooShort) truthOf(name).failed(error);
   };
 
   return {
@@ -108,9 +109,4 @@ export function createDataPlane(
     failing: (endpoint) => truths.get(endpoint)?.failing(),
     close: () => deadlines.close(),
   };
-}
-
-/** Not the client's mistake, and not a refusal by a full queue. */
-function isOwnFailure({ status, code }: HeadraceError): boolean {
-  return status >= 500 || code === 'HR_TRANSFORM_FAILED';
 }

@@ -6,6 +6,7 @@ import type { ModelStatistics } from '../monitoring/index.ts';
 import { type Registry, versionIncomplete, versionsRead } from '../registry/index.ts';
 import { getUnchecked, type ObjectStore } from '../storage/index.ts';
 import { createModelHolders } from './model-statistics.ts';
+import { readsBehind } from './reads-behind.ts';
 
 export interface ServedModel {
   readonly loaded: LoadedModel;
@@ -15,6 +16,8 @@ export interface ServedModel {
   /** The definitions that it was trained on, and the features that it takes of them. */
   readonly definitions: Definitions;
   readonly service: ResolvedService;
+  /** By feature of the service: which of its reads it is made from. */
+  readonly readsBehind: readonly (readonly number[])[];
   /** SHA-256 of the file. */
   readonly artifact: string;
   /** It is used no more; it stays warm while there is room. */
@@ -68,7 +71,7 @@ export function createServedModels(
           end();
           lease.release();
         };
-        return { loaded, binding, spec, definitions, service, artifact, release };
+        return { loaded, binding, spec, definitions, service, readsBehind: readsBehind(service), artifact, release };
       } catch (thrown) {
         lease.release();
         throw thrown;

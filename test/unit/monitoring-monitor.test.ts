@@ -75,7 +75,7 @@ describe('the monitor', () => {
     expect(first(await shownBy(monitor).live())).toMatchObject({ refused: 4, rejected: 1, errors: 3 });
     for (const code of Object.keys(ERRORS) as ErrorCode[]) {
       const { status } = ERRORS[code];
-      const isOurs = status >= 500 || (status === 422 && code !== 'HR_IDEMPOTENCY');
+      const isOurs = status >= 500 || (status === 422 && code !== 'HR_IDEMPOTENCY' && code !== 'HR_UNKNOWN_ENTITY');
       const kind = status === 429 ? 'rejected' : isOurs ? 'failed' : 'refused';
       expect([code, failureKind(code)]).toEqual([code, kind]);
     }
