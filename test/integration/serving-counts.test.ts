@@ -53,6 +53,23 @@ describe('counters of an endpoint', () => {
       expect(lines).toContain(line);
   });
 
+  it('have the rows of a partial request where each of them ended', async () => {
+    const inputs = [1, 'much', 13, 2, 'more'].map((amount) => ({ customer: 'ada', amount }));
+    const shown = async () => (await open.serving.figures.figures()).endpoints.find(({ name }) => name === 'checkout');
+    const before = await shown();
+    const answer = await open.post('/v1/endpoints/checkout/predict', { inputs, options: { partial: true } });
+    expect(answer.json().predictions).toHaveLength(5);
+    const after = await shown();
+    const rows = (of: typeof after) => [of?.total.rows, of?.arms[0]?.total.rows, of?.arms[0]?.total.failed];
+    const added = rows(after).map((count, at) => (count ?? 0) - (rows(before)[at] ?? 0));
+    expect(added).toEqual([2, 2, 1]);
+    expect(await metrics()).toContain(
+      'headrace_request_row_errors_total{endpoint="checkout",code="HR_INVALID",status="400"} 2',
+    );
+    expect((after?.total.requests ?? 0) - (before?.total.requests ?? 0)).toBe(1);
+    expect(after?.total.refused).toBe(before?.total.refused);
+  });
+
   it('have what is refused before it comes to the endpoint, over a socket and injected alike', async () => {
     const codes = async (): Promise<Record<string, number>> =>
       Object.fromEntries(

@@ -172,6 +172,28 @@ describe('a function that breaks', () => {
   });
 });
 
+describe('requests whose rows stand alone', () => {
+  const broken = { customer: 'ada', amount: -1 };
+  const wrong = { customer: 'ada', amount: 'much' };
+
+  it('have failed where no row was answered, and not where one was, or all were the client’s mistakes', async () => {
+    open = await openServing({ repository: REPOSITORY, features: 2 });
+    const given = open;
+    const state = async () => (await get(given.serving, '/v1/endpoints/checkout')).body.state;
+    const ask = async (rows: readonly object[], times = 10): Promise<void> => {
+      for (let at = 0; at < times; at++) expect((await predict(given, rows, { partial: true })).statusCode).toBe(200);
+    };
+    await ask([wrong, wrong]);
+    expect(await state()).toBe('serving');
+    await ask([wrong, broken]);
+    expect(await state()).toBe('failed');
+    await ask([wrong]);
+    expect(await state()).toBe('failed');
+    await ask([broken, ada], 1);
+    expect(await state()).toBe('serving');
+  });
+});
+
 describe.each([
   ['that is read', 'seen', 'seen__pages', ''],
   [

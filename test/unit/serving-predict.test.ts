@@ -33,7 +33,7 @@ function planOf(arms: readonly Arm[]): EndpointPlan {
     parseRow: (json: unknown) => [json as Value],
     unitOf: (row: RequestRow) => [String(row[0])],
     arms,
-    meter: { answered: () => {}, failed: () => {} },
+    meter: { answered: () => {}, rowFailed: () => {}, failed: () => {} },
   } as unknown as EndpointPlan;
 }
 

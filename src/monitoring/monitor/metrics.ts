@@ -61,12 +61,15 @@ interface Labelled<Cell extends CellFigures = CellFigures> {
   readonly cell: Cell;
 }
 
+const ROWS_WITHOUT_VARIANT = 'Rows that failed before they had a variant, of requests that were answered, by error.';
+
 function endpointMetrics({ endpoints }: Figures): Metric[] {
   const cells = endpoints.map((cell) => ({ labels: { endpoint: cell.name }, cell }));
   return [
     counted('headrace.requests', '{request}', 'Prediction requests answered.', cells, ({ total }) => total.requests),
     failures('headrace.request.errors', '{request}', 'Prediction requests not answered.', cells),
     codes('headrace.request.error_codes', '{request}', 'Prediction requests not answered, by error.', cells),
+    codes('headrace.request.row_errors', '{row}', ROWS_WITHOUT_VARIANT, cells, ({ rowErrors }) => rowErrors),
     durations('headrace.request.duration', 'Duration of answered prediction requests.', cells),
   ];
 }
@@ -258,9 +261,15 @@ function failures(name: string, unit: Unit, help: string, cells: readonly Labell
   return { name, unit, help, kind: 'counter', points };
 }
 
-function codes(name: string, unit: Unit, help: string, cells: readonly Labelled[]): Metric {
+function codes(
+  name: string,
+  unit: Unit,
+  help: string,
+  cells: readonly Labelled[],
+  pick = ({ errors }: CellFigures) => errors,
+): Metric {
   const points = cells.flatMap(({ labels, cell }) =>
-    [...cell.errors].map(([code, value]) => ({ labels: { ...labels, code, status: statusOf(code) }, value })),
+    [...pick(cell)].map(([code, value]) => ({ labels: { ...labels, code, status: statusOf(code) }, value })),
   );
   return { name, unit, help, kind: 'counter', points };
 }

@@ -22,13 +22,16 @@ export interface ArmMeter {
 
 /** Counts whole requests of an endpoint. Get it once and keep it: recording allocates nothing. */
 export interface EndpointMeter {
+  /** A request, and those of its rows that were answered. */
   answered(latencyMicros: number, rows: number): void;
+  /** A row of an answered request that failed before it had a variant; what fails after is its variant's. */
+  rowFailed(code: ErrorCode): void;
   /** One request that was not answered: refused (4xx of the client), rejected (429) or failed (5xx, 422) by its code. */
   failed(code: ErrorCode): void;
 }
 
 /** Counts whole reads of a feature service. */
-export type ServiceMeter = EndpointMeter;
+export type ServiceMeter = Omit<EndpointMeter, 'rowFailed'>;
 
 export interface ArmLabels {
   readonly endpoint: string;
@@ -97,7 +100,7 @@ export function createMonitor(clock: Clock): Monitor {
   };
   const requestMeter = (kind: 'endpoint' | 'service', name: string): EndpointMeter => {
     const cell = cellOf({ kind, name });
-    return { answered: cell.answered, failed: (code) => cell.failed(code, 1) };
+    return { answered: cell.answered, rowFailed: cell.rowFailed, failed: (code) => cell.failed(code, 1) };
   };
 
   return {
