@@ -71,11 +71,11 @@ export interface ModelStatistics {
   /** Now running. */
   readonly runningRows: number;
   readonly runs: number;
-  /** Rows answered. */
+  /** Rows that a model answered. */
   readonly rows: number;
-  /** Rows of works told HR_INFERENCE_FAILED: of all of a work, however many of them did it, and once, after it ran again. */
+  /** Rows that no run of a model answered: its runtime failed on them, or on others that ran with them. */
   readonly failures: number;
-  /** Rows of works that were not run, or not to their end, by reason. */
+  /** Rows that were not run, or not to their end, by reason. */
   readonly refused: Readonly<Record<RefusalReason, number>>;
   /** Threads that ended or were given up, and were replaced. */
   readonly threadsReplaced: number;

@@ -22,6 +22,11 @@ export interface ModelWork {
   bind(index: number, batch: readonly BatchInput[], place: number): void;
   /** Called once: outputs by the signature's order; the caller's rows begin at `first`. They hold good during the call. */
   done(outputs: readonly Tensor[], first: number): void;
+  /**
+   * Asked once before HR_INFERENCE_FAILED: true when its rows were submitted again, as other works, which are told and
+   * counted in its place.
+   */
+  runsAgain?(): boolean;
   /** Called once instead: HR_OVERLOADED, HR_DEADLINE, HR_CANCELLED, HR_INFERENCE_FAILED, HR_MODEL_NOT_READY. */
   failed(error: HeadraceError): void;
 }

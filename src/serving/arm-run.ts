@@ -18,7 +18,7 @@ export function inferRows(
   let places: number[] | undefined;
   for (let i = 0; i < features.length; i++) {
     const row = features[i] as FeatureRowOrError;
-    const error = row instanceof HeadraceError ? row : model.binding.check(row.values);
+    const error = row instanceof HeadraceError ? row : checkRow(model, row);
     if (error !== undefined) {
       // Until the first failure places are those of the rows themselves.
       places ??= runnable.map((_, at) => at);
@@ -32,6 +32,14 @@ export function inferRows(
   return new Promise((resolve) => {
     model.loaded.submit(new RowsWork(model, scope, runnable, places, answered, () => resolve(answered)));
   });
+}
+
+function checkRow({ binding, readsBehind }: ServedModel, { values, reads }: FeatureRow): HeadraceError | undefined {
+  const error = binding.check(values);
+  if (error?.code !== 'HR_NULL_FEATURE') return error;
+  return binding.check(values, (feature) =>
+    (readsBehind[feature] ?? []).some((read) => reads[read]?.statuses.every((status) => status === 'NOT_FOUND')),
+  );
 }
 
 /** Enough to find a few rows of thousands; where most fail, the rest fails with them. */
@@ -87,19 +95,18 @@ class RowsWork implements ModelWork {
     this.#end();
   }
 
-  failed(error: HeadraceError): void {
-    if (this.count > 1 && error.code === 'HR_INFERENCE_FAILED' && this.#spare.runs >= 2) this.#runHalves();
-    else {
-      for (let i = 0; i < this.count; i++) this.#put(i, { error });
-      this.#end();
-    }
-  }
-
   /** One row may have spoilt the others: it is looked for by halves, one after the other, within a bound. */
-  #runHalves(): void {
+  runsAgain(): boolean {
+    if (this.count === 1 || this.#spare.runs < 2) return false;
     this.#spare.runs -= 2;
     const middle = this.count >> 1;
     this.#part(middle, this.count, this.#end, (end) => this.#part(0, middle, end));
+    return true;
+  }
+
+  failed(error: HeadraceError): void {
+    for (let i = 0; i < this.count; i++) this.#put(i, { error });
+    this.#end();
   }
 
   /** Runs some of the rows, then the rest, then ends. */

@@ -1,7 +1,8 @@
 // The data plane: predictions and features, as plain functions. Protocols (HTTP, gRPC, other products' APIs) only translate
 // into these calls.
 
-import { HeadraceError, type Scope, toHeadraceError } from '../core/index.ts';
+import { type HeadraceError, type Scope, toHeadraceError } from '../core/index.ts';
+import { failureKind } from '../monitoring/index.ts';
 import { createDeadlines } from './deadlines.ts';
 import type { EndpointPlan } from './endpoint-plan.ts';
 import { CLOCK_SKEW_MICROS } from './feature-plan.ts';
@@ -53,9 +54,17 @@ export function createDataPlane(
     if (!snapshots.isEndpoint(name)) return;
     const error = toHeadraceError(thrown);
     monitor.endpoint(name).failed(error.code);
+    if (isOwn(error, givenMs)) truthOf(name).failed(error);
+  };
+  const isOwn = ({ code }: HeadraceError, givenMs: number): boolean => {
     // A deadline that is shorter than the server's own says more of the client than of the endpoint.
-    const isTooShort = error.code === 'HR_DEADLINE' && givenMs < deps.limits.requestTimeoutMs;
-    if (isOwnFailure(error) && !isTooShort) truthOf(name).failed(error);
+    const isTooShort = code === 'HR_DEADLINE' && givenMs < deps.limits.requestTimeoutMs;
+    return failureKind(code) === 'failed' && !isTooShort;
+  };
+  const noteAnswer = (name: string, { answeredRows, rows }: PredictAnswer, givenMs: number): void => {
+    if (answeredRows > 0) return truths.get(name)?.answered();
+    const own = rows.find(({ error }) => error !== undefined && isOwn(error, givenMs))?.error;
+    if (own !== undefined) truthOf(name).failed(own);
   };
 
   return {
@@ -71,7 +80,7 @@ export function createDataPlane(
           plan = snapshots.endpoint(name);
           plan.inFlight++;
           const answer = await predict(predictDeps, plan, inputs, options, scope);
-          truths.get(name)?.answered();
+          noteAnswer(name, answer, givenMs);
           return answer;
         } finally {
           inFlight.leave();
@@ -108,9 +117,4 @@ export function createDataPlane(
     failing: (endpoint) => truths.get(endpoint)?.failing(),
     close: () => deadlines.close(),
   };
-}
-
-/** Not the client's mistake, and not a refusal by a full queue. */
-function isOwnFailure({ status, code }: HeadraceError): boolean {
-  return status >= 500 || code === 'HR_TRANSFORM_FAILED';
 }

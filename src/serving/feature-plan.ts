@@ -17,6 +17,7 @@ import {
   type RecordDirectory,
   type Status,
 } from '../online/index.ts';
+import { readsBehind } from './reads-behind.ts';
 import { compileKeys } from './request-keys.ts';
 import { failedRows, rowError } from './row-failures.ts';
 import { compileRowParser, type RequestRow, type RowParser } from './row-parser.ts';
@@ -39,7 +40,10 @@ export interface FeaturePlan {
   read(rows: readonly RequestRow[], at: Micros, skew?: Micros): FeatureRow[] | Promise<FeatureRow[]>;
   /** The same, each row for itself: one that can't be computed is its error. Throws what all rows fail at. */
   readEach(rows: readonly RequestRow[], at: Micros, skew?: Micros): FeatureRowOrError[] | Promise<FeatureRowOrError[]>;
-  /** What stands in when the store is down: declared defaults, else null, all INVALID; on-demand views run on them. */
+  /**
+   * What stands in when the store is down: declared defaults, else null; on-demand views run on them. INVALID, all but what
+   * is made of the request alone.
+   */
   defaults(rows: readonly RequestRow[]): FeatureRowOrError[];
 }
 
@@ -64,6 +68,8 @@ export function compileFeaturePlan(
     statuses: view.features.map(() => 'INVALID' as const),
     eventMicros: null,
   }));
+
+  const isStoreBehind = readsBehind(service).map((reads) => reads.length > 0);
 
   const computeOrError = (row: RequestRow, reads: ReadRow): FeatureRowOrError => {
     try {
@@ -126,7 +132,13 @@ export function compileFeaturePlan(
       return read instanceof Promise ? read.then((features) => allOf(path, features)) : allOf(path, read);
     },
     readEach,
-    defaults: (rows) => rows.map((row) => computeOrError(row, defaultReads)),
+    defaults: (rows) =>
+      rows.map((row) => {
+        const computed = computeOrError(row, defaultReads);
+        if (computed instanceof HeadraceError) return computed;
+        const statuses = computed.statuses.map((status, at) => (isStoreBehind[at] === true ? 'INVALID' : status));
+        return { ...computed, statuses };
+      }),
   };
 }
 

@@ -1,19 +1,50 @@
-// What the models behind the endpoints have counted, by model version: one that several endpoints serve is told of once.
+// What the models in memory have counted, for whoever holds them: told while they are held, and after that until they have
+// nothing left to count.
 
 import type { LoadedModel } from '../models/index.ts';
 import type { ModelStatistics } from '../monitoring/index.ts';
-import type { EndpointSlot } from './endpoint-loads.ts';
 
-export function modelStatistics(slots: readonly Pick<EndpointSlot, 'plan'>[]): readonly ModelStatistics[] {
-  const told = new Map<LoadedModel, ModelStatistics>();
-  for (const { plan } of slots) {
-    for (const { graph, version } of plan?.arms ?? []) {
-      const { loaded } = graph.model;
-      if (told.has(loaded)) continue;
-      const { runs, rows, failures, refused, queuedRows } = loaded.statistics();
-      const counted = { runs, rows, failures, refused: { ...refused }, queuedRows };
-      told.set(loaded, { model: plan?.model.name ?? '', version, ...counted, memoryBytes: loaded.memoryBytes });
-    }
-  }
-  return [...told.values()];
+export interface ModelHolders {
+  /** From now on the model is told as this version; the call that it gives ends that. */
+  hold(loaded: LoadedModel, model: string, version: number): () => void;
+  /** Each model once, also where several hold it: as the version that has held it longest. */
+  statistics(): readonly ModelStatistics[];
+}
+
+interface Version {
+  readonly model: string;
+  readonly version: number;
+}
+
+export function createModelHolders(): ModelHolders {
+  const held = new Map<LoadedModel, Set<Version>>();
+  /** Those that nobody holds any more, by the version that held them last. */
+  const released = new Map<LoadedModel, Version>();
+  return {
+    hold(loaded, model, version) {
+      const own = { model, version };
+      let holders = held.get(loaded);
+      if (holders === undefined) held.set(loaded, (holders = new Set()));
+      holders.add(own);
+      released.delete(loaded);
+      return () => {
+        if (!holders.delete(own) || holders.size > 0) return;
+        held.delete(loaded);
+        released.set(loaded, own);
+      };
+    },
+    statistics() {
+      const told: ModelStatistics[] = [];
+      const tell = (loaded: LoadedModel, { model, version }: Version): boolean => {
+        const { runs, rows, failures, refused, queuedRows, runningRows } = loaded.statistics();
+        const counted = { runs, rows, failures, refused: { ...refused }, queuedRows };
+        told.push({ loaded, model, version, ...counted, memoryBytes: loaded.memoryBytes });
+        return queuedRows + runningRows === 0;
+      };
+      for (const [loaded, holders] of held) for (const one of [...holders].slice(0, 1)) tell(loaded, one);
+      // Rows that their requests no longer wait for may still wait and run.
+      for (const [loaded, version] of released) if (tell(loaded, version)) released.delete(loaded);
+      return told;
+    },
+  };
 }

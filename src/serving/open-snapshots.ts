@@ -8,7 +8,6 @@ import { type Catalogue, catalogueOf } from './catalogue.ts';
 import { type DefinitionsHealth, definitionsHealth } from './definitions-health.ts';
 import type { EndpointPlan } from './endpoint-plan.ts';
 import { compileReadPlan, type ReadPlan } from './features/read-plan.ts';
-import { modelStatistics } from './model-statistics.ts';
 import { createRegistryWatch } from './registry-watch.ts';
 import type { Failing } from './request-truth.ts';
 import type { ServingDeps } from './serving-deps.ts';
@@ -22,7 +21,7 @@ export interface Snapshots {
   versions(): readonly LiveVersion[];
   /** Throws HR_UNKNOWN_ENDPOINT, HR_MODEL_NOT_READY (no variant could be loaded). */
   endpoint(name: string): EndpointPlan;
-  /** What the models that answer have counted, each version once for each time that it is loaded. */
+  /** What the models that are used have counted, and those that were until now: each once. */
   modelStatistics(): readonly ModelStatistics[];
   /** Throws HR_UNKNOWN_ENDPOINT where there is none, served or not; HR_NOTHING_APPLIED. */
   needEndpoint(name: string): void;
@@ -87,7 +86,7 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
       const reason = error === undefined ? 'it is being loaded' : error.message;
       throw new HeadraceError('HR_MODEL_NOT_READY', `endpoint "${name}" is not served: ${reason}`, { cause: error });
     },
-    modelStatistics: () => modelStatistics([...(loader.current()?.endpoints.values() ?? [])]),
+    modelStatistics: () => loader.modelStatistics(),
     needEndpoint(name) {
       const snapshot = need();
       if (!Object.hasOwn(snapshot.definitions.manifest.endpoints, name)) throw unknownEndpoint(snapshot, name);

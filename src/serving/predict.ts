@@ -38,6 +38,7 @@ export type PredictionRow =
 export interface PredictAnswer {
   readonly plan: EndpointPlan;
   readonly rows: readonly PredictionRow[];
+  readonly answeredRows: number;
 }
 
 /**
@@ -65,6 +66,7 @@ export async function predict(
   const work = runGroups(groups, scope, at, deps.deadlines);
   const results = work instanceof Promise ? await work : work;
   const rows = new Array<PredictionRow>(parsed.length);
+  let answeredRows = 0;
   for (let i = 0; i < parsed.length; i++) {
     const row = parsed[i] as ParsedRow;
     if (row instanceof HeadraceError) rows[i] = { error: row };
@@ -74,8 +76,11 @@ export async function predict(
     for (let i = 0; i < picked.length; i++) {
       const row = answered[i] as ArmRow;
       const place = picked[i] as number;
-      rows[place] =
-        row.error === undefined ? { id: deps.nextId(), arm, row } : { error: rowError('inputs', place, row.error) };
+      if (row.error !== undefined) rows[place] = { error: rowError('inputs', place, row.error) };
+      else {
+        rows[place] = { id: deps.nextId(), arm, row };
+        answeredRows++;
+      }
     }
   });
   const latencyMicros = Math.round((performance.now() - startMs) * 1000);
@@ -96,8 +101,9 @@ export async function predict(
     for (const sink of arm.sinks) sink(batch);
   }
   if (failed !== undefined) throw failed;
-  plan.meter.answered(latencyMicros, parsed.length);
-  return { plan, rows };
+  plan.meter.answered(latencyMicros, answeredRows);
+  for (const row of parsed) if (row instanceof HeadraceError) plan.meter.rowFailed(row.code);
+  return { plan, rows, answeredRows };
 }
 
 /** A row's values, or why it has none. */

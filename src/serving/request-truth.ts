@@ -4,8 +4,9 @@
 import { type HeadraceError, type Logger, type Micros, toldOutside } from '../core/index.ts';
 
 export interface RequestTruth {
+  /** At least one row was. */
   answered(): void;
-  /** A failure of the server's own making: clients' mistakes and refusals when full are none. */
+  /** A failure of the server's own making that left no row answered: clients' mistakes and refusals when full are none. */
   failed(error: HeadraceError): void;
   /** Undefined while it answers, or nobody has asked lately. */
   failing(): Failing | undefined;

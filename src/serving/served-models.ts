@@ -2,8 +2,11 @@
 
 import { type Definitions, type ModelSpec, type ResolvedService, resolveService } from '../definitions/index.ts';
 import { type Binding, compileBinding, type LoadedModel, type ModelRepository } from '../models/index.ts';
+import type { ModelStatistics } from '../monitoring/index.ts';
 import { type Registry, versionIncomplete, versionsRead } from '../registry/index.ts';
 import { getUnchecked, type ObjectStore, sizeOfBlob } from '../storage/index.ts';
+import { createModelHolders } from './model-statistics.ts';
+import { readsBehind } from './reads-behind.ts';
 
 export interface ServedModel {
   readonly loaded: LoadedModel;
@@ -13,6 +16,8 @@ export interface ServedModel {
   /** The definitions that it was trained on, and the features that it takes of them. */
   readonly definitions: Definitions;
   readonly service: ResolvedService;
+  /** By feature of the service: which of its reads it is made from. */
+  readonly readsBehind: readonly (readonly number[])[];
   /** SHA-256 of the file. */
   readonly artifact: string;
   /** It is used no more; it stays warm while there is room. */
@@ -25,6 +30,8 @@ export interface ServedModels {
    * HR_VERSION_INCOMPLETE while a view version that it reads is not complete, and what loading its definitions throws.
    */
   acquire(current: ModelSpec, version: number, isReadable: (version: string) => boolean): Promise<ServedModel>;
+  /** What those that are used have counted, and those that were until now. */
+  statistics(): readonly ModelStatistics[];
 }
 
 export interface ServedModelsDeps {
@@ -39,7 +46,9 @@ export function createServedModels(
   { registry, objects, models, earlierDefinitions }: ServedModelsDeps,
   mayBlock: () => boolean,
 ): ServedModels {
+  const holders = createModelHolders();
   return {
+    statistics: () => holders.statistics(),
     async acquire(current, version, isReadable) {
       const registered = await registry.models.get(current.name, version);
       const definitions = await earlierDefinitions(registered.manifestHash);
@@ -58,7 +67,12 @@ export function createServedModels(
       try {
         const loaded = lease.model;
         const binding = compileBinding(loaded.signature, service, spec);
-        return { loaded, binding, spec, definitions, service, artifact, release: () => lease.release() };
+        const end = holders.hold(loaded, current.name, version);
+        const release = (): void => {
+          end();
+          lease.release();
+        };
+        return { loaded, binding, spec, definitions, service, readsBehind: readsBehind(service), artifact, release };
       } catch (thrown) {
         lease.release();
         throw thrown;

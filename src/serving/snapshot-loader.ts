@@ -3,6 +3,7 @@
 
 import { HeadraceError, messageOf } from '../core/index.ts';
 import type { Definitions } from '../definitions/index.ts';
+import type { ModelStatistics } from '../monitoring/index.ts';
 import { type PreparedTraffic, readableVersions, type ServiceState } from '../registry/index.ts';
 import { createEndpointLoads } from './endpoint-loads.ts';
 import type { ReadPlan } from './features/read-plan.ts';
@@ -26,6 +27,8 @@ export interface SnapshotLoader {
   retry(): void;
   /** Where each change of traffic that is asked for is loaded, or can't be. */
   prepared(): Readonly<Record<string, PreparedTraffic>>;
+  /** What the models behind the endpoints have counted, and those that were until now: each once. */
+  modelStatistics(): readonly ModelStatistics[];
   /** Resolves once nothing is being loaded, or after so long. */
   settled(limitMs: number): Promise<void>;
   /** Requests may come: from now on no load may block the event loop. */
@@ -150,6 +153,7 @@ export function createSnapshotLoader(deps: ServingDeps): SnapshotLoader {
     waiting: () => (current === undefined ? [] : kept.waiting()),
     retry: () => loads.retry(),
     prepared: () => loads.prepared(),
+    modelStatistics: () => endpoints.modelStatistics(),
     settled: (limitMs) => loads.settled(limitMs),
     open() {
       isOpen = true;

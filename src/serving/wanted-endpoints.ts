@@ -1,6 +1,7 @@
 // What endpoints are to serve by the registry: each with how its plan is compiled, now and for traffic that is asked for.
 
 import type { Definitions } from '../definitions/index.ts';
+import type { ModelStatistics } from '../monitoring/index.ts';
 import type { EndpointState } from '../registry/index.ts';
 import type { WantedEndpoint } from './endpoint-loads.ts';
 import { compileEndpoint } from './endpoint-plan.ts';
@@ -15,6 +16,8 @@ export interface WantedEndpoints {
     states: readonly EndpointState[],
     isReadable: (version: string) => boolean,
   ): readonly WantedEndpoint[];
+  /** What the models behind them have counted. */
+  modelStatistics(): readonly ModelStatistics[];
 }
 
 /** `mayBlock`: whether nobody waits for the event loop yet. */
@@ -54,6 +57,7 @@ export function createWantedEndpoints(deps: ServingDeps, mayBlock: () => boolean
   };
 
   return {
+    modelStatistics: () => models.statistics(),
     wanted(definitions, states, isReadable) {
       readable = isReadable;
       return states.flatMap((state) => wantedOf(definitions, state));

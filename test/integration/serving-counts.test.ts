@@ -2,6 +2,8 @@
 // counted at the variant.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { registerModelFile } from '../../src/app/index.ts';
+import { constantModel } from '../support/onnx-model.ts';
 import { type OpenServing, openServing } from '../support/open-serving.ts';
 import { REPOSITORY } from '../support/serving-project.ts';
 
@@ -49,6 +51,23 @@ describe('counters of an endpoint', () => {
       'headrace_prediction_errors_total{endpoint="checkout",variant="stable",version="1",outcome="refused"} 0',
     ])
       expect(lines).toContain(line);
+  });
+
+  it('have the rows of a partial request where each of them ended', async () => {
+    const inputs = [1, 'much', 13, 2, 'more'].map((amount) => ({ customer: 'ada', amount }));
+    const shown = async () => (await open.serving.figures.figures()).endpoints.find(({ name }) => name === 'checkout');
+    const before = await shown();
+    const answer = await open.post('/v1/endpoints/checkout/predict', { inputs, options: { partial: true } });
+    expect(answer.json().predictions).toHaveLength(5);
+    const after = await shown();
+    const rows = (of: typeof after) => [of?.total.rows, of?.arms[0]?.total.rows, of?.arms[0]?.total.failed];
+    const added = rows(after).map((count, at) => (count ?? 0) - (rows(before)[at] ?? 0));
+    expect(added).toEqual([2, 2, 1]);
+    expect(await metrics()).toContain(
+      'headrace_request_row_errors_total{endpoint="checkout",code="HR_INVALID",status="400"} 2',
+    );
+    expect((after?.total.requests ?? 0) - (before?.total.requests ?? 0)).toBe(1);
+    expect(after?.total.refused).toBe(before?.total.refused);
   });
 
   it('have what is refused before it comes to the endpoint, over a socket and injected alike', async () => {
@@ -114,5 +133,43 @@ describe('counters of an endpoint', () => {
       'headrace_requests_in_flight 0',
     ])
       expect(lines).toContain(line);
+  });
+});
+
+describe('counters of models', () => {
+  it('count each row once when traffic goes back to a version that stayed in memory', async () => {
+    const open = await openServing({ repository: REPOSITORY, features: 4 });
+    try {
+      await registerModelFile(open.app, { model: 'returns', onnx: Buffer.from(constantModel(4, 0.75)) });
+      const { control } = open.serving.planes;
+      const to = async (version: number): Promise<void> => {
+        const variants = [{ name: 'stable', version, weight: 100 }];
+        await control.setTraffic('checkout', { variants }, { actor: 'test', waitMs: 5000 });
+      };
+      const predict = (rows: number) =>
+        open.post('/v1/endpoints/checkout/predict', {
+          inputs: Array.from({ length: rows }, () => ({ customer: 'ada', amount: 1 })),
+        });
+      const rows = async (version: number): Promise<string | undefined> => {
+        const name = `headrace_model_rows_total{model="returns",version="${version}"} `;
+        const { body } = await open.serving.server.inject('/metrics');
+        return body
+          .split('\n')
+          .find((line) => line.startsWith(name))
+          ?.slice(name.length);
+      };
+      await predict(10);
+      expect(await rows(1)).toBe('10');
+      await predict(3);
+      await to(2);
+      await predict(4);
+      expect([await rows(1), await rows(2)]).toEqual(['13', '4']);
+      await to(1);
+      expect([await rows(1), await rows(2)]).toEqual(['13', '4']);
+      await predict(1);
+      expect([await rows(1), await rows(2)]).toEqual(['14', '4']);
+    } finally {
+      await open.close();
+    }
   });
 });

@@ -94,7 +94,7 @@ describe.skipIf(!hasRedis())('an endpoint over Redis', () => {
         {
           outputs: { probability: 0.25 },
           features: { history__purchases_1d: null, history__mean_7d: 7, basket__ratio: 2 },
-          statuses: { history__purchases_1d: 'INVALID', history__mean_7d: 'INVALID' },
+          statuses: { history__purchases_1d: 'INVALID', history__mean_7d: 'INVALID', basket__ratio: 'INVALID' },
         },
       ],
     });

@@ -7,7 +7,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { examine, registerModelFile } from '../../src/app/index.ts';
 import { type Serving, serveInProcess } from '../../src/app/serve-worker.ts';
 import type { Logger } from '../../src/core/index.ts';
-import { constantModel } from '../support/onnx-model.ts';
+import { constantModel, passThroughModel } from '../support/onnx-model.ts';
 import { type OpenServing, openServing } from '../support/open-serving.ts';
 import { headraceJson } from '../support/serving-project.ts';
 
@@ -252,6 +252,88 @@ describe('a function that breaks', () => {
     expect((await predict(given, [ada])).statusCode).toBe(200);
     expect((await get(given.serving, '/v1/endpoints/checkout')).body).toMatchObject({ state: 'serving', reason: null });
     expect(lines.filter((line) => line.includes('endpoint answers again'))).toHaveLength(1);
+  });
+});
+
+describe('requests whose rows stand alone', () => {
+  const broken = { customer: 'ada', amount: -1 };
+  const wrong = { customer: 'ada', amount: 'much' };
+
+  it('have failed where no row was answered, and not where one was, or all were the client’s mistakes', async () => {
+    open = await openServing({ repository: REPOSITORY, features: 2 });
+    const given = open;
+    const state = async () => (await get(given.serving, '/v1/endpoints/checkout')).body.state;
+    const ask = async (rows: readonly object[], times = 10): Promise<void> => {
+      for (let at = 0; at < times; at++) expect((await predict(given, rows, { partial: true })).statusCode).toBe(200);
+    };
+    await ask([wrong, wrong]);
+    expect(await state()).toBe('serving');
+    await ask([wrong, broken]);
+    expect(await state()).toBe('failed');
+    await ask([wrong]);
+    expect(await state()).toBe('failed');
+    await ask([broken, ada], 1);
+    expect(await state()).toBe('serving');
+  });
+});
+
+describe.each([
+  ['that is read', 'seen', 'seen__pages', ''],
+  [
+    'that is computed',
+    'twice',
+    'twice__pages',
+    `const twice = onDemandView('twice', {
+  inputs: { seen },
+  features: { pages: t.int64() },
+  transform: ({ seen }) => ({ pages: seen.pages == null ? null : seen.pages * 2n }),
+});`,
+  ],
+])('a null %s and that the model can not take', (_, view, feature, more) => {
+  const repository = `import { endpoint, entity, featureService, featureView, latest, model, onDemandView, pushed, t } from 'headrace';
+const customer = entity('customer', { keys: { customer: t.string() } });
+const visits = pushed('visits', { columns: { customer: t.string(), pages: t.int64(), at: t.timestamp() }, eventTime: 'at' });
+const seen = featureView('seen', { entity: customer, source: visits, features: { pages: latest('pages') } });
+${more}
+const numbers = featureService('numbers', [${view}]);
+const returns = model('returns', { features: numbers, outputs: { pages: t.int64() } });
+export const checkout = endpoint('checkout', { model: returns, unit: ['customer'] });
+`;
+  const onnx = passThroughModel([{ name: feature, type: 'int64', shape: [null] }]);
+  const metric = async (given: OpenServing, name: string): Promise<number> => {
+    const { body } = await given.serving.server.inject('/metrics');
+    const line = body.split('\n').find((one) => one.startsWith(`${name} `)) ?? '';
+    return Number(line.slice(name.length));
+  };
+  const errors = (given: OpenServing, outcome: string) =>
+    metric(given, `headrace_request_errors_total{endpoint="checkout",outcome="${outcome}"}`);
+  const push = async (given: OpenServing, customer: string, pages: number | null): Promise<void> => {
+    const rows = [{ customer, ...(pages === null ? {} : { pages }), at: '2026-01-01T00:00:00Z' }];
+    expect((await given.post('/v1/sources/visits/push', { rows })).statusCode).toBe(200);
+  };
+
+  it('is the client’s doing where nothing is known of its keys: refused, and the endpoint serves', async () => {
+    open = await openServing({ repository, features: 1, onnx });
+    const given = open;
+    for (let at = 0; at < 10; at++) {
+      const answer = await predict(given, [{ customer: `nobody-${at}` }]);
+      expect(answer.json()).toMatchObject({ status: 422, code: 'HR_UNKNOWN_ENTITY', errors: [{ path: 'inputs[0]' }] });
+      expect(answer.body).toContain(feature);
+    }
+    expect([await errors(given, 'refused'), await errors(given, 'failed')]).toEqual([10, 0]);
+    expect((await get(given.serving, '/v1/endpoints/checkout')).body).toMatchObject({ state: 'serving' });
+    await push(given, 'ada', 7);
+    expect((await predict(given, [{ customer: 'ada' }])).statusCode).toBe(200);
+  });
+
+  it('is the server’s where the key is known: failed in metrics and in readiness alike', async () => {
+    open = await openServing({ repository, features: 1, onnx });
+    const given = open;
+    await push(given, 'bob', null);
+    for (let at = 0; at < 10; at++)
+      expect((await predict(given, [{ customer: 'bob' }])).json()).toMatchObject({ code: 'HR_NULL_FEATURE' });
+    expect([await errors(given, 'refused'), await errors(given, 'failed')]).toEqual([0, 10]);
+    expect((await get(given.serving, '/v1/endpoints/checkout')).body).toMatchObject({ state: 'failed' });
   });
 });
 

@@ -25,10 +25,11 @@ type Inject = (options: { method: 'POST'; url: string; headers: Record<string, s
   };
 }>;
 
-/** `repository` is TypeScript; `features` counts those of model `returns`, whose first version answers 0.25. */
+/** `repository` is TypeScript; `features` counts those of model `returns`, whose first version is `onnx`, or answers 0.25. */
 export async function openServing(given: {
   readonly repository: string;
   readonly features: number;
+  readonly onnx?: Uint8Array;
   readonly settings?: Readonly<Record<string, string>>;
   readonly logger?: Logger;
   readonly serve?: Partial<ServeOptions>;
@@ -36,7 +37,7 @@ export async function openServing(given: {
   const project = createProject({
     'headrace.config.ts': CONFIG,
     'feature_repo/shop.ts': given.repository,
-    'quarter.onnx': constantModel(given.features, 0.25),
+    'quarter.onnx': given.onnx ?? constantModel(given.features, 0.25),
   });
   const environment = { ...readEnvironment(given.settings ?? {}), workingDirectory: project.directory };
   const app = await openApp({ environment, logger: given.logger ?? silentLogger });

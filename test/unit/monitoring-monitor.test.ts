@@ -1,5 +1,6 @@
 // Live figures: counted per endpoint and variant, over ten seconds and since the start, summed over workers.
 
+import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Clock, type ErrorCode, ERRORS, MICROS_PER_SECOND } from '../../src/core/index.ts';
 import {
@@ -14,6 +15,7 @@ import {
   type MonitorSnapshot,
   type Report,
 } from '../../src/monitoring/index.ts';
+import { prometheusName } from '../../src/monitoring/monitor/prometheus-text.ts';
 import { toSnapshot } from '../../src/monitoring/monitor/snapshot.ts';
 
 const NOW = 1_790_000_000_000_000;
@@ -73,7 +75,8 @@ describe('the monitor', () => {
     expect(first(await shownBy(monitor).live())).toMatchObject({ refused: 4, rejected: 1, errors: 3 });
     for (const code of Object.keys(ERRORS) as ErrorCode[]) {
       const { status } = ERRORS[code];
-      const isOurs = (status >= 500 && code !== 'HR_UNSUPPORTED') || (status === 422 && code !== 'HR_IDEMPOTENCY');
+      const isTheirs = ['HR_IDEMPOTENCY', 'HR_UNKNOWN_ENTITY', 'HR_UNSUPPORTED'].includes(code);
+      const isOurs = (status >= 500 || status === 422) && !isTheirs;
       const kind = status === 429 ? 'rejected' : isOurs ? 'failed' : 'refused';
       expect([code, failureKind(code)]).toEqual([code, kind]);
     }
@@ -213,7 +216,8 @@ describe('the monitor', () => {
     monitor.watchInFlight(() => 3);
     monitor.watchInFlightBytes(() => 700);
     const statistics = { runs: 4, rows: 9, failures: 1, refused: { overloaded: 2 }, queuedRows: 5, memoryBytes: 1000 };
-    monitor.watchModels(() => [{ model: 'delays', version: 3, ...statistics }]);
+    const loaded = {};
+    monitor.watchModels(() => [{ loaded, model: 'delays', version: 3, ...statistics }]);
     const lines = (await shownBy(monitor).prometheus()).split('\n');
     for (const line of [
       '# TYPE headrace_request_duration_seconds histogram',
@@ -250,17 +254,39 @@ describe('the monitor', () => {
       expect(lines).toContain(line);
   });
 
-  it('counts a model that is loaded anew from its zero', () => {
+  it('counts a model that is loaded anew from its zero, and one that stayed loaded from where it was', () => {
     const totals = createTotals(clock);
-    let rows: number | undefined = 10;
     const rest = { runs: 1, failures: 0, refused: {}, queuedRows: 0, memoryBytes: 0 };
-    monitor.watchModels(() => (rows === undefined ? [] : [{ model: 'delays', version: 1, rows, ...rest }]));
+    const [first, anew] = [{}, {}];
+    const told = [
+      [[first, 10]],
+      [[first, 25]],
+      [],
+      [[first, 25]],
+      [[first, 30]],
+      [[anew, 4]],
+      [
+        [anew, 9],
+        [first, 31],
+      ],
+    ] as const;
+    let statistics: readonly (readonly [object, number])[] = [];
+    monitor.watchModels(() =>
+      statistics.map(([loaded, rows]) => ({ loaded, model: 'delays', version: 1, rows, ...rest })),
+    );
     let sequence = 0;
-    for (const next of [10, 25, 25, undefined, 4, 9] as const) {
-      rows = next;
-      totals.count('own', { sequence: ++sequence, ...monitor.take() });
+    for (statistics of told) totals.count('own', { sequence: ++sequence, ...monitor.take() });
+    expect(totals.figures().models).toMatchObject([{ runs: 2, rows: 31 + 9 }]);
+  });
+
+  it('says in the guide what each of a model’s metrics says of itself', async () => {
+    const guide = readFileSync(new URL('../../docs/guides/monitoring.md', import.meta.url), 'utf8').toLowerCase();
+    const own = metricsOf(await shownBy(monitor).figures()).filter(({ name }) => name.startsWith('headrace.model.'));
+    expect(own).toHaveLength(6);
+    for (const metric of own) {
+      const help = metric.help.slice(0, -1).toLowerCase();
+      expect(guide).toMatch(new RegExp(`\\| \`${prometheusName(metric)}\` \\|[^|]*\\| (gauge: )?${help} \\|`));
     }
-    expect(totals.figures().models).toMatchObject([{ rows: 25 + 9 }]);
   });
 
   it('has metrics before anything was counted', async () => {

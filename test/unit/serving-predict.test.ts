@@ -34,7 +34,7 @@ function planOf(arms: readonly Arm[]): EndpointPlan {
     unitOf: (row: RequestRow) => [String(row[0])],
     arms,
     armOfVariant: arms,
-    meter: { answered: () => {}, failed: () => {} },
+    meter: { answered: () => {}, rowFailed: () => {}, failed: () => {} },
   } as unknown as EndpointPlan;
 }
 
@@ -85,8 +85,8 @@ describe('rows that spoil a batch', () => {
         work.bind(i, [{ data: values as unknown as readonly string[], width: 1 }], i);
       const tensor = { type: 'float32', shape: [work.count], data: values as unknown as Float32Array } as Tensor;
       queueMicrotask(() => {
-        if (values.some(isBad)) work.failed(new HeadraceError('HR_INFERENCE_FAILED', 'no'));
-        else work.done([tensor], 0);
+        if (!values.some(isBad)) work.done([tensor], 0);
+        else if (work.runsAgain?.() !== true) work.failed(new HeadraceError('HR_INFERENCE_FAILED', 'no'));
       });
     };
     const binding = {

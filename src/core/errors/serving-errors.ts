@@ -33,6 +33,12 @@ export const SERVING_ERRORS = define({
     title: 'A feature is null',
     help: 'The model takes no null there and the feature declares no default. Add `.default(…)`.',
   },
+  HR_UNKNOWN_ENTITY: {
+    status: 422,
+    grpc: 'FAILED_PRECONDITION',
+    title: 'Nothing is known of the key',
+    help: 'The store has nothing under the key that the row came with, and the model takes no null there. Send a key that is known, or add `.default(…)` to the feature.',
+  },
   HR_TOO_LARGE: {
     status: 413,
     grpc: 'RESOURCE_EXHAUSTED',

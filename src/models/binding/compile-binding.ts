@@ -1,12 +1,12 @@
 // A model version's way from feature values to tensors and back, compiled once: rows write themselves into a batch.
 
-import type { HeadraceError, Value } from '../../core/index.ts';
+import type { Value } from '../../core/index.ts';
 import type { ModelSpec, ResolvedService } from '../../definitions/index.ts';
 import type { Signature, Tensor } from '../model-runtime.ts';
 import type { BatchInput } from '../model-work.ts';
 import type { InputPlan } from './binding-plan.ts';
 import { checkSignature } from './check-signature.ts';
-import { compileRowCheck } from './row-check.ts';
+import { compileRowCheck, type RowCheck } from './row-check.ts';
 import { compileRowReader } from './row-reader.ts';
 import { compileRowWriter } from './row-writer.ts';
 import { compileShownValues } from './shown-values.ts';
@@ -14,9 +14,10 @@ import { compileShownValues } from './shown-values.ts';
 export interface Binding {
   /**
    * What the model can't take of a row of feature values, in the service's order: HR_NULL_FEATURE where the tensor takes
-   * no null and the feature has no default, HR_INVALID for a text with a NUL or half a surrogate pair.
+   * no null and the feature has no default, HR_UNKNOWN_ENTITY where all such are of keys that nothing is known of,
+   * HR_INVALID for a text with a NUL or half a surrogate pair.
    */
-  check(values: readonly Value[]): HeadraceError | undefined;
+  readonly check: RowCheck;
   /**
    * Writes a row that `check` has passed as row `place` of the batch, inputs in the signature's order. A null in a float
    * tensor is NaN; elsewhere the feature's default stands in. Never throws.

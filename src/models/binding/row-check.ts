@@ -3,7 +3,11 @@
 import { HeadraceError, type Value } from '../../core/index.ts';
 import type { ColumnPlan, InputPlan } from './binding-plan.ts';
 
-export type RowCheck = (values: readonly Value[]) => HeadraceError | undefined;
+/** `isUnknown` tells of a feature that is null whether that is since nothing is known of the key that the row came with. */
+export type RowCheck = (
+  values: readonly Value[],
+  isUnknown?: (feature: number) => boolean,
+) => HeadraceError | undefined;
 
 /** Looks only at the features whose tensors can't take every value. */
 export function compileRowCheck(inputs: readonly InputPlan[]): RowCheck {
@@ -12,19 +16,26 @@ export function compileRowCheck(inputs: readonly InputPlan[]): RowCheck {
     .flatMap(({ name, type, columns }) => columns.map((column) => ({ ...column, input: name, type })))
     .filter(({ type, standIn }) => type === 'string' || standIn === null);
   if (checked.length === 0) return () => undefined;
-  return (values) => {
+  return (values, isUnknown) => {
+    let unknown: HeadraceError | undefined;
     for (const { feature, field, standIn, input, type } of checked) {
       const value = values[feature] ?? standIn;
       if (value === null) {
-        const sentence = `feature "${field.name}" is null, and input "${input}" (${type}) takes no null. Declare a default: \`.default(…)\`.`;
-        return new HeadraceError('HR_NULL_FEATURE', sentence);
-      }
-      if (type === 'string') {
+        const takesNone = `input "${input}" (${type}) takes no null`;
+        if (isUnknown?.(feature) !== true) {
+          const sentence = `feature "${field.name}" is null, and ${takesNone}. Declare a default: \`.default(…)\`.`;
+          return new HeadraceError('HR_NULL_FEATURE', sentence);
+        }
+        unknown ??= new HeadraceError(
+          'HR_UNKNOWN_ENTITY',
+          `nothing is known of this row’s key, so that feature "${field.name}" is null, and ${takesNone}. Send a key that is known, or declare a default: \`.default(…)\`.`,
+        );
+      } else if (type === 'string') {
         const mistake = textMistake(value as string, field);
         if (mistake !== undefined) return mistake;
       }
     }
-    return undefined;
+    return unknown;
   };
 }
 

@@ -7,7 +7,7 @@ import { rowBytes, type RowShapes, rowShapesOf } from '../row-shapes.ts';
 import { isWhole } from '../tensor-work.ts';
 import { deliver } from './deliver.ts';
 import { type BatchMode, createModelQueue, type ModelQueue } from './model-queue.ts';
-import { type Batch, createJob, type QueuedJob, tellFailed } from './queued-job.ts';
+import { type Batch, createJob, endUntold, type QueuedJob, tellFailed } from './queued-job.ts';
 import type { RunCost } from './run-cost.ts';
 
 export interface ModelCoreOptions {
@@ -71,6 +71,7 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
 
   const fail = (job: QueuedJob, reason: string): void => {
     if (job.isTold) return;
+    if (job.work.runsAgain?.() === true) return endUntold(job);
     failures += job.work.count;
     tellFailed(job, new HeadraceError('HR_INFERENCE_FAILED', reason));
   };

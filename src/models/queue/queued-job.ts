@@ -17,7 +17,7 @@ export interface QueuedJob {
   answeredRows: number;
   /** It may run whatever the estimate says, since that has grown old. */
   isProof: boolean;
-  /** Done or failed was called; what still comes for it is dropped. */
+  /** Done or failed was called, or never will be; what still comes for it is dropped. */
   isTold: boolean;
   /** Outputs of a work that ran in several batches, as far as they came. */
   gathered: Tensor[] | undefined;
@@ -60,7 +60,12 @@ export function createJob(work: ModelWork, shapeKey: string, rowBytes: number): 
 
 export function tellFailed(job: QueuedJob, error: HeadraceError): void {
   if (job.isTold) return;
+  endUntold(job);
+  job.work.failed(error);
+}
+
+/** Whoever waits is told by another work. */
+export function endUntold(job: QueuedJob): void {
   job.isTold = true;
   job.gathered = undefined;
-  job.work.failed(error);
 }

@@ -25,6 +25,8 @@ export interface Cell {
   readonly id: CellId;
   answered(latencyMicros: number, rows: number): void;
   failed(code: ErrorCode, count: number): void;
+  /** A row of a request that was answered. */
+  rowFailed(code: ErrorCode): void;
   /** Counts a row's statuses, in the order of `features`. */
   statuses(features: readonly string[]): (statuses: readonly string[]) => void;
   /** What was counted since the last time, as plain data; undefined when that is nothing. */
@@ -42,6 +44,7 @@ export function createCell(clock: Clock, id: CellId): Cell {
   const slots = Array.from({ length: SLOTS }, (): Slot => ({ ...createTally(), secondMicros: -Infinity }));
   let older: Tally | undefined;
   const errors = new Map<string, Counter>();
+  const rowErrors = new Map<string, Counter>();
   const missing = new Map<string, Counter>();
   let isNew = true;
 
@@ -68,6 +71,9 @@ export function createCell(clock: Clock, id: CellId): Cell {
       countFailure(now(), failureKind(code), count);
       counterOf(errors, code).untaken += count;
     },
+    rowFailed(code) {
+      counterOf(rowErrors, code).untaken++;
+    },
     statuses(features) {
       const counters = features.map((feature) => counterOf(missing, feature));
       return (statuses) => {
@@ -85,8 +91,15 @@ export function createCell(clock: Clock, id: CellId): Cell {
         tallies.push(packTally(slot, slot.secondMicros));
         clearTally(slot);
       }
-      const taken = { ...id, tallies, errors: takeCounters(errors), missing: takeCounters(missing) };
-      const isNothing = tallies.length + taken.errors.length + taken.missing.length === 0;
+      const taken = {
+        ...id,
+        tallies,
+        errors: takeCounters(errors),
+        rowErrors: takeCounters(rowErrors),
+        missing: takeCounters(missing),
+      };
+      const counts = [tallies, taken.errors, taken.rowErrors, taken.missing];
+      const isNothing = counts.every(({ length }) => length === 0);
       if (isNothing && !isNew) return undefined;
       isNew = false;
       return taken;

@@ -3,9 +3,9 @@
 import { type ErrorCode, ERRORS } from '../../core/index.ts';
 
 /**
- * `refused`: the client's request was wrong (4xx) or for what this version does not do (501), or it went away. `rejected`: there
- * was too much to do (429). `failed`: the server, its stores, its models or its definitions (other 5xx, and 422 where what the
- * client sent was right).
+ * What metrics, readiness, spans and the log go by. `refused`: the client's request was wrong (4xx) or for what this version does
+ * not do (501), or it went away. `rejected`: there was too much to do (429). `failed`: the server, its stores, its models or its
+ * definitions (other 5xx, and 422 where what the client sent was right).
  */
 export type FailureKind = 'refused' | 'rejected' | 'failed';
 
@@ -24,13 +24,16 @@ const UNPROCESSABLE: Readonly<Record<Unprocessable, FailureKind>> = {
   HR_LOG_DAMAGED: 'failed',
   HR_MODEL_SIGNATURE: 'failed',
   HR_MODEL_UNREADABLE: 'failed',
-  // The definition lacks a default.
+  // Of a key that is known: it is too old, has no value, or can't be read, and the definition lacks a default.
   HR_NULL_FEATURE: 'failed',
   HR_PYTHON_UNAVAILABLE: 'failed',
   HR_SOURCE_UNREADABLE: 'failed',
   HR_STEP_FAILED: 'failed',
   HR_TRANSFORM_FAILED: 'failed',
   HR_TYPESCRIPT_UNAVAILABLE: 'failed',
+  // Which keys are asked for is the client's choice: one that asks for keys that nobody knows must not make the endpoint look
+  // failed to all. A store that lost all keys shows in `headrace_view_version_complete`.
+  HR_UNKNOWN_ENTITY: 'refused',
 };
 
 export function failureKind(code: ErrorCode): FailureKind {

@@ -26,6 +26,7 @@ export interface CellFigures {
   readonly total: Tally;
   readonly recent: Tally;
   readonly errors: ReadonlyMap<string, number>;
+  readonly rowErrors: ReadonlyMap<string, number>;
   readonly missing: ReadonlyMap<string, number>;
 }
 
@@ -76,6 +77,7 @@ export function figuresOf({ sums, startMicros, restarts, readings }: Counted, no
     total: totalOf(cell),
     recent: recentOf(cell, nowMicros),
     errors: cell.errors,
+    rowErrors: cell.rowErrors,
     missing: cell.missing,
   });
   return {

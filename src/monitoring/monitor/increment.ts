@@ -24,6 +24,8 @@ export type PackedCell = CellId & {
   readonly tallies: readonly PackedTally[];
   /** By error code: requests; of an arm, rows. */
   readonly errors: NamedCounts;
+  /** By error code: rows that failed before they had a variant, of requests that were answered. Of endpoints alone. */
+  readonly rowErrors: NamedCounts;
   /** By feature: rows in which it was NOT_FOUND, OUTSIDE_MAX_AGE or INVALID. */
   readonly missing: NamedCounts;
 };

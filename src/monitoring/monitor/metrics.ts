@@ -61,12 +61,15 @@ interface Labelled<Cell extends CellFigures = CellFigures> {
   readonly cell: Cell;
 }
 
+const ROWS_WITHOUT_VARIANT = 'Rows that failed before they had a variant, of requests that were answered, by error.';
+
 function endpointMetrics({ endpoints }: Figures): Metric[] {
   const cells = endpoints.map((cell) => ({ labels: { endpoint: cell.name }, cell }));
   return [
     counted('headrace.requests', '{request}', 'Prediction requests answered.', cells, ({ total }) => total.requests),
     failures('headrace.request.errors', '{request}', 'Prediction requests not answered.', cells),
     codes('headrace.request.error_codes', '{request}', 'Prediction requests not answered, by error.', cells),
+    codes('headrace.request.row_errors', '{row}', ROWS_WITHOUT_VARIANT, cells, ({ rowErrors }) => rowErrors),
     durations('headrace.request.duration', 'Duration of answered prediction requests.', cells),
   ];
 }
@@ -154,6 +157,9 @@ function logMetrics({ logWritten, logDropped, processes }: Figures): Metric[] {
   ];
 }
 
+const FAILED_ROWS =
+  'Rows that no run of a model answered: its runtime failed on them, or on others that ran with them.';
+
 function modelMetrics({ models, processes }: Figures): Metric[] {
   const labelsOf = ({ model, version }: { readonly model: string; readonly version: number }): Labels => ({
     model,
@@ -188,12 +194,12 @@ function modelMetrics({ models, processes }: Figures): Metric[] {
   });
   return [
     count('headrace.model.runs', '{run}', 'Batches that a model ran.', ({ runs }) => runs),
-    count('headrace.model.rows', '{row}', 'Rows that a model ran.', ({ rows }) => rows),
-    count('headrace.model.failures', '{row}', 'Rows that a model’s runtime failed on.', (model) => model.failures),
+    count('headrace.model.rows', '{row}', 'Rows that a model answered.', ({ rows }) => rows),
+    count('headrace.model.failures', '{row}', FAILED_ROWS, ({ failures: rows }) => rows),
     {
       name: 'headrace.model.refused',
       unit: '{row}',
-      help: 'Rows that were not run, by reason.',
+      help: 'Rows that were not run, or not to their end, by reason.',
       kind: 'counter',
       points: refused,
     },
@@ -261,9 +267,15 @@ function failures(name: string, unit: Unit, help: string, cells: readonly Labell
   return { name, unit, help, kind: 'counter', points };
 }
 
-function codes(name: string, unit: Unit, help: string, cells: readonly Labelled[]): Metric {
+function codes(
+  name: string,
+  unit: Unit,
+  help: string,
+  cells: readonly Labelled[],
+  pick = ({ errors }: CellFigures) => errors,
+): Metric {
   const points = cells.flatMap(({ labels, cell }) =>
-    [...cell.errors].map(([code, value]) => ({ labels: { ...labels, code, status: statusOf(code) }, value })),
+    [...pick(cell)].map(([code, value]) => ({ labels: { ...labels, code, status: statusOf(code) }, value })),
   );
   return { name, unit, help, kind: 'counter', points };
 }

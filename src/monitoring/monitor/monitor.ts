@@ -4,7 +4,7 @@ import type { Clock, ErrorCode } from '../../core/index.ts';
 import { type Cell, createCell } from './cell.ts';
 import type { CellId, Taken } from './increment.ts';
 import { watchLoopDelay } from './loop-delay.ts';
-import { createModelDeltas, joinVersions, type ModelStatistics } from './model-figures.ts';
+import { createModelDeltas, type ModelStatistics } from './model-figures.ts';
 import { createPushTally, NO_BACKLOG, type PushBacklog, type PushOutcome } from './push-tally.ts';
 
 /** Counts what one arm answers. Get it once and keep it: recording allocates nothing. */
@@ -22,13 +22,16 @@ export interface ArmMeter {
 
 /** Counts whole requests of an endpoint. Get it once and keep it: recording allocates nothing. */
 export interface EndpointMeter {
+  /** A request, and those of its rows that were answered. */
   answered(latencyMicros: number, rows: number): void;
+  /** A row of an answered request that failed before it had a variant; what fails after is its variant's. */
+  rowFailed(code: ErrorCode): void;
   /** One request that was not answered: refused (4xx of the client), rejected (429) or failed (5xx, 422) by its code. */
   failed(code: ErrorCode): void;
 }
 
 /** Counts whole reads of a feature service. */
-export type ServiceMeter = EndpointMeter;
+export type ServiceMeter = Omit<EndpointMeter, 'rowFailed'>;
 
 export interface ArmLabels {
   readonly endpoint: string;
@@ -64,7 +67,7 @@ export interface Monitor {
   /** What pushes leave waiting. */
   watchPushes(backlog: () => PushBacklog): void;
   watchLog(figures: () => LogFigures): void;
-  /** Of each model that is loaded. */
+  /** Of each model in memory, once; what it counts after it was told last is lost. */
   watchModels(statistics: () => readonly ModelStatistics[]): void;
   /** Requests that run. */
   watchInFlight(count: () => number): void;
@@ -100,7 +103,7 @@ export function createMonitor(clock: Clock): Monitor {
   };
   const requestMeter = (kind: 'endpoint' | 'service', name: string): EndpointMeter => {
     const cell = cellOf({ kind, name });
-    return { answered: cell.answered, failed: (code) => cell.failed(code, 1) };
+    return { answered: cell.answered, rowFailed: cell.rowFailed, failed: (code) => cell.failed(code, 1) };
   };
 
   return {
@@ -130,7 +133,7 @@ export function createMonitor(clock: Clock): Monitor {
       watched.isReady = isReady;
     },
     take() {
-      const models = joinVersions(watched.models());
+      const models = watched.models();
       const log = watched.log();
       const { rss, heapUsed } = process.memoryUsage();
       return {

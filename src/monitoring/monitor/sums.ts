@@ -16,6 +16,7 @@ export interface SummedCell {
   /** By second, those of the window. */
   readonly recent: Map<Micros, Tally>;
   readonly errors: Map<string, number>;
+  readonly rowErrors: Map<string, number>;
   readonly missing: Map<string, number>;
 }
 
@@ -49,6 +50,7 @@ export const createSummedCell = (id: CellId): SummedCell => ({
   settled: createTally(),
   recent: new Map(),
   errors: new Map(),
+  rowErrors: new Map(),
   missing: new Map(),
 });
 
@@ -89,13 +91,14 @@ export function recentOf({ recent }: SummedCell, now: Micros): Tally {
 const windowStart = (now: Micros): Micros => floorTo(now, MICROS_PER_SECOND) - (WINDOW_SECONDS - 1) * MICROS_PER_SECOND;
 
 function addCell(sums: Sums, packed: PackedCell, now: Micros): void {
-  const { tallies, errors, missing, ...id } = packed;
+  const { tallies, errors, rowErrors, missing, ...id } = packed;
   const key = JSON.stringify(id.kind === 'arm' ? [id.kind, id.name, id.variant, id.version] : [id.kind, id.name]);
   let cell = sums.cells.get(key);
   if (cell === undefined) sums.cells.set(key, (cell = createSummedCell(id)));
   settle(cell, now);
   for (const tally of tallies) addSecond(cell, tally, now);
   addCounts(cell.errors, errors);
+  addCounts(cell.rowErrors, rowErrors);
   addCounts(cell.missing, missing);
 }
 
@@ -116,7 +119,7 @@ function addSecond({ settled, recent }: SummedCell, packed: PackedTally, now: Mi
   else addTally(known, unpackTally(packed));
 }
 
-function packCell({ id, settled, recent, errors, missing }: SummedCell): PackedCell {
+function packCell({ id, settled, recent, errors, rowErrors, missing }: SummedCell): PackedCell {
   return {
     ...id,
     tallies: [
@@ -124,6 +127,7 @@ function packCell({ id, settled, recent, errors, missing }: SummedCell): PackedC
       ...Array.from(recent, ([second, tally]) => packTally(tally, second)),
     ],
     errors: [...errors],
+    rowErrors: [...rowErrors],
     missing: [...missing],
   };
 }
