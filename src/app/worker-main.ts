@@ -4,6 +4,7 @@ import cluster from 'node:cluster';
 import { HeadraceError, toHeadraceError } from '../core/index.ts';
 import { endDespite } from './end-despite.ts';
 import { openApp } from './open-app.ts';
+import { outlivePrimary, outliveReaders } from './outlive-readers.ts';
 import { primaryChannel, tell, told } from './primary-channel.ts';
 import { serveInProcess } from './serve-worker.ts';
 import { SERVING_QUERY_TIMEOUT_MS, stopSignal } from './start-server.ts';
@@ -13,6 +14,8 @@ import type { ToWorker, WorkerStart } from './worker-messages.ts';
 /** As long as the primary waits past the drain limit. */
 const KILL_AFTER_MS = 2000;
 
+outliveReaders();
+outlivePrimary();
 try {
   await work();
   process.exit(0);
