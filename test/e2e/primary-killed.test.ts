@@ -2,6 +2,8 @@
 // gone and ends by itself.
 
 import { spawnSync } from 'node:child_process';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { openApp, readEnvironment } from '../../src/app/index.ts';
 import { silentLogger } from '../../src/core/index.ts';
@@ -82,6 +84,38 @@ it('leaves no request without its answer, and no worker', { timeout: 60_000 }, a
     });
   } finally {
     for (const pid of [server.process.pid as number, ...workers]) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+  }
+});
+
+it('leaves a worker the time to send what it has, past the requests', { timeout: 60_000 }, async () => {
+  const slowMs = 2300;
+  const isSent: boolean[] = [];
+  const collector = createServer((asked, answer) => {
+    asked.resume();
+    answer.once('close', () => isSent.push(answer.writableFinished));
+    setTimeout(() => answer.setHeader('content-type', 'application/x-protobuf').end(), slowMs);
+  });
+  await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve));
+  const server = await startServe(project, ['--workers', '2'], {
+    HEADRACE_SERVER_DRAIN_TIMEOUT_MS: '1000',
+    HEADRACE_TELEMETRY_OTLP: `http://127.0.0.1:${(collector.address() as AddressInfo).port}`,
+    HEADRACE_TELEMETRY_SAMPLE_RATIO: '1',
+  });
+  const workers = workersOf(server.process.pid as number);
+  try {
+    // Turn by turn: each worker has one that never comes to its end, and one that it answers.
+    const half = WHOLE.length - BODY.length / 2;
+    for (let at = 0; at < 2; at++) await begin(server.url, WHOLE.slice(0, half));
+    const begun = [await begin(server.url, WHOLE.slice(0, half)), await begin(server.url, WHOLE.slice(0, half))];
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    server.process.kill('SIGKILL');
+    for (const { socket } of begun) socket.write(WHOLE.slice(half));
+    await expect.poll(() => workers.filter(isAlive), { timeout: 15_000 }).toEqual([]);
+    expect(isSent).toEqual([true, true]);
+  } finally {
+    for (const pid of [server.process.pid as number, ...workers]) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+    collector.closeAllConnections();
+    collector.close();
   }
 });
 
