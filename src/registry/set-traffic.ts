@@ -2,8 +2,16 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { HeadraceError, parseJson } from '../core/index.ts';
-import { type EndpointState, nextRevision, readEndpoint, writeChange, writeTraffic } from './endpoint-rows.ts';
+import {
+  type EndpointState,
+  nextRevision,
+  readEndpoint,
+  trafficOf,
+  writeChange,
+  writeTraffic,
+} from './endpoint-rows.ts';
 import { readVersions } from './model-versions.ts';
+import { tellingRefusal } from './refusals.ts';
 import type { RegistryDb, RegistryStore } from './store.ts';
 import { resolveTraffic, type Traffic } from './traffic.ts';
 import { judgeChange, type TrafficChange } from './traffic-change.ts';
@@ -37,9 +45,17 @@ const WAIT_MS = 10_000;
 const LOOK_MS = 50;
 
 export function createTrafficRegistry(store: RegistryStore, servers: Pick<Servers, 'list'>): TrafficRegistry {
-  const ask = (name: string, traffic: Traffic, { ifMatch, actor, reason }: SetTraffic): Promise<TrafficChange> =>
+  const ask = (
+    name: string,
+    traffic: Traffic,
+    { ifMatch, actor, reason }: SetTraffic,
+    note: (before: object) => void,
+  ): Promise<TrafficChange> =>
     store.change(async (trx, record) => {
       const before = await readEndpoint(trx, name);
+      const known =
+        before.change?.state === 'preparing' ? { ...trafficOf(before), change: before.change } : trafficOf(before);
+      note(known);
       checkMatch(before, ifMatch);
       const versions = await readVersions(trx, before.model);
       const { variants, shadows = before.shadows } = resolveTraffic(traffic, before.model, versions);
@@ -65,8 +81,9 @@ export function createTrafficRegistry(store: RegistryStore, servers: Pick<Server
         actor,
         action: 'endpoint.traffic.ask',
         object: `endpoint/${name}`,
+        before: known,
         after: change,
-        ...(reason === undefined ? {} : { reason }),
+        reason,
       });
       return change;
     });
@@ -84,26 +101,54 @@ export function createTrafficRegistry(store: RegistryStore, servers: Pick<Server
       if (verdict.kind === 'prepared') return writeTraffic(trx, record, before, { ...change, state: 'active' });
       const failed: TrafficChange = { ...change, state: 'failed', failures: verdict.failures };
       await writeChange(trx, name, failed);
-      const { actor } = change;
-      await record({ actor, action: 'endpoint.traffic.failed', object: `endpoint/${name}`, after: failed });
+      await record({
+        actor: change.actor,
+        action: 'endpoint.traffic.failed',
+        object: `endpoint/${name}`,
+        before: trafficOf(before),
+        after: failed,
+        reason: change.reason ?? undefined,
+      });
       return { ...before, change: failed };
     });
   };
 
+  /** With its revision: the state may be another's by then. */
+  const askAndWait = async (
+    name: string,
+    traffic: Traffic,
+    options: SetTraffic,
+    note: (before: object) => void,
+  ): Promise<{ readonly revision: number; readonly state: EndpointState }> => {
+    const { revision } = await ask(name, traffic, options, note);
+    const endMs = performance.now() + (options.waitMs ?? WAIT_MS);
+    for (;;) {
+      const state = await settleTraffic(name);
+      if (state.change?.revision !== revision && !(await wasActive(store.db, name, revision)))
+        throw supersededChange(name, revision, state);
+      if (state.change?.revision !== revision || state.change.state !== 'preparing' || performance.now() >= endMs)
+        return { revision, state };
+      await delay(LOOK_MS);
+    }
+  };
+
   return {
     async setTraffic(name, traffic, options) {
-      const { revision } = await ask(name, traffic, options);
-      const endMs = performance.now() + (options.waitMs ?? WAIT_MS);
-      for (;;) {
-        const state = await settleTraffic(name);
-        if (state.change?.revision !== revision) {
-          if (await wasActive(store.db, name, revision)) return state;
-          throw supersededChange(name, revision, state);
-        }
-        if (state.change.state === 'failed') throw failedChange(name, state.change);
-        if (state.change.state === 'active' || performance.now() >= endMs) return state;
-        await delay(LOOK_MS);
-      }
+      const { actor, reason } = options;
+      const attempt = {
+        actor,
+        reason,
+        action: 'endpoint.traffic',
+        object: `endpoint/${name.slice(0, 200)}`,
+        asked: traffic,
+      };
+      const { revision, state } = await tellingRefusal(store, attempt, (note) =>
+        askAndWait(name, traffic, options, note),
+      );
+      // The audit log has it already, by whoever settled it.
+      if (state.change?.state === 'failed' && state.change.revision === revision)
+        throw failedChange(name, state.change);
+      return state;
     },
     settleTraffic,
   };
@@ -142,6 +187,7 @@ async function wasActive(db: RegistryDb, name: string, revision: number): Promis
     .select('after')
     .where('object', '=', `endpoint/${name}`)
     .where('action', '=', 'endpoint.traffic')
+    .where('after', 'not like', '%"refused":%')
     .orderBy('id', 'desc')
     .limit(10)
     .execute();

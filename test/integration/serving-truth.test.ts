@@ -122,6 +122,7 @@ describe('a version that can not be loaded', () => {
     const answer = await given.serving.server.inject({
       method: 'PUT',
       url: '/v1/endpoints/checkout',
+      headers: { 'x-reason': 'a try' },
       payload: to(2),
     });
     expect(answer.statusCode).toBe(409);
@@ -130,6 +131,14 @@ describe('a version that can not be loaded', () => {
       errors: [{ message: expect.stringMatching(/^HR_/) }],
     });
     expect((await get(given.serving, '/v1/endpoints/checkout')).body).toMatchObject({ state: 'serving', served: [1] });
+    // Told once, by whoever settled it.
+    await given.serving.security.refused.settled();
+    const { auditLog } = await given.app.registry();
+    const [failed, asked] = await auditLog.list({ object: 'endpoint/checkout' });
+    expect([failed, asked]).toMatchObject([
+      { action: 'endpoint.traffic.failed', reason: 'a try', before: { variants: [{ version: 1 }] } },
+      { action: 'endpoint.traffic.ask', reason: 'a try', before: { variants: [{ version: 1 }] } },
+    ]);
   });
 });
 
