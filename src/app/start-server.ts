@@ -4,6 +4,7 @@ import type { App } from './open-app.ts';
 import { isInForce } from '../registry/index.ts';
 import { endDespite } from './end-despite.ts';
 import { checkHost, isLoopback } from './loopback.ts';
+import { outliveReaders } from './outlive-readers.ts';
 import { takesTokens } from './takes-tokens.ts';
 import { telemetrySettings } from './telemetry/telemetry-settings.ts';
 
@@ -35,6 +36,7 @@ export async function startServer(app: App, options: StartServer): Promise<Runni
   const workers = options.workers ?? values['server.workers'];
   const isInsecure = options.insecure ?? values['server.insecure'];
   checkHost(host, isLoopback(host) || (await isGuarded(app)), isInsecure, app.logger);
+  outliveReaders();
   // A server without definitions, or without its store, could only refuse.
   await app.applied();
   await (await app.online()).marks('start');

@@ -69,6 +69,14 @@ export async function superviseWorkers(given: Supervise): Promise<RunningServer>
           );
         } else owner.received(end, message);
       });
+      // Of what could not be written to a worker that has just died, by us or by Node's own cluster: its exit follows. Of one that
+      // could not be started, which has no exit.
+      worker.on('error', (error) => {
+        logger.warn({ pid: worker.process.pid, reason: error.message }, 'a worker is not there');
+        if (worker.process.pid !== undefined) return;
+        running.delete(worker);
+        reject(new HeadraceError('HR_INTERNAL', `a worker could not be started: ${error.message}`));
+      });
       // After the last of its messages.
       worker.on('disconnect', () => owner.left(end));
       worker.on('exit', (code, signal) => {

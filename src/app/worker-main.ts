@@ -4,15 +4,15 @@ import cluster from 'node:cluster';
 import { HeadraceError, toHeadraceError, within } from '../core/index.ts';
 import { endDespite } from './end-despite.ts';
 import { openApp } from './open-app.ts';
+import { outlivePrimary, outliveReaders } from './outlive-readers.ts';
 import { primaryChannel, tell, told } from './primary-channel.ts';
 import { serveInProcess } from './serve-worker.ts';
 import { SERVING_QUERY_TIMEOUT_MS, stopSignal } from './start-server.ts';
-import { STORES_LIMIT_MS } from './stop-limits.ts';
+import { KILL_LIMIT_MS, STORES_LIMIT_MS } from './stop-limits.ts';
 import type { ToWorker, WorkerStart } from './worker-messages.ts';
 
-/** As long as the primary waits past the drain limit. */
-const KILL_AFTER_MS = 2000;
-
+outliveReaders();
+outlivePrimary();
 try {
   await work();
   process.exit(0);
@@ -63,15 +63,16 @@ async function work(): Promise<void> {
 }
 
 /**
- * Resolves when the primary was killed: it can stop nobody any more, nor kill who comes to no end. Node would end the worker
- * at once, in the midst of what it does, did it not take the parting for a planned one.
+ * Resolves when the primary was killed: it can stop nobody any more, nor kill who comes to no end, which the worker does itself
+ * after the same time. Node would end the worker at once, in the midst of what it does, did it not take the parting for a
+ * planned one.
  */
 function orphaned(drainTimeoutMs: number): Promise<void> {
   return new Promise((resolve) => {
     const { worker } = cluster;
     worker?.once('disconnect', () => {
       worker.exitedAfterDisconnect = true;
-      setTimeout(() => process.exit(1), drainTimeoutMs + KILL_AFTER_MS).unref();
+      setTimeout(() => process.exit(1), drainTimeoutMs + KILL_LIMIT_MS).unref();
       resolve();
     });
   });

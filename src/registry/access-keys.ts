@@ -12,6 +12,7 @@ import {
   ROLES,
 } from '../core/index.ts';
 import { hashSecret, newKeyToken, writeKeyToken } from './key-token.ts';
+import { tellingRefusal } from './refusals.ts';
 import type { RegistryTables } from './schema.ts';
 import type { AuditEntry, RegistryDb, RegistryStore } from './store.ts';
 
@@ -76,19 +77,13 @@ export interface AccessKeys {
 type Row = RegistryTables['registry_keys'];
 
 export function createAccessKeys(store: RegistryStore): AccessKeys {
-  // What was refused is told, too.
-  const change = async <R>(
+  const change = <R>(
     given: KeyChange & { readonly action: string; readonly object: string },
     work: (trx: RegistryDb, record: (entry: Pick<AuditEntry, 'before' | 'after'>) => Promise<void>) => Promise<R>,
-  ): Promise<R> => {
-    try {
-      return await store.change((trx, record) => work(trx, (entry) => record({ ...given, ...entry })));
-    } catch (thrown) {
-      if (thrown instanceof HeadraceError)
-        await store.writeAudit(store.db, { ...given, after: { refused: thrown.code } });
-      throw thrown;
-    }
-  };
+  ): Promise<R> =>
+    tellingRefusal(store, given, () =>
+      store.change((trx, record) => work(trx, (entry) => record({ ...given, ...entry }))),
+    );
   const insert = async (trx: RegistryDb, key: AccessKey, secret: string): Promise<void> => {
     const { id, name, createdMicros, createdBy, expiresMicros } = key;
     await trx

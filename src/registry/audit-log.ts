@@ -1,4 +1,5 @@
-// The audit log: who changed what, when, from what to what. Appended to in the change's own transaction.
+// The audit log: who changed what, when, from what to what, and why. A change has its row in its own transaction; one that was
+// refused has it afterwards, as nothing of its transaction is left.
 
 import type { Json, Micros } from '../core/index.ts';
 import { type AuditEntry, readJson, type RegistryStore } from './store.ts';

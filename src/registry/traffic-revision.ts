@@ -2,7 +2,7 @@
 // the audit log all else.
 
 import { HeadraceError, type Json, type Micros, parseJson } from '../core/index.ts';
-import type { EndpointState } from './endpoints.ts';
+import type { EndpointState } from './endpoint-rows.ts';
 import type { RegistryDb } from './store.ts';
 import type { Variant } from './traffic.ts';
 import type { ServerFailure, TrafficChange } from './traffic-change.ts';
@@ -88,8 +88,8 @@ async function endOf(db: RegistryDb, name: string, id: number): Promise<Micros |
     .select('at')
     .where('object', '=', `endpoint/${name}`)
     .where('action', 'in', ENDS)
-    // Nothing was before what was refused.
-    .where('before', 'is not', null)
+    // What was refused ended nothing.
+    .where((where) => where.or([where('after', 'is', null), where('after', 'not like', '%"refused":%')]))
     .where('id', '>', id)
     .orderBy('id')
     .limit(1)

@@ -2,6 +2,8 @@
 // gone and ends by itself.
 
 import { spawnSync } from 'node:child_process';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { openApp, readEnvironment } from '../../src/app/index.ts';
 import { silentLogger } from '../../src/core/index.ts';
@@ -82,5 +84,113 @@ it('leaves no request without its answer, and no worker', { timeout: 60_000 }, a
     });
   } finally {
     for (const pid of [server.process.pid as number, ...workers]) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+  }
+});
+
+it('leaves a worker the time to send what it has, past the requests', { timeout: 60_000 }, async () => {
+  const slowMs = 2300;
+  const isSent: boolean[] = [];
+  const collector = createServer((asked, answer) => {
+    asked.resume();
+    answer.once('close', () => isSent.push(answer.writableFinished));
+    setTimeout(() => answer.setHeader('content-type', 'application/x-protobuf').end(), slowMs);
+  });
+  await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve));
+  const server = await startServe(project, ['--workers', '2'], {
+    HEADRACE_SERVER_DRAIN_TIMEOUT_MS: '1000',
+    HEADRACE_TELEMETRY_OTLP: `http://127.0.0.1:${(collector.address() as AddressInfo).port}`,
+    HEADRACE_TELEMETRY_SAMPLE_RATIO: '1',
+  });
+  const workers = workersOf(server.process.pid as number);
+  try {
+    // Turn by turn: each worker has one that never comes to its end, and one that it answers.
+    const half = WHOLE.length - BODY.length / 2;
+    for (let at = 0; at < 2; at++) await begin(server.url, WHOLE.slice(0, half));
+    const begun = [await begin(server.url, WHOLE.slice(0, half)), await begin(server.url, WHOLE.slice(0, half))];
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    server.process.kill('SIGKILL');
+    for (const { socket } of begun) socket.write(WHOLE.slice(half));
+    await expect.poll(() => workers.filter(isAlive), { timeout: 15_000 }).toEqual([]);
+    expect(isSent).toEqual([true, true]);
+  } finally {
+    for (const pid of [server.process.pid as number, ...workers]) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+    collector.closeAllConnections();
+    collector.close();
+  }
+});
+
+it('that is told of only as a worker writes to it ends none', { timeout: 60_000 }, async () => {
+  const server = await startServe(project, ['--workers', '2']);
+  const workers = workersOf(server.process.pid as number);
+  try {
+    const half = WHOLE.length - BODY.length / 2;
+    const begun = [await begin(server.url, WHOLE.slice(0, half)), await begin(server.url, WHOLE.slice(0, half))];
+    const scrapes = [await openRaw(server.url), await openRaw(server.url)];
+    await new Promise((resolve) => setTimeout(resolve, 500));
+
+    // Each wakes up with a question for which it asks its primary, and does not know of its end yet.
+    for (const pid of workers) process.kill(pid, 'SIGSTOP');
+    for (const { socket } of scrapes) socket.write(request('GET', '/metrics', ['Host: localhost']));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    server.process.kill('SIGKILL');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    for (const pid of workers) process.kill(pid, 'SIGCONT');
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    for (const { socket } of begun) socket.write(WHOLE.slice(half));
+    for (const { closed, text } of [...begun, ...scrapes]) {
+      await closed;
+      expect(text()).toMatch(/^HTTP\/1\.1 200 /);
+    }
+    await expect.poll(() => workers.filter(isAlive), { timeout: 15_000 }).toEqual([]);
+    expect(await serversLeft()).toBe(0);
+  } finally {
+    for (const pid of [server.process.pid as number, ...workers]) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+  }
+});
+
+it('and who reads what it logs ends none', { timeout: 60_000 }, async () => {
+  const server = await startServe(project, ['--workers', '2'], { HEADRACE_LOG_REQUESTS: 'all' });
+  const workers = workersOf(server.process.pid as number);
+  try {
+    const half = WHOLE.length - BODY.length / 2;
+    const begun: RawSocket[] = [];
+    for (let at = 0; at < 4; at++) begun.push(await begin(server.url, WHOLE.slice(0, half)));
+    await new Promise((resolve) => setTimeout(resolve, 500));
+
+    server.process.stdout?.destroy();
+    server.process.stderr?.destroy();
+    server.process.kill('SIGKILL');
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    // One after another: what the first is logged by must not end those after it.
+    for (const { socket, closed, text } of begun) {
+      socket.write(WHOLE.slice(half));
+      await closed;
+      expect(text()).toMatch(/^HTTP\/1\.1 200 /);
+    }
+    await expect.poll(() => workers.filter(isAlive), { timeout: 15_000 }).toEqual([]);
+    expect(await serversLeft()).toBe(0);
+  } finally {
+    for (const pid of [server.process.pid as number, ...workers]) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+  }
+});
+
+it('or its primary’s log without a reader ends neither', { timeout: 60_000 }, async () => {
+  const server = await startServe(project, ['--workers', '2'], { HEADRACE_LOG_REQUESTS: 'all' });
+  try {
+    const primary = server.process.pid as number;
+    const [victim, ...left] = workersOf(primary);
+    server.process.stdout?.destroy();
+    server.process.stderr?.destroy();
+    // The primary tells of it.
+    process.kill(victim as number, 'SIGKILL');
+    await expect.poll(() => workersOf(primary).filter((pid) => pid !== victim).length, { timeout: 15_000 }).toBe(2);
+    for (let at = 0; at < 4; at++) {
+      const raw = await begin(server.url, WHOLE.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'));
+      await raw.closed;
+      expect(raw.text()).toMatch(/^HTTP\/1\.1 200 /);
+    }
+    expect(workersOf(primary)).toEqual(expect.arrayContaining(left));
+  } finally {
+    expect(await server.stop()).toBe(0);
   }
 });

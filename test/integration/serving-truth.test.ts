@@ -198,6 +198,7 @@ describe('a version that can not be loaded', () => {
     const answer = await given.serving.server.inject({
       method: 'PUT',
       url: '/v1/endpoints/checkout',
+      headers: { 'x-reason': 'a try' },
       payload: to(2),
     });
     expect(answer.statusCode).toBe(409);
@@ -206,6 +207,14 @@ describe('a version that can not be loaded', () => {
       errors: [{ message: expect.stringMatching(/^HR_/) }],
     });
     expect((await get(given.serving, '/v1/endpoints/checkout')).body).toMatchObject({ state: 'serving', served: [1] });
+    // Told once, by whoever settled it.
+    await given.serving.security.refused.settled();
+    const { auditLog } = await given.app.registry();
+    const [failed, asked] = await auditLog.list({ object: 'endpoint/checkout' });
+    expect([failed, asked]).toMatchObject([
+      { action: 'endpoint.traffic.failed', reason: 'a try', before: { variants: [{ version: 1 }] } },
+      { action: 'endpoint.traffic.ask', reason: 'a try', before: { variants: [{ version: 1 }] } },
+    ]);
     // Each revision tells what became of it.
     const revision = async (n: number) => (await get(given.serving, `/v1/endpoints/checkout/traffic/${n}`)).body;
     expect(await revision(3)).toMatchObject({ state: 'failed', variants: [{ version: 2 }], active_from: null });

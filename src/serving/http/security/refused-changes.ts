@@ -1,5 +1,5 @@
-// Attempts to change what is served that were refused, for the audit log. Whoever has no valid key can make any number of them,
-// so that few are written and the rest is counted.
+// Attempts to change what is served that the gate refused, for the audit log; what comes further is told by whoever refuses it.
+// Whoever has no valid key can make any number of them, so that few are written and the rest is counted.
 
 import type { FastifyRequest } from 'fastify';
 import { createLastUsed, type HeadraceError, type Logger, messageOf } from '../../../core/index.ts';
@@ -8,20 +8,19 @@ import { createRateLimit } from './rate-limit.ts';
 import { reasonOf } from './reason-header.ts';
 
 export interface RefusedChanges {
-  /** Writes what a route that `changes` something refused; does nothing for other routes and for malformed requests. */
+  /** Writes what the gate refused of a route that `changes` something; does nothing for other routes and other errors. */
   tell(request: FastifyRequest, error: HeadraceError): void;
   /** Resolves when all is written. */
   settled(): Promise<void>;
 }
 
-/** Refusals; what else fails was no attempt (a body that is none) or is a fault of the server. */
-const REFUSALS = new Set([401, 403, 404, 409, 412, 421, 422, 429, 501]);
+/** Of the gate, and of nothing behind it. */
+const REFUSALS = new Set([401, 403, 421, 429]);
 
 /** In a row, then so many an hour. */
 const BURST = 20;
 const UNKNOWN_PER_HOUR = 60;
 const KNOWN_PER_HOUR = 600;
-const MOST_ASKED = 4000;
 const MOST_UNTOLD = 1000;
 
 export function createRefusedChanges(write: (entry: AuditEntry) => Promise<void>, logger: Logger): RefusedChanges {
@@ -49,7 +48,6 @@ export function createRefusedChanges(write: (entry: AuditEntry) => Promise<void>
         after: {
           refused: error.code,
           detail: error.message.slice(0, 500),
-          ...askedBy(request),
           ...(missed === 0 ? {} : { untold: missed }),
         },
         reason: reasonOf(request),
@@ -65,13 +63,4 @@ export function createRefusedChanges(write: (entry: AuditEntry) => Promise<void>
       await Promise.all(writing);
     },
   };
-}
-
-/** What was asked for; nothing where the body was not read, or is large. */
-function askedBy({ body }: FastifyRequest): { readonly asked?: unknown } {
-  if (body === undefined || body === null) return {};
-  return JSON.stringify(body, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)).length >
-    MOST_ASKED
-    ? {}
-    : { asked: body };
 }

@@ -1,0 +1,109 @@
+// Endpoints as the registry keeps them: a row each, which outlives its definition.
+
+import { canonicalJson, didYouMeanOf, HeadraceError, parseJson } from '../core/index.ts';
+import type { RegistryTables } from './schema.ts';
+import type { AuditEntry, RegistryDb } from './store.ts';
+import type { Shadow, Variant } from './traffic.ts';
+import type { TrafficChange } from './traffic-change.ts';
+
+export interface EndpointState {
+  readonly name: string;
+  readonly model: string;
+  readonly unit: readonly string[];
+  /** Made once, kept for ever: with the unit it decides the variant. */
+  readonly salt: string;
+  /** Empty until a version is registered or traffic is set; else their weights sum to 100. */
+  readonly variants: readonly Variant[];
+  readonly shadows: readonly Shadow[];
+  readonly revision: number;
+  /** A strong ETag, quotes included. */
+  readonly etag: string;
+  /** The last change that was asked for, on its way or at its end; null where none says anything any more. */
+  readonly change: TrafficChange | null;
+}
+
+export type RecordChange = (entry: AuditEntry) => Promise<void>;
+
+/** Those that are not retired, by name; of one model where given. */
+export async function readEndpoints(db: RegistryDb, model?: string): Promise<EndpointState[]> {
+  let query = db.selectFrom('registry_endpoints').selectAll().where('is_retired', '=', 0).orderBy('name');
+  if (model !== undefined) query = query.where('model', '=', model);
+  return (await query.execute()).map(toState);
+}
+
+/** Throws HR_UNKNOWN_ENDPOINT, also for one that is retired. */
+export async function readEndpoint(db: RegistryDb, name: string): Promise<EndpointState> {
+  const rows = await db.selectFrom('registry_endpoints').selectAll().where('is_retired', '=', 0).execute();
+  const row = rows.find((candidate) => candidate.name === name);
+  if (row !== undefined) return toState(row);
+  const known = rows.map((candidate) => candidate.name);
+  throw new HeadraceError(
+    'HR_UNKNOWN_ENDPOINT',
+    `there is no endpoint "${name}".${didYouMeanOf('endpoints', name, known)}`,
+  );
+}
+
+export function nextRevision({ revision, change }: EndpointState): number {
+  return Math.max(revision, change?.revision ?? 0) + 1;
+}
+
+/** Keeps how far a change is; nothing is served by it yet. */
+export async function writeChange(trx: RegistryDb, name: string, change: TrafficChange): Promise<void> {
+  const text = canonicalJson(change);
+  await trx.updateTable('registry_endpoints').set({ change: text }).where('name', '=', name).execute();
+}
+
+/** `given`: a change that has become active, or traffic that nobody had to prepare. */
+export async function writeTraffic(
+  trx: RegistryDb,
+  record: RecordChange,
+  before: EndpointState,
+  given: TrafficChange | Omit<TrafficChange, 'state' | 'failures' | 'askedMicros'>,
+): Promise<EndpointState> {
+  const { revision, variants, shadows, actor, reason } = given;
+  const change = 'state' in given ? given : null;
+  const after = { ...before, variants, shadows, revision, etag: etagOf(revision), change };
+  await trx
+    .updateTable('registry_endpoints')
+    .set({
+      variants: canonicalJson(variants),
+      shadows: canonicalJson(shadows),
+      revision,
+      change: change === null ? null : canonicalJson(change),
+    })
+    .where('name', '=', before.name)
+    .execute();
+  await record({
+    actor,
+    action: 'endpoint.traffic',
+    object: `endpoint/${before.name}`,
+    before: trafficOf(before),
+    after: trafficOf(after),
+    ...(reason === null ? {} : { reason }),
+  });
+  return after;
+}
+
+/** What of an endpoint its traffic is, for the audit log. */
+export function trafficOf({ name, model, unit, salt, variants, shadows, revision, etag }: EndpointState): object {
+  return { name, model, unit, salt, variants, shadows, revision, etag };
+}
+
+export function toState(row: RegistryTables['registry_endpoints']): EndpointState {
+  return {
+    name: row.name,
+    model: row.model,
+    // These texts are written from values of the types that they are read as.
+    unit: parseJson(row.unit) as string[],
+    salt: row.salt,
+    variants: parseJson(row.variants) as unknown as Variant[],
+    shadows: parseJson(row.shadows) as unknown as Shadow[],
+    revision: row.revision,
+    etag: etagOf(row.revision),
+    change: row.change === null ? null : (parseJson(row.change) as unknown as TrafficChange),
+  };
+}
+
+function etagOf(revision: number): string {
+  return `"r${revision}"`;
+}

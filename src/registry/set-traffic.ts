@@ -1,0 +1,201 @@
+// How traffic is changed: asked for, loaded by every live server, then active everywhere or nowhere. Whoever looks settles it.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { HeadraceError, parseJson } from '../core/index.ts';
+import {
+  type EndpointState,
+  nextRevision,
+  readEndpoint,
+  trafficOf,
+  writeChange,
+  writeTraffic,
+} from './endpoint-rows.ts';
+import { readVersions } from './model-versions.ts';
+import { tellingRefusal } from './refusals.ts';
+import type { RegistryDb, RegistryStore } from './store.ts';
+import { resolveTraffic, type Traffic } from './traffic.ts';
+import { judgeChange, type TrafficChange } from './traffic-change.ts';
+import { refuseUnreadable } from './versions/refuse-unreadable.ts';
+import type { Servers } from './versions/servers.ts';
+
+/** The half of the endpoints' registry that changes traffic. */
+export interface TrafficRegistry {
+  /**
+   * Asks for other variants, and shadows where given, by the versions that aliases mean now, and waits until every live
+   * server has loaded them: then they are active everywhere. After `waitMs` (10 s) it gives the state with a `change` that
+   * is still `preparing`; the servers go on. With `ifMatch` (an If-Match header) only when its ETag is current. Throws
+   * HR_PRECONDITION, HR_INVALID (weights, names), HR_UNKNOWN_MODEL (a version or alias), HR_UNKNOWN_ENDPOINT,
+   * HR_NOT_PREPARED with each server's reason when one can't load them (nothing has changed then), HR_CONFLICT when another
+   * change came after.
+   */
+  setTraffic(name: string, traffic: Traffic, options: SetTraffic): Promise<EndpointState>;
+  /** Looks whether a change that is being prepared can be active now, or has failed; for servers, at every poll. */
+  settleTraffic(name: string): Promise<EndpointState>;
+}
+
+export interface SetTraffic {
+  readonly actor: string;
+  readonly ifMatch?: string;
+  /** Why, for the audit log. */
+  readonly reason?: string;
+  readonly waitMs?: number;
+}
+
+const WAIT_MS = 10_000;
+const LOOK_MS = 50;
+
+export function createTrafficRegistry(store: RegistryStore, servers: Pick<Servers, 'list'>): TrafficRegistry {
+  const ask = (
+    name: string,
+    traffic: Traffic,
+    { ifMatch, actor, reason }: SetTraffic,
+    note: (before: object) => void,
+  ): Promise<TrafficChange> =>
+    store.change(async (trx, record) => {
+      const before = await readEndpoint(trx, name);
+      const known =
+        before.change?.state === 'preparing' ? { ...trafficOf(before), change: before.change } : trafficOf(before);
+      note(known);
+      checkMatch(before, ifMatch);
+      const versions = await readVersions(trx, before.model);
+      const { variants, shadows = before.shadows } = resolveTraffic(traffic, before.model, versions);
+      // Of one that is served already the weight alone changes.
+      const served = new Set([...before.variants, ...before.shadows].map(({ version }) => version));
+      const begun = [...variants, ...shadows].map(({ version }) => version).filter((version) => !served.has(version));
+      await refuseUnreadable(
+        trx,
+        versions.filter(({ version }) => begun.includes(version)),
+      );
+      const change: TrafficChange = {
+        revision: nextRevision(before),
+        variants,
+        shadows,
+        state: 'preparing',
+        failures: [],
+        askedMicros: store.now(),
+        actor,
+        reason: reason ?? null,
+      };
+      await writeChange(trx, name, change);
+      await record({
+        actor,
+        action: 'endpoint.traffic.ask',
+        object: `endpoint/${name}`,
+        before: known,
+        after: change,
+        reason,
+      });
+      return change;
+    });
+
+  const settleTraffic = async (name: string): Promise<EndpointState> => {
+    const seen = await readEndpoint(store.db, name);
+    if (seen.change?.state !== 'preparing') return seen;
+    const verdict = judgeChange(name, seen.change, await servers.list());
+    if (verdict.kind === 'waiting') return seen;
+    return store.change(async (trx, record) => {
+      const before = await readEndpoint(trx, name);
+      const { change } = before;
+      // Another server was first, or another change came after.
+      if (change?.state !== 'preparing' || change.revision !== seen.change?.revision) return before;
+      if (verdict.kind === 'prepared') return writeTraffic(trx, record, before, { ...change, state: 'active' });
+      const failed: TrafficChange = { ...change, state: 'failed', failures: verdict.failures };
+      await writeChange(trx, name, failed);
+      await record({
+        actor: change.actor,
+        action: 'endpoint.traffic.failed',
+        object: `endpoint/${name}`,
+        before: trafficOf(before),
+        after: failed,
+        reason: change.reason ?? undefined,
+      });
+      return { ...before, change: failed };
+    });
+  };
+
+  /** With its revision: the state may be another's by then. */
+  const askAndWait = async (
+    name: string,
+    traffic: Traffic,
+    options: SetTraffic,
+    note: (before: object) => void,
+  ): Promise<{ readonly revision: number; readonly state: EndpointState }> => {
+    const { revision } = await ask(name, traffic, options, note);
+    const endMs = performance.now() + (options.waitMs ?? WAIT_MS);
+    for (;;) {
+      const state = await settleTraffic(name);
+      if (state.change?.revision !== revision && !(await wasActive(store.db, name, revision)))
+        throw supersededChange(name, revision, state);
+      if (state.change?.revision !== revision || state.change.state !== 'preparing' || performance.now() >= endMs)
+        return { revision, state };
+      await delay(LOOK_MS);
+    }
+  };
+
+  return {
+    async setTraffic(name, traffic, options) {
+      const { actor, reason } = options;
+      const attempt = {
+        actor,
+        reason,
+        action: 'endpoint.traffic',
+        object: `endpoint/${name.slice(0, 200)}`,
+        asked: traffic,
+      };
+      const { revision, state } = await tellingRefusal(store, attempt, (note) =>
+        askAndWait(name, traffic, options, note),
+      );
+      // The audit log has it already, by whoever settled it.
+      if (state.change?.state === 'failed' && state.change.revision === revision)
+        throw failedChange(name, state.change);
+      return state;
+    },
+    settleTraffic,
+  };
+}
+
+function checkMatch({ name, etag, change }: EndpointState, ifMatch: string | undefined): void {
+  if (ifMatch === undefined) return;
+  const given = ifMatch.slice(0, 80);
+  if (!matches(ifMatch, etag)) {
+    const sentence = `endpoint "${name}" is at ETag ${etag}, If-Match has ${given}; get it again`;
+    throw new HeadraceError('HR_PRECONDITION', sentence);
+  }
+  if (change?.state !== 'preparing') return;
+  const sentence = `revision ${change.revision} of endpoint "${name}" is being prepared, which If-Match ${given} knows nothing of; get it again`;
+  throw new HeadraceError('HR_PRECONDITION', sentence);
+}
+
+function failedChange(name: string, { revision, failures }: TrafficChange): HeadraceError {
+  const reasons = failures.map(({ server, reason }) => `${server}: ${reason}`).join('; ');
+  return new HeadraceError(
+    'HR_NOT_PREPARED',
+    `revision ${revision} of endpoint "${name}" can't be served, so nothing has changed. ${reasons}`,
+    { details: failures.map(({ server, reason }) => ({ path: server, message: reason })) },
+  );
+}
+
+function supersededChange(name: string, revision: number, { change }: EndpointState): HeadraceError {
+  const by = change === null ? 'other definitions were applied' : `revision ${change.revision} was asked for after it`;
+  return new HeadraceError('HR_CONFLICT', `revision ${revision} of endpoint "${name}" never was active: ${by}`);
+}
+
+/** By the audit log: another may have been asked for right after. */
+async function wasActive(db: RegistryDb, name: string, revision: number): Promise<boolean> {
+  const rows = await db
+    .selectFrom('registry_audit')
+    .select('after')
+    .where('object', '=', `endpoint/${name}`)
+    .where('action', '=', 'endpoint.traffic')
+    .where('after', 'not like', '%"refused":%')
+    .orderBy('id', 'desc')
+    .limit(10)
+    .execute();
+  return rows.some(({ after }) => after !== null && (parseJson(after) as { revision?: number }).revision === revision);
+}
+
+/** RFC 9110's If-Match: `*` or a list of strong ETags; one without its quotes is taken too. */
+function matches(ifMatch: string, etag: string): boolean {
+  const given = ifMatch.split(',').map((tag) => tag.trim());
+  return given.some((tag) => tag === '*' || tag === etag || `"${tag}"` === etag);
+}
