@@ -4,7 +4,7 @@
 import { readFile } from 'node:fs/promises';
 import { CommanderError } from 'commander';
 import { readEnvironment } from '../app/index.ts';
-import { HeadraceError, stringifyJson, toHeadraceError } from '../core/index.ts';
+import { HeadraceError, stringifyJson, toHeadraceError, withoutKeySecrets } from '../core/index.ts';
 import { baseCommand, type CliHost, withSharedOptions } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { paintOn } from './paint.ts';
@@ -99,7 +99,10 @@ function report(thrown: unknown, argv: readonly string[], isJson: boolean, host:
 }
 
 function printError(error: HeadraceError, isJson: boolean, host: CliHost): void {
-  const { code, message, details } = error;
+  const { code } = error;
+  // What was typed is repeated: a whole key may have been pasted, and terminals keep what they show.
+  const message = withoutKeySecrets(error.message);
+  const details = error.details.map((detail) => ({ ...detail, message: withoutKeySecrets(detail.message) }));
   if (isJson) host.stdout(`${stringifyJson({ error: { code, message, details } })}\n`);
   // Many a sentence names its only detail, or lists them all: nothing is said twice.
   const isSaid = details.every((detail) => message.includes(detail.message));

@@ -36,6 +36,7 @@ export { contentHash, sha256Hex } from './hash.ts';
 export { type ErrorDetail, HeadraceError, toHeadraceError } from './headrace-error.ts';
 export { toldOutside } from './told-outside.ts';
 export { canonicalJson, type Json, parseJson, stringifyJson } from './json.ts';
+export { withoutKeySecrets } from './key-secrets.ts';
 export { createLastUsed, type LastUsed } from './last-used.ts';
 export { type Logger, silentLogger } from './logger.ts';
 export { messageOf } from './message-of.ts';

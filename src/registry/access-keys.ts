@@ -10,6 +10,7 @@ import {
   parseJson,
   type Role,
   ROLES,
+  withoutKeySecrets,
 } from '../core/index.ts';
 import { hashSecret, newKeyToken, writeKeyToken } from './key-token.ts';
 import { tellingRefusal } from './refusals.ts';
@@ -113,7 +114,7 @@ export function createAccessKeys(store: RegistryStore): AccessKeys {
   };
   return {
     create: (given, by) =>
-      change({ ...by, action: 'key.create', object: `key/${given.name.slice(0, 80)}` }, async (trx, record) => {
+      change({ ...by, action: 'key.create', object: objectOf(given.name) }, async (trx, record) => {
         const roles = checkRoles(given.roles);
         checkName(given.name);
         const endpoints = given.endpoints === undefined ? null : await checkEndpoints(trx, given.endpoints);
@@ -128,7 +129,7 @@ export function createAccessKeys(store: RegistryStore): AccessKeys {
         return { key, token };
       }),
     rotate: (name, graceMicros, by) =>
-      change({ ...by, action: 'key.rotate', object: `key/${name.slice(0, 80)}` }, async (trx, record) => {
+      change({ ...by, action: 'key.rotate', object: objectOf(name) }, async (trx, record) => {
         const all = await readKeys(trx, name);
         const [former, other] = inForce(all, store.now());
         if (former === undefined) throw await unknownKey(trx, name, all.length > 0);
@@ -146,13 +147,13 @@ export function createAccessKeys(store: RegistryStore): AccessKeys {
         return { key, token, former: shown(ending) };
       }),
     revoke: (nameOrId, by) => {
-      // A whole key may be pasted, too: its secret goes nowhere.
+      // A whole key may be pasted, too.
       const id = /^hr_([0-9a-z]+)/.exec(nameOrId)?.[1];
-      const object = `key/${id === undefined ? nameOrId.slice(0, 80) : `hr_${id}`}`;
-      return change({ ...by, action: 'key.revoke', object }, async (trx, record) => {
+      const called = id === undefined ? nameOrId : `hr_${id}`;
+      return change({ ...by, action: 'key.revoke', object: objectOf(called) }, async (trx, record) => {
         const all = id === undefined ? await readKeys(trx, nameOrId) : await readKeys(trx, undefined, id);
         const ended = inForce(all, store.now());
-        if (ended.length === 0) throw await unknownKey(trx, id ?? nameOrId, all.length > 0);
+        if (ended.length === 0) throw await unknownKey(trx, called, all.length > 0);
         const ids = ended.map((key) => key.id);
         const revokedMicros = store.now();
         await trx.updateTable('registry_keys').set({ revoked_at: revokedMicros }).where('id', 'in', ids).execute();
@@ -206,6 +207,16 @@ function toKey(row: Row): HashedKey {
   };
 }
 
+/** As it may be repeated: a whole key is pasted where a name belongs. */
+function cited(text: string): string {
+  return withoutKeySecrets(text).slice(0, 80);
+}
+
+/** The audit log's word for a key of that name. */
+function objectOf(name: string): string {
+  return `key/${cited(name)}`;
+}
+
 /** Without the hash: what may be shown and kept in the audit log. */
 function shown({ secretHash: _hidden, ...key }: HashedKey): AccessKey {
   return key;
@@ -218,7 +229,7 @@ function isRole(value: unknown): value is Role {
 function checkRoles(roles: readonly string[]): readonly Role[] {
   const unknown = roles.find((role) => !isRole(role));
   if (unknown !== undefined || roles.length === 0) {
-    const came = unknown === undefined ? 'none' : `"${unknown.slice(0, 80)}"`;
+    const came = unknown === undefined ? 'none' : `"${cited(unknown)}"`;
     throw new HeadraceError('HR_INVALID', `a key has one or more of the roles ${ROLES.join(', ')}; got ${came}.`);
   }
   return ROLES.filter((role) => roles.includes(role));
@@ -226,7 +237,7 @@ function checkRoles(roles: readonly string[]): readonly Role[] {
 
 function checkName(name: string): void {
   if (/^[A-Za-z][\w.-]{0,62}$/.test(name) && !name.startsWith('hr_')) return;
-  const sentence = `a key is named by letters, digits, "_", "." and "-", such as "checkout-service"; got "${name.slice(0, 80)}".`;
+  const sentence = `a key is named by letters, digits, "_", "." and "-", such as "checkout-service"; got "${cited(name)}".`;
   throw new HeadraceError('HR_INVALID', sentence);
 }
 
@@ -235,15 +246,15 @@ async function checkEndpoints(trx: RegistryDb, names: readonly string[]): Promis
   const known = rows.map((row) => row.name);
   for (const name of names) {
     if (known.includes(name)) continue;
-    const sentence = `there is no endpoint "${name.slice(0, 80)}".${didYouMeanOf('endpoints', name, known)}`;
+    const sentence = `there is no endpoint "${cited(name)}".${didYouMeanOf('endpoints', name, known)}`;
     throw new HeadraceError('HR_UNKNOWN_ENDPOINT', sentence);
   }
   return [...new Set(names)].sort();
 }
 
 async function unknownKey(trx: RegistryDb, nameOrId: string, hasEnded: boolean): Promise<HeadraceError> {
-  if (hasEnded) return new HeadraceError('HR_UNKNOWN_KEY', `key "${nameOrId}" has ended already.`);
+  if (hasEnded) return new HeadraceError('HR_UNKNOWN_KEY', `key "${cited(nameOrId)}" has ended already.`);
   const names = [...new Set((await readKeys(trx)).map(({ name }) => name))];
-  const sentence = `there is no key "${nameOrId.slice(0, 80)}".${didYouMeanOf('keys', nameOrId, names)}`;
+  const sentence = `there is no key "${cited(nameOrId)}".${didYouMeanOf('keys', nameOrId, names)}`;
   return new HeadraceError('HR_UNKNOWN_KEY', sentence);
 }

@@ -1,6 +1,6 @@
 // Endpoints as the registry keeps them: a row each, which outlives its definition.
 
-import { canonicalJson, didYouMeanOf, HeadraceError, parseJson } from '../core/index.ts';
+import { canonicalJson, didYouMeanOf, HeadraceError, parseJson, withoutKeySecrets } from '../core/index.ts';
 import type { RegistryTables } from './schema.ts';
 import type { AuditEntry, RegistryDb } from './store.ts';
 import type { Shadow, Variant } from './traffic.ts';
@@ -39,7 +39,7 @@ export async function readEndpoint(db: RegistryDb, name: string): Promise<Endpoi
   const known = rows.map((candidate) => candidate.name);
   throw new HeadraceError(
     'HR_UNKNOWN_ENDPOINT',
-    `there is no endpoint "${name}".${didYouMeanOf('endpoints', name, known)}`,
+    `there is no endpoint "${withoutKeySecrets(name)}".${didYouMeanOf('endpoints', name, known)}`,
   );
 }
 

@@ -1,6 +1,6 @@
 // Refused changes in the audit log: a row each, whoever asked for it. It is written once the change's own transaction is undone.
 
-import { canonicalJson, HeadraceError } from '../core/index.ts';
+import { canonicalJson, HeadraceError, withoutKeySecrets } from '../core/index.ts';
 import type { AuditEntry, RegistryStore } from './store.ts';
 
 export interface Attempt extends Pick<AuditEntry, 'actor' | 'action' | 'object' | 'reason'> {
@@ -30,7 +30,7 @@ export async function tellingRefusal<R>(
       const isSmall = asked !== undefined && canonicalJson(asked).length <= MOST_ASKED;
       const after = {
         refused: thrown.code,
-        detail: thrown.message.slice(0, MOST_DETAIL),
+        detail: withoutKeySecrets(thrown.message).slice(0, MOST_DETAIL),
         ...(isSmall ? { asked } : {}),
       };
       await store.writeAudit(store.db, { ...attempt, before, after });

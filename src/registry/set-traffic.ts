@@ -1,7 +1,7 @@
 // How traffic is changed: asked for, loaded by every live server, then active everywhere or nowhere. Whoever looks settles it.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { HeadraceError, parseJson } from '../core/index.ts';
+import { HeadraceError, parseJson, withoutKeySecrets } from '../core/index.ts';
 import {
   type EndpointState,
   nextRevision,
@@ -74,7 +74,7 @@ export function createTrafficRegistry(store: RegistryStore, servers: Pick<Server
         failures: [],
         askedMicros: store.now(),
         actor,
-        reason: reason ?? null,
+        reason: reason === undefined ? null : withoutKeySecrets(reason),
       };
       await writeChange(trx, name, change);
       await record({
@@ -139,7 +139,7 @@ export function createTrafficRegistry(store: RegistryStore, servers: Pick<Server
         actor,
         reason,
         action: 'endpoint.traffic',
-        object: `endpoint/${name.slice(0, 200)}`,
+        object: `endpoint/${withoutKeySecrets(name).slice(0, 200)}`,
         asked: traffic,
       };
       const { revision, state } = await tellingRefusal(store, attempt, (note) =>

@@ -1,7 +1,7 @@
 // What the registry's parts share: the tables, the clock, and the one way to change something.
 
 import { type Kysely, type Selectable, sql } from 'kysely';
-import { canonicalJson, type Clock, type Json, type Micros, parseJson } from '../core/index.ts';
+import { canonicalJson, type Clock, type Json, type Micros, parseJson, withoutKeySecrets } from '../core/index.ts';
 import type { Manifest } from '../definitions/index.ts';
 import type { Database } from '../storage/index.ts';
 import type { RegistryTables } from './schema.ts';
@@ -29,6 +29,7 @@ export interface RegistryStore {
    */
   change<R>(work: (trx: RegistryDb, record: (entry: AuditEntry) => Promise<void>) => Promise<R>): Promise<R>;
   state(db: RegistryDb): Promise<Selectable<RegistryTables['registry_state']>>;
+  /** Without the secrets of keys, wherever they were pasted. */
   writeAudit(db: RegistryDb, entry: AuditEntry): Promise<void>;
   now(): Micros;
   /** The same by the database's clock, for what several machines hold against each other. */
@@ -65,12 +66,12 @@ export function createRegistryStore(database: Database, clock: Clock): RegistryS
         .insertInto('registry_audit')
         .values({
           at: store.now(),
-          actor,
+          actor: withoutKeySecrets(actor),
           action,
-          object,
+          object: withoutKeySecrets(object),
           before: toText(before),
           after: toText(after),
-          ...(reason === undefined ? {} : { reason }),
+          ...(reason === undefined ? {} : { reason: withoutKeySecrets(reason) }),
         })
         .execute();
     },
@@ -98,7 +99,7 @@ function createSkew(database: Database): () => Promise<Micros> {
 }
 
 function toText(value: unknown): string | null {
-  return value === undefined ? null : canonicalJson(value);
+  return value === undefined ? null : withoutKeySecrets(canonicalJson(value));
 }
 
 /** The current manifest and its revision; undefined before the first apply. */

@@ -1,7 +1,7 @@
 // API keys on each database: made, rotated, revoked; hashed; told of in the audit log.
 
 import { describe, expect, it } from 'vitest';
-import { MICROS_PER_DAY, MICROS_PER_HOUR } from '../../src/core/index.ts';
+import { type HeadraceError, MICROS_PER_DAY, MICROS_PER_HOUR } from '../../src/core/index.ts';
 import { fitsSecret, isInForce, readKeyToken } from '../../src/registry/index.ts';
 import { flightsManifest } from '../support/manifests.ts';
 import { NOW, onEachRegistry } from '../support/registries.ts';
@@ -129,6 +129,43 @@ onEachRegistry('registry keys', (given) => {
       await expect(refused).rejects.not.toMatchObject({ message: expect.stringContaining(secret) });
       expect(JSON.stringify(await given.registry.auditLog.list())).not.toContain(secret);
     });
+  });
+
+  it('is told by its id alone, whatever it is pasted into', async () => {
+    const { key, token } = await create();
+    const { secret = '' } = readKeyToken(token) ?? {};
+    const { keys, endpoints, auditLog } = given.registry;
+    const far = `${'x'.repeat(50)}${token}`;
+    const variants = [{ name: token, version: token, weight: 100 }];
+    const attempts = [
+      create(token),
+      create(far),
+      create('other', { roles: [token] }),
+      create('other', { endpoints: [token] }),
+      keys.rotate(token, 0, BY),
+      keys.rotate(far, 0, BY),
+      keys.revoke(`Bearer ${token}`, { actor: 'ann', reason: `found ${token} in a log` }),
+      endpoints.setTraffic(token, { variants }, { actor: 'ann', reason: token }),
+    ];
+    for (const attempt of await Promise.allSettled(attempts)) {
+      const { message } = (attempt as PromiseRejectedResult).reason as HeadraceError;
+      expect(message).toContain('"');
+      expect(message).not.toContain(secret.slice(0, 16));
+    }
+    // What follows its id does not matter.
+    await keys.revoke(`${token.slice(0, -1)}-`, BY);
+    await given.apply(flightsManifest);
+    await given.register();
+    await endpoints.setTraffic(
+      'delay',
+      { variants: [{ name: 'stable', version: 1, weight: 100 }] },
+      { actor: 'ann', reason: `as ${token} asked` },
+    );
+    expect((await endpoints.get('delay')).change?.reason).toBe(`as hr_${key.id} asked`);
+    const told = JSON.stringify(await auditLog.list());
+    for (let at = 0; at + 16 <= secret.length; at++) expect(told).not.toContain(secret.slice(at, at + 16));
+    expect(told).toContain(`"key/hr_${key.id}"`);
+    expect(told).toContain(`found hr_${key.id} in a log`);
   });
 
   it('tells of every change, also a refused one, who, when, what before and after, and why', async () => {

@@ -221,6 +221,7 @@ onEachRegistry('a change of traffic', (given) => {
         object: 'endpoint/delay',
         after: { refused: 'HR_FORBIDDEN', revision: 3, variants: [], state: 'failed' },
       });
+      await expect(set(9, 0)).rejects.toMatchObject({ code: 'HR_UNKNOWN_MODEL' });
       given.later(MINUTE);
       await set(1, 0);
       expect(await of(3)).toMatchObject({

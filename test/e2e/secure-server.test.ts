@@ -110,6 +110,29 @@ describe('keys on the command line', () => {
   });
 });
 
+it('never echoes a whole key, wherever it was pasted', () => {
+  const token = ['hr', '4k2j9x0qzt', `${'Secret'.repeat(5)}42`].join('_');
+  for (const args of [
+    [token],
+    ['keys', token],
+    ['keys', 'create', token, '--role', 'read'],
+    ['keys', 'create', 'x', '--role', token],
+    ['keys', 'create', 'x', '--role', 'read', '--expires', token],
+    ['keys', 'create', 'x', '--role', 'read', `--${token}`],
+    ['keys', 'rotate', token],
+    ['keys', 'revoke', `Bearer ${token}`],
+    ['endpoints', 'traffic', token, 'stable=1:100'],
+    ['endpoints', 'traffic', 'checkout', token],
+  ]) {
+    for (const more of [[], ['--json']]) {
+      const { code, stdout, stderr } = headrace(project, [...args, ...more]);
+      expect(code).not.toBe(0);
+      expect(stdout + stderr).toContain('hr_4k2j9x0qzt');
+      expect(stdout + stderr).not.toContain('Secret');
+    }
+  }
+});
+
 const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
 if (!hasOpenssl) skipBecause('HTTPS: there is no openssl on this machine');
 

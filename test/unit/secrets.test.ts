@@ -4,9 +4,10 @@ import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { checkConfig } from '../../src/app/index.ts';
-import { fixedClock, toHeadraceError } from '../../src/core/index.ts';
+import { fixedClock, toHeadraceError, withoutKeySecrets } from '../../src/core/index.ts';
 import type { Manifest, SourceSpec } from '../../src/definitions/index.ts';
 import { openRegistry } from '../../src/registry/index.ts';
+import { newKeyToken, writeKeyToken } from '../../src/registry/key-token.ts';
 import { type Database, openDatabase, openObjectStore, withoutPassword } from '../../src/storage/index.ts';
 import { t } from '../../src/index.ts';
 import { emptyManifest } from '../support/manifests.ts';
@@ -209,5 +210,22 @@ describe('the log', () => {
     const { stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
     for (const word of ['WRONGPASS', 'no answer', 'ERR_INVALID_URL', 'four']) expect(stderr).toContain(word);
     expect(stderr).not.toContain(SECRET);
+  });
+});
+
+describe('an API key in a text', () => {
+  it('leaves its id, wherever and however often it stands there', () => {
+    const word = fc.string({ maxLength: 8 }).filter((text) => !text.includes('hr_'));
+    fc.assert(
+      fc.property(fc.array(word, { minLength: 2, maxLength: 4 }), (words) => {
+        const token = newKeyToken();
+        expect(withoutKeySecrets(words.join(writeKeyToken(token)))).toBe(words.join(`hr_${token.id}`));
+      }),
+    );
+  });
+
+  it('is not what is named alike', () => {
+    for (const name of ['hr_department_stats', 'hr_4k2j9x0qzt', 'hr_department_average_salary_30d', 'hr__', ''])
+      expect(withoutKeySecrets(name)).toBe(name);
   });
 });
