@@ -62,10 +62,10 @@ export interface AccessKeys {
   create(key: NewKey, by: KeyChange): Promise<MadeKey>;
   /**
    * Makes a second key like the one in force, which ends after `graceMicros`. The new one lives as long as the old one was
-   * to. Throws HR_UNKNOWN_KEY, HR_CONFLICT while two are in force.
+   * to. By its name or its id, with `hr_` or without. Throws HR_UNKNOWN_KEY, HR_CONFLICT while two are in force.
    */
-  rotate(name: string, graceMicros: Micros, by: KeyChange): Promise<MadeKey & { readonly former: AccessKey }>;
-  /** Ends a key by its id, or all of a name. Throws HR_UNKNOWN_KEY when none of them is in force. */
+  rotate(nameOrId: string, graceMicros: Micros, by: KeyChange): Promise<MadeKey & { readonly former: AccessKey }>;
+  /** Ends a key by its id, with `hr_` or without, or all of a name. Throws HR_UNKNOWN_KEY when none of them is in force. */
   revoke(nameOrId: string, by: KeyChange): Promise<readonly AccessKey[]>;
   /** Those that ended, too; by name, the newest first. */
   list(): Promise<readonly HashedKey[]>;
@@ -132,13 +132,14 @@ export function createAccessKeys(store: RegistryStore): AccessKeys {
         await record({ after: key });
         return { key, token };
       }),
-    rotate: (name, graceMicros, by) =>
-      change({ ...by, action: 'key.rotate', object: `key/${name.slice(0, 80)}` }, async (trx, record) => {
-        const all = await readKeys(trx, name);
-        const [former, other] = inForce(all, store.now());
-        if (former === undefined) throw await unknownKey(trx, name, all.length > 0);
+    rotate: (nameOrId, graceMicros, by) =>
+      change({ ...by, action: 'key.rotate', object: objectOf(nameOrId) }, async (trx, record) => {
+        const all = await findKeys(trx, nameOrId);
+        const [named] = inForce(all, store.now());
+        if (named === undefined) throw await unknownKey(trx, idOf(nameOrId) ?? nameOrId, all.length > 0);
+        const [former = named, other] = inForce(await readKeys(trx, named.name), store.now());
         if (other !== undefined) {
-          const sentence = `two keys "${name}" are in force, hr_${former.id} and hr_${other.id}: a rotation is under way. Revoke one by its id first.`;
+          const sentence = `two keys "${former.name}" are in force, hr_${former.id} and hr_${other.id}: a rotation is under way. Revoke one by its id first.`;
           throw new HeadraceError('HR_CONFLICT', sentence);
         }
         const life = former.expiresMicros === null ? null : former.expiresMicros - former.createdMicros;
@@ -150,22 +151,18 @@ export function createAccessKeys(store: RegistryStore): AccessKeys {
         await record({ before: shown(former), after: [shown(ending), key] });
         return { key, token, former: shown(ending) };
       }),
-    revoke: (nameOrId, by) => {
-      // A whole key may be pasted, too: its secret goes nowhere.
-      const id = /^hr_([0-9a-z]+)/.exec(nameOrId)?.[1];
-      const object = `key/${id === undefined ? nameOrId.slice(0, 80) : `hr_${id}`}`;
-      return change({ ...by, action: 'key.revoke', object }, async (trx, record) => {
-        const all = id === undefined ? await readKeys(trx, nameOrId) : await readKeys(trx, undefined, id);
+    revoke: (nameOrId, by) =>
+      change({ ...by, action: 'key.revoke', object: objectOf(nameOrId) }, async (trx, record) => {
+        const all = await findKeys(trx, nameOrId);
         const ended = inForce(all, store.now());
-        if (ended.length === 0) throw await unknownKey(trx, id ?? nameOrId, all.length > 0);
+        if (ended.length === 0) throw await unknownKey(trx, idOf(nameOrId) ?? nameOrId, all.length > 0);
         const ids = ended.map((key) => key.id);
         const revokedMicros = store.now();
         await trx.updateTable('registry_keys').set({ revoked_at: revokedMicros }).where('id', 'in', ids).execute();
         const after = ended.map((key) => ({ ...shown(key), revokedMicros }));
         await record({ before: ended.map(shown), after });
         return after;
-      });
-    },
+      }),
     list: () => readKeys(store.db),
     async markUsed(used) {
       for (const [id, at] of used)
@@ -193,6 +190,23 @@ async function readKeys(db: RegistryDb, name?: string, id?: string): Promise<Has
   if (name !== undefined) query = query.where('name', '=', name);
   if (id !== undefined) query = query.where('id', '=', id);
   return (await query.execute()).map(toKey);
+}
+
+// A whole key may be pasted, too: its secret goes nowhere.
+function idOf(nameOrId: string): string | undefined {
+  return /^hr_([0-9a-z]+)/.exec(nameOrId)?.[1];
+}
+
+function objectOf(nameOrId: string): string {
+  const id = idOf(nameOrId);
+  return `key/${id === undefined ? nameOrId.slice(0, 80) : `hr_${id}`}`;
+}
+
+/** All of a name, or the one of an id: a name may look like an id, and goes first. */
+async function findKeys(db: RegistryDb, nameOrId: string): Promise<HashedKey[]> {
+  const id = idOf(nameOrId);
+  const named = id === undefined ? await readKeys(db, nameOrId) : [];
+  return named.length > 0 ? named : readKeys(db, undefined, id ?? nameOrId);
 }
 
 function toKey(row: Row): HashedKey {
