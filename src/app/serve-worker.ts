@@ -132,6 +132,7 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
     const applied = await app.appliedProject();
     return viewStatuses({ versions, runs, log, store, storePlace, applied, nowMicros: clock.nowMicros() });
   };
+  monitor.watchCertificate(guard.certificateEndsMicros);
   monitor.watchReady(() => planes.control.readiness().isReady);
   const tracing =
     settings === undefined

@@ -217,6 +217,16 @@ function processMetrics(processes: ProcessFigures): Metric[] {
       points: [{ labels: {}, value: processes.restarts }],
     },
     gauge('headrace.requests.in_flight', '{request}', 'Requests that run.', processes.inFlight),
+    {
+      name: 'headrace.tls.certificate.expiry',
+      unit: 's',
+      help: 'When the certificate in use ends, as a Unix time; of all processes the earliest.',
+      kind: 'gauge',
+      points:
+        processes.certificateEndsMicros === null
+          ? []
+          : [{ labels: {}, value: seconds(processes.certificateEndsMicros) }],
+    },
     gauge('nodejs.eventloop.delay.p50', 's', delayHelp, seconds(delay.p50)),
     gauge('nodejs.eventloop.delay.p99', 's', delayHelp, seconds(delay.p99)),
     gauge('nodejs.eventloop.delay.max', 's', delayHelp, seconds(delay.max)),
