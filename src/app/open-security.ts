@@ -1,8 +1,9 @@
 // What guards a serving process, by the settings: whom it opens to, tokens, certificates.
 
+import { X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import type { Server as TlsServer } from 'node:https';
-import { HeadraceError, messageOf } from '../core/index.ts';
+import { HeadraceError, messageOf, type Micros, MICROS_PER_SECOND } from '../core/index.ts';
 import { openSecurity, type Security, type TlsFiles, type TokenKey, type TokenOptions } from '../serving/index.ts';
 import { isLoopback } from './loopback.ts';
 import type { App } from './open-app.ts';
@@ -16,6 +17,8 @@ export interface ServerSecurity {
   readonly tls: TlsFiles | undefined;
   /** Follows changed certificates from now on. */
   followTls(server: unknown): void;
+  /** When the certificate that new connections get ends, with its chain; null without TLS. */
+  certificateEndsMicros(): Micros | null;
   close(): Promise<void>;
 }
 
@@ -28,6 +31,7 @@ export async function openServerSecurity(
   const { values } = config;
   const tokens = await readTokens(values, environment.variables);
   const tls = await readTls(values);
+  let endsMicros = tls === undefined ? null : endOf(tls.files.cert);
   const security = await openSecurity({
     registry: await app.registry(),
     tokens: tokens?.options,
@@ -57,9 +61,11 @@ export async function openServerSecurity(
         createSecureContext({ cert, key });
         // Connections that are open keep what they began with. Fastify made it by `https`.
         (server as TlsServer).setSecureContext({ cert, key });
+        endsMicros = endOf(cert);
       };
       watched.push(watchFiles(tls.paths, [tls.files.cert, tls.files.key], take, logger));
     },
+    certificateEndsMicros: () => endsMicros,
     async close() {
       for (const one of watched) one.close();
       await security.close();
@@ -129,4 +135,11 @@ async function readTls(
     throw new HeadraceError('HR_CONFIG', sentence, { cause: thrown });
   }
   return { files: { cert, key }, paths: [certPath, keyPath] };
+}
+
+// A chain is good for as long as each of its certificates.
+function endOf(chain: string): Micros | null {
+  const certificates = chain.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];
+  const ends = certificates.map((pem) => new X509Certificate(pem).validToDate.getTime());
+  return ends.length === 0 ? null : (Math.min(...ends) / 1000) * MICROS_PER_SECOND;
 }

@@ -135,6 +135,7 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
   };
   const bytes = createBytesInFlight(values['server.maxInFlightBytes']);
   monitor.watchInFlightBytes(() => bytes.count);
+  monitor.watchCertificate(guard.certificateEndsMicros);
   monitor.watchReady(() => planes.control.readiness().isReady);
   const tracing =
     settings === undefined

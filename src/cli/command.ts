@@ -48,6 +48,8 @@ export interface CommandSpec {
   readonly columns?: Readonly<Record<string, string>>;
   /** What its exit codes mean, where there are more than those of every command. */
   readonly exitCodes?: Readonly<Record<number, string>>;
+  /** What else its help says. */
+  readonly notes?: string;
   /** Adds the command's own options. */
   readonly options?: (command: Command) => void;
   readonly run: (context: CommandContext, args: readonly string[], options: CommandOptions) => Promise<CommandResult>;
@@ -77,6 +79,7 @@ export function defineCommand(spec: CommandSpec): DefineCommand {
     withSharedOptions(command);
     if (spec.columns !== undefined) command.addHelpText('after', `\nColumns:\n${describeWords(spec.columns)}`);
     if (spec.exitCodes !== undefined) command.addHelpText('after', `\nExit codes:\n${describeWords(spec.exitCodes)}`);
+    if (spec.notes !== undefined) command.addHelpText('after', `\n${spec.notes}`);
     command.addHelpText('after', `\nExample:\n  ${spec.example.replaceAll('\n', '\n  ')}`);
     command.action(async () => {
       host.exitCode = await runSpec(spec, command, host);

@@ -6,6 +6,7 @@ import {
   collect,
   type CommandContext,
   type CommandOptions,
+  type CommandResult,
   defineCommand,
   defineGroup,
   textOption,
@@ -14,6 +15,8 @@ import {
 import { formatTable } from './table.ts';
 
 const REASON = ['--reason <text>', 'why, for the audit log'] as const;
+
+const ONLY_KEY = 'The key alone goes to stdout, what there is to say of it to stderr.';
 
 const create = defineCommand({
   usage: 'create <name>',
@@ -29,14 +32,17 @@ const create = defineCommand({
       )
       .option('--expires <duration>', 'how long it lives, such as 90d; for ever when left out')
       .option(...REASON),
+  notes: ONLY_KEY,
   async run(context, [name = ''], options) {
     const lifeMicros = readDuration(options, 'expires');
     const { keys } = await (await context.app()).registry();
     // Checked there: a role is one of a few words.
     const roles = (options['role'] ?? []) as readonly Role[];
     const endpoints = options['endpoint'] as readonly string[] | undefined;
+    const isFirst = (await keys.list()).length === 0;
     const made = await keys.create({ name, roles, endpoints, lifeMicros }, changeBy(context, options));
-    return { json: presentMade(made), text: describeMade(made) };
+    const closes = 'It is the first key: servers that were open let nobody in without a key or a token from now on.';
+    return tellMade(context, presentMade(made), [made.token, describeMade(made), ...(isFirst ? [closes] : [])]);
   },
 });
 
@@ -68,8 +74,9 @@ const list = defineCommand({
 
 const rotate = defineCommand({
   usage: 'rotate <name>',
-  summary: 'make a second key like the one of that name, which ends after a grace',
+  summary: 'make a second key like the one of that name or id, which ends after a grace',
   example: 'headrace keys rotate checkout-service --grace 7d',
+  notes: ONLY_KEY,
   options: (command) =>
     command
       .option('--grace <duration>', 'how long the former one still works: time to hand out the new one', '1d')
@@ -80,10 +87,8 @@ const rotate = defineCommand({
     const made = await keys.rotate(name, grace, changeBy(context, options));
     const { former } = made;
     const ends = former.expiresMicros === null ? '' : ` ends at ${formatTimestamp(former.expiresMicros)}`;
-    return {
-      json: { ...presentMade(made), former: present(former) },
-      text: `${describeMade(made)}\nThe former one, hr_${former.id},${ends}.`,
-    };
+    const json = { ...presentMade(made), former: present(former) };
+    return tellMade(context, json, [made.token, describeMade(made), `The former one, hr_${former.id},${ends}.`]);
   },
 });
 
@@ -148,13 +153,20 @@ function presentMade({ key, token }: MadeKey): object {
   return { key: token, ...present(key) };
 }
 
-function describeMade({ key, token }: MadeKey): string {
+/** The key on stdout, where a script takes it from; the rest on stderr. */
+function tellMade(context: CommandContext, json: object, [token = '', ...says]: readonly string[]): CommandResult {
+  const result = { json, text: token };
+  context.announce(result);
+  if (!context.isJson) for (const line of says) context.tell(line);
+  return result;
+}
+
+function describeMade({ key }: MadeKey): string {
   const ends = key.expiresMicros === null ? 'never ends' : `ends at ${formatTimestamp(key.expiresMicros)}`;
   return [
-    token,
     `This is shown once: keep it where secrets are kept. Key "${key.name}" may ${key.roles.join(', ')} on ${
       key.endpoints === null ? 'all endpoints' : key.endpoints.join(', ')
     } and ${ends}.`,
-    'Send it as `Authorization: Bearer …` or `x-api-key: …`.',
+    'Send it as `Authorization: Bearer …` or `x-api-key: …`. Servers know it within a second.',
   ].join('\n');
 }

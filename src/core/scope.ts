@@ -32,7 +32,7 @@ export interface Scope {
   /** Nobody waits for the answer any more. */
   readonly isCancelled: boolean;
   /** Throws HR_DEADLINE once the deadline has passed, HR_CANCELLED once nobody waits any more. */
-  check(stage: string): void;
+  check(stage: string, rows: number): void;
   /** A claim within this one: cancelled with it. */
   child(over: Partial<Pick<Scope, 'deadlineMs' | 'priority'>>): Scope;
 }
@@ -53,11 +53,10 @@ export function createScope(facts: ScopeFacts): Scope {
   return new RequestScope(facts);
 }
 
-export function deadlinePassed(stage: string): HeadraceError {
-  return new HeadraceError(
-    'HR_DEADLINE',
-    `the deadline passed while ${stage}. Raise X-Request-Timeout-Ms, or send fewer rows.`,
-  );
+/** `rows`: how many were asked for; who asks for one can send no fewer. */
+export function deadlinePassed(stage: string, rows: number): HeadraceError {
+  const fewer = rows > 1 ? ', or send fewer rows' : '';
+  return new HeadraceError('HR_DEADLINE', `the deadline passed while ${stage}. Raise X-Request-Timeout-Ms${fewer}.`);
 }
 
 export function cancelled(stage: string): HeadraceError {
@@ -99,9 +98,9 @@ class RequestScope implements Scope {
     return this.#connection?.destroyed === true;
   }
 
-  check(stage: string): void {
+  check(stage: string, rows: number): void {
     if (this.isCancelled) throw cancelled(stage);
-    if (performance.now() > this.deadlineMs) throw deadlinePassed(stage);
+    if (performance.now() > this.deadlineMs) throw deadlinePassed(stage, rows);
   }
 
   child(over: Partial<Pick<Scope, 'deadlineMs' | 'priority'>>): Scope {

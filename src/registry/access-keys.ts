@@ -64,10 +64,10 @@ export interface AccessKeys {
   create(key: NewKey, by: KeyChange): Promise<MadeKey>;
   /**
    * Makes a second key like the one in force, which ends after `graceMicros`. The new one lives as long as the old one was
-   * to. Throws HR_UNKNOWN_KEY, HR_CONFLICT while two are in force.
+   * to. By its name or its id, with `hr_` or without. Throws HR_UNKNOWN_KEY, HR_CONFLICT while two are in force.
    */
-  rotate(name: string, graceMicros: Micros, by: KeyChange): Promise<MadeKey & { readonly former: AccessKey }>;
-  /** Ends a key by its id, or all of a name. Throws HR_UNKNOWN_KEY when none of them is in force. */
+  rotate(nameOrId: string, graceMicros: Micros, by: KeyChange): Promise<MadeKey & { readonly former: AccessKey }>;
+  /** Ends a key by its id, with `hr_` or without, or all of a name. Throws HR_UNKNOWN_KEY when none of them is in force. */
   revoke(nameOrId: string, by: KeyChange): Promise<readonly AccessKey[]>;
   /** Those that ended, too; by name, the newest first. */
   list(): Promise<readonly HashedKey[]>;
@@ -128,13 +128,14 @@ export function createAccessKeys(store: RegistryStore): AccessKeys {
         await record({ after: key });
         return { key, token };
       }),
-    rotate: (name, graceMicros, by) =>
-      change({ ...by, action: 'key.rotate', object: objectOf(name) }, async (trx, record) => {
-        const all = await readKeys(trx, name);
-        const [former, other] = inForce(all, store.now());
-        if (former === undefined) throw await unknownKey(trx, name, all.length > 0);
+    rotate: (nameOrId, graceMicros, by) =>
+      change({ ...by, action: 'key.rotate', object: objectOf(nameOrId) }, async (trx, record) => {
+        const all = await findKeys(trx, nameOrId);
+        const [named] = inForce(all, store.now());
+        if (named === undefined) throw await unknownKey(trx, calledOf(nameOrId), all.length > 0);
+        const [former = named, other] = inForce(await readKeys(trx, named.name), store.now());
         if (other !== undefined) {
-          const sentence = `two keys "${name}" are in force, hr_${former.id} and hr_${other.id}: a rotation is under way. Revoke one by its id first.`;
+          const sentence = `two keys "${former.name}" are in force, hr_${former.id} and hr_${other.id}: a rotation is under way. Revoke one by its id first.`;
           throw new HeadraceError('HR_CONFLICT', sentence);
         }
         const life = former.expiresMicros === null ? null : former.expiresMicros - former.createdMicros;
@@ -146,22 +147,18 @@ export function createAccessKeys(store: RegistryStore): AccessKeys {
         await record({ before: shown(former), after: [shown(ending), key] });
         return { key, token, former: shown(ending) };
       }),
-    revoke: (nameOrId, by) => {
-      // A whole key may be pasted, too.
-      const id = /^hr_([0-9a-z]+)/.exec(nameOrId)?.[1];
-      const called = id === undefined ? nameOrId : `hr_${id}`;
-      return change({ ...by, action: 'key.revoke', object: objectOf(called) }, async (trx, record) => {
-        const all = id === undefined ? await readKeys(trx, nameOrId) : await readKeys(trx, undefined, id);
+    revoke: (nameOrId, by) =>
+      change({ ...by, action: 'key.revoke', object: objectOf(nameOrId) }, async (trx, record) => {
+        const all = await findKeys(trx, nameOrId);
         const ended = inForce(all, store.now());
-        if (ended.length === 0) throw await unknownKey(trx, called, all.length > 0);
+        if (ended.length === 0) throw await unknownKey(trx, calledOf(nameOrId), all.length > 0);
         const ids = ended.map((key) => key.id);
         const revokedMicros = store.now();
         await trx.updateTable('registry_keys').set({ revoked_at: revokedMicros }).where('id', 'in', ids).execute();
         const after = ended.map((key) => ({ ...shown(key), revokedMicros }));
         await record({ before: ended.map(shown), after });
         return after;
-      });
-    },
+      }),
     list: () => readKeys(store.db),
     async markUsed(used) {
       for (const [id, at] of used)
@@ -191,6 +188,23 @@ async function readKeys(db: RegistryDb, name?: string, id?: string): Promise<Has
   return (await query.execute()).map(toKey);
 }
 
+// A whole key may be pasted, too: its secret goes nowhere.
+function idOf(nameOrId: string): string | undefined {
+  return /^hr_([0-9a-z]+)/.exec(nameOrId)?.[1];
+}
+
+function calledOf(nameOrId: string): string {
+  const id = idOf(nameOrId);
+  return id === undefined ? nameOrId : `hr_${id}`;
+}
+
+/** All of a name, or the one of an id: a name may look like an id, and goes first. */
+async function findKeys(db: RegistryDb, nameOrId: string): Promise<HashedKey[]> {
+  const id = idOf(nameOrId);
+  const named = id === undefined ? await readKeys(db, nameOrId) : [];
+  return named.length > 0 ? named : readKeys(db, undefined, id ?? nameOrId);
+}
+
 function toKey(row: Row): HashedKey {
   return {
     id: row.id,
@@ -212,9 +226,9 @@ function cited(text: string): string {
   return withoutKeySecrets(text).slice(0, 80);
 }
 
-/** The audit log's word for a key of that name. */
-function objectOf(name: string): string {
-  return `key/${cited(name)}`;
+/** The audit log's word for a key of that name or id. */
+function objectOf(nameOrId: string): string {
+  return `key/${cited(calledOf(nameOrId))}`;
 }
 
 /** Without the hash: what may be shown and kept in the audit log. */

@@ -3,6 +3,7 @@
 
 import type { HeadraceError, Micros, Scope, Value } from '../core/index.ts';
 import type { Status } from '../online/index.ts';
+import type { Stage } from './deadlines.ts';
 import type { FeaturePlan } from './feature-plan.ts';
 import type { RequestRow } from './row-parser.ts';
 import type { ServedModel } from './served-models.ts';
@@ -19,7 +20,12 @@ export interface Arm {
   readonly features: FeaturePlan;
   readonly graph: ModelGraph;
   /** Features as of `at`, then inference: one row's failure is that row's alone. Throws HR_DEADLINE, HR_CANCELLED. */
-  run(rows: readonly RequestRow[], scope: Scope, at: Micros): Promise<readonly ArmRow[]> | readonly ArmRow[];
+  run(
+    rows: readonly RequestRow[],
+    scope: Scope,
+    at: Micros,
+    stage: Stage,
+  ): Promise<readonly ArmRow[]> | readonly ArmRow[];
   readonly write: ArmWriters;
   readonly sinks: readonly ArmSink[];
 }

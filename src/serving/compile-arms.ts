@@ -14,6 +14,7 @@ import { versionsRead } from '../registry/index.ts';
 import type { Arm, ArmId, ArmRow, ArmWriters } from './arm.ts';
 import { inferRows } from './arm-run.ts';
 import { logSink, meterSink } from './arm-sinks.ts';
+import type { Stage } from './deadlines.ts';
 import type { CompileEndpoint, ServedVariant } from './endpoint-plan.ts';
 import { CLOCK_SKEW_MICROS, type FeaturePlan, type FeatureRowOrError } from './feature-plan.ts';
 import { compileObjectWriter, compilePlainTextWriter } from './json-writer.ts';
@@ -50,12 +51,15 @@ export function compileArms(
       version: variant.version,
       features,
       graph: { kind: 'model', model: own },
-      run(rows, scope, at) {
-        if (scope.span !== undefined) return runTraced(scope.span, variant, own, readFeatures, rows, scope, at);
+      run(rows, scope, at, stage) {
+        if (scope.span !== undefined) return runTraced(scope.span, variant, own, readFeatures, rows, scope, at, stage);
         const read = readFeatures(rows, at);
         if (!(read instanceof Promise)) return inferRows(own, read, scope);
+        const next = stage.now;
+        stage.now = READING;
         return read.then((answered) => {
-          scope.check('features were read');
+          stage.now = next;
+          scope.check(READING, rows.length);
           return inferRows(own, answered, scope);
         });
       },
@@ -89,6 +93,8 @@ type ReadFeatures = (
   at: number,
 ) => readonly FeatureRowOrError[] | Promise<readonly FeatureRowOrError[]>;
 
+const READING = 'features were read';
+
 /** The same, each stage with a span of its own, which ends with the first row's failure. */
 async function runTraced(
   span: Span,
@@ -98,9 +104,14 @@ async function runTraced(
   rows: readonly RequestRow[],
   scope: Scope,
   at: Micros,
+  stage: Stage,
 ): Promise<readonly ArmRow[]> {
-  const features = await inSpan(span.child('features.read'), async () => readFeatures(rows, at), errorOf);
-  scope.check('features were read');
+  const read = async (): Promise<readonly FeatureRowOrError[]> => readFeatures(rows, at);
+  const next = stage.now;
+  stage.now = READING;
+  const features = await inSpan(span.child('features.read'), read, errorOf);
+  stage.now = next;
+  scope.check(READING, rows.length);
   const run = span.child('model.run');
   run.set('headrace.variant', name);
   run.set('headrace.version', version);

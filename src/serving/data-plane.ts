@@ -100,7 +100,10 @@ export function createDataPlane(
           const plan = snapshots.service(service);
           const limits = { maxRows: deps.limits.maxRows, setting: 'server.maxRows' };
           const reading = readFeatures(plan, rows, deps.clock.nowMicros(), limits, CLOCK_SKEW_MICROS);
-          const read = await deadlines.race(reading, scope, 'features were read');
+          const read = await deadlines.race(reading, scope, {
+            now: 'features were read',
+            rows: Array.isArray(rows) ? rows.length : 1,
+          });
           monitor.service(service).answered((performance.now() - startMs) * 1000, read.source.rows);
           return read;
         } finally {

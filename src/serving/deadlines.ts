@@ -4,13 +4,19 @@ import { deadlinePassed, type Scope } from '../core/index.ts';
 
 export interface Deadlines {
   /** What `work` gives; HR_DEADLINE once the scope's deadline passes before. What `work` then gives is dropped. */
-  race<T>(work: Promise<T>, scope: Scope, stage: string): Promise<T>;
+  race<T>(work: Promise<T>, scope: Scope, stage: Stage): Promise<T>;
   close(): void;
+}
+
+/** What is done for so many rows just now: a sentence's end, such as "features were read". */
+export interface Stage {
+  now: string;
+  readonly rows: number;
 }
 
 interface Waiting {
   readonly deadlineMs: number;
-  readonly stage: string;
+  readonly stage: Stage;
   readonly reject: (thrown: Error) => void;
 }
 
@@ -26,7 +32,7 @@ export function createDeadlines(): Deadlines {
     for (const one of waiting) {
       if (one.deadlineMs > now) continue;
       waiting.delete(one);
-      one.reject(deadlinePassed(one.stage));
+      one.reject(deadlinePassed(one.stage.now, one.stage.rows));
     }
     if (waiting.size > 0) return;
     clearInterval(timer);

@@ -43,12 +43,12 @@ export function createIngestPlane(
   const { snapshots, ingestion, inFlight, wake } = given;
   const { monitor } = deps;
 
-  const bounded = async <T>(scope: Scope, work: () => Promise<T>): Promise<T> => {
+  const bounded = async <T>(scope: Scope, rows: unknown, work: () => Promise<T>): Promise<T> => {
     inFlight.enter();
     try {
       await wake.awake();
       // What is begun is brought to its end: it is durable before it is answered.
-      scope.check('the rows were read');
+      scope.check('the rows were read', Array.isArray(rows) ? rows.length : 1);
       return await work();
     } finally {
       inFlight.leave();
@@ -57,7 +57,7 @@ export function createIngestPlane(
 
   return {
     push: (source, rows, idempotencyKey, scope) =>
-      bounded(scope, async () => {
+      bounded(scope, rows, async () => {
         try {
           const result = await ingestion.push(source, rows, idempotencyKey);
           const outcome = result.duplicate ? 'repeated' : 'accepted';
@@ -69,7 +69,7 @@ export function createIngestPlane(
         }
       }),
     recordOutcomes: (endpoint, outcomes, scope) =>
-      bounded(scope, async () => {
+      bounded(scope, outcomes, async () => {
         // What happened is recorded whether or not its model can be loaded.
         snapshots.needEndpoint(endpoint);
         refuseHalfPairs(outcomes);

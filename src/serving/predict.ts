@@ -14,7 +14,7 @@ import {
 } from '../core/index.ts';
 import { assign } from '../rollouts/index.ts';
 import type { AnsweredRow, Arm, ArmRow } from './arm.ts';
-import type { Deadlines } from './deadlines.ts';
+import type { Deadlines, Stage } from './deadlines.ts';
 import type { EndpointPlan } from './endpoint-plan.ts';
 import { failedRows, rowError } from './row-failures.ts';
 import type { RequestRow } from './row-parser.ts';
@@ -60,7 +60,7 @@ export async function predict(
       `endpoint "${plan.state.name}" has no version to serve. Register one with \`headrace models register ${plan.state.model} FILE.onnx\`.`,
     );
   }
-  scope.check('the rows were read');
+  scope.check('the rows were read', parsed.length);
   const at = deps.clock.nowMicros();
   const groups = groupByArm(plan, parsed);
   const work = runGroups(groups, scope, at, deps.deadlines);
@@ -155,8 +155,6 @@ function groupByArm(plan: EndpointPlan, rows: readonly ParsedRow[]): readonly Ar
 
 type Results = readonly (readonly ArmRow[])[];
 
-const STAGE = 'the model ran';
-
 /** All arms side by side: their features come in one round trip, since a turn's reads go out together. */
 function runGroups(
   groups: readonly ArmGroup[],
@@ -182,14 +180,15 @@ function runGroup(
     const error = toHeadraceError(thrown);
     return requests.map(() => ({ error }));
   };
+  const stage: Stage = { now: 'it waited for the model, or the model ran', rows: requests.length };
   // The loop may have been busy since the deadline.
   const inTime = (rows: readonly ArmRow[]): readonly ArmRow[] => {
-    scope.check(STAGE);
+    scope.check(stage.now, stage.rows);
     return rows;
   };
   try {
-    const run = arm.run(requests, scope, at);
-    return run instanceof Promise ? deadlines.race(run, scope, STAGE).then(inTime).catch(failed) : inTime(run);
+    const run = arm.run(requests, scope, at, stage);
+    return run instanceof Promise ? deadlines.race(run, scope, stage).then(inTime).catch(failed) : inTime(run);
   } catch (thrown) {
     return failed(thrown);
   }

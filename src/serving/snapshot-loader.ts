@@ -3,7 +3,7 @@
 
 import { HeadraceError, messageOf } from '../core/index.ts';
 import type { Definitions } from '../definitions/index.ts';
-import type { ModelStatistics } from '../monitoring/index.ts';
+import type { ModelStatistics, Monitor } from '../monitoring/index.ts';
 import { type PreparedTraffic, readableVersions, type ServiceState } from '../registry/index.ts';
 import { createEndpointLoads } from './endpoint-loads.ts';
 import type { ReadPlan } from './features/read-plan.ts';
@@ -139,6 +139,7 @@ export function createSnapshotLoader(deps: ServingDeps): SnapshotLoader {
       if (applied === undefined) return;
       try {
         current = await build(applied, look);
+        countFromStart(deps.monitor, current.definitions);
       } catch (thrown) {
         if (look.isAbandoned()) throw thrown;
         fail(applied, thrown);
@@ -168,6 +169,12 @@ export function createSnapshotLoader(deps: ServingDeps): SnapshotLoader {
 interface Applied {
   readonly hash: string;
   readonly revision: number;
+}
+
+/** So that the first failure of each is a step from 0. */
+function countFromStart(monitor: Monitor, { manifest }: Definitions): void {
+  for (const name of Object.keys(manifest.services)) monitor.service(name);
+  for (const name of Object.keys(manifest.endpoints)) monitor.endpoint(name);
 }
 
 function refuseAbandoned(look: Look): void {

@@ -92,6 +92,15 @@ onEachRegistry('registry keys', (given) => {
       await expect(given.registry.keys.rotate('shop', 0, BY)).rejects.toMatchObject({ code: 'HR_CONFLICT' });
     });
 
+    it.each(['hr_', ''])('takes the id with "%s" before it', async (before) => {
+      const { key } = await create();
+      const made = await given.registry.keys.rotate(`${before}${key.id}`, MICROS_PER_DAY, BY);
+      expect(made).toMatchObject({ key: { name: 'shop' }, former: { id: key.id } });
+      await expect(given.registry.keys.rotate(`${before}${key.id}`, 0, BY)).rejects.toMatchObject({
+        code: 'HR_CONFLICT',
+      });
+    });
+
     it('never lengthens the life of the first', async () => {
       await create('shop', { lifeMicros: MICROS_PER_HOUR });
       const { former } = await given.registry.keys.rotate('shop', MICROS_PER_DAY, BY);
@@ -116,6 +125,16 @@ onEachRegistry('registry keys', (given) => {
       await expect(given.registry.keys.revoke('shop', BY)).rejects.toMatchObject({ code: 'HR_UNKNOWN_KEY' });
       // The name is free again.
       await create();
+    });
+
+    it('ends one by its id without `hr_`, as a list tells it; a name that looks like it goes first', async () => {
+      const { key } = await create();
+      expect(await given.registry.keys.revoke(key.id, BY)).toMatchObject([{ id: key.id }]);
+      const other = await create();
+      if (/^[a-z]/.test(other.key.id)) {
+        await create(other.key.id);
+        expect(await given.registry.keys.revoke(other.key.id, BY)).toMatchObject([{ name: other.key.id }]);
+      }
     });
 
     it('ends one by its id, also when the whole key is pasted, whose secret is told to nobody', async () => {

@@ -38,7 +38,9 @@ describe('before the first key', () => {
       expect(await statusOf(server.url)).toBe(200);
       const evil = request('GET', '/v1/endpoints', ['Host: evil.example']);
       expect((await rawHttp(server.url, [evil])).status).toBe(421);
-      const { key } = keys('create', 'first', '--role', 'read', '--reason', 'begin');
+      const first = headrace(project, ['keys', 'create', 'first', '--role', 'read', '--reason', 'begin']);
+      const key = first.stdout.trim();
+      expect(first.stderr).toContain('servers that were open let nobody in without a key or a token from now on');
       await sleep(1000);
       for (let at = 0; at < 10; at++) {
         expect(await statusOf(server.url)).toBe(401);
@@ -86,12 +88,16 @@ describe('keys on the command line', () => {
   it('are made, listed, rotated and revoked, and shown once', () => {
     const made = headrace(project, ['keys', 'create', 'cli', '--role', 'predict', '--endpoint', 'checkout']);
     expect(made.code).toBe(0);
-    const token = /^hr_[0-9a-z]{10}_[0-9A-Za-z]{32}$/m.exec(made.stdout)?.[0] ?? expect.fail(made.stdout);
+    // Nothing else goes where a script takes the key from.
+    const token = /^(hr_[0-9a-z]{10}_[0-9A-Za-z]{32})\n$/.exec(made.stdout)?.[1] ?? expect.fail(made.stdout);
+    expect(made.stderr).toContain('Servers know it within a second.');
+    expect(made.stderr).not.toContain('first key');
     const secret = token.split('_')[2] ?? '';
     const listed = headrace(project, ['keys', 'list']);
     expect(listed.stdout).toMatch(/^cli +hr_\w{10} +predict +checkout +active +-$/m);
     const rotated = headrace(project, ['keys', 'rotate', 'cli', '--grace', '2h']);
-    expect(rotated.stdout).toContain(`The former one, ${token.slice(0, 13)}, ends at `);
+    expect(rotated.stdout).toMatch(/^hr_[0-9a-z]{10}_[0-9A-Za-z]{32}\n$/);
+    expect(rotated.stderr).toContain(`The former one, ${token.slice(0, 13)}, ends at `);
     const revoked = headrace(project, ['keys', 'revoke', token]);
     expect(revoked.stdout).toContain(`Revoked ${token.slice(0, 13)} (cli).`);
     const again = headrace(project, ['keys', 'revoke', token]);
@@ -138,7 +144,7 @@ if (!hasOpenssl) skipBecause('HTTPS: there is no openssl on this machine');
 
 describe.skipIf(!hasOpenssl)('TLS', () => {
   const nothing = { cert: '', key: '' };
-  const [one, two] = hasOpenssl ? [makeCertificate('one'), makeCertificate('two')] : [nothing, nothing];
+  const [one, two] = hasOpenssl ? [makeCertificate('one'), makeCertificate('two', 30)] : [nothing, nothing];
   const put = (cert: string, key: string): void => {
     project.write('cert.pem', cert);
     project.write('key.pem', key);
@@ -153,16 +159,24 @@ describe.skipIf(!hasOpenssl)('TLS', () => {
       });
       socket.once('error', reject);
     });
-  const get = (url: string, token: string): Promise<number> =>
+  const read = (url: string, path: string, token: string): Promise<{ status: number; body: string }> =>
     new Promise((resolve, reject) => {
       const options = { ca: [one.cert, two.cert], headers: { 'x-api-key': token }, agent: false };
-      httpsRequest(`${url}/v1/endpoints`, options, (answer) => {
-        answer.resume();
-        resolve(answer.statusCode ?? 0);
+      httpsRequest(`${url}${path}`, options, (answer) => {
+        let body = '';
+        answer.on('data', (chunk: Buffer) => (body += chunk.toString()));
+        answer.once('end', () => resolve({ status: answer.statusCode ?? 0, body }));
       })
         .once('error', reject)
         .end();
     });
+  const get = async (url: string, token: string): Promise<number> => (await read(url, '/v1/endpoints', token)).status;
+  /** Days until the certificate in use ends, by the metric. */
+  const daysLeft = async (url: string, token: string): Promise<number> => {
+    const { body } = await read(url, '/metrics', token);
+    const ends = /^headrace_tls_certificate_expiry_seconds (\S+)$/m.exec(body)?.[1] ?? expect.fail(body);
+    return (Number(ends) - Date.now() / 1000) / 86_400;
+  };
 
   it('is spoken by all workers, which follow the files; a pair that is none changes nothing', async () => {
     put(one.cert, one.key);
@@ -176,6 +190,7 @@ describe.skipIf(!hasOpenssl)('TLS', () => {
       expect(server.url).toMatch(/^https:/);
       for (let at = 0; at < 4; at++)
         expect([await nameOf(server.url), await get(server.url, key)]).toEqual(['one', 200]);
+      expect(await daysLeft(server.url, key)).toBeCloseTo(2, 1);
       // Half of it first, as renewals do.
       project.write('cert.pem', two.cert);
       await expect.poll(() => server.log(), { timeout: 5000 }).toContain('cannot be used');
@@ -184,6 +199,7 @@ describe.skipIf(!hasOpenssl)('TLS', () => {
       const names = async () => new Set(await Promise.all(Array.from({ length: 6 }, () => nameOf(server.url))));
       await expect.poll(names, { timeout: 8000, interval: 300 }).toEqual(new Set(['two']));
       expect(await get(server.url, key)).toBe(200);
+      await expect.poll(() => daysLeft(server.url, key), { timeout: 5000 }).toBeCloseTo(30, 1);
       expect(server.log()).not.toContain('PRIVATE KEY');
       // What is no TLS gets no answer, and the server lives.
       expect(

@@ -30,6 +30,16 @@ describe('counters of an endpoint', () => {
   const metrics = async (): Promise<readonly string[]> =>
     (await open.serving.server.inject('/metrics')).body.split('\n').filter((line) => line.startsWith('headrace_'));
 
+  it('are there from the start, so that a first failure is a step from 0', async () => {
+    const lines = await metrics();
+    for (const line of [
+      'headrace_request_errors_total{endpoint="checkout",outcome="failed"} 0',
+      'headrace_prediction_errors_total{endpoint="checkout",variant="stable",version="1",outcome="failed"} 0',
+      'headrace_feature_read_errors_total{service="numbers",outcome="failed"} 0',
+    ])
+      expect(lines).toContain(line);
+  });
+
   it('tell answers, the client’s mistakes, 429s and failures apart, with the variant', async () => {
     expect(UNLUCKY).not.toBe(REPOSITORY);
     expect(await predict(1)).toBe(200);

@@ -11,15 +11,15 @@ export interface Certificate {
 }
 
 /** For localhost and 127.0.0.1; `name` tells one from another. */
-export function makeCertificate(name: string): Certificate {
+export function makeCertificate(name: string, days = 2): Certificate {
   const directory = mkdtempSync(join(tmpdir(), 'headrace-cert-'));
   try {
     const [cert, key] = [join(directory, 'cert.pem'), join(directory, 'key.pem')];
     const names = 'subjectAltName=DNS:localhost,IP:127.0.0.1';
-    const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
+    const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
     const run = spawnSync(
       'openssl',
-      [...args, '-subj', `/CN=${name}`, '-addext', names, '-keyout', key, '-out', cert],
+      [...args, '-days', String(days), '-subj', `/CN=${name}`, '-addext', names, '-keyout', key, '-out', cert],
       { encoding: 'utf8' },
     );
     if (run.status !== 0) throw new Error(`openssl failed: ${run.stderr}`);

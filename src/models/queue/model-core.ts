@@ -1,6 +1,6 @@
 // What every loaded model does, whatever runs it: takes work in, tells works what became of them, counts, and ends well.
 
-import { cancelled, deadlinePassed, HeadraceError, within } from '../../core/index.ts';
+import { HeadraceError, within } from '../../core/index.ts';
 import type { ModelStatistics, RefusalReason, Signature, Tensor } from '../model-runtime.ts';
 import type { ModelWork } from '../model-work.ts';
 import { rowBytes, type RowShapes, rowShapesOf } from '../row-shapes.ts';
@@ -8,6 +8,7 @@ import { isWhole } from '../tensor-work.ts';
 import { deliver } from './deliver.ts';
 import { type BatchMode, createModelQueue, type ModelQueue } from './model-queue.ts';
 import { type Batch, createJob, endUntold, type QueuedJob, tellFailed } from './queued-job.ts';
+import { type DropReason, dropError, expired, refusalError } from './refusals.ts';
 import type { RunCost } from './run-cost.ts';
 
 export interface ModelCoreOptions {
@@ -61,11 +62,10 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
   let isClosed = false;
   let whenIdle: (() => void) | undefined;
 
-  const drop = (job: QueuedJob, reason: 'deadline' | 'cancelled' | 'full'): void => {
+  const drop = (job: QueuedJob, reason: DropReason): void => {
     if (job.isTold) return;
     refused[reason] += job.work.count;
-    if (reason === 'full') return tellFailed(job, overtaken(queue.rows));
-    tellFailed(job, reason === 'deadline' ? deadlinePassed(WAITING) : cancelled(WAITING));
+    tellFailed(job, dropError(reason, job, queue.rows));
   };
   const queue = createModelQueue({ ...options, dropped: drop });
 
@@ -105,7 +105,7 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
       if (reason === undefined) return wake();
       refused[reason] += work.count;
       job.isTold = true;
-      work.failed(refusal(reason, job, queue.rows, nowMs));
+      work.failed(refusalError(reason, job, { waiting: queue.rows, running: runningRows }));
     },
     take(startMs) {
       const batch = queue.take(startMs);
@@ -160,7 +160,7 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
       for (const { job } of batch.segments) {
         if (job.isTold || job.deadlineMs >= nowMs) continue;
         refused.deadline += job.work.count;
-        tellFailed(job, deadlinePassed('the model ran'));
+        tellFailed(job, expired(job));
       }
     },
     threadReplaced: () => void threadsReplaced++,
@@ -188,25 +188,8 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
   };
 }
 
-const WAITING = 'it waited for the model';
-
 function unloaded(): HeadraceError {
   return new HeadraceError('HR_MODEL_NOT_READY', 'this model version was unloaded. Repeat the request.');
-}
-
-function refusal(reason: RefusalReason, job: QueuedJob, waiting: number, nowMs: number): HeadraceError {
-  const leftMs = Math.round(job.deadlineMs - nowMs);
-  if (reason === 'deadline') return deadlinePassed('the model had yet to run');
-  const sentence =
-    reason === 'full'
-      ? `${waiting} rows wait for this model already. Retry after a second.`
-      : `${waiting} rows wait for this model, more than it can do in the ${leftMs} ms left. Retry after a second.`;
-  return new HeadraceError('HR_OVERLOADED', sentence);
-}
-
-function overtaken(waiting: number): HeadraceError {
-  const sentence = `${waiting} rows wait for this model already, with nearer deadlines or a higher priority. Retry after a second.`;
-  return new HeadraceError('HR_OVERLOADED', sentence);
 }
 
 function hasSizes(rowShapes: RowShapes, own: RowShapes): boolean {

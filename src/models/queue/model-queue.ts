@@ -28,7 +28,7 @@ export type BatchMode = 'joined' | 'single' | 'rowwise';
 export interface ModelQueue {
   /**
    * Takes a job in, or says why not. `freeMs`: when the next lane will be free; undefined when nothing has run for so
-   * long that the estimate wants proof, and a job may run whatever it says.
+   * long that the estimate wants proof, and a job may run whatever it says. What it would take is the job's `shortfall`.
    */
   offer(job: QueuedJob, nowMs: number, freeMs: number | undefined): RefusalReason | undefined;
   /** The next batch, for a run that begins at `startMs`; undefined when nothing waits. */
@@ -95,8 +95,16 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     if (before > 0 && (before + count > maxQueuedRows || bytes + count * job.rowBytes > maxQueuedBytes)) return 'full';
     // Nothing was run for a while: the estimate wants proof.
     if (freeMs === undefined) return undefined;
-    if (nowMs + cost.runMs(Math.min(count, batchRows())) > job.deadlineMs) return 'deadline';
-    return Math.max(nowMs, freeMs) + queuedMs(jobs, before, count) > job.deadlineMs ? 'hopeless' : undefined;
+    const leftMs = job.deadlineMs - nowMs;
+    const ownMs = cost.runMs(Math.min(count, batchRows()));
+    if (nowMs + ownMs > job.deadlineMs) {
+      job.shortfall = { takesMs: ownMs, leftMs };
+      return 'deadline';
+    }
+    const doneMs = Math.max(nowMs, freeMs) + queuedMs(jobs, before, count);
+    if (doneMs <= job.deadlineMs) return undefined;
+    job.shortfall = { takesMs: doneMs - nowMs, leftMs };
+    return 'hopeless';
   };
 
   // The job that goes last, when more goes before it than may wait.
@@ -127,8 +135,10 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
       const segments = batch.segments.filter(({ job }) => {
         if (job.isTold) return false;
         if (job.work.scope.isCancelled) dropped(job, 'cancelled');
-        else if (startMs + runMs > job.deadlineMs) dropped(job, 'deadline');
-        else return true;
+        else if (startMs + runMs > job.deadlineMs) {
+          job.shortfall = { takesMs: runMs, leftMs: job.deadlineMs - startMs };
+          dropped(job, 'deadline');
+        } else return true;
         return false;
       });
       if (segments.length > 0) return { ...batch, segments, rows: rowsOf(segments) };
@@ -157,6 +167,8 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
           const verdict = fits(leftMs, taken + size, left - size, limit, isBehind);
           if (verdict === undefined) {
             list.remove(job);
+            const runRows = mode === 'single' ? size : limit;
+            job.shortfall = { takesMs: cost.runMs(runRows) + restMs(left - size), leftMs };
             dropped(job, 'deadline');
           } else {
             limit = verdict;
@@ -185,6 +197,9 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     return pressing;
   };
 
+  // Of rows that a job has left for later batches.
+  const restMs = (rest: number): number => (rest === 0 ? 0 : ((rest / batchRows()) * cost.runMs(batchRows())) / lanes);
+
   // Whether a job keeps its deadline in a batch, and how many rows that then may have.
   const fits = (
     leftMs: number,
@@ -193,8 +208,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     limit: number,
     isBehind: () => boolean,
   ): number | undefined => {
-    const restMs = rest === 0 ? 0 : ((rest / batchRows()) * cost.runMs(batchRows())) / lanes;
-    if (cost.runMs(withIt) + restMs > leftMs) return undefined;
+    if (cost.runMs(withIt) + restMs(rest) > leftMs) return undefined;
     if (mode === 'single' || cost.runMs(limit) <= leftMs) return limit;
     const fixedMs = cost.runMs(0);
     const cutTo = (ms: number): number => Math.max(withIt, Math.floor((ms - fixedMs) / (cost.runMs(1) - fixedMs)));

@@ -4,6 +4,12 @@ import type { HeadraceError, Priority } from '../../core/index.ts';
 import type { Tensor } from '../model-runtime.ts';
 import type { ModelWork } from '../model-work.ts';
 
+/** What the estimate says a job would take, where that is more than is left until its deadline. */
+export interface Shortfall {
+  readonly takesMs: number;
+  readonly leftMs: number;
+}
+
 export interface QueuedJob {
   readonly work: ModelWork;
   readonly priority: Priority;
@@ -17,6 +23,8 @@ export interface QueuedJob {
   answeredRows: number;
   /** It may run whatever the estimate says, since that has grown old. */
   isProof: boolean;
+  /** Why it was refused or dropped before its deadline had passed. */
+  shortfall: Shortfall | undefined;
   /** Done or failed was called, or never will be; what still comes for it is dropped. */
   isTold: boolean;
   /** Outputs of a work that ran in several batches, as far as they came. */
@@ -51,6 +59,7 @@ export function createJob(work: ModelWork, shapeKey: string, rowBytes: number): 
     next: 0,
     answeredRows: 0,
     isProof: false,
+    shortfall: undefined,
     isTold: false,
     gathered: undefined,
     before: undefined,

@@ -61,6 +61,8 @@ export interface ProcessFigures {
   readonly logQueued: number;
   readonly logQueuedBytes: number;
   readonly backlog: PushBacklog;
+  /** Of the process whose certificate ends first; null without TLS. */
+  readonly certificateEndsMicros: Micros | null;
   readonly models: readonly ModelReading[];
 }
 
@@ -123,6 +125,7 @@ function showEndpoints(cells: readonly SummedCell[], show: (cell: SummedCell) =>
 
 function showProcesses(readings: readonly Readings[], restarts: number, startMicros: Micros): ProcessFigures {
   const sum = (pick: (one: Readings) => number): number => readings.reduce((total, one) => total + pick(one), 0);
+  const ends = readings.flatMap(({ certificateEndsMicros }) => certificateEndsMicros ?? []);
   const most = (pick: (one: Readings) => number): number => Math.max(0, ...readings.map(pick));
   return {
     workers: readings.length,
@@ -142,6 +145,7 @@ function showProcesses(readings: readonly Readings[], restarts: number, startMic
     logQueued: sum((one) => one.logQueued),
     logQueuedBytes: sum((one) => one.logQueuedBytes),
     backlog: sumBacklogs(readings.map(({ backlog }) => backlog)),
+    certificateEndsMicros: ends.length === 0 ? null : Math.min(...ends),
     models: sumModels(readings.flatMap(({ models }) => models)),
   };
 }

@@ -58,6 +58,8 @@ export interface Readings {
   readonly logQueued: number;
   readonly logQueuedBytes: number;
   readonly backlog: PushBacklog;
+  /** When the certificate that new connections get ends; null without TLS. */
+  readonly certificateEndsMicros: Micros | null;
   readonly models: readonly ModelReading[];
 }
 

@@ -229,6 +229,16 @@ function processMetrics(processes: ProcessFigures): Metric[] {
       'Bytes of request bodies that are read or worked at.',
       processes.inFlightBytes,
     ),
+    {
+      name: 'headrace.tls.certificate.expiry',
+      unit: 's',
+      help: 'When the certificate in use ends, as a Unix time; of all processes the earliest.',
+      kind: 'gauge',
+      points:
+        processes.certificateEndsMicros === null
+          ? []
+          : [{ labels: {}, value: seconds(processes.certificateEndsMicros) }],
+    },
     gauge('nodejs.eventloop.delay.p50', 's', delayHelp, seconds(delay.p50)),
     gauge('nodejs.eventloop.delay.p99', 's', delayHelp, seconds(delay.p99)),
     gauge('nodejs.eventloop.delay.max', 's', delayHelp, seconds(delay.max)),

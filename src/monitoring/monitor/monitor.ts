@@ -1,6 +1,6 @@
 // What one process counts: meters for the paths that are watched, and reports of what was counted for whoever owns the totals.
 
-import type { Clock, ErrorCode } from '../../core/index.ts';
+import type { Clock, ErrorCode, Micros } from '../../core/index.ts';
 import { type Cell, createCell } from './cell.ts';
 import type { CellId, Taken } from './increment.ts';
 import { watchLoopDelay } from './loop-delay.ts';
@@ -74,6 +74,8 @@ export interface Monitor {
   /** Bytes of request bodies that are held. */
   watchInFlightBytes(count: () => number): void;
   watchReady(isReady: () => boolean): void;
+  /** When the certificate that new connections get ends. */
+  watchCertificate(endsMicros: () => Micros | null): void;
   /** What was counted since the last time, and how this process stands. */
   take(): Taken;
   close(): void;
@@ -93,6 +95,7 @@ export function createMonitor(clock: Clock): Monitor {
     inFlight: (): number => 0,
     inFlightBytes: (): number => 0,
     isReady: (): boolean => false,
+    certificateEnds: (): Micros | null => null,
   };
 
   const cellOf = (id: CellId): Cell => {
@@ -132,6 +135,9 @@ export function createMonitor(clock: Clock): Monitor {
     watchReady(isReady) {
       watched.isReady = isReady;
     },
+    watchCertificate(endsMicros) {
+      watched.certificateEnds = endsMicros;
+    },
     take() {
       const models = watched.models();
       const log = watched.log();
@@ -154,6 +160,7 @@ export function createMonitor(clock: Clock): Monitor {
           logQueued: log.queued,
           logQueuedBytes: log.queuedBytes,
           backlog: watched.pushes(),
+          certificateEndsMicros: watched.certificateEnds(),
           models: models.map(({ model, version, queuedRows, memoryBytes }) => ({
             model,
             version,

@@ -1,0 +1,75 @@
+// What a work that is not run is told: what it would take against what is left, and what its caller can do.
+
+import { expect, it } from 'vitest';
+import { createModelCore } from '../../src/models/queue/model-core.ts';
+import { scopeOf } from '../support/model-works.ts';
+
+/** A model of 50 ms + 10 ms a row whose lane is free after so long; no estimate is too old to refuse. */
+function modelOf(busyMs: number) {
+  const core = createModelCore({
+    signature: { inputs: [], outputs: [] },
+    mode: 'joined',
+    cost: {
+      runMs: (rows) => 50 + 10 * rows,
+      batchRows: () => 4,
+      observe() {},
+      current: () => ({ fixedMicros: 0, rowMicros: 0, loadMicros: 0 }),
+    },
+    lanes: 1,
+    maxQueuedRows: 8,
+    maxQueuedBytes: Infinity,
+    freeMs: (nowMs) => nowMs + busyMs,
+    wake() {},
+  });
+  const submit = (count: number, timeoutMs: number): Promise<{ code: string; message: string }> =>
+    new Promise((failed, done) => core.submit({ count, scope: scopeOf({ timeoutMs }), bind() {}, done, failed }));
+  return { core, submit };
+}
+
+/** With a first run under way, which keeps the estimate young. */
+function busy(busyMs: number) {
+  const model = modelOf(busyMs);
+  void model.submit(1, 60_000);
+  const batch = model.core.take(performance.now());
+  return { ...model, batch };
+}
+
+it('is told what it would take, with whom, when the queue cannot keep its deadline', async () => {
+  const { submit } = busy(300);
+  const alone = await submit(1, 200);
+  expect(alone.code).toBe('HR_OVERLOADED');
+  expect(alone.message).toMatch(
+    /the model would take about 36\d ms \(1 row runs\), and 19\d ms are left until the deadline\. Retry after a second, or raise X-Request-Timeout-Ms\./,
+  );
+  void submit(1, 60_000);
+  const many = await submit(3, 200);
+  expect(many.message).toMatch(
+    /\(1 row waits, 1 row runs\).*\. Retry after a second, raise X-Request-Timeout-Ms, or send fewer rows\./,
+  );
+});
+
+it('is told what a run takes when that alone is more than is left', async () => {
+  const { submit } = busy(0);
+  const one = await submit(1, 20);
+  expect(one.code).toBe('HR_DEADLINE');
+  expect(one.message).toMatch(
+    /^the model's run would take about 60 ms, and 19(\.\d)? ms are left until the deadline\. Raise X-Request-Timeout-Ms\.$/,
+  );
+  expect((await submit(2, 20)).message).toMatch(/Raise X-Request-Timeout-Ms, or send fewer rows\.$/);
+});
+
+it('is told of its deadline when that has passed', async () => {
+  const { submit } = busy(0);
+  const one = await submit(1, -1);
+  expect(one.message).toBe('the deadline passed while the model had yet to run. Raise X-Request-Timeout-Ms.');
+});
+
+it('is told the same when it waited too long for a run', async () => {
+  const { core, submit } = busy(0);
+  const told = submit(1, 500);
+  // Its turn comes when 40 ms are left.
+  core.take(performance.now() + 460);
+  expect((await told).message).toMatch(
+    /^the model's run would take about 60 ms, and (39(\.\d)?|40) ms are left until the deadline, after it waited\. Raise X-Request-Timeout-Ms\.$/,
+  );
+});
