@@ -161,7 +161,6 @@ onEachRegistry('registry keys', (given) => {
       create(far),
       create('other', { roles: [token] }),
       create('other', { endpoints: [token] }),
-      keys.rotate(token, 0, BY),
       keys.rotate(far, 0, BY),
       keys.revoke(`Bearer ${token}`, { actor: 'ann', reason: `found ${token} in a log` }),
       endpoints.setTraffic(token, { variants }, { actor: 'ann', reason: token }),

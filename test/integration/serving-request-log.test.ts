@@ -45,6 +45,7 @@ describe('the log of requests', () => {
         requestId: 'seen',
         traceId: TRACE,
         endpoint: 'checkout',
+        actor: 'open 127.0.0.1',
         method: 'POST',
         route: '/v1/endpoints/{endpoint}/predict',
         status: 422,
@@ -53,6 +54,27 @@ describe('the log of requests', () => {
         err: expect.objectContaining({ stack: expect.stringContaining('TypeError') }),
       },
     ]);
+  });
+
+  it('tells once of rows that failed where others are answered, with what the request was answered', async () => {
+    await serve();
+    const inputs = [1, 13, 'much', 13].map((amount) => ({ customer: 'ada', amount }));
+    const body = { inputs, options: { partial: true } };
+    expect((await open.post('/v1/endpoints/checkout/predict', body)).statusCode).toBe(200);
+    expect(ofRequests()).toMatchObject([
+      {
+        level: 'error',
+        msg: 'rows of a request failed',
+        status: 200,
+        failedRows: 2,
+        code: 'HR_TRANSFORM_FAILED',
+        reason: expect.stringContaining('inputs[1]'),
+      },
+    ]);
+    // What clients did wrong is not told.
+    const wrong = { inputs: [inputs[0], inputs[2]], options: { partial: true } };
+    expect((await open.post('/v1/endpoints/checkout/predict', wrong)).statusCode).toBe(200);
+    expect(ofRequests()).toHaveLength(1);
   });
 
   it.each([
@@ -113,10 +135,31 @@ describe('the log of requests', () => {
     await expect.poll(() => ofRequests().length).toBe(4);
     expect(ofRequests()).toMatchObject([
       { level: 'info', requestId: 'good', status: 200, endpoint: 'checkout', latencyMs: expect.any(Number) },
-      { level: 'info', requestId: 'bad', status: 400 },
-      { level: 'error', requestId: 'failed', status: 422 },
-      { level: 'info', route: 'unknown', status: 404 },
+      { level: 'info', requestId: 'bad', status: 400, code: 'HR_INVALID', actor: 'open 127.0.0.1' },
+      { level: 'error', requestId: 'failed', status: 422, actor: 'open 127.0.0.1' },
+      { level: 'info', route: 'unknown', status: 404, code: 'HR_UNKNOWN_ROUTE' },
     ]);
+  });
+
+  it('names the key that asks, never its secret, and what refuses one', async () => {
+    await serve('all');
+    const { keys } = await open.app.registry();
+    const { key, token } = await keys.create({ name: 'reader', roles: ['read'] }, { actor: 'ann' });
+    const list = async (sent: string): Promise<number> =>
+      (await open.serving.server.inject({ url: '/v1/endpoints', headers: { 'x-api-key': sent } })).statusCode;
+    await expect.poll(() => list('hr_nobody')).toBe(401);
+    lines = [];
+    expect(await list(token)).toBe(200);
+    expect(await list('hr_nobody')).toBe(401);
+    expect((await open.post('/v1/endpoints/checkout/predict', { inputs: [] }, { 'x-api-key': token })).statusCode).toBe(
+      403,
+    );
+    expect(ofRequests()).toMatchObject([
+      { status: 200, actor: `key hr_${key.id}` },
+      { status: 401, code: 'HR_UNAUTHENTICATED', actor: 'anonymous 127.0.0.1' },
+      { status: 403, code: 'HR_FORBIDDEN', actor: `key hr_${key.id}` },
+    ]);
+    expect(JSON.stringify(lines)).not.toContain(token.split('_')[2]);
   });
 
   it('has only what should not happen where none is asked for', async () => {

@@ -7,19 +7,22 @@ import type { PredictAnswer, PredictionRow } from '../predict.ts';
 import { rowProblem } from './problem.ts';
 
 /**
- * The answer's text. `scope` is asked once the body is what it should be; `tell` hears of rows that failed where the others
- * are answered. Throws HR_INVALID, and what predicting throws.
+ * The answer's text. `scope` is asked once the body is what it should be; `tellRows` hears of rows that failed where the
+ * others are answered. Throws HR_INVALID, and what predicting throws.
  */
 export async function answerPredict(
   dataPlane: DataPlane,
   endpoint: string,
   body: unknown,
   scope: () => Scope,
-  tell: (error: HeadraceError) => void,
+  tellRows: (errors: readonly HeadraceError[]) => void,
 ): Promise<string> {
   const { inputs, read, claim } = readBody(dataPlane, endpoint, body, scope);
   const answer = await dataPlane.predict(endpoint, inputs, read, claim);
-  if (read.isPartial) for (const { error } of answer.rows) if (error !== undefined) tell(error);
+  if (read.isPartial) {
+    const errors = answer.rows.flatMap(({ error }) => error ?? []);
+    if (errors.length > 0) tellRows(errors);
+  }
   return writeAnswer(answer, read.returnsFeatures, claim.actor);
 }
 

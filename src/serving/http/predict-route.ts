@@ -38,7 +38,7 @@ export function addPredictRoute(
     (request, reply) => {
       // The route's own parameter, always there.
       const { endpoint } = request.params as { endpoint: string };
-      const tell = (error: HeadraceError) => log.failed(() => loggedRequest(request), error);
+      const tell = (errors: readonly HeadraceError[]) => log.rowsFailed(() => loggedRequest(request), errors);
       answerPredict(dataPlane, endpoint, request.body, () => scopeOf(request, defaults), tell).then(
         (text) => void reply.header('content-type', JSON_TYPE).send(text),
         (thrown: unknown) => void sendProblem(reply, request, thrown, log),

@@ -8,12 +8,13 @@ import {
   ERRORS,
   HeadraceError,
   invalid,
+  MOST_MISTAKES,
   toHeadraceError,
   toldOutside,
 } from '../../core/index.ts';
 import { answerThenDrain } from './drain-body.ts';
 import { quoted } from './request-context.ts';
-import { loggedRequest, noteFailure, type RequestLog } from './request-log.ts';
+import { loggedRequest, noteProblem, type RequestLog } from './request-log.ts';
 import { describeSchemaErrors, type SchemaError } from './schema-mistakes.ts';
 import { failSpan } from './trace-requests.ts';
 
@@ -49,18 +50,34 @@ export function toProblem(thrown: HeadraceError, { requestId, actor }: ToldTo = 
     detail,
     code: error.code,
     ...(requestId === undefined ? {} : { request_id: requestId }),
-    errors: isInternal ? [] : error.details,
+    errors: isInternal ? rowsOf(error).map((path) => ({ path, message: title })) : error.details,
   };
+}
+
+/** Whose rows a fault is of can be told; nothing else of it. */
+function rowsOf({ details }: HeadraceError): readonly string[] {
+  return details.flatMap(({ path }) => (/^(?:inputs|rows)\[\d+\]$/.test(path) ? path : []));
 }
 
 /** The same of one row, where the others are answered. */
 export function rowProblem(
   error: HeadraceError,
   path: string,
-  actor: Actor,
+  actor: ToldTo['actor'],
 ): { readonly code: string; readonly detail: string; readonly path: string } {
   const { code, detail, errors } = toProblem(error, { actor });
-  return { code, detail, path: errors[0]?.path ?? path };
+  return { code, detail: errors.length > 1 ? listed(errors) : detail, path: errors[0]?.path ?? path };
+}
+
+/** A row has no list of its mistakes beside its detail. */
+const MOST_IN_ROW = 10;
+
+function listed(errors: readonly ErrorDetail[]): string {
+  const told = errors.slice(0, MOST_IN_ROW).map(({ path, message }) => `${path}: ${message}`);
+  const rest = errors.length - told.length;
+  // Past so many mistakes none is listed, and nobody knows how many there are.
+  const more = rest === 0 ? '' : errors.length < MOST_MISTAKES ? ` (and ${rest} more)` : ' (and more)';
+  return `${told.join('; ')}${more}`;
 }
 
 export function sendProblem(
@@ -72,7 +89,7 @@ export function sendProblem(
   const error = fromHttp(thrown, request.headers['content-type']);
   const { status } = ERRORS[error.code];
   failSpan(request, error);
-  noteFailure(request, error);
+  noteProblem(request, error);
   log.failed(() => loggedRequest(request), error);
   if (status === 429 || status === 503) reply.header('retry-after', '1');
   const body = Buffer.from(JSON.stringify(toProblem(error, { requestId: request.id, actor: request.actor })));

@@ -11,7 +11,7 @@ import { answerPredict } from './predict-answer.ts';
 import { writeProblem } from './problem.ts';
 import { readWholeBody } from './read-whole-body.ts';
 import { claimOf, type RequestDefaults } from './request-context.ts';
-import type { RequestLog } from './request-log.ts';
+import type { LoggedRequest, RequestLog } from './request-log.ts';
 import type { Gate } from './security/gate.ts';
 import type { Known } from './security/key-ring.ts';
 
@@ -103,17 +103,24 @@ function answer(
   room: BodyRoom,
 ): void {
   const requestId = idOf(request);
-  const tell = (error: HeadraceError): void =>
-    log.failed(() => ({ requestId, traceId: null, endpoint, method: 'POST', route: ROUTE }), error);
+  const logged = (): LoggedRequest => ({
+    requestId,
+    traceId: null,
+    endpoint,
+    actor: actor.name,
+    method: 'POST',
+    route: ROUTE,
+  });
+  const tellRows = (errors: readonly HeadraceError[]): void => log.rowsFailed(logged, errors);
   const fail = (thrown: unknown): void => {
     room.release();
     const error = toHeadraceError(thrown);
-    tell(error);
+    log.failed(logged, error);
     writeProblem(response, error, { requestId, actor });
   };
   try {
     const scope = () => claimOf(request, { requestId, traceId: null, actor, span: undefined }, defaults);
-    answerPredict(dataPlane, endpoint, parseJsonBody(body), scope, tell).then((text) => {
+    answerPredict(dataPlane, endpoint, parseJsonBody(body), scope, tellRows).then((text) => {
       room.release();
       response.writeHead(200, {
         'x-request-id': requestId,

@@ -2,7 +2,7 @@
 // asked for.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { ERRORS, type HeadraceError, type Logger } from '../../core/index.ts';
+import { type Actor, type ErrorCode, ERRORS, type HeadraceError, type Logger } from '../../core/index.ts';
 import { failureKind } from '../../monitoring/index.ts';
 import { traceIdOf } from './request-context.ts';
 import { routeOf } from './trace-requests.ts';
@@ -13,6 +13,8 @@ export type LoggedRequests = 'none' | 'errors' | 'all';
 export interface RequestLog {
   /** Logs a failure of the server; what clients did wrong is not its failure. `of` is asked only for what is logged. */
   failed(of: () => LoggedRequest, error: HeadraceError): void;
+  /** Likewise of rows that failed where the others are answered. */
+  rowsFailed(of: () => LoggedRequest, errors: readonly HeadraceError[]): void;
 }
 
 /** What finds a request again. */
@@ -20,6 +22,8 @@ export interface LoggedRequest {
   readonly requestId: string;
   readonly traceId: string | null;
   readonly endpoint?: string;
+  /** Who asks, as the audit log names it; left out before that is known. */
+  readonly actor?: string;
   readonly method: string;
   /** As `/v1/endpoints/{endpoint}/predict`. */
   readonly route: string;
@@ -37,18 +41,29 @@ export function createRequestLog(logger: Logger, logged: LoggedRequests): Reques
     if (unlogged > 0) logger.error({ requests: unlogged }, 'more requests failed');
     lines = unlogged = 0;
   };
+  const isTold = ({ code }: HeadraceError): boolean =>
+    failureKind(code) === 'failed' && (logged !== 'none' || ERRORS[code].status === 500);
+  const isRoom = (): boolean => {
+    timer ??= setTimeout(endSecond, 1000).unref();
+    if (++lines <= MOST_A_SECOND) return true;
+    unlogged++;
+    return false;
+  };
+  // The logger tells an error's words and stack, and those of its cause.
+  const why = (error: HeadraceError): object =>
+    ERRORS[error.code].status === 500
+      ? { code: error.code, err: error }
+      : { code: error.code, reason: error.message, ...whereThrown(error) };
   return {
     failed(of, error) {
-      const { status } = ERRORS[error.code];
-      if (failureKind(error.code) !== 'failed' || (logged === 'none' && status !== 500)) return;
-      timer ??= setTimeout(endSecond, 1000).unref();
-      if (++lines > MOST_A_SECOND) {
-        unlogged++;
-        return;
-      }
-      // The logger tells an error's words and stack, and those of its cause.
-      const why = status === 500 ? { err: error } : { reason: error.message, ...whereThrown(error) };
-      logger.error({ ...of(), status, code: error.code, ...why }, 'request failed');
+      if (!isTold(error) || !isRoom()) return;
+      logger.error({ ...of(), status: ERRORS[error.code].status, ...why(error) }, 'request failed');
+    },
+    rowsFailed(of, errors) {
+      const told = errors.filter(isTold);
+      const [first] = told;
+      if (first === undefined || !isRoom()) return;
+      logger.error({ ...of(), status: 200, failedRows: told.length, ...why(first) }, 'rows of a request failed');
     },
   };
 }
@@ -58,12 +73,12 @@ function whereThrown({ code, cause }: HeadraceError): object {
   return code === 'HR_TRANSFORM_FAILED' && cause !== undefined ? { err: cause } : {};
 }
 
-/** Requests that failed: a status alone does not say so. */
-const failures = new WeakSet<FastifyRequest>();
+/** What requests were refused or failed with: a status alone does not say whose failure it is. */
+const problems = new WeakMap<FastifyRequest, ErrorCode>();
 
-/** Remembers whether the request failed, for those who log every other. */
-export function noteFailure(request: FastifyRequest, { code }: HeadraceError): void {
-  if (failureKind(code) === 'failed') failures.add(request);
+/** Remembers what the request was answered with, for those who log every one. */
+export function noteProblem(request: FastifyRequest, { code }: HeadraceError): void {
+  problems.set(request, code);
 }
 
 /** Logs every request that is not a failure. */
@@ -71,17 +86,22 @@ export function logEveryRequest(app: FastifyInstance, logger: Logger): void {
   app.addHook('onResponse', (request: FastifyRequest, reply: FastifyReply, done) => {
     const { statusCode: status } = reply;
     const latencyMs = Math.round(reply.elapsedTime * 1000) / 1000;
-    if (!failures.has(request)) logger.info({ ...loggedRequest(request), status, latencyMs }, 'request');
+    const code = problems.get(request);
+    const fields = { ...loggedRequest(request), status, ...(code === undefined ? {} : { code }), latencyMs };
+    if (code === undefined || failureKind(code) !== 'failed') logger.info(fields, 'request');
     done();
   });
 }
 
 export function loggedRequest(request: FastifyRequest): LoggedRequest {
   const { endpoint } = (request.params ?? {}) as { readonly endpoint?: string };
+  // A request that the framework refuses has none yet.
+  const actor = request.actor as Actor | null;
   return {
     requestId: request.id,
     traceId: traceIdOf(request) ?? null,
     ...(endpoint === undefined ? {} : { endpoint }),
+    ...(actor === null ? {} : { actor: actor.name }),
     method: request.method,
     route: routeOf(request),
   };
