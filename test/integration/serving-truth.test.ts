@@ -225,6 +225,28 @@ describe('a version that can not be loaded', () => {
   });
 });
 
+describe('traffic that is active', () => {
+  it('is answered with the servers that have yet to answer by it, after a second', async () => {
+    open = await openServing({ repository: REPOSITORY, features: 2 });
+    const given = open;
+    await registerModelFile(given.app, { model: 'returns', onnx: onnx(0.75) });
+    const { servers } = await given.app.registry();
+    // One that stops right after it has loaded it.
+    const stopped = { machine: 'other', pid: 7, startedMicros: 0, revision: 1, failure: null, reads: [], folds: [] };
+    const traffic = (revision: number) => ({ state: 'serving' as const, revision, versions: [1], reason: null });
+    const prepared = { checkout: { revision: 3, failure: null } };
+    await servers.report('other', { ...stopped, prepared, endpoints: { checkout: traffic(2) } });
+    const answer = await given.serving.server.inject({ method: 'PUT', url: '/v1/endpoints/checkout', payload: to(2) });
+    expect(answer.statusCode).toBe(200);
+    expect(answer.json()).toMatchObject({ revision: 3, served: [2], waits_for: ['other 7'], change: null });
+    const revision = async () => (await get(given.serving, '/v1/endpoints/checkout/traffic/3')).body;
+    expect(await revision()).toMatchObject({ state: 'active', waits_for: ['other 7'] });
+    await servers.report('other', { ...stopped, endpoints: { checkout: traffic(3) } });
+    expect(await revision()).toMatchObject({ state: 'active', waits_for: [] });
+    expect((await get(given.serving, '/v1/endpoints/checkout')).body).toMatchObject({ waits_for: [] });
+  });
+});
+
 describe('definitions that can not be loaded', () => {
   it('keep no traffic from changing: what is loaded can be gone back to', async () => {
     open = await openServing({ repository: REPOSITORY, features: 2 });
