@@ -3,7 +3,14 @@
 
 import { Agent, request } from 'node:http';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createServingProject, type Project, type ServerProcess, startServe } from '../support/serving-project.ts';
+import {
+  createServingProject,
+  headrace,
+  headraceJson,
+  type Project,
+  type ServerProcess,
+  startServe,
+} from '../support/serving-project.ts';
 
 let project: Project;
 let servers: readonly ServerProcess[] = [];
@@ -48,4 +55,17 @@ it('is answered once every worker of every server predicts by it', { timeout: 60
     );
     expect(new Set(predicted.map(({ body }) => body.predictions[0]?.version))).toEqual(new Set([version]));
   }
+});
+
+it('is shown by each worker of every server', () => {
+  const { stdout } = headrace(project, ['endpoints', 'show', 'checkout']);
+  const [first, ...servers] = stdout.trimEnd().split('\n').slice(4);
+  expect(first).toMatch(/^SERVER +STATE +VERSIONS$/);
+  expect(servers).toHaveLength(3);
+  for (const line of servers) expect(line).toMatch(/^\S+ \d+ +serving +2$/);
+  const told = { state: 'serving', versions: [2], reason: null };
+  expect(headraceJson(project, ['endpoints', 'show', 'checkout'])).toMatchObject({
+    waitsFor: [],
+    servers: [told, told, told],
+  });
 });
