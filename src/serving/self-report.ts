@@ -2,12 +2,12 @@
 // view versions it reads and folds into. Whoever applies, or sets traffic, sees by it that every server has taken the change up;
 // a version that one reads is not removed.
 
-import { type Micros, messageOf } from '../core/index.ts';
-import { type PreparedTraffic, type ServedTraffic, versionsRead } from '../registry/index.ts';
+import { messageOf } from '../core/index.ts';
+import type { PreparedTraffic, ServedTraffic } from '../registry/index.ts';
 import { endpointHealth } from './definitions-health.ts';
 import type { RequestTruths } from './request-truths.ts';
 import type { ServingDeps } from './serving-deps.ts';
-import type { Snapshot } from './snapshot.ts';
+import { type Snapshot, versionsReadIn } from './snapshot.ts';
 
 export interface SelfReport {
   /** At once when something of it changed, else every few seconds. Never throws. */
@@ -17,15 +17,6 @@ export interface SelfReport {
     prepared: Readonly<Record<string, PreparedTraffic>>,
   ): Promise<void>;
   leave(): Promise<void>;
-}
-
-/** What a process is known by. */
-export interface ServerIdentity {
-  /** Its own, never met before. */
-  readonly id: string;
-  readonly machine: string;
-  readonly pid: number;
-  readonly startedMicros: Micros;
 }
 
 const TELL_EVERY_MS = 5000;
@@ -82,13 +73,4 @@ function servedTraffic(
     const { state, served, reason } = endpointHealth(slot, failing);
     return [name, { state, revision: slot.plan?.state.revision ?? null, versions: served, reason }];
   });
-}
-
-/** The view versions that its answers come from. */
-export function versionsReadIn({ endpoints, services }: Snapshot): string[] {
-  const read = new Set([...endpoints.values()].flatMap(({ plan }) => plan?.versions ?? []));
-  for (const { definitions, service } of services.values()) {
-    for (const version of versionsRead(definitions.manifest, service)) read.add(version);
-  }
-  return [...read].sort();
 }
