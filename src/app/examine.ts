@@ -8,18 +8,11 @@ import { HeadraceError, toHeadraceError } from '../core/index.ts';
 import type { Manifest } from '../definitions/index.ts';
 import type { Environment } from './environment.ts';
 import { unknownVariables } from './load-config.ts';
+import type { Finding } from './finding.ts';
 import { lookAtModels } from './look-at-models.ts';
 import type { App } from './open-app.ts';
 import { environmentName, SETTINGS } from './settings.ts';
 import { nearestName } from '../core/index.ts';
-
-export interface Finding {
-  readonly check: string;
-  readonly state: 'ok' | 'warn' | 'fail';
-  readonly says: string;
-  /** What to do about it. */
-  readonly fix?: string;
-}
 
 const LOW_DISK_BYTES = 2e9;
 

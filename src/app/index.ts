@@ -8,7 +8,8 @@ export {
   waitForServers,
 } from './apply-definitions.ts';
 export { type Environment, readEnvironment } from './environment.ts';
-export { definesNothing, examine, type Finding } from './examine.ts';
+export { definesNothing, examine } from './examine.ts';
+export type { Finding } from './finding.ts';
 export { checkConfig, type Config, CONFIG_FILE, loadConfig, unknownVariables } from './load-config.ts';
 export { createLogger } from './logger.ts';
 export { migrateTables } from './migrate-tables.ts';

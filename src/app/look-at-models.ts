@@ -1,7 +1,7 @@
 // Whether what endpoints serve can still be had: every version that has traffic, read whole from the artifacts.
 
 import { toHeadraceError } from '../core/index.ts';
-import type { Finding } from './examine.ts';
+import type { Finding } from './finding.ts';
 import type { App } from './open-app.ts';
 
 const CHECK = 'models';

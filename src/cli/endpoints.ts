@@ -1,8 +1,11 @@
 // `headrace endpoints list | show | traffic`.
 
-import type { EndpointState, Traffic } from '../registry/index.ts';
+import { trafficWaitsFor } from '../registry/index.ts';
 import { defineCommand, defineGroup, textOption, usageError } from './command.ts';
+import { describeChange, describeTraffic, presentEndpoint } from './describe-endpoint.ts';
+import { describeEndpointServers, presentEndpointServer } from './endpoint-servers.ts';
 import { formatTable } from './table.ts';
+import { type AskedVariant, trafficResult } from './traffic-result.ts';
 
 const list = defineCommand({
   usage: 'list',
@@ -12,7 +15,7 @@ const list = defineCommand({
     const endpoints = await (await (await context.app('read')).registry()).endpoints.list();
     const rows = endpoints.map((endpoint) => [endpoint.name, endpoint.model, describeTraffic(endpoint)]);
     return {
-      json: { endpoints: endpoints.map(present) },
+      json: { endpoints: endpoints.map(presentEndpoint) },
       text: formatTable(
         [['ENDPOINT', 'MODEL', 'TRAFFIC'], ...rows],
         'No endpoints. Define one with endpoint(…) and run `headrace apply`.',
@@ -23,12 +26,34 @@ const list = defineCommand({
 
 const show = defineCommand({
   usage: 'show <name>',
-  summary: 'show an endpoint',
+  summary: 'show an endpoint, and what each live server makes of it',
   example: 'headrace endpoints show delay',
+  columns: {
+    SERVER: 'machine and process, of each worker',
+    STATE:
+      'serving; stale, by earlier versions or some of those that are wanted; failed, nothing is answered; empty, no traffic yet',
+    VERSIONS: 'of the model, that answer',
+  },
   async run(context, [name = '']) {
-    const endpoint = await (await (await context.app('read')).registry()).endpoints.get(name);
-    const text = `${endpoint.name}: model ${endpoint.model}, unit ${endpoint.unit.join(', ')}\n${describeTraffic(endpoint)}\nETag ${endpoint.etag}${describeChange(endpoint)}`;
-    return { json: present(endpoint), text };
+    const registry = await (await context.app('read')).registry();
+    const endpoint = await registry.endpoints.get(name);
+    const servers = await registry.servers.list();
+    const lines = [
+      `${name}: model ${endpoint.model}, unit ${endpoint.unit.join(', ')}`,
+      describeTraffic(endpoint),
+      `ETag ${endpoint.etag}`,
+      describeChange(endpoint),
+      '',
+      describeEndpointServers(endpoint, servers),
+    ];
+    return {
+      json: {
+        ...presentEndpoint(endpoint),
+        waitsFor: trafficWaitsFor(endpoint, servers),
+        servers: servers.map((server) => presentEndpointServer(name, server)),
+      },
+      text: lines.filter((line) => line !== undefined).join('\n'),
+    };
   },
 });
 
@@ -38,27 +63,37 @@ const WAIT_MS = 20_000;
 const traffic = defineCommand({
   usage: 'traffic <name> <variants...>',
   summary: 'split the traffic: variant=version:weight, the version by number, alias or latest; weights sum to 100',
-  example:
-    'headrace endpoints traffic delay stable=1:90 candidate=2:10\nheadrace endpoints traffic delay stable=champion:90 candidate=latest:10',
-  options: (command) => command.option('--reason <text>', 'why, for the audit log'),
+  example: [
+    'headrace endpoints traffic delay stable=1:90 candidate=2:10',
+    'headrace endpoints traffic delay stable=champion:90 candidate=latest:10',
+    "headrace endpoints traffic delay stable=1:100 --reason 'version 2 was slower' --if-match r4",
+  ].join('\n'),
+  exitCodes: {
+    0: 'it is active',
+    1: 'it was refused, could not be loaded, or gave way to another: nothing has changed',
+    2: 'wrong usage',
+    3: 'the servers are still loading it',
+  },
+  options: (command) =>
+    command
+      .option('--reason <text>', 'why, for the audit log')
+      .option('--if-match <etag>', 'only while this is the endpoint’s ETag, as show has it'),
   async run(context, [name = '', ...written], options) {
     const variants = written.map(readVariant);
     const registry = await (await context.app()).registry();
     const reason = textOption(options, 'reason');
+    const ifMatch = textOption(options, 'ifMatch');
     const endpoint = await registry.endpoints.setTraffic(
       name,
       { variants },
-      { actor: context.environment.actor, waitMs: WAIT_MS, ...(reason === undefined ? {} : { reason }) },
+      {
+        actor: context.environment.actor,
+        waitMs: WAIT_MS,
+        ...(reason === undefined ? {} : { reason }),
+        ...(ifMatch === undefined ? {} : { ifMatch }),
+      },
     );
-    const { change } = endpoint;
-    if (change?.state === 'preparing') {
-      const text = `${name}: revision ${change.revision} is being loaded by the servers, and is active once all have it. See \`headrace endpoints show ${name}\`.`;
-      return { json: present(endpoint), text };
-    }
-    return {
-      json: present(endpoint),
-      text: `${name}: ${describeTraffic(endpoint)}${describeAliases(variants, endpoint)}`,
-    };
+    return trafficResult(endpoint, variants, trafficWaitsFor(endpoint, await registry.servers.list()));
   },
 });
 
@@ -68,8 +103,6 @@ export const endpointsCommand = defineGroup('endpoints', 'list and show endpoint
   traffic,
 ]);
 
-type AskedVariant = Traffic['variants'][number];
-
 function readVariant(text: string): AskedVariant {
   const [, name = '', version, weight] = /^([^=]+)=([\w.-]+):(\d+(?:\.\d+)?)$/.exec(text) ?? [];
   if (version === undefined) {
@@ -78,30 +111,4 @@ function readVariant(text: string): AskedVariant {
     );
   }
   return { name, version, weight: Number(weight) };
-}
-
-function describeAliases(asked: readonly AskedVariant[], { variants }: EndpointState): string {
-  const meant = asked.flatMap(({ name, version }) => {
-    const found = variants.find((variant) => variant.name === name)?.version;
-    return String(found) === version ? [] : [`${version} is version ${found}`];
-  });
-  return meant.length === 0 ? '' : `\n${[...new Set(meant)].join(', ')}`;
-}
-
-function present({ name, model, unit, variants, shadows, revision, etag, change }: EndpointState): object {
-  return { name, model, unit, variants, shadows, revision, etag, change: change?.state === 'active' ? null : change };
-}
-
-function describeChange({ change }: EndpointState): string {
-  if (change === null || change.state === 'active') return '';
-  const asked = change.variants.map(({ name, version, weight }) => `${name}=${version}:${weight}`).join(' ');
-  if (change.state === 'preparing') return `\nRevision ${change.revision} is being loaded: ${asked}`;
-  const reasons = change.failures.map(({ server, reason }) => `\n  ${server}: ${reason}`).join('');
-  return `\nRevision ${change.revision} could not be loaded: ${asked}${reasons}`;
-}
-
-function describeTraffic({ variants }: EndpointState): string {
-  return variants.length === 0
-    ? 'no version yet'
-    : variants.map(({ name, version, weight }) => `${name}=${version}:${weight}`).join(' ');
 }

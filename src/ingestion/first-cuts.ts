@@ -4,11 +4,7 @@
 import { type Logger, messageOf } from '../core/index.ts';
 import type { VersionEpoch } from '../definitions/index.ts';
 import type { LiveView } from './source-plan.ts';
-
-/** Where they are kept. */
-export interface FirstCutTable {
-  noteFirstCuts(writer: number, cut: number, versions: readonly VersionEpoch[]): Promise<void>;
-}
+import type { FirstCutTable } from './ingestion-deps.ts';
 
 export interface FirstCuts {
   /** A cut of these views is open on disk. What can't be told now is at the next call: a version only comes late by it. */

@@ -1,10 +1,9 @@
 // What the push path works with: given by the composition root, and by tests.
 
 import type { Clock, Logger, Micros, Row } from '../core/index.ts';
-import type { Definitions, OnFailedValue, SourceSpec } from '../definitions/index.ts';
+import type { Definitions, OnFailedValue, SourceSpec, VersionEpoch } from '../definitions/index.ts';
 import type { EventLog } from '../events/index.ts';
 import type { OnlineStore, RowSchemas, Runs } from '../online/index.ts';
-import type { FirstCutTable } from './first-cuts.ts';
 
 export interface IngestionDeps {
   readonly log: EventLog;
@@ -36,4 +35,9 @@ export interface IngestionLimits {
   readonly claimRetentionMs: number;
   /** How long a push waits for the store before it is answered 503; what it logged is counted all the same. */
   readonly timeoutMs: number;
+}
+
+/** Where they are kept. */
+export interface FirstCutTable {
+  noteFirstCuts(writer: number, cut: number, versions: readonly VersionEpoch[]): Promise<void>;
 }

@@ -1,7 +1,7 @@
 // What waits for a model: rows that write themselves into a batch's tensors when a run is free, and who is told.
 
 import type { HeadraceError, Scope } from '../core/index.ts';
-import type { Tensor, TensorData } from './model-runtime.ts';
+import type { Tensor, TensorData } from './tensor.ts';
 
 /** One input's tensor of a batch, filled row by row: `width` elements a row, row-major. */
 export interface BatchInput {

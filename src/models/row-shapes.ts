@@ -1,6 +1,6 @@
 // The sizes of one row of each of a model's inputs.
 
-import type { Signature } from './model-runtime.ts';
+import type { Signature } from './tensor.ts';
 import { elementBytes } from './tensor-arrays.ts';
 
 /** A row's sizes of each input, in the signature's order. */

@@ -1,6 +1,6 @@
 // The array that holds each element type: what the runtime expects, and what rows are written into.
 
-import type { TensorData, TensorType } from './model-runtime.ts';
+import type { TensorData, TensorType } from './tensor.ts';
 
 const ARRAYS = {
   bool: Uint8Array,

@@ -1,7 +1,7 @@
 // Tensors of one caller as work for a model: for protocols that bring tensors, and for checks.
 
 import { HeadraceError, type Scope } from '../core/index.ts';
-import type { Signature, Tensor, TensorData, Tensors } from './model-runtime.ts';
+import type { Signature, Tensor, TensorData, Tensors } from './tensor.ts';
 import type { BatchInput, ModelWork } from './model-work.ts';
 import { isText } from './tensor-arrays.ts';
 

@@ -29,7 +29,7 @@ export function createEndpointRegistry(store: RegistryStore, servers: Pick<Serve
     list: () => readEndpoints(store.db),
     get: (name) => readEndpoint(store.db, name),
     trafficRevision: async (name, revision) =>
-      readTrafficRevision(store.db, await readEndpoint(store.db, name), revision),
+      readTrafficRevision(store.db, await readEndpoint(store.db, name), revision, await servers.list()),
     ...createTrafficRegistry(store, servers),
   };
 }

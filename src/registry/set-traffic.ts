@@ -1,4 +1,5 @@
-// How traffic is changed: asked for, loaded by every live server, then active everywhere or nowhere. Whoever looks settles it.
+// How traffic is changed: asked for, loaded by every live server, then active and taken up by each, or nowhere. Whoever looks
+// settles it.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { HeadraceError, parseJson, withoutKeySecrets } from '../core/index.ts';
@@ -14,7 +15,7 @@ import { readVersions } from './model-versions.ts';
 import { tellingRefusal } from './refusals.ts';
 import type { RegistryDb, RegistryStore } from './store.ts';
 import { resolveTraffic, type Traffic } from './traffic.ts';
-import { judgeChange, type TrafficChange } from './traffic-change.ts';
+import { judgeChange, type TrafficChange, trafficWaitsFor } from './traffic-change.ts';
 import { refuseUnreadable } from './versions/refuse-unreadable.ts';
 import type { Servers } from './versions/servers.ts';
 
@@ -22,8 +23,9 @@ import type { Servers } from './versions/servers.ts';
 export interface TrafficRegistry {
   /**
    * Asks for other variants, and shadows where given, by the versions that aliases mean now, and waits until every live
-   * server has loaded them: then they are active everywhere. After `waitMs` (10 s) it gives the state with a `change` that
-   * is still `preparing`; the servers go on. With `ifMatch` (an If-Match header) only when its ETag is current. Throws
+   * server has loaded them: then they are active, and it waits until every live server answers by them, a second at most
+   * (`trafficWaitsFor` tells which do not yet). After `waitMs` (10 s) it gives the state with a `change` that is still
+   * `preparing`; the servers go on. With `ifMatch` (an If-Match header) only when its ETag is current. Throws
    * HR_PRECONDITION, HR_INVALID (weights, names), HR_UNKNOWN_MODEL (a version or alias), HR_UNKNOWN_ENDPOINT,
    * HR_NOT_PREPARED with each server's reason when one can't load them (nothing has changed then), HR_CONFLICT when another
    * change came after.
@@ -42,6 +44,8 @@ export interface SetTraffic {
 }
 
 const WAIT_MS = 10_000;
+/** A server looks at the registry three times in it; one that has stopped is told of instead. */
+const ADOPT_MS = 1000;
 const LOOK_MS = 50;
 
 export function createTrafficRegistry(store: RegistryStore, servers: Pick<Servers, 'list'>): TrafficRegistry {
@@ -132,6 +136,12 @@ export function createTrafficRegistry(store: RegistryStore, servers: Pick<Server
     }
   };
 
+  const untilServed = async (name: string, revision: number, waitMs: number): Promise<void> => {
+    const endMs = performance.now() + waitMs;
+    const served = { name, revision, change: null };
+    while (trafficWaitsFor(served, await servers.list()).length > 0 && performance.now() < endMs) await delay(LOOK_MS);
+  };
+
   return {
     async setTraffic(name, traffic, options) {
       const { actor, reason } = options;
@@ -148,6 +158,7 @@ export function createTrafficRegistry(store: RegistryStore, servers: Pick<Server
       // The audit log has it already, by whoever settled it.
       if (state.change?.state === 'failed' && state.change.revision === revision)
         throw failedChange(name, state.change);
+      if (state.revision >= revision) await untilServed(name, revision, Math.min(ADOPT_MS, options.waitMs ?? ADOPT_MS));
       return state;
     },
     settleTraffic,

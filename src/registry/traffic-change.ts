@@ -1,4 +1,5 @@
-// A change of an endpoint's traffic on its way: asked for, loaded by every live server, then active everywhere or nowhere.
+// A change of an endpoint's traffic on its way: asked for, loaded by every live server, then active and taken up by each, or
+// nowhere; and how far the servers are by what they tell of themselves.
 
 import type { Micros } from '../core/index.ts';
 import type { Shadow, Variant } from './traffic.ts';
@@ -46,6 +47,33 @@ export function judgeChange(
   }
   if (failures.length > 0) return { kind: 'failed', failures };
   return waitsFor.length > 0 ? { kind: 'waiting', waitsFor } : { kind: 'prepared' };
+}
+
+/**
+ * Live servers that a change which is being prepared, or the traffic that is active, waits for: those that have yet to load it, or
+ * to answer by it.
+ */
+export function trafficWaitsFor(
+  {
+    name,
+    revision,
+    change,
+  }: { readonly name: string; readonly revision: number; readonly change: TrafficChange | null },
+  servers: readonly ServerRow[],
+): readonly string[] {
+  if (change?.state === 'preparing') {
+    const verdict = judgeChange(name, change, servers);
+    return verdict.kind === 'waiting' ? verdict.waitsFor : [];
+  }
+  return servers.filter((server) => !answersBy(server, name, revision)).map(nameOf);
+}
+
+/** Or by what came later. */
+function answersBy({ revision: applied, endpoints }: ServerRow, endpoint: string, revision: number): boolean {
+  // As above: nobody knows of an older build, and one that has loaded nothing answers nobody.
+  if (endpoints === undefined || applied === null) return true;
+  const told = Object.hasOwn(endpoints, endpoint) ? endpoints[endpoint] : undefined;
+  return (told?.revision ?? 0) >= revision;
 }
 
 function nameOf({ machine, pid }: ServerRow): string {

@@ -5,7 +5,8 @@ import { HeadraceError, type Json, type Micros, parseJson } from '../core/index.
 import type { EndpointState } from './endpoint-rows.ts';
 import type { RegistryDb } from './store.ts';
 import type { Variant } from './traffic.ts';
-import type { ServerFailure, TrafficChange } from './traffic-change.ts';
+import { type ServerFailure, type TrafficChange, trafficWaitsFor } from './traffic-change.ts';
+import type { ServerRow } from './versions/servers.ts';
 
 export interface TrafficRevision {
   readonly revision: number;
@@ -13,6 +14,8 @@ export interface TrafficRevision {
   readonly state: 'preparing' | 'active' | 'failed' | 'superseded';
   readonly variants: readonly Variant[];
   readonly failures: readonly ServerFailure[];
+  /** Live servers that have yet to load it, while it is being prepared, or to answer by it, where it is active. */
+  readonly waitsFor: readonly string[];
   /** Null where nobody asked: definitions, or a model's first version, made it. */
   readonly askedMicros: Micros | null;
   /** Null where it never was active. */
@@ -27,6 +30,7 @@ export async function readTrafficRevision(
   db: RegistryDb,
   endpoint: EndpointState,
   revision: number,
+  servers: readonly ServerRow[],
 ): Promise<TrafficRevision> {
   const { name, change, revision: active } = endpoint;
   if (revision < 1 || revision > Math.max(active, change?.revision ?? 0)) {
@@ -45,6 +49,11 @@ export async function readTrafficRevision(
     state: isActive ? 'active' : isOnItsWay ? 'preparing' : failed === undefined ? 'superseded' : 'failed',
     variants: isActive ? endpoint.variants : (last?.variants ?? begun?.told.variants ?? []),
     failures: last?.failures ?? [],
+    waitsFor: isOnItsWay
+      ? trafficWaitsFor(endpoint, servers)
+      : isActive
+        ? trafficWaitsFor({ name, revision, change: null }, servers)
+        : [],
     askedMicros: last?.askedMicros ?? null,
     activeFromMicros: begun?.at ?? null,
     activeUntilMicros: begun === undefined || isActive ? null : await endOf(db, name, begun.id),

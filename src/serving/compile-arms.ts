@@ -15,7 +15,7 @@ import type { Arm, ArmId, ArmRow, ArmWriters } from './arm.ts';
 import { inferRows } from './arm-run.ts';
 import { logSink, meterSink } from './arm-sinks.ts';
 import type { Stage } from './deadlines.ts';
-import type { CompileEndpoint, ServedVariant } from './endpoint-plan.ts';
+import type { CompileEndpoint, ServedVariant } from './served-variants.ts';
 import { CLOCK_SKEW_MICROS, type FeaturePlan, type FeatureRowOrError } from './feature-plan.ts';
 import { compileObjectWriter, compilePlainTextWriter } from './json-writer.ts';
 import type { RequestRow } from './row-parser.ts';

@@ -3,17 +3,26 @@
 import { messageOf } from '../core/index.ts';
 import type { Definitions } from '../definitions/index.ts';
 import type { IngestionStatus } from '../ingestion/index.ts';
-import type { EndpointState, Registry, SetTraffic, Traffic, TrafficRevision } from '../registry/index.ts';
+import {
+  type EndpointState,
+  type Registry,
+  type SetTraffic,
+  type Traffic,
+  type TrafficRevision,
+  trafficWaitsFor,
+} from '../registry/index.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { DefinitionsHealth, EndpointHealth } from './definitions-health.ts';
-import type { Failing } from './request-truth.ts';
 import type { Snapshots } from './open-snapshots.ts';
 
 export interface ControlPlane {
   endpoints(): Promise<readonly ServedEndpoint[]>;
   /** Throws HR_UNKNOWN_ENDPOINT. */
   endpoint(name: string): Promise<ServedEndpoint>;
-  /** As the registry's: its `change` says whether the traffic is active yet. This server serves it then. */
+  /**
+   * As the registry's: its `change` says whether the traffic is active yet. Then this server answers by it, and so does every
+   * other that `waitsFor` does not name.
+   */
   setTraffic(name: string, traffic: Traffic, options: SetTraffic): Promise<ServedEndpoint>;
   /** What became of a revision of the traffic. Throws HR_UNKNOWN_ENDPOINT, HR_UNKNOWN_REVISION. */
   trafficRevision(name: string, revision: number): Promise<TrafficRevision>;
@@ -31,9 +40,12 @@ export interface ControlPlane {
   refresh(): Promise<void>;
 }
 
-/** An endpoint by the registry, and what this server makes of it; undefined until it has heard of it. */
+/** An endpoint by the registry, and what the servers make of it. */
 export interface ServedEndpoint {
   readonly state: EndpointState;
+  /** Live servers that have yet to load the change that is being prepared, or to answer by the traffic that is active. */
+  readonly waitsFor: readonly string[];
+  /** Of this server; undefined until it has heard of the endpoint. */
   readonly health: EndpointHealth | undefined;
 }
 
@@ -48,29 +60,35 @@ export interface ControlPlaneParts {
   readonly snapshots: Snapshots;
   readonly ingestionStatus: () => IngestionStatus;
   readonly isDraining: () => boolean;
-  readonly failing: (endpoint: string) => Failing | undefined;
 }
 
 export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
-  const { registry, snapshots, ingestionStatus, isDraining, failing } = parts;
+  const { registry, snapshots, ingestionStatus, isDraining } = parts;
   let hasBeenReady = false;
 
-  const health = (): DefinitionsHealth => snapshots.health(failing);
-  const served = (state: EndpointState): ServedEndpoint => ({
-    state,
-    health: health().endpoints.find(({ endpoint }) => endpoint === state.name),
-  });
+  const health = (): DefinitionsHealth => snapshots.health();
+  const served = async (states: readonly EndpointState[]): Promise<ServedEndpoint[]> => {
+    const servers = await registry.servers.list();
+    const { endpoints } = health();
+    return states.map((state) => ({
+      state,
+      waitsFor: trafficWaitsFor(state, servers),
+      health: endpoints.find(({ endpoint }) => endpoint === state.name),
+    }));
+  };
+  const servedOne = async (state: EndpointState): Promise<ServedEndpoint> => {
+    const [one] = await served([state]);
+    return one as ServedEndpoint;
+  };
 
   return {
-    async endpoints() {
-      return (await registry.endpoints.list()).map(served);
-    },
-    endpoint: async (name) => served(await registry.endpoints.get(name)),
+    endpoints: async () => served(await registry.endpoints.list()),
+    endpoint: async (name) => servedOne(await registry.endpoints.get(name)),
     async setTraffic(name, traffic, options) {
       const state = await registry.endpoints.setTraffic(name, traffic, options);
       // A look that began before would not see it; whatever that says, the traffic is set.
       await snapshots.catchUp().catch(() => undefined);
-      return served(state);
+      return servedOne(state);
     },
     trafficRevision: (name, revision) => registry.endpoints.trafficRevision(name, revision),
     readiness() {

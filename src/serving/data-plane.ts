@@ -10,7 +10,7 @@ import { type FeaturesRead, readFeatures } from './features/read-features.ts';
 import type { InFlight } from './in-flight.ts';
 import { predict, type PredictAnswer, type PredictOptions } from './predict.ts';
 import { createPredictionIds } from './prediction-id.ts';
-import { createRequestTruth, type Failing, type RequestTruth } from './request-truth.ts';
+import type { RequestTruths } from './request-truths.ts';
 import type { ServingDeps } from './serving-deps.ts';
 import type { Snapshots } from './open-snapshots.ts';
 import type { Wake } from './wake.ts';
@@ -24,27 +24,22 @@ export interface DataPlane {
 }
 
 export interface OwnDataPlane extends DataPlane {
-  /** Of an endpoint that fails at every request. */
-  failing(endpoint: string): Failing | undefined;
   close(): void;
 }
 
+export interface DataPlaneParts {
+  readonly snapshots: Snapshots;
+  readonly inFlight: InFlight;
+  readonly wake: Wake;
+  readonly truths: RequestTruths;
+}
+
 export function createDataPlane(
-  deps: Pick<ServingDeps, 'clock' | 'logger' | 'limits' | 'monitor'>,
-  { snapshots, inFlight, wake }: { readonly snapshots: Snapshots; readonly inFlight: InFlight; readonly wake: Wake },
+  deps: Pick<ServingDeps, 'clock' | 'limits' | 'monitor'>,
+  { snapshots, inFlight, wake, truths }: DataPlaneParts,
 ): OwnDataPlane {
   const deadlines = createDeadlines();
   const predictDeps = { clock: deps.clock, limits: deps.limits, deadlines, nextId: createPredictionIds() };
-  const truths = new Map<string, RequestTruth>();
-
-  const truthOf = (endpoint: string): RequestTruth => {
-    let truth = truths.get(endpoint);
-    if (truth === undefined) {
-      truth = createRequestTruth(endpoint, { logger: deps.logger, nowMicros: () => deps.clock.nowMicros() });
-      truths.set(endpoint, truth);
-    }
-    return truth;
-  };
 
   const { monitor } = deps;
   monitor.watchInFlight(() => inFlight.count);
@@ -54,7 +49,7 @@ export function createDataPlane(
     if (!snapshots.isEndpoint(name)) return;
     const error = toHeadraceError(thrown);
     monitor.endpoint(name).failed(error.code);
-    if (isOwn(error, givenMs)) truthOf(name).failed(error);
+    if (isOwn(error, givenMs)) truths.of(name).failed(error);
   };
   const isOwn = ({ code }: HeadraceError, givenMs: number): boolean => {
     // A deadline that is shorter than the server's own says more of the client than of the endpoint.
@@ -62,9 +57,9 @@ export function createDataPlane(
     return failureKind(code) === 'failed' && !isTooShort;
   };
   const noteAnswer = (name: string, { answeredRows, rows }: PredictAnswer, givenMs: number): void => {
-    if (answeredRows > 0) return truths.get(name)?.answered();
+    if (answeredRows > 0) return truths.of(name).answered();
     const own = rows.find(({ error }) => error !== undefined && isOwn(error, givenMs))?.error;
-    if (own !== undefined) truthOf(name).failed(own);
+    if (own !== undefined) truths.of(name).failed(own);
   };
 
   return {
@@ -117,7 +112,6 @@ export function createDataPlane(
     refused(endpoint, thrown) {
       if (snapshots.isEndpoint(endpoint)) monitor.endpoint(endpoint).failed(toHeadraceError(thrown).code);
     },
-    failing: (endpoint) => truths.get(endpoint)?.failing(),
     close: () => deadlines.close(),
   };
 }

@@ -65,7 +65,7 @@ export function definitionsHealth(
   };
 }
 
-function endpointHealth(
+export function endpointHealth(
   { state: { name, variants }, plan, isCurrent, failure }: EndpointSlot,
   failing: (endpoint: string) => Failing | undefined,
 ): EndpointHealth {

@@ -1,22 +1,15 @@
 // An endpoint compiled for predicting: the columns that its rows carry, and the arms that they go to. Plans never change; a
 // change makes a new one, and the old one goes when its last request has ended.
 
-import { type Field, HeadraceError, toHeadraceError, type Value } from '../core/index.ts';
-import {
-  type Definitions,
-  type EndpointSpec,
-  type ModelSpec,
-  type ResolvedService,
-  resolveService,
-} from '../definitions/index.ts';
-import type { EndpointMeter, Monitor, PredictionLog } from '../monitoring/index.ts';
+import type { Field, HeadraceError, Value } from '../core/index.ts';
+import { type EndpointSpec, type ModelSpec, resolveService } from '../definitions/index.ts';
+import type { EndpointMeter } from '../monitoring/index.ts';
 import { type EndpointState, type Variant, versionsRead } from '../registry/index.ts';
 import type { Arm } from './arm.ts';
 import { compileArms, standIn } from './compile-arms.ts';
-import type { FeaturePlan } from './feature-plan.ts';
 import { uniteColumns } from './request-columns.ts';
 import { compileRowParser, type RequestRow, type RowParser } from './row-parser.ts';
-import type { ServedModel, ServedModels } from './served-models.ts';
+import { type CompileEndpoint, loadVariants, type ServedVariant } from './served-variants.ts';
 
 export interface EndpointPlan {
   readonly state: EndpointState;
@@ -43,20 +36,6 @@ export interface EndpointPlan {
   retire(): Promise<void>;
 }
 
-export interface CompileEndpoint {
-  readonly state: EndpointState;
-  readonly spec: EndpointSpec;
-  /** As the applied definitions have it. */
-  readonly model: ModelSpec;
-  readonly definitions: Definitions;
-  /** Whether readers may take a view version. */
-  readonly isReadable: (version: string) => boolean;
-  readonly planFeatures: (definitions: Definitions, service: ResolvedService) => FeaturePlan;
-  readonly models: ServedModels;
-  readonly monitor: Monitor;
-  readonly predictionLog: PredictionLog;
-}
-
 export interface CompileOptions {
   /** Answer by the versions that can be loaded, where others can't. */
   readonly mayLack: boolean;
@@ -65,7 +44,7 @@ export interface CompileOptions {
 /** Loads the arms' models. Throws what loading throws, with nothing left loaded. */
 export async function compileEndpoint(given: CompileEndpoint, { mayLack }: CompileOptions): Promise<EndpointPlan> {
   const { state, spec, model, definitions, monitor } = given;
-  const { served, lacking } = await loadVersions(given, mayLack);
+  const { served, lacking } = await loadVariants(given, mayLack);
   try {
     const current = resolveService(definitions.manifest, model.service);
     const requestColumns = uniteColumns(
@@ -102,38 +81,6 @@ export async function compileEndpoint(given: CompileEndpoint, { mayLack }: Compi
     for (const one of served) one.model.release();
     throw thrown;
   }
-}
-
-/** A variant whose model is loaded. */
-export interface ServedVariant {
-  readonly variant: Variant;
-  readonly model: ServedModel;
-}
-
-interface ServedVariants {
-  readonly served: readonly ServedVariant[];
-  readonly lacking: HeadraceError | undefined;
-}
-
-async function loadVersions(
-  { state, model, isReadable, models }: CompileEndpoint,
-  mayLack: boolean,
-): Promise<ServedVariants> {
-  const served: ServedVariant[] = [];
-  let lacking: HeadraceError | undefined;
-  for (const variant of state.variants) {
-    try {
-      served.push({ variant, model: await models.acquire(model, variant.version, isReadable) });
-    } catch (thrown) {
-      lacking ??= toHeadraceError(thrown);
-      if (!mayLack) break;
-    }
-  }
-  if (lacking !== undefined && (!mayLack || served.length === 0)) {
-    for (const one of served) one.model.release();
-    throw lacking;
-  }
-  return { served, lacking };
 }
 
 /** One that can't be served goes to the one that most of the traffic goes to. */

@@ -7,6 +7,7 @@ import { createInFlight } from './in-flight.ts';
 import { createIngestPlane, type IngestPlane } from './ingest-plane.ts';
 import type { ServingDeps } from './serving-deps.ts';
 import { openSnapshots } from './open-snapshots.ts';
+import { createRequestTruths } from './request-truths.ts';
 import { createWake } from './wake.ts';
 
 export interface ServingPlanes {
@@ -25,7 +26,8 @@ const LOOK_MS = 200;
 const CLOSE_LIMIT_MS = 2500;
 
 export async function openServing(deps: ServingDeps): Promise<ServingPlanes> {
-  const snapshots = await openSnapshots(deps);
+  const truths = createRequestTruths({ logger: deps.logger, nowMicros: () => deps.clock.nowMicros() });
+  const snapshots = await openSnapshots(deps, truths);
   const inFlight = createInFlight(deps.limits.maxInFlight);
   let isDraining = false;
   const wake = createWake(() => snapshots.catchUp());
@@ -54,7 +56,7 @@ export async function openServing(deps: ServingDeps): Promise<ServingPlanes> {
 
   deps.monitor.watchModels(() => snapshots.modelStatistics());
   const shared = { snapshots, inFlight, wake };
-  const data = createDataPlane(deps, shared);
+  const data = createDataPlane(deps, { ...shared, truths });
   return {
     data,
     ingest: createIngestPlane(deps, { ...shared, ingestion }),
@@ -63,7 +65,6 @@ export async function openServing(deps: ServingDeps): Promise<ServingPlanes> {
       snapshots,
       ingestionStatus: () => ingestion.status(),
       isDraining: () => isDraining,
-      failing: data.failing,
     }),
     drain() {
       isDraining = true;

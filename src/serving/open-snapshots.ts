@@ -9,7 +9,7 @@ import { type DefinitionsHealth, definitionsHealth } from './definitions-health.
 import type { EndpointPlan } from './endpoint-plan.ts';
 import { compileReadPlan, type ReadPlan } from './features/read-plan.ts';
 import { createRegistryWatch } from './registry-watch.ts';
-import type { Failing } from './request-truth.ts';
+import type { RequestTruths } from './request-truths.ts';
 import type { ServingDeps } from './serving-deps.ts';
 import type { Snapshot } from './snapshot.ts';
 import { createSnapshotLoader } from './snapshot-loader.ts';
@@ -32,8 +32,8 @@ export interface Snapshots {
   service(name: string): ReadPlan;
   /** What is there to ask. Throws HR_NOTHING_APPLIED. */
   catalogue(): Catalogue;
-  /** What of the definitions is served, and what not and why. `failing`: which endpoints fail at every request. */
-  health(failing: (endpoint: string) => Failing | undefined): DefinitionsHealth;
+  /** What of the definitions is served, and what not and why. */
+  health(): DefinitionsHealth;
   /** Looks whether anything changed, and swaps when it did. Never throws: what fails stays as it was and is logged. */
   refresh(): Promise<void>;
   /** A look that begins now; throws what it does. */
@@ -44,10 +44,11 @@ export interface Snapshots {
 /** Before the first answer there is time to load. */
 const FIRST_LOAD_MS = 30_000;
 
-export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
+/** `truths`: which endpoints fail at every request. */
+export async function openSnapshots(deps: ServingDeps, truths: Pick<RequestTruths, 'failing'>): Promise<Snapshots> {
   const { store, directory } = deps;
   const loader = createSnapshotLoader(deps);
-  const watch = createRegistryWatch(deps, loader);
+  const watch = createRegistryWatch(deps, loader, truths.failing);
 
   const need = (): Snapshot => {
     const current = loader.current();
@@ -95,7 +96,7 @@ export async function openSnapshots(deps: ServingDeps): Promise<Snapshots> {
     isService: (name) => Object.hasOwn(loader.current()?.definitions.manifest.services ?? {}, name),
     service: (name) => planService(need(), name),
     catalogue: () => catalogueOf(need()),
-    health: (failing) => definitionsHealth(loader.current(), loader.failure(), watch.storeHealth(), failing),
+    health: () => definitionsHealth(loader.current(), loader.failure(), watch.storeHealth(), truths.failing),
     refresh: watch.refresh,
     catchUp: watch.catchUp,
     async close() {

@@ -3,6 +3,7 @@
 
 import { HeadraceError, messageOf, within } from '../core/index.ts';
 import { createRedactionCheck } from './redaction-check.ts';
+import type { RequestTruths } from './request-truths.ts';
 import { createSelfReport } from './self-report.ts';
 import type { ServingDeps } from './serving-deps.ts';
 import type { SnapshotLoader } from './snapshot-loader.ts';
@@ -25,9 +26,14 @@ const MOST_RETRY_MS = 60_000;
 /** A registry or a store that says nothing must not keep the next look away. */
 const LOOK_LIMIT_MS = 5000;
 
-export function createRegistryWatch(deps: ServingDeps, loader: SnapshotLoader): RegistryWatch {
+/** `failing`: which endpoints fail at every request. */
+export function createRegistryWatch(
+  deps: ServingDeps,
+  loader: SnapshotLoader,
+  failing: RequestTruths['failing'],
+): RegistryWatch {
   const { registry, directory, logger } = deps;
-  const report = createSelfReport(deps);
+  const report = createSelfReport(deps, failing);
   const storeCheck = createStoreCheck({ ...deps, runs: deps.ingestion.runs });
   const redactionCheck = createRedactionCheck(deps.redact, logger);
   /** The number of the last look. */

@@ -1,10 +1,13 @@
-// What this process tells the registry of itself: which definitions it has loaded, and which view versions it reads and
-// folds into. Whoever applies sees by it that every server has taken the change up; a version that one reads is not removed.
+// What this process tells the registry of itself: which definitions it has loaded, what it answers each endpoint by, and which
+// view versions it reads and folds into. Whoever applies, or sets traffic, sees by it that every server has taken the change up;
+// a version that one reads is not removed.
 
-import { type Micros, messageOf } from '../core/index.ts';
-import { type PreparedTraffic, versionsRead } from '../registry/index.ts';
+import { messageOf } from '../core/index.ts';
+import type { PreparedTraffic, ServedTraffic } from '../registry/index.ts';
+import { endpointHealth } from './definitions-health.ts';
+import type { RequestTruths } from './request-truths.ts';
 import type { ServingDeps } from './serving-deps.ts';
-import type { Snapshot } from './snapshot.ts';
+import { type Snapshot, versionsReadIn } from './snapshot.ts';
 
 export interface SelfReport {
   /** At once when something of it changed, else every few seconds. Never throws. */
@@ -16,22 +19,13 @@ export interface SelfReport {
   leave(): Promise<void>;
 }
 
-/** What a process is known by. */
-export interface ServerIdentity {
-  /** Its own, never met before. */
-  readonly id: string;
-  readonly machine: string;
-  readonly pid: number;
-  readonly startedMicros: Micros;
-}
-
 const TELL_EVERY_MS = 5000;
 
-export function createSelfReport({
-  registry,
-  logger,
-  self,
-}: Pick<ServingDeps, 'registry' | 'logger' | 'self'>): SelfReport {
+/** `failing`: which endpoints fail at every request. */
+export function createSelfReport(
+  { registry, logger, self }: Pick<ServingDeps, 'registry' | 'logger' | 'self'>,
+  failing: RequestTruths['failing'],
+): SelfReport {
   const { id, ...who } = self;
   let told = '';
   let lastTold = -Infinity;
@@ -46,10 +40,15 @@ export function createSelfReport({
         folds: snapshot?.versions.map(({ version }) => version) ?? [],
         prepared,
       };
-      const text = JSON.stringify(state);
+      const endpoints = servedTraffic(snapshot, failing);
+      // What requests fail at may change with each: it is told with the next report.
+      const text = JSON.stringify({
+        ...state,
+        endpoints: endpoints.map(([name, one]) => [name, { ...one, reason: '' }]),
+      });
       if (text === told && performance.now() - lastTold < TELL_EVERY_MS) return;
       try {
-        await registry.servers.report(id, state);
+        await registry.servers.report(id, { ...state, endpoints: Object.fromEntries(endpoints) });
         told = text;
         lastTold = performance.now();
         isFailing = false;
@@ -65,11 +64,13 @@ export function createSelfReport({
   };
 }
 
-/** The view versions that its answers come from. */
-export function versionsReadIn({ endpoints, services }: Snapshot): string[] {
-  const read = new Set([...endpoints.values()].flatMap(({ plan }) => plan?.versions ?? []));
-  for (const { definitions, service } of services.values()) {
-    for (const version of versionsRead(definitions.manifest, service)) read.add(version);
-  }
-  return [...read].sort();
+/** What it answers each endpoint by. */
+function servedTraffic(
+  snapshot: Snapshot | undefined,
+  failing: RequestTruths['failing'],
+): readonly (readonly [name: string, ServedTraffic])[] {
+  return Array.from(snapshot?.endpoints ?? [], ([name, slot]) => {
+    const { state, served, reason } = endpointHealth(slot, failing);
+    return [name, { state, revision: slot.plan?.state.revision ?? null, versions: served, reason }];
+  });
 }

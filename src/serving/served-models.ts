@@ -1,5 +1,6 @@
 // Model versions as they are served: the features that each was trained on, bound to the model in memory.
 
+import { HeadraceError } from '../core/index.ts';
 import { type Definitions, type ModelSpec, type ResolvedService, resolveService } from '../definitions/index.ts';
 import { type Binding, compileBinding, type LoadedModel, type ModelRepository } from '../models/index.ts';
 import type { ModelStatistics } from '../monitoring/index.ts';
@@ -26,8 +27,8 @@ export interface ServedModel {
 
 export interface ServedModels {
   /**
-   * Loads the version, or shares the one in memory. Throws HR_UNKNOWN_MODEL, HR_MODEL_UNREADABLE, HR_MODEL_SIGNATURE,
-   * HR_VERSION_INCOMPLETE while a view version that it reads is not complete, and what loading its definitions throws.
+   * Loads the version, or shares the one in memory. Throws HR_UNKNOWN_MODEL, HR_ARTIFACT_UNREADABLE, HR_MODEL_UNREADABLE and
+   * what else loading it throws, named; HR_MODEL_SIGNATURE; HR_VERSION_INCOMPLETE while a view version that it reads is not complete, and what loading its definitions throws.
    */
   acquire(current: ModelSpec, version: number, isReadable: (version: string) => boolean): Promise<ServedModel>;
   /** What those that are used have counted, and those that were until now. */
@@ -58,12 +59,16 @@ export function createServedModels(
       const service = resolveService(manifest, registered.service);
       const spec = registered.spec ?? current;
       const { artifact } = registered;
-      const lease = await models.acquire(artifact, () => getUnchecked(objects, artifact), {
-        providers: spec.providers,
-        mayBlock: mayBlock(),
-        sha256: artifact,
-        size: () => sizeOfBlob(objects, artifact),
-      });
+      const lease = await models
+        .acquire(artifact, () => getUnchecked(objects, artifact), {
+          providers: spec.providers,
+          mayBlock: mayBlock(),
+          sha256: artifact,
+          size: () => sizeOfBlob(objects, artifact),
+        })
+        .catch((thrown: unknown) => {
+          throw naming(current.name, version, thrown);
+        });
       try {
         const loaded = lease.model;
         const binding = compileBinding(loaded.signature, service, spec);
@@ -79,4 +84,11 @@ export function createServedModels(
       }
     },
   };
+}
+
+/** Who loads an artifact knows its content alone. */
+function naming(model: string, version: number, thrown: unknown): unknown {
+  if (!(thrown instanceof HeadraceError)) return thrown;
+  const { code, message, details } = thrown;
+  return new HeadraceError(code, `version ${version} of model "${model}": ${message}`, { cause: thrown, details });
 }

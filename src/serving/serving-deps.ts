@@ -1,6 +1,6 @@
-// What the data plane works with: given by the composition root, and by tests.
+// What one server is opened with: stores, models, clock, limits and its own name, as the composition root made them.
 
-import type { Clock, Logger } from '../core/index.ts';
+import type { Clock, Logger, Micros } from '../core/index.ts';
 import type { Definitions, LiveVersion } from '../definitions/index.ts';
 import type { ModelRepository } from '../models/index.ts';
 import type { Monitor, PredictionLog } from '../monitoring/index.ts';
@@ -8,7 +8,6 @@ import type { IngestionDeps } from '../ingestion/index.ts';
 import type { OnlineStore, RecordDirectory, StorePlace } from '../online/index.ts';
 import type { Registry } from '../registry/index.ts';
 import type { ObjectStore } from '../storage/index.ts';
-import type { ServerIdentity } from './self-report.ts';
 
 export interface ServingDeps {
   readonly registry: Registry;
@@ -35,6 +34,15 @@ export interface ServingDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits: ServingLimits;
+}
+
+/** What a process is known by. */
+export interface ServerIdentity {
+  /** Its own, never met before. */
+  readonly id: string;
+  readonly machine: string;
+  readonly pid: number;
+  readonly startedMicros: Micros;
 }
 
 export interface ServingLimits {

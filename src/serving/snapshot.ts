@@ -1,7 +1,7 @@
 // What is served at one moment: a request keeps the plans that it started with.
 
 import type { Definitions, LiveVersion } from '../definitions/index.ts';
-import type { ServedService } from '../registry/index.ts';
+import { type ServedService, versionsRead } from '../registry/index.ts';
 import type { EndpointSlot } from './endpoint-loads.ts';
 import type { ReadPlan } from './features/read-plan.ts';
 
@@ -28,4 +28,13 @@ export interface SnapshotFailure {
   readonly revision: number;
   readonly error: string;
   readonly thrown: unknown;
+}
+
+/** The view versions that its answers come from. */
+export function versionsReadIn({ endpoints, services }: Snapshot): string[] {
+  const read = new Set([...endpoints.values()].flatMap(({ plan }) => plan?.versions ?? []));
+  for (const { definitions, service } of services.values()) {
+    for (const version of versionsRead(definitions.manifest, service)) read.add(version);
+  }
+  return [...read].sort();
 }

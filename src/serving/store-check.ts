@@ -13,7 +13,7 @@ import {
   type Runs,
   type StorePlace,
 } from '../online/index.ts';
-import { versionsReadIn } from './self-report.ts';
+import { versionsReadIn } from './snapshot.ts';
 import type { ServingDeps } from './serving-deps.ts';
 import type { Snapshot } from './snapshot.ts';
 

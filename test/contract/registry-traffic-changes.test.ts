@@ -1,6 +1,7 @@
 // Traffic that is changed in two phases: asked for, loaded by every live server, then active everywhere or nowhere.
 
 import { beforeEach, describe, expect, it } from 'vitest';
+import { trafficWaitsFor } from '../../src/registry/index.ts';
 import { flightsManifest } from '../support/manifests.ts';
 import { NOW, onEachRegistry } from '../support/registries.ts';
 
@@ -12,7 +13,11 @@ onEachRegistry('a change of traffic', (given) => {
   const served = async () => (await endpoints().get('delay')).variants.map(({ version }) => version);
 
   /** A server tells that it is there, and what it has loaded of the endpoint's traffic. */
-  const tell = (id: string, prepared: { readonly revision: number; readonly failure: string | null } | undefined) =>
+  const tell = (
+    id: string,
+    prepared: { readonly revision: number; readonly failure: string | null } | undefined,
+    serving?: number,
+  ) =>
     given.registry.servers.report(id, {
       machine: 'host',
       pid: id === 'a' ? 1 : 2,
@@ -22,6 +27,9 @@ onEachRegistry('a change of traffic', (given) => {
       reads: [],
       folds: [],
       prepared: prepared === undefined ? {} : { delay: prepared },
+      ...(serving === undefined
+        ? {}
+        : { endpoints: { delay: { state: 'serving', revision: serving, versions: [], reason: null } } }),
     });
 
   /** Resolves with the revision that is asked for, once it is. */
@@ -52,6 +60,54 @@ onEachRegistry('a change of traffic', (given) => {
       const state = await setting;
       expect(state).toMatchObject({ revision, etag: `"r${revision}"`, change: { state: 'active' } });
       expect(await served()).toEqual([2]);
+    });
+
+    it('is answered once both serve it, where they tell what they serve', async () => {
+      let isAnswered = false;
+      const setting = set(2, 5000).then((state) => {
+        isAnswered = true;
+        return state;
+      });
+      const revision = await asked();
+      const loaded = { revision, failure: null };
+      await tell('a', loaded, revision - 1);
+      await tell('b', loaded, revision - 1);
+      expect(await endpoints().settleTraffic('delay')).toMatchObject({ revision });
+      await tell('a', undefined, revision);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      expect(isAnswered).toBe(false);
+      const state = await endpoints().get('delay');
+      expect(trafficWaitsFor(state, await given.registry.servers.list())).toEqual(['host 2']);
+      expect((await endpoints().trafficRevision('delay', revision)).waitsFor).toEqual(['host 2']);
+      await tell('b', undefined, revision);
+      expect(await setting).toMatchObject({ revision, change: { state: 'active' } });
+      expect(trafficWaitsFor(state, await given.registry.servers.list())).toEqual([]);
+    });
+
+    it('is answered though one stops before it serves it, which is told', async () => {
+      const setting = set(2, 5000);
+      const revision = await asked();
+      const loaded = { revision, failure: null };
+      await tell('a', loaded, revision - 1);
+      await tell('b', loaded, revision - 1);
+      await endpoints().settleTraffic('delay');
+      await tell('a', undefined, revision);
+      const beganMs = performance.now();
+      const state = await setting;
+      expect(performance.now() - beganMs).toBeLessThan(2500);
+      expect(state).toMatchObject({ revision, change: { state: 'active' } });
+      expect(trafficWaitsFor(state, await given.registry.servers.list())).toEqual(['host 2']);
+    });
+
+    it('that is being loaded tells which servers have yet to load it', async () => {
+      const { change } = await set(2, 0);
+      const revision = change?.revision as number;
+      await tell('a', { revision, failure: null });
+      expect(await endpoints().trafficRevision('delay', revision)).toMatchObject({
+        state: 'preparing',
+        waitsFor: ['host 2'],
+      });
+      expect((await endpoints().trafficRevision('delay', revision - 1)).waitsFor).toEqual([]);
     });
 
     it('that one cannot load changes nothing, and tells why', async () => {

@@ -1,11 +1,9 @@
-// What every object of the authoring API carries for the compile step: its kind and what the user wrote. The symbol is
-// registered, so an object is known whichever copy of the module made it.
+// What every object of the authoring API carries for the compile step: its kind and what the user wrote.
 
 import type { SourceKind, UserFunction, WindowOp } from '../manifest.ts';
+import { AUTHORED } from './authored-mark.ts';
 import type { Call, OptionNames, Slip } from './call.ts';
 import type { Columns } from './column-type.ts';
-
-export const AUTHORED: unique symbol = Symbol.for('headrace.authored') as never;
 
 /** What people write about any object; it changes nothing that is computed. */
 export interface AboutOptions {

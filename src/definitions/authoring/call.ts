@@ -2,7 +2,7 @@
 // told later, with all other mistakes.
 
 import { didYouMean } from '../../core/index.ts';
-import { AUTHORED } from './authored.ts';
+import { AUTHORED } from './authored-mark.ts';
 
 /** The way from a call to a part of what it was given: members by name, arguments and items by number, calls by method. */
 export type Path = readonly (string | number | MethodCall)[];

@@ -1,6 +1,7 @@
 // Entities: what features are about, and the keys that name one.
 
-import { ABOUT_OPTIONS, type AboutOptions, AUTHORED, type AuthoredEntity, type AuthoredObject } from './authored.ts';
+import { ABOUT_OPTIONS, type AboutOptions, type AuthoredEntity, type AuthoredObject } from './authored.ts';
+import { AUTHORED } from './authored-mark.ts';
 import { noteCall, type OptionNames, optionsOf } from './call.ts';
 import type { Columns } from './column-type.ts';
 

@@ -3,7 +3,6 @@
 import {
   ABOUT_OPTIONS,
   type AboutOptions,
-  AUTHORED,
   type AuthoredEndpoint,
   type AuthoredModel,
   type AuthoredObject,
@@ -13,6 +12,7 @@ import {
   type AuthoredView,
   type AuthoredViewMember,
 } from './authored.ts';
+import { AUTHORED } from './authored-mark.ts';
 import { noteCall, type OptionNames, optionsOf } from './call.ts';
 import type { Columns } from './column-type.ts';
 import type { MemberShape, RequestOf } from './member.ts';

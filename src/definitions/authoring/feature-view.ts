@@ -4,11 +4,11 @@ import type { Feature, Unwindowed } from './aggregation.ts';
 import {
   ABOUT_OPTIONS,
   type AboutOptions,
-  AUTHORED,
   type AuthoredObject,
   type AuthoredView,
   type AuthoredViewMember,
 } from './authored.ts';
+import { AUTHORED } from './authored-mark.ts';
 import { noteCall, type OptionNames, optionsOf } from './call.ts';
 import type { ColumnOf, Columns, ColumnType, Kind, ValueOf } from './column-type.ts';
 import type { Entity } from './entity.ts';

@@ -3,11 +3,11 @@
 import {
   ABOUT_OPTIONS,
   type AboutOptions,
-  AUTHORED,
   type AuthoredObject,
   type AuthoredOnDemandMember,
   type AuthoredOnDemandView,
 } from './authored.ts';
+import { AUTHORED } from './authored-mark.ts';
 import { noteCall, type OptionNames, optionsOf } from './call.ts';
 import type { Columns, Flat, RowOf } from './column-type.ts';
 import type { FeatureView, FeatureViewMember } from './feature-view.ts';

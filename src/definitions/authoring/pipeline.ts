@@ -3,12 +3,12 @@
 import {
   ABOUT_OPTIONS,
   type AboutOptions,
-  AUTHORED,
   type AuthoredAction,
   type AuthoredObject,
   type AuthoredPipeline,
   type AuthoredStep,
 } from './authored.ts';
+import { AUTHORED } from './authored-mark.ts';
 import { noteCall, type OptionNames, optionsOf } from './call.ts';
 import type { Columns } from './column-type.ts';
 import type { Foreach } from '../manifest.ts';

@@ -3,12 +3,12 @@
 import {
   ABOUT_OPTIONS,
   type AboutOptions,
-  AUTHORED,
   type AnySourceOptions,
   type AuthoredObject,
   type AuthoredSource,
   type SqlText,
 } from './authored.ts';
+import { AUTHORED } from './authored-mark.ts';
 import { noteCall, type OptionNames, optionsOf } from './call.ts';
 import type { ColumnOf, Columns, Flat, RowOf, ValueOf } from './column-type.ts';
 import type { SourceKind } from '../manifest.ts';

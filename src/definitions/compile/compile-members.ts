@@ -1,14 +1,14 @@
 // A stored view as services and on-demand views use it: in a role, by request columns, with the features picked.
 
 import { didYouMean } from '../../core/index.ts';
-import {
-  AUTHORED,
-  type Authored,
-  type AuthoredObject,
-  type AuthoredOnDemandView,
-  type AuthoredView,
-  type AuthoredViewMember,
+import type {
+  Authored,
+  AuthoredObject,
+  AuthoredOnDemandView,
+  AuthoredView,
+  AuthoredViewMember,
 } from '../authoring/authored.ts';
+import { AUTHORED } from '../authoring/authored-mark.ts';
 import type { Path } from '../authoring/call.ts';
 import type { EntitySpec, ViewSpec } from '../manifest.ts';
 import { own } from '../own.ts';

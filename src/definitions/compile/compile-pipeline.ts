@@ -1,7 +1,8 @@
 // A pipeline as written to its spec: a directed acyclic graph, checked.
 
 import { Cron } from 'croner';
-import { AUTHORED, type AuthoredPipeline, type AuthoredStep } from '../authoring/authored.ts';
+import type { AuthoredPipeline, AuthoredStep } from '../authoring/authored.ts';
+import { AUTHORED } from '../authoring/authored-mark.ts';
 import type { PipelineSpec, StepSpec } from '../manifest.ts';
 import { compileStep } from './compile-step.ts';
 import { compileAbout, compileFields } from './fields.ts';

@@ -1,7 +1,8 @@
 // Entities and feature views as written to their specs: keys mapped to columns, times in microseconds.
 
 import { didYouMean, isKeyType, sameType, typeName } from '../../core/index.ts';
-import { AUTHORED, type AuthoredEntity, type AuthoredView } from '../authoring/authored.ts';
+import type { AuthoredEntity, AuthoredView } from '../authoring/authored.ts';
+import { AUTHORED } from '../authoring/authored-mark.ts';
 import { findSlips } from '../authoring/call.ts';
 import { FRESHNESS_OPTIONS } from '../authoring/feature-view.ts';
 import { describeResult } from '../calling/user-value.ts';

@@ -2,7 +2,7 @@
 // writer and reader are compiled from it.
 
 import type { Field, Value } from '../../core/index.ts';
-import type { TensorType } from '../model-runtime.ts';
+import type { TensorType } from '../tensor.ts';
 
 export interface BindingPlan {
   /** In the signature's order. */

@@ -2,7 +2,7 @@
 
 import { type DataType, defaultOf, type Field, HeadraceError, typeName } from '../../core/index.ts';
 import type { ModelSpec, ResolvedService } from '../../definitions/index.ts';
-import type { Signature, TensorSpec, TensorType } from '../model-runtime.ts';
+import type { Signature, TensorSpec, TensorType } from '../tensor.ts';
 import type { BindingPlan, ColumnPlan, InputPlan, OutputPlan } from './binding-plan.ts';
 
 /**

@@ -2,7 +2,7 @@
 
 import type { Value } from '../../core/index.ts';
 import type { ModelSpec, ResolvedService } from '../../definitions/index.ts';
-import type { Signature, Tensor } from '../model-runtime.ts';
+import type { Signature, Tensor } from '../tensor.ts';
 import type { BatchInput } from '../model-work.ts';
 import type { InputPlan } from './binding-plan.ts';
 import { checkSignature } from './check-signature.ts';

@@ -1,7 +1,7 @@
 // One row of a model's output tensors as the values that its definition declares, by position.
 
 import { HeadraceError, typeName, type Value } from '../../core/index.ts';
-import type { Tensor } from '../model-runtime.ts';
+import type { Tensor } from '../tensor.ts';
 import type { OutputPlan } from './binding-plan.ts';
 import { fromHalf } from './half.ts';
 

@@ -1,7 +1,7 @@
 // The memory that a batch's rows are written into, kept from run to run and grown by powers of two; the same layout seen
 // from the thread that binds and from the one that runs.
 
-import type { Signature } from '../model-runtime.ts';
+import type { Signature } from '../tensor.ts';
 import type { BatchInput } from '../model-work.ts';
 import type { Batch } from '../queue/queued-job.ts';
 import { type RowShapes, widthOf } from '../row-shapes.ts';

@@ -1,6 +1,8 @@
-// ONNX Runtime as a model runtime: every model is opened and measured in a thread; quick ones then move to the event loop.
+// ONNX Runtime as a model runtime: opens each model in a thread, which checks, warms and measures it, and decides by that where
+// it runs: on the event loop, if it is quick and has no loop of its own, or in threads.
 
-import type { LoadedModel, ModelRuntime, Signature } from '../model-runtime.ts';
+import type { LoadedModel, ModelRuntime } from '../model-runtime.ts';
+import type { Signature } from '../tensor.ts';
 import type { BatchMode } from '../queue/model-queue.ts';
 import { createRunCost } from '../queue/run-cost.ts';
 import { inferTensors } from '../tensor-work.ts';

@@ -2,7 +2,7 @@
 
 import { parentPort } from 'node:worker_threads';
 import { HeadraceError, sha256Hex, toHeadraceError } from '../../core/index.ts';
-import type { Tensor } from '../model-runtime.ts';
+import type { Tensor } from '../tensor.ts';
 import { isText } from '../tensor-arrays.ts';
 import { createBuffers, createFeeds } from './batch-buffers.ts';
 import { measureModel } from './measure-model.ts';

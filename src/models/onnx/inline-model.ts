@@ -2,7 +2,8 @@
 // whose runs turn out to be slow, which may depend on what it is given, goes on in a thread.
 
 import { messageOf } from '../../core/index.ts';
-import type { LoadedModel, Tensor } from '../model-runtime.ts';
+import type { LoadedModel } from '../model-runtime.ts';
+import type { Tensor } from '../tensor.ts';
 import { createModelCore, type ModelCore } from '../queue/model-core.ts';
 import type { Batch, Segment } from '../queue/queued-job.ts';
 import { type RowShapes, rowShapesOf } from '../row-shapes.ts';

@@ -2,7 +2,7 @@
 // finds out whether rows may share a batch.
 
 import { HeadraceError, messageOf } from '../../core/index.ts';
-import type { Signature, Tensor, TensorSpec } from '../model-runtime.ts';
+import type { Signature, Tensor, TensorSpec } from '../tensor.ts';
 import type { BatchMode } from '../queue/model-queue.ts';
 import { rowShapesOf, widthOf } from '../row-shapes.ts';
 import { arrayOf, isText } from '../tensor-arrays.ts';

@@ -2,7 +2,7 @@
 // that ends or falls silent is replaced.
 
 import { within } from '../../core/index.ts';
-import type { Signature, Tensor } from '../model-runtime.ts';
+import type { Signature, Tensor } from '../tensor.ts';
 import type { Batch, Segment } from '../queue/queued-job.ts';
 import type { RunCost } from '../queue/run-cost.ts';
 import { type RowShapes, rowShapesOf } from '../row-shapes.ts';

@@ -1,7 +1,7 @@
 // One ONNX Runtime session: opened with our options, its signature in our words, runs that block their thread.
 
 import { HeadraceError, messageOf } from '../../core/index.ts';
-import type { Signature, Tensor, TensorData, TensorSpec, TensorType } from '../model-runtime.ts';
+import type { Signature, Tensor, TensorData, TensorSpec, TensorType } from '../tensor.ts';
 import { createNativeSession, listProviders, type NativeEdge, type NativeSession, OrtTensor } from './ort-library.ts';
 
 export interface OrtSession {

@@ -1,7 +1,7 @@
 // What the thread that serves and a model's thread say to each other. Every order gets one reply, in order.
 
 import type { ErrorCode } from '../../core/index.ts';
-import type { Signature, Tensor } from '../model-runtime.ts';
+import type { Signature, Tensor } from '../tensor.ts';
 import type { BatchMode } from '../queue/model-queue.ts';
 import type { RowShapes } from '../row-shapes.ts';
 

@@ -1,7 +1,7 @@
 // A run's outputs to those whose rows ran: at once to a work that ran whole, gathered for one that took several runs.
 
 import { toHeadraceError } from '../../core/index.ts';
-import type { Tensor, TensorData } from '../model-runtime.ts';
+import type { Tensor, TensorData } from '../tensor.ts';
 import { arrayOf } from '../tensor-arrays.ts';
 import type { Batch, QueuedJob, Segment } from './queued-job.ts';
 

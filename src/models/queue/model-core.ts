@@ -1,7 +1,8 @@
 // What every loaded model does, whatever runs it: takes work in, tells works what became of them, counts, and ends well.
 
 import { HeadraceError, within } from '../../core/index.ts';
-import type { ModelStatistics, RefusalReason, Signature, Tensor } from '../model-runtime.ts';
+import type { ModelStatistics, RefusalReason } from '../model-runtime.ts';
+import type { Signature, Tensor } from '../tensor.ts';
 import type { ModelWork } from '../model-work.ts';
 import { rowBytes, type RowShapes, rowShapesOf } from '../row-shapes.ts';
 import { isWhole } from '../tensor-work.ts';

@@ -1,7 +1,7 @@
 // A caller's work while it waits and runs: which of its rows were taken, which are answered, and whether it was told.
 
 import type { HeadraceError, Priority } from '../../core/index.ts';
-import type { Tensor } from '../model-runtime.ts';
+import type { Tensor } from '../tensor.ts';
 import type { ModelWork } from '../model-work.ts';
 
 /** What the estimate says a job would take, where that is more than is left until its deadline. */

@@ -3,7 +3,7 @@
 
 import { rm } from 'node:fs/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import type { CompactOptions, Tally } from './compact.ts';
+import type { CompactOptions, Tally } from './compact-report.ts';
 import { setApart } from './damaged.ts';
 import { isLegacyEnded, type LegacySegment, legacySql, linesOf, listLegacySegments } from './legacy-segments.ts';
 import { HOUR_COLUMN, newestOutcome } from './log-columns.ts';

@@ -4,9 +4,9 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { type Clock, MICROS_PER_HOUR } from '../../core/index.ts';
-import type { DuckDb } from '../../storage/index.ts';
+import { MICROS_PER_HOUR } from '../../core/index.ts';
 import { compactLegacySegments } from './compact-legacy.ts';
+import type { CompactOptions, CompactReport, Tally } from './compact-report.ts';
 import { setApart } from './damaged.ts';
 import { findKeptSchema, keepSchema } from './kept-schemas.ts';
 import { createLogTables, outcomesSql } from './load-segment.ts';
@@ -23,32 +23,6 @@ import {
   type WriterFolder,
 } from './segments.ts';
 import { fileSystemNow, takeDead } from './writer-lease.ts';
-
-export interface CompactOptions {
-  readonly directory: string;
-  /** Opened only when there is something to do. */
-  readonly duckdb: () => Promise<DuckDb>;
-  readonly clock: Clock;
-  /** Hours that ended longer ago are deleted; all are kept when left out. */
-  readonly keepMicros?: number;
-  /** The oldest hours are deleted while the Parquet files are larger together; no limit when left out. */
-  readonly maxBytes?: number;
-  /** Called between parts of the work; throws to end it. */
-  readonly pause?: () => Promise<void>;
-}
-
-export interface CompactReport {
-  readonly segments: number;
-  readonly rows: number;
-  readonly files: number;
-  /** Places in segments that could not be read, and are in the folder `damaged` now. */
-  readonly damaged: number;
-  /** Parquet files that were too old, or too much. */
-  readonly deleted: number;
-}
-
-/** What is counted on the way. */
-export type Tally = { -readonly [K in keyof CompactReport]: CompactReport[K] };
 
 /** Compacts every segment in `directory` that is ended or whose writer is dead. */
 export async function compactPredictionLog(options: CompactOptions): Promise<CompactReport> {

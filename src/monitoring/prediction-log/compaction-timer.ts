@@ -2,7 +2,7 @@
 
 import { Worker } from 'node:worker_threads';
 import { type Logger, messageOf } from '../../core/index.ts';
-import type { CompactReport } from './compact.ts';
+import type { CompactReport } from './compact-report.ts';
 import type { CompactionOrder } from './compaction-worker.ts';
 import { listWriters } from './segments.ts';
 import { mayBeDead } from './writer-lease.ts';

@@ -1,22 +1,15 @@
 // A segment's records into tables of a DuckDB connection: one a schema, and one for outcomes, filled by chunks of columns.
 
-import {
-  DOUBLE,
-  type DuckDBAppender,
-  DuckDBBlobValue,
-  type DuckDBConnection,
-  DuckDBDataChunk,
-  DuckDBListValue,
-  type DuckDBValue,
-  VARCHAR,
-} from '@duckdb/node-api';
-import type { DataType, Micros, Value } from '../../core/index.ts';
+import { DOUBLE, type DuckDBConnection, VARCHAR } from '@duckdb/node-api';
+import type { Micros } from '../../core/index.ts';
+import { type AppendRecord, compileAppend } from './append-record.ts';
 import { type NamedSchema, readSchema } from './arm-schema.ts';
 import { KIND, readFrames } from './frame.ts';
-import { type FlatColumn, flatColumns } from './log-columns.ts';
+import { type FlatColumn, flatColumns, type PredictionTable } from './log-columns.ts';
 import { readOutcome } from './outcome-record.ts';
 import { STATUSES } from './record-layout.ts';
 import { compileDecoder, type RecordDecoder, schemaIdOf } from './record-decoder.ts';
+import { addRow, CHUNK_ROWS, createFiller, type TableFiller } from './table-filler.ts';
 
 export interface LogTables {
   /** Appends all records of a segment; gives the ranges of bytes that can't be read. */
@@ -28,15 +21,6 @@ export interface LogTables {
   readonly outcomes: { readonly table: string; readonly rows: number } | undefined;
   /** Removes the tables. */
   drop(): Promise<void>;
-}
-
-export interface PredictionTable {
-  readonly named: NamedSchema;
-  /** With `flatColumns`. */
-  readonly table: string;
-  /** Statuses by their number in the table. */
-  readonly statuses: readonly string[];
-  readonly rows: number;
 }
 
 export interface DamagedRange {
@@ -55,7 +39,6 @@ export interface LoadOptions {
   readonly pause?: () => Promise<void>;
 }
 
-const CHUNK_ROWS = 2048;
 const FRAMES_A_TURN = 16 * CHUNK_ROWS;
 const OUTCOME_COLUMNS: readonly FlatColumn[] = [
   { name: 'prediction_id', type: VARCHAR },
@@ -68,8 +51,6 @@ const OUTCOME_COLUMNS: readonly FlatColumn[] = [
 export const outcomesSql = (table: string): string =>
   `(SELECT prediction_id, endpoint, outcome::JSON AS outcome, make_timestamp(observed::BIGINT) AT TIME ZONE 'UTC' AS observed_at, \
 make_timestamp(recorded::BIGINT) AT TIME ZONE 'UTC' AS recorded_at FROM ${table})`;
-
-let tables = 0;
 
 export function createLogTables(connection: DuckDBConnection, options: LoadOptions = {}): LogTables {
   const { from = -Infinity, to = Infinity, endpoint, schemaOf, pause } = options;
@@ -168,120 +149,5 @@ interface SchemaTable {
   readonly filler: TableFiller;
   readonly statuses: readonly string[];
   readonly decode: RecordDecoder;
-  readonly append: (record: ReturnType<RecordDecoder>) => void;
-}
-
-interface TableFiller {
-  readonly name: string;
-  readonly rows: number;
-  /** By column, each of `CHUNK_ROWS`; the next row's values belong at `next`. */
-  readonly columns: readonly DuckDBValue[][];
-  readonly next: number;
-  /** The row at `next` is there. */
-  added(): void;
-  finish(): void;
-  drop(): Promise<void>;
-}
-
-async function createFiller(connection: DuckDBConnection, of: readonly FlatColumn[]): Promise<TableFiller> {
-  const name = `hr_log_${tables++}`;
-  const types = of.map(({ type }) => type);
-  const definition = of.map((column) => `${column.name} ${String(column.type)}`).join(', ');
-  await connection.run(`CREATE TEMP TABLE ${name} (${definition})`);
-  const appender: DuckDBAppender = await connection.createAppender(name);
-  const chunk = DuckDBDataChunk.create(types, CHUNK_ROWS);
-  const columns = types.map(() => new Array<DuckDBValue>(CHUNK_ROWS).fill(null));
-  let next = 0;
-  let rows = 0;
-  let isDone = false;
-  const put = (): void => {
-    if (next === 0) return;
-    chunk.reset();
-    chunk.setColumns(next === CHUNK_ROWS ? columns : columns.map((column) => column.slice(0, next)));
-    appender.appendDataChunk(chunk);
-    rows += next;
-    next = 0;
-  };
-  const finish = (): void => {
-    if (isDone) return;
-    put();
-    appender.closeSync();
-    isDone = true;
-  };
-  return {
-    name,
-    columns,
-    get rows() {
-      return rows + next;
-    },
-    get next() {
-      return next;
-    },
-    added() {
-      if (++next === CHUNK_ROWS) put();
-    },
-    finish,
-    async drop() {
-      if (!isDone) appender.closeSync();
-      await connection.run(`DROP TABLE IF EXISTS ${name}`);
-    },
-  };
-}
-
-// Statuses as numbers: as texts they would take most of the time.
-function compileAppend({ fields }: NamedSchema, filler: TableFiller, names: string[]): SchemaTable['append'] {
-  const numberOf = (status: string): number => {
-    const known = names.indexOf(status);
-    return known < 0 ? names.push(status) - 1 : known;
-  };
-  const converters = fields.map(({ type }) => toDuckDb(type));
-  const { columns } = filler;
-  const put = (column: number, value: DuckDBValue): void => {
-    (columns[column] as DuckDBValue[])[filler.next] = value;
-  };
-  return ({ predictionId, requestId, traceId, atMicros, latencyMicros, unit, altered, values, statuses }) => {
-    put(0, predictionId);
-    put(1, requestId);
-    put(2, traceId);
-    put(3, atMicros);
-    put(4, Number.isFinite(latencyMicros) ? latencyMicros : null);
-    put(5, new DuckDBListValue(unit));
-    put(6, altered === null ? null : JSON.stringify(altered));
-    const firstStatus = OWN_COLUMNS + values.length;
-    for (let i = 0; i < values.length; i++) {
-      const value = values[i] as Value;
-      put(OWN_COLUMNS + i, value === null ? null : (converters[i] as ToDuckDb)(value));
-    }
-    for (let i = 0; i < statuses.length; i++) put(firstStatus + i, numberOf(statuses[i] as string));
-    filler.added();
-  };
-}
-
-/** Of `flatColumns`, before those of the fields. */
-const OWN_COLUMNS = 7;
-
-function addRow(filler: TableFiller, row: readonly DuckDBValue[]): void {
-  row.forEach((value, column) => ((filler.columns[column] as DuckDBValue[])[filler.next] = value));
-  filler.added();
-}
-
-type ToDuckDb = (value: NonNullable<Value>) => DuckDBValue;
-
-function toDuckDb(type: DataType): ToDuckDb {
-  switch (type.kind) {
-    case 'bytes':
-      return (value) => new DuckDBBlobValue(value as Uint8Array);
-    case 'vector':
-      return (value) => new DuckDBListValue(Array.from(value as Float32Array));
-    case 'timestamp':
-      // A time that is no number is none.
-      return (value) => (Number.isSafeInteger(value) ? (value as number) : null);
-    case 'list': {
-      const item = toDuckDb(type.of);
-      return (value) =>
-        new DuckDBListValue((value as readonly Value[]).map((one) => (one === null ? null : item(one))));
-    }
-    default:
-      return (value) => value as boolean | number | bigint | string;
-  }
+  readonly append: AppendRecord;
 }

@@ -4,7 +4,6 @@ import { DOUBLE, type DuckDBType, INTEGER, LIST, VARCHAR } from '@duckdb/node-ap
 import type { DataType, Field } from '../../core/index.ts';
 import { nodeDuckType, quoteName, quoteText } from '../../storage/index.ts';
 import { fieldsOf, type NamedSchema, type Section, SECTIONS } from './arm-schema.ts';
-import type { PredictionTable } from './load-segment.ts';
 import type { RecordKind } from './segments.ts';
 
 const COLUMNS: Readonly<Record<RecordKind, readonly (readonly [name: string, type: string])[]>> = {
@@ -90,6 +89,15 @@ function flatType(type: DataType): DataType {
     default:
       return type;
   }
+}
+
+export interface PredictionTable {
+  readonly named: NamedSchema;
+  /** With `flatColumns`. */
+  readonly table: string;
+  /** Statuses by their number in the table. */
+  readonly statuses: readonly string[];
+  readonly rows: number;
 }
 
 /** The typed relation of a schema, as its Parquet has it, from a table of `flatColumns`. */

@@ -17,7 +17,8 @@ import { chooseVersions, labelOf } from './choose-versions.ts';
 import type { FailedView, MaterializedView } from './report.ts';
 import { rehearseViews, runViews } from './run-views.ts';
 import { forgetRows, removeExpired } from './upkeep.ts';
-import type { RunDeps, RunRequest } from './view-run.ts';
+import type { RunDeps } from './view-run.ts';
+import type { RunRequest } from './run-request.ts';
 
 export interface MaterializeRequest {
   /**

@@ -7,7 +7,7 @@ import type { FactsDeps, PinnedSnapshot } from '../facts/facts.ts';
 import { pinSnapshot } from '../facts/pin-snapshot.ts';
 import { proposeBoundary } from '../facts/propose-boundary.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
-import type { RunRequest } from './view-run.ts';
+import type { RunRequest } from './run-request.ts';
 
 export interface RunSources {
   /** When they were opened. */

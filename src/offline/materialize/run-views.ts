@@ -9,7 +9,8 @@ import { openRunSources, type RunSources } from './run-sources.ts';
 import { rehearseView, runAsked } from './run-view.ts';
 import { seeLog, seenLog, type SeenLog } from './seen-log.ts';
 import { findStandingRun } from './standing-run.ts';
-import { explained, openViewRun, type RunDeps, type RunRequest, type ViewRun, workOn } from './view-run.ts';
+import { explained, openViewRun, type RunDeps, type ViewRun, workOn } from './view-run.ts';
+import type { RunRequest } from './run-request.ts';
 
 /** What came of one view. */
 type ViewOutcome = { readonly report: MaterializedView } | { readonly error: unknown };

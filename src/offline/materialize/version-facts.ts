@@ -6,7 +6,7 @@
 import { type Logger, messageOf } from '../../core/index.ts';
 import type { OnFailedValue } from '../../definitions/index.ts';
 import type { FactsDeps, Forgiving } from '../facts/facts.ts';
-import type { RunRequest } from './view-run.ts';
+import type { RunRequest } from './run-request.ts';
 
 export function versionFacts<Deps extends FactsDeps & { readonly logger: Logger }>(
   deps: Deps,

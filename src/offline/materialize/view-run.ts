@@ -1,7 +1,6 @@
 // A view's run as far as it goes before anyone is asked: what it reads, as of when, and what it would like.
 
 import { floorTo, type Micros } from '../../core/index.ts';
-import type { LiveVersion } from '../../definitions/index.ts';
 import {
   createViewCodec,
   type LifetimeOf,
@@ -15,6 +14,7 @@ import type { PinnedSnapshot } from '../facts/facts.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
 import { queryWork } from '../sources/source-errors.ts';
 import type { Waits } from './run-scope.ts';
+import type { RunRequest } from './run-request.ts';
 import type { RunSources } from './run-sources.ts';
 import { versionFacts } from './version-facts.ts';
 
@@ -25,17 +25,6 @@ export interface RunDeps extends OfflineDeps {
   readonly lifetimeMs: LifetimeOf;
   readonly askTimeoutMs: number;
   readonly retryMs: readonly number[];
-}
-
-export interface RunRequest {
-  readonly live: LiveVersion;
-  /** For people: the view's name, with the version where it is not the one that is applied. */
-  readonly view: string;
-  readonly incremental: boolean;
-  /** It runs although nothing is new. */
-  readonly isDue: boolean;
-  readonly from: Micros | undefined;
-  readonly to: Micros | undefined;
 }
 
 export interface ViewRun {

@@ -4,12 +4,9 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Db } from './open-lmdb.ts';
-import { isReplaced } from './claims.ts';
+import { isReplaced, type JournalEntry } from './claims.ts';
 import { ensureRoom } from './disk-room.ts';
 import type { OpeningLock } from './opening-lock.ts';
-
-/** A claim's key and value as the records have them. */
-export type JournalEntry = readonly [key: Buffer, value: Buffer];
 
 const PREFIX = 'w';
 // Made anew for each call: the library writes into what it is given.

@@ -5,9 +5,11 @@ import type { Micros } from '../../core/index.ts';
 import { holdsClaim } from '../claims.ts';
 import type { Claim, ClaimPlace } from '../online-store.ts';
 import type { Db } from './open-lmdb.ts';
-import type { JournalEntry } from './claim-journal.ts';
 import type { PassingTime } from './passing-time.ts';
 import type { StoreKeys } from './store-keys.ts';
+
+/** A claim's key and value as the records have them. */
+export type JournalEntry = readonly [key: Buffer, value: Buffer];
 
 export interface Claims {
   get(id: string): Claim | undefined;

@@ -1,7 +1,7 @@
 // What a Redis URL says: where the servers are, whether they are a cluster, and who to be there.
 
 import { HeadraceError } from '../../core/index.ts';
-import type { RedisLogin } from './resp/connection.ts';
+import type { RedisLogin } from './resp/greeting.ts';
 
 export interface RedisAddress {
   /** Hosts and ports, for messages: no message holds the URL, which may carry a password. */

@@ -1,7 +1,7 @@
 // What the registry knows beyond the definitions, and a change could break or touch.
 
 import type { Manifest } from '../../definitions/index.ts';
-import type { ViewVersionRow } from '../versions/view-versions.ts';
+import type { ViewVersionRow } from '../versions/view-version-rows.ts';
 
 export interface InUse {
   /** Versions that are not retired. */

@@ -5,7 +5,7 @@ import { type Manifest, own } from '../../definitions/index.ts';
 import { readLiveVersions } from '../model-versions.ts';
 import { readManifest, type RegistryDb } from '../store.ts';
 import type { Variant } from '../traffic.ts';
-import { readKept } from '../versions/view-versions.ts';
+import { readKept } from '../versions/view-version-rows.ts';
 import type { EndpointInUse, InUse, Pinned } from './in-use.ts';
 
 /** A training set, which the registry knows nothing of: as its record names what it was made of. */

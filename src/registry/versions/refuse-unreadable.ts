@@ -4,7 +4,7 @@ import { HeadraceError } from '../../core/index.ts';
 import type { ModelVersion } from '../model-versions.ts';
 import { readManifest, type RegistryDb } from '../store.ts';
 import { readableVersions, versionsRead } from './served-services.ts';
-import { readKept } from './view-versions.ts';
+import { readKept } from './view-version-rows.ts';
 
 /** Throws HR_CONFLICT for a retired version, HR_VERSION_INCOMPLETE with the command that fills what is missing. */
 export async function refuseUnreadable(trx: RegistryDb, versions: readonly ModelVersion[]): Promise<void> {

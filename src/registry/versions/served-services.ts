@@ -3,7 +3,7 @@
 // never had such definitions answers with what there is.
 
 import { type Manifest, resolveService, viewOfVersion, viewVersion } from '../../definitions/index.ts';
-import type { ViewVersionRow } from './view-versions.ts';
+import type { ViewVersionRow } from './view-version-rows.ts';
 
 export interface ServedService {
   readonly service: string;

@@ -19,6 +19,8 @@ export interface ServerState {
   readonly folds: readonly string[];
   /** How far it is with traffic that was asked for, by endpoint; undefined in what an older build tells. */
   readonly prepared?: Readonly<Record<string, PreparedTraffic>>;
+  /** What it makes of the traffic of each endpoint; undefined in what an older build tells. */
+  readonly endpoints?: Readonly<Record<string, ServedTraffic>>;
 }
 
 /** A change of an endpoint's traffic that a server has loaded, or has failed to. */
@@ -26,6 +28,18 @@ export interface PreparedTraffic {
   readonly revision: number;
   /** Why it can't serve it; null when it can. */
   readonly failure: string | null;
+}
+
+/** What a server answers an endpoint's requests by. */
+export interface ServedTraffic {
+  /** As in `GET /v1/endpoints/{endpoint}`. */
+  readonly state: 'serving' | 'stale' | 'failed' | 'empty';
+  /** Of the traffic that it answers by; null where it answers nothing. */
+  readonly revision: number | null;
+  /** Model versions that answer. */
+  readonly versions: readonly number[];
+  /** Null when it serves what is wanted. */
+  readonly reason: string | null;
 }
 
 export interface ServerRow extends ServerState {

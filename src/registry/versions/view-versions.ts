@@ -9,25 +9,11 @@ import {
   viewOfVersion,
   viewVersion,
 } from '../../definitions/index.ts';
-import type { RegistryTables } from '../schema.ts';
 import { readLiveVersions } from '../model-versions.ts';
 import { readCurrent, readManifest, type RegistryDb, type RegistryStore } from '../store.ts';
 import { type ServedService, servedServices } from './served-services.ts';
 import { refuseNeeded, type VersionNeed, versionNeeds } from './version-needs.ts';
-
-export interface ViewVersionRow {
-  readonly version: string;
-  /** The view's name in the manifest of `manifestHash`. */
-  readonly view: string;
-  readonly manifestHash: string;
-  /** Grows each time that the version comes back after it was removed. */
-  readonly epoch: number;
-  readonly addedMicros: Micros;
-  /** When readers could move to it; null while it is filled. */
-  readonly completedMicros: Micros | null;
-  /** Since when nothing is known to read it; null while something does. */
-  readonly unreadSinceMicros: Micros | null;
-}
+import { readKept, toRow, toRows, type ViewVersionRow, type ViewVersionTable } from './view-version-rows.ts';
 
 export interface ViewVersions {
   /** Those that are kept, by name and in the order in which they came. */
@@ -167,11 +153,6 @@ export function createViewVersions(store: RegistryStore): ViewVersions {
   };
 }
 
-/** All that are kept. */
-export async function readKept(db: RegistryDb): Promise<readonly ViewVersionRow[]> {
-  return toRows(await db.selectFrom('registry_view_versions').selectAll().where('removed_at', 'is', null).execute());
-}
-
 /** Manifests never change: each is read once, and the last few are held. */
 function cachedManifests(): (from: RegistryDb, hash: string, known?: Manifest) => Promise<Manifest> {
   const held = createLastUsed<string, Manifest>(MOST_HELD);
@@ -238,17 +219,16 @@ async function keepVersions(
   }
 }
 
-type Row = RegistryTables['registry_view_versions'];
-
 /** A row as it was, or as a version's that never was. */
-type KeptRow = Pick<Row, 'version' | 'view' | 'manifest_hash' | 'epoch' | 'removed_at'> & Partial<Row>;
+type KeptRow = Pick<ViewVersionTable, 'version' | 'view' | 'manifest_hash' | 'epoch' | 'removed_at'> &
+  Partial<ViewVersionTable>;
 
-async function keep(trx: RegistryDb, now: Micros, was: KeptRow): Promise<Row> {
+async function keep(trx: RegistryDb, now: Micros, was: KeptRow): Promise<ViewVersionTable> {
   const { version, view, manifest_hash } = was;
   const anew = { epoch: was.epoch + 1, added_at: now, completed_at: null, removed_at: null };
   const standing = { epoch: was.epoch, added_at: was.added_at ?? now, completed_at: was.completed_at ?? null };
   const state = was.removed_at === null ? { ...standing, removed_at: null } : anew;
-  const row: Row = { version, view, manifest_hash, unread_since: null, swept_at: null, ...state };
+  const row: ViewVersionTable = { version, view, manifest_hash, unread_since: null, swept_at: null, ...state };
   await trx
     .insertInto('registry_view_versions')
     .values(row)
@@ -257,32 +237,17 @@ async function keep(trx: RegistryDb, now: Micros, was: KeptRow): Promise<Row> {
   return row;
 }
 
-async function setRow(trx: RegistryDb, { version, epoch }: VersionEpoch, set: Partial<Row>): Promise<void> {
+async function setRow(
+  trx: RegistryDb,
+  { version, epoch }: VersionEpoch,
+  set: Partial<ViewVersionTable>,
+): Promise<void> {
   await trx
     .updateTable('registry_view_versions')
     .set(set)
     .where('version', '=', version)
     .where('epoch', '=', epoch)
     .execute();
-}
-
-function toRows(rows: readonly Row[]): ViewVersionRow[] {
-  return rows.map(toRow).toSorted((a, b) => {
-    const [one, other] = [viewOfVersion(a.version), viewOfVersion(b.version)];
-    return one === other ? a.addedMicros - b.addedMicros : one < other ? -1 : 1;
-  });
-}
-
-function toRow(row: Row): ViewVersionRow {
-  return {
-    version: row.version,
-    view: row.view,
-    manifestHash: row.manifest_hash,
-    epoch: row.epoch,
-    addedMicros: row.added_at,
-    completedMicros: row.completed_at,
-    unreadSinceMicros: row.unread_since,
-  };
 }
 
 function unknownVersion(version: string): HeadraceError {

@@ -3,7 +3,7 @@
 
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { formatTimestamp, type Micros } from '../../core/index.ts';
-import type { Traffic, TrafficChange, TrafficRevision } from '../../registry/index.ts';
+import type { Traffic, TrafficRevision } from '../../registry/index.ts';
 import type { ControlPlane, ServedEndpoint } from '../control-plane.ts';
 import type { IngestPlane, OutcomeInput } from '../ingest-plane.ts';
 import { presentEndpointHealth } from './health-routes.ts';
@@ -80,7 +80,8 @@ function addTrafficRoutes(app: FastifyInstance, control: ControlPlane): void {
     {
       config: { role: 'admin', changes: 'endpoint.traffic' },
       schema: {
-        summary: 'Set the traffic: weights sum to 100. Active once every live server has loaded it',
+        summary:
+          'Set the traffic: weights sum to 100. Active once every live server has loaded it; answered once each serves it',
         tags,
         params: EndpointParams,
         body: TrafficBody,
@@ -102,10 +103,14 @@ function addTrafficRoutes(app: FastifyInstance, control: ControlPlane): void {
         ...(ifMatch === undefined ? {} : { ifMatch }),
         ...(reason === undefined ? {} : { reason }),
       });
-      const { change, name } = endpoint.state;
+      const { waitsFor, state } = endpoint;
+      const { change, name } = state;
       if (change?.state !== 'preparing') return sendEndpoint(reply, endpoint);
       const url = `/v1/endpoints/${encodeURIComponent(name)}/traffic/${change.revision}`;
-      return reply.code(202).header('location', url).send(presentChange(change));
+      return reply
+        .code(202)
+        .header('location', url)
+        .send(presentChange({ ...change, waitsFor }));
     },
   );
   app.get<{ Params: { endpoint: string; revision: string } }>(
@@ -130,16 +135,21 @@ function sendEndpoint(reply: FastifyReply, endpoint: ServedEndpoint): FastifyRep
   return reply.header('etag', endpoint.state.etag).send(present(endpoint));
 }
 
-function present({ state, health }: ServedEndpoint): object {
+function present({ state, waitsFor, health }: ServedEndpoint): object {
   const { name, model, unit, variants, shadows, revision, change } = state;
   const told = health === undefined ? {} : presentEndpointHealth(health);
-  const asked = change === null || change.state === 'active' ? null : presentChange(change);
-  return { name, model, unit, variants, shadows, revision, ...told, change: asked };
+  const isPreparing = change?.state === 'preparing';
+  const asked =
+    change === null || change.state === 'active'
+      ? null
+      : presentChange({ ...change, waitsFor: isPreparing ? waitsFor : [] });
+  const waits_for = isPreparing ? [] : waitsFor;
+  return { name, model, unit, variants, shadows, revision, waits_for, ...told, change: asked };
 }
 
-function presentChange(told: Omit<TrafficRevision, 'activeFromMicros' | 'activeUntilMicros'> | TrafficChange): object {
-  const { revision, state, variants, failures, askedMicros, reason } = told;
-  return { revision, state, variants, failures, asked_at: timeOf(askedMicros), reason };
+function presentChange(told: Omit<TrafficRevision, 'activeFromMicros' | 'activeUntilMicros'>): object {
+  const { revision, state, variants, failures, waitsFor, askedMicros, reason } = told;
+  return { revision, state, variants, failures, waits_for: waitsFor, asked_at: timeOf(askedMicros), reason };
 }
 
 function presentRevision(told: TrafficRevision): object {

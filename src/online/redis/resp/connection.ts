@@ -2,18 +2,10 @@
 // command that is not answered in time ends the connection, since it may still be done later.
 
 import { CommandBuffer } from './command-buffer.ts';
-import { greet } from './greeting.ts';
+import { greet, type RedisLogin } from './greeting.ts';
 import { createPending, type OnEachReply } from './pending.ts';
 import { createReplyFramer } from './reply-framer.ts';
 import { openSocket, type RedisSocket } from './socket.ts';
-
-/** How to reach a server and who to be there; the password is for the server alone. */
-export interface RedisLogin {
-  readonly isTls: boolean;
-  readonly username: string | undefined;
-  readonly password: string | undefined;
-  readonly database: number | undefined;
-}
 
 export interface ConnectionOptions {
   readonly host: string;

@@ -1,9 +1,16 @@
 // The first words on a new connection: who we are, which database, our name, and whether the server is ready.
 
 import type { CommandBuffer } from './command-buffer.ts';
-import type { RedisLogin } from './connection.ts';
 import type { OnEachReply } from './pending.ts';
 import { isErrorReply, readReply, RedisReplyError } from './reply.ts';
+
+/** How to reach a server and who to be there; the password is for the server alone. */
+export interface RedisLogin {
+  readonly isTls: boolean;
+  readonly username: string | undefined;
+  readonly password: string | undefined;
+  readonly database: number | undefined;
+}
 
 type Ask = (encode: (out: CommandBuffer) => number, onReply?: OnEachReply) => Promise<void>;
 

@@ -1,0 +1,24 @@
+// An endpoint as the registry has it, for people and as JSON.
+
+import type { EndpointState } from '../registry/index.ts';
+
+export function presentEndpoint(endpoint: EndpointState): object {
+  const { name, model, unit, variants, shadows, revision, etag, change } = endpoint;
+  return { name, model, unit, variants, shadows, revision, etag, change: change?.state === 'active' ? null : change };
+}
+
+export function describeTraffic({ variants }: Pick<EndpointState, 'variants'>): string {
+  return variants.length === 0
+    ? 'no version yet'
+    : variants.map(({ name, version, weight }) => `${name}=${version}:${weight}`).join(' ');
+}
+
+/** Undefined where none is on its way or has failed. */
+export function describeChange({ change }: Pick<EndpointState, 'change'>): string | undefined {
+  if (change === null || change.state === 'active') return undefined;
+  const { revision, failures } = change;
+  const asked = describeTraffic(change);
+  if (change.state === 'preparing') return `Revision ${revision} is being loaded: ${asked}`;
+  const reasons = failures.map(({ server, reason }) => `\n  ${server}: ${reason}`).join('');
+  return `Revision ${revision} could not be loaded: ${asked}${reasons}`;
+}

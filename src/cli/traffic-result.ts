@@ -1,0 +1,38 @@
+// What `endpoints traffic` says of the change that it asked for: active, or still being loaded. All else is an error.
+
+import type { EndpointState, Traffic } from '../registry/index.ts';
+import type { CommandResult } from './command.ts';
+import { describeTraffic, presentEndpoint } from './describe-endpoint.ts';
+
+export type AskedVariant = Traffic['variants'][number];
+
+/** `waitsFor`: servers that have yet to load it, or to answer by it. */
+export function trafficResult(
+  endpoint: EndpointState,
+  asked: readonly AskedVariant[],
+  waitsFor: readonly string[],
+): CommandResult {
+  const { name, change } = endpoint;
+  const json = { ...presentEndpoint(endpoint), waitsFor };
+  const traffic = describeTraffic(endpoint);
+  if (change?.state === 'preparing') {
+    const by = waitsFor.length === 0 ? 'the servers' : waitsFor.join(', ');
+    const text = `${name}: revision ${change.revision} is being loaded by ${by}, and is active once all have it; until then ${traffic} goes on. See \`headrace endpoints show ${name}\`.`;
+    return { json, text, exitCode: 3 };
+  }
+  const lines = [`${name}: ${traffic}`, describeAliases(asked, endpoint), describeWaiting(waitsFor)];
+  return { json, text: lines.filter((line) => line !== undefined).join('\n') };
+}
+
+function describeAliases(asked: readonly AskedVariant[], { variants }: EndpointState): string | undefined {
+  const meant = asked.flatMap(({ name, version }) => {
+    const found = variants.find((variant) => variant.name === name)?.version;
+    return String(found) === String(version) ? [] : [`${version} is version ${found}`];
+  });
+  return meant.length === 0 ? undefined : [...new Set(meant)].join(', ');
+}
+
+function describeWaiting(waitsFor: readonly string[]): string | undefined {
+  if (waitsFor.length === 0) return undefined;
+  return `It is active. These have not told yet that they answer by it: ${waitsFor.join(', ')}.`;
+}

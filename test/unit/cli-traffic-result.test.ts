@@ -1,0 +1,66 @@
+// What `endpoints traffic` says of a change, by how far it is.
+
+import { describe, expect, it } from 'vitest';
+import { trafficResult } from '../../src/cli/traffic-result.ts';
+import type { EndpointState, TrafficChange } from '../../src/registry/index.ts';
+
+const stable = { name: 'stable', version: 1, weight: 90 };
+const candidate = { name: 'candidate', version: 2, weight: 10 };
+const change: TrafficChange = {
+  revision: 4,
+  variants: [stable, candidate],
+  shadows: [],
+  state: 'active',
+  failures: [],
+  askedMicros: 0,
+  actor: 'ann',
+  reason: null,
+};
+const active: EndpointState = {
+  name: 'checkout',
+  model: 'returns',
+  unit: ['customer'],
+  salt: 's',
+  variants: [stable, candidate],
+  shadows: [],
+  revision: 4,
+  etag: '"r4"',
+  change,
+};
+const asked = [
+  { ...stable, version: 'champion' },
+  { ...candidate, version: '2' },
+];
+
+describe('a change of traffic', () => {
+  it('that every server answers by is done', () => {
+    const result = trafficResult(active, asked, []);
+    expect(result).toMatchObject({
+      text: 'checkout: stable=1:90 candidate=2:10\nchampion is version 1',
+      json: { revision: 4, waitsFor: [], change: null },
+    });
+    expect(result.exitCode ?? 0).toBe(0);
+  });
+
+  it('that is active names the servers that have yet to answer by it', () => {
+    const result = trafficResult(active, asked, ['one 12', 'two 7']);
+    expect(result.text).toContain('\nIt is active. These have not told yet that they answer by it: one 12, two 7.');
+    expect(result).toMatchObject({ json: { waitsFor: ['one 12', 'two 7'] } });
+    expect(result.exitCode ?? 0).toBe(0);
+  });
+
+  it('that is still being loaded names the servers that it waits for, and is not done', () => {
+    const before = { ...active, variants: [{ ...stable, weight: 100 }], revision: 3, etag: '"r3"' };
+    const result = trafficResult({ ...before, change: { ...change, state: 'preparing' } }, asked, ['one 12']);
+    expect(result.exitCode).toBe(3);
+    expect(result.text).toBe(
+      'checkout: revision 4 is being loaded by one 12, and is active once all have it; until then stable=1:100 goes on. ' +
+        'See `headrace endpoints show checkout`.',
+    );
+    expect(result.json).toMatchObject({
+      revision: 3,
+      waitsFor: ['one 12'],
+      change: { revision: 4, state: 'preparing' },
+    });
+  });
+});
