@@ -106,3 +106,112 @@ describe('a request that is answered before its body has come', () => {
     await expect.poll(connections, { timeout: LATE_MS }).toBe(0);
   });
 });
+
+describe('a body that was read whole', () => {
+  it.each([
+    ['a prediction', QUICK],
+    ['a prediction of the route', ROUTE],
+    ['another request', '/v1/features/read'],
+  ])('keeps its connection whatever is wrong with it: %s', async (_what, path) => {
+    for (const body of ['{', '"\\ud800"', '[]', '{"inputs":1}']) {
+      const parts = [keptAlive('POST', path, [], body), request('POST', QUICK, [HOST], BODY)];
+      const { text } = await rawHttp(url, parts, { limitMs: LATE_MS });
+      expect(statuses(text)).toEqual([400, 200]);
+      expect(text.slice(0, text.lastIndexOf('HTTP/1.1 200')).toLowerCase()).not.toContain('connection: close');
+    }
+  });
+});
+
+/** The whole of the first answer's document. */
+const problemOf = (text: string): Record<string, unknown> => {
+  const body = /^\{"type":.*?"errors":\[.*?\]\}/m.exec(text)?.[0];
+  if (body === undefined) throw new Error(`no problem document in ${text}`);
+  return JSON.parse(body) as Record<string, unknown>;
+};
+
+describe('Expect', () => {
+  const expecting = (path: string, expectation: string, length = BODY.length): string =>
+    keptAlive('POST', path, [JSON_TYPE, `Content-Length: ${length}`, `Expect: ${expectation}`, 'X-Request-Id: mine']);
+
+  it.each([QUICK, ROUTE, '/health/live'])(
+    'of anything but 100-continue is a problem that says so: %s',
+    async (path) => {
+      const { text, status, isClosed } = await rawHttp(url, [expecting(path, 'a-miracle')], { limitMs: LATE_MS });
+      expect({ status, isClosed }).toEqual({ status: 400, isClosed: true });
+      expect(text).toContain('content-type: application/problem+json');
+      expect(problemOf(text)).toMatchObject({
+        code: 'HR_INVALID',
+        request_id: 'mine',
+        errors: [{ path: 'Expect', message: 'expected 100-continue, got "a-miracle"' }],
+      });
+    },
+  );
+
+  it('of 100-continue is told to go on, and answered', async () => {
+    for (const path of [QUICK, ROUTE]) {
+      const raw = await openRaw(url);
+      raw.socket.write(expecting(path, '100-Continue'));
+      await expect.poll(raw.text, { timeout: LATE_MS }).toBe('HTTP/1.1 100 Continue\r\n\r\n');
+      raw.socket.write(BODY);
+      await expect.poll(() => statuses(raw.text()), { timeout: LATE_MS }).toEqual([100, 200]);
+      raw.socket.destroy();
+    }
+  });
+
+  it('of 100-continue for a body over the limit is answered at once, and not told to go on', async () => {
+    for (const path of [QUICK, ROUTE, '/v1/features/read']) {
+      const raw = await openRaw(url);
+      const startMs = performance.now();
+      raw.socket.write(expecting(path, '100-continue', 70_000));
+      await expect.poll(raw.text, { interval: 5, timeout: LATE_MS }).toContain('"code":"HR_TOO_LARGE"');
+      expect(performance.now() - startMs).toBeLessThan(BODY_TIMEOUT_MS - 300);
+      await raw.closed;
+      raw.socket.destroy();
+      expect(statuses(raw.text())).toEqual([413]);
+      expect(raw.text().toLowerCase()).toContain('connection: close');
+    }
+  });
+
+  it('of a client of HTTP/1.0 is nothing', async () => {
+    const head = `GET /health/live HTTP/1.0\r\n${HOST}\r\nExpect: a-miracle\r\n\r\n`;
+    expect((await rawHttp(url, [head], { limitMs: LATE_MS })).status).toBe(200);
+  });
+});
+
+describe('Host', () => {
+  const length = `Content-Length: ${BODY.length}`;
+  const ask = (method: string, path: string, hosts: readonly string[]): string =>
+    [`${method} ${path} HTTP/1.1`, ...hosts, JSON_TYPE, length, 'X-Request-Id: mine', '', BODY].join('\r\n');
+  const places = [
+    ['GET', '/health/live'],
+    ['POST', QUICK],
+    ['POST', ROUTE],
+    ['GET', '/nothing'],
+  ] as const;
+
+  it.each(places)('that is missing is a problem that says so: %s %s', async (method, path) => {
+    const { text, status, isClosed } = await rawHttp(url, [ask(method, path, [])], { limitMs: LATE_MS });
+    expect({ status, isClosed }).toEqual({ status: 400, isClosed: true });
+    expect(text).toContain('content-type: application/problem+json');
+    expect(problemOf(text)).toMatchObject({
+      code: 'HR_INVALID',
+      request_id: 'mine',
+      errors: [{ path: 'Host', message: 'expected one, as HTTP/1.1 asks, got none' }],
+    });
+  });
+
+  it.each(places)('that came twice is a problem that says so: %s %s', async (method, path) => {
+    const hosts = [HOST, 'HOST: evil.example'];
+    for (const both of [hosts, hosts.toReversed(), [HOST, HOST]]) {
+      const { text, status, isClosed } = await rawHttp(url, [ask(method, path, both)], { limitMs: LATE_MS });
+      expect({ status, isClosed }).toEqual({ status: 400, isClosed: true });
+      expect(text).toContain('content-type: application/problem+json');
+      const names = both.map((line) => line.slice(6)).join(', ');
+      expect(problemOf(text)).toMatchObject({
+        code: 'HR_INVALID',
+        request_id: 'mine',
+        errors: [{ path: 'Host', message: `expected one, got 2: "${names}"` }],
+      });
+    }
+  });
+});

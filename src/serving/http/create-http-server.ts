@@ -11,6 +11,7 @@ import { addCatalogueRoutes } from './catalogue-routes.ts';
 import { addDocsRoutes, addRootRoute } from './docs/docs-routes.ts';
 import { addEndpointRoutes } from './endpoint-routes.ts';
 import { createEventStreams } from './event-stream.ts';
+import { answerExpectations } from './expectations.ts';
 import { addFeatureRoutes } from './feature-routes.ts';
 import { addHealthRoutes } from './health-routes.ts';
 import { addJsonBody } from './json-body.ts';
@@ -113,6 +114,8 @@ export async function createHttpServer(
     maxHeaderSize: HEADER_LIMIT_BYTES,
     headersTimeout: limits.bodyTimeoutMs,
     connectionsCheckingInterval: CHECK_MS,
+    // Looked for at the gate, which answers more than a bare 400.
+    requireHostHeader: false,
   };
   const app = fastify({
     ...common,
@@ -120,6 +123,7 @@ export async function createHttpServer(
     ...(tls === undefined ? { http: node } : { https: { ...node, ...tls, handshakeTimeout: HANDSHAKE_MS } }),
   } as FastifyServerOptions);
   app.server.maxConnections = limits.maxConnections;
+  answerExpectations(app.server, options.bodyLimitBytes);
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
     continueTrace(request, reply);

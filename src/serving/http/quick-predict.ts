@@ -14,6 +14,7 @@ import { claimOf, type RequestDefaults } from './request-context.ts';
 import type { LoggedRequest, RequestLog } from './request-log.ts';
 import type { Gate } from './security/gate.ts';
 import type { Known } from './security/key-ring.ts';
+import { countHosts } from './security/request-form.ts';
 
 export interface QuickPredict {
   readonly dataPlane: DataPlane;
@@ -70,7 +71,9 @@ function endpointOf(
     headers['content-encoding'] !== undefined ||
     headers['transfer-encoding'] !== undefined ||
     headers['traceparent'] !== undefined ||
-    headers.upgrade !== undefined;
+    headers.expect !== undefined ||
+    headers.upgrade !== undefined ||
+    countHosts(rawHeaders) !== 1;
   return isUnusual ? undefined : endpoint;
 }
 
