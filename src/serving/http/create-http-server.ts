@@ -16,6 +16,7 @@ import { addFeatureRoutes } from './feature-routes.ts';
 import { addHealthRoutes } from './health-routes.ts';
 import { addJsonBody } from './json-body.ts';
 import type { LiveStats } from './live-stats.ts';
+import { isNewest } from './node-socket.ts';
 import { addOpenApiRoute } from './openapi/openapi-routes.ts';
 import { addPredictRoute, PREDICT_URL } from './predict-route.ts';
 import { fromHttp, sendProblem } from './problem.ts';
@@ -138,6 +139,11 @@ export async function createHttpServer(
     isClosing = true;
     streams.endAll();
     done();
+  });
+  // Those that came before the close, too: what is sent on their connection next would find it closed.
+  app.addHook('onSend', (request, reply, payload, done) => {
+    if (isClosing && isNewest(request.raw)) reply.header('connection', 'close');
+    done(null, payload);
   });
   app.setErrorHandler((error, request, reply) => {
     const problem = fromHttp(error, request.headers['content-type']);

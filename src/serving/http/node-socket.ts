@@ -17,3 +17,8 @@ export function responseInTurn(socket: Socket): ServerResponse | undefined {
 export function newestRequest(socket: Socket): IncomingMessage | undefined {
   return (socket as HttpSocket).parser?.incoming ?? undefined;
 }
+
+/** Whether no other request came behind it, whose answer would be lost if this one's were the connection's last. */
+export function isNewest(request: IncomingMessage): boolean {
+  return (newestRequest(request.socket) ?? request) === request;
+}

@@ -7,6 +7,7 @@ import type { BodyRoom, BytesInFlight } from '../bytes-in-flight.ts';
 import type { DataPlane } from '../data-plane.ts';
 import { parseJsonBody } from './json-body.ts';
 import { JSON_TYPE } from './json-type.ts';
+import { isNewest } from './node-socket.ts';
 import { answerPredict } from './predict-answer.ts';
 import { writeProblem } from './problem.ts';
 import { readWholeBody } from './read-whole-body.ts';
@@ -97,7 +98,7 @@ function admit(gate: Gate, request: IncomingMessage, endpoint: string): Known | 
 }
 
 function answer(
-  { dataPlane, defaults, log, requestId: idOf }: QuickPredict,
+  { dataPlane, defaults, log, requestId: idOf, isClosing }: QuickPredict,
   request: IncomingMessage,
   response: ServerResponse,
   endpoint: string,
@@ -115,16 +116,21 @@ function answer(
     route: ROUTE,
   });
   const tellRows = (errors: readonly HeadraceError[]): void => log.rowsFailed(logged, errors);
+  const tellEnd = (): void => {
+    if (isClosing() && isNewest(request)) response.setHeader('connection', 'close');
+  };
   const fail = (thrown: unknown): void => {
     room.release();
     const error = toHeadraceError(thrown);
     log.failed(logged, error);
+    tellEnd();
     writeProblem(response, error, { requestId, actor });
   };
   try {
     const scope = () => claimOf(request, { requestId, traceId: null, actor, span: undefined }, defaults);
     answerPredict(dataPlane, endpoint, parseJsonBody(body), scope, tellRows).then((text) => {
       room.release();
+      tellEnd();
       response.writeHead(200, {
         'x-request-id': requestId,
         'content-type': JSON_TYPE,
