@@ -26,6 +26,7 @@ import { createRequestLog, logEveryRequest, type LoggedRequests } from './reques
 import { createRouteMethods } from './route-methods.ts';
 import { addSecurity, isStillAdmitted } from './security/add-security.ts';
 import { answerClientError } from './security/client-error.ts';
+import { mayUse } from './security/gate.ts';
 import type { RouteRole } from './security/route-role.ts';
 import type { Security } from './security/security.ts';
 import { addStatusRoute, type StatusParts } from './status-route.ts';
@@ -148,9 +149,11 @@ export async function createHttpServer(
   app.setErrorHandler((error, request, reply) => {
     const problem = fromHttp(error, request.headers['content-type']);
     security.refused.tell(request, problem);
-    // Who may not ask is nobody's request.
-    if (request.routeOptions.url === PREDICT_URL && problem.status !== 401 && problem.status !== 403)
-      data.refused((request.params as { endpoint: string }).endpoint, problem);
+    if (request.routeOptions.url === PREDICT_URL) {
+      const { endpoint } = request.params as { endpoint: string };
+      // Who may not use it moves none of its figures.
+      if (mayUse(request.actor, 'predict', endpoint)) data.refused(endpoint, problem);
+    }
     return sendProblem(reply, request, problem, logger);
   });
   app.setNotFoundHandler((request, reply) => {

@@ -40,8 +40,10 @@ export function predictQuickly(server: Pick<Server, 'listeners' | 'removeListene
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     const { bodyLimitBytes: limitBytes, bytes } = parts;
     const endpoint = parts.isClosing() ? undefined : endpointOf(request, limitBytes, bytes);
-    const known = endpoint === undefined ? undefined : admit(parts.gate, request, endpoint);
-    if (endpoint === undefined || known === undefined) return slow(request, response);
+    if (endpoint === undefined) return slow(request, response);
+    const known = parts.gate.admit(request.headers, request.socket.remoteAddress ?? '', 'predict', endpoint);
+    // The route asks again, and says why not.
+    if (known === undefined) return slow(request, response);
     const room = bytes.open(request.socket);
     readWholeBody(request, { limitBytes, room }, (failure, body) => {
       // A request that breaks off has nobody who waits; there was room for it.
@@ -80,22 +82,6 @@ function endpointOf(
 
 /** Names and values: a request with more is refused by the route. */
 const MOST_RAW_HEADERS = 100;
-
-/** Undefined where somebody is refused, or has to be waited for. */
-function admit(gate: Gate, request: IncomingMessage, endpoint: string): Known | undefined {
-  try {
-    const known = gate.identify(request.headers, request.socket.remoteAddress ?? '', 'predict');
-    if (known instanceof Promise) {
-      // The route asks again, and finds what was verified.
-      known.catch(() => {});
-      return undefined;
-    }
-    gate.permit(known, 'predict', endpoint);
-    return known;
-  } catch {
-    return undefined;
-  }
-}
 
 function answer(
   { dataPlane, defaults, log, requestId: idOf, isClosing }: QuickPredict,
