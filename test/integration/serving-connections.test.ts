@@ -129,6 +129,31 @@ const problemOf = (text: string): Record<string, unknown> => {
   return JSON.parse(body) as Record<string, unknown>;
 };
 
+describe('HEAD', () => {
+  it.each(['/health/live', '/health/ready'])('of health is answered as GET is, without a body: %s', async (path) => {
+    const [got, head] = await Promise.all(
+      ['GET', 'HEAD'].map((method) =>
+        rawHttp(url, [keptAlive(method, path, ['X-Request-Id: mine']), request(method, path, [HOST])]),
+      ),
+    );
+    const heads = (text = ''): string[] =>
+      [...text.matchAll(/HTTP\/1\.1 [\s\S]*?\r\n\r\n/g)].map(([lines]) =>
+        lines.replace(/date:.*|x-request-id:.*/gi, ''),
+      );
+    expect(heads(head?.text)).toEqual(heads(got?.text));
+    expect(statuses(head?.text ?? '')).toEqual([200, 200]);
+    expect(head?.text).toMatch(/content-length: [1-9]/);
+    expect(head?.text).not.toContain('"status"');
+  });
+
+  it('of anything else is told what there is', async () => {
+    const { status, text } = await rawHttp(url, [request('HEAD', '/v1/endpoints', [HOST])]);
+    expect(status).toBe(405);
+    expect(text.toLowerCase()).toContain('allow: get\r\n');
+    expect((await rawHttp(url, [request('DELETE', '/health/live', [HOST])])).text).toContain('allow: GET, HEAD\r\n');
+  });
+});
+
 describe('Expect', () => {
   const expecting = (path: string, expectation: string, length = BODY.length): string =>
     keptAlive('POST', path, [JSON_TYPE, `Content-Length: ${length}`, `Expect: ${expectation}`, 'X-Request-Id: mine']);
