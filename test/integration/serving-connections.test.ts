@@ -1,6 +1,7 @@
 // What becomes of a connection whose client sends what is no request: answers come in the order of their requests, each once,
 // and it is closed then.
 
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OpenServing, openServing } from '../support/open-serving.ts';
 import { openRaw, rawHttp, request } from '../support/raw-http.ts';
@@ -68,6 +69,36 @@ describe('garbage behind requests that are not answered yet', () => {
     const last = request('POST', ROUTE, [HOST], BODY);
     const { text, isClosed } = await rawHttp(url, [`${last}${GARBAGE}`], { limitMs: LATE_MS });
     expect({ statuses: statuses(text), isClosed }).toEqual({ statuses: [200], isClosed: true });
+  });
+
+  it('whatever it is, in whichever pieces it comes, and whatever is before it', async () => {
+    const good: readonly (readonly [string, number])[] = [
+      [keptAlive('POST', QUICK, [], BODY), 200],
+      [keptAlive('POST', ROUTE, [], BODY), 200],
+      [keptAlive('POST', QUICK, [], '{'), 400],
+      [keptAlive('GET', '/health/live', []), 200],
+      [keptAlive('GET', '/v1/nothing', []), 404],
+    ];
+    const garbage = fc.constantFrom(
+      GARBAGE,
+      '\0',
+      'GET\r\n',
+      'GET / HTTP/9.9\r\n\r\n',
+      'GET / HTTP/1.1\r\nNo Name: x\r\n\r\n',
+    );
+    const before = fc.array(fc.constantFrom(...good), { maxLength: 6 });
+    const cuts = fc.array(fc.nat(2000), { maxLength: 4 });
+    await fc.assert(
+      fc.asyncProperty(before, garbage, cuts, fc.boolean(), async (requests, last, at, halfClose) => {
+        const whole = requests.map(([text]) => text).join('') + last;
+        const bounds = [0, ...at.filter((cut) => cut < whole.length).sort((one, other) => one - other), whole.length];
+        const pieces = bounds.slice(1).map((end, piece) => whole.slice(bounds[piece], end));
+        const { text, isClosed } = await rawHttp(url, pieces, { limitMs: LATE_MS, halfClose });
+        const expected = [...requests.map(([, status]) => status), 400];
+        expect({ statuses: statuses(text), isClosed }).toEqual({ statuses: expected, isClosed: true });
+      }),
+      { numRuns: 60 },
+    );
   });
 
   it('waits for no answer that has no end: the connection is closed', async () => {

@@ -22,9 +22,12 @@ beforeAll(async () => {
     const given = { name, roles, ...(endpoints === undefined ? {} : { endpoints }) };
     keys.set(name, (await registry.keys.create(given, { actor: 'ann' })).token);
   };
-  await make('predicts', ['predict']);
-  await make('reads', ['read']);
-  await make('elsewhere', ['predict'], ['other']);
+  // Each has a rate of its own.
+  for (const way of ['quick', 'route', 'burst']) {
+    await make(`predicts-${way}`, ['predict']);
+    await make(`reads-${way}`, ['read']);
+    await make(`elsewhere-${way}`, ['predict'], ['other']);
+  }
   await open.serving.security.refresh();
 }, 60_000);
 afterAll(() => open.close());
@@ -43,6 +46,7 @@ const ask = async (path: string, headers: Record<string, string>): Promise<numbe
   await answer.arrayBuffer();
   return answer.status;
 };
+/** The rate of an address, which all of nobody's requests share. */
 const whenFull = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1100));
 const counts = async (): Promise<{ readonly refused: number; readonly rejected: number }> => {
   const { endpoints } = await open.serving.figures.figures();
@@ -57,12 +61,14 @@ describe('a request', () => {
     ['of who lacks the endpoint', 'elsewhere', 403],
     ['of nobody', 'nobody', 401],
   ])('counts once for the rate: %s', async (_what, name, status) => {
-    for (const path of [QUICK, `${QUICK}?route`]) {
-      await whenFull();
+    for (const way of ['quick', 'route']) {
+      const path = way === 'quick' ? QUICK : `${QUICK}?route`;
+      const headers = keyOf(`${name}-${way}`);
+      if (name === 'nobody') await whenFull();
       const answers: number[] = [];
-      for (let at = 0; at < PER_SECOND; at++) answers.push(await ask(path, keyOf(name)));
+      for (let at = 0; at < PER_SECOND; at++) answers.push(await ask(path, headers));
       expect(answers).toEqual(Array.from({ length: PER_SECOND }, () => status));
-      const more = await Promise.all(Array.from({ length: 3 * PER_SECOND }, () => ask(path, keyOf(name))));
+      const more = await Promise.all(Array.from({ length: 3 * PER_SECOND }, () => ask(path, headers)));
       expect(more).toContain(429);
     }
   });
@@ -77,7 +83,7 @@ describe('a request', () => {
   ])('of who may not use the endpoint moves none of its figures: %s %o', async (name, headers) => {
     const before = await counts();
     const answers = await Promise.all(
-      Array.from({ length: 4 * PER_SECOND }, () => ask(QUICK, { ...keyOf(name), ...headers })),
+      Array.from({ length: 4 * PER_SECOND }, () => ask(QUICK, { ...keyOf(`${name}-burst`), ...headers })),
     );
     expect(answers).not.toContain(200);
     expect(await counts()).toEqual(before);
@@ -85,7 +91,9 @@ describe('a request', () => {
 
   it('past the rate of who may use the endpoint is counted there', async () => {
     const before = await counts();
-    const answers = await Promise.all(Array.from({ length: 4 * PER_SECOND }, () => ask(QUICK, keyOf('predicts'))));
+    const answers = await Promise.all(
+      Array.from({ length: 4 * PER_SECOND }, () => ask(QUICK, keyOf('predicts-burst'))),
+    );
     const rejected = answers.filter((status) => status === 429).length;
     expect(rejected).toBeGreaterThan(0);
     const after = await counts();
