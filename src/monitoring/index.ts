@@ -15,6 +15,7 @@ export type { ModelStatistics } from './monitor/model-figures.ts';
 export type { PushOutcome } from './monitor/push-tally.ts';
 export type { MonitorSnapshot } from './monitor/snapshot.ts';
 export type { Report } from './monitor/increment.ts';
+export { parseTraceparent } from './telemetry/traceparent.ts';
 export type { RequestSpan, Tracing } from './telemetry/tracing.ts';
 export { createTotals, type ToldTotals, type Totals } from './monitor/totals.ts';
 export { compactPredictionLog } from './prediction-log/compact.ts';

@@ -108,6 +108,17 @@ describe('predict', () => {
     const foreign = await predict({ inputs: [{ customer: 'ada' }] }, { traceparent: 'ff-xyz' });
     expect(foreign.statusCode).toBe(200);
     expect(foreign.headers['traceparent']).toBeUndefined();
+    const [trace, parent] = ['0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331'];
+    for (const none of [
+      `ff-${trace}-${parent}-01`,
+      `00-${trace}-${'0'.repeat(16)}-01`,
+      `00-${trace}-${parent}-01-more`,
+    ])
+      expect(
+        (await predict({ inputs: [{ customer: 'ada' }] }, { traceparent: none })).headers['traceparent'],
+      ).toBeUndefined();
+    const later = await predict({ inputs: [{ customer: 'ada' }] }, { traceparent: `01-${trace}-${parent}-03-more` });
+    expect(later.headers['traceparent']).toMatch(new RegExp(`^00-${trace}-[0-9a-f]{16}-01$`));
   });
 
   it('gives up at the deadline', async () => {

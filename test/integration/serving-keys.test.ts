@@ -87,7 +87,9 @@ describe('a server with keys', () => {
     expect([...roles].filter(([, role]) => role === undefined)).toEqual([]);
     expect([...roles].filter(([, role]) => role === 'open').map(([route]) => route)).toEqual([
       'GET /health/live',
+      'HEAD /health/live',
       'GET /health/ready',
+      'HEAD /health/ready',
     ]);
     expect([...roles].filter(([, role]) => role === 'admin').map(([route]) => route)).toEqual([
       'PUT /v1/endpoints/:endpoint',

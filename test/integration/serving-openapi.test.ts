@@ -73,6 +73,8 @@ describe('the document', () => {
     expect(document).toMatchObject({ openapi: '3.1.0', info: { title: 'Headrace: shop' } });
     expect(Object.keys(document.paths)).toEqual(expect.arrayContaining([...TYPED, '/v1/status', '/health/ready']));
     expect(Object.keys(document.paths)).not.toContain('/v1/endpoints/{endpoint}/predict');
+    // HEAD is answered, too, and is nothing that a client is made from.
+    expect(Object.keys(document.paths['/health/live'] ?? {})).toEqual(['get']);
   });
 
   it('has the columns, with what people wrote of them', () => {

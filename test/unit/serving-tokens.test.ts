@@ -86,6 +86,21 @@ describe('a token', () => {
     });
   });
 
+  it.each([
+    [7, 'number 7'],
+    [null, 'null'],
+    [true, 'boolean true'],
+    [['ada'], 'an array of 1'],
+    [{ name: 'ada' }, 'an object'],
+    ['', 'string ""'],
+    [' \n', 'string " \\n"'],
+  ])('whose subject names nobody is refused: %j', async (sub, came) => {
+    await expect(verify(rs256({ ...CLAIMS, sub }))).rejects.toMatchObject({
+      code: 'HR_UNAUTHENTICATED',
+      message: `the token is refused: its "sub" must be a text that names who asks, got ${came}.`,
+    });
+  });
+
   it('may be a little early or late', async () => {
     expect((await verify(rs256({ ...CLAIMS, exp: NOW_SECONDS - 4, nbf: NOW_SECONDS + 4 }))).actor.name).toBe('jwt ada');
     await expect(verify(rs256({ ...CLAIMS, exp: NOW_SECONDS - 4 }), { clockToleranceMs: 0 })).rejects.toThrow('"exp"');

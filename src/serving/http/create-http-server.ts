@@ -11,10 +11,12 @@ import { addCatalogueRoutes } from './catalogue-routes.ts';
 import { addDocsRoutes, addRootRoute } from './docs/docs-routes.ts';
 import { addEndpointRoutes } from './endpoint-routes.ts';
 import { createEventStreams } from './event-stream.ts';
+import { answerExpectations } from './expectations.ts';
 import { addFeatureRoutes } from './feature-routes.ts';
 import { addHealthRoutes } from './health-routes.ts';
 import { addJsonBody } from './json-body.ts';
 import type { LiveStats } from './live-stats.ts';
+import { isNewest } from './node-socket.ts';
 import { addOpenApiRoute } from './openapi/openapi-routes.ts';
 import { addPredictRoute, PREDICT_URL } from './predict-route.ts';
 import { fromHttp, sendProblem } from './problem.ts';
@@ -24,6 +26,7 @@ import { createRequestLog, logEveryRequest, type LoggedRequests } from './reques
 import { createRouteMethods } from './route-methods.ts';
 import { addSecurity, isStillAdmitted } from './security/add-security.ts';
 import { answerClientError } from './security/client-error.ts';
+import { mayUse } from './security/gate.ts';
 import type { RouteRole } from './security/route-role.ts';
 import type { Security } from './security/security.ts';
 import { addStatusRoute, type StatusParts } from './status-route.ts';
@@ -113,6 +116,8 @@ export async function createHttpServer(
     maxHeaderSize: HEADER_LIMIT_BYTES,
     headersTimeout: limits.bodyTimeoutMs,
     connectionsCheckingInterval: CHECK_MS,
+    // Looked for at the gate, which answers more than a bare 400.
+    requireHostHeader: false,
   };
   const app = fastify({
     ...common,
@@ -120,6 +125,7 @@ export async function createHttpServer(
     ...(tls === undefined ? { http: node } : { https: { ...node, ...tls, handshakeTimeout: HANDSHAKE_MS } }),
   } as FastifyServerOptions);
   app.server.maxConnections = limits.maxConnections;
+  answerExpectations(app.server, options.bodyLimitBytes);
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
     continueTrace(request, reply);
@@ -135,12 +141,19 @@ export async function createHttpServer(
     streams.endAll();
     done();
   });
+  // Those that came before the close, too: what is sent on their connection next would find it closed.
+  app.addHook('onSend', (request, reply, payload, done) => {
+    if (isClosing && isNewest(request.raw)) reply.header('connection', 'close');
+    done(null, payload);
+  });
   app.setErrorHandler((error, request, reply) => {
     const problem = fromHttp(error, request.headers['content-type']);
     security.refused.tell(request, problem);
-    // Who may not ask is nobody's request.
-    if (request.routeOptions.url === PREDICT_URL && problem.status !== 401 && problem.status !== 403)
-      data.refused((request.params as { endpoint: string }).endpoint, problem);
+    if (request.routeOptions.url === PREDICT_URL) {
+      const { endpoint } = request.params as { endpoint: string };
+      // Who may not use it moves none of its figures.
+      if (mayUse(request.actor, 'predict', endpoint)) data.refused(endpoint, problem);
+    }
     return sendProblem(reply, request, problem, logger);
   });
   app.setNotFoundHandler((request, reply) => {

@@ -11,6 +11,8 @@ import type { LiveStats } from './live-stats.ts';
 import type { EventStreams } from './event-stream.ts';
 
 const VIEW_METRICS_LIMIT_MS = 1000;
+/** Load balancers ask by HEAD. */
+const WITH_HEAD = { exposeHeadRoute: true };
 
 export function addHealthRoutes(
   app: FastifyInstance,
@@ -31,6 +33,7 @@ export function addHealthRoutes(
   app.get(
     '/health/live',
     {
+      ...WITH_HEAD,
       config: { role: 'open' },
       schema: { summary: 'Whether the process runs', tags: ['health'], response: { 200: HealthResponse } },
     },
@@ -39,6 +42,7 @@ export function addHealthRoutes(
   app.get(
     '/health/ready',
     {
+      ...WITH_HEAD,
       config: { role: 'open' },
       schema: {
         summary: 'Whether requests can be answered',

@@ -94,10 +94,11 @@ export function sendProblem(
   if (status === 429 || status === 503) reply.header('retry-after', '1');
   const body = Buffer.from(JSON.stringify(toProblem(error, { requestId: request.id, actor: request.actor })));
   reply.code(status).header('content-type', PROBLEM_TYPE);
-  // Fastify closes the connection where the body was refused.
-  return reply.getHeader('connection') === 'close' && !request.raw.readableEnded
-    ? reply.header('content-length', body.length).send(answerThenDrain(body, request.raw))
-    : reply.send(body);
+  if (reply.getHeader('connection') !== 'close') return reply.send(body);
+  if (!request.raw.readableEnded)
+    return reply.header('content-length', body.length).send(answerThenDrain(body, request.raw));
+  // Fastify closes the connection wherever a body is refused, also where all of it was read.
+  return reply.removeHeader('connection').send(body);
 }
 
 /** The same to a request that Fastify has not seen. */

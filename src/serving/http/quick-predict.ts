@@ -7,6 +7,7 @@ import type { BodyRoom, BytesInFlight } from '../bytes-in-flight.ts';
 import type { DataPlane } from '../data-plane.ts';
 import { parseJsonBody } from './json-body.ts';
 import { JSON_TYPE } from './json-type.ts';
+import { isNewest } from './node-socket.ts';
 import { answerPredict } from './predict-answer.ts';
 import { writeProblem } from './problem.ts';
 import { readWholeBody } from './read-whole-body.ts';
@@ -14,6 +15,7 @@ import { claimOf, type RequestDefaults } from './request-context.ts';
 import type { LoggedRequest, RequestLog } from './request-log.ts';
 import type { Gate } from './security/gate.ts';
 import type { Known } from './security/key-ring.ts';
+import { countHosts } from './security/request-form.ts';
 
 export interface QuickPredict {
   readonly dataPlane: DataPlane;
@@ -38,8 +40,10 @@ export function predictQuickly(server: Pick<Server, 'listeners' | 'removeListene
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     const { bodyLimitBytes: limitBytes, bytes } = parts;
     const endpoint = parts.isClosing() ? undefined : endpointOf(request, limitBytes, bytes);
-    const known = endpoint === undefined ? undefined : admit(parts.gate, request, endpoint);
-    if (endpoint === undefined || known === undefined) return slow(request, response);
+    if (endpoint === undefined) return slow(request, response);
+    const known = parts.gate.admit(request.headers, request.socket.remoteAddress ?? '', 'predict', endpoint);
+    // The route asks again, and says why not.
+    if (known === undefined) return slow(request, response);
     const room = bytes.open(request.socket);
     readWholeBody(request, { limitBytes, room }, (failure, body) => {
       // A request that breaks off has nobody who waits; there was room for it.
@@ -70,31 +74,17 @@ function endpointOf(
     headers['content-encoding'] !== undefined ||
     headers['transfer-encoding'] !== undefined ||
     headers['traceparent'] !== undefined ||
-    headers.upgrade !== undefined;
+    headers.expect !== undefined ||
+    headers.upgrade !== undefined ||
+    countHosts(rawHeaders) !== 1;
   return isUnusual ? undefined : endpoint;
 }
 
 /** Names and values: a request with more is refused by the route. */
 const MOST_RAW_HEADERS = 100;
 
-/** Undefined where somebody is refused, or has to be waited for. */
-function admit(gate: Gate, request: IncomingMessage, endpoint: string): Known | undefined {
-  try {
-    const known = gate.identify(request.headers, request.socket.remoteAddress ?? '', 'predict');
-    if (known instanceof Promise) {
-      // The route asks again, and finds what was verified.
-      known.catch(() => {});
-      return undefined;
-    }
-    gate.permit(known, 'predict', endpoint);
-    return known;
-  } catch {
-    return undefined;
-  }
-}
-
 function answer(
-  { dataPlane, defaults, log, requestId: idOf }: QuickPredict,
+  { dataPlane, defaults, log, requestId: idOf, isClosing }: QuickPredict,
   request: IncomingMessage,
   response: ServerResponse,
   endpoint: string,
@@ -112,16 +102,21 @@ function answer(
     route: ROUTE,
   });
   const tellRows = (errors: readonly HeadraceError[]): void => log.rowsFailed(logged, errors);
+  const tellEnd = (): void => {
+    if (isClosing() && isNewest(request)) response.setHeader('connection', 'close');
+  };
   const fail = (thrown: unknown): void => {
     room.release();
     const error = toHeadraceError(thrown);
     log.failed(logged, error);
+    tellEnd();
     writeProblem(response, error, { requestId, actor });
   };
   try {
     const scope = () => claimOf(request, { requestId, traceId: null, actor, span: undefined }, defaults);
     answerPredict(dataPlane, endpoint, parseJsonBody(body), scope, tellRows).then((text) => {
       room.release();
+      tellEnd();
       response.writeHead(200, {
         'x-request-id': requestId,
         'content-type': JSON_TYPE,

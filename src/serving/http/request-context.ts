@@ -4,9 +4,8 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { createScope, HeadraceError, invalid, type Scope } from '../../core/index.ts';
+import { parseTraceparent } from '../../monitoring/index.ts';
 import { spanOf } from './trace-requests.ts';
-
-const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})$/;
 
 /** What holds where a request says nothing. */
 export interface RequestDefaults {
@@ -44,23 +43,15 @@ export function requestIdOf(given: string | readonly string[] | undefined): stri
 
 /** W3C trace id: of its span, else as the client sent it. */
 export function traceIdOf(request: FastifyRequest): string | undefined {
-  return spanOf(request)?.traceId ?? traceOf(request)?.id;
+  return spanOf(request)?.traceId ?? parseTraceparent(request.headers['traceparent'])?.traceId;
 }
 
 /** Answers the same trace with a span of our own; nothing when the request is in no trace. */
 export function continueTrace(request: FastifyRequest, reply: FastifyReply): void {
-  const trace = traceOf(request);
-  if (trace !== undefined) {
-    reply.header('traceparent', `00-${trace.id}-${randomBytes(8).toString('hex')}-${trace.flags}`);
-  }
-}
-
-// A header that is not valid is left alone, as the standard asks.
-function traceOf({ headers }: FastifyRequest): { readonly id: string; readonly flags: string } | undefined {
-  const { traceparent } = headers;
-  if (typeof traceparent !== 'string') return undefined;
-  const [, id, flags = '00'] = TRACEPARENT.exec(traceparent) ?? [];
-  return id === undefined || /^0+$/.test(id) ? undefined : { id, flags };
+  const parent = parseTraceparent(request.headers['traceparent']);
+  if (parent === undefined) return;
+  const flags = parent.isSampled ? '01' : '00';
+  reply.header('traceparent', `00-${parent.traceId}-${randomBytes(8).toString('hex')}-${flags}`);
 }
 
 const MOST_SHOWN = 80;

@@ -4,14 +4,12 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Actor, HeadraceError, toHeadraceError } from '../../../core/index.ts';
 import { anonymous, type Gate } from './gate.ts';
 import type { Known } from './key-ring.ts';
+import { malformed } from './request-form.ts';
 import type { RouteRole } from './route-role.ts';
 import type { Security } from './security.ts';
 
 /** What a route takes that names no role. */
 const UNSAID: RouteRole = 'admin';
-
-/** Headers of one request: far more than any client sends. */
-const MOST_HEADERS = 100;
 
 /** Before the routes are added. `roles` gets each route's own, by `METHOD url`; undefined where it names none. */
 export function addSecurity(
@@ -25,6 +23,9 @@ export function addSecurity(
   // Set by the hook below before anything reads it; Fastify takes no object here.
   app.decorateRequest('actor', null as unknown as Actor);
   app.addHook('onRequest', (request, reply, done) => {
+    const refusal = malformed(request.raw);
+    // Whether a body follows, and up to where, is not sure then.
+    if (refusal !== undefined) return end(request, reply.header('connection', 'close'), refusal, done);
     const failure = enter(gate, request);
     if (failure === undefined) done();
     else if (failure instanceof Promise) void failure.then((late) => end(request, reply, late, done));
@@ -44,8 +45,6 @@ function enter(gate: Gate, request: FastifyRequest): Error | undefined | Promise
     return request.routeOptions.config.tellsOfAllEndpoints === true ? refuseNarrow(known.actor) : undefined;
   };
   try {
-    if (raw.rawHeaders.length > 2 * MOST_HEADERS)
-      throw new HeadraceError('HR_INVALID', `the request has more than ${MOST_HEADERS} headers.`);
     const known = gate.identify(raw.headers, ip, role);
     return known instanceof Promise ? known.then(permit).catch(toHeadraceError) : permit(known);
   } catch (thrown) {

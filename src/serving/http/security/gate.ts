@@ -2,7 +2,15 @@
 // token, so that the check of a request costs one look-up.
 
 import type { IncomingHttpHeaders } from 'node:http';
-import { type Actor, type Clock, createLastUsed, HeadraceError, type LastUsed, ROLES } from '../../../core/index.ts';
+import {
+  type Actor,
+  type Clock,
+  createLastUsed,
+  HeadraceError,
+  type LastUsed,
+  type Role,
+  ROLES,
+} from '../../../core/index.ts';
 import type { KeyRing, Known } from './key-ring.ts';
 import { createRateLimit } from './rate-limit.ts';
 import { createHostCheck, refuseForeignPage } from './request-origin.ts';
@@ -32,6 +40,11 @@ export interface Gate {
    * Lets it do what takes `role`, on `endpoint` where the path names one. Throws HR_FORBIDDEN, HR_OVERLOADED (rate).
    */
   permit(known: Known, role: RouteRole, endpoint: string | undefined): void;
+  /**
+   * Identifies and permits whoever was identified before. Undefined for anybody else, and where one of the two would throw:
+   * then it has counted for no rate, and they are to be asked.
+   */
+  admit(headers: IncomingHttpHeaders, ip: string, role: Role, endpoint: string): Known | undefined;
   /** Whether a request that was let in would be still: what it began may outlive its key. It counts for no rate. */
   stillAdmits(headers: IncomingHttpHeaders, ip: string, role: RouteRole): Promise<boolean>;
   /** Whether anybody is let in. */
@@ -47,6 +60,9 @@ const NO_ENDPOINTS: Actor['endpoints'] = new Set();
 
 type Header = 'authorization' | 'x-api-key';
 
+const headerOf = (headers: IncomingHttpHeaders): Header =>
+  headers['x-api-key'] === undefined ? 'authorization' : 'x-api-key';
+
 /** By header: what is a key in one is none in the other. */
 function createKnown(): Readonly<Record<Header, LastUsed<string, Known>>> {
   return { authorization: createLastUsed(MOST_KNOWN), 'x-api-key': createLastUsed(MOST_KNOWN) };
@@ -56,6 +72,14 @@ function createKnown(): Readonly<Record<Header, LastUsed<string, Known>>> {
 export function anonymous(ip: string): Actor {
   return { name: `anonymous ${ip}`, roles: NO_ROLES, endpoints: NO_ENDPOINTS };
 }
+
+/** Whether what takes `role` is open to it, on `endpoint` where one is named. */
+export function mayUse({ roles, endpoints }: Actor, role: Role | 'known', endpoint: string | undefined): boolean {
+  return (role === 'known' || roles.has(role)) && isWithin(endpoints, endpoint);
+}
+
+const isWithin = (endpoints: Actor['endpoints'], endpoint: string | undefined): boolean =>
+  endpoint === undefined || endpoints === null || endpoints.has(endpoint);
 
 export function createGate({ keys, tokens, opensTo, host, rateLimit, clock }: GateOptions): Gate {
   const limit = rateLimit === undefined ? undefined : createRateLimit(rateLimit);
@@ -96,14 +120,23 @@ export function createGate({ keys, tokens, opensTo, host, rateLimit, clock }: Ga
     });
   };
 
-  const find = (headers: IncomingHttpHeaders, ip: string): Known | Promise<Known> => {
+  /** Who asks, where it was checked before and that still holds. */
+  const remembered = (headers: IncomingHttpHeaders, ip: string): Known | undefined => {
     if (isOpen()) return openTo(ip);
-    const header: Header = headers['x-api-key'] === undefined ? 'authorization' : 'x-api-key';
+    const header = headerOf(headers);
+    const sent = headers[header];
+    const found = typeof sent === 'string' ? known[header].get(sent) : undefined;
+    if (found === undefined || found.untilMicros === Infinity) return found;
+    return found.untilMicros > clock.nowMicros() ? found : undefined;
+  };
+
+  const find = (headers: IncomingHttpHeaders, ip: string): Known | Promise<Known> => {
+    const found = remembered(headers, ip);
+    if (found !== undefined) return found;
+    const header = headerOf(headers);
     const sent = headers[header];
     // Node joins a header that is sent twice, so that it is no key; a list is given for a cookie alone.
     if (typeof sent !== 'string') throw noCredential();
-    const found = known[header].get(sent);
-    if (found !== undefined && (found.untilMicros === Infinity || found.untilMicros > clock.nowMicros())) return found;
     return check(sent, header);
   };
 
@@ -114,10 +147,18 @@ export function createGate({ keys, tokens, opensTo, host, rateLimit, clock }: Ga
     throw thrown;
   };
 
+  const checkPlace = (headers: IncomingHttpHeaders): void => {
+    refuseForeignPage(headers);
+    if (checkHost !== undefined && isOpen()) checkHost(headers.host);
+  };
+
+  const noteUse = ({ use }: Known): void => {
+    if (use !== undefined) use.lastMicros = clock.nowMicros();
+  };
+
   return {
     identify(headers, ip, role) {
-      refuseForeignPage(headers);
-      if (checkHost !== undefined && isOpen()) checkHost(headers.host);
+      checkPlace(headers);
       let found: Known | Promise<Known>;
       try {
         found = find(headers, ip);
@@ -126,14 +167,26 @@ export function createGate({ keys, tokens, opensTo, host, rateLimit, clock }: Ga
       }
       return found instanceof Promise ? found.catch((thrown: unknown) => refuse(thrown, ip, role)) : found;
     },
-    permit({ actor, use }, role, endpoint) {
+    permit(known, role, endpoint) {
       // Whoever asks how a server is must hear it.
       if (role === 'open') return;
+      const { actor } = known;
       if (limit !== undefined && !limit.take(actor.name)) throw tooMany();
-      if (role !== 'known' && !actor.roles.has(role)) throw lacksRole(actor, role);
-      if (endpoint !== undefined && actor.endpoints !== null && !actor.endpoints.has(endpoint))
-        throw lacksEndpoint(actor, endpoint);
-      if (use !== undefined) use.lastMicros = clock.nowMicros();
+      if (!mayUse(actor, role, endpoint)) throw lacks(actor, role, endpoint);
+      noteUse(known);
+    },
+    admit(headers, ip, role, endpoint) {
+      try {
+        checkPlace(headers);
+        const found = remembered(headers, ip);
+        if (found === undefined || !mayUse(found.actor, role, endpoint)) return undefined;
+        // An empty bucket is left as it is.
+        if (limit !== undefined && !limit.take(found.actor.name)) return undefined;
+        noteUse(found);
+        return found;
+      } catch {
+        return undefined;
+      }
     },
     async stillAdmits(headers, ip, role) {
       try {
@@ -166,13 +219,13 @@ function tooMany(): HeadraceError {
   return new HeadraceError('HR_OVERLOADED', 'more requests a second than server.rateLimit; repeat this one later.');
 }
 
-function lacksRole({ name, roles }: Actor, role: RouteRole): HeadraceError {
-  const has = roles.size === 0 ? 'no role' : [...roles].join(', ');
-  return new HeadraceError('HR_FORBIDDEN', `this takes the role ${role}; ${name} has ${has}.`);
-}
-
-function lacksEndpoint({ name, endpoints }: Actor, endpoint: string): HeadraceError {
+/** Why it may not use it. */
+function lacks({ name, roles, endpoints }: Actor, role: Role | 'known', endpoint: string | undefined): HeadraceError {
+  if (role !== 'known' && !roles.has(role)) {
+    const has = roles.size === 0 ? 'no role' : [...roles].join(', ');
+    return new HeadraceError('HR_FORBIDDEN', `this takes the role ${role}; ${name} has ${has}.`);
+  }
   const has = [...(endpoints ?? [])].join(', ');
-  const sentence = `${name} may not use endpoint "${endpoint.slice(0, 100)}"; it may use ${has === '' ? 'none' : has}.`;
+  const sentence = `${name} may not use endpoint "${endpoint?.slice(0, 100)}"; it may use ${has === '' ? 'none' : has}.`;
   return new HeadraceError('HR_FORBIDDEN', sentence);
 }

@@ -6,6 +6,7 @@ import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTPayload, jwtVeri
 import {
   type Actor,
   type Clock,
+  describe,
   HeadraceError,
   messageOf,
   type Micros,
@@ -53,33 +54,34 @@ export function createTokenVerifier(options: TokenOptions, clock: Clock): TokenV
   const algorithms = [...options.algorithms];
   return {
     async verify(token) {
+      const given = {
+        algorithms,
+        issuer,
+        audience,
+        clockTolerance: clockToleranceMs / 1000,
+        requiredClaims: ['exp', 'sub'],
+        currentDate: toDate(clock.nowMicros()),
+      };
+      let payload: JWTPayload;
       try {
-        const given = {
-          algorithms,
-          issuer,
-          audience,
-          clockTolerance: clockToleranceMs / 1000,
-          requiredClaims: ['exp', 'sub'],
-          currentDate: toDate(clock.nowMicros()),
-        };
-        const { payload } = await (typeof key === 'function'
-          ? jwtVerify(token, key, given)
-          : jwtVerify(token, key, given));
-        return {
-          actor: readActor(payload, options),
-          // `exp` is there and a number: it was required.
-          untilMicros: endMicros(payload.exp as number, clockToleranceMs),
-          use: undefined,
-        };
+        ({ payload } = await (typeof key === 'function' ? jwtVerify(token, key, given) : jwtVerify(token, key, given)));
       } catch (thrown) {
         // What else is thrown tells of keys, not of the token.
         const reason = thrown instanceof errors.JOSEError ? messageOf(thrown) : 'it cannot be checked by the keys';
-        throw new HeadraceError('HR_UNAUTHENTICATED', `the token is refused: ${reason.slice(0, 200)}.`, {
-          cause: thrown,
-        });
+        throw refused(reason.slice(0, 200), thrown);
       }
+      return {
+        actor: readActor(payload, options),
+        // `exp` is there and a number: it was required.
+        untilMicros: endMicros(payload.exp as number, clockToleranceMs),
+        use: undefined,
+      };
     },
   };
+}
+
+function refused(reason: string, cause?: unknown): HeadraceError {
+  return new HeadraceError('HR_UNAUTHENTICATED', `the token is refused: ${reason}.`, { cause });
 }
 
 function endMicros(expSeconds: number, clockToleranceMs: number): Micros {
@@ -123,13 +125,19 @@ function readActor(payload: JWTPayload, { rolesClaim, endpointsClaim }: TokenOpt
   );
   const endpoints = endpointsClaim === undefined ? ['*'] : readList(claimOf(payload, endpointsClaim));
   return {
-    // `sub` was required; what it holds goes into logs.
-    name: `jwt ${String(payload.sub)
+    // It goes into logs.
+    name: `jwt ${readSubject(payload)
       .replaceAll(/[^\x20-\x7e]/g, '?')
       .slice(0, 200)}`,
     roles: new Set(roles),
     endpoints: endpoints.includes('*') ? null : new Set(endpoints),
   };
+}
+
+/** Rates, audit and log go by it. It was required, but of any type. */
+function readSubject({ sub }: { readonly sub?: unknown }): string {
+  if (typeof sub === 'string' && sub.trim() !== '') return sub;
+  throw refused(`its "sub" must be a text that names who asks, got ${describe(sub)}`);
 }
 
 // Some name claims by URLs, so the whole name goes before the path.

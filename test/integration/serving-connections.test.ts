@@ -1,0 +1,273 @@
+// What becomes of a connection whose client sends what is no request: answers come in the order of their requests, each once,
+// and it is closed then.
+
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type OpenServing, openServing } from '../support/open-serving.ts';
+import { openRaw, rawHttp, request } from '../support/raw-http.ts';
+import { REPOSITORY } from '../support/serving-project.ts';
+
+const BODY_TIMEOUT_MS = 1000;
+/** A check comes every half second, and this machine may be busy. */
+const LATE_MS = 5000;
+
+let open: OpenServing;
+let url: string;
+beforeAll(async () => {
+  open = await openServing({
+    repository: REPOSITORY,
+    features: 4,
+    settings: { HEADRACE_SERVER_BODY_TIMEOUT_MS: String(BODY_TIMEOUT_MS), HEADRACE_SERVER_BODY_LIMIT: '64KB' },
+  });
+  url = open.serving.url;
+}, 60_000);
+afterAll(() => open.close());
+
+const QUICK = '/v1/endpoints/checkout/predict';
+const ROUTE = `${QUICK}?route`;
+const HOST = 'Host: localhost';
+const JSON_TYPE = 'Content-Type: application/json';
+const BODY = '{"inputs":[{"customer":"ada","amount":1}]}';
+const GARBAGE = 'GARBAGE\r\n\r\n';
+
+const keptAlive = (method: string, path: string, headers: readonly string[], body?: string): string =>
+  request(method, path, [HOST, ...headers], body).replace('Connection: close\r\n', '');
+const statuses = (text: string): number[] =>
+  [...text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status]) => Number(status));
+const connections = (): Promise<number> =>
+  new Promise((resolve) => open.serving.server.server.getConnections((_error, count) => resolve(count)));
+
+describe('garbage behind requests that are not answered yet', () => {
+  it.each([
+    ['predictions', QUICK],
+    ['predictions of the route', ROUTE],
+  ])('leaves them their answers, and gets its own after them: %s', async (_what, path) => {
+    const one = (id: string): string => keptAlive('POST', path, [`X-Request-Id: ${id}`], BODY);
+    const { text, isClosed } = await rawHttp(url, [`${one('a')}${one('b')}${one('c')}${GARBAGE}`], {
+      limitMs: LATE_MS,
+    });
+    expect({ statuses: statuses(text), isClosed }).toEqual({ statuses: [200, 200, 200, 400], isClosed: true });
+    expect([...text.matchAll(/x-request-id: (\w)\r/g)].map(([, id]) => id)).toEqual(['a', 'b', 'c']);
+    expect(text.slice(text.indexOf('HTTP/1.1 400'))).toContain('application/problem+json');
+  });
+
+  it('that goes on is answered once', async () => {
+    const parts = [keptAlive('POST', ROUTE, [], BODY), ...Array.from({ length: 20 }, () => GARBAGE)];
+    const { text, isClosed } = await rawHttp(url, parts, { limitMs: LATE_MS });
+    expect({ statuses: statuses(text), isClosed }).toEqual({ statuses: [200, 400], isClosed: true });
+  });
+
+  it('in a body is the answer to that body, after those before it', async () => {
+    const chunks = keptAlive('POST', '/v1/features/read', [JSON_TYPE, 'Transfer-Encoding: chunked']);
+    const { text, isClosed } = await rawHttp(url, [`${keptAlive('POST', ROUTE, [], BODY)}${chunks}zz\r\n`], {
+      limitMs: LATE_MS,
+    });
+    expect({ statuses: statuses(text), isClosed }).toEqual({ statuses: [200, 400], isClosed: true });
+  });
+
+  it('has no answer where the one before closes the connection', async () => {
+    const last = request('POST', ROUTE, [HOST], BODY);
+    const { text, isClosed } = await rawHttp(url, [`${last}${GARBAGE}`], { limitMs: LATE_MS });
+    expect({ statuses: statuses(text), isClosed }).toEqual({ statuses: [200], isClosed: true });
+  });
+
+  it('whatever it is, in whichever pieces it comes, and whatever is before it', async () => {
+    const good: readonly (readonly [string, number])[] = [
+      [keptAlive('POST', QUICK, [], BODY), 200],
+      [keptAlive('POST', ROUTE, [], BODY), 200],
+      [keptAlive('POST', QUICK, [], '{'), 400],
+      [keptAlive('GET', '/health/live', []), 200],
+      [keptAlive('GET', '/v1/nothing', []), 404],
+    ];
+    const garbage = fc.constantFrom(
+      GARBAGE,
+      '\0',
+      'GET\r\n',
+      'GET / HTTP/9.9\r\n\r\n',
+      'GET / HTTP/1.1\r\nNo Name: x\r\n\r\n',
+    );
+    const before = fc.array(fc.constantFrom(...good), { maxLength: 6 });
+    const cuts = fc.array(fc.nat(2000), { maxLength: 4 });
+    await fc.assert(
+      fc.asyncProperty(before, garbage, cuts, fc.boolean(), async (requests, last, at, halfClose) => {
+        const whole = requests.map(([text]) => text).join('') + last;
+        const bounds = [0, ...at.filter((cut) => cut < whole.length).sort((one, other) => one - other), whole.length];
+        const pieces = bounds.slice(1).map((end, piece) => whole.slice(bounds[piece], end));
+        const { text, isClosed } = await rawHttp(url, pieces, { limitMs: LATE_MS, halfClose });
+        const expected = [...requests.map(([, status]) => status), 400];
+        expect({ statuses: statuses(text), isClosed }).toEqual({ statuses: expected, isClosed: true });
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('waits for no answer that has no end: the connection is closed', async () => {
+    const raw = await openRaw(url);
+    raw.socket.write(keptAlive('GET', '/v1/monitoring/stream', []));
+    await expect.poll(raw.text, { timeout: LATE_MS }).toContain('text/event-stream');
+    raw.socket.write(GARBAGE);
+    const startMs = performance.now();
+    await raw.closed;
+    expect(performance.now() - startMs).toBeLessThan(LATE_MS);
+    expect(statuses(raw.text())).toEqual([200]);
+    raw.socket.destroy();
+    await expect.poll(connections, { timeout: LATE_MS }).toBe(0);
+  });
+});
+
+describe('a request that is answered before its body has come', () => {
+  it.each<[string, string, number, readonly string[]]>([
+    ['too large', QUICK, 413, ['Content-Length: 70000']],
+    ['of another type', QUICK, 415, ['Content-Type: text/plain', 'Content-Length: 100']],
+    ['from another page', QUICK, 403, ['Origin: https://evil.example', 'Content-Length: 100']],
+    ['in chunks, from another page', QUICK, 403, ['Origin: https://evil.example', 'Transfer-Encoding: chunked']],
+  ])('has no second answer when the rest is late or no body: %s', async (_what, path, status, headers) => {
+    const type = headers.some((line) => line.startsWith('Content-Type')) ? [] : [JSON_TYPE];
+    const head = keptAlive('POST', path, [...type, ...headers]);
+    const late = rawHttp(url, [head], { limitMs: LATE_MS });
+    const raw = await openRaw(url);
+    raw.socket.write(head);
+    await expect.poll(raw.text, { interval: 5, timeout: LATE_MS }).toContain(`HTTP/1.1 ${status}`);
+    raw.socket.write('zz\r\nzz\r\n');
+    await raw.closed;
+    raw.socket.destroy();
+    expect(statuses(raw.text())).toEqual([status]);
+    const { text, isClosed } = await late;
+    expect({ statuses: statuses(text), isClosed }).toEqual({ statuses: [status], isClosed: true });
+    await expect.poll(connections, { timeout: LATE_MS }).toBe(0);
+  });
+});
+
+describe('a body that was read whole', () => {
+  it.each([
+    ['a prediction', QUICK],
+    ['a prediction of the route', ROUTE],
+    ['another request', '/v1/features/read'],
+  ])('keeps its connection whatever is wrong with it: %s', async (_what, path) => {
+    for (const body of ['{', '"\\ud800"', '[]', '{"inputs":1}']) {
+      const parts = [keptAlive('POST', path, [], body), request('POST', QUICK, [HOST], BODY)];
+      const { text } = await rawHttp(url, parts, { limitMs: LATE_MS });
+      expect(statuses(text)).toEqual([400, 200]);
+      expect(text.slice(0, text.lastIndexOf('HTTP/1.1 200')).toLowerCase()).not.toContain('connection: close');
+    }
+  });
+});
+
+/** The whole of the first answer's document. */
+const problemOf = (text: string): Record<string, unknown> => {
+  const body = /^\{"type":.*?"errors":\[.*?\]\}/m.exec(text)?.[0];
+  if (body === undefined) throw new Error(`no problem document in ${text}`);
+  return JSON.parse(body) as Record<string, unknown>;
+};
+
+describe('HEAD', () => {
+  it.each(['/health/live', '/health/ready'])('of health is answered as GET is, without a body: %s', async (path) => {
+    const [got, head] = await Promise.all(
+      ['GET', 'HEAD'].map((method) =>
+        rawHttp(url, [keptAlive(method, path, ['X-Request-Id: mine']), request(method, path, [HOST])]),
+      ),
+    );
+    const heads = (text = ''): string[] =>
+      [...text.matchAll(/HTTP\/1\.1 [\s\S]*?\r\n\r\n/g)].map(([lines]) =>
+        lines.replace(/date:.*|x-request-id:.*/gi, ''),
+      );
+    expect(heads(head?.text)).toEqual(heads(got?.text));
+    expect(statuses(head?.text ?? '')).toEqual([200, 200]);
+    expect(head?.text).toMatch(/content-length: [1-9]/);
+    expect(head?.text).not.toContain('"status"');
+  });
+
+  it('of anything else is told what there is', async () => {
+    const { status, text } = await rawHttp(url, [request('HEAD', '/v1/endpoints', [HOST])]);
+    expect(status).toBe(405);
+    expect(text.toLowerCase()).toContain('allow: get\r\n');
+    expect((await rawHttp(url, [request('DELETE', '/health/live', [HOST])])).text).toContain('allow: GET, HEAD\r\n');
+  });
+});
+
+describe('Expect', () => {
+  const expecting = (path: string, expectation: string, length = BODY.length): string =>
+    keptAlive('POST', path, [JSON_TYPE, `Content-Length: ${length}`, `Expect: ${expectation}`, 'X-Request-Id: mine']);
+
+  it.each([QUICK, ROUTE, '/health/live'])(
+    'of anything but 100-continue is a problem that says so: %s',
+    async (path) => {
+      const { text, status, isClosed } = await rawHttp(url, [expecting(path, 'a-miracle')], { limitMs: LATE_MS });
+      expect({ status, isClosed }).toEqual({ status: 400, isClosed: true });
+      expect(text).toContain('content-type: application/problem+json');
+      expect(problemOf(text)).toMatchObject({
+        code: 'HR_INVALID',
+        request_id: 'mine',
+        errors: [{ path: 'Expect', message: 'expected 100-continue, got "a-miracle"' }],
+      });
+    },
+  );
+
+  it('of 100-continue is told to go on, and answered', async () => {
+    for (const path of [QUICK, ROUTE]) {
+      const raw = await openRaw(url);
+      raw.socket.write(expecting(path, '100-Continue'));
+      await expect.poll(raw.text, { timeout: LATE_MS }).toBe('HTTP/1.1 100 Continue\r\n\r\n');
+      raw.socket.write(BODY);
+      await expect.poll(() => statuses(raw.text()), { timeout: LATE_MS }).toEqual([100, 200]);
+      raw.socket.destroy();
+    }
+  });
+
+  it('of 100-continue for a body over the limit is answered at once, and not told to go on', async () => {
+    for (const path of [QUICK, ROUTE, '/v1/features/read']) {
+      const raw = await openRaw(url);
+      const startMs = performance.now();
+      raw.socket.write(expecting(path, '100-continue', 70_000));
+      await expect.poll(raw.text, { interval: 5, timeout: LATE_MS }).toContain('"code":"HR_TOO_LARGE"');
+      expect(performance.now() - startMs).toBeLessThan(BODY_TIMEOUT_MS - 300);
+      await raw.closed;
+      raw.socket.destroy();
+      expect(statuses(raw.text())).toEqual([413]);
+      expect(raw.text().toLowerCase()).toContain('connection: close');
+    }
+  });
+
+  it('of a client of HTTP/1.0 is nothing', async () => {
+    const head = `GET /health/live HTTP/1.0\r\n${HOST}\r\nExpect: a-miracle\r\n\r\n`;
+    expect((await rawHttp(url, [head], { limitMs: LATE_MS })).status).toBe(200);
+  });
+});
+
+describe('Host', () => {
+  const length = `Content-Length: ${BODY.length}`;
+  const ask = (method: string, path: string, hosts: readonly string[]): string =>
+    [`${method} ${path} HTTP/1.1`, ...hosts, JSON_TYPE, length, 'X-Request-Id: mine', '', BODY].join('\r\n');
+  const places = [
+    ['GET', '/health/live'],
+    ['POST', QUICK],
+    ['POST', ROUTE],
+    ['GET', '/nothing'],
+  ] as const;
+
+  it.each(places)('that is missing is a problem that says so: %s %s', async (method, path) => {
+    const { text, status, isClosed } = await rawHttp(url, [ask(method, path, [])], { limitMs: LATE_MS });
+    expect({ status, isClosed }).toEqual({ status: 400, isClosed: true });
+    expect(text).toContain('content-type: application/problem+json');
+    expect(problemOf(text)).toMatchObject({
+      code: 'HR_INVALID',
+      request_id: 'mine',
+      errors: [{ path: 'Host', message: 'expected one, as HTTP/1.1 asks, got none' }],
+    });
+  });
+
+  it.each(places)('that came twice is a problem that says so: %s %s', async (method, path) => {
+    const hosts = [HOST, 'HOST: evil.example'];
+    for (const both of [hosts, hosts.toReversed(), [HOST, HOST]]) {
+      const { text, status, isClosed } = await rawHttp(url, [ask(method, path, both)], { limitMs: LATE_MS });
+      expect({ status, isClosed }).toEqual({ status: 400, isClosed: true });
+      expect(text).toContain('content-type: application/problem+json');
+      const names = both.map((line) => line.slice(6)).join(', ');
+      expect(problemOf(text)).toMatchObject({
+        code: 'HR_INVALID',
+        request_id: 'mine',
+        errors: [{ path: 'Host', message: `expected one, got 2: "${names}"` }],
+      });
+    }
+  });
+});
