@@ -3,7 +3,7 @@
 import { type Context, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, TraceFlags } from '@opentelemetry/api';
 import type { Span as OtelSpan, Tracer } from '@opentelemetry/api';
 import { type Span, toHeadraceError } from '../../core/index.ts';
-import { failureKind, type RequestSpan, type Tracing } from '../../monitoring/index.ts';
+import { failureKind, parseTraceparent, type RequestSpan, type Tracing } from '../../monitoring/index.ts';
 
 /** `shutdown` is the SDK's: sends what is waiting. */
 export function createTracing(tracer: Tracer, shutdown: () => Promise<void>): Tracing {
@@ -16,15 +16,13 @@ export function createTracing(tracer: Tracer, shutdown: () => Promise<void>): Tr
   };
 }
 
-const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/;
-
-/** Where a request comes from, by its header; one that is not valid is left alone, as the standard asks. */
+/** Where a request comes from, by its header. */
 function parentOf(traceparent: string | undefined): Context {
-  if (traceparent === undefined) return ROOT_CONTEXT;
-  const [, traceId, spanId, flags] = TRACEPARENT.exec(traceparent) ?? [];
-  if (traceId === undefined || spanId === undefined || flags === undefined) return ROOT_CONTEXT;
-  const traceFlags = Number.parseInt(flags, 16) & TraceFlags.SAMPLED;
-  return trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags, isRemote: true });
+  const parent = parseTraceparent(traceparent);
+  if (parent === undefined) return ROOT_CONTEXT;
+  const { traceId, parentId, isSampled } = parent;
+  const traceFlags = isSampled ? TraceFlags.SAMPLED : TraceFlags.NONE;
+  return trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId: parentId, traceFlags, isRemote: true });
 }
 
 // A class, since one is made for every span of a sampled request: its methods are made once.
