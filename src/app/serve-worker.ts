@@ -22,6 +22,7 @@ import { openServerSecurity } from './open-security.ts';
 import { packageVersion } from './package-version.ts';
 import { presentIngestion, presentModels } from './present-status.ts';
 import { releaseStartMemory } from './release-start-memory.ts';
+import { WRITER_LIMIT_MS } from './stop-limits.ts';
 import { createStop } from './stop-serving.ts';
 import { collected } from './telemetry/collected.ts';
 import { telemetrySettings } from './telemetry/telemetry-settings.ts';
@@ -126,6 +127,7 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
       maxRows: values['server.maxRows'],
       requestTimeoutMs: values['server.requestTimeoutMs'],
     },
+    writerLimitMs: WRITER_LIMIT_MS,
   });
   const views = async (hasTrainingSets: boolean) => {
     const versions = await app.keptVersions({ hasTrainingSets });

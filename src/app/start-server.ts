@@ -5,6 +5,7 @@ import { isInForce } from '../registry/index.ts';
 import { endDespite } from './end-despite.ts';
 import { checkHost, isLoopback } from './loopback.ts';
 import { outliveReaders } from './outlive-readers.ts';
+import type { RunningServer } from './running-server.ts';
 import { takesTokens } from './takes-tokens.ts';
 import { telemetrySettings } from './telemetry/telemetry-settings.ts';
 
@@ -16,13 +17,6 @@ export interface StartServer {
   readonly port?: number | undefined;
   readonly workers?: number | undefined;
   readonly insecure?: boolean | undefined;
-}
-
-export interface RunningServer {
-  readonly url: string;
-  readonly workers: number;
-  /** Graceful. */
-  stop(): Promise<void>;
 }
 
 /**

@@ -3,6 +3,8 @@
 
 /** For the logs' last flush, the writer's end and the models, all at once. */
 export const CLOSE_LIMIT_MS = 3000;
+/** Of which the writer of pushed events gets so much: what else the planes have to close comes after it. */
+export const WRITER_LIMIT_MS = CLOSE_LIMIT_MS - 500;
 /** Of which models get so much: nobody waits for what they still run. */
 export const MODELS_LIMIT_MS = 1000;
 /** Then for what telemetry has left to send. */

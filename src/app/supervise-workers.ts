@@ -8,7 +8,7 @@ import { type Clock, type ErrorCode, ERRORS, HeadraceError, type Logger } from '
 import type { Totals, Tracing } from '../monitoring/index.ts';
 import { createTotalsOwner, type WorkerEnd } from './own-totals.ts';
 import { packageVersion } from './package-version.ts';
-import type { RunningServer } from './start-server.ts';
+import type { RunningServer } from './running-server.ts';
 import { KILL_LIMIT_MS } from './stop-limits.ts';
 import { collected } from './telemetry/collected.ts';
 import type { CollectedMetrics } from './telemetry/otlp-metrics.ts';

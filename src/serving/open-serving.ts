@@ -21,8 +21,6 @@ export interface ServingPlanes {
 const POLL_MS = 300;
 /** How soon a run that asks is answered. */
 const LOOK_MS = 200;
-/** For the writer's end: less than a server that stops waits for all of this. */
-const CLOSE_LIMIT_MS = 2500;
 
 export async function openServing(deps: ServingDeps): Promise<ServingPlanes> {
   const snapshots = await openSnapshots(deps);
@@ -40,7 +38,7 @@ export async function openServing(deps: ServingDeps): Promise<ServingPlanes> {
     versions: () => snapshots.versions(),
     refresh: () => snapshots.catchUp(),
     lookEveryMs: LOOK_MS,
-    closeLimitMs: CLOSE_LIMIT_MS,
+    closeLimitMs: deps.writerLimitMs,
   });
   deps.monitor.watchPushes(() => {
     const { writer } = ingestion.status();

@@ -35,6 +35,8 @@ export interface ServingDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits: ServingLimits;
+  /** How long the writer of pushed events has for its end. */
+  readonly writerLimitMs: number;
 }
 
 export interface ServingLimits {

@@ -1,0 +1,8 @@
+// A server that runs, whether in this process or in workers.
+
+export interface RunningServer {
+  readonly url: string;
+  readonly workers: number;
+  /** Graceful. */
+  stop(): Promise<void>;
+}
