@@ -5,4 +5,6 @@ export interface RunningServer {
   readonly workers: number;
   /** Graceful. */
   stop(): Promise<void>;
+  /** A stop, running or to come, gives balancers no time to notice. */
+  hurry(): void;
 }

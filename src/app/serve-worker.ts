@@ -22,7 +22,7 @@ import { openServerSecurity } from './open-security.ts';
 import { packageVersion } from './package-version.ts';
 import { presentIngestion, presentModels } from './present-status.ts';
 import { releaseStartMemory } from './release-start-memory.ts';
-import { WRITER_LIMIT_MS } from './stop-limits.ts';
+import { drainLimits, WRITER_LIMIT_MS } from './stop-limits.ts';
 import { createStop } from './stop-serving.ts';
 import { collected } from './telemetry/collected.ts';
 import { telemetrySettings } from './telemetry/telemetry-settings.ts';
@@ -57,6 +57,7 @@ export interface Serving {
   readonly roles: HttpServer['roles'];
   /** Graceful; a second call gives the same promise. The app stays the caller's to close. */
   stop(): Promise<void>;
+  hurry(): void;
   /** Whether a model runs in a thread, stopped or not: see `endDespite`. */
   isModelRunning(): boolean;
 }
@@ -180,10 +181,10 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
   guard.followTls(server.server);
   const reporting = setInterval(() => figures.report(), REPORT_EVERY_MS);
   reporting.unref();
-  const stop = createStop({
+  const { stop, hurry } = createStop({
     planes,
     server,
-    drainLimitMs: values['server.drainTimeoutMs'],
+    drain: drainLimits(values),
     logger,
     parts: { predictionLog, guard, models, monitor, tracing },
     lastFigures() {
@@ -203,9 +204,11 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
       roles,
       security: guard.security,
       stop,
+      hurry,
       isModelRunning: runtime.isRunning,
     };
   } catch (thrown) {
+    hurry();
     await stop();
     const { code = '' } = thrown as { readonly code?: string };
     if (code === '') throw thrown;

@@ -6,6 +6,7 @@ import { endDespite } from './end-despite.ts';
 import { checkHost, isLoopback } from './loopback.ts';
 import { outliveReaders } from './outlive-readers.ts';
 import type { RunningServer } from './running-server.ts';
+import { drainLimits } from './stop-limits.ts';
 import { takesTokens } from './takes-tokens.ts';
 import { telemetrySettings } from './telemetry/telemetry-settings.ts';
 
@@ -39,7 +40,7 @@ export async function startServer(app: App, options: StartServer): Promise<Runni
     const { serveInProcess } = await import('./serve-worker.ts');
     const serving = await serveInProcess(app, { host, port, isInsecure, releasesMemory: true });
     endDespite(serving.isModelRunning);
-    return { url: serving.url, workers, stop: () => serving.stop() };
+    return { url: serving.url, workers, stop: () => serving.stop(), hurry: () => serving.hurry() };
   }
   // Once here, so that workers do not race to make the tables.
   const registry = await app.registry();
@@ -51,7 +52,7 @@ export async function startServer(app: App, options: StartServer): Promise<Runni
     clock: app.clock,
     telemetry: telemetrySettings(values, app.environment),
     logger: app.logger,
-    drainTimeoutMs: values['server.drainTimeoutMs'],
+    drain: drainLimits(values),
     start: { config: file, host, port, isInsecure },
   });
 }
@@ -62,10 +63,15 @@ async function isGuarded(app: App): Promise<boolean> {
   return (await (await app.registry()).keys.list()).some((key) => isInForce(key, now));
 }
 
-/** Resolves when the process is asked to stop. */
+/** Resolves when the process is asked to stop. A signal that comes after that ends it, unless somebody waits for it as well. */
 export function stopSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
-    process.once('SIGTERM', () => resolve('SIGTERM'));
-    process.once('SIGINT', () => resolve('SIGINT'));
+    const signalled = (signal: NodeJS.Signals): void => {
+      for (const one of STOP_SIGNALS) process.off(one, signalled);
+      resolve(signal);
+    };
+    for (const signal of STOP_SIGNALS) process.on(signal, signalled);
   });
 }
+
+const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const;

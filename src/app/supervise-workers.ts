@@ -9,7 +9,7 @@ import type { Totals, Tracing } from '../monitoring/index.ts';
 import { createTotalsOwner, type WorkerEnd } from './own-totals.ts';
 import { packageVersion } from './package-version.ts';
 import type { RunningServer } from './running-server.ts';
-import { KILL_LIMIT_MS } from './stop-limits.ts';
+import { type DrainLimits, killLimitMs } from './stop-limits.ts';
 import { collected } from './telemetry/collected.ts';
 import type { CollectedMetrics } from './telemetry/otlp-metrics.ts';
 import type { TelemetrySettings } from './telemetry/telemetry-settings.ts';
@@ -20,7 +20,7 @@ export interface Supervise {
   readonly start: Omit<WorkerStart, 'compacts' | 'serverId'>;
   /** A worker has ended, however it did: nobody is to wait for it. Never throws. */
   readonly onEnd: (serverId: string) => Promise<void>;
-  readonly drainTimeoutMs: number;
+  readonly drain: DrainLimits;
   readonly clock: Clock;
   /** Undefined: nothing is sent. */
   readonly telemetry: TelemetrySettings | undefined;
@@ -105,26 +105,39 @@ export async function superviseWorkers(given: Supervise): Promise<RunningServer>
       });
     }, backoffMs);
   };
-  const stop = async (): Promise<void> => {
-    isStopping = true;
-    const exits = [...running].map((worker) => new Promise<void>((resolve) => worker.once('exit', () => resolve())));
-    for (const worker of running) if (worker.isConnected()) worker.send({ kind: 'stop' } satisfies ToWorker);
-    const killer = setTimeout(() => {
+  const tell = (message: ToWorker): void => {
+    for (const worker of running) if (worker.isConnected()) worker.send(message);
+  };
+  let killer: NodeJS.Timeout | undefined;
+  const killAfter = (limitMs: number): void => {
+    clearTimeout(killer);
+    killer = setTimeout(() => {
       for (const worker of running) {
         logger.error({ pid: worker.process.pid }, 'a worker did not stop in time and is killed');
         worker.process.kill('SIGKILL');
       }
-    }, given.drainTimeoutMs + KILL_LIMIT_MS);
+    }, limitMs);
+  };
+  const stop = async (): Promise<void> => {
+    isStopping = true;
+    const exits = [...running].map((worker) => new Promise<void>((resolve) => worker.once('exit', () => resolve())));
+    tell({ kind: 'stop' });
+    killAfter(killLimitMs(given.drain));
     await Promise.all(exits);
     clearTimeout(killer);
     // With the last that they counted.
     await telemetry?.shutdown();
   };
+  const hurry = (): void => {
+    tell({ kind: 'hurry' });
+    if (killer !== undefined) killAfter(killLimitMs({ ...given.drain, delayMs: 0 }));
+  };
 
   try {
     const urls = await Promise.all(Array.from({ length: given.workers }, (_, index) => fork(index === 0)));
-    return { url: urls[0] ?? '', workers: given.workers, stop };
+    return { url: urls[0] ?? '', workers: given.workers, stop, hurry };
   } catch (thrown) {
+    hurry();
     await stop();
     throw thrown;
   }

@@ -18,6 +18,8 @@ export interface WorkerStart {
 
 export type ToWorker =
   | { readonly kind: 'stop' }
+  /** Give balancers no time to notice that you stop. */
+  | { readonly kind: 'hurry' }
   /** Report what you have counted until now, and say so. */
   | { readonly kind: 'collect'; readonly gathering: number }
   /** What you asked for. */

@@ -29,7 +29,10 @@ export const serveCommand = defineCommand({
       text: `Serving ${server.url} (docs: ${server.url}/docs)`,
     });
     const signal = await stopped;
-    app.logger.info({ signal }, 'stopping');
+    const drainDelayMs = app.config.values['server.drainDelayMs'];
+    app.logger.info({ signal, drainDelayMs }, 'stopping');
+    // Without a delay a second signal ends the process, as it does elsewhere.
+    if (drainDelayMs > 0) void stopSignal().then(() => server.hurry());
     await server.stop();
     app.logger.info({}, 'stopped');
     // What still holds the process (a store that closes slowly) does not hold it for long.
