@@ -4,7 +4,6 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { FastifyInstance } from 'fastify';
 import { viewMetrics, viewStatuses } from '../control/index.ts';
-import { HeadraceError } from '../core/index.ts';
 import type { LiveFigures, TotalsChannel } from '../monitoring/index.ts';
 import {
   createBytesInFlight,
@@ -17,6 +16,7 @@ import {
   type Security,
   type ServingPlanes,
 } from '../serving/index.ts';
+import { cannotListen } from './cannot-listen.ts';
 import type { App } from './open-app.ts';
 import { openServerSecurity } from './open-security.ts';
 import { packageVersion } from './package-version.ts';
@@ -46,9 +46,8 @@ export interface ServeOptions {
   readonly stats?: (own: LiveFigures) => LiveStats;
 }
 
-export interface Serving {
-  /** Such as http://127.0.0.1:8080 */
-  readonly url: string;
+/** All that serves, but for its listening. */
+export interface Prepared {
   readonly planes: ServingPlanes;
   readonly server: FastifyInstance;
   readonly figures: LiveFigures;
@@ -60,10 +59,22 @@ export interface Serving {
   hurry(): void;
   /** Whether a model runs in a thread, stopped or not: see `endDespite`. */
   isModelRunning(): boolean;
+  /** Gives the URL, such as http://127.0.0.1:8080. Throws HR_CONFIG when the address cannot be had: then all is closed. */
+  listen(): Promise<string>;
+}
+
+export interface Serving extends Omit<Prepared, 'listen'> {
+  readonly url: string;
 }
 
 /** Opens what serving needs and listens. Throws HR_CONFIG when the address cannot be had. */
 export async function serveInProcess(app: App, options: ServeOptions): Promise<Serving> {
+  const { listen, ...prepared } = await prepareServing(app, options);
+  return { ...prepared, url: await listen() };
+}
+
+/** Opens what serving needs. */
+export async function prepareServing(app: App, options: ServeOptions): Promise<Prepared> {
   const { values } = app.config;
   const { clock, logger } = app;
   const { host, isInsecure = false } = options;
@@ -192,32 +203,27 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
       figures.report();
     },
   });
-  try {
-    await learnTotals(figures);
-    if (options.releasesMemory === true) releaseStartMemory(logger);
-    const url = await server.listen({ host: options.host, port: options.port });
-    return {
-      url,
-      planes,
-      server,
-      figures,
-      roles,
-      security: guard.security,
-      stop,
-      hurry,
-      isModelRunning: runtime.isRunning,
-    };
-  } catch (thrown) {
-    hurry();
-    await stop();
-    const { code = '' } = thrown as { readonly code?: string };
-    if (code === '') throw thrown;
-    throw new HeadraceError(
-      'HR_CONFIG',
-      `cannot listen on ${options.host} port ${options.port} (${code}). Choose another with --port.`,
-      { cause: thrown },
-    );
-  }
+  return {
+    planes,
+    server,
+    figures,
+    roles,
+    security: guard.security,
+    stop,
+    hurry,
+    isModelRunning: runtime.isRunning,
+    async listen() {
+      try {
+        await learnTotals(figures);
+        if (options.releasesMemory === true) releaseStartMemory(logger);
+        return await server.listen({ host: options.host, port: options.port });
+      } catch (thrown) {
+        hurry();
+        await stop();
+        throw cannotListen(options.host, options.port, thrown);
+      }
+    },
+  };
 }
 
 // What a scrape tells first must be no less than what other workers have told.

@@ -7,6 +7,7 @@ import { checkHost, isLoopback } from './loopback.ts';
 import { outliveReaders } from './outlive-readers.ts';
 import type { RunningServer } from './running-server.ts';
 import { drainLimits } from './stop-limits.ts';
+import type { WorkerLimits } from './supervise-workers.ts';
 import { takesTokens } from './takes-tokens.ts';
 import { telemetrySettings } from './telemetry/telemetry-settings.ts';
 
@@ -18,6 +19,8 @@ export interface StartServer {
   readonly port?: number | undefined;
   readonly workers?: number | undefined;
   readonly insecure?: boolean | undefined;
+  /** Of a primary of several workers; tests have less patience. */
+  readonly limits?: Partial<WorkerLimits> | undefined;
 }
 
 /**
@@ -53,6 +56,7 @@ export async function startServer(app: App, options: StartServer): Promise<Runni
     telemetry: telemetrySettings(values, app.environment),
     logger: app.logger,
     drain: drainLimits(values),
+    limits: options.limits,
     start: { config: file, host, port, isInsecure },
   });
 }

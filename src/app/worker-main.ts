@@ -6,7 +6,7 @@ import { endDespite } from './end-despite.ts';
 import { openApp } from './open-app.ts';
 import { outlivePrimary, outliveReaders } from './outlive-readers.ts';
 import { allTold, primaryChannel, tell } from './primary-channel.ts';
-import { serveInProcess } from './serve-worker.ts';
+import { prepareServing } from './serve-worker.ts';
 import { SERVING_QUERY_TIMEOUT_MS, stopSignal } from './start-server.ts';
 import { type DrainLimits, drainLimits, killLimitMs, STORES_LIMIT_MS } from './stop-limits.ts';
 import type { ToWorker, WorkerStart } from './worker-messages.ts';
@@ -35,12 +35,12 @@ async function work(): Promise<void> {
         if (message.kind === kind) resolve();
       });
     });
-  const [toldToStop, toldToHurry] = [told('stop'), told('hurry')];
+  const [toldToListen, toldToStop, toldToHurry] = [told('listen'), told('stop'), told('hurry')];
   const app = await openApp({ config: start.config, queryTimeoutMs: SERVING_QUERY_TIMEOUT_MS });
   try {
     // A worker without definitions could only refuse: one that starts again after a crash waits until they are back.
     await app.applied();
-    const serving = await serveInProcess(app, {
+    const serving = await prepareServing(app, {
       host: start.host,
       port: start.port,
       isInsecure: start.isInsecure,
@@ -55,13 +55,17 @@ async function work(): Promise<void> {
       serving.figures.report();
       tell({ kind: 'collected', gathering: message.gathering });
     });
-    tell({ kind: 'listening', url: serving.url });
-    const signalled = stopSignal();
     const drain = drainLimits(app.config.values);
+    const signalled = stopSignal();
+    const stopped = Promise.race([toldToStop, orphaned(drain), signalled]).then(() => 'stopped' as const);
     void toldToHurry.then(() => serving.hurry());
     // Not the first one: it may be that which the primary was told to stop by.
     if (drain.delayMs > 0) void signalled.then(() => stopSignal()).then(() => serving.hurry());
-    await Promise.race([toldToStop, orphaned(drain), signalled]);
+    tell({ kind: 'up', isReady: serving.planes.control.readiness().isReady });
+    // Nobody is connected to one that does not listen.
+    if ((await Promise.race([stopped, toldToListen])) === 'stopped') serving.hurry();
+    else tell({ kind: 'listening', url: await serving.listen() });
+    await stopped;
     await serving.stop();
     await allTold();
   } finally {
