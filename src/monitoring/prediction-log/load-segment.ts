@@ -11,6 +11,7 @@ import {
   VARCHAR,
 } from '@duckdb/node-api';
 import type { DataType, Micros, Value } from '../../core/index.ts';
+import { CHUNK_ROWS } from '../../storage/index.ts';
 import { type NamedSchema, readSchema } from './arm-schema.ts';
 import { KIND, readFrames } from './frame.ts';
 import { type FlatColumn, flatColumns } from './log-columns.ts';
@@ -55,7 +56,6 @@ export interface LoadOptions {
   readonly pause?: () => Promise<void>;
 }
 
-const CHUNK_ROWS = 2048;
 const FRAMES_A_TURN = 16 * CHUNK_ROWS;
 const OUTCOME_COLUMNS: readonly FlatColumn[] = [
   { name: 'prediction_id', type: VARCHAR },
