@@ -60,6 +60,23 @@ describe('a server with two workers', { timeout: 90_000 }, () => {
     }
   });
 
+  it('leaves nobody waiting whose connection was on its way when all workers died', async () => {
+    const server = await startServe(project, ['--workers', '2']);
+    try {
+      const workers = workersOf(primaryOf(server));
+      for (const pid of workers) process.kill(pid, 'SIGSTOP');
+      // One goes to each worker, the others wait in the primary.
+      const asked = Array.from({ length: 6 }, () => ask(false, `${server.url}/health/live`));
+      await pause(500);
+      const startMs = performance.now();
+      for (const pid of workers) process.kill(pid, 'SIGKILL');
+      await Promise.allSettled(asked);
+      expect(performance.now() - startMs).toBeLessThan(10_000);
+    } finally {
+      expect(await server.stop()).toBe(0);
+    }
+  });
+
   it('outlives the time in which no worker can be started', async () => {
     const hooks = { NODE_OPTIONS: `--import=${project.file('fails-to-fork.mjs')}` };
     const server = await startServe(project, ['--workers', '2'], hooks);
