@@ -42,7 +42,10 @@ beforeEach(async () => {
   headraceJson(project, ['models', 'register', 'returns', 'quarter.onnx']);
   server = await startServeWithLimits(project, { silenceMs: SILENCE_MS });
 }, 60_000);
-afterEach(() => project.remove());
+afterEach(() => {
+  server.process.kill('SIGKILL');
+  project.remove();
+});
 
 describe('a server with two workers', { timeout: 60_000 }, () => {
   it('replaces one that hangs, and who came to it is answered by another', async () => {

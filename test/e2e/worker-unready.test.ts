@@ -80,8 +80,11 @@ describe('a worker that is started again and is not ready', { timeout: 90_000 },
 
   it('stops at once while it waits', async () => {
     const server = await startServeWithLimits(project, { unreadyMs: 600_000 });
-    hide();
-    await replaceOne(server);
-    expect(await server.stop()).toBe(0);
+    try {
+      hide();
+      await replaceOne(server);
+    } finally {
+      expect(await server.stop()).toBe(0);
+    }
   });
 });
