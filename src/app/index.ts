@@ -23,10 +23,5 @@ export {
 } from './open-orchestrator.ts';
 export { registerModelFile, type RegisterModel } from './register-model.ts';
 export { environmentName, type Setting, SETTINGS, type SettingValues } from './settings.ts';
-export {
-  type RunningServer,
-  SERVING_QUERY_TIMEOUT_MS,
-  startServer,
-  type StartServer,
-  stopSignal,
-} from './start-server.ts';
+export { SERVING_QUERY_TIMEOUT_MS, startServer, type StartServer, stopSignal } from './start-server.ts';
+export { STORES_LIMIT_MS } from './stop-limits.ts';

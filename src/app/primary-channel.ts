@@ -29,7 +29,7 @@ export function primaryChannel(): TotalsChannel {
 }
 
 /** Resolves once what was sent has left this process. */
-export function told(): Promise<void> {
+export function allTold(): Promise<void> {
   return new Promise((resolve) => {
     if (!process.connected || process.send === undefined) return resolve();
     process.send({ kind: 'collected', gathering: 0 } satisfies FromWorker, () => resolve());

@@ -4,7 +4,6 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { FastifyInstance } from 'fastify';
 import { viewMetrics, viewStatuses } from '../control/index.ts';
-import { HeadraceError } from '../core/index.ts';
 import type { LiveFigures, TotalsChannel } from '../monitoring/index.ts';
 import {
   createBytesInFlight,
@@ -17,11 +16,13 @@ import {
   type Security,
   type ServingPlanes,
 } from '../serving/index.ts';
+import { cannotListen } from './cannot-listen.ts';
 import type { App } from './open-app.ts';
 import { openServerSecurity } from './open-security.ts';
 import { packageVersion } from './package-version.ts';
 import { presentIngestion, presentModels } from './present-status.ts';
 import { releaseStartMemory } from './release-start-memory.ts';
+import { drainLimits, WRITER_LIMIT_MS } from './stop-limits.ts';
 import { createStop } from './stop-serving.ts';
 import { collected } from './telemetry/collected.ts';
 import { telemetrySettings } from './telemetry/telemetry-settings.ts';
@@ -45,9 +46,8 @@ export interface ServeOptions {
   readonly stats?: (own: LiveFigures) => LiveStats;
 }
 
-export interface Serving {
-  /** Such as http://127.0.0.1:8080 */
-  readonly url: string;
+/** All that serves, but for its listening. */
+export interface Prepared {
   readonly planes: ServingPlanes;
   readonly server: FastifyInstance;
   readonly figures: LiveFigures;
@@ -56,12 +56,25 @@ export interface Serving {
   readonly roles: HttpServer['roles'];
   /** Graceful; a second call gives the same promise. The app stays the caller's to close. */
   stop(): Promise<void>;
+  hurry(): void;
   /** Whether a model runs in a thread, stopped or not: see `endDespite`. */
   isModelRunning(): boolean;
+  /** Gives the URL, such as http://127.0.0.1:8080. Throws HR_CONFIG when the address cannot be had: then all is closed. */
+  listen(): Promise<string>;
+}
+
+export interface Serving extends Omit<Prepared, 'listen'> {
+  readonly url: string;
 }
 
 /** Opens what serving needs and listens. Throws HR_CONFIG when the address cannot be had. */
 export async function serveInProcess(app: App, options: ServeOptions): Promise<Serving> {
+  const { listen, ...prepared } = await prepareServing(app, options);
+  return { ...prepared, url: await listen() };
+}
+
+/** Opens what serving needs. */
+export async function prepareServing(app: App, options: ServeOptions): Promise<Prepared> {
   const { values } = app.config;
   const { clock, logger } = app;
   const { host, isInsecure = false } = options;
@@ -126,6 +139,7 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
       maxRows: values['server.maxRows'],
       requestTimeoutMs: values['server.requestTimeoutMs'],
     },
+    writerLimitMs: WRITER_LIMIT_MS,
   });
   const views = async (hasTrainingSets: boolean) => {
     const versions = await app.keptVersions({ hasTrainingSets });
@@ -178,10 +192,10 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
   guard.followTls(server.server);
   const reporting = setInterval(() => figures.report(), REPORT_EVERY_MS);
   reporting.unref();
-  const stop = createStop({
+  const { stop, hurry } = createStop({
     planes,
     server,
-    drainLimitMs: values['server.drainTimeoutMs'],
+    drain: drainLimits(values),
     logger,
     parts: { predictionLog, guard, models, monitor, tracing },
     lastFigures() {
@@ -189,30 +203,27 @@ export async function serveInProcess(app: App, options: ServeOptions): Promise<S
       figures.report();
     },
   });
-  try {
-    await learnTotals(figures);
-    if (options.releasesMemory === true) releaseStartMemory(logger);
-    const url = await server.listen({ host: options.host, port: options.port });
-    return {
-      url,
-      planes,
-      server,
-      figures,
-      roles,
-      security: guard.security,
-      stop,
-      isModelRunning: runtime.isRunning,
-    };
-  } catch (thrown) {
-    await stop();
-    const { code = '' } = thrown as { readonly code?: string };
-    if (code === '') throw thrown;
-    throw new HeadraceError(
-      'HR_CONFIG',
-      `cannot listen on ${options.host} port ${options.port} (${code}). Choose another with --port.`,
-      { cause: thrown },
-    );
-  }
+  return {
+    planes,
+    server,
+    figures,
+    roles,
+    security: guard.security,
+    stop,
+    hurry,
+    isModelRunning: runtime.isRunning,
+    async listen() {
+      try {
+        await learnTotals(figures);
+        if (options.releasesMemory === true) releaseStartMemory(logger);
+        return await server.listen({ host: options.host, port: options.port });
+      } catch (thrown) {
+        hurry();
+        await stop();
+        throw cannotListen(options.host, options.port, thrown);
+      }
+    },
+  };
 }
 
 // What a scrape tells first must be no less than what other workers have told.

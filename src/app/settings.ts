@@ -247,6 +247,14 @@ export const SETTINGS = [
     help: 'Milliseconds that running requests have once the server is told to stop; then their connections are cut.',
   },
   {
+    key: 'server.drainDelayMs',
+    kind: 'integer',
+    default: 0,
+    min: 0,
+    max: 600_000,
+    help: 'Milliseconds that a server which is told to stop still takes connections and answers, while its readiness is 503: give a balancer as long as it takes to notice. Told again it waits no longer.',
+  },
+  {
     key: 'server.bodyTimeoutMs',
     kind: 'integer',
     default: 10_000,

@@ -5,6 +5,9 @@ import { isInForce } from '../registry/index.ts';
 import { endDespite } from './end-despite.ts';
 import { checkHost, isLoopback } from './loopback.ts';
 import { outliveReaders } from './outlive-readers.ts';
+import type { RunningServer } from './running-server.ts';
+import { drainLimits } from './stop-limits.ts';
+import type { WorkerLimits } from './supervise-workers.ts';
 import { takesTokens } from './takes-tokens.ts';
 import { telemetrySettings } from './telemetry/telemetry-settings.ts';
 
@@ -16,13 +19,8 @@ export interface StartServer {
   readonly port?: number | undefined;
   readonly workers?: number | undefined;
   readonly insecure?: boolean | undefined;
-}
-
-export interface RunningServer {
-  readonly url: string;
-  readonly workers: number;
-  /** Graceful. */
-  stop(): Promise<void>;
+  /** Of a primary of several workers; tests have less patience. */
+  readonly limits?: Partial<WorkerLimits> | undefined;
 }
 
 /**
@@ -45,7 +43,7 @@ export async function startServer(app: App, options: StartServer): Promise<Runni
     const { serveInProcess } = await import('./serve-worker.ts');
     const serving = await serveInProcess(app, { host, port, isInsecure, releasesMemory: true });
     endDespite(serving.isModelRunning);
-    return { url: serving.url, workers, stop: () => serving.stop() };
+    return { url: serving.url, workers, stop: () => serving.stop(), hurry: () => serving.hurry() };
   }
   // Once here, so that workers do not race to make the tables.
   const registry = await app.registry();
@@ -57,7 +55,8 @@ export async function startServer(app: App, options: StartServer): Promise<Runni
     clock: app.clock,
     telemetry: telemetrySettings(values, app.environment),
     logger: app.logger,
-    drainTimeoutMs: values['server.drainTimeoutMs'],
+    drain: drainLimits(values),
+    limits: options.limits,
     start: { config: file, host, port, isInsecure },
   });
 }
@@ -68,10 +67,15 @@ async function isGuarded(app: App): Promise<boolean> {
   return (await (await app.registry()).keys.list()).some((key) => isInForce(key, now));
 }
 
-/** Resolves when the process is asked to stop. */
+/** Resolves when the process is asked to stop. A signal that comes after that ends it, unless somebody waits for it as well. */
 export function stopSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
-    process.once('SIGTERM', () => resolve('SIGTERM'));
-    process.once('SIGINT', () => resolve('SIGINT'));
+    const signalled = (signal: NodeJS.Signals): void => {
+      for (const one of STOP_SIGNALS) process.off(one, signalled);
+      resolve(signal);
+    };
+    for (const signal of STOP_SIGNALS) process.on(signal, signalled);
   });
 }
+
+const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const;

@@ -1,16 +1,15 @@
-// A stop that drops nothing: readiness goes false, running requests end, logs flush, stores close. Every part is bounded, and
+// A stop that drops nothing: readiness goes false, balancers notice, running requests end, logs flush, stores close. Every part is bounded, and
 // none waits for another that it doesn't need: a stop that was asked for comes to its end.
 
 import type { FastifyInstance } from 'fastify';
 import { type Logger, within } from '../core/index.ts';
 import type { ServingPlanes } from '../serving/index.ts';
-import { CLOSE_LIMIT_MS, MODELS_LIMIT_MS, SEND_LIMIT_MS } from './stop-limits.ts';
+import { CLOSE_LIMIT_MS, type DrainLimits, MODELS_LIMIT_MS, SEND_LIMIT_MS } from './stop-limits.ts';
 
 export interface StopServing {
   readonly planes: Pick<ServingPlanes, 'drain' | 'close'>;
   readonly server: FastifyInstance;
-  /** How long running requests may take. */
-  readonly drainLimitMs: number;
+  readonly drain: DrainLimits;
   readonly logger: Logger;
   readonly parts: {
     readonly predictionLog: { close(): Promise<void> };
@@ -23,15 +22,24 @@ export interface StopServing {
   lastFigures(): void;
 }
 
-/** A second call gives the same promise. */
-export function createStop(stopped: StopServing): () => Promise<void> {
-  let stopping: Promise<void> | undefined;
-  return () => (stopping ??= stop(stopped));
+export interface Stop {
+  /** A second call gives the same promise. */
+  stop(): Promise<void>;
+  /** A stop, running or to come, gives balancers no time to notice. */
+  hurry(): void;
 }
 
-async function stop({ planes, server, drainLimitMs, logger, parts, lastFigures }: StopServing): Promise<void> {
+export function createStop(stopped: StopServing): Stop {
+  let stopping: Promise<void> | undefined;
+  const { promise: hurried, resolve: hurry } = Promise.withResolvers<void>();
+  return { stop: () => (stopping ??= stop(stopped, hurried)), hurry };
+}
+
+async function stop(stopped: StopServing, hurried: Promise<void>): Promise<void> {
+  const { planes, server, drain, logger, parts, lastFigures } = stopped;
   planes.drain();
-  await within(closeServer(server), drainLimitMs);
+  if (drain.delayMs > 0) await within(hurried, drain.delayMs);
+  await within(closeServer(server), drain.timeoutMs);
   // Whoever is still being answered past the limit is cut off, or the open socket would hold the process.
   server.server.closeAllConnections();
   const close = async (what: string, closing: PromiseLike<unknown>, limitMs = CLOSE_LIMIT_MS): Promise<void> => {

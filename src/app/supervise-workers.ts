@@ -1,32 +1,42 @@
-// The primary of several workers: starts them, starts a crashed one again (ever more slowly while it keeps crashing), stops
+// The primary of several workers: starts them, starts one again that crashed or hung (ever more slowly while it keeps crashing), stops
 // them gracefully, and owns the totals of what they count. It serves nothing itself.
 
-import cluster, { type Worker } from 'node:cluster';
 import { randomUUID } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
 import { type Clock, type ErrorCode, ERRORS, HeadraceError, type Logger } from '../core/index.ts';
-import type { Totals, Tracing } from '../monitoring/index.ts';
-import { createTotalsOwner, type WorkerEnd } from './own-totals.ts';
-import { packageVersion } from './package-version.ts';
-import type { RunningServer } from './start-server.ts';
-import { KILL_LIMIT_MS } from './stop-limits.ts';
-import { collected } from './telemetry/collected.ts';
-import type { CollectedMetrics } from './telemetry/otlp-metrics.ts';
+import { admitWorkers } from './admit-workers.ts';
+import { forkWorker, type WorkerProcess } from './fork-worker.ts';
+import { holdFreePort } from './hold-port.ts';
+import { createTotalsOwner } from './own-totals.ts';
+import type { RunningServer } from './running-server.ts';
+import type { DrainLimits } from './stop-limits.ts';
+import { stopWorkers } from './stop-workers.ts';
+import { sendTotals } from './telemetry/send-totals.ts';
 import type { TelemetrySettings } from './telemetry/telemetry-settings.ts';
-import type { FromWorker, ToWorker, WorkerStart } from './worker-messages.ts';
+import { watchWorkers } from './watch-workers.ts';
+import type { WorkerStart } from './worker-messages.ts';
 
 export interface Supervise {
   readonly workers: number;
   readonly start: Omit<WorkerStart, 'compacts' | 'serverId'>;
   /** A worker has ended, however it did: nobody is to wait for it. Never throws. */
   readonly onEnd: (serverId: string) => Promise<void>;
-  readonly drainTimeoutMs: number;
+  readonly drain: DrainLimits;
+  readonly limits?: Partial<WorkerLimits> | undefined;
   readonly clock: Clock;
   /** Undefined: nothing is sent. */
   readonly telemetry: TelemetrySettings | undefined;
   readonly logger: Logger;
 }
 
+/** A primary's patience. */
+export interface WorkerLimits {
+  /** A worker that has told nothing for so long hangs, and is killed. */
+  readonly silenceMs: number;
+  /** A worker in place of another takes connections after so long though it is not ready and others are. */
+  readonly unreadyMs: number;
+}
+
+const WORKER_LIMITS: WorkerLimits = { silenceMs: 30_000, unreadyMs: 30_000 };
 const FIRST_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 10_000;
 /** A worker that lived so long did not crash at its start. */
@@ -35,113 +45,111 @@ const HEALTHY_MS = 10_000;
 /** Resolves when every worker listens; throws what the first one that could not start says. */
 export async function superviseWorkers(given: Supervise): Promise<RunningServer> {
   const { logger } = given;
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  const exec = fileURLToPath(new URL(`./worker-main.${extension}`, import.meta.url));
-  const running = new Set<Worker>();
+  const limits = { ...WORKER_LIMITS, ...given.limits };
+  const running = new Set<WorkerProcess>();
+  const listening = new Set<WorkerProcess>();
   const owner = createTotalsOwner(given.clock);
-  const telemetry =
-    given.telemetry === undefined ? undefined : await sendFigures(owner.totals, given.telemetry, logger);
+  const telemetry = given.telemetry === undefined ? undefined : await sendTotals(owner.totals, given.telemetry, logger);
+  const heldPort = given.start.port === 0 ? await holdFreePort(given.start.host) : undefined;
+  const port = heldPort?.port ?? given.start.port;
+  const admission = admitWorkers({ limitMs: limits.unreadyMs, logger });
+  const watch = watchWorkers<WorkerProcess>({
+    limitMs: limits.silenceMs,
+    onSilent(worker, silentMs) {
+      logger.error({ pid: worker.pid, silentMs }, 'a worker told nothing for too long and is killed');
+      worker.kill();
+    },
+  });
+  const stopping = stopWorkers({ workers: running, drain: given.drain, logger });
   let isStopping = false;
   let backoffMs = FIRST_BACKOFF_MS;
 
-  const fork = (compacts: boolean): Promise<string> =>
+  const fork = (compacts: boolean, isReplacement: boolean): Promise<string> =>
     new Promise((resolve, reject) => {
-      // The settings hold for the workers forked from now on.
       const serverId = randomUUID();
-      const start: WorkerStart = { ...given.start, compacts, serverId };
-      cluster.setupPrimary({ exec, args: [JSON.stringify(start)] });
-      const worker = cluster.fork();
       const startMs = performance.now();
       let hasListened = false;
-      const end = endOf(worker);
+      const worker = forkWorker(
+        { ...given.start, port, compacts, serverId },
+        {
+          received(message) {
+            watch.heard(worker);
+            if (message.kind === 'up') {
+              const { isReady } = message;
+              void Promise.resolve(heldPort?.release()).then(() => admission.up(admitted, { isReady, isReplacement }));
+            } else if (message.kind === 'listening') {
+              hasListened = true;
+              listening.add(worker);
+              owner.joined(worker);
+              resolve(message.url);
+            } else if (message.kind === 'failed') {
+              const code = Object.hasOwn(ERRORS, message.code) ? (message.code as ErrorCode) : 'HR_INTERNAL';
+              reject(new HeadraceError(code, message.message));
+            } else {
+              if (message.kind === 'report') admission.reported(admitted, message.report.readings.isReady);
+              owner.received(worker, message);
+            }
+          },
+          // By us, or by Node's own cluster.
+          missing(reason) {
+            logger.warn({ pid: worker.pid, reason }, 'a worker is not there');
+            if (worker.pid !== undefined) return;
+            running.delete(worker);
+            reject(new HeadraceError('HR_INTERNAL', `a worker could not be started: ${reason}`));
+          },
+          hasOthers: () => [...listening].some((other) => other !== worker),
+          left() {
+            listening.delete(worker);
+            owner.left(worker);
+            admission.left(admitted);
+          },
+          ended({ code, signal }) {
+            running.delete(worker);
+            watch.left(worker);
+            void given.onEnd(serverId);
+            if (!hasListened)
+              reject(new HeadraceError('HR_INTERNAL', `a worker ended before it listened (${signal ?? code})`));
+            if (isStopping || !hasListened) return;
+            backoffMs =
+              performance.now() - startMs > HEALTHY_MS ? FIRST_BACKOFF_MS : Math.min(backoffMs * 2, MAX_BACKOFF_MS);
+            logger.error(
+              { pid: worker.pid, code, signal, againInMs: backoffMs },
+              'a worker crashed and is started again',
+            );
+            owner.totals.restarted();
+            restart(compacts);
+          },
+        },
+      );
+      const admitted = { pid: worker.pid, listen: () => worker.send({ kind: 'listen' }) };
       running.add(worker);
-      worker.on('message', (message: FromWorker) => {
-        if (message.kind === 'listening') {
-          hasListened = true;
-          owner.joined(end);
-          resolve(message.url);
-        } else if (message.kind === 'failed') {
-          reject(
-            new HeadraceError(
-              Object.hasOwn(ERRORS, message.code) ? (message.code as ErrorCode) : 'HR_INTERNAL',
-              message.message,
-            ),
-          );
-        } else owner.received(end, message);
-      });
-      // Of what could not be written to a worker that has just died, by us or by Node's own cluster: its exit follows. Of one that
-      // could not be started, which has no exit.
-      worker.on('error', (error) => {
-        logger.warn({ pid: worker.process.pid, reason: error.message }, 'a worker is not there');
-        if (worker.process.pid !== undefined) return;
-        running.delete(worker);
-        reject(new HeadraceError('HR_INTERNAL', `a worker could not be started: ${error.message}`));
-      });
-      // After the last of its messages.
-      worker.on('disconnect', () => owner.left(end));
-      worker.on('exit', (code, signal) => {
-        running.delete(worker);
-        void given.onEnd(serverId);
-        if (!hasListened)
-          reject(new HeadraceError('HR_INTERNAL', `a worker ended before it listened (${signal ?? code})`));
-        if (isStopping || !hasListened) return;
-        backoffMs =
-          performance.now() - startMs > HEALTHY_MS ? FIRST_BACKOFF_MS : Math.min(backoffMs * 2, MAX_BACKOFF_MS);
-        logger.error(
-          { pid: worker.process.pid, code, signal, againInMs: backoffMs },
-          'a worker crashed and is started again',
-        );
-        owner.totals.restarted();
-        restart(compacts);
-      });
     });
   const restart = (compacts: boolean): void => {
     setTimeout(() => {
       if (isStopping) return;
-      fork(compacts).catch((thrown: unknown) => {
+      fork(compacts, true).catch((thrown: unknown) => {
         logger.error({ reason: String(thrown), againInMs: backoffMs }, 'a worker could not start');
         backoffMs = Math.min(backoffMs * 2, MAX_BACKOFF_MS);
         restart(compacts);
       });
     }, backoffMs);
   };
+
   const stop = async (): Promise<void> => {
     isStopping = true;
-    const exits = [...running].map((worker) => new Promise<void>((resolve) => worker.once('exit', () => resolve())));
-    for (const worker of running) if (worker.isConnected()) worker.send({ kind: 'stop' } satisfies ToWorker);
-    const killer = setTimeout(() => {
-      for (const worker of running) {
-        logger.error({ pid: worker.process.pid }, 'a worker did not stop in time and is killed');
-        worker.process.kill('SIGKILL');
-      }
-    }, given.drainTimeoutMs + KILL_LIMIT_MS);
-    await Promise.all(exits);
-    clearTimeout(killer);
+    watch.close();
+    await stopping.stop();
     // With the last that they counted.
     await telemetry?.shutdown();
   };
 
   try {
-    const urls = await Promise.all(Array.from({ length: given.workers }, (_, index) => fork(index === 0)));
-    return { url: urls[0] ?? '', workers: given.workers, stop };
+    const urls = await Promise.all(Array.from({ length: given.workers }, (_, index) => fork(index === 0, false)));
+    return { url: urls[0] ?? '', workers: given.workers, stop, hurry: stopping.hurry };
   } catch (thrown) {
+    stopping.hurry();
     await stop();
+    await heldPort?.release();
     throw thrown;
   }
-}
-
-// Workers send their own spans.
-async function sendFigures(totals: Totals, settings: TelemetrySettings, logger: Logger): Promise<Tracing> {
-  const { startTelemetry } = await import('./telemetry/start-telemetry.ts');
-  const collect = (): Promise<CollectedMetrics> => Promise.resolve(collected(totals.figures()));
-  return startTelemetry({ settings, version: packageVersion(), hasSpans: false, collect, logger });
-}
-
-function endOf(worker: Worker): WorkerEnd {
-  return {
-    id: worker.id,
-    send(message) {
-      if (worker.isConnected()) worker.send(message);
-    },
-  };
 }

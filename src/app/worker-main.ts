@@ -5,10 +5,10 @@ import { HeadraceError, toHeadraceError, within } from '../core/index.ts';
 import { endDespite } from './end-despite.ts';
 import { openApp } from './open-app.ts';
 import { outlivePrimary, outliveReaders } from './outlive-readers.ts';
-import { primaryChannel, tell, told } from './primary-channel.ts';
-import { serveInProcess } from './serve-worker.ts';
+import { allTold, primaryChannel, tell } from './primary-channel.ts';
+import { prepareServing } from './serve-worker.ts';
 import { SERVING_QUERY_TIMEOUT_MS, stopSignal } from './start-server.ts';
-import { KILL_LIMIT_MS, STORES_LIMIT_MS } from './stop-limits.ts';
+import { type DrainLimits, drainLimits, killLimitMs, STORES_LIMIT_MS } from './stop-limits.ts';
 import type { ToWorker, WorkerStart } from './worker-messages.ts';
 
 outliveReaders();
@@ -29,16 +29,18 @@ async function work(): Promise<void> {
     throw new HeadraceError('HR_USAGE', 'a worker is started by `headrace serve`, not by hand.');
   // The primary wrote it.
   const start = JSON.parse(argument) as WorkerStart;
-  const asked = new Promise<void>((resolve) => {
-    process.on('message', (message: ToWorker) => {
-      if (message.kind === 'stop') resolve();
+  const told = (kind: ToWorker['kind']): Promise<void> =>
+    new Promise((resolve) => {
+      process.on('message', (message: ToWorker) => {
+        if (message.kind === kind) resolve();
+      });
     });
-  });
+  const [toldToListen, toldToStop, toldToHurry] = [told('listen'), told('stop'), told('hurry')];
   const app = await openApp({ config: start.config, queryTimeoutMs: SERVING_QUERY_TIMEOUT_MS });
   try {
     // A worker without definitions could only refuse: one that starts again after a crash waits until they are back.
     await app.applied();
-    const serving = await serveInProcess(app, {
+    const serving = await prepareServing(app, {
       host: start.host,
       port: start.port,
       isInsecure: start.isInsecure,
@@ -53,10 +55,19 @@ async function work(): Promise<void> {
       serving.figures.report();
       tell({ kind: 'collected', gathering: message.gathering });
     });
-    tell({ kind: 'listening', url: serving.url });
-    await Promise.race([asked, orphaned(app.config.values['server.drainTimeoutMs']), stopSignal()]);
+    const drain = drainLimits(app.config.values);
+    const signalled = stopSignal();
+    const stopped = Promise.race([toldToStop, orphaned(drain), signalled]).then(() => 'stopped' as const);
+    void toldToHurry.then(() => serving.hurry());
+    // Not the first one: it may be that which the primary was told to stop by.
+    if (drain.delayMs > 0) void signalled.then(() => stopSignal()).then(() => serving.hurry());
+    tell({ kind: 'up', isReady: serving.planes.control.readiness().isReady });
+    // Nobody is connected to one that does not listen.
+    if ((await Promise.race([stopped, toldToListen])) === 'stopped') serving.hurry();
+    else tell({ kind: 'listening', url: await serving.listen() });
+    await stopped;
     await serving.stop();
-    await told();
+    await allTold();
   } finally {
     await within(app.close(), STORES_LIMIT_MS);
   }
@@ -67,12 +78,12 @@ async function work(): Promise<void> {
  * after the same time. Node would end the worker at once, in the midst of what it does, did it not take the parting for a
  * planned one.
  */
-function orphaned(drainTimeoutMs: number): Promise<void> {
+function orphaned(drain: DrainLimits): Promise<void> {
   return new Promise((resolve) => {
     const { worker } = cluster;
     worker?.once('disconnect', () => {
       worker.exitedAfterDisconnect = true;
-      setTimeout(() => process.exit(1), drainTimeoutMs + KILL_LIMIT_MS).unref();
+      setTimeout(() => process.exit(1), killLimitMs(drain)).unref();
       resolve();
     });
   });

@@ -17,13 +17,19 @@ export interface WorkerStart {
 }
 
 export type ToWorker =
+  /** Take connections. */
+  | { readonly kind: 'listen' }
   | { readonly kind: 'stop' }
+  /** Give balancers no time to notice that you stop. */
+  | { readonly kind: 'hurry' }
   /** Report what you have counted until now, and say so. */
   | { readonly kind: 'collect'; readonly gathering: number }
   /** What you asked for. */
   | { readonly kind: 'totals'; readonly ask: number; readonly totals: ToldTotals };
 
 export type FromWorker =
+  /** It could listen, and waits to be told so. */
+  | { readonly kind: 'up'; readonly isReady: boolean }
   | { readonly kind: 'listening'; readonly url: string }
   | { readonly kind: 'failed'; readonly code: string; readonly message: string }
   | { readonly kind: 'report'; readonly report: Report }

@@ -14,7 +14,7 @@ import type { SampleRow } from './dev/sample-values.ts';
 /** Editors write a file in a few steps. */
 const QUIET_MS = 100;
 /** A round that is under way may finish when it is told to stop; it is safe to end it, too. */
-const CLOSE_LIMIT_MS = 3000;
+const ROUND_LIMIT_MS = 3000;
 
 export const devCommand = defineCommand({
   usage: 'dev',
@@ -52,7 +52,7 @@ export const devCommand = defineCommand({
     const { stopSignal } = await import('../app/index.ts');
     void stopSignal().then(() => {
       watch.close();
-      setTimeout(() => process.exit(0), CLOSE_LIMIT_MS).unref();
+      setTimeout(() => process.exit(0), ROUND_LIMIT_MS).unref();
     });
     let changed: readonly string[] | undefined = [];
     while (changed !== undefined) {

@@ -2,8 +2,6 @@
 
 import { type CommandOptions, defineCommand, textOption, usageError } from './command.ts';
 
-const CLOSE_LIMIT_MS = 3000;
-
 export const serveCommand = defineCommand({
   usage: 'serve',
   summary: 'serve predictions over HTTP until told to stop',
@@ -17,7 +15,7 @@ export const serveCommand = defineCommand({
   async run(context, _args, options) {
     const port = wholeNumber(options, 'port', 0, 65_535);
     const workers = wholeNumber(options, 'workers', 1, 1024);
-    const { SERVING_QUERY_TIMEOUT_MS, startServer, stopSignal } = await import('../app/index.ts');
+    const { SERVING_QUERY_TIMEOUT_MS, startServer, stopSignal, STORES_LIMIT_MS } = await import('../app/index.ts');
     const app = await context.app('write', { queryTimeoutMs: SERVING_QUERY_TIMEOUT_MS });
     const stopped = stopSignal();
     const server = await startServer(app, {
@@ -31,11 +29,14 @@ export const serveCommand = defineCommand({
       text: `Serving ${server.url} (docs: ${server.url}/docs)`,
     });
     const signal = await stopped;
-    app.logger.info({ signal }, 'stopping');
+    const drainDelayMs = app.config.values['server.drainDelayMs'];
+    app.logger.info({ signal, drainDelayMs }, 'stopping');
+    // Without a delay a second signal ends the process, as it does elsewhere.
+    if (drainDelayMs > 0) void stopSignal().then(() => server.hurry());
     await server.stop();
     app.logger.info({}, 'stopped');
     // What still holds the process (a store that closes slowly) does not hold it for long.
-    setTimeout(() => process.exit(0), CLOSE_LIMIT_MS).unref();
+    setTimeout(() => process.exit(0), STORES_LIMIT_MS).unref();
     return { json: undefined, text: '' };
   },
 });

@@ -40,6 +40,7 @@ export { fromUser } from './calling/user-value.ts';
 export type { Exported } from './compile/collect.ts';
 export { compileDefinitions, projectMistake } from './compile/compile-definitions.ts';
 export { checkManifest } from './compile/manifest-schema.ts';
+export { RESERVED_PREFIX } from './compile/names.ts';
 export { isTaskId } from './function-id.ts';
 export { functionOf } from './function-of.ts';
 export { loadDefinitions } from './loading/load-definitions.ts';

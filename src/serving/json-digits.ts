@@ -1,6 +1,7 @@
 // Numbers and times as JSON bytes, digit by digit: no text is made for those that most features hold. Each gives where
 // it ended, and gives −1, having written nothing, for a number that is better left to the engine.
 
+import { MICROS_PER_DAY } from '../core/index.ts';
 import { writeShortest } from './shortest-double.ts';
 
 const ZERO = 48;
@@ -76,7 +77,6 @@ export function writeDouble(bytes: Uint8Array, from: number, value: number): num
   return writePadded(bytes, at, fraction, places);
 }
 
-const MICROS_PER_DAY = 86_400_000_000;
 /** The years that have four digits. */
 const FIRST_DAY = -719_528;
 const LAST_DAY = 2_932_896;

@@ -22,8 +22,6 @@ export interface ServingPlanes {
 const POLL_MS = 300;
 /** How soon a run that asks is answered. */
 const LOOK_MS = 200;
-/** For the writer's end: less than a server that stops waits for all of this. */
-const CLOSE_LIMIT_MS = 2500;
 
 export async function openServing(deps: ServingDeps): Promise<ServingPlanes> {
   const truths = createRequestTruths({ logger: deps.logger, nowMicros: () => deps.clock.nowMicros() });
@@ -42,7 +40,7 @@ export async function openServing(deps: ServingDeps): Promise<ServingPlanes> {
     versions: () => snapshots.versions(),
     refresh: () => snapshots.catchUp(),
     lookEveryMs: LOOK_MS,
-    closeLimitMs: CLOSE_LIMIT_MS,
+    closeLimitMs: deps.writerLimitMs,
   });
   deps.monitor.watchPushes(() => {
     const { writer } = ingestion.status();

@@ -34,6 +34,8 @@ export interface ServingDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits: ServingLimits;
+  /** How long the writer of pushed events has for its end. */
+  readonly writerLimitMs: number;
 }
 
 /** What a process is known by. */

@@ -1,6 +1,6 @@
 export type { Database, DatabaseAccess, DatabaseKind, Migration, TransactionOptions } from './database/database.ts';
 export { openDatabase } from './database/open-database.ts';
-export { nodeDuckType } from './duckdb/duck-types.ts';
+export { CHUNK_ROWS, nodeDuckType } from './duckdb/duck-types.ts';
 export { type DuckDb, type DuckDbOptions, openDuckDb } from './duckdb/open-duckdb.ts';
 export { startPathsAt } from './duckdb/query-paths.ts';
 export { quoteName, quoteText } from './duckdb/quote.ts';

@@ -1,10 +1,10 @@
 // A worker that dies at the worst moment takes nobody with it: its primary goes on and starts another, also where there is no
 // process to be had for a while.
 
-import { spawnSync } from 'node:child_process';
-import { Agent, get } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createServingProject, type Project, type ServerProcess, startServe } from '../support/serving-project.ts';
+import { ask, connectToBoth, workersOf } from '../support/worker-processes.ts';
 
 let project: Project;
 beforeAll(() => {
@@ -18,47 +18,6 @@ if (process.argv[2] === 'serve')
   );
 }, 60_000);
 afterAll(() => project.remove());
-
-function workersOf(pid: number): number[] {
-  const { stdout } = spawnSync('ps', ['--ppid', String(pid), '-o', 'pid=,stat='], { encoding: 'utf8' });
-  return stdout
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/))
-    .filter(([child, state]) => child !== undefined && Number(child) > 0 && state?.startsWith('Z') === false)
-    .map(([child]) => Number(child));
-}
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-interface Kept {
-  readonly agent: Agent;
-  /** The worker at the other end. */
-  readonly pid: number;
-}
-
-/** Connections that are kept, one to each of the two workers; waits until both listen. */
-async function connectToBoth(url: string): Promise<readonly [Kept, Kept]> {
-  const kept = new Map<number, Kept>();
-  for (;;) {
-    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    const pid = Number.parseInt((await ask(agent, `${url}/health/live`)).split('-')[0] ?? '', 36);
-    if (kept.has(pid)) agent.destroy();
-    else kept.set(pid, { agent, pid });
-    const [one, other] = [...kept.values()];
-    if (one !== undefined && other !== undefined) return [one, other];
-    await pause(50);
-  }
-}
-
-/** The request's id, which begins with the process that answers. */
-function ask(agent: Agent, url: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    get(url, { agent }, (response) => {
-      response.resume();
-      response.once('end', () => resolve(String(response.headers['x-request-id'])));
-    }).once('error', reject);
-  });
-}
 
 const primaryOf = (server: ServerProcess): number => server.process.pid as number;
 
@@ -81,6 +40,38 @@ describe('a server with two workers', { timeout: 90_000 }, () => {
         for (const { agent } of [kept, victim]) agent.destroy();
         await expect.poll(() => server.log().match(/a worker crashed/g)?.length ?? 0).toBe(time + 1);
       }
+    } finally {
+      expect(await server.stop()).toBe(0);
+    }
+  });
+
+  it('keeps the port that it has chosen when all its workers die at once', async () => {
+    const server = await startServe(project, ['--workers', '2']);
+    try {
+      const workers = workersOf(primaryOf(server));
+      for (const pid of workers) process.kill(pid, 'SIGKILL');
+      await expect.poll(() => workersOf(primaryOf(server)).filter((pid) => workers.includes(pid))).toEqual([]);
+      await expect
+        .poll(() => ask(false, `${server.url}/health/live`).catch(() => 'nobody'), { timeout: 15_000 })
+        .not.toBe('nobody');
+      for (const { agent } of await connectToBoth(server.url)) agent.destroy();
+    } finally {
+      expect(await server.stop()).toBe(0);
+    }
+  });
+
+  it('leaves nobody waiting whose connection was on its way when all workers died', async () => {
+    const server = await startServe(project, ['--workers', '2']);
+    try {
+      const workers = workersOf(primaryOf(server));
+      for (const pid of workers) process.kill(pid, 'SIGSTOP');
+      // One goes to each worker, the others wait in the primary.
+      const asked = Array.from({ length: 6 }, () => ask(false, `${server.url}/health/live`));
+      await pause(500);
+      const startMs = performance.now();
+      for (const pid of workers) process.kill(pid, 'SIGKILL');
+      await Promise.allSettled(asked);
+      expect(performance.now() - startMs).toBeLessThan(10_000);
     } finally {
       expect(await server.stop()).toBe(0);
     }

@@ -6,9 +6,11 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { WorkerLimits } from '../../src/app/supervise-workers.ts';
 import { constantModel } from './onnx-model.ts';
 
 export const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const SERVE_WITH_LIMITS = fileURLToPath(new URL('./serve-with-limits.ts', import.meta.url));
 
 export interface Project {
   readonly directory: string;
@@ -83,7 +85,23 @@ export function startServe(
   args: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
 ): Promise<ServerProcess> {
-  const child = spawn(process.execPath, [MAIN, 'serve', '--port', '0', '--json', ...args], {
+  return startServer(project, [MAIN, 'serve', '--port', '0', '--json', ...args], env);
+}
+
+/** The same with two workers and a primary that has less patience. */
+export function startServeWithLimits(
+  project: Pick<Project, 'directory'>,
+  limits: Partial<WorkerLimits>,
+): Promise<ServerProcess> {
+  return startServer(project, [SERVE_WITH_LIMITS, JSON.stringify(limits)], {});
+}
+
+function startServer(
+  project: Pick<Project, 'directory'>,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<ServerProcess> {
+  const child = spawn(process.execPath, args, {
     cwd: project.directory,
     env: { ...process.env, npm_lifecycle_event: '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -86,6 +86,8 @@ export interface HeadraceConfig {
     readonly requestTimeoutMs?: number;
     /** Longest wait for running requests when stopping; then their connections are cut. */
     readonly drainTimeoutMs?: number;
+    /** How long a server that is told to stop, and not ready any more, still takes connections. */
+    readonly drainDelayMs?: number;
     /** In which a request has to arrive whole, headers and body; past it the answer is 400. */
     readonly bodyTimeoutMs?: number;
     /** Open connections of a worker; further ones are closed at once. */

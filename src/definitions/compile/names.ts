@@ -11,7 +11,8 @@ const MAX_LENGTH = 128;
 const MAX_SHOWN = 60;
 const MAX_DEPTH = 50;
 /** Columns of ours in the user's tables begin so. */
-const RESERVED_PREFIX = '__hr_';
+/** Names of ours begin so; no column of a user's may. */
+export const RESERVED_PREFIX = '__hr_';
 /** The one member that JavaScript's objects lose when it is set. */
 const PROTO = '__proto__';
 const protoMistake = `the name "${PROTO}" is reserved: it is JavaScript's own. Rename it`;

@@ -2,6 +2,7 @@
 
 import { DOUBLE, type DuckDBConnection, VARCHAR } from '@duckdb/node-api';
 import type { Micros } from '../../core/index.ts';
+import { CHUNK_ROWS } from '../../storage/index.ts';
 import { type AppendRecord, compileAppend } from './append-record.ts';
 import { type NamedSchema, readSchema } from './arm-schema.ts';
 import { KIND, readFrames } from './frame.ts';
@@ -9,7 +10,7 @@ import { type FlatColumn, flatColumns, type PredictionTable } from './log-column
 import { readOutcome } from './outcome-record.ts';
 import { STATUSES } from './record-layout.ts';
 import { compileDecoder, type RecordDecoder, schemaIdOf } from './record-decoder.ts';
-import { addRow, CHUNK_ROWS, createFiller, type TableFiller } from './table-filler.ts';
+import { addRow, createFiller, type TableFiller } from './table-filler.ts';
 
 export interface LogTables {
   /** Appends all records of a segment; gives the ranges of bytes that can't be read. */

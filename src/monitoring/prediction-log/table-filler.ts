@@ -1,6 +1,7 @@
 // Fills a table of a DuckDB connection with rows: by chunks of columns, which is many times as quick as row by row.
 
 import { type DuckDBAppender, type DuckDBConnection, DuckDBDataChunk, type DuckDBValue } from '@duckdb/node-api';
+import { CHUNK_ROWS } from '../../storage/index.ts';
 import type { FlatColumn } from './log-columns.ts';
 
 export interface TableFiller {
@@ -14,8 +15,6 @@ export interface TableFiller {
   finish(): void;
   drop(): Promise<void>;
 }
-
-export const CHUNK_ROWS = 2048;
 
 let tables = 0;
 

@@ -1,10 +1,8 @@
 // A temporary table of whole numbers that a loop found: appended in bulk, column by column.
 
 import { DOUBLE, type DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api';
+import { CHUNK_ROWS } from '../../storage/index.ts';
 import { numbersOf } from './vector-values.ts';
-
-/** DuckDB's vector size. */
-const CHUNK_ROWS = 2048;
 
 export interface NumberTable {
   /** The first `size` of each column's numbers, in the order of the names. Not while a stream of the connection is read. */

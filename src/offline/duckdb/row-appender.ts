@@ -2,11 +2,8 @@
 
 import { type DuckDBAppender, type DuckDBConnection, DuckDBDataChunk, type DuckDBVector } from '@duckdb/node-api';
 import type { DataType, Value } from '../../core/index.ts';
-import { nodeDuckType } from '../../storage/index.ts';
+import { CHUNK_ROWS, nodeDuckType } from '../../storage/index.ts';
 import { numbersOf, toDuck } from './vector-values.ts';
-
-/** DuckDB's vector size. */
-const CHUNK_ROWS = 2048;
 
 export interface RowAppender {
   /** One value a column, in the table's order. */

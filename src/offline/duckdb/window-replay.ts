@@ -4,7 +4,7 @@ import { type DuckDBConnection, DuckDBDataChunk, DOUBLE, type DuckDBType, type D
 import { type Aggregator, compileAggregator, type TileState } from '../../aggregation/index.ts';
 import type { DataType, Value } from '../../core/index.ts';
 import type { FeatureSpec } from '../../definitions/index.ts';
-import { type DuckDb, quoteName } from '../../storage/index.ts';
+import { CHUNK_ROWS, type DuckDb, quoteName } from '../../storage/index.ts';
 import { duckType } from '../sources/sql-text.ts';
 import { nodeDuckType } from '../../storage/index.ts';
 import { type EventStreamRequest, openEventStream } from './event-stream.ts';
@@ -99,9 +99,6 @@ function column(type: DataType, aggregator: Aggregator, feature: number): Column
     duckType: readNumber === undefined ? nodeDuckType(type) : DOUBLE,
   };
 }
-
-/** Rows per chunk that goes to the table: DuckDB's vector size. */
-const CHUNK_ROWS = 2048;
 
 /** Gathers rows into chunks. */
 class WindowSink {

@@ -4,7 +4,7 @@
 import { BLOB, type DuckDBConnection, DuckDBDataChunk, type DuckDBBlobVector, blobValue } from '@duckdb/node-api';
 import type { EncodedKey } from '../../core/index.ts';
 import { type Coverage, type OnlineStore, runOfBase, type ViewCodec } from '../../online/index.ts';
-import type { DuckDb } from '../../storage/index.ts';
+import { CHUNK_ROWS, type DuckDb } from '../../storage/index.ts';
 import { readAhead } from '../duckdb/read-ahead.ts';
 import { countedParts } from './counted-parts.ts';
 import { dropTables, nextTable } from './work-table.ts';
@@ -69,9 +69,6 @@ export async function scanStoredKeys(
 }
 
 const textOf = (key: EncodedKey): string => Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
-
-/** DuckDB's vector size. */
-const CHUNK_ROWS = 2048;
 
 async function createKeyTable(connection: DuckDBConnection, name: string) {
   await connection.run(`CREATE TABLE ${name} (key BLOB)`);

@@ -3,9 +3,6 @@
 import { type DataType, typeName, type Value } from '../../core/index.ts';
 import { nodeDuckType, quoteText } from '../../storage/index.ts';
 
-/** Names of ours begin so; no column of a user's may. */
-export const RESERVED_PREFIX = '__hr_';
-
 /** A value of a type that keys can have, not null. */
 export function literalSql(type: DataType, value: Value): string {
   const base64 = (bytes: Uint8Array): string => `from_base64('${Buffer.from(bytes).toString('base64')}')`;

@@ -2,12 +2,13 @@
 
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { absentValueOf, didYouMean, type Field, HeadraceError, isKeyType, typeName } from '../../core/index.ts';
+import { RESERVED_PREFIX } from '../../definitions/index.ts';
 import { quoteName, quoteText, startPathsAt } from '../../storage/index.ts';
 import { pinFiles, readPinned } from '../facts/pin-snapshot.ts';
 import type { TrainingSetPlan } from '../plan.ts';
 import { queryWork } from '../sources/source-errors.ts';
 import { findFiles, hashFiles, type SourceFile } from '../sources/source-files.ts';
-import { castSql, duckType, literalSql, RESERVED_PREFIX } from '../sources/sql-text.ts';
+import { castSql, duckType, literalSql } from '../sources/sql-text.ts';
 import { findBadValue } from './bad-spine-value.ts';
 
 /** Table of the spine's columns and `__hr_spine` (BIGINT from 0, in order) and `__hr_at` (T in BIGINT micros). */

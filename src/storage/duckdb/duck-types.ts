@@ -15,6 +15,9 @@ import {
 } from '@duckdb/node-api';
 import type { DataType } from '../../core/index.ts';
 
+/** Most rows of a chunk: DuckDB's vector size. */
+export const CHUNK_ROWS = 2048;
+
 export function nodeDuckType(type: DataType): DuckDBType {
   switch (type.kind) {
     case 'bool':

@@ -1,0 +1,10 @@
+// A server that runs, whether in this process or in workers.
+
+export interface RunningServer {
+  readonly url: string;
+  readonly workers: number;
+  /** Graceful. */
+  stop(): Promise<void>;
+  /** A stop, running or to come, gives balancers no time to notice. */
+  hurry(): void;
+}

@@ -1,0 +1,75 @@
+// `server.drainDelayMs`: a server that is told to stop says so at once by its readiness, and goes on taking connections and
+// answering until whoever balances has had the time to look.
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createServingProject, type Project, type ServerProcess, startServe } from '../support/serving-project.ts';
+
+let project: Project;
+beforeAll(() => {
+  project = createServingProject();
+}, 60_000);
+afterAll(() => project.remove());
+
+/** Over a new connection; 0 where none could be had. */
+async function statusOf(url: string, body?: string): Promise<number> {
+  try {
+    const response = await fetch(url, {
+      method: body === undefined ? 'GET' : 'POST',
+      headers: { 'content-type': 'application/json', connection: 'close' },
+      ...(body === undefined ? {} : { body }),
+      signal: AbortSignal.timeout(5000),
+    });
+    await response.arrayBuffer();
+    return response.status;
+  } catch {
+    return 0;
+  }
+}
+
+const readiness = ({ url }: ServerProcess): Promise<number> => statusOf(`${url}/health/ready`);
+const predict = ({ url }: ServerProcess): Promise<number> =>
+  statusOf(`${url}/v1/endpoints/checkout/predict`, '{"inputs":[{"customer":"ada","amount":1}]}');
+
+describe.each([1, 2])('%d worker(s) that are told to stop', { timeout: 60_000 }, (workers) => {
+  const start = (delayMs: number): Promise<ServerProcess> =>
+    startServe(project, ['--workers', String(workers)], { HEADRACE_SERVER_DRAIN_DELAY_MS: String(delayMs) });
+
+  it('are not ready at once, and answer until the delay is over', async () => {
+    const delayMs = 4000;
+    const server = await start(delayMs);
+    try {
+      expect(await readiness(server)).toBe(200);
+      const startMs = performance.now();
+      const stopped = server.stop().then((code) => ({ code, tookMs: performance.now() - startMs }));
+      // Turn by turn: each worker is asked.
+      await expect
+        .poll(async () => [await readiness(server), await readiness(server)], { timeout: delayMs / 2 })
+        .toEqual([503, 503]);
+      const answered: number[] = [];
+      while (performance.now() - startMs < delayMs - 1000) answered.push(await predict(server));
+      expect(answered.length).toBeGreaterThan(2);
+      expect(new Set(answered)).toEqual(new Set([200]));
+      const { code, tookMs } = await stopped;
+      expect(code).toBe(0);
+      expect(tookMs).toBeGreaterThan(delayMs - 100);
+      expect(await predict(server)).toBe(0);
+    } finally {
+      server.process.kill('SIGKILL');
+    }
+  });
+
+  it('end at once when they are told again', async () => {
+    const server = await start(60_000);
+    try {
+      const stopped = server.stop();
+      await expect.poll(() => readiness(server), { timeout: 5000 }).toBe(503);
+      expect(await predict(server)).toBe(200);
+      const againMs = performance.now();
+      server.process.kill('SIGINT');
+      expect(await stopped).toBe(0);
+      expect(performance.now() - againMs).toBeLessThan(8000);
+    } finally {
+      server.process.kill('SIGKILL');
+    }
+  });
+});
