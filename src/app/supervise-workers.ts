@@ -105,6 +105,8 @@ export async function superviseWorkers(given: Supervise): Promise<RunningServer>
           },
           ended({ code, signal }) {
             running.delete(worker);
+            // Node's cluster gives it no connection from here on, whether or not its channel's end was seen.
+            listening.delete(worker);
             watch.left(worker);
             void given.onEnd(serverId);
             if (!hasListened)

@@ -88,7 +88,7 @@ it('leaves no request without its answer, and no worker', { timeout: 60_000 }, a
 });
 
 it('leaves a worker the time to send what it has, past the requests', { timeout: 60_000 }, async () => {
-  const slowMs = 2300;
+  const slowMs = 1500;
   const isSent: boolean[] = [];
   const collector = createServer((asked, answer) => {
     asked.resume();
