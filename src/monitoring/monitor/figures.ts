@@ -48,6 +48,8 @@ export interface ArmFigures extends CellFigures {
 export interface ProcessFigures {
   readonly workers: number;
   readonly ready: number;
+  /** By name; false where any of them does not serve what the endpoint's traffic says. */
+  readonly endpoints: ReadonlyMap<string, boolean>;
   readonly restarts: number;
   /** When the oldest of them started. */
   readonly startMicros: Micros;
@@ -130,6 +132,7 @@ function showProcesses(readings: readonly Readings[], restarts: number, startMic
   return {
     workers: readings.length,
     ready: readings.filter(({ isReady }) => isReady).length,
+    endpoints: servedByAll(readings.flatMap(({ endpoints }) => endpoints)),
     restarts,
     startMicros: readings.length === 0 ? startMicros : Math.min(...readings.map((one) => one.startMicros)),
     residentBytes: sum((one) => one.residentBytes),
@@ -148,6 +151,12 @@ function showProcesses(readings: readonly Readings[], restarts: number, startMic
     certificateEndsMicros: ends.length === 0 ? null : Math.min(...ends),
     models: sumModels(readings.flatMap(({ models }) => models)),
   };
+}
+
+function servedByAll(endpoints: Readings['endpoints']): Map<string, boolean> {
+  const served = new Map<string, boolean>();
+  for (const [name, isServing] of endpoints) served.set(name, isServing && served.get(name) !== false);
+  return served;
 }
 
 function sumModels(readings: readonly ModelReading[]): ModelReading[] {

@@ -46,6 +46,8 @@ export interface Readings {
   readonly heapUsedBytes: number;
   readonly startMicros: Micros;
   readonly isReady: boolean;
+  /** Of endpoints with traffic: whether this process serves what that says. */
+  readonly endpoints: readonly (readonly [name: string, isServing: boolean])[];
   /** Requests that run. */
   readonly inFlight: number;
   /** Bytes of request bodies that are read or worked at. */

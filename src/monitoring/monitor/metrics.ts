@@ -216,6 +216,16 @@ function processMetrics(processes: ProcessFigures): Metric[] {
     gauge('headrace.workers', '{process}', 'Serving processes.', processes.workers),
     gauge('headrace.workers.ready', '{process}', 'Serving processes that are ready.', processes.ready),
     {
+      name: 'headrace.endpoint.serving',
+      unit: '{endpoint}',
+      help: '1 when every serving process answers the endpoint as its traffic says.',
+      kind: 'gauge',
+      points: Array.from(processes.endpoints, ([endpoint, isServing]) => ({
+        labels: { endpoint },
+        value: isServing ? 1 : 0,
+      })),
+    },
+    {
       name: 'headrace.worker.restarts',
       unit: '{process}',
       help: 'Serving processes started in place of one that died.',

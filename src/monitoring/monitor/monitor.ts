@@ -2,7 +2,7 @@
 
 import type { Clock, ErrorCode, Micros } from '../../core/index.ts';
 import { type Cell, createCell } from './cell.ts';
-import type { CellId, Taken } from './increment.ts';
+import type { CellId, Readings, Taken } from './increment.ts';
 import { watchLoopDelay } from './loop-delay.ts';
 import { createModelDeltas, type ModelStatistics } from './model-figures.ts';
 import { createPushTally, NO_BACKLOG, type PushBacklog, type PushOutcome } from './push-tally.ts';
@@ -73,7 +73,8 @@ export interface Monitor {
   watchInFlight(count: () => number): void;
   /** Bytes of request bodies that are held. */
   watchInFlightBytes(count: () => number): void;
-  watchReady(isReady: () => boolean): void;
+  /** Whether this process is ready, and which endpoints it serves as their traffic says. */
+  watchHealth(health: () => Pick<Readings, 'isReady' | 'endpoints'>): void;
   /** When the certificate that new connections get ends. */
   watchCertificate(endsMicros: () => Micros | null): void;
   /** What was counted since the last time, and how this process stands. */
@@ -94,7 +95,7 @@ export function createMonitor(clock: Clock): Monitor {
     models: (): readonly ModelStatistics[] => [],
     inFlight: (): number => 0,
     inFlightBytes: (): number => 0,
-    isReady: (): boolean => false,
+    health: (): Pick<Readings, 'isReady' | 'endpoints'> => ({ isReady: false, endpoints: [] }),
     certificateEnds: (): Micros | null => null,
   };
 
@@ -132,8 +133,8 @@ export function createMonitor(clock: Clock): Monitor {
     watchInFlightBytes(count) {
       watched.inFlightBytes = count;
     },
-    watchReady(isReady) {
-      watched.isReady = isReady;
+    watchHealth(health) {
+      watched.health = health;
     },
     watchCertificate(endsMicros) {
       watched.certificateEnds = endsMicros;
@@ -153,7 +154,7 @@ export function createMonitor(clock: Clock): Monitor {
           residentBytes: rss,
           heapUsedBytes: heapUsed,
           startMicros,
-          isReady: watched.isReady(),
+          ...watched.health(),
           inFlight: watched.inFlight(),
           inFlightBytes: watched.inFlightBytes(),
           ...loop.read(),
