@@ -168,6 +168,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
         });
   const { app: server, roles } = await createHttpServer(planes, {
     logger,
+    onTurnedAway: (code) => monitor.turnedAway(code),
     stats: options.stats?.(figures) ?? figures,
     status: {
       views: () => views(true),

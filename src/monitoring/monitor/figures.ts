@@ -16,6 +16,8 @@ export interface Figures {
   readonly endpoints: readonly EndpointFigures[];
   readonly services: readonly NamedFigures[];
   readonly pushes: readonly (readonly [source: string, counts: PushCounts])[];
+  /** By error code. */
+  readonly turnedAway: ReadonlyMap<string, number>;
   readonly logWritten: number;
   readonly logDropped: readonly (readonly [reason: string, count: number])[];
   readonly models: readonly SummedModel[];
@@ -93,6 +95,7 @@ export function figuresOf({ sums, startMicros, restarts, readings }: Counted, no
       .map((cell) => ({ name: cell.id.name, ...show(cell) }))
       .sort(byName),
     pushes: [...sums.pushes].sort(([a], [b]) => compareTexts(a, b)),
+    turnedAway: sums.turnedAway,
     logWritten: sums.logWritten,
     logDropped: [...sums.logDropped],
     models: [...sums.models.values()].sort((a, b) => compareTexts(a.model, b.model) || a.version - b.version),

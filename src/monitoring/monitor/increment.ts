@@ -34,6 +34,8 @@ export type PackedCell = CellId & {
 export interface Increment {
   readonly cells: readonly PackedCell[];
   readonly pushes: readonly (readonly [source: string, counts: PushCounts])[];
+  /** By error code: requests of whoever may not ask. */
+  readonly turnedAway: NamedCounts;
   readonly logWritten: number;
   /** By reason. */
   readonly logDropped: NamedCounts;

@@ -61,6 +61,8 @@ export interface Monitor {
   endpoint(name: string): EndpointMeter;
   arm(labels: ArmLabels): ArmMeter;
   service(name: string): ServiceMeter;
+  /** Counts a request of somebody who may not ask. */
+  turnedAway(code: ErrorCode): void;
   /** Counts a push into a source; `rows` of it were new. */
   recordPush(push: { readonly source: string; readonly outcome: PushOutcome; readonly rows: number }): void;
   // From now on what these give is part of what is taken. None of them may throw.
@@ -86,6 +88,7 @@ export function createMonitor(clock: Clock): Monitor {
   const startMicros = clock.nowMicros();
   const cells = new Map<string, Cell>();
   const pushes = createPushTally();
+  const turnedAway = new Map<string, number>();
   const modelDeltas = createModelDeltas();
   const logDeltas = createLogDeltas();
   const loop = watchLoopDelay();
@@ -117,6 +120,7 @@ export function createMonitor(clock: Clock): Monitor {
       const cell = cellOf({ kind: 'arm', name: endpoint, variant, version, model });
       return { answered: cell.answered, failed: cell.failed, statuses: cell.statuses(features) };
     },
+    turnedAway: (code) => void turnedAway.set(code, (turnedAway.get(code) ?? 0) + 1),
     recordPush: ({ source, outcome, rows }) => pushes.count(source, outcome, rows),
     watchPushes(backlog) {
       watched.pushes = backlog;
@@ -142,11 +146,14 @@ export function createMonitor(clock: Clock): Monitor {
     take() {
       const models = watched.models();
       const log = watched.log();
+      const turned = [...turnedAway];
+      turnedAway.clear();
       const { rss, heapUsed } = process.memoryUsage();
       return {
         increment: {
           cells: [...cells.values()].flatMap((cell) => cell.take() ?? []),
           pushes: pushes.take(),
+          turnedAway: turned,
           ...logDeltas(log),
           models: modelDeltas(models),
         },
