@@ -93,8 +93,32 @@ describe('words and exit codes', () => {
     ]) {
       const { code, stdout } = await typed([...args, '--help']);
       expect(code).toBe(0);
-      expect(stdout).toContain('Example:\n  headrace ');
+      expect(stdout).toMatch(/^Examples?:\n {2}headrace /m);
     }
+  });
+
+  it('shows what each command of a group is called with in the group’s help', async () => {
+    const { stdout } = await typed(['keys', '--help']);
+    expect(stdout).toMatch(/^Examples:\n {2}headrace keys create .*\n {2}headrace keys list\n/m);
+    for (const group of ['models', 'endpoints', 'runs', 'training-set', 'features', 'logs', 'log'])
+      expect((await typed([group, '--help'])).stdout).toMatch(new RegExp(`^Examples?:\\n  headrace ${group} `, 'm'));
+  });
+
+  it('takes help as a word, alone and before a command', async () => {
+    for (const words of [[], ['keys'], ['keys', 'create']])
+      expect(await typed(['help', ...words])).toEqual(await typed([...words, '--help']));
+    expect((await typed(['help'])).code).toBe(0);
+    expect(await typed(['help', 'frobnicate'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("unknown command 'frobnicate'. The commands are init, plan, "),
+    });
+  });
+
+  it('names the commands of a group where none is near', async () => {
+    expect(await typed(['keys', 'nix'])).toMatchObject({
+      code: 2,
+      stderr: "HR_USAGE: unknown command 'nix'. The commands of keys are create, list, rotate, revoke.\n",
+    });
   });
 
   it('says what to do where there is nothing yet, and which file is missing', async () => {
