@@ -89,11 +89,17 @@ const traffic = defineCommand({
       {
         actor: context.environment.actor,
         waitMs: WAIT_MS,
+        onWait: (waitsFor) =>
+          context.tell(`waiting for ${waitsFor.join(', ')} to load it, ${WAIT_MS / 1000} s in all at most …`),
         ...(reason === undefined ? {} : { reason }),
         ...(ifMatch === undefined ? {} : { ifMatch }),
       },
     );
-    return trafficResult(endpoint, variants, trafficWaitsFor(endpoint, await registry.servers.list()));
+    const servers = await registry.servers.list();
+    return trafficResult(endpoint, variants, {
+      servers: servers.length,
+      waitsFor: trafficWaitsFor(endpoint, servers),
+    });
   },
 });
 

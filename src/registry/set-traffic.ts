@@ -41,9 +41,12 @@ export interface SetTraffic {
   /** Why, for the audit log. */
   readonly reason?: string;
   readonly waitMs?: number;
+  /** Hears which servers have yet to load it: after 2 s, and whenever those are others then. */
+  readonly onWait?: (waitsFor: readonly string[]) => void;
 }
 
 const WAIT_MS = 10_000;
+const TELL_AFTER_MS = 2000;
 /** A server looks at the registry three times in it; one that has stopped is told of instead. */
 const ADOPT_MS = 1000;
 const LOOK_MS = 50;
@@ -125,13 +128,20 @@ export function createTrafficRegistry(store: RegistryStore, servers: Pick<Server
     note: (before: object) => void,
   ): Promise<{ readonly revision: number; readonly state: EndpointState }> => {
     const { revision } = await ask(name, traffic, options, note);
-    const endMs = performance.now() + (options.waitMs ?? WAIT_MS);
+    const startMs = performance.now();
+    const endMs = startMs + (options.waitMs ?? WAIT_MS);
+    let told = '';
     for (;;) {
       const state = await settleTraffic(name);
       if (state.change?.revision !== revision && !(await wasActive(store.db, name, revision)))
         throw supersededChange(name, revision, state);
       if (state.change?.revision !== revision || state.change.state !== 'preparing' || performance.now() >= endMs)
         return { revision, state };
+      if (options.onWait !== undefined && performance.now() - startMs >= TELL_AFTER_MS) {
+        const waitsFor = trafficWaitsFor(state, await servers.list());
+        if (waitsFor.length > 0 && waitsFor.join() !== told) options.onWait(waitsFor);
+        told = waitsFor.join();
+      }
       await delay(LOOK_MS);
     }
   };
