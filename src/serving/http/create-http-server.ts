@@ -3,7 +3,7 @@
 import type { IncomingMessage } from 'node:http';
 import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify';
-import { didYouMean, HeadraceError, type Logger } from '../../core/index.ts';
+import { didYouMean, HeadraceError, type Logger, withoutKeySecrets } from '../../core/index.ts';
 import type { Tracing } from '../../monitoring/index.ts';
 import type { BytesInFlight } from '../bytes-in-flight.ts';
 import type { ServingPlanes } from '../open-serving.ts';
@@ -157,7 +157,7 @@ export async function createHttpServer(
     return sendProblem(reply, request, problem, logger);
   });
   app.setNotFoundHandler((request, reply) => {
-    const path = request.url.split('?')[0] ?? request.url;
+    const path = withoutKeySecrets(request.url.split('?')[0] ?? request.url);
     const methods = routes.methodsOf(path);
     if (methods.length > 0) {
       const known = methods.join(', ');

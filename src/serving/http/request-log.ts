@@ -2,7 +2,14 @@
 // asked for.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { type Actor, type ErrorCode, ERRORS, type HeadraceError, type Logger } from '../../core/index.ts';
+import {
+  type Actor,
+  type ErrorCode,
+  ERRORS,
+  type HeadraceError,
+  type Logger,
+  withoutKeySecrets,
+} from '../../core/index.ts';
 import { failureKind } from '../../monitoring/index.ts';
 import { traceIdOf } from './request-context.ts';
 import { routeOf } from './trace-requests.ts';
@@ -100,7 +107,7 @@ export function loggedRequest(request: FastifyRequest): LoggedRequest {
   return {
     requestId: request.id,
     traceId: traceIdOf(request) ?? null,
-    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(endpoint === undefined ? {} : { endpoint: withoutKeySecrets(endpoint) }),
     ...(actor === null ? {} : { actor: actor.name }),
     method: request.method,
     route: routeOf(request),

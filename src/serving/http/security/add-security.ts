@@ -2,7 +2,7 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Actor, HeadraceError, toHeadraceError } from '../../../core/index.ts';
-import { anonymous, type Gate } from './gate.ts';
+import { anonymous, type Gate, listed } from './gate.ts';
 import type { Known } from './key-ring.ts';
 import { malformed } from './request-form.ts';
 import type { RouteRole } from './route-role.ts';
@@ -54,8 +54,7 @@ function enter(gate: Gate, request: FastifyRequest): Error | undefined | Promise
 
 function refuseNarrow({ name, endpoints }: Actor): HeadraceError | undefined {
   if (endpoints === null) return undefined;
-  const some = endpoints.size === 0 ? 'none' : [...endpoints].join(', ');
-  return new HeadraceError('HR_FORBIDDEN', `this tells of all endpoints; ${name} may use ${some}.`);
+  return new HeadraceError('HR_FORBIDDEN', `this tells of all endpoints; ${name} may use ${listed(endpoints)}.`);
 }
 
 /** Whether the request would still be let in: streams outlive the key that they began with. */
