@@ -228,6 +228,28 @@ describe('Expect', () => {
     }
   });
 
+  it.each([
+    ['another name in Host', 421, QUICK, ['Host: evil.example', JSON_TYPE]],
+    ['two Hosts', 400, QUICK, [HOST, HOST, JSON_TYPE]],
+    ['a page of another site', 403, ROUTE, [HOST, JSON_TYPE, 'Origin: https://evil.example']],
+    ['a body that is no JSON', 415, '/v1/features/read', [HOST, 'Content-Type: text/plain']],
+  ])('of 100-continue is never told to go on where it is refused: %s', async (_what, expected, path, headers) => {
+    const lines = [
+      `POST ${path} HTTP/1.1`,
+      ...headers,
+      `Content-Length: ${BODY.length}`,
+      'Expect: 100-continue',
+      '',
+      '',
+    ];
+    const raw = await openRaw(url);
+    raw.socket.write(lines.join('\r\n'));
+    await expect.poll(() => statuses(raw.text()), { timeout: LATE_MS }).toEqual([expected]);
+    await raw.closed;
+    expect(statuses(raw.text())).toEqual([expected]);
+    raw.socket.destroy();
+  });
+
   it('of a client of HTTP/1.0 is nothing', async () => {
     const head = `GET /health/live HTTP/1.0\r\n${HOST}\r\nExpect: a-miracle\r\n\r\n`;
     expect((await rawHttp(url, [head], { limitMs: LATE_MS })).status).toBe(200);
@@ -270,4 +292,27 @@ describe('Host', () => {
       });
     }
   });
+});
+
+it('a prediction whose body breaks off is refused as cancelled, whichever way it is read', async () => {
+  const cancelled = async (): Promise<number> => {
+    const text = await (await fetch(`${url}/metrics`)).text();
+    const lines = text
+      .split('\n')
+      .filter((line) => line.includes('endpoint="checkout"') && line.includes('HR_CANCELLED'));
+    return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+  };
+  let before = await cancelled();
+  for (const path of [QUICK, ROUTE]) {
+    const raw = await openRaw(url);
+    raw.socket.write(`${keptAlive('POST', path, [JSON_TYPE, 'Content-Length: 100'])}{`);
+    await expect
+      .poll(async () => {
+        const text = await (await fetch(`${url}/metrics`)).text();
+        return /^headrace_requests_in_flight_size_bytes (\d+)$/m.exec(text)?.[1];
+      })
+      .toBe('1');
+    raw.socket.destroy();
+    await expect.poll(cancelled, { timeout: LATE_MS }).toBe(++before);
+  }
 });

@@ -125,7 +125,7 @@ export async function createHttpServer(
     ...(tls === undefined ? { http: node } : { https: { ...node, ...tls, handshakeTimeout: HANDSHAKE_MS } }),
   } as FastifyServerOptions);
   app.server.maxConnections = limits.maxConnections;
-  answerExpectations(app.server, options.bodyLimitBytes);
+  answerExpectations(app.server);
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
     continueTrace(request, reply);

@@ -112,7 +112,7 @@ export function sendProblem(
   return reply.removeHeader('connection').send(body);
 }
 
-/** The same to a request that Fastify has not seen. */
+/** The same to a request that Fastify has not seen: a body that did not come whole is the connection's last. */
 export function writeProblem(
   response: ServerResponse,
   error: HeadraceError,
@@ -122,8 +122,11 @@ export function writeProblem(
   const { status } = ERRORS[error.code];
   const body = Buffer.from(JSON.stringify(toProblem(error, told)));
   const headers = { 'x-request-id': requestId, 'content-type': PROBLEM_TYPE, 'content-length': body.length };
+  const isWhole = response.req.readableEnded;
+  if (!isWhole) response.setHeader('connection', 'close');
   response.writeHead(status, status === 429 || status === 503 ? { ...headers, 'retry-after': '1' } : headers);
-  response.end(body);
+  if (isWhole) response.end(body);
+  else answerThenDrain(body, response.req).pipe(response);
 }
 
 interface FrameworkError {
