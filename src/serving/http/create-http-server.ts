@@ -18,6 +18,7 @@ import { addJsonBody } from './json-body.ts';
 import type { LiveStats } from './live-stats.ts';
 import { isNewest } from './node-socket.ts';
 import { addOpenApiRoute } from './openapi/openapi-routes.ts';
+import { createSeenCatalogue } from './openapi/seen-catalogue.ts';
 import { addPredictRoute, PREDICT_URL } from './predict-route.ts';
 import { fromHttp, sendProblem } from './problem.ts';
 import { predictQuickly } from './quick-predict.ts';
@@ -177,6 +178,7 @@ export async function createHttpServer(
   // It gathers what routes say of themselves; the document is made of that and of the definitions.
   await app.register(swagger, { openapi: { openapi: '3.1.0' } });
   const hasDocs = options.hasDocs !== false;
+  const seen = createSeenCatalogue(control);
   const described = { version: options.version, routes: () => app.swagger() };
   await app.register((scope) => {
     addPredictRoute(scope, data, options, logger);
@@ -185,9 +187,9 @@ export async function createHttpServer(
     addHealthRoutes(scope, control, options, streams);
     addStatusRoute(scope, options.status, options.logger);
     addCatalogueRoutes(scope, control);
-    addOpenApiRoute(scope, control, described);
-    addRootRoute(scope, control, { version: options.version, hasDocs });
-    if (hasDocs) addDocsRoutes(scope, control, described);
+    addOpenApiRoute(scope, seen, described);
+    addRootRoute(scope, seen, { version: options.version, hasDocs });
+    if (hasDocs) addDocsRoutes(scope, seen, described);
     return Promise.resolve();
   });
   await app.ready();
