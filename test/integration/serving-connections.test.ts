@@ -316,3 +316,37 @@ it('a prediction whose body breaks off is refused as cancelled, whichever way it
     await expect.poll(cancelled, { timeout: LATE_MS }).toBe(++before);
   }
 });
+
+describe.each([
+  ['is none', '/%zz'],
+  ['has too long a name in it', `/v1/endpoints/${'a'.repeat(300)}`],
+])('a URL that %s', (_what, path) => {
+  const TRACE = '0af7651916cd43dd8448eb211c80319c';
+  const ask = (method: string, headers: readonly string[]) =>
+    rawHttp(url, [request(method, path, headers, method === 'GET' ? undefined : BODY)], { limitMs: LATE_MS });
+
+  it('is 400, with the request’s id and trace', async () => {
+    const traceparent = `traceparent: 00-${TRACE}-b7ad6b7169203331-01`;
+    for (const method of ['GET', 'POST']) {
+      const { text, status } = await ask(method, [HOST, 'X-Request-Id: mine', traceparent]);
+      expect(status).toBe(400);
+      expect(text).toContain('x-request-id: mine\r\n');
+      expect(text).toMatch(new RegExp(`traceparent: 00-${TRACE}-(?!b7ad6b7169203331)\\w{16}-01\r\n`));
+      expect(problemOf(text)).toMatchObject({ code: 'HR_INVALID', request_id: 'mine' });
+    }
+  });
+
+  it.each([
+    ['another name in Host', 421, ['Host: evil.example']],
+    ['a page of another site', 403, [HOST, 'Origin: https://evil.example']],
+    ['two Hosts', 400, [HOST, HOST]],
+    ['none', 400, []],
+  ])('is refused as any other: %s', async (_of, expected, headers) => {
+    for (const method of ['GET', 'POST']) {
+      const { text, status, isClosed } = await ask(method, headers);
+      expect({ status, isClosed }).toEqual({ status: expected, isClosed: true });
+      expect(text).toMatch(/^x-request-id: /m);
+      if (expected === 400) expect(problemOf(text)).toMatchObject({ errors: [{ path: 'Host' }] });
+    }
+  });
+});

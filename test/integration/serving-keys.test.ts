@@ -96,6 +96,17 @@ describe('a server with keys', () => {
     ]);
   });
 
+  it('tells nobody without a key whether there is such a route, or such a URL', async () => {
+    const { token } = await made('any', ['predict']);
+    await open.serving.security.refresh();
+    for (const path of ['/%zz', `/v1/endpoints/${'a'.repeat(300)}`, '/nothing']) {
+      const nobody = await ask('GET', path, {});
+      expect(nobody.status).toBe(401);
+      expect(nobody.headers.get('www-authenticate')).toBe('Bearer');
+      expect([400, 404]).toContain((await ask('GET', path, bearer(token))).status);
+    }
+  });
+
   it.each(ROUTES)('%s %s takes the role %s, and no other role will do', async (method, path, role, body) => {
     const nobody = await ask(method, path, {}, body?.());
     expect(nobody.status).toBe(401);

@@ -2,7 +2,12 @@
 
 import type { IncomingMessage } from 'node:http';
 import swagger from '@fastify/swagger';
-import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify';
+import fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifyServerOptions,
+} from 'fastify';
 import { didYouMean, HeadraceError, type Logger, withoutKeySecrets } from '../../core/index.ts';
 import type { Tracing } from '../../monitoring/index.ts';
 import type { BytesInFlight } from '../bytes-in-flight.ts';
@@ -25,7 +30,7 @@ import { predictQuickly } from './quick-predict.ts';
 import { continueTrace, requestIdOf } from './request-context.ts';
 import { createRequestLog, logEveryRequest, type LoggedRequests } from './request-log.ts';
 import { createRouteMethods } from './route-methods.ts';
-import { addSecurity, isStillAdmitted } from './security/add-security.ts';
+import { addSecurity, createGuard, isStillAdmitted } from './security/add-security.ts';
 import { answerClientError } from './security/client-error.ts';
 import { mayUse } from './security/gate.ts';
 import type { RouteRole } from './security/route-role.ts';
@@ -100,6 +105,11 @@ export async function createHttpServer(
   let lastId = 0;
   const requestId = ({ headers }: Pick<IncomingMessage, 'headers'>): string =>
     requestIdOf(headers['x-request-id']) ?? `${process.pid.toString(36)}-${(lastId++).toString(36)}`;
+  const greet = (request: FastifyRequest, reply: FastifyReply): void => {
+    reply.header('x-request-id', request.id);
+    continueTrace(request, reply);
+  };
+  const guard = createGuard(security);
   const common: FastifyServerOptions = {
     logger: false,
     requestIdHeader: false,
@@ -109,7 +119,11 @@ export async function createHttpServer(
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     ajv: { customOptions: VALIDATION },
-    frameworkErrors: (error, request, reply) => void sendProblem(reply, request, error, logger),
+    // A URL that the router refuses runs no hook, and has no route to tell by what it takes: any key.
+    frameworkErrors: (error, request, reply) => {
+      greet(request, reply);
+      guard(request, reply, (refusal) => void sendProblem(reply, request, refusal ?? error, logger));
+    },
     clientErrorHandler: (error, socket) => answerClientError(error, socket, limits.bodyTimeoutMs),
     requestTimeout: limits.bodyTimeoutMs,
   };
@@ -128,12 +142,11 @@ export async function createHttpServer(
   app.server.maxConnections = limits.maxConnections;
   answerExpectations(app.server);
   app.addHook('onRequest', (request, reply, done) => {
-    reply.header('x-request-id', request.id);
-    continueTrace(request, reply);
+    greet(request, reply);
     done();
   });
   const roles = new Map<string, RouteRole | undefined>();
-  addSecurity(app, security, roles);
+  addSecurity(app, guard, roles);
   if (options.tracing !== undefined) traceRequests(app, options.tracing);
   if (options.loggedRequests === 'all') logEveryRequest(app, options.logger);
   let isClosing = false;
