@@ -233,6 +233,8 @@ describe('Expect', () => {
     ['two Hosts', 400, QUICK, [HOST, HOST, JSON_TYPE]],
     ['a page of another site', 403, ROUTE, [HOST, JSON_TYPE, 'Origin: https://evil.example']],
     ['a body that is no JSON', 415, '/v1/features/read', [HOST, 'Content-Type: text/plain']],
+    ['a wrong method', 405, '/health/live', [HOST, JSON_TYPE]],
+    ['no route', 404, '/nothing', [HOST, JSON_TYPE]],
   ])('of 100-continue is never told to go on where it is refused: %s', async (_what, expected, path, headers) => {
     const lines = [
       `POST ${path} HTTP/1.1`,

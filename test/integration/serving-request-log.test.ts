@@ -199,6 +199,8 @@ describe('an API key that was pasted into a URL', () => {
           ['GET', `/v1/services/${name}`],
           ['GET', `/${'a'.repeat(140)}${name}`],
           ['DELETE', `/v1/endpoints/${name}`],
+          ['GET', `/v1/endpoints/${'a'.repeat(60)}${name}`],
+          ['GET', `/%zz${name}`],
         ] as const) {
           const answer = await fetch(`${open.serving.url}${path}`, {
             method,
@@ -211,7 +213,7 @@ describe('an API key that was pasted into a URL', () => {
         }
       }
     }
-    await expect.poll(() => lines.filter(({ msg }) => msg === 'request').length).toBe(24);
+    await expect.poll(() => lines.filter(({ msg }) => msg === 'request').length).toBe(32);
     expect(JSON.stringify(lines)).not.toContain(part);
     expect(JSON.stringify(lines)).toContain(`"endpoint":"${wide.token.slice(0, 13)}"`);
     await open.serving.stop();

@@ -28,7 +28,7 @@ import { addPredictRoute, PREDICT_URL } from './predict-route.ts';
 import { fromHttp, sendProblem } from './problem.ts';
 import { predictQuickly } from './quick-predict.ts';
 import { continueTrace, requestIdOf } from './request-context.ts';
-import { createRequestLog, logEveryRequest, type LoggedRequests } from './request-log.ts';
+import { createRequestLog, logEveryRequest, type LoggedRequests, logRequest } from './request-log.ts';
 import { createRouteMethods } from './route-methods.ts';
 import { addSecurity, createGuard, isStillAdmitted } from './security/add-security.ts';
 import { answerClientError } from './security/client-error.ts';
@@ -122,6 +122,7 @@ export async function createHttpServer(
     // A URL that the router refuses runs no hook, and has no route to tell by what it takes: any key.
     frameworkErrors: (error, request, reply) => {
       greet(request, reply);
+      if (options.loggedRequests === 'all') reply.raw.once('close', () => logRequest(options.logger, request, reply));
       guard(request, reply, (refusal) => void sendProblem(reply, request, refusal ?? error, logger));
     },
     clientErrorHandler: (error, socket) => answerClientError(error, socket, limits.bodyTimeoutMs),
@@ -170,7 +171,7 @@ export async function createHttpServer(
     }
     return sendProblem(reply, request, problem, logger);
   });
-  app.setNotFoundHandler((request, reply) => {
+  const tellNoRoute = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const path = withoutKeySecrets(request.url.split('?')[0] ?? request.url);
     const methods = routes.methodsOf(path);
     if (methods.length > 0) {
@@ -184,6 +185,12 @@ export async function createHttpServer(
     const asked = path.slice(0, 200);
     const sentence = `there is no ${request.method} ${asked}.${didYouMean(asked, routes.pathsLike(asked))} /openapi.json lists the routes.`;
     return sendProblem(reply, request, new HeadraceError('HR_UNKNOWN_ROUTE', sentence), logger);
+  };
+  app.setNotFoundHandler(tellNoRoute);
+  // Before its body is read.
+  app.addHook('onRequest', (request, reply, done) => {
+    if (request.is404) tellNoRoute(request, reply);
+    else done();
   });
   const routes = createRouteMethods();
   app.addHook('onRoute', ({ method, url }) => routes.add(method, url));

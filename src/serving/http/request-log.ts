@@ -91,13 +91,18 @@ export function noteProblem(request: FastifyRequest, { code }: HeadraceError): v
 /** Logs every request that is not a failure. */
 export function logEveryRequest(app: FastifyInstance, logger: Logger): void {
   app.addHook('onResponse', (request: FastifyRequest, reply: FastifyReply, done) => {
-    const { statusCode: status } = reply;
-    const latencyMs = Math.round(reply.elapsedTime * 1000) / 1000;
-    const code = problems.get(request);
-    const fields = { ...loggedRequest(request), status, ...(code === undefined ? {} : { code }), latencyMs };
-    if (code === undefined || failureKind(code) !== 'failed') logger.info(fields, 'request');
+    logRequest(logger, request, reply);
     done();
   });
+}
+
+/** Where no hook runs: once it is answered. */
+export function logRequest(logger: Logger, request: FastifyRequest, reply: FastifyReply): void {
+  const { statusCode: status } = reply;
+  const latencyMs = Math.round(reply.elapsedTime * 1000) / 1000;
+  const code = problems.get(request);
+  const fields = { ...loggedRequest(request), status, ...(code === undefined ? {} : { code }), latencyMs };
+  if (code === undefined || failureKind(code) !== 'failed') logger.info(fields, 'request');
 }
 
 export function loggedRequest(request: FastifyRequest): LoggedRequest {
