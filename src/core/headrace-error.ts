@@ -17,6 +17,7 @@ export interface HeadraceErrorOptions {
   readonly details?: readonly ErrorDetail[];
   readonly cause?: unknown;
   readonly where?: string | undefined;
+  readonly parts?: readonly HeadraceError[];
 }
 
 /** An error of the catalogue. Its message says what came, what was expected and what to do; it holds no secret. */
@@ -25,6 +26,8 @@ export class HeadraceError extends Error {
   readonly details: readonly ErrorDetail[];
   /** Of HR_TRANSFORM_FAILED: which of the user's functions it was, by names alone. */
   readonly where: string | undefined;
+  /** Of several rows' errors in one: each of them. Whoever redacts it redacts each by its own code (`retold`). */
+  readonly parts: readonly HeadraceError[];
 
   constructor(code: ErrorCode, message: string, options: HeadraceErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -32,6 +35,7 @@ export class HeadraceError extends Error {
     this.code = code;
     this.details = options.details ?? [];
     this.where = options.where;
+    this.parts = options.parts ?? [];
   }
 
   get status(): number {

@@ -34,6 +34,7 @@ export { type ErrorCode, ERRORS, type GrpcStatus } from './errors.ts';
 export { fewAtOnce } from './few-at-once.ts';
 export { contentHash, sha256Hex } from './hash.ts';
 export { type ErrorDetail, HeadraceError, toHeadraceError } from './headrace-error.ts';
+export { joinErrors, retold } from './joined-error.ts';
 export { toldOutside } from './told-outside.ts';
 export { canonicalJson, type Json, parseJson, stringifyJson } from './json.ts';
 export { withoutKeySecrets } from './key-secrets.ts';

@@ -1,3 +1,5 @@
+// Whether work that is being stopped came to its end in time, however it ended.
+
 import { within } from '../core/index.ts';
 
 /** Whether `work` came to its end, and well, within `limitMs`. */

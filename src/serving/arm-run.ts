@@ -37,9 +37,14 @@ export function inferRows(
 function checkRow({ binding, readsBehind }: ServedModel, { values, reads }: FeatureRow): HeadraceError | undefined {
   const error = binding.check(values);
   if (error?.code !== 'HR_NULL_FEATURE') return error;
-  return binding.check(values, (feature) =>
-    (readsBehind[feature] ?? []).some((read) => reads[read]?.statuses.every((status) => status === 'NOT_FOUND')),
-  );
+  // What a transform made of several views may be null by any of them: of a key that one knows that is no unknown key.
+  return binding.check(values, (feature) => {
+    const behind = readsBehind[feature] ?? [];
+    return (
+      behind.length > 0 &&
+      behind.every((read) => reads[read]?.statuses.every((status) => status === 'NOT_FOUND') === true)
+    );
+  });
 }
 
 /** Enough to find a few rows of thousands; where most fail, the rest fails with them. */

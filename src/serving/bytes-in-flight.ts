@@ -1,4 +1,5 @@
 // How many bytes of request bodies are held at once, read or worked at: past the bound the answer is 429, before more is read.
+// What has come counts, and not what was announced: to announce a body and send none costs a client nothing.
 
 import { HeadraceError } from '../core/index.ts';
 
@@ -18,6 +19,8 @@ export interface BytesInFlight {
 }
 
 export interface BodyRoom {
+  /** Throws HR_OVERLOADED where so many more would be past the bound now, and takes nothing. */
+  check(bytes: number): void;
   /** Throws HR_OVERLOADED past the bound, and has taken nothing then. */
   take(bytes: number): void;
   /** Gives all of it back; again it does nothing. */
@@ -49,17 +52,21 @@ export function createBytesInFlight(maxBytes: number): BytesInFlight {
     return held;
   };
 
+  const check = (bytes: number): void => {
+    if (count + bytes <= maxBytes) return;
+    const sentence = `the bodies of running requests hold ${count} bytes, and a worker takes ${maxBytes} (server.maxInFlightBytes). Retry after a second.`;
+    throw new HeadraceError('HR_OVERLOADED', sentence);
+  };
+
   return {
     fits: (bytes) => count + bytes <= maxBytes,
     open(connection) {
       const held = heldBy(connection);
       let own = 0;
       return {
+        check,
         take(bytes) {
-          if (count + bytes > maxBytes) {
-            const sentence = `the bodies of running requests hold ${count} bytes, and a worker takes ${maxBytes} (server.maxInFlightBytes). Retry after a second.`;
-            throw new HeadraceError('HR_OVERLOADED', sentence);
-          }
+          check(bytes);
           if (held.isGone) return;
           own += bytes;
           held.bytes += bytes;

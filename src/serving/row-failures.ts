@@ -1,6 +1,7 @@
 // What becomes of rows that fail: the error names its row, and a request fails as a whole where none of it can stand alone.
 
-import { type ErrorDetail, HeadraceError, MOST_MISTAKES } from '../core/index.ts';
+import { HeadraceError, joinErrors } from '../core/index.ts';
+import { type FailureKind, failureKind } from '../monitoring/index.ts';
 
 /** An error of one row, which says which. */
 export function rowError(path: string, place: number, error: HeadraceError): HeadraceError {
@@ -17,23 +18,25 @@ interface Row {
   readonly error?: HeadraceError | undefined;
 }
 
-/** Why the request as a whole fails; undefined when it is answered. */
+/**
+ * Why the request as a whole fails; undefined when it is answered. Its code is of the row that says most of the server: what
+ * failed here goes before what there was no room for, and that before a client's mistake; among equals the first row's.
+ */
 export function failedRows(rows: readonly Row[], isPartial: boolean): HeadraceError | undefined {
   const errors: HeadraceError[] = [];
   for (const { error } of rows) if (error !== undefined) errors.push(error);
-  const [first] = errors;
-  if (first === undefined) return undefined;
+  if (errors.length === 0) return undefined;
   // What has nothing to do with a row is the request's: a full queue, a store that is away.
   if (isPartial && !(errors.length === rows.length && errors.every(({ code }) => WHOLE.has(code)))) return undefined;
-  const details = errors.flatMap((error) => error.details);
+  const kinds = errors.map(({ code }) => failureKind(code));
+  const worst = BY_WEIGHT.find((kind) => kinds.includes(kind));
+  const lead = worst === undefined ? 0 : kinds.indexOf(worst);
+  const first = errors[lead] as HeadraceError;
   if (WHOLE.has(first.code)) return new HeadraceError(first.code, withoutRow(first), { cause: first.cause ?? first });
-  if (errors.length === 1) return first;
-  return new HeadraceError(first.code, `${first.message} (and ${errors.length - 1} more rows)`, {
-    details: cut(details),
-    cause: first.cause ?? first,
-    where: first.where,
-  });
+  return joinErrors(errors, lead);
 }
+
+const BY_WEIGHT: readonly FailureKind[] = ['failed', 'rejected', 'refused'];
 
 const WHOLE: ReadonlySet<HeadraceError['code']> = new Set([
   'HR_OVERLOADED',
@@ -46,8 +49,4 @@ const WHOLE: ReadonlySet<HeadraceError['code']> = new Set([
 
 function withoutRow(error: HeadraceError): string {
   return error.details[0]?.message ?? error.message;
-}
-
-function cut(details: readonly ErrorDetail[]): readonly ErrorDetail[] {
-  return details.slice(0, MOST_MISTAKES);
 }

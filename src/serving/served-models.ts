@@ -28,7 +28,8 @@ export interface ServedModel {
 export interface ServedModels {
   /**
    * Loads the version, or shares the one in memory. Throws HR_UNKNOWN_MODEL, HR_ARTIFACT_UNREADABLE, HR_MODEL_UNREADABLE and
-   * what else loading it throws, named; HR_MODEL_SIGNATURE; HR_VERSION_INCOMPLETE while a view version that it reads is not complete, and what loading its definitions throws.
+   * what else loading it throws, named; HR_MODEL_SIGNATURE; HR_VERSION_INCOMPLETE while a view version that it reads is not
+   * complete, and what loading its definitions throws.
    */
   acquire(current: ModelSpec, version: number, isReadable: (version: string) => boolean): Promise<ServedModel>;
   /** What those that are used have counted, and those that were until now. */

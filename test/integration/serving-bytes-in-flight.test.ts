@@ -41,10 +41,10 @@ const head = (path: string, ...lines: readonly string[]): string =>
   [`POST ${path} HTTP/1.1`, HOST, JSON_TYPE, ...lines, '', ''].join('\r\n');
 const chunk = (text: string): string => `${text.length.toString(16)}\r\n${text}\r\n`;
 
-/** A request that has said how much will come, and sends a byte of it. */
-async function hold(path: string, bytes: number): Promise<RawSocket> {
+/** A request of which so many bytes came, and one is still to come, or as many as it said. */
+async function hold(path: string, bytes: number, announced = bytes + 1): Promise<RawSocket> {
   const raw = await openRaw(url);
-  raw.socket.write(`${head(path, `Content-Length: ${bytes}`)}{`);
+  raw.socket.write(`${head(path, `Content-Length: ${announced}`)}${'['.repeat(bytes)}`);
   return raw;
 }
 
@@ -67,6 +67,34 @@ describe('bytes in flight', () => {
     expect((await rawHttp(url, [request('POST', PREDICT, [HOST], GOOD.padEnd(40_000))])).status).toBe(200);
     second.socket.destroy();
     await expect.poll(bytesInFlight).toBe(0);
+  });
+
+  it('are those that came: bodies that are announced and not sent refuse nobody', async () => {
+    const idle = await Promise.all(
+      Array.from({ length: 20 }, (_, at) => hold(at % 2 === 0 ? PREDICT : READ, 1, 60_000)),
+    );
+    await expect.poll(bytesInFlight).toBe(20);
+    for (const path of [PREDICT, `${PREDICT}?route`])
+      expect((await rawHttp(url, [request('POST', path, [HOST], GOOD.padEnd(50_000))])).status).toBe(200);
+    for (const { socket } of idle) socket.destroy();
+    await expect.poll(bytesInFlight).toBe(0);
+  });
+
+  it.each([PREDICT, `${PREDICT}?route`, READ])('have no room for a body that others came before: %s', async (path) => {
+    const late = await hold(path, 1, 60_000);
+    const held = await hold(READ, 60_000);
+    await expect.poll(bytesInFlight).toBe(60_001);
+    late.socket.write('['.repeat(50_000));
+    await expect.poll(late.text).toContain('"code":"HR_OVERLOADED"');
+    expect(late.text().match(/HTTP\/1\.1 \d+|connection: close/gi)).toEqual(['HTTP/1.1 429', 'connection: close']);
+    await expect.poll(bytesInFlight).toBe(60_000);
+    // What is left of it is read and dropped, so that its client gets to read the answer.
+    late.socket.write('['.repeat(9_999));
+    await late.closed;
+    expect(await bytesInFlight()).toBe(60_000);
+    held.socket.destroy();
+    await expect.poll(bytesInFlight).toBe(0);
+    late.socket.destroy();
   });
 
   it('are counted while a body comes in chunks', async () => {

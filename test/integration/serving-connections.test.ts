@@ -228,6 +228,30 @@ describe('Expect', () => {
     }
   });
 
+  it.each([
+    ['another name in Host', 421, QUICK, ['Host: evil.example', JSON_TYPE]],
+    ['two Hosts', 400, QUICK, [HOST, HOST, JSON_TYPE]],
+    ['a page of another site', 403, ROUTE, [HOST, JSON_TYPE, 'Origin: https://evil.example']],
+    ['a body that is no JSON', 415, '/v1/features/read', [HOST, 'Content-Type: text/plain']],
+    ['a wrong method', 405, '/health/live', [HOST, JSON_TYPE]],
+    ['no route', 404, '/nothing', [HOST, JSON_TYPE]],
+  ])('of 100-continue is never told to go on where it is refused: %s', async (_what, expected, path, headers) => {
+    const lines = [
+      `POST ${path} HTTP/1.1`,
+      ...headers,
+      `Content-Length: ${BODY.length}`,
+      'Expect: 100-continue',
+      '',
+      '',
+    ];
+    const raw = await openRaw(url);
+    raw.socket.write(lines.join('\r\n'));
+    await expect.poll(() => statuses(raw.text()), { timeout: LATE_MS }).toEqual([expected]);
+    await raw.closed;
+    expect(statuses(raw.text())).toEqual([expected]);
+    raw.socket.destroy();
+  });
+
   it('of a client of HTTP/1.0 is nothing', async () => {
     const head = `GET /health/live HTTP/1.0\r\n${HOST}\r\nExpect: a-miracle\r\n\r\n`;
     expect((await rawHttp(url, [head], { limitMs: LATE_MS })).status).toBe(200);
@@ -268,6 +292,63 @@ describe('Host', () => {
         request_id: 'mine',
         errors: [{ path: 'Host', message: `expected one, got 2: "${names}"` }],
       });
+    }
+  });
+});
+
+it('a prediction whose body breaks off is refused as cancelled, whichever way it is read', async () => {
+  const cancelled = async (): Promise<number> => {
+    const text = await (await fetch(`${url}/metrics`)).text();
+    const lines = text
+      .split('\n')
+      .filter((line) => line.includes('endpoint="checkout"') && line.includes('HR_CANCELLED'));
+    return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+  };
+  let before = await cancelled();
+  for (const path of [QUICK, ROUTE]) {
+    const raw = await openRaw(url);
+    raw.socket.write(`${keptAlive('POST', path, [JSON_TYPE, 'Content-Length: 100'])}{`);
+    await expect
+      .poll(async () => {
+        const text = await (await fetch(`${url}/metrics`)).text();
+        return /^headrace_requests_in_flight_size_bytes (\d+)$/m.exec(text)?.[1];
+      })
+      .toBe('1');
+    raw.socket.destroy();
+    await expect.poll(cancelled, { timeout: LATE_MS }).toBe(++before);
+  }
+});
+
+describe.each([
+  ['is none', '/%zz'],
+  ['has too long a name in it', `/v1/endpoints/${'a'.repeat(300)}`],
+])('a URL that %s', (_what, path) => {
+  const TRACE = '0af7651916cd43dd8448eb211c80319c';
+  const ask = (method: string, headers: readonly string[]) =>
+    rawHttp(url, [request(method, path, headers, method === 'GET' ? undefined : BODY)], { limitMs: LATE_MS });
+
+  it('is 400, with the request’s id and trace', async () => {
+    const traceparent = `traceparent: 00-${TRACE}-b7ad6b7169203331-01`;
+    for (const method of ['GET', 'POST']) {
+      const { text, status } = await ask(method, [HOST, 'X-Request-Id: mine', traceparent]);
+      expect(status).toBe(400);
+      expect(text).toContain('x-request-id: mine\r\n');
+      expect(text).toMatch(new RegExp(`traceparent: 00-${TRACE}-(?!b7ad6b7169203331)\\w{16}-01\r\n`));
+      expect(problemOf(text)).toMatchObject({ code: 'HR_INVALID', request_id: 'mine' });
+    }
+  });
+
+  it.each([
+    ['another name in Host', 421, ['Host: evil.example']],
+    ['a page of another site', 403, [HOST, 'Origin: https://evil.example']],
+    ['two Hosts', 400, [HOST, HOST]],
+    ['none', 400, []],
+  ])('is refused as any other: %s', async (_of, expected, headers) => {
+    for (const method of ['GET', 'POST']) {
+      const { text, status, isClosed } = await ask(method, headers);
+      expect({ status, isClosed }).toEqual({ status: expected, isClosed: true });
+      expect(text).toMatch(/^x-request-id: /m);
+      if (expected === 400) expect(problemOf(text)).toMatchObject({ errors: [{ path: 'Host' }] });
     }
   });
 });

@@ -96,6 +96,17 @@ describe('a server with keys', () => {
     ]);
   });
 
+  it('tells nobody without a key whether there is such a route, or such a URL', async () => {
+    const { token } = await made('any', ['predict']);
+    await open.serving.security.refresh();
+    for (const path of ['/%zz', `/v1/endpoints/${'a'.repeat(300)}`, '/nothing']) {
+      const nobody = await ask('GET', path, {});
+      expect(nobody.status).toBe(401);
+      expect(nobody.headers.get('www-authenticate')).toBe('Bearer');
+      expect([400, 404]).toContain((await ask('GET', path, bearer(token))).status);
+    }
+  });
+
   it.each(ROUTES)('%s %s takes the role %s, and no other role will do', async (method, path, role, body) => {
     const nobody = await ask(method, path, {}, body?.());
     expect(nobody.status).toBe(401);
@@ -231,8 +242,23 @@ describe('a server with keys', () => {
     // How the server is, and of what is served nothing.
     const ready = await ask('GET', '/health/ready', bearer(narrow.token));
     expect(await ready.json()).toEqual({ status: 'ready' });
-    // What can be asked for is by role alone.
-    expect(await (await ask('GET', '/openapi.json', bearer(narrow.token))).text()).toContain('checkout');
+    const etags = new Set<string | null>();
+    for (const path of ['/openapi.json', '/docs']) {
+      const [all, some, nothing] = await Promise.all(
+        [wide, narrow, none].map(async ({ token }) => {
+          const answer = await ask('GET', path, bearer(token));
+          etags.add(answer.headers.get('etag'));
+          return answer.text();
+        }),
+      );
+      expect(all).toMatch(/checkout[^]*other/);
+      expect(some).toContain('other');
+      expect(some).not.toContain('checkout');
+      expect(nothing).not.toContain('checkout');
+      const again = await ask('GET', path, bearer(narrow.token));
+      expect(etags).toContain(again.headers.get('etag'));
+    }
+    expect(etags.size).toBe(6);
   });
 
   it('refuses a revoked key within a second, and says so', async () => {

@@ -168,3 +168,55 @@ describe('the log of requests', () => {
     expect(ofRequests()).toEqual([]);
   });
 });
+
+describe('an API key that was pasted into a URL', () => {
+  const lines: Line[] = [];
+  const write = (fields: object, msg: string): void => void lines.push({ msg, ...fields });
+  let open: OpenServing;
+  afterEach(() => open.close());
+
+  it('is told neither in the log nor in an answer, nor in the audit log', async () => {
+    open = await openServing({
+      repository: `${REPOSITORY}\nexport const other = endpoint('other', { model: returns, unit: ['customer'] });\n`,
+      features: 4,
+      settings: { HEADRACE_LOG_REQUESTS: 'all' },
+      logger: { debug: write, info: write, warn: write, error: write },
+    });
+    const registry = await open.app.registry();
+    const asked = { name: 'narrow', roles: ['read', 'predict', 'admin'] as const, endpoints: ['other'] };
+    const narrow = await registry.keys.create(asked, { actor: 'ann' });
+    const wide = await registry.keys.create({ name: 'wide', roles: ['read', 'predict'] }, { actor: 'ann' });
+    await open.serving.security.refresh();
+    const secret = wide.token.split('_')[2] as string;
+    const part = secret.slice(0, 20);
+    const pasted = [wide.token, `${'a'.repeat(50)}${wide.token}`];
+    for (const name of pasted) {
+      for (const { token } of [narrow, wide]) {
+        for (const [method, path] of [
+          ['POST', `/v1/endpoints/${name}/predict`],
+          ['GET', `/v1/endpoints/${name}`],
+          ['PUT', `/v1/endpoints/${name}`],
+          ['GET', `/v1/services/${name}`],
+          ['GET', `/${'a'.repeat(140)}${name}`],
+          ['DELETE', `/v1/endpoints/${name}`],
+          ['GET', `/v1/endpoints/${'a'.repeat(60)}${name}`],
+          ['GET', `/%zz${name}`],
+        ] as const) {
+          const answer = await fetch(`${open.serving.url}${path}`, {
+            method,
+            headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+            ...(method === 'GET' ? {} : { body: '{"inputs":[{"customer":"ada","amount":1}]}' }),
+          });
+          const text = await answer.text();
+          expect(answer.status).toBeGreaterThanOrEqual(400);
+          expect(text, `${method} ${path}`).not.toContain(part);
+        }
+      }
+    }
+    await expect.poll(() => lines.filter(({ msg }) => msg === 'request').length).toBe(32);
+    expect(JSON.stringify(lines)).not.toContain(part);
+    expect(JSON.stringify(lines)).toContain(`"endpoint":"${wide.token.slice(0, 13)}"`);
+    await open.serving.stop();
+    expect(JSON.stringify(await registry.auditLog.list({ limit: 100 }))).not.toContain(part);
+  });
+});

@@ -74,6 +74,24 @@ describe('an arm that does not answer in time', () => {
   });
 });
 
+describe('a feature that is null where the model takes none', () => {
+  const found = { values: [1n], statuses: ['PRESENT'], eventMicros: 0 };
+  const none = { values: [null], statuses: ['NOT_FOUND'], eventMicros: null };
+  it.each([
+    ['of a key that its view does not know', [0], [none], 'HR_UNKNOWN_ENTITY'],
+    ['of a key that is known', [0], [found], 'HR_NULL_FEATURE'],
+    ['made of views of which none knows the key', [0, 1], [none, none], 'HR_UNKNOWN_ENTITY'],
+    ['made of views of which one knows the key', [0, 1], [none, found], 'HR_NULL_FEATURE'],
+    ['made of the request alone', [], [none], 'HR_NULL_FEATURE'],
+  ] as const)('is told by its cause: %s', async (_what, behind, reads, code) => {
+    const check = (_values: readonly Value[], isUnknown?: (feature: number) => boolean): HeadraceError =>
+      new HeadraceError(isUnknown?.(0) === true ? 'HR_UNKNOWN_ENTITY' : 'HR_NULL_FEATURE', 'null');
+    const model = { binding: { check }, readsBehind: [behind] } as unknown as ServedModel;
+    const row = { values: [null], statuses: ['NULL_VALUE'], reads } as unknown as FeatureRow;
+    expect(await inferRows(model, [row], scopeOf())).toMatchObject([{ error: { code } }]);
+  });
+});
+
 describe('rows that spoil a batch', () => {
   /** A model that fails every run with one of the bad rows in it, as `submit` tells it. */
   function modelOf(isBad: (value: Value) => boolean): { readonly model: ServedModel; readonly runs: () => number } {

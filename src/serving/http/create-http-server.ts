@@ -2,8 +2,13 @@
 
 import type { IncomingMessage } from 'node:http';
 import swagger from '@fastify/swagger';
-import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify';
-import { didYouMean, type ErrorCode, HeadraceError, type Logger } from '../../core/index.ts';
+import fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifyServerOptions,
+} from 'fastify';
+import { didYouMean, type ErrorCode, HeadraceError, type Logger, withoutKeySecrets } from '../../core/index.ts';
 import type { Tracing } from '../../monitoring/index.ts';
 import type { BytesInFlight } from '../bytes-in-flight.ts';
 import type { ServingPlanes } from '../open-serving.ts';
@@ -18,13 +23,14 @@ import { addJsonBody } from './json-body.ts';
 import type { LiveStats } from './live-stats.ts';
 import { isNewest } from './node-socket.ts';
 import { addOpenApiRoute } from './openapi/openapi-routes.ts';
+import { createSeenCatalogue } from './openapi/seen-catalogue.ts';
 import { addPredictRoute, PREDICT_URL } from './predict-route.ts';
 import { fromHttp, sendProblem } from './problem.ts';
 import { predictQuickly } from './quick-predict.ts';
 import { continueTrace, requestIdOf } from './request-context.ts';
-import { createRequestLog, logEveryRequest, type LoggedRequests } from './request-log.ts';
+import { createRequestLog, logEveryRequest, type LoggedRequests, logRequest } from './request-log.ts';
 import { createRouteMethods } from './route-methods.ts';
-import { addSecurity, isStillAdmitted } from './security/add-security.ts';
+import { addSecurity, createGuard, isStillAdmitted } from './security/add-security.ts';
 import { answerClientError } from './security/client-error.ts';
 import { mayUse } from './security/gate.ts';
 import type { RouteRole } from './security/route-role.ts';
@@ -101,6 +107,11 @@ export async function createHttpServer(
   let lastId = 0;
   const requestId = ({ headers }: Pick<IncomingMessage, 'headers'>): string =>
     requestIdOf(headers['x-request-id']) ?? `${process.pid.toString(36)}-${(lastId++).toString(36)}`;
+  const greet = (request: FastifyRequest, reply: FastifyReply): void => {
+    reply.header('x-request-id', request.id);
+    continueTrace(request, reply);
+  };
+  const guard = createGuard(security);
   const common: FastifyServerOptions = {
     logger: false,
     requestIdHeader: false,
@@ -110,7 +121,12 @@ export async function createHttpServer(
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     ajv: { customOptions: VALIDATION },
-    frameworkErrors: (error, request, reply) => void sendProblem(reply, request, error, logger),
+    // A URL that the router refuses runs no hook, and has no route to tell by what it takes: any key.
+    frameworkErrors: (error, request, reply) => {
+      greet(request, reply);
+      if (options.loggedRequests === 'all') reply.raw.once('close', () => logRequest(options.logger, request, reply));
+      guard(request, reply, (refusal) => void sendProblem(reply, request, refusal ?? error, logger));
+    },
     clientErrorHandler: (error, socket) => answerClientError(error, socket, limits.bodyTimeoutMs),
     requestTimeout: limits.bodyTimeoutMs,
   };
@@ -127,14 +143,13 @@ export async function createHttpServer(
     ...(tls === undefined ? { http: node } : { https: { ...node, ...tls, handshakeTimeout: HANDSHAKE_MS } }),
   } as FastifyServerOptions);
   app.server.maxConnections = limits.maxConnections;
-  answerExpectations(app.server, options.bodyLimitBytes);
+  answerExpectations(app.server);
   app.addHook('onRequest', (request, reply, done) => {
-    reply.header('x-request-id', request.id);
-    continueTrace(request, reply);
+    greet(request, reply);
     done();
   });
   const roles = new Map<string, RouteRole | undefined>();
-  addSecurity(app, security, roles);
+  addSecurity(app, guard, roles);
   if (options.tracing !== undefined) traceRequests(app, options.tracing);
   if (options.loggedRequests === 'all') logEveryRequest(app, options.logger);
   let isClosing = false;
@@ -158,8 +173,8 @@ export async function createHttpServer(
     }
     return sendProblem(reply, request, problem, logger);
   });
-  app.setNotFoundHandler((request, reply) => {
-    const path = request.url.split('?')[0] ?? request.url;
+  const tellNoRoute = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const path = withoutKeySecrets(request.url.split('?')[0] ?? request.url);
     const methods = routes.methodsOf(path);
     if (methods.length > 0) {
       const known = methods.join(', ');
@@ -172,6 +187,12 @@ export async function createHttpServer(
     const asked = path.slice(0, 200);
     const sentence = `there is no ${request.method} ${asked}.${didYouMean(asked, routes.pathsLike(asked))} /openapi.json lists the routes.`;
     return sendProblem(reply, request, new HeadraceError('HR_UNKNOWN_ROUTE', sentence), logger);
+  };
+  app.setNotFoundHandler(tellNoRoute);
+  // Before its body is read.
+  app.addHook('onRequest', (request, reply, done) => {
+    if (request.is404) tellNoRoute(request, reply);
+    else done();
   });
   const routes = createRouteMethods();
   app.addHook('onRoute', ({ method, url }) => routes.add(method, url));
@@ -179,6 +200,7 @@ export async function createHttpServer(
   // It gathers what routes say of themselves; the document is made of that and of the definitions.
   await app.register(swagger, { openapi: { openapi: '3.1.0' } });
   const hasDocs = options.hasDocs !== false;
+  const seen = createSeenCatalogue(control);
   const described = { version: options.version, routes: () => app.swagger() };
   await app.register((scope) => {
     addPredictRoute(scope, data, options, logger);
@@ -187,9 +209,9 @@ export async function createHttpServer(
     addHealthRoutes(scope, control, options, streams);
     addStatusRoute(scope, options.status, options.logger);
     addCatalogueRoutes(scope, control);
-    addOpenApiRoute(scope, control, described);
-    addRootRoute(scope, control, { version: options.version, hasDocs });
-    if (hasDocs) addDocsRoutes(scope, control, described);
+    addOpenApiRoute(scope, seen, described);
+    addRootRoute(scope, seen, { version: options.version, hasDocs });
+    if (hasDocs) addDocsRoutes(scope, seen, described);
     return Promise.resolve();
   });
   await app.ready();

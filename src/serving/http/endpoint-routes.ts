@@ -2,11 +2,10 @@
 // outcomes of their predictions.
 
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { formatTimestamp, type Micros } from '../../core/index.ts';
 import type { Traffic, TrafficRevision } from '../../registry/index.ts';
 import type { ControlPlane, ServedEndpoint } from '../control-plane.ts';
 import type { IngestPlane, OutcomeInput } from '../ingest-plane.ts';
-import { presentEndpointHealth } from './health-routes.ts';
+import { presentEndpointHealth, timeOf } from './health-routes.ts';
 import { type RequestDefaults, scopeOf } from './request-context.ts';
 import {
   EndpointParams,
@@ -158,8 +157,4 @@ function presentRevision(told: TrafficRevision): object {
     active_from: timeOf(told.activeFromMicros),
     active_until: timeOf(told.activeUntilMicros),
   };
-}
-
-function timeOf(at: Micros | null): string | null {
-  return at === null ? null : formatTimestamp(at);
 }

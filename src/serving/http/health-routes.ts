@@ -105,6 +105,7 @@ export function presentEndpointHealth({ sinceMicros, retryMicros, ...health }: E
   return { ...health, since: timeOf(sinceMicros), retryAt: timeOf(retryMicros) };
 }
 
-function timeOf(at: Micros | null): string | null {
+/** RFC 3339, or null for never. */
+export function timeOf(at: Micros | null): string | null {
   return at === null ? null : formatTimestamp(at);
 }

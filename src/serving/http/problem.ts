@@ -9,8 +9,10 @@ import {
   HeadraceError,
   invalid,
   MOST_MISTAKES,
+  retold,
   toHeadraceError,
   toldOutside,
+  withoutKeySecrets,
 } from '../../core/index.ts';
 import { answerThenDrain } from './drain-body.ts';
 import { quoted } from './request-context.ts';
@@ -37,27 +39,36 @@ export interface ToldTo {
   readonly actor?: Pick<Actor, 'isLocal'> | undefined;
 }
 
-/** What the client is told of an error. What went wrong inside stays in the log. */
+/** What the client is told of an error. What went wrong inside stays in the log, and a key that was pasted in nobody's answer. */
 export function toProblem(thrown: HeadraceError, { requestId, actor }: ToldTo = {}): Problem {
-  const error = actor?.isLocal === true ? thrown : toldOutside(thrown);
+  const error = retold(actor?.isLocal === true ? thrown : toldOutside(thrown), withoutInside);
   const { status, title } = ERRORS[error.code];
-  const isInternal = status === 500;
-  const detail = isInternal ? `${title}: the server’s log has it under the request id` : error.message;
   return {
     type: `urn:headrace:error:${error.code}`,
     title,
     status,
-    detail,
+    // Of a fault not that there are more rows: it is none of theirs.
+    detail: status === 500 ? faultOf(error) : withoutKeySecrets(error.message),
     code: error.code,
     ...(requestId === undefined ? {} : { request_id: requestId }),
-    errors: isInternal ? rowsOf(error).map((path) => ({ path, message: title })) : error.details,
+    errors: error.details.map((detail) => ({
+      ...detail,
+      path: withoutKeySecrets(detail.path),
+      message: withoutKeySecrets(detail.message),
+    })),
   };
 }
 
 /** Whose rows a fault is of can be told; nothing else of it. */
-function rowsOf({ details }: HeadraceError): readonly string[] {
-  return details.flatMap(({ path }) => (/^(?:inputs|rows)\[\d+\]$/.test(path) ? path : []));
+function withoutInside(error: HeadraceError): HeadraceError {
+  const { status, title } = ERRORS[error.code];
+  if (status !== 500) return error;
+  const rows = error.details.filter(({ path }) => /^(?:inputs|rows)\[\d+\]$/.test(path));
+  return new HeadraceError(error.code, faultOf(error), { details: rows.map(({ path }) => ({ path, message: title })) });
 }
+
+const faultOf = ({ code }: HeadraceError): string =>
+  `${ERRORS[code].title}: the server’s log has it under the request id`;
 
 /** The same of one row, where the others are answered. */
 export function rowProblem(
@@ -101,7 +112,7 @@ export function sendProblem(
   return reply.removeHeader('connection').send(body);
 }
 
-/** The same to a request that Fastify has not seen. */
+/** The same to a request that Fastify has not seen: a body that did not come whole is the connection's last. */
 export function writeProblem(
   response: ServerResponse,
   error: HeadraceError,
@@ -111,8 +122,11 @@ export function writeProblem(
   const { status } = ERRORS[error.code];
   const body = Buffer.from(JSON.stringify(toProblem(error, told)));
   const headers = { 'x-request-id': requestId, 'content-type': PROBLEM_TYPE, 'content-length': body.length };
+  const isWhole = response.req.readableEnded;
+  if (!isWhole) response.setHeader('connection', 'close');
   response.writeHead(status, status === 429 || status === 503 ? { ...headers, 'retry-after': '1' } : headers);
-  response.end(body);
+  if (isWhole) response.end(body);
+  else answerThenDrain(body, response.req).pipe(response);
 }
 
 interface FrameworkError {

@@ -2,7 +2,7 @@
 // such a request. Whatever is unusual about one, and whatever refuses it, is left to the route, which answers the same.
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { type HeadraceError, toHeadraceError } from '../../core/index.ts';
+import { HeadraceError, toHeadraceError } from '../../core/index.ts';
 import type { BodyRoom, BytesInFlight } from '../bytes-in-flight.ts';
 import type { DataPlane } from '../data-plane.ts';
 import { parseJsonBody } from './json-body.ts';
@@ -46,8 +46,7 @@ export function predictQuickly(server: Pick<Server, 'listeners' | 'removeListene
     if (known === undefined) return slow(request, response);
     const room = bytes.open(request.socket);
     readWholeBody(request, { limitBytes, room }, (failure, body) => {
-      // A request that breaks off has nobody who waits; there was room for it.
-      if (failure === undefined) answer(parts, request, response, endpoint, known, body, room);
+      answer(parts, request, response, endpoint, known, failure ?? body, room);
     });
   });
 }
@@ -80,7 +79,7 @@ function endpointOf(
   return isUnusual ? undefined : endpoint;
 }
 
-/** Names and values: a request with more is refused by the route. */
+/** Names and values, far more than clients send; what has more is looked at by the route, which takes twice as many. */
 const MOST_RAW_HEADERS = 100;
 
 function answer(
@@ -89,7 +88,7 @@ function answer(
   response: ServerResponse,
   endpoint: string,
   { actor }: Known,
-  body: Buffer,
+  body: Buffer | HeadraceError,
   room: BodyRoom,
 ): void {
   const requestId = idOf(request);
@@ -112,6 +111,11 @@ function answer(
     tellEnd();
     writeProblem(response, error, { requestId, actor });
   };
+  if (body instanceof HeadraceError) {
+    dataPlane.refused(endpoint, body);
+    // Of one that broke off nobody waits for an answer.
+    return request.destroyed ? room.release() : fail(body);
+  }
   try {
     const scope = () => claimOf(request, { requestId, traceId: null, actor, span: undefined }, defaults);
     answerPredict(dataPlane, endpoint, parseJsonBody(body), scope, tellRows).then((text) => {

@@ -4,6 +4,7 @@
 import type { IncomingMessage } from 'node:http';
 import { cancelled, HeadraceError, toHeadraceError } from '../../core/index.ts';
 import type { BodyRoom } from '../bytes-in-flight.ts';
+import { sendContinue } from './expectations.ts';
 
 export interface BodyBounds {
   /** Of this body alone. */
@@ -18,8 +19,9 @@ export function readWholeBody(
   done: (failure: HeadraceError | undefined, body: Buffer) => void,
 ): void {
   const length = request.headers['content-length'];
-  const refused = length === undefined ? undefined : takeRoom(bounds, Number(length), Number(length), 'are announced');
+  const refused = length === undefined ? undefined : refusal(bounds, Number(length), 'check', Number(length));
   if (refused !== undefined) return done(refused, NOTHING);
+  sendContinue(request);
   let first: Buffer | undefined;
   let chunks: Buffer[] | undefined;
   let bytes = 0;
@@ -28,10 +30,8 @@ export function readWholeBody(
     done(failure, NOTHING);
   };
   const add = (chunk: Buffer): void => {
-    if (length === undefined) {
-      const failure = takeRoom(bounds, chunk.length, (bytes += chunk.length), 'have come so far');
-      if (failure !== undefined) return fail(failure);
-    }
+    const failure = refusal(bounds, (bytes += chunk.length), 'take', chunk.length);
+    if (failure !== undefined) return fail(failure);
     if (first === undefined) first = chunk;
     else (chunks ??= [first]).push(chunk);
   };
@@ -42,20 +42,20 @@ export function readWholeBody(
 
 const NOTHING = Buffer.alloc(0);
 
-/** What refuses `more` bytes of a body that has `bytes` with them; `known` says by what. */
-function takeRoom(
+/** What refuses a body of `bytes`: its own limit, or that of all bodies where there is no room for `more`. */
+function refusal(
   { limitBytes, room }: BodyBounds,
-  more: number,
   bytes: number,
-  known: 'are announced' | 'have come so far',
+  claim: 'check' | 'take',
+  more: number,
 ): HeadraceError | undefined {
   if (bytes > limitBytes)
     return new HeadraceError(
       'HR_TOO_LARGE',
-      `the body is over the server’s limit of ${limitBytes} bytes (server.bodyLimit): ${bytes} ${known}. Send fewer rows or shorter values, or raise the limit.`,
+      `the body is over the server’s limit of ${limitBytes} bytes (server.bodyLimit): ${bytes} ${claim === 'check' ? 'are announced' : 'have come so far'}. Send fewer rows or shorter values, or raise the limit.`,
     );
   try {
-    room.take(more);
+    room[claim](more);
     return undefined;
   } catch (thrown) {
     return toHeadraceError(thrown);

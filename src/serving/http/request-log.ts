@@ -2,7 +2,14 @@
 // asked for.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { type Actor, type ErrorCode, ERRORS, type HeadraceError, type Logger } from '../../core/index.ts';
+import {
+  type Actor,
+  type ErrorCode,
+  ERRORS,
+  type HeadraceError,
+  type Logger,
+  withoutKeySecrets,
+} from '../../core/index.ts';
 import { failureKind } from '../../monitoring/index.ts';
 import { traceIdOf } from './request-context.ts';
 import { routeOf } from './trace-requests.ts';
@@ -106,13 +113,18 @@ export function noteProblem(request: FastifyRequest, { code }: HeadraceError): v
 /** Logs every request that is not a failure. */
 export function logEveryRequest(app: FastifyInstance, logger: Logger): void {
   app.addHook('onResponse', (request: FastifyRequest, reply: FastifyReply, done) => {
-    const { statusCode: status } = reply;
-    const latencyMs = Math.round(reply.elapsedTime * 1000) / 1000;
-    const code = problems.get(request);
-    const fields = { ...loggedRequest(request), status, ...(code === undefined ? {} : { code }), latencyMs };
-    if (code === undefined || failureKind(code) !== 'failed') logger.info(fields, 'request');
+    logRequest(logger, request, reply);
     done();
   });
+}
+
+/** Where no hook runs: once it is answered. */
+export function logRequest(logger: Logger, request: FastifyRequest, reply: FastifyReply): void {
+  const { statusCode: status } = reply;
+  const latencyMs = Math.round(reply.elapsedTime * 1000) / 1000;
+  const code = problems.get(request);
+  const fields = { ...loggedRequest(request), status, ...(code === undefined ? {} : { code }), latencyMs };
+  if (code === undefined || failureKind(code) !== 'failed') logger.info(fields, 'request');
 }
 
 export function loggedRequest(request: FastifyRequest): LoggedRequest {
@@ -122,7 +134,7 @@ export function loggedRequest(request: FastifyRequest): LoggedRequest {
   return {
     requestId: request.id,
     traceId: traceIdOf(request) ?? null,
-    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(endpoint === undefined ? {} : { endpoint: withoutKeySecrets(endpoint) }),
     ...(actor === null ? {} : { actor: actor.name }),
     method: request.method,
     route: routeOf(request),

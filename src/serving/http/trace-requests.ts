@@ -2,6 +2,7 @@
 // conventions for HTTP servers.
 
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { withoutKeySecrets } from '../../core/index.ts';
 import type { RequestSpan, Tracing } from '../../monitoring/index.ts';
 
 interface Traced {
@@ -31,7 +32,7 @@ export function traceRequests(app: FastifyInstance, tracing: Tracing): void {
         span.set('http.route', route);
         span.set('headrace.request_id', request.id);
         const { endpoint } = (request.params ?? {}) as { readonly endpoint?: string };
-        if (endpoint !== undefined) span.set('headrace.endpoint', endpoint);
+        if (endpoint !== undefined) span.set('headrace.endpoint', withoutKeySecrets(endpoint));
         reply.header('traceparent', span.traceparent);
       }
     }

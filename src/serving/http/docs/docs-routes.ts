@@ -1,9 +1,9 @@
 // GET /docs and what its page loads, and `/`, which leads there.
 
 import type { FastifyInstance } from 'fastify';
-import { catalogueIfAny, type ApiDocumentOptions } from '../openapi/openapi-routes.ts';
+import type { ApiDocumentOptions } from '../openapi/openapi-routes.ts';
+import type { SeenCatalogue } from '../openapi/seen-catalogue.ts';
 import type { Catalogue } from '../../catalogue.ts';
-import type { ControlPlane } from '../../control-plane.ts';
 import { etagged, renderedOnce, sendEtagged } from '../etagged.ts';
 import { docsPage, type OtherRoute } from './page.ts';
 import { PAGE_SCRIPT, PAGE_STYLE } from './page-assets.ts';
@@ -14,7 +14,7 @@ const POLICY =
 
 export function addDocsRoutes(
   app: FastifyInstance,
-  control: Pick<ControlPlane, 'catalogue'>,
+  seen: SeenCatalogue,
   { version, routes }: ApiDocumentOptions,
 ): void {
   const rendered = renderedOnce((catalogue: Catalogue | undefined) =>
@@ -26,7 +26,7 @@ export function addDocsRoutes(
   for (const path of ['/docs', '/docs/']) {
     app.get(path, hidden, (request, reply) => {
       reply.header('content-security-policy', POLICY).header('referrer-policy', 'no-referrer');
-      return sendEtagged(request, reply, rendered(catalogueIfAny(control)));
+      return sendEtagged(request, reply, rendered(seen(request.actor)));
     });
   }
   app.get('/docs/page.css', hidden, (request, reply) => sendEtagged(request, reply, style));
@@ -36,7 +36,7 @@ export function addDocsRoutes(
 /** What a GET of `/` is answered with: a page's reader is led to /docs, where it is; a program gets links. */
 export function addRootRoute(
   app: FastifyInstance,
-  control: Pick<ControlPlane, 'catalogue'>,
+  seen: SeenCatalogue,
   { version, hasDocs }: { readonly version: string; readonly hasDocs: boolean },
 ): void {
   const links = {
@@ -52,7 +52,7 @@ export function addRootRoute(
   app.get('/', { config: { role: 'read' }, schema: { hide: true } }, (request, reply) => {
     reply.header('vary', 'accept');
     if (hasDocs && (request.headers.accept ?? '').includes('text/html')) return reply.redirect('/docs');
-    const project = catalogueIfAny(control)?.project ?? null;
+    const project = seen(request.actor)?.project ?? null;
     return reply.send({ name: 'headrace', version, project, links });
   });
 }

@@ -2,7 +2,7 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Actor, HeadraceError, toHeadraceError } from '../../../core/index.ts';
-import { anonymous, type Gate } from './gate.ts';
+import { anonymous, type Gate, listed } from './gate.ts';
 import type { Known } from './key-ring.ts';
 import { malformed } from './request-form.ts';
 import type { RouteRole } from './route-role.ts';
@@ -11,18 +11,11 @@ import type { Security } from './security.ts';
 /** What a route takes that names no role. */
 const UNSAID: RouteRole = 'admin';
 
-/** Before the routes are added. `roles` gets each route's own, by `METHOD url`; undefined where it names none. */
-export function addSecurity(
-  app: FastifyInstance,
-  { gate }: Pick<Security, 'gate'>,
-  roles: Map<string, RouteRole | undefined>,
-): void {
-  app.addHook('onRoute', (route) => {
-    for (const method of [route.method].flat()) roles.set(`${method} ${route.url}`, route.config?.role);
-  });
-  // Set by the hook below before anything reads it; Fastify takes no object here.
-  app.decorateRequest('actor', null as unknown as Actor);
-  app.addHook('onRequest', (request, reply, done) => {
+/** Whom a request has to pass before anything else looks at it: sets its actor, and tells what refuses it, if anything. */
+export type Guard = (request: FastifyRequest, reply: FastifyReply, done: (refusal?: Error) => void) => void;
+
+export function createGuard({ gate }: Pick<Security, 'gate'>): Guard {
+  return (request, reply, done) => {
     const refusal = malformed(request.raw);
     // Whether a body follows, and up to where, is not sure then.
     if (refusal !== undefined) return end(request, reply.header('connection', 'close'), refusal, done);
@@ -30,7 +23,17 @@ export function addSecurity(
     if (failure === undefined) done();
     else if (failure instanceof Promise) void failure.then((late) => end(request, reply, late, done));
     else end(request, reply, failure, done);
+  };
+}
+
+/** Before the routes are added. `roles` gets each route's own, by `METHOD url`; undefined where it names none. */
+export function addSecurity(app: FastifyInstance, guard: Guard, roles: Map<string, RouteRole | undefined>): void {
+  app.addHook('onRoute', (route) => {
+    for (const method of [route.method].flat()) roles.set(`${method} ${route.url}`, route.config?.role);
   });
+  // Set by the hook below before anything reads it; Fastify takes no object here.
+  app.decorateRequest('actor', null as unknown as Actor);
+  app.addHook('onRequest', guard);
 }
 
 /** Sets the request's actor. What refuses it, if anything; a promise where its token is seen first. */
@@ -54,8 +57,7 @@ function enter(gate: Gate, request: FastifyRequest): Error | undefined | Promise
 
 function refuseNarrow({ name, endpoints }: Actor): HeadraceError | undefined {
   if (endpoints === null) return undefined;
-  const some = endpoints.size === 0 ? 'none' : [...endpoints].join(', ');
-  return new HeadraceError('HR_FORBIDDEN', `this tells of all endpoints; ${name} may use ${some}.`);
+  return new HeadraceError('HR_FORBIDDEN', `this tells of all endpoints; ${name} may use ${listed(endpoints)}.`);
 }
 
 /** Whether the request would still be let in: streams outlive the key that they began with. */

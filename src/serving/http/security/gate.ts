@@ -10,6 +10,7 @@ import {
   type LastUsed,
   type Role,
   ROLES,
+  withoutKeySecrets,
 } from '../../../core/index.ts';
 import type { KeyRing, Known } from './key-ring.ts';
 import { createRateLimit } from './rate-limit.ts';
@@ -233,7 +234,10 @@ function lacks({ name, roles, endpoints }: Actor, role: Role | 'known', endpoint
     const has = roles.size === 0 ? 'no role' : [...roles].join(', ');
     return new HeadraceError('HR_FORBIDDEN', `this takes the role ${role}; ${name} has ${has}.`);
   }
-  const has = [...(endpoints ?? [])].join(', ');
-  const sentence = `${name} may not use endpoint "${endpoint?.slice(0, 100)}"; it may use ${has === '' ? 'none' : has}.`;
-  return new HeadraceError('HR_FORBIDDEN', sentence);
+  const asked = withoutKeySecrets(endpoint ?? '').slice(0, 100);
+  return new HeadraceError('HR_FORBIDDEN', `${name} may not use endpoint "${asked}"; it may use ${listed(endpoints)}.`);
 }
+
+/** Those that an actor is kept to, for a refusal. */
+export const listed = (endpoints: Actor['endpoints']): string =>
+  endpoints === null || endpoints.size === 0 ? 'none' : [...endpoints].join(', ');

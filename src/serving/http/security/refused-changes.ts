@@ -2,7 +2,7 @@
 // Whoever has no valid key can make any number of them, so that few are written and the rest is counted.
 
 import type { FastifyRequest } from 'fastify';
-import { createLastUsed, type HeadraceError, type Logger, messageOf } from '../../../core/index.ts';
+import { createLastUsed, type HeadraceError, type Logger, messageOf, withoutKeySecrets } from '../../../core/index.ts';
 import type { AuditEntry } from '../../../registry/index.ts';
 import { createRateLimit } from './rate-limit.ts';
 import { reasonOf } from './reason-header.ts';
@@ -44,10 +44,10 @@ export function createRefusedChanges(write: (entry: AuditEntry) => Promise<void>
       const entry: AuditEntry = {
         actor: actor.name,
         action: changes,
-        object: `endpoint/${endpoint.slice(0, 200)}`,
+        object: `endpoint/${withoutKeySecrets(endpoint).slice(0, 200)}`,
         after: {
           refused: error.code,
-          detail: error.message.slice(0, 500),
+          detail: withoutKeySecrets(error.message).slice(0, 500),
           ...(missed === 0 ? {} : { untold: missed }),
         },
         reason: reasonOf(request),
