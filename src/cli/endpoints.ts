@@ -1,6 +1,6 @@
 // `headrace endpoints list | show | traffic`.
 
-import { trafficWaitsFor } from '../registry/index.ts';
+import { readTrafficWaits, trafficWaitsFor } from '../registry/index.ts';
 import { defineCommand, defineGroup, textOption, usageError } from './command.ts';
 import { describeChange, describeTraffic, presentEndpoint } from './describe-endpoint.ts';
 import { describeEndpointServers, presentEndpointServer } from './endpoint-servers.ts';
@@ -93,7 +93,7 @@ const traffic = defineCommand({
         ...(ifMatch === undefined ? {} : { ifMatch }),
       },
     );
-    return trafficResult(endpoint, variants, trafficWaitsFor(endpoint, await registry.servers.list()));
+    return trafficResult(endpoint, variants, await readTrafficWaits(endpoint, registry.servers));
   },
 });
 

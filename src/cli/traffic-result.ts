@@ -6,17 +6,17 @@ import { describeTraffic, presentEndpoint } from './describe-endpoint.ts';
 
 export type AskedVariant = Traffic['variants'][number];
 
-/** `waitsFor`: servers that have yet to load it, or to answer by it. */
+/** `waitsFor`: servers that have yet to load it, or to answer by it; null where that is not known. */
 export function trafficResult(
   endpoint: EndpointState,
   asked: readonly AskedVariant[],
-  waitsFor: readonly string[],
+  waitsFor: readonly string[] | null,
 ): CommandResult {
   const { name, change } = endpoint;
   const json = { ...presentEndpoint(endpoint), waitsFor };
   const traffic = describeTraffic(endpoint);
   if (change?.state === 'preparing') {
-    const by = waitsFor.length === 0 ? 'the servers' : waitsFor.join(', ');
+    const by = waitsFor === null || waitsFor.length === 0 ? 'the servers' : waitsFor.join(', ');
     const text = `${name}: revision ${change.revision} is being loaded by ${by}, and is active once all have it; until then ${traffic} goes on. See \`headrace endpoints show ${name}\`.`;
     return { json, text, exitCode: 3 };
   }
@@ -32,7 +32,9 @@ function describeAliases(asked: readonly AskedVariant[], { variants }: EndpointS
   return meant.length === 0 ? undefined : [...new Set(meant)].join(', ');
 }
 
-function describeWaiting(waitsFor: readonly string[]): string | undefined {
+function describeWaiting(waitsFor: readonly string[] | null): string | undefined {
+  if (waitsFor === null)
+    return 'It is active. Which servers answer by it already is not known: the registry could not be asked.';
   if (waitsFor.length === 0) return undefined;
   return `It is active. These have not told yet that they answer by it: ${waitsFor.join(', ')}.`;
 }
