@@ -12,7 +12,7 @@ import {
   writeTraffic,
 } from './endpoint-rows.ts';
 import { readVersions } from './model-versions.ts';
-import { tellingRefusal } from './refusals.ts';
+import { createTellRefusal } from './refusals.ts';
 import type { RegistryDb, RegistryStore } from './store.ts';
 import { resolveTraffic, type Traffic } from './traffic.ts';
 import { judgeChange, readTrafficWaits, type TrafficChange } from './traffic-change.ts';
@@ -53,6 +53,7 @@ const ADOPT_MS = 1000;
 const LOOK_MS = 50;
 
 export function createTrafficRegistry(store: RegistryStore, servers: Pick<Servers, 'list'>): TrafficRegistry {
+  const tellRefusal = createTellRefusal(store);
   const ask = (
     name: string,
     traffic: Traffic,
@@ -158,7 +159,7 @@ export function createTrafficRegistry(store: RegistryStore, servers: Pick<Server
         object: `endpoint/${withoutKeySecrets(name).slice(0, 200)}`,
         asked: traffic,
       };
-      const state = await tellingRefusal(store, attempt, (note) => askAndWait(name, traffic, options, note));
+      const state = await tellRefusal(attempt, (note) => askAndWait(name, traffic, options, note));
       const { change } = state;
       // The audit log has it already, by whoever settled it.
       if (change.state === 'failed') throw failedChange(name, change);

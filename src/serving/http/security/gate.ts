@@ -6,13 +6,13 @@ import {
   type Actor,
   type Clock,
   createLastUsed,
+  createRateLimit,
   HeadraceError,
   type LastUsed,
   type Role,
   ROLES,
 } from '../../../core/index.ts';
 import type { KeyRing, Known } from './key-ring.ts';
-import { createRateLimit } from './rate-limit.ts';
 import { createHostCheck, refuseForeignPage } from './request-origin.ts';
 import type { RouteRole } from './route-role.ts';
 import type { TokenVerifier } from './token-verifier.ts';
