@@ -73,6 +73,8 @@ export interface OpenAppOptions {
   readonly environment?: Environment;
   readonly clock?: Clock;
   readonly logger?: Logger;
+  /** Added to each line of the log. */
+  readonly logged?: object;
 }
 
 /** Loads the configuration and gives the means to open the rest. Throws HR_CONFIG. */
@@ -81,7 +83,7 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
   const config = await loadConfig(options.config, environment.workingDirectory, environment.variables);
   const { values } = config;
   const clock = options.clock ?? systemClock;
-  const logger = options.logger ?? createLogger(values['log.level']);
+  const logger = options.logger ?? createLogger(values['log.level'], options.logged);
   const { lazily, closeAll } = createClosers();
 
   const database = lazily(

@@ -150,7 +150,11 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
   const bytes = createBytesInFlight(values['server.maxInFlightBytes']);
   monitor.watchInFlightBytes(() => bytes.count);
   monitor.watchCertificate(guard.certificateEndsMicros);
-  monitor.watchReady(() => planes.control.readiness().isReady);
+  monitor.watchHealth(() => {
+    const { isReady, health } = planes.control.readiness();
+    const endpoints = health.endpoints.filter(({ state }) => state !== 'empty');
+    return { isReady, endpoints: endpoints.map(({ endpoint, state }) => [endpoint, state === 'serving'] as const) };
+  });
   const tracing =
     settings === undefined
       ? undefined
@@ -164,6 +168,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
         });
   const { app: server, roles } = await createHttpServer(planes, {
     logger,
+    onTurnedAway: (code) => monitor.turnedAway(code),
     stats: options.stats?.(figures) ?? figures,
     status: {
       views: () => views(true),

@@ -36,7 +36,12 @@ async function work(): Promise<void> {
       });
     });
   const [toldToListen, toldToStop, toldToHurry] = [told('listen'), told('stop'), told('hurry')];
-  const app = await openApp({ config: start.config, queryTimeoutMs: SERVING_QUERY_TIMEOUT_MS });
+  const app = await openApp({
+    config: start.config,
+    queryTimeoutMs: SERVING_QUERY_TIMEOUT_MS,
+    // Every worker writes to the same log.
+    logged: { worker: process.pid },
+  });
   try {
     // A worker without definitions could only refuse: one that starts again after a crash waits until they are back.
     await app.applied();

@@ -67,11 +67,14 @@ export interface CliHost {
   exitCode: number;
 }
 
-export type DefineCommand = (host: CliHost) => Command;
+export interface DefineCommand {
+  (host: CliHost): Command;
+  readonly example: string;
+}
 
 /** One command. */
 export function defineCommand(spec: CommandSpec): DefineCommand {
-  return (host) => {
+  const define = (host: CliHost): Command => {
     const [name = '', ...args] = spec.usage.split(' ');
     const command = baseCommand(name, spec.summary, host);
     for (const argument of args) command.argument(argument);
@@ -80,12 +83,13 @@ export function defineCommand(spec: CommandSpec): DefineCommand {
     if (spec.columns !== undefined) command.addHelpText('after', `\nColumns:\n${describeWords(spec.columns)}`);
     if (spec.exitCodes !== undefined) command.addHelpText('after', `\nExit codes:\n${describeWords(spec.exitCodes)}`);
     if (spec.notes !== undefined) command.addHelpText('after', `\n${spec.notes}`);
-    command.addHelpText('after', `\nExample:\n  ${spec.example.replaceAll('\n', '\n  ')}`);
+    withExample(command, spec.example);
     command.action(async () => {
       host.exitCode = await runSpec(spec, command, host);
     });
     return command;
   };
+  return Object.assign(define, { example: spec.example });
 }
 
 function describeWords(words: Readonly<Record<string, string>>): string {
@@ -97,11 +101,19 @@ function describeWords(words: Readonly<Record<string, string>>): string {
 
 /** Commands under one word: `training-set create | list`. */
 export function defineGroup(name: string, summary: string, commands: readonly DefineCommand[]): DefineCommand {
-  return (host) => {
+  // The first of each.
+  const example = commands.map((define) => define.example.replace(/\n.*/s, '')).join('\n');
+  const define = (host: CliHost): Command => {
     const group = withSharedOptions(baseCommand(name, summary, host));
-    for (const define of commands) group.addCommand(define(host));
-    return group;
+    for (const member of commands) group.addCommand(member(host));
+    return withExample(group, example);
   };
+  return Object.assign(define, { example });
+}
+
+function withExample(command: Command, example: string): Command {
+  const word = example.includes('\n') ? 'Examples' : 'Example';
+  return command.addHelpText('after', `\n${word}:\n  ${example.replaceAll('\n', '\n  ')}`);
 }
 
 /** A command of commander that throws where it would exit, and writes to the host. */

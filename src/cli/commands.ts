@@ -86,6 +86,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./keys.ts')).keysCommand,
   },
   {
+    name: 'audit',
+    summary: 'list who changed what, when and why',
+    load: async () => (await import('./audit.ts')).auditCommand,
+  },
+  {
     name: 'logs',
     summary: 'ask the prediction log in SQL',
     load: async () => (await import('./logs.ts')).logsCommand,

@@ -1,6 +1,6 @@
 // `headrace endpoints list | show | traffic`.
 
-import { readTrafficWaits, trafficWaitsFor } from '../registry/index.ts';
+import { trafficWaitsFor } from '../registry/index.ts';
 import { defineCommand, defineGroup, textOption, usageError } from './command.ts';
 import { describeChange, describeTraffic, presentEndpoint } from './describe-endpoint.ts';
 import { describeEndpointServers, presentEndpointServer } from './endpoint-servers.ts';
@@ -89,11 +89,19 @@ const traffic = defineCommand({
       {
         actor: context.environment.actor,
         waitMs: WAIT_MS,
+        onWait: (waitsFor) =>
+          context.tell(`waiting for ${waitsFor.join(', ')} to load it, ${WAIT_MS / 1000} s in all at most …`),
         ...(reason === undefined ? {} : { reason }),
         ...(ifMatch === undefined ? {} : { ifMatch }),
       },
     );
-    return trafficResult(endpoint, variants, await readTrafficWaits(endpoint, registry.servers));
+    // It is asked for, whether or not they can be told after that.
+    const servers = await registry.servers.list().catch(() => undefined);
+    return trafficResult(
+      endpoint,
+      variants,
+      servers && { servers: servers.length, waitsFor: trafficWaitsFor(endpoint, servers) },
+    );
   },
 });
 

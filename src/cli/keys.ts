@@ -50,6 +50,10 @@ const list = defineCommand({
   usage: 'list',
   summary: 'list API keys, those that ended too',
   example: 'headrace keys list',
+  columns: {
+    ENDPOINTS: 'those that it may use',
+    'LAST USED': 'as servers told it, each once a minute and when it stops: a use is seen up to a minute later',
+  },
   async run(context) {
     const app = await context.app('read');
     const now = app.clock.nowMicros();

@@ -2,7 +2,7 @@
 // else a command gives, its help says).
 
 import { readFile } from 'node:fs/promises';
-import { CommanderError } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import { readEnvironment } from '../app/index.ts';
 import { HeadraceError, stringifyJson, toHeadraceError, withoutKeySecrets } from '../core/index.ts';
 import { baseCommand, type CliHost, withSharedOptions } from './command.ts';
@@ -26,12 +26,13 @@ export async function runCli(argv: readonly string[]): Promise<number> {
 }
 
 /** The same with the host given: where text goes, who opens the app. */
-export async function runCommandLine(argv: readonly string[], host: CliHost): Promise<number> {
+export async function runCommandLine(typed: readonly string[], host: CliHost): Promise<number> {
+  const argv = helpAsOption(typed);
   const isJson = argv.includes('--json');
+  const program = withSharedOptions(
+    baseCommand('headrace', 'A feature store and model server: one definition, offline and online.', host),
+  );
   try {
-    const program = withSharedOptions(
-      baseCommand('headrace', 'A feature store and model server: one definition, offline and online.', host),
-    );
     program.enablePositionalOptions().usage('COMMAND [options]').option('-V, --version', 'print the version');
     program.addHelpText(
       'after',
@@ -56,8 +57,21 @@ export async function runCommandLine(argv: readonly string[], host: CliHost): Pr
     await program.parseAsync(words, { from: 'user' });
     return host.exitCode;
   } catch (thrown) {
-    return report(thrown, argv, isJson, host);
+    return report(thrown, hintOf(program, commandWord(argv)), isJson, host);
   }
+}
+
+/** `help`, and `help keys create`, as `--help` after what it is about. */
+function helpAsOption(argv: readonly string[]): readonly string[] {
+  const word = commandWord(argv);
+  return word === 'help' ? [...argv.toSpliced(argv.indexOf(word), 1), '--help'] : argv;
+}
+
+/** After a command that isn't there: those that are, of the group that was named or of all. */
+function hintOf(program: Command, chosen: string | undefined): string {
+  const group = program.commands.find((command) => command.name() === chosen);
+  const of = group === undefined ? '' : ` of ${group.name()}`;
+  return `The commands${of} are ${(group ?? program).commands.map((command) => command.name()).join(', ')}.`;
 }
 
 // The first word that is neither an option nor an option's value.
@@ -75,7 +89,7 @@ async function readVersion(): Promise<string> {
   return (JSON.parse(await readFile(file, 'utf8')) as { version: string }).version; // the project's own file
 }
 
-function report(thrown: unknown, argv: readonly string[], isJson: boolean, host: CliHost): number {
+function report(thrown: unknown, commandsHint: string, isJson: boolean, host: CliHost): number {
   if (thrown instanceof CommanderError) {
     if (thrown.exitCode === 0) return 0;
     if (thrown.code === 'commander.help') {
@@ -85,10 +99,7 @@ function report(thrown: unknown, argv: readonly string[], isJson: boolean, host:
       return 2;
     }
     const sentence = thrown.message.replace(/^error: /, '').replaceAll('\n', ' ');
-    const isCommand = thrown.code === 'commander.unknownCommand' && !isCommandName(commandWord(argv));
-    const hint = isCommand
-      ? `The commands are ${COMMANDS.map(({ name }) => name).join(', ')}.`
-      : '`--help` shows the forms.';
+    const hint = thrown.code === 'commander.unknownCommand' ? commandsHint : '`--help` shows the forms.';
     const message = `${sentence}${/[.?)]$/.test(sentence) ? '' : '.'} ${hint}`;
     printError(new HeadraceError('HR_USAGE', message), isJson, host);
     return 2;

@@ -6,23 +6,40 @@ import { describeTraffic, presentEndpoint } from './describe-endpoint.ts';
 
 export type AskedVariant = Traffic['variants'][number];
 
-/** `waitsFor`: servers that have yet to load it, or to answer by it; null where that is not known. */
+/** How far the live servers are. */
+export interface TrafficServers {
+  /** How many are live. */
+  readonly servers: number;
+  /** Those that have yet to load it, or to answer by it. */
+  readonly waitsFor: readonly string[];
+}
+
+/** `told`: undefined where the registry can't tell it any more. */
 export function trafficResult(
   endpoint: EndpointState,
   asked: readonly AskedVariant[],
-  waitsFor: readonly string[] | null,
+  told: TrafficServers | undefined,
 ): CommandResult {
   const { name, change } = endpoint;
-  const json = { ...presentEndpoint(endpoint), waitsFor };
+  const { servers, waitsFor } = told ?? { servers: null, waitsFor: null };
+  const json = { ...presentEndpoint(endpoint), waitsFor, servers };
   const traffic = describeTraffic(endpoint);
   if (change?.state === 'preparing') {
     const by = waitsFor === null || waitsFor.length === 0 ? 'the servers' : waitsFor.join(', ');
     const text = `${name}: revision ${change.revision} is being loaded by ${by}, and is active once all have it; until then ${traffic} goes on. See \`headrace endpoints show ${name}\`.`;
     return { json, text, exitCode: 3 };
   }
-  const lines = [`${name}: ${traffic}`, describeAliases(asked, endpoint), describeWaiting(waitsFor)];
+  const lines = [
+    `${name}: ${traffic}`,
+    describeAliases(asked, endpoint),
+    servers === 0 ? UNTRIED : describeWaiting(waitsFor),
+  ];
   return { json, text: lines.filter((line) => line !== undefined).join('\n') };
 }
+
+/** With nobody to load it, nobody could refuse it. */
+const UNTRIED =
+  'No server is live, so nothing has loaded it yet: the next one to start does. `headrace doctor` checks that its artifact is there.';
 
 function describeAliases(asked: readonly AskedVariant[], { variants }: EndpointState): string | undefined {
   const meant = asked.flatMap(({ name, version }) => {

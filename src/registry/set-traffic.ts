@@ -42,12 +42,15 @@ export interface SetTraffic {
   /** Why, for the audit log. */
   readonly reason?: string;
   readonly waitMs?: number;
+  /** Hears which servers have yet to load it: after 2 s, and whenever those are others then. */
+  readonly onWait?: (waitsFor: readonly string[]) => void;
 }
 
 /** `change` is what was asked for, and no other. */
 export type AskedState = EndpointState & { readonly change: TrafficChange };
 
 const WAIT_MS = 10_000;
+const TELL_AFTER_MS = 2000;
 /** A server looks at the registry three times in it; one that has stopped is told of instead. */
 const ADOPT_MS = 1000;
 const LOOK_MS = 50;
@@ -129,7 +132,9 @@ export function createTrafficRegistry(store: RegistryStore, servers: Pick<Server
     note: (before: object) => void,
   ): Promise<AskedState> => {
     const asked = await ask(name, traffic, options, note);
-    const endMs = performance.now() + (options.waitMs ?? WAIT_MS);
+    const startMs = performance.now();
+    const endMs = startMs + (options.waitMs ?? WAIT_MS);
+    let told = '';
     for (;;) {
       const state = await settleTraffic(name);
       const { change } = state;
@@ -139,6 +144,11 @@ export function createTrafficRegistry(store: RegistryStore, servers: Pick<Server
         return { ...made, change: { ...asked, state: 'active' } };
       }
       if (change.state !== 'preparing' || performance.now() >= endMs) return { ...state, change };
+      if (options.onWait !== undefined && performance.now() - startMs >= TELL_AFTER_MS) {
+        const waitsFor = (await readTrafficWaits(state, servers)) ?? [];
+        if (waitsFor.length > 0 && waitsFor.join() !== told) options.onWait(waitsFor);
+        told = waitsFor.join();
+      }
       await delay(LOOK_MS);
     }
   };

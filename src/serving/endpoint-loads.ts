@@ -143,7 +143,7 @@ export function createEndpointLoads(deps: EndpointLoadsDeps): EndpointLoads {
           : 'endpoint keeps what it served before';
     if (failure !== undefined) {
       logger.error({ endpoint: name, revision: slot.state.revision, code: failure.error.code, reason }, has);
-    } else if (plan !== undefined) logger.info({ endpoint: name, revision: plan.state.revision }, 'endpoint is loaded');
+    }
     slot.toldOf = reason;
   };
 

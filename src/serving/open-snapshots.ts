@@ -45,9 +45,12 @@ export interface Snapshots {
 const FIRST_LOAD_MS = 30_000;
 
 /** `truths`: which endpoints fail at every request. */
-export async function openSnapshots(deps: ServingDeps, truths: Pick<RequestTruths, 'failing'>): Promise<Snapshots> {
+export async function openSnapshots(
+  deps: ServingDeps,
+  truths: Pick<RequestTruths, 'failing' | 'begin'>,
+): Promise<Snapshots> {
   const { store, directory } = deps;
-  const loader = createSnapshotLoader(deps);
+  const loader = createSnapshotLoader(deps, (endpoint) => truths.begin(endpoint));
   const watch = createRegistryWatch(deps, loader, truths.failing);
 
   const need = (): Snapshot => {

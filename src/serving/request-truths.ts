@@ -7,6 +7,8 @@ export interface RequestTruths {
   of(endpoint: string): RequestTruth;
   /** Of an endpoint that fails at every request. */
   failing(endpoint: string): Failing | undefined;
+  /** It answers by another plan from now on. */
+  begin(endpoint: string): void;
 }
 
 export function createRequestTruths(deps: TruthDeps): RequestTruths {
@@ -21,5 +23,6 @@ export function createRequestTruths(deps: TruthDeps): RequestTruths {
       return truth;
     },
     failing: (endpoint) => truths.get(endpoint)?.failing(),
+    begin: (endpoint) => truths.get(endpoint)?.begin(),
   };
 }

@@ -6,6 +6,7 @@ import type { Definitions } from '../definitions/index.ts';
 import type { ModelStatistics, Monitor } from '../monitoring/index.ts';
 import { type PreparedTraffic, readableVersions, type ServiceState } from '../registry/index.ts';
 import { createEndpointLoads } from './endpoint-loads.ts';
+import type { EndpointPlan } from './endpoint-plan.ts';
 import type { ReadPlan } from './features/read-plan.ts';
 import { createKeptVersions, type KeptVersions } from './kept-versions.ts';
 import type { ServingDeps } from './serving-deps.ts';
@@ -56,7 +57,8 @@ const TOLD: Readonly<Record<ServiceState, string>> = {
   unserved: 'service is not served: what it reads is not filled, and no earlier definitions can answer',
 };
 
-export function createSnapshotLoader(deps: ServingDeps): SnapshotLoader {
+/** `onPlan`: an endpoint answers by another plan, or by none. */
+export function createSnapshotLoader(deps: ServingDeps, onPlan: (endpoint: string) => void): SnapshotLoader {
   const { registry, logger, definitionsOf, earlierDefinitions } = deps;
   const kept = createKeptVersions(registry, earlierDefinitions);
   let current: Snapshot | undefined;
@@ -67,9 +69,18 @@ export function createSnapshotLoader(deps: ServingDeps): SnapshotLoader {
     logger,
     nowMicros: () => deps.clock.nowMicros(),
     onChange() {
-      if (current !== undefined) current = { ...current, endpoints: loads.slots() };
+      const slots = loads.slots();
+      for (const [name, { plan }] of slots) follow(name, plan);
+      if (current !== undefined) current = { ...current, endpoints: slots };
     },
   });
+  const plans = new Map<string, EndpointPlan | undefined>();
+  const follow = (name: string, plan: EndpointPlan | undefined): void => {
+    if (plans.get(name) === plan) return;
+    plans.set(name, plan);
+    onPlan(name);
+    if (plan !== undefined) logger.info(describePlan(plan), 'endpoint is served');
+  };
 
   const loadServices = async (definitions: Definitions): Promise<ReadonlyMap<string, ServedBy>> => {
     const loaded = new Map<string, ServedBy>();
@@ -148,7 +159,7 @@ export function createSnapshotLoader(deps: ServingDeps): SnapshotLoader {
       }
       failure = undefined;
       const fields = { change: look.token, endpoints: current.endpoints.size, revision: current.revision };
-      logger.info(fields, 'serving what the registry says');
+      logger.info(fields, 'read what the registry says');
     },
     isLacking: () => failure !== undefined || kept.isPartial(),
     waiting: () => (current === undefined ? [] : kept.waiting()),
@@ -163,6 +174,21 @@ export function createSnapshotLoader(deps: ServingDeps): SnapshotLoader {
       current = undefined;
       await loads.close();
     },
+  };
+}
+
+/** What it answers by from now on, and who wanted it so. */
+function describePlan({ state, arms }: EndpointPlan): object {
+  const { name, revision, variants, change } = state;
+  const traffic = variants.map((variant) => `${variant.name}=${variant.version}:${variant.weight}`).join(' ');
+  const { actor, reason } = change?.revision === revision ? change : { actor: undefined, reason: null };
+  return {
+    endpoint: name,
+    revision,
+    traffic,
+    versions: arms.map(({ version }) => version),
+    ...(actor === undefined ? {} : { actor }),
+    ...(reason === null ? {} : { reason }),
   };
 }
 

@@ -332,6 +332,27 @@ onEachRegistry('a change of traffic', (given) => {
     });
   });
 
+  it('tells whom it waits for once it takes long, and again when those are others', async () => {
+    await given.apply(flightsManifest);
+    await given.register();
+    await given.register('2');
+    for (const id of ['a', 'b']) await tell(id, undefined);
+    const heard: (readonly string[])[] = [];
+    const startMs = performance.now();
+    const onWait = (waitsFor: readonly string[]): void => {
+      heard.push(waitsFor);
+      expect(performance.now() - startMs).toBeGreaterThan(1900);
+    };
+    const setting = endpoints().setTraffic('delay', to(2), { actor: 'bob', waitMs: 20_000, onWait });
+    const revision = await asked();
+    await expect.poll(() => heard, { timeout: 8000 }).toEqual([['host 1', 'host 2']]);
+    await tell('a', { revision, failure: null }, revision);
+    await expect.poll(() => heard, { timeout: 8000 }).toEqual([['host 1', 'host 2'], ['host 2']]);
+    await tell('b', { revision, failure: null }, revision);
+    expect((await setting).revision).toBe(revision);
+    expect(heard).toHaveLength(2);
+  }, 30_000);
+
   describe('in the audit log', () => {
     const log = async (name = 'delay') => await given.registry.auditLog.list({ object: `endpoint/${name}` });
     const why = (version: number, waitMs: number, more: { readonly ifMatch?: string } = {}) =>

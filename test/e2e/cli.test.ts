@@ -24,13 +24,19 @@ const read = (rows: string, more: readonly string[] = []) =>
   headrace(project, ['features', 'get', '--service', 'shop_features', '--rows', rows, '--json', ...more]);
 
 // In this process: for words that are wrong before anything is opened, without a start of Node for each.
-async function typed(args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+async function typed(
+  args: readonly string[],
+  hear: (stderr: string) => void = () => {},
+): Promise<{ code: number; stdout: string; stderr: string }> {
   let [stdout, stderr] = ['', ''];
   const environment = { ...readEnvironment({}), workingDirectory: project.directory };
   const code = await runCommandLine(args, {
     environment,
     stdout: (text) => (stdout += text),
-    stderr: (text) => (stderr += text),
+    stderr(text) {
+      stderr += text;
+      hear(text);
+    },
     progress: () => ({ start() {}, advance() {}, done() {} }),
     openApp: (options) => openApp({ ...options, environment, logger: silentLogger }),
     exitCode: 0,
@@ -87,8 +93,32 @@ describe('words and exit codes', () => {
     ]) {
       const { code, stdout } = await typed([...args, '--help']);
       expect(code).toBe(0);
-      expect(stdout).toContain('Example:\n  headrace ');
+      expect(stdout).toMatch(/^Examples?:\n {2}headrace /m);
     }
+  });
+
+  it('shows what each command of a group is called with in the group’s help', async () => {
+    const { stdout } = await typed(['keys', '--help']);
+    expect(stdout).toMatch(/^Examples:\n {2}headrace keys create .*\n {2}headrace keys list\n/m);
+    for (const group of ['models', 'endpoints', 'runs', 'training-set', 'features', 'logs', 'log'])
+      expect((await typed([group, '--help'])).stdout).toMatch(new RegExp(`^Examples?:\\n  headrace ${group} `, 'm'));
+  });
+
+  it('takes help as a word, alone and before a command', async () => {
+    for (const words of [[], ['keys'], ['keys', 'create']])
+      expect(await typed(['help', ...words])).toEqual(await typed([...words, '--help']));
+    expect((await typed(['help'])).code).toBe(0);
+    expect(await typed(['help', 'frobnicate'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("unknown command 'frobnicate'. The commands are init, plan, "),
+    });
+  });
+
+  it('names the commands of a group where none is near', async () => {
+    expect(await typed(['keys', 'nix'])).toMatchObject({
+      code: 2,
+      stderr: "HR_USAGE: unknown command 'nix'. The commands of keys are create, list, rotate, revoke.\n",
+    });
   });
 
   it('says what to do where there is nothing yet, and which file is missing', async () => {
@@ -235,7 +265,9 @@ describe('models and endpoints', () => {
     ]);
     expect(named).toMatchObject({
       code: 0,
-      stdout: 'checkout: stable=1:80.5 candidate=2:19.5\nchampion is version 1, latest is version 2\n',
+      stdout: expect.stringMatching(
+        /^checkout: stable=1:80\.5 candidate=2:19\.5\nchampion is version 1, latest is version 2\nNo server is live, /,
+      ),
     });
     expect(headrace(project, ['endpoints', 'traffic', 'checkout', 'stable=chompion:100'])).toMatchObject({
       code: 1,
@@ -269,6 +301,83 @@ describe('models and endpoints', () => {
       expect(stderr).not.toMatch(/\n\s+at /);
     }
     expect(headraceJson(project, ['models', 'list'])).toMatchObject({ models: [{ name: 'returns', versions: 2 }] });
+  });
+});
+
+it('endpoints traffic says on stderr which server it waits for, once that takes long', async () => {
+  const environment = { ...readEnvironment({}), workingDirectory: project.directory };
+  const app = await openApp({ environment, logger: silentLogger });
+  try {
+    const { endpoints, servers } = await app.registry();
+    const tell = (failure?: string, revision = 0) =>
+      servers.report('slow', {
+        machine: 'slow',
+        pid: 7,
+        startedMicros: 0,
+        revision: 1,
+        failure: null,
+        reads: [],
+        folds: [],
+        prepared: failure === undefined ? {} : { checkout: { revision, failure } },
+      });
+    await tell();
+    let [stderr, isDone] = ['', false];
+    const asked = typed(['endpoints', 'traffic', 'checkout', 'stable=2:100', '--json'], (text) => (stderr += text));
+    void asked.finally(() => (isDone = true));
+    await expect.poll(() => stderr, { timeout: 10_000 }).toBe('waiting for slow 7 to load it, 20 s in all at most …\n');
+    expect(isDone).toBe(false);
+    await tell('no memory', (await endpoints.get('checkout')).change?.revision);
+    expect(JSON.parse((await asked).stdout)).toMatchObject({ error: { code: 'HR_NOT_PREPARED' } });
+    const { stdout } = await typed(['audit', '--limit', '1']);
+    expect(stdout).toMatch(/ endpoint\.traffic\.failed .* HR_NOT_PREPARED: slow 7: no memory$/m);
+    await servers.leave('slow');
+  } finally {
+    await app.close();
+  }
+}, 30_000);
+
+describe('audit', () => {
+  it('lists what changed and what was refused, newest first, and says when there is more', () => {
+    headrace(project, ['endpoints', 'traffic', 'checkout', 'stable=1:100', '--reason', 'version 2\nwas slower']);
+    headrace(project, ['endpoints', 'traffic', 'checkout', 'stable=9:100', '--reason', 'try 9']);
+    const { stdout } = headrace(project, ['audit', '--object', 'endpoint/checkout', '--limit', '2']);
+    const [head, refused, changed, more] = stdout.split('\n');
+    expect(head).toMatch(/^TIME +ACTOR +ACTION +OBJECT +REASON +REFUSED$/);
+    expect(refused).toMatch(/^\S+Z +\S+ +endpoint\.traffic +endpoint\/checkout +try 9 +HR_UNKNOWN_MODEL: .*9/);
+    expect(changed).toMatch(/^\S+Z +\S+ +endpoint\.traffic +endpoint\/checkout +version 2\\u\{a\}was slower$/);
+    expect(more).toBe('There are more rows than these 2; --limit takes another number.');
+  });
+
+  it('has what was before and after, as it was, with --json', () => {
+    const { changes, is_cut } = headraceJson(project, ['audit', '--object', 'endpoint/checkout', '--limit', '2']) as {
+      changes: unknown[];
+      is_cut: boolean;
+    };
+    expect(is_cut).toBe(true);
+    expect(changes).toMatchObject([
+      { action: 'endpoint.traffic', reason: 'try 9', after: { refused: 'HR_UNKNOWN_MODEL', asked: {} } },
+      {
+        object: 'endpoint/checkout',
+        before: {
+          variants: [
+            { version: 1, weight: 80.5 },
+            { version: 2, weight: 19.5 },
+          ],
+        },
+        after: { variants: [{ name: 'stable', version: 1, weight: 100 }] },
+        reason: 'version 2\nwas slower',
+      },
+    ]);
+  });
+
+  it('says how an object is written, and how many rows there may be', async () => {
+    expect((await typed(['audit', '--object', 'checkout'])).stdout).toContain('such as endpoint/delay');
+    for (const limit of ['0', '1001', 'all'])
+      expect(await typed(['audit', '--limit', limit])).toMatchObject({
+        code: 2,
+        stderr: `HR_USAGE: --limit takes a whole number of rows from 1 to 1000, got "${limit}".\n`,
+      });
+    expect(headraceJson(project, ['audit'])).toMatchObject({ limit: 20 });
   });
 });
 

@@ -10,7 +10,7 @@ import { flightsManifest } from '../support/manifests.ts';
 import { makeOldRegistry } from '../support/old-registry.ts';
 import { CONFIG, createProject, headrace, headraceJson, type Project, REPOSITORY } from '../support/serving-project.ts';
 
-const READERS = ['plan', 'history', 'models list', 'endpoints list', 'views', 'rollback 1 --dry-run'];
+const READERS = ['plan', 'history', 'models list', 'endpoints list', 'views', 'audit', 'rollback 1 --dry-run'];
 
 describe.each(testDatabases('commands that only read'))('what only reads, on $name', (databases) => {
   let project: Project;
@@ -38,7 +38,7 @@ describe.each(testDatabases('commands that only read'))('what only reads, on $na
     if (databases.name === 'SQLite') expect(existsSync(HEADRACE_REGISTRY_URL.replace('sqlite:', ''))).toBe(false);
     expect(existsSync(join(project.directory, '.headrace', 'registry.db'))).toBe(false);
     expect(await tablesOf(HEADRACE_REGISTRY_URL)).toEqual([]);
-    for (const words of ['runs list', 'training-set list', 'log list', 'history'])
+    for (const words of ['runs list', 'training-set list', 'log list', 'history', 'audit'])
       headraceJson(project, words.split(' '), { HEADRACE_REGISTRY_URL });
     expect(await tablesOf(HEADRACE_REGISTRY_URL)).toEqual([]);
   }, 60_000);

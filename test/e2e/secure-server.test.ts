@@ -3,6 +3,7 @@
 
 import { request as httpsRequest } from 'node:https';
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect as tlsConnect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -11,6 +12,8 @@ import { openRaw, rawHttp, request } from '../support/raw-http.ts';
 import { runGuide } from '../support/run-guide.ts';
 import { skipBecause } from '../support/skips.ts';
 import { createServingProject, headrace, headraceJson, type Project, startServe } from '../support/serving-project.ts';
+
+const GUIDE = join(import.meta.dirname, '../../docs/guides/security.md');
 
 let project: Project;
 beforeAll(() => {
@@ -211,6 +214,31 @@ describe.skipIf(!hasOpenssl)('TLS', () => {
     }
   });
 
+  it('works with the certificate that the guide makes, trusted as it says', async () => {
+    const guide = readFileSync(GUIDE, 'utf8');
+    const make = /^```bash\n(mkdir -p tls\nopenssl [^`]*)```$/m.exec(guide)?.[1] ?? expect.fail('no openssl');
+    const made = spawnSync('bash', ['-ec', make], { cwd: project.directory, encoding: 'utf8' });
+    expect(made.status, made.stderr).toBe(0);
+    const ask = /^curl .*--cacert .*$/m.exec(guide)?.[0] ?? expect.fail('no curl');
+    const env = {
+      HEADRACE_SERVER_TLS_CERT: project.file('tls/fullchain.pem'),
+      HEADRACE_SERVER_TLS_KEY: project.file('tls/key.pem'),
+    };
+    const server = await startServe(project, [], env);
+    try {
+      const { port } = new URL(server.url);
+      for (const host of ['localhost', '127.0.0.1']) {
+        const line = ask.replace('localhost:8443', `${host}:${port}`);
+        const asked = spawnSync('bash', ['-c', line], { cwd: project.directory, encoding: 'utf8' });
+        expect(JSON.parse(asked.stdout)).toMatchObject({ status: 'live' });
+        const untrusted = spawnSync('bash', ['-c', line.replace(/--cacert \S+/, '')], { cwd: project.directory });
+        expect(untrusted.status).toBe(60);
+      }
+    } finally {
+      expect(await server.stop()).toBe(0);
+    }
+  });
+
   it('says what is wrong with its files before it starts', () => {
     const serve = (cert: string, key?: string) =>
       headrace(project, ['serve', '--port', '0'], {
@@ -242,7 +270,7 @@ describe('a stop', () => {
 });
 
 it('the guide’s commands work as it shows them', () => {
-  runGuide(join(import.meta.dirname, '../../docs/guides/security.md'), project);
+  runGuide(GUIDE, project);
   const { keys: all } = headraceJson(project, ['keys', 'list']) as { keys: { name: string; state: string }[] };
   const states = all.filter(({ name }) => name === 'checkout-service').map(({ state }) => state);
   expect(states).toEqual(['revoked', 'revoked']);

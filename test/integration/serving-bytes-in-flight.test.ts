@@ -90,6 +90,11 @@ describe('bytes in flight', () => {
       quietMs: 300,
     });
     expect(status).toBe(413);
+    const chunked = await openRaw(url);
+    chunked.socket.write(head(PREDICT, 'Transfer-Encoding: chunked'));
+    chunked.socket.write(`11170\r\n${'x'.repeat(0x11170)}\r\n`);
+    await expect.poll(chunked.text).toMatch(/limit of 64000 bytes \(server\.bodyLimit\): \d{5} have come so far\./);
+    chunked.socket.destroy();
     held.socket.destroy();
     await expect.poll(bytesInFlight).toBe(0);
   });

@@ -143,7 +143,8 @@ describe('predict', () => {
 describe('bad input', () => {
   it.each<[string, InjectOptions, number, string, string]>([
     ['malformed JSON', { payload: '{"inputs":[' }, 400, 'HR_MALFORMED_JSON', 'not JSON'],
-    ['an empty body', { payload: '' }, 400, 'HR_MALFORMED_JSON', 'not JSON'],
+    ['an empty body', { payload: '' }, 400, 'HR_MALFORMED_JSON', 'the body is empty; it must be JSON.'],
+    ['a blank body', { payload: ' \n' }, 400, 'HR_MALFORMED_JSON', 'the body is empty; it must be JSON.'],
     ['a body that is no object', { payload: '[1]' }, 400, 'HR_INVALID', 'expected an object'],
     ['no inputs', { payload: '{}' }, 400, 'HR_INVALID', 'inputs: expected an array'],
     ['no rows', { payload: '{"inputs":[]}' }, 400, 'HR_INVALID', 'at least one row'],
@@ -201,7 +202,7 @@ describe('bad input', () => {
       { payload: JSON.stringify({ inputs: [{ customer: 'x'.repeat(70_000) }] }) },
       413,
       'HR_TOO_LARGE',
-      'limit',
+      'limit of 64000 bytes (server.bodyLimit): 70028 are announced. Send fewer rows or shorter values,',
     ],
     [
       'too many rows',

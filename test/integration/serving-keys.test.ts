@@ -145,6 +145,27 @@ describe('a server with keys', () => {
     expect((await ask('GET', '/v1/endpoints', { authorization })).status).toBe(401);
   });
 
+  it('counts whom it turned away, and tells one of them', async () => {
+    const { token } = await made('scraper', ['read']);
+    await open.serving.security.refresh();
+    const turnedAway = async () => {
+      const text = await (await ask('GET', '/metrics', bearer(token))).text();
+      const found = text.matchAll(/^headrace_requests_turned_away_total\{code="HR_(\w+)"\} (\d+)$/gm);
+      return Object.fromEntries(Array.from(found, ([, code = '', count]) => [code, Number(count)]));
+    };
+    const before = await turnedAway();
+    for (let at = 0; at < 3; at++) expect(await statusOf(undefined)).toBe(401);
+    expect((await ask('PUT', '/v1/endpoints/checkout', bearer(token), traffic)).status).toBe(403);
+    expect(await turnedAway()).toEqual({
+      UNAUTHENTICATED: (before['UNAUTHENTICATED'] ?? NaN) + 3,
+      FORBIDDEN: (before['FORBIDDEN'] ?? NaN) + 1,
+      MISDIRECTED: before['MISDIRECTED'],
+    });
+    const told = logged.filter((line) => line.includes('a request was turned away'));
+    expect(told).toHaveLength(1);
+    expect(JSON.parse(told[0] ?? '')).toMatchObject({ level: 'warn', status: 401, actor: 'anonymous 127.0.0.1' });
+  });
+
   it('refuses the id of a key with the secret of another', async () => {
     const [one, two] = [await made('one', ['read']), await made('two', ['read'])];
     await open.serving.security.refresh();

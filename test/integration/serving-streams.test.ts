@@ -28,7 +28,7 @@ const start = async (
   const isStillAdmitted = () => Promise.resolve(true);
   const streams = createEventStreams({ stats: { live: count }, maxStreams, isStillAdmitted, logger: silentLogger });
   app = fastify({ forceCloseConnections: 'idle' });
-  const log = createRequestLog(silentLogger, 'errors');
+  const log = createRequestLog(silentLogger, 'errors', () => {});
   app.setErrorHandler((error, asked, reply) => sendProblem(reply, asked, error, log));
   if (identify !== undefined) app.addHook('onRequest', identify);
   app.get('/stream', (asked, reply) => {

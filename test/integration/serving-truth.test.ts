@@ -325,6 +325,25 @@ describe('a function that breaks', () => {
   });
 });
 
+it('begins anew with other traffic: what failed before says nothing of it', async () => {
+  const { logger, lines } = recordingLogger();
+  open = await openServing({ repository: REPOSITORY, features: 2, logger });
+  const given = open;
+  for (let i = 0; i < 10; i++) await predict(given, [{ customer: 'ada', amount: -1 }]);
+  const serving = async () => {
+    const { body } = await given.serving.server.inject({ method: 'GET', url: '/metrics' });
+    return /^headrace_endpoint_serving\{endpoint="checkout"\} (\d)$/m.exec(body)?.[1];
+  };
+  const state = async () => (await get(given.serving, '/v1/endpoints/checkout')).body.state;
+  expect([await state(), await serving()]).toEqual(['failed', '0']);
+  await given.serving.planes.control.setTraffic('checkout', to(1), { actor: 'ann', reason: 'back' });
+  expect([await state(), await serving()]).toEqual(['serving', '1']);
+  const served = lines.filter((line) => line.includes('endpoint is served'));
+  expect(served).toHaveLength(2);
+  expect(served[1]).toContain('stable=1:100');
+  expect(served[1]).toContain('"actor":"ann","reason":"back"');
+});
+
 describe('requests whose rows stand alone', () => {
   const broken = { customer: 'ada', amount: -1 };
   const wrong = { customer: 'ada', amount: 'much' };

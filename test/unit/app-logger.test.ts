@@ -12,7 +12,7 @@ const SCRIPT = `
   const { toHeadraceError } = await import(${JSON.stringify(source('core/index.ts'))});
   function giveWay() { throw new TypeError('the floor gave way'); }
   const asked = { requestId: 'seen', traceId: null, method: 'GET', route: '/v1/status' };
-  const log = createRequestLog(createLogger('info'), 'errors');
+  const log = createRequestLog(createLogger('info'), 'errors', () => {});
   try { giveWay(); } catch (thrown) { log.failed(() => asked, toHeadraceError(thrown)); }
 `;
 

@@ -34,31 +34,44 @@ const asked = [
 
 describe('a change of traffic', () => {
   it('that every server answers by is done', () => {
-    const result = trafficResult(active, asked, []);
+    const result = trafficResult(active, asked, { servers: 2, waitsFor: [] });
     expect(result).toMatchObject({
       text: 'checkout: stable=1:90 candidate=2:10\nchampion is version 1',
-      json: { revision: 4, waitsFor: [], change: null },
+      json: { revision: 4, waitsFor: [], servers: 2, change: null },
     });
     expect(result.exitCode ?? 0).toBe(0);
   });
 
+  it('that no server is there to load says so, and what checks it', () => {
+    const result = trafficResult(active, asked, { servers: 0, waitsFor: [] });
+    expect(result.text).toBe(
+      'checkout: stable=1:90 candidate=2:10\nchampion is version 1\n' +
+        'No server is live, so nothing has loaded it yet: the next one to start does. `headrace doctor` checks that its artifact is there.',
+    );
+    expect(result).toMatchObject({ json: { servers: 0, waitsFor: [] } });
+    expect(result.exitCode ?? 0).toBe(0);
+  });
+
   it('that is active names the servers that have yet to answer by it', () => {
-    const result = trafficResult(active, asked, ['one 12', 'two 7']);
+    const result = trafficResult(active, asked, { servers: 2, waitsFor: ['one 12', 'two 7'] });
     expect(result.text).toContain('\nIt is active. These have not told yet that they answer by it: one 12, two 7.');
     expect(result).toMatchObject({ json: { waitsFor: ['one 12', 'two 7'] } });
     expect(result.exitCode ?? 0).toBe(0);
   });
 
   it('that is active stays so where nobody knows which servers answer by it, and says that', () => {
-    const result = trafficResult(active, asked, null);
+    const result = trafficResult(active, asked, undefined);
     expect(result.text).toContain('\nIt is active. Which servers answer by it already is not known');
-    expect(result).toMatchObject({ json: { waitsFor: null } });
+    expect(result).toMatchObject({ json: { waitsFor: null, servers: null } });
     expect(result.exitCode ?? 0).toBe(0);
   });
 
   it('that is still being loaded names the servers that it waits for, and is not done', () => {
     const before = { ...active, variants: [{ ...stable, weight: 100 }], revision: 3, etag: '"r3"' };
-    const result = trafficResult({ ...before, change: { ...change, state: 'preparing' } }, asked, ['one 12']);
+    const result = trafficResult({ ...before, change: { ...change, state: 'preparing' } }, asked, {
+      servers: 1,
+      waitsFor: ['one 12'],
+    });
     expect(result.exitCode).toBe(3);
     expect(result.text).toBe(
       'checkout: revision 4 is being loaded by one 12, and is active once all have it; until then stable=1:100 goes on. ' +

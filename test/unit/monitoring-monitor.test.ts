@@ -125,7 +125,9 @@ describe('the monitor', () => {
     const workers = [open(), open()];
     workers[0]?.watchLog(() => ({ written: 5, dropped: { full: 1 }, queued: 2, queuedBytes: 3000 }));
     workers[1]?.watchLog(() => ({ written: 7, dropped: {}, queued: 1, queuedBytes: 4000 }));
-    workers[1]?.watchReady(() => true);
+    const health = (...endpoints: readonly (readonly [string, boolean])[]) => ({ isReady: true, endpoints });
+    workers[0]?.watchHealth(() => ({ ...health(['delay', false], ['fine', true]), isReady: false }));
+    workers[1]?.watchHealth(() => health(['delay', true], ['fine', true], ['heard of here', true]));
     const totals = createTotals(clock);
     let sequence = 0;
     const report = () => {
@@ -162,6 +164,14 @@ describe('the monitor', () => {
     expect(summed).toMatchObject({
       workers: 2,
       predictionLog: { written: 12, dropped: 1, droppedBy: { full: 1 }, queued: 3, queuedBytes: 7000 },
+    });
+    const serving = metricsOf(totals.figures()).find(({ name }) => name === 'headrace.endpoint.serving');
+    expect(serving).toMatchObject({
+      points: [
+        { labels: { endpoint: 'delay' }, value: 0 },
+        { labels: { endpoint: 'fine' }, value: 1 },
+        { labels: { endpoint: 'heard of here' }, value: 1 },
+      ],
     });
     totals.leave('w0');
     expect(totals.figures()).toMatchObject({ logWritten: 12, processes: { workers: 1, ready: 1 } });

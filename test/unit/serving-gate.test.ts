@@ -196,7 +196,9 @@ describe('what was checked once', () => {
       gate.identify({ host: 'localhost', ...headers }, '127.0.0.1', 'read');
     const [bare, schemed] = [key, `Bearer ${key}`];
     for (let time = 0; time < 2; time++) {
-      expect(by({ authorization: bare })).toThrow('no key');
+      for (const authorization of [bare, `Basic ${key}`, 'Bearer', 'Bearer two words'])
+        expect(by({ authorization })).toThrow('what came in `Authorization` is not `Bearer` and one key: send ');
+      expect(by({})).toThrow('the request has no key: send ');
       expect(by({ 'x-api-key': schemed })).toThrow('is no key');
       expect(by({ 'x-api-key': bare })()).toBe(by({ 'x-api-key': bare })());
       expect(by({ authorization: schemed })()).toBe(by({ authorization: schemed })());

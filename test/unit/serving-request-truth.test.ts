@@ -3,18 +3,58 @@ import { HeadraceError, type Logger } from '../../src/core/index.ts';
 import { createRequestTruth } from '../../src/serving/request-truth.ts';
 
 const away = new HeadraceError('HR_ONLINE_UNAVAILABLE', 'the store does not answer');
+const broken = new HeadraceError('HR_INFERENCE_FAILED', 'no such row');
 const late = new HeadraceError('HR_DEADLINE', 'the deadline passed');
 
-it('is failing at the third failure in a row, told once, until it answers', () => {
-  const { truth, told } = open();
+it('is failing at the third failure in a row that spans a second, told once, until it answers', () => {
+  const { truth, told, pass } = open();
   truth.failed(away);
+  pass(500);
   truth.failed(away);
+  pass(500);
   expect(truth.failing()).toBeUndefined();
   for (let at = 0; at < 5; at++) truth.failed(away);
   expect(truth.failing()).toEqual({ sinceMicros: 0, reason: 'HR_ONLINE_UNAVAILABLE: the store does not answer' });
   truth.answered();
   expect(truth.failing()).toBeUndefined();
   expect(told).toEqual(['endpoint fails at every request', 'endpoint answers again']);
+});
+
+it('is failing at the tenth failure in a row at once', () => {
+  const { truth } = open();
+  for (let at = 0; at < 9; at++) truth.failed(away);
+  expect(truth.failing()).toBeUndefined();
+  truth.failed(away);
+  expect(truth.failing()).toBeDefined();
+});
+
+it('is not failing where one of two versions fails at each of its rows', () => {
+  const { truth, told, pass } = open();
+  for (let at = 0; at < 300; at++) {
+    if (at % 6 === 0) truth.answered();
+    else truth.failed(broken);
+    pass(25);
+    expect(truth.failing()).toBeUndefined();
+  }
+  expect(told).toEqual([]);
+});
+
+it('goes on failing by what a model or a function did until it answers, or answers by something else', () => {
+  const { truth, told, pass } = open();
+  for (let at = 0; at < 10; at++) truth.failed(broken);
+  pass(3_600_000);
+  expect(truth.failing()).toEqual({ sinceMicros: 0, reason: 'HR_INFERENCE_FAILED: no such row' });
+  truth.begin();
+  expect(truth.failing()).toBeUndefined();
+  truth.answered();
+  for (let at = 0; at < 10; at++) truth.failed(broken);
+  expect(truth.failing()).toMatchObject({ sinceMicros: 3_600_000_000 });
+  truth.answered();
+  expect(told).toEqual([
+    'endpoint fails at every request',
+    'endpoint fails at every request',
+    'endpoint answers again',
+  ]);
 });
 
 it('is failing when all came too late for a second', () => {

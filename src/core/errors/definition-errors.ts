@@ -84,8 +84,8 @@ export const DEFINITION_ERRORS = define({
   HR_CONFLICT: {
     status: 409,
     grpc: 'ABORTED',
-    title: 'Changed by someone else',
-    help: 'Someone else changed the same thing first. Read it again, then repeat your change.',
+    title: 'At odds with how things stand',
+    help: 'What was asked for does not go with what is there now: someone else changed it first, it exists already, it is in use, or it has ended or is retired. The error says which: look at it again, then repeat or change what you ask for.',
   },
   HR_NOT_PREPARED: {
     status: 409,

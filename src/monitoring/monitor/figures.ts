@@ -16,6 +16,8 @@ export interface Figures {
   readonly endpoints: readonly EndpointFigures[];
   readonly services: readonly NamedFigures[];
   readonly pushes: readonly (readonly [source: string, counts: PushCounts])[];
+  /** By error code. */
+  readonly turnedAway: ReadonlyMap<string, number>;
   readonly logWritten: number;
   readonly logDropped: readonly (readonly [reason: string, count: number])[];
   readonly models: readonly SummedModel[];
@@ -48,6 +50,8 @@ export interface ArmFigures extends CellFigures {
 export interface ProcessFigures {
   readonly workers: number;
   readonly ready: number;
+  /** By name; false where any of them does not serve what the endpoint's traffic says. */
+  readonly endpoints: ReadonlyMap<string, boolean>;
   readonly restarts: number;
   /** When the oldest of them started. */
   readonly startMicros: Micros;
@@ -91,6 +95,7 @@ export function figuresOf({ sums, startMicros, restarts, readings }: Counted, no
       .map((cell) => ({ name: cell.id.name, ...show(cell) }))
       .sort(byName),
     pushes: [...sums.pushes].sort(([a], [b]) => compareTexts(a, b)),
+    turnedAway: sums.turnedAway,
     logWritten: sums.logWritten,
     logDropped: [...sums.logDropped],
     models: [...sums.models.values()].sort((a, b) => compareTexts(a.model, b.model) || a.version - b.version),
@@ -130,6 +135,7 @@ function showProcesses(readings: readonly Readings[], restarts: number, startMic
   return {
     workers: readings.length,
     ready: readings.filter(({ isReady }) => isReady).length,
+    endpoints: servedByAll(readings.flatMap(({ endpoints }) => endpoints)),
     restarts,
     startMicros: readings.length === 0 ? startMicros : Math.min(...readings.map((one) => one.startMicros)),
     residentBytes: sum((one) => one.residentBytes),
@@ -148,6 +154,12 @@ function showProcesses(readings: readonly Readings[], restarts: number, startMic
     certificateEndsMicros: ends.length === 0 ? null : Math.min(...ends),
     models: sumModels(readings.flatMap(({ models }) => models)),
   };
+}
+
+function servedByAll(endpoints: Readings['endpoints']): Map<string, boolean> {
+  const served = new Map<string, boolean>();
+  for (const [name, isServing] of endpoints) served.set(name, isServing && served.get(name) !== false);
+  return served;
 }
 
 function sumModels(readings: readonly ModelReading[]): ModelReading[] {

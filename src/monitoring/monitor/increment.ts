@@ -34,6 +34,8 @@ export type PackedCell = CellId & {
 export interface Increment {
   readonly cells: readonly PackedCell[];
   readonly pushes: readonly (readonly [source: string, counts: PushCounts])[];
+  /** By error code: requests of whoever may not ask. */
+  readonly turnedAway: NamedCounts;
   readonly logWritten: number;
   /** By reason. */
   readonly logDropped: NamedCounts;
@@ -46,6 +48,8 @@ export interface Readings {
   readonly heapUsedBytes: number;
   readonly startMicros: Micros;
   readonly isReady: boolean;
+  /** Of endpoints with traffic: whether this process serves what that says. */
+  readonly endpoints: readonly (readonly [name: string, isServing: boolean])[];
   /** Requests that run. */
   readonly inFlight: number;
   /** Bytes of request bodies that are read or worked at. */

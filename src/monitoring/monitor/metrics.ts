@@ -50,6 +50,7 @@ export function metricsOf(figures: Figures): Metric[] {
     ...armMetrics(figures),
     ...serviceMetrics(figures),
     ...pushMetrics(figures),
+    ...accessMetrics(figures),
     ...logMetrics(figures),
     ...modelMetrics(figures),
     ...processMetrics(figures.processes),
@@ -127,6 +128,22 @@ function pushMetrics({ pushes, processes: { backlog } }: Figures): Metric[] {
     gauge('headrace.push.parts', 'By', 'Pushed parts in memory until their cut is sealed.', backlog.partBytes),
     gauge('headrace.push.store_away', '{flag}', '1 while the online store takes no pushes.', backlog.storeAway),
     gauge('headrace.push.shipping_away', '{flag}', '1 while the event log cannot be shipped.', backlog.shippingAway),
+  ];
+}
+
+/** From the start, so that the first is a step from 0. */
+const TURNED_AWAY: readonly ErrorCode[] = ['HR_UNAUTHENTICATED', 'HR_FORBIDDEN', 'HR_MISDIRECTED'];
+
+function accessMetrics({ turnedAway }: Figures): Metric[] {
+  const codes = new Set<string>([...TURNED_AWAY, ...turnedAway.keys()]);
+  return [
+    {
+      name: 'headrace.requests.turned_away',
+      unit: '{request}',
+      help: 'Requests of whoever may not ask, by error.',
+      kind: 'counter',
+      points: Array.from(codes, (code) => ({ labels: { code }, value: turnedAway.get(code) ?? 0 })),
+    },
   ];
 }
 
@@ -215,6 +232,16 @@ function processMetrics(processes: ProcessFigures): Metric[] {
   return [
     gauge('headrace.workers', '{process}', 'Serving processes.', processes.workers),
     gauge('headrace.workers.ready', '{process}', 'Serving processes that are ready.', processes.ready),
+    {
+      name: 'headrace.endpoint.serving',
+      unit: '{endpoint}',
+      help: '1 when every serving process answers the endpoint as its traffic says.',
+      kind: 'gauge',
+      points: Array.from(processes.endpoints, ([endpoint, isServing]) => ({
+        labels: { endpoint },
+        value: isServing ? 1 : 0,
+      })),
+    },
     {
       name: 'headrace.worker.restarts',
       unit: '{process}',

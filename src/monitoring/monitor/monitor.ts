@@ -2,7 +2,7 @@
 
 import type { Clock, ErrorCode, Micros } from '../../core/index.ts';
 import { type Cell, createCell } from './cell.ts';
-import type { CellId, Taken } from './increment.ts';
+import type { CellId, Readings, Taken } from './increment.ts';
 import { watchLoopDelay } from './loop-delay.ts';
 import { createModelDeltas, type ModelStatistics } from './model-figures.ts';
 import { createPushTally, NO_BACKLOG, type PushBacklog, type PushOutcome } from './push-tally.ts';
@@ -61,6 +61,8 @@ export interface Monitor {
   endpoint(name: string): EndpointMeter;
   arm(labels: ArmLabels): ArmMeter;
   service(name: string): ServiceMeter;
+  /** Counts a request of somebody who may not ask. */
+  turnedAway(code: ErrorCode): void;
   /** Counts a push into a source; `rows` of it were new. */
   recordPush(push: { readonly source: string; readonly outcome: PushOutcome; readonly rows: number }): void;
   // From now on what these give is part of what is taken. None of them may throw.
@@ -73,7 +75,8 @@ export interface Monitor {
   watchInFlight(count: () => number): void;
   /** Bytes of request bodies that are held. */
   watchInFlightBytes(count: () => number): void;
-  watchReady(isReady: () => boolean): void;
+  /** Whether this process is ready, and which endpoints it serves as their traffic says. */
+  watchHealth(health: () => Pick<Readings, 'isReady' | 'endpoints'>): void;
   /** When the certificate that new connections get ends. */
   watchCertificate(endsMicros: () => Micros | null): void;
   /** What was counted since the last time, and how this process stands. */
@@ -85,6 +88,7 @@ export function createMonitor(clock: Clock): Monitor {
   const startMicros = clock.nowMicros();
   const cells = new Map<string, Cell>();
   const pushes = createPushTally();
+  const turnedAway = new Map<string, number>();
   const modelDeltas = createModelDeltas();
   const logDeltas = createLogDeltas();
   const loop = watchLoopDelay();
@@ -94,7 +98,7 @@ export function createMonitor(clock: Clock): Monitor {
     models: (): readonly ModelStatistics[] => [],
     inFlight: (): number => 0,
     inFlightBytes: (): number => 0,
-    isReady: (): boolean => false,
+    health: (): Pick<Readings, 'isReady' | 'endpoints'> => ({ isReady: false, endpoints: [] }),
     certificateEnds: (): Micros | null => null,
   };
 
@@ -116,6 +120,7 @@ export function createMonitor(clock: Clock): Monitor {
       const cell = cellOf({ kind: 'arm', name: endpoint, variant, version, model });
       return { answered: cell.answered, failed: cell.failed, statuses: cell.statuses(features) };
     },
+    turnedAway: (code) => void turnedAway.set(code, (turnedAway.get(code) ?? 0) + 1),
     recordPush: ({ source, outcome, rows }) => pushes.count(source, outcome, rows),
     watchPushes(backlog) {
       watched.pushes = backlog;
@@ -132,8 +137,8 @@ export function createMonitor(clock: Clock): Monitor {
     watchInFlightBytes(count) {
       watched.inFlightBytes = count;
     },
-    watchReady(isReady) {
-      watched.isReady = isReady;
+    watchHealth(health) {
+      watched.health = health;
     },
     watchCertificate(endsMicros) {
       watched.certificateEnds = endsMicros;
@@ -141,11 +146,14 @@ export function createMonitor(clock: Clock): Monitor {
     take() {
       const models = watched.models();
       const log = watched.log();
+      const turned = [...turnedAway];
+      turnedAway.clear();
       const { rss, heapUsed } = process.memoryUsage();
       return {
         increment: {
           cells: [...cells.values()].flatMap((cell) => cell.take() ?? []),
           pushes: pushes.take(),
+          turnedAway: turned,
           ...logDeltas(log),
           models: modelDeltas(models),
         },
@@ -153,7 +161,7 @@ export function createMonitor(clock: Clock): Monitor {
           residentBytes: rss,
           heapUsedBytes: heapUsed,
           startMicros,
-          isReady: watched.isReady(),
+          ...watched.health(),
           inFlight: watched.inFlight(),
           inFlightBytes: watched.inFlightBytes(),
           ...loop.read(),

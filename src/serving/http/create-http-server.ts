@@ -3,7 +3,7 @@
 import type { IncomingMessage } from 'node:http';
 import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify';
-import { didYouMean, HeadraceError, type Logger } from '../../core/index.ts';
+import { didYouMean, type ErrorCode, HeadraceError, type Logger } from '../../core/index.ts';
 import type { Tracing } from '../../monitoring/index.ts';
 import type { BytesInFlight } from '../bytes-in-flight.ts';
 import type { ServingPlanes } from '../open-serving.ts';
@@ -36,6 +36,8 @@ export interface HttpServerOptions {
   readonly logger: Logger;
   /** Which requests are logged: `errors` when left out. */
   readonly loggedRequests?: LoggedRequests;
+  /** Hears of each request of somebody who may not ask. */
+  readonly onTurnedAway: (code: ErrorCode) => void;
   /** Where spans go; nowhere when left out. */
   readonly tracing?: Tracing | undefined;
   readonly stats: LiveStats;
@@ -89,7 +91,7 @@ export async function createHttpServer(
   options: HttpServerOptions,
 ): Promise<HttpServer> {
   const { security, limits, tls } = options;
-  const logger = createRequestLog(options.logger, options.loggedRequests ?? 'errors');
+  const logger = createRequestLog(options.logger, options.loggedRequests ?? 'errors', options.onTurnedAway);
   const streams = createEventStreams({
     stats: options.stats,
     maxStreams: limits.maxStreams,

@@ -3,7 +3,7 @@
 import { Gauge, Registry } from 'prom-client';
 import type { DefinitionsHealth } from '../definitions-health.ts';
 
-export function definitionsMetrics({ revision, notLoaded, endpoints, services }: DefinitionsHealth): Promise<string> {
+export function definitionsMetrics({ revision, notLoaded, services }: DefinitionsHealth): Promise<string> {
   const registry = new Registry();
   const gauge = <Label extends string>(name: string, help: string, labelNames: readonly Label[] = []) =>
     new Gauge({ name, help, labelNames: [...labelNames], registers: [registry] });
@@ -13,10 +13,6 @@ export function definitionsMetrics({ revision, notLoaded, endpoints, services }:
   gauge('headrace_definitions_not_loaded', '1 when what is applied could not be loaded.').set(
     notLoaded === null ? 0 : 1,
   );
-  const serving = gauge('headrace_endpoint_serving', '1 when the endpoint serves what its traffic says.', ['endpoint']);
-  for (const { endpoint, state } of endpoints) {
-    if (state !== 'empty') serving.set({ endpoint }, state === 'serving' ? 1 : 0);
-  }
   const waiting = gauge(
     'headrace_service_waits_for_versions',
     'View versions that are filled before the service moves.',

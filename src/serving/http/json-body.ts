@@ -56,8 +56,10 @@ export function addJsonBody(app: FastifyInstance, { bodyLimitBytes, bytes }: Jso
 export function parseJsonBody(bytes: Buffer): Json {
   // Decoding would put U+FFFD where bytes are none, and values would change in silence.
   if (!isUtf8(bytes)) throw new HeadraceError('HR_MALFORMED_JSON', 'the body is not UTF-8.');
+  const text = bytes.toString('utf8');
+  if (text.trim() === '') throw new HeadraceError('HR_MALFORMED_JSON', 'the body is empty; it must be JSON.');
   try {
-    return parseJson(bytes.toString('utf8'));
+    return parseJson(text);
   } catch (thrown) {
     // Numbers of many digits are looked for by calls as deep as what they are in.
     if (thrown instanceof RangeError) throw new HeadraceError('HR_MALFORMED_JSON', 'the body is nested too deeply.');

@@ -18,7 +18,7 @@ export function readWholeBody(
   done: (failure: HeadraceError | undefined, body: Buffer) => void,
 ): void {
   const length = request.headers['content-length'];
-  const refused = length === undefined ? undefined : takeRoom(bounds, Number(length), Number(length));
+  const refused = length === undefined ? undefined : takeRoom(bounds, Number(length), Number(length), 'are announced');
   if (refused !== undefined) return done(refused, NOTHING);
   let first: Buffer | undefined;
   let chunks: Buffer[] | undefined;
@@ -29,7 +29,7 @@ export function readWholeBody(
   };
   const add = (chunk: Buffer): void => {
     if (length === undefined) {
-      const failure = takeRoom(bounds, chunk.length, (bytes += chunk.length));
+      const failure = takeRoom(bounds, chunk.length, (bytes += chunk.length), 'have come so far');
       if (failure !== undefined) return fail(failure);
     }
     if (first === undefined) first = chunk;
@@ -42,12 +42,17 @@ export function readWholeBody(
 
 const NOTHING = Buffer.alloc(0);
 
-/** What refuses `more` bytes of a body that has `bytes` with them. */
-function takeRoom({ limitBytes, room }: BodyBounds, more: number, bytes: number): HeadraceError | undefined {
+/** What refuses `more` bytes of a body that has `bytes` with them; `known` says by what. */
+function takeRoom(
+  { limitBytes, room }: BodyBounds,
+  more: number,
+  bytes: number,
+  known: 'are announced' | 'have come so far',
+): HeadraceError | undefined {
   if (bytes > limitBytes)
     return new HeadraceError(
       'HR_TOO_LARGE',
-      'the body is over the server’s limit (server.bodyLimit). Send fewer rows.',
+      `the body is over the server’s limit of ${limitBytes} bytes (server.bodyLimit): ${bytes} ${known}. Send fewer rows or shorter values, or raise the limit.`,
     );
   try {
     room.take(more);

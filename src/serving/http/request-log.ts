@@ -32,7 +32,28 @@ export interface LoggedRequest {
 /** A server that fails everything writes no more lines a second than this, and how many there were. */
 const MOST_A_SECOND = 100;
 
-export function createRequestLog(logger: Logger, logged: LoggedRequests): RequestLog {
+/** Of whoever may not ask: a key that was revoked, a page of another site. */
+const TURNED_AWAY = new Set([401, 403, 421]);
+/** They are told once, and how many more there were after so long: anybody can make any number. */
+const TURNED_AWAY_EVERY_MS = 60_000;
+
+/** `onTurnedAway` hears of each. */
+export function createRequestLog(
+  logger: Logger,
+  logged: LoggedRequests,
+  onTurnedAway: (code: ErrorCode) => void,
+): RequestLog {
+  let turnedAway = 0;
+  const tellTurnedAway = (of: () => LoggedRequest, { code, message }: HeadraceError): void => {
+    onTurnedAway(code);
+    // With `all` each has a line.
+    if (logged !== 'errors' || turnedAway++ > 0) return;
+    logger.warn({ ...of(), status: ERRORS[code].status, code, reason: message }, 'a request was turned away');
+    setTimeout(() => {
+      if (turnedAway > 1) logger.warn({ requests: turnedAway - 1 }, 'more requests were turned away');
+      turnedAway = 0;
+    }, TURNED_AWAY_EVERY_MS).unref();
+  };
   let lines = 0;
   let unlogged = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -56,6 +77,7 @@ export function createRequestLog(logger: Logger, logged: LoggedRequests): Reques
       : { code: error.code, reason: error.message, ...whereThrown(error) };
   return {
     failed(of, error) {
+      if (TURNED_AWAY.has(ERRORS[error.code].status)) tellTurnedAway(of, error);
       if (!isTold(error) || !isRoom()) return;
       logger.error({ ...of(), status: ERRORS[error.code].status, ...why(error) }, 'request failed');
     },

@@ -102,7 +102,7 @@ export function createGate({ keys, tokens, opensTo, host, rateLimit, clock }: Ga
 
   const check = (sent: string, header: Header): Known | Promise<Known> => {
     const credential = header === 'authorization' ? /^Bearer +(\S+)$/i.exec(sent)?.[1] : sent;
-    if (credential === undefined) throw noCredential();
+    if (credential === undefined) throw notBearer();
     const found = keys.find(credential);
     if (found !== undefined) {
       known[header].set(sent, found);
@@ -212,6 +212,14 @@ function noCredential(): HeadraceError {
   return new HeadraceError(
     'HR_UNAUTHENTICATED',
     'the request has no key: send `Authorization: Bearer hr_…` or `x-api-key: hr_…`.',
+  );
+}
+
+/** What came is not repeated: it may be a password. */
+function notBearer(): HeadraceError {
+  return new HeadraceError(
+    'HR_UNAUTHENTICATED',
+    'what came in `Authorization` is not `Bearer` and one key: send `Authorization: Bearer hr_…` or `x-api-key: hr_…`.',
   );
 }
 
