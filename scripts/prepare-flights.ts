@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { quoteText } from '../src/storage/index.ts';
 
 export interface PreparedFlights {
   /** When it was made; every flight had landed by then. */
@@ -88,7 +89,7 @@ function moveToNow(raw: string, nowMicros: number): string {
       SELECT origin, destination, distance, delay, date,
         date + to_minutes(greatest(20, distance // 8 + 40 + delay)) AS landed,
         make_timestamp(${nowMicros}) AS now
-      FROM read_parquet('${sqlText(raw)}')
+      FROM read_parquet(${quoteText(raw)})
     ),
     shift AS (SELECT ceil(epoch_us(max(now) - max(landed)) / 604800e6)::BIGINT AS weeks FROM flown),
     moved AS (
@@ -108,18 +109,14 @@ const SPINE = `
   ORDER BY place`;
 
 const SUMMARY = (directory: string): string => `
-  SELECT count(*), (SELECT count(*) FROM read_parquet('${sqlText(join(directory, 'spine.parquet'))}')),
+  SELECT count(*), (SELECT count(*) FROM read_parquet(${quoteText(join(directory, 'spine.parquet'))})),
     epoch_us(min(departed_at)), epoch_us(max(landed_at)) FROM flights`;
 
 // Written beside its place and renamed: a kill halfway leaves no half file that a glob would match.
 async function writeParquet(connection: DuckDBConnection, query: string, path: string): Promise<void> {
   const beside = `${path}.tmp`;
-  await connection.run(`COPY (${query}) TO '${sqlText(beside)}' (FORMAT parquet, COMPRESSION zstd)`);
+  await connection.run(`COPY (${query}) TO ${quoteText(beside)} (FORMAT parquet, COMPRESSION zstd)`);
   renameSync(beside, path);
-}
-
-function sqlText(text: string): string {
-  return text.replaceAll("'", "''");
 }
 
 function readRecord(file: string): PreparedFlights | undefined {

@@ -2,6 +2,7 @@
 // a plain SQL query would, so that delays count before anybody could know them (a flight's own among them).
 
 import { DuckDBInstance } from '@duckdb/node-api';
+import { quoteText } from '../../src/storage/index.ts';
 
 const WINDOWS = [
   ['3h', '3 HOUR'],
@@ -23,14 +24,14 @@ export async function writeLeakyTrainingSet(options: {
   const connection = await instance.connect();
   try {
     await connection.run(`
-      CREATE TABLE spine AS SELECT *, row_number() OVER () AS place FROM read_parquet('${sqlText(options.spine)}')`);
+      CREATE TABLE spine AS SELECT *, row_number() OVER () AS place FROM read_parquet(${quoteText(options.spine)})`);
     for (const [table, keys] of [
       ['airport', 'origin'],
       ['route', 'origin, destination'],
     ] as const) {
       await connection.run(runningTotals(table, keys, options.flights));
     }
-    await connection.run(`COPY (${leakyJoin()}) TO '${sqlText(options.out)}' (FORMAT parquet)`);
+    await connection.run(`COPY (${leakyJoin()}) TO ${quoteText(options.out)} (FORMAT parquet)`);
   } finally {
     connection.closeSync();
     instance.closeSync();
@@ -44,7 +45,7 @@ function runningTotals(table: string, keys: string, flights: string): string {
     FROM (
       SELECT ${keys}, departed_at, count(*)::DOUBLE AS n, (count(*) FILTER (WHERE delay > 15))::DOUBLE AS late,
         arg_max(delay, landed_at) AS last_delay
-      FROM read_parquet('${sqlText(flights)}') GROUP BY ALL
+      FROM read_parquet(${quoteText(flights)}) GROUP BY ALL
     )
     WINDOW so_far AS (PARTITION BY ${keys} ORDER BY departed_at ROWS UNBOUNDED PRECEDING)`;
 }
@@ -88,8 +89,4 @@ function leakyJoin(): string {
       dayofweek(scheduled_at) AS departure__weekday, distance AS departure__distance
     FROM spine JOIN origin USING (place) JOIN destination USING (place) JOIN route_delays USING (place)
     ORDER BY place`;
-}
-
-function sqlText(text: string): string {
-  return text.replaceAll("'", "''");
 }

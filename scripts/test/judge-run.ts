@@ -18,5 +18,6 @@ export function judgeRun({ tier, counts: { passed, failed, skipped }, skips }: T
   if (passed > 0) return { exitCode: 0, told: undefined };
   if (tier === 'interop' && skipped > 0 && skips.length > 0)
     return { exitCode: 0, told: 'NOTHING WAS TESTED: what the suites need could not be installed here.' };
-  return { exitCode: 1, told: 'NOTHING WAS TESTED: no test ran, and nobody said why. That is a failure.' };
+  const why = skips.length > 0 ? 'for the reasons above' : 'and nobody said why';
+  return { exitCode: 1, told: `NOTHING WAS TESTED: no test ran, ${why}. That is a failure.` };
 }

@@ -95,11 +95,13 @@ const traffic = defineCommand({
         ...(ifMatch === undefined ? {} : { ifMatch }),
       },
     );
-    const servers = await registry.servers.list();
-    return trafficResult(endpoint, variants, {
-      servers: servers.length,
-      waitsFor: trafficWaitsFor(endpoint, servers),
-    });
+    // It is asked for, whether or not they can be told after that.
+    const servers = await registry.servers.list().catch(() => undefined);
+    return trafficResult(
+      endpoint,
+      variants,
+      servers && { servers: servers.length, waitsFor: trafficWaitsFor(endpoint, servers) },
+    );
   },
 });
 

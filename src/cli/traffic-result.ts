@@ -14,16 +14,18 @@ export interface TrafficServers {
   readonly waitsFor: readonly string[];
 }
 
+/** `told`: undefined where the registry can't tell it any more. */
 export function trafficResult(
   endpoint: EndpointState,
   asked: readonly AskedVariant[],
-  { servers, waitsFor }: TrafficServers,
+  told: TrafficServers | undefined,
 ): CommandResult {
   const { name, change } = endpoint;
+  const { servers, waitsFor } = told ?? { servers: null, waitsFor: null };
   const json = { ...presentEndpoint(endpoint), waitsFor, servers };
   const traffic = describeTraffic(endpoint);
   if (change?.state === 'preparing') {
-    const by = waitsFor.length === 0 ? 'the servers' : waitsFor.join(', ');
+    const by = waitsFor === null || waitsFor.length === 0 ? 'the servers' : waitsFor.join(', ');
     const text = `${name}: revision ${change.revision} is being loaded by ${by}, and is active once all have it; until then ${traffic} goes on. See \`headrace endpoints show ${name}\`.`;
     return { json, text, exitCode: 3 };
   }
@@ -47,7 +49,9 @@ function describeAliases(asked: readonly AskedVariant[], { variants }: EndpointS
   return meant.length === 0 ? undefined : [...new Set(meant)].join(', ');
 }
 
-function describeWaiting(waitsFor: readonly string[]): string | undefined {
+function describeWaiting(waitsFor: readonly string[] | null): string | undefined {
+  if (waitsFor === null)
+    return 'It is active. Which servers answer by it already is not known: the registry could not be asked.';
   if (waitsFor.length === 0) return undefined;
   return `It is active. These have not told yet that they answer by it: ${waitsFor.join(', ')}.`;
 }

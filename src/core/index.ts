@@ -45,6 +45,7 @@ export { IS_SOURCE, nodeTypesFolder, PACKAGE_ENTRY } from './package-entry.ts';
 export { isProcessAlive } from './process-alive.ts';
 export { compareOrder, encodeOrder, type RowPlace } from './order-key.ts';
 export { type Progress, silentProgress } from './progress.ts';
+export { createRateLimit, type RateLimit } from './rate-limit.ts';
 export { checkRowLimit } from './row-limit.ts';
 export {
   cancelled,

@@ -13,7 +13,7 @@ import {
   withoutKeySecrets,
 } from '../core/index.ts';
 import { hashSecret, newKeyToken, writeKeyToken } from './key-token.ts';
-import { tellingRefusal } from './refusals.ts';
+import { createTellRefusal } from './refusals.ts';
 import type { RegistryTables } from './schema.ts';
 import type { AuditEntry, RegistryDb, RegistryStore } from './store.ts';
 
@@ -78,13 +78,12 @@ export interface AccessKeys {
 type Row = RegistryTables['registry_keys'];
 
 export function createAccessKeys(store: RegistryStore): AccessKeys {
+  const tellRefusal = createTellRefusal(store);
   const change = <R>(
     given: KeyChange & { readonly action: string; readonly object: string },
     work: (trx: RegistryDb, record: (entry: Pick<AuditEntry, 'before' | 'after'>) => Promise<void>) => Promise<R>,
   ): Promise<R> =>
-    tellingRefusal(store, given, () =>
-      store.change((trx, record) => work(trx, (entry) => record({ ...given, ...entry }))),
-    );
+    tellRefusal(given, () => store.change((trx, record) => work(trx, (entry) => record({ ...given, ...entry }))));
   const insert = async (trx: RegistryDb, key: AccessKey, secret: string): Promise<void> => {
     const { id, name, createdMicros, createdBy, expiresMicros } = key;
     await trx

@@ -85,7 +85,8 @@ export async function writeTraffic(
 }
 
 /** What of an endpoint its traffic is, for the audit log. */
-export function trafficOf({ name, model, unit, salt, variants, shadows, revision, etag }: EndpointState): object {
+export function trafficOf(state: EndpointState): Omit<EndpointState, 'change'> {
+  const { name, model, unit, salt, variants, shadows, revision, etag } = state;
   return { name, model, unit, salt, variants, shadows, revision, etag };
 }
 

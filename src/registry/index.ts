@@ -41,5 +41,5 @@ export type { ViewVersions } from './versions/view-versions.ts';
 export type { ViewVersionRow } from './versions/view-version-rows.ts';
 export type { Shadow, Traffic, Variant } from './traffic.ts';
 export type { TrafficRevision } from './traffic-revision.ts';
-export { type TrafficChange, trafficWaitsFor } from './traffic-change.ts';
+export { readTrafficWaits, type TrafficChange, trafficWaitsFor } from './traffic-change.ts';
 export type { SetTraffic } from './set-traffic.ts';

@@ -12,10 +12,10 @@ import {
   writeTraffic,
 } from './endpoint-rows.ts';
 import { readVersions } from './model-versions.ts';
-import { tellingRefusal } from './refusals.ts';
+import { createTellRefusal } from './refusals.ts';
 import type { RegistryDb, RegistryStore } from './store.ts';
 import { resolveTraffic, type Traffic } from './traffic.ts';
-import { judgeChange, type TrafficChange, trafficWaitsFor } from './traffic-change.ts';
+import { judgeChange, readTrafficWaits, type TrafficChange } from './traffic-change.ts';
 import { refuseUnreadable } from './versions/refuse-unreadable.ts';
 import type { Servers } from './versions/servers.ts';
 
@@ -24,13 +24,14 @@ export interface TrafficRegistry {
   /**
    * Asks for other variants, and shadows where given, by the versions that aliases mean now, and waits until every live
    * server has loaded them: then they are active, and it waits until every live server answers by them, a second at most
-   * (`trafficWaitsFor` tells which do not yet). After `waitMs` (10 s) it gives the state with a `change` that is still
-   * `preparing`; the servers go on. With `ifMatch` (an If-Match header) only when its ETag is current. Throws
+   * (`readTrafficWaits` tells which do not yet). After `waitMs` (10 s) it gives the state with a `change` that is still
+   * `preparing`; the servers go on. `change` is what this call asked for, always: where another was asked for since, the state
+   * is the one that this made. With `ifMatch` (an If-Match header) only when its ETag is current. Throws
    * HR_PRECONDITION, HR_INVALID (weights, names), HR_UNKNOWN_MODEL (a version or alias), HR_UNKNOWN_ENDPOINT,
    * HR_NOT_PREPARED with each server's reason when one can't load them (nothing has changed then), HR_CONFLICT when another
    * change came after.
    */
-  setTraffic(name: string, traffic: Traffic, options: SetTraffic): Promise<EndpointState>;
+  setTraffic(name: string, traffic: Traffic, options: SetTraffic): Promise<AskedState>;
   /** Looks whether a change that is being prepared can be active now, or has failed; for servers, at every poll. */
   settleTraffic(name: string): Promise<EndpointState>;
 }
@@ -45,6 +46,9 @@ export interface SetTraffic {
   readonly onWait?: (waitsFor: readonly string[]) => void;
 }
 
+/** `change` is what was asked for, and no other. */
+export type AskedState = EndpointState & { readonly change: TrafficChange };
+
 const WAIT_MS = 10_000;
 const TELL_AFTER_MS = 2000;
 /** A server looks at the registry three times in it; one that has stopped is told of instead. */
@@ -52,6 +56,7 @@ const ADOPT_MS = 1000;
 const LOOK_MS = 50;
 
 export function createTrafficRegistry(store: RegistryStore, servers: Pick<Servers, 'list'>): TrafficRegistry {
+  const tellRefusal = createTellRefusal(store);
   const ask = (
     name: string,
     traffic: Traffic,
@@ -120,25 +125,27 @@ export function createTrafficRegistry(store: RegistryStore, servers: Pick<Server
     });
   };
 
-  /** With its revision: the state may be another's by then. */
   const askAndWait = async (
     name: string,
     traffic: Traffic,
     options: SetTraffic,
     note: (before: object) => void,
-  ): Promise<{ readonly revision: number; readonly state: EndpointState }> => {
-    const { revision } = await ask(name, traffic, options, note);
+  ): Promise<AskedState> => {
+    const asked = await ask(name, traffic, options, note);
     const startMs = performance.now();
     const endMs = startMs + (options.waitMs ?? WAIT_MS);
     let told = '';
     for (;;) {
       const state = await settleTraffic(name);
-      if (state.change?.revision !== revision && !(await wasActive(store.db, name, revision)))
-        throw supersededChange(name, revision, state);
-      if (state.change?.revision !== revision || state.change.state !== 'preparing' || performance.now() >= endMs)
-        return { revision, state };
+      const { change } = state;
+      if (change?.revision !== asked.revision) {
+        const made = await readMade(store.db, name, asked.revision);
+        if (made === undefined) throw supersededChange(name, asked.revision, state);
+        return { ...made, change: { ...asked, state: 'active' } };
+      }
+      if (change.state !== 'preparing' || performance.now() >= endMs) return { ...state, change };
       if (options.onWait !== undefined && performance.now() - startMs >= TELL_AFTER_MS) {
-        const waitsFor = trafficWaitsFor(state, await servers.list());
+        const waitsFor = (await readTrafficWaits(state, servers)) ?? [];
         if (waitsFor.length > 0 && waitsFor.join() !== told) options.onWait(waitsFor);
         told = waitsFor.join();
       }
@@ -149,7 +156,7 @@ export function createTrafficRegistry(store: RegistryStore, servers: Pick<Server
   const untilServed = async (name: string, revision: number, waitMs: number): Promise<void> => {
     const endMs = performance.now() + waitMs;
     const served = { name, revision, change: null };
-    while (trafficWaitsFor(served, await servers.list()).length > 0 && performance.now() < endMs) await delay(LOOK_MS);
+    while ((await readTrafficWaits(served, servers))?.length !== 0 && performance.now() < endMs) await delay(LOOK_MS);
   };
 
   return {
@@ -162,13 +169,12 @@ export function createTrafficRegistry(store: RegistryStore, servers: Pick<Server
         object: `endpoint/${withoutKeySecrets(name).slice(0, 200)}`,
         asked: traffic,
       };
-      const { revision, state } = await tellingRefusal(store, attempt, (note) =>
-        askAndWait(name, traffic, options, note),
-      );
+      const state = await tellRefusal(attempt, (note) => askAndWait(name, traffic, options, note));
+      const { change } = state;
       // The audit log has it already, by whoever settled it.
-      if (state.change?.state === 'failed' && state.change.revision === revision)
-        throw failedChange(name, state.change);
-      if (state.revision >= revision) await untilServed(name, revision, Math.min(ADOPT_MS, options.waitMs ?? ADOPT_MS));
+      if (change.state === 'failed') throw failedChange(name, change);
+      if (change.state === 'active')
+        await untilServed(name, change.revision, Math.min(ADOPT_MS, options.waitMs ?? ADOPT_MS));
       return state;
     },
     settleTraffic,
@@ -201,18 +207,23 @@ function supersededChange(name: string, revision: number, { change }: EndpointSt
   return new HeadraceError('HR_CONFLICT', `revision ${revision} of endpoint "${name}" never was active: ${by}`);
 }
 
-/** By the audit log: another may have been asked for right after. */
-async function wasActive(db: RegistryDb, name: string, revision: number): Promise<boolean> {
+/** The state that a revision made, by the audit log; undefined where it never was active. */
+async function readMade(
+  db: RegistryDb,
+  name: string,
+  revision: number,
+): Promise<Omit<EndpointState, 'change'> | undefined> {
   const rows = await db
     .selectFrom('registry_audit')
     .select('after')
     .where('object', '=', `endpoint/${name}`)
     .where('action', '=', 'endpoint.traffic')
+    .where('after', 'like', `%"revision":${revision},%`)
     .where('after', 'not like', '%"refused":%')
-    .orderBy('id', 'desc')
-    .limit(10)
     .execute();
-  return rows.some(({ after }) => after !== null && (parseJson(after) as { revision?: number }).revision === revision);
+  // What stands there unrefused is what `trafficOf` gave.
+  const made = rows.map(({ after }) => parseJson(after ?? '{}') as unknown as Omit<EndpointState, 'change'>);
+  return made.find((state) => state.revision === revision);
 }
 
 /** RFC 9110's If-Match: `*` or a list of strong ETags; one without its quotes is taken too. */

@@ -3,7 +3,7 @@
 
 import type { Micros } from '../core/index.ts';
 import type { Shadow, Variant } from './traffic.ts';
-import type { ServerRow } from './versions/servers.ts';
+import type { ServerRow, Servers } from './versions/servers.ts';
 
 export interface TrafficChange {
   /** What the endpoint's revision becomes once it is active. */
@@ -66,6 +66,18 @@ export function trafficWaitsFor(
     return verdict.kind === 'waiting' ? verdict.waitsFor : [];
   }
   return servers.filter((server) => !answersBy(server, name, revision)).map(nameOf);
+}
+
+/** The same by what the registry tells now. Null where it tells nothing: a change that is active does not fail for that. */
+export async function readTrafficWaits(
+  state: Parameters<typeof trafficWaitsFor>[0],
+  servers: Pick<Servers, 'list'>,
+): Promise<readonly string[] | null> {
+  try {
+    return trafficWaitsFor(state, await servers.list());
+  } catch {
+    return null;
+  }
 }
 
 /** Or by what came later. */

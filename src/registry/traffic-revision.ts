@@ -38,6 +38,7 @@ export async function readTrafficRevision(
     throw new HeadraceError('HR_UNKNOWN_REVISION', sentence);
   }
   const rows = await rowsOf(db, name, revision);
+  // Under both actions the audit log has the whole change (set-traffic.ts).
   const asked = rows.find(({ action }) => action === 'endpoint.traffic.ask')?.told as TrafficChange | undefined;
   const failed = rows.find(({ action }) => action === 'endpoint.traffic.failed')?.told as TrafficChange | undefined;
   const begun = rows.find(({ action }) => BEGINS.includes(action));

@@ -5,6 +5,7 @@ import type { Definitions } from '../definitions/index.ts';
 import type { IngestionStatus } from '../ingestion/index.ts';
 import {
   type EndpointState,
+  readTrafficWaits,
   type Registry,
   type SetTraffic,
   type Traffic,
@@ -21,7 +22,7 @@ export interface ControlPlane {
   endpoint(name: string): Promise<ServedEndpoint>;
   /**
    * As the registry's: its `change` says whether the traffic is active yet. Then this server answers by it, and so does every
-   * other that `waitsFor` does not name.
+   * other that `waitsFor` does not name, where that is known.
    */
   setTraffic(name: string, traffic: Traffic, options: SetTraffic): Promise<ServedEndpoint>;
   /** What became of a revision of the traffic. Throws HR_UNKNOWN_ENDPOINT, HR_UNKNOWN_REVISION. */
@@ -43,8 +44,11 @@ export interface ControlPlane {
 /** An endpoint by the registry, and what the servers make of it. */
 export interface ServedEndpoint {
   readonly state: EndpointState;
-  /** Live servers that have yet to load the change that is being prepared, or to answer by the traffic that is active. */
-  readonly waitsFor: readonly string[];
+  /**
+   * Live servers that have yet to load the change that is being prepared, or to answer by the traffic that is active. Null where
+   * traffic was set, and the registry could not tell them after that.
+   */
+  readonly waitsFor: readonly string[] | null;
   /** Of this server; undefined until it has heard of the endpoint. */
   readonly health: EndpointHealth | undefined;
 }
@@ -67,28 +71,27 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   let hasBeenReady = false;
 
   const health = (): DefinitionsHealth => snapshots.health();
-  const served = async (states: readonly EndpointState[]): Promise<ServedEndpoint[]> => {
-    const servers = await registry.servers.list();
-    const { endpoints } = health();
-    return states.map((state) => ({
-      state,
-      waitsFor: trafficWaitsFor(state, servers),
-      health: endpoints.find(({ endpoint }) => endpoint === state.name),
-    }));
-  };
-  const servedOne = async (state: EndpointState): Promise<ServedEndpoint> => {
-    const [one] = await served([state]);
-    return one as ServedEndpoint;
-  };
+  const served = (state: EndpointState, waitsFor: readonly string[] | null): ServedEndpoint => ({
+    state,
+    waitsFor,
+    health: health().endpoints.find(({ endpoint }) => endpoint === state.name),
+  });
 
   return {
-    endpoints: async () => served(await registry.endpoints.list()),
-    endpoint: async (name) => servedOne(await registry.endpoints.get(name)),
+    async endpoints() {
+      const states = await registry.endpoints.list();
+      const servers = await registry.servers.list();
+      return states.map((state) => served(state, trafficWaitsFor(state, servers)));
+    },
+    async endpoint(name) {
+      const state = await registry.endpoints.get(name);
+      return served(state, trafficWaitsFor(state, await registry.servers.list()));
+    },
     async setTraffic(name, traffic, options) {
       const state = await registry.endpoints.setTraffic(name, traffic, options);
       // A look that began before would not see it; whatever that says, the traffic is set.
       await snapshots.catchUp().catch(() => undefined);
-      return servedOne(state);
+      return served(state, await readTrafficWaits(state, registry.servers));
     },
     trafficRevision: (name, revision) => registry.endpoints.trafficRevision(name, revision),
     readiness() {

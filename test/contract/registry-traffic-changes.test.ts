@@ -1,7 +1,7 @@
 // Traffic that is changed in two phases: asked for, loaded by every live server, then active everywhere or nowhere.
 
-import { beforeEach, describe, expect, it } from 'vitest';
-import { trafficWaitsFor } from '../../src/registry/index.ts';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { readTrafficWaits, trafficWaitsFor } from '../../src/registry/index.ts';
 import { flightsManifest } from '../support/manifests.ts';
 import { NOW, onEachRegistry } from '../support/registries.ts';
 
@@ -187,9 +187,48 @@ onEachRegistry('a change of traffic', (given) => {
       await tell('b', { revision, failure: null });
       // Before the one that waits looks again.
       await endpoints().settleTraffic('delay');
-      await set(1, 0);
-      // Where the one that waits did look in between, it has seen its own.
-      expect([revision, revision + 1]).toContain((await setting).change?.revision);
+      const later = await set(1, 0);
+      expect(later).toMatchObject({ revision, change: { revision: revision + 1, state: 'preparing' } });
+      expect(await setting).toMatchObject({
+        revision,
+        etag: `"r${revision}"`,
+        variants: [{ version: 2 }],
+        change: { revision, state: 'active', actor: 'bob' },
+      });
+      expect(await served()).toEqual([2]);
+    });
+
+    it('that was active is told as such, though another is by then', async () => {
+      const setting = set(2, 5000);
+      const revision = await asked();
+      await given.registry.servers.leave('a');
+      await given.registry.servers.leave('b');
+      // Before the one that waits looks again.
+      await endpoints().settleTraffic('delay');
+      const later = await set(1, 0);
+      expect(later).toMatchObject({ revision: revision + 1, variants: [{ version: 1 }] });
+      expect(await setting).toMatchObject({
+        name: 'delay',
+        model: 'delay_classifier',
+        salt: later.salt,
+        revision,
+        etag: `"r${revision}"`,
+        variants: [{ version: 2 }],
+        change: { revision, state: 'active' },
+      });
+    });
+
+    it('that is active does not fail where the servers can not be asked any more', async () => {
+      const list = vi.spyOn(given.registry.servers, 'list');
+      const away = () => Promise.reject(new Error('the registry is away'));
+      try {
+        list.mockResolvedValueOnce([]).mockImplementation(away);
+        const state = await set(2, 300);
+        expect(state).toMatchObject({ variants: [{ version: 2 }], change: { state: 'active' } });
+        expect(await readTrafficWaits(state, given.registry.servers)).toBeNull();
+      } finally {
+        list.mockRestore();
+      }
       expect(await served()).toEqual([2]);
     });
 

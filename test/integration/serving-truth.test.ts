@@ -3,7 +3,7 @@
 
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { examine, registerModelFile } from '../../src/app/index.ts';
 import { type Serving, serveInProcess } from '../../src/app/serve-worker.ts';
 import type { Logger } from '../../src/core/index.ts';
@@ -226,6 +226,45 @@ describe('a version that can not be loaded', () => {
 });
 
 describe('traffic that is active', () => {
+  it('is answered as such, though another was asked for right after', async () => {
+    open = await openServing({ repository: REPOSITORY, features: 2 });
+    const given = open;
+    await registerModelFile(given.app, { model: 'returns', onnx: onnx(0.75) });
+    const { servers, endpoints } = await given.app.registry();
+    const other = { machine: 'other', pid: 7, startedMicros: 0, revision: 1, failure: null, reads: [], folds: [] };
+    await servers.report('other', { ...other, prepared: {} });
+    const put = given.serving.server.inject({ method: 'PUT', url: '/v1/endpoints/checkout', payload: to(2) });
+    const mine = async () => {
+      const own = (await servers.list()).find(({ machine }) => machine !== 'other');
+      return own?.prepared?.['checkout']?.revision;
+    };
+    await expect.poll(mine).toBe(3);
+    await servers.report('other', { ...other, prepared: { checkout: { revision: 3, failure: null } } });
+    await endpoints.settleTraffic('checkout');
+    const later = await endpoints.setTraffic('checkout', to(1), { actor: 'eve', waitMs: 0 });
+    expect(later.change).toMatchObject({ revision: 4, state: 'preparing' });
+    const answer = await put;
+    expect(answer).toMatchObject({ statusCode: 200, headers: { etag: '"r3"' } });
+    expect(answer.headers).not.toHaveProperty('location');
+    expect(answer.json()).toMatchObject({ revision: 3, variants: [{ version: 2 }], change: null });
+  });
+
+  it('is answered where the registry can not tell any more which servers answer by it', async () => {
+    open = await openServing({ repository: REPOSITORY, features: 2 });
+    const given = open;
+    await registerModelFile(given.app, { model: 'returns', onnx: onnx(0.75) });
+    const { servers, endpoints } = await given.app.registry();
+    const told = servers.list.bind(servers);
+    const list = vi.spyOn(servers, 'list').mockImplementation(async (andSilent) => {
+      if ((await endpoints.get('checkout')).revision === 3) throw new Error('the registry is away');
+      return told(andSilent);
+    });
+    const put = { method: 'PUT', url: '/v1/endpoints/checkout', payload: to(2) } as const;
+    const answer = await given.serving.server.inject(put).finally(() => list.mockRestore());
+    expect(answer).toMatchObject({ statusCode: 200, headers: { etag: '"r3"' } });
+    expect(answer.json()).toMatchObject({ revision: 3, served: [2], waits_for: null, change: null });
+  });
+
   it('is answered with the servers that have yet to answer by it, after a second', async () => {
     open = await openServing({ repository: REPOSITORY, features: 2 });
     const given = open;

@@ -59,6 +59,13 @@ describe('a change of traffic', () => {
     expect(result.exitCode ?? 0).toBe(0);
   });
 
+  it('that is active stays so where nobody knows which servers answer by it, and says that', () => {
+    const result = trafficResult(active, asked, undefined);
+    expect(result.text).toContain('\nIt is active. Which servers answer by it already is not known');
+    expect(result).toMatchObject({ json: { waitsFor: null, servers: null } });
+    expect(result.exitCode ?? 0).toBe(0);
+  });
+
   it('that is still being loaded names the servers that it waits for, and is not done', () => {
     const before = { ...active, variants: [{ ...stable, weight: 100 }], revision: 3, etag: '"r3"' };
     const result = trafficResult({ ...before, change: { ...change, state: 'preparing' } }, asked, {

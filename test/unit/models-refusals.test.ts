@@ -2,19 +2,26 @@
 
 import { expect, it } from 'vitest';
 import { createModelCore } from '../../src/models/queue/model-core.ts';
+import { createModelQueue } from '../../src/models/queue/model-queue.ts';
+import { type Batch, createJob } from '../../src/models/queue/queued-job.ts';
+import { dropError } from '../../src/models/queue/refusals.ts';
+import type { RunCost } from '../../src/models/queue/run-cost.ts';
 import { scopeOf } from '../support/model-works.ts';
 
-/** A model of 50 ms + 10 ms a row whose lane is free after so long; no estimate is too old to refuse. */
+/** 50 ms + 10 ms a row. */
+const cost: RunCost = {
+  runMs: (rows) => 50 + 10 * rows,
+  batchRows: () => 4,
+  observe() {},
+  current: () => ({ fixedMicros: 0, rowMicros: 0, loadMicros: 0 }),
+};
+
+/** A model of that cost whose lane is free after so long; no estimate is too old to refuse. */
 function modelOf(busyMs: number) {
   const core = createModelCore({
     signature: { inputs: [], outputs: [] },
     mode: 'joined',
-    cost: {
-      runMs: (rows) => 50 + 10 * rows,
-      batchRows: () => 4,
-      observe() {},
-      current: () => ({ fixedMicros: 0, rowMicros: 0, loadMicros: 0 }),
-    },
+    cost,
     lanes: 1,
     maxQueuedRows: 8,
     maxQueuedBytes: Infinity,
@@ -53,7 +60,7 @@ it('is told what a run takes when that alone is more than is left', async () => 
   const one = await submit(1, 20);
   expect(one.code).toBe('HR_DEADLINE');
   expect(one.message).toMatch(
-    /^the model's run would take about 60 ms, and 19(\.\d)? ms are left until the deadline\. Raise X-Request-Timeout-Ms\.$/,
+    /^the model's run would take about 60 ms, and 1\d(\.\d)? ms are left until the deadline\. Raise X-Request-Timeout-Ms\.$/,
   );
   expect((await submit(2, 20)).message).toMatch(/Raise X-Request-Timeout-Ms, or send fewer rows\.$/);
 });
@@ -73,3 +80,46 @@ it('is told the same when it waited too long for a run', async () => {
     /^the model's run would take about 60 ms, and (39(\.\d)?|40) ms are left until the deadline, after it waited\. Raise X-Request-Timeout-Ms\.$/,
   );
 });
+
+it('is told nothing of what others would have taken, once they are gone and it was let in', () => {
+  const dropped: string[] = [];
+  const queue = createModelQueue({
+    cost,
+    mode: 'joined',
+    lanes: 1,
+    maxQueuedRows: 80,
+    maxQueuedBytes: Infinity,
+    dropped: (job, reason) => dropped.push(reason === 'deadline' ? dropError(reason, job, 0).message : reason),
+  });
+  const jobOf = (count: number, deadlineMs: number) =>
+    createJob({ count, scope: scopeOf({ deadlineMs }), bind() {}, done() {}, failed() {} }, '', 0);
+  expect(queue.offer(jobOf(8, 300), 0, 0)).toBeUndefined();
+  // Behind the first it would be late; but that is late itself by now, which nobody has seen.
+  expect(queue.offer(jobOf(1, 481), 330, 330)).toBeUndefined();
+  queue.sweep(1000);
+  expect(dropped).toHaveLength(2);
+  for (const message of dropped) expect(message).not.toContain('would take');
+});
+
+it.each(['succeeded', 'threw', 'crashed', 'putBack', 'neverEnded'] as const)(
+  'is told at the close whose run hung, and waits and runs no more, where that has %s after it',
+  async (ended) => {
+    const { core } = modelOf(0);
+    const tolds = [1, 2].map(
+      (count) =>
+        new Promise<{ code: string }>((failed, done) =>
+          core.submit({ count, scope: scopeOf(), bind() {}, done, failed }),
+        ),
+    );
+    const batch = core.take(performance.now()) as Batch; // Both wait.
+    await core.close(1);
+    expect(await Promise.all(tolds)).toMatchObject([{ code: 'HR_MODEL_NOT_READY' }, { code: 'HR_MODEL_NOT_READY' }]);
+    const counted = { queuedRows: 0, runningRows: 0, failures: 0, refused: { closed: 3 } };
+    expect(core.statistics()).toMatchObject(counted);
+    if (ended === 'succeeded') core.succeeded(batch, [], 5);
+    if (ended === 'threw') core.threw(batch, 'no memory');
+    if (ended === 'crashed') core.crashed(batch, 'it ended');
+    if (ended === 'putBack') core.putBack(batch);
+    expect(core.statistics()).toMatchObject(counted);
+  },
+);

@@ -2,12 +2,11 @@
 
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import { type Clock, silentLogger } from '../../src/core/index.ts';
+import { type Clock, createRateLimit, silentLogger } from '../../src/core/index.ts';
 import { fitsSecret, readKeyToken } from '../../src/registry/index.ts';
 import { hashSecret, newKeyToken, writeKeyToken } from '../../src/registry/key-token.ts';
 import { createGate, type GateOptions } from '../../src/serving/http/security/gate.ts';
 import { type KeySource, type Known, openKeyRing } from '../../src/serving/http/security/key-ring.ts';
-import { createRateLimit } from '../../src/serving/http/security/rate-limit.ts';
 import { createHostCheck, refuseForeignPage } from '../../src/serving/http/security/request-origin.ts';
 
 describe('a key', () => {

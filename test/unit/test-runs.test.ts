@@ -14,12 +14,16 @@ describe('a test run', () => {
     const { exitCode, told } = judgeRun({ tier: 'interop', counts: counts(0, 0, 2), skips });
     expect(exitCode).toBe(0);
     expect(told).toContain('NOTHING WAS TESTED');
-    expect(judgeRun({ tier: 'quick', counts: counts(0, 0, 2), skips }).exitCode).toBe(1);
+    const elsewhere = judgeRun({ tier: 'quick', counts: counts(0, 0, 2), skips });
+    expect(elsewhere.exitCode).toBe(1);
+    expect(elsewhere.told).toBe('NOTHING WAS TESTED: no test ran, for the reasons above. That is a failure.');
   });
 
   it('that ran nothing for no reason fails', () => {
     expect(judgeRun({ tier: 'interop', counts: counts(0, 0, 2), skips: [] }).exitCode).toBe(1);
     expect(judgeRun({ tier: 'interop', counts: counts(0, 0, 0), skips: ['a browser'] }).exitCode).toBe(1);
-    expect(judgeRun({ tier: 'quick', counts: counts(0, 0, 0), skips: [] }).exitCode).toBe(1);
+    const silent = judgeRun({ tier: 'quick', counts: counts(0, 0, 0), skips: [] });
+    expect(silent.exitCode).toBe(1);
+    expect(silent.told).toContain('nobody said why');
   });
 });

@@ -45,7 +45,7 @@ export interface ModelCore {
   expire(batch: Batch, nowMs: number): void;
   threadReplaced(): void;
   statistics(): ModelStatistics;
-  /** Refuses new work; resolves when all is told, after `limitMs` at the latest: then what is left has failed. */
+  /** Refuses new work; resolves when all is told, after `limitMs` at the latest: then what is left has failed, and runs no more. */
   close(limitMs: number): Promise<void>;
 }
 
@@ -76,9 +76,11 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
     failures += job.work.count;
     tellFailed(job, new HeadraceError('HR_INFERENCE_FAILED', reason));
   };
-  const settle = (batch: Batch): void => {
-    running.delete(batch);
+  /** False for one that a close has not waited for: its works were told. */
+  const settle = (batch: Batch): boolean => {
+    if (!running.delete(batch)) return false;
     runningRows -= batch.rows;
+    return true;
   };
   const checkIdle = (): void => {
     if (running.size === 0 && queue.rows === 0) whenIdle?.();
@@ -119,7 +121,7 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
       return batch;
     },
     succeeded(batch, outputs, tookMs) {
-      settle(batch);
+      if (!settle(batch)) return;
       runs++;
       busyMs += tookMs;
       provedMs = performance.now();
@@ -136,7 +138,7 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
       checkIdle();
     },
     threw(batch, reason) {
-      settle(batch);
+      if (!settle(batch)) return;
       runs++;
       if (batch.isRetry || batch.segments.length === 1)
         for (const { job } of batch.segments) fail(job, `the model's runtime failed: ${reason}`);
@@ -144,14 +146,13 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
       checkIdle();
     },
     crashed(batch, reason) {
-      settle(batch);
+      if (!settle(batch)) return;
       if (batch.isRetry) for (const { job } of batch.segments) fail(job, reason);
       else queue.retryAlone(batch);
       checkIdle();
     },
     putBack(batch) {
-      settle(batch);
-      queue.putBack(batch);
+      if (settle(batch)) queue.putBack(batch);
     },
     sweep(nowMs) {
       queue.sweep(nowMs);
@@ -179,7 +180,9 @@ export function createModelCore(options: ModelCoreOptions): ModelCore {
       isClosed = true;
       if (running.size === 0 && queue.rows === 0) return;
       await within(new Promise<void>((resolve) => (whenIdle = resolve)), limitMs);
-      const left = [...queue.clear(), ...[...running].flatMap(({ segments }) => segments.map(({ job }) => job))];
+      const hung = [...running];
+      hung.forEach(settle);
+      const left = [...queue.clear(), ...hung.flatMap(({ segments }) => segments.map(({ job }) => job))];
       for (const job of left) {
         if (job.isTold) continue;
         refused.closed += job.work.count;

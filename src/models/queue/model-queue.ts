@@ -82,6 +82,8 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
 
   const whyNot = (job: QueuedJob, nowMs: number, freeMs: number | undefined): RefusalReason | undefined => {
     const { count } = job.work;
+    // An earlier look may have found others before it.
+    job.shortfall = undefined;
     if (job.deadlineMs <= nowMs) return 'deadline';
     let [jobs, before, bytes] = [0, 0, 0];
     for (const priority of ORDER) {

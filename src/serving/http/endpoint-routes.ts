@@ -146,7 +146,11 @@ function present({ state, waitsFor, health }: ServedEndpoint): object {
   return { name, model, unit, variants, shadows, revision, waits_for, ...told, change: asked };
 }
 
-function presentChange(told: Omit<TrafficRevision, 'activeFromMicros' | 'activeUntilMicros'>): object {
+interface ToldChange extends Omit<TrafficRevision, 'activeFromMicros' | 'activeUntilMicros' | 'waitsFor'> {
+  readonly waitsFor: readonly string[] | null;
+}
+
+function presentChange(told: ToldChange): object {
   const { revision, state, variants, failures, waitsFor, askedMicros, reason } = told;
   return { revision, state, variants, failures, waits_for: waitsFor, asked_at: timeOf(askedMicros), reason };
 }

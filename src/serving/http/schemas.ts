@@ -151,8 +151,9 @@ export const TrafficChangeResponse = Type.Object({
   state: Type.String({ description: 'preparing, active, failed, or superseded: it was active, or was overtaken' }),
   variants: Type.Array(Variant),
   failures: Type.Array(Type.Object({ server: Type.String(), reason: Type.String() })),
-  waits_for: Type.Array(Type.String(), {
-    description: 'Live servers that have yet to load it, while it is preparing, or to answer by it, when it is active',
+  waits_for: Type.Union([Type.Array(Type.String()), Type.Null()], {
+    description:
+      'Live servers that have yet to load it, while it is preparing, or to answer by it, when it is active; null in an answer of PUT that could not learn them',
   }),
   asked_at: Type.Union([Type.String(), Type.Null()]),
   reason: Type.Union([Type.String(), Type.Null()]),
@@ -169,7 +170,10 @@ export const EndpointResponse = Type.Object({
   variants: Type.Array(Variant),
   shadows: Type.Array(Shadow),
   revision: Type.Integer(),
-  waits_for: Type.Array(Type.String(), { description: 'Live servers that have yet to answer by this revision' }),
+  waits_for: Type.Union([Type.Array(Type.String()), Type.Null()], {
+    description:
+      'Live servers that have yet to answer by this revision; null in an answer of PUT that could not learn them',
+  }),
   state: Type.Optional(
     Type.Enum(['serving', 'stale', 'failed', 'empty'], { description: 'At the server that answers' }),
   ),

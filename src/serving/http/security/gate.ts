@@ -6,6 +6,7 @@ import {
   type Actor,
   type Clock,
   createLastUsed,
+  createRateLimit,
   HeadraceError,
   type LastUsed,
   type Role,
@@ -13,7 +14,6 @@ import {
   withoutKeySecrets,
 } from '../../../core/index.ts';
 import type { KeyRing, Known } from './key-ring.ts';
-import { createRateLimit } from './rate-limit.ts';
 import { createHostCheck, refuseForeignPage } from './request-origin.ts';
 import type { RouteRole } from './route-role.ts';
 import type { TokenVerifier } from './token-verifier.ts';

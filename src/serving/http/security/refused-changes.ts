@@ -2,9 +2,15 @@
 // Whoever has no valid key can make any number of them, so that few are written and the rest is counted.
 
 import type { FastifyRequest } from 'fastify';
-import { createLastUsed, type HeadraceError, type Logger, messageOf, withoutKeySecrets } from '../../../core/index.ts';
+import {
+  createLastUsed,
+  createRateLimit,
+  type HeadraceError,
+  type Logger,
+  messageOf,
+  withoutKeySecrets,
+} from '../../../core/index.ts';
 import type { AuditEntry } from '../../../registry/index.ts';
-import { createRateLimit } from './rate-limit.ts';
 import { reasonOf } from './reason-header.ts';
 
 export interface RefusedChanges {

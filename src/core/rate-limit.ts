@@ -1,6 +1,6 @@
 // So many requests a second of each key or address: a token bucket each, that holds one second's.
 
-import { createLastUsed } from '../../../core/index.ts';
+import { createLastUsed } from './last-used.ts';
 
 export interface RateLimit {
   /** False when the bucket of `who` is empty. */
