@@ -31,31 +31,44 @@ export function toText({ title, figures }: Section): string {
   ].join('\n');
 }
 
-export function toMarkdown(
-  sections: readonly Section[],
-  run: { readonly machine: string; readonly date: string },
-): string {
+export interface Run {
+  readonly machine: string;
+  readonly date: string;
+}
+
+const HEAD = `# Benchmarks
+
+Written by \`npm run bench\`. Each figure stands beside a floor measured in the same run; the ratio is what travels between
+machines, seconds do not.
+`;
+
+/** The page with these sections in the place of theirs; those that it lacks come last. */
+export function intoPage(page: string, sections: readonly Section[], run: Run): string {
+  const texts = new Map(page.split(/^(?=## )/m).flatMap((text) => titled(text)));
+  for (const section of sections) texts.set(section.title, toMarkdown(section, run));
+  return [HEAD, ...texts.values()]
+    .map((text) => text.trimEnd())
+    .join('\n\n')
+    .concat('\n');
+}
+
+function titled(text: string): [title: string, text: string][] {
+  const title = /^## (.+)$/m.exec(text)?.[1];
+  return title === undefined ? [] : [[title, text]];
+}
+
+function toMarkdown({ title, about, figures }: Section, { machine, date }: Run): string {
   const lines = [
-    '# Benchmarks',
+    `## ${title}`,
     '',
-    `Written by \`npm run bench\` on ${run.date}: ${run.machine}. Each figure stands beside a floor measured in the same run; the`,
-    'ratio is what travels between machines, seconds do not.',
+    about,
     '',
+    '| measured | Headrace | floor | ratio | must be |',
+    '|---|---|---|---|---|',
   ];
-  for (const { title, about, figures } of sections) {
-    lines.push(
-      `## ${title}`,
-      '',
-      about,
-      '',
-      '| measured | Headrace | floor | ratio | must be |',
-      '|---|---|---|---|---|',
-    );
-    for (const { name, value, floor = '', ratio = '', mustBe = '', isReached } of figures) {
-      const verdict = mustBe === '' ? '' : `${mustBe}: ${isReached === true ? 'reached' : '**not reached**'}`;
-      lines.push(`| ${name} | ${value} | ${floor} | ${ratio} | ${verdict} |`);
-    }
-    lines.push('');
+  for (const { name, value, floor = '', ratio = '', mustBe = '', isReached } of figures) {
+    const verdict = mustBe === '' ? '' : `${mustBe}: ${isReached === true ? 'reached' : '**not reached**'}`;
+    lines.push(`| ${name} | ${value} | ${floor} | ${ratio} | ${verdict} |`);
   }
-  return lines.join('\n');
+  return [...lines, '', `Measured on ${date}: ${machine}.`].join('\n');
 }

@@ -1,7 +1,7 @@
 // `npm run bench`: measures every figure beside its floor, in one run and one process after the other, prints them, and
-// writes docs/benchmarks.md. `--only predict,windows` runs some and writes nothing; `--quick` takes small sizes.
+// writes docs/benchmarks.md. `--only predict,push` runs some, and writes their sections; `--quick` takes small sizes and writes nothing.
 
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -21,7 +21,7 @@ import {
   pushSection,
   uncoveredCutsSection,
 } from './push-sections.ts';
-import { type Figure, type Section, toMarkdown, toText, whole } from './report.ts';
+import { type Figure, intoPage, type Section, toText, whole } from './report.ts';
 import { slowModelSection } from './slow-model.ts';
 import { measureTrainingSets } from './training-set.ts';
 import { measureVersions, versionsSection } from './versions.ts';
@@ -75,10 +75,12 @@ for (const name of wanted) {
   done.push(section);
 }
 
-if (values.only === undefined && !isQuick) {
+if (!isQuick) {
   const machine = `${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}), ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}`;
-  const page = fileURLToPath(new URL('../docs/benchmarks.md', import.meta.url));
-  writeFileSync(page, toMarkdown(done, { machine, date: new Date().toISOString().slice(0, 10) }));
+  const path = fileURLToPath(new URL('../docs/benchmarks.md', import.meta.url));
+  // A whole run leaves nothing of what is measured no more.
+  const page = values.only === undefined ? '' : readFileSync(path, 'utf8');
+  writeFileSync(path, intoPage(page, done, { machine, date: new Date().toISOString().slice(0, 10) }));
   console.log('\nWrote docs/benchmarks.md.');
 }
 const missed = done.flatMap(({ figures }) => figures).filter(({ isReached }) => isReached === false);
