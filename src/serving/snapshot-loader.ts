@@ -5,7 +5,7 @@ import { HeadraceError, messageOf } from '../core/index.ts';
 import type { Definitions } from '../definitions/index.ts';
 import type { ModelStatistics, Monitor } from '../monitoring/index.ts';
 import { type PreparedTraffic, readableVersions, type ServiceState } from '../registry/index.ts';
-import { createEndpointLoads } from './endpoint-loads.ts';
+import { createEndpointLoads, type EndpointSlot } from './endpoint-loads.ts';
 import type { EndpointPlan } from './endpoint-plan.ts';
 import type { ReadPlan } from './features/read-plan.ts';
 import { createKeptVersions, type KeptVersions } from './kept-versions.ts';
@@ -64,23 +64,22 @@ export function createSnapshotLoader(deps: ServingDeps, onPlan: (endpoint: strin
   let current: Snapshot | undefined;
   let failure: SnapshotFailure | undefined;
   let isOpen = false;
+  let slots: ReadonlyMap<string, EndpointSlot> = new Map();
   const endpoints = createWantedEndpoints(deps, () => !isOpen);
   const loads = createEndpointLoads({
     logger,
     nowMicros: () => deps.clock.nowMicros(),
     onChange() {
-      const slots = loads.slots();
-      for (const [name, { plan }] of slots) follow(name, plan);
+      const before = slots;
+      slots = loads.slots();
+      for (const [name, { plan }] of slots) {
+        if (before.get(name)?.plan === plan) continue;
+        onPlan(name);
+        if (plan !== undefined) logger.info(describePlan(plan), 'endpoint is served');
+      }
       if (current !== undefined) current = { ...current, endpoints: slots };
     },
   });
-  const plans = new Map<string, EndpointPlan | undefined>();
-  const follow = (name: string, plan: EndpointPlan | undefined): void => {
-    if (plans.get(name) === plan) return;
-    plans.set(name, plan);
-    onPlan(name);
-    if (plan !== undefined) logger.info(describePlan(plan), 'endpoint is served');
-  };
 
   const loadServices = async (definitions: Definitions): Promise<ReadonlyMap<string, ServedBy>> => {
     const loaded = new Map<string, ServedBy>();
