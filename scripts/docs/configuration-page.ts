@@ -1,13 +1,15 @@
 // docs/reference/configuration.md, from the table of settings.
 
-import { environmentName, type Setting, SETTINGS } from '../../src/app/index.ts';
+import { type Setting, SETTINGS, variablesOf } from '../../src/app/index.ts';
 
 export function configurationPage(): string {
   const rows = (SETTINGS as readonly Setting[]).map((setting) => {
     const { key, kind, help, required } = setting;
     const given =
       setting.default === undefined ? (required === true ? '*required*' : '') : `\`${String(setting.default)}\``;
-    return `| \`${key}\` | ${kind} | ${given} | \`${environmentName(key)}\` | ${help} |`;
+    return `| \`${key}\` | ${kind} | ${given} | ${variablesOf(setting)
+      .map((name) => `\`${name}\``)
+      .join(', ')} | ${help} |`;
   });
   return `# Configuration
 

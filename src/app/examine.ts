@@ -11,7 +11,8 @@ import { unknownVariables } from './load-config.ts';
 import type { Finding } from './finding.ts';
 import { lookAtModels } from './look-at-models.ts';
 import type { App } from './open-app.ts';
-import { environmentName, SETTINGS } from './settings.ts';
+import { environmentName } from './settings/setting.ts';
+import { SETTINGS } from './settings.ts';
 import { nearestName } from '../core/index.ts';
 
 const LOW_DISK_BYTES = 2e9;

@@ -22,6 +22,7 @@ export {
   pythonCommand,
 } from './open-orchestrator.ts';
 export { registerModelFile, type RegisterModel } from './register-model.ts';
-export { environmentName, type Setting, SETTINGS, type SettingValues } from './settings.ts';
+export { environmentName, type Setting, variablesOf } from './settings/setting.ts';
+export { SETTINGS, type SettingValues } from './settings.ts';
 export { SERVING_QUERY_TIMEOUT_MS, startServer, type StartServer, stopSignal } from './start-server.ts';
 export { STORES_LIMIT_MS } from './stop-limits.ts';

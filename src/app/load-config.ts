@@ -5,7 +5,8 @@ import { dirname, join, resolve } from 'node:path';
 import { didYouMean, type ErrorDetail, HeadraceError, messageOf } from '../core/index.ts';
 import { importModule, projectMistake } from '../definitions/index.ts';
 import { describeSetting, parseSetting } from './parse-setting.ts';
-import { environmentName, type Setting, SETTINGS, type SettingValues } from './settings.ts';
+import { type Setting, variablesOf } from './settings/setting.ts';
+import { SETTINGS, type SettingValues } from './settings.ts';
 
 export interface Config {
   /** The configuration file; its folder is where relative paths start. */
@@ -68,9 +69,9 @@ export function checkConfig(written: unknown, file: string, environment: Environ
   const flat = flatten(written, mistakes);
   const values: Record<string, unknown> = {};
   for (const setting of SETTINGS as readonly Setting[]) {
-    const name = environmentName(setting.key);
-    const override = environment[name];
-    const isOverridden = override !== undefined && override !== '';
+    const name = variablesOf(setting).find((variable) => (environment[variable] ?? '') !== '');
+    const override = name === undefined ? undefined : environment[name];
+    const isOverridden = override !== undefined;
     const raw = isOverridden ? override : (flat.get(setting.key) ?? setting.default);
     if (raw === undefined) {
       if (setting.required === true) mistakes.push({ path: setting.key, message: 'is missing' });
@@ -125,6 +126,6 @@ function flatten(written: object, mistakes: ErrorDetail[], prefix = ''): Map<str
 
 /** Variables that look like overrides but name no setting; likely slips, told by `doctor`. */
 export function unknownVariables(environment: Environment): string[] {
-  const known = new Set(KEYS.map(environmentName));
+  const known = new Set((SETTINGS as readonly Setting[]).flatMap(variablesOf));
   return Object.keys(environment).filter((name) => name.startsWith('HEADRACE_') && !known.has(name));
 }

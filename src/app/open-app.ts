@@ -111,6 +111,7 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
         memory: `${Math.floor(values['offline.memory'] / 1e6)}MB`,
         tempDirectory: join(values['offline.path'], 'spill'),
         ...(values['offline.threads'] === undefined ? {} : { threads: values['offline.threads'] }),
+        ...(values['offline.extensions'] === undefined ? {} : { extensions: values['offline.extensions'] }),
       }),
     (opened) => opened.close(),
   );
@@ -168,6 +169,7 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
       progress,
       dataDirectory: values['offline.path'],
       log: await log(),
+      remote: { variable: (name) => environment.variables[name], cacheBytes: values['offline.cache'] },
     }),
     online,
     async storePlace() {

@@ -2,7 +2,7 @@
 
 import { resolve } from 'node:path';
 import { describe, formatDuration, parseDuration } from '../core/index.ts';
-import type { Setting } from './settings.ts';
+import type { Setting } from './settings/setting.ts';
 
 export type ParsedSetting = { readonly value: string | number | boolean } | { readonly expected: string };
 

@@ -5,6 +5,7 @@ import type { Definitions, LiveVersion } from '../definitions/index.ts';
 import type { EventLog } from '../events/index.ts';
 import type { Database, DuckDb } from '../storage/index.ts';
 import type { Forgiving } from './facts/facts.ts';
+import type { RemoteAccess } from './sources/source-deps.ts';
 
 export interface OfflineDeps {
   readonly definitions: Definitions;
@@ -19,6 +20,8 @@ export interface OfflineDeps {
   readonly dataDirectory: string;
   /** Where pushed events lie; undefined where there can be none. */
   readonly log: EventLog | undefined;
+  /** How sources on other machines are reached; left out: as `SourceDeps` says. */
+  readonly remote?: RemoteAccess;
   /** Left out: a value that can't be derived is thrown. */
   readonly forgiving?: Forgiving;
 }

@@ -6,6 +6,7 @@ export { startPathsAt } from './duckdb/query-paths.ts';
 export { quoteName, quoteText } from './duckdb/quote.ts';
 export { getBlob, getUnchecked, putBlob, putBlobFile, sizeOfBlob } from './object-store/blobs.ts';
 export { openObjectStore } from './object-store/open-object-store.ts';
-export type { S3Options } from './object-store/s3/s3-object-store.ts';
 export type { ObjectInfo, ObjectStore } from './object-store.ts';
+export type { S3Options } from './s3/connect-s3.ts';
+export { type BucketObject, type Buckets, openBuckets, type S3Access } from './s3/open-buckets.ts';
 export { withoutPassword } from './without-password.ts';

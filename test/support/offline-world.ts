@@ -39,11 +39,18 @@ export interface OfflineWorld {
   close(): Promise<void>;
 }
 
-/** Opens a world in a folder of its own; `logged` collects warnings. */
-export async function openOfflineWorld(logged: object[] = []): Promise<OfflineWorld> {
+/** Opens a world in a folder of its own; `logged` collects warnings. `extensions`: a folder of DuckDB's. */
+export async function openOfflineWorld(
+  logged: object[] = [],
+  { extensions }: { readonly extensions?: string } = {},
+): Promise<OfflineWorld> {
   const directory = await mkdtemp(join(tmpdir(), 'headrace-offline-'));
   const database = await openDatabase(`sqlite:${join(directory, 'registry.db')}`);
-  const duckdb = await openDuckDb({ tempDirectory: join(directory, 'spill'), threads: 2 });
+  const duckdb = await openDuckDb({
+    tempDirectory: join(directory, 'spill'),
+    threads: 2,
+    ...(extensions !== undefined && { extensions }),
+  });
   const connection = await duckdb.connect();
   const clock = fixedClock(1_700_000_000_000_000);
   const log = await openEventLog({

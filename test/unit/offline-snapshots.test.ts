@@ -7,9 +7,10 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Row } from '../../src/core/index.ts';
 import type { SourceSpec, UserFunction } from '../../src/definitions/index.ts';
-import type { PinnedSnapshot } from '../../src/offline/facts/facts.ts';
 import { openFacts } from '../../src/offline/facts/open-facts.ts';
-import { pinFiles, pinSnapshot, readPinned } from '../../src/offline/facts/pin-snapshot.ts';
+import { pinFiles } from '../../src/offline/sources/files/pin-files.ts';
+import { pinSource } from '../../src/offline/sources/pin-source.ts';
+import { type PinnedSnapshot, readPinned } from '../../src/offline/sources/pinned-snapshot.ts';
 import { auditTrainingSet, createTrainingSet } from '../../src/offline/index.ts';
 import { NOTHING_COVERED } from '../../src/online/index.ts';
 import {
@@ -44,8 +45,13 @@ const write = (name: string, numbers: readonly number[]) =>
   );
 const source = sourceOf('s', 'a.parquet', COLUMNS);
 
-async function withPins(paths: readonly string[], isHeld: boolean, use: (pinned: PinnedSnapshot) => Promise<void>) {
-  const pinned = await pinFiles(paths.map(inFolder), 'source "s"', { isHeld });
+async function withPins(
+  paths: readonly string[],
+  isHeld: boolean,
+  use: (pinned: PinnedSnapshot) => Promise<void>,
+  format: PinnedSnapshot['format'] = 'parquet',
+) {
+  const pinned = await pinFiles(paths.map(inFolder), 'source "s"', { isHeld, format });
   try {
     await use(pinned);
   } finally {
@@ -141,9 +147,8 @@ describe('a file that is held open', () => {
     await writeFile(inFolder('b.csv.gz'), gzipSync('n,at\n3,1970-01-01\n'));
     const csv = sourceOf('s', '', COLUMNS, { kind: 'csv' });
     for (const isHeld of [true, false]) {
-      await withPins(['a.csv', 'b.csv.gz'], isHeld, async (pinned) =>
-        expect(await read(pinned, csv)).toEqual([1, 2, 3]),
-      );
+      const expectRows = async (pinned: PinnedSnapshot) => expect(await read(pinned, csv)).toEqual([1, 2, 3]);
+      await withPins(['a.csv', 'b.csv.gz'], isHeld, expectRows, 'csv');
     }
   });
 });
@@ -167,7 +172,7 @@ describe('a file that is read by its path', () => {
 
   it('is so past some hundreds of files', async () => {
     await Promise.all(Array.from({ length: 501 }, (_, i) => writeFile(inFolder(`many-${i}.parquet`), '')));
-    const pinned = await pinSnapshot(sourceOf('s', 'many-*.parquet', COLUMNS), world.directory);
+    const pinned = await pinSource(sourceOf('s', 'many-*.parquet', COLUMNS), world.deps.definitions, world.deps);
     expect(pinned.paths).toEqual(pinned.files.map(({ path }) => path));
     await pinned.close();
   });

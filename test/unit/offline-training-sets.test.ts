@@ -350,9 +350,6 @@ describe('createTrainingSet', () => {
       message: expect.stringContaining('"value" is DOUBLE'),
     });
     await expect(make({ kind: 'iceberg' })).rejects.toMatchObject({ code: 'HR_UNSUPPORTED' });
-    await expect(make({ location: { path: 's3://bucket/x.parquet' } })).rejects.toMatchObject({
-      code: 'HR_UNSUPPORTED',
-    });
     await writeFile(inFolder('broken.parquet'), 'PAR1 this is no parquet file at all PAR1');
     await expect(make({ location: { path: 'broken.parquet' } })).rejects.toMatchObject({
       code: 'HR_SOURCE_UNREADABLE',

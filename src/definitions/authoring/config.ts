@@ -28,6 +28,10 @@ export interface HeadraceConfig {
     readonly memory?: Size;
     /** Threads of offline work. Default: all cores. */
     readonly threads?: number;
+    /** Folder of DuckDB's extensions, such as `httpfs.duckdb_extension`. Default: DuckDB's own install. */
+    readonly extensions?: string;
+    /** Bound of the copies of S3 objects on this machine, such as `10GB`. */
+    readonly cache?: Size;
   };
   readonly artifacts?: {
     /** `file:PATH` or `s3://bucket/prefix` */

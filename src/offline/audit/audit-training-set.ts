@@ -16,9 +16,9 @@ import {
 } from '../../core/index.ts';
 import { EXACT_DISTINCT } from '../../aggregation/index.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
-import { readPinned } from '../facts/pin-snapshot.ts';
 import { planTrainingSet, type TrainingSetPlan } from '../plan.ts';
-import { fileHash, hashFiles } from '../sources/source-files.ts';
+import { fileHash, hashFiles, identityOf } from '../sources/file-identity.ts';
+import { readPinned } from '../sources/pinned-snapshot.ts';
 import type { TrainingSetRecord } from '../training-sets/record.ts';
 import { openRecordedFacts, type PlanFacts, type SourceFacts } from '../training-sets/source-facts.ts';
 import { readTrainingSet } from '../training-sets/training-set-store.ts';
@@ -99,10 +99,12 @@ export async function auditTrainingSet(
 }
 
 async function checkFiles(
-  files: readonly { readonly path: string; readonly sha256: string }[],
+  files: readonly { readonly path: string; readonly sha256?: string }[],
 ): Promise<ErrorDetail[]> {
   const mistakes: ErrorDetail[] = [];
   for (const { path, sha256 } of files) {
+    // Of what lies elsewhere, reading it told already.
+    if (sha256 === undefined) continue;
     const found = await fileHash(path).catch(() => undefined);
     if (found === undefined) mistakes.push({ path, message: 'the file is gone' });
     else if (found !== sha256) mistakes.push({ path, message: CHANGED });
@@ -119,8 +121,10 @@ async function checkSources(record: TrainingSetRecord, sources: PlanFacts): Prom
     const opened = sources.bySource.get(source);
     if (opened === undefined) continue;
     const found = await hashFiles(opened.snapshot);
-    files.forEach(({ path, sha256 }, i) => {
-      if (found[i]?.sha256 !== sha256) mistakes.push({ path, message: CHANGED });
+    files.forEach((file, i) => {
+      const now = found[i];
+      if (now === undefined || identityOf(now) !== identityOf(file))
+        mistakes.push({ path: file.path, message: CHANGED });
     });
     const digest = await opened.facts.log?.digest();
     if (pushed !== null && pushed.rows > 0 && digest?.sha256 !== pushed.sha256) {

@@ -6,7 +6,7 @@ import type { SourceSpec } from '../../definitions/index.ts';
 import { quoteName, quoteText } from '../../storage/index.ts';
 import { queryWork } from '../sources/source-errors.ts';
 import { duckType, fractionInText } from '../sources/sql-text.ts';
-import type { PinnedSnapshot } from './facts.ts';
+import type { PinnedSnapshot } from '../sources/pinned-snapshot.ts';
 import { castColumn, columnsOf, type FileRows, NOT_IN_LOG, ROWS_PER_FILE } from './raw-rows.ts';
 
 /** Throws HR_SOURCE_UNREADABLE that names file and column, and a value that isn't of the column's type. */

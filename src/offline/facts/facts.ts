@@ -6,6 +6,7 @@ import type { Definitions, OnFailedValue, SourceSpec } from '../../definitions/i
 import type { EventLog } from '../../events/index.ts';
 import type { Coverage, SnapshotFile } from '../../online/index.ts';
 import type { DuckDb } from '../../storage/index.ts';
+import type { PinnedSnapshot } from '../sources/pinned-snapshot.ts';
 import type { Unconverted } from './unconverted.ts';
 
 /** What facts are read with: a part of OfflineDeps. */
@@ -25,23 +26,6 @@ export interface Forgiving {
   /** Rows of the log were taken once, maybe by other definitions; those of files are as they are. */
   readonly rows: 'log' | 'all';
   readonly onFailedValue: OnFailedValue;
-}
-
-/**
- * The files of a source as they are now, for as long as a run takes: whatever comes to lie at their paths, the run reads
- * these, or `verify` says that they were changed.
- */
-export interface PinnedSnapshot {
-  /** Sorted by path. */
-  readonly files: readonly SnapshotFile[];
-  /** Where to read each file: a path that stays with the file, or its own. Error messages name the file itself. */
-  readonly paths: readonly string[];
-  /**
-   * After each pass over the source, and before what came of it is used: throws HR_SOURCE_CHANGED naming a file that is
-   * not what it was when it was pinned.
-   */
-  verify(): Promise<void>;
-  close(): Promise<void>;
 }
 
 export interface FactsRequest {

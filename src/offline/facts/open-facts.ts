@@ -7,9 +7,10 @@ import type { OnFailedValue, SourceSpec } from '../../definitions/index.ts';
 import type { Coverage } from '../../online/index.ts';
 import { readAhead } from '../duckdb/read-ahead.ts';
 import { numbersOf } from '../duckdb/vector-values.ts';
+import type { PinnedSnapshot } from '../sources/pinned-snapshot.ts';
 import { csvRows } from './csv-rows.ts';
 import { derivedColumns, withTimes } from './derived-columns.ts';
-import type { Facts, FactsDeps, FactsLog, FactsRequest, LogRows, PinnedSnapshot } from './facts.ts';
+import type { Facts, FactsDeps, FactsLog, FactsRequest, LogRows } from './facts.ts';
 import { NO_LOG_ROWS, rawLogRows } from './log-rows.ts';
 import { parquetRows } from './parquet-rows.ts';
 import { type FileRows, MOST_FILES, noRows } from './raw-rows.ts';
@@ -81,7 +82,7 @@ function openFiles(connection: DuckDBConnection, source: SourceSpec, snapshot: P
       `source "${source.name}" has ${snapshot.files.length} files, and this build reads up to ${MOST_FILES} of one source. Merge them.`,
     );
   }
-  return source.kind === 'csv' ? csvRows(connection, source, snapshot) : parquetRows(connection, source, snapshot);
+  return snapshot.format === 'csv' ? csvRows(connection, source, snapshot) : parquetRows(connection, source, snapshot);
 }
 
 /** Raw rows to rows of facts, in the same order of columns whatever they come from. */

@@ -3,7 +3,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { SourceSpec } from '../../definitions/index.ts';
 import { quoteText } from '../../storage/index.ts';
-import type { PinnedSnapshot } from './facts.ts';
+import type { PinnedSnapshot } from '../sources/pinned-snapshot.ts';
 import { castColumn, columnsOf, type FileRows, NOT_IN_LOG, ROWS_PER_FILE } from './raw-rows.ts';
 
 /** Throws HR_SOURCE_UNREADABLE that names file and column. */

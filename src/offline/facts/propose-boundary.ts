@@ -5,7 +5,8 @@ import type { Micros } from '../../core/index.ts';
 import type { SourceSpec } from '../../definitions/index.ts';
 import { NOTHING_COVERED } from '../../online/index.ts';
 import { quoteName } from '../../storage/index.ts';
-import type { FactsDeps, PinnedSnapshot } from './facts.ts';
+import type { PinnedSnapshot } from '../sources/pinned-snapshot.ts';
+import type { FactsDeps } from './facts.ts';
 import { openFacts } from './open-facts.ts';
 
 /**

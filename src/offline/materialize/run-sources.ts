@@ -3,10 +3,11 @@
 
 import { canonicalJson, type Micros } from '../../core/index.ts';
 import { type SourceSpec, sourceOfView } from '../../definitions/index.ts';
-import type { FactsDeps, PinnedSnapshot } from '../facts/facts.ts';
-import { pinSnapshot } from '../facts/pin-snapshot.ts';
+import type { FactsDeps } from '../facts/facts.ts';
 import { proposeBoundary } from '../facts/propose-boundary.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
+import { pinSource } from '../sources/pin-source.ts';
+import type { PinnedSnapshot } from '../sources/pinned-snapshot.ts';
 import type { RunRequest } from './run-request.ts';
 
 export interface RunSources {
@@ -27,7 +28,7 @@ export function openRunSources(deps: OfflineDeps, requests: readonly RunRequest[
   const snapshots = new Map<string, Promise<PinnedSnapshot>>();
   const boundaries = new Map<string, Promise<Micros>>();
   const snapshotOf = (request: RunRequest) =>
-    once(snapshots, idOf(request), () => pinSnapshot(sourceOf(request), request.live.definitions.directory));
+    once(snapshots, idOf(request), () => pinSource(sourceOf(request), request.live.definitions, deps));
   const release = async (id: string) => {
     const pinning = snapshots.get(id);
     snapshots.delete(id);

@@ -10,7 +10,7 @@ import {
   type Runs,
   type ViewCodec,
 } from '../../online/index.ts';
-import type { PinnedSnapshot } from '../facts/facts.ts';
+import type { PinnedSnapshot } from '../sources/pinned-snapshot.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
 import { queryWork } from '../sources/source-errors.ts';
 import type { Waits } from './run-scope.ts';

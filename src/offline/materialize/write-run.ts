@@ -2,7 +2,7 @@
 
 import { type EncodedKey, type Micros, type Progress } from '../../core/index.ts';
 import { type LifetimeOf, type OnlineStore, type OpenedRow, packBase, type Runs } from '../../online/index.ts';
-import type { PinnedSnapshot } from '../facts/facts.ts';
+import type { PinnedSnapshot } from '../sources/pinned-snapshot.ts';
 import { computeBases } from './compute-bases.ts';
 import { withCountedParts } from './counted-parts.ts';
 import { scanStoredKeys, type StoredKeys } from './gone-keys.ts';

@@ -1,7 +1,7 @@
 // What DuckDB says of unreadable sources and of users' functions, as errors of the catalogue.
 
 import { type ErrorCode, ERRORS, HeadraceError, messageOf } from '../../core/index.ts';
-import { nameFilesIn } from '../facts/pinned-paths.ts';
+import { nameFilesIn } from './files/pinned-paths.ts';
 
 /**
  * Runs a query's work; an error in it is turned into the catalogue's: one raised by a user's function keeps its code,

@@ -9,11 +9,11 @@ import type { Coverage } from '../../online/index.ts';
 import { quoteText } from '../../storage/index.ts';
 import { runPlan } from '../duckdb/run-plan.ts';
 import type { FactsLog } from '../facts/facts.ts';
-import { readPinned } from '../facts/pin-snapshot.ts';
 import { warnOfUnconverted } from '../facts/unconverted.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
 import { type Boundary, planTrainingSet, type TrainingSetPlan } from '../plan.ts';
-import { fileHash, hashFiles, type SourceFile } from '../sources/source-files.ts';
+import { fileHash, hashFiles, identityOf, type SourceFile } from '../sources/file-identity.ts';
+import { readPinned } from '../sources/pinned-snapshot.ts';
 import { loadSpine, type Spine, SPINE_TABLE } from './load-spine.ts';
 import { profileFeatures, profileSource } from './profile.ts';
 import type { PushedSnapshot, SourceSnapshot, TrainingSetRecord } from './record.ts';
@@ -56,7 +56,7 @@ export async function createTrainingSet(deps: OfflineDeps, request: TrainingSetR
   let sources: PlanFacts | undefined;
   try {
     deps.progress.start('read the spine');
-    const spine = await loadSpine(connection, request.spine, plan, request.directory ?? process.cwd());
+    const spine = await loadSpine(connection, request.spine, plan, request.directory ?? process.cwd(), deps);
     deps.progress.done(`${spine.rows} rows`);
     sources = await openPlanFacts(connection, plan, deps);
     const { bySource, snapshots } = sources;
@@ -123,8 +123,7 @@ async function describe(
       unconverted: (await facts.log?.unconverted()) ?? {},
     });
   }
-  const spineHash =
-    spine.files.length === 0 ? sha256Hex(request.spine) : contentHash(spine.files.map(({ sha256 }) => sha256));
+  const spineHash = spine.files.length === 0 ? sha256Hex(request.spine) : contentHash(spine.files.map(identityOf));
   const range = await connection.runAndReadAll(
     `SELECT CAST(min(__hr_at) AS DOUBLE), CAST(max(__hr_at) AS DOUBLE) FROM ${SPINE_TABLE}`,
   );
@@ -175,7 +174,7 @@ function whatCounts({ source, files, pushed, rows }: SourceSnapshot): object {
   const fromLog = pushed?.rows ?? 0;
   return {
     source,
-    files: files.map(({ sha256 }) => sha256),
+    files: files.map(identityOf),
     fileRows: rows - fromLog,
     pushed: fromLog === 0 ? null : { rows: fromLog, sha256: pushed?.sha256 },
   };

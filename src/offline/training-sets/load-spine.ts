@@ -4,10 +4,13 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { absentValueOf, didYouMean, type Field, HeadraceError, isKeyType, typeName } from '../../core/index.ts';
 import { RESERVED_PREFIX } from '../../definitions/index.ts';
 import { quoteName, quoteText, startPathsAt } from '../../storage/index.ts';
-import { pinFiles, readPinned } from '../facts/pin-snapshot.ts';
 import type { TrainingSetPlan } from '../plan.ts';
 import { queryWork } from '../sources/source-errors.ts';
-import { findFiles, hashFiles, type SourceFile } from '../sources/source-files.ts';
+import { hashFiles, type SourceFile } from '../sources/file-identity.ts';
+import { pinFiles } from '../sources/files/pin-files.ts';
+import { pinPath } from '../sources/pin-path.ts';
+import { readPinned } from '../sources/pinned-snapshot.ts';
+import type { SourceDeps } from '../sources/source-deps.ts';
 import { castSql, duckType, literalSql } from '../sources/sql-text.ts';
 import { findBadValue } from './bad-spine-value.ts';
 
@@ -33,14 +36,17 @@ export async function loadSpine(
   spine: string,
   plan: TrainingSetPlan,
   directory: string,
+  deps: SourceDeps,
 ): Promise<Spine> {
   const isQuery = /^\s*(SELECT|FROM|WITH)\s/i.test(spine);
-  const paths = isQuery ? [] : await findFiles(spine, directory, 'the spine');
+  const owner = 'the spine';
   // Read by their names, which tell how they are compressed; it is one load, and a check of it.
-  const pinned = await pinFiles(paths, 'the spine', { isHeld: false });
+  const pinned = isQuery
+    ? await pinFiles([], owner)
+    : await pinPath({ path: spine, directory, format: 'parquet', owner, isHeld: false }, deps);
   return readPinned([pinned], `the spine ${spine} cannot be read`, async () => {
     const query = isQuery ? await startPathsAt(connection, spine, directory) : undefined;
-    const loaded = await load(connection, spine, plan, paths, query);
+    const loaded = await load(connection, spine, plan, pinned.paths, query);
     return { ...loaded, files: await hashFiles(pinned) };
   });
 }

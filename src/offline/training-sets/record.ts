@@ -3,7 +3,7 @@
 import type { Micros } from '../../core/index.ts';
 import type { Boundary } from '../plan.ts';
 import type { Unconverted } from '../facts/unconverted.ts';
-import type { SourceFile } from '../sources/source-files.ts';
+import type { SourceFile } from '../sources/file-identity.ts';
 
 export interface TrainingSetRecord {
   /** From the content of everything that it was made from: the same inputs give the same id. */

@@ -5,14 +5,15 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { HeadraceError, type Micros } from '../../core/index.ts';
 import type { SourceSpec } from '../../definitions/index.ts';
 import { type Coverage, NOTHING_COVERED } from '../../online/index.ts';
-import type { Facts, PinnedSnapshot } from '../facts/facts.ts';
+import type { Facts } from '../facts/facts.ts';
 import { readableCoverage } from '../facts/log-rows.ts';
 import { openFacts, openLogRows } from '../facts/open-facts.ts';
-import { pinFiles, pinSnapshot, readPinned } from '../facts/pin-snapshot.ts';
 import { proposeBoundary } from '../facts/propose-boundary.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
 import type { TrainingSetPlan } from '../plan.ts';
 import { hasRemovedEvents } from '../retention/retention-table.ts';
+import { pinRecorded, pinSource } from '../sources/pin-source.ts';
+import { type PinnedSnapshot, readPinned } from '../sources/pinned-snapshot.ts';
 import type { SourceSnapshot } from './record.ts';
 
 export interface SourceFacts {
@@ -47,7 +48,7 @@ export function openSourcesFacts(
   // Met where it is awaited; a plan may have no source at all.
   coverage.catch(() => undefined);
   return openEach(names, deps, async (source, pinned) => {
-    const snapshot = await pinned(pinSnapshot(source, deps.definitions.directory));
+    const snapshot = await pinned(pinSource(source, deps.definitions, deps));
     const readable = await coverage;
     const boundary = await boundaryNow(connection, source, deps, snapshot, readable);
     const facts = await openFacts(connection, source, deps, { snapshot, boundary, coverage: readable });
@@ -64,8 +65,7 @@ export function openRecordedFacts(
 ): Promise<PlanFacts> {
   return openEach(sourcesOf(plan), deps, async (source, pinned) => {
     const was = recorded.find(({ source: name }) => name === source.name);
-    const paths = was?.files.map(({ path }) => path) ?? [];
-    const snapshot = await pinned(pinFiles(paths, `source "${source.name}"`));
+    const snapshot = await pinned(pinRecorded(source, was?.files ?? [], deps));
     const pushed = was?.pushed ?? null;
     const isLogAlone = was?.isLogAlone ?? pushed !== null;
     const boundary = was?.boundaryMicros ?? (isLogAlone || source.pushes === 'keep' ? -Infinity : Infinity);

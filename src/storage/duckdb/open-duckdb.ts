@@ -1,6 +1,7 @@
 // Opens DuckDB as every folder above needs it: UTC, order kept, memory bounded, spilling to a folder of its own.
 
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { type ExtensionTrouble, loadExtension } from './extensions.ts';
 import { makeSpillFolder, type SpillFolder } from './spill-folder.ts';
 
 export interface DuckDbOptions {
@@ -11,11 +12,15 @@ export interface DuckDbOptions {
   readonly tempDirectory: string;
   /** A database file; in memory by default. */
   readonly path?: string;
+  /** A folder of extensions, looked into before DuckDB's own. */
+  readonly extensions?: string;
 }
 
 export interface DuckDb {
   /** A connection of the caller's own (temporary tables and transactions are per connection): `closeSync()` it. */
   connect(): Promise<DuckDBConnection>;
+  /** Loads an extension for every connection, once; why it can't be had, where it can't. */
+  extension(name: string): Promise<ExtensionTrouble>;
   close(): Promise<void>;
 }
 
@@ -41,8 +46,14 @@ async function openIn(spill: SpillFolder, options: DuckDbOptions): Promise<DuckD
   const first = await instance.connect();
   await first.run("SET GLOBAL TimeZone = 'UTC'");
   first.closeSync();
+  const extensions = new Map<string, Promise<ExtensionTrouble>>();
   return {
     connect: () => instance.connect(),
+    extension(name) {
+      const loading = extensions.get(name) ?? loadExtension(() => instance.connect(), name, options.extensions);
+      extensions.set(name, loading);
+      return loading;
+    },
     async close() {
       instance.closeSync();
       await spill.remove();

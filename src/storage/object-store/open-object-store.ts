@@ -4,7 +4,8 @@ import { HeadraceError } from '../../core/index.ts';
 import type { ObjectStore } from '../object-store.ts';
 import { withoutPassword } from '../without-password.ts';
 import { openFileObjectStore } from './file/file-object-store.ts';
-import { openS3ObjectStore, type S3Options } from './s3/s3-object-store.ts';
+import type { S3Options } from '../s3/connect-s3.ts';
+import { openS3ObjectStore } from './s3/s3-object-store.ts';
 
 /**
  * `file:PATH`, or `s3://BUCKET/PREFIX`. For S3, region, endpoint and credentials come from the AWS environment

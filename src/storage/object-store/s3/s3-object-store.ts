@@ -9,37 +9,26 @@ import { pipeline } from 'node:stream/promises';
 import type { PutObjectCommandInput, S3Client } from '@aws-sdk/client-s3';
 import { HeadraceError } from '../../../core/index.ts';
 import type { ObjectInfo, ObjectStore } from '../../object-store.ts';
+import { connectS3, type S3Connection, type S3Options, type S3Sdk } from '../../s3/connect-s3.ts';
+import { catalogued, isConflict, isMissing, isPreconditionFailed, isTransient } from '../../s3/s3-errors.ts';
 import { checkKey } from '../object-key.ts';
-import { catalogued, isConflict, isMissing, isPreconditionFailed, isTransient } from './s3-errors.ts';
-
-export interface S3Options {
-  readonly endpoint?: string;
-  readonly region?: string;
-  /** Bucket in the path instead of the host name; the default with an endpoint of one's own. */
-  readonly pathStyle?: boolean;
-  readonly accessKeyId?: string;
-  readonly secretAccessKey?: string;
-}
-
-type Sdk = typeof import('@aws-sdk/client-s3');
 
 // One PUT's limit; larger objects need a multipart upload.
 const MAX_PUT_BYTES = 5 * 1024 ** 3;
 
 const MAX_PUT_ATTEMPTS = 3;
 const MAX_CONFLICTS = 100;
-const silent = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 
 /** `s3://BUCKET/PREFIX?endpoint=…&region=…&pathStyle=…`. */
 export function openS3ObjectStore(url: URL, options: S3Options): ObjectStore {
   const Bucket = url.hostname;
   const prefix = url.pathname.replace(/^\/+|\/+$/g, '');
   const toKey = (key: string): string => (prefix === '' ? checkKey(key) : `${prefix}/${checkKey(key)}`);
-  let connected: Promise<{ sdk: Sdk; client: S3Client }> | undefined;
+  let connected: Promise<S3Connection> | undefined;
 
   /** Runs a call with errors of the catalogue. */
-  const ask = async <R>(call: (client: S3Client, sdk: Sdk) => Promise<R>): Promise<R> => {
-    connected ??= connect(url.searchParams, options);
+  const ask = async <R>(call: (client: S3Client, sdk: S3Sdk) => Promise<R>): Promise<R> => {
+    connected ??= connectS3(withQuery(options, url.searchParams), Bucket);
     const { client, sdk } = await connected;
     try {
       return await call(client, sdk);
@@ -141,23 +130,12 @@ export function openS3ObjectStore(url: URL, options: S3Options): ObjectStore {
   };
 }
 
-async function connect(query: URLSearchParams, options: S3Options): Promise<{ sdk: Sdk; client: S3Client }> {
-  const sdk = await import('@aws-sdk/client-s3');
-  const endpoint = query.get('endpoint') ?? options.endpoint;
-  const region = query.get('region') ?? options.region ?? (endpoint === undefined ? undefined : 'us-east-1');
-  const pathStyle = query.get('pathStyle') ?? options.pathStyle ?? endpoint !== undefined;
-  const { accessKeyId, secretAccessKey } = options;
-  const client = new sdk.S3Client({
-    logger: silent,
-    forcePathStyle: String(pathStyle) === 'true',
-    // Stores that only resemble S3 may not know the newer checksums; blobs carry their own.
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
-    ...(endpoint === undefined ? {} : { endpoint }),
-    ...(region === undefined ? {} : { region }),
-    ...(accessKeyId === undefined || secretAccessKey === undefined
-      ? {}
-      : { credentials: { accessKeyId, secretAccessKey } }),
-  });
-  return { sdk, client };
+function withQuery(options: S3Options, query: URLSearchParams): S3Options {
+  const [endpoint, region, pathStyle] = ['endpoint', 'region', 'pathStyle'].map((name) => query.get(name));
+  return {
+    ...options,
+    ...(typeof endpoint === 'string' && { endpoint }),
+    ...(typeof region === 'string' && { region }),
+    ...(typeof pathStyle === 'string' && { pathStyle: pathStyle === 'true' }),
+  };
 }

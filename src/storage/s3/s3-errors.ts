@@ -1,6 +1,6 @@
 // What the S3 SDK throws, told apart by HTTP status, and as errors of the catalogue.
 
-import { HeadraceError } from '../../../core/index.ts';
+import { HeadraceError } from '../../core/index.ts';
 
 interface S3Error {
   readonly name: string;

@@ -4,34 +4,15 @@
 
 import type { BigIntStats } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
-import { HeadraceError, messageOf } from '../../core/index.ts';
-import type { SourceSpec } from '../../definitions/index.ts';
-import type { SnapshotFile } from '../../online/index.ts';
-import { queryWork } from '../sources/source-errors.ts';
-import { findFiles } from '../sources/source-files.ts';
-import type { PinnedSnapshot } from './facts.ts';
+import { HeadraceError, messageOf } from '../../../core/index.ts';
+import type { SnapshotFile } from '../../../online/index.ts';
+import type { PinnedSnapshot } from '../pinned-snapshot.ts';
 import { forgetPinnedPath, namePinnedPath } from './pinned-paths.ts';
 
 /** Files that this process may hold open for snapshots, all together. */
 const MOST_HELD = 500;
 
 let held = 0;
-
-/** Throws HR_SOURCE_UNREADABLE where there is no such file. A source without files (pushed()) has an empty snapshot. */
-export async function pinSnapshot(source: SourceSpec, directory: string): Promise<PinnedSnapshot> {
-  const { path } = source.location;
-  const isFiles = source.kind === 'parquet' || source.kind === 'csv';
-  if (isFiles && path !== undefined) {
-    const owner = `source "${source.name}"`;
-    return pinFiles(await findFiles(path, directory, owner), owner);
-  }
-  if (source.kind === 'pushed') return pinFiles([], '');
-  throw new HeadraceError(
-    'HR_UNSUPPORTED',
-    `source "${source.name}" is of kind ${source.kind}, which this build cannot read yet. ` +
-      'Export it to Parquet and declare it with parquet(…).',
-  );
-}
 
 /**
  * `owner` is who reads them, for messages. The paths are kept in their order, and are read themselves where they shall not
@@ -40,7 +21,7 @@ export async function pinSnapshot(source: SourceSpec, directory: string): Promis
 export async function pinFiles(
   paths: readonly string[],
   owner: string,
-  { isHeld = true }: { readonly isHeld?: boolean } = {},
+  { isHeld = true, format = 'parquet' }: { readonly isHeld?: boolean; readonly format?: PinnedSnapshot['format'] } = {},
 ): Promise<PinnedSnapshot> {
   const canHold = isHeld && process.platform === 'linux' && held + paths.length <= MOST_HELD;
   const pins: Pin[] = [];
@@ -54,6 +35,8 @@ export async function pinFiles(
     throw error;
   }
   return {
+    format,
+    knownBy: 'sha256',
     files: pins.map(({ file }) => file),
     paths: pins.map(({ readPath }) => readPath),
     async verify() {
@@ -64,30 +47,6 @@ export async function pinFiles(
     },
     close,
   };
-}
-
-/**
- * A pass over what was pinned, whole: an error of the work and a result alike count only when the files are still what
- * they were. Errors as `queryWork` gives them, HR_SOURCE_CHANGED.
- */
-export async function readPinned<T>(
-  snapshots: readonly PinnedSnapshot[],
-  what: string,
-  work: () => Promise<T>,
-): Promise<T> {
-  const verify = async () => {
-    for (const snapshot of snapshots) await snapshot.verify();
-  };
-  let result: T;
-  try {
-    result = await queryWork(what, 'HR_SOURCE_UNREADABLE', work);
-  } catch (error) {
-    // What was overwritten under the reader explains best why it can't be read.
-    await verify();
-    throw error;
-  }
-  await verify();
-  return result;
 }
 
 interface Pin {

@@ -1,0 +1,34 @@
+// What is known of a setting: its key, type, default and what it does.
+
+export type SettingKind = 'text' | 'path' | 'url' | 'size' | 'duration' | 'integer' | 'ratio' | 'boolean' | 'choice';
+
+export interface Setting {
+  /** As in headrace.config.ts: `online.url`. */
+  readonly key: string;
+  readonly kind: SettingKind;
+  /** As the user would write it; undefined where it must be given or may stay away. */
+  readonly default?: string | number | boolean;
+  readonly required?: boolean;
+  readonly min?: number;
+  readonly max?: number;
+  /** Schemes that a url may have. */
+  readonly schemes?: readonly string[];
+  /** Words of which a choice is one. */
+  readonly choices?: readonly string[];
+  /** Another variable that says the same, for settings that people know by one; its own name wins. */
+  readonly alsoNamed?: string;
+  readonly help: string;
+}
+
+/** The environment variable that overrides a setting: `online.url` is HEADRACE_ONLINE_URL. */
+export function environmentName(key: string): string {
+  return `HEADRACE_${key
+    .replaceAll('.', '_')
+    .replace(/([a-z])([A-Z])/g, '$1_$2')
+    .toUpperCase()}`;
+}
+
+/** Every variable that sets it; of two that are set the first wins. */
+export function variablesOf({ key, alsoNamed }: Setting): readonly string[] {
+  return alsoNamed === undefined ? [environmentName(key)] : [environmentName(key), alsoNamed];
+}

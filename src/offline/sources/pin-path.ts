@@ -1,0 +1,38 @@
+// Pins the files that a path names, on this machine's disk or in S3.
+
+import type { SourceDeps } from './source-deps.ts';
+import { findFiles } from './files/find-files.ts';
+import { pinFiles } from './files/pin-files.ts';
+import type { PinnedSnapshot } from './pinned-snapshot.ts';
+import { findObjects } from './s3/find-objects.ts';
+import { pinObjects } from './s3/pin-objects.ts';
+import { isS3Path } from './s3/s3-path.ts';
+
+export interface FilesPlace {
+  /** A glob: relative to `directory`, absolute, or s3://bucket/… */
+  readonly path: string;
+  readonly directory: string;
+  readonly format: PinnedSnapshot['format'];
+  /** Who reads them, for messages. */
+  readonly owner: string;
+  /** False for a reader that needs the files' names. */
+  readonly isHeld?: boolean;
+}
+
+/** Errors: HR_SOURCE_UNREADABLE where no file matches, or one can't be opened; HR_CONFIG for what S3 refuses. */
+export async function pinPath(place: FilesPlace, deps: SourceDeps): Promise<PinnedSnapshot> {
+  const { path, directory, owner } = place;
+  if (isS3Path(path)) return pinObjects(place, () => findObjects(path, owner, deps), deps);
+  return pinFiles(await findFiles(path, directory, owner), owner, place);
+}
+
+/** The same of files that a record names; what they hold by now is the caller's to compare. */
+export async function pinPaths(
+  paths: readonly string[],
+  place: Omit<FilesPlace, 'path' | 'directory'>,
+  deps: SourceDeps,
+): Promise<PinnedSnapshot> {
+  if (!paths.some(isS3Path)) return pinFiles(paths, place.owner, place);
+  const find = async () => (await Promise.all(paths.map((path) => findObjects(path, place.owner, deps)))).flat();
+  return pinObjects(place, find, deps);
+}

@@ -1,0 +1,49 @@
+// What every kind of source comes down to for a run: files that stay as they are while it reads them, and the check that
+// they did. What lies in a database or a table format was turned into such files first.
+
+import type { SnapshotFile } from '../../online/index.ts';
+import { queryWork } from './source-errors.ts';
+
+/**
+ * The files of a source as they are now, for as long as a run takes: whatever comes to lie at their paths, the run reads
+ * these, or `verify` says that they were changed.
+ */
+export interface PinnedSnapshot {
+  readonly format: 'parquet' | 'csv';
+  /** Sorted by path. */
+  readonly files: readonly SnapshotFile[];
+  /** Where to read each file: a path that stays with the file, or its own. Error messages name the file itself. */
+  readonly paths: readonly string[];
+  /** What tells that a file of another time has the same content: the hash of its bytes, or its etag. */
+  readonly knownBy: 'sha256' | 'etag';
+  /**
+   * After each pass over the source, and before what came of it is used: throws HR_SOURCE_CHANGED naming a file that is
+   * not what it was when it was pinned.
+   */
+  verify(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * A pass over what was pinned, whole: an error of the work and a result alike count only when the files are still what
+ * they were. Errors as `queryWork` gives them, HR_SOURCE_CHANGED.
+ */
+export async function readPinned<T>(
+  snapshots: readonly PinnedSnapshot[],
+  what: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  const verify = async () => {
+    for (const snapshot of snapshots) await snapshot.verify();
+  };
+  let result: T;
+  try {
+    result = await queryWork(what, 'HR_SOURCE_UNREADABLE', work);
+  } catch (error) {
+    // What was overwritten under the reader explains best why it can't be read.
+    await verify();
+    throw error;
+  }
+  await verify();
+  return result;
+}

@@ -1,0 +1,43 @@
+// Lets DuckDB read buckets by itself, with its extension httpfs and the credentials that the SDK found.
+
+import { quoteName, quoteText, type S3Access } from '../../../storage/index.ts';
+import type { SourceDeps } from '../source-deps.ts';
+import { bucketsOf } from './buckets-of.ts';
+import { type FoundObject, told } from './find-objects.ts';
+
+const RETRIES = 4;
+const SILENCE_LIMIT_SECONDS = 30;
+
+/** False where httpfs can't be had. Credentials may have been renewed, so they are given anew for each run. */
+export async function grantAccess(objects: readonly FoundObject[], owner: string, deps: SourceDeps): Promise<boolean> {
+  if ((await deps.duckdb.extension('httpfs')) !== undefined) return false;
+  const connection = await deps.duckdb.connect();
+  try {
+    await connection.run(`SET GLOBAL http_retries = ${RETRIES}`);
+    await connection.run(`SET GLOBAL http_timeout = ${SILENCE_LIMIT_SECONDS}`);
+    for (const bucket of new Set(objects.map((object) => object.bucket))) {
+      const access = await told(owner, () => bucketsOf(deps).access(bucket));
+      await connection.run(secretSql(bucket, access));
+    }
+    return true;
+  } finally {
+    connection.closeSync();
+  }
+}
+
+// In memory, and of this instance alone. Its name and scope hold no secret.
+function secretSql(bucket: string, access: S3Access): string {
+  const { host, isSecure, isPathStyle, region, accessKeyId, secretAccessKey, sessionToken } = access;
+  const members = [
+    'TYPE s3',
+    `SCOPE ${quoteText(`s3://${bucket}`)}`,
+    `KEY_ID ${quoteText(accessKeyId)}`,
+    `SECRET ${quoteText(secretAccessKey)}`,
+    ...(sessionToken === undefined ? [] : [`SESSION_TOKEN ${quoteText(sessionToken)}`]),
+    `REGION ${quoteText(region)}`,
+    `ENDPOINT ${quoteText(host)}`,
+    `URL_STYLE ${isPathStyle ? "'path'" : "'vhost'"}`,
+    `USE_SSL ${isSecure}`,
+  ];
+  return `CREATE OR REPLACE SECRET ${quoteName(`__hr_s3_${bucket}`)} (${members.join(', ')})`;
+}

@@ -1,0 +1,92 @@
+// Copies of objects on this machine's disk, for a DuckDB without httpfs: named by what they are a copy of, so that one is
+// never out of date; the longest unused go when there are too many.
+
+import { randomUUID } from 'node:crypto';
+import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { HeadraceError, sha256Hex } from '../../../core/index.ts';
+import { DEFAULT_CACHE_BYTES, type SourceDeps } from '../source-deps.ts';
+import { bucketsOf } from './buckets-of.ts';
+import type { FoundObject } from './find-objects.ts';
+
+const AT_ONCE = 8;
+/** A name that is unfinished so long belongs to a process that is no more. */
+const UNFINISHED_LIMIT_MS = 86_400_000;
+const UNFINISHED = /\.unfinished-[0-9a-f-]+$/;
+
+/**
+ * Paths of whole copies, in the objects' order. A copy may be taken away again once its reader has it open. Errors:
+ * HR_SOURCE_CHANGED, HR_TOO_LARGE where the cache is too small for them, HR_STORAGE_FULL, and what S3 says.
+ */
+export async function fetchObjects(
+  objects: readonly FoundObject[],
+  owner: string,
+  deps: SourceDeps,
+): Promise<readonly string[]> {
+  const folder = join(deps.dataDirectory, 'objects');
+  const limit = deps.remote?.cacheBytes ?? DEFAULT_CACHE_BYTES;
+  const needed = objects.reduce((sum, { size }) => sum + size, 0);
+  if (needed > limit) {
+    throw new HeadraceError(
+      'HR_TOO_LARGE',
+      `its ${objects.length} objects have ${needed} bytes, and copies on this machine may have ${limit} (offline.cache). ` +
+        'Raise it, or give DuckDB its extension httpfs (offline.extensions), which reads S3 without copies.',
+    );
+  }
+  await mkdir(folder, { recursive: true });
+  const paths = objects.map((object) => join(folder, nameOf(object)));
+  const waiting = objects.map((object, i) => ({ object, path: paths[i] as string }));
+  const work = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      await fetchOne(next.object, next.path, owner, deps);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, objects.length) }, work)).catch((error: unknown) => {
+    waiting.length = 0;
+    throw error;
+  });
+  await evict(folder, limit, new Set(paths.map((path) => basename(path))), deps.clock.nowMicros() / 1000);
+  return paths;
+}
+
+const nameOf = ({ bucket, key, etag }: FoundObject): string =>
+  `${sha256Hex(JSON.stringify([bucket, key, etag])).slice(0, 32)}-${basename(key).slice(-100)}`;
+
+async function fetchOne(object: FoundObject, path: string, owner: string, deps: SourceDeps): Promise<void> {
+  const now = new Date();
+  const isThere = await utimes(path, now, now).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) return;
+  const unfinished = `${path}.unfinished-${randomUUID()}`;
+  try {
+    if (!(await bucketsOf(deps).fetch(object.bucket, object, unfinished))) {
+      throw new HeadraceError(
+        'HR_SOURCE_CHANGED',
+        `${owner}: s3://${object.bucket}/${object.key} was changed while it was read. Nothing of this run is kept; run it again.`,
+      );
+    }
+    await rename(unfinished, path);
+  } finally {
+    await rm(unfinished, { force: true });
+  }
+}
+
+async function evict(folder: string, limit: number, kept: ReadonlySet<string>, nowMs: number): Promise<void> {
+  const copies: { name: string; size: number; usedMs: number }[] = [];
+  for (const name of await readdir(folder)) {
+    const found = await stat(join(folder, name)).catch(() => undefined);
+    if (found === undefined) continue;
+    if (UNFINISHED.test(name)) {
+      if (nowMs - found.mtimeMs > UNFINISHED_LIMIT_MS) await rm(join(folder, name), { force: true });
+    } else copies.push({ name, size: found.size, usedMs: found.mtimeMs });
+  }
+  let total = copies.reduce((sum, { size }) => sum + size, 0);
+  for (const { name, size } of copies.toSorted((a, b) => a.usedMs - b.usedMs)) {
+    if (total <= limit) return;
+    if (kept.has(name)) continue;
+    await rm(join(folder, name), { force: true });
+    total -= size;
+  }
+}

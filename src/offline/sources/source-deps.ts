@@ -1,0 +1,27 @@
+// What sources are read with, wherever they lie: a part of OfflineDeps.
+
+import type { Clock, Logger } from '../../core/index.ts';
+import type { Definitions } from '../../definitions/index.ts';
+import type { DuckDb, S3Options } from '../../storage/index.ts';
+
+export interface SourceDeps {
+  readonly definitions: Definitions;
+  readonly duckdb: DuckDb;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Copies of objects, and rows that queries gave, are kept under it. */
+  readonly dataDirectory: string;
+  /** Left out: S3 as the AWS environment has it, and no variable. */
+  readonly remote?: RemoteAccess;
+}
+
+/** How sources on other machines are reached. */
+export interface RemoteAccess {
+  /** Of the environment, for `env:NAME`; undefined where it isn't set. */
+  readonly variable?: (name: string) => string | undefined;
+  readonly s3?: S3Options;
+  /** Bound of the copies of objects on this machine's disk, in bytes. */
+  readonly cacheBytes?: number;
+}
+
+export const DEFAULT_CACHE_BYTES = 10_000_000_000;

@@ -1,0 +1,274 @@
+// Wherever a source's rows lie, its features are what the oracle says of them, in a training set and online; a snapshot of
+// it is known again, and what changed in it is told.
+
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fixedClock, MICROS_PER_MINUTE, type Row, type Value } from '../../src/core/index.ts';
+import type { FeatureSpec, Manifest, WindowOp } from '../../src/definitions/index.ts';
+import { auditTrainingSet, createTrainingSet, materialize, type OfflineDeps } from '../../src/offline/index.ts';
+import { openOnlineStore } from '../../src/online/index.ts';
+import { openDirectory } from '../support/materialize-world.ts';
+import {
+  definitionsOf,
+  fields,
+  manifestOf,
+  openOfflineWorld,
+  type OfflineWorld,
+  readParquet,
+  sourceOf,
+  TYPES,
+  viewOf,
+  writeParquet,
+} from '../support/offline-world.ts';
+import { oracleTrainingSet, sameValue } from '../support/oracle.ts';
+import { readService } from '../support/read-service.ts';
+import { type OpenPlace, sourcePlaces } from '../support/source-places.ts';
+
+const START = 1_700_000_000_000_000;
+const HOUR = 60 * MICROS_PER_MINUTE;
+
+const COLUMNS = fields({
+  id: TYPES.int64,
+  region: TYPES.string,
+  at: TYPES.timestamp,
+  known: TYPES.timestamp,
+  seq: TYPES.int64,
+  gone: TYPES.bool,
+  price: TYPES.float64,
+  amount: TYPES.int64,
+  small: TYPES.int32,
+  single: TYPES.float32,
+  tag: TYPES.string,
+  raw: TYPES.bytes,
+  seen: TYPES.timestamp,
+});
+const SPINE = fields({ when: TYPES.timestamp, id: TYPES.int64, region: TYPES.string });
+
+const instant = fc
+  .tuple(fc.integer({ min: -30, max: 30 }), fc.constantFrom(-1, 0, 0, 1))
+  .map(([steps, micros]) => START + steps * 5 * MICROS_PER_MINUTE + micros);
+const nullable = <T extends Value>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: null, freq: 6 });
+const id = fc.constantFrom<bigint>(1n, 1n, 11n, 2n ** 53n + 1n, -(2n ** 63n));
+// A text that SQL, CSV or a shell would take for something else.
+const region = fc.constantFrom('north', 'north', 'o\'brien "x"', 'é\\n,;\t', '', 'null');
+const row = fc.record({
+  id: nullable(id),
+  region: nullable(region),
+  at: nullable(instant),
+  known: nullable(instant),
+  seq: nullable(fc.constantFrom(0n, 1n, 2n ** 53n + 1n)),
+  gone: nullable(fc.constantFrom(false, false, false, true)),
+  price: nullable(fc.constantFrom(0.1, -0.3, 1e300, 5e-324, Infinity)),
+  amount: nullable(fc.constantFrom(2n ** 53n + 1n, -7n, 0n)),
+  small: nullable(fc.constantFrom(-(2 ** 31), 0, 2 ** 31 - 1)),
+  single: nullable(fc.constantFrom(0.5, -1.25)),
+  tag: nullable(region),
+  raw: nullable(fc.constantFrom(Uint8Array.of(), Uint8Array.of(0, 255, 92, 39))),
+  seen: nullable(instant),
+});
+const spineRow = fc.record({ when: nullable(instant), id: nullable(id), region: nullable(region) });
+
+const latest = (name: string): FeatureSpec => ({
+  name: `last_${name}`,
+  type: COLUMNS.find((column) => column.name === name)?.type ?? TYPES.string,
+  aggregation: { op: 'latest', column: name },
+});
+const window = (op: WindowOp, column: string | null, type: FeatureSpec['type']): FeatureSpec => ({
+  name: `${op}_${column ?? 'rows'}_1h`,
+  type,
+  aggregation: { op, column, windowMicros: HOUR, hopMicros: 5 * MICROS_PER_MINUTE },
+});
+const FEATURES: readonly FeatureSpec[] = [
+  ...['price', 'amount', 'small', 'single', 'tag', 'raw', 'seen'].map(latest),
+  window('count', null, TYPES.int64),
+  window('sum', 'amount', TYPES.int64),
+  window('max', 'tag', TYPES.string),
+  window('last', 'seen', TYPES.timestamp),
+  window('countDistinct', 'raw', TYPES.int64),
+];
+
+function manifestFor({ located }: OpenPlace): Manifest {
+  return manifestOf({
+    entities: {
+      thing: { name: 'thing', keys: fields({ id: TYPES.int64 }) },
+      spot: { name: 'spot', keys: fields({ id: TYPES.int64, region: TYPES.string }) },
+    },
+    sources: {
+      events: sourceOf('events', '', COLUMNS, {
+        ...located,
+        knownTime: { kind: 'column', column: 'known' },
+        createdOrder: 'seq',
+        tombstone: 'gone',
+      }),
+    },
+    views: {
+      things: viewOf('things', 'thing', 'events', ['id'], FEATURES, { ttlMicros: 2 * HOUR }),
+      spots: viewOf('spots', 'spot', 'events', ['id', 'region'], FEATURES.slice(4)),
+    },
+    services: {
+      all: {
+        name: 'all',
+        members: [
+          {
+            kind: 'view',
+            role: 'things',
+            view: 'things',
+            keyColumns: ['id'],
+            features: FEATURES.map(({ name }) => name),
+          },
+          {
+            kind: 'view',
+            role: 'spots',
+            view: 'spots',
+            keyColumns: ['id', 'region'],
+            features: FEATURES.slice(4).map(({ name }) => name),
+          },
+        ],
+      },
+    },
+  });
+}
+
+const OUTPUT = [
+  ...SPINE,
+  ...FEATURES.map((feature) => ({ ...feature, name: `things__${feature.name}` })),
+  ...FEATURES.slice(4).map((feature) => ({ ...feature, name: `spots__${feature.name}` })),
+];
+
+describe.each(sourcePlaces())('a source of $name', (place) => {
+  let world: OfflineWorld;
+  beforeAll(async () => {
+    await place.start();
+    world = await openOfflineWorld([], place);
+  }, 120_000);
+  afterAll(async () => {
+    await world?.close();
+    await place.stop();
+  });
+
+  const depsFor = (open: OpenPlace): OfflineDeps => ({
+    ...world.deps,
+    definitions: definitionsOf(manifestFor(open), world.directory),
+    ...(open.remote !== undefined && { remote: open.remote }),
+  });
+  let sets = 0;
+  const make = async (deps: OfflineDeps, spine: readonly Row[]) => {
+    const path = join(world.directory, `spine-${++sets}.parquet`);
+    await writeParquet(world.connection, path, SPINE, spine);
+    const out = join(world.directory, `out-${sets}.parquet`);
+    const request = { service: 'all', spine: path, timestamp: 'when', labels: [], boundary: 'at', out } as const;
+    return createTrainingSet(deps, request);
+  };
+
+  it('gives training sets that hold what the oracle says, and that an audit proves', { timeout: 300_000 }, async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(row, { maxLength: 40 }),
+        fc.array(spineRow, { minLength: 1, maxLength: 15 }),
+        async (rows, spine) => {
+          const open = await place.open(world);
+          await open.put(COLUMNS, rows as Row[]);
+          const deps = depsFor(open);
+          const set = await make(deps, spine as Row[]);
+          const { manifest } = deps.definitions;
+          const expected = oracleTrainingSet(
+            { manifest, rows: { events: rows as Row[] } },
+            'all',
+            spine as Row[],
+            'when',
+            'at',
+          );
+          const got = await readParquet(world.connection, set.path, OUTPUT);
+          expect(got.length).toBe(spine.length);
+          got.forEach((values, i) => {
+            for (const { name, type } of OUTPUT) {
+              const [a, b] = [values[name] ?? null, expected[i]?.[name] ?? null];
+              if (!sameValue(type, a, b)) expect.fail(`row ${i}, ${name}: got ${String(a)}, expected ${String(b)}`);
+            }
+          });
+          expect((await auditTrainingSet(deps, set.id)).isClean).toBe(true);
+          expect((await make(deps, spine as Row[])).id).toBe(set.id);
+        },
+      ),
+      { numRuns: Number(process.env['HEADRACE_PROPERTY_RUNS'] ?? 8) },
+    );
+  });
+
+  const plain = (n: number, price: number): Row => ({
+    id: BigInt(n % 3),
+    region: 'north',
+    at: START + n * MICROS_PER_MINUTE,
+    known: START + n * MICROS_PER_MINUTE,
+    seq: BigInt(n),
+    gone: false,
+    price,
+    amount: 1n,
+    small: n,
+    single: 1,
+    tag: `t${n}`,
+    raw: Uint8Array.of(n),
+    seen: START,
+  });
+
+  it('fills the online store with the same, and knows when nothing is new', { timeout: 120_000 }, async () => {
+    const open = await place.open(world);
+    const rows = Array.from({ length: 20 }, (_, n) => plain(n, n));
+    await open.put(COLUMNS, rows);
+    const now = START + HOUR;
+    const clock = fixedClock(now);
+    const deps = { ...depsFor(open), clock };
+    const store = await openOnlineStore(`lmdb:${join(world.directory, `online-${++sets}`)}`, {
+      project: 'test',
+      clock,
+      logger: world.deps.logger,
+    });
+    try {
+      const fill = (incremental: boolean) => materialize({ ...deps, store }, { incremental, dryRun: false });
+      await fill(false);
+      const read = async () =>
+        readService(
+          deps.definitions.manifest,
+          store,
+          await openDirectory(world.deps.database),
+          'all',
+          [{ id: 1n, region: 'north' }],
+          now,
+        );
+      const expected = (of: readonly Row[]) =>
+        oracleTrainingSet(
+          { manifest: deps.definitions.manifest, rows: { events: of } },
+          'all',
+          [{ when: now, id: 1n, region: 'north' }],
+          'when',
+          'at',
+        );
+      const check = async (of: readonly Row[]) => {
+        const [got] = await read();
+        const [wanted] = expected(of);
+        for (const { name, type } of OUTPUT.slice(SPINE.length))
+          expect(
+            sameValue(type, got?.[name] ?? null, wanted?.[name] ?? null),
+            `${name}: ${String(got?.[name])} is not ${String(wanted?.[name])}`,
+          ).toBe(true);
+      };
+      await check(rows);
+      expect((await fill(true)).views.map(({ state }) => state)).toEqual(['up-to-date', 'up-to-date']);
+      const more = [...rows, plain(22, 100), plain(25, 101)];
+      await open.put(COLUMNS, more);
+      await fill(true);
+      await check(more);
+    } finally {
+      await store.close();
+    }
+  });
+
+  it('tells an audit that its rows are others by now', { timeout: 120_000 }, async () => {
+    const open = await place.open(world);
+    await open.put(COLUMNS, [plain(1, 1), plain(2, 2)]);
+    const deps = depsFor(open);
+    const set = await make(deps, [{ when: START + HOUR, id: 1n, region: 'north' }]);
+    await open.put(COLUMNS, [plain(1, 1000), plain(2, 2)]);
+    await expect(auditTrainingSet(deps, set.id)).rejects.toMatchObject({ code: 'HR_AUDIT_FAILED' });
+  });
+});

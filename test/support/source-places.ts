@@ -1,0 +1,103 @@
+// Where a source's rows can lie, each place on its real server: what the contract of sources is tested on.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import type { Field, Row } from '../../src/core/index.ts';
+import type { SourceSpec } from '../../src/definitions/index.ts';
+import type { OfflineDeps } from '../../src/offline/index.ts';
+import { findExtensions } from './duckdb-extensions.ts';
+import { type OfflineWorld, writeParquet } from './offline-world.ts';
+import { findS3Server, type S3Server, startS3Server } from './s3-server.ts';
+
+export type Located = Pick<SourceSpec, 'kind' | 'location'>;
+
+export interface SourcePlace {
+  readonly name: string;
+  /** Of DuckDB, for the world that reads. */
+  readonly extensions?: string;
+  start(): Promise<void>;
+  /** A place of its own in it. */
+  open(world: OfflineWorld): Promise<OpenPlace>;
+  stop(): Promise<void>;
+}
+
+export interface OpenPlace {
+  readonly located: Located;
+  readonly remote?: NonNullable<OfflineDeps['remote']>;
+  /** Puts rows there, instead of those that lay there. */
+  put(columns: readonly Field[], rows: readonly Row[]): Promise<void>;
+}
+
+let folders = 0;
+
+const disk: SourcePlace = {
+  name: 'Parquet on disk',
+  start: async () => {},
+  async open(world) {
+    const path = join(world.directory, `place-${++folders}`);
+    return {
+      located: { kind: 'parquet', location: { path: `${path}-*.parquet` } },
+      put: (columns, rows) =>
+        eachPart(rows, (part, i) => writeParquet(world.connection, `${path}-${i}.parquet`, columns, part)),
+    };
+  },
+  stop: async () => {},
+};
+
+/** In two files, so that ties meet across them. */
+async function eachPart(
+  rows: readonly Row[],
+  write: (rows: readonly Row[], i: number) => Promise<void>,
+): Promise<void> {
+  for (const i of [0, 1])
+    await write(
+      rows.filter((_, at) => at % 2 === i),
+      i,
+    );
+}
+
+function s3Places(): SourcePlace[] {
+  const program = findS3Server('sources on S3');
+  if (program === undefined) return [];
+  const place = (how: string, extensions: string | undefined): SourcePlace => {
+    let server: S3Server | undefined;
+    return {
+      name: `Parquet on S3 (${program.name}), ${how}`,
+      ...(extensions !== undefined && { extensions }),
+      async start() {
+        server = await startS3Server(program);
+      },
+      async open(world) {
+        if (server === undefined) throw new Error('start first');
+        const { endpoint, accessKeyId, secretAccessKey } = server;
+        const bucket = await server.newBucket();
+        const client = new S3Client({
+          endpoint,
+          region: 'us-east-1',
+          forcePathStyle: true,
+          credentials: { accessKeyId, secretAccessKey },
+        });
+        return {
+          located: { kind: 'parquet', location: { path: `s3://${bucket}/events/**/*.parquet` } },
+          remote: { s3: { endpoint, accessKeyId, secretAccessKey } },
+          put: (columns, rows) =>
+            eachPart(rows, async (part, i) => {
+              const local = join(world.directory, `upload-${++folders}.parquet`);
+              await writeParquet(world.connection, local, columns, part);
+              const Key = `events/part=${i}/rows.parquet`;
+              await client.send(new PutObjectCommand({ Bucket: bucket, Key, Body: readFileSync(local) }));
+            }),
+        };
+      },
+      stop: async () => server?.stop(),
+    };
+  };
+  const httpfs = findExtensions(['httpfs'], 'sources on S3 by httpfs');
+  return [place('by copies', undefined), ...(httpfs === undefined ? [] : [place('by httpfs', httpfs)])];
+}
+
+/** Those that can be had here; the others are said to be skipped. */
+export function sourcePlaces(): SourcePlace[] {
+  return [disk, ...s3Places()];
+}
