@@ -2,11 +2,13 @@
 
 import type { Clock, Logger } from '../../core/index.ts';
 import type { Definitions } from '../../definitions/index.ts';
-import type { DuckDb, S3Options } from '../../storage/index.ts';
+import type { Database, DuckDb, S3Options } from '../../storage/index.ts';
 
 export interface SourceDeps {
   readonly definitions: Definitions;
   readonly duckdb: DuckDb;
+  /** Tells which landed rows training sets were made from. */
+  readonly database: Database;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Copies of objects, and rows that queries gave, are kept under it. */

@@ -1,0 +1,61 @@
+// The rows of a query, landed as one Parquet file: what a run reads of a source that has no files of its own. The file is
+// named by its rows, whatever their order, so that the same rows are the same file, and one that is there is never changed.
+
+import { randomUUID } from 'node:crypto';
+import { mkdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { sha256Hex } from '../../../core/index.ts';
+import type { SourceSpec } from '../../../definitions/index.ts';
+import { quoteText } from '../../../storage/index.ts';
+import { pinFiles } from '../files/pin-files.ts';
+import type { PinnedSnapshot } from '../pinned-snapshot.ts';
+import type { SourceDeps } from '../source-deps.ts';
+import { queryWork } from '../source-errors.ts';
+import { tidyLanded } from './tidy-landed.ts';
+
+/**
+ * `sql` gives the source's declared columns, each in its declared type and by its name, on `connection`. Whole or not at
+ * all. Errors: HR_SOURCE_UNREADABLE, HR_STORAGE_FULL, and what a catalogue's error in the query says.
+ */
+export async function landQuery(
+  connection: DuckDBConnection,
+  source: SourceSpec,
+  sql: string,
+  deps: SourceDeps,
+): Promise<PinnedSnapshot> {
+  const owner = `source "${source.name}"`;
+  const folder = join(deps.dataDirectory, 'landed', source.name);
+  await mkdir(folder, { recursive: true });
+  const unfinished = join(folder, `unfinished-${randomUUID()}.parquet`);
+  try {
+    const etag = await queryWork(`${owner} cannot be read`, 'HR_SOURCE_UNREADABLE', async () => {
+      await connection.run(`COPY (${sql}) TO ${quoteText(unfinished)} (FORMAT parquet, COMPRESSION zstd)`);
+      return rowsHash(connection, unfinished);
+    });
+    const path = join(folder, `${etag}.parquet`);
+    const now = new Date();
+    const isThere = await utimes(path, now, now).then(
+      () => true,
+      () => false,
+    );
+    if (!isThere) await rename(unfinished, path);
+    const { size } = await stat(path);
+    const pinned = await pinFiles([path], owner);
+    await tidyLanded(folder, deps);
+    return { ...pinned, files: [{ path, size, etag }], knownBy: 'etag' };
+  } finally {
+    await rm(unfinished, { force: true });
+  }
+}
+
+// A sum of each row's hash: the same for the same rows in any order, another when a row comes twice.
+async function rowsHash(connection: DuckDBConnection, path: string): Promise<string> {
+  const sum = 'CAST(coalesce(sum(CAST(hash(landed) AS HUGEINT)), 0) AS VARCHAR)';
+  const read = await connection.runAndReadAll(
+    `SELECT CAST(count(*) AS VARCHAR), ${sum} FROM read_parquet(${quoteText(path)}) AS landed`,
+  );
+  const described = await connection.runAndReadAll(`DESCRIBE SELECT * FROM read_parquet(${quoteText(path)})`);
+  const columns = described.getRows().map(([name, type]) => [name, type]);
+  return sha256Hex(JSON.stringify([columns, read.getRows()[0]])).slice(0, 32);
+}
