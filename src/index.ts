@@ -26,6 +26,7 @@ export {
   parquet,
   pipeline,
   postgres,
+  query,
   pushed,
   python,
   range,

@@ -120,6 +120,13 @@ export const MISTAKES: readonly MistakeGroup[] = [
       `postgres('s', { table: 'x', columns: { at: t.timestamp() }, eventTime: 'at' })`,
       `postgres('s', { connection: 'postgres://…', table: 'x', columns: { at: t.timestamp() }, eventTime: 'at' })`,
       `postgres('s', { connection: 'env:DB', columns: { at: t.timestamp() }, eventTime: 'at' })`,
+      `parquet('s', { ...source, partitions: { dt: 'dat' } })`,
+      `parquet('s', { ...source, partitions: 'dt' })`,
+      `parquet('s', { ...source, partitions: { month: 'month' } })`,
+      `query('s', { over: [flights], columns: { at: t.timestamp() }, eventTime: 'at' })`,
+      `query('s', { sql: 'SELECT 1', over: 'flights', columns: { at: t.timestamp() }, eventTime: 'at' })`,
+      `query('s', { sql: 'SELECT 1', columns: { at: t.timestamp() }, eventTime: 'at' })`,
+      `query('s', { sql: 'SELECT 1', over: [flights], static: [flights], columns: { at: t.timestamp() }, eventTime: 'at' })`,
     ],
   },
   {

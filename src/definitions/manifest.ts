@@ -36,12 +36,15 @@ export interface EntitySpec extends About, Renamed {
   readonly keys: readonly Field[];
 }
 
-export type SourceKind = 'parquet' | 'csv' | 'iceberg' | 'postgres' | 'mysql' | 'snowflake' | 'pushed';
+export type SourceKind = 'parquet' | 'csv' | 'iceberg' | 'postgres' | 'mysql' | 'snowflake' | 'query' | 'pushed';
 
 export interface SourceSpec extends About {
   readonly name: string;
   readonly kind: SourceKind;
-  /** Where it lies, by kind: `{ path }` for files; `{ connection, table | query }` for databases; `{}` for pushed. */
+  /**
+   * Where it lies, by kind: `{ path }` for files; `{ connection, table | query }` for databases; `{ query }` for queries; `{}` for
+   * pushed.
+   */
   readonly location: Readonly<Record<string, string>>;
   readonly columns: readonly Field[];
   readonly derive: readonly DeriveSpec[];
@@ -54,9 +57,26 @@ export interface SourceSpec extends About {
   /** A bool column: true deletes the key from the event time on. */
   readonly tombstone?: string;
   readonly pushes: 'keep' | 'until-materialized';
+  /**
+   * Of files: what the path's `NAME=VALUE` folders say of the event times in it, in UTC. A file is not opened whose path
+   * says that it holds nothing that is needed.
+   */
+  readonly partitions?: Readonly<Record<string, PartitionUnit>>;
+  /** Of a query: the sources that its SQL knows by their names. */
+  readonly over?: readonly QueriedSource[];
   /** So far behind the newest event time of the files they may still lack rows; left out: they lack none. */
   readonly completeAfterMicros?: Micros;
 }
+
+/** A source that a query reads. */
+export interface QueriedSource {
+  readonly source: string;
+  /** Its rows hold at all times, past ones too; of others a row counts from when it was known. */
+  readonly isStatic: boolean;
+}
+
+/** What a folder's value is: a date (`2026-01-05`, `20260105`), or a part of one. */
+export type PartitionUnit = 'date' | 'year' | 'month' | 'day' | 'hour';
 
 /** A column computed from the others: by a user's function of the row, or by the source's own SQL. */
 export interface DeriveSpec {

@@ -1,6 +1,7 @@
 // A kept version as it is read today. Where a source lies is no part of what its facts mean, so they are read where they
 // lie by now.
 
+import { canonicalJson } from '../core/index.ts';
 import type { Definitions, Manifest, SourceSpec } from './manifest.ts';
 import { own } from './own.ts';
 import { type LiveVersion, type RegisteredVersion, viewVersion } from './view-version.ts';
@@ -54,12 +55,18 @@ function isMoved(source: SourceSpec, now: SourceSpec): boolean {
   if (source.location['query'] !== undefined && now.location['connection'] === undefined) return false;
   if (source.location['query'] === undefined && now.location['query'] !== undefined) return false;
   const isSamePlace = PLACE.every((member) => source.location[member] === now.location[member]);
-  return !isSamePlace || source.kind !== now.kind || source.completeAfterMicros !== now.completeAfterMicros;
+  const isSamePromise =
+    source.completeAfterMicros === now.completeAfterMicros && isEqual(source.partitions, now.partitions);
+  return !isSamePlace || source.kind !== now.kind || !isSamePromise;
+}
+
+function isEqual(a: SourceSpec['partitions'], b: SourceSpec['partitions']): boolean {
+  return canonicalJson(a ?? null) === canonicalJson(b ?? null);
 }
 
 /** A query says which rows there are, so it stays. */
-function moveTo(source: SourceSpec, { kind, location, completeAfterMicros }: SourceSpec): SourceSpec {
-  const { completeAfterMicros: _, ...rest } = source;
+function moveTo(source: SourceSpec, { kind, location, completeAfterMicros, partitions }: SourceSpec): SourceSpec {
+  const { completeAfterMicros: _, partitions: _partitions, ...rest } = source;
   const { query } = source.location;
   const { query: _query, table: _table, ...place } = location;
   return {
@@ -67,5 +74,6 @@ function moveTo(source: SourceSpec, { kind, location, completeAfterMicros }: Sou
     kind,
     location: query === undefined ? location : { ...place, query },
     ...(completeAfterMicros === undefined ? {} : { completeAfterMicros }),
+    ...(partitions === undefined ? {} : { partitions }),
   };
 }

@@ -45,11 +45,17 @@ export function columnsRead(source: SourceSpec, { by }: DeriveSpec): readonly st
   return reads === undefined ? all : all.filter((name) => reads.includes(name));
 }
 
+function isQueried({ sources }: Manifest, name: string): boolean {
+  return Object.values(sources).some(({ over = [] }) => over.some(({ source }) => source === name));
+}
+
 /** Those that any feature uses, with what the derived ones among them read. */
 export function columnsInUse(manifest: Manifest, sourceName: string): ReadonlySet<string> {
   const used = new Set<string>();
   const source = own(manifest.sources, sourceName);
   if (source === undefined) return used;
+  // Which columns a query reads, only its SQL knows.
+  if (isQueried(manifest, sourceName)) for (const { name } of [...source.columns, ...source.derive]) used.add(name);
   for (const view of Object.values(manifest.views)) {
     if (view.source !== source.name) continue;
     const { declared, derived } = viewColumns(source, view);

@@ -1,10 +1,10 @@
 // A view's stored version: `name@hash` of everything that gives its values meaning. Two definitions of one hash are one
 // version, whatever their features are called; any other keeps records of its own, beside the old ones.
 
-import { contentHash, type Field } from '../core/index.ts';
+import { canonicalJson, contentHash, type Field } from '../core/index.ts';
 import { own } from './own.ts';
 import { featureColumns } from './source-columns.ts';
-import type { Definitions, DeriveSpec, EntitySpec, Manifest, SourceSpec, ViewSpec } from './manifest.ts';
+import type { Definitions, DeriveSpec, EntitySpec, Manifest, QueriedSource, SourceSpec, ViewSpec } from './manifest.ts';
 
 export interface VersionEpoch {
   /** `view@hash`: what its records lie under. */
@@ -36,7 +36,7 @@ export function viewVersion(manifest: Manifest, viewName: string): string {
     const view = manifest.views[viewName] as ViewSpec;
     const entity = manifest.entities[view.entity] as EntitySpec;
     const source = manifest.sources[view.source] as SourceSpec;
-    version = `${storedName(view)}@${contentHash(meaningOf(view, entity, source)).slice(0, 12)}`;
+    version = `${storedName(view)}@${contentHash(meaningOf(manifest, view, entity, source)).slice(0, 12)}`;
     versions.set(viewName, version);
   }
   return version;
@@ -87,7 +87,7 @@ export function versionsOf(definitions: Definitions): readonly LiveVersion[] {
 
 // Names of features, keys and the view are left out: a rename moves no data. So is where a source lies: the same facts may
 // move, and a run sees by its snapshot that files are others. A query is meaning: it says which rows there are.
-function meaningOf(view: ViewSpec, entity: EntitySpec, source: SourceSpec): unknown {
+function meaningOf(manifest: Manifest, view: ViewSpec, entity: EntitySpec, source: SourceSpec): unknown {
   const { eventTime, knownTime, createdOrder, tombstone } = source;
   const { query } = source.location;
   const aggregations = new Map(view.features.map(({ aggregation }) => [contentHash(aggregation), aggregation]));
@@ -98,6 +98,7 @@ function meaningOf(view: ViewSpec, entity: EntitySpec, source: SourceSpec): unkn
     entity: storedName(entity),
     keys: view.keyColumns.map((column, at) => [column, (entity.keys[at] as Field).type]),
     source: [source.name, source.kind === 'pushed', source.pushes, ...(query === undefined ? [] : [query])],
+    ...(source.over === undefined ? {} : { over: source.over.map((one) => queriedMeaning(manifest, one)) }),
     times: [eventTime, knownTime, createdOrder ?? null, tombstone ?? null],
     columns: [...new Set(columns)].sort().map((column) => columnMeaning(source, column)),
     // Their order makes no difference, and two of the same are one.
@@ -105,6 +106,24 @@ function meaningOf(view: ViewSpec, entity: EntitySpec, source: SourceSpec): unkn
     ttl: hasLatest ? view.ttlMicros : null,
     freshness: view.freshness,
   };
+}
+
+// A query may make anything of all that its sources have.
+function queriedMeaning(manifest: Manifest, { source: name, isStatic }: QueriedSource): unknown {
+  const source = manifest.sources[name] as SourceSpec;
+  const { columns, derive, eventTime, knownTime, pushes, over = [] } = source;
+  return {
+    name,
+    isStatic,
+    times: isStatic ? [] : [eventTime, knownTime, pushes],
+    columns: [...columns, ...derive].map((column) => columnMeaning(source, column.name)).sort(byText),
+    query: source.location['query'] ?? null,
+    over: over.map((one) => queriedMeaning(manifest, one)),
+  };
+}
+
+function byText(a: unknown, b: unknown): number {
+  return canonicalJson(a) < canonicalJson(b) ? -1 : 1;
 }
 
 function columnMeaning(source: SourceSpec, name: string): unknown {

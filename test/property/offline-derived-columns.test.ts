@@ -9,6 +9,7 @@ import type { DeriveSpec, SourceSpec, UserFunction } from '../../src/definitions
 import { fromDuck } from '../../src/offline/duckdb/vector-values.ts';
 import { readableCoverage } from '../../src/offline/facts/log-rows.ts';
 import { openFacts } from '../../src/offline/facts/open-facts.ts';
+import { ALL_EVENTS } from '../../src/offline/sources/event-range.ts';
 import { pinSource } from '../../src/offline/sources/pin-source.ts';
 import { createRowDeriver } from '../../src/offline/facts/row-deriver.ts';
 import {
@@ -94,7 +95,7 @@ describe('derived columns', () => {
         await writeParquet(world.connection, join(world.directory, `${name}.parquet`), COLUMNS, rows);
         const source: SourceSpec = sourceOf(name, `${name}.parquet`, COLUMNS, { pushes: 'keep', derive: DERIVE });
         await writeCuts(writer, [{ batches: [{ source, rows: rows.map((one) => ({ row: one, knownMicros: 0 })) }] }]);
-        const snapshot = await pinSource(source, world.deps.definitions, world.deps);
+        const snapshot = await pinSource(source, ALL_EVENTS, world.deps);
         const coverage = await readableCoverage(world.log);
         const facts = await openFacts(world.connection, source, deps, { snapshot, boundary: -Infinity, coverage });
         const read = async (relation: string) => {

@@ -19,6 +19,7 @@ import {
   pipeline,
   postgres,
   pushed,
+  query,
   python,
   snowflake,
   sql,
@@ -89,6 +90,7 @@ export const loose = {
   csv,
   iceberg,
   pushed,
+  query,
   python,
   trainingSet,
 } as Record<string, Untyped>;

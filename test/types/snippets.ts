@@ -35,7 +35,10 @@ const shared = { columns: { id: t.int64(), at: t.timestamp(), n: t.int64(), gone
 csv('a', { ...shared, path: 'x.csv' }); iceberg('b', { ...shared, path: 'x' }); pushed('c', { ...shared, pushes: 'keep' });
 postgres('d', { ...shared, connection: 'postgres://h/d', table: 'x' }); postgres('e', { ...shared, connection: 'postgres://h/d', query: 'select 1' });
 mysql('f', { ...shared, connection: 'mysql://h/d', table: 'x' }); snowflake('g', { ...shared, connection: 'snowflake://h', query: 'select 1' });
-parquet('h', { ...shared, path: 'x', knownTime: { after: '5m' }, createdOrder: 'n', tombstone: 'gone', description: 'd', owner: 'o', tags: { a: 'b' } });`,
+parquet('h', { ...shared, path: 'x', knownTime: { after: '5m' }, createdOrder: 'n', tombstone: 'gone', description: 'd', owner: 'o', tags: { a: 'b' } });
+parquet('i', { ...shared, path: 's3://b/dt=*/*.parquet', partitions: { dt: 'date' } });
+query('j', { ...shared, sql: 'SELECT * FROM flights', over: [flights], static: [csv('k', { ...shared, path: 'k.csv' })] });
+query('l', { ...shared, sql: sql\`SELECT 1\`, over: [flights] });`,
   'every aggregation': `
 featureView('v', { entity: airport, source: flights, keys: { airport: 'origin' }, features: {
   a: latest('tags'), b: count().over('1d'), c: count('delay').over('1d', { hop: '1h' }), d: sum('seats').over('1d'), e: mean('is_late').over('1d'),
@@ -223,6 +226,14 @@ export const refused: Readonly<Record<string, { readonly code: string; readonly 
   'an unknown key of the configuration': {
     code: `defineConfig({ project: 'p', regsitry: { url: 'sqlite:x' } });`,
     message: ['regsitry', 'registry'],
+  },
+  'a query over no source': {
+    code: `query('q', { sql: 'SELECT 1', over: ['flights'], columns: { at: t.timestamp() }, eventTime: 'at' });`,
+    message: ['string'],
+  },
+  'a partition that is no time': {
+    code: `parquet('q', { path: 'x', partitions: { region: 'text' }, columns: { at: t.timestamp() }, eventTime: 'at' });`,
+    message: ['"text"'],
   },
   'a table and a query': {
     code: `postgres('p', { connection: 'c', table: 't', query: 'q', columns: { at: t.timestamp() }, eventTime: 'at' });`,

@@ -63,6 +63,10 @@ describe('an option that nothing knows', () => {
       database('snowflake', { conection: 'x' }),
       'source "src": it has no option "conection". Did you mean "connection"?',
     ],
+    query: [
+      loose['query']('src', { columns, eventTime: 'at', sql: 'SELECT 1', over: [source('parquet', {})], overr: 1 }),
+      'source "src": it has no option "overr". Did you mean "over"?',
+    ],
     'the known time': [
       source('parquet', { knownTime: { after: '5m', befor: '1m' } }),
       'source "src": knownTime has no option "befor". Its options: after.',
@@ -156,6 +160,7 @@ describe('options that are none', () => {
       'parquet',
       'pushed',
       'postgres',
+      'query',
       'featureView',
       'onDemandView',
       'model',

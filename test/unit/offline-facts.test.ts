@@ -10,6 +10,7 @@ import type { Facts } from '../../src/offline/facts/facts.ts';
 import { type LogCacheDeps, logFiles } from '../../src/offline/facts/log-cache.ts';
 import { readableCoverage } from '../../src/offline/facts/log-rows.ts';
 import { openFacts, openLogRows } from '../../src/offline/facts/open-facts.ts';
+import { ALL_EVENTS } from '../../src/offline/sources/event-range.ts';
 import { pinSource } from '../../src/offline/sources/pin-source.ts';
 import { proposeBoundary } from '../../src/offline/facts/propose-boundary.ts';
 import type { OfflineDeps } from '../../src/offline/index.ts';
@@ -50,7 +51,7 @@ async function facts<T>(
   { boundary = -Infinity, coverage }: { boundary?: Micros; coverage?: Coverage },
   use: (facts: Facts) => Promise<T>,
 ): Promise<T> {
-  const snapshot = await pinSource(source, world.deps.definitions, world.deps);
+  const snapshot = await pinSource(source, ALL_EVENTS, world.deps);
   try {
     const request = { snapshot, boundary, coverage: coverage ?? (await readableCoverage(deps.log)) };
     return await use(await openFacts(world.connection, source, deps, request));
@@ -340,7 +341,7 @@ describe('facts of a source whose files get the same events later', () => {
 
   it('meet at the newest event of the files that is not of the future, less what they may lack', async () => {
     const propose = async (source: SourceSpec, now: Micros) => {
-      const snapshot = await pinSource(source, world.deps.definitions, world.deps);
+      const snapshot = await pinSource(source, ALL_EVENTS, world.deps);
       try {
         return await proposeBoundary(world.connection, source, deps, snapshot, now);
       } finally {

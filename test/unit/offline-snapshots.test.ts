@@ -9,7 +9,7 @@ import type { Row } from '../../src/core/index.ts';
 import type { SourceSpec, UserFunction } from '../../src/definitions/index.ts';
 import { openFacts } from '../../src/offline/facts/open-facts.ts';
 import { pinFiles } from '../../src/offline/sources/files/pin-files.ts';
-import { pinSource } from '../../src/offline/sources/pin-source.ts';
+import { pinPath } from '../../src/offline/sources/pin-path.ts';
 import { type PinnedSnapshot, readPinned } from '../../src/offline/sources/pinned-snapshot.ts';
 import { auditTrainingSet, createTrainingSet } from '../../src/offline/index.ts';
 import { NOTHING_COVERED } from '../../src/online/index.ts';
@@ -172,7 +172,10 @@ describe('a file that is read by its path', () => {
 
   it('is so past some hundreds of files', async () => {
     await Promise.all(Array.from({ length: 501 }, (_, i) => writeFile(inFolder(`many-${i}.parquet`), '')));
-    const pinned = await pinSource(sourceOf('s', 'many-*.parquet', COLUMNS), world.deps.definitions, world.deps);
+    const pinned = await pinPath(
+      { path: 'many-*.parquet', directory: world.directory, format: 'parquet', owner: 'source "s"' },
+      world.deps,
+    );
     expect(pinned.paths).toEqual(pinned.files.map(({ path }) => path));
     await pinned.close();
   });

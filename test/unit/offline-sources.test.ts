@@ -7,6 +7,7 @@ import type { Row } from '../../src/core/index.ts';
 import type { SourceSpec, UserFunction } from '../../src/definitions/index.ts';
 import { fromDuck } from '../../src/offline/duckdb/vector-values.ts';
 import { openFacts } from '../../src/offline/facts/open-facts.ts';
+import { ALL_EVENTS } from '../../src/offline/sources/event-range.ts';
 import { pinSource } from '../../src/offline/sources/pin-source.ts';
 import { NOTHING_COVERED } from '../../src/online/index.ts';
 import {
@@ -29,7 +30,7 @@ afterEach(() => world.close());
 /** The facts of a source whose files are all there is. */
 async function scan(source: SourceSpec, columns: string, functions: Record<string, UserFunction> = {}) {
   const deps = { ...world.deps, definitions: definitionsOf(manifestOf({}), world.directory, functions) };
-  const snapshot = await pinSource(source, world.deps.definitions, world.deps);
+  const snapshot = await pinSource(source, ALL_EVENTS, world.deps);
   try {
     const request = { snapshot, boundary: Infinity, coverage: NOTHING_COVERED };
     const { relation, ...rest } = await openFacts(world.connection, source, deps, request);

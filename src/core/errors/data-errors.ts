@@ -15,6 +15,18 @@ export const DATA_ERRORS = define({
     title: 'Source changed while it was read',
     help: 'A file of a source was overwritten or replaced in the middle of a run; the sentence names it. Run it again.',
   },
+  HR_QUERY: {
+    status: 422,
+    grpc: 'FAILED_PRECONDITION',
+    title: 'Query of a source cannot be used',
+    help: 'The SQL of a query source is no single SELECT over the sources that it declares, or lacks a declared column.',
+  },
+  HR_QUERY_LEAKS: {
+    status: 422,
+    grpc: 'FAILED_PRECONDITION',
+    title: 'Query of a source leaks',
+    help: 'Over what was known by a time, the query gives other rows than it says were known by then. Join as of the event, state the latest known time of all rows that a row is made of, or declare a table static.',
+  },
   HR_SPINE: {
     status: 400,
     grpc: 'INVALID_ARGUMENT',

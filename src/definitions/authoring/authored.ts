@@ -1,6 +1,6 @@
 // What every object of the authoring API carries for the compile step: its kind and what the user wrote.
 
-import type { SourceKind, UserFunction, WindowOp } from '../manifest.ts';
+import type { PartitionUnit, SourceKind, UserFunction, WindowOp } from '../manifest.ts';
 import { AUTHORED } from './authored-mark.ts';
 import type { Call, OptionNames, Slip } from './call.ts';
 import type { Columns } from './column-type.ts';
@@ -60,6 +60,12 @@ export interface AnySourceOptions extends AboutOptions {
   readonly tombstone?: string;
   readonly pushes?: 'keep' | 'until-materialized';
   readonly completeAfter?: string;
+  /** Of files. */
+  readonly partitions?: Readonly<Record<string, PartitionUnit>>;
+  /** Of a query. */
+  readonly sql?: string | SqlText;
+  readonly over?: readonly AuthoredObject<AuthoredSource>[];
+  readonly static?: readonly AuthoredObject<AuthoredSource>[];
 }
 
 /** SQL for the source's own engine, made by the `sql` tag. */

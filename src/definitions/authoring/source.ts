@@ -11,7 +11,7 @@ import {
 import { AUTHORED } from './authored-mark.ts';
 import { noteCall, type OptionNames, optionsOf } from './call.ts';
 import type { ColumnOf, Columns, Flat, RowOf, ValueOf } from './column-type.ts';
-import type { SourceKind } from '../manifest.ts';
+import type { PartitionUnit, SourceKind } from '../manifest.ts';
 
 /** A source of rows; `C` are its columns, the derived ones included. */
 export interface Source<C extends Columns = Columns> extends AuthoredObject<AuthoredSource> {
@@ -67,29 +67,51 @@ const SOURCE_OPTIONS: OptionNames<SourceOptions<Columns, Columns>> = {
 interface FileLocation {
   /** A glob: relative to the feature repository, absolute, or s3://bucket/… */
   readonly path: string;
+  /**
+   * What the path's `NAME=VALUE` folders say of the event times of the rows in them, in UTC: `{ dt: 'date' }`, or
+   * `{ year: 'year', month: 'month', day: 'day' }`. Files whose folder says that they hold nothing that is needed are not
+   * opened; a file with a row of another time is an error.
+   */
+  readonly partitions?: Readonly<Record<string, PartitionUnit>>;
 }
+
+interface QueryOptions {
+  /** A SELECT over the declared sources, by their names, with their declared and derived columns. */
+  readonly sql: string | SqlText;
+  /** Sources of facts: a row of theirs counts from when it was known. Join what changes over time as of the event. */
+  readonly over: readonly AnySource[];
+  /** Sources whose rows hold at all times: a table of countries, say. */
+  readonly static?: readonly AnySource[];
+}
+
+type AnySource = Pick<Source, typeof AUTHORED | 'name'>;
 
 type DatabaseLocation = {
   /** `env:NAME`: the environment variable that holds the URL. A URL itself is refused: it would be kept for ever. */
   readonly connection: string;
 } & ({ readonly table: string; readonly query?: never } | { readonly query: string; readonly table?: never });
 
-const FILE_LOCATION: OptionNames<FileLocation> = { path: true };
+const FILE_OPTIONS: OptionNames<FileLocation> = { path: true, partitions: true };
+const QUERY_OPTIONS: OptionNames<QueryOptions> = { sql: true, over: true, static: true };
 const DATABASE_LOCATION: OptionNames<DatabaseLocation> = { connection: true, table: true, query: true };
+
+/** Options that say where the rows lie, each a text. */
+const LOCATION: ReadonlySet<string> = new Set(['path', 'connection', 'table', 'query']);
 
 function source<C extends Columns, D extends Columns>(
   sourceKind: SourceKind,
   name: string,
   options: SourceOptions<C, D>,
-  whereItLies: Readonly<Record<string, true>>,
+  ownOptions: Readonly<Record<string, true>>,
 ): Source<Flat<C & D>> {
-  const call = noteCall(options, { ...SOURCE_OPTIONS, ...whereItLies });
+  const call = noteCall(options, { ...SOURCE_OPTIONS, ...ownOptions });
   // The compile step checks what the types promise, for users of plain JavaScript; so it reads the widened shape.
   const written = optionsOf(options) as unknown as AnySourceOptions & Readonly<Record<string, string | undefined>>;
   const derived = Object.entries(written.derive ?? {}).map(([column, entry]) => [column, entry?.[0]]);
   // The two sets of columns, merged: exactly what Flat<C & D> says.
   const columns = { ...written.columns, ...Object.fromEntries(derived) } as Flat<C & D>;
-  const location = Object.fromEntries(Object.keys(whereItLies).map((member) => [member, written[member]]));
+  const members = Object.keys(ownOptions).filter((member) => LOCATION.has(member));
+  const location = Object.fromEntries(members.map((member) => [member, written[member]]));
   return { name, columns, [AUTHORED]: { kind: 'source', name, call, sourceKind, location, options: written } };
 }
 
@@ -98,7 +120,7 @@ export function parquet<C extends Columns, D extends Columns = {}>(
   name: string,
   options: FileLocation & SourceOptions<C, D>,
 ): Source<Flat<C & D>> {
-  return source('parquet', name, options, FILE_LOCATION);
+  return source('parquet', name, options, FILE_OPTIONS);
 }
 
 /** CSV files with a header line: `path` is a glob. */
@@ -106,7 +128,7 @@ export function csv<C extends Columns, D extends Columns = {}>(
   name: string,
   options: FileLocation & SourceOptions<C, D>,
 ): Source<Flat<C & D>> {
-  return source('csv', name, options, FILE_LOCATION);
+  return source('csv', name, options, FILE_OPTIONS);
 }
 
 /** An Iceberg table: `path` is its folder or metadata file. */
@@ -114,7 +136,7 @@ export function iceberg<C extends Columns, D extends Columns = {}>(
   name: string,
   options: FileLocation & SourceOptions<C, D>,
 ): Source<Flat<C & D>> {
-  return source('iceberg', name, options, FILE_LOCATION);
+  return source('iceberg', name, options, FILE_OPTIONS);
 }
 
 /** A table or query of PostgreSQL, or of what speaks its protocol: Redshift, RDS, Aurora. */
@@ -139,6 +161,17 @@ export function snowflake<C extends Columns, D extends Columns = {}>(
   options: DatabaseLocation & SourceOptions<C, D>,
 ): Source<Flat<C & D>> {
   return source('snowflake', name, options, DATABASE_LOCATION);
+}
+
+/**
+ * Rows of a query over other sources: orders with their items, say. What it tells of a time must be made of what was known
+ * by then; that is checked, and a query that leaks is an error.
+ */
+export function query<C extends Columns, D extends Columns = {}>(
+  name: string,
+  options: QueryOptions & SourceOptions<C, D>,
+): Source<Flat<C & D>> {
+  return source('query', name, options, QUERY_OPTIONS);
 }
 
 /** Events that only arrive by push; the push log is the source. */

@@ -1,7 +1,7 @@
 // Finds every object of a feature repository: what its files export, and what those objects lead to.
 
 import { compareTexts } from '../../core/index.ts';
-import { type Authored, authored, type AuthoredAction } from '../authoring/authored.ts';
+import { type AnySourceOptions, type Authored, authored, type AuthoredAction } from '../authoring/authored.ts';
 import type { Path } from '../authoring/call.ts';
 import { describeResult } from '../calling/user-value.ts';
 import { aKind, describeAuthored, kindName, type Mistakes } from './mistakes.ts';
@@ -101,8 +101,9 @@ function refuseSharedPrefixes(views: readonly OfKind<'view' | 'onDemandView'>[],
 export function leadsTo(object: Authored): readonly unknown[] {
   switch (object.kind) {
     case 'entity':
-    case 'source':
       return [];
+    case 'source':
+      return object.sourceKind === 'query' ? queriedObjects(object.options) : [];
     case 'view':
       return [object.entity, object.source];
     case 'viewMember':
@@ -121,6 +122,11 @@ export function leadsTo(object: Authored): readonly unknown[] {
     case 'step':
       return [actionLeadsTo(object.action)];
   }
+}
+
+function queriedObjects(options: AnySourceOptions | undefined): readonly unknown[] {
+  const lists: readonly unknown[] = [options?.over, options?.static];
+  return lists.flatMap((list) => (Array.isArray(list) ? list : []));
 }
 
 function actionLeadsTo(action: AuthoredAction | undefined): unknown {

@@ -8,6 +8,8 @@ import { describeResult } from '../calling/user-value.ts';
 import type { DeriveSpec, SourceSpec, UserFunction } from '../manifest.ts';
 import { deriveId } from '../function-id.ts';
 import { own } from '../own.ts';
+import { compilePartitions } from './compile-partitions.ts';
+import { compileQuery } from './compile-query.ts';
 import { type DeclaredColumns, declaredColumns, declaredFields } from './declared.ts';
 import type { FunctionTable } from './function-table.ts';
 import { compileAbout, compileFields, expectText, hasNone } from './fields.ts';
@@ -18,6 +20,7 @@ export function compileSource(source: AuthoredSource, functions: FunctionTable, 
   const { options } = source;
   const nameMistake = labelMistake(source.name);
   if (nameMistake !== undefined) mistakes.add(source, nameMistake, [0]);
+  const query = source.sourceKind === 'query' ? compileQuery(source, mistakes) : undefined;
   const columns = compileFields(options.columns, source, 'column', [1, 'columns'], columnMistake, mistakes);
   if (hasNone(options.columns))
     mistakes.add(source, 'it has no columns: list them in `columns: { name: t.string(), … }`', [1, 'columns']);
@@ -34,14 +37,15 @@ export function compileSource(source: AuthoredSource, functions: FunctionTable, 
       declaredFields(options.columns, columns),
       mistakes,
     );
-  const pushes = options.pushes ?? (source.sourceKind === 'pushed' ? 'keep' : 'until-materialized');
+  const pushes =
+    options.pushes ?? (source.sourceKind === 'pushed' || query !== undefined ? 'keep' : 'until-materialized');
   if (pushes !== 'keep' && pushes !== 'until-materialized')
     mistakes.add(source, `pushes must be 'keep' or 'until-materialized', got ${describeResult(pushes)}`, [1, 'pushes']);
   return {
     ...compileAbout(source, options, [1], mistakes),
     name: source.name,
     kind: source.sourceKind,
-    location: compileLocation(source, mistakes),
+    location: query === undefined ? compileLocation(source, mistakes) : { query: query.sql },
     columns,
     derive,
     eventTime: options.eventTime,
@@ -50,6 +54,8 @@ export function compileSource(source: AuthoredSource, functions: FunctionTable, 
     ...(options.tombstone === undefined ? {} : { tombstone: options.tombstone }),
     pushes,
     ...compileCompleteAfter(source, pushes, mistakes),
+    ...compilePartitions(source, mistakes),
+    ...(query === undefined ? {} : { over: query.over }),
   };
 }
 

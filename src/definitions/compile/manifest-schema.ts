@@ -43,7 +43,7 @@ const source = Type.Object(
   {
     ...about,
     name: text,
-    kind: Type.Enum(['parquet', 'csv', 'iceberg', 'postgres', 'mysql', 'snowflake', 'pushed']),
+    kind: Type.Enum(['parquet', 'csv', 'iceberg', 'postgres', 'mysql', 'snowflake', 'query', 'pushed']),
     location: Type.Record(text, text),
     columns: fields,
     derive: Type.Array(
@@ -67,6 +67,8 @@ const source = Type.Object(
     createdOrder: Type.Optional(text),
     tombstone: Type.Optional(text),
     pushes: Type.Enum(['keep', 'until-materialized']),
+    partitions: Type.Optional(Type.Record(text, Type.Enum(['date', 'year', 'month', 'day', 'hour']))),
+    over: Type.Optional(Type.Array(Type.Object({ source: text, isStatic: Type.Boolean() }, closed))),
     completeAfterMicros: Type.Optional(micros),
   },
   closed,

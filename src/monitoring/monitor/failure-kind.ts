@@ -27,6 +27,8 @@ const UNPROCESSABLE: Readonly<Record<Unprocessable, FailureKind>> = {
   // Of a key that is known: it is too old, has no value, or can't be read, and the definition lacks a default.
   HR_NULL_FEATURE: 'failed',
   HR_PYTHON_UNAVAILABLE: 'failed',
+  HR_QUERY: 'failed',
+  HR_QUERY_LEAKS: 'failed',
   HR_SOURCE_UNREADABLE: 'failed',
   HR_STEP_FAILED: 'failed',
   HR_TRANSFORM_FAILED: 'failed',

@@ -18,7 +18,8 @@ import { computeBases } from '../materialize/compute-bases.ts';
 import type { RunScope } from '../materialize/run-scope.ts';
 import { dropTables } from '../materialize/work-table.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
-import { openSourcesFacts, type SourceFacts } from '../training-sets/source-facts.ts';
+import type { SourceFacts } from '../facts/current-facts.ts';
+import { openSourcesFacts } from '../training-sets/source-facts.ts';
 import { makeAskedTable } from './asked-table.ts';
 
 export interface RecordsAsOf {

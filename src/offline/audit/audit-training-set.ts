@@ -15,12 +15,13 @@ import {
   type Value,
 } from '../../core/index.ts';
 import { EXACT_DISTINCT } from '../../aggregation/index.ts';
+import type { SourceFacts } from '../facts/current-facts.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
 import { planTrainingSet, type TrainingSetPlan } from '../plan.ts';
 import { fileHash, hashFiles, identityOf } from '../sources/file-identity.ts';
 import { readPinned } from '../sources/pinned-snapshot.ts';
 import type { TrainingSetRecord } from '../training-sets/record.ts';
-import { openRecordedFacts, type PlanFacts, type SourceFacts } from '../training-sets/source-facts.ts';
+import { openRecordedFacts, type PlanFacts } from '../training-sets/source-facts.ts';
 import { readTrainingSet } from '../training-sets/training-set-store.ts';
 import { evaluateService, type RowReads } from './evaluate-service.ts';
 import { evaluateView, servedAt, visibleFacts } from './evaluate-view.ts';

@@ -6,6 +6,7 @@ import type { SourceSpec } from '../../definitions/index.ts';
 import { quoteName, quoteText } from '../../storage/index.ts';
 import { queryWork } from '../sources/source-errors.ts';
 import { duckType, fractionInText } from '../sources/sql-text.ts';
+import { pathValues, textSql } from '../sources/path-partitions.ts';
 import type { PinnedSnapshot } from '../sources/pinned-snapshot.ts';
 import { castColumn, columnsOf, type FileRows, NOT_IN_LOG, ROWS_PER_FILE } from './raw-rows.ts';
 
@@ -18,9 +19,15 @@ export async function csvRows(
   const scans: string[] = [];
   for (const [i, { path }] of snapshot.files.entries()) {
     const from = csvFile(path, snapshot.paths[i] as string);
-    await columnsOf(connection, source, from, path);
+    const types = await columnsOf(connection, source, from, path);
+    const inPath = pathValues(path);
+    const selected = source.columns.map(({ name }) =>
+      types.has(name.toLowerCase())
+        ? quoteName(name)
+        : `${textSql(inPath.get(name.toLowerCase()))} AS ${quoteName(name)}`,
+    );
     const row = `CAST(${i * ROWS_PER_FILE} + row_number() OVER () - 1 AS BIGINT) AS __hr_row, CAST(${i} AS INTEGER) AS __hr_file`;
-    scans.push(`SELECT ${[...source.columns.map(({ name }) => quoteName(name)), row].join(', ')} FROM ${from}`);
+    scans.push(`SELECT ${[...selected, row].join(', ')} FROM ${from}`);
   }
   const table = quoteName(`__hr_csv_${source.name}`);
   const selected = source.columns.map((column) => castColumn(source, column, 'VARCHAR'));

@@ -4,27 +4,36 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import type { SourceSpec } from '../../definitions/index.ts';
 import { quoteText } from '../../storage/index.ts';
 import type { PinnedSnapshot } from '../sources/pinned-snapshot.ts';
-import { castColumn, columnsOf, type FileRows, NOT_IN_LOG, ROWS_PER_FILE } from './raw-rows.ts';
+import { pathValues, textSql } from '../sources/path-partitions.ts';
+import { castColumn, castPath, checkColumns, columnsOf, type FileRows, NOT_IN_LOG, ROWS_PER_FILE } from './raw-rows.ts';
 
 /** Throws HR_SOURCE_UNREADABLE that names file and column. */
 export async function parquetRows(
   connection: DuckDBConnection,
   source: SourceSpec,
-  { files, paths }: PinnedSnapshot,
+  { files, paths, footers }: PinnedSnapshot,
 ): Promise<FileRows> {
-  const columns: Map<string, string>[] = [];
+  const columns: ReadonlyMap<string, string>[] = [];
   for (const [i, { path }] of files.entries()) {
-    columns.push(await columnsOf(connection, source, readParquet([paths[i] as string]), path));
+    const known = footers?.[i]?.types;
+    if (known !== undefined) columns.push(checkColumns(source, known, path));
+    else columns.push(await columnsOf(connection, source, readParquet([paths[i] as string]), path));
   }
+  const values = files.map(({ path }) => pathValues(path));
   // DuckDB's own numbers of file and row can't be had where a file has columns of their names, and files of other types
   // are better cast each by itself than made alike first.
   const isUniform = columns.every((types) => !isShadowed(types) && hasSameTypes(source, types, columns[0] ?? types));
-  const selected = (i: number) =>
-    source.columns.map((column) => castColumn(source, column, columns[i]?.get(column.name.toLowerCase()) as string));
+  const selected = (i: number, fromPaths: (name: string) => string) =>
+    source.columns.map((column) => {
+      const name = column.name.toLowerCase();
+      const type = columns[i]?.get(name);
+      return type === undefined ? castPath(source, column, fromPaths(name)) : castColumn(source, column, type);
+    });
+  const pathSql = (i: number) => (name: string) => textSql(values[i]?.get(name));
   const apart = (i: number): string => {
     const place = isShadowed(columns[i] ?? new Map()) ? 'row_number() OVER () - 1' : 'file_row_number';
     const row = `CAST(${i * ROWS_PER_FILE} + ${place} AS BIGINT) AS __hr_row, CAST(${i} AS INTEGER) AS __hr_file`;
-    return `SELECT ${[...selected(i), row, NOT_IN_LOG].join(', ')} FROM ${readParquet([paths[i] as string])}`;
+    return `SELECT ${[...selected(i, pathSql(i)), row, NOT_IN_LOG].join(', ')} FROM ${readParquet([paths[i] as string])}`;
   };
   return {
     relation(indices) {
@@ -33,7 +42,9 @@ export async function parquetRows(
       const file = isAll ? 'file_index' : `[${indices.join(', ')}][CAST(file_index AS BIGINT) + 1]`;
       const row = `CAST(${file} AS BIGINT) * ${ROWS_PER_FILE} + file_row_number AS __hr_row, CAST(${file} AS INTEGER) AS __hr_file`;
       const from = readParquet(indices.map((i) => paths[i] as string));
-      return `(SELECT ${[...selected(0), row, NOT_IN_LOG].join(', ')} FROM ${from})`;
+      const pathsSql = (name: string) =>
+        `[${indices.map((i) => textSql(values[i]?.get(name))).join(', ')}][CAST(file_index AS BIGINT) + 1]`;
+      return `(SELECT ${[...selected(0, pathsSql), row, NOT_IN_LOG].join(', ')} FROM ${from})`;
     },
   };
 }

@@ -5,6 +5,7 @@ import { didYouMean, HeadraceError, typeName } from '../../core/index.ts';
 import type { SourceSpec } from '../../definitions/index.ts';
 import { quoteName } from '../../storage/index.ts';
 import { queryWork } from '../sources/source-errors.ts';
+import { pathValues } from '../sources/path-partitions.ts';
 import { castSql, duckType } from '../sources/sql-text.ts';
 
 /** Rows of one file: a row's number is its file's index times this, plus its place in the file. */
@@ -37,16 +38,36 @@ export async function columnsOf(
   source: SourceSpec,
   from: string,
   file: string,
-): Promise<Map<string, string>> {
+): Promise<ReadonlyMap<string, string>> {
   const described = await queryWork(`source "${source.name}": ${file} cannot be read`, 'HR_SOURCE_UNREADABLE', () =>
     connection.runAndReadAll(`DESCRIBE SELECT * FROM ${from}`),
   );
   const found = new Map(described.getRows().map(([name, type]) => [String(name).toLowerCase(), String(type)]));
-  const missing = source.columns.find(({ name }) => !found.has(name.toLowerCase()));
+  return checkColumns(source, found, file);
+}
+
+/** The types themselves, if every declared column is among them, or among what the file's path says. */
+export function checkColumns(
+  source: SourceSpec,
+  found: ReadonlyMap<string, string>,
+  file: string,
+): ReadonlyMap<string, string> {
+  const inPath = pathValues(file);
+  const missing = source.columns.find(({ name }) => !found.has(name.toLowerCase()) && !inPath.has(name.toLowerCase()));
   if (missing === undefined) return found;
   throw new HeadraceError(
     'HR_SOURCE_UNREADABLE',
     `source "${source.name}": ${file} has no column "${missing.name}".${didYouMean(missing.name, found.keys())} It has: ${[...found.keys()].join(', ')}.`,
+  );
+}
+
+/** The SQL of a declared column whose value is a folder's: `value` is the SQL of that text. */
+export function castPath(source: SourceSpec, column: SourceSpec['columns'][number], value: string): string {
+  const cast = castSql(value, 'VARCHAR', column.type);
+  if (cast !== undefined) return `${cast} AS ${quoteName(column.name)}`;
+  throw new HeadraceError(
+    'HR_SOURCE_UNREADABLE',
+    `source "${source.name}": column "${column.name}" is text in the files' paths, and was declared ${typeName(column.type)}.`,
   );
 }
 

@@ -6,6 +6,7 @@ import { type SourceSpec, sourceOfView } from '../../definitions/index.ts';
 import type { FactsDeps } from '../facts/facts.ts';
 import { proposeBoundary } from '../facts/propose-boundary.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
+import { ALL_EVENTS } from '../sources/event-range.ts';
 import { pinSource } from '../sources/pin-source.ts';
 import type { PinnedSnapshot } from '../sources/pinned-snapshot.ts';
 import type { RunRequest } from './run-request.ts';
@@ -28,7 +29,9 @@ export function openRunSources(deps: OfflineDeps, requests: readonly RunRequest[
   const snapshots = new Map<string, Promise<PinnedSnapshot>>();
   const boundaries = new Map<string, Promise<Micros>>();
   const snapshotOf = (request: RunRequest) =>
-    once(snapshots, idOf(request), () => pinSource(sourceOf(request), request.live.definitions, deps));
+    once(snapshots, idOf(request), () =>
+      pinSource(sourceOf(request), ALL_EVENTS, { ...deps, definitions: request.live.definitions }),
+    );
   const release = async (id: string) => {
     const pinning = snapshots.get(id);
     snapshots.delete(id);

@@ -4,8 +4,8 @@ import type { SourceDeps } from './source-deps.ts';
 import { findFiles } from './files/find-files.ts';
 import { pinFiles } from './files/pin-files.ts';
 import type { PinnedSnapshot } from './pinned-snapshot.ts';
-import { findObjects } from './s3/find-objects.ts';
-import { pinObjects } from './s3/pin-objects.ts';
+import { findObjects, type FoundObject } from './s3/find-objects.ts';
+import { addressOf, pinObjects } from './s3/pin-objects.ts';
 import { isS3Path } from './s3/s3-path.ts';
 
 export interface FilesPlace {
@@ -17,13 +17,23 @@ export interface FilesPlace {
   readonly owner: string;
   /** False for a reader that needs the files' names. */
   readonly isHeld?: boolean;
+  /** Which of the files that match are wanted; left out: all. */
+  readonly keeps?: (path: string) => boolean;
 }
 
 /** Errors: HR_SOURCE_UNREADABLE where no file matches, or one can't be opened; HR_CONFIG for what S3 refuses. */
 export async function pinPath(place: FilesPlace, deps: SourceDeps): Promise<PinnedSnapshot> {
-  const { path, directory, owner } = place;
-  if (isS3Path(path)) return pinObjects(place, () => findObjects(path, owner, deps), deps);
-  return pinFiles(await findFiles(path, directory, owner), owner, place);
+  const { path, directory, owner, keeps = () => true } = place;
+  if (isS3Path(path)) {
+    const found = await findObjects(path, owner, deps);
+    const isKept = (object: FoundObject): boolean => keeps(addressOf(object));
+    const again = async () => (await findObjects(path, owner, deps)).filter(isKept);
+    const kept = found.filter(isKept);
+    return { ...(await pinObjects(place, kept, again, deps)), skipped: found.length - kept.length };
+  }
+  const found = await findFiles(path, directory, owner);
+  const kept = found.filter(keeps);
+  return { ...(await pinFiles(kept, owner, place)), skipped: found.length - kept.length };
 }
 
 /** The same of files that a record names; what they hold by now is the caller's to compare. */
@@ -34,5 +44,5 @@ export async function pinPaths(
 ): Promise<PinnedSnapshot> {
   if (!paths.some(isS3Path)) return pinFiles(paths, place.owner, place);
   const find = async () => (await Promise.all(paths.map((path) => findObjects(path, place.owner, deps)))).flat();
-  return pinObjects(place, find, deps);
+  return pinObjects(place, await find(), find, deps);
 }

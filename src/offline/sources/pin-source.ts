@@ -1,33 +1,38 @@
 // Which reader pins a source, by its kind: the one table to extend for another kind.
 
 import { HeadraceError } from '../../core/index.ts';
-import type { Definitions, SourceKind, SourceSpec } from '../../definitions/index.ts';
-import type { SnapshotFile } from '../../online/index.ts';
+import type { SourceKind, SourceSpec } from '../../definitions/index.ts';
+import { ALL_EVENTS, type EventRange } from './event-range.ts';
+import type { SourceFile } from './file-identity.ts';
 import { pinFiles } from './files/pin-files.ts';
+import { pinLanded } from './landed/land-query.ts';
+import { withFooters } from './parquet/with-footers.ts';
+import { keepsPath } from './path-partitions.ts';
 import { pinPath, pinPaths } from './pin-path.ts';
 import type { PinnedSnapshot } from './pinned-snapshot.ts';
+import { pinQuery } from './query/pin-query.ts';
+import { isS3Path } from './s3/s3-path.ts';
 import type { SourceDeps } from './source-deps.ts';
 
 /**
- * Fixes what a run reads of a source of one kind: throws HR_SOURCE_UNREADABLE where there is nothing to read, HR_CONFIG for
- * credentials that are missing or refused. `definitions` are those that the source is of.
+ * Fixes what a run reads of a source of one kind; the definitions in `deps` are those that the source is of. Rows outside
+ * the range may be left out, and need not be. Throws HR_SOURCE_UNREADABLE where there is nothing to read, HR_CONFIG for
+ * credentials that are missing or refused.
  */
-export type PinSource = (
-  source: SourceSpec,
-  definitions: Pick<Definitions, 'manifest' | 'directory' | 'functions'>,
-  deps: SourceDeps,
-) => Promise<PinnedSnapshot>;
+export type PinSource = (source: SourceSpec, range: EventRange, deps: SourceDeps) => Promise<PinnedSnapshot>;
 
 const READERS: Readonly<Partial<Record<SourceKind, PinSource>>> = {
-  parquet: (source, { directory }, deps) => pinPath(filesOf(source, directory, 'parquet'), deps),
-  csv: (source, { directory }, deps) => pinPath(filesOf(source, directory, 'csv'), deps),
+  parquet: async (source, range, deps) =>
+    withFooters(source, await pinOwn(source, range, 'parquet', deps), range, deps),
+  csv: (source, range, deps) => pinOwn(source, range, 'csv', deps),
+  query: (source, _range, deps) => pinQuery(source, deps, (over) => pinSource(over, ALL_EVENTS, deps)),
   // Its events are in the log alone.
   pushed: () => pinFiles([], ''),
 };
 
-export const pinSource: PinSource = async (source, definitions, deps) => {
+export const pinSource: PinSource = async (source, range, deps) => {
   const pin = READERS[source.kind];
-  if (pin !== undefined) return pin(source, definitions, deps);
+  if (pin !== undefined) return pin(source, range, deps);
   throw new HeadraceError(
     'HR_UNSUPPORTED',
     `source "${source.name}" is of kind ${source.kind}, which this build cannot read yet. ` +
@@ -38,15 +43,28 @@ export const pinSource: PinSource = async (source, definitions, deps) => {
 /** The files that a record names, for who reads the same again: whether they hold the same is the caller's to see. */
 export function pinRecorded(
   source: SourceSpec,
-  files: readonly SnapshotFile[],
+  files: readonly SourceFile[],
   deps: SourceDeps,
 ): Promise<PinnedSnapshot> {
+  const [first] = files;
+  if (first !== undefined && isLanded(first)) return pinLanded(first, `source "${source.name}"`, deps);
   const format = source.kind === 'csv' ? 'csv' : 'parquet';
   const paths = files.map(({ path }) => path);
   return pinPaths(paths, { format, owner: `source "${source.name}"` }, deps);
 }
 
-function filesOf({ name, location }: SourceSpec, directory: string, format: PinnedSnapshot['format']) {
-  // The manifest was validated: a source of files has a path.
-  return { path: location['path'] as string, directory, format, owner: `source "${name}"` };
+// Of files of this machine, all others have a hash.
+const isLanded = ({ path, sha256 }: SourceFile): boolean => sha256 === undefined && !isS3Path(path);
+
+function pinOwn(source: SourceSpec, range: EventRange, format: PinnedSnapshot['format'], deps: SourceDeps) {
+  const { name, location } = source;
+  const place = {
+    // The manifest was validated: a source of files has a path.
+    path: location['path'] as string,
+    directory: deps.definitions.directory,
+    format,
+    owner: `source "${name}"`,
+    keeps: keepsPath(source, range),
+  };
+  return pinPath(place, deps);
 }

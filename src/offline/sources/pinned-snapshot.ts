@@ -2,6 +2,7 @@
 // they did. What lies in a database or a table format was turned into such files first.
 
 import type { SnapshotFile } from '../../online/index.ts';
+import type { Footer } from './parquet/footer.ts';
 import { queryWork } from './source-errors.ts';
 
 /**
@@ -14,6 +15,10 @@ export interface PinnedSnapshot {
   readonly files: readonly SnapshotFile[];
   /** Where to read each file: a path that stays with the file, or its own. Error messages name the file itself. */
   readonly paths: readonly string[];
+  /** What each file says of itself, where that was read already. */
+  readonly footers?: readonly Footer[];
+  /** Files that were left out, as none of their rows can be needed. */
+  readonly skipped?: number;
   /** What tells that a file of another time has the same content: the hash of its bytes, or its etag. */
   readonly knownBy: 'sha256' | 'etag';
   /**
@@ -22,6 +27,17 @@ export interface PinnedSnapshot {
    */
   verify(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** The same of some of its files, by their indices in ascending order. */
+export function pickFiles(snapshot: PinnedSnapshot, indices: readonly number[]): PinnedSnapshot {
+  if (indices.length === snapshot.files.length) return snapshot;
+  return {
+    ...snapshot,
+    files: indices.map((i) => snapshot.files[i] as SnapshotFile),
+    paths: indices.map((i) => snapshot.paths[i] as string),
+    skipped: (snapshot.skipped ?? 0) + snapshot.files.length - indices.length,
+  };
 }
 
 /**

@@ -1,18 +1,15 @@
 // What sources are read with, wherever they lie: a part of OfflineDeps.
 
 import type { Clock, Logger } from '../../core/index.ts';
-import type { Definitions } from '../../definitions/index.ts';
-import type { Database, DuckDb, S3Options } from '../../storage/index.ts';
+import type { Database, S3Options } from '../../storage/index.ts';
+import type { FactsDeps } from '../facts/facts.ts';
 
-export interface SourceDeps {
-  readonly definitions: Definitions;
-  readonly duckdb: DuckDb;
+/** Copies of objects, and rows that queries gave, are kept under `dataDirectory`. */
+export interface SourceDeps extends FactsDeps {
   /** Tells which landed rows training sets were made from. */
   readonly database: Database;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Copies of objects, and rows that queries gave, are kept under it. */
-  readonly dataDirectory: string;
   /** Left out: S3 as the AWS environment has it, and no variable. */
   readonly remote?: RemoteAccess;
 }

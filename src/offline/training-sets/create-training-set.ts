@@ -8,16 +8,18 @@ import type { SourceSpec } from '../../definitions/index.ts';
 import type { Coverage } from '../../online/index.ts';
 import { quoteText } from '../../storage/index.ts';
 import { runPlan } from '../duckdb/run-plan.ts';
+import type { SourceFacts } from '../facts/current-facts.ts';
 import type { FactsLog } from '../facts/facts.ts';
 import { warnOfUnconverted } from '../facts/unconverted.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
 import { type Boundary, planTrainingSet, type TrainingSetPlan } from '../plan.ts';
+import type { EventRange } from '../sources/event-range.ts';
 import { fileHash, hashFiles, identityOf, type SourceFile } from '../sources/file-identity.ts';
 import { readPinned } from '../sources/pinned-snapshot.ts';
 import { loadSpine, type Spine, SPINE_TABLE } from './load-spine.ts';
 import { profileFeatures, profileSource } from './profile.ts';
 import type { PushedSnapshot, SourceSnapshot, TrainingSetRecord } from './record.ts';
-import { openPlanFacts, type PlanFacts, type SourceFacts } from './source-facts.ts';
+import { openPlanFacts, type PlanFacts } from './source-facts.ts';
 import { saveTrainingSet } from './training-set-store.ts';
 
 export interface TrainingSetRequest {
@@ -58,7 +60,7 @@ export async function createTrainingSet(deps: OfflineDeps, request: TrainingSetR
     deps.progress.start('read the spine');
     const spine = await loadSpine(connection, request.spine, plan, request.directory ?? process.cwd(), deps);
     deps.progress.done(`${spine.rows} rows`);
-    sources = await openPlanFacts(connection, plan, deps);
+    sources = await openPlanFacts(connection, plan, await timesOf(connection), deps);
     const { bySource, snapshots } = sources;
     const out = resolve(request.out);
     refuseInputs(out, spine, bySource);
@@ -112,11 +114,12 @@ async function describe(
 ): Promise<TrainingSetRecord> {
   const { definitions, clock } = deps;
   const snapshots: SourceSnapshot[] = [];
-  for (const [name, { facts, boundary }] of sources) {
+  for (const [name, { facts, snapshot, boundary }] of sources) {
     const reads = plan.reads.filter(({ view }) => view.source === name);
     snapshots.push({
       source: name,
       files: hashed.get(name) ?? [],
+      ...((snapshot.skipped ?? 0) > 0 && { skippedFiles: snapshot.skipped }),
       ...boundaryIn(facts.source, boundary),
       pushed: facts.log === null ? null : { ...positionsOf(facts.log), ...(await facts.log.digest()) },
       ...(await profileSource(connection, facts, reads)),
@@ -124,10 +127,7 @@ async function describe(
     });
   }
   const spineHash = spine.files.length === 0 ? sha256Hex(request.spine) : contentHash(spine.files.map(identityOf));
-  const range = await connection.runAndReadAll(
-    `SELECT CAST(min(__hr_at) AS DOUBLE), CAST(max(__hr_at) AS DOUBLE) FROM ${SPINE_TABLE}`,
-  );
-  const [first, last] = range.getRows()[0] as [number | null, number | null];
+  const { from: first, to: last } = await timesOf(connection);
   const made = {
     project: definitions.manifest.project,
     manifestHash: definitions.hash,
@@ -148,11 +148,20 @@ async function describe(
     contentHash: fileSha256,
     sizeBytes: (await stat(written)).size,
     rows: spine.rows,
-    firstMicros: first,
-    lastMicros: last,
+    firstMicros: Number.isFinite(first) ? first : null,
+    lastMicros: Number.isFinite(last) ? last : null,
     features: await profileFeatures(connection, plan, written, spine.rows),
     createdAtMicros: clock.nowMicros(),
   };
+}
+
+/** From the spine's first to its last time; without any, from Infinity to −Infinity. */
+async function timesOf(connection: DuckDBConnection): Promise<EventRange> {
+  const range = await connection.runAndReadAll(
+    `SELECT CAST(min(__hr_at) AS DOUBLE), CAST(max(__hr_at) AS DOUBLE) FROM ${SPINE_TABLE}`,
+  );
+  const [first, last] = range.getRows()[0] as [number | null, number | null];
+  return { from: first ?? Infinity, to: last ?? -Infinity };
 }
 
 function boundaryIn({ pushes }: SourceSpec, boundary: Micros): Pick<SourceSnapshot, 'boundaryMicros' | 'isLogAlone'> {

@@ -32,7 +32,10 @@ export interface TrainingSetRecord {
 
 export interface SourceSnapshot {
   readonly source: string;
+  /** Those that can have a part in the set. */
   readonly files: readonly SourceFile[];
+  /** Files that lay there, too, and that nothing in the set can be made of; left out for none. */
+  readonly skippedFiles?: number;
   /** Up to it in event time the files' rows count, past it pushed events; null where there is none. */
   readonly boundaryMicros: Micros | null;
   /**

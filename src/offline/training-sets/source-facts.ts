@@ -2,26 +2,18 @@
 // log; or, for an audit, what a record says was taken.
 
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { HeadraceError, type Micros } from '../../core/index.ts';
+import { HeadraceError } from '../../core/index.ts';
 import type { SourceSpec } from '../../definitions/index.ts';
-import { type Coverage, NOTHING_COVERED } from '../../online/index.ts';
-import type { Facts } from '../facts/facts.ts';
+import { openCurrentFacts, type SourceFacts } from '../facts/current-facts.ts';
 import { readableCoverage } from '../facts/log-rows.ts';
-import { openFacts, openLogRows } from '../facts/open-facts.ts';
-import { proposeBoundary } from '../facts/propose-boundary.ts';
+import { openFacts } from '../facts/open-facts.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
+import { eventRange } from '../event-range-of-plan.ts';
 import type { TrainingSetPlan } from '../plan.ts';
-import { hasRemovedEvents } from '../retention/retention-table.ts';
+import { ALL_EVENTS, type EventRange } from '../sources/event-range.ts';
 import { pinRecorded, pinSource } from '../sources/pin-source.ts';
-import { type PinnedSnapshot, readPinned } from '../sources/pinned-snapshot.ts';
+import type { PinnedSnapshot } from '../sources/pinned-snapshot.ts';
 import type { SourceSnapshot } from './record.ts';
-
-export interface SourceFacts {
-  readonly facts: Facts;
-  readonly snapshot: PinnedSnapshot;
-  /** As in FactsRequest. */
-  readonly boundary: Micros;
-}
 
 /** By the source's name, in the plan's order. */
 export interface PlanFacts {
@@ -30,12 +22,14 @@ export interface PlanFacts {
   close(): Promise<void>;
 }
 
+/** `times`: from the first to the last row's of the spine. Of the sources' files those are read that can have a part in it. */
 export function openPlanFacts(
   connection: DuckDBConnection,
   plan: TrainingSetPlan,
+  times: EventRange,
   deps: OfflineDeps,
 ): Promise<PlanFacts> {
-  return openSourcesFacts(connection, sourcesOf(plan), deps);
+  return openSourcesFacts(connection, sourcesOf(plan), deps, (source) => eventRange(plan, source, times));
 }
 
 /** The same of sources by their names. */
@@ -43,17 +37,16 @@ export function openSourcesFacts(
   connection: DuckDBConnection,
   names: readonly string[],
   deps: OfflineDeps,
+  rangeOf: (source: string) => EventRange = () => ALL_EVENTS,
 ): Promise<PlanFacts> {
   const coverage = readableCoverage(deps.log);
   // Met where it is awaited; a plan may have no source at all.
   coverage.catch(() => undefined);
-  return openEach(names, deps, async (source, pinned) => {
-    const snapshot = await pinned(pinSource(source, deps.definitions, deps));
-    const readable = await coverage;
-    const boundary = await boundaryNow(connection, source, deps, snapshot, readable);
-    const facts = await openFacts(connection, source, deps, { snapshot, boundary, coverage: readable });
-    return { facts, snapshot, boundary };
-  });
+  return openEach(names, deps, async (source, pinned) =>
+    openCurrentFacts(connection, source, deps, await coverage, rangeOf(source.name), (range) =>
+      pinned(pinSource(source, range, deps)),
+    ),
+  );
 }
 
 /** The same files, boundary and positions as when the set was made; whether the files changed is the caller's to see. */
@@ -73,23 +66,6 @@ export function openRecordedFacts(
     const coverage = { floor: pushed?.floor ?? 0, cuts };
     return { facts: await openFacts(connection, source, deps, { snapshot, boundary, coverage }), snapshot, boundary };
   });
-}
-
-// Where nothing was ever pushed, the files count whole: there is nothing that could make up for their newest rows. With
-// `completeAfter` they don't online either.
-async function boundaryNow(
-  connection: DuckDBConnection,
-  source: SourceSpec,
-  deps: OfflineDeps,
-  snapshot: PinnedSnapshot,
-  readable: Coverage,
-): Promise<Micros> {
-  const { rows } = await openLogRows(connection, source, deps, NOTHING_COVERED, readable);
-  const isWhole = rows === 0 && source.completeAfterMicros === undefined;
-  if (isWhole && !(await hasRemovedEvents(deps.database, source.name))) return Infinity;
-  return readPinned([snapshot], `source "${source.name}" cannot be read`, () =>
-    proposeBoundary(connection, source, deps, snapshot, deps.clock.nowMicros()),
-  );
 }
 
 const sourcesOf = ({ reads }: TrainingSetPlan): string[] => [...new Set(reads.map(({ view }) => view.source))];

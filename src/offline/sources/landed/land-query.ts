@@ -9,6 +9,7 @@ import { sha256Hex } from '../../../core/index.ts';
 import type { SourceSpec } from '../../../definitions/index.ts';
 import { quoteText } from '../../../storage/index.ts';
 import { pinFiles } from '../files/pin-files.ts';
+import type { SnapshotFile } from '../../../online/index.ts';
 import type { PinnedSnapshot } from '../pinned-snapshot.ts';
 import type { SourceDeps } from '../source-deps.ts';
 import { queryWork } from '../source-errors.ts';
@@ -16,13 +17,14 @@ import { tidyLanded } from './tidy-landed.ts';
 
 /**
  * `sql` gives the source's declared columns, each in its declared type and by its name, on `connection`. Whole or not at
- * all. Errors: HR_SOURCE_UNREADABLE, HR_STORAGE_FULL, and what a catalogue's error in the query says.
+ * all: `check` gets new rows before anyone else, and what it throws leaves none. Errors: HR_SOURCE_UNREADABLE, HR_STORAGE_FULL, and what a catalogue's error in the query says.
  */
 export async function landQuery(
   connection: DuckDBConnection,
   source: SourceSpec,
   sql: string,
   deps: SourceDeps,
+  check: (path: string) => Promise<void> = async () => {},
 ): Promise<PinnedSnapshot> {
   const owner = `source "${source.name}"`;
   const folder = join(deps.dataDirectory, 'landed', source.name);
@@ -39,13 +41,38 @@ export async function landQuery(
       () => true,
       () => false,
     );
-    if (!isThere) await rename(unfinished, path);
+    if (!isThere) {
+      await check(unfinished);
+      await rename(unfinished, path);
+    }
     const { size } = await stat(path);
     const pinned = await pinFiles([path], owner);
     await tidyLanded(folder, deps);
     return { ...pinned, files: [{ path, size, etag }], knownBy: 'etag' };
   } finally {
     await rm(unfinished, { force: true });
+  }
+}
+
+/** Landed rows that a record names, with the etag that they have. Throws HR_SOURCE_UNREADABLE where they are gone. */
+export async function pinLanded(
+  file: SnapshotFile,
+  owner: string,
+  { duckdb }: Pick<SourceDeps, 'duckdb'>,
+): Promise<PinnedSnapshot> {
+  const pinned = await pinFiles([file.path], owner);
+  const connection = await duckdb.connect();
+  try {
+    const path = pinned.paths[0] as string;
+    const etag = await queryWork(`${owner}: ${file.path} cannot be read`, 'HR_SOURCE_UNREADABLE', () =>
+      rowsHash(connection, path),
+    );
+    return { ...pinned, files: [{ ...file, etag }], knownBy: 'etag' };
+  } catch (error) {
+    await pinned.close();
+    throw error;
+  } finally {
+    connection.closeSync();
   }
 }
 

@@ -10,14 +10,14 @@ import { type FoundObject, told } from './find-objects.ts';
 import { grantAccess } from './grant-access.ts';
 import { fetchObjects } from './object-cache.ts';
 
-/** `find` gives them as they are now, and is asked again after each pass. */
+/** `find` gives them as they are by then: it is asked after each pass. */
 export async function pinObjects(
   place: Omit<FilesPlace, 'path' | 'directory'>,
+  objects: readonly FoundObject[],
   find: () => Promise<readonly FoundObject[]>,
   deps: SourceDeps,
 ): Promise<PinnedSnapshot> {
   const { owner, format } = place;
-  const objects = await find();
   const files = objects.map((object) => ({ path: addressOf(object), size: object.size, etag: object.etag }));
   if (objects.every(({ key }) => isPlain(key)) && (await grantAccess(objects, owner, deps))) {
     return {
@@ -40,9 +40,9 @@ export async function pinObjects(
 /** Whether DuckDB takes it for a name, and for nothing but a name. */
 const isPlain = (key: string): boolean => !/[*?[\]{}%#+&=\s]/.test(key.replaceAll(/(?<=\/|^)\w+=/g, ''));
 
-const addressOf = ({ bucket, key }: FoundObject): string => `s3://${bucket}/${key}`;
+export const addressOf = ({ bucket, key }: FoundObject): string => `s3://${bucket}/${key}`;
 
-export function changed(owner: string, path: string, isGone: boolean): HeadraceError {
+function changed(owner: string, path: string, isGone: boolean): HeadraceError {
   return new HeadraceError(
     'HR_SOURCE_CHANGED',
     `${owner}: ${path} ${isGone ? 'was removed' : 'was changed'} while it was read. Nothing of this run is kept; run it again.`,

@@ -19,6 +19,8 @@ const TOLD = [
   'tombstone',
   'pushes',
   'completeAfterMicros',
+  'partitions',
+  'over',
 ] as const satisfies readonly (keyof SourceSpec)[];
 
 export function sourceLines(was: SourceSpec, is: SourceSpec, before: Manifest, after: Manifest): ChangeLine[] {
@@ -49,10 +51,14 @@ export function sourceLines(was: SourceSpec, is: SourceSpec, before: Manifest, a
     ...becomes('meaning', 'complete after', showAfter(was), showAfter(is)),
     ...becomes(was.kind === 'pushed' || is.kind === 'pushed' ? 'meaning' : 'place', 'kind', was.kind, is.kind),
     ...becomes('meaning', 'query', optional(was.location['query']), optional(is.location['query'])),
+    ...describeDifference({ over: was.over ?? [] }, { over: is.over ?? [] }).map((text) => line('meaning', text)),
+    ...describeDifference(partitionsOf(was), partitionsOf(is)).map((text) => line('place', text)),
     ...describeDifference({ location: placeOf(was) }, { location: placeOf(is) }).map((text) => line('place', text)),
     ...restLines(was, is, TOLD),
   ];
 }
+
+const partitionsOf = ({ partitions }: SourceSpec): object => (partitions === undefined ? {} : { partitions });
 
 /** A query says which rows there are, not where they lie. */
 function placeOf({ location }: SourceSpec): SourceSpec['location'] {

@@ -1,0 +1,67 @@
+// Of pinned Parquet files those that can hold rows of the range, with what their footers say.
+
+import { formatTimestamp, HeadraceError } from '../../../core/index.ts';
+import type { SourceSpec } from '../../../definitions/index.ts';
+import type { SnapshotFile } from '../../../online/index.ts';
+import { type EventRange, overlaps } from '../event-range.ts';
+import { partitionRange } from '../path-partitions.ts';
+import { type PinnedSnapshot, pickFiles } from '../pinned-snapshot.ts';
+import type { SourceDeps } from '../source-deps.ts';
+import type { Footer } from './footer.ts';
+import { openFooterCache } from './footer-cache.ts';
+import { readFooters, SLACK_MICROS } from './read-footers.ts';
+
+/** Takes over the snapshot: it is closed where this throws. */
+export async function withFooters(
+  source: SourceSpec,
+  snapshot: PinnedSnapshot,
+  range: EventRange,
+  deps: SourceDeps,
+): Promise<PinnedSnapshot> {
+  try {
+    const footers = await footersOf(source, snapshot, deps);
+    // A derived time is no column of the file's.
+    const isDeclared = source.columns.some(({ name }) => name === source.eventTime);
+    footers.forEach((footer, i) => checkPartition(source, (snapshot.files[i] as SnapshotFile).path, footer));
+    const kept = footers.flatMap(({ ranges }, i) => {
+      const rows = isDeclared ? ranges.get(source.eventTime.toLowerCase()) : undefined;
+      return rows === undefined || overlaps(rows, range) ? [i] : [];
+    });
+    return { ...pickFiles(snapshot, kept), footers: kept.map((i) => footers[i] as Footer) };
+  } catch (error) {
+    await snapshot.close();
+    throw error;
+  }
+}
+
+// A row that its folder says nothing of would be lost in silence whenever the folder isn't opened.
+function checkPartition(source: SourceSpec, path: string, { ranges }: Footer): void {
+  const [promised, rows] = [partitionRange(source, path), ranges.get(source.eventTime.toLowerCase())];
+  if (rows === undefined || (rows.from + SLACK_MICROS >= promised.from && rows.to - SLACK_MICROS <= promised.to))
+    return;
+  const time = formatTimestamp(
+    rows.from + SLACK_MICROS < promised.from ? rows.from + SLACK_MICROS : rows.to - SLACK_MICROS,
+  );
+  throw new HeadraceError(
+    'HR_SOURCE_UNREADABLE',
+    `source "${source.name}": ${path} holds a row of ${time}, which its folder's date denies. \`partitions\` must say the event time "${source.eventTime}" in UTC; leave it out where folders say something else.`,
+  );
+}
+
+async function footersOf(
+  source: SourceSpec,
+  { files, paths }: PinnedSnapshot,
+  { duckdb, dataDirectory }: SourceDeps,
+): Promise<readonly Footer[]> {
+  const cache = await openFooterCache(dataDirectory, source.name);
+  const known = files.map((file) => cache.get(file));
+  const unknown = files.flatMap((file, i) => (known[i] === undefined ? [{ file, path: paths[i] as string }] : []));
+  const read = await readFooters(
+    duckdb,
+    `source "${source.name}"`,
+    unknown.map(({ file, path }) => ({ name: file.path, path })),
+  );
+  const found = new Map<SnapshotFile, Footer>(unknown.map(({ file }, i) => [file, read[i] as Footer]));
+  await cache.add(found);
+  return files.map((file, i) => (known[i] ?? found.get(file)) as Footer);
+}

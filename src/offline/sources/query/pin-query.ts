@@ -1,0 +1,78 @@
+// Pins a query over other sources: runs it over their facts of now, lands its rows, and checks that none tells of a time
+// what was known only later.
+
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { HeadraceError } from '../../../core/index.ts';
+import type { SourceSpec } from '../../../definitions/index.ts';
+import { castColumn, columnsOf } from '../../facts/raw-rows.ts';
+import { openCurrentFacts } from '../../facts/current-facts.ts';
+import { readableCoverage } from '../../facts/log-rows.ts';
+import { ALL_EVENTS } from '../event-range.ts';
+import { landQuery } from '../landed/land-query.ts';
+import type { PinnedSnapshot } from '../pinned-snapshot.ts';
+import type { SourceDeps } from '../source-deps.ts';
+import { checkLeaks } from './check-leaks.ts';
+import { checkQuery } from './check-query.ts';
+import { type OverSource, showSources } from './over-sources.ts';
+
+/**
+ * `pin` pins the files of a source that it reads. Errors: HR_QUERY, HR_QUERY_LEAKS, HR_SOURCE_UNREADABLE, HR_SOURCE_CHANGED
+ * and what else reading the sources gives.
+ */
+export async function pinQuery(
+  source: SourceSpec,
+  deps: SourceDeps,
+  pin: (over: SourceSpec) => Promise<PinnedSnapshot>,
+): Promise<PinnedSnapshot> {
+  const sql = source.location['query'] as string;
+  const connection = await deps.duckdb.connect();
+  const pinned: PinnedSnapshot[] = [];
+  try {
+    const over = await openOver(connection, source, deps, async (one) => {
+      const snapshot = await pin(one);
+      pinned.push(snapshot);
+      return snapshot;
+    });
+    await checkQuery(connection, source, sql);
+    await showSources(connection, over);
+    const declared = await declaredRows(connection, source, sql);
+    return await landQuery(connection, source, declared, deps, async (path) => {
+      await checkLeaks(connection, source, deps.definitions, { sql: declared, path, over });
+      for (const snapshot of pinned) await snapshot.verify();
+    });
+  } finally {
+    for (const snapshot of pinned) await snapshot.close();
+    connection.closeSync();
+  }
+}
+
+async function openOver(
+  connection: DuckDBConnection,
+  { over = [] }: SourceSpec,
+  deps: SourceDeps,
+  pin: (over: SourceSpec) => Promise<PinnedSnapshot>,
+): Promise<OverSource[]> {
+  const { sources } = deps.definitions.manifest;
+  const readable = await readableCoverage(deps.log);
+  const opened: OverSource[] = [];
+  for (const { source: name, isStatic } of over) {
+    // The manifest was validated: what it names is in it.
+    const one = sources[name] as SourceSpec;
+    const { facts } = await openCurrentFacts(connection, one, deps, readable, ALL_EVENTS, () => pin(one));
+    opened.push({ facts, isStatic });
+  }
+  return opened;
+}
+
+/** The query's rows by the declared columns, in the declared types. */
+async function declaredRows(connection: DuckDBConnection, source: SourceSpec, sql: string): Promise<string> {
+  const from = `(${sql}\n)`;
+  const types = await columnsOf(connection, source, from, 'its query').catch((error: unknown) => {
+    if (!(error instanceof HeadraceError) || error.code !== 'HR_SOURCE_UNREADABLE') throw error;
+    throw new HeadraceError('HR_QUERY', error.message, { cause: error });
+  });
+  const columns = source.columns.map((column) =>
+    castColumn(source, column, types.get(column.name.toLowerCase()) ?? ''),
+  );
+  return `SELECT ${columns.join(', ')} FROM ${from}`;
+}

@@ -1,0 +1,273 @@
+// S3 that refuses, is slow, changes or stops half-way: a clear error and nothing kept, or the whole after a few tries; and
+// of a year's days, a week's training set reads a week's.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DeleteObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { formatTimestamp, MICROS_PER_DAY, MICROS_PER_HOUR, type Row } from '../../src/core/index.ts';
+import type { SourceSpec } from '../../src/definitions/index.ts';
+import { createTrainingSet, listTrainingSets, type OfflineDeps } from '../../src/offline/index.ts';
+import { findExtensions } from '../support/duckdb-extensions.ts';
+import { type FaultyProxy, startFaultyProxy } from '../support/faulty-proxy.ts';
+import {
+  definitionsOf,
+  fields,
+  manifestOf,
+  openOfflineWorld,
+  type OfflineWorld,
+  readParquet,
+  sourceOf,
+  TYPES,
+  viewOf,
+  writeParquet,
+} from '../support/offline-world.ts';
+import { findS3Server, type S3Server, startS3Server } from '../support/s3-server.ts';
+
+const COLUMNS = fields({ k: TYPES.string, at: TYPES.timestamp, n: TYPES.int64, dt: TYPES.string });
+const SPINE = fields({ k: TYPES.string, when: TYPES.timestamp });
+/** A midnight. */
+const BASE = 1_699_920_000_000_000;
+
+const program = findS3Server('faults of S3');
+const httpfs = program === undefined ? undefined : findExtensions(['httpfs'], 'faults of S3 by httpfs');
+const ways = [
+  { how: 'copies', extensions: undefined },
+  ...(httpfs === undefined ? [] : [{ how: 'httpfs', extensions: httpfs }]),
+];
+
+describe.skipIf(program === undefined).each(ways)('a source on S3, by $how', ({ how, extensions }) => {
+  let world: OfflineWorld;
+  let server: S3Server;
+  let proxy: FaultyProxy;
+  let client: S3Client;
+  let bucket: string;
+  beforeAll(async () => {
+    server = await startS3Server(program as NonNullable<typeof program>);
+    proxy = await startFaultyProxy(server.endpoint);
+    const { endpoint, accessKeyId, secretAccessKey } = server;
+    client = new S3Client({
+      endpoint,
+      region: 'us-east-1',
+      forcePathStyle: true,
+      credentials: { accessKeyId, secretAccessKey },
+    });
+  }, 120_000);
+  afterAll(async () => {
+    client?.destroy();
+    await proxy?.stop();
+    await server?.stop();
+  });
+  beforeEach(async () => {
+    world = await openOfflineWorld([], extensions === undefined ? {} : { extensions });
+    proxy.fault = () => undefined;
+    bucket = await server.newBucket();
+    return () => world.close();
+  });
+
+  let uploads = 0;
+  const put = async (key: string, rows: readonly Row[]) => {
+    const local = join(world.directory, `upload-${++uploads}.parquet`);
+    await writeParquet(world.connection, local, COLUMNS.slice(0, 3), rows);
+    await client.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: readFileSync(local) }));
+  };
+  const row = (n: number, at: number): Row => ({ k: `k${n % 5}`, at, n: BigInt(n) });
+
+  const make = async (
+    path: string,
+    more: Partial<SourceSpec> = {},
+    how_: Partial<OfflineDeps> = {},
+    at = BASE + MICROS_PER_DAY,
+  ) => {
+    const manifest = manifestOf({
+      entities: { e: { name: 'e', keys: fields({ k: TYPES.string }) } },
+      sources: { events: sourceOf('events', path, COLUMNS.slice(0, 3), more) },
+      views: {
+        v: viewOf(
+          'v',
+          'e',
+          'events',
+          ['k'],
+          [
+            {
+              name: 'n_7d',
+              type: TYPES.int64,
+              aggregation: { op: 'sum', column: 'n', windowMicros: 7 * MICROS_PER_DAY, hopMicros: MICROS_PER_HOUR },
+            },
+          ],
+        ),
+      },
+      services: {
+        s: { name: 's', members: [{ kind: 'view', role: 'v', view: 'v', keyColumns: ['k'], features: ['n_7d'] }] },
+      },
+    });
+    const spine = join(world.directory, 'spine.parquet');
+    await writeParquet(world.connection, spine, SPINE, [{ k: 'k1', when: at }]);
+    const { accessKeyId, secretAccessKey } = server;
+    const deps: OfflineDeps = {
+      ...world.deps,
+      definitions: definitionsOf(manifest, world.directory),
+      remote: { s3: { endpoint: proxy.endpoint, accessKeyId, secretAccessKey } },
+      ...how_,
+    };
+    const out = join(world.directory, 'out.parquet');
+    const set = await createTrainingSet(deps, {
+      service: 's',
+      spine,
+      timestamp: 'when',
+      labels: [],
+      boundary: 'at',
+      out,
+    });
+    const [read] = await readParquet(world.connection, out, fields({ v__n_7d: TYPES.int64 }));
+    return { set, value: read?.['v__n_7d'] };
+  };
+  const expectNothing = async () => {
+    expect(await listTrainingSets(world.deps)).toEqual([]);
+    expect(readdirSync(world.directory).filter((name) => name.startsWith('out'))).toEqual([]);
+  };
+
+  it('is read whole after a few answers of 503', async () => {
+    await put('e/a.parquet', [row(1, BASE), row(6, BASE + 1)]);
+    let left = 2;
+    proxy.fault = (method) => (method !== 'HEAD' && left-- > 0 ? { kind: 'status', status: 503 } : undefined);
+    expect((await make(`s3://${bucket}/e/*.parquet`)).value).toBe(7n);
+    expect(left).toBeLessThan(0);
+  });
+
+  it('says so where S3 answers nothing but 503', { timeout: 60_000 }, async () => {
+    await put('e/a.parquet', [row(1, BASE)]);
+    proxy.fault = () => ({ kind: 'status', status: 503 });
+    proxy.requests = 0;
+    await expect(make(`s3://${bucket}/e/*.parquet`)).rejects.toMatchObject({
+      code: 'HR_STORAGE_UNAVAILABLE',
+      message: expect.stringMatching(/source "events".*does not answer/s),
+    });
+    expect(proxy.requests).toBeLessThan(20);
+    await expectNothing();
+  });
+
+  it('is read whole where an answer ends half-way, and not at all where each does', { timeout: 60_000 }, async () => {
+    const rows = Array.from({ length: 20_000 }, (_, n) => row(n, BASE + n));
+    await put('e/a.parquet', rows);
+    const wanted = rows.filter(({ k }) => k === 'k1').reduce((sum, { n }) => sum + (n as bigint), 0n);
+    let left = 2;
+    const isBody = (method: string, path: string) => method === 'GET' && path.includes('a.parquet');
+    proxy.fault = (method, path) =>
+      isBody(method, path) && left-- > 0 ? { kind: 'cut', afterBytes: 4000 } : undefined;
+    expect((await make(`s3://${bucket}/e/*.parquet`)).value).toBe(wanted);
+    await put('e/a.parquet', rows.slice(1));
+    proxy.fault = (method, path) => (isBody(method, path) ? { kind: 'cut', afterBytes: 100 } : undefined);
+    const before = await listTrainingSets(world.deps);
+    await expect(make(`s3://${bucket}/e/*.parquet`)).rejects.toMatchObject({
+      code: expect.stringMatching(/HR_STORAGE_UNAVAILABLE|HR_SOURCE_UNREADABLE/),
+      message: expect.stringContaining('source "events"'),
+    });
+    expect(await listTrainingSets(world.deps)).toEqual(before);
+    const folder = join(world.directory, 'objects');
+    if (how === 'copies') expect(readdirSync(folder).filter((name) => name.includes('unfinished'))).toEqual([]);
+  });
+
+  it('tells that an object changed, or went, while it was read', async () => {
+    for (const change of ['changed', 'removed'] as const) {
+      await put('e/a.parquet', [row(1, BASE)]);
+      let isDone = false;
+      proxy.fault = (method, path) => {
+        // Once its bytes are asked for, another lies there.
+        if (!isDone && method === 'GET' && path.includes('a.parquet')) {
+          isDone = true;
+          void (change === 'changed'
+            ? put('e/a.parquet', [row(6, BASE), row(11, BASE)])
+            : client.send(new DeleteObjectCommand({ Bucket: bucket, Key: 'e/a.parquet' })));
+        }
+        return undefined;
+      };
+      const made = await make(`s3://${bucket}/e/a.parquet`).then(
+        ({ value }) => value,
+        (error: { code: string; message: string }) => error,
+      );
+      // What was read before the change is whole, too.
+      if (typeof made === 'bigint') expect(made).toBe(1n);
+      else expect(made).toMatchObject({ code: expect.stringMatching(/HR_SOURCE_CHANGED|HR_SOURCE_UNREADABLE/) });
+      proxy.fault = () => undefined;
+    }
+  });
+
+  it('names what is wrong with the address or the credentials, and tells no secret', async () => {
+    await put('e/a.parquet', [row(1, BASE)]);
+    await expect(make(`s3://${bucket}/f/*.parquet`)).rejects.toMatchObject({
+      code: 'HR_SOURCE_UNREADABLE',
+      message: expect.stringMatching(/no object matches s3:\/\/.*\/f\/\*\.parquet/),
+    });
+    await expect(make('s3://no-such-bucket-here/e/*.parquet')).rejects.toMatchObject({
+      code: 'HR_CONFIG',
+      message: expect.stringMatching(/source "events".*no bucket "no-such-bucket-here"/s),
+    });
+    for (const path of ['s3://', `s3://${bucket}`, 's3://key:secret@bucket/x'])
+      await expect(make(path)).rejects.toMatchObject({
+        code: 'HR_SOURCE_UNREADABLE',
+        message: expect.not.stringContaining('secret@'),
+      });
+    if (server.name === 'moto') return;
+    const secretAccessKey = 'a-wrong-secret-that-nobody-shall-see';
+    const wrong = { endpoint: server.endpoint, accessKeyId: server.accessKeyId, secretAccessKey };
+    await expect(make(`s3://${bucket}/e/*.parquet`, {}, { remote: { s3: wrong } })).rejects.toMatchObject({
+      code: 'HR_CONFIG',
+      message: expect.not.stringContaining(secretAccessKey),
+    });
+  });
+
+  it('says which object is truncated, and which has a column of another type', async () => {
+    await put('e/a.parquet', [row(1, BASE)]);
+    await client.send(new PutObjectCommand({ Bucket: bucket, Key: 'e/b.parquet', Body: 'PAR1 cut' }));
+    await expect(make(`s3://${bucket}/e/*.parquet`)).rejects.toMatchObject({
+      code: 'HR_SOURCE_UNREADABLE',
+      message: expect.stringContaining('e/b.parquet'),
+    });
+    const local = join(world.directory, 'other.parquet');
+    await writeParquet(world.connection, local, fields({ k: TYPES.string, at: TYPES.string, n: TYPES.bool }), [
+      { k: 'k1', at: '2020-01-01', n: true },
+    ]);
+    await client.send(new PutObjectCommand({ Bucket: bucket, Key: 'e/b.parquet', Body: readFileSync(local) }));
+    await expect(make(`s3://${bucket}/e/*.parquet`)).rejects.toMatchObject({
+      code: 'HR_SOURCE_UNREADABLE',
+      message: expect.stringMatching(/"n" is BOOLEAN/),
+    });
+  });
+
+  it.each([
+    ['by their folders', { partitions: { dt: 'date' } } as const],
+    ['by their footers', {}],
+  ])('reads, of a year’s days, those that a week’s training set needs: %s', { timeout: 120_000 }, async (by, more) => {
+    const days = 60;
+    const rowsOf = (day: number) =>
+      Array.from({ length: 3000 }, (_, n) => row(n * 7919 + day, BASE + day * MICROS_PER_DAY + n * 20_000_000));
+    let size = 0;
+    for (let day = 0; day < days; day++) {
+      const local = join(world.directory, 'day.parquet');
+      await writeParquet(world.connection, local, COLUMNS.slice(0, 3), rowsOf(day));
+      const body = readFileSync(local);
+      size = body.length;
+      const Key = `e/dt=${formatTimestamp(BASE + day * MICROS_PER_DAY).slice(0, 10)}/rows.parquet`;
+      await client.send(new PutObjectCommand({ Bucket: bucket, Key, Body: body }));
+    }
+    const path = `s3://${bucket}/e/dt=*/*.parquet`;
+    const at = BASE + 40 * MICROS_PER_DAY;
+    // What is known of the files is kept.
+    if (by === 'by their footers' && how === 'httpfs') await make(path, more, {}, at);
+    proxy.bytes = 0;
+    const { set, value } = await make(path, more, {}, at);
+    expect(set.sources[0]?.files.length).toBeLessThanOrEqual(9);
+    expect(set.sources[0]?.skippedFiles).toBeGreaterThanOrEqual(days - 9);
+    const wanted = Array.from({ length: days }, (_, day) => rowsOf(day))
+      .flat()
+      .filter(
+        ({ k, at: happened }) =>
+          k === 'k1' && (happened as number) <= at && (happened as number) >= at - 7 * MICROS_PER_DAY,
+      )
+      .reduce((sum, { n }) => sum + (n as bigint), 0n);
+    expect(value).toBe(wanted);
+    // Without httpfs an object is fetched before its footer is seen.
+    if (by === 'by their folders' || how === 'httpfs') expect(proxy.bytes).toBeLessThan(12 * size);
+  });
+});

@@ -1,0 +1,72 @@
+// Stands between a client and a real HTTP server, and does to answers what networks do: a status of its own, an end in the
+// middle. Counts the bytes of bodies that pass.
+
+import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
+import { freePort } from './free-port.ts';
+
+export type Fault =
+  | { readonly kind: 'status'; readonly status: number }
+  /** Ends the connection after so many bytes of the body. */
+  | { readonly kind: 'cut'; readonly afterBytes: number };
+
+export interface FaultyProxy {
+  readonly endpoint: string;
+  /** Asked for each request; undefined lets it pass. */
+  fault: (method: string, path: string) => Fault | undefined;
+  /** Of answers' bodies, since it was last set. */
+  bytes: number;
+  requests: number;
+  stop(): Promise<void>;
+}
+
+export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
+  const { hostname, port: targetPort } = new URL(target);
+  const proxy: { -readonly [K in keyof FaultyProxy]: FaultyProxy[K] } = {
+    endpoint: '',
+    fault: () => undefined,
+    bytes: 0,
+    requests: 0,
+    stop: async () => {},
+  };
+  const pass = (incoming: IncomingMessage, outgoing: ServerResponse, fault: Fault | undefined): void => {
+    const { method, url, headers } = incoming;
+    const onward = request({ hostname, port: targetPort, method, path: url, headers }, (answer) => {
+      outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
+      let passed = 0;
+      answer.on('data', (piece: Buffer) => {
+        passed += piece.length;
+        if (method !== 'HEAD') proxy.bytes += piece.length;
+        if (fault?.kind === 'cut' && passed > fault.afterBytes) {
+          const rest = piece.length - (passed - fault.afterBytes);
+          outgoing.write(piece.subarray(0, Math.max(0, rest)), () => outgoing.destroy());
+          answer.destroy();
+          return;
+        }
+        outgoing.write(piece);
+      });
+      answer.on('end', () => outgoing.end());
+      answer.on('error', () => outgoing.destroy());
+    });
+    onward.on('error', () => outgoing.destroy());
+    incoming.pipe(onward);
+  };
+  const server = createServer((incoming, outgoing) => {
+    proxy.requests++;
+    const fault = proxy.fault(incoming.method ?? '', incoming.url ?? '');
+    if (fault?.kind === 'status') {
+      incoming.resume();
+      outgoing.writeHead(fault.status, { 'content-type': 'application/xml' });
+      outgoing.end('<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>');
+      return;
+    }
+    pass(incoming, outgoing, fault);
+  });
+  const port = await freePort();
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  proxy.endpoint = `http://127.0.0.1:${port}`;
+  proxy.stop = async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  };
+  return proxy;
+}
