@@ -149,8 +149,9 @@ function present(record: CreatedTrainingSet): object {
   return {
     ...others,
     features: features.map(({ name }) => name),
-    sources: sources.map(({ boundaryMicros, isLogAlone, pushed, unconverted = null, ...source }) => ({
+    sources: sources.map(({ boundaryMicros, isLogAlone, pushed, skippedFiles = 0, unconverted = null, ...source }) => ({
       ...source,
+      skipped_files: skippedFiles,
       unconverted,
       files_up_to: boundaryMicros === null ? null : formatTimestamp(boundaryMicros),
       log_alone: isLogAlone ?? null,
@@ -201,6 +202,7 @@ function describeRecord(record: TrainingSetRecord): string {
 function describeSource({
   source,
   files,
+  skippedFiles = 0,
   rows,
   boundaryMicros,
   isLogAlone,
@@ -210,7 +212,8 @@ function describeSource({
   const none = isLogAlone === true ? ' of which no row counts yet' : '';
   const upTo = boundaryMicros === null ? none : ` up to ${formatTimestamp(boundaryMicros)}`;
   const fromLog = pushed === null ? '' : `, ${pushed.rows} of them pushed (log read: ${describePositions(pushed)})`;
-  return `source ${source}: ${files.length} file(s)${upTo}, ${rows} rows${fromLog}${describeUnconverted(source, unconverted)}`;
+  const leftOut = skippedFiles === 0 ? '' : ` (${skippedFiles} that no row can need left out)`;
+  return `source ${source}: ${files.length} file(s)${leftOut}${upTo}, ${rows} rows${fromLog}${describeUnconverted(source, unconverted)}`;
 }
 
 function describePositions({ removed, ...read }: PushedSnapshot): string {

@@ -2,7 +2,7 @@
 // named by its rows, whatever their order, so that the same rows are the same file, and one that is there is never changed.
 
 import { randomUUID } from 'node:crypto';
-import { mkdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { sha256Hex } from '../../../core/index.ts';
@@ -10,6 +10,7 @@ import type { SourceSpec } from '../../../definitions/index.ts';
 import { quoteText } from '../../../storage/index.ts';
 import { pinFiles } from '../files/pin-files.ts';
 import type { SnapshotFile } from '../../../online/index.ts';
+import { markUsed, startUse } from '../last-use.ts';
 import type { PinnedSnapshot } from '../pinned-snapshot.ts';
 import type { SourceDeps } from '../source-deps.ts';
 import { queryWork } from '../source-errors.ts';
@@ -36,13 +37,9 @@ export async function landQuery(
       return rowsHash(connection, unfinished);
     });
     const path = join(folder, `${etag}.parquet`);
-    const now = new Date();
-    const isThere = await utimes(path, now, now).then(
-      () => true,
-      () => false,
-    );
-    if (!isThere) {
+    if (!(await markUsed(path))) {
       await check(unfinished);
+      await startUse(unfinished);
       await rename(unfinished, path);
     }
     const { size } = await stat(path);

@@ -13,7 +13,7 @@ export async function tidyLanded(folder: string, { database, clock }: SourceDeps
   for (const name of await readdir(folder)) {
     const path = join(folder, name);
     const found = await stat(path).catch(() => undefined);
-    if (found !== undefined && found.mtimeMs < oldest) old.push(path);
+    if (found !== undefined && found.atimeMs < oldest) old.push(path);
   }
   if (old.length === 0) return;
   const sets = await readTrainingSets(database);

@@ -2,9 +2,10 @@
 // never out of date; the longest unused go when there are too many.
 
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { HeadraceError, sha256Hex } from '../../../core/index.ts';
+import { markUsed, startUse } from '../last-use.ts';
 import { DEFAULT_CACHE_BYTES, type SourceDeps } from '../source-deps.ts';
 import { bucketsOf } from './buckets-of.ts';
 import type { FoundObject } from './find-objects.ts';
@@ -53,12 +54,7 @@ const nameOf = ({ bucket, key, etag }: FoundObject): string =>
   `${sha256Hex(JSON.stringify([bucket, key, etag])).slice(0, 32)}-${basename(key).slice(-100)}`;
 
 async function fetchOne(object: FoundObject, path: string, owner: string, deps: SourceDeps): Promise<void> {
-  const now = new Date();
-  const isThere = await utimes(path, now, now).then(
-    () => true,
-    () => false,
-  );
-  if (isThere) return;
+  if (await markUsed(path)) return;
   const unfinished = `${path}.unfinished-${randomUUID()}`;
   try {
     if (!(await bucketsOf(deps).fetch(object.bucket, object, unfinished))) {
@@ -67,6 +63,7 @@ async function fetchOne(object: FoundObject, path: string, owner: string, deps: 
         `${owner}: s3://${object.bucket}/${object.key} was changed while it was read. Nothing of this run is kept; run it again.`,
       );
     }
+    await startUse(unfinished);
     await rename(unfinished, path);
   } finally {
     await rm(unfinished, { force: true });
@@ -80,7 +77,7 @@ async function evict(folder: string, limit: number, kept: ReadonlySet<string>, n
     if (found === undefined) continue;
     if (UNFINISHED.test(name)) {
       if (nowMs - found.mtimeMs > UNFINISHED_LIMIT_MS) await rm(join(folder, name), { force: true });
-    } else copies.push({ name, size: found.size, usedMs: found.mtimeMs });
+    } else copies.push({ name, size: found.size, usedMs: found.atimeMs });
   }
   let total = copies.reduce((sum, { size }) => sum + size, 0);
   for (const { name, size } of copies.toSorted((a, b) => a.usedMs - b.usedMs)) {
