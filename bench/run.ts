@@ -22,6 +22,7 @@ import {
   uncoveredCutsSection,
 } from './push-sections.ts';
 import { type Figure, intoPage, type Section, toText, whole } from './report.ts';
+import { s3Section } from './s3.ts';
 import { slowModelSection } from './slow-model.ts';
 import { measureTrainingSets } from './training-set.ts';
 import { measureVersions, versionsSection } from './versions.ts';
@@ -44,6 +45,7 @@ const MOST_SECONDS = 6;
 
 const sections: Readonly<Record<string, () => Promise<Section>>> = {
   'training-set': measureOffline,
+  s3: () => s3Section({ isQuick }),
   materialize: measureStores,
   decode: measureDecode,
   predict: () => predictSection({ isQuick, withRedis }),

@@ -15,6 +15,11 @@ export interface PinnedSnapshot {
   readonly files: readonly SnapshotFile[];
   /** Where to read each file: a path that stays with the file, or its own. Error messages name the file itself. */
   readonly paths: readonly string[];
+  /**
+   * Of files elsewhere: copies of these of them on this machine, in their order, where that is cheaper than to read them from
+   * there in every pass; undefined where it isn't.
+   */
+  copy?(files: readonly SnapshotFile[]): Promise<PinnedSnapshot | undefined>;
   /** What each file says of itself, where that was read already. */
   readonly footers?: readonly Footer[];
   /** Files that were left out, as none of their rows can be needed. */

@@ -27,7 +27,10 @@ export async function withFooters(
       const rows = isDeclared ? ranges.get(source.eventTime.toLowerCase()) : undefined;
       return rows === undefined || overlaps(rows, range) ? [i] : [];
     });
-    return { ...pickFiles(snapshot, kept), footers: kept.map((i) => footers[i] as Footer) };
+    const picked = pickFiles(snapshot, kept);
+    const near = (await picked.copy?.(picked.files)) ?? picked;
+    if (near !== picked) await snapshot.close();
+    return { ...near, skipped: picked.skipped ?? 0, footers: kept.map((i) => footers[i] as Footer) };
   } catch (error) {
     await snapshot.close();
     throw error;

@@ -1,11 +1,13 @@
-// Pins objects of S3 for a run. DuckDB reads them where they are, only the bytes that it needs, when it has httpfs; else they
-// are fetched, each with the etag that it had, and their copies are read. Either way the etag says what was read.
+// Pins objects of S3 for a run. With httpfs DuckDB reads large ones where they are, only the bytes that it needs; small ones,
+// and all without it, are fetched, each with the etag that it had, and their copies are read. Either way the etag says what was
+// read.
 
 import { HeadraceError } from '../../../core/index.ts';
 import { pinFiles } from '../files/pin-files.ts';
+import type { SnapshotFile } from '../../../online/index.ts';
 import type { FilesPlace } from '../pin-path.ts';
 import type { PinnedSnapshot } from '../pinned-snapshot.ts';
-import type { SourceDeps } from '../source-deps.ts';
+import { DEFAULT_CACHE_BYTES, type SourceDeps } from '../source-deps.ts';
 import { type FoundObject, told } from './find-objects.ts';
 import { grantAccess } from './grant-access.ts';
 import { fetchObjects } from './object-cache.ts';
@@ -30,11 +32,33 @@ export async function pinObjects(
         for (const { path, etag } of files) if (now.get(path) !== etag) throw changed(owner, path, !now.has(path));
       },
       async close() {},
+      async copy(wanted) {
+        const names = new Map(objects.map((object) => [addressOf(object), object]));
+        const some = wanted.map(({ path }) => names.get(path) as FoundObject);
+        return isCheap(some, deps) ? pinCopies(wanted, some, place, deps) : undefined;
+      },
     };
   }
-  const copies = await told(owner, () => fetchObjects(objects, owner, deps));
-  const pinned = await pinFiles(copies, owner, place);
-  return { ...pinned, files, knownBy: 'etag' };
+  return pinCopies(files, objects, place, deps);
+}
+
+async function pinCopies(
+  files: readonly SnapshotFile[],
+  objects: readonly FoundObject[],
+  place: Omit<FilesPlace, 'path' | 'directory'>,
+  deps: SourceDeps,
+): Promise<PinnedSnapshot> {
+  const copies = await told(place.owner, () => fetchObjects(objects, place.owner, deps));
+  return { ...(await pinFiles(copies, place.owner, place)), files, knownBy: 'etag' };
+}
+
+/** So small an object costs less in one request, whole, than in several a pass. */
+const SMALL_BYTES = 16_000_000;
+
+function isCheap(objects: readonly FoundObject[], { remote }: SourceDeps): boolean {
+  const total = objects.reduce((sum, { size }) => sum + size, 0);
+  const isRoom = total <= (remote?.cacheBytes ?? DEFAULT_CACHE_BYTES) / 2;
+  return isRoom && objects.every(({ size }) => size <= SMALL_BYTES);
 }
 
 /** Whether DuckDB takes it for a name, and for nothing but a name. */
