@@ -35,16 +35,14 @@ describe.skipIf(program === undefined)('sources on S3, as they are documented', 
     const { endpoint, accessKeyId, secretAccessKey } = server;
     client = new S3Client({
       endpoint,
-      region: 'eu-west-1',
+      region: 'us-east-1',
       forcePathStyle: true,
       credentials: { accessKeyId, secretAccessKey },
     });
-    await client.send(
-      new CreateBucketCommand({ Bucket: 'lake', CreateBucketConfiguration: { LocationConstraint: 'eu-west-1' } }),
-    );
+    await client.send(new CreateBucketCommand({ Bucket: 'lake' }));
     env = {
       AWS_ENDPOINT_URL_S3: endpoint,
-      AWS_REGION: 'eu-west-1',
+      AWS_REGION: 'us-east-1',
       AWS_ACCESS_KEY_ID: accessKeyId,
       AWS_SECRET_ACCESS_KEY: secretAccessKey,
     };
