@@ -65,6 +65,7 @@ export {
   compareValues,
   describe,
   describeMistake,
+  type Int64Form,
   INVALID,
   invalid,
   compileRowReader,

@@ -6,6 +6,7 @@ import {
   describe,
   type ErrorDetail,
   formatTimestamp,
+  type Int64Form,
   invalid,
   type Micros,
   toJson,
@@ -29,7 +30,7 @@ export interface FeatureAnswer {
 export interface FeaturesRead {
   readonly source: FeatureSource;
   /** The native API's answer. */
-  toJson(layout: Layout): Buffer;
+  toJson(layout: Layout, int64?: Int64Form): Buffer;
 }
 
 export interface ReadLimits {
@@ -48,7 +49,7 @@ export async function readFeatures(
 ): Promise<FeaturesRead> {
   const read = plan.read(parseRows(plan.parseRow, rows, limits), at, skew);
   const source = read instanceof Promise ? await read : read;
-  return { source, toJson: (layout) => plan.toJson(source, layout) };
+  return { source, toJson: (layout, int64 = 'number') => plan.toJson[int64](source, layout) };
 }
 
 /** As `readFeatures`, each row as plain data. */

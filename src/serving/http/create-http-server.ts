@@ -20,6 +20,7 @@ import { answerExpectations } from './expectations.ts';
 import { addFeatureRoutes } from './feature-routes.ts';
 import { addHealthRoutes } from './health-routes.ts';
 import { addJsonBody } from './json-body.ts';
+import { addInt64Form } from './int64-form.ts';
 import type { LiveStats } from './live-stats.ts';
 import { isNewest } from './node-socket.ts';
 import { addOpenApiRoute } from './openapi/openapi-routes.ts';
@@ -150,6 +151,7 @@ export async function createHttpServer(
   });
   const roles = new Map<string, RouteRole | undefined>();
   addSecurity(app, guard, roles);
+  addInt64Form(app);
   if (options.tracing !== undefined) traceRequests(app, options.tracing);
   if (options.loggedRequests === 'all') logEveryRequest(app, options.logger);
   let isClosing = false;

@@ -40,7 +40,7 @@ export function addFeatureRoutes(
     async (request, reply) => {
       const { service, rows, layout } = parseReadBody(request.body);
       const read = await dataPlane.readFeatures(service, rows, scopeOf(request, defaults));
-      return reply.header('content-type', JSON_TYPE).send(read.toJson(layout));
+      return reply.header('content-type', JSON_TYPE).send(read.toJson(layout, request.int64));
     },
   );
   app.post<{ Params: { service: string } }>(
@@ -60,7 +60,7 @@ export function addFeatureRoutes(
     async (request, reply) => {
       const { rows, layout } = parseServiceReadBody(request.body);
       const read = await dataPlane.readFeatures(request.params.service, rows, scopeOf(request, defaults));
-      return reply.header('content-type', JSON_TYPE).send(read.toJson(layout));
+      return reply.header('content-type', JSON_TYPE).send(read.toJson(layout, request.int64));
     },
   );
   app.post<{ Params: { source: string }; Body: { rows: unknown[] } }>(

@@ -1,7 +1,15 @@
 // What a prediction's body asks, and the answer's text: checked by parsers compiled per endpoint and written by writers
 // compiled per arm, so no schema is looked at per request.
 
-import { type Actor, describe, type HeadraceError, invalid, nearestName, type Scope } from '../../core/index.ts';
+import {
+  type Actor,
+  describe,
+  type HeadraceError,
+  type Int64Form,
+  invalid,
+  nearestName,
+  type Scope,
+} from '../../core/index.ts';
 import type { DataPlane } from '../data-plane.ts';
 import type { PredictAnswer, PredictionRow } from '../predict.ts';
 import { rowProblem } from './problem.ts';
@@ -16,6 +24,7 @@ export async function answerPredict(
   body: unknown,
   scope: () => Scope,
   tellRows: (errors: readonly HeadraceError[]) => void,
+  int64: Int64Form,
 ): Promise<string> {
   const { inputs, read, claim } = readBody(dataPlane, endpoint, body, scope);
   const answer = await dataPlane.predict(endpoint, inputs, read, claim);
@@ -23,7 +32,7 @@ export async function answerPredict(
     const errors = answer.rows.flatMap(({ error }) => error ?? []);
     if (errors.length > 0) tellRows(errors);
   }
-  return writeAnswer(answer, read.returnsFeatures, claim.actor);
+  return writeAnswer(answer, read.returnsFeatures, claim.actor, int64);
 }
 
 /** What is refused here never comes to the endpoint, and is counted for it all the same. */
@@ -87,14 +96,14 @@ function readOptions(options: unknown): Options {
   return read;
 }
 
-function writeAnswer({ plan, rows }: PredictAnswer, returnsFeatures: boolean, actor: Actor): string {
+function writeAnswer({ plan, rows }: PredictAnswer, returnsFeatures: boolean, actor: Actor, int64: Int64Form): string {
   let text = plan.answerStart;
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i] as PredictionRow;
     if (i > 0) text += ',';
     text +=
       row.error === undefined
-        ? row.arm.write.row(row.id, row.row, returnsFeatures)
+        ? row.arm.write[int64](row.id, row.row, returnsFeatures)
         : JSON.stringify({ error: rowProblem(row.error, `inputs[${i}]`, actor) });
   }
   return `${text}]}`;

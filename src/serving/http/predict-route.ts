@@ -39,7 +39,7 @@ export function addPredictRoute(
       // The route's own parameter, always there.
       const { endpoint } = request.params as { endpoint: string };
       const tell = (errors: readonly HeadraceError[]) => log.rowsFailed(() => loggedRequest(request), errors);
-      answerPredict(dataPlane, endpoint, request.body, () => scopeOf(request, defaults), tell).then(
+      answerPredict(dataPlane, endpoint, request.body, () => scopeOf(request, defaults), tell, request.int64).then(
         (text) => void reply.header('content-type', JSON_TYPE).send(text),
         (thrown: unknown) => void sendProblem(reply, request, thrown, log),
       );

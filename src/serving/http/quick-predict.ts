@@ -73,6 +73,7 @@ function endpointOf(
     headers['content-encoding'] !== undefined ||
     headers['transfer-encoding'] !== undefined ||
     headers['traceparent'] !== undefined ||
+    headers['x-int64'] !== undefined ||
     headers.expect !== undefined ||
     headers.upgrade !== undefined ||
     countHosts(rawHeaders) !== 1;
@@ -118,7 +119,7 @@ function answer(
   }
   try {
     const scope = () => claimOf(request, { requestId, traceId: null, actor, span: undefined }, defaults);
-    answerPredict(dataPlane, endpoint, parseJsonBody(body), scope, tellRows).then((text) => {
+    answerPredict(dataPlane, endpoint, parseJsonBody(body), scope, tellRows, 'number').then((text) => {
       room.release();
       tellEnd();
       response.writeHead(200, {

@@ -37,7 +37,7 @@ export function postItem(operation: Operation): object {
       ...(description === '' ? {} : { description }),
       ...(of?.owner === undefined ? {} : { 'x-owner': of.owner }),
       ...(of?.tags === undefined ? {} : { 'x-tags': of.tags }),
-      parameters: ['RequestId', ...parameters].map((name) => ({ $ref: `#/components/parameters/${name}` })),
+      parameters: ['RequestId', 'Int64', ...parameters].map((name) => ({ $ref: `#/components/parameters/${name}` })),
       requestBody: { required: true, content: { 'application/json': { schema: body, example } } },
       responses: {
         200: { description: answered, content: { 'application/json': { schema: answer } } },
@@ -60,6 +60,12 @@ export const PARAMETERS = {
     in: 'header',
     description: 'Echoed, and in the log; made where it is left out',
     schema: { type: 'string', pattern: '^[ -~]{1,128}$' },
+  },
+  Int64: {
+    name: 'X-Int64',
+    in: 'header',
+    description: 'Each int64 of the answer as text with all its digits. Without it they are numbers',
+    schema: { type: 'string', const: 'string' },
   },
   Timeout: {
     name: 'X-Request-Timeout-Ms',
