@@ -12,6 +12,7 @@ export {
   MICROS_PER_SECOND,
   parseTimestamp,
   systemClock,
+  TIME_RANGE,
   toDate,
 } from './time.ts';
 export {

@@ -26,6 +26,8 @@ export interface Arm {
     at: Micros,
     stage: Stage,
   ): Promise<readonly ArmRow[]> | readonly ArmRow[];
+  /** The variant in whose place it stands; undefined for its own. */
+  readonly fallbackFrom?: string;
   readonly write: ArmWriters;
   readonly sinks: readonly ArmSink[];
 }

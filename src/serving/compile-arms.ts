@@ -72,7 +72,7 @@ export function compileArms(
 
 /** The arm in the place of another variant, which its answers name. It counts and is logged as itself. */
 export function standIn(arm: Arm, { variant, model }: ServedVariant, { name }: { readonly name: string }): Arm {
-  return { ...arm, write: compileWriters(arm.graph.model.spec.name, variant, model, name) };
+  return { ...arm, fallbackFrom: name, write: compileWriters(arm.graph.model.spec.name, variant, model, name) };
 }
 
 function armId(model: ServedModel, version: number, whenStoreDown: string): ArmId {

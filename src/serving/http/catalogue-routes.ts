@@ -41,7 +41,12 @@ export function addCatalogueRoutes(app: FastifyInstance, control: Pick<ControlPl
     '/v1/services',
     {
       config: { role: 'read' },
-      schema: { summary: 'List feature services', tags, headers: Int64Header, response: { 200: ServicesResponse, ...problems } },
+      schema: {
+        summary: 'List feature services',
+        tags,
+        headers: Int64Header,
+        response: { 200: ServicesResponse, ...problems },
+      },
     },
     (request, reply) => sendEtagged(request, reply, services(control.catalogue(), request.int64)),
   );
@@ -68,7 +73,12 @@ export function addCatalogueRoutes(app: FastifyInstance, control: Pick<ControlPl
     '/v1/views',
     {
       config: { role: 'read' },
-      schema: { summary: 'List feature views', tags, headers: Int64Header, response: { 200: ViewsResponse, ...problems } },
+      schema: {
+        summary: 'List feature views',
+        tags,
+        headers: Int64Header,
+        response: { 200: ViewsResponse, ...problems },
+      },
     },
     (request, reply) => sendEtagged(request, reply, views(control.catalogue(), request.int64)),
   );
