@@ -208,7 +208,7 @@ describe('features in Arrow', () => {
     const types: string[] = [];
     for (const accept of [
       ARROW,
-      `${ARROW.toUpperCase()}`,
+      ARROW.toUpperCase(),
       `${ARROW}, application/json;q=0.5`,
       `application/json, ${ARROW}`,
       '*/*',

@@ -148,7 +148,9 @@ it('several columns are rows, whatever else comes, and one that is not there is 
         const [arrow, expected] = [readArrow(columns, streamOf(Object.fromEntries(vectors))), readJson(columns, json)];
         // What is wrong with a whole column is told once, not for each of its rows.
         const ofColumns = new Set(
-          (expected as readonly unknown[]).map((one) => (typeof one === 'string' ? one.replace(/^rows\[\d+\]/, 'rows') : '')),
+          (expected as readonly unknown[]).map((one) =>
+            typeof one === 'string' ? one.replace(/^rows\[\d+\]/, 'rows') : '',
+          ),
         );
         if (typeof arrow[0] === 'string') expect(new Set(arrow as readonly unknown[])).toEqual(ofColumns);
         else expect(arrow).toEqual(expected);

@@ -16,6 +16,11 @@ export interface PlacedReads {
   readonly rows: number;
   /** Gives the sink the value of feature `feature` of the service's read `read`; gives the code of its status. */
   give(row: number, read: number, feature: number, sink: ValueSink): number;
+  /**
+   * Copies a feature's numbers, little-endian and as wide as their type, to `to` from `at` on, one a row. `rest` is called for
+   * each row that has none to be copied. False where the feature is no number: then nothing was done.
+   */
+  copy(read: number, feature: number, to: Uint8Array, at: number, rest: (row: number) => void): boolean;
   /** When the newest row of the record happened; null for none. */
   eventMicros(row: number, read: number): Micros | null;
 }
@@ -64,6 +69,36 @@ export class Placed implements PlacedReads {
     const reader = this.#readers[read] as RecordReader;
     const isThere = reader.give(this.#bytes[place] as Uint8Array, this.#ats[place] as number, feature, sink);
     return isThere ? PRESENT : NULL_VALUE;
+  }
+
+  copy(read: number, feature: number, to: Uint8Array, at: number, rest: (row: number) => void): boolean {
+    const number = (this.#readers[read] as RecordReader).numberPlace(feature);
+    if (number === undefined) return false;
+    const { offset, width, nullAt, nullBit } = number;
+    let place = read;
+    let next = at;
+    for (let row = 0; row < this.rows; row++) {
+      const bytes = this.#views[place] === undefined ? this.#bytes[place] : undefined;
+      const rowAt = this.#ats[place] as number;
+      if (bytes === undefined || ((bytes[rowAt + nullAt] as number) & nullBit) !== 0) rest(row);
+      else {
+        // Moved byte by byte, which is several times as fast as a slice.
+        const from = rowAt + offset;
+        to[next] = bytes[from] as number;
+        to[next + 1] = bytes[from + 1] as number;
+        to[next + 2] = bytes[from + 2] as number;
+        to[next + 3] = bytes[from + 3] as number;
+        if (width === 8) {
+          to[next + 4] = bytes[from + 4] as number;
+          to[next + 5] = bytes[from + 5] as number;
+          to[next + 6] = bytes[from + 6] as number;
+          to[next + 7] = bytes[from + 7] as number;
+        }
+      }
+      next += width;
+      place += this.#width;
+    }
+    return true;
   }
 
   eventMicros(row: number, read: number): Micros | null {

@@ -71,6 +71,22 @@ export class BatchBody implements ValueSink {
     if (form >= FORM.bytes) this.#memory.int32[this.#dataAt >> 2] = 0;
   }
 
+  /**
+   * The column's numbers by `copy`, which puts their bytes in place and calls `rest` for each row that is to be given as any
+   * other. False where it copies none.
+   */
+  copy(
+    copy: (to: Uint8Array, at: number, rest: (row: number) => void) => boolean,
+    rest: (row: number) => void,
+  ): boolean {
+    const isCopied = copy(this.#memory.bytes, this.#dataAt, (row) => {
+      this.#row = row;
+      rest(row);
+    });
+    if (isCopied) this.#row = this.#rows;
+    return isCopied;
+  }
+
   none(): void {
     const { bytes } = this.#memory;
     const [at, row] = [this.#validityAt, this.#row];

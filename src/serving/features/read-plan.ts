@@ -60,6 +60,7 @@ function compilePlaced(
   const sourceOf = (placed: PlacedReads): FeatureSource => ({
     rows: placed.rows,
     give: (row, feature, sink) => placed.give(row, reads[feature] as number, places[feature] as number, sink),
+    copy: (feature, to, at, rest) => placed.copy(reads[feature] as number, places[feature] as number, to, at, rest),
     eventMicros: (row, read) => placed.eventMicros(row, read),
   });
   return (rows, at, skew) => {

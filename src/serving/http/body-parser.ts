@@ -56,11 +56,19 @@ export function addBodyParser(
       } catch (thrown) {
         return done(thrown as Error);
       }
-      if (!(parsed instanceof Promise)) return done(null, parsed);
-      parsed.then(
-        (value: unknown) => done(null, value),
-        (thrown: unknown) => done(thrown as Error),
-      );
+      if (parsed instanceof Promise) void finish(parsed, done);
+      else done(null, parsed);
     });
   });
+}
+
+async function finish(parsed: Promise<unknown>, done: (failure: Error | null, body?: unknown) => void): Promise<void> {
+  let body: unknown;
+  try {
+    body = await parsed;
+  } catch (thrown) {
+    done(thrown as Error);
+    return;
+  }
+  done(null, body);
 }
