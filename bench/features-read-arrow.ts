@@ -8,6 +8,7 @@ import { inTurn, rateOf } from './in-turn.ts';
 import type { Load, LoadResult } from './load.ts';
 import type { Figure, Section } from './report.ts';
 import { startHeadrace } from './servers.ts';
+import { measureWriting, type WriteMicros } from './write-features.ts';
 
 export interface MeasureFeaturesReadArrow {
   /** Of a Redis of this measurement's own; undefined: LMDB. */
@@ -53,7 +54,9 @@ async function measure({ redisUrl, seconds = 2, rounds = 5 }: MeasureFeaturesRea
         LoadResult,
       ];
       const store = redisUrl === undefined ? 'lmdb' : 'redis';
+      const written = redisUrl === undefined ? await measureWriting(project.directory, ROWS, 5 * rounds) : undefined;
       return [
+        ...(written === undefined ? [] : [writingFigure('rows', written), writingFigure('columns', written)]),
         figureOf(`${store}, 100 × 50`, bytes[2], arrow, 'JSON by rows', bytes[0], rows, LEAST),
         figureOf(`${store}, 100 × 50`, bytes[2], arrow, 'JSON by columns', bytes[1], columns, undefined),
       ];
@@ -104,6 +107,19 @@ function figureOf(
     floor: `${other} (${otherBytes?.toLocaleString('en')} bytes): ${rateOf(json)}`,
     ratio: ratio.toFixed(2),
     ...(least === undefined ? {} : { mustBe: `≥ ${least}`, isReached: ratio >= least && !hasFailures }),
+  };
+}
+
+/** Of the answer alone: what reading and HTTP cost is the same for all forms. */
+function writingFigure(layout: 'rows' | 'columns', written: WriteMicros): Figure {
+  const ratio = written[layout] / written.arrow;
+  return {
+    name: `the answer written alone, 100 × 50, against JSON by ${layout}`,
+    value: `${written.arrow.toFixed(0)} µs of processor`,
+    floor: `JSON by ${layout}: ${written[layout].toFixed(0)} µs`,
+    ratio: ratio.toFixed(2),
+    mustBe: `≥ ${LEAST}`,
+    isReached: ratio >= LEAST,
   };
 }
 

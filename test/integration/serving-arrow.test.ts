@@ -1,5 +1,7 @@
 // Arrow in and out over HTTP: the same values, statuses and times as in JSON, the same limits and the same errors.
 
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import {
   Float64,
@@ -228,6 +230,20 @@ describe('features in Arrow', () => {
     expect(tableFromIPC(stream).batches).toHaveLength(2);
     const answer = await ask('/v1/services/stored/read', stream);
     expect(answer.json()['rows']).toHaveLength(3);
+  });
+});
+
+describe('the guide', () => {
+  it('shows a command that saves a stream', async () => {
+    const guide = readFileSync(new URL('../../docs/guides/arrow.md', import.meta.url), 'utf8');
+    const [, command = ''] = /^```sh\n([\s\S]*?)^```$/m.exec(guide) ?? [];
+    const run = spawn('bash', ['-c', command.replace('http://127.0.0.1:8080', open.serving.url)], {
+      cwd: open.project.directory,
+    });
+    expect(await new Promise((resolve) => run.once('close', resolve))).toBe(0);
+    const table = tableFromIPC(readFileSync(open.project.file('features.arrow')));
+    expect(table.numRows).toBe(2);
+    expect(table.getChild('known__name__status')?.toJSON()).toEqual(['PRESENT', 'NULL_VALUE']);
   });
 });
 

@@ -33,7 +33,9 @@ export function endpointPaths(endpoint: ListedEndpoint): DocumentPart {
     answer,
     answered: 'Predictions in the order of the inputs',
     problems: 'predict',
-    parameters: ['Timeout'],
+    parameters: ['Timeout', 'Partial', 'ReturnFeatures'],
+    arrow:
+      'An Arrow IPC stream: outputs, `prediction_id`, `version`, `variant`; other members as JSON in the schema’s metadata',
   });
   const outcomes = postItem({
     id: `outcomes_${name}`,
@@ -73,6 +75,8 @@ export function servicePaths(service: ListedService): DocumentPart {
     answer: ref(`ServiceAnswer_${name}`),
     answered: 'A row of features for each row of the request, in its order',
     problems: 'read',
+    parameters: ['Statuses', 'EventTimes'],
+    arrow: 'An Arrow IPC stream: a column a feature, in their order; with `statuses` and `event_times` those too',
   });
   return {
     paths: { [`/v1/services/${name}/read`]: item },
