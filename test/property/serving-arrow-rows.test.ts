@@ -2,12 +2,23 @@
 // JSON come to.
 
 import fc from 'fast-check';
-import { Int32, type Vector, vectorFromArray } from 'apache-arrow';
+import {
+  Field as LibraryField,
+  Int32,
+  makeData,
+  RecordBatch,
+  Schema,
+  Struct,
+  Table,
+  tableToIPC,
+  type Vector,
+  vectorFromArray,
+} from 'apache-arrow';
 import { describe, expect, it } from 'vitest';
 import {
   type DataType,
   type ErrorDetail,
-  type Field,
+  type Field as Column,
   type HeadraceError,
   parseJson,
   stringifyJson,
@@ -66,7 +77,7 @@ const CASES = Object.entries(VALUES).flatMap(([name, [type, values]]) =>
 );
 
 /** As values, or what is wrong with the rows. */
-function readArrow(columns: readonly Field[], stream: Uint8Array): readonly (readonly Value[])[] | string[] {
+function readArrow(columns: readonly Column[], stream: Uint8Array): readonly (readonly Value[])[] | string[] {
   const rows = readArrowRows(stream, LIMIT);
   const mistakes: ErrorDetail[] = [];
   try {
@@ -78,7 +89,7 @@ function readArrow(columns: readonly Field[], stream: Uint8Array): readonly (rea
   }
 }
 
-function readJson(columns: readonly Field[], rows: readonly object[]): readonly (readonly Value[])[] | string[] {
+function readJson(columns: readonly Column[], rows: readonly object[]): readonly (readonly Value[])[] | string[] {
   const parse = compileRowParser(columns, 'rows');
   const mistakes: ErrorDetail[] = [];
   const parsed = (parseJson(stringifyJson(rows)) as readonly unknown[]).map((row, place) =>
@@ -92,7 +103,7 @@ describe.each(CASES)('$name as $encoding.name', ({ type, values, encoding }) => 
     fc.assert(
       fc.property(fc.array(fc.option(values, { freq: 5 }), { maxLength: 20 }), fc.boolean(), (given, isOptional) => {
         const sent = given.map((value) => (value === null || (encoding.holds?.(value) ?? true) ? value : null));
-        const column: Field = isOptional ? { name: 'it', type, isOptional } : { name: 'it', type };
+        const column: Column = isOptional ? { name: 'it', type, isOptional } : { name: 'it', type };
         const came = readArrow([column], streamOf({ it: encoding.encode(sent) }));
         const isRefused = !isOptional && sent.includes(null);
         if (!isRefused) expect(came).toEqual(sent.map((value) => [value]));
@@ -110,7 +121,7 @@ describe.each(CASES)('$name as $encoding.name', ({ type, values, encoding }) => 
 
 it('several columns are rows, whatever else comes, and one that is not there is what a row without it is', () => {
   const kinds = Object.values(VALUES);
-  const columns = kinds.map(([type], at): Field => {
+  const columns = kinds.map(([type], at): Column => {
     const name = `c${at}`;
     return at % 3 === 0 ? { name, type, isOptional: true } : { name, type };
   });
@@ -158,6 +169,27 @@ it('several columns are rows, whatever else comes, and one that is not there is 
     ),
     { numRuns: 100 },
   );
+});
+
+it('a DataFrame’s index is no slip, where a column is absent', () => {
+  const columns: Column[] = [
+    { name: 'it', type: { kind: 'int32' } },
+    { name: 'more', type: { kind: 'int32' }, isOptional: true },
+  ];
+  const one = vectorFromArray([1], new Int32());
+  expect(readArrow(columns, streamOf({ it: one, __index_level_0__: one }))).toEqual([[1, null]]);
+  expect(readArrow(columns, streamOf({ it: one, moer: one }))).toEqual(['rows.moer']);
+});
+
+it('two columns of one name are refused', () => {
+  const one = vectorFromArray([1], new Int32());
+  const table = new Table(new Schema([new LibraryField('it', new Int32()), new LibraryField('it', new Int32())]), [
+    new RecordBatch(
+      new Schema([new LibraryField('it', new Int32()), new LibraryField('it', new Int32())]),
+      makeData({ type: new Struct([]), length: 1, children: [one.data[0], one.data[0]] as never }),
+    ),
+  ]);
+  expect(() => readArrowRows(tableToIPC(table, 'stream'), LIMIT)).toThrow('it: two columns have this name');
 });
 
 it('a column of nulls alone is null in every column that may be', () => {

@@ -72,14 +72,14 @@ export class BatchBody implements ValueSink {
   }
 
   /**
-   * The column's numbers by `copy`, which puts their bytes in place and calls `rest` for each row that is to be given as any
+   * The column's numbers by `copy`, which puts them in place and calls `rest` for each row that is to be given as any
    * other. False where it copies none.
    */
   copy(
-    copy: (to: Uint8Array, at: number, rest: (row: number) => void) => boolean,
+    copy: (to: Int32Array, at: number, rest: (row: number) => void) => boolean,
     rest: (row: number) => void,
   ): boolean {
-    const isCopied = copy(this.#memory.bytes, this.#dataAt, (row) => {
+    const isCopied = copy(this.#memory.int32, this.#dataAt >> 2, (row) => {
       this.#row = row;
       rest(row);
     });

@@ -33,6 +33,9 @@ export function readArrowRows(body: Uint8Array, limitBytes: number): SentRows {
   });
 }
 
+/** A DataFrame's index comes along under such a name. */
+const PANDAS_INDEX = /^__index_level_\d+__$/;
+
 function placesOf(fields: readonly ArrowField[]): ReadonlyMap<string, number> {
   const places = new Map<string, number>();
   for (const [place, { name }] of fields.entries()) {
@@ -53,7 +56,8 @@ function parserOf(
   const readers = columns.map((column) => columnReader(stream, places.get(column.name), column, path, mistakes));
   if (columns.some(({ name }) => !places.has(name))) {
     const names = columns.map(({ name }) => name);
-    reportUnknownMembers(Object.fromEntries(places), names, path, mistakes);
+    const indexes = [...places.keys()].filter((name) => PANDAS_INDEX.test(name));
+    reportUnknownMembers(Object.fromEntries(places), names, path, mistakes, indexes);
   }
   if (mistakes.length > 0) throw invalid(mistakes);
   const cells = readers.map((read) => read?.(room));

@@ -16,7 +16,7 @@ export interface FeatureSource {
   /** Gives the sink the value of the service's feature; gives the code of its status. */
   give(row: number, feature: number, sink: ValueSink): number;
   /** As `PlacedReads.copy`; left out where values are held and not placed. */
-  copy?(feature: number, to: Uint8Array, at: number, rest: (row: number) => void): boolean;
+  copy?(feature: number, to: Int32Array, at: number, rest: (row: number) => void): boolean;
   /** Event time of the row's record of a read of the service; null for none. */
   eventMicros(row: number, read: number): Micros | null;
 }

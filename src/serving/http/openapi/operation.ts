@@ -24,13 +24,28 @@ export interface Operation {
   readonly answered: string;
   readonly problems: ProblemsOf;
   readonly parameters?: readonly string[];
-  /** Of one whose rows may be an Arrow stream, too, and whose answer one: what is in it. */
+  /** Of one that answers in Arrow, too: what is in it. */
   readonly arrow?: string;
+  /** Its rows may be an Arrow stream. */
+  readonly takesArrow?: boolean;
 }
 
 /** The path item of a POST. */
 export function postItem(operation: Operation): object {
-  const { id, tag, summary, of, body, example, answer, answered, problems, parameters = [], arrow } = operation;
+  const {
+    id,
+    tag,
+    summary,
+    of,
+    body,
+    example,
+    answer,
+    answered,
+    problems,
+    parameters = [],
+    arrow,
+    takesArrow,
+  } = operation;
   const description = of === undefined ? '' : describe(of);
   return {
     post: {
@@ -43,7 +58,10 @@ export function postItem(operation: Operation): object {
       parameters: ['RequestId', 'Int64', ...parameters].map((name) => ({ $ref: `#/components/parameters/${name}` })),
       requestBody: {
         required: true,
-        content: { 'application/json': { schema: body, example }, ...arrowContent(arrow && ARROW_ROWS) },
+        content: {
+          'application/json': { schema: body, example },
+          ...arrowContent(takesArrow === true ? ARROW_ROWS : undefined),
+        },
       },
       responses: {
         200: {
