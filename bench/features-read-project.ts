@@ -10,7 +10,7 @@ import { silentLogger, silentProgress } from '../src/core/index.ts';
 import { viewVersion } from '../src/definitions/index.ts';
 import type { Values } from './check-answer.ts';
 
-export const USERS = 5000;
+const USERS = 5000;
 const VIEWS = Array.from({ length: 5 }, (_, at) => `view_${at}`);
 const HOUR_MICROS = 3_600_000_000;
 
@@ -87,6 +87,11 @@ export async function createReadProject(onlineUrl: string): Promise<ReadProject>
   } finally {
     await app.close();
   }
+}
+
+/** Other users for each body; no row has the user of its neighbours. */
+export function userOf(body: number, row: number): number {
+  return (body * 7919 + row * 104_729) % USERS;
 }
 
 /** What a user's features are, by name. */

@@ -1,9 +1,10 @@
 // Features read over HTTP from Redis against a bare route that gets the same records and decodes nothing: one row, and
 // 100 by columns, with one worker and with two; other keys in each request; short rounds taken in turn, medians.
 
-import { postFor, type LoadResult, medianLoad } from './load.ts';
+import type { LoadResult } from './load.ts';
 import { ask, checkValues, type Values } from './check-answer.ts';
-import { createReadProject, expectedFeatures, USERS } from './features-read-project.ts';
+import { createReadProject, expectedFeatures, userOf } from './features-read-project.ts';
+import { inTurn, rateOf } from './in-turn.ts';
 import type { Figure, Section } from './report.ts';
 import { type BenchServer, startHeadrace, startScript } from './servers.ts';
 
@@ -23,7 +24,6 @@ const SCENARIOS: readonly Scenario[] = [
   { name: '100 × 50 by columns, two workers', rows: 100, workers: 2, connections: 16, least: 0.3 },
 ];
 const BODIES = 500;
-const WARM_SECONDS = 2;
 
 export interface MeasureFeaturesRead {
   /** Of a Redis of this measurement's own. */
@@ -51,7 +51,12 @@ export async function measureFeaturesRead(options: MeasureFeaturesRead): Promise
         const args = [port, project.project, JSON.stringify(project.fields), String(bytes)];
         const floor = await startScript('redis-floor-server.ts', args, project.directory);
         servers.push(floor);
-        const [read, bare] = await inTurn([url, `${floor.url}/read`], bodies, scenario.connections, seconds, rounds);
+        const [read, bare] = await inTurn(
+          [url, `${floor.url}/read`].map((one) => ({ url: one, body: bodies })),
+          scenario.connections,
+          seconds,
+          rounds,
+        );
         figures.push(figureOf(scenario, bytes, read as LoadResult, bare as LoadResult));
       } finally {
         await Promise.all(servers.map((server) => server.stop()));
@@ -72,24 +77,6 @@ export async function featuresReadSection(options: MeasureFeaturesRead): Promise
   };
 }
 
-/** Of each URL the median of the rounds; the first round of each warms it up. */
-async function inTurn(
-  urls: readonly string[],
-  bodies: readonly string[],
-  connections: number,
-  seconds: number,
-  rounds: number,
-): Promise<LoadResult[]> {
-  const results: LoadResult[][] = urls.map(() => []);
-  for (let round = -1; round < rounds; round++) {
-    for (const [at, url] of urls.entries()) {
-      const result = await postFor({ url, body: bodies, connections, seconds: round < 0 ? WARM_SECONDS : seconds });
-      if (round >= 0) results[at]?.push(result);
-    }
-  }
-  return results.map(medianLoad);
-}
-
 function figureOf(scenario: Scenario, bytes: number, read: LoadResult, bare: LoadResult): Figure {
   const { name, least } = scenario;
   const ratio = read.requestsPerSecond / bare.requestsPerSecond;
@@ -104,11 +91,6 @@ function figureOf(scenario: Scenario, bytes: number, read: LoadResult, bare: Loa
   };
 }
 
-function rateOf({ requestsPerSecond, p50Ms, p99Ms, failures }: LoadResult): string {
-  const failed = failures === 0 ? '' : `, ${failures} FAILED`;
-  return `${Math.round(requestsPerSecond).toLocaleString('en')}/s, p50 ${p50Ms} ms, p99 ${p99Ms} ms${failed}`;
-}
-
 /** Each with other keys than the others; no row has the key of its neighbours. */
 function bodiesOf(rows: number): string[] {
   const options = rows === 1 ? {} : { options: { layout: 'columns' } };
@@ -116,10 +98,6 @@ function bodiesOf(rows: number): string[] {
     const users = Array.from({ length: rows }, (_, row) => ({ user: `user${userOf(body, row)}` }));
     return JSON.stringify({ service: 'service', rows: users, ...options });
   });
-}
-
-function userOf(body: number, row: number): number {
-  return (body * 7919 + row * 104_729) % USERS;
 }
 
 const SAMPLE = 20;

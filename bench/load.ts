@@ -14,10 +14,14 @@ export interface LoadResult {
   readonly failures: number;
 }
 
+export type Body = string | Uint8Array;
+
 export interface Load {
   readonly url: string;
   /** Several are sent in turn; each connection begins at another, so that no cache sees one body from all of them. */
-  readonly body: string | readonly string[];
+  readonly body: Body | readonly Body[];
+  /** JSON's Content-Type where left out. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly connections: number;
   readonly seconds: number;
 }
@@ -30,10 +34,14 @@ export function postFor(load: Load): Promise<LoadResult> {
   return loadTool === 'wrk' ? byWrk(load) : byAutocannon(load);
 }
 
-async function byWrk({ url, body, connections, seconds }: Load): Promise<LoadResult> {
+const JSON_HEADERS = { 'content-type': 'application/json' };
+
+const isMany = (body: Load['body']): body is readonly Body[] => Array.isArray(body);
+
+async function byWrk({ url, body, headers = JSON_HEADERS, connections, seconds }: Load): Promise<LoadResult> {
   const folder = mkdtempSync(join(tmpdir(), 'headrace-bench-'));
   const script = join(folder, 'post.lua');
-  writeFileSync(script, luaOf(typeof body === 'string' ? [body] : body));
+  writeFileSync(script, luaOf(isMany(body) ? body : [body], headers));
   try {
     const text = await output('wrk', ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', '-s', script, url]);
     const failures = [
@@ -71,15 +79,23 @@ export function medianLoad(results: readonly LoadResult[]): LoadResult {
 }
 
 // wrk's one thread shares its bodies among all connections, so neighbours differ by themselves.
-function luaOf(bodies: readonly string[]): string {
-  const setting = 'wrk.method = "POST"\nwrk.headers["content-type"] = "application/json"\n';
-  if (bodies.length === 1) return `${setting}wrk.body = [[${bodies[0]}]]\n`;
-  const requests = bodies.map((body) => `requests[#requests + 1] = wrk.format(nil, nil, nil, [[${body}]])`);
+function luaOf(bodies: readonly Body[], headers: Readonly<Record<string, string>>): string {
+  const names = Object.entries(headers).map(([name, value]) => `wrk.headers[${luaText(name)}] = ${luaText(value)}\n`);
+  const setting = `wrk.method = "POST"\n${names.join('')}`;
+  if (bodies.length === 1) return `${setting}wrk.body = ${luaText(bodies[0] ?? '')}\n`;
+  const requests = bodies.map((body) => `requests[#requests + 1] = wrk.format(nil, nil, nil, ${luaText(body)})`);
   return `${setting}local requests = {}\nlocal at = 0\nfunction init(args)\n${requests.join('\n')}\nend\nfunction request()\n  at = at % #requests + 1\n  return requests[at]\nend\n`;
 }
 
-async function byAutocannon({ url, body, connections, seconds }: Load): Promise<LoadResult> {
-  if (typeof body !== 'string') return varied({ url, body, connections, seconds });
+/** Any bytes. */
+function luaText(body: Body): string {
+  if (typeof body === 'string') return `[[${body}]]`;
+  return `"${Array.from(body, (byte) => `\\${String(byte).padStart(3, '0')}`).join('')}"`;
+}
+
+async function byAutocannon(load: Load): Promise<LoadResult> {
+  const { url, body, connections, seconds } = load;
+  if (typeof body !== 'string' || load.headers !== undefined) return varied(load);
   const program = fileURLToPath(import.meta.resolve('autocannon'));
   const args = [
     program,
@@ -100,10 +116,11 @@ async function byAutocannon({ url, body, connections, seconds }: Load): Promise<
   return figuresOf(await output(process.execPath, args));
 }
 
-async function varied({ url, body, connections, seconds }: Load): Promise<LoadResult> {
+async function varied({ url, body, headers = JSON_HEADERS, connections, seconds }: Load): Promise<LoadResult> {
   const folder = mkdtempSync(join(tmpdir(), 'headrace-bench-'));
   const file = join(folder, 'bodies.json');
-  writeFileSync(file, JSON.stringify(body));
+  const bodies = (isMany(body) ? body : [body]).map((one) => Buffer.from(one).toString('base64'));
+  writeFileSync(file, JSON.stringify({ headers, bodies }));
   try {
     const script = fileURLToPath(new URL('varied-load.ts', import.meta.url));
     return figuresOf(await output(process.execPath, [script, url, file, String(connections), String(seconds)]));

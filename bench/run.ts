@@ -10,6 +10,7 @@ import { coldStartSection } from './cold-start.ts';
 import { measureDecodeAndMerge } from './decode-and-merge.ts';
 import { measureDefinitions } from './definitions.ts';
 import { featuresReadSection } from './features-read.ts';
+import { featuresReadArrowSection } from './features-read-arrow.ts';
 import { type MaterializeFigures, measureMaterialize } from './materialize.ts';
 import { overloadSection } from './overload.ts';
 import { planSection } from './plan.ts';
@@ -50,6 +51,7 @@ const sections: Readonly<Record<string, () => Promise<Section>>> = {
   decode: measureDecode,
   predict: () => predictSection({ isQuick, withRedis }),
   'features-read': measureReads,
+  'features-read-arrow': measureArrowReads,
   definitions: measureLoading,
   plan: () => planSection(isQuick ? 1 : 5),
   versions: measureChange,
@@ -199,6 +201,14 @@ async function measureReads(): Promise<Section> {
     section = await featuresReadSection({ redisUrl, rounds: isQuick ? 1 : 5 });
   });
   return section;
+}
+
+async function measureArrowReads(): Promise<Section> {
+  const rounds = isQuick ? 1 : 5;
+  const section = await featuresReadArrowSection({ redisUrl: undefined, rounds });
+  const figures = [...section.figures];
+  await withRedis(async (redisUrl) => figures.push(...(await featuresReadArrowSection({ redisUrl, rounds })).figures));
+  return { ...section, figures };
 }
 
 async function withRedis(measure: (url: string) => Promise<unknown>): Promise<void> {

@@ -12,6 +12,7 @@ export {
   MICROS_PER_SECOND,
   parseTimestamp,
   systemClock,
+  TIME_RANGE,
   toDate,
 } from './time.ts';
 export {
@@ -65,6 +66,7 @@ export {
   compareValues,
   describe,
   describeMistake,
+  type Int64Form,
   INVALID,
   invalid,
   compileRowReader,

@@ -83,10 +83,18 @@ function parseBytes(json: unknown): Uint8Array | typeof INVALID {
   return new Uint8Array(Buffer.from(json, 'base64'));
 }
 
-/** The value as plain JSON data, for `stringifyJson`: bigint stays bigint, a timestamp is RFC 3339, NaN is "NaN". */
-export function toJson(type: DataType, value: Value): unknown {
+/** How an int64 goes into JSON: a number with all its digits, or those digits as text. */
+export type Int64Form = 'number' | 'text';
+
+/**
+ * The value as plain JSON data, for `stringifyJson`: a timestamp is RFC 3339, NaN is "NaN", an int64 stays a bigint unless its
+ * `int64` form is text.
+ */
+export function toJson(type: DataType, value: Value, int64: Int64Form = 'number'): unknown {
   if (value === null) return null;
   switch (type.kind) {
+    case 'int64':
+      return int64 === 'text' ? String(value) : value;
     case 'float32':
     case 'float64':
       return Number.isFinite(value) ? value : String(value);
@@ -95,7 +103,7 @@ export function toJson(type: DataType, value: Value): unknown {
     case 'timestamp':
       return formatTimestamp(value as number);
     case 'list':
-      return (value as readonly Value[]).map((item) => toJson(type.of, item));
+      return (value as readonly Value[]).map((item) => toJson(type.of, item, int64));
     case 'vector':
       return Array.from(value as Float32Array, (item) => (Number.isFinite(item) ? item : String(item)));
     default:

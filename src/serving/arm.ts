@@ -1,7 +1,7 @@
 // An arm: a variant compiled for predicting, all that a prediction needs looked up beforehand. Splits, metrics, logs and
 // spans know arms alone; whatever fails at one is counted there.
 
-import type { HeadraceError, Micros, Scope, Value } from '../core/index.ts';
+import type { HeadraceError, Int64Form, Micros, Scope, Value } from '../core/index.ts';
 import type { Status } from '../online/index.ts';
 import type { Stage } from './deadlines.ts';
 import type { FeaturePlan } from './feature-plan.ts';
@@ -26,6 +26,8 @@ export interface Arm {
     at: Micros,
     stage: Stage,
   ): Promise<readonly ArmRow[]> | readonly ArmRow[];
+  /** The variant in whose place it stands; undefined for its own. */
+  readonly fallbackFrom?: string;
   readonly write: ArmWriters;
   readonly sinks: readonly ArmSink[];
 }
@@ -51,10 +53,10 @@ export interface FailedRow {
   readonly error: HeadraceError;
 }
 
-export interface ArmWriters {
-  /** One row's part of the answer, as JSON. */
-  row(id: string, row: AnsweredRow, returnsFeatures: boolean): string;
-}
+/** One row's part of the answer as JSON, by the form of its int64. */
+export type ArmWriters = Readonly<Record<Int64Form, WriteRow>>;
+
+export type WriteRow = (id: string, row: AnsweredRow, returnsFeatures: boolean) => string;
 
 /** What an arm's answers go to besides the client. A call a batch. */
 export type ArmSink = (batch: ArmBatch) => void;

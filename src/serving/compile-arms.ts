@@ -6,12 +6,13 @@ import {
   contentHash,
   type Field,
   HeadraceError,
+  type Int64Form,
   type Micros,
   type Scope,
   type Span,
 } from '../core/index.ts';
 import { versionsRead } from '../registry/index.ts';
-import type { Arm, ArmId, ArmRow, ArmWriters } from './arm.ts';
+import type { Arm, ArmId, ArmRow, ArmWriters, WriteRow } from './arm.ts';
 import { inferRows } from './arm-run.ts';
 import { logSink, meterSink } from './arm-sinks.ts';
 import type { Stage } from './deadlines.ts';
@@ -71,7 +72,7 @@ export function compileArms(
 
 /** The arm in the place of another variant, which its answers name. It counts and is logged as itself. */
 export function standIn(arm: Arm, { variant, model }: ServedVariant, { name }: { readonly name: string }): Arm {
-  return { ...arm, write: compileWriters(arm.graph.model.spec.name, variant, model, name) };
+  return { ...arm, fallbackFrom: name, write: compileWriters(arm.graph.model.spec.name, variant, model, name) };
 }
 
 function armId(model: ServedModel, version: number, whenStoreDown: string): ArmId {
@@ -163,16 +164,17 @@ function compileWriters(
   { service, spec, binding }: ServedModel,
   fallbackFrom?: string,
 ): ArmWriters {
-  const writeOutputs = compileObjectWriter(spec.outputs);
-  const writeFeatures = compileObjectWriter(service.features);
   const writeStatuses = compilePlainTextWriter(service.features.map(({ name }) => name));
   const from = fallbackFrom === undefined ? '' : `,"fallback_from":${JSON.stringify(fallbackFrom)}`;
   const rest = `,"model":${JSON.stringify(model)},"version":${variant.version},"variant":${JSON.stringify(variant.name)}${from}`;
-  return {
-    row(id, row, returnsFeatures) {
+  const writer = (int64: Int64Form): WriteRow => {
+    const writeOutputs = compileObjectWriter(spec.outputs, int64);
+    const writeFeatures = compileObjectWriter(service.features, int64);
+    return (id, row, returnsFeatures) => {
       const start = `{"prediction_id":"${id}","outputs":${writeOutputs(row.outputs)}${rest}`;
       if (!returnsFeatures) return `${start}}`;
       return `${start},"features":${writeFeatures(binding.shown(row.features))},"statuses":${writeStatuses(row.statuses)}}`;
-    },
+    };
   };
+  return { number: writer('number'), text: writer('text') };
 }

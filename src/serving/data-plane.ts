@@ -10,6 +10,7 @@ import { type FeaturesRead, readFeatures } from './features/read-features.ts';
 import type { InFlight } from './in-flight.ts';
 import { predict, type PredictAnswer, type PredictOptions } from './predict.ts';
 import { createPredictionIds } from './prediction-id.ts';
+import { countSent } from './sent-rows.ts';
 import type { RequestTruths } from './request-truths.ts';
 import type { ServingDeps } from './serving-deps.ts';
 import type { Snapshots } from './open-snapshots.ts';
@@ -97,7 +98,7 @@ export function createDataPlane(
           const reading = readFeatures(plan, rows, deps.clock.nowMicros(), limits, CLOCK_SKEW_MICROS);
           const read = await deadlines.race(reading, scope, {
             now: 'features were read',
-            rows: Array.isArray(rows) ? rows.length : 1,
+            rows: countSent(rows),
           });
           monitor.service(service).answered((performance.now() - startMs) * 1000, read.source.rows);
           return read;

@@ -4,7 +4,6 @@
 import {
   checkRowLimit,
   type Clock,
-  describe,
   type ErrorDetail,
   HeadraceError,
   invalid,
@@ -18,6 +17,7 @@ import type { Deadlines, Stage } from './deadlines.ts';
 import type { EndpointPlan } from './endpoint-plan.ts';
 import { failedRows, rowError } from './row-failures.ts';
 import type { RequestRow } from './row-parser.ts';
+import { openRows } from './sent-rows.ts';
 
 export interface PredictDeps {
   readonly clock: Clock;
@@ -42,7 +42,7 @@ export interface PredictAnswer {
 }
 
 /**
- * Predicts for `inputs` (JSON rows). Without `isPartial` one bad row fails all, before anything is done where that can be
+ * Predicts for `inputs` (JSON rows, or `SentRows`). Without `isPartial` one bad row fails all, before anything is done where that can be
  * told from the row: HR_INVALID with every wrong row and column, then what the stages throw, each with its row.
  */
 export async function predict(
@@ -110,20 +110,15 @@ export async function predict(
 type ParsedRow = RequestRow | HeadraceError;
 
 function parseInputs(plan: EndpointPlan, inputs: unknown, maxRows: number, isPartial: boolean): readonly ParsedRow[] {
-  if (!Array.isArray(inputs))
-    throw invalid([
-      {
-        path: 'inputs',
-        message: `expected an array of rows, got ${inputs === undefined ? 'nothing' : describe(inputs)}`,
-      },
-    ]);
-  if (inputs.length === 0) throw invalid([{ path: 'inputs', message: 'expected at least one row, got none' }]);
-  checkRowLimit('inputs', inputs, maxRows, 'server.maxRows');
-  const { parseRow } = plan;
-  const rows = new Array<ParsedRow>(inputs.length);
+  const { requestColumns: columns, parseRow } = plan;
+  const { count, parser } = openRows(inputs, { columns, parseRow, path: 'inputs' });
+  if (count === 0) throw invalid([{ path: 'inputs', message: 'expected at least one row, got none' }]);
+  checkRowLimit('inputs', { length: count }, maxRows, 'server.maxRows');
+  const parse = parser();
+  const rows = new Array<ParsedRow>(count);
   const mistakes: ErrorDetail[] = [];
-  for (let i = 0; i < inputs.length; i++) {
-    rows[i] = parseRow(inputs[i], i, mistakes);
+  for (let i = 0; i < count; i++) {
+    rows[i] = parse(i, mistakes);
     if (isPartial && mistakes.length > 0) rows[i] = invalid(mistakes.splice(0));
   }
   if (mistakes.length > 0) throw invalid(mistakes);

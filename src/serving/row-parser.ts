@@ -89,7 +89,8 @@ function hasOthers(json: object, known: ReadonlySet<string>): boolean {
   return false;
 }
 
-const REQUIRED = 'Every row must carry it, unless its definition says .optional() or .default(…)';
+/** What is said of a column that is not there. */
+export const REQUIRED = 'Every row must carry it, unless its definition says .optional() or .default(…)';
 
 function describeWrong(type: DataType, raw: unknown, isThere: boolean): string {
   const mistake = describeMistake(type, raw);

@@ -153,6 +153,12 @@ it('write every row as the general writer does', () => {
         stringifyJson(Object.fromEntries(columns.map(({ name, type }, at) => [name, toJson(type, row[at] ?? null)]))),
       );
       expect(() => parseJson(text)).not.toThrow();
+      const asText = compileObjectWriter(columns, 'text')(row);
+      expect(asText).toBe(
+        JSON.stringify(
+          Object.fromEntries(columns.map(({ name, type }, at) => [name, toJson(type, row[at] ?? null, 'text')])),
+        ),
+      );
     }),
   );
 });

@@ -11,7 +11,13 @@ import {
   type Value,
 } from '../../src/core/index.ts';
 import { type Manifest, resolveService } from '../../src/definitions/index.ts';
-import { createFeatureReader, type OnlineStore, type RecordDirectory, STATUSES } from '../../src/online/index.ts';
+import {
+  createFeatureReader,
+  type OnlineStore,
+  type PlacedReads,
+  type RecordDirectory,
+  STATUSES,
+} from '../../src/online/index.ts';
 import { JsonBytes } from '../../src/serving/json-bytes.ts';
 
 type Keys = readonly (readonly (EncodedKey | undefined)[])[];
@@ -41,6 +47,11 @@ export async function expectPlacedAsRead({ manifest, service, store, directory, 
     const values = await reader.read(keys, at);
     const placed = await reader.place(keys, at);
     const out = new JsonBytes();
+    for (const { name, type, from } of one.features) {
+      if (from.kind !== 'read') continue;
+      const found = values.map((views) => views[from.read]?.values[from.feature] ?? null);
+      expect({ name, copied: copied(placed, from.read, from.feature, type, found) }).toEqual({ name, copied: found });
+    }
     for (const [row, views] of values.entries()) {
       for (const { name, type, from } of one.features) {
         if (from.kind !== 'read') continue;
@@ -58,6 +69,27 @@ export async function expectPlacedAsRead({ manifest, service, store, directory, 
     }
   }
   return compared;
+}
+
+/** The feature by row as it is copied where it lies; what is not copied is as `given`. */
+function copied(placed: PlacedReads, read: number, feature: number, type: DataType, given: readonly Value[]): Value[] {
+  const words = new Int32Array(placed.rows * 2 + 2);
+  const rest = new Set<number>();
+  if (!placed.copy(read, feature, words, 0, (row) => rest.add(row))) return [...given];
+  const memory = new DataView(words.buffer);
+  const numberAt = (row: number): Value => {
+    switch (type.kind) {
+      case 'int32':
+        return memory.getInt32(row * 4, true);
+      case 'float32':
+        return memory.getFloat32(row * 4, true);
+      case 'int64':
+        return memory.getBigInt64(row * 8, true);
+      default:
+        return memory.getFloat64(row * 8, true);
+    }
+  };
+  return given.map((value, row) => (rest.has(row) ? value : numberAt(row)));
 }
 
 function textOf(type: DataType, value: Value): string {

@@ -1,13 +1,11 @@
-// Schemathesis, which makes requests from an OpenAPI document and judges the answers: installed from PyPI into a virtual
-// environment in the user's cache, once.
+// Schemathesis, which makes requests from an OpenAPI document and judges the answers.
 
-import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { bringPackages } from './python-packages.ts';
 
 const VERSION = '4.32.5';
-const INSTALL_LIMIT_MS = 180_000;
 
 export interface Schemathesis {
   /** Runs it against a document's URL, in `directory`. `limitSeconds` bounds the fuzzing; the run is killed a minute past it. */
@@ -27,18 +25,9 @@ export interface RunOptions {
 
 /** Installs it where it isn't yet; the reason, where that can't be. */
 export function bringSchemathesis(): Schemathesis | string {
-  const folder = join(
-    process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'),
-    'headrace',
-    `schemathesis-${VERSION}`,
-  );
-  const program = join(folder, 'bin', 'schemathesis');
-  const done = join(folder, '.installed');
-  if (!existsSync(done)) {
-    const failure = install(folder);
-    if (failure !== undefined) return failure;
-    writeFileSync(done, '');
-  }
+  const brought = bringPackages(`schemathesis-${VERSION}`, [`schemathesis==${VERSION}`]);
+  if (typeof brought === 'string') return brought;
+  const program = join(brought.bin, 'schemathesis');
   return {
     run(url, options) {
       const { directory, limitSeconds, examples, checks, excludedPaths, headers } = options;
@@ -58,29 +47,6 @@ export function bringSchemathesis(): Schemathesis | string {
       return runToEnd(program, words, directory, (limitSeconds + 60) * 1000);
     },
   };
-}
-
-function install(folder: string): string | undefined {
-  if (spawnSync('python3', ['--version']).status !== 0) return 'there is no python3';
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  const options = { encoding: 'utf8', timeout: INSTALL_LIMIT_MS } as const;
-  const venv = spawnSync('python3', ['-m', 'venv', folder], options);
-  if (venv.status !== 0) return `python3 -m venv failed: ${lastLine(venv.stderr)}`;
-  const pip = [
-    join(folder, 'bin', 'python'),
-    '-m',
-    'pip',
-    'install',
-    '--quiet',
-    '--disable-pip-version-check',
-  ] as const;
-  const installed = spawnSync(pip[0], [...pip.slice(1), `schemathesis==${VERSION}`], options);
-  return installed.status === 0 ? undefined : `schemathesis ${VERSION} does not install: ${lastLine(installed.stderr)}`;
-}
-
-function lastLine(text: string | null): string {
-  return (text ?? '').trim().split('\n').at(-1) ?? '';
 }
 
 function runToEnd(

@@ -81,7 +81,7 @@ it('an endpoint takes and gives what its versions do, whatever is applied', () =
     properties: {
       probability: {
         anyOf: [
-          { anyOf: [{ $ref: '#/components/schemas/Float32' }, { type: 'integer', format: 'int64' }] },
+          { anyOf: [{ $ref: '#/components/schemas/Float32' }, { $ref: '#/components/schemas/AnsweredInt64' }] },
           { type: 'null' },
         ],
       },

@@ -111,6 +111,12 @@ export const DEFINITION_ERRORS = define({
     title: 'Malformed JSON',
     help: 'The body or argument is not JSON.',
   },
+  HR_MALFORMED_ARROW: {
+    status: 400,
+    grpc: 'INVALID_ARGUMENT',
+    title: 'Malformed Arrow',
+    help: 'The body is not a whole stream of Arrow’s IPC format, or contradicts itself; the sentence says where.',
+  },
   HR_UNKNOWN_ROUTE: {
     status: 404,
     grpc: 'NOT_FOUND',

@@ -16,8 +16,19 @@ export interface PlacedReads {
   readonly rows: number;
   /** Gives the sink the value of feature `feature` of the service's read `read`; gives the code of its status. */
   give(row: number, read: number, feature: number, sink: ValueSink): number;
+  /**
+   * Copies a feature's numbers, in words of 32 bits, one or two as their type is wide, to `to` from `at` on, one a row. `rest` is
+   * called for each row that has none to be copied. False where the feature is no number: then nothing was done.
+   */
+  copy(read: number, feature: number, to: Int32Array, at: number, rest: (row: number) => void): boolean;
   /** When the newest row of the record happened; null for none. */
   eventMicros(row: number, read: number): Micros | null;
+}
+
+/** Of each place the memory that its packed row lies in, and where; undefined for any other. */
+interface Packed {
+  readonly memories: readonly (DataView | undefined)[];
+  readonly starts: Int32Array;
 }
 
 /** Filled by the reader that asks; `place` is row × width + read. */
@@ -31,6 +42,7 @@ export class Placed implements PlacedReads {
   readonly #bytes: (Uint8Array | undefined)[];
   readonly #ats: Int32Array;
   readonly #events: Float64Array;
+  #packed: Packed | undefined;
 
   /** `types` are those of each read's features. */
   constructor(rows: number, readers: readonly RecordReader[], types: readonly (readonly DataType[])[]) {
@@ -64,6 +76,44 @@ export class Placed implements PlacedReads {
     const reader = this.#readers[read] as RecordReader;
     const isThere = reader.give(this.#bytes[place] as Uint8Array, this.#ats[place] as number, feature, sink);
     return isThere ? PRESENT : NULL_VALUE;
+  }
+
+  copy(read: number, feature: number, to: Int32Array, at: number, rest: (row: number) => void): boolean {
+    const number = (this.#readers[read] as RecordReader).numberPlace(feature);
+    if (number === undefined) return false;
+    const { offset, width, nullAt, nullBit } = number;
+    const { memories, starts } = (this.#packed ??= this.#findPacked());
+    let place = read;
+    let next = at;
+    for (let row = 0; row < this.rows; row++) {
+      const memory = memories[place];
+      const start = starts[place] as number;
+      if (memory === undefined || (memory.getUint8(start + nullAt) & nullBit) !== 0) rest(row);
+      else {
+        to[next] = memory.getInt32(start + offset, true);
+        if (width === 8) to[next + 1] = memory.getInt32(start + offset + 4, true);
+      }
+      next += width >> 2;
+      place += this.#width;
+    }
+    return true;
+  }
+
+  /** Several records lie in one piece of memory mostly: a view of each is made once. */
+  #findPacked(): Packed {
+    const size = this.#ats.length;
+    const memories = new Array<DataView | undefined>(size).fill(undefined);
+    const starts = new Int32Array(size);
+    let last: DataView | undefined;
+    for (let place = 0; place < size; place++) {
+      const bytes = this.#views[place] === undefined ? this.#bytes[place] : undefined;
+      if (bytes === undefined) continue;
+      const { buffer } = bytes;
+      if (last?.buffer !== buffer) last = new DataView(buffer);
+      memories[place] = last;
+      starts[place] = bytes.byteOffset + (this.#ats[place] as number);
+    }
+    return { memories, starts };
   }
 
   eventMicros(row: number, read: number): Micros | null {

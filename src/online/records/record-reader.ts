@@ -9,7 +9,7 @@ import { createFoldPlaces, findFold, type FoldPlaces } from './fold.ts';
 import { foldIntoTiles } from './fold-events.ts';
 import { BASE_FOLD, runOfBase } from './pack-base.ts';
 import { asOfLastRun, type BaseRun, type RecordDirectory } from './record-directory.ts';
-import { type RowCodec, rowFingerprint } from './row-codec.ts';
+import { type NumberPlace, type RowCodec, rowFingerprint } from './row-codec.ts';
 import { type ColumnSource, mapColumns } from './row-schema.ts';
 import type { ViewCodec } from './view-codec.ts';
 import type { ValueSink } from './value-sink.ts';
@@ -43,6 +43,8 @@ export interface RecordReader {
   readonly found: FoundRow;
   /** Gives the sink the value of a wanted feature in a row that `find` found; false for null. */
   give(bytes: Uint8Array, rowAt: number, feature: number, sink: ValueSink): boolean;
+  /** Where a wanted feature's number lies in such a row; undefined for what is none. */
+  numberPlace(feature: number): NumberPlace | undefined;
 }
 
 export const IN_PLACE: unique symbol = Symbol('in place');
@@ -115,6 +117,7 @@ export function createRecordReader(
       return isInPlace(skew) ? IN_PLACE : readMerged(skew);
     },
     found: winner,
+    numberPlace: (feature) => rowCodec.numberPlace(columns[feature] as number),
     give: (bytes, rowAt, feature, sink) => rowCodec.giveColumn(bytes, rowAt, columns[feature] as number, sink),
   };
 

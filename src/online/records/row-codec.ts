@@ -28,10 +28,21 @@ export interface RowCodec {
   readColumn(bytes: Uint8Array, at: number, column: number): Value;
   /** Gives the sink the value that `readColumn` reads; false for null. */
   giveColumn(bytes: Uint8Array, at: number, column: number, sink: ValueSink): boolean;
+  /** Where a number of the column lies in a row, as its little-endian bytes; undefined for what is no such number. */
+  numberPlace(column: number): NumberPlace | undefined;
   /** Whether the row of this schema at `at`, which ends at `end`, has all that it says it has. */
   isWhole(bytes: Uint8Array, at: number, end: number): boolean;
   /** Whether the row at `at` was written under this schema. */
   matches(bytes: Uint8Array, at: number): boolean;
+}
+
+/** Of a number in a row, from the row's start. */
+export interface NumberPlace {
+  readonly offset: number;
+  readonly width: 4 | 8;
+  /** The byte of the nulls, and the column's bit in it. */
+  readonly nullAt: number;
+  readonly nullBit: number;
 }
 
 /** Bytes of a row before its nulls. */
@@ -129,6 +140,16 @@ export function compileRowCodec(schema: RowSchema): RowCodec {
           return true;
         }
       }
+    },
+    numberPlace(column) {
+      const form = forms[column] ?? FORM.value;
+      if (form < FORM.int32 || form > FORM.float64) return undefined;
+      return {
+        offset: offsets[column] as number,
+        width: widths[column] === 8 ? 8 : 4,
+        nullAt: ROW_HEADER + (column >> 3),
+        nullBit: 1 << (column & 7),
+      };
     },
     isWhole(bytes, at, end) {
       const size = end - at - dataStart;

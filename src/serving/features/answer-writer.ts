@@ -1,10 +1,10 @@
 // The answers of POST /v1/features/read as bytes, by rows or by columns, compiled for a service: a value goes from its
 // record into the answer, a status is given only where it isn't PRESENT, a time once a view.
 
-import type { Micros } from '../../core/index.ts';
+import type { Int64Form, Micros } from '../../core/index.ts';
 import type { ResolvedService } from '../../definitions/index.ts';
 import { PRESENT, STATUSES, type ValueSink } from '../../online/index.ts';
-import { JsonBytes } from '../json-bytes.ts';
+import { JsonBytes, TextInt64Bytes } from '../json-bytes.ts';
 
 export type Layout = 'rows' | 'columns';
 
@@ -15,6 +15,8 @@ export interface FeatureSource {
   readonly rows: number;
   /** Gives the sink the value of the service's feature; gives the code of its status. */
   give(row: number, feature: number, sink: ValueSink): number;
+  /** As `PlacedReads.copy`; left out where values are held and not placed. */
+  copy?(feature: number, to: Int32Array, at: number, rest: (row: number) => void): boolean;
   /** Event time of the row's record of a read of the service; null for none. */
   eventMicros(row: number, read: number): Micros | null;
 }
@@ -62,10 +64,14 @@ const PARTS = {
   close: text('}}'),
 } as const;
 
-/** One for all services of a process: an answer is written in one go. */
-const out = new JsonBytes();
+/** One of each for all services of a process: an answer is written in one go. */
+const OUT: Readonly<Record<Int64Form, JsonBytes>> = { number: new JsonBytes(), text: new TextInt64Bytes() };
 
-export function compileAnswerWriter(service: ResolvedService): (source: FeatureSource, layout: Layout) => Buffer {
+export type WriteFeatures = (source: FeatureSource, layout: Layout) => Buffer;
+
+/** Of answers whose int64 have the form. */
+export function compileAnswerWriter(service: ResolvedService, int64: Int64Form = 'number'): WriteFeatures {
+  const out = OUT[int64];
   const names = membersOf(service.features.map(({ name }) => name));
   const times = viewTimes(service);
   const roles = membersOf(times.map(({ role }) => role));
@@ -90,7 +96,7 @@ export function compileAnswerWriter(service: ResolvedService): (source: FeatureS
     out.raw(PARTS.times);
     for (let i = 0; i < times.length; i++) {
       out.raw((i === 0 ? roles.first : roles.later)[i] as Buffer);
-      writeTimeOf(source, row, (times[i] as ViewTime).read);
+      writeTimeOf(out, source, row, (times[i] as ViewTime).read);
     }
     out.raw(PARTS.close);
   };
@@ -126,13 +132,13 @@ export function compileAnswerWriter(service: ResolvedService): (source: FeatureS
       if (isAbsent[i] === false) continue;
       out.raw((isFirst ? names.first : names.later)[i] as Buffer);
       isFirst = false;
-      writeArray(rows, (row) => out.raw(STATUS_TEXTS[codes[i * rows + row] as number] as Buffer));
+      writeArray(out, rows, (row) => out.raw(STATUS_TEXTS[codes[i * rows + row] as number] as Buffer));
     }
     out.raw(PARTS.times);
     for (let i = 0; i < times.length; i++) {
       const { read } = times[i] as ViewTime;
       out.raw((i === 0 ? roles.first : roles.later)[i] as Buffer);
-      writeArray(rows, (row) => writeTimeOf(source, row, read));
+      writeArray(out, rows, (row) => writeTimeOf(out, source, row, read));
     }
     out.raw(PARTS.close);
   };
@@ -148,7 +154,7 @@ export function compileAnswerWriter(service: ResolvedService): (source: FeatureS
   };
 }
 
-function writeArray(size: number, write: (at: number) => void): void {
+function writeArray(out: JsonBytes, size: number, write: (at: number) => void): void {
   out.byte(OPEN_ARRAY);
   for (let at = 0; at < size; at++) {
     if (at > 0) out.byte(COMMA);
@@ -157,7 +163,7 @@ function writeArray(size: number, write: (at: number) => void): void {
   out.byte(CLOSE_ARRAY);
 }
 
-function writeTimeOf(source: FeatureSource, row: number, read: number): void {
+function writeTimeOf(out: JsonBytes, source: FeatureSource, row: number, read: number): void {
   const micros = source.eventMicros(row, read);
   if (micros === null) out.none();
   else out.timestamp(micros);

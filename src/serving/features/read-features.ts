@@ -3,15 +3,17 @@
 
 import {
   checkRowLimit,
-  describe,
   type ErrorDetail,
   formatTimestamp,
+  type Int64Form,
   invalid,
   type Micros,
   toJson,
 } from '../../core/index.ts';
+import type { ResolvedService } from '../../definitions/index.ts';
 import type { FeaturePlan, FeatureRow } from '../feature-plan.ts';
-import type { RequestRow, RowParser } from '../row-parser.ts';
+import type { RequestRow } from '../row-parser.ts';
+import { openRows } from '../sent-rows.ts';
 import { type FeatureSource, type Layout, viewTimes } from './answer-writer.ts';
 import type { ReadPlan } from './read-plan.ts';
 
@@ -27,9 +29,10 @@ export interface FeatureAnswer {
 
 /** A service's features as they were read, not yet written in anyone's form. */
 export interface FeaturesRead {
+  readonly service: ResolvedService;
   readonly source: FeatureSource;
   /** The native API's answer. */
-  toJson(layout: Layout): Buffer;
+  toJson(layout: Layout, int64?: Int64Form): Buffer;
 }
 
 export interface ReadLimits {
@@ -38,7 +41,7 @@ export interface ReadLimits {
   readonly setting?: string;
 }
 
-/** Reads `rows` (JSON) as the clock showed `at`. Throws HR_INVALID, HR_TOO_LARGE, HR_ONLINE_UNAVAILABLE. */
+/** Reads `rows` (JSON, or `SentRows`) as the clock showed `at`. Throws HR_INVALID, HR_TOO_LARGE, HR_ONLINE_UNAVAILABLE. */
 export async function readFeatures(
   plan: ReadPlan,
   rows: unknown,
@@ -46,9 +49,9 @@ export async function readFeatures(
   limits: ReadLimits,
   skew: Micros = 0,
 ): Promise<FeaturesRead> {
-  const read = plan.read(parseRows(plan.parseRow, rows, limits), at, skew);
+  const read = plan.read(parseRows(plan, rows, limits), at, skew);
   const source = read instanceof Promise ? await read : read;
-  return { source, toJson: (layout) => plan.toJson(source, layout) };
+  return { service: plan.service, source, toJson: (layout, int64 = 'number') => plan.toJson[int64](source, layout) };
 }
 
 /** As `readFeatures`, each row as plain data. */
@@ -58,16 +61,21 @@ export async function readFeatureRows(
   at: Micros,
   limits: ReadLimits,
 ): Promise<FeatureAnswer[]> {
-  const read = await plan.read(parseRows(plan.parseRow, rows, limits), at, 0);
+  const read = await plan.read(parseRows(plan, rows, limits), at, 0);
   return read.map((row) => toAnswer(plan, row));
 }
 
-function parseRows(parseRow: RowParser, rows: unknown, { maxRows, setting }: ReadLimits): RequestRow[] {
-  if (!Array.isArray(rows))
-    throw invalid([{ path: 'rows', message: `expected an array of rows, got ${describe(rows)}` }]);
-  checkRowLimit('rows', rows, maxRows, setting);
+function parseRows(
+  { service, parseRow }: Pick<FeaturePlan, 'service' | 'parseRow'>,
+  rows: unknown,
+  { maxRows, setting }: ReadLimits,
+): RequestRow[] {
+  const { count, parser } = openRows(rows, { columns: service.requestColumns, parseRow, path: 'rows' });
+  checkRowLimit('rows', { length: count }, maxRows, setting);
   const mistakes: ErrorDetail[] = [];
-  const parsed = rows.map((row, index) => parseRow(row, index, mistakes));
+  const parse = parser();
+  const parsed = new Array<RequestRow>(count);
+  for (let place = 0; place < count; place++) parsed[place] = parse(place, mistakes);
   if (mistakes.length > 0) throw invalid(mistakes);
   return parsed;
 }

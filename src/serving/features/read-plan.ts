@@ -1,7 +1,7 @@
 // A feature service compiled for reading its features: straight from the records where it stores all of them, by the
 // plan of predictions where functions compute some.
 
-import type { Micros } from '../../core/index.ts';
+import type { Int64Form, Micros } from '../../core/index.ts';
 import type { Definitions, ResolvedService } from '../../definitions/index.ts';
 import {
   createFeatureReader,
@@ -13,7 +13,7 @@ import {
 import { compileFeaturePlan, type FeatureRow } from '../feature-plan.ts';
 import { compileKeys } from '../request-keys.ts';
 import { compileRowParser, type RequestRow, type RowParser } from '../row-parser.ts';
-import { compileAnswerWriter, type FeatureSource, type Layout } from './answer-writer.ts';
+import { compileAnswerWriter, type FeatureSource, type WriteFeatures } from './answer-writer.ts';
 
 export interface ReadPlan {
   readonly service: ResolvedService;
@@ -21,7 +21,7 @@ export interface ReadPlan {
   /** Reads as the clock showed `at`; `skew` as a feature plan's. A promise only when the store's answer is one. */
   read(rows: readonly RequestRow[], at: Micros, skew?: Micros): FeatureSource | Promise<FeatureSource>;
   /** The answer's JSON. */
-  toJson(source: FeatureSource, layout: Layout): Buffer;
+  readonly toJson: Readonly<Record<Int64Form, WriteFeatures>>;
 }
 
 /** Compiles a service. Throws HR_CODE_MISSING. */
@@ -38,7 +38,7 @@ export function compileReadPlan(
       service.onDemand.length === 0
         ? compilePlaced(definitions, service, store, directory)
         : compileComputed(definitions, service, store, directory),
-    toJson: compileAnswerWriter(service),
+    toJson: { number: compileAnswerWriter(service, 'number'), text: compileAnswerWriter(service, 'text') },
   };
 }
 
@@ -60,6 +60,7 @@ function compilePlaced(
   const sourceOf = (placed: PlacedReads): FeatureSource => ({
     rows: placed.rows,
     give: (row, feature, sink) => placed.give(row, reads[feature] as number, places[feature] as number, sink),
+    copy: (feature, to, at, rest) => placed.copy(reads[feature] as number, places[feature] as number, to, at, rest),
     eventMicros: (row, read) => placed.eventMicros(row, read),
   });
   return (rows, at, skew) => {

@@ -17,9 +17,12 @@ import { addDocsRoutes, addRootRoute } from './docs/docs-routes.ts';
 import { addEndpointRoutes } from './endpoint-routes.ts';
 import { createEventStreams } from './event-stream.ts';
 import { answerExpectations } from './expectations.ts';
-import { addFeatureRoutes } from './feature-routes.ts';
+import { addFeatureRoutes, addServiceReadRoute } from './feature-routes.ts';
 import { addHealthRoutes } from './health-routes.ts';
 import { addJsonBody } from './json-body.ts';
+import { holdBodies } from './body-parser.ts';
+import { addArrowBody } from './arrow-form.ts';
+import { addInt64Form } from './int64-form.ts';
 import type { LiveStats } from './live-stats.ts';
 import { isNewest } from './node-socket.ts';
 import { addOpenApiRoute } from './openapi/openapi-routes.ts';
@@ -150,6 +153,7 @@ export async function createHttpServer(
   });
   const roles = new Map<string, RouteRole | undefined>();
   addSecurity(app, guard, roles);
+  addInt64Form(app);
   if (options.tracing !== undefined) traceRequests(app, options.tracing);
   if (options.loggedRequests === 'all') logEveryRequest(app, options.logger);
   let isClosing = false;
@@ -196,14 +200,21 @@ export async function createHttpServer(
   });
   const routes = createRouteMethods();
   app.addHook('onRoute', ({ method, url }) => routes.add(method, url));
+  holdBodies(app);
   addJsonBody(app, options);
   // It gathers what routes say of themselves; the document is made of that and of the definitions.
   await app.register(swagger, { openapi: { openapi: '3.1.0' } });
   const hasDocs = options.hasDocs !== false;
   const seen = createSeenCatalogue(control);
   const described = { version: options.version, routes: () => app.swagger() };
+  // The only ones whose body may be Arrow, too.
   await app.register((scope) => {
+    addArrowBody(scope, options);
     addPredictRoute(scope, data, options, logger);
+    addServiceReadRoute(scope, data, options);
+    return Promise.resolve();
+  });
+  await app.register((scope) => {
     addFeatureRoutes(scope, data, ingest, options);
     addEndpointRoutes(scope, control, ingest, options);
     addHealthRoutes(scope, control, options, streams);

@@ -31,6 +31,18 @@ export function renderedOnce<From extends object | undefined>(
   };
 }
 
+/** The same where what is sent has several forms. */
+export function renderedOnceBy<Form extends string, From extends object>(
+  render: (from: From, form: Form) => Etagged,
+): (from: From, form: Form) => Etagged {
+  const forms = new Map<Form, (from: From) => Etagged>();
+  return (from, form) => {
+    let rendered = forms.get(form);
+    if (rendered === undefined) forms.set(form, (rendered = renderedOnce((one: From) => render(one, form))));
+    return rendered(from);
+  };
+}
+
 /** 304 where the client has it already. */
 export function sendEtagged(request: FastifyRequest, reply: FastifyReply, document: Etagged): FastifyReply {
   // Kept by clients, and asked for each time: it changes with the definitions.

@@ -3,53 +3,10 @@
 import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance } from 'fastify';
 import { HeadraceError, type Json, messageOf, parseJson } from '../../core/index.ts';
-import type { BodyRoom, BytesInFlight } from '../bytes-in-flight.ts';
-import { readWholeBody } from './read-whole-body.ts';
+import { addBodyParser, type BodyBounds } from './body-parser.ts';
 
-export interface JsonBodyBounds {
-  /** Of one body. */
-  readonly bodyLimitBytes: number;
-  /** Of all bodies. */
-  readonly bytes: BytesInFlight;
-}
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** Undefined where no body was read. */
-    bodyRoom: BodyRoom | undefined;
-  }
-}
-
-export function addJsonBody(app: FastifyInstance, { bodyLimitBytes, bytes }: JsonBodyBounds): void {
-  app.decorateRequest('bodyRoom', undefined);
-  app.addHook('onResponse', (request, _reply, answered) => {
-    request.bodyRoom?.release();
-    answered();
-  });
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', (request, _payload, done) => {
-    const encoding = request.headers['content-encoding'];
-    if (encoding !== undefined && encoding !== 'identity') {
-      const sentence = `the body’s Content-Encoding is "${encoding.slice(0, 50)}"; send it without.`;
-      done(new HeadraceError('HR_UNSUPPORTED_MEDIA', sentence));
-      return;
-    }
-    const room = (request.bodyRoom = bytes.open(request.raw.socket));
-    readWholeBody(request.raw, { limitBytes: bodyLimitBytes, room }, (failure, body) => {
-      if (failure !== undefined) {
-        // Nothing of it is kept, and its answer may take as long as what is left of it.
-        room.release();
-        return done(failure);
-      }
-      let json: Json;
-      try {
-        json = parseJsonBody(body);
-      } catch (thrown) {
-        return done(thrown as HeadraceError);
-      }
-      done(null, json);
-    });
-  });
+export function addJsonBody(app: FastifyInstance, bounds: BodyBounds): void {
+  addBodyParser(app, 'application/json', bounds, parseJsonBody);
 }
 
 /** Throws HR_MALFORMED_JSON. */

@@ -1,29 +1,49 @@
 // What a prediction's body asks, and the answer's text: checked by parsers compiled per endpoint and written by writers
 // compiled per arm, so no schema is looked at per request.
 
-import { type Actor, describe, type HeadraceError, invalid, nearestName, type Scope } from '../../core/index.ts';
+import {
+  type Actor,
+  describe,
+  type HeadraceError,
+  type Int64Form,
+  invalid,
+  nearestName,
+  type Scope,
+} from '../../core/index.ts';
 import type { DataPlane } from '../data-plane.ts';
 import type { PredictAnswer, PredictionRow } from '../predict.ts';
+import { isSentRows } from '../sent-rows.ts';
 import { rowProblem } from './problem.ts';
 
+/** What is made of an answer. */
+export type WriteAnswer<T> = (answer: PredictAnswer, returnsFeatures: boolean, actor: Actor) => T;
+
+/** The native API's text. */
+export const WRITE_JSON: Readonly<Record<Int64Form, WriteAnswer<string>>> = {
+  number: (answer, returnsFeatures, actor) => writeAnswer(answer, returnsFeatures, actor, 'number'),
+  text: (answer, returnsFeatures, actor) => writeAnswer(answer, returnsFeatures, actor, 'text'),
+};
+
 /**
- * The answer's text. `scope` is asked once the body is what it should be; `tellRows` hears of rows that failed where the
+ * The answer as `write` makes it. `sent`: the options of a body that can hold none. `scope` is asked once the body is what it should be; `tellRows` hears of rows that failed where the
  * others are answered. Throws HR_INVALID, and what predicting throws.
  */
-export async function answerPredict(
+export async function answerPredict<T>(
   dataPlane: DataPlane,
   endpoint: string,
   body: unknown,
   scope: () => Scope,
   tellRows: (errors: readonly HeadraceError[]) => void,
-): Promise<string> {
-  const { inputs, read, claim } = readBody(dataPlane, endpoint, body, scope);
+  write: WriteAnswer<T>,
+  sent: () => PredictBodyOptions = () => NO_OPTIONS,
+): Promise<T> {
+  const { inputs, read, claim } = readBody(dataPlane, endpoint, body, scope, sent);
   const answer = await dataPlane.predict(endpoint, inputs, read, claim);
   if (read.isPartial) {
     const errors = answer.rows.flatMap(({ error }) => error ?? []);
     if (errors.length > 0) tellRows(errors);
   }
-  return writeAnswer(answer, read.returnsFeatures, claim.actor);
+  return write(answer, read.returnsFeatures, claim.actor);
 }
 
 /** What is refused here never comes to the endpoint, and is counted for it all the same. */
@@ -32,8 +52,10 @@ function readBody(
   endpoint: string,
   body: unknown,
   scope: () => Scope,
-): { readonly inputs: unknown; readonly read: Options; readonly claim: Scope } {
+  sent: () => PredictBodyOptions,
+): { readonly inputs: unknown; readonly read: PredictBodyOptions; readonly claim: Scope } {
   try {
+    if (isSentRows(body)) return { inputs: body, read: sent(), claim: scope() };
     if (body === null || typeof body !== 'object' || Array.isArray(body))
       throw invalid([{ path: 'body', message: `expected an object, got ${describe(body)}` }]);
     const { inputs, options } = body as { readonly inputs?: unknown; readonly options?: unknown };
@@ -58,18 +80,18 @@ function refuseSlips(body: object): void {
   if (slips.length > 0) throw invalid(slips);
 }
 
-interface Options {
+export interface PredictBodyOptions {
   readonly isPartial: boolean;
   readonly returnsFeatures: boolean;
 }
 
-const NO_OPTIONS: Options = { isPartial: false, returnsFeatures: false };
-const OPTIONS = new Map<string, keyof Options>([
+const NO_OPTIONS: PredictBodyOptions = { isPartial: false, returnsFeatures: false };
+const OPTIONS = new Map<string, keyof PredictBodyOptions>([
   ['partial', 'isPartial'],
   ['return_features', 'returnsFeatures'],
 ]);
 
-function readOptions(options: unknown): Options {
+function readOptions(options: unknown): PredictBodyOptions {
   if (options === null || typeof options !== 'object' || Array.isArray(options))
     throw invalid([{ path: 'options', message: `expected an object, got ${describe(options)}` }]);
   const read = { ...NO_OPTIONS };
@@ -87,14 +109,14 @@ function readOptions(options: unknown): Options {
   return read;
 }
 
-function writeAnswer({ plan, rows }: PredictAnswer, returnsFeatures: boolean, actor: Actor): string {
+function writeAnswer({ plan, rows }: PredictAnswer, returnsFeatures: boolean, actor: Actor, int64: Int64Form): string {
   let text = plan.answerStart;
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i] as PredictionRow;
     if (i > 0) text += ',';
     text +=
       row.error === undefined
-        ? row.arm.write.row(row.id, row.row, returnsFeatures)
+        ? row.arm.write[int64](row.id, row.row, returnsFeatures)
         : JSON.stringify({ error: rowProblem(row.error, `inputs[${i}]`, actor) });
   }
   return `${text}]}`;

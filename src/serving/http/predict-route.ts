@@ -1,12 +1,14 @@
 // POST /v1/endpoints/{endpoint}/predict as a route: whatever comes, however it comes. What comes as nearly all do is answered
 // without it (quick-predict.ts).
 
-import type { FastifyInstance } from 'fastify';
-import type { HeadraceError } from '../../core/index.ts';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { HeadraceError, Scope } from '../../core/index.ts';
 import type { DataPlane } from '../data-plane.ts';
 import { JSON_TYPE } from './json-type.ts';
-import { answerPredict } from './predict-answer.ts';
-import { sendProblem } from './problem.ts';
+import { ARROW_TYPE, loadArrow, wantsArrow } from './arrow-form.ts';
+import { answerPredict, type PredictBodyOptions, WRITE_JSON, type WriteAnswer } from './predict-answer.ts';
+import { rowProblem, sendProblem } from './problem.ts';
+import { queryFlags } from './query-flags.ts';
 import { type RequestDefaults, scopeOf } from './request-context.ts';
 import { loggedRequest, type RequestLog } from './request-log.ts';
 import { EndpointParams, PredictBody, PredictResponse, problems } from './schemas.ts';
@@ -39,10 +41,39 @@ export function addPredictRoute(
       // The route's own parameter, always there.
       const { endpoint } = request.params as { endpoint: string };
       const tell = (errors: readonly HeadraceError[]) => log.rowsFailed(() => loggedRequest(request), errors);
-      answerPredict(dataPlane, endpoint, request.body, () => scopeOf(request, defaults), tell).then(
-        (text) => void reply.header('content-type', JSON_TYPE).send(text),
+      const claim = () => scopeOf(request, defaults);
+      const isArrow = wantsArrow(request);
+      const answered = isArrow
+        ? answerInArrow(dataPlane, endpoint, request, claim, tell)
+        : answerPredict(dataPlane, endpoint, request.body, claim, tell, WRITE_JSON[request.int64], () =>
+            sentOptions(request),
+          );
+      answered.then(
+        (answer) => void reply.header('content-type', isArrow ? ARROW_TYPE : JSON_TYPE).send(answer),
         (thrown: unknown) => void sendProblem(reply, request, thrown, log),
       );
     },
   );
+}
+
+async function answerInArrow(
+  dataPlane: DataPlane,
+  endpoint: string,
+  request: FastifyRequest,
+  claim: () => Scope,
+  tellRows: (errors: readonly HeadraceError[]) => void,
+): Promise<Buffer> {
+  const { writePredictions } = await loadArrow();
+  const { int64 } = request;
+  const write: WriteAnswer<Buffer> = (answer, returnsFeatures, actor) => {
+    const tell = (error: HeadraceError, place: number): object => rowProblem(error, `inputs[${place}]`, actor);
+    return writePredictions(answer, { returnsFeatures, int64, tell });
+  };
+  return answerPredict(dataPlane, endpoint, request.body, claim, tellRows, write, () => sentOptions(request));
+}
+
+/** What JSON has in its `options`, of a body that is rows alone. */
+function sentOptions({ query }: FastifyRequest): PredictBodyOptions {
+  const { partial: isPartial, return_features: returnsFeatures } = queryFlags(query, ['partial', 'return_features']);
+  return { isPartial, returnsFeatures };
 }

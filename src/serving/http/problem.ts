@@ -144,7 +144,7 @@ export function fromHttp(thrown: unknown, mediaType?: string): HeadraceError {
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
     return new HeadraceError(
       'HR_UNSUPPORTED_MEDIA',
-      `the body’s Content-Type must be application/json, got ${mediaType === undefined ? 'none' : quoted(mediaType)}.`,
+      `the body’s Content-Type must be application/json, got ${mediaType === undefined ? 'none' : quoted(mediaType)}. Rows for predictions, and for features of /v1/services/{service}/read, may come as application/vnd.apache.arrow.stream, too.`,
     );
   if (code?.startsWith('FST_ERR_CTP_') === true) return new HeadraceError('HR_MALFORMED_JSON', message);
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)

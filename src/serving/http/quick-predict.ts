@@ -8,7 +8,8 @@ import type { DataPlane } from '../data-plane.ts';
 import { parseJsonBody } from './json-body.ts';
 import { JSON_TYPE } from './json-type.ts';
 import { isNewest } from './node-socket.ts';
-import { answerPredict } from './predict-answer.ts';
+import { mayNameArrow } from './arrow-form.ts';
+import { answerPredict, WRITE_JSON } from './predict-answer.ts';
 import { writeProblem } from './problem.ts';
 import { readWholeBody } from './read-whole-body.ts';
 import { claimOf, type RequestDefaults } from './request-context.ts';
@@ -73,6 +74,8 @@ function endpointOf(
     headers['content-encoding'] !== undefined ||
     headers['transfer-encoding'] !== undefined ||
     headers['traceparent'] !== undefined ||
+    headers['x-int64'] !== undefined ||
+    mayNameArrow(headers.accept ?? '') ||
     headers.expect !== undefined ||
     headers.upgrade !== undefined ||
     countHosts(rawHeaders) !== 1;
@@ -118,7 +121,7 @@ function answer(
   }
   try {
     const scope = () => claimOf(request, { requestId, traceId: null, actor, span: undefined }, defaults);
-    answerPredict(dataPlane, endpoint, parseJsonBody(body), scope, tellRows).then((text) => {
+    answerPredict(dataPlane, endpoint, parseJsonBody(body), scope, tellRows, WRITE_JSON.number).then((text) => {
       room.release();
       tellEnd();
       response.writeHead(200, {

@@ -13,6 +13,10 @@ export const SourceParams = Type.Object({ source: Type.String() });
 export const ServiceParams = Type.Object({ service: Type.String() });
 export const ViewParams = Type.Object({ view: Type.String() });
 
+export const Int64Header = Type.Object({
+  'x-int64': Type.Optional(Type.Literal('string', { description: 'Each int64 of the answer as text' })),
+});
+
 export const PredictBody = Type.Object({
   inputs: Type.Array(JsonRow, { description: 'One row of request columns per prediction' }),
   options: Type.Optional(

@@ -1,6 +1,7 @@
 // One operation of the document: the words around its typed bodies, the same for endpoints, services and sources.
 
 import type { Described } from '../../catalogue.ts';
+import { ARROW_TYPE } from '../arrow-form.ts';
 import { type ProblemsOf, problemResponses } from './problem-responses.ts';
 import type { JsonSchema } from './value-schema.ts';
 
@@ -23,11 +24,28 @@ export interface Operation {
   readonly answered: string;
   readonly problems: ProblemsOf;
   readonly parameters?: readonly string[];
+  /** Of one that answers in Arrow, too: what is in it. */
+  readonly arrow?: string;
+  /** Its rows may be an Arrow stream. */
+  readonly takesArrow?: boolean;
 }
 
 /** The path item of a POST. */
 export function postItem(operation: Operation): object {
-  const { id, tag, summary, of, body, example, answer, answered, problems, parameters = [] } = operation;
+  const {
+    id,
+    tag,
+    summary,
+    of,
+    body,
+    example,
+    answer,
+    answered,
+    problems,
+    parameters = [],
+    arrow,
+    takesArrow,
+  } = operation;
   const description = of === undefined ? '' : describe(of);
   return {
     post: {
@@ -37,14 +55,29 @@ export function postItem(operation: Operation): object {
       ...(description === '' ? {} : { description }),
       ...(of?.owner === undefined ? {} : { 'x-owner': of.owner }),
       ...(of?.tags === undefined ? {} : { 'x-tags': of.tags }),
-      parameters: ['RequestId', ...parameters].map((name) => ({ $ref: `#/components/parameters/${name}` })),
-      requestBody: { required: true, content: { 'application/json': { schema: body, example } } },
+      parameters: ['RequestId', 'Int64', ...parameters].map((name) => ({ $ref: `#/components/parameters/${name}` })),
+      requestBody: {
+        required: true,
+        content: {
+          'application/json': { schema: body, example },
+          ...arrowContent(takesArrow === true ? ARROW_ROWS : undefined),
+        },
+      },
       responses: {
-        200: { description: answered, content: { 'application/json': { schema: answer } } },
+        200: {
+          description: answered,
+          content: { 'application/json': { schema: answer }, ...arrowContent(arrow) },
+        },
         ...problemResponses(problems),
       },
     },
   };
+}
+
+const ARROW_ROWS = 'An Arrow IPC stream: a row a row, columns by name';
+
+function arrowContent(description: string | undefined): object {
+  return description === undefined ? {} : { [ARROW_TYPE]: { schema: { description } } };
 }
 
 function describe({ description = '', owner, tags = {} }: Described): string {
@@ -61,12 +94,22 @@ export const PARAMETERS = {
     description: 'Echoed, and in the log; made where it is left out',
     schema: { type: 'string', pattern: '^[ -~]{1,128}$' },
   },
+  Int64: {
+    name: 'X-Int64',
+    in: 'header',
+    description: 'Each int64 of the answer as text with all its digits. Without it they are numbers',
+    schema: { type: 'string', const: 'string' },
+  },
   Timeout: {
     name: 'X-Request-Timeout-Ms',
     in: 'header',
     description: 'The deadline in milliseconds; past it the answer is 504',
     schema: { type: 'integer', minimum: 1, maximum: 3_600_000 },
   },
+  Statuses: flag('statuses', 'Of an answer in Arrow: `F__status` for each feature F'),
+  EventTimes: flag('event_times', 'Of an answer in Arrow: `F__event_time` for each feature F'),
+  Partial: flag('partial', 'Of rows in Arrow: as `options.partial` of JSON'),
+  ReturnFeatures: flag('return_features', 'Of rows in Arrow: as `options.return_features` of JSON'),
   IdempotencyKey: {
     name: 'Idempotency-Key',
     in: 'header',
@@ -74,3 +117,7 @@ export const PARAMETERS = {
     schema: { type: 'string', minLength: 1, maxLength: 255, pattern: '^[!-~](?:[ -~]*[!-~])?$' },
   },
 };
+
+function flag(name: string, description: string): object {
+  return { name, in: 'query', description, schema: { type: 'boolean', default: false } };
+}

@@ -23,6 +23,7 @@ const ANY: readonly ErrorCode[] = [
 const OWN = {
   predict: [
     'HR_UNKNOWN_ENDPOINT',
+    'HR_MALFORMED_ARROW',
     'HR_NULL_FEATURE',
     'HR_UNKNOWN_ENTITY',
     'HR_MODEL_NOT_READY',
@@ -31,7 +32,7 @@ const OWN = {
     'HR_DEADLINE',
   ],
   outcomes: ['HR_UNKNOWN_ENDPOINT'],
-  read: ['HR_UNKNOWN_SERVICE', 'HR_VERSION_INCOMPLETE', 'HR_ONLINE_UNAVAILABLE', 'HR_DEADLINE'],
+  read: ['HR_UNKNOWN_SERVICE', 'HR_MALFORMED_ARROW', 'HR_VERSION_INCOMPLETE', 'HR_ONLINE_UNAVAILABLE', 'HR_DEADLINE'],
   push: ['HR_UNKNOWN_SOURCE', 'HR_IDEMPOTENCY', 'HR_PUSH_LOST', 'HR_PUSH_UNDER_WAY', 'HR_ONLINE_UNAVAILABLE'],
 } as const satisfies Readonly<Record<string, readonly ErrorCode[]>>;
 

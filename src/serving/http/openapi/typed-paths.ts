@@ -33,7 +33,10 @@ export function endpointPaths(endpoint: ListedEndpoint): DocumentPart {
     answer,
     answered: 'Predictions in the order of the inputs',
     problems: 'predict',
-    parameters: ['Timeout'],
+    parameters: ['Timeout', 'Partial', 'ReturnFeatures'],
+    takesArrow: true,
+    arrow:
+      'An Arrow IPC stream: outputs, `prediction_id`, `version`, `variant`; other members as JSON in the schema’s metadata',
   });
   const outcomes = postItem({
     id: `outcomes_${name}`,
@@ -55,6 +58,8 @@ export function endpointPaths(endpoint: ListedEndpoint): DocumentPart {
   };
 }
 
+const FEATURES_IN_ARROW =
+  'An Arrow IPC stream: a column a feature, in their order; with `statuses` and `event_times` those too';
 const READ = 'Read features of any service';
 const READ_BY = 'POST /v1/features/read takes the same for any service, with its name in `service`.';
 
@@ -73,6 +78,9 @@ export function servicePaths(service: ListedService): DocumentPart {
     answer: ref(`ServiceAnswer_${name}`),
     answered: 'A row of features for each row of the request, in its order',
     problems: 'read',
+    parameters: ['Statuses', 'EventTimes'],
+    takesArrow: true,
+    arrow: FEATURES_IN_ARROW,
   });
   return {
     paths: { [`/v1/services/${name}/read`]: item },
@@ -108,6 +116,8 @@ export function readPath(services: readonly ListedService[]): DocumentPart {
     answer: { anyOf: names.map((name) => ref(`ServiceAnswer_${name}`)) },
     answered: 'A row of features for each row of the request, in its order',
     problems: 'read',
+    parameters: ['Statuses', 'EventTimes'],
+    arrow: FEATURES_IN_ARROW,
   });
   return {
     paths: { '/v1/features/read': item },

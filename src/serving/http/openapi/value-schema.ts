@@ -20,7 +20,7 @@ export function sentSchema(type: DataType): JsonSchema {
 export function answeredSchema(type: DataType): JsonSchema {
   switch (type.kind) {
     case 'int64':
-      return { type: 'integer', format: 'int64' };
+      return { $ref: '#/components/schemas/AnsweredInt64' };
     case 'list':
       return { type: 'array', items: orNull(answeredSchema(type.of)), description: typeName(type) };
     default:
@@ -71,6 +71,13 @@ export const VALUE_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
     oneOf: [
       { type: 'integer', format: 'int64', minimum: INT64_MIN, maximum: INT64_MAX },
       { type: 'string', pattern: int64Pattern() },
+    ],
+  },
+  AnsweredInt64: {
+    description: 'A whole number of 64 bits, with all its digits; as text where the request has `X-Int64: string`',
+    oneOf: [
+      { type: 'integer', format: 'int64' },
+      { type: 'string', pattern: '^-?[0-9]{1,19}$' },
     ],
   },
   Float32: {
