@@ -1,6 +1,8 @@
 // Every setting: its key, type, default and what it does, in one table. Loading, the environment's names, the errors
 // and docs/reference/configuration.md all come from it.
 
+import { TRAINING_SET_SETTINGS } from './training-set-settings.ts';
+
 export type SettingKind = 'text' | 'path' | 'url' | 'size' | 'duration' | 'integer' | 'ratio' | 'boolean' | 'choice';
 
 export interface Setting {
@@ -278,6 +280,7 @@ export const SETTINGS = [
     max: 100_000,
     help: 'Open streams of events (`GET /v1/monitoring/stream`) of a worker; a further one is answered 429 with `Retry-After`.',
   },
+  ...TRAINING_SET_SETTINGS,
   {
     key: 'server.rateLimit',
     kind: 'integer',
