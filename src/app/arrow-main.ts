@@ -2,7 +2,7 @@
 // its input.
 
 import { HeadraceError, messageOf } from '../core/index.ts';
-import { parquetToArrow } from '../offline/index.ts';
+import { streamArrow } from '../offline/index.ts';
 import { openDuckDb } from '../storage/index.ts';
 import type { ArrowMainStart } from './open-arrow.ts';
 
@@ -14,7 +14,7 @@ const { path, features, spill, memory } = JSON.parse(argument) as ArrowMainStart
 process.stdin.once('close', () => process.exit(1)).resume();
 try {
   const duckdb = await openDuckDb({ memory, tempDirectory: spill, threads: 2 });
-  await parquetToArrow(duckdb, path, process.stdout, new Set(features));
+  await streamArrow(duckdb, path, process.stdout, new Set(features));
   await duckdb.close();
   process.exit(0);
 } catch (thrown) {

@@ -34,4 +34,4 @@ export type { FromJob, JobProcess, JobStart, StartJobProcess } from './jobs/job-
 export { jobError, runJob, tellProgress } from './jobs/run-job.ts';
 export { openTrainingSetJobs, type TrainingSetJobs } from './jobs/training-set-jobs.ts';
 export { openTrainingSetFile, type OpenTrainingSetFile } from './training-sets/open-file.ts';
-export { parquetToArrow } from './arrow/parquet-to-arrow.ts';
+export { streamArrow } from './arrow/stream-arrow.ts';

@@ -1,6 +1,8 @@
 // A project with sales of the past in a file, a service over them, and a server of it: for tests of training sets over HTTP.
 
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { streamArrow } from '../../src/offline/index.ts';
 import { openDuckDb } from '../../src/storage/index.ts';
 import { createProject, headraceJson, type Project } from './serving-project.ts';
 
@@ -65,6 +67,19 @@ export async function writeBySql(path: string, sql: string): Promise<void> {
     await connection.run(`COPY (${sql}) TO '${path}' (${format})`);
   } finally {
     connection.closeSync();
+    await duckdb.close();
+  }
+}
+
+/** The rows of a Parquet file as an Arrow IPC stream. */
+export async function arrowOf(path: string): Promise<Buffer> {
+  const duckdb = await openDuckDb({ tempDirectory: join(path, '../.spill') });
+  try {
+    const out = new PassThrough();
+    const bytes = out.toArray();
+    await streamArrow(duckdb, path, out, new Set());
+    return Buffer.concat(await bytes);
+  } finally {
     await duckdb.close();
   }
 }

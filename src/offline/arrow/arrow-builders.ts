@@ -3,6 +3,7 @@
 import {
   type DuckDBArrayValue,
   type DuckDBBlobValue,
+  type DuckDBDecimalValue,
   type DuckDBListValue,
   type DuckDBType,
   DuckDBTypeId,
@@ -15,6 +16,7 @@ import {
   type Data,
   type DataType,
   DateDay,
+  Decimal,
   Field,
   FixedSizeList,
   Float32,
@@ -35,6 +37,7 @@ import {
   Utf8,
 } from 'apache-arrow';
 import { numbersOf } from '../duckdb/vector-values.ts';
+import { createValidity, isValidAt, validityOf } from './validity.ts';
 
 /** Gathers the rows of one column for one record batch, then for the next. */
 export interface ArrowBuilder {
@@ -70,6 +73,8 @@ export function builderOf(type: DuckDBType, isInstant: boolean): ArrowBuilder | 
       return bytesBuilder(new Utf8(), (value) => Buffer.from(value as string));
     case DuckDBTypeId.BLOB:
       return bytesBuilder(new Binary(), (value) => (value as DuckDBBlobValue).bytes);
+    case DuckDBTypeId.DECIMAL:
+      return decimalBuilder(new Decimal(type.scale, type.width));
     case DuckDBTypeId.LIST: {
       const of = builderOf(type.valueType, isInstant);
       return of === undefined ? undefined : listBuilder(of);
@@ -131,31 +136,8 @@ const microsOf = (value: DuckDBValue): bigint => (value as { readonly micros: bi
 const asItIs = (value: DuckDBValue): number | bigint => value as number | bigint;
 
 const FIRST_ROWS = 65_536;
-
-/** Which rows have a value: a bit each, the least of a byte first. */
-interface Validity {
-  add(isValid: boolean): void;
-  readonly nulls: number;
-  /** Undefined where all have one. */
-  bitmap(): Uint8Array | undefined;
-}
-
-function createValidity(): Validity {
-  let bits = new Uint8Array(FIRST_ROWS / 8);
-  let [rows, nulls] = [0, 0];
-  return {
-    add(isValid) {
-      if (rows >> 3 === bits.length) bits = grown(bits, bits.length * 2);
-      if (isValid) bits[rows >> 3] = (bits[rows >> 3] ?? 0) | (1 << (rows & 7));
-      else nulls++;
-      rows++;
-    },
-    get nulls() {
-      return nulls;
-    },
-    bitmap: () => (nulls === 0 ? undefined : bits.slice(0, Math.ceil(rows / 64) * 8)),
-  };
-}
+/** Longest text or blob that lies within a vector. */
+const INLINE_BYTES = 12;
 
 function grown<T extends Numbers>(numbers: T, length: number): T {
   const larger = new (numbers.constructor as NumbersMaker)(length) as T;
@@ -178,7 +160,7 @@ function numberBuilder(type: DataType, Maker: NumbersMaker, toNumber = asItIs): 
       // Of the same kind as `values`: see `plainOf`.
       (values as Uint8Array).set(numbersOf<Uint8Array>(vector).subarray(0, size), rows);
       rows += size;
-      for (let row = 0; row < size; row++) validity.add(isValid(vector, row));
+      validity.take(validityOf(vector), size);
     },
     push(value) {
       room(1);
@@ -203,12 +185,27 @@ function numberBuilder(type: DataType, Maker: NumbersMaker, toNumber = asItIs): 
 
 const ZEROS: ReadonlySet<unknown> = new Set([BigInt64Array, BigUint64Array]);
 
-/** The vector's own, which its types call private as they do its numbers. */
-function isValid(vector: DuckDBVector, row: number): boolean {
-  const { validity } = vector as unknown as {
-    readonly validity: { readonly data: unknown; itemValid(row: number): boolean };
+function decimalBuilder(type: Decimal): ArrowBuilder {
+  // Four words of 32 bits, the least first.
+  const words = numberBuilder(new Uint32(), Uint32Array);
+  let validity = createValidity();
+  const push = (value: DuckDBValue): void => {
+    validity.add(value !== null);
+    let left = value === null ? 0n : (value as DuckDBDecimalValue).value;
+    for (let word = 0; word < 4; word++, left >>= 32n) words.push(Number(BigInt.asUintN(32, left)));
   };
-  return validity.data === null || validity.itemValid(row);
+  return {
+    type,
+    push,
+    take: pushEach(push),
+    finish() {
+      const data = words.finish().values as Uint32Array;
+      const { rows, nulls } = validity;
+      const made = makeData({ type, length: rows, nullCount: nulls, nullBitmap: validity.bitmap(), data });
+      validity = createValidity();
+      return made;
+    },
+  };
 }
 
 function boolBuilder(): ArrowBuilder {
@@ -250,20 +247,41 @@ function bytesBuilder(type: Utf8 | Binary, toBytes: (value: DuckDBValue) => Uint
   let validity = createValidity();
   let offsets: number[] = [0];
   let end = 0;
+  const room = (more: number): void => {
+    while (end + more > bytes.length) bytes = grown(bytes, bytes.length * 2);
+  };
   const push = (value: DuckDBValue): void => {
     validity.add(value !== null);
     if (value !== null) {
       const more = toBytes(value);
-      while (end + more.length > bytes.length) bytes = grown(bytes, bytes.length * 2);
+      room(more.length);
       bytes.set(more, end);
       end += more.length;
     }
     offsets.push(end);
   };
+  const take = (vector: DuckDBVector, size: number): void => {
+    const valid = validityOf(vector);
+    const { dataView } = vector as unknown as { readonly dataView: DataView };
+    for (let row = 0; row < size; row++) {
+      if (isValidAt(valid, row)) {
+        // As DuckDB has it: a length, then short ones as they are, and of longer ones where they lie.
+        const length = dataView.getUint32(row * 16, true);
+        const long = length > INLINE_BYTES ? toBytes(vector.getItem(row)) : undefined;
+        room(length);
+        if (long === undefined)
+          for (let at = 0; at < length; at++) bytes[end + at] = dataView.getUint8(row * 16 + 4 + at);
+        else bytes.set(long, end);
+        end += length;
+      }
+      offsets.push(end);
+    }
+    validity.take(valid, size);
+  };
   return {
     type,
     push,
-    take: pushEach(push),
+    take,
     finish() {
       const data = makeData({
         // Both are offsets into bytes.

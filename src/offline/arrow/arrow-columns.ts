@@ -178,12 +178,23 @@ function viaVector(type: DuckDBType, toDuck: (value: unknown) => DuckDBValue): A
 const asItIs = (type: DuckDBType): ArrowColumn => viaVector(type, (value) => value as DuckDBValue);
 
 function dictionaryReader(of: ArrowColumn, data: Data): ArrowReader {
-  const values = (data.dictionary?.data ?? []).flatMap((part) => {
+  const values = data.dictionary === undefined ? [] : valuesOf(of, data.dictionary);
+  const indices = data.values as ArrayLike<number | bigint>;
+  return (row) => (data.getValid(row) ? (values[Number(indices[row])] ?? null) : null);
+}
+
+/** Record batches have the same dictionary until another one comes. */
+const known = new WeakMap<Vector, readonly DuckDBValue[]>();
+
+function valuesOf(of: ArrowColumn, dictionary: Vector): readonly DuckDBValue[] {
+  let values = known.get(dictionary);
+  if (values !== undefined) return values;
+  values = dictionary.data.flatMap((part) => {
     const read = of.reader(part);
     return Array.from({ length: part.length }, (_, row) => read(row));
   });
-  const indices = data.values as ArrayLike<number | bigint>;
-  return (row) => (data.getValid(row) ? (values[Number(indices[row])] ?? null) : null);
+  known.set(dictionary, values);
+  return values;
 }
 
 function listReader(of: ArrowColumn, data: Data): ArrowReader {

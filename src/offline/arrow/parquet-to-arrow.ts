@@ -9,12 +9,12 @@ import { type ArrowBuilder, builderOf } from './arrow-builders.ts';
 
 const BATCH_ROWS = 65_536;
 
-/** `instants`: names of columns whose timestamps without a zone are ours, and so of UTC. */
+/** As `streamArrow`. */
 export async function parquetToArrow(
   duckdb: DuckDb,
   path: string,
   out: Writable,
-  instants: ReadonlySet<string> = new Set(),
+  instants: ReadonlySet<string>,
 ): Promise<void> {
   const connection = await duckdb.connect();
   try {

@@ -65,18 +65,18 @@ interface OwnJob {
   readonly ended: PromiseWithResolvers<void>;
 }
 
-const FINISH_TRIES = 30;
 const FINISH_RETRY_MS = 1000;
 /** Of progress, to the table. */
 const TOLD_EVERY_MS = 500;
 const KEPT_JOBS = 1000;
+const PRUNE_EVERY_MS = 60_000;
 
 export function createJobRunner(deps: JobRunnerDeps): JobRunner {
   const { table, folders, owner, times, clock, logger } = deps;
   const own = new Map<string, OwnJob>();
   const watch = createJobWatch(owner, times.deadMs);
   const waiters = new Map<string, Set<() => void>>();
-  let [beatMs, tidyMs] = [-Infinity, -Infinity];
+  let [beatMs, tidyMs, prunedMs] = [-Infinity, -Infinity, -Infinity];
   let isLooking = false;
   let isClosing = false;
 
@@ -91,14 +91,14 @@ export function createJobRunner(deps: JobRunnerDeps): JobRunner {
     await folders.remove(id).catch((thrown: unknown) => {
       logger.warn({ job: id, reason: messageOf(thrown) }, 'files of a job could not be removed');
     });
-    for (let tries = 1; ; tries++) {
+    for (;;) {
       try {
         await table.finish(id, { ...ending, atMicros: clock.nowMicros() }, { owner });
         break;
       } catch (thrown) {
         logger.warn({ job: id, reason: messageOf(thrown) }, 'the end of a job could not be told');
-        // Nobody beats for it any more: others tell that it is lost.
-        if (isClosing || tries === FINISH_TRIES) break;
+        // Others tell that it is lost.
+        if (isClosing) break;
         await new Promise((resolve) => setTimeout(resolve, FINISH_RETRY_MS));
       }
     }
@@ -173,8 +173,12 @@ export function createJobRunner(deps: JobRunnerDeps): JobRunner {
         tellChanged(id);
       }
     }
+    // What could not be told while the registry was away.
+    for (const { id, owner: mine } of live) if (mine === owner && !own.has(id)) await table.forget(id);
     const kept = new Set([...live.map(({ id }) => id), ...own.keys()]);
     for (const id of there) if (!kept.has(id)) await folders.remove(id);
+    if (performance.now() - prunedMs < PRUNE_EVERY_MS) return;
+    prunedMs = performance.now();
     await table.prune(clock.nowMicros() - MICROS_PER_DAY, KEPT_JOBS);
   };
 
@@ -254,9 +258,12 @@ const nobodyAsked = (leaseMs: number): string =>
 
 function endingOf({ cancelled }: OwnJob, { code, signal }: JobEnd): Omit<Ending, 'atMicros'> {
   if (cancelled !== undefined) return { state: 'cancelled', trainingSet: null, error: cancelled };
-  const message =
-    signal === 'SIGKILL'
-      ? 'its process was killed (SIGKILL), mostly because memory ran out. Lower offline.memory, which DuckDB keeps to, or give the machine more.'
-      : `its process ended with ${signal ?? String(code)} before it was done; the server’s log may have why.`;
+  const how = signal ?? `exit code ${String(code)}`;
+  const message = OUT_OF_MEMORY.has(how)
+    ? `its process was killed (${how}), most likely because memory ran out. Give the machine more, or lower offline.memory, which DuckDB keeps to.`
+    : `its process ended (${how}) before it was done; the server’s log may have why.`;
   return { state: 'failed', trainingSet: null, error: { code: 'HR_JOB_LOST', message } };
 }
+
+/** How a process ends that the system killed for memory, or whose JavaScript had none left. */
+const OUT_OF_MEMORY: ReadonlySet<string> = new Set(['SIGKILL', 'SIGABRT', 'exit code 134', 'exit code 137']);

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { HeadraceError, type Progress, toHeadraceError, toldOutside } from '../../core/index.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
 import { createTrainingSet } from '../training-sets/create-training-set.ts';
-import { arrowToParquet } from '../arrow/arrow-to-parquet.ts';
 import type { JobError, JobProgress } from './job.ts';
 import { createJobFolders, sentSpine } from './job-folder.ts';
 import type { JobStart } from './job-process.ts';
@@ -18,6 +17,7 @@ export async function runJob(deps: OfflineDeps, { request, folder }: JobStart): 
   try {
     if (sent !== undefined && read !== undefined && sent !== read) {
       deps.progress.start('read the Arrow stream');
+      const { arrowToParquet } = await import('../arrow/arrow-to-parquet.ts');
       const rows = await arrowToParquet(deps.duckdb, sent, read);
       deps.progress.done(`${rows} rows`);
     }

@@ -61,6 +61,8 @@ export async function openTrainingSetJobs(deps: TrainingSetJobsDeps): Promise<Tr
   const runner = createJobRunner({ ...deps, table, folders, times: { ...JOB_TIMES, ...deps.times } });
   const askedMs = new Map<string, number>();
   const creating = new Set<Promise<unknown>>();
+  const closed = Promise.withResolvers<never>();
+  closed.promise.catch(() => {});
   let isClosing = false;
 
   const read = async (id: string): Promise<Job> => {
@@ -84,17 +86,15 @@ export async function openTrainingSetJobs(deps: TrainingSetJobsDeps): Promise<Tr
 
   const receive = async (id: string, asked: AskedJob, spine: AsyncIterable<Uint8Array> | undefined): Promise<Job> => {
     const { request, idempotencyKey } = asked;
-    runner.take(id, { isLocal: asked.isLocal, isDetached: request.isDetached });
     try {
       const folder = await folders.make(id);
       const hash = idempotencyKey === undefined ? undefined : createHash('sha256');
       if (spine !== undefined && request.spine.kind !== 'address')
-        await receiveSpine(spine, sentSpine(folder, request.spine.kind), hash);
+        await receiveSpine(until(spine, closed.promise), sentSpine(folder, request.spine.kind), hash);
       if (isClosing) throw stopping();
       if (!(await table.arrived(id, hash?.digest('hex') ?? null)))
         throw new HeadraceError('HR_JOB_LOST', 'the job was given up while its spine arrived. Send it again.');
     } catch (thrown) {
-      runner.leave(id);
       await folders.remove(id);
       await table.forget(id);
       throw thrown;
@@ -125,14 +125,22 @@ export async function openTrainingSetJobs(deps: TrainingSetJobsDeps): Promise<Tr
     planTrainingSet(await deps.manifest(), request);
     const id = randomUUID();
     const job = { id, owner, actor, idempotencyKey, request, createdAtMicros: clock.nowMicros() };
-    const admission = await table.admit(job, deps.atOnce + deps.queued);
-    if (admission.kind === 'full') {
+    // Before anybody sees its row.
+    runner.take(id, { isLocal: asked.isLocal, isDetached: request.isDetached });
+    try {
+      const admission = await table.admit(job, deps.atOnce + deps.queued);
+      if (admission.kind === 'admitted') {
+        logger.info({ job: id, actor, service: request.service }, 'a training set is asked for');
+        return await receive(id, asked, spine);
+      }
+      runner.leave(id);
+      if (admission.kind === 'repeat') return await repeat(admission, request, spine);
       const sentence = `${admission.jobs} training sets are made or wait (server.trainingSetJobs, server.trainingSetQueue). Retry later.`;
       throw new HeadraceError('HR_OVERLOADED', sentence);
+    } catch (thrown) {
+      runner.leave(id);
+      throw thrown;
     }
-    if (admission.kind === 'repeat') return repeat(admission, request, spine);
-    logger.info({ job: id, actor, service: request.service }, 'a training set is asked for');
-    return receive(id, asked, spine);
   };
 
   return {
@@ -162,6 +170,7 @@ export async function openTrainingSetJobs(deps: TrainingSetJobsDeps): Promise<Tr
     },
     async close() {
       isClosing = true;
+      closed.reject(stopping());
       await runner.close();
       await Promise.all(creating);
     },
@@ -172,3 +181,13 @@ const MOST_ASKED = 1000;
 
 const stopping = (): HeadraceError =>
   new HeadraceError('HR_STOPPING', 'the server is stopping. Ask for it again elsewhere.');
+
+/** What comes until `end` rejects; whoever waits for more is told so at once. */
+async function* until(pieces: AsyncIterable<Uint8Array>, end: Promise<never>): AsyncGenerator<Uint8Array> {
+  const iterator = pieces[Symbol.asyncIterator]();
+  for (;;) {
+    const next = await Promise.race([iterator.next(), end]);
+    if (next.done === true) return;
+    yield next.value;
+  }
+}

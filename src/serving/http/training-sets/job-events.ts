@@ -10,7 +10,7 @@ import { presentJob } from './present-job.ts';
 export interface JobEvents {
   /** Answers with a stream. Throws HR_UNKNOWN_JOB, HR_OVERLOADED, HR_STOPPING. */
   open(request: FastifyRequest, reply: FastifyReply, id: string): Promise<FastifyReply>;
-  /** Ends every open stream once it has told what there is to tell. */
+  /** Ends every open stream once it has told that its job is cancelled, or soon. */
   endAll(): void;
 }
 
@@ -25,13 +25,15 @@ export interface JobEventsOptions {
 const LOOK_MS = 250;
 /** Between two words to a client that there is nothing new. */
 const QUIET_MS = 10_000;
+/** How long a server that stops waits for the end of a job that is another's. */
+const LAST_WORD_MS = 2000;
 const ADMITTED_EVERY_MS = 1000;
 /** A client that has read nothing for so long is gone, or as good as: it keeps no job alive. */
 const STALLED_MS = 30_000;
 
 export function createJobEvents({ jobs, maxStreams, isStillAdmitted, logger }: JobEventsOptions): JobEvents {
   let open = 0;
-  let isStopping = false;
+  let stopsAtMs: number | undefined;
 
   const follow = async (request: FastifyRequest, raw: ServerResponse, first: Job): Promise<void> => {
     const writer = createWriter(raw);
@@ -41,7 +43,7 @@ export function createJobEvents({ jobs, maxStreams, isStillAdmitted, logger }: J
       const isLast = isFinished(job.state);
       if (text !== told && writer.write(`event: ${isLast ? job.state : 'progress'}\ndata: ${text}\n\n`, isLast))
         told = text;
-      if (isLast || isStopping || !writer.isOpen()) break;
+      if (isLast || performance.now() > (stopsAtMs ?? Infinity) || !writer.isOpen()) break;
       if (performance.now() - admittedMs > ADMITTED_EVERY_MS) {
         admittedMs = performance.now();
         if (!(await isStillAdmitted(request))) break;
@@ -53,7 +55,8 @@ export function createJobEvents({ jobs, maxStreams, isStillAdmitted, logger }: J
 
   return {
     async open(request, reply, id) {
-      if (isStopping) throw new HeadraceError('HR_STOPPING', 'the server is stopping. Open the stream elsewhere.');
+      if (stopsAtMs !== undefined)
+        throw new HeadraceError('HR_STOPPING', 'the server is stopping. Open the stream elsewhere.');
       if (open >= maxStreams)
         throw new HeadraceError(
           'HR_OVERLOADED',
@@ -79,7 +82,7 @@ export function createJobEvents({ jobs, maxStreams, isStillAdmitted, logger }: J
       return reply;
     },
     endAll() {
-      isStopping = true;
+      stopsAtMs ??= performance.now() + LAST_WORD_MS;
     },
   };
 }
