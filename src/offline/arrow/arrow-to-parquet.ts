@@ -38,6 +38,8 @@ async function load(connection: DuckDBConnection, path: string): Promise<number>
     for (;;) {
       const { value: batch, done } = await arrow(() => reader.next());
       if (done === true) break;
+      // One that stands for an empty stream lacks the columns of lists.
+      if (batch.numRows === 0) continue;
       for (const chunk of chunksOf(batch, columns)) appender.appendDataChunk(chunk);
       rows += batch.numRows;
     }
