@@ -181,6 +181,24 @@ describe('a client that goes away', () => {
   }, 120_000);
 });
 
+describe('a server that stops', () => {
+  it('takes no more of a spine, and tells its client so', async () => {
+    const other = await startServe(project);
+    const { socket, text, closed } = await openRaw(other.url);
+    socket.write(head([`Content-Length: ${spine.length}`]));
+    socket.write(spine.subarray(0, 5000));
+    await expect.poll(left).toHaveLength(1);
+    const startMs = performance.now();
+    const code = await other.stop();
+    await closed;
+    expect(performance.now() - startMs).toBeLessThan(8000);
+    expect(code).toBe(0);
+    expect(text()).toMatch(/HTTP\/1\.1 503[\s\S]*HR_STOPPING/);
+    socket.destroy();
+    expect(left()).toEqual([]);
+  }, 60_000);
+});
+
 const disk = mountSmallDisk(24);
 if (disk === undefined) skipBecause('a spine onto a full disk: this user may not mount a small one');
 

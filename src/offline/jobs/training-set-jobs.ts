@@ -6,6 +6,7 @@ import { canonicalJson, HeadraceError } from '../../core/index.ts';
 import type { Manifest } from '../../definitions/index.ts';
 import type { Database } from '../../storage/index.ts';
 import { planTrainingSet } from '../plan.ts';
+import { type Closing, createClosing } from './closing.ts';
 import { isFinished, type Job, type JobRequest } from './job.ts';
 import { createJobFolders, sentSpine } from './job-folder.ts';
 import type { StartJobProcess } from './job-process.ts';
@@ -61,9 +62,7 @@ export async function openTrainingSetJobs(deps: TrainingSetJobsDeps): Promise<Tr
   const runner = createJobRunner({ ...deps, table, folders, times: { ...JOB_TIMES, ...deps.times } });
   const askedMs = new Map<string, number>();
   const creating = new Set<Promise<unknown>>();
-  const closed = Promise.withResolvers<never>();
-  closed.promise.catch(() => {});
-  let isClosing = false;
+  const closing = createClosing();
 
   const read = async (id: string): Promise<Job> => {
     const job = await table.read(id);
@@ -90,8 +89,8 @@ export async function openTrainingSetJobs(deps: TrainingSetJobsDeps): Promise<Tr
       const folder = await folders.make(id);
       const hash = idempotencyKey === undefined ? undefined : createHash('sha256');
       if (spine !== undefined && request.spine.kind !== 'address')
-        await receiveSpine(until(spine, closed.promise), sentSpine(folder, request.spine.kind), hash);
-      if (isClosing) throw stopping();
+        await receiveSpine(until(spine, closing), sentSpine(folder, request.spine.kind), hash);
+      if (closing.reason !== undefined) throw closing.reason;
       if (!(await table.arrived(id, hash?.digest('hex') ?? null)))
         throw new HeadraceError('HR_JOB_LOST', 'the job was given up while its spine arrived. Send it again.');
     } catch (thrown) {
@@ -121,7 +120,7 @@ export async function openTrainingSetJobs(deps: TrainingSetJobsDeps): Promise<Tr
 
   const create: TrainingSetJobs['create'] = async (asked, spine) => {
     const { request, actor, idempotencyKey = null } = asked;
-    if (isClosing) throw stopping();
+    if (closing.reason !== undefined) throw closing.reason;
     planTrainingSet(await deps.manifest(), request);
     const id = randomUUID();
     const job = { id, owner, actor, idempotencyKey, request, createdAtMicros: clock.nowMicros() };
@@ -169,8 +168,7 @@ export async function openTrainingSetJobs(deps: TrainingSetJobsDeps): Promise<Tr
       }
     },
     async close() {
-      isClosing = true;
-      closed.reject(stopping());
+      closing.close(new HeadraceError('HR_STOPPING', 'the server is stopping. Ask for it again elsewhere.'));
       await runner.close();
       await Promise.all(creating);
     },
@@ -179,14 +177,11 @@ export async function openTrainingSetJobs(deps: TrainingSetJobsDeps): Promise<Tr
 
 const MOST_ASKED = 1000;
 
-const stopping = (): HeadraceError =>
-  new HeadraceError('HR_STOPPING', 'the server is stopping. Ask for it again elsewhere.');
-
-/** What comes until `end` rejects; whoever waits for more is told so at once. */
-async function* until(pieces: AsyncIterable<Uint8Array>, end: Promise<never>): AsyncGenerator<Uint8Array> {
+/** What comes; whoever waits for more is told at once that it was closed. */
+async function* until(pieces: AsyncIterable<Uint8Array>, closing: Closing): AsyncGenerator<Uint8Array> {
   const iterator = pieces[Symbol.asyncIterator]();
   for (;;) {
-    const next = await Promise.race([iterator.next(), end]);
+    const next = await closing.unlessClosed(iterator.next());
     if (next.done === true) return;
     yield next.value;
   }
