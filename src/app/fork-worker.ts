@@ -1,9 +1,9 @@
 // One worker as its primary sees it: a process of Node's cluster that is told things and tells things.
 
 import cluster from 'node:cluster';
-import { fileURLToPath } from 'node:url';
 import type { WorkerEnd } from './own-totals.ts';
 import { rescueConnections } from './rescue-connections.ts';
+import { roleFile } from './role-file.ts';
 import type { FromWorker, WorkerStart } from './worker-messages.ts';
 
 export interface WorkerProcess extends WorkerEnd {
@@ -26,10 +26,8 @@ export interface WorkerEvents {
 }
 
 export function forkWorker(start: WorkerStart, events: WorkerEvents): WorkerProcess {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  const exec = fileURLToPath(new URL(`./worker-main.${extension}`, import.meta.url));
   // The settings hold for the workers forked from now on.
-  cluster.setupPrimary({ exec, args: [JSON.stringify(start)] });
+  cluster.setupPrimary({ exec: roleFile('worker-main'), args: [JSON.stringify(start)] });
   const worker = cluster.fork();
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   worker.on('message', (message: FromWorker) => events.received(message));

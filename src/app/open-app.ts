@@ -75,6 +75,8 @@ export interface OpenAppOptions {
   readonly logger?: Logger;
   /** Added to each line of the log. */
   readonly logged?: object;
+  /** Where offline work spills; in offline.path when left out. */
+  readonly spill?: string;
 }
 
 /** Loads the configuration and gives the means to open the rest. Throws HR_CONFIG. */
@@ -109,7 +111,7 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
     async () =>
       (await import('../storage/index.ts')).openDuckDb({
         memory: `${Math.floor(values['offline.memory'] / 1e6)}MB`,
-        tempDirectory: join(values['offline.path'], 'spill'),
+        tempDirectory: options.spill ?? join(values['offline.path'], 'spill'),
         ...(values['offline.threads'] === undefined ? {} : { threads: values['offline.threads'] }),
         ...(values['offline.extensions'] === undefined ? {} : { extensions: values['offline.extensions'] }),
       }),

@@ -19,6 +19,7 @@ import {
 import { cannotListen } from './cannot-listen.ts';
 import type { App } from './open-app.ts';
 import { openServerSecurity } from './open-security.ts';
+import { openTrainingSets } from './open-training-sets.ts';
 import { packageVersion } from './package-version.ts';
 import { presentIngestion, presentModels } from './present-status.ts';
 import { releaseStartMemory } from './release-start-memory.ts';
@@ -111,6 +112,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     runtime,
     memoryBytes: values['models.memory'],
   });
+  const serverId = options.serverId ?? randomUUID();
   const planes = await openServing({
     registry: await app.registry(),
     store: await app.online(),
@@ -121,7 +123,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     earlierDefinitions: (hash) => app.earlierDefinitions(hash),
     completeVersions: async (waiting) => completeVersions(await app.completeness(), waiting),
     self: {
-      id: options.serverId ?? randomUUID(),
+      id: serverId,
       machine: hostname(),
       pid: process.pid,
       startedMicros: clock.nowMicros(),
@@ -166,8 +168,10 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
           ...(options.channel === undefined ? { collect: async () => collected(await figures.figures()) } : {}),
           logger,
         });
+  const trainingSets = await openTrainingSets(app, serverId);
   const { app: server, roles } = await createHttpServer(planes, {
     logger,
+    trainingSets,
     onTurnedAway: (code) => monitor.turnedAway(code),
     stats: options.stats?.(figures) ?? figures,
     status: {
@@ -202,7 +206,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     server,
     drain: drainLimits(values),
     logger,
-    parts: { predictionLog, guard, models, monitor, tracing },
+    parts: { predictionLog, guard, models, monitor, tracing, jobs: trainingSets.jobs },
     lastFigures() {
       clearInterval(reporting);
       figures.report();

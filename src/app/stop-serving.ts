@@ -17,6 +17,7 @@ export interface StopServing {
     readonly models: { close(): Promise<void> };
     readonly monitor: { close(): void };
     readonly tracing: { shutdown(): Promise<void> } | undefined;
+    readonly jobs: { close(): Promise<void> };
   };
   /** Reports what was counted to the end. */
   lastFigures(): void;
@@ -39,7 +40,9 @@ async function stop(stopped: StopServing, hurried: Promise<void>): Promise<void>
   const { planes, server, drain, logger, parts, lastFigures } = stopped;
   planes.drain();
   if (drain.delayMs > 0) await within(hurried, drain.delayMs);
-  await within(closeServer(server), drain.timeoutMs);
+  // First, so that whoever follows one hears of it. Spines that are still coming may come as long as other requests.
+  const jobsClosed = parts.jobs.close();
+  await within(Promise.all([closeServer(server), jobsClosed]), drain.timeoutMs);
   // Whoever is still being answered past the limit is cut off, or the open socket would hold the process.
   server.server.closeAllConnections();
   const close = async (what: string, closing: PromiseLike<unknown>, limitMs = CLOSE_LIMIT_MS): Promise<void> => {
@@ -56,6 +59,7 @@ async function stop(stopped: StopServing, hurried: Promise<void>): Promise<void>
     close('the prediction log', parts.predictionLog.close()),
     close('ingestion', planesClosed),
     close('access', parts.guard.close()),
+    close('jobs', jobsClosed),
     // They are let go of by the planes.
     within(
       planesClosed.catch(() => {}),

@@ -1,13 +1,7 @@
 // `headrace training-set create | list | show | audit`.
 
 import { formatTimestamp } from '../core/index.ts';
-import type {
-  AuditReport,
-  CreatedTrainingSet,
-  PushedSnapshot,
-  SourceSnapshot,
-  TrainingSetRecord,
-} from '../offline/index.ts';
+import type { AuditReport, PushedSnapshot, SourceSnapshot, TrainingSetRecord } from '../offline/index.ts';
 import { collect, defineCommand, defineGroup, textOption, usageError } from './command.ts';
 import { describeUnconverted } from './describe-unconverted.ts';
 import { formatTable } from './table.ts';
@@ -34,7 +28,7 @@ const create = defineCommand({
     if (boundary !== 'at' && boundary !== 'before')
       throw usageError(`--boundary is "at" or "before", got "${boundary ?? ''}".`);
     const app = await context.app();
-    const { createTrainingSet } = await import('../offline/index.ts');
+    const { createTrainingSet, presentTrainingSet } = await import('../offline/index.ts');
     const name = textOption(options, 'name');
     const record = await createTrainingSet(await app.offline(context.progress), {
       service: textOption(options, 'service') ?? '',
@@ -50,7 +44,7 @@ const create = defineCommand({
     const made = `${record.id}  ${record.rows} rows × ${record.features.length} features  ${record.path}${lost}`;
     const { nameTakenFrom = null } = record;
     return {
-      json: { ...present(record), name_taken_from: nameTakenFrom },
+      json: { ...presentTrainingSet(record), name_taken_from: nameTakenFrom },
       text:
         nameTakenFrom === null
           ? made
@@ -70,7 +64,7 @@ const list = defineCommand({
   example: 'headrace training-set list',
   async run(context) {
     const app = await context.app('read');
-    const { listTrainingSets } = await import('../offline/index.ts');
+    const { listTrainingSets, presentTrainingSet } = await import('../offline/index.ts');
     const records = await listTrainingSets({ database: await app.database() });
     const rows = records.map((record) => [
       record.id,
@@ -81,7 +75,7 @@ const list = defineCommand({
       record.path,
     ]);
     return {
-      json: { training_sets: records.map(present) },
+      json: { training_sets: records.map(presentTrainingSet) },
       text: formatTable(
         [['ID', 'NAME', 'SERVICE', 'ROWS', 'CREATED', 'PATH'], ...rows],
         'No training sets. `headrace training-set create --help` shows how to make one.',
@@ -96,9 +90,9 @@ const show = defineCommand({
   example: 'headrace training-set show 3f2a9c1d',
   async run(context, [id = '']) {
     const app = await context.app('read');
-    const { getTrainingSet } = await import('../offline/index.ts');
+    const { getTrainingSet, presentTrainingSet } = await import('../offline/index.ts');
     const record = await getTrainingSet({ database: await app.database() }, id);
-    return { json: present(record), text: describeRecord(record) };
+    return { json: presentTrainingSet(record), text: describeRecord(record) };
   },
 });
 
@@ -131,52 +125,6 @@ export const trainingSetCommand = defineGroup('training-set', 'make, list, show 
   show,
   audit,
 ]);
-
-function present(record: CreatedTrainingSet): object {
-  const {
-    nameTakenFrom: _,
-    firstMicros,
-    lastMicros,
-    createdAtMicros,
-    features,
-    sources,
-    manifestHash,
-    spineHash,
-    contentHash,
-    sizeBytes,
-    ...others
-  } = record;
-  return {
-    ...others,
-    features: features.map(({ name }) => name),
-    sources: sources.map(({ boundaryMicros, isLogAlone, pushed, skippedFiles = 0, unconverted = null, ...source }) => ({
-      ...source,
-      skipped_files: skippedFiles,
-      unconverted,
-      files_up_to: boundaryMicros === null ? null : formatTimestamp(boundaryMicros),
-      log_alone: isLogAlone ?? null,
-      pushed:
-        pushed === null
-          ? null
-          : {
-              rows: pushed.rows,
-              sha256: pushed.sha256,
-              log_floor: pushed.floor,
-              log_positions: pushed.writers,
-              removed_floor: pushed.removed?.floor ?? 0,
-              removed_positions: pushed.removed?.writers ?? [],
-            },
-    })),
-    feature_profiles: features,
-    manifest_hash: manifestHash,
-    spine_hash: spineHash,
-    content_hash: contentHash,
-    size_bytes: sizeBytes,
-    first_time: firstMicros === null ? null : formatTimestamp(firstMicros),
-    last_time: lastMicros === null ? null : formatTimestamp(lastMicros),
-    created_at: formatTimestamp(createdAtMicros),
-  };
-}
 
 function describeRecord(record: TrainingSetRecord): string {
   const range =

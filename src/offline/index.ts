@@ -15,6 +15,7 @@ export {
 } from './training-sets/create-training-set.ts';
 export type { FeatureProfile, PushedSnapshot, SourceSnapshot, TrainingSetRecord } from './training-sets/record.ts';
 export { getTrainingSet, listTrainingSets } from './training-sets/look-up.ts';
+export { presentTrainingSet } from './training-sets/present-training-set.ts';
 export {
   materialize,
   type MaterializeDeps,
@@ -27,3 +28,10 @@ export type { FailedView, MaterializedView } from './materialize/report.ts';
 export { sweepVersions } from './versions/sweep-versions.ts';
 export { tidyVersions } from './versions/tidy-versions.ts';
 export { type CompletenessDeps, completeVersions, type Missing, missingOf } from './versions/complete-versions.ts';
+export type { Job, JobRequest, SpineKind } from './jobs/job.ts';
+export { isFinished } from './jobs/job.ts';
+export type { FromJob, JobProcess, JobStart, StartJobProcess } from './jobs/job-process.ts';
+export { jobError, runJob, tellProgress } from './jobs/run-job.ts';
+export { openTrainingSetJobs, type TrainingSetJobs } from './jobs/training-set-jobs.ts';
+export { openTrainingSetFile, type OpenTrainingSetFile } from './training-sets/open-file.ts';
+export { streamArrow } from './arrow/stream-arrow.ts';

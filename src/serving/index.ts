@@ -12,3 +12,4 @@ export type { IngestPlane, OutcomeInput } from './ingest-plane.ts';
 export { openServing, type ServingPlanes } from './open-serving.ts';
 export { type FeatureAnswer, type FeaturesRead, readFeatureRows } from './features/read-features.ts';
 export type { ServingDeps, ServingLimits } from './serving-deps.ts';
+export type { TrainingSetRoutes } from './http/training-sets/training-set-routes.ts';

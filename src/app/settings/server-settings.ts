@@ -1,6 +1,7 @@
 // Settings of what serves, and of what it tells about itself.
 
 import type { Setting } from './setting.ts';
+import { TRAINING_SET_SETTINGS } from './training-set-settings.ts';
 
 export const SERVER_SETTINGS = [
   {
@@ -108,6 +109,7 @@ export const SERVER_SETTINGS = [
     max: 100_000,
     help: 'Open streams of events (`GET /v1/monitoring/stream`) of a worker; a further one is answered 429 with `Retry-After`.',
   },
+  ...TRAINING_SET_SETTINGS,
   {
     key: 'server.rateLimit',
     kind: 'integer',

@@ -49,7 +49,13 @@ export const SERVING_ERRORS = define({
     status: 415,
     grpc: 'INVALID_ARGUMENT',
     title: 'Unsupported media type',
-    help: 'Send `Content-Type: application/json`.',
+    help: 'Send `Content-Type: application/json`, or what the sentence names.',
+  },
+  HR_RANGE: {
+    status: 416,
+    grpc: 'INVALID_ARGUMENT',
+    title: 'Range cannot be satisfied',
+    help: 'The `Range` that was asked for begins past the end of the file. `Content-Range` tells how long it is.',
   },
   HR_OVERLOADED: {
     status: 429,

@@ -21,6 +21,24 @@ export const WORK_ERRORS = define({
     title: 'Nobody can tell what became of the push',
     help: 'No answer is kept of the first push with this Idempotency-Key, and its writer was given up (`headrace log forget`). Look whether its rows are there; if not, push them with a new key.',
   },
+  HR_UNKNOWN_JOB: {
+    status: 404,
+    grpc: 'NOT_FOUND',
+    title: 'Unknown job',
+    help: 'No job of a training set has that id: jobs are kept for a day, and of the finished ones the last 1,000. The sets that they made stay; `GET /v1/training-sets` lists them.',
+  },
+  HR_JOB_LOST: {
+    status: 503,
+    grpc: 'UNAVAILABLE',
+    title: 'The job’s process ended',
+    help: 'The process that made a training set ended before it was done: it was killed, mostly because memory ran out (`offline.memory`), or its server ended. Nothing of it is left; ask for it again.',
+  },
+  HR_JOB_UNDER_WAY: {
+    status: 503,
+    grpc: 'UNAVAILABLE',
+    title: 'The first request is under way',
+    help: 'The spine of the first request with this Idempotency-Key is still arriving. Send the same again in a moment.',
+  },
   HR_STEP_FAILED: {
     status: 422,
     grpc: 'FAILED_PRECONDITION',

@@ -98,6 +98,14 @@ export interface HeadraceConfig {
     readonly maxConnections?: number;
     /** Open streams of events of a worker; past it the answer is 429. */
     readonly maxStreams?: number;
+    /** Greatest spine of a training set over HTTP, such as `4GB`; past it the answer is 413. */
+    readonly maxSpine?: Size;
+    /** In which a spine has to arrive whole. */
+    readonly spineTimeoutMs?: number;
+    /** Training sets that all servers of a registry make at once over HTTP, each with `offline.memory`. */
+    readonly trainingSetJobs?: number;
+    /** Training sets that wait their turn; past it the answer is 429. */
+    readonly trainingSetQueue?: number;
     /** Requests a second of one key, token or address in a worker; past it the answer is 429. */
     readonly rateLimit?: number;
     /** PEM files: with both the server speaks HTTPS. */

@@ -33,7 +33,11 @@ export interface TrainingSetRequest {
   readonly boundary: Boundary;
   /** Parquet file to write; its folder is made. */
   readonly out: string;
+  /** Where the file goes in the end, by the set's id: on the disk of `out`, where it is written then; `out` when left out. */
+  readonly place?: (id: string) => string;
   readonly name?: string;
+  /** What the record calls the spine; `spine` when left out. */
+  readonly spineName?: string;
 }
 
 export interface CreatedTrainingSet extends TrainingSetRecord {
@@ -90,12 +94,13 @@ export async function createTrainingSet(deps: OfflineDeps, request: TrainingSetR
 
 // To a name beside it first: a failed run leaves nothing, and a reader never sees half a file, nor one whose sources
 // changed while it was made.
-async function writeWhole<T>(out: string, write: (to: string) => Promise<T>): Promise<T> {
+async function writeWhole(out: string, write: (to: string) => Promise<TrainingSetRecord>): Promise<TrainingSetRecord> {
   await mkdir(dirname(out), { recursive: true });
   const unfinished = `${out}.unfinished-${process.pid}`;
   try {
     const written = await write(unfinished);
-    await rename(unfinished, out);
+    await mkdir(dirname(written.path), { recursive: true });
+    await rename(unfinished, written.path);
     return written;
   } finally {
     await rm(unfinished, { force: true });
@@ -139,12 +144,13 @@ async function describe(
     sources: snapshots,
   };
   const fileSha256 = await fileHash(written);
+  const id = contentHash({ ...made, sources: snapshots.map(whatCounts), content: fileSha256 }).slice(0, 16);
   return {
-    id: contentHash({ ...made, sources: snapshots.map(whatCounts), content: fileSha256 }).slice(0, 16),
+    id,
     name: request.name ?? null,
     ...made,
-    spine: request.spine,
-    path: out,
+    spine: request.spineName ?? request.spine,
+    path: request.place?.(id) ?? out,
     contentHash: fileSha256,
     sizeBytes: (await stat(written)).size,
     rows: spine.rows,

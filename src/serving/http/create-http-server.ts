@@ -39,6 +39,7 @@ import { mayUse } from './security/gate.ts';
 import type { RouteRole } from './security/route-role.ts';
 import type { Security } from './security/security.ts';
 import { addStatusRoute, type StatusParts } from './status-route.ts';
+import { addTrainingSetRoutes, type TrainingSetRoutes } from './training-sets/training-set-routes.ts';
 import { traceRequests } from './trace-requests.ts';
 
 export interface HttpServerOptions {
@@ -59,6 +60,7 @@ export interface HttpServerOptions {
   readonly bytes: BytesInFlight;
   /** The deadline of a request without `X-Request-Timeout-Ms`. */
   readonly requestTimeoutMs: number;
+  readonly trainingSets: TrainingSetRoutes;
   readonly security: Security;
   readonly limits: HttpLimits;
   /** PEM; undefined: no TLS. */
@@ -101,12 +103,12 @@ export async function createHttpServer(
 ): Promise<HttpServer> {
   const { security, limits, tls } = options;
   const logger = createRequestLog(options.logger, options.loggedRequests ?? 'errors', options.onTurnedAway);
-  const streams = createEventStreams({
-    stats: options.stats,
+  const streamed = {
     maxStreams: limits.maxStreams,
-    isStillAdmitted: (request) => isStillAdmitted(security, request),
+    isStillAdmitted: (request: FastifyRequest) => isStillAdmitted(security, request),
     logger: options.logger,
-  });
+  };
+  const streams = createEventStreams({ ...streamed, stats: options.stats });
   let lastId = 0;
   const requestId = ({ headers }: Pick<IncomingMessage, 'headers'>): string =>
     requestIdOf(headers['x-request-id']) ?? `${process.pid.toString(36)}-${(lastId++).toString(36)}`;
@@ -214,7 +216,7 @@ export async function createHttpServer(
     addServiceReadRoute(scope, data, options);
     return Promise.resolve();
   });
-  await app.register((scope) => {
+  await app.register(async (scope) => {
     addFeatureRoutes(scope, data, ingest, options);
     addEndpointRoutes(scope, control, ingest, options);
     addHealthRoutes(scope, control, options, streams);
@@ -223,7 +225,7 @@ export async function createHttpServer(
     addOpenApiRoute(scope, seen, described);
     addRootRoute(scope, seen, { version: options.version, hasDocs });
     if (hasDocs) addDocsRoutes(scope, seen, described);
-    return Promise.resolve();
+    await addTrainingSetRoutes(scope, options.trainingSets, streamed);
   });
   await app.ready();
   // Spans and lines for every request are made by the route's hooks.

@@ -52,7 +52,7 @@ export function sendEtagged(request: FastifyRequest, reply: FastifyReply, docume
 }
 
 /** RFC 9110: `*`, or a list of ETags that are compared weakly. */
-function isHeld(ifNoneMatch: string | undefined, etag: string): boolean {
+export function isHeld(ifNoneMatch: string | undefined, etag: string): boolean {
   if (ifNoneMatch === undefined) return false;
   return ifNoneMatch.split(',').some((tag) => ['*', etag, `W/${etag}`].includes(tag.trim()));
 }

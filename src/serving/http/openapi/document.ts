@@ -38,6 +38,7 @@ const TAGS = {
   catalogue: 'What is there to ask',
   endpoints: 'What endpoints serve, and their traffic',
   health: 'Whether the server works, and how fresh its data is',
+  'training sets': 'Training sets: made, asked about, fetched',
   monitoring: 'Live figures',
 };
 

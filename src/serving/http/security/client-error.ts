@@ -4,6 +4,7 @@
 import type { Socket } from 'node:net';
 import { HeadraceError } from '../../../core/index.ts';
 import { newestRequest, responseInTurn } from '../node-socket.ts';
+import { hasOwnTime } from '../own-time.ts';
 import { PROBLEM_TYPE, toProblem } from '../problem.ts';
 
 /** How long a client may take to read the answer and close: then it is closed without it. */
@@ -21,6 +22,7 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket, 
     socket.destroy();
     return;
   }
+  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && hasOwnTime(socket)) return;
   if (failed.has(socket)) return;
   failed.add(socket);
   const limit = setTimeout(() => socket.destroy(), bodyTimeoutMs).unref();

@@ -1,0 +1,49 @@
+// The process of one job of a training set: started by the server that has the job, with one argument. It ends with its server,
+// however that ends, and leaves nothing of the job behind then.
+
+import { rm } from 'node:fs/promises';
+import { constants, setPriority } from 'node:os';
+import { join } from 'node:path';
+import { HeadraceError } from '../core/index.ts';
+import { type FromJob, jobError, runJob, tellProgress } from '../offline/index.ts';
+import { openApp } from './open-app.ts';
+import { outliveReaders } from './outlive-readers.ts';
+import type { JobMainStart } from './start-job-process.ts';
+
+outliveReaders();
+// Whoever is served waits for no job.
+setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+const [argument] = process.argv.slice(2);
+if (argument === undefined || process.send === undefined)
+  throw new HeadraceError('HR_USAGE', 'the process of a job is started by `headrace serve`, not by hand.');
+// The server wrote it.
+const { config, job } = JSON.parse(argument) as JobMainStart;
+process.once('disconnect', () => void leaveNothing());
+await work();
+process.exit(0);
+
+async function work(): Promise<void> {
+  const app = await openApp({ config, logged: { job: job.id }, spill: join(job.folder, 'spill') });
+  try {
+    const progress = tellProgress((told) => void tell({ kind: 'progress', progress: told }));
+    const trainingSet = await runJob(await app.offline(progress), job);
+    await tell({ kind: 'done', trainingSet });
+  } catch (thrown) {
+    app.logger.warn({ err: thrown }, 'a training set could not be made');
+    await tell({ kind: 'failed', error: jobError(thrown, job.isLocal) });
+  } finally {
+    await app.close();
+  }
+}
+
+function tell(message: FromJob): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.connected) process.send?.(message, undefined, undefined, () => resolve());
+    else resolve();
+  });
+}
+
+async function leaveNothing(): Promise<void> {
+  await rm(job.folder, { recursive: true, force: true, maxRetries: 5 }).catch(() => {});
+  process.exit(1);
+}

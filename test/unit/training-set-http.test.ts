@@ -1,0 +1,76 @@
+// What headers ask of a training set's file, and whose jobs are dead.
+
+import { describe, expect, it } from 'vitest';
+import { createJobWatch } from '../../src/offline/jobs/job-watch.ts';
+import type { LiveJob } from '../../src/offline/jobs/job-table.ts';
+import { readRange } from '../../src/serving/http/training-sets/byte-range.ts';
+import { prefersArrow } from '../../src/serving/http/training-sets/prefers-arrow.ts';
+
+describe('a range', () => {
+  it.each([
+    [undefined, 10, { kind: 'whole' }],
+    ['bytes=0-0', 10, { kind: 'part', from: 0, to: 0 }],
+    ['bytes=3-', 10, { kind: 'part', from: 3, to: 9 }],
+    ['bytes=3-99', 10, { kind: 'part', from: 3, to: 9 }],
+    ['bytes=-3', 10, { kind: 'part', from: 7, to: 9 }],
+    ['bytes=-99', 10, { kind: 'part', from: 0, to: 9 }],
+    ['bytes=-0', 10, { kind: 'outside' }],
+    ['bytes=10-', 10, { kind: 'outside' }],
+    ['bytes=0-', 0, { kind: 'outside' }],
+    ['bytes=5-2', 10, { kind: 'whole' }],
+    ['bytes=0-1,3-4', 10, { kind: 'whole' }],
+    ['bytes=-', 10, { kind: 'whole' }],
+    ['rows=0-1', 10, { kind: 'whole' }],
+  ])('%s of %i bytes', (header, size, expected) => {
+    expect(readRange(header, size)).toEqual(expected);
+  });
+});
+
+describe('the form of rows', () => {
+  const [arrow, parquet] = ['application/vnd.apache.arrow.stream', 'application/vnd.apache.parquet'];
+  it.each([
+    [undefined, false],
+    ['*/*', false],
+    [arrow, true],
+    [`${arrow}, ${parquet}`, true],
+    [`${parquet}, ${arrow}`, false],
+    [`${arrow};q=0.5, ${parquet}`, false],
+    [`${parquet};q=0.1, ${arrow.toUpperCase()};q=0.2`, true],
+    [`${arrow};q=0`, false],
+    ['application/json', false],
+  ])('%s', (accept, expected) => {
+    expect(prefersArrow(accept)).toBe(expected);
+  });
+});
+
+describe('a watch over jobs', () => {
+  const job = (id: string, owner: string, beats: number): LiveJob => ({
+    id,
+    owner,
+    beats,
+    state: 'running',
+    asks: 0,
+    isCancelAsked: false,
+    request: {
+      service: 's',
+      timestamp: 't',
+      labels: [],
+      boundary: 'at',
+      name: null,
+      isDetached: false,
+      spine: { kind: 'csv' },
+    },
+  });
+  const dead = (watch: ReturnType<typeof createJobWatch>, nowMs: number, ...live: LiveJob[]) =>
+    watch.dead(live, nowMs).map(({ id }) => id);
+
+  it('tells those whose owner was silent for long enough since it was first seen, never its own', () => {
+    const watch = createJobWatch('me', 100);
+    expect(dead(watch, 1000, job('a', 'other', 5), job('b', 'me', 5))).toEqual([]);
+    expect(dead(watch, 1099, job('a', 'other', 5), job('b', 'me', 5))).toEqual([]);
+    expect(dead(watch, 1100, job('a', 'other', 5), job('b', 'me', 5))).toEqual(['a']);
+    expect(dead(watch, 1150, job('a', 'other', 6))).toEqual([]);
+    expect(dead(watch, 1249, job('a', 'other', 6))).toEqual([]);
+    expect(dead(watch, 1250, job('a', 'other', 6))).toEqual(['a']);
+  });
+});
