@@ -169,7 +169,11 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
       progress,
       dataDirectory: values['offline.path'],
       log: await log(),
-      remote: { variable: (name) => environment.variables[name], cacheBytes: values['offline.cache'] },
+      remote: {
+        variable: (name) => environment.variables[name],
+        cacheBytes: values['offline.cache'],
+        databases: { silenceMs: values['offline.sourceSilence'] / 1000 },
+      },
     }),
     online,
     async storePlace() {

@@ -121,7 +121,8 @@ async function untilAnswering(ask: () => Promise<void>, hasEnded: () => boolean)
   }
 }
 
-function nobody(): { uid: number; gid: number } {
+/** Whom servers that refuse to run as root are started as. */
+export function nobody(): { uid: number; gid: number } {
   const id = (flag: string): number => Number(spawnSync('id', [flag, 'nobody'], { encoding: 'utf8' }).stdout.trim());
   return { uid: id('-u'), gid: id('-g') };
 }

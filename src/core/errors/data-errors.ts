@@ -15,6 +15,12 @@ export const DATA_ERRORS = define({
     title: 'Source changed while it was read',
     help: 'A file of a source was overwritten or replaced in the middle of a run; the sentence names it. Run it again.',
   },
+  HR_SOURCE_UNAVAILABLE: {
+    status: 503,
+    grpc: 'UNAVAILABLE',
+    title: 'Source unavailable',
+    help: 'The database of a source can’t be reached, ends the connection, or says nothing. A lost connection was tried again some times, each from the start; nothing of the run is kept.',
+  },
   HR_SPINE: {
     status: 400,
     grpc: 'INVALID_ARGUMENT',

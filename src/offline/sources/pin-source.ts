@@ -3,9 +3,13 @@
 import { HeadraceError } from '../../core/index.ts';
 import type { Definitions, SourceKind, SourceSpec } from '../../definitions/index.ts';
 import type { SnapshotFile } from '../../online/index.ts';
+import { pinDatabase } from './databases/pin-database.ts';
 import { pinFiles } from './files/pin-files.ts';
+import { mysqlDriver } from './mysql/mysql-driver.ts';
+import { pinLanded } from './landed/pin-landed.ts';
 import { pinPath, pinPaths } from './pin-path.ts';
 import type { PinnedSnapshot } from './pinned-snapshot.ts';
+import { postgresDriver } from './postgres/postgres-driver.ts';
 import type { SourceDeps } from './source-deps.ts';
 
 /**
@@ -21,9 +25,14 @@ export type PinSource = (
 const READERS: Readonly<Partial<Record<SourceKind, PinSource>>> = {
   parquet: (source, { directory }, deps) => pinPath(filesOf(source, directory, 'parquet'), deps),
   csv: (source, { directory }, deps) => pinPath(filesOf(source, directory, 'csv'), deps),
+  postgres: (source, _, deps) => pinDatabase(source, postgresDriver, deps),
+  mysql: (source, _, deps) => pinDatabase(source, mysqlDriver, deps),
   // Its events are in the log alone.
   pushed: () => pinFiles([], ''),
 };
+
+/** Kinds whose rows are landed: a record names what was kept of them. */
+const LANDED: ReadonlySet<SourceKind> = new Set(['postgres', 'mysql', 'snowflake']);
 
 export const pinSource: PinSource = async (source, definitions, deps) => {
   const pin = READERS[source.kind];
@@ -41,6 +50,7 @@ export function pinRecorded(
   files: readonly SnapshotFile[],
   deps: SourceDeps,
 ): Promise<PinnedSnapshot> {
+  if (LANDED.has(source.kind)) return pinLanded(`source "${source.name}"`, files, deps);
   const format = source.kind === 'csv' ? 'csv' : 'parquet';
   const paths = files.map(({ path }) => path);
   return pinPaths(paths, { format, owner: `source "${source.name}"` }, deps);

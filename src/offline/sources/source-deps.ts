@@ -3,6 +3,7 @@
 import type { Clock, Logger } from '../../core/index.ts';
 import type { Definitions } from '../../definitions/index.ts';
 import type { Database, DuckDb, S3Options } from '../../storage/index.ts';
+import type { DatabaseOptions } from './databases/database.ts';
 
 export interface SourceDeps {
   readonly definitions: Definitions;
@@ -24,6 +25,7 @@ export interface RemoteAccess {
   readonly s3?: S3Options;
   /** Bound of the copies of objects on this machine's disk, in bytes. */
   readonly cacheBytes?: number;
+  readonly databases?: DatabaseOptions;
 }
 
 export const DEFAULT_CACHE_BYTES = 10_000_000_000;
