@@ -11,8 +11,10 @@ import {
   auditTrainingSet,
   createTrainingSet,
   getTrainingSet,
+  inspectPlace,
   materialize,
   type OfflineDeps,
+  proposeDefinition,
 } from '../../src/offline/index.ts';
 import { openOnlineStore } from '../../src/online/index.ts';
 import { quoteText } from '../../src/storage/index.ts';
@@ -269,6 +271,17 @@ describe.each(sourcePlaces())('a source of $name', (place) => {
     } finally {
       await store.close();
     }
+  });
+
+  it.runIf(place.isInspected)('is looked into for its columns and their types', async () => {
+    const open = await place.open(world);
+    await open.put(COLUMNS, [plain(1, 1)]);
+    const deps = { ...world.deps, ...(open.remote !== undefined && { remote: open.remote }) };
+    const found = await inspectPlace(open.located, world.directory, deps);
+    const suggested = found.columns.map(({ name, suggested: type }) => ({ name, type }));
+    // What a path tells of its files comes after their columns.
+    expect(suggested.slice(0, COLUMNS.length)).toEqual(COLUMNS);
+    expect(proposeDefinition(found).eventTime).toBe('at');
   });
 
   it('tells an audit that its rows are others by now, or gone', { timeout: 120_000 }, async () => {

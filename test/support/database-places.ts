@@ -96,6 +96,7 @@ export function postgresPlaces(): SourcePlace[] {
     return {
       name,
       keepsRows: true,
+      isInspected: true,
       async start() {
         server = await startPostgres();
         url = await server.newDatabase();
@@ -137,6 +138,7 @@ export function mysqlPlaces(): SourcePlace[] {
   const mysql: SourcePlace = {
     name: 'MySQL (MariaDB)',
     keepsRows: true,
+    isInspected: true,
     lacks: 'infinity',
     async start() {
       server = await startMysql();

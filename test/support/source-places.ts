@@ -19,6 +19,8 @@ export interface SourcePlace {
   readonly keepsRows?: true;
   /** Values that it can't hold. */
   readonly lacks?: 'infinity';
+  /** A look at it finds its columns, and what each is to be declared as. */
+  readonly isInspected?: true;
   /** Of DuckDB, for the world that reads. */
   readonly extensions?: string;
   start(): Promise<void>;
@@ -38,6 +40,7 @@ let folders = 0;
 
 const disk: SourcePlace = {
   name: 'Parquet on disk',
+  isInspected: true,
   start: async () => {},
   async open(world) {
     const path = join(world.directory, `place-${++folders}`);
@@ -69,6 +72,7 @@ function s3Places(): SourcePlace[] {
     let server: S3Server | undefined;
     return {
       name: `Parquet on S3 (${program.name}), ${how}`,
+      isInspected: true,
       ...(extensions !== undefined && { extensions }),
       async start() {
         server = await startS3Server(program);

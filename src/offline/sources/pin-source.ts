@@ -3,13 +3,12 @@
 import { HeadraceError } from '../../core/index.ts';
 import type { Definitions, SourceKind, SourceSpec } from '../../definitions/index.ts';
 import type { SnapshotFile } from '../../online/index.ts';
+import { DATABASES } from './databases/databases.ts';
 import { pinDatabase } from './databases/pin-database.ts';
 import { pinFiles } from './files/pin-files.ts';
-import { mysqlDriver } from './mysql/mysql-driver.ts';
 import { pinLanded } from './landed/pin-landed.ts';
 import { pinPath, pinPaths } from './pin-path.ts';
 import type { PinnedSnapshot } from './pinned-snapshot.ts';
-import { postgresDriver } from './postgres/postgres-driver.ts';
 import type { SourceDeps } from './source-deps.ts';
 
 /**
@@ -25,14 +24,14 @@ export type PinSource = (
 const READERS: Readonly<Partial<Record<SourceKind, PinSource>>> = {
   parquet: (source, { directory }, deps) => pinPath(filesOf(source, directory, 'parquet'), deps),
   csv: (source, { directory }, deps) => pinPath(filesOf(source, directory, 'csv'), deps),
-  postgres: (source, _, deps) => pinDatabase(source, postgresDriver, deps),
-  mysql: (source, _, deps) => pinDatabase(source, mysqlDriver, deps),
+  postgres: (source, _, deps) => pinDatabase(source, DATABASES.postgres, deps),
+  mysql: (source, _, deps) => pinDatabase(source, DATABASES.mysql, deps),
   // Its events are in the log alone.
   pushed: () => pinFiles([], ''),
 };
 
 /** Kinds whose rows are landed: a record names what was kept of them. */
-const LANDED: ReadonlySet<SourceKind> = new Set(['postgres', 'mysql', 'snowflake']);
+const LANDED: ReadonlySet<SourceKind> = new Set<SourceKind>(Object.keys(DATABASES) as SourceKind[]);
 
 export const pinSource: PinSource = async (source, definitions, deps) => {
   const pin = READERS[source.kind];

@@ -5,11 +5,15 @@ import type { Definitions } from '../../definitions/index.ts';
 import type { Database, DuckDb, S3Options } from '../../storage/index.ts';
 import type { DatabaseOptions } from './databases/database.ts';
 
-export interface SourceDeps {
+export interface SourceDeps extends PlaceDeps {
   readonly definitions: Definitions;
-  readonly duckdb: DuckDb;
   /** Tells which landed rows training sets were made from. */
   readonly database: Database;
+}
+
+/** What places are looked into with, whether or not a source was declared there. */
+export interface PlaceDeps {
+  readonly duckdb: DuckDb;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Copies of objects, and rows that queries gave, are kept under it. */

@@ -4,23 +4,21 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { HeadraceError } from '../../../core/index.ts';
 import type { SourceSpec } from '../../../definitions/index.ts';
 import { quoteName } from '../../../storage/index.ts';
 import { landQuery } from '../landed/land-query.ts';
 import type { PinnedSnapshot } from '../pinned-snapshot.ts';
 import type { SourceDeps } from '../source-deps.ts';
-import { connectionUrl, redacted, shownPlace } from './connection-url.ts';
-import { type DatabaseDriver, type DatabaseSession, DEFAULT_BACKOFF_MS, DEFAULT_SILENCE_MS } from './database.ts';
+import { connectionUrl } from './connection-url.ts';
+import type { DatabaseDriver, DatabaseSession } from './database.ts';
 import { DatabaseTrouble } from './database-trouble.ts';
 import { type AskedColumn, askedColumns } from './declared-columns.ts';
-import { missingTable, troubleError } from './database-errors.ts';
+import { missingTable } from './database-errors.ts';
+import { inSession } from './in-session.ts';
 import { RowFile } from './row-file.ts';
 import { fromOf } from './table-sql.ts';
 import { valueSql } from './text-values.ts';
-
-const TRIES = 4;
 
 /**
  * Errors: HR_CONFIG for a variable that isn't set and for what the database refuses; HR_SOURCE_UNREADABLE for a table or
@@ -40,7 +38,7 @@ export async function pinDatabase(
   const file = new RowFile(join(folder, `unfinished-${randomUUID()}.rows`));
   const connection = await deps.duckdb.connect();
   try {
-    const columns = await retried(url, owner, driver, deps, async (session) => {
+    const columns = await inSession(url, owner, driver, deps, async (session) => {
       file.clear();
       return readRows(session, source, driver, file);
     });
@@ -78,38 +76,6 @@ async function readRows(
   while (asked.length < LEAST_COLUMNS) asked.push("'-'");
   await session.read(`SELECT ${asked.map((sql, i) => `${sql} AS t${i}`).join(', ')} FROM ${from}`, file);
   return columns;
-}
-
-/** The work in a session of its own. */
-async function retried<T>(
-  url: string,
-  owner: string,
-  driver: DatabaseDriver,
-  { remote, logger }: SourceDeps,
-  work: (session: DatabaseSession) => Promise<T>,
-): Promise<T> {
-  const { silenceMs = DEFAULT_SILENCE_MS, backoffMs = DEFAULT_BACKOFF_MS } = remote?.databases ?? {};
-  const place = shownPlace(url);
-  for (let attempt = 1; ; attempt++) {
-    try {
-      logger.info({ source: owner, database: place, silenceMs }, 'reading a database');
-      const session = await driver.open(url, silenceMs);
-      try {
-        return await work(session);
-      } finally {
-        await session.close();
-      }
-    } catch (error) {
-      if (!(error instanceof DatabaseTrouble)) throw error;
-      if (error.kind !== 'lost' || attempt === TRIES) throw troubleError(error, owner, driver, url, attempt);
-      const waitMs = backoffMs * 2 ** (attempt - 1);
-      logger.warn(
-        { source: owner, database: place, reason: redacted(error.message, url), waitMs },
-        'a database was lost while it was read: trying again',
-      );
-      await sleep(waitMs);
-    }
-  }
 }
 
 function diskError(error: unknown, owner: string): unknown {

@@ -5,7 +5,7 @@ import { HeadraceError } from '../../../core/index.ts';
 import { pinFiles } from '../files/pin-files.ts';
 import type { FilesPlace } from '../pin-path.ts';
 import type { PinnedSnapshot } from '../pinned-snapshot.ts';
-import type { SourceDeps } from '../source-deps.ts';
+import type { PlaceDeps } from '../source-deps.ts';
 import { type FoundObject, told } from './find-objects.ts';
 import { grantAccess } from './grant-access.ts';
 import { fetchObjects } from './object-cache.ts';
@@ -14,7 +14,7 @@ import { fetchObjects } from './object-cache.ts';
 export async function pinObjects(
   place: Omit<FilesPlace, 'path' | 'directory'>,
   find: () => Promise<readonly FoundObject[]>,
-  deps: SourceDeps,
+  deps: PlaceDeps,
 ): Promise<PinnedSnapshot> {
   const { owner, format } = place;
   const objects = await find();

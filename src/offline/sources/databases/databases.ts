@@ -1,0 +1,10 @@
+// The databases that sources can lie in, by the sources' kinds.
+
+import { mysqlDriver } from '../mysql/mysql-driver.ts';
+import { postgresDriver } from '../postgres/postgres-driver.ts';
+import type { DatabaseDriver } from './database.ts';
+
+export const DATABASES = {
+  postgres: postgresDriver,
+  mysql: mysqlDriver,
+} as const satisfies Readonly<Record<string, DatabaseDriver>>;
