@@ -6,6 +6,7 @@ import { type DataType, type Field, formatTimestamp, type Row, type Value } from
 import { findMysql, type MysqlServer, startMysql } from './mysql-server.ts';
 import { findPostgres, type PostgresServer, startPostgres } from './postgres-server.ts';
 import { skipBecause } from './skips.ts';
+import { hasSnowflake, type SnowflakeServer, startSnowflake } from './snowflake-server.ts';
 import type { SourcePlace } from './source-places.ts';
 
 /** How one database writes types and values in SQL. */
@@ -79,6 +80,23 @@ const MYSQL: Dialect = {
   },
   text: (text) => `'${text.replaceAll("'", "''").replaceAll('\\', '\\\\')}'`,
   bytes: (hex) => `x'${hex}'`,
+  timestamp: (text) => `'${text.replace('T', ' ').replace('Z', '')}'`,
+};
+
+const SNOWFLAKE: Dialect = {
+  quote: (name) => `"${name}"`,
+  types: {
+    bool: 'boolean',
+    int32: 'number(38,0)',
+    int64: 'number(38,0)',
+    float32: 'float',
+    float64: 'float',
+    string: 'varchar',
+    bytes: 'binary',
+    timestamp: 'timestamp_ntz',
+  },
+  text: (text) => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`,
+  bytes: (hex) => `to_binary('${hex}', 'HEX')`,
   timestamp: (text) => `'${text.replace('T', ' ').replace('Z', '')}'`,
 };
 
@@ -161,4 +179,44 @@ export function mysqlPlaces(): SourcePlace[] {
     },
   };
   return [mysql];
+}
+
+export function snowflakePlaces(): SourcePlace[] {
+  if (!hasSnowflake()) {
+    skipBecause('sources in Snowflake: fakesnow and its SDK are not here (npm run test:heavy brings them)');
+    return [];
+  }
+  let server: SnowflakeServer | undefined;
+  const snowflake: SourcePlace = {
+    name: 'Snowflake (fakesnow)',
+    keepsRows: true,
+    lacks: 'infinity',
+    async start() {
+      server = await startSnowflake();
+    },
+    async open() {
+      const started = server;
+      if (started === undefined) throw new Error('start first');
+      const table = `events_${++tables}`;
+      const variable = (asked: string) => (asked === 'EVENTS_URL' ? started.url : undefined);
+      return {
+        located: { kind: 'snowflake', location: { connection: 'env:EVENTS_URL', table } },
+        remote: { variable, databases: { backoffMs: 10, importSdk: started.importSdk } },
+        // fakesnow's answer to an INSERT is one that the SDK can't take.
+        put: (columns, rows) => started.run([madeOf(SNOWFLAKE, table, columns, rows)]),
+      };
+    },
+    stop: async () => server?.stop(),
+  };
+  return [snowflake];
+}
+
+/** A table made of its rows. */
+function madeOf(dialect: Dialect, table: string, columns: readonly Field[], rows: readonly Row[]): string {
+  const select = (row: Row): string =>
+    `SELECT ${columns
+      .map(({ name, type }) => `CAST(${literal(dialect, type, row[name] ?? null)} AS ${dialect.types[type.kind]}) AS ${dialect.quote(name)}`)
+      .join(', ')}`;
+  const selects = rows.length === 0 ? `${select({})} WHERE 1 = 0` : rows.map(select).join(' UNION ALL ');
+  return `CREATE OR REPLACE TABLE ${table} AS ${selects}`;
 }

@@ -6,7 +6,7 @@ import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import type { Field, Row } from '../../src/core/index.ts';
 import type { SourceSpec } from '../../src/definitions/index.ts';
 import type { OfflineDeps } from '../../src/offline/index.ts';
-import { mysqlPlaces, postgresPlaces } from './database-places.ts';
+import { mysqlPlaces, postgresPlaces, snowflakePlaces } from './database-places.ts';
 import { findExtensions } from './duckdb-extensions.ts';
 import { type OfflineWorld, writeParquet } from './offline-world.ts';
 import { findS3Server, type S3Server, startS3Server } from './s3-server.ts';
@@ -108,5 +108,5 @@ function s3Places(): SourcePlace[] {
 
 /** Those that can be had here; the others are said to be skipped. */
 export function sourcePlaces(): SourcePlace[] {
-  return [disk, ...s3Places(), ...postgresPlaces(), ...mysqlPlaces()];
+  return [disk, ...s3Places(), ...postgresPlaces(), ...mysqlPlaces(), ...snowflakePlaces()];
 }

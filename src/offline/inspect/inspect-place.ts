@@ -30,6 +30,7 @@ const INSPECTORS: Readonly<Partial<Record<SourceKind, Inspector>>> = {
   csv: files('csv'),
   postgres: database('postgres'),
   mysql: database('mysql'),
+  snowflake: database('snowflake'),
 };
 
 /** Which kind a path is of, by how it is written; the first that fits. */

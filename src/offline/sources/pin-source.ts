@@ -26,6 +26,7 @@ const READERS: Readonly<Partial<Record<SourceKind, PinSource>>> = {
   csv: (source, { directory }, deps) => pinPath(filesOf(source, directory, 'csv'), deps),
   postgres: (source, _, deps) => pinDatabase(source, DATABASES.postgres, deps),
   mysql: (source, _, deps) => pinDatabase(source, DATABASES.mysql, deps),
+  snowflake: (source, _, deps) => pinDatabase(source, DATABASES.snowflake, deps),
   // Its events are in the log alone.
   pushed: () => pinFiles([], ''),
 };

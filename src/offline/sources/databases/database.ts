@@ -57,8 +57,12 @@ export interface DatabaseDriver {
   readonly example: string;
   /** A name as it stands in the database's SQL. */
   quote(part: TablePart): string;
-  /** Throws DatabaseTrouble. `silenceMs`: as DatabaseOptions has it. */
-  open(url: string, silenceMs: number): Promise<DatabaseSession>;
+  /** Throws DatabaseTrouble. */
+  open(url: string, options: SessionOptions): Promise<DatabaseSession>;
+}
+
+export interface SessionOptions extends Pick<DatabaseOptions, 'importSdk'> {
+  readonly silenceMs: number;
 }
 
 /** How patient reads of databases are. */
@@ -67,6 +71,8 @@ export interface DatabaseOptions {
   readonly silenceMs?: number;
   /** Wait before the first retry; it doubles with each. */
   readonly backoffMs?: number;
+  /** Imports a database's own SDK, which users install where they need it; left out: the package of that name. */
+  readonly importSdk?: (name: string) => Promise<unknown>;
 }
 
 export const DEFAULT_SILENCE_MS = 600_000;

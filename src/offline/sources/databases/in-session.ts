@@ -17,12 +17,12 @@ export async function inSession<T>(
   { remote, logger }: Pick<PlaceDeps, 'remote' | 'logger'>,
   work: (session: DatabaseSession) => Promise<T>,
 ): Promise<T> {
-  const { silenceMs = DEFAULT_SILENCE_MS, backoffMs = DEFAULT_BACKOFF_MS } = remote?.databases ?? {};
+  const { silenceMs = DEFAULT_SILENCE_MS, backoffMs = DEFAULT_BACKOFF_MS, ...more } = remote?.databases ?? {};
   const place = shownPlace(url);
   for (let attempt = 1; ; attempt++) {
     try {
       logger.info({ source: owner, database: place, silenceMs }, 'reading a database');
-      const session = await driver.open(url, silenceMs);
+      const session = await driver.open(url, { ...more, silenceMs });
       try {
         return await work(session);
       } finally {

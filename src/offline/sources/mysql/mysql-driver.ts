@@ -2,7 +2,7 @@
 
 import type { Socket } from 'node:net';
 import { type Connection, createConnection, type QueryOptions } from 'mysql2';
-import type { DatabaseDriver, DatabaseSession } from '../databases/database.ts';
+import type { DatabaseDriver, DatabaseSession, SessionOptions } from '../databases/database.ts';
 import type { RowFile } from '../databases/row-file.ts';
 import { type Listening, unlessSilent } from '../databases/unless-silent.ts';
 import { troubleOf } from './mysql-errors.ts';
@@ -26,7 +26,7 @@ const BEGIN = [
   'START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY',
 ];
 
-async function openMysqlSession(url: string, silenceMs: number): Promise<DatabaseSession> {
+async function openMysqlSession(url: string, { silenceMs }: SessionOptions): Promise<DatabaseSession> {
   const connection = createConnection({ ...optionsOf(url), connectTimeout: Math.min(CONNECT_LIMIT_MS, silenceMs) });
   // What ends between two queries is met by the next one.
   connection.on('error', () => {});

@@ -5,7 +5,7 @@ import pg from 'pg';
 import { messageOf } from '../../../core/index.ts';
 import { quoteName } from '../../../storage/index.ts';
 import { UNREADABLE_URL } from '../databases/connection-url.ts';
-import type { DatabaseDriver, DatabaseSession, FoundColumn } from '../databases/database.ts';
+import type { DatabaseDriver, DatabaseSession, FoundColumn, SessionOptions } from '../databases/database.ts';
 import { DatabaseTrouble } from '../databases/database-trouble.ts';
 import type { RowFile } from '../databases/row-file.ts';
 import { type Listening, unlessSilent } from '../databases/unless-silent.ts';
@@ -28,7 +28,7 @@ const BEGIN =
   'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ' +
   "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL extra_float_digits = 3";
 
-async function openPostgresSession(url: string, silenceMs: number): Promise<DatabaseSession> {
+async function openPostgresSession(url: string, { silenceMs }: SessionOptions): Promise<DatabaseSession> {
   const client = makeClient(url.replace(/^redshift:/i, 'postgres:'), Math.min(CONNECT_LIMIT_MS, silenceMs));
   // What ends between two queries is met by the next one.
   client.on('error', () => {});
