@@ -120,6 +120,7 @@ export const MISTAKES: readonly MistakeGroup[] = [
       `postgres('s', { table: 'x', columns: { at: t.timestamp() }, eventTime: 'at' })`,
       `postgres('s', { connection: 'postgres://…', table: 'x', columns: { at: t.timestamp() }, eventTime: 'at' })`,
       `postgres('s', { connection: 'env:DB', columns: { at: t.timestamp() }, eventTime: 'at' })`,
+      `postgres('s', { connection: 'env:DB', table: 'SELECT 1', columns: { at: t.timestamp() }, eventTime: 'at' })`,
     ],
   },
   {

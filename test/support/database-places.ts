@@ -215,7 +215,10 @@ export function snowflakePlaces(): SourcePlace[] {
 function madeOf(dialect: Dialect, table: string, columns: readonly Field[], rows: readonly Row[]): string {
   const select = (row: Row): string =>
     `SELECT ${columns
-      .map(({ name, type }) => `CAST(${literal(dialect, type, row[name] ?? null)} AS ${dialect.types[type.kind]}) AS ${dialect.quote(name)}`)
+      .map(
+        ({ name, type }) =>
+          `CAST(${literal(dialect, type, row[name] ?? null)} AS ${dialect.types[type.kind]}) AS ${dialect.quote(name)}`,
+      )
       .join(', ')}`;
   const selects = rows.length === 0 ? `${select({})} WHERE 1 = 0` : rows.map(select).join(' UNION ALL ');
   return `CREATE OR REPLACE TABLE ${table} AS ${selects}`;

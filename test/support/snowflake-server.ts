@@ -87,14 +87,20 @@ export async function startSnowflake(): Promise<SnowflakeServer> {
   sdk.configure({ logLevel: 'OFF', additionalLogToConsole: false });
   const login = { account: 'acme', username: 'me', password: 'right', database: 'SHOP', schema: 'PUBLIC', accessUrl };
   const connection = sdk.createConnection(login);
-  await new Promise<void>((resolve, reject) => connection.connect((error) => (error == null ? resolve() : reject(error))));
+  await new Promise<void>((resolve, reject) =>
+    connection.connect((error) => (error == null ? resolve() : reject(error))),
+  );
   const run = async (statements: readonly string[]): Promise<void> => {
     for (const sqlText of statements)
       await new Promise<void>((resolve, reject) =>
         connection.execute({ sqlText, complete: (error) => (error == null ? resolve() : reject(error)) }),
       );
   };
-  await run(['CREATE DATABASE IF NOT EXISTS shop', 'CREATE SCHEMA IF NOT EXISTS shop.public', 'USE SCHEMA shop.public']);
+  await run([
+    'CREATE DATABASE IF NOT EXISTS shop',
+    'CREATE SCHEMA IF NOT EXISTS shop.public',
+    'USE SCHEMA shop.public',
+  ]);
   return {
     url: `snowflake://me:right@acme/SHOP/PUBLIC?accessUrl=${encodeURIComponent(accessUrl)}`,
     importSdk,

@@ -17,10 +17,7 @@ export const snowflakeDriver: DatabaseDriver = {
   open: openSnowflakeSession,
 };
 
-async function openSnowflakeSession(
-  url: string,
-  { silenceMs, importSdk }: SessionOptions,
-): Promise<DatabaseSession> {
+async function openSnowflakeSession(url: string, { silenceMs, importSdk }: SessionOptions): Promise<DatabaseSession> {
   const options = optionsOf(url);
   const sdk = await loadSdk(importSdk);
   const connection = sdk.createConnection(options);
