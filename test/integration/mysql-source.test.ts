@@ -217,6 +217,20 @@ describe.runIf(isHere)('a source in MySQL (MariaDB)', () => {
     expect(JSON.stringify([errors, warned])).not.toMatch(/hunter2/);
   });
 
+  it('speaks TLS to whom its certificate proves, and to nobody else', async () => {
+    const query =
+      "SELECT VARIABLE_VALUE AS v FROM information_schema.SESSION_STATUS WHERE VARIABLE_NAME = 'Ssl_cipher'";
+    const by = (parameters: string) => ask(value(string), { query }, through(`${server.url}?${parameters}`));
+    const cipher = async (parameters: string) => (await read(by(parameters)))[0]?.['v'];
+    expect(await cipher('sslmode=disable')).toBe('');
+    expect(await cipher(`sslrootcert=${server.certificate}`)).toMatch(/^TLS/);
+    expect(await cipher('sslmode=no-verify')).toMatch(/^TLS/);
+    for (const parameters of ['sslmode=verify-full', 'sslmode=require', 'sslmode=prefer', 'sslrootcert=/not/there']) {
+      const error = await failed(by(parameters));
+      expect(error, parameters).toMatchObject({ code: 'HR_CONFIG' });
+    }
+  });
+
   it('reads again from the start when the connection is killed, and says so when it always is', {
     timeout: 30_000,
   }, async () => {

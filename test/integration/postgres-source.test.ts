@@ -1,13 +1,14 @@
 // What Postgres's values become, and what is told when they can't be read: on a real server, which ends connections, stops
 // and is slow.
 
-import { readdirSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DataType, type Field, parseTimestamp, type Row, type Value } from '../../src/core/index.ts';
 import { type OfflineWorld, openOfflineWorld, TYPES } from '../support/offline-world.ts';
+import { type Certificate, makeCertificate } from '../support/certificates.ts';
 import { findPostgres, type PostgresServer, startPostgres } from '../support/postgres-server.ts';
 import { type Asked, readSource } from '../support/read-source.ts';
 import { skipBecause } from '../support/skips.ts';
@@ -83,13 +84,15 @@ const REFUSED: readonly (readonly [sql: string, type: DataType, told: RegExp])[]
 ];
 
 describe.runIf(isHere)('a source in Postgres', () => {
+  let certificate: Certificate;
   let server: PostgresServer;
   let url: string;
   let admin: pg.Client;
   let world: OfflineWorld;
   const warned: object[] = [];
   beforeAll(async () => {
-    server = await startPostgres();
+    certificate = makeCertificate('postgres');
+    server = await startPostgres({ tls: certificate });
     url = await server.newDatabase();
     admin = new pg.Client({ connectionString: url });
     admin.on('error', () => {});
@@ -233,10 +236,10 @@ describe.runIf(isHere)('a source in Postgres', () => {
 
   it('shows no password, wherever the server or the driver repeats it', async () => {
     await admin.query("CREATE ROLE hunter2 LOGIN PASSWORD 'x'");
-    const folder = decodeURIComponent(/host=(.*)$/.exec(url)?.[1] ?? '');
+    const folder = decodeURIComponent(/host=([^&]*)/.exec(url)?.[1] ?? '');
     const database = /\/(test_\d+)\?/.exec(url)?.[1];
     // The server says that the role "hunter2" isn't there: a password put in the wrong place is one still.
-    const gate = await openGate(() => join(folder, '.s.PGSQL.5432'));
+    const gate = await openGate(() => join(folder, `.s.PGSQL.${server.port}`));
     try {
       const wrong = `postgres://nobody:nobody@127.0.0.1:${gate.port}/${database}`;
       const refused = await failed(ask(value(int32), { query: 'SELECT 1 AS v' }, through(wrong)));
@@ -255,12 +258,34 @@ describe.runIf(isHere)('a source in Postgres', () => {
     expect(JSON.stringify([gone, gone.message, gone.cause, gone.stack, warned])).not.toMatch(/hunter2/);
   });
 
+  it('logs in with a password over TLS, to whom its certificate proves', async () => {
+    await admin.query("CREATE ROLE reader LOGIN PASSWORD 'p@ss:w/rd'");
+    const root = join(world.directory, 'root.pem');
+    writeFileSync(root, certificate.cert);
+    const database = /\/(test_\d+)\?/.exec(url)?.[1];
+    const at = (password: string, parameters: string) =>
+      `postgres://reader:${encodeURIComponent(password)}@localhost:${server.port}/${database}?${parameters}`;
+    const query = 'SELECT ssl AS v FROM pg_stat_ssl WHERE pid = pg_backend_pid()';
+    const by = (address: string) => ask(value(bool), { query }, through(address));
+    const verified = `sslmode=verify-full&sslrootcert=${root}`;
+    expect(await read(by(at('p@ss:w/rd', verified)))).toEqual([{ v: true }]);
+    expect(await read(by(at('p@ss:w/rd', 'sslmode=disable')))).toEqual([{ v: false }]);
+    const wrong = await failed(by(at('hunter2', verified)));
+    expect(wrong).toMatchObject({ code: 'HR_CONFIG' });
+    expect(wrong.message).toMatch(/refuses us: password authentication failed for user "reader"/);
+    for (const parameters of ['sslmode=verify-full', 'sslmode=verify-full&sslrootcert=/not/there']) {
+      const error = await failed(by(at('p@ss:w/rd', parameters)));
+      expect(error, parameters).toMatchObject({ code: 'HR_CONFIG' });
+      expect(error.message).not.toMatch(/p@ss/);
+    }
+  });
+
   it('reads again from the start when the server ends the connection, and keeps nothing of the half', async () => {
     await admin.query(
       'CREATE TABLE long AS SELECT i::int4 AS v, repeat(md5(i::text), 40) AS pad FROM generate_series(1, 40000) i',
     );
-    const folder = decodeURIComponent(/host=(.*)$/.exec(url)?.[1] ?? '');
-    const gate = await openGate(() => join(folder, '.s.PGSQL.5432'));
+    const folder = decodeURIComponent(/host=([^&]*)/.exec(url)?.[1] ?? '');
+    const gate = await openGate(() => join(folder, `.s.PGSQL.${server.port}`));
     const here = url.replace(/@\/(\w+)\?.*$/, `@127.0.0.1:${gate.port}/$1`);
     try {
       let ends = 0;
@@ -294,8 +319,8 @@ describe.runIf(isHere)('a source in Postgres', () => {
     const slow = await failed(ask(value(int32), { query: 'SELECT 1 AS v FROM pg_sleep(5)' }, through(url, 300)));
     expect(slow).toMatchObject({ code: 'HR_SOURCE_UNAVAILABLE' });
     expect(slow.message).toMatch(/said nothing for 0\.3 s, so it was given up.*offline\.sourceSilence/);
-    const folder = decodeURIComponent(/host=(.*)$/.exec(url)?.[1] ?? '');
-    const gate = await openGate(() => join(folder, '.s.PGSQL.5432'));
+    const folder = decodeURIComponent(/host=([^&]*)/.exec(url)?.[1] ?? '');
+    const gate = await openGate(() => join(folder, `.s.PGSQL.${server.port}`));
     try {
       gate.holdBack();
       const here = url.replace(/@\/(\w+)\?.*$/, `@127.0.0.1:${gate.port}/$1`);

@@ -2,11 +2,12 @@
 // it is started as `nobody`.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Connection, createConnection } from 'mysql2/promise';
+import { makeCertificate } from './certificates.ts';
 import { freePort } from './free-port.ts';
 import { nobody } from './postgres-server.ts';
 
@@ -14,6 +15,8 @@ export interface MysqlServer {
   /** Of a login that may do everything, to the database `shop`. */
   readonly url: string;
   readonly pid: number;
+  /** A file: who trusts it trusts the server. */
+  readonly certificate: string;
   connect(): Promise<Connection>;
   stop(): Promise<void>;
 }
@@ -46,6 +49,10 @@ export async function startMysql(): Promise<MysqlServer> {
   );
   if (made.status !== 0) throw new Error(`mariadb-install-db failed: ${made.stderr.toString()}`);
   const port = await freePort();
+  const { cert, key } = makeCertificate('mysql');
+  const [certFile, keyFile] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+  writeFileSync(certFile, cert);
+  writeFileSync(keyFile, key);
   const server = spawn(
     program,
     [
@@ -54,6 +61,8 @@ export async function startMysql(): Promise<MysqlServer> {
       `--socket=${socket}`,
       '--bind-address=127.0.0.1',
       `--port=${port}`,
+      `--ssl-cert=${certFile}`,
+      `--ssl-key=${keyFile}`,
       '--innodb-flush-log-at-trx-commit=0',
       '--innodb-buffer-pool-size=32M',
       // What a server may have set must not come to show in values.
@@ -94,6 +103,7 @@ export async function startMysql(): Promise<MysqlServer> {
   return {
     url: `mysql://${LOGIN.user}:${encodeURIComponent(LOGIN.password)}@127.0.0.1:${port}/shop`,
     pid: server.pid as number,
+    certificate: certFile,
     connect: () => createConnection({ socketPath: socket, ...LOGIN, database: 'shop', multipleStatements: true }),
     stop,
   };

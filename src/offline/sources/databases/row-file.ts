@@ -61,10 +61,11 @@ export class RowFile {
     this.#flush();
     const names = Array.from({ length: columns }, (_, i) => `'t${i}': 'VARCHAR'`);
     const lineBytes = Math.max(LINE_BYTES, this.#longest + 1);
+    const bufferBytes = Math.max(LINE_BYTES * 16, lineBytes * 2);
     return (
       `read_csv(${quoteText(this.#path)}, columns = {${names.join(', ')}}, auto_detect = false, header = false, ` +
       `delim = '\\t', quote = '', escape = '', comment = '', nullstr = '\\N', new_line = '\\n', ` +
-      `max_line_size = ${lineBytes}, buffer_size = ${lineBytes * 16})`
+      `max_line_size = ${lineBytes}, buffer_size = ${bufferBytes})`
     );
   }
 
