@@ -58,12 +58,10 @@ export async function startPostgres({ tls }: PostgresOptions = {}): Promise<Post
   }
   const how = { cwd: folder, env: { ...process.env, LC_ALL: 'C', HOME: folder }, ...asNobody };
   const data = join(folder, 'data');
+  const auth = tls === undefined ? 'trust' : 'scram-sha-256';
   const made = spawnSync(
     join(programs, 'initdb'),
-    [
-      ...['-D', data, '-U', 'headrace', '-E', 'UTF8', '--no-sync'],
-      ...['--auth-local=trust', `--auth-host=${tls === undefined ? 'trust' : 'scram-sha-256'}`],
-    ],
+    ['-D', data, '-U', 'headrace', '-E', 'UTF8', '--no-sync', '--auth-local=trust', `--auth-host=${auth}`],
     how,
   );
   if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr.toString()}`);
