@@ -127,6 +127,7 @@ export const MISTAKES: readonly MistakeGroup[] = [
       `query('s', { sql: 'SELECT 1', over: 'flights', columns: { at: t.timestamp() }, eventTime: 'at' })`,
       `query('s', { sql: 'SELECT 1', columns: { at: t.timestamp() }, eventTime: 'at' })`,
       `query('s', { sql: 'SELECT 1', over: [flights], static: [flights], columns: { at: t.timestamp() }, eventTime: 'at' })`,
+      `postgres('s', { connection: 'env:DB', table: 'SELECT 1', columns: { at: t.timestamp() }, eventTime: 'at' })`,
     ],
   },
   {

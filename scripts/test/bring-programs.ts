@@ -20,6 +20,12 @@ const servers: readonly Program[] = [
     debianPackage: 'postgresql',
     isHere: () => onPath('initdb') || (existsSync(POSTGRES_ROOT) && readdirSync(POSTGRES_ROOT).length > 0),
   },
+  // Of MySQL's protocol.
+  {
+    name: 'MariaDB',
+    debianPackage: 'mariadb-server',
+    isHere: () => onPath('mariadbd') || existsSync('/usr/sbin/mariadbd'),
+  },
   // Its promtool checks alert rules.
   { name: 'Prometheus', debianPackage: 'prometheus', isHere: () => onPath('promtool') },
 ];

@@ -8,7 +8,7 @@ import type { KeptVersion } from '../control/index.ts';
 import type { EventLog } from '../events/index.ts';
 import type { IngestionDeps } from '../ingestion/index.ts';
 import type { OnlineStore, RecordDirectory, RowSchemas, Runs, StorePlace } from '../online/index.ts';
-import type { CompletenessDeps, OfflineDeps } from '../offline/index.ts';
+import type { CompletenessDeps, OfflineDeps, PlaceDeps } from '../offline/index.ts';
 import type { Registry } from '../registry/index.ts';
 import type { Database, DatabaseAccess, DuckDb, ObjectStore } from '../storage/index.ts';
 import { type Environment, readEnvironment } from './environment.ts';
@@ -57,6 +57,8 @@ export interface App {
   keptVersions(options: { readonly hasTrainingSets: boolean }): Promise<readonly KeptVersion[]>;
   /** What tells whether versions that are being filled are complete. */
   completeness(): Promise<CompletenessDeps>;
+  /** What places of sources are looked into with. */
+  places(): Promise<PlaceDeps>;
   /** What offline work takes; it tells of itself through `progress`. */
   offline(progress: Progress): Promise<OfflineDeps>;
   /** Closes what was opened, the last opened first. */
@@ -147,6 +149,17 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
     runs: await runs(),
     log: await log(),
   });
+  const places = async (): Promise<PlaceDeps> => ({
+    duckdb: await duckdb(),
+    clock,
+    logger,
+    dataDirectory: values['offline.path'],
+    remote: {
+      variable: (name) => environment.variables[name],
+      cacheBytes: values['offline.cache'],
+      databases: { silenceMs: values['offline.sourceSilence'] / 1000 },
+    },
+  });
   return {
     config,
     environment,
@@ -161,17 +174,14 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
     versions: async () => (await definitions()).versions(),
     waitingVersions: async () => (await definitions()).versions((row) => row.completedMicros === null),
     duckdb,
+    places,
     offline: async (progress) => ({
+      ...(await places()),
       definitions: await applied(),
       versions: await (await definitions()).versions(),
       database: await database(),
-      duckdb: await duckdb(),
-      clock,
-      logger,
       progress,
-      dataDirectory: values['offline.path'],
       log: await log(),
-      remote: { variable: (name) => environment.variables[name], cacheBytes: values['offline.cache'] },
     }),
     online,
     async storePlace() {

@@ -45,6 +45,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./doctor.ts')).doctorCommand,
   },
   {
+    name: 'sources',
+    summary: 'look into files and tables, print the definition to paste; list what is declared',
+    load: async () => (await import('./sources.ts')).sourcesCommand,
+  },
+  {
     name: 'materialize',
     summary: 'compute features into the online store',
     load: async () => (await import('./materialize.ts')).materializeCommand,

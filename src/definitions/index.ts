@@ -95,3 +95,5 @@ export {
   viewOfVersion,
   viewVersion,
 } from './view-version.ts';
+export { type TablePart, tableParts } from './table-name.ts';
+export { typeCall } from './type-call.ts';

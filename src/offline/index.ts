@@ -1,5 +1,9 @@
 export { recordsAsOf, type RecordsAsOf } from './as-of/records-as-of.ts';
 export { type AuditedView, type AuditReport, auditTrainingSet } from './audit/audit-training-set.ts';
+export { databaseKind, inspectPlace, inspectTables, sourceAtPath } from './inspect/inspect-place.ts';
+export { type Proposal, proposeDefinition } from './inspect/propose-definition.ts';
+export type { InspectedPlace } from './inspect/inspected.ts';
+export type { PlaceDeps } from './sources/source-deps.ts';
 export { createRowDeriver, type RowDeriver } from './facts/row-deriver.ts';
 export { migrateOffline } from './migrate-offline.ts';
 export type { OfflineDeps } from './offline-deps.ts';

@@ -1,13 +1,23 @@
 // Wherever a source's rows lie, its features are what the oracle says of them, in a training set and online; a snapshot of
 // it is known again, and what changed in it is told.
 
+import { renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fixedClock, MICROS_PER_MINUTE, type Row, type Value } from '../../src/core/index.ts';
 import type { FeatureSpec, Manifest, WindowOp } from '../../src/definitions/index.ts';
-import { auditTrainingSet, createTrainingSet, materialize, type OfflineDeps } from '../../src/offline/index.ts';
+import {
+  auditTrainingSet,
+  createTrainingSet,
+  getTrainingSet,
+  inspectPlace,
+  materialize,
+  type OfflineDeps,
+  proposeDefinition,
+} from '../../src/offline/index.ts';
 import { openOnlineStore } from '../../src/online/index.ts';
+import { quoteText } from '../../src/storage/index.ts';
 import { openDirectory } from '../support/materialize-world.ts';
 import {
   definitionsOf,
@@ -23,7 +33,7 @@ import {
 } from '../support/offline-world.ts';
 import { oracleTrainingSet, sameValue } from '../support/oracle.ts';
 import { readService } from '../support/read-service.ts';
-import { type OpenPlace, sourcePlaces } from '../support/source-places.ts';
+import { type OpenPlace, type SourcePlace, sourcePlaces } from '../support/source-places.ts';
 
 const START = 1_700_000_000_000_000;
 const HOUR = 60 * MICROS_PER_MINUTE;
@@ -68,6 +78,11 @@ const row = fc.record({
   seen: nullable(instant),
 });
 const spineRow = fc.record({ when: nullable(instant), id: nullable(id), region: nullable(region) });
+
+/** The row as the place can hold it. */
+function heldBy({ lacks }: SourcePlace, row: Row): Row {
+  return lacks === 'infinity' && row['price'] === Infinity ? { ...row, price: 1e300 } : row;
+}
 
 const latest = (name: string): FeatureSpec => ({
   name: `last_${name}`,
@@ -166,19 +181,14 @@ describe.each(sourcePlaces())('a source of $name', (place) => {
       fc.asyncProperty(
         fc.array(row, { maxLength: 40 }),
         fc.array(spineRow, { minLength: 1, maxLength: 15 }),
-        async (rows, spine) => {
+        async (drawn, spine) => {
           const open = await place.open(world);
-          await open.put(COLUMNS, rows as Row[]);
+          const rows = (drawn as Row[]).map((row) => heldBy(place, row));
+          await open.put(COLUMNS, rows);
           const deps = depsFor(open);
           const set = await make(deps, spine as Row[]);
           const { manifest } = deps.definitions;
-          const expected = oracleTrainingSet(
-            { manifest, rows: { events: rows as Row[] } },
-            'all',
-            spine as Row[],
-            'when',
-            'at',
-          );
+          const expected = oracleTrainingSet({ manifest, rows: { events: rows } }, 'all', spine as Row[], 'when', 'at');
           const got = await readParquet(world.connection, set.path, OUTPUT);
           expect(got.length).toBe(spine.length);
           got.forEach((values, i) => {
@@ -263,12 +273,36 @@ describe.each(sourcePlaces())('a source of $name', (place) => {
     }
   });
 
-  it('tells an audit that its rows are others by now', { timeout: 120_000 }, async () => {
+  it.runIf(place.isInspected)('is looked into for its columns and their types', async () => {
+    const open = await place.open(world);
+    await open.put(COLUMNS, [plain(1, 1)]);
+    const deps = { ...world.deps, ...(open.remote !== undefined && { remote: open.remote }) };
+    const found = await inspectPlace(open.located, world.directory, deps);
+    const suggested = found.columns.map(({ name, suggested: type }) => ({ name, type }));
+    // What a path tells of its files comes after their columns.
+    expect(suggested.slice(0, COLUMNS.length)).toEqual(COLUMNS);
+    expect(proposeDefinition(found).eventTime).toBe('at');
+  });
+
+  it('tells an audit that its rows are others by now, or gone', { timeout: 120_000 }, async () => {
     const open = await place.open(world);
     await open.put(COLUMNS, [plain(1, 1), plain(2, 2)]);
     const deps = depsFor(open);
     const set = await make(deps, [{ when: START + HOUR, id: 1n, region: 'north' }]);
     await open.put(COLUMNS, [plain(1, 1000), plain(2, 2)]);
+    if (place.keepsRows !== true) {
+      await expect(auditTrainingSet(deps, set.id)).rejects.toMatchObject({ code: 'HR_AUDIT_FAILED' });
+      return;
+    }
+    expect((await auditTrainingSet(deps, set.id)).isClean).toBe(true);
+    const [kept] = (await getTrainingSet(deps, set.id)).sources.flatMap(({ files }) => files);
+    if (kept === undefined) throw new Error('a set over a source names its files');
+    const altered = join(world.directory, `altered-${sets}.parquet`);
+    const from = `(SELECT * REPLACE (price + 1 AS price) FROM read_parquet(${quoteText(kept.path)}))`;
+    await world.connection.run(`COPY ${from} TO ${quoteText(altered)} (FORMAT parquet)`);
+    renameSync(altered, kept.path);
     await expect(auditTrainingSet(deps, set.id)).rejects.toMatchObject({ code: 'HR_AUDIT_FAILED' });
+    rmSync(kept.path);
+    await expect(auditTrainingSet(deps, set.id)).rejects.toThrow(`${kept.path} is gone`);
   });
 });

@@ -2,14 +2,23 @@
 // It refuses to run as root, so root starts it as `nobody`.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { chownSync, chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chownSync, chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import type { Certificate } from './certificates.ts';
+import { freePort } from './free-port.ts';
+
+export interface PostgresOptions {
+  /** On loopback too, with TLS, for logins with a password. */
+  readonly tls?: Certificate;
+}
 
 export interface PostgresServer {
+  /** Of loopback, where it has `tls`. */
+  readonly port: number | undefined;
   /** URL of a new, empty database. */
   newDatabase(): Promise<string>;
   stop(): Promise<void>;
@@ -38,7 +47,7 @@ function embedded(): string[] {
   }
 }
 
-export async function startPostgres(): Promise<PostgresServer> {
+export async function startPostgres({ tls }: PostgresOptions = {}): Promise<PostgresServer> {
   const programs = findPostgres();
   if (programs === undefined) throw new Error('no Postgres here; ask findPostgres first');
   const folder = mkdtempSync(join(tmpdir(), 'headrace-pg-'));
@@ -49,9 +58,10 @@ export async function startPostgres(): Promise<PostgresServer> {
   }
   const how = { cwd: folder, env: { ...process.env, LC_ALL: 'C', HOME: folder }, ...asNobody };
   const data = join(folder, 'data');
+  const auth = tls === undefined ? 'trust' : 'scram-sha-256';
   const made = spawnSync(
     join(programs, 'initdb'),
-    ['-D', data, '-U', 'headrace', '-A', 'trust', '-E', 'UTF8', '--no-sync'],
+    ['-D', data, '-U', 'headrace', '-E', 'UTF8', '--no-sync', '--auth-local=trust', `--auth-host=${auth}`],
     how,
   );
   if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr.toString()}`);
@@ -59,7 +69,7 @@ export async function startPostgres(): Promise<PostgresServer> {
     'fsync=off',
     'synchronous_commit=off',
     'full_page_writes=off',
-    'listen_addresses=',
+    ...(await listening(data, tls, asNobody)),
     'max_connections=60',
     'shared_buffers=16MB',
   ];
@@ -73,7 +83,9 @@ export async function startPostgres(): Promise<PostgresServer> {
     log = (log + chunk).slice(-4000);
   });
   const ended = new Promise<void>((resolve) => server.once('exit', () => resolve()));
-  const urlOf = (database: string): string => `postgres://headrace@/${database}?host=${encodeURIComponent(folder)}`;
+  const ofPort = settings.find((setting) => setting.startsWith('port='));
+  const urlOf = (database: string): string =>
+    `postgres://headrace@/${database}?host=${encodeURIComponent(folder)}${ofPort === undefined ? '' : `&${ofPort}`}`;
   const query = async (text: string): Promise<void> => {
     const client = new pg.Client({ connectionString: urlOf('postgres') });
     await client.connect();
@@ -98,6 +110,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   });
   let databases = 0;
   return {
+    port: ofPort === undefined ? undefined : Number(ofPort.slice('port='.length)),
     async newDatabase() {
       const name = `test_${++databases}`;
       await query(`create database ${name}`);
@@ -105,6 +118,23 @@ export async function startPostgres(): Promise<PostgresServer> {
     },
     stop,
   };
+}
+
+async function listening(
+  data: string,
+  tls: Certificate | undefined,
+  owner: { readonly uid: number; readonly gid: number } | undefined,
+): Promise<string[]> {
+  if (tls === undefined) return ['listen_addresses='];
+  for (const [name, content] of [
+    ['server.crt', tls.cert],
+    ['server.key', tls.key],
+  ] as const) {
+    const path = join(data, name);
+    writeFileSync(path, content, { mode: 0o600 });
+    if (owner !== undefined) chownSync(path, owner.uid, owner.gid);
+  }
+  return ['listen_addresses=127.0.0.1', `port=${await freePort()}`, 'ssl=on'];
 }
 
 // A server gives no event when it is ready: it is asked until it answers.
@@ -121,7 +151,8 @@ async function untilAnswering(ask: () => Promise<void>, hasEnded: () => boolean)
   }
 }
 
-function nobody(): { uid: number; gid: number } {
+/** Whom servers that refuse to run as root are started as. */
+export function nobody(): { uid: number; gid: number } {
   const id = (flag: string): number => Number(spawnSync('id', [flag, 'nobody'], { encoding: 'utf8' }).stdout.trim());
   return { uid: id('-u'), gid: id('-g') };
 }

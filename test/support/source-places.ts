@@ -6,6 +6,7 @@ import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import type { Field, Row } from '../../src/core/index.ts';
 import type { SourceSpec } from '../../src/definitions/index.ts';
 import type { OfflineDeps } from '../../src/offline/index.ts';
+import { mysqlPlaces, postgresPlaces, snowflakePlaces } from './database-places.ts';
 import { findExtensions } from './duckdb-extensions.ts';
 import { type OfflineWorld, writeParquet } from './offline-world.ts';
 import { findS3Server, type S3Server, startS3Server } from './s3-server.ts';
@@ -14,6 +15,12 @@ export type Located = Pick<SourceSpec, 'kind' | 'location'>;
 
 export interface SourcePlace {
   readonly name: string;
+  /** What was read of it is kept: an audit goes by that, whatever has become of the rows. */
+  readonly keepsRows?: true;
+  /** Values that it can't hold. */
+  readonly lacks?: 'infinity';
+  /** A look at it finds its columns, and what each is to be declared as. */
+  readonly isInspected?: true;
   /** Of DuckDB, for the world that reads. */
   readonly extensions?: string;
   start(): Promise<void>;
@@ -33,6 +40,7 @@ let folders = 0;
 
 const disk: SourcePlace = {
   name: 'Parquet on disk',
+  isInspected: true,
   start: async () => {},
   async open(world) {
     const path = join(world.directory, `place-${++folders}`);
@@ -64,6 +72,7 @@ function s3Places(): SourcePlace[] {
     let server: S3Server | undefined;
     return {
       name: `Parquet on S3 (${program.name}), ${how}`,
+      isInspected: true,
       ...(extensions !== undefined && { extensions }),
       async start() {
         server = await startS3Server(program);
@@ -99,5 +108,5 @@ function s3Places(): SourcePlace[] {
 
 /** Those that can be had here; the others are said to be skipped. */
 export function sourcePlaces(): SourcePlace[] {
-  return [disk, ...s3Places()];
+  return [disk, ...s3Places(), ...postgresPlaces(), ...mysqlPlaces(), ...snowflakePlaces()];
 }

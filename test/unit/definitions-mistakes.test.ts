@@ -113,6 +113,17 @@ describe('mistakes', () => {
       { s: loose['postgres']('s', { connection: 'env:S_URL', columns: { at: t.timestamp() }, eventTime: 'at' }) },
       /either `table` or `query`/,
     ],
+    'a query in the place of a table': [
+      {
+        s: loose['postgres']('s', {
+          connection: 'env:S_URL',
+          table: 'select * from orders',
+          columns: { at: t.timestamp() },
+          eventTime: 'at',
+        }),
+      },
+      /`table` "select \* from orders" is no name of a table.*A SELECT goes into `query`/,
+    ],
     'two members of one role': [{ s: featureService('s', [delays, delays]) }, /two members have the role "delays"/],
     'full names that collide': [
       {

@@ -70,6 +70,13 @@ export const DATA_SETTINGS = [
     help: 'Copies of S3 objects on this machine, where DuckDB has no httpfs to read them by; past it the longest unused go.',
   },
   {
+    key: 'offline.sourceSilence',
+    kind: 'duration',
+    default: '10m',
+    min: 1_000_000,
+    help: 'How long the database of a source may say nothing, while it works on a query or between rows, before a run gives it up.',
+  },
+  {
     key: 'artifacts.url',
     kind: 'url',
     default: 'file:.headrace/artifacts',

@@ -27,6 +27,12 @@ export const DATA_ERRORS = define({
     title: 'Query of a source leaks',
     help: 'Over what was known by a time, the query gives other rows than it says were known by then. Join as of the event, state the latest known time of all rows that a row is made of, or declare a table static.',
   },
+  HR_SOURCE_UNAVAILABLE: {
+    status: 503,
+    grpc: 'UNAVAILABLE',
+    title: 'Source unavailable',
+    help: 'The database of a source can’t be reached, ends the connection, or says nothing. A lost connection was tried again some times, each from the start; nothing of the run is kept.',
+  },
   HR_SPINE: {
     status: 400,
     grpc: 'INVALID_ARGUMENT',

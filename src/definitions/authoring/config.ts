@@ -32,6 +32,7 @@ export interface HeadraceConfig {
     readonly extensions?: string;
     /** Bound of the copies of S3 objects on this machine, such as `10GB`. */
     readonly cache?: Size;
+    readonly sourceSilence?: string;
   };
   readonly artifacts?: {
     /** `file:PATH` or `s3://bucket/prefix` */

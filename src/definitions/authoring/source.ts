@@ -89,7 +89,18 @@ type AnySource = Pick<Source, typeof AUTHORED | 'name'>;
 type DatabaseLocation = {
   /** `env:NAME`: the environment variable that holds the URL. A URL itself is refused: it would be kept for ever. */
   readonly connection: string;
-} & ({ readonly table: string; readonly query?: never } | { readonly query: string; readonly table?: never });
+} & (
+  | {
+      /** `orders` or `sales.orders`; a part that holds a dot or a blank stands in double quotes: `'"my.schema".orders'`. */
+      readonly table: string;
+      readonly query?: never;
+    }
+  | {
+      /** A SELECT in the database's own SQL, which gives the declared columns. It is run in a read-only transaction. */
+      readonly query: string;
+      readonly table?: never;
+    }
+);
 
 const FILE_OPTIONS: OptionNames<FileLocation> = { path: true, partitions: true };
 const QUERY_OPTIONS: OptionNames<QueryOptions> = { sql: true, over: true, static: true };
@@ -139,7 +150,10 @@ export function iceberg<C extends Columns, D extends Columns = {}>(
   return source('iceberg', name, options, FILE_OPTIONS);
 }
 
-/** A table or query of PostgreSQL, or of what speaks its protocol: Redshift, RDS, Aurora. */
+/**
+ * A table or query of PostgreSQL, or of what speaks its protocol: Redshift, RDS, Aurora. The variable holds
+ * `postgres://USER:PASSWORD@HOST:5432/DATABASE?sslmode=verify-full`, or `redshift://…`.
+ */
 export function postgres<C extends Columns, D extends Columns = {}>(
   name: string,
   options: DatabaseLocation & SourceOptions<C, D>,
@@ -147,7 +161,7 @@ export function postgres<C extends Columns, D extends Columns = {}>(
   return source('postgres', name, options, DATABASE_LOCATION);
 }
 
-/** A table or query of MySQL. */
+/** A table or query of MySQL or MariaDB. The variable holds `mysql://USER:PASSWORD@HOST:3306/DATABASE?sslmode=verify-full`. */
 export function mysql<C extends Columns, D extends Columns = {}>(
   name: string,
   options: DatabaseLocation & SourceOptions<C, D>,
@@ -155,7 +169,10 @@ export function mysql<C extends Columns, D extends Columns = {}>(
   return source('mysql', name, options, DATABASE_LOCATION);
 }
 
-/** A table or query of Snowflake. */
+/**
+ * A table or query of Snowflake, by its SDK: `npm install snowflake-sdk`. The variable holds
+ * `snowflake://USER:PASSWORD@ACCOUNT/DATABASE/SCHEMA?warehouse=WAREHOUSE&role=ROLE`.
+ */
 export function snowflake<C extends Columns, D extends Columns = {}>(
   name: string,
   options: DatabaseLocation & SourceOptions<C, D>,

@@ -10,6 +10,7 @@ import { deriveId } from '../function-id.ts';
 import { own } from '../own.ts';
 import { compilePartitions } from './compile-partitions.ts';
 import { compileQuery } from './compile-query.ts';
+import { tableParts } from '../table-name.ts';
 import { type DeclaredColumns, declaredColumns, declaredFields } from './declared.ts';
 import type { FunctionTable } from './function-table.ts';
 import { compileAbout, compileFields, expectText, hasNone } from './fields.ts';
@@ -205,6 +206,16 @@ function compileLocation(source: AuthoredSource, mistakes: Mistakes): Readonly<R
     mistakes.add(source, "it needs `connection`: the variable that holds the database's URL, as 'env:NAME'", [1]);
   if ((location['table'] === undefined) === (location['query'] === undefined))
     mistakes.add(source, 'it needs either `table` or `query`, one of them', [1]);
+  else if (
+    typeof location['table'] === 'string' &&
+    location['table'] !== '' &&
+    tableParts(location['table']) === undefined
+  )
+    mistakes.add(
+      source,
+      `\`table\` ${showName(location['table'])} is no name of a table: write TABLE or SCHEMA.TABLE, and put a part that holds a dot or a blank in double quotes. A SELECT goes into \`query\``,
+      [1, 'table'],
+    );
   return location;
 }
 

@@ -1,6 +1,6 @@
 // Pins the files that a path names, on this machine's disk or in S3.
 
-import type { SourceDeps } from './source-deps.ts';
+import type { PlaceDeps } from './source-deps.ts';
 import { findFiles } from './files/find-files.ts';
 import { pinFiles } from './files/pin-files.ts';
 import type { PinnedSnapshot } from './pinned-snapshot.ts';
@@ -22,7 +22,7 @@ export interface FilesPlace {
 }
 
 /** Errors: HR_SOURCE_UNREADABLE where no file matches, or one can't be opened; HR_CONFIG for what S3 refuses. */
-export async function pinPath(place: FilesPlace, deps: SourceDeps): Promise<PinnedSnapshot> {
+export async function pinPath(place: FilesPlace, deps: PlaceDeps): Promise<PinnedSnapshot> {
   const { path, directory, owner, keeps = () => true } = place;
   if (isS3Path(path)) {
     const found = await findObjects(path, owner, deps);
@@ -40,7 +40,7 @@ export async function pinPath(place: FilesPlace, deps: SourceDeps): Promise<Pinn
 export async function pinPaths(
   paths: readonly string[],
   place: Omit<FilesPlace, 'path' | 'directory'>,
-  deps: SourceDeps,
+  deps: PlaceDeps,
 ): Promise<PinnedSnapshot> {
   if (!paths.some(isS3Path)) return pinFiles(paths, place.owner, place);
   const find = async () => (await Promise.all(paths.map((path) => findObjects(path, place.owner, deps)))).flat();

@@ -2,10 +2,12 @@
 
 import { HeadraceError } from '../../core/index.ts';
 import type { SourceKind, SourceSpec } from '../../definitions/index.ts';
+import { DATABASES } from './databases/databases.ts';
+import { pinDatabase } from './databases/pin-database.ts';
 import { ALL_EVENTS, type EventRange } from './event-range.ts';
 import type { SourceFile } from './file-identity.ts';
 import { pinFiles } from './files/pin-files.ts';
-import { pinLanded } from './landed/land-query.ts';
+import { pinLanded } from './landed/pin-landed.ts';
 import { withFooters } from './parquet/with-footers.ts';
 import { keepsPath } from './path-partitions.ts';
 import { pinPath, pinPaths } from './pin-path.ts';
@@ -26,6 +28,9 @@ const READERS: Readonly<Partial<Record<SourceKind, PinSource>>> = {
     withFooters(source, await pinOwn(source, range, 'parquet', deps), range, deps),
   csv: (source, range, deps) => pinOwn(source, range, 'csv', deps),
   query: (source, _range, deps) => pinQuery(source, deps, (over) => pinSource(over, ALL_EVENTS, deps)),
+  postgres: (source, _range, deps) => pinDatabase(source, DATABASES.postgres, deps),
+  mysql: (source, _range, deps) => pinDatabase(source, DATABASES.mysql, deps),
+  snowflake: (source, _range, deps) => pinDatabase(source, DATABASES.snowflake, deps),
   // Its events are in the log alone.
   pushed: () => pinFiles([], ''),
 };
@@ -46,8 +51,7 @@ export function pinRecorded(
   files: readonly SourceFile[],
   deps: SourceDeps,
 ): Promise<PinnedSnapshot> {
-  const [first] = files;
-  if (first !== undefined && isLanded(first)) return pinLanded(first, `source "${source.name}"`, deps);
+  if (files.length > 0 && files.every(isLanded)) return pinLanded(`source "${source.name}"`, files, deps);
   const format = source.kind === 'csv' ? 'csv' : 'parquet';
   const paths = files.map(({ path }) => path);
   return pinPaths(paths, { format, owner: `source "${source.name}"` }, deps);

@@ -1,15 +1,22 @@
 // What sources are read with, wherever they lie: a part of OfflineDeps.
 
 import type { Clock, Logger } from '../../core/index.ts';
-import type { Database, S3Options } from '../../storage/index.ts';
+import type { Database, DuckDb, S3Options } from '../../storage/index.ts';
 import type { FactsDeps } from '../facts/facts.ts';
+import type { DatabaseOptions } from './databases/database.ts';
 
-/** Copies of objects, and rows that queries gave, are kept under `dataDirectory`. */
-export interface SourceDeps extends FactsDeps {
+export interface SourceDeps extends FactsDeps, PlaceDeps {
   /** Tells which landed rows training sets were made from. */
   readonly database: Database;
+}
+
+/** What places are looked into with, whether or not a source was declared there. */
+export interface PlaceDeps {
+  readonly duckdb: DuckDb;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Copies of objects, and rows that queries gave, are kept under it. */
+  readonly dataDirectory: string;
   /** Left out: S3 as the AWS environment has it, and no variable. */
   readonly remote?: RemoteAccess;
 }
@@ -21,6 +28,7 @@ export interface RemoteAccess {
   readonly s3?: S3Options;
   /** Bound of the copies of objects on this machine's disk, in bytes. */
   readonly cacheBytes?: number;
+  readonly databases?: DatabaseOptions;
 }
 
 export const DEFAULT_CACHE_BYTES = 10_000_000_000;

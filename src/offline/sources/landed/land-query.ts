@@ -9,7 +9,6 @@ import { sha256Hex } from '../../../core/index.ts';
 import type { SourceSpec } from '../../../definitions/index.ts';
 import { quoteText } from '../../../storage/index.ts';
 import { pinFiles } from '../files/pin-files.ts';
-import type { SnapshotFile } from '../../../online/index.ts';
 import { markUsed, startUse } from '../last-use.ts';
 import type { PinnedSnapshot } from '../pinned-snapshot.ts';
 import type { SourceDeps } from '../source-deps.ts';
@@ -51,30 +50,8 @@ export async function landQuery(
   }
 }
 
-/** Landed rows that a record names, with the etag that they have. Throws HR_SOURCE_UNREADABLE where they are gone. */
-export async function pinLanded(
-  file: SnapshotFile,
-  owner: string,
-  { duckdb }: Pick<SourceDeps, 'duckdb'>,
-): Promise<PinnedSnapshot> {
-  const pinned = await pinFiles([file.path], owner);
-  const connection = await duckdb.connect();
-  try {
-    const path = pinned.paths[0] as string;
-    const etag = await queryWork(`${owner}: ${file.path} cannot be read`, 'HR_SOURCE_UNREADABLE', () =>
-      rowsHash(connection, path),
-    );
-    return { ...pinned, files: [{ ...file, etag }], knownBy: 'etag' };
-  } catch (error) {
-    await pinned.close();
-    throw error;
-  } finally {
-    connection.closeSync();
-  }
-}
-
-// A sum of each row's hash: the same for the same rows in any order, another when a row comes twice.
-async function rowsHash(connection: DuckDBConnection, path: string): Promise<string> {
+/** A sum of each row’s hash: the same for the same rows in any order, another when a row comes twice. */
+export async function rowsHash(connection: DuckDBConnection, path: string): Promise<string> {
   const sum = 'CAST(coalesce(sum(CAST(hash(landed) AS HUGEINT)), 0) AS VARCHAR)';
   const read = await connection.runAndReadAll(
     `SELECT CAST(count(*) AS VARCHAR), ${sum} FROM read_parquet(${quoteText(path)}) AS landed`,

@@ -3,7 +3,7 @@
 import { matchesGlob } from 'node:path/posix';
 import { HeadraceError } from '../../../core/index.ts';
 import type { BucketObject } from '../../../storage/index.ts';
-import type { SourceDeps } from '../source-deps.ts';
+import type { PlaceDeps } from '../source-deps.ts';
 import { bucketsOf } from './buckets-of.ts';
 import { parseS3Path } from './s3-path.ts';
 
@@ -12,7 +12,7 @@ export interface FoundObject extends BucketObject {
 }
 
 /** Sorted by key. Throws HR_SOURCE_UNREADABLE when there is none, and what S3 says. */
-export async function findObjects(path: string, owner: string, deps: SourceDeps): Promise<FoundObject[]> {
+export async function findObjects(path: string, owner: string, deps: PlaceDeps): Promise<FoundObject[]> {
   const { bucket, key, isPattern, prefix } = parseS3Path(path, owner);
   const buckets = bucketsOf(deps);
   const found: FoundObject[] = [];

@@ -1,7 +1,7 @@
 // Lets DuckDB read buckets by itself, with its extension httpfs and the credentials that the SDK found.
 
 import { quoteName, quoteText, type S3Access } from '../../../storage/index.ts';
-import type { SourceDeps } from '../source-deps.ts';
+import type { PlaceDeps } from '../source-deps.ts';
 import { bucketsOf } from './buckets-of.ts';
 import { type FoundObject, told } from './find-objects.ts';
 
@@ -9,7 +9,7 @@ const RETRIES = 4;
 const SILENCE_LIMIT_SECONDS = 30;
 
 /** False where httpfs can't be had. Credentials may have been renewed, so they are given anew for each run. */
-export async function grantAccess(objects: readonly FoundObject[], owner: string, deps: SourceDeps): Promise<boolean> {
+export async function grantAccess(objects: readonly FoundObject[], owner: string, deps: PlaceDeps): Promise<boolean> {
   if ((await deps.duckdb.extension('httpfs')) !== undefined) return false;
   const connection = await deps.duckdb.connect();
   try {

@@ -6,7 +6,7 @@ import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { HeadraceError, sha256Hex } from '../../../core/index.ts';
 import { markUsed, startUse } from '../last-use.ts';
-import { DEFAULT_CACHE_BYTES, type SourceDeps } from '../source-deps.ts';
+import { DEFAULT_CACHE_BYTES, type PlaceDeps } from '../source-deps.ts';
 import { bucketsOf } from './buckets-of.ts';
 import type { FoundObject } from './find-objects.ts';
 
@@ -22,7 +22,7 @@ const UNFINISHED = /\.unfinished-[0-9a-f-]+$/;
 export async function fetchObjects(
   objects: readonly FoundObject[],
   owner: string,
-  deps: SourceDeps,
+  deps: PlaceDeps,
 ): Promise<readonly string[]> {
   const folder = join(deps.dataDirectory, 'objects');
   const limit = deps.remote?.cacheBytes ?? DEFAULT_CACHE_BYTES;
@@ -53,7 +53,7 @@ export async function fetchObjects(
 const nameOf = ({ bucket, key, etag }: FoundObject): string =>
   `${sha256Hex(JSON.stringify([bucket, key, etag])).slice(0, 32)}-${basename(key).slice(-100)}`;
 
-async function fetchOne(object: FoundObject, path: string, owner: string, deps: SourceDeps): Promise<void> {
+async function fetchOne(object: FoundObject, path: string, owner: string, deps: PlaceDeps): Promise<void> {
   if (await markUsed(path)) return;
   const unfinished = `${path}.unfinished-${randomUUID()}`;
   try {

@@ -7,7 +7,7 @@ import { pinFiles } from '../files/pin-files.ts';
 import type { SnapshotFile } from '../../../online/index.ts';
 import type { FilesPlace } from '../pin-path.ts';
 import type { PinnedSnapshot } from '../pinned-snapshot.ts';
-import { DEFAULT_CACHE_BYTES, type SourceDeps } from '../source-deps.ts';
+import { DEFAULT_CACHE_BYTES, type PlaceDeps } from '../source-deps.ts';
 import { type FoundObject, told } from './find-objects.ts';
 import { grantAccess } from './grant-access.ts';
 import { fetchObjects } from './object-cache.ts';
@@ -17,7 +17,7 @@ export async function pinObjects(
   place: Omit<FilesPlace, 'path' | 'directory'>,
   objects: readonly FoundObject[],
   find: () => Promise<readonly FoundObject[]>,
-  deps: SourceDeps,
+  deps: PlaceDeps,
 ): Promise<PinnedSnapshot> {
   const { owner, format } = place;
   const files = objects.map((object) => ({ path: addressOf(object), size: object.size, etag: object.etag }));
@@ -46,7 +46,7 @@ async function pinCopies(
   files: readonly SnapshotFile[],
   objects: readonly FoundObject[],
   place: Omit<FilesPlace, 'path' | 'directory'>,
-  deps: SourceDeps,
+  deps: PlaceDeps,
 ): Promise<PinnedSnapshot> {
   const copies = await told(place.owner, () => fetchObjects(objects, place.owner, deps));
   return { ...(await pinFiles(copies, place.owner, place)), files, knownBy: 'etag' };
@@ -55,7 +55,7 @@ async function pinCopies(
 /** So small an object costs less in one request, whole, than in several a pass. */
 const SMALL_BYTES = 16_000_000;
 
-function isCheap(objects: readonly FoundObject[], { remote }: SourceDeps): boolean {
+function isCheap(objects: readonly FoundObject[], { remote }: PlaceDeps): boolean {
   const total = objects.reduce((sum, { size }) => sum + size, 0);
   const isRoom = total <= (remote?.cacheBytes ?? DEFAULT_CACHE_BYTES) / 2;
   return isRoom && objects.every(({ size }) => size <= SMALL_BYTES);

@@ -1,0 +1,82 @@
+// Columns of Parquet and CSV files, on disk or in S3, as DuckDB finds them.
+
+import type { DataType } from '../../core/index.ts';
+import { quoteText } from '../../storage/index.ts';
+import { pinPath } from '../sources/pin-path.ts';
+import { readPinned } from '../sources/pinned-snapshot.ts';
+import type { PlaceDeps } from '../sources/source-deps.ts';
+import type { InspectedColumn } from './inspected.ts';
+
+/** Files of one place are alike: so many of them are opened. */
+const MOST_FILES = 20;
+
+export interface InspectedFiles {
+  readonly columns: readonly InspectedColumn[];
+  readonly notes: readonly string[];
+}
+
+/** `path` as a source has it. Errors as the reading of such a source has them. */
+export async function inspectFiles(
+  format: 'parquet' | 'csv',
+  path: string,
+  directory: string,
+  deps: PlaceDeps,
+): Promise<InspectedFiles> {
+  const pinned = await pinPath({ path, directory, format, owner: path }, deps);
+  const connection = await deps.duckdb.connect();
+  try {
+    // The newest are last, where names hold dates: of them come columns that were added.
+    const paths = pinned.paths.slice(-MOST_FILES);
+    const list = `[${paths.map(quoteText).join(', ')}]`;
+    const from = format === 'csv' ? `read_csv(${list}, header = true)` : `read_parquet(${list}, union_by_name = true)`;
+    const described = await readPinned([pinned], `${path} cannot be read`, () =>
+      connection.runAndReadAll(`DESCRIBE SELECT * FROM ${from}`),
+    );
+    const columns = described.getRows().map(([name, type]): InspectedColumn => {
+      const text = String(type);
+      return { name: String(name), type: text, suggested: typeOfDuck(text) };
+    });
+    const left = pinned.paths.length - paths.length;
+    return { columns, notes: left === 0 ? [] : [`${left} more files were not looked into.`] };
+  } finally {
+    connection.closeSync();
+    await pinned.close();
+  }
+}
+
+/** What a column of DuckDB's type is best declared as. */
+export function typeOfDuck(type: string): DataType | undefined {
+  const known = PLAIN[type];
+  if (known !== undefined) return known;
+  const vector = /^FLOAT\[(\d+)\]$/.exec(type);
+  if (vector !== null) return { kind: 'vector', size: Number(vector[1]) };
+  if (type.endsWith('[]')) {
+    const of = typeOfDuck(type.slice(0, -2));
+    return of === undefined ? undefined : { kind: 'list', of };
+  }
+  // A DECIMAL without digits behind the point is a whole number.
+  const [, precision, scale] = /^DECIMAL\((\d+),\s*(\d+)\)$/.exec(type) ?? [];
+  if (precision !== undefined)
+    return Number(scale) === 0 && Number(precision) <= 18 ? { kind: 'int64' } : { kind: 'float64' };
+  if (type.startsWith('ENUM')) return { kind: 'string' };
+  return type.startsWith('TIMESTAMP') ? { kind: 'timestamp' } : undefined;
+}
+
+const PLAIN: Readonly<Record<string, DataType>> = {
+  BOOLEAN: { kind: 'bool' },
+  TINYINT: { kind: 'int32' },
+  SMALLINT: { kind: 'int32' },
+  INTEGER: { kind: 'int32' },
+  UTINYINT: { kind: 'int32' },
+  USMALLINT: { kind: 'int32' },
+  UINTEGER: { kind: 'int64' },
+  BIGINT: { kind: 'int64' },
+  UBIGINT: { kind: 'int64' },
+  FLOAT: { kind: 'float32' },
+  DOUBLE: { kind: 'float64' },
+  VARCHAR: { kind: 'string' },
+  UUID: { kind: 'string' },
+  JSON: { kind: 'string' },
+  BLOB: { kind: 'bytes' },
+  DATE: { kind: 'timestamp' },
+};

@@ -1,0 +1,85 @@
+// A look at a place where a source could lie, by its kind: the one table to extend for another kind.
+
+import { HeadraceError } from '../../core/index.ts';
+import type { SourceKind, SourceSpec } from '../../definitions/index.ts';
+import { DATABASES } from '../sources/databases/databases.ts';
+import type { PlaceDeps } from '../sources/source-deps.ts';
+import { inspectDatabase, tablesOf } from './inspect-database.ts';
+import { inspectFiles, type InspectedFiles } from './inspect-files.ts';
+import type { InspectedPlace } from './inspected.ts';
+
+/** Looks at what a source of such a location would read; relative paths start at `directory`. */
+type Inspector = (
+  location: SourceSpec['location'],
+  directory: string,
+  deps: PlaceDeps,
+) => Promise<Pick<InspectedPlace, 'columns' | 'notes'>>;
+
+const files =
+  (format: 'parquet' | 'csv'): Inspector =>
+  (location, directory, deps): Promise<InspectedFiles> =>
+    // A location of files has a path.
+    inspectFiles(format, location['path'] as string, directory, deps);
+
+const database =
+  (kind: keyof typeof DATABASES): Inspector =>
+  async (location, _, deps) => ({ columns: await inspectDatabase(DATABASES[kind], location, deps), notes: [] });
+
+const INSPECTORS: Readonly<Partial<Record<SourceKind, Inspector>>> = {
+  parquet: files('parquet'),
+  csv: files('csv'),
+  postgres: database('postgres'),
+  mysql: database('mysql'),
+  snowflake: database('snowflake'),
+};
+
+/** Which kind a path is of, by how it is written; the first that fits. */
+const PATHS: readonly (readonly [RegExp, SourceKind])[] = [
+  [/\.(csv|tsv)(\.gz|\.zst)?$/i, 'csv'],
+  [/\.(parquet|pq)$/i, 'parquet'],
+];
+
+/** Errors: HR_UNSUPPORTED for a kind that can't be looked at; else as the reading of such a source. */
+export async function inspectPlace(
+  { kind, location }: Pick<SourceSpec, 'kind' | 'location'>,
+  directory: string,
+  deps: PlaceDeps,
+): Promise<InspectedPlace> {
+  const inspect = INSPECTORS[kind];
+  if (inspect === undefined)
+    throw new HeadraceError(
+      'HR_UNSUPPORTED',
+      `sources of kind ${kind} have no columns to look at: they are what is declared.`,
+    );
+  return { kind, location, ...(await inspect(location, directory, deps)) };
+}
+
+/** The source that would lie at a path that a user typed. Throws HR_UNSUPPORTED where no one can tell which kind. */
+export function sourceAtPath(path: string): Pick<SourceSpec, 'kind' | 'location'> {
+  const kind = PATHS.find(([pattern]) => pattern.test(path))?.[1];
+  if (kind !== undefined) return { kind, location: { path } };
+  throw new HeadraceError(
+    'HR_UNSUPPORTED',
+    `"${path}" is of no kind that is known by its name. Give a path that ends with .parquet or .csv (a pattern such as s3://bucket/events/*.parquet, too), env:NAME for a database, or a source's name.`,
+  );
+}
+
+/** Which kind of database a variable's URL is of, or HR_CONFIG. */
+export function databaseKind(connection: string, { remote }: PlaceDeps): keyof typeof DATABASES {
+  const name = connection.replace(/^env:/, '');
+  const url = remote?.variable?.(name)?.trim() ?? '';
+  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(url)?.[1]?.toLowerCase() ?? '';
+  const kinds = Object.keys(DATABASES) as (keyof typeof DATABASES)[];
+  const kind = kinds.find((one) => DATABASES[one].schemes.includes(scheme));
+  if (kind !== undefined) return kind;
+  const examples = kinds.map((one) => DATABASES[one].example).join(' or ');
+  throw new HeadraceError(
+    'HR_CONFIG',
+    `the environment variable ${name} ${url === '' ? 'is not set' : 'holds no URL of a database'}. Set it to ${examples}`,
+  );
+}
+
+/** The tables of a database, as users write them. */
+export function inspectTables(connection: string, deps: PlaceDeps): Promise<readonly string[]> {
+  return tablesOf(DATABASES[databaseKind(connection, deps)], connection, deps);
+}

@@ -1,0 +1,142 @@
+// Parts of sources in databases that need no server: names of tables, secrets in texts, files of rows, proposals.
+
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { HeadraceError } from '../../src/core/index.ts';
+import { tableParts } from '../../src/definitions/index.ts';
+import { type InspectedPlace, proposeDefinition } from '../../src/offline/index.ts';
+import { redacted, shownPlace } from '../../src/offline/sources/databases/connection-url.ts';
+import { pinDatabase } from '../../src/offline/sources/databases/pin-database.ts';
+import { RowFile } from '../../src/offline/sources/databases/row-file.ts';
+import { DATABASES } from '../../src/offline/sources/databases/databases.ts';
+import { openOfflineWorld, sourceOf, TYPES } from '../support/offline-world.ts';
+import { mountSmallDisk } from '../support/small-disk.ts';
+import { skipBecause } from '../support/skips.ts';
+
+describe('a table’s name', () => {
+  it('is taken apart at its dots, but not at those in quotes', () => {
+    const names = (text: string) => tableParts(text)?.map(({ name }) => name);
+    expect(names('orders')).toEqual(['orders']);
+    expect(names('sales.orders')).toEqual(['sales', 'orders']);
+    expect(names('"my.schema"."Big ""Table"""')).toEqual(['my.schema', 'Big "Table"']);
+    expect(names('db.sales.größe_1$')).toEqual(['db', 'sales', 'größe_1$']);
+    for (const bad of ['', '.', 'a.', '.a', 'a..b', 'a.b.c.d', '"a', 'a"b', 'select 1', 'a;b', "a'b", '""', 'a`b'])
+      expect(names(bad), bad).toBeUndefined();
+  });
+
+  it('gives any parts back that were quoted', () => {
+    fc.assert(
+      fc.property(fc.array(fc.string({ minLength: 1, unit: 'binary' }), { minLength: 1, maxLength: 3 }), (parts) => {
+        const text = parts.map((part) => `"${part.replaceAll('"', '""')}"`).join('.');
+        expect(tableParts(text)?.map(({ name }) => name)).toEqual(parts);
+      }),
+    );
+  });
+});
+
+describe('the URL of a database', () => {
+  it('gets into no text with its password, however that is written', () => {
+    const password = fc.string({ minLength: 6, unit: 'grapheme-ascii' }).filter((text) => /^[^\s*]+$/.test(text));
+    fc.assert(
+      fc.property(password, fc.boolean(), (secret, isQuery) => {
+        const encoded = encodeURIComponent(secret);
+        const url = isQuery ? `postgres://me@host/db?password=${encoded}` : `postgres://me:${encoded}@host:5432/db`;
+        for (const told of [`bad ${url}!`, `no "${secret}" here`, `at ${encoded}:`]) {
+          const shown = redacted(told, url);
+          expect(shown).not.toContain(secret);
+          expect(shown).not.toContain(encoded);
+        }
+      }),
+    );
+    expect(shownPlace('postgres://me:secret@host:5432/db?sslmode=verify-full')).toBe('postgres://host:5432/db');
+    expect(shownPlace('postgres://me:se/cret@host:5432/db')).not.toContain('cret');
+  });
+});
+
+describe('a file of rows', () => {
+  it('is a line a row, in the form of COPY', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'headrace-rows-'));
+    const path = join(directory, 'rows');
+    const file = new RowFile(path);
+    file.add(['gone']);
+    file.clear();
+    file.add(['a\tb', null, '\\N', '']);
+    file.addLine(Buffer.from('1\t2\t3\t4\n'));
+    file.relation(4);
+    expect(readFileSync(path, 'utf8')).toBe('a\\tb\t\\N\t\\\\N\t\n1\t2\t3\t4\n');
+    expect(file.rows).toBe(2);
+    await file.remove();
+    rmSync(directory, { recursive: true });
+  });
+
+  it('says that the disk is full', { timeout: 30_000 }, async () => {
+    const disk = mountSmallDisk(2);
+    if (disk === undefined) return skipBecause('a source of a database on a full disk: this user may not mount one');
+    const world = await openOfflineWorld();
+    try {
+      const driver = {
+        ...DATABASES.postgres,
+        open: () =>
+          Promise.resolve({
+            describe: () =>
+              Promise.resolve([
+                {
+                  name: 'v',
+                  type: 'text',
+                  suggested: TYPES.string,
+                  wireAs: () => ({ sql: 'v', form: 'text' as const }),
+                },
+              ]),
+            async read(_: string, file: RowFile) {
+              for (let i = 0; i < 10_000; i++) file.add(['x'.repeat(1000), '-']);
+            },
+            tables: () => Promise.resolve([]),
+            close: () => Promise.resolve(),
+          }),
+      };
+      const location = { connection: 'env:X', table: 't' };
+      const source = sourceOf('s', '', [{ name: 'v', type: TYPES.string }], { kind: 'postgres', location });
+      const deps = { ...world.deps, dataDirectory: disk.path, remote: { variable: () => 'postgres://host/db' } };
+      const error: unknown = await pinDatabase(source, driver, deps).catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(HeadraceError);
+      expect(error).toMatchObject({ code: 'HR_STORAGE_FULL' });
+    } finally {
+      await world.close();
+      disk.remove();
+    }
+    return undefined;
+  });
+});
+
+describe('a proposed definition', () => {
+  const place = (
+    columns: readonly string[],
+    location: InspectedPlace['location'] = { path: 's3://b/events/*.parquet' },
+  ) =>
+    proposeDefinition({
+      kind: 'parquet',
+      location,
+      columns: columns.map((name) => ({ name, type: 'TIMESTAMP', suggested: TYPES.timestamp })),
+      notes: [],
+    });
+
+  it('takes for the event time what sounds like one, and not when a row was written', () => {
+    expect(place(['updated_at', 'created_at']).eventTime).toBe('created_at');
+    expect(place(['loaded_at', 'ordered_at', 'event_time']).eventTime).toBe('event_time');
+    expect(place(['inserted', 'ts']).eventTime).toBe('ts');
+    expect(place(['ingested_at']).eventTime).toBe('ingested_at');
+    expect(place([]).eventTime).toBeNull();
+  });
+
+  it('is named by its place, in names that TypeScript and Headrace take', () => {
+    const named = (path: string) => place(['at'], { path }).name;
+    expect(named('s3://bucket/Shop Events/dt=*/*.parquet')).toBe('shop_events');
+    expect(named('../data/2024-orders.parquet')).toBe('orders');
+    expect(named('*.parquet')).toBe('rows');
+    expect(place(['at'], { path: 'class.parquet' }).definition).toContain('export const classSource = parquet(');
+    expect(place(["it's"]).definition).toContain("'it\\'s': t.timestamp()");
+  });
+});
