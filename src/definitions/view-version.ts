@@ -1,6 +1,7 @@
 // A view's stored version: `name@hash` of everything that gives its values meaning. Two definitions of one hash are one
 // version, whatever their features are called; any other keeps records of its own, beside the old ones.
 
+import { isLogAlone } from './log-alone.ts';
 import { contentHash, type Field } from '../core/index.ts';
 import { own } from './own.ts';
 import { featureColumns } from './source-columns.ts';
@@ -97,7 +98,7 @@ function meaningOf(view: ViewSpec, entity: EntitySpec, source: SourceSpec): unkn
     format: 1,
     entity: storedName(entity),
     keys: view.keyColumns.map((column, at) => [column, (entity.keys[at] as Field).type]),
-    source: [source.name, source.kind === 'pushed', source.pushes, ...(query === undefined ? [] : [query])],
+    source: [source.name, isLogAlone(source), source.pushes, ...(query === undefined ? [] : [query])],
     times: [eventTime, knownTime, createdOrder ?? null, tombstone ?? null],
     columns: [...new Set(columns)].sort().map((column) => columnMeaning(source, column)),
     // Their order makes no difference, and two of the same are one.

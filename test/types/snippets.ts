@@ -35,6 +35,8 @@ const shared = { columns: { id: t.int64(), at: t.timestamp(), n: t.int64(), gone
 csv('a', { ...shared, path: 'x.csv' }); iceberg('b', { ...shared, path: 'x' }); pushed('c', { ...shared, pushes: 'keep' });
 postgres('d', { ...shared, connection: 'postgres://h/d', table: 'x' }); postgres('e', { ...shared, connection: 'postgres://h/d', query: 'select 1' });
 mysql('f', { ...shared, connection: 'mysql://h/d', table: 'x' }); snowflake('g', { ...shared, connection: 'snowflake://h', query: 'select 1' });
+kafka('k', { ...shared, brokers: 'env:K', topic: 't', format: 'json', group: 'g', deadLetter: 'file:dead.jsonl', timeUnit: 'ms' });
+kafka('l', { ...shared, brokers: 'env:K', topic: 't', format: 'avro', schema: 'l.avsc' }); kafka('m', { ...shared, brokers: 'env:K', topic: 't', format: 'protobuf', registry: 'env:R' });
 parquet('h', { ...shared, path: 'x', knownTime: { after: '5m' }, createdOrder: 'n', tombstone: 'gone', description: 'd', owner: 'o', tags: { a: 'b' } });`,
   'every aggregation': `
 featureView('v', { entity: airport, source: flights, keys: { airport: 'origin' }, features: {
@@ -223,6 +225,10 @@ export const refused: Readonly<Record<string, { readonly code: string; readonly 
   'an unknown key of the configuration': {
     code: `defineConfig({ project: 'p', regsitry: { url: 'sqlite:x' } });`,
     message: ['regsitry', 'registry'],
+  },
+  'a format that Kafka messages have not': {
+    code: `kafka('k', { brokers: 'env:K', topic: 't', format: 'xml', columns: { at: t.timestamp() }, eventTime: 'at' });`,
+    message: ['"xml"', '"json"'],
   },
   'a table and a query': {
     code: `postgres('p', { connection: 'c', table: 't', query: 'q', columns: { at: t.timestamp() }, eventTime: 'at' });`,

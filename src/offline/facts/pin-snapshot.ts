@@ -5,7 +5,7 @@
 import type { BigIntStats } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { HeadraceError, messageOf } from '../../core/index.ts';
-import type { SourceSpec } from '../../definitions/index.ts';
+import { isLogAlone, type SourceSpec } from '../../definitions/index.ts';
 import type { SnapshotFile } from '../../online/index.ts';
 import { queryWork } from '../sources/source-errors.ts';
 import { findFiles } from '../sources/source-files.ts';
@@ -17,7 +17,7 @@ const MOST_HELD = 500;
 
 let held = 0;
 
-/** Throws HR_SOURCE_UNREADABLE where there is no such file. A source without files (pushed()) has an empty snapshot. */
+/** Throws HR_SOURCE_UNREADABLE where there is no such file. A source without files (pushed(), kafka()) has an empty snapshot. */
 export async function pinSnapshot(source: SourceSpec, directory: string): Promise<PinnedSnapshot> {
   const { path } = source.location;
   const isFiles = source.kind === 'parquet' || source.kind === 'csv';
@@ -25,7 +25,7 @@ export async function pinSnapshot(source: SourceSpec, directory: string): Promis
     const owner = `source "${source.name}"`;
     return pinFiles(await findFiles(path, directory, owner), owner);
   }
-  if (source.kind === 'pushed') return pinFiles([], '');
+  if (isLogAlone(source)) return pinFiles([], '');
   throw new HeadraceError(
     'HR_UNSUPPORTED',
     `source "${source.name}" is of kind ${source.kind}, which this build cannot read yet. ` +
