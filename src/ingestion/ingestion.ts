@@ -53,6 +53,8 @@ export interface Feed {
    * `from` before; go on there.
    */
   push(rows: readonly unknown[], from: number, to: number): Promise<PushResult>;
+  /** Keeps that it stands there, where a batch ended: `position` finds that by itself, but takes a step a batch. */
+  keep(at: number): Promise<void>;
 }
 
 export interface IngestionStatus {
@@ -246,6 +248,7 @@ export function openIngestion(deps: IngestionDeps, options: IngestionOptions): I
         position: async () => (await ownWriter()).feedPosition(id),
         begin: (at) => table.begin(id, at, deps.clock.nowMicros()),
         push: (rows, from, to) => push(id.source, rows, stepKey(id, from, to)),
+        keep: (at) => table.advance(id, at, deps.clock.nowMicros()),
       };
     },
     sift: (source, rows) => siftRows(planOf(source).plan, rows, deps.clock.nowMicros(), { ...deps.limits, maxRows: 1 }),
