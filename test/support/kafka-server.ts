@@ -6,7 +6,7 @@ import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Admin, Producer } from '@platformatic/kafka';
+import { Admin, Consumer, Producer } from '@platformatic/kafka';
 import { freePort } from './free-port.ts';
 import type { KafkaProgram } from './kafka-program.ts';
 
@@ -59,7 +59,8 @@ export async function startKafka({ jars }: KafkaProgram): Promise<KafkaServer> {
   const broker = `127.0.0.1:${plain}`;
   let server: ChildProcess | undefined;
   let producer: Producer | undefined;
-  let topics = 0;
+  /** Partitions by topic. */
+  const topics = new Map<string, number>();
   const admin = (): Admin => new Admin({ clientId: 'headrace-test', bootstrapBrokers: [broker], retries: 0 });
 
   const answers = async (): Promise<boolean> => {
@@ -69,6 +70,20 @@ export async function startKafka({ jars }: KafkaProgram): Promise<KafkaServer> {
       return true;
     } catch {
       return false;
+    } finally {
+      await client.close().catch(() => {});
+    }
+  };
+  /** Resolves once each partition of the topic takes requests. */
+  const leaders = async (topic: string): Promise<void> => {
+    const client = new Consumer({ clientId: 'headrace-test', groupId: 'none', bootstrapBrokers: [broker], retries: 0 });
+    try {
+      for (const limit = performance.now() + START_LIMIT_MS; performance.now() < limit; await sleep(50)) {
+        const found = await client.listOffsets({ topics: [topic] }).catch(() => undefined);
+        if (found?.get(topic)?.filter((offset) => offset >= 0n).length === (topics.get(topic) ?? 1)) return;
+        client.clearMetadata();
+      }
+      throw new Error(`topic ${topic} has no leaders`);
     } finally {
       await client.close().catch(() => {});
     }
@@ -91,6 +106,8 @@ export async function startKafka({ jars }: KafkaProgram): Promise<KafkaServer> {
     const gone = new Promise((done) => running.once('exit', done));
     running.kill(signal);
     await gone;
+    await producer?.close(true).catch(() => {});
+    producer = undefined;
   };
   const stop = async (): Promise<void> => {
     await producer?.close(true).catch(() => {});
@@ -106,20 +123,19 @@ export async function startKafka({ jars }: KafkaProgram): Promise<KafkaServer> {
     broker,
     guarded: { broker: `127.0.0.1:${guarded}`, user: USER, password: PASSWORD },
     async newTopic(partitions = 1, configured = {}) {
-      const topic = `topic-${++topics}`;
+      const topic = `topic-${topics.size + 1}`;
+      topics.set(topic, partitions);
       const client = admin();
       const configs = Object.entries(configured).map(([name, value]) => ({ name, value }));
       await client.createTopics({ topics: [topic], partitions, replicas: 1, configs });
       await client.close();
+      await leaders(topic);
       return topic;
     },
     async send(topic, messages) {
-      producer ??= new Producer({
-        clientId: 'headrace-test',
-        bootstrapBrokers: [broker],
-        retries: 20,
-        retryDelay: 200,
-      });
+      // Nothing is tried again: what was sent may be there all the same, and then it would be there twice.
+      await leaders(topic);
+      producer ??= new Producer({ clientId: 'headrace-test', bootstrapBrokers: [broker], retries: 0, timeout: 30_000 });
       for (let at = 0; at < messages.length; at += 5000) {
         const some = messages.slice(at, at + 5000).map(({ key, value, partition, headers, timestamp }) => ({
           topic,
