@@ -15,8 +15,8 @@ export interface KafkaServer {
   readonly broker: string;
   /** The listener that wants a user and a password. */
   readonly guarded: { readonly broker: string; readonly user: string; readonly password: string };
-  /** A new topic; gives its name. */
-  newTopic(partitions?: number, settings?: Readonly<Record<string, string>>): Promise<string>;
+  /** A new topic, under a name of its own unless one is given; gives its name. */
+  newTopic(partitions?: number, name?: string): Promise<string>;
   /** Sends in order, whole batches at once; resolves once the broker has all. */
   send(topic: string, messages: readonly SentMessage[]): Promise<void>;
   admin(): Admin;
@@ -122,12 +122,10 @@ export async function startKafka({ jars }: KafkaProgram): Promise<KafkaServer> {
   return {
     broker,
     guarded: { broker: `127.0.0.1:${guarded}`, user: USER, password: PASSWORD },
-    async newTopic(partitions = 1, configured = {}) {
-      const topic = `topic-${topics.size + 1}`;
+    async newTopic(partitions = 1, topic = `topic-${topics.size + 1}`) {
       topics.set(topic, partitions);
       const client = admin();
-      const configs = Object.entries(configured).map(([name, value]) => ({ name, value }));
-      await client.createTopics({ topics: [topic], partitions, replicas: 1, configs });
+      await client.createTopics({ topics: [topic], partitions, replicas: 1 });
       await client.close();
       await leaders(topic);
       return topic;
