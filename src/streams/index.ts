@@ -9,7 +9,7 @@ export type {
 } from './message-stream.ts';
 export { type BrokerAddress, parseBrokers } from './kafka/broker-address.ts';
 export { type KafkaStreamOptions, openKafkaStream } from './kafka/open-kafka-stream.ts';
-export { type Decode, Undecodable } from './decode/decoder.ts';
+export type { Decode } from './decode/decoder.ts';
 export { type DecoderPlace, openDecoder } from './decode/open-decoder.ts';
 export { openSchemaRegistry, type SchemaRegistry } from './decode/schema-registry.ts';
 export { consume, type ConsumeOptions, type ConsumeProgress, type PartitionProgress } from './consume.ts';

@@ -11,6 +11,8 @@ import { skipBecause } from '../support/skips.ts';
 const program = findKafka();
 if (program === undefined) skipBecause(`message streams: ${WITHOUT_KAFKA}`);
 
+const textOf = (bytes: Uint8Array | null): string => Buffer.from(bytes ?? []).toString();
+
 describe.skipIf(program === undefined)('a message stream of Kafka', { timeout: 60_000 }, () => {
   let kafka: KafkaServer;
   const streams: MessageStream[] = [];
@@ -51,7 +53,7 @@ describe.skipIf(program === undefined)('a message stream of Kafka', { timeout: 6
     return all;
   };
   const texts = (parts: readonly FetchedPart[]) =>
-    parts.flatMap(({ messages }) => messages.map(({ value }) => `${value}`));
+    parts.flatMap(({ messages }) => messages.map(({ value }) => textOf(value)));
 
   it('gives messages in order from any place, as they came', async () => {
     const topic = await kafka.newTopic();
@@ -111,7 +113,7 @@ describe.skipIf(program === undefined)('a message stream of Kafka', { timeout: 6
     await producer.send({ messages, compression, acks: -1 });
     await producer.close();
     expect(texts(await readUntil(await open(topic), new Map([[0, 0]]), 500))).toEqual(
-      messages.map(({ value }) => `${value}`),
+      messages.map(({ value }) => value.toString()),
     );
   });
 
@@ -174,7 +176,7 @@ describe.skipIf(program === undefined)('a message stream of Kafka', { timeout: 6
     expect(stream.topicId).toMatch(/\w/);
     const wrong = await open(topic, 'g', `kafka://${user}:hunter2@${broker}`).catch((error: Error) => error);
     expect(wrong).toMatchObject({ code: 'HR_STREAM_REFUSED' });
-    expect(`${wrong}`).not.toMatch(/hunter2/);
+    expect(String(wrong)).not.toMatch(/hunter2/);
   });
 
   it('says that nobody answers, and goes on once somebody does', async () => {

@@ -132,7 +132,7 @@ export async function startKafka({ jars }: KafkaProgram): Promise<KafkaServer> {
     },
     async send(topic, messages) {
       // Nothing is tried again: what was sent may be there all the same, and then it would be there twice.
-      await leaders(topic);
+      if (producer === undefined) await leaders(topic);
       producer ??= new Producer({ clientId: 'headrace-test', bootstrapBrokers: [broker], retries: 0, timeout: 30_000 });
       for (let at = 0; at < messages.length; at += 5000) {
         const some = messages.slice(at, at + 5000).map(({ key, value, partition, headers, timestamp }) => ({
