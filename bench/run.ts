@@ -11,6 +11,7 @@ import { measureDecodeAndMerge } from './decode-and-merge.ts';
 import { measureDefinitions } from './definitions.ts';
 import { featuresReadSection } from './features-read.ts';
 import { featuresReadArrowSection } from './features-read-arrow.ts';
+import { kafkaSection } from './kafka.ts';
 import { type MaterializeFigures, measureMaterialize } from './materialize.ts';
 import { overloadSection } from './overload.ts';
 import { planSection } from './plan.ts';
@@ -59,6 +60,7 @@ const sections: Readonly<Record<string, () => Promise<Section>>> = {
   'hot-key': () => hotKeySection(pushing),
   'uncovered-cuts': () => uncoveredCutsSection(pushing),
   'push-memory': () => pushMemorySection(pushing),
+  kafka: () => kafkaSection({ isQuick }),
   'slow-model': () => slowModelSection(isQuick ? 2 : 10),
   overload: () => overloadSection({ isQuick }),
   'cold-start': () => coldStartSection({ isQuick }),

@@ -14,6 +14,7 @@ export {
   grid,
   type HeadraceConfig,
   iceberg,
+  kafka,
   last,
   lastN,
   latest,

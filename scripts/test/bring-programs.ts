@@ -4,6 +4,11 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { findBrowser } from '../../test/support/browser.ts';
+import { bringKafka, findKafka } from '../../test/support/kafka-program.ts';
+
+/** How long Kafka's download may take; it is kept for the next run. */
+const QUICK_LIMIT_MS = 75_000;
+const HEAVY_LIMIT_MS = 600_000;
 
 const POSTGRES_ROOT = '/usr/lib/postgresql';
 
@@ -38,6 +43,14 @@ const clients: readonly Program[] = [
 
 /** Installs what is missing where that takes no questions; never fails: a suite without its program is skipped loudly. */
 export function bringPrograms(tier: string): void {
+  bringDebianPrograms(tier);
+  if (tier === 'interop' || findKafka() !== undefined) return;
+  console.log('Bringing Kafka for the tests…');
+  const failure = bringKafka(tier === 'heavy' ? HEAVY_LIMIT_MS : QUICK_LIMIT_MS);
+  if (failure !== undefined) console.log(`Kafka was not brought, its suites will be skipped: ${failure}.`);
+}
+
+function bringDebianPrograms(tier: string): void {
   const missing = (tier === 'interop' ? clients : servers).filter((program) => !program.isHere());
   if (missing.length === 0) return;
   const names = missing.map((program) => program.name).join(' and ');

@@ -14,6 +14,7 @@ export { checkConfig, type Config, CONFIG_FILE, loadConfig, unknownVariables } f
 export { createLogger } from './logger.ts';
 export { migrateTables } from './migrate-tables.ts';
 export { type App, openApp, type OpenAppOptions } from './open-app.ts';
+export { type Consumer, openConsumer } from './open-consumer.ts';
 export {
   environmentsDirectory,
   openOrchestrator,

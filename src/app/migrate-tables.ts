@@ -4,8 +4,9 @@
 import type { App } from './open-app.ts';
 
 export async function migrateTables(app: Pick<App, 'database' | 'registry' | 'runs' | 'schemas'>): Promise<void> {
-  const [{ migrateEventLog }, { migrateOffline }, { migrateRuns }] = await Promise.all([
+  const [{ migrateEventLog }, { openFeeds }, { migrateOffline }, { migrateRuns }] = await Promise.all([
     import('../events/index.ts'),
+    import('../ingestion/index.ts'),
     import('../offline/index.ts'),
     import('../orchestrator/index.ts'),
   ]);
@@ -14,6 +15,7 @@ export async function migrateTables(app: Pick<App, 'database' | 'registry' | 'ru
   await app.schemas();
   const database = await app.database();
   await migrateEventLog(database);
+  await openFeeds(database);
   await migrateOffline(database);
   await migrateRuns(database);
 }

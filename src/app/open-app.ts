@@ -199,12 +199,14 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
     log,
     async ingestion() {
       const { createRowDeriver } = await import('../offline/index.ts');
+      const { openFeeds } = await import('../ingestion/index.ts');
       return {
         log: await log(),
         store: await online(),
         runs: await runs(),
         schemas: await schemas(),
         versions: (await registry()).versions,
+        feeds: await openFeeds(await database()),
         deriver: (definitions, source, onFailed) => createRowDeriver(definitions, source, duckdb, onFailed),
         clock,
         logger,

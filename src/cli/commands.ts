@@ -76,6 +76,11 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   { name: 'push', summary: 'push events from a file', load: async () => (await import('./push.ts')).pushCommand },
   {
+    name: 'consume',
+    summary: 'push a Kafka topic’s messages',
+    load: async () => (await import('./consume.ts')).consumeCommand,
+  },
+  {
     name: 'models',
     summary: 'register, list, show and alias models',
     load: async () => (await import('./models.ts')).modelsCommand,

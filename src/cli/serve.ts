@@ -1,6 +1,7 @@
 // `headrace serve`: predictions over HTTP until SIGTERM or SIGINT.
 
-import { type CommandOptions, defineCommand, textOption, usageError } from './command.ts';
+import { defineCommand, textOption } from './command.ts';
+import { wholeNumberOption } from './whole-number-option.ts';
 
 export const serveCommand = defineCommand({
   usage: 'serve',
@@ -13,8 +14,8 @@ export const serveCommand = defineCommand({
       .option('--workers <count>', 'processes that serve')
       .option('--insecure', 'allow an address that other machines can reach, without keys'),
   async run(context, _args, options) {
-    const port = wholeNumber(options, 'port', 0, 65_535);
-    const workers = wholeNumber(options, 'workers', 1, 1024);
+    const port = wholeNumberOption(options, 'port', 0, 65_535);
+    const workers = wholeNumberOption(options, 'workers', 1, 1024);
     const { SERVING_QUERY_TIMEOUT_MS, startServer, stopSignal, STORES_LIMIT_MS } = await import('../app/index.ts');
     const app = await context.app('write', { queryTimeoutMs: SERVING_QUERY_TIMEOUT_MS });
     const stopped = stopSignal();
@@ -40,12 +41,3 @@ export const serveCommand = defineCommand({
     return { json: undefined, text: '' };
   },
 });
-
-function wholeNumber(options: CommandOptions, name: string, min: number, max: number): number | undefined {
-  const text = textOption(options, name);
-  if (text === undefined) return undefined;
-  const value = /^\d+$/.test(text) ? Number(text) : NaN;
-  if (!(value >= min && value <= max))
-    throw usageError(`--${name} takes a whole number from ${min} to ${max}, got "${text}".`);
-  return value;
-}

@@ -27,7 +27,18 @@ export {
 export { type FeatureView, featureView } from './authoring/feature-view.ts';
 export { type OnDemandView, onDemandView } from './authoring/on-demand-view.ts';
 export { grid, type Pipeline, pipeline, range, type Step } from './authoring/pipeline.ts';
-export { csv, iceberg, mysql, parquet, postgres, pushed, query, snowflake, type Source } from './authoring/source.ts';
+export {
+  csv,
+  iceberg,
+  kafka,
+  mysql,
+  parquet,
+  postgres,
+  pushed,
+  query,
+  snowflake,
+  type Source,
+} from './authoring/source.ts';
 export { sql } from './authoring/sql.ts';
 export { python, registerModel, task, type TaskContext, trainingSet } from './authoring/step-actions.ts';
 export { functionsOf, mapFunctions } from './bundling/manifest-functions.ts';
@@ -73,6 +84,7 @@ export type {
   ViewSpec,
   WindowOp,
 } from './manifest.ts';
+export { isLogAlone } from './log-alone.ts';
 export { own } from './own.ts';
 export { placedDefinitions, placedVersion } from './placed-version.ts';
 export { mayLack } from './request-columns.ts';

@@ -36,14 +36,23 @@ export interface EntitySpec extends About, Renamed {
   readonly keys: readonly Field[];
 }
 
-export type SourceKind = 'parquet' | 'csv' | 'iceberg' | 'postgres' | 'mysql' | 'snowflake' | 'query' | 'pushed';
+export type SourceKind =
+  | 'parquet'
+  | 'csv'
+  | 'iceberg'
+  | 'postgres'
+  | 'mysql'
+  | 'snowflake'
+  | 'query'
+  | 'kafka'
+  | 'pushed';
 
 export interface SourceSpec extends About {
   readonly name: string;
   readonly kind: SourceKind;
   /**
-   * Where it lies, by kind: `{ path }` for files; `{ connection, table | query }` for databases; `{ query }` for queries; `{}` for
-   * pushed.
+   * Where it lies, by kind: `{ path }` for files; `{ connection, table | query }` for databases; `{ query }` for queries;
+   * `{ brokers, topic, format, … }` for Kafka; `{}` for pushed.
    */
   readonly location: Readonly<Record<string, string>>;
   readonly columns: readonly Field[];

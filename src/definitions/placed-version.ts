@@ -2,6 +2,7 @@
 // lie by now.
 
 import { canonicalJson } from '../core/index.ts';
+import { isLogAlone } from './log-alone.ts';
 import type { Definitions, Manifest, SourceSpec } from './manifest.ts';
 import { own } from './own.ts';
 import { type LiveVersion, type RegisteredVersion, viewVersion } from './view-version.ts';
@@ -51,7 +52,7 @@ const PLACE = ['path', 'connection', 'table'] as const;
 function isMoved(source: SourceSpec, now: SourceSpec): boolean {
   // One that became pushed, or was, lies in no database any more that could answer its query, or is a query now has other
   // facts.
-  if ((source.kind === 'pushed') !== (now.kind === 'pushed')) return false;
+  if (isLogAlone(source) !== isLogAlone(now)) return false;
   if (source.location['query'] !== undefined && now.location['connection'] === undefined) return false;
   if (source.location['query'] === undefined && now.location['query'] !== undefined) return false;
   const isSamePlace = PLACE.every((member) => source.location[member] === now.location[member]);

@@ -2,6 +2,7 @@
 // version, whatever their features are called; any other keeps records of its own, beside the old ones.
 
 import { canonicalJson, contentHash, type Field } from '../core/index.ts';
+import { isLogAlone } from './log-alone.ts';
 import { own } from './own.ts';
 import { featureColumns } from './source-columns.ts';
 import type { Definitions, DeriveSpec, EntitySpec, Manifest, QueriedSource, SourceSpec, ViewSpec } from './manifest.ts';
@@ -97,7 +98,7 @@ function meaningOf(manifest: Manifest, view: ViewSpec, entity: EntitySpec, sourc
     format: 1,
     entity: storedName(entity),
     keys: view.keyColumns.map((column, at) => [column, (entity.keys[at] as Field).type]),
-    source: [source.name, source.kind === 'pushed', source.pushes, ...(query === undefined ? [] : [query])],
+    source: [source.name, isLogAlone(source), source.pushes, ...(query === undefined ? [] : [query])],
     ...(source.over === undefined ? {} : { over: source.over.map((one) => queriedMeaning(manifest, one)) }),
     times: [eventTime, knownTime, createdOrder ?? null, tombstone ?? null],
     columns: [...new Set(columns)].sort().map((column) => columnMeaning(source, column)),

@@ -6,6 +6,7 @@ import { HeadraceError, messageOf } from '../core/index.ts';
 import type { LogWriter } from '../events/index.ts';
 import type { StoreWriter } from '../online/index.ts';
 import { readCutView } from './cut-view.ts';
+import { walkFeeds } from './feed-walk.ts';
 import type { FirstCuts } from './first-cuts.ts';
 import type { IngestionDeps } from './ingestion-deps.ts';
 import { createOpenCut, type OpenCut } from './open-cut.ts';
@@ -39,9 +40,9 @@ export interface Cuts {
 }
 
 export interface CutsContext {
-  readonly deps: Pick<IngestionDeps, 'runs' | 'schemas' | 'logger' | 'limits'>;
+  readonly deps: Pick<IngestionDeps, 'runs' | 'schemas' | 'logger' | 'limits' | 'feeds' | 'clock'>;
   readonly log: LogWriter;
-  readonly store: Pick<StoreWriter, 'expire'>;
+  readonly store: Pick<StoreWriter, 'expire' | 'claims'>;
   readonly shipping: Shipping;
   readonly firstCuts: FirstCuts;
 }
@@ -116,10 +117,11 @@ export function createCuts({ deps, log, store, shipping, firstCuts }: CutsContex
   };
 
   // A claim without an end would be kept for ever. False when it is left to whoever settles.
-  const expireClaims = async ({ claims }: OpenCut): Promise<boolean> => {
+  const expireClaims = async ({ claims, feeds }: OpenCut): Promise<boolean> => {
     const held = [...claims].map(([id, { offset }]) => ({ id, writer: log.writer, offset }));
     for (;;) {
       try {
+        await walkFeeds(deps, store, feeds.all);
         await store.expire(held, limits.claimRetentionMs);
         if (endFailure !== undefined)
           logger.info({ writer: log.writer }, 'the claims of a sealed cut have their end now');

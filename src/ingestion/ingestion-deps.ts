@@ -4,6 +4,7 @@ import type { Clock, Logger, Micros, Row } from '../core/index.ts';
 import type { Definitions, OnFailedValue, SourceSpec, VersionEpoch } from '../definitions/index.ts';
 import type { EventLog } from '../events/index.ts';
 import type { OnlineStore, RowSchemas, Runs } from '../online/index.ts';
+import type { FeedTable } from './feed-table.ts';
 
 export interface IngestionDeps {
   readonly log: EventLog;
@@ -12,6 +13,8 @@ export interface IngestionDeps {
   readonly schemas: RowSchemas;
   /** Left out where versions never change. */
   readonly versions?: FirstCutTable;
+  /** Left out where nothing is fed. */
+  readonly feeds?: FeedTable;
   /**
    * Makes the function that adds a source's derived columns to rows, as offline computes them. A value that can't be
    * derived throws; with `onFailedValue` it is null, and that is told of it.

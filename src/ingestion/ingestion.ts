@@ -5,11 +5,13 @@ import { didYouMeanOf, HeadraceError, messageOf } from '../core/index.ts';
 import { type Definitions, type LiveVersion, versionsOf } from '../definitions/index.ts';
 import type { IdempotencyKey } from '../events/index.ts';
 import { endedWithin } from './ended-within.ts';
+import { type FeedId, stepKey } from './feed-key.ts';
 import type { IngestionDeps } from './ingestion-deps.ts';
 import { parsePush } from './parse-push.ts';
 import type { PushResult } from './push-result.ts';
 import { openPushWriter, type PushWriter, type WriterStatus } from './push-writer.ts';
 import { hashOf } from './repeat.ts';
+import { isOfRows, siftRows } from './sift.ts';
 import { type SettledLog, settleLog } from './settle.ts';
 import { compileSourcePlans, type SourcePlans } from './source-plan.ts';
 
@@ -19,6 +21,13 @@ export interface Ingestion {
    * HR_ONLINE_UNAVAILABLE (logged, seen later), HR_STORAGE_FULL (nothing is kept).
    */
   push(source: string, rows: unknown, key?: string): Promise<PushResult>;
+  /**
+   * A feed of a source, which counts once whoever reads it, and however often. Throws HR_UNKNOWN_SOURCE, HR_UNSUPPORTED
+   * where this process keeps no feeds.
+   */
+  feed(id: FeedId): Feed;
+  /** By index, why rows would be refused; the others can be pushed. Throws HR_UNKNOWN_SOURCE. */
+  sift(source: string, rows: readonly unknown[]): Promise<ReadonlyMap<number, string>>;
   /** Checks rows without pushing them, however many. Throws HR_UNKNOWN_SOURCE, HR_INVALID. */
   check(source: string, rows: unknown): void;
   /** Settles the logs of dead writers of this machine; those that can't be are logged and left. Gives how many. */
@@ -28,6 +37,24 @@ export interface Ingestion {
   status(): IngestionStatus;
   /** Ends the writer; what can't be ended in time is settled by the next process. */
   close(): Promise<void>;
+}
+
+/** Batches in order; `push` them one after the other. */
+export interface Feed {
+  /**
+   * Where the next batch begins, kept for good up to there; undefined before the feed began. What throws says that the
+   * store or the registry is away.
+   */
+  position(): Promise<number | undefined>;
+  /** Has it begin there, if it did not begin; gives where it stands. */
+  begin(at: number): Promise<number>;
+  /**
+   * As `Ingestion.push`, of the rows between two positions, which may be none. `until` of the result: another batch began at
+   * `from` before; go on there.
+   */
+  push(rows: readonly unknown[], from: number, to: number): Promise<PushResult>;
+  /** Keeps that it stands there, where a batch ended: `position` finds that by itself, but takes a step a batch. */
+  keep(at: number): Promise<void>;
 }
 
 export interface IngestionStatus {
@@ -110,7 +137,7 @@ export function openIngestion(deps: IngestionDeps, options: IngestionOptions): I
   };
 
   /** A push that was taken once was so by the definitions of then, whatever those of now say of its rows. */
-  const repeatOfKey = async (source: string, rows: unknown, key: string | undefined) => {
+  const repeatOfKey = async (source: string, rows: unknown, key: string) => {
     const keyed = Array.isArray(rows) && rows.every(isObject) ? keyOf(rows, key) : undefined;
     if (keyed === undefined || isClosed) return undefined;
     return (await ownWriter()).repeat(source, keyed, (rows as unknown[]).length);
@@ -193,22 +220,38 @@ export function openIngestion(deps: IngestionDeps, options: IngestionOptions): I
           );
         }, options.lookEveryMs).unref();
 
-  return {
-    async push(source, rows, key) {
-      for (;;) {
-        const { current, plan } = planOf(source);
-        try {
-          const parsed = parsePush(plan, rows, deps.clock.nowMicros(), deps.limits);
-          if (isClosed) throw new HeadraceError('HR_STOPPING', 'the server is stopping; push again elsewhere.');
-          const result = await (await ownWriter()).push(current, source, parsed, keyOf(rows, key));
-          if (result !== undefined) return result;
-        } catch (error) {
-          const before = isOfRows(error) ? await repeatOfKey(source, rows, key) : undefined;
-          if (before === undefined) throw error;
-          return before;
-        }
+  const push = async (source: string, rows: unknown, key?: string | IdempotencyKey): Promise<PushResult> => {
+    for (;;) {
+      const { current, plan } = planOf(source);
+      try {
+        const parsed = parsePush(plan, rows, deps.clock.nowMicros(), deps.limits);
+        if (isClosed) throw new HeadraceError('HR_STOPPING', 'the server is stopping; push again elsewhere.');
+        // What was parsed is an array of objects.
+        const keyed = typeof key === 'string' ? keyOf(rows, key) : key;
+        const result = await (await ownWriter()).push(current, source, parsed, keyed);
+        if (result !== undefined) return result;
+      } catch (error) {
+        const before = typeof key === 'string' && isOfRows(error) ? await repeatOfKey(source, rows, key) : undefined;
+        if (before === undefined) throw error;
+        return before;
       }
+    }
+  };
+
+  return {
+    push,
+    feed(id) {
+      const table = deps.feeds;
+      planOf(id.source);
+      if (table === undefined) throw new HeadraceError('HR_UNSUPPORTED', `feed ${id.feed} has no table to be kept in`);
+      return {
+        position: async () => (await ownWriter()).feedPosition(id),
+        begin: (at) => table.begin(id, at, deps.clock.nowMicros()),
+        push: (rows, from, to) => push(id.source, rows, stepKey(id, from, to)),
+        keep: (at) => table.advance(id, at, deps.clock.nowMicros()),
+      };
     },
+    sift: (source, rows) => siftRows(planOf(source).plan, rows, deps.clock.nowMicros(), { ...deps.limits, maxRows: 1 }),
     check(source, rows) {
       const { plan } = planOf(source);
       parsePush(plan, rows, deps.clock.nowMicros(), { ...deps.limits, maxRows: Infinity });
@@ -234,15 +277,11 @@ export function openIngestion(deps: IngestionDeps, options: IngestionOptions): I
   };
 }
 
-function isOfRows(error: unknown): boolean {
-  return error instanceof HeadraceError && (error.code === 'HR_INVALID' || error.code === 'HR_TRANSFORM_FAILED');
-}
-
 function isObject(row: unknown): row is object {
   return typeof row === 'object' && row !== null;
 }
 
 /** `rows` are objects. */
-function keyOf(rows: unknown, key: string | undefined): IdempotencyKey | undefined {
-  return key === undefined ? undefined : { key, hash: hashOf(rows as readonly object[]) };
+function keyOf(rows: unknown, key: string): IdempotencyKey {
+  return { key, hash: hashOf(rows as readonly object[]) };
 }

@@ -1,6 +1,7 @@
 // A cut that a writer has opened and not sealed: its parts, and the entries that are still being decided and folded.
 
 import type { CutView } from '../events/index.ts';
+import { createFeedSet, type FeedSet } from './feed-key.ts';
 import { createPartTable, type PartTable } from './part-table.ts';
 import type { SourcePlans } from './source-plan.ts';
 
@@ -14,6 +15,8 @@ export interface OpenCut {
   readonly voids: number[];
   /** The claims that its entries hold, by id. */
   readonly claims: Map<string, HeldClaim>;
+  /** Those that an entry is a batch of. */
+  readonly feeds: FeedSet;
   /** An entry begins; call what it gives once the entry is decided, folded and answered. */
   enter(): () => void;
   /** Entries under way. */
@@ -44,6 +47,7 @@ export function createOpenCut(writer: number, cut: number, view: CutView, plans:
     table: createPartTable(writer, cut),
     voids: [],
     claims: new Map(),
+    feeds: createFeedSet(),
     enter() {
       pending++;
       let isIn = true;

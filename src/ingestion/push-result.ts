@@ -6,6 +6,8 @@ export interface PushResult {
   /** The Idempotency-Key was met before: this is what came of the first time. */
   readonly duplicate: boolean;
   readonly views: readonly PushedView[];
+  /** Of a feed's batch that another was before: where that ended. Nothing of the rows was kept. */
+  readonly until?: number;
 }
 
 /** What a live view made of a push. */

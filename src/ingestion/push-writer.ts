@@ -9,6 +9,8 @@ import { readCutView } from './cut-view.ts';
 import { createCuts, type Cuts } from './cuts.ts';
 import { endedWithin } from './ended-within.ts';
 import { createFirstCuts } from './first-cuts.ts';
+import { endOfStep, type FeedId, feedOf } from './feed-key.ts';
+import { walkFeed } from './feed-walk.ts';
 import { foldEntry, type LensRows } from './fold-entry.ts';
 import type { IngestionDeps } from './ingestion-deps.ts';
 import { createOpenCut, type OpenCut } from './open-cut.ts';
@@ -30,6 +32,8 @@ export interface PushWriter {
   push(plans: SourcePlans, source: string, rows: readonly Row[], key?: IdempotencyKey): Promise<PushResult | undefined>;
   /** What came of the push that holds the key, where that had these rows; undefined else. Throws as a repeated push does. */
   repeat(source: string, key: IdempotencyKey, count: number): Promise<PushResult | undefined>;
+  /** Where the feed's next batch begins; undefined before it began. */
+  feedPosition(feed: FeedId): Promise<number | undefined>;
   /** Tells the registry that the writer lives. Throws HR_CONFLICT when it was forgotten: open another. */
   touch(): Promise<void>;
   /** Ends the open cut, for the runs that ask and are not answered yet; does nothing when none does. */
@@ -111,7 +115,12 @@ export async function openPushWriter(deps: IngestionDeps, readPlans: () => Promi
   const run = async (own: OpenCut, plan: SourcePlan, entry: LogEntry, pushed: PushedRows): Promise<PushResult> => {
     const claim = claimOf(entry);
     if (claim !== undefined) {
+      const feed = feedOf(entry);
+      if (feed !== undefined) own.feeds.add(feed);
       const holding = await decide(claim, entry, own);
+      // Whoever was there first counts, or is settled to: it need not be waited for.
+      if (holding !== 'own' && feed !== undefined)
+        return { accepted: 0, duplicate: true, views: [], until: endOfStep(holding) };
       if (holding !== 'own') return repeatOf(deps.log, holding, entry);
     }
     // Every lens of the plan is in it.
@@ -230,6 +239,8 @@ export async function openPushWriter(deps: IngestionDeps, readPlans: () => Promi
       const [holding] = await store.claims([claimId(source, key.key)]);
       return holding?.payloadHash === key.hash ? repeatOf(deps.log, holding, { key, count }) : undefined;
     },
+    feedPosition: async (feed) =>
+      deps.feeds === undefined ? undefined : walkFeed({ feeds: deps.feeds, clock }, store, feed),
     async touch() {
       await firstCuts.retry();
       await log.touch();

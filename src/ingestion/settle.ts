@@ -7,6 +7,8 @@ import type { CutRecord, LogEntry, LogWriter } from '../events/index.ts';
 import { type Claim, type ClaimPlace, holdsClaim, type StoreWriter } from '../online/index.ts';
 import { claimOf } from './claim-desk.ts';
 import type { IngestionDeps } from './ingestion-deps.ts';
+import { createFeedSet, type FeedSet, feedOf } from './feed-key.ts';
+import { walkFeeds } from './feed-walk.ts';
 import { createPartWriter } from './part-writer.ts';
 import { publishSchemas } from './publish-schemas.ts';
 import { isCoveredEverywhere, readMarks, refoldCut } from './refold.ts';
@@ -70,12 +72,13 @@ export async function settleLog(deps: IngestionDeps, log: LogWriter, plans: Sour
   let withoutEnd: number | undefined;
   let isEnded = false;
   const end = async (): Promise<void> => {
-    if (withoutEnd !== undefined) await expireHeld(log, store, withoutEnd, deps.limits.claimRetentionMs);
+    if (withoutEnd !== undefined) await expireHeld(deps, log, store, withoutEnd);
     withoutEnd = undefined;
     while (unsealed[0] !== undefined) {
-      const { cut, voids, claims } = unsealed[0];
+      const { cut, voids, claims, feeds } = unsealed[0];
       if (cut > lastSealed) await log.seal(cut, [...voids]);
       lastSealed = cut;
+      await walkFeeds(deps, store, feeds.all);
       // Before the next is sealed: of a settler that dies here only the last sealed cut's claims are without an end.
       await store.expire(claims, deps.limits.claimRetentionMs);
       unsealed = unsealed.slice(1);
@@ -96,14 +99,15 @@ export async function settleLog(deps: IngestionDeps, log: LogWriter, plans: Sour
     // what was pushed after it must be seen all the same.
     withoutEnd = sealed?.cut;
     for (const record of records) {
-      const voids = record.voids ?? (await findVoids(log, store, record));
+      const feeds = createFeedSet();
+      const voids = record.voids ?? (await findVoids(log, store, record, feeds));
       const { cut, view } = record;
       const isSealed = record.voids !== undefined;
       // A node that is connected anew from here on gets it again.
       decided.set(cut, voids);
       const own = { cut, view, isSealed, counts: (entry: LogEntry) => !voids.has(entry.offset) };
       const claims = await refoldCut({ deps, plans, log, parts, store }, own, nodes);
-      if (!isSealed) unsealed = [...unsealed, { cut, voids, claims: claims.map(placeOf) }];
+      if (!isSealed) unsealed = [...unsealed, { cut, voids, claims: claims.map(placeOf), feeds }];
       else if (cut !== lastSealed) await store.expire(claims, deps.limits.claimRetentionMs);
     }
     const last = records.at(-1)?.cut ?? 0;
@@ -135,6 +139,8 @@ interface UnsealedCut {
   readonly cut: number;
   readonly voids: ReadonlySet<number>;
   readonly claims: readonly ClaimPlace[];
+  /** Those that its entries are batches of. */
+  readonly feeds: FeedSet;
 }
 
 // Without the results: they are large, and written by now.
@@ -147,9 +153,10 @@ async function findVoids(
   log: LogWriter,
   store: Pick<StoreWriter, 'claims'>,
   { cut }: CutRecord,
+  feeds: FeedSet,
 ): Promise<ReadonlySet<number>> {
   const found = new Set<number>();
-  for await (const keyed of keyedEntries(log, cut)) {
+  for await (const keyed of keyedEntries(log, cut, feeds)) {
     const claims = await store.claims(keyed.map(({ id }) => id));
     keyed.forEach((entry, i) => {
       if (!holdsClaim(entry, claims[i])) found.add(entry.offset);
@@ -160,21 +167,27 @@ async function findVoids(
 
 /** Sets the end of the claims that a cut's entries hold, also where no mark is behind it. */
 async function expireHeld(
+  deps: Pick<IngestionDeps, 'feeds' | 'clock' | 'limits'>,
   log: LogWriter,
-  store: Pick<StoreWriter, 'expire'>,
+  store: Pick<StoreWriter, 'claims' | 'expire'>,
   cut: number,
-  retentionMs: number,
 ): Promise<void> {
-  for await (const keyed of keyedEntries(log, cut)) await store.expire(keyed, retentionMs);
+  const feeds = createFeedSet();
+  // All of it first: a batch of a feed may lie anywhere in the cut.
+  for await (const _ of keyedEntries(log, cut, feeds));
+  await walkFeeds(deps, store, feeds.all);
+  for await (const keyed of keyedEntries(log, cut, feeds)) await store.expire(keyed, deps.limits.claimRetentionMs);
 }
 
-/** The claims that a cut's entries made or would make, as many together as go in one round trip. */
-async function* keyedEntries(log: LogWriter, cut: number): AsyncGenerator<readonly Claim[]> {
+/** The claims that a cut's entries made or would make, as many together as go in one round trip; adds their feeds. */
+async function* keyedEntries(log: LogWriter, cut: number, feeds: FeedSet): AsyncGenerator<readonly Claim[]> {
   let keyed: Claim[] = [];
   for await (const entry of log.entries(cut, cut)) {
     const claim = claimOf(entry);
     if (claim === undefined) continue;
     keyed.push(claim);
+    const feed = feedOf(entry);
+    if (feed !== undefined) feeds.add(feed);
     if (keyed.length < CLAIMS) continue;
     yield keyed;
     keyed = [];

@@ -16,6 +16,7 @@ export const LEVELS: Readonly<Record<string, number>> = {
   rollouts: 3,
   tracking: 3,
   serving: 4,
+  streams: 4,
   orchestrator: 4,
   control: 5,
   app: 6,

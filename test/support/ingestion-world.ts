@@ -21,6 +21,7 @@ import {
   type IngestionDeps,
   type IngestionLimits,
   type IngestionOptions,
+  openFeeds,
   openIngestion,
 } from '../../src/ingestion/index.ts';
 import {
@@ -114,6 +115,7 @@ export async function openIngestionWorld(kind: Pick<OnlineStoreKind, 'prepare'>)
   const objects = openObjectStore(`file:${objectFolder}`);
   const runs = await openRuns(database);
   const schemas = await openRowSchemas(database);
+  const feeds = await openFeeds(database);
   const directory = await openRecordDirectory(runs, schemas);
   const processes = new Set<PushProcess>();
   const logPath = (machine: string): string => join(folder, 'log', machine);
@@ -153,6 +155,7 @@ export async function openIngestionWorld(kind: Pick<OnlineStoreKind, 'prepare'>)
           store: own,
           runs,
           schemas,
+          feeds,
           deriver,
           clock,
           logger,

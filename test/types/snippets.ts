@@ -35,6 +35,8 @@ const shared = { columns: { id: t.int64(), at: t.timestamp(), n: t.int64(), gone
 csv('a', { ...shared, path: 'x.csv' }); iceberg('b', { ...shared, path: 'x' }); pushed('c', { ...shared, pushes: 'keep' });
 postgres('d', { ...shared, connection: 'postgres://h/d', table: 'x' }); postgres('e', { ...shared, connection: 'postgres://h/d', query: 'select 1' });
 mysql('f', { ...shared, connection: 'mysql://h/d', table: 'x' }); snowflake('g', { ...shared, connection: 'snowflake://h', query: 'select 1' });
+kafka('ka', { ...shared, brokers: 'env:K', topic: 't', format: 'json', group: 'g', deadLetter: 'file:dead.jsonl', timeUnit: 'ms' });
+kafka('kb', { ...shared, brokers: 'env:K', topic: 't', format: 'avro', schema: 'l.avsc' }); kafka('kc', { ...shared, brokers: 'env:K', topic: 't', format: 'protobuf', registry: 'env:R' });
 parquet('h', { ...shared, path: 'x', knownTime: { after: '5m' }, createdOrder: 'n', tombstone: 'gone', description: 'd', owner: 'o', tags: { a: 'b' } });
 parquet('i', { ...shared, path: 's3://b/dt=*/*.parquet', partitions: { dt: 'date' } });
 query('j', { ...shared, sql: 'SELECT * FROM flights', over: [flights], static: [csv('k', { ...shared, path: 'k.csv' })] });
@@ -234,6 +236,10 @@ export const refused: Readonly<Record<string, { readonly code: string; readonly 
   'a partition that is no time': {
     code: `parquet('q', { path: 'x', partitions: { region: 'text' }, columns: { at: t.timestamp() }, eventTime: 'at' });`,
     message: ['"text"'],
+  },
+  'a format that Kafka messages have not': {
+    code: `kafka('k', { brokers: 'env:K', topic: 't', format: 'xml', columns: { at: t.timestamp() }, eventTime: 'at' });`,
+    message: ['"xml"', '"json"'],
   },
   'a table and a query': {
     code: `postgres('p', { connection: 'c', table: 't', query: 'q', columns: { at: t.timestamp() }, eventTime: 'at' });`,

@@ -57,6 +57,10 @@ describe('an option that nothing knows', () => {
       'source "src": it has no option "eventtime". Did you mean "eventTime"?',
     ],
     pushed: [source('pushed', { push: 'keep' }), 'source "src": it has no option "push". Did you mean "pushes"?'],
+    kafka: [
+      source('kafka', { path: undefined, brokers: 'env:K', topic: 't', format: 'json', deadletter: 'x' }),
+      'source "src": it has no option "deadletter". Did you mean "deadLetter"?',
+    ],
     postgres: [database('postgres', { tabel: 'x' }), 'source "src": it has no option "tabel". Did you mean "table"?'],
     mysql: [database('mysql', { querry: 'x' }), 'source "src": it has no option "querry". Did you mean "query"?'],
     snowflake: [

@@ -104,10 +104,45 @@ type DatabaseLocation = {
 
 const FILE_OPTIONS: OptionNames<FileLocation> = { path: true, partitions: true };
 const QUERY_OPTIONS: OptionNames<QueryOptions> = { sql: true, over: true, static: true };
+/** Where a Kafka source's messages come from and how they are written. */
+export interface KafkaLocation {
+  /**
+   * `env:NAME`: the environment variable that holds `host:port,host:port`, or a URL with user and password, such as
+   * `kafka://user:password@host:port?mechanism=SCRAM-SHA-256`; `kafkas:` is with TLS.
+   */
+  readonly brokers: string;
+  readonly topic: string;
+  readonly format: 'json' | 'avro' | 'protobuf';
+  /** The consumer group. Default: `headrace.PROJECT.SOURCE`. */
+  readonly group?: string;
+  /** Where messages go that are no rows: a topic, or `file:PATH` for JSON lines. Default: topic `TOPIC.dead`. */
+  readonly deadLetter?: string;
+  /** The file of the messages' schema (.avsc, .proto), relative to the feature repository. */
+  readonly schema?: string;
+  /** The Protobuf message's full name, where the file has several. */
+  readonly message?: string;
+  /** `env:NAME`: the URL of a schema registry (Confluent's protocol), by whose ids the messages are written. */
+  readonly registry?: string;
+  /** What numbers in timestamp columns count since 1970. Left out: timestamps are text or say their own unit. */
+  readonly timeUnit?: 's' | 'ms' | 'us';
+}
+
+const KAFKA_LOCATION: OptionNames<KafkaLocation> = {
+  brokers: true,
+  topic: true,
+  format: true,
+  group: true,
+  deadLetter: true,
+  schema: true,
+  message: true,
+  registry: true,
+  timeUnit: true,
+};
+
 const DATABASE_LOCATION: OptionNames<DatabaseLocation> = { connection: true, table: true, query: true };
 
 /** Options that say where the rows lie, each a text. */
-const LOCATION: ReadonlySet<string> = new Set(['path', 'connection', 'table', 'query']);
+const LOCATION: ReadonlySet<string> = new Set(['path', 'connection', 'table', 'query', ...Object.keys(KAFKA_LOCATION)]);
 
 function source<C extends Columns, D extends Columns>(
   sourceKind: SourceKind,
@@ -189,6 +224,14 @@ export function query<C extends Columns, D extends Columns = {}>(
   options: QueryOptions & SourceOptions<C, D>,
 ): Source<Flat<C & D>> {
   return source('query', name, options, QUERY_OPTIONS);
+}
+
+/** Messages of a Kafka topic: `headrace consume` pushes them, and the push log is the source. */
+export function kafka<C extends Columns, D extends Columns = {}>(
+  name: string,
+  options: KafkaLocation & SourceOptions<C, D>,
+): Source<Flat<C & D>> {
+  return source('kafka', name, options, KAFKA_LOCATION);
 }
 
 /** Events that only arrive by push; the push log is the source. */

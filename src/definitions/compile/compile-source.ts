@@ -7,7 +7,9 @@ import { KNOWN_TIME_OPTIONS } from '../authoring/source.ts';
 import { describeResult } from '../calling/user-value.ts';
 import type { DeriveSpec, SourceSpec, UserFunction } from '../manifest.ts';
 import { deriveId } from '../function-id.ts';
+import { isLogAlone } from '../log-alone.ts';
 import { own } from '../own.ts';
+import { compileKafka } from './compile-kafka.ts';
 import { compilePartitions } from './compile-partitions.ts';
 import { compileQuery } from './compile-query.ts';
 import { tableParts } from '../table-name.ts';
@@ -38,8 +40,8 @@ export function compileSource(source: AuthoredSource, functions: FunctionTable, 
       declaredFields(options.columns, columns),
       mistakes,
     );
-  const pushes =
-    options.pushes ?? (source.sourceKind === 'pushed' || query !== undefined ? 'keep' : 'until-materialized');
+  const areKept = isLogAlone({ kind: source.sourceKind }) || query !== undefined;
+  const pushes = options.pushes ?? (areKept ? 'keep' : 'until-materialized');
   if (pushes !== 'keep' && pushes !== 'until-materialized')
     mistakes.add(source, `pushes must be 'keep' or 'until-materialized', got ${describeResult(pushes)}`, [1, 'pushes']);
   return {
@@ -193,10 +195,11 @@ function compileLocation(source: AuthoredSource, mistakes: Mistakes): Readonly<R
   const given = Object.entries(source.location).filter((entry): entry is [string, string] => entry[1] !== undefined);
   const location = Object.fromEntries(given);
   for (const [member, value] of given) {
-    if (member === 'connection') checkConnection(source, value, mistakes);
+    if (VARIABLES.includes(member)) checkVariable(source, member, value, mistakes);
     else expectText(source, `\`${member}\``, value, [1, member], mistakes);
   }
   if (source.sourceKind === 'pushed') return {};
+  if (source.sourceKind === 'kafka') return compileKafka(source, location, mistakes);
   if (source.sourceKind === 'parquet' || source.sourceKind === 'csv' || source.sourceKind === 'iceberg') {
     if (location['path'] === undefined)
       mistakes.add(source, 'it needs `path`: a glob, relative to the repository, absolute, or s3://bucket/…', [1]);
@@ -219,15 +222,24 @@ function compileLocation(source: AuthoredSource, mistakes: Mistakes): Readonly<R
   return location;
 }
 
+/** Members that hold a URL, by way of the variable that has it. */
+const VARIABLES = ['connection', 'brokers', 'registry'];
+const HELD: Readonly<Record<string, string>> = {
+  connection: "the database's URL",
+  brokers: "the brokers' addresses",
+  registry: "the schema registry's URL",
+};
+const NAMED: Readonly<Record<string, string>> = { connection: 'URL', brokers: 'BROKERS', registry: 'REGISTRY' };
+
 // The manifest is kept for ever and shown to many: a URL, which holds a password, is no part of it. What came instead is
 // not told, since it may be one.
-function checkConnection(source: AuthoredSource, connection: unknown, mistakes: Mistakes): void {
-  if (typeof connection === 'string' && /^env:[A-Za-z_][A-Za-z0-9_]*$/.test(connection)) return;
+function checkVariable(source: AuthoredSource, member: string, value: unknown, mistakes: Mistakes): void {
+  if (typeof value === 'string' && /^env:[A-Za-z_][A-Za-z0-9_]*$/.test(value)) return;
   // A name that is none is told by itself.
   const name = labelMistake(source.name) === undefined ? source.name.toUpperCase().replaceAll('-', '_') : 'DATABASE';
   mistakes.add(
     source,
-    `\`connection\` must name an environment variable that holds the database's URL: write connection: 'env:${name}_URL'`,
-    [1, 'connection'],
+    `\`${member}\` must name an environment variable that holds ${HELD[member]}: write ${member}: 'env:${name}_${NAMED[member]}'`,
+    [1, member],
   );
 }

@@ -21,6 +21,7 @@ const UNPROCESSABLE: Readonly<Record<Unprocessable, FailureKind>> = {
   HR_CODE_ALTERED: 'failed',
   // Each number was right by itself: the definition should sum them as float64.
   HR_INTEGER_OVERFLOW: 'failed',
+  HR_STREAM_SCHEMA: 'failed',
   HR_LOG_DAMAGED: 'failed',
   HR_MODEL_SIGNATURE: 'failed',
   HR_MODEL_UNREADABLE: 'failed',

@@ -31,8 +31,9 @@ const READERS: Readonly<Partial<Record<SourceKind, PinSource>>> = {
   postgres: (source, _range, deps) => pinDatabase(source, DATABASES.postgres, deps),
   mysql: (source, _range, deps) => pinDatabase(source, DATABASES.mysql, deps),
   snowflake: (source, _range, deps) => pinDatabase(source, DATABASES.snowflake, deps),
-  // Its events are in the log alone.
+  // Their events are in the log alone.
   pushed: () => pinFiles([], ''),
+  kafka: () => pinFiles([], ''),
 };
 
 export const pinSource: PinSource = async (source, range, deps) => {

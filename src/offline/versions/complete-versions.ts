@@ -1,7 +1,7 @@
 // Whether readers may move to versions that are being filled, and what is still missing: asked of the marks, the writers
 // and their first cuts, once a run has ended and from time to time while servers wait.
 
-import { type LiveVersion, sourceOfView, type VersionEpoch } from '../../definitions/index.ts';
+import { isLogAlone, type LiveVersion, sourceOfView, type VersionEpoch } from '../../definitions/index.ts';
 import type { EventLog, WriterRow } from '../../events/index.ts';
 import { isComplete, type OnlineStore, type RunRow, type Runs } from '../../online/index.ts';
 
@@ -44,17 +44,17 @@ async function missingAmong(
   writers: readonly WriterRow[],
 ): Promise<Missing> {
   const { manifest } = live.definitions;
-  const isLogAlone = sourceOfView(live.definitions, live.view).kind === 'pushed';
+  const isAlone = isLogAlone(sourceOfView(live.definitions, live.view));
   const isScheduled = manifest.views[live.view]?.freshness.kind === 'scheduled';
   const marks = await deps.store.marks(live.version);
   const rows: (RunRow | undefined)[] = [];
   for (const { run } of marks) rows.push(run === undefined ? undefined : await deps.runs.row(run));
-  const isMarked = (row: RunRow | undefined) => isComplete([row], [], new Map(), isLogAlone && !isScheduled);
+  const isMarked = (row: RunRow | undefined) => isComplete([row], [], new Map(), isAlone && !isScheduled);
   const nodes = marks.filter((_, at) => !isMarked(rows[at])).map(({ node }) => node);
   // Nothing is folded into a scheduled view: its runs count what is shipped, and it is read as of the last of them.
   if (isScheduled || nodes.length > 0) return { nodes, writers: [] };
   const firstCuts = await deps.versions.firstCuts(live);
-  const isReady = (writer: WriterRow) => isComplete(rows, [writer], firstCuts, isLogAlone);
+  const isReady = (writer: WriterRow) => isComplete(rows, [writer], firstCuts, isAlone);
   return { nodes, writers: writers.filter((writer) => !isReady(writer)) };
 }
 

@@ -8,6 +8,7 @@ import {
   featureColumns,
   type FeatureSpec,
   type Manifest,
+  isLogAlone,
   type OnDemandViewSpec,
   own,
   type ServiceMember,
@@ -79,7 +80,7 @@ function viewParts(manifest: Manifest, viewName: string, featureName: string): P
     put('entity', 'entity', entity.name, 'meaning', [storedName(entity), entity.keys.map((key) => typeName(key.type))]);
     const { knownTime, createdOrder = null, tombstone = null, pushes, location } = source;
     const times = [source.eventTime, knownTime, createdOrder, tombstone];
-    const isPushed = source.kind === 'pushed';
+    const isPushed = isLogAlone(source);
     put('source', 'source', source.name, 'meaning', [
       source.name,
       isPushed,

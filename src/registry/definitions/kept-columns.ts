@@ -1,6 +1,13 @@
 // Columns that a source loses and that versions which are kept go on reading: whoever sends them has to go on doing so. Pure.
 
-import { type Manifest, resolveService, type SourceSpec, sourceOfView, viewColumns } from '../../definitions/index.ts';
+import {
+  isLogAlone,
+  type Manifest,
+  resolveService,
+  type SourceSpec,
+  sourceOfView,
+  viewColumns,
+} from '../../definitions/index.ts';
 import type { ModelInUse } from './in-use.ts';
 import { describeTouched, mergeTouched } from './touched.ts';
 
@@ -22,7 +29,7 @@ export function keptColumnHints(
       reading.map(({ model, version }) => ({ kind: 'model', model, versions: [version], features: [] })),
     ).map(describeTouched);
     const verb = reading.length === 1 ? 'goes' : 'go';
-    const files = after.kind === 'pushed' ? '' : ', and keep it in the files';
+    const files = isLogAlone(after) ? '' : ', and keep it in the files';
     return [`${who.join(', ')} ${verb} on reading column "${name}": go on sending it${files}`];
   });
 }

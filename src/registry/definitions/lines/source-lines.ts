@@ -1,7 +1,13 @@
 // What differs in a source. Columns that no feature uses change nothing.
 
 import { canonicalJson, formatDuration, typeName } from '../../../core/index.ts';
-import { columnsInUse, type DeriveSpec, type Manifest, type SourceSpec } from '../../../definitions/index.ts';
+import {
+  columnsInUse,
+  type DeriveSpec,
+  isLogAlone,
+  type Manifest,
+  type SourceSpec,
+} from '../../../definitions/index.ts';
 import { describeDifference } from '../difference.ts';
 import { becomes, type ChangeLine, line } from './change-line.ts';
 import { listLines } from './field-lines.ts';
@@ -49,7 +55,7 @@ export function sourceLines(was: SourceSpec, is: SourceSpec, before: Manifest, a
     ...becomes('meaning', 'tombstone', optional(was.tombstone), optional(is.tombstone)),
     ...becomes('meaning', 'pushes', was.pushes, is.pushes),
     ...becomes('meaning', 'complete after', showAfter(was), showAfter(is)),
-    ...becomes(was.kind === 'pushed' || is.kind === 'pushed' ? 'meaning' : 'place', 'kind', was.kind, is.kind),
+    ...becomes(isLogAlone(was) !== isLogAlone(is) ? 'meaning' : 'place', 'kind', was.kind, is.kind),
     ...becomes('meaning', 'query', optional(was.location['query']), optional(is.location['query'])),
     ...describeDifference({ over: was.over ?? [] }, { over: is.over ?? [] }).map((text) => line('meaning', text)),
     ...describeDifference(partitionsOf(was), partitionsOf(is)).map((text) => line('place', text)),

@@ -1,0 +1,156 @@
+// A feed counts each of its events once: whoever reads it, with whatever batches, and wherever a reader dies.
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { formatTimestamp, MICROS_PER_MINUTE } from '../../src/core/index.ts';
+import type { Feed } from '../../src/ingestion/index.ts';
+import { createRandom } from '../support/chance.ts';
+import { eventDefinitions } from '../support/event-definitions.ts';
+import { type IngestionWorld, NOW, openIngestionWorld, type PushProcess } from '../support/ingestion-world.ts';
+import { onlineStoreKinds } from '../support/online-stores.ts';
+
+const definitions = eventDefinitions();
+const { manifest } = definitions;
+const ID = { source: 'events', feed: 'place/0' };
+/** What lies at a position of the feed. */
+const eventAt = (position: number) => ({ k: 'a', happened: formatTimestamp(NOW - MICROS_PER_MINUTE), n: position });
+const rowsOf = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => eventAt(from + i));
+const sumTo = (end: number): bigint => (BigInt(end) * BigInt(end - 1)) / 2n;
+
+describe.each(onlineStoreKinds())('a feed on $name', (kind) => {
+  let world: IngestionWorld;
+  beforeEach(async () => {
+    world = await openIngestionWorld(kind);
+  });
+  afterEach(() => world.close());
+  const open = (machine: string, more = {}): Promise<PushProcess> =>
+    world.open({ definitions: () => definitions, machine, ...more });
+  const push = (feed: Feed, from: number, to: number) => feed.push(rowsOf(from, to), from, to);
+
+  it('stands nowhere, then where it began, then where its last batch ended', async () => {
+    const { ingestion } = await open('a');
+    const feed = ingestion.feed(ID);
+    expect(await feed.position()).toBeUndefined();
+    expect(await feed.begin(5)).toBe(5);
+    expect(await feed.begin(9)).toBe(5);
+    expect(await push(feed, 5, 8)).toMatchObject({ accepted: 3, duplicate: false });
+    expect(await feed.push([], 8, 12)).toMatchObject({
+      accepted: 0,
+      duplicate: false,
+      views: [{ view: 'v', written: 0 }],
+    });
+    expect(await feed.position()).toBe(12);
+    expect(await world.valuesOf(manifest, 'a')).toMatchObject({ rows: 3n, sum_n: 18n });
+  });
+
+  it('keeps the batch that came first, and tells a later one of other borders where to go on', async () => {
+    const [one, other] = [await open('a'), await open('b')];
+    const [a, b] = [one.ingestion.feed(ID), other.ingestion.feed(ID)];
+    await a.begin(0);
+    await push(a, 0, 10);
+    expect(await push(b, 0, 25)).toEqual({ accepted: 0, duplicate: true, views: [], until: 10 });
+    expect(await push(b, 0, 10)).toMatchObject({ duplicate: true, until: 10 });
+    expect(await push(b, 10, 25)).toMatchObject({ accepted: 15, duplicate: false });
+    expect(await a.position()).toBe(25);
+    expect(await world.valuesOf(manifest, 'a')).toMatchObject({ rows: 25n, sum_n: sumTo(25) });
+  });
+
+  it('stands past what a dead reader pushed, even once its claims are forgotten', async () => {
+    const brief = { limits: { claimRetentionMs: 150 } };
+    const dead = await open('a', brief);
+    const feed = dead.ingestion.feed(ID);
+    await feed.begin(0);
+    await push(feed, 0, 10);
+    await push(feed, 10, 20);
+    // It comes to no more: where the feed stands was kept before any of it.
+    await dead.drop();
+    const heir = await open('a', brief);
+    expect(await heir.ingestion.settle()).toBe(1);
+    world.clock.now += MICROS_PER_MINUTE;
+    await new Promise((done) => setTimeout(done, 400));
+    await heir.close();
+    const later = (await open('c', brief)).ingestion.feed(ID);
+    expect(await later.position()).toBe(20);
+    expect(await world.valuesOf(manifest, 'a')).toMatchObject({ rows: 20n, sum_n: sumTo(20) });
+  });
+
+  it('stands past what was pushed once the cut is sealed, its claims forgotten or not', async () => {
+    const one = await open('a', { limits: { claimRetentionMs: 150 } });
+    const feed = one.ingestion.feed(ID);
+    await feed.begin(0);
+    await push(feed, 0, 10);
+    await one.close();
+    world.clock.now += MICROS_PER_MINUTE;
+    await new Promise((done) => setTimeout(done, 400));
+    expect(await (await open('b')).ingestion.feed(ID).position()).toBe(10);
+  });
+
+  it('tells which rows are refused, and takes the others', async () => {
+    const { ingestion } = await open('a');
+    const feed = ingestion.feed(ID);
+    await feed.begin(0);
+    const rows = [
+      eventAt(0),
+      { ...eventAt(1), n: 'one' },
+      eventAt(2),
+      7,
+      { ...eventAt(4), happened: '2999-01-01T00:00:00Z' },
+    ];
+    await expect(feed.push(rows, 0, 5)).rejects.toMatchObject({ code: 'HR_INVALID' });
+    const refused = await ingestion.sift('events', rows);
+    expect([...refused.keys()]).toEqual([1, 3, 4]);
+    expect(refused.get(1)).toMatch(/^n .*"one"/);
+    expect(refused.get(4)).toMatch(/^happened /);
+    await feed.push([rows[0], rows[2]], 0, 5);
+    expect(await world.valuesOf(manifest, 'a')).toMatchObject({ rows: 2n, sum_n: 2n });
+  });
+
+  it.each([1, 2, 3])(
+    'counts each event once through readers that race, die and come back (%i)',
+    { timeout: 60_000 },
+    async (seed) => {
+      const draw = createRandom(seed);
+      const END = 120;
+      const machines = ['a', 'b', 'c'];
+      const live = new Map<string, { process: PushProcess; feed: Feed; at: number | undefined }>();
+      const join = async (machine: string): Promise<void> => {
+        const process = await open(machine);
+        await process.ingestion.settle().catch(() => 0);
+        const feed = process.ingestion.feed(ID);
+        live.set(machine, { process, feed, at: undefined });
+        await feed.begin(0);
+      };
+      /** Pushes what comes next for a reader, who may be behind others, and may die over it. False once there is no more. */
+      const turn = async (machine: string): Promise<boolean> => {
+        const reader = live.get(machine);
+        if (reader === undefined) {
+          await join(machine);
+          return true;
+        }
+        // A reader may believe in a place that others are past by now.
+        if (reader.at === undefined || draw.below(4) === 0) reader.at = await reader.feed.position();
+        const from = reader.at as number;
+        if (from >= END) return false;
+        const to = Math.min(END, from + 1 + draw.below(7));
+        const pushing = push(reader.feed, from, to);
+        if (draw.below(12) === 0) {
+          live.delete(machine);
+          await Promise.allSettled([reader.process.drop(), pushing]);
+          return true;
+        }
+        reader.at = (await pushing).until ?? to;
+        return true;
+      };
+      let isDone = false;
+      for (let step = 0; step < 300 && !isDone; step++) {
+        const [one, other] = draw.shuffled(machines) as [string, string, string];
+        const turns = draw.below(2) === 0 ? [turn(one), turn(other)] : [turn(one)];
+        isDone = (await Promise.all(turns)).includes(false);
+      }
+      expect(isDone).toBe(true);
+      for (const machine of machines) {
+        if (!live.has(machine)) await join(machine);
+      }
+      expect(await world.valuesOf(manifest, 'a')).toMatchObject({ rows: BigInt(END), sum_n: sumTo(END) });
+    },
+  );
+});

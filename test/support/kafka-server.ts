@@ -1,0 +1,191 @@
+// A real Kafka broker of the tests' own (KRaft, one node): loopback ports and a temporary folder, gone when stopped. It
+// listens twice: without a password, and with one (SASL PLAIN).
+
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Admin, Consumer, Producer } from '@platformatic/kafka';
+import { freePort } from './free-port.ts';
+import type { KafkaProgram } from './kafka-program.ts';
+
+export interface KafkaServer {
+  /** `host:port`, as a client is told. */
+  readonly broker: string;
+  /** The listener that wants a user and a password. */
+  readonly guarded: { readonly broker: string; readonly user: string; readonly password: string };
+  /** A new topic, under a name of its own unless one is given; gives its name. */
+  newTopic(partitions?: number, name?: string): Promise<string>;
+  /** Sends in order, whole batches at once; resolves once the broker has all. */
+  send(topic: string, messages: readonly SentMessage[]): Promise<void>;
+  admin(): Admin;
+  /** Ends it as a power cut would, keeping its files. */
+  kill(): Promise<void>;
+  /** Starts it again on the same ports and files; resolves once it answers. */
+  start(): Promise<void>;
+  /** It holds its connections and answers nothing. */
+  pause(): void;
+  resume(): void;
+  stop(): Promise<void>;
+}
+
+export interface SentMessage {
+  readonly value: Buffer | string | null;
+  readonly key?: Buffer | string;
+  readonly partition?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly timestamp?: bigint;
+}
+
+const START_LIMIT_MS = 60_000;
+const SMALL = ['-Xmx256m', '-Xms64m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xlog:disable'];
+const USER = 'reader';
+const PASSWORD = 'reader-secret';
+
+export async function startKafka({ jars }: KafkaProgram): Promise<KafkaServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'headrace-kafka-'));
+  const [plain, guarded, controller] = [await freePort(), await freePort(), await freePort()];
+  const settings = join(folder, 'server.properties');
+  const output = join(folder, 'output.txt');
+  writeFileSync(settings, properties(join(folder, 'data'), plain, guarded, controller));
+  const words = (main: string, ...more: string[]): string[] => [...SMALL, '-cp', join(jars, '*'), main, ...more];
+  const id = 'aGVhZHJhY2UtdGVzdC0wMQ';
+  const formatted = spawnSync('java', words('kafka.tools.StorageTool', 'format', '-t', id, '-c', settings), {
+    encoding: 'utf8',
+  });
+  if (formatted.status !== 0) throw new Error(`Kafka's storage could not be formatted: ${formatted.stderr}`);
+
+  const broker = `127.0.0.1:${plain}`;
+  let server: ChildProcess | undefined;
+  let producer: Producer | undefined;
+  /** Partitions by topic. */
+  const topics = new Map<string, number>();
+  const admin = (): Admin => new Admin({ clientId: 'headrace-test', bootstrapBrokers: [broker], retries: 0 });
+
+  const answers = async (): Promise<boolean> => {
+    const client = admin();
+    try {
+      await client.listTopics({});
+      return true;
+    } catch {
+      return false;
+    } finally {
+      await client.close().catch(() => {});
+    }
+  };
+  /** Resolves once each partition of the topic takes requests. */
+  const leaders = async (topic: string): Promise<void> => {
+    const client = new Consumer({ clientId: 'headrace-test', groupId: 'none', bootstrapBrokers: [broker], retries: 0 });
+    try {
+      for (const limit = performance.now() + START_LIMIT_MS; performance.now() < limit; await sleep(50)) {
+        const found = await client.listOffsets({ topics: [topic] }).catch(() => undefined);
+        if (found?.get(topic)?.filter((offset) => offset >= 0n).length === (topics.get(topic) ?? 1)) return;
+        client.clearMetadata();
+      }
+      throw new Error(`topic ${topic} has no leaders`);
+    } finally {
+      await client.close().catch(() => {});
+    }
+  };
+  const start = async (): Promise<void> => {
+    const file = openSync(output, 'a');
+    server = spawn('java', words('kafka.Kafka', settings), { cwd: folder, stdio: ['ignore', file, file] });
+    const own = server;
+    const limit = performance.now() + START_LIMIT_MS;
+    while (!(await answers())) {
+      if (own.exitCode !== null || performance.now() > limit)
+        throw new Error(`Kafka did not start: ${readFileSync(output, 'utf8').slice(-2000)}`);
+      await sleep(100);
+    }
+  };
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    const running = server;
+    server = undefined;
+    if (running === undefined || running.exitCode !== null) return;
+    const gone = new Promise((done) => running.once('exit', done));
+    running.kill(signal);
+    await gone;
+    await producer?.close(true).catch(() => {});
+    producer = undefined;
+  };
+  const stop = async (): Promise<void> => {
+    await producer?.close(true).catch(() => {});
+    await end('SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
+  };
+
+  await start().catch(async (error: unknown) => {
+    await stop();
+    throw error;
+  });
+  return {
+    broker,
+    guarded: { broker: `127.0.0.1:${guarded}`, user: USER, password: PASSWORD },
+    async newTopic(partitions = 1, topic = `topic-${topics.size + 1}`) {
+      topics.set(topic, partitions);
+      const client = admin();
+      await client.createTopics({ topics: [topic], partitions, replicas: 1 });
+      await client.close();
+      await leaders(topic);
+      return topic;
+    },
+    async send(topic, messages) {
+      // Nothing is tried again: what was sent may be there all the same, and then it would be there twice.
+      if (producer === undefined) await leaders(topic);
+      producer ??= new Producer({ clientId: 'headrace-test', bootstrapBrokers: [broker], retries: 0, timeout: 30_000 });
+      for (let at = 0; at < messages.length; at += 5000) {
+        const some = messages.slice(at, at + 5000).map(({ key, value, partition, headers, timestamp }) => ({
+          topic,
+          // A message without a value is a null one, as compacted topics have them.
+          ...(value === null ? {} : { value: Buffer.from(value) }),
+          ...(key === undefined ? {} : { key: Buffer.from(key) }),
+          ...(partition === undefined ? {} : { partition }),
+          ...(timestamp === undefined ? {} : { timestamp }),
+          headers: new Map(Object.entries(headers ?? {}).map(([k, v]) => [Buffer.from(k), Buffer.from(v)])),
+        }));
+        await producer.send({ messages: some, acks: -1 });
+      }
+    },
+    admin,
+    kill: () => end('SIGKILL'),
+    start,
+    pause: () => void server?.kill('SIGSTOP'),
+    resume: () => void server?.kill('SIGCONT'),
+    stop,
+  };
+}
+
+function properties(data: string, plain: number, guarded: number, controller: number): string {
+  const users = `username="${USER}" password="${PASSWORD}" user_${USER}="${PASSWORD}"`;
+  return Object.entries({
+    'process.roles': 'broker,controller',
+    'node.id': '1',
+    'controller.quorum.voters': `1@127.0.0.1:${controller}`,
+    listeners: `PLAINTEXT://127.0.0.1:${plain},SASL_PLAINTEXT://127.0.0.1:${guarded},CONTROLLER://127.0.0.1:${controller}`,
+    'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT',
+    'controller.listener.names': 'CONTROLLER',
+    'inter.broker.listener.name': 'PLAINTEXT',
+    'sasl.enabled.mechanisms': 'PLAIN',
+    'listener.name.sasl_plaintext.plain.sasl.jaas.config': `org.apache.kafka.common.security.plain.PlainLoginModule required ${users};`,
+    'log.dirs': data,
+    'num.network.threads': '2',
+    'num.io.threads': '2',
+    'log.cleaner.dedupe.buffer.size': '10485760',
+    'offsets.topic.num.partitions': '1',
+    'offsets.topic.replication.factor': '1',
+    'transaction.state.log.num.partitions': '1',
+    'transaction.state.log.replication.factor': '1',
+    'transaction.state.log.min.isr': '1',
+    'share.coordinator.state.topic.replication.factor': '1',
+    'share.coordinator.state.topic.min.isr': '1',
+    'broker.heartbeat.interval.ms': '300',
+    'broker.session.timeout.ms': '1500',
+    'group.initial.rebalance.delay.ms': '0',
+    'group.min.session.timeout.ms': '1000',
+    'auto.create.topics.enable': 'false',
+    'log.retention.check.interval.ms': '1000',
+  })
+    .map(([name, value]) => `${name}=${value}`)
+    .join('\n');
+}

@@ -1,0 +1,324 @@
+// Messages of each format as rows of a push.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import avro from 'avsc';
+import protobuf from 'protobufjs';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { DataType } from '../../src/core/index.ts';
+import type { SourceSpec } from '../../src/definitions/index.ts';
+import { type DecoderPlace, openDecoder, openSchemaRegistry } from '../../src/streams/index.ts';
+import { startSchemaRegistry } from '../support/schema-registry.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'headrace-decode-'));
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+const TYPES: Readonly<Record<string, DataType['kind'] | DataType>> = {
+  id: 'int64',
+  n: 'int32',
+  x: 'float64',
+  s: 'string',
+  ok: 'bool',
+  raw: 'bytes',
+  at: 'timestamp',
+  tags: { kind: 'list', of: { kind: 'string' } },
+};
+const columns = Object.entries(TYPES).map(([name, type]) => ({
+  name,
+  type: (typeof type === 'string' ? { kind: type } : type) as DataType,
+}));
+const sourceOf = (location: SourceSpec['location']): SourceSpec => ({
+  name: 'events',
+  kind: 'kafka',
+  location,
+  columns,
+  derive: [],
+  eventTime: 'at',
+  knownTime: { kind: 'column', column: 'at' },
+  pushes: 'keep',
+});
+const open = (location: SourceSpec['location'], more: Partial<DecoderPlace> = {}) =>
+  openDecoder(sourceOf(location), { directory, ...more });
+const file = (name: string, text: string): string => {
+  writeFileSync(join(directory, name), text);
+  return name;
+};
+const BIG = 9_007_199_254_740_993n;
+const ROW = {
+  id: BIG,
+  n: 7,
+  x: 1.5,
+  s: 'é',
+  ok: true,
+  raw: 'AQI=',
+  at: '2026-01-02T03:04:05.678Z',
+  tags: ['a', 'b'],
+};
+const AT_MS = Date.parse(ROW.at);
+
+describe('JSON', () => {
+  it('keeps all digits, and leaves times as they are', async () => {
+    const decode = await open({ format: 'json' });
+    expect(decode(Buffer.from(`{"id":${BIG},"at":"x","other":[1]}`))).toEqual({ id: BIG, at: 'x', other: [1] });
+    expect(decode(Buffer.from('{"at":5}'))).toEqual({ at: 5 });
+  });
+
+  it.each([
+    ['s', 1_767_323_045.678],
+    ['ms', AT_MS],
+    ['us', AT_MS * 1000],
+  ] as const)('takes times that are numbers in %s', async (timeUnit, at) => {
+    const decode = await open({ format: 'json', timeUnit });
+    expect(decode(Buffer.from(JSON.stringify({ at })))).toEqual({ at: ROW.at });
+    expect(decode(Buffer.from('{"at":"2026-01-02"}'))).toEqual({ at: '2026-01-02' });
+    expect(decode(Buffer.from('{"at":1e300}'))).toEqual({ at: 1e300 });
+  });
+
+  it.each([
+    ['nothing', ''],
+    ['half an object', '{"id":1'],
+    ['a number', '7'],
+    ['an array', '[{}]'],
+    ['null', 'null'],
+    ['no UTF-8', Buffer.from([0x22, 0xff, 0x22])],
+  ])('refuses %s', async (_name, value) => {
+    const decode = await open({ format: 'json' });
+    expect(() => decode(Buffer.from(value))).toThrow(/^it is no JSON/);
+  });
+});
+
+const AVSC = {
+  type: 'record',
+  name: 'Event',
+  namespace: 'shop',
+  fields: [
+    { name: 'extra', type: { type: 'enum', name: 'Kind', symbols: ['ONE', 'TWO'] } },
+    { name: 'id', type: 'long' },
+    { name: 'n', type: ['null', 'int'] },
+    { name: 'x', type: 'double' },
+    { name: 's', type: 'string' },
+    { name: 'ok', type: ['null', 'boolean'] },
+    { name: 'raw', type: 'bytes' },
+    { name: 'at', type: ['null', { type: 'long', logicalType: 'timestamp-millis' }] },
+    { name: 'tags', type: { type: 'array', items: 'string' } },
+  ],
+};
+/** Written by the library's own types, whose longs are numbers: all that is held against it here are its bytes. */
+const avroBytes = (schema: object, record: object): Buffer =>
+  avro.Type.forSchema(schema as avro.Schema).toBuffer(record);
+/** A long as Avro has it: zigzag, seven bits a byte. */
+function longBytes(value: bigint): Buffer {
+  const bytes: number[] = [];
+  let left = BigInt.asUintN(64, (value << 1n) ^ (value >> 63n));
+  for (; left > 0x7fn; left >>= 7n) bytes.push(Number(left & 0x7fn) | 0x80);
+  return Buffer.from([...bytes, Number(left)]);
+}
+const avroRecord = {
+  extra: 'TWO',
+  id: 12,
+  n: 7,
+  x: 1.5,
+  s: 'é',
+  ok: true,
+  raw: Buffer.from([1, 2]),
+  at: AT_MS,
+  tags: ['a', 'b'],
+};
+
+describe('Avro', () => {
+  const avsc = file('event.avsc', JSON.stringify(AVSC));
+
+  it('reads a record by the columns', async () => {
+    const decode = await open({ format: 'avro', schema: avsc });
+    expect(decode(avroBytes(AVSC, avroRecord))).toEqual({ ...ROW, id: 12n });
+    expect(decode(avroBytes(AVSC, { ...avroRecord, n: null, at: null, x: NaN }))).toMatchObject({
+      n: null,
+      at: null,
+      x: 'NaN',
+    });
+  });
+
+  it('keeps all digits of a long', async () => {
+    const schema = { type: 'record', name: 'E', fields: [{ name: 'id', type: 'long' }] };
+    const decode = await open({ format: 'avro', schema: file('long.avsc', JSON.stringify(schema)) });
+    for (const id of [BIG, -BIG, 2n ** 63n - 1n, -(2n ** 63n)]) {
+      expect(decode(longBytes(id))).toMatchObject({ id });
+    }
+  });
+
+  it.each([
+    ['timestamp-micros', { type: 'long', logicalType: 'timestamp-micros' }, AT_MS * 1000, ROW.at],
+    ['date', { type: 'int', logicalType: 'date' }, Math.floor(AT_MS / 86_400_000), '2026-01-02T00:00:00Z'],
+  ])('knows %s', async (name, type, at, expected) => {
+    const schema = { type: 'record', name: 'E', fields: [{ name: 'at', type }] };
+    const decode = await open({ format: 'avro', schema: file(`${name}.avsc`, JSON.stringify(schema)) });
+    expect(decode(avroBytes(schema, { at }))).toMatchObject({ at: expect.stringContaining(expected.slice(0, 19)) });
+  });
+
+  it('knows times in nanoseconds, to the microsecond', async () => {
+    const schema = {
+      type: 'record',
+      name: 'E',
+      fields: [{ name: 'at', type: { type: 'long', logicalType: 'timestamp-nanos' } }],
+    };
+    const decode = await open({ format: 'avro', schema: file('nanos.avsc', JSON.stringify(schema)) });
+    expect(decode(longBytes(BigInt(AT_MS) * 1_000_000n + 1999n))).toMatchObject({ at: '2026-01-02T03:04:05.678001Z' });
+  });
+
+  it('knows decimals, and times that only the source knows the unit of', async () => {
+    const schema = {
+      type: 'record',
+      name: 'E',
+      fields: [
+        { name: 'x', type: { type: 'bytes', logicalType: 'decimal', precision: 9, scale: 2 } },
+        { name: 'at', type: 'long' },
+      ],
+    };
+    const decode = await open({ format: 'avro', schema: file('decimal.avsc', JSON.stringify(schema)), timeUnit: 'ms' });
+    expect(decode(avroBytes(schema, { x: Buffer.from([0xff, 0x85]), at: AT_MS }))).toMatchObject({
+      x: -1.23,
+      at: ROW.at,
+    });
+  });
+
+  it.each([
+    ['nothing', Buffer.alloc(0)],
+    ['half of one', avroBytes(AVSC, avroRecord).subarray(0, 5)],
+    ['more than one', Buffer.concat([avroBytes(AVSC, avroRecord), Buffer.from([1])])],
+  ])('refuses %s', async (_name, bytes) => {
+    const decode = await open({ format: 'avro', schema: avsc });
+    expect(() => decode(bytes)).toThrow(/^it is no Avro of the schema/);
+  });
+
+  it('says that the schema is missing, or is none', async () => {
+    await expect(open({ format: 'avro', schema: 'none.avsc' })).rejects.toMatchObject({ code: 'HR_STREAM_SCHEMA' });
+    await expect(open({ format: 'avro', schema: file('bad.avsc', '{"type":"no"}') })).rejects.toMatchObject({
+      code: 'HR_STREAM_SCHEMA',
+      message: expect.stringMatching(/bad\.avsc/),
+    });
+  });
+});
+
+const PROTO = `syntax = "proto3";
+package shop;
+import "google/protobuf/timestamp.proto";
+import "google/protobuf/wrappers.proto";
+message Event {
+  int64 id = 1; optional int32 n = 2; google.protobuf.DoubleValue x = 3; string s = 4; bool ok = 5; bytes raw = 6;
+  google.protobuf.Timestamp at = 7; repeated string tags = 8;
+}
+message Other { message Inner { string s = 1; } }
+`;
+const protoType = (name: string, text = PROTO): protobuf.Type => {
+  const root = new protobuf.Root();
+  protobuf.parse(text, root, { keepCase: true });
+  for (const common of ['timestamp', 'wrappers'])
+    root.addJSON(protobuf.common.get(`google/protobuf/${common}.proto`)?.nested ?? {});
+  return root.lookupType(name);
+};
+const protoBytes = (name: string, message: object): Buffer => {
+  const type = protoType(name);
+  return Buffer.from(type.encode(type.fromObject(message)).finish());
+};
+const protoMessage = {
+  id: String(BIG),
+  n: 7,
+  x: { value: 1.5 },
+  s: 'é',
+  ok: true,
+  raw: Buffer.from([1, 2]),
+  at: { seconds: Math.floor(AT_MS / 1000), nanos: 678_000_000 },
+  tags: ['a', 'b'],
+};
+
+describe('Protobuf', () => {
+  const proto = file('event.proto', PROTO);
+
+  it('reads a message by the columns: what is unset is null where the field can tell', async () => {
+    const decode = await open({ format: 'protobuf', schema: proto, message: 'shop.Event' });
+    expect(decode(protoBytes('shop.Event', protoMessage))).toEqual(ROW);
+    expect(decode(Buffer.alloc(0))).toEqual({
+      id: 0n,
+      n: null,
+      x: null,
+      s: '',
+      ok: false,
+      raw: '',
+      at: null,
+      tags: [],
+    });
+    expect(decode(protoBytes('shop.Event', { n: 0, id: '-5' }))).toMatchObject({ n: 0, id: -5n });
+  });
+
+  it('refuses what is none', async () => {
+    const decode = await open({ format: 'protobuf', schema: proto, message: 'Event' });
+    expect(() => decode(Buffer.from([0x0a, 0xff]))).toThrow(/^it is no Event in Protobuf/);
+  });
+
+  it('says which messages there are when it is not told which is meant', async () => {
+    await expect(open({ format: 'protobuf', schema: proto })).rejects.toMatchObject({
+      code: 'HR_STREAM_SCHEMA',
+      message: expect.stringMatching(/3 messages \(shop\.Event, shop\.Other, shop\.Other\.Inner\).*`message`/),
+    });
+    await expect(open({ format: 'protobuf', schema: proto, message: 'Evnt' })).rejects.toMatchObject({
+      message: expect.stringMatching(/no one message "Evnt"/),
+    });
+  });
+});
+
+describe('a schema registry', () => {
+  const frame = (id: number, ...rest: Uint8Array[]): Buffer => {
+    const head = Buffer.alloc(5);
+    head.writeUInt32BE(id, 1);
+    return Buffer.concat([head, ...rest]);
+  };
+
+  it('gives the schema of each message, once, with what that refers to', async () => {
+    const registry = await startSchemaRegistry({ user: 'ann', password: 'hunter2' });
+    const money = { type: 'record', name: 'Tags', namespace: 'shop', fields: [{ name: 's', type: 'string' }] };
+    const first = registry.add('events', JSON.stringify(AVSC));
+    const wider = { ...AVSC, fields: [...AVSC.fields, { name: 'more', type: 'shop.Tags' }] };
+    registry.add('tags', JSON.stringify(money));
+    const second = registry.add('events', JSON.stringify(wider), [{ name: 'shop.Tags', subject: 'tags', version: 1 }]);
+    const url = registry.url.replace('//', '//ann:hunter2@');
+    const decode = await open({ format: 'avro', registry: 'env:R' }, { registry: openSchemaRegistry(url, 'R') });
+    expect(await decode(frame(first, avroBytes(AVSC, avroRecord)))).toMatchObject({ s: 'é' });
+    const whole = { ...wider, fields: [...AVSC.fields, { name: 'more', type: money }] };
+    expect(await decode(frame(second, avroBytes(whole, { ...avroRecord, more: { s: 'm' } })))).toMatchObject({ n: 7 });
+    const asked = registry.requests();
+    expect(decode(frame(first, avroBytes(AVSC, avroRecord)))).toMatchObject({ s: 'é' });
+    expect(registry.requests()).toBe(asked);
+    await expect(async () => decode(frame(99, Buffer.alloc(3)))).rejects.toThrow(
+      /^the schema registry has no schema 99/,
+    );
+    expect(() => decode(Buffer.from('{"plain":1}'))).toThrow(/^it does not begin with the number of a schema/);
+    const refused = await Promise.resolve(
+      (
+        await open(
+          { format: 'avro', registry: 'env:R' },
+          { registry: openSchemaRegistry(url.replace('hunter2', 'wrong'), 'R') },
+        )
+      )(frame(first, Buffer.alloc(3))),
+    ).catch((error: Error) => error);
+    expect(refused).toMatchObject({ code: 'HR_STREAM_SCHEMA', message: expect.stringMatching(/answers 401/) });
+    expect(String(refused)).not.toMatch(/wrong|ann/);
+    await registry.stop();
+    await expect(async () => decode(frame(77, Buffer.alloc(3)))).rejects.toMatchObject({ code: 'HR_STREAM_SCHEMA' });
+  });
+
+  it('says which of a Protobuf schema’s messages it is', async () => {
+    const registry = await startSchemaRegistry();
+    const id = registry.add('events', PROTO);
+    const decode = await open(
+      { format: 'protobuf', registry: 'env:R' },
+      { registry: openSchemaRegistry(registry.url, 'R') },
+    );
+    expect(await decode(frame(id, Buffer.from([0]), protoBytes('shop.Event', protoMessage)))).toEqual(ROW);
+    // Two levels, the second message, the first within it.
+    const inner = Buffer.concat([Buffer.from([4, 2, 0]), protoBytes('shop.Other.Inner', { s: 'in' })]);
+    expect(await decode(frame(id, inner))).toMatchObject({ s: 'in', id: null });
+    await expect(async () => decode(frame(id, Buffer.from([2, 18])))).rejects.toThrow(/^its schema has no message 9/);
+    await registry.stop();
+  });
+});
