@@ -3,7 +3,7 @@
 
 import { type DataType, HeadraceError, type Micros, type Value } from '../../core/index.ts';
 import type { ValueSink } from '../../online/index.ts';
-import { padded } from './messages.ts';
+import { type BatchMessage, END, fillBatch, padded } from './messages.ts';
 
 const SMALLEST_BYTES = 64 * 1024;
 /** An answer that grew past it does not keep its memory. */
@@ -21,9 +21,9 @@ const WIDTHS: readonly number[] = [0, 4, 8, 4, 8, 8, 0, 0];
 /** Not shared: one call writes a whole body and takes it. One class for all types, so that givers of values see one. */
 export class BatchBody implements ValueSink {
   /** By node: length, nulls. */
-  nodes: number[] = [];
+  readonly #nodes: number[] = [];
   /** By buffer: offset from the start of the body, length. */
-  buffers: number[] = [];
+  readonly #buffers: number[] = [];
   #memory = memoryOf(SMALLEST_BYTES);
   /** Where the body begins in the memory, and where it goes on. */
   #start = 0;
@@ -37,16 +37,13 @@ export class BatchBody implements ValueSink {
   #dataAt = 0;
   #items: Value[] = [];
 
-  /** Begins a body behind so many bytes, a multiple of eight. */
-  open(headSize: number): void {
-    this.nodes.length = this.buffers.length = 0;
+  /** Begins the body of a batch behind what `take` gets. */
+  open(prefix: Uint8Array, message: BatchMessage): void {
+    const headSize = prefix.length + message.bytes.length;
+    this.#nodes.length = this.#buffers.length = 0;
     this.#start = this.#end = 0;
     this.#reserve(headSize);
     this.#start = this.#end = headSize;
-  }
-
-  get size(): number {
-    return this.#end - this.#start;
   }
 
   /** Begins a column, to which so many values are given. */
@@ -183,7 +180,7 @@ export class BatchBody implements ValueSink {
 
   /** Ends the column, and writes what is within its lists. */
   finish(type: DataType): void {
-    this.nodes.push(this.#rows, this.#nulls);
+    this.#nodes.push(this.#rows, this.#nulls);
     this.#addBuffer(this.#validityAt, this.#nulls === 0 ? 0 : (this.#rows + 7) >> 3);
     if (this.#form === FORM.items) return this.#finishItems(type);
     if (this.#form === FORM.bytes) {
@@ -205,18 +202,21 @@ export class BatchBody implements ValueSink {
     this.#memory.bytes.set(codes, at);
     this.#memory.bytes.fill(0, at + codes.length, at + size);
     this.#end = at + size;
-    this.nodes.push(codes.length, 0);
+    this.#nodes.push(codes.length, 0);
     this.#addBuffer(at, 0);
     this.#addBuffer(at, codes.length);
   }
 
-  /** All that was written, and what `writeHead` writes before it; bytes of their own. */
-  take(writeHead: (bytes: Uint8Array, view: DataView) => void, tail: Uint8Array): Buffer {
+  /** The stream: what goes before the batch, its message, this body, the end; bytes of their own. */
+  take(prefix: Uint8Array, message: BatchMessage, rows: number): Buffer {
     const { bytes, view } = this.#memory;
-    writeHead(bytes, view);
-    const taken = Buffer.allocUnsafe(this.#end + tail.length);
+    bytes.set(prefix);
+    bytes.set(message.bytes, prefix.length);
+    const bodySize = this.#end - this.#start;
+    fillBatch(view, prefix.length, message, { rows, bodySize, nodes: this.#nodes, buffers: this.#buffers });
+    const taken = Buffer.allocUnsafe(this.#end + END.length);
     taken.set(bytes.subarray(0, this.#end));
-    taken.set(tail, this.#end);
+    taken.set(END, this.#end);
     if (bytes.length > LARGEST_KEPT_BYTES) this.#memory = memoryOf(SMALLEST_BYTES);
     return taken;
   }
@@ -251,7 +251,7 @@ export class BatchBody implements ValueSink {
   }
 
   #addBuffer(at: number, size: number): void {
-    this.buffers.push(at - this.#start, size);
+    this.#buffers.push(at - this.#start, size);
   }
 
   #endText(end: number): void {

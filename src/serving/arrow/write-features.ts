@@ -7,7 +7,7 @@ import { STATUSES } from '../../online/index.ts';
 import type { FeatureSource } from '../features/answer-writer.ts';
 import type { FeaturesRead } from '../features/read-features.ts';
 import { BatchBody } from './batch-body.ts';
-import { batchMessage, END, fillBatch, schemaMessage, statusDictionary } from './messages.ts';
+import { batchMessage, schemaMessage, statusDictionary } from './messages.ts';
 import type { OutField } from './out-fields.ts';
 
 export interface FeatureColumns {
@@ -48,14 +48,13 @@ function compileWriter({ features }: ResolvedService, { hasStatuses, hasEventTim
   const dictionary = hasStatuses ? [statusDictionary(STATUSES)] : [];
   const prefix = Buffer.concat([schemaMessage(fields), ...dictionary]);
   const message = batchMessage(fields);
-  const headSize = prefix.length + message.bytes.length;
   const types = features.map(({ type }) => type);
   const reads = features.map(({ from }) => (from.kind === 'read' ? from.read : -1));
   const size = features.length;
   return (source) => {
     const { rows } = source;
     const codes = new Uint8Array(hasStatuses ? size * rows : 0);
-    body.open(headSize);
+    body.open(prefix, message);
     for (let feature = 0; feature < size; feature++) {
       const type = types[feature] as DataType;
       body.begin(type, rows);
@@ -71,12 +70,7 @@ function compileWriter({ features }: ResolvedService, { hasStatuses, hasEventTim
     if (hasStatuses)
       for (let feature = 0; feature < size; feature++) body.codes(codes.subarray(feature * rows, (feature + 1) * rows));
     if (hasEventTimes) for (const read of reads) writeTimes(source, read);
-    const { nodes, buffers, size: bodySize } = body;
-    return body.take((bytes, view) => {
-      bytes.set(prefix);
-      bytes.set(message.bytes, prefix.length);
-      fillBatch(view, prefix.length, message, { rows, bodySize, nodes, buffers });
-    }, END);
+    return body.take(prefix, message, rows);
   };
 }
 

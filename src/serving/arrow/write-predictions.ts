@@ -7,7 +7,7 @@ import type { EndpointPlan } from '../endpoint-plan.ts';
 import { compileObjectWriter, compilePlainTextWriter } from '../json-writer.ts';
 import type { PredictAnswer, PredictionRow } from '../predict.ts';
 import { BatchBody } from './batch-body.ts';
-import { batchMessage, END, fillBatch, schemaMessage } from './messages.ts';
+import { batchMessage, schemaMessage } from './messages.ts';
 import type { OutField } from './out-fields.ts';
 
 export interface PredictionColumns {
@@ -25,7 +25,7 @@ export function writePredictions({ plan, rows }: PredictAnswer, columns: Predict
   const { fields, message, outputs } = compiled;
   // What is in the metadata differs from answer to answer.
   const prefix = schemaMessage([...fields, ...OWN], metadataOf(plan, rows, columns));
-  body.open(prefix.length + message.bytes.length);
+  body.open(prefix, message);
   for (const [at, { type }] of fields.entries()) {
     writeColumn(type, rows, ({ arm, row }) => {
       const place = outputs.get(arm.graph.model)?.[at] ?? -1;
@@ -35,12 +35,7 @@ export function writePredictions({ plan, rows }: PredictAnswer, columns: Predict
   writeColumn(STRING, rows, ({ id }) => id);
   writeColumn(INT32, rows, ({ arm }) => arm.version);
   writeColumn(STRING, rows, ({ arm }) => arm.name);
-  const { nodes, buffers, size: bodySize } = body;
-  return body.take((bytes, view) => {
-    bytes.set(prefix);
-    bytes.set(message.bytes, prefix.length);
-    fillBatch(view, prefix.length, message, { rows: rows.length, bodySize, nodes, buffers });
-  }, END);
+  return body.take(prefix, message, rows.length);
 }
 
 const STRING: DataType = { kind: 'string' };
