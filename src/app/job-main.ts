@@ -2,7 +2,6 @@
 // however that ends, and leaves nothing of the job behind then.
 
 import { rm } from 'node:fs/promises';
-import { constants, setPriority } from 'node:os';
 import { join } from 'node:path';
 import { HeadraceError } from '../core/index.ts';
 import { type FromJob, jobError, runJob, tellProgress } from '../offline/index.ts';
@@ -11,8 +10,6 @@ import { outliveReaders } from './outlive-readers.ts';
 import type { JobMainStart } from './start-job-process.ts';
 
 outliveReaders();
-// Whoever is served waits for no job.
-setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 const [argument] = process.argv.slice(2);
 if (argument === undefined || process.send === undefined)
   throw new HeadraceError('HR_USAGE', 'the process of a job is started by `headrace serve`, not by hand.');

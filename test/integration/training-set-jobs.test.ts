@@ -94,7 +94,7 @@ describe('a job that is cancelled', () => {
       expect(await cancelJob(server.url, id)).toEqual(cancelled);
     }
     expect(setsMade()).toBe(before);
-  }, 120_000);
+  }, 180_000);
 
   it('makes room for the next', async () => {
     const server = await serve();
@@ -105,7 +105,7 @@ describe('a job that is cancelled', () => {
     await cancelJob(server.url, first.id);
     await untilJob(server.url, second.id, ({ state }) => state === 'running');
     await cancelJob(server.url, second.id);
-  }, 60_000);
+  }, 180_000);
 });
 
 describe('too many jobs', () => {
@@ -119,7 +119,7 @@ describe('too many jobs', () => {
     const { id } = await jobOf(ask(server.url, PARQUET, spine));
     await cancelJob(server.url, id);
     await nothingLeft([]);
-  }, 60_000);
+  }, 180_000);
 });
 
 describe('a job that is killed', () => {
@@ -134,7 +134,7 @@ describe('a job that is killed', () => {
     expect(job).toMatchObject({ state: 'failed', training_set: null, error: { code: 'HR_JOB_LOST' } });
     expect(job.error?.message).toMatch(/SIGKILL.*memory ran out/);
     await nothingLeft(pids);
-  }, 60_000);
+  }, 180_000);
 });
 
 describe('a server that is killed', () => {
@@ -158,7 +158,7 @@ describe('a server that is killed', () => {
     const { id } = await jobOf(ask(second.url, PARQUET, spine));
     await untilJob(second.url, id, ({ state }) => state === 'running');
     await cancelJob(second.url, id);
-  }, 120_000);
+  }, 180_000);
 
   it('loses the jobs of one worker alone', async () => {
     const server = await serve(['--workers', '2'], { HEADRACE_SERVER_TRAINING_SET_JOBS: '2' });
@@ -173,7 +173,7 @@ describe('a server that is killed', () => {
     );
     expect(job).toMatchObject({ state: 'failed', error: { code: 'HR_JOB_LOST' } });
     expect(left()).toEqual([]);
-  }, 90_000);
+  }, 180_000);
 });
 
 describe('a server that is stopped', () => {
@@ -191,7 +191,7 @@ describe('a server that is stopped', () => {
     await nothingLeft(pids);
     const next = await serve();
     expect(await readJob(next.url, id)).toMatchObject({ state: 'cancelled', error: { code: 'HR_STOPPING' } });
-  }, 60_000);
+  }, 180_000);
 });
 
 describe('two servers of one registry', () => {
@@ -205,5 +205,5 @@ describe('two servers of one registry', () => {
     await untilJob(one.url, second.id, ({ state }) => state === 'running');
     expect(await cancelJob(one.url, second.id)).toMatchObject({ state: 'cancelled' });
     await nothingLeft([]);
-  }, 90_000);
+  }, 180_000);
 });

@@ -105,7 +105,7 @@ describe('a spine that is slow', () => {
     raw.socket.destroy();
     expect(await untilJob(server.url, id)).toMatchObject({ state: 'done' });
     expect(left()).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 
   it('is given up when nothing comes any more, with an answer', async () => {
     const raw = await begin(5000);
@@ -113,7 +113,7 @@ describe('a spine that is slow', () => {
     expect(raw.text()).toMatch(/HTTP\/1\.1 400[\s\S]*server\.bodyTimeoutMs/);
     raw.socket.destroy();
     await isFree();
-  }, 30_000);
+  }, 60_000);
 
   it('is given up when it takes too long in all', async () => {
     const raw = await begin(1);
@@ -124,7 +124,7 @@ describe('a spine that is slow', () => {
     expect(performance.now() - startMs).toBeGreaterThan(TOTAL_MS - 1000);
     raw.socket.destroy();
     await isFree();
-  }, 30_000);
+  }, 60_000);
 });
 
 describe('a spine that is cut', () => {
@@ -140,7 +140,7 @@ describe('a spine that is cut', () => {
       await cancelJob(server.url, id);
       raw.socket.destroy();
     }
-  }, 30_000);
+  }, 60_000);
 });
 
 describe('a client that goes away', () => {
@@ -196,7 +196,7 @@ describe('a server that stops', () => {
     expect(text()).toMatch(/HTTP\/1\.1 503[\s\S]*HR_STOPPING/);
     socket.destroy();
     expect(left()).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 });
 
 const disk = mountSmallDisk(24);
@@ -232,7 +232,7 @@ describe.skipIf(disk === undefined)('on a full disk', () => {
     } finally {
       await full.stop();
     }
-  }, 60_000);
+  }, 120_000);
 });
 
 it('an address that the server cannot read fails its job with the command’s words', async () => {

@@ -100,7 +100,7 @@ describe('a spine that is sent along', () => {
     const made = byCommand('spine.csv');
     expect(training_set).toBe(made.id);
     expect((await bytesOf(await fetchData(url, made.id))).equals(readFileSync(made.path))).toBe(true);
-  }, 60_000);
+  }, 120_000);
 
   it('as an Arrow stream gives the same rows', async () => {
     const stream = await arrowOf(project.file('spine.parquet'));
@@ -110,7 +110,7 @@ describe('a spine that is sent along', () => {
     const made = byCommand('spine.parquet');
     // The spine's own bytes are others, the rows are not.
     expect(show(String(training_set)).content_hash).toBe(made.content_hash);
-  }, 60_000);
+  }, 120_000);
 
   it('is found and audited by the commands, and lies under its id', async () => {
     const job = await jobOf(
@@ -129,7 +129,7 @@ describe('a spine that is sent along', () => {
     expect(listed.training_sets.map(({ id }) => id)).toContain(record.id);
     expect(await (await fetch(`${url}/v1/training-sets`)).json()).toEqual(listed);
     expect(await (await fetch(`${url}/v1/training-sets/over_http`)).json()).toEqual(record);
-  }, 60_000);
+  }, 120_000);
 
   it('without rows gives a set without rows', async () => {
     await writeBySql(project.file('empty.parquet'), spineSql(0));
@@ -139,7 +139,7 @@ describe('a spine that is sent along', () => {
     const arrow = await bytesOf(await fetchData(url, String(training_set), { accept: ARROW }));
     const table = tableFromIPC(arrow);
     expect([table.numRows, table.numCols]).toEqual([0, 12]);
-  }, 60_000);
+  }, 120_000);
 });
 
 describe('the same key', () => {
@@ -158,7 +158,7 @@ describe('the same key', () => {
       expect(await again).toMatchObject({ status: 422, json: { code: 'HR_IDEMPOTENCY' } });
     const done = await untilJob(url, first.id);
     expect(await jobOf(ask(url, PARQUET, spine, QUERY, key))).toEqual(done);
-  }, 60_000);
+  }, 120_000);
 });
 
 describe('the file of a set', () => {
@@ -316,7 +316,7 @@ describe('what cannot be', () => {
     }
     expect(error?.code).toBe('HR_SPINE');
     expect(words).toContain(`HR_SPINE: ${error?.message}`);
-  }, 60_000);
+  }, 120_000);
 
   it('an unknown job or set is 404', async () => {
     for (const [path, code] of [

@@ -2,19 +2,18 @@
 
 import type { ServerResponse } from 'node:http';
 
-const LOOK_MS = 10_000;
-const STALLED_MS = 60_000;
+const TIMES = { lookMs: 10_000, stalledMs: 60_000 };
 
 /** Cuts the connection once nothing more of the answer was taken for a minute. */
-export function cutStalled(response: ServerResponse): void {
+export function cutStalled(response: ServerResponse, { lookMs, stalledMs } = TIMES): void {
   const { socket } = response;
   if (socket === null) return;
   let [bytes, sinceMs] = [-1, performance.now()];
   const timer = setInterval(() => {
     if (socket.bytesWritten !== bytes || response.writableLength === 0)
       [bytes, sinceMs] = [socket.bytesWritten, performance.now()];
-    else if (performance.now() - sinceMs > STALLED_MS) response.destroy();
-  }, LOOK_MS);
+    else if (performance.now() - sinceMs > stalledMs) response.destroy();
+  }, lookMs);
   timer.unref();
   response.once('close', () => clearInterval(timer));
 }
