@@ -44,6 +44,8 @@ type OfSchema = (own: RegisteredSchema, registry: SchemaRegistry) => Promise<Dec
 
 function registered(registry: SchemaRegistry, decoderOf: OfSchema): Decode {
   const known = new Map<number, Decode>();
+  /** Asked for once, however many messages wait for it. */
+  const loading = new Map<number, Promise<Decode>>();
   const load = async (id: number): Promise<Decode> => {
     const schema = await registry.byId(id);
     let decode: Decode;
@@ -60,7 +62,10 @@ function registered(registry: SchemaRegistry, decoderOf: OfSchema): Decode {
   return (value) => {
     const { id, body } = framed(value);
     const decode = known.get(id);
-    return decode === undefined ? load(id).then((loaded) => loaded(body)) : decode(body);
+    if (decode !== undefined) return decode(body);
+    let asked = loading.get(id);
+    if (asked === undefined) loading.set(id, (asked = load(id).finally(() => loading.delete(id))));
+    return asked.then((loaded) => loaded(body));
   };
 }
 
