@@ -35,7 +35,7 @@ describe('headrace sources', () => {
   });
   afterAll(() => project.remove());
 
-  it('prints a definition that compiles as it is, of Parquet', { timeout: 60_000 }, () => {
+  it('prints a definition that compiles as it is, of Parquet', { timeout: 240_000 }, () => {
     const { stdout } = headrace(project, ['sources', 'inspect', 'data/Shop Orders.parquet']);
     expect(stdout).toBe(`import { parquet, t } from 'headrace';
 
@@ -72,7 +72,7 @@ export const shopOrders = parquet('shop_orders', {
     expect(`${again.definition}\n`).toBe(stdout);
   });
 
-  it('prints one of CSV by its text, and says what is wrong with a place', { timeout: 60_000 }, () => {
+  it('prints one of CSV by its text, and says what is wrong with a place', { timeout: 240_000 }, () => {
     const found = headraceJson(project, ['sources', 'inspect', 'data/visits.csv', '--name', 'seen']);
     expect(found).toMatchObject({
       kind: 'csv',
@@ -113,7 +113,7 @@ export const shopOrders = parquet('shop_orders', {
     });
     afterAll(() => server?.stop());
 
-    it('lists its tables, and prints a definition of one that compiles', { timeout: 60_000 }, () => {
+    it('lists its tables, and prints a definition of one that compiles', { timeout: 240_000 }, () => {
       expect(headrace(project, ['sources', 'inspect', 'env:SHOP_URL'], env).stdout).toBe(
         'sales.orders\n\nLook at one: headrace sources inspect env:SHOP_URL --table sales.orders\n',
       );

@@ -95,7 +95,7 @@ describe.runIf(isHere)('a source in MySQL (MariaDB)', () => {
     world = await openOfflineWorld(warned);
   }, 90_000);
   afterAll(async () => {
-    await admin?.end();
+    admin?.destroy();
     await world?.close();
     await server?.stop();
   });
@@ -249,14 +249,14 @@ describe.runIf(isHere)('a source in MySQL (MariaDB)', () => {
       }
     };
     // Long enough to be met in the middle.
-    const query = 'SELECT v, pad FROM filled WHERE v % 5000 <> 0 OR SLEEP(0.05) = 0';
+    const lasting = (seconds: number) => `SELECT v, pad FROM filled WHERE v % 10000 <> 0 OR SLEEP(${seconds / 2}) = 0`;
     const once = setInterval(() => void (kills === 0 && kill().catch(() => {})), 20);
-    const rows = await read(ask(columns, { query })).finally(() => clearInterval(once));
+    const rows = await read(ask(columns, { query: lasting(1) })).finally(() => clearInterval(once));
     expect(kills).toBeGreaterThanOrEqual(1);
     expect(new Set(rows.map(({ v }) => v)).size).toBe(20_000);
     expect(rows.length).toBe(20_000);
     const always = setInterval(() => void kill().catch(() => {}), 20);
-    const error = await failed(ask(columns, { query })).finally(() => clearInterval(always));
+    const error = await failed(ask(columns, { query: lasting(10) })).finally(() => clearInterval(always));
     expect(error).toMatchObject({ code: 'HR_SOURCE_UNAVAILABLE' });
     expect(error.message).toMatch(/ends the connection; 4 attempts/);
     expect(
@@ -288,5 +288,41 @@ describe.runIf(isHere)('a source in MySQL (MariaDB)', () => {
     const slow = await failed(ask(value(int32), { query: 'SELECT SLEEP(5) AS v' }, through(server.url, 300)));
     expect(slow).toMatchObject({ code: 'HR_SOURCE_UNAVAILABLE' });
     expect(slow.message).toMatch(/said nothing for 0\.3 s/);
+  });
+
+  it('leaves no connection behind, and none that the server counts as aborted', async () => {
+    const counted = async () => {
+      const [rows] = await admin.query<never[]>(
+        "SELECT VARIABLE_VALUE AS n FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'Aborted_clients'",
+      );
+      return (rows as { n: string }[])[0]?.n;
+    };
+    const before = await counted();
+    await read(ask(value(int32), { query: 'SELECT 1 AS v' }));
+    expect(await counted()).toBe(before);
+    const [rows] = await admin.query<never[]>(
+      "SELECT id FROM information_schema.processlist WHERE info LIKE '%AS t0%' AND id <> CONNECTION_ID()",
+    );
+    expect(rows).toEqual([]);
+  });
+
+  it('says so when the server is killed in the middle, and does not come back', { timeout: 30_000 }, async () => {
+    const reading = failed(ask(value(int32), { query: 'SELECT v FROM filled WHERE v < 10 AND SLEEP(1) = 0' }));
+    await expect
+      .poll(
+        async () => {
+          const [rows] = await admin.query<never[]>(
+            "SELECT id FROM information_schema.processlist WHERE info LIKE '%AS t0%SLEEP(1)%'",
+          );
+          return rows.length;
+        },
+        { timeout: 10_000 },
+      )
+      .toBeGreaterThan(1);
+    admin.destroy();
+    process.kill(server.pid, 'SIGKILL');
+    const error = await reading;
+    expect(error).toMatchObject({ code: 'HR_SOURCE_UNAVAILABLE' });
+    expect(error.message).toMatch(/can’t be reached, or ends the connection; 4 attempts/);
   });
 });

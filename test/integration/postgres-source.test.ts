@@ -298,14 +298,14 @@ describe.runIf(isHere)('a source in Postgres', () => {
       };
       const ending = setInterval(() => void (ends < 2 && end().catch(() => {})), 5);
       const rows = await read(
-        ask(value(int32), { query: 'SELECT v, pad FROM long, pg_sleep(0.2)' }, through(here)),
+        ask(value(int32), { query: 'SELECT v, pad FROM long, pg_sleep(1)' }, through(here)),
       ).finally(() => clearInterval(ending));
       expect(ends).toBeGreaterThanOrEqual(1);
       expect(rows.length).toBe(40_000);
       expect(new Set(rows.map(({ v }: Row) => v)).size).toBe(40_000);
       const always = setInterval(() => void end().catch(() => {}), 5);
       const error = await failed(
-        ask(value(int32), { query: 'SELECT v, pad FROM long, pg_sleep(1)' }, through(here)),
+        ask(value(int32), { query: 'SELECT v, pad FROM long, pg_sleep(5)' }, through(here)),
       ).finally(() => clearInterval(always));
       expect(error).toMatchObject({ code: 'HR_SOURCE_UNAVAILABLE' });
       expect(error.message).toMatch(/4 attempts, the last: terminating connection due to administrator command/);

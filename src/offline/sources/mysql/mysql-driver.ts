@@ -2,6 +2,7 @@
 
 import type { Socket } from 'node:net';
 import { type Connection, createConnection, type QueryOptions } from 'mysql2';
+import { within } from '../../../core/index.ts';
 import type { DatabaseDriver, DatabaseSession, SessionOptions } from '../databases/database.ts';
 import type { RowFile } from '../databases/row-file.ts';
 import { type Listening, unlessSilent } from '../databases/unless-silent.ts';
@@ -10,6 +11,9 @@ import { columnOf, type MysqlField, quoteMysqlName } from './mysql-types.ts';
 import { optionsOf } from './mysql-url.ts';
 
 const CONNECT_LIMIT_MS = 15_000;
+const GOODBYE_LIMIT_MS = 1000;
+
+const noop = (): void => {};
 
 export const mysqlDriver: DatabaseDriver = {
   name: 'MySQL',
@@ -68,7 +72,8 @@ async function openMysqlSession(url: string, { silenceMs }: SessionOptions): Pro
       return tables;
     },
     async close() {
-      // It only read: there is nothing to commit, and a server that says nothing is not waited for.
+      // It only read: there is nothing to commit. A server that is told goodbye counts no aborted connection.
+      await within(promised((done) => connection.end(done)).catch(noop), GOODBYE_LIMIT_MS);
       listening.giveUp();
     },
   };
@@ -104,6 +109,8 @@ function eachRow(connection: Connection, sql: string, onRow: (row: (string | nul
   });
 }
 
-function promised(work: (done: (error: Error | null) => void) => void): Promise<void> {
-  return new Promise((resolve, reject) => work((error) => (error === null ? resolve() : reject(error))));
+function promised(work: (done: (error?: Error | null) => void) => void): Promise<void> {
+  return new Promise((resolve, reject) =>
+    work((error) => (error === null || error === undefined ? resolve() : reject(error))),
+  );
 }

@@ -2,7 +2,7 @@
 // reads; Redshift has none to a client, and gives rows.
 
 import pg from 'pg';
-import { messageOf } from '../../../core/index.ts';
+import { messageOf, within } from '../../../core/index.ts';
 import { quoteName } from '../../../storage/index.ts';
 import { UNREADABLE_URL } from '../databases/connection-url.ts';
 import type { DatabaseDriver, DatabaseSession, FoundColumn, SessionOptions } from '../databases/database.ts';
@@ -14,6 +14,9 @@ import { isRefused, troubleOf } from './postgres-errors.ts';
 import { columnOf } from './postgres-types.ts';
 
 const CONNECT_LIMIT_MS = 15_000;
+const GOODBYE_LIMIT_MS = 1000;
+
+const noop = (): void => {};
 
 export const postgresDriver: DatabaseDriver = {
   name: 'Postgres',
@@ -106,7 +109,8 @@ function sessionOf({ client, isRedshift, run, rowsOf, giveUp }: Opened): Databas
       return rows.map(({ place, name }) => `${place}.${name}`);
     },
     async close() {
-      // It only read: there is nothing to commit, and a server that says nothing is not waited for.
+      // It only read: there is nothing to commit. A server that is told goodbye logs no broken connection.
+      await within(client.end().catch(noop), GOODBYE_LIMIT_MS);
       giveUp();
     },
   };
