@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -14,6 +15,7 @@ import pytest
 import headrace._predict
 import headrace._read_features
 from headrace import AuthenticationError, Client, InvalidError, NotFoundError
+from gate import Gate
 from servers import Server
 
 HOUR = dt.timedelta(hours=1)
@@ -66,7 +68,7 @@ class TestFeatures:
         assert client.features("shop_features", asked.to_arrow())["history__last_small"].to_pylist() == [7]
 
     @pytest.mark.parametrize("form", [pd.DataFrame, pl.DataFrame, pa.table])
-    def test_statuses_and_event_times_stand_beside(self, client: Any, bought: dt.datetime, form: Callable[..., Any]) -> None:
+    def test_statuses_and_event_times_stand_behind(self, client: Any, bought: dt.datetime, form: Callable[..., Any]) -> None:
         asked = form({"customer": ["ada", "bob"], "amount": [1.0, 2.0]})
         answer = client.features("shop_features", asked, statuses=True, event_times=True)
         rows = answer.to_arrow().to_pylist() if isinstance(answer, pl.DataFrame) else (
@@ -166,3 +168,41 @@ def test_a_key_is_needed_where_there_are_keys(project: Any, tmp_path: Any, make_
             make_client(server.url, key).predict("checkout", [{"customer": "ada"}])
         assert refused.value.code == "HR_FORBIDDEN"
         assert key not in str(refused.value)
+
+
+class TestTheWire:
+    """Whether Arrow or JSON went over it, seen from between."""
+
+    @pytest.fixture
+    def takes_arrow(self, server: Server) -> bool:
+        headers = {"content-type": "application/vnd.apache.arrow.stream"}
+        return httpx.post(f"{server.url}/v1/services/echo/read", headers=headers, content=b"").status_code != 415
+
+    def test_frames_go_as_arrow_where_the_server_has_it(
+        self, make_client: Callable[..., Any], gate: Gate, takes_arrow: bool, bought: dt.datetime
+    ) -> None:
+        client = make_client(gate.url)
+        asked = pd.DataFrame({"customer": ["ada"], "amount": [1.0]})
+        client.features("shop_features", asked)
+        client.predict("checkout", asked)
+        assert bytes(gate.sent).lower().count(b"content-type: application/json") == (0 if takes_arrow else 2)
+        # An older server is asked once.
+        assert bytes(gate.sent).lower().count(b"content-type: application/vnd.apache.arrow.stream") == (2 if takes_arrow else 1)
+
+    def test_columns_that_arrow_refuses_go_as_json(self, make_client: Callable[..., Any], gate: Gate) -> None:
+        client = make_client(gate.url)
+        asked = pd.DataFrame({"at": ["2026-07-01T12:00:00Z"], "l": ["9007199254740993"]})
+        answer = client.features("echo", asked)
+        assert answer["echoed__at"].tolist() == [pd.Timestamp("2026-07-01 12:00", tz="UTC")]
+        assert answer["echoed__l"].tolist() == [2**53 + 1]
+        assert b"content-type: application/json" in bytes(gate.sent).lower()
+
+    def test_both_give_the_same(self, server: Server, make_client: Callable[..., Any], bought: dt.datetime) -> None:
+        client, older = make_client(server.url), make_client(server.url)
+        inner = getattr(older, "_client", older)
+        inner._context.wire.takes_arrow = False
+        asked = pa.table({"customer": ["ada", "bob"], "amount": [1.0, None]})
+        one, other = (each.features("shop_features", asked, statuses=True, event_times=True) for each in (client, older))
+        assert one.column_names == other.column_names
+        for name in one.column_names:
+            assert one[name].to_pylist() == other[name].to_pylist(), name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from ._context import Wire
 from .errors import HeadraceError
 
 ARROW = "application/vnd.apache.arrow.stream"
@@ -28,6 +29,15 @@ def read_arrow(content: bytes) -> pa.Table:
         raise HeadraceError(f"the answer is no Arrow stream: {error}", code="HR_UNEXPECTED_ANSWER") from error
 
 
-def is_unknown_form(error: HeadraceError) -> bool:
-    """Whether the server has no Arrow here: 406 or 415, of a version before it had."""
-    return error.status in (406, 415)
+def goes_as_json(error: HeadraceError, wire: Wire) -> bool:
+    """
+    Whether what the server refused as Arrow is to be sent as JSON. A server of a version before it had Arrow (406, 415) is
+    remembered. A column whose type the server does not take (text for a time, floats for whole numbers, as pandas makes them
+    of ints beside NaN) goes as JSON, where each value counts by itself, and where errors name rows.
+    """
+    if error.rows_done > 0:
+        return False
+    if error.status in (406, 415):
+        wire.takes_arrow = False
+        return True
+    return error.code == "HR_INVALID" and len(error.errors) > 0 and not any("[" in one.path for one in error.errors)

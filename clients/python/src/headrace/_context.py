@@ -9,7 +9,7 @@ from ._patience import Patience
 
 @dataclass
 class Wire:
-    """What the server was found to take. An older one has no Arrow for reads and predictions: it is asked once."""
+    """What the server was found to take. A version before it had Arrow for reads and predictions is asked once."""
 
     takes_arrow: bool = True
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ._arrow_body import ARROW, JSON, arrow_bytes, is_unknown_form, read_arrow
+from ._arrow_body import ARROW, JSON, arrow_bytes, goes_as_json, read_arrow
 from ._batches import in_batches
 from ._context import Context
 from ._json_answer import json_object, unexpected
@@ -33,10 +33,9 @@ def predict(context: Context, endpoint: str, given: object) -> Steps[Any]:
         try:
             tables = yield from _by_arrow(context, path, rows)
         except HeadraceError as error:
-            # Of the first batch, or none: what takes Arrow once goes on taking it.
-            if not is_unknown_form(error) or error.rows_done > 0:
+            # What is refused so was not begun.
+            if not goes_as_json(error, context.wire):
                 raise
-            context.wire.takes_arrow = False
             tables = yield from _by_json(context, path, rows)
     else:
         tables = yield from _by_json(context, path, rows)

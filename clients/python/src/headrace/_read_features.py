@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ._arrow_body import ARROW, JSON, arrow_bytes, is_unknown_form, read_arrow
+from ._arrow_body import ARROW, JSON, arrow_bytes, goes_as_json, read_arrow
 from ._batches import in_batches
 from ._context import Context
 from ._json_answer import json_object, unexpected
@@ -43,9 +43,8 @@ def read_features(context: Context, asked: Asked, given: object) -> Steps[Any]:
         try:
             table = yield from _by_arrow(context, asked, rows)
         except HeadraceError as error:
-            if not is_unknown_form(error):
+            if not goes_as_json(error, context.wire):
                 raise
-            context.wire.takes_arrow = False
             table = yield from _by_json(context, asked, rows)
     else:
         table = yield from _by_json(context, asked, rows)
@@ -99,16 +98,18 @@ def _feature_types(service: Mapping[str, Any]) -> dict[str, pa.DataType | None]:
 
 
 def _table_of(answer: Mapping[str, Any], types: Mapping[str, pa.DataType | None], asked: Asked, count: int) -> pa.Table:
-    columns: dict[str, pa.Array] = {}
-    for name, values in answer["features"].items():
-        columns[name] = answer_column(values, types.get(name))
-        if asked.statuses:
-            told = answer.get("statuses", {}).get(name) or ["PRESENT"] * count
-            columns[f"{name}__status"] = pa.array(told, pa.string()).dictionary_encode().cast(STATUS)
-        if asked.event_times:
-            # A stored view's time; what is computed on demand has none.
-            times = answer.get("event_times", {}).get(name.split("__", 1)[0]) or [None] * count
-            columns[f"{name}__event_time"] = answer_column(times, TIMESTAMP)
+    features = {name: answer_column(values, types.get(name)) for name, values in answer["features"].items()}
+    columns: dict[str, pa.Array] = dict(features)
+    if asked.statuses:
+        told = answer.get("statuses", {})
+        for name in features:
+            values = pa.array(told.get(name) or ["PRESENT"] * count, pa.string())
+            columns[f"{name}__status"] = values.dictionary_encode().cast(STATUS)
+    if asked.event_times:
+        # A stored view's time; what is computed on demand has none.
+        times = answer.get("event_times", {})
+        for name in features:
+            columns[f"{name}__event_time"] = answer_column(times.get(name.split("__", 1)[0]) or [None] * count, TIMESTAMP)
     return pa.table(columns)
 
 

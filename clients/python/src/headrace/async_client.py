@@ -88,9 +88,9 @@ class AsyncClient:
     ) -> RowsT:
         """The service's features of each row, as they are now, in the form that the rows came in (with a DataFrame's index).
 
-        ``rows``: keys and request columns: a DataFrame, an Arrow Table, a list of dicts. ``statuses`` adds a column ``FEATURE__status``
-        (``PRESENT``, ``NULL_VALUE``, ``NOT_FOUND``, ``OUTSIDE_MAX_AGE``, ``INVALID``) beside each feature, ``event_times`` a column
-        ``FEATURE__event_time``, when the newest row behind it happened (UTC). Sent in batches; a failed batch fails the call.
+        ``rows``: keys and request columns: a DataFrame, an Arrow Table, a list of dicts. ``statuses`` adds, behind
+        the features, a column ``FEATURE__status`` of each (``PRESENT``, ``NULL_VALUE``, ``NOT_FOUND``, ``OUTSIDE_MAX_AGE``, ``INVALID``),
+        ``event_times`` a column ``FEATURE__event_time``: when the newest row behind it happened (UTC). Sent in batches; a failed batch fails the call.
         Raises HeadraceError: ``HR_INVALID`` names the rows and columns that are wrong.
         """
         asked = Asked(service, statuses, event_times)
