@@ -35,7 +35,9 @@ export function bringPythonClient(): PythonClient | string {
   const [leastMajor, leastMinor] = LEAST_PYTHON;
   if (major < leastMajor || (major === leastMajor && minor < leastMinor))
     return `python3 is ${major}.${minor}, and the client needs ${LEAST_PYTHON.join('.')}`;
-  const key = createHash('sha256').update(`${found.stdout}\n${readFileSync(REQUIREMENTS, 'utf8')}`).digest('hex');
+  const key = createHash('sha256')
+    .update(`${found.stdout}\n${readFileSync(REQUIREMENTS, 'utf8')}`)
+    .digest('hex');
   const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
   const folder = join(cache, 'headrace', `python-client-${key.slice(0, 12)}`);
   const python = join(folder, 'bin', 'python');
