@@ -6,6 +6,7 @@ import sys
 import time
 
 import pandas as pd
+
 from headrace import Client
 
 what, *given = sys.argv[1:]

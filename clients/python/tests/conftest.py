@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from gate import Gate
-from servers import Project, Server, make_project
 from headrace import AsyncClient, Client
+from servers import Project, Server, make_project
 
 
 class Awaited:

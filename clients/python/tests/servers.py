@@ -48,7 +48,11 @@ class Project:
         """Runs a command to its end; its one JSON document."""
         run = subprocess.run(
             [NODE, str(ROOT / "src/cli/main.ts"), *words, "--json"],
-            cwd=self.directory, env=environment(env), capture_output=True, text=True, timeout=120,
+            cwd=self.directory,
+            env=environment(env),
+            capture_output=True,
+            text=True,
+            timeout=120,
         )
         if run.returncode != 0:
             raise RuntimeError(f"headrace {' '.join(words)} ended with {run.returncode}: {run.stderr}")
@@ -60,7 +64,11 @@ class Project:
         log = (self.directory / "serve.log").open("w")
         process = subprocess.Popen(
             [NODE, str(ROOT / "src/cli/main.ts"), "serve", "--port", "0", "--json", *words],
-            cwd=self.directory, env=environment(env), stdout=subprocess.PIPE, stderr=log, text=True,
+            cwd=self.directory,
+            env=environment(env),
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
         )
         try:
             assert process.stdout is not None

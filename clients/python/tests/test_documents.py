@@ -26,7 +26,10 @@ def flights(tmp_path_factory: pytest.TempPathFactory) -> Project:
     directory = tmp_path_factory.mktemp("flights")
     make = REPOSITORY / "test/support/flights-project.ts"
     subprocess.run(
-        [NODE, "--conditions=headrace-source", str(make), str(directory)], check=True, timeout=300, env=environment(None)
+        [NODE, "--conditions=headrace-source", str(make), str(directory)],
+        check=True,
+        timeout=300,
+        env=environment(None),
     )
     project = Project(directory)
     project.headrace("apply", "--yes")
@@ -68,7 +71,9 @@ def test_the_notebook_runs(flights: Project, flights_server: Server) -> None:
     previous = os.environ.get("HEADRACE_URL")
     os.environ["HEADRACE_URL"] = flights_server.url
     try:
-        NotebookClient(notebook, timeout=240, kernel_name="python3", resources={"metadata": {"path": str(there)}}).execute()
+        NotebookClient(
+            notebook, timeout=240, kernel_name="python3", resources={"metadata": {"path": str(there)}}
+        ).execute()
     finally:
         os.environ.pop("HEADRACE_URL") if previous is None else os.environ.__setitem__("HEADRACE_URL", previous)
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]

@@ -14,8 +14,8 @@ import pytest
 
 import headrace._predict
 import headrace._read_features
-from headrace import AuthenticationError, Client, InvalidError, NotFoundError
 from gate import Gate
+from headrace import AuthenticationError, Client, InvalidError, NotFoundError
 from servers import Server
 
 HOUR = dt.timedelta(hours=1)
@@ -43,7 +43,9 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 class TestFeatures:
     def test_of_dicts_are_dicts(self, client: Any, bought: dt.datetime) -> None:
-        ada, bob = client.features("shop_features", [{"customer": "ada", "amount": 3}, {"customer": "bob", "amount": None}])
+        ada, bob = client.features(
+            "shop_features", [{"customer": "ada", "amount": 3}, {"customer": "bob", "amount": None}]
+        )
         assert ada["history__last_points"] == 2**60 + 1
         assert ada["history__last_code"] == b"\x01"
         assert ada["history__last_tags"] == ["new", None]
@@ -68,11 +70,15 @@ class TestFeatures:
         assert client.features("shop_features", asked.to_arrow())["history__last_small"].to_pylist() == [7]
 
     @pytest.mark.parametrize("form", [pd.DataFrame, pl.DataFrame, pa.table])
-    def test_statuses_and_event_times_stand_behind(self, client: Any, bought: dt.datetime, form: Callable[..., Any]) -> None:
+    def test_statuses_and_event_times_stand_behind(
+        self, client: Any, bought: dt.datetime, form: Callable[..., Any]
+    ) -> None:
         asked = form({"customer": ["ada", "bob"], "amount": [1.0, 2.0]})
         answer = client.features("shop_features", asked, statuses=True, event_times=True)
-        rows = answer.to_arrow().to_pylist() if isinstance(answer, pl.DataFrame) else (
-            pa.Table.from_pandas(answer).to_pylist() if isinstance(answer, pd.DataFrame) else answer.to_pylist()
+        rows = (
+            answer.to_arrow().to_pylist()
+            if isinstance(answer, pl.DataFrame)
+            else (pa.Table.from_pandas(answer).to_pylist() if isinstance(answer, pd.DataFrame) else answer.to_pylist())
         )
         assert [row["history__last_points__status"] for row in rows] == ["PRESENT", "NOT_FOUND"]
         assert [row["history__purchases_1d__status"] for row in rows][0] == "PRESENT"
@@ -92,8 +98,12 @@ class TestFeatures:
         rows = client.features("echo", [{"l": number} for number in range(10)])
         assert [row["echoed__l"] for row in rows] == list(range(10))
 
-    @pytest.mark.parametrize("form", [pd.DataFrame, lambda columns: [{"l": one} for one in columns["l"]]], ids=["frame", "dicts"])
-    def test_an_error_names_rows_of_what_was_given(self, client: Any, small_batches: None, form: Callable[..., Any]) -> None:
+    @pytest.mark.parametrize(
+        "form", [pd.DataFrame, lambda columns: [{"l": one} for one in columns["l"]]], ids=["frame", "dicts"]
+    )
+    def test_an_error_names_rows_of_what_was_given(
+        self, client: Any, small_batches: None, form: Callable[..., Any]
+    ) -> None:
         with pytest.raises(InvalidError) as caught:
             client.features("echo", form({"l": ["1", "2", "3", "4", "x", "5", "y"]}))
         error = caught.value
@@ -125,7 +135,9 @@ class TestPredictions:
         assert (row["probability"], row["version"], row["variant"]) == (0.25, 1, "stable")
 
     def test_of_a_frame(self, client: Any, bought: dt.datetime) -> None:
-        answer = client.predict("checkout", pd.DataFrame({"customer": ["ada", "ada"], "amount": [1.0, 2.0]}, index=[3, 9]))
+        answer = client.predict(
+            "checkout", pd.DataFrame({"customer": ["ada", "ada"], "amount": [1.0, 2.0]}, index=[3, 9])
+        )
         assert list(answer.index) == [3, 9]
         assert answer["probability"].tolist() == [0.25, 0.25]
         assert answer["version"].tolist() == [1, 1]
@@ -187,7 +199,9 @@ class TestTheWire:
         client.predict("checkout", asked)
         assert bytes(gate.sent).lower().count(b"content-type: application/json") == (0 if takes_arrow else 2)
         # An older server is asked once.
-        assert bytes(gate.sent).lower().count(b"content-type: application/vnd.apache.arrow.stream") == (2 if takes_arrow else 1)
+        assert bytes(gate.sent).lower().count(b"content-type: application/vnd.apache.arrow.stream") == (
+            2 if takes_arrow else 1
+        )
 
     def test_columns_that_arrow_refuses_go_as_json(self, make_client: Callable[..., Any], gate: Gate) -> None:
         client = make_client(gate.url)
@@ -202,7 +216,9 @@ class TestTheWire:
         inner = getattr(older, "_client", older)
         inner._context.wire.takes_arrow = False
         asked = pa.table({"customer": ["ada", "bob"], "amount": [1.0, None]})
-        one, other = (each.features("shop_features", asked, statuses=True, event_times=True) for each in (client, older))
+        one, other = (
+            each.features("shop_features", asked, statuses=True, event_times=True) for each in (client, older)
+        )
         assert one.column_names == other.column_names
         for name in one.column_names:
             assert one[name].to_pylist() == other[name].to_pylist(), name

@@ -105,7 +105,14 @@ def test_the_types_of_an_answer_are_those_of_the_definitions(plain_client: Clien
     answer = plain_client.features("echo", pa.table({"s": pa.array([None], pa.string())}))
     types = {field.name.removeprefix("echoed__"): str(field.type) for field in answer.schema}
     assert types == {
-        "b": "bool", "i": "int32", "l": "int64", "f": "float", "d": "double", "s": "string", "y": "binary",
-        "at": "timestamp[us, tz=UTC]", "tags": types["tags"],
+        "b": "bool",
+        "i": "int32",
+        "l": "int64",
+        "f": "float",
+        "d": "double",
+        "s": "string",
+        "y": "binary",
+        "at": "timestamp[us, tz=UTC]",
+        "tags": types["tags"],
     }
     assert types["tags"].startswith("list<")

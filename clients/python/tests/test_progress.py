@@ -99,7 +99,8 @@ def test_an_element_of_a_notebook_is_written_over() -> None:
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(["progress", "done"]), st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=9)
+            st.sampled_from(["progress", "done"]),
+            st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=9),
         ),
         max_size=5,
     ),

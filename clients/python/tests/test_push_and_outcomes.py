@@ -26,7 +26,9 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def purchases(customer: str, count: int) -> pd.DataFrame:
     times = [NOW - dt.timedelta(minutes=count - number) for number in range(count)]
-    return pd.DataFrame({"customer": customer, "amount": [float(number) for number in range(count)], "bought_at": times})
+    return pd.DataFrame(
+        {"customer": customer, "amount": [float(number) for number in range(count)], "bought_at": times}
+    )
 
 
 def counted(client: Any, customer: str) -> int:

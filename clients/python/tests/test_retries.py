@@ -50,7 +50,9 @@ class TestConnectionsThatAreCut:
         assert caught.value.code == "HR_CONNECTION_LOST"
         assert gate.requests("POST /v1/endpoints/checkout/predict") == 1
 
-    def test_a_push_is_sent_again_under_its_key_and_counts_once(self, make_client: Callable[..., Any], gate: Gate) -> None:
+    def test_a_push_is_sent_again_under_its_key_and_counts_once(
+        self, make_client: Callable[..., Any], gate: Gate
+    ) -> None:
         client = make_client(gate.url)
         who = uuid.uuid4().hex
         row = {"customer": who, "amount": 1.0, "bought_at": dt.datetime.now(dt.timezone.utc)}
@@ -100,7 +102,9 @@ class TestServersThatAreAway:
 
 
 class TestWhatTheServerAsksFor:
-    def test_429_waits_as_long_as_it_says(self, project: Project, tmp_path: Path, make_client: Callable[..., Any]) -> None:
+    def test_429_waits_as_long_as_it_says(
+        self, project: Project, tmp_path: Path, make_client: Callable[..., Any]
+    ) -> None:
         own = project.copy(tmp_path)
         with own.serve(env={"HEADRACE_SERVER_RATE_LIMIT": "2"}) as server:
             client = make_client(server.url)
@@ -161,7 +165,9 @@ class TestSizes:
             assert client.predict("checkout", frame)["prediction_id"].nunique() == 730
             times = [dt.datetime.now(dt.timezone.utc)] * 730
             assert client.push("purchases", frame.assign(bought_at=times)).accepted == 730
-            assert client.outcomes("checkout", [{"prediction_id": str(n), "value": n} for n in range(730)]).accepted == 730
+            assert (
+                client.outcomes("checkout", [{"prediction_id": str(n), "value": n} for n in range(730)]).accepted == 730
+            )
 
     def test_a_row_that_is_too_large_is_named(self, project: Project, tmp_path: Path) -> None:
         own = project.copy(tmp_path)
@@ -205,7 +211,9 @@ def test_waits_double_at_random_up_to_a_bound_and_never_fall_below_what_is_asked
     now = 0.0
     patience = Patience(timeout=100, retries=9, clock=lambda: now, chance=lambda: 1.0)
     steps = ask(Request("GET", "/x"), Repeat.ALWAYS, patience)
-    busy = Response(503, {"retry-after": "2", "content-type": "application/json"}, b'{"code":"HR_STOPPING","detail":"x"}')
+    busy = Response(
+        503, {"retry-after": "2", "content-type": "application/json"}, b'{"code":"HR_STOPPING","detail":"x"}'
+    )
     away = Response(502, {}, b"")
     waits: list[float] = []
     effect: Any = next(steps)
@@ -225,4 +233,6 @@ def test_it_is_not_waited_past_the_end() -> None:
     steps = ask(Request("GET", "/x"), Repeat.ALWAYS, patience)
     next(steps)
     with pytest.raises(OverloadedError):
-        steps.send(Response(429, {"retry-after": "60", "content-type": "application/json"}, b'{"code":"HR_OVERLOADED"}'))
+        steps.send(
+            Response(429, {"retry-after": "60", "content-type": "application/json"}, b'{"code":"HR_OVERLOADED"}')
+        )

@@ -39,13 +39,15 @@ def makes_sets(server: Server) -> None:
 
 def spine(rows: int = 40) -> pd.DataFrame:
     at = NEW_YEAR + pd.to_timedelta(np.arange(rows) * 5 + 30, unit="h")
-    return pd.DataFrame({"customer": [f"c{row % 10}" for row in range(rows)], "at": at, "late": np.arange(rows) % 2 == 0})
+    return pd.DataFrame(
+        {"customer": [f"c{row % 10}" for row in range(rows)], "at": at, "late": np.arange(rows) % 2 == 0}
+    )
 
 
 def oracle(frame: pd.DataFrame) -> list[tuple[int, float, int | None]]:
     """The features by their definition: an hour is a visit of customer hour % 10, of (hour * 7) % 60 minutes."""
     rows = []
-    for customer, at in zip(frame["customer"], frame["at"]):
+    for customer, at in zip(frame["customer"], frame["at"], strict=True):
         now = (at - NEW_YEAR) // pd.Timedelta("1h")
         since = now - 7 * 24  # the tail is aligned to the hop, an hour
         visits = [hour for hour in range(480) if f"c{hour % 10}" == customer and since <= hour <= now]
@@ -151,7 +153,9 @@ class TestFramesAsTheyAre:
         assert frame.index.equals(given.index)
         assert told(frame) == oracle(given.reset_index())
 
-    def test_a_mixed_column_is_refused_before_anything_is_sent(self, make_client: Callable[..., Any], gate: Gate) -> None:
+    def test_a_mixed_column_is_refused_before_anything_is_sent(
+        self, make_client: Callable[..., Any], gate: Gate
+    ) -> None:
         given = spine(3).assign(note=pd.Series(["a", 1, "b"], dtype=object))
         with pytest.raises(InvalidError, match='column "note", row 1: 1 is an int, but row 0 holds text'):
             make(make_client(gate.url), given)
@@ -246,7 +250,9 @@ def long_spine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("spine") / "long.parquet"
     rows = np.arange(BIG)
     at = pa.array((rows % 1_700_000) * 1_000_000 + 1_767_225_600_000_000, pa.timestamp("us", "UTC"))
-    pq.write_table(pa.table({"customer": pa.array([f"c{row % 10}" for row in rows]), "at": at, "late": rows % 2 == 0}), path)
+    pq.write_table(
+        pa.table({"customer": pa.array([f"c{row % 10}" for row in rows]), "at": at, "late": rows % 2 == 0}), path
+    )
     return path
 
 
@@ -357,6 +363,10 @@ def test_a_spine_is_sent_in_pieces(long_spine: Path) -> None:
     pieces = [len(piece) for piece in body()]
     assert len(pieces) > BIG // 128_000
     assert max(pieces) < 8_000_000
+    body = open_spine(long_spine).body
+    assert callable(body)
+    assert max(len(piece) for piece in body()) <= 1 << 20
+    assert b"".join(body()) == long_spine.read_bytes()
 
 
 @pytest.fixture
@@ -391,5 +401,7 @@ def test_the_time_of_a_set_is_not_bounded_by_the_clients(server: Server, long_sp
 
 def test_a_day_is_a_day(plain_client: Client) -> None:
     # A date as the spine's own type: a column that is no feature comes back as it was.
-    given = pa.table({**{n: pa.Table.from_pandas(spine(2))[n] for n in ("customer", "at", "late")}, "day": [dt.date(2026, 1, 1)] * 2})
+    given = pa.table(
+        {**{n: pa.Table.from_pandas(spine(2))[n] for n in ("customer", "at", "late")}, "day": [dt.date(2026, 1, 1)] * 2}
+    )
     assert make(plain_client, given).to_arrow()["day"].to_pylist() == [dt.date(2026, 1, 1)] * 2

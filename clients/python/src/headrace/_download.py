@@ -69,7 +69,7 @@ def _begin(stream: Stream, file: BinaryIO, etag: str | None) -> Steps[str | None
     return stream.headers.get("etag")
 
 
-def _take(stream: Stream, file: BinaryIO, digest: "hashlib._Hash", progress: Progress) -> Steps[None]:
+def _take(stream: Stream, file: BinaryIO, digest: hashlib._Hash, progress: Progress) -> Steps[None]:
     length = stream.headers.get("content-length", "")
     have = file.tell()
     total = have + int(length) if length.isdecimal() else None

@@ -38,13 +38,22 @@ def _features(made: TrainingSet) -> str:
     profile = made.profile
     rows = [_feature(name, profile.get(name, {})) for name in made.features[:_MOST_FEATURES]]
     more = len(made.features) - _MOST_FEATURES
-    return _table(["feature", "type", "null"], rows) + (f"<p>… and {more} more</p>" if more > 0 else "")
+    return _table(["feature", "type", "null", "mean", "least", "most"], rows) + (
+        f"<p>… and {more} more</p>" if more > 0 else ""
+    )
 
 
 def _feature(name: str, profile: dict[str, Any]) -> list[str]:
     rate = profile.get("nullRate", profile.get("null_rate"))
     bar = "" if rate is None else f"{_BAR.format(percent=float(rate) * 100)} {float(rate):.1%}"
-    return [f"<code>{escape(name)}</code>", escape(str(profile.get("type", ""))), bar]
+    figures = [_figure(profile.get(key)) for key in ("mean", "min", "max")]
+    return [f"<code>{escape(name)}</code>", escape(str(profile.get("type", ""))), bar, *figures]
+
+
+def _figure(value: object) -> str:
+    if value is None:
+        return ""
+    return escape(f"{value:,.4g}" if isinstance(value, float) else str(value)[:_LONGEST])
 
 
 def _rows(head: pa.Table) -> str:
@@ -61,5 +70,7 @@ def _cell(value: object) -> str:
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     top = "".join(f'<th style="text-align:left">{cell}</th>' for cell in head)
-    body = "".join("<tr>" + "".join(f'<td style="text-align:left">{cell}</td>' for cell in row) + "</tr>" for row in rows)
+    body = "".join(
+        "<tr>" + "".join(f'<td style="text-align:left">{cell}</td>' for cell in row) + "</tr>" for row in rows
+    )
     return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"

@@ -51,5 +51,9 @@ def told(error: httpx.HTTPError, url: str) -> HeadraceError:
         message = f"no connection to {url}: {why}. Is the server running, and is that its address?"
         return UnreachableError(message, code="HR_UNREACHABLE")
     if isinstance(error, httpx.TimeoutException):
-        return DeadlineError(f"{url} did not answer in time; `timeout` is how long a request may take.", code="HR_TIMEOUT")
-    return UnreachableError(f"the connection to {url} broke before the answer was here: {why}", code="HR_CONNECTION_LOST")
+        return DeadlineError(
+            f"{url} did not answer in time; `timeout` is how long a request may take.", code="HR_TIMEOUT"
+        )
+    return UnreachableError(
+        f"the connection to {url} broke before the answer was here: {why}", code="HR_CONNECTION_LOST"
+    )

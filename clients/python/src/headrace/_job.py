@@ -128,6 +128,8 @@ def _job_of(data: str) -> Job:
 def _show(job: Job, progress: Progress) -> None:
     at = job.get("progress")
     if isinstance(at, dict):
-        progress.show(Stage(str(at.get("step") or "at work"), at.get("done"), at.get("total"), str(at.get("unit") or "")))
+        progress.show(
+            Stage(str(at.get("step") or "at work"), at.get("done"), at.get("total"), str(at.get("unit") or ""))
+        )
     else:
         progress.show(Stage("waits for its turn" if job.get("state") == "queued" else "at work"))

@@ -75,7 +75,7 @@ def _params(asked: AskedSet) -> tuple[tuple[str, str], ...]:
     if asked.boundary not in ("at", "before"):
         raise invalid(f'boundary: expected "at" or "before", got {asked.boundary!r}.')
     if isinstance(asked.labels, str):
-        raise invalid(f'labels: expected a list of columns, got text; [{asked.labels!r}] is one.')
+        raise invalid(f"labels: expected a list of columns, got text; [{asked.labels!r}] is one.")
     params = [("service", asked.service), ("timestamp", asked.timestamp)]
     params += [("label", label) for label in asked.labels]
     if asked.boundary != "at":

@@ -109,7 +109,9 @@ def _table_of(answer: Mapping[str, Any], types: Mapping[str, pa.DataType | None]
         # A stored view's time; what is computed on demand has none.
         times = answer.get("event_times", {})
         for name in features:
-            columns[f"{name}__event_time"] = answer_column(times.get(name.split("__", 1)[0]) or [None] * count, TIMESTAMP)
+            columns[f"{name}__event_time"] = answer_column(
+                times.get(name.split("__", 1)[0]) or [None] * count, TIMESTAMP
+            )
     return pa.table(columns)
 
 

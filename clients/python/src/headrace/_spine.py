@@ -74,6 +74,7 @@ def _of_place(given: str | os.PathLike[str]) -> Spine:
     if re.match(r"[a-z][a-z0-9+.-]+://", place, re.IGNORECASE):
         scheme = place.partition("://")[0]
         raise invalid(f"spine: {scheme}:// is not taken; expected {_FORMS}.")
+    place = os.path.expanduser(place)
     if not os.path.isfile(place):
         raise invalid(f'spine: there is no file "{place}" here.')
     return Spine(_file_type(place), lambda: _file(place))
@@ -99,7 +100,9 @@ def _body_of(table: pa.Table) -> Callable[[], Iterator[bytes]]:
     # Times are converted now: what can't be is told before anything is sent.
     columns = [_spine_column(table.column(at), name) for at, name in enumerate(table.column_names)]
     sent = pa.table(columns, schema=schema)
-    return lambda: _parquet(schema, (sent.slice(at, _GROUP_ROWS) for at in range(0, max(sent.num_rows, 1), _GROUP_ROWS)))
+    return lambda: _parquet(
+        schema, (sent.slice(at, _GROUP_ROWS) for at in range(0, max(sent.num_rows, 1), _GROUP_ROWS))
+    )
 
 
 def _spine_schema(schema: pa.Schema) -> pa.Schema:
@@ -149,8 +152,12 @@ def _converted(table: pa.Table) -> pa.Table:
 
 def _parquet(schema: pa.Schema, tables: Iterator[pa.Table]) -> Iterator[bytes]:
     sink = _Sink()
+    # A dictionary pays for text; numbers it makes larger and slower.
+    texts = [
+        field.name for field in schema if not (pa.types.is_primitive(field.type) or pa.types.is_nested(field.type))
+    ]
     try:
-        with pq.ParquetWriter(sink, schema, compression="zstd", compression_level=1) as writer:
+        with pq.ParquetWriter(sink, schema, compression="zstd", compression_level=1, use_dictionary=texts) as writer:
             for table in tables:
                 writer.write_table(table)
                 yield sink.take()

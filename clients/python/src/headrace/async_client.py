@@ -83,9 +83,7 @@ class AsyncClient:
         """Records of all training sets, newest first: what ``headrace training-set list --json`` prints."""
         return await self._driver.run(sets.list_training_sets(self._context))
 
-    async def features(
-        self, service: str, rows: RowsT, *, statuses: bool = False, event_times: bool = False
-    ) -> RowsT:
+    async def features(self, service: str, rows: RowsT, *, statuses: bool = False, event_times: bool = False) -> RowsT:
         """The service's features of each row, as they are now, in the form that the rows came in (with a DataFrame's index).
 
         ``rows``: keys and request columns: a DataFrame, an Arrow Table, a list of dicts. ``statuses`` adds, behind

@@ -12,11 +12,11 @@ import httpx
 import pyarrow as pa
 
 from . import _make_training_set as sets
-from ._sync_driver import SyncDriver
 from ._predict import predict
 from ._push import push, record_outcomes
 from ._read_features import Asked, read_features
 from ._settings import Settings
+from ._sync_driver import SyncDriver
 from .results import OutcomesResult, PushResult
 from .training_set import TrainingSet
 
@@ -83,9 +83,7 @@ class Client:
         """Records of all training sets, newest first: what ``headrace training-set list --json`` prints."""
         return self._driver.run(sets.list_training_sets(self._context))
 
-    def features(
-        self, service: str, rows: RowsT, *, statuses: bool = False, event_times: bool = False
-    ) -> RowsT:
+    def features(self, service: str, rows: RowsT, *, statuses: bool = False, event_times: bool = False) -> RowsT:
         """The service's features of each row, as they are now, in the form that the rows came in (with a DataFrame's index).
 
         ``rows``: keys and request columns: a DataFrame, an Arrow Table, a list of dicts. ``statuses`` adds, behind

@@ -165,6 +165,7 @@ _STATUS_OF_CODE: dict[str, int] = {
     "HR_STORAGE_UNAVAILABLE": 503,
     "HR_ONLINE_UNAVAILABLE": 503,
     "HR_STOPPING": 503,
+    "HR_JOB_LOST": 503,
 }
 
 

@@ -46,7 +46,7 @@ def _of_table(table: pa.Table) -> list[dict[str, Any]]:
     if not names:
         return [{} for _ in range(table.num_rows)]
     columns = [_json_column(column) for column in table.columns]
-    return [dict(zip(names, values)) for values in zip(*columns)]
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
 def _json_column(column: pa.ChunkedArray) -> Sequence[Any]:

@@ -81,7 +81,7 @@ def _micros(value: Any, row: int, name: str, path: str) -> dt.datetime | None:
     if not isinstance(value, dt.datetime):
         value = dt.datetime(value.year, value.month, value.day)
     if getattr(value, "nanosecond", 0) != 0:
-        raise unsent_value(path, row, name, f"{value} is finer than a microsecond; round it, as .floor(\"us\") does")
+        raise unsent_value(path, row, name, f'{value} is finer than a microsecond; round it, as .floor("us") does')
     moment: dt.datetime = value.to_pydatetime() if hasattr(value, "to_pydatetime") else value
     utc = dt.timezone.utc
     return moment.replace(tzinfo=utc) if moment.tzinfo is None else moment.astimezone(utc)

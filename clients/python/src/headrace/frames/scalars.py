@@ -100,7 +100,7 @@ def timestamp_text(value: dt.date) -> str:
     if not isinstance(value, dt.datetime):
         return f"{value.isoformat()}T00:00:00Z"
     if getattr(value, "nanosecond", 0) != 0:  # pandas' Timestamp
-        raise NotSendable(f"{value} is finer than a microsecond; round it, as .floor(\"us\") does")
+        raise NotSendable(f'{value} is finer than a microsecond; round it, as .floor("us") does')
     utc = value if value.tzinfo is None else value.astimezone(dt.timezone.utc)
     return f"{utc.replace(tzinfo=None).isoformat()}Z"
 

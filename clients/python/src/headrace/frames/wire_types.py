@@ -124,7 +124,7 @@ def _refuse_nanos(value: pa.Scalar) -> None:
 def _why(value: pa.Scalar, kind: pa.DataType, wanted: pa.DataType) -> str:
     if _is_nano(kind):
         micros = pc.cast(value, pa.timestamp("us", tz=kind.tz), safe=False)
-        return f"{micros} and {value.value % 1000} ns is finer than a microsecond; round it, as pandas' .dt.floor(\"us\") does"
+        return f'{micros} and {value.value % 1000} ns is finer than a microsecond; round it, as pandas\' .dt.floor("us") does'
     if wanted == pa.int64():
         return f"{value} is past what int64 holds"
     return f"{shown(value.as_py())} cannot be sent as {wanted}"

@@ -86,7 +86,9 @@ def count_text(stage: Stage) -> str:
     if stage.done is None:
         return ""
     if stage.unit == "bytes":
-        numbers = _megabytes(stage.done) if not stage.total else f"{_megabytes(stage.done)} of {_megabytes(stage.total)}"
+        numbers = (
+            _megabytes(stage.done) if not stage.total else f"{_megabytes(stage.done)} of {_megabytes(stage.total)}"
+        )
         return f"{numbers} MB"
     numbers = f"{stage.done:,.0f}" if not stage.total else f"{stage.done:,.0f} of {stage.total:,.0f}"
     return f"{numbers} {stage.unit}".rstrip()

@@ -31,7 +31,9 @@ class TerminalLine:
         share = stage.share
         bar = "" if share is None else f" [{('#' * round(share * _BAR)).ljust(_BAR)}] {share:4.0%}"
         count = count_text(stage)
-        self._write(f"{self._title}: {stage.what}{bar}{'  ' + count if count else ''}  {clock_text(now - self._started)}")
+        self._write(
+            f"{self._title}: {stage.what}{bar}{'  ' + count if count else ''}  {clock_text(now - self._started)}"
+        )
 
     def end(self, said: str) -> None:
         self._write(f"{self._title}: {said}  {clock_text(self._clock() - self._started)}")
