@@ -27,7 +27,7 @@ export interface PythonResult {
   readonly said: string;
 }
 
-/** Installs what is missing, builds the wheel; the reason, where that can't be. */
+/** Installs what is missing, builds the wheel; the reason, where packages can't be had. Throws where the wheel does not build. */
 export function bringPythonClient(): PythonClient | string {
   const found = spawnSync('python3', ['-c', 'import sys; print(*sys.version_info[:2])'], { encoding: 'utf8' });
   if (found.status !== 0) return 'there is no python3';
@@ -49,11 +49,16 @@ export function bringPythonClient(): PythonClient | string {
     if (failure !== undefined) return failure;
     writeFileSync(done, '');
   }
-  const wheels = mkdtempSync(join(tmpdir(), 'headrace-wheel-'));
-  const failure = pip(python, ['wheel', '--no-deps', '--no-build-isolation', '--wheel-dir', wheels, PACKAGE]);
-  if (failure !== undefined) return failure;
+  const wheels = join(folder, 'wheel');
+  rmSync(wheels, { recursive: true, force: true });
+  const pipOrThrow = (...words: string[]): void => {
+    const failure = pip(python, words);
+    if (failure !== undefined) throw new Error(failure);
+  };
+  pipOrThrow('wheel', '--no-deps', '--no-build-isolation', '--wheel-dir', wheels, PACKAGE);
   const wheel = join(wheels, readdirSync(wheels).find((name) => name.endsWith('.whl')) ?? '');
-  return pip(python, ['install', '--no-deps', '--force-reinstall', wheel]) ?? { python, wheel };
+  pipOrThrow('install', '--no-deps', '--force-reinstall', wheel);
+  return { python, wheel };
 }
 
 /** A virtual environment with nothing but the wheel and what it asks for; its interpreter. Throws where that can't be. */

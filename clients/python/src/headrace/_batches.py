@@ -37,10 +37,12 @@ def in_batches(
             answers.append((yield from send(body, start, end)))
         except TooLargeError as error:
             if end - start == 1:
-                raise error.moved(start)
+                error.moved(start)
+                raise
             most_rows = (end - start + 1) // 2
             continue
         except HeadraceError as error:
-            raise error.moved(start)
+            error.moved(start)
+            raise
         start = end
     return answers
