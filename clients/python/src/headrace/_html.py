@@ -1,4 +1,5 @@
-"""How a training set looks in a notebook: what it is, each feature with its nulls as a bar, the first rows."""
+"""How a training set looks in a notebook: what it is, each feature with its nulls as a bar and its values' histogram, the first
+rows."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 _MOST_FEATURES = 30
 _MOST_COLUMNS = 12
 _LONGEST = 40
+_STEPS = " ▁▂▃▄▅▆▇█"
 _BAR = (
     '<span style="display:inline-block;width:6em;height:.7em;background:rgba(128,128,128,.2)">'
     '<span style="display:block;height:100%;width:{percent:.1f}%;background:#c0504d"></span></span>'
@@ -38,7 +40,7 @@ def _features(made: TrainingSet) -> str:
     profile = made.profile
     rows = [_feature(name, profile.get(name, {})) for name in made.features[:_MOST_FEATURES]]
     more = len(made.features) - _MOST_FEATURES
-    return _table(["feature", "type", "null", "mean", "least", "most"], rows) + (
+    return _table(["feature", "type", "null", "mean", "least", "most", "how they lie"], rows) + (
         f"<p>… and {more} more</p>" if more > 0 else ""
     )
 
@@ -47,7 +49,17 @@ def _feature(name: str, profile: dict[str, Any]) -> list[str]:
     rate = profile.get("nullRate", profile.get("null_rate"))
     bar = "" if rate is None else f"{_BAR.format(percent=float(rate) * 100)} {float(rate):.1%}"
     figures = [_figure(profile.get(key)) for key in ("mean", "min", "max")]
-    return [f"<code>{escape(name)}</code>", escape(str(profile.get("type", ""))), bar, *figures]
+    return [f"<code>{escape(name)}</code>", escape(str(profile.get("type", ""))), bar, *figures, _bars(profile)]
+
+
+def _bars(profile: dict[str, Any]) -> str:
+    """A histogram in a line of text, where the server keeps one."""
+    histogram = profile.get("histogram")
+    counts = histogram.get("counts") if isinstance(histogram, dict) else None
+    if not isinstance(counts, list) or not counts or max(counts) <= 0:
+        return ""
+    most = max(counts)
+    return "".join(_STEPS[0 if count <= 0 else max(1, round(count / most * 8))] for count in counts)
 
 
 def _figure(value: object) -> str:
