@@ -9,8 +9,8 @@ from typing import BinaryIO
 from ._arrow_body import PARQUET
 from ._context import Context
 from ._patience import Repeat, may_repeat
-from ._problem import problem_of
-from ._steps import Request, Response, Steps, Stream, close, open_stream, read, sleep
+from ._problem import problem_of_stream
+from ._steps import Request, Steps, Stream, close, open_stream, read, sleep
 from ._url import path_of
 from .errors import HeadraceError
 from .progress import Progress, Stage
@@ -60,10 +60,7 @@ def _begin(stream: Stream, file: BinaryIO, etag: str | None) -> Steps[str | None
     if stream.status == 206:
         return etag
     if stream.status != 200:
-        content = b""
-        while len(content) < 100_000 and (chunk := (yield from read(stream))) is not None:
-            content += chunk
-        raise problem_of(Response(stream.status, stream.headers, content))
+        raise (yield from problem_of_stream(stream))
     file.seek(0)
     file.truncate()
     return stream.headers.get("etag")

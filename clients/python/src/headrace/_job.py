@@ -9,11 +9,11 @@ from typing import Any
 from ._arrow_body import JSON
 from ._context import Context
 from ._json_answer import json_object, unexpected
-from ._patience import Patience, Repeat, ask, may_repeat
-from ._problem import job_error, problem_of
+from ._patience import Repeat, ask, may_repeat
+from ._problem import job_error, problem_of_stream
 from ._spine import Spine
 from ._sse import EventReader
-from ._steps import Request, Response, Steps, Stream, close, open_stream, read, send, sleep
+from ._steps import Request, Steps, close, open_stream, read, send, sleep
 from ._url import path_of
 from .errors import HeadraceError, JobCancelledError
 from .progress import Progress, Stage
@@ -61,7 +61,8 @@ def follow_job(context: Context, job: Job, progress: Progress) -> Steps[Job]:
 
 def _until_ended(context: Context, job: Job, progress: Progress) -> Steps[Job]:
     patience = context.patience
-    failures = 0
+    # Times in a row that the events broke off, and that nothing at all was heard.
+    cut, silent = 0, 0
     while job.get("state") not in ("done", "failed", "cancelled"):
         _show(job, progress)
         heard = 0
@@ -69,7 +70,7 @@ def _until_ended(context: Context, job: Job, progress: Progress) -> Steps[Job]:
             stream = yield from open_stream(_events_of(job), patience.timeout)
             try:
                 if stream.status != 200:
-                    raise (yield from _problem(stream))
+                    raise (yield from problem_of_stream(stream))
                 events = EventReader()
                 while (chunk := (yield from read(stream))) is not None:
                     for _, data in events.feed(chunk):
@@ -85,15 +86,12 @@ def _until_ended(context: Context, job: Job, progress: Progress) -> Steps[Job]:
             failure = error
         if job.get("state") in ("done", "failed", "cancelled"):
             break
-        failures = 0 if heard else failures + 1
-        yield from _wait_again(patience, failures, failure)
+        # The first event of each time is how the job stands, not that it goes on.
+        cut, silent = 0 if heard > 1 else cut + 1, 0 if heard else silent + 1
+        if silent > patience.retries:
+            raise failure
+        yield from sleep(patience.wait(cut, failure))
     return job
-
-
-def _wait_again(patience: Patience, failures: int, failure: HeadraceError) -> Steps[None]:
-    if failures > patience.retries:
-        raise failure
-    yield from sleep(patience.wait(failures, failure))
 
 
 def _cancel(job: Job) -> Steps[None]:
@@ -106,13 +104,6 @@ def _cancel(job: Job) -> Steps[None]:
 
 def _events_of(job: Job) -> Request:
     return Request("GET", f"{JOBS}{path_of(str(job['id']), 'events')}", {"Accept": "text/event-stream"})
-
-
-def _problem(stream: Stream) -> Steps[HeadraceError]:
-    content = b""
-    while len(content) < 100_000 and (chunk := (yield from read(stream))) is not None:
-        content += chunk
-    return problem_of(Response(stream.status, stream.headers, content))
 
 
 def _job_of(data: str) -> Job:

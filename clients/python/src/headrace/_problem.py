@@ -8,17 +8,11 @@ from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from ._steps import Response
+from ._steps import Response, Steps, Stream, read
 from .errors import ErrorDetail, HeadraceError, error_class
 
 _MOST_SHOWN = 200
-
-
-def raise_for_problem(response: Response) -> Response:
-    """The answer itself where it is a 2xx or 304; else raises what it tells."""
-    if 200 <= response.status < 300 or response.status == 304:
-        return response
-    raise problem_of(response)
+_MOST_READ = 100_000
 
 
 def problem_of(response: Response) -> HeadraceError:
@@ -41,6 +35,14 @@ def problem_of(response: Response) -> HeadraceError:
         request_id=_text(problem.get("request_id")) or response.headers.get("x-request-id"),
         retry_after=wait,
     )
+
+
+def problem_of_stream(stream: Stream) -> Steps[HeadraceError]:
+    """The same of an answer that is still coming."""
+    content = b""
+    while len(content) < _MOST_READ and (chunk := (yield from read(stream))) is not None:
+        content += chunk
+    return problem_of(Response(stream.status, stream.headers, content))
 
 
 def job_error(error: object) -> HeadraceError:
