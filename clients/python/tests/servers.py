@@ -19,6 +19,8 @@ from typing import Any
 HERE = Path(__file__).resolve()
 REPOSITORY = HERE.parents[3]
 ROOT = Path(os.environ.get("HEADRACE_ROOT", REPOSITORY))
+#: A repository of a time before there were training sets over HTTP has no such folder; one that has it has the routes, or fails.
+MAKES_SETS = (ROOT / "src/serving/http/training-sets").is_dir()
 NODE = os.environ.get("HEADRACE_NODE", str(ROOT / "node_modules" / ".bin" / "node"))
 
 

@@ -14,10 +14,13 @@ import pandas as pd
 import pytest
 from nbclient import NotebookClient
 
-from servers import NODE, REPOSITORY, Project, Server, environment
+from servers import MAKES_SETS, NODE, REPOSITORY, Project, Server, environment
 
 NOTEBOOK = "feature_repo/notebooks/train_delay.ipynb"
 ADDRESS = "http://127.0.0.1:8080"
+
+
+needs_sets = pytest.mark.skipif(not MAKES_SETS, reason="the server has no /v1/training-sets")
 
 
 @pytest.fixture(scope="module")
@@ -41,15 +44,7 @@ def flights(tmp_path_factory: pytest.TempPathFactory) -> Project:
 @pytest.fixture(scope="module")
 def flights_server(flights: Project) -> Iterator[Server]:
     with flights.serve() as server:
-        if not makes_sets(server):
-            pytest.skip("the server has no /v1/training-sets")
         yield server
-
-
-def makes_sets(server: Server) -> bool:
-    import httpx
-
-    return httpx.get(f"{server.url}/v1/training-sets").status_code != 404
 
 
 def blocks(page: str, heading: str | None = None) -> list[str]:
@@ -65,6 +60,7 @@ def run(block: str, server: Server, names: dict[str, Any]) -> None:
     exec(compile(block.replace(ADDRESS, server.url), "block", "exec"), names)
 
 
+@needs_sets
 def test_the_notebook_runs(flights: Project, flights_server: Server) -> None:
     notebook = nbformat.read(flights.directory / NOTEBOOK, as_version=4)
     there = flights.directory / Path(NOTEBOOK).parent
@@ -94,6 +90,7 @@ def test_the_notebook_lies_in_git_without_outputs() -> None:
         assert cell.get("execution_count") is None
 
 
+@needs_sets
 def test_the_readmes_ten_lines_run(flights: Project, flights_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(flights.directory)
     (block,) = blocks("README.md", "Python in ten lines")
@@ -104,6 +101,7 @@ def test_the_readmes_ten_lines_run(flights: Project, flights_server: Server, mon
     assert names["predictions"]["probability"].between(0, 1).all()
 
 
+@needs_sets
 @pytest.mark.parametrize("page", ["clients/python/README.md", "docs/guides/python.md"])
 def test_a_pages_blocks_run(
     flights: Project, flights_server: Server, monkeypatch: pytest.MonkeyPatch, page: str

@@ -24,17 +24,14 @@ import pytest
 
 from gate import Cut, Gate
 from headrace import AsyncClient, Client, HeadraceError, InvalidError, NotFoundError, TrainingSet
-from servers import Project, Server
+from servers import MAKES_SETS, Project, Server
 
 SERVICE = "visit_features"
 FEATURES = ["browsing__visits_7d", "browsing__minutes_7d", "browsing__last_pages"]
 NEW_YEAR = pd.Timestamp("2026-01-01", tz="UTC")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def makes_sets(server: Server) -> None:
-    if httpx.get(f"{server.url}/v1/training-sets").status_code == 404:
-        pytest.skip("the server has no /v1/training-sets")
+pytestmark = pytest.mark.skipif(not MAKES_SETS, reason="the server has no /v1/training-sets")
 
 
 def spine(rows: int = 40) -> pd.DataFrame:
