@@ -15,6 +15,7 @@ import { kafkaSection } from './kafka.ts';
 import { type MaterializeFigures, measureMaterialize } from './materialize.ts';
 import { overloadSection } from './overload.ts';
 import { planSection } from './plan.ts';
+import { pythonClientSection } from './python-client.ts';
 import { predictSection } from './predict-section.ts';
 import {
   hotKeySection,
@@ -64,6 +65,8 @@ const sections: Readonly<Record<string, () => Promise<Section>>> = {
   'slow-model': () => slowModelSection(isQuick ? 2 : 10),
   overload: () => overloadSection({ isQuick }),
   'cold-start': () => coldStartSection({ isQuick }),
+  'python-client': () =>
+    pythonClientSection(isQuick ? { spineRows: 50_000, rounds: 1 } : { spineRows: 1_000_000, rounds: 5 }),
 };
 
 const wanted = values.only?.split(',') ?? Object.keys(sections);

@@ -37,7 +37,7 @@ const servers: readonly Program[] = [
 
 const clients: readonly Program[] = [
   { name: 'Chromium', debianPackage: 'chromium', isHere: () => findBrowser() !== undefined },
-  // What Schemathesis is installed into.
+  // What Schemathesis and the Python client’s tests are installed into.
   { name: 'Python', debianPackage: 'python3-venv', isHere: () => exitsWell('python3', ['-c', 'import ensurepip']) },
 ];
 

@@ -1,0 +1,80 @@
+// The Python client, as its wheel is installed, against real servers: each of its pytest tests is one here.
+
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  bringPythonClient,
+  collectPythonTests,
+  installAlone,
+  type PythonClient,
+  runPythonTests,
+} from '../support/python-client.ts';
+import { createServingProject, type Project, type ServerProcess, startServe } from '../support/serving-project.ts';
+import { skipBecause } from '../support/skips.ts';
+
+const RUN_LIMIT_MS = 1_500_000;
+
+const client = bringPythonClient();
+if (typeof client === 'string') skipBecause(`the Python client’s tests: ${client}`);
+const ids = typeof client === 'string' ? [] : collectPythonTests(client);
+
+describe.skipIf(typeof client === 'string')('the Python client', () => {
+  let run: Awaited<ReturnType<typeof runPythonTests>>;
+  beforeAll(async () => {
+    run = await runPythonTests(client as PythonClient);
+  }, RUN_LIMIT_MS);
+
+  it('has its tests', () => {
+    expect(ids.length).toBeGreaterThan(200);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  for (const id of ids) {
+    it(id, (context) => {
+      const result = run.results.get(id);
+      if (result === undefined) throw new Error(`it came to no result:\n${run.output.slice(-5000)}`);
+      if (result.outcome === 'skipped') {
+        skipBecause(`${id}: ${result.said}`);
+        context.skip();
+      }
+      expect(result.outcome, result.said).toBe('passed');
+    });
+  }
+});
+
+describe.skipIf(typeof client === 'string')('the wheel alone, with what it asks for', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'headrace-alone-'));
+  let python: string;
+  let project: Project;
+  let server: ServerProcess;
+  beforeAll(async () => {
+    python = installAlone(client as PythonClient, folder);
+    project = createServingProject();
+    server = await startServe(project);
+  }, 300_000);
+  afterAll(async () => {
+    await server.stop();
+    project.remove();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('predicts and reads without pandas and polars, for dicts and Arrow tables', () => {
+    const program = `
+import importlib.util, json, sys
+import pyarrow as pa
+from headrace import Client
+assert importlib.util.find_spec("pandas") is None and importlib.util.find_spec("polars") is None
+with Client(sys.argv[1]) as client:
+    row = {"customer": "ada", "amount": 3.0}
+    dicts, table = client.predict("checkout", [row]), client.predict("checkout", pa.table({n: [v] for n, v in row.items()}))
+    points = client.features("shop_features", [row])[0]["history__last_points"]
+    print(json.dumps([dicts[0]["probability"], table["probability"][0].as_py(), points]))
+`;
+    const { stdout, stderr } = spawnSync(python, ['-c', program, server.url], { encoding: 'utf8', timeout: 60_000 });
+    expect(stderr).toBe('');
+    expect(stdout.trim()).toBe('[0.25, 0.25, 9223372036854775807]');
+  });
+});

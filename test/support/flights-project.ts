@@ -1,0 +1,19 @@
+// The flights example in a folder of its own: `flights-project.ts FOLDER` copies its definitions and makes its data. What the
+// notebook, the README and the guide of the Python client are run on.
+
+import { cpSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { prepareFlights } from '../../scripts/prepare-flights.ts';
+
+const EXAMPLE = fileURLToPath(new URL('../../feature_repo', import.meta.url));
+
+const [folder = '.'] = process.argv.slice(2);
+// Its tsconfig.json is this repository's, which is not there.
+const left = [join(EXAMPLE, 'data'), join(EXAMPLE, 'tsconfig.json')];
+cpSync(EXAMPLE, join(folder, 'feature_repo'), { recursive: true, filter: (path) => !left.includes(path) });
+writeFileSync(
+  join(folder, 'headrace.config.ts'),
+  `import { defineConfig } from 'headrace';\nexport default defineConfig({ project: 'flights' });\n`,
+);
+await prepareFlights(join(folder, 'feature_repo', 'data'), Date.now() * 1000);
