@@ -1,6 +1,8 @@
 // Every setting: its key, type, default and what it does, in one table. Loading, the environment's names, the errors
 // and docs/reference/configuration.md all come from it.
 
+import { RETENTION_SETTINGS } from './retention-settings.ts';
+
 export type SettingKind = 'text' | 'path' | 'url' | 'size' | 'duration' | 'integer' | 'ratio' | 'boolean' | 'choice';
 
 export interface Setting {
@@ -331,6 +333,7 @@ export const SETTINGS = [
     max: 300_000,
     help: 'Milliseconds that another’s clock may be off in `exp` and `nbf`; a token that is off by more is answered 401.',
   },
+  ...RETENTION_SETTINGS,
   {
     key: 'log.level',
     kind: 'choice',

@@ -5,6 +5,13 @@ export { migrateOffline } from './migrate-offline.ts';
 export type { OfflineDeps } from './offline-deps.ts';
 export type { Boundary } from './plan.ts';
 export { giveUpShipped } from './retention/give-up-shipped.ts';
+export { collectLog } from './retention/collect-log.ts';
+export {
+  collectTrainingSets,
+  trainingSetRows,
+  unnamedTrainingSetFiles,
+} from './training-sets/collect-training-sets.ts';
+export { shipLog } from './retention/ship-log.ts';
 export { keepLog } from './retention/keep-log.ts';
 export type { WriterRemoval } from './retention/plan-removal.ts';
 export { type PruneReport, pruneLog } from './retention/prune-log.ts';
@@ -14,6 +21,7 @@ export {
   type TrainingSetRequest,
 } from './training-sets/create-training-set.ts';
 export type { FeatureProfile, PushedSnapshot, SourceSnapshot, TrainingSetRecord } from './training-sets/record.ts';
+export { relocateTrainingSets, type TrainingSetFile, trainingSetFiles } from './training-sets/training-set-files.ts';
 export { getTrainingSet, listTrainingSets } from './training-sets/look-up.ts';
 export {
   materialize,
