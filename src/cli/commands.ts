@@ -107,6 +107,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./serve.ts')).serveCommand,
   },
   {
+    name: 'verify',
+    summary: 'compute again what was served, and tell why it differs where it does',
+    load: async () => (await import('./verify.ts')).verifyCommand,
+  },
+  {
     name: 'gc',
     summary: 'remove what is past its retention and needed by nothing',
     load: async () => (await import('./gc.ts')).gcCommand,

@@ -1,5 +1,6 @@
 export { recordsAsOf, type RecordsAsOf } from './as-of/records-as-of.ts';
 export { type AuditedView, type AuditReport, auditTrainingSet } from './audit/audit-training-set.ts';
+export { type Arrived, checkServed, type ServedCheck, type ServedPoint } from './audit/recompute-served.ts';
 export { createRowDeriver, type RowDeriver } from './facts/row-deriver.ts';
 export { migrateOffline } from './migrate-offline.ts';
 export type { OfflineDeps } from './offline-deps.ts';
