@@ -46,7 +46,7 @@ export interface Arrived {
 
 export interface ArrivedCandidate {
   readonly values: readonly Value[];
-  /** It lacks nothing but what came within moments of the read. */
+  /** It lacks what came within moments before the read, of one view at least. */
   readonly isInFlight: boolean;
 }
 
@@ -251,13 +251,13 @@ function hasArrived({ loggedMicros, knownMicros }: Fact, run: RunRow | null, lim
 }
 
 function combinations(reads: readonly (readonly ReadCandidate[])[]): { read: RowReads; isInFlight: boolean }[] {
-  const nothing: ReadCandidate = { values: undefined, isInFlight: true };
-  let all: { read: RowReads; isInFlight: boolean }[] = [{ read: [], isInFlight: true }];
+  const nothing: ReadCandidate = { values: undefined, isInFlight: false };
+  let all: { read: RowReads; isInFlight: boolean }[] = [{ read: [], isInFlight: false }];
   for (const candidates of reads) {
     const some = candidates.length === 0 ? [nothing] : candidates;
     all = all
       .flatMap(({ read, isInFlight }) =>
-        some.map((one) => ({ read: [...read, one.values], isInFlight: isInFlight && one.isInFlight })),
+        some.map((one) => ({ read: [...read, one.values], isInFlight: isInFlight || one.isInFlight })),
       )
       .slice(0, MOST_COMBINATIONS);
   }
