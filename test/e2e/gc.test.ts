@@ -107,6 +107,7 @@ function grownProject(): Project {
   plant(project, 'old.parquet.unfinished-1234');
   plant(project, '.headrace/predictions/outcomes/date=2026-01-01/hour=07/a.parquet');
   plant(project, '.headrace/offline/spill/duckdb-dead/part.tmp');
+  plant(project, '.headrace/offline/spill/duckdb-dead.lock', '');
   plant(project, '.headrace/environments/0123456789abcdef/bin/python');
   plant(project, '.headrace/environments/0123456789abcdef.ready', '');
   // Young ones.
