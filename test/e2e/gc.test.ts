@@ -7,6 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
+  createProject,
   createServingProject,
   headrace,
   headraceJson,
@@ -253,6 +254,29 @@ describe('headrace gc', () => {
     expect(items.filter(({ kind }) => kind === 'object')).toEqual([]);
     expect(notes.join()).toContain('so another registry seems to use it');
     expect(existsSync(project.file(`.headrace/artifacts/blobs/ab/ab${'0'.repeat(62)}`))).toBe(true);
+  }, 400_000);
+
+  it('removes what retention lets go of the event log, as headrace log prune does', () => {
+    const project = createProject({
+      'headrace.config.ts': `import { defineConfig } from 'headrace';
+export default defineConfig({ project: 'shop', pushLog: { retention: '2d' } });
+`,
+      'feature_repo/shop.ts': REPOSITORY,
+    });
+    projects.push(project);
+    headraceJson(project, ['apply']);
+    for (const days of [5, 0.5]) {
+      const at = new Date(Date.now() - days * 86_400_000).toISOString();
+      project.write('events.jsonl', JSON.stringify({ customer: 'ada', amount: 1, points: 1, bought_at: at }));
+      headraceJson(project, ['push', 'purchases', 'events.jsonl']);
+    }
+    headraceJson(project, ['materialize', '--incremental']);
+    const planned = gc(project, '--dry-run');
+    expect(planned.items).toMatchObject([{ kind: 'log segment', what: 'cuts 1 to 1 of writer 1, 1 event' }]);
+    expect(headrace(project, ['log', 'list']).stdout).toMatch(/1 to 1 .*\n.* 1 to 1 /);
+    expect(gc(project)).toMatchObject({ items: planned.items, stayed: [], failures: [] });
+    expect(headrace(project, ['log', 'list']).stdout).toMatch(/none \(1 removed\).*\n.* 1 to 1 /);
+    expect(gc(project).items).toEqual([]);
   }, 400_000);
 
   it('finds nothing where nothing was ever made', () => {

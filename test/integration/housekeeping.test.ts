@@ -7,6 +7,8 @@ import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLogger, silentProgress, systemClock } from '../../src/core/index.ts';
 import { collectGarbage } from '../../src/housekeeping/index.ts';
+import { collectTrainingSets, migrateOffline } from '../../src/offline/index.ts';
+import { collectRuns, migrateRuns, pipelineRows } from '../../src/orchestrator/index.ts';
 import { openRegistry, type Registry, registryRows } from '../../src/registry/index.ts';
 import {
   collectFiles,
@@ -115,6 +117,65 @@ describe('an object that nobody names', () => {
     };
     await run(meddled);
     expect(existsSync(pathOf(hash))).toBe(true);
+  });
+});
+
+describe('runs of pipelines and training sets', () => {
+  const DAY = 86_400_000_000;
+  const insertRun = (id: string, state: string, daysAgo: number): Promise<unknown> =>
+    sql`insert into orchestrator_runs (id, pipeline, state, spec, params, manifest_hash, cancel_requested, lease_until, created_at, finished_at) values (${id}, 'train', ${state}, '{}', '{}', 'm', 0, 0, 1, ${state === 'running' ? null : Date.now() * 1000 - daysAgo * DAY})`.execute(
+      database.tables(),
+    );
+  const insertTask = (run: string, output: string): Promise<unknown> =>
+    sql`insert into orchestrator_tasks (run_id, step, item_index, state, attempt, failures, lease_until, not_before, output, started_at) values (${run}, 'make', 0, 'succeeded', 1, 0, 0, 0, ${output}, 1)`.execute(
+      database.tables(),
+    );
+  const insertSet = (id: string, path: string): Promise<unknown> => {
+    const record = { id, name: null, path, contentHash: 'x', sizeBytes: 1, createdAtMicros: 1, manifestHash: 'm' };
+    return sql`insert into training_sets (id, created_at_micros, record) values (${id}, 1, ${JSON.stringify(record)})`.execute(
+      database.tables(),
+    );
+  };
+  const collectors = (): Collector[] => {
+    const owners = [registryRows, pipelineRows(objects)];
+    const workDirectory = join(folder, 'work');
+    return [
+      collectRuns({ database, objects, clock: systemClock, workDirectory, owners, keepMicros: 30 * DAY }),
+      collectTrainingSets({ database, owners, nowMicros: () => Date.now() * 1000, keepMicros: DAY }),
+      collectObjects({ database, objects, owners, nowMicros: () => Date.now() * 1000, keepMicros: HOUR }),
+    ];
+  };
+  beforeEach(async () => {
+    await migrateRuns(database);
+    await migrateOffline(database);
+  });
+
+  it('go with all that only they need, one after the other', async () => {
+    const [ofOld, ofKept, kept] = ['0123456789abcdef', 'fedcba9876543210', 'aaaaaaaaaaaaaaaa'];
+    const file = await oldBlob('a file of a step');
+    const output = (id: string) =>
+      oldBlob(JSON.stringify({ id, path: `${id}.parquet`, files: { a: { sha256: file } } }));
+    await insertRun('old', 'succeeded', 40);
+    await insertRun('young', 'failed', 2);
+    await insertRun('named', 'succeeded', 40);
+    await insertRun('at work', 'running', 0);
+    const [oldOutput, keptOutput] = [await output(ofOld), await output(ofKept)];
+    await insertTask('old', oldOutput);
+    await insertTask('young', keptOutput);
+    for (const id of [ofOld, ofKept, kept]) await insertSet(id, join(folder, `${id}.parquet`));
+    await register(file);
+    await sql`update registry_model_versions set training_set = ${kept}, run_id = 'named'`.execute(database.tables());
+    await objects.put('runs/old/logs/make/0/1.txt', Buffer.from('printed'));
+    mkdirSync(join(folder, 'work/runs/old/make'), { recursive: true });
+
+    const named = async () => (await run(...collectors())).items.map(({ collector, id }) => `${collector} ${id}`);
+    expect(await named()).toEqual(['run old']);
+    expect(existsSync(join(folder, 'work/runs/old'))).toBe(false);
+    expect(await objects.get('runs/old/logs/make/0/1.txt')).toBeUndefined();
+    const blob = `object blobs/${oldOutput.slice(0, 2)}/${oldOutput}`;
+    expect(await named()).toEqual([`training set ${ofOld}`, blob]);
+    expect(await named()).toEqual([]);
+    expect([file, keptOutput].every((hash) => existsSync(pathOf(hash)))).toBe(true);
   });
 });
 
