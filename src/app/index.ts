@@ -8,6 +8,9 @@ export {
   waitForServers,
 } from './apply-definitions.ts';
 export { type Environment, readEnvironment } from './environment.ts';
+export { verify } from './open-verify.ts';
+export { collectAll } from './open-garbage.ts';
+export { type BackupChoice, backUp, restore } from './open-backup.ts';
 export { definesNothing, examine } from './examine.ts';
 export type { Finding } from './finding.ts';
 export { checkConfig, type Config, CONFIG_FILE, loadConfig, unknownVariables } from './load-config.ts';

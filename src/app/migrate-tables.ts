@@ -1,21 +1,39 @@
 // Every table of the registry's database, brought up to this version of Headrace. Each is also when it is first opened to be
 // written; what only reads refuses earlier ones, and names `apply`.
 
+import type { Clock } from '../core/index.ts';
+import type { Database } from '../storage/index.ts';
 import type { App } from './open-app.ts';
 
-export async function migrateTables(app: Pick<App, 'database' | 'registry' | 'runs' | 'schemas'>): Promise<void> {
-  const [{ migrateEventLog }, { openFeeds }, { migrateOffline }, { migrateRuns }] = await Promise.all([
+export async function migrateTables(app: Pick<App, 'database' | 'clock'>): Promise<void> {
+  await migrateAllTables(await app.database(), app.clock);
+}
+
+/** Of every folder that has tables: a new one adds its line here, and backups hold them too. */
+export async function migrateAllTables(database: Database, clock: Clock): Promise<void> {
+  const [
+    events,
+    { migrateHousekeeping },
+    { openFeeds },
+    { migrateOffline },
+    online,
+    { migrateRuns },
+    { openRegistry },
+  ] = await Promise.all([
     import('../events/index.ts'),
+    import('../housekeeping/index.ts'),
     import('../ingestion/index.ts'),
     import('../offline/index.ts'),
+    import('../online/index.ts'),
     import('../orchestrator/index.ts'),
+    import('../registry/index.ts'),
   ]);
-  await app.registry();
-  await app.runs();
-  await app.schemas();
-  const database = await app.database();
-  await migrateEventLog(database);
+  await openRegistry(database, clock);
+  await online.openRuns(database);
+  await online.openRowSchemas(database);
+  await events.migrateEventLog(database);
   await openFeeds(database);
   await migrateOffline(database);
   await migrateRuns(database);
+  await migrateHousekeeping(database);
 }

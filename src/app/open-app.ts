@@ -72,6 +72,8 @@ export interface OpenAppOptions {
   readonly access?: DatabaseAccess;
   /** When a registry over the network that says nothing counts as away. */
   readonly queryTimeoutMs?: number | undefined;
+  /** What dead processes have spilled to disk is left alone, where whoever opens this tells of it. */
+  readonly leaveDeadSpill?: boolean;
   readonly environment?: Environment;
   readonly clock?: Clock;
   readonly logger?: Logger;
@@ -114,6 +116,7 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
       (await import('../storage/index.ts')).openDuckDb({
         memory: `${Math.floor(values['offline.memory'] / 1e6)}MB`,
         tempDirectory: options.spill ?? join(values['offline.path'], 'spill'),
+        leaveDead: options.leaveDeadSpill ?? false,
         ...(values['offline.threads'] === undefined ? {} : { threads: values['offline.threads'] }),
         ...(values['offline.extensions'] === undefined ? {} : { extensions: values['offline.extensions'] }),
       }),

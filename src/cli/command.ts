@@ -16,6 +16,9 @@ export interface CommandResult {
   readonly exitCode?: 0 | 1 | 2 | 3;
 }
 
+/** What a command may want otherwise than others. */
+export type OpenedFor = Pick<OpenAppOptions, 'queryTimeoutMs' | 'leaveDeadSpill'>;
+
 export interface CommandContext {
   readonly environment: Environment;
   readonly isJson: boolean;
@@ -25,7 +28,7 @@ export interface CommandContext {
    * may be run by who must not change the registry, and by another version of Headrace than the servers. Asked again it gives
    * the same, but to `write` never the one that was opened to `read`.
    */
-  app(access?: DatabaseAccess, options?: Pick<OpenAppOptions, 'queryTimeoutMs'>): Promise<App>;
+  app(access?: DatabaseAccess, options?: OpenedFor): Promise<App>;
   /** A path that the user typed, absolute. */
   path(typed: string): string;
   /** Prints a result now, for a command that goes on; what it returns in the end is then not printed. */
@@ -61,7 +64,7 @@ export interface CliHost {
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;
   readonly progress: () => Progress;
-  readonly openApp: (options: Pick<OpenAppOptions, 'config' | 'access' | 'queryTimeoutMs'>) => Promise<App>;
+  readonly openApp: (options: Pick<OpenAppOptions, 'config' | 'access'> & OpenedFor) => Promise<App>;
   /** Left out: no colour. */
   readonly paint?: (stream: 'stdout' | 'stderr') => Paint;
   exitCode: number;

@@ -116,4 +116,24 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'serve predictions over HTTP',
     load: async () => (await import('./serve.ts')).serveCommand,
   },
+  {
+    name: 'verify',
+    summary: 'compute again what was served, and tell why it differs where it does',
+    load: async () => (await import('./verify.ts')).verifyCommand,
+  },
+  {
+    name: 'gc',
+    summary: 'remove what is past its retention and needed by nothing',
+    load: async () => (await import('./gc.ts')).gcCommand,
+  },
+  {
+    name: 'backup',
+    summary: 'keep the registry, the event log and the artifacts elsewhere, while servers serve',
+    load: async () => (await import('./backup.ts')).backupCommand,
+  },
+  {
+    name: 'restore',
+    summary: 'bring a backup back, into SQLite or Postgres',
+    load: async () => (await import('./restore.ts')).restoreCommand,
+  },
 ];

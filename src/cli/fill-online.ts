@@ -3,7 +3,7 @@
 
 import type { App } from '../app/index.ts';
 import { messageOf } from '../core/index.ts';
-import type { Definitions, LiveVersion } from '../definitions/index.ts';
+import type { LiveVersion } from '../definitions/index.ts';
 import type {
   FailedView,
   MaterializedView,
@@ -14,6 +14,7 @@ import type {
 } from '../offline/index.ts';
 import type { VersionNeed } from '../registry/index.ts';
 import type { CommandContext } from './command.ts';
+import { withDeadSettled } from './with-dead-settled.ts';
 
 export interface FilledOnline {
   readonly views: readonly MaterializedView[];
@@ -118,22 +119,4 @@ async function moveReaders(app: App, waiting: readonly LiveVersion[], tell: Tell
     clock: app.clock,
     keepMicros: app.config.values['online.keepVersions'],
   });
-}
-
-/** What servers of this machine left behind that are gone is settled first, so that the run can count it. */
-async function withDeadSettled<T>(app: App, { definitions, versions }: Kept, run: () => Promise<T>): Promise<T> {
-  const { openIngestion } = await import('../ingestion/index.ts');
-  const kept = { definitions: () => definitions, ...(versions === undefined ? {} : { versions: () => versions }) };
-  const ingestion = openIngestion(await app.ingestion(), kept);
-  try {
-    await ingestion.settle();
-    return await run();
-  } finally {
-    await ingestion.close();
-  }
-}
-
-interface Kept {
-  readonly definitions: Definitions;
-  readonly versions?: readonly LiveVersion[];
 }

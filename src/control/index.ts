@@ -7,6 +7,14 @@ export {
 } from './kept-versions.ts';
 export { type PlannedView, planReport, type PlanReport, type PlanReportDeps } from './plan-report.ts';
 export { storeLack, type StoreLackDeps } from './store-lack.ts';
+export {
+  type Cause,
+  type Difference,
+  verifyServed,
+  type VerifyDeps,
+  type VerifyReport,
+  type VerifyRequest,
+} from './verify-served.ts';
 export { viewMetrics } from './view-metrics.ts';
 export {
   type Aged,

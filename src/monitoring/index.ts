@@ -34,3 +34,5 @@ export type {
   PredictionLogCounters,
   PredictionRecord,
 } from './prediction-log/prediction-log.ts';
+export { type PredictionFile, predictionFiles } from './prediction-log/prediction-files.ts';
+export { collectPredictions } from './prediction-log/collect-predictions.ts';

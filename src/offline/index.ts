@@ -4,11 +4,19 @@ export { databaseKind, inspectPlace, inspectTables, sourceAtPath } from './inspe
 export { type Proposal, proposeDefinition } from './inspect/propose-definition.ts';
 export type { InspectedPlace } from './inspect/inspected.ts';
 export type { PlaceDeps } from './sources/source-deps.ts';
+export { type Arrived, checkServed, type ServedCheck, type ServedPoint } from './audit/recompute-served.ts';
 export { createRowDeriver, type RowDeriver } from './facts/row-deriver.ts';
 export { migrateOffline } from './migrate-offline.ts';
 export type { OfflineDeps } from './offline-deps.ts';
 export type { Boundary } from './plan.ts';
 export { giveUpShipped } from './retention/give-up-shipped.ts';
+export { collectLog } from './retention/collect-log.ts';
+export {
+  collectTrainingSets,
+  trainingSetRows,
+  unnamedTrainingSetFiles,
+} from './training-sets/collect-training-sets.ts';
+export { shipLog } from './retention/ship-log.ts';
 export { keepLog } from './retention/keep-log.ts';
 export type { WriterRemoval } from './retention/plan-removal.ts';
 export { type PruneReport, pruneLog } from './retention/prune-log.ts';
@@ -18,6 +26,7 @@ export {
   type TrainingSetRequest,
 } from './training-sets/create-training-set.ts';
 export type { FeatureProfile, PushedSnapshot, SourceSnapshot, TrainingSetRecord } from './training-sets/record.ts';
+export { relocateTrainingSets, type TrainingSetFile, trainingSetFiles } from './training-sets/training-set-files.ts';
 export { getTrainingSet, listTrainingSets } from './training-sets/look-up.ts';
 export { presentTrainingSet } from './training-sets/present-training-set.ts';
 export {

@@ -39,6 +39,7 @@ export {
   isCovered,
   NOTHING_COVERED,
 } from './runs/coverage.ts';
+export { runsRows } from './runs/moved-runs.ts';
 export { boundariesInForce } from './runs/boundaries.ts';
 export { describeLack, joinLacks, type Lack, lackOf, type StorePlace, tellLack, type ToldLack } from './runs/lack.ts';
 export { isComplete, isPastMark } from './runs/marks.ts';

@@ -14,5 +14,8 @@ export {
   type RunSummary,
   type RunTask,
 } from './pipeline-runs.ts';
+export { collectRuns } from './collect-runs.ts';
+export { collectEnvironments } from './local/collect-environments.ts';
+export { pipelineRows } from './run-objects.ts';
 export { migrateRuns } from './run-rows.ts';
 export { runLogs, type TaskLog } from './run-logs.ts';

@@ -19,6 +19,7 @@ export type {
   DefinitionsRegistry,
   ObjectVersion,
 } from './definitions/definitions-registry.ts';
+export { collectDefinitions } from './definitions/collect-definitions.ts';
 export { refuseOtherProject } from './definitions/definitions-registry.ts';
 export type { ObjectKind } from './definitions/objects.ts';
 export type { BreakingReason } from './definitions/consequences.ts';
@@ -29,6 +30,7 @@ export { describeEach, describeTouched, mergeTouched, type Touched } from './def
 export type { ViewChange } from './definitions/view-changes.ts';
 export type { EndpointState } from './endpoint-rows.ts';
 export type { EndpointRegistry } from './endpoints.ts';
+export { registryRows } from './object-uses.ts';
 export type { ModelVersion } from './model-versions.ts';
 export type { ModelRegistry, NewModelVersion, RegisteredModel } from './models.ts';
 export { openRegistry, type Registry } from './registry.ts';

@@ -1,10 +1,25 @@
+export { collectFiles } from './collect-files.ts';
+export { sizeOfFolder } from './size-of-folder.ts';
+export type { Collector, CollectorPlan, Removable } from './collector.ts';
 export type { Database, DatabaseAccess, DatabaseKind, Migration, TransactionOptions } from './database/database.ts';
 export { openDatabase } from './database/open-database.ts';
+export {
+  dumpDatabase,
+  type DumpedDatabase,
+  findRows,
+  loadDatabase,
+  type TableReader,
+} from './dump/dump-database.ts';
+export type { MigrateAll, TableLayout } from './dump/table-layout.ts';
 export { CHUNK_ROWS, nodeDuckType } from './duckdb/duck-types.ts';
+export { collectSpill } from './duckdb/collect-spill.ts';
 export { type DuckDb, type DuckDbOptions, openDuckDb } from './duckdb/open-duckdb.ts';
 export { startPathsAt } from './duckdb/query-paths.ts';
 export { quoteName, quoteText } from './duckdb/quote.ts';
-export { getBlob, getUnchecked, putBlob, putBlobFile, sizeOfBlob } from './object-store/blobs.ts';
+export { blobKey, getBlob, getUnchecked, putBlob, putBlobFile, sizeOfBlob } from './object-store/blobs.ts';
+export { type Need, type NeededKind, neededOf, type ObjectUse, type RowsOwner } from './rows-owner.ts';
+export { collectObjects } from './object-store/collect-objects.ts';
+export { collectPartials } from './object-store/file/collect-partials.ts';
 export { openObjectStore } from './object-store/open-object-store.ts';
 export type { ObjectInfo, ObjectStore } from './object-store.ts';
 export type { S3Options } from './s3/connect-s3.ts';

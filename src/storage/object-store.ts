@@ -1,9 +1,13 @@
 // The object store port: whole files by key. `file` and `s3` implement it; both pass test/contract/object-store.test.ts.
 
+import type { Micros } from '../core/index.ts';
+
 export interface ObjectInfo {
   readonly key: string;
   readonly size: number;
   readonly etag: string;
+  /** When it was last written, by the store's clock. */
+  readonly modifiedMicros: Micros;
 }
 
 export interface ObjectStore {

@@ -19,6 +19,7 @@ export const LEVELS: Readonly<Record<string, number>> = {
   streams: 4,
   orchestrator: 4,
   control: 5,
+  housekeeping: 5,
   app: 6,
   cli: 7,
   console: 7,

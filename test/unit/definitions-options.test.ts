@@ -68,7 +68,13 @@ describe('an option that nothing knows', () => {
       'source "src": it has no option "conection". Did you mean "connection"?',
     ],
     query: [
-      loose['query']('src', { columns, eventTime: 'at', sql: 'SELECT 1', over: [loose['pushed']('other', { columns, eventTime: 'at' })], overr: 1 }),
+      loose['query']('src', {
+        columns,
+        eventTime: 'at',
+        sql: 'SELECT 1',
+        over: [loose['pushed']('other', { columns, eventTime: 'at' })],
+        overr: 1,
+      }),
       'source "src": it has no option "overr". Did you mean "over"?',
     ],
     'the known time': [

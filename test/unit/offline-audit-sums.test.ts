@@ -39,7 +39,7 @@ const read: ReadPlan = { view, keys: [], boundary: 'at', schedule: null, latest:
 /** One value each 7 microseconds. */
 function audited(values: readonly number[]): number[] {
   const facts = values.map(
-    (c, i): Fact => ({ row: { c }, eventMicros: i * 7, knownMicros: i * 7, writer: -1, offset: -1 }),
+    (c, i): Fact => ({ row: { c }, eventMicros: i * 7, knownMicros: i * 7, writer: -1, offset: -1, loggedMicros: -1 }),
   );
   const evaluated = evaluateView(read, source, visibleFacts(read, source, facts, 999), 999);
   // The features are all floats of at least two values.

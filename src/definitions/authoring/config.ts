@@ -135,6 +135,23 @@ export interface HeadraceConfig {
     /** Which requests are logged: `none` but those that met a bug, `errors` of the server, `all`. */
     readonly requests?: 'none' | 'errors' | 'all';
   };
+  /** What `headrace gc` leaves, and for how long. */
+  readonly retention?: {
+    /** Training sets that no run and no model version needs: `90d`. */
+    readonly trainingSets?: string;
+    /** Pipelines' runs after their end, where no model version came of them: `90d`. */
+    readonly runs?: string;
+    /** How many of the last applied revisions: 50. */
+    readonly versions?: number;
+    /** What no row names in the artifact store, and revisions that others took the place of; at least an hour: `30d`. */
+    readonly bundles?: string;
+    /** Files that somebody may still be writing; at least an hour: `1d`. */
+    readonly partials?: string;
+    /** Python environments after their last use; at least an hour: `30d`. */
+    readonly pythonEnvironments?: string;
+    /** The prediction log's hours; at least an hour. Default: kept for ever. */
+    readonly predictionLog?: string;
+  };
   readonly telemetry?: {
     /** Where traces and metrics are sent by OTLP over HTTP: `http://127.0.0.1:4318`. Default: nowhere. */
     readonly otlp?: string;

@@ -3,9 +3,7 @@
 
 import type { DuckDBConnection } from '@duckdb/node-api';
 import {
-  compareValues,
   type ErrorDetail,
-  type Field,
   formatTimestamp,
   HeadraceError,
   type Micros,
@@ -14,7 +12,6 @@ import {
   toJson,
   type Value,
 } from '../../core/index.ts';
-import { EXACT_DISTINCT } from '../../aggregation/index.ts';
 import type { SourceFacts } from '../facts/current-facts.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
 import { planTrainingSet, type TrainingSetPlan } from '../plan.ts';
@@ -23,6 +20,7 @@ import { readPinned } from '../sources/pinned-snapshot.ts';
 import type { TrainingSetRecord } from '../training-sets/record.ts';
 import { openRecordedFacts, type PlanFacts } from '../training-sets/source-facts.ts';
 import { readTrainingSet } from '../training-sets/training-set-store.ts';
+import { agrees } from './agrees.ts';
 import { evaluateService, type RowReads } from './evaluate-service.ts';
 import { evaluateView, servedAt, visibleFacts } from './evaluate-view.ts';
 import { readFacts, type SamplePoint } from './read-facts.ts';
@@ -220,27 +218,6 @@ function compareSample(
     });
   });
 }
-
-// Sums of floats differ in their last digits by the order of adding; everything else must be the same.
-function agrees(
-  plan: TrainingSetPlan,
-  feature: TrainingSetPlan['features'][number],
-  got: Value,
-  wanted: Value,
-): boolean {
-  const tolerance = 1e-9;
-  if (typeof got === 'number' && typeof wanted === 'number' && isFloat(feature)) {
-    return Object.is(got, wanted) || Math.abs(got - wanted) <= tolerance * Math.max(1, Math.abs(got), Math.abs(wanted));
-  }
-  const { from } = feature;
-  const op = from.kind === 'read' ? plan.reads[from.read]?.view.features[from.feature]?.aggregation.op : undefined;
-  if (op === 'countDistinct' && typeof got === 'bigint' && typeof wanted === 'bigint' && wanted > EXACT_DISTINCT) {
-    return Math.abs(Number(got - wanted)) <= 0.1 * Number(wanted);
-  }
-  return compareValues(got, wanted) === 0;
-}
-
-const isFloat = ({ type }: Field): boolean => type.kind === 'float64' || type.kind === 'float32';
 
 function auditFailed(record: TrainingSetRecord, mistakes: readonly ErrorDetail[], changedTo?: string): HeadraceError {
   const [first] = mistakes;

@@ -14,6 +14,8 @@ export interface Fact {
   /** The place of a pushed row in the log; −1 for a row of a file. */
   readonly writer: number;
   readonly offset: number;
+  /** When a pushed row arrived; −1 for a row of a file. */
+  readonly loggedMicros: Micros;
 }
 
 /** T as the view is served at T: its own, or the start of the last scheduled run whose results were up. */

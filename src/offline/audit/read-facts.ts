@@ -55,6 +55,7 @@ export async function readFacts(
     'CAST(e.__hr_known AS DOUBLE)',
     'CAST(coalesce(e.__hr_writer, -1) AS DOUBLE)',
     'CAST(coalesce(e.__hr_offset, -1) AS DOUBLE)',
+    'CAST(coalesce(e.__hr_logged, -1) AS DOUBLE)',
   ];
   const stream = await connection.stream(
     `SELECT ${[...selected, ...columns.map(({ name }) => `e.${quoteName(name)}`)].join(', ')} FROM ${relation} e ` +
@@ -72,16 +73,12 @@ export async function readFacts(
     const numbers = selected.map((_, i) => chunk.getColumnVector(i));
     const readers = columns.map(({ type }, i) => readerOf(chunk.getColumnVector(i + selected.length), type));
     for (let i = 0; i < chunk.rowCount; i++) {
-      const [point, eventMicros, knownMicros, writer, offset] = numbers.map((vector) => vector.getItem(i)) as [
-        number,
-        number,
-        number,
-        number,
-        number,
-      ];
+      const [point, eventMicros, knownMicros, writer, offset, loggedMicros] = numbers.map((vector) =>
+        vector.getItem(i),
+      ) as [number, number, number, number, number, number];
       finishUntil(point);
       const row: Row = Object.fromEntries(columns.map(({ name }, c) => [name, readers[c]?.(i) ?? null]));
-      facts.push({ row, eventMicros, knownMicros, writer, offset });
+      facts.push({ row, eventMicros, knownMicros, writer, offset, loggedMicros });
     }
   }
   finishUntil(points.length);

@@ -44,7 +44,8 @@ async function keepsBoundary({ deps, request, codec }: ViewRun, row: RunRow): Pr
   return last?.state === 'finished' && (codec.source.pushes === 'keep' || last.boundary === row.proposed);
 }
 
-async function waitForWriters(
+/** Until every writer has answered the run, `timeoutMs` at most. */
+export async function waitForWriters(
   log: EventLog | undefined,
   runs: Pick<Runs, 'answers'>,
   run: number,

@@ -28,7 +28,19 @@ export interface PruneReport {
 
 /** Errors: HR_LOG_DAMAGED, HR_STORAGE_UNAVAILABLE, HR_ONLINE_UNAVAILABLE, HR_SOURCE_UNREADABLE. A repeat goes on. */
 export async function pruneLog(deps: RetentionDeps, { dryRun }: { readonly dryRun: boolean }): Promise<PruneReport> {
-  const { log, clock, database, store, retentionMicros, logger } = deps;
+  const { log, clock, database } = deps;
+  // Before the look: what comes meanwhile is of the next.
+  const now = clock.nowMicros();
+  const report = await planPrune(deps);
+  if (dryRun || log === undefined) return report;
+  await removePruned(deps, report.writers);
+  await (await openRetentionTable(database)).noteLook(now);
+  return report;
+}
+
+/** What may go now; changes nothing. Errors as of `pruneLog`. */
+export async function planPrune(deps: RetentionDeps): Promise<PruneReport> {
+  const { log, clock, database, store, retentionMicros } = deps;
   if (log === undefined) return { oldUpTo: null, writers: [] };
   const table = await openRetentionTable(database);
   const now = clock.nowMicros();
@@ -54,15 +66,20 @@ export async function pruneLog(deps: RetentionDeps, { dryRun }: { readonly dryRu
   // Only of what is left to be decided by its age.
   const open = planRemoval({ ...situation, newest: () => null });
   const plan = planRemoval({ ...situation, newest: await newestEvents(deps, open) });
-  if (dryRun) return { oldUpTo, writers: plan };
+  return { oldUpTo, writers: plan };
+}
+
+/** Removes what was planned. */
+export async function removePruned(
+  { log, database, logger }: Pick<RetentionDeps, 'log' | 'database' | 'logger'>,
+  plan: readonly WriterRemoval[],
+): Promise<void> {
   const going = plan.filter(({ from, through }) => through >= from);
   const rows = new Map<string, number>();
   for (const one of going) for (const [source, count] of one.rows) rows.set(source, (rows.get(source) ?? 0) + count);
-  await table.noteSources([...rows.keys()]);
-  await log.remove(new Map(going.map(({ writer, through }) => [writer, through])));
-  await table.noteLook(now);
+  await (await openRetentionTable(database)).noteSources([...rows.keys()]);
+  await log?.remove(new Map(going.map(({ writer, through }) => [writer, through])));
   if (rows.size > 0) logger.info({ rows: Object.fromEntries(rows) }, 'removed from the event log by retention');
-  return { oldUpTo, writers: plan };
 }
 
 /**

@@ -1,5 +1,6 @@
 // Which reader pins a source, by its kind: the one table to extend for another kind.
 
+import { dirname, join } from 'node:path';
 import { HeadraceError } from '../../core/index.ts';
 import type { SourceKind, SourceSpec } from '../../definitions/index.ts';
 import { DATABASES } from './databases/databases.ts';
@@ -13,7 +14,6 @@ import { keepsPath } from './path-partitions.ts';
 import { pinPath, pinPaths } from './pin-path.ts';
 import type { PinnedSnapshot } from './pinned-snapshot.ts';
 import { pinQuery } from './query/pin-query.ts';
-import { isS3Path } from './s3/s3-path.ts';
 import type { SourceDeps } from './source-deps.ts';
 
 /**
@@ -52,14 +52,13 @@ export function pinRecorded(
   files: readonly SourceFile[],
   deps: SourceDeps,
 ): Promise<PinnedSnapshot> {
-  if (files.length > 0 && files.every(isLanded)) return pinLanded(`source "${source.name}"`, files, deps);
+  const landed = join(deps.dataDirectory, 'landed', source.name);
+  if (files.length > 0 && files.every(({ path }) => dirname(path) === landed))
+    return pinLanded(`source "${source.name}"`, files, deps);
   const format = source.kind === 'csv' ? 'csv' : 'parquet';
   const paths = files.map(({ path }) => path);
   return pinPaths(paths, { format, owner: `source "${source.name}"` }, deps);
 }
-
-// Of files of this machine, all others have a hash.
-const isLanded = ({ path, sha256 }: SourceFile): boolean => sha256 === undefined && !isS3Path(path);
 
 function pinOwn(source: SourceSpec, range: EventRange, format: PinnedSnapshot['format'], deps: SourceDeps) {
   const { name, location } = source;

@@ -1,7 +1,7 @@
 // A Python step's environment: a venv with its requirements, built once, keyed by what it is built from.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { HeadraceError, isProcessAlive, sha256Hex } from '../../core/index.ts';
@@ -58,7 +58,7 @@ async function build(environment: string, python: string, requirementsFile: stri
     process.platform === 'win32' ? join(environment, 'Scripts', 'python.exe') : join(environment, 'bin', 'python');
   const ready = `${environment}.ready`;
   mkdirSync(join(environment, '..'), { recursive: true });
-  if (exists(ready)) return interpreter;
+  if (noteUse(ready)) return interpreter;
   await withLock(`${environment}.lock`, async () => {
     if (exists(ready)) return;
     rmSync(environment, { recursive: true, force: true });
@@ -80,8 +80,18 @@ async function build(environment: string, python: string, requirementsFile: stri
   return interpreter;
 }
 
+/** False where it is not built. Environments go by when they were used last. */
+function noteUse(ready: string): boolean {
+  try {
+    utimesSync(ready, new Date(), new Date());
+    return true;
+  } catch {
+    return exists(ready); // it is another user's
+  }
+}
+
 // Two processes must not build one environment at once; a lock whose process died is taken over.
-async function withLock(lock: string, work: () => Promise<void>): Promise<void> {
+export async function withLock(lock: string, work: () => Promise<void>): Promise<void> {
   for (;;) {
     try {
       const file = openSync(lock, 'wx');

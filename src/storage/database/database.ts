@@ -20,6 +20,8 @@ export interface TransactionOptions {
    * (READ COMMITTED otherwise) an advisory lock of this name is held until the end.
    */
   readonly serializedBy?: string;
+  /** Reads the state of one moment and changes nothing; whoever writes goes on meanwhile. */
+  readonly isSnapshot?: boolean;
 }
 
 /**

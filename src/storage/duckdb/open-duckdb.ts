@@ -10,6 +10,8 @@ export interface DuckDbOptions {
   readonly threads?: number;
   /** Sorts and joins spill to a folder of their own in it; made when missing. Any number of processes may share it. */
   readonly tempDirectory: string;
+  /** Leaves what dead processes spilled, for whoever tells of it; else it is cleared away here. */
+  readonly leaveDead?: boolean;
   /** A database file; in memory by default. */
   readonly path?: string;
   /** A folder of extensions, looked into before DuckDB's own. */
@@ -25,7 +27,7 @@ export interface DuckDb {
 }
 
 export async function openDuckDb(options: DuckDbOptions): Promise<DuckDb> {
-  const spill = await makeSpillFolder(options.tempDirectory);
+  const spill = await makeSpillFolder(options.tempDirectory, options.leaveDead);
   try {
     return await openIn(spill, options);
   } catch (error) {

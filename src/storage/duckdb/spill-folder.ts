@@ -15,14 +15,14 @@ export interface SpillFolder {
 
 const PREFIX = 'duckdb-';
 
-/** Makes a new folder in `parent`, and removes those of processes that are no more. */
-export async function makeSpillFolder(parent: string): Promise<SpillFolder> {
+/** Makes a new folder in `parent`, and removes those of processes that are no more, unless they are to be left. */
+export async function makeSpillFolder(parent: string, leaveDead = false): Promise<SpillFolder> {
   await mkdir(parent, { recursive: true });
   const path = join(parent, `${PREFIX}${randomUUID()}`);
   // Locked before it is made, so that a folder without a held lock is a dead one.
   const held = tryLock(path);
   await mkdir(path);
-  for (const other of await foldersIn(parent)) {
+  for (const other of leaveDead ? [] : await foldersIn(parent)) {
     if (other !== path) await removeIfDead(other);
   }
   return {
@@ -44,12 +44,25 @@ async function foldersIn(parent: string): Promise<string[]> {
     .map(({ name }) => join(parent, name));
 }
 
-async function removeIfDead(folder: string): Promise<void> {
+/** Does nothing while its process lives. */
+export async function removeIfDead(folder: string): Promise<void> {
   const held = tryLock(folder);
   if (held === undefined) return;
   await removeFolder(folder);
   held.close();
   await removeFolder(lockOf(folder));
+}
+
+/** Those of processes that are no more. */
+export async function deadSpillFolders(parent: string): Promise<string[]> {
+  const dead: string[] = [];
+  for (const folder of await foldersIn(parent).catch(() => [])) {
+    const held = tryLock(folder);
+    if (held === undefined) continue;
+    held.close();
+    dead.push(folder);
+  }
+  return dead;
 }
 
 /** Undefined while another holds it, and on a disk that knows no locks: there nothing counts as dead. */

@@ -58,15 +58,17 @@ export async function openPostgres(
   const database: Database = {
     kind: 'postgres',
     tables,
-    transaction: <T, R>(work: (trx: Kysely<T>) => Promise<R>, { serializedBy }: TransactionOptions = {}) =>
-      tables<T>()
-        .transaction()
-        .execute(async (trx) => {
-          // The lock's number is 64 bits of the name's hash; it goes with the transaction.
-          const lock = sql`select pg_advisory_xact_lock(hashtextextended(${serializedBy}, 0))`;
-          if (serializedBy !== undefined) await lock.execute(trx);
-          return await work(trx);
-        }),
+    transaction: <T, R>(work: (trx: Kysely<T>) => Promise<R>, options: TransactionOptions = {}) => {
+      const { serializedBy, isSnapshot = false } = options;
+      const begin = tables<T>().transaction();
+      const started = isSnapshot ? begin.setIsolationLevel('repeatable read').setAccessMode('read only') : begin;
+      return started.execute(async (trx) => {
+        // The lock's number is 64 bits of the name's hash; it goes with the transaction.
+        const lock = sql`select pg_advisory_xact_lock(hashtextextended(${serializedBy}, 0))`;
+        if (serializedBy !== undefined) await lock.execute(trx);
+        return await work(trx);
+      });
+    },
     async migrate(owner, migrations) {
       await runMigrations(database, owner, migrations);
       return database;

@@ -7,7 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { Kysely } from 'kysely';
 import { HeadraceError, messageOf } from '../../../core/index.ts';
-import type { Database, DatabaseAccess } from '../database.ts';
+import type { Database, DatabaseAccess, TransactionOptions } from '../database.ts';
 import { runMigrations } from '../migrate.ts';
 import { resultCode, SQLITE, whileBusy } from './sqlite-connection.ts';
 import { createSqliteDialect } from './sqlite-dialect.ts';
@@ -25,17 +25,17 @@ export async function openSqlite(path: string, access: DatabaseAccess): Promise<
   const database: Database = {
     kind: 'sqlite',
     tables,
-    transaction: <T, R>(work: (trx: Kysely<T>) => Promise<R>) =>
-      tables<T>()
-        .transaction()
-        .execute(async (trx) => {
-          const open = { isOpen: true };
-          try {
-            return await around.run(open, () => work(trx));
-          } finally {
-            open.isOpen = false;
-          }
-        }),
+    transaction: <T, R>(work: (trx: Kysely<T>) => Promise<R>, { isSnapshot = false }: TransactionOptions = {}) => {
+      const begun = tables<T>().transaction();
+      return (isSnapshot ? begun.setAccessMode('read only') : begun).execute(async (trx) => {
+        const open = { isOpen: true };
+        try {
+          return await around.run(open, () => work(trx));
+        } finally {
+          open.isOpen = false;
+        }
+      });
+    },
     async migrate(owner, migrations) {
       await runMigrations(database, owner, migrations);
       return database;

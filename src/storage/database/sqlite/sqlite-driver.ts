@@ -31,7 +31,8 @@ export function createSqliteDriver(database: DatabaseSync, begin: SqliteBegin, i
       if (next === undefined) isTaken = false;
       else next();
     },
-    beginTransaction: (on) => run(on, begin),
+    // A snapshot takes no lock: those who write go on.
+    beginTransaction: (on, { accessMode }) => run(on, accessMode === 'read only' ? 'begin' : begin),
     commitTransaction: (on) => run(on, 'commit'),
     async rollbackTransaction(on) {
       // Some errors (a full disk) have rolled back already.

@@ -9,7 +9,7 @@ import type { ObjectInfo, ObjectStore } from '../../object-store.ts';
 import { checkKey } from '../object-key.ts';
 
 // In the root, so that rename and link never cross a file system; no key may start with it.
-const PARTIAL = '.partial';
+export const PARTIAL = '.partial';
 
 export function openFileObjectStore(root: string): ObjectStore {
   const pathOf = (key: string): string => join(root, checkKey(key));
@@ -101,8 +101,11 @@ async function* list(root: string, prefix: string): AsyncIterable<ObjectInfo> {
   for (const path of await walk(folder)) {
     const key = relative(root, path).split(sep).join('/');
     if (!key.startsWith(prefix) || key.startsWith(`${PARTIAL}/`)) continue;
-    const info = await stat(path, { bigint: true });
-    yield { key, size: Number(info.size), etag: `${info.size.toString(36)}-${info.mtimeNs.toString(36)}` };
+    // Another may have removed it since the folder was read.
+    const info = await stat(path, { bigint: true }).catch(() => undefined);
+    if (info === undefined) continue;
+    const etag = `${info.size.toString(36)}-${info.mtimeNs.toString(36)}`;
+    yield { key, size: Number(info.size), etag, modifiedMicros: Number(info.mtimeNs / 1000n) };
   }
 }
 

@@ -117,8 +117,10 @@ export function openS3ObjectStore(url: URL, options: S3Options): ObjectStore {
             }),
           ),
         );
-        for (const { Key = '', Size = 0, ETag = '' } of page.Contents ?? []) {
-          yield { key: Key.slice(root.length), size: Size, etag: ETag.replaceAll('"', '') };
+        for (const { Key = '', Size = 0, ETag = '', LastModified } of page.Contents ?? []) {
+          // A store that does not tell is taken to have written it just now.
+          const modifiedMicros = (LastModified?.getTime() ?? Date.now()) * 1000;
+          yield { key: Key.slice(root.length), size: Size, etag: ETag.replaceAll('"', ''), modifiedMicros };
         }
         ContinuationToken = page.NextContinuationToken;
       } while (ContinuationToken !== undefined);

@@ -1,0 +1,91 @@
+// Housekeeping with every collector there is: an owner of state that grows adds its line.
+
+import { join } from 'node:path';
+import type { Progress } from '../core/index.ts';
+import type { GarbageReport } from '../housekeeping/index.ts';
+import { type Collector, collectObjects, collectPartials, collectSpill } from '../storage/index.ts';
+import { migrateAllTables } from './migrate-tables.ts';
+import type { App } from './open-app.ts';
+import { environmentsDirectory, openRuns } from './open-orchestrator.ts';
+import { rowsOwners } from './rows-owners.ts';
+
+/** Removes what is past its retention, or in a dry run says what would go. */
+export async function collectAll(
+  app: App,
+  options: { readonly dryRun: boolean },
+  progress: Progress,
+): Promise<GarbageReport> {
+  const { collectGarbage } = await import('../housekeeping/index.ts');
+  const database = await app.database();
+  if (!options.dryRun) await migrateAllTables(database, app.clock);
+  // Opened to read, a registry that was never used, or an earlier one, lacks tables: of those nothing can go.
+  const tables = await database.tables<Record<string, never>>().introspection.getTables();
+  const has = new Set(tables.map(({ name }) => name));
+  return collectGarbage(
+    {
+      database,
+      auditLog: (await app.registry()).auditLog,
+      collectors: await collectorsOf(app, has, progress),
+      actor: app.environment.actor,
+      logger: app.logger,
+      progress,
+    },
+    options,
+  );
+}
+
+async function collectorsOf(app: App, has: ReadonlySet<string>, progress: Progress): Promise<readonly Collector[]> {
+  const [offline, { collectDefinitions }, orchestrator, { collectPredictions }] = await Promise.all([
+    import('../offline/index.ts'),
+    import('../registry/index.ts'),
+    import('../orchestrator/index.ts'),
+    import('../monitoring/index.ts'),
+  ]);
+  const { values } = app.config;
+  const [database, owners, objects, log] = [
+    await app.database(),
+    (await rowsOwners(app)).filter(({ table }) => has.has(table)),
+    await app.objects(),
+    await app.log(),
+  ];
+  const nowMicros = (): number => app.clock.nowMicros();
+  const sets = { database, nowMicros, keepMicros: values['retention.trainingSets'] };
+  const keepMicros = values['retention.bundles'];
+  const partialMicros = values['retention.partials'];
+  const files = { ...sets, dataDirectory: values['offline.path'], partialMicros };
+  const ofTable = (table: string, ...collectors: readonly Collector[]): readonly Collector[] =>
+    has.has(table) ? collectors : [];
+  return [
+    collectSpill(join(values['offline.path'], 'spill')),
+    ...ofTable(
+      'orchestrator_runs',
+      orchestrator.collectRuns({ ...(await openRuns(app)), owners, keepMicros: values['retention.runs'] }),
+    ),
+    ...ofTable(
+      'training_sets',
+      offline.collectTrainingSets({ ...sets, owners }),
+      ...offline.unnamedTrainingSetFiles(files),
+    ),
+    ...ofTable(
+      'registry_servers',
+      collectDefinitions({ database, owners, nowMicros, keepLast: values['retention.versions'], keepMicros }),
+      collectObjects({ database, objects, owners, nowMicros, keepMicros }),
+    ),
+    collectPartials({ url: values['artifacts.url'], nowMicros, keepMicros: partialMicros }),
+    orchestrator.collectEnvironments({
+      directory: environmentsDirectory(app),
+      nowMicros,
+      keepMicros: values['retention.pythonEnvironments'],
+    }),
+    collectPredictions({
+      directory: values['predictionLog.path'],
+      nowMicros,
+      keepMicros: values['retention.predictionLog'],
+    }),
+    offline.collectLog({ log }, async () => ({
+      ...(await app.offline(progress)),
+      store: await app.online(),
+      retentionMicros: values['pushLog.retention'],
+    })),
+  ];
+}

@@ -1,0 +1,15 @@
+// Everyone whose rows name objects, need others' rows, or tell of a place: a new one adds its line.
+
+import type { RowsOwner } from '../storage/index.ts';
+import type { App } from './open-app.ts';
+
+export async function rowsOwners(app: App): Promise<readonly RowsOwner[]> {
+  const [{ registryRows }, { eventRows }, { runsRows }, { trainingSetRows }, { pipelineRows }] = await Promise.all([
+    import('../registry/index.ts'),
+    import('../events/index.ts'),
+    import('../online/index.ts'),
+    import('../offline/index.ts'),
+    import('../orchestrator/index.ts'),
+  ]);
+  return [registryRows, eventRows, runsRows, trainingSetRows, pipelineRows(await app.objects())];
+}

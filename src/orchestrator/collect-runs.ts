@@ -1,0 +1,82 @@
+// Runs that ended long ago, with what their tasks printed; what they made goes once nothing else needs it.
+
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Kysely } from 'kysely';
+import { formatTimestamp, type Micros } from '../core/index.ts';
+import { type Collector, neededOf, type Removable, type RowsOwner, sizeOfFolder } from '../storage/index.ts';
+import type { RunsDeps } from './orchestrator-deps.ts';
+import type { OrchestratorTables } from './run-tables.ts';
+
+export interface RunCollectorDeps extends RunsDeps {
+  readonly owners: readonly RowsOwner[];
+  readonly keepMicros: Micros;
+}
+
+const OVER = ['succeeded', 'failed', 'cancelled'] as const;
+
+export function collectRuns(deps: RunCollectorDeps): Collector {
+  const { database, objects, workDirectory } = deps;
+  const folderOf = (id: string): string => join(workDirectory, 'runs', id);
+
+  const logBytes = async (id: string): Promise<number> => {
+    let bytes = 0;
+    for await (const { size } of objects.list(`runs/${id}/`)) bytes += size;
+    return bytes;
+  };
+
+  return {
+    name: 'run',
+    async plan() {
+      const old = await database.transaction<unknown, Removable[]>((trx) => findOld(trx, deps), { isSnapshot: true });
+      const items: Removable[] = [];
+      for (const item of old) {
+        items.push({ ...item, bytes: (await sizeOfFolder(folderOf(item.id))) + (await logBytes(item.id)) });
+      }
+      return { items };
+    },
+    async forget(opened, items) {
+      const old = new Set((await findOld(opened, deps)).map(({ id }) => id));
+      const going = items.filter(({ id }) => old.has(id));
+      const ids = going.map(({ id }) => id);
+      if (ids.length === 0) return [];
+      // The orchestrator's own tables are in it.
+      const db = opened as Kysely<OrchestratorTables>;
+      for (const table of ['orchestrator_events', 'orchestrator_tasks', 'orchestrator_steps'] as const) {
+        await db.deleteFrom(table).where('run_id', 'in', ids).execute();
+      }
+      await db.deleteFrom('orchestrator_runs').where('id', 'in', ids).execute();
+      return going;
+    },
+    async erase({ id }) {
+      await rm(folderOf(id), { recursive: true, force: true });
+      for await (const { key } of objects.list(`runs/${id}/`)) await objects.remove(key);
+    },
+  };
+}
+
+async function findOld(opened: Kysely<unknown>, { owners, clock, keepMicros }: RunCollectorDeps): Promise<Removable[]> {
+  const db = opened as Kysely<OrchestratorTables>;
+  const rows = await db
+    .selectFrom('orchestrator_runs')
+    .select(['id', 'pipeline', 'state', 'finished_at'])
+    .where('state', 'in', OVER)
+    .where('finished_at', '<=', clock.nowMicros() - keepMicros)
+    .orderBy('id')
+    .execute();
+  if (rows.length === 0) return [];
+  const needed = await neededOf(owners, opened, 'run');
+  return rows.flatMap(({ id, pipeline, state, finished_at: at }) =>
+    at === null || needed.has(id)
+      ? []
+      : [
+          {
+            id,
+            what: `run of ${pipeline}, ${state}`,
+            why: `it ended ${formatTimestamp(at).slice(0, 10)}, and no model version came of it`,
+            bytes: null,
+            sinceMicros: at,
+          },
+        ],
+  );
+}

@@ -1,0 +1,242 @@
+// What comes to be needed between gc's look and its removal stays, whoever needs it; a removal that was cut off is gone on with.
+
+import { existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { sql } from 'kysely';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { silentLogger, silentProgress, systemClock } from '../../src/core/index.ts';
+import { collectGarbage } from '../../src/housekeeping/index.ts';
+import { collectTrainingSets, migrateOffline } from '../../src/offline/index.ts';
+import { collectRuns, migrateRuns, pipelineRows } from '../../src/orchestrator/index.ts';
+import { openRegistry, type Registry, registryRows } from '../../src/registry/index.ts';
+import {
+  collectFiles,
+  collectObjects,
+  type Collector,
+  type Database,
+  type ObjectStore,
+  openDatabase,
+  openObjectStore,
+  putBlob,
+} from '../../src/storage/index.ts';
+
+const HOUR = 3_600_000_000;
+let folder: string;
+let database: Database;
+let registry: Registry;
+let objects: ObjectStore;
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'headrace-housekeeping-'));
+  database = await openDatabase(`sqlite:${join(folder, 'registry.db')}`);
+  registry = await openRegistry(database, systemClock);
+  objects = openObjectStore(`file:${join(folder, 'artifacts')}`);
+});
+afterEach(async () => {
+  await database.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const blobs = (): Collector =>
+  collectObjects({
+    database,
+    objects,
+    owners: [registryRows],
+    nowMicros: () => Date.now() * 1000,
+    keepMicros: HOUR,
+  });
+const run = (...collectors: readonly Collector[]) =>
+  collectGarbage(
+    {
+      database,
+      auditLog: registry.auditLog,
+      collectors,
+      actor: 'test',
+      logger: silentLogger,
+      progress: silentProgress,
+    },
+    { dryRun: false },
+  );
+const pathOf = (hash: string): string => join(folder, 'artifacts/blobs', hash.slice(0, 2), hash);
+const age = (path: string): void =>
+  utimesSync(path, new Date(Date.now() - 7_200_000), new Date(Date.now() - 7_200_000));
+const oldBlob = async (text: string): Promise<string> => {
+  const hash = await putBlob(objects, Buffer.from(text));
+  age(pathOf(hash));
+  return hash;
+};
+const register = (artifact: string): Promise<unknown> =>
+  sql`insert into registry_manifests (hash, manifest) values ('m', '{"sources":{},"onDemandViews":{},"pipelines":{}}') on conflict do nothing`
+    .execute(database.tables())
+    .then(() =>
+      sql`insert into registry_model_versions (model, version, artifact, signature, service, manifest_hash, metrics, created_at, actor, is_retired) values ('m', 1, ${artifact}, '{}', 's', 'm', '{}', 1, 'a', 0)`.execute(
+        database.tables(),
+      ),
+    );
+const audited = async (): Promise<string[]> => (await registry.auditLog.list()).map(({ object }) => object).sort();
+
+describe('an object that nobody names', () => {
+  it('goes once it is old, and is told in the audit log', async () => {
+    const [old, young] = [await oldBlob('old'), await putBlob(objects, Buffer.from('young'))];
+    const { items, failures } = await run(blobs());
+    expect(failures).toEqual([]);
+    expect(items.map(({ id }) => id)).toEqual([`blobs/${old.slice(0, 2)}/${old}`]);
+    expect([existsSync(pathOf(old)), existsSync(pathOf(young))]).toEqual([false, true]);
+    expect(await audited()).toEqual([`object/blobs/${old.slice(0, 2)}/${old}`]);
+  });
+
+  it('stays where it is put again, or named, after the look', async () => {
+    const [again, named, gone] = [await oldBlob('again'), await oldBlob('named'), await oldBlob('gone')];
+    const collector = blobs();
+    const meddled: Collector = {
+      ...collector,
+      async plan() {
+        const plan = await collector.plan();
+        expect(plan.items).toHaveLength(3);
+        await putBlob(objects, Buffer.from('again'));
+        await register(named);
+        return plan;
+      },
+    };
+    const { items, stayed } = await run(meddled);
+    expect(items).toHaveLength(1);
+    expect(stayed).toHaveLength(2);
+    expect([again, named, gone].map((hash) => existsSync(pathOf(hash)))).toEqual([true, true, false]);
+    expect(await audited()).toHaveLength(1);
+  });
+
+  it('stays where it is named between the decision and its end', async () => {
+    const hash = await oldBlob('late');
+    const collector = blobs();
+    const meddled: Collector = {
+      ...collector,
+      async erase(item) {
+        await register(hash);
+        await collector.erase(item);
+      },
+    };
+    await run(meddled);
+    expect(existsSync(pathOf(hash))).toBe(true);
+  });
+});
+
+describe('runs of pipelines and training sets', () => {
+  const DAY = 86_400_000_000;
+  const insertRun = (id: string, state: string, daysAgo: number): Promise<unknown> =>
+    sql`insert into orchestrator_runs (id, pipeline, state, spec, params, manifest_hash, cancel_requested, lease_until, created_at, finished_at) values (${id}, 'train', ${state}, '{}', '{}', 'm', 0, 0, 1, ${state === 'running' ? null : Date.now() * 1000 - daysAgo * DAY})`.execute(
+      database.tables(),
+    );
+  const insertTask = (run: string, output: string): Promise<unknown> =>
+    sql`insert into orchestrator_tasks (run_id, step, item_index, state, attempt, failures, lease_until, not_before, output, started_at) values (${run}, 'make', 0, 'succeeded', 1, 0, 0, 0, ${output}, 1)`.execute(
+      database.tables(),
+    );
+  const insertSet = (id: string, path: string): Promise<unknown> => {
+    const record = { id, name: null, path, contentHash: 'x', sizeBytes: 1, createdAtMicros: 1, manifestHash: 'm' };
+    return sql`insert into training_sets (id, created_at_micros, record) values (${id}, 1, ${JSON.stringify(record)})`.execute(
+      database.tables(),
+    );
+  };
+  const collectors = (): Collector[] => {
+    const owners = [registryRows, pipelineRows(objects)];
+    const workDirectory = join(folder, 'work');
+    return [
+      collectRuns({ database, objects, clock: systemClock, workDirectory, owners, keepMicros: 30 * DAY }),
+      collectTrainingSets({ database, owners, nowMicros: () => Date.now() * 1000, keepMicros: DAY }),
+      collectObjects({ database, objects, owners, nowMicros: () => Date.now() * 1000, keepMicros: HOUR }),
+    ];
+  };
+  beforeEach(async () => {
+    await migrateRuns(database);
+    await migrateOffline(database);
+  });
+
+  it('go with all that only they need, one after the other', async () => {
+    const [ofOld, ofKept, kept] = ['0123456789abcdef', 'fedcba9876543210', 'aaaaaaaaaaaaaaaa'];
+    const file = await oldBlob('a file of a step');
+    const output = (id: string) =>
+      oldBlob(JSON.stringify({ id, path: `${id}.parquet`, files: { a: { sha256: file } } }));
+    await insertRun('old', 'succeeded', 40);
+    await insertRun('young', 'failed', 2);
+    await insertRun('named', 'succeeded', 40);
+    await insertRun('at work', 'running', 0);
+    const [oldOutput, keptOutput] = [await output(ofOld), await output(ofKept)];
+    await insertTask('old', oldOutput);
+    await insertTask('young', keptOutput);
+    for (const id of [ofOld, ofKept, kept]) await insertSet(id, join(folder, `${id}.parquet`));
+    await register(file);
+    await sql`update registry_model_versions set training_set = ${kept}, run_id = 'named'`.execute(database.tables());
+    await objects.put('runs/old/logs/make/0/1.txt', Buffer.from('printed'));
+    mkdirSync(join(folder, 'work/runs/old/make'), { recursive: true });
+
+    const named = async () => (await run(...collectors())).items.map(({ collector, id }) => `${collector} ${id}`);
+    expect(await named()).toEqual(['run old']);
+    expect(existsSync(join(folder, 'work/runs/old'))).toBe(false);
+    expect(await objects.get('runs/old/logs/make/0/1.txt')).toBeUndefined();
+    const blob = `object blobs/${oldOutput.slice(0, 2)}/${oldOutput}`;
+    expect(await named()).toEqual([`training set ${ofOld}`, blob]);
+    expect(await named()).toEqual([]);
+    expect([file, keptOutput].every((hash) => existsSync(pathOf(hash)))).toBe(true);
+  });
+});
+
+describe('a removal', () => {
+  const leftovers = (): Collector =>
+    collectFiles({
+      name: 'leftover',
+      folders: async () => [join(folder, 'left')],
+      isOne: () => true,
+      why: 'it is old',
+      nowMicros: () => Date.now() * 1000,
+      keepMicros: HOUR,
+    });
+  const leave = (name: string): string => {
+    mkdirSync(join(folder, 'left'), { recursive: true });
+    const path = join(folder, 'left', name);
+    writeFileSync(path, name);
+    age(path);
+    return path;
+  };
+  const pending = async (): Promise<number> => {
+    const { rows } = await sql<{ n: number }>`select count(*) as n from housekeeping_removals`.execute(
+      database.tables(),
+    );
+    return rows[0]?.n ?? -1;
+  };
+
+  it('that fails is told, hinders no other, and is gone on with by the next', async () => {
+    const [first, second] = [leave('first'), leave('second')];
+    const collector = leftovers();
+    const failing: Collector = {
+      ...collector,
+      async erase(item) {
+        if (item.id === first) throw new Error('the disk is away');
+        await collector.erase(item);
+      },
+    };
+    const { failures } = await run(failing);
+    expect(failures).toEqual([{ collector: 'leftover', reason: 'the disk is away' }]);
+    expect([existsSync(first), existsSync(second), await pending()]).toEqual([true, false, 1]);
+    await run(collector);
+    expect([existsSync(first), await pending()]).toEqual([false, 0]);
+    // Told once.
+    expect(await audited()).toEqual([`leftover/${first}`, `leftover/${second}`]);
+  });
+
+  it('that was cut off leaves what has become another thing since', async () => {
+    const path = leave('kept');
+    const collector = leftovers();
+    await run({ ...collector, erase: () => Promise.reject(new Error('killed')) });
+    writeFileSync(path, 'written anew');
+    await run(collector);
+    expect([existsSync(path), await pending()]).toEqual([true, 0]);
+  });
+
+  it('by one collector goes on where another can not look', async () => {
+    const path = leave('gone');
+    const broken: Collector = { ...leftovers(), name: 'other', plan: () => Promise.reject(new Error('no look')) };
+    const { items, failures } = await run(broken, leftovers());
+    expect(failures).toEqual([{ collector: 'other', reason: 'no look' }]);
+    expect(items).toHaveLength(1);
+    expect(existsSync(path)).toBe(false);
+  });
+});
