@@ -30,6 +30,8 @@ export { grid, type Pipeline, pipeline, range, type Step } from './authoring/pip
 export { csv, iceberg, mysql, parquet, postgres, pushed, snowflake, type Source } from './authoring/source.ts';
 export { sql } from './authoring/sql.ts';
 export { python, registerModel, task, type TaskContext, trainingSet } from './authoring/step-actions.ts';
+export type { OnFail } from './authoring/expect.ts';
+export { isValueRule, ruleColumns, settingApart, showRule } from './expectations.ts';
 export { functionsOf, mapFunctions } from './bundling/manifest-functions.ts';
 export { evaluateBundle } from './bundling/evaluate-bundle.ts';
 export { loadBundled, type LoadBundledOptions, type LoadedBundle } from './bundling/load-bundles.ts';
@@ -52,6 +54,7 @@ export type {
   DeriveSpec,
   EndpointSpec,
   EntitySpec,
+  Expectation,
   FeatureSpec,
   Foreach,
   FunctionRef,
@@ -60,6 +63,7 @@ export type {
   OnDemandInput,
   OnDemandViewSpec,
   PipelineSpec,
+  Rule,
   ScriptFile,
   ServiceMember,
   ServiceSpec,
@@ -67,7 +71,9 @@ export type {
   SourceSpec,
   StepAction,
   StepSpec,
+  TableRule,
   UserFunction,
+  ValueRule,
   ViewSpec,
   WindowOp,
 } from './manifest.ts';

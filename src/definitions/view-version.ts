@@ -2,6 +2,7 @@
 // version, whatever their features are called; any other keeps records of its own, beside the old ones.
 
 import { contentHash, type Field } from '../core/index.ts';
+import { settingApart } from './expectations.ts';
 import { own } from './own.ts';
 import { featureColumns } from './source-columns.ts';
 import type { Definitions, DeriveSpec, EntitySpec, Manifest, SourceSpec, ViewSpec } from './manifest.ts';
@@ -93,6 +94,8 @@ function meaningOf(view: ViewSpec, entity: EntitySpec, source: SourceSpec): unkn
   const aggregations = new Map(view.features.map(({ aggregation }) => [contentHash(aggregation), aggregation]));
   const hasLatest = view.features.some(({ aggregation }) => aggregation.op === 'latest');
   const columns = view.features.flatMap((feature) => featureColumns(source, view, feature));
+  // What is only counted or refused is no meaning: those rows that stand are what they were.
+  const apart = settingApart(source);
   return {
     format: 1,
     entity: storedName(entity),
@@ -104,6 +107,7 @@ function meaningOf(view: ViewSpec, entity: EntitySpec, source: SourceSpec): unkn
     aggregations: [...aggregations.keys()].sort().map((hash) => aggregations.get(hash)),
     ttl: hasLatest ? view.ttlMicros : null,
     freshness: view.freshness,
+    ...(apart.length === 0 ? {} : { apart }),
   };
 }
 

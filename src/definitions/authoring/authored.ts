@@ -60,6 +60,7 @@ export interface AnySourceOptions extends AboutOptions {
   readonly tombstone?: string;
   readonly pushes?: 'keep' | 'until-materialized';
   readonly completeAfter?: string;
+  readonly expect?: unknown;
 }
 
 /** SQL for the source's own engine, made by the `sql` tag. */
@@ -78,6 +79,7 @@ export interface AuthoredView {
   readonly features: Readonly<Record<string, AuthoredFeature>>;
   readonly freshness: 'live' | { readonly every: string; readonly lag?: string };
   readonly renamedFrom: string | undefined;
+  readonly expect: unknown;
   readonly about: AboutOptions;
 }
 

@@ -11,6 +11,7 @@ import {
   type OnDemandViewSpec,
   own,
   type ServiceMember,
+  settingApart,
   type SourceSpec,
   storedName,
   type ViewSpec,
@@ -87,6 +88,7 @@ function viewParts(manifest: Manifest, viewName: string, featureName: string): P
       location['query'] ?? null,
       times,
       typesOf(source, columns),
+      settingApart(source),
     ]);
     put('source/code', 'source', source.name, 'code', codeOf(source, columns));
     put('view/type', 'view', view.name, 'type', typeName(type));

@@ -4,6 +4,7 @@ import { canonicalJson, formatDuration, typeName } from '../../../core/index.ts'
 import { columnsInUse, type DeriveSpec, type Manifest, type SourceSpec } from '../../../definitions/index.ts';
 import { describeDifference } from '../difference.ts';
 import { becomes, type ChangeLine, line } from './change-line.ts';
+import { expectLines } from './expect-lines.ts';
 import { listLines } from './field-lines.ts';
 import { restLines } from './rest-lines.ts';
 import { showCode, showKnownTime, showValue } from './show.ts';
@@ -19,6 +20,7 @@ const TOLD = [
   'tombstone',
   'pushes',
   'completeAfterMicros',
+  'expect',
 ] as const satisfies readonly (keyof SourceSpec)[];
 
 export function sourceLines(was: SourceSpec, is: SourceSpec, before: Manifest, after: Manifest): ChangeLine[] {
@@ -47,6 +49,7 @@ export function sourceLines(was: SourceSpec, is: SourceSpec, before: Manifest, a
     ...becomes('meaning', 'tombstone', optional(was.tombstone), optional(is.tombstone)),
     ...becomes('meaning', 'pushes', was.pushes, is.pushes),
     ...becomes('meaning', 'complete after', showAfter(was), showAfter(is)),
+    ...expectLines(was, is),
     ...becomes(was.kind === 'pushed' || is.kind === 'pushed' ? 'meaning' : 'place', 'kind', was.kind, is.kind),
     ...becomes('meaning', 'query', optional(was.location['query']), optional(is.location['query'])),
     ...describeDifference({ location: placeOf(was) }, { location: placeOf(is) }).map((text) => line('place', text)),
