@@ -4,7 +4,8 @@
 import type { App } from './open-app.ts';
 
 export async function migrateTables(app: Pick<App, 'database' | 'registry' | 'runs' | 'schemas'>): Promise<void> {
-  const [{ migrateEventLog }, { migrateOffline }, { migrateRuns }] = await Promise.all([
+  const [{ migrateQuarantine }, { migrateEventLog }, { migrateOffline }, { migrateRuns }] = await Promise.all([
+    import('../checks/index.ts'),
     import('../events/index.ts'),
     import('../offline/index.ts'),
     import('../orchestrator/index.ts'),
@@ -15,5 +16,6 @@ export async function migrateTables(app: Pick<App, 'database' | 'registry' | 'ru
   const database = await app.database();
   await migrateEventLog(database);
   await migrateOffline(database);
+  await migrateQuarantine(database);
   await migrateRuns(database);
 }

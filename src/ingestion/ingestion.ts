@@ -1,25 +1,33 @@
 // Ingestion: pushes into sources, from wherever they come. Opens a writer when the first push comes, answers runs that
 // ask, and settles the logs of writers of this machine that are gone.
 
+import type { BrokenRule } from '../checks/index.ts';
 import { didYouMeanOf, HeadraceError, messageOf } from '../core/index.ts';
 import { type Definitions, type LiveVersion, versionsOf } from '../definitions/index.ts';
 import type { IdempotencyKey } from '../events/index.ts';
 import { endedWithin } from './ended-within.ts';
 import type { IngestionDeps } from './ingestion-deps.ts';
 import { parsePush } from './parse-push.ts';
+import { checkPush } from './push-checks.ts';
 import type { PushResult } from './push-result.ts';
+import type { PutBack } from './put-back.ts';
 import { openPushWriter, type PushWriter, type WriterStatus } from './push-writer.ts';
 import { hashOf } from './repeat.ts';
 import { type SettledLog, settleLog } from './settle.ts';
 import { compileSourcePlans, type SourcePlans } from './source-plan.ts';
+import { tellOfBroken } from './tell-of-broken.ts';
 
 export interface Ingestion {
   /**
    * `rows` is JSON. Throws HR_UNKNOWN_SOURCE, HR_INVALID, HR_TOO_LARGE, HR_IDEMPOTENCY, HR_PUSH_UNDER_WAY, HR_PUSH_LOST,
-   * HR_ONLINE_UNAVAILABLE (logged, seen later), HR_STORAGE_FULL (nothing is kept).
+   * HR_ONLINE_UNAVAILABLE (logged, seen later), HR_STORAGE_FULL, HR_QUARANTINE_FULL, HR_EXPECTATION (nothing is kept).
+   * `putBack`: rows that were set apart before are not set apart again.
    */
-  push(source: string, rows: unknown, key?: string): Promise<PushResult>;
-  /** Checks rows without pushing them, however many. Throws HR_UNKNOWN_SOURCE, HR_INVALID. */
+  push(source: string, rows: unknown, key?: string, putBack?: PutBack): Promise<PushResult>;
+  /**
+   * Checks rows without pushing them, however many; of what is expected of them the declared columns. Throws
+   * HR_UNKNOWN_SOURCE, HR_INVALID, HR_EXPECTATION.
+   */
   check(source: string, rows: unknown): void;
   /** Settles the logs of dead writers of this machine; those that can't be are logged and left. Gives how many. */
   settle(): Promise<number>;
@@ -52,6 +60,8 @@ export interface IngestionOptions {
   /** How much less often dead writers are looked for than runs that ask. */
   readonly settleEveryMs?: number;
   readonly closeLimitMs?: number;
+  /** Told of the rules that a push broke, whether it was taken or not. */
+  readonly onBroken?: (source: string, broken: readonly BrokenRule[]) => void;
 }
 
 const CLOSE_LIMIT_MS = 5000;
@@ -83,7 +93,8 @@ export function openIngestion(deps: IngestionDeps, options: IngestionOptions): I
   };
 
   const ownWriter = (): Promise<PushWriter> => {
-    opening ??= openPushWriter(deps, async () => {
+    const tell = tellOfBroken(logger, options.onBroken);
+    opening ??= openPushWriter(deps, tell, async () => {
       await options.refresh?.();
       return plans();
     }).then(
@@ -194,24 +205,28 @@ export function openIngestion(deps: IngestionDeps, options: IngestionOptions): I
         }, options.lookEveryMs).unref();
 
   return {
-    async push(source, rows, key) {
+    async push(source, rows, key, putBack) {
       for (;;) {
         const { current, plan } = planOf(source);
         try {
           const parsed = parsePush(plan, rows, deps.clock.nowMicros(), deps.limits);
           if (isClosed) throw new HeadraceError('HR_STOPPING', 'the server is stopping; push again elsewhere.');
-          const result = await (await ownWriter()).push(current, source, parsed, keyOf(rows, key));
-          if (result !== undefined) return result;
+          const keyed = keyOf(rows, key);
+          const result = await (await ownWriter()).push(current, source, { rows: parsed, keyed, putBack });
+          if (result !== undefined) return withApart(result, parsed.length);
         } catch (error) {
           const before = isOfRows(error) ? await repeatOfKey(source, rows, key) : undefined;
           if (before === undefined) throw error;
-          return before;
+          return withApart(before, (rows as readonly unknown[]).length);
         }
       }
     },
     check(source, rows) {
       const { plan } = planOf(source);
-      parsePush(plan, rows, deps.clock.nowMicros(), { ...deps.limits, maxRows: Infinity });
+      const parsed = parsePush(plan, rows, deps.clock.nowMicros(), { ...deps.limits, maxRows: Infinity });
+      const declared = new Set(plan.source.columns.map(({ name }) => name));
+      const refusing = plan.lenses[0].checks.filter(({ column, onFail }) => onFail === 'fail' && declared.has(column));
+      checkPush(refusing, parsed, false);
     },
     settle,
     look: lookNow,
@@ -234,8 +249,15 @@ export function openIngestion(deps: IngestionDeps, options: IngestionOptions): I
   };
 }
 
+const OF_ROWS: ReadonlySet<string> = new Set(['HR_INVALID', 'HR_TRANSFORM_FAILED', 'HR_EXPECTATION']);
+
 function isOfRows(error: unknown): boolean {
-  return error instanceof HeadraceError && (error.code === 'HR_INVALID' || error.code === 'HR_TRANSFORM_FAILED');
+  return error instanceof HeadraceError && OF_ROWS.has(error.code);
+}
+
+/** What is not in the log was set apart: so a repeat is told the same, and a settled push. */
+function withApart(result: PushResult, sent: number): PushResult {
+  return result.accepted < sent ? { ...result, quarantined: sent - result.accepted } : result;
 }
 
 function isObject(row: unknown): row is object {
