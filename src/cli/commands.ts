@@ -71,6 +71,11 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   { name: 'push', summary: 'push events from a file', load: async () => (await import('./push.ts')).pushCommand },
   {
+    name: 'quarantine',
+    summary: 'list, show, put back and drop rows that rules set apart',
+    load: async () => (await import('./quarantine.ts')).quarantineCommand,
+  },
+  {
     name: 'models',
     summary: 'register, list, show and alias models',
     load: async () => (await import('./models.ts')).modelsCommand,

@@ -1,5 +1,6 @@
 // `headrace training-set create | list | show | audit`.
 
+import type { Finding } from '../checks/index.ts';
 import { formatTimestamp } from '../core/index.ts';
 import type {
   AuditReport,
@@ -9,7 +10,9 @@ import type {
   TrainingSetRecord,
 } from '../offline/index.ts';
 import { collect, defineCommand, defineGroup, textOption, usageError } from './command.ts';
+import { describeChecks } from './describe-checks.ts';
 import { describeUnconverted } from './describe-unconverted.ts';
+import { profileTable } from './profile-table.ts';
 import { formatTable } from './table.ts';
 
 const create = defineCommand({
@@ -47,7 +50,8 @@ const create = defineCommand({
       ...(name === undefined ? {} : { name }),
     });
     const lost = record.sources.map(({ source, unconverted }) => describeUnconverted(source, unconverted)).join('');
-    const made = `${record.id}  ${record.rows} rows × ${record.features.length} features  ${record.path}${lost}`;
+    const checks = describeChecks(checksOf(record));
+    const made = `${record.id}  ${record.rows} rows × ${record.features.length} features  ${record.path}${lost}${checks}`;
     const { nameTakenFrom = null } = record;
     return {
       json: { ...present(record), name_taken_from: nameTakenFrom },
@@ -144,28 +148,34 @@ function present(record: CreatedTrainingSet): object {
     spineHash,
     contentHash,
     sizeBytes,
+    checks = [],
     ...others
   } = record;
   return {
     ...others,
     features: features.map(({ name }) => name),
-    sources: sources.map(({ boundaryMicros, isLogAlone, pushed, unconverted = null, ...source }) => ({
-      ...source,
-      unconverted,
-      files_up_to: boundaryMicros === null ? null : formatTimestamp(boundaryMicros),
-      log_alone: isLogAlone ?? null,
-      pushed:
-        pushed === null
-          ? null
-          : {
-              rows: pushed.rows,
-              sha256: pushed.sha256,
-              log_floor: pushed.floor,
-              log_positions: pushed.writers,
-              removed_floor: pushed.removed?.floor ?? 0,
-              removed_positions: pushed.removed?.writers ?? [],
-            },
-    })),
+    checks,
+    sources: sources.map(
+      ({ boundaryMicros, isLogAlone, pushed, unconverted = null, releasedUpTo, checks: own = [], ...source }) => ({
+        ...source,
+        checks: own,
+        released_up_to: releasedUpTo ?? null,
+        unconverted,
+        files_up_to: boundaryMicros === null ? null : formatTimestamp(boundaryMicros),
+        log_alone: isLogAlone ?? null,
+        pushed:
+          pushed === null
+            ? null
+            : {
+                rows: pushed.rows,
+                sha256: pushed.sha256,
+                log_floor: pushed.floor,
+                log_positions: pushed.writers,
+                removed_floor: pushed.removed?.floor ?? 0,
+                removed_positions: pushed.removed?.writers ?? [],
+              },
+      }),
+    ),
     feature_profiles: features,
     manifest_hash: manifestHash,
     spine_hash: spineHash,
@@ -182,11 +192,6 @@ function describeRecord(record: TrainingSetRecord): string {
     record.firstMicros === null || record.lastMicros === null
       ? 'no rows'
       : `${formatTimestamp(record.firstMicros)} to ${formatTimestamp(record.lastMicros)}`;
-  const features = record.features.map(({ name, type, nullRate }) => [
-    `  ${name}`,
-    type,
-    `${(nullRate * 100).toFixed(1)} % null`,
-  ]);
   return [
     `${record.id}${record.name === null ? '' : ` (${record.name})`}`,
     `service ${record.service}, manifest ${record.manifestHash.slice(0, 12)}, boundary ${record.boundary}`,
@@ -194,8 +199,13 @@ function describeRecord(record: TrainingSetRecord): string {
     `spine ${record.spine}`,
     ...record.sources.map(describeSource),
     `file ${record.path} (${record.sizeBytes} bytes, sha256 ${record.contentHash.slice(0, 12)})`,
-    formatTable(features),
+    `${profileTable(record.features)}${describeChecks(checksOf(record))}`,
   ].join('\n');
+}
+
+/** Of its sources and its features. */
+function checksOf({ sources, checks = [] }: TrainingSetRecord): readonly Finding[] {
+  return [...sources.flatMap((source) => source.checks ?? []), ...checks];
 }
 
 function describeSource({

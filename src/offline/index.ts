@@ -1,5 +1,13 @@
 export { recordsAsOf, type RecordsAsOf } from './as-of/records-as-of.ts';
 export { type AuditedView, type AuditReport, auditTrainingSet } from './audit/audit-training-set.ts';
+export {
+  type QuarantinedFileRow,
+  quarantinedFileRows,
+  type QuarantinedInFiles,
+  releasesOf,
+  releasesOfPushed,
+  surveyQuarantined,
+} from './checks/quarantined-rows.ts';
 export { createRowDeriver, type RowDeriver } from './facts/row-deriver.ts';
 export { migrateOffline } from './migrate-offline.ts';
 export type { OfflineDeps } from './offline-deps.ts';
@@ -24,6 +32,7 @@ export {
   type MaterializeRequest,
 } from './materialize/materialize.ts';
 export type { FailedView, MaterializedView } from './materialize/report.ts';
+export { readRunProfile, readSetProfile } from './profiles/profile-table.ts';
 export { sweepVersions } from './versions/sweep-versions.ts';
 export { tidyVersions } from './versions/tidy-versions.ts';
 export { type CompletenessDeps, completeVersions, type Missing, missingOf } from './versions/complete-versions.ts';

@@ -7,6 +7,10 @@ import { contentHash, HeadraceError, type Micros, sha256Hex } from '../../core/i
 import type { SourceSpec } from '../../definitions/index.ts';
 import type { Coverage } from '../../online/index.ts';
 import { quoteText } from '../../storage/index.ts';
+import { type Finding, throwIfRefused } from '../../checks/index.ts';
+import { checkFacts } from '../checks/check-facts.ts';
+import { checkFeatures } from '../checks/check-features.ts';
+import { tellFindings } from '../checks/tell-findings.ts';
 import { runPlan } from '../duckdb/run-plan.ts';
 import type { FactsLog } from '../facts/facts.ts';
 import { readPinned } from '../facts/pin-snapshot.ts';
@@ -15,7 +19,10 @@ import type { OfflineDeps } from '../offline-deps.ts';
 import { type Boundary, planTrainingSet, type TrainingSetPlan } from '../plan.ts';
 import { fileHash, hashFiles, type SourceFile } from '../sources/source-files.ts';
 import { loadSpine, type Spine, SPINE_TABLE } from './load-spine.ts';
-import { profileFeatures, profileSource } from './profile.ts';
+import { profileFile } from '../profiles/profile-file.ts';
+import { saveSetProfile } from '../profiles/profile-table.ts';
+import { type Profile, summarizeProfile } from '../../profiles/index.ts';
+import { profileSource } from './profile-source.ts';
 import type { PushedSnapshot, SourceSnapshot, TrainingSetRecord } from './record.ts';
 import { openPlanFacts, type PlanFacts, type SourceFacts } from './source-facts.ts';
 import { saveTrainingSet } from './training-set-store.ts';
@@ -42,7 +49,7 @@ export interface CreatedTrainingSet extends TrainingSetRecord {
 /**
  * Writes the file whole or not at all and keeps its record. What was pushed counts as far as it is shipped. Errors:
  * HR_UNKNOWN_SERVICE, HR_SPINE, HR_SOURCE_UNREADABLE, HR_SOURCE_CHANGED, HR_TRANSFORM_FAILED, HR_INTEGER_OVERFLOW,
- * HR_STORAGE_FULL, HR_STORAGE_UNAVAILABLE, HR_LOG_DAMAGED.
+ * HR_STORAGE_FULL, HR_STORAGE_UNAVAILABLE, HR_LOG_DAMAGED, HR_EXPECTATION.
  */
 export async function createTrainingSet(deps: OfflineDeps, request: TrainingSetRequest): Promise<CreatedTrainingSet> {
   const plan = planTrainingSet(deps.definitions.manifest, request);
@@ -60,6 +67,7 @@ export async function createTrainingSet(deps: OfflineDeps, request: TrainingSetR
     deps.progress.done(`${spine.rows} rows`);
     sources = await openPlanFacts(connection, plan, deps);
     const { bySource, snapshots } = sources;
+    const checks = await checkSources(connection, deps, bySource, snapshots);
     const out = resolve(request.out);
     refuseInputs(out, spine, bySource);
     // The checksums are taken while DuckDB sorts. Their failure is met where they are awaited.
@@ -70,15 +78,25 @@ export async function createTrainingSet(deps: OfflineDeps, request: TrainingSetR
       runPlan(connection, plan, spine, facts, deps),
     );
     deps.progress.start('write the training set', spine.rows, 'rows');
-    const record = await writeWhole(out, (written) =>
+    const { record, profile } = await writeWhole(out, (written) =>
       readPinned(snapshots, 'the training set cannot be computed', async () => {
         await connection.run(`COPY (${sql}) TO ${quoteText(written)} (FORMAT parquet, COMPRESSION zstd)`);
-        return describe(connection, deps, request, plan, spine, bySource, await inputs, { out, written });
+        const own = await checkFeatures(connection, deps.definitions.manifest, plan, written);
+        tellFindings(deps.logger, own);
+        throwIfRefused(own, 'no training set is written');
+        const described = describe(connection, deps, request, plan, spine, bySource, await inputs, {
+          out,
+          written,
+          checks,
+        });
+        const { record, profile } = await described;
+        return { record: { ...record, ...(own.length > 0 && { checks: own }) }, profile };
       }),
     );
     deps.progress.done(`${spine.rows} rows`);
     reportIgnored(deps, record);
     const { record: kept, nameTakenFrom } = await saveTrainingSet(deps.database, record);
+    await saveSetProfile(deps.database, kept.id, profile, kept.createdAtMicros);
     return { ...kept, ...(nameTakenFrom !== undefined && { nameTakenFrom }) };
   } finally {
     await sources?.close();
@@ -108,11 +126,11 @@ async function describe(
   spine: Spine,
   sources: ReadonlyMap<string, SourceFacts>,
   hashed: ReadonlyMap<string, readonly SourceFile[]>,
-  { out, written }: { readonly out: string; readonly written: string },
-): Promise<TrainingSetRecord> {
+  { out, written, checks }: { readonly out: string; readonly written: string; readonly checks: SourceChecks },
+): Promise<{ readonly record: TrainingSetRecord; readonly profile: Profile }> {
   const { definitions, clock } = deps;
   const snapshots: SourceSnapshot[] = [];
-  for (const [name, { facts, boundary }] of sources) {
+  for (const [name, { facts, boundary, releasedUpTo }] of sources) {
     const reads = plan.reads.filter(({ view }) => view.source === name);
     snapshots.push({
       source: name,
@@ -121,6 +139,8 @@ async function describe(
       pushed: facts.log === null ? null : { ...positionsOf(facts.log), ...(await facts.log.digest()) },
       ...(await profileSource(connection, facts, reads)),
       unconverted: (await facts.log?.unconverted()) ?? {},
+      ...(facts.apart !== undefined && { releasedUpTo: releasedUpTo ?? 0 }),
+      ...checksIn(checks, name),
     });
   }
   const spineHash =
@@ -140,7 +160,8 @@ async function describe(
     sources: snapshots,
   };
   const fileSha256 = await fileHash(written);
-  return {
+  const profile = await profileFile(connection, plan.features, written);
+  const record: TrainingSetRecord = {
     id: contentHash({ ...made, sources: snapshots.map(whatCounts), content: fileSha256 }).slice(0, 16),
     name: request.name ?? null,
     ...made,
@@ -151,9 +172,36 @@ async function describe(
     rows: spine.rows,
     firstMicros: first,
     lastMicros: last,
-    features: await profileFeatures(connection, plan, written, spine.rows),
+    features: summarizeProfile(profile),
     createdAtMicros: clock.nowMicros(),
   };
+  return { record, profile };
+}
+
+type SourceChecks = ReadonlyMap<string, readonly Finding[]>;
+
+/** Before anything is computed. Throws HR_EXPECTATION. */
+async function checkSources(
+  connection: DuckDBConnection,
+  { clock, logger }: OfflineDeps,
+  sources: ReadonlyMap<string, SourceFacts>,
+  snapshots: PlanFacts['snapshots'],
+): Promise<SourceChecks> {
+  const found = new Map<string, readonly Finding[]>();
+  await readPinned(snapshots, 'the sources cannot be checked', async () => {
+    for (const [name, { facts }] of sources) {
+      found.set(name, await checkFacts(connection, facts, { now: clock.nowMicros() }));
+    }
+  });
+  const all = [...found.values()].flat();
+  tellFindings(logger, all);
+  throwIfRefused(all, 'no training set is written');
+  return found;
+}
+
+function checksIn(checks: SourceChecks, source: string): Pick<SourceSnapshot, 'checks'> {
+  const own = checks.get(source) ?? [];
+  return own.length === 0 ? {} : { checks: own };
 }
 
 function boundaryIn({ pushes }: SourceSpec, boundary: Micros): Pick<SourceSnapshot, 'boundaryMicros' | 'isLogAlone'> {

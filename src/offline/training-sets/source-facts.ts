@@ -3,8 +3,9 @@
 
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { HeadraceError, type Micros } from '../../core/index.ts';
-import type { SourceSpec } from '../../definitions/index.ts';
+import { own, type SourceSpec } from '../../definitions/index.ts';
 import { type Coverage, NOTHING_COVERED } from '../../online/index.ts';
+import { withReleases } from '../checks/with-releases.ts';
 import type { Facts, PinnedSnapshot } from '../facts/facts.ts';
 import { readableCoverage } from '../facts/log-rows.ts';
 import { openFacts, openLogRows } from '../facts/open-facts.ts';
@@ -20,6 +21,8 @@ export interface SourceFacts {
   readonly snapshot: PinnedSnapshot;
   /** As in FactsRequest. */
   readonly boundary: Micros;
+  /** The last release that it goes by; undefined where no rule of the source sets rows apart. */
+  readonly releasedUpTo?: number | undefined;
 }
 
 /** By the source's name, in the plan's order. */
@@ -38,11 +41,16 @@ export function openPlanFacts(
 }
 
 /** The same of sources by their names. */
-export function openSourcesFacts(
+export async function openSourcesFacts(
   connection: DuckDBConnection,
   names: readonly string[],
-  deps: OfflineDeps,
+  given: OfflineDeps,
 ): Promise<PlanFacts> {
+  const { sources } = given.definitions.manifest;
+  const deps = await withReleases(
+    given,
+    names.flatMap((name) => own(sources, name) ?? []),
+  );
   const coverage = readableCoverage(deps.log);
   // Met where it is awaited; a plan may have no source at all.
   coverage.catch(() => undefined);
@@ -51,7 +59,7 @@ export function openSourcesFacts(
     const readable = await coverage;
     const boundary = await boundaryNow(connection, source, deps, snapshot, readable);
     const facts = await openFacts(connection, source, deps, { snapshot, boundary, coverage: readable });
-    return { facts, snapshot, boundary };
+    return { facts, snapshot, boundary, releasedUpTo: deps.released?.last };
   });
 }
 
@@ -64,6 +72,7 @@ export function openRecordedFacts(
 ): Promise<PlanFacts> {
   return openEach(sourcesOf(plan), deps, async (source, pinned) => {
     const was = recorded.find(({ source: name }) => name === source.name);
+    const released = await withReleases(deps, [source], was?.releasedUpTo ?? 0);
     const paths = was?.files.map(({ path }) => path) ?? [];
     const snapshot = await pinned(pinFiles(paths, `source "${source.name}"`));
     const pushed = was?.pushed ?? null;
@@ -71,7 +80,11 @@ export function openRecordedFacts(
     const boundary = was?.boundaryMicros ?? (isLogAlone || source.pushes === 'keep' ? -Infinity : Infinity);
     const cuts = new Map(pushed?.writers.map(({ writer, cut }) => [writer, cut]));
     const coverage = { floor: pushed?.floor ?? 0, cuts };
-    return { facts: await openFacts(connection, source, deps, { snapshot, boundary, coverage }), snapshot, boundary };
+    return {
+      facts: await openFacts(connection, source, released, { snapshot, boundary, coverage }),
+      snapshot,
+      boundary,
+    };
   });
 }
 
@@ -122,7 +135,7 @@ async function openEach(
 }
 
 function sourceOf(sources: Readonly<Record<string, SourceSpec>>, name: string): SourceSpec {
-  const source = Object.hasOwn(sources, name) ? sources[name] : undefined;
+  const source = own(sources, name);
   if (source !== undefined) return source;
   throw new HeadraceError('HR_UNKNOWN_SOURCE', `there is no source "${name}" any more.`);
 }
