@@ -6,6 +6,7 @@ import { cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { hasRedis, startRedis } from '../test/support/redis-server.ts';
+import { checksSection } from './checks.ts';
 import { coldStartSection } from './cold-start.ts';
 import { measureDecodeAndMerge } from './decode-and-merge.ts';
 import { measureDefinitions } from './definitions.ts';
@@ -50,6 +51,7 @@ const sections: Readonly<Record<string, () => Promise<Section>>> = {
   'training-set': measureOffline,
   s3: () => s3Section({ isQuick }),
   materialize: measureStores,
+  checks: () => checksSection(isQuick),
   decode: measureDecode,
   predict: () => predictSection({ isQuick, withRedis }),
   'features-read': measureReads,

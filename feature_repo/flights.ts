@@ -19,5 +19,11 @@ export const flights = parquet('flights', {
   // A flight's delay exists from its departure on, but nobody knows it before the landing. Without this line a
   // training set would see delays of planes still in the air, and the model would look far better than it is.
   knownTime: 'landed_at',
+  expect: [
+    // A flight without them belongs to no airport: something is wrong with the export, and nothing is written from it.
+    { notNull: ['origin', 'destination', 'departed_at'], onFail: 'fail' },
+    // Minutes and miles outside these are told of.
+    { between: { delay: [-1440, 3000], distance: [1, 6000] } },
+  ],
   description: 'US flights with their delay on arrival.',
 });

@@ -30,6 +30,7 @@ export interface MistakeGroup {
 }
 
 const features = (code: string): string => `featureView('v', { ...made, features: { ${code} } })`;
+const expected = (code: string): string => `parquet('s', { ...source, expect: ${code} })`;
 const step = (action: string, options?: string): string =>
   `steps((p) => p.step('fit', ${action}${options === undefined ? '' : `, ${options}`}))`;
 
@@ -128,6 +129,39 @@ export const MISTAKES: readonly MistakeGroup[] = [
       `query('s', { sql: 'SELECT 1', columns: { at: t.timestamp() }, eventTime: 'at' })`,
       `query('s', { sql: 'SELECT 1', over: [flights], static: [flights], columns: { at: t.timestamp() }, eventTime: 'at' })`,
       `postgres('s', { connection: 'env:DB', table: 'SELECT 1', columns: { at: t.timestamp() }, eventTime: 'at' })`,
+    ],
+  },
+  {
+    title: 'Expectations',
+    examples: [
+      expected(`'airport'`),
+      expected(`{ notNul: ['airport'] }`),
+      expected(`{ onFail: 'fail' }`),
+      expected(`{ notNull: ['airport'], onFail: 'stop' }`),
+      expected(`{ notNull: 'airport' }`),
+      expected(`{ notNull: ['airprt'] }`),
+      expected(`{ notNull: [3] }`),
+      expected(`{ between: ['delay'] }`),
+      expected(`{ between: { airport: ['A', 'Z'] } }`),
+      expected(`{ between: { delay: 3000 } }`),
+      expected(`{ between: { delay: ['-120', 3000] } }`),
+      expected(`{ between: { delay: [3000, -120] } }`),
+      expected(`{ between: { delay: [null, null] } }`),
+      expected(`{ oneOf: { airport: 'ATL' } }`),
+      expected(`{ oneOf: { airport: ['ATL', null] } }`),
+      expected(`{ unique: 'airport' }`),
+      expected(`{ unique: [[]] }`),
+      expected(`{ unique: [['airport', 'airport']] }`),
+      expected(`{ fresh: '2 hours' }`),
+      expected(`{ rowCount: { mni: 1 } }`),
+      expected(`{ rowCount: { min: -1 } }`),
+      expected(`{ rowCount: {} }`),
+      expected(`{ rowCount: { min: 10, max: 1 } }`),
+      expected(`{ fresh: '2h', onFail: 'quarantine' }`),
+      `pushed('s', { columns: source.columns, eventTime: 'at', expect: { unique: ['airport'], onFail: 'quarantine' } })`,
+      `featureView('v', { ...made, expect: { notNull: ['n'], onFail: 'quarantine' } })`,
+      `featureView('v', { ...made, expect: { unique: ['n'] } })`,
+      `featureView('v', { ...made, expect: { notNull: ['m'] } })`,
     ],
   },
   {

@@ -8,5 +8,19 @@ export type {
   TileState,
 } from './aggregator.ts';
 export { compileAggregator } from './compile-aggregator.ts';
-export { exactSum } from './exact-sum.ts';
+export {
+  addExactly,
+  addTotal,
+  createTotal,
+  exactSum,
+  type ExactTotal,
+  roundTotal,
+} from './exact-sum.ts';
+export {
+  addToSketch as addToDistinct,
+  createSketch as createDistinct,
+  estimate as estimateDistinct,
+  mergeSketch as mergeDistinct,
+  type Sketch as DistinctSketch,
+} from './hyper-log-log.ts';
 export { EXACT_DISTINCT } from './ops/count-distinct.ts';

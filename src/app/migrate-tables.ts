@@ -12,6 +12,7 @@ export async function migrateTables(app: Pick<App, 'database' | 'clock'>): Promi
 /** Of every folder that has tables: a new one adds its line here, and backups hold them too. */
 export async function migrateAllTables(database: Database, clock: Clock): Promise<void> {
   const [
+    { migrateQuarantine },
     events,
     { migrateHousekeeping },
     { openFeeds },
@@ -20,6 +21,7 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
     { migrateRuns },
     { openRegistry },
   ] = await Promise.all([
+    import('../checks/index.ts'),
     import('../events/index.ts'),
     import('../housekeeping/index.ts'),
     import('../ingestion/index.ts'),
@@ -34,6 +36,7 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
   await events.migrateEventLog(database);
   await openFeeds(database);
   await migrateOffline(database);
+  await migrateQuarantine(database);
   await migrateRuns(database);
   await migrateHousekeeping(database);
 }

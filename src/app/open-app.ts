@@ -4,6 +4,7 @@
 import { join } from 'node:path';
 import { type Clock, type Logger, type Progress, systemClock } from '../core/index.ts';
 import type { Definitions, LiveVersion } from '../definitions/index.ts';
+import type { Quarantine } from '../checks/index.ts';
 import type { KeptVersion } from '../control/index.ts';
 import type { EventLog } from '../events/index.ts';
 import type { IngestionDeps } from '../ingestion/index.ts';
@@ -48,6 +49,8 @@ export interface App {
   /** What readers of the online store need of both. */
   directory(): Promise<RecordDirectory>;
   log(): Promise<EventLog>;
+  /** Pushed rows that were set apart. */
+  quarantine(): Promise<Quarantine>;
   /** What pushes take. */
   ingestion(): Promise<IngestionDeps>;
   /**
@@ -146,6 +149,9 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
       }),
     (opened) => opened.close(),
   );
+  const quarantine = lazily(async () =>
+    (await import('../checks/index.ts')).openQuarantine(await database(), { maxBytes: values['quarantine.maxSize'] }),
+  );
   const completeness = async (): Promise<CompletenessDeps> => ({
     versions: (await registry()).versions,
     store: await online(),
@@ -200,6 +206,7 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
       (await import('../online/index.ts')).openRecordDirectory(await runs(), await schemas()),
     ),
     log,
+    quarantine,
     async ingestion() {
       const { createRowDeriver } = await import('../offline/index.ts');
       const { openFeeds } = await import('../ingestion/index.ts');
@@ -210,6 +217,7 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
         schemas: await schemas(),
         versions: (await registry()).versions,
         feeds: await openFeeds(await database()),
+        quarantine,
         deriver: (definitions, source, onFailed) => createRowDeriver(definitions, source, duckdb, onFailed),
         clock,
         logger,

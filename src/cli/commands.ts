@@ -81,6 +81,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./consume.ts')).consumeCommand,
   },
   {
+    name: 'quarantine',
+    summary: 'list, show, put back and drop rows that rules set apart',
+    load: async () => (await import('./quarantine.ts')).quarantineCommand,
+  },
+  {
     name: 'models',
     summary: 'register, list, show and alias models',
     load: async () => (await import('./models.ts')).modelsCommand,

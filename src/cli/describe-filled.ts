@@ -4,6 +4,7 @@ import { presentNeed, type VersionReader } from '../control/index.ts';
 import { type HeadraceError, toHeadraceError } from '../core/index.ts';
 import type { MaterializedView } from '../offline/index.ts';
 import { describeNeed } from '../registry/index.ts';
+import { describeChecks } from './describe-checks.ts';
 import { describeUnconverted } from './describe-unconverted.ts';
 import type { FailedVersion, FilledOnline } from './fill-online.ts';
 import { formatTable } from './table.ts';
@@ -14,6 +15,7 @@ export function filledTable({ views, failed }: FilledOnline): string {
     formatTable([HEAD, ...views.map(toRow), ...failed.map(({ view }) => [view, 'failed', ...NOTHING])]),
     ...views.map(whoHolds),
     ...views.map(({ view, unconverted }) => describeUnconverted(view, unconverted)),
+    describeChecks(views.flatMap(({ checks }) => checks)),
   ].join('');
 }
 

@@ -3,6 +3,7 @@
 import { counted, sha256Hex, HeadraceError, didYouMeanOf } from '../core/index.ts';
 import type { PushedView } from '../ingestion/index.ts';
 import { defineCommand, textOption, usageError } from './command.ts';
+import { openPushes } from './open-pushes.ts';
 import { readEventFile } from './read-event-file.ts';
 
 const BATCH_ROWS = 5000;
@@ -23,19 +24,15 @@ export const pushCommand = defineCommand({
         `there is no source "${name}".${didYouMeanOf('sources', name, Object.keys(sources))}`,
       );
     const rows = await readEventFile(context.path(file), source, () => app.duckdb());
-    const { openIngestion } = await import('../ingestion/index.ts');
     const { completeVersions } = await import('../offline/index.ts');
-    const deps = await app.ingestion();
-    // Its own batches: the same for each repeat, whatever a server's limit is.
-    const limits = { ...deps.limits, maxRows: BATCH_ROWS };
-    let versions = await app.versions();
-    const refresh = async () => (versions = await app.versions());
-    const kept = { definitions: () => definitions, versions: () => versions, refresh };
-    const ingestion = openIngestion({ ...deps, limits }, kept);
+    // Its own batches: the same for each repeat.
+    const ingestion = await openPushes(app, BATCH_ROWS);
     const key = textOption(options, 'idempotencyKey');
     if (key?.trim() === '') throw usageError('--idempotency-key takes a key that is not blank.');
     const views = new Map<string, PushedView>();
+    const warnings = new Map<string, number>();
     let accepted = 0;
+    let quarantined = 0;
     let isRepeat = true;
     try {
       ingestion.check(name, rows);
@@ -44,6 +41,9 @@ export const pushCommand = defineCommand({
         const batch = rows.slice(at, at + BATCH_ROWS);
         const result = await ingestion.push(name, batch, key === undefined ? undefined : batchKey(key, at));
         accepted += result.accepted;
+        quarantined += result.quarantined ?? 0;
+        for (const { rule, rows: count } of result.warnings ?? [])
+          warnings.set(rule, (warnings.get(rule) ?? 0) + count);
         isRepeat &&= result.duplicate;
         for (const { view, written, covered, ignored } of result.views) {
           const total = views.get(view) ?? { view, written: 0, covered: 0, ignored: 0 };
@@ -62,12 +62,24 @@ export const pushCommand = defineCommand({
     }
     // Those that hold all there is from the beginning, for one: readers may stay with them while later ones are filled.
     await completeVersions(await app.completeness(), await app.waitingVersions());
-    const summary = { accepted, duplicate: isRepeat && rows.length > 0, views: [...views.values()] };
+    const summary = {
+      accepted,
+      quarantined,
+      duplicate: isRepeat && rows.length > 0,
+      views: [...views.values()],
+      warnings: [...warnings].map(([rule, count]) => ({ rule, rows: count })),
+    };
     const again = summary.duplicate ? ' (the idempotency key was used before: this is what came of it then)' : '';
     return {
       json: summary,
       text: [
         `${counted(accepted, 'event')} into ${name}${again}`,
+        ...(quarantined === 0
+          ? []
+          : [`  ${counted(quarantined, 'event')} set apart: headrace quarantine show ${name}`]),
+        ...summary.warnings.map(
+          (one) => `  ${counted(one.rows, 'event')} ${one.rows === 1 ? 'breaks' : 'break'} ${one.rule}`,
+        ),
         ...summary.views.map(
           ({ view, written, covered, ignored }) =>
             `  ${view}: ${counted(written, 'record')} changed${covered === 0 ? '' : `, ${counted(covered, 'event')} that its files hold already`}${ignored === 0 ? '' : `, ${ignored} without a key or event time`}`,

@@ -1,9 +1,12 @@
 // `headrace training-set create | list | show | audit`.
 
+import type { Finding } from '../checks/index.ts';
 import { formatTimestamp } from '../core/index.ts';
 import type { AuditReport, PushedSnapshot, SourceSnapshot, TrainingSetRecord } from '../offline/index.ts';
 import { collect, defineCommand, defineGroup, textOption, usageError } from './command.ts';
+import { describeChecks } from './describe-checks.ts';
 import { describeUnconverted } from './describe-unconverted.ts';
+import { profileTable } from './profile-table.ts';
 import { formatTable } from './table.ts';
 
 const create = defineCommand({
@@ -41,7 +44,8 @@ const create = defineCommand({
       ...(name === undefined ? {} : { name }),
     });
     const lost = record.sources.map(({ source, unconverted }) => describeUnconverted(source, unconverted)).join('');
-    const made = `${record.id}  ${record.rows} rows × ${record.features.length} features  ${record.path}${lost}`;
+    const checks = describeChecks(checksOf(record));
+    const made = `${record.id}  ${record.rows} rows × ${record.features.length} features  ${record.path}${lost}${checks}`;
     const { nameTakenFrom = null } = record;
     return {
       json: { ...presentTrainingSet(record), name_taken_from: nameTakenFrom },
@@ -131,11 +135,6 @@ function describeRecord(record: TrainingSetRecord): string {
     record.firstMicros === null || record.lastMicros === null
       ? 'no rows'
       : `${formatTimestamp(record.firstMicros)} to ${formatTimestamp(record.lastMicros)}`;
-  const features = record.features.map(({ name, type, nullRate }) => [
-    `  ${name}`,
-    type,
-    `${(nullRate * 100).toFixed(1)} % null`,
-  ]);
   return [
     `${record.id}${record.name === null ? '' : ` (${record.name})`}`,
     `service ${record.service}, manifest ${record.manifestHash.slice(0, 12)}, boundary ${record.boundary}`,
@@ -143,8 +142,13 @@ function describeRecord(record: TrainingSetRecord): string {
     `spine ${record.spine}`,
     ...record.sources.map(describeSource),
     `file ${record.path} (${record.sizeBytes} bytes, sha256 ${record.contentHash.slice(0, 12)})`,
-    formatTable(features),
+    `${profileTable(record.features)}${describeChecks(checksOf(record))}`,
   ].join('\n');
+}
+
+/** Of its sources and its features. */
+function checksOf({ sources, checks = [] }: TrainingSetRecord): readonly Finding[] {
+  return [...sources.flatMap((source) => source.checks ?? []), ...checks];
 }
 
 function describeSource({

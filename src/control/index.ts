@@ -6,6 +6,7 @@ export {
   type VersionReader,
 } from './kept-versions.ts';
 export { type PlannedView, planReport, type PlanReport, type PlanReportDeps } from './plan-report.ts';
+export { type Released, releaseQuarantined, type ReleaseDeps, type ReleaseRequest } from './release-quarantined.ts';
 export { storeLack, type StoreLackDeps } from './store-lack.ts';
 export {
   type Cause,

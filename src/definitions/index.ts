@@ -41,6 +41,8 @@ export {
 } from './authoring/source.ts';
 export { sql } from './authoring/sql.ts';
 export { python, registerModel, task, type TaskContext, trainingSet } from './authoring/step-actions.ts';
+export type { OnFail } from './authoring/expect.ts';
+export { isValueRule, ruleColumns, settingApart, showRule } from './expectations.ts';
 export { functionsOf, mapFunctions } from './bundling/manifest-functions.ts';
 export { evaluateBundle } from './bundling/evaluate-bundle.ts';
 export { loadBundled, type LoadBundledOptions, type LoadedBundle } from './bundling/load-bundles.ts';
@@ -63,6 +65,7 @@ export type {
   DeriveSpec,
   EndpointSpec,
   EntitySpec,
+  Expectation,
   FeatureSpec,
   Foreach,
   FunctionRef,
@@ -73,6 +76,7 @@ export type {
   PartitionUnit,
   PipelineSpec,
   QueriedSource,
+  Rule,
   ScriptFile,
   ServiceMember,
   ServiceSpec,
@@ -80,7 +84,9 @@ export type {
   SourceSpec,
   StepAction,
   StepSpec,
+  TableRule,
   UserFunction,
+  ValueRule,
   ViewSpec,
   WindowOp,
 } from './manifest.ts';

@@ -2,6 +2,7 @@
 // (registry, offline, online, serving) works from it and never from the user's objects.
 
 import type { DataType, Field, HeadraceError, Micros } from '../core/index.ts';
+import type { OnFail } from './authoring/expect.ts';
 
 export interface Manifest {
   readonly format: 1;
@@ -75,6 +76,8 @@ export interface SourceSpec extends About {
   readonly over?: readonly QueriedSource[];
   /** So far behind the newest event time of the files they may still lack rows; left out: they lack none. */
   readonly completeAfterMicros?: Micros;
+  /** What its rows have to be like; left out for nothing. */
+  readonly expect?: readonly Expectation[];
 }
 
 /** A source that a query reads. */
@@ -86,6 +89,24 @@ export interface QueriedSource {
 
 /** What a folder's value is: a date (`2026-01-05`, `20260105`), or a part of one. */
 export type PartitionUnit = 'date' | 'year' | 'month' | 'day' | 'hour';
+/** A rule, and what is done about what breaks it. */
+export type Expectation = Rule & { readonly onFail: OnFail };
+
+/** Values are in JSON form, by the column's type. Null breaks no rule of a column but `notNull`. */
+export type Rule = ValueRule | TableRule;
+
+/** Of one value by itself. */
+export type ValueRule =
+  | { readonly rule: 'notNull'; readonly column: string }
+  /** Both ends are included; null is no end. */
+  | { readonly rule: 'between'; readonly column: string; readonly min: unknown; readonly max: unknown }
+  | { readonly rule: 'oneOf'; readonly column: string; readonly values: readonly unknown[] };
+
+/** Of all rows together. */
+export type TableRule =
+  | { readonly rule: 'unique'; readonly columns: readonly string[] }
+  | { readonly rule: 'fresh'; readonly withinMicros: Micros }
+  | { readonly rule: 'rowCount'; readonly min?: number; readonly max?: number };
 
 /** A column computed from the others: by a user's function of the row, or by the source's own SQL. */
 export interface DeriveSpec {
@@ -121,6 +142,8 @@ export interface ViewSpec extends About, Renamed {
   readonly freshness:
     | { readonly kind: 'live' }
     | { readonly kind: 'scheduled'; readonly everyMicros: Micros; readonly lagMicros: Micros };
+  /** What its features' values have to be like; left out for nothing. */
+  readonly expect?: readonly Expectation[];
 }
 
 /** A stored feature. `type` is the result's type. */

@@ -1,6 +1,7 @@
 // Which columns of a source its features are computed from.
 
 import type { Field } from '../core/index.ts';
+import { ruleColumns, settingApart } from './expectations.ts';
 import type { DeriveSpec, FeatureSpec, Manifest, SourceSpec, ViewSpec } from './manifest.ts';
 import { own } from './own.ts';
 
@@ -15,14 +16,15 @@ export function knownColumn({ knownTime, eventTime }: SourceSpec): string | unde
   return knownTime.kind === 'column' && knownTime.column !== eventTime ? knownTime.column : undefined;
 }
 
-/** Those of which a feature of a view is computed, each once, sorted: its own, the keys and the times. */
+/** Those of which a feature of a view is computed, each once, sorted: its own, the keys, the times, and by what rows are set apart. */
 export function featureColumns(
   source: SourceSpec,
   { keyColumns }: ViewSpec,
   { aggregation: { column } }: FeatureSpec,
 ): readonly string[] {
   const aggregated = column === null ? [] : [column];
-  return [...new Set([...keyColumns, ...timeColumns(source), ...aggregated])].sort();
+  const deciding = settingApart(source).flatMap(ruleColumns);
+  return [...new Set([...keyColumns, ...timeColumns(source), ...aggregated, ...deciding])].sort();
 }
 
 /** Of a view: its declared and its derived columns that any of its values is made of. */

@@ -3,6 +3,7 @@
 
 import { canonicalJson, contentHash, type Field } from '../core/index.ts';
 import { isLogAlone } from './log-alone.ts';
+import { settingApart } from './expectations.ts';
 import { own } from './own.ts';
 import { featureColumns } from './source-columns.ts';
 import type { Definitions, DeriveSpec, EntitySpec, Manifest, QueriedSource, SourceSpec, ViewSpec } from './manifest.ts';
@@ -94,6 +95,8 @@ function meaningOf(manifest: Manifest, view: ViewSpec, entity: EntitySpec, sourc
   const aggregations = new Map(view.features.map(({ aggregation }) => [contentHash(aggregation), aggregation]));
   const hasLatest = view.features.some(({ aggregation }) => aggregation.op === 'latest');
   const columns = view.features.flatMap((feature) => featureColumns(source, view, feature));
+  // What is only counted or refused is no meaning: those rows that stand are what they were.
+  const apart = settingApart(source);
   return {
     format: 1,
     entity: storedName(entity),
@@ -106,6 +109,7 @@ function meaningOf(manifest: Manifest, view: ViewSpec, entity: EntitySpec, sourc
     aggregations: [...aggregations.keys()].sort().map((hash) => aggregations.get(hash)),
     ttl: hasLatest ? view.ttlMicros : null,
     freshness: view.freshness,
+    ...(apart.length === 0 ? {} : { apart }),
   };
 }
 

@@ -1,5 +1,6 @@
 // What the push path works with: given by the composition root, and by tests.
 
+import type { Quarantine } from '../checks/index.ts';
 import type { Clock, Logger, Micros, Row } from '../core/index.ts';
 import type { Definitions, OnFailedValue, SourceSpec, VersionEpoch } from '../definitions/index.ts';
 import type { EventLog } from '../events/index.ts';
@@ -20,6 +21,8 @@ export interface IngestionDeps {
    * derived throws; with `onFailedValue` it is null, and that is told of it.
    */
   readonly deriver: (definitions: Definitions, source: SourceSpec, onFailedValue?: OnFailedValue) => DeriveRows;
+  /** Where rows go that are set apart, opened when the first comes; left out where no source sets any apart. */
+  readonly quarantine?: () => Promise<Pick<Quarantine, 'hold' | 'withdraw'>>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits: IngestionLimits;

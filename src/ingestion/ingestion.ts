@@ -1,6 +1,7 @@
 // Ingestion: pushes into sources, from wherever they come. Opens a writer when the first push comes, answers runs that
 // ask, and settles the logs of writers of this machine that are gone.
 
+import type { BrokenRule } from '../checks/index.ts';
 import { didYouMeanOf, HeadraceError, messageOf } from '../core/index.ts';
 import { type Definitions, type LiveVersion, versionsOf } from '../definitions/index.ts';
 import type { IdempotencyKey } from '../events/index.ts';
@@ -8,19 +9,23 @@ import { endedWithin } from './ended-within.ts';
 import { type FeedId, stepKey } from './feed-key.ts';
 import type { IngestionDeps } from './ingestion-deps.ts';
 import { parsePush } from './parse-push.ts';
+import { checkPush } from './push-checks.ts';
 import type { PushResult } from './push-result.ts';
+import type { PutBack } from './put-back.ts';
 import { openPushWriter, type PushWriter, type WriterStatus } from './push-writer.ts';
 import { hashOf } from './repeat.ts';
 import { isOfRows, siftRows } from './sift.ts';
 import { type SettledLog, settleLog } from './settle.ts';
 import { compileSourcePlans, type SourcePlans } from './source-plan.ts';
+import { tellOfBroken } from './tell-of-broken.ts';
 
 export interface Ingestion {
   /**
    * `rows` is JSON. Throws HR_UNKNOWN_SOURCE, HR_INVALID, HR_TOO_LARGE, HR_IDEMPOTENCY, HR_PUSH_UNDER_WAY, HR_PUSH_LOST,
-   * HR_ONLINE_UNAVAILABLE (logged, seen later), HR_STORAGE_FULL (nothing is kept).
+   * HR_ONLINE_UNAVAILABLE (logged, seen later), HR_STORAGE_FULL, HR_QUARANTINE_FULL, HR_EXPECTATION (nothing is kept).
+   * `putBack`: rows that were set apart before are not set apart again.
    */
-  push(source: string, rows: unknown, key?: string): Promise<PushResult>;
+  push(source: string, rows: unknown, key?: string, putBack?: PutBack): Promise<PushResult>;
   /**
    * A feed of a source, which counts once whoever reads it, and however often. Throws HR_UNKNOWN_SOURCE, HR_UNSUPPORTED
    * where this process keeps no feeds.
@@ -28,7 +33,10 @@ export interface Ingestion {
   feed(id: FeedId): Feed;
   /** By index, why rows would be refused; the others can be pushed. Throws HR_UNKNOWN_SOURCE. */
   sift(source: string, rows: readonly unknown[]): Promise<ReadonlyMap<number, string>>;
-  /** Checks rows without pushing them, however many. Throws HR_UNKNOWN_SOURCE, HR_INVALID. */
+  /**
+   * Checks rows without pushing them, however many; of what is expected of them the declared columns. Throws
+   * HR_UNKNOWN_SOURCE, HR_INVALID, HR_EXPECTATION.
+   */
   check(source: string, rows: unknown): void;
   /** Settles the logs of dead writers of this machine; those that can't be are logged and left. Gives how many. */
   settle(): Promise<number>;
@@ -79,6 +87,8 @@ export interface IngestionOptions {
   /** How much less often dead writers are looked for than runs that ask. */
   readonly settleEveryMs?: number;
   readonly closeLimitMs?: number;
+  /** Told of the rules that a push broke, whether it was taken or not. */
+  readonly onBroken?: (source: string, broken: readonly BrokenRule[]) => void;
 }
 
 const CLOSE_LIMIT_MS = 5000;
@@ -110,7 +120,8 @@ export function openIngestion(deps: IngestionDeps, options: IngestionOptions): I
   };
 
   const ownWriter = (): Promise<PushWriter> => {
-    opening ??= openPushWriter(deps, async () => {
+    const tell = tellOfBroken(logger, options.onBroken);
+    opening ??= openPushWriter(deps, tell, async () => {
       await options.refresh?.();
       return plans();
     }).then(
@@ -220,7 +231,12 @@ export function openIngestion(deps: IngestionDeps, options: IngestionOptions): I
           );
         }, options.lookEveryMs).unref();
 
-  const push = async (source: string, rows: unknown, key?: string | IdempotencyKey): Promise<PushResult> => {
+  const push = async (
+    source: string,
+    rows: unknown,
+    key?: string | IdempotencyKey,
+    putBack?: PutBack,
+  ): Promise<PushResult> => {
     for (;;) {
       const { current, plan } = planOf(source);
       try {
@@ -228,12 +244,12 @@ export function openIngestion(deps: IngestionDeps, options: IngestionOptions): I
         if (isClosed) throw new HeadraceError('HR_STOPPING', 'the server is stopping; push again elsewhere.');
         // What was parsed is an array of objects.
         const keyed = typeof key === 'string' ? keyOf(rows, key) : key;
-        const result = await (await ownWriter()).push(current, source, parsed, keyed);
-        if (result !== undefined) return result;
+        const result = await (await ownWriter()).push(current, source, { rows: parsed, keyed, putBack });
+        if (result !== undefined) return withApart(result, parsed.length);
       } catch (error) {
         const before = typeof key === 'string' && isOfRows(error) ? await repeatOfKey(source, rows, key) : undefined;
         if (before === undefined) throw error;
-        return before;
+        return withApart(before, (rows as readonly unknown[]).length);
       }
     }
   };
@@ -254,7 +270,10 @@ export function openIngestion(deps: IngestionDeps, options: IngestionOptions): I
     sift: (source, rows) => siftRows(planOf(source).plan, rows, deps.clock.nowMicros(), { ...deps.limits, maxRows: 1 }),
     check(source, rows) {
       const { plan } = planOf(source);
-      parsePush(plan, rows, deps.clock.nowMicros(), { ...deps.limits, maxRows: Infinity });
+      const parsed = parsePush(plan, rows, deps.clock.nowMicros(), { ...deps.limits, maxRows: Infinity });
+      const declared = new Set(plan.source.columns.map(({ name }) => name));
+      const refusing = plan.lenses[0].checks.filter(({ column, onFail }) => onFail === 'fail' && declared.has(column));
+      checkPush(refusing, parsed, false);
     },
     settle,
     look: lookNow,
@@ -275,6 +294,13 @@ export function openIngestion(deps: IngestionDeps, options: IngestionOptions): I
       for (const log of settled) await log.close();
     },
   };
+}
+
+/** What is not in the log was set apart: so a repeat is told the same, and a settled push. */
+function withApart(result: PushResult, sent: number): PushResult {
+  // Of a feed's batch that came second nothing was kept.
+  if (result.until !== undefined) return result;
+  return result.accepted < sent ? { ...result, quarantined: sent - result.accepted } : result;
 }
 
 function isObject(row: unknown): row is object {

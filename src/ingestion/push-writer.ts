@@ -1,6 +1,7 @@
 // This process's own writer: a push from row to log to every live view of its source. The steps and their order are those
 // of docs/adr/0005: logged, claimed, folded, written, answered.
 
+import type { BrokenRule } from '../checks/index.ts';
 import { HeadraceError, messageOf, type Micros, type Row } from '../core/index.ts';
 import type { CutView, IdempotencyKey, LogEntry, LogWriter } from '../events/index.ts';
 import { type Claim, holdsClaim, type StoreWriter } from '../online/index.ts';
@@ -19,17 +20,20 @@ import { checkDerivedTimes, withoutFarTimes } from './parse-push.ts';
 import { createPartWriter } from './part-writer.ts';
 import { createPatience } from './patience.ts';
 import { publishSchemas } from './publish-schemas.ts';
+import { checkPush } from './push-checks.ts';
 import type { PushResult } from './push-result.ts';
+import type { PutBack } from './put-back.ts';
 import { otherRows, repeatOf } from './repeat.ts';
 import { createRelinks } from './relink.ts';
 import { isCoveredEverywhere, readMarks, resultOf } from './refold.ts';
+import { withApart, withoutRows } from './set-apart.ts';
 import { createShipping } from './shipping.ts';
 import type { Lens, SourcePlan, SourcePlans } from './source-plan.ts';
 
 export interface PushWriter {
   readonly writer: number;
   /** Undefined when later definitions than `plans` are in force by now: nothing was logged, parse it by those. */
-  push(plans: SourcePlans, source: string, rows: readonly Row[], key?: IdempotencyKey): Promise<PushResult | undefined>;
+  push(plans: SourcePlans, source: string, pushed: NewPush): Promise<PushResult | undefined>;
   /** What came of the push that holds the key, where that had these rows; undefined else. Throws as a repeated push does. */
   repeat(source: string, key: IdempotencyKey, count: number): Promise<PushResult | undefined>;
   /** Where the feed's next batch begins; undefined before it began. */
@@ -41,6 +45,12 @@ export interface PushWriter {
   status(): WriterStatus;
   /** Seals, ships and ends; what can't be ended within `limitMs` is left for whoever settles it. */
   close(limitMs: number): Promise<void>;
+}
+
+export interface NewPush {
+  readonly rows: readonly Row[];
+  readonly keyed?: IdempotencyKey | undefined;
+  readonly putBack?: PutBack | undefined;
 }
 
 export interface WriterStatus {
@@ -58,11 +68,24 @@ export interface WriterStatus {
 /** The rows as each lens has them. */
 type PushedRows = ReadonlyMap<Lens, LensRows>;
 
+/** A push whose rows are all taken. */
+interface SoundPush {
+  readonly plan: SourcePlan;
+  readonly rows: readonly Row[];
+  readonly keyed: IdempotencyKey | undefined;
+  readonly arrivals: readonly Micros[] | undefined;
+  readonly byLens: ReadonlyMap<Lens, readonly Row[]>;
+}
+
 /** A row that waits for the store is taken to hold as many, roughly. */
 const BYTES_PER_WAITING_ROW = 512;
 
 /** Registers a writer, then reads the versions and the boundaries in force, then opens its first cut. */
-export async function openPushWriter(deps: IngestionDeps, readPlans: () => Promise<SourcePlans>): Promise<PushWriter> {
+export async function openPushWriter(
+  deps: IngestionDeps,
+  tellOfBroken: (source: string, broken: readonly BrokenRule[]) => void,
+  readPlans: () => Promise<SourcePlans>,
+): Promise<PushWriter> {
   const { clock, logger, limits, runs } = deps;
   let opened: Cuts | undefined;
   let linked: ((node: string) => void) | undefined;
@@ -159,21 +182,8 @@ export async function openPushWriter(deps: IngestionDeps, readPlans: () => Promi
 
   const append = async (
     wanted: SourcePlans,
-    source: string,
-    rows: readonly Row[],
-    key: IdempotencyKey | undefined,
+    { plan, rows, keyed: key, arrivals, byLens }: SoundPush,
   ): Promise<PushResult | undefined> => {
-    const plan = wanted.of(source) as SourcePlan;
-    // Before anything is kept: a row that can't be derived must not be in the log.
-    const byLens = new Map<Lens, readonly Row[]>();
-    for (const lens of plan.lenses) {
-      const derived = lens.derive(lens.convert(rows));
-      const complete = derived instanceof Promise ? await derived : derived;
-      const now = clock.nowMicros();
-      const isToday = lens === plan.lenses[0];
-      if (isToday) checkDerivedTimes(lens.source, complete, now, limits);
-      byLens.set(lens, isToday ? complete : withoutFarTimes(lens.source, complete, now, limits));
-    }
     if (cuts.isBehind(wanted)) await cuts.takeUp(wanted);
     // From here to the append in one turn: the log puts an entry into the cut that is open at the call.
     const called = cuts.current;
@@ -190,7 +200,8 @@ export async function openPushWriter(deps: IngestionDeps, readPlans: () => Promi
       waitingRows -= rows.length;
     };
     const arrival = clock.nowMicros();
-    const logged = rows.map((row) => ({ row, knownMicros: arrival }));
+    const arrivedAt = (i: number): Micros => arrivals?.[i] ?? arrival;
+    const logged = rows.map((row, i) => ({ row, knownMicros: arrivedAt(i) }));
     let entry: LogEntry;
     try {
       entry = await log.append({ source: plan.logged, rows: logged, ...(key === undefined ? {} : { key }) });
@@ -207,9 +218,57 @@ export async function openPushWriter(deps: IngestionDeps, readPlans: () => Promi
     }
     const pushed = new Map<Lens, LensRows>();
     for (const [lens, complete] of byLens) {
-      pushed.set(lens, { rows: complete, known: complete.map((row) => statedKnown(lens.source, row) ?? arrival) });
+      pushed.set(lens, {
+        rows: complete,
+        known: complete.map((row, i) => statedKnown(lens.source, row) ?? arrivedAt(i)),
+      });
     }
     return finish(leave, own, plan, entry, pushed);
+  };
+
+  const repeat: PushWriter['repeat'] = async (source, key, count) => {
+    const [holding] = await store.claims([claimId(source, key.key)]);
+    return holding?.payloadHash === key.hash ? repeatOf(deps.log, holding, { key, count }) : undefined;
+  };
+
+  /** Rows as every lens has them. Before anything is kept: a row that can't be derived must not be in the log. */
+  const derive = async (plan: SourcePlan, rows: readonly Row[]): Promise<Map<Lens, readonly Row[]>> => {
+    const byLens = new Map<Lens, readonly Row[]>();
+    for (const lens of plan.lenses) {
+      const derived = lens.derive(lens.convert(rows));
+      const complete = derived instanceof Promise ? await derived : derived;
+      const now = clock.nowMicros();
+      const isToday = lens === plan.lenses[0];
+      if (isToday) checkDerivedTimes(lens.source, complete, now, limits);
+      byLens.set(lens, isToday ? complete : withoutFarTimes(lens.source, complete, now, limits));
+    }
+    return byLens;
+  };
+
+  const take = async (wanted: SourcePlans, source: string, given: NewPush): Promise<PushResult | undefined> => {
+    const plan = wanted.of(source) as SourcePlan;
+    const { rows, keyed, putBack } = given;
+    const byLens = await derive(plan, rows);
+    const [today] = plan.lenses;
+    // Every lens of the plan is in it.
+    const complete = byLens.get(today) as readonly Row[];
+    const { apart, broken } = checkPush(today.checks, complete, putBack !== undefined, (all) =>
+      tellOfBroken(source, all),
+    );
+    const sound = { plan, rows, keyed, arrivals: putBack?.arrivals, byLens };
+    if (broken.length === 0) return append(wanted, sound);
+    const warned = broken.filter(({ onFail }) => onFail === 'warn');
+    const warnings = warned.map(({ rule, rows: count }) => ({ rule, rows: count }));
+    const told = (result: PushResult | undefined) =>
+      result === undefined || result.duplicate || warnings.length === 0 ? result : { ...result, warnings };
+    if (apart.size === 0) return told(await append(wanted, sound));
+    return told(
+      await withApart(
+        { deps, repeat },
+        { source: plan.logged, rows, apart, keyed, arrivedMicros: clock.nowMicros() },
+        () => append(wanted, { ...sound, ...withoutRows(sound, apart) }),
+      ),
+    );
   };
 
   const end = async (): Promise<void> => {
@@ -222,8 +281,9 @@ export async function openPushWriter(deps: IngestionDeps, readPlans: () => Promi
 
   return {
     writer: log.writer,
-    push(wanted, source, rows, key) {
-      if (key === undefined) return patience.within(append(wanted, source, rows, undefined));
+    push(wanted, source, given) {
+      const { keyed: key } = given;
+      if (key === undefined) return patience.within(take(wanted, source, given));
       const id = JSON.stringify([source, key.key]);
       const before = underWay.get(id);
       if (before !== undefined) {
@@ -231,14 +291,11 @@ export async function openPushWriter(deps: IngestionDeps, readPlans: () => Promi
         const again = before.work.then((result) => result && { ...result, duplicate: true });
         return patience.within(again);
       }
-      const work = append(wanted, source, rows, key).finally(() => underWay.delete(id));
+      const work = take(wanted, source, given).finally(() => underWay.delete(id));
       underWay.set(id, { hash: key.hash, work });
       return patience.within(work);
     },
-    async repeat(source, key, count) {
-      const [holding] = await store.claims([claimId(source, key.key)]);
-      return holding?.payloadHash === key.hash ? repeatOf(deps.log, holding, { key, count }) : undefined;
-    },
+    repeat,
     feedPosition: async (feed) =>
       deps.feeds === undefined ? undefined : walkFeed({ feeds: deps.feeds, clock }, store, feed),
     async touch() {

@@ -1,6 +1,7 @@
 // Which rows of a batch can't be taken, each with why: for whoever sets them aside and pushes the rest.
 
 import { HeadraceError, messageOf, type Micros, type Row } from '../core/index.ts';
+import { checkPush } from './push-checks.ts';
 import { checkDerivedTimes, parsePush, type PushLimits } from './parse-push.ts';
 import type { SourcePlan } from './source-plan.ts';
 
@@ -22,11 +23,13 @@ export async function siftRows(
     }
   }
   const [lens] = plan.lenses;
+  const refusing = lens.checks.filter(({ onFail }) => onFail === 'fail');
   const derive = async (some: typeof good): Promise<void> => {
     if (some.length === 0) return;
     try {
       const derived = await lens.derive(lens.convert(some.map(({ row }) => row)));
       checkDerivedTimes(lens.source, derived, now, limits);
+      checkPush(refusing, derived, false);
     } catch (error) {
       if (!isOfRows(error)) throw error;
       if (some.length === 1) {
@@ -43,9 +46,11 @@ export async function siftRows(
   return refused;
 }
 
+const OF_ROWS: ReadonlySet<string> = new Set(['HR_INVALID', 'HR_TRANSFORM_FAILED', 'HR_EXPECTATION']);
+
 /** Whether rows are wrong, and not what they go into. */
 export function isOfRows(error: unknown): boolean {
-  return error instanceof HeadraceError && (error.code === 'HR_INVALID' || error.code === 'HR_TRANSFORM_FAILED');
+  return error instanceof HeadraceError && OF_ROWS.has(error.code);
 }
 
 function reasonOf(error: unknown): string {

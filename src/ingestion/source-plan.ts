@@ -1,5 +1,6 @@
 // A source compiled for pushes: what every version of each of its live views takes of a row.
 
+import { compileValueChecks, type ValueCheck } from '../checks/index.ts';
 import {
   canonicalJson,
   type EncodedKey,
@@ -59,6 +60,8 @@ export interface EventTimes {
 export interface Lens {
   readonly source: SourceSpec;
   readonly views: readonly LiveView[];
+  /** What rows with their derived columns are held to when they are pushed; of kept versions they were. */
+  readonly checks: readonly ValueCheck[];
   /** Throws at a row that today's definitions can't derive; what those of kept versions can't is null. */
   readonly derive: DeriveRows;
   /** Of rows that the log holds, which were taken once: what can't be derived is null. */
@@ -199,6 +202,7 @@ function compileLens(
   return {
     source,
     views: versions.map(compileView),
+    checks: compileValueChecks([...source.columns, ...source.derive], source.expect),
     derive: whenNeeded(() => deriver(definitions, source)),
     deriveAgain: whenNeeded(() => deriver(definitions, source, tellOfFailedValues(logger, source, names))),
     convert: (rows) => (convert === undefined ? rows : rows.map(convert)),

@@ -5,6 +5,14 @@ export { type Proposal, proposeDefinition } from './inspect/propose-definition.t
 export type { InspectedPlace } from './inspect/inspected.ts';
 export type { PlaceDeps } from './sources/source-deps.ts';
 export { type Arrived, checkServed, type ServedCheck, type ServedPoint } from './audit/recompute-served.ts';
+export {
+  type QuarantinedFileRow,
+  quarantinedFileRows,
+  type QuarantinedInFiles,
+  releasesOf,
+  releasesOfPushed,
+  surveyQuarantined,
+} from './checks/quarantined-rows.ts';
 export { createRowDeriver, type RowDeriver } from './facts/row-deriver.ts';
 export { migrateOffline } from './migrate-offline.ts';
 export type { OfflineDeps } from './offline-deps.ts';
@@ -38,6 +46,7 @@ export {
   type MaterializeRequest,
 } from './materialize/materialize.ts';
 export type { FailedView, MaterializedView } from './materialize/report.ts';
+export { readRunProfile, readSetProfile } from './profiles/profile-table.ts';
 export { sweepVersions } from './versions/sweep-versions.ts';
 export { tidyVersions } from './versions/tidy-versions.ts';
 export { type CompletenessDeps, completeVersions, type Missing, missingOf } from './versions/complete-versions.ts';

@@ -1,5 +1,6 @@
 // What everything offline works with: given by the composition root, by tests, by pipelines.
 
+import type { Releases } from '../checks/index.ts';
 import type { Clock, Logger, Progress } from '../core/index.ts';
 import type { Definitions, LiveVersion } from '../definitions/index.ts';
 import type { EventLog } from '../events/index.ts';
@@ -24,4 +25,6 @@ export interface OfflineDeps {
   readonly remote?: RemoteAccess;
   /** Left out: a value that can't be derived is thrown. */
   readonly forgiving?: Forgiving;
+  /** As in FactsDeps; loaded by whoever begins the work. */
+  readonly released?: Releases;
 }

@@ -41,6 +41,7 @@ export async function openServing(deps: ServingDeps): Promise<ServingPlanes> {
     refresh: () => snapshots.catchUp(),
     lookEveryMs: LOOK_MS,
     closeLimitMs: deps.writerLimitMs,
+    onBroken: (source, broken) => deps.monitor.recordBroken(source, broken),
   });
   deps.monitor.watchPushes(() => {
     const { writer } = ingestion.status();

@@ -75,7 +75,8 @@ export function createPartitionReader(context: ReaderContext, start: number, end
     try {
       return { result: await push(rows), dead: 0 };
     } catch (error) {
-      const isOfRows = error instanceof HeadraceError && ['HR_INVALID', 'HR_TRANSFORM_FAILED'].includes(error.code);
+      const isOfRows =
+        error instanceof HeadraceError && ['HR_INVALID', 'HR_TRANSFORM_FAILED', 'HR_EXPECTATION'].includes(error.code);
       const refused = isOfRows ? await context.sift(rows) : new Map<number, string>();
       if (refused.size === 0) throw error;
       await putAside([...refused].map(([i, reason]) => ({ partition, message: messages[i] as StreamMessage, reason })));

@@ -7,6 +7,8 @@ export const LEVELS: Readonly<Record<string, number>> = {
   aggregation: 1,
   storage: 1,
   registry: 2,
+  checks: 2,
+  profiles: 2,
   events: 2,
   online: 2,
   models: 2,

@@ -70,6 +70,7 @@ export interface ProcessOptions extends Partial<Omit<IngestionOptions, 'definiti
   readonly limits?: Partial<IngestionLimits>;
   readonly logger?: Logger;
   readonly derive?: DeriveRows;
+  readonly quarantine?: IngestionDeps['quarantine'];
   /** Where first cuts of view versions are kept. */
   readonly firstCuts?: NonNullable<IngestionDeps['versions']>;
   readonly log?: Partial<EventLogOptions>;
@@ -144,7 +145,7 @@ export async function openIngestionWorld(kind: Pick<OnlineStoreKind, 'prepare'>)
     async open({ definitions, machine = 'a', limits, logger = silentLogger, ...options }) {
       const path = logPath(machine);
       mkdirSync(path, { recursive: true });
-      const { log: logOptions, derive, firstCuts, between = (own: OnlineStore) => own, ...more } = options;
+      const { log: logOptions, derive, quarantine, firstCuts, between = (own: OnlineStore) => own, ...more } = options;
       const log = await openEventLog({ path, database, objects, clock, logger, ...logOptions });
       const own = between(await place.open(clock));
       const deriver = (given: Definitions, source: Parameters<typeof createRowDeriver>[1]): DeriveRows =>
@@ -161,6 +162,7 @@ export async function openIngestionWorld(kind: Pick<OnlineStoreKind, 'prepare'>)
           logger,
           limits: { ...LIMITS, ...limits },
           ...(firstCuts === undefined ? {} : { versions: firstCuts }),
+          ...(quarantine === undefined ? {} : { quarantine }),
         },
         { definitions, ...more },
       );

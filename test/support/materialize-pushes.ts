@@ -3,6 +3,7 @@
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { openQuarantine, type Quarantine } from '../../src/checks/index.ts';
 import {
   type Clock,
   type EncodedKey,
@@ -69,6 +70,7 @@ export interface PushesWorld {
   readonly manifest: Manifest;
   readonly objects: string;
   readonly log: EventLog;
+  readonly quarantine: Quarantine;
   /** Warnings of materialize. */
   readonly warnings: readonly object[];
   file(name: string, rows: readonly Row[]): Promise<void>;
@@ -116,6 +118,7 @@ export async function openPushesWorld(
   const log = await openLog('log');
   const runs = await openRuns(world.deps.database);
   const schemas = await openRowSchemas(world.deps.database);
+  const quarantine = await openQuarantine(world.deps.database, { maxBytes: 1e6 });
   const manifest = manifestAt(join(directory, 'sales*.parquet'));
   const definitions = definitionsOf(manifest, directory);
   const deps: MaterializeDeps = { ...world.deps, definitions, clock, store, log, askTimeoutMs: 1000 };
@@ -127,6 +130,7 @@ export async function openPushesWorld(
         store,
         runs,
         schemas,
+        quarantine: async () => quarantine,
         deriver: (given, of) => createRowDeriver(given, of, async () => world.deps.duckdb),
         clock,
         logger: silentLogger,
@@ -153,6 +157,7 @@ export async function openPushesWorld(
     manifest,
     objects,
     log,
+    quarantine,
     warnings,
     file: (name, rows) => writeParquet(world.connection, join(directory, name), columns, rows),
     async push(...rows) {
@@ -192,7 +197,7 @@ export async function openPushesWorld(
   };
 }
 
-function asJson(columns: readonly Field[], row: Row): unknown {
+export function asJson(columns: readonly Field[], row: Row): unknown {
   return Object.fromEntries(columns.map(({ name, type }) => [name, toJson(type, row[name] ?? null)]));
 }
 

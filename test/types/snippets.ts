@@ -41,6 +41,15 @@ parquet('h', { ...shared, path: 'x', knownTime: { after: '5m' }, createdOrder: '
 parquet('i', { ...shared, path: 's3://b/dt=*/*.parquet', partitions: { dt: 'date' } });
 query('j', { ...shared, sql: 'SELECT * FROM flights', over: [flights], static: [csv('k', { ...shared, path: 'k.csv' })] });
 query('l', { ...shared, sql: sql\`SELECT 1\`, over: [flights] });`,
+  'what is expected of rows and features': `
+const columns = { id: t.int64(), kind: t.string(), price: t.float64(), sold: t.bool(), at: t.timestamp() } as const;
+const sales = parquet('s', { path: 'x', columns, derive: { double: [t.float64(), (row) => row.price] }, eventTime: 'at', expect: [
+  { notNull: ['id', 'double'], onFail: 'fail' },
+  { between: { price: [0, null], id: [1n, 2], at: [new Date(0), '2030-01-01'], double: [0, 1e9] }, oneOf: { kind: ['a', 'b'], sold: [true], id: [1, 2n] }, onFail: 'quarantine' },
+  { unique: ['id', ['kind', 'at']], fresh: '2h', rowCount: { min: 1 } },
+] });
+featureView('v', { entity: entity('k', { keys: { kind: t.string() } }), source: sales, features: { last: latest('price'), n: count().over('1d') },
+  expect: { notNull: ['last'], between: { n: [1, 1000n] }, fresh: '1d', rowCount: { min: 1 }, onFail: 'fail' } });`,
   'every aggregation': `
 featureView('v', { entity: airport, source: flights, keys: { airport: 'origin' }, features: {
   a: latest('tags'), b: count().over('1d'), c: count('delay').over('1d', { hop: '1h' }), d: sum('seats').over('1d'), e: mean('is_late').over('1d'),
@@ -81,7 +90,32 @@ p.step('set', trainingSet({ service, spine: 's.parquet', label: 'late', timestam
 p.step('register', registerModel(delayModel, { alias: 'champion' }), { needs: { fixed } });`,
 };
 
+const SALES = `parquet('s', { path: 'x', columns: { id: t.int64(), kind: t.string(), price: t.float64(), at: t.timestamp() }, eventTime: 'at', expect: `;
+const VIEW = `featureView('v', { entity: airport, source: flights, keys: { airport: 'origin' }, features: { last: latest('delay') }, expect: `;
+
 export const refused: Readonly<Record<string, { readonly code: string; readonly message: readonly string[] }>> = {
+  'a column that is expected and is not there': {
+    code: `${SALES}{ notNull: ['prize'] } });`,
+    message: ['"prize"', '"price"'],
+  },
+  'a range of a column that has none': { code: `${SALES}{ between: { kind: ['a', 'b'] } } });`, message: ["'kind'"] },
+  'a range of another type': {
+    code: `${SALES}{ between: { price: ['0', 1] } } });`,
+    message: ["'string'", "'number'"],
+  },
+  'a value of another type': { code: `${SALES}{ oneOf: { kind: [1] } } });`, message: ["'number'", "'string'"] },
+  'a severity that is none': {
+    code: `${SALES}[{ unique: ['id'], onFail: 'stop' }] });`,
+    message: ['"stop"', 'OnFail'],
+  },
+  "a column in place of a view's feature": {
+    code: `${VIEW}{ notNull: ['delay'] } });`,
+    message: ['"delay"', '"last"'],
+  },
+  "setting a view's values apart": {
+    code: `${VIEW}{ notNull: ['last'], onFail: 'quarantine' } });`,
+    message: ['"quarantine"', '"warn"'],
+  },
   'a latest value taken for another type': {
     code: `onDemandView('o', { inputs: { o: airportDelays }, features: { y: t.string() }, transform: ({ o }) => ({ y: o.last_delay }) });`,
     message: ["'number'", "'string'"],

@@ -75,7 +75,7 @@ describe('the monitor', () => {
     expect(first(await shownBy(monitor).live())).toMatchObject({ refused: 4, rejected: 1, errors: 3 });
     for (const code of Object.keys(ERRORS) as ErrorCode[]) {
       const { status } = ERRORS[code];
-      const isTheirs = ['HR_IDEMPOTENCY', 'HR_UNKNOWN_ENTITY', 'HR_UNSUPPORTED'].includes(code);
+      const isTheirs = ['HR_EXPECTATION', 'HR_IDEMPOTENCY', 'HR_UNKNOWN_ENTITY', 'HR_UNSUPPORTED'].includes(code);
       const isOurs = (status >= 500 || status === 422) && !isTheirs;
       const kind = status === 429 ? 'rejected' : isOurs ? 'failed' : 'refused';
       expect([code, failureKind(code)]).toEqual([code, kind]);
@@ -222,6 +222,8 @@ describe('the monitor', () => {
     monitor.endpoint('delay').failed('HR_NULL_FEATURE');
     monitor.service('delay_features').answered(900, 100);
     monitor.recordPush({ source: 'flights', outcome: 'accepted', rows: 7 });
+    for (const rows of [2, 3]) monitor.recordBroken('flights', [{ rule: 'notNull(origin)', onFail: 'fail', rows }]);
+    monitor.recordBroken('flights', [{ rule: 'notNull(origin)', onFail: 'warn', rows: 1 }]);
     monitor.watchLog(() => ({ written: 5, dropped: { full: 1 }, queued: 4, queuedBytes: 2000 }));
     monitor.watchInFlight(() => 3);
     monitor.watchInFlightBytes(() => 700);
@@ -248,6 +250,8 @@ describe('the monitor', () => {
       'headrace_feature_reads_total{service="delay_features"} 1',
       'headrace_feature_read_rows_total{service="delay_features"} 100',
       'headrace_pushed_rows_total{source="flights"} 7',
+      'headrace_failed_checks_total{source="flights",rule="notNull(origin)",on_fail="fail"} 5',
+      'headrace_failed_checks_total{source="flights",rule="notNull(origin)",on_fail="warn"} 1',
       'headrace_prediction_log_written_total 5',
       'headrace_prediction_log_dropped_total{reason="full"} 1',
       'headrace_prediction_log_queued 4',

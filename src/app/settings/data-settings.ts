@@ -123,6 +123,12 @@ export const DATA_SETTINGS = [
     help: 'How long a push waits for the online store before it is answered 503; what is logged still counts.',
   },
   {
+    key: 'quarantine.maxSize',
+    kind: 'size',
+    default: '256MB',
+    help: 'Pushed rows that may be set apart at a time, in bytes; past it a push with such rows is refused, and none of it is kept.',
+  },
+  {
     key: 'predictionLog.path',
     kind: 'path',
     default: '.headrace/predictions',

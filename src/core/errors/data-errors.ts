@@ -33,6 +33,18 @@ export const DATA_ERRORS = define({
     title: 'Source unavailable',
     help: 'The database of a source can’t be reached, ends the connection, or says nothing. A lost connection was tried again some times, each from the start; nothing of the run is kept.',
   },
+  HR_EXPECTATION: {
+    status: 422,
+    grpc: 'FAILED_PRECONDITION',
+    title: 'Data are not as expected',
+    help: "Rows or values break a rule of `expect` with `onFail: 'fail'`; the sentence names the rule, the details what came and what was expected. Nothing of it was taken or written. Correct the data, or loosen the rule.",
+  },
+  HR_QUARANTINE_FULL: {
+    status: 507,
+    grpc: 'RESOURCE_EXHAUSTED',
+    title: 'Quarantine full',
+    help: 'Rows that are set apart have no more room (`quarantine.maxSize`); nothing of the push was kept. `headrace quarantine list` shows what is there: put rows back or drop them, or loosen the rule.',
+  },
   HR_SPINE: {
     status: 400,
     grpc: 'INVALID_ARGUMENT',

@@ -66,6 +66,7 @@ export interface AnySourceOptions extends AboutOptions {
   readonly sql?: string | SqlText;
   readonly over?: readonly AuthoredObject<AuthoredSource>[];
   readonly static?: readonly AuthoredObject<AuthoredSource>[];
+  readonly expect?: unknown;
 }
 
 /** SQL for the source's own engine, made by the `sql` tag. */
@@ -84,6 +85,7 @@ export interface AuthoredView {
   readonly features: Readonly<Record<string, AuthoredFeature>>;
   readonly freshness: 'live' | { readonly every: string; readonly lag?: string };
   readonly renamedFrom: string | undefined;
+  readonly expect: unknown;
   readonly about: AboutOptions;
 }
 

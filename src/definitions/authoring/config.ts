@@ -62,6 +62,10 @@ export interface HeadraceConfig {
     /** Columns whose values are not logged, with commas between: `column` or `endpoint.column`. */
     readonly redact?: string;
   };
+  readonly quarantine?: {
+    /** Pushed rows that may be set apart at a time: `256MB`, or bytes; past it a push with such rows is refused. */
+    readonly maxSize?: Size;
+  };
   readonly models?: {
     /** Memory of a worker for models, all copies together: `2GiB`, or bytes. What finds no room is not loaded. */
     readonly memory?: string | number;

@@ -12,6 +12,7 @@ import { AUTHORED } from './authored-mark.ts';
 import { noteCall, type OptionNames, optionsOf } from './call.ts';
 import type { ColumnOf, Columns, ColumnType, Kind, ValueOf } from './column-type.ts';
 import type { Entity } from './entity.ts';
+import type { ViewExpect } from './expect.ts';
 import type { Member, MemberShape } from './member.ts';
 import type { Source } from './source.ts';
 
@@ -61,6 +62,8 @@ export interface FeatureViewOptions<K extends Columns, C extends Columns, F> ext
   readonly freshness?: 'live' | FreshnessOptions;
   /** What it was called until now: it keeps what is stored under that name. */
   readonly renamedFrom?: string;
+  /** What its features' values have to be like, and what is done where they are not. */
+  readonly expect?: ViewExpect<NoInfer<FeatureTypes<C, F>>>;
 }
 
 interface FreshnessOptions {
@@ -79,6 +82,7 @@ const OPTIONS: OptionNames<FeatureViewOptions<Columns, Columns, unknown>> = {
   features: true,
   freshness: true,
   renamedFrom: true,
+  expect: true,
 };
 
 type KeyColumn<C, T> =
@@ -166,7 +170,7 @@ export function featureView<K extends Columns, C extends Columns, F>(
   options: FeatureViewOptions<K, C, F>,
 ): FeatureView<FeatureTypes<C, F>, K> {
   const call = noteCall(options, OPTIONS);
-  const { entity, source, keys, ttl, features, freshness, renamedFrom, ...about } = optionsOf(options);
+  const { entity, source, keys, ttl, features, freshness, renamedFrom, expect, ...about } = optionsOf(options);
   const written: AuthoredView = {
     kind: 'view',
     name,
@@ -179,6 +183,7 @@ export function featureView<K extends Columns, C extends Columns, F>(
     features: features as unknown as AuthoredView['features'],
     freshness: freshness ?? 'live',
     renamedFrom,
+    expect,
     about,
   };
   const view: AuthoredObject<AuthoredView> = { [AUTHORED]: written };

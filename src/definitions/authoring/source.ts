@@ -11,6 +11,7 @@ import {
 import { AUTHORED } from './authored-mark.ts';
 import { noteCall, type OptionNames, optionsOf } from './call.ts';
 import type { ColumnOf, Columns, Flat, RowOf, ValueOf } from './column-type.ts';
+import type { SourceExpect } from './expect.ts';
 import type { PartitionUnit, SourceKind } from '../manifest.ts';
 
 /** A source of rows; `C` are its columns, the derived ones included. */
@@ -44,6 +45,8 @@ export interface SourceOptions<C extends Columns, D extends Columns> extends Abo
    * behind the files' newest event time pushed events still count. Default: no time at all.
    */
   readonly completeAfter?: string;
+  /** What its rows have to be like, and what is done about those that are not. */
+  readonly expect?: NoInfer<SourceExpect<Flat<C & D>>>;
 }
 
 interface KnownTimeOptions {
@@ -62,6 +65,7 @@ const SOURCE_OPTIONS: OptionNames<SourceOptions<Columns, Columns>> = {
   tombstone: true,
   pushes: true,
   completeAfter: true,
+  expect: true,
 };
 
 interface FileLocation {

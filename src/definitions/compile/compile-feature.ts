@@ -16,7 +16,7 @@ import type { AuthoredFeature, AuthoredView } from '../authoring/authored.ts';
 import type { Path } from '../authoring/call.ts';
 import { describeResult } from '../calling/user-value.ts';
 import type { Aggregation, FeatureSpec, SourceSpec, WindowOp } from '../manifest.ts';
-import { duration } from './compile-source.ts';
+import { duration } from './duration.ts';
 import type { DeclaredColumns } from './declared.ts';
 import { expectRecord, withDefault } from './fields.ts';
 import type { Mistakes } from './mistakes.ts';

@@ -1,8 +1,8 @@
 // A source as written to its spec: columns, derived columns, times, location.
 
-import { didYouMean, type Field, type Micros, parseDuration, typeName } from '../../core/index.ts';
+import { didYouMean, type Field, typeName } from '../../core/index.ts';
 import type { AuthoredSource } from '../authoring/authored.ts';
-import { findSlips, type Path } from '../authoring/call.ts';
+import { findSlips } from '../authoring/call.ts';
 import { KNOWN_TIME_OPTIONS } from '../authoring/source.ts';
 import { describeResult } from '../calling/user-value.ts';
 import type { DeriveSpec, SourceSpec, UserFunction } from '../manifest.ts';
@@ -13,7 +13,9 @@ import { compileKafka } from './compile-kafka.ts';
 import { compilePartitions } from './compile-partitions.ts';
 import { compileQuery } from './compile-query.ts';
 import { tableParts } from '../table-name.ts';
+import { compileSourceExpect } from './compile-expect.ts';
 import { type DeclaredColumns, declaredColumns, declaredFields } from './declared.ts';
+import { duration } from './duration.ts';
 import type { FunctionTable } from './function-table.ts';
 import { compileAbout, compileFields, expectText, hasNone } from './fields.ts';
 import type { Mistakes } from './mistakes.ts';
@@ -59,6 +61,7 @@ export function compileSource(source: AuthoredSource, functions: FunctionTable, 
     ...compileCompleteAfter(source, pushes, mistakes),
     ...compilePartitions(source, mistakes),
     ...(query === undefined ? {} : { over: query.over }),
+    ...compileSourceExpect(source, all, mistakes),
   };
 }
 
@@ -172,23 +175,6 @@ function compileKnownTime(source: AuthoredSource, all: DeclaredColumns, mistakes
   mistakes.addSlips(source, findSlips(knownTime, KNOWN_TIME_OPTIONS, at, 'knownTime'));
   const micros = duration(source, 'knownTime.after', knownTime.after, true, [...at, 'after'], mistakes);
   return { kind: 'after', micros };
-}
-
-/** A duration in microseconds; a bad one is reported and given as 1, so that the rest can be checked too. */
-export function duration(
-  owner: Parameters<Mistakes['add']>[0],
-  member: string,
-  text: unknown,
-  zeroAllowed: boolean,
-  at: Path,
-  mistakes: Mistakes,
-  of?: Parameters<Mistakes['add']>[0],
-): Micros {
-  const micros = typeof text === 'string' ? parseDuration(text) : undefined;
-  if (micros !== undefined && (zeroAllowed || micros > 0)) return micros;
-  const rule = micros === 0 ? 'must be longer than zero' : `is not a duration`;
-  mistakes.add(owner, `${member} ${showName(text)} ${rule}: write it like '5m', '12h', '7d' or '1h30m'`, at, of);
-  return 1;
 }
 
 function compileLocation(source: AuthoredSource, mistakes: Mistakes): Readonly<Record<string, string>> {

@@ -8,7 +8,7 @@ import { taskId } from '../function-id.ts';
 import type { StepAction, StepSpec } from '../manifest.ts';
 import { expectKind } from './collect.ts';
 import { compileForeach, neededStep, type Report } from './compile-needs.ts';
-import { duration } from './compile-source.ts';
+import { duration } from './duration.ts';
 import { expectRecord, expectText } from './fields.ts';
 import type { FunctionTable } from './function-table.ts';
 import type { Mistakes } from './mistakes.ts';

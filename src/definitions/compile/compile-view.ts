@@ -8,9 +8,11 @@ import { FRESHNESS_OPTIONS } from '../authoring/feature-view.ts';
 import { describeResult } from '../calling/user-value.ts';
 import type { EntitySpec, SourceSpec, ViewSpec } from '../manifest.ts';
 import { own } from '../own.ts';
+import { compileViewExpect } from './compile-expect.ts';
 import { compileFeatures } from './compile-feature.ts';
-import { duration, sourceFields } from './compile-source.ts';
-import { type DeclaredColumns, declaredColumns, declaredNames } from './declared.ts';
+import { sourceFields } from './compile-source.ts';
+import { type DeclaredColumns, declaredColumns, declaredFields, declaredNames } from './declared.ts';
+import { duration } from './duration.ts';
 import { compileAbout, compileFields, expectRecord, hasNone } from './fields.ts';
 import type { Mistakes } from './mistakes.ts';
 import { identifierMistake, showName, suggest } from './names.ts';
@@ -47,6 +49,7 @@ export function compileView(
   const nameMistake = identifierMistake(view.name);
   if (nameMistake !== undefined) mistakes.add(view, nameMistake, [0]);
   const columns = source === undefined ? undefined : declaredColumns(view.source[AUTHORED], sourceFields(source));
+  const features = compileFeatures(view, source, columns, mistakes);
   return {
     ...compileAbout(view, view.about, [1], mistakes),
     ...(view.renamedFrom === undefined ? {} : { renamedFrom: view.renamedFrom }),
@@ -55,8 +58,9 @@ export function compileView(
     source: source?.name ?? '',
     keyColumns: compileKeys(view, entity, source, columns, mistakes),
     ttlMicros: view.ttl === undefined ? null : duration(view, 'ttl', view.ttl, false, [1, 'ttl'], mistakes),
-    features: compileFeatures(view, source, columns, mistakes),
+    features,
     freshness: compileFreshness(view, mistakes),
+    ...compileViewExpect(view, declaredFields(view.features, features), mistakes),
   };
 }
 

@@ -1,6 +1,6 @@
 // Columns as written (`{ delay: t.float64() }`) to fields of the manifest, names, types and defaults checked.
 
-import { type DataType, type Field, INVALID, toJson, typeName } from '../../core/index.ts';
+import { type DataType, type Field, INVALID, toJson, typeName, type Value } from '../../core/index.ts';
 import { type AboutOptions, type Authored, authored } from '../authoring/authored.ts';
 import type { Path } from '../authoring/call.ts';
 import type { Columns } from '../authoring/column-type.ts';
@@ -78,11 +78,15 @@ export function withDefault<F extends Field>(
     );
     return field;
   }
-  const json = toJson(field.type, value);
-  // A small int64 is a plain number in JSON, so that the manifest is the same after a round trip.
+  return { ...field, default: manifestJson(field.type, value) };
+}
+
+/** A value as the manifest has it: a small int64 as a plain number, so that the manifest is the same after a round trip. */
+export function manifestJson(type: DataType, value: Value): unknown {
+  const json = toJson(type, value);
   const small =
     typeof json === 'bigint' && json >= BigInt(Number.MIN_SAFE_INTEGER) && json <= BigInt(Number.MAX_SAFE_INTEGER);
-  return { ...field, default: small ? Number(json) : json };
+  return small ? Number(json) : json;
 }
 
 function dataType(written: unknown): DataType | undefined {

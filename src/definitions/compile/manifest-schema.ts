@@ -39,6 +39,21 @@ const renamed = { renamedFrom, storedAs: Type.Optional(text) };
 
 const entity = Type.Object({ ...about, ...renamed, name: text, keys: asked }, closed);
 
+const onFail = Type.Enum(['warn', 'quarantine', 'fail']);
+const value = Type.Unknown();
+const expectation = Type.Union([
+  Type.Object({ rule: Type.Literal('notNull'), column: text, onFail }, closed),
+  Type.Object({ rule: Type.Literal('between'), column: text, min: value, max: value, onFail }, closed),
+  Type.Object({ rule: Type.Literal('oneOf'), column: text, values: Type.Array(value), onFail }, closed),
+  Type.Object({ rule: Type.Literal('unique'), columns: Type.Array(text), onFail }, closed),
+  Type.Object({ rule: Type.Literal('fresh'), withinMicros: micros, onFail }, closed),
+  Type.Object(
+    { rule: Type.Literal('rowCount'), min: Type.Optional(micros), max: Type.Optional(micros), onFail },
+    closed,
+  ),
+]);
+const expect = Type.Optional(Type.Array(expectation));
+
 const source = Type.Object(
   {
     ...about,
@@ -70,6 +85,7 @@ const source = Type.Object(
     partitions: Type.Optional(Type.Record(text, Type.Enum(['date', 'year', 'month', 'day', 'hour']))),
     over: Type.Optional(Type.Array(Type.Object({ source: text, isStatic: Type.Boolean() }, closed))),
     completeAfterMicros: Type.Optional(micros),
+    expect,
   },
   closed,
 );
@@ -114,6 +130,7 @@ const view = Type.Object(
       Type.Object({ kind: Type.Literal('live') }, closed),
       Type.Object({ kind: Type.Literal('scheduled'), everyMicros: micros, lagMicros: micros }, closed),
     ]),
+    expect,
   },
   closed,
 );

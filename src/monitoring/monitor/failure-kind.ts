@@ -16,6 +16,8 @@ type Unprocessable = { [C in ErrorCode]: (typeof ERRORS)[C]['status'] extends 42
 /** Of each 422: it says that something in the way of the request was not as it should be, and not whose that is. */
 const UNPROCESSABLE: Readonly<Record<Unprocessable, FailureKind>> = {
   HR_IDEMPOTENCY: 'refused',
+  // What is pushed is the client's; a materialize that it stops is no request.
+  HR_EXPECTATION: 'refused',
   HR_ARTIFACT_UNREADABLE: 'failed',
   HR_AUDIT_FAILED: 'failed',
   HR_CODE_ALTERED: 'failed',

@@ -115,6 +115,12 @@ function pushMetrics({ pushes, processes: { backlog } }: Figures): Metric[] {
     Object.entries(counts.pushes).map(([outcome, value]) => ({ labels: { source, outcome }, value })),
   );
   const rows = pushes.map(([source, counts]) => ({ labels: { source }, value: counts.rows }));
+  const broken = pushes.flatMap(([source, counts]) =>
+    (counts.broken ?? []).map(({ rule, onFail, rows: value }) => ({
+      labels: { source, rule, on_fail: onFail },
+      value,
+    })),
+  );
   return [
     {
       name: 'headrace.pushes',
@@ -122,6 +128,13 @@ function pushMetrics({ pushes, processes: { backlog } }: Figures): Metric[] {
       help: 'Pushes by source and outcome: accepted, repeated, refused, failed.',
       kind: 'counter',
       points: outcomes,
+    },
+    {
+      name: 'headrace.failed_checks',
+      unit: '{row}',
+      help: 'Pushed rows that broke what is expected of the source, by rule: warned of, set apart (quarantine), or refused (fail).',
+      kind: 'counter',
+      points: broken,
     },
     { name: 'headrace.pushed_rows', unit: '{row}', help: 'Rows of accepted pushes.', kind: 'counter', points: rows },
     gauge('headrace.pushes.pending', '{push}', 'Pushes that are logged and not answered yet.', backlog.pending),

@@ -5,6 +5,7 @@ import { type Cell, createCell } from './cell.ts';
 import type { CellId, Readings, Taken } from './increment.ts';
 import { watchLoopDelay } from './loop-delay.ts';
 import { createModelDeltas, type ModelStatistics } from './model-figures.ts';
+import type { BrokenRule } from '../../checks/index.ts';
 import { createPushTally, NO_BACKLOG, type PushBacklog, type PushOutcome } from './push-tally.ts';
 
 /** Counts what one arm answers. Get it once and keep it: recording allocates nothing. */
@@ -65,6 +66,8 @@ export interface Monitor {
   turnedAway(code: ErrorCode): void;
   /** Counts a push into a source; `rows` of it were new. */
   recordPush(push: { readonly source: string; readonly outcome: PushOutcome; readonly rows: number }): void;
+  /** Counts rows of a push that broke rules of `expect`, whether it was taken or not. */
+  recordBroken(source: string, broken: readonly BrokenRule[]): void;
   // From now on what these give is part of what is taken. None of them may throw.
   /** What pushes leave waiting. */
   watchPushes(backlog: () => PushBacklog): void;
@@ -122,6 +125,7 @@ export function createMonitor(clock: Clock): Monitor {
     },
     turnedAway: (code) => void turnedAway.set(code, (turnedAway.get(code) ?? 0) + 1),
     recordPush: ({ source, outcome, rows }) => pushes.count(source, outcome, rows),
+    recordBroken: (source, broken) => pushes.countBroken(source, broken),
     watchPushes(backlog) {
       watched.pushes = backlog;
     },

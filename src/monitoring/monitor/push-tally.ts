@@ -1,5 +1,7 @@
 // Counts of pushes by source, and what they leave waiting in one process.
 
+import type { BrokenRule } from '../../checks/index.ts';
+
 /** `accepted`: new; `repeated`: answered from the first result; `refused`: the caller's mistake; `failed`: ours. */
 export type PushOutcome = 'accepted' | 'repeated' | 'refused' | 'failed';
 
@@ -7,6 +9,8 @@ export interface PushCounts {
   readonly pushes: Readonly<Record<PushOutcome, number>>;
   /** Rows of accepted pushes. */
   readonly rows: number;
+  /** Rows that broke a rule of `expect`; left out for none. */
+  readonly broken?: readonly BrokenRule[];
 }
 
 /** What waits right now in one process. */
@@ -24,6 +28,7 @@ export const NO_BACKLOG: PushBacklog = { pending: 0, partBytes: 0, storeAway: 0,
 
 export interface PushTally {
   count(source: string, outcome: PushOutcome, rows: number): void;
+  countBroken(source: string, broken: readonly BrokenRule[]): void;
   /** What was counted since the last time, by source. */
   take(): (readonly [string, PushCounts])[];
 }
@@ -31,11 +36,22 @@ export interface PushTally {
 const none = (): Record<PushOutcome, number> => ({ accepted: 0, repeated: 0, refused: 0, failed: 0 });
 
 export function createPushTally(): PushTally {
-  let sources = new Map<string, { pushes: Record<PushOutcome, number>; rows: number }>();
+  let sources = new Map<
+    string,
+    { pushes: Record<PushOutcome, number>; rows: number; broken?: readonly BrokenRule[] }
+  >();
+  const of = (source: string) => {
+    let counts = sources.get(source);
+    if (counts === undefined) sources.set(source, (counts = { pushes: none(), rows: 0 }));
+    return counts;
+  };
   return {
+    countBroken(source, broken) {
+      const counts = of(source);
+      counts.broken = addBroken(counts.broken, broken);
+    },
     count(source, outcome, rows) {
-      let counts = sources.get(source);
-      if (counts === undefined) sources.set(source, (counts = { pushes: none(), rows: 0 }));
+      const counts = of(source);
       counts.pushes[outcome]++;
       if (outcome === 'accepted') counts.rows += rows;
     },
@@ -47,12 +63,22 @@ export function createPushTally(): PushTally {
   };
 }
 
+function addBroken(before: readonly BrokenRule[] = [], added: readonly BrokenRule[]): readonly BrokenRule[] {
+  const sums = new Map(before.map((one) => [`${one.onFail} ${one.rule}`, one]));
+  for (const one of added) {
+    const id = `${one.onFail} ${one.rule}`;
+    sums.set(id, { ...one, rows: one.rows + (sums.get(id)?.rows ?? 0) });
+  }
+  return [...sums.values()];
+}
+
 export function addPushes(into: Map<string, PushCounts>, added: readonly (readonly [string, PushCounts])[]): void {
-  for (const [source, { pushes, rows }] of added) {
+  for (const [source, { pushes, rows, broken }] of added) {
     const before = into.get(source) ?? { pushes: none(), rows: 0 };
     const sum = none();
     for (const outcome of Object.keys(sum) as PushOutcome[]) sum[outcome] = before.pushes[outcome] + pushes[outcome];
-    into.set(source, { pushes: sum, rows: before.rows + rows });
+    const all = addBroken(before.broken, broken ?? []);
+    into.set(source, { pushes: sum, rows: before.rows + rows, ...(all.length > 0 && { broken: all }) });
   }
 }
 

@@ -17,6 +17,8 @@ export interface SourceFacts {
   readonly snapshot: PinnedSnapshot;
   /** As in FactsRequest. */
   readonly boundary: Micros;
+  /** The last release that it goes by; undefined where no rule of the source sets rows apart. */
+  readonly releasedUpTo?: number | undefined;
 }
 
 /**

@@ -7,6 +7,8 @@ import type { EventLog } from '../../events/index.ts';
 import type { Coverage, SnapshotFile } from '../../online/index.ts';
 import type { DuckDb } from '../../storage/index.ts';
 import type { PinnedSnapshot } from '../sources/pinned-snapshot.ts';
+import type { Releases } from '../../checks/index.ts';
+import type { RowSorting } from '../checks/sound-rows.ts';
 import type { Unconverted } from './unconverted.ts';
 
 /** What facts are read with: a part of OfflineDeps. */
@@ -19,6 +21,8 @@ export interface FactsDeps {
   readonly dataDirectory: string;
   /** Left out: a value that can't be derived is thrown. */
   readonly forgiving?: Forgiving;
+  /** Rows of files that were put back after they were set apart; left out for none. */
+  readonly released?: Releases;
 }
 
 /** Of which rows a value that can't be derived is null, and who is told. */
@@ -63,8 +67,15 @@ export interface Facts {
   /** `allFileRows` of some files only, by their index: the others aren't opened. */
   fileRows(files: readonly number[]): string;
   readonly files: readonly SnapshotFile[];
+  /** The rows of files that are set apart, whatever the boundary; undefined where no rule of the source does that. */
+  readonly apart?: ApartRows;
   /** How far the log was read; null when there is nothing of it in `allLogRows`, and there was nothing before. */
   readonly log: FactsLog | null;
+}
+
+export interface ApartRows extends Pick<RowSorting, 'rules' | 'isTogether'> {
+  /** With `__hr_broken`, as `RowSorting.apart` gives it. */
+  readonly relation: string;
 }
 
 /** What the replays work on. */

@@ -3,8 +3,10 @@
 import { createHash } from 'node:crypto';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { HeadraceError, type Micros } from '../../core/index.ts';
+import { NOTHING_RELEASED } from '../../checks/index.ts';
 import type { OnFailedValue, SourceSpec } from '../../definitions/index.ts';
 import type { Coverage } from '../../online/index.ts';
+import { rowSorting } from '../checks/sound-rows.ts';
 import { readAhead } from '../duckdb/read-ahead.ts';
 import { numbersOf } from '../duckdb/vector-values.ts';
 import type { PinnedSnapshot } from '../sources/pinned-snapshot.ts';
@@ -32,9 +34,16 @@ export async function openFacts(
   const { forgiving } = deps;
   const completeLogged = await completing(connection, source, deps, forgiving?.onFailedValue);
   const complete = forgiving?.rows === 'log' ? await completing(connection, source, deps) : completeLogged;
-  const fileRows = (indices: readonly number[]) =>
+  const offered = (indices: readonly number[]) =>
     complete(raw === undefined || indices.length === 0 ? noRows(source) : raw.relation(indices));
-  const allFileRows = fileRows(files.map((_, i) => i));
+  const all = files.map((_, i) => i);
+  const sorting = rowSorting(connection, source, deps.released ?? NOTHING_RELEASED);
+  const fileRows = (indices: readonly number[]) => {
+    if (sorting === undefined) return offered(indices);
+    if (!sorting.isTogether || indices.length === 0) return sorting.sound(offered(indices));
+    return `(FROM ${sorting.sound(offered(all))} WHERE __hr_file IN (${indices.join(', ')}))`;
+  };
+  const allFileRows = fileRows(all);
   const allLogRows = completeLogged(logged.relation ?? noRows(source));
   const fileRelation = upTo(source, allFileRows, boundary);
   const logRelation = past(source, allLogRows, boundary);
@@ -59,7 +68,23 @@ export async function openFacts(
           digest: () => digest(connection, logRelation),
           unconverted: () => countUnconverted(connection, source, logRelation),
         };
-  return { source, relation, fileRelation, logRelation, allFileRows, allLogRows, fileRows, files, log };
+  const apart = sorting && {
+    rules: sorting.rules,
+    isTogether: sorting.isTogether,
+    relation: sorting.apart(offered(all)),
+  };
+  return {
+    source,
+    relation,
+    fileRelation,
+    logRelation,
+    allFileRows,
+    allLogRows,
+    fileRows,
+    files,
+    ...(apart !== undefined && { apart }),
+    log,
+  };
 }
 
 /** Rows of cuts that `to` covers and `from` doesn't. Throws as `openFacts`. */

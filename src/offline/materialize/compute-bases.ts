@@ -7,6 +7,7 @@ import type { BaseSink } from './packed-base.ts';
 import type { RunScope } from './run-scope.ts';
 import { findSpecialKeys } from './special-keys.ts';
 import type { TouchedKeys } from './touched-keys.ts';
+import type { ValueWatch } from './value-watch.ts';
 import { dropTables } from './work-table.ts';
 
 export interface Bases {
@@ -15,13 +16,22 @@ export interface Bases {
   close(): Promise<void>;
 }
 
-export async function computeBases(scope: RunScope, run: number, touched: TouchedKeys): Promise<Bases> {
+/** `watch` sees the values of each pass. */
+export async function computeBases(
+  scope: RunScope,
+  run: number,
+  touched: TouchedKeys,
+  watch?: ValueWatch,
+): Promise<Bases> {
   const { connection, codec } = scope;
   if (codec.aggregator !== null) {
     // A view with windows has a table of all its touched keys.
     const keys = await makeKeyTable(scope, touched.table as string, touched);
     return {
-      each: (sink) => packFolded(scope, run, keys, sink),
+      async each(sink) {
+        watch?.reset();
+        await packFolded(scope, run, keys, sink, watch);
+      },
       close: () => dropTables(connection, keys.tables),
     };
   }
@@ -29,8 +39,9 @@ export async function computeBases(scope: RunScope, run: number, touched: Touche
   const keys = special === null ? null : await makeKeyTable(scope, special, touched);
   return {
     async each(sink) {
-      await packLatest(scope, run, { table: touched.table, except: special }, sink);
-      if (keys !== null) await packFolded(scope, run, keys, sink);
+      watch?.reset();
+      await packLatest(scope, run, { table: touched.table, except: special }, sink, watch);
+      if (keys !== null) await packFolded(scope, run, keys, sink, watch);
     },
     close: () => dropTables(connection, [special, ...(keys?.tables ?? [])]),
   };

@@ -15,10 +15,17 @@ import { readLatestRows } from './latest-rows.ts';
 import type { BaseSink, PackedBase } from './packed-base.ts';
 import { orderReader } from './row-order.ts';
 import type { RunScope } from './run-scope.ts';
+import type { ValueWatch } from './value-watch.ts';
 import { windowEvents } from './window-events.ts';
 
 /** Of every key of the table, one that has no facts too. */
-export async function packFolded(scope: RunScope, run: number, keys: KeyTable, sink: BaseSink): Promise<void> {
+export async function packFolded(
+  scope: RunScope,
+  run: number,
+  keys: KeyTable,
+  sink: BaseSink,
+  watch?: ValueWatch,
+): Promise<void> {
   const { codec, duckdb, connection, facts, asOf } = scope;
   const { aggregator } = codec;
   // Each stream has a connection of its own; the facts' is that of the events.
@@ -45,6 +52,7 @@ export async function packFolded(scope: RunScope, run: number, keys: KeyTable, s
         if (tiles !== null && known !== null) aggregator?.trim(tiles, known as number);
         const later = await waiting.of(number);
         const state: BaseState = { latest: winners(i), tiles: known === null ? null : tiles, waiting: later };
+        watch?.ofKey(state.latest, state.tiles);
         const base = packBase(codec, run, asOf, state);
         const waits = later.length === 0 ? {} : { waitsMs: waitsMs(later, asOf) };
         bases.push({ key: encoded[i] as PackedBase['key'], base, isPushed: pushed(i) === true, ...waits });

@@ -7,6 +7,7 @@ import { createKeyReader } from './key-column.ts';
 import { readLatestRows } from './latest-rows.ts';
 import type { BaseSink, PackedBase } from './packed-base.ts';
 import type { RunScope } from './run-scope.ts';
+import type { ValueWatch } from './value-watch.ts';
 import { winnerColumns, winnersOnly } from './winner-sql.ts';
 
 /** Of the keys of `table` (null: all) that have facts known by `asOf`, but for those of `except`. */
@@ -15,6 +16,7 @@ export async function packLatest(
   run: number,
   { table, except }: { readonly table: string | null; readonly except: string | null },
   sink: BaseSink,
+  watch?: ValueWatch,
 ): Promise<void> {
   const { connection, codec, facts, asOf } = scope;
   const names = keyNames(codec);
@@ -32,7 +34,9 @@ export async function packLatest(
   const pack = createBasePacker(codec, run, asOf);
   for await (const chunk of readAhead(stream)) {
     const encoded = readKeys(chunk, 0);
-    const bases = pack(readLatestRows(chunk, names.length, codec));
+    const rows = readLatestRows(chunk, names.length, codec);
+    watch?.ofRows(rows);
+    const bases = pack(rows);
     await sink(encoded.map((key, i): PackedBase => ({ key, base: bases[i] as Uint8Array, isPushed: false })));
   }
 }

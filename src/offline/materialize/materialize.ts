@@ -10,7 +10,8 @@ import {
   openRuns,
   type RunRow,
 } from '../../online/index.ts';
-import type { LiveVersion } from '../../definitions/index.ts';
+import { type LiveVersion, sourceOfView } from '../../definitions/index.ts';
+import { withReleases } from '../checks/with-releases.ts';
 import { keptVersions } from '../kept-versions.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
 import { chooseVersions, labelOf } from './choose-versions.ts';
@@ -54,6 +55,8 @@ export interface MaterializeDeps extends OfflineDeps {
   readonly askTimeoutMs?: number;
   /** Waits before a node whose connection was lost is written again, one a try. */
   readonly retryMs?: readonly number[];
+  /** False: no profile is made of a run. */
+  readonly keepsProfiles?: boolean;
 }
 
 const ASK_TIMEOUT_MS = 3000;
@@ -70,14 +73,15 @@ export async function materialize(deps: MaterializeDeps, request: MaterializeReq
  * One view after the other: what is wrong with one's source must not keep the others from being fresh. What failed is
  * repaired by its next run. Throws HR_UNKNOWN_VIEW, HR_MATERIALIZE_RANGE, and where nothing could be begun. A view fails with
  * HR_MATERIALIZE_BUSY, HR_BOUNDARY_HELD, HR_SOURCE_UNREADABLE, HR_SOURCE_CHANGED, HR_TRANSFORM_FAILED, HR_CODE_MISSING,
- * HR_LOG_DAMAGED, HR_STORAGE_FULL, HR_STORAGE_UNAVAILABLE, HR_ONLINE_UNAVAILABLE.
+ * HR_LOG_DAMAGED, HR_STORAGE_FULL, HR_STORAGE_UNAVAILABLE, HR_ONLINE_UNAVAILABLE, HR_EXPECTATION (nothing is written).
  */
 export async function materializeEach(deps: MaterializeDeps, request: MaterializeRequest): Promise<MaterializeOutcome> {
   const versions = chooseVersions(deps, request.views);
   checkRange(request, deps.clock.nowMicros());
   const runs = await openRuns(deps.database);
+  const sources = versions.map(({ definitions, view }) => sourceOfView(definitions, view));
   const own: RunDeps = {
-    ...deps,
+    ...(await withReleases(deps, sources)),
     runs,
     schemas: await openRowSchemas(deps.database),
     lifetimeMs: lifetimesOf(
@@ -85,6 +89,7 @@ export async function materializeEach(deps: MaterializeDeps, request: Materializ
     ),
     askTimeoutMs: deps.askTimeoutMs ?? ASK_TIMEOUT_MS,
     retryMs: deps.retryMs ?? RETRY_MS,
+    keepsProfiles: deps.keepsProfiles ?? true,
   };
   const before = await runs.lastFinished();
   const views: MaterializedView[] = [];

@@ -1,12 +1,15 @@
 // Plans a run that has asked, and finds its keys.
 
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { HeadraceError } from '../../core/index.ts';
+import type { Finding } from '../../checks/index.ts';
+import { HeadraceError, type Micros } from '../../core/index.ts';
 import type { WriterRow } from '../../events/index.ts';
 import { isOpened, type OpenedRow, type OpenPlan, planRun, type RunRow } from '../../online/index.ts';
 import { openFacts } from '../facts/open-facts.ts';
 import type { AnsweredWriters } from './ask-writers.ts';
-import { findChanges, isUnchanged } from './changes.ts';
+import { type Changes, findChanges, isUnchanged } from './changes.ts';
+import { checkRun, checkStanding } from './check-run.ts';
+import { newestOf } from './newest-fact.ts';
 import type { RunScope } from './run-scope.ts';
 import { findAllKeys, findChangedKeys, type TouchedKeys } from './touched-keys.ts';
 import type { ViewRun } from './view-run.ts';
@@ -23,6 +26,10 @@ export interface PreparedRun {
   readonly touched: TouchedKeys;
   /** Whether the last finished run knew all of it already, nothing came after that run, and none is due. */
   readonly isUpToDate: boolean;
+  /** Event time of the newest fact; null for none. */
+  readonly newestMicros: Micros | null;
+  /** What came of what is expected of the source and the view's keys. */
+  readonly findings: readonly Finding[];
   close(): Promise<void>;
 }
 
@@ -50,7 +57,7 @@ async function prepareWork(
   connection: DuckDBConnection,
   plan: OpenPlan,
   earlier: readonly OpenedRow[],
-): Promise<Pick<PreparedRun, 'scope' | 'touched' | 'isUpToDate' | 'close'>> {
+): Promise<Omit<PreparedRun, 'plan' | 'writers' | 'heldBy' | 'earlier'>> {
   const { deps, codec, snapshot, asOf, waits, request } = run;
   const facts = await openFacts(connection, codec.source, deps, { snapshot, ...plan });
   const scope: RunScope = {
@@ -62,19 +69,33 @@ async function prepareWork(
     waits,
     finished: earlier.findLast(({ state }) => state === 'finished'),
   };
-  const touched = await findKeys(run, scope, plan, earlier);
-  return {
-    scope,
-    touched: touched.keys,
-    isUpToDate: touched.isUnchanged && request.from === undefined && !request.isDue,
-    async close() {
-      try {
-        await dropTables(connection, [touched.keys.table, touched.keys.logTable]);
-      } finally {
-        connection.closeSync();
-      }
-    },
-  };
+  const { keys, changes, isUnchanged } = await findKeys(run, scope, plan, earlier);
+  const dropKeys = () => dropTables(connection, [keys.table, keys.logTable]);
+  try {
+    const isUpToDate = isUnchanged && request.from === undefined && !request.isDue;
+    const newestMicros = newestOf(plan.isFull ? undefined : scope.finished, keys);
+    const now = deps.clock.nowMicros();
+    // Who goes back to an earlier time wants everything looked at again.
+    const since = request.from === undefined ? changes : null;
+    const check = { now, boundary: plan.boundary, changes: since, isFull: plan.isFull, newestMicros, touched: keys };
+    return {
+      scope,
+      touched: keys,
+      isUpToDate,
+      newestMicros,
+      findings: isUpToDate ? checkStanding(scope, newestMicros, now) : await checkRun(scope, check),
+      async close() {
+        try {
+          await dropKeys();
+        } finally {
+          connection.closeSync();
+        }
+      },
+    };
+  } catch (error) {
+    await dropKeys();
+    throw error;
+  }
 }
 
 async function planView(
@@ -106,14 +127,14 @@ async function findKeys(
   scope: RunScope,
   plan: OpenPlan,
   earlier: readonly OpenedRow[],
-): Promise<{ readonly keys: TouchedKeys; readonly isUnchanged: boolean }> {
-  if (plan.changes === null) return { keys: await findAllKeys(scope), isUnchanged: false };
+): Promise<{ readonly keys: TouchedKeys; readonly changes: Changes | null; readonly isUnchanged: boolean }> {
+  if (plan.changes === null) return { keys: await findAllKeys(scope), changes: null, isUnchanged: false };
   const since = earlier.filter(({ number }) => number >= plan.since);
   const { boundary, coverage } = plan;
   const next = { snapshot: snapshot.files, coverage, asOf, carriesWaiting };
   const changes = await findChanges(scope.connection, codec, deps, plan.changes, since, next);
   const keys = await findChangedKeys(scope, changes, boundary, request.from);
-  return { keys, isUnchanged: isUnchanged(changes) && since.length === 1 && since[0]?.state === 'finished' };
+  return { keys, changes, isUnchanged: isUnchanged(changes) && since.length === 1 && since[0]?.state === 'finished' };
 }
 
 function heldBy(numbers: readonly number[], writers: readonly WriterRow[]): WriterRow[] {

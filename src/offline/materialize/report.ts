@@ -1,5 +1,6 @@
 // What a materialize tells of each view.
 
+import type { Finding } from '../../checks/index.ts';
 import { formatTimestamp, type Micros } from '../../core/index.ts';
 import type { WriterRow } from '../../events/index.ts';
 import { type Coverage, coveredCut, type OpenedRow } from '../../online/index.ts';
@@ -33,6 +34,8 @@ export interface MaterializedView {
   readonly rowsIgnored: number;
   /** Of the log's rows among them: by column, values that are null for the type that it has by now. */
   readonly unconverted: Unconverted;
+  /** What was expected of the source and the view, and what came of it; empty where nothing was looked at. */
+  readonly checks: readonly Finding[];
 }
 
 /** A view that could not be materialized. */
@@ -48,7 +51,7 @@ export function reportOf(
   view: string,
   state: MaterializedView['state'],
   asOf: Micros,
-  { plan, earlier, heldBy, writers, touched, scope }: PreparedRun,
+  { plan, earlier, heldBy, writers, touched, scope, findings }: PreparedRun,
 ): MaterializedView {
   const since = earlier.find(({ number }) => number === plan.since);
   return {
@@ -64,6 +67,7 @@ export function reportOf(
     coverage: coverageOf(plan.coverage, writers),
     heldBy: heldBy.map(({ number, machine }) => ({ writer: number, machine })),
     ...NO_COUNTS,
+    checks: findings,
     ...(state === 'dry-run' && {
       rowsInRange: touched.rowsInRange,
       rowsIgnored: touched.rowsIgnored,
@@ -78,6 +82,7 @@ export function standingReport(
   asOf: Micros,
   row: OpenedRow,
   writers: readonly WriterRow[],
+  checks: readonly Finding[],
 ): MaterializedView {
   return {
     view,
@@ -92,6 +97,7 @@ export function standingReport(
     coverage: coverageOf(row.coverage, writers),
     heldBy: [],
     ...NO_COUNTS,
+    checks,
   };
 }
 

@@ -2,7 +2,10 @@
 // must not be the last that has the boundary before another's, or a late event would count there that no file will bring.
 // Where no boundary moves that can't be, so the first one's answers do for all: views that nothing is new for ask nobody.
 
+import { throwIfRefused } from '../../checks/index.ts';
+import { tellFindings } from '../checks/tell-findings.ts';
 import { askWriters } from './ask-writers.ts';
+import { checkStanding } from './check-run.ts';
 import { MarkWentBack } from './node-writer.ts';
 import { type MaterializedView, standingReport } from './report.ts';
 import { openRunSources, type RunSources } from './run-sources.ts';
@@ -81,8 +84,12 @@ function standingOf(run: ViewRun, log: SeenLog): Promise<MaterializedView | unde
     if (standing === undefined) return undefined;
     // What becomes of one that asks is not known yet.
     const lastRun = rows.findLast(({ state }) => state !== 'asked')?.number ?? 0;
-    await deps.runs.noteLook(codec.version, { at: deps.clock.nowMicros(), lastRun });
-    return standingReport(request.view, asOf, standing, log.writers);
+    const now = deps.clock.nowMicros();
+    await deps.runs.noteLook(codec.version, { at: now, lastRun });
+    const findings = checkStanding({ codec }, standing.counts?.newestMicros ?? null, now);
+    tellFindings(deps.logger, findings);
+    throwIfRefused(findings, 'the view is not taken to be up to date');
+    return standingReport(request.view, asOf, standing, log.writers, findings);
   });
 }
 

@@ -13,6 +13,7 @@ import {
 import type { PinnedSnapshot } from '../sources/pinned-snapshot.ts';
 import type { OfflineDeps } from '../offline-deps.ts';
 import { queryWork } from '../sources/source-errors.ts';
+import { runFingerprint } from './run-fingerprint.ts';
 import type { Waits } from './run-scope.ts';
 import type { RunRequest } from './run-request.ts';
 import type { RunSources } from './run-sources.ts';
@@ -25,6 +26,7 @@ export interface RunDeps extends OfflineDeps {
   readonly lifetimeMs: LifetimeOf;
   readonly askTimeoutMs: number;
   readonly retryMs: readonly number[];
+  readonly keepsProfiles: boolean;
 }
 
 export interface ViewRun {
@@ -56,7 +58,7 @@ export async function openViewRun(given: RunDeps, request: RunRequest, sources: 
     proposed: await sources.boundaryOf(request, asOf, deps),
     asOf,
     carriesWaiting: waits === 'all',
-    fingerprint: codec.fingerprint,
+    fingerprint: runFingerprint(codec, deps.released, snapshot.files),
     askedMicros: now,
   };
   return { deps, request, codec, snapshot, asOf, waits, asks };

@@ -9,7 +9,9 @@ import { scanStoredKeys, type StoredKeys } from './gone-keys.ts';
 import { writeNodes } from './node-writer.ts';
 import type { BaseSink, PackedBase } from './packed-base.ts';
 import type { RunScope } from './run-scope.ts';
+import type { RunProfile } from './run-profile.ts';
 import type { TouchedKeys } from './touched-keys.ts';
+import type { ValueWatch } from './value-watch.ts';
 
 export interface WriteRun {
   readonly scope: RunScope;
@@ -23,11 +25,14 @@ export interface WriteRun {
   readonly lifetimeMs: LifetimeOf;
   readonly retryMs: readonly number[];
   readonly progress: Progress;
+  /** Both see each pass; what they have seen at the end is of the last one. */
+  readonly profile: RunProfile | undefined;
+  readonly watch: ValueWatch | undefined;
 }
 
 /** Resolves once every node has the run's mark, with how many bases were written. Throws as `writeNodes`. */
 export async function writeRun(request: WriteRun): Promise<{ readonly keys: number; readonly written: number }> {
-  const { scope, store, runs, row, touched, lifetimeMs, retryMs, progress } = request;
+  const { scope, store, runs, row, touched, lifetimeMs, retryMs, progress, profile, watch } = request;
   const { codec } = scope;
   const storeRun = await store.run({
     version: codec.version,
@@ -37,7 +42,7 @@ export async function writeRun(request: WriteRun): Promise<{ readonly keys: numb
   });
   const done = { keys: 0, written: 0 };
   try {
-    const bases = await computeBases(scope, row.number, touched);
+    const bases = await computeBases(scope, row.number, touched, watch);
     try {
       await writeNodes({
         store,
@@ -46,6 +51,7 @@ export async function writeRun(request: WriteRun): Promise<{ readonly keys: numb
         retryMs,
         async pass(write) {
           done.keys = done.written = 0;
+          profile?.reset();
           const stored = await scanIfSomeMayBeGone(request);
           const mayHaveParts = (key: EncodedKey) => stored?.hasCountedParts(key) ?? false;
           const put: BaseSink = async (packed) => {
@@ -57,6 +63,7 @@ export async function writeRun(request: WriteRun): Promise<{ readonly keys: numb
           try {
             await bases.each(async (packed) => {
               stored?.wrote(packed.map(({ key }) => key));
+              profile?.see(packed);
               await put(packed);
               done.keys += packed.length;
             });

@@ -7,6 +7,10 @@ import { contentHash, HeadraceError, type Micros, sha256Hex } from '../../core/i
 import type { SourceSpec } from '../../definitions/index.ts';
 import type { Coverage } from '../../online/index.ts';
 import { quoteText } from '../../storage/index.ts';
+import { type Finding, throwIfRefused } from '../../checks/index.ts';
+import { checkFacts } from '../checks/check-facts.ts';
+import { checkFeatures } from '../checks/check-features.ts';
+import { tellFindings } from '../checks/tell-findings.ts';
 import { runPlan } from '../duckdb/run-plan.ts';
 import type { SourceFacts } from '../facts/current-facts.ts';
 import type { FactsLog } from '../facts/facts.ts';
@@ -17,7 +21,10 @@ import type { EventRange } from '../sources/event-range.ts';
 import { fileHash, hashFiles, identityOf, type SourceFile } from '../sources/file-identity.ts';
 import { readPinned } from '../sources/pinned-snapshot.ts';
 import { loadSpine, type Spine, SPINE_TABLE } from './load-spine.ts';
-import { profileFeatures, profileSource } from './profile.ts';
+import { profileFile } from '../profiles/profile-file.ts';
+import { saveSetProfile } from '../profiles/profile-table.ts';
+import { type Profile, summarizeProfile } from '../../profiles/index.ts';
+import { profileSource } from './profile-source.ts';
 import type { PushedSnapshot, SourceSnapshot, TrainingSetRecord } from './record.ts';
 import { openPlanFacts, type PlanFacts } from './source-facts.ts';
 import { saveTrainingSet } from './training-set-store.ts';
@@ -48,7 +55,7 @@ export interface CreatedTrainingSet extends TrainingSetRecord {
 /**
  * Writes the file whole or not at all and keeps its record. What was pushed counts as far as it is shipped. Errors:
  * HR_UNKNOWN_SERVICE, HR_SPINE, HR_SOURCE_UNREADABLE, HR_SOURCE_CHANGED, HR_TRANSFORM_FAILED, HR_INTEGER_OVERFLOW,
- * HR_STORAGE_FULL, HR_STORAGE_UNAVAILABLE, HR_LOG_DAMAGED.
+ * HR_STORAGE_FULL, HR_STORAGE_UNAVAILABLE, HR_LOG_DAMAGED, HR_EXPECTATION.
  */
 export async function createTrainingSet(deps: OfflineDeps, request: TrainingSetRequest): Promise<CreatedTrainingSet> {
   const plan = planTrainingSet(deps.definitions.manifest, request);
@@ -66,6 +73,7 @@ export async function createTrainingSet(deps: OfflineDeps, request: TrainingSetR
     deps.progress.done(`${spine.rows} rows`);
     sources = await openPlanFacts(connection, plan, await timesOf(connection), deps);
     const { bySource, snapshots } = sources;
+    const checks = await checkSources(connection, deps, bySource, snapshots);
     const out = resolve(request.out);
     refuseInputs(out, spine, bySource);
     // The checksums are taken while DuckDB sorts. Their failure is met where they are awaited.
@@ -76,15 +84,25 @@ export async function createTrainingSet(deps: OfflineDeps, request: TrainingSetR
       runPlan(connection, plan, spine, facts, deps),
     );
     deps.progress.start('write the training set', spine.rows, 'rows');
-    const record = await writeWhole(out, (written) =>
+    const { record, profile } = await writeWhole(out, (written) =>
       readPinned(snapshots, 'the training set cannot be computed', async () => {
         await connection.run(`COPY (${sql}) TO ${quoteText(written)} (FORMAT parquet, COMPRESSION zstd)`);
-        return describe(connection, deps, request, plan, spine, bySource, await inputs, { out, written });
+        const own = await checkFeatures(connection, deps.definitions.manifest, plan, written);
+        tellFindings(deps.logger, own);
+        throwIfRefused(own, 'no training set is written');
+        const described = describe(connection, deps, request, plan, spine, bySource, await inputs, {
+          out,
+          written,
+          checks,
+        });
+        const { record, profile } = await described;
+        return { record: { ...record, ...(own.length > 0 && { checks: own }) }, profile };
       }),
     );
     deps.progress.done(`${spine.rows} rows`);
     reportIgnored(deps, record);
     const { record: kept, nameTakenFrom } = await saveTrainingSet(deps.database, record);
+    await saveSetProfile(deps.database, kept.id, profile, kept.createdAtMicros);
     return { ...kept, ...(nameTakenFrom !== undefined && { nameTakenFrom }) };
   } finally {
     await sources?.close();
@@ -94,13 +112,17 @@ export async function createTrainingSet(deps: OfflineDeps, request: TrainingSetR
 
 // To a name beside it first: a failed run leaves nothing, and a reader never sees half a file, nor one whose sources
 // changed while it was made.
-async function writeWhole(out: string, write: (to: string) => Promise<TrainingSetRecord>): Promise<TrainingSetRecord> {
+async function writeWhole<T extends { readonly record: TrainingSetRecord }>(
+  out: string,
+  write: (to: string) => Promise<T>,
+): Promise<T> {
   await mkdir(dirname(out), { recursive: true });
   const unfinished = `${out}.unfinished-${process.pid}`;
   try {
     const written = await write(unfinished);
-    await mkdir(dirname(written.path), { recursive: true });
-    await rename(unfinished, written.path);
+    const { path } = written.record;
+    await mkdir(dirname(path), { recursive: true });
+    await rename(unfinished, path);
     return written;
   } finally {
     await rm(unfinished, { force: true });
@@ -115,11 +137,11 @@ async function describe(
   spine: Spine,
   sources: ReadonlyMap<string, SourceFacts>,
   hashed: ReadonlyMap<string, readonly SourceFile[]>,
-  { out, written }: { readonly out: string; readonly written: string },
-): Promise<TrainingSetRecord> {
+  { out, written, checks }: { readonly out: string; readonly written: string; readonly checks: SourceChecks },
+): Promise<{ readonly record: TrainingSetRecord; readonly profile: Profile }> {
   const { definitions, clock } = deps;
   const snapshots: SourceSnapshot[] = [];
-  for (const [name, { facts, snapshot, boundary }] of sources) {
+  for (const [name, { facts, snapshot, boundary, releasedUpTo }] of sources) {
     const reads = plan.reads.filter(({ view }) => view.source === name);
     snapshots.push({
       source: name,
@@ -129,6 +151,8 @@ async function describe(
       pushed: facts.log === null ? null : { ...positionsOf(facts.log), ...(await facts.log.digest()) },
       ...(await profileSource(connection, facts, reads)),
       unconverted: (await facts.log?.unconverted()) ?? {},
+      ...(facts.apart !== undefined && { releasedUpTo: releasedUpTo ?? 0 }),
+      ...checksIn(checks, name),
     });
   }
   const spineHash = spine.files.length === 0 ? sha256Hex(request.spine) : contentHash(spine.files.map(identityOf));
@@ -145,7 +169,8 @@ async function describe(
   };
   const fileSha256 = await fileHash(written);
   const id = contentHash({ ...made, sources: snapshots.map(whatCounts), content: fileSha256 }).slice(0, 16);
-  return {
+  const profile = await profileFile(connection, plan.features, written);
+  const record: TrainingSetRecord = {
     id,
     name: request.name ?? null,
     ...made,
@@ -156,9 +181,36 @@ async function describe(
     rows: spine.rows,
     firstMicros: Number.isFinite(first) ? first : null,
     lastMicros: Number.isFinite(last) ? last : null,
-    features: await profileFeatures(connection, plan, written, spine.rows),
+    features: summarizeProfile(profile),
     createdAtMicros: clock.nowMicros(),
   };
+  return { record, profile };
+}
+
+type SourceChecks = ReadonlyMap<string, readonly Finding[]>;
+
+/** Before anything is computed. Throws HR_EXPECTATION. */
+async function checkSources(
+  connection: DuckDBConnection,
+  { clock, logger }: OfflineDeps,
+  sources: ReadonlyMap<string, SourceFacts>,
+  snapshots: PlanFacts['snapshots'],
+): Promise<SourceChecks> {
+  const found = new Map<string, readonly Finding[]>();
+  await readPinned(snapshots, 'the sources cannot be checked', async () => {
+    for (const [name, { facts }] of sources) {
+      found.set(name, await checkFacts(connection, facts, { now: clock.nowMicros() }));
+    }
+  });
+  const all = [...found.values()].flat();
+  tellFindings(logger, all);
+  throwIfRefused(all, 'no training set is written');
+  return found;
+}
+
+function checksIn(checks: SourceChecks, source: string): Pick<SourceSnapshot, 'checks'> {
+  const own = checks.get(source) ?? [];
+  return own.length === 0 ? {} : { checks: own };
 }
 
 /** From the spine's first to its last time; without any, from Infinity to −Infinity. */

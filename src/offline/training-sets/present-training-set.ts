@@ -16,29 +16,44 @@ export function presentTrainingSet(record: CreatedTrainingSet): object {
     spineHash,
     contentHash,
     sizeBytes,
+    checks = [],
     ...others
   } = record;
   return {
     ...others,
     features: features.map(({ name }) => name),
-    sources: sources.map(({ boundaryMicros, isLogAlone, pushed, skippedFiles = 0, unconverted = null, ...source }) => ({
-      ...source,
-      skipped_files: skippedFiles,
-      unconverted,
-      files_up_to: boundaryMicros === null ? null : formatTimestamp(boundaryMicros),
-      log_alone: isLogAlone ?? null,
-      pushed:
-        pushed === null
-          ? null
-          : {
-              rows: pushed.rows,
-              sha256: pushed.sha256,
-              log_floor: pushed.floor,
-              log_positions: pushed.writers,
-              removed_floor: pushed.removed?.floor ?? 0,
-              removed_positions: pushed.removed?.writers ?? [],
-            },
-    })),
+    checks,
+    sources: sources.map(
+      ({
+        boundaryMicros,
+        isLogAlone,
+        pushed,
+        skippedFiles = 0,
+        unconverted = null,
+        releasedUpTo,
+        checks: own = [],
+        ...source
+      }) => ({
+        ...source,
+        skipped_files: skippedFiles,
+        checks: own,
+        released_up_to: releasedUpTo ?? null,
+        unconverted,
+        files_up_to: boundaryMicros === null ? null : formatTimestamp(boundaryMicros),
+        log_alone: isLogAlone ?? null,
+        pushed:
+          pushed === null
+            ? null
+            : {
+                rows: pushed.rows,
+                sha256: pushed.sha256,
+                log_floor: pushed.floor,
+                log_positions: pushed.writers,
+                removed_floor: pushed.removed?.floor ?? 0,
+                removed_positions: pushed.removed?.writers ?? [],
+              },
+      }),
+    ),
     feature_profiles: features,
     manifest_hash: manifestHash,
     spine_hash: spineHash,

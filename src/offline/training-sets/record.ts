@@ -1,6 +1,8 @@
 // What is kept of a training set: enough to know what it was made from, and to prove it again.
 
+import type { Finding } from '../../checks/index.ts';
 import type { Micros } from '../../core/index.ts';
+import type { ColumnSummary } from '../../profiles/index.ts';
 import type { Boundary } from '../plan.ts';
 import type { Unconverted } from '../facts/unconverted.ts';
 import type { SourceFile } from '../sources/file-identity.ts';
@@ -27,6 +29,8 @@ export interface TrainingSetRecord {
   readonly firstMicros: Micros | null;
   readonly lastMicros: Micros | null;
   readonly features: readonly FeatureProfile[];
+  /** What was expected of the features, and what came of it; left out where nothing was. */
+  readonly checks?: readonly Finding[];
   readonly createdAtMicros: Micros;
 }
 
@@ -50,6 +54,10 @@ export interface SourceSnapshot {
   readonly ignored: { readonly nullTime: number; readonly nullKey: Readonly<Record<string, number>> };
   /** Pushed values that are null for the type that their column has by now. Left out by sets of a time before it was kept. */
   readonly unconverted?: Unconverted;
+  /** The last release of quarantined rows that it went by; left out where no rule of the source sets rows apart. */
+  readonly releasedUpTo?: number;
+  /** What was expected of the source, and what came of it; left out where nothing was. */
+  readonly checks?: readonly Finding[];
 }
 
 export interface PushedSnapshot {
@@ -63,12 +71,5 @@ export interface PushedSnapshot {
   readonly sha256: string;
 }
 
-/** A feature of the set at a glance. Numbers only where the type has them. */
-export interface FeatureProfile {
-  readonly name: string;
-  readonly type: string;
-  readonly nullRate: number;
-  readonly mean?: number;
-  readonly min?: number;
-  readonly max?: number;
-}
+/** A feature of the set at a glance; what it is made from is kept beside, to be held against later data. */
+export type FeatureProfile = Pick<ColumnSummary, 'name' | 'type' | 'nullRate'> & Partial<ColumnSummary>;

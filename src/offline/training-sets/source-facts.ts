@@ -3,7 +3,8 @@
 
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { HeadraceError } from '../../core/index.ts';
-import type { SourceSpec } from '../../definitions/index.ts';
+import { isValueRule, own, type SourceSpec } from '../../definitions/index.ts';
+import { withReleases } from '../checks/with-releases.ts';
 import { openCurrentFacts, type SourceFacts } from '../facts/current-facts.ts';
 import { readableCoverage } from '../facts/log-rows.ts';
 import { openFacts } from '../facts/open-facts.ts';
@@ -22,31 +23,43 @@ export interface PlanFacts {
   close(): Promise<void>;
 }
 
-/** `times`: from the first to the last row's of the spine. Of the sources' files those are read that can have a part in it. */
+/**
+ * `times`: from the first to the last row's of the spine. Of the sources' files those are read that can have a part in it; all
+ * of them where a rule is about all rows.
+ */
 export function openPlanFacts(
   connection: DuckDBConnection,
   plan: TrainingSetPlan,
   times: EventRange,
   deps: OfflineDeps,
 ): Promise<PlanFacts> {
-  return openSourcesFacts(connection, sourcesOf(plan), deps, (source) => eventRange(plan, source, times));
+  const { sources } = deps.definitions.manifest;
+  return openSourcesFacts(connection, sourcesOf(plan), deps, (source) =>
+    (own(sources, source)?.expect ?? []).every(isValueRule) ? eventRange(plan, source, times) : ALL_EVENTS,
+  );
 }
 
 /** The same of sources by their names. */
-export function openSourcesFacts(
+export async function openSourcesFacts(
   connection: DuckDBConnection,
   names: readonly string[],
-  deps: OfflineDeps,
+  given: OfflineDeps,
   rangeOf: (source: string) => EventRange = () => ALL_EVENTS,
 ): Promise<PlanFacts> {
+  const { sources } = given.definitions.manifest;
+  const deps = await withReleases(
+    given,
+    names.flatMap((name) => own(sources, name) ?? []),
+  );
   const coverage = readableCoverage(deps.log);
   // Met where it is awaited; a plan may have no source at all.
   coverage.catch(() => undefined);
-  return openEach(names, deps, async (source, pinned) =>
-    openCurrentFacts(connection, source, deps, await coverage, rangeOf(source.name), (range) =>
+  return openEach(names, deps, async (source, pinned) => ({
+    ...(await openCurrentFacts(connection, source, deps, await coverage, rangeOf(source.name), (range) =>
       pinned(pinSource(source, range, deps)),
-    ),
-  );
+    )),
+    releasedUpTo: deps.released?.last,
+  }));
 }
 
 /** The same files, boundary and positions as when the set was made; whether the files changed is the caller's to see. */
@@ -58,13 +71,18 @@ export function openRecordedFacts(
 ): Promise<PlanFacts> {
   return openEach(sourcesOf(plan), deps, async (source, pinned) => {
     const was = recorded.find(({ source: name }) => name === source.name);
+    const released = await withReleases(deps, [source], was?.releasedUpTo ?? 0);
     const snapshot = await pinned(pinRecorded(source, was?.files ?? [], deps));
     const pushed = was?.pushed ?? null;
     const isLogAlone = was?.isLogAlone ?? pushed !== null;
     const boundary = was?.boundaryMicros ?? (isLogAlone || source.pushes === 'keep' ? -Infinity : Infinity);
     const cuts = new Map(pushed?.writers.map(({ writer, cut }) => [writer, cut]));
     const coverage = { floor: pushed?.floor ?? 0, cuts };
-    return { facts: await openFacts(connection, source, deps, { snapshot, boundary, coverage }), snapshot, boundary };
+    return {
+      facts: await openFacts(connection, source, released, { snapshot, boundary, coverage }),
+      snapshot,
+      boundary,
+    };
   });
 }
 
@@ -98,7 +116,7 @@ async function openEach(
 }
 
 function sourceOf(sources: Readonly<Record<string, SourceSpec>>, name: string): SourceSpec {
-  const source = Object.hasOwn(sources, name) ? sources[name] : undefined;
+  const source = own(sources, name);
   if (source !== undefined) return source;
   throw new HeadraceError('HR_UNKNOWN_SOURCE', `there is no source "${name}" any more.`);
 }

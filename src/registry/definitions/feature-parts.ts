@@ -12,6 +12,7 @@ import {
   type OnDemandViewSpec,
   own,
   type ServiceMember,
+  settingApart,
   type SourceSpec,
   storedName,
   type ViewSpec,
@@ -88,6 +89,7 @@ function viewParts(manifest: Manifest, viewName: string, featureName: string): P
       location['query'] ?? null,
       times,
       typesOf(source, columns),
+      settingApart(source),
     ]);
     put('source/code', 'source', source.name, 'code', codeOf(source, columns));
     put('view/type', 'view', view.name, 'type', typeName(type));

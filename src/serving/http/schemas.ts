@@ -101,6 +101,16 @@ export const PushResponse = Type.Object({
       ignored: Type.Integer({ description: 'Events with a null key or event time' }),
     }),
   ),
+  quarantined: Type.Optional(Type.Integer({ description: 'Rows that were set apart; they count in no feature' })),
+  warnings: Type.Optional(
+    Type.Array(
+      Type.Object({
+        rule: Type.String(),
+        rows: Type.Integer({ description: 'Rows that break it and were taken' }),
+      }),
+      { description: 'Left out in the answer to a repeat' },
+    ),
+  ),
 });
 
 /** Past these a whole number has digits that a double loses. */

@@ -4,6 +4,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { HeadraceError } from '../../../core/index.ts';
 import type { SourceSpec } from '../../../definitions/index.ts';
+import { withReleases } from '../../checks/with-releases.ts';
 import { castColumn, columnsOf } from '../../facts/raw-rows.ts';
 import { openCurrentFacts } from '../../facts/current-facts.ts';
 import { readableCoverage } from '../../facts/log-rows.ts';
@@ -49,15 +50,17 @@ export async function pinQuery(
 async function openOver(
   connection: DuckDBConnection,
   { over = [] }: SourceSpec,
-  deps: SourceDeps,
+  given: SourceDeps,
   pin: (over: SourceSpec) => Promise<PinnedSnapshot>,
 ): Promise<OverSource[]> {
-  const { sources } = deps.definitions.manifest;
+  const { sources } = given.definitions.manifest;
+  // The manifest was validated: what it names is in it.
+  const named = over.map(({ source: name }) => sources[name] as SourceSpec);
+  const deps = await withReleases(given, named);
   const readable = await readableCoverage(deps.log);
   const opened: OverSource[] = [];
-  for (const { source: name, isStatic } of over) {
-    // The manifest was validated: what it names is in it.
-    const one = sources[name] as SourceSpec;
+  for (const [i, { isStatic }] of over.entries()) {
+    const one = named[i] as SourceSpec;
     const { facts } = await openCurrentFacts(connection, one, deps, readable, ALL_EVENTS, () => pin(one));
     opened.push({ facts, isStatic });
   }

@@ -10,6 +10,7 @@ import {
 } from '../../../definitions/index.ts';
 import { describeDifference } from '../difference.ts';
 import { becomes, type ChangeLine, line } from './change-line.ts';
+import { expectLines } from './expect-lines.ts';
 import { listLines } from './field-lines.ts';
 import { restLines } from './rest-lines.ts';
 import { showCode, showKnownTime, showValue } from './show.ts';
@@ -27,6 +28,7 @@ const TOLD = [
   'completeAfterMicros',
   'partitions',
   'over',
+  'expect',
 ] as const satisfies readonly (keyof SourceSpec)[];
 
 export function sourceLines(was: SourceSpec, is: SourceSpec, before: Manifest, after: Manifest): ChangeLine[] {
@@ -55,6 +57,7 @@ export function sourceLines(was: SourceSpec, is: SourceSpec, before: Manifest, a
     ...becomes('meaning', 'tombstone', optional(was.tombstone), optional(is.tombstone)),
     ...becomes('meaning', 'pushes', was.pushes, is.pushes),
     ...becomes('meaning', 'complete after', showAfter(was), showAfter(is)),
+    ...expectLines(was, is),
     ...becomes(isLogAlone(was) !== isLogAlone(is) ? 'meaning' : 'place', 'kind', was.kind, is.kind),
     ...becomes('meaning', 'query', optional(was.location['query']), optional(is.location['query'])),
     ...describeDifference({ over: was.over ?? [] }, { over: is.over ?? [] }).map((text) => line('meaning', text)),

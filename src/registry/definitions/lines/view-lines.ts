@@ -4,6 +4,7 @@ import { formatDuration, typeName } from '../../../core/index.ts';
 import type { FeatureSpec, OnDemandInput, OnDemandViewSpec, ViewSpec } from '../../../definitions/index.ts';
 import { type Renames, renamedFeatures } from '../renames.ts';
 import { becomes, type ChangeLine, line } from './change-line.ts';
+import { expectLines } from './expect-lines.ts';
 import { fieldLines, listLines } from './field-lines.ts';
 import { restLines } from './rest-lines.ts';
 import { showAggregation, showCode, showFreshness, showNames } from './show.ts';
@@ -15,6 +16,7 @@ const TOLD = [
   'ttlMicros',
   'features',
   'freshness',
+  'expect',
 ] as const satisfies readonly (keyof ViewSpec)[];
 
 export function viewLines(was: ViewSpec, is: ViewSpec, renames: Renames): ChangeLine[] {
@@ -31,6 +33,7 @@ export function viewLines(was: ViewSpec, is: ViewSpec, renames: Renames): Change
       renamed: renamedFeatures(was.features, is.features),
       isOrdered: true,
     }),
+    ...expectLines(was, is),
     ...restLines(was, is, was.name === is.name ? TOLD : [...TOLD, 'renamedFrom']),
   ];
 }

@@ -1,43 +1,11 @@
-// Counts that go into a training set's record: null rates and ranges of its features, and the rows that were ignored.
+// Counts that go into a training set's record: the rows of its sources, and those that were ignored.
 
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { isNumeric, typeName } from '../../core/index.ts';
 import type { ViewSpec } from '../../definitions/index.ts';
-import { quoteName, quoteText } from '../../storage/index.ts';
+import { quoteName } from '../../storage/index.ts';
 import type { Facts } from '../facts/facts.ts';
-import type { ReadPlan, TrainingSetPlan } from '../plan.ts';
-import type { FeatureProfile, SourceSnapshot } from './record.ts';
-
-export async function profileFeatures(
-  connection: DuckDBConnection,
-  plan: TrainingSetPlan,
-  path: string,
-  rows: number,
-): Promise<FeatureProfile[]> {
-  // Infinity and NaN would hide every other value of a mean.
-  const finite = plan.features.map(({ name, type }, i) => {
-    const number = `CAST(${quoteName(name)} AS DOUBLE)`;
-    return `${isNumeric(type) ? `CASE WHEN isfinite(${number}) THEN ${number} END` : 'CAST(NULL AS DOUBLE)'} AS __hr_${i}`;
-  });
-  const columns = plan.features.flatMap(({ name }, i) => [
-    `CAST(count(${quoteName(name)}) AS DOUBLE)`,
-    ...['avg', 'min', 'max'].map((of) => `${of}(__hr_${i})`),
-  ]);
-  const read = await connection.runAndReadAll(
-    `SELECT ${columns.join(', ')} FROM (SELECT *, ${finite.join(', ')} FROM read_parquet(${quoteText(path)}))`,
-  );
-  const values = read.getRows()[0] as (number | null)[];
-  return plan.features.map(({ name, type }, i) => {
-    const [present, mean, min, max] = values.slice(i * 4, i * 4 + 4) as [
-      number,
-      number | null,
-      number | null,
-      number | null,
-    ];
-    const profile = { name, type: typeName(type), nullRate: rows === 0 ? 0 : (rows - present) / rows };
-    return mean === null || min === null || max === null ? profile : { ...profile, mean, min, max };
-  });
-}
+import type { ReadPlan } from '../plan.ts';
+import type { SourceSnapshot } from './record.ts';
 
 /** Rows of a source, and how many of them match nothing: never dropped in silence. */
 export async function profileSource(

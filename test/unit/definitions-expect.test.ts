@@ -1,0 +1,176 @@
+// `expect` on sources and views: what is written compiles to rules, what can't be meant is a mistake that says so, and a
+// rule is meaning only where it sets rows apart.
+
+import { describe, expect, it } from 'vitest';
+import { showRule, viewVersion } from '../../src/definitions/index.ts';
+import { entity, featureView, latest, parquet, pushed, t } from '../../src/index.ts';
+import { compile, mistakesOf, type Untyped } from '../support/written-definitions.ts';
+
+const columns = {
+  id: t.int64(),
+  shop: t.string(),
+  price: t.float64(),
+  sold: t.bool(),
+  tags: t.list(t.string()),
+  at: t.timestamp(),
+};
+const key = entity('shop', { keys: { shop: t.string() } });
+
+const source = (expectation: Untyped) =>
+  parquet('sales', {
+    path: 'x.parquet',
+    columns,
+    derive: { double: [t.float64(), (row) => (row.price === null ? null : row.price * 2)] },
+    eventTime: 'at',
+    expect: expectation,
+  });
+const view = (expectation: Untyped, over = source(undefined)) =>
+  featureView('v', { entity: key, source: over, features: { last: latest('price') }, expect: expectation });
+const rulesOf = (expectation: Untyped) => compile({ s: source(expectation) }).manifest.sources['sales']?.expect;
+
+describe('expect compiles', () => {
+  it('one block to its rules, which warn unless it says otherwise', () => {
+    expect(
+      rulesOf({
+        notNull: ['id', 'double'],
+        between: { price: [-1.5, null], id: [1, 2n ** 60n], at: ['2020-01-01', new Date('2030-01-01')] },
+        oneOf: { shop: ['b', 'a', 'b'], sold: [true], id: [5n, 3] },
+        unique: ['id', ['shop', 'at']],
+        fresh: '2h',
+        rowCount: { min: 1, max: 10 },
+      }),
+    ).toEqual([
+      { rule: 'notNull', column: 'id', onFail: 'warn' },
+      { rule: 'notNull', column: 'double', onFail: 'warn' },
+      { rule: 'between', column: 'price', min: -1.5, max: null, onFail: 'warn' },
+      { rule: 'between', column: 'id', min: 1, max: 2n ** 60n, onFail: 'warn' },
+      {
+        rule: 'between',
+        column: 'at',
+        min: '2020-01-01T00:00:00Z',
+        max: '2030-01-01T00:00:00Z',
+        onFail: 'warn',
+      },
+      { rule: 'oneOf', column: 'shop', values: ['a', 'b'], onFail: 'warn' },
+      { rule: 'oneOf', column: 'sold', values: [true], onFail: 'warn' },
+      { rule: 'oneOf', column: 'id', values: [3, 5], onFail: 'warn' },
+      { rule: 'unique', columns: ['id'], onFail: 'warn' },
+      { rule: 'unique', columns: ['shop', 'at'], onFail: 'warn' },
+      { rule: 'fresh', withinMicros: 7_200_000_000, onFail: 'warn' },
+      { rule: 'rowCount', min: 1, max: 10, onFail: 'warn' },
+    ]);
+  });
+
+  it('several blocks side by side, each with its severity', () => {
+    const written = [{ notNull: ['id'], onFail: 'fail' }, { between: { price: [0, 9] }, onFail: 'quarantine' }, {}];
+    expect(rulesOf(written.slice(0, 2))?.map((one) => [showRule(one), one.onFail])).toEqual([
+      ['notNull(id)', 'fail'],
+      ['between(price, 0 … 9)', 'quarantine'],
+    ]);
+  });
+
+  it("a view's, by its features", () => {
+    const { manifest } = compile({ v: view({ notNull: ['last'], between: { last: [0, 10] }, rowCount: { min: 3 } }) });
+    expect(manifest.views['v']?.expect?.map(showRule)).toEqual([
+      'notNull(last)',
+      'between(last, 0 … 10)',
+      'rowCount(3 …)',
+    ]);
+  });
+});
+
+describe('what can not be meant is a mistake', () => {
+  const S = 'features.ts: source "sales": ';
+  const mistakes: readonly (readonly [string, Untyped, RegExp])[] = [
+    ['no object', 'id', /its options|options of expect must be an object, got a string/],
+    ['an unknown rule', { notNul: ['id'] }, /expect has no option "notNul". Did you mean "notNull"\?/],
+    ['no rule', { onFail: 'fail' }, /expect has no rule/],
+    ['a severity', { notNull: ['id'], onFail: 'stop' }, /'warn', 'quarantine' or 'fail', got string "stop"/],
+    ['no list', { notNull: 'id' }, /expect.notNull must be a list of columns/],
+    [
+      'an unknown column',
+      { notNull: ['idd'] },
+      /expect.notNull names column "idd", which it does not have. Did you mean "id"/,
+    ],
+    ['a column that is no name', { notNull: [3] }, /expect.notNull must name columns, got number 3/],
+    [
+      'an unknown column of a range',
+      { between: { prize: [0, 1] } },
+      /between names column "prize".* Did you mean "price"/,
+    ],
+    [
+      'a range of text',
+      { between: { shop: ['a', 'b'] } },
+      /needs a number or a timestamp, and column "shop" is string/,
+    ],
+    ['one end', { between: { price: 3 } }, /\[least, greatest\], null for an open end, got number 3/],
+    ['an end of another type', { between: { price: ['0', 1] } }, /"price" must be of float64, got string "0"/],
+    ['NaN for an end', { between: { price: [Number.NaN, 1] } }, /"price" must be of float64, got number NaN/],
+    ['a range that holds all', { between: { price: [null, null] } }, /open at both ends/],
+    ['a range that holds nothing', { between: { price: [5, 1] } }, /nothing lies from 5 to 1. Swap them/],
+    ['ranges that are none', { between: ['price'] }, /expect.between must be an object/],
+    ['values of another type', { oneOf: { shop: ['a', 7] } }, /expect.oneOf "shop" must be of string, got number 7/],
+    ['no values', { oneOf: { shop: [] } }, /must be a list of values, one at least/],
+    ['null among values', { oneOf: { shop: [null] } }, /null breaks no such rule/],
+    ['values of a list', { oneOf: { tags: [['a']] } }, /needs a single value, and column "tags" is list\(string\)/],
+    ['a unique that is no list', { unique: 'id' }, /expect.unique must be a list of columns, or of lists/],
+    ['unique of nothing', { unique: [[]] }, /a list of no columns is no rule/],
+    ['unique of one twice', { unique: [['id', 'id']] }, /names "id" twice/],
+    ['fresh', { fresh: 'soon' }, /expect.fresh "soon" is not a duration/],
+    ['a row count of nothing', { rowCount: {} }, /needs `min`, `max` or both/],
+    [
+      'a broken row count',
+      { rowCount: { min: -1 } },
+      /expect.rowCount.min must be a whole number, 0 or more, got number -1/,
+    ],
+    ['a count that can not be', { rowCount: { min: 5, max: 1 } }, /no count is 5 or more and 1 or less/],
+    ['a wrong end of a count', { rowCount: { mn: 5 } }, /expect.rowCount has no option "mn". Did you mean "min"/],
+    ['setting apart by age', { fresh: '2h', onFail: 'quarantine' }, /expect.fresh is no rule of single rows/],
+    ['setting apart by count', { rowCount: { min: 1 }, onFail: 'quarantine' }, /expect.rowCount is no rule of single/],
+  ];
+  it.each(mistakes)('%s', (_, written, message) => {
+    const [first = '', ...others] = mistakesOf({ s: source(written) });
+    expect(others).toEqual([]);
+    expect(first.startsWith(S)).toBe(true);
+    expect(first).toMatch(message);
+  });
+
+  it("of a view: setting its values apart, unique, another's columns", () => {
+    expect(mistakesOf({ v: view({ notNull: ['last'], onFail: 'quarantine' }) })[0]).toMatch(/none can be set apart/);
+    expect(mistakesOf({ v: view({ unique: ['last'] }) })[0]).toMatch(/a view has one row a key/);
+    expect(mistakesOf({ v: view({ notNull: ['price', 'lst'] }) })).toEqual([
+      expect.stringMatching(/expect.notNull names feature "price", which it does not have/),
+      expect.stringMatching(/expect.notNull names feature "lst", which it does not have. Did you mean "last"/),
+    ]);
+  });
+
+  it('of pushed rows: setting those apart that came twice', () => {
+    const events = (onFail: Untyped) => pushed('p', { columns, eventTime: 'at', expect: { unique: ['id'], onFail } });
+    expect(mistakesOf({ events: events('quarantine') })[0]).toMatch(/pushed rows are not compared when they come/);
+    expect(mistakesOf({ events: events('fail') })).toEqual([]);
+  });
+});
+
+describe("a view's version", () => {
+  const version = (expectation: Untyped, ofView?: Untyped) =>
+    viewVersion(compile({ v: view(ofView, source(expectation)) }).manifest, 'v');
+  const before = version(undefined);
+
+  it('stays where rows are counted or refused, or values are expected of the view', () => {
+    expect(version({ notNull: ['id'], between: { price: [0, 1] } })).toBe(before);
+    expect(version({ notNull: ['id'], onFail: 'fail' })).toBe(before);
+    expect(version(undefined, { notNull: ['last'], onFail: 'fail' })).toBe(before);
+  });
+
+  it('is another where rows are set apart, by each such rule, in whatever order', () => {
+    const rules = [
+      { notNull: ['id'], onFail: 'quarantine' },
+      { between: { price: [0, 1] }, onFail: 'quarantine' },
+    ];
+    const after = version(rules);
+    expect(after).not.toBe(before);
+    expect(version(rules.toReversed())).toBe(after);
+    expect(version(rules.slice(0, 1))).not.toBe(after);
+    expect(version([...rules, { fresh: '1h' }])).toBe(after);
+  });
+});
