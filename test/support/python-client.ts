@@ -45,7 +45,8 @@ export function bringPythonClient(): PythonClient | string {
   if (!existsSync(done)) {
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true });
-    const failure = run('python3', ['-m', 'venv', folder]) ?? pip(python, ['install', '--no-compile', '-r', REQUIREMENTS]);
+    const failure =
+      run('python3', ['-m', 'venv', folder]) ?? pip(python, ['install', '--no-compile', '-r', REQUIREMENTS]);
     if (failure !== undefined) return failure;
     writeFileSync(done, '');
   }
