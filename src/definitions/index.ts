@@ -27,7 +27,7 @@ export {
 export { type FeatureView, featureView } from './authoring/feature-view.ts';
 export { type OnDemandView, onDemandView } from './authoring/on-demand-view.ts';
 export { grid, type Pipeline, pipeline, range, type Step } from './authoring/pipeline.ts';
-export { csv, iceberg, mysql, parquet, postgres, pushed, snowflake, type Source } from './authoring/source.ts';
+export { csv, delta, iceberg, mysql, parquet, postgres, pushed, snowflake, type Source } from './authoring/source.ts';
 export { sql } from './authoring/sql.ts';
 export { python, registerModel, task, type TaskContext, trainingSet } from './authoring/step-actions.ts';
 export { functionsOf, mapFunctions } from './bundling/manifest-functions.ts';

@@ -36,12 +36,12 @@ export interface EntitySpec extends About, Renamed {
   readonly keys: readonly Field[];
 }
 
-export type SourceKind = 'parquet' | 'csv' | 'iceberg' | 'postgres' | 'mysql' | 'snowflake' | 'pushed';
+export type SourceKind = 'parquet' | 'csv' | 'iceberg' | 'delta' | 'postgres' | 'mysql' | 'snowflake' | 'pushed';
 
 export interface SourceSpec extends About {
   readonly name: string;
   readonly kind: SourceKind;
-  /** Where it lies, by kind: `{ path }` for files; `{ connection, table | query }` for databases; `{}` for pushed. */
+  /** Where it lies, by kind: `{ path }` for files and tables of a lake, `{ catalog, table }` for Iceberg; `{ connection, table | query }` for databases; `{}` for pushed. */
   readonly location: Readonly<Record<string, string>>;
   readonly columns: readonly Field[];
   readonly derive: readonly DeriveSpec[];

@@ -56,6 +56,7 @@ describe('an option that nothing knows', () => {
       source('iceberg', { eventtime: 'x' }),
       'source "src": it has no option "eventtime". Did you mean "eventTime"?',
     ],
+    delta: [source('delta', { paths: 'x' }), 'source "src": it has no option "paths". Did you mean "path"?'],
     pushed: [source('pushed', { push: 'keep' }), 'source "src": it has no option "push". Did you mean "pushes"?'],
     postgres: [database('postgres', { tabel: 'x' }), 'source "src": it has no option "tabel". Did you mean "table"?'],
     mysql: [database('mysql', { querry: 'x' }), 'source "src": it has no option "querry". Did you mean "query"?'],

@@ -74,7 +74,29 @@ type DatabaseLocation = {
   readonly connection: string;
 } & ({ readonly table: string; readonly query?: never } | { readonly query: string; readonly table?: never });
 
+/** An Iceberg table: by where it lies, or by its name in a REST catalog. */
+type IcebergLocation =
+  | {
+      /** Its folder or one of its metadata files: relative to the feature repository, absolute, or s3://bucket/… */
+      readonly path: string;
+      readonly catalog?: never;
+      readonly table?: never;
+    }
+  | {
+      /** `env:NAME`: the environment variable that holds the catalog's URL, with what it asks for. */
+      readonly catalog: string;
+      /** `namespace.table`. */
+      readonly table: string;
+      readonly path?: never;
+    };
+
+interface DeltaLocation {
+  /** The table's folder: relative to the feature repository, absolute, or s3://bucket/… */
+  readonly path: string;
+}
+
 const FILE_LOCATION: OptionNames<FileLocation> = { path: true };
+const ICEBERG_LOCATION: OptionNames<IcebergLocation> = { path: true, catalog: true, table: true };
 const DATABASE_LOCATION: OptionNames<DatabaseLocation> = { connection: true, table: true, query: true };
 
 function source<C extends Columns, D extends Columns>(
@@ -109,12 +131,20 @@ export function csv<C extends Columns, D extends Columns = {}>(
   return source('csv', name, options, FILE_LOCATION);
 }
 
-/** An Iceberg table: `path` is its folder or metadata file. */
+/** An Iceberg table, read at the snapshot that is its current one when a run begins. */
 export function iceberg<C extends Columns, D extends Columns = {}>(
   name: string,
-  options: FileLocation & SourceOptions<C, D>,
+  options: IcebergLocation & SourceOptions<C, D>,
 ): Source<Flat<C & D>> {
-  return source('iceberg', name, options, FILE_LOCATION);
+  return source('iceberg', name, options, ICEBERG_LOCATION);
+}
+
+/** A Delta table, read at the version that is its newest when a run begins. */
+export function delta<C extends Columns, D extends Columns = {}>(
+  name: string,
+  options: DeltaLocation & SourceOptions<C, D>,
+): Source<Flat<C & D>> {
+  return source('delta', name, options, FILE_LOCATION);
 }
 
 /** A table or query of PostgreSQL, or of what speaks its protocol: Redshift, RDS, Aurora. */

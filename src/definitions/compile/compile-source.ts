@@ -8,6 +8,7 @@ import { describeResult } from '../calling/user-value.ts';
 import type { DeriveSpec, SourceSpec, UserFunction } from '../manifest.ts';
 import { deriveId } from '../function-id.ts';
 import { own } from '../own.ts';
+import { checkCatalog, compileTable } from './compile-table.ts';
 import { type DeclaredColumns, declaredColumns, declaredFields } from './declared.ts';
 import type { FunctionTable } from './function-table.ts';
 import { compileAbout, compileFields, expectText, hasNone } from './fields.ts';
@@ -187,10 +188,12 @@ function compileLocation(source: AuthoredSource, mistakes: Mistakes): Readonly<R
   const location = Object.fromEntries(given);
   for (const [member, value] of given) {
     if (member === 'connection') checkConnection(source, value, mistakes);
+    else if (member === 'catalog') checkCatalog(source, value, mistakes);
     else expectText(source, `\`${member}\``, value, [1, member], mistakes);
   }
   if (source.sourceKind === 'pushed') return {};
-  if (source.sourceKind === 'parquet' || source.sourceKind === 'csv' || source.sourceKind === 'iceberg') {
+  if (source.sourceKind === 'iceberg' || source.sourceKind === 'delta') return compileTable(source, location, mistakes);
+  if (source.sourceKind === 'parquet' || source.sourceKind === 'csv') {
     if (location['path'] === undefined)
       mistakes.add(source, 'it needs `path`: a glob, relative to the repository, absolute, or s3://bucket/…', [1]);
     return location;

@@ -43,7 +43,7 @@ const source = Type.Object(
   {
     ...about,
     name: text,
-    kind: Type.Enum(['parquet', 'csv', 'iceberg', 'postgres', 'mysql', 'snowflake', 'pushed']),
+    kind: Type.Enum(['parquet', 'csv', 'iceberg', 'delta', 'postgres', 'mysql', 'snowflake', 'pushed']),
     location: Type.Record(text, text),
     columns: fields,
     derive: Type.Array(
