@@ -201,6 +201,7 @@ function describeRecord(record: TrainingSetRecord): string {
 function describeSource({
   source,
   files,
+  table,
   rows,
   boundaryMicros,
   isLogAlone,
@@ -210,7 +211,8 @@ function describeSource({
   const none = isLogAlone === true ? ' of which no row counts yet' : '';
   const upTo = boundaryMicros === null ? none : ` up to ${formatTimestamp(boundaryMicros)}`;
   const fromLog = pushed === null ? '' : `, ${pushed.rows} of them pushed (log read: ${describePositions(pushed)})`;
-  return `source ${source}: ${files.length} file(s)${upTo}, ${rows} rows${fromLog}${describeUnconverted(source, unconverted)}`;
+  const at = table === undefined ? '' : `, at snapshot ${table.id} of ${table.table}`;
+  return `source ${source}: ${files.length} file(s)${upTo}, ${rows} rows${fromLog}${at}${describeUnconverted(source, unconverted)}`;
 }
 
 function describePositions({ removed, ...read }: PushedSnapshot): string {

@@ -2,25 +2,32 @@
 
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { SourceSpec } from '../../definitions/index.ts';
-import { quoteText } from '../../storage/index.ts';
+import { quoteName, quoteText } from '../../storage/index.ts';
 import type { PinnedSnapshot } from '../sources/pinned-snapshot.ts';
-import { castColumn, columnsOf, type FileRows, NOT_IN_LOG, ROWS_PER_FILE } from './raw-rows.ts';
+import { duckType } from '../sources/sql-text.ts';
+import { castColumn, columnsOf, type FileRows, nameIn, NOT_IN_LOG, ROWS_PER_FILE } from './raw-rows.ts';
 
 /** Throws HR_SOURCE_UNREADABLE that names file and column. */
 export async function parquetRows(
   connection: DuckDBConnection,
   source: SourceSpec,
-  { files, paths }: PinnedSnapshot,
+  { files, paths, names }: PinnedSnapshot,
 ): Promise<FileRows> {
   const columns: Map<string, string>[] = [];
   for (const [i, { path }] of files.entries()) {
-    columns.push(await columnsOf(connection, source, readParquet([paths[i] as string]), path));
+    columns.push(await columnsOf(connection, source, readParquet([paths[i] as string]), path, names?.[i]));
   }
   // DuckDB's own numbers of file and row can't be had where a file has columns of their names, and files of other types
   // are better cast each by itself than made alike first.
-  const isUniform = columns.every((types) => !isShadowed(types) && hasSameTypes(source, types, columns[0] ?? types));
+  const isUniform =
+    names === undefined &&
+    columns.every((types) => !isShadowed(types) && hasSameTypes(source, types, columns[0] ?? types));
   const selected = (i: number) =>
-    source.columns.map((column) => castColumn(source, column, columns[i]?.get(column.name.toLowerCase()) as string));
+    source.columns.map((column) => {
+      const name = nameIn(column, names?.[i]);
+      if (name === null) return `CAST(NULL AS ${duckType(column.type)}) AS ${quoteName(column.name)}`;
+      return castColumn(source, column, columns[i]?.get(name.toLowerCase()) as string, name);
+    });
   const apart = (i: number): string => {
     const place = isShadowed(columns[i] ?? new Map()) ? 'row_number() OVER () - 1' : 'file_row_number';
     const row = `CAST(${i * ROWS_PER_FILE} + ${place} AS BIGINT) AS __hr_row, CAST(${i} AS INTEGER) AS __hr_file`;

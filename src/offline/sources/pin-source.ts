@@ -2,10 +2,14 @@
 
 import { HeadraceError } from '../../core/index.ts';
 import type { Definitions, SourceKind, SourceSpec } from '../../definitions/index.ts';
-import type { SnapshotFile } from '../../online/index.ts';
+import type { SourceFile } from './file-identity.ts';
+import { pinDelta, pinDeltaVersion } from './delta/pin-delta.ts';
 import { pinFiles } from './files/pin-files.ts';
+import { pinIceberg, pinIcebergSnapshot } from './iceberg/pin-iceberg.ts';
+import { pinLanded } from './landed/pin-landed.ts';
 import { pinPath, pinPaths } from './pin-path.ts';
-import type { PinnedSnapshot } from './pinned-snapshot.ts';
+import type { PinnedSnapshot, TableSnapshot } from './pinned-snapshot.ts';
+import { isS3Path } from './s3/s3-path.ts';
 import type { SourceDeps } from './source-deps.ts';
 
 /**
@@ -21,6 +25,8 @@ export type PinSource = (
 const READERS: Readonly<Partial<Record<SourceKind, PinSource>>> = {
   parquet: (source, { directory }, deps) => pinPath(filesOf(source, directory, 'parquet'), deps),
   csv: (source, { directory }, deps) => pinPath(filesOf(source, directory, 'csv'), deps),
+  iceberg: pinIceberg,
+  delta: pinDelta,
   // Its events are in the log alone.
   pushed: () => pinFiles([], ''),
 };
@@ -35,16 +41,44 @@ export const pinSource: PinSource = async (source, definitions, deps) => {
   );
 };
 
+/** How a kind whose tables keep their snapshots reads one again. */
+const TABLES: Readonly<
+  Partial<Record<SourceKind, (source: SourceSpec, at: TableSnapshot, deps: SourceDeps) => Promise<PinnedSnapshot>>>
+> = { iceberg: pinIcebergSnapshot, delta: pinDeltaVersion };
+
+export interface RecordedSource {
+  readonly files: readonly SourceFile[];
+  readonly table?: TableSnapshot;
+}
+
 /** The files that a record names, for who reads the same again: whether they hold the same is the caller's to see. */
-export function pinRecorded(
+export async function pinRecorded(
   source: SourceSpec,
-  files: readonly SnapshotFile[],
+  { files, table }: RecordedSource,
   deps: SourceDeps,
 ): Promise<PinnedSnapshot> {
   const format = source.kind === 'csv' ? 'csv' : 'parquet';
+  const owner = `source "${source.name}"`;
   const paths = files.map(({ path }) => path);
-  return pinPaths(paths, { format, owner: `source "${source.name}"` }, deps);
+  const again = TABLES[source.kind];
+  const pinThose = () => pinPaths(paths, { format, owner }, deps);
+  if (table === undefined || again === undefined) return pinThose();
+  // Landed rows may be on another machine, or be gone: the table's snapshot gives them again. What its files mean the table
+  // knows; where it has forgotten, they may still be there.
+  const isLandedThen = files.some(isLanded);
+  const [first, second] = isLandedThen
+    ? [() => pinLanded(owner, files, deps), () => again(source, table, deps)]
+    : [() => again(source, table, deps), pinThose];
+  try {
+    return await first();
+  } catch (error) {
+    if (!(error instanceof HeadraceError) || table.isRenamed === true) throw error;
+    return second();
+  }
 }
+
+/** Whether it holds rows that a query gave: known by them, and on this machine. */
+const isLanded = ({ path, sha256 }: SourceFile): boolean => sha256 === undefined && !isS3Path(path);
 
 function filesOf({ name, location }: SourceSpec, directory: string, format: PinnedSnapshot['format']) {
   // The manifest was validated: a source of files has a path.

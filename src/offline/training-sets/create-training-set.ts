@@ -112,11 +112,12 @@ async function describe(
 ): Promise<TrainingSetRecord> {
   const { definitions, clock } = deps;
   const snapshots: SourceSnapshot[] = [];
-  for (const [name, { facts, boundary }] of sources) {
+  for (const [name, { facts, snapshot, boundary }] of sources) {
     const reads = plan.reads.filter(({ view }) => view.source === name);
     snapshots.push({
       source: name,
       files: hashed.get(name) ?? [],
+      ...(snapshot.table !== undefined && { table: snapshot.table }),
       ...boundaryIn(facts.source, boundary),
       pushed: facts.log === null ? null : { ...positionsOf(facts.log), ...(await facts.log.digest()) },
       ...(await profileSource(connection, facts, reads)),

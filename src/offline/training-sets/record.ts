@@ -4,6 +4,7 @@ import type { Micros } from '../../core/index.ts';
 import type { Boundary } from '../plan.ts';
 import type { Unconverted } from '../facts/unconverted.ts';
 import type { SourceFile } from '../sources/file-identity.ts';
+import type { TableSnapshot } from '../sources/pinned-snapshot.ts';
 
 export interface TrainingSetRecord {
   /** From the content of everything that it was made from: the same inputs give the same id. */
@@ -33,6 +34,8 @@ export interface TrainingSetRecord {
 export interface SourceSnapshot {
   readonly source: string;
   readonly files: readonly SourceFile[];
+  /** The table and which of its snapshots, where the source is a table that keeps them. */
+  readonly table?: TableSnapshot;
   /** Up to it in event time the files' rows count, past it pushed events; null where there is none. */
   readonly boundaryMicros: Micros | null;
   /**

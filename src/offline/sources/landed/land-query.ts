@@ -49,8 +49,8 @@ export async function landQuery(
   }
 }
 
-// A sum of each row's hash: the same for the same rows in any order, another when a row comes twice.
-async function rowsHash(connection: DuckDBConnection, path: string): Promise<string> {
+/** A sum of each row’s hash: the same for the same rows in any order, another when a row comes twice. */
+export async function rowsHash(connection: DuckDBConnection, path: string): Promise<string> {
   const sum = 'CAST(coalesce(sum(CAST(hash(landed) AS HUGEINT)), 0) AS VARCHAR)';
   const read = await connection.runAndReadAll(
     `SELECT CAST(count(*) AS VARCHAR), ${sum} FROM read_parquet(${quoteText(path)}) AS landed`,

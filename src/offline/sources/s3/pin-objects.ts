@@ -19,7 +19,8 @@ export async function pinObjects(
   const { owner, format } = place;
   const objects = await find();
   const files = objects.map((object) => ({ path: addressOf(object), size: object.size, etag: object.etag }));
-  if (objects.every(({ key }) => isPlain(key)) && (await grantAccess(objects, owner, deps))) {
+  const buckets = objects.map(({ bucket }) => bucket);
+  if (objects.every(({ key }) => isPlain(key)) && (await grantAccess(buckets, owner, deps))) {
     return {
       format,
       files,
