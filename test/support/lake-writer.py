@@ -6,6 +6,7 @@ formats' own specifications: deletes of rows by position and by value (Iceberg),
 
 import json
 import os
+import shutil
 import struct
 import sys
 import tempfile
@@ -387,6 +388,7 @@ def main():
         except Exception as error:
             answer = {"error": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()}
         print(json.dumps(answer), flush=True)
+    shutil.rmtree(iceberg.folder, ignore_errors=True)
 
 
 main()
