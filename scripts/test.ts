@@ -8,6 +8,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { bringLake } from './test/bring-lake.ts';
 import { bringPrograms } from './test/bring-programs.ts';
 import { countResults, type VitestReport } from './test/count-results.ts';
 import { judgeRun } from './test/judge-run.ts';
@@ -19,6 +20,7 @@ const skipsFile = join(scratch, 'skips.txt');
 
 const tier = ['heavy', 'interop'].find((name) => process.argv.includes(`--${name}`)) ?? 'quick';
 bringPrograms(tier);
+bringLake(tier);
 
 const given = process.argv.slice(2).filter((argument) => argument !== `--${tier}`);
 const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');

@@ -13,6 +13,7 @@ export {
   first,
   grid,
   type HeadraceConfig,
+  delta,
   iceberg,
   kafka,
   last,

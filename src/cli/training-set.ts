@@ -155,6 +155,7 @@ function describeSource({
   source,
   files,
   skippedFiles = 0,
+  table,
   rows,
   boundaryMicros,
   isLogAlone,
@@ -165,7 +166,8 @@ function describeSource({
   const upTo = boundaryMicros === null ? none : ` up to ${formatTimestamp(boundaryMicros)}`;
   const fromLog = pushed === null ? '' : `, ${pushed.rows} of them pushed (log read: ${describePositions(pushed)})`;
   const leftOut = skippedFiles === 0 ? '' : ` (${skippedFiles} that no row can need left out)`;
-  return `source ${source}: ${files.length} file(s)${leftOut}${upTo}, ${rows} rows${fromLog}${describeUnconverted(source, unconverted)}`;
+  const at = table === undefined ? '' : `, at snapshot ${table.id} of ${table.table}`;
+  return `source ${source}: ${files.length} file(s)${leftOut}${upTo}, ${rows} rows${fromLog}${at}${describeUnconverted(source, unconverted)}`;
 }
 
 function describePositions({ removed, ...read }: PushedSnapshot): string {

@@ -29,6 +29,7 @@ export { type OnDemandView, onDemandView } from './authoring/on-demand-view.ts';
 export { grid, type Pipeline, pipeline, range, type Step } from './authoring/pipeline.ts';
 export {
   csv,
+  delta,
   iceberg,
   kafka,
   mysql,

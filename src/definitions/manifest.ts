@@ -41,6 +41,7 @@ export type SourceKind =
   | 'parquet'
   | 'csv'
   | 'iceberg'
+  | 'delta'
   | 'postgres'
   | 'mysql'
   | 'snowflake'
@@ -52,8 +53,9 @@ export interface SourceSpec extends About {
   readonly name: string;
   readonly kind: SourceKind;
   /**
-   * Where it lies, by kind: `{ path }` for files; `{ connection, table | query }` for databases; `{ query }` for queries;
-   * `{ brokers, topic, format, … }` for Kafka; `{}` for pushed.
+   * Where it lies, by kind: `{ path }` for files and tables of a lake, `{ catalog, table }` for Iceberg;
+   * `{ connection, table | query }` for databases; `{ query }` for queries; `{ brokers, topic, format, … }` for Kafka; `{}` for
+   * pushed.
    */
   readonly location: Readonly<Record<string, string>>;
   readonly columns: readonly Field[];

@@ -47,7 +47,7 @@ export function placedDefinitions(definitions: Definitions, applied: Definitions
   return result;
 }
 
-const PLACE = ['path', 'connection', 'table'] as const;
+const PLACE = ['path', 'connection', 'catalog', 'table'] as const;
 
 function isMoved(source: SourceSpec, now: SourceSpec): boolean {
   // One that became pushed, or was, lies in no database any more that could answer its query, or is a query now has other

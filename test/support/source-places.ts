@@ -9,6 +9,7 @@ import type { OfflineDeps } from '../../src/offline/index.ts';
 import { mysqlPlaces, postgresPlaces, snowflakePlaces } from './database-places.ts';
 import { findExtensions } from './duckdb-extensions.ts';
 import { type OfflineWorld, writeParquet } from './offline-world.ts';
+import { lakePlaces } from './lake-places.ts';
 import { findS3Server, type S3Server, startS3Server } from './s3-server.ts';
 
 export type Located = Pick<SourceSpec, 'kind' | 'location'>;
@@ -23,6 +24,10 @@ export interface SourcePlace {
   readonly isInspected?: true;
   /** Of DuckDB, for the world that reads. */
   readonly extensions?: string;
+  /** What lay there before can still be read after other rows were put there. */
+  readonly keepsSnapshots?: boolean;
+  /** Of the property; left out: as of all. */
+  readonly runs?: number;
   start(): Promise<void>;
   /** A place of its own in it. */
   open(world: OfflineWorld): Promise<OpenPlace>;
@@ -108,5 +113,5 @@ function s3Places(): SourcePlace[] {
 
 /** Those that can be had here; the others are said to be skipped. */
 export function sourcePlaces(): SourcePlace[] {
-  return [disk, ...s3Places(), ...postgresPlaces(), ...mysqlPlaces(), ...snowflakePlaces()];
+  return [disk, ...s3Places(), ...postgresPlaces(), ...mysqlPlaces(), ...snowflakePlaces(), ...lakePlaces()];
 }

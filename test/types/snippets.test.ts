@@ -60,7 +60,7 @@ afterAll(async () => {
 });
 
 const everyName =
-  'count, countDistinct, csv, defineConfig, endpoint, entity, featureService, featureView, first, grid, iceberg, kafka, last, lastN, latest, max, mean, min, model, mysql, onDemandView, parquet, pipeline, postgres, pushed, python, query, range, registerModel, snowflake, sql, stddev, sum, t, task, trainingSet, variance';
+  'count, countDistinct, csv, defineConfig, delta, endpoint, entity, featureService, featureView, first, grid, iceberg, kafka, last, lastN, latest, max, mean, min, model, mysql, onDemandView, parquet, pipeline, postgres, pushed, python, query, range, registerModel, snowflake, sql, stddev, sum, t, task, trainingSet, variance';
 const everyBase = 'airport, airportDelays, departure, flights, route, routeDelays, service, delayModel';
 
 /** The compiler's output by snippet name: an error's first line, and those indented under it. */

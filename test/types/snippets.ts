@@ -32,7 +32,7 @@ endpoint('delay', { model: delayModel, unit: ['origin', 'destination'] });
 export const accepted: Readonly<Record<string, string>> = {
   'every source': `
 const shared = { columns: { id: t.int64(), at: t.timestamp(), n: t.int64(), gone: t.bool() }, eventTime: 'at' } as const;
-csv('a', { ...shared, path: 'x.csv' }); iceberg('b', { ...shared, path: 'x' }); pushed('c', { ...shared, pushes: 'keep' });
+csv('a', { ...shared, path: 'x.csv' }); iceberg('b', { ...shared, path: 'x' }); iceberg('i', { ...shared, catalog: 'env:C', table: 'n.t' }); delta('j', { ...shared, path: 's3://b/t' }); pushed('c', { ...shared, pushes: 'keep' });
 postgres('d', { ...shared, connection: 'postgres://h/d', table: 'x' }); postgres('e', { ...shared, connection: 'postgres://h/d', query: 'select 1' });
 mysql('f', { ...shared, connection: 'mysql://h/d', table: 'x' }); snowflake('g', { ...shared, connection: 'snowflake://h', query: 'select 1' });
 kafka('ka', { ...shared, brokers: 'env:K', topic: 't', format: 'json', group: 'g', deadLetter: 'file:dead.jsonl', timeUnit: 'ms' });
@@ -274,6 +274,10 @@ export const refused: Readonly<Record<string, { readonly code: string; readonly 
   'a format that Kafka messages have not': {
     code: `kafka('k', { brokers: 'env:K', topic: 't', format: 'xml', columns: { at: t.timestamp() }, eventTime: 'at' });`,
     message: ['"xml"', '"json"'],
+  },
+  'an Iceberg table by path and by catalog': {
+    code: `iceberg('p', { path: 'x', catalog: 'env:C', table: 't', columns: { at: t.timestamp() }, eventTime: 'at' });`,
+    message: ['undefined'],
   },
   'a table and a query': {
     code: `postgres('p', { connection: 'c', table: 't', query: 'q', columns: { at: t.timestamp() }, eventTime: 'at' });`,

@@ -56,6 +56,7 @@ describe('an option that nothing knows', () => {
       source('iceberg', { eventtime: 'x' }),
       'source "src": it has no option "eventtime". Did you mean "eventTime"?',
     ],
+    delta: [source('delta', { paths: 'x' }), 'source "src": it has no option "paths". Did you mean "path"?'],
     pushed: [source('pushed', { push: 'keep' }), 'source "src": it has no option "push". Did you mean "pushes"?'],
     kafka: [
       source('kafka', { path: undefined, brokers: 'env:K', topic: 't', format: 'json', deadletter: 'x' }),

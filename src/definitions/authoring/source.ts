@@ -143,10 +143,40 @@ const KAFKA_LOCATION: OptionNames<KafkaLocation> = {
   timeUnit: true,
 };
 
+/** An Iceberg table: by where it lies, or by its name in a REST catalog. */
+type IcebergLocation =
+  | {
+      /** Its folder or one of its metadata files: relative to the feature repository, absolute, or s3://bucket/… */
+      readonly path: string;
+      readonly catalog?: never;
+      readonly table?: never;
+    }
+  | {
+      /** `env:NAME`: the environment variable that holds the catalog's URL, with what it asks for. */
+      readonly catalog: string;
+      /** `namespace.table`. */
+      readonly table: string;
+      readonly path?: never;
+    };
+
+interface DeltaLocation {
+  /** The table's folder: relative to the feature repository, absolute, or s3://bucket/… */
+  readonly path: string;
+}
+
+const DELTA_LOCATION: OptionNames<DeltaLocation> = { path: true };
+const ICEBERG_LOCATION: OptionNames<IcebergLocation> = { path: true, catalog: true, table: true };
 const DATABASE_LOCATION: OptionNames<DatabaseLocation> = { connection: true, table: true, query: true };
 
 /** Options that say where the rows lie, each a text. */
-const LOCATION: ReadonlySet<string> = new Set(['path', 'connection', 'table', 'query', ...Object.keys(KAFKA_LOCATION)]);
+const LOCATION: ReadonlySet<string> = new Set([
+  'path',
+  'connection',
+  'table',
+  'query',
+  'catalog',
+  ...Object.keys(KAFKA_LOCATION),
+]);
 
 function source<C extends Columns, D extends Columns>(
   sourceKind: SourceKind,
@@ -181,12 +211,20 @@ export function csv<C extends Columns, D extends Columns = {}>(
   return source('csv', name, options, FILE_OPTIONS);
 }
 
-/** An Iceberg table: `path` is its folder or metadata file. */
+/** An Iceberg table, read at the snapshot that is its current one when a run begins. */
 export function iceberg<C extends Columns, D extends Columns = {}>(
   name: string,
-  options: FileLocation & SourceOptions<C, D>,
+  options: IcebergLocation & SourceOptions<C, D>,
 ): Source<Flat<C & D>> {
-  return source('iceberg', name, options, FILE_OPTIONS);
+  return source('iceberg', name, options, ICEBERG_LOCATION);
+}
+
+/** A Delta table, read at the version that is its newest when a run begins. */
+export function delta<C extends Columns, D extends Columns = {}>(
+  name: string,
+  options: DeltaLocation & SourceOptions<C, D>,
+): Source<Flat<C & D>> {
+  return source('delta', name, options, DELTA_LOCATION);
 }
 
 /**

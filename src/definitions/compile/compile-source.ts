@@ -14,6 +14,7 @@ import { compilePartitions } from './compile-partitions.ts';
 import { compileQuery } from './compile-query.ts';
 import { tableParts } from '../table-name.ts';
 import { compileSourceExpect } from './compile-expect.ts';
+import { checkCatalog, compileTable } from './compile-table.ts';
 import { type DeclaredColumns, declaredColumns, declaredFields } from './declared.ts';
 import { duration } from './duration.ts';
 import type { FunctionTable } from './function-table.ts';
@@ -182,11 +183,13 @@ function compileLocation(source: AuthoredSource, mistakes: Mistakes): Readonly<R
   const location = Object.fromEntries(given);
   for (const [member, value] of given) {
     if (VARIABLES.includes(member)) checkVariable(source, member, value, mistakes);
+    else if (member === 'catalog') checkCatalog(source, value, mistakes);
     else expectText(source, `\`${member}\``, value, [1, member], mistakes);
   }
   if (source.sourceKind === 'pushed') return {};
   if (source.sourceKind === 'kafka') return compileKafka(source, location, mistakes);
-  if (source.sourceKind === 'parquet' || source.sourceKind === 'csv' || source.sourceKind === 'iceberg') {
+  if (source.sourceKind === 'iceberg' || source.sourceKind === 'delta') return compileTable(source, location, mistakes);
+  if (source.sourceKind === 'parquet' || source.sourceKind === 'csv') {
     if (location['path'] === undefined)
       mistakes.add(source, 'it needs `path`: a glob, relative to the repository, absolute, or s3://bucket/…', [1]);
     return location;

@@ -58,7 +58,18 @@ const source = Type.Object(
   {
     ...about,
     name: text,
-    kind: Type.Enum(['parquet', 'csv', 'iceberg', 'postgres', 'mysql', 'snowflake', 'query', 'kafka', 'pushed']),
+    kind: Type.Enum([
+      'parquet',
+      'csv',
+      'iceberg',
+      'delta',
+      'postgres',
+      'mysql',
+      'snowflake',
+      'query',
+      'kafka',
+      'pushed',
+    ]),
     location: Type.Record(text, text),
     columns: fields,
     derive: Type.Array(

@@ -187,7 +187,7 @@ async function arrivedReads(
       }
     }
     for (const [run, own] of asked) {
-      const snapshot = await pinRecorded(source, run?.snapshot ?? [], deps).catch(() => undefined);
+      const snapshot = await pinRecorded(source, { files: run?.snapshot ?? [] }, deps).catch(() => undefined);
       const isSame =
         snapshot !== undefined &&
         JSON.stringify(snapshot.files.map(nameOf)) === JSON.stringify((run?.snapshot ?? []).map(nameOf));

@@ -2,32 +2,47 @@
 
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { SourceSpec } from '../../definitions/index.ts';
-import { quoteText } from '../../storage/index.ts';
+import { quoteName, quoteText } from '../../storage/index.ts';
 import type { PinnedSnapshot } from '../sources/pinned-snapshot.ts';
 import { pathValues, textSql } from '../sources/path-partitions.ts';
-import { castColumn, castPath, checkColumns, columnsOf, type FileRows, NOT_IN_LOG, ROWS_PER_FILE } from './raw-rows.ts';
+import { duckType } from '../sources/sql-text.ts';
+import {
+  castColumn,
+  castPath,
+  checkColumns,
+  columnsOf,
+  type FileRows,
+  nameIn,
+  NOT_IN_LOG,
+  ROWS_PER_FILE,
+} from './raw-rows.ts';
 
 /** Throws HR_SOURCE_UNREADABLE that names file and column. */
 export async function parquetRows(
   connection: DuckDBConnection,
   source: SourceSpec,
-  { files, paths, footers }: PinnedSnapshot,
+  { files, paths, footers, names }: PinnedSnapshot,
 ): Promise<FileRows> {
   const columns: ReadonlyMap<string, string>[] = [];
   for (const [i, { path }] of files.entries()) {
     const known = footers?.[i]?.types;
-    if (known !== undefined) columns.push(checkColumns(source, known, path));
-    else columns.push(await columnsOf(connection, source, readParquet([paths[i] as string]), path));
+    if (known !== undefined) columns.push(checkColumns(source, known, path, names?.[i]));
+    else columns.push(await columnsOf(connection, source, readParquet([paths[i] as string]), path, names?.[i]));
   }
   const values = files.map(({ path }) => pathValues(path));
   // DuckDB's own numbers of file and row can't be had where a file has columns of their names, and files of other types
   // are better cast each by itself than made alike first.
-  const isUniform = columns.every((types) => !isShadowed(types) && hasSameTypes(source, types, columns[0] ?? types));
+  const isUniform =
+    names === undefined &&
+    columns.every((types) => !isShadowed(types) && hasSameTypes(source, types, columns[0] ?? types));
   const selected = (i: number, fromPaths: (name: string) => string) =>
     source.columns.map((column) => {
-      const name = column.name.toLowerCase();
-      const type = columns[i]?.get(name);
-      return type === undefined ? castPath(source, column, fromPaths(name)) : castColumn(source, column, type);
+      const name = nameIn(column, names?.[i]);
+      if (name === null) return `CAST(NULL AS ${duckType(column.type)}) AS ${quoteName(column.name)}`;
+      const type = columns[i]?.get(name.toLowerCase());
+      return type === undefined
+        ? castPath(source, column, fromPaths(name.toLowerCase()))
+        : castColumn(source, column, type, name);
     });
   const pathSql = (i: number) => (name: string) => textSql(values[i]?.get(name));
   const apart = (i: number): string => {

@@ -4,6 +4,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { didYouMean, HeadraceError, typeName } from '../../core/index.ts';
 import type { SourceSpec } from '../../definitions/index.ts';
 import { quoteName } from '../../storage/index.ts';
+import type { FileNames } from '../sources/pinned-snapshot.ts';
 import { queryWork } from '../sources/source-errors.ts';
 import { pathValues } from '../sources/path-partitions.ts';
 import { castSql, duckType } from '../sources/sql-text.ts';
@@ -32,18 +33,22 @@ export function noRows(source: SourceSpec): string {
   return `(SELECT ${[...columns, places, NOT_IN_LOG].join(', ')} LIMIT 0)`;
 }
 
-/** Column types of a file by lower-case name, as DuckDB compares names. Throws when a declared column is missing. */
+/**
+ * Column types of a file by lower-case name, as DuckDB compares names. Throws when a declared column is missing; `names`: under
+ * which name each is meant to be there.
+ */
 export async function columnsOf(
   connection: DuckDBConnection,
   source: SourceSpec,
   from: string,
   file: string,
+  names?: FileNames,
 ): Promise<ReadonlyMap<string, string>> {
   const described = await queryWork(`source "${source.name}": ${file} cannot be read`, 'HR_SOURCE_UNREADABLE', () =>
     connection.runAndReadAll(`DESCRIBE SELECT * FROM ${from}`),
   );
   const found = new Map(described.getRows().map(([name, type]) => [String(name).toLowerCase(), String(type)]));
-  return checkColumns(source, found, file);
+  return checkColumns(source, found, file, names);
 }
 
 /** The types themselves, if every declared column is among them, or among what the file's path says. */
@@ -51,9 +56,13 @@ export function checkColumns(
   source: SourceSpec,
   found: ReadonlyMap<string, string>,
   file: string,
+  names?: FileNames,
 ): ReadonlyMap<string, string> {
   const inPath = pathValues(file);
-  const missing = source.columns.find(({ name }) => !found.has(name.toLowerCase()) && !inPath.has(name.toLowerCase()));
+  const missing = source.columns.find((column) => {
+    const name = nameIn(column, names)?.toLowerCase();
+    return name !== undefined && !found.has(name) && !inPath.has(name);
+  });
   if (missing === undefined) return found;
   throw new HeadraceError(
     'HR_SOURCE_UNREADABLE',
@@ -71,9 +80,23 @@ export function castPath(source: SourceSpec, column: SourceSpec['columns'][numbe
   );
 }
 
-/** The SQL of a declared column; HR_SOURCE_UNREADABLE when the file's type cannot become the declared one. */
-export function castColumn(source: SourceSpec, column: SourceSpec['columns'][number], from: string): string {
-  const cast = castSql(quoteName(column.name), from, column.type);
+/** What a file calls a declared column; null where it lacks it. */
+export function nameIn({ name }: SourceSpec['columns'][number], names: FileNames | undefined): string | null {
+  const found = names?.get(name.toLowerCase());
+  return found === undefined ? name : found;
+}
+
+/**
+ * The SQL of a declared column, which lies under `name`; HR_SOURCE_UNREADABLE when the file's type cannot become the declared
+ * one.
+ */
+export function castColumn(
+  source: SourceSpec,
+  column: SourceSpec['columns'][number],
+  from: string,
+  name: string = column.name,
+): string {
+  const cast = castSql(quoteName(name), from, column.type);
   if (cast === undefined) {
     throw new HeadraceError(
       'HR_SOURCE_UNREADABLE',

@@ -5,15 +5,18 @@ import { HeadraceError } from '../../core/index.ts';
 import type { SourceKind, SourceSpec } from '../../definitions/index.ts';
 import { DATABASES } from './databases/databases.ts';
 import { pinDatabase } from './databases/pin-database.ts';
+import { pinDelta, pinDeltaVersion } from './delta/pin-delta.ts';
 import { ALL_EVENTS, type EventRange } from './event-range.ts';
 import type { SourceFile } from './file-identity.ts';
 import { pinFiles } from './files/pin-files.ts';
+import { pinIceberg, pinIcebergSnapshot } from './iceberg/pin-iceberg.ts';
 import { pinLanded } from './landed/pin-landed.ts';
 import { withFooters } from './parquet/with-footers.ts';
 import { keepsPath } from './path-partitions.ts';
 import { pinPath, pinPaths } from './pin-path.ts';
-import type { PinnedSnapshot } from './pinned-snapshot.ts';
+import type { PinnedSnapshot, TableSnapshot } from './pinned-snapshot.ts';
 import { pinQuery } from './query/pin-query.ts';
+import { isS3Path } from './s3/s3-path.ts';
 import type { SourceDeps } from './source-deps.ts';
 
 /**
@@ -27,6 +30,8 @@ const READERS: Readonly<Partial<Record<SourceKind, PinSource>>> = {
   parquet: async (source, range, deps) =>
     withFooters(source, await pinOwn(source, range, 'parquet', deps), range, deps),
   csv: (source, range, deps) => pinOwn(source, range, 'csv', deps),
+  iceberg: (source, _range, deps) => pinIceberg(source, deps),
+  delta: (source, _range, deps) => pinDelta(source, deps),
   query: (source, _range, deps) => pinQuery(source, deps, (over) => pinSource(over, ALL_EVENTS, deps)),
   postgres: (source, _range, deps) => pinDatabase(source, DATABASES.postgres, deps),
   mysql: (source, _range, deps) => pinDatabase(source, DATABASES.mysql, deps),
@@ -46,19 +51,45 @@ export const pinSource: PinSource = async (source, range, deps) => {
   );
 };
 
+/** How a kind whose tables keep their snapshots reads one again. */
+const TABLES: Readonly<
+  Partial<Record<SourceKind, (source: SourceSpec, at: TableSnapshot, deps: SourceDeps) => Promise<PinnedSnapshot>>>
+> = { iceberg: pinIcebergSnapshot, delta: pinDeltaVersion };
+
+export interface RecordedSource {
+  readonly files: readonly SourceFile[];
+  readonly table?: TableSnapshot;
+}
+
 /** The files that a record names, for who reads the same again: whether they hold the same is the caller's to see. */
-export function pinRecorded(
+export async function pinRecorded(
   source: SourceSpec,
-  files: readonly SourceFile[],
+  { files, table }: RecordedSource,
   deps: SourceDeps,
 ): Promise<PinnedSnapshot> {
-  const landed = join(deps.dataDirectory, 'landed', source.name);
-  if (files.length > 0 && files.every(({ path }) => dirname(path) === landed))
-    return pinLanded(`source "${source.name}"`, files, deps);
   const format = source.kind === 'csv' ? 'csv' : 'parquet';
+  const owner = `source "${source.name}"`;
   const paths = files.map(({ path }) => path);
-  return pinPaths(paths, { format, owner: `source "${source.name}"` }, deps);
+  const landed = join(deps.dataDirectory, 'landed', source.name);
+  const areLanded = files.length > 0 && paths.every((path) => dirname(path) === landed);
+  const pinThose = () => (areLanded ? pinLanded(owner, files, deps) : pinPaths(paths, { format, owner }, deps));
+  const again = TABLES[source.kind];
+  if (table === undefined || again === undefined) return pinThose();
+  // Landed rows may be on another machine, or be gone: the table's snapshot gives them again. What its files mean the table
+  // knows; where it has forgotten, they may still be there.
+  const [first, second] = files.some(isLanded)
+    ? [() => pinLanded(owner, files, deps), () => again(source, table, deps)]
+    : [() => again(source, table, deps), pinThose];
+  try {
+    return await first();
+  } catch (error) {
+    if (!(error instanceof HeadraceError) || table.isRenamed === true) throw error;
+    return second();
+  }
 }
+
+/** Whether it holds rows that a query gave: known by them, and of this machine or another. */
+const isLanded = ({ path, sha256 }: SourceFile): boolean => sha256 === undefined && !isS3Path(path);
 
 function pinOwn(source: SourceSpec, range: EventRange, format: PinnedSnapshot['format'], deps: SourceDeps) {
   const { name, location } = source;

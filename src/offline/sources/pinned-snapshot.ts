@@ -27,6 +27,12 @@ export interface PinnedSnapshot {
   /** What tells that a file of another time has the same content: the hash of its bytes, or its etag. */
   readonly knownBy: 'sha256' | 'etag';
   /**
+   * Of each file, where its columns lie under other names than the declared ones, or not at all; left out: each under its own.
+   */
+  readonly names?: readonly FileNames[];
+  /** The table that the rows are of, where it is one that keeps its snapshots. */
+  readonly table?: TableSnapshot;
+  /**
    * After each pass over the source, and before what came of it is used: throws HR_SOURCE_CHANGED naming a file that is
    * not what it was when it was pinned.
    */
@@ -41,8 +47,22 @@ export function pickFiles(snapshot: PinnedSnapshot, indices: readonly number[]):
     ...snapshot,
     files: indices.map((i) => snapshot.files[i] as SnapshotFile),
     paths: indices.map((i) => snapshot.paths[i] as string),
+    ...(snapshot.names !== undefined && { names: indices.map((i) => snapshot.names?.[i] as FileNames) }),
     skipped: (snapshot.skipped ?? 0) + snapshot.files.length - indices.length,
   };
+}
+
+/** A file's name of each declared column, which is by its lower-case name; null: the file lacks it, it is null there. */
+export type FileNames = ReadonlyMap<string, string | null>;
+
+/** Of a table that keeps its snapshots: which of them was read. */
+export interface TableSnapshot {
+  /** The table: its folder, or its metadata file. */
+  readonly table: string;
+  /** Iceberg's snapshot id, Delta's version. */
+  readonly id: string;
+  /** Its files have columns under other names, which only the table knows. */
+  readonly isRenamed?: true;
 }
 
 /**

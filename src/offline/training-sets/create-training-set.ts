@@ -147,6 +147,7 @@ async function describe(
       source: name,
       files: hashed.get(name) ?? [],
       ...((snapshot.skipped ?? 0) > 0 && { skippedFiles: snapshot.skipped }),
+      ...(snapshot.table !== undefined && { table: snapshot.table }),
       ...boundaryIn(facts.source, boundary),
       pushed: facts.log === null ? null : { ...positionsOf(facts.log), ...(await facts.log.digest()) },
       ...(await profileSource(connection, facts, reads)),

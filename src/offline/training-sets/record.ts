@@ -6,6 +6,7 @@ import type { ColumnSummary } from '../../profiles/index.ts';
 import type { Boundary } from '../plan.ts';
 import type { Unconverted } from '../facts/unconverted.ts';
 import type { SourceFile } from '../sources/file-identity.ts';
+import type { TableSnapshot } from '../sources/pinned-snapshot.ts';
 
 export interface TrainingSetRecord {
   /** From the content of everything that it was made from: the same inputs give the same id. */
@@ -40,6 +41,8 @@ export interface SourceSnapshot {
   readonly files: readonly SourceFile[];
   /** Files that lay there, too, and that nothing in the set can be made of; left out for none. */
   readonly skippedFiles?: number;
+  /** The table and which of its snapshots, where the source is a table that keeps them. */
+  readonly table?: TableSnapshot;
   /** Up to it in event time the files' rows count, past it pushed events; null where there is none. */
   readonly boundaryMicros: Micros | null;
   /**

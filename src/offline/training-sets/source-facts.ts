@@ -72,7 +72,7 @@ export function openRecordedFacts(
   return openEach(sourcesOf(plan), deps, async (source, pinned) => {
     const was = recorded.find(({ source: name }) => name === source.name);
     const released = await withReleases(deps, [source], was?.releasedUpTo ?? 0);
-    const snapshot = await pinned(pinRecorded(source, was?.files ?? [], deps));
+    const snapshot = await pinned(pinRecorded(source, was ?? { files: [] }, deps));
     const pushed = was?.pushed ?? null;
     const isLogAlone = was?.isLogAlone ?? pushed !== null;
     const boundary = was?.boundaryMicros ?? (isLogAlone || source.pushes === 'keep' ? -Infinity : Infinity);

@@ -3,19 +3,19 @@
 import { quoteName, quoteText, type S3Access } from '../../../storage/index.ts';
 import type { PlaceDeps } from '../source-deps.ts';
 import { bucketsOf } from './buckets-of.ts';
-import { type FoundObject, told } from './find-objects.ts';
+import { told } from './find-objects.ts';
 
 const RETRIES = 4;
 const SILENCE_LIMIT_SECONDS = 30;
 
 /** False where httpfs can't be had. Credentials may have been renewed, so they are given anew for each run. */
-export async function grantAccess(objects: readonly FoundObject[], owner: string, deps: PlaceDeps): Promise<boolean> {
+export async function grantAccess(buckets: Iterable<string>, owner: string, deps: PlaceDeps): Promise<boolean> {
   if ((await deps.duckdb.extension('httpfs')) !== undefined) return false;
   const connection = await deps.duckdb.connect();
   try {
     await connection.run(`SET GLOBAL http_retries = ${RETRIES}`);
     await connection.run(`SET GLOBAL http_timeout = ${SILENCE_LIMIT_SECONDS}`);
-    for (const bucket of new Set(objects.map((object) => object.bucket))) {
+    for (const bucket of new Set(buckets)) {
       const access = await told(owner, () => bucketsOf(deps).access(bucket));
       await connection.run(secretSql(bucket, access));
     }
@@ -30,7 +30,8 @@ function secretSql(bucket: string, access: S3Access): string {
   const { host, isSecure, isPathStyle, region, accessKeyId, secretAccessKey, sessionToken } = access;
   const members = [
     'TYPE s3',
-    `SCOPE ${quoteText(`s3://${bucket}`)}`,
+    // Tables of a lake have such addresses, too.
+    `SCOPE [${['s3', 's3a', 's3n'].map((scheme) => quoteText(`${scheme}://${bucket}`)).join(', ')}]`,
     `KEY_ID ${quoteText(accessKeyId)}`,
     `SECRET ${quoteText(secretAccessKey)}`,
     ...(sessionToken === undefined ? [] : [`SESSION_TOKEN ${quoteText(sessionToken)}`]),

@@ -21,7 +21,8 @@ export async function pinObjects(
 ): Promise<PinnedSnapshot> {
   const { owner, format } = place;
   const files = objects.map((object) => ({ path: addressOf(object), size: object.size, etag: object.etag }));
-  if (objects.every(({ key }) => isPlain(key)) && (await grantAccess(objects, owner, deps))) {
+  const buckets = objects.map(({ bucket }) => bucket);
+  if (objects.every(({ key }) => isPlain(key)) && (await grantAccess(buckets, owner, deps))) {
     return {
       format,
       files,

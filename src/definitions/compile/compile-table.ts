@@ -1,0 +1,46 @@
+// Where a table of a lake lies: its folder, or its name in a catalog.
+
+import type { AuthoredSource } from '../authoring/authored.ts';
+import type { Mistakes } from './mistakes.ts';
+import { labelMistake, showName } from './names.ts';
+
+/** `location` is what was written; what in it is no text was told. */
+export function compileTable(
+  source: AuthoredSource,
+  location: Readonly<Record<string, string>>,
+  mistakes: Mistakes,
+): Readonly<Record<string, string>> {
+  const { path, catalog, table } = location;
+  const isIceberg = source.sourceKind === 'iceberg';
+  if (isIceberg && (path === undefined) === (catalog === undefined && table === undefined))
+    mistakes.add(source, 'it needs either `path`, or `catalog` and `table`', [1]);
+  else if (!isIceberg && path === undefined)
+    mistakes.add(
+      source,
+      "it needs `path`: the table's folder, relative to the repository, absolute, or s3://bucket/…",
+      [1],
+    );
+  if (typeof path === 'string' && /[*?]/.test(path))
+    mistakes.add(source, `path ${showName(path)} must be one table's folder: a pattern names files`, [1, 'path']);
+  if (path !== undefined || !isIceberg) return location;
+  if (catalog !== undefined && table === undefined)
+    mistakes.add(source, "it needs `table`: its name in the catalog, such as 'shop.events'", [1]);
+  if (table !== undefined && catalog === undefined)
+    mistakes.add(source, "it needs `catalog`: the variable that holds the catalog's URL, as 'env:NAME'", [1]);
+  if (typeof table === 'string' && table.trim() !== '' && !/^[^.]+(\.[^.]+)+$/.test(table))
+    mistakes.add(source, `table ${showName(table)} needs its namespace: write it like 'shop.events'`, [1, 'table']);
+  return location;
+}
+
+// The manifest is kept for ever and shown to many: a URL, which may hold a secret, is no part of it. What came instead is
+// not told, since it may be one.
+export function checkCatalog(source: AuthoredSource, catalog: unknown, mistakes: Mistakes): void {
+  if (typeof catalog === 'string' && /^env:[A-Za-z_][A-Za-z0-9_]*$/.test(catalog)) return;
+  // A name that is none is told by itself.
+  const name = labelMistake(source.name) === undefined ? source.name.toUpperCase().replaceAll('-', '_') : 'LAKE';
+  mistakes.add(
+    source,
+    `\`catalog\` must name an environment variable that holds the catalog's URL: write catalog: 'env:${name}_CATALOG'`,
+    [1, 'catalog'],
+  );
+}

@@ -1,0 +1,131 @@
+// Tables of a lake on a real S3 server: what a run does when their objects vanish, or the credentials are wrong.
+
+import { DeleteObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Row } from '../../src/core/index.ts';
+import { findExtensions } from '../support/duckdb-extensions.ts';
+import { type LakeWorld, openLakeWorld } from '../support/lake-world.ts';
+import { findLakeWriter } from '../support/lake-writer.ts';
+import { fields, TYPES } from '../support/offline-world.ts';
+import { findS3Server, type S3Server, startS3Server } from '../support/s3-server.ts';
+import { skipBecause } from '../support/skips.ts';
+
+const suite = 'tables of a lake on S3';
+const python = findLakeWriter(suite);
+const extensions = findExtensions(['httpfs', 'avro', 'iceberg', 'delta'], suite);
+const program = findS3Server(suite);
+const canRun = python !== undefined && extensions !== undefined && program !== undefined;
+const seesSecrets = program?.name === 'versitygw';
+if (canRun && !seesSecrets) skipBecause(`${suite}: moto takes any secret, so wrong ones are not tried`);
+
+const COLUMNS = fields({ id: TYPES.int64, at: TYPES.timestamp, name: TYPES.string });
+const row = (id: number, name: string): Row => ({ id: BigInt(id), at: id, name });
+
+describe.skipIf(!canRun).each(['iceberg', 'delta'] as const)('a table of %s on S3', (kind) => {
+  let world: LakeWorld;
+  let server: S3Server;
+  let s3: { endpoint: string; accessKeyId: string; secretAccessKey: string };
+  beforeAll(async () => {
+    world = await openLakeWorld(python as string, extensions);
+    server = await startS3Server(program as NonNullable<typeof program>);
+    const { endpoint, accessKeyId, secretAccessKey } = server;
+    s3 = { endpoint, accessKeyId, secretAccessKey };
+  }, 90_000);
+  afterAll(async () => {
+    await world?.close();
+    await server?.stop();
+  });
+
+  /** A table of two files. */
+  async function make() {
+    const bucket = await server.newBucket();
+    const warehouse = `s3://${bucket}/lake`;
+    const [first, second] = [await world.file(COLUMNS, [row(1, 'a')]), await world.file(COLUMNS, [row(2, 'b')])];
+    if (kind === 'delta') {
+      const path = `${warehouse}/t`;
+      await world.ask({ do: 'delta_write', path, file: first, s3 });
+      const { files } = await world.ask({ do: 'delta_write', path, file: second, s3 });
+      return { bucket, files, at: { kind, location: { path } } as const };
+    }
+    const table = { warehouse, table: 't' };
+    const { location } = await world.ask({ do: 'iceberg_create', ...table, file: first, s3 });
+    const { files } = await world.ask({ do: 'iceberg_append', ...table, file: second });
+    return { bucket, files, at: { kind, location: { path: `${location}/` } } as const };
+  }
+
+  it('is read where it is, with its data objects known by their etags', { timeout: 60_000 }, async () => {
+    const { files, at } = await make();
+    const run = await world.pin(at, COLUMNS, { s3 });
+    expect(run.snapshot.knownBy).toBe('etag');
+    expect(run.snapshot.files.map(({ path }) => path)).toEqual([...files].sort());
+    expect(await run.rows()).toEqual(['[1,1,"a"]', '[2,2,"b"]']);
+  });
+
+  it('is landed from there where its rows are not those of its objects', { timeout: 60_000 }, async () => {
+    // As Hadoop's programs write it.
+    const warehouse = `${kind === 'delta' ? 's3' : 's3a'}://${await server.newBucket()}/lake`;
+    const rows = [row(1, 'a'), row(2, 'b=c/d e%20'), row(3, 'gone')];
+    const [path, file] = [`${warehouse}/t`, await world.file(COLUMNS, rows)];
+    const table = { warehouse, table: 't' };
+    if (kind === 'delta') {
+      await world.ask({ do: 'delta_write', path, file, s3, partition: ['name'] });
+      await world.ask({ do: 'delta_delete', path, where: "name = 'gone'", s3 });
+    } else {
+      await world.ask({ do: 'iceberg_create', ...table, file, s3 });
+      await world.ask({ do: 'iceberg_delete_positions', ...table, column: 'name', value: 'gone' });
+    }
+    const at = { kind, location: { path: kind === 'delta' ? path : `${warehouse}/lake/t` } } as const;
+    const run = await world.pin(at, COLUMNS, { s3 });
+    expect(run.snapshot.files[0]?.path).toContain('landed');
+    expect(await run.rows()).toEqual(['[1,1,"a"]', '[2,2,"b=c/d e%20"]']);
+  });
+
+  it.skipIf(kind !== 'iceberg')(
+    'is read by copies where its keys have signs of their own',
+    { timeout: 60_000 },
+    async () => {
+      const warehouse = `s3://${await server.newBucket()}/lake`;
+      const file = await world.file(COLUMNS, [row(1, 'a'), row(2, 'b=c/d e%20*')]);
+      await world.ask({ do: 'iceberg_create', warehouse, table: 't', file, s3, partition: 'name' });
+      const run = await world.pin({ kind, location: { path: `${warehouse}/lake/t` } }, COLUMNS, { s3 });
+      expect(run.snapshot.files).toHaveLength(2);
+      expect(await run.rows()).toEqual(['[1,1,"a"]', '[2,2,"b=c/d e%20*"]']);
+    },
+  );
+
+  it('tells which object vanished under a run', { timeout: 60_000 }, async () => {
+    const { bucket, files, at } = await make();
+    const run = await world.pin(at, COLUMNS, { s3 });
+    const [gone = ''] = files;
+    const credentials = { accessKeyId: s3.accessKeyId, secretAccessKey: s3.secretAccessKey };
+    const client = new S3Client({ endpoint: s3.endpoint, region: 'us-east-1', forcePathStyle: true, credentials });
+    await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: gone.slice(`s3://${bucket}/`.length) }));
+    client.destroy();
+    const reading = run.rows();
+    await expect(reading).rejects.toMatchObject({ code: 'HR_SOURCE_CHANGED' });
+    await expect(reading).rejects.toThrow(gone);
+    await expect(world.pin(at, COLUMNS, { s3 })).rejects.toMatchObject({ code: 'HR_SOURCE_CHANGED' });
+  });
+
+  it('tells that there is no table, and no bucket', { timeout: 60_000 }, async () => {
+    const { bucket } = await make();
+    const nowhere = world.pin({ kind, location: { path: `s3://${bucket}/nowhere` } }, COLUMNS, { s3 });
+    await expect(nowhere).rejects.toMatchObject({ code: 'HR_SOURCE_UNREADABLE' });
+    const noBucket = world.pin({ kind, location: { path: 's3://no-such-bucket/t' } }, COLUMNS, { s3 });
+    await expect(noBucket).rejects.toMatchObject({ code: 'HR_CONFIG' });
+  });
+
+  it.skipIf(!seesSecrets)('tells wrong credentials without showing them', { timeout: 60_000 }, async () => {
+    const { at } = await make();
+    const other = await openLakeWorld(python as string, extensions);
+    try {
+      const error: unknown = await other
+        .pin(at, COLUMNS, { s3: { ...s3, secretAccessKey: 'not-the-secret' } })
+        .catch((one: unknown) => one);
+      expect(error).toMatchObject({ code: 'HR_CONFIG' });
+      expect(String(error)).not.toContain('not-the-secret');
+    } finally {
+      await other.close();
+    }
+  });
+});
