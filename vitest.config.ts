@@ -14,6 +14,8 @@ export default defineConfig({
     exclude: isApart ? [] : apart.map((folder) => `test/${folder}/**`),
     pool: 'forks',
     maxWorkers: 2,
+    // No test asks a cloud's own address for credentials.
+    env: { AWS_EC2_METADATA_DISABLED: 'true' },
     testTimeout: TIMEOUT_MS[tier ?? ''] ?? 30_000,
     hookTimeout: 60_000,
   },

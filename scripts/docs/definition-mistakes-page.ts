@@ -9,7 +9,7 @@ import { loadDefinitions } from '../../src/definitions/index.ts';
 import { BASE, MISTAKES } from './definition-mistakes.ts';
 
 const NAMES =
-  'count, csv, delta, endpoint, entity, featureService, featureView, grid, iceberg, lastN, latest, mean, model, onDemandView, parquet, pipeline, postgres, pushed, python, query, range, registerModel, sum, t, task, trainingSet';
+  'count, csv, delta, endpoint, entity, featureService, featureView, grid, iceberg, kafka, lastN, latest, mean, model, onDemandView, parquet, pipeline, postgres, pushed, python, query, range, registerModel, sum, t, task, trainingSet';
 const IMPORTS = `import { ${NAMES} } from 'headrace';
 import { airport, delays, flights, made, onDemand, scored, service, source, steps } from './base.ts';
 void [airport, delays, flights, made, onDemand, scored, service, source, steps];

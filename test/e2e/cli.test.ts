@@ -402,6 +402,8 @@ describe('push', () => {
         expect(headraceJson(project, ['push', 'purchases', file])).toEqual({
           accepted: 2,
           duplicate: false,
+          quarantined: 0,
+          warnings: [],
           views: [{ view: 'history', written: 1, covered: 0, ignored: 0 }],
         });
         const { stdout } = read(`[{"customer":"from ${file}"}]`);

@@ -54,11 +54,21 @@ export function openS3ObjectStore(url: URL, options: S3Options): ObjectStore {
           if (ifAbsent && isPreconditionFailed(error)) return false;
           // Another writer of the same key is in flight; who wins is known once it ended.
           if (ifAbsent && isConflict(error) && attempt < MAX_CONFLICTS) continue;
+          // A server may hang up on a body that it will not take, before it could be told why.
+          if (ifAbsent && isTransient(error) && (await isThere(client, Key))) return false;
           // The SDK repeats a failed call by itself, but not one whose body was a stream.
           if (attempt >= MAX_PUT_ATTEMPTS || !isTransient(error)) throw error;
         }
       }
     });
+  };
+
+  const isThere = async (client: S3Client, Key: string): Promise<boolean> => {
+    const { HeadObjectCommand } = await import('@aws-sdk/client-s3');
+    return client.send(new HeadObjectCommand({ Bucket, Key })).then(
+      () => true,
+      () => false,
+    );
   };
 
   const body = async (key: string) => {
