@@ -74,7 +74,7 @@ export async function s3Section({ isQuick }: { readonly isQuick: boolean }): Pro
       await client.send(new PutObjectCommand({ Bucket: bucket, Key, Body: createReadStream(path), ContentLength }));
     }
     client.destroy();
-    const make = async (path: string, endpoint: string): Promise<number> => {
+    const make = async (path: string, endpoint: string, dataDirectory: string): Promise<number> => {
       const deps: OfflineDeps = {
         definitions: { ...definitionsOf(manifestFor(path), directory) },
         database,
@@ -82,7 +82,7 @@ export async function s3Section({ isQuick }: { readonly isQuick: boolean }): Pro
         clock: systemClock,
         logger: silentLogger,
         progress: silentProgress,
-        dataDirectory: directory,
+        dataDirectory,
         log: undefined,
         remote: { s3: { endpoint, ...credentials } },
       };
@@ -93,31 +93,34 @@ export async function s3Section({ isQuick }: { readonly isQuick: boolean }): Pro
     };
     const [onDisk, onS3] = [join(directory, 'days/*/*.parquet'), `s3://${bucket}/days/*/*.parquet`];
     await writeSpine(BASE, DAYS);
-    const seconds = { disk: [] as number[], s3: [] as number[] };
+    const seconds = { disk: [] as number[], s3: [] as number[], again: [] as number[] };
     for (let round = 0; round < (isQuick ? 1 : 5); round++) {
-      seconds.disk.push(await make(onDisk, server.endpoint));
-      seconds.s3.push(await make(onS3, server.endpoint));
+      const kept = join(directory, `kept-${round}`);
+      seconds.disk.push(await make(onDisk, server.endpoint, `${kept}-disk`));
+      seconds.s3.push(await make(onS3, server.endpoint, kept));
+      seconds.again.push(await make(onS3, server.endpoint, kept));
     }
-    const [disk, s3] = [median(seconds.disk), median(seconds.s3)];
+    const [disk, s3, again] = [median(seconds.disk), median(seconds.s3), median(seconds.again)];
     await writeSpine(BASE + 200 * MICROS_PER_DAY, 7);
     proxy.bytes = 0;
-    await make(onS3, proxy.endpoint);
+    await make(onS3, proxy.endpoint, join(directory, 'kept-week'));
     const share = proxy.bytes / ((bytes / DAYS) * DAYS_NEEDED);
     connection.closeSync();
     return {
       title,
-      about: `Training sets of ${(rows / 10).toLocaleString('en')} rows × 9 features over ${rows.toLocaleString('en')} rows in ${DAYS} days' files, on ${program.name} on this machine by DuckDB's httpfs, against the same files on disk, in turns (medians). For a week's rows with a window of 7 days, bodies of all answers are counted, listings too, against the sizes of the ${DAYS_NEEDED} days that hold what is needed.`,
+      about: `Training sets of ${(rows / 10).toLocaleString('en')} rows × 9 features over ${rows.toLocaleString('en')} rows in ${DAYS} days' files, on ${program.name} on this machine with httpfs, against the same files on disk, in turns (medians); nothing of the files is known from before, and once more with what is kept. For a week's rows with a window of 7 days, bodies of all answers are counted, listings too, against the sizes of the ${DAYS_NEEDED} days that hold what is needed.`,
       figures: [
         {
-          name: 'a year on S3',
+          name: 'a year on S3, the first time',
           value: `${s3.toFixed(2)} s`,
           floor: `on disk: ${disk.toFixed(2)} s`,
           ratio: (s3 / disk).toFixed(2),
           mustBe: `≤ ${MOST_OF_DISK}`,
           isReached: s3 / disk <= MOST_OF_DISK,
         },
+        { name: 'a year on S3, again', value: `${again.toFixed(2)} s`, ratio: (again / disk).toFixed(2) },
         {
-          name: 'bytes for a week',
+          name: 'bytes for a week, the first time',
           value: `${(proxy.bytes / 1e6).toFixed(1)} MB of ${(bytes / 1e6).toFixed(0)}`,
           floor: `${DAYS_NEEDED} of ${DAYS} days: ${(((bytes / DAYS) * DAYS_NEEDED) / 1e6).toFixed(1)} MB`,
           ratio: share.toFixed(2),
