@@ -14,7 +14,7 @@ import { compilePartitions } from './compile-partitions.ts';
 import { compileQuery } from './compile-query.ts';
 import { tableParts } from '../table-name.ts';
 import { compileSourceExpect } from './compile-expect.ts';
-import { checkCatalog, compileTable } from './compile-table.ts';
+import { compileTable } from './compile-table.ts';
 import { type DeclaredColumns, declaredColumns, declaredFields } from './declared.ts';
 import { duration } from './duration.ts';
 import type { FunctionTable } from './function-table.ts';
@@ -182,8 +182,8 @@ function compileLocation(source: AuthoredSource, mistakes: Mistakes): Readonly<R
   const given = Object.entries(source.location).filter((entry): entry is [string, string] => entry[1] !== undefined);
   const location = Object.fromEntries(given);
   for (const [member, value] of given) {
-    if (VARIABLES.includes(member)) checkVariable(source, member, value, mistakes);
-    else if (member === 'catalog') checkCatalog(source, value, mistakes);
+    const variable = own(VARIABLES, member);
+    if (variable !== undefined) checkVariable(source, member, variable, value, mistakes);
     else expectText(source, `\`${member}\``, value, [1, member], mistakes);
   }
   if (source.sourceKind === 'pushed') return {};
@@ -211,24 +211,31 @@ function compileLocation(source: AuthoredSource, mistakes: Mistakes): Readonly<R
   return location;
 }
 
-/** Members that hold a URL, by way of the variable that has it. */
-const VARIABLES = ['connection', 'brokers', 'registry'];
-const HELD: Readonly<Record<string, string>> = {
-  connection: "the database's URL",
-  brokers: "the brokers' addresses",
-  registry: "the schema registry's URL",
+/** Members that hold a URL, by way of the variable that has it: what it is, and what such a variable may be called. */
+const VARIABLES: Readonly<
+  Record<string, { readonly held: string; readonly ending: string; readonly nameless: string }>
+> = {
+  connection: { held: "the database's URL", ending: 'URL', nameless: 'DATABASE' },
+  catalog: { held: "the catalog's URL", ending: 'CATALOG', nameless: 'LAKE' },
+  brokers: { held: "the brokers' addresses", ending: 'BROKERS', nameless: 'DATABASE' },
+  registry: { held: "the schema registry's URL", ending: 'REGISTRY', nameless: 'DATABASE' },
 };
-const NAMED: Readonly<Record<string, string>> = { connection: 'URL', brokers: 'BROKERS', registry: 'REGISTRY' };
 
 // The manifest is kept for ever and shown to many: a URL, which holds a password, is no part of it. What came instead is
 // not told, since it may be one.
-function checkVariable(source: AuthoredSource, member: string, value: unknown, mistakes: Mistakes): void {
+function checkVariable(
+  source: AuthoredSource,
+  member: string,
+  { held, ending, nameless }: (typeof VARIABLES)[string],
+  value: unknown,
+  mistakes: Mistakes,
+): void {
   if (typeof value === 'string' && /^env:[A-Za-z_][A-Za-z0-9_]*$/.test(value)) return;
   // A name that is none is told by itself.
-  const name = labelMistake(source.name) === undefined ? source.name.toUpperCase().replaceAll('-', '_') : 'DATABASE';
+  const name = labelMistake(source.name) === undefined ? source.name.toUpperCase().replaceAll('-', '_') : nameless;
   mistakes.add(
     source,
-    `\`${member}\` must name an environment variable that holds ${HELD[member]}: write ${member}: 'env:${name}_${NAMED[member]}'`,
+    `\`${member}\` must name an environment variable that holds ${held}: write ${member}: 'env:${name}_${ending}'`,
     [1, member],
   );
 }

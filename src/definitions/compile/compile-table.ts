@@ -2,7 +2,7 @@
 
 import type { AuthoredSource } from '../authoring/authored.ts';
 import type { Mistakes } from './mistakes.ts';
-import { labelMistake, showName } from './names.ts';
+import { showName } from './names.ts';
 
 /** `location` is what was written; what in it is no text was told. */
 export function compileTable(
@@ -30,17 +30,4 @@ export function compileTable(
   if (typeof table === 'string' && table.trim() !== '' && !/^[^.]+(\.[^.]+)+$/.test(table))
     mistakes.add(source, `table ${showName(table)} needs its namespace: write it like 'shop.events'`, [1, 'table']);
   return location;
-}
-
-// The manifest is kept for ever and shown to many: a URL, which may hold a secret, is no part of it. What came instead is
-// not told, since it may be one.
-export function checkCatalog(source: AuthoredSource, catalog: unknown, mistakes: Mistakes): void {
-  if (typeof catalog === 'string' && /^env:[A-Za-z_][A-Za-z0-9_]*$/.test(catalog)) return;
-  // A name that is none is told by itself.
-  const name = labelMistake(source.name) === undefined ? source.name.toUpperCase().replaceAll('-', '_') : 'LAKE';
-  mistakes.add(
-    source,
-    `\`catalog\` must name an environment variable that holds the catalog's URL: write catalog: 'env:${name}_CATALOG'`,
-    [1, 'catalog'],
-  );
 }

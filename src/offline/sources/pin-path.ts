@@ -4,8 +4,8 @@ import type { PlaceDeps } from './source-deps.ts';
 import { findFiles } from './files/find-files.ts';
 import { pinFiles } from './files/pin-files.ts';
 import type { PinnedSnapshot } from './pinned-snapshot.ts';
-import { findObjects, type FoundObject } from './s3/find-objects.ts';
-import { addressOf, pinObjects } from './s3/pin-objects.ts';
+import { addressOf, findObjects, type FoundObject } from './s3/find-objects.ts';
+import { pinObjects } from './s3/pin-objects.ts';
 import { isS3Path } from './s3/s3-path.ts';
 
 export interface FilesPlace {

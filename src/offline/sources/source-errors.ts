@@ -15,6 +15,15 @@ export async function queryWork<T>(what: string, otherwise: ErrorCode, work: () 
   }
 }
 
+/** HR_SOURCE_CHANGED of a file that is not what it was when the run began, or is gone. */
+export function sourceChanged(owner: string, path: string, isGone: boolean): HeadraceError {
+  const what = isGone ? 'was removed' : 'was changed';
+  return new HeadraceError(
+    'HR_SOURCE_CHANGED',
+    `${owner}: ${path} ${what} while it was read. Nothing of this run is kept; run it again.`,
+  );
+}
+
 function queryError(what: string, otherwise: ErrorCode, thrown: unknown): HeadraceError {
   if (thrown instanceof HeadraceError) return thrown;
   const message = nameFilesIn(messageOf(thrown));

@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { HeadraceError } from '../../core/index.ts';
 import { connectS3, type S3Address, type S3Connection, type S3Options } from './connect-s3.ts';
+import { listObjects, plainEtag } from './list-objects.ts';
 import { catalogued, isMissing, isPreconditionFailed, isTransient } from './s3-errors.ts';
 
 export interface BucketObject {
@@ -51,22 +52,10 @@ export function openBuckets(options: S3Options = {}): Buckets {
   };
   return {
     async *list(bucket, prefix) {
-      let token: string | undefined;
-      do {
-        const page = await ask(bucket, ({ client, sdk: { ListObjectsV2Command } }) =>
-          client.send(
-            new ListObjectsV2Command({
-              Bucket: bucket,
-              Prefix: prefix,
-              ...(token === undefined ? {} : { ContinuationToken: token }),
-            }),
-          ),
-        );
-        for (const { Key = '', Size = 0, ETag = '' } of page.Contents ?? []) {
-          yield { key: Key, size: Size, etag: plain(ETag) };
-        }
-        token = page.NextContinuationToken;
-      } while (token !== undefined);
+      const listed = listObjects((call) => ask(bucket, ({ client, sdk }) => call(client, sdk)), bucket, prefix);
+      for await (const { Key = '', Size = 0, ETag = '' } of listed) {
+        yield { key: Key, size: Size, etag: plainEtag(ETag) };
+      }
     },
     look: (bucket, key) =>
       ask(bucket, async ({ client, sdk: { HeadObjectCommand } }) => {
@@ -74,7 +63,7 @@ export function openBuckets(options: S3Options = {}): Buckets {
           const { ContentLength = 0, ETag = '' } = await client.send(
             new HeadObjectCommand({ Bucket: bucket, Key: key }),
           );
-          return { key, size: ContentLength, etag: plain(ETag) };
+          return { key, size: ContentLength, etag: plainEtag(ETag) };
         } catch (error) {
           if (isMissing(error)) return undefined;
           throw error;
@@ -167,5 +156,3 @@ function diskError(error: unknown, path: string): HeadraceError {
       })
     : new HeadraceError('HR_STORAGE_UNAVAILABLE', `${path} cannot be written: ${codeOf(error)}.`, { cause: error });
 }
-
-const plain = (etag: string): string => etag.replaceAll('"', '');

@@ -7,6 +7,7 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import { HeadraceError, messageOf } from '../../../core/index.ts';
 import type { SnapshotFile } from '../../../online/index.ts';
 import type { PinnedSnapshot } from '../pinned-snapshot.ts';
+import { sourceChanged } from '../source-errors.ts';
 import { forgetPinnedPath, namePinnedPath } from './pinned-paths.ts';
 
 /** Files that this process may hold open for snapshots, all together. */
@@ -42,7 +43,7 @@ export async function pinFiles(
     async verify() {
       for (const { file, look } of pins) {
         const now = await look().catch(() => undefined);
-        if (now === undefined || !isSame(file, now)) throw changed(owner, file, now === undefined);
+        if (now === undefined || !isSame(file, now)) throw sourceChanged(owner, file.path, now === undefined);
       }
     },
     close,
@@ -94,14 +95,6 @@ function fileOf(path: string, { size, ino, mtimeNs, ctimeNs }: BigIntStats): Sna
 // But not of a file that is held open: another's taking its path, or its removal, changes the inode and not the content.
 function isSame(file: SnapshotFile, { size, ino, mtimeNs }: BigIntStats): boolean {
   return Number(size) === file.size && file.etag.startsWith(`${ino}-${mtimeNs}-`);
-}
-
-function changed(owner: string, { path }: SnapshotFile, isGone: boolean): HeadraceError {
-  const what = isGone ? 'was removed' : 'was changed';
-  return new HeadraceError(
-    'HR_SOURCE_CHANGED',
-    `${owner}: ${path} ${what} while it was read. Nothing of this run is kept; run it again.`,
-  );
 }
 
 function unreadable(owner: string, path: string, cause: unknown): HeadraceError {

@@ -11,6 +11,8 @@ export interface FoundObject extends BucketObject {
   readonly bucket: string;
 }
 
+export const addressOf = ({ bucket, key }: FoundObject): string => `s3://${bucket}/${key}`;
+
 /** Sorted by key. Throws HR_SOURCE_UNREADABLE when there is none, and what S3 says. */
 export async function findObjects(path: string, owner: string, deps: PlaceDeps): Promise<FoundObject[]> {
   const { bucket, key, isPattern, prefix } = parseS3Path(path, owner);

@@ -8,7 +8,8 @@ import { HeadraceError, sha256Hex } from '../../../core/index.ts';
 import { markUsed, startUse } from '../last-use.ts';
 import { DEFAULT_CACHE_BYTES, type PlaceDeps } from '../source-deps.ts';
 import { bucketsOf } from './buckets-of.ts';
-import type { FoundObject } from './find-objects.ts';
+import { sourceChanged } from '../source-errors.ts';
+import { addressOf, type FoundObject } from './find-objects.ts';
 
 const AT_ONCE = 8;
 /** A name that is unfinished so long belongs to a process that is no more. */
@@ -58,10 +59,7 @@ async function fetchOne(object: FoundObject, path: string, owner: string, deps: 
   const unfinished = `${path}.unfinished-${randomUUID()}`;
   try {
     if (!(await bucketsOf(deps).fetch(object.bucket, object, unfinished))) {
-      throw new HeadraceError(
-        'HR_SOURCE_CHANGED',
-        `${owner}: s3://${object.bucket}/${object.key} was changed while it was read. Nothing of this run is kept; run it again.`,
-      );
+      throw sourceChanged(owner, addressOf(object), false);
     }
     await startUse(unfinished);
     await rename(unfinished, path);

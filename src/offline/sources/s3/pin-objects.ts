@@ -2,13 +2,13 @@
 // and all without it, are fetched, each with the etag that it had, and their copies are read. Either way the etag says what was
 // read.
 
-import { HeadraceError } from '../../../core/index.ts';
 import { pinFiles } from '../files/pin-files.ts';
 import type { SnapshotFile } from '../../../online/index.ts';
 import type { FilesPlace } from '../pin-path.ts';
 import type { PinnedSnapshot } from '../pinned-snapshot.ts';
 import { DEFAULT_CACHE_BYTES, type PlaceDeps } from '../source-deps.ts';
-import { type FoundObject, told } from './find-objects.ts';
+import { sourceChanged } from '../source-errors.ts';
+import { addressOf, type FoundObject, told } from './find-objects.ts';
 import { grantAccess } from './grant-access.ts';
 import { fetchObjects } from './object-cache.ts';
 
@@ -30,7 +30,8 @@ export async function pinObjects(
       knownBy: 'etag',
       async verify() {
         const now = new Map((await find()).map((object) => [addressOf(object), object.etag]));
-        for (const { path, etag } of files) if (now.get(path) !== etag) throw changed(owner, path, !now.has(path));
+        for (const { path, etag } of files)
+          if (now.get(path) !== etag) throw sourceChanged(owner, path, !now.has(path));
       },
       async close() {},
       async copy(wanted) {
@@ -64,12 +65,3 @@ function isCheap(objects: readonly FoundObject[], { remote }: PlaceDeps): boolea
 
 /** Whether DuckDB takes it for a name, and for nothing but a name. */
 const isPlain = (key: string): boolean => !/[*?[\]{}%#+&=\s]/.test(key.replaceAll(/(?<=\/|^)\w+=/g, ''));
-
-export const addressOf = ({ bucket, key }: FoundObject): string => `s3://${bucket}/${key}`;
-
-function changed(owner: string, path: string, isGone: boolean): HeadraceError {
-  return new HeadraceError(
-    'HR_SOURCE_CHANGED',
-    `${owner}: ${path} ${isGone ? 'was removed' : 'was changed'} while it was read. Nothing of this run is kept; run it again.`,
-  );
-}

@@ -10,6 +10,7 @@ import type { PutObjectCommandInput, S3Client } from '@aws-sdk/client-s3';
 import { HeadraceError } from '../../../core/index.ts';
 import type { ObjectInfo, ObjectStore } from '../../object-store.ts';
 import { connectS3, type S3Connection, type S3Options, type S3Sdk } from '../../s3/connect-s3.ts';
+import { listObjects, plainEtag } from '../../s3/list-objects.ts';
 import { catalogued, isConflict, isMissing, isPreconditionFailed, isTransient } from '../../s3/s3-errors.ts';
 import { checkKey } from '../object-key.ts';
 
@@ -43,11 +44,11 @@ export function openS3ObjectStore(url: URL, options: S3Options): ObjectStore {
     input: () => Pick<PutObjectCommandInput, 'Body' | 'ContentLength'>,
   ) => {
     const Key = toKey(key);
-    return ask(async (client, { PutObjectCommand }) => {
+    return ask(async (client, sdk) => {
       for (let attempt = 1; ; attempt++) {
         try {
           await client.send(
-            new PutObjectCommand({ Bucket, Key, ...input(), ...(ifAbsent ? { IfNoneMatch: '*' } : {}) }),
+            new sdk.PutObjectCommand({ Bucket, Key, ...input(), ...(ifAbsent ? { IfNoneMatch: '*' } : {}) }),
           );
           return true;
         } catch (error) {
@@ -55,7 +56,7 @@ export function openS3ObjectStore(url: URL, options: S3Options): ObjectStore {
           // Another writer of the same key is in flight; who wins is known once it ended.
           if (ifAbsent && isConflict(error) && attempt < MAX_CONFLICTS) continue;
           // A server may hang up on a body that it will not take, before it could be told why.
-          if (ifAbsent && isTransient(error) && (await isThere(client, Key))) return false;
+          if (ifAbsent && isTransient(error) && (await isThere(client, sdk, Key))) return false;
           // The SDK repeats a failed call by itself, but not one whose body was a stream.
           if (attempt >= MAX_PUT_ATTEMPTS || !isTransient(error)) throw error;
         }
@@ -63,13 +64,11 @@ export function openS3ObjectStore(url: URL, options: S3Options): ObjectStore {
     });
   };
 
-  const isThere = async (client: S3Client, Key: string): Promise<boolean> => {
-    const { HeadObjectCommand } = await import('@aws-sdk/client-s3');
-    return client.send(new HeadObjectCommand({ Bucket, Key })).then(
+  const isThere = (client: S3Client, { HeadObjectCommand }: S3Sdk, Key: string): Promise<boolean> =>
+    client.send(new HeadObjectCommand({ Bucket, Key })).then(
       () => true,
       () => false,
     );
-  };
 
   const body = async (key: string) => {
     const Key = toKey(key);
@@ -116,24 +115,11 @@ export function openS3ObjectStore(url: URL, options: S3Options): ObjectStore {
     },
     async *list(under): AsyncIterable<ObjectInfo> {
       const root = prefix === '' ? '' : `${prefix}/`;
-      let ContinuationToken: string | undefined;
-      do {
-        const page = await ask((client, { ListObjectsV2Command }) =>
-          client.send(
-            new ListObjectsV2Command({
-              Bucket,
-              Prefix: `${root}${under}`,
-              ...(ContinuationToken === undefined ? {} : { ContinuationToken }),
-            }),
-          ),
-        );
-        for (const { Key = '', Size = 0, ETag = '', LastModified } of page.Contents ?? []) {
-          // A store that does not tell is taken to have written it just now.
-          const modifiedMicros = (LastModified?.getTime() ?? Date.now()) * 1000;
-          yield { key: Key.slice(root.length), size: Size, etag: ETag.replaceAll('"', ''), modifiedMicros };
-        }
-        ContinuationToken = page.NextContinuationToken;
-      } while (ContinuationToken !== undefined);
+      for await (const { Key = '', Size = 0, ETag = '', LastModified } of listObjects(ask, Bucket, `${root}${under}`)) {
+        // A store that does not tell is taken to have written it just now.
+        const modifiedMicros = (LastModified?.getTime() ?? Date.now()) * 1000;
+        yield { key: Key.slice(root.length), size: Size, etag: plainEtag(ETag), modifiedMicros };
+      }
     },
     async remove(key) {
       const Key = toKey(key);
