@@ -10,12 +10,12 @@ export interface Certificate {
   readonly key: string;
 }
 
-/** For localhost and 127.0.0.1; `name` tells one from another. */
-export function makeCertificate(name: string, days = 2): Certificate {
+/** `name` tells one from another; `hosts` are those that it is for, as openssl writes them. */
+export function makeCertificate(name: string, days = 2, hosts = 'DNS:localhost,IP:127.0.0.1'): Certificate {
   const directory = mkdtempSync(join(tmpdir(), 'headrace-cert-'));
   try {
     const [cert, key] = [join(directory, 'cert.pem'), join(directory, 'key.pem')];
-    const names = 'subjectAltName=DNS:localhost,IP:127.0.0.1';
+    const names = `subjectAltName=${hosts}`;
     const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
     const run = spawnSync(
       'openssl',

@@ -1,5 +1,5 @@
 // A real Kafka broker of the tests' own (KRaft, one node): loopback ports and a temporary folder, gone when stopped. It
-// listens twice: without a password, and with one (SASL PLAIN).
+// listens without a password, with one (SASL PLAIN and SCRAM) and, where it is given a certificate, with one behind TLS.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -7,14 +7,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Admin, Consumer, Producer } from '@platformatic/kafka';
+import type { Certificate } from './certificates.ts';
 import { freePort } from './free-port.ts';
 import type { KafkaProgram } from './kafka-program.ts';
 
 export interface KafkaServer {
   /** `host:port`, as a client is told. */
   readonly broker: string;
-  /** The listener that wants a user and a password. */
+  /** The listener that wants a user and a password: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512. */
   readonly guarded: { readonly broker: string; readonly user: string; readonly password: string };
+  /** The port of the one that does so behind TLS, as `localhost`; undefined without a certificate. */
+  readonly encryptedPort: number | undefined;
   /** A new topic, under a name of its own unless one is given; gives its name. */
   newTopic(partitions?: number, name?: string): Promise<string>;
   /** Sends in order, whole batches at once; resolves once the broker has all. */
@@ -42,18 +45,21 @@ const START_LIMIT_MS = 60_000;
 const SMALL = ['-Xmx256m', '-Xms64m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xlog:disable'];
 const USER = 'reader';
 const PASSWORD = 'reader-secret';
+const SCRAM = ['SCRAM-SHA-256', 'SCRAM-SHA-512'] as const;
 
-export async function startKafka({ jars }: KafkaProgram): Promise<KafkaServer> {
+export async function startKafka({ jars }: KafkaProgram, certificate?: Certificate): Promise<KafkaServer> {
   const folder = mkdtempSync(join(tmpdir(), 'headrace-kafka-'));
   const [plain, guarded, controller] = [await freePort(), await freePort(), await freePort()];
+  const encrypted = certificate && { port: await freePort(), chain: join(folder, 'chain.pem') };
   const settings = join(folder, 'server.properties');
   const output = join(folder, 'output.txt');
-  writeFileSync(settings, properties(join(folder, 'data'), plain, guarded, controller));
+  if (encrypted !== undefined) writeFileSync(encrypted.chain, `${certificate?.key}${certificate?.cert}`);
+  writeFileSync(settings, properties(join(folder, 'data'), { plain, guarded, controller, encrypted }));
   const words = (main: string, ...more: string[]): string[] => [...SMALL, '-cp', join(jars, '*'), main, ...more];
   const id = 'aGVhZHJhY2UtdGVzdC0wMQ';
-  const formatted = spawnSync('java', words('kafka.tools.StorageTool', 'format', '-t', id, '-c', settings), {
-    encoding: 'utf8',
-  });
+  const users = SCRAM.flatMap((mechanism) => ['--add-scram', `${mechanism}=[name=${USER},password=${PASSWORD}]`]);
+  const format = words('kafka.tools.StorageTool', 'format', '-t', id, '-c', settings, ...users);
+  const formatted = spawnSync('java', format, { encoding: 'utf8' });
   if (formatted.status !== 0) throw new Error(`Kafka's storage could not be formatted: ${formatted.stderr}`);
 
   const broker = `127.0.0.1:${plain}`;
@@ -122,6 +128,7 @@ export async function startKafka({ jars }: KafkaProgram): Promise<KafkaServer> {
   return {
     broker,
     guarded: { broker: `127.0.0.1:${guarded}`, user: USER, password: PASSWORD },
+    encryptedPort: encrypted?.port,
     async newTopic(partitions = 1, topic = `topic-${topics.size + 1}`) {
       topics.set(topic, partitions);
       const client = admin();
@@ -156,18 +163,30 @@ export async function startKafka({ jars }: KafkaProgram): Promise<KafkaServer> {
   };
 }
 
-function properties(data: string, plain: number, guarded: number, controller: number): string {
-  const users = `username="${USER}" password="${PASSWORD}" user_${USER}="${PASSWORD}"`;
+interface Listeners {
+  readonly plain: number;
+  readonly guarded: number;
+  readonly controller: number;
+  /** With the file of its key and certificate. */
+  readonly encrypted: { readonly port: number; readonly chain: string } | undefined;
+}
+
+function properties(data: string, { plain, guarded, controller, encrypted }: Listeners): string {
+  const listeners = [`PLAINTEXT://127.0.0.1:${plain}`, `SASL_PLAINTEXT://127.0.0.1:${guarded}`];
+  if (encrypted !== undefined) listeners.push(`SASL_SSL://localhost:${encrypted.port}`);
   return Object.entries({
     'process.roles': 'broker,controller',
     'node.id': '1',
     'controller.quorum.voters': `1@127.0.0.1:${controller}`,
-    listeners: `PLAINTEXT://127.0.0.1:${plain},SASL_PLAINTEXT://127.0.0.1:${guarded},CONTROLLER://127.0.0.1:${controller}`,
-    'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT',
+    listeners: [...listeners, `CONTROLLER://127.0.0.1:${controller}`].join(','),
+    'listener.security.protocol.map':
+      'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL',
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'PLAINTEXT',
-    'sasl.enabled.mechanisms': 'PLAIN',
-    'listener.name.sasl_plaintext.plain.sasl.jaas.config': `org.apache.kafka.common.security.plain.PlainLoginModule required ${users};`,
+    'sasl.enabled.mechanisms': ['PLAIN', ...SCRAM].join(','),
+    ...signIn('sasl_plaintext'),
+    ...signIn('sasl_ssl'),
+    ...(encrypted && { 'ssl.keystore.type': 'PEM', 'ssl.keystore.location': encrypted.chain }),
     'log.dirs': data,
     'num.network.threads': '2',
     'num.io.threads': '2',
@@ -188,4 +207,16 @@ function properties(data: string, plain: number, guarded: number, controller: nu
   })
     .map(([name, value]) => `${name}=${value}`)
     .join('\n');
+}
+
+/** A listener's own users for PLAIN, and for SCRAM those that were made with the storage. */
+function signIn(listener: string): Record<string, string> {
+  const users = `username="${USER}" password="${PASSWORD}" user_${USER}="${PASSWORD}"`;
+  const by = (mechanism: string, login: string): [string, string] => [
+    `listener.name.${listener}.${mechanism.toLowerCase()}.sasl.jaas.config`,
+    `org.apache.kafka.common.security.${login} required`,
+  ];
+  const [plain, text] = by('PLAIN', 'plain.PlainLoginModule');
+  const scram = SCRAM.map((mechanism) => by(mechanism, 'scram.ScramLoginModule'));
+  return Object.fromEntries([[plain, `${text} ${users};`], ...scram.map(([name, login]) => [name, `${login};`])]);
 }

@@ -13,7 +13,7 @@ export const STREAM_ERRORS = define({
     status: 403,
     grpc: 'PERMISSION_DENIED',
     title: 'Brokers refuse us',
-    help: 'The brokers take the user, password or certificate for wrong, or do not let that user read the topic, join the group or write dead letters. Mend the variable that the source names, or the rights there.',
+    help: 'The brokers take the user or password for wrong, or do not let that user read the topic, join the group or write dead letters; or their certificate proves nothing here: it is of an authority that is not known, for other hosts, or too old. Mend the variable that the source names, the rights or the certificate.',
   },
   HR_STREAM_TOPIC: {
     status: 404,

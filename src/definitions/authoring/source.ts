@@ -112,7 +112,7 @@ const QUERY_OPTIONS: OptionNames<QueryOptions> = { sql: true, over: true, static
 export interface KafkaLocation {
   /**
    * `env:NAME`: the environment variable that holds `host:port,host:port`, or a URL with user and password, such as
-   * `kafka://user:password@host:port?mechanism=SCRAM-SHA-256`; `kafkas:` is with TLS.
+   * `kafka://user:password@host:port?mechanism=SCRAM-SHA-256`; `kafkas:` is with TLS, by the authorities of `sslrootcert=FILE`.
    */
   readonly brokers: string;
   readonly topic: string;

@@ -2,6 +2,7 @@
 // are the broker's; addresses are shown, users and passwords are in none.
 
 import { type ErrorCode, HeadraceError, messageOf } from '../../core/index.ts';
+import { tlsTrouble } from './tls-trouble.ts';
 
 const REFUSED = [
   'SASL_AUTHENTICATION_FAILED',
@@ -24,15 +25,33 @@ export function kafkaError(thrown: unknown, { brokers, topic }: KafkaPlace): Hea
   const at = brokers.join(',');
   const of = (code: ErrorCode, sentence: string): HeadraceError => new HeadraceError(code, sentence, { cause: thrown });
   const all = [...within(thrown)];
+  for (const one of all) {
+    const trouble = tlsTrouble(one, at);
+    if (trouble !== undefined) return of('HR_STREAM_REFUSED', trouble);
+  }
   const refused = REFUSED.find((id) => all.some(({ apiId }) => apiId === id));
-  if (refused !== undefined || all.some(({ code }) => code === 'PLT_KFK_AUTHENTICATION'))
+  // A connection that ends while one signs in may do so because the broker does.
+  const login = all.find((one) => one.code === 'PLT_KFK_AUTHENTICATION' && !isCutOff(one.cause));
+  if (refused !== undefined || login !== undefined)
     return of(
       'HR_STREAM_REFUSED',
-      `the brokers at ${at} refuse us (${refused ?? 'authentication failed'}): check user, password and mechanism, and what that user may do with topic "${topic}"`,
+      `the brokers at ${at} refuse us (${refused ?? reasonOf(login)}): check user, password and mechanism, and what that user may do with topic "${topic}"`,
     );
   if (all.some(({ apiId, message }) => NO_TOPIC.includes(apiId ?? '') || message.startsWith('Unknown topic ')))
     return of('HR_STREAM_TOPIC', `the brokers at ${at} have no topic "${topic}"`);
-  return of('HR_STREAM_UNAVAILABLE', `the brokers at ${at} do not answer: ${reasonOf(thrown)}`);
+  return of('HR_STREAM_UNAVAILABLE', `the brokers at ${at} do not answer: ${reasonOf(thrown)}${hintOf(all)}`);
+}
+
+const isCutOff = (thrown: unknown): boolean =>
+  [...within(thrown)].some(({ message }) => message === 'Connection closed');
+
+/** What else it may be, where nothing but its going on for long tells. */
+function hintOf(all: readonly ClientError[]): string {
+  if (all.some(({ message }) => message.startsWith('TLS handshake failed.')))
+    return `. If it stays so, they speak no TLS there: begin the source's variable with kafka://, or name the port that does`;
+  if (all.some(isCutOff))
+    return `. If it stays so, they want more there than the source's variable gives: TLS (kafkas://), or a user and password`;
+  return '';
 }
 
 /** What the client's errors have of their own. */
