@@ -32,7 +32,8 @@ export function parseBrokers(text: string, variable: string): BrokerAddress {
   if (login === undefined) return address;
   const mechanism = MECHANISMS.find((one) => one === (options.get('mechanism') ?? 'PLAIN'));
   if (mechanism === undefined) throw wrong(variable, `has a mechanism that is none of ${MECHANISMS.join(', ')}`);
-  const [user, password] = login.split(':').map(decoded);
+  // All after the first colon is the password, as in any URL.
+  const [, user, password] = (/^([^:]*):(.*)$/s.exec(login) ?? []).map(decoded);
   if (user === undefined || user === '' || password === undefined)
     throw wrong(variable, `must have a user and a password before the @: ${FORM}`);
   return { ...address, login: { mechanism, user, password } };
