@@ -76,6 +76,8 @@ export async function consume(options: ConsumeOptions): Promise<ConsumeProgress>
   let left = options.max ?? Infinity;
   const counts = { pushed: 0, dead: 0 };
   const readers = new Map<number, PartitionReader>();
+  /** Of partitions that are not ours any more, until what they began has ended. */
+  const leaving = new Map<number, PartitionReader>();
   /** Where each was when it was told of last. */
   const told = new Map<number, number>();
   /** What each has to reach. */
@@ -83,6 +85,8 @@ export async function consume(options: ConsumeOptions): Promise<ConsumeProgress>
 
   const open = async (partition: number): Promise<PartitionReader> => {
     const feed = options.feed(partition);
+    // One that comes back: what was begun of it is under way, and a writer takes one batch from one place at a time.
+    await leaving.get(partition)?.idle();
     const { at, end } = await retry(`partition ${partition}`, () => placeOf(partition, feed, options));
     goals.set(partition, end);
     const context = {
@@ -118,6 +122,8 @@ export async function consume(options: ConsumeOptions): Promise<ConsumeProgress>
     for (const [partition, reader] of readers) {
       if (assigned.includes(partition)) continue;
       reader.stop();
+      leaving.set(partition, reader);
+      void reader.idle().then(() => leaving.get(partition) === reader && leaving.delete(partition));
       readers.delete(partition);
       told.delete(partition);
       goals.delete(partition);
@@ -180,14 +186,15 @@ export async function consume(options: ConsumeOptions): Promise<ConsumeProgress>
   try {
     let known: readonly number[] | undefined;
     while (!signal.aborted) {
-      const assigned = await turn(known);
-      if (stream.assigned() === assigned && readers.size === (assigned?.length ?? -1)) known = assigned;
-      if (known !== undefined && isDone()) break;
+      const taken = await turn(known);
+      // What was taken, whatever is ours by now: the next turn sees what is other.
+      known = taken ?? known;
+      if (taken !== undefined && stream.assigned() === taken && isDone()) break;
     }
   } catch (error) {
     fail(error);
   }
-  const all = [...readers.values()];
+  const all = [...readers.values(), ...leaving.values()];
   for (const reader of all) if (left > 0 || failure !== undefined) reader.stop();
   const idle = Promise.all(all.map((reader) => reader.idle()));
   await Promise.race([idle, delay(STOP_LIMIT_MS, undefined, { ref: false })]);

@@ -41,6 +41,7 @@ const happened = formatTimestamp(Date.now() * 1000 - 60_000_000);
 const eventAt = (n: number, more: object = {}): object => ({ k: 'a', happened, n, ...more });
 const message = (n: number, partition = 0): SentMessage => ({ value: JSON.stringify(eventAt(n)), partition });
 const textOf = (bytes: Uint8Array | null | undefined): string => Buffer.from(bytes ?? []).toString();
+const NONE: readonly number[] = [];
 const sumTo = (end: number): bigint => (BigInt(end) * BigInt(end - 1)) / 2n;
 
 const kinds = onlineStoreKinds().filter(({ name }) => name === 'lmdb');
@@ -75,6 +76,8 @@ describe.skipIf(program === undefined).each(kinds)('consume on $name', { timeout
     readonly machine?: string;
     readonly group?: string;
     readonly broker?: string;
+    /** Puts something before what it is given. */
+    readonly before?: (given: Pick<ConsumeOptions, 'stream' | 'feed'>) => Partial<ConsumeOptions>;
   }
   const letters = (): string => join(world.places.objects, '..', 'dead', 'letters.jsonl');
   const lettersOf = (path = letters()): Readonly<Record<string, unknown>>[] =>
@@ -85,16 +88,20 @@ describe.skipIf(program === undefined).each(kinds)('consume on $name', { timeout
           .map((line) => JSON.parse(line) as Record<string, unknown>)
       : [];
   const start = async (topic: string, options: MemberOptions = {}): Promise<Member> => {
-    const { machine = 'a', group = `g${++groups}`, broker = kafka.broker, ...more } = options;
+    const { machine = 'a', group = `g${++groups}`, broker = kafka.broker, before = () => ({}), ...more } = options;
     const process = await world.open({ definitions: () => definitions, machine, lookEveryMs: 50 });
     const address = parseBrokers(broker, 'K');
     const stream = await openKafkaStream({ address, topic, group, sessionTimeoutMs: 2000 });
     const stop = new AbortController();
     let last: ConsumeProgress | undefined;
-    const done = consume({
+    const given = {
       stream,
+      feed: (partition: number) =>
+        process.ingestion.feed({ source: 'events', feed: `kafka/${stream.topicId}/${partition}` }),
+    };
+    const done = consume({
+      ...given,
       deadLetters: openDeadLetterFile(letters(), topic),
-      feed: (partition) => process.ingestion.feed({ source: 'events', feed: `kafka/${stream.topicId}/${partition}` }),
       sift: (rows) => process.ingestion.sift('events', rows),
       rules: await jsonRules(definitions, 'events'),
       patienceMs: 20_000,
@@ -102,6 +109,7 @@ describe.skipIf(program === undefined).each(kinds)('consume on $name', { timeout
       signal: stop.signal,
       onProgress: (progress) => (last = progress),
       ...more,
+      ...before(given),
     });
     done.catch(() => {});
     opened.push({
@@ -322,6 +330,67 @@ describe.skipIf(program === undefined).each(kinds)('consume on $name', { timeout
     // And no more comes after.
     await sleep(1500);
     expect(await counted()).toEqual({ rows: BigInt(TOTAL), sum_n: sumTo(TOTAL) });
+  });
+
+  it('ends what it began of a partition before it begins with it again', async () => {
+    const topic = await kafka.newTopic();
+    await kafka.send(topic, [message(0), message(1)]);
+    const held = Promise.withResolvers<void>();
+    let isOurs = true;
+    let [underWay, most, begun] = [0, 0, 0];
+    const member = await start(topic, {
+      before: ({ stream, feed }) => ({
+        stream: { ...stream, assigned: () => (isOurs ? stream.assigned() : NONE) },
+        feed: (partition) => {
+          const own = feed(partition);
+          return {
+            ...own,
+            async push(...batch) {
+              most = Math.max(most, ++underWay);
+              const isFirst = ++begun === 1;
+              const result = await own.push(...batch);
+              // As with a store that is slow: its answer is not there yet.
+              if (isFirst) await held.promise;
+              underWay--;
+              return result;
+            },
+          };
+        },
+      }),
+    });
+    await expect.poll(() => begun, { timeout: 20_000 }).toBe(1);
+    isOurs = false;
+    await expect.poll(() => member.progress()?.partitions, { timeout: 20_000 }).toEqual([]);
+    await kafka.send(topic, [message(2)]);
+    isOurs = true;
+    await sleep(1500);
+    held.resolve();
+    await expect.poll(() => counted(), { timeout: 20_000 }).toEqual({ rows: 3n, sum_n: sumTo(3) });
+    expect(most).toBe(1);
+    member.stop.abort();
+    expect(await member.done).toMatchObject({ pushed: 3 });
+  });
+
+  it('goes on with partitions that went and came back between two looks', async () => {
+    const topic = await kafka.newTopic();
+    await kafka.send(topic, [message(0)]);
+    /** Looks that find none: the last of one turn and the first of the next, with a fetch before and nothing between. */
+    let looks = 0;
+    const member = await start(topic, {
+      before: ({ stream }) => ({
+        stream: {
+          ...stream,
+          assigned: () => (looks-- > 0 ? NONE : stream.assigned()),
+        },
+      }),
+    });
+    await expect.poll(() => counted(), { timeout: 20_000 }).toMatchObject({ rows: 1n });
+    looks = 2;
+    await expect.poll(() => looks).toBeLessThan(0);
+    await kafka.send(topic, [message(1)]);
+    await expect.poll(() => counted(), { timeout: 10_000 }).toMatchObject({ rows: 2n });
+    member.stop.abort();
+    await member.done;
   });
 
   describe('killed at a step, and begun again', () => {

@@ -182,6 +182,30 @@ describe('Avro', () => {
     });
   });
 
+  it('knows them in lists too', async () => {
+    const day = { type: 'int', logicalType: 'date' };
+    const decimal = { type: 'bytes', logicalType: 'decimal', precision: 9, scale: 2 };
+    const schema = {
+      type: 'record',
+      name: 'E',
+      fields: [
+        { name: 'days', type: { type: 'array', items: ['null', day] } },
+        { name: 'amounts', type: { type: 'array', items: decimal } },
+      ],
+    };
+    const listOf = (kind: 'timestamp' | 'float64'): DataType => ({ kind: 'list', of: { kind } });
+    const source = {
+      ...sourceOf({ format: 'avro', schema: file('lists.avsc', JSON.stringify(schema)) }),
+      columns: [
+        { name: 'days', type: listOf('timestamp') },
+        { name: 'amounts', type: listOf('float64') },
+      ],
+    };
+    const decode = await openDecoder(source, { directory });
+    const message = avroBytes(schema, { days: [1, null], amounts: [Buffer.from([0xff, 0x85])] });
+    expect(decode(message)).toEqual({ days: ['1970-01-02T00:00:00Z', null], amounts: [-1.23] });
+  });
+
   it.each([
     ['nothing', Buffer.alloc(0)],
     ['half of one', avroBytes(AVSC, avroRecord).subarray(0, 5)],

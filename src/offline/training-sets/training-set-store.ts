@@ -75,12 +75,29 @@ export async function readTrainingSets(opened: Database): Promise<TrainingSetRec
 }
 
 /** By id, an unambiguous beginning of one (8 characters or more), or name (its newest). Throws HR_UNKNOWN_TRAINING_SET. */
-export async function readTrainingSet(database: Database, idOrName: string): Promise<TrainingSetRecord> {
-  const all = await readTrainingSets(database);
-  const exact = all.find(({ id, name }) => id === idOrName || name === idOrName);
-  if (exact !== undefined) return exact;
-  const begins = idOrName.length < 8 ? [] : all.filter(({ id }) => id.startsWith(idOrName));
-  if (begins.length === 1) return begins[0] as TrainingSetRecord;
+export async function readTrainingSet(opened: Database, idOrName: string): Promise<TrainingSetRecord> {
+  const db = (await migrateTrainingSets(opened)).tables<Tables>();
+  const exact = await db
+    .selectFrom('training_sets')
+    .select('record')
+    .where((eb) => eb.or([eb('id', '=', idOrName), eb('name', '=', idOrName)]))
+    .orderBy('created_at_micros', 'desc')
+    .orderBy('id')
+    .limit(1)
+    .executeTakeFirst();
+  if (exact !== undefined) return fromText(exact.record);
+  const { length } = idOrName;
+  const begins =
+    length < 8
+      ? []
+      : await db
+          .selectFrom('training_sets')
+          .select('record')
+          .where((eb) => eb(eb.fn<string>('substr', ['id', eb.val(1), eb.val(length)]), '=', idOrName))
+          .limit(2)
+          .execute();
+  const [only] = begins;
+  if (only !== undefined && begins.length === 1) return fromText(only.record);
   throw new HeadraceError(
     'HR_UNKNOWN_TRAINING_SET',
     `there is no training set "${idOrName}". \`headrace training-set list\` shows those there are.`,

@@ -78,18 +78,21 @@ function compileField(
   const own = itemOf(branchOf(declared, names), names);
   const logical = isObject(own) ? own['logicalType'] : undefined;
   if (logical === 'date') {
-    const inDays = (value: unknown) => (typeof value === 'number' ? value * SECONDS_PER_DAY : value);
+    const inDays = eachOf((value) => (typeof value === 'number' ? value * SECONDS_PER_DAY : value));
     return { name, read: (value) => jsonOf(inDays(value), type, 's') };
   }
   if (logical === 'decimal') {
     const scale = 10 ** Number((own as Json)['scale'] ?? 0);
-    return {
-      name,
-      read: (value) => jsonOf(value instanceof Uint8Array ? Number(unscaled(value)) / scale : value, type, undefined),
-    };
+    const decimal = eachOf((value) => (value instanceof Uint8Array ? Number(unscaled(value)) / scale : value));
+    return { name, read: (value) => jsonOf(decimal(value), type, undefined) };
   }
   const unit = typeof logical === 'string' ? (UNITS[logical] ?? timeUnit) : timeUnit;
   return { name, read: (value) => jsonOf(value, type, unit) };
+}
+
+/** Of an array what each item is. */
+function eachOf(read: (value: unknown) => unknown): (value: unknown) => unknown {
+  return (value) => (Array.isArray(value) ? value.map(read) : read(value));
 }
 
 /** Of a decimal: a whole number in two's complement, the greatest byte first. */

@@ -62,17 +62,24 @@ export function createJobEvents({ jobs, maxStreams, isStillAdmitted, logger }: J
           'HR_OVERLOADED',
           `${maxStreams} streams of jobs are open, the most that a worker keeps (server.maxStreams).`,
         );
-      const job = await jobs.get(id);
+      // Before the registry is asked: many may ask at the same moment.
+      open++;
+      const job = await jobs.get(id).catch((thrown: unknown) => {
+        open--;
+        throw thrown;
+      });
       reply.hijack();
       const { raw } = reply;
-      if (raw.destroyed || raw.socket?.destroyed === true) return reply;
+      if (raw.destroyed || raw.socket?.destroyed === true) {
+        open--;
+        return reply;
+      }
       raw.writeHead(200, {
         'content-type': 'text/event-stream',
         'cache-control': 'no-store',
         'x-request-id': request.id,
       });
       raw.flushHeaders();
-      open++;
       void follow(request, raw, job)
         .catch((thrown: unknown) => logger.warn({ job: id, reason: messageOf(thrown) }, 'a job’s stream broke off'))
         .finally(() => {
