@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { HeadraceError } from '../../../core/index.ts';
 import type { SourceSpec } from '../../../definitions/index.ts';
 import { quoteName } from '../../../storage/index.ts';
-import { landQuery } from '../landed/land-query.ts';
+import { landedFolder, landQuery } from '../landed/land-query.ts';
 import type { PinnedSnapshot } from '../pinned-snapshot.ts';
 import type { SourceDeps } from '../source-deps.ts';
 import { connectionUrl } from './connection-url.ts';
@@ -33,7 +33,7 @@ export async function pinDatabase(
   const owner = `source "${source.name}"`;
   // The manifest was validated: a source of a database has one.
   const url = connectionUrl(owner, source.location['connection'] as string, driver, deps.remote?.variable);
-  const folder = join(deps.dataDirectory, 'landed', source.name);
+  const folder = landedFolder(deps, source);
   await mkdir(folder, { recursive: true });
   const file = new RowFile(join(folder, `unfinished-${randomUUID()}.rows`));
   const connection = await deps.duckdb.connect();
