@@ -34,9 +34,9 @@ const READERS: Readonly<Partial<Record<SourceKind, PinSource>>> = {
   iceberg: (source, _range, deps) => pinIceberg(source, deps),
   delta: (source, _range, deps) => pinDelta(source, deps),
   query: (source, _range, deps) => pinQuery(source, deps, (over) => pinSource(over, ALL_EVENTS, deps)),
-  postgres: (source, _range, deps) => pinDatabase(source, DATABASES.postgres, deps),
-  mysql: (source, _range, deps) => pinDatabase(source, DATABASES.mysql, deps),
-  snowflake: (source, _range, deps) => pinDatabase(source, DATABASES.snowflake, deps),
+  postgres: (source, range, deps) => pinDatabase(source, DATABASES.postgres, range, deps),
+  mysql: (source, range, deps) => pinDatabase(source, DATABASES.mysql, range, deps),
+  snowflake: (source, range, deps) => pinDatabase(source, DATABASES.snowflake, range, deps),
   // Their events are in the log alone.
   pushed: () => pinFiles([], ''),
   kafka: () => pinFiles([], ''),
