@@ -5,7 +5,7 @@ import { renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { fixedClock, MICROS_PER_MINUTE, type Row, type Value } from '../../src/core/index.ts';
+import { fixedClock, MICROS_PER_MINUTE, type Micros, type Row, type Value } from '../../src/core/index.ts';
 import type { FeatureSpec, Manifest, WindowOp } from '../../src/definitions/index.ts';
 import {
   auditTrainingSet,
@@ -103,7 +103,8 @@ const FEATURES: readonly FeatureSpec[] = [
   window('countDistinct', 'raw', TYPES.int64),
 ];
 
-function manifestFor({ located }: OpenPlace): Manifest {
+/** With a bound for all that is `latest`, what came long before is not read. */
+function manifestFor({ located }: OpenPlace, ttlMicros: Micros | null): Manifest {
   return manifestOf({
     entities: {
       thing: { name: 'thing', keys: fields({ id: TYPES.int64 }) },
@@ -119,7 +120,7 @@ function manifestFor({ located }: OpenPlace): Manifest {
     },
     views: {
       things: viewOf('things', 'thing', 'events', ['id'], FEATURES, { ttlMicros: 2 * HOUR }),
-      spots: viewOf('spots', 'spot', 'events', ['id', 'region'], FEATURES.slice(4)),
+      spots: viewOf('spots', 'spot', 'events', ['id', 'region'], FEATURES.slice(4), { ttlMicros }),
     },
     services: {
       all: {
@@ -162,9 +163,9 @@ describe.each(sourcePlaces())('a source of $name', (place) => {
     await place.stop();
   });
 
-  const depsFor = (open: OpenPlace): OfflineDeps => ({
+  const depsFor = (open: OpenPlace, ttlMicros: Micros | null = null): OfflineDeps => ({
     ...world.deps,
-    definitions: definitionsOf(manifestFor(open), world.directory),
+    definitions: definitionsOf(manifestFor(open, ttlMicros), world.directory),
     ...(open.remote !== undefined && { remote: open.remote }),
   });
   let sets = 0;
@@ -181,11 +182,12 @@ describe.each(sourcePlaces())('a source of $name', (place) => {
       fc.asyncProperty(
         fc.array(row, { maxLength: 40 }),
         fc.array(spineRow, { minLength: 1, maxLength: 15 }),
-        async (drawn, spine) => {
+        fc.constantFrom(null, HOUR),
+        async (drawn, spine, ttlMicros) => {
           const open = await place.open(world);
           const rows = (drawn as Row[]).map((row) => heldBy(place, row));
           await open.put(COLUMNS, rows);
-          const deps = depsFor(open);
+          const deps = depsFor(open, ttlMicros);
           const set = await make(deps, spine as Row[]);
           const { manifest } = deps.definitions;
           const expected = oracleTrainingSet({ manifest, rows: { events: rows } }, 'all', spine as Row[], 'when', 'at');

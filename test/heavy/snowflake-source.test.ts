@@ -4,6 +4,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DataType, type Field, parseTimestamp, type Value } from '../../src/core/index.ts';
 import { inspectPlace } from '../../src/offline/index.ts';
+import { DAY_COLUMNS, expectDaysOfRanges } from '../support/days-of-a-year.ts';
 import { type OfflineWorld, openOfflineWorld, TYPES } from '../support/offline-world.ts';
 import { type Asked, readSource } from '../support/read-source.ts';
 import { skipBecause } from '../support/skips.ts';
@@ -69,6 +70,16 @@ describe.runIf(isHere)('a source in Snowflake (fakesnow)', () => {
       { v: expected },
     ]);
   });
+
+  it.each(['TIMESTAMP_NTZ', 'TIMESTAMP_TZ', 'DATE'])(
+    'asks for the rows of the event times that are wanted: %s',
+    async (type) => {
+      const day = "DATEADD(day, n - 1, '2025-01-01'::DATE)";
+      const numbers = 'SELECT ROW_NUMBER() OVER (ORDER BY 1) AS n FROM TABLE(GENERATOR(ROWCOUNT => 365))';
+      const query = `SELECT ${day}::${type} AS at, n FROM (${numbers}) UNION ALL SELECT NULL, -1`;
+      await expectDaysOfRanges((range) => readSource(world, { ...ask(DAY_COLUMNS, { query }), range }));
+    },
+  );
 
   it('refuses what a column can’t be', async () => {
     const error = await failed(ask(value(string), { query: 'SELECT 1 AS v' }));

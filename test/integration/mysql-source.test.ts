@@ -8,6 +8,7 @@ import type { Connection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DataType, type Field, parseTimestamp, type Value } from '../../src/core/index.ts';
 import { findMysql, type MysqlServer, startMysql } from '../support/mysql-server.ts';
+import { DAY_COLUMNS, expectDaysOfRanges } from '../support/days-of-a-year.ts';
 import { type OfflineWorld, openOfflineWorld, TYPES } from '../support/offline-world.ts';
 import { type Asked, readSource } from '../support/read-source.ts';
 import { skipBecause } from '../support/skips.ts';
@@ -128,6 +129,16 @@ describe.runIf(isHere)('a source in MySQL (MariaDB)', () => {
     await put(column, sql);
     expect(await read(ask(value(type), { table: 'one' }))).toStrictEqual([{ v: expected }]);
   });
+
+  it.each(['datetime(6)', 'timestamp(6) NULL', 'date'])(
+    'asks for the rows of the event times that are wanted: %s',
+    async (type) => {
+      await admin.query(`DROP TABLE IF EXISTS year; CREATE TABLE year (n int, at ${type}); SET time_zone = '+00:00'`);
+      const day = "'2025-01-01' + INTERVAL seq - 1 DAY";
+      await admin.query(`INSERT INTO year SELECT seq, ${day} FROM seq_1_to_365; INSERT INTO year VALUES (-1, NULL)`);
+      await expectDaysOfRanges((range) => read(ask(DAY_COLUMNS, { table: 'year' }, { range })));
+    },
+  );
 
   it.each(REFUSED)('refuses a %s of %s declared %j', async (column, sql, type, told) => {
     await put(column, sql);

@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DataType, type Field, parseTimestamp, type Row, type Value } from '../../src/core/index.ts';
+import { DAY_COLUMNS, expectDaysOfRanges } from '../support/days-of-a-year.ts';
 import { type OfflineWorld, openOfflineWorld, TYPES } from '../support/offline-world.ts';
 import { type Certificate, makeCertificate } from '../support/certificates.ts';
 import { findPostgres, type PostgresServer, startPostgres } from '../support/postgres-server.ts';
@@ -279,6 +280,23 @@ describe.runIf(isHere)('a source in Postgres', () => {
       expect(error.message).not.toMatch(/p@ss/);
     }
   });
+
+  it.each(['timestamptz', 'timestamp', 'date'])(
+    'asks for the rows of the event times that are wanted: %s',
+    async (type) => {
+      const days =
+        "generate_series(timestamptz '2025-01-01 00:00Z', timestamptz '2025-12-31 00:00Z', interval '1 day')";
+      await admin.query(`DROP TABLE IF EXISTS year; CREATE TABLE year (n int4, at ${type})`);
+      await admin.query(
+        `INSERT INTO year SELECT row_number() OVER (), (at AT TIME ZONE 'UTC')::${type} FROM ${days} at`,
+      );
+      await admin.query('INSERT INTO year VALUES (-1, NULL)');
+      await expectDaysOfRanges((range) => read(ask(DAY_COLUMNS, { table: 'year' }, { range })));
+      await expectDaysOfRanges((range) =>
+        read(ask(DAY_COLUMNS, { query: 'SELECT * FROM year ORDER BY n;' }, { range })),
+      );
+    },
+  );
 
   it('reads again from the start when the server ends the connection, and keeps nothing of the half', async () => {
     await admin.query(

@@ -335,6 +335,52 @@ describe('a query over sources', () => {
     });
   });
 
+  const bySeen = SQL.replace('greatest(o.seen, i.seen, coalesce(p.since, o.seen))', 'o.seen');
+  const spine = [{ when: hour(12), customer: 'ann' }];
+
+  it('is refused for what its sources know by now, though it gives the same rows as before', async () => {
+    const onTime = FACTS.items.map((row) => ({ ...row, seen: hour(1) }));
+    const folder = await put({ ...FACTS, items: onTime });
+    const manifest = manifestFor(folder, bySeen);
+    await make(folder, manifest, spine);
+    await replace(folder, FACTS);
+    await expect(make(folder, manifest, spine)).rejects.toMatchObject({ code: 'HR_QUERY_LEAKS' });
+    // And again: what was refused is not remembered as good.
+    await expect(make(folder, manifest, spine)).rejects.toMatchObject({ code: 'HR_QUERY_LEAKS' });
+    await replace(folder, { ...FACTS, items: onTime });
+    await make(folder, manifest, spine);
+  });
+
+  it('is refused for a known time that was declared since, though it gives the same rows as before', async () => {
+    const folder = await put(FACTS);
+    await make(folder, manifestFor(folder), spine);
+    const early = manifestFor(folder, SQL, { knownTime: { kind: 'after', micros: 0 } });
+    await expect(make(folder, early, spine)).rejects.toMatchObject({ code: 'HR_QUERY_LEAKS' });
+  });
+
+  it('is checked at times of its own rows, however many more its sources have', { timeout: 60_000 }, async () => {
+    // Each order's items come a second late; a great many other facts become known in between.
+    const second = 1_000_000;
+    const orders = Array.from({ length: 40 }, (_, i) => {
+      const ordered = hour(i) + i * 61 * second;
+      return { order: BigInt(i), customer: 'ann', ordered, seen: ordered };
+    });
+    const items = orders.map(({ order, ordered }) => ({
+      order,
+      item: 'pen',
+      amount: 1n,
+      added: ordered,
+      seen: ordered + second,
+    }));
+    const prices = Array.from({ length: 20_000 }, (_, i) => ({
+      item: 'nib',
+      price: 1,
+      since: hour(0) + i * 7_200_000 + 3_100_000,
+    }));
+    const folder = await put({ ...FACTS, orders, items, prices: [...FACTS.prices, ...prices] });
+    await expect(make(folder, manifestFor(folder, bySeen), spine)).rejects.toMatchObject({ code: 'HR_QUERY_LEAKS' });
+  });
+
   it.each([
     ['no SQL', 'SELEC 1', /cannot be used/],
     ['two statements', 'SELECT 1; SELECT 2', /has 2 statements/],
@@ -345,6 +391,12 @@ describe('a query over sources', () => {
       /reads "customers", which is not among its sources.*countries/s,
     ],
     ['a file', "SELECT * FROM 'orders.parquet'", /reads "orders.parquet"/],
+    [
+      'a file under the name of a table of another part',
+      `${SQL}, (WITH "o.parquet" AS (SELECT 1) SELECT 1), 'o.parquet'`,
+      /reads "o.parquet"/,
+    ],
+    ['a file under the name that reads it', `WITH "o.parquet" AS (FROM "o.parquet") ${SQL}`, /reads "o.parquet"/],
     ['a reader', "SELECT * FROM read_parquet('orders.parquet')", /reads by read_parquet/],
     ['a missing column', SQL.replace('c.country,', ''), /has no column "country"/],
     ['a column of another type', SQL.replace('p.price', 'o.ordered AS price'), /"price" is TIMESTAMP/],
@@ -357,7 +409,9 @@ describe('a query over sources', () => {
   });
 
   it('may name its own tables, and call what reads nothing', async () => {
-    const set = await failing(`WITH named AS (${SQL}) SELECT named.* FROM named, range(1)`);
+    const set = await failing(
+      `WITH RECURSIVE named AS (${SQL}), one AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM one WHERE n < 1) SELECT named.* FROM named, one, range(1)`,
+    );
     const [row] = await readParquet(world.connection, set.path, fields({ sales__last_price: TYPES.float64 }));
     expect(row?.['sales__last_price']).toBe(2.5);
   });

@@ -3,7 +3,7 @@
 import type { Field, Row } from '../../src/core/index.ts';
 import type { SourceSpec } from '../../src/definitions/index.ts';
 import type { OfflineDeps } from '../../src/offline/index.ts';
-import { ALL_EVENTS } from '../../src/offline/sources/event-range.ts';
+import { ALL_EVENTS, type EventRange } from '../../src/offline/sources/event-range.ts';
 import { pinSource } from '../../src/offline/sources/pin-source.ts';
 import { type OfflineWorld, readParquet, sourceOf } from './offline-world.ts';
 
@@ -12,11 +12,16 @@ export interface Asked {
   readonly columns: readonly Field[];
   readonly location: SourceSpec['location'];
   readonly remote: NonNullable<OfflineDeps['remote']>;
+  /** Left out: all. */
+  readonly range?: EventRange;
 }
 
-export async function readSource(world: OfflineWorld, { kind, columns, location, remote }: Asked): Promise<Row[]> {
+export async function readSource(
+  world: OfflineWorld,
+  { kind, columns, location, remote, range = ALL_EVENTS }: Asked,
+): Promise<Row[]> {
   const source = sourceOf('orders', '', columns, { kind, location });
-  const snapshot = await pinSource(source, ALL_EVENTS, { ...world.deps, remote });
+  const snapshot = await pinSource(source, range, { ...world.deps, remote });
   try {
     return await readParquet(world.connection, snapshot.paths[0] as string, columns);
   } finally {

@@ -10,6 +10,7 @@ import { tableParts } from '../../src/definitions/index.ts';
 import { type InspectedPlace, proposeDefinition } from '../../src/offline/index.ts';
 import { redacted, shownPlace } from '../../src/offline/sources/databases/connection-url.ts';
 import { pinDatabase } from '../../src/offline/sources/databases/pin-database.ts';
+import { ALL_EVENTS } from '../../src/offline/sources/event-range.ts';
 import { RowFile } from '../../src/offline/sources/databases/row-file.ts';
 import { DATABASES } from '../../src/offline/sources/databases/databases.ts';
 import { openOfflineWorld, sourceOf, TYPES } from '../support/offline-world.ts';
@@ -88,6 +89,7 @@ describe('a file of rows', () => {
                   type: 'text',
                   suggested: TYPES.string,
                   wireAs: () => ({ sql: 'v', form: 'text' as const }),
+                  momentSql: () => undefined,
                 },
               ]),
             async read(_: string, file: RowFile) {
@@ -100,7 +102,7 @@ describe('a file of rows', () => {
       const location = { connection: 'env:X', table: 't' };
       const source = sourceOf('s', '', [{ name: 'v', type: TYPES.string }], { kind: 'postgres', location });
       const deps = { ...world.deps, dataDirectory: disk.path, remote: { variable: () => 'postgres://host/db' } };
-      const error: unknown = await pinDatabase(source, driver, deps).catch((thrown: unknown) => thrown);
+      const error: unknown = await pinDatabase(source, driver, ALL_EVENTS, deps).catch((thrown: unknown) => thrown);
       expect(error).toBeInstanceOf(HeadraceError);
       expect(error).toMatchObject({ code: 'HR_STORAGE_FULL' });
     } finally {

@@ -1,6 +1,6 @@
 // Which reader pins a source, by its kind: the one table to extend for another kind.
 
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { HeadraceError } from '../../core/index.ts';
 import type { SourceKind, SourceSpec } from '../../definitions/index.ts';
 import { DATABASES } from './databases/databases.ts';
@@ -10,6 +10,7 @@ import { ALL_EVENTS, type EventRange } from './event-range.ts';
 import type { SourceFile } from './file-identity.ts';
 import { pinFiles } from './files/pin-files.ts';
 import { pinIceberg, pinIcebergSnapshot } from './iceberg/pin-iceberg.ts';
+import { landedFolder } from './landed/land-query.ts';
 import { pinLanded } from './landed/pin-landed.ts';
 import { withFooters } from './parquet/with-footers.ts';
 import { keepsPath } from './path-partitions.ts';
@@ -33,9 +34,9 @@ const READERS: Readonly<Partial<Record<SourceKind, PinSource>>> = {
   iceberg: (source, _range, deps) => pinIceberg(source, deps),
   delta: (source, _range, deps) => pinDelta(source, deps),
   query: (source, _range, deps) => pinQuery(source, deps, (over) => pinSource(over, ALL_EVENTS, deps)),
-  postgres: (source, _range, deps) => pinDatabase(source, DATABASES.postgres, deps),
-  mysql: (source, _range, deps) => pinDatabase(source, DATABASES.mysql, deps),
-  snowflake: (source, _range, deps) => pinDatabase(source, DATABASES.snowflake, deps),
+  postgres: (source, range, deps) => pinDatabase(source, DATABASES.postgres, range, deps),
+  mysql: (source, range, deps) => pinDatabase(source, DATABASES.mysql, range, deps),
+  snowflake: (source, range, deps) => pinDatabase(source, DATABASES.snowflake, range, deps),
   // Their events are in the log alone.
   pushed: () => pinFiles([], ''),
   kafka: () => pinFiles([], ''),
@@ -70,7 +71,7 @@ export async function pinRecorded(
   const format = source.kind === 'csv' ? 'csv' : 'parquet';
   const owner = `source "${source.name}"`;
   const paths = files.map(({ path }) => path);
-  const landed = join(deps.dataDirectory, 'landed', source.name);
+  const landed = landedFolder(deps, source);
   const areLanded = files.length > 0 && paths.every((path) => dirname(path) === landed);
   const pinThose = () => (areLanded ? pinLanded(owner, files, deps) : pinPaths(paths, { format, owner }, deps));
   const again = TABLES[source.kind];

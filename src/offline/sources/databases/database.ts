@@ -32,6 +32,8 @@ export interface FoundColumn {
   readonly type: string;
   /** Undefined where values of it can't be of that type. */
   wireAs(type: DataType): Wire | undefined;
+  /** A moment, `2024-01-31 23:59:59.123456` in UTC, in SQL that the column is compared with; undefined where it holds no times. */
+  momentSql(utc: string): string | undefined;
   /** What to declare it as; undefined where it can be nothing. */
   readonly suggested: DataType | undefined;
 }

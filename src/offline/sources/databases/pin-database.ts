@@ -1,5 +1,6 @@
-// Reads a source of a database for a run: its declared columns, in one transaction that sees one moment, to rows that are
-// landed as Parquet. A connection that is lost is tried again from the start, a few times; nothing of half a read is kept.
+// Reads a source of a database for a run: its declared columns, of the event times that are wanted, in one transaction that
+// sees one moment, to rows that are landed as Parquet. A connection that is lost is tried again from the start, a few times;
+// nothing of half a read is kept.
 
 import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
@@ -7,7 +8,8 @@ import { join } from 'node:path';
 import { HeadraceError } from '../../../core/index.ts';
 import type { SourceSpec } from '../../../definitions/index.ts';
 import { quoteName } from '../../../storage/index.ts';
-import { landQuery } from '../landed/land-query.ts';
+import type { EventRange } from '../event-range.ts';
+import { landedFolder, landQuery } from '../landed/land-query.ts';
 import type { PinnedSnapshot } from '../pinned-snapshot.ts';
 import type { SourceDeps } from '../source-deps.ts';
 import { connectionUrl } from './connection-url.ts';
@@ -16,6 +18,7 @@ import { DatabaseTrouble } from './database-trouble.ts';
 import { type AskedColumn, askedColumns } from './declared-columns.ts';
 import { missingTable } from './database-errors.ts';
 import { inSession } from './in-session.ts';
+import { rangeSql } from './range-sql.ts';
 import { RowFile } from './row-file.ts';
 import { fromOf } from './table-sql.ts';
 import { valueSql } from './text-values.ts';
@@ -28,19 +31,20 @@ import { valueSql } from './text-values.ts';
 export async function pinDatabase(
   source: SourceSpec,
   driver: DatabaseDriver,
+  range: EventRange,
   deps: SourceDeps,
 ): Promise<PinnedSnapshot> {
   const owner = `source "${source.name}"`;
   // The manifest was validated: a source of a database has one.
   const url = connectionUrl(owner, source.location['connection'] as string, driver, deps.remote?.variable);
-  const folder = join(deps.dataDirectory, 'landed', source.name);
+  const folder = landedFolder(deps, source);
   await mkdir(folder, { recursive: true });
   const file = new RowFile(join(folder, `unfinished-${randomUUID()}.rows`));
   const connection = await deps.duckdb.connect();
   try {
     const columns = await inSession(url, owner, driver, deps, async (session) => {
       file.clear();
-      return readRows(session, source, driver, file);
+      return readRows(session, source, driver, range, file);
     });
     const values = columns.map(({ column, wire }, i) => {
       const { name, type } = source.columns[i] as SourceSpec['columns'][number];
@@ -63,6 +67,7 @@ async function readRows(
   session: DatabaseSession,
   source: SourceSpec,
   driver: DatabaseDriver,
+  range: EventRange,
   file: RowFile,
 ): Promise<readonly AskedColumn[]> {
   const from = fromOf(source, driver);
@@ -74,7 +79,8 @@ async function readRows(
   const columns = askedColumns(source, found);
   const asked = columns.map(({ wire }) => wire.sql);
   while (asked.length < LEAST_COLUMNS) asked.push("'-'");
-  await session.read(`SELECT ${asked.map((sql, i) => `${sql} AS t${i}`).join(', ')} FROM ${from}`, file);
+  const selected = asked.map((sql, i) => `${sql} AS t${i}`).join(', ');
+  await session.read(`SELECT ${selected} FROM ${from}${rangeSql(source, columns, range, driver)}`, file);
   return columns;
 }
 

@@ -17,17 +17,18 @@ import { tidyLanded } from './tidy-landed.ts';
 
 /**
  * `sql` gives the source's declared columns, each in its declared type and by its name, on `connection`. Whole or not at
- * all: `check` gets new rows before anyone else, and what it throws leaves none. Errors: HR_SOURCE_UNREADABLE, HR_STORAGE_FULL, and what a catalogue's error in the query says.
+ * all: `check` gets the rows before anyone else, also where the same were landed before, and what it throws leaves no new
+ * ones. Errors: HR_SOURCE_UNREADABLE, HR_STORAGE_FULL, and what a catalogue's error in the query says.
  */
 export async function landQuery(
   connection: DuckDBConnection,
   source: SourceSpec,
   sql: string,
   deps: SourceDeps,
-  check: (path: string) => Promise<void> = async () => {},
+  check: (path: string, etag: string) => Promise<void> = async () => {},
 ): Promise<PinnedSnapshot> {
   const owner = `source "${source.name}"`;
-  const folder = join(deps.dataDirectory, 'landed', source.name);
+  const folder = landedFolder(deps, source);
   await mkdir(folder, { recursive: true });
   const unfinished = join(folder, `unfinished-${randomUUID()}.parquet`);
   try {
@@ -35,9 +36,9 @@ export async function landQuery(
       await connection.run(`COPY (${sql}) TO ${quoteText(unfinished)} (FORMAT parquet, COMPRESSION zstd)`);
       return rowsHash(connection, unfinished);
     });
+    await check(unfinished, etag);
     const path = join(folder, `${etag}.parquet`);
     if (!(await markUsed(path))) {
-      await check(unfinished);
       await startUse(unfinished);
       await rename(unfinished, path);
     }
@@ -49,6 +50,12 @@ export async function landQuery(
     await rm(unfinished, { force: true });
   }
 }
+
+/** Where a source's landed rows are, and what is known of them. */
+export const landedFolder = (
+  { dataDirectory }: Pick<SourceDeps, 'dataDirectory'>,
+  { name }: Pick<SourceSpec, 'name'>,
+): string => join(dataDirectory, 'landed', name);
 
 /** A sum of each row’s hash: the same for the same rows in any order, another when a row comes twice. */
 export async function rowsHash(connection: DuckDBConnection, path: string): Promise<string> {

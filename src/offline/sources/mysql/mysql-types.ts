@@ -61,6 +61,7 @@ export function columnOf(field: MysqlField): FoundColumn {
     name: field.name,
     type: shownType(field, plain, isBytes),
     wireAs: (declared) => wireOf(quoteMysqlName(field.name), nature, declared),
+    momentSql: (utc) => (nature === 'time' ? `TIMESTAMP '${utc}'` : undefined),
     suggested: suggestedOf(field, nature),
   };
 }

@@ -18,6 +18,7 @@ export function columnOf(name: string, type: PostgresType): FoundColumn {
     name,
     type: type.shown,
     wireAs: (declared) => wireOf(quoteName(name), type, declared),
+    momentSql: (utc) => momentSql(type, utc),
     suggested: suggestedOf(type),
   };
 }
@@ -54,6 +55,11 @@ function wireOf(column: string, type: PostgresType, declared: DataType): Wire | 
     case 'list':
       return listWire(column, type, declared.of);
   }
+}
+
+function momentSql({ name }: PostgresType, utc: string): string | undefined {
+  if (name === 'timestamptz') return `TIMESTAMPTZ '${utc}+00'`;
+  return name === 'timestamp' || name === 'date' ? `TIMESTAMP '${utc}'` : undefined;
 }
 
 function listWire(column: string, { name, isEnum }: PostgresType, of: DataType): Wire | undefined {

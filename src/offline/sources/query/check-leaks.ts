@@ -10,8 +10,8 @@ import { NOT_IN_LOG } from '../../facts/raw-rows.ts';
 import { queryWork } from '../source-errors.ts';
 import { type OverSource, showSources } from './over-sources.ts';
 
-/** Times that are tried, spread over all at which something became known; each is a run of the query. */
-const TRIED = { few: 16, many: 4 };
+/** Times that are tried, of those at which rows became known, its own and its sources'; each is a run of the query. */
+const TRIED = { few: 8, many: 3 };
 /** As many rows are many. */
 const MANY_ROWS = 100_000;
 
@@ -45,18 +45,26 @@ export async function checkLeaks(
   await showSources(connection, query.over);
 }
 
+/**
+ * Times spread over those at which the query's own rows became known, where one that is made of what came later shows; and as
+ * many over its sources', where one shows that is gone by what came later. Few times are all tried.
+ */
 async function timesToTry(
   connection: DuckDBConnection,
   all: string,
   over: readonly OverSource[],
 ): Promise<readonly Micros[]> {
   const inputs = over.flatMap(({ facts, isStatic }) => (isStatic ? [] : [`FROM ${facts.relation}`]));
-  const times = [all, ...inputs].map((from) => `SELECT __hr_known AS known ${from} WHERE __hr_known IS NOT NULL`);
+  const knownTimes = (from: readonly string[], side: number): string =>
+    from
+      .map((one) => `SELECT __hr_known AS known, ${side} AS side ${one} WHERE __hr_known IS NOT NULL`)
+      .join(' UNION ALL ');
   const read = await connection.runAndReadAll(
-    `WITH times AS (${times.join(' UNION ALL ')}), counted AS (SELECT count(*) AS rows FROM times), ` +
-      `parts AS (SELECT CASE WHEN rows < ${MANY_ROWS} THEN ${TRIED.few} ELSE ${TRIED.many} END AS parts FROM counted) ` +
-      `SELECT DISTINCT CAST(max(known) AS DOUBLE) FROM ` +
-      `(SELECT known, ntile(CAST((SELECT parts FROM parts) AS INTEGER)) OVER (ORDER BY known) AS part FROM times) GROUP BY part`,
+    `WITH times AS (${[knownTimes([all], 0), knownTimes(inputs, 1)].join(' UNION ALL ')}), ` +
+      `parts AS (SELECT CASE WHEN count(*) < ${MANY_ROWS} THEN ${TRIED.few} ELSE ${TRIED.many} END AS parts FROM times), ` +
+      `split AS (SELECT known, side, ntile(CAST((SELECT parts FROM parts) AS INTEGER)) ` +
+      `OVER (PARTITION BY side ORDER BY known) AS part FROM (SELECT DISTINCT known, side FROM times)) ` +
+      `SELECT DISTINCT CAST(max(known) AS DOUBLE) AS known FROM split GROUP BY side, part ORDER BY known`,
   );
   return read.getRows().map(([time]) => time as Micros);
 }

@@ -18,12 +18,10 @@ export async function checkQuery(connection: DuckDBConnection, source: SourceSpe
   if (tree['error'] === true) throw refused(source, String(tree['error_message']));
   const statements = tree['statements'] as readonly unknown[];
   if (statements.length !== 1) throw refused(source, `it has ${statements.length} statements, and may have one`);
-  const found = { tables: new Set<string>(), own: new Set<string>(), functions: new Set<string>() };
-  collect(tree, found);
   const over = (source.over ?? []).map(({ source: name }) => name);
-  const known = new Set([...over, ...found.own].map((name) => name.toLowerCase()));
+  const found: Found = { tables: new Set(), functions: new Set() };
+  collect(tree, new Set(over.map((name) => name.toLowerCase())), found);
   for (const name of found.tables) {
-    if (known.has(name.toLowerCase())) continue;
     throw refused(
       source,
       `it reads "${name}", which is not among its sources.${didYouMean(name, over)} It has: ${over.join(', ')}`,
@@ -40,27 +38,42 @@ interface Tree {
 }
 
 interface Found {
+  /** That are no source and no table of the query's own. */
   readonly tables: Set<string>;
-  /** Named in the query itself, by WITH. */
-  readonly own: Set<string>;
   readonly functions: Set<string>;
 }
 
-function collect(value: unknown, found: Found): void {
+/** `known`: what a table's name may be at this place, in lower case. */
+function collect(value: unknown, known: ReadonlySet<string>, found: Found): void {
   if (Array.isArray(value)) {
-    for (const one of value) collect(one, found);
+    for (const one of value) collect(one, known, found);
     return;
   }
   if (typeof value !== 'object' || value === null) return;
   const node = value as Tree; // Of JSON, an object that is no array.
   if (node['type'] === 'BASE_TABLE') {
     const parts = [node['catalog_name'], node['schema_name'], node['table_name']];
-    found.tables.add(parts.filter((part) => part !== undefined).join('.'));
+    const name = parts.filter((part) => part !== undefined).join('.');
+    if (!known.has(name.toLowerCase())) found.tables.add(name);
   }
   if (node['type'] === 'TABLE_FUNCTION') found.functions.add(String((node['function'] as Tree)['function_name']));
-  const common = (node['cte_map'] as Tree | undefined)?.['map'];
-  if (Array.isArray(common)) for (const { key } of common as readonly { key: unknown }[]) found.own.add(String(key));
-  for (const one of Object.values(node)) collect(one, found);
+  const { cte_map: common, ...others } = node;
+  let here = known;
+  for (const { key, value: named } of namedIn(common)) {
+    // Each may read those before it, and itself where it is recursive: elsewhere its name is another table's, or a file's.
+    const own = new Set([...here, key.toLowerCase()]);
+    collect(named, JSON.stringify(named).includes('"RECURSIVE_CTE_NODE"') ? own : here, found);
+    here = own;
+  }
+  for (const one of Object.values(others)) collect(one, here, found);
+}
+
+/** What a WITH names, in its order. */
+function namedIn(common: unknown): readonly { readonly key: string; readonly value: unknown }[] {
+  const { map = [] } = (common ?? {}) as {
+    readonly map?: readonly { readonly key: string; readonly value: unknown }[];
+  };
+  return map;
 }
 
 function refused({ name }: SourceSpec, why: string): HeadraceError {

@@ -6,13 +6,14 @@ import { HeadraceError } from '../../../core/index.ts';
 import type { SourceSpec } from '../../../definitions/index.ts';
 import { withReleases } from '../../checks/with-releases.ts';
 import { castColumn, columnsOf } from '../../facts/raw-rows.ts';
-import { openCurrentFacts } from '../../facts/current-facts.ts';
+import { openCurrentFacts, type SourceFacts } from '../../facts/current-facts.ts';
 import { readableCoverage } from '../../facts/log-rows.ts';
 import { ALL_EVENTS } from '../event-range.ts';
 import { landQuery } from '../landed/land-query.ts';
 import type { PinnedSnapshot } from '../pinned-snapshot.ts';
 import type { SourceDeps } from '../source-deps.ts';
 import { checkLeaks } from './check-leaks.ts';
+import { passedCheck } from './checked-before.ts';
 import { checkQuery } from './check-query.ts';
 import { type OverSource, showSources } from './over-sources.ts';
 
@@ -28,6 +29,9 @@ export async function pinQuery(
   const sql = source.location['query'] as string;
   const connection = await deps.duckdb.connect();
   const pinned: PinnedSnapshot[] = [];
+  const verify = async () => {
+    for (const snapshot of pinned) await snapshot.verify();
+  };
   try {
     const over = await openOver(connection, source, deps, async (one) => {
       const snapshot = await pin(one);
@@ -37,10 +41,17 @@ export async function pinQuery(
     await checkQuery(connection, source, sql);
     await showSources(connection, over);
     const declared = await declaredRows(connection, source, sql);
-    return await landQuery(connection, source, declared, deps, async (path) => {
-      await checkLeaks(connection, source, deps.definitions, { sql: declared, path, over });
-      for (const snapshot of pinned) await snapshot.verify();
+    return await landQuery(connection, source, declared, deps, async (path, etag) => {
+      const check = await passedCheck(source, etag, over, deps);
+      const isPassed = await check.isKnown();
+      if (!isPassed) await checkLeaks(connection, source, deps.definitions, { sql: declared, path, over });
+      await verify();
+      if (!isPassed) await check.remember();
     });
+  } catch (error) {
+    // What was overwritten under the query explains best why it can't be run.
+    await verify();
+    throw error;
   } finally {
     for (const snapshot of pinned) await snapshot.close();
     connection.closeSync();
@@ -52,17 +63,17 @@ async function openOver(
   { over = [] }: SourceSpec,
   given: SourceDeps,
   pin: (over: SourceSpec) => Promise<PinnedSnapshot>,
-): Promise<OverSource[]> {
+): Promise<(OverSource & SourceFacts)[]> {
   const { sources } = given.definitions.manifest;
   // The manifest was validated: what it names is in it.
   const named = over.map(({ source: name }) => sources[name] as SourceSpec);
   const deps = await withReleases(given, named);
   const readable = await readableCoverage(deps.log);
-  const opened: OverSource[] = [];
+  const opened: (OverSource & SourceFacts)[] = [];
   for (const [i, { isStatic }] of over.entries()) {
     const one = named[i] as SourceSpec;
-    const { facts } = await openCurrentFacts(connection, one, deps, readable, ALL_EVENTS, () => pin(one));
-    opened.push({ facts, isStatic });
+    const opening = openCurrentFacts(connection, one, deps, readable, ALL_EVENTS, () => pin(one));
+    opened.push({ ...(await opening), isStatic, releasedUpTo: deps.released?.last });
   }
   return opened;
 }

@@ -18,6 +18,7 @@ export function columnOf(column: SnowflakeColumn): FoundColumn {
     name,
     type: type === 'fixed' ? `number${scale === 0 ? '' : ` with ${scale} digits behind the point`}` : type,
     wireAs: (declared) => wireOf(quoteName(name), type, scale, declared),
+    momentSql: (utc) => momentSql(type, utc),
     suggested: suggestedOf(type, scale),
   };
 }
@@ -64,6 +65,11 @@ function timeWire(column: string, type: string): Wire | undefined {
     default:
       return undefined;
   }
+}
+
+function momentSql(type: string, utc: string): string | undefined {
+  if (type === 'date' || type === 'timestamp_ntz') return `'${utc}'::TIMESTAMP_NTZ`;
+  return type === 'timestamp_ltz' || type === 'timestamp_tz' ? `'${utc} +00:00'::TIMESTAMP_TZ` : undefined;
 }
 
 function suggestedOf(type: string, scale: number): DataType | undefined {
