@@ -14,4 +14,4 @@ export type {
 export { compileConversion } from './convert-rows.ts';
 export { migrateEventLog } from './segments/schema.ts';
 export { type EventLogOptions, openEventLog } from './segments/open-event-log.ts';
-export { eventRows } from './segments/moved-log.ts';
+export { eventRows, shippedCuts } from './segments/moved-log.ts';

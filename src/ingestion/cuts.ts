@@ -6,6 +6,7 @@ import { HeadraceError, messageOf } from '../core/index.ts';
 import type { LogWriter } from '../events/index.ts';
 import type { StoreWriter } from '../online/index.ts';
 import { readCutView } from './cut-view.ts';
+import { noteFeeds } from './feed-cuts.ts';
 import { walkFeeds } from './feed-walk.ts';
 import type { FirstCuts } from './first-cuts.ts';
 import type { IngestionDeps } from './ingestion-deps.ts';
@@ -106,6 +107,7 @@ export function createCuts({ deps, log, store, shipping, firstCuts }: CutsContex
   const seals = async (old: OpenCut): Promise<boolean> => {
     for (;;) {
       try {
+        await noteFeeds(deps.feeds, { writer: log.writer, cut: old.cut }, old.feeds);
         await log.seal(old.cut, old.voids);
         return true;
       } catch (error) {
@@ -226,6 +228,7 @@ export function createCuts({ deps, log, store, shipping, firstCuts }: CutsContex
       await current.idle();
       await ends;
       checkOpen();
+      await noteFeeds(deps.feeds, { writer: log.writer, cut: current.cut }, current.feeds);
       await log.seal(current.cut, current.voids);
       await expireClaims(current);
       checkOpen();

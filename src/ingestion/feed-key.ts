@@ -44,16 +44,28 @@ export function endOfStep({ payloadHash }: Pick<Claim, 'payloadHash'>): number {
   return Number(payloadHash.slice(END.length));
 }
 
+/** Where the batches of one feed end that hold their claims. */
+export interface FeedEnd {
+  readonly feed: FeedId;
+  /** The last of those ends; undefined where none holds its claim. */
+  readonly end: number | undefined;
+}
+
 /** Feeds, each once. */
 export interface FeedSet {
-  add(feed: FeedId): void;
-  readonly all: Iterable<FeedId>;
+  /** `end`: of a batch that holds its claim. */
+  add(feed: FeedId, end?: number): void;
+  readonly all: Iterable<FeedEnd>;
 }
 
 export function createFeedSet(): FeedSet {
-  const feeds = new Map<string, FeedId>();
+  const feeds = new Map<string, FeedEnd>();
   return {
-    add: (feed) => void feeds.set(JSON.stringify([feed.source, feed.feed]), feed),
+    add(feed, end) {
+      const key = JSON.stringify([feed.source, feed.feed]);
+      const before = feeds.get(key)?.end;
+      feeds.set(key, { feed, end: end === undefined ? before : Math.max(before ?? end, end) });
+    },
     get all() {
       return feeds.values();
     },

@@ -3,7 +3,7 @@
 
 import type { Clock } from '../core/index.ts';
 import type { StoreWriter } from '../online/index.ts';
-import { endOfStep, type FeedId, stepClaim } from './feed-key.ts';
+import { endOfStep, type FeedEnd, type FeedId, stepClaim } from './feed-key.ts';
 import type { FeedTable } from './feed-table.ts';
 
 export interface FeedWalk {
@@ -33,9 +33,9 @@ export async function walkFeed(
 export async function walkFeeds(
   deps: { readonly feeds?: FeedTable; readonly clock: Clock },
   store: Pick<StoreWriter, 'claims'>,
-  feeds: Iterable<FeedId>,
+  feeds: Iterable<FeedEnd>,
 ): Promise<void> {
   const { feeds: table, clock } = deps;
   if (table === undefined) return;
-  for (const feed of feeds) await walkFeed({ feeds: table, clock }, store, feed);
+  for (const { feed } of feeds) await walkFeed({ feeds: table, clock }, store, feed);
 }

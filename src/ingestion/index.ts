@@ -1,3 +1,4 @@
+export { feedRows } from './feed-cuts.ts';
 export { openFeeds } from './feed-table.ts';
 export { type Feed, type Ingestion, type IngestionOptions, type IngestionStatus, openIngestion } from './ingestion.ts';
 export type { DeriveRows, IngestionDeps, IngestionLimits } from './ingestion-deps.ts';

@@ -145,6 +145,7 @@ export async function openPushWriter(
       if (holding !== 'own' && feed !== undefined)
         return { accepted: 0, duplicate: true, views: [], until: endOfStep(holding) };
       if (holding !== 'own') return repeatOf(deps.log, holding, entry);
+      if (feed !== undefined) own.feeds.add(feed, endOfStep(claim));
     }
     // Every lens of the plan is in it.
     const rowsOf = (lens: Lens) => pushed.get(lens) as LensRows;

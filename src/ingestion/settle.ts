@@ -7,7 +7,8 @@ import type { CutRecord, LogEntry, LogWriter } from '../events/index.ts';
 import { type Claim, type ClaimPlace, holdsClaim, type StoreWriter } from '../online/index.ts';
 import { claimOf } from './claim-desk.ts';
 import type { IngestionDeps } from './ingestion-deps.ts';
-import { createFeedSet, type FeedSet, feedOf } from './feed-key.ts';
+import { createFeedSet, endOfStep, type FeedId, type FeedSet, feedOf } from './feed-key.ts';
+import { noteFeeds } from './feed-cuts.ts';
 import { walkFeeds } from './feed-walk.ts';
 import { createPartWriter } from './part-writer.ts';
 import { publishSchemas } from './publish-schemas.ts';
@@ -76,7 +77,10 @@ export async function settleLog(deps: IngestionDeps, log: LogWriter, plans: Sour
     withoutEnd = undefined;
     while (unsealed[0] !== undefined) {
       const { cut, voids, claims, feeds } = unsealed[0];
-      if (cut > lastSealed) await log.seal(cut, [...voids]);
+      if (cut > lastSealed) {
+        await noteFeeds(deps.feeds, { writer: log.writer, cut }, feeds);
+        await log.seal(cut, [...voids]);
+      }
       lastSealed = cut;
       await walkFeeds(deps, store, feeds.all);
       // Before the next is sealed: of a settler that dies here only the last sealed cut's claims are without an end.
@@ -157,9 +161,10 @@ async function findVoids(
 ): Promise<ReadonlySet<number>> {
   const found = new Set<number>();
   for await (const keyed of keyedEntries(log, cut, feeds)) {
-    const claims = await store.claims(keyed.map(({ id }) => id));
-    keyed.forEach((entry, i) => {
-      if (!holdsClaim(entry, claims[i])) found.add(entry.offset);
+    const claims = await store.claims(keyed.map(({ claim }) => claim.id));
+    keyed.forEach(({ claim, feed }, i) => {
+      if (!holdsClaim(claim, claims[i])) found.add(claim.offset);
+      else if (feed !== undefined) feeds.add(feed, endOfStep(claim));
     });
   }
   return found;
@@ -176,17 +181,25 @@ async function expireHeld(
   // All of it first: a batch of a feed may lie anywhere in the cut.
   for await (const _ of keyedEntries(log, cut, feeds));
   await walkFeeds(deps, store, feeds.all);
-  for await (const keyed of keyedEntries(log, cut, feeds)) await store.expire(keyed, deps.limits.claimRetentionMs);
+  for await (const keyed of keyedEntries(log, cut, feeds)) {
+    const claims = keyed.map(({ claim }) => claim);
+    await store.expire(claims, deps.limits.claimRetentionMs);
+  }
+}
+
+interface KeyedEntry {
+  readonly claim: Claim;
+  readonly feed: FeedId | undefined;
 }
 
 /** The claims that a cut's entries made or would make, as many together as go in one round trip; adds their feeds. */
-async function* keyedEntries(log: LogWriter, cut: number, feeds: FeedSet): AsyncGenerator<readonly Claim[]> {
-  let keyed: Claim[] = [];
+async function* keyedEntries(log: LogWriter, cut: number, feeds: FeedSet): AsyncGenerator<readonly KeyedEntry[]> {
+  let keyed: KeyedEntry[] = [];
   for await (const entry of log.entries(cut, cut)) {
     const claim = claimOf(entry);
     if (claim === undefined) continue;
-    keyed.push(claim);
     const feed = feedOf(entry);
+    keyed.push({ claim, feed });
     if (feed !== undefined) feeds.add(feed);
     if (keyed.length < CLAIMS) continue;
     yield keyed;

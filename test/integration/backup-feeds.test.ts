@@ -1,0 +1,151 @@
+// A backup taken while a feed is read holds where the feed stands as of the events that it holds: whoever goes on at the other
+// place neither misses an event nor counts one again, however far the reader was ahead of what it had shipped.
+
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { rowsOwners } from '../../src/app/rows-owners.ts';
+import { migrateAllTables } from '../../src/app/migrate-tables.ts';
+import { formatTimestamp, MICROS_PER_MINUTE, silentProgress } from '../../src/core/index.ts';
+import type { SourceSpec } from '../../src/definitions/index.ts';
+import { createBackup, restoreBackup } from '../../src/housekeeping/index.ts';
+import type { Feed } from '../../src/ingestion/index.ts';
+import type { OnlineStore } from '../../src/online/index.ts';
+import { shipLog } from '../../src/offline/index.ts';
+import { type ObjectStore, openObjectStore } from '../../src/storage/index.ts';
+import { eventDefinitions } from '../support/event-definitions.ts';
+import { type IngestionWorld, NOW, openIngestionWorld, type PushProcess } from '../support/ingestion-world.ts';
+import { onlineStoreKinds } from '../support/online-stores.ts';
+
+const definitions = eventDefinitions();
+const events = definitions.manifest.sources['events'] as SourceSpec;
+const ID = { source: 'events', feed: 'place/0' };
+const rowsOf = (from: number, to: number) =>
+  Array.from({ length: to - from }, (_, i) => ({
+    k: 'a',
+    happened: formatTimestamp(NOW - MICROS_PER_MINUTE),
+    n: from + i,
+  }));
+const [lmdb] = onlineStoreKinds();
+
+describe('a feed in a backup', () => {
+  let worlds: IngestionWorld[];
+  beforeEach(async () => {
+    const kind = lmdb as NonNullable<typeof lmdb>;
+    worlds = [await openIngestionWorld(kind), await openIngestionWorld(kind)];
+    for (const { database, clock } of worlds) await migrateAllTables(database, clock);
+  });
+  afterEach(async () => {
+    for (const world of worlds) await world.close();
+  });
+
+  const open = (world: IngestionWorld, more: object = {}): Promise<PushProcess> =>
+    world.open({ definitions: () => definitions, machine: 'a', lookEveryMs: 20, ...more });
+  const push = (feed: Feed, from: number, to: number) => feed.push(rowsOf(from, to), from, to);
+  const ownersOf = ({ objects }: IngestionWorld) => rowsOwners({ objects: async () => objects } as never);
+  const backUp = async (from: IngestionWorld, process: PushProcess): Promise<ObjectStore> => {
+    const silent = await shipLog({ log: process.log, runs: from.runs, clock: from.clock }, 10_000);
+    expect(silent).toEqual([]);
+    return openObjectStore(`file:${join(from.places.objects, '..', 'backup')}`);
+  };
+  const writeBackup = async (from: IngestionWorld, to: ObjectStore): Promise<void> => {
+    await createBackup({
+      database: from.database,
+      objects: from.objects,
+      clock: from.clock,
+      to,
+      place: 'there',
+      project: 'test',
+      migrateAll: (database) => migrateAllTables(database, from.clock),
+      owners: await ownersOf(from),
+      extras: [],
+      version: '1',
+      progress: silentProgress,
+    });
+  };
+  const restore = async (to: IngestionWorld, from: ObjectStore): Promise<void> => {
+    await restoreBackup(
+      {
+        database: to.database,
+        objects: to.objects,
+        from,
+        place: 'there',
+        project: 'test',
+        migrateAll: (database) => migrateAllTables(database, to.clock),
+        owners: await ownersOf(to),
+        pathOf: () => '',
+        relocate: async () => {},
+        progress: silentProgress,
+      },
+      { force: false },
+    );
+  };
+  /** The events of the log that anybody can read, by what their rows say. */
+  const logged = async ({ log }: PushProcess): Promise<number[]> => {
+    const found: number[] = [];
+    for (const { number, shipped } of await log.writers()) {
+      for await (const entry of log.read(number, 0, shipped))
+        found.push(...entry.rows(events).map(({ row }) => Number(row['n'])));
+    }
+    return found.sort((a, b) => a - b);
+  };
+  const goOn = async (world: IngestionWorld): Promise<number[]> => {
+    const heir = await open(world);
+    const feed = heir.ingestion.feed(ID);
+    const at = (await feed.position()) as number;
+    if (at < 30) await push(feed, at, 30);
+    await heir.close();
+    return logged(await open(world));
+  };
+  const all = Array.from({ length: 30 }, (_, n) => n);
+
+  it('stands where what was shipped ends, not where its reader had come to', async () => {
+    const [here, there] = worlds as [IngestionWorld, IngestionWorld];
+    const process = await open(here);
+    const feed = process.ingestion.feed(ID);
+    await feed.begin(0);
+    await push(feed, 0, 10);
+    const backup = await backUp(here, process);
+    await push(feed, 10, 20);
+    await feed.keep(20);
+    await writeBackup(here, backup);
+    await restore(there, backup);
+    expect(await goOn(there)).toEqual(all);
+  });
+
+  it('stands past what was shipped, though the store told nobody of it yet', async () => {
+    const [here, there] = worlds as [IngestionWorld, IngestionWorld];
+    let isAway = false;
+    const between = (store: OnlineStore): OnlineStore => ({
+      ...store,
+      async writer(link) {
+        const writer = await store.writer(link);
+        return { ...writer, claims: (ids) => (isAway ? Promise.reject(new Error('away')) : writer.claims(ids)) };
+      },
+    });
+    const process = await open(here, { between });
+    const feed = process.ingestion.feed(ID);
+    await feed.begin(0);
+    await push(feed, 0, 10);
+    isAway = true;
+    const backup = await backUp(here, process);
+    await writeBackup(here, backup);
+    isAway = false;
+    await restore(there, backup);
+    expect(await goOn(there)).toEqual(all);
+  });
+
+  it('stands where a dead reader’s events end, once they are settled', async () => {
+    const [here, there] = worlds as [IngestionWorld, IngestionWorld];
+    const dead = await open(here);
+    const feed = dead.ingestion.feed(ID);
+    await feed.begin(0);
+    await push(feed, 0, 10);
+    await dead.drop();
+    const heir = await open(here);
+    await heir.ingestion.settle();
+    const backup = await backUp(here, heir);
+    await writeBackup(here, backup);
+    await restore(there, backup);
+    expect(await goOn(there)).toEqual(all);
+  });
+});
