@@ -9,6 +9,7 @@ import type { Manifest } from '../definitions/index.ts';
 import type { Environment } from './environment.ts';
 import { unknownVariables } from './load-config.ts';
 import type { Finding } from './finding.ts';
+import { lookAtExtensions } from './look-at-extensions.ts';
 import { lookAtModels } from './look-at-models.ts';
 import type { App } from './open-app.ts';
 import { environmentName } from './settings/setting.ts';
@@ -60,6 +61,7 @@ export async function examine(open: () => Promise<App>, environment: Environment
   );
   // Of a registry that can't be read, its own check tells.
   if (registry.state === 'ok') findings.push(...(await lookAtModels(app)));
+  findings.push(...(await lookForExtensions(app)));
   findings.push(await look('disk', 'free space, or move offline.path', () => describeDisk(values['offline.path'])));
   findings.push(await lookForPython());
   return findings;
@@ -128,6 +130,16 @@ async function lookForChanges(app: App): Promise<Finding[]> {
   } catch {
     // Told by the checks of the one or the other.
     return [];
+  }
+}
+
+/** By what is applied, or else by what the repository says; where that can't be read, its own check tells. */
+async function lookForExtensions(app: App): Promise<Finding[]> {
+  const known = await app.applied().catch(() => app.repository().catch(() => undefined));
+  try {
+    return await lookAtExtensions(await app.duckdb(), known?.manifest ?? { sources: {} });
+  } catch (thrown) {
+    return [{ check: 'duckdb', state: 'fail', says: toHeadraceError(thrown).message, fix: 'check offline.path' }];
   }
 }
 

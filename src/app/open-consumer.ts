@@ -5,6 +5,7 @@ import { isAbsolute, join } from 'node:path';
 import { HeadraceError, messageOf } from '../core/index.ts';
 import { type Definitions, type LiveVersion, own, type SourceSpec } from '../definitions/index.ts';
 import type { Ingestion } from '../ingestion/index.ts';
+import { getBlob } from '../storage/index.ts';
 import type { BrokerAddress, ConsumeOptions, DeadLetters, RowRules } from '../streams/index.ts';
 import type { App } from './open-app.ts';
 
@@ -40,14 +41,15 @@ export async function openConsumer(
   const source = sourceOf(kept.definitions, name);
   const { topic = '', deadLetter = `${topic}.dead` } = source.location;
   const group = options.group ?? source.location['group'] ?? `headrace.${kept.definitions.manifest.project}.${name}`;
-  const [address] = variable(app, source, 'brokers', streams.parseBrokers);
+  const address = variable(app, source, 'brokers', streams.parseBrokers);
   const registry =
     source.location['registry'] === undefined
       ? undefined
-      : variable(app, source, 'registry', streams.openSchemaRegistry)[0];
+      : variable(app, source, 'registry', streams.openSchemaRegistry);
   const rulesOf = async (definitions: Definitions): Promise<RowRules> => {
     const now = sourceOf(definitions, name);
-    const place = { directory: definitions.directory, ...(registry === undefined ? {} : { registry }) };
+    const applied = await appliedFiles(app, definitions, now);
+    const place = { directory: definitions.directory, applied, ...(registry === undefined ? {} : { registry }) };
     const decode = await streams.openDecoder(now, place);
     return { decode, keyless: streams.compileKeyless(now, definitions.manifest) };
   };
@@ -131,13 +133,27 @@ function sourceOf({ manifest }: Definitions, name: string): SourceSpec {
   );
 }
 
+/** The schemas of a topic, by path: from the artifact store, so that this machine needs no feature repository. */
+async function appliedFiles(
+  app: App,
+  { bundles }: Definitions,
+  { files = [] }: SourceSpec,
+): Promise<ReadonlyMap<string, string>> {
+  const texts = new Map<string, string>();
+  for (const { path, hash } of files) {
+    const text = bundles.get(hash) ?? Buffer.from(await getBlob(await app.objects(), hash)).toString('utf8');
+    texts.set(path, text);
+  }
+  return texts;
+}
+
 /** What the source's variable says, read by `parse`; the text itself is shown nowhere. */
 function variable<T>(
   { environment }: App,
   source: SourceSpec,
   member: 'brokers' | 'registry',
   parse: (text: string, variable: string) => T,
-): readonly [T] {
+): T {
   // The compile step let nothing else through.
   const name = (source.location[member] ?? '').slice('env:'.length);
   const text = environment.variables[name];
@@ -146,7 +162,7 @@ function variable<T>(
       'HR_CONFIG',
       `source "${source.name}" reads its ${member} from the environment variable ${name}, which is not set.`,
     );
-  return [parse(text, name)];
+  return parse(text, name);
 }
 
 function openDeadLetters(

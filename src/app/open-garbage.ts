@@ -35,12 +35,14 @@ export async function collectAll(
 }
 
 async function collectorsOf(app: App, has: ReadonlySet<string>, progress: Progress): Promise<readonly Collector[]> {
-  const [offline, { collectDefinitions }, orchestrator, { collectPredictions }] = await Promise.all([
-    import('../offline/index.ts'),
-    import('../registry/index.ts'),
-    import('../orchestrator/index.ts'),
-    import('../monitoring/index.ts'),
-  ]);
+  const [{ collectQuarantine }, offline, { collectDefinitions }, orchestrator, { collectPredictions }] =
+    await Promise.all([
+      import('../checks/index.ts'),
+      import('../offline/index.ts'),
+      import('../registry/index.ts'),
+      import('../orchestrator/index.ts'),
+      import('../monitoring/index.ts'),
+    ]);
   const { values } = app.config;
   const [database, owners, objects, log] = [
     await app.database(),
@@ -65,6 +67,11 @@ async function collectorsOf(app: App, has: ReadonlySet<string>, progress: Progre
       'training_sets',
       offline.collectTrainingSets({ ...sets, owners }),
       ...offline.unnamedTrainingSetFiles(files),
+      ...offline.collectCopies({ ...files, keepMicros: values['retention.copies'] }),
+    ),
+    ...ofTable(
+      'quarantine_rows',
+      collectQuarantine({ database, nowMicros, keepMicros: values['retention.quarantine'] }),
     ),
     ...ofTable(
       'registry_servers',

@@ -44,6 +44,7 @@ export { sql } from './authoring/sql.ts';
 export { python, registerModel, task, type TaskContext, trainingSet } from './authoring/step-actions.ts';
 export type { OnFail } from './authoring/expect.ts';
 export { isValueRule, ruleColumns, settingApart, showRule } from './expectations.ts';
+export { schemaPath } from './bundling/schema-files.ts';
 export { functionsOf, mapFunctions } from './bundling/manifest-functions.ts';
 export { evaluateBundle } from './bundling/evaluate-bundle.ts';
 export { loadBundled, type LoadBundledOptions, type LoadedBundle } from './bundling/load-bundles.ts';
@@ -60,6 +61,7 @@ export { functionOf } from './function-of.ts';
 export { loadDefinitions } from './loading/load-definitions.ts';
 export { importModule } from './loading/module-loader.ts';
 export type {
+  AppliedFile,
   About,
   Aggregation,
   Definitions,
@@ -78,7 +80,6 @@ export type {
   PipelineSpec,
   QueriedSource,
   Rule,
-  ScriptFile,
   ServiceMember,
   ServiceSpec,
   SourceKind,

@@ -80,6 +80,8 @@ export interface SourceSpec extends About {
   readonly completeAfterMicros?: Micros;
   /** What its rows have to be like; left out for nothing. */
   readonly expect?: readonly Expectation[];
+  /** Of a topic: the schema's file and those that it imports; left out where it has none, or one that lies in no repository. */
+  readonly files?: readonly AppliedFile[];
 }
 
 /** A source that a query reads. */
@@ -258,7 +260,7 @@ export interface StepSpec {
 }
 
 /** A file that travels: its path in the feature repository, and the SHA-256 that it is stored under. */
-export interface ScriptFile {
+export interface AppliedFile {
   readonly path: string;
   readonly hash: string;
 }
@@ -271,7 +273,7 @@ export type StepAction =
       readonly requirements?: string;
       readonly args: Readonly<Record<string, unknown>>;
       /** The script and what it may import; left out where they lie in no repository. */
-      readonly files?: readonly ScriptFile[];
+      readonly files?: readonly AppliedFile[];
     }
   | {
       readonly kind: 'trainingSet';

@@ -19,6 +19,7 @@ export type { OfflineDeps } from './offline-deps.ts';
 export type { Boundary } from './plan.ts';
 export { giveUpShipped } from './retention/give-up-shipped.ts';
 export { collectLog } from './retention/collect-log.ts';
+export { collectCopies } from './retention/collect-copies.ts';
 export {
   collectTrainingSets,
   trainingSetRows,

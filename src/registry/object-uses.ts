@@ -54,7 +54,7 @@ async function* modelNeeds(opened: Kysely<unknown>): AsyncIterable<Need> {
   }
 }
 
-/** Its functions' bundles, the files of its scripts, and whatever else is written like a blob's name. */
+/** Its functions' bundles, the files of its scripts and its topics' schemas, and whatever else is written like a blob's name. */
 function* manifestObjects(hash: string, text: string): Iterable<ObjectUse> {
   const manifest = parseManifest(text);
   const known = new Set<string>();
@@ -69,6 +69,8 @@ function* manifestObjects(hash: string, text: string): Iterable<ObjectUse> {
       for (const file of action.files ?? []) yield use(file.hash, file.path);
     }
   }
+  for (const { files = [] } of Object.values(manifest.sources))
+    for (const file of files) yield use(file.hash, file.path);
   for (const [name] of text.matchAll(BLOB_NAME)) {
     if (!known.has(name)) yield { key: blobKey(name), what: `definitions ${hash.slice(0, 12)}`, ifGone: 'unsaid' };
   }

@@ -15,17 +15,22 @@ export interface FileCollectorDeps {
   readonly why: string;
   readonly nowMicros: () => Micros;
   readonly keepMicros: Micros;
+  /** What the age is counted from: when it was written, or when it was used last. `written` when left out. */
+  readonly age?: 'written' | 'used';
   /** Files that somebody needs, whatever their age. */
   needed?(): Promise<ReadonlySet<string>>;
 }
 
 export function collectFiles(deps: FileCollectorDeps): Collector {
-  const { name, folders, isOne, why, nowMicros, keepMicros, needed } = deps;
+  const { name, folders, isOne, why, nowMicros, keepMicros, needed, age = 'written' } = deps;
 
   const look = async (path: string): Promise<Removable | undefined> => {
     const found = await stat(path).catch(() => undefined);
-    if (found === undefined || !found.isFile() || nowMicros() - found.mtimeMs * 1000 < keepMicros) return undefined;
-    return { id: path, what: path, why, bytes: found.size, sinceMicros: Math.floor(found.mtimeMs * 1000) };
+    if (found === undefined || !found.isFile()) return undefined;
+    const sinceMicros = Math.floor((age === 'used' ? found.atimeMs : found.mtimeMs) * 1000);
+    return nowMicros() - sinceMicros < keepMicros
+      ? undefined
+      : { id: path, what: path, why, bytes: found.size, sinceMicros };
   };
   /** It is the one that was planned. */
   const isSame = async (item: Removable): Promise<boolean> => {

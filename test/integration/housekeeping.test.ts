@@ -7,7 +7,8 @@ import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLogger, silentProgress, systemClock } from '../../src/core/index.ts';
 import { collectGarbage } from '../../src/housekeeping/index.ts';
-import { collectTrainingSets, migrateOffline } from '../../src/offline/index.ts';
+import { collectQuarantine, openQuarantine } from '../../src/checks/index.ts';
+import { collectCopies, collectTrainingSets, migrateOffline } from '../../src/offline/index.ts';
 import { collectRuns, migrateRuns, pipelineRows } from '../../src/orchestrator/index.ts';
 import { openRegistry, type Registry, registryRows } from '../../src/registry/index.ts';
 import {
@@ -238,5 +239,74 @@ describe('a removal', () => {
     expect(failures).toEqual([{ collector: 'other', reason: 'no look' }]);
     expect(items).toHaveLength(1);
     expect(existsSync(path)).toBe(false);
+  });
+});
+
+describe('what lies here of what is elsewhere', () => {
+  it('goes once nobody used it for long, and stays while a training set was made from it', async () => {
+    await migrateOffline(database);
+    const place = (...parts: string[]): string => {
+      const path = join(folder, 'data', ...parts);
+      mkdirSync(join(path, '..'), { recursive: true });
+      writeFileSync(path, 'rows');
+      age(path);
+      return path;
+    };
+    const paths = {
+      landed: place('landed/orders/a.parquet'),
+      unfinished: place('landed/orders/unfinished-1.rows'),
+      needed: place('landed/orders/b.parquet'),
+      used: place('landed/orders/c.parquet'),
+      other: place('landed/orders/notes.txt'),
+      copy: place('objects/1-part.parquet'),
+      usedCopy: place('objects/2-part.parquet'),
+    };
+    // Written long ago, and read just now.
+    for (const path of [paths.used, paths.usedCopy]) utimesSync(path, new Date(), new Date(Date.now() - 7_200_000));
+    const record = { id: 's', sources: [{ files: [{ path: paths.needed }] }] };
+    await sql`insert into training_sets (id, created_at_micros, record) values ('s', 1, ${JSON.stringify(record)})`.execute(
+      database.tables(),
+    );
+    const copies = collectCopies({
+      database,
+      dataDirectory: join(folder, 'data'),
+      nowMicros: () => Date.now() * 1000,
+      keepMicros: HOUR,
+    });
+    const { items, failures } = await run(...copies);
+    expect(failures).toEqual([]);
+    expect(items.map(({ id }) => id).toSorted()).toEqual([paths.landed, paths.unfinished, paths.copy].toSorted());
+    const left = Object.entries(paths).flatMap(([name, path]) => (existsSync(path) ? [name] : []));
+    expect(left).toEqual(['needed', 'used', 'other', 'usedCopy']);
+  });
+});
+
+describe('rows that were set apart', () => {
+  const row = (id: string, arrivedMicros: number, source = 's') => ({
+    id,
+    source,
+    row: '{}',
+    reasons: [{ rule: 'r', column: 'c', message: 'm' }],
+    arrivedMicros,
+  });
+  const collector = (keepMicros: number | undefined): Collector =>
+    collectQuarantine({ database, nowMicros: () => 10 * HOUR, keepMicros });
+
+  it('go where retention says so, as if they were dropped, and those that are being put back stay', async () => {
+    const quarantine = await openQuarantine(database, { maxBytes: 1e6 });
+    await quarantine.hold([row('old', HOUR), row('back', HOUR), row('young', 9 * HOUR), row('other', HOUR, 't')]);
+    await quarantine.beginRelease('s', ['back']);
+    expect(await run(collector(undefined))).toMatchObject({ items: [], failures: [] });
+    const { items } = await run(collector(2 * HOUR));
+    expect(items).toMatchObject([
+      { id: 's', what: '1 row of s', sinceMicros: HOUR, bytes: expect.any(Number) },
+      { id: 't', what: '1 row of t' },
+    ]);
+    expect((await quarantine.rows('s')).map(({ id }) => id)).toEqual(['back', 'young']);
+    expect(await quarantine.rows('t')).toEqual([]);
+    expect(await audited()).toEqual(['quarantined-row/s', 'quarantined-row/t']);
+    // A repeat of its push does not bring it again.
+    expect(await quarantine.hold([row('old', HOUR)])).toEqual([]);
+    expect((await run(collector(2 * HOUR))).items).toEqual([]);
   });
 });

@@ -57,7 +57,7 @@ it('has every setting in the type, and the loader takes every key of the type', 
         clockToleranceMs: 5,
       },
     },
-    retention: { trainingSets: '1d', versions: 5, predictionLog: '30d' },
+    retention: { trainingSets: '1d', versions: 5, quarantine: '60d', predictionLog: '30d' },
     log: { level: 'warn' },
     telemetry: { otlp: 'http://127.0.0.1:4318', sampleRatio: 0.5, metricsEveryMs: 5000 },
   };

@@ -331,6 +331,60 @@ describe('a schema registry', () => {
     await expect(async () => decode(frame(77, Buffer.alloc(3)))).rejects.toMatchObject({ code: 'HR_STREAM_SCHEMA' });
   });
 
+  it('knows what an Avro schema refers to by a name of its own namespace, more than once', async () => {
+    const registry = await startSchemaRegistry();
+    const day = { type: 'int', logicalType: 'date' };
+    const moment = { type: 'record', name: 'Moment', namespace: 'shop', fields: [{ name: 'day', type: day }] };
+    const item = { type: 'record', name: 'Item', namespace: 'shop', fields: [{ name: 'of', type: 'Moment' }] };
+    const reference = (name: string) => ({ name: `shop.${name}`, subject: name, version: 1 });
+    registry.add('Moment', JSON.stringify(moment));
+    registry.add('Item', JSON.stringify(item), [reference('Moment')]);
+    const fields = (first: unknown, second: unknown) => [
+      { name: 'n', type: 'int' },
+      { name: 'one', type: first },
+      { name: 'two', type: second },
+    ];
+    const own = { type: 'record', name: 'E', namespace: 'shop', fields: fields('Item', 'Moment') };
+    const id = registry.add('events', JSON.stringify(own), [reference('Moment'), reference('Item')]);
+    const whole = { ...own, fields: fields({ ...item, fields: [{ name: 'of', type: moment }] }, 'Moment') };
+    const decode = await open(
+      { format: 'avro', registry: 'env:R' },
+      { registry: openSchemaRegistry(registry.url, 'R') },
+    );
+    const bytes = avroBytes(whole, { n: 7, one: { of: { day: 1 } }, two: { day: 2 } });
+    expect(await decode(frame(id, bytes))).toMatchObject({ n: 7 });
+    await registry.stop();
+  });
+
+  it('puts a Protobuf schema together of what it refers to, whatever several of them import', async () => {
+    const registry = await startSchemaRegistry();
+    const time = 'import "google/protobuf/timestamp.proto";';
+    const files = {
+      'unit.proto': `syntax = "proto3"; ${time} message Unit { string s = 1; google.protobuf.Timestamp since = 2; }`,
+      'money.proto': `syntax = "proto3"; import "unit.proto"; ${time} message Money { Unit of = 1; }`,
+      'weight.proto': `syntax = "proto3"; import "unit.proto"; message Weight { Unit of = 1; }`,
+    };
+    const own = `syntax = "proto3"; import "money.proto"; import "weight.proto"; ${time}
+message E { google.protobuf.Timestamp at = 1; int32 n = 2; Money price = 3; Weight mass = 4; }`;
+    const unit = { name: 'unit.proto', subject: 'unit.proto', version: 1 };
+    registry.add('unit.proto', files['unit.proto']);
+    for (const name of ['money.proto', 'weight.proto'] as const) registry.add(name, files[name], [unit]);
+    const references = ['money.proto', 'weight.proto'].map((name) => ({ name, subject: name, version: 1 }));
+    const id = registry.add('events', own, references);
+    const bytes = Buffer.from([0x0a, 2, 0x08, 1, 0x10, 7]);
+    const decode = await open(
+      { format: 'protobuf', registry: 'env:R' },
+      { registry: openSchemaRegistry(registry.url, 'R') },
+    );
+    const expected = { at: expect.stringContaining('1970-01-01T00:00:01'), n: 7 };
+    expect(await decode(frame(id, Buffer.from([0]), bytes))).toMatchObject(expected);
+    await registry.stop();
+    // And so of files, as they were applied.
+    const applied = new Map(Object.entries({ ...files, 'e.proto': own }));
+    const ofFile = await open({ format: 'protobuf', schema: './e.proto', message: 'E' }, { applied });
+    expect(ofFile(bytes)).toMatchObject(expected);
+  });
+
   it('says which of a Protobuf schema’s messages it is', async () => {
     const registry = await startSchemaRegistry();
     const id = registry.add('events', PROTO);

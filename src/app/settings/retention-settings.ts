@@ -45,6 +45,19 @@ export const RETENTION_SETTINGS = [
     help: 'How long gc leaves a Python environment after a step has used it last; at least an hour.',
   },
   {
+    key: 'retention.copies',
+    kind: 'duration',
+    default: '30d',
+    min: 3_600_000_000,
+    help: 'How long gc leaves what lies under `offline.path` of what is elsewhere, after its last use: copies of objects, and rows read from databases and queries that no training set was made from; at least an hour.',
+  },
+  {
+    key: 'retention.quarantine',
+    kind: 'duration',
+    min: 3_600_000_000,
+    help: 'How long gc leaves pushed rows that were set apart; until somebody puts them back or drops them when left out.',
+  },
+  {
     key: 'retention.predictionLog',
     kind: 'duration',
     min: 3_600_000_000,

@@ -153,6 +153,10 @@ export interface HeadraceConfig {
     readonly partials?: string;
     /** Python environments after their last use; at least an hour: `30d`. */
     readonly pythonEnvironments?: string;
+    /** Copies of objects and rows read from databases, after their last use; at least an hour: `30d`. */
+    readonly copies?: string;
+    /** Pushed rows that were set apart; at least an hour. Default: until they are put back or dropped. */
+    readonly quarantine?: string;
     /** The prediction log's hours; at least an hour. Default: kept for ever. */
     readonly predictionLog?: string;
   };

@@ -4,7 +4,7 @@
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, normalize, relative, sep } from 'node:path';
 import { compareTexts, contentHash, HeadraceError, sha256Hex } from '../../core/index.ts';
-import type { Definitions, Manifest, PipelineSpec, ScriptFile, StepAction, StepSpec } from '../manifest.ts';
+import type { Definitions, Manifest, PipelineSpec, AppliedFile, StepAction, StepSpec } from '../manifest.ts';
 import { namedFiles } from './named-paths.ts';
 
 /** More of it than this is no code of the team's own. */
@@ -76,7 +76,7 @@ async function withFiles(
     const many = `brings more than ${MOST_FILES} files with it, text files that its Python files name among them`;
     throw unfit(step, pipeline, `${many}, and no more travel. Name fewer, or put them into one.`);
   }
-  const files = [...texts].map(([path, text]): ScriptFile => ({ path, hash: sha256Hex(text) }));
+  const files = [...texts].map(([path, text]): AppliedFile => ({ path, hash: sha256Hex(text) }));
   for (const text of texts.values()) bundles.set(sha256Hex(text), text);
   return { ...step, action: { ...action, files: files.toSorted((a, b) => compareTexts(a.path, b.path)) } };
 }

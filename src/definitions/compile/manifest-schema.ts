@@ -54,6 +54,10 @@ const expectation = Type.Union([
 ]);
 const expect = Type.Optional(Type.Array(expectation));
 
+const files = Type.Optional(
+  Type.Array(Type.Object({ path: text, hash: Type.String({ pattern: '^[0-9a-f]{64}$' }) }, closed)),
+);
+
 const source = Type.Object(
   {
     ...about,
@@ -97,6 +101,7 @@ const source = Type.Object(
     over: Type.Optional(Type.Array(Type.Object({ source: text, isStatic: Type.Boolean() }, closed))),
     completeAfterMicros: Type.Optional(micros),
     expect,
+    files,
   },
   closed,
 );
@@ -213,9 +218,7 @@ const step = Type.Object(
       Type.Object(
         {
           kind: Type.Literal('python'),
-          files: Type.Optional(
-            Type.Array(Type.Object({ path: text, hash: Type.String({ pattern: '^[0-9a-f]{64}$' }) }, closed)),
-          ),
+          files,
           script: text,
           requirements: Type.Optional(text),
           args: Type.Record(text, anything),

@@ -5,6 +5,7 @@ import { relative, resolve, sep } from 'node:path';
 import { compareTexts } from '../../core/index.ts';
 import type { FunctionToBundle } from '../bundling/bundle-functions.ts';
 import { findFunctions, type FoundFunction, ownFunctions } from '../bundling/find-functions.ts';
+import { withSchemaFiles } from '../bundling/schema-files.ts';
 import { withScriptFiles } from '../bundling/script-files.ts';
 import { type Exported, inOrder } from '../compile/collect.ts';
 import { compileDefinitions } from '../compile/compile-definitions.ts';
@@ -38,7 +39,7 @@ export async function loadDefinitions(repoDirectory: string, project: string): P
   // What a broken file would have exported is missing; the mistakes that this alone makes would only confuse.
   mistakes.throwIfAny();
   const functions = functionsToBundle(exports);
-  if (functions.length === 0) return withScriptFiles(compileDefinitions(exports, { project, directory, mistakes }));
+  if (functions.length === 0) return withFiles(compileDefinitions(exports, { project, directory, mistakes }));
   const root = await realpath(directory);
   const real = await Promise.all(files.map((path) => realpath(path)));
   // What reads and links code is loaded by those alone who need it.
@@ -48,12 +49,17 @@ export async function loadDefinitions(repoDirectory: string, project: string): P
   const functionRef: ReferTo = (id, fn) => bundled.functions.get(id)?.ref ?? referByText(id, fn);
   const compiled = compileDefinitions(exports, { project, directory, mistakes, functionRef });
   const all = [...bundled.functions.values()].filter(({ ref }) => compiled.functions.has(ref.id));
-  return withScriptFiles({
+  return withFiles({
     ...compiled,
     // What travels is what runs here too.
     functions: new Map(all.map(({ ref, fn }) => [ref.id, fn])),
     bundles: new Map(all.map(({ ref, code }) => [ref.bundle, code])),
   });
+}
+
+/** With what travels beside functions. */
+async function withFiles(definitions: Definitions): Promise<Definitions> {
+  return withSchemaFiles(await withScriptFiles(definitions));
 }
 
 /** Every function of the repository once, with the export that leads to it: that of its own object, where there is one. */

@@ -15,18 +15,20 @@ const INSTALL_LIMIT_MS = 20_000;
 
 /**
  * Loads an extension for all connections of an instance. In `folder` it is looked for as `NAME.duckdb_extension`, with `-`
- * or `_` in its name.
+ * or `_` in its name. `mayInstall`: DuckDB fetches one that is nowhere here.
  */
 export async function loadExtension(
   connect: () => Promise<DuckDBConnection>,
   name: string,
   folder: string | undefined,
+  mayInstall: boolean,
 ): Promise<ExtensionTrouble> {
   const connection = await connect();
   try {
     const file = folder === undefined ? undefined : await fileOf(folder, name);
     if (file !== undefined) return await attempt(connection, `LOAD ${quoteText(file)}`);
-    if ((await attempt(connection, `LOAD ${quoteName(name)}`)) === undefined) return undefined;
+    const absent = await attempt(connection, `LOAD ${quoteName(name)}`);
+    if (absent === undefined || !mayInstall) return absent;
     const missing = await within(INSTALL_LIMIT_MS, attempt(connection, `INSTALL ${quoteName(name)}`));
     return missing ?? (await attempt(connection, `LOAD ${quoteName(name)}`));
   } finally {

@@ -23,6 +23,8 @@ export interface DuckDb {
   connect(): Promise<DuckDBConnection>;
   /** Loads an extension for every connection, once; why it can't be had, where it can't. */
   extension(name: string): Promise<ExtensionTrouble>;
+  /** The same of one that is on this machine: nothing is fetched. */
+  installed(name: string): Promise<ExtensionTrouble>;
   close(): Promise<void>;
 }
 
@@ -49,13 +51,16 @@ async function openIn(spill: SpillFolder, options: DuckDbOptions): Promise<DuckD
   await first.run("SET GLOBAL TimeZone = 'UTC'");
   first.closeSync();
   const extensions = new Map<string, Promise<ExtensionTrouble>>();
+  const load = (name: string, mayInstall: boolean): Promise<ExtensionTrouble> =>
+    loadExtension(() => instance.connect(), name, options.extensions, mayInstall);
   return {
     connect: () => instance.connect(),
     extension(name) {
-      const loading = extensions.get(name) ?? loadExtension(() => instance.connect(), name, options.extensions);
+      const loading = extensions.get(name) ?? load(name, true);
       extensions.set(name, loading);
       return loading;
     },
+    installed: (name) => load(name, false),
     async close() {
       instance.closeSync();
       await spill.remove();

@@ -5,11 +5,22 @@ import { type Field, messageOf } from '../../core/index.ts';
 import { type ColumnsOf, type Decode, Undecodable } from './decoder.ts';
 import { jsonOf, type TimeUnit } from './json-values.ts';
 
-/** Reads records of one schema. Throws what the schema's text is not. */
-export function avroDecoder(schema: unknown, { columns }: ColumnsOf, timeUnit?: TimeUnit): Decode {
+/** Reads records of one schema. `others`: those that it names, each after what it names itself. Throws what a schema's text is not. */
+export function avroDecoder(
+  schema: unknown,
+  { columns }: ColumnsOf,
+  timeUnit?: TimeUnit,
+  others: readonly unknown[] = [],
+): Decode {
   const names: Record<string, unknown> = {};
-  collectNames(schema, undefined, names);
-  const type = avro.Type.forSchema(withPlainLongs(schema) as avro.Schema, { registry: { long: LONG } });
+  // Each type is in it from when it is read on.
+  const registry = { long: LONG };
+  const typeOf = (one: unknown): avro.Type => {
+    collectNames(one, undefined, names);
+    return avro.Type.forSchema(withPlainLongs(one) as avro.Schema, { registry });
+  };
+  others.forEach(typeOf);
+  const type = typeOf(schema);
   const fields = columns.map((column) => compileField(column, fieldOf(schema, column.name), names, timeUnit));
   return (value) => {
     let record: Record<string, unknown>;

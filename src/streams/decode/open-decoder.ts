@@ -1,42 +1,62 @@
 // The decoder of a Kafka source: by its format, with the schema from its file or from a registry.
 
 import { readFile } from 'node:fs/promises';
-import { isAbsolute, join } from 'node:path';
+import { isAbsolute, join, posix } from 'node:path';
 import protobuf from 'protobufjs';
 import { HeadraceError, messageOf } from '../../core/index.ts';
-import type { SourceSpec } from '../../definitions/index.ts';
+import { schemaPath, type SourceSpec } from '../../definitions/index.ts';
 import { avroDecoder } from './avro.ts';
 import { type Decode, Undecodable } from './decoder.ts';
 import { jsonDecoder } from './json.ts';
 import type { TimeUnit } from './json-values.ts';
 import { messageTypes, protobufDecoder } from './protobuf.ts';
+import { createProtobufRoot } from './protobuf-root.ts';
 import { framed, type RegisteredSchema, type SchemaRegistry } from './schema-registry.ts';
 
 export interface DecoderPlace {
   /** Where relative paths start. */
   readonly directory: string;
   readonly registry?: SchemaRegistry;
+  /** Files as they were applied, by path; what is not among them is read from disk. */
+  readonly applied?: ReadonlyMap<string, string>;
 }
 
 /** Throws HR_STREAM_SCHEMA for a schema that can't be read. */
-export async function openDecoder(source: SourceSpec, { directory, registry }: DecoderPlace): Promise<Decode> {
-  const { format, schema, message } = source.location;
+export async function openDecoder(source: SourceSpec, place: DecoderPlace): Promise<Decode> {
+  const { registry } = place;
+  const { format, schema = '', message } = source.location;
   // The compile step let no other through.
   const unit = source.location['timeUnit'] as TimeUnit | undefined;
   if (format === 'json') return jsonDecoder(source, unit);
   if (registry !== undefined)
     return registered(registry, format === 'avro' ? avroOf(source, unit) : protobufOf(source, unit));
-  const path = schema === undefined || isAbsolute(schema) ? (schema ?? '') : join(directory, schema);
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw unusable(source, `${path}: ${messageOf(error)}`);
-  });
+  const path = schemaPath(schema);
   try {
-    if (format === 'avro') return avroDecoder(JSON.parse(text), source, unit);
-    const root = await new protobuf.Root().load(path, { keepCase: true });
-    return protobufDecoder(chosen(messageTypes(root), message), source, unit);
+    if (format === 'avro') return avroDecoder(JSON.parse(await readSchema(path, place)), source, unit);
+    return protobufDecoder(chosen(messageTypes(await loadRoot(path, place)), message), source, unit);
   } catch (error) {
     throw unusable(source, `${path}: ${messageOf(error)}`);
   }
+}
+
+function readSchema(path: string, { applied, directory }: DecoderPlace): Promise<string> {
+  const text = applied?.get(path);
+  if (text !== undefined) return Promise.resolve(text);
+  return readFile(isAbsolute(path) ? path : join(directory, path), 'utf8');
+}
+
+/** A Protobuf file and what it imports, each from where it lies. */
+async function loadRoot(path: string, place: DecoderPlace): Promise<protobuf.Root> {
+  const { root, add } = createProtobufRoot();
+  const files = new Set<string>();
+  const load = async (file: string): Promise<void> => {
+    if (files.has(file)) return;
+    files.add(file);
+    for (const name of add(await readSchema(file, place))) await load(posix.join(posix.dirname(file), name));
+  };
+  await load(path);
+  root.resolveAll();
+  return root;
 }
 
 /** Makes a decoder of a schema that a registry has, for what follows the schema's number. */
@@ -71,26 +91,14 @@ function registered(registry: SchemaRegistry, decoderOf: OfSchema): Decode {
 
 function avroOf(source: SourceSpec, unit: TimeUnit | undefined): OfSchema {
   return async (own, registry) => {
-    // A schema that names others comes after them; of a union that is all of them the last is meant.
-    const all = [
-      ...(await referencedBy(own, registry)).map(({ schema }) => JSON.parse(schema)),
-      JSON.parse(own.schema),
-    ];
-    const inlined = inline(all.at(-1), new Map(all.slice(0, -1).map((one) => [fullName(one), one])));
-    return avroDecoder(inlined, source, unit);
+    const others = (await referencedBy(own, registry)).map(({ schema }) => JSON.parse(schema) as unknown);
+    return avroDecoder(JSON.parse(own.schema), source, unit, others);
   };
 }
 
 function protobufOf(source: SourceSpec, unit: TimeUnit | undefined): OfSchema {
   return async (own, registry) => {
-    const root = new protobuf.Root();
-    const add = (text: string): void => {
-      const { imports = [] } = protobuf.parse(text, root, { keepCase: true });
-      for (const name of imports) {
-        const common = protobuf.common.get(name);
-        if (common?.nested !== undefined) root.addJSON(common.nested);
-      }
-    };
+    const { root, add } = createProtobufRoot();
     for (const { schema } of await referencedBy(own, registry)) add(schema);
     const before = new Set(messageTypes(root));
     add(own.schema);
@@ -114,11 +122,19 @@ function protobufOf(source: SourceSpec, unit: TimeUnit | undefined): OfSchema {
   };
 }
 
-async function referencedBy(own: RegisteredSchema, registry: SchemaRegistry): Promise<RegisteredSchema[]> {
+/** Each once, those that another needs before it. */
+async function referencedBy(
+  own: RegisteredSchema,
+  registry: SchemaRegistry,
+  seen = new Set<string>(),
+): Promise<RegisteredSchema[]> {
   const found: RegisteredSchema[] = [];
   for (const reference of own.references) {
+    const id = JSON.stringify([reference.subject, reference.version]);
+    if (seen.has(id)) continue;
+    seen.add(id);
     const other = await registry.referenced(reference);
-    found.push(...(await referencedBy(other, registry)), other);
+    found.push(...(await referencedBy(other, registry, seen)), other);
   }
   return found;
 }
@@ -147,29 +163,6 @@ function chosen(types: readonly protobuf.Type[], name: string | undefined): prot
       ? `it has ${there.length} messages (${there.join(', ')}): say which by \`message\``
       : `it has no one message "${name}"; it has ${there.join(', ')}`,
   );
-}
-
-type Json = Readonly<Record<string, unknown>>;
-
-function fullName(schema: unknown): string {
-  const { name = '', namespace } = schema as { name?: string; namespace?: string };
-  return namespace === undefined || name.includes('.') ? name : `${namespace}.${name}`;
-}
-
-/** Puts referenced types where their names are met first; after that the name is enough. */
-function inline(schema: unknown, others: Map<string, unknown>): unknown {
-  if (typeof schema === 'string' && others.has(schema)) {
-    const other = others.get(schema);
-    others.delete(schema);
-    return inline(other, others);
-  }
-  if (Array.isArray(schema)) return schema.map((one) => inline(one, others));
-  if (schema === null || typeof schema !== 'object') return schema;
-  const made: Record<string, unknown> = { ...(schema as Json) };
-  for (const member of ['type', 'items', 'values', 'fields']) {
-    if (made[member] !== undefined) made[member] = inline(made[member], others);
-  }
-  return made;
 }
 
 function unusable({ name }: SourceSpec, what: string): HeadraceError {
