@@ -79,6 +79,10 @@ describe('a source of files', () => {
     expect((await scan(typed(TYPES.float64), 'big, half')).rows).toEqual([[9007199254740993n, 1.5]]);
     await expect(scan(typed(TYPES.int32), 'half')).rejects.toThrow(/1\.5 is no int32/);
     await expect(scan(typed(TYPES.string), 'half')).rejects.toMatchObject({ code: 'HR_SOURCE_UNREADABLE' });
+    await copy(`SELECT 1 AS big, 9007199254740993::DOUBLE AS half, TIMESTAMP '2024-01-01' AS "at"`, 'numbers.parquet');
+    await expect(scan(typed(TYPES.int64), 'half')).rejects.toThrow(
+      /column "half".* past 2\^53, which has lost its last digits/,
+    );
   });
 
   it('numbers rows by file and place, also where a file has a column of the name it uses for that', async () => {

@@ -330,6 +330,35 @@ describe('createTrainingSet', () => {
     });
   });
 
+  it('takes no key from a float that has lost its last digits, as a DataFrame with nulls makes them', async () => {
+    await writeFile(
+      inFolder('events.csv'),
+      'key,at,known,value,big\n9007199254740993,1970-01-01T00:10:00Z,1970-01-01T00:10:00Z,1.5,1\n',
+    );
+    const columns = COLUMNS.map((column) => (column.name === 'key' ? { ...column, type: TYPES.int64 } : column));
+    const manifest = manifestFor({ kind: 'csv', location: { path: 'events.csv' }, columns });
+    const keyed = { ...manifest, entities: { thing: { name: 'thing', keys: fields({ id: TYPES.int64 }) } } };
+    const spineWith = (ids: string) =>
+      createTrainingSet(
+        depsFor(keyed),
+        requestFor({
+          spine: `SELECT unnest(${ids}) AS id, TIMESTAMP '1970-01-01 00:30:00' AS "when", 1 AS label, 0.5 AS bonus`,
+        }),
+      );
+    const wrong = (told: string) => ({ code: 'HR_SPINE', message: expect.stringContaining(told) });
+    await expect(spineWith('[1, 9007199254740993, NULL]::DOUBLE[]')).rejects.toMatchObject(
+      wrong(
+        'the spine\'s column "id", row 2: 9007199254740992.0 is a float64 past 2^53, which has lost its last digits',
+      ),
+    );
+    await expect(spineWith('[16777217]::FLOAT[]')).rejects.toMatchObject(wrong('is a float32 past 2^24'));
+    await expect(spineWith('[1, 2.5]::DOUBLE[]')).rejects.toMatchObject(wrong('"id", row 2: 2.5 is no int64'));
+    await expect(spineWith('[1, 2.5]::DECIMAL(18,1)[]')).rejects.toMatchObject(wrong('"id", row 2: 2.5 is no int64'));
+    const exact = await spineWith('[9007199254740991, -9007199254740991, NULL]::DOUBLE[]');
+    expect(exact.rows).toBe(3);
+    expect((await spineWith('[9007199254740993]::DECIMAL(18,1)[]')).rows).toBe(1);
+  });
+
   it('names what is wrong with a source, and leaves no half-written file', async () => {
     await writeInputs();
     const make = (source: Partial<SourceSpec>) => createTrainingSet(depsFor(manifestFor(source)), requestFor());

@@ -25,8 +25,9 @@ export function duckType(type: DataType): string {
 }
 
 /**
- * `expression`, which has DuckDB type `from`, as a value of `type`; undefined when no cast keeps its meaning.
- * A zone is turned to UTC, nanoseconds are cut (not rounded) to microseconds, a fraction never becomes an integer.
+ * `expression`, a column that has DuckDB type `from`, as a value of `type`; undefined when no cast keeps its meaning.
+ * A zone is turned to UTC, nanoseconds are cut (not rounded) to microseconds, a fraction never becomes an integer, nor does a
+ * float that is too great to tell one whole number from the next.
  */
 export function castSql(expression: string, from: string, type: DataType): string | undefined {
   const to = duckType(type);
@@ -37,8 +38,8 @@ export function castSql(expression: string, from: string, type: DataType): strin
     case 'int32':
     case 'int64':
       if (INTEGERS.has(from)) return plainCast(expression, to);
-      if (isFraction(from)) return wholeCast(expression, `${expression} <> trunc(${expression})`, to, typeName(type));
-      if (from === 'VARCHAR') return wholeCast(expression, fractionInText(expression), to, typeName(type));
+      if (isFraction(from)) return wholeCast(expression, fractionIn(expression), from, to, typeName(type));
+      if (from === 'VARCHAR') return wholeCast(expression, fractionInText(expression), from, to, typeName(type));
       return undefined;
     case 'float32':
     case 'float64':
@@ -70,7 +71,8 @@ const INTEGERS: ReadonlySet<string> = new Set([
   'UHUGEINT',
 ]);
 
-function isFraction(type: string): boolean {
+/** Whether numbers of DuckDB's type can have a fraction. */
+export function isFraction(type: string): boolean {
   return type === 'FLOAT' || type === 'DOUBLE' || type.startsWith('DECIMAL');
 }
 
@@ -79,9 +81,33 @@ function plainCast(expression: string, to: string): string {
 }
 
 // CAST rounds 1.5 to 2 in silence, as a number and as text; a declared integer that isn't one is a mistake to be seen.
-function wholeCast(expression: string, isFractional: string, to: string, name: string): string {
-  const message = `|| ' is no ${name}'`;
-  return `CASE WHEN ${isFractional} THEN error(CAST(${expression} AS VARCHAR) ${message}) ELSE CAST(${expression} AS ${to}) END`;
+function wholeCast(expression: string, isFractional: string, from: string, to: string, name: string): string {
+  const start = `${quoteText(`column ${expression}: `)} || CAST(${expression} AS VARCHAR)`;
+  const lost = lostDigits(from);
+  const lossy =
+    lost === undefined
+      ? ''
+      : ` WHEN ${lost.in(expression)} THEN error(${start} || ${quoteText(` is ${lost.sentence}`)})`;
+  return `CASE WHEN ${isFractional} THEN error(${start} || ' is no ${name}')${lossy} ELSE CAST(${expression} AS ${to}) END`;
+}
+
+/** Whether a number, of a float's or decimal's type, has a fraction. */
+export function fractionIn(expression: string): string {
+  return `${expression} <> trunc(${expression})`;
+}
+
+/**
+ * Past the whole numbers that a float tells apart, an id is its neighbour's: 9007199254740993 became 9007199254740992 on its way
+ * (pandas makes a column with nulls so). Undefined for types that keep all digits.
+ */
+export function lostDigits(from: string): { in(expression: string): string; readonly sentence: string } | undefined {
+  const digits = { DOUBLE: 53, FLOAT: 24 }[from];
+  if (digits === undefined) return undefined;
+  const float = from === 'DOUBLE' ? 'float64' : 'float32';
+  return {
+    in: (expression) => `(abs(${expression}) >= ${2 ** digits} AND isfinite(${expression}))`,
+    sentence: `a ${float} past 2^${digits}, which has lost its last digits: give whole numbers, or text`,
+  };
 }
 
 /**
