@@ -10,7 +10,11 @@ import { NOT_IN_LOG } from '../../facts/raw-rows.ts';
 import { queryWork } from '../source-errors.ts';
 import { type OverSource, showSources } from './over-sources.ts';
 
-/** Times that are tried, spread over all at which something became known; each is a run of the query. */
+/**
+ * Times that are tried, spread over those that the query's rows tell, and over those at which each source came to know
+ * something: just before, when a row that is made of it must not be there. So what few rows of a small source leak is found
+ * as well. Each is a run of the query.
+ */
 const TRIED = { few: 16, many: 4 };
 /** As many rows are many. */
 const MANY_ROWS = 100_000;
@@ -50,13 +54,15 @@ async function timesToTry(
   all: string,
   over: readonly OverSource[],
 ): Promise<readonly Micros[]> {
-  const inputs = over.flatMap(({ facts, isStatic }) => (isStatic ? [] : [`FROM ${facts.relation}`]));
-  const times = [all, ...inputs].map((from) => `SELECT __hr_known AS known ${from} WHERE __hr_known IS NOT NULL`);
+  const told = `SELECT 0 AS origin, __hr_known AS known ${all}`;
+  const inputs = over.flatMap(({ facts, isStatic }, i) =>
+    isStatic ? [] : [`SELECT ${i + 1} AS origin, __hr_known - 1 AS known FROM ${facts.relation}`],
+  );
   const read = await connection.runAndReadAll(
-    `WITH times AS (${times.join(' UNION ALL ')}), counted AS (SELECT count(*) AS rows FROM times), ` +
-      `parts AS (SELECT CASE WHEN rows < ${MANY_ROWS} THEN ${TRIED.few} ELSE ${TRIED.many} END AS parts FROM counted) ` +
+    `WITH times AS (SELECT * FROM (${[told, ...inputs].join(' UNION ALL ')}) WHERE known IS NOT NULL), ` +
+      `parts AS (SELECT CASE WHEN count(*) < ${MANY_ROWS} THEN ${TRIED.few} ELSE ${TRIED.many} END AS parts FROM times) ` +
       `SELECT DISTINCT CAST(max(known) AS DOUBLE) FROM ` +
-      `(SELECT known, ntile(CAST((SELECT parts FROM parts) AS INTEGER)) OVER (ORDER BY known) AS part FROM times) GROUP BY part`,
+      `(SELECT origin, known, ntile(CAST((SELECT parts FROM parts) AS INTEGER)) OVER (PARTITION BY origin ORDER BY known) AS part FROM times) GROUP BY origin, part`,
   );
   return read.getRows().map(([time]) => time as Micros);
 }
