@@ -28,7 +28,7 @@ export interface ReleaseDeps {
   readonly offline: OfflineDeps;
   readonly quarantine: Quarantine;
   /** Opened when a pushed row is there to be put back. */
-  readonly ingestion: () => Promise<Pick<Ingestion, 'push'>>;
+  readonly ingestion: () => Promise<Pick<Ingestion, 'feed'>>;
 }
 
 /** Throws HR_UNKNOWN_SOURCE, HR_USAGE for an id that nothing has, and what pushing and reading the source throw. */
@@ -48,14 +48,29 @@ export async function releaseQuarantined(
     const json = rows.map(({ row }) => parseJson(row));
     // First, so that the file which brings the event too is no longer without it when the pushed one goes.
     await addReleases(database, name, source.columns, await pushedReleases(offline, source, json), about);
-    const own = await ingestion();
-    const { views } = await own.push(name, json, key, { arrivals: rows.map(arrivalOf) });
-    covered += Math.max(0, ...views.map((view) => view.covered));
+    covered += await pushOnce(await ingestion(), { source: name, feed: key }, json, rows.map(arrivalOf));
     await quarantine.finishRelease(key, about);
     pushed += rows.length;
   }
   const inFiles = await addReleases(database, name, source.columns, fromFiles, about);
   return { pushed, covered, inFiles };
+}
+
+/**
+ * A batch is a feed of one step: where that stands is kept for good, and comes along in a backup, while the key of a push is
+ * known for a day or so. Gives how many events the files cover.
+ */
+async function pushOnce(
+  ingestion: Pick<Ingestion, 'feed'>,
+  id: { readonly source: string; readonly feed: string },
+  json: readonly unknown[],
+  arrivals: readonly Micros[],
+): Promise<number> {
+  const feed = ingestion.feed(id);
+  await feed.begin(0);
+  if ((await feed.position()) !== 0) return 0;
+  const { views } = await feed.push(json, 0, 1, { putBack: { arrivals } });
+  return Math.max(0, ...views.map((view) => view.covered));
 }
 
 const arrivalOf = ({ arrivedMicros }: HeldRow): Micros => arrivedMicros;

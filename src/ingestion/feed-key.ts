@@ -12,6 +12,15 @@ export interface FeedId {
   readonly feed: string;
 }
 
+/** A batch of a feed. */
+export interface FeedStep {
+  readonly feed: string;
+  readonly from: number;
+  readonly to: number;
+  /** Where each row lies. */
+  readonly places: readonly number[];
+}
+
 /** No header of a request can hold it, so no key that is sent is a feed's. */
 const MARK = '\u0001feed ';
 const END = 'to ';

@@ -22,7 +22,7 @@ export interface IngestionDeps {
    */
   readonly deriver: (definitions: Definitions, source: SourceSpec, onFailedValue?: OnFailedValue) => DeriveRows;
   /** Where rows go that are set apart, opened when the first comes; left out where no source sets any apart. */
-  readonly quarantine?: () => Promise<Pick<Quarantine, 'hold' | 'withdraw'>>;
+  readonly quarantine?: () => Promise<Pick<Quarantine, 'hold' | 'withdraw' | 'keepOnly'>>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits: IngestionLimits;

@@ -12,7 +12,7 @@ import { parsePush } from './parse-push.ts';
 import { checkPush } from './push-checks.ts';
 import type { PushResult } from './push-result.ts';
 import type { PutBack } from './put-back.ts';
-import { openPushWriter, type PushWriter, type WriterStatus } from './push-writer.ts';
+import { type NewPush, openPushWriter, type PushWriter, type WriterStatus } from './push-writer.ts';
 import { hashOf } from './repeat.ts';
 import { isOfRows, siftRows } from './sift.ts';
 import { type SettledLog, settleLog } from './settle.ts';
@@ -23,9 +23,8 @@ export interface Ingestion {
   /**
    * `rows` is JSON. Throws HR_UNKNOWN_SOURCE, HR_INVALID, HR_TOO_LARGE, HR_IDEMPOTENCY, HR_PUSH_UNDER_WAY, HR_PUSH_LOST,
    * HR_ONLINE_UNAVAILABLE (logged, seen later), HR_STORAGE_FULL, HR_QUARANTINE_FULL, HR_EXPECTATION (nothing is kept).
-   * `putBack`: rows that were set apart before are not set apart again.
    */
-  push(source: string, rows: unknown, key?: string, putBack?: PutBack): Promise<PushResult>;
+  push(source: string, rows: unknown, key?: string): Promise<PushResult>;
   /**
    * A feed of a source, which counts once whoever reads it, and however often. Throws HR_UNKNOWN_SOURCE, HR_UNSUPPORTED
    * where this process keeps no feeds.
@@ -60,9 +59,15 @@ export interface Feed {
    * As `Ingestion.push`, of the rows between two positions, which may be none. `until` of the result: another batch began at
    * `from` before; go on there.
    */
-  push(rows: readonly unknown[], from: number, to: number): Promise<PushResult>;
+  push(rows: readonly unknown[], from: number, to: number, more?: FeedRows): Promise<PushResult>;
   /** Keeps that it stands there, where a batch ended: `position` finds that by itself, but takes a step a batch. */
   keep(at: number): Promise<void>;
+}
+
+export interface FeedRows {
+  /** The position of each row; left out, they follow one another from where the batch begins. */
+  readonly places?: readonly number[];
+  readonly putBack?: PutBack;
 }
 
 export interface IngestionStatus {
@@ -235,7 +240,7 @@ export function openIngestion(deps: IngestionDeps, options: IngestionOptions): I
     source: string,
     rows: unknown,
     key?: string | IdempotencyKey,
-    putBack?: PutBack,
+    { putBack, step }: Pick<NewPush, 'putBack' | 'step'> = {},
   ): Promise<PushResult> => {
     for (;;) {
       const { current, plan } = planOf(source);
@@ -244,7 +249,7 @@ export function openIngestion(deps: IngestionDeps, options: IngestionOptions): I
         if (isClosed) throw new HeadraceError('HR_STOPPING', 'the server is stopping; push again elsewhere.');
         // What was parsed is an array of objects.
         const keyed = typeof key === 'string' ? keyOf(rows, key) : key;
-        const result = await (await ownWriter()).push(current, source, { rows: parsed, keyed, putBack });
+        const result = await (await ownWriter()).push(current, source, { rows: parsed, keyed, step, putBack });
         if (result !== undefined) return withApart(result, parsed.length);
       } catch (error) {
         const before = typeof key === 'string' && isOfRows(error) ? await repeatOfKey(source, rows, key) : undefined;
@@ -255,7 +260,7 @@ export function openIngestion(deps: IngestionDeps, options: IngestionOptions): I
   };
 
   return {
-    push,
+    push: (source, rows, key) => push(source, rows, key),
     feed(id) {
       const table = deps.feeds;
       planOf(id.source);
@@ -263,7 +268,10 @@ export function openIngestion(deps: IngestionDeps, options: IngestionOptions): I
       return {
         position: async () => (await ownWriter()).feedPosition(id),
         begin: (at) => table.begin(id, at, deps.clock.nowMicros()),
-        push: (rows, from, to) => push(id.source, rows, stepKey(id, from, to)),
+        push(rows, from, to, { places = rows.map((_, i) => from + i), putBack } = {}) {
+          const step = { feed: id.feed, from, to, places };
+          return push(id.source, rows, stepKey(id, from, to), { step, putBack });
+        },
         keep: (at) => table.advance(id, at, deps.clock.nowMicros()),
       };
     },

@@ -14,6 +14,7 @@ import {
 } from '../core/index.ts';
 import type { SourceSpec } from '../definitions/index.ts';
 import type { IdempotencyKey } from '../events/index.ts';
+import type { FeedStep } from './feed-key.ts';
 
 export interface CheckedPush {
   /** By the row's place in the push, why it is set apart. */
@@ -75,20 +76,29 @@ function refusedPush(details: readonly ErrorDetail[]): HeadraceError {
   );
 }
 
+export interface HoldingPush {
+  readonly key: IdempotencyKey | undefined;
+  readonly nonce: string;
+  readonly arrivedMicros: Micros;
+  /** Of a batch of a feed, where each row lies there. */
+  readonly step: FeedStep | undefined;
+}
+
 /**
  * The rows that are set apart, as the quarantine keeps them. A push with a key gives them the same ids whenever it comes
- * again; one without is a push of its own each time, and `nonce` tells it from others.
+ * again, a feed whatever batch they are in; one without is a push of its own each time, and `nonce` tells it from others.
  */
 export function heldRows(
   source: SourceSpec,
   rows: readonly Row[],
   apart: CheckedPush['apart'],
-  push: { readonly key: IdempotencyKey | undefined; readonly nonce: string; readonly arrivedMicros: Micros },
+  { key, nonce, arrivedMicros, step }: HoldingPush,
 ): HeldRow[] {
-  const { key, nonce, arrivedMicros } = push;
-  const name = JSON.stringify(key === undefined ? [source.name, nonce] : [source.name, key.key, key.hash]);
+  const ofPush = key === undefined ? [source.name, nonce] : [source.name, key.key, key.hash];
+  const name = JSON.stringify(step === undefined ? ofPush : [source.name, 'feed', step.feed]);
   return [...apart].map(([i, reasons]) => ({
-    id: sha256Hex(`${name} ${i}`).slice(0, 24),
+    id: sha256Hex(`${name} ${step?.places[i] ?? i}`).slice(0, 24),
+    ...(step !== undefined && { feed: { name: step.feed, place: step.places[i] as number } }),
     source: source.name,
     row: stringifyJson(jsonOf(source, rows[i] as Row)),
     reasons,

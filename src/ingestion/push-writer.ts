@@ -10,7 +10,7 @@ import { readCutView } from './cut-view.ts';
 import { createCuts, type Cuts } from './cuts.ts';
 import { endedWithin } from './ended-within.ts';
 import { createFirstCuts } from './first-cuts.ts';
-import { endOfStep, type FeedId, feedOf } from './feed-key.ts';
+import { endOfStep, type FeedId, feedOf, type FeedStep } from './feed-key.ts';
 import { walkFeed } from './feed-walk.ts';
 import { foldEntry, type LensRows } from './fold-entry.ts';
 import type { IngestionDeps } from './ingestion-deps.ts';
@@ -20,13 +20,13 @@ import { checkDerivedTimes, withoutFarTimes } from './parse-push.ts';
 import { createPartWriter } from './part-writer.ts';
 import { createPatience } from './patience.ts';
 import { publishSchemas } from './publish-schemas.ts';
-import { checkPush } from './push-checks.ts';
+import { type CheckedPush, checkPush } from './push-checks.ts';
 import type { PushResult } from './push-result.ts';
 import type { PutBack } from './put-back.ts';
 import { otherRows, repeatOf } from './repeat.ts';
 import { createRelinks } from './relink.ts';
 import { isCoveredEverywhere, readMarks, resultOf } from './refold.ts';
-import { withApart, withoutRows } from './set-apart.ts';
+import { letOthersGo, withApart, withoutRows } from './set-apart.ts';
 import { createShipping } from './shipping.ts';
 import type { Lens, SourcePlan, SourcePlans } from './source-plan.ts';
 
@@ -50,6 +50,8 @@ export interface PushWriter {
 export interface NewPush {
   readonly rows: readonly Row[];
   readonly keyed?: IdempotencyKey | undefined;
+  /** Of a feed, whose key `keyed` is. */
+  readonly step?: FeedStep | undefined;
   readonly putBack?: PutBack | undefined;
 }
 
@@ -142,8 +144,7 @@ export async function openPushWriter(
       if (feed !== undefined) own.feeds.add(feed);
       const holding = await decide(claim, entry, own);
       // Whoever was there first counts, or is settled to: it need not be waited for.
-      if (holding !== 'own' && feed !== undefined)
-        return { accepted: 0, duplicate: true, views: [], until: endOfStep(holding) };
+      if (holding !== 'own' && feed !== undefined) return secondOf(holding);
       if (holding !== 'own') return repeatOf(deps.log, holding, entry);
       if (feed !== undefined) own.feeds.add(feed, endOfStep(claim));
     }
@@ -229,6 +230,7 @@ export async function openPushWriter(
 
   const repeat: PushWriter['repeat'] = async (source, key, count) => {
     const [holding] = await store.claims([claimId(source, key.key)]);
+    if (holding !== undefined && feedOf({ source, key }) !== undefined) return secondOf(holding);
     return holding?.payloadHash === key.hash ? repeatOf(deps.log, holding, { key, count }) : undefined;
   };
 
@@ -248,7 +250,7 @@ export async function openPushWriter(
 
   const take = async (wanted: SourcePlans, source: string, given: NewPush): Promise<PushResult | undefined> => {
     const plan = wanted.of(source) as SourcePlan;
-    const { rows, keyed, putBack } = given;
+    const { rows, keyed, step, putBack } = given;
     const byLens = await derive(plan, rows);
     const [today] = plan.lenses;
     // Every lens of the plan is in it.
@@ -257,18 +259,27 @@ export async function openPushWriter(
       tellOfBroken(source, all),
     );
     const sound = { plan, rows, keyed, arrivals: putBack?.arrivals, byLens };
-    if (broken.length === 0) return append(wanted, sound);
+    const result = await takeSound(wanted, sound, apart, step);
+    if (step !== undefined && result !== undefined && result.until === undefined)
+      await letOthersGo(deps, plan.logged, rows, apart, step);
+    if (result === undefined || result.duplicate) return result;
     const warned = broken.filter(({ onFail }) => onFail === 'warn');
     const warnings = warned.map(({ rule, rows: count }) => ({ rule, rows: count }));
-    const told = (result: PushResult | undefined) =>
-      result === undefined || result.duplicate || warnings.length === 0 ? result : { ...result, warnings };
-    if (apart.size === 0) return told(await append(wanted, sound));
-    return told(
-      await withApart(
-        { deps, repeat },
-        { source: plan.logged, rows, apart, keyed, arrivedMicros: clock.nowMicros() },
-        () => append(wanted, { ...sound, ...withoutRows(sound, apart) }),
-      ),
+    return warnings.length === 0 ? result : { ...result, warnings };
+  };
+
+  const takeSound = (
+    wanted: SourcePlans,
+    sound: SoundPush,
+    apart: CheckedPush['apart'],
+    step: FeedStep | undefined,
+  ): Promise<PushResult | undefined> => {
+    if (apart.size === 0) return append(wanted, sound);
+    const { plan, rows, keyed } = sound;
+    return withApart(
+      { deps, repeat },
+      { source: plan.logged, rows, apart, keyed, step, arrivedMicros: clock.nowMicros() },
+      () => append(wanted, { ...sound, ...withoutRows(sound, apart) }),
     );
   };
 
@@ -328,6 +339,14 @@ export async function openPushWriter(
     },
   };
 }
+
+/** Of a feed's batch that came second: where to go on. */
+const secondOf = (holding: Claim): PushResult => ({
+  accepted: 0,
+  duplicate: true,
+  views: [],
+  until: endOfStep(holding),
+});
 
 /** A new writer with its first cut open. What was begun when that fails is left to whoever settles. */
 async function openLog(

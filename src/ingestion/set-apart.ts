@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { HeadraceError, messageOf, type Micros, type Row } from '../core/index.ts';
 import type { SourceSpec } from '../definitions/index.ts';
 import type { IdempotencyKey } from '../events/index.ts';
+import type { FeedStep } from './feed-key.ts';
 import type { IngestionDeps } from './ingestion-deps.ts';
 import { type CheckedPush, heldRows } from './push-checks.ts';
 import type { PushResult } from './push-result.ts';
@@ -15,6 +16,7 @@ interface Apart {
   readonly rows: readonly Row[];
   readonly apart: CheckedPush['apart'];
   readonly keyed: IdempotencyKey | undefined;
+  readonly step: FeedStep | undefined;
   readonly arrivedMicros: Micros;
 }
 
@@ -29,7 +31,7 @@ interface Keeping {
  */
 export async function withApart(
   { deps: { quarantine, logger }, repeat }: Keeping,
-  { source, rows, apart, keyed, arrivedMicros }: Apart,
+  { source, rows, apart, keyed, step, arrivedMicros }: Apart,
   append: () => Promise<PushResult | undefined>,
 ): Promise<PushResult | undefined> {
   const before = keyed === undefined ? undefined : await repeat(source.name, keyed, rows.length - apart.size);
@@ -37,22 +39,43 @@ export async function withApart(
   if (quarantine === undefined)
     throw new Error(`rows of source "${source.name}" are set apart, and there is no quarantine`);
   const own = await quarantine();
-  const held = await own.hold(heldRows(source, rows, apart, { key: keyed, nonce: randomUUID(), arrivedMicros }));
+  const holding = heldRows(source, rows, apart, { key: keyed, nonce: randomUUID(), arrivedMicros, step });
+  const held = await own.hold(holding);
   const withdraw = async (): Promise<void> => {
+    // Of a feed another reader may rely on them by now: the batch that counts says which of them stay.
+    if (step !== undefined) return;
     await own.withdraw(held).catch((error: unknown) => {
       logger.warn({ source: source.name, reason: messageOf(error) }, 'rows stay in quarantine of a push that failed');
     });
   };
   try {
     const result = await append();
-    // Later definitions are in force, and may set others apart; or of a feed another batch was first.
-    if (result === undefined || result.until !== undefined) await withdraw();
+    // Later definitions are in force, and may set others apart.
+    if (result === undefined) await withdraw();
     return result;
   } catch (error) {
     // The same push may be under way elsewhere, and rely on what was kept here: then the rows stay.
     const isOwn = keyed === undefined ? isNothingLogged(error) : isOtherPush(error);
     if (isOwn) await withdraw();
     throw error;
+  }
+}
+
+/** Once a batch of a feed counts: what a reader that died, or came second, held of it by other rules is let go. */
+export async function letOthersGo(
+  { quarantine, logger }: Pick<IngestionDeps, 'quarantine' | 'logger'>,
+  source: SourceSpec,
+  rows: readonly Row[],
+  apart: CheckedPush['apart'],
+  step: FeedStep,
+): Promise<void> {
+  const { feed: name, from, to } = step;
+  const own = heldRows(source, rows, apart, { key: undefined, nonce: '', arrivedMicros: 0, step });
+  try {
+    const ids = own.map(({ id }) => id);
+    await (await quarantine?.())?.keepOnly({ source: source.name, name, from, to }, ids);
+  } catch (error) {
+    logger.warn({ source: source.name, reason: messageOf(error) }, 'rows may stay in quarantine that count');
   }
 }
 

@@ -38,6 +38,7 @@ export type { FeatureProfile, PushedSnapshot, SourceSnapshot, TrainingSetRecord 
 export { relocateTrainingSets, type TrainingSetFile, trainingSetFiles } from './training-sets/training-set-files.ts';
 export { getTrainingSet, listTrainingSets } from './training-sets/look-up.ts';
 export { presentTrainingSet } from './training-sets/present-training-set.ts';
+export { withoutLocalPaths } from './training-sets/without-local-paths.ts';
 export {
   materialize,
   type MaterializeDeps,

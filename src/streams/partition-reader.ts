@@ -71,16 +71,19 @@ export function createPartitionReader(context: ReaderContext, start: number, end
 
   /** Pushes what can be of rows, each with its message; sets the others aside first. */
   const pushRows = async (rows: readonly JsonRow[], messages: readonly StreamMessage[], to: number) => {
-    const push = (some: readonly JsonRow[]) => retry('push', () => feed.push(some, at, to));
+    const push = (some: readonly JsonRow[], places: readonly number[]) =>
+      retry('push', () => feed.push(some, at, to, { places }));
+    const places = messages.map(({ offset }) => offset);
     try {
-      return { result: await push(rows), dead: 0 };
+      return { result: await push(rows, places), dead: 0 };
     } catch (error) {
       const isOfRows =
         error instanceof HeadraceError && ['HR_INVALID', 'HR_TRANSFORM_FAILED', 'HR_EXPECTATION'].includes(error.code);
       const refused = isOfRows ? await context.sift(rows) : new Map<number, string>();
       if (refused.size === 0) throw error;
       await putAside([...refused].map(([i, reason]) => ({ partition, message: messages[i] as StreamMessage, reason })));
-      return { result: await push(rows.filter((_, i) => !refused.has(i))), dead: refused.size };
+      const isSound = (_: unknown, i: number): boolean => !refused.has(i);
+      return { result: await push(rows.filter(isSound), places.filter(isSound)), dead: refused.size };
     }
   };
 

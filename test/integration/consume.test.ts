@@ -1,11 +1,9 @@
-// A topic consumed on a real Kafka: each message counts once, through deaths at every step, rebalances and a broker that
-// goes away; what is no row is set aside with the reason, and never in the way.
+// A topic consumed on a real Kafka: each message counts once, through rebalances and a broker that goes away (and through deaths
+// at every step: consume-kill.test.ts); what is no row is set aside with the reason, and never in the way.
 
-import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { formatTimestamp, silentLogger } from '../../src/core/index.ts';
 import {
@@ -19,9 +17,7 @@ import {
   openKafkaStream,
   parseBrokers,
 } from '../../src/streams/index.ts';
-import type { ConsumePlaces } from '../support/consume-once.ts';
 import { eventDefinitions } from '../support/event-definitions.ts';
-import { type Fault, faultsAt } from '../support/fault-points.ts';
 import { type IngestionWorld, openIngestionWorld, type PushProcess } from '../support/ingestion-world.ts';
 import { findKafka, WITHOUT_KAFKA } from '../support/kafka-program.ts';
 import { type KafkaServer, type SentMessage, startKafka } from '../support/kafka-server.ts';
@@ -30,7 +26,6 @@ import { createRandom } from '../support/chance.ts';
 import { skipBecause } from '../support/skips.ts';
 import { jsonRules } from '../support/stream-rules.ts';
 
-const CONSUME_ONCE = fileURLToPath(new URL('../support/consume-once.ts', import.meta.url));
 const program = findKafka();
 if (program === undefined) skipBecause(`headrace consume: ${WITHOUT_KAFKA}`);
 
@@ -391,63 +386,6 @@ describe.skipIf(program === undefined).each(kinds)('consume on $name', { timeout
     await expect.poll(() => counted(), { timeout: 10_000 }).toMatchObject({ rows: 2n });
     member.stop.abort();
     await member.done;
-  });
-
-  describe('killed at a step, and begun again', () => {
-    const TOTAL = 90;
-    const run = (
-      topic: string,
-      faults: readonly Fault[],
-    ): Promise<{ readonly code: number | null; readonly out: string }> => {
-      const places: ConsumePlaces = {
-        ...world.places,
-        log: world.logPath('killed'),
-        broker: kafka.broker,
-        topic,
-        group: `g${++groups}`,
-        deadLetters: letters(),
-        faults,
-      };
-      mkdirSync(places.log, { recursive: true });
-      mkdirSync(dirname(places.deadLetters), { recursive: true });
-      const child = spawn(process.execPath, ['--conditions=headrace-source', CONSUME_ONCE, JSON.stringify(places)], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
-      let out = '';
-      child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
-      return new Promise((done) => child.once('close', (code) => done({ code, out })));
-    };
-
-    it.each([
-      'before log.append 1',
-      'during log.append 1',
-      'after log.append 1',
-      'after store.claim 1',
-      'before store.putParts 1',
-      'after store.finish 2',
-      'before feeds.advance 1',
-      'before stream.commit 1',
-      'before letters.put 1',
-      'after letters.put 1',
-      'after log.seal 1',
-    ])('%s', async (step) => {
-      const topic = await kafka.newTopic(3);
-      const poison = (n: number): SentMessage => ({ value: `no row ${n}`, partition: n % 3 });
-      await kafka.send(
-        topic,
-        Array.from({ length: TOTAL }, (_, n) => message(n, n % 3)).flatMap((one, n) =>
-          n % 10 === 0 ? [poison(n), one] : [one],
-        ),
-      );
-      const killed = await run(topic, faultsAt('SIGKILL', step));
-      expect(killed.out).toMatch(/^fault /m);
-      // The dead one may have come far.
-      const again = await run(topic, []);
-      expect(again.code).toBe(0);
-      expect(await counted()).toEqual({ rows: BigInt(TOTAL), sum_n: sumTo(TOTAL) });
-      const places = new Set(lettersOf().map(({ partition, offset }) => JSON.stringify([partition, offset])));
-      expect(places.size).toBe(TOTAL / 10);
-    });
   });
 
   it('has dead letters of a kind that fails for a while', async () => {

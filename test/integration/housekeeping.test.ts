@@ -1,6 +1,7 @@
 // What comes to be needed between gc's look and its removal stays, whoever needs it; a removal that was cut off is gone on with.
 
-import { existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from 'kysely';
@@ -177,6 +178,54 @@ describe('runs of pipelines and training sets', () => {
     expect(await named()).toEqual([`training set ${ofOld}`, blob]);
     expect(await named()).toEqual([]);
     expect([file, keptOutput].every((hash) => existsSync(pathOf(hash)))).toBe(true);
+  });
+});
+
+describe('the file of an old training set', () => {
+  const ID = '0123456789abcdef';
+  it('stays where the set is made again while it is looked at', async () => {
+    await migrateOffline(database);
+    const path = join(folder, 'set.parquet');
+    const bytes = Buffer.alloc(64 << 20, 'a set of many rows');
+    writeFileSync(path, bytes);
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const insert = (createdAtMicros: number): Promise<unknown> => {
+      const record = {
+        id: ID,
+        name: null,
+        path,
+        contentHash: sha256,
+        sizeBytes: 1,
+        createdAtMicros,
+        manifestHash: 'm',
+      };
+      const values = sql`${ID}, ${createdAtMicros}, ${JSON.stringify(record)}`;
+      return sql`insert into training_sets (id, created_at_micros, record) values (${values})`.execute(
+        database.tables(),
+      );
+    };
+    await insert(1);
+    const collector = collectTrainingSets({
+      database,
+      owners: [],
+      nowMicros: () => Date.now() * 1000,
+      keepMicros: HOUR,
+    });
+    const meddled: Collector = {
+      ...collector,
+      async erase(item) {
+        const erasing = collector.erase(item);
+        // It has seen by now that nobody names the file, and reads it.
+        await new Promise((done) => setTimeout(done, 10));
+        writeFileSync(`${path}.new`, bytes);
+        renameSync(`${path}.new`, path);
+        await insert(Date.now() * 1000);
+        await erasing;
+      },
+    };
+    const { items, failures } = await run(meddled);
+    expect([items.length, failures]).toEqual([1, []]);
+    expect(existsSync(path)).toBe(true);
   });
 });
 

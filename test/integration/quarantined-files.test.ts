@@ -201,6 +201,23 @@ describe('a pushed row that is put back', () => {
   });
 });
 
+describe('a release that broke off after the push', () => {
+  it('comes once, gone on with long after the push could be repeated', async () => {
+    await open([between('quarantine')], { kind: 'pushed', location: {}, pushes: 'keep' });
+    await world.push(sale('a', ago(30), 500));
+    const broken = { ...world.quarantine, finishRelease: () => Promise.reject(new Error('killed')) };
+    const brief = world.openIngestion({ claimRetentionMs: 100 });
+    const deps = { offline: world.deps, quarantine: broken, ingestion: async () => brief };
+    await expect(releaseQuarantined(deps, { source: 'sales', by: 'me', reason: null })).rejects.toThrow('killed');
+    await brief.close();
+    world.clock.now += MICROS_PER_MINUTE;
+    await new Promise((done) => setTimeout(done, 300));
+    expect(await release()).toMatchObject({ pushed: 1 });
+    expect(await world.read('a')).toMatchObject({ count: 1n, sum: 500 });
+    expect(await world.quarantine.list()).toEqual([]);
+  });
+});
+
 describe('a rule that fails', () => {
   it('stops a materialize before anything is written, and a training set before there is a file', async () => {
     await open([between('fail')]);

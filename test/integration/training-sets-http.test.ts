@@ -2,6 +2,7 @@
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { get, type IncomingMessage } from 'node:http';
+import { basename } from 'node:path';
 import { RecordBatchReader, type RecordBatch, tableFromIPC } from 'apache-arrow';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { headraceJson, type Project, type ServerProcess, startServe } from '../support/serving-project.ts';
@@ -28,6 +29,7 @@ interface RecordJson {
   readonly rows: number;
   readonly path: string;
   readonly spine: string;
+  readonly sources: readonly { readonly files: readonly { readonly path: string }[] }[];
 }
 
 let project: Project;
@@ -52,7 +54,7 @@ function byCommand(spine: string, ...more: string[]): RecordJson {
     'create',
     ...args,
     '--out',
-    `by-command-${spine}.parquet`,
+    `by-command-${spine.replaceAll(/\W/g, '-')}.parquet`,
     ...more,
   ]) as RecordJson;
 }
@@ -127,8 +129,28 @@ describe('a spine that is sent along', () => {
     expect(headraceJson(project, ['training-set', 'audit', 'over_http'])).toMatchObject({ isClean: true });
     const listed = headraceJson(project, ['training-set', 'list']) as { training_sets: RecordJson[] };
     expect(listed.training_sets.map(({ id }) => id)).toContain(record.id);
-    expect(await (await fetch(`${url}/v1/training-sets`)).json()).toEqual(listed);
-    expect(await (await fetch(`${url}/v1/training-sets/over_http`)).json()).toEqual(record);
+    const overHttp = (await (await fetch(`${url}/v1/training-sets`)).json()) as { training_sets: RecordJson[] };
+    expect(overHttp.training_sets.map(({ id }) => id)).toEqual(listed.training_sets.map(({ id }) => id));
+    expect(overHttp.training_sets.find(({ id }) => id === record.id)).toEqual({
+      ...record,
+      path: `${record.id}.parquet`,
+      sources: record.sources.map((source) => ({
+        ...source,
+        files: source.files.map((file) => ({ ...file, path: basename(file.path) })),
+      })),
+    });
+  }, 120_000);
+
+  it('tell nobody over HTTP where files lie on the server', async () => {
+    byCommand('spine.csv');
+    byCommand(`select * from '${project.file('spine.parquet')}' limit 10`);
+    const { training_sets } = (await (await fetch(`${url}/v1/training-sets`)).json()) as {
+      training_sets: RecordJson[];
+    };
+    expect(training_sets.map(({ spine }) => spine)).toEqual(expect.arrayContaining(['spine.csv', '(a query)']));
+    const each = training_sets.map(({ id }) => fetch(`${url}/v1/training-sets/${id}`).then((answer) => answer.text()));
+    for (const text of [JSON.stringify(training_sets), ...(await Promise.all(each))])
+      expect(text).not.toContain(project.directory);
   }, 120_000);
 
   it('without rows gives a set without rows', async () => {

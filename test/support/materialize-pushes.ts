@@ -19,7 +19,7 @@ import {
 } from '../../src/core/index.ts';
 import { type FeatureSpec, type Manifest, resolveService, type SourceSpec } from '../../src/definitions/index.ts';
 import { type EventLog, openEventLog } from '../../src/events/index.ts';
-import { type Ingestion, openIngestion } from '../../src/ingestion/index.ts';
+import { type Ingestion, openFeeds, openIngestion } from '../../src/ingestion/index.ts';
 import {
   createRowDeriver,
   type MaterializeDeps,
@@ -78,7 +78,7 @@ export interface PushesWorld {
   /** Ends the writer that `push` opened; the next push opens another. */
   stopPushes(): Promise<void>;
   /** Another writer: a process of its own as far as the log can tell. */
-  openIngestion(options?: { readonly isSilent?: boolean }): Ingestion;
+  openIngestion(options?: { readonly isSilent?: boolean; readonly claimRetentionMs?: number }): Ingestion;
   run(request?: Partial<MaterializeRequest>): Promise<readonly MaterializedView[]>;
   rowsOf(view: string): Promise<readonly RunRow[]>;
   read(shop: string, at?: Micros): Promise<ShopValues>;
@@ -118,12 +118,13 @@ export async function openPushesWorld(
   const log = await openLog('log');
   const runs = await openRuns(world.deps.database);
   const schemas = await openRowSchemas(world.deps.database);
+  const feeds = await openFeeds(world.deps.database);
   const quarantine = await openQuarantine(world.deps.database, { maxBytes: 1e6 });
   const manifest = manifestAt(join(directory, 'sales*.parquet'));
   const definitions = definitionsOf(manifest, directory);
   const deps: MaterializeDeps = { ...world.deps, definitions, clock, store, log, askTimeoutMs: 1000 };
   const opened: Ingestion[] = [];
-  const openOne = ({ isSilent = false } = {}): Ingestion => {
+  const openOne = ({ isSilent = false, claimRetentionMs = 86_400_000 } = {}): Ingestion => {
     const ingestion = openIngestion(
       {
         log,
@@ -131,6 +132,7 @@ export async function openPushesWorld(
         runs,
         schemas,
         quarantine: async () => quarantine,
+        feeds,
         deriver: (given, of) => createRowDeriver(given, of, async () => world.deps.duckdb),
         clock,
         logger: silentLogger,
@@ -138,7 +140,7 @@ export async function openPushesWorld(
           maxRows: 10_000,
           memoryBytes: 256e6,
           maxAheadMicros: MICROS_PER_DAY,
-          claimRetentionMs: 86_400_000,
+          claimRetentionMs,
           timeoutMs: 10_000,
         },
       },

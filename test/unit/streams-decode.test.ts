@@ -206,6 +206,19 @@ describe('Avro', () => {
     expect(decode(message)).toEqual({ days: ['1970-01-02T00:00:00Z', null], amounts: [-1.23] });
   });
 
+  it('keeps all digits of a decimal that is whole', async () => {
+    const decimal = { type: 'bytes', logicalType: 'decimal', precision: 20, scale: 1 };
+    const schema = { type: 'record', name: 'E', fields: [{ name: 'n', type: decimal }] };
+    const decode = await open({ format: 'avro', schema: file('whole.avsc', JSON.stringify(schema)) });
+    const ofTenths = (tenths: bigint) => {
+      const n = Buffer.alloc(9);
+      n.writeBigInt64BE(tenths, 1);
+      return avroBytes(schema, { n });
+    };
+    expect(decode(ofTenths(90_071_992_547_409_930n))).toMatchObject({ n: 9_007_199_254_740_993n });
+    expect(decode(ofTenths(15n))).toMatchObject({ n: 1.5 });
+  });
+
   it.each([
     ['nothing', Buffer.alloc(0)],
     ['half of one', avroBytes(AVSC, avroRecord).subarray(0, 5)],

@@ -21,6 +21,22 @@ export interface HeldRow {
   readonly row: string;
   readonly reasons: readonly Reason[];
   readonly arrivedMicros: Micros;
+  /** Of a row that a feed brought. */
+  readonly feed?: FeedPlace;
+}
+
+/** Where a row of a feed lies. */
+export interface FeedPlace {
+  readonly name: string;
+  readonly place: number;
+}
+
+/** What a feed holds from one place to before another. */
+export interface FeedPart {
+  readonly source: string;
+  readonly name: string;
+  readonly from: number;
+  readonly to: number;
 }
 
 /** Rows that are pushed together when they are put back, always under the same key. */
@@ -45,6 +61,8 @@ export interface Quarantine {
   hold(rows: readonly HeldRow[]): Promise<readonly string[]>;
   /** Takes back what `hold` has just kept, of a push that came to nothing. */
   withdraw(ids: readonly string[]): Promise<void>;
+  /** A batch of a feed counts that set only `ids` apart: what others held of that part of the feed is let go. */
+  keepOnly(part: FeedPart, ids: readonly string[]): Promise<void>;
   /** By source. */
   list(): Promise<readonly HeldSummary[]>;
   /** The oldest first. */
@@ -82,6 +100,11 @@ export async function openQuarantine(
 ): Promise<Quarantine> {
   const database = await migrateQuarantine(opened);
   const tables = () => database.tables<QuarantineTables>();
+  const withdraw = async (ids: readonly string[]): Promise<void> => {
+    for (const some of inPieces(ids)) {
+      await tables().deleteFrom('quarantine_rows').where('id', 'in', some).where('state', '=', 'held').execute();
+    }
+  };
   return {
     hold: (rows) =>
       database.transaction<QuarantineTables, readonly string[]>(
@@ -106,10 +129,19 @@ export async function openQuarantine(
         },
         { serializedBy: 'quarantine' },
       ),
-    async withdraw(ids) {
-      for (const some of inPieces(ids)) {
-        await tables().deleteFrom('quarantine_rows').where('id', 'in', some).where('state', '=', 'held').execute();
-      }
+    withdraw,
+    async keepOnly({ source, name, from, to }, ids) {
+      const there = await tables()
+        .selectFrom('quarantine_rows')
+        .select('id')
+        .where('source', '=', source)
+        .where('feed', '=', name)
+        .where('place', '>=', from)
+        .where('place', '<', to)
+        .where('state', '=', 'held')
+        .execute();
+      const kept = new Set(ids);
+      await withdraw(there.map(({ id }) => id).filter((id) => !kept.has(id)));
     },
     async list() {
       const found = await tables()
@@ -219,7 +251,7 @@ function full(there: number, more: number, maxBytes: number): HeadraceError {
   );
 }
 
-function toRow({ id, source, row, reasons, arrivedMicros }: HeldRow) {
+function toRow({ id, source, row, reasons, arrivedMicros, feed }: HeldRow) {
   const texts = { row, reasons: JSON.stringify(reasons) };
   return {
     id,
@@ -227,6 +259,8 @@ function toRow({ id, source, row, reasons, arrivedMicros }: HeldRow) {
     ...texts,
     arrived_micros: arrivedMicros,
     bytes: Buffer.byteLength(texts.row) + Buffer.byteLength(texts.reasons),
+    feed: feed?.name ?? null,
+    place: feed?.place ?? null,
     state: 'held' as const,
     batch: null,
     ended_micros: null,

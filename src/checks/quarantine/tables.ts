@@ -12,6 +12,9 @@ export interface QuarantineTables {
     reasons: string;
     arrived_micros: number;
     bytes: number;
+    /** Of a row of a feed: which, and its place there. */
+    feed: string | null;
+    place: number | null;
     /** `releasing`: it is being pushed again, under the key of its batch. Of the two last only the id is left. */
     state: 'held' | 'releasing' | 'released' | 'dropped';
     batch: string | null;
@@ -64,6 +67,18 @@ const MIGRATIONS: readonly Migration[] = [
         .addColumn('released_micros', 'bigint', (column) => column.notNull())
         .addColumn('released_by', 'text', (column) => column.notNull())
         .addColumn('reason', 'text')
+        .execute();
+    },
+  },
+  {
+    name: '002-feeds',
+    async up(db) {
+      await db.schema.alterTable('quarantine_rows').addColumn('feed', 'text').execute();
+      await db.schema.alterTable('quarantine_rows').addColumn('place', 'bigint').execute();
+      await db.schema
+        .createIndex('quarantine_rows_feed')
+        .on('quarantine_rows')
+        .columns(['source', 'feed', 'place'])
         .execute();
     },
   },

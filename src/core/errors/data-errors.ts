@@ -19,7 +19,7 @@ export const DATA_ERRORS = define({
     status: 422,
     grpc: 'FAILED_PRECONDITION',
     title: 'Query of a source cannot be used',
-    help: 'The SQL of a query source is no single SELECT over the sources that it declares, or lacks a declared column.',
+    help: 'The SQL of a query source is no single SELECT over the sources that it declares, lacks a declared column, or calls what differs each time, such as now() or random().',
   },
   HR_QUERY_LEAKS: {
     status: 422,

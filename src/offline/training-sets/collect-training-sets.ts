@@ -56,14 +56,22 @@ export function collectTrainingSets(deps: TrainingSetCollectorDeps): Collector {
     },
     async erase({ data }) {
       const path = String(data?.['path']);
-      for await (const file of trainingSetFiles(database.tables())) if (file.path === path) return;
-      const isThere = await stat(path).then(
-        (found) => found.isFile(),
-        () => false,
-      );
-      if (isThere && (await fileHash(path)) === data?.['sha256']) await rm(path, { force: true });
+      const isNamed = async (): Promise<boolean> => {
+        for await (const file of trainingSetFiles(database.tables())) if (file.path === path) return true;
+        return false;
+      };
+      const before = await placeOf(path);
+      if (before === undefined || (await isNamed()) || (await fileHash(path)) !== data?.['sha256']) return;
+      // Reading it takes a while, in which the same set may be made again: then the file is another one, or named.
+      if ((await placeOf(path)) === before && !(await isNamed())) await rm(path, { force: true });
     },
   };
+}
+
+/** Tells the file from whatever is put in its place; undefined where there is none. */
+async function placeOf(path: string): Promise<string | undefined> {
+  const found = await stat(path).catch(() => undefined);
+  return found?.isFile() === true ? [found.dev, found.ino, found.mtimeMs, found.ctimeMs].join(' ') : undefined;
 }
 
 async function findOld(

@@ -1,6 +1,6 @@
 // Dead letters in a file: one JSON object a line, the bytes in base64.
 
-import { mkdir, open } from 'node:fs/promises';
+import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { HeadraceError, messageOf } from '../../core/index.ts';
 import type { DeadLetter, DeadLetters } from '../message-stream.ts';
@@ -13,9 +13,9 @@ export function openDeadLetterFile(path: string, topic: string): DeadLetters {
       const lines = letters.map((letter) => `${lineOf(letter, topic)}\n`).join('');
       try {
         await mkdir(dirname(path), { recursive: true });
-        const file = await open(path, 'a');
+        const file = await open(path, 'a+');
         try {
-          await file.appendFile(lines);
+          await file.appendFile((await endsInLine(file)) ? `\n${lines}` : lines);
           await file.sync();
         } finally {
           await file.close();
@@ -29,6 +29,16 @@ export function openDeadLetterFile(path: string, topic: string): DeadLetters {
     async close() {},
   };
 }
+
+/** A full disk or a kill left part of a line: what comes next must not be lost in it. */
+async function endsInLine(file: FileHandle): Promise<boolean> {
+  const { size } = await file.stat();
+  if (size === 0) return false;
+  const { buffer } = await file.read(Buffer.alloc(1), 0, 1, size - 1);
+  return buffer[0] !== LINE_FEED;
+}
+
+const LINE_FEED = 0x0a;
 
 function lineOf({ partition, message, reason }: DeadLetter, topic: string): string {
   const base64 = (bytes: Uint8Array | null): string | null =>

@@ -93,8 +93,13 @@ function compileField(
     return { name, read: (value) => jsonOf(inDays(value), type, 's') };
   }
   if (logical === 'decimal') {
-    const scale = 10 ** Number((own as Json)['scale'] ?? 0);
-    const decimal = eachOf((value) => (value instanceof Uint8Array ? Number(unscaled(value)) / scale : value));
+    const scale = 10n ** BigInt(Number((own as Json)['scale'] ?? 0));
+    const decimal = eachOf((value) => {
+      if (!(value instanceof Uint8Array)) return value;
+      const whole = unscaled(value);
+      // A double would lose digits of what an int64 holds.
+      return type.kind === 'int64' && whole % scale === 0n ? whole / scale : Number(whole) / Number(scale);
+    });
     return { name, read: (value) => jsonOf(decimal(value), type, undefined) };
   }
   const unit = typeof logical === 'string' ? (UNITS[logical] ?? timeUnit) : timeUnit;

@@ -10,8 +10,12 @@ import { NOT_IN_LOG } from '../../facts/raw-rows.ts';
 import { queryWork } from '../source-errors.ts';
 import { type OverSource, showSources } from './over-sources.ts';
 
-/** Times that are tried, of those at which rows became known, its own and its sources'; each is a run of the query. */
-const TRIED = { few: 8, many: 3 };
+/**
+ * Times that are tried, spread over those that the query's rows tell, and over those at which each source came to know
+ * something: just before, when a row that is made of it must not be there. So what few rows of a small source leak is found
+ * as well. Each is a run of the query.
+ */
+const TRIED = { few: 16, many: 4 };
 /** As many rows are many. */
 const MANY_ROWS = 100_000;
 
@@ -54,17 +58,15 @@ async function timesToTry(
   all: string,
   over: readonly OverSource[],
 ): Promise<readonly Micros[]> {
-  const inputs = over.flatMap(({ facts, isStatic }) => (isStatic ? [] : [`FROM ${facts.relation}`]));
-  const knownTimes = (from: readonly string[], side: number): string =>
-    from
-      .map((one) => `SELECT __hr_known AS known, ${side} AS side ${one} WHERE __hr_known IS NOT NULL`)
-      .join(' UNION ALL ');
+  const told = `SELECT 0 AS origin, __hr_known AS known ${all}`;
+  const inputs = over.flatMap(({ facts, isStatic }, i) =>
+    isStatic ? [] : [`SELECT ${i + 1} AS origin, __hr_known - 1 AS known FROM ${facts.relation}`],
+  );
   const read = await connection.runAndReadAll(
-    `WITH times AS (${[knownTimes([all], 0), knownTimes(inputs, 1)].join(' UNION ALL ')}), ` +
-      `parts AS (SELECT CASE WHEN count(*) < ${MANY_ROWS} THEN ${TRIED.few} ELSE ${TRIED.many} END AS parts FROM times), ` +
-      `split AS (SELECT known, side, ntile(CAST((SELECT parts FROM parts) AS INTEGER)) ` +
-      `OVER (PARTITION BY side ORDER BY known) AS part FROM (SELECT DISTINCT known, side FROM times)) ` +
-      `SELECT DISTINCT CAST(max(known) AS DOUBLE) AS known FROM split GROUP BY side, part ORDER BY known`,
+    `WITH times AS (SELECT DISTINCT * FROM (${[told, ...inputs].join(' UNION ALL ')}) WHERE known IS NOT NULL), ` +
+      `parts AS (SELECT CASE WHEN count(*) < ${MANY_ROWS} THEN ${TRIED.few} ELSE ${TRIED.many} END AS parts FROM times) ` +
+      `SELECT DISTINCT CAST(max(known) AS DOUBLE) AS known FROM ` +
+      `(SELECT origin, known, ntile(CAST((SELECT parts FROM parts) AS INTEGER)) OVER (PARTITION BY origin ORDER BY known) AS part FROM times) GROUP BY origin, part ORDER BY known`,
   );
   return read.getRows().map(([time]) => time as Micros);
 }

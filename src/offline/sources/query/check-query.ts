@@ -1,16 +1,46 @@
 // What a query may be: one SELECT that reads the sources that it declares, and nothing else, so that what it gives is made
-// of what a snapshot holds.
+// of what a snapshot holds, and is the same whenever it is run.
 
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { didYouMean, HeadraceError } from '../../../core/index.ts';
 import type { SourceSpec } from '../../../definitions/index.ts';
 import { quoteText } from '../../../storage/index.ts';
+import { collectNames, type Tree } from './query-names.ts';
 
 /** Table functions that read nothing. */
 const PURE: ReadonlySet<string> = new Set(['range', 'generate_series', 'unnest']);
 
-/** Throws HR_QUERY. */
-export async function checkQuery(connection: DuckDBConnection, source: SourceSpec, sql: string): Promise<void> {
+/** What DuckDB takes for the clock, or for who asks, where no column has that name. */
+const WITHOUT_BRACKETS: ReadonlySet<string> = new Set([
+  'current_date',
+  'current_time',
+  'current_timestamp',
+  'localtime',
+  'localtimestamp',
+  'current_catalog',
+  'current_role',
+  'current_schema',
+  'current_user',
+  'session_user',
+  'user',
+]);
+
+/** Functions that DuckDB says to be of their arguments alone, and are not. */
+const NOT_OF_ARGUMENTS: ReadonlySet<string> = new Set([
+  'current_localtime',
+  'current_localtimestamp',
+  'current_setting',
+  'getenv',
+  'getvariable',
+]);
+
+/** `columns`: those that its sources have. Throws HR_QUERY. */
+export async function checkQuery(
+  connection: DuckDBConnection,
+  source: SourceSpec,
+  sql: string,
+  columns: ReadonlySet<string>,
+): Promise<void> {
   const read = await connection.runAndReadAll(
     `SELECT json_serialize_sql(${quoteText(sql)}, skip_null := true, skip_empty := true, skip_default := true)`,
   );
@@ -19,61 +49,30 @@ export async function checkQuery(connection: DuckDBConnection, source: SourceSpe
   const statements = tree['statements'] as readonly unknown[];
   if (statements.length !== 1) throw refused(source, `it has ${statements.length} statements, and may have one`);
   const over = (source.over ?? []).map(({ source: name }) => name);
-  const found: Found = { tables: new Set(), functions: new Set() };
-  collect(tree, new Set(over.map((name) => name.toLowerCase())), found);
-  for (const name of found.tables) {
+  const names = collectNames(tree, new Set(over.map((name) => name.toLowerCase())));
+  for (const name of names.tables) {
     throw refused(
       source,
       `it reads "${name}", which is not among its sources.${didYouMean(name, over)} It has: ${over.join(', ')}`,
     );
   }
-  for (const name of found.functions) {
-    if (!PURE.has(name.toLowerCase())) throw refused(source, `it reads by ${name}(…), and may read its sources only`);
+  for (const name of names.tableFunctions) {
+    if (!PURE.has(name)) throw refused(source, `it reads by ${name}(…), and may read its sources only`);
   }
+  if (names.isSampled) throw refused(source, 'it takes a sample, which is another one each time');
+  const words = [...names.words].filter((word) => WITHOUT_BRACKETS.has(word) && !columns.has(word));
+  const changing = await notOfArguments(connection);
+  const [first] = [...words, ...[...names.functions].filter((name) => changing.has(name))];
+  if (first !== undefined)
+    throw refused(source, `it calls ${first.replace('/1', '')}, which gives something else each time or place`);
 }
 
-/** A node of DuckDB's parse tree, or the whole. */
-interface Tree {
-  readonly [member: string]: unknown;
-}
-
-interface Found {
-  /** That are no source and no table of the query's own. */
-  readonly tables: Set<string>;
-  readonly functions: Set<string>;
-}
-
-/** `known`: what a table's name may be at this place, in lower case. */
-function collect(value: unknown, known: ReadonlySet<string>, found: Found): void {
-  if (Array.isArray(value)) {
-    for (const one of value) collect(one, known, found);
-    return;
-  }
-  if (typeof value !== 'object' || value === null) return;
-  const node = value as Tree; // Of JSON, an object that is no array.
-  if (node['type'] === 'BASE_TABLE') {
-    const parts = [node['catalog_name'], node['schema_name'], node['table_name']];
-    const name = parts.filter((part) => part !== undefined).join('.');
-    if (!known.has(name.toLowerCase())) found.tables.add(name);
-  }
-  if (node['type'] === 'TABLE_FUNCTION') found.functions.add(String((node['function'] as Tree)['function_name']));
-  const { cte_map: common, ...others } = node;
-  let here = known;
-  for (const { key, value: named } of namedIn(common)) {
-    // Each may read those before it, and itself where it is recursive: elsewhere its name is another table's, or a file's.
-    const own = new Set([...here, key.toLowerCase()]);
-    collect(named, JSON.stringify(named).includes('"RECURSIVE_CTE_NODE"') ? own : here, found);
-    here = own;
-  }
-  for (const one of Object.values(others)) collect(one, here, found);
-}
-
-/** What a WITH names, in its order. */
-function namedIn(common: unknown): readonly { readonly key: string; readonly value: unknown }[] {
-  const { map = [] } = (common ?? {}) as {
-    readonly map?: readonly { readonly key: string; readonly value: unknown }[];
-  };
-  return map;
+async function notOfArguments(connection: DuckDBConnection): Promise<ReadonlySet<string>> {
+  const read = await connection.runAndReadAll(
+    "SELECT DISTINCT function_name FROM duckdb_functions() WHERE stability IN ('VOLATILE', 'CONSISTENT_WITHIN_QUERY') AND function_name <> 'error'",
+  );
+  // With one argument it counts from today.
+  return new Set([...read.getRows().map(([name]) => String(name)), ...NOT_OF_ARGUMENTS, 'age/1']);
 }
 
 function refused({ name }: SourceSpec, why: string): HeadraceError {

@@ -38,7 +38,8 @@ export async function pinQuery(
       pinned.push(snapshot);
       return snapshot;
     });
-    await checkQuery(connection, source, sql);
+    const columns = over.flatMap(({ facts }) => [...facts.source.columns, ...facts.source.derive]);
+    await checkQuery(connection, source, sql, new Set(columns.map(({ name }) => name.toLowerCase())));
     await showSources(connection, over);
     const declared = await declaredRows(connection, source, sql);
     return await landQuery(connection, source, declared, deps, async (path, etag) => {

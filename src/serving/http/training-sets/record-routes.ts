@@ -2,7 +2,12 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { HeadraceError } from '../../../core/index.ts';
-import { type OpenTrainingSetFile, presentTrainingSet, type TrainingSetRecord } from '../../../offline/index.ts';
+import {
+  type OpenTrainingSetFile,
+  presentTrainingSet,
+  type TrainingSetRecord,
+  withoutLocalPaths,
+} from '../../../offline/index.ts';
 import { isHeld } from '../etagged.ts';
 import { problems } from '../schemas.ts';
 import { readRange } from './byte-range.ts';
@@ -38,7 +43,7 @@ export function addRecordRoutes(app: FastifyInstance, files: TrainingSetFiles): 
         response: { 200: RecordsResponse, ...problems },
       },
     },
-    async () => ({ training_sets: (await files.list()).map(presentTrainingSet) }),
+    async () => ({ training_sets: (await files.list()).map(present) }),
   );
   app.get<{ Params: { training_set: string } }>(
     '/v1/training-sets/:training_set',
@@ -51,7 +56,7 @@ export function addRecordRoutes(app: FastifyInstance, files: TrainingSetFiles): 
         response: { 200: RecordResponse, ...problems },
       },
     },
-    async ({ params }) => presentTrainingSet(await files.get(params.training_set)),
+    async ({ params }) => present(await files.get(params.training_set)),
   );
   app.get<{ Params: { training_set: string } }>(
     '/v1/training-sets/:training_set/data',
@@ -84,6 +89,8 @@ export function addRecordRoutes(app: FastifyInstance, files: TrainingSetFiles): 
     },
   );
 }
+
+const present = (record: TrainingSetRecord): object => presentTrainingSet(withoutLocalPaths(record));
 
 async function sendParquet(
   request: FastifyRequest,

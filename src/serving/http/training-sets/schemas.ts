@@ -71,6 +71,9 @@ export const RecordResponse = Type.Object(
     size_bytes: Type.Integer(),
     created_at: Type.String(),
   },
-  { additionalProperties: true, description: 'As `headrace training-set show --json` prints it' },
+  {
+    additionalProperties: true,
+    description: 'As `headrace training-set show --json` prints it, of the server’s own files their names alone',
+  },
 );
 export const RecordsResponse = Type.Object({ training_sets: Type.Array(RecordResponse) });
