@@ -182,124 +182,17 @@ describe('Avro', () => {
     });
   });
 
-  it.each([
-    ['nothing', ''],
-    ['half an object', '{"id":1'],
-    ['a number', '7'],
-    ['an array', '[{}]'],
-    ['null', 'null'],
-    ['no UTF-8', Buffer.from([0x22, 0xff, 0x22])],
-  ])('refuses %s', async (_name, value) => {
-    const decode = await open({ format: 'json' });
-    expect(() => decode(Buffer.from(value))).toThrow(/^it is no JSON/);
-  });
-});
-
-const AVSC = {
-  type: 'record',
-  name: 'Event',
-  namespace: 'shop',
-  fields: [
-    { name: 'extra', type: { type: 'enum', name: 'Kind', symbols: ['ONE', 'TWO'] } },
-    { name: 'id', type: 'long' },
-    { name: 'n', type: ['null', 'int'] },
-    { name: 'x', type: 'double' },
-    { name: 's', type: 'string' },
-    { name: 'ok', type: ['null', 'boolean'] },
-    { name: 'raw', type: 'bytes' },
-    { name: 'at', type: ['null', { type: 'long', logicalType: 'timestamp-millis' }] },
-    { name: 'tags', type: { type: 'array', items: 'string' } },
-  ],
-};
-/** Written by the library's own types, whose longs are numbers: all that is held against it here are its bytes. */
-const avroBytes = (schema: object, record: object): Buffer =>
-  avro.Type.forSchema(schema as avro.Schema).toBuffer(record);
-/** A long as Avro has it: zigzag, seven bits a byte. */
-function longBytes(value: bigint): Buffer {
-  const bytes: number[] = [];
-  let left = BigInt.asUintN(64, (value << 1n) ^ (value >> 63n));
-  for (; left > 0x7fn; left >>= 7n) bytes.push(Number(left & 0x7fn) | 0x80);
-  return Buffer.from([...bytes, Number(left)]);
-}
-const avroRecord = {
-  extra: 'TWO',
-  id: 12,
-  n: 7,
-  x: 1.5,
-  s: 'é',
-  ok: true,
-  raw: Buffer.from([1, 2]),
-  at: AT_MS,
-  tags: ['a', 'b'],
-};
-
-describe('Avro', () => {
-  const avsc = file('event.avsc', JSON.stringify(AVSC));
-
-  it('reads a record by the columns', async () => {
-    const decode = await open({ format: 'avro', schema: avsc });
-    expect(decode(avroBytes(AVSC, avroRecord))).toEqual({ ...ROW, id: 12n });
-    expect(decode(avroBytes(AVSC, { ...avroRecord, n: null, at: null, x: NaN }))).toMatchObject({
-      n: null,
-      at: null,
-      x: 'NaN',
-    });
-  });
-
-  it('keeps all digits of a long', async () => {
-    const schema = { type: 'record', name: 'E', fields: [{ name: 'id', type: 'long' }] };
-    const decode = await open({ format: 'avro', schema: file('long.avsc', JSON.stringify(schema)) });
-    for (const id of [BIG, -BIG, 2n ** 63n - 1n, -(2n ** 63n)]) {
-      expect(decode(longBytes(id))).toMatchObject({ id });
-    }
-  });
-
-  it.each([
-    ['timestamp-micros', { type: 'long', logicalType: 'timestamp-micros' }, AT_MS * 1000, ROW.at],
-    ['date', { type: 'int', logicalType: 'date' }, Math.floor(AT_MS / 86_400_000), '2026-01-02T00:00:00Z'],
-  ])('knows %s', async (name, type, at, expected) => {
-    const schema = { type: 'record', name: 'E', fields: [{ name: 'at', type }] };
-    const decode = await open({ format: 'avro', schema: file(`${name}.avsc`, JSON.stringify(schema)) });
-    expect(decode(avroBytes(schema, { at }))).toMatchObject({ at: expect.stringContaining(expected.slice(0, 19)) });
-  });
-
-  it('knows times in nanoseconds, to the microsecond', async () => {
-    const schema = {
-      type: 'record',
-      name: 'E',
-      fields: [{ name: 'at', type: { type: 'long', logicalType: 'timestamp-nanos' } }],
-    };
-    const decode = await open({ format: 'avro', schema: file('nanos.avsc', JSON.stringify(schema)) });
-    expect(decode(longBytes(BigInt(AT_MS) * 1_000_000n + 1999n))).toMatchObject({ at: '2026-01-02T03:04:05.678001Z' });
-  });
-
-  it('knows decimals, and times that only the source knows the unit of', async () => {
-    const schema = {
-      type: 'record',
-      name: 'E',
-      fields: [
-        { name: 'x', type: { type: 'bytes', logicalType: 'decimal', precision: 9, scale: 2 } },
-        { name: 'at', type: 'long' },
-      ],
-    };
-    const decode = await open({ format: 'avro', schema: file('decimal.avsc', JSON.stringify(schema)), timeUnit: 'ms' });
-    expect(decode(avroBytes(schema, { x: Buffer.from([0xff, 0x85]), at: AT_MS }))).toMatchObject({
-      x: -1.23,
-      at: ROW.at,
-    });
-  });
-
-  it('keeps all digits of a decimal that is whole', async () => {
+  it('has every digit of a decimal that is whole', async () => {
     const decimal = { type: 'bytes', logicalType: 'decimal', precision: 20, scale: 1 };
-    const schema = { type: 'record', name: 'E', fields: [{ name: 'n', type: decimal }] };
+    const schema = { type: 'record', name: 'E', fields: [{ name: 'id', type: decimal }] };
     const decode = await open({ format: 'avro', schema: file('whole.avsc', JSON.stringify(schema)) });
     const ofTenths = (tenths: bigint) => {
-      const n = Buffer.alloc(9);
-      n.writeBigInt64BE(tenths, 1);
-      return avroBytes(schema, { n });
+      const id = Buffer.alloc(9);
+      id.writeBigInt64BE(tenths, 1);
+      return avroBytes(schema, { id });
     };
-    expect(decode(ofTenths(90_071_992_547_409_930n))).toMatchObject({ n: 9_007_199_254_740_993n });
-    expect(decode(ofTenths(15n))).toMatchObject({ n: 1.5 });
+    expect(decode(ofTenths(90_071_992_547_409_930n))).toMatchObject({ id: 9_007_199_254_740_993n });
+    expect(decode(ofTenths(15n))).toMatchObject({ id: 1.5 });
   });
 
   it.each([
