@@ -90,6 +90,9 @@ export const shopOrders = parquet('shop_orders', {
       code: 1,
       stderr: expect.stringContaining('is of no kind that is known'),
     });
+    const withPassword = wrong('postgres://me:hunter2@127.0.0.1:1/db');
+    expect(withPassword.stderr).toContain('"postgres://me:***@127.0.0.1:1/db" is of no kind');
+    expect(withPassword.stderr).not.toContain('hunter2');
     expect(wrong('shop_order')).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('Did you mean "shop_orders"?'),

@@ -2,6 +2,7 @@
 
 import { HeadraceError } from '../../core/index.ts';
 import type { SourceKind, SourceSpec } from '../../definitions/index.ts';
+import { withoutPassword } from '../../storage/index.ts';
 import { DATABASES } from '../sources/databases/databases.ts';
 import type { PlaceDeps } from '../sources/source-deps.ts';
 import { inspectDatabase, tablesOf } from './inspect-database.ts';
@@ -60,7 +61,7 @@ export function sourceAtPath(path: string): Pick<SourceSpec, 'kind' | 'location'
   if (kind !== undefined) return { kind, location: { path } };
   throw new HeadraceError(
     'HR_UNSUPPORTED',
-    `"${path}" is of no kind that is known by its name. Give a path that ends with .parquet or .csv (a pattern such as s3://bucket/events/*.parquet, too), env:NAME for a database, or a source's name.`,
+    `"${shown(path)}" is of no kind that is known by its name. Give a path that ends with .parquet or .csv (a pattern such as s3://bucket/events/*.parquet, too), env:NAME for a database, or a source's name.`,
   );
 }
 
@@ -83,3 +84,6 @@ export function databaseKind(connection: string, { remote }: PlaceDeps): keyof t
 export function inspectTables(connection: string, deps: PlaceDeps): Promise<readonly string[]> {
   return tablesOf(DATABASES[databaseKind(connection, deps)], connection, deps);
 }
+
+/** A URL that was typed may hold a password. */
+const shown = (path: string): string => (/^[a-z][a-z0-9+.-]*:\/\//i.test(path) ? withoutPassword(path) : path);
