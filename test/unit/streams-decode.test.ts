@@ -206,17 +206,17 @@ describe('Avro', () => {
     expect(decode(message)).toEqual({ days: ['1970-01-02T00:00:00Z', null], amounts: [-1.23] });
   });
 
-  it('keeps all digits of a decimal that is whole', async () => {
+  it('has every digit of a decimal that is whole', async () => {
     const decimal = { type: 'bytes', logicalType: 'decimal', precision: 20, scale: 1 };
-    const schema = { type: 'record', name: 'E', fields: [{ name: 'n', type: decimal }] };
+    const schema = { type: 'record', name: 'E', fields: [{ name: 'id', type: decimal }] };
     const decode = await open({ format: 'avro', schema: file('whole.avsc', JSON.stringify(schema)) });
     const ofTenths = (tenths: bigint) => {
-      const n = Buffer.alloc(9);
-      n.writeBigInt64BE(tenths, 1);
-      return avroBytes(schema, { n });
+      const id = Buffer.alloc(9);
+      id.writeBigInt64BE(tenths, 1);
+      return avroBytes(schema, { id });
     };
-    expect(decode(ofTenths(90_071_992_547_409_930n))).toMatchObject({ n: 9_007_199_254_740_993n });
-    expect(decode(ofTenths(15n))).toMatchObject({ n: 1.5 });
+    expect(decode(ofTenths(90_071_992_547_409_930n))).toMatchObject({ id: 9_007_199_254_740_993n });
+    expect(decode(ofTenths(15n))).toMatchObject({ id: 1.5 });
   });
 
   it.each([
