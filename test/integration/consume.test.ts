@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { formatTimestamp, silentLogger } from '../../src/core/index.ts';
+import { parseBrokers } from '../../src/storage/index.ts';
 import {
   consume,
   type ConsumeOptions,
@@ -17,7 +18,6 @@ import {
   openDeadLetterFile,
   openDeadLetterTopic,
   openKafkaStream,
-  parseBrokers,
 } from '../../src/streams/index.ts';
 import type { ConsumePlaces } from '../support/consume-once.ts';
 import { eventDefinitions } from '../support/event-definitions.ts';

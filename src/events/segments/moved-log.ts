@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { type Kysely, sql } from 'kysely';
 import type { ObjectUse, RowsOwner } from '../../storage/index.ts';
 import { folderName, segmentKey } from './local-segments.ts';
-import type { EventTables } from './schema.ts';
+import type { EventTables } from '../tables/schema.ts';
 
 export const eventRows: RowsOwner = {
   table: 'event_writers',
