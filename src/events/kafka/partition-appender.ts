@@ -125,7 +125,7 @@ export function createPartitionAppender(options: AppenderOptions): PartitionAppe
         throw topicUnavailable(produced.thrown, link, sentence);
       }
       link.refresh();
-      await delay(waitMs, undefined, { ref: false });
+      await delay(waitMs);
     }
   };
 

@@ -23,7 +23,7 @@ export function createRetrying(link: BrokerLink, patienceMs: number): Retrying {
         if (thrown instanceof SpanGone || thrown instanceof HeadraceError) throw thrown;
         if (kafkaFault(thrown).kind === 'refused' || performance.now() > until) throw topicUnavailable(thrown, link);
         link.refresh();
-        await delay(waitMs, undefined, { ref: false });
+        await delay(waitMs);
       }
     }
   };
