@@ -10,7 +10,8 @@ import { applyRepository, openApp, openConsumer, readEnvironment } from '../src/
 import { encodeKey, silentLogger } from '../src/core/index.ts';
 import { resolveService } from '../src/definitions/index.ts';
 import { createFeatureReader } from '../src/online/index.ts';
-import { consume, type MessageStream, openKafkaStream, parseBrokers } from '../src/streams/index.ts';
+import { parseBrokers } from '../src/storage/index.ts';
+import { consume, type MessageStream, openKafkaStream } from '../src/streams/index.ts';
 import { findKafka, WITHOUT_KAFKA } from '../test/support/kafka-program.ts';
 import { type KafkaServer, startKafka } from '../test/support/kafka-server.ts';
 import { MAIN } from '../test/support/serving-project.ts';

@@ -2,9 +2,10 @@
 
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { didYouMean, type ErrorDetail, HeadraceError, messageOf } from '../core/index.ts';
+import { describe, didYouMean, type ErrorDetail, HeadraceError, messageOf } from '../core/index.ts';
 import { importModule, projectMistake } from '../definitions/index.ts';
 import { describeSetting, parseSetting } from './parse-setting.ts';
+import { NO_TOPIC } from './settings/data-settings.ts';
 import { type Setting, variablesOf } from './settings/setting.ts';
 import { SETTINGS, type SettingValues } from './settings.ts';
 
@@ -92,6 +93,7 @@ export function checkConfig(written: unknown, file: string, environment: Environ
     const message = `expected at least server.bodyLimit, ${bodyLimit} bytes, got ${mostBytes}`;
     mistakes.push({ path: 'server.maxInFlightBytes', message });
   }
+  mistakes.push(...topicMistakes(values['pushLog.topic'], values['pushLog.brokers']));
   const [first] = mistakes;
   if (first !== undefined) {
     const more = mistakes.length > 1 ? ` (and ${mistakes.length - 1} more)` : '';
@@ -99,6 +101,25 @@ export function checkConfig(written: unknown, file: string, environment: Environ
   }
   // Every setting of the table was parsed above by its own kind.
   return { file, directory, values: values as unknown as SettingValues };
+}
+
+const TOPIC_NAME = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/;
+
+/** A login is in a variable, never in a file that is shared. */
+function topicMistakes(topic: unknown, brokers: unknown): ErrorDetail[] {
+  if (topic === NO_TOPIC || typeof topic !== 'string') return [];
+  if (!TOPIC_NAME.test(topic))
+    return [
+      { path: 'pushLog.topic', message: `expected a topic’s name (letters, digits, . _ -), got ${describe(topic)}` },
+    ];
+  if (typeof brokers === 'string' && /^env:[A-Za-z_][A-Za-z0-9_]*$/.test(brokers)) return [];
+  const got = brokers === undefined ? 'nothing' : 'a text that is none';
+  return [
+    {
+      path: 'pushLog.brokers',
+      message: `expected "env:NAME", the variable that holds the brokers’ address, got ${got}`,
+    },
+  ];
 }
 
 const KEYS = SETTINGS.map((setting) => setting.key as string);

@@ -140,8 +140,9 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
   const objects = lazily(async () => (await import('../storage/index.ts')).openObjectStore(values['artifacts.url']));
   const log = lazily(
     async () =>
-      (await import('../events/index.ts')).openEventLog({
-        path: values['pushLog.path'],
+      (await import('./open-log.ts')).openLog({
+        values,
+        variables: environment.variables,
         database: await database(),
         objects: await objects(),
         clock,

@@ -5,8 +5,8 @@ import { isAbsolute, join } from 'node:path';
 import { HeadraceError, messageOf } from '../core/index.ts';
 import { type Definitions, type LiveVersion, own, type SourceSpec } from '../definitions/index.ts';
 import type { Ingestion } from '../ingestion/index.ts';
-import { getBlob } from '../storage/index.ts';
-import type { BrokerAddress, ConsumeOptions, DeadLetters, RowRules } from '../streams/index.ts';
+import { type BrokerAddress, getBlob } from '../storage/index.ts';
+import type { ConsumeOptions, DeadLetters, RowRules } from '../streams/index.ts';
 import type { App } from './open-app.ts';
 
 export interface OpenConsumer {
@@ -36,12 +36,13 @@ export async function openConsumer(
   connect: <T>(open: () => Promise<T>) => Promise<T>,
 ): Promise<Consumer> {
   const streams = await import('../streams/index.ts');
+  const { parseBrokers } = await import('../storage/index.ts');
   const { openIngestion } = await import('../ingestion/index.ts');
   let kept = await readKept(app);
   const source = sourceOf(kept.definitions, name);
   const { topic = '', deadLetter = `${topic}.dead` } = source.location;
   const group = options.group ?? source.location['group'] ?? `headrace.${kept.definitions.manifest.project}.${name}`;
-  const address = variable(app, source, 'brokers', streams.parseBrokers);
+  const address = variable(app, source, 'brokers', parseBrokers);
   const registry =
     source.location['registry'] === undefined
       ? undefined

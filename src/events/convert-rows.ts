@@ -2,7 +2,7 @@
 // were pushed with.
 
 import { type Field, type Row, sameType, type Value } from '../core/index.ts';
-import { converterOf } from './segments/convert-value.ts';
+import { converterOf } from './records/convert-value.ts';
 
 /** By name: a column that the row lacks is null, one of another type is converted as `converterOf` says. */
 export function compileConversion(from: readonly Field[], to: readonly Field[]): (row: Row) => Row {

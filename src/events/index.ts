@@ -12,6 +12,8 @@ export type {
   WriterRow,
 } from './event-log.ts';
 export { compileConversion } from './convert-rows.ts';
-export { migrateEventLog } from './segments/schema.ts';
+export { migrateEventLog } from './tables/schema.ts';
 export { type EventLogOptions, openEventLog } from './segments/open-event-log.ts';
 export { eventRows, shippedCuts } from './segments/moved-log.ts';
+export { type KafkaEventLogOptions, openKafkaEventLog } from './kafka/open-when-asked.ts';
+export { partitionRows } from './kafka/moved-partitions.ts';

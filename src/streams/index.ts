@@ -7,7 +7,6 @@ export type {
   StreamHeader,
   StreamMessage,
 } from './message-stream.ts';
-export { type BrokerAddress, parseBrokers } from './kafka/broker-address.ts';
 export { type KafkaStreamOptions, openKafkaStream } from './kafka/open-kafka-stream.ts';
 export type { Decode } from './decode/decoder.ts';
 export { type DecoderPlace, openDecoder } from './decode/open-decoder.ts';

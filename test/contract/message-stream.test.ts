@@ -3,7 +3,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Producer } from '@platformatic/kafka';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type FetchedPart, type MessageStream, openKafkaStream, parseBrokers } from '../../src/streams/index.ts';
+import { parseBrokers } from '../../src/storage/index.ts';
+import { type FetchedPart, type MessageStream, openKafkaStream } from '../../src/streams/index.ts';
 import { findKafka, WITHOUT_KAFKA } from '../support/kafka-program.ts';
 import { type KafkaServer, startKafka } from '../support/kafka-server.ts';
 import { skipBecause } from '../support/skips.ts';

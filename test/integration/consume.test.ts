@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { formatTimestamp, silentLogger } from '../../src/core/index.ts';
+import { parseBrokers } from '../../src/storage/index.ts';
 import {
   consume,
   type ConsumeOptions,
@@ -15,7 +16,6 @@ import {
   openDeadLetterFile,
   openDeadLetterTopic,
   openKafkaStream,
-  parseBrokers,
 } from '../../src/streams/index.ts';
 import { eventDefinitions } from '../support/event-definitions.ts';
 import { type IngestionWorld, openIngestionWorld, type PushProcess } from '../support/ingestion-world.ts';

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { EventLog, LogWriter } from '../../src/events/index.ts';
+import type { ForeverPlaces } from '../support/event-log-forever.ts';
 import { type EventLogWorld, eventLogWorld, numbersOf } from '../support/event-logs.ts';
 import { skipBecause } from '../support/skips.ts';
 
@@ -38,7 +39,9 @@ describe('processes on one folder of event logs', () => {
   });
 
   const start = (mode: 'append' | 'hold', wrapper: readonly string[] = []): { child: ChildProcess; said: Said } => {
-    const words = [...wrapper, process.execPath, SCRIPT, world.path, world.url, world.objectFolder, mode];
+    const { path, url, objectFolder } = world;
+    const places: ForeverPlaces = { path, url, objectFolder, mode };
+    const words = [...wrapper, process.execPath, SCRIPT, JSON.stringify(places)];
     const child = spawn(words[0] as string, words.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] });
     children.push(child);
     return { child, said: { entries: [], writer: 0, sealed: 0, shipped: 0 } };

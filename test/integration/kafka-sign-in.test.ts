@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openDeadLetterTopic, openKafkaStream, parseBrokers } from '../../src/streams/index.ts';
+import { parseBrokers } from '../../src/storage/index.ts';
+import { openDeadLetterTopic, openKafkaStream } from '../../src/streams/index.ts';
 import { makeCertificate } from '../support/certificates.ts';
 import { findKafka, WITHOUT_KAFKA } from '../support/kafka-program.ts';
 import { type KafkaServer, startKafka } from '../support/kafka-server.ts';
@@ -104,7 +105,9 @@ describe.skipIf(program === undefined)('signing in to Kafka', { timeout: 30_000 
   ])('says that the certificate is of an authority not known here: %s', async (_, more) => {
     const { code, message, all } = await refusal(encrypted('reader:reader-secret', `mechanism=PLAIN${more()}`));
     expect(code).toBe('HR_STREAM_REFUSED');
-    expect(message).toMatch(/certificate of the brokers at localhost:\d+.*authority.*self-signed certificate/s);
+    expect(message).toMatch(
+      /brokers at localhost:\d+ cannot be used: their certificate is of an authority.*self-signed certificate/s,
+    );
     expect(message).toMatch(/sslrootcert=FILE/);
     expect(all).not.toMatch(/reader-secret/);
   });
@@ -114,7 +117,7 @@ describe.skipIf(program === undefined)('signing in to Kafka', { timeout: 30_000 
     const { code, message, all } = await refusal(login);
     expect(code).toBe('HR_STREAM_REFUSED');
     expect(message).toMatch(
-      /certificate of the brokers at 127\.0\.0\.1:\d+ is for DNS:localhost, not for 127\.0\.0\.1: write a host/,
+      /brokers at 127\.0\.0\.1:\d+ cannot be used: their certificate is for DNS:localhost, not for 127\.0\.0\.1: write a host/,
     );
     expect(all).not.toMatch(/reader-secret/);
   });

@@ -1,22 +1,45 @@
 // A process that appends numbered rows to an event log, cuts, seals and ships, and says what is acknowledged; made to be
-// killed. Arguments: the machine's folder, the registry's URL, the object store's folder, `append` or `hold`.
+// killed. Argument: its places and mode as JSON.
 
-import { silentLogger, systemClock } from '../../src/core/index.ts';
-import { openEventLog } from '../../src/events/index.ts';
-import { openDatabase, openObjectStore } from '../../src/storage/index.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { messageOf, silentLogger, systemClock } from '../../src/core/index.ts';
+import { openEventLog, openKafkaEventLog } from '../../src/events/index.ts';
+import { openDatabase, openObjectStore, parseBrokers } from '../../src/storage/index.ts';
 import { numberRow } from './event-logs.ts';
 import { numbersSource as source } from './numbers-source.ts';
 
-const [, , path = '', url = '', objectFolder = '', mode = ''] = process.argv;
+export interface ForeverPlaces {
+  /** The machine's folder. */
+  readonly path: string;
+  /** The registry's. */
+  readonly url: string;
+  readonly objectFolder: string;
+  /** `again` goes on when an append fails, and says so. */
+  readonly mode: 'append' | 'again' | 'hold';
+  readonly topic?: { readonly broker: string; readonly name: string; readonly leaseMs: number };
+}
+
+// The parent wrote it.
+const { path, url, objectFolder, mode, topic } = JSON.parse(process.argv[2] ?? '{}') as ForeverPlaces;
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
-const log = await openEventLog({
+const options = {
   path,
   database: await openDatabase(url),
   objects: openObjectStore(`file:${objectFolder}`),
   clock: systemClock,
   logger: silentLogger,
   segmentBytes: 4000,
-});
+};
+const log = await (topic === undefined
+  ? openEventLog(options)
+  : openKafkaEventLog({
+      ...options,
+      topic: topic.name,
+      brokers: parseBrokers(topic.broker, 'BROKERS'),
+      partitions: 4,
+      leaseMs: topic.leaseMs,
+      patienceMs: 3000,
+    }));
 const writer = await log.register();
 await writer.openCut(new Map());
 say(`writer ${writer.writer}`);
@@ -24,20 +47,31 @@ let next = 0;
 const push = async (rows: number): Promise<void> => {
   const first = next;
   next += rows;
-  const { cut, offset } = await writer.append({
-    source,
-    rows: Array.from({ length: rows }, (_, index) => numberRow(first + index)),
-  });
-  say(`entry ${first} ${rows} ${cut} ${offset}`);
+  try {
+    const { cut, offset } = await writer.append({
+      source,
+      rows: Array.from({ length: rows }, (_, index) => numberRow(first + index)),
+    });
+    say(`entry ${first} ${rows} ${cut} ${offset}`);
+  } catch (error) {
+    if (mode !== 'again') throw error;
+    say(`failed ${first} ${rows} ${messageOf(error)}`);
+    await delay(20);
+  }
 };
 if (mode === 'hold') {
   await push(1);
+  // Each line has it push once more.
+  process.stdin.on('data', () => {
+    push(1).catch((error: unknown) => say(`refused ${messageOf(error)}`));
+  });
   // Lives until it is ended.
   setInterval(() => {}, 1000);
 } else {
   for (let round = 1; ; round++) {
     await Promise.all([push(1), push(3), push(1), push(2)]);
     if (round % 7 !== 0) continue;
+    if (mode === 'again') continue;
     const before = writer.cut;
     await Promise.all([push(1), writer.openCut(new Map()), push(1)]);
     await writer.seal(before, []);

@@ -4,8 +4,22 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Logger, silentLogger, systemClock } from '../../src/core/index.ts';
-import { type EventLog, type EventLogOptions, type LogEntry, openEventLog } from '../../src/events/index.ts';
-import { type Database, type ObjectStore, openDatabase, openObjectStore } from '../../src/storage/index.ts';
+import { ListOffsetTimestamps } from '@platformatic/kafka';
+import {
+  type EventLog,
+  type KafkaEventLogOptions,
+  type LogEntry,
+  openEventLog,
+  openKafkaEventLog,
+} from '../../src/events/index.ts';
+import {
+  type Database,
+  type ObjectStore,
+  openDatabase,
+  openObjectStore,
+  parseBrokers,
+} from '../../src/storage/index.ts';
+import type { KafkaServer } from './kafka-server.ts';
 import { numbersSource } from './numbers-source.ts';
 
 export interface EventLogWorld {
@@ -18,11 +32,23 @@ export interface EventLogWorld {
   readonly objectFolder: string;
   /** What was logged, by level. */
   readonly said: { readonly level: string; readonly message: string }[];
-  open(options?: Partial<EventLogOptions>): Promise<EventLog>;
+  open(options?: Partial<KafkaEventLogOptions>): Promise<EventLog>;
+  /** How many shipped segments are kept, objects or spans of the topic's partitions. */
+  kept(): Promise<number>;
   remove(): Promise<void>;
 }
 
-export async function eventLogWorld(given: { url?: string; objects?: ObjectStore } = {}): Promise<EventLogWorld> {
+export interface GivenWorld {
+  readonly url?: string;
+  readonly objects?: ObjectStore;
+  /** Where the logs lie; on disk when left out. */
+  readonly topic?: { readonly kafka: KafkaServer; readonly name: string };
+}
+
+/** Short, for tests that wait for it. */
+export const LEASE_MS = 1500;
+
+export async function eventLogWorld(given: GivenWorld = {}): Promise<EventLogWorld> {
   const root = mkdtempSync(join(tmpdir(), 'headrace-events-'));
   const [path, objectFolder] = [join(root, 'log'), join(root, 'objects')];
   mkdirSync(objectFolder);
@@ -40,9 +66,17 @@ export async function eventLogWorld(given: { url?: string; objects?: ObjectStore
     said,
     async open(options = {}) {
       const logger = loggerInto(said);
-      const log = await openEventLog({ path, database, objects, clock: systemClock, logger, ...options });
+      // A machine is one with a folder of its own.
+      const all = { path, database, objects, clock: systemClock, logger, ...options };
+      const log = await (given.topic === undefined
+        ? openEventLog(all)
+        : openKafkaEventLog({ machine: options.path ?? path, ...inTopic(given.topic), ...all }));
       opened.push(log);
       return log;
+    },
+    async kept() {
+      if (given.topic === undefined) return (await Array.fromAsync(objects.list('events/'))).length;
+      return keptSpans(database, given.topic);
     },
     async remove() {
       for (const log of opened) await log.close();
@@ -50,6 +84,31 @@ export async function eventLogWorld(given: { url?: string; objects?: ObjectStore
       rmSync(root, { recursive: true, force: true });
     },
   };
+}
+
+function inTopic({ kafka, name }: NonNullable<GivenWorld['topic']>) {
+  return { topic: name, brokers: parseBrokers(kafka.broker, 'K'), partitions: 4, leaseMs: LEASE_MS };
+}
+
+async function keptSpans(database: Database, { kafka, name }: NonNullable<GivenWorld['topic']>): Promise<number> {
+  const rows = await database
+    .tables<{ event_segments: Record<string, number>; event_partitions: Record<string, number> }>()
+    .selectFrom('event_segments')
+    .innerJoin('event_partitions', 'event_partitions.writer', 'event_segments.writer')
+    .select(['partition', 'log_from'])
+    .execute();
+  const admin = kafka.admin();
+  try {
+    let kept = 0;
+    for (const { partition = 0, log_from: from = 0 } of rows) {
+      const partitions = [{ partitionIndex: partition, timestamp: ListOffsetTimestamps.EARLIEST }];
+      const [found] = await admin.listOffsets({ topics: [{ name, partitions }] });
+      if (from >= Number(found?.partitions[0]?.offset ?? 0n)) kept++;
+    }
+    return kept;
+  } finally {
+    await admin.close();
+  }
 }
 
 function loggerInto(said: { level: string; message: string }[]): Logger {

@@ -30,6 +30,7 @@ describe('the stores of dev', () => {
     ['online.url', { online: { url: 'lmdb:/var/lib/headrace' } }],
     ['artifacts.url', { artifacts: { url: 's3://bucket/prefix' } }],
     ['pushLog.path', { pushLog: { path: '../log' } }],
+    ['pushLog.topic', { pushLog: { topic: 'events', brokers: 'env:BROKERS' } }],
     ['offline.path', { offline: { path: '../offline' } }],
   ])('are of its own, all of them, where %s lies elsewhere', (key, written) => {
     const { isOwn, shared, variables } = choose(written);

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { DataType, Row, Value } from '../../src/core/index.ts';
 import type { SourceSpec } from '../../src/definitions/index.ts';
-import { decodeRows, encodeRows } from '../../src/events/segments/row-codec.ts';
+import { decodeRows, encodeRows } from '../../src/events/records/row-codec.ts';
 import { numbersSource } from '../support/numbers-source.ts';
 
 const float32 = fc.oneof(fc.float(), fc.constantFrom(-0, NaN, Infinity, -Infinity));

@@ -18,8 +18,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { EventLog, LogWriter } from '../../src/events/index.ts';
 import { tryLock } from '../../src/events/segments/folder-lock.ts';
-import { packFrame, readFrame } from '../../src/events/segments/frame.ts';
-import { packEntry, packMark } from '../../src/events/segments/log-record.ts';
+import { packFrame, readFrame } from '../../src/events/records/frame.ts';
+import { packEntry, packMark } from '../../src/events/records/log-record.ts';
 import { type EventLogWorld, eventLogWorld, numberRow, numbersOf } from '../support/event-logs.ts';
 import { numbersSource as source } from '../support/numbers-source.ts';
 

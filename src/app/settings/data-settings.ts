@@ -2,6 +2,9 @@
 
 import type { Setting } from './setting.ts';
 
+/** What `pushLog.topic` says where the log lies on disk. */
+export const NO_TOPIC = 'none';
+
 export const DATA_SETTINGS = [
   { key: 'project', kind: 'text', required: true, help: 'Name of the project; it is part of every online key.' },
   { key: 'repo', kind: 'path', default: './feature_repo', help: 'Folder of the feature repository.' },
@@ -88,6 +91,25 @@ export const DATA_SETTINGS = [
     kind: 'path',
     default: '.headrace/push-log',
     help: 'Folder of the durable log of pushed events, of this machine alone; what is sealed goes to the artifact store.',
+  },
+  {
+    key: 'pushLog.topic',
+    kind: 'text',
+    default: NO_TOPIC,
+    help: 'Kafka topic that the durable log of pushed events lies in, made where it is missing; `none`: on this machine’s disk (`pushLog.path`).',
+  },
+  {
+    key: 'pushLog.brokers',
+    kind: 'text',
+    help: 'Brokers of `pushLog.topic`: `env:NAME`, the variable that holds their address and login as that of a `kafka(…)` source does.',
+  },
+  {
+    key: 'pushLog.partitions',
+    kind: 'integer',
+    default: 16,
+    min: 1,
+    max: 10_000,
+    help: 'Partitions that `pushLog.topic` is made with: each worker that takes pushes has one of its own. One that is there keeps its own.',
   },
   {
     key: 'pushLog.memory',

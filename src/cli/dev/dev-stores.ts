@@ -26,7 +26,8 @@ export function chooseStores({ directory, values }: Pick<Config, 'directory' | '
     ['offline.path', values['offline.path']],
     ['pushLog.path', values['pushLog.path']],
   ];
-  const shared = places.filter(([, path]) => path === undefined || !isInside(directory, path)).map(([key]) => key);
+  const away = places.filter(([, path]) => path === undefined || !isInside(directory, path)).map(([key]) => key);
+  const shared = values['pushLog.topic'] === 'none' ? away : [...away, 'pushLog.topic'];
   if (shared.length === 0) return { isOwn: true, shared, variables: {} };
   const scratch = join(directory, SCRATCH);
   return {
@@ -38,6 +39,7 @@ export function chooseStores({ directory, values }: Pick<Config, 'directory' | '
       HEADRACE_ARTIFACTS_URL: `file:${join(scratch, 'artifacts')}`,
       HEADRACE_OFFLINE_PATH: join(scratch, 'offline'),
       HEADRACE_PUSH_LOG_PATH: join(scratch, 'push-log'),
+      HEADRACE_PUSH_LOG_TOPIC: 'none',
       HEADRACE_ONLINE_KEEP_VERSIONS: KEEP_VERSIONS,
     },
   };

@@ -41,6 +41,12 @@ export interface HeadraceConfig {
   readonly pushLog?: {
     /** Folder of the durable log of pushed events, of this machine alone. */
     readonly path?: string;
+    /** Kafka topic that the log lies in instead. Default: `none`, on disk. */
+    readonly topic?: string;
+    /** `env:NAME`: the variable that holds the address of the topic's brokers. */
+    readonly brokers?: string;
+    /** Partitions that the topic is made with, where it is missing. */
+    readonly partitions?: number;
     /** Pushed parts that a server holds in memory; past it the log is cut. */
     readonly memory?: Size;
     /** How far ahead of the clock a pushed event's known time may lie: `1d`. */

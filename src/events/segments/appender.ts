@@ -5,7 +5,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { HeadraceError, messageOf, syncPath } from '../../core/index.ts';
 import type { CutRecord } from '../event-log.ts';
 import { type LocalSegment, removeSegment, segmentPath } from './local-segments.ts';
-import { advance, type LogRecord, packHead, type Positions } from './log-record.ts';
+import { advance, type LogRecord, packHead, type Positions } from '../records/log-record.ts';
 
 /** A log as it stands on disk: what a new one begins with, and what one found after a crash goes on from. */
 export interface StandingLog {

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { type Kysely, sql } from 'kysely';
 import type { ObjectUse, RowsOwner } from '../../storage/index.ts';
 import { folderName, segmentKey } from './local-segments.ts';
-import type { EventTables } from './schema.ts';
+import type { EventTables } from '../tables/schema.ts';
 
 export const eventRows: RowsOwner = {
   table: 'event_writers',
@@ -13,10 +13,11 @@ export const eventRows: RowsOwner = {
   settle: forgetWriters,
 };
 
-/** Every shipped segment that was not removed. */
+/** Every shipped segment that was not removed, and is an object. */
 async function* eventObjects(opened: Kysely<unknown>): AsyncIterable<ObjectUse> {
   // The log's own tables are in it.
   const db = opened as Kysely<EventTables>;
+  const elsewhere = await writersInTopics(db);
   const rows = await db
     .selectFrom('event_segments')
     .innerJoin('event_writers', 'event_writers.number', 'event_segments.writer')
@@ -26,12 +27,21 @@ async function* eventObjects(opened: Kysely<unknown>): AsyncIterable<ObjectUse> 
     .orderBy('seq')
     .execute();
   for (const { writer, token, seq } of rows) {
+    if (elsewhere.has(writer)) continue;
     yield {
       key: segmentKey(writer, token, seq),
       what: `segment ${seq} of the event log's writer ${writer}`,
       ifGone: 'needed',
     };
   }
+}
+
+/** None in a registry that had no such table yet. */
+async function writersInTopics(db: Kysely<EventTables>): Promise<ReadonlySet<number>> {
+  const tables = await db.introspection.getTables();
+  if (!tables.some(({ name }) => name === 'event_partitions')) return new Set();
+  const rows = await db.selectFrom('event_partitions').select('writer').execute();
+  return new Set(rows.map(({ writer }) => writer));
 }
 
 /** Segments of writers that are not of this registry, or that it would know had they been shipped by its own. */

@@ -7,18 +7,22 @@ import { join } from 'node:path';
 import { type Clock, HeadraceError, type Logger, syncPath } from '../../core/index.ts';
 import type { Database, ObjectStore } from '../../storage/index.ts';
 import type { EventLog, LogWriter, WriterRow } from '../event-log.ts';
+import { createHeldLogs } from '../held-logs.ts';
+import { openLogWriter } from '../log-writer.ts';
+import { createReader } from '../read-log.ts';
 import type { StandingLog } from './appender.ts';
 import { type FolderLock, tryLock } from './folder-lock.ts';
 import { folderName, segmentKey } from './local-segments.ts';
 import { inLogFolder } from './log-folder.ts';
-import { ENDED_PREFIX, type LogContext, openLogWriter } from './log-writer.ts';
+import { ENDED_PREFIX, keepOnDisk, type LogContext } from './keep-on-disk.ts';
 import { readShipped } from './read-shipped.ts';
-import { NEW_LOG_POSITIONS, recoverLog } from './recover-log.ts';
-import { openRemovalTable } from './removal-table.ts';
-import { migrateEventLog } from './schema.ts';
-import { openShippedTable } from './shipped-table.ts';
+import { NEW_LOG_POSITIONS } from '../records/log-record.ts';
+import { recoverLog } from './recover-log.ts';
+import { openRemovalTable } from '../tables/removal-table.ts';
+import { migrateEventLog } from '../tables/schema.ts';
+import { openShippedTable } from '../tables/shipped-table.ts';
 import { storeFailed } from './shipping.ts';
-import { openWriterTable } from './writer-table.ts';
+import { openWriterTable } from '../tables/writer-table.ts';
 
 export interface EventLogOptions {
   /** This machine's folder of logs; all processes of the machine share it. */
@@ -44,26 +48,8 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
   const [writers, shipped] = [openWriterTable(database), openShippedTable(database)];
   const removal = openRemovalTable(database, shipped);
   const context: LogContext = { objects, writers, shipped, clock, logger, segmentBytes };
-  const held = new Set<LogWriter>();
-  /** What may be about to hold a lock. */
-  const busy = new Set<Promise<unknown>>();
+  const held = createHeldLogs(path);
   const told = new Set<string>();
-  let isClosed = false;
-
-  const checkOpen = (): void => {
-    if (isClosed) throw new HeadraceError('HR_STOPPING', `the event log at ${path} is closed here`);
-  };
-
-  const whileOpen = async <T>(work: () => Promise<T>): Promise<T> => {
-    checkOpen();
-    const working = work();
-    busy.add(working);
-    try {
-      return await working;
-    } finally {
-      busy.delete(working);
-    }
-  };
 
   const once = (id: string, tell: () => void): void => {
     if (!told.has(id)) tell();
@@ -72,8 +58,9 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
 
   // Where it throws, the caller lets the lock go.
   const hold = (row: WriterRow, folder: string, lock: FolderLock, log: StandingLog): LogWriter => {
-    checkOpen();
-    const writer = openLogWriter({ row, folder, lock, log, onClose: () => held.delete(writer) }, context);
+    held.checkOpen();
+    const keeping = keepOnDisk({ row, folder, lock, log, onClose: () => held.delete(writer) }, context);
+    const writer = openLogWriter(row, keeping, context);
     held.add(writer);
     return writer;
   };
@@ -168,20 +155,14 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
   };
 
   return {
-    register: () => whileOpen(register),
-    adopt: () => whileOpen(adopt),
+    register: () => held.whileOpen(register),
+    adopt: () => held.whileOpen(adopt),
     writers: () => writers.all(),
-    async *read(writer, from, to, source) {
-      const { token, shipped: last, removed } = await writers.find(writer);
-      const range = [Math.max(from, removed + 1), Math.min(to, last)] as const;
-      const voids = new Map((await shipped.cuts(writer, ...range)).map((cut) => [cut.cut, cut.voids]));
-      const segments = await shipped.holding(writer, { from: range[0], to: range[1], source });
-      for await (const entry of readShipped({ objects, shipped }, { writer, token }, segments, range)) {
-        if (source !== undefined && entry.source !== source) continue;
-        // A cut that is not listed was removed meanwhile, and only lies here with one that wasn't.
-        if (voids.get(entry.cut)?.has(entry.offset) === false) yield entry;
-      }
-    },
+    read: createReader(writers, shipped, (row, segments, range) => {
+      const elsewhere = segments.find(({ span }) => span !== undefined);
+      if (elsewhere !== undefined) throw liesInTopic(row.number);
+      return readShipped({ objects, shipped }, { writer: row.number, token: row.token }, segments, range);
+    }),
     contents: () => removal.contents(),
     async forget(number) {
       const { token } = await writers.find(number);
@@ -210,12 +191,16 @@ export async function openEventLog(options: EventLogOptions): Promise<EventLog> 
         await removal.dropRemoved(writer, Math.max(...seqs));
       }
     },
-    async close() {
-      isClosed = true;
-      await Promise.allSettled(busy);
-      await Promise.all([...held].map((writer) => writer.close()));
-    },
+    close: () => held.close(),
   };
+}
+
+/** Of a log that was on disk once, or is, in a registry whose other logs are not. */
+function liesInTopic(writer: number): HeadraceError {
+  return new HeadraceError(
+    'HR_CONFIG',
+    `the events of writer ${writer} lie in a Kafka topic: set pushLog.topic and pushLog.brokers, as they were when it took them.`,
+  );
 }
 
 const MOST_TRIES = 3;

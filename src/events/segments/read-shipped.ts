@@ -7,7 +7,7 @@ import { logDamaged } from './damage.ts';
 import { segmentKey } from './local-segments.ts';
 import { entriesOf, type SegmentId } from './segment.ts';
 import { storeFailed } from './shipping.ts';
-import type { ShippedSegment, ShippedTable } from './shipped-table.ts';
+import type { ShippedSegment, ShippedTable } from '../tables/shipped-table.ts';
 
 export interface LogName {
   readonly writer: number;

@@ -7,13 +7,11 @@ import { type Logger, syncPath } from '../../core/index.ts';
 import type { WriterRow } from '../event-log.ts';
 import type { StandingLog } from './appender.ts';
 import { logDamaged } from './damage.ts';
-import { readFrame } from './frame.ts';
+import { readFrame } from '../records/frame.ts';
 import { listSegments, type LocalSegment, removeSegment, segmentPath } from './local-segments.ts';
-import type { Positions, SegmentHead } from './log-record.ts';
+import { NEW_LOG_POSITIONS, type SegmentHead } from '../records/log-record.ts';
 import { checkSegment, headOf, type SegmentId } from './segment.ts';
-import type { ShippedTable } from './shipped-table.ts';
-
-export const NEW_LOG_POSITIONS: Positions = { cut: 0, sealed: 0, offset: 0 };
+import type { ShippedTable } from '../tables/shipped-table.ts';
 
 /** No head is longer. */
 const HEAD_LIMIT_BYTES = 4096;

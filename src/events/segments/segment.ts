@@ -2,35 +2,22 @@
 
 import type { LogEntry } from '../event-log.ts';
 import { logDamaged, type SegmentName } from './damage.ts';
-import { readFrame } from './frame.ts';
+import { readFrame } from '../records/frame.ts';
 import {
-  advance,
   type LogRecord,
-  type Mark,
   type Positions,
   readHead,
   readRecord,
-  type Seal,
   type SegmentHead,
   toEntry,
-} from './log-record.ts';
+} from '../records/log-record.ts';
+import { createSumming, type LogSummary } from '../records/log-summary.ts';
 
 /** What a segment holds, without its entries. */
-export interface SegmentSummary {
+export interface SegmentSummary extends LogSummary {
   /** Up to the end of its last whole frame. */
   readonly bytes: number;
-  /** Cuts of its first and last entry; undefined without entries. */
-  readonly firstCut: number | undefined;
-  readonly lastCut: number | undefined;
-  /** Where the log stands after it. */
-  readonly end: Positions;
-  readonly marks: readonly Mark[];
-  readonly seals: readonly Seal[];
-  readonly contents: SegmentContents;
 }
-
-/** Rows by cut and source, those of void entries too. */
-export type SegmentContents = readonly (readonly [cut: number, source: string, rows: number])[];
 
 export type SegmentId = SegmentName & Pick<SegmentHead, 'token' | 'seq'>;
 
@@ -72,14 +59,11 @@ function* checkInSteps(
   const first = readFrame(bytes, 0);
   if (first === 'torn' && mayBeTorn) return undefined;
   const { head, end } = headOf(bytes, id);
-  let at: Positions = { cut: head.cut, sealed: head.sealed, offset: head.offset };
+  const at: Positions = { cut: head.cut, sealed: head.sealed, offset: head.offset };
   if (after !== undefined && (after.cut !== at.cut || after.sealed !== at.sealed || after.offset !== at.offset)) {
     throw logDamaged(id, 0, `it begins at ${told(at)}, but what lies before it ends at ${told(after)}`);
   }
-  const marks: Mark[] = [];
-  const seals: Seal[] = [];
-  const rows = new Map<number, Map<string, number>>();
-  let [firstCut, lastCut]: (number | undefined)[] = [];
+  const summing = createSumming(at);
   let length = end;
   let [frames, stepAt] = [0, end];
   while (length < bytes.length) {
@@ -91,21 +75,11 @@ function* checkInSteps(
     if (frame === 'torn' && mayBeTorn) break;
     if (typeof frame === 'string') throw logDamaged(id, length, frame === 'torn' ? 'it ends inside a frame' : frame);
     const record = readRecord(frame);
-    const next = record === undefined ? `a frame of an unknown kind (${frame.kind})` : advance(at, record);
-    if (typeof next === 'string') throw logDamaged(id, length, next);
-    at = next;
+    const problem = record === undefined ? `a frame of an unknown kind (${frame.kind})` : summing.add(record);
+    if (problem !== undefined) throw logDamaged(id, length, problem);
     length = frame.end;
-    if (record?.kind === 'mark') marks.push(record);
-    else if (record?.kind === 'seal') seals.push(record);
-    else if (record !== undefined) {
-      firstCut ??= at.cut;
-      lastCut = at.cut;
-      const ofCut = rows.get(at.cut) ?? new Map<string, number>();
-      rows.set(at.cut, ofCut.set(record.source, (ofCut.get(record.source) ?? 0) + record.count));
-    }
   }
-  const contents = [...rows].flatMap(([cut, of]) => [...of].map(([source, count]) => [cut, source, count] as const));
-  return { bytes: length, firstCut, lastCut, end: at, marks, seals, contents };
+  return { bytes: length, ...summing.summary() };
 }
 
 /** Entries of cuts from `from` to `to`, void ones too. Throws HR_LOG_DAMAGED at the first bad frame. */

@@ -6,7 +6,7 @@ import { type Clock, HeadraceError, type Logger, messageOf } from '../../core/in
 import type { ObjectStore } from '../../storage/index.ts';
 import { type LocalSegment, removeSegment, segmentKey, segmentPath } from './local-segments.ts';
 import { checkSegmentInTurns } from './segment.ts';
-import type { ShippedTable } from './shipped-table.ts';
+import type { ShippedTable } from '../tables/shipped-table.ts';
 
 export interface Shipping {
   /** Ships the segments that are ended, after what is under way. Throws HR_STORAGE_UNAVAILABLE, HR_LOG_DAMAGED. */

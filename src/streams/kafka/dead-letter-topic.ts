@@ -3,8 +3,7 @@
 import { Admin, Producer } from '@platformatic/kafka';
 import { HeadraceError, messageOf } from '../../core/index.ts';
 import type { DeadLetter, DeadLetters } from '../message-stream.ts';
-import type { BrokerAddress } from './broker-address.ts';
-import { clientOptions } from './kafka-client.ts';
+import { type BrokerAddress, clientOptions } from '../../storage/index.ts';
 import { kafkaError } from './kafka-errors.ts';
 
 export interface DeadLetterTopicOptions {

@@ -4,10 +4,9 @@
 import { Consumer, ListOffsetTimestamps } from '@platformatic/kafka';
 import { HeadraceError } from '../../core/index.ts';
 import type { MessageStream, PartitionBounds } from '../message-stream.ts';
-import type { BrokerAddress } from './broker-address.ts';
 import { createGroupMember } from './group-member.ts';
 import { kafkaError, type KafkaPlace } from './kafka-errors.ts';
-import { clientOptions } from './kafka-client.ts';
+import { type BrokerAddress, clientOptions } from '../../storage/index.ts';
 import { answerIn, placeless, readParts } from './read-parts.ts';
 
 export interface KafkaStreamOptions {

@@ -16,7 +16,7 @@ export interface EventTables {
     seen_micros: number;
     removed: number;
   };
-  /** One row per segment in the object store. `end_…`: where the log stands after it. */
+  /** One row per shipped segment: an object, or a span of a partition. `end_…`: where the log stands after it. */
   event_segments: {
     writer: number;
     seq: number;
@@ -32,6 +32,24 @@ export interface EventTables {
     /** JSON: [cut, source, rows] of its entries; null in rows of a time before it was kept. */
     contents: string | null;
     shipped_micros: number;
+    /** Where it lies in its writer's partition; null for an object. */
+    log_from: number | null;
+    log_to: number | null;
+  };
+  /** Of a writer whose log lies in a topic: its partition, and who holds it. */
+  event_partitions: {
+    writer: number;
+    topic: string;
+    topic_id: string;
+    partition: number;
+    /** Of the first record of the writer; null before it is there. */
+    from_offset: number | null;
+    /** 1 while a process holds it, 0 once it was let go, to be settled by another; 2 once nobody will settle it again. */
+    state: number;
+    /** As in the writer's row: here too, so that one row tells who may change it. */
+    holder: number;
+    /** Rises for as long as its holder lives. */
+    beat: number;
   };
   /** Cuts whose mark is in a shipped segment; `voids` is null until their seal is too. JSON. */
   event_cuts: { writer: number; cut: number; view: string; voids: string | null };
@@ -40,6 +58,7 @@ export interface EventTables {
 const eventMigrations: readonly Migration[] = [
   { name: '0001-events', up: createTables },
   { name: '0002-retention', up: addRetention },
+  { name: '0003-partitions', up: addPartitions },
 ];
 
 /** Gives the database that has the tables. */
@@ -88,4 +107,20 @@ async function addRetention(db: Kysely<unknown>): Promise<void> {
   await db.schema.alterTable('event_writers').addColumn('removed', 'bigint', zero).execute();
   await db.schema.alterTable('event_segments').addColumn('contents', 'text').execute();
   await db.schema.alterTable('event_segments').addColumn('shipped_micros', 'bigint', zero).execute();
+}
+
+async function addPartitions(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('event_partitions')
+    .addColumn('writer', 'bigint', (column) => column.primaryKey().references('event_writers.number'))
+    .addColumn('topic', 'text', (column) => column.notNull())
+    .addColumn('topic_id', 'text', (column) => column.notNull())
+    .addColumn('partition', 'bigint', (column) => column.notNull())
+    .addColumn('from_offset', 'bigint')
+    .addColumn('state', 'integer', (column) => column.notNull())
+    .addColumn('holder', 'bigint', (column) => column.notNull())
+    .addColumn('beat', 'bigint', (column) => column.notNull())
+    .execute();
+  await db.schema.alterTable('event_segments').addColumn('log_from', 'bigint').execute();
+  await db.schema.alterTable('event_segments').addColumn('log_to', 'bigint').execute();
 }

@@ -8,8 +8,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { Admin } from '@platformatic/kafka';
 import { describe, expect, it } from 'vitest';
-import { clientOptions } from '../../src/streams/kafka/kafka-client.ts';
-import { parseBrokers } from '../../src/streams/index.ts';
+import { clientOptions, parseBrokers } from '../../src/storage/index.ts';
 
 describe('the address of brokers', () => {
   it.each([

@@ -1,22 +1,37 @@
 // The registry's index of what was shipped: which segment holds which cuts, and each cut's boundaries and void entries,
-// so that a reader fetches only the segments that it needs.
+// so that a reader fetches only the segments that it needs. A segment is an object, or lies in a partition of a topic.
 
+import type { Kysely } from 'kysely';
 import type { Micros } from '../../core/index.ts';
 import type { Database } from '../../storage/index.ts';
 import type { CutRecord } from '../event-log.ts';
-import { type Positions, viewFromJson, viewToJson } from './log-record.ts';
+import { type Positions, viewFromJson, viewToJson } from '../records/log-record.ts';
 import type { EventTables } from './schema.ts';
-import type { SegmentContents, SegmentSummary } from './segment.ts';
+import type { LogContents, LogSummary } from '../records/log-summary.ts';
 
 export interface ShippedSegment {
   readonly seq: number;
   readonly bytes: number;
   /** Of its last entry. */
   readonly lastCut: number;
+  /** Where it lies in its writer's partition; undefined for an object. */
+  readonly span?: LogSpan | undefined;
+}
+
+/** Offsets in a partition: from `from` to before `to`. */
+export interface LogSpan {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What is told of a segment that is shipped. */
+export interface ShippedSummary extends LogSummary {
+  readonly bytes: number;
+  readonly span?: LogSpan;
 }
 
 /** The last one shipped, and where the log stands after it. */
-export interface LastShipped extends Pick<ShippedSegment, 'seq' | 'bytes'> {
+export interface LastShipped extends Pick<ShippedSegment, 'seq' | 'bytes' | 'span'> {
   readonly end: Positions;
 }
 
@@ -30,8 +45,17 @@ export interface Holding {
 }
 
 export interface ShippedTable {
-  /** Records a segment whose object is in the store; a repeat changes nothing. */
-  add(writer: number, seq: number, summary: SegmentSummary, atMicros: Micros): Promise<void>;
+  /**
+   * Records a segment that every machine can read; a repeat changes nothing. False, and nothing is recorded, where `may`
+   * says no in the same transaction.
+   */
+  add(
+    writer: number,
+    seq: number,
+    summary: ShippedSummary,
+    atMicros: Micros,
+    may?: (trx: Kysely<EventTables>) => Promise<boolean>,
+  ): Promise<boolean>;
   last(writer: number): Promise<LastShipped | undefined>;
   /** Segments with entries of cuts from `from` to `to`. */
   holding(writer: number, range: Holding): Promise<ShippedSegment[]>;
@@ -52,12 +76,13 @@ export function openShippedTable(database: Database): ShippedTable {
       .executeTakeFirst();
     if (row === undefined) return undefined;
     const { seq, bytes, end_cut: cut, end_sealed: sealed, end_offset: offset } = row;
-    return { seq, bytes, end: { cut, sealed, offset } };
+    return { seq, bytes, end: { cut, sealed, offset }, span: spanOf(row) };
   };
 
   return {
-    add: (writer, seq, { bytes, firstCut, lastCut, end, marks, seals, contents }, atMicros) =>
-      database.transaction<EventTables, void>(async (trx) => {
+    add: (writer, seq, { bytes, firstCut, lastCut, end, marks, seals, contents, span }, atMicros, may) =>
+      database.transaction<EventTables, boolean>(async (trx) => {
+        if (may !== undefined && !(await may(trx))) return false;
         const row = {
           writer,
           seq,
@@ -70,6 +95,8 @@ export function openShippedTable(database: Database): ShippedTable {
           is_removed: 0,
           contents: JSON.stringify(contents),
           shipped_micros: atMicros,
+          log_from: span?.from ?? null,
+          log_to: span?.to ?? null,
         };
         await trx
           .insertInto('event_segments')
@@ -91,12 +118,13 @@ export function openShippedTable(database: Database): ShippedTable {
             .where('cut', '=', cut)
             .execute();
         }
+        return true;
       }),
     last,
     async holding(writer, { from, to, before = Number.MAX_SAFE_INTEGER, source }) {
       const rows = await db
         .selectFrom('event_segments')
-        .select(['seq', 'bytes', 'contents', 'last_cut'])
+        .select(['seq', 'bytes', 'contents', 'last_cut', 'log_from', 'log_to'])
         .where('writer', '=', writer)
         .where('is_removed', '=', 0)
         .where('seq', '<', before)
@@ -106,10 +134,11 @@ export function openShippedTable(database: Database): ShippedTable {
         .execute();
       const holds = (contents: string | null): boolean =>
         source === undefined || contents === null || contentsFromJson(contents).some(([, name]) => name === source);
-      return rows.flatMap(({ seq, bytes, contents, last_cut: lastCut }) =>
+      return rows.flatMap((row) => {
+        const { seq, bytes, contents, last_cut: lastCut } = row;
         // One without an entry was not asked for.
-        holds(contents) && lastCut !== null ? [{ seq, bytes, lastCut }] : [],
-      );
+        return holds(contents) && lastCut !== null ? [{ seq, bytes, lastCut, span: spanOf(row) }] : [];
+      });
     },
     async cuts(writer, from = 0, to = Number.MAX_SAFE_INTEGER) {
       const rows = await db
@@ -139,7 +168,11 @@ export function openShippedTable(database: Database): ShippedTable {
   };
 }
 
-export function contentsFromJson(text: string): SegmentContents {
+function spanOf(row: { readonly log_from: number | null; readonly log_to: number | null }): LogSpan | undefined {
+  return row.log_from === null || row.log_to === null ? undefined : { from: row.log_from, to: row.log_to };
+}
+
+export function contentsFromJson(text: string): LogContents {
   // What `add` wrote.
-  return JSON.parse(text) as SegmentContents;
+  return JSON.parse(text) as LogContents;
 }

@@ -18,19 +18,19 @@ interface TlsError extends Error {
   readonly cert?: { readonly subjectaltname?: string };
 }
 
-/** A sentence with what to do; undefined where it is none of these. */
-export function tlsTrouble({ code = '', message, host, cert }: TlsError, at: string): string | undefined {
-  const shown = `the certificate of the brokers at ${at}`;
+/** Of the brokers, with what to do; undefined where it is none of these. */
+export function tlsTrouble({ code = '', message, host, cert }: TlsError): string | undefined {
   // Node's advice is for who started it by hand.
   const [found = ''] = message.split(';');
   if (UNKNOWN_AUTHORITY.includes(code))
-    return `${shown} is of an authority that is not known here (${found}): name the file of the right one's certificate as sslrootcert=FILE in the source's variable`;
-  if (OUT_OF_TIME.includes(code)) return `${shown} does not hold now (${found}): renew it, or set this machine's clock`;
+    return `their certificate is of an authority that is not known here (${found}): name the file of the right one's certificate as sslrootcert=FILE in the variable that holds their addresses`;
+  if (OUT_OF_TIME.includes(code))
+    return `their certificate does not hold now (${found}): renew it, or set this machine's clock`;
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
-    return `${shown} is for ${cert?.subjectaltname ?? 'no host'}, not for ${host}: write a host that it is for in the source's variable, and in what the brokers advertise`;
+    return `their certificate is for ${cert?.subjectaltname ?? 'no host'}, not for ${host}: write a host that it is for in the variable that holds their addresses, and in what the brokers advertise`;
   if (message === 'Broker requires TLS.')
-    return `the brokers at ${at} speak TLS there: begin the source's variable with kafkas://`;
+    return 'they speak TLS there: begin the variable that holds their addresses with kafkas://';
   if (code === 'ERR_SSL_WRONG_VERSION_NUMBER')
-    return `the brokers at ${at} do not speak TLS there: begin the source's variable with kafka://, or name the port that does`;
+    return 'they do not speak TLS there: begin the variable that holds their addresses with kafka://, or name the port that does';
   return undefined;
 }

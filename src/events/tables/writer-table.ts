@@ -1,24 +1,26 @@
 // The registry's rows of writers. What a holder tells is taken only while it is the holder: one that was forgotten, or
 // whose log another holds by now, learns so from the row that it can't change.
 
-import type { Selectable } from 'kysely';
+import type { Kysely, Selectable } from 'kysely';
 import { HeadraceError, type Micros } from '../../core/index.ts';
 import type { Database } from '../../storage/index.ts';
 import type { WriterRow } from '../event-log.ts';
 import type { EventTables } from './schema.ts';
 
 export interface WriterTable {
-  /** Gives the next number. */
-  register(token: string, machine: string, atMicros: Micros): Promise<WriterRow>;
+  /** Gives the next number; `also` is done in the same transaction, which no other registration goes beside. */
+  register(token: string, machine: string, atMicros: Micros, also?: AlsoRegister): Promise<WriterRow>;
   all(): Promise<WriterRow[]>;
   /** Throws HR_UNKNOWN_WRITER. */
   find(number: number): Promise<WriterRow>;
-  /** Undefined when it is forgotten. */
-  raiseHolder(number: number): Promise<WriterRow | undefined>;
+  /** Undefined when it is forgotten, or its holder is not `from` any more, where that is given. */
+  raiseHolder(number: number, from?: number, trx?: Kysely<EventTables>): Promise<WriterRow | undefined>;
   /** False when the holder is no longer that, or the writer is forgotten. */
   tell(number: number, holder: number, news: WriterNews): Promise<boolean>;
   forget(number: number): Promise<void>;
 }
+
+export type AlsoRegister = (trx: Kysely<EventTables>, row: WriterRow) => Promise<void>;
 
 export interface WriterNews {
   readonly seenMicros: Micros;
@@ -38,7 +40,7 @@ export function openWriterTable(database: Database): WriterTable {
   };
 
   return {
-    register: (token, machine, atMicros) =>
+    register: (token, machine, atMicros, also) =>
       database.transaction<EventTables, WriterRow>(
         async (trx) => {
           const { last } = await trx
@@ -58,7 +60,9 @@ export function openWriterTable(database: Database): WriterTable {
             seen_micros: atMicros,
           };
           await trx.insertInto('event_writers').values(row).execute();
-          return toWriterRow(row);
+          const registered = toWriterRow(row);
+          await also?.(trx, registered);
+          return registered;
         },
         { serializedBy: 'event_writers' },
       ),
@@ -67,12 +71,13 @@ export function openWriterTable(database: Database): WriterTable {
       return rows.map(toWriterRow);
     },
     find,
-    async raiseHolder(number) {
-      const row = await db
+    async raiseHolder(number, from, trx = db) {
+      const row = await trx
         .updateTable('event_writers')
         .set((set) => ({ holder: set('holder', '+', 1) }))
         .where('number', '=', number)
         .where('state', '!=', 'forgotten')
+        .$if(from !== undefined, (query) => query.where('holder', '=', from as number))
         .returningAll()
         .executeTakeFirst();
       return row && toWriterRow(row);

@@ -13,6 +13,8 @@ export interface Positions {
   readonly offset: number;
 }
 
+export const NEW_LOG_POSITIONS: Positions = { cut: 0, sealed: 0, offset: 0 };
+
 /** First frame of every segment: where the log stood when it was begun. */
 export interface SegmentHead extends Positions {
   readonly version: number;

@@ -1,0 +1,348 @@
+// Event logs in a real topic when something goes wrong: processes killed or stopped at any moment, brokers killed, paused,
+// started again, messages that others wrote, partitions that run out.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Producer } from '@platformatic/kafka';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { EventLog, LogEntry, LogWriter } from '../../src/events/index.ts';
+import { openDatabase, parseBrokers } from '../../src/storage/index.ts';
+import type { ForeverPlaces } from '../support/event-log-forever.ts';
+import { type EventLogWorld, eventLogWorld, LEASE_MS, numberRow, numbersOf } from '../support/event-logs.ts';
+import { findKafka, WITHOUT_KAFKA } from '../support/kafka-program.ts';
+import { type KafkaServer, startKafka } from '../support/kafka-server.ts';
+import { numbersSource as source } from '../support/numbers-source.ts';
+import { skipBecause } from '../support/skips.ts';
+
+const program = findKafka();
+if (program === undefined) skipBecause(`event logs in a topic: ${WITHOUT_KAFKA}`);
+const SCRIPT = fileURLToPath(new URL('../support/event-log-forever.ts', import.meta.url));
+const KILLS = 6;
+
+interface Said {
+  readonly entries: { readonly first: number; readonly rows: number; readonly cut: number; readonly offset: number }[];
+  readonly failed: { readonly first: number; readonly rows: number; readonly why: string }[];
+  readonly refused: string[];
+  writer: number;
+  sealed: number;
+  shipped: number;
+}
+
+interface Child {
+  readonly process: ChildProcess;
+  readonly said: Said;
+  /** Resolves once it said so much, or ended. */
+  until(isEnough: () => boolean): Promise<void>;
+  kill(): Promise<void>;
+}
+
+describe.skipIf(program === undefined)('event logs in a topic', { timeout: 120_000 }, () => {
+  let kafka: KafkaServer;
+  let world: EventLogWorld;
+  let log: EventLog;
+  let topic = '';
+  let topics = 0;
+  const children: Child[] = [];
+
+  beforeAll(async () => {
+    if (program !== undefined) kafka = await startKafka(program);
+  }, 90_000);
+  afterAll(() => kafka?.stop());
+  beforeEach(async () => {
+    topic = `log-${++topics}`;
+    world = await eventLogWorld({ topic: { kafka, name: topic } });
+    log = await world.open({ segmentBytes: 4000 });
+  });
+  afterEach(async () => {
+    for (const child of children.splice(0)) await child.kill();
+    await world.remove();
+  });
+
+  const start = (mode: ForeverPlaces['mode']): Child => {
+    const { path, url, objectFolder } = world;
+    const places: ForeverPlaces = {
+      path,
+      url,
+      objectFolder,
+      mode,
+      topic: { broker: kafka.broker, name: topic, leaseMs: LEASE_MS },
+    };
+    const child = spawn(process.execPath, [SCRIPT, JSON.stringify(places)], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const said: Said = { entries: [], failed: [], refused: [], writer: 0, sealed: 0, shipped: 0 };
+    let waiting: (() => void)[] = [];
+    const lines = createInterface({ input: child.stdout });
+    const tell = (): void => {
+      const all = waiting;
+      waiting = [];
+      for (const wake of all) wake();
+    };
+    lines.on('line', (line) => {
+      const [word, ...rest] = line.split(' ');
+      const [first = 0, rows = 0, cut = 0, offset = 0] = rest.map(Number);
+      if (word === 'entry') said.entries.push({ first, rows, cut, offset });
+      else if (word === 'failed') said.failed.push({ first, rows, why: rest.slice(2).join(' ') });
+      else if (word === 'refused') said.refused.push(rest.join(' '));
+      else if (word === 'writer' || word === 'sealed' || word === 'shipped') said[word] = first;
+      tell();
+    });
+    const ended = Promise.all([once(child, 'exit'), once(lines, 'close')]).then(tell);
+    const one: Child = {
+      process: child,
+      said,
+      async until(isEnough) {
+        while (!isEnough() && child.exitCode === null && child.signalCode === null)
+          await Promise.race([new Promise<void>((wake) => waiting.push(wake)), ended]);
+        if (!isEnough()) throw new Error(`it ended first: ${JSON.stringify(said)}`);
+      },
+      async kill() {
+        child.kill('SIGKILL');
+        await ended;
+      },
+    };
+    children.push(one);
+    return one;
+  };
+
+  /** Looks again until a dead writer is taken over. */
+  const adopted = async (by = log): Promise<LogWriter[]> => {
+    for (;;) {
+      const found = await by.adopt();
+      if (found.length > 0) return found;
+      await delay(LEASE_MS / 5);
+    }
+  };
+  const collect = (entries: AsyncIterable<LogEntry>): Promise<LogEntry[]> => Array.fromAsync(entries);
+  const push = (writer: LogWriter, ...numbers: number[]): Promise<LogEntry> =>
+    writer.append({ source, rows: numbers.map(numberRow) });
+  const settled = async (writer: LogWriter): Promise<void> => {
+    for (const { cut, voids } of await writer.cuts()) if (voids === undefined) await writer.seal(cut, []);
+    await writer.ship();
+    await writer.end();
+  };
+  /** Every acknowledged row is there once, where it was said to be. */
+  const expectAll = (entries: readonly LogEntry[], { entries: told }: Said): void => {
+    const found = numbersOf(entries);
+    expect(new Set(found).size).toBe(found.length);
+    const byOffset = new Map(entries.map((entry) => [entry.offset, entry]));
+    for (const { first, rows, cut, offset } of told) {
+      const entry = byOffset.get(offset);
+      expect(entry?.cut).toBe(cut);
+      expect(numbersOf(entry === undefined ? [] : [entry])).toEqual(Array.from({ length: rows }, (_, i) => first + i));
+    }
+  };
+
+  it('lose no acknowledged entry to SIGKILL at any moment, and give none twice', async () => {
+    for (let kill = 0; kill < KILLS; kill++) {
+      const child = start('append');
+      const enough = 1 + Math.floor(Math.random() * 250);
+      await child.until(() => child.said.entries.length >= enough);
+      await child.kill();
+      const [writer, ...more] = (await adopted()) as [LogWriter];
+      expect(more).toEqual([]);
+      expect([writer.writer, writer.holder]).toEqual([child.said.writer, 2]);
+      const entries = await collect(writer.entries(1, writer.cut));
+      expectAll(entries, child.said);
+      const sealed = (await writer.cuts()).filter(({ voids }) => voids !== undefined).length;
+      expect(sealed).toBeGreaterThanOrEqual(Math.max(child.said.sealed, child.said.shipped));
+      const { cut } = writer;
+      await settled(writer);
+      expect(numbersOf(await collect(log.read(child.said.writer, 1, cut)))).toEqual(numbersOf(entries));
+    }
+    expect((await log.writers()).map(({ state }) => state)).toEqual(Array.from({ length: KILLS }, () => 'ended'));
+  });
+
+  it('are settled by another when their settler dies at any step', async () => {
+    const child = start('append');
+    await child.until(() => child.said.entries.length > 60);
+    await child.kill();
+    let expected: number[] | undefined;
+    const steps: ((writer: LogWriter) => Promise<unknown>)[] = [
+      () => Promise.resolve(),
+      (writer) => writer.seal(writer.cut, []),
+      (writer) => writer.ship(),
+      (writer) => writer.finish(),
+    ];
+    for (const [index, step] of steps.entries()) {
+      const settler = await world.open();
+      const [writer] = (await adopted(settler)) as [LogWriter];
+      expect(writer.holder).toBe(index + 2);
+      const found = numbersOf(await collect(writer.entries(1, writer.cut)));
+      expected ??= found;
+      expect(found).toEqual(expected);
+      if (index === 1)
+        for (const { cut, voids } of await writer.cuts())
+          if (voids === undefined && cut < writer.cut) await writer.seal(cut, []);
+      await step(writer);
+      // As a process that dies: the registry isn't told that it lets go. Its beat stops, which is what others see.
+      if (index % 2 === 0) await writer.close();
+      else await dies(settler);
+    }
+    const [last] = (await adopted()) as [LogWriter];
+    await last.end();
+    expect(numbersOf(await collect(log.read(last.writer, 1, 99)))).toEqual(expected);
+  });
+
+  /** Its log's rows stay as they are when a process dies; here its beats end by a writer row that nobody raises. */
+  const dies = async (settler: EventLog): Promise<void> => {
+    const registry = await openDatabase(world.url);
+    await settler.close();
+    const rows = registry.tables<{ event_partitions: { state: number } }>();
+    await rows.updateTable('event_partitions').set({ state: 1 }).where('state', '=', 0).execute();
+    await registry.close();
+  };
+
+  it('acknowledge nothing of a holder that was stopped and taken over, when it wakes', async () => {
+    const child = start('hold');
+    await child.until(() => child.said.entries.length === 1);
+    child.process.kill('SIGSTOP');
+    child.process.stdin?.write('once more\n');
+    const [writer] = (await adopted()) as [LogWriter];
+    expect(numbersOf(await collect(writer.entries(1, 1)))).toEqual([0]);
+    await push(writer, 50);
+    child.process.kill('SIGCONT');
+    await child.until(() => child.said.refused.length > 0);
+    child.process.stdin?.write('and again\n');
+    await child.until(() => child.said.refused.length > 1);
+    for (const why of child.said.refused) expect(why).toMatch(/was forgotten, or another process holds its log/);
+    expect(child.said.entries).toHaveLength(1);
+    await push(writer, 51);
+    expect(numbersOf(await collect(writer.entries(1, 1)))).toEqual([0, 50, 51]);
+    await settled(writer);
+    expect(numbersOf(await collect(log.read(writer.writer, 1, 1)))).toEqual([0, 50, 51]);
+  });
+
+  it('are left to their holders while those live, though nobody appends', async () => {
+    const child = start('hold');
+    await child.until(() => child.said.entries.length === 1);
+    for (const until = performance.now() + 3 * LEASE_MS; performance.now() < until; await delay(LEASE_MS / 5))
+      expect(await log.adopt()).toEqual([]);
+    child.process.stdin?.write('once more\n');
+    await child.until(() => child.said.entries.length === 2);
+  });
+
+  it('count nothing twice and lose nothing while the broker is killed and started under load', async () => {
+    const child = start('again');
+    await child.until(() => child.said.entries.length > 50);
+    for (let time = 0; time < 2; time++) {
+      await kafka.kill();
+      if (time === 1) await child.until(() => child.said.failed.length > 0);
+      await kafka.start();
+      const before = child.said.entries.length;
+      await child.until(() => child.said.entries.length > before + 20);
+    }
+    kafka.pause();
+    const stopped = child.said.failed.length;
+    await child.until(() => child.said.failed.length > stopped);
+    kafka.resume();
+    const before = child.said.entries.length;
+    await child.until(() => child.said.entries.length > before + 20);
+    await child.kill();
+    const [writer] = (await adopted()) as [LogWriter];
+    const entries = await collect(writer.entries(1, 1));
+    expectAll(entries, child.said);
+    // What failed while its process went on is void; the very last may have been on its way.
+    const found = new Set(numbersOf(entries));
+    const told = child.said.failed.flatMap(({ first, rows }) => Array.from({ length: rows }, (_, i) => first + i));
+    expect(told.filter((n) => found.has(n))).toEqual([]);
+    for (const { why } of child.said.failed)
+      expect(why).toMatch(/do not answer for topic .* (nothing of this was kept|whether this was kept)/);
+    await settled(writer);
+    expect(numbersOf(await collect(log.read(writer.writer, 1, 1)))).toEqual(numbersOf(entries));
+  });
+
+  it('give two that race for the last partitions one each, and the rest a sentence', async () => {
+    const racers = await Promise.all(Array.from({ length: 6 }, () => world.open()));
+    const outcomes = await Promise.allSettled(racers.map((one) => one.register()));
+    const writers = outcomes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    expect(writers).toHaveLength(4);
+    const refused = outcomes.flatMap((one) => (one.status === 'rejected' ? [String(one.reason)] : []));
+    for (const why of refused)
+      expect(why).toMatch(/all 4 partitions of topic .* are taken .* Add partitions to the topic/);
+    for (const [index, writer] of writers.entries()) {
+      await writer.openCut(new Map());
+      await push(writer, index);
+      expect(numbersOf(await collect(writer.entries(1, 1)))).toEqual([index]);
+    }
+    // An ended one's is free again.
+    const [first] = writers as [LogWriter];
+    await settled(first);
+    const again = await log.register();
+    await again.openCut(new Map());
+    await push(again, 9);
+    expect(numbersOf(await collect(again.entries(1, 1)))).toEqual([9]);
+    expect(numbersOf(await collect(log.read(first.writer, 1, 1)))).toEqual([0]);
+  });
+
+  it('fail closed on a message that another wrote among theirs, and name where', async () => {
+    const writer = await log.register();
+    await writer.openCut(new Map());
+    await push(writer, 1);
+    const partition = await partitionOf(writer);
+    await strangerSends(partition);
+    await push(writer, 2);
+    await writer.openCut(new Map());
+    await writer.seal(1, []);
+    await push(writer, 3);
+    await writer.ship();
+    // The writer knows which messages are its own: what it shipped is read without the other.
+    expect(numbersOf(await collect(log.read(writer.writer, 1, 1)))).toEqual([1, 2]);
+    await strangerSends(partition);
+    await push(writer, 4);
+    await writer.close();
+    expect(await log.adopt()).toEqual([]);
+    const errors = world.said.filter(({ level }) => level === 'error').map(({ message }) => message);
+    const where = `topic "${topic}", partition ${partition}, offset 8: a message that Headrace did not write`;
+    expect(errors).toEqual([expect.stringContaining(where)]);
+    // Told once, and nothing of it is taken.
+    expect(await log.adopt()).toEqual([]);
+    expect(world.said.filter(({ level }) => level === 'error')).toHaveLength(1);
+  });
+
+  const strangerSends = async (partition: number): Promise<void> => {
+    const producer = new Producer({ clientId: 'stranger', bootstrapBrokers: [kafka.broker] });
+    await producer.send({ messages: [{ topic, partition, value: Buffer.from('hello') }], acks: -1 });
+    await producer.close();
+  };
+
+  const partitionOf = async ({ writer }: LogWriter): Promise<number> => {
+    const row = await world.database
+      .tables<{ event_partitions: { writer: number; partition: number } }>()
+      .selectFrom('event_partitions')
+      .select('partition')
+      .where('writer', '=', writer)
+      .executeTakeFirstOrThrow();
+    return row.partition;
+  };
+
+  it('refuse a topic from which Kafka would delete by itself, and one of another registry', async () => {
+    const name = await kafka.newTopic(2, `short-${topic}`);
+    await expect((await world.open({ topic: name })).register()).rejects.toMatchObject({
+      code: 'HR_CONFIG',
+      message: expect.stringMatching(/^pushLog.topic: .*retention.ms=604800000.*--add-config retention.ms=-1/),
+    });
+    for (let n = 0; n < 4; n++) await log.register();
+    const other = await eventLogWorld({ topic: { kafka, name: topic } });
+    await expect((await other.open()).register()).rejects.toMatchObject({
+      code: 'HR_CONFIG',
+      message: expect.stringMatching(/holds the event log of another registry/),
+    });
+    await other.remove();
+  });
+
+  it('sign in where the brokers want it', async () => {
+    const { broker, user, password } = kafka.guarded;
+    const guarded = await world.open({ brokers: parseBrokers(`kafka://${user}:${password}@${broker}`, 'K') });
+    const writer = await guarded.register();
+    await writer.openCut(new Map());
+    await push(writer, 1);
+    expect(numbersOf(await collect(writer.entries(1, 1)))).toEqual([1]);
+    const wrong = await world.open({ brokers: parseBrokers(`kafka://${user}:hunter2@${broker}`, 'K') });
+    await expect(wrong.register()).rejects.toMatchObject({
+      code: 'HR_STORAGE_UNAVAILABLE',
+      message: expect.not.stringMatching(/hunter2/),
+    });
+  });
+});
