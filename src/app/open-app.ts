@@ -165,6 +165,7 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
     dataDirectory: values['offline.path'],
     remote: {
       variable: (name) => environment.variables[name],
+      s3: { silenceMs: values['offline.s3Silence'] / 1000 },
       cacheBytes: values['offline.cache'],
       databases: { silenceMs: values['offline.sourceSilence'] / 1000 },
     },
