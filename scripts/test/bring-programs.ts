@@ -5,8 +5,9 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { findBrowser } from '../../test/support/browser.ts';
 import { bringKafka, findKafka } from '../../test/support/kafka-program.ts';
+import { bringRegistry, findRegistry } from '../../test/support/registry-program.ts';
 
-/** How long Kafka's download may take; it is kept for the next run. */
+/** How long one download by Maven may take; it is kept for the next run. */
 const QUICK_LIMIT_MS = 75_000;
 const HEAVY_LIMIT_MS = 600_000;
 
@@ -44,11 +45,20 @@ const clients: readonly Program[] = [
 /** Installs what is missing where that takes no questions; never fails: a suite without its program is skipped loudly. */
 export function bringPrograms(tier: string): void {
   bringDebianPrograms(tier);
-  if (tier === 'interop' || findKafka() !== undefined) return;
-  console.log('Bringing Kafka for the tests…');
-  const failure = bringKafka(tier === 'heavy' ? HEAVY_LIMIT_MS : QUICK_LIMIT_MS);
-  if (failure !== undefined) console.log(`Kafka was not brought, its suites will be skipped: ${failure}.`);
+  if (tier === 'interop') return;
+  const limitMs = tier === 'heavy' ? HEAVY_LIMIT_MS : QUICK_LIMIT_MS;
+  for (const { name, find, bring, isHeavy } of byMaven) {
+    if (find() !== undefined || (isHeavy && tier !== 'heavy')) continue;
+    console.log(`Bringing ${name} for the tests…`);
+    const failure = bring(limitMs);
+    if (failure !== undefined) console.log(`${name} was not brought, its suites will be skipped: ${failure}.`);
+  }
 }
+
+const byMaven = [
+  { name: 'Kafka', find: findKafka, bring: bringKafka, isHeavy: false },
+  { name: 'a schema registry', find: findRegistry, bring: bringRegistry, isHeavy: true },
+];
 
 function bringDebianPrograms(tier: string): void {
   const missing = (tier === 'interop' ? clients : servers).filter((program) => !program.isHere());

@@ -16,6 +16,7 @@ import { type Environment, readEnvironment } from './environment.ts';
 import { createClosers } from './lazily.ts';
 import { type Config, loadConfig } from './load-config.ts';
 import { createLogger } from './logger.ts';
+import { importOwnPackage } from './import-own-package.ts';
 
 export interface App {
   readonly config: Config;
@@ -166,8 +167,12 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
     dataDirectory: values['offline.path'],
     remote: {
       variable: (name) => environment.variables[name],
+      s3: { silenceMs: values['offline.s3Silence'] / 1000 },
       cacheBytes: values['offline.cache'],
-      databases: { silenceMs: values['offline.sourceSilence'] / 1000 },
+      databases: {
+        silenceMs: values['offline.sourceSilence'] / 1000,
+        importSdk: (name) => importOwnPackage(name, config.directory),
+      },
     },
   });
   return {

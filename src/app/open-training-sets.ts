@@ -1,7 +1,7 @@
 // What the routes of training sets are given: jobs in processes of their own, the records, and their files.
 
 import type { App } from './open-app.ts';
-import type { TrainingSetRoutes } from '../serving/index.ts';
+import { parseSpinePlaces, type TrainingSetRoutes } from '../serving/index.ts';
 import { createArrowOpener } from './open-arrow.ts';
 import { createJobStarter } from './start-job-process.ts';
 
@@ -47,6 +47,7 @@ export async function openTrainingSets(app: App, owner: string): Promise<Trainin
       maxBytes: values['server.maxSpine'],
       silenceMs: values['server.bodyTimeoutMs'],
       totalMs: values['server.spineTimeoutMs'],
+      places: parseSpinePlaces(values['server.spinePlaces'] ?? ''),
     },
   };
 }

@@ -21,7 +21,8 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     exitCode: 0,
   };
   const { lineProgress, terminalProgress } = await import('./progress.ts');
-  const progress = () => (process.stderr.isTTY ? terminalProgress() : lineProgress(host.stderr));
+  const isExact = argv.includes('--json');
+  const progress = () => (process.stderr.isTTY ? terminalProgress() : lineProgress(host.stderr, isExact));
   return runCommandLine(argv, { ...host, progress });
 }
 

@@ -12,4 +12,5 @@ export type { IngestPlane, OutcomeInput } from './ingest-plane.ts';
 export { openServing, type ServingPlanes } from './open-serving.ts';
 export { type FeatureAnswer, type FeaturesRead, readFeatureRows } from './features/read-features.ts';
 export type { ServingDeps, ServingLimits } from './serving-deps.ts';
+export { parseSpinePlaces } from './http/training-sets/spine-places.ts';
 export type { TrainingSetRoutes } from './http/training-sets/training-set-routes.ts';

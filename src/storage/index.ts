@@ -25,6 +25,7 @@ export { collectObjects } from './object-store/collect-objects.ts';
 export { collectPartials } from './object-store/file/collect-partials.ts';
 export { openObjectStore } from './object-store/open-object-store.ts';
 export type { ObjectInfo, ObjectStore } from './object-store.ts';
-export type { S3Options } from './s3/connect-s3.ts';
+export { type S3Options, SILENCE_LIMIT_MS } from './s3/connect-s3.ts';
 export { type BucketObject, type Buckets, openBuckets, type S3Access } from './s3/open-buckets.ts';
+export { silenceOf } from './s3/s3-errors.ts';
 export { withoutPassword } from './without-password.ts';

@@ -1,7 +1,7 @@
 // S3 that refuses, is slow, changes or stops half-way: a clear error and nothing kept, or the whole after a few tries; and
 // of a year's days, a week's training set reads a week's.
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DeleteObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -166,6 +166,54 @@ describe.skipIf(program === undefined).each(ways)('a source on S3, by $how', ({ 
     expect(await listTrainingSets(world.deps)).toEqual(before);
     const folder = join(world.directory, 'objects');
     if (how === 'copies') expect(readdirSync(folder).filter((name) => name.includes('unfinished'))).toEqual([]);
+  });
+
+  // DuckDB counts whole seconds.
+  const silenceMs = how === 'httpfs' ? 1000 : 300;
+  const impatient = () => {
+    const { accessKeyId, secretAccessKey } = server;
+    return { remote: { s3: { endpoint: proxy.endpoint, accessKeyId, secretAccessKey, silenceMs } } };
+  };
+
+  it('is read whole where S3 says nothing for once, or stops in the middle', { timeout: 30_000 }, async () => {
+    for (const fault of [{ kind: 'silence' }, { kind: 'silence', afterBytes: 4000 }] as const) {
+      // Another object each time: of one that was read before there is a copy.
+      const rows = Array.from({ length: 20_000 + (fault.afterBytes ?? 0) }, (_, n) => row(n, BASE + n));
+      await put('e/a.parquet', rows);
+      const wanted = rows.filter(({ k }) => k === 'k1').reduce((sum, { n }) => sum + (n as bigint), 0n);
+      let left = 2;
+      const isMeant = (path: string) => fault.afterBytes === undefined || path.includes('a.parquet');
+      proxy.fault = (method, path) => (method === 'GET' && isMeant(path) && left-- > 0 ? fault : undefined);
+      expect((await make(`s3://${bucket}/e/*.parquet`, {}, impatient())).value).toBe(wanted);
+      expect(left).toBeLessThan(0);
+    }
+  });
+
+  it.each([
+    ['where S3 takes the question and never answers', {}],
+    ['where S3 always stops in the middle', { afterBytes: 100 }],
+  ])('is given up in time, and nothing of it kept: %s', { timeout: 60_000 }, async (_, more) => {
+    await put(
+      'e/a.parquet',
+      Array.from({ length: 20_000 }, (_, n) => row(n, BASE + n)),
+    );
+    proxy.fault = (method, path) =>
+      !('afterBytes' in more) || (method === 'GET' && path.includes('a.parquet'))
+        ? { kind: 'silence', ...more }
+        : undefined;
+    proxy.requests = 0;
+    const began = performance.now();
+    await expect(make(`s3://${bucket}/e/*.parquet`, {}, impatient())).rejects.toMatchObject({
+      code: 'HR_STORAGE_UNAVAILABLE',
+      message: expect.stringMatching(/source "events".*said nothing.*offline\.s3Silence/s),
+    });
+    // At most five times a request, each asked three times, with what is waited between them.
+    expect(performance.now() - began).toBeLessThan(15 * silenceMs + 10_000);
+    expect(proxy.requests).toBeLessThan(20);
+    await expectNothing();
+    const folder = join(world.directory, 'objects');
+    if (how === 'copies' && existsSync(folder))
+      expect(readdirSync(folder).filter((name) => name.includes('unfinished'))).toEqual([]);
   });
 
   it('tells that an object changed, or went, while it was read', async () => {

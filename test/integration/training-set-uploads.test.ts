@@ -25,6 +25,7 @@ beforeAll(async () => {
   await writeBySql(project.file('spine.csv'), spineSql(1000));
   spine = readFileSync(project.file('spine.csv'));
   server = await startServe(project, [], {
+    HEADRACE_SERVER_SPINE_PLACES: 's3://bucket',
     // Nobody listens there.
     AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:1',
     AWS_REGION: 'us-east-1',

@@ -1,5 +1,5 @@
 // Stands between a client and a real HTTP server, and does to answers what networks do: a status of its own, an end in the
-// middle. Counts the bytes of bodies that pass.
+// middle, silence. Counts the bytes of bodies that pass.
 
 import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
 import { freePort } from './free-port.ts';
@@ -7,7 +7,11 @@ import { freePort } from './free-port.ts';
 export type Fault =
   | { readonly kind: 'status'; readonly status: number }
   /** Ends the connection after so many bytes of the body. */
-  | { readonly kind: 'cut'; readonly afterBytes: number };
+  | { readonly kind: 'cut'; readonly afterBytes: number }
+  /** Says no more after so many bytes of the body, or nothing at all, and keeps the connection. */
+  | { readonly kind: 'silence'; readonly afterBytes?: number }
+  /** Answers later. */
+  | { readonly kind: 'slow'; readonly ms: number };
 
 export interface FaultyProxy {
   readonly endpoint: string;
@@ -42,6 +46,13 @@ export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
           answer.destroy();
           return;
         }
+        if (fault?.kind === 'silence' && passed > (fault.afterBytes ?? 0)) {
+          // What follows is left where it is, until whoever asked goes away.
+          answer.pause();
+          outgoing.once('close', () => answer.destroy());
+          outgoing.write(piece.subarray(0, Math.max(0, piece.length - (passed - (fault.afterBytes ?? 0)))));
+          return;
+        }
         outgoing.write(piece);
       });
       answer.on('end', () => outgoing.end());
@@ -59,7 +70,12 @@ export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
       outgoing.end('<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>');
       return;
     }
-    pass(incoming, outgoing, fault);
+    if (fault?.kind === 'silence' && fault.afterBytes === undefined) {
+      incoming.resume();
+      return;
+    }
+    if (fault?.kind === 'slow') setTimeout(() => pass(incoming, outgoing, fault), fault.ms);
+    else pass(incoming, outgoing, fault);
   });
   const port = await freePort();
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));

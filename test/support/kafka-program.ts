@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 export const KAFKA_VERSION = '4.2.2';
 const SERVER = 'org.apache.kafka:kafka_2.13';
 const COPY = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies';
-const LEAST_JAVA = 17;
+export const LEAST_JAVA = 17;
 
 export interface KafkaProgram {
   /** The folder of its jars. */
@@ -51,7 +51,7 @@ function folder(): string {
 
 let isJavaHere: boolean | undefined;
 
-function hasJava(): boolean {
+export function hasJava(): boolean {
   if (isJavaHere !== undefined) return isJavaHere;
   const told = spawnSync('java', ['-version'], { encoding: 'utf8' });
   const [, version = '0'] = /version "(\d+)/.exec(told.stderr ?? '') ?? [];

@@ -1,5 +1,5 @@
-// A server of the tests' own that answers what decoders ask of a schema registry, as Confluent documents it. It is no real
-// one: none can be had from a registry of packages.
+// A server of the tests' own that answers what decoders ask of a schema registry, as Confluent documents it, and counts what
+// it is asked. It is no real one: registry-server.ts is.
 
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -15,6 +15,9 @@ const PACKAGES = ['fakesnow[server]==0.12.1', 'snowflake-connector-python<5'];
 const INSTALL_LIMIT_MS = 300_000;
 const START_LIMIT_MS = 60_000;
 
+/** The folder of its SDK and what that needs. */
+export const SNOWFLAKE_PACKAGES = join(SDK, 'node_modules');
+
 export interface SnowflakeServer {
   /** Of a login; its password is `right`. */
   readonly url: string;

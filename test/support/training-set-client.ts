@@ -14,6 +14,7 @@ export interface JobJson {
     readonly done: number;
     readonly total: number | null;
     readonly unit: string | null;
+    readonly bytes?: { readonly done: number; readonly total: number };
   } | null;
   readonly training_set: string | null;
   readonly error: { readonly code: string; readonly message: string } | null;

@@ -80,6 +80,13 @@ export const DATA_SETTINGS = [
     help: 'How long the database of a source may say nothing, while it works on a query or between rows, before a run gives it up.',
   },
   {
+    key: 'offline.s3Silence',
+    kind: 'duration',
+    default: '30s',
+    min: 1_000_000,
+    help: 'How long S3 may say nothing, before its answer or in the middle of it, until a source or spine there is asked for again, and given up after a few times.',
+  },
+  {
     key: 'artifacts.url',
     kind: 'url',
     default: 'file:.headrace/artifacts',

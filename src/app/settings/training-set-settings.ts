@@ -18,6 +18,11 @@ export const TRAINING_SET_SETTINGS = [
     help: 'Milliseconds in which a spine has to arrive whole; one of which nothing comes for `server.bodyTimeoutMs` is given up before.',
   },
   {
+    key: 'server.spinePlaces',
+    kind: 'text',
+    help: 'Where in S3 a spine may lie that a request names by its address, with commas between: `s3://bucket/folder`. The server reads it by its own credentials; left out, it reads none.',
+  },
+  {
     key: 'server.trainingSetJobs',
     kind: 'integer',
     default: 1,

@@ -33,6 +33,8 @@ export interface HeadraceConfig {
     /** Bound of the copies of S3 objects on this machine, such as `10GB`. */
     readonly cache?: Size;
     readonly sourceSilence?: string;
+    /** How long S3 may say nothing until it is asked again, such as `30s`. */
+    readonly s3Silence?: string;
   };
   readonly artifacts?: {
     /** `file:PATH` or `s3://bucket/prefix` */
@@ -113,6 +115,8 @@ export interface HeadraceConfig {
     readonly maxSpine?: Size;
     /** In which a spine has to arrive whole. */
     readonly spineTimeoutMs?: number;
+    /** Where in S3 a spine may lie that a request names, with commas between: `s3://bucket/folder`. Default: nowhere. */
+    readonly spinePlaces?: string;
     /** Training sets that all servers of a registry make at once over HTTP, each with `offline.memory`. */
     readonly trainingSetJobs?: number;
     /** Training sets that wait their turn; past it the answer is 429. */

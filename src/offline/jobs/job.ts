@@ -25,6 +25,8 @@ export interface JobProgress {
   /** Null where nobody knows. */
   readonly total: number | null;
   readonly unit: string | null;
+  /** Of what is done, and of all; left out where the step has none. */
+  readonly bytes?: { readonly done: number; readonly total: number };
 }
 
 export interface JobError {

@@ -59,18 +59,30 @@ export function jobError(thrown: unknown, isLocal: boolean): JobError {
 
 /** Progress as messages, the first of each step at once and then few. */
 export function tellProgress(tell: (progress: JobProgress) => void, everyMs = 250): Progress {
-  let now: JobProgress = { step: '', done: 0, total: null, unit: null };
+  /** Those under way, each within the one before it. */
+  const steps: JobProgress[] = [];
   let toldMs = 0;
   const say = (next: JobProgress): void => {
-    now = next;
+    steps.push(next);
     toldMs = performance.now();
     tell(next);
   };
+  const withBytes = (done: number, total: number | undefined): Pick<JobProgress, 'bytes'> =>
+    total === undefined ? {} : { bytes: { done, total } };
   return {
-    start: (step, total, unit) => say({ step, done: 0, total: total ?? null, unit: unit ?? null }),
-    advance(done) {
-      if (performance.now() - toldMs >= everyMs) say({ ...now, done });
+    start: (step, total, unit, bytes) =>
+      say({ step, done: 0, total: total ?? null, unit: unit ?? null, ...withBytes(0, bytes) }),
+    advance(done, bytes = 0) {
+      const now = steps.at(-1);
+      if (now === undefined || performance.now() - toldMs < everyMs) return;
+      steps.pop();
+      say({ ...now, done, ...withBytes(bytes, now.bytes?.total) });
     },
-    done: () => say({ ...now, done: now.total ?? now.done }),
+    done() {
+      const now = steps.at(-1);
+      if (now === undefined) return;
+      say({ ...now, done: now.total ?? now.done, ...withBytes(now.bytes?.total ?? 0, now.bytes?.total) });
+      steps.splice(-2);
+    },
   };
 }

@@ -1,6 +1,6 @@
 // What sources are read with, wherever they lie: a part of OfflineDeps.
 
-import type { Clock, Logger } from '../../core/index.ts';
+import type { Clock, Logger, Progress } from '../../core/index.ts';
 import type { Database, DuckDb, S3Options } from '../../storage/index.ts';
 import type { FactsDeps } from '../facts/facts.ts';
 import type { DatabaseOptions } from './databases/database.ts';
@@ -19,6 +19,8 @@ export interface PlaceDeps {
   readonly dataDirectory: string;
   /** Left out: S3 as the AWS environment has it, and no variable. */
   readonly remote?: RemoteAccess;
+  /** Told while objects are fetched. */
+  readonly progress?: Progress;
 }
 
 /** How sources on other machines are reached. */

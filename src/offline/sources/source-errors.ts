@@ -5,7 +5,8 @@ import { nameFilesIn } from './files/pinned-paths.ts';
 
 /**
  * Runs a query's work; an error in it is turned into the catalogue's: one raised by a user's function keeps its code,
- * a full disk is HR_STORAGE_FULL, anything else is what `otherwise` says, with `what` in front.
+ * a full disk is HR_STORAGE_FULL, S3 that stops HR_STORAGE_UNAVAILABLE, anything else is what `otherwise` says,
+ * with `what` in front.
  */
 export async function queryWork<T>(what: string, otherwise: ErrorCode, work: () => Promise<T>): Promise<T> {
   try {
@@ -37,6 +38,11 @@ function queryError(what: string, otherwise: ErrorCode, thrown: unknown): Headra
     return new HeadraceError('HR_STORAGE_FULL', `${what}: the disk is full. Free space and run it again.`, {
       cause: thrown,
     });
+  }
+  // By httpfs, which has asked again by then. Of what stops in the middle it says the one or the other.
+  if (/(Timeout was reached|Transferred a partial file) error for HTTP/.test(message)) {
+    const sentence = `${what}: S3 said nothing more, however often it was asked (${plainMessage(message)}). Where it takes that long, raise offline.s3Silence.`;
+    return new HeadraceError('HR_STORAGE_UNAVAILABLE', sentence, { cause: thrown });
   }
   return new HeadraceError(otherwise, `${what}: ${plainMessage(message)}`, { cause: thrown });
 }

@@ -10,6 +10,8 @@ export interface S3Options {
   readonly pathStyle?: boolean;
   readonly accessKeyId?: string;
   readonly secretAccessKey?: string;
+  /** How long a server may say nothing, before its answer or in the middle of it. Default: 30 s. */
+  readonly silenceMs?: number;
 }
 
 export type S3Sdk = typeof import('@aws-sdk/client-s3');
@@ -29,8 +31,7 @@ export interface S3Address {
 }
 
 const CONNECT_LIMIT_MS = 5_000;
-/** How long a server may say nothing in the middle of an answer. */
-const SILENCE_LIMIT_MS = 30_000;
+export const SILENCE_LIMIT_MS = 30_000;
 const silent = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 
 export async function connectS3(options: S3Options, bucket: string): Promise<S3Connection> {
@@ -53,12 +54,12 @@ export async function connectS3(options: S3Options, bucket: string): Promise<S3C
 const isAmazon = (host: string): boolean => /\.amazonaws\.com(\.cn)?$/.test(host);
 
 function openClient({ S3Client }: S3Sdk, options: S3Options, forcePathStyle: boolean): S3Client {
-  const { endpoint, accessKeyId, secretAccessKey } = options;
+  const { endpoint, accessKeyId, secretAccessKey, silenceMs = SILENCE_LIMIT_MS } = options;
   const region = options.region ?? (endpoint === undefined ? undefined : 'us-east-1');
   return new S3Client({
     logger: silent,
     forcePathStyle,
-    requestHandler: { connectionTimeout: CONNECT_LIMIT_MS, socketTimeout: SILENCE_LIMIT_MS },
+    requestHandler: { connectionTimeout: CONNECT_LIMIT_MS, socketTimeout: silenceMs },
     // Stores that only resemble S3 may not know the newer checksums; blobs carry their own.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',

@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { HeadraceError } from '../../core/index.ts';
 import { connectS3, type S3Address, type S3Connection, type S3Options } from './connect-s3.ts';
 import { listObjects, plainEtag } from './list-objects.ts';
-import { catalogued, isMissing, isPreconditionFailed, isTransient } from './s3-errors.ts';
+import { catalogued, isMissing, isPreconditionFailed, isTransient, silenceOf } from './s3-errors.ts';
 
 export interface BucketObject {
   readonly key: string;
@@ -31,9 +31,9 @@ export interface Buckets {
   look(bucket: string, key: string): Promise<BucketObject | undefined>;
   /**
    * Writes the object to a file, whole; false where it is gone or has another etag by now. A connection that ends half-way
-   * is taken up from there a few times.
+   * is taken up from there a few times. `heard` is told how many of its bytes came.
    */
-  fetch(bucket: string, object: BucketObject, path: string): Promise<boolean>;
+  fetch(bucket: string, object: BucketObject, path: string, heard?: (bytes: number) => void): Promise<boolean>;
   access(bucket: string): Promise<S3Access>;
   close(): void;
 }
@@ -69,7 +69,8 @@ export function openBuckets(options: S3Options = {}): Buckets {
           throw error;
         }
       }),
-    fetch: (bucket, object, path) => ask(bucket, (connection) => fetchWhole(connection, bucket, object, path)),
+    fetch: (bucket, object, path, heard = () => {}) =>
+      ask(bucket, (connection) => fetchWhole(connection, bucket, object, path, heard)),
     access: (bucket) =>
       ask(bucket, async ({ client, address }) => {
         const { accessKeyId, secretAccessKey, sessionToken } = await client.config.credentials();
@@ -90,12 +91,15 @@ async function fetchWhole(
   bucket: string,
   object: BucketObject,
   path: string,
+  heard: (bytes: number) => void,
 ): Promise<boolean> {
   await (await open(path, 'w')).close();
   let written = 0;
   for (let piece = 1; ; piece++) {
     const body = await bodyFrom(connection, bucket, object, written);
     if (body === undefined) return false;
+    let came = written;
+    body.on('data', (piece: Buffer) => heard((came += piece.length)));
     const failed = await pipeline(body, createWriteStream(path, { flags: 'r+', start: written })).then(
       () => undefined,
       (error: unknown) => error,
@@ -106,9 +110,11 @@ async function fetchWhole(
     written = await sizeOf(path);
     if (written === object.size) return true;
     if (piece >= MOST_PIECES || written > object.size) {
+      const silenceMs = silenceOf(failed);
+      const silence = silenceMs === undefined ? '' : `, and then said nothing for ${silenceMs / 1000} s`;
       throw new HeadraceError(
         'HR_STORAGE_UNAVAILABLE',
-        `S3 gave ${written} of the ${object.size} bytes of s3://${bucket}/${object.key}, asked ${piece} times`,
+        `S3 gave ${written} of the ${object.size} bytes of s3://${bucket}/${object.key}, asked ${piece} times${silence}`,
         { cause: failed },
       );
     }

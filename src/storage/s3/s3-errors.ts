@@ -37,6 +37,13 @@ export function isTransient(error: unknown): boolean {
   return status === undefined || status === 429 || status >= 500;
 }
 
+/** How long a server said nothing, in milliseconds, where that is why it was given up. */
+export function silenceOf(error: unknown): number | undefined {
+  const [, ms] = /timed out after (\d+) ms of inactivity/.exec(read(error ?? {}).message) ?? [];
+  if (ms !== undefined) return Number(ms);
+  return error instanceof Error && error.cause !== undefined ? silenceOf(error.cause) : undefined;
+}
+
 /** HR_CONFIG for what the user can fix, HR_STORAGE_UNAVAILABLE for the rest, HR_STORAGE_FULL for a full store. */
 export function catalogued(error: unknown, bucket: string): HeadraceError {
   if (error instanceof HeadraceError) return error;
@@ -50,5 +57,10 @@ export function catalogued(error: unknown, bucket: string): HeadraceError {
     return new HeadraceError('HR_CONFIG', `S3 refuses the credentials for bucket "${bucket}": ${reason}`, options);
   }
   if (status === 507) return new HeadraceError('HR_STORAGE_FULL', `S3 has no room left in bucket "${bucket}"`, options);
+  const silenceMs = silenceOf(error);
+  if (silenceMs !== undefined) {
+    const sentence = `S3 bucket "${bucket}" said nothing for ${silenceMs / 1000} s, however often it was asked`;
+    return new HeadraceError('HR_STORAGE_UNAVAILABLE', sentence, options);
+  }
   return new HeadraceError('HR_STORAGE_UNAVAILABLE', `S3 bucket "${bucket}" does not answer: ${reason}`, options);
 }

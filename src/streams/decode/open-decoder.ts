@@ -11,6 +11,7 @@ import { jsonDecoder } from './json.ts';
 import type { TimeUnit } from './json-values.ts';
 import { messageTypes, protobufDecoder } from './protobuf.ts';
 import { createProtobufRoot } from './protobuf-root.ts';
+import { topMessages } from './registered-protobuf.ts';
 import { framed, type RegisteredSchema, type SchemaRegistry } from './schema-registry.ts';
 
 export interface DecoderPlace {
@@ -98,13 +99,9 @@ function avroOf(source: SourceSpec, unit: TimeUnit | undefined): OfSchema {
 
 function protobufOf(source: SourceSpec, unit: TimeUnit | undefined): OfSchema {
   return async (own, registry) => {
-    const { root, add } = createProtobufRoot();
-    for (const { schema } of await referencedBy(own, registry)) add(schema);
-    const before = new Set(messageTypes(root));
-    add(own.schema);
-    root.resolveAll();
+    const references = (await referencedBy(own, registry)).map(({ schema }) => schema);
     // Messages are counted from the file's own first, each with those within it.
-    const top = messageTypes(root).filter((type) => !before.has(type) && !(type.parent instanceof protobuf.Type));
+    const top = topMessages(own.schema, references);
     const decoders = new Map<string, Decode>();
     return (value) => {
       const { path, body } = messagePath(value);

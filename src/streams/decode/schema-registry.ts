@@ -33,7 +33,14 @@ export function openSchemaRegistry(url: string, variable: string): SchemaRegistr
         throw broken(`the schema registry at ${shown} does not answer: ${messageOf(cause)}`);
       },
     );
-    if (response.status === 404) return undefined;
+    if (response.status === 404) {
+      // A registry says what is missing by a code of its own; whoever does not would make every message a dead letter.
+      const told = (await response.json().catch(() => undefined)) as { error_code?: unknown } | undefined;
+      if (/^404\d\d$/.test(String(told?.error_code))) return undefined;
+      throw broken(
+        `the schema registry at ${shown} answers 404 to GET ${path}, not as a schema registry does: check the path of its URL`,
+      );
+    }
     if (!response.ok) throw broken(`the schema registry at ${shown} answers ${response.status} to GET ${path}`);
     const body = (await response.json().catch(() => undefined)) as Partial<RegisteredSchema> | undefined;
     if (typeof body?.schema !== 'string') throw broken(`the schema registry at ${shown} gives no schema for ${path}`);

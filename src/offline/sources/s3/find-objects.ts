@@ -2,7 +2,7 @@
 
 import { matchesGlob } from 'node:path/posix';
 import { HeadraceError } from '../../../core/index.ts';
-import type { BucketObject } from '../../../storage/index.ts';
+import { type BucketObject, silenceOf } from '../../../storage/index.ts';
 import type { PlaceDeps } from '../source-deps.ts';
 import { bucketsOf } from './buckets-of.ts';
 import { parseS3Path } from './s3-path.ts';
@@ -37,6 +37,7 @@ export async function told<T>(owner: string, work: () => Promise<T>): Promise<T>
     return await work();
   } catch (error) {
     if (!(error instanceof HeadraceError)) throw error;
-    throw new HeadraceError(error.code, `${owner}: ${error.message}`, { cause: error });
+    const advice = silenceOf(error) === undefined ? '' : '. Where it takes that long, raise offline.s3Silence.';
+    throw new HeadraceError(error.code, `${owner}: ${error.message}${advice}`, { cause: error });
   }
 }

@@ -1,12 +1,11 @@
 // Lets DuckDB read buckets by itself, with its extension httpfs and the credentials that the SDK found.
 
-import { quoteName, quoteText, type S3Access } from '../../../storage/index.ts';
+import { quoteName, quoteText, type S3Access, SILENCE_LIMIT_MS } from '../../../storage/index.ts';
 import type { PlaceDeps } from '../source-deps.ts';
 import { bucketsOf } from './buckets-of.ts';
 import { told } from './find-objects.ts';
 
 const RETRIES = 4;
-const SILENCE_LIMIT_SECONDS = 30;
 
 /** False where httpfs can't be had. Credentials may have been renewed, so they are given anew for each run. */
 export async function grantAccess(buckets: Iterable<string>, owner: string, deps: PlaceDeps): Promise<boolean> {
@@ -14,7 +13,8 @@ export async function grantAccess(buckets: Iterable<string>, owner: string, deps
   const connection = await deps.duckdb.connect();
   try {
     await connection.run(`SET GLOBAL http_retries = ${RETRIES}`);
-    await connection.run(`SET GLOBAL http_timeout = ${SILENCE_LIMIT_SECONDS}`);
+    const silenceMs = deps.remote?.s3?.silenceMs ?? SILENCE_LIMIT_MS;
+    await connection.run(`SET GLOBAL http_timeout = ${Math.ceil(silenceMs / 1000)}`);
     for (const bucket of new Set(buckets)) {
       const access = await told(owner, () => bucketsOf(deps).access(bucket));
       await connection.run(secretSql(bucket, access));

@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { HeadraceError, sha256Hex } from '../../../core/index.ts';
+import { HeadraceError, sha256Hex, silentProgress } from '../../../core/index.ts';
 import { markUsed, startUse } from '../last-use.ts';
 import { DEFAULT_CACHE_BYTES, type PlaceDeps } from '../source-deps.ts';
 import { bucketsOf } from './buckets-of.ts';
@@ -37,16 +37,12 @@ export async function fetchObjects(
   }
   await mkdir(folder, { recursive: true });
   const paths = objects.map((object) => join(folder, nameOf(object)));
-  const waiting = objects.map((object, i) => ({ object, path: paths[i] as string }));
-  const work = async (): Promise<void> => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      await fetchOne(next.object, next.path, owner, deps);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(AT_ONCE, objects.length) }, work)).catch((error: unknown) => {
-    waiting.length = 0;
-    throw error;
-  });
+  const missing: Missing[] = [];
+  for (const [i, object] of objects.entries()) {
+    const path = paths[i] as string;
+    if (!(await markUsed(path))) missing.push({ object, path });
+  }
+  if (missing.length > 0) await fetchMissing(missing, owner, deps);
   await evict(folder, limit, new Set(paths.map((path) => basename(path))), deps.clock.nowMicros() / 1000);
   return paths;
 }
@@ -54,11 +50,48 @@ export async function fetchObjects(
 const nameOf = ({ bucket, key, etag }: FoundObject): string =>
   `${sha256Hex(JSON.stringify([bucket, key, etag])).slice(0, 32)}-${basename(key).slice(-100)}`;
 
-async function fetchOne(object: FoundObject, path: string, owner: string, deps: PlaceDeps): Promise<void> {
-  if (await markUsed(path)) return;
+interface Missing {
+  readonly object: FoundObject;
+  readonly path: string;
+}
+
+async function fetchMissing(missing: readonly Missing[], owner: string, deps: PlaceDeps): Promise<void> {
+  const { progress = silentProgress } = deps;
+  let [done, bytes] = [0, 0];
+  const total = missing.reduce((sum, { object }) => sum + object.size, 0);
+  const waiting = [...missing];
+  const work = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      let came = 0;
+      await fetchOne(next.object, next.path, owner, deps, (now) => {
+        // What a connection lost on its way comes again.
+        if (now <= came) return;
+        bytes += now - came;
+        came = now;
+        progress.advance(done, bytes);
+      });
+      progress.advance(++done, bytes);
+    }
+  };
+  progress.start(`fetch ${owner}`, missing.length, 'objects', total);
+  try {
+    await Promise.all(Array.from({ length: Math.min(AT_ONCE, missing.length) }, work));
+    progress.done();
+  } finally {
+    waiting.length = 0;
+  }
+}
+
+async function fetchOne(
+  object: FoundObject,
+  path: string,
+  owner: string,
+  deps: PlaceDeps,
+  heard: (bytes: number) => void,
+): Promise<void> {
   const unfinished = `${path}.unfinished-${randomUUID()}`;
   try {
-    if (!(await bucketsOf(deps).fetch(object.bucket, object, unfinished))) {
+    if (!(await bucketsOf(deps).fetch(object.bucket, object, unfinished, heard))) {
       throw sourceChanged(owner, addressOf(object), false);
     }
     await startUse(unfinished);

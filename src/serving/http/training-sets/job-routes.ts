@@ -11,6 +11,7 @@ import { ARROW, PARQUET } from './media-types.ts';
 import { presentJob } from './present-job.ts';
 import { AddressBody, CreatedResponse, CreateQuery, JobParams, JobResponse } from './schemas.ts';
 import { checkAnnounced, readSpineBody, type SpineBounds } from './spine-body.ts';
+import { checkPlace } from './spine-places.ts';
 
 const SENT: Readonly<Record<string, SpineKind>> = {
   [PARQUET]: { kind: 'parquet' },
@@ -59,7 +60,7 @@ export function addJobRoutes(
     async (request, reply) => {
       const { query, body, actor, raw } = request;
       const sent = mediaTypeOf(request);
-      const spine: SpineKind = SENT[sent] ?? { kind: 'address', address: addressOf(body) };
+      const spine: SpineKind = SENT[sent] ?? { kind: 'address', address: addressOf(body, bounds.places) };
       const asked = {
         request: requestOf(query, spine),
         actor: actor.name,
@@ -142,9 +143,11 @@ function takeSpines(app: FastifyInstance): void {
 const mediaTypeOf = ({ headers }: FastifyRequest): string =>
   (headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
 
-function addressOf(body: { readonly spine: string } | undefined): string {
-  if (body !== undefined) return body.spine;
-  throw new HeadraceError('HR_INVALID', 'the request has no body: send the spine, or `{"spine":"s3://…"}`.');
+function addressOf(body: { readonly spine: string } | undefined, places: readonly string[]): string {
+  if (body === undefined)
+    throw new HeadraceError('HR_INVALID', 'the request has no body: send the spine, or `{"spine":"s3://…"}`.');
+  checkPlace(body.spine, places);
+  return body.spine;
 }
 
 function requestOf(query: Query, spine: SpineKind): JobRequest {

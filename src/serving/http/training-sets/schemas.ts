@@ -35,7 +35,8 @@ export const AddressBody = Type.Object(
     spine: Type.String({
       pattern: '^s3://[^/]+/.+$',
       maxLength: 2000,
-      description: 'Where the server reads it: an `s3://` address, with its own credentials',
+      description:
+        'Where the server reads it, with its own credentials: an `s3://` address within its `server.spinePlaces`',
     }),
   },
   { additionalProperties: false },
@@ -50,6 +51,12 @@ export const JobResponse = Type.Object({
       done: Type.Integer(),
       total: orNull(Type.Integer()),
       unit: orNull(Type.String()),
+      bytes: Type.Optional(
+        Type.Object(
+          { done: Type.Integer(), total: Type.Integer() },
+          { description: 'Of what is done and of all, while objects are fetched' },
+        ),
+      ),
     }),
   ),
   training_set: orNull(Type.String({ description: 'The id of what it made' })),

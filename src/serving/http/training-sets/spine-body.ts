@@ -11,6 +11,8 @@ export interface SpineBounds {
   readonly silenceMs: number;
   /** For the whole of it. */
   readonly totalMs: number;
+  /** `s3://bucket/folder/`: where a spine may lie that a request names; none where it is empty. */
+  readonly places: readonly string[];
 }
 
 /** Throws HR_TOO_LARGE where the request says that more will come than is taken. */
