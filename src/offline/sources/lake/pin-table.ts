@@ -12,7 +12,7 @@ import { pinFiles } from '../files/pin-files.ts';
 import { pinPaths } from '../pin-path.ts';
 import type { FileNames, PinnedSnapshot } from '../pinned-snapshot.ts';
 import type { SourceDeps } from '../source-deps.ts';
-import { queryWork } from '../source-errors.ts';
+import { queryWork, sourceChanged } from '../source-errors.ts';
 import { eventsIn, wheresOf } from './rows-in-range.ts';
 import { explainMissing } from './explain-missing.ts';
 import { fileColumns, type ParquetColumn } from './file-columns.ts';
@@ -71,11 +71,32 @@ async function pinDataFiles(
     verify: () => explainMissing(table, owner, deps, () => pinned.verify()),
   };
   try {
-    return await inRange(source, snapshot, range, deps);
+    const picked = await inRange(source, snapshot, range, deps);
+    return picked.files.length === files.length ? picked : await pinThose(picked, pinned, table, owner, deps);
   } catch (error) {
     await pinned.close();
     throw error;
   }
+}
+
+/** Of those that `pinned` has: the others, which nobody needs, are neither held open nor looked at any more. */
+async function pinThose(
+  picked: PinnedSnapshot,
+  pinned: PinnedSnapshot,
+  table: LakeTable,
+  owner: string,
+  deps: SourceDeps,
+): Promise<PinnedSnapshot> {
+  const files = picked.files.map(({ path }) => path);
+  const again = await pinPaths(files, { format: 'parquet', owner }, deps);
+  const changed = again.files.find(({ etag }, at) => picked.files[at]?.etag.startsWith(etag) !== true);
+  if (changed !== undefined) {
+    await again.close();
+    throw sourceChanged(owner, changed.path, false);
+  }
+  await pinned.close();
+  const verify = () => explainMissing({ ...table, files }, owner, deps, () => again.verify());
+  return { ...picked, paths: again.paths, verify, close: () => again.close() };
 }
 
 /** Whether a declared column lies under another name, or not at all. */
