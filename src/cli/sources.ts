@@ -26,12 +26,15 @@ const inspect = defineCommand({
     'headrace sources inspect env:SHOP_URL',
   options: (command) =>
     command
-      .option('--table <name>', 'of a database: the table, as SCHEMA.TABLE where it lies in no default schema')
+      .option(
+        '--table <name>',
+        'of a database or catalog: the table, as SCHEMA.TABLE where it lies in no default schema',
+      )
       .option('--query <select>', 'of a database: a query instead of a table')
       .option('--name <name>', 'what to call the source; by the place when left out'),
   notes:
-    'A place is a path or a pattern (on disk or s3://), env:NAME for the database whose URL the variable NAME holds,\n' +
-    'or the name of a source. Of a database without --table and --query its tables are listed.',
+    'A place is a path or a pattern (on disk or s3://), the folder of an Iceberg or Delta table, env:NAME for the database\n' +
+    'or Iceberg catalog whose URL the variable NAME holds, or the name of a source. Of a database without --table and --query its tables are listed.',
   async run(context, [typed = ''], options) {
     const [app, { inspectPlace, inspectTables, proposeDefinition }] = await Promise.all([
       context.app('read'),
@@ -69,22 +72,23 @@ function describeTables(typed: string, tables: readonly string[]): CommandResult
 }
 
 async function placeOf(context: CommandContext, app: App, typed: string, options: CommandOptions): Promise<Place> {
-  const { databaseKind, sourceAtPath } = await import('../offline/index.ts');
+  const { sourceAtPath, sourceInVariable } = await import('../offline/index.ts');
   const [table, query] = [textOption(options, 'table'), textOption(options, 'query')];
   if (typed.startsWith('env:')) {
     if (table !== undefined && query !== undefined)
       throw usageError('sources inspect takes --table or --query, one of them.');
-    const location = { connection: typed, ...(table === undefined ? { query: query ?? '' } : { table }) };
-    return { kind: databaseKind(typed, await app.places()), location };
+    return sourceInVariable(typed, { table, query }, await app.places());
   }
   if (table !== undefined || query !== undefined) throw usageError('--table and --query are for a database: env:NAME.');
   if (/^[A-Za-z][\w-]*$/.test(typed)) return declaredSource(app, typed);
-  if (/^\w+:\/\//.test(typed)) return sourceAtPath(typed);
+  const { repo } = app.config.values;
+  const at = async (path: string) => sourceAtPath(path, repo, await app.places());
+  if (/^\w+:\/\//.test(typed)) return at(typed);
   // As it is to be written: a path of a definition starts at the feature repository; what lies outside of the project, which
   // may move, is named whole.
   const full = context.path(typed);
   const isOutside = relative(app.config.directory, full).startsWith('..');
-  return sourceAtPath(isOutside ? full : relative(app.config.values.repo, full));
+  return at(isOutside ? full : relative(repo, full));
 }
 
 async function declaredSource(app: App, name: string): Promise<SourceSpec> {
@@ -132,8 +136,9 @@ const list = defineCommand({
 
 /** A location holds no secret: of a database it names the variable. */
 function shownPlace({ location }: SourceSpec): string {
-  const { path, connection, table, query, ...others } = location;
+  const { path, connection, catalog, table, query, ...others } = location;
   if (path !== undefined) return path;
+  if (catalog !== undefined) return `${catalog} ${table}`;
   if (connection !== undefined)
     return `${connection} ${table ?? (query === undefined ? '' : `(${query.replaceAll(/\s+/g, ' ').slice(0, 60)})`)}`;
   const rest = Object.values(others).join(' ');

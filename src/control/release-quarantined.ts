@@ -3,7 +3,7 @@
 
 import { addReleases, type HeldRow, type Quarantine } from '../checks/index.ts';
 import { HeadraceError, type Micros, parseJson, parseRows, type Row } from '../core/index.ts';
-import { own, type SourceSpec } from '../definitions/index.ts';
+import { isLogAlone, own, type SourceSpec } from '../definitions/index.ts';
 import type { Ingestion } from '../ingestion/index.ts';
 import { type OfflineDeps, releasesOf, releasesOfPushed } from '../offline/index.ts';
 
@@ -76,7 +76,7 @@ async function pushOnce(
 const arrivalOf = ({ arrivedMicros }: HeldRow): Micros => arrivedMicros;
 
 async function pushedReleases(offline: OfflineDeps, source: SourceSpec, json: readonly unknown[]) {
-  if (source.kind === 'pushed') return [];
+  if (isLogAlone(source)) return [];
   const known = new Set(source.columns.map(({ name }) => name));
   const own = json.map((row) => Object.fromEntries(Object.entries(row as object).filter(([name]) => known.has(name))));
   const rows: readonly Row[] = parseRows(source.columns, own, 'rows');

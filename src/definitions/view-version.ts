@@ -117,6 +117,7 @@ function meaningOf(manifest: Manifest, view: ViewSpec, entity: EntitySpec, sourc
 function queriedMeaning(manifest: Manifest, { source: name, isStatic }: QueriedSource): unknown {
   const source = manifest.sources[name] as SourceSpec;
   const { columns, derive, eventTime, knownTime, pushes, over = [] } = source;
+  const apart = settingApart(source);
   return {
     name,
     isStatic,
@@ -124,6 +125,7 @@ function queriedMeaning(manifest: Manifest, { source: name, isStatic }: QueriedS
     columns: [...columns, ...derive].map((column) => columnMeaning(source, column.name)).sort(byText),
     query: source.location['query'] ?? null,
     over: over.map((one) => queriedMeaning(manifest, one)),
+    ...(apart.length === 0 ? {} : { apart }),
   };
 }
 

@@ -79,6 +79,15 @@ describe.skipIf(!canRun)(suite, () => {
       regrets__last_reason: 'too small',
     });
 
+    const look = (place: string) => headraceJson(project, ['sources', 'inspect', place], env);
+    const columns = ['customer', 'amount', 'ordered_at'].map((name) => expect.objectContaining({ name }));
+    expect(look('s3://shop/lake/orders')).toMatchObject({ kind: 'iceberg', eventTime: 'ordered_at', columns });
+    expect(look('lake/returns')).toMatchObject({ kind: 'delta', location: { path: '../lake/returns' } });
+    expect(headrace(project, ['sources', 'inspect', './lake'], env)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('the folder of an Iceberg or Delta table'),
+    });
+
     const more = await orders([{ customer: 'ada', amount: 10, ordered_at: ago(1) }]);
     await world.ask({ do: 'iceberg_append', ...table, file: more });
     await world.ask({ do: 'delta_delete', path, where: 'true' });

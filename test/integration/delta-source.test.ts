@@ -6,6 +6,7 @@ import { readdir, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Field, Row } from '../../src/core/index.ts';
+import { DAY_COLUMNS, DAYS, expectDaysOfRanges, midnight, WITHOUT_DAY } from '../support/days-of-a-year.ts';
 import { findExtensions } from '../support/duckdb-extensions.ts';
 import { type LakeWorld, openLakeWorld } from '../support/lake-world.ts';
 import { findLakeWriter } from '../support/lake-writer.ts';
@@ -95,6 +96,26 @@ describe.skipIf(python === undefined || extensions === undefined)(suite, () => {
       '[2,2,2,null]',
       '[3,3,3,"é%20+#"]',
     ]);
+  });
+
+  it('opens the files that hold event times that are wanted', async () => {
+    const { path, at } = await make(DAYS.slice(0, 180), {}, DAY_COLUMNS);
+    await append(path, DAYS.slice(180), {}, DAY_COLUMNS);
+    const range = { from: midnight('12-01'), to: midnight('12-03') };
+    const { snapshot, rows } = await world.pin(at, DAY_COLUMNS, undefined, range);
+    expect(snapshot).toMatchObject({ skipped: 1, table: { events: { fromMicros: range.from, toMicros: range.to } } });
+    expect(await rows()).toHaveLength(185);
+  });
+
+  it('lands the rows of the event times that are wanted, of partitions too', { timeout: 60_000 }, async () => {
+    const columns = [...DAY_COLUMNS, { name: 'half', type: TYPES.int32 }];
+    const halves = [...DAYS, WITHOUT_DAY].map((day, i) => ({ ...day, half: i % 2 }));
+    const { at } = await make(halves, { partition: ['half'] }, columns);
+    await expectDaysOfRanges(async (range) => {
+      const { snapshot, rows } = await world.pin(at, columns, undefined, range);
+      expect(snapshot.files[0]?.path).toContain('landed');
+      return (await rows()).map((text) => ({ n: (JSON.parse(text) as number[])[1] ?? null }));
+    });
   });
 
   it('leaves out the rows that deletion vectors name', async () => {

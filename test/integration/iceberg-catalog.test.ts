@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Row } from '../../src/core/index.ts';
+import { inspectPlace, inspectTables, sourceInVariable } from '../../src/offline/index.ts';
 import { openDuckDb } from '../../src/storage/index.ts';
 import { findExtensions } from '../support/duckdb-extensions.ts';
 import { findIcebergCatalog, type IcebergCatalog, startIcebergCatalog } from '../support/iceberg-catalog.ts';
@@ -63,6 +64,19 @@ describe.skipIf(!canRun)(suite, () => {
       reads(urlOf('', `client-credentials-token:sub=${catalog.client}`)),
     );
     expect(await token.rows()).toHaveLength(2);
+  });
+
+  it('are looked into by the variable that holds the catalog', { timeout: 60_000 }, async () => {
+    const { table } = await make([row(1, 'a')]);
+    const deps = { ...world.deps, remote: reads(urlOf(catalog.client, catalog.secret)) };
+    const place = sourceInVariable('env:LAKE', { table: `lake.${table}` }, deps);
+    expect(place).toEqual(at(`lake.${table}`));
+    const { columns } = await inspectPlace(place, world.directory, deps);
+    expect(columns.map(({ name, suggested }) => ({ name, type: suggested }))).toEqual(COLUMNS);
+    await expect(inspectTables('env:LAKE', deps)).rejects.toMatchObject({ code: 'HR_USAGE' });
+    expect(() => sourceInVariable('env:LAKE', { query: 'SELECT 1' }, deps)).toThrow(
+      /name one of its tables with --table/,
+    );
   });
 
   it('are read without the rows that DuckDB deleted, by positions and by deletion vectors', {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Field, Row } from '../../src/core/index.ts';
+import { DAY_COLUMNS, DAYS, expectDaysOfRanges, midnight, WITHOUT_DAY } from '../support/days-of-a-year.ts';
 import { findExtensions } from '../support/duckdb-extensions.ts';
 import { type LakeWorld, openLakeWorld } from '../support/lake-world.ts';
 import { findLakeWriter, type WrittenTable } from '../support/lake-writer.ts';
@@ -51,6 +52,38 @@ describe.skipIf(python === undefined || extensions === undefined)(suite, () => {
     expect(now.snapshot.files).toEqual(expect.arrayContaining([...before.snapshot.files]));
     expect(await now.rows()).toEqual(['[1,1,1,"a"]', '[2,2,2,"b"]', '[3,3,3,"c"]']);
     expect(await before.rows()).toEqual(['[1,1,1,"a"]', '[2,2,2,"b"]']);
+  });
+
+  it('opens the files that hold event times that are wanted, whatever the column is called in them', async () => {
+    const columns = fields({ happened: TYPES.timestamp, n: TYPES.int32 });
+    const asThen = (rows: readonly Row[]) => rows.map(({ at, n }): Row => ({ happened: at ?? null, n: n ?? null }));
+    const { table, at } = await make(asThen(DAYS.slice(0, 180)), columns);
+    await append(table, columns, asThen(DAYS.slice(180)));
+    await append(table, columns, asThen([WITHOUT_DAY]));
+    await change(table, 'alter', { rename: [['happened', 'at']] });
+    const range = { from: midnight('02-01'), to: midnight('02-03') };
+    const week = await world.pin(at, DAY_COLUMNS, undefined, range);
+    expect(week.snapshot).toMatchObject({
+      skipped: 1,
+      table: { events: { fromMicros: range.from, toMicros: range.to } },
+    });
+    expect(await week.rows()).toHaveLength(181);
+    const all = await world.pin(at, DAY_COLUMNS);
+    expect(all.snapshot.table).not.toHaveProperty('events');
+    expect(all.snapshot.files).toEqual(expect.arrayContaining([...week.snapshot.files]));
+    await change(table, 'alter', { rename: [['at', 'time']], add: [['at', 'TimestampType']] });
+    // None of its files has that column: all rows are without a time.
+    expect((await world.pin(at, DAY_COLUMNS, undefined, range)).snapshot.files).toHaveLength(3);
+  });
+
+  it('lands the rows of the event times that are wanted', { timeout: 60_000 }, async () => {
+    const { table, at } = await make([...DAYS, WITHOUT_DAY, { at: midnight('02-02'), n: -2 }], DAY_COLUMNS);
+    await change(table, 'delete_positions', { column: 'n', value: -2 });
+    await expectDaysOfRanges(async (range) => {
+      const { snapshot, rows } = await world.pin(at, DAY_COLUMNS, undefined, range);
+      expect(snapshot.files[0]?.path).toContain('landed');
+      return (await rows()).map((text) => ({ n: (JSON.parse(text) as number[])[1] ?? null }));
+    });
   });
 
   it('reads columns by their ids: renamed, swapped, widened, added, dropped and made anew', {

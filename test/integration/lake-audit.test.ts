@@ -17,6 +17,8 @@ const python = findLakeWriter(suite);
 const extensions = findExtensions(['avro', 'iceberg', 'delta'], suite);
 
 const COLUMNS = fields({ id: TYPES.int64, at: TYPES.timestamp, name: TYPES.string });
+/** When the sets' rows are. */
+const AT = 1_000_000_000_000_000;
 const row = (id: number, name: string): Row => ({ id: BigInt(id), at: id, name });
 
 describe.skipIf(python === undefined || extensions === undefined).each(['iceberg', 'delta'] as const)(
@@ -34,7 +36,7 @@ describe.skipIf(python === undefined || extensions === undefined).each(['iceberg
       const path = join(world.warehouse, 'lake', table);
       const of = kind === 'iceberg' ? { warehouse: world.warehouse, table } : { path };
       const change = (what: string, more: object = {}) => world.ask({ do: `${kind}_${what}`, ...of, ...more });
-      const file = await world.file(COLUMNS, [row(1, 'a'), row(2, 'b'), row(2, 'gone')]);
+      const file = await world.file(COLUMNS, [row(1, 'a'), row(2, 'b'), row(2, 'gone'), row(2 * AT, 'later')]);
       const configuration = { 'delta.enableDeletionVectors': 'true' };
       const told = await (kind === 'iceberg' ? change('create', { file }) : change('write', { file, configuration }));
       const deps: OfflineDeps = {
@@ -64,8 +66,8 @@ describe.skipIf(python === undefined || extensions === undefined).each(['iceberg
       };
       const spine = join(world.directory, `spine-${table}.parquet`);
       await writeParquet(world.connection, spine, fields({ when: TYPES.timestamp, id: TYPES.int64 }), [
-        { when: 1000, id: 1n },
-        { when: 1000, id: 2n },
+        { when: AT, id: 1n },
+        { when: AT, id: 2n },
       ]);
       const out = join(world.directory, `${table}.parquet`);
       const make = () =>
@@ -84,9 +86,8 @@ describe.skipIf(python === undefined || extensions === undefined).each(['iceberg
       const { change, told, deps, make, path } = await open();
       const set = await make();
       const [source] = set.sources;
-      expect(source?.table).toEqual(
-        kind === 'iceberg' ? { table: told.metadata, id: told.snapshot } : { table: path, id: '0' },
-      );
+      const [table, id] = kind === 'iceberg' ? [told.metadata, told.snapshot] : [path, '0'];
+      expect(source?.table).toEqual({ table, id, events: { fromMicros: null, toMicros: AT } });
       await moveOn(change);
       expect((await auditTrainingSet(deps, set.id)).isClean).toBe(true);
       await clean(change);
@@ -101,6 +102,8 @@ describe.skipIf(python === undefined || extensions === undefined).each(['iceberg
       await change(deleting, { column: 'name', value: 'gone' });
       const set = await make();
       expect(set.sources[0]?.files[0]?.path).toContain('landed');
+      // Without what was deleted, and what happened after all times of the spine.
+      expect(set.sources[0]?.rows).toBe(2);
       await moveOn(change);
       expect((await auditTrainingSet(deps, set.id)).isClean).toBe(true);
       await forget();

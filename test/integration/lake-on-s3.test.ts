@@ -37,10 +37,10 @@ describe.skipIf(!canRun).each(['iceberg', 'delta'] as const)('a table of %s on S
   });
 
   /** A table of two files. */
-  async function make() {
+  async function make(rows: readonly [Row, Row] = [row(1, 'a'), row(2, 'b')]) {
     const bucket = await server.newBucket();
     const warehouse = `s3://${bucket}/lake`;
-    const [first, second] = [await world.file(COLUMNS, [row(1, 'a')]), await world.file(COLUMNS, [row(2, 'b')])];
+    const [first, second] = [await world.file(COLUMNS, [rows[0]]), await world.file(COLUMNS, [rows[1]])];
     if (kind === 'delta') {
       const path = `${warehouse}/t`;
       await world.ask({ do: 'delta_write', path, file: first, s3 });
@@ -93,14 +93,30 @@ describe.skipIf(!canRun).each(['iceberg', 'delta'] as const)('a table of %s on S
     },
   );
 
+  const remove = async (bucket: string, path: string) => {
+    const credentials = { accessKeyId: s3.accessKeyId, secretAccessKey: s3.secretAccessKey };
+    const client = new S3Client({ endpoint: s3.endpoint, region: 'us-east-1', forcePathStyle: true, credentials });
+    await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: path.slice(`s3://${bucket}/`.length) }));
+    client.destroy();
+  };
+
+  it('is none of a run’s business where its rows are of other times than those that are wanted', {
+    timeout: 60_000,
+  }, async () => {
+    const at = 3_600_000_000;
+    const { bucket, files, at: table } = await make([row(1, 'a'), { ...row(2, 'b'), at }]);
+    const run = await world.pin(table, COLUMNS, { s3 }, { from: at, to: at });
+    const wanted = run.snapshot.files.map(({ path }) => path);
+    expect(wanted).toHaveLength(1);
+    await remove(bucket, files.find((path) => !wanted.includes(path)) as string);
+    expect(await run.rows()).toEqual([`[2,${at},"b"]`]);
+  });
+
   it('tells which object vanished under a run', { timeout: 60_000 }, async () => {
     const { bucket, files, at } = await make();
     const run = await world.pin(at, COLUMNS, { s3 });
     const [gone = ''] = files;
-    const credentials = { accessKeyId: s3.accessKeyId, secretAccessKey: s3.secretAccessKey };
-    const client = new S3Client({ endpoint: s3.endpoint, region: 'us-east-1', forcePathStyle: true, credentials });
-    await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: gone.slice(`s3://${bucket}/`.length) }));
-    client.destroy();
+    await remove(bucket, gone);
     const reading = run.rows();
     await expect(reading).rejects.toMatchObject({ code: 'HR_SOURCE_CHANGED' });
     await expect(reading).rejects.toThrow(gone);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { pinPath } from '../../src/offline/sources/pin-path.ts';
+import { startFaultyProxy } from '../support/faulty-proxy.ts';
 import { openOfflineWorld, type OfflineWorld } from '../support/offline-world.ts';
 import { findS3Server, type S3Server, startS3Server } from '../support/s3-server.ts';
 
@@ -34,8 +35,8 @@ describe.skipIf(program === undefined)('copies of objects', () => {
 
   const put = (key: string, bytes: number) =>
     client.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: Buffer.alloc(bytes, key) }));
-  const pin = (key: string, cacheBytes: number) => {
-    const { endpoint, accessKeyId, secretAccessKey } = server;
+  const pin = (key: string, cacheBytes: number, endpoint = server.endpoint) => {
+    const { accessKeyId, secretAccessKey } = server;
     const remote = { s3: { endpoint, accessKeyId, secretAccessKey }, cacheBytes };
     const path = `s3://${bucket}/${key}`;
     return pinPath({ path, directory: '/', format: 'parquet', owner: 'it' }, { ...world.deps, remote });
@@ -64,6 +65,23 @@ describe.skipIf(program === undefined)('copies of objects', () => {
     expect(kept()).toContain('c');
     await first.verify();
     await first.close();
+  });
+
+  it('make room before others come, so that there are never too many', async () => {
+    for (const key of ['a', 'b', 'c']) await put(key, 1000);
+    for (const key of ['a', 'b']) await (await pin(key, 2500)).close();
+    const proxy = await startFaultyProxy(server.endpoint);
+    let before: readonly string[] = [];
+    proxy.fault = (method) => {
+      if (method === 'GET') before = kept();
+      return undefined;
+    };
+    try {
+      await (await pin('c', 2500, proxy.endpoint)).close();
+      expect(before.filter((name) => !name.includes('unfinished'))).toHaveLength(1);
+    } finally {
+      await proxy.stop();
+    }
   });
 
   it('are refused where there can be no room', async () => {

@@ -8,7 +8,7 @@ import { fromDuck } from '../../src/offline/duckdb/vector-values.ts';
 import { openFacts } from '../../src/offline/facts/open-facts.ts';
 import type { OfflineDeps } from '../../src/offline/index.ts';
 import { describeTable } from '../../src/offline/sources/lake/describe-table.ts';
-import { ALL_EVENTS } from '../../src/offline/sources/event-range.ts';
+import { ALL_EVENTS, type EventRange } from '../../src/offline/sources/event-range.ts';
 import { pinSource } from '../../src/offline/sources/pin-source.ts';
 import { type PinnedSnapshot, readPinned } from '../../src/offline/sources/pinned-snapshot.ts';
 import { quoteName } from '../../src/storage/index.ts';
@@ -24,7 +24,8 @@ export interface LakeWorld extends OfflineWorld {
   file(columns: readonly Field[], rows: readonly Row[]): Promise<string>;
   /** Its columns' names and types, as `describeTable` finds them. */
   describe(at: Located): Promise<Readonly<Record<string, string>>>;
-  pin(at: Located, columns: readonly Field[], remote?: OfflineDeps['remote']): Promise<LakeRun>;
+  /** `range` left out: all. */
+  pin(at: Located, columns: readonly Field[], remote?: OfflineDeps['remote'], range?: EventRange): Promise<LakeRun>;
 }
 
 /** A run over a table, in the middle. */
@@ -54,10 +55,10 @@ export async function openLakeWorld(python: string, extensions: string | undefin
       const { columns } = await describeTable({ kind, location }, world.directory, 'a look', world.deps);
       return Object.fromEntries(columns.map(({ name, type }) => [name, type]));
     },
-    async pin(at, columns, remote) {
+    async pin(at, columns, remote, range = ALL_EVENTS) {
       const source = sourceOf('events', '', columns, { ...at, eventTime: 'at' });
       const deps = { ...world.deps, ...(remote !== undefined && { remote }) };
-      const snapshot = await pinSource(source, ALL_EVENTS, deps);
+      const snapshot = await pinSource(source, range, deps);
       runs.push(snapshot);
       return { snapshot, rows: () => rowsOf(world, source, snapshot) };
     },

@@ -3,7 +3,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { showRule, viewVersion } from '../../src/definitions/index.ts';
-import { entity, featureView, latest, parquet, pushed, t } from '../../src/index.ts';
+import { entity, featureView, kafka, latest, parquet, pushed, t } from '../../src/index.ts';
 import { compile, mistakesOf, type Untyped } from '../support/written-definitions.ts';
 
 const columns = {
@@ -148,6 +148,14 @@ describe('what can not be meant is a mistake', () => {
     const events = (onFail: Untyped) => pushed('p', { columns, eventTime: 'at', expect: { unique: ['id'], onFail } });
     expect(mistakesOf({ events: events('quarantine') })[0]).toMatch(/pushed rows are not compared when they come/);
     expect(mistakesOf({ events: events('fail') })).toEqual([]);
+    const where = { brokers: 'env:BROKERS', topic: 't', format: 'json' } as const;
+    const messages = kafka('m', {
+      ...where,
+      columns,
+      eventTime: 'at',
+      expect: { unique: ['id'], onFail: 'quarantine' },
+    });
+    expect(mistakesOf({ messages })[0]).toMatch(/pushed rows are not compared when they come/);
   });
 });
 

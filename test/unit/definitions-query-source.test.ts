@@ -51,6 +51,10 @@ describe('a query source', () => {
     expect(versionOf(parquet('orders', { ...options, path: 'x', knownTime: { after: '1h' } }))).not.toBe(version);
     const columns = { ...options.columns, x: t.int32() };
     expect(versionOf(parquet('orders', { ...options, columns, path: 'x' }))).not.toBe(version);
+    const expecting = (onFail: 'warn' | 'quarantine') =>
+      versionOf(parquet('orders', { ...options, path: 'x', expect: { between: { x: [0, 1] }, onFail } }));
+    expect(expecting('warn')).toBe(version);
+    expect(expecting('quarantine')).not.toBe(version);
   });
 
   it.each<[object, RegExp]>([

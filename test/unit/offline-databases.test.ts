@@ -42,15 +42,22 @@ describe('the URL of a database', () => {
   it('gets into no text with its password, however that is written', () => {
     const password = fc.string({ minLength: 6, unit: 'grapheme-ascii' }).filter((text) => /^[^\s*]+$/.test(text));
     fc.assert(
-      fc.property(password, fc.boolean(), (secret, isQuery) => {
-        const encoded = encodeURIComponent(secret);
-        const url = isQuery ? `postgres://me@host/db?password=${encoded}` : `postgres://me:${encoded}@host:5432/db`;
-        for (const told of [`bad ${url}!`, `no "${secret}" here`, `at ${encoded}:`]) {
-          const shown = redacted(told, url);
-          expect(shown).not.toContain(secret);
-          expect(shown).not.toContain(encoded);
-        }
-      }),
+      fc.property(
+        password,
+        fc.boolean(),
+        fc.constantFrom('', 'sslrootcert=/home/me@work/root.pem'),
+        (secret, isQuery, more) => {
+          const encoded = encodeURIComponent(secret);
+          const url = isQuery
+            ? `postgres://me@host/db?password=${encoded}&${more}`
+            : `postgres://me:${encoded}@host:5432/db?${more}`;
+          for (const told of [`bad ${url}!`, `no "${secret}" here`, `at ${encoded}:`]) {
+            const shown = redacted(told, url);
+            expect(shown).not.toContain(secret);
+            expect(shown).not.toContain(encoded);
+          }
+        },
+      ),
     );
     expect(shownPlace('postgres://me:secret@host:5432/db?sslmode=verify-full')).toBe('postgres://host:5432/db');
     expect(shownPlace('postgres://me:se/cret@host:5432/db')).not.toContain('cret');

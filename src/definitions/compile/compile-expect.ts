@@ -5,6 +5,7 @@ import type { AuthoredSource, AuthoredView } from '../authoring/authored.ts';
 import { findSlips, type Path } from '../authoring/call.ts';
 import { EXPECT_OPTIONS, type OnFail, ROW_COUNT_OPTIONS } from '../authoring/expect.ts';
 import { describeResult } from '../calling/user-value.ts';
+import { isLogAlone } from '../log-alone.ts';
 import type { Expectation, Rule, SourceKind } from '../manifest.ts';
 import { betweenRules, notNullRules, oneOfRules, type RuleScope, uniqueRules } from './compile-rules.ts';
 import type { DeclaredColumns } from './declared.ts';
@@ -127,7 +128,7 @@ function refuseQuarantine({ owner, of, kind, mistakes }: Scope, rules: readonly 
         `expect.${rule} is no rule of single rows, so none can be set apart. Give it a block of its own with 'warn' or 'fail'`,
         [...at, rule],
       );
-    if (rule === 'unique' && kind === 'pushed')
+    if (rule === 'unique' && kind !== undefined && isLogAlone({ kind }))
       mistakes.add(
         owner,
         "expect.unique: pushed rows are not compared when they come, so none can be set apart. Use 'warn' or 'fail'",

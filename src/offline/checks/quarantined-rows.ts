@@ -4,7 +4,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { NewRelease } from '../../checks/index.ts';
 import { type Field, type Row, stringifyJson, toJson, type Value } from '../../core/index.ts';
-import { own, settingApart, showRule, type SourceSpec } from '../../definitions/index.ts';
+import { isLogAlone, own, settingApart, showRule, type SourceSpec } from '../../definitions/index.ts';
 import { quoteName } from '../../storage/index.ts';
 import { readAhead } from '../duckdb/read-ahead.ts';
 import { createRowAppender } from '../duckdb/row-appender.ts';
@@ -125,7 +125,7 @@ async function withApart<T>(
   work: (connection: DuckDBConnection, apart: ApartRows, files: readonly string[]) => Promise<T>,
 ): Promise<T | undefined> {
   const source = own(deps.definitions.manifest.sources, name);
-  if (source === undefined || source.kind === 'pushed' || settingApart(source).length === 0) return undefined;
+  if (source === undefined || isLogAlone(source) || settingApart(source).length === 0) return undefined;
   const connection = await deps.duckdb.connect();
   try {
     const opened = await openSourcesFacts(connection, [name], deps);

@@ -31,8 +31,8 @@ const READERS: Readonly<Partial<Record<SourceKind, PinSource>>> = {
   parquet: async (source, range, deps) =>
     withFooters(source, await pinOwn(source, range, 'parquet', deps), range, deps),
   csv: (source, range, deps) => pinOwn(source, range, 'csv', deps),
-  iceberg: (source, _range, deps) => pinIceberg(source, deps),
-  delta: (source, _range, deps) => pinDelta(source, deps),
+  iceberg: (source, range, deps) => pinIceberg(source, range, deps),
+  delta: (source, range, deps) => pinDelta(source, range, deps),
   query: (source, _range, deps) => pinQuery(source, deps, (over) => pinSource(over, ALL_EVENTS, deps)),
   postgres: (source, range, deps) => pinDatabase(source, DATABASES.postgres, range, deps),
   mysql: (source, range, deps) => pinDatabase(source, DATABASES.mysql, range, deps),

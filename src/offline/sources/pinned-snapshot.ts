@@ -1,6 +1,7 @@
 // What every kind of source comes down to for a run: files that stay as they are while it reads them, and the check that
 // they did. What lies in a database or a table format was turned into such files first.
 
+import type { Micros } from '../../core/index.ts';
 import type { SnapshotFile } from '../../online/index.ts';
 import type { Footer } from './parquet/footer.ts';
 import { queryWork } from './source-errors.ts';
@@ -63,6 +64,8 @@ export interface TableSnapshot {
   readonly id: string;
   /** Its files have columns under other names, which only the table knows. */
   readonly isRenamed?: true;
+  /** Between which event times rows were asked for; left out: all. Null is no end. */
+  readonly events?: { readonly fromMicros: Micros | null; readonly toMicros: Micros | null };
 }
 
 /**

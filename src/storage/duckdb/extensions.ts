@@ -4,7 +4,7 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { messageOf } from '../../core/index.ts';
+import { messageOf, within } from '../../core/index.ts';
 import { quoteName, quoteText } from './quote.ts';
 
 /** Undefined when it is loaded, else why it isn't, in a clause. */
@@ -29,7 +29,9 @@ export async function loadExtension(
     if (file !== undefined) return await attempt(connection, `LOAD ${quoteText(file)}`);
     const absent = await attempt(connection, `LOAD ${quoteName(name)}`);
     if (absent === undefined || !mayInstall) return absent;
-    const missing = await within(INSTALL_LIMIT_MS, attempt(connection, `INSTALL ${quoteName(name)}`));
+    const installing = attempt(connection, `INSTALL ${quoteName(name)}`);
+    const late = (): string => `it was not installed within ${INSTALL_LIMIT_MS / 1000} s`;
+    const missing = await within(installing, INSTALL_LIMIT_MS, late);
     return missing ?? (await attempt(connection, `LOAD ${quoteName(name)}`));
   } finally {
     connection.closeSync();
@@ -53,16 +55,4 @@ function attempt(connection: DuckDBConnection, sql: string): Promise<ExtensionTr
     () => undefined,
     (error: unknown) => messageOf(error).split('\n')[0] ?? 'it failed',
   );
-}
-
-async function within(limitMs: number, work: Promise<ExtensionTrouble>): Promise<ExtensionTrouble> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<string>((resolve) => {
-    timer = setTimeout(() => resolve(`it was not installed within ${limitMs / 1000} s`), limitMs);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -43,9 +43,9 @@ export function redacted(text: string, url: string): string {
 
 function secretsOf(url: string): string[] {
   const rest = url.replace(/^[^:]*:\/\//, '');
-  const user = rest.slice(0, Math.max(rest.lastIndexOf('@'), 0));
-  const found = [user.slice(user.indexOf(':') + 1)];
-  if (!user.includes(':')) found.length = 0;
+  // Which @ ends the password nobody can tell: it may hold some, and what comes after it, too.
+  const start = rest.indexOf(':') + 1;
+  const found = [...rest.matchAll(/@/g)].map(({ index }) => rest.slice(start, index)).filter(() => start > 0);
   for (const [, value = ''] of rest.matchAll(/[?&](?:password|token|privateKeyPass|sslpassword|passcode)=([^&#]*)/gi))
     found.push(value);
   const all = found.flatMap((secret) => [secret, decoded(secret), encodeURIComponent(decoded(secret))]);

@@ -1,29 +1,32 @@
 // Pins an Iceberg table at its current snapshot, or at one that a record names.
 
 import type { SourceSpec } from '../../../definitions/index.ts';
+import type { EventRange } from '../event-range.ts';
 import type { LakeTable } from '../lake/lake-table.ts';
 import { pinTable } from '../lake/pin-table.ts';
+import { recordedRange } from '../lake/rows-in-range.ts';
 import { placeOf } from '../lake/table-place.ts';
 import type { PinnedSnapshot, TableSnapshot } from '../pinned-snapshot.ts';
-import type { SourceDeps } from '../source-deps.ts';
+import type { PlaceDeps, SourceDeps } from '../source-deps.ts';
 import { askCatalog } from './ask-catalog.ts';
 import { parseCatalogUrl } from './catalog-address.ts';
 import { findMetadata, isMetadataFile } from './find-metadata.ts';
 import { needIceberg, openIceberg } from './open-iceberg.ts';
 
-export const pinIceberg = async (source: SourceSpec, deps: SourceDeps): Promise<PinnedSnapshot> =>
+export const pinIceberg = async (source: SourceSpec, range: EventRange, deps: SourceDeps): Promise<PinnedSnapshot> =>
   pinTable(
     source,
     await openIcebergSource(source.location, deps.definitions.directory, `source "${source.name}"`, deps),
+    range,
     deps,
   );
 
 export async function pinIcebergSnapshot(
   source: SourceSpec,
-  { table, id }: TableSnapshot,
+  { table, id, events }: TableSnapshot,
   deps: SourceDeps,
 ): Promise<PinnedSnapshot> {
-  return pinTable(source, await openIceberg(table, id, `source "${source.name}"`, deps), deps);
+  return pinTable(source, await openIceberg(table, id, `source "${source.name}"`, deps), recordedRange(events), deps);
 }
 
 /** The table at a source's location; errors as `openIceberg`, and what its catalog says. */
@@ -31,7 +34,7 @@ export async function openIcebergSource(
   location: SourceSpec['location'],
   directory: string,
   owner: string,
-  deps: SourceDeps,
+  deps: PlaceDeps,
 ): Promise<LakeTable> {
   const { path, catalog, table } = location;
   if (path !== undefined) {

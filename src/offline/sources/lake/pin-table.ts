@@ -5,12 +5,15 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { sha256Hex } from '../../../core/index.ts';
 import type { SourceSpec } from '../../../definitions/index.ts';
 import { castColumn, columnsOf, MOST_FILES } from '../../facts/raw-rows.ts';
+import { type EventRange } from '../event-range.ts';
 import { landQuery } from '../landed/land-query.ts';
+import { inRange } from '../parquet/with-footers.ts';
 import { pinFiles } from '../files/pin-files.ts';
 import { pinPaths } from '../pin-path.ts';
 import type { FileNames, PinnedSnapshot } from '../pinned-snapshot.ts';
 import type { SourceDeps } from '../source-deps.ts';
-import { queryWork } from '../source-errors.ts';
+import { queryWork, sourceChanged } from '../source-errors.ts';
+import { eventsIn, wheresOf } from './rows-in-range.ts';
 import { explainMissing } from './explain-missing.ts';
 import { fileColumns, type ParquetColumn } from './file-columns.ts';
 import type { ColumnPlaces, LakeTable } from './lake-table.ts';
@@ -19,7 +22,13 @@ import type { ColumnPlaces, LakeTable } from './lake-table.ts';
 const MOST_APART = 500;
 
 /** Errors: HR_SOURCE_UNREADABLE naming table and column, HR_SOURCE_CHANGED naming a file that is gone, and what S3 says. */
-export async function pinTable(source: SourceSpec, table: LakeTable, deps: SourceDeps): Promise<PinnedSnapshot> {
+export async function pinTable(
+  source: SourceSpec,
+  opened: LakeTable,
+  range: EventRange,
+  deps: SourceDeps,
+): Promise<PinnedSnapshot> {
+  const table = { ...opened, snapshot: { ...opened.snapshot, ...eventsIn(range) } };
   const owner = `source "${source.name}"`;
   const connection = await deps.duckdb.connect();
   try {
@@ -31,8 +40,10 @@ export async function pinTable(source: SourceSpec, table: LakeTable, deps: Sourc
       if (table.files.length === 0) return { ...(await pinFiles([], owner)), table: table.snapshot };
       const files = [...table.files].sort();
       const names = await namesInFiles(connection, source, table, files);
-      if (names !== undefined) return pinDataFiles(table, files, names, owner, deps);
-      const rows = `SELECT ${selected.join(', ')} FROM ${table.relation}`;
+      if (names !== undefined) return pinDataFiles(source, table, files, names, range, deps);
+      const rows = wheresOf(source, types, range)
+        .map((where) => `SELECT ${selected.join(', ')} FROM ${table.relation}${where}`)
+        .join(' UNION ALL ');
       return { ...(await landQuery(connection, source, rows, deps)), table: table.snapshot };
     });
   } finally {
@@ -41,15 +52,17 @@ export async function pinTable(source: SourceSpec, table: LakeTable, deps: Sourc
 }
 
 async function pinDataFiles(
+  source: SourceSpec,
   table: LakeTable,
   files: readonly string[],
   names: readonly FileNames[],
-  owner: string,
+  range: EventRange,
   deps: SourceDeps,
 ): Promise<PinnedSnapshot> {
+  const owner = `source "${source.name}"`;
   const pinned = await pinPaths(files, { format: 'parquet', owner }, deps);
   const isRenamed = names.some(isApart);
-  return {
+  const snapshot: PinnedSnapshot = {
     ...pinned,
     // A file whose columns are others than before is another, although its bytes are the same.
     files: pinned.files.map((file, at) => ({ ...file, etag: file.etag + meaningOf(names[at]) })),
@@ -57,6 +70,33 @@ async function pinDataFiles(
     table: { ...table.snapshot, ...(isRenamed && { isRenamed }) },
     verify: () => explainMissing(table, owner, deps, () => pinned.verify()),
   };
+  try {
+    const picked = await inRange(source, snapshot, range, deps);
+    return picked.files.length === files.length ? picked : await pinThose(picked, pinned, table, owner, deps);
+  } catch (error) {
+    await pinned.close();
+    throw error;
+  }
+}
+
+/** Of those that `pinned` has: the others, which nobody needs, are neither held open nor looked at any more. */
+async function pinThose(
+  picked: PinnedSnapshot,
+  pinned: PinnedSnapshot,
+  table: LakeTable,
+  owner: string,
+  deps: SourceDeps,
+): Promise<PinnedSnapshot> {
+  const files = picked.files.map(({ path }) => path);
+  const again = await pinPaths(files, { format: 'parquet', owner }, deps);
+  const changed = again.files.find(({ etag }, at) => picked.files[at]?.etag.startsWith(etag) !== true);
+  if (changed !== undefined) {
+    await again.close();
+    throw sourceChanged(owner, changed.path, false);
+  }
+  await pinned.close();
+  const verify = () => explainMissing({ ...table, files }, owner, deps, () => again.verify());
+  return { ...picked, paths: again.paths, verify, close: () => again.close() };
 }
 
 /** Whether a declared column lies under another name, or not at all. */

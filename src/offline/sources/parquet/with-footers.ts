@@ -3,6 +3,7 @@
 import { formatTimestamp, HeadraceError } from '../../../core/index.ts';
 import type { SourceSpec } from '../../../definitions/index.ts';
 import type { SnapshotFile } from '../../../online/index.ts';
+import { nameIn } from '../../facts/raw-rows.ts';
 import { type EventRange, overlaps } from '../event-range.ts';
 import { partitionRange } from '../path-partitions.ts';
 import { type PinnedSnapshot, pickFiles } from '../pinned-snapshot.ts';
@@ -11,7 +12,7 @@ import type { Footer } from './footer.ts';
 import { openFooterCache } from './footer-cache.ts';
 import { readFooters, SLACK_MICROS } from './read-footers.ts';
 
-/** Takes over the snapshot: it is closed where this throws. */
+/** As `inRange`, near at hand where that is cheaper. Takes over the snapshot: it is closed where this throws. */
 export async function withFooters(
   source: SourceSpec,
   snapshot: PinnedSnapshot,
@@ -19,22 +20,33 @@ export async function withFooters(
   deps: SourceDeps,
 ): Promise<PinnedSnapshot> {
   try {
-    const footers = await footersOf(source, snapshot, deps);
-    // A derived time is no column of the file's.
-    const isDeclared = source.columns.some(({ name }) => name === source.eventTime);
-    footers.forEach((footer, i) => checkPartition(source, (snapshot.files[i] as SnapshotFile).path, footer));
-    const kept = footers.flatMap(({ ranges }, i) => {
-      const rows = isDeclared ? ranges.get(source.eventTime.toLowerCase()) : undefined;
-      return rows === undefined || overlaps(rows, range) ? [i] : [];
-    });
-    const picked = pickFiles(snapshot, kept);
+    const { footers = [], ...picked } = await inRange(source, snapshot, range, deps);
     const near = (await picked.copy?.(picked.files)) ?? picked;
     if (near !== picked) await snapshot.close();
-    return { ...near, skipped: picked.skipped ?? 0, footers: kept.map((i) => footers[i] as Footer) };
+    return { ...near, skipped: picked.skipped ?? 0, footers };
   } catch (error) {
     await snapshot.close();
     throw error;
   }
+}
+
+/** The snapshot itself, of the files that can hold rows of the range. Throws HR_SOURCE_UNREADABLE. */
+export async function inRange(
+  source: SourceSpec,
+  snapshot: PinnedSnapshot,
+  range: EventRange,
+  deps: SourceDeps,
+): Promise<PinnedSnapshot> {
+  const footers = await footersOf(source, snapshot, deps);
+  // A derived time is no column of the file's.
+  const column = source.columns.find(({ name }) => name === source.eventTime);
+  footers.forEach((footer, i) => checkPartition(source, (snapshot.files[i] as SnapshotFile).path, footer));
+  const kept = footers.flatMap(({ ranges }, i) => {
+    const name = column === undefined ? null : nameIn(column, snapshot.names?.[i]);
+    const rows = name === null ? undefined : ranges.get(name.toLowerCase());
+    return rows === undefined || overlaps(rows, range) ? [i] : [];
+  });
+  return { ...pickFiles(snapshot, kept), footers: kept.map((i) => footers[i] as Footer) };
 }
 
 // A row that its folder says nothing of would be lost in silence whenever the folder isn't opened.

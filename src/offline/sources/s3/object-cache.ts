@@ -36,14 +36,15 @@ export async function fetchObjects(
     );
   }
   await mkdir(folder, { recursive: true });
-  const paths = objects.map((object) => join(folder, nameOf(object)));
+  const names = objects.map(nameOf);
+  const paths = names.map((name) => join(folder, name));
+  await makeRoom(folder, limit, new Map(names.map((name, i) => [name, (objects[i] as FoundObject).size])), deps);
   const missing: Missing[] = [];
   for (const [i, object] of objects.entries()) {
     const path = paths[i] as string;
     if (!(await markUsed(path))) missing.push({ object, path });
   }
   if (missing.length > 0) await fetchMissing(missing, owner, deps);
-  await evict(folder, limit, new Set(paths.map((path) => basename(path))), deps.clock.nowMicros() / 1000);
   return paths;
 }
 
@@ -101,19 +102,26 @@ async function fetchOne(
   }
 }
 
-async function evict(folder: string, limit: number, kept: ReadonlySet<string>, nowMs: number): Promise<void> {
+/** For copies of such names and sizes: those that are there already stay. */
+async function makeRoom(
+  folder: string,
+  limit: number,
+  wanted: ReadonlyMap<string, number>,
+  { clock }: Pick<PlaceDeps, 'clock'>,
+): Promise<void> {
+  const nowMs = clock.nowMicros() / 1000;
   const copies: { name: string; size: number; usedMs: number }[] = [];
   for (const name of await readdir(folder)) {
     const found = await stat(join(folder, name)).catch(() => undefined);
     if (found === undefined) continue;
     if (UNFINISHED.test(name)) {
       if (nowMs - found.mtimeMs > UNFINISHED_LIMIT_MS) await rm(join(folder, name), { force: true });
-    } else copies.push({ name, size: found.size, usedMs: found.atimeMs });
+    } else if (!wanted.has(name)) copies.push({ name, size: found.size, usedMs: found.atimeMs });
   }
-  let total = copies.reduce((sum, { size }) => sum + size, 0);
+  const own = [...wanted.values()].reduce((sum, size) => sum + size, 0);
+  let total = copies.reduce((sum, { size }) => sum + size, own);
   for (const { name, size } of copies.toSorted((a, b) => a.usedMs - b.usedMs)) {
     if (total <= limit) return;
-    if (kept.has(name)) continue;
     await rm(join(folder, name), { force: true });
     total -= size;
   }
