@@ -12,6 +12,7 @@ export default defineConfig({
   test: {
     include: isApart ? [`test/${tier}/**/*.test.ts`] : ['test/**/*.test.ts'],
     exclude: isApart ? [] : apart.map((folder) => `test/${folder}/**`),
+    globalSetup: 'test/support/run-folder.ts',
     pool: 'forks',
     maxWorkers: 2,
     // No test asks a cloud's own address for credentials.
