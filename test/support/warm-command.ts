@@ -3,6 +3,7 @@
 // its pipes) wants one: `headraceProcess` of `serving-project.ts`.
 
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import { openWarmChild } from './warm-command-child.ts';
 
 export interface WarmRequest {
   readonly directory: string;
@@ -33,6 +34,17 @@ export function runWarm(request: WarmRequest): WarmAnswer {
   asked.close();
   asked = undefined;
   return { code: null, stdout: '', stderr: `no answer in ${LIMIT_MS} ms (${outcome})` };
+}
+
+const waiting: ((answer: WarmAnswer) => void)[] = [];
+let askBeside: ReturnType<typeof openWarmChild> | undefined;
+
+/** The same while this thread goes on, by a second process; several are run one after the other. */
+export function runWarmBeside(request: WarmRequest): Promise<WarmAnswer> {
+  askBeside ??= openWarmChild((answer) => waiting.shift()?.(answer));
+  const answered = new Promise<WarmAnswer>((resolve) => waiting.push(resolve));
+  askBeside(request);
+  return answered;
 }
 
 // This thread waits, so another one talks to the process.
