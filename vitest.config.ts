@@ -16,7 +16,8 @@ export default defineConfig({
     exclude: isApart ? [] : apart.map((folder) => `test/${folder}/**`),
     globalSetup: 'test/support/run-folder.ts',
     pool: 'forks',
-    maxWorkers: 2,
+    // Half of the time of the quick tier is spent waiting: for servers, for what is told to wait.
+    maxWorkers: isApart ? 2 : 3,
     env: {
       // No test asks a cloud's own address for credentials.
       AWS_EC2_METADATA_DISABLED: 'true',
