@@ -240,6 +240,12 @@ describe('nothing is written over', () => {
     );
 
     const taken = own(createServingProject());
+    // Two are copies of one: from here on they differ.
+    taken.write(
+      'feature_repo/more.ts',
+      "import { featureService } from 'headrace';\nimport { history } from './shop.ts';\n\nexport const more = featureService('more', [history]);\n",
+    );
+    headraceJson(taken, ['apply']);
     const refused = headrace(taken, ['restore', project.file('backup')]);
     expect(refused.code).toBe(1);
     expect(refused.stderr).toContain('HR_RESTORE_REFUSED: the registry is not empty: ');

@@ -11,6 +11,7 @@ import {
   type ServerProcess,
   startServe,
 } from './serving-project.ts';
+import { runWarmBeside } from './warm-command.ts';
 
 export interface EvolvingShop {
   readonly project: Project;
@@ -46,7 +47,11 @@ export async function openEvolvingShop(
     project.write('feature_repo/helpers.ts', helpers(factor));
   };
   const headrace = async (...args: readonly string[]): Promise<string> => {
-    const { code, stdout, stderr } = await headraceBeside(project, args, env);
+    const { code, stdout, stderr } = await runWarmBeside({
+      directory: project.directory,
+      args,
+      env: { ...process.env, npm_lifecycle_event: '', ...env },
+    });
     if (code !== 0) throw new Error(`headrace ${args.join(' ')} gave ${code}: ${stderr}`);
     return stdout;
   };

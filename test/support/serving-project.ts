@@ -2,12 +2,14 @@
 // command line as a user would, or opened in this process.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { WorkerLimits } from '../../src/app/supervise-workers.ts';
 import { constantModel } from './onnx-model.ts';
+import { runFolder } from './run-folder.ts';
+import { runWarm } from './warm-command.ts';
 
 export const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const SERVE_WITH_LIMITS = fileURLToPath(new URL('./serve-with-limits.ts', import.meta.url));
@@ -43,8 +45,17 @@ export function createProject(files: Readonly<Record<string, string | Uint8Array
   };
 }
 
-/** Runs a command to its end, in the project's folder. */
+/** Runs a command to its end, in the project's folder, by the test file's warm process. */
 export function headrace(
+  project: Pick<Project, 'directory'>,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): CommandOutput {
+  return runWarm({ directory: project.directory, args, env: commandEnv(env) });
+}
+
+/** The same in a process of its own, as a user's shell runs it: for what the end of a process shows. */
+export function headraceProcess(
   project: Pick<Project, 'directory'>,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
@@ -52,11 +63,15 @@ export function headrace(
   const run = spawnSync(process.execPath, [MAIN, ...args], {
     cwd: project.directory,
     encoding: 'utf8',
-    env: { ...process.env, npm_lifecycle_event: '', ...env },
+    env: commandEnv(env),
     timeout: 60_000,
     maxBuffer: 64 * 1024 * 1024,
   });
   return { code: run.status, stdout: run.stdout, stderr: run.stderr };
+}
+
+function commandEnv(env: Readonly<Record<string, string>>): Readonly<Record<string, string | undefined>> {
+  return { ...process.env, npm_lifecycle_event: '', ...env };
 }
 
 /** The one JSON document that a command printed; throws its errors when it failed. */
@@ -175,6 +190,26 @@ export function recentPurchases(nowMs: number): string {
 
 /** A project that is applied, has events online and two versions of its model: 0.25 and 0.75. */
 export function createServingProject(env: Readonly<Record<string, string>> = {}): Project {
+  const folder = runFolder();
+  // Where the registry and the stores are elsewhere there is nothing to copy.
+  if (folder === undefined || Object.keys(env).length > 0) return makeServingProject(env);
+  const made = join(folder, 'serving-project');
+  if (!existsSync(made)) {
+    const { directory } = makeServingProject({});
+    try {
+      renameSync(directory, made);
+    } catch {
+      // Another test file was first.
+      rmSync(directory, { recursive: true, force: true });
+    }
+  }
+  const project = createProject({});
+  // Nobody has its stores open: what locks them is made anew.
+  cpSync(made, project.directory, { recursive: true, filter: (path) => !path.endsWith('lock.mdb') });
+  return project;
+}
+
+function makeServingProject(env: Readonly<Record<string, string>>): Project {
   const project = createProject({
     'headrace.config.ts': CONFIG,
     'feature_repo/shop.ts': REPOSITORY,

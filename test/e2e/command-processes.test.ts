@@ -1,0 +1,78 @@
+// Each command as a user's shell runs it: a process of its own, that ends by itself. Other suites have many commands run by one
+// process (`warm-command.ts`), where a handle that is left open or code that is loaded too late would not show.
+
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { COMMANDS } from '../../src/cli/commands.ts';
+import { createServingProject, headraceProcess, type Project } from '../support/serving-project.ts';
+
+const KEYS = JSON.stringify([{ customer: 'ada' }]);
+
+/** In this order, on one project; what it prints is one JSON document. */
+const LINES: readonly (readonly string[])[] = [
+  ['init', 'another'],
+  ['apply'],
+  ['plan'],
+  ['history'],
+  ['doctor'],
+  ['sources', 'list'],
+  ['materialize', '--incremental'],
+  [
+    'training-set',
+    'create',
+    '--service',
+    'shop_features',
+    '--spine',
+    'spine.csv',
+    '--timestamp',
+    'at',
+    '--out',
+    'out.parquet',
+  ],
+  ['features', 'get', '--service', 'shop_features', '--rows', KEYS],
+  ['views'],
+  ['log', 'prune'],
+  ['push', 'purchases', 'events.jsonl'],
+  ['quarantine', 'list'],
+  ['models', 'show', 'returns'],
+  ['endpoints', 'show', 'checkout'],
+  ['keys', 'list'],
+  ['audit'],
+  ['logs', 'status'],
+  ['runs', 'list'],
+  ['verify', '--endpoint', 'checkout'],
+  ['gc', '--dry-run'],
+  ['backup', 'backup'],
+  ['restore', 'backup', '--force'],
+  ['rollback'],
+];
+
+/** Where a process of the command runs already. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  dev: 'test/e2e/dev.test.ts',
+  consume: 'test/e2e/streams.test.ts',
+  run: 'test/integration/orchestrator-cli.test.ts',
+  serve: 'test/support/serving-project.ts',
+};
+
+let project: Project;
+beforeAll(() => {
+  project = createServingProject();
+  // So that there is something to apply, and to go back from.
+  project.write(
+    'feature_repo/more.ts',
+    "import { featureService } from 'headrace';\nimport { history } from './shop.ts';\n\nexport const more = featureService('more', [history]);\n",
+  );
+  project.write('spine.csv', `customer,amount,at\nada,5,${new Date().toISOString()}\n`);
+}, 60_000);
+afterAll(() => project.remove());
+
+it.for(LINES)('%s', { timeout: 60_000 }, (line) => {
+  const { code, stdout, stderr } = headraceProcess(project, [...line, '--json']);
+  expect(code, stderr + stdout).toBe(0);
+  expect(JSON.parse(stdout)).toBeDefined();
+});
+
+it('leaves no command out', () => {
+  const run = [...new Set(LINES.map(([name]) => name)), ...Object.keys(ELSEWHERE)];
+  expect(run.toSorted()).toEqual(COMMANDS.map(({ name }) => name).toSorted());
+});

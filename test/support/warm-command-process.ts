@@ -1,0 +1,46 @@
+// The process of `warm-command.ts`: runs each command line that it is sent as the program's own `main.ts` does, in the folder
+// and with the environment that were asked for, and answers with what it wrote.
+
+import { enableCompileCache } from 'node:module';
+import { setImmediate } from 'node:timers/promises';
+import type { WarmAnswer, WarmRequest } from './warm-command.ts';
+
+enableCompileCache();
+const { runCli } = await import('../../src/cli/run-cli.ts');
+
+let last: Promise<void> = Promise.resolve();
+process.on('message', (request: WarmRequest) => {
+  last = last.then(async () => {
+    process.send?.(await run(request));
+  });
+});
+process.once('disconnect', () => process.exit(0));
+
+async function run({ directory, args, env }: WarmRequest): Promise<WarmAnswer> {
+  process.chdir(directory);
+  for (const name of Object.keys(process.env)) delete process.env[name];
+  Object.assign(process.env, env);
+  const [stdout, stderr] = [collect(process.stdout), collect(process.stderr)];
+  const code = await runCli(args);
+  await setImmediate();
+  // A folder that someone stands in could not be told from one that is gone.
+  process.chdir('/');
+  return { code, stdout: stdout.end(), stderr: stderr.end() };
+}
+
+function collect(stream: NodeJS.WriteStream): { end: () => string } {
+  const own = stream.write;
+  const chunks: Buffer[] = [];
+  stream.write = (chunk: string | Uint8Array, encoding?: unknown, done?: unknown) => {
+    chunks.push(typeof chunk === 'string' ? Buffer.from(chunk) : Buffer.from(chunk));
+    const then = typeof encoding === 'function' ? encoding : done;
+    if (typeof then === 'function') process.nextTick(then as () => void);
+    return true;
+  };
+  return {
+    end() {
+      stream.write = own;
+      return Buffer.concat(chunks).toString('utf8');
+    },
+  };
+}
