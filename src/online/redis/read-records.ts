@@ -26,8 +26,7 @@ export interface FoundRecords {
 export function readHash(bytes: Buffer, start: number, names: readonly Buffer[]): FoundRecords {
   const cursor = new ReplyCursor(bytes, start);
   const count = names.length;
-  const spans: number[] = [];
-  for (let i = 0; i < count; i++) spans.push(0, 0);
+  const spans = new Array<number>(2 * count).fill(0);
   let parts: (StoredPart[] | undefined)[] | undefined;
   /** Fields most often come in the order that is asked: the next is looked for where the last was found. */
   let next = 0;

@@ -25,8 +25,8 @@ interface Asked {
   readonly entity: string;
   readonly key: EncodedKey;
   names: Buffer[];
-  /** They are those of a service, which others share: never added to. */
-  hasSharedNames: boolean;
+  /** Others may have the same list of names: it is never added to. */
+  isShared: boolean;
   found: FoundRecords | undefined;
   /** Each read that wants any of it, once. */
   readonly readers: Reading[];
@@ -55,6 +55,7 @@ interface Turn {
 }
 
 const NOTHING: Records = [];
+const NO_NAMES: Buffer[] = [];
 
 export function createTurnReader(
   links: NodeLinks,
@@ -114,24 +115,19 @@ export function createTurnReader(
     }
   };
 
-  const find = ({ hashes, table: places }: Turn, entity: string, key: EncodedKey): Asked => {
+  /** The key's hash, which the read waits for from now on. */
+  const join = ({ hashes, table: places }: Turn, entity: string, key: EncodedKey, reading: Reading): Asked => {
     const at = places.place(key, hashes.length, (other) => {
       const asked = hashes[other] as Asked;
       return asked.entity === entity && sameBytes(asked.key, key);
     });
     let asked = hashes[at];
     if (asked === undefined) {
-      asked = { entity, key, names: [], hasSharedNames: false, found: undefined, readers: [], isDone: false };
+      asked = { entity, key, names: NO_NAMES, isShared: true, found: undefined, readers: [reading], isDone: false };
       hashes.push(asked);
-    }
-    return asked;
-  };
-
-  /** The key's hash, which the read waits for from now on. */
-  const join = (current: Turn, entity: string, key: EncodedKey, reading: Reading): Asked => {
-    const asked = find(current, entity, key);
-    // This read is the last that asked, if it asked for the key before.
-    if (asked.readers.at(-1) !== reading) {
+      reading.left++;
+    } else if (asked.readers.at(-1) !== reading) {
+      // This read is the last that asked, if it asked for the key before.
       asked.readers.push(reading);
       reading.left++;
     }
@@ -172,7 +168,7 @@ export function createTurnReader(
     },
     async readRows(wanted, rows, taker) {
       const width = wanted.length;
-      if (!rows.some((row) => row.some((key) => key !== undefined))) return;
+      if (!rows.some(hasKey)) return;
       const of = namesOf(wanted);
       const hashes = new Array<Asked | undefined>(rows.length * width);
       const names = new Int32Array(hashes.length);
@@ -186,10 +182,7 @@ export function createTurnReader(
             const own = of[place] as WantedName;
             if (last === undefined || last.key !== key || last.entity !== own.entity) {
               last = join(current, own.entity, key, reading);
-              if (last.names.length === 0) {
-                last.names = own.all;
-                last.hasSharedNames = true;
-              }
+              if (last.names.length === 0) last.names = own.all;
             }
             hashes[i] = last;
             names[i] = last.names[own.at] === own.name ? own.at : placeOf(last, own.name);
@@ -206,13 +199,16 @@ export function createTurnReader(
   };
 }
 
+const isKey = (key: EncodedKey | undefined): boolean => key !== undefined;
+const hasKey = (row: Rows[number]): boolean => row.some(isKey);
+
 /** Where the name is among those that are wanted of a hash. */
 function placeOf(asked: Asked, name: Buffer): number {
   const at = asked.names.indexOf(name);
   if (at >= 0) return at;
-  if (asked.hasSharedNames) {
+  if (asked.isShared) {
     asked.names = [...asked.names];
-    asked.hasSharedNames = false;
+    asked.isShared = false;
   }
   return asked.names.push(name) - 1;
 }
