@@ -21,6 +21,8 @@ export function isKeyType(type: DataType): boolean {
  * int32 and int64 encode alike; −0 is 0 and every NaN is one.
  */
 export function encodeKey(types: readonly DataType[], values: readonly Value[]): EncodedKey | undefined {
+  const [type] = types;
+  if (type !== undefined && types.length === 1) return encodeSingleKey(type, values[0] ?? null);
   const parts: Uint8Array[] = [];
   for (let i = 0; i < types.length; i++) {
     const value = values[i];
@@ -28,7 +30,13 @@ export function encodeKey(types: readonly DataType[], values: readonly Value[]):
     parts.push(encodePart((types[i] as DataType).kind, value));
   }
   // Branding: these bytes come from the encoding above.
-  return (parts.length === 1 ? parts[0] : Buffer.concat(parts)) as unknown as EncodedKey;
+  return Buffer.concat(parts) as unknown as EncodedKey;
+}
+
+/** The key of an entity with one key column. */
+export function encodeSingleKey({ kind }: DataType, value: Value): EncodedKey | undefined {
+  // Branding: as above.
+  return value === null ? undefined : (encodePart(kind, value) as EncodedKey);
 }
 
 /** One non-null value of a kind that can be part of a key: no encoding is the start of another of its kind. */

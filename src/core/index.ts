@@ -30,7 +30,7 @@ export { absentValueOf } from './absent-value.ts';
 export { compareTexts } from './compare-texts.ts';
 export { defaultOf } from './default-of.ts';
 export { formatDuration, parseDuration } from './duration.ts';
-export { decodeKey, type EncodedKey, encodeKey, isKeyType } from './entity-key.ts';
+export { decodeKey, type EncodedKey, encodeKey, encodeSingleKey, isKeyType } from './entity-key.ts';
 export { type ErrorCode, ERRORS, type GrpcStatus } from './errors.ts';
 export { fewAtOnce } from './few-at-once.ts';
 export { contentHash, sha256Hex } from './hash.ts';

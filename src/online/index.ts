@@ -9,17 +9,19 @@ export type {
   PartId,
   PartWrite,
   RecordRef,
+  RecordTaker,
   RunLink,
   StoredPart,
   StoredRecord,
   StoreRun,
   StoreWriter,
   VersionId,
+  WantedVersion,
   WriterLink,
 } from './online-store.ts';
 export { type OnlineStoreOptions, openOnlineStore } from './open-online-store.ts';
 export { describeKey } from './records/describe-key.ts';
-export { createFeatureReader, type FeatureReader, type ReadRow } from './records/feature-reader.ts';
+export { createFeatureReader, type FeatureReader, type ReadRow, type RecordSource } from './records/feature-reader.ts';
 export { createPartFolder, type PartFolder } from './records/fold-events.ts';
 export { type BaseState, type LatestRow, packBase, runOfBase } from './records/pack-base.ts';
 export { type PlacedReads, PRESENT, STATUSES } from './records/placed-reads.ts';

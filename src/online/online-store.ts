@@ -31,6 +31,17 @@ export interface StoredRecord {
   readonly parts: readonly StoredPart[];
 }
 
+/** What is read of each row's key at one place. */
+export type WantedVersion = Pick<RecordRef, 'entity' | 'version'>;
+
+/** Hears of each record that rows have, once, in no set order. */
+export interface RecordTaker {
+  /** A base without parts: in `memory` from `from` up to `to`, where it stays as it is for as long as that is held. */
+  base(row: number, place: number, memory: Uint8Array, from: number, to: number): void;
+  /** Any other. */
+  record(row: number, place: number, record: StoredRecord): void;
+}
+
 /** A part as its one writer writes it: whole, under a rising number; the store keeps the greater (holder, n). */
 export interface PartWrite extends RecordRef, StoredPart {
   readonly holder: number;
@@ -152,6 +163,16 @@ export interface OnlineStore {
   read(
     refs: readonly RecordRef[],
   ): readonly (StoredRecord | undefined)[] | Promise<readonly (StoredRecord | undefined)[]>;
+  /**
+   * As `read`, of many rows that want the same: at `keys[row][place]` the key whose record of `wanted[place]` is told to
+   * `taker`, where there is one; undefined asks for nothing. No object is made of a base that stands alone. Throws what
+   * `taker` throws.
+   */
+  readRows(
+    wanted: readonly WantedVersion[],
+    keys: readonly (readonly (EncodedKey | undefined)[])[],
+    taker: RecordTaker,
+  ): void | Promise<void>;
   /** Every record of a version, in no set order, each once; for a full run's end and tests, never while serving. */
   scan(entity: string, version: VersionId): AsyncIterable<{ readonly key: EncodedKey; readonly record: StoredRecord }>;
   /** Every node, or `only` that, with its mark of the version. LMDB is one node. */

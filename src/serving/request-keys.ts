@@ -1,7 +1,15 @@
 // A service's entity keys of a request row, compiled once: what has the same key columns has one key, so that a store asks
 // for it once.
 
-import { absentValueOf, canonicalJson, type DataType, type EncodedKey, encodeKey, type Value } from '../core/index.ts';
+import {
+  absentValueOf,
+  canonicalJson,
+  type DataType,
+  type EncodedKey,
+  encodeKey,
+  encodeSingleKey,
+  type Value,
+} from '../core/index.ts';
 import type { ResolvedService } from '../definitions/index.ts';
 import type { RequestRow } from './row-parser.ts';
 
@@ -35,15 +43,22 @@ export function compileKeys(
   return (row) => {
     const keys = new Array<EncodedKey | undefined>(size);
     for (let at = 0; at < size; at++) {
-      const { types, columns, absent, first } = reads[at] as KeyColumns;
-      keys[at] = first < at ? keys[first] : encodeKey(types, valuesOf(row, columns, absent));
+      const { first } = reads[at] as KeyColumns;
+      keys[at] = first < at ? keys[first] : keyOf(row, reads[at] as KeyColumns);
     }
     return keys;
   };
 }
 
+function keyOf(row: RequestRow, { types, columns, absent }: KeyColumns): EncodedKey | undefined {
+  if (types.length === 1) {
+    const value = row[columns[0] as number] as Value;
+    return encodeSingleKey(types[0] as DataType, value ?? absent?.[0]?.() ?? null);
+  }
+  return encodeKey(types, valuesOf(row, columns, absent));
+}
+
 function valuesOf(row: RequestRow, columns: readonly number[], absent: KeyColumns['absent']): Value[] {
   if (absent !== undefined) return columns.map((column, at) => row[column] ?? absent[at]?.() ?? null);
-  if (columns.length === 1) return [row[columns[0] as number] as Value];
   return columns.map((column) => row[column] as Value);
 }

@@ -16,6 +16,7 @@ import type {
   StoredRecord,
   StoreRun,
   StoreWriter,
+  WantedVersion,
 } from '../../src/online/online-store.ts';
 import { type OnlineStorePlace, onlineStoreKinds } from '../support/online-stores.ts';
 
@@ -41,6 +42,28 @@ function shown(record: StoredRecord | undefined) {
 }
 
 const read = async (store: OnlineStore, refs: readonly RecordRef[]) => (await store.read(refs)).map(shown);
+
+/** What the store tells of rows, by row and place. */
+async function readRows(
+  store: OnlineStore,
+  wanted: readonly WantedVersion[],
+  rows: readonly (readonly (EncodedKey | undefined)[])[],
+): Promise<{ readonly told: (StoredRecord | undefined)[][]; readonly aloneCount: number }> {
+  const told = rows.map(() => new Array<StoredRecord | undefined>(wanted.length).fill(undefined));
+  let aloneCount = 0;
+  const tell = (row: number, place: number, record: StoredRecord): void => {
+    expect(told[row]?.[place]).toBe(undefined);
+    (told[row] as (StoredRecord | undefined)[])[place] = record;
+  };
+  await store.readRows(wanted, rows, {
+    base(row, place, memory, from, to) {
+      aloneCount++;
+      tell(row, place, { base: memory.subarray(from, to), parts: [] });
+    },
+    record: tell,
+  });
+  return { told, aloneCount };
+}
 
 async function scanned(store: OnlineStore, entity: string, version: string): Promise<Map<string, StoredRecord>> {
   const found = new Map<string, StoredRecord>();
@@ -149,6 +172,73 @@ describe.each(onlineStoreKinds())('the online store on $name', ({ name: kind, pr
         undefined,
         '1.1.-Infinity=b@1',
       ]);
+    });
+
+    it('tells of rows what it gives one by one', async () => {
+      const versions = ['rows@1', 'rows@2', 'rows@3', 'rows@2'];
+      const wanted = [
+        ...versions.map((version) => ({ entity: 'thing', version })),
+        { entity: 'other', version: 'rows@1' },
+      ];
+      const long = 'k'.repeat(5000);
+      await writeBases(store, [base('alone', 'a1'), base(long, 'l1'), base('both', 'b1'), base('none', '')], {
+        version: 'rows@1',
+      });
+      await writeBases(store, [base('alone', 'a2'.repeat(50_000)), base('both', 'b2')], { version: 'rows@2' });
+      await writer.putParts([
+        part(ref('both', 'rows@1'), 'p1'),
+        part(ref('both', 'rows@1'), 'p2', { cut: 2 }),
+        part(ref('both', 'rows@3'), 'p'.repeat(3000)),
+        part(ref('alone', 'rows@1', 'other'), 'o1'),
+      ]);
+      const rows = ['alone', 'both', 'never', long, 'none', 'alone'].map((name) => wanted.map(() => key(name)));
+      rows.push(wanted.map((_, at) => key(at < 2 ? 'both' : 'alone')));
+      const withoutKeys = rows.map((row, at) => row.map((one, place) => ((at + place) % 4 === 0 ? undefined : one)));
+      for (const asked of [rows, withoutKeys, rows.slice(2, 3), [[...wanted.keys()].map(() => undefined)], []]) {
+        const { told, aloneCount } = await readRows(store, wanted, asked);
+        const oneByOne: (StoredRecord | undefined)[][] = [];
+        for (const row of asked) {
+          const of = async (one: EncodedKey | undefined, at: number) =>
+            one === undefined ? undefined : store.read([{ ...(wanted[at] as WantedVersion), key: one }]);
+          oneByOne.push((await Promise.all(row.map(of))).map((records) => records?.[0]));
+        }
+        expect(told.map((row) => row.map(shown))).toEqual(oneByOne.map((row) => row.map(shown)));
+        const alone = oneByOne.flat().filter((one) => one?.base !== undefined && one.parts.length === 0);
+        expect(aloneCount).toBe(alone.length);
+      }
+    });
+
+    it('tells of rows at once where it can', () => {
+      const taker = { base: () => {}, record: () => {} };
+      const telling = store.readRows([{ entity: 'thing', version: 'v@1' }], [[key('one')]], taker);
+      expect(telling instanceof Promise).toBe(kind !== 'lmdb');
+    });
+
+    it('tells bytes that a later read does not change', async () => {
+      const wanted = [{ entity: 'thing', version: 'kept@1' }];
+      const names = Array.from({ length: 50 }, (_, at) => `kept ${at}`);
+      const content = (name: string) => `${name} `.repeat(20);
+      await writeBases(
+        store,
+        names.map((name) => base(name, content(name))),
+        { version: 'kept@1' },
+      );
+      const rows = names.map((name) => [key(name)]);
+      const first = await readRows(store, wanted, rows);
+      for (let times = 0; times < 20; times++) await readRows(store, wanted, rows.toReversed());
+      expect(first.told.map(([record]) => shown(record)?.base)).toEqual(names.map(content));
+    });
+
+    it('throws of rows what its taker throws, and goes on', async () => {
+      await writeBases(store, [base('thrown', 't')], { version: 'thrown@1' });
+      const wanted = [{ entity: 'thing', version: 'thrown@1' }];
+      const thrown = new TypeError('of the taker');
+      const fail = (): never => {
+        throw thrown;
+      };
+      const telling = async () => store.readRows(wanted, [[key('thrown')]], { base: fail, record: fail });
+      await expect(telling()).rejects.toBe(thrown);
+      expect((await readRows(store, wanted, [[key('thrown')]])).aloneCount).toBe(1);
     });
 
     it('gives bytes that a later read does not change', async () => {

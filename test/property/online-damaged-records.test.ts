@@ -147,6 +147,51 @@ it('a list that is damaged within is INVALID, and the row’s other columns are 
   expect((damaged as ReadView).values[0]).toBeNull();
 });
 
+it('a base that stands alone, damaged or not, is found nowhere but where a look at its whole record finds it', () => {
+  const manifest = eventManifest();
+  const view = manifest.views['v'] as (typeof manifest.views)[string];
+  const features = view.features.filter(({ aggregation }) => aggregation.op === 'latest');
+  const ttlMicros = 60 * MICROS_PER_MINUTE;
+  const plain = createViewCodec({ ...manifest, views: { v: { ...view, ttlMicros, features } } }, 'v');
+  const reader = createRecordReader(plain, directoryOf([runRow(1, { asOf: NOW }), runRow(7, { asOf: NOW })]));
+  const event = eventOf(plain, { happened: NOW, x: 1.5, n: 2n, s: 'text', seq: 1n }, { writer: 1, offset: 1 });
+  const deleted = { ...event, deleted: true };
+  const bases = [[event], [deleted], []].map((of) => baseOf(plain, 1, NOW, of));
+  const minutes = fc.constantFrom(-1, 0, 1, 60, 61);
+  const damages = fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { minLength: 1, maxLength: 3 });
+  const damage = fc.oneof({ arbitrary: fc.constant([]), weight: 2 }, { arbitrary: damages, weight: 1 });
+  const cut = fc.oneof({ arbitrary: fc.constant(null), weight: 4 }, { arbitrary: fc.nat(), weight: 1 });
+  const counts = { inPlace: 0, elsewhere: 0 };
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...bases),
+      damage,
+      cut,
+      fc.uint8Array({ maxLength: 20 }),
+      fc.uint8Array({ maxLength: 100 }),
+      minutes,
+      minutes,
+      (whole, places, cutAt, before, after, later, skew) => {
+        const base = new Uint8Array(whole).subarray(0, cutAt === null ? undefined : cutAt % (whole.length + 1));
+        for (const [at, value] of places) if (base.length > 0) base[at % base.length] = value;
+        const bytes = Buffer.concat([before, base, after]);
+        const memory = { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
+        const [at, skewMicros] = [NOW + later * MICROS_PER_MINUTE, Math.max(0, skew) * MICROS_PER_MINUTE];
+        const [from, to] = [before.length, before.length + base.length];
+        const start = reader.findBase(memory, from, to, at, skewMicros);
+        const found = reader.find({ base, parts: [] }, at, skewMicros);
+        const expected = typeof found === 'symbol' ? from + reader.found.at : -1;
+        // Of damaged bytes it may leave more to the whole look.
+        if (start >= 0 || places.length === 0) expect(start).toBe(expected);
+        counts[start < 0 ? 'elsewhere' : 'inPlace']++;
+      },
+    ),
+    { numRuns: 10_000 },
+  );
+  expect(counts.inPlace).toBeGreaterThan(500);
+  expect(counts.elsewhere).toBeGreaterThan(500);
+});
+
 it('a column of damaged bytes gives a value or says that they are damaged', () => {
   const types: readonly DataType[] = [
     { kind: 'string' },

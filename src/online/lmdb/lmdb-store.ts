@@ -11,6 +11,7 @@ import { openLmdbWriter } from './lmdb-writer.ts';
 import { NODE } from './node.ts';
 import { createPassingTime, machineClock, type SteadyClock } from './passing-time.ts';
 import { createRecords } from './records.ts';
+import { createRowReader } from './row-reader.ts';
 import { scanRecords } from './scan-records.ts';
 import { createStoreKeys } from './store-keys.ts';
 import { sweep } from './sweep.ts';
@@ -41,6 +42,7 @@ export function openLmdbStore({
   const environment = openEnvironment(path, mapSizeBytes, checkpointMs);
   const keys = createStoreKeys(project);
   const records = createRecords(environment.db, keys);
+  const readRows = createRowReader(environment.db, keys, records);
   const time = createPassingTime(environment.db, keys.passingTime(), steadyClock);
   const claims = createClaims(environment.db, keys, time);
 
@@ -49,6 +51,14 @@ export function openLmdbStore({
       try {
         environment.fresh();
         return refs.map(records.read);
+      } catch (error) {
+        throw toStoreError(error, path);
+      }
+    },
+    readRows(wanted, rows, taker) {
+      try {
+        environment.fresh();
+        readRows(wanted, rows, taker);
       } catch (error) {
         throw toStoreError(error, path);
       }

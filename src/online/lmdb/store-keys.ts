@@ -23,6 +23,8 @@ export interface KeyRange {
 export interface StoreKeys {
   /** A record's key, for `keyEncoder`; the next call changes it. */
   record(entity: string, key: EncodedKey, version: VersionId, place: number): Uint8Array;
+  /** The keys of one version's records, their main place: `record` with the look-ups done before. */
+  recordsOf(entity: string, version: VersionId): (key: EncodedKey) => Uint8Array;
   /** The records of an entity, or all. */
   records(entity?: string): KeyRange;
   /** The entity key within a key of `entity`, when it is of `version` and its main place. */
@@ -98,6 +100,13 @@ export function createStoreKeys(project: string): StoreKeys {
       shared.place = place;
       // The library hands a key to nothing but the encoder, which knows both.
       return shared as unknown as Uint8Array;
+    },
+    recordsOf(entity, version) {
+      const own: RecordKey = { prefix: prefixOf(entity), key: NONE, suffix: suffixOf(version), place: PLACE.main };
+      return (key) => {
+        own.key = key.length > LONGEST_KEY ? hashedKey(key) : key;
+        return own as unknown as Uint8Array;
+      };
     },
     records: (entity) => under(entity === undefined ? Buffer.from(`r${project}\0`) : prefixOf(entity)),
     entityKeyOf(key, entity, version) {

@@ -1,14 +1,17 @@
 // A service's stored features for rows of keys, at a time: one read of the store for all rows and views, decoded
 // straight into arrays. Compiled once per service; answers without a promise when the store does.
 
-import { type EncodedKey, HeadraceError, type Micros } from '../../core/index.ts';
+import type { Micros } from '../../core/index.ts';
 import type { Manifest, ResolvedService } from '../../definitions/index.ts';
-import type { OnlineStore, RecordRef, StoredRecord } from '../online-store.ts';
-import { describeKey } from './describe-key.ts';
+import type { OnlineStore, RecordRef, RecordTaker, StoredRecord, WantedVersion } from '../online-store.ts';
 import type { RecordDirectory } from './record-directory.ts';
 import { Placed, type PlacedReads } from './placed-reads.ts';
-import { createRecordReader, IN_PLACE, type ReadView, type RecordReader } from './record-reader.ts';
+import { nameKey, PlacedTaker, type RowKeys } from './placed-taker.ts';
+import { createRecordReader, type ReadView, type RecordReader } from './record-reader.ts';
 import { createViewCodec, type ViewCodec } from './view-codec.ts';
+
+/** A store's two ways to read; what is no store may have the first alone. */
+export type RecordSource = Pick<OnlineStore, 'read'> & Partial<Pick<OnlineStore, 'readRows'>>;
 
 /** One row's reads, in the service's order of `reads`. */
 export type ReadRow = readonly ReadView[];
@@ -20,17 +23,9 @@ export interface FeatureReader {
    * of the server may be that took a push: what it answered is seen here. Throws HR_ONLINE_UNAVAILABLE,
    * HR_STORAGE_UNAVAILABLE (a run not met before, and no registry to ask), HR_INTEGER_OVERFLOW.
    */
-  read(
-    keys: readonly (readonly (EncodedKey | undefined)[])[],
-    at: Micros,
-    skew?: Micros,
-  ): ReadRow[] | Promise<ReadRow[]>;
+  read(keys: RowKeys, at: Micros, skew?: Micros): ReadRow[] | Promise<ReadRow[]>;
   /** As `read`, for an answer that is written straight from the records. */
-  place(
-    keys: readonly (readonly (EncodedKey | undefined)[])[],
-    at: Micros,
-    skew?: Micros,
-  ): PlacedReads | Promise<PlacedReads>;
+  place(keys: RowKeys, at: Micros, skew?: Micros): PlacedReads | Promise<PlacedReads>;
 }
 
 /** Takes what is found of one place; false when the directory lacks something. */
@@ -51,13 +46,13 @@ interface Pending {
 export function createFeatureReader(
   manifest: Manifest,
   service: ResolvedService,
-  store: Pick<OnlineStore, 'read'>,
+  store: RecordSource,
   directory: RecordDirectory,
 ): FeatureReader {
   const codecs = service.reads.map((read) => createViewCodec(manifest, read.view.name));
   const readers = codecs.map((codec, read) => createRecordReader(codec, directory, usedFeatures(service, read)));
   const width = readers.length;
-
+  const wanted = codecs.map(({ recordsOf: entity, version }): WantedVersion => ({ entity, version }));
   const types = service.reads.map(({ view }) => view.features.map(({ type }) => type));
 
   const takeInto =
@@ -68,27 +63,11 @@ export function createFeatureReader(
       try {
         found = (readers[read] as RecordReader).read(record, at, skew);
       } catch (error) {
-        throw nameKey(error, codecs[read] as ViewCodec, ref);
+        throw nameKey(error, codecs[read] as ViewCodec, ref.key);
       }
       if (found === undefined) return false;
       (rows[(place - read) / width] as ReadView[])[read] = found;
       return true;
-    };
-
-  const takePlace =
-    (placed: Placed, at: Micros, skew: Micros): Take =>
-    (place, ref, record) => {
-      const read = place % width;
-      const reader = readers[read] as RecordReader;
-      try {
-        const found = reader.find(record, at, skew);
-        if (found === undefined) return false;
-        if (found === IN_PLACE) placed.putFound(place, reader);
-        else placed.putView(place, found);
-        return true;
-      } catch (error) {
-        throw nameKey(error, codecs[read] as ViewCodec, ref);
-      }
     };
 
   // Rare: a run or a schema that this process meets for the first time.
@@ -145,23 +124,44 @@ export function createFeatureReader(
       return readAll({ refs, places }, takeInto(rows, at, skew), rows as ReadRow[]);
     },
     place(keys, at, skew = 0) {
-      const refs: RecordRef[] = [];
-      const places: number[] = [];
       const placed = new Placed(keys.length, readers, types);
-      for (let row = 0; row < keys.length; row++) {
-        for (let read = 0; read < width; read++) {
-          const key = keys[row]?.[read];
-          const place = row * width + read;
-          placed.putView(place, (readers[read] as RecordReader).absent(key === undefined));
-          if (key === undefined) continue;
-          const { recordsOf, version } = codecs[read] as ViewCodec;
-          refs.push({ entity: recordsOf, key, version });
-          places.push(place);
-        }
-      }
-      return readAll<PlacedReads>({ refs, places }, takePlace(placed, at, skew), placed);
+      for (let row = 0; row < keys.length; row++)
+        for (let read = 0; read < width; read++)
+          if (keys[row]?.[read] === undefined) placed.putView(row, read, (readers[read] as RecordReader).absent(true));
+      const taker = new PlacedTaker({ placed, readers, codecs, keys, at, skew });
+      const finish = (): PlacedReads | Promise<PlacedReads> => taker.finish(directory);
+      const reading = readRows(store, wanted, keys, taker);
+      return reading instanceof Promise ? reading.then(finish) : finish();
     },
   };
+}
+
+/** By the store's own way where it has one. */
+function readRows(
+  store: RecordSource,
+  wanted: readonly WantedVersion[],
+  keys: RowKeys,
+  taker: RecordTaker,
+): void | Promise<void> {
+  if (store.readRows !== undefined) return store.readRows(wanted, keys, taker);
+  const refs: RecordRef[] = [];
+  const places: (readonly [row: number, read: number])[] = [];
+  for (const [row, own] of keys.entries()) {
+    for (const [read, key] of own.entries()) {
+      if (key === undefined) continue;
+      refs.push({ ...(wanted[read] as WantedVersion), key });
+      places.push([row, read]);
+    }
+  }
+  if (refs.length === 0) return undefined;
+  const take = (records: readonly (StoredRecord | undefined)[]): void => {
+    for (const [i, record] of records.entries()) {
+      const [row, read] = places[i] as (typeof places)[number];
+      if (record !== undefined) taker.record(row, read, record);
+    }
+  };
+  const records = store.read(refs);
+  return records instanceof Promise ? records.then(take) : take(records);
 }
 
 /** Features of a read that the service answers with, or that an on-demand view takes as input. */
@@ -175,10 +175,4 @@ function usedFeatures(service: ResolvedService, read: number): number[] {
     service.features.flatMap(({ from }) => (from.kind === 'read' && from.read === read ? [from.feature] : [])),
   );
   return all.filter((feature) => used.has(feature));
-}
-
-function nameKey(error: unknown, codec: ViewCodec, ref: RecordRef): unknown {
-  if (!(error instanceof HeadraceError) || error.code !== 'HR_INTEGER_OVERFLOW') return error;
-  const key = describeKey(codec.entity, ref.key);
-  return new HeadraceError('HR_INTEGER_OVERFLOW', `${error.message} (key ${key})`, { cause: error });
 }

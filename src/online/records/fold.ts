@@ -94,6 +94,20 @@ export function findFold(bytes: Uint8Array, at: number, places: FoldPlaces): voi
   if (!places.isReadable) places.rowAt = places.tilesAt = places.waitingAt = -1;
 }
 
+/**
+ * Start of the packed row of a fold that lies from `at` up to `end` and has a row and nothing else; −1 for any other. The row's
+ * length is in the four bytes before it.
+ */
+export function findRowAlone(memory: DataView, at: number, end: number): number {
+  const orderAt = at + HEADER + 4;
+  if (orderAt > end || memory.getUint8(at) !== VERSION || memory.getUint8(at + 1) !== FLAG.row) return -1;
+  const orderEnd = orderAt + memory.getUint32(orderAt - 4, true);
+  if (orderEnd + 4 > end) return -1;
+  const size = memory.getUint32(orderEnd, true);
+  const rowAt = orderEnd + 4;
+  return rowAt + size > end || size < ROW_HEADER ? -1 : rowAt;
+}
+
 /** False when one of them ends past the bytes. */
 function findParts(bytes: Uint8Array, at: number, places: FoldPlaces): boolean {
   const { length } = bytes;

@@ -2,7 +2,8 @@
 // never held. Only records of which more must be known than one packed row are values already.
 
 import type { DataType, Micros } from '../../core/index.ts';
-import type { ReadView, RecordReader, Status } from './record-reader.ts';
+import type { PackedMemory, ReadView, RecordReader, Status } from './record-reader.ts';
+import { ROW_AT } from './row-codec.ts';
 import type { ValueSink } from './value-sink.ts';
 
 /** A status by its code, which is its index. */
@@ -25,101 +26,101 @@ export interface PlacedReads {
   eventMicros(row: number, read: number): Micros | null;
 }
 
-/** Of each place the memory that its packed row lies in, and where; undefined for any other. */
-interface Packed {
-  readonly memories: readonly (DataView | undefined)[];
-  readonly starts: Int32Array;
-}
+/** Where no packed row is. */
+const NOWHERE = -1;
 
-/** Filled by the reader that asks; `place` is row × width + read. */
+/** Filled by the reader that asks. A place is read × rows + row: a read's records follow each other. */
 export class Placed implements PlacedReads {
   readonly rows: number;
   readonly #readers: readonly RecordReader[];
   readonly #types: readonly (readonly DataType[])[];
-  readonly #width: number;
-  /** Undefined where the values lie in the packed row at `#ats` of `#bytes`. */
-  readonly #views: (ReadView | undefined)[];
-  readonly #bytes: (Uint8Array | undefined)[];
-  readonly #ats: Int32Array;
-  readonly #events: Float64Array;
-  #packed: Packed | undefined;
+  /** Where the packed row starts in the place's memory. */
+  readonly #starts: Int32Array;
+  /** Of places without a packed row; undefined where nothing is stored. */
+  #views: (ReadView | undefined)[] | undefined;
+  /** Most reads' records all lie in the first. */
+  readonly #memories: PackedMemory[] = [];
+  /** By place, once there is a second memory. */
+  #memoryOf: Int32Array | undefined;
+  #last = NOWHERE;
 
   /** `types` are those of each read's features. */
   constructor(rows: number, readers: readonly RecordReader[], types: readonly (readonly DataType[])[]) {
-    const size = rows * readers.length;
     this.rows = rows;
     this.#readers = readers;
     this.#types = types;
-    this.#width = readers.length;
-    this.#views = new Array<ReadView | undefined>(size);
-    this.#bytes = new Array<Uint8Array | undefined>(size);
-    this.#ats = new Int32Array(size);
-    this.#events = new Float64Array(size);
+    this.#starts = new Int32Array(rows * readers.length).fill(NOWHERE);
   }
 
-  putView(place: number, view: ReadView): void {
-    this.#views[place] = view;
+  /** The memory that the next rows lie in. */
+  enter(bytes: Uint8Array): PackedMemory {
+    const memories = this.#memories;
+    let last = memories[this.#last];
+    if (last?.bytes !== bytes) {
+      last = { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
+      this.#last = memories.push(last) - 1;
+      if (this.#last > 0) this.#memoryOf ??= new Int32Array(this.#starts.length);
+    }
+    return last;
   }
 
-  /** What `find` of the read's reader found in place. */
-  putFound(place: number, { found }: RecordReader): void {
-    this.#views[place] = undefined;
-    this.#bytes[place] = found.bytes;
-    this.#ats[place] = found.at;
-    this.#events[place] = found.eventMicros;
+  /** In the memory that was entered last. */
+  putRow(row: number, read: number, start: number): void {
+    const place = read * this.rows + row;
+    this.#starts[place] = start;
+    if (this.#memoryOf !== undefined) this.#memoryOf[place] = this.#last;
+  }
+
+  putView(row: number, read: number, view: ReadView): void {
+    this.#views ??= new Array<ReadView | undefined>(this.#starts.length).fill(undefined);
+    this.#views[read * this.rows + row] = view;
   }
 
   give(row: number, read: number, feature: number, sink: ValueSink): number {
-    const place = row * this.#width + read;
-    const view = this.#views[place];
-    if (view !== undefined) return this.#giveView(view, read, feature, sink);
+    const place = read * this.rows + row;
+    const start = this.#starts[place] as number;
+    if (start === NOWHERE) return this.#giveView(this.#viewAt(place, read), read, feature, sink);
     const reader = this.#readers[read] as RecordReader;
-    const isThere = reader.give(this.#bytes[place] as Uint8Array, this.#ats[place] as number, feature, sink);
-    return isThere ? PRESENT : NULL_VALUE;
+    return reader.give(this.#memoryAt(place).bytes, start, feature, sink) ? PRESENT : NULL_VALUE;
   }
 
   copy(read: number, feature: number, to: Int32Array, at: number, rest: (row: number) => void): boolean {
     const number = (this.#readers[read] as RecordReader).numberPlace(feature);
     if (number === undefined) return false;
     const { offset, width, nullAt, nullBit } = number;
-    const { memories, starts } = (this.#packed ??= this.#findPacked());
-    let place = read;
+    const { rows } = this;
+    const starts = this.#starts;
+    const first = read * rows;
+    let memory = this.#memories[0]?.view;
     let next = at;
-    for (let row = 0; row < this.rows; row++) {
-      const memory = memories[place];
-      const start = starts[place] as number;
-      if (memory === undefined || (memory.getUint8(start + nullAt) & nullBit) !== 0) rest(row);
+    for (let row = 0; row < rows; row++) {
+      const start = starts[first + row] as number;
+      if (this.#memoryOf !== undefined && start !== NOWHERE) memory = this.#memoryAt(first + row).view;
+      if (start === NOWHERE || memory === undefined || (memory.getUint8(start + nullAt) & nullBit) !== 0) rest(row);
       else {
         to[next] = memory.getInt32(start + offset, true);
         if (width === 8) to[next + 1] = memory.getInt32(start + offset + 4, true);
       }
       next += width >> 2;
-      place += this.#width;
     }
     return true;
   }
 
-  /** Several records lie in one piece of memory mostly: a view of each is made once. */
-  #findPacked(): Packed {
-    const size = this.#ats.length;
-    const memories = new Array<DataView | undefined>(size).fill(undefined);
-    const starts = new Int32Array(size);
-    let last: DataView | undefined;
-    for (let place = 0; place < size; place++) {
-      const bytes = this.#views[place] === undefined ? this.#bytes[place] : undefined;
-      if (bytes === undefined) continue;
-      const { buffer } = bytes;
-      if (last?.buffer !== buffer) last = new DataView(buffer);
-      memories[place] = last;
-      starts[place] = bytes.byteOffset + (this.#ats[place] as number);
-    }
-    return { memories, starts };
+  eventMicros(row: number, read: number): Micros | null {
+    const place = read * this.rows + row;
+    const start = this.#starts[place] as number;
+    if (start === NOWHERE) return this.#viewAt(place, read).eventMicros;
+    return this.#memoryAt(place).view.getFloat64(start + ROW_AT.event, true);
   }
 
-  eventMicros(row: number, read: number): Micros | null {
-    const place = row * this.#width + read;
-    const view = this.#views[place];
-    return view === undefined ? (this.#events[place] as number) : view.eventMicros;
+  #memoryAt(place: number): PackedMemory {
+    const memoryOf = this.#memoryOf;
+    // A packed row lies in a memory.
+    return this.#memories[memoryOf === undefined ? 0 : (memoryOf[place] as number)] as PackedMemory;
+  }
+
+  #viewAt(place: number, read: number): ReadView {
+    return this.#views?.[place] ?? (this.#readers[read] as RecordReader).absent(false);
   }
 
   #giveView(view: ReadView, read: number, feature: number, sink: ValueSink): number {

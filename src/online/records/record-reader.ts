@@ -5,16 +5,16 @@ import { floorTo, HeadraceError, type Micros, type Value } from '../../core/inde
 import type { TileState } from '../../aggregation/index.ts';
 import type { StoredRecord } from '../online-store.ts';
 import { isBeside } from '../runs/coverage.ts';
-import { createFoldPlaces, findFold, type FoldPlaces } from './fold.ts';
+import { createFoldPlaces, findFold, findRowAlone, type FoldPlaces } from './fold.ts';
 import { foldIntoTiles } from './fold-events.ts';
 import { BASE_FOLD, runOfBase } from './pack-base.ts';
 import { asOfLastRun, type BaseRun, type RecordDirectory } from './record-directory.ts';
-import { type NumberPlace, type RowCodec, rowFingerprint } from './row-codec.ts';
+import { isRowDeleted, type NumberPlace, ROW_AT, type RowCodec, rowFingerprint } from './row-codec.ts';
 import { type ColumnSource, mapColumns } from './row-schema.ts';
 import type { ViewCodec } from './view-codec.ts';
 import type { ValueSink } from './value-sink.ts';
 import { parseWaiting, type ViewEvent, type WaitingEvent } from './waiting-events.ts';
-import { Winner } from './winner.ts';
+import { missingAt, Winner } from './winner.ts';
 
 export type Status = 'PRESENT' | 'NULL_VALUE' | 'NOT_FOUND' | 'OUTSIDE_MAX_AGE' | 'INVALID';
 
@@ -41,10 +41,21 @@ export interface RecordReader {
    */
   find(record: StoredRecord, at: Micros, skew?: Micros): ReadView | typeof IN_PLACE | undefined;
   readonly found: FoundRow;
+  /**
+   * Of a base without parts, which lies from `from` up to `to`: the start of the packed row that `find` would find in place;
+   * −1 where that takes more than a look at it.
+   */
+  findBase(memory: PackedMemory, from: number, to: number, at: Micros, skew: Micros): number;
   /** Gives the sink the value of a wanted feature in a row that `find` found; false for null. */
   give(bytes: Uint8Array, rowAt: number, feature: number, sink: ValueSink): boolean;
   /** Where a wanted feature's number lies in such a row; undefined for what is none. */
   numberPlace(feature: number): NumberPlace | undefined;
+}
+
+/** The same bytes as both: texts are read from the one, numbers from the other. */
+export interface PackedMemory {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
 }
 
 export const IN_PLACE: unique symbol = Symbol('in place');
@@ -95,6 +106,12 @@ export function createRecordReader(
   const invalid: ReadView = { values: nullKey.values, statuses: invalidStatuses, eventMicros: null };
   const maps = new Map<string, readonly ColumnSource[] | null>();
 
+  // A list may be damaged within: only its decoding tells.
+  const isOfRows = !hasLists && windows.length === 0;
+  /** The run of the last base that was found: mostly that of the next, too. */
+  let lastNumber = 0;
+  let lastRun: BaseRun | undefined;
+
   /** What the folds merged so far come to. */
   let hasTiles = false;
   let hasFold = false;
@@ -117,9 +134,31 @@ export function createRecordReader(
       return isInPlace(skew) ? IN_PLACE : readMerged(skew);
     },
     found: winner,
+    findBase({ bytes, view: memory }, from, to, at, skew) {
+      if (!isOfRows || to - from < BASE_FOLD) return -1;
+      const row = knownRun(memory.getFloat64(from, true));
+      const rowAt = row === undefined ? -1 : findRowAlone(memory, from + BASE_FOLD, to);
+      if (row === undefined || rowAt < 0) return -1;
+      const time = servedAt(at, row);
+      if (!(memory.getFloat64(rowAt + ROW_AT.known, true) <= time)) return -1;
+      const event = memory.getFloat64(rowAt + ROW_AT.event, true);
+      if (isRowDeleted(bytes, rowAt) || missingAt(event, view.ttlMicros, time, skew) !== undefined) return -1;
+      const end = rowAt + memory.getUint32(rowAt - 4, true);
+      return rowCodec.matches(bytes, rowAt) && rowCodec.isWhole(bytes, rowAt, end) ? rowAt : -1;
+    },
     numberPlace: (feature) => rowCodec.numberPlace(columns[feature] as number),
     give: (bytes, rowAt, feature, sink) => rowCodec.giveColumn(bytes, rowAt, columns[feature] as number, sink),
   };
+
+  /** Undefined where it is to be asked for. What the directory knows of a run does not change. */
+  function knownRun(number: number): BaseRun | undefined {
+    if (number === lastNumber) return lastRun;
+    const run = Number.isSafeInteger(number) && number > 0 ? directory.run(number) : undefined;
+    if (run === undefined || run === null) return undefined;
+    lastNumber = number;
+    lastRun = run;
+    return run;
+  }
 
   function merge({ base, parts }: StoredRecord, at: Micros, skew: Micros): Merged {
     let row: BaseRun | undefined;
@@ -174,8 +213,7 @@ export function createRecordReader(
   }
 
   function isInPlace(skew: Micros): boolean {
-    // A list may be damaged within: only its decoding tells.
-    if (!isOwnRow || hasLists || windows.length > 0 || isMissing) return false;
+    if (!isOwnRow || !isOfRows || isMissing) return false;
     return winner.missing(view.ttlMicros, time, skew) === undefined;
   }
 

@@ -47,6 +47,8 @@ export interface NumberPlace {
 
 /** Bytes of a row before its nulls. */
 export const ROW_HEADER = 25;
+/** Where a row's times lie in it. */
+export const ROW_AT = { event: 8, known: 16 } as const;
 const DELETED = 1;
 
 export function compileRowCodec(schema: RowSchema): RowCodec {
@@ -182,6 +184,6 @@ function hex(value: number): string {
   return value.toString(16).padStart(8, '0');
 }
 
-export const rowEvent = (bytes: Uint8Array, at: number): Micros => readFloat64(bytes, at + 8);
-export const rowKnown = (bytes: Uint8Array, at: number): Micros => readFloat64(bytes, at + 16);
+export const rowEvent = (bytes: Uint8Array, at: number): Micros => readFloat64(bytes, at + ROW_AT.event);
+export const rowKnown = (bytes: Uint8Array, at: number): Micros => readFloat64(bytes, at + ROW_AT.known);
 export const isRowDeleted = (bytes: Uint8Array, at: number): boolean => ((bytes[at + 24] as number) & DELETED) !== 0;

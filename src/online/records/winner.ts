@@ -8,6 +8,12 @@ import type { ViewEvent } from './waiting-events.ts';
 /** Why a row gives no value at a time. */
 export type NoValue = 'NOT_FOUND' | 'OUTSIDE_MAX_AGE';
 
+/** Undefined when a row of the event time gives a value at `at`. */
+export function missingAt(event: Micros, ttlMicros: Micros | null, at: Micros, skew: Micros): NoValue | undefined {
+  if (event > at + skew) return 'NOT_FOUND';
+  return ttlMicros !== null && event < at - ttlMicros ? 'OUTSIDE_MAX_AGE' : undefined;
+}
+
 /** Used again for each record; of full ties, order included, the later offer wins. */
 export class Winner {
   bytes: Uint8Array = new Uint8Array(0);
@@ -54,8 +60,7 @@ export class Winner {
 
   /** Undefined when the winner gives a value at `at`. */
   missing(ttlMicros: Micros | null, at: Micros, skew: Micros): NoValue | undefined {
-    if (this.#isDeleted || this.eventMicros > at + skew) return 'NOT_FOUND';
-    return ttlMicros !== null && this.eventMicros < at - ttlMicros ? 'OUTSIDE_MAX_AGE' : undefined;
+    return this.#isDeleted ? 'NOT_FOUND' : missingAt(this.eventMicros, ttlMicros, at, skew);
   }
 
   #isBehind(event: Micros, known: Micros, order: Uint8Array, from: number, to: number): boolean {

@@ -1,32 +1,33 @@
-// An entity key's records as the reply of HGETALL, however many views are asked and parts are there: decoded where the
-// reply lies, without copies.
+// An entity key's records as the reply of HGETALL, however many views are asked and parts are there: found where the reply
+// lies, without copies.
 
-import type { StoredPart, StoredRecord } from '../online-store.ts';
+import type { RecordTaker, StoredPart, StoredRecord } from '../online-store.ts';
 import { PART_NUMBER_BYTES } from './part-value.ts';
 import { isFieldOf, readPartId } from './record-keys.ts';
 import { encodeHead } from './resp/command-buffer.ts';
 import { ReplyCursor } from './resp/reply.ts';
 
-interface OpenRecord {
-  base: Uint8Array | undefined;
-  parts: StoredPart[];
-}
-
 export const HGETALL = encodeHead(2, 'HGETALL');
 
 /** Of every record without parts; never added to. */
-const NO_PARTS: StoredPart[] = [];
+const NO_PARTS: readonly StoredPart[] = [];
 
-/** Reads an HGETALL reply into `records`: at `i` the record of the version whose base's field is `names[i]`. */
-export function readHash(
-  bytes: Buffer,
-  start: number,
-  names: readonly Buffer[],
-  records: (StoredRecord | undefined)[],
-): void {
+/** Records of one hash by the names that were asked for. */
+export interface FoundRecords {
+  /** What their places are in. */
+  readonly bytes: Buffer;
+  /** By name, where the base lies: from, to; 0 is none, since a reply begins with its kind. */
+  readonly spans: readonly number[];
+  /** By name, in order; undefined where no record has any. */
+  readonly parts: readonly (readonly StoredPart[] | undefined)[] | undefined;
+}
+
+/** Reads an HGETALL reply: at `i` is what there is of the version whose base's field is `names[i]`. */
+export function readHash(bytes: Buffer, start: number, names: readonly Buffer[]): FoundRecords {
   const cursor = new ReplyCursor(bytes, start);
   const count = names.length;
-  let hasParts = false;
+  const spans = new Array<number>(2 * count).fill(0);
+  let parts: (StoredPart[] | undefined)[] | undefined;
   /** Fields most often come in the order that is asked: the next is looked for where the last was found. */
   let next = 0;
   for (let left = cursor.length(); left > 0; left -= 2) {
@@ -43,29 +44,39 @@ export function readHash(
         next++;
         continue;
       }
-      // Records made here are open until the reply is read.
-      const record = records[next] as OpenRecord | undefined;
       if (fieldSize === name.length) {
-        const base = bytes.subarray(at, at + size);
-        if (record === undefined) records[next] = { base, parts: NO_PARTS };
-        else record.base = base;
+        spans[2 * next] = at;
+        spans[2 * next + 1] = at + size;
         next++;
       } else {
-        hasParts = true;
         const id = readPartId(bytes, fieldAt + name.length + 1, fieldAt + fieldSize);
-        const part = { ...id, fold: bytes.subarray(at + PART_NUMBER_BYTES, at + size) };
-        if (record === undefined) records[next] = { base: undefined, parts: [part] };
-        else if (record.parts === NO_PARTS) record.parts = [part];
-        else record.parts.push(part);
+        parts ??= new Array<StoredPart[] | undefined>(count).fill(undefined);
+        (parts[next] ??= []).push({ ...id, fold: bytes.subarray(at + PART_NUMBER_BYTES, at + size) });
       }
       break;
     }
   }
-  if (!hasParts) return;
-  for (const one of records) {
-    const record = one as OpenRecord | undefined;
-    if (record !== undefined && record.parts.length > 1) record.parts.sort(byPlace);
+  if (parts !== undefined) for (const own of parts) if (own !== undefined && own.length > 1) own.sort(byPlace);
+  return { bytes, spans, parts };
+}
+
+/** What was found under a name. */
+export function recordOf({ bytes, spans, parts }: FoundRecords, name: number): StoredRecord | undefined {
+  const from = spans[2 * name] as number;
+  const own = parts?.[name];
+  if (from === 0) return own === undefined ? undefined : { base: undefined, parts: own };
+  return { base: bytes.subarray(from, spans[2 * name + 1]), parts: own ?? NO_PARTS };
+}
+
+/** Tells what was found under a name, where anything was. */
+export function tellRecord(found: FoundRecords, name: number, row: number, place: number, taker: RecordTaker): void {
+  const from = found.spans[2 * name] as number;
+  if (from > 0 && found.parts?.[name] === undefined) {
+    taker.base(row, place, found.bytes, from, found.spans[2 * name + 1] as number);
+    return;
   }
+  const record = recordOf(found, name);
+  if (record !== undefined) taker.record(row, place, record);
 }
 
 function byPlace(a: StoredPart, b: StoredPart): number {

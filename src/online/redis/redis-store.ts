@@ -64,6 +64,7 @@ export async function openRedisStore(
 
   return {
     read: reader.read,
+    readRows: reader.readRows,
     async *scan(entity, version) {
       try {
         yield* scanRecords(readers, place.keys, entity, version);

@@ -3,7 +3,7 @@
 import type { EncodedKey } from '../../core/index.ts';
 import type { StoredRecord, VersionId } from '../online-store.ts';
 import type { NodeLinks } from './cluster/node-links.ts';
-import { HGETALL, readHash } from './read-records.ts';
+import { HGETALL, readHash, recordOf } from './read-records.ts';
 import { baseField, type RecordKeys } from './record-keys.ts';
 import { type Connection, ConnectionLost } from './resp/connection.ts';
 import { isErrorReply, readReply, type Reply, RedisReplyError } from './resp/reply.ts';
@@ -77,9 +77,7 @@ async function readHashes(
     },
     (bytes, start, index) => {
       if (isErrorReply(bytes, start)) throw readReply(bytes, start) as RedisReplyError;
-      const found: (StoredRecord | undefined)[] = [undefined];
-      readHash(bytes, start, [name], found);
-      records[index] = found[0];
+      records[index] = recordOf(readHash(bytes, start, [name]), 0);
     },
   );
   return records;

@@ -5,9 +5,9 @@ import type { Int64Form, Micros } from '../../core/index.ts';
 import type { Definitions, ResolvedService } from '../../definitions/index.ts';
 import {
   createFeatureReader,
-  type OnlineStore,
   type PlacedReads,
   type RecordDirectory,
+  type RecordSource,
   STATUSES,
 } from '../../online/index.ts';
 import { compileFeaturePlan, type FeatureRow } from '../feature-plan.ts';
@@ -28,7 +28,7 @@ export interface ReadPlan {
 export function compileReadPlan(
   definitions: Definitions,
   service: ResolvedService,
-  store: Pick<OnlineStore, 'read'>,
+  store: RecordSource,
   directory: RecordDirectory,
 ): ReadPlan {
   return {
@@ -45,7 +45,7 @@ export function compileReadPlan(
 function compilePlaced(
   definitions: Definitions,
   service: ResolvedService,
-  store: Pick<OnlineStore, 'read'>,
+  store: RecordSource,
   directory: RecordDirectory,
 ): ReadPlan['read'] {
   const reader = createFeatureReader(definitions.manifest, service, store, directory);
@@ -72,7 +72,7 @@ function compilePlaced(
 function compileComputed(
   definitions: Definitions,
   service: ResolvedService,
-  store: Pick<OnlineStore, 'read'>,
+  store: RecordSource,
   directory: RecordDirectory,
 ): ReadPlan['read'] {
   const plan = compileFeaturePlan(definitions, service, store, directory, 'rows');
