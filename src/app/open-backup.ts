@@ -22,12 +22,16 @@ export interface BackedUp {
   readonly manifest: BackupManifest;
   /** Writers that did not answer. */
   readonly silent: readonly number[];
+  /** Kafka topics that hold pushed events, which stay there. */
+  readonly topics: readonly string[];
 }
 
 /** `to`: a folder's absolute path, or `s3://…`. Throws as `createBackup` does. */
 export async function backUp(app: App, to: string, choice: BackupChoice, progress: Progress): Promise<BackedUp> {
   const { createBackup } = await import('../housekeeping/index.ts');
   const silent = await shipAll(app, choice);
+  const { topicsWithEvents } = await import('../events/index.ts');
+  const topics = await topicsWithEvents(await app.database());
   const { store, place } = openPlace(to);
   const manifest = await createBackup({
     database: await app.database(),
@@ -42,7 +46,7 @@ export async function backUp(app: App, to: string, choice: BackupChoice, progres
     clock: app.clock,
     progress,
   });
-  return { manifest, silent };
+  return { manifest, silent, topics };
 }
 
 async function shipAll(app: App, { timeoutMs, allowMissing }: BackupChoice): Promise<readonly number[]> {

@@ -38,7 +38,7 @@ export const backupCommand = defineCommand({
       timeoutMs: timeout * 1000,
     };
     const place = /^[a-z0-9]+:\/\//i.test(to) ? to : context.path(to);
-    const { manifest, silent } = await settled(app, () => backUp(app, place, choice, context.progress));
+    const { manifest, silent, topics } = await settled(app, () => backUp(app, place, choice, context.progress));
     const { at, tables, objects, extras, missing } = manifest;
     const rows = tables.reduce((sum, table) => sum + table.rows, 0);
     const bytes = [...tables, ...extras].reduce((sum, file) => sum + file.bytes, objects.total);
@@ -47,10 +47,11 @@ export const backupCommand = defineCommand({
       `Backed up as of ${at}: ${counted(rows, 'row')} of the registry, ${counted(objects.count, 'object')}${files}; ${formatBytes(bytes)}.`,
       ...missing.slice(0, MOST_SHOWN).map(({ what, key }) => `MISSING  ${what}: ${key}`),
       ...(missing.length > MOST_SHOWN ? [`… and ${missing.length - MOST_SHOWN} more; all are in --json`] : []),
+      ...topics.map((topic) => `Pushed events in topic "${topic}" stay there: the backup holds where they are.`),
       ...silent.map((writer) => `MISSING  what writer ${writer} has not shipped`),
     ];
     return {
-      json: { at, rows, objects: objects.count, files: extras.length, bytes, missing, silent_writers: silent },
+      json: { at, rows, objects: objects.count, files: extras.length, bytes, missing, silent_writers: silent, topics },
       text: lines.join('\n'),
       exitCode: missing.length + silent.length > 0 ? 1 : 0,
     };

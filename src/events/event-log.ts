@@ -101,9 +101,10 @@ export interface LogWriter {
   /** The open cut; 0 before the first. */
   readonly cut: number;
   /**
-   * Resolves once on disk, in the cut that was open at the call. Throws HR_STORAGE_FULL: then nothing is kept, of what was
-   * called meanwhile neither (a cut whose mark failed is not open); HR_STORAGE_UNAVAILABLE where the disk fails otherwise,
-   * and the sentence says if that can't be told; HR_CONFLICT once the writer was forgotten.
+   * Resolves once durable, in the cut that was open at the call. Throws HR_STORAGE_FULL: then nothing is kept, of what was
+   * called meanwhile neither (a cut whose mark failed is not open); HR_STORAGE_UNAVAILABLE where the disk fails otherwise, or
+   * the brokers are away, and the sentence says if that can't be told; HR_CONFLICT once the writer was forgotten, or taken
+   * over; HR_TOO_LARGE for what is too large for a topic's message.
    */
   append(entry: NewEntry): Promise<LogEntry>;
   /** Opens the next cut; entries of later calls are in it. Resolves once the mark is on disk, with the cut's number. */
@@ -137,13 +138,17 @@ export interface LogWriter {
 }
 
 /**
- * Implemented by `segments/`; passes test/contract/event-log.test.ts.
- * Errors: HR_STORAGE_UNAVAILABLE (the registry or the object store is away), HR_LOG_DAMAGED (names file and offset).
+ * Implemented by `segments/` (on disk, shipped to the object store) and `kafka/` (a partition for each writer); both pass
+ * test/contract/event-log.test.ts. Errors: HR_STORAGE_UNAVAILABLE (the registry, the object store or the brokers are away),
+ * HR_LOG_DAMAGED (names file and byte, or partition and offset).
  */
 export interface EventLog {
   /** Registers this process as a new writer and takes its lock. */
   register(): Promise<LogWriter>;
-  /** Takes over the logs of dead writers of this machine, each with its holder number raised; those alive are left. */
+  /**
+   * Takes over the logs of dead writers, each with its holder number raised; those alive are left. On disk those of this
+   * machine, in a topic those of any.
+   */
   adopt(): Promise<LogWriter[]>;
   /** Every writer that the registry knows, by number. */
   writers(): Promise<readonly WriterRow[]>;

@@ -16,4 +16,4 @@ export { migrateEventLog } from './tables/schema.ts';
 export { type EventLogOptions, openEventLog } from './segments/open-event-log.ts';
 export { eventRows, shippedCuts } from './segments/moved-log.ts';
 export { type KafkaEventLogOptions, openKafkaEventLog } from './kafka/open-when-asked.ts';
-export { partitionRows } from './kafka/moved-partitions.ts';
+export { partitionRows, topicsWithEvents } from './kafka/moved-partitions.ts';

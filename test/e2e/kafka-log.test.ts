@@ -47,6 +47,7 @@ describe.skipIf(program === undefined)('a server whose event log lies in a topic
     if (program === undefined) return;
     kafka = await startKafka(program);
     project = createProject({ 'headrace.config.ts': CONFIG, 'feature_repo/shop.ts': REPOSITORY });
+    project.write('events.jsonl', `${JSON.stringify(purchase('cy', 1))}\n`);
     headraceJson(project, ['apply'], env());
   }, 120_000);
   afterAll(async () => {
@@ -76,7 +77,7 @@ describe.skipIf(program === undefined)('a server whose event log lies in a topic
       .writers;
 
   it('loses nothing when it is killed: another machine settles, a run covers it, a training set reads it', {
-    timeout: 180_000,
+    timeout: 400_000,
   }, async () => {
     const rows = [purchase('ada', 1), purchase('ada', 2), purchase('bob', 3)];
     const first = await startServe(project, [], env());
@@ -120,10 +121,34 @@ describe.skipIf(program === undefined)('a server whose event log lies in a topic
     }
   });
 
+  it('leaves its events in the topic for a backup, and a restored registry reads them there', {
+    timeout: 400_000,
+  }, () => {
+    headraceJson(project, ['push', 'purchases', 'events.jsonl'], env());
+    const made = headrace(project, ['backup', 'kept'], env());
+    expect(made).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/Pushed events in topic "pushed" stay there/),
+    });
+    const restored = {
+      ...env(),
+      HEADRACE_REGISTRY_URL: `sqlite:${project.file('restored/registry.db')}`,
+      HEADRACE_ARTIFACTS_URL: `file:${project.file('restored/artifacts')}`,
+      HEADRACE_ONLINE_URL: `lmdb:${project.file('restored/online')}`,
+      HEADRACE_PUSH_LOG_PATH: project.file('restored/log'),
+      HEADRACE_PUSH_LOG_TOPIC: 'pushed-after',
+      HEADRACE_OFFLINE_PATH: project.file('restored/offline'),
+    };
+    expect(headrace(project, ['restore', 'kept'], restored).code).toBe(0);
+    expect(headrace(project, ['materialize', '--from', '2020-01-01'], restored).code).toBe(0);
+    expect([counted('ada', restored), counted('cy', restored)]).toEqual([counted('ada'), 1]);
+    headraceJson(project, ['push', 'purchases', 'events.jsonl'], restored);
+    expect([counted('cy', restored), counted('cy')]).toEqual([2, 1]);
+  });
+
   it('says what is wrong with its brokers, and shows no password', { timeout: 120_000 }, () => {
     const run = (variables: Record<string, string>) =>
       headrace(project, ['push', 'purchases', 'events.jsonl'], variables);
-    project.write('events.jsonl', `${JSON.stringify(purchase('cy', 1))}\n`);
     expect(run({})).toMatchObject({ code: 1, stderr: expect.stringMatching(/LOG_BROKERS, which is not set/) });
     const { broker, user } = kafka.guarded;
     const refused = run({ LOG_BROKERS: `kafka://${user}:hunter2@${broker}` });

@@ -9,6 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { Producer } from '@platformatic/kafka';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { EventLog, LogEntry, LogWriter } from '../../src/events/index.ts';
+import { openBrokerLink } from '../../src/events/kafka/broker-link.ts';
+import { nextEpoch, produce } from '../../src/events/kafka/produce.ts';
 import { openDatabase, parseBrokers } from '../../src/storage/index.ts';
 import type { ForeverPlaces } from '../support/event-log-forever.ts';
 import { type EventLogWorld, eventLogWorld, LEASE_MS, numberRow, numbersOf } from '../support/event-logs.ts';
@@ -63,13 +65,8 @@ describe.skipIf(program === undefined)('event logs in a topic', { timeout: 120_0
 
   const start = (mode: ForeverPlaces['mode']): Child => {
     const { path, url, objectFolder } = world;
-    const places: ForeverPlaces = {
-      path,
-      url,
-      objectFolder,
-      mode,
-      topic: { broker: kafka.broker, name: topic, leaseMs: LEASE_MS },
-    };
+    const place = { broker: kafka.broker, name: topic, partitions: 4, leaseMs: LEASE_MS };
+    const places: ForeverPlaces = { path, url, objectFolder, mode, topic: place };
     const child = spawn(process.execPath, [SCRIPT, JSON.stringify(places)], { stdio: ['pipe', 'pipe', 'inherit'] });
     const said: Said = { entries: [], failed: [], refused: [], writer: 0, sealed: 0, shipped: 0 };
     let waiting: (() => void)[] = [];
@@ -214,6 +211,25 @@ describe.skipIf(program === undefined)('event logs in a topic', { timeout: 120_0
     expect(numbersOf(await collect(log.read(writer.writer, 1, 1)))).toEqual([0, 50, 51]);
   });
 
+  it('go by a fence that the broker keeps: an older epoch is refused, and what it sent twice is kept once', async () => {
+    const writer = await log.register();
+    const partition = await partitionOf(writer);
+    const link = openBrokerLink(parseBrokers(kafka.broker, 'K'), topic);
+    const id = `of-this-test-${topic}`;
+    const one = (text: string) => [{ key: Buffer.from('k'), value: Buffer.from(text) }];
+    const [old, next] = [await nextEpoch(link, id), await nextEpoch(link, id)];
+    expect(next).toEqual({ ...old, producerEpoch: old.producerEpoch + 1 });
+    const kept = await produce(link, partition, old, 0, one('a'));
+    expect(kept).toMatchObject({ kind: 'kept' });
+    expect(await produce(link, partition, old, 0, one('a'))).toEqual(kept);
+    expect(await produce(link, partition, next, 0, one('b'))).toMatchObject({ kind: 'kept' });
+    for (const sequence of [0, 1])
+      expect(await produce(link, partition, old, sequence, one('c'))).toEqual({ kind: 'fenced' });
+    expect(await produce(link, partition, next, 5, one('d'))).toMatchObject({ kind: 'lost' });
+    expect(await produce(link, partition, next, 1, one('d'))).toMatchObject({ kind: 'kept' });
+    await link.close();
+  });
+
   it('are left to their holders while those live, though nobody appends', async () => {
     const child = start('hold');
     await child.until(() => child.said.entries.length === 1);
@@ -316,6 +332,31 @@ describe.skipIf(program === undefined)('event logs in a topic', { timeout: 120_0
       .executeTakeFirstOrThrow();
     return row.partition;
   };
+
+  it('begin at a partition that has a leader, and say so where none that is free has', async () => {
+    const other = await kafka.addBroker();
+    const name = `led-${topic}`;
+    const admin = kafka.admin();
+    await admin.createTopics({
+      topics: [name],
+      assignments: [1, 2].map((broker, partition) => ({ partition, brokers: [broker] })),
+      configs: [{ name: 'retention.ms', value: '-1' }],
+    });
+    await admin.close();
+    await other.kill();
+    const own = await world.open({ topic: name, patienceMs: 2000 });
+    // Until the cluster knows that the other is gone it may be chosen, and fails.
+    let first: LogWriter | undefined;
+    while (first === undefined) first = await own.register().catch(() => undefined);
+    expect(await partitionOf(first)).toBe(0);
+    await first.openCut(new Map());
+    await push(first, 1);
+    expect(numbersOf(await collect(first.entries(1, 1)))).toEqual([1]);
+    const refusal = () => own.register().then(String, String);
+    await expect.poll(refusal, { timeout: 60_000 }).toMatch(/no free partition .* has a leader now/);
+    await push(first, 2);
+    expect(numbersOf(await collect(first.entries(1, 1)))).toEqual([1, 2]);
+  });
 
   it('refuse a topic from which Kafka would delete by itself, and one of another registry', async () => {
     const name = await kafka.newTopic(2, `short-${topic}`);

@@ -6,13 +6,17 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { MICROS_PER_HOUR, type Micros } from '../../src/core/index.ts';
 import { createViewCodec } from '../../src/online/index.ts';
 import { eventDefinitions } from '../support/event-definitions.ts';
 import { type IngestionWorld, NOW, openIngestionWorld, type PushProcess } from '../support/ingestion-world.ts';
+import { findKafka, WITHOUT_KAFKA } from '../support/kafka-program.ts';
+import { type KafkaServer, startKafka } from '../support/kafka-server.ts';
+import type { LogTopic } from '../support/log-places.ts';
 import { type ForeverPlaces, numberedEvent, numberedKey, recordOf } from '../support/numbered-events.ts';
 import { onlineStoreKinds } from '../support/online-stores.ts';
+import { skipBecause } from '../support/skips.ts';
 
 const SCRIPT = fileURLToPath(new URL('../support/push-forever.ts', import.meta.url));
 const definitions = eventDefinitions();
@@ -28,11 +32,28 @@ interface Child {
   kill(signal?: NodeJS.Signals): Promise<void>;
 }
 
-describe.each(onlineStoreKinds())('on $name', (kind) => {
+const program = findKafka();
+if (program === undefined) skipBecause(`pushes with their log in a topic: ${WITHOUT_KAFKA}`);
+const kinds = onlineStoreKinds();
+const places = [
+  ...kinds.map((kind) => ({ ...kind, logs: 'on disk' })),
+  ...(program === undefined ? [] : kinds.slice(0, 1)).map((kind) => ({ ...kind, logs: 'in a topic' })),
+];
+
+describe.each(places)('on $name, with its logs $logs', (kind) => {
+  const isInTopic = kind.logs === 'in a topic';
+  let kafka: KafkaServer | undefined;
+  let topics = 0;
+  let topic: LogTopic | undefined;
   let world: IngestionWorld;
   let children: Child[] = [];
+  beforeAll(async () => {
+    if (isInTopic && program !== undefined) kafka = await startKafka(program);
+  }, 90_000);
+  afterAll(() => kafka?.stop());
   beforeEach(async () => {
-    world = await openIngestionWorld(kind);
+    if (kafka !== undefined) topic = { broker: kafka.broker, name: `log-${++topics}`, partitions: 16, leaseMs: 1500 };
+    world = await openIngestionWorld(kind, topic);
     world.clock.now = Date.now() * 1000 + MICROS_PER_HOUR;
   });
   afterEach(async () => {
@@ -42,7 +63,7 @@ describe.each(onlineStoreKinds())('on $name', (kind) => {
   });
 
   const start = (mode: ForeverPlaces['mode'], first: number, machine = 'a'): Child => {
-    const places: ForeverPlaces = { ...world.places, log: world.logPath(machine), mode, first };
+    const places: ForeverPlaces = { ...world.places, log: world.logPath(machine), topic, mode, first };
     const process = spawn(globalThis.process.execPath, [SCRIPT, JSON.stringify(places)], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
@@ -68,7 +89,7 @@ describe.each(onlineStoreKinds())('on $name', (kind) => {
     return child;
   };
   const hasSaid = (child: Child, count: number) =>
-    expect.poll(() => child.said.length, { timeout: 15_000, interval: 5 }).toBeGreaterThanOrEqual(count);
+    expect.poll(() => child.said.length, { timeout: 60_000, interval: 5 }).toBeGreaterThanOrEqual(count);
 
   /** How often each event is counted online. */
   const online = async (numbers: readonly number[]): Promise<number[]> => {
@@ -134,24 +155,29 @@ describe.each(onlineStoreKinds())('on $name', (kind) => {
     });
     expect(acknowledged.size).toBeGreaterThan(50);
     expect((await reader.log.writers()).filter(({ state }) => state !== 'ended')).toEqual([]);
-  }, 90_000);
+  }, 240_000);
 
-  it('a writer that is stopped is not settled, and goes on when it is woken', async () => {
-    // Opened first: what is stopped may hold LMDB's write lock.
-    const next = await world.open({ definitions: () => definitions });
-    const child = start('push', 0);
-    await hasSaid(child, 20);
-    child.process.kill('SIGSTOP');
-    expect(await next.ingestion.settle()).toBe(0);
-    expect((await next.log.writers()).map(({ holder, state }) => [holder, state])).toEqual([[1, 'open']]);
-    const before = child.acknowledged.size;
-    child.process.kill('SIGCONT');
-    await expect.poll(() => child.acknowledged.size, { timeout: 5000 }).toBeGreaterThan(before + 10);
-    await child.kill();
-    expect(await next.ingestion.settle()).toBe(1);
-    const numbers = [...child.acknowledged];
-    expect((await online(numbers)).every((count) => count === 1)).toBe(true);
-  }, 30_000);
+  // In a topic it is taken over after a while, and the broker refuses it: test/integration/event-log-kafka.test.ts.
+  it.skipIf(isInTopic)(
+    'a writer that is stopped is not settled, and goes on when it is woken',
+    async () => {
+      // Opened first: what is stopped may hold LMDB's write lock.
+      const next = await world.open({ definitions: () => definitions });
+      const child = start('push', 0);
+      await hasSaid(child, 20);
+      child.process.kill('SIGSTOP');
+      expect(await next.ingestion.settle()).toBe(0);
+      expect((await next.log.writers()).map(({ holder, state }) => [holder, state])).toEqual([[1, 'open']]);
+      const before = child.acknowledged.size;
+      child.process.kill('SIGCONT');
+      await expect.poll(() => child.acknowledged.size, { timeout: 5000 }).toBeGreaterThan(before + 10);
+      await child.kill();
+      expect(await next.ingestion.settle()).toBe(1);
+      const numbers = [...child.acknowledged];
+      expect((await online(numbers)).every((count) => count === 1)).toBe(true);
+    },
+    30_000,
+  );
 
   it('a keyed entry whose claim never counted is void, and a later retry counts', async () => {
     world.clock.now = NOW;

@@ -3,9 +3,9 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf, silentLogger, systemClock } from '../../src/core/index.ts';
-import { openEventLog, openKafkaEventLog } from '../../src/events/index.ts';
-import { openDatabase, openObjectStore, parseBrokers } from '../../src/storage/index.ts';
+import { openDatabase, openObjectStore } from '../../src/storage/index.ts';
 import { numberRow } from './event-logs.ts';
+import { type LogTopic, openLogAt } from './log-places.ts';
 import { numbersSource as source } from './numbers-source.ts';
 
 export interface ForeverPlaces {
@@ -16,30 +16,21 @@ export interface ForeverPlaces {
   readonly objectFolder: string;
   /** `again` goes on when an append fails, and says so. */
   readonly mode: 'append' | 'again' | 'hold';
-  readonly topic?: { readonly broker: string; readonly name: string; readonly leaseMs: number };
+  readonly topic?: LogTopic;
 }
 
 // The parent wrote it.
 const { path, url, objectFolder, mode, topic } = JSON.parse(process.argv[2] ?? '{}') as ForeverPlaces;
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
-const options = {
+const log = await openLogAt(topic, {
   path,
   database: await openDatabase(url),
   objects: openObjectStore(`file:${objectFolder}`),
   clock: systemClock,
   logger: silentLogger,
   segmentBytes: 4000,
-};
-const log = await (topic === undefined
-  ? openEventLog(options)
-  : openKafkaEventLog({
-      ...options,
-      topic: topic.name,
-      brokers: parseBrokers(topic.broker, 'BROKERS'),
-      partitions: 4,
-      leaseMs: topic.leaseMs,
-      patienceMs: 3000,
-    }));
+  patienceMs: 3000,
+});
 const writer = await log.register();
 await writer.openCut(new Map());
 say(`writer ${writer.writer}`);

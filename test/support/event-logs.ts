@@ -5,21 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Logger, silentLogger, systemClock } from '../../src/core/index.ts';
 import { ListOffsetTimestamps } from '@platformatic/kafka';
-import {
-  type EventLog,
-  type KafkaEventLogOptions,
-  type LogEntry,
-  openEventLog,
-  openKafkaEventLog,
-} from '../../src/events/index.ts';
-import {
-  type Database,
-  type ObjectStore,
-  openDatabase,
-  openObjectStore,
-  parseBrokers,
-} from '../../src/storage/index.ts';
+import type { EventLog, KafkaEventLogOptions, LogEntry } from '../../src/events/index.ts';
+import { type Database, type ObjectStore, openDatabase, openObjectStore } from '../../src/storage/index.ts';
 import type { KafkaServer } from './kafka-server.ts';
+import { type LogTopic, openLogAt } from './log-places.ts';
 import { numbersSource } from './numbers-source.ts';
 
 export interface EventLogWorld {
@@ -66,11 +55,8 @@ export async function eventLogWorld(given: GivenWorld = {}): Promise<EventLogWor
     said,
     async open(options = {}) {
       const logger = loggerInto(said);
-      // A machine is one with a folder of its own.
       const all = { path, database, objects, clock: systemClock, logger, ...options };
-      const log = await (given.topic === undefined
-        ? openEventLog(all)
-        : openKafkaEventLog({ machine: options.path ?? path, ...inTopic(given.topic), ...all }));
+      const log = await openLogAt(given.topic === undefined ? undefined : placeOf(given.topic), all);
       opened.push(log);
       return log;
     },
@@ -86,9 +72,12 @@ export async function eventLogWorld(given: GivenWorld = {}): Promise<EventLogWor
   };
 }
 
-function inTopic({ kafka, name }: NonNullable<GivenWorld['topic']>) {
-  return { topic: name, brokers: parseBrokers(kafka.broker, 'K'), partitions: 4, leaseMs: LEASE_MS };
-}
+const placeOf = ({ kafka, name }: NonNullable<GivenWorld['topic']>): LogTopic => ({
+  broker: kafka.broker,
+  name,
+  partitions: 4,
+  leaseMs: LEASE_MS,
+});
 
 async function keptSpans(database: Database, { kafka, name }: NonNullable<GivenWorld['topic']>): Promise<number> {
   const rows = await database

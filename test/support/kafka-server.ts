@@ -23,6 +23,8 @@ export interface KafkaServer {
   /** Sends in order, whole batches at once; resolves once the broker has all. */
   send(topic: string, messages: readonly SentMessage[]): Promise<void>;
   admin(): Admin;
+  /** A second broker, number 2, that leads what is given to it; it is gone with the first. */
+  addBroker(): Promise<{ kill(): Promise<void> }>;
   /** Ends it as a power cut would, keeping its files. */
   kill(): Promise<void>;
   /** Starts it again on the same ports and files; resolves once it answers. */
@@ -115,8 +117,38 @@ export async function startKafka({ jars }: KafkaProgram, certificate?: Certifica
     await producer?.close(true).catch(() => {});
     producer = undefined;
   };
+  let second: ChildProcess | undefined;
+  const endSecond = async (): Promise<void> => {
+    const running = second;
+    second = undefined;
+    if (running === undefined || running.exitCode !== null) return;
+    const gone = new Promise((done) => running.once('exit', done));
+    running.kill('SIGKILL');
+    await gone;
+  };
+  const addBroker = async () => {
+    const more = join(folder, 'second.properties');
+    writeFileSync(more, secondProperties(join(folder, 'second-data'), await freePort(), controller));
+    const made = spawnSync('java', words('kafka.tools.StorageTool', 'format', '-t', id, '-c', more), {
+      encoding: 'utf8',
+    });
+    if (made.status !== 0) throw new Error(`Kafka's storage could not be formatted: ${made.stderr}`);
+    const file = openSync(output, 'a');
+    second = spawn('java', words('kafka.Kafka', more), { cwd: folder, stdio: ['ignore', file, file] });
+    const client = admin();
+    try {
+      for (const limit = performance.now() + START_LIMIT_MS; performance.now() < limit; await sleep(100)) {
+        client.clearMetadata();
+        if ((await client.metadata({ topics: [] })).brokers.size === 2) return { kill: endSecond };
+      }
+      throw new Error('the second broker did not start');
+    } finally {
+      await client.close().catch(() => {});
+    }
+  };
   const stop = async (): Promise<void> => {
     await producer?.close(true).catch(() => {});
+    await endSecond();
     await end('SIGKILL');
     rmSync(folder, { recursive: true, force: true });
   };
@@ -155,6 +187,7 @@ export async function startKafka({ jars }: KafkaProgram, certificate?: Certifica
       }
     },
     admin,
+    addBroker,
     kill: () => end('SIGKILL'),
     start,
     pause: () => void server?.kill('SIGSTOP'),
@@ -219,4 +252,23 @@ function signIn(listener: string): Record<string, string> {
   const [plain, text] = by('PLAIN', 'plain.PlainLoginModule');
   const scram = SCRAM.map((mechanism) => by(mechanism, 'scram.ScramLoginModule'));
   return Object.fromEntries([[plain, `${text} ${users};`], ...scram.map(([name, login]) => [name, `${login};`])]);
+}
+
+function secondProperties(data: string, plain: number, controller: number): string {
+  return Object.entries({
+    'process.roles': 'broker',
+    'node.id': '2',
+    'controller.quorum.voters': `1@127.0.0.1:${controller}`,
+    listeners: `PLAINTEXT://127.0.0.1:${plain}`,
+    'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
+    'controller.listener.names': 'CONTROLLER',
+    'inter.broker.listener.name': 'PLAINTEXT',
+    'log.dirs': data,
+    'num.network.threads': '2',
+    'num.io.threads': '2',
+    'broker.heartbeat.interval.ms': '300',
+    'broker.session.timeout.ms': '1500',
+  })
+    .map(([name, value]) => `${name}=${value}`)
+    .join('\n');
 }

@@ -2,6 +2,7 @@
 // pushed with a key.
 
 import { formatTimestamp, type Micros } from '../../src/core/index.ts';
+import type { LogTopic } from './log-places.ts';
 
 export interface ForeverPlaces {
   readonly registry: string;
@@ -9,6 +10,8 @@ export interface ForeverPlaces {
   readonly online: string;
   /** The machine's folder of logs. */
   readonly log: string;
+  /** Where the logs lie, if not there. */
+  readonly topic?: LogTopic | undefined;
   readonly mode: 'push' | 'settle';
   /** Number of the first event. */
   readonly first: number;

@@ -2,12 +2,12 @@
 // and what was acknowledged; or one that settles the dead. Made to be killed. Argument: its places as JSON.
 
 import { silentLogger, systemClock } from '../../src/core/index.ts';
-import { openEventLog } from '../../src/events/index.ts';
 import { openIngestion } from '../../src/ingestion/index.ts';
 import { openOnlineStore, openRowSchemas, openRuns } from '../../src/online/index.ts';
 import { openDatabase, openObjectStore } from '../../src/storage/index.ts';
 import { eventDefinitions } from './event-definitions.ts';
 import { LIMITS } from './ingestion-limits.ts';
+import { openLogAt } from './log-places.ts';
 import { type ForeverPlaces, numberedEvent, numberedKey } from './numbered-events.ts';
 
 // The parent wrote it.
@@ -16,7 +16,7 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const definitions = eventDefinitions();
 const database = await openDatabase(places.registry);
 const objects = openObjectStore(`file:${places.objects}`);
-const log = await openEventLog({
+const log = await openLogAt(places.topic, {
   path: places.log,
   database,
   objects,

@@ -87,6 +87,21 @@ describe('a configuration', () => {
       {},
       'server.maxInFlightBytes expected at least server.bodyLimit, 2000000 bytes, got 1000000',
     ],
+    [
+      { project: 'p', pushLog: { topic: 'pushed' } },
+      {},
+      'pushLog.brokers expected "env:NAME", the variable that holds the brokers’ address, got nothing',
+    ],
+    [
+      { project: 'p', pushLog: { topic: 'pushed', brokers: 'kafka://user:hunter2@host' } },
+      {},
+      'pushLog.brokers expected "env:NAME", the variable that holds the brokers’ address, got a text that is none',
+    ],
+    [
+      { project: 'p', pushLog: { topic: 'kafka:pushed', brokers: 'env:BROKERS' } },
+      {},
+      'pushLog.topic expected a topic’s name (letters, digits, . _ -), got string "kafka:pushed"',
+    ],
     [{}, {}, 'project is missing'],
     [
       { project: 'a:b' },

@@ -103,13 +103,13 @@ export const DATA_ERRORS = define({
     status: 503,
     grpc: 'UNAVAILABLE',
     title: 'Storage unavailable',
-    help: 'The registry’s database or the object store does not answer, or refuses us. Check its URL and that it runs.',
+    help: 'The registry’s database, the object store, or the brokers of the event log do not answer, or refuse us. Check the address and that it runs.',
   },
   HR_LOG_DAMAGED: {
     status: 422,
     grpc: 'FAILED_PRECONDITION',
     title: 'Event log damaged',
-    help: 'A file of the event log is not what its checksums say; the sentence names file and byte. Nothing is skipped: restore it, or give it up with `headrace log forget`.',
+    help: 'A file of the event log is not what its checksums say, or its topic has not what it should: the sentence names file and byte, or partition and offset. Nothing is skipped: restore it, or give it up with `headrace log forget`.',
   },
   HR_UNKNOWN_WRITER: {
     status: 404,

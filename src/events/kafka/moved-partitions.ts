@@ -2,7 +2,7 @@
 // whoever wrote it may live on at the former place.
 
 import type { Kysely } from 'kysely';
-import type { RowsOwner } from '../../storage/index.ts';
+import type { Database, RowsOwner } from '../../storage/index.ts';
 import type { EventTables } from '../tables/schema.ts';
 
 export const partitionRows: RowsOwner = {
@@ -16,3 +16,18 @@ export const partitionRows: RowsOwner = {
       .execute();
   },
 };
+
+/** Topics that hold shipped events, which no backup takes along. */
+export async function topicsWithEvents(database: Database): Promise<readonly string[]> {
+  const rows = await database
+    .tables<EventTables>()
+    .selectFrom('event_partitions')
+    .innerJoin('event_segments', 'event_segments.writer', 'event_partitions.writer')
+    .select('topic')
+    .distinct()
+    .where('is_removed', '=', 0)
+    .where('log_from', 'is not', null)
+    .orderBy('topic')
+    .execute();
+  return rows.map(({ topic }) => topic);
+}

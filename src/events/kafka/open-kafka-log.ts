@@ -59,6 +59,7 @@ export async function openTopicLog(options: KafkaLogOptions): Promise<EventLog> 
   const held = createHeldLogs(`topic "${topic}"`);
   const watch = watchHolders(leaseMs);
   const damaged = new Set<number>();
+  const closing = new AbortController();
 
   const hold = (
     row: WriterRow,
@@ -170,20 +171,22 @@ export async function openTopicLog(options: KafkaLogOptions): Promise<EventLog> 
     );
   };
 
+  /** Throws HR_STOPPING when it is closed meanwhile. */
+  const waitALease = async (): Promise<void> => {
+    await delay(leaseMs + 1, undefined, { signal: closing.signal }).catch(() => {});
+    held.checkOpen();
+  };
+
   const findDead = async (): Promise<readonly PartitionRow[]> => {
     try {
       const seen = await unsettled();
       const dead = watch.dead(seen);
       // Who has just begun to watch waits once, where it looks as if somebody were dead.
-      const hinted = new Set(
-        (await writers.all())
-          .filter(({ seenMicros }) => clock.nowMicros() - seenMicros > leaseMs * 1000)
-          .map(({ number }) => number),
-      );
+      const isSilent = ({ seenMicros }: WriterRow): boolean => clock.nowMicros() - seenMicros > leaseMs * 500;
+      const hinted = new Set((await writers.all()).filter(isSilent).map(({ number }) => number));
       const isWaited = seen.some((row) => row.state === 'held' && hinted.has(row.writer) && watch.isNew(row));
       if (!isWaited) return dead;
-      await delay(leaseMs + 1, undefined, { ref: true });
-      held.checkOpen();
+      await waitALease();
       return watch.dead(await unsettled());
     } catch (error) {
       // Holders could not tell of themselves either.
@@ -210,7 +213,7 @@ export async function openTopicLog(options: KafkaLogOptions): Promise<EventLog> 
   const livesHere = async (seen: PartitionRow): Promise<boolean> => {
     if (held.has(seen.writer)) return true;
     if (seen.state !== 'held') return false;
-    await delay(leaseMs + 1, undefined, { ref: true });
+    await waitALease();
     const now = await partitions.find(seen.writer);
     return now?.state === 'held' && now.beat !== seen.beat;
   };
@@ -247,6 +250,7 @@ export async function openTopicLog(options: KafkaLogOptions): Promise<EventLog> 
       await removeSpans({ database, removal, topics, objects, through });
     },
     async close() {
+      closing.abort();
       await held.close();
       await onDisk.close();
       await topics.close();
