@@ -48,37 +48,59 @@ export function feedOf({
   return { source, feed };
 }
 
+/** What a batch has, by its key. */
+export function partOfStep({ key, hash }: IdempotencyKey): FeedPart {
+  // stepKey wrote it.
+  const [, first] = JSON.parse(key.slice(MARK.length)) as [string, number];
+  return { first, next: endOfStep({ payloadHash: hash }) };
+}
+
 /** Where the batch ends that holds a claim. */
 export function endOfStep({ payloadHash }: Pick<Claim, 'payloadHash'>): number {
   return Number(payloadHash.slice(END.length));
 }
 
-/** Where the batches of one feed end that hold their claims. */
-export interface FeedEnd {
+/** From one position to before another. */
+export interface FeedPart {
+  readonly first: number;
+  readonly next: number;
+}
+
+/** One feed, and the parts of it that batches have which hold their claims; those that touch are one. */
+export interface FeedParts {
   readonly feed: FeedId;
-  /** The last of those ends; undefined where none holds its claim. */
-  readonly end: number | undefined;
+  readonly parts: readonly FeedPart[];
 }
 
 /** Feeds, each once. */
 export interface FeedSet {
-  /** `end`: of a batch that holds its claim. */
-  add(feed: FeedId, end?: number): void;
-  readonly all: Iterable<FeedEnd>;
+  /** `part`: of a batch that holds its claim; in whatever order. */
+  add(feed: FeedId, part?: FeedPart): void;
+  readonly all: Iterable<FeedParts>;
 }
 
 export function createFeedSet(): FeedSet {
-  const feeds = new Map<string, FeedEnd>();
+  const feeds = new Map<string, { readonly feed: FeedId; parts: readonly FeedPart[] }>();
   return {
-    add(feed, end) {
+    add(feed, part) {
       const key = JSON.stringify([feed.source, feed.feed]);
-      const before = feeds.get(key)?.end;
-      feeds.set(key, { feed, end: end === undefined ? before : Math.max(before ?? end, end) });
+      const known = feeds.get(key) ?? { feed, parts: [] };
+      feeds.set(key, known);
+      if (part !== undefined) known.parts = withPart(known.parts, part);
     },
     get all() {
       return feeds.values();
     },
   };
+}
+
+function withPart(parts: readonly FeedPart[], { first, next }: FeedPart): readonly FeedPart[] {
+  const touching = parts.filter((one) => one.first === next || one.next === first);
+  const whole = {
+    first: Math.min(first, ...touching.map((one) => one.first)),
+    next: Math.max(next, ...touching.map((one) => one.next)),
+  };
+  return [...parts.filter((one) => !touching.includes(one)), whole];
 }
 
 function keyOf(feed: string, from: number): string {

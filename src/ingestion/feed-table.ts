@@ -4,8 +4,8 @@
 import { type Kysely, sql } from 'kysely';
 import type { Micros } from '../core/index.ts';
 import type { Database, Migration } from '../storage/index.ts';
-import { BEGUN, type CutPlace, shippedEnd } from './feed-cuts.ts';
-import type { FeedId } from './feed-key.ts';
+import { type CutPlace, mergeShipped, NO_CUT } from './feed-cuts.ts';
+import type { FeedId, FeedPart } from './feed-key.ts';
 
 export interface FeedTable {
   /** Undefined before it began. */
@@ -14,13 +14,15 @@ export interface FeedTable {
   begin(feed: FeedId, at: number, atMicros: Micros): Promise<number>;
   /** It never goes back. */
   advance(feed: FeedId, to: number, atMicros: Micros): Promise<void>;
-  /** Keeps where the last of its batches in a cut ends. */
-  note(feed: FeedId, cut: CutPlace, end: number): Promise<void>;
+  /** Keeps which parts of it a cut has. */
+  note(feed: FeedId, cut: CutPlace, parts: readonly FeedPart[]): Promise<void>;
+  /** Whether another cut than that has what lies at a position. */
+  isNoted(feed: FeedId, at: number, but: CutPlace): Promise<boolean>;
 }
 
 export interface FeedTables {
   feed_positions: { source: string; feed: string; next: number; updated_micros: number };
-  feed_cuts: { source: string; feed: string; writer: number; cut: number; next: number };
+  feed_cuts: { source: string; feed: string; writer: number; cut: number; first: number; next: number };
 }
 
 const MIGRATIONS: readonly Migration[] = [
@@ -54,7 +56,7 @@ export async function openFeeds(opened: Database): Promise<FeedTable> {
           if ((numInsertedOrUpdatedRows ?? 0n) > 0n)
             await trx
               .insertInto('feed_cuts')
-              .values({ source, feed, ...BEGUN, next: at })
+              .values({ source, feed, ...NO_CUT, first: at, next: at })
               .execute();
         },
         { serializedBy: 'feeds' },
@@ -70,15 +72,31 @@ export async function openFeeds(opened: Database): Promise<FeedTable> {
         .where('next', '<', to)
         .execute();
     },
-    note: ({ source, feed }, { writer, cut }, end) =>
+    async isNoted({ source, feed }, at, but) {
+      const rows = await db
+        .selectFrom('feed_cuts')
+        .select(['writer', 'cut'])
+        .where('source', '=', source)
+        .where('feed', '=', feed)
+        .where('first', '<=', at)
+        .where('next', '>', at)
+        .execute();
+      return rows.some(({ writer, cut }) => writer !== but.writer || cut !== but.cut);
+    },
+    note: ({ source, feed }, { writer, cut }, parts) =>
       database.transaction<FeedTables, void>(
         async (trx) => {
+          // Whoever noted it before may have died then.
           await trx
-            .insertInto('feed_cuts')
-            .values({ source, feed, writer, cut, next: end })
-            .onConflict((conflict) => conflict.columns(['source', 'feed', 'writer', 'cut']).doUpdateSet({ next: end }))
+            .deleteFrom('feed_cuts')
+            .where('source', '=', source)
+            .where('feed', '=', feed)
+            .where('writer', '=', writer)
+            .where('cut', '=', cut)
             .execute();
-          await shippedEnd(trx, source, feed);
+          const rows = parts.map(({ first, next }) => ({ source, feed, writer, cut, first, next }));
+          await trx.insertInto('feed_cuts').values(rows).execute();
+          await mergeShipped(trx, source, feed);
         },
         { serializedBy: 'feeds' },
       ),
@@ -103,11 +121,12 @@ async function addCuts(db: Kysely<unknown>): Promise<void> {
     .addColumn('feed', 'text', (column) => column.notNull())
     .addColumn('writer', 'bigint', (column) => column.notNull())
     .addColumn('cut', 'bigint', (column) => column.notNull())
+    .addColumn('first', 'bigint', (column) => column.notNull())
     .addColumn('next', 'bigint', (column) => column.notNull())
-    .addPrimaryKeyConstraint('feed_cuts_key', ['source', 'feed', 'writer', 'cut'])
+    .addPrimaryKeyConstraint('feed_cuts_key', ['source', 'feed', 'writer', 'cut', 'first'])
     .execute();
   // Of feeds from before no cut is known: what they stood at is soon shipped.
-  await sql`insert into feed_cuts (source, feed, writer, cut, next) select source, feed, 0, 0, next from feed_positions`.execute(
+  await sql`insert into feed_cuts (source, feed, writer, cut, first, next) select source, feed, 0, 0, 0, next from feed_positions`.execute(
     db,
   );
 }

@@ -3,7 +3,7 @@
 
 import type { Clock } from '../core/index.ts';
 import type { StoreWriter } from '../online/index.ts';
-import { endOfStep, type FeedEnd, type FeedId, stepClaim } from './feed-key.ts';
+import { endOfStep, type FeedId, type FeedParts, stepClaim } from './feed-key.ts';
 import type { FeedTable } from './feed-table.ts';
 
 export interface FeedWalk {
@@ -33,7 +33,7 @@ export async function walkFeed(
 export async function walkFeeds(
   deps: { readonly feeds?: FeedTable; readonly clock: Clock },
   store: Pick<StoreWriter, 'claims'>,
-  feeds: Iterable<FeedEnd>,
+  feeds: Iterable<FeedParts>,
 ): Promise<void> {
   const { feeds: table, clock } = deps;
   if (table === undefined) return;

@@ -10,7 +10,7 @@ import { readCutView } from './cut-view.ts';
 import { createCuts, type Cuts } from './cuts.ts';
 import { endedWithin } from './ended-within.ts';
 import { createFirstCuts } from './first-cuts.ts';
-import { endOfStep, type FeedId, feedOf, type FeedStep } from './feed-key.ts';
+import { endOfStep, type FeedId, feedOf, type FeedStep, partOfStep } from './feed-key.ts';
 import { walkFeed } from './feed-walk.ts';
 import { foldEntry, type LensRows } from './fold-entry.ts';
 import type { IngestionDeps } from './ingestion-deps.ts';
@@ -146,7 +146,7 @@ export async function openPushWriter(
       // Whoever was there first counts, or is settled to: it need not be waited for.
       if (holding !== 'own' && feed !== undefined) return secondOf(holding);
       if (holding !== 'own') return repeatOf(deps.log, holding, entry);
-      if (feed !== undefined) own.feeds.add(feed, endOfStep(claim));
+      if (feed !== undefined && entry.key !== undefined) own.feeds.add(feed, partOfStep(entry.key));
     }
     // Every lens of the plan is in it.
     const rowsOf = (lens: Lens) => pushed.get(lens) as LensRows;

@@ -7,8 +7,9 @@ import type { CutRecord, LogEntry, LogWriter } from '../events/index.ts';
 import { type Claim, type ClaimPlace, holdsClaim, type StoreWriter } from '../online/index.ts';
 import { claimOf } from './claim-desk.ts';
 import type { IngestionDeps } from './ingestion-deps.ts';
-import { createFeedSet, endOfStep, type FeedId, type FeedSet, feedOf } from './feed-key.ts';
+import { createFeedSet, type FeedId, feedOf, type FeedPart, type FeedSet, partOfStep } from './feed-key.ts';
 import { noteFeeds } from './feed-cuts.ts';
+import type { FeedTable } from './feed-table.ts';
 import { walkFeeds } from './feed-walk.ts';
 import { createPartWriter } from './part-writer.ts';
 import { publishSchemas } from './publish-schemas.ts';
@@ -104,7 +105,7 @@ export async function settleLog(deps: IngestionDeps, log: LogWriter, plans: Sour
     withoutEnd = sealed?.cut;
     for (const record of records) {
       const feeds = createFeedSet();
-      const voids = record.voids ?? (await findVoids(log, store, record, feeds));
+      const voids = record.voids ?? (await findVoids(deps.feeds, log, store, record, feeds));
       const { cut, view } = record;
       const isSealed = record.voids !== undefined;
       // A node that is connected anew from here on gets it again.
@@ -152,20 +153,30 @@ function placeOf({ id, writer, offset }: Claim): ClaimPlace {
   return { id, writer, offset };
 }
 
-/** Of an unsealed cut. Nothing is claimed for its entries: a retry elsewhere may be about to win. */
+/**
+ * Of an unsealed cut. Nothing is claimed for pushes with a key: a retry elsewhere may be about to win. A batch of a feed has
+ * none who is told otherwise: one that nobody has claimed is, for a store that lost its claims has lost this one too, and
+ * nobody may come to read the feed's place again. Not where a sealed cut has a batch of that place: its claim is forgotten.
+ */
 async function findVoids(
+  feedTable: FeedTable | undefined,
   log: LogWriter,
-  store: Pick<StoreWriter, 'claims'>,
+  store: Pick<StoreWriter, 'claim' | 'claims'>,
   { cut }: CutRecord,
   feeds: FeedSet,
 ): Promise<ReadonlySet<number>> {
   const found = new Set<number>();
   for await (const keyed of keyedEntries(log, cut, feeds)) {
     const claims = await store.claims(keyed.map(({ claim }) => claim.id));
-    keyed.forEach(({ claim, feed }, i) => {
-      if (!holdsClaim(claim, claims[i])) found.add(claim.offset);
-      else if (feed !== undefined) feeds.add(feed, endOfStep(claim));
-    });
+    for (const [i, { claim, batch }] of keyed.entries()) {
+      let holding = claims[i];
+      if (holding === undefined && batch !== undefined) {
+        const isTaken = await feedTable?.isNoted(batch.feed, batch.part.first, { writer: log.writer, cut });
+        if (isTaken === false) [holding] = await store.claim([claim]);
+      }
+      if (!holdsClaim(claim, holding)) found.add(claim.offset);
+      else if (batch !== undefined) feeds.add(batch.feed, batch.part);
+    }
   }
   return found;
 }
@@ -189,7 +200,8 @@ async function expireHeld(
 
 interface KeyedEntry {
   readonly claim: Claim;
-  readonly feed: FeedId | undefined;
+  /** Of a feed. */
+  readonly batch: { readonly feed: FeedId; readonly part: FeedPart } | undefined;
 }
 
 /** The claims that a cut's entries made or would make, as many together as go in one round trip; adds their feeds. */
@@ -199,7 +211,8 @@ async function* keyedEntries(log: LogWriter, cut: number, feeds: FeedSet): Async
     const claim = claimOf(entry);
     if (claim === undefined) continue;
     const feed = feedOf(entry);
-    keyed.push({ claim, feed });
+    const batch = feed === undefined || entry.key === undefined ? undefined : { feed, part: partOfStep(entry.key) };
+    keyed.push({ claim, batch });
     if (feed !== undefined) feeds.add(feed);
     if (keyed.length < CLAIMS) continue;
     yield keyed;

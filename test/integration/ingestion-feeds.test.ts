@@ -73,6 +73,39 @@ describe.each(onlineStoreKinds())('a feed on $name', (kind) => {
     expect(await world.valuesOf(manifest, 'a')).toMatchObject({ rows: 20n, sum_n: sumTo(20) });
   });
 
+  it.runIf(kind.name === 'redis')('counts what a dead reader pushed, though the store was emptied since', async () => {
+    const dead = await open('a');
+    const feed = dead.ingestion.feed(ID);
+    await feed.begin(0);
+    await push(feed, 0, 10);
+    await push(feed, 10, 20);
+    await feed.keep(20);
+    await dead.drop();
+    await world.place.server?.command('FLUSHALL');
+    const heir = await open('a');
+    expect(await heir.ingestion.settle()).toBe(1);
+    const again = heir.ingestion.feed(ID);
+    const at = (await again.position()) as number;
+    expect(await push(again, at, at + 5)).toMatchObject({ accepted: 5 });
+    expect(await push(again, 10, 25)).toMatchObject({ accepted: 0, until: 20 });
+    expect(await world.valuesOf(manifest, 'a')).toMatchObject({ rows: 25n, sum_n: sumTo(25) });
+  });
+
+  it.runIf(kind.name === 'redis')('counts no batch of a dead reader whose place another’s sealed one had', async () => {
+    const brief = { limits: { claimRetentionMs: 100 } };
+    const [one, other] = [await open('a', brief), await open('b', brief)];
+    await one.ingestion.feed(ID).begin(0);
+    await push(one.ingestion.feed(ID), 0, 10);
+    // It comes second, and dies.
+    expect(await push(other.ingestion.feed(ID), 0, 10)).toMatchObject({ until: 10 });
+    await one.close();
+    await other.drop();
+    await new Promise((done) => setTimeout(done, 300));
+    const heir = await open('b', brief);
+    expect(await heir.ingestion.settle()).toBe(1);
+    expect(await world.valuesOf(manifest, 'a')).toMatchObject({ rows: 10n, sum_n: sumTo(10) });
+  });
+
   it('stands past what was pushed once the cut is sealed, its claims forgotten or not', async () => {
     const one = await open('a', { limits: { claimRetentionMs: 150 } });
     const feed = one.ingestion.feed(ID);
