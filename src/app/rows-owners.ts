@@ -4,12 +4,14 @@ import type { RowsOwner } from '../storage/index.ts';
 import type { App } from './open-app.ts';
 
 export async function rowsOwners(app: App): Promise<readonly RowsOwner[]> {
-  const [{ registryRows }, { eventRows }, { runsRows }, { trainingSetRows }, { pipelineRows }] = await Promise.all([
-    import('../registry/index.ts'),
-    import('../events/index.ts'),
-    import('../online/index.ts'),
-    import('../offline/index.ts'),
-    import('../orchestrator/index.ts'),
-  ]);
-  return [registryRows, eventRows, runsRows, trainingSetRows, pipelineRows(await app.objects())];
+  const [{ registryRows }, { eventRows }, { feedRows }, { runsRows }, { trainingSetRows }, { pipelineRows }] =
+    await Promise.all([
+      import('../registry/index.ts'),
+      import('../events/index.ts'),
+      import('../ingestion/index.ts'),
+      import('../online/index.ts'),
+      import('../offline/index.ts'),
+      import('../orchestrator/index.ts'),
+    ]);
+  return [registryRows, eventRows, feedRows, runsRows, trainingSetRows, pipelineRows(await app.objects())];
 }

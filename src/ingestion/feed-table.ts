@@ -13,9 +13,16 @@ export interface FeedTable {
   begin(feed: FeedId, at: number, atMicros: Micros): Promise<number>;
   /** It never goes back. */
   advance(feed: FeedId, to: number, atMicros: Micros): Promise<void>;
+  /** Where it stood in the backup that it came from; undefined of any other, and once it is settled. */
+  restored(feed: FeedId): Promise<number | undefined>;
+  /** Has one of a backup stand there, or as if it had not begun; nothing of any other. */
+  settle(feed: FeedId, at: number | undefined, atMicros: Micros): Promise<void>;
 }
 
-interface FeedTables {
+/** In place of a time: the row came out of a backup, and nobody went on from there yet. */
+export const RESTORED: Micros = -1;
+
+export interface FeedTables {
   feed_positions: { source: string; feed: string; next: number; updated_micros: number };
 }
 
@@ -50,6 +57,34 @@ export async function openFeeds(database: Database): Promise<FeedTable> {
         .where('source', '=', source)
         .where('feed', '=', feed)
         .where('next', '<', to)
+        .execute();
+    },
+    async restored({ source, feed }) {
+      const row = await db
+        .selectFrom('feed_positions')
+        .select('next')
+        .where('source', '=', source)
+        .where('feed', '=', feed)
+        .where('updated_micros', '=', RESTORED)
+        .executeTakeFirst();
+      return row?.next;
+    },
+    async settle({ source, feed }, at, atMicros) {
+      if (at === undefined) {
+        await db
+          .deleteFrom('feed_positions')
+          .where('source', '=', source)
+          .where('feed', '=', feed)
+          .where('updated_micros', '=', RESTORED)
+          .execute();
+        return;
+      }
+      await db
+        .updateTable('feed_positions')
+        .set({ next: at, updated_micros: atMicros })
+        .where('source', '=', source)
+        .where('feed', '=', feed)
+        .where('updated_micros', '=', RESTORED)
         .execute();
     },
   };

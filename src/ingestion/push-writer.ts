@@ -24,6 +24,7 @@ import { checkPush } from './push-checks.ts';
 import type { PushResult } from './push-result.ts';
 import type { PutBack } from './put-back.ts';
 import { otherRows, repeatOf } from './repeat.ts';
+import { settleRestored } from './restored-feeds.ts';
 import { createRelinks } from './relink.ts';
 import { isCoveredEverywhere, readMarks, resultOf } from './refold.ts';
 import { withApart, withoutRows } from './set-apart.ts';
@@ -296,8 +297,11 @@ export async function openPushWriter(
       return patience.within(work);
     },
     repeat,
-    feedPosition: async (feed) =>
-      deps.feeds === undefined ? undefined : walkFeed({ feeds: deps.feeds, clock }, store, feed),
+    async feedPosition(feed) {
+      if (deps.feeds === undefined) return undefined;
+      await settleRestored({ feeds: deps.feeds, log: deps.log, clock }, feed);
+      return walkFeed({ feeds: deps.feeds, clock }, store, feed);
+    },
     async touch() {
       await firstCuts.retry();
       await log.touch();
