@@ -197,7 +197,7 @@ function explain(
   served: Value,
   unshipped: string | null,
 ): Explained {
-  const fitting = candidates.filter(({ values }) => check.agrees(feature, served, values[feature] ?? null));
+  const fitting = candidates(feature).filter(({ value }) => check.agrees(feature, served, value));
   if (fitting.some(({ isInFlight }) => !isInFlight)) return 'late data';
   if (fitting.length > 0) return 'in flight';
   if (unshipped !== null) return { reason: unshipped };

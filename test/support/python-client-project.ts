@@ -24,6 +24,14 @@ export const transfers = pushed('transfers', {
   columns: { account: t.int64(), cents: t.int64(), at: t.timestamp() },
   eventTime: 'at',
 });
+export const payments = pushed('payments', {
+  columns: { customer: t.string(), paid: t.float64(), note: t.string(), at: t.timestamp() },
+  eventTime: 'at',
+  expect: [{ between: { paid: [0, 100] }, onFail: 'quarantine' }, { notNull: ['note'] }],
+});
+export const paying = featureView('paying', {
+  entity: customer, source: payments, features: { payments_1d: count().over('1d') },
+});
 export const history = featureView('history', {
   entity: customer, source: purchases, ttl: '30d',
   features: {

@@ -30,7 +30,8 @@ def test_both_clients_have_the_same_methods() -> None:
     for name, one in plain.items():
         assert inspect.signature(one).parameters == inspect.signature(awaited[name]).parameters, name
         assert inspect.iscoroutinefunction(awaited[name]), name
-        assert one.__doc__, name
+        # What they say of themselves is the same to the word: a change of the one is one of the other.
+        assert one.__doc__ and one.__doc__ == awaited[name].__doc__, name
     assert inspect.signature(Client).parameters == inspect.signature(AsyncClient).parameters
 
 

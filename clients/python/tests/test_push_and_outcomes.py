@@ -56,6 +56,19 @@ class TestPush:
         assert client.push("purchases", purchases(who, 5)).accepted == 5
         assert counted(client, who) == 5
 
+    def test_tells_what_was_set_apart_and_what_is_warned_of(self, client: Any, small_batches: None) -> None:
+        rows = [
+            {"customer": uuid.uuid4().hex, "paid": paid, "note": note, "at": NOW}
+            for paid, note in [(1.0, "a"), (-1.0, "b"), (2.0, None), (3.0, None), (101.0, "c"), (4.0, None)]
+        ]
+        key = uuid.uuid4().hex
+        first = client.push("payments", rows, idempotency_key=key)
+        assert (first.accepted, first.repeated, first.quarantined) == (4, 0, 2)
+        assert first.warnings == {"notNull(note)": 3}
+        again = client.push("payments", rows, idempotency_key=key)
+        assert (again.accepted, again.repeated, again.quarantined) == (4, 4, 2)
+        assert client.push("payments", rows[:1]).quarantined == 0
+
     def test_the_same_under_a_key_counts_once(self, client: Any, small_batches: None) -> None:
         who = uuid.uuid4().hex
         first = client.push("purchases", purchases(who, 5), idempotency_key=f"load-{who}")

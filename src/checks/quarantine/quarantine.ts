@@ -229,8 +229,8 @@ export async function openQuarantine(
   };
 }
 
-// Its id is all that is needed of it from now on.
-function gone(state: 'released' | 'dropped', { at, by, reason }: Ending) {
+/** A row's columns once its id is all that is needed of it. */
+export function gone(state: 'released' | 'dropped', { at, by, reason }: Ending) {
   return { state, row: '', reasons: '[]', bytes: 0, ended_micros: at, ended_by: by, end_reason: reason };
 }
 

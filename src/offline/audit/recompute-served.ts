@@ -42,13 +42,14 @@ export interface ServedCheck {
 
 /** All that a read of then can have given, by what it had seen. */
 export interface Arrived {
-  readonly candidates: readonly ArrivedCandidate[];
+  /** Of one feature. */
+  candidates(feature: number): readonly ArrivedCandidate[];
   /** Why that can't be told whole of a feature; null where it can. */
   gone(feature: number): string | null;
 }
 
 export interface ArrivedCandidate {
-  readonly values: readonly Value[];
+  readonly value: Value;
   /** It lacks what came within moments before the read, of one view at least. */
   readonly isInFlight: boolean;
 }
@@ -58,6 +59,7 @@ const IN_FLIGHT_MICROS = 10_000_000;
 /** Further ones tell nothing: so many pushes of one key in so short a time. */
 const MOST_CUTOFFS = 20;
 const MOST_COMBINATIONS = 256;
+const TOO_MANY = 'more events came within moments before the read than can be told apart';
 
 /** By `deps.definitions`. Throws HR_UNKNOWN_SERVICE. */
 export function checkServed(deps: OfflineDeps, service: string): ServedCheck {
@@ -101,13 +103,25 @@ export function checkServed(deps: OfflineDeps, service: string): ServedCheck {
         const found = await arrivedReads(connection, deps, plan, points);
         return points.map((point, index): Arrived => {
           const { reads, gone } = found[index] as FoundReads;
-          const reasonOf = (feature: number) =>
-            [...readsOf(plan, feature)].map((read) => gone[read]).find((one) => one !== undefined);
-          const candidates = combinations(reads).map(({ read, isInFlight }) => ({
-            values: evaluate([point], [read])[0] ?? [],
-            isInFlight,
-          }));
-          return { candidates, gone: (feature) => reasonOf(feature) ?? null };
+          return {
+            candidates(feature) {
+              // What the feature does not come of makes no difference to it.
+              const own = readsOf(plan, feature);
+              const varied = reads.map((some, read) => (own.has(read) ? some : some.slice(0, 1)));
+              return combinations(varied).map(({ read, isInFlight }) => ({
+                value: evaluate([point], [read])[0]?.[feature] ?? null,
+                isInFlight,
+              }));
+            },
+            gone(feature) {
+              const own = [...readsOf(plan, feature)];
+              const many = own.reduce((product, read) => product * Math.max(1, reads[read]?.length ?? 0), 1);
+              return (
+                own.map((read) => gone[read]).find((one) => one !== undefined) ??
+                (many > MOST_COMBINATIONS ? TOO_MANY : null)
+              );
+            },
+          };
         });
       }),
   };
@@ -203,7 +217,9 @@ async function arrivedReads(
         const facts = await openFacts(connection, source, deps, { snapshot, boundary, coverage });
         await readFacts(connection, read, facts, own, (point, seen) => {
           const { at } = points[point.index] as ServedPoint;
-          for (const { limit, isInFlight } of cutoffsOf(seen, at)) {
+          const { cutoffs, isWhole } = cutoffsOf(seen, at);
+          if (!isWhole) (found[point.index] as FoundReads).gone[place] ??= TOO_MANY;
+          for (const { limit, isInFlight } of cutoffs) {
             const arrived = seen.filter((fact) => hasArrived(fact, run, limit));
             const values = valuesAt(read, facts, arrived, point.at);
             found[point.index]?.reads[place]?.push({ values, isInFlight });
@@ -235,13 +251,20 @@ async function runsInForce(runs: Runs, version: string): Promise<(at: Micros) =>
   };
 }
 
+interface Cutoffs {
+  readonly cutoffs: readonly { readonly limit: Micros; readonly isInFlight: boolean }[];
+  /** Whether these are all. */
+  readonly isWhole: boolean;
+}
+
 /** What was pushed within moments of the read may have been seen or not, the latest first. */
-function cutoffsOf(facts: readonly Fact[], at: Micros): { limit: Micros; isInFlight: boolean }[] {
+function cutoffsOf(facts: readonly Fact[], at: Micros): Cutoffs {
   const late = facts
     .map(({ loggedMicros }) => loggedMicros)
     .filter((logged) => logged <= at && logged > at - IN_FLIGHT_MICROS);
-  const limits = [...new Set(late)].sort((a, b) => b - a).slice(0, MOST_CUTOFFS);
-  return [{ limit: at, isInFlight: false }, ...limits.map((logged) => ({ limit: logged - 1, isInFlight: true }))];
+  const limits = [...new Set(late)].sort((a, b) => b - a);
+  const inFlight = limits.slice(0, MOST_CUTOFFS).map((logged) => ({ limit: logged - 1, isInFlight: true }));
+  return { cutoffs: [{ limit: at, isInFlight: false }, ...inFlight], isWhole: limits.length <= MOST_CUTOFFS };
 }
 
 /** A base holds what is known only later where it says so; what was pushed since lies beside it. */

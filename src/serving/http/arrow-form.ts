@@ -35,7 +35,7 @@ export function mayNameArrow(accept: string): boolean {
 }
 
 /** 0 where it is not named. RFC 9110, 12.4.2. */
-function weightOf(accept: string, mediaType: string): number {
+export function weightOf(accept: string, mediaType: string): number {
   for (const part of accept.split(',')) {
     const [type = '', ...parameters] = part.split(';').map((word) => word.trim().toLowerCase());
     if (type !== mediaType) continue;

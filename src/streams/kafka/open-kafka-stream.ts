@@ -144,6 +144,6 @@ export async function openKafkaStream(options: KafkaStreamOptions): Promise<Mess
 function withoutPlace(topic: string, partition: number, offset: number): HeadraceError {
   return new HeadraceError(
     'HR_STREAM_GAP',
-    `topic "${topic}" has no offset ${offset} in partition ${partition}: what comes next was deleted, or the topic was cut back`,
+    `topic "${topic}" has no offset ${offset} in partition ${partition}: what comes next was deleted, or the topic was cut back. Begin again: that says where to go on`,
   );
 }

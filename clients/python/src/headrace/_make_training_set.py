@@ -41,23 +41,30 @@ def make_training_set(context: Context, asked: AskedSet, given: object, shows: b
     spine = yield from compute(lambda: open_spine(given))
     progress = show_progress(shows, asked.name or asked.service)
     progress.show(Stage("sending the spine"))
-    try:
+
+    def make() -> Steps[TrainingSet]:
         job = yield from begin_job(context, params, spine, uuid.uuid4().hex)
         ended = yield from follow_job(context, job, progress)
-        made = yield from _fetch(context, str(ended["training_set"]), spine.frame, progress)
-    except GeneratorExit:
-        raise
-    except BaseException as error:
-        progress.end(f"stopped ({getattr(error, 'code', type(error).__name__)})")
-        raise
-    progress.end(f"{made.rows:,} rows, {len(made.features)} features")
-    return made
+        return (yield from _fetch(context, str(ended["training_set"]), spine.frame, progress))
+
+    return (yield from _shown_to_the_end(make(), progress))
 
 
 def get_training_set(context: Context, id: str, shows: bool) -> Steps[TrainingSet]:
     """One that was made before, by its id or name. Raises HeadraceError."""
     progress = show_progress(shows, id)
-    made = yield from _fetch(context, id, None, progress)
+    return (yield from _shown_to_the_end(_fetch(context, id, None, progress), progress))
+
+
+def _shown_to_the_end(steps: Steps[TrainingSet], progress: Progress) -> Steps[TrainingSet]:
+    """The display's last word is said however they end: a line of a terminal is left whole."""
+    try:
+        made = yield from steps
+    except GeneratorExit:
+        raise
+    except BaseException as error:
+        progress.end(f"stopped ({getattr(error, 'code', type(error).__name__)})")
+        raise
     progress.end(f"{made.rows:,} rows, {len(made.features)} features")
     return made
 

@@ -69,7 +69,10 @@ def _checked(key: str) -> str:
 
 def _summed(answers: list[dict[str, Any]]) -> PushResult:
     views: dict[str, PushedView] = {}
+    warnings: dict[str, int] = {}
     for answer in answers:
+        for warning in answer.get("warnings", ()):
+            warnings[warning["rule"]] = warnings.get(warning["rule"], 0) + warning["rows"]
         for view in answer["views"]:
             before = views.get(view["view"], PushedView(0, 0, 0))
             views[view["view"]] = PushedView(
@@ -79,4 +82,6 @@ def _summed(answers: list[dict[str, Any]]) -> PushResult:
         accepted=sum(answer["accepted"] for answer in answers),
         repeated=sum(answer["accepted"] for answer in answers if answer["duplicate"]),
         views=views,
+        quarantined=sum(answer.get("quarantined", 0) for answer in answers),
+        warnings=warnings,
     )

@@ -109,7 +109,7 @@ class AsyncClient:
         *,
         idempotency_key: str | None = None,
     ) -> PushResult:
-        """Events into a source; when it returns they are durable, and reads see them.
+        """Events into a source; when it returns they are durable, and reads see them, but for those that the source's rules set apart.
 
         Sent in batches, each under an Idempotency-Key of its own, so what is sent again counts once. With an ``idempotency_key``
         (up to 200 visible characters, of at most a day ago) that holds over calls, too: push the same rows again under it after a crash.

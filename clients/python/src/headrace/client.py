@@ -69,7 +69,7 @@ class Client:
         and ``labels``. ``boundary``: whether what happened at the very time counts (``"at"``) or not (``"before"``). ``name``: to find it by.
         ``progress``: False shows nothing.
 
-        Waits until it is made, however long that takes, and fetches it. Interrupted (Ctrl-C) it cancels the job at the server.
+        Waits until it is made, however long that takes, and fetches it. Interrupted (Ctrl-C, a cancelled task) it cancels the job at the server.
         Raises HeadraceError: ``HR_SPINE`` where the spine lacks a column, ``HR_UNKNOWN_SERVICE``, …
         """
         asked = sets.AskedSet(service, timestamp, labels, boundary, name)
@@ -109,7 +109,7 @@ class Client:
         *,
         idempotency_key: str | None = None,
     ) -> PushResult:
-        """Events into a source; when it returns they are durable, and reads see them.
+        """Events into a source; when it returns they are durable, and reads see them, but for those that the source's rules set apart.
 
         Sent in batches, each under an Idempotency-Key of its own, so what is sent again counts once. With an ``idempotency_key``
         (up to 200 visible characters, of at most a day ago) that holds over calls, too: push the same rows again under it after a crash.

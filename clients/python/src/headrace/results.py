@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -18,11 +18,15 @@ class PushedView:
 @dataclass(frozen=True)
 class PushResult:
     """``accepted``: rows that are durable and visible now. ``repeated``: those of them that an earlier push under the same key
-    had brought. ``views``: what became of them, by view."""
+    had brought. ``views``: what became of them, by view. ``quarantined``: rows that a rule of the source set apart; they count in
+    no feature until somebody puts them back. ``warnings``: rows that were taken though they break a rule, by rule; a repeat has
+    none."""
 
     accepted: int
     repeated: int
     views: dict[str, PushedView]
+    quarantined: int = 0
+    warnings: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

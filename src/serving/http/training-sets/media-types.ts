@@ -1,4 +1,4 @@
-// Forms of rows on the wire.
+// Forms of a set's rows on the wire.
 
+export { ARROW_TYPE as ARROW } from '../arrow-form.ts';
 export const PARQUET = 'application/vnd.apache.parquet';
-export const ARROW = 'application/vnd.apache.arrow.stream';
