@@ -17,6 +17,7 @@ from ._patience import Repeat, ask
 from ._spine import SpineFrame, open_spine
 from ._steps import Request, Steps, compute
 from ._url import path_of
+from .data_checks import warn_of
 from .errors import invalid
 from .progress import Progress, Stage, show_progress
 from .training_set import TrainingSet
@@ -51,6 +52,7 @@ def make_training_set(context: Context, asked: AskedSet, given: object, shows: b
         progress.end(f"stopped ({getattr(error, 'code', type(error).__name__)})")
         raise
     progress.end(f"{made.rows:,} rows, {len(made.features)} features")
+    warn_of(f"data of training set {made.id} are not what is expected of them:", made.broken_rules)
     return made
 
 
