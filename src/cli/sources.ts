@@ -22,6 +22,7 @@ const inspect = defineCommand({
   summary: 'look at files, a table, or a declared source, and print the definition to paste',
   example:
     "headrace sources inspect 's3://shop/orders/*.parquet'\n" +
+    'headrace sources inspect s3://shop/lake/returns\n' +
     'headrace sources inspect env:SHOP_URL --table sales.orders\n' +
     'headrace sources inspect env:SHOP_URL',
   options: (command) =>
@@ -30,8 +31,9 @@ const inspect = defineCommand({
       .option('--query <select>', 'of a database: a query instead of a table')
       .option('--name <name>', 'what to call the source; by the place when left out'),
   notes:
-    'A place is a path or a pattern (on disk or s3://), env:NAME for the database whose URL the variable NAME holds,\n' +
-    'or the name of a source. Of a database without --table and --query its tables are listed.',
+    'A place is a path or a pattern (on disk or s3://), a folder of files, the folder of an Iceberg or a Delta table,\n' +
+    'env:NAME for the database whose URL the variable NAME holds, or the name of a source. Of a database without --table\n' +
+    'and --query its tables are listed.',
   async run(context, [typed = ''], options) {
     const [app, { inspectPlace, inspectTables, proposeDefinition }] = await Promise.all([
       context.app('read'),
@@ -56,8 +58,21 @@ const inspect = defineCommand({
       type: column.type,
       declared: column.suggested === undefined ? null : typeName(column.suggested),
     }));
-    const { kind, location, notes } = found;
-    return { json: { kind, name, location, columns, eventTime, otherTimes, notes, definition }, text: definition };
+    const { kind, location, partitions, notes } = found;
+    return {
+      json: {
+        kind,
+        name,
+        location,
+        columns,
+        ...(partitions !== undefined && { partitions }),
+        eventTime,
+        otherTimes,
+        notes,
+        definition,
+      },
+      text: definition,
+    };
   },
 });
 
@@ -79,12 +94,14 @@ async function placeOf(context: CommandContext, app: App, typed: string, options
   }
   if (table !== undefined || query !== undefined) throw usageError('--table and --query are for a database: env:NAME.');
   if (/^[A-Za-z][\w-]*$/.test(typed)) return declaredSource(app, typed);
-  if (/^\w+:\/\//.test(typed)) return sourceAtPath(typed);
+  const { repo } = app.config.values;
+  const deps = await app.places();
+  if (/^\w+:\/\//.test(typed)) return sourceAtPath(typed, repo, deps);
   // As it is to be written: a path of a definition starts at the feature repository; what lies outside of the project, which
   // may move, is named whole.
   const full = context.path(typed);
   const isOutside = relative(app.config.directory, full).startsWith('..');
-  return sourceAtPath(isOutside ? full : relative(app.config.values.repo, full));
+  return sourceAtPath(isOutside ? full : relative(repo, full), repo, deps);
 }
 
 async function declaredSource(app: App, name: string): Promise<SourceSpec> {

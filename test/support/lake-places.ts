@@ -148,6 +148,7 @@ function lakePlace(
     name: `${kind.name} ${kind.isOnDisk ? 'on disk' : `on S3 (${program?.name})`}`,
     extensions,
     keepsSnapshots: true,
+    isInspected: true,
     runs: 5,
     async start() {
       writer = startLakeWriter(python);

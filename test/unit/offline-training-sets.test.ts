@@ -330,6 +330,20 @@ describe('createTrainingSet', () => {
     });
   });
 
+  it('reads a spine of CSV that is compressed, by its name', async () => {
+    await writeInputs();
+    for (const [name, compression] of [
+      ['spine.csv.gz', 'gzip'],
+      ['spine.tsv.zst', 'zstd'],
+    ] as const) {
+      await world.connection.run(
+        `COPY (FROM '${inFolder('spine.parquet')}') TO '${inFolder(name)}' (FORMAT csv, HEADER, COMPRESSION ${compression})`,
+      );
+      const made = await createTrainingSet(depsFor(manifestFor()), requestFor({ spine: inFolder(name) }));
+      expect(made.rows, name).toBe(ROWS.length);
+    }
+  });
+
   it('takes no key from a float that has lost its last digits, as a DataFrame with nulls makes them', async () => {
     await writeFile(
       inFolder('events.csv'),

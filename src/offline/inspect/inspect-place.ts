@@ -6,6 +6,7 @@ import { DATABASES } from '../sources/databases/databases.ts';
 import type { PlaceDeps } from '../sources/source-deps.ts';
 import { inspectDatabase, tablesOf } from './inspect-database.ts';
 import { inspectFiles, type InspectedFiles } from './inspect-files.ts';
+import { inspectLake } from './inspect-lake.ts';
 import type { InspectedPlace } from './inspected.ts';
 
 /** Looks at what a source of such a location would read; relative paths start at `directory`. */
@@ -13,7 +14,7 @@ type Inspector = (
   location: SourceSpec['location'],
   directory: string,
   deps: PlaceDeps,
-) => Promise<Pick<InspectedPlace, 'columns' | 'notes'>>;
+) => Promise<Pick<InspectedPlace, 'columns' | 'notes' | 'partitions'>>;
 
 const files =
   (format: 'parquet' | 'csv'): Inspector =>
@@ -25,19 +26,19 @@ const database =
   (kind: keyof typeof DATABASES): Inspector =>
   async (location, _, deps) => ({ columns: await inspectDatabase(DATABASES[kind], location, deps), notes: [] });
 
+const lake =
+  (kind: 'iceberg' | 'delta'): Inspector =>
+  async (location, directory, deps) => ({ columns: await inspectLake(kind, location, directory, deps), notes: [] });
+
 const INSPECTORS: Readonly<Partial<Record<SourceKind, Inspector>>> = {
   parquet: files('parquet'),
   csv: files('csv'),
+  iceberg: lake('iceberg'),
+  delta: lake('delta'),
   postgres: database('postgres'),
   mysql: database('mysql'),
   snowflake: database('snowflake'),
 };
-
-/** Which kind a path is of, by how it is written; the first that fits. */
-const PATHS: readonly (readonly [RegExp, SourceKind])[] = [
-  [/\.(csv|tsv)(\.gz|\.zst)?$/i, 'csv'],
-  [/\.(parquet|pq)$/i, 'parquet'],
-];
 
 /** Errors: HR_UNSUPPORTED for a kind that can't be looked at; else as the reading of such a source. */
 export async function inspectPlace(
@@ -52,16 +53,6 @@ export async function inspectPlace(
       `sources of kind ${kind} have no columns to look at: they are what is declared.`,
     );
   return { kind, location, ...(await inspect(location, directory, deps)) };
-}
-
-/** The source that would lie at a path that a user typed. Throws HR_UNSUPPORTED where no one can tell which kind. */
-export function sourceAtPath(path: string): Pick<SourceSpec, 'kind' | 'location'> {
-  const kind = PATHS.find(([pattern]) => pattern.test(path))?.[1];
-  if (kind !== undefined) return { kind, location: { path } };
-  throw new HeadraceError(
-    'HR_UNSUPPORTED',
-    `"${path}" is of no kind that is known by its name. Give a path that ends with .parquet or .csv (a pattern such as s3://bucket/events/*.parquet, too), env:NAME for a database, or a source's name.`,
-  );
 }
 
 /** Which kind of database a variable's URL is of, or HR_CONFIG. */

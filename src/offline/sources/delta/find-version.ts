@@ -2,12 +2,12 @@
 
 import { HeadraceError } from '../../../core/index.ts';
 import { namesIn } from '../lake/table-place.ts';
-import type { SourceDeps } from '../source-deps.ts';
+import type { PlaceDeps } from '../source-deps.ts';
 
 const VERSION = /^(\d{20})\.(json|checkpoint\..+)$/;
 
 /** Throws HR_SOURCE_UNREADABLE where there is no Delta table, and what S3 says. */
-export async function findVersion(folder: string, owner: string, deps: SourceDeps): Promise<bigint> {
+export async function findVersion(folder: string, owner: string, deps: PlaceDeps): Promise<bigint> {
   const versions = (await namesIn(`${folder}/_delta_log`, owner, deps)).flatMap((name) => {
     const [, version] = VERSION.exec(name) ?? [];
     return version === undefined ? [] : [BigInt(version)];

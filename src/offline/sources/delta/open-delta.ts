@@ -5,7 +5,7 @@ import type { LakeTable } from '../lake/lake-table.ts';
 import { needExtensions } from '../lake/need-extensions.ts';
 import { grantAccess } from '../s3/grant-access.ts';
 import { isS3Path, parseS3Path } from '../s3/s3-path.ts';
-import type { SourceDeps } from '../source-deps.ts';
+import type { PlaceDeps } from '../source-deps.ts';
 import { queryWork } from '../source-errors.ts';
 import { findVersion } from './find-version.ts';
 
@@ -17,7 +17,7 @@ export async function openDelta(
   folder: string,
   asked: string | undefined,
   owner: string,
-  deps: SourceDeps,
+  deps: PlaceDeps,
 ): Promise<LakeTable> {
   const isRemote = isS3Path(folder);
   await needExtensions([...(isRemote ? ['httpfs'] : []), 'delta'], owner, deps);

@@ -5,7 +5,7 @@ import type { LakeTable } from '../lake/lake-table.ts';
 import { pinTable } from '../lake/pin-table.ts';
 import { placeOf } from '../lake/table-place.ts';
 import type { PinnedSnapshot, TableSnapshot } from '../pinned-snapshot.ts';
-import type { SourceDeps } from '../source-deps.ts';
+import type { PlaceDeps, SourceDeps } from '../source-deps.ts';
 import { openDelta } from './open-delta.ts';
 
 export const pinDelta = async (source: SourceSpec, deps: SourceDeps): Promise<PinnedSnapshot> =>
@@ -28,7 +28,7 @@ export function openDeltaSource(
   location: SourceSpec['location'],
   directory: string,
   owner: string,
-  deps: SourceDeps,
+  deps: PlaceDeps,
 ): Promise<LakeTable> {
   // The manifest was validated: it has a path.
   return openDelta(placeOf(location['path'] as string, directory), undefined, owner, deps);

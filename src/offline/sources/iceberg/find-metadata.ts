@@ -3,7 +3,7 @@
 
 import { HeadraceError } from '../../../core/index.ts';
 import { bytesOf, namesIn } from '../lake/table-place.ts';
-import type { SourceDeps } from '../source-deps.ts';
+import type { PlaceDeps } from '../source-deps.ts';
 
 /** `v12.metadata.json` of tables without a catalog, `00012-UUID.metadata.json` of those with one; gzip by either name. */
 const METADATA = /^(?:v(\d+)|(\d+)-.+?)(?:\.gz)?\.metadata\.json(?:\.gz)?$/;
@@ -12,7 +12,7 @@ const HINT = 'version-hint.text';
 export const isMetadataFile = (path: string): boolean => /\.metadata\.json(\.gz)?$/.test(path);
 
 /** Throws HR_SOURCE_UNREADABLE where there is none, or two could be the newest, and what S3 says. */
-export async function findMetadata(folder: string, owner: string, deps: SourceDeps): Promise<string> {
+export async function findMetadata(folder: string, owner: string, deps: PlaceDeps): Promise<string> {
   const names = await namesIn(`${folder}/metadata`, owner, deps);
   const numbered = names.flatMap((name) => {
     const [, counted, committed] = METADATA.exec(name) ?? [];

@@ -7,14 +7,14 @@ import { needExtensions } from '../lake/need-extensions.ts';
 import { bytesOf, placeOf } from '../lake/table-place.ts';
 import { grantAccess } from '../s3/grant-access.ts';
 import { isS3Path, parseS3Path } from '../s3/s3-path.ts';
-import type { SourceDeps } from '../source-deps.ts';
+import type { PlaceDeps } from '../source-deps.ts';
 import { queryWork } from '../source-errors.ts';
 import { parseMetadata } from './table-metadata.ts';
 
 /** Of a table that nothing was ever written to. */
 const NO_SNAPSHOT = 'none';
 
-export async function needIceberg(path: string, owner: string, deps: SourceDeps): Promise<void> {
+export async function needIceberg(path: string, owner: string, deps: PlaceDeps): Promise<void> {
   await needExtensions([...(isS3Path(path) ? ['httpfs'] : []), 'avro', 'iceberg'], owner, deps);
 }
 
@@ -27,7 +27,7 @@ export async function openIceberg(
   metadata: string,
   asked: string | undefined,
   owner: string,
-  deps: SourceDeps,
+  deps: PlaceDeps,
 ): Promise<LakeTable> {
   await needIceberg(metadata, owner, deps);
   const parsed = parseMetadata(await bytesOf(metadata, owner, deps), metadata, owner);

@@ -5,7 +5,7 @@ import type { LakeTable } from '../lake/lake-table.ts';
 import { pinTable } from '../lake/pin-table.ts';
 import { placeOf } from '../lake/table-place.ts';
 import type { PinnedSnapshot, TableSnapshot } from '../pinned-snapshot.ts';
-import type { SourceDeps } from '../source-deps.ts';
+import type { PlaceDeps, SourceDeps } from '../source-deps.ts';
 import { askCatalog } from './ask-catalog.ts';
 import { parseCatalogUrl } from './catalog-address.ts';
 import { findMetadata, isMetadataFile } from './find-metadata.ts';
@@ -31,7 +31,7 @@ export async function openIcebergSource(
   location: SourceSpec['location'],
   directory: string,
   owner: string,
-  deps: SourceDeps,
+  deps: PlaceDeps,
 ): Promise<LakeTable> {
   const { path, catalog, table } = location;
   if (path !== undefined) {

@@ -4,7 +4,7 @@ import type { SourceSpec } from '../../../definitions/index.ts';
 import { openDeltaSource } from '../delta/pin-delta.ts';
 import { openIcebergSource } from '../iceberg/pin-iceberg.ts';
 import type { TableSnapshot } from '../pinned-snapshot.ts';
-import type { SourceDeps } from '../source-deps.ts';
+import type { PlaceDeps } from '../source-deps.ts';
 import { queryWork } from '../source-errors.ts';
 import type { LakeTable } from './lake-table.ts';
 
@@ -22,7 +22,7 @@ export async function describeTable(
   { kind, location }: { readonly kind: 'iceberg' | 'delta'; readonly location: SourceSpec['location'] },
   directory: string,
   owner: string,
-  deps: SourceDeps,
+  deps: PlaceDeps,
 ): Promise<DescribedTable> {
   const open = kind === 'iceberg' ? openIcebergSource : openDeltaSource;
   const { snapshot, relation }: LakeTable = await open(location, directory, owner, deps);

@@ -1,13 +1,13 @@
 // DuckDB's extensions that a table format can't do without.
 
 import { HeadraceError } from '../../../core/index.ts';
-import type { SourceDeps } from '../source-deps.ts';
+import type { PlaceDeps } from '../source-deps.ts';
 
 /** Loads them, in their order. Throws HR_UNSUPPORTED that says how to get the one that can't be had. */
 export async function needExtensions(
   names: readonly string[],
   owner: string,
-  { duckdb }: Pick<SourceDeps, 'duckdb'>,
+  { duckdb }: Pick<PlaceDeps, 'duckdb'>,
 ): Promise<void> {
   for (const name of names) {
     const trouble = await duckdb.extension(name);

@@ -7,7 +7,7 @@ import { bucketsOf } from '../s3/buckets-of.ts';
 import { findObjects, told } from '../s3/find-objects.ts';
 import { fetchObjects } from '../s3/object-cache.ts';
 import { isS3Path, parseS3Path } from '../s3/s3-path.ts';
-import type { SourceDeps } from '../source-deps.ts';
+import type { PlaceDeps } from '../source-deps.ts';
 
 /** A path as users and tables write it, as one that DuckDB and this module read; without a slash at its end. */
 export function placeOf(path: string, directory: string): string {
@@ -19,7 +19,7 @@ export function placeOf(path: string, directory: string): string {
 }
 
 /** Names of what lies straight in a folder; none where there is no such folder. Errors: what S3 or the disk says. */
-export async function namesIn(folder: string, owner: string, deps: SourceDeps): Promise<readonly string[]> {
+export async function namesIn(folder: string, owner: string, deps: PlaceDeps): Promise<readonly string[]> {
   if (!isS3Path(folder)) {
     return readdir(folder).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return [];
@@ -38,7 +38,7 @@ export async function namesIn(folder: string, owner: string, deps: SourceDeps): 
 }
 
 /** A small file's bytes. Throws HR_SOURCE_UNREADABLE, and what S3 says. */
-export async function bytesOf(path: string, owner: string, deps: SourceDeps): Promise<Buffer> {
+export async function bytesOf(path: string, owner: string, deps: PlaceDeps): Promise<Buffer> {
   if (!isS3Path(path)) return read(path, path, owner);
   const [copy] = await fetchObjects(await findObjects(path, owner, deps), owner, deps);
   return read(copy as string, path, owner);
