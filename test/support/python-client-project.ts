@@ -55,6 +55,12 @@ export const weather = featureView('weather', {
   expect: { notNull: ['last_celsius'] },
 });
 export const weatherFeatures = featureService('weather_features', [weather]);
+/** No training set of it is made where a key is not known yet. */
+export const strict = featureView('strict', {
+  entity: customer, source: visits, features: { last_pages: latest('pages') },
+  expect: { notNull: ['last_pages'], onFail: 'fail' },
+});
+export const strictFeatures = featureService('strict_features', [strict]);
 export const browsing = featureView('browsing', {
   entity: customer, source: visits,
   features: { visits_7d: count().over('7d'), minutes_7d: mean('minutes').over('7d'), last_pages: latest('pages') },

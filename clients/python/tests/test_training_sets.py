@@ -68,6 +68,12 @@ def make(client: Any, given: Any, **options: Any) -> TrainingSet:
 
 
 class TestASetOfAFrame:
+    def test_what_must_be_as_expected_and_is_not_is_an_invalid_error(self, client: Any) -> None:
+        asked = pd.DataFrame({"customer": ["c1"], "at": NEW_YEAR - pd.Timedelta("24h")})
+        with pytest.raises(InvalidError, match="last_pages") as caught:
+            client.training_set("strict_features", asked, timestamp="at", progress=False)
+        assert caught.value.code == "HR_EXPECTATION"
+
     def test_what_is_not_as_expected_is_told(self, client: Any) -> None:
         asked = pd.DataFrame({"customer": ["nobody", "no one"], "at": NEW_YEAR})
         with pytest.warns(DataWarning) as caught:
