@@ -632,6 +632,20 @@ describe('the name of a training set', () => {
     expect(await createTrainingSet(deps, labels)).not.toHaveProperty('nameTakenFrom');
     expect(await createTrainingSet(deps, requestFor({ name: 'spring' }))).toMatchObject({ nameTakenFrom: newer.id });
   });
+
+  it('is one: another one for the same set says which it had, and a name that is near is offered', async () => {
+    await writeInputs();
+    const deps = depsFor(manifestFor());
+    const made = await createTrainingSet(deps, requestFor({ name: 'spring' }));
+    expect(await createTrainingSet(deps, requestFor())).not.toHaveProperty('formerName');
+    const again = await createTrainingSet(deps, requestFor({ name: 'summer' }));
+    expect(again).toMatchObject({ id: made.id, name: 'summer', formerName: 'spring' });
+    expect(await getTrainingSet(deps, 'summer')).not.toHaveProperty('formerName');
+    await expect(getTrainingSet(deps, 'sumer')).rejects.toMatchObject({
+      code: 'HR_UNKNOWN_TRAINING_SET',
+      message: expect.stringContaining('"sumer". Did you mean "summer"?'),
+    });
+  });
 });
 
 describe('auditTrainingSet', () => {
