@@ -22,6 +22,7 @@ const inspect = defineCommand({
   summary: 'look at files, a table, or a declared source, and print the definition to paste',
   example:
     "headrace sources inspect 's3://shop/orders/*.parquet'\n" +
+    'headrace sources inspect s3://shop/lake/returns\n' +
     'headrace sources inspect env:SHOP_URL --table sales.orders\n' +
     'headrace sources inspect env:SHOP_URL',
   options: (command) =>
@@ -33,8 +34,9 @@ const inspect = defineCommand({
       .option('--query <select>', 'of a database: a query instead of a table')
       .option('--name <name>', 'what to call the source; by the place when left out'),
   notes:
-    'A place is a path or a pattern (on disk or s3://), the folder of an Iceberg or Delta table, env:NAME for the database\n' +
-    'or Iceberg catalog whose URL the variable NAME holds, or the name of a source. Of a database without --table and --query its tables are listed.',
+    'A place is a path or a pattern (on disk or s3://), a folder of files, the folder of an Iceberg or a Delta table,\n' +
+    'env:NAME for the database or Iceberg catalog whose URL the variable NAME holds, or the name of a source. Of a database\n' +
+    'without --table and --query its tables are listed.',
   async run(context, [typed = ''], options) {
     const [app, { inspectPlace, inspectTables, proposeDefinition }] = await Promise.all([
       context.app('read'),
@@ -59,8 +61,21 @@ const inspect = defineCommand({
       type: column.type,
       declared: column.suggested === undefined ? null : typeName(column.suggested),
     }));
-    const { kind, location, notes } = found;
-    return { json: { kind, name, location, columns, eventTime, otherTimes, notes, definition }, text: definition };
+    const { kind, location, partitions, notes } = found;
+    return {
+      json: {
+        kind,
+        name,
+        location,
+        columns,
+        ...(partitions !== undefined && { partitions }),
+        eventTime,
+        otherTimes,
+        notes,
+        definition,
+      },
+      text: definition,
+    };
   },
 });
 

@@ -46,13 +46,17 @@ const create = defineCommand({
     const lost = record.sources.map(({ source, unconverted }) => describeUnconverted(source, unconverted)).join('');
     const checks = describeChecks(checksOf(record));
     const made = `${record.id}  ${record.rows} rows × ${record.features.length} features  ${record.path}${lost}${checks}`;
-    const { nameTakenFrom = null } = record;
+    const { nameTakenFrom = null, formerName = null } = record;
+    const renamed =
+      formerName === null
+        ? ''
+        : `\nIt is the set that was called "${formerName}", made of the same inputs; it has one name, which is "${record.name}" from now on.`;
     return {
-      json: { ...presentTrainingSet(record), name_taken_from: nameTakenFrom },
+      json: { ...presentTrainingSet(record), name_taken_from: nameTakenFrom, former_name: formerName },
       text:
         nameTakenFrom === null
-          ? made
-          : `${made}\nThe name "${record.name}" means this set from now on; until now it meant ${nameTakenFrom}, which is found by its id.`,
+          ? `${made}${renamed}`
+          : `${made}${renamed}\nThe name "${record.name}" means this set from now on; until now it meant ${nameTakenFrom}, which is found by its id.`,
     };
   },
 });

@@ -1,6 +1,7 @@
 export { recordsAsOf, type RecordsAsOf } from './as-of/records-as-of.ts';
 export { type AuditedView, type AuditReport, auditTrainingSet } from './audit/audit-training-set.ts';
-export { inspectPlace, inspectTables, sourceAtPath, sourceInVariable } from './inspect/inspect-place.ts';
+export { inspectPlace, inspectTables, sourceInVariable } from './inspect/inspect-place.ts';
+export { sourceAtPath } from './inspect/place-at-path.ts';
 export { type Proposal, proposeDefinition } from './inspect/propose-definition.ts';
 export type { InspectedPlace } from './inspect/inspected.ts';
 export type { PlaceDeps } from './sources/source-deps.ts';

@@ -15,6 +15,7 @@ import {
   materialize,
   type OfflineDeps,
   proposeDefinition,
+  sourceAtPath,
 } from '../../src/offline/index.ts';
 import { openOnlineStore } from '../../src/online/index.ts';
 import { quoteText } from '../../src/storage/index.ts';
@@ -284,6 +285,9 @@ describe.each(sourcePlaces())('a source of $name', (place) => {
     // What a path tells of its files comes after their columns.
     expect(suggested.slice(0, COLUMNS.length)).toEqual(COLUMNS);
     expect(proposeDefinition(found).eventTime).toBe('at');
+    // By a path alone, as users type it, it is known what lies there.
+    const { path } = open.located.location;
+    if (path !== undefined) expect(await sourceAtPath(path, world.directory, deps)).toMatchObject(open.located);
   });
 
   it('tells an audit that its rows are others by now, or gives it those that were', { timeout: 120_000 }, async () => {

@@ -1,6 +1,7 @@
 // `headrace sources` as a user sees it: a definition that can be pasted as it is printed, and what is told of places that
 // can't be read.
 
+import { mkdirSync } from 'node:fs';
 import { DuckDBInstance } from '@duckdb/node-api';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -30,6 +31,18 @@ describe('headrace sources', () => {
     project = createProject({ 'headrace.config.ts': CONFIG, 'feature_repo/empty.ts': 'export {};\n', 'data/none': '' });
     const duckdb = await (await DuckDBInstance.create()).connect();
     await duckdb.run(`COPY (SELECT ${COLUMNS}) TO '${project.file('data/Shop Orders.parquet')}' (FORMAT parquet)`);
+    const hours = project.file('data/lake/hours/year=2026/month=01/day=31/h=7');
+    for (const region of ['north', 'south']) {
+      const folder = project.file(`data/days/dt=2026-01-31/region=${region}`);
+      mkdirSync(folder, { recursive: true });
+      await duckdb.run(
+        `COPY (SELECT TIMESTAMP '2026-01-31' AS "at", 1 AS n) TO '${folder}/0.snappy.parquet' (FORMAT parquet)`,
+      );
+    }
+    mkdirSync(hours, { recursive: true });
+    await duckdb.run(
+      `COPY (SELECT TIMESTAMP '2026-01-31' AS "at") TO '${hours}/a.csv.gz' (FORMAT csv, COMPRESSION gzip)`,
+    );
     duckdb.closeSync();
     project.write('data/visits.csv', 'visitor,seen at,stay\n1,2024-01-01 10:00:00,2.5\n2,2024-01-02 10:00:00,\n');
   });
@@ -86,6 +99,10 @@ export const shopOrders = parquet('shop_orders', {
     });
     const wrong = (...args: string[]) => headrace(project, ['sources', 'inspect', ...args]);
     expect(wrong('data/gone.parquet')).toMatchObject({ code: 1, stderr: expect.stringContaining('no file matches') });
+    expect(wrong('data/lake')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('"../data/lake" holds files that lie in folders of it: hours. Name one of them.'),
+    });
     expect(wrong('data/none')).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('is of no kind that is known'),
@@ -99,6 +116,29 @@ export const shopOrders = parquet('shop_orders', {
     });
     expect(wrong('data/visits.csv', '--table', 'x')).toMatchObject({ code: 2 });
     expect(wrong('env:SHOP_URL')).toMatchObject({ code: 1, stderr: expect.stringContaining('SHOP_URL is not set') });
+  });
+
+  it('looks into a folder, and says what its folders of days are for', { timeout: 240_000 }, () => {
+    const { stdout } = headrace(project, ['sources', 'inspect', 'data/days/']);
+    expect(stdout).toBe(`import { parquet, t } from 'headrace';
+
+export const days = parquet('days', {
+  path: '../data/days/dt=*/region=*/*.parquet',
+  // partitions: { dt: 'date' }, // where that is the day of the event time in UTC: runs open only the files they need
+  columns: {
+    at: t.timestamp(),
+    n: t.int32(),
+    dt: t.string(),
+    region: t.string(),
+  },
+  eventTime: 'at', // when it happened
+  // knownTime: '…', // when we could know it, if later than that; or { after: '1h' }
+});
+`);
+    expect(headraceJson(project, ['sources', 'inspect', 'data/lake/hours'])).toMatchObject({
+      location: { path: '../data/lake/hours/year=*/month=*/day=*/h=*/*.csv.gz' },
+      partitions: { year: 'year', month: 'month', day: 'day', h: 'hour' },
+    });
   });
 
   describe.runIf(findPostgres() !== undefined)('of a database', () => {

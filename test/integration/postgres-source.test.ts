@@ -193,6 +193,9 @@ describe.runIf(isHere)('a source in Postgres', () => {
     const table = await failed(ask(id('customer_id'), { table: 'public.custmers' }));
     expect(table).toMatchObject({ code: 'HR_SOURCE_UNREADABLE' });
     expect(table.message).toMatch(/relation "public\.custmers" does not exist\. Did you mean "public\.customers"\?/);
+    await admin.query('CREATE SCHEMA crm; CREATE TABLE crm.visits (customer_id int8)');
+    const schema = await failed(ask(id('customer_id'), { table: 'visits' }));
+    expect(schema.message).toMatch(/relation "visits" does not exist\. Did you mean "crm\.visits"\?$/);
     const column = await failed(ask(id('custmer_id'), { table: 'customers' }));
     expect(column.message).toMatch(
       /source "orders" has no column "custmer_id"\. Did you mean "customer_id"\? It has: customer_id, Name\./,

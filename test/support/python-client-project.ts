@@ -48,6 +48,27 @@ export const visits = csv('visits', {
   columns: { customer: t.string(), minutes: t.float64(), pages: t.int64(), at: t.timestamp() },
   eventTime: 'at',
 });
+/** Rules that are all held to, one of each way. */
+export const readings = pushed('readings', {
+  columns: { customer: t.string(), celsius: t.float64(), unit: t.string(), at: t.timestamp() },
+  eventTime: 'at',
+  expect: [
+    { between: { celsius: [-50, 60] }, onFail: 'quarantine' },
+    { notNull: ['unit'], oneOf: { unit: ['C'] } },
+    { notNull: ['customer'], onFail: 'fail' },
+  ],
+});
+export const weather = featureView('weather', {
+  entity: customer, source: readings, features: { last_celsius: latest('celsius'), readings_30d: count().over('30d') },
+  expect: { notNull: ['last_celsius'] },
+});
+export const weatherFeatures = featureService('weather_features', [weather]);
+/** No training set of it is made where a key is not known yet. */
+export const strict = featureView('strict', {
+  entity: customer, source: visits, features: { last_pages: latest('pages') },
+  expect: { notNull: ['last_pages'], onFail: 'fail' },
+});
+export const strictFeatures = featureService('strict_features', [strict]);
 export const browsing = featureView('browsing', {
   entity: customer, source: visits,
   features: { visits_7d: count().over('7d'), minutes_7d: mean('minutes').over('7d'), last_pages: latest('pages') },

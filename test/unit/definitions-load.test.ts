@@ -4,6 +4,8 @@ import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { HeadraceError } from '../../src/core/index.ts';
 import { importModule, loadDefinitions } from '../../src/definitions/index.ts';
+import { travel } from '../support/travelling.ts';
+import { callFunction } from '../support/written-repository.ts';
 
 const folders: string[] = [];
 afterEach(async () => {
@@ -56,6 +58,30 @@ describe('loading a feature repository', () => {
     const { manifest, directory } = await loadDefinitions(folder, 'flights');
     expect(Object.keys(manifest.views)).toEqual(['delays']);
     expect(directory).toBe(folder);
+  });
+
+  it('collects what lies in an exported list or record, and its functions travel', async () => {
+    const folder = await repo({
+      'entities.ts': ENTITIES,
+      'sources.ts': SOURCE,
+      'many.ts': `import { featureView, latest, max, onDemandView, t } from 'headrace';
+import { airport } from './entities.ts';
+import { flights } from './sources.ts';
+export const views = [latest('delay'), max('delay').over('7d')].map((d, at) =>
+  featureView(\`delays_\${at}\`, { entity: airport, source: flights, features: { d } }));
+export const later = {
+  twice: onDemandView('twice', {
+    inputs: { request: { x: t.float64() } }, features: { y: t.float64() },
+    transform: ({ request }) => ({ y: request.x == null ? null : request.x * 2 }),
+  }),
+  limit: 5,
+};`,
+    });
+    const definitions = await loadDefinitions(folder, 'p');
+    expect(Object.keys(definitions.manifest.views)).toEqual(['delays_0', 'delays_1']);
+    expect(Object.keys(definitions.manifest.onDemandViews)).toEqual(['twice']);
+    const travelled = await travel(definitions);
+    expect(callFunction(travelled, 'onDemand/twice', { request: { x: 4 } })).toEqual({ y: 8 });
   });
 
   it('collects what is reachable but not exported', async () => {

@@ -330,6 +330,20 @@ describe('createTrainingSet', () => {
     });
   });
 
+  it('reads a spine of CSV that is compressed, by its name', async () => {
+    await writeInputs();
+    for (const [name, compression] of [
+      ['spine.csv.gz', 'gzip'],
+      ['spine.tsv.zst', 'zstd'],
+    ] as const) {
+      await world.connection.run(
+        `COPY (FROM '${inFolder('spine.parquet')}') TO '${inFolder(name)}' (FORMAT csv, HEADER, COMPRESSION ${compression})`,
+      );
+      const made = await createTrainingSet(depsFor(manifestFor()), requestFor({ spine: inFolder(name) }));
+      expect(made.rows, name).toBe(ROWS.length);
+    }
+  });
+
   it('takes no key from a float that has lost its last digits, as a DataFrame with nulls makes them', async () => {
     await writeFile(
       inFolder('events.csv'),
@@ -617,6 +631,20 @@ describe('the name of a training set', () => {
     expect(await getTrainingSet(deps, older.id)).toMatchObject({ name: 'spring' });
     expect(await createTrainingSet(deps, labels)).not.toHaveProperty('nameTakenFrom');
     expect(await createTrainingSet(deps, requestFor({ name: 'spring' }))).toMatchObject({ nameTakenFrom: newer.id });
+  });
+
+  it('is one: another one for the same set says which it had, and a name that is near is offered', async () => {
+    await writeInputs();
+    const deps = depsFor(manifestFor());
+    const made = await createTrainingSet(deps, requestFor({ name: 'spring' }));
+    expect(await createTrainingSet(deps, requestFor())).not.toHaveProperty('formerName');
+    const again = await createTrainingSet(deps, requestFor({ name: 'summer' }));
+    expect(again).toMatchObject({ id: made.id, name: 'summer', formerName: 'spring' });
+    expect(await getTrainingSet(deps, 'summer')).not.toHaveProperty('formerName');
+    await expect(getTrainingSet(deps, 'sumer')).rejects.toMatchObject({
+      code: 'HR_UNKNOWN_TRAINING_SET',
+      message: expect.stringContaining('"sumer". Did you mean "summer"?'),
+    });
   });
 });
 

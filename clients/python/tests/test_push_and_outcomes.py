@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 import headrace._push
-from headrace import Client, InvalidError, NotFoundError, PushResult
+from headrace import Client, DataWarning, InvalidError, NotFoundError, PushResult
 from servers import Project
 
 NOW = dt.datetime.now(dt.timezone.utc)
@@ -98,6 +98,28 @@ class TestPush:
         assert caught.value.rows == [3]
         assert caught.value.rows_done == 2
         assert counted(client, who) == 2
+
+    def test_what_is_expected_of_rows_and_not_so_is_told(self, client: Any, small_batches: None) -> None:
+        rows = [
+            {"customer": "ada", "celsius": celsius, "unit": unit, "at": NOW}
+            for celsius, unit in [(20.0, "C"), (200.0, "C"), (21.0, None), (-300.0, "C"), (22.0, "F")]
+        ]
+        with pytest.warns(DataWarning) as caught:
+            result = client.push("readings", rows)
+        assert (result.accepted, result.quarantined) == (3, 2)
+        assert result.warnings == {"notNull(unit)": 1, "oneOf(unit, C)": 1}
+        (warned,) = caught
+        assert str(warned.message).splitlines() == [
+            'pushed rows are not what is expected of source "readings":',
+            "  2 set apart, which count in no feature",
+            "  notNull(unit): 1 taken all the same",
+            "  oneOf(unit, C): 1 taken all the same",
+        ]
+
+    def test_a_warning_names_the_line_that_pushed(self, plain_client: Client) -> None:
+        with pytest.warns(DataWarning) as caught:
+            plain_client.push("readings", [{"customer": "ada", "celsius": 99.0, "unit": "C", "at": NOW}])
+        assert caught[0].filename == __file__
 
     def test_no_rows(self, client: Any) -> None:
         assert client.push("purchases", []) == PushResult(0, 0, {})

@@ -50,3 +50,43 @@ def test_a_set_without_rows_has_a_head(tmp_path: Path) -> None:
     made = TrainingSet({"id": "1", "service": "s", "rows": 0, "features": []}, str(path))
     assert "who" in made._repr_html_()
     assert len(made) == 0
+
+
+CHECKS = [
+    {"of": 'source "visits"', "rule": "notNull(<i>)", "onFail": "warn", "failed": 2, "found": None},
+    {"of": 'source "visits"', "rule": "oneOf(a)", "onFail": "warn", "failed": 1, "found": "such as b"},
+    {"of": 'source "visits"', "rule": "unique(id)", "onFail": "quarantine", "failed": 3, "found": None},
+    {"of": 'source "visits"', "rule": "notNull(id)", "onFail": "fail", "failed": 0, "found": None},
+]
+
+
+def test_it_says_what_was_expected_of_its_data_and_is_not_so(tmp_path: Path) -> None:
+    path = tmp_path / "checked.parquet"
+    pq.write_table(pa.table({"who": ["ada"]}), path)
+    view = {"of": 'view "browsing"', "rule": "notNull(pages)", "onFail": "warn", "failed": 1, "found": None}
+    stale = {
+        "of": 'source "visits"',
+        "rule": "fresh(2h)",
+        "onFail": "warn",
+        "failed": 1,
+        "found": "the newest is 3h old",
+    }
+    record = {
+        "id": "0123", "service": "s", "rows": 1, "features": [], "checks": [view],
+        "sources": [{"source": "visits", "checks": [*CHECKS, stale]}, {"source": "none"}],
+    }  # fmt: skip
+    made = TrainingSet(record, str(path))
+    assert [(one.of, one.rule, one.rows, one.set_apart) for one in made.broken_rules] == [
+        ('source "visits"', "notNull(<i>)", 2, False),
+        ('source "visits"', "oneOf(a)", 1, False),
+        ('source "visits"', "unique(id)", 3, True),
+        ('source "visits"', "fresh(2h)", 1, False),
+        ('view "browsing"', "notNull(pages)", 1, False),
+    ]
+    assert repr(made).endswith(" of 's', 5 rules broken>")
+    html = made._repr_html_()
+    assert "notNull(&lt;i&gt;): 2 rows break it" in html
+    assert "oneOf(a): 1 row breaks it, such as b" in html
+    assert "unique(id): 3 set apart, which count in no feature" in html
+    assert "fresh(2h): the newest is 3h old" in html
+    assert "notNull(id)" not in html

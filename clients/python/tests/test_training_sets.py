@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from gate import Cut, Gate
-from headrace import AsyncClient, Client, HeadraceError, InvalidError, NotFoundError, TrainingSet
+from headrace import AsyncClient, Client, DataWarning, HeadraceError, InvalidError, NotFoundError, TrainingSet
 from servers import MAKES_SETS, Project, Server
 
 SERVICE = "visit_features"
@@ -68,6 +68,23 @@ def make(client: Any, given: Any, **options: Any) -> TrainingSet:
 
 
 class TestASetOfAFrame:
+    def test_what_must_be_as_expected_and_is_not_is_an_invalid_error(self, client: Any) -> None:
+        asked = pd.DataFrame({"customer": ["c1"], "at": NEW_YEAR - pd.Timedelta("24h")})
+        with pytest.raises(InvalidError, match="last_pages") as caught:
+            client.training_set("strict_features", asked, timestamp="at", progress=False)
+        assert caught.value.code == "HR_EXPECTATION"
+
+    def test_what_is_not_as_expected_is_told(self, client: Any) -> None:
+        asked = pd.DataFrame({"customer": ["nobody", "no one"], "at": NEW_YEAR})
+        with pytest.warns(DataWarning) as caught:
+            made = client.training_set("weather_features", asked, timestamp="at", progress=False)
+        (warned,) = caught
+        assert str(warned.message).splitlines() == [
+            f"data of training set {made.id} are not what is expected of them:",
+            '  view "weather": notNull(last_celsius): 2 rows break it',
+        ]
+        assert repr(made).endswith("'weather_features', 1 rule broken>")
+
     def test_has_the_spines_rows_and_the_features_as_they_were_known(self, client: Any) -> None:
         given = spine()
         made = make(client, given)

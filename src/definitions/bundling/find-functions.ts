@@ -14,8 +14,10 @@ export interface FoundFunction {
 export function* findFunctions(values: Iterable<unknown>): Generator<FoundFunction> {
   const seen = new Set<Authored>();
   for (const value of values) {
-    const object = authored(value);
-    if (object !== undefined) seen.add(object);
+    for (const one of objectsIn(value)) {
+      const object = authored(one);
+      if (object !== undefined) seen.add(object);
+    }
   }
   for (const object of seen) {
     yield* functionsOf(object);
@@ -24,6 +26,13 @@ export function* findFunctions(values: Iterable<unknown>): Generator<FoundFuncti
       if (led !== undefined) seen.add(led);
     }
   }
+}
+
+/** What an export holds: itself, or what lies in it where it is a list or a record, as of views that a loop makes. */
+export function objectsIn(value: unknown): readonly unknown[] {
+  if (authored(value) !== undefined || typeof value !== 'object' || value === null) return [value];
+  if (Array.isArray(value)) return value;
+  return Object.getPrototypeOf(value) === Object.prototype ? Object.values(value) : [value];
 }
 
 /** The functions of the object that a value is. */

@@ -4,7 +4,7 @@ import { realpath } from 'node:fs/promises';
 import { relative, resolve, sep } from 'node:path';
 import { compareTexts } from '../../core/index.ts';
 import type { FunctionToBundle } from '../bundling/bundle-functions.ts';
-import { findFunctions, type FoundFunction, ownFunctions } from '../bundling/find-functions.ts';
+import { findFunctions, type FoundFunction, objectsIn, ownFunctions } from '../bundling/find-functions.ts';
 import { withSchemaFiles } from '../bundling/schema-files.ts';
 import { withScriptFiles } from '../bundling/script-files.ts';
 import { type Exported, inOrder } from '../compile/collect.ts';
@@ -31,7 +31,8 @@ export async function loadDefinitions(repoDirectory: string, project: string): P
     const file = relative(directory, path).split(sep).join('/');
     try {
       const module = await importFile(path);
-      for (const [name, value] of Object.entries(module)) exports.push({ file, name, value });
+      for (const [name, exported] of Object.entries(module))
+        for (const value of objectsIn(exported)) exports.push({ file, name, value });
     } catch (cause) {
       mistakes.addFile(importMistake(cause, await realpath(path), await realpath(directory)));
     }

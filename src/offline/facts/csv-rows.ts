@@ -50,8 +50,7 @@ export async function csvRows(
 
 /** An unquoted empty field is null; a quoted one is the empty string. The file's name tells its compression. */
 function csvFile(name: string, readPath: string): string {
-  const compression = /\.gz$/i.test(name) ? 'gzip' : /\.zst$/i.test(name) ? 'zstd' : 'none';
-  return `read_csv(${quoteText(readPath)}, header = true, all_varchar = true, allow_quoted_nulls = false, nullstr = '', compression = '${compression}')`;
+  return `read_csv(${quoteText(readPath)}, header = true, all_varchar = true, allow_quoted_nulls = false, nullstr = '', compression = '${compressionOf(name)}')`;
 }
 
 /** After a failed load: the first file and column that hold a value which isn't of the declared type. */
@@ -80,4 +79,9 @@ async function findBadValue(
     }
   }
   return undefined;
+}
+
+/** How a file is compressed, by its name: what is read may be a handle of it, which has none. */
+export function compressionOf(name: string): 'gzip' | 'zstd' | 'none' {
+  return /\.gz$/i.test(name) ? 'gzip' : /\.zst$/i.test(name) ? 'zstd' : 'none';
 }

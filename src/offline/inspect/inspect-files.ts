@@ -1,7 +1,10 @@
 // Columns of Parquet and CSV files, on disk or in S3, as DuckDB finds them.
 
 import type { DataType } from '../../core/index.ts';
+import type { PartitionUnit } from '../../definitions/index.ts';
 import { quoteText } from '../../storage/index.ts';
+import { compressionOf } from '../facts/csv-rows.ts';
+import { pathValues, timesInPath } from '../sources/path-partitions.ts';
 import { pinPath } from '../sources/pin-path.ts';
 import { readPinned } from '../sources/pinned-snapshot.ts';
 import type { PlaceDeps } from '../sources/source-deps.ts';
@@ -12,6 +15,7 @@ const MOST_FILES = 20;
 
 export interface InspectedFiles {
   readonly columns: readonly InspectedColumn[];
+  readonly partitions?: Readonly<Record<string, PartitionUnit>>;
   readonly notes: readonly string[];
 }
 
@@ -28,7 +32,12 @@ export async function inspectFiles(
     // The newest are last, where names hold dates: of them come columns that were added.
     const paths = pinned.paths.slice(-MOST_FILES);
     const list = `[${paths.map(quoteText).join(', ')}]`;
-    const from = format === 'csv' ? `read_csv(${list}, header = true)` : `read_parquet(${list}, union_by_name = true)`;
+    // Files of one place are of one kind.
+    const newest = pinned.files.at(-1)?.path ?? '';
+    const from =
+      format === 'csv'
+        ? `read_csv(${list}, header = true, hive_partitioning = false, compression = '${compressionOf(newest)}')`
+        : `read_parquet(${list}, union_by_name = true, hive_partitioning = false)`;
     const described = await readPinned([pinned], `${path} cannot be read`, () =>
       connection.runAndReadAll(`DESCRIBE SELECT * FROM ${from}`),
     );
@@ -37,11 +46,25 @@ export async function inspectFiles(
       return { name: String(name), type: text, suggested: typeOfDuck(text) };
     });
     const left = pinned.paths.length - paths.length;
-    return { columns, notes: left === 0 ? [] : [`${left} more files were not looked into.`] };
+    const partitions = timesInPath(newest);
+    const notes = left === 0 ? [] : [`${left} more files were not looked into.`];
+    return {
+      columns: [...columns, ...columnsInPath(newest, columns)],
+      ...(Object.keys(partitions).length > 0 && { partitions }),
+      notes,
+    };
   } finally {
     connection.closeSync();
     await pinned.close();
   }
+}
+
+/** Folders that the files have no column of: `region=north/`. What they are called is text. */
+function columnsInPath(path: string, columns: readonly InspectedColumn[]): readonly InspectedColumn[] {
+  const known = new Set(columns.map(({ name }) => name.toLowerCase()));
+  return [...pathValues(path).keys()]
+    .filter((name) => !known.has(name))
+    .map((name) => ({ name, type: 'folder', suggested: { kind: 'string' } }));
 }
 
 /** What a column of DuckDB's type is best declared as. */

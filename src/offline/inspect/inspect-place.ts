@@ -2,14 +2,11 @@
 
 import { HeadraceError } from '../../core/index.ts';
 import type { SourceKind, SourceSpec } from '../../definitions/index.ts';
-import { withoutPassword } from '../../storage/index.ts';
 import { DATABASES } from '../sources/databases/databases.ts';
-import { isMetadataFile } from '../sources/iceberg/find-metadata.ts';
-import { describeTable } from '../sources/lake/describe-table.ts';
-import { namesIn, placeOf } from '../sources/lake/table-place.ts';
 import type { PlaceDeps } from '../sources/source-deps.ts';
 import { inspectDatabase, tablesOf } from './inspect-database.ts';
-import { inspectFiles, type InspectedFiles, typeOfDuck } from './inspect-files.ts';
+import { inspectFiles, type InspectedFiles } from './inspect-files.ts';
+import { inspectLake } from './inspect-lake.ts';
 import type { InspectedPlace } from './inspected.ts';
 
 /** Looks at what a source of such a location would read; relative paths start at `directory`. */
@@ -17,7 +14,7 @@ type Inspector = (
   location: SourceSpec['location'],
   directory: string,
   deps: PlaceDeps,
-) => Promise<Pick<InspectedPlace, 'columns' | 'notes'>>;
+) => Promise<Pick<InspectedPlace, 'columns' | 'notes' | 'partitions'>>;
 
 const files =
   (format: 'parquet' | 'csv'): Inspector =>
@@ -29,29 +26,19 @@ const database =
   (kind: keyof typeof DATABASES): Inspector =>
   async (location, _, deps) => ({ columns: await inspectDatabase(DATABASES[kind], location, deps), notes: [] });
 
-const lakeTable =
+const lake =
   (kind: 'iceberg' | 'delta'): Inspector =>
-  async (location, directory, deps) => {
-    const owner = location['path'] ?? `${location['catalog']}, table ${location['table']}`;
-    const { columns } = await describeTable({ kind, location }, directory, owner, deps);
-    return { columns: columns.map(({ name, type }) => ({ name, type, suggested: typeOfDuck(type) })), notes: [] };
-  };
+  async (location, directory, deps) => ({ columns: await inspectLake(kind, location, directory, deps), notes: [] });
 
 const INSPECTORS: Readonly<Partial<Record<SourceKind, Inspector>>> = {
   parquet: files('parquet'),
   csv: files('csv'),
-  iceberg: lakeTable('iceberg'),
-  delta: lakeTable('delta'),
+  iceberg: lake('iceberg'),
+  delta: lake('delta'),
   postgres: database('postgres'),
   mysql: database('mysql'),
   snowflake: database('snowflake'),
 };
-
-/** Which kind a path is of, by how it is written; the first that fits. */
-const PATHS: readonly (readonly [RegExp, SourceKind])[] = [
-  [/\.(csv|tsv)(\.gz|\.zst)?$/i, 'csv'],
-  [/\.(parquet|pq)$/i, 'parquet'],
-];
 
 /** Errors: HR_UNSUPPORTED for a kind that can't be looked at; else as the reading of such a source. */
 export async function inspectPlace(
@@ -66,31 +53,6 @@ export async function inspectPlace(
       `sources of kind ${kind} have no columns to look at: they are what is declared.`,
     );
   return { kind, location, ...(await inspect(location, directory, deps)) };
-}
-
-/**
- * The source that would lie at a path that a user typed, relative to `directory`. Throws HR_UNSUPPORTED where no one can tell
- * which kind, and what S3 says.
- */
-export async function sourceAtPath(
-  path: string,
-  directory: string,
-  deps: PlaceDeps,
-): Promise<Pick<SourceSpec, 'kind' | 'location'>> {
-  const kind = PATHS.find(([pattern]) => pattern.test(path))?.[1] ?? (await lakeKind(path, directory, deps));
-  if (kind !== undefined) return { kind, location: { path } };
-  throw new HeadraceError(
-    'HR_UNSUPPORTED',
-    `"${shown(path)}" is of no kind that is known by its name. Give a path that ends with .parquet or .csv (a pattern such as s3://bucket/events/*.parquet, too), the folder of an Iceberg or Delta table, env:NAME for a database, or the name of a source.`,
-  );
-}
-
-async function lakeKind(path: string, directory: string, deps: PlaceDeps): Promise<'iceberg' | 'delta' | undefined> {
-  if (isMetadataFile(path)) return 'iceberg';
-  if (/[*?[{]/.test(path)) return undefined;
-  const place = placeOf(path, directory);
-  if ((await namesIn(`${place}/_delta_log`, path, deps)).length > 0) return 'delta';
-  return (await namesIn(`${place}/metadata`, path, deps)).some(isMetadataFile) ? 'iceberg' : undefined;
 }
 
 /** The source that would lie in the place whose URL a variable holds. Throws HR_CONFIG, HR_USAGE. */
@@ -137,6 +99,3 @@ export async function inspectTables(connection: string, deps: PlaceDeps): Promis
   if (isCatalog(connection, deps)) sourceInVariable(connection, {}, deps);
   return tablesOf(DATABASES[databaseKind(connection, deps)], connection, deps);
 }
-
-/** A URL that was typed may hold a password. */
-const shown = (path: string): string => (/^[a-z][a-z0-9+.-]*:\/\//i.test(path) ? withoutPassword(path) : path);

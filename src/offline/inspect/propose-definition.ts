@@ -27,7 +27,10 @@ const KNOWN_NAMES = /^_|load|ingest|insert|updat|modif|synced|known|arriv|receiv
 
 /** `name`: what to call it; from its place when left out. */
 export function proposeDefinition(place: InspectedPlace, name = nameOf(place)): Proposal {
-  const times = place.columns.filter(({ suggested }) => suggested?.kind === 'timestamp').map((column) => column.name);
+  const isPartition = (column: InspectedColumn): boolean => Object.hasOwn(place.partitions ?? {}, column.name);
+  const times = place.columns
+    .filter((column) => column.suggested?.kind === 'timestamp' && !isPartition(column))
+    .map((column) => column.name);
   const events = times.filter((time) => !KNOWN_NAMES.test(time));
   const best = EVENT_NAMES.flatMap((pattern) => events.filter((time) => pattern.test(time)))[0];
   const eventTime = best ?? events[0] ?? times[0] ?? null;
@@ -36,7 +39,7 @@ export function proposeDefinition(place: InspectedPlace, name = nameOf(place)): 
 }
 
 function definitionOf(
-  { kind, location, columns, notes }: InspectedPlace,
+  { kind, location, columns, partitions, notes }: InspectedPlace,
   name: string,
   eventTime: string | null,
   otherTimes: readonly string[],
@@ -49,6 +52,7 @@ function definitionOf(
     '',
     `export const ${variableOf(name)} = ${kind}(${textOf(name)}, {`,
     ...Object.entries(location).map(([member, value]) => `  ${member}: ${textOf(value)},`),
+    ...(partitions === undefined ? [] : [partitionsLine(partitions)]),
     '  columns: {',
     ...columns.map(columnLine),
     '  },',
@@ -61,11 +65,20 @@ function definitionOf(
   return lines.join('\n');
 }
 
+function partitionsLine(partitions: NonNullable<InspectedPlace['partitions']>): string {
+  const members = Object.entries(partitions).map(([name, unit]) => `${memberOf(name)}: ${textOf(unit)}`);
+  const [what, are] = members.length > 1 ? ['those', 'are'] : ['that', 'is'];
+  const part = members.length === 1 ? `the ${Object.values(partitions).join().replace('date', 'day')}` : 'parts';
+  return `  // partitions: { ${members.join(', ')} }, // where ${what} ${are} ${part} of the event time in UTC: runs open only the files they need`;
+}
+
 function columnLine({ name, type, suggested }: InspectedColumn): string {
-  const member = /^[A-Za-z_$][\w$]*$/.test(name) ? name : textOf(name);
+  const member = memberOf(name);
   if (suggested === undefined) return `    // ${oneLine(member)}: ${oneLine(type)} can be no column`;
   return `    ${member}: ${typeCall(suggested)},`;
 }
+
+const memberOf = (name: string): string => (/^[A-Za-z_$][\w$]*$/.test(name) ? name : textOf(name));
 
 const oneLine = (text: string): string => text.replaceAll(/\s+/g, ' ');
 

@@ -20,6 +20,34 @@ export function pathValues(path: string): ReadonlyMap<string, string | null> {
   return values;
 }
 
+/** What a folder is called that holds a part of a time. */
+const UNIT_NAMES: Readonly<Record<Exclude<PartitionUnit, 'date'>, RegExp>> = {
+  year: /^(year|yyyy|y)$/i,
+  month: /^(month|mm|m)$/i,
+  day: /^(day|dd|d)$/i,
+  hour: /^(hour|hh|hr|h)$/i,
+};
+
+/** Folders of a path that may say when its rows happened, as `partitions` of a source; empty where they tell no day, month or year. */
+export function timesInPath(path: string): Readonly<Record<string, PartitionUnit>> {
+  const folders = path
+    .split('/')
+    .slice(0, -1)
+    .flatMap((folder) => /^([^=]+)=(.+)$/.exec(folder)?.slice(1, 3) ?? []);
+  const found: Record<string, PartitionUnit> = {};
+  for (let i = 0; i < folders.length; i += 2) {
+    const [name = '', value = ''] = folders.slice(i, i + 2);
+    const isDate = splitDate(value)[0] !== null;
+    const unit = isDate
+      ? 'date'
+      : (['year', 'month', 'day', 'hour'] as const).find((one) => UNIT_NAMES[one].test(name));
+    if (unit !== undefined && !Object.values(found).includes(unit)) found[name] = unit;
+  }
+  // Whether they are a time at all, a source with them would find.
+  const { from } = partitionRange({ partitions: found }, path);
+  return from === ALL_EVENTS.from ? {} : found;
+}
+
 /** A value of a path as SQL. */
 export function textSql(value: string | null | undefined): string {
   return value === null || value === undefined ? 'CAST(NULL AS VARCHAR)' : quoteText(value);

@@ -50,6 +50,8 @@ export interface TrainingSetRequest {
 export interface CreatedTrainingSet extends TrainingSetRecord {
   /** The id of the set that was found by this one's name until now. */
   readonly nameTakenFrom?: string;
+  /** What this set was called until now: it was made before, of the same inputs. */
+  readonly formerName?: string;
 }
 
 /**
@@ -101,9 +103,13 @@ export async function createTrainingSet(deps: OfflineDeps, request: TrainingSetR
     );
     deps.progress.done(`${spine.rows} rows`);
     reportIgnored(deps, record);
-    const { record: kept, nameTakenFrom } = await saveTrainingSet(deps.database, record);
+    const { record: kept, nameTakenFrom, formerName } = await saveTrainingSet(deps.database, record);
     await saveSetProfile(deps.database, kept.id, profile, kept.createdAtMicros);
-    return { ...kept, ...(nameTakenFrom !== undefined && { nameTakenFrom }) };
+    return {
+      ...kept,
+      ...(nameTakenFrom !== undefined && { nameTakenFrom }),
+      ...(formerName !== undefined && { formerName }),
+    };
   } finally {
     await sources?.close();
     connection.closeSync();

@@ -105,7 +105,7 @@ function neededColumns(plan: TrainingSetPlan): Field[] {
 }
 
 const isCsv = (files: readonly string[]): boolean =>
-  files.length > 0 && files.every((file) => /\.(csv|tsv|csv\.gz)$/i.test(file));
+  files.length > 0 && files.every((file) => /\.(csv|tsv)(\.gz|\.zst)?$/i.test(file));
 
 const csvAsText = (files: readonly string[]): string =>
   `read_csv([${files.map(quoteText).join(', ')}], header = true, all_varchar = true)`;

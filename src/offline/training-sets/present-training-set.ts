@@ -7,6 +7,7 @@ import type { CreatedTrainingSet } from './create-training-set.ts';
 export function presentTrainingSet(record: CreatedTrainingSet): object {
   const {
     nameTakenFrom: _,
+    formerName: __,
     firstMicros,
     lastMicros,
     createdAtMicros,

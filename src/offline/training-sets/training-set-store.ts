@@ -1,6 +1,6 @@
 // The training sets' own table: one row each, the record as JSON beside what it is looked up by.
 
-import { HeadraceError } from '../../core/index.ts';
+import { didYouMean, HeadraceError } from '../../core/index.ts';
 import type { Database, Migration } from '../../storage/index.ts';
 import type { TrainingSetRecord } from './record.ts';
 
@@ -32,6 +32,8 @@ export interface SavedTrainingSet {
   readonly record: TrainingSetRecord;
   /** The set that was found by its name until now. */
   readonly nameTakenFrom: string | undefined;
+  /** What the set itself was called until now, and is no more. */
+  readonly formerName: string | undefined;
 }
 
 /**
@@ -55,7 +57,11 @@ export async function saveTrainingSet(opened: Database, record: TrainingSetRecor
       await trx.deleteFrom('training_sets').where('id', '=', id).execute();
       const row = { id, name: kept.name, created_at_micros: kept.createdAtMicros, record: JSON.stringify(kept) };
       await trx.insertInto('training_sets').values(row).execute();
-      return { record: kept, nameTakenFrom: named === undefined || named.id === id ? undefined : named.id };
+      return {
+        record: kept,
+        nameTakenFrom: named === undefined || named.id === id ? undefined : named.id,
+        formerName: before?.name === kept.name ? undefined : (before?.name ?? undefined),
+      };
     },
     { serializedBy: 'training_sets' },
   );
@@ -98,9 +104,14 @@ export async function readTrainingSet(opened: Database, idOrName: string): Promi
           .execute();
   const [only] = begins;
   if (only !== undefined && begins.length === 1) return fromText(only.record);
+  const named = await db.selectFrom('training_sets').select('name').distinct().where('name', 'is not', null).execute();
+  const near = didYouMean(
+    idOrName,
+    named.flatMap(({ name }) => name ?? []),
+  );
   throw new HeadraceError(
     'HR_UNKNOWN_TRAINING_SET',
-    `there is no training set "${idOrName}". \`headrace training-set list\` shows those there are.`,
+    `there is no training set "${idOrName}".${near} \`headrace training-set list\` shows those there are.`,
   );
 }
 

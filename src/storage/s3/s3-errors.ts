@@ -53,7 +53,14 @@ export function catalogued(error: unknown, bucket: string): HeadraceError {
   if (name === 'NoSuchBucket') {
     return new HeadraceError('HR_CONFIG', `S3 has no bucket "${bucket}"; make it, or correct the URL`, options);
   }
-  if (name === 'CredentialsProviderError' || status === 401 || status === 403) {
+  if (name === 'CredentialsProviderError') {
+    return new HeadraceError(
+      'HR_CONFIG',
+      `there are no credentials for S3 (${reason}); set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or give the machine a role`,
+      options,
+    );
+  }
+  if (status === 401 || status === 403) {
     return new HeadraceError('HR_CONFIG', `S3 refuses the credentials for bucket "${bucket}": ${reason}`, options);
   }
   if (status === 507) return new HeadraceError('HR_STORAGE_FULL', `S3 has no room left in bucket "${bucket}"`, options);

@@ -11,6 +11,7 @@
 from ._version import VERSION as __version__
 from .async_client import AsyncClient
 from .client import Client
+from .data_checks import BrokenRule, DataWarning
 from .errors import (
     AuthenticationError,
     ConflictError,
@@ -32,8 +33,10 @@ from .training_set import TrainingSet
 __all__ = [
     "AsyncClient",
     "AuthenticationError",
+    "BrokenRule",
     "Client",
     "ConflictError",
+    "DataWarning",
     "DeadlineError",
     "ErrorDetail",
     "ForbiddenError",

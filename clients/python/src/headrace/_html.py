@@ -30,10 +30,16 @@ def training_set_html(made: TrainingSet, head: pa.Table) -> str:
     said = [f"{made.rows:,} rows", f"{len(made.features)} features of {made.service}", *[" to ".join(times)]]
     about = " · ".join(escape(part) for part in said if part)
     return (
-        f"<div><b>Training set</b> <code>{escape(made.id)}</code>{name}<br>{about}"
+        f"<div><b>Training set</b> <code>{escape(made.id)}</code>{name}<br>{about}{_broken(made)}"
         f"<details open><summary>Features</summary>{_features(made)}</details>"
         f"<details><summary>First rows</summary>{_rows(head)}</details></div>"
     )
+
+
+def _broken(made: TrainingSet) -> str:
+    """What is not as expected, where one looks first."""
+    lines = "".join(f"<li>{escape(str(rule))}</li>" for rule in made.broken_rules)
+    return f'<p style="color:#c0504d;margin:.5em 0 0">Not as expected:</p><ul>{lines}</ul>' if lines else ""
 
 
 def _features(made: TrainingSet) -> str:

@@ -17,6 +17,7 @@ from ._patience import Repeat, ask
 from ._spine import SpineFrame, open_spine
 from ._steps import Request, Steps, compute
 from ._url import path_of
+from .data_checks import warn_of
 from .errors import invalid
 from .progress import Progress, Stage, show_progress
 from .training_set import TrainingSet
@@ -47,7 +48,9 @@ def make_training_set(context: Context, asked: AskedSet, given: object, shows: b
         ended = yield from follow_job(context, job, progress)
         return (yield from _fetch(context, str(ended["training_set"]), spine.frame, progress))
 
-    return (yield from _shown_to_the_end(make(), progress))
+    made = yield from _shown_to_the_end(make(), progress)
+    warn_of(f"data of training set {made.id} are not what is expected of them:", made.broken_rules)
+    return made
 
 
 def get_training_set(context: Context, id: str, shows: bool) -> Steps[TrainingSet]:

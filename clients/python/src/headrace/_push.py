@@ -12,6 +12,7 @@ from ._json_answer import json_object
 from ._patience import Repeat, ask
 from ._steps import Request, Steps, compute
 from ._url import path_of
+from .data_checks import warn_of
 from .errors import invalid
 from .frames import Rows, read_rows
 from .frames.json_rows import json_rows, to_bytes
@@ -36,7 +37,11 @@ def push(context: Context, source: str, given: object, idempotency_key: str | No
         answer = yield from ask(Request("POST", path, headers, (), body), Repeat.ALWAYS, context.patience)
         return json_object(answer)
 
-    return _summed((yield from in_batches(rows.count, _MOST_ROWS, encode, send)))
+    pushed = _summed((yield from in_batches(rows.count, _MOST_ROWS, encode, send)))
+    apart = [f"{pushed.quarantined} set apart, which count in no feature"] if pushed.quarantined else []
+    broken = [f"{rule}: {count} taken all the same" for rule, count in pushed.warnings.items()]
+    warn_of(f'pushed rows are not what is expected of source "{source}":', [*apart, *broken])
+    return pushed
 
 
 def record_outcomes(context: Context, endpoint: str, given: object) -> Steps[OutcomesResult]:
@@ -71,8 +76,8 @@ def _summed(answers: list[dict[str, Any]]) -> PushResult:
     views: dict[str, PushedView] = {}
     warnings: dict[str, int] = {}
     for answer in answers:
-        for warning in answer.get("warnings", ()):
-            warnings[warning["rule"]] = warnings.get(warning["rule"], 0) + warning["rows"]
+        for broken in answer.get("warnings", ()):
+            warnings[broken["rule"]] = warnings.get(broken["rule"], 0) + int(broken["rows"])
         for view in answer["views"]:
             before = views.get(view["view"], PushedView(0, 0, 0))
             views[view["view"]] = PushedView(

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from ._download import remove
 from ._html import training_set_html
 from ._spine import SpineFrame
+from .data_checks import BrokenRule, broken_rules
 from .frames.pandas_frame import to_frame
 
 if TYPE_CHECKING:
@@ -68,6 +69,11 @@ class TrainingSet:
         """What the server counted of each feature, by full name: type, share of nulls, and more where it keeps more."""
         return {str(one["name"]): dict(one) for one in self.record.get("feature_profiles") or ()}
 
+    @property
+    def broken_rules(self) -> list[BrokenRule]:
+        """What is expected of its sources and views (``expect``) and was not so when it was made."""
+        return broken_rules(self.record)
+
     def to_arrow(self) -> pa.Table:
         """The rows as a pyarrow Table. Types: docs/reference/types.md."""
         return pq.read_table(self._path, memory_map=True).replace_schema_metadata(None)
@@ -106,7 +112,10 @@ class TrainingSet:
 
     def __repr__(self) -> str:
         name = "" if self.name is None else f" {self.name!r}"
-        return f"<TrainingSet {self.id}{name}: {self.rows:,} rows × {len(self.features)} features of {self.service!r}>"
+        count = len(self.broken_rules)
+        broken = "" if count == 0 else f", {count} rule{'' if count == 1 else 's'} broken"
+        said = f"{self.rows:,} rows × {len(self.features)} features of {self.service!r}{broken}"
+        return f"<TrainingSet {self.id}{name}: {said}>"
 
     def _repr_html_(self) -> str:
         return training_set_html(self, _head(self._path))

@@ -28,7 +28,7 @@ export function troubleError(
     lost: `${at} can’t be reached, or ends the connection; ${attempts} attempts, the last: ${says}. Nothing of this run is kept; check that it runs, and run it again.`,
     silent: `${at}: ${says}, so it was given up. Nothing of this run is kept. Where a query takes that long, raise offline.sourceSilence.`,
     refused: `${at} refuses us: ${says}. Check the URL in the variable that its connection names.`,
-    missing: `${at}: ${says}.`,
+    missing: `${at}: ${says}${says.endsWith('?') ? '' : '.'}`,
     failed: `${at} can’t give its rows: ${says}.`,
   };
   return new HeadraceError(CODES[trouble.kind], sentences[trouble.kind]);
@@ -43,8 +43,11 @@ export async function missingTable(
   const { table } = location;
   if (table === undefined) return trouble;
   const tables = await session.tables().catch(() => []);
-  // A table of the default schema is known by its name alone, too.
-  const known = [...tables, ...tables.map((name) => name.replace(/^[^.]*\./, ''))];
-  const near = didYouMeanOf('tables that can be read', table, table.includes('.') ? tables : known);
+  // A table of the default schema is known by its name alone, too; of another schema it isn't found by that.
+  const bare = (name: string): string => name.replace(/^[^.]*\./, '');
+  const elsewhere = tables.find((name) => name !== table && bare(name) === table);
+  const known = table.includes('.') ? tables : [...tables, ...tables.map(bare)];
+  const near =
+    elsewhere === undefined ? didYouMeanOf('tables that can be read', table, known) : ` Did you mean "${elsewhere}"?`;
   return new DatabaseTrouble('missing', `${trouble.message}.${near}`);
 }
