@@ -175,7 +175,8 @@ describe.each(['keep', 'until-materialized'] as const)('pushes: %s', (pushes) =>
     expect(features('lost')).toEqual([[null, 0, null]]);
     const server = await startServe(project);
     try {
-      expect(features('lost')).toEqual([[3, 1, 6]]);
+      // It listens before it has settled what others left.
+      await expect.poll(() => features('lost'), { timeout: 15_000 }).toEqual([[3, 1, 6]]);
     } finally {
       await server.stop();
     }
