@@ -10,6 +10,8 @@ import type { WriterNews, WriterTable } from './tables/writer-table.ts';
 export interface LogKeeping {
   /** By number. */
   readonly cuts: ReadonlyMap<number, CutRecord>;
+  /** Another was seen to hold the log: nothing can be added any more. */
+  readonly isTaken: boolean;
   /** Where the log will stand once all calls so far are durable. */
   called(): Positions;
   /** Where it stands. */
@@ -41,6 +43,7 @@ export function openLogWriter(row: WriterRow, keeping: LogKeeping, context: Writ
   let state: 'open' | 'ended' | 'fenced' | 'closed' = row.state === 'ended' ? 'ended' : 'open';
 
   const checkOpen = (): void => {
+    if (state === 'open' && keeping.isTaken) state = 'fenced';
     if (state === 'open') return;
     if (state === 'fenced') throw fenced(writer);
     throw new HeadraceError('HR_STOPPING', `the event log of writer ${writer} is ${state}; nothing can be added to it`);
@@ -52,7 +55,7 @@ export function openLogWriter(row: WriterRow, keeping: LogKeeping, context: Writ
     const told = telling.then(async () => {
       const shipped = Math.max(shippedCut, news.shipped ?? 0);
       const all = { ...news, seenMicros: clock.nowMicros(), cut: keeping.durable().cut, shipped };
-      if (await writers.tell(writer, holder, all)) {
+      if (!keeping.isTaken && (await writers.tell(writer, holder, all))) {
         shippedCut = shipped;
         return;
       }

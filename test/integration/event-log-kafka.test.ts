@@ -9,7 +9,10 @@ import { fileURLToPath } from 'node:url';
 import { Producer } from '@platformatic/kafka';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { EventLog, LogEntry, LogWriter } from '../../src/events/index.ts';
+import { packEntry } from '../../src/events/records/log-record.ts';
 import { openBrokerLink } from '../../src/events/kafka/broker-link.ts';
+import { packKey } from '../../src/events/kafka/log-message.ts';
+import { transactionalIdOf } from '../../src/events/kafka/partition-appender.ts';
 import { nextEpoch, produce } from '../../src/events/kafka/produce.ts';
 import { openDatabase, parseBrokers } from '../../src/storage/index.ts';
 import type { ForeverPlaces } from '../support/event-log-forever.ts';
@@ -228,6 +231,70 @@ describe.skipIf(program === undefined)('event logs in a topic', { timeout: 120_0
     expect(await produce(link, partition, next, 5, one('d'))).toMatchObject({ kind: 'lost' });
     expect(await produce(link, partition, next, 1, one('d'))).toMatchObject({ kind: 'kept' });
     await link.close();
+  });
+
+  it('leave out what one that was taken over wrote after all, should the broker forget the fence', async () => {
+    const dead = await log.register();
+    await dead.openCut(new Map());
+    await push(dead, 1);
+    const [partition, { token = '' }] = [await partitionOf(dead), (await log.writers())[0] as { token: string }];
+    await dead.close();
+    const [second] = (await adopted()) as [LogWriter];
+    await push(second, 2);
+    const link = openBrokerLink(parseBrokers(kafka.broker, 'K'), topic);
+    const epoch = await nextEpoch(link, transactionalIdOf(topic, partition));
+    const value = packEntry(2, { source, rows: [numberRow(666)] });
+    const late = { key: packKey({ writer: 1, token, holder: 1 }), value };
+    expect(await produce(link, partition, epoch, 0, [late])).toMatchObject({ kind: 'kept' });
+    await link.close();
+    // The epoch that was taken for this test fences the rightful holder; the next one comes after it.
+    await expect(push(second, 3)).rejects.toMatchObject({ code: 'HR_CONFLICT' });
+    await expect(second.touch()).rejects.toMatchObject({ code: 'HR_CONFLICT' });
+    await second.close();
+    const [third] = (await adopted()) as [LogWriter];
+    await push(third, 4);
+    expect(numbersOf(await collect(third.entries(1, 1)))).toEqual([1, 2, 4]);
+    await settled(third);
+    expect(numbersOf(await collect(log.read(1, 1, 1)))).toEqual([1, 2, 4]);
+  });
+
+  it('take an entry that is larger than a fetch, and refuse one that is larger than the topic takes', async () => {
+    const large = (megabytes: number) => ({
+      row: { n: 1n, text: 'x'.repeat(megabytes * 2 ** 20), at: 1 },
+      knownMicros: 1,
+    });
+    const writer = await log.register();
+    await writer.openCut(new Map());
+    await push(writer, 0);
+    await writer.append({ source, rows: [large(9)] });
+    await push(writer, 2);
+    const entries = await collect(writer.entries(1, 1));
+    expect(numbersOf(entries)).toEqual([0, 1, 2]);
+    expect(String(entries[1]?.rows(source)[0]?.row['text'])).toHaveLength(9 * 2 ** 20);
+    await expect(writer.append({ source, rows: [large(65)] })).rejects.toMatchObject({
+      code: 'HR_TOO_LARGE',
+      message: expect.stringMatching(/max.message.bytes/),
+    });
+    await push(writer, 3);
+    expect(numbersOf(await collect(writer.entries(1, 1)))).toEqual([0, 1, 2, 3]);
+  });
+
+  it('ship a sealed cut while others append without a pause', async () => {
+    const writer = await log.register();
+    await writer.openCut(new Map());
+    let isDone = false;
+    const appending = Array.from({ length: 8 }, async () => {
+      while (!isDone) await push(writer, 1);
+    });
+    await delay(200);
+    await writer.openCut(new Map());
+    await writer.seal(1, []);
+    expect(await writer.ship()).toBe(1);
+    isDone = true;
+    await Promise.all(appending);
+    const counts = [await collect(log.read(writer.writer, 1, 1)), await collect(writer.entries(1, 1))];
+    expect(counts[0]?.length).toBe(counts[1]?.length);
+    expect(counts[0]?.length).toBeGreaterThan(8);
   });
 
   it('are left to their holders while those live, though nobody appends', async () => {

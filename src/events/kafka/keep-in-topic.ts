@@ -64,16 +64,14 @@ export function keepInTopic(held: HeldPartition, context: TopicContext): LogKeep
 
   return {
     cuts: pieces.cuts,
+    get isTaken() {
+      return lease.isLost || appender.isFenced;
+    },
     called: appender.called,
     durable: appender.durable,
-    add(frame, record) {
-      if (lease.isLost) throw fenced(writer);
-      return appender.add(frame, record);
-    },
-    async rotate() {
-      await appender.idle();
-      pieces.end();
-    },
+    add: appender.add,
+    // What was acknowledged is in it; what is under way goes to the next.
+    rotate: async () => pieces.end(),
     ship() {
       const work = shipping.then(shipAll);
       shipping = work.catch(() => {});

@@ -15,12 +15,12 @@ import { nextEpoch, produce, type Produced, type ProducerEpoch } from './produce
 import { FIRST_RETRY_MS, LAST_RETRY_MS } from './retrying.ts';
 
 export interface PartitionAppender {
+  /** The broker, or the registry, refused it for another holder. */
+  readonly isFenced: boolean;
   called(): Positions;
   durable(): Positions;
   /** As `LogKeeping.add`. */
   add(frame: Buffer, record: LogRecord): Promise<void>;
-  /** Resolves once all that was added is done with, whatever became of it. */
-  idle(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -169,6 +169,9 @@ export function createPartitionAppender(options: AppenderOptions): PartitionAppe
   };
 
   return {
+    get isFenced() {
+      return isFenced;
+    },
     called: () => called,
     durable: () => pieces.at,
     add(frame, record) {
@@ -183,9 +186,6 @@ export function createPartitionAppender(options: AppenderOptions): PartitionAppe
       called = position;
       return kept;
     },
-    async idle() {
-      await flushing;
-    },
     async close() {
       isClosed = true;
       await flushing;
@@ -196,10 +196,10 @@ export function createPartitionAppender(options: AppenderOptions): PartitionAppe
 /** Of a log that has ended: nothing is added to it. */
 export function closedAppender(pieces: Pieces): PartitionAppender {
   return {
+    isFenced: false,
     called: () => pieces.at,
     durable: () => pieces.at,
     add: () => Promise.reject(new HeadraceError('HR_STOPPING', 'the event log has ended; nothing can be added to it')),
-    idle: () => Promise.resolve(),
     close: () => Promise.resolve(),
   };
 }

@@ -52,6 +52,8 @@ export function keepOnDisk({ row, folder, lock, log, onClose }: HeldLog, context
 
   return {
     cuts,
+    // The operating system keeps others from it.
+    isTaken: false,
     called: appender.called,
     durable: appender.durable,
     add: appender.add,
