@@ -11,7 +11,7 @@ import { openLmdbWriter } from './lmdb-writer.ts';
 import { NODE } from './node.ts';
 import { createPassingTime, machineClock, type SteadyClock } from './passing-time.ts';
 import { createRecords } from './records.ts';
-import { createRowReader } from './row-reader.ts';
+import { createRowReader, TakerFailure } from './row-reader.ts';
 import { scanRecords } from './scan-records.ts';
 import { createStoreKeys } from './store-keys.ts';
 import { sweep } from './sweep.ts';
@@ -60,7 +60,7 @@ export function openLmdbStore({
         environment.fresh();
         readRows(wanted, rows, taker);
       } catch (error) {
-        throw toStoreError(error, path);
+        throw error instanceof TakerFailure ? error.thrown : toStoreError(error, path);
       }
     },
     scan: (entity, version) => scanRecords(environment, keys, records, entity, version),

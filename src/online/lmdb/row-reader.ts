@@ -8,11 +8,22 @@ import type { Records } from './records.ts';
 import { flagsOf, HAS, HEAD } from './record-value.ts';
 import type { StoreKeys } from './store-keys.ts';
 
+/** Throws `TakerFailure`, and what LMDB throws. */
 export type ReadRows = (
   wanted: readonly WantedVersion[],
   rows: readonly (readonly (EncodedKey | undefined)[])[],
   taker: RecordTaker,
 ) => void;
+
+/** Around what a taker throws: whatever it is, it is no failure of the store. */
+export class TakerFailure extends Error {
+  readonly thrown: unknown;
+
+  constructor(thrown: unknown) {
+    super('the taker failed');
+    this.thrown = thrown;
+  }
+}
 
 type KeyOf = (key: EncodedKey) => Uint8Array;
 
@@ -33,8 +44,12 @@ export function createRowReader(db: Db, keys: StoreKeys, records: Pick<Records, 
   /** Reads it again at the same commit, with its parts; none of them where all else that lies there is its long key. */
   const tellOther = (row: number, place: number, ref: RecordRef, taker: RecordTaker): void => {
     const { base, parts } = records.read(ref) as StoredRecord;
-    if (base !== undefined && parts.length === 0) taker.base(row, place, base, 0, base.length);
-    else taker.record(row, place, { base, parts });
+    if (base !== undefined && parts.length === 0) return tellBase(row, place, base, 0, base.length, taker);
+    try {
+      taker.record(row, place, { base, parts });
+    } catch (thrown) {
+      throw new TakerFailure(thrown);
+    }
   };
 
   /** What a record took, on average, of the last rows that were read. */
@@ -67,7 +82,7 @@ export function createRowReader(db: Db, keys: StoreKeys, records: Pick<Records, 
           used = 0;
         }
         shared.copy(piece, used, HEAD, HEAD + size);
-        taker.base(row, place, piece, used, used + size);
+        tellBase(row, place, piece, used, used + size, taker);
         used += room;
         bytes += room;
         bases++;
@@ -75,6 +90,14 @@ export function createRowReader(db: Db, keys: StoreKeys, records: Pick<Records, 
     }
     if (bases > 0) usualBytes = padded(Math.ceil(bytes / bases) + WORD);
   };
+}
+
+function tellBase(row: number, place: number, memory: Uint8Array, from: number, to: number, taker: RecordTaker): void {
+  try {
+    taker.base(row, place, memory, from, to);
+  } catch (thrown) {
+    throw new TakerFailure(thrown);
+  }
 }
 
 const padded = (size: number): number => (size + WORD - 1) & -WORD;
