@@ -107,7 +107,7 @@ export async function restore(
       : join(values['predictionLog.path'], name);
   };
   // Before the transaction: inside it nobody else may ask.
-  if (options.force) await refuseServers(app);
+  if (options.force) await refuseWorkers(app);
   return restoreBackup(
     {
       database: await app.database(),
@@ -134,18 +134,30 @@ function trainingSetPaths(paths: ReadonlyMap<string, string>): ReadonlyMap<strin
   return new Map(found);
 }
 
-async function refuseServers(app: App): Promise<void> {
+async function refuseWorkers(app: App): Promise<void> {
   const { findRows } = await import('../storage/index.ts');
   const rows = await findRows((await app.database()).tables(), (database) => migrateAllTables(database, app.clock));
-  if (!rows.has('registry_servers')) return;
-  const servers = await (await app.registry()).servers.list();
-  if (servers.length === 0) return;
-  const who = servers.map(({ machine, pid }) => `process ${pid} on ${machine}`).join(', ');
+  const servers = rows.has('registry_servers') ? await (await app.registry()).servers.list() : [];
+  if (servers.length > 0) {
+    const who = servers.map(({ machine, pid }) => `process ${pid} on ${machine}`).join(', ');
+    throw new HeadraceError(
+      'HR_RESTORE_REFUSED',
+      `${counted(servers.length, 'server')} of this registry ${servers.length === 1 ? 'is' : 'are'} at work (${who}). Stop ${servers.length === 1 ? 'it' : 'them'} first.`,
+    );
+  }
+  // A consumer of a topic is no server, and would go on behind what is restored.
+  const since = app.clock.nowMicros() - WRITER_SILENCE_MICROS;
+  const writers = rows.has('event_writers') ? await (await app.log()).writers() : [];
+  const live = writers.find(({ state, seenMicros }) => state === 'open' && seenMicros > since);
+  if (live === undefined) return;
   throw new HeadraceError(
     'HR_RESTORE_REFUSED',
-    `${counted(servers.length, 'server')} of this registry ${servers.length === 1 ? 'is' : 'are'} at work (${who}). Stop ${servers.length === 1 ? 'it' : 'them'} first.`,
+    `writer ${live.number} on ${live.machine} took pushes for this registry less than ${WRITER_SILENCE_MICROS / 1e6} s ago. Stop it first (\`headrace consume\`, for one), or wait where it died.`,
   );
 }
+
+/** Writers tell that they live every two seconds. */
+const WRITER_SILENCE_MICROS = 10_000_000;
 
 function openPlace(place: string): { readonly store: ObjectStore; readonly place: string } {
   if (/^[a-z0-9]+:\/\//i.test(place)) return { store: openObjectStore(place), place: withoutPassword(place) };

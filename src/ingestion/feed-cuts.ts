@@ -3,6 +3,7 @@
 // out what lay between the two.
 
 import type { Kysely } from 'kysely';
+import { RELEASE, takeUpRelease } from '../checks/index.ts';
 import { shippedCuts } from '../events/index.ts';
 import type { RowsOwner } from '../storage/index.ts';
 import type { FeedPart, FeedSet } from './feed-key.ts';
@@ -31,9 +32,11 @@ export const feedRows: RowsOwner = {
     for (const { source, feed } of feeds) {
       const shipped = await shippedParts(db, source, feed);
       if (shipped.length === 0) continue;
+      const end = Math.max(...shipped.map(({ next }) => next));
+      if (end === 0 && feed.startsWith(RELEASE)) await takeUpRelease(opened, feed);
       await db
         .updateTable('feed_positions')
-        .set({ next: Math.max(...shipped.map(({ next }) => next)) })
+        .set({ next: end })
         .where('source', '=', source)
         .where('feed', '=', feed)
         .execute();

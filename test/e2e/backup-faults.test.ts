@@ -5,6 +5,9 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, it } from 'vitest';
+import { silentLogger, systemClock } from '../../src/core/index.ts';
+import { openEventLog } from '../../src/events/index.ts';
+import { openDatabase, openObjectStore } from '../../src/storage/index.ts';
 import { findS3Server, startS3Server } from '../support/s3-server.ts';
 import {
   CONFIG,
@@ -115,4 +118,26 @@ it('takes predictions along where it is asked to', () => {
   writeFileSync(manifest, readFileSync(manifest, 'utf8').replace(`"name": "${file}"`, '"name": "../../elsewhere"'));
   const refused = headrace(newPlace(), ['restore', project.file('with')]);
   expect(refused.stderr).toContain('HR_BACKUP_DAMAGED: the backup names a file "../../elsewhere"');
+}, 400_000);
+
+it('is not forced upon a registry that a process writes for which is no server', async () => {
+  const project = own(createServingProject());
+  headraceJson(project, ['backup', 'backup']);
+  const database = await openDatabase(`sqlite:${project.file('.headrace/registry.db')}`);
+  const log = await openEventLog({
+    path: project.file('.headrace/other-log'),
+    database,
+    objects: openObjectStore(`file:${project.file('.headrace/artifacts')}`),
+    clock: systemClock,
+    logger: silentLogger,
+  });
+  try {
+    const { writer } = await log.register();
+    const refused = headrace(project, ['restore', 'backup', '--force']);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toMatch(new RegExp(`HR_RESTORE_REFUSED: writer ${writer} on .* took pushes`));
+  } finally {
+    await log.close();
+    await database.close();
+  }
 }, 400_000);

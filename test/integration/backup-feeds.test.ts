@@ -3,6 +3,7 @@
 
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openQuarantine, type ReleaseBatch } from '../../src/checks/index.ts';
 import { rowsOwners } from '../../src/app/rows-owners.ts';
 import { migrateAllTables } from '../../src/app/migrate-tables.ts';
 import { formatTimestamp, MICROS_PER_MINUTE, silentProgress } from '../../src/core/index.ts';
@@ -12,7 +13,8 @@ import type { Feed } from '../../src/ingestion/index.ts';
 import type { OnlineStore } from '../../src/online/index.ts';
 import { shipLog } from '../../src/offline/index.ts';
 import { type ObjectStore, openObjectStore } from '../../src/storage/index.ts';
-import { eventDefinitions } from '../support/event-definitions.ts';
+import { checkedEvents } from '../support/checked-events.ts';
+import { definitionsOf, eventDefinitions } from '../support/event-definitions.ts';
 import { type IngestionWorld, NOW, openIngestionWorld, type PushProcess } from '../support/ingestion-world.ts';
 import { onlineStoreKinds } from '../support/online-stores.ts';
 
@@ -147,5 +149,35 @@ describe('a feed in a backup', () => {
     await writeBackup(here, backup);
     await restore(there, backup);
     expect(await goOn(there)).toEqual(all);
+  });
+
+  it('with a row that was put back has it in the log or in quarantine, and in one of them', async () => {
+    const [here, there] = worlds as [IngestionWorld, IngestionWorld];
+    const [quarantine, elsewhere] = await Promise.all(
+      worlds.map(({ database }) => openQuarantine(database, { maxBytes: 1e6 })),
+    );
+    const strict = definitionsOf(checkedEvents());
+    const process = await open(here, { definitions: () => strict, quarantine: async () => quarantine });
+    const { ingestion } = process;
+    const happened = formatTimestamp(NOW - MICROS_PER_MINUTE);
+    const release = async (n: number): Promise<void> => {
+      await ingestion.push('events', [{ k: 'a', happened, x: -1, n }]);
+      const [batch] = (await quarantine?.beginRelease('events')) ?? [];
+      const { key, rows } = batch as ReleaseBatch;
+      const feed = ingestion.feed({ source: 'events', feed: key });
+      await feed.begin(0);
+      const json = rows.map(({ row }) => JSON.parse(row) as object);
+      await feed.push(json, 0, 1, { putBack: { arrivals: [NOW] } });
+      await quarantine?.finishRelease(key, { at: NOW, by: 'me', reason: null });
+    };
+    await release(1);
+    const backup = await backUp(here, process);
+    await release(2);
+    await writeBackup(here, backup);
+    await restore(there, backup);
+    expect(await logged(await open(there))).toEqual([1]);
+    const held = (await elsewhere?.rows('events')) ?? [];
+    expect(held.map(({ row }) => (JSON.parse(row) as { n: number }).n)).toEqual([2]);
+    expect(await elsewhere?.beginRelease('events')).toMatchObject([{ rows: [{ id: held[0]?.id }] }]);
   });
 });

@@ -8,6 +8,7 @@ import protobuf from 'protobufjs';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { DataType } from '../../src/core/index.ts';
 import type { SourceSpec } from '../../src/definitions/index.ts';
+import { Undecodable } from '../../src/streams/decode/decoder.ts';
 import { type DecoderPlace, openDecoder, openSchemaRegistry } from '../../src/streams/index.ts';
 import { startSchemaRegistry } from '../support/schema-registry.ts';
 
@@ -305,6 +306,23 @@ describe('Protobuf', () => {
 });
 
 describe('a schema registry', () => {
+  it.each(['registry:8081/x y', 'ftp://host', 'http://me:hunter2%zz@host:1'])(
+    'of which the variable holds no URL (%s) is told without it',
+    (text) => {
+      let thrown: unknown;
+      try {
+        openSchemaRegistry(text, 'REGISTRY');
+      } catch (error) {
+        thrown = error;
+      }
+      expect(thrown).toMatchObject({
+        code: 'HR_CONFIG',
+        message: expect.stringMatching(/^the environment variable REGISTRY holds no URL/),
+      });
+      expect(String(thrown)).not.toMatch(/hunter2|8081/);
+    },
+  );
+
   const frame = (id: number, ...rest: Uint8Array[]): Buffer => {
     const head = Buffer.alloc(5);
     head.writeUInt32BE(id, 1);
@@ -326,6 +344,11 @@ describe('a schema registry', () => {
     const asked = registry.requests();
     expect(decode(frame(first, avroBytes(AVSC, avroRecord)))).toMatchObject({ s: 'é' });
     expect(registry.requests()).toBe(asked);
+    // Of the same registry, and no Avro: what one message says must not be in the way of the others.
+    const other = registry.add('other', 'syntax = "proto3"; message M { string s = 1; }');
+    const strange = registry.add('strange', '{"type":"no such type"}');
+    for (const id of [other, strange])
+      await expect(async () => decode(frame(id, Buffer.alloc(3)))).rejects.toThrow(Undecodable);
     await expect(async () => decode(frame(99, Buffer.alloc(3)))).rejects.toThrow(
       /^the schema registry has no schema 99/,
     );

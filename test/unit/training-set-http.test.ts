@@ -1,6 +1,8 @@
 // What headers ask of a training set's file, and whose jobs are dead.
 
 import { describe, expect, it } from 'vitest';
+import { HeadraceError } from '../../src/core/index.ts';
+import { jobError } from '../../src/offline/index.ts';
 import { createJobWatch } from '../../src/offline/jobs/job-watch.ts';
 import type { LiveJob } from '../../src/offline/jobs/job-table.ts';
 import { readRange } from '../../src/serving/http/training-sets/byte-range.ts';
@@ -72,5 +74,24 @@ describe('a watch over jobs', () => {
     expect(dead(watch, 1150, job('a', 'other', 6))).toEqual([]);
     expect(dead(watch, 1249, job('a', 'other', 6))).toEqual([]);
     expect(dead(watch, 1250, job('a', 'other', 6))).toEqual(['a']);
+  });
+});
+
+describe('the error of a job', () => {
+  const error = new HeadraceError(
+    'HR_SOURCE_UNREADABLE',
+    'source "sales": /srv/our data/lake/sales-1.parquet has no column "at"; s3://lake/sales-2.parquet has, and (/srv/lake/x.csv).',
+  );
+
+  it('names files of the server by their names alone to whoever is elsewhere', () => {
+    expect(jobError(error, false).message).toBe(
+      'source "sales": sales-1.parquet has no column "at"; s3://lake/sales-2.parquet has, and (x.csv).',
+    );
+    expect(jobError(error, true).message).toBe(error.message);
+  });
+
+  it('leaves what only looks like a path', () => {
+    const other = new HeadraceError('HR_INVALID', 'expected 1/2 and/or "a/b", see docs/guides/x.md, got 3 / 4');
+    expect(jobError(other, false).message).toBe(other.message);
   });
 });

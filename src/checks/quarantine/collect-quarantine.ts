@@ -4,7 +4,7 @@
 import type { Kysely } from 'kysely';
 import { counted, formatTimestamp, type Micros } from '../../core/index.ts';
 import type { Collector, Database, Removable } from '../../storage/index.ts';
-import { gone } from './quarantine.ts';
+import { dropped } from './quarantine.ts';
 import type { QuarantineTables } from './tables.ts';
 
 export interface QuarantineCollectorDeps {
@@ -53,7 +53,7 @@ export function collectQuarantine({ database, nowMicros, keepMicros }: Quarantin
       for (const item of items) {
         const { numUpdatedRows } = await db
           .updateTable('quarantine_rows')
-          .set(gone('dropped', { at: nowMicros(), by: 'gc', reason: item.why }))
+          .set(dropped({ at: nowMicros(), by: 'gc', reason: item.why }))
           .where('source', '=', item.id)
           .where('state', '=', 'held')
           .where('arrived_micros', '<', Number(item.data?.['before']))

@@ -2,6 +2,7 @@
 // often its push is repeated, and bounded in bytes. What is put back stays known for a while, so that a repeat of its push
 // does not bring it here again.
 
+import type { Kysely } from 'kysely';
 import { HeadraceError, type Micros, sha256Hex } from '../../core/index.ts';
 import type { Database } from '../../storage/index.ts';
 import { migrateQuarantine, type QuarantineTables } from './tables.ts';
@@ -84,6 +85,9 @@ export interface Ending {
   readonly by: string;
   readonly reason: string | null;
 }
+
+/** What keys of releases begin with. */
+export const RELEASE = 'release:';
 
 const HERE = ['held', 'releasing'] as const;
 
@@ -193,7 +197,7 @@ export async function openQuarantine(
           const held = rows.filter(({ batch, id }) => batch === null && (wanted === undefined || wanted.has(id)));
           for (let at = 0; at < held.length; at += BATCH_ROWS) {
             const members = held.slice(at, at + BATCH_ROWS);
-            const key = `release:${sha256Hex(members.map(({ id }) => id).join(' '))}`;
+            const key = `${RELEASE}${sha256Hex(members.map(({ id }) => id).join(' '))}`;
             for (const some of inPieces(members.map(({ id }) => id))) {
               await trx
                 .updateTable('quarantine_rows')
@@ -208,7 +212,7 @@ export async function openQuarantine(
         { serializedBy: 'quarantine' },
       ),
     async finishRelease(key, ending) {
-      await tables().updateTable('quarantine_rows').set(gone('released', ending)).where('batch', '=', key).execute();
+      await tables().updateTable('quarantine_rows').set(released(ending)).where('batch', '=', key).execute();
       await forgetLongGone(database, ending.at);
     },
     async drop(source, ids, ending) {
@@ -221,7 +225,7 @@ export async function openQuarantine(
       const wanted = ids === undefined ? undefined : new Set(ids);
       const chosen = held.map(({ id }) => id).filter((id) => wanted === undefined || wanted.has(id));
       for (const some of inPieces(chosen)) {
-        await tables().updateTable('quarantine_rows').set(gone('dropped', ending)).where('id', 'in', some).execute();
+        await tables().updateTable('quarantine_rows').set(dropped(ending)).where('id', 'in', some).execute();
       }
       await forgetLongGone(database, ending.at);
       return chosen.length;
@@ -229,10 +233,32 @@ export async function openQuarantine(
   };
 }
 
-/** A row's columns once its id is all that is needed of it. */
-export function gone(state: 'released' | 'dropped', { at, by, reason }: Ending) {
-  return { state, row: '', reasons: '[]', bytes: 0, ended_micros: at, ended_by: by, end_reason: reason };
+/** At another place than where a batch was pushed: what the log that came along does not hold is to be pushed again. */
+export async function takeUpRelease(opened: Kysely<unknown>, key: string): Promise<void> {
+  // The quarantine's own tables are in it.
+  const db = opened as Kysely<QuarantineTables>;
+  await db
+    .updateTable('quarantine_rows')
+    .set(({ fn, eb }) => ({
+      state: 'releasing',
+      bytes: eb(fn<number>('length', ['row']), '+', fn<number>('length', ['reasons'])),
+      ended_micros: null,
+      ended_by: null,
+      end_reason: null,
+    }))
+    .where('batch', '=', key)
+    .where('state', '=', 'released')
+    .where('row', '<>', '')
+    .execute();
 }
+
+const ended = ({ at, by, reason }: Ending) => ({ bytes: 0, ended_micros: at, ended_by: by, end_reason: reason });
+
+// It stays as it is while it is known: a backup may have it and not yet the event that it became.
+const released = (ending: Ending) => ({ state: 'released' as const, ...ended(ending) });
+
+// Its id is all that is needed of it from now on.
+export const dropped = (ending: Ending) => ({ state: 'dropped' as const, row: '', reasons: '[]', ...ended(ending) });
 
 async function forgetLongGone(database: Database, now: Micros): Promise<void> {
   await database

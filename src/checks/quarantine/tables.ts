@@ -15,7 +15,7 @@ export interface QuarantineTables {
     /** Of a row of a feed: which, and its place there. */
     feed: string | null;
     place: number | null;
-    /** `releasing`: it is being pushed again, under the key of its batch. Of the two last only the id is left. */
+    /** `releasing`: it is being pushed again, under the key of its batch. Of a dropped one only the id is left. */
     state: 'held' | 'releasing' | 'released' | 'dropped';
     batch: string | null;
     ended_micros: number | null;

@@ -53,9 +53,13 @@ function withName(thrown: unknown, paths: readonly string[], name: string): unkn
 export function jobError(thrown: unknown, isLocal: boolean): JobError {
   const error = toHeadraceError(thrown);
   if (error.status === 500) return { code: error.code, message: 'the server’s log has why, under the job’s id.' };
-  const { code, message } = isLocal ? error : toldOutside(error);
-  return { code, message };
+  if (isLocal) return { code: error.code, message: error.message };
+  const { code, message } = toldOutside(error);
+  return { code, message: message.replaceAll(LOCAL_PATH, '$1$2') };
 }
+
+/** Files of the server are named by their names alone to whoever is elsewhere; addresses as they are. */
+const LOCAL_PATH = /(^|[\s"'(])\/(?:[^"'(),;:/\n]+\/)+([^\s"'(),;:/]+)/g;
 
 /** Progress as messages, the first of each step at once and then few. */
 export function tellProgress(tell: (progress: JobProgress) => void, everyMs = 250): Progress {

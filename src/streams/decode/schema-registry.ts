@@ -71,13 +71,14 @@ export function framed(value: Uint8Array): { readonly id: number; readonly body:
 
 function placeOf(text: string, variable: string) {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol))
+  const { username = '', password = '' } = url ?? {};
+  const plain = decoded(`${username}:${password}`);
+  if (url === undefined || plain === undefined || !/^https?:$/.test(url.protocol))
     throw new HeadraceError(
       'HR_CONFIG',
-      `the environment variable ${variable} holds no URL: write http(s)://host:port`,
+      `the environment variable ${variable} holds no URL: write http(s)://user:password@host:port (% encodes what a URL cannot hold)`,
     );
-  const { username, password } = url;
-  const login = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64');
+  const login = Buffer.from(plain).toString('base64');
   return {
     base: `${url.origin}${url.pathname.replace(/\/$/, '')}`,
     shown: url.origin,
@@ -86,6 +87,14 @@ function placeOf(text: string, variable: string) {
       ...(username === '' ? {} : { authorization: `Basic ${login}` }),
     },
   };
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function broken(sentence: string): HeadraceError {
