@@ -2,7 +2,7 @@
 
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { openQuarantine } from '../../src/checks/index.ts';
+import { openQuarantine, type ReleaseBatch } from '../../src/checks/index.ts';
 import { migrateEventLog } from '../../src/events/index.ts';
 import { feedRows, openFeeds } from '../../src/ingestion/index.ts';
 import { type Database, openDatabase } from '../../src/storage/index.ts';
@@ -95,7 +95,8 @@ describe.each(testDatabases('feeds'))('feeds on $name', (databases) => {
     await shipped(1, 1);
     const release = async (id: string): Promise<string> => {
       await quarantine.hold([{ id, source: 's', row: '{"é":1}', reasons: [], arrivedMicros: 1 }]);
-      const [{ key = '' } = {}] = await quarantine.beginRelease('s');
+      const [batch] = await quarantine.beginRelease('s');
+      const { key } = batch as ReleaseBatch;
       await feeds.begin({ source: 's', feed: key }, 0, 1);
       await quarantine.finishRelease(key, { at: 2, by: 'me', reason: 'why' });
       return key;
