@@ -237,7 +237,7 @@ describe.skipIf(program === undefined)('event logs in a topic', { timeout: 120_0
     const dead = await log.register();
     await dead.openCut(new Map());
     await push(dead, 1);
-    const [partition, { token = '' }] = [await partitionOf(dead), (await log.writers())[0] as { token: string }];
+    const [partition, { token }] = [await partitionOf(dead), (await log.writers())[0] as { token: string }];
     await dead.close();
     const [second] = (await adopted()) as [LogWriter];
     await push(second, 2);
