@@ -368,9 +368,22 @@ describe('createTrainingSet', () => {
     await expect(spineWith('[16777217]::FLOAT[]')).rejects.toMatchObject(wrong('is a float32 past 2^24'));
     await expect(spineWith('[1, 2.5]::DOUBLE[]')).rejects.toMatchObject(wrong('"id", row 2: 2.5 is no int64'));
     await expect(spineWith('[1, 2.5]::DECIMAL(18,1)[]')).rejects.toMatchObject(wrong('"id", row 2: 2.5 is no int64'));
+    // As a column of floats is written to CSV.
+    const ofText = 'row 2: 9007199254740992.0 is a float past 2^53, which may have lost its last digits';
+    await expect(spineWith("['1.0', '9007199254740992.0']")).rejects.toMatchObject(wrong(ofText));
+    await expect(spineWith("['9.007199254740992e+15']")).rejects.toMatchObject(wrong('is a float past 2^53'));
+    await expect(spineWith("['-9007199254740993.0']")).rejects.toMatchObject(wrong('is a float past 2^53'));
+    expect((await spineWith("['1.0', '9007199254740993', '1e3', NULL]")).rows).toBe(4);
     const exact = await spineWith('[9007199254740991, -9007199254740991, NULL]::DOUBLE[]');
     expect(exact.rows).toBe(3);
     expect((await spineWith('[9007199254740993]::DECIMAL(18,1)[]')).rows).toBe(1);
+
+    const text = 'key,at,known,value,big\n9007199254740992.0,1970-01-01T00:10:00Z,1970-01-01T00:10:00Z,1.5,1\n';
+    await writeFile(inFolder('events.csv'), text);
+    await expect(spineWith('[1]')).rejects.toMatchObject({
+      code: 'HR_SOURCE_UNREADABLE',
+      message: expect.stringMatching(/column "key" of .*events\.csv holds "9007199254740992\.0", a float past 2\^53/),
+    });
   });
 
   it('names what is wrong with a source, and leaves no half-written file', async () => {

@@ -5,7 +5,7 @@ import { HeadraceError, typeName } from '../../core/index.ts';
 import type { SourceSpec } from '../../definitions/index.ts';
 import { quoteName, quoteText } from '../../storage/index.ts';
 import { queryWork } from '../sources/source-errors.ts';
-import { duckType, fractionInText } from '../sources/sql-text.ts';
+import { duckType, fractionInText, lostDigits } from '../sources/sql-text.ts';
 import { pathValues, textSql } from '../sources/path-partitions.ts';
 import type { PinnedSnapshot } from '../sources/pinned-snapshot.ts';
 import { castColumn, columnsOf, type FileRows, NOT_IN_LOG, ROWS_PER_FILE } from './raw-rows.ts';
@@ -63,17 +63,19 @@ async function findBadValue(
     for (const { name, type } of source.columns) {
       const column = quoteName(name);
       const isWhole = type.kind === 'int32' || type.kind === 'int64';
-      const isBad = `TRY_CAST(${column} AS ${duckType(type)}) IS NULL${isWhole ? ` OR ${fractionInText(column)}` : ''}`;
+      const lost = isWhole ? lostDigits('VARCHAR') : undefined;
+      const isLost = lost?.in(column) ?? 'false';
+      const isBad = `TRY_CAST(${column} AS ${duckType(type)}) IS NULL${isWhole ? ` OR ${fractionInText(column)} OR ${isLost}` : ''}`;
       const bad = await connection
         .runAndReadAll(
-          `SELECT ${column} FROM ${csvFile(path, paths[i] as string)} WHERE ${column} IS NOT NULL AND (${isBad}) LIMIT 1`,
+          `SELECT ${column}, ${isLost} FROM ${csvFile(path, paths[i] as string)} WHERE ${column} IS NOT NULL AND (${isBad}) LIMIT 1`,
         )
         .catch(() => undefined);
-      const value = bad?.getRows()[0]?.[0];
+      const [value, hasLost] = bad?.getRows()[0] ?? [];
       if (value !== undefined) {
         return new HeadraceError(
           'HR_SOURCE_UNREADABLE',
-          `source "${source.name}": column "${name}" of ${path} holds ${JSON.stringify(value)}, and was declared ${typeName(type)}.`,
+          `source "${source.name}": column "${name}" of ${path} holds ${JSON.stringify(value)}, ${hasLost === true && lost !== undefined ? lost.sentence : `and was declared ${typeName(type)}`}.`,
         );
       }
     }

@@ -98,9 +98,16 @@ export function fractionIn(expression: string): string {
 
 /**
  * Past the whole numbers that a float tells apart, an id is its neighbour's: 9007199254740993 became 9007199254740992 on its way
- * (pandas makes a column with nulls so). Undefined for types that keep all digits.
+ * (pandas makes a column with nulls so, and writes its floats to CSV with a point or an exponent). Undefined for types that
+ * keep all digits.
  */
 export function lostDigits(from: string): { in(expression: string): string; readonly sentence: string } | undefined {
+  if (from === 'VARCHAR')
+    return {
+      in: (expression) =>
+        `(regexp_matches(${expression}, '[.eE]') AND coalesce(abs(TRY_CAST(${expression} AS DOUBLE)) >= ${2 ** 53} AND NOT ${fractionInText(expression)}, false))`,
+      sentence: 'a float past 2^53, which may have lost its last digits: write it without a point and an exponent',
+    };
   const digits = { DOUBLE: 53, FLOAT: 24 }[from];
   if (digits === undefined) return undefined;
   const float = from === 'DOUBLE' ? 'float64' : 'float32';

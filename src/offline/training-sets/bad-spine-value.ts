@@ -17,7 +17,7 @@ export async function findBadValue(
     const column = quoteName(name);
     const bad = found === 'VARCHAR' ? badText(column, type) : badNumber(column, found, type);
     if (bad === undefined) continue;
-    const lost = lostDigits(found);
+    const lost = type.kind === 'int32' || type.kind === 'int64' ? lostDigits(found) : undefined;
     const reader = await connection.runAndReadAll(
       `SELECT CAST(${column} AS VARCHAR), __hr_row, ${lost?.in(column) ?? 'false'} FROM (SELECT *, row_number() OVER () AS __hr_row FROM ${from}) WHERE ${bad} ORDER BY __hr_row LIMIT 1`,
     );
@@ -50,7 +50,7 @@ function badText(column: string, type: Field['type']): string | undefined {
       return undefined;
     case 'int32':
     case 'int64':
-      return `${column} IS NOT NULL AND (TRY_CAST(${column} AS ${duckType(type)}) IS NULL OR coalesce(${fractionInText(column)}, false))`;
+      return `${column} IS NOT NULL AND (TRY_CAST(${column} AS ${duckType(type)}) IS NULL OR coalesce(${fractionInText(column)}, false) OR ${lostDigits('VARCHAR')?.in(column)})`;
     case 'timestamp':
       return `${column} IS NOT NULL AND TRY_CAST(${column} AS TIMESTAMPTZ) IS NULL`;
     default:
