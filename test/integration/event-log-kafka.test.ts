@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Producer } from '@platformatic/kafka';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { EventLog, LogEntry, LogWriter } from '../../src/events/index.ts';
+import type { EventLog, LogEntry, LogWriter, WriterRow } from '../../src/events/index.ts';
 import { packEntry } from '../../src/events/records/log-record.ts';
 import { openBrokerLink } from '../../src/events/kafka/broker-link.ts';
 import { packKey } from '../../src/events/kafka/log-message.ts';
@@ -237,7 +237,7 @@ describe.skipIf(program === undefined)('event logs in a topic', { timeout: 120_0
     const dead = await log.register();
     await dead.openCut(new Map());
     await push(dead, 1);
-    const [partition, { token = '' }] = [await partitionOf(dead), (await log.writers())[0] as { token: string }];
+    const [partition, { token }] = [await partitionOf(dead), (await log.writers())[0] as WriterRow];
     await dead.close();
     const [second] = (await adopted()) as [LogWriter];
     await push(second, 2);
