@@ -15,6 +15,7 @@ import { consume, type MessageStream, openKafkaStream } from '../src/streams/ind
 import { findKafka, WITHOUT_KAFKA } from '../test/support/kafka-program.ts';
 import { type KafkaServer, startKafka } from '../test/support/kafka-server.ts';
 import { MAIN } from '../test/support/serving-project.ts';
+import { measureKafkaLog } from './kafka-log.ts';
 import { type Figure, type Section, whole } from './report.ts';
 
 const PARTITIONS = 4;
@@ -26,7 +27,7 @@ const TICK_MS = 10;
 /** A read that waits for an event asks so often. */
 const POLL_MS = 2;
 
-const about = `One broker, ${PARTITIONS} partitions, JSON, a view of three windows over ${whole(KEYS)} keys on LMDB. Batches: a topic that holds them all. Latency: ${whole(RATE)} events a second, from the call that sends one until a read of its key counts it; the floor, until a bare consumer in the same process has it.`;
+const about = `One broker, ${PARTITIONS} partitions, JSON, a view of three windows over ${whole(KEYS)} keys on LMDB. Batches: a topic that holds them all. Latency: ${whole(RATE)} events a second, from the call that sends one until a read of its key counts it; the floor, until a bare consumer in the same process has it. The log in a topic: appends of rows of ten floats, each acknowledged by the broker, beside the same appends on this disk.`;
 
 export async function kafkaSection({ isQuick }: { readonly isQuick: boolean }): Promise<Section> {
   const title = 'Events from Kafka';
@@ -43,6 +44,7 @@ export async function kafkaSection({ isQuick }: { readonly isQuick: boolean }): 
       figures: [
         await measureBatches(kafka, isQuick ? 100_000 : 1_000_000),
         await measureLatency(kafka, isQuick ? 3 : 20),
+        ...(await measureKafkaLog(kafka, isQuick ? 2 : 5, isQuick ? 1 : 3)),
       ],
     };
   } finally {

@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { mkdir, statfs } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { storeLack } from '../control/index.ts';
-import { HeadraceError, toHeadraceError } from '../core/index.ts';
+import { counted, HeadraceError, toHeadraceError } from '../core/index.ts';
 import type { Manifest } from '../definitions/index.ts';
 import type { Environment } from './environment.ts';
 import { unknownVariables } from './load-config.ts';
@@ -12,6 +12,8 @@ import type { Finding } from './finding.ts';
 import { lookAtExtensions } from './look-at-extensions.ts';
 import { lookAtModels } from './look-at-models.ts';
 import type { App } from './open-app.ts';
+import { logBrokers } from './open-log.ts';
+import { NO_TOPIC } from './settings/data-settings.ts';
 import { environmentName } from './settings/setting.ts';
 import { SETTINGS } from './settings.ts';
 import { nearestName } from '../core/index.ts';
@@ -59,12 +61,24 @@ export async function examine(open: () => Promise<App>, environment: Environment
       return 'readable';
     }),
   );
+  if (values['pushLog.topic'] !== NO_TOPIC)
+    findings.push(await look('push log', 'check pushLog.topic and pushLog.brokers', () => describeTopic(app)));
   // Of a registry that can't be read, its own check tells.
   if (registry.state === 'ok') findings.push(...(await lookAtModels(app)));
   findings.push(...(await lookForExtensions(app)));
   findings.push(await look('disk', 'free space, or move offline.path', () => describeDisk(values['offline.path'])));
   findings.push(await lookForPython());
   return findings;
+}
+
+async function describeTopic({ config: { values }, environment }: App): Promise<string> {
+  const topic = values['pushLog.topic'];
+  const partitions = await (await import('../events/index.ts')).lookAtLogTopic(
+    await logBrokers(values, environment.variables),
+    topic,
+  );
+  if (partitions === undefined) return `topic "${topic}" is made by the first push`;
+  return `topic "${topic}", ${counted(partitions, 'partition')}: as many writers at a time`;
 }
 
 /** Whether the manifest is that of an empty feature repository. */

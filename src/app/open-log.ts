@@ -2,7 +2,7 @@
 
 import { type Clock, HeadraceError, type Logger } from '../core/index.ts';
 import type { EventLog } from '../events/index.ts';
-import type { Database, ObjectStore } from '../storage/index.ts';
+import type { BrokerAddress, Database, ObjectStore } from '../storage/index.ts';
 import type { Environment } from './environment.ts';
 import { NO_TOPIC } from './settings/data-settings.ts';
 import type { SettingValues } from './settings.ts';
@@ -22,15 +22,19 @@ export async function openLog({ values, variables, ...deps }: OpenLogOptions): P
   const options = { ...deps, path: values['pushLog.path'] };
   const topic = values['pushLog.topic'];
   if (topic === NO_TOPIC) return openEventLog(options);
+  const brokers = await logBrokers(values, variables);
+  return openKafkaEventLog({ ...options, topic, brokers, partitions: values['pushLog.partitions'] });
+}
+
+/** Of a log that lies in a topic. Throws HR_CONFIG. */
+export async function logBrokers(values: SettingValues, variables: Environment['variables']): Promise<BrokerAddress> {
   const { parseBrokers } = await import('../storage/index.ts');
   // It was checked to be there, in this form.
   const name = (values['pushLog.brokers'] ?? '').slice('env:'.length);
   const text = variables[name];
-  if (text === undefined || text === '')
-    throw new HeadraceError(
-      'HR_CONFIG',
-      `pushLog.brokers reads the brokers from the environment variable ${name}, which is not set.`,
-    );
-  const partitions = values['pushLog.partitions'];
-  return openKafkaEventLog({ ...options, topic, brokers: parseBrokers(text, name), partitions });
+  if (text !== undefined && text !== '') return parseBrokers(text, name);
+  throw new HeadraceError(
+    'HR_CONFIG',
+    `pushLog.brokers reads the brokers from the environment variable ${name}, which is not set.`,
+  );
 }

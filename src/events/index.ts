@@ -15,5 +15,5 @@ export { compileConversion } from './convert-rows.ts';
 export { migrateEventLog } from './tables/schema.ts';
 export { type EventLogOptions, openEventLog } from './segments/open-event-log.ts';
 export { eventRows, shippedCuts } from './segments/moved-log.ts';
-export { type KafkaEventLogOptions, openKafkaEventLog } from './kafka/open-when-asked.ts';
+export { type KafkaEventLogOptions, lookAtLogTopic, openKafkaEventLog } from './kafka/open-when-asked.ts';
 export { partitionRows, topicsWithEvents } from './kafka/moved-partitions.ts';

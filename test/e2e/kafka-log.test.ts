@@ -149,6 +149,12 @@ describe.skipIf(program === undefined)('a server whose event log lies in a topic
   it('says what is wrong with its brokers, and shows no password', { timeout: 120_000 }, () => {
     const run = (variables: Record<string, string>) =>
       headrace(project, ['push', 'purchases', 'events.jsonl'], variables);
+    const doctor = (variables: Record<string, string>) => headrace(project, ['doctor'], variables).stdout;
+    headraceJson(project, ['push', 'purchases', 'events.jsonl'], env());
+    expect(doctor(env())).toMatch(/ok {4}push log: topic "pushed", 4 partitions/);
+    expect(doctor({ LOG_BROKERS: '127.0.0.1:1' })).toMatch(
+      /FAIL {2}push log: the brokers at 127\.0\.0\.1:1 do not answer/,
+    );
     expect(run({})).toMatchObject({ code: 1, stderr: expect.stringMatching(/LOG_BROKERS, which is not set/) });
     const { broker, user } = kafka.guarded;
     const refused = run({ LOG_BROKERS: `kafka://${user}:hunter2@${broker}` });

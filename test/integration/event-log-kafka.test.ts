@@ -8,7 +8,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Producer } from '@platformatic/kafka';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { EventLog, LogEntry, LogWriter } from '../../src/events/index.ts';
+import { silentLogger, systemClock } from '../../src/core/index.ts';
+import { type EventLog, type LogEntry, type LogWriter, openEventLog, type WriterRow } from '../../src/events/index.ts';
 import { packEntry } from '../../src/events/records/log-record.ts';
 import { openBrokerLink } from '../../src/events/kafka/broker-link.ts';
 import { packKey } from '../../src/events/kafka/log-message.ts';
@@ -237,7 +238,7 @@ describe.skipIf(program === undefined)('event logs in a topic', { timeout: 120_0
     const dead = await log.register();
     await dead.openCut(new Map());
     await push(dead, 1);
-    const [partition, { token }] = [await partitionOf(dead), (await log.writers())[0] as { token: string }];
+    const [partition, { token }] = [await partitionOf(dead), (await log.writers())[0] as WriterRow];
     await dead.close();
     const [second] = (await adopted()) as [LogWriter];
     await push(second, 2);
@@ -438,6 +439,36 @@ describe.skipIf(program === undefined)('event logs in a topic', { timeout: 120_0
       message: expect.stringMatching(/holds the event log of another registry/),
     });
     await other.remove();
+  });
+
+  it('go on after logs on disk, which are settled and read as before; who has no topic set is told so', async () => {
+    const { path, database, objects } = world;
+    const deps = { path, database, objects, clock: systemClock, logger: silentLogger };
+    const onDisk = await openEventLog(deps);
+    const before = await onDisk.register();
+    await before.openCut(new Map());
+    await push(before, 1);
+    await before.close();
+    await onDisk.close();
+    const [settler] = (await log.adopt()) as [LogWriter];
+    expect(numbersOf(await collect(settler.entries(1, 1)))).toEqual([1]);
+    await settled(settler);
+    const after = await log.register();
+    await after.openCut(new Map());
+    await push(after, 2);
+    await settled(after);
+    const read = (from: EventLog) =>
+      Promise.all([1, 2].map(async (writer) => numbersOf(await collect(from.read(writer, 1, 1)))));
+    expect(await read(log)).toEqual([[1], [2]]);
+    await log.remove(new Map([[1, 1]]));
+    expect(await read(log)).toEqual([[], [2]]);
+    expect(await Array.fromAsync(objects.list('events/'))).toEqual([]);
+    const again = await openEventLog(deps);
+    await expect(read(again)).rejects.toMatchObject({
+      code: 'HR_CONFIG',
+      message: expect.stringMatching(/the events of writer 2 lie in a Kafka topic: set pushLog.topic/),
+    });
+    await again.close();
   });
 
   it('sign in where the brokers want it', async () => {

@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { type Fault, faultsAt } from '../support/fault-points.ts';
+import { findKafka, WITHOUT_KAFKA } from '../support/kafka-program.ts';
+import { type KafkaServer, startKafka } from '../support/kafka-server.ts';
 import { endSpares, type StartOptions } from '../support/machines.ts';
 import { startRedisPair } from '../support/redis-pair.ts';
 import { hasRedis, startRedis } from '../support/redis-server.ts';
@@ -96,10 +98,14 @@ async function withRuns(
 
 let world: SalesWorld | undefined;
 let redis: { stop(): Promise<void> } | undefined;
+let kafka: KafkaServer | undefined;
+const program = findKafka();
+if (program === undefined) skipBecause(`several machines with their logs in a topic: ${WITHOUT_KAFKA}`);
 afterEach(async () => {
   await world?.close();
   await redis?.stop();
-  world = redis = undefined;
+  await kafka?.stop();
+  world = redis = kafka = undefined;
 });
 afterAll(endSpares);
 
@@ -129,6 +135,46 @@ describe.skipIf(!hasRedis())('several machines on one Redis', () => {
     await own.serve('b');
     await expectExact(own, traffic, ['a', 'b']);
   });
+
+  it.skipIf(program === undefined)(
+    'count each sale once with their logs in a topic, where any machine settles the dead of another',
+    { timeout: 400_000 },
+    async () => {
+      const server = await startRedis();
+      redis = server;
+      if (program !== undefined) kafka = await startKafka(program);
+      const variables = {
+        HEADRACE_PUSH_LOG_TOPIC: 'sales',
+        HEADRACE_PUSH_LOG_BROKERS: 'env:LOG_BROKERS',
+        LOG_BROKERS: kafka?.broker ?? '',
+      };
+      const own = (world = await openSalesWorld({ online: server.url, variables }));
+      // No two of their clocks are compared.
+      const [ahead, behind] = [{ clockAheadMs: 20 * MINUTES }, { clockAheadMs: -20 * MINUTES }];
+      await own.serve('b', behind);
+      const traffic = own.startTraffic();
+      await night(traffic);
+      await runsWell(own);
+      const sweepServers = async (): Promise<string[]> => {
+        const missed = await own.sweepServer('a', faultsAt('SIGKILL', ...PUSHING), { start: () => ahead });
+        await own.serve('a', ahead);
+        await own.killServer('b');
+        missed.push(
+          ...(await own.sweepServer('b', faultsAt('SIGSTOP', 'during own.append 3'), { start: () => behind })),
+        );
+        // Alone it settles itself what it left the life before.
+        await own.killServer('a');
+        return [...missed, ...(await own.sweepServer('b', faultsAt('SIGKILL', ...SETTLING), { start: () => behind }))];
+      };
+      const missed = await own.during(
+        () => traffic.checkNow(),
+        withRuns(sweepServers(), own, traffic, [], () => behind),
+      );
+      expect(missed).toEqual([]);
+      await own.serve('b');
+      await expectExact(own, traffic, ['a', 'b']);
+    },
+  );
 
   it('count each sale once when Redis fails over and loses its last writes', { timeout: 120_000 }, async () => {
     const pair = await startRedisPair();

@@ -13,11 +13,12 @@ import {
   stringifyJson,
   toHeadraceError,
 } from '../../src/core/index.ts';
-import { type EventLog, type LogWriter, openEventLog } from '../../src/events/index.ts';
+import type { EventLog, LogWriter } from '../../src/events/index.ts';
 import { type MaterializeRequest, materialize } from '../../src/offline/index.ts';
 import type { OnlineStore, WriterLink } from '../../src/online/index.ts';
 import type { Database } from '../../src/storage/index.ts';
 import { createWatch, type Fault } from './fault-points.ts';
+import { openLogAt } from './log-places.ts';
 
 export interface Order {
   readonly role: 'serve' | 'materialize';
@@ -115,10 +116,18 @@ async function run(order: Order): Promise<void> {
 
 type Watch = ReturnType<typeof createWatch>;
 
+/** Of a log in a topic: short, for tests that wait for it. */
+const LEASE_MS = 1500;
+
 /** As the app opens it, on an object store that is watched too. */
 async function watchedLog(app: App, watch: Watch): Promise<EventLog> {
-  const log = await openEventLog({
-    path: app.config.values['pushLog.path'],
+  const { values } = app.config;
+  const name = values['pushLog.topic'];
+  const broker = app.environment.variables['LOG_BROKERS'] ?? '';
+  const topic =
+    name === 'none' ? undefined : { broker, name, partitions: values['pushLog.partitions'], leaseMs: LEASE_MS };
+  const log = await openLogAt(topic, {
+    path: values['pushLog.path'],
     database: await app.database(),
     objects: watch(await app.objects(), 'objects'),
     clock,

@@ -26,7 +26,7 @@ it('has every setting in the type, and the loader takes every key of the type', 
     online: { url: 'lmdb:o', mapSize: '1GB', keepVersions: '2d' },
     offline: { engine: 'duckdb', path: 'off', memory: 512_000_000, threads: 2, extensions: 'ext', cache: '5GB' },
     artifacts: { url: 'file:a' },
-    pushLog: { path: 'log', retention: '400d' },
+    pushLog: { path: 'log', topic: 'pushed', brokers: 'env:BROKERS', partitions: 4, retention: '400d' },
     predictionLog: { path: 'predictions', memory: '8MB', sample: 0.5, redact: 'customer' },
     server: {
       host: '127.0.0.1',

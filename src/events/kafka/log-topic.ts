@@ -40,6 +40,16 @@ export async function findTopic({ address, link, retrying, partitions }: TopicQu
   }
 }
 
+/** The topic as it is, checked; undefined where it is missing. Throws as `findTopic` does. */
+export async function lookAtTopic({
+  address,
+  link,
+  retrying,
+}: Omit<TopicQuestion, 'partitions'>): Promise<TopicNow | undefined> {
+  const found = await retrying(() => topicOrNone(link));
+  return found === undefined ? undefined : findTopic({ address, link, retrying, partitions: undefined });
+}
+
 async function topicOrNone(link: BrokerLink): Promise<TopicNow | undefined> {
   try {
     return await link.topicNow();
