@@ -85,7 +85,7 @@ describe.skipIf(!canRun)(suite, () => {
     expect(look('lake/returns')).toMatchObject({ kind: 'delta', location: { path: '../lake/returns' } });
     expect(headrace(project, ['sources', 'inspect', './lake'], env)).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('the folder of an Iceberg or Delta table'),
+      stderr: expect.stringContaining('holds files that lie in folders of it: returns. Name one of them'),
     });
 
     const more = await orders([{ customer: 'ada', amount: 10, ordered_at: ago(1) }]);
