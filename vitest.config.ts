@@ -16,8 +16,7 @@ export default defineConfig({
     exclude: isApart ? [] : apart.map((folder) => `test/${folder}/**`),
     globalSetup: 'test/support/run-folder.ts',
     pool: 'forks',
-    // Half of the time of the quick tier is spent waiting: for servers, for what is told to wait.
-    maxWorkers: isApart ? 2 : 3,
+    maxWorkers: 2,
     env: {
       // No test asks a cloud's own address for credentials.
       AWS_EC2_METADATA_DISABLED: 'true',

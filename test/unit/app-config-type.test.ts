@@ -45,6 +45,7 @@ it('has every setting in the type, and the loader takes every key of the type', 
       maxConnections: 5,
       maxStreams: 5,
       rateLimit: 5,
+      spinePlaces: 's3://lake/spines',
       tls: { cert: 'cert.pem', key: 'key.pem' },
       jwt: {
         algorithms: 'RS256',
