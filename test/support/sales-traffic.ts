@@ -56,6 +56,8 @@ export interface TrafficOptions {
   readonly timeoutMs?: number;
 }
 
+/** How long a wrong count is given before it is looked at again. */
+const LATER_MS = 3000;
 const SLOW_RETRY_MS = 3000;
 
 export function startTraffic(
@@ -170,7 +172,11 @@ export function startTraffic(
         const [low, high] = [least.get(shop), most.get(shop)] as [Total, Total];
         if (count >= low.count && count <= high.count && sum >= low.sum && sum <= high.sum) continue;
         const bounds = `at least ${low.count} (${low.sum}), at most ${high.count} (${high.sum})`;
-        throw new Error(`${source}/${shop} counts ${count} (sum ${sum}), and should ${bounds}`);
+        // Whether it is lost, or was not there yet.
+        await sleep(LATER_MS);
+        const later = (await sales.shops(source)).get(shop);
+        const then = `${LATER_MS / 1000} s later it counts ${later?.count} (sum ${later?.sum})`;
+        throw new Error(`${source}/${shop} counts ${count} (sum ${sum}), and should ${bounds}; ${then}`);
       }
     }
   };
