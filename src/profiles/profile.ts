@@ -125,16 +125,37 @@ function unpackValue({ kind }: DataType, value: Exclude<Countable, bigint>): Cou
   return kind === 'int64' && typeof value === 'string' ? BigInt(value) : value;
 }
 
-/** The same total has many forms: here always the nearest double, then the nearest to what is left of it, and so on. */
-function canonicalTotal({ carry, parts }: ExactTotal): ExactTotal {
-  const rest: ExactTotal = { carry, parts: [...parts] };
+const TOP = 2 ** 1023;
+
+/**
+ * The same total has many forms. Here always as many whole 2^1023 as there are, and of what is left, which has their sign, the
+ * nearest double, then the nearest to what is left of it, and so on.
+ */
+function canonicalTotal(total: ExactTotal): ExactTotal {
+  const { carry, parts } = withWholeCarry(total);
+  const rest: ExactTotal = { carry: 0, parts };
   const own: number[] = [];
-  while (rest.carry === 0 && rest.parts.length > 0) {
+  while (rest.parts.length > 0) {
     const nearest = roundTotal(rest);
     own.unshift(nearest);
     addExactly(rest, -nearest);
   }
-  return rest.carry === 0 ? { carry: 0, parts: own } : { carry, parts: [...parts] };
+  return { carry, parts: own };
+}
+
+function withWholeCarry({ carry, parts }: ExactTotal): ExactTotal {
+  const whole: ExactTotal = { carry, parts: [...parts] };
+  for (;;) {
+    const [next = 0, greatest = 0] = [whole.parts.at(-2), whole.parts.at(-1)];
+    const sign = Math.sign(greatest);
+    const size = Math.abs(greatest);
+    // Parts are of different digits: the greatest has the sign of all, and is by less than its last digit from their sum.
+    const isWhole = size > TOP || (size === TOP && Math.sign(next) !== -sign);
+    if (!isWhole && (whole.carry === 0 || sign === 0 || sign === Math.sign(whole.carry))) return whole;
+    const moved = isWhole ? sign : -Math.sign(whole.carry);
+    addExactly(whole, -moved * TOP);
+    whole.carry += moved;
+  }
 }
 
 /** Registers that are not zero as pairs of place and rank while those are fewer. */

@@ -119,6 +119,12 @@ function quantileOf(steps: readonly Step[], count: number, quantile: number): nu
 
 /** Ten of one width from nearly the least to nearly the greatest, so that one outlier does not hide the rest. */
 function histogramOf(steps: readonly Step[], from: number, to: number): Histogram {
+  if (to - from === Infinity) {
+    // Half as large, they lie no further apart than doubles reach.
+    const halves = steps.map(([value, times]): Step => [value / 2, times]);
+    const { edges, counts } = histogramOf(halves, from / 2, to / 2);
+    return { edges: edges.map((edge) => Math.min(to, Math.max(from, edge * 2))), counts };
+  }
   const width = (to - from) / BINS;
   if (!(width > 0)) return { edges: [from, to], counts: [steps.reduce((sum, [, times]) => sum + times, 0)] };
   const counts = new Array<number>(BINS).fill(0);

@@ -21,6 +21,8 @@ const number = fc.oneof(
   fc.double({ min: -1000, max: 1000, noNaN: true }),
   fc.integer({ min: -3, max: 3 }),
   fc.constantFrom(0, -0, Infinity, -Infinity, Number.NaN, 1e300, 5e-324, 12345678901234567000),
+  // Their sums leave the range of doubles.
+  fc.constantFrom(Number.MAX_VALUE, -Number.MAX_VALUE, 2 ** 1023, -(2 ** 1023), 1.5e308),
 );
 const KINDS: readonly (readonly [DataType, fc.Arbitrary<Value>])[] = [
   [{ kind: 'float64' }, number],
