@@ -5,8 +5,9 @@ import { HeadraceError, typeName } from '../../core/index.ts';
 import type { SourceSpec } from '../../definitions/index.ts';
 import { quoteName, quoteText } from '../../storage/index.ts';
 import { queryWork } from '../sources/source-errors.ts';
-import { duckType, fractionInText, lostDigits } from '../sources/sql-text.ts';
+import { duckType } from '../sources/sql-text.ts';
 import { pathValues, textSql } from '../sources/path-partitions.ts';
+import { isNoWhole, wholeNumbersOf } from '../sources/whole-numbers.ts';
 import type { PinnedSnapshot } from '../sources/pinned-snapshot.ts';
 import { castColumn, columnsOf, type FileRows, NOT_IN_LOG, ROWS_PER_FILE } from './raw-rows.ts';
 
@@ -62,10 +63,10 @@ async function findBadValue(
   for (const [i, { path }] of files.entries()) {
     for (const { name, type } of source.columns) {
       const column = quoteName(name);
-      const isWhole = type.kind === 'int32' || type.kind === 'int64';
-      const lost = isWhole ? lostDigits('VARCHAR') : undefined;
-      const isLost = lost?.in(column) ?? 'false';
-      const isBad = `TRY_CAST(${column} AS ${duckType(type)}) IS NULL${isWhole ? ` OR ${fractionInText(column)} OR ${isLost}` : ''}`;
+      const whole = type.kind === 'int32' || type.kind === 'int64' ? wholeNumbersOf('VARCHAR') : undefined;
+      const isLost = whole?.hasLost(column) ?? 'false';
+      const to = duckType(type);
+      const isBad = whole === undefined ? `TRY_CAST(${column} AS ${to}) IS NULL` : isNoWhole(whole, column, to);
       const bad = await connection
         .runAndReadAll(
           `SELECT ${column}, ${isLost} FROM ${csvFile(path, paths[i] as string)} WHERE ${column} IS NOT NULL AND (${isBad}) LIMIT 1`,
@@ -75,7 +76,7 @@ async function findBadValue(
       if (value !== undefined) {
         return new HeadraceError(
           'HR_SOURCE_UNREADABLE',
-          `source "${source.name}": column "${name}" of ${path} holds ${JSON.stringify(value)}, ${hasLost === true && lost !== undefined ? lost.sentence : `and was declared ${typeName(type)}`}.`,
+          `source "${source.name}": column "${name}" of ${path} holds ${JSON.stringify(value)}, ${hasLost === true && whole !== undefined ? whole.lost : `and was declared ${typeName(type)}`}.`,
         );
       }
     }

@@ -2,6 +2,7 @@
 
 import { type DataType, typeName, type Value } from '../../core/index.ts';
 import { nodeDuckType, quoteText } from '../../storage/index.ts';
+import { type WholeNumbers, wholeNumbersOf } from './whole-numbers.ts';
 
 /** A value of a type that keys can have, not null. */
 export function literalSql(type: DataType, value: Value): string {
@@ -37,10 +38,7 @@ export function castSql(expression: string, from: string, type: DataType): strin
       return from === 'VARCHAR' ? plainCast(expression, to) : undefined;
     case 'int32':
     case 'int64':
-      if (INTEGERS.has(from)) return plainCast(expression, to);
-      if (isFraction(from)) return wholeCast(expression, fractionIn(expression), from, to, typeName(type));
-      if (from === 'VARCHAR') return wholeCast(expression, fractionInText(expression), from, to, typeName(type));
-      return undefined;
+      return INTEGERS.has(from) ? plainCast(expression, to) : wholeCast(expression, wholeNumbersOf(from), type);
     case 'float32':
     case 'float64':
       return INTEGERS.has(from) || isFraction(from) || from === 'VARCHAR' ? plainCast(expression, to) : undefined;
@@ -71,8 +69,7 @@ const INTEGERS: ReadonlySet<string> = new Set([
   'UHUGEINT',
 ]);
 
-/** Whether numbers of DuckDB's type can have a fraction. */
-export function isFraction(type: string): boolean {
+function isFraction(type: string): boolean {
   return type === 'FLOAT' || type === 'DOUBLE' || type.startsWith('DECIMAL');
 }
 
@@ -81,51 +78,13 @@ function plainCast(expression: string, to: string): string {
 }
 
 // CAST rounds 1.5 to 2 in silence, as a number and as text; a declared integer that isn't one is a mistake to be seen.
-function wholeCast(expression: string, isFractional: string, from: string, to: string, name: string): string {
+function wholeCast(expression: string, whole: WholeNumbers | undefined, type: DataType): string | undefined {
+  if (whole === undefined) return undefined;
   const start = `${quoteText(`column ${expression}: `)} || CAST(${expression} AS VARCHAR)`;
-  const lost = lostDigits(from);
-  const lossy =
-    lost === undefined
-      ? ''
-      : ` WHEN ${lost.in(expression)} THEN error(${start} || ${quoteText(` is ${lost.sentence}`)})`;
-  return `CASE WHEN ${isFractional} THEN error(${start} || ' is no ${name}')${lossy} ELSE CAST(${expression} AS ${to}) END`;
-}
-
-/** Whether a number, of a float's or decimal's type, has a fraction. */
-export function fractionIn(expression: string): string {
-  return `${expression} <> trunc(${expression})`;
-}
-
-/**
- * Past the whole numbers that a float tells apart, an id is its neighbour's: 9007199254740993 became 9007199254740992 on its way
- * (pandas makes a column with nulls so, and writes its floats to CSV with a point or an exponent). Undefined for types that
- * keep all digits.
- */
-export function lostDigits(from: string): { in(expression: string): string; readonly sentence: string } | undefined {
-  if (from === 'VARCHAR')
-    return {
-      in: (expression) =>
-        `(regexp_matches(${expression}, '[.eE]') AND coalesce(abs(TRY_CAST(${expression} AS DOUBLE)) >= ${2 ** 53} AND NOT ${fractionInText(expression)}, false))`,
-      sentence: 'a float past 2^53, which may have lost its last digits: write it without a point and an exponent',
-    };
-  const digits = { DOUBLE: 53, FLOAT: 24 }[from];
-  if (digits === undefined) return undefined;
-  const float = from === 'DOUBLE' ? 'float64' : 'float32';
-  return {
-    in: (expression) => `(abs(${expression}) >= ${2 ** digits} AND isfinite(${expression}))`,
-    sentence: `a ${float} past 2^${digits}, which has lost its last digits: give whole numbers, or text`,
-  };
-}
-
-/**
- * Whether a text holds a number with a fraction: by its digits, as a double would lose that of a large one; by the
- * double's value where there is an exponent (15e-1). Null for a null.
- */
-export function fractionInText(expression: string): string {
-  const double = `TRY_CAST(${expression} AS DOUBLE)`;
   return (
-    `(regexp_full_match(${expression}, '\\s*[+-]?[0-9_]*\\.[0-9_]*[1-9][0-9_]*\\s*') OR ` +
-    `(regexp_matches(${expression}, '[eE]') AND coalesce(${double} <> trunc(${double}), false)))`
+    `CASE WHEN ${whole.hasFraction(expression)} THEN error(${start} || ' is no ${typeName(type)}') ` +
+    `WHEN ${whole.hasLost(expression)} THEN error(${start} || ${quoteText(` is ${whole.lost}`)}) ` +
+    `ELSE ${plainCast(expression, duckType(type))} END`
   );
 }
 

@@ -3,7 +3,8 @@
 
 import { type DataType, typeName } from '../../../core/index.ts';
 import { quoteText } from '../../../storage/index.ts';
-import { duckType, fractionInText } from '../sql-text.ts';
+import { duckType } from '../sql-text.ts';
+import { fractionInText } from '../whole-numbers.ts';
 import type { FoundColumn, TextForm } from './database.ts';
 import { jsonListCheck } from './json-lists.ts';
 
