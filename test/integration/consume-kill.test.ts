@@ -1,11 +1,12 @@
 // A consumer that is killed at each step, on each store, and begun again: each message counts once, and no dead letter is lost.
 
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { formatTimestamp } from '../../src/core/index.ts';
+import { readDeadLetters } from '../support/dead-letters.ts';
 import type { ConsumePlaces } from '../support/consume-once.ts';
 import { eventDefinitions } from '../support/event-definitions.ts';
 import { type Fault, faultsAt } from '../support/fault-points.ts';
@@ -58,13 +59,7 @@ describe.skipIf(program === undefined)('a consumer that is killed, and begun aga
   afterEach(() => world.close());
 
   const letters = (): string => join(world.places.objects, '..', 'dead', 'letters.jsonl');
-  const lettersOf = (path = letters()): Readonly<Record<string, unknown>>[] =>
-    existsSync(path)
-      ? readFileSync(path, 'utf8')
-          .trimEnd()
-          .split('\n')
-          .map((line) => JSON.parse(line) as Record<string, unknown>)
-      : [];
+  const lettersOf = () => readDeadLetters(letters());
   const counted = async () => {
     world.clock.now = Date.now() * 1000;
     const { rows, sum_n } = await world.valuesOf(manifest, 'a');

@@ -1,7 +1,7 @@
 // A topic consumed on a real Kafka: each message counts once, through rebalances and a broker that goes away (and through deaths
 // at every step: consume-kill.test.ts); what is no row is set aside with the reason, and never in the way.
 
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -17,6 +17,7 @@ import {
   openDeadLetterTopic,
   openKafkaStream,
 } from '../../src/streams/index.ts';
+import { readDeadLetters } from '../support/dead-letters.ts';
 import { eventDefinitions } from '../support/event-definitions.ts';
 import { type IngestionWorld, openIngestionWorld, type PushProcess } from '../support/ingestion-world.ts';
 import { findKafka, WITHOUT_KAFKA } from '../support/kafka-program.ts';
@@ -75,13 +76,7 @@ describe.skipIf(program === undefined).each(kinds)('consume on $name', { timeout
     readonly before?: (given: Pick<ConsumeOptions, 'stream' | 'feed'>) => Partial<ConsumeOptions>;
   }
   const letters = (): string => join(world.places.objects, '..', 'dead', 'letters.jsonl');
-  const lettersOf = (path = letters()): Readonly<Record<string, unknown>>[] =>
-    existsSync(path)
-      ? readFileSync(path, 'utf8')
-          .trimEnd()
-          .split('\n')
-          .map((line) => JSON.parse(line) as Record<string, unknown>)
-      : [];
+  const lettersOf = () => readDeadLetters(letters());
   const start = async (topic: string, options: MemberOptions = {}): Promise<Member> => {
     const { machine = 'a', group = `g${++groups}`, broker = kafka.broker, before = () => ({}), ...more } = options;
     const process = await world.open({ definitions: () => definitions, machine, lookEveryMs: 50 });

@@ -77,6 +77,28 @@ async function expectExact(
 const runsWell = (world: SalesWorld, start: StartOptions = {}) =>
   expect.poll(() => world.run('c', { ...start, askTimeoutMs: 5000 }), { timeout: 30_000 }).toMatch(/^done /);
 
+const [AHEAD, BEHIND] = [{ clockAheadMs: 20 * MINUTES }, { clockAheadMs: -20 * MINUTES }];
+
+/** Server b serves, by a clock that is behind, and a run has counted the files of a night. */
+async function beginBehind(world: SalesWorld): Promise<Traffic> {
+  await world.serve('b', BEHIND);
+  const traffic = world.startTraffic();
+  await night(traffic);
+  await runsWell(world);
+  return traffic;
+}
+
+/** Server a is killed at each step of a push and then serves on; server b is killed. Gives the faults that were never met. */
+async function sweepPushing(world: SalesWorld): Promise<string[]> {
+  const missed = await world.sweepServer('a', faultsAt('SIGKILL', ...PUSHING), { start: () => AHEAD });
+  await world.serve('a', AHEAD);
+  await world.killServer('b');
+  return missed;
+}
+
+const sweepBehind = (world: SalesWorld, steps: readonly string[], signal: 'SIGKILL' | 'SIGSTOP' = 'SIGKILL') =>
+  world.sweepServer('b', faultsAt(signal, ...steps), { start: () => BEHIND });
+
 /** Runs with faults, then without, until the servers' sweep has ended. Gives the faults that were never met. */
 async function withRuns(
   servers: Promise<string[]>,
@@ -115,17 +137,8 @@ describe.skipIf(!hasRedis())('several machines on one Redis', () => {
     redis = server;
     const own = (world = await openSalesWorld({ online: server.url }));
     // By clocks that are ahead, behind, and stepping.
-    const [ahead, behind] = [{ clockAheadMs: 20 * MINUTES }, { clockAheadMs: -20 * MINUTES }];
-    await own.serve('b', behind);
-    const traffic = own.startTraffic();
-    await night(traffic);
-    await runsWell(own);
-    const sweepServers = async (): Promise<string[]> => {
-      const missed = await own.sweepServer('a', faultsAt('SIGKILL', ...PUSHING), { start: () => ahead });
-      await own.serve('a', ahead);
-      await own.killServer('b');
-      return [...missed, ...(await own.sweepServer('b', faultsAt('SIGKILL', ...SETTLING), { start: () => behind }))];
-    };
+    const traffic = await beginBehind(own);
+    const sweepServers = async () => [...(await sweepPushing(own)), ...(await sweepBehind(own, SETTLING))];
     const faults = [...faultsAt('SIGKILL', ...RUNNING), ...faultsAt('SIGSTOP', ...STOPPING)];
     const missed = await own.during(
       () => traffic.checkNow(),
@@ -150,25 +163,16 @@ describe.skipIf(!hasRedis())('several machines on one Redis', () => {
       };
       const own = (world = await openSalesWorld({ online: server.url, variables }));
       // No two of their clocks are compared.
-      const [ahead, behind] = [{ clockAheadMs: 20 * MINUTES }, { clockAheadMs: -20 * MINUTES }];
-      await own.serve('b', behind);
-      const traffic = own.startTraffic();
-      await night(traffic);
-      await runsWell(own);
+      const traffic = await beginBehind(own);
       const sweepServers = async (): Promise<string[]> => {
-        const missed = await own.sweepServer('a', faultsAt('SIGKILL', ...PUSHING), { start: () => ahead });
-        await own.serve('a', ahead);
-        await own.killServer('b');
-        missed.push(
-          ...(await own.sweepServer('b', faultsAt('SIGSTOP', 'during own.append 3'), { start: () => behind })),
-        );
+        const missed = [...(await sweepPushing(own)), ...(await sweepBehind(own, ['during own.append 3'], 'SIGSTOP'))];
         // Alone it settles itself what it left the life before.
         await own.killServer('a');
-        return [...missed, ...(await own.sweepServer('b', faultsAt('SIGKILL', ...SETTLING), { start: () => behind }))];
+        return [...missed, ...(await sweepBehind(own, SETTLING))];
       };
       const missed = await own.during(
         () => traffic.checkNow(),
-        withRuns(sweepServers(), own, traffic, [], () => behind),
+        withRuns(sweepServers(), own, traffic, [], () => BEHIND),
       );
       expect(missed).toEqual([]);
       await own.serve('b');

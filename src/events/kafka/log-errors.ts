@@ -2,6 +2,7 @@
 
 import { HeadraceError } from '../../core/index.ts';
 import { kafkaFault } from '../../storage/index.ts';
+import { givingUp } from '../giving-up.ts';
 
 export interface TopicPlace {
   readonly brokers: readonly string[];
@@ -33,13 +34,10 @@ export interface DamagePlace {
 /** What was acknowledged is never guessed at, nor skipped. */
 export function partitionDamaged(place: DamagePlace, offset: number, what: string): HeadraceError {
   const { writer, topic, partition, shippedCut } = place;
-  const giveUp =
-    shippedCut === undefined
-      ? `Let go of what writer ${writer} has not shipped: headrace log forget ${writer}`
-      : `Give up what writer ${writer} shipped up to cut ${shippedCut}: headrace log forget ${writer} --through ${shippedCut}`;
+  const clause = givingUp(writer, shippedCut);
   return new HeadraceError(
     'HR_LOG_DAMAGED',
     `the event log of writer ${writer} is damaged: topic "${topic}", partition ${partition}, offset ${offset}: ${what}. ` +
-      `Nothing was changed or skipped. ${giveUp}`,
+      `Nothing was changed or skipped. ${clause[0]?.toUpperCase()}${clause.slice(1)}`,
   );
 }

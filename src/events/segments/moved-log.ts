@@ -60,14 +60,6 @@ async function foreignLog(opened: Kysely<unknown>, keys: readonly string[]): Pro
   });
 }
 
-/** By writer, the last cut that every machine can read, of the state that `db` shows. */
-export async function shippedCuts(opened: Kysely<unknown>): Promise<ReadonlyMap<number, number>> {
-  // The log's own tables are in it.
-  const db = opened as Kysely<EventTables>;
-  const rows = await db.selectFrom('event_writers').select(['number', 'shipped']).execute();
-  return new Map(rows.map(({ number, shipped }) => [number, shipped]));
-}
-
 /** More than the writers that the former place may register after its rows were read. */
 const SKIPPED = 1_000_000;
 

@@ -104,6 +104,14 @@ export function openWriterTable(database: Database): WriterTable {
   };
 }
 
+/** By writer, the last cut that every machine can read, of the state that `db` shows. */
+export async function shippedCuts(opened: Kysely<unknown>): Promise<ReadonlyMap<number, number>> {
+  // The log's own tables are in it.
+  const db = opened as Kysely<EventTables>;
+  const rows = await db.selectFrom('event_writers').select(['number', 'shipped']).execute();
+  return new Map(rows.map(({ number, shipped }) => [number, shipped]));
+}
+
 function toWriterRow(row: Selectable<EventTables['event_writers']>): WriterRow {
   const { registered_micros: registeredMicros, seen_micros: seenMicros, ...same } = row;
   return { ...same, registeredMicros, seenMicros };
