@@ -11,6 +11,7 @@ export async function rowsOwners(app: App): Promise<readonly RowsOwner[]> {
     { runsRows },
     { trainingSetRows },
     { pipelineRows },
+    { alertRows },
   ] = await Promise.all([
     import('../registry/index.ts'),
     import('../events/index.ts'),
@@ -18,6 +19,7 @@ export async function rowsOwners(app: App): Promise<readonly RowsOwner[]> {
     import('../online/index.ts'),
     import('../offline/index.ts'),
     import('../orchestrator/index.ts'),
+    import('../monitoring/index.ts'),
   ]);
   return [
     registryRows,
@@ -27,5 +29,6 @@ export async function rowsOwners(app: App): Promise<readonly RowsOwner[]> {
     runsRows,
     trainingSetRows,
     pipelineRows(await app.objects()),
+    alertRows,
   ];
 }
