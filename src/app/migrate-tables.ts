@@ -21,6 +21,7 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
     { migrateRuns },
     { openRegistry },
     { migrateLeases },
+    { migrateAlerts },
   ] = await Promise.all([
     import('../checks/index.ts'),
     import('../events/index.ts'),
@@ -31,6 +32,7 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
     import('../orchestrator/index.ts'),
     import('../registry/index.ts'),
     import('../storage/index.ts'),
+    import('../monitoring/index.ts'),
   ]);
   await openRegistry(database, clock);
   await online.openRuns(database);
@@ -42,4 +44,5 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
   await migrateRuns(database);
   await migrateHousekeeping(database);
   await migrateLeases(database);
+  await migrateAlerts(database);
 }

@@ -12,6 +12,7 @@ export async function rowsOwners(app: App): Promise<readonly RowsOwner[]> {
     { trainingSetRows },
     { pipelineRows },
     { leaseRows },
+    { alertRows },
   ] = await Promise.all([
     import('../registry/index.ts'),
     import('../events/index.ts'),
@@ -20,6 +21,7 @@ export async function rowsOwners(app: App): Promise<readonly RowsOwner[]> {
     import('../offline/index.ts'),
     import('../orchestrator/index.ts'),
     import('../storage/index.ts'),
+    import('../monitoring/index.ts'),
   ]);
   return [
     registryRows,
@@ -30,5 +32,6 @@ export async function rowsOwners(app: App): Promise<readonly RowsOwner[]> {
     trainingSetRows,
     pipelineRows(await app.objects()),
     leaseRows,
+    alertRows,
   ];
 }
