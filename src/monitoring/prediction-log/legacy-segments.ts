@@ -4,7 +4,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { MICROS_PER_HOUR, MICROS_PER_MINUTE } from '../../core/index.ts';
-import { columnsSql, sqlList } from './log-columns.ts';
+import { columnsSql, ROUTE_NAMES, sqlList } from './log-columns.ts';
 import { namesIn, type RecordKind, segmentsFolder } from './segments.ts';
 
 export interface LegacySegment {
@@ -39,7 +39,7 @@ const COLUMNS: Readonly<Record<RecordKind, Readonly<Record<string, string>>>> = 
 };
 
 /** What these had not. */
-export const LEGACY_MISSING: readonly string[] = ['arm', 'altered'];
+export const LEGACY_MISSING: readonly string[] = ['arm', 'altered', ...ROUTE_NAMES];
 
 /** Oldest first. */
 export async function listLegacySegments(directory: string, kind: RecordKind): Promise<LegacySegment[]> {

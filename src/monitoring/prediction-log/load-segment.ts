@@ -10,6 +10,7 @@ import { type FlatColumn, flatColumns, type PredictionTable } from './log-column
 import { readOutcome } from './outcome-record.ts';
 import { STATUSES } from './record-layout.ts';
 import { compileDecoder, type RecordDecoder, schemaIdOf } from './record-decoder.ts';
+import type { DecodedRoute } from './record-route.ts';
 import { addRow, createFiller, type TableFiller } from './table-filler.ts';
 
 export interface LogTables {
@@ -63,7 +64,9 @@ export function createLogTables(connection: DuckDBConnection, options: LoadOptio
     if (table !== undefined) return table;
     const filler = await createFiller(connection, flatColumns(named));
     const statuses = [...STATUSES];
-    table = { named, filler, statuses, decode: compileDecoder(named), append: compileAppend(named, filler, statuses) };
+    const routes: DecodedRoute[] = [];
+    const append = compileAppend(named, filler, statuses, routes);
+    table = { named, filler, statuses, routes, decode: compileDecoder(named), append };
     bySchema.set(named.id, table);
     return table;
   };
@@ -124,10 +127,11 @@ export function createLogTables(connection: DuckDBConnection, options: LoadOptio
       outcomes?.finish();
     },
     get predictions() {
-      return Array.from(bySchema.values(), ({ named, filler, statuses }) => ({
+      return Array.from(bySchema.values(), ({ named, filler, statuses, routes }) => ({
         named,
         table: filler.name,
         statuses,
+        routes,
         rows: filler.rows,
       }));
     },
@@ -149,6 +153,7 @@ interface SchemaTable {
   readonly named: NamedSchema;
   readonly filler: TableFiller;
   readonly statuses: readonly string[];
+  readonly routes: readonly DecodedRoute[];
   readonly decode: RecordDecoder;
   readonly append: AppendRecord;
 }

@@ -7,7 +7,7 @@ import { formatTimestamp, type Micros, MICROS_PER_HOUR } from '../../core/index.
 import { quoteText } from '../../storage/index.ts';
 import { findKeptSchema, readKeptSchema } from './kept-schemas.ts';
 import { LEGACY_MISSING, type LegacySegment, legacySql, listLegacySegments } from './legacy-segments.ts';
-import { createLogTables, outcomesSql } from './load-segment.ts';
+import { createLogTables, outcomesSql as outcomesOf } from './load-segment.ts';
 import {
   columnsSql,
   emptySql,
@@ -15,6 +15,7 @@ import {
   MACROS,
   newestOutcome,
   readableSql,
+  ROUTE_NAMES,
   sqlList,
   typedSql,
 } from './log-columns.ts';
@@ -28,6 +29,10 @@ export interface LogRange {
 }
 
 export interface LogRelation {
+  /** All predictions, one row each. */
+  readonly predictions: string;
+  /** Of the outcomes of a prediction the one that was recorded last. */
+  readonly outcomes: string;
   /** All predictions, one row each, with `outcome`, `observed_at` and `recorded_at` of the outcome that was recorded last. */
   readonly sql: string;
   /** What tells whether the same files are still there. */
@@ -85,14 +90,17 @@ async function openOnce(connection: DuckDBConnection, directory: string, range: 
     ...legacyParts('predictions', legacy.predictions),
   ];
   const outcomeParts = [
-    ...(tables.outcomes === undefined ? [] : [columnsSql('outcomes', outcomesSql(tables.outcomes.table))]),
+    ...(tables.outcomes === undefined ? [] : [columnsSql('outcomes', outcomesOf(tables.outcomes.table))]),
     ...(outcomes.length === 0 ? [] : [columnsSql('outcomes', readParquet(outcomes))]),
     ...legacyParts('outcomes', legacy.outcomes),
   ];
+  const predictionsSql = inRange(united('predictions', predictionParts), range);
+  const outcomesSql = `SELECT * FROM (${united('outcomes', outcomeParts)}) ${newestOutcome}`;
   return {
+    predictions: predictionsSql,
+    outcomes: outcomesSql,
     sql: `SELECT predictions.*, outcomes.outcome, outcomes.observed_at, outcomes.recorded_at \
-FROM (${inRange(united('predictions', predictionParts), range)}) predictions \
-LEFT JOIN (SELECT * FROM (${united('outcomes', outcomeParts)}) ${newestOutcome}) outcomes \
+FROM (${predictionsSql}) predictions LEFT JOIN (${outcomesSql}) outcomes \
 ON outcomes.prediction_id = predictions.prediction_id AND outcomes.endpoint = predictions.endpoint`,
     files: textOf({ segments, legacy, predictions, outcomes }),
     damaged,
@@ -143,9 +151,9 @@ async function parquetParts(files: readonly ParquetFile[]): Promise<string[]> {
       continue;
     }
     const named = await readKeptSchema(folder, id);
-    // Without it the structs' own names do.
+    // Without it the structs' own names do, and the files' own columns.
     parts.push(
-      named === undefined ? columnsSql('predictions', readParquet(group)) : readableSql(named, readParquet(group)),
+      named === undefined ? columnsSql('predictions', withRouteColumns(group)) : readableSql(named, readParquet(group)),
     );
   }
   return parts;
@@ -163,6 +171,10 @@ const legacyParts = (kind: RecordKind, segments: readonly { readonly path: strin
 
 const readParquet = (files: readonly ParquetFile[]): string =>
   `read_parquet(${sqlList(files.map(({ path }) => path))}, hive_partitioning = false)`;
+
+// Those that the files have not are null.
+const withRouteColumns = (files: readonly ParquetFile[]): string =>
+  `(SELECT * FROM ${readParquet(files)} UNION ALL BY NAME SELECT ${ROUTE_NAMES.join(', ')} FROM (${emptySql('predictions')}))`;
 
 const united = (kind: RecordKind, parts: readonly string[]): string =>
   parts.length === 0 ? emptySql(kind) : parts.join(' UNION ALL ');
