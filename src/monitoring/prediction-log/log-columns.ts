@@ -47,12 +47,21 @@ const COLUMNS: Readonly<Record<RecordKind, readonly (readonly [name: string, typ
     ['observed_at', 'TIMESTAMPTZ'],
     ['recorded_at', 'TIMESTAMPTZ'],
   ],
+  unit_outcomes: [
+    ['endpoint', 'VARCHAR'],
+    ['unit', 'VARCHAR[]'],
+    ['from_at', 'TIMESTAMPTZ'],
+    ['outcome', 'JSON'],
+    ['observed_at', 'TIMESTAMPTZ'],
+    ['recorded_at', 'TIMESTAMPTZ'],
+  ],
 };
 
 /** The time that says which hour a record belongs to. */
 export const HOUR_COLUMN: Readonly<Record<RecordKind, string>> = {
   predictions: 'predicted_at',
   outcomes: 'recorded_at',
+  unit_outcomes: 'recorded_at',
 };
 
 /** `relation`, which has the columns as they are; those that a log of before had not are null. */
@@ -69,6 +78,10 @@ export function emptySql(kind: RecordKind): string {
 /** Of the outcomes that an endpoint was told for one prediction the one that was recorded last; its value decides where two servers recorded at the same microsecond. */
 export const newestOutcome =
   'QUALIFY row_number() OVER (PARTITION BY prediction_id, endpoint ORDER BY recorded_at DESC, observed_at DESC, outcome::VARCHAR DESC) = 1';
+
+/** The same of those that were told of one unit at one time. */
+export const newestUnitOutcome =
+  'QUALIFY row_number() OVER (PARTITION BY endpoint, unit, from_at, observed_at ORDER BY recorded_at DESC, outcome::VARCHAR DESC) = 1';
 
 export const sqlList = (texts: readonly string[]): string => `[${texts.map(quoteText).join(', ')}]`;
 

@@ -279,5 +279,6 @@ function loggedUnit({ route, experimentUnit }: PredictionRecord, isHidden: boole
 
 /** Bytes that an outcome takes in memory, about. */
 function sizeOf({ predictionId, endpoint, value }: OutcomeEntry): number {
-  return 64 + predictionId.length + endpoint.length + (typeof value === 'string' ? value.length : 8);
+  const ids = typeof predictionId === 'string' ? predictionId.length : 16 + 8 * predictionId.unit.join().length;
+  return 64 + ids + endpoint.length + (typeof value === 'string' ? value.length : 8);
 }

@@ -64,10 +64,17 @@ export interface PredictionRecord {
 
 /** What really happened. Of several for one prediction the one that was recorded last wins, so a repeat changes nothing. */
 export interface OutcomeEntry {
-  readonly predictionId: string;
+  /** Or the unit whose newest prediction it is told of, of those from a time on until it was observed. */
+  readonly predictionId: string | UnitPrediction;
   readonly endpoint: string;
   readonly value: number | boolean | string | null;
   readonly observedMicros: Micros;
+}
+
+export interface UnitPrediction {
+  /** As a record's `unit`. */
+  readonly unit: readonly string[];
+  readonly fromMicros: Micros;
 }
 
 export interface ArmLog {
