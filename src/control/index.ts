@@ -1,4 +1,10 @@
 export {
+  type AskedPhase,
+  analyseExperiment,
+  type ReportDeps,
+  reportExperiment,
+} from './experiments/experiment-reports.ts';
+export {
   type KeptVersion,
   surveyVersions,
   type SurveyDeps,

@@ -4,7 +4,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { MetricPartSpec, MetricSpec } from '../../src/definitions/index.ts';
-import { makeReport, type AnalysedExperiment } from '../../src/rollouts/experiments/index.ts';
+import { makeReport, type AnalysedExperiment } from '../../src/rollouts/index.ts';
 import {
   analyseRows,
   EXPERIMENT,
@@ -139,7 +139,7 @@ describe('an analysis by DuckDB', () => {
       fc.asyncProperty(world, metric, fc.constantFrom(null, START + 60 * SECOND), async (rows, goal, ended) => {
         const asked = experiment(goal, ended);
         const analysed = await analyseRows(rows, asked);
-        const report = makeReport(analysed, { nowMicros: START, isAll: false, snapshots: [] });
+        const report = makeReport(analysed, { nowMicros: START, isAll: false });
         const { units, twoArms } = naiveUnits(rows, asked);
         expect(report.dropped.two_arms).toBe(twoArms);
         for (const arm of report.arms) expect(arm.units).toBe(units.filter((unit) => unit.arm === arm.name).length);

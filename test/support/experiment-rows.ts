@@ -12,7 +12,7 @@ import {
   type AnalysedPhase,
   type ExperimentReport,
   makeReport,
-} from '../../src/rollouts/experiments/index.ts';
+} from '../../src/rollouts/index.ts';
 import { type DuckDb, openDuckDb, quoteText } from '../../src/storage/index.ts';
 
 export interface LoggedRow {
@@ -127,7 +127,7 @@ export async function reportOf(
   experiment: AnalysedExperiment,
   isAll = false,
 ): Promise<ExperimentReport> {
-  return makeReport(await analyseRows(given, experiment), { nowMicros: START + 1, isAll, snapshots: [] });
+  return makeReport(await analyseRows(given, experiment), { nowMicros: START + 1, isAll });
 }
 
 type Columns = Readonly<Record<string, 'time' | 'VARCHAR' | 'INTEGER' | 'DOUBLE' | 'JSON'>>;

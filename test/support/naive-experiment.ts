@@ -1,7 +1,7 @@
 // An experiment analysed as one would by hand: raw rows, unit by unit, two passes over plain arrays. Nothing is shared with the
 // code that it checks but the shapes of rows.
 
-import type { AnalysedExperiment } from '../../src/rollouts/experiments/index.ts';
+import type { AnalysedExperiment } from '../../src/rollouts/index.ts';
 import type { MetricPartSpec, MetricSpec } from '../../src/definitions/index.ts';
 import { quantileEstimate } from '../../src/statistics/index.ts';
 import { type ExperimentRows, type LoggedRow } from './experiment-rows.ts';

@@ -1,7 +1,7 @@
 // A report's figures from rows: the published vectors, and what stands in the report beside them.
 
 import { describe, expect, it } from 'vitest';
-import type { AnalysedExperiment } from '../../src/rollouts/experiments/index.ts';
+import type { AnalysedExperiment } from '../../src/rollouts/index.ts';
 import type { MetricSpec } from '../../src/definitions/index.ts';
 import {
   EXPERIMENT,

@@ -16,11 +16,9 @@ export interface ReportContext {
   readonly nowMicros: Micros;
   /** Several phases together, each a stratum. */
   readonly isAll: boolean;
-  /** What beside its rows it was made of: snapshots of sources. */
-  readonly snapshots: readonly unknown[];
 }
 
-export function makeReport(analysed: Analysed, { nowMicros, isAll, snapshots }: ReportContext): ExperimentReport {
+export function makeReport(analysed: Analysed, { nowMicros, isAll }: ReportContext): ExperimentReport {
   const { experiment, arms, exposures } = analysed;
   const { plan, phases } = experiment;
   const srm = testSplit(analysed);
@@ -51,7 +49,7 @@ export function makeReport(analysed: Analysed, { nowMicros, isAll, snapshots }: 
     started_at: formatTimestamp(first.startedMicros),
     ended_at: last.endedMicros === null ? null : formatTimestamp(last.endedMicros),
     made_at: formatTimestamp(nowMicros),
-    snapshot: snapshotOf(analysed, isAll, snapshots),
+    snapshot: snapshotOf(analysed, isAll),
     alpha: plan.alpha,
     correction: plan.correction,
     control: experiment.control,
@@ -76,10 +74,11 @@ export function makeReport(analysed: Analysed, { nowMicros, isAll, snapshots }: 
   return { ...found, decision: decide(found), notes: notesOf(found, analysed) };
 }
 
-function snapshotOf({ experiment, rowsHash }: Analysed, isAll: boolean, snapshots: readonly unknown[]): string {
+/** By the rows themselves: a compaction, or files that were copied, make no other report. */
+function snapshotOf({ experiment, rowsHash }: Analysed, isAll: boolean): string {
   const { name, phases, plan, control } = experiment;
   const metrics = metricsOf(experiment);
-  return contentHash({ name, phases, plan, control, metrics, isAll, rowsHash, snapshots }).slice(0, 16);
+  return contentHash({ name, phases, plan, control, metrics, isAll, rowsHash }).slice(0, 16);
 }
 
 function sumOver(units: Analysed['exposures']['units'], at: number): number {
