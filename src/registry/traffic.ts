@@ -1,6 +1,6 @@
 // What traffic an endpoint may be given: named variants of existing versions whose weights sum to 100, and shadows.
 
-import { describe, type ErrorDetail, HeadraceError, invalid } from '../core/index.ts';
+import { describe, type ErrorDetail, invalid } from '../core/index.ts';
 import { findVersion, type ModelVersion } from './model-versions.ts';
 
 export interface Variant {
@@ -24,13 +24,14 @@ export interface Traffic {
 
 /** Of one endpoint: each has metrics of its own. */
 const MOST_VARIANTS = 100;
+/** Likewise, and each has a model in memory. */
+const MOST_SHADOWS = 10;
 
 type Asked<T> = Omit<T, 'version'> & { readonly version: number | string };
 
 /**
  * The same by the numbers that aliases mean now, so that one that moves later never moves traffic in silence. `versions`:
- * all of the model, ascending. Throws HR_INVALID with every mistake, HR_UNKNOWN_MODEL for a version that isn't there, or
- * HR_UNSUPPORTED for shadows, which nothing runs yet.
+ * all of the model, ascending. Throws HR_INVALID with every mistake, HR_UNKNOWN_MODEL for a version that isn't there.
  */
 export function resolveTraffic(
   traffic: Traffic,
@@ -57,18 +58,25 @@ export function resolveTraffic(
   if (mistakes.length === 0 && hundredths !== 10_000) {
     mistakes.push({ path: 'variants', message: `expected weights that sum to 100, got ${hundredths / 100}` });
   }
+  const shadowed = traffic.shadows?.length ?? 0;
+  if (shadowed > MOST_SHADOWS)
+    mistakes.push({ path: 'shadows', message: `expected at most ${MOST_SHADOWS} shadows, got ${shadowed}` });
   traffic.shadows?.forEach(({ percent }, index) => {
     if (!isPercent(percent)) {
       mistakes.push({ path: `shadows[${index}].percent`, message: `${PERCENT}, got ${describe(percent)}` });
     }
   });
   if (mistakes.length > 0) throw invalid(mistakes);
-  if ((traffic.shadows ?? []).length > 0)
-    throw new HeadraceError('HR_UNSUPPORTED', 'shadows are not run yet, so none are kept. Leave `shadows` out.');
   const numberOf = (asked: number | string) => findVersion(versions, model, String(asked)).version;
+  const shadows = traffic.shadows?.map(({ version, percent }) => ({ version: numberOf(version), percent }));
+  shadows?.forEach(({ version }, index) => {
+    if (shadows.findIndex((other) => other.version === version) < index)
+      mistakes.push({ path: `shadows[${index}].version`, message: `version ${version} is there twice` });
+  });
+  if (mistakes.length > 0) throw invalid(mistakes);
   return {
     variants: traffic.variants.map(({ name, version, weight }) => ({ name, version: numberOf(version), weight })),
-    shadows: traffic.shadows?.map(({ version, percent }) => ({ version: numberOf(version), percent })),
+    shadows,
   };
 }
 

@@ -6,6 +6,8 @@ import { type EndpointSpec, type ModelSpec, resolveService } from '../definition
 import type { EndpointMeter } from '../monitoring/index.ts';
 import { type EndpointState, type Variant, versionsRead } from '../registry/index.ts';
 import type { Arm } from './arm.ts';
+import { guardArms } from './guard-arms.ts';
+import { loadShadows, type PlanShadows } from './shadow/load-shadows.ts';
 import { compileArms, standIn } from './compile-arms.ts';
 import { uniteColumns } from './request-columns.ts';
 import { compileRowParser, type RequestRow, type RowParser } from './row-parser.ts';
@@ -24,6 +26,7 @@ export interface EndpointPlan {
   readonly armOfVariant: readonly Arm[];
   /** Why a variant has no arm of its own; undefined where all have. */
   readonly lacking: HeadraceError | undefined;
+  readonly shadows: PlanShadows;
   /** The view versions that its arms read. */
   readonly versions: readonly string[];
   /** The values that stick a row to its arm, as texts, in the order of the spec's unit. */
@@ -39,10 +42,15 @@ export interface EndpointPlan {
 export interface CompileOptions {
   /** Answer by the versions that can be loaded, where others can't. */
   readonly mayLack: boolean;
+  /** Go without the shadows that can't be loaded: no answer is by one. */
+  readonly mayLackShadows: boolean;
 }
 
 /** Loads the arms' models. Throws what loading throws, with nothing left loaded. */
-export async function compileEndpoint(given: CompileEndpoint, { mayLack }: CompileOptions): Promise<EndpointPlan> {
+export async function compileEndpoint(
+  given: CompileEndpoint,
+  { mayLack, mayLackShadows }: CompileOptions,
+): Promise<EndpointPlan> {
   const { state, spec, model, definitions, monitor } = given;
   const { served, lacking } = await loadVariants(given, mayLack);
   try {
@@ -52,19 +60,25 @@ export async function compileEndpoint(given: CompileEndpoint, { mayLack }: Compi
       current,
       spec.unit,
     );
-    const arms = compileArms(given, served, requestColumns);
+    const compiled = compileArms(given, served, requestColumns);
+    const shadows = await loadShadows(given, compiled, requestColumns, mayLackShadows);
+    const arms = compiled.map((arm) => ({ ...arm, sinks: [...arm.sinks, ...shadows.sinksOf(arm)] }));
+    const guarded = guardArms(given, served, arms);
     const plan: EndpointPlan = {
       state,
       spec,
       model,
       requestColumns,
       parseRow: compileRowParser(requestColumns, 'inputs'),
-      arms,
-      armOfVariant: state.variants.map((variant) => armOf(variant, arms, served)),
+      arms: guarded.arms,
+      armOfVariant: state.variants.map((variant) => armOf(variant, guarded.arms, served)),
       lacking,
+      shadows,
       versions: [
         ...new Set(
-          served.flatMap(({ model: { definitions: own, service } }) => versionsRead(own.manifest, service.name)),
+          [...served.map((one) => one.model), ...shadows.models].flatMap(({ definitions: own, service }) =>
+            versionsRead(own.manifest, service.name),
+          ),
         ),
       ],
       unitOf: compileUnit(spec, requestColumns),
@@ -72,7 +86,10 @@ export async function compileEndpoint(given: CompileEndpoint, { mayLack }: Compi
       answerStart: `{"endpoint":${JSON.stringify(state.name)},"predictions":[`,
       inFlight: 0,
       async retire() {
-        while (plan.inFlight > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+        const retired = shadows.retire();
+        while (plan.inFlight + guarded.probes() > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+        await retired;
+        guarded.release();
         for (const one of served) one.model.release();
       },
     };

@@ -22,7 +22,11 @@ import { openRows } from './sent-rows.ts';
 export interface PredictDeps {
   readonly clock: Clock;
   readonly deadlines: Deadlines;
-  readonly limits: { readonly maxRows: number };
+  readonly limits: {
+    readonly maxRows: number;
+    /** A deadline that is shorter is the client's own. */
+    readonly requestTimeoutMs: number;
+  };
   readonly nextId: () => string;
 }
 
@@ -83,7 +87,10 @@ export async function predict(
       }
     }
   });
-  const latencyMicros = Math.round((performance.now() - startMs) * 1000);
+  const endMs = performance.now();
+  const latencyMicros = Math.round((endMs - startMs) * 1000);
+  // A moment has passed since the deadline was set.
+  const isPatient = scope.deadlineMs - startMs >= deps.limits.requestTimeoutMs - PASSED_MS;
   const failed = failedRows(rows, isPartial);
   for (let group = 0; group < groups.length; group++) {
     const { arm, picked, requests } = groups[group] as ArmGroup;
@@ -96,15 +103,21 @@ export async function predict(
       rows: results[group] as readonly ArmRow[],
       ids,
       isAnswered: failed === undefined,
+      fallbackFrom: arm.fallbackFrom,
+      isBroken: arm.brokenFor !== undefined,
       unitOf: plan.unitOf,
     };
     for (const sink of arm.sinks) sink(batch);
+    arm.guard?.ended(endMs, batch.rows, batch.isAnswered, isPatient);
+    arm.brokenFor?.stoodIn(endMs, requests, at);
   }
   if (failed !== undefined) throw failed;
   plan.meter.answered(latencyMicros, answeredRows);
   for (const row of parsed) if (row instanceof HeadraceError) plan.meter.rowFailed(row.code);
   return { plan, rows, answeredRows };
 }
+
+const PASSED_MS = 50;
 
 /** A row's values, or why it has none. */
 type ParsedRow = RequestRow | HeadraceError;
@@ -139,7 +152,8 @@ function groupByArm(plan: EndpointPlan, rows: readonly ParsedRow[]): readonly Ar
     const row = rows[place] as ParsedRow;
     if (row instanceof HeadraceError) continue;
     const variant = armOfVariant.length === 1 ? 0 : assign(plan.state, plan.unitOf(row));
-    const arm = armOfVariant[variant] as Arm;
+    const own = armOfVariant[variant] as Arm;
+    const arm = own.guard?.isOpen === true ? own.guard.standIn : own;
     let group = groups.get(arm);
     if (group === undefined) groups.set(arm, (group = { arm, picked: [], requests: [] }));
     group.picked.push(place);

@@ -4,7 +4,9 @@ import { type HeadraceError, toHeadraceError } from '../core/index.ts';
 import type { Definitions, EndpointSpec, ModelSpec, ResolvedService } from '../definitions/index.ts';
 import type { Monitor, PredictionLog } from '../monitoring/index.ts';
 import type { EndpointState, Variant } from '../registry/index.ts';
+import type { Breakers } from './breakers.ts';
 import type { FeaturePlan } from './feature-plan.ts';
+import type { Shadows } from './shadow/open-shadows.ts';
 import type { ServedModel, ServedModels } from './served-models.ts';
 
 export interface CompileEndpoint {
@@ -19,6 +21,10 @@ export interface CompileEndpoint {
   readonly models: ServedModels;
   readonly monitor: Monitor;
   readonly predictionLog: PredictionLog;
+  readonly breakers: Breakers;
+  readonly shadows: Shadows;
+  /** Of a request that names none. */
+  readonly requestTimeoutMs: number;
 }
 
 /** A variant whose model is loaded. */
