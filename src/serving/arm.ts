@@ -3,6 +3,7 @@
 
 import type { HeadraceError, Int64Form, Micros, Scope, Value } from '../core/index.ts';
 import type { Status } from '../online/index.ts';
+import type { Route } from '../rollouts/index.ts';
 import type { ArmGuard } from './arm-guard.ts';
 import type { Stage } from './deadlines.ts';
 import type { FeaturePlan } from './feature-plan.ts';
@@ -15,7 +16,7 @@ export type ArmId = string;
 /** Immutable; its model is given back when the endpoint's plan retires, after its last request. */
 export interface Arm {
   readonly id: ArmId;
-  /** The variant's name. */
+  /** The variant's name, or `experiment/arm`. */
   readonly name: string;
   readonly version: number;
   readonly features: FeaturePlan;
@@ -74,13 +75,19 @@ export interface ArmBatch {
   readonly latencyMicros: number;
   readonly requests: readonly RequestRow[];
   readonly rows: readonly ArmRow[];
+  /** What each row was assigned, even where this arm only stands in for that. */
+  readonly routes: readonly Route[];
+  /** `fnv1a(seed + unit)` of each row by the endpoint's seed; 0 where it has no unit. */
+  readonly unitHashes: readonly number[];
+  /** The endpoint's, by whose traffic the rows were assigned. */
+  readonly revision: number;
+  /** The arm in whose place this one stands; null for its own. */
+  readonly fallbackFrom: string | null;
   /** Prediction ids; empty for failed rows. */
   readonly ids: readonly string[];
   /** False where the request failed as a whole, so that nobody got these rows. */
   readonly isAnswered: boolean;
-  /** The variant in whose place the arm stands; undefined for its own. */
-  readonly fallbackFrom: string | undefined;
-  /** That variant's breaker is open: the rows are no event for it. */
+  /** The breaker of the variant in whose place the arm stands is open: the rows are no event for it. */
   readonly isBroken: boolean;
   unitOf(row: RequestRow): readonly string[];
 }

@@ -15,10 +15,14 @@ export interface GuardedArms {
   release(): void;
 }
 
-/** `arms`: those of `served`, in its order. */
-export function guardArms(given: CompileEndpoint, served: readonly ServedVariant[], arms: readonly Arm[]): GuardedArms {
+/** `arms`: those of `served`, in its order; `base`: where among them the base is, −1 where it is not: then there is nothing to stand in. */
+export function guardArms(
+  given: CompileEndpoint,
+  served: readonly ServedVariant[],
+  arms: readonly Arm[],
+  base: number,
+): GuardedArms {
   const { state, model, monitor, breakers, requestTimeoutMs } = given;
-  const base = basePlace(served);
   const held: HeldBreaker[] = [];
   let running = 0;
   const hold = (): (() => void) => {
@@ -26,7 +30,7 @@ export function guardArms(given: CompileEndpoint, served: readonly ServedVariant
     return () => void running--;
   };
   const guarded = arms.map((arm, place): Arm => {
-    if (place === base) return arm;
+    if (base < 0 || place === base) return arm;
     const { id, name: variant, version } = arm;
     const of = { endpoint: state.name, variant, version, arm: id };
     const breaker = breakers.hold(of, monitor.arm({ ...of, model: model.name, features: [] }));
@@ -42,12 +46,4 @@ export function guardArms(given: CompileEndpoint, served: readonly ServedVariant
       for (const breaker of held) breaker.release();
     },
   };
-}
-
-/** The variant named "stable", else the first: the one that gives to the others and takes from them. */
-function basePlace(served: readonly ServedVariant[]): number {
-  return Math.max(
-    0,
-    served.findIndex(({ variant }) => variant.name === 'stable'),
-  );
 }

@@ -3,8 +3,9 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { registerModelFile } from '../../src/app/index.ts';
+import { applyRepository, openApp, registerModelFile } from '../../src/app/index.ts';
 import { serveInProcess } from '../../src/app/serve-worker.ts';
+import { silentLogger } from '../../src/core/index.ts';
 import { queryPredictionLog } from '../../src/monitoring/index.ts';
 import { NOT_IN_TABLE, ONE_NUMBER } from '../support/one-number.ts';
 import { constantModel, linearModel, lookUpModel, patientModel } from '../support/onnx-model.ts';
@@ -59,7 +60,8 @@ async function predict(to: OpenServing, ...xs: readonly (number | string)[]): Pr
   return answer.json().predictions;
 }
 
-const sum = (counts: Readonly<Record<string, number>>): number => Object.values(counts).reduce((all, one) => all + one, 0);
+const sum = (counts: Readonly<Record<string, number>>): number =>
+  Object.values(counts).reduce((all, one) => all + one, 0);
 
 /** What the first shadow tells once all shadows together have so many rows behind them. */
 async function settled(of: OpenServing, rows: number): Promise<Told> {
@@ -138,7 +140,7 @@ describe('a shadow', () => {
     };
     await expect
       .poll(async () => (await queryPredictionLog(duckdb, question)).rows, { timeout: 5000 })
-      .toEqual([[prediction?.prediction_id, 4, 12, 2, '4.0']]);
+      .toEqual([[prediction?.prediction_id, 4, 12, 2, '4']]);
   });
 
   it('that fails is counted with its errors, and the answers are as they were', async () => {
@@ -213,9 +215,11 @@ describe('a shadow that can not be loaded', () => {
     const on = await serve([]);
     const further = ONE_NUMBER.replace('request: { x: t.float64() }', 'request: { x: t.float64(), y: t.float64() }');
     on.project.write('feature_repo/shop.ts', further.replace('x: request.x', 'x: request.x! + request.y!'));
-    const { applyRepository } = await import('../../src/app/index.ts');
-    await applyRepository(on.app, {});
-    await registerModelFile(on.app, { model: 'returns', onnx: Buffer.from(constantModel(1, 7)) });
+    // One that has read no definitions yet.
+    const app = await openApp({ environment: on.app.environment, logger: silentLogger });
+    await applyRepository(app, { allowBreaking: true });
+    await registerModelFile(app, { model: 'returns', onnx: Buffer.from(constantModel(1, 7)) });
+    await app.close();
     const set = await shadowBy(on, 2);
     expect(set).toMatchObject({ status: 409, body: { code: 'HR_NOT_PREPARED' } });
     expect(JSON.stringify(set.body)).toContain('needs request column \\"y\\", which no variant takes');

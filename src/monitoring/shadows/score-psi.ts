@@ -1,6 +1,8 @@
 // How far the scores of a shadow lie from those that were answered: the population stability index over bins that the answered
 // ones make, of about a tenth each.
 
+import { psi } from '../../statistics/index.ts';
+
 /** At most so many bins of about equal shares; a score that many rows have gets one of its own. */
 const BINS = 10;
 
@@ -11,7 +13,7 @@ const BINS = 10;
 export function scorePsi(reference: Float64Array, current: Float64Array): number | null {
   const edges = edgesOf(reference);
   const [ref, cur] = [gather(reference, edges), gather(current, edges)];
-  return psi(ref, cur);
+  return isEmpty(ref) || isEmpty(cur) ? null : psi(ref, cur);
 }
 
 /** The last place of each bin: after each tenth of what lies there, and on both sides of a place that has a tenth by itself. */
@@ -36,6 +38,8 @@ function edgesOf(reference: Float64Array): number[] {
   return edges;
 }
 
+const isEmpty = (counts: readonly number[]): boolean => counts.every((count) => count === 0);
+
 function gather(counts: Float64Array, edges: readonly number[]): number[] {
   let at = 0;
   return edges.map((edge) => {
@@ -43,16 +47,4 @@ function gather(counts: Float64Array, edges: readonly number[]): number[] {
     for (; at <= edge; at++) sum += counts[at] as number;
     return sum;
   });
-}
-
-function psi(reference: readonly number[], current: readonly number[]): number | null {
-  const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);
-  const [n, m] = [sum(reference), sum(current)];
-  if (n === 0 || m === 0) return null;
-  const half = reference.length / 2;
-  return reference.reduce((total, count, bin) => {
-    const p = (count + 0.5) / (n + half);
-    const q = ((current[bin] as number) + 0.5) / (m + half);
-    return total + (q - p) * Math.log(q / p);
-  }, 0);
 }

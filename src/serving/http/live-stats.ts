@@ -10,3 +10,9 @@ export interface LiveStats {
   /** What shadows made of their rows, of all endpoints. */
   shadows(): Promise<readonly ShadowFigures[]>;
 }
+
+/** Alerts for the stream: those that are open, and those that closed lately. */
+export interface LiveAlerts {
+  /** `key` is another once there is something new to tell of it; `isOld` alerts are not told to who has just come. */
+  recent(): Promise<readonly { readonly key: string; readonly isOld: boolean; readonly data: unknown }[]>;
+}

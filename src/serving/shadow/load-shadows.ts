@@ -1,13 +1,14 @@
 // The shadow versions of an endpoint with their models, compiled; and the sinks by which arms tell them what was answered.
 
 import { type Field, type HeadraceError, toHeadraceError } from '../../core/index.ts';
-import { isShadowed } from '../../rollouts/index.ts';
+import { isShadowed, type Routes } from '../../rollouts/index.ts';
 import type { Shadow } from '../../registry/index.ts';
 import type { Arm, ArmSink } from '../arm.ts';
+import type { RequestRow } from '../row-parser.ts';
 import type { ServedModel } from '../served-models.ts';
 import type { CompileEndpoint } from '../served-variants.ts';
 import { compileComparison } from './compare-outputs.ts';
-import type { OpenShadow } from './open-shadows.ts';
+import type { OpenShadow, Pairing } from './open-shadows.ts';
 import { compileShadow, type ShadowArm } from './shadow-arm.ts';
 
 export interface PlanShadows {
@@ -17,7 +18,7 @@ export interface PlanShadows {
   /** Why one is not there; undefined where all are. */
   readonly lacking: HeadraceError | undefined;
   /** What the arm's batches go to. */
-  sinksOf(arm: Arm): readonly ArmSink[];
+  sinksOf(arm: Arm, routes: Pick<Routes, 'unitOf'>): readonly ArmSink[];
   /** Resolves once none of them runs; then their models are given back. */
   retire(): Promise<void>;
 }
@@ -53,37 +54,45 @@ export async function loadShadows(
     throw first.error;
   }
   const open = compiled.map(({ arm }): readonly [ShadowArm, OpenShadow] => [arm, shadows.open(arm)]);
-  const lackingSinks = lacking.map(({ version, percent }) => {
-    const meter = monitor.shadow({ endpoint: state.name, version });
-    return onAnswered(({ rows, requests, unitOf }) => {
-      const missed = rows.filter(({ error }, i) => {
-        const request = requests[i];
-        return (
-          error === undefined && request !== undefined && isShadowed(state.salt, version, percent, unitOf(request))
-        );
-      });
-      if (missed.length > 0) meter.dropped('unloaded', missed.length);
-    });
-  });
+  const missed = lacking.map((shadow) => ({
+    shadow,
+    meter: monitor.shadow({ endpoint: state.name, version: shadow.version }),
+  }));
   return {
     arms: compiled.map(({ arm }) => arm),
     models: compiled.map((one) => one.model),
     lacking: first?.error,
-    sinksOf: ({ features, graph }) => [
+    sinksOf: ({ features, graph }, routes) => [
       ...open.map(([arm, shadow]) => {
         const pairing = {
-          salt: state.salt,
+          picks: picksOf(state.salt, arm, routes),
           sharesFeatures: features === arm.features,
           compare: compileComparison(graph.model.spec.outputs, arm.outputs),
         };
         return onAnswered((batch) => shadow.note(batch, pairing));
       }),
-      ...lackingSinks,
+      ...missed.map(({ shadow, meter }) => {
+        const picks = picksOf(state.salt, shadow, routes);
+        return onAnswered(({ rows, requests, scope }) => {
+          const count = rows.filter(
+            ({ error }, at) => error === undefined && picks(requests[at] as RequestRow, scope.requestId),
+          ).length;
+          if (count > 0) meter.dropped('unloaded', count);
+        });
+      }),
     ],
     async retire() {
       await Promise.all(open.map(([, shadow]) => shadow.retire()));
       for (const own of held) own.release();
     },
+  };
+}
+
+/** Whether a row is of the shadow's share: by its unit, or by its request where it has none. */
+function picksOf(salt: string, { version, percent }: Shadow, { unitOf }: Pick<Routes, 'unitOf'>): Pairing['picks'] {
+  return (row, requestId) => {
+    const unit = unitOf(row, requestId);
+    return isShadowed(salt, version, percent, unit === '' ? requestId : unit);
   };
 }
 

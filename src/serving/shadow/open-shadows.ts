@@ -3,7 +3,6 @@
 
 import { type Actor, type Connection, createScope, type Scope, within } from '../../core/index.ts';
 import type { ShadowDrop } from '../../monitoring/index.ts';
-import { isShadowed } from '../../rollouts/index.ts';
 import type { AnsweredRow, ArmBatch, ArmRow } from '../arm.ts';
 import { createDeadlines } from '../deadlines.ts';
 import type { RequestRow } from '../row-parser.ts';
@@ -28,7 +27,8 @@ export interface OpenShadow {
 
 /** What holds for an arm of the variants and the shadow, whichever rows they get. */
 export interface Pairing {
-  readonly salt: string;
+  /** Whether a row of a request is of the shadow's share. */
+  readonly picks: (row: RequestRow, requestId: string) => boolean;
   readonly sharesFeatures: boolean;
   readonly compare: CompareOutputs;
 }
@@ -53,7 +53,6 @@ const CLOSE_LIMIT_MS = 1000;
 
 interface Note {
   readonly lane: ShadowLane;
-  readonly arm: ShadowArm;
   readonly batch: ArmBatch;
   readonly pairing: Pairing;
 }
@@ -136,7 +135,7 @@ export function openShadows({
       lanes.add(lane);
       return {
         note(batch, pairing) {
-          if (notes.push({ lane, arm, batch, pairing }) === 1) soon(takeNotes);
+          if (notes.push({ lane, batch, pairing }) === 1) soon(takeNotes);
         },
         async retire() {
           await lane.end('retired');
@@ -156,17 +155,17 @@ export function openShadows({
 const ACTOR: Actor = { name: 'shadow', roles: new Set(), endpoints: null };
 const NOBODY = { requestId: 'shadow', traceId: null, actor: ACTOR, priority: 'shadow', span: undefined } as const;
 
-function offerRows({ lane, arm, batch, pairing }: Note, atMs: number): void {
+function offerRows({ lane, batch, pairing }: Note, atMs: number): void {
   const { rows, requests, ids, unitOf, scope, at, latencyMicros } = batch;
-  const { salt, sharesFeatures, compare } = pairing;
+  const { picks, sharesFeatures, compare } = pairing;
   const { requestId, traceId } = scope;
   const of = { requestId, traceId, at, latencyMicros, expiresMs: atMs + SHADOW_DEADLINE_MS };
   for (let i = 0; i < rows.length; i++) {
     const answered = rows[i] as ArmRow;
     if (answered.error !== undefined) continue;
     const request = requests[i] as RequestRow;
+    if (!picks(request, requestId)) continue;
     const unit = unitOf(request);
-    if (!isShadowed(salt, arm.version, arm.percent, unit)) continue;
     lane.offer({
       id: ids[i] as string,
       request,

@@ -122,6 +122,10 @@ export function createShadowLane(arm: ShadowArm, { deadlines, nowMs, scopeOf }: 
         atMicros: of.at,
         latencyMicros: tookMicros,
         unit,
+        // What it was assigned is told of what was answered.
+        route: null,
+        experimentUnit: null,
+        unitHash: 0,
         request,
         features,
         statuses,
