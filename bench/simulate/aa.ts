@@ -10,7 +10,6 @@ import {
   drawNormal,
   fixedHorizon,
   meanEstimate,
-  type PairSums,
   quantileEstimate,
   ratioEstimate,
   relativeLift,
@@ -20,6 +19,7 @@ import { seeded } from './random.ts';
 import { about, atMost, shown, percent, type Simulation } from './simulation.ts';
 import { type MeanLook, tallyEvents, tallyMeans } from './tallies.ts';
 import { rampOf, simulateTraffic } from './traffic.ts';
+import { createUnitTotals, type UnitTotals } from './unit-totals.ts';
 
 const ALPHA = 0.05;
 const LOOKS = 100;
@@ -133,64 +133,7 @@ function addMean(kinds: Set<Kind>, look: MeanLook | undefined, twoSided: Kind, o
   if (oneSided !== undefined && look.difference > look.oneSided) kinds.add(oneSided);
 }
 
-interface Totals {
-  readonly add: (unit: number, value: number, clicks: number, earlier: number) => void;
-  readonly value: { n: number; sum: number; squares: number };
-  readonly ratio: PairSums;
-  readonly withPast: PairSums;
-  readonly values: number[];
-  readonly unitsOfValues: number[];
-}
-
-type Sums = { -readonly [name in keyof PairSums]: PairSums[name] };
-
-/** An arm's sums over units, each unit's being all of its values so far. */
-function createUnitTotals(units: number): Totals {
-  const total = new Float64Array(units);
-  const clicked = new Float64Array(units);
-  const seen = new Uint8Array(units);
-  const value = { n: 0, sum: 0, squares: 0 };
-  const ratio: Sums = { n: 0, y: 0, yy: 0, x: 0, xx: 0, xy: 0 };
-  const withPast: Sums = { n: 0, y: 0, yy: 0, x: 0, xx: 0, xy: 0 };
-  const values: number[] = [];
-  const unitsOfValues: number[] = [];
-  return {
-    value,
-    ratio,
-    withPast,
-    values,
-    unitsOfValues,
-    add(unit, added, clicks, past) {
-      values.push(added);
-      unitsOfValues.push(unit);
-      if (seen[unit] === 0) {
-        seen[unit] = 1;
-        value.n++;
-        ratio.n++;
-        withPast.n++;
-        withPast.x += past;
-        withPast.xx += past * past;
-      }
-      const y = total[unit] as number;
-      const c = clicked[unit] as number;
-      const grown = y * added * 2 + added * added;
-      value.sum += added;
-      value.squares += grown;
-      ratio.y += added;
-      ratio.yy += grown;
-      ratio.x += clicks;
-      ratio.xx += clicks * (2 * c + 1) * clicks;
-      ratio.xy += (y + added) * (c + clicks) - y * c;
-      withPast.y += added;
-      withPast.yy += grown;
-      withPast.xy += added * past;
-      total[unit] = y + added;
-      clicked[unit] = c + clicks;
-    },
-  };
-}
-
-function addExperiment(kinds: Set<Kind>, a: Totals, b: Totals): void {
+function addExperiment(kinds: Set<Kind>, a: UnitTotals, b: UnitTotals): void {
   const [control, treatment] = [meanEstimate(a.value), meanEstimate(b.value)];
   if (differs(welch(control, treatment))) kinds.add('unitMean');
   if (differs(relativeLift(control, treatment))) kinds.add('unitLift');
@@ -204,7 +147,7 @@ function differs(comparison: Comparison | undefined): boolean {
   return comparison !== undefined && alwaysValid(comparison, ALPHA).p < ALPHA;
 }
 
-function quantileDiffers(a: Totals, b: Totals): boolean {
-  const of = ({ values, unitsOfValues }: Totals) => quantileEstimate({ values, units: unitsOfValues }, 0.9);
+function quantileDiffers(a: UnitTotals, b: UnitTotals): boolean {
+  const of = ({ values, unitsOfValues }: UnitTotals) => quantileEstimate({ values, units: unitsOfValues }, 0.9);
   return fixedHorizon(welch(of(a), of(b)), ALPHA).p < ALPHA;
 }

@@ -2,18 +2,7 @@
 // each figure beside its bound, and ends with status 1 where one is broken. Same seeds, same figures.
 
 import { parseArgs } from 'node:util';
-import { simulateAa } from './aa.ts';
-import { simulateDrift } from './drift.ts';
-import { simulatePower } from './power.ts';
-import type { Simulation } from './simulation.ts';
-import { simulateSrm } from './srm.ts';
-
-const SIMULATIONS: Readonly<Record<string, Simulation>> = {
-  aa: simulateAa,
-  srm: simulateSrm,
-  power: simulatePower,
-  drift: simulateDrift,
-};
+import { SIMULATIONS } from './simulations.ts';
 
 const { values, positionals } = parseArgs({
   options: { quick: { type: 'boolean', default: false } },

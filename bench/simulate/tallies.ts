@@ -16,6 +16,7 @@ export interface EventTally {
   minute(w: number): boolean;
   /** First events by now, of both arms. */
   events(): number;
+  atCandidate(): number;
 }
 
 /** First events of units, by minute, into an event test; `byRow` counts every event, as one must not. */
@@ -25,6 +26,7 @@ export function tallyEvents(units: number, options: EventTestOptions, byRow = fa
   let k = 0;
   let kc = 0;
   let all = 0;
+  let candidates = 0;
   return {
     event(unit, isCandidate) {
       if (hadOne[unit] === 1 && !byRow) return;
@@ -35,10 +37,12 @@ export function tallyEvents(units: number, options: EventTestOptions, byRow = fa
     minute(w) {
       if (w > 0 && w < 1) test.add(k, kc, w);
       all += k;
+      candidates += kc;
       k = kc = 0;
       return test.breached();
     },
     events: () => all,
+    atCandidate: () => candidates,
   };
 }
 
