@@ -16,6 +16,8 @@ import {
   type Security,
   type ServingPlanes,
 } from '../serving/index.ts';
+import { backgroundJobs } from './background/jobs.ts';
+import { startJobs } from './background/run-jobs.ts';
 import { cannotListen } from './cannot-listen.ts';
 import type { App } from './open-app.ts';
 import { openServerSecurity } from './open-security.ts';
@@ -33,7 +35,7 @@ export interface ServeOptions {
   readonly port: number;
   /** Let anybody in on an address that is not loopback, while there are no keys. */
   readonly isInsecure?: boolean;
-  /** Whether this process compacts the prediction log: one of all workers does. */
+  /** Whether this process compacts the prediction log and runs the background jobs: one of all workers does. */
   readonly compacts?: boolean;
   /** Leave the page at /docs out, for tests and benchmarks. */
   readonly hasDocs?: boolean;
@@ -82,8 +84,15 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
   // First: what its settings lack is told before anything else is opened.
   const guard = await openServerSecurity(app, { host, isInsecure });
   const settings = telemetrySettings(values, app.environment);
-  const { createLiveFigures, createMonitor, createTotals, localChannel, openPredictionLog, parseRedaction } =
-    await import('../monitoring/index.ts');
+  const {
+    createLiveFigures,
+    createMonitor,
+    createTotals,
+    localChannel,
+    openPredictionLog,
+    parseRedaction,
+    parseSampling,
+  } = await import('../monitoring/index.ts');
   const { createModelRepository, createOnnxRuntime } = await import('../models/index.ts');
   const { completeVersions } = await import('../offline/index.ts');
   const monitor = createMonitor(clock);
@@ -96,7 +105,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     clock,
     logger,
     memory: values['predictionLog.memory'],
-    sample: values['predictionLog.sample'],
+    sample: parseSampling(values['predictionLog.sample']),
     redact,
     // Often, in small parts: requests wait behind each.
     flushEveryMs: 200,
@@ -174,6 +183,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     trainingSets,
     onTurnedAway: (code) => monitor.turnedAway(code),
     stats: options.stats?.(figures) ?? figures,
+    alerts: { list: async (query) => (await app.alerts()).list(query) },
     status: {
       views: () => views(true),
       own: () => ({
@@ -199,6 +209,14 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     ...(options.hasDocs === undefined ? {} : { hasDocs: options.hasDocs }),
   });
   guard.followTls(server.server);
+  const stopJobs = compacts
+    ? startJobs({
+        jobs: await backgroundJobs({ app }),
+        database: await app.database(),
+        holder: serverId,
+        logger,
+      })
+    : async () => {};
   const reporting = setInterval(() => figures.report(), REPORT_EVERY_MS);
   reporting.unref();
   const { stop, hurry } = createStop({
@@ -206,7 +224,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     server,
     drain: drainLimits(values),
     logger,
-    parts: { predictionLog, guard, models, monitor, tracing, jobs: trainingSets.jobs },
+    parts: { predictionLog, guard, models, monitor, tracing, jobs: trainingSets.jobs, background: { close: stopJobs } },
     lastFigures() {
       clearInterval(reporting);
       figures.report();

@@ -65,8 +65,8 @@ export interface HeadraceConfig {
     readonly path?: string;
     /** Memory of a worker for predictions that wait to be written; past it they are dropped and counted. Such as `64MiB`, or bytes. */
     readonly memory?: string | number;
-    /** Share of the predictions that is logged, from 0 to 1. */
-    readonly sample?: number;
+    /** Share of the predictions that is logged, from 0 to 1; or rules, of which the first that fits decides: `delay.candidate=1, *=0.1`. */
+    readonly sample?: number | string;
     /** Columns whose values are not logged, with commas between: `column` or `endpoint.column`. */
     readonly redact?: string;
   };
@@ -169,6 +169,31 @@ export interface HeadraceConfig {
     readonly quarantine?: string;
     /** The prediction log's hours; at least an hour. Default: kept for ever. */
     readonly predictionLog?: string;
+  };
+  /** Who is told of alerts. */
+  readonly alerts?: {
+    /** Where each one that opens or closes is sent, by POST. Default: nowhere. */
+    readonly webhook?: string;
+    /** Name of the environment variable that holds the secret sent to it. */
+    readonly secretEnv?: string;
+  };
+  /** What is served, held against the training data. */
+  readonly drift?: {
+    /** How often: `5m`; `0s`: never. */
+    readonly every?: string;
+    readonly window?: 'hour' | 'day';
+  };
+  /** Predictions, held against what really happened. */
+  readonly quality?: {
+    /** How often: `1h`; `0s`: never. */
+    readonly every?: string;
+  };
+  /** What was served, computed again as of then. */
+  readonly verify?: {
+    /** How often: `1h`; `0s`: never. */
+    readonly every?: string;
+    /** Predictions that one check takes at most. */
+    readonly sample?: number;
   };
   readonly telemetry?: {
     /** Where traces and metrics are sent by OTLP over HTTP: `http://127.0.0.1:4318`. Default: nowhere. */
