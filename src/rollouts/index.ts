@@ -1,4 +1,5 @@
 export { bucketOf, bucketOfHash, fnv1a } from './fnv.ts';
+export { endpointFeature, experimentFeature, type GrowthBookFeature, unitAttribute } from './growthbook-feature.ts';
 export { compileRoutes, routeColumns, type Route, type RoutedArm, routedArms, type Routes, type Via } from './route.ts';
 export { isShadowed } from './shadowed.ts';
 export { analyse, type Analysed } from './experiments/analysis/analyse.ts';
@@ -20,3 +21,4 @@ export { openPhase, type Phase } from './experiments/live/phases.ts';
 export { experimentRows, migrateExperiments } from './experiments/live/tables.ts';
 export type { ExperimentReport } from './experiments/report/experiment-report.ts';
 export { makeReport } from './experiments/report/make-report.ts';
+export { compileUnitText, type UnitText } from './unit-text.ts';
