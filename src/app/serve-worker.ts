@@ -21,6 +21,7 @@ import { startJobs } from './background/run-jobs.ts';
 import { cannotListen } from './cannot-listen.ts';
 import type { App } from './open-app.ts';
 import { openServerSecurity } from './open-security.ts';
+import { readExperiments } from './experiment-reports.ts';
 import { openTrainingSets } from './open-training-sets.ts';
 import { packageVersion } from './package-version.ts';
 import { presentIngestion, presentModels } from './present-status.ts';
@@ -186,6 +187,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     onTurnedAway: (code) => monitor.turnedAway(code),
     stats: options.stats?.(figures) ?? figures,
     alerts: { list: async (query) => (await app.alerts()).list(query) },
+    experiments: await readExperiments(app),
     status: {
       views: () => views(true),
       own: () => ({

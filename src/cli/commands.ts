@@ -96,6 +96,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./endpoints.ts')).endpointsCommand,
   },
   {
+    name: 'experiments',
+    summary: 'start, reweigh, stop and read experiments',
+    load: async () => (await import('./experiments.ts')).experimentsCommand,
+  },
+  {
     name: 'keys',
     summary: 'make, list, rotate and revoke API keys',
     load: async () => (await import('./keys.ts')).keysCommand,

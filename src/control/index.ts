@@ -4,6 +4,7 @@ export {
   type ReportDeps,
   reportExperiment,
 } from './experiments/experiment-reports.ts';
+export { reportOnce } from './experiments/report-once.ts';
 export {
   type KeptVersion,
   surveyVersions,

@@ -22,3 +22,6 @@ export { experimentRows, migrateExperiments } from './experiments/live/tables.ts
 export type { ExperimentReport } from './experiments/report/experiment-report.ts';
 export { makeReport } from './experiments/report/make-report.ts';
 export { compileUnitText, type UnitText } from './unit-text.ts';
+export { presentExperiment, type PresentedExperiment } from './experiments/live/present-experiment.ts';
+export { reportHtml } from './experiments/html/report-html.ts';
+export { reportText } from './experiments/report/report-text.ts';

@@ -125,7 +125,13 @@ onEachRegistry('experiments', (given) => {
       const more = await experiments.reweigh('trial', { treatment: 30 }, by);
       expect(arms(more.phases.at(-1))).toEqual([
         ['control', [[0, 5000]]],
-        ['treatment', [[5000, 6000], [8000, 10_000]]],
+        [
+          'treatment',
+          [
+            [5000, 6000],
+            [8000, 10_000],
+          ],
+        ],
       ]);
     });
 

@@ -24,6 +24,7 @@ import { holdBodies } from './body-parser.ts';
 import { addArrowBody } from './arrow-form.ts';
 import { addInt64Form } from './int64-form.ts';
 import { addAlertRoutes, type AlertsRead, liveAlerts } from './alert-routes.ts';
+import { addExperimentRoutes, type ExperimentsRead } from './experiment-routes.ts';
 import type { LiveStats } from './live-stats.ts';
 import { isNewest } from './node-socket.ts';
 import { addOpenApiRoute } from './openapi/openapi-routes.ts';
@@ -54,6 +55,7 @@ export interface HttpServerOptions {
   readonly tracing?: Tracing | undefined;
   readonly stats: LiveStats;
   readonly alerts: AlertsRead;
+  readonly experiments: ExperimentsRead;
   readonly status: StatusParts;
   /** Freshness and coverage of views in Prometheus' text format; rejects while the registry or the store is away. */
   readonly viewMetrics: () => Promise<string>;
@@ -227,6 +229,7 @@ export async function createHttpServer(
     addStatusRoute(scope, options.status, options.logger);
     addCatalogueRoutes(scope, control);
     addAlertRoutes(scope, options.alerts);
+    addExperimentRoutes(scope, options.experiments);
     addOpenApiRoute(scope, seen, described);
     addRootRoute(scope, seen, { version: options.version, hasDocs });
     if (hasDocs) addDocsRoutes(scope, seen, described);

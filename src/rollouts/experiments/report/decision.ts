@@ -1,6 +1,8 @@
 // What a report comes to, in words that somebody reads who has not seen it come to be.
 
 import type { ExperimentReport, MetricReport } from './experiment-report.ts';
+import { show, whole } from './figures.ts';
+import { showing } from './shown-effect.ts';
 
 /** One paragraph. The first thing that has to be known comes first: a split that can't be trusted, then harm, then goals. */
 export function decide(report: Omit<ExperimentReport, 'decision' | 'notes'>): string {
@@ -50,40 +52,16 @@ function goals(arm: string, metrics: readonly MetricReport[], { state }: Pick<Ex
   ];
 }
 
-function effect({ comparisons, kind }: MetricReport, arm: string): string {
-  const one = comparisons.find((comparison) => comparison.arm === arm);
-  const relative = one?.relative;
-  if (relative?.estimate !== null && relative?.estimate !== undefined) {
-    const [lo, hi] = relative.always;
-    const range = lo === null || hi === null ? 'too few units for an interval' : `${percent(lo)} to ${percent(hi)}`;
-    return `${percent(relative.estimate)}, ${range}`;
-  }
-  const estimate = one?.difference.estimate;
-  return estimate === null || estimate === undefined ? `no ${kind} yet` : `${signed(estimate)}`;
+function effect(metric: MetricReport, arm: string): string {
+  const one = metric.comparisons.find((comparison) => comparison.arm === arm);
+  const { of, format } = showing(metric);
+  const shown = one === undefined ? undefined : of(one);
+  if (shown === undefined || shown.estimate === null) return `no ${metric.kind} yet`;
+  const [lo, hi] = shown.always;
+  const range = lo === null || hi === null ? 'too few units for an interval' : `${format(lo)} to ${format(hi)}`;
+  return `${format(shown.estimate)}, ${range}`;
 }
 
 function list(parts: readonly string[]): string {
   return parts.length < 2 ? parts.join('') : `${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}`;
-}
-
-export function percent(share: number): string {
-  const value = share * 100;
-  const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 1 ? 1 : 2;
-  return `${value > 0 ? '+' : value < 0 ? '−' : ''}${Math.abs(value).toFixed(digits)} %`;
-}
-
-export function signed(value: number): string {
-  return `${value > 0 ? '+' : value < 0 ? '−' : ''}${show(Math.abs(value))}`;
-}
-
-/** Four digits that count. */
-export function show(value: number | null): string {
-  if (value === null) return '–';
-  if (value !== 0 && Math.abs(value) < 0.0001) return value.toExponential(1).replace('-', '−');
-  return String(Number(value.toPrecision(4))).replace('-', '−');
-}
-
-/** Thousands set apart, the same on every machine. */
-export function whole(value: number): string {
-  return String(Math.round(value)).replaceAll(/\B(?=(\d{3})+$)/g, ' ');
 }
