@@ -9,6 +9,7 @@ import {
   type Micros,
   noteMistake,
   parseTimestamp,
+  readPredictionId,
   type Scope,
   toHeadraceError,
 } from '../core/index.ts';
@@ -32,7 +33,7 @@ export interface OutcomeInput {
 }
 
 export function createIngestPlane(
-  deps: Pick<ServingDeps, 'clock' | 'monitor' | 'predictionLog'>,
+  deps: Pick<ServingDeps, 'clock' | 'minutes' | 'monitor' | 'predictionLog'>,
   given: {
     readonly snapshots: Snapshots;
     readonly ingestion: Ingestion;
@@ -81,6 +82,12 @@ export function createIngestPlane(
           observedMicros: observedMicros(outcome, index, now),
         }));
         await deps.predictionLog.recordOutcomes(checked);
+        for (const { predictionId, value } of checked) {
+          const prediction = readPredictionId(predictionId);
+          const number = typeof value === 'boolean' ? Number(value) : value;
+          if (prediction !== undefined && typeof number === 'number')
+            deps.minutes.outcome(endpoint, prediction, number);
+        }
         return checked.length;
       }),
   };

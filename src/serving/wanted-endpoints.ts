@@ -22,7 +22,7 @@ export interface WantedEndpoints {
 
 /** `mayBlock`: whether nobody waits for the event loop yet. */
 export function createWantedEndpoints(deps: ServingDeps, mayBlock: () => boolean): WantedEndpoints {
-  const { store, directory, monitor, predictionLog } = deps;
+  const { store, directory, monitor, predictionLog, minutes } = deps;
   const models = createServedModels(deps, mayBlock);
   // What is tried again is tried by what is readable then.
   let readable: (version: string) => boolean = () => false;
@@ -44,6 +44,7 @@ export function createWantedEndpoints(deps: ServingDeps, mayBlock: () => boolean
             models,
             monitor,
             predictionLog,
+            minutes,
             planFeatures: (own, service) => compileFeaturePlan(own, service, store, directory, 'inputs'),
           },
           options,
@@ -60,6 +61,7 @@ export function createWantedEndpoints(deps: ServingDeps, mayBlock: () => boolean
     modelStatistics: () => models.statistics(),
     wanted(definitions, states, isReadable) {
       readable = isReadable;
+      minutes.setRollouts(states.flatMap(({ name, rollout }) => (rollout === null ? [] : [name])));
       return states.flatMap((state) => wantedOf(definitions, state));
     },
   };
