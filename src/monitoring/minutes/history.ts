@@ -1,5 +1,6 @@
 // What was counted, as series over time: of each endpoint, arm, service and view, by the minute or by the hour.
 
+import { setImmediate as breathe } from 'node:timers/promises';
 import {
   type Clock,
   compareTexts,
@@ -79,49 +80,49 @@ export interface History {
 export type ReadHistory = (question: HistoryQuestion) => Promise<History>;
 
 /** Of one answer. A day of minutes of an endpoint with nine arms has 14,400. */
-export const MOST_POINTS = 20_000;
+const MOST_POINTS = 20_000;
 const STEP_MICROS = { minute: MICROS_PER_MINUTE, hour: MICROS_PER_HOUR } as const;
 /** Rows are read in stretches of so many steps: each is read at once, and requests get their turn between two. */
 const STRETCH_STEPS = 10;
 
-export async function openHistory(opened: Database, clock: Clock): Promise<ReadHistory> {
+/** `mostPoints`: of one answer. */
+export async function openHistory(opened: Database, clock: Clock, mostPoints = MOST_POINTS): Promise<ReadHistory> {
   const database = await migrateMinutes(opened);
   const shared = createSharedClock(database, clock);
   // One after another: an answer may be long.
   let reading: Promise<unknown> = Promise.resolve();
   return (question) => {
-    const asked = reading.then(async () => read(database, question, await shared.set()));
+    const asked = reading.then(async () => read({ database, mostPoints }, question, await shared.set()));
     reading = asked.catch(() => {});
     return asked;
   };
 }
 
-async function read(database: Database, question: HistoryQuestion, now: Micros): Promise<History> {
+async function read(
+  { database, mostPoints }: { readonly database: Database; readonly mostPoints: number },
+  question: HistoryQuestion,
+  now: Micros,
+): Promise<History> {
   const { step } = question;
   const stepMicros = STEP_MICROS[step];
-  const to = question.to ?? now;
+  // The minute that begins now, too.
+  const to = question.to ?? now + 1;
   const from = floorTo(question.from ?? to - (step === 'minute' ? 60 : 24) * stepMicros, stepMicros);
   if (from >= to) throw invalid([{ path: '?from', message: 'expected a time before `to`: the stretch is empty' }]);
-  let left = MOST_POINTS;
-  const took = (points: number): void => {
-    left -= points;
-    if (left < 0) throw tooMany(step);
-  };
-  const stretch = { database, question, from, to, took };
+  const stretch = { database, question, from, to };
+  const names = await namesIn(stretch);
+  const points = (await countPoints(stretch, names)) + (seesViews(question) ? await countViews(stretch) : 0);
+  if (points > mostPoints) throw tooMany(step, points, mostPoints);
   const series: HistorySeries[] = [];
-  for (const name of await namesIn(stretch)) series.push(...(await readSeries(stretch, name)));
+  for (const name of names) series.push(...(await readSeries(stretch, name)));
   if (seesViews(question)) series.push(...(await readViews(stretch)));
   return { step, from, to, series };
 }
 
-function tooMany(step: HistoryStep): Error {
-  const shorter =
-    step === 'minute'
-      ? 'a shorter stretch, one `endpoint` or `view`, or `step=hour`'
-      : 'a shorter stretch, or one `endpoint` or `view`';
-  return invalid([
-    { path: '?from', message: `up to \`to\` there are more than ${MOST_POINTS} points: ask for ${shorter}` },
-  ]);
+function tooMany(step: HistoryStep, points: number, most: number): Error {
+  const narrower = step === 'minute' ? 'one `endpoint` or `view`, or `step=hour`' : 'or one `endpoint` or `view`';
+  const message = `up to \`to\` there are ${points} points, and an answer has ${most} at most: ask for a shorter stretch, ${narrower}`;
+  return invalid([{ path: '?from', message }]);
 }
 
 interface Stretch {
@@ -129,8 +130,6 @@ interface Stretch {
   readonly question: HistoryQuestion;
   readonly from: Micros;
   readonly to: Micros;
-  /** Throws where there are too many by now. */
-  took(points: number): void;
 }
 
 interface SeriesName {
@@ -170,6 +169,49 @@ async function namesIn({ database, question, from, to }: Stretch): Promise<reado
         return (endpoint === undefined || name === endpoint) && maySee?.(name) !== false;
       })
   );
+}
+
+/** Of an hour under way a few less than there are. */
+async function countPoints({ database, question, from, to }: Stretch, names: readonly SeriesName[]): Promise<number> {
+  if (names.length === 0) return 0;
+  const { arm, step } = question;
+  const db = database.tables<MinuteTables>();
+  const kinds = [...new Set(names.map(({ kind }) => kind))];
+  const named = [...new Set(names.map(({ name }) => name))];
+  if (step === 'hour') {
+    let hours = db
+      .selectFrom('monitoring_hours')
+      .select((row) => row.fn.countAll<number>().as('points'))
+      .where('kind', 'in', kinds)
+      .where('name', 'in', named)
+      .where('hour', '>=', from)
+      .where('hour', '<', to);
+    if (arm !== undefined) hours = hours.where('variant', '=', arm);
+    return (await hours.executeTakeFirstOrThrow()).points;
+  }
+  let minutes = db
+    .selectFrom('monitoring_minutes')
+    .select(['kind', 'name', 'variant', 'version', 'minute'])
+    .distinct()
+    .where('kind', 'in', kinds)
+    .where('name', 'in', named)
+    .where('minute', '>=', from)
+    .where('minute', '<', to);
+  if (arm !== undefined) minutes = minutes.where('variant', '=', arm);
+  const counted = db.selectFrom(minutes.as('counted')).select((row) => row.fn.countAll<number>().as('points'));
+  return (await counted.executeTakeFirstOrThrow()).points;
+}
+
+async function countViews({ database, question, from, to }: Stretch): Promise<number> {
+  let views = database
+    .tables<MinuteTables>()
+    .selectFrom('monitoring_views')
+    .select((row) => row.fn.countAll<number>().as('points'))
+    .where('step', '=', question.step)
+    .where('at', '>=', from)
+    .where('at', '<', to);
+  if (question.view !== undefined) views = views.where('view', '=', question.view);
+  return (await views.executeTakeFirstOrThrow()).points;
 }
 
 const seesViews = ({ endpoint, arm, maySee }: HistoryQuestion): boolean =>
@@ -222,6 +264,7 @@ async function readSeries(stretch: Stretch, { kind, name }: SeriesName): Promise
       sums,
       rows.map((row) => ({ ...row, at: floorTo(row.minute, stepMicros) })),
     );
+    await breathe();
   }
   return [...sums.values()]
     .toSorted((a, b) => compareTexts(a.variant, b.variant) || a.version - b.version)
@@ -234,7 +277,7 @@ async function readSeries(stretch: Stretch, { kind, name }: SeriesName): Promise
 
 type CountedRow = CountColumns & { readonly at: Micros; readonly variant: string; readonly version: number };
 
-function add({ question, took }: Stretch, sums: Map<string, Sum>, rows: readonly CountedRow[]): void {
+function add({ question }: Stretch, sums: Map<string, Sum>, rows: readonly CountedRow[]): void {
   for (const row of rows) {
     const { variant, version, at } = row;
     if (question.arm !== undefined && question.arm !== variant) continue;
@@ -243,7 +286,6 @@ function add({ question, took }: Stretch, sums: Map<string, Sum>, rows: readonly
     sums.set(key, sum);
     let point = sum.points.at(-1);
     if (point?.at !== at) {
-      took(1);
       endPoint(sum);
       sum.points.push((point = { at, ...noCounts(), latency: null }));
     }
@@ -270,7 +312,7 @@ async function hoursMadeUpTo(database: Database): Promise<Micros> {
   return floorTo(row?.through ?? 0, MICROS_PER_HOUR);
 }
 
-async function readViews({ database, question, from, to, took }: Stretch): Promise<readonly HistorySeries[]> {
+async function readViews({ database, question, from, to }: Stretch): Promise<readonly HistorySeries[]> {
   const { step, view } = question;
   let query = database
     .tables<MinuteTables>()
@@ -280,13 +322,7 @@ async function readViews({ database, question, from, to, took }: Stretch): Promi
     .where('at', '>=', from)
     .where('at', '<', to);
   if (view !== undefined) query = query.where('view', '=', view);
-  const rows = await query
-    .orderBy('view')
-    .orderBy('version')
-    .orderBy('at')
-    .limit(MOST_POINTS + 1)
-    .execute();
-  took(rows.length);
+  const rows = await query.orderBy('view').orderBy('version').orderBy('at').execute();
   const series = new Map<string, { kind: 'view'; name: string; version: string; points: ViewPoint[] }>();
   for (const { view: name, version, at, freshness, coverage, uncovered } of rows) {
     const key = JSON.stringify([name, version]);
