@@ -20,6 +20,8 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
     online,
     { migrateRuns },
     { openRegistry },
+    { migrateLeases },
+    { migrateAlerts },
   ] = await Promise.all([
     import('../checks/index.ts'),
     import('../events/index.ts'),
@@ -29,6 +31,8 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
     import('../online/index.ts'),
     import('../orchestrator/index.ts'),
     import('../registry/index.ts'),
+    import('../storage/index.ts'),
+    import('../monitoring/index.ts'),
   ]);
   await openRegistry(database, clock);
   await online.openRuns(database);
@@ -39,4 +43,6 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
   await migrateQuarantine(database);
   await migrateRuns(database);
   await migrateHousekeeping(database);
+  await migrateLeases(database);
+  await migrateAlerts(database);
 }

@@ -6,6 +6,7 @@ import { type Clock, type Logger, type Progress, systemClock } from '../core/ind
 import type { Definitions, LiveVersion } from '../definitions/index.ts';
 import type { Quarantine } from '../checks/index.ts';
 import type { KeptVersion } from '../control/index.ts';
+import type { Alerts } from '../monitoring/index.ts';
 import type { EventLog } from '../events/index.ts';
 import type { IngestionDeps } from '../ingestion/index.ts';
 import type { OnlineStore, RecordDirectory, RowSchemas, Runs, StorePlace } from '../online/index.ts';
@@ -52,6 +53,8 @@ export interface App {
   log(): Promise<EventLog>;
   /** Pushed rows that were set apart. */
   quarantine(): Promise<Quarantine>;
+  /** What is wrong by the monitors. */
+  alerts(): Promise<Alerts>;
   /** What pushes take. */
   ingestion(): Promise<IngestionDeps>;
   /**
@@ -154,6 +157,13 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
   const quarantine = lazily(async () =>
     (await import('../checks/index.ts')).openQuarantine(await database(), { maxBytes: values['quarantine.maxSize'] }),
   );
+  const alerts = lazily(async () =>
+    (await import('../monitoring/index.ts')).openAlerts(await database(), {
+      clock,
+      logger,
+      hasReceiver: values['alerts.webhook'] !== undefined,
+    }),
+  );
   const completeness = async (): Promise<CompletenessDeps> => ({
     versions: (await registry()).versions,
     store: await online(),
@@ -213,6 +223,7 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
     ),
     log,
     quarantine,
+    alerts,
     async ingestion() {
       const { createRowDeriver } = await import('../offline/index.ts');
       const { openFeeds } = await import('../ingestion/index.ts');

@@ -11,6 +11,8 @@ export async function rowsOwners(app: App): Promise<readonly RowsOwner[]> {
     { runsRows },
     { trainingSetRows },
     { pipelineRows },
+    { leaseRows },
+    { alertRows },
   ] = await Promise.all([
     import('../registry/index.ts'),
     import('../events/index.ts'),
@@ -18,6 +20,8 @@ export async function rowsOwners(app: App): Promise<readonly RowsOwner[]> {
     import('../online/index.ts'),
     import('../offline/index.ts'),
     import('../orchestrator/index.ts'),
+    import('../storage/index.ts'),
+    import('../monitoring/index.ts'),
   ]);
   return [
     registryRows,
@@ -27,5 +31,7 @@ export async function rowsOwners(app: App): Promise<readonly RowsOwner[]> {
     runsRows,
     trainingSetRows,
     pipelineRows(await app.objects()),
+    leaseRows,
+    alertRows,
   ];
 }

@@ -16,6 +16,8 @@ import {
   type Security,
   type ServingPlanes,
 } from '../serving/index.ts';
+import { backgroundJobs } from './background/jobs.ts';
+import { startJobs } from './background/run-jobs.ts';
 import { cannotListen } from './cannot-listen.ts';
 import type { App } from './open-app.ts';
 import { openServerSecurity } from './open-security.ts';
@@ -33,7 +35,7 @@ export interface ServeOptions {
   readonly port: number;
   /** Let anybody in on an address that is not loopback, while there are no keys. */
   readonly isInsecure?: boolean;
-  /** Whether this process compacts the prediction log: one of all workers does. */
+  /** Whether this process compacts the prediction log and runs the background jobs: one of all workers does. */
   readonly compacts?: boolean;
   /** Leave the page at /docs out, for tests and benchmarks. */
   readonly hasDocs?: boolean;
@@ -174,6 +176,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     trainingSets,
     onTurnedAway: (code) => monitor.turnedAway(code),
     stats: options.stats?.(figures) ?? figures,
+    alerts: { list: async (query) => (await app.alerts()).list(query) },
     status: {
       views: () => views(true),
       own: () => ({
@@ -199,6 +202,14 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     ...(options.hasDocs === undefined ? {} : { hasDocs: options.hasDocs }),
   });
   guard.followTls(server.server);
+  const stopJobs = compacts
+    ? startJobs({
+        jobs: await backgroundJobs({ app }),
+        database: await app.database(),
+        holder: serverId,
+        logger,
+      })
+    : async () => {};
   const reporting = setInterval(() => figures.report(), REPORT_EVERY_MS);
   reporting.unref();
   const { stop, hurry } = createStop({
@@ -206,7 +217,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     server,
     drain: drainLimits(values),
     logger,
-    parts: { predictionLog, guard, models, monitor, tracing, jobs: trainingSets.jobs },
+    parts: { predictionLog, guard, models, monitor, tracing, jobs: trainingSets.jobs, background: { close: stopJobs } },
     lastFigures() {
       clearInterval(reporting);
       figures.report();

@@ -18,6 +18,7 @@ export interface StopServing {
     readonly monitor: { close(): void };
     readonly tracing: { shutdown(): Promise<void> } | undefined;
     readonly jobs: { close(): Promise<void> };
+    readonly background: { close(): Promise<void> };
   };
   /** Reports what was counted to the end. */
   lastFigures(): void;
@@ -39,6 +40,8 @@ export function createStop(stopped: StopServing): Stop {
 async function stop(stopped: StopServing, hurried: Promise<void>): Promise<void> {
   const { planes, server, drain, logger, parts, lastFigures } = stopped;
   planes.drain();
+  // Another server may take them over from here on.
+  const backgroundClosed = parts.background.close();
   if (drain.delayMs > 0) await within(hurried, drain.delayMs);
   // First, so that whoever follows one hears of it. Spines that are still coming may come as long as other requests.
   const jobsClosed = parts.jobs.close();
@@ -60,6 +63,7 @@ async function stop(stopped: StopServing, hurried: Promise<void>): Promise<void>
     close('ingestion', planesClosed),
     close('access', parts.guard.close()),
     close('jobs', jobsClosed),
+    close('background jobs', backgroundClosed),
     // They are let go of by the planes.
     within(
       planesClosed.catch(() => {}),

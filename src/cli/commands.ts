@@ -106,6 +106,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./audit.ts')).auditCommand,
   },
   {
+    name: 'alerts',
+    summary: 'list what is wrong by the monitors, silence what is known',
+    load: async () => (await import('./alerts.ts')).alertsCommand,
+  },
+  {
     name: 'logs',
     summary: 'ask the prediction log in SQL',
     load: async () => (await import('./logs.ts')).logsCommand,

@@ -3,6 +3,8 @@
 
 import type { DataType, Field, HeadraceError, Micros } from '../core/index.ts';
 import type { OnFail } from './authoring/expect.ts';
+import type { ExperimentSpec } from './experiment-spec.ts';
+import type { RolloutSpec } from './rollout-spec.ts';
 
 export interface Manifest {
   readonly format: 1;
@@ -15,6 +17,9 @@ export interface Manifest {
   readonly models: Readonly<Record<string, ModelSpec>>;
   readonly endpoints: Readonly<Record<string, EndpointSpec>>;
   readonly pipelines: Readonly<Record<string, PipelineSpec>>;
+  /** Left out where there is none, as are those below: manifests of before have the hash that they had. */
+  readonly experiments?: Readonly<Record<string, ExperimentSpec>>;
+  readonly rollouts?: Readonly<Record<string, RolloutSpec>>;
 }
 
 /** What people write about any object; changes nothing that is computed. */

@@ -36,3 +36,17 @@ export type {
 } from './prediction-log/prediction-log.ts';
 export { type PredictionFile, predictionFiles } from './prediction-log/prediction-files.ts';
 export { collectPredictions } from './prediction-log/collect-predictions.ts';
+export {
+  type Alert,
+  type AlertQuery,
+  type Alerts,
+  type Observation,
+  presentAlert,
+  type Silence,
+} from './alerts/alert.ts';
+export { alertRows } from './alerts/alert-rows.ts';
+export { createAlertDelivery } from './alerts/deliver-alerts.ts';
+export { openAlerts } from './alerts/open-alerts.ts';
+export { migrateAlerts } from './alerts/tables.ts';
+export { type Heartbeats, openHeartbeats } from './alerts/watchdog.ts';
+export { webhookSender } from './alerts/webhook.ts';

@@ -14,6 +14,7 @@ let app: FastifyInstance;
 let url: string;
 let gathered = 0;
 let opened = 0;
+let alerts: { key: string; isOld: boolean; data: unknown }[] = [];
 const start = async (
   live: () => Promise<unknown> = () => Promise.resolve({}),
   maxStreams = 100,
@@ -21,12 +22,19 @@ const start = async (
 ): Promise<void> => {
   gathered = 0;
   opened = 0;
+  alerts = [];
   const count = (): Promise<unknown> => {
     gathered++;
     return live();
   };
   const isStillAdmitted = () => Promise.resolve(true);
-  const streams = createEventStreams({ stats: { live: count }, maxStreams, isStillAdmitted, logger: silentLogger });
+  const streams = createEventStreams({
+    stats: { live: count },
+    alerts: { recent: () => Promise.resolve(alerts) },
+    maxStreams,
+    isStillAdmitted,
+    logger: silentLogger,
+  });
   app = fastify({ forceCloseConnections: 'idle' });
   const log = createRequestLog(silentLogger, 'errors', () => {});
   app.setErrorHandler((error, asked, reply) => sendProblem(reply, asked, error, log));
@@ -71,6 +79,26 @@ describe('live streams', () => {
     for (const { socket } of watchers) socket.destroy();
     // Nobody watches: nothing is gathered.
     await expect.poll(() => vi.getTimerCount()).toBe(0);
+  });
+
+  it('tell each alert once: those that are open to who comes, and then what changes', async () => {
+    await start();
+    alerts = [
+      { key: 'a open', isOld: false, data: { n: 1 } },
+      { key: 'b closed', isOld: true, data: { n: 2 } },
+    ];
+    const [first] = (await watch(1)) as [RawSocket];
+    const told = (): string[] => [...first.text().matchAll(/event: alert\ndata: (.*)\n/g)].map(([, one]) => one ?? '');
+    await expect.poll(() => documents(first)).toBe(1);
+    passSecond();
+    await expect.poll(told).toEqual(['{"n":1}']);
+    alerts = [{ key: 'a closed', isOld: true, data: { n: 3 } }, ...alerts.slice(1)];
+    for (let second = 0; second < 4; second++) {
+      passSecond();
+      await expect.poll(() => documents(first)).toBe(3 + second);
+    }
+    await expect.poll(told).toEqual(['{"n":1}', '{"n":3}']);
+    first.socket.destroy();
   });
 
   it('are at most server.maxStreams; one that ends makes room', async () => {

@@ -170,6 +170,31 @@ export interface HeadraceConfig {
     /** The prediction log's hours; at least an hour. Default: kept for ever. */
     readonly predictionLog?: string;
   };
+  /** Who is told of alerts. */
+  readonly alerts?: {
+    /** Where each one that opens or closes is sent, by POST. Default: nowhere. */
+    readonly webhook?: string;
+    /** Name of the environment variable that holds the secret sent to it. */
+    readonly secretEnv?: string;
+  };
+  /** What is served, held against the training data. */
+  readonly drift?: {
+    /** How often: `5m`; `0s`: never. */
+    readonly every?: string;
+    readonly window?: 'hour' | 'day';
+  };
+  /** Predictions, held against what really happened. */
+  readonly quality?: {
+    /** How often: `1h`; `0s`: never. */
+    readonly every?: string;
+  };
+  /** What was served, computed again as of then. */
+  readonly verify?: {
+    /** How often: `1h`; `0s`: never. */
+    readonly every?: string;
+    /** Predictions that one check takes at most. */
+    readonly sample?: number;
+  };
   readonly telemetry?: {
     /** Where traces and metrics are sent by OTLP over HTTP: `http://127.0.0.1:4318`. Default: nowhere. */
     readonly otlp?: string;

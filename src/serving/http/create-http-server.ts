@@ -23,6 +23,7 @@ import { addJsonBody } from './json-body.ts';
 import { holdBodies } from './body-parser.ts';
 import { addArrowBody } from './arrow-form.ts';
 import { addInt64Form } from './int64-form.ts';
+import { addAlertRoutes, type AlertsRead, liveAlerts } from './alert-routes.ts';
 import type { LiveStats } from './live-stats.ts';
 import { isNewest } from './node-socket.ts';
 import { addOpenApiRoute } from './openapi/openapi-routes.ts';
@@ -51,6 +52,7 @@ export interface HttpServerOptions {
   /** Where spans go; nowhere when left out. */
   readonly tracing?: Tracing | undefined;
   readonly stats: LiveStats;
+  readonly alerts: AlertsRead;
   readonly status: StatusParts;
   /** Freshness and coverage of views in Prometheus' text format; rejects while the registry or the store is away. */
   readonly viewMetrics: () => Promise<string>;
@@ -108,7 +110,7 @@ export async function createHttpServer(
     isStillAdmitted: (request: FastifyRequest) => isStillAdmitted(security, request),
     logger: options.logger,
   };
-  const streams = createEventStreams({ ...streamed, stats: options.stats });
+  const streams = createEventStreams({ ...streamed, stats: options.stats, alerts: liveAlerts(options.alerts) });
   let lastId = 0;
   const requestId = ({ headers }: Pick<IncomingMessage, 'headers'>): string =>
     requestIdOf(headers['x-request-id']) ?? `${process.pid.toString(36)}-${(lastId++).toString(36)}`;
@@ -222,6 +224,7 @@ export async function createHttpServer(
     addHealthRoutes(scope, control, options, streams);
     addStatusRoute(scope, options.status, options.logger);
     addCatalogueRoutes(scope, control);
+    addAlertRoutes(scope, options.alerts);
     addOpenApiRoute(scope, seen, described);
     addRootRoute(scope, seen, { version: options.version, hasDocs });
     if (hasDocs) addDocsRoutes(scope, seen, described);

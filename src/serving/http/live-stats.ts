@@ -6,3 +6,9 @@ export interface LiveStats {
   /** The figures of now as plain JSON data, for the stream. */
   live(): Promise<unknown>;
 }
+
+/** Alerts for the stream: those that are open, and those that closed lately. */
+export interface LiveAlerts {
+  /** `key` is another once there is something new to tell of it; `isOld` alerts are not told to who has just come. */
+  recent(): Promise<readonly { readonly key: string; readonly isOld: boolean; readonly data: unknown }[]>;
+}

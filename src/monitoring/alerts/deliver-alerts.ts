@@ -1,0 +1,160 @@
+// Sends what the outbox holds: each event until the receiver has taken it, oftener than once where an answer got lost, always
+// under the same id. One that fails waits longer each time; after days it is given up, and said so.
+
+import { type Clock, type Logger, messageOf, MICROS_PER_SECOND } from '../../core/index.ts';
+import type { Database } from '../../storage/index.ts';
+import { toAlert } from './alert-rows.ts';
+import { SERIALIZED } from './open-alerts.ts';
+import { enqueue } from './outbox.ts';
+import { forgetSilences, readSilences } from './silences.ts';
+import { type AlertTables, migrateAlerts } from './tables.ts';
+
+export interface AlertDelivery {
+  /** Tells what silences held back, sends what is due. Rejects where the database is away. */
+  run(signal: AbortSignal): Promise<DeliveryReport>;
+}
+
+export interface DeliveryReport {
+  readonly sent: number;
+  readonly failed: number;
+}
+
+export interface AlertDeliveryDeps {
+  readonly database: Database;
+  /** Resolves once the receiver has taken it; throws with why it has not. */
+  readonly send: (event: { readonly id: string; readonly body: string }, signal: AbortSignal) => Promise<void>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+const FIRST_WAIT_MICROS = MICROS_PER_SECOND;
+const LONGEST_WAIT_MICROS = 600 * MICROS_PER_SECOND;
+/** While one process sends, others leave the event alone. */
+const CLAIM_MICROS = 30 * MICROS_PER_SECOND;
+const GIVE_UP_MICROS = 3 * 86_400 * MICROS_PER_SECOND;
+const MOST_A_RUN = 200;
+/** A receiver that is away fails each: no more of them are tried in this run. */
+const MOST_FAILURES = 3;
+/** Closed alerts are kept so long. */
+const KEPT_MICROS = 90 * 86_400 * MICROS_PER_SECOND;
+
+export async function createAlertDelivery(deps: AlertDeliveryDeps): Promise<AlertDelivery> {
+  const { send, clock, logger } = deps;
+  const database = await migrateAlerts(deps.database);
+  const tables = () => database.tables<AlertTables>();
+
+  const attempt = async (
+    row: { readonly id: string; readonly alert: string; readonly event: string; readonly body: string },
+    attempts: number,
+    createdMicros: number,
+    signal: AbortSignal,
+  ): Promise<boolean> => {
+    try {
+      await send(row, signal);
+      await tables().deleteFrom('monitoring_outbox').where('id', '=', row.id).execute();
+      return true;
+    } catch (thrown) {
+      const now = clock.nowMicros();
+      const told = { event: row.id, alert: row.alert, what: row.event, attempts, reason: messageOf(thrown) };
+      if (now - createdMicros > GIVE_UP_MICROS) {
+        await tables().deleteFrom('monitoring_outbox').where('id', '=', row.id).execute();
+        logger.error(told, 'an alert could not be sent for days, and is given up');
+        return false;
+      }
+      const wait = Math.min(LONGEST_WAIT_MICROS, FIRST_WAIT_MICROS * 2 ** Math.min(attempts - 1, 20));
+      const change = { attempts, next_micros: now + wait };
+      await tables().updateTable('monitoring_outbox').set(change).where('id', '=', row.id).execute();
+      logger.warn(told, 'an alert could not be sent; it is tried again');
+      return false;
+    }
+  };
+
+  return {
+    async run(signal) {
+      await tellUnsilenced(database, clock.nowMicros());
+      const rows = await tables()
+        .selectFrom('monitoring_outbox')
+        .selectAll()
+        .orderBy('created_micros')
+        .orderBy('event', 'desc')
+        .orderBy('id')
+        .limit(MOST_A_RUN)
+        .execute();
+      let [sent, failed] = [0, 0];
+      /** Alerts with an event that was not sent: its later ones wait for it. */
+      const held = new Set<string>();
+      for (const row of rows) {
+        if (signal.aborted || failed >= MOST_FAILURES) break;
+        const now = clock.nowMicros();
+        // A time further ahead than any wait is of a clock that went wrong.
+        const isDue = row.next_micros <= now || row.next_micros > now + LONGEST_WAIT_MICROS;
+        const isOurs = isDue && !held.has(row.alert) && (await claim(database, row, now));
+        if (isOurs && (await attempt(row, row.attempts + 1, row.created_micros, signal))) sent++;
+        else {
+          held.add(row.alert);
+          if (isOurs) failed++;
+        }
+      }
+      await forget(database, clock.nowMicros());
+      return { sent, failed };
+    },
+  };
+}
+
+async function claim(
+  database: Database,
+  { id, next_micros }: { readonly id: string; readonly next_micros: number },
+  now: number,
+): Promise<boolean> {
+  const result = await database
+    .tables<AlertTables>()
+    .updateTable('monitoring_outbox')
+    .set({ next_micros: now + CLAIM_MICROS })
+    .where('id', '=', id)
+    .where('next_micros', '=', next_micros)
+    .executeTakeFirst();
+  return result.numUpdatedRows > 0n;
+}
+
+/** Open alerts that a silence kept back, and which it keeps no more. */
+async function tellUnsilenced(database: Database, now: number): Promise<void> {
+  const untold = () =>
+    database
+      .tables<AlertTables>()
+      .selectFrom('monitoring_alerts')
+      .select('id')
+      .where('state', '=', 'open')
+      .where('is_told', '=', 0);
+  if ((await untold().limit(1).executeTakeFirst()) === undefined) return;
+  await database.transaction<AlertTables, void>(async (trx) => {
+    const silences = await readSilences(trx, now);
+    const rows = await trx
+      .selectFrom('monitoring_alerts')
+      .selectAll()
+      .where('state', '=', 'open')
+      .where('is_told', '=', 0)
+      .execute();
+    for (const row of rows) {
+      const alert = toAlert(row, silences);
+      if (alert === undefined || alert.silencedUntilMicros !== null) continue;
+      await enqueue(trx, 'opened', alert, now);
+      await trx.updateTable('monitoring_alerts').set({ is_told: 1 }).where('id', '=', row.id).execute();
+    }
+  }, SERIALIZED);
+}
+
+async function forget(database: Database, now: number): Promise<void> {
+  await forgetSilences(database.tables<AlertTables>(), now);
+  await database
+    .tables<AlertTables>()
+    .deleteFrom('monitoring_alerts')
+    .where('state', '=', 'closed')
+    .where('closed_micros', '<', now - KEPT_MICROS)
+    .execute();
+  await database
+    .tables<AlertTables>()
+    .deleteFrom('monitoring_alerts')
+    .where('state', '=', 'pending')
+    .where('seen_micros', '<', now - KEPT_MICROS)
+    .execute();
+}

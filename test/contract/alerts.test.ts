@@ -1,0 +1,273 @@
+// Alerts on each database: when they open and close, what a silence keeps back, and that a webhook which fails and recovers
+// gets each event, by an id that tells a repeat.
+
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { MICROS_PER_HOUR, MICROS_PER_SECOND, silentLogger } from '../../src/core/index.ts';
+import {
+  type Alerts,
+  createAlertDelivery,
+  type Observation,
+  openAlerts,
+  openHeartbeats,
+  webhookSender,
+} from '../../src/monitoring/index.ts';
+import { type Database, openDatabase } from '../../src/storage/index.ts';
+import { testDatabases } from '../support/databases.ts';
+
+const START = Date.parse('2026-11-26T10:00:00Z') * 1000;
+const HOUR = MICROS_PER_HOUR;
+
+let now = START;
+const clock = { nowMicros: () => now };
+const seen = (state: Observation['state'], at: number, more: Partial<Observation> = {}): Observation => ({
+  rule: 'drift',
+  endpoint: 'delay',
+  feature: 'distance',
+  state,
+  evidence: { psi: 0.4, at },
+  at: START + at * HOUR,
+  opensAfter: 2,
+  closesAfter: 3,
+  ...more,
+});
+
+/** A webhook that answers what it is told to. */
+interface Hook {
+  readonly url: string;
+  answer: number | 'cut';
+  readonly got: { readonly id: string; readonly authorization: string | undefined; readonly body: HookBody }[];
+  readonly server: Server;
+}
+interface HookBody {
+  readonly id: string;
+  readonly event: string;
+  readonly alert: { readonly rule: string; readonly state: string; readonly endpoint: string; readonly id: string };
+}
+
+async function startHook(): Promise<Hook> {
+  const got: Hook['got'] = [];
+  const server = createServer((request, response) => {
+    const parts: Buffer[] = [];
+    request.on('data', (part: Buffer) => parts.push(part));
+    request.on('end', () => {
+      const body = JSON.parse(Buffer.concat(parts).toString()) as HookBody;
+      got.push({ id: String(request.headers['idempotency-key']), authorization: request.headers.authorization, body });
+      if (hook.answer === 'cut') request.socket.destroy();
+      else response.writeHead(hook.answer).end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const hook: Hook = { url: `http://127.0.0.1:${port}/hook?token=hidden`, answer: 200, got, server };
+  return hook;
+}
+
+describe.each(testDatabases('alerts'))('alerts on $name', (databases) => {
+  let database: Database;
+  let alerts: Alerts;
+  let hook: Hook;
+  const logged: string[] = [];
+  const logger = {
+    ...silentLogger,
+    warn: (fields: object, message: string) => void logged.push(message + JSON.stringify(fields)),
+  };
+  beforeAll(() => databases.start());
+  afterAll(() => databases.stop());
+  beforeEach(async () => {
+    now = START + 100 * HOUR;
+    logged.length = 0;
+    hook = await startHook();
+    database = await openDatabase(await databases.newUrl());
+    alerts = await openAlerts(database, { clock, logger: silentLogger, hasReceiver: true });
+  });
+  afterEach(async () => {
+    await database.close();
+    await new Promise((resolve) => hook.server.close(resolve));
+  });
+  const delivery = () =>
+    createAlertDelivery({ database, send: webhookSender({ url: hook.url, secret: 's3cret' }), clock, logger });
+  const deliver = async () => (await delivery()).run(new AbortController().signal);
+  const states = async () => (await alerts.list()).map(({ state }) => state);
+
+  it('open after so many windows running and close after so many quiet ones, whatever is without data between', async () => {
+    await alerts.observe(seen('firing', 1));
+    await alerts.observe(seen('ok', 2));
+    await alerts.observe(seen('firing', 3));
+    expect(await states()).toEqual([]);
+    await alerts.observe(seen('no_data', 4));
+    await alerts.observe(seen('firing', 5));
+    expect(await alerts.list()).toMatchObject([
+      { rule: 'drift', endpoint: 'delay', feature: 'distance', state: 'open', evidence: { at: 5 }, closedMicros: null },
+    ]);
+    for (const [state, at] of [
+      ['ok', 6],
+      ['ok', 7],
+      ['firing', 8],
+      ['ok', 9],
+      ['ok', 10],
+    ] as const)
+      await alerts.observe(seen(state, at));
+    expect(await states()).toEqual(['open']);
+    await alerts.observe(seen('ok', 11));
+    expect(await alerts.list({ state: 'closed' })).toMatchObject([{ state: 'closed', evidence: { at: 8 } }]);
+    // The next is another one.
+    await alerts.observe(seen('firing', 12));
+    await alerts.observe(seen('firing', 13));
+    expect((await states()).toSorted()).toEqual(['closed', 'open']);
+  });
+
+  it('count a window once, whoever says it again', async () => {
+    await Promise.all(Array.from({ length: 6 }, () => alerts.observe(seen('firing', 1))));
+    expect(await states()).toEqual([]);
+    await Promise.all(Array.from({ length: 6 }, () => alerts.observe(seen('firing', 2))));
+    expect(await states()).toEqual(['open']);
+    for (let i = 0; i < 5; i++) await alerts.observe(seen('ok', 3));
+    await alerts.observe(seen('ok', 1));
+    expect(await states()).toEqual(['open']);
+  });
+
+  it('are kept apart by rule, endpoint and feature', async () => {
+    for (const at of [1, 2])
+      for (const more of [{}, { rule: 'quality' }, { endpoint: 'eta' }, { feature: null }])
+        await alerts.observe(seen('firing', at, more));
+    expect(await alerts.list({ state: 'open' })).toHaveLength(4);
+    expect(await alerts.list({ endpoint: 'eta' })).toMatchObject([{ endpoint: 'eta', rule: 'drift' }]);
+    expect(await alerts.list({ rule: 'quality' })).toHaveLength(1);
+  });
+
+  it('go on counting after a clock that was ahead is put right', async () => {
+    await alerts.observe(seen('ok', 0));
+    now = START + 1000 * HOUR;
+    await alerts.observe(seen('firing', 999, { opensAfter: 3 }));
+    now = START + 100 * HOUR;
+    await alerts.observe(seen('firing', 98, { opensAfter: 3 }));
+    await alerts.observe(seen('firing', 99, { opensAfter: 3 }));
+    expect(await states()).toEqual(['open']);
+  });
+
+  it('reach a webhook that fails and recovers, in their order, under one id each', async () => {
+    for (const at of [1, 2]) await alerts.observe(seen('firing', at));
+    hook.answer = 503;
+    expect(await deliver()).toEqual({ sent: 0, failed: 1 });
+    // Not before its time.
+    expect(await deliver()).toEqual({ sent: 0, failed: 0 });
+    now += 2 * MICROS_PER_SECOND;
+    hook.answer = 'cut';
+    expect(await deliver()).toEqual({ sent: 0, failed: 1 });
+    for (const at of [3, 4, 5]) await alerts.observe(seen('ok', at));
+    // Its end waits for its beginning.
+    expect(await deliver()).toEqual({ sent: 0, failed: 0 });
+    now += 10 * MICROS_PER_SECOND;
+    hook.answer = 204;
+    expect(await deliver()).toEqual({ sent: 2, failed: 0 });
+    expect(await deliver()).toEqual({ sent: 0, failed: 0 });
+    expect(hook.got.map(({ body }) => body.event)).toEqual(['opened', 'opened', 'opened', 'closed']);
+    expect(new Set(hook.got.slice(0, 3).map(({ id }) => id)).size).toBe(1);
+    expect(hook.got.at(-1)?.id).not.toBe(hook.got[0]?.id);
+    expect(hook.got.every(({ id, body, authorization }) => id === body.id && authorization === 'Bearer s3cret')).toBe(
+      true,
+    );
+    expect(hook.got.at(-1)?.body.alert).toMatchObject({
+      rule: 'drift',
+      endpoint: 'delay',
+      feature: 'distance',
+      state: 'closed',
+    });
+    expect(logged).toHaveLength(2);
+    expect(logged.join()).toContain('the webhook answered 503');
+    expect(logged.join()).not.toMatch(/s3cret|hidden/);
+  });
+
+  it('are sent by one of several processes', async () => {
+    for (const at of [1, 2])
+      for (const feature of ['a', 'b', 'c']) await alerts.observe(seen('firing', at, { feature }));
+    const several = await Promise.all([delivery(), delivery(), delivery()]);
+    const reports = await Promise.all(several.map((one) => one.run(new AbortController().signal)));
+    expect(reports.reduce((sum, { sent }) => sum + sent, 0)).toBe(3);
+    expect(hook.got).toHaveLength(3);
+  });
+
+  it('are given up after days, and trouble with one receiver is not tried for each event', async () => {
+    for (const at of [1, 2]) for (let i = 0; i < 6; i++) await alerts.observe(seen('firing', at, { feature: `f${i}` }));
+    hook.answer = 500;
+    expect(await deliver()).toEqual({ sent: 0, failed: 3 });
+    now += 80 * HOUR;
+    expect((await deliver()).failed).toBe(3);
+    now += HOUR;
+    expect((await deliver()).failed).toBe(3);
+    now += HOUR;
+    hook.answer = 200;
+    expect(await deliver()).toEqual({ sent: 0, failed: 0 });
+    expect(await alerts.list({ state: 'open' })).toHaveLength(6);
+  });
+
+  it('that are silenced open and close untold; one that is open at the silence’s end is told then', async () => {
+    const silence = {
+      rule: 'drift',
+      endpoint: 'delay',
+      feature: null,
+      untilMicros: now + HOUR,
+      actor: 'me',
+      reason: 'a storm',
+    };
+    await alerts.silence(silence);
+    for (const at of [1, 2]) for (const feature of ['a', 'b']) await alerts.observe(seen('firing', at, { feature }));
+    for (const at of [1, 2]) await alerts.observe(seen('firing', at, { endpoint: 'eta' }));
+    for (const at of [3, 4, 5]) await alerts.observe(seen('ok', at, { feature: 'a' }));
+    expect(await deliver()).toEqual({ sent: 1, failed: 0 });
+    expect(hook.got[0]?.body.alert.endpoint).toBe('eta');
+    expect(await alerts.silences()).toMatchObject([{ actor: 'me', reason: 'a storm' }]);
+    expect((await alerts.list({ endpoint: 'delay', state: 'open' })).map((one) => one.silencedUntilMicros)).toEqual([
+      now + HOUR,
+    ]);
+    now += HOUR;
+    expect(await alerts.silences()).toEqual([]);
+    expect(await deliver()).toEqual({ sent: 1, failed: 0 });
+    expect(hook.got[1]?.body).toMatchObject({ event: 'opened', alert: { feature: 'b' } });
+  });
+
+  it('are told again at once when their silence is ended, by the place it was made for', async () => {
+    await alerts.silence({
+      rule: 'drift',
+      endpoint: null,
+      feature: 'distance',
+      untilMicros: now + HOUR,
+      actor: 'me',
+      reason: null,
+    });
+    for (const at of [1, 2]) await alerts.observe(seen('firing', at));
+    expect(await deliver()).toEqual({ sent: 0, failed: 0 });
+    expect(await alerts.unsilence({ rule: 'drift', endpoint: 'delay', feature: 'distance' })).toBe(0);
+    expect(await alerts.unsilence({ rule: 'drift', endpoint: null, feature: 'distance' })).toBe(1);
+    expect(await deliver()).toEqual({ sent: 1, failed: 0 });
+  });
+
+  it('tell of a monitor that stopped, and that it goes on', async () => {
+    const heartbeats = await openHeartbeats(database, clock);
+    await heartbeats.expect('drift', HOUR);
+    now += 3 * HOUR;
+    await heartbeats.watch(alerts);
+    expect(await states()).toEqual([]);
+    now += 1;
+    // Every server looks.
+    await Promise.all([heartbeats.watch(alerts), heartbeats.watch(alerts)]);
+    expect(await alerts.list()).toMatchObject([
+      { rule: 'monitor_stopped', endpoint: '', feature: 'drift', state: 'open', evidence: { every_seconds: 3600 } },
+    ]);
+    // A server that starts says that it is to run, not that it ran.
+    await heartbeats.expect('drift', HOUR);
+    now += 1;
+    await heartbeats.watch(alerts);
+    expect(await states()).toEqual(['open']);
+    await heartbeats.beat('drift', HOUR);
+    now += 1;
+    await heartbeats.watch(alerts);
+    expect(await states()).toEqual(['closed']);
+    await heartbeats.retire('drift');
+    now += 100 * HOUR;
+    await heartbeats.watch(alerts);
+    expect(await states()).toEqual(['closed']);
+  });
+});

@@ -1,0 +1,79 @@
+// Alerts as people see them: over HTTP, each key what it may, and on the command line.
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type OpenServing, openServing } from '../support/open-serving.ts';
+import { headrace, headraceJson, REPOSITORY } from '../support/serving-project.ts';
+
+let open: OpenServing;
+beforeAll(async () => {
+  open = await openServing({ repository: REPOSITORY, features: 4 });
+  const alerts = await open.app.alerts();
+  const at = open.app.clock.nowMicros();
+  const seen = { evidence: { psi: 0.31, rows: 420 }, at, opensAfter: 1, closesAfter: 1 };
+  await alerts.observe({ ...seen, rule: 'drift', endpoint: 'checkout', feature: 'amount', state: 'firing' });
+  await alerts.observe({ ...seen, rule: 'quality', endpoint: 'other', feature: null, state: 'firing' });
+  await alerts.observe({ ...seen, rule: 'quality', endpoint: 'other', feature: null, state: 'ok', at: at + 1 });
+  await alerts.observe({ ...seen, rule: 'monitor_stopped', endpoint: '', feature: 'drift', state: 'firing' });
+});
+afterAll(() => open.close());
+const list = async (query = '', headers = {}) =>
+  open.serving.server.inject({ url: `/v1/alerts${query}`, headers: { host: 'localhost', ...headers } });
+
+describe('alerts', () => {
+  it('are told over HTTP, by state', async () => {
+    const all = (await list()).json().alerts;
+    expect(all).toHaveLength(3);
+    expect((await list('?state=closed')).json().alerts).toMatchObject([
+      { rule: 'quality', endpoint: 'other', feature: null },
+    ]);
+    expect((await list('?state=open&endpoint=checkout')).json()).toEqual({
+      alerts: [
+        {
+          id: expect.any(String),
+          rule: 'drift',
+          endpoint: 'checkout',
+          feature: 'amount',
+          state: 'open',
+          opened_at: expect.stringMatching(/^\d{4}-.*Z$/),
+          closed_at: null,
+          evidence: { psi: 0.31, rows: 420 },
+        },
+      ],
+    });
+    expect((await list('?state=shut')).statusCode).toBe(400);
+  });
+
+  it('are listed, shown and silenced on the command line, which the audit log tells', async () => {
+    expect(headrace(open.project, ['alerts', 'list', '--state', 'open']).stdout).toMatch(
+      /drift +checkout +amount +open/,
+    );
+    expect(headrace(open.project, ['alerts', 'show', 'drift', '--feature', 'amount']).stdout).toContain('"psi": 0.31');
+    expect(headrace(open.project, ['alerts', 'show', 'nothing']).stdout).toBe('No alert of rule nothing.\n');
+    const why = ['--for', '2h', '--reason', 'a sale'];
+    expect(headrace(open.project, ['alerts', 'silence', 'drift', '--endpoint', 'checkout', ...why]).stdout).toMatch(
+      /^drift of checkout is silent until /,
+    );
+    expect(headraceJson(open.project, ['alerts', 'list', '--rule', 'drift'])).toMatchObject({
+      alerts: [{ silenced_until: expect.any(String) }],
+      silences: [{ rule: 'drift', endpoint: 'checkout', feature: null, reason: 'a sale' }],
+    });
+    expect(headraceJson(open.project, ['alerts', 'unsilence', 'drift', '--endpoint', 'checkout'])).toMatchObject({
+      ended: 1,
+    });
+    const { auditLog } = await open.app.registry();
+    expect((await auditLog.list({ object: 'alert/drift', limit: 5 })).map(({ action }) => action)).toEqual([
+      'alerts.unsilence',
+      'alerts.silence',
+    ]);
+    for (const bad of [['--for', 'long'], ['--for', '0s'], []])
+      expect(headrace(open.project, ['alerts', 'silence', 'drift', ...bad]).code).toBe(2);
+  });
+
+  it('are told to a key of the endpoints that it may use', async () => {
+    const { keys } = await open.app.registry();
+    const { token } = await keys.create({ name: 'c', roles: ['read'], endpoints: ['checkout'] }, { actor: 'me' });
+    await open.serving.security.refresh();
+    const { alerts } = (await list('', { authorization: `Bearer ${token}` })).json();
+    expect(alerts.map(({ rule }: { rule: string }) => rule)).toEqual(['drift']);
+  });
+});
