@@ -6,6 +6,8 @@ import type { PackedHashes } from '../../statistics/index.ts';
 
 /** As `monitoring_minutes` has it; more members are there. */
 export interface ArmMinute {
+  /** `arm`: rows at an arm, as assigned. `outcome`: what became of predictions, by revision and version alone. */
+  readonly kind: string;
   readonly variant: string;
   readonly version: number;
   readonly revision: number;
@@ -49,12 +51,18 @@ export interface RolloutEvidence {
   }): Promise<readonly ArmMinute[]>;
   /** Live servers, by name for people, whose minutes have not come for 30 s. */
   lateServers(): Promise<readonly string[]>;
-  /** Stable's 99th percentile over the minutes, in microseconds; undefined where fewer than three of them have requests. */
-  latencyP99(query: {
+  /**
+   * So many times the version's 99th percentile over the minutes since, in microseconds, on a bucket's edge; undefined where fewer
+   * than three of them have requests.
+   */
+  slowLimit(query: {
     readonly endpoint: string;
     readonly version: number;
     readonly fromMicros: Micros;
+    readonly factor: number;
   }): Promise<number | undefined>;
+  /** Tells the servers what is slow, null: nothing. */
+  tellSlowLimit(endpoint: string, micros: number | null): Promise<void>;
   /** `fromMicros`: of predictions since. */
   matured(query: {
     readonly endpoint: string;

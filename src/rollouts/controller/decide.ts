@@ -49,10 +49,10 @@ export function decide(rollout: Rollout, seen: Seen): Command {
   const { state, plan } = rollout;
   if (state === 'rolled_back' || state === 'aborted') return { kind: 'end', alert: null };
   const { traffic, guardrails } = seen;
-  if (state === 'pending') return { kind: 'ask', step: 1, reason: null };
   if (state === 'promoted') return afterPromotion(rollout, seen);
-  if (traffic.kind === 'lost') return { kind: 'abort', reason: traffic.reason };
   if (state === 'rolling_back') return rollingBack(rollout, seen);
+  if (traffic.kind === 'lost') return { kind: 'abort', reason: traffic.reason };
+  if (state === 'pending') return { kind: 'ask', step: 1, reason: null };
   const breach = breachOf(guardrails);
   const isHeld = state === 'paused' && rollout.pausedBy === 'person';
   // Of a person's pause the guards say what they see, and no more.
@@ -100,8 +100,9 @@ function nextOf(rollout: Rollout, { traffic, guardrails }: Seen, progress: Progr
 }
 
 function rollingBack({ heldMicros, stepMicros, blindMicros }: Rollout, { traffic }: Seen): Command {
-  if (traffic.kind === 'active' && traffic.waitsFor.length === 0)
-    return { kind: 'move', to: 'rolled_back', reason: null };
+  // The rollout let go of it: another's change takes the candidate's traffic as well.
+  if (traffic.kind === 'lost' || (traffic.kind === 'active' && traffic.waitsFor.length === 0))
+    return { kind: 'move', to: 'rolled_back', reason: rollout.reason };
   return { kind: 'stay', progress: { heldMicros, stepMicros, blindMicros } };
 }
 

@@ -11,36 +11,20 @@ import {
   MICROS_PER_MINUTE,
   MICROS_PER_SECOND,
 } from '../../core/index.ts';
+import type { About, RolloutSpec } from '../../definitions/index.ts';
 import { DEFAULT_GUARDS, type Guard, parseGuards } from './guard.ts';
 
-/** A plan as the feature repository keeps it under a name. */
-export interface RolloutSpec {
-  readonly name: string;
-  readonly endpoint: string;
-  /** Percent of the traffic, rising. */
-  readonly steps: readonly number[];
-  /** The least time that each step is watched. */
-  readonly holdMicros: Micros;
-  /** After each change of the weights what happens so long counts for nothing. */
-  readonly warmupMicros: Micros;
-  /** The candidate must have had so many units before a step is left. */
-  readonly minUnits: number;
-  /** A step that is not decided after this is paused. */
-  readonly maxHoldMicros: Micros;
-  readonly guards: readonly string[];
-  readonly onBlind: 'hold' | 'rollback';
-  /** Outcomes count of predictions this old, by what was known when they were; 0: all that is known now. */
-  readonly maturityMicros: Micros;
-  /** So long the guards go on after promotion. */
-  readonly watchMicros: Micros;
-  /** A version that was rolled back waits so long; four times as long each time after. */
-  readonly cooldownMicros: Micros;
-  /** How long the candidate has all traffic before it is promoted. */
-  readonly bakeMicros: Micros;
-}
+/**
+ * `steps`: percent, rising. `holdMicros`: the least time that each is watched; `maxHoldMicros`: then it is paused. `warmupMicros`: what
+ * happens so long after each change of the weights counts for nothing. `minUnits`: so many the candidate must have had in a step.
+ * `maturityMicros`: outcomes count of predictions this old, by what was known when they were; 0: all that is known now.
+ * `watchMicros`: so long the guards go on after promotion; `bakeMicros`: so long the candidate has all traffic before it.
+ * `cooldownMicros`: a version that was rolled back waits so long, four times as long each time after.
+ */
+type PlanMembers = Omit<RolloutSpec, 'name' | 'endpoint' | keyof About>;
 
 /** Pinned in the row. The last step is 100. */
-export interface RolloutPlan extends Omit<RolloutSpec, 'name' | 'endpoint'> {
+export interface RolloutPlan extends PlanMembers {
   /** Of the feature repository; null where it was given by hand. */
   readonly name: string | null;
   /** Names that mean the endpoint's outcome. */
@@ -48,7 +32,7 @@ export interface RolloutPlan extends Omit<RolloutSpec, 'name' | 'endpoint'> {
 }
 
 /** What may be left out of a plan, and of the names that it is under. */
-export type PlanInput = { readonly [M in keyof Omit<RolloutSpec, 'name' | 'endpoint'>]?: RolloutSpec[M] | undefined };
+export type PlanInput = { readonly [M in keyof PlanMembers]?: PlanMembers[M] | undefined };
 
 export const DEFAULT_STEPS: readonly number[] = [1, 5, 25, 50, 100];
 const DEFAULT_HOLD: Micros = 10 * MICROS_PER_MINUTE;

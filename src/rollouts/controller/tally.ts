@@ -53,8 +53,8 @@ export interface Tally {
   events(kind: EventKind): readonly EventMinute[];
   /** The part of all hashes that is counted of the kind: 1 where all are. */
   share(of: EventKind | 'units'): number;
-  /** How many different units the candidate had, as far as counted. */
-  candidateUnits(): number;
+  /** How many different units the candidate had under a revision; in all where none is given. */
+  candidateUnits(revision?: number): number;
   breakerOpens(): number;
   /** Hashes that are held. */
   size(): number;
@@ -92,7 +92,8 @@ export function createTally(arms: Arms, phases: readonly Phase[], thresholds: Th
       new Set(phases.flatMap(({ warm: of }) => (kind === 'outcome' ? [] : (of?.[kind] ?? [])))),
     ]),
   );
-  return goOn({ arms, thresholds, warm, tallies, seen: newSeen(undefined), minutes: new Map(), opens: 0 });
+  const ofPhases = new Map(phases.map(({ revision }) => [revision, layer(undefined)]));
+  return goOn({ arms, thresholds, warm, tallies, seen: newSeen(undefined), ofPhases, minutes: new Map(), opens: 0 });
 }
 
 interface Counted {
@@ -101,13 +102,15 @@ interface Counted {
   readonly warm: ReadonlyMap<EventKind, ReadonlySet<number>>;
   readonly tallies: PhaseTally[];
   readonly seen: Readonly<Record<EventKind | 'units' | 'candidate', Layered>>;
+  /** Units of the candidate by revision. */
+  readonly ofPhases: ReadonlyMap<number, Layered>;
   /** By kind, revision and minute. */
   readonly minutes: Map<string, EventMinute & { readonly kind: EventKind }>;
   opens: number;
 }
 
 function goOn(state: Counted): Tally {
-  const { arms, thresholds, warm, tallies, seen, minutes } = state;
+  const { arms, thresholds, warm, tallies, seen, ofPhases, minutes } = state;
   let lowered: Record<EventKind | 'units', number> | undefined;
 
   /** Ascending, of those that count. */
@@ -140,9 +143,17 @@ function goOn(state: Counted): Tally {
   return {
     add(row) {
       const phase = tallies.find(({ revision }) => revision === row.revision);
-      const isCandidate = row.variant === arms.candidateName && row.version === arms.candidate;
-      if (phase === undefined || !(isCandidate || (row.variant === arms.stableName && row.version === arms.stable)))
+      const isOutcome = row.kind === 'outcome';
+      const isCandidate = row.version === arms.candidate && (isOutcome || row.variant === arms.candidateName);
+      const isStable = row.version === arms.stable && (isOutcome || row.variant === arms.stableName);
+      if (phase === undefined || !(isCandidate || isStable)) return;
+      if (isOutcome) {
+        if (row.outcomes === null) return;
+        addSums(isCandidate ? phase.candidate : phase.stable, row.outcomes);
+        addEvents(row, 'outcome', row.outcomes.eventUnits, phase, isCandidate);
         return;
+      }
+      if (row.kind !== 'arm') return;
       if (isCandidate) {
         phase.candidateRows += row.rows;
         state.opens += row.breakerOpens;
@@ -153,7 +164,10 @@ function goOn(state: Counted): Tally {
       for (let i = 0; i < units.length; i++) {
         const hash = units[i] as number;
         if (hash === 0) continue;
-        if (isCandidate) seen.candidate.add(hash);
+        if (isCandidate) {
+          seen.candidate.add(hash);
+          ofPhases.get(row.revision)?.add(hash);
+        }
         if (!seen.units.add(hash)) continue;
         if (isCandidate) phase.candidateUnits++;
         else phase.stableUnits++;
@@ -161,9 +175,6 @@ function goOn(state: Counted): Tally {
       addEvents(row, 'error', row.errorUnits, phase, isCandidate);
       addEvents(row, 'slow', row.slowUnits, phase, isCandidate);
       addEvents(row, 'null', row.nullUnits, phase, isCandidate);
-      if (row.outcomes === null) return;
-      addSums(isCandidate ? phase.candidate : phase.stable, row.outcomes);
-      addEvents(row, 'outcome', row.outcomes.eventUnits, phase, isCandidate);
     },
     fork: () =>
       goOn({
@@ -174,6 +185,7 @@ function goOn(state: Counted): Tally {
           stable: copySums(tally.stable),
         })),
         seen: newSeen(seen),
+        ofPhases: new Map([...ofPhases].map(([revision, units]) => [revision, layer(units)])),
         minutes: new Map([...minutes].map(([key, minute]) => [key, { ...minute }])),
       }),
     phases: tallies,
@@ -182,7 +194,10 @@ function goOn(state: Counted): Tally {
         .filter((minute) => minute.kind === kind)
         .sort((one, other) => one.minute - other.minute || one.revision - other.revision),
     share: (of) => (thresholds[of] + 1) / HASHES,
-    candidateUnits: () => Math.round((seen.candidate.size() * HASHES) / (thresholds.units + 1)),
+    candidateUnits(revision) {
+      const units = revision === undefined ? seen.candidate : ofPhases.get(revision);
+      return Math.round(((units?.size() ?? 0) * HASHES) / (thresholds.units + 1));
+    },
     breakerOpens: () => state.opens,
     size: () => Math.max(...Object.values(seen).map((set) => set.size())),
     lowered: () => lowered,

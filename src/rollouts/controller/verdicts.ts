@@ -51,11 +51,10 @@ function lackOf({ plan, step, state, phases, ...rest }: Rollout, tally: Tally): 
   if (state === 'promoted') return undefined;
   const all = tally.phases.reduce((sum, { candidateRows, stableRows }) => sum + candidateRows + stableRows, 0);
   if (all === 0) return 'no traffic';
-  const units = tally.candidateUnits();
-  if (units < plan.minUnits) return `the candidate had ${units} of ${plan.minUnits} units`;
-  const current = tally.phases.find(({ revision }) => revision === phases.at(-1)?.revision);
-  const rows = current?.candidateRows ?? 0;
-  if (rows < plan.minUnits) return `the candidate had ${rows} requests in this step, of ${plan.minUnits}`;
+  const revision = phases.at(-1)?.revision;
+  const units = tally.candidateUnits(revision);
+  if (units < plan.minUnits) return `the candidate had ${units} of ${plan.minUnits} units in this step`;
+  const current = tally.phases.find((phase) => phase.revision === revision);
   if (current?.stableRows === 0 && weightAt({ plan, ...rest }, step) < 100) return 'stable had no traffic in this step';
   return undefined;
 }
