@@ -9,3 +9,6 @@ export type { Rollout, RolloutState } from './controller/rollout.ts';
 export { migrateRollouts, rolloutRows } from './controller/tables.ts';
 export { bucketOf, fnv1a } from './fnv.ts';
 export { layOut, type WeightedVariant } from './variant-ranges.ts';
+export { bucketOf, bucketOfHash, fnv1a } from './fnv.ts';
+export { compileRoutes, routeColumns, type Route, type RoutedArm, routedArms, type Routes, type Via } from './route.ts';
+export { isShadowed } from './shadowed.ts';
