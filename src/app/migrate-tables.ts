@@ -22,6 +22,7 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
     { openRegistry },
     { migrateLeases },
     { migrateAlerts },
+    { migrateRollouts },
   ] = await Promise.all([
     import('../checks/index.ts'),
     import('../events/index.ts'),
@@ -33,6 +34,7 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
     import('../registry/index.ts'),
     import('../storage/index.ts'),
     import('../monitoring/index.ts'),
+    import('../rollouts/index.ts'),
   ]);
   await openRegistry(database, clock);
   await online.openRuns(database);
@@ -45,4 +47,5 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
   await migrateHousekeeping(database);
   await migrateLeases(database);
   await migrateAlerts(database);
+  await migrateRollouts(database);
 }

@@ -1,4 +1,3 @@
-export { assign, type AssignedEndpoint, isShadowed } from './assign.ts';
 export { type Controller, type ControllerDeps, createController } from './controller/controller.ts';
 export type { ArmMinute, MaturedOutcomes, RolloutEvidence } from './controller/arm-minute.ts';
 export { etagOf as rolloutEtag, openRollouts, type Operator, type Rollouts, type ShownRollout, type StartRollout, type Verb } from './controller/operate.ts';
@@ -7,8 +6,6 @@ export { describeRollout, describeStep } from './controller/describe.ts';
 export { readAsked } from './controller/read-asked.ts';
 export type { Rollout, RolloutState } from './controller/rollout.ts';
 export { migrateRollouts, rolloutRows } from './controller/tables.ts';
-export { bucketOf, fnv1a } from './fnv.ts';
-export { layOut, type WeightedVariant } from './variant-ranges.ts';
 export { bucketOf, bucketOfHash, fnv1a } from './fnv.ts';
 export { compileRoutes, routeColumns, type Route, type RoutedArm, routedArms, type Routes, type Via } from './route.ts';
 export { isShadowed } from './shadowed.ts';

@@ -10,7 +10,7 @@ import { SLOW_FACTOR } from './guard.ts';
 import { createLedger, type Ledger } from './ledger.ts';
 import { guardsOf } from './plan.ts';
 import { type Guardrail, type Phase, type Rollout, weightAt } from './rollout.ts';
-import { readRollouts, type RolloutChange, type RolloutDb, tablesIn, writeProgress } from './rollout-rows.ts';
+import { readRollouts, type RolloutChange, type RolloutDb, writeProgress } from './rollout-rows.ts';
 import { createMoves, type Moves } from './moves.ts';
 import { see } from './see-traffic.ts';
 import type { RolloutTables } from './tables.ts';
@@ -186,7 +186,7 @@ export function createController(deps: ControllerDeps): Controller {
   const whileHeld = (held: LeaseToken, work: (trx: RolloutDb) => Promise<void>): Promise<void> =>
     database.transaction<RolloutTables, void>(async (trx) => {
       if (!(await holdsLease(trx, database.kind, held))) throw leaseLost(held);
-      await work(tablesIn(trx));
+      await work(trx);
     });
 
   return {

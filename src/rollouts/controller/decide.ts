@@ -99,7 +99,9 @@ function nextOf(rollout: Rollout, { traffic, guardrails }: Seen, progress: Progr
   return progress.heldMicros < plan.holdMicros ? undefined : { kind: 'ask', step: step + 1, reason: null };
 }
 
-function rollingBack({ heldMicros, stepMicros, blindMicros }: Rollout, { traffic }: Seen): Command {
+function rollingBack(rollout: Rollout, { traffic }: Seen): Command {
+  const { heldMicros, stepMicros, blindMicros } = rollout;
+  if (traffic.kind === 'failed') return { kind: 'abort', reason: `stable can not be served again: ${traffic.reason}` };
   // The rollout let go of it: another's change takes the candidate's traffic as well.
   if (traffic.kind === 'lost' || (traffic.kind === 'active' && traffic.waitsFor.length === 0))
     return { kind: 'move', to: 'rolled_back', reason: rollout.reason };

@@ -1,11 +1,12 @@
 // The transitions of a rollout, whoever makes them: each one transaction of the row, the event, the audit log, and the weights
 // where they change. What was decided by another version of the row changes nothing.
 
+import type { Kysely } from 'kysely';
 import { HeadraceError } from '../../core/index.ts';
 import type { EndpointState, Registry, TrafficChange } from '../../registry/index.ts';
 import { type Database, holdsLease, type LeaseToken } from '../../storage/index.ts';
 import { FOLLOWING, type Guardrail, type Rollout, type RolloutState } from './rollout.ts';
-import { type RolloutChange, type RolloutDb, tablesIn, writeTransition } from './rollout-rows.ts';
+import { type RolloutChange, tablesIn, writeTransition } from './rollout-rows.ts';
 
 export interface By {
   readonly actor: string;
@@ -25,7 +26,7 @@ export interface Moves {
     change: RolloutChange,
     by: By,
   ): Promise<void>;
-  /** All traffic to stable at once; every server has it loaded. */
+  /** All traffic to stable: at once, as every server has it loaded until the promotion. */
   rollBack(rollout: Rollout, change: RolloutChange, by: By, to?: 'rolling_back' | 'aborted'): Promise<void>;
   /** All traffic to the candidate, under stable's name. */
   promote(rollout: Rollout, change: RolloutChange, by: By): Promise<void>;
@@ -42,7 +43,7 @@ export function createMoves({ database, registry, clock }: MovesDeps): Moves {
 
   /** In the open transaction of whatever else changes. */
   const write = async (
-    trx: RolloutDb,
+    trx: Kysely<unknown>,
     rollout: Rollout,
     change: RolloutChange & { readonly state: RolloutState },
     { actor, reason, held, evidence }: By,
@@ -52,7 +53,7 @@ export function createMoves({ database, registry, clock }: MovesDeps): Moves {
     if (held !== undefined && !(await holdsLease(trx, database.kind, held)))
       throw new HeadraceError('HR_CONFLICT', `the lease "${held.name}" is no longer held by epoch ${held.epoch}`);
     const atMicros = clock.nowMicros();
-    await writeTransition(trx, rollout, change, { atMicros, actor, reason, ...(evidence && { evidence }) });
+    await writeTransition(tablesIn(trx), rollout, change, { atMicros, actor, reason, ...(evidence && { evidence }) });
     await auditLog.recordIn(trx, {
       actor,
       action: `rollout.${change.state}`,
@@ -82,7 +83,8 @@ export function createMoves({ database, registry, clock }: MovesDeps): Moves {
         waitMs: 0,
         async also(trx, traffic, before) {
           refuseLost(rollout, before);
-          await write(tablesIn(trx), rollout, changeBy(traffic), by);
+          // The registry's database is the rollouts', too.
+          await write(trx as unknown as Kysely<unknown>, rollout, changeBy(traffic), by);
         },
       },
     );
@@ -90,7 +92,7 @@ export function createMoves({ database, registry, clock }: MovesDeps): Moves {
 
   return {
     move: (rollout, change, by) =>
-      database.transaction<unknown, void>((trx) => write(tablesIn(trx), rollout, change, by)),
+      database.transaction<unknown, void>((trx) => write(trx, rollout, change, by)),
     ask(rollout, { step, weight }, change, by) {
       const { id, stable, stableName, candidate, candidateName, phases } = rollout;
       const variants = [
@@ -119,7 +121,8 @@ export function createMoves({ database, registry, clock }: MovesDeps): Moves {
         state: to,
         revision,
       });
-      await setWeights(rollout, variants, { owner: null, isAtOnce: true }, taken, by);
+      // Once promoted servers have let go of stable: they load it again.
+      await setWeights(rollout, variants, { owner: null, isAtOnce: rollout.state !== 'promoted' }, taken, by);
     },
     async promote(rollout, change, by) {
       const { candidate, stableName, plan } = rollout;

@@ -2,6 +2,7 @@
 // once only the one who saw how things stand.
 
 import { randomBytes } from 'node:crypto';
+import type { Kysely } from 'kysely';
 import { type Clock, formatTimestamp, HeadraceError, type Micros } from '../../core/index.ts';
 import type { Manifest, RolloutSpec } from '../../definitions/index.ts';
 import type { Registry } from '../../registry/index.ts';
@@ -163,7 +164,8 @@ export async function openRollouts(deps: RolloutsDeps): Promise<Rollouts> {
             if (input.force !== true) await refuseHot(own, rollout, now);
             const happened = { atMicros: now, actor: by.actor, reason: by.reason ?? null };
             await insertRollout(own, { ...rollout, revision: change.revision }, happened);
-            await registry.auditLog.recordIn(trx, {
+            // The registry's database is the rollouts', too.
+            await registry.auditLog.recordIn(trx as unknown as Kysely<unknown>, {
               actor: by.actor,
               action: 'rollout.start',
               object: `rollout/${rollout.id}`,

@@ -28,6 +28,8 @@ export interface PhaseTally {
   readonly revision: number;
   /** The candidate's share. */
   readonly w: number;
+  /** While servers warm up no event counts. */
+  readonly isWarm: boolean;
   /** Units first seen in it, of those below the threshold. */
   candidateUnits: number;
   stableUnits: number;
@@ -76,9 +78,10 @@ export const ALL_HASHES: Thresholds = {
 const GROUPS = 64;
 
 export function createTally(arms: Arms, phases: readonly Phase[], thresholds: Thresholds = ALL_HASHES): Tally {
-  const tallies = phases.map(({ revision, weight }) => ({
+  const tallies = phases.map(({ revision, weight, warm: left }) => ({
     revision,
     w: weight / 100,
+    isWarm: left !== null,
     candidateUnits: 0,
     stableUnits: 0,
     candidateRows: 0,
@@ -124,6 +127,7 @@ function goOn(state: Counted): Tally {
   };
 
   const addEvents = (row: ArmMinute, kind: EventKind, packed: string, phase: PhaseTally, isCandidate: boolean): void => {
+    if (!phase.isWarm) return;
     const hashes = hashesOf(packed, kind);
     for (let i = 0; i < hashes.length; i++) {
       const hash = hashes[i] as number;
