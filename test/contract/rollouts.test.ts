@@ -1,9 +1,19 @@
 // Rollouts on each database: a controller that looks once a second, servers and requests that are simulated by the second.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { presentRollout } from '../../src/rollouts/index.ts';
+import { type MaturedOutcomes, presentRollout } from '../../src/rollouts/index.ts';
 import { testDatabases } from '../support/databases.ts';
+import { flightsManifest } from '../support/manifests.ts';
+import { MODEL } from '../support/registries.ts';
 import { ANN, ENDPOINT, openRolloutWorld, type RolloutWorld, SECOND } from '../support/rollout-world.ts';
+
+/** So many outcomes of a version, of which `events` are true, each of a unit of its own. */
+function maturedOf(version: number, revision: number, n: number, events: number): MaturedOutcomes {
+  const group = (of: number): number[] => Array.from({ length: 64 }, (_, g) => Math.floor(of / 64) + (g < of % 64 ? 1 : 0));
+  const minute = 1_795_000_020_000_000;
+  const units = Array.from({ length: events }, (_, i) => ({ unitHash: version * 1_000_000 + i, minute }));
+  return { version, revision, n: group(n), sum: group(events), squares: group(events), events: units };
+}
 
 const HEALTHY = { units: 200, stable: { error: 0.004 }, candidate: { error: 0.004 } } as const;
 
@@ -167,7 +177,7 @@ describe.each(testDatabases('rollouts'))('a rollout on $name', (databases) => {
     await world.run(4, HEALTHY);
     // Cold caches.
     await world.run(6, { ...HEALTHY, units: 50, candidate: { error: 0.5 } });
-    const shown = await world.run(12, HEALTHY);
+    const shown = await world.run(8, HEALTHY);
     expect(shown.rollout).toMatchObject({ state: 'watching', step: 1 });
     expect(shown.rollout.phases[0]?.warm?.error.length).toBeGreaterThan(5);
   });
@@ -180,7 +190,7 @@ describe.each(testDatabases('rollouts'))('a rollout on $name', (databases) => {
     const before = await world.shown();
     await world.look(former);
     expect(await world.shown()).toEqual(before);
-    const other = world.newController();
+    const other = await world.newController();
     await world.look(next, other);
     world.later(SECOND);
     await world.look(next, other);
@@ -188,6 +198,75 @@ describe.each(testDatabases('rollouts'))('a rollout on $name', (databases) => {
     expect(after.rollout.leaseEpoch).toBe(next.epoch);
     await world.look(former);
     expect(await world.shown()).toEqual(after);
+  });
+
+  it('holds through an hour without its database, which counts for nothing', async () => {
+    await world.start({ holdMicros: 60 * SECOND });
+    await world.run(6, HEALTHY);
+    const faults = { diesAt: 0, steps: 0, isAway: false };
+    const controller = await world.newController(faults);
+    await world.look(undefined, controller);
+    faults.isAway = true;
+    const away = { code: 'HR_STORAGE_UNAVAILABLE' };
+    for (let minute = 0; minute < 60; minute++) {
+      world.later(60 * SECOND);
+      await expect(world.look(undefined, controller)).rejects.toMatchObject(away);
+    }
+    faults.isAway = false;
+    await world.serve();
+    await world.send(HEALTHY);
+    await world.look(undefined, controller);
+    const { rollout } = await world.shown();
+    expect(rollout).toMatchObject({ state: 'watching', step: 1 });
+    expect(rollout.heldMicros).toBeLessThan(30 * SECOND);
+    expect((await world.run(120, HEALTHY, ({ rollout: { step } }) => step === 2)).rollout.step).toBe(2);
+  });
+
+  it('keeps what it uses from an apply, which never sets weights', async () => {
+    const { definitions } = world.registry;
+    await world.start();
+    await world.run(6, HEALTHY);
+    const before = await world.weights();
+    const without = (sections: object): Promise<unknown> =>
+      definitions.apply({ ...flightsManifest, ...sections }, { actor: 'bob', allowBreaking: true });
+    const refused = { code: 'HR_ROLLOUT_UNDERWAY', message: expect.stringContaining('headrace rollout abort') };
+    await expect(without({ endpoints: {} })).rejects.toMatchObject(refused);
+    await expect(without({ endpoints: {}, models: {} })).rejects.toMatchObject(refused);
+    await expect(without({ endpoints: {}, models: {}, services: {} })).rejects.toMatchObject(refused);
+    await expect(world.registry.models.retire(MODEL, 2, 'bob')).rejects.toMatchObject({ code: 'HR_CONFLICT' });
+    const described = { ...flightsManifest.sources, flights: { ...flightsManifest.sources['flights'], description: 'all' } };
+    await without({ sources: described });
+    expect(await world.weights()).toEqual(before);
+    expect((await world.run(3, HEALTHY)).rollout.state).toBe('watching');
+    await world.rollouts.abort((await world.shown()).rollout.id, ANN);
+    await without({ endpoints: {} });
+  });
+
+  it('watches on after promotion, and goes back where the traffic is still as it left it', async () => {
+    await world.start({ watchMicros: 3600 * SECOND, guards: ['error_rate<0.05'], steps: [50, 100] });
+    const promoted = await world.run(60, HEALTHY, ({ rollout }) => rollout.state === 'promoted');
+    expect(promoted.rollout).toMatchObject({ state: 'promoted', endedMicros: null });
+    // Under stable's name by now.
+    const shown = await world.run(60, { ...HEALTHY, candidate: { error: 0.5 } }, ({ rollout }) => rollout.endedMicros !== null);
+    expect(shown.rollout.state).toBe('rolled_back');
+    expect(shown.rollout.reason).toMatch(/^after promotion: error_rate is 0\.\d+, allowed 0\.05/);
+    expect(await world.weights()).toEqual({ 'stable 1': 100 });
+  });
+
+  it('alerts where the traffic is another by then', async () => {
+    await world.start({ watchMicros: 3600 * SECOND, guards: ['outcome<+10%'], maturityMicros: SECOND, steps: [50, 100] });
+    const { phases } = (await world.run(8, HEALTHY)).rollout;
+    await world.rollouts.promote((await world.shown()).rollout.id, ANN);
+    const traffic = { variants: [{ name: 'stable', version: 3, weight: 100 }] };
+    await world.registry.endpoints.setTraffic(ENDPOINT, traffic, { actor: 'bob', waitMs: 0 });
+    // What became of them is known now.
+    const revision = phases[0]?.revision ?? 0;
+    world.matured = [maturedOf(1, revision, 1000, 50), maturedOf(2, revision, 1000, 500)];
+    world.later(60 * SECOND);
+    const { rollout } = await world.run(2);
+    expect(rollout).toMatchObject({ state: 'promoted', reason: expect.stringMatching(/^after promotion, with other traffic/) });
+    expect(world.alerts).toEqual([rollout.reason]);
+    expect(await world.weights()).toEqual({ 'stable 3': 100 });
   });
 
   describe('by people', () => {

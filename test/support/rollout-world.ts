@@ -19,6 +19,7 @@ import {
 import { createHashSample, type HashSample, packHashes } from '../../src/statistics/index.ts';
 import { type Database, type LeaseToken, migrateLeases, openDatabase, takeLease } from '../../src/storage/index.ts';
 import { flightsManifest } from './manifests.ts';
+import { type DatabaseFaults, withFaults } from './database-faults.ts';
 import { artifact, MODEL, NOW } from './registries.ts';
 
 export const SECOND = 1_000_000;
@@ -50,12 +51,14 @@ export interface RolloutWorld {
   readonly rollouts: Rollouts;
   readonly controller: Controller;
   readonly logged: string[];
+  readonly alerts: string[];
   /** Microseconds. */
   now(): number;
   held(): LeaseToken;
   /** Another holder takes over; `controller` is then the former one's. */
   takeOver(): Promise<LeaseToken>;
-  newController(): Controller;
+  /** Of a process of its own, which ends where `faults` say. */
+  newController(faults?: DatabaseFaults): Promise<Controller>;
   /** Both clocks go on. */
   later(micros: number): void;
   /** The wall clock alone is set. */
@@ -90,11 +93,7 @@ interface Cell {
   readonly sum: number[];
 }
 
-/** `wrap`: the database as the controller has it. */
-export async function openRolloutWorld(
-  url: string,
-  wrap: (database: Database) => Database = (database) => database,
-): Promise<RolloutWorld> {
+export async function openRolloutWorld(url: string): Promise<RolloutWorld> {
   const database = await openDatabase(url);
   await migrateLeases(database);
   let nowMicros = NOW;
@@ -111,6 +110,7 @@ export async function openRolloutWorld(
   const late = new Set<string>();
   const servers = new Set(['a', 'b']);
   const logged: string[] = [];
+  const alerts: string[] = [];
   const random = seeded(7);
   let held: LeaseToken | undefined;
   let holders = 0;
@@ -128,14 +128,15 @@ export async function openRolloutWorld(
     tellSlowLimit: () => Promise.resolve(),
     matured: () => Promise.resolve(world.matured),
   };
-  const newController = (): Controller => {
-    const watched = wrap(database);
+  const newController = async (faults?: DatabaseFaults): Promise<Controller> => {
+    const own = faults === undefined ? database : withFaults(database, faults);
     return createController({
-      database: watched,
-      registry: watched === database ? registry : { ...registry },
+      database: own,
+      registry: faults === undefined ? registry : await openRegistry(own, clock),
       evidence,
       clock,
       steadyMs: () => steadyMs,
+      alert: async (_rollout, sentence) => void alerts.push(sentence),
       logger: { ...silentLogger, error: (fields: object) => void logged.push(JSON.stringify(fields)) },
     });
   };
@@ -170,8 +171,9 @@ export async function openRolloutWorld(
     database,
     registry,
     rollouts,
-    controller: newController(),
+    controller: await newController(),
     logged,
+    alerts,
     servers,
     late,
     matured: [],

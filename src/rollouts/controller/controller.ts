@@ -9,7 +9,7 @@ import { type Command, decide, type Seen } from './decide.ts';
 import { SLOW_FACTOR } from './guard.ts';
 import { createLedger, type Ledger } from './ledger.ts';
 import { guardsOf } from './plan.ts';
-import { type Guardrail, type Phase, type Rollout, weightAt } from './rollout.ts';
+import { type Guardrail, NOTHING_WARM, type Phase, type Rollout, weightAt } from './rollout.ts';
 import { readRollouts, type RolloutChange, type RolloutDb, writeProgress } from './rollout-rows.ts';
 import { createMoves, type Moves } from './moves.ts';
 import { see } from './see-traffic.ts';
@@ -137,10 +137,8 @@ export function createController(deps: ControllerDeps): Controller {
         return ask(moves, rollout, command.step, seen, { ...by, reason: command.reason });
       case 'move':
         return moves.move(rollout, { ...seen, ...(await movedTo(rollout, command.to)) }, { ...by, reason: command.reason });
-      case 'pause': {
-        const change = { ...seen, state: 'paused', pausedFrom: rollout.state, pausedBy: 'controller' } as const;
-        return moves.move(rollout, change, { ...by, reason: command.reason });
-      }
+      case 'pause':
+        return moves.pause(rollout, { ...seen, pausedBy: 'controller' }, { ...by, reason: command.reason });
       case 'rollback':
         await moves.rollBack(rollout, seen, { ...by, reason: command.reason });
         return forgetSlow(rollout);
@@ -207,8 +205,6 @@ export function createController(deps: ControllerDeps): Controller {
     },
   };
 }
-
-const NOTHING_WARM = { error: [], slow: [], null: [] };
 
 function leaseLost({ name, epoch }: LeaseToken): HeadraceError {
   return new HeadraceError('HR_CONFLICT', `the lease "${name}" is no longer held by epoch ${epoch}`);

@@ -5,7 +5,7 @@ import type { Kysely } from 'kysely';
 import { HeadraceError } from '../../core/index.ts';
 import type { EndpointState, Registry, TrafficChange } from '../../registry/index.ts';
 import { type Database, holdsLease, type LeaseToken } from '../../storage/index.ts';
-import { FOLLOWING, type Guardrail, type Rollout, type RolloutState } from './rollout.ts';
+import { FOLLOWING, type Guardrail, NOTHING_WARM, type Rollout, type RolloutState, weightAt } from './rollout.ts';
 import { type RolloutChange, tablesIn, writeTransition } from './rollout-rows.ts';
 
 export interface By {
@@ -26,6 +26,8 @@ export interface Moves {
     change: RolloutChange,
     by: By,
   ): Promise<void>;
+  /** Holds it where it is: weights that servers are still loading are taken back, and asked for again when it goes on. */
+  pause(rollout: Rollout, change: RolloutChange & { readonly pausedBy: 'person' | 'controller' }, by: By): Promise<void>;
   /** All traffic to stable: at once, as every server has it loaded until the promotion. */
   rollBack(rollout: Rollout, change: RolloutChange, by: By, to?: 'rolling_back' | 'aborted'): Promise<void>;
   /** All traffic to the candidate, under stable's name. */
@@ -111,6 +113,30 @@ export function createMoves({ database, registry, clock }: MovesDeps): Moves {
       });
       return setWeights(rollout, variants, { owner: id, isAtOnce: false }, begun, by);
     },
+    pause(rollout, change, by) {
+      const { id, state, step, stable, stableName, candidate, candidateName } = rollout;
+      const paused = { ...change, state: 'paused', pausedFrom: state === 'paused' ? rollout.pausedFrom : state } as const;
+      if (state !== 'preparing')
+        return database.transaction<unknown, void>((trx) => write(trx, rollout, paused, by));
+      const weight = weightAt(rollout, step - 1);
+      const variants = [
+        { name: stableName, version: stable, weight: (10_000 - Math.round(100 * weight)) / 100 },
+        ...(step === 1 ? [] : [{ name: candidateName, version: candidate, weight }]),
+      ];
+      const held = ({ revision }: TrafficChange): RolloutChange & { readonly state: RolloutState } => ({
+        ...paused,
+        pausedFrom: step === 1 ? 'pending' : 'watching',
+        step: step - 1,
+        revision,
+        phases: [
+          ...rollout.phases.slice(0, -1),
+          // Servers answer as they did: there is nothing to warm up.
+          ...(step === 1 ? [] : [{ revision, weight, fromMicros: clock.nowMicros(), warm: NOTHING_WARM }]),
+        ],
+        heldMicros: 0,
+      });
+      return setWeights(rollout, variants, { owner: id, isAtOnce: true }, held, by);
+    },
     async rollBack(rollout, change, by, to = 'rolling_back') {
       const { stable, stableName } = rollout;
       const variants = [{ name: stableName, version: stable, weight: 100 }];
@@ -131,6 +157,8 @@ export function createMoves({ database, registry, clock }: MovesDeps): Moves {
         ...change,
         state: 'promoted',
         revision,
+        // What the watch counts.
+        phases: [...rollout.phases, { revision, weight: 100, fromMicros: clock.nowMicros(), warm: NOTHING_WARM }],
         stepMicros: 0,
         endedMicros: plan.watchMicros > 0 ? null : clock.nowMicros(),
       });

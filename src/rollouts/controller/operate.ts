@@ -184,10 +184,8 @@ export async function openRollouts(deps: RolloutsDeps): Promise<Rollouts> {
     get: async (id) => shown(await find(id)),
     async pause(id, by) {
       const rollout = await findFor('pause', id, by);
-      const { state, pausedFrom } = rollout;
-      if (state === 'paused' && rollout.pausedBy === 'person') throw cannot('pause', rollout, 'it is paused');
-      const change = { state: 'paused', pausedFrom: state === 'paused' ? pausedFrom : state, pausedBy: 'person' } as const;
-      await moves.move(rollout, change, saidBy(by));
+      if (rollout.state === 'paused' && rollout.pausedBy === 'person') throw cannot('pause', rollout, 'it is paused');
+      await moves.pause(rollout, { pausedBy: 'person' }, saidBy(by));
       return shown(await find(rollout.id));
     },
     async resume(id, by) {

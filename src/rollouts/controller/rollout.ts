@@ -46,6 +46,8 @@ export interface WarmEvents {
   readonly null: readonly number[];
 }
 
+export const NOTHING_WARM: WarmEvents = { error: [], slow: [], null: [] };
+
 export interface Rollout {
   readonly id: string;
   readonly endpoint: string;

@@ -148,8 +148,10 @@ function goOn(state: Counted): Tally {
     add(row) {
       const phase = tallies.find(({ revision }) => revision === row.revision);
       const isOutcome = row.kind === 'outcome';
-      const isCandidate = row.version === arms.candidate && (isOutcome || row.variant === arms.candidateName);
-      const isStable = row.version === arms.stable && (isOutcome || row.variant === arms.stableName);
+      // The candidate has stable's name once it is promoted; arms of experiments have names of their own.
+      const isOwn = isOutcome || row.variant === arms.candidateName || row.variant === arms.stableName;
+      const isCandidate = isOwn && row.version === arms.candidate;
+      const isStable = isOwn && row.version === arms.stable;
       if (phase === undefined || !(isCandidate || isStable)) return;
       if (isOutcome) {
         if (row.outcomes === null) return;

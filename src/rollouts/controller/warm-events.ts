@@ -4,7 +4,7 @@
 import { MICROS_PER_MINUTE } from '../../core/index.ts';
 import { unpackHashes } from '../../statistics/index.ts';
 import type { RolloutEvidence } from './arm-minute.ts';
-import type { Rollout, WarmEvents } from './rollout.ts';
+import { NOTHING_WARM, type Rollout, type WarmEvents } from './rollout.ts';
 
 /** The lowest hashes; a warm-up in which more fail is one that a breaker ends. */
 const MOST_WARM = 4096;
@@ -16,7 +16,7 @@ export async function readWarmEvents(
   const phase = phases.at(-1);
   const fromMicros = phase?.fromMicros ?? null;
   const found = { error: new Set<number>(), slow: new Set<number>(), null: new Set<number>() };
-  if (phase === undefined || fromMicros === null) return { error: [], slow: [], null: [] };
+  if (phase === undefined || fromMicros === null) return NOTHING_WARM;
   // Servers take the weights up before it is heard of.
   const since = fromMicros - stepMicros - 2 * MICROS_PER_MINUTE;
   for (const row of await evidence.minutes({ endpoint, fromMicros: since })) {
