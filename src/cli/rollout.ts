@@ -46,7 +46,10 @@ const start = defineCommand({
       .option('--maturity <duration>', 'outcomes count of predictions so old, as known at that age (default: 0s)')
       .option('--watch <duration>', 'how long the guards go on after promotion (default: 0s)')
       .option('--bake <duration>', 'how long it has all traffic before it is promoted (default: as the hold)')
-      .option('--cooldown <duration>', 'how long the version waits if it is rolled back, four times as long each time after (default: 1h)')
+      .option(
+        '--cooldown <duration>',
+        'how long the version waits if it is rolled back, four times as long each time after (default: 1h)',
+      )
       .option('--force', 'although the version was rolled back lately')
       .option(...REASON),
   async run(context, [endpoint = ''], options) {
@@ -179,7 +182,8 @@ function operatorOf({ environment }: CommandContext, options: CommandOptions): O
 
 async function newest(rollouts: Rollouts): Promise<ShownRollout> {
   const [found] = await rollouts.list({ limit: 1 });
-  if (found === undefined) throw usageError('there is no rollout; `headrace rollout start ENDPOINT --candidate VERSION` starts one.');
+  if (found === undefined)
+    throw usageError('there is no rollout; `headrace rollout start ENDPOINT --candidate VERSION` starts one.');
   return found;
 }
 

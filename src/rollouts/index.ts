@@ -1,6 +1,14 @@
 export { type Controller, type ControllerDeps, createController } from './controller/controller.ts';
 export type { ArmMinute, MaturedOutcomes, RolloutEvidence } from './controller/arm-minute.ts';
-export { etagOf as rolloutEtag, openRollouts, type Operator, type Rollouts, type ShownRollout, type StartRollout, type Verb } from './controller/operate.ts';
+export {
+  etagOf as rolloutEtag,
+  openRollouts,
+  type Operator,
+  type Rollouts,
+  type ShownRollout,
+  type StartRollout,
+  type Verb,
+} from './controller/operate.ts';
 export { presentRollout, type RolloutStatus } from './controller/present.ts';
 export { describeRollout, describeStep } from './controller/describe.ts';
 export { readAsked } from './controller/read-asked.ts';

@@ -9,7 +9,8 @@ import { ANN, ENDPOINT, openRolloutWorld, type RolloutWorld, SECOND } from '../s
 
 /** So many outcomes of a version, of which `events` are true, each of a unit of its own. */
 function maturedOf(version: number, revision: number, n: number, events: number): MaturedOutcomes {
-  const group = (of: number): number[] => Array.from({ length: 64 }, (_, g) => Math.floor(of / 64) + (g < of % 64 ? 1 : 0));
+  const group = (of: number): number[] =>
+    Array.from({ length: 64 }, (_, g) => Math.floor(of / 64) + (g < of % 64 ? 1 : 0));
   const minute = 1_795_000_020_000_000;
   const units = Array.from({ length: events }, (_, i) => ({ unitHash: version * 1_000_000 + i, minute }));
   return { version, revision, n: group(n), sum: group(events), squares: group(events), events: units };
@@ -38,7 +39,13 @@ describe.each(testDatabases('rollouts'))('a rollout on $name', (databases) => {
       ...['preparing', 'settling', 'baking'],
       'promoted',
     ]);
-    expect(status).toMatchObject({ endpoint: ENDPOINT, candidate: 2, state: 'promoted', step: 3, weights: { stable: 100 } });
+    expect(status).toMatchObject({
+      endpoint: ENDPOINT,
+      candidate: 2,
+      state: 'promoted',
+      step: 3,
+      weights: { stable: 100 },
+    });
     expect(await world.weights()).toEqual({ 'stable 2': 100 });
     expect((await world.registry.endpoints.get(ENDPOINT)).rollout).toBeNull();
     const audit = await world.registry.auditLog.list({ object: `rollout/${status.id}` });
@@ -170,6 +177,11 @@ describe.each(testDatabases('rollouts'))('a rollout on $name', (databases) => {
     const shown = await world.run(3, HEALTHY);
     expect(shown.rollout).toMatchObject({ state: 'watching', step: 1 });
     expect(shown.rollout.heldMicros).toBeLessThan(20 * SECOND);
+    // And it is no less watched.
+    const bad = { ...HEALTHY, candidate: { error: 0.5 } };
+    expect((await world.run(10, bad, ({ rollout }) => rollout.state === 'rolled_back')).rollout.state).toBe(
+      'rolled_back',
+    );
   });
 
   it('leaves what happens in the warm-up out', async () => {
@@ -234,7 +246,10 @@ describe.each(testDatabases('rollouts'))('a rollout on $name', (databases) => {
     await expect(without({ endpoints: {}, models: {} })).rejects.toMatchObject(refused);
     await expect(without({ endpoints: {}, models: {}, services: {} })).rejects.toMatchObject(refused);
     await expect(world.registry.models.retire(MODEL, 2, 'bob')).rejects.toMatchObject({ code: 'HR_CONFLICT' });
-    const described = { ...flightsManifest.sources, flights: { ...flightsManifest.sources['flights'], description: 'all' } };
+    const described = {
+      ...flightsManifest.sources,
+      flights: { ...flightsManifest.sources['flights'], description: 'all' },
+    };
     await without({ sources: described });
     expect(await world.weights()).toEqual(before);
     expect((await world.run(3, HEALTHY)).rollout.state).toBe('watching');
@@ -247,14 +262,23 @@ describe.each(testDatabases('rollouts'))('a rollout on $name', (databases) => {
     const promoted = await world.run(60, HEALTHY, ({ rollout }) => rollout.state === 'promoted');
     expect(promoted.rollout).toMatchObject({ state: 'promoted', endedMicros: null });
     // Under stable's name by now.
-    const shown = await world.run(60, { ...HEALTHY, candidate: { error: 0.5 } }, ({ rollout }) => rollout.endedMicros !== null);
+    const shown = await world.run(
+      60,
+      { ...HEALTHY, candidate: { error: 0.5 } },
+      ({ rollout }) => rollout.endedMicros !== null,
+    );
     expect(shown.rollout.state).toBe('rolled_back');
     expect(shown.rollout.reason).toMatch(/^after promotion: error_rate is 0\.\d+, allowed 0\.05/);
     expect(await world.weights()).toEqual({ 'stable 1': 100 });
   });
 
   it('alerts where the traffic is another by then', async () => {
-    await world.start({ watchMicros: 3600 * SECOND, guards: ['outcome<+10%'], maturityMicros: SECOND, steps: [50, 100] });
+    await world.start({
+      watchMicros: 3600 * SECOND,
+      guards: ['outcome<+10%'],
+      maturityMicros: SECOND,
+      steps: [50, 100],
+    });
     const { phases } = (await world.run(8, HEALTHY)).rollout;
     await world.rollouts.promote((await world.shown()).rollout.id, ANN);
     const traffic = { variants: [{ name: 'stable', version: 3, weight: 100 }] };
@@ -264,7 +288,10 @@ describe.each(testDatabases('rollouts'))('a rollout on $name', (databases) => {
     world.matured = [maturedOf(1, revision, 1000, 50), maturedOf(2, revision, 1000, 500)];
     world.later(60 * SECOND);
     const { rollout } = await world.run(2);
-    expect(rollout).toMatchObject({ state: 'promoted', reason: expect.stringMatching(/^after promotion, with other traffic/) });
+    expect(rollout).toMatchObject({
+      state: 'promoted',
+      reason: expect.stringMatching(/^after promotion, with other traffic/),
+    });
     expect(world.alerts).toEqual([rollout.reason]);
     expect(await world.weights()).toEqual({ 'stable 3': 100 });
   });
@@ -300,7 +327,9 @@ describe.each(testDatabases('rollouts'))('a rollout on $name', (databases) => {
       const { rollout } = await world.start();
       const seen = `"s${rollout.stateVersion}"`;
       await world.rollouts.pause(rollout.id, { ...ANN, ifMatch: seen });
-      await expect(world.rollouts.abort(rollout.id, { actor: 'bob', isAdmin: true, ifMatch: seen })).rejects.toMatchObject({
+      await expect(
+        world.rollouts.abort(rollout.id, { actor: 'bob', isAdmin: true, ifMatch: seen }),
+      ).rejects.toMatchObject({
         code: 'HR_CONFLICT',
         message: expect.stringContaining('another changed it'),
       });
@@ -324,7 +353,11 @@ describe.each(testDatabases('rollouts'))('a rollout on $name', (databases) => {
     it('starts a version that was rolled back after an hour, then four, or by force', async () => {
       const goBack = async (force: boolean): Promise<void> => {
         await world.start({ force });
-        await world.run(60, { ...HEALTHY, candidate: { error: 0.5 } }, ({ rollout }) => rollout.state === 'rolled_back');
+        await world.run(
+          60,
+          { ...HEALTHY, candidate: { error: 0.5 } },
+          ({ rollout }) => rollout.state === 'rolled_back',
+        );
         expect((await world.shown()).rollout.state).toBe('rolled_back');
       };
       await goBack(false);

@@ -81,7 +81,10 @@ export interface RolloutWorld {
 }
 
 interface Cell {
-  readonly row: Omit<ArmMinute, 'rows' | 'breakerOpens' | 'units' | 'errorUnits' | 'slowUnits' | 'nullUnits' | 'outcomes'>;
+  readonly row: Omit<
+    ArmMinute,
+    'rows' | 'breakerOpens' | 'units' | 'errorUnits' | 'slowUnits' | 'nullUnits' | 'outcomes'
+  >;
   rows: number;
   opens: number;
   readonly units: HashSample;
@@ -102,7 +105,12 @@ export async function openRolloutWorld(url: string): Promise<RolloutWorld> {
   const registry = await openRegistry(database, clock);
   await registry.definitions.apply(flightsManifest, { actor: 'ann' });
   for (const digit of ['1', '2', '3']) {
-    await registry.models.register({ model: MODEL, artifact: artifact(digit), signature: { inputs: [] }, actor: 'ann' });
+    await registry.models.register({
+      model: MODEL,
+      artifact: artifact(digit),
+      signature: { inputs: [] },
+      actor: 'ann',
+    });
   }
   let ids = 0;
   const rollouts = await openRollouts({ database, registry, clock, newId: () => `r${++ids}` });
@@ -117,9 +125,10 @@ export async function openRolloutWorld(url: string): Promise<RolloutWorld> {
   let serial = 0;
 
   const evidence: RolloutEvidence = {
-    minutes: ({ fromMicros, toMicros = Infinity }) =>
+    minutes: ({ revisions, fromMicros, toMicros = Infinity }) =>
       Promise.resolve(
         [...cells.values()]
+          .filter(({ row }) => revisions.includes(row.revision))
           .filter(({ row }) => row.minute >= fromMicros && row.minute < toMicros)
           .map(packCell),
       ),

@@ -28,7 +28,9 @@ function lackOf({ name, model, unit, rollout }: EndpointState, manifest: Manifes
   if (spec === undefined) return `it is gone, and rollout ${rollout} brings a version to it`;
   if (spec.model !== model) return `its model is "${spec.model}", and rollout ${rollout} is of model "${model}"`;
   if (canonicalJson(spec.unit) !== canonicalJson(unit)) return `its unit changes, and rollout ${rollout} counts by it`;
-  return own(manifest.models, model) === undefined ? `its model "${model}" is gone, and rollout ${rollout} serves it` : undefined;
+  return own(manifest.models, model) === undefined
+    ? `its model "${model}" is gone, and rollout ${rollout} serves it`
+    : undefined;
 }
 
 async function lackingService(

@@ -43,9 +43,10 @@ export interface MaturedOutcomes {
 
 /** Everything that a rollout sees of the requests. Implemented in `app`. */
 export interface RolloutEvidence {
-  /** Minutes of an endpoint's arms. */
+  /** Minutes of an endpoint's arms under the revisions; from `fromMicros` on, before `toMicros`. */
   minutes(query: {
     readonly endpoint: string;
+    readonly revisions: readonly number[];
     readonly fromMicros: Micros;
     readonly toMicros?: Micros;
   }): Promise<readonly ArmMinute[]>;

@@ -136,7 +136,11 @@ export function createController(deps: ControllerDeps): Controller {
       case 'ask':
         return ask(moves, rollout, command.step, seen, { ...by, reason: command.reason });
       case 'move':
-        return moves.move(rollout, { ...seen, ...(await movedTo(rollout, command.to)) }, { ...by, reason: command.reason });
+        return moves.move(
+          rollout,
+          { ...seen, ...(await movedTo(rollout, command.to)) },
+          { ...by, reason: command.reason },
+        );
       case 'pause':
         return moves.pause(rollout, { ...seen, pausedBy: 'controller' }, { ...by, reason: command.reason });
       case 'rollback':
@@ -147,7 +151,11 @@ export function createController(deps: ControllerDeps): Controller {
         return forgetSlow(rollout);
       }
       case 'abort':
-        await moves.move(rollout, { ...seen, state: 'aborted', endedMicros: lookedMicros }, { ...by, reason: command.reason });
+        await moves.move(
+          rollout,
+          { ...seen, state: 'aborted', endedMicros: lookedMicros },
+          { ...by, reason: command.reason },
+        );
         return forgetSlow(rollout);
       case 'end': {
         if (command.alert !== null) {
@@ -166,7 +174,10 @@ export function createController(deps: ControllerDeps): Controller {
   };
 
   /** What a state begins with. */
-  const movedTo = async (rollout: Rollout, to: Rollout['state']): Promise<RolloutChange & { state: Rollout['state'] }> => {
+  const movedTo = async (
+    rollout: Rollout,
+    to: Rollout['state'],
+  ): Promise<RolloutChange & { state: Rollout['state'] }> => {
     const now = clock.nowMicros();
     const begun = { state: to, heldMicros: 0, blindMicros: 0 };
     const last = rollout.phases.at(-1);

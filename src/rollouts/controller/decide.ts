@@ -66,7 +66,10 @@ export function decide(rollout: Rollout, seen: Seen): Command {
   const next = nextOf(rollout, seen, progress);
   if (next !== undefined) return next;
   if (progress.stepMicros >= plan.maxHoldMicros)
-    return { kind: 'pause', reason: `not decided after ${formatDuration(plan.maxHoldMicros)}: ${undecidedOf(rollout, seen)}` };
+    return {
+      kind: 'pause',
+      reason: `not decided after ${formatDuration(plan.maxHoldMicros)}: ${undecidedOf(rollout, seen)}`,
+    };
   return { kind: 'stay', progress };
 }
 
@@ -89,7 +92,8 @@ export function breachOf(guardrails: readonly Guardrail[]): string | undefined {
 function nextOf(rollout: Rollout, { traffic, guardrails }: Seen, progress: Progress): Command | undefined {
   const { state, plan, step } = rollout;
   const isSettled = traffic.kind === 'active' && traffic.waitsFor.length === 0;
-  if (state === 'preparing') return traffic.kind === 'active' ? { kind: 'move', to: 'settling', reason: null } : undefined;
+  if (state === 'preparing')
+    return traffic.kind === 'active' ? { kind: 'move', to: 'settling', reason: null } : undefined;
   if (state === 'settling') {
     if (!isSettled || progress.heldMicros < plan.warmupMicros) return undefined;
     return { kind: 'move', to: weightAt(rollout, step) === 100 ? 'baking' : 'watching', reason: null };

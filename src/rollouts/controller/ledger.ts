@@ -2,7 +2,7 @@
 // time, so that a look costs what happened since, not what happened in the rollout.
 
 import { setImmediate as breathe } from 'node:timers/promises';
-import { type Micros, MICROS_PER_HOUR, MICROS_PER_MINUTE } from '../../core/index.ts';
+import { floorTo, type Micros, MICROS_PER_HOUR, MICROS_PER_MINUTE } from '../../core/index.ts';
 import type { ArmMinute, RolloutEvidence } from './arm-minute.ts';
 import type { Rollout } from './rollout.ts';
 import { ALL_HASHES, createTally, inOrder, type Tally, type Thresholds } from './tally.ts';
@@ -16,6 +16,7 @@ export interface Ledger {
 
 /** Servers write the last minutes again. */
 const OPEN_MICROS: Micros = 5 * MICROS_PER_MINUTE;
+const MOST_PIECES = 500;
 const ROWS_AT_ONCE = 200;
 /** Past so many hashes of a kind only half are counted from then on. */
 const MOST_HASHES = 200_000;
@@ -35,25 +36,29 @@ export function createLedger(evidence: Pick<RolloutEvidence, 'minutes'>): Ledger
     }
   };
 
-  const begin = (rollout: Rollout): Tally => {
-    baseUntil = rollout.createdMicros - (rollout.createdMicros % MICROS_PER_MINUTE);
+  const begin = (rollout: Rollout, nowMicros: Micros): Tally => {
+    // Where the clock was set back, minutes come again from there.
+    baseUntil = floorTo(Math.min(rollout.createdMicros, nowMicros - OPEN_MICROS), MICROS_PER_MINUTE);
     return createTally(rollout, rollout.phases, thresholds);
   };
 
   const look = async (rollout: Rollout, nowMicros: Micros): Promise<Tally> => {
     // A phase's warm-up ends with what to leave out; another phase is another tally.
     const facts = rollout.phases.map(({ revision, warm }) => `${revision}${warm === null ? '' : ' warm'}`).join();
-    if (base === undefined || basedOn !== facts) base = begin(rollout);
+    if (base === undefined || basedOn !== facts || nowMicros < baseUntil) base = begin(rollout, nowMicros);
     basedOn = facts;
     const { endpoint } = rollout;
-    const closed = Math.max(baseUntil, nowMicros - OPEN_MICROS - (nowMicros % MICROS_PER_MINUTE));
+    const revisions = rollout.phases.map(({ revision }) => revision);
+    const closed = Math.max(baseUntil, floorTo(nowMicros - OPEN_MICROS, MICROS_PER_MINUTE));
+    // One that jumped far ahead left nothing in between.
+    const piece = Math.max(MICROS_PER_HOUR, floorTo((closed - baseUntil) / MOST_PIECES, MICROS_PER_MINUTE));
     while (baseUntil < closed) {
-      const toMicros = Math.min(closed, baseUntil + MICROS_PER_HOUR);
-      await addAll(base, await evidence.minutes({ endpoint, fromMicros: baseUntil, toMicros }));
+      const toMicros = Math.min(closed, baseUntil + piece);
+      await addAll(base, await evidence.minutes({ endpoint, revisions, fromMicros: baseUntil, toMicros }));
       baseUntil = toMicros;
     }
     const tally = base.fork();
-    await addAll(tally, await evidence.minutes({ endpoint, fromMicros: baseUntil }));
+    await addAll(tally, await evidence.minutes({ endpoint, revisions, fromMicros: baseUntil }));
     const lower = lowerOf(base, tally, thresholds);
     if (lower === undefined) return tally;
     thresholds = lower;

@@ -27,7 +27,11 @@ export interface Moves {
     by: By,
   ): Promise<void>;
   /** Holds it where it is: weights that servers are still loading are taken back, and asked for again when it goes on. */
-  pause(rollout: Rollout, change: RolloutChange & { readonly pausedBy: 'person' | 'controller' }, by: By): Promise<void>;
+  pause(
+    rollout: Rollout,
+    change: RolloutChange & { readonly pausedBy: 'person' | 'controller' },
+    by: By,
+  ): Promise<void>;
   /** All traffic to stable: at once, as every server has it loaded until the promotion. */
   rollBack(rollout: Rollout, change: RolloutChange, by: By, to?: 'rolling_back' | 'aborted'): Promise<void>;
   /** All traffic to the candidate, under stable's name. */
@@ -93,8 +97,7 @@ export function createMoves({ database, registry, clock }: MovesDeps): Moves {
   };
 
   return {
-    move: (rollout, change, by) =>
-      database.transaction<unknown, void>((trx) => write(trx, rollout, change, by)),
+    move: (rollout, change, by) => database.transaction<unknown, void>((trx) => write(trx, rollout, change, by)),
     ask(rollout, { step, weight }, change, by) {
       const { id, stable, stableName, candidate, candidateName, phases } = rollout;
       const variants = [
@@ -115,9 +118,12 @@ export function createMoves({ database, registry, clock }: MovesDeps): Moves {
     },
     pause(rollout, change, by) {
       const { id, state, step, stable, stableName, candidate, candidateName } = rollout;
-      const paused = { ...change, state: 'paused', pausedFrom: state === 'paused' ? rollout.pausedFrom : state } as const;
-      if (state !== 'preparing')
-        return database.transaction<unknown, void>((trx) => write(trx, rollout, paused, by));
+      const paused = {
+        ...change,
+        state: 'paused',
+        pausedFrom: state === 'paused' ? rollout.pausedFrom : state,
+      } as const;
+      if (state !== 'preparing') return database.transaction<unknown, void>((trx) => write(trx, rollout, paused, by));
       const weight = weightAt(rollout, step - 1);
       const variants = [
         { name: stableName, version: stable, weight: (10_000 - Math.round(100 * weight)) / 100 },

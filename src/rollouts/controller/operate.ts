@@ -89,7 +89,8 @@ export async function openRollouts(deps: RolloutsDeps): Promise<Rollouts> {
   });
 
   const find = async (idOrEndpoint: string): Promise<Rollout> => {
-    const found = (await findRollout(db, idOrEndpoint)) ?? (await readRollouts(db, { endpoint: idOrEndpoint, limit: 1 }))[0];
+    const found =
+      (await findRollout(db, idOrEndpoint)) ?? (await readRollouts(db, { endpoint: idOrEndpoint, limit: 1 }))[0];
     if (found !== undefined) return found;
     throw new HeadraceError('HR_UNKNOWN_ROLLOUT', `there is no rollout "${idOrEndpoint}", nor one of such an endpoint`);
   };
@@ -233,7 +234,9 @@ export function etagOf({ stateVersion }: Pick<Rollout, 'stateVersion'>): string 
 function matches(ifMatch: string, rollout: Rollout): boolean {
   const etag = etagOf(rollout);
   const given = ifMatch.split(',').map((tag) => tag.trim());
-  return given.some((tag) => tag === '*' || tag === etag || `"${tag}"` === etag || tag === String(rollout.stateVersion));
+  return given.some(
+    (tag) => tag === '*' || tag === etag || `"${tag}"` === etag || tag === String(rollout.stateVersion),
+  );
 }
 
 function saidBy({ actor, reason }: Operator): { readonly actor: string; readonly reason: string | null } {

@@ -115,7 +115,10 @@ function checkSteps(steps: readonly number[], mistakes: ErrorDetail[]): readonly
     if (!isPercent)
       mistakes.push({ path: `${path}[${index}]`, message: `expected a percentage with two decimals, got ${step}` });
     else if (step <= before)
-      mistakes.push({ path: `${path}[${index}]`, message: `expected more than the step before, ${before}, got ${step}` });
+      mistakes.push({
+        path: `${path}[${index}]`,
+        message: `expected more than the step before, ${before}, got ${step}`,
+      });
   });
   return steps.at(-1) === 100 ? steps : [...steps, 100];
 }

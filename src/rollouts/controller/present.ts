@@ -62,6 +62,8 @@ function waitsFor({ endedMicros, state, guardrails }: ShownRollout['rollout']): 
   if (endedMicros !== null || (state !== 'watching' && state !== 'baking')) return null;
   const open = guardrails.filter(({ verdict }) => verdict !== 'healthy');
   if (open.length === 0) return null;
-  const told = new Set(open.map(({ metric, verdict, evidence: { why } }) => (typeof why === 'string' ? why : `${metric} is ${verdict}`)));
+  const told = new Set(
+    open.map(({ metric, verdict, evidence: { why } }) => (typeof why === 'string' ? why : `${metric} is ${verdict}`)),
+  );
   return `waits: ${[...told].join('; ')}`;
 }

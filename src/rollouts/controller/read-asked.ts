@@ -31,7 +31,8 @@ export function readAsked(asked: AskedRollout): StartRollout {
     const text = asked[name];
     if (text === undefined) return undefined;
     const read = parseDuration(text);
-    if (read === undefined) mistakes.push({ path: name, message: `expected a time such as 10m, got ${describe(text)}` });
+    if (read === undefined)
+      mistakes.push({ path: name, message: `expected a time such as 10m, got ${describe(text)}` });
     return read;
   };
   const start: StartRollout = {

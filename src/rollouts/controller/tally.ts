@@ -126,7 +126,13 @@ function goOn(state: Counted): Tally {
     return sample.hashes(thresholds[of]);
   };
 
-  const addEvents = (row: ArmMinute, kind: EventKind, packed: string, phase: PhaseTally, isCandidate: boolean): void => {
+  const addEvents = (
+    row: ArmMinute,
+    kind: EventKind,
+    packed: string,
+    phase: PhaseTally,
+    isCandidate: boolean,
+  ): void => {
     if (!phase.isWarm) return;
     const hashes = hashesOf(packed, kind);
     for (let i = 0; i < hashes.length; i++) {

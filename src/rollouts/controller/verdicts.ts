@@ -114,11 +114,18 @@ function srmVerdict(tally: Tally): Guardrail {
   );
   const candidate = split.reduce((sum, { candidateUnits }) => sum + candidateUnits, 0);
   const stable = split.reduce((sum, { stableUnits }) => sum + stableUnits, 0);
-  const expected = split.reduce((sum, { candidateUnits, stableUnits, w }) => sum + w * (candidateUnits + stableUnits), 0);
+  const expected = split.reduce(
+    (sum, { candidateUnits, stableUnits, w }) => sum + w * (candidateUnits + stableUnits),
+    0,
+  );
   const isBreached = e >= 1 / SRM_ALPHA;
   return {
     metric: 'srm',
-    verdict: isBreached ? 'breached' : candidate + stable === 0 && tally.candidateUnits() === 0 ? 'undecided' : 'healthy',
+    verdict: isBreached
+      ? 'breached'
+      : candidate + stable === 0 && tally.candidateUnits() === 0
+        ? 'undecided'
+        : 'healthy',
     limit: null,
     value: rateOf(candidate, candidate + stable),
     evidence: {

@@ -19,8 +19,9 @@ export async function readWarmEvents(
   if (phase === undefined || fromMicros === null) return NOTHING_WARM;
   // Servers take the weights up before it is heard of.
   const since = fromMicros - stepMicros - 2 * MICROS_PER_MINUTE;
-  for (const row of await evidence.minutes({ endpoint, fromMicros: since })) {
-    if (row.revision !== phase.revision || row.kind !== 'arm') continue;
+  const revisions = [phase.revision];
+  for (const row of await evidence.minutes({ endpoint, revisions, fromMicros: since })) {
+    if (row.kind !== 'arm') continue;
     for (const hash of unpackHashes(row.errorUnits).hashes()) found.error.add(hash);
     for (const hash of unpackHashes(row.slowUnits).hashes()) found.slow.add(hash);
     for (const hash of unpackHashes(row.nullUnits).hashes()) found.null.add(hash);

@@ -18,7 +18,9 @@ import { reasonOf } from './security/reason-header.ts';
 
 const tags = ['rollouts'];
 const Time = Type.String({ maxLength: 40, description: 'Such as `10m` or `1h30m`' });
-const Reason = Type.Optional(Type.String({ maxLength: 500, description: 'Why; kept in its history and the audit log' }));
+const Reason = Type.Optional(
+  Type.String({ maxLength: 500, description: 'Why; kept in its history and the audit log' }),
+);
 
 const StartBody = Type.Object(
   {
