@@ -90,6 +90,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     createTotals,
     localChannel,
     openPredictionLog,
+    parseKeep,
     parseRedaction,
     parseSampling,
   } = await import('../monitoring/index.ts');
@@ -100,6 +101,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
   const figures = createLiveFigures({ monitor, channel, clock });
   const compacts = options.compacts !== false;
   const redact = parseRedaction(values['predictionLog.redact']);
+  const keep = values['predictionLog.keep'];
   const predictionLog = openPredictionLog({
     directory: values['predictionLog.path'],
     clock,
@@ -109,7 +111,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     redact,
     // Often, in small parts: requests wait behind each.
     flushEveryMs: 200,
-    ...(compacts ? { compaction: {} } : {}),
+    ...(compacts ? { compaction: keep === undefined ? {} : { keep: parseKeep(keep) } } : {}),
   });
   monitor.watchLog(() => predictionLog.counters());
   const runtime = createOnnxRuntime({

@@ -15,5 +15,7 @@ export { readAsked } from './controller/read-asked.ts';
 export type { Rollout, RolloutState } from './controller/rollout.ts';
 export { migrateRollouts, rolloutRows } from './controller/tables.ts';
 export { bucketOf, bucketOfHash, fnv1a } from './fnv.ts';
+export { endpointFeature, experimentFeature, type GrowthBookFeature, unitAttribute } from './growthbook-feature.ts';
 export { compileRoutes, routeColumns, type Route, type RoutedArm, routedArms, type Routes, type Via } from './route.ts';
 export { isShadowed } from './shadowed.ts';
+export { compileUnitText, type UnitText } from './unit-text.ts';

@@ -1,6 +1,8 @@
 // What an arm's answers go to besides the client: its figures and the prediction log.
 
-import type { ArmLog, ArmMeter } from '../monitoring/index.ts';
+import type { ArmLog, ArmMeter, PredictionRecord } from '../monitoring/index.ts';
+import type { Route } from '../rollouts/index.ts';
+import type { LoggedRoutes } from './logged-routes.ts';
 import type { RequestRow } from './row-parser.ts';
 import type { ArmSink } from './arm.ts';
 
@@ -19,29 +21,53 @@ export function meterSink(meter: ArmMeter): ArmSink {
   };
 }
 
+/** A record as it is filled for a row. The log keeps nothing of it, so one does for all rows. */
+type Filled = { -readonly [K in keyof PredictionRecord]: PredictionRecord[K] };
+
+const NOTHING: readonly never[] = [];
+
 /** Logs what was answered. */
-export function logSink(log: ArmLog): ArmSink {
-  return ({ rows, ids, requests, scope, at, latencyMicros, isAnswered, unitOf }) => {
-    if (!isAnswered) return;
+export function logSink(log: ArmLog, loggedRoutes: LoggedRoutes): ArmSink {
+  const record: Filled = {
+    predictionId: '',
+    requestId: '',
+    traceId: null,
+    atMicros: 0,
+    latencyMicros: 0,
+    unit: NOTHING,
+    route: null,
+    experimentUnit: null,
+    unitHash: 0,
+    request: NOTHING,
+    features: NOTHING,
+    statuses: NOTHING,
+    outputs: NOTHING,
+  };
+  return (batch) => {
+    if (!batch.isAnswered) return;
+    const { rows, ids, requests, routes, unitHashes, scope } = batch;
+    record.requestId = scope.requestId;
+    record.traceId = scope.traceId;
+    record.atMicros = batch.at;
+    record.latencyMicros = batch.latencyMicros;
     for (let i = 0; i < rows.length; i++) {
       const row = rows[i];
       if (row === undefined || row.error !== undefined) continue;
       const request = requests[i] as RequestRow;
-      log.append({
-        predictionId: ids[i] as string,
-        requestId: scope.requestId,
-        traceId: scope.traceId,
-        atMicros: at,
-        latencyMicros,
-        unit: unitOf(request),
-        route: null,
-        experimentUnit: null,
-        unitHash: 0,
-        request,
-        features: row.features,
-        statuses: row.statuses,
-        outputs: row.outputs,
-      });
+      const route = loggedRoutes(routes[i] as Route, batch.fallbackFrom);
+      record.predictionId = ids[i] as string;
+      record.unit = batch.unitOf(request);
+      record.route = route.record;
+      record.experimentUnit = route.unitOf === undefined ? null : route.unitOf(request, scope.requestId);
+      record.unitHash = unitHashes[i] as number;
+      record.request = request;
+      record.features = row.features;
+      record.statuses = row.statuses;
+      record.outputs = row.outputs;
+      log.append(record);
     }
+    // Nobody's rows are held on to.
+    record.unit = record.request = record.features = record.statuses = record.outputs = NOTHING;
+    record.experimentUnit = null;
   };
 }

@@ -61,6 +61,6 @@ export const RETENTION_SETTINGS = [
     key: 'retention.predictionLog',
     kind: 'duration',
     min: 3_600_000_000,
-    help: 'How old the prediction log’s hours may get before gc removes them; kept for ever when left out.',
+    help: 'How old the prediction log’s hours may get before gc removes them, where `predictionLog.keep` does not say it; kept for ever when left out.',
   },
 ] as const satisfies readonly Setting[];

@@ -111,6 +111,12 @@ export const SERVING_ERRORS = define({
     title: 'Unknown rollout plan',
     help: 'The applied definitions have no `rollout(…)` of that name. Leave the name out to go by the endpoint’s plan, or by the options alone.',
   },
+  HR_SERVER_UNREACHABLE: {
+    status: 503,
+    grpc: 'UNAVAILABLE',
+    title: 'No server answered',
+    help: 'A command asked a running server, and none answered at its address. Start one, or name it with `--url`.',
+  },
   HR_STOPPING: {
     status: 503,
     grpc: 'UNAVAILABLE',
