@@ -95,7 +95,7 @@ describe('figures of a shadow', () => {
   it('have a PSI of next to nothing where both are drawn alike, and of much where one has moved', () => {
     const draw = (seed: number) => {
       let state = seed;
-      return () => ((state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32);
+      return () => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32;
     };
     const [one, other] = [draw(1), draw(2)];
     const alike = Array.from({ length: 4000 }, () => ({ answered: one(), shadowed: other() }));

@@ -94,6 +94,10 @@ describe('outputs', () => {
   });
 
   it('that are true or false are scored as 1 and 0', () => {
-    expect(compare([field('late', 'bool')], [true], [false])).toMatchObject({ difference: 1, answered: 1, shadowed: 0 });
+    expect(compare([field('late', 'bool')], [true], [false])).toMatchObject({
+      difference: 1,
+      answered: 1,
+      shadowed: 0,
+    });
   });
 });
