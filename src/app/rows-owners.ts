@@ -12,7 +12,7 @@ export async function rowsOwners(app: App): Promise<readonly RowsOwner[]> {
     { trainingSetRows },
     { pipelineRows },
     { leaseRows },
-    { alertRows },
+    { alertRows, minuteRows },
   ] = await Promise.all([
     import('../registry/index.ts'),
     import('../events/index.ts'),
@@ -33,5 +33,6 @@ export async function rowsOwners(app: App): Promise<readonly RowsOwner[]> {
     pipelineRows(await app.objects()),
     leaseRows,
     alertRows,
+    minuteRows,
   ];
 }

@@ -9,7 +9,7 @@ import fastify, {
   type FastifyServerOptions,
 } from 'fastify';
 import { didYouMean, type ErrorCode, HeadraceError, type Logger, withoutKeySecrets } from '../../core/index.ts';
-import type { Tracing } from '../../monitoring/index.ts';
+import type { ReadHistory, Tracing } from '../../monitoring/index.ts';
 import type { BytesInFlight } from '../bytes-in-flight.ts';
 import type { ServingPlanes } from '../open-serving.ts';
 import { addCatalogueRoutes } from './catalogue-routes.ts';
@@ -22,6 +22,7 @@ import { addHealthRoutes } from './health-routes.ts';
 import { addJsonBody } from './json-body.ts';
 import { holdBodies } from './body-parser.ts';
 import { addArrowBody } from './arrow-form.ts';
+import { addHistoryRoute } from './history-routes.ts';
 import { addInt64Form } from './int64-form.ts';
 import { addAlertRoutes, type AlertsRead, liveAlerts } from './alert-routes.ts';
 import type { LiveStats } from './live-stats.ts';
@@ -55,6 +56,7 @@ export interface HttpServerOptions {
   readonly stats: LiveStats;
   readonly alerts: AlertsRead;
   readonly status: StatusParts;
+  readonly history: ReadHistory;
   /** Freshness and coverage of views in Prometheus' text format; rejects while the registry or the store is away. */
   readonly viewMetrics: () => Promise<string>;
   /** Of one body. */
@@ -225,6 +227,7 @@ export async function createHttpServer(
     addShadowRoutes(scope, control, options.stats);
     addHealthRoutes(scope, control, options, streams);
     addStatusRoute(scope, options.status, options.logger);
+    addHistoryRoute(scope, options.history);
     addCatalogueRoutes(scope, control);
     addAlertRoutes(scope, options.alerts);
     addOpenApiRoute(scope, seen, described);
