@@ -46,7 +46,7 @@ function describe(found: Readonly<Record<string, Json>>, verify: string): string
   return [
     ...own.map(([name, value]) => `${name}: ${textOf(value)}`),
     '',
-    formatTable([['OF', 'NAME', 'VALUE', ''], ...['request', 'features', 'outputs'].flatMap(rowsOf)]),
+    formatTable([['OF', 'NAME', 'VALUE', 'STATUS'], ...['request', 'features', 'outputs'].flatMap(rowsOf)]),
     '',
     `How it would be computed by what is known now: ${verify}`,
   ].join('\n');
