@@ -21,7 +21,8 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
     { migrateRuns },
     { openRegistry },
     { migrateLeases },
-    { migrateAlerts },
+    { migrateAlerts, migrateMinutes },
+    { migrateRollouts },
   ] = await Promise.all([
     import('../checks/index.ts'),
     import('../events/index.ts'),
@@ -33,6 +34,7 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
     import('../registry/index.ts'),
     import('../storage/index.ts'),
     import('../monitoring/index.ts'),
+    import('../rollouts/index.ts'),
   ]);
   await openRegistry(database, clock);
   await online.openRuns(database);
@@ -45,4 +47,6 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
   await migrateHousekeeping(database);
   await migrateLeases(database);
   await migrateAlerts(database);
+  await migrateMinutes(database);
+  await migrateRollouts(database);
 }

@@ -11,15 +11,18 @@ import {
   type Scope,
   type Span,
 } from '../core/index.ts';
+import type { Series } from '../monitoring/index.ts';
 import { versionsRead } from '../registry/index.ts';
+import { routedArms } from '../rollouts/index.ts';
 import type { Arm, ArmId, ArmRow, ArmWriters, WriteRow } from './arm.ts';
 import { inferRows } from './arm-run.ts';
-import { logSink, meterSink } from './arm-sinks.ts';
+import { logSink, meterSink, minuteSink } from './arm-sinks.ts';
 import type { Stage } from './deadlines.ts';
 import type { CompileEndpoint, ServedVariant } from './served-variants.ts';
 import { CLOCK_SKEW_MICROS, type FeaturePlan, type FeatureRowOrError } from './feature-plan.ts';
 import { compileObjectWriter, compilePlainTextWriter } from './json-writer.ts';
 import type { RequestRow } from './row-parser.ts';
+import { compileLoggedRoutes } from './logged-routes.ts';
 import type { ServedModel } from './served-models.ts';
 
 /** In the order of `served`; arms that read alike share a feature plan. */
@@ -29,10 +32,12 @@ export function compileArms(
   requestColumns: readonly Field[],
 ): readonly Arm[] {
   const { state, spec, model, planFeatures, monitor, predictionLog } = given;
+  const countMinutes = minuteSink(given.minutes, minuteSeries(given, served));
   const plans = new Map<string, FeaturePlan>();
+  const loggedRoutes = compileLoggedRoutes(state, requestColumns);
   return served.map(({ variant, model: own }): Arm => {
     const { definitions, service } = own;
-    const reads = canonicalJson([versionsRead(definitions.manifest, service.name), service]);
+    const reads = readsOf(own);
     const features = plans.get(reads) ?? planFeatures(definitions, { ...service, requestColumns });
     plans.set(reads, features);
     const id = armId(own, variant.version, spec.whenStoreDown);
@@ -65,8 +70,26 @@ export function compileArms(
         });
       },
       write: compileWriters(model.name, variant, own),
-      sinks: [meterSink(meter), logSink(log)],
+      sinks: [meterSink(meter), logSink(log, loggedRoutes), countMinutes],
     };
+  });
+}
+
+/** By a route's place: what its rows are counted in, whichever arm answers them. */
+function minuteSeries({ state, spec, minutes }: CompileEndpoint, served: readonly ServedVariant[]): readonly Series[] {
+  const places = routedArms(state);
+  // One arm alone is compared with nothing.
+  const hasUnits = places.length > 1 || state.rollout !== null;
+  return places.map(({ name, version }, place) => {
+    const own = served.find((one) => one.place === place);
+    return minutes.arm({
+      endpoint: state.name,
+      variant: name,
+      version,
+      arm: own === undefined ? '' : armId(own.model, version, spec.whenStoreDown),
+      revision: state.revision,
+      hasUnits,
+    });
   });
 }
 
@@ -75,7 +98,16 @@ export function standIn(arm: Arm, { variant, model }: ServedVariant, { name }: {
   return { ...arm, fallbackFrom: name, write: compileWriters(arm.graph.model.spec.name, variant, model, name) };
 }
 
-function armId(model: ServedModel, version: number, whenStoreDown: string): ArmId {
+/** Whether two versions of a model have the same features, from the same versions of views. */
+export function readsAlike(one: ServedModel, other: ServedModel): boolean {
+  return readsOf(one) === readsOf(other);
+}
+
+function readsOf({ definitions, service }: ServedModel): string {
+  return canonicalJson([versionsRead(definitions.manifest, service.name), service]);
+}
+
+export function armId(model: ServedModel, version: number, whenStoreDown: string): ArmId {
   const { definitions, service, spec, artifact } = model;
   const views = versionsRead(definitions.manifest, service.name);
   return contentHash({
@@ -142,7 +174,7 @@ async function inSpan<Row>(
 }
 
 /** What a store that is down means: every row's error, or declared defaults. */
-function compileRead(features: FeaturePlan, hasDefaults: boolean): ReadFeatures {
+export function compileRead(features: FeaturePlan, hasDefaults: boolean): ReadFeatures {
   const whenDown = (rows: readonly RequestRow[], thrown: unknown): readonly FeatureRowOrError[] => {
     if (!(thrown instanceof HeadraceError)) throw thrown;
     if (hasDefaults && thrown.code === 'HR_ONLINE_UNAVAILABLE') return features.defaults(rows);

@@ -2,10 +2,12 @@
 
 import { type HeadraceError, toHeadraceError } from '../core/index.ts';
 import type { Definitions, EndpointSpec, ModelSpec, ResolvedService } from '../definitions/index.ts';
-import type { Monitor, PredictionLog } from '../monitoring/index.ts';
+import type { MinuteCollector, Monitor, PredictionLog } from '../monitoring/index.ts';
 import type { EndpointState } from '../registry/index.ts';
 import type { RoutedArm } from '../rollouts/index.ts';
+import type { Breakers } from './breakers.ts';
 import type { FeaturePlan } from './feature-plan.ts';
+import type { Shadows } from './shadow/open-shadows.ts';
 import type { ServedModel, ServedModels } from './served-models.ts';
 
 export interface CompileEndpoint {
@@ -20,6 +22,11 @@ export interface CompileEndpoint {
   readonly models: ServedModels;
   readonly monitor: Monitor;
   readonly predictionLog: PredictionLog;
+  readonly breakers: Breakers;
+  readonly shadows: Shadows;
+  /** Of a request that names none. */
+  readonly requestTimeoutMs: number;
+  readonly minutes: MinuteCollector;
 }
 
 /** A variant, or an arm of an experiment, whose model is loaded. */
