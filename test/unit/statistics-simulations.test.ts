@@ -43,6 +43,9 @@ describe('in a simulation', () => {
     const { status, stderr } = spawnSync(process.execPath, ['--conditions=headrace-source', script, 'none'], {
       encoding: 'utf8',
     });
-    expect([status, stderr]).toEqual([2, 'There is no simulation "none": aa, srm, power, drift, rollouts, all.\n']);
+    expect([status, stderr]).toEqual([
+      2,
+      'There is no simulation "none": aa, heavy, srm, power, drift, rollouts, all.\n',
+    ]);
   });
 });

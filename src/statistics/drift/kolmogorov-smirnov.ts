@@ -1,6 +1,6 @@
 // Kolmogorov and Smirnov's two-sample test: the greatest distance of two empirical distributions, and how strange it is.
 
-/** Up to so many cells the p is counted over all paths; about 10 ms. Past it the limit is right to the third digit. */
+/** Up to so many cells the p is counted over all paths. Past it the limit is right to the third digit. */
 const EXACT_CELLS = 1_000_000;
 
 export interface KolmogorovSmirnov {
