@@ -1,6 +1,7 @@
 export type { Figures } from './monitor/figures.ts';
 export { createLiveFigures, type LiveFigures, localChannel, type TotalsChannel } from './monitor/live-figures.ts';
-export { DURATION_BOUNDS, type Metric, metricsOf } from './monitor/metrics.ts';
+export { DURATION_BOUNDS, type Metric } from './monitor/metric.ts';
+export { metricsOf } from './monitor/metrics.ts';
 export { failureKind, type FailureKind } from './monitor/failure-kind.ts';
 export {
   type ArmLabels,
