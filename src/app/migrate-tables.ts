@@ -23,6 +23,8 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
     { migrateLeases },
     { migrateAlerts },
     { migrateExperiments },
+    { migrateAlerts, migrateMinutes },
+    { migrateRollouts },
   ] = await Promise.all([
     import('../checks/index.ts'),
     import('../events/index.ts'),
@@ -48,4 +50,6 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
   await migrateLeases(database);
   await migrateAlerts(database);
   await migrateExperiments(database);
+  await migrateMinutes(database);
+  await migrateRollouts(database);
 }

@@ -12,7 +12,7 @@ import type { IngestionDeps } from '../ingestion/index.ts';
 import type { OnlineStore, RecordDirectory, RowSchemas, Runs, StorePlace } from '../online/index.ts';
 import type { CompletenessDeps, OfflineDeps, PlaceDeps } from '../offline/index.ts';
 import type { Registry } from '../registry/index.ts';
-import type { Experiments } from '../rollouts/index.ts';
+import type { Experiments, Rollouts } from '../rollouts/index.ts';
 import type { Database, DatabaseAccess, DuckDb, ObjectStore } from '../storage/index.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 import { createClosers } from './lazily.ts';
@@ -58,6 +58,8 @@ export interface App {
   alerts(): Promise<Alerts>;
   /** Experiments as they run. */
   experiments(): Promise<Experiments>;
+  /** What people do with rollouts; a server's job moves them. */
+  rollouts(): Promise<Rollouts>;
   /** What pushes take. */
   ingestion(): Promise<IngestionDeps>;
   /**
@@ -174,6 +176,13 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
       clock,
     }),
   );
+  const rollouts = lazily(async () =>
+    (await import('../rollouts/index.ts')).openRollouts({
+      database: await database(),
+      registry: await registry(),
+      clock,
+    }),
+  );
   const completeness = async (): Promise<CompletenessDeps> => ({
     versions: (await registry()).versions,
     store: await online(),
@@ -235,6 +244,7 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
     quarantine,
     alerts,
     experiments,
+    rollouts,
     async ingestion() {
       const { createRowDeriver } = await import('../offline/index.ts');
       const { openFeeds } = await import('../ingestion/index.ts');

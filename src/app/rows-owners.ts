@@ -14,6 +14,8 @@ export async function rowsOwners(app: App): Promise<readonly RowsOwner[]> {
     { leaseRows },
     { alertRows },
     { experimentRows },
+    { alertRows, minuteRows },
+    { rolloutRows },
   ] = await Promise.all([
     import('../registry/index.ts'),
     import('../events/index.ts'),
@@ -36,5 +38,7 @@ export async function rowsOwners(app: App): Promise<readonly RowsOwner[]> {
     leaseRows,
     alertRows,
     experimentRows,
+    minuteRows,
+    rolloutRows,
   ];
 }

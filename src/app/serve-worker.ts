@@ -20,6 +20,7 @@ import { backgroundJobs } from './background/jobs.ts';
 import { startJobs } from './background/run-jobs.ts';
 import { cannotListen } from './cannot-listen.ts';
 import type { App } from './open-app.ts';
+import { openServerMinutes } from './open-minutes.ts';
 import { openServerSecurity } from './open-security.ts';
 import { readExperiments } from './experiment-reports.ts';
 import { openTrainingSets } from './open-training-sets.ts';
@@ -94,10 +95,13 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     parseKeep,
     parseRedaction,
     parseSampling,
+    withMinutes,
   } = await import('../monitoring/index.ts');
   const { createModelRepository, createOnnxRuntime } = await import('../models/index.ts');
   const { completeVersions } = await import('../offline/index.ts');
-  const monitor = createMonitor(clock);
+  const serverId = options.serverId ?? randomUUID();
+  const minutes = await openServerMinutes(app, serverId);
+  const monitor = withMinutes(createMonitor(clock), minutes.collector);
   const channel = options.channel ?? localChannel(createTotals(clock));
   const figures = createLiveFigures({ monitor, channel, clock });
   const compacts = options.compacts !== false;
@@ -124,7 +128,6 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     runtime,
     memoryBytes: values['models.memory'],
   });
-  const serverId = options.serverId ?? randomUUID();
   const planes = await openServing({
     registry: await app.registry(),
     store: await app.online(),
@@ -146,6 +149,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     // One of all workers tells.
     redact: compacts ? redact : [],
     monitor,
+    minutes: minutes.collector,
     clock,
     logger,
     limits: {
@@ -186,8 +190,10 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     trainingSets,
     onTurnedAway: (code) => monitor.turnedAway(code),
     stats: options.stats?.(figures) ?? figures,
+    rollouts: () => app.rollouts(),
     alerts: { list: async (query) => (await app.alerts()).list(query) },
     experiments: await readExperiments(app),
+    history: minutes.history,
     status: {
       views: () => views(true),
       own: () => ({
@@ -215,7 +221,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
   guard.followTls(server.server);
   const stopJobs = compacts
     ? startJobs({
-        jobs: await backgroundJobs({ app }),
+        jobs: await backgroundJobs({ app, views: () => views(false) }),
         database: await app.database(),
         holder: serverId,
         logger,
@@ -228,7 +234,16 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     server,
     drain: drainLimits(values),
     logger,
-    parts: { predictionLog, guard, models, monitor, tracing, jobs: trainingSets.jobs, background: { close: stopJobs } },
+    parts: {
+      predictionLog,
+      minutes: minutes.writer,
+      guard,
+      models,
+      monitor,
+      tracing,
+      jobs: trainingSets.jobs,
+      background: { close: stopJobs },
+    },
     lastFigures() {
       clearInterval(reporting);
       figures.report();

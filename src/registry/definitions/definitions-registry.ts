@@ -10,6 +10,7 @@ import { OBJECT_SECTIONS, type ObjectKind, sectionOf } from './objects.ts';
 import { makePlan, type Plan, type PlanChange } from './plan.ts';
 import { readInUse, type TrainingSetReader } from './read-in-use.ts';
 import { refuseRunning } from './refuse-running.ts';
+import { refuseUnderRollout } from './refuse-under-rollout.ts';
 import { shownSpec } from './shown-spec.ts';
 import { withStoredNames } from './stored-names.ts';
 import { keepApplied } from '../versions/view-versions.ts';
@@ -100,6 +101,7 @@ export function createDefinitionsRegistry(store: RegistryStore, newSalt: () => s
           throw new HeadraceError('HR_CONFLICT', sentence);
         }
         await refuseRunning(trx, manifest);
+        await refuseUnderRollout(trx, manifest);
         const plan = makePlan(current?.manifest, manifest, base, await readInUse(trx, current, []));
         if (plan.breaking.length > 0 && !allowBreaking) throw breakingChange(plan.breaking);
         const apply = { revision: base + 1, hash, appliedAtMicros: store.now(), actor, origin };
