@@ -21,10 +21,8 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
     { migrateRuns },
     { openRegistry },
     { migrateLeases },
-    { migrateAlerts },
-    { migrateExperiments },
     { migrateAlerts, migrateMinutes },
-    { migrateRollouts },
+    { migrateExperiments, migrateRollouts },
   ] = await Promise.all([
     import('../checks/index.ts'),
     import('../events/index.ts'),
