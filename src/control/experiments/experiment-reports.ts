@@ -68,14 +68,17 @@ async function analyseOn(
   deps: ReportDeps,
 ): Promise<Analysed> {
   const tables = new Map<string, string>();
-  for (const [values, owner] of sqlValuesOf(experiment)) {
+  const asked = sqlValuesOf(experiment);
+  const offline = asked.length === 0 ? undefined : await deps.offline();
+  for (const [values, owner] of asked) {
+    if (offline === undefined) break;
     const table = `hr_query_${tables.size}`;
     tables.set(contentHash(values), table);
     const { sql, over } = values;
     await openQueriedRows(
       connection,
       { owner: `metric "${owner}"`, sql, over, columns: ['unit', 'time', 'value'], table },
-      await deps.offline(),
+      offline,
     );
   }
   const from = logFrom(experiment);
