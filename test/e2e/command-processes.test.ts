@@ -38,6 +38,7 @@ const LINES: readonly (readonly string[])[] = [
   ['keys', 'list'],
   ['audit'],
   ['alerts', 'list'],
+  ['monitor', 'history', 'checkout'],
   ['logs', 'status'],
   ['runs', 'list'],
   ['verify', '--endpoint', 'checkout'],

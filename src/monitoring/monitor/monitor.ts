@@ -3,6 +3,7 @@
 import type { Clock, ErrorCode, Micros } from '../../core/index.ts';
 import { type Cell, createCell } from './cell.ts';
 import type { CellId, Readings, Taken } from './increment.ts';
+import type { MinuteFigures } from '../minutes/write-minutes.ts';
 import { watchLoopDelay } from './loop-delay.ts';
 import { createModelDeltas, type ModelStatistics } from './model-figures.ts';
 import type { BrokenRule } from '../../checks/index.ts';
@@ -72,6 +73,8 @@ export interface Monitor {
   /** What pushes leave waiting. */
   watchPushes(backlog: () => PushBacklog): void;
   watchLog(figures: () => LogFigures): void;
+  /** How rows by the minute get to the database. */
+  watchMinutes(figures: () => MinuteFigures): void;
   /** Of each model in memory, once; what it counts after it was told last is lost. */
   watchModels(statistics: () => readonly ModelStatistics[]): void;
   /** Requests that run. */
@@ -95,9 +98,11 @@ export function createMonitor(clock: Clock): Monitor {
   const modelDeltas = createModelDeltas();
   const logDeltas = createLogDeltas();
   const loop = watchLoopDelay();
+  let minutesDropped = 0;
   const watched = {
     pushes: (): PushBacklog => NO_BACKLOG,
     log: (): LogFigures => NO_LOG,
+    minutes: (): MinuteFigures => ({ waiting: 0, dropped: 0 }),
     models: (): readonly ModelStatistics[] => [],
     inFlight: (): number => 0,
     inFlightBytes: (): number => 0,
@@ -132,6 +137,9 @@ export function createMonitor(clock: Clock): Monitor {
     watchLog(figures) {
       watched.log = figures;
     },
+    watchMinutes(figures) {
+      watched.minutes = figures;
+    },
     watchModels(statistics) {
       watched.models = statistics;
     },
@@ -150,6 +158,9 @@ export function createMonitor(clock: Clock): Monitor {
     take() {
       const models = watched.models();
       const log = watched.log();
+      const minutes = watched.minutes();
+      const newlyDropped = minutes.dropped - minutesDropped;
+      minutesDropped = minutes.dropped;
       const turned = [...turnedAway];
       turnedAway.clear();
       const { rss, heapUsed } = process.memoryUsage();
@@ -159,6 +170,7 @@ export function createMonitor(clock: Clock): Monitor {
           pushes: pushes.take(),
           turnedAway: turned,
           ...logDeltas(log),
+          minutesDropped: newlyDropped,
           models: modelDeltas(models),
         },
         readings: {
@@ -171,6 +183,7 @@ export function createMonitor(clock: Clock): Monitor {
           ...loop.read(),
           logQueued: log.queued,
           logQueuedBytes: log.queuedBytes,
+          minutesWaiting: minutes.waiting,
           backlog: watched.pushes(),
           certificateEndsMicros: watched.certificateEnds(),
           models: models.map(({ model, version, queuedRows, memoryBytes }) => ({
