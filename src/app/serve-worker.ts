@@ -91,6 +91,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     createTotals,
     localChannel,
     openPredictionLog,
+    parseKeep,
     parseRedaction,
     parseSampling,
     withMinutes,
@@ -104,6 +105,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
   const figures = createLiveFigures({ monitor, channel, clock });
   const compacts = options.compacts !== false;
   const redact = parseRedaction(values['predictionLog.redact']);
+  const keep = values['predictionLog.keep'];
   const predictionLog = openPredictionLog({
     directory: values['predictionLog.path'],
     clock,
@@ -113,7 +115,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     redact,
     // Often, in small parts: requests wait behind each.
     flushEveryMs: 200,
-    ...(compacts ? { compaction: {} } : {}),
+    ...(compacts ? { compaction: keep === undefined ? {} : { keep: parseKeep(keep) } } : {}),
   });
   monitor.watchLog(() => predictionLog.counters());
   monitor.watchMinutes(() => minutes.writer.figures());
@@ -188,6 +190,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     trainingSets,
     onTurnedAway: (code) => monitor.turnedAway(code),
     stats: options.stats?.(figures) ?? figures,
+    rollouts: () => app.rollouts(),
     alerts: { list: async (query) => (await app.alerts()).list(query) },
     history: minutes.history,
     status: {

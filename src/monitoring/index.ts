@@ -15,6 +15,8 @@ export type { ModelStatistics } from './monitor/model-figures.ts';
 export type { PushOutcome } from './monitor/push-tally.ts';
 export type { MonitorSnapshot } from './monitor/snapshot.ts';
 export type { Report } from './monitor/increment.ts';
+export type { ShadowDrop, ShadowMeter, ShadowPair } from './shadows/shadow-tally.ts';
+export type { ShadowFigures } from './shadows/shadow-figures.ts';
 export { parseTraceparent } from './telemetry/traceparent.ts';
 export type { RequestSpan, Tracing } from './telemetry/tracing.ts';
 export { type ArmSeriesId, createMinuteCollector, type MinuteCollector } from './minutes/collect-minutes.ts';
@@ -53,6 +55,9 @@ export type { CompactOptions, CompactReport } from './prediction-log/compact-rep
 export { type LogRange, predictionLogSql } from './prediction-log/log-relation.ts';
 export { type ExposureQuestion, exposuresSql } from './prediction-log/exposures.ts';
 export { type LogAnswer, type LogQuestion, queryPredictionLog } from './prediction-log/query-log.ts';
+export { type SpineOrder, type WrittenSpine, writeSpine } from './prediction-log/write-spine.ts';
+export { KEEP_ALL, type KeepRules, parseKeep } from './prediction-log/keep-rules.ts';
+export { findPrediction } from './prediction-log/find-prediction.ts';
 export { type PredictionLogStatus, predictionLogStatus } from './prediction-log/log-status.ts';
 export { type EndpointColumns, parseRedaction, redactableNames } from './prediction-log/redaction.ts';
 export { parseSampling, type SampleRule } from './prediction-log/sample-rules.ts';

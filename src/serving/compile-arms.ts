@@ -22,6 +22,7 @@ import type { CompileEndpoint, ServedVariant } from './served-variants.ts';
 import { CLOCK_SKEW_MICROS, type FeaturePlan, type FeatureRowOrError } from './feature-plan.ts';
 import { compileObjectWriter, compilePlainTextWriter } from './json-writer.ts';
 import type { RequestRow } from './row-parser.ts';
+import { compileLoggedRoutes } from './logged-routes.ts';
 import type { ServedModel } from './served-models.ts';
 
 /** In the order of `served`; arms that read alike share a feature plan. */
@@ -33,9 +34,10 @@ export function compileArms(
   const { state, spec, model, planFeatures, monitor, predictionLog } = given;
   const countMinutes = minuteSink(given.minutes, minuteSeries(given, served));
   const plans = new Map<string, FeaturePlan>();
+  const loggedRoutes = compileLoggedRoutes(state, requestColumns);
   return served.map(({ variant, model: own }): Arm => {
     const { definitions, service } = own;
-    const reads = canonicalJson([versionsRead(definitions.manifest, service.name), service]);
+    const reads = readsOf(own);
     const features = plans.get(reads) ?? planFeatures(definitions, { ...service, requestColumns });
     plans.set(reads, features);
     const id = armId(own, variant.version, spec.whenStoreDown);
@@ -68,7 +70,7 @@ export function compileArms(
         });
       },
       write: compileWriters(model.name, variant, own),
-      sinks: [meterSink(meter), logSink(log), countMinutes],
+      sinks: [meterSink(meter), logSink(log, loggedRoutes), countMinutes],
     };
   });
 }
@@ -96,7 +98,16 @@ export function standIn(arm: Arm, { variant, model }: ServedVariant, { name }: {
   return { ...arm, fallbackFrom: name, write: compileWriters(arm.graph.model.spec.name, variant, model, name) };
 }
 
-function armId(model: ServedModel, version: number, whenStoreDown: string): ArmId {
+/** Whether two versions of a model have the same features, from the same versions of views. */
+export function readsAlike(one: ServedModel, other: ServedModel): boolean {
+  return readsOf(one) === readsOf(other);
+}
+
+function readsOf({ definitions, service }: ServedModel): string {
+  return canonicalJson([versionsRead(definitions.manifest, service.name), service]);
+}
+
+export function armId(model: ServedModel, version: number, whenStoreDown: string): ArmId {
   const { definitions, service, spec, artifact } = model;
   const views = versionsRead(definitions.manifest, service.name);
   return contentHash({
@@ -163,7 +174,7 @@ async function inSpan<Row>(
 }
 
 /** What a store that is down means: every row's error, or declared defaults. */
-function compileRead(features: FeaturePlan, hasDefaults: boolean): ReadFeatures {
+export function compileRead(features: FeaturePlan, hasDefaults: boolean): ReadFeatures {
   const whenDown = (rows: readonly RequestRow[], thrown: unknown): readonly FeatureRowOrError[] => {
     if (!(thrown instanceof HeadraceError)) throw thrown;
     if (hasDefaults && thrown.code === 'HR_ONLINE_UNAVAILABLE') return features.defaults(rows);

@@ -1,7 +1,7 @@
 // What is served right now, by name: loaded from the registry, and kept up to date until the end.
 
 import { didYouMeanOf, HeadraceError } from '../core/index.ts';
-import { type Definitions, type LiveVersion, resolveService } from '../definitions/index.ts';
+import { type Definitions, type EndpointSpec, type LiveVersion, resolveService } from '../definitions/index.ts';
 import type { ModelStatistics } from '../monitoring/index.ts';
 import { versionIncomplete } from '../registry/index.ts';
 import { type Catalogue, catalogueOf } from './catalogue.ts';
@@ -10,9 +10,9 @@ import type { EndpointPlan } from './endpoint-plan.ts';
 import { compileReadPlan, type ReadPlan } from './features/read-plan.ts';
 import { createRegistryWatch } from './registry-watch.ts';
 import type { RequestTruths } from './request-truths.ts';
-import type { ServingDeps } from './serving-deps.ts';
 import type { Snapshot } from './snapshot.ts';
 import { createSnapshotLoader } from './snapshot-loader.ts';
+import type { ArmDeps } from './wanted-endpoints.ts';
 
 export interface Snapshots {
   /** Throws HR_NOTHING_APPLIED while nothing was applied. */
@@ -24,7 +24,7 @@ export interface Snapshots {
   /** What the models that are used have counted, and those that were until now: each once. */
   modelStatistics(): readonly ModelStatistics[];
   /** Throws HR_UNKNOWN_ENDPOINT where there is none, served or not; HR_NOTHING_APPLIED. */
-  needEndpoint(name: string): void;
+  needEndpoint(name: string): EndpointSpec;
   /** Whether the definitions have it, served or not. */
   isEndpoint(name: string): boolean;
   isService(name: string): boolean;
@@ -46,7 +46,7 @@ const FIRST_LOAD_MS = 30_000;
 
 /** `truths`: which endpoints fail at every request. */
 export async function openSnapshots(
-  deps: ServingDeps,
+  deps: ArmDeps,
   truths: Pick<RequestTruths, 'failing' | 'begin'>,
 ): Promise<Snapshots> {
   const { store, directory } = deps;
@@ -93,7 +93,10 @@ export async function openSnapshots(
     modelStatistics: () => loader.modelStatistics(),
     needEndpoint(name) {
       const snapshot = need();
-      if (!Object.hasOwn(snapshot.definitions.manifest.endpoints, name)) throw unknownEndpoint(snapshot, name);
+      const { endpoints } = snapshot.definitions.manifest;
+      const spec = Object.hasOwn(endpoints, name) ? endpoints[name] : undefined;
+      if (spec === undefined) throw unknownEndpoint(snapshot, name);
+      return spec;
     },
     isEndpoint: (name) => Object.hasOwn(loader.current()?.definitions.manifest.endpoints ?? {}, name),
     isService: (name) => Object.hasOwn(loader.current()?.definitions.manifest.services ?? {}, name),

@@ -61,7 +61,7 @@ export const RETENTION_SETTINGS = [
     key: 'retention.predictionLog',
     kind: 'duration',
     min: 3_600_000_000,
-    help: 'How old the prediction log’s hours may get before gc removes them; kept for ever when left out.',
+    help: 'How old the prediction log’s hours may get before gc removes them, where `predictionLog.keep` does not say it; kept for ever when left out.',
   },
   {
     key: 'monitoring.minutes',

@@ -1,6 +1,14 @@
 // What one process counts: meters for the paths that are watched, and reports of what was counted for whoever owns the totals.
 
 import type { Clock, ErrorCode, Micros } from '../../core/index.ts';
+import {
+  createShadowTally,
+  type ShadowMeter,
+  shadowMeter,
+  type ShadowOf,
+  type ShadowTally,
+  takeShadow,
+} from '../shadows/shadow-tally.ts';
 import { type Cell, createCell } from './cell.ts';
 import type { CellId, Readings, Taken } from './increment.ts';
 import type { MinuteFigures } from '../minutes/write-minutes.ts';
@@ -20,6 +28,8 @@ export interface ArmMeter {
   statuses(statuses: readonly string[]): void;
   /** Rows that this arm failed. */
   failed(code: ErrorCode, rows: number): void;
+  /** Its breaker has opened. */
+  broke(): void;
 }
 
 /** Counts whole requests of an endpoint. Get it once and keep it: recording allocates nothing. */
@@ -63,6 +73,8 @@ export interface Monitor {
   endpoint(name: string): EndpointMeter;
   arm(labels: ArmLabels): ArmMeter;
   service(name: string): ServiceMeter;
+  /** Counts what a shadow version of an endpoint made of the rows that it was given, beside what was answered. */
+  shadow(of: ShadowOf): ShadowMeter;
   /** Counts a request of somebody who may not ask. */
   turnedAway(code: ErrorCode): void;
   /** Counts a push into a source; `rows` of it were new. */
@@ -95,6 +107,7 @@ export function createMonitor(clock: Clock): Monitor {
   const cells = new Map<string, Cell>();
   const pushes = createPushTally();
   const turnedAway = new Map<string, number>();
+  const shadows = new Map<string, ShadowTally>();
   const modelDeltas = createModelDeltas();
   const logDeltas = createLogDeltas();
   const loop = watchLoopDelay();
@@ -126,7 +139,13 @@ export function createMonitor(clock: Clock): Monitor {
     service: (name) => requestMeter('service', name),
     arm({ endpoint, variant, model, version, features }) {
       const cell = cellOf({ kind: 'arm', name: endpoint, variant, version, model });
-      return { answered: cell.answered, failed: cell.failed, statuses: cell.statuses(features) };
+      return { answered: cell.answered, failed: cell.failed, broke: cell.broke, statuses: cell.statuses(features) };
+    },
+    shadow(of) {
+      const key = JSON.stringify([of.endpoint, of.version]);
+      let tally = shadows.get(key);
+      if (tally === undefined) shadows.set(key, (tally = createShadowTally(of)));
+      return shadowMeter(tally);
     },
     turnedAway: (code) => void turnedAway.set(code, (turnedAway.get(code) ?? 0) + 1),
     recordPush: ({ source, outcome, rows }) => pushes.count(source, outcome, rows),
@@ -172,6 +191,7 @@ export function createMonitor(clock: Clock): Monitor {
           ...logDeltas(log),
           minutesDropped: newlyDropped,
           models: modelDeltas(models),
+          shadows: [...shadows.values()].flatMap((tally) => takeShadow(tally) ?? []),
         },
         readings: {
           residentBytes: rss,

@@ -10,6 +10,7 @@ import fastify, {
 } from 'fastify';
 import { didYouMean, type ErrorCode, HeadraceError, type Logger, withoutKeySecrets } from '../../core/index.ts';
 import type { ReadHistory, Tracing } from '../../monitoring/index.ts';
+import type { Rollouts } from '../../rollouts/index.ts';
 import type { BytesInFlight } from '../bytes-in-flight.ts';
 import type { ServingPlanes } from '../open-serving.ts';
 import { addCatalogueRoutes } from './catalogue-routes.ts';
@@ -34,12 +35,14 @@ import { fromHttp, sendProblem } from './problem.ts';
 import { predictQuickly } from './quick-predict.ts';
 import { continueTrace, requestIdOf } from './request-context.ts';
 import { createRequestLog, logEveryRequest, type LoggedRequests, logRequest } from './request-log.ts';
+import { addRolloutRoutes } from './rollout-routes.ts';
 import { createRouteMethods } from './route-methods.ts';
 import { addSecurity, createGuard, isStillAdmitted } from './security/add-security.ts';
 import { answerClientError } from './security/client-error.ts';
 import { mayUse } from './security/gate.ts';
 import type { RouteRole } from './security/route-role.ts';
 import type { Security } from './security/security.ts';
+import { addShadowRoutes } from './shadow-routes.ts';
 import { addStatusRoute, type StatusParts } from './status-route.ts';
 import { addTrainingSetRoutes, type TrainingSetRoutes } from './training-sets/training-set-routes.ts';
 import { traceRequests } from './trace-requests.ts';
@@ -54,6 +57,7 @@ export interface HttpServerOptions {
   readonly tracing?: Tracing | undefined;
   readonly stats: LiveStats;
   readonly alerts: AlertsRead;
+  readonly rollouts: () => Promise<Rollouts>;
   readonly status: StatusParts;
   readonly history: ReadHistory;
   /** Freshness and coverage of views in Prometheus' text format; rejects while the registry or the store is away. */
@@ -223,11 +227,13 @@ export async function createHttpServer(
   await app.register(async (scope) => {
     addFeatureRoutes(scope, data, ingest, options);
     addEndpointRoutes(scope, control, ingest, options);
+    addShadowRoutes(scope, control, options.stats);
     addHealthRoutes(scope, control, options, streams);
     addStatusRoute(scope, options.status, options.logger);
     addHistoryRoute(scope, options.history);
     addCatalogueRoutes(scope, control);
     addAlertRoutes(scope, options.alerts);
+    addRolloutRoutes(scope, options.rollouts);
     addOpenApiRoute(scope, seen, described);
     addRootRoute(scope, seen, { version: options.version, hasDocs });
     if (hasDocs) addDocsRoutes(scope, seen, described);

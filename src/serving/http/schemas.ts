@@ -116,16 +116,31 @@ export const PushResponse = Type.Object({
 /** Past these a whole number has digits that a double loses. */
 const OutcomeNumber = Type.Number({ minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER });
 
+const UnitValues = [Type.String({ maxLength: 4096 }), Type.Number(), Type.Boolean()];
+
 export const OutcomesBody = Type.Object(
   {
     outcomes: Type.Array(
       Type.Object(
         {
-          prediction_id: Type.String({ minLength: 1, maxLength: 200 }),
+          prediction_id: Type.Optional(
+            Type.String({ minLength: 1, maxLength: 200, description: 'Or `unit` and `at`' }),
+          ),
           value: Type.Union([OutcomeNumber, Type.Boolean(), Type.String(), Type.Null()], {
             description: 'Kept as it came: true is not 1. A number past 2^53 goes as text',
           }),
           observed_at: Type.Optional(Type.String({ description: 'RFC 3339; default: arrival' })),
+          unit: Type.Optional(
+            Type.Union([...UnitValues, Type.Array(Type.Union(UnitValues), { minItems: 1, maxItems: 100 })], {
+              description:
+                'The value of the endpoint’s unit, or an array of those of its columns: of its newest prediction before `at`',
+            }),
+          ),
+          at: Type.Optional(Type.String({ description: 'RFC 3339: when it happened' })),
+          from: Type.Optional(Type.String({ description: 'RFC 3339: the prediction was made then or later' })),
+          within: Type.Optional(
+            Type.String({ maxLength: 40, description: 'In place of `from`: how long before `at`; default: 7d' }),
+          ),
         },
         { additionalProperties: false },
       ),
@@ -219,9 +234,49 @@ export const EndpointResponse = Type.Object({
   reason: Type.Optional(Type.Union([Type.String(), Type.Null()])),
   since: Type.Optional(Type.Union([Type.String(), Type.Null()])),
   retryAt: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  breakers: Type.Optional(
+    Type.Array(
+      Type.Object({
+        variant: Type.String(),
+        version: Type.Integer(),
+        since: Type.String(),
+        probeAt: Type.String({ description: 'When the variant is tried next' }),
+      }),
+      {
+        description:
+          'At the server that answers: variants that fail, whose requests go to the base; where there are any',
+      },
+    ),
+  ),
   change: Type.Union([TrafficChangeResponse, Type.Null()]),
 });
 export const EndpointsResponse = Type.Object({ endpoints: Type.Array(EndpointResponse) });
+
+const Milliseconds = Type.Union([Type.Number(), Type.Null()]);
+const Latency = Type.Object({
+  mean: Milliseconds,
+  p50: Milliseconds,
+  p90: Milliseconds,
+  p99: Milliseconds,
+  max: Milliseconds,
+});
+const orNothing = (description: string) => Type.Union([Type.Number(), Type.Null()], { description });
+export const ShadowsResponse = Type.Object({
+  shadows: Type.Array(
+    Type.Object({
+      version: Type.Integer(),
+      percent: orNothing('Of the endpoint’s rows; null of one that shadows no more, whose figures stay'),
+      pairs: Type.Integer({ description: 'Rows that it answered, beside what was answered' }),
+      errors: Type.Integer({ description: 'Rows that it failed' }),
+      error_codes: Type.Record(Type.String(), Type.Integer()),
+      agreement: orNothing('Share of the pairs with the same label, or with numbers within 1 % of the larger'),
+      mean_abs_difference: orNothing('Of the scores'),
+      psi: orNothing('Of its scores against those that were answered'),
+      latency_ms: Type.Object({ primary: Latency, shadow: Latency }),
+      dropped: Type.Record(Type.String(), Type.Integer(), { description: 'Rows that it did not get, by reason' }),
+    }),
+  ),
+});
 
 export const ProblemResponse = Type.Object(
   {

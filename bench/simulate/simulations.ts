@@ -1,0 +1,16 @@
+// The simulations by name, in the order in which they run.
+
+import { simulateAa } from './aa.ts';
+import { simulateDrift } from './drift.ts';
+import { simulatePower } from './power.ts';
+import { simulateRollouts } from './rollouts.ts';
+import type { Simulation } from './simulation.ts';
+import { simulateSrm } from './srm.ts';
+
+export const SIMULATIONS: Readonly<Record<string, Simulation>> = {
+  aa: simulateAa,
+  srm: simulateSrm,
+  power: simulatePower,
+  drift: simulateDrift,
+  rollouts: simulateRollouts,
+};
