@@ -118,6 +118,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     ...(compacts ? { compaction: keep === undefined ? {} : { keep: parseKeep(keep) } } : {}),
   });
   monitor.watchLog(() => predictionLog.counters());
+  monitor.watchMinutes(() => minutes.writer.figures());
   const runtime = createOnnxRuntime({
     workerThreads: values['models.threads'],
     maxBatchRows: values['models.maxBatchRows'],

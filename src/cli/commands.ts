@@ -116,6 +116,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./alerts.ts')).alertsCommand,
   },
   {
+    name: 'monitor',
+    summary: 'what servers counted over time',
+    load: async () => (await import('./monitor.ts')).monitorCommand,
+  },
+  {
     name: 'logs',
     summary: 'ask the prediction log in SQL',
     load: async () => (await import('./logs.ts')).logsCommand,

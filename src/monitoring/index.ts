@@ -24,7 +24,9 @@ export { type ArmSeriesId, createMinuteCollector, type MinuteCollector } from '.
 export { createFirstUnits, firstEvents, type FirstUnits, type UnitCounts } from './minutes/first-units.ts';
 export {
   type History,
+  type HistoryPoint,
   type HistoryQuestion,
+  type HistorySeries,
   type HistoryStep,
   openHistory,
   presentHistory,

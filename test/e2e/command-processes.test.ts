@@ -39,6 +39,7 @@ const LINES: readonly (readonly string[])[] = [
   ['keys', 'list'],
   ['audit'],
   ['alerts', 'list'],
+  ['monitor', 'history', 'checkout'],
   ['logs', 'status'],
   ['logs', 'outcomes', 'checkout', 'outcomes.jsonl'],
   ['runs', 'list'],
