@@ -48,6 +48,8 @@ export interface LogRelation {
   readonly typed: readonly TypedPart[];
   /** All predictions, one row each. */
   readonly predictions: string;
+  /** All outcomes of predictions, those that another took the place of later, too. */
+  readonly told: string;
   /** Of the outcomes of a prediction the one that was recorded last. */
   readonly outcomes: string;
   /** All predictions, one row each, with `outcome`, `observed_at` and `recorded_at` of the outcome that was recorded last. */
@@ -126,10 +128,12 @@ async function openOnce(connection: DuckDBConnection, directory: string, range: 
     outcomeParts.push(matchedSql(inRange(all, beginning), united('unit_outcomes', unitParts)));
   }
   const predictionsSql = inRange(united('predictions', [...waiting, ...inside]), range);
-  const outcomesSql = `SELECT * FROM (${united('outcomes', outcomeParts)}) ${newestOutcome}`;
+  const told = united('outcomes', outcomeParts);
+  const outcomesSql = `SELECT * FROM (${told}) ${newestOutcome}`;
   return {
     typed: [...decoded, ...typed],
     predictions: predictionsSql,
+    told,
     outcomes: outcomesSql,
     sql: `SELECT predictions.*, outcomes.outcome, outcomes.observed_at, outcomes.recorded_at \
 FROM (${predictionsSql}) predictions LEFT JOIN (${outcomesSql}) outcomes \
