@@ -21,7 +21,7 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
     { migrateRuns },
     { openRegistry },
     { migrateLeases },
-    { migrateAlerts },
+    { migrateAlerts, migrateMinutes },
     { migrateRollouts },
   ] = await Promise.all([
     import('../checks/index.ts'),
@@ -48,4 +48,5 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
   await migrateLeases(database);
   await migrateAlerts(database);
   await migrateRollouts(database);
+  await migrateMinutes(database);
 }

@@ -12,7 +12,7 @@ export async function rowsOwners(app: App): Promise<readonly RowsOwner[]> {
     { trainingSetRows },
     { pipelineRows },
     { leaseRows },
-    { alertRows },
+    { alertRows, minuteRows },
     { rolloutRows },
   ] = await Promise.all([
     import('../registry/index.ts'),
@@ -36,5 +36,6 @@ export async function rowsOwners(app: App): Promise<readonly RowsOwner[]> {
     leaseRows,
     alertRows,
     rolloutRows,
+    minuteRows,
   ];
 }

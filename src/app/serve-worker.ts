@@ -20,6 +20,7 @@ import { backgroundJobs } from './background/jobs.ts';
 import { startJobs } from './background/run-jobs.ts';
 import { cannotListen } from './cannot-listen.ts';
 import type { App } from './open-app.ts';
+import { openServerMinutes } from './open-minutes.ts';
 import { openServerSecurity } from './open-security.ts';
 import { openTrainingSets } from './open-training-sets.ts';
 import { packageVersion } from './package-version.ts';
@@ -93,10 +94,13 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     parseKeep,
     parseRedaction,
     parseSampling,
+    withMinutes,
   } = await import('../monitoring/index.ts');
   const { createModelRepository, createOnnxRuntime } = await import('../models/index.ts');
   const { completeVersions } = await import('../offline/index.ts');
-  const monitor = createMonitor(clock);
+  const serverId = options.serverId ?? randomUUID();
+  const minutes = await openServerMinutes(app, serverId);
+  const monitor = withMinutes(createMonitor(clock), minutes.collector);
   const channel = options.channel ?? localChannel(createTotals(clock));
   const figures = createLiveFigures({ monitor, channel, clock });
   const compacts = options.compacts !== false;
@@ -123,7 +127,6 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     runtime,
     memoryBytes: values['models.memory'],
   });
-  const serverId = options.serverId ?? randomUUID();
   const planes = await openServing({
     registry: await app.registry(),
     store: await app.online(),
@@ -145,6 +148,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     // One of all workers tells.
     redact: compacts ? redact : [],
     monitor,
+    minutes: minutes.collector,
     clock,
     logger,
     limits: {
@@ -187,6 +191,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     stats: options.stats?.(figures) ?? figures,
     rollouts: () => app.rollouts(),
     alerts: { list: async (query) => (await app.alerts()).list(query) },
+    history: minutes.history,
     status: {
       views: () => views(true),
       own: () => ({
@@ -214,7 +219,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
   guard.followTls(server.server);
   const stopJobs = compacts
     ? startJobs({
-        jobs: await backgroundJobs({ app }),
+        jobs: await backgroundJobs({ app, views: () => views(false) }),
         database: await app.database(),
         holder: serverId,
         logger,
@@ -227,7 +232,16 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     server,
     drain: drainLimits(values),
     logger,
-    parts: { predictionLog, guard, models, monitor, tracing, jobs: trainingSets.jobs, background: { close: stopJobs } },
+    parts: {
+      predictionLog,
+      minutes: minutes.writer,
+      guard,
+      models,
+      monitor,
+      tracing,
+      jobs: trainingSets.jobs,
+      background: { close: stopJobs },
+    },
     lastFigures() {
       clearInterval(reporting);
       figures.report();

@@ -19,6 +19,34 @@ export type { ShadowDrop, ShadowMeter, ShadowPair } from './shadows/shadow-tally
 export type { ShadowFigures } from './shadows/shadow-figures.ts';
 export { parseTraceparent } from './telemetry/traceparent.ts';
 export type { RequestSpan, Tracing } from './telemetry/tracing.ts';
+export { type ArmSeriesId, createMinuteCollector, type MinuteCollector } from './minutes/collect-minutes.ts';
+export { createFirstUnits, firstEvents, type FirstUnits, type UnitCounts } from './minutes/first-units.ts';
+export {
+  type History,
+  type HistoryQuestion,
+  type HistoryStep,
+  openHistory,
+  presentHistory,
+  type ReadHistory,
+} from './minutes/history.ts';
+export { type MergedMinute, type MergedOutcomes, mergeMinutes } from './minutes/merge-minutes.ts';
+export { withMinutes } from './minutes/meter-minutes.ts';
+export type { UnitKind } from './minutes/minute-cell.ts';
+export type { MinuteOutcomes, MinuteRow } from './minutes/minute-row.ts';
+export { migrateMinutes, minuteRows } from './minutes/minute-tables.ts';
+export {
+  type LateServer,
+  type LiveServer,
+  type Minutes,
+  type MinutesQuestion,
+  openMinutes,
+  slowLimit,
+} from './minutes/read-minutes.ts';
+export { rollUp } from './minutes/roll-up.ts';
+export type { Series } from './minutes/series.ts';
+export { createSharedClock, type SharedClock } from './minutes/shared-clock.ts';
+export { recordViews, type ViewReading } from './minutes/view-minutes.ts';
+export { type MinuteFigures, type MinuteWriter, startMinuteWriter } from './minutes/write-minutes.ts';
 export { createTotals, type ToldTotals, type Totals } from './monitor/totals.ts';
 export { compactPredictionLog } from './prediction-log/compact.ts';
 export type { CompactOptions, CompactReport } from './prediction-log/compact-report.ts';

@@ -1,10 +1,18 @@
 // What an arm's answers go to besides the client: its figures and the prediction log.
 
-import type { ArmLog, ArmMeter, PredictionRecord } from '../monitoring/index.ts';
+import {
+  type ArmLog,
+  type ArmMeter,
+  failureKind,
+  type MinuteCollector,
+  type PredictionRecord,
+  type Series,
+} from '../monitoring/index.ts';
+import type { Status } from '../online/index.ts';
 import type { Route } from '../rollouts/index.ts';
 import type { LoggedRoutes } from './logged-routes.ts';
 import type { RequestRow } from './row-parser.ts';
-import type { ArmSink } from './arm.ts';
+import type { ArmRow, ArmSink } from './arm.ts';
 
 /** Counts what the arm answered and what it failed at; rows that nobody got since others failed are neither. */
 export function meterSink(meter: ArmMeter): ArmSink {
@@ -70,4 +78,36 @@ export function logSink(log: ArmLog, loggedRoutes: LoggedRoutes): ArmSink {
     record.unit = record.request = record.features = record.statuses = record.outputs = NOTHING;
     record.experimentUnit = null;
   };
+}
+
+/**
+ * Counts by the minute what was assigned to each place, whichever arm answered. What a rule, the holdout or nothing but a missing
+ * unit decided is no part of a comparison: its units are left out. Forced rows are left out whole, and so are those that another
+ * arm answers since the breaker is open.
+ */
+export function minuteSink(minutes: MinuteCollector, seriesAt: readonly Series[]): ArmSink {
+  return ({ rows, routes, unitHashes, latencyMicros, isAnswered, isBroken }) => {
+    if (isBroken) return;
+    // All rows of a batch have one place.
+    const series = seriesAt[(routes[0] as Route).place] as Series;
+    minutes.tick();
+    let answered = 0;
+    for (let i = 0; i < rows.length; i++) {
+      const row = rows[i] as ArmRow;
+      const { via } = routes[i] as Route;
+      if (via === 'forced') continue;
+      const unit = via === 'rollout' || via === 'experiment' || via === 'base' ? (unitHashes[i] as number) : 0;
+      if (row.error !== undefined) series.failed(failureKind(row.error.code), unit);
+      else if (isAnswered) {
+        answered++;
+        series.row(latencyMicros, hasNull(row.statuses), unit);
+      }
+    }
+    if (answered > 0) series.answered(latencyMicros, answered);
+  };
+}
+
+function hasNull(statuses: readonly Status[]): boolean {
+  for (let i = 0; i < statuses.length; i++) if (statuses[i] !== 'PRESENT') return true;
+  return false;
 }

@@ -1,6 +1,6 @@
 // The ingestion plane: events that are pushed, and what became of predictions.
 
-import { type Scope, toHeadraceError } from '../core/index.ts';
+import { readPredictionId, type Scope, toHeadraceError } from '../core/index.ts';
 import type { Ingestion, PushResult } from '../ingestion/index.ts';
 import { failureKind, type Monitor } from '../monitoring/index.ts';
 import type { InFlight } from './in-flight.ts';
@@ -16,7 +16,7 @@ export interface IngestPlane {
 }
 
 export function createIngestPlane(
-  deps: Pick<ServingDeps, 'clock' | 'monitor' | 'predictionLog'>,
+  deps: Pick<ServingDeps, 'clock' | 'minutes' | 'monitor' | 'predictionLog'>,
   given: {
     readonly snapshots: Snapshots;
     readonly ingestion: Ingestion;
@@ -58,6 +58,13 @@ export function createIngestPlane(
         const spec = snapshots.needEndpoint(endpoint);
         const checked = readOutcomes(spec, outcomes, deps.clock.nowMicros());
         await deps.predictionLog.recordOutcomes(checked);
+        for (const { predictionId, value } of checked) {
+          // One that names its unit instead finds its prediction in the log, later.
+          const prediction = typeof predictionId === 'string' ? readPredictionId(predictionId) : undefined;
+          const number = typeof value === 'boolean' ? Number(value) : value;
+          if (prediction !== undefined && typeof number === 'number')
+            deps.minutes.outcome(endpoint, prediction, number);
+        }
         return checked.length;
       }),
   };

@@ -179,6 +179,8 @@ export interface HeadraceConfig {
     /** Name of the environment variable that holds the secret sent to it. */
     readonly secretEnv?: string;
   };
+  /** How long what was counted is kept: by the minute (48h), by the hour (90d). */
+  readonly monitoring?: { readonly minutes?: string; readonly hours?: string };
   /** What is served, held against the training data. */
   readonly drift?: {
     /** How often: `5m`; `0s`: never. */

@@ -9,7 +9,7 @@ import fastify, {
   type FastifyServerOptions,
 } from 'fastify';
 import { didYouMean, type ErrorCode, HeadraceError, type Logger, withoutKeySecrets } from '../../core/index.ts';
-import type { Tracing } from '../../monitoring/index.ts';
+import type { ReadHistory, Tracing } from '../../monitoring/index.ts';
 import type { Rollouts } from '../../rollouts/index.ts';
 import type { BytesInFlight } from '../bytes-in-flight.ts';
 import type { ServingPlanes } from '../open-serving.ts';
@@ -23,6 +23,7 @@ import { addHealthRoutes } from './health-routes.ts';
 import { addJsonBody } from './json-body.ts';
 import { holdBodies } from './body-parser.ts';
 import { addArrowBody } from './arrow-form.ts';
+import { addHistoryRoute } from './history-routes.ts';
 import { addInt64Form } from './int64-form.ts';
 import { addAlertRoutes, type AlertsRead, liveAlerts } from './alert-routes.ts';
 import type { LiveStats } from './live-stats.ts';
@@ -58,6 +59,7 @@ export interface HttpServerOptions {
   readonly alerts: AlertsRead;
   readonly rollouts: () => Promise<Rollouts>;
   readonly status: StatusParts;
+  readonly history: ReadHistory;
   /** Freshness and coverage of views in Prometheus' text format; rejects while the registry or the store is away. */
   readonly viewMetrics: () => Promise<string>;
   /** Of one body. */
@@ -228,6 +230,7 @@ export async function createHttpServer(
     addShadowRoutes(scope, control, options.stats);
     addHealthRoutes(scope, control, options, streams);
     addStatusRoute(scope, options.status, options.logger);
+    addHistoryRoute(scope, options.history);
     addCatalogueRoutes(scope, control);
     addAlertRoutes(scope, options.alerts);
     addRolloutRoutes(scope, options.rollouts);
