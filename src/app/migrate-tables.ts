@@ -47,6 +47,6 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
   await migrateHousekeeping(database);
   await migrateLeases(database);
   await migrateAlerts(database);
-  await migrateRollouts(database);
   await migrateMinutes(database);
+  await migrateRollouts(database);
 }

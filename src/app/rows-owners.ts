@@ -35,7 +35,7 @@ export async function rowsOwners(app: App): Promise<readonly RowsOwner[]> {
     pipelineRows(await app.objects()),
     leaseRows,
     alertRows,
-    rolloutRows,
     minuteRows,
+    rolloutRows,
   ];
 }
