@@ -87,7 +87,6 @@ export function logSink(log: ArmLog, loggedRoutes: LoggedRoutes): ArmSink {
  */
 export function minuteSink(minutes: MinuteCollector, seriesAt: readonly Series[]): ArmSink {
   return ({ rows, routes, unitHashes, latencyMicros, isAnswered, isBroken }) => {
-    if (isBroken) return;
     // All rows of a batch have one place.
     const series = seriesAt[(routes[0] as Route).place] as Series;
     minutes.tick();
@@ -97,7 +96,9 @@ export function minuteSink(minutes: MinuteCollector, seriesAt: readonly Series[]
       const { via } = routes[i] as Route;
       if (via === 'forced') continue;
       const unit = via === 'rollout' || via === 'experiment' || via === 'base' ? (unitHashes[i] as number) : 0;
-      if (row.error !== undefined) series.failed(failureKind(row.error.code), unit);
+      // Another arm answered for it: its unit was met, and nothing that happened is an event of its own.
+      if (isBroken) series.met(unit);
+      else if (row.error !== undefined) series.failed(failureKind(row.error.code), unit);
       else if (isAnswered) {
         answered++;
         series.row(latencyMicros, hasNull(row.statuses), unit);

@@ -22,7 +22,7 @@ export function guardArms(
   arms: readonly Arm[],
   base: number,
 ): GuardedArms {
-  const { state, model, monitor, breakers, requestTimeoutMs } = given;
+  const { state, model, monitor, minutes, breakers, requestTimeoutMs } = given;
   const held: HeldBreaker[] = [];
   let running = 0;
   const hold = (): (() => void) => {
@@ -33,7 +33,15 @@ export function guardArms(
     if (base < 0 || place === base) return arm;
     const { id, name: variant, version } = arm;
     const of = { endpoint: state.name, variant, version, arm: id };
-    const breaker = breakers.hold(of, monitor.arm({ ...of, model: model.name, features: [] }));
+    const meter = monitor.arm({ ...of, model: model.name, features: [] });
+    const series = minutes.arm({ ...of, revision: state.revision, hasUnits: true });
+    const broke = (): void => {
+      meter.broke();
+      minutes.tick();
+      // A rollout goes back by it.
+      series.breakerOpened();
+    };
+    const breaker = breakers.hold(of, { broke });
     held.push(breaker);
     const stand = standIn(arms[base] as Arm, served[base] as ServedVariant, { name: variant });
     const standInFor = (guard: ArmGuard): Arm => ({ ...stand, brokenFor: guard });
