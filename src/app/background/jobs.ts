@@ -3,6 +3,7 @@
 import type { ViewStatus } from '../../control/index.ts';
 import type { App } from '../open-app.ts';
 import { minuteJobs } from '../open-minutes.ts';
+import { rolloutJobs } from '../open-rollout-controller.ts';
 import type { BackgroundJob } from './background-job.ts';
 
 export interface JobDeps {
@@ -12,5 +13,5 @@ export interface JobDeps {
 }
 
 export async function backgroundJobs({ app, views }: JobDeps): Promise<readonly BackgroundJob[]> {
-  return [...(await minuteJobs(app, views))];
+  return [...(await minuteJobs(app, views)), ...(await rolloutJobs(app))];
 }
