@@ -21,6 +21,8 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
     { migrateRuns },
     { openRegistry },
     { migrateLeases },
+    { migrateAlerts },
+    { migrateExperiments },
     { migrateAlerts, migrateMinutes },
     { migrateRollouts },
   ] = await Promise.all([
@@ -47,6 +49,7 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
   await migrateHousekeeping(database);
   await migrateLeases(database);
   await migrateAlerts(database);
+  await migrateExperiments(database);
   await migrateMinutes(database);
   await migrateRollouts(database);
 }

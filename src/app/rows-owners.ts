@@ -12,6 +12,8 @@ export async function rowsOwners(app: App): Promise<readonly RowsOwner[]> {
     { trainingSetRows },
     { pipelineRows },
     { leaseRows },
+    { alertRows },
+    { experimentRows },
     { alertRows, minuteRows },
     { rolloutRows },
   ] = await Promise.all([
@@ -35,6 +37,7 @@ export async function rowsOwners(app: App): Promise<readonly RowsOwner[]> {
     pipelineRows(await app.objects()),
     leaseRows,
     alertRows,
+    experimentRows,
     minuteRows,
     rolloutRows,
   ];

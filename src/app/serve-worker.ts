@@ -22,6 +22,7 @@ import { cannotListen } from './cannot-listen.ts';
 import type { App } from './open-app.ts';
 import { openServerMinutes } from './open-minutes.ts';
 import { openServerSecurity } from './open-security.ts';
+import { readExperiments } from './experiment-reports.ts';
 import { openTrainingSets } from './open-training-sets.ts';
 import { packageVersion } from './package-version.ts';
 import { presentIngestion, presentModels } from './present-status.ts';
@@ -192,6 +193,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     stats: options.stats?.(figures) ?? figures,
     rollouts: () => app.rollouts(),
     alerts: { list: async (query) => (await app.alerts()).list(query) },
+    experiments: await readExperiments(app),
     history: minutes.history,
     status: {
       views: () => views(true),

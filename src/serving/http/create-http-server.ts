@@ -26,6 +26,7 @@ import { addArrowBody } from './arrow-form.ts';
 import { addHistoryRoute } from './history-routes.ts';
 import { addInt64Form } from './int64-form.ts';
 import { addAlertRoutes, type AlertsRead, liveAlerts } from './alert-routes.ts';
+import { addExperimentRoutes, type ExperimentsRead } from './experiment-routes.ts';
 import type { LiveStats } from './live-stats.ts';
 import { isNewest } from './node-socket.ts';
 import { addOpenApiRoute } from './openapi/openapi-routes.ts';
@@ -57,6 +58,7 @@ export interface HttpServerOptions {
   readonly tracing?: Tracing | undefined;
   readonly stats: LiveStats;
   readonly alerts: AlertsRead;
+  readonly experiments: ExperimentsRead;
   readonly rollouts: () => Promise<Rollouts>;
   readonly status: StatusParts;
   readonly history: ReadHistory;
@@ -233,6 +235,7 @@ export async function createHttpServer(
     addHistoryRoute(scope, options.history);
     addCatalogueRoutes(scope, control);
     addAlertRoutes(scope, options.alerts);
+    addExperimentRoutes(scope, options.experiments);
     addRolloutRoutes(scope, options.rollouts);
     addOpenApiRoute(scope, seen, described);
     addRootRoute(scope, seen, { version: options.version, hasDocs });
