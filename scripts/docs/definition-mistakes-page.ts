@@ -9,10 +9,10 @@ import { loadDefinitions } from '../../src/definitions/index.ts';
 import { BASE, MISTAKES } from './definition-mistakes.ts';
 
 const NAMES =
-  'count, csv, delta, endpoint, entity, featureService, featureView, grid, iceberg, kafka, lastN, latest, mean, model, onDemandView, parquet, pipeline, postgres, pushed, python, query, range, registerModel, sum, t, task, trainingSet';
+  'count, csv, delta, endpoint, entity, experiment, featureService, featureView, grid, iceberg, kafka, lastN, latest, mean, metric, model, onDemandView, parquet, pipeline, postgres, pushed, python, query, range, registerModel, rollout, sum, t, task, trainingSet';
 const IMPORTS = `import { ${NAMES} } from 'headrace';
-import { airport, delays, flights, made, onDemand, scored, service, source, steps } from './base.ts';
-void [airport, delays, flights, made, onDemand, scored, service, source, steps];
+import { airport, delays, flights, made, onDemand, scored, scores, service, source, steps, trial } from './base.ts';
+void [airport, delays, flights, made, onDemand, scored, scores, service, source, steps, trial];
 `;
 
 /** An example's mistakes; none when it compiles. */

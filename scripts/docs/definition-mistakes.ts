@@ -3,7 +3,7 @@
 
 /** The file that all examples import from, as `./base.ts`. */
 export const BASE = `import {
-  count, entity, featureService, featureView, latest, model, parquet, pipeline, type Pipeline, t,
+  count, endpoint, entity, featureService, featureView, latest, metric, model, parquet, pipeline, type Pipeline, t,
 } from 'headrace';
 
 export const airport = entity('airport', { keys: { airport: t.string() } });
@@ -15,6 +15,11 @@ export const made = { entity: airport, source: flights, features: { n: count().o
 export const delays = featureView('delays', { ...made, features: { last: latest('delay') } });
 export const service = featureService('features', [delays]);
 export const scored = model('scored', { features: service, outputs: { p: t.float32() } });
+export const scores = endpoint('scores', { model: scored });
+export const trial = {
+  unit: ['airport'], endpoints: [scores], metrics: { goal: [metric('won', { outcome: scores })] },
+  arms: { control: { version: 1, weight: 50 }, treatment: { version: 2, weight: 50 } },
+} as const;
 export const onDemand = { inputs: { r: { x: t.bool() } }, features: { y: t.bool() }, transform: () => ({ y: true }) };
 export const steps = (add: (p: Pipeline) => void): Pipeline => {
   const p = pipeline('train');
@@ -33,6 +38,11 @@ const features = (code: string): string => `featureView('v', { ...made, features
 const expected = (code: string): string => `parquet('s', { ...source, expect: ${code} })`;
 const step = (action: string, options?: string): string =>
   `steps((p) => p.step('fit', ${action}${options === undefined ? '' : `, ${options}`}))`;
+
+/** `before`: statements that the metric needs. */
+const measured = (metric: string, before = '', more = ''): string =>
+  `${before} export default experiment('e', { ...trial, metrics: { goal: [${metric}] }${more} })`.trim();
+const OTHER = `const otherModel = model('other', { features: featureService('rest', [onDemandView('o', onDemand)]), outputs: { p: t.float32() } });`;
 
 const transform = (result: string): string =>
   `onDemandView('o', { ...onDemand, transform: ({ r }) => ({ y: ${result} }) })`;
@@ -254,6 +264,99 @@ export const MISTAKES: readonly MistakeGroup[] = [
       `endpoint('e', { model: scored, unit: 'airport' })`,
       `endpoint('e', { model: scored, unit: ['airprt'] })`,
       `endpoint('e', { model: scored, whenStoreDown: 'wait' })`,
+    ],
+  },
+  {
+    title: 'Experiments',
+    examples: [
+      `experiment('my trial', trial)`,
+      `experiment('${'x'.repeat(64)}', trial)`,
+      `experiment('e', { ...trial, unit: 'airport' })`,
+      `experiment('e', { ...trial, unit: ['airprt'] })`,
+      `experiment('e', { ...trial, endpoints: [] })`,
+      `experiment('e', { ...trial, endpoints: [scored] })`,
+      `experiment('e', { ...trial, arms: 'control' })`,
+      `experiment('e', { ...trial, arms: { control: { version: 1, weight: 50 } } })`,
+      `experiment('e', { ...trial, arms: { 'my arm': { version: 1, weight: 50 }, b: { version: 2, weight: 50 } } })`,
+      `experiment('e', { ...trial, arms: { ...trial.arms, third: 50 } })`,
+      `experiment('e', { ...trial, arms: { a: { version: 1, weight: 50, wait: 1 }, b: { version: 2, weight: 50 } } })`,
+      `experiment('e', { ...trial, arms: { a: { version: 0, weight: 50 }, b: { version: 2, weight: 50 } } })`,
+      `experiment('e', { ...trial, arms: { a: { version: 1, weight: 0 }, b: { version: 2, weight: 50 } } })`,
+      `experiment('e', { ...trial, arms: { a: { version: 1, weight: 60 }, b: { version: 2, weight: 50 } } })`,
+      `experiment('e', { ...trial, control: 'contrl' })`,
+      `experiment('e', { ...trial, namespace: 'prices' })`,
+      `experiment('e', { ...trial, namespace: { name: 'my prices', range: [0, 1] } })`,
+      `experiment('e', { ...trial, namespace: { name: 'prices', range: [0.5, 0.2] } })`,
+      `experiment('e', { ...trial, namespace: { name: 'prices', range: [0, 1], seed: 'x' } })`,
+      `experiment('e', { ...trial, when: 'ATL' })`,
+      `experiment('e', { ...trial, when: { airprt: 'ATL' } })`,
+      `experiment('e', { ...trial, when: { $or: { airport: 'ATL' } } })`,
+      `experiment('e', { ...trial, when: { airport: { $is: 'ATL' } } })`,
+      `experiment('e', { ...trial, when: { airport: { $in: 'ATL' } } })`,
+      `experiment('e', { ...trial, when: { airport: { $regex: '(' } } })`,
+      `experiment('e', { ...trial, metrics: [] })`,
+      `experiment('e', { ...trial, metrics: { ...trial.metrics, goals: [] } })`,
+      `experiment('e', { ...trial, metrics: { goal: [] } })`,
+      `experiment('e', { ...trial, metrics: { goal: trial.metrics.goal[0] } })`,
+      `experiment('e', { ...trial, metrics: { goal: [scores] } })`,
+      `experiment('e', { ...trial, metrics: { goal: [trial.metrics.goal[0], trial.metrics.goal[0]] } })`,
+      `experiment('e', { ...trial, plan: 'bandit' })`,
+      `experiment('e', { ...trial, plan: { kind: 'ab' } })`,
+      `experiment('e', { ...trial, plan: { floor: 0.1 } })`,
+      `experiment('e', { ...trial, plan: { alpha: 5 } })`,
+      `experiment('e', { ...trial, plan: { correction: 'none' } })`,
+      `experiment('e', { ...trial, plan: { kind: 'bandit', floor: 0.6 } })`,
+      `experiment('e', { ...trial, plan: { kind: 'bandit', every: 'daily' } })`,
+    ],
+  },
+  {
+    title: 'Metrics',
+    examples: [
+      measured(`metric('my metric', { outcome: scores })`),
+      measured(`metric('m', {})`),
+      measured(`metric('m', { outcome: scores, output: 'p' })`),
+      measured(`metric('m', { outcome: scored })`),
+      measured(`metric('m', { outcome: scores, endpoint: scores })`),
+      measured(`metric('m', { outcome: endpoint('other', { model: otherModel }) })`, OTHER),
+      measured(`metric('m', { output: 'q' })`),
+      measured(
+        `metric('m', { output: 'p' })`,
+        `${OTHER} const second = endpoint('second', { model: scored });`,
+        ', endpoints: [scores, second]',
+      ),
+      measured(`metric('m', { outcome: scores, aggregate: 'median' })`),
+      measured(`metric('m', { outcome: scores, window: 'week' })`),
+      measured(`metric('m', { outcome: scores, winsorize: '99%' })`),
+      measured(`metric('m', { outcome: scores, winsorize: { uper: 0.9, upper: 0.9 } })`),
+      measured(`metric('m', { outcome: scores, winsorize: { lower: 0.9, upper: 0.1 } })`),
+      measured(`metric('m', { outcome: scores, quantile: 90 })`),
+      measured(`metric('m', { outcome: scores, quantile: 0.9, aggregate: 'sum' })`),
+      measured(`metric('m', { outcome: scores, direction: 'less' })`),
+      measured(`metric('m', { outcome: scores, worth: 0 })`),
+      measured(`metric('m', { outcome: scores, prePeriod: scores })`),
+      measured(`metric('m', { outcome: scores, prePeriod: metric('q', { outcome: scores, quantile: 0.5 }) })`),
+      measured(`metric('m', { ratio: [{ outcome: scores }] })`),
+      measured(`metric('m', { ratio: [{ outcome: scores }, 3] })`),
+      measured(`metric('m', { ratio: [{ outcome: scores }, { outcome: scores, windw: '1d' }] })`),
+      measured(`metric('m', { ratio: [{ outcome: scores }, { outcome: scores }], window: '1d' })`),
+      measured(`metric('m', { sql: '', over: [flights] })`),
+      measured(`metric('m', { sql: 'SELECT 1' })`),
+      measured(`metric('m', { sql: 'SELECT 1', over: [] })`),
+      measured(`metric('m', { sql: 'SELECT 1', over: [delays] })`),
+    ],
+  },
+  {
+    title: 'Rollouts',
+    examples: [
+      `rollout('my plan', { endpoint: scores })`,
+      `rollout('r', { endpoint: scored })`,
+      `rollout('r', { endpoint: scores, steps: [5, 1, 100] })`,
+      `rollout('r', { endpoint: scores, hold: 'long' })`,
+      `rollout('r', { endpoint: scores, minUnits: 0 })`,
+      `rollout('r', { endpoint: scores, guards: 'error_rate<0.01' })`,
+      `rollout('r', { endpoint: scores, guards: ['errors are few'] })`,
+      `rollout('r', { endpoint: scores, onBlind: 'wait' })`,
+      `export const a = rollout('a', { endpoint: scores }); export const b = rollout('b', { endpoint: scores })`,
     ],
   },
   {

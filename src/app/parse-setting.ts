@@ -63,6 +63,8 @@ export function parseSetting(setting: Setting, raw: unknown, directory: string):
       return isText(raw)
         ? parseUrl(setting.schemes ?? [], raw, directory)
         : { expected: expectedUrl(setting.schemes ?? []) };
+    case 'rules':
+      return isText(raw) || typeof raw === 'number' ? { value: String(raw) } : { expected: 'a text or a number' };
     case 'text':
       return isText(raw) ? { value: raw } : { expected: 'a text' };
   }

@@ -84,8 +84,15 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
   // First: what its settings lack is told before anything else is opened.
   const guard = await openServerSecurity(app, { host, isInsecure });
   const settings = telemetrySettings(values, app.environment);
-  const { createLiveFigures, createMonitor, createTotals, localChannel, openPredictionLog, parseRedaction } =
-    await import('../monitoring/index.ts');
+  const {
+    createLiveFigures,
+    createMonitor,
+    createTotals,
+    localChannel,
+    openPredictionLog,
+    parseRedaction,
+    parseSampling,
+  } = await import('../monitoring/index.ts');
   const { createModelRepository, createOnnxRuntime } = await import('../models/index.ts');
   const { completeVersions } = await import('../offline/index.ts');
   const monitor = createMonitor(clock);
@@ -98,7 +105,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     clock,
     logger,
     memory: values['predictionLog.memory'],
-    sample: values['predictionLog.sample'],
+    sample: parseSampling(values['predictionLog.sample']),
     redact,
     // Often, in small parts: requests wait behind each.
     flushEveryMs: 200,

@@ -3,8 +3,8 @@
 import type { EndpointState } from '../registry/index.ts';
 
 export function presentEndpoint(endpoint: EndpointState): object {
-  const { name, model, unit, variants, shadows, revision, etag, change } = endpoint;
-  return { name, model, unit, variants, shadows, revision, etag, change: change?.state === 'active' ? null : change };
+  const { salt: _, change, ...told } = endpoint;
+  return { ...told, change: change?.state === 'active' ? null : change };
 }
 
 export function describeTraffic({ variants }: Pick<EndpointState, 'variants'>): string {

@@ -77,6 +77,7 @@ const traffic = defineCommand({
   options: (command) =>
     command
       .option('--reason <text>', 'why, for the audit log')
+      .option('--override', 'although a rollout is under way, which then ends; with --reason')
       .option('--if-match <etag>', 'only while this is the endpoint’s ETag, as show has it'),
   async run(context, [name = '', ...written], options) {
     const variants = written.map(readVariant);
@@ -91,6 +92,7 @@ const traffic = defineCommand({
         waitMs: WAIT_MS,
         onWait: (waitsFor) =>
           context.tell(`waiting for ${waitsFor.join(', ')} to load it, ${WAIT_MS / 1000} s in all at most …`),
+        override: options['override'] === true,
         ...(reason === undefined ? {} : { reason }),
         ...(ifMatch === undefined ? {} : { ifMatch }),
       },

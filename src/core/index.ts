@@ -33,6 +33,9 @@ export { formatDuration, parseDuration } from './duration.ts';
 export { decodeKey, type EncodedKey, encodeKey, encodeSingleKey, isKeyType } from './entity-key.ts';
 export { type ErrorCode, ERRORS, type GrpcStatus } from './errors.ts';
 export { fewAtOnce } from './few-at-once.ts';
+export { conditionAttributes, conditionMistakes } from './condition/check-condition.ts';
+export { compileCondition, readPath } from './condition/compile-condition.ts';
+export type { Condition } from './condition/condition.ts';
 export { contentHash, sha256Hex } from './hash.ts';
 export { type ErrorDetail, HeadraceError, toHeadraceError } from './headrace-error.ts';
 export { joinErrors, retold } from './joined-error.ts';
@@ -46,6 +49,14 @@ export { IS_SOURCE, nodeTypesFolder, PACKAGE_ENTRY } from './package-entry.ts';
 export { isProcessAlive } from './process-alive.ts';
 export { compareOrder, encodeOrder, type RowPlace } from './order-key.ts';
 export { type Progress, silentProgress } from './progress.ts';
+export {
+  createPredictionIds,
+  type NextPredictionId,
+  type PredictionFacts,
+  type PredictionMark,
+  predictionMark,
+  readPredictionId,
+} from './prediction-id.ts';
 export { createRateLimit, type RateLimit } from './rate-limit.ts';
 export { checkRowLimit } from './row-limit.ts';
 export {

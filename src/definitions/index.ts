@@ -24,8 +24,11 @@ export {
   type Model,
   model,
 } from './authoring/feature-service.ts';
+export { type Experiment, experiment } from './authoring/experiment.ts';
 export { type FeatureView, featureView } from './authoring/feature-view.ts';
+export { type Metric, metric } from './authoring/metric.ts';
 export { type OnDemandView, onDemandView } from './authoring/on-demand-view.ts';
+export { type Rollout, rollout } from './authoring/rollout.ts';
 export { grid, type Pipeline, pipeline, range, type Step } from './authoring/pipeline.ts';
 export {
   csv,
@@ -60,6 +63,19 @@ export { isTaskId } from './function-id.ts';
 export { functionOf } from './function-of.ts';
 export { loadDefinitions } from './loading/load-definitions.ts';
 export { importModule } from './loading/module-loader.ts';
+export type {
+  ArmSpec,
+  Condition,
+  Correction,
+  ExperimentPlan,
+  ExperimentSpec,
+  MetricAggregate,
+  MetricPartSpec,
+  MetricRole,
+  MetricSpec,
+  NamespaceSpec,
+} from './experiment-spec.ts';
+export type { RolloutSpec } from './rollout-spec.ts';
 export type {
   AppliedFile,
   About,

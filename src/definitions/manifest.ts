@@ -1,8 +1,10 @@
 // The manifest: what a feature repository compiles to. Plain JSON, deterministic, hashed; everything downstream
 // (registry, offline, online, serving) works from it and never from the user's objects.
 
-import type { DataType, Field, HeadraceError, Micros } from '../core/index.ts';
+import type { Condition, DataType, Field, HeadraceError, Micros } from '../core/index.ts';
 import type { OnFail } from './authoring/expect.ts';
+import type { ExperimentSpec } from './experiment-spec.ts';
+import type { RolloutSpec } from './rollout-spec.ts';
 
 export interface Manifest {
   readonly format: 1;
@@ -15,6 +17,9 @@ export interface Manifest {
   readonly models: Readonly<Record<string, ModelSpec>>;
   readonly endpoints: Readonly<Record<string, EndpointSpec>>;
   readonly pipelines: Readonly<Record<string, PipelineSpec>>;
+  /** Left out where there is none, as are those below: manifests of before have the hash that they had. */
+  readonly experiments?: Readonly<Record<string, ExperimentSpec>>;
+  readonly rollouts?: Readonly<Record<string, RolloutSpec>>;
 }
 
 /** What people write about any object; changes nothing that is computed. */
@@ -230,10 +235,29 @@ export interface ModelSpec extends About {
 export interface EndpointSpec extends About {
   readonly name: string;
   readonly model: string;
-  /** Request columns whose values together are the unit that sticks to a variant. */
+  /** Request columns whose values together are the unit that sticks to a variant; none: each request is one of its own. */
   readonly unit: readonly string[];
+  /** Asked in order, before all else; left out where there are none. */
+  readonly rules?: readonly EndpointRule[];
+  /** Units that are kept from every experiment and rollout. */
+  readonly holdout?: Holdout;
   /** What a prediction does when the online store is down. */
   readonly whenStoreDown: 'fail' | 'defaults';
+}
+
+/** Rows of which a condition holds get one variant, whatever their unit. */
+export interface EndpointRule {
+  /** On request columns. */
+  readonly when: Condition;
+  /** A variant's name, or an experiment's arm as `experiment/arm`; one that is not there is the base. */
+  readonly variant: string;
+}
+
+export interface Holdout {
+  /** Also the seed: endpoints that name one holdout keep the same units from what they try. */
+  readonly name: string;
+  /** In steps of 0.01. */
+  readonly percent: number;
 }
 
 export interface PipelineSpec extends About {

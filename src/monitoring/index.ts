@@ -21,9 +21,11 @@ export { createTotals, type ToldTotals, type Totals } from './monitor/totals.ts'
 export { compactPredictionLog } from './prediction-log/compact.ts';
 export type { CompactOptions, CompactReport } from './prediction-log/compact-report.ts';
 export { type LogRange, predictionLogSql } from './prediction-log/log-relation.ts';
+export { type ExposureQuestion, exposuresSql } from './prediction-log/exposures.ts';
 export { type LogAnswer, type LogQuestion, queryPredictionLog } from './prediction-log/query-log.ts';
 export { type PredictionLogStatus, predictionLogStatus } from './prediction-log/log-status.ts';
 export { type EndpointColumns, parseRedaction, redactableNames } from './prediction-log/redaction.ts';
+export { parseSampling, type SampleRule } from './prediction-log/sample-rules.ts';
 export { openPredictionLog, type PredictionLogOptions } from './prediction-log/open-prediction-log.ts';
 export type {
   ArmLog,
@@ -33,6 +35,7 @@ export type {
   PredictionLog,
   PredictionLogCounters,
   PredictionRecord,
+  RecordRoute,
 } from './prediction-log/prediction-log.ts';
 export { type PredictionFile, predictionFiles } from './prediction-log/prediction-files.ts';
 export { collectPredictions } from './prediction-log/collect-predictions.ts';

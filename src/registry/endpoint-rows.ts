@@ -3,7 +3,8 @@
 import { canonicalJson, didYouMeanOf, HeadraceError, parseJson, withoutKeySecrets } from '../core/index.ts';
 import type { RegistryTables } from './schema.ts';
 import type { AuditEntry, RegistryDb } from './store.ts';
-import type { Shadow, Variant } from './traffic.ts';
+import type { LiveExperiment } from './live-experiment.ts';
+import { layOut, type Shadow, type Variant } from './traffic.ts';
 import type { TrafficChange } from './traffic-change.ts';
 
 export interface EndpointState {
@@ -15,6 +16,10 @@ export interface EndpointState {
   /** Empty until a version is registered or traffic is set; else their weights sum to 100. */
   readonly variants: readonly Variant[];
   readonly shadows: readonly Shadow[];
+  /** That run on it, in the order in which they are asked. */
+  readonly experiments: readonly LiveExperiment[];
+  /** Id of the rollout that alone may change the traffic; null where none is under way. */
+  readonly rollout: string | null;
   readonly revision: number;
   /** A strong ETag, quotes included. */
   readonly etag: string;
@@ -47,10 +52,15 @@ export function nextRevision({ revision, change }: EndpointState): number {
   return Math.max(revision, change?.revision ?? 0) + 1;
 }
 
-/** Keeps how far a change is; nothing is served by it yet. */
-export async function writeChange(trx: RegistryDb, name: string, change: TrafficChange): Promise<void> {
-  const text = canonicalJson(change);
-  await trx.updateTable('registry_endpoints').set({ change: text }).where('name', '=', name).execute();
+/** Keeps how far a change is; nothing is served by it yet. `rollout`: who may make the next one, where that changes. */
+export async function writeChange(
+  trx: RegistryDb,
+  name: string,
+  change: TrafficChange,
+  rollout?: string | null,
+): Promise<void> {
+  const set = { change: canonicalJson(change), ...(rollout === undefined ? {} : { rollout }) };
+  await trx.updateTable('registry_endpoints').set(set).where('name', '=', name).execute();
 }
 
 /** `given`: a change that has become active, or traffic that nobody had to prepare. */
@@ -60,14 +70,15 @@ export async function writeTraffic(
   before: EndpointState,
   given: TrafficChange | Omit<TrafficChange, 'state' | 'failures' | 'askedMicros'>,
 ): Promise<EndpointState> {
-  const { revision, variants, shadows, actor, reason } = given;
+  const { revision, variants, shadows, experiments, actor, reason } = given;
   const change = 'state' in given ? given : null;
-  const after = { ...before, variants, shadows, revision, etag: etagOf(revision), change };
+  const after = { ...before, variants, shadows, experiments, revision, etag: etagOf(revision), change };
   await trx
     .updateTable('registry_endpoints')
     .set({
       variants: canonicalJson(variants),
       shadows: canonicalJson(shadows),
+      experiments: canonicalJson(experiments),
       revision,
       change: change === null ? null : canonicalJson(change),
     })
@@ -86,8 +97,8 @@ export async function writeTraffic(
 
 /** What of an endpoint its traffic is, for the audit log. */
 export function trafficOf(state: EndpointState): Omit<EndpointState, 'change'> {
-  const { name, model, unit, salt, variants, shadows, revision, etag } = state;
-  return { name, model, unit, salt, variants, shadows, revision, etag };
+  const { change: _, ...traffic } = state;
+  return traffic;
 }
 
 export function toState(row: RegistryTables['registry_endpoints']): EndpointState {
@@ -97,12 +108,24 @@ export function toState(row: RegistryTables['registry_endpoints']): EndpointStat
     // These texts are written from values of the types that they are read as.
     unit: parseJson(row.unit) as string[],
     salt: row.salt,
-    variants: parseJson(row.variants) as unknown as Variant[],
+    variants: withRanges(parseJson(row.variants) as unknown as Variant[]),
     shadows: parseJson(row.shadows) as unknown as Shadow[],
+    experiments: parseJson(row.experiments) as unknown as LiveExperiment[],
+    rollout: row.rollout,
     revision: row.revision,
     etag: etagOf(row.revision),
-    change: row.change === null ? null : (parseJson(row.change) as unknown as TrafficChange),
+    change: row.change === null ? null : toChange(parseJson(row.change) as unknown as TrafficChange),
   };
+}
+
+/** One of an earlier release knows of no experiments. */
+function toChange(change: TrafficChange): TrafficChange {
+  return { ...change, variants: withRanges(change.variants), experiments: change.experiments ?? [] };
+}
+
+/** What an earlier release wrote has weights alone: everybody lays it out alike. */
+export function withRanges(variants: readonly Variant[]): readonly Variant[] {
+  return variants.every(({ ranges }) => ranges !== undefined) ? variants : layOut([], variants);
 }
 
 function etagOf(revision: number): string {

@@ -2,6 +2,7 @@
 
 import { canonicalJson } from '../core/index.ts';
 import type { EndpointSpec } from '../definitions/index.ts';
+import { BUCKETS } from './bucket-ranges.ts';
 import {
   type EndpointState,
   nextRevision,
@@ -14,6 +15,7 @@ import {
 import { createTrafficRegistry, type TrafficRegistry } from './set-traffic.ts';
 import type { RegistryDb, RegistryStore } from './store.ts';
 import { readTrafficRevision, type TrafficRevision } from './traffic-revision.ts';
+import { versionsIn } from './traffic-versions.ts';
 import type { Servers } from './versions/servers.ts';
 
 export interface EndpointRegistry extends TrafficRegistry {
@@ -36,12 +38,7 @@ export function createEndpointRegistry(store: RegistryStore, servers: Pick<Serve
 
 /** Names of the endpoints that give a version traffic, or shadow with it. */
 export async function endpointsServing(trx: RegistryDb, model: string, version: number): Promise<string[]> {
-  return (await readEndpoints(trx, model))
-    .filter(({ variants, shadows, change }) => {
-      const asked = change?.state === 'preparing' ? [...change.variants, ...change.shadows] : [];
-      return [...variants, ...shadows, ...asked].some((one) => one.version === version);
-    })
-    .map(({ name }) => name);
+  return (await readEndpoints(trx, model)).filter((state) => versionsIn(state).has(version)).map(({ name }) => name);
 }
 
 /** Gives a model's endpoints that have no traffic the model's first version, so that a prediction works at once. */
@@ -51,8 +48,9 @@ export async function startTraffic(trx: RegistryDb, record: RecordChange, model:
     // Nothing is served yet that could suffer.
     await writeTraffic(trx, record, endpoint, {
       revision: nextRevision(endpoint),
-      variants: [{ name: 'stable', version: 1, weight: 100 }],
+      variants: [{ name: 'stable', version: 1, weight: 100, ranges: [[0, BUCKETS]] }],
       shadows: endpoint.shadows,
+      experiments: endpoint.experiments,
       actor,
       reason: null,
     });
@@ -113,4 +111,4 @@ export async function followDefinitions(
   }
 }
 
-const NO_TRAFFIC = { variants: '[]', shadows: '[]' };
+const NO_TRAFFIC = { variants: '[]', shadows: '[]', experiments: '[]', rollout: null };

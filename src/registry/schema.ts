@@ -53,6 +53,10 @@ export interface RegistryTables {
     shadows: string;
     revision: number;
     is_retired: number;
+    /** JSON of `LiveExperiment`s. */
+    experiments: string;
+    /** Id of the rollout that alone may change the traffic. */
+    rollout: string | null;
     /** JSON of `TrafficChange`: the last one that was asked for; null where none was, or it means nothing any more. */
     change: string | null;
   };
@@ -110,6 +114,14 @@ export const registryMigrations: readonly Migration[] = [
 
 export async function addTrafficChanges(db: Kysely<unknown>): Promise<void> {
   await db.schema.alterTable('registry_endpoints').addColumn('change', 'text').execute();
+}
+
+export async function addRollouts(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .alterTable('registry_endpoints')
+    .addColumn('experiments', 'text', (column) => column.notNull().defaultTo('[]'))
+    .execute();
+  await db.schema.alterTable('registry_endpoints').addColumn('rollout', 'text').execute();
 }
 
 /** Keys, and why something was changed. */

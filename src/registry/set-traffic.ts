@@ -2,7 +2,7 @@
 // settles it.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { HeadraceError, parseJson, withoutKeySecrets } from '../core/index.ts';
+import { HeadraceError, invalid, parseJson, withoutKeySecrets } from '../core/index.ts';
 import {
   type EndpointState,
   nextRevision,
@@ -11,6 +11,7 @@ import {
   writeChange,
   writeTraffic,
 } from './endpoint-rows.ts';
+import { versionsIn } from './traffic-versions.ts';
 import { readVersions } from './model-versions.ts';
 import { createTellRefusal } from './refusals.ts';
 import type { RegistryDb, RegistryStore } from './store.ts';
@@ -28,7 +29,7 @@ export interface TrafficRegistry {
    * `preparing`; the servers go on. `change` is what this call asked for, always: where another was asked for since, the state
    * is the one that this made. With `ifMatch` (an If-Match header) only when its ETag is current. Throws
    * HR_PRECONDITION, HR_INVALID (weights, names), HR_UNKNOWN_MODEL (a version or alias), HR_UNKNOWN_ENDPOINT,
-   * HR_NOT_PREPARED with each server's reason when one can't load them (nothing has changed then), HR_CONFLICT when another
+   * HR_ROLLOUT_UNDERWAY while a rollout alone may change it, HR_NOT_PREPARED with each server's reason when one can't load them (nothing has changed then), HR_CONFLICT when another
    * change came after.
    */
   setTraffic(name: string, traffic: Traffic, options: SetTraffic): Promise<AskedState>;
@@ -41,6 +42,15 @@ export interface SetTraffic {
   readonly ifMatch?: string;
   /** Why, for the audit log. */
   readonly reason?: string;
+  /**
+   * A rollout's own change: its id, which alone may change the traffic from now on, or null with its last one, which lets go.
+   * Left out by everybody else: while a rollout is under way they are refused.
+   */
+  readonly rollout?: string | null;
+  /** Changes the traffic although a rollout is under way, and takes it from that. Needs a reason. */
+  readonly override?: boolean;
+  /** Runs in the transaction that asks for the change, after it: what it throws undoes both. */
+  readonly also?: (trx: RegistryDb) => Promise<void>;
   readonly waitMs?: number;
   /** Hears which servers have yet to load it: after 2 s, and whenever those are others then. */
   readonly onWait?: (waitsFor: readonly string[]) => void;
@@ -60,7 +70,7 @@ export function createTrafficRegistry(store: RegistryStore, servers: Pick<Server
   const ask = (
     name: string,
     traffic: Traffic,
-    { ifMatch, actor, reason }: SetTraffic,
+    { ifMatch, actor, reason, rollout, override = false, also }: SetTraffic,
     note: (before: object) => void,
   ): Promise<TrafficChange> =>
     store.change(async (trx, record) => {
@@ -69,26 +79,26 @@ export function createTrafficRegistry(store: RegistryStore, servers: Pick<Server
         before.change?.state === 'preparing' ? { ...trafficOf(before), change: before.change } : trafficOf(before);
       note(known);
       checkMatch(before, ifMatch);
+      const owner = nextOwner(before, { rollout, override, reason });
       const versions = await readVersions(trx, before.model);
-      const { variants, shadows = before.shadows } = resolveTraffic(traffic, before.model, versions);
+      const resolved = resolveTraffic(traffic, before, versions);
       // Of one that is served already the weight alone changes.
-      const served = new Set([...before.variants, ...before.shadows].map(({ version }) => version));
-      const begun = [...variants, ...shadows].map(({ version }) => version).filter((version) => !served.has(version));
+      const served = versionsIn({ ...before, change: null });
+      const begun = [...versionsIn({ ...before, ...resolved, change: null })].filter((version) => !served.has(version));
       await refuseUnreadable(
         trx,
         versions.filter(({ version }) => begun.includes(version)),
       );
       const change: TrafficChange = {
         revision: nextRevision(before),
-        variants,
-        shadows,
+        ...resolved,
         state: 'preparing',
         failures: [],
         askedMicros: store.now(),
         actor,
         reason: reason === undefined ? null : withoutKeySecrets(reason),
       };
-      await writeChange(trx, name, change);
+      await writeChange(trx, name, change, owner);
       await record({
         actor,
         action: 'endpoint.traffic.ask',
@@ -97,6 +107,7 @@ export function createTrafficRegistry(store: RegistryStore, servers: Pick<Server
         after: change,
         reason,
       });
+      await also?.(trx);
       return change;
     });
 
@@ -179,6 +190,21 @@ export function createTrafficRegistry(store: RegistryStore, servers: Pick<Server
     },
     settleTraffic,
   };
+}
+
+/** Who alone may make the next change; undefined: as before. Throws HR_ROLLOUT_UNDERWAY, HR_INVALID. */
+function nextOwner(
+  { name, rollout: owner }: EndpointState,
+  { rollout, override, reason }: { readonly [M in 'rollout' | 'override' | 'reason']: SetTraffic[M] | undefined },
+): string | null | undefined {
+  if (override === true && reason === undefined)
+    throw invalid([{ path: 'override', message: 'expected a reason with it (X-Reason, or --reason), got none' }]);
+  const isOwn = owner === null || rollout === null || rollout === owner;
+  if (!isOwn && override !== true) {
+    const sentence = `rollout "${owner}" of endpoint "${name}" is under way, and alone changes its traffic. Pause or abort it, or say override with a reason.`;
+    throw new HeadraceError('HR_ROLLOUT_UNDERWAY', sentence);
+  }
+  return isOwn ? rollout : (rollout ?? null);
 }
 
 function checkMatch({ name, etag, change }: EndpointState, ifMatch: string | undefined): void {

@@ -2,6 +2,7 @@
 // nowhere; and how far the servers are by what they tell of themselves.
 
 import type { Micros } from '../core/index.ts';
+import type { LiveExperiment } from './live-experiment.ts';
 import type { Shadow, Variant } from './traffic.ts';
 import type { ServerRow, Servers } from './versions/servers.ts';
 
@@ -10,6 +11,7 @@ export interface TrafficChange {
   readonly revision: number;
   readonly variants: readonly Variant[];
   readonly shadows: readonly Shadow[];
+  readonly experiments: readonly LiveExperiment[];
   readonly state: 'preparing' | 'active' | 'failed';
   /** Of the servers that could not load it. */
   readonly failures: readonly ServerFailure[];

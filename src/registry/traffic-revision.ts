@@ -2,7 +2,7 @@
 // the audit log all else.
 
 import { HeadraceError, type Json, type Micros, parseJson } from '../core/index.ts';
-import type { EndpointState } from './endpoint-rows.ts';
+import { type EndpointState, withRanges } from './endpoint-rows.ts';
 import type { RegistryDb } from './store.ts';
 import type { Variant } from './traffic.ts';
 import { type ServerFailure, type TrafficChange, trafficWaitsFor } from './traffic-change.ts';
@@ -48,7 +48,7 @@ export async function readTrafficRevision(
   return {
     revision,
     state: isActive ? 'active' : isOnItsWay ? 'preparing' : failed === undefined ? 'superseded' : 'failed',
-    variants: isActive ? endpoint.variants : (last?.variants ?? begun?.told.variants ?? []),
+    variants: isActive ? endpoint.variants : withRanges(last?.variants ?? begun?.told.variants ?? []),
     failures: last?.failures ?? [],
     waitsFor: isOnItsWay
       ? trafficWaitsFor(endpoint, servers)

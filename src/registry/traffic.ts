@@ -1,13 +1,18 @@
-// What traffic an endpoint may be given: named variants of existing versions whose weights sum to 100, and shadows.
+// What traffic an endpoint may be given: named variants of existing versions whose weights sum to 100, shadows, and the
+// experiments that run on it.
 
 import { describe, type ErrorDetail, HeadraceError, invalid } from '../core/index.ts';
+import { type BucketHolder, type BucketRange, moveBuckets } from './bucket-ranges.ts';
+import { experimentMistakes, type LiveExperiment } from './live-experiment.ts';
 import { findVersion, type ModelVersion } from './model-versions.ts';
 
 export interface Variant {
   readonly name: string;
   readonly version: number;
-  /** Percent, in steps of 0.01. */
+  /** Percent, in steps of 0.01: a hundredth of its buckets. */
   readonly weight: number;
+  /** Its buckets, ascending; those of all variants are 0 to 10,000, each once. */
+  readonly ranges: readonly BucketRange[];
 }
 
 /** A version that gets copies of a percentage of requests, after their responses. */
@@ -20,23 +25,32 @@ export interface Shadow {
 export interface Traffic {
   readonly variants: readonly Asked<Variant>[];
   readonly shadows?: readonly Asked<Shadow>[];
+  /** Left out: those that run go on. */
+  readonly experiments?: readonly LiveExperiment[];
+}
+
+/** The same by numbers of versions and by buckets. */
+export interface ResolvedTraffic {
+  readonly variants: readonly Variant[];
+  readonly shadows: readonly Shadow[];
+  readonly experiments: readonly LiveExperiment[];
 }
 
 /** Of one endpoint: each has metrics of its own. */
 const MOST_VARIANTS = 100;
 
-type Asked<T> = Omit<T, 'version'> & { readonly version: number | string };
+type Asked<T> = Omit<T, 'version' | 'ranges'> & { readonly version: number | string };
 
 /**
- * The same by the numbers that aliases mean now, so that one that moves later never moves traffic in silence. `versions`:
- * all of the model, ascending. Throws HR_INVALID with every mistake, HR_UNKNOWN_MODEL for a version that isn't there, or
- * HR_UNSUPPORTED for shadows, which nothing runs yet.
+ * The same by the numbers that aliases mean now, so that one that moves later never moves traffic in silence, and by the fewest
+ * buckets that move from `before`. `versions`: all of the model, ascending. Throws HR_INVALID with every mistake,
+ * HR_UNKNOWN_MODEL for a version that isn't there, or HR_UNSUPPORTED for shadows, which nothing runs yet.
  */
 export function resolveTraffic(
   traffic: Traffic,
-  model: string,
+  before: ResolvedTraffic & { readonly model: string },
   versions: readonly Pick<ModelVersion, 'version' | 'aliases' | 'isRetired'>[],
-): { readonly variants: Variant[]; readonly shadows: Shadow[] | undefined } {
+): ResolvedTraffic {
   const { length } = traffic.variants;
   if (length > MOST_VARIANTS)
     throw invalid([{ path: 'variants', message: `expected at most ${MOST_VARIANTS} variants, got ${length}` }]);
@@ -62,14 +76,27 @@ export function resolveTraffic(
       mistakes.push({ path: `shadows[${index}].percent`, message: `${PERCENT}, got ${describe(percent)}` });
     }
   });
+  mistakes.push(...experimentMistakes(traffic.experiments ?? []));
   if (mistakes.length > 0) throw invalid(mistakes);
   if ((traffic.shadows ?? []).length > 0)
     throw new HeadraceError('HR_UNSUPPORTED', 'shadows are not run yet, so none are kept. Leave `shadows` out.');
-  const numberOf = (asked: number | string) => findVersion(versions, model, String(asked)).version;
+  const numberOf = (asked: number | string) => findVersion(versions, before.model, String(asked)).version;
+  const { experiments = before.experiments, shadows } = traffic;
+  for (const { arms } of experiments) for (const { version } of arms) numberOf(version);
   return {
-    variants: traffic.variants.map(({ name, version, weight }) => ({ name, version: numberOf(version), weight })),
-    shadows: traffic.shadows?.map(({ version, percent }) => ({ version: numberOf(version), percent })),
+    variants: layOut(
+      before.variants,
+      traffic.variants.map(({ name, version, weight }) => ({ name, version: numberOf(version), weight })),
+    ),
+    shadows: shadows?.map(({ version, percent }) => ({ version: numberOf(version), percent })) ?? before.shadows,
+    experiments,
   };
+}
+
+/** Variants with the buckets that they have then. */
+export function layOut(before: readonly BucketHolder[], variants: readonly Omit<Variant, 'ranges'>[]): Variant[] {
+  const ranges = moveBuckets(before, variants);
+  return variants.map(({ name, version, weight }, at) => ({ name, version, weight, ranges: ranges[at] ?? [] }));
 }
 
 const PERCENT = 'expected a percentage from 0 to 100 with at most two decimals';

@@ -1,3 +1,3 @@
-export { assign, type AssignedEndpoint, isShadowed } from './assign.ts';
-export { bucketOf, fnv1a } from './fnv.ts';
-export { layOut, type WeightedVariant } from './variant-ranges.ts';
+export { bucketOf, bucketOfHash, fnv1a } from './fnv.ts';
+export { compileRoutes, routeColumns, type Route, type RoutedArm, routedArms, type Routes, type Via } from './route.ts';
+export { isShadowed } from './shadowed.ts';

@@ -3,6 +3,7 @@
 
 import type { HeadraceError, Int64Form, Micros, Scope, Value } from '../core/index.ts';
 import type { Status } from '../online/index.ts';
+import type { Route } from '../rollouts/index.ts';
 import type { Stage } from './deadlines.ts';
 import type { FeaturePlan } from './feature-plan.ts';
 import type { RequestRow } from './row-parser.ts';
@@ -14,7 +15,7 @@ export type ArmId = string;
 /** Immutable; its model is given back when the endpoint's plan retires, after its last request. */
 export interface Arm {
   readonly id: ArmId;
-  /** The variant's name. */
+  /** The variant's name, or `experiment/arm`. */
   readonly name: string;
   readonly version: number;
   readonly features: FeaturePlan;
@@ -69,6 +70,14 @@ export interface ArmBatch {
   readonly latencyMicros: number;
   readonly requests: readonly RequestRow[];
   readonly rows: readonly ArmRow[];
+  /** What each row was assigned, even where this arm only stands in for that. */
+  readonly routes: readonly Route[];
+  /** `fnv1a(seed + unit)` of each row by the endpoint's seed; 0 where it has no unit. */
+  readonly unitHashes: readonly number[];
+  /** The endpoint's, by whose traffic the rows were assigned. */
+  readonly revision: number;
+  /** The arm in whose place this one stands; null for its own. */
+  readonly fallbackFrom: string | null;
   /** Prediction ids; empty for failed rows. */
   readonly ids: readonly string[];
   /** False where the request failed as a whole, so that nobody got these rows. */

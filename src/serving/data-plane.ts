@@ -1,7 +1,7 @@
 // The data plane: predictions and features, as plain functions. Protocols (HTTP, gRPC, other products' APIs) only translate
 // into these calls.
 
-import { type HeadraceError, type Scope, toHeadraceError } from '../core/index.ts';
+import { createPredictionIds, type HeadraceError, type Scope, toHeadraceError } from '../core/index.ts';
 import { failureKind } from '../monitoring/index.ts';
 import { createDeadlines } from './deadlines.ts';
 import type { EndpointPlan } from './endpoint-plan.ts';
@@ -9,7 +9,6 @@ import { CLOCK_SKEW_MICROS } from './feature-plan.ts';
 import { type FeaturesRead, readFeatures } from './features/read-features.ts';
 import type { InFlight } from './in-flight.ts';
 import { predict, type PredictAnswer, type PredictOptions } from './predict.ts';
-import { createPredictionIds } from './prediction-id.ts';
 import { countSent } from './sent-rows.ts';
 import type { RequestTruths } from './request-truths.ts';
 import type { ServingDeps } from './serving-deps.ts';

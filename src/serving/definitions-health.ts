@@ -2,7 +2,8 @@
 // /v1/status and in metrics.
 
 import type { Micros } from '../core/index.ts';
-import type { ServiceState } from '../registry/index.ts';
+import type { EndpointState, ServiceState } from '../registry/index.ts';
+import { routedArms } from '../rollouts/index.ts';
 import type { EndpointSlot } from './endpoint-loads.ts';
 import type { Failing } from './request-truth.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -66,11 +67,12 @@ export function definitionsHealth(
 }
 
 export function endpointHealth(
-  { state: { name, variants }, plan, isCurrent, failure }: EndpointSlot,
+  { state, plan, isCurrent, failure }: EndpointSlot,
   failing: (endpoint: string) => Failing | undefined,
 ): EndpointHealth {
-  const wanted = variants.map(({ version }) => version);
-  const served = plan?.arms.map(({ version }) => version) ?? [];
+  const { name } = state;
+  const wanted = versionsOf(routedArms(state), state);
+  const served = plan === undefined ? [] : versionsOf(plan.arms, plan.state);
   const as = (state: EndpointHealth['state'], reason: string | null): EndpointHealth => ({
     endpoint: name,
     state,
@@ -87,4 +89,15 @@ export function endpointHealth(
   if (isCurrent) return as('serving', null);
   const reason = failure === undefined ? 'it is being loaded' : failure.error.message;
   return as(served.length > 0 ? 'stale' : 'failed', reason);
+}
+
+/** Of each variant, and those that experiments alone have. */
+function versionsOf(
+  arms: readonly { readonly name: string; readonly version: number }[],
+  { variants }: Pick<EndpointState, 'variants'>,
+): number[] {
+  const own = arms
+    .filter(({ name }) => variants.some((variant) => variant.name === name))
+    .map(({ version }) => version);
+  return [...own, ...new Set(arms.map(({ version }) => version).filter((version) => !own.includes(version)))];
 }

@@ -1,10 +1,11 @@
 // An endpoint compiled for predicting: the columns that its rows carry, and the arms that they go to. Plans never change; a
 // change makes a new one, and the old one goes when its last request has ended.
 
-import type { Field, HeadraceError, Value } from '../core/index.ts';
+import { type Field, type HeadraceError, type PredictionMark, predictionMark, type Value } from '../core/index.ts';
 import { type EndpointSpec, type ModelSpec, resolveService } from '../definitions/index.ts';
 import type { EndpointMeter } from '../monitoring/index.ts';
-import { type EndpointState, type Variant, versionsRead } from '../registry/index.ts';
+import { type EndpointState, versionsRead } from '../registry/index.ts';
+import { compileRoutes, routeColumns, type RoutedArm, routedArms, type Routes } from '../rollouts/index.ts';
 import type { Arm } from './arm.ts';
 import { compileArms, standIn } from './compile-arms.ts';
 import { uniteColumns } from './request-columns.ts';
@@ -18,10 +19,19 @@ export interface EndpointPlan {
   /** What a row carries: the columns of all arms, each once. */
   readonly requestColumns: readonly Field[];
   readonly parseRow: RowParser;
-  /** Each of its own version, in the order of the traffic's variants. */
+  /** What each row is assigned. */
+  readonly routes: Routes;
+  /** Each of its own: the traffic's variants, then the experiments' arms, in their order; those that can be served. */
   readonly arms: readonly Arm[];
-  /** By the place of the variant that a row is assigned to: its own arm, or one that stands in for it. */
-  readonly armOfVariant: readonly Arm[];
+  /** By a route's place: its own arm, or one that stands in for it. */
+  readonly armAt: readonly Arm[];
+  /**
+   * The base in the place of an arm that must not answer now, as its answers then say; undefined where that is the base itself,
+   * or it can't be served. The same object each time.
+   */
+  baseFor(place: number): Arm | undefined;
+  /** By a route's place. */
+  readonly marks: readonly PredictionMark[];
   /** Why a variant has no arm of its own; undefined where all have. */
   readonly lacking: HeadraceError | undefined;
   /** The view versions that its arms read. */
@@ -44,28 +54,31 @@ export interface CompileOptions {
 /** Loads the arms' models. Throws what loading throws, with nothing left loaded. */
 export async function compileEndpoint(given: CompileEndpoint, { mayLack }: CompileOptions): Promise<EndpointPlan> {
   const { state, spec, model, definitions, monitor } = given;
-  const { served, lacking } = await loadVariants(given, mayLack);
+  const places = routedArms(state);
+  const { served, models, lacking } = await loadVariants(given, places, mayLack);
   try {
     const current = resolveService(definitions.manifest, model.service);
     const requestColumns = uniteColumns(
       served.map(({ variant, model: { service } }) => ({ service, version: variant.version })),
       current,
-      spec.unit,
+      routeColumns(state, spec),
     );
     const arms = compileArms(given, served, requestColumns);
+    const routes = compileRoutes(state, spec, requestColumns);
     const plan: EndpointPlan = {
       state,
       spec,
       model,
       requestColumns,
       parseRow: compileRowParser(requestColumns, 'inputs'),
+      routes,
       arms,
-      armOfVariant: state.variants.map((variant) => armOf(variant, arms, served)),
+      armAt: places.map((arm, place) => armOf(arm, place, routes.base, arms, served)),
+      baseFor: compileBaseFor(places, routes.base, arms, served),
+      marks: places.map(({ version }) => predictionMark(state.revision, version)),
       lacking,
       versions: [
-        ...new Set(
-          served.flatMap(({ model: { definitions: own, service } }) => versionsRead(own.manifest, service.name)),
-        ),
+        ...new Set(models.flatMap(({ definitions: own, service }) => versionsRead(own.manifest, service.name))),
       ],
       unitOf: compileUnit(spec, requestColumns),
       meter: monitor.endpoint(state.name),
@@ -73,23 +86,49 @@ export async function compileEndpoint(given: CompileEndpoint, { mayLack }: Compi
       inFlight: 0,
       async retire() {
         while (plan.inFlight > 0) await new Promise((resolve) => setTimeout(resolve, 20));
-        for (const one of served) one.model.release();
+        for (const one of models) one.release();
       },
     };
     return plan;
   } catch (thrown) {
-    for (const one of served) one.model.release();
+    for (const one of models) one.release();
     throw thrown;
   }
 }
 
-/** One that can't be served goes to the one that most of the traffic goes to. */
-function armOf(variant: Variant, arms: readonly Arm[], served: readonly ServedVariant[]): Arm {
-  const own = served.findIndex((one) => one.variant === variant);
+/** One that can't be served goes to the base; where that can't be either, to the one that most of the traffic goes to. */
+function armOf(
+  arm: RoutedArm,
+  place: number,
+  base: number,
+  arms: readonly Arm[],
+  served: readonly ServedVariant[],
+): Arm {
+  const own = served.findIndex((one) => one.place === place);
   if (own >= 0) return arms[own] as Arm;
-  const weights = served.map((one) => one.variant.weight);
-  const most = weights.indexOf(Math.max(...weights));
-  return standIn(arms[most] as Arm, served[most] as ServedVariant, variant);
+  const weights = served.map((one) => (one.place === base ? Infinity : one.variant.weight));
+  const instead = weights.indexOf(Math.max(...weights));
+  return standIn(arms[instead] as Arm, served[instead] as ServedVariant, arm);
+}
+
+function compileBaseFor(
+  places: readonly RoutedArm[],
+  base: number,
+  arms: readonly Arm[],
+  served: readonly ServedVariant[],
+): (place: number) => Arm | undefined {
+  const at = served.findIndex((one) => one.place === base);
+  const made = new Map<number, Arm>();
+  return (place) => {
+    if (place === base || at < 0) return undefined;
+    let arm = made.get(place);
+    if (arm === undefined) {
+      // `place` is a route's.
+      arm = standIn(arms[at] as Arm, served[at] as ServedVariant, places[place] as RoutedArm);
+      made.set(place, arm);
+    }
+    return arm;
+  };
 }
 
 function compileUnit(spec: EndpointSpec, columns: readonly Field[]): (row: RequestRow) => string[] {

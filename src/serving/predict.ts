@@ -8,13 +8,16 @@ import {
   HeadraceError,
   invalid,
   type Micros,
+  type NextPredictionId,
+  type PredictionMark,
   type Scope,
   toHeadraceError,
 } from '../core/index.ts';
-import { assign } from '../rollouts/index.ts';
+import type { Route } from '../rollouts/index.ts';
 import type { AnsweredRow, Arm, ArmRow } from './arm.ts';
 import type { Deadlines, Stage } from './deadlines.ts';
 import type { EndpointPlan } from './endpoint-plan.ts';
+import { forcedRoute } from './forced-route.ts';
 import { failedRows, rowError } from './row-failures.ts';
 import type { RequestRow } from './row-parser.ts';
 import { openRows } from './sent-rows.ts';
@@ -23,12 +26,14 @@ export interface PredictDeps {
   readonly clock: Clock;
   readonly deadlines: Deadlines;
   readonly limits: { readonly maxRows: number };
-  readonly nextId: () => string;
+  readonly nextId: NextPredictionId;
 }
 
 export interface PredictOptions {
   /** Each row stands alone: one that fails leaves an error in its place. */
   readonly isPartial: boolean;
+  /** Name of the arm that all rows go to, whatever they would be assigned: for whoever has the role `experiment`. */
+  readonly forced?: string | undefined;
 }
 
 export type PredictionRow =
@@ -42,17 +47,18 @@ export interface PredictAnswer {
 }
 
 /**
- * Predicts for `inputs` (JSON rows, or `SentRows`). Without `isPartial` one bad row fails all, before anything is done where that can be
+ * Predicts for `inputs` (JSON rows, or `SentRows`). Throws HR_FORBIDDEN, and HR_INVALID, for a forced arm first. Without `isPartial` one bad row fails all, before anything is done where that can be
  * told from the row: HR_INVALID with every wrong row and column, then what the stages throw, each with its row.
  */
 export async function predict(
   deps: PredictDeps,
   plan: EndpointPlan,
   inputs: unknown,
-  { isPartial }: PredictOptions,
+  { isPartial, forced: asked }: PredictOptions,
   scope: Scope,
 ): Promise<PredictAnswer> {
   const startMs = performance.now();
+  const forced = asked === undefined ? undefined : forcedRoute(plan, asked, scope.actor);
   const parsed = parseInputs(plan, inputs, deps.limits.maxRows, isPartial);
   if (plan.arms.length === 0) {
     throw new HeadraceError(
@@ -62,7 +68,7 @@ export async function predict(
   }
   scope.check('the rows were read', parsed.length);
   const at = deps.clock.nowMicros();
-  const groups = groupByArm(plan, parsed);
+  const groups = groupByArm(plan, parsed, scope.requestId, forced);
   const work = runGroups(groups, scope, at, deps.deadlines);
   const results = work instanceof Promise ? await work : work;
   const rows = new Array<PredictionRow>(parsed.length);
@@ -71,14 +77,15 @@ export async function predict(
     const row = parsed[i] as ParsedRow;
     if (row instanceof HeadraceError) rows[i] = { error: row };
   }
-  groups.forEach(({ arm, picked }, at) => {
+  groups.forEach(({ arm, picked, routes, unitHashes }, at) => {
     const answered = results[at] as readonly ArmRow[];
     for (let i = 0; i < picked.length; i++) {
       const row = answered[i] as ArmRow;
       const place = picked[i] as number;
       if (row.error !== undefined) rows[place] = { error: rowError('inputs', place, row.error) };
       else {
-        rows[place] = { id: deps.nextId(), arm, row };
+        const mark = plan.marks[(routes[i] as Route).place] as PredictionMark;
+        rows[place] = { id: deps.nextId(mark, unitHashes[i] as number), arm, row };
         answeredRows++;
       }
     }
@@ -86,7 +93,7 @@ export async function predict(
   const latencyMicros = Math.round((performance.now() - startMs) * 1000);
   const failed = failedRows(rows, isPartial);
   for (let group = 0; group < groups.length; group++) {
-    const { arm, picked, requests } = groups[group] as ArmGroup;
+    const { arm, picked, requests, routes, unitHashes } = groups[group] as ArmGroup;
     const ids = picked.map((place) => (rows[place] as { readonly id?: string }).id ?? '');
     const batch = {
       scope,
@@ -94,6 +101,10 @@ export async function predict(
       latencyMicros,
       requests,
       rows: results[group] as readonly ArmRow[],
+      routes,
+      unitHashes,
+      revision: plan.state.revision,
+      fallbackFrom: arm.fallbackFrom ?? null,
       ids,
       isAnswered: failed === undefined,
       unitOf: plan.unitOf,
@@ -128,24 +139,37 @@ function parseInputs(plan: EndpointPlan, inputs: unknown, maxRows: number, isPar
 interface ArmGroup {
   readonly arm: Arm;
   /** Places of its rows. */
-  readonly picked: readonly number[];
-  readonly requests: readonly RequestRow[];
+  readonly picked: number[];
+  readonly requests: RequestRow[];
+  readonly routes: Route[];
+  readonly unitHashes: number[];
 }
 
-function groupByArm(plan: EndpointPlan, rows: readonly ParsedRow[]): readonly ArmGroup[] {
-  const groups = new Map<Arm, { arm: Arm; picked: number[]; requests: RequestRow[] }>();
-  const { armOfVariant } = plan;
+function groupByArm(
+  { routes, armAt }: EndpointPlan,
+  rows: readonly ParsedRow[],
+  requestId: string,
+  forced: Route | undefined,
+): readonly ArmGroup[] {
+  const groups: ArmGroup[] = [];
+  const byPlace = new Array<ArmGroup | undefined>(armAt.length);
   for (let place = 0; place < rows.length; place++) {
     const row = rows[place] as ParsedRow;
     if (row instanceof HeadraceError) continue;
-    const variant = armOfVariant.length === 1 ? 0 : assign(plan.state, plan.unitOf(row));
-    const arm = armOfVariant[variant] as Arm;
-    let group = groups.get(arm);
-    if (group === undefined) groups.set(arm, (group = { arm, picked: [], requests: [] }));
+    const unit = routes.unitOf(row, requestId);
+    const hash = routes.hashOf(unit);
+    const route = forced ?? routes.of(row, requestId, unit, hash);
+    let group = byPlace[route.place];
+    if (group === undefined) {
+      const arm = armAt[route.place] as Arm;
+      groups.push((byPlace[route.place] = group = { arm, picked: [], requests: [], routes: [], unitHashes: [] }));
+    }
     group.picked.push(place);
     group.requests.push(row);
+    group.routes.push(route);
+    group.unitHashes.push(hash);
   }
-  return [...groups.values()];
+  return groups;
 }
 
 type Results = readonly (readonly ArmRow[])[];

@@ -10,13 +10,13 @@ export interface VersionColumns {
 }
 
 /**
- * The columns of all versions, in their order, and what the unit is of; without a version what the definitions ask for.
+ * The columns of all versions, in their order, and what else rows are assigned by; without a version what the definitions ask for.
  * Throws HR_MODEL_SIGNATURE where versions take one column for values of different types.
  */
 export function uniteColumns(
   served: readonly VersionColumns[],
   current: ResolvedService,
-  unit: readonly string[],
+  assignedBy: ReadonlySet<string>,
 ): readonly Field[] {
   if (served.length === 0) return current.requestColumns;
   const united = new Map<string, { readonly asked: Field[]; readonly version: number }>();
@@ -37,8 +37,8 @@ export function uniteColumns(
   }
   const applied = new Map(current.requestColumns.map((column) => [column.name, column]));
   const columns = [...united.values()].map(({ asked }) => unite(asked, applied.get((asked[0] as Field).name)));
-  const forUnit = current.requestColumns.filter(({ name }) => unit.includes(name) && !united.has(name));
-  return [...columns, ...forUnit];
+  const others = current.requestColumns.filter(({ name }) => assignedBy.has(name) && !united.has(name));
+  return [...columns, ...others];
 }
 
 /**

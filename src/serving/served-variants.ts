@@ -3,7 +3,8 @@
 import { type HeadraceError, toHeadraceError } from '../core/index.ts';
 import type { Definitions, EndpointSpec, ModelSpec, ResolvedService } from '../definitions/index.ts';
 import type { Monitor, PredictionLog } from '../monitoring/index.ts';
-import type { EndpointState, Variant } from '../registry/index.ts';
+import type { EndpointState } from '../registry/index.ts';
+import type { RoutedArm } from '../rollouts/index.ts';
 import type { FeaturePlan } from './feature-plan.ts';
 import type { ServedModel, ServedModels } from './served-models.ts';
 
@@ -21,35 +22,45 @@ export interface CompileEndpoint {
   readonly predictionLog: PredictionLog;
 }
 
-/** A variant whose model is loaded. */
+/** A variant, or an arm of an experiment, whose model is loaded. */
 export interface ServedVariant {
-  readonly variant: Variant;
+  /** Of the traffic's arms. */
+  readonly place: number;
+  readonly variant: RoutedArm;
+  /** Shared by those of one version. */
   readonly model: ServedModel;
 }
 
 export interface ServedVariants {
   readonly served: readonly ServedVariant[];
+  /** Each loaded once; whoever has them releases them. */
+  readonly models: readonly ServedModel[];
   readonly lacking: HeadraceError | undefined;
 }
 
-/** Throws what loading throws, with nothing left loaded. `mayLack`: as `CompileOptions`. */
+/** Throws what loading throws, with nothing left loaded. `arms`: by place. `mayLack`: as `CompileOptions`. */
 export async function loadVariants(
-  { state, model, isReadable, models }: CompileEndpoint,
+  { model, isReadable, models }: Pick<CompileEndpoint, 'model' | 'isReadable' | 'models'>,
+  arms: readonly RoutedArm[],
   mayLack: boolean,
 ): Promise<ServedVariants> {
-  const served: ServedVariant[] = [];
+  const loaded = new Map<number, ServedModel>();
   let lacking: HeadraceError | undefined;
-  for (const variant of state.variants) {
+  for (const version of new Set(arms.map((arm) => arm.version))) {
     try {
-      served.push({ variant, model: await models.acquire(model, variant.version, isReadable) });
+      loaded.set(version, await models.acquire(model, version, isReadable));
     } catch (thrown) {
       lacking ??= toHeadraceError(thrown);
       if (!mayLack) break;
     }
   }
-  if (lacking !== undefined && (!mayLack || served.length === 0)) {
-    for (const one of served) one.model.release();
+  if (lacking !== undefined && (!mayLack || loaded.size === 0)) {
+    for (const one of loaded.values()) one.release();
     throw lacking;
   }
-  return { served, lacking };
+  const served = arms.flatMap((variant, place): ServedVariant[] => {
+    const own = loaded.get(variant.version);
+    return own === undefined ? [] : [{ place, variant, model: own }];
+  });
+  return { served, models: [...loaded.values()], lacking };
 }

@@ -51,8 +51,8 @@ export function createWantedEndpoints(deps: ServingDeps, mayBlock: () => boolean
     });
     const { change } = state;
     if (change?.state !== 'preparing') return [{ state, ...of(state), next: undefined }];
-    const { revision, variants, shadows } = change;
-    const asked: EndpointState = { ...state, revision, variants, shadows, etag: `"r${revision}"` };
+    const { revision, variants, shadows, experiments } = change;
+    const asked: EndpointState = { ...state, revision, variants, shadows, experiments, etag: `"r${revision}"` };
     return [{ state, ...of(state), next: { revision, ...of(asked) } }];
   };
 

@@ -5,6 +5,7 @@ export const LEVELS: Readonly<Record<string, number>> = {
   core: 0,
   definitions: 1,
   aggregation: 1,
+  statistics: 1,
   storage: 1,
   registry: 2,
   checks: 2,

@@ -21,11 +21,11 @@ onEachRegistry('endpoints in the registry', (given) => {
       });
       await register();
       expect((await given.registry.endpoints.get('delay')).variants).toEqual([
-        { name: 'stable', version: 1, weight: 100 },
+        { name: 'stable', version: 1, weight: 100, ranges: [[0, 10_000]] },
       ]);
       await register('2');
       expect((await given.registry.endpoints.get('delay')).variants).toEqual([
-        { name: 'stable', version: 1, weight: 100 },
+        { name: 'stable', version: 1, weight: 100, ranges: [[0, 10_000]] },
       ]);
     });
 

@@ -4,7 +4,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { PredictionLog } from '../../src/monitoring/index.ts';
+import { parseSampling, type PredictionLog } from '../../src/monitoring/index.ts';
 import { NOW, useLogFolder } from '../support/log-folder.ts';
 import { appendRecord, armSchema, predictionRecord } from '../support/prediction-records.ts';
 
@@ -52,13 +52,31 @@ describe('what is logged', () => {
   it('is a share of the predictions where that is asked, the same on every server', async () => {
     const keptBy = (log: PredictionLog): number[] =>
       Array.from({ length: 2000 }, (_, i) => i).filter((i) => appendRecord(log, `p${i}`));
-    const log = open({ sample: 0.25 });
-    const [first, second] = [log, open({ sample: 0.25 })].map(keptBy);
+    const log = open({ sample: parseSampling('0.25') });
+    const [first, second] = [log, open({ sample: parseSampling('0.25') })].map(keptBy);
     expect(second).toEqual(first);
     expect(first?.length).toBeGreaterThan(400);
     expect(first?.length).toBeLessThan(600);
     expect(log.counters()).toMatchObject({ queued: first?.length, skipped: 2000 - (first?.length ?? 0) });
-    expect(keptBy(open({ sample: 0 }))).toEqual([]);
+    expect(keptBy(open({ sample: parseSampling('0') }))).toEqual([]);
+  });
+
+  it('has a mark in place of the status of a feature that is redacted, and no outcome where those are', async () => {
+    const log = open({ redact: ['last_seen', 'delay.outcome'] });
+    appendRecord(log, 'a');
+    appendRecord(log, 'b', { statuses: ['NULL_VALUE', 'a status of later', 'another'] });
+    await log.recordOutcomes([{ predictionId: 'a', endpoint: 'delay', value: 'secret', observedMicros: NOW }]);
+    await log.close();
+    const [segment = ''] = files('.records');
+    expect(/secret|another/.test(readFileSync(join(folder(), segment), 'latin1'))).toBe(false);
+    const read = () => query('SELECT statuses, outcome, recorded_at IS NULL FROM predictions ORDER BY prediction_id');
+    const expected = [
+      ['{"flights":"PRESENT","mean_delay":"PRESENT","last_seen":"REDACTED"}', null, false],
+      ['{"flights":"NULL_VALUE","mean_delay":"a status of later","last_seen":"REDACTED"}', null, true],
+    ];
+    expect(await read()).toEqual(expected);
+    await compact();
+    expect(await read()).toEqual(expected);
   });
 
   it('has no value of a column that is redacted, wherever it would stand', async () => {

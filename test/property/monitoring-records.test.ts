@@ -4,14 +4,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { canonicalJson, type DataType, type Field, sha256Hex, type Value } from '../../src/core/index.ts';
-import { nameSchema, readSchema } from '../../src/monitoring/prediction-log/arm-schema.ts';
+import { type NamedSchema, nameSchema, readSchema } from '../../src/monitoring/prediction-log/arm-schema.ts';
 import { crc32c } from '../../src/monitoring/prediction-log/crc32c.ts';
 import { type Frame, KIND, readFrames, SEGMENT_HEAD } from '../../src/monitoring/prediction-log/frame.ts';
 import { packOutcome, readOutcome } from '../../src/monitoring/prediction-log/outcome-record.ts';
-import type { ArmSchema, PredictionRecord } from '../../src/monitoring/prediction-log/prediction-log.ts';
-import { BLOCK_BYTES, createBlockBuffer } from '../../src/monitoring/prediction-log/record-block.ts';
+import type { ArmSchema, PredictionRecord, RecordRoute } from '../../src/monitoring/prediction-log/prediction-log.ts';
+import { BLOCK_BYTES, type BlockBuffer, createBlockBuffer } from '../../src/monitoring/prediction-log/record-block.ts';
 import { compileDecoder, type DecodedRecord, schemaIdOf } from '../../src/monitoring/prediction-log/record-decoder.ts';
-import { compileEncoder } from '../../src/monitoring/prediction-log/record-encoder.ts';
+import { compileEncoder, type RecordTail } from '../../src/monitoring/prediction-log/record-encoder.ts';
+import { type DecodedRoute, packRoute } from '../../src/monitoring/prediction-log/record-route.ts';
 import { MOST_RECORD_BYTES } from '../../src/monitoring/prediction-log/record-layout.ts';
 import { predictionRecord, armSchema } from '../support/prediction-records.ts';
 
@@ -66,7 +67,29 @@ const fieldsOf = (types: readonly DataType[]): Field[] => types.map((type, i) =>
 const valuesOf = (types: readonly DataType[]): fc.Arbitrary<Value[]> =>
   fc.tuple(...types.map((type) => fc.option(valueOf(type))));
 
+const anyName = fc.string({ unit: 'grapheme', maxLength: 200 });
+const anyRoute: fc.Arbitrary<RecordRoute> = fc
+  .record({
+    via: fc.oneof(fc.constantFrom('forced', 'experiment', 'base', 'no_unit'), anyName),
+    assigned: anyName,
+    experiment: fc.option(anyName),
+    phase: fc.nat(),
+    revision: fc.maxSafeNat(),
+    fallbackFrom: fc.option(anyName),
+    unitFields: fc.constant([]),
+    keepsUnitsWhole: fc.boolean(),
+  })
+  .map((route) => ({ ...route, phase: route.experiment === null ? null : route.phase }));
+const anyRate = fc.constantFrom(1, 0.1, 1 / 3, Number.MIN_VALUE);
+
+const tailOf = ({ route, experimentUnit }: PredictionRecord, sampleRate = 1): RecordTail => ({
+  route: packRoute(route),
+  experimentUnit: route?.experiment == null ? null : experimentUnit,
+  sampleRate,
+});
+
 interface Case {
+  readonly rate: number;
   readonly schema: ArmSchema;
   readonly records: readonly PredictionRecord[];
 }
@@ -100,16 +123,26 @@ const anyCase: fc.Arbitrary<Case> = fc
       features: valuesOf(features),
       statuses: fc.tuple(...features.map(() => status)),
       outputs: valuesOf(outputs),
+      route: fc.option(anyRoute),
+      experimentUnit: fc.string({ maxLength: 30, unit: 'grapheme' }),
+      unitHash: fc.constant(0),
     });
-    return fc.record({ schema: fc.constant(schema), records: fc.array(record, { minLength: 1, maxLength: 4 }) });
+    return fc.record({
+      rate: anyRate,
+      schema: fc.constant(schema),
+      records: fc.array(record, { minLength: 1, maxLength: 4 }),
+    });
   });
 
-function encode({ schema, records }: Case): Buffer {
+function encode({ schema, records, rate }: Case): Buffer {
   const encoder = compileEncoder(nameSchema(schema));
   const buffer = createBlockBuffer(64 * 1024 ** 2);
-  for (const record of records) expect(encoder.append(buffer, record)).toBeUndefined();
+  for (const record of records) expect(encoder.append(buffer, record, tailOf(record, rate))).toBeUndefined();
   return Buffer.concat([SEGMENT_HEAD, ...buffer.take().map(({ bytes, used }) => bytes.subarray(0, used))]);
 }
+
+const append = (named: NamedSchema, buffer: BlockBuffer, record: PredictionRecord): string | undefined =>
+  compileEncoder(named).append(buffer, record, tailOf(record));
 
 function framesOf(bytes: Buffer): { frames: Frame[]; damaged: [number, number][]; torn: number } {
   const frames: Frame[] = [];
@@ -128,6 +161,8 @@ function decode(schema: ArmSchema, bytes: Buffer): DecodedRecord[] {
   return framesOf(bytes).frames.map((frame) => decoder(bytes, frame));
 }
 
+const told = ({ unitFields: _fields, keepsUnitsWhole: _whole, ...route }: RecordRoute): DecodedRoute => route;
+
 // What is read of a value: text as it is well-formed.
 function wellFormed<T>(value: T): T {
   if (typeof value === 'string') return value.toWellFormed() as T;
@@ -140,10 +175,13 @@ const isAltered = (value: unknown): boolean =>
 describe('a record', () => {
   it('is read as it was written, text as far as it is text', () => {
     fc.assert(
-      fc.property(anyCase, ({ schema, records }) => {
-        const decoded = decode(schema, encode({ schema, records }));
+      fc.property(anyCase, ({ schema, records, rate }) => {
+        const decoded = decode(schema, encode({ schema, records, rate }));
         expect(decoded.length).toBe(records.length);
-        for (const [i, { request, features, outputs, ...own }] of records.entries()) {
+        for (const [
+          i,
+          { request, features, outputs, route, experimentUnit, unitHash: _hash, ...own },
+        ] of records.entries()) {
           const sections = { request, features, outputs };
           const altered = Object.entries({ unit: own.unit, request_id: own.requestId, trace_id: own.traceId })
             .filter(([, value]) => isAltered(value))
@@ -154,6 +192,9 @@ describe('a record', () => {
           expect(decoded[i]).toEqual({
             ...wellFormed({ ...own, unit: own.unit.map(wellFormed) }),
             requestId: own.requestId.toWellFormed(),
+            route: route === null ? null : told(route),
+            experimentUnit: route?.experiment == null ? null : experimentUnit,
+            sampleRate: rate,
             values: [...request, ...features, ...outputs].map(wellFormed),
             altered: altered.length === 0 ? null : Object.fromEntries(altered.map((name) => [name, 'replaced'])),
           });
@@ -167,11 +208,11 @@ describe('a record', () => {
     const nulls = predictionRecord('b', { request: [null], features: [null, null, null], outputs: [null] });
     const buffer = createBlockBuffer(1);
     const encoder = compileEncoder(nameSchema(armSchema));
-    const [block] = (encoder.append(buffer, nulls), buffer.take());
+    const [block] = (encoder.append(buffer, nulls, tailOf(nulls)), buffer.take());
     const once = Buffer.from(block?.bytes.subarray(0, block.used) ?? []);
     block?.bytes.fill(0xff);
     if (block !== undefined) buffer.release(block);
-    encoder.append(buffer, nulls);
+    encoder.append(buffer, nulls, tailOf(nulls));
     const [again] = buffer.take();
     expect(again?.bytes.subarray(0, again.used).equals(once)).toBe(true);
   });
@@ -193,7 +234,7 @@ describe('a record', () => {
       statuses: [],
     });
     const buffer = createBlockBuffer(1);
-    expect(compileEncoder(schema).append(buffer, given)).toBeUndefined();
+    expect(compileEncoder(schema).append(buffer, given, tailOf(given))).toBeUndefined();
     const [block] = buffer.take();
     const bytes = Buffer.concat([SEGMENT_HEAD, block?.bytes.subarray(0, block.used) ?? Buffer.alloc(0)]);
     expect(block?.used).toBeLessThanOrEqual(MOST_RECORD_BYTES);
@@ -223,7 +264,7 @@ describe('a record', () => {
         const schema = nameSchema({ ...armSchema, requestFields: fieldsOf(lengths.map(() => ({ kind: 'string' }))) });
         const buffer = createBlockBuffer(1);
         const request = lengths.map((length) => sign.repeat(length));
-        expect(compileEncoder(schema).append(buffer, predictionRecord('p', { request }))).toBeUndefined();
+        expect(append(schema, buffer, predictionRecord('p', { request }))).toBeUndefined();
         const [block] = buffer.take();
         expect(block?.used).toBeLessThanOrEqual(MOST_RECORD_BYTES);
         const bytes = Buffer.from(block?.bytes.subarray(0, block.used) ?? []);
@@ -238,16 +279,16 @@ describe('a record', () => {
       featureFields: fieldsOf(Array.from({ length: 40_000 }, () => ({ kind: 'float64' }))),
     });
     const record = predictionRecord('p', { features: [], statuses: [] });
-    expect(compileEncoder(wide).append(createBlockBuffer(1), record)).toBe('too_large');
+    expect(append(wide, createBlockBuffer(1), record)).toBe('too_large');
   });
 
   it('takes no more memory than was given', () => {
-    const encoder = compileEncoder(nameSchema(armSchema));
+    const named = nameSchema(armSchema);
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 250_000 }), { maxLength: 60 }), (lengths) => {
         const buffer = createBlockBuffer(4 * BLOCK_BYTES);
         const results = lengths.map((length) =>
-          encoder.append(buffer, predictionRecord('p', { unit: ['x'.repeat(length)] })),
+          append(named, buffer, predictionRecord('p', { unit: ['x'.repeat(length)] })),
         );
         expect(buffer.heldBytes).toBeLessThanOrEqual(4 * BLOCK_BYTES);
         const blocks = buffer.take();
@@ -263,6 +304,7 @@ describe('a record', () => {
 
 describe('the frames of a segment', () => {
   const small = (count: number): Case => ({
+    rate: 1,
     schema: armSchema,
     records: Array.from({ length: count }, (_, i) => predictionRecord(`p${i}`)),
   });
@@ -313,20 +355,25 @@ describe('the frames of a segment', () => {
 
   it('hold nonsense that a decoder refuses by an error, never by a crash or a hang', () => {
     fc.assert(
-      fc.property(anyCase, fc.uint8Array({ maxLength: 400 }), fc.integer({ min: 0, max: 3 }), (one, payload, flags) => {
-        const bytes = Buffer.from(payload);
-        const frame = { kind: KIND.prediction, flags, at: 0, from: 0, end: bytes.length };
-        try {
-          compileDecoder(nameSchema(one.schema))(bytes, frame);
-        } catch (error) {
-          expect(error).toBeInstanceOf(RangeError);
-        }
-        try {
-          readOutcome(bytes, frame);
-        } catch (error) {
-          expect(error).toBeInstanceOf(RangeError);
-        }
-      }),
+      fc.property(
+        anyCase,
+        fc.uint8Array({ maxLength: 400 }),
+        fc.integer({ min: 0, max: 15 }),
+        (one, payload, flags) => {
+          const bytes = Buffer.from(payload);
+          const frame = { kind: KIND.prediction, flags, at: 0, from: 0, end: bytes.length };
+          try {
+            compileDecoder(nameSchema(one.schema))(bytes, frame);
+          } catch (error) {
+            expect(error).toBeInstanceOf(RangeError);
+          }
+          try {
+            readOutcome(bytes, frame);
+          } catch (error) {
+            expect(error).toBeInstanceOf(RangeError);
+          }
+        },
+      ),
       { numRuns: 300 },
     );
   });

@@ -9,6 +9,7 @@ import type { PredictionRecord } from '../../src/monitoring/prediction-log/predi
 import { createBlockBuffer } from '../../src/monitoring/prediction-log/record-block.ts';
 import { compileDecoder, type DecodedRecord } from '../../src/monitoring/prediction-log/record-decoder.ts';
 import { compileEncoder } from '../../src/monitoring/prediction-log/record-encoder.ts';
+import { packRoute } from '../../src/monitoring/prediction-log/record-route.ts';
 import { redactionOf } from '../../src/monitoring/prediction-log/redaction.ts';
 import { armSchema, predictionRecord } from '../support/prediction-records.ts';
 
@@ -46,7 +47,13 @@ function logged(columns: readonly Column[], names: readonly string[], more: Part
     ...more,
   });
   const buffer = createBlockBuffer(1);
-  expect(compileEncoder(named, redactionOf(named, names)).append(buffer, record)).toBeUndefined();
+  expect(
+    compileEncoder(named, redactionOf(named, names)).append(buffer, record, {
+      route: packRoute(null),
+      experimentUnit: null,
+      sampleRate: 1,
+    }),
+  ).toBeUndefined();
   const bytes = Buffer.concat([SEGMENT_HEAD, ...buffer.take().map((block) => block.bytes.subarray(0, block.used))]);
   const [frame] = readFrames(bytes);
   if (frame === undefined || 'unread' in frame) throw new Error('the record is not whole');
@@ -90,8 +97,8 @@ describe('a redacted column', () => {
 
   it('may be a column of the unit alone', () => {
     const named = nameSchema({ ...armSchema, requestFields: [], unitFields: ['who', 'where'] });
-    expect(redactionOf(named, ['where'])).toEqual({ places: [], unitPlaces: [1] });
-    expect(redactionOf(named, ['other.where'])).toEqual({ places: [], unitPlaces: [] });
+    expect(redactionOf(named, ['where'])).toMatchObject({ places: [], unitPlaces: [1] });
+    expect(redactionOf(named, ['other.where'])).toMatchObject({ places: [], unitPlaces: [] });
   });
 });
 

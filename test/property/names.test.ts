@@ -130,6 +130,8 @@ const KINDS: readonly ObjectKind[] = [
   'model',
   'endpoint',
   'pipeline',
+  'experiment',
+  'rollout',
 ];
 
 /** What the registry says of each definitions in turn: plan, apply, plan again; models and endpoints between them. */

@@ -12,6 +12,8 @@ import {
   flightsManifestWith,
   lastDelay,
   meanDelay7d,
+  careful,
+  trial,
 } from '../support/manifests.ts';
 
 const SECTIONS: readonly (readonly [ObjectKind, keyof Manifest])[] = [
@@ -22,6 +24,9 @@ const SECTIONS: readonly (readonly [ObjectKind, keyof Manifest])[] = [
   ['service', 'services'],
   ['model', 'models'],
   ['endpoint', 'endpoints'],
+  ['pipeline', 'pipelines'],
+  ['experiment', 'experiments'],
+  ['rollout', 'rollouts'],
 ];
 
 const retyped: FeatureSpec = { ...flights1d, type: { kind: 'float64' } };
@@ -38,8 +43,9 @@ const manifests: fc.Arbitrary<Manifest> = fc.oneof(
         unit: fc.constantFrom(['origin'], ['origin', 'scheduled_at']),
         hasEndpoint: fc.boolean(),
         tag: fc.constantFrom('a', 'b'),
+        weight: fc.constantFrom(null, 50, 40),
       })
-      .map(({ features, isRetyped, ttlDays, unit, hasEndpoint, tag }): Manifest => {
+      .map(({ features, isRetyped, ttlDays, unit, hasEndpoint, tag, weight }): Manifest => {
         const made = flightsManifestWith(
           isRetyped ? features.map((feature) => (feature === flights1d ? retyped : feature)) : features,
         );
@@ -50,6 +56,12 @@ const manifests: fc.Arbitrary<Manifest> = fc.oneof(
           endpoints: hasEndpoint
             ? { delay: { name: 'delay', model: 'delay_classifier', unit, whenStoreDown: 'fail' } }
             : {},
+          ...(hasEndpoint && weight !== null
+            ? {
+                experiments: { trial: { ...trial, arms: trial.arms.map((arm) => ({ ...arm, weight })) } },
+                rollouts: { careful: { ...careful, minUnits: weight } },
+              }
+            : {}),
         };
       }),
   },
@@ -82,10 +94,10 @@ describe('applying manifests one after another', () => {
             Object.values(last.endpoints).map(({ name, unit }) => [name, unit]),
           );
           for (const [kind, section] of SECTIONS) {
-            const everNamed = new Set([...sequence].flatMap((manifest) => Object.keys(manifest[section])));
+            const everNamed = new Set([...sequence].flatMap((manifest) => Object.keys(manifest[section] ?? {})));
             for (const name of everNamed) {
               const versions = await registry.definitions.objectVersions(kind, name);
-              const spec = (last[section] as Record<string, unknown>)[name]; // Every section is a record by name.
+              const spec = ((last[section] ?? {}) as Record<string, unknown>)[name]; // Every section is a record by name.
               expect(versions.at(-1)?.spec).toEqual(spec ?? null);
               expect(versions.map(({ version }) => version)).toEqual(versions.map((_, at) => at + 1));
             }

@@ -1,7 +1,14 @@
 // Small valid manifests, written by hand, for tests of what is downstream of the definitions.
 
 import { type Field, MICROS_PER_DAY, MICROS_PER_HOUR } from '../../src/core/index.ts';
-import type { FeatureSpec, Manifest, ModelSpec, ViewSpec } from '../../src/definitions/index.ts';
+import type {
+  ExperimentSpec,
+  FeatureSpec,
+  Manifest,
+  ModelSpec,
+  RolloutSpec,
+  ViewSpec,
+} from '../../src/definitions/index.ts';
 
 const string = (name: string): Field => ({ name, type: { kind: 'string' } });
 const float64 = (name: string): Field => ({ name, type: { kind: 'float64' } });
@@ -110,3 +117,39 @@ export function flightsManifestWith(features: readonly FeatureSpec[]): Manifest 
     services: { delay_features: { ...service, members } },
   };
 }
+
+/** Of `flightsManifest`: versions 1 and 2 of its model, by airport. */
+export const trial: ExperimentSpec = {
+  name: 'trial',
+  unit: ['origin'],
+  endpoints: ['delay'],
+  arms: [
+    { name: 'control', version: 1, weight: 50 },
+    { name: 'treatment', version: 2, weight: 50 },
+  ],
+  control: 'control',
+  metrics: {
+    goal: [
+      { name: 'late', parts: [{ values: { kind: 'outcome', endpoint: 'delay' } }], direction: 'down', worth: 0.1 },
+    ],
+    secondary: [],
+    guardrail: [],
+  },
+  plan: { kind: 'split', alpha: 0.05, correction: 'holm' },
+};
+
+export const careful: RolloutSpec = {
+  name: 'careful',
+  endpoint: 'delay',
+  steps: [1, 5, 25, 50, 100],
+  holdMicros: 600_000_000,
+  warmupMicros: 30_000_000,
+  minUnits: 200,
+  maxHoldMicros: MICROS_PER_DAY,
+  guards: ['error_rate<0.01'],
+  onBlind: 'hold',
+  maturityMicros: 0,
+  watchMicros: 0,
+  cooldownMicros: MICROS_PER_HOUR,
+  bakeMicros: 600_000_000,
+};

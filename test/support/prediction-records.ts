@@ -1,6 +1,6 @@
 // Records for the prediction log, with one column of each kind that JSON alone would not keep.
 
-import type { ArmSchema, PredictionLog, PredictionRecord } from '../../src/monitoring/index.ts';
+import type { ArmSchema, PredictionLog, PredictionRecord, RecordRoute } from '../../src/monitoring/index.ts';
 
 export const armSchema: ArmSchema = {
   endpoint: 'delay',
@@ -18,6 +18,18 @@ export const armSchema: ArmSchema = {
   unitFields: ['origin'],
 };
 
+/** Of an arm of experiment `exp`, whose unit is `origin`. */
+export const experimentRoute: RecordRoute = {
+  via: 'experiment',
+  assigned: 'treatment',
+  experiment: 'exp',
+  phase: 1,
+  revision: 7,
+  fallbackFrom: null,
+  unitFields: ['origin'],
+  keepsUnitsWhole: true,
+};
+
 export function predictionRecord(predictionId: string, changes: Partial<PredictionRecord> = {}): PredictionRecord {
   return {
     predictionId,
@@ -26,6 +38,9 @@ export function predictionRecord(predictionId: string, changes: Partial<Predicti
     atMicros: 1_790_000_000_000_000,
     latencyMicros: 850,
     unit: ['JFK'],
+    route: null,
+    experimentUnit: null,
+    unitHash: 0,
     request: ['JFK'],
     features: [2n ** 60n + 1n, NaN, 1_790_000_000_000_001],
     statuses: ['PRESENT', 'PRESENT', 'NOT_FOUND'],

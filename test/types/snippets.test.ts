@@ -60,8 +60,8 @@ afterAll(async () => {
 });
 
 const everyName =
-  'count, countDistinct, csv, defineConfig, delta, endpoint, entity, featureService, featureView, first, grid, iceberg, kafka, last, lastN, latest, max, mean, min, model, mysql, onDemandView, parquet, pipeline, postgres, pushed, python, query, range, registerModel, snowflake, sql, stddev, sum, t, task, trainingSet, variance';
-const everyBase = 'airport, airportDelays, departure, flights, route, routeDelays, service, delayModel';
+  'count, countDistinct, csv, defineConfig, delta, endpoint, entity, experiment, featureService, featureView, first, grid, iceberg, kafka, last, lastN, latest, max, mean, metric, min, model, mysql, onDemandView, parquet, pipeline, postgres, pushed, python, query, range, registerModel, rollout, snowflake, sql, stddev, sum, t, task, trainingSet, variance';
+const everyBase = 'airport, airportDelays, departure, flights, route, routeDelays, service, delayModel, delayEndpoint';
 
 /** The compiler's output by snippet name: an error's first line, and those indented under it. */
 function byFile(output: string, names: readonly string[]): Map<string, string> {

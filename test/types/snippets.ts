@@ -26,7 +26,7 @@ export const departure = onDemandView('departure', {
 });
 export const service = featureService('delay_features', [airportDelays.as('origin', { airport: 'origin' }), routeDelays, departure]);
 export const delayModel = model('delay', { features: service, outputs: { probability: t.float32() } });
-endpoint('delay', { model: delayModel, unit: ['origin', 'destination'] });
+export const delayEndpoint = endpoint('delay', { model: delayModel, unit: ['origin', 'destination'] });
 `;
 
 export const accepted: Readonly<Record<string, string>> = {
@@ -88,8 +88,28 @@ p.step('best', task((needs: { each: { score: number }[] }) => needs.each[0]?.sco
 p.step('typed', task(async (needs: { list: number[] }) => needs.list.length), { needs: { list, fixed } });
 p.step('set', trainingSet({ service, spine: 's.parquet', label: 'late', timestamp: 'at', boundary: 'before' }));
 p.step('register', registerModel(delayModel, { alias: 'champion' }), { needs: { fixed } });`,
+  'experiments, metrics and rollouts': `
+const late = metric('late', { outcome: delayEndpoint });
+experiment('all', {
+  unit: ['origin'], endpoints: [delayEndpoint], control: 'old', description: 'd',
+  arms: { old: { version: 1, weight: 40 }, new: { version: 'champion', weight: 40 } },
+  namespace: { name: 'airports', range: [0, 0.5] }, when: { origin: { $in: ['ATL', 'JFK'] } },
+  metrics: {
+    goal: [late, metric('sum', { outcome: delayEndpoint, aggregate: 'sum', window: '7d', winsorize: 0.99, worth: 0.05, prePeriod: metric('before', { outcome: delayEndpoint, window: '28d' }) })],
+    secondary: [
+      metric('per', { ratio: [{ outcome: delayEndpoint, aggregate: 'sum' }, { outcome: delayEndpoint, aggregate: 'count' }] }),
+      metric('score', { output: 'probability', quantile: 0.9, direction: 'down' }),
+    ],
+    guardrail: [metric('flown', { sql: 'SELECT origin AS unit, departed_at AS time, distance AS value FROM flights', over: [flights], winsorize: { lower: 0.01, upper: 0.99 } })],
+  },
+  plan: { alpha: 0.01, correction: 'bh' },
+});
+experiment('exp', { unit: ['origin'], arms: { a: { version: 1, weight: 50 }, b: { version: 2, weight: 50 } }, endpoints: [delayEndpoint], metrics: { goal: [late] }, plan: { kind: 'bandit', every: '1d', floor: 0.02 } });
+rollout('careful', { endpoint: delayEndpoint, steps: [1, 100], hold: '30m', warmup: '0s', minUnits: 500, maxHold: '2d', guards: ['error_rate<0.01'], onBlind: 'rollback', maturity: '14d', watch: '7d', cooldown: '2h', bake: '1h' });
+rollout('plain', { endpoint: delayEndpoint });`,
 };
 
+const EXPERIMENT = `experiment('e', { unit: ['origin'], arms: { a: { version: 1, weight: 50 }, b: { version: 2, weight: 50 } }, endpoints: [delayEndpoint], metrics: { goal: [] }`;
 const SALES = `parquet('s', { path: 'x', columns: { id: t.int64(), kind: t.string(), price: t.float64(), at: t.timestamp() }, eventTime: 'at', expect: `;
 const VIEW = `featureView('v', { entity: airport, source: flights, keys: { airport: 'origin' }, features: { last: latest('delay') }, expect: `;
 
@@ -241,6 +261,28 @@ export const refused: Readonly<Record<string, { readonly code: string; readonly 
   'a unit that is no request column': {
     code: `endpoint('e', { model: delayModel, unit: ['orign'] });`,
     message: ['"orign"', '"origin"'],
+  },
+  "an experiment's unit that is no request column": {
+    code: `${EXPERIMENT.replace("'origin'", "'orign'")} });`,
+    message: ['"orign"', '"origin"'],
+  },
+  'a control that is no arm': { code: `${EXPERIMENT}, control: 'c' });`, message: ['"c"', '"a"'] },
+  'a goal that is no metric': {
+    code: `${EXPERIMENT.replace('goal: []', 'goal: [delayEndpoint]')} });`,
+    message: ['AuthoredEndpoint', 'AuthoredMetric'],
+  },
+  'an aggregate that there is none of': {
+    code: `metric('m', { outcome: delayEndpoint, aggregate: 'median' });`,
+    message: ['"median"'],
+  },
+  'a quantile of an aggregate': {
+    code: `metric('m', { outcome: delayEndpoint, aggregate: 'sum', quantile: 0.5 });`,
+    message: ['quantile'],
+  },
+  'SQL without its sources': { code: `metric('m', { sql: 'SELECT 1' });`, message: ['over'] },
+  'a rollout of a model': {
+    code: `rollout('r', { endpoint: delayModel });`,
+    message: ['AuthoredModel', 'AuthoredEndpoint'],
   },
   'a service in place of a model': {
     code: `endpoint('e', { model: service });`,

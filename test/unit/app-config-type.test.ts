@@ -27,7 +27,7 @@ it('has every setting in the type, and the loader takes every key of the type', 
     offline: { engine: 'duckdb', path: 'off', memory: 512_000_000, threads: 2, extensions: 'ext', cache: '5GB' },
     artifacts: { url: 'file:a' },
     pushLog: { path: 'log', topic: 'pushed', brokers: 'env:BROKERS', partitions: 4, retention: '400d' },
-    predictionLog: { path: 'predictions', memory: '8MB', sample: 0.5, redact: 'customer' },
+    predictionLog: { path: 'predictions', memory: '8MB', sample: 'delay.candidate=1, *=0.5', redact: 'customer' },
     server: {
       host: '127.0.0.1',
       port: 1,

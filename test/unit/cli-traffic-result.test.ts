@@ -2,14 +2,15 @@
 
 import { describe, expect, it } from 'vitest';
 import { trafficResult } from '../../src/cli/traffic-result.ts';
-import type { EndpointState, TrafficChange } from '../../src/registry/index.ts';
+import type { EndpointState, TrafficChange, Variant } from '../../src/registry/index.ts';
 
-const stable = { name: 'stable', version: 1, weight: 90 };
-const candidate = { name: 'candidate', version: 2, weight: 10 };
+const stable: Variant = { name: 'stable', version: 1, weight: 90, ranges: [[0, 9000]] };
+const candidate: Variant = { name: 'candidate', version: 2, weight: 10, ranges: [[9000, 10_000]] };
 const change: TrafficChange = {
   revision: 4,
   variants: [stable, candidate],
   shadows: [],
+  experiments: [],
   state: 'active',
   failures: [],
   askedMicros: 0,
@@ -23,6 +24,8 @@ const active: EndpointState = {
   salt: 's',
   variants: [stable, candidate],
   shadows: [],
+  experiments: [],
+  rollout: null,
   revision: 4,
   etag: '"r4"',
   change,

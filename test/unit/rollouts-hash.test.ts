@@ -1,7 +1,7 @@
 // The hash that every server must agree on, by its published vectors.
 
 import { expect, it } from 'vitest';
-import { bucketOf, fnv1a } from '../../src/rollouts/index.ts';
+import { bucketOf, bucketOfHash, fnv1a } from '../../src/rollouts/index.ts';
 
 it('is FNV-1a over UTF-16 code units', () => {
   expect(fnv1a('')).toBe(0x811c9dc5);
@@ -15,4 +15,11 @@ it('gives two seeds independent buckets', () => {
   const both = units.filter((unit) => bucketOf('one', unit) < 5000 && bucketOf('two', unit) < 5000).length;
   // A quarter, within five standard deviations.
   expect(Math.abs(both - 5000)).toBeLessThan(5 * Math.sqrt(20_000 * 0.25 * 0.75));
+});
+
+it('hashes a hash by its digits', () => {
+  const hashes = [0, 9, 10, 99, 100, 4294967295, 1812687940, 1_000_000_000, 999_999_999];
+  for (let seed = 1; seed <= 5000; seed++) hashes.push(fnv1a(String(seed)));
+  for (const hash of hashes) expect(bucketOfHash(hash)).toBe(fnv1a(String(hash)) % 10_000);
+  expect(bucketOf('seed', 'ünit')).toBe(fnv1a(String(fnv1a('seedünit'))) % 10_000);
 });

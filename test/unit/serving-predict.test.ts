@@ -1,8 +1,10 @@
 // The predict path over arms that are slow, fail or spoil a batch: whose rows are answered, and where what is counted.
 
 import { afterEach, describe, expect, it } from 'vitest';
-import { fixedClock, HeadraceError, type Value } from '../../src/core/index.ts';
+import { fixedClock, HeadraceError, predictionMark, type Value } from '../../src/core/index.ts';
 import type { LoadedModel, ModelWork, Tensor } from '../../src/models/index.ts';
+import { moveBuckets, type Variant } from '../../src/registry/index.ts';
+import { compileRoutes } from '../../src/rollouts/index.ts';
 import type { Arm, ArmBatch, ArmRow } from '../../src/serving/arm.ts';
 import { inferRows } from '../../src/serving/arm-run.ts';
 import { createDeadlines } from '../../src/serving/deadlines.ts';
@@ -27,13 +29,25 @@ function armOf(name: string, run: Arm['run']): { readonly arm: Arm; readonly bat
 
 /** An endpoint that gives half of the units to each arm. */
 function planOf(arms: readonly Arm[]): EndpointPlan {
-  const variants = arms.map(({ name }) => ({ name, version: 1, weight: 100 / arms.length }));
+  const ranges = moveBuckets(
+    [],
+    arms.map(({ name }) => ({ name, version: 1, weight: 100 / arms.length })),
+  );
+  const variants = arms.map(({ name }, at) => ({
+    name,
+    version: 1,
+    weight: 100 / arms.length,
+    ranges: ranges[at] as Variant['ranges'],
+  }));
+  const state = { name: 'e', model: 'm', salt: 's', variants, experiments: [] };
   return {
-    state: { name: 'e', model: 'm', salt: 's', variants },
+    state,
     parseRow: (json: unknown) => [json as Value],
     unitOf: (row: RequestRow) => [String(row[0])],
+    routes: compileRoutes(state, { unit: ['u'] }, [{ name: 'u', type: { kind: 'float64' } }]),
     arms,
-    armOfVariant: arms,
+    armAt: arms,
+    marks: arms.map(() => predictionMark(1, 1)),
     meter: { answered: () => {}, rowFailed: () => {}, failed: () => {} },
   } as unknown as EndpointPlan;
 }

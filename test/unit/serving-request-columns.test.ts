@@ -19,7 +19,7 @@ const unite = (applied: Field | undefined, ...versions: readonly Field[]) =>
   uniteColumns(
     versions.map((field, at) => ({ service: asking(field), version: at + 1 })),
     applied === undefined ? asking() : asking(applied),
-    [],
+    new Set(),
   )[0];
 
 it.each([

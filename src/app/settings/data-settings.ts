@@ -171,14 +171,14 @@ export const DATA_SETTINGS = [
   },
   {
     key: 'predictionLog.sample',
-    kind: 'ratio',
-    default: 1,
-    help: 'Share of the predictions that is logged, from 0 to 1, by a hash of their ids.',
+    kind: 'rules',
+    default: '1',
+    help: 'Share of the predictions that is logged, from 0 to 1, by a hash of their ids; or rules, of which the first that fits decides: `delay.candidate=1, delay via:forced=0, *=0.1`. Units of experiments and rollouts are logged whole or not at all.',
   },
   {
     key: 'predictionLog.redact',
     kind: 'text',
-    help: 'Columns whose values are not logged, with commas between: `column` or `endpoint.column`; `unit` for what sticks a row to its variant.',
+    help: 'Columns whose values are not logged, with commas between: `column` or `endpoint.column`; `unit` for what sticks a row to its variant, `outcome` for the values of outcomes.',
   },
   {
     key: 'models.memory',

@@ -1,6 +1,17 @@
 // What is known of a setting: its key, type, default and what it does.
 
-export type SettingKind = 'text' | 'path' | 'url' | 'size' | 'duration' | 'integer' | 'ratio' | 'boolean' | 'choice';
+/** `rules`: one value, as a number or a text, or a text of several; whoever uses them reads them. */
+export type SettingKind =
+  | 'text'
+  | 'path'
+  | 'url'
+  | 'size'
+  | 'duration'
+  | 'integer'
+  | 'ratio'
+  | 'boolean'
+  | 'choice'
+  | 'rules';
 
 export interface Setting {
   /** As in headrace.config.ts: `online.url`. */

@@ -87,6 +87,12 @@ export const DEFINITION_ERRORS = define({
     title: 'At odds with how things stand',
     help: 'What was asked for does not go with what is there now: someone else changed it first, it exists already, it is in use, or it has ended or is retired. The error says which: look at it again, then repeat or change what you ask for.',
   },
+  HR_ROLLOUT_UNDERWAY: {
+    status: 409,
+    grpc: 'FAILED_PRECONDITION',
+    title: 'A rollout is under way',
+    help: 'A rollout alone changes the endpoint’s traffic until it ends. Pause or abort it (`headrace rollout`), wait, or set the traffic all the same with `override` (`--override`) and a reason: that takes the traffic from the rollout.',
+  },
   HR_NOT_PREPARED: {
     status: 409,
     grpc: 'FAILED_PRECONDITION',

@@ -1,6 +1,7 @@
 // What every object of the authoring API carries for the compile step: its kind and what the user wrote.
 
 import type { PartitionUnit, SourceKind, UserFunction, WindowOp } from '../manifest.ts';
+import type { RolloutOptions } from './rollout.ts';
 import { AUTHORED } from './authored-mark.ts';
 import type { Call, OptionNames, Slip } from './call.ts';
 import type { Columns } from './column-type.ts';
@@ -29,6 +30,9 @@ export type Authored =
   | AuthoredService
   | AuthoredModel
   | AuthoredEndpoint
+  | AuthoredMetric
+  | AuthoredExperiment
+  | AuthoredRollout
   | AuthoredPipeline
   | AuthoredStep;
 
@@ -154,6 +158,56 @@ export interface AuthoredEndpoint {
   readonly model: AuthoredObject<AuthoredModel>;
   readonly unit: readonly string[];
   readonly whenStoreDown: 'fail' | 'defaults';
+  readonly about: AboutOptions;
+}
+
+export interface AuthoredMetric {
+  readonly kind: 'metric';
+  readonly name: string;
+  readonly call: Call;
+  readonly options: AnyMetricOptions;
+  readonly about: AboutOptions;
+}
+
+/** A metric's options, as they may come from plain JavaScript. */
+export interface AnyMetricOptions {
+  readonly outcome?: unknown;
+  readonly output?: unknown;
+  readonly endpoint?: unknown;
+  readonly sql?: unknown;
+  readonly over?: unknown;
+  readonly static?: unknown;
+  readonly aggregate?: unknown;
+  readonly window?: unknown;
+  readonly winsorize?: unknown;
+  readonly prePeriod?: unknown;
+  readonly quantile?: unknown;
+  readonly ratio?: unknown;
+  readonly direction?: unknown;
+  readonly worth?: unknown;
+}
+
+/** Members are as they may come from plain JavaScript. */
+export interface AuthoredExperiment {
+  readonly kind: 'experiment';
+  readonly name: string;
+  readonly call: Call;
+  readonly unit: unknown;
+  readonly arms: unknown;
+  readonly control: unknown;
+  readonly endpoints: unknown;
+  readonly namespace: unknown;
+  readonly when: unknown;
+  readonly metrics: unknown;
+  readonly plan: unknown;
+  readonly about: AboutOptions;
+}
+
+export interface AuthoredRollout {
+  readonly kind: 'rollout';
+  readonly name: string;
+  readonly call: Call;
+  readonly options: Omit<RolloutOptions, keyof AboutOptions>;
   readonly about: AboutOptions;
 }
 

@@ -65,8 +65,8 @@ export interface HeadraceConfig {
     readonly path?: string;
     /** Memory of a worker for predictions that wait to be written; past it they are dropped and counted. Such as `64MiB`, or bytes. */
     readonly memory?: string | number;
-    /** Share of the predictions that is logged, from 0 to 1. */
-    readonly sample?: number;
+    /** Share of the predictions that is logged, from 0 to 1; or rules, of which the first that fits decides: `delay.candidate=1, *=0.1`. */
+    readonly sample?: number | string;
     /** Columns whose values are not logged, with commas between: `column` or `endpoint.column`. */
     readonly redact?: string;
   };

@@ -75,8 +75,9 @@ export function model<Q extends string>(name: string, options: ModelOptions<Q>):
 }
 
 /** An address that serves a model; its traffic is split between versions. */
-export interface Endpoint extends AuthoredObject<AuthoredEndpoint> {
+export interface Endpoint<Q extends string = string> extends AuthoredObject<AuthoredEndpoint> {
   readonly name: string;
+  readonly [requestColumn]?: Q;
 }
 
 export interface EndpointOptions<Q extends string> extends AboutOptions {
@@ -94,7 +95,7 @@ const ENDPOINT_OPTIONS: OptionNames<EndpointOptions<string>> = {
   whenStoreDown: true,
 };
 
-export function endpoint<Q extends string>(name: string, options: EndpointOptions<Q>): Endpoint {
+export function endpoint<Q extends string>(name: string, options: EndpointOptions<Q>): Endpoint<Q> {
   const call = noteCall(options, ENDPOINT_OPTIONS);
   const { model: served, unit, whenStoreDown, ...about } = optionsOf(options);
   return {

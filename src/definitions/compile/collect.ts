@@ -1,7 +1,13 @@
 // Finds every object of a feature repository: what its files export, and what those objects lead to.
 
 import { compareTexts } from '../../core/index.ts';
-import { type AnySourceOptions, type Authored, authored, type AuthoredAction } from '../authoring/authored.ts';
+import {
+  type AnyMetricOptions,
+  type AnySourceOptions,
+  type Authored,
+  authored,
+  type AuthoredAction,
+} from '../authoring/authored.ts';
 import type { Path } from '../authoring/call.ts';
 import { describeResult } from '../calling/user-value.ts';
 import { aKind, describeAuthored, kindName, type Mistakes } from './mistakes.ts';
@@ -14,7 +20,17 @@ export interface Exported {
   readonly value: unknown;
 }
 
-type NamedKind = 'entity' | 'source' | 'view' | 'onDemandView' | 'service' | 'model' | 'endpoint' | 'pipeline';
+type NamedKind =
+  | 'entity'
+  | 'source'
+  | 'view'
+  | 'onDemandView'
+  | 'service'
+  | 'model'
+  | 'endpoint'
+  | 'pipeline'
+  | 'experiment'
+  | 'rollout';
 type OfKind<K extends Authored['kind']> = Extract<Authored, { readonly kind: K }>;
 
 /** Every named object once, sorted by name: neither the order of files nor of exports shows. */
@@ -58,6 +74,8 @@ export function collect(exports: Iterable<Exported>, mistakes: Mistakes): Collec
     model: ofKind('model'),
     endpoint: ofKind('endpoint'),
     pipeline: ofKind('pipeline'),
+    experiment: ofKind('experiment'),
+    rollout: ofKind('rollout'),
   };
   refuseSharedPrefixes([...collected.view, ...collected.onDemandView], mistakes);
   return collected;
@@ -117,6 +135,12 @@ export function leadsTo(object: Authored): readonly unknown[] {
       return [object.features];
     case 'endpoint':
       return [object.model];
+    case 'metric':
+      return metricLeadsTo(object.options);
+    case 'experiment':
+      return [...itemsOf(object.endpoints), ...Object.values(object.metrics ?? {}).flatMap(itemsOf)];
+    case 'rollout':
+      return [object.options.endpoint];
     case 'pipeline':
       return object.steps;
     case 'step':
@@ -125,8 +149,25 @@ export function leadsTo(object: Authored): readonly unknown[] {
 }
 
 function queriedObjects(options: AnySourceOptions | undefined): readonly unknown[] {
-  const lists: readonly unknown[] = [options?.over, options?.static];
-  return lists.flatMap((list) => (Array.isArray(list) ? list : []));
+  return [...itemsOf(options?.over), ...itemsOf(options?.static)];
+}
+
+function metricLeadsTo(options: AnyMetricOptions): readonly unknown[] {
+  // In plain JavaScript anything may stand there.
+  const parts = itemsOf(options.ratio).filter(
+    (part): part is AnyMetricOptions => typeof part === 'object' && part !== null,
+  );
+  return [options, ...parts].flatMap(({ outcome, endpoint, over, static: still, prePeriod }) => [
+    outcome,
+    endpoint,
+    ...itemsOf(over),
+    ...itemsOf(still),
+    prePeriod,
+  ]);
+}
+
+function itemsOf(list: unknown): readonly unknown[] {
+  return Array.isArray(list) ? list : [];
 }
 
 function actionLeadsTo(action: AuthoredAction | undefined): unknown {

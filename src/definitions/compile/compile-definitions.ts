@@ -7,8 +7,10 @@ import type { Definitions, EndpointSpec, Manifest, ModelSpec } from '../manifest
 import { own } from '../own.ts';
 import { resolveService } from '../resolve-service.ts';
 import { collect, type Exported, expectKind } from './collect.ts';
+import { compileExperiment } from './compile-experiment.ts';
 import { compileOnDemandView, refuseCycles } from './compile-on-demand.ts';
 import { compilePipeline } from './compile-pipeline.ts';
+import { compileRollout, refuseSecondPlans } from './compile-rollout.ts';
 import { compileService } from './compile-service.ts';
 import { compileSource } from './compile-source.ts';
 import { compileEntity, compileView } from './compile-view.ts';
@@ -83,8 +85,20 @@ export function compileDefinitions(
   const endpoints = Object.fromEntries(
     found.endpoint.map((endpoint) => [endpoint.name, compileEndpoint(endpoint, parts, mistakes)]),
   );
+  const rollouts = new Map(found.rollout.map((rollout) => [rollout.name, compileRollout(rollout, mistakes)]));
+  refuseSecondPlans(found.rollout, rollouts, mistakes);
+  // Their metrics join endpoints' predictions by units, so those must be sound.
   mistakes.throwIfAny();
-  const manifest: Manifest = { ...parts, endpoints };
+  const served: Manifest = { ...parts, endpoints };
+  const experiments = found.experiment.map(
+    (experiment) => [experiment.name, compileExperiment(experiment, served, mistakes)] as const,
+  );
+  mistakes.throwIfAny();
+  const manifest: Manifest = {
+    ...served,
+    ...(experiments.length === 0 ? {} : { experiments: Object.fromEntries(experiments) }),
+    ...(rollouts.size === 0 ? {} : { rollouts: Object.fromEntries(rollouts) }),
+  };
   checkManifest(manifest);
   return {
     manifest,

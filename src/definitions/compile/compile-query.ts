@@ -1,30 +1,43 @@
 // What a query source says beyond other sources: its SQL, and the sources that it reads.
 
-import type { AuthoredSource } from '../authoring/authored.ts';
+import type { Authored, AuthoredSource } from '../authoring/authored.ts';
+import type { Path } from '../authoring/call.ts';
 import type { QueriedSource } from '../manifest.ts';
 import { expectKind } from './collect.ts';
 import type { Mistakes } from './mistakes.ts';
 import { showName } from './names.ts';
 
 export function compileQuery(source: AuthoredSource, mistakes: Mistakes): { sql: string; over: QueriedSource[] } {
-  const { sql: written, over = [], static: still = [] } = source.options;
+  const { sql: written } = source.options;
   const sql: unknown = typeof written === 'object' && written !== null ? written.sql : written;
   if (typeof sql !== 'string' || sql.trim() === '')
     mistakes.add(source, 'it needs `sql`: a SELECT over the sources in `over`, by their names', [1, 'sql']);
+  const named = compileOver(source, source.options, [1], mistakes);
+  return { sql: typeof sql === 'string' ? sql : '', over: named };
+}
+
+/** The sources that SQL reads, of an object whose options at `at` name them. */
+export function compileOver(
+  owner: Authored,
+  options: { readonly over?: unknown; readonly static?: unknown },
+  at: Path,
+  mistakes: Mistakes,
+): QueriedSource[] {
+  const { over = [], static: still = [] } = options;
   const named = new Map<string, QueriedSource>();
   const read = (given: unknown, member: 'over' | 'static', isStatic: boolean): void => {
     if (!Array.isArray(given)) {
-      mistakes.add(source, `\`${member}\` must be an array of sources`, [1, member]);
+      mistakes.add(owner, `\`${member}\` must be an array of sources`, [...at, member]);
       return;
     }
     for (const [i, one] of given.entries()) {
-      const found = expectKind(one, 'source', source, `${member}[${i}]`, [1, member, i], mistakes);
+      const found = expectKind(one, 'source', owner, `${member}[${i}]`, [...at, member, i], mistakes);
       if (found === undefined) continue;
       // A name in SQL knows no upper case.
       const key = found.name.toLowerCase();
       if (named.has(key))
-        mistakes.add(source, `source ${showName(found.name)} is named twice in \`over\` and \`static\``, [
-          1,
+        mistakes.add(owner, `source ${showName(found.name)} is named twice in \`over\` and \`static\``, [
+          ...at,
           member,
           i,
         ]);
@@ -33,10 +46,10 @@ export function compileQuery(source: AuthoredSource, mistakes: Mistakes): { sql:
   };
   read(over, 'over', false);
   read(still, 'static', true);
-  if (over.length === 0) {
-    const isMissing = source.options.over === undefined;
+  if (Array.isArray(over) && over.length === 0) {
+    const isMissing = options.over === undefined;
     const why = isMissing ? 'it needs `over`' : '`over` names no source';
-    mistakes.add(source, `${why}: the sources whose facts the query reads`, isMissing ? [1] : [1, 'over']);
+    mistakes.add(owner, `${why}: the sources whose facts the query reads`, isMissing ? at : [...at, 'over']);
   }
-  return { sql: typeof sql === 'string' ? sql : '', over: [...named.values()] };
+  return [...named.values()];
 }

@@ -266,6 +266,88 @@ const pipeline = Type.Object(
   closed,
 );
 
+const metricPart = Type.Object(
+  {
+    values: Type.Union([
+      Type.Object({ kind: Type.Literal('outcome'), endpoint: text }, closed),
+      Type.Object({ kind: Type.Literal('output'), endpoint: text, output: text }, closed),
+      Type.Object(
+        {
+          kind: Type.Literal('sql'),
+          sql: text,
+          over: Type.Array(Type.Object({ source: text, isStatic: Type.Boolean() }, closed)),
+        },
+        closed,
+      ),
+    ]),
+    aggregate: Type.Optional(Type.Enum(['sum', 'mean', 'count', 'any'])),
+    windowMicros: Type.Optional(micros),
+  },
+  closed,
+);
+
+const quantile = Type.Optional(Type.Number());
+const metrics = Type.Array(
+  Type.Object(
+    {
+      ...about,
+      name: text,
+      parts: Type.Array(metricPart, { minItems: 1, maxItems: 2 }),
+      quantile,
+      winsorize: Type.Optional(Type.Object({ lower: quantile, upper: quantile }, closed)),
+      prePeriod: Type.Optional(metricPart),
+      direction: Type.Enum(['up', 'down']),
+      worth: Type.Number(),
+    },
+    closed,
+  ),
+);
+
+const judged = { alpha: Type.Number(), correction: Type.Enum(['holm', 'bh']) };
+const experiment = Type.Object(
+  {
+    ...about,
+    name: text,
+    unit: Type.Array(text, { minItems: 1 }),
+    endpoints: Type.Array(text, { minItems: 1 }),
+    arms: Type.Array(
+      Type.Object({ name: text, version: Type.Union([Type.Integer(), text]), weight: Type.Number() }, closed),
+      { minItems: 2 },
+    ),
+    control: text,
+    namespace: Type.Optional(
+      Type.Object({ name: text, range: Type.Array(Type.Number(), { minItems: 2, maxItems: 2 }) }, closed),
+    ),
+    when: Type.Optional(Type.Record(text, anything)),
+    metrics: Type.Object({ goal: metrics, secondary: metrics, guardrail: metrics }, closed),
+    plan: Type.Union([
+      Type.Object({ kind: Type.Literal('split'), ...judged }, closed),
+      Type.Object({ kind: Type.Literal('bandit'), ...judged, everyMicros: micros, floor: Type.Number() }, closed),
+    ]),
+  },
+  closed,
+);
+
+const rollout = Type.Object(
+  {
+    ...about,
+    name: text,
+    endpoint: text,
+    steps: Type.Array(Type.Number(), { minItems: 1 }),
+    holdMicros: micros,
+    warmupMicros: micros,
+    minUnits: Type.Integer({ minimum: 1 }),
+    maxHoldMicros: micros,
+    guards: Type.Array(text),
+    onBlind: Type.Enum(['hold', 'rollback']),
+    maturityMicros: micros,
+    watchMicros: micros,
+    cooldownMicros: micros,
+    bakeMicros: micros,
+  },
+  closed,
+);
+
 const manifestSchema = Type.Object(
   {
     format: Type.Literal(1),
@@ -278,6 +360,8 @@ const manifestSchema = Type.Object(
     models: Type.Record(text, model),
     endpoints: Type.Record(text, endpoint),
     pipelines: Type.Record(text, pipeline),
+    experiments: Type.Optional(Type.Record(text, experiment)),
+    rollouts: Type.Optional(Type.Record(text, rollout)),
   },
   closed,
 );

@@ -18,6 +18,9 @@ const KIND_NAMES: Readonly<Record<Authored['kind'], string>> = {
   service: 'feature service',
   model: 'model',
   endpoint: 'endpoint',
+  metric: 'metric',
+  experiment: 'experiment',
+  rollout: 'rollout',
   pipeline: 'pipeline',
   step: 'step',
 };

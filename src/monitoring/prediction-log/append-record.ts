@@ -4,22 +4,36 @@ import { DuckDBBlobValue, DuckDBListValue, type DuckDBValue } from '@duckdb/node
 import type { DataType, Value } from '../../core/index.ts';
 import type { NamedSchema } from './arm-schema.ts';
 import type { RecordDecoder } from './record-decoder.ts';
+import type { DecodedRoute } from './record-route.ts';
 import type { TableFiller } from './table-filler.ts';
 
 export type AppendRecord = (record: ReturnType<RecordDecoder>) => void;
 
-/** Statuses go in as their numbers in `names`, which grows: as texts they would take most of the time. */
-export function compileAppend({ fields }: NamedSchema, filler: TableFiller, names: string[]): AppendRecord {
+/** Statuses go in as their numbers in `names`, routes in `routes`, which grow: as texts they would take most of the time. */
+export function compileAppend(
+  { fields }: NamedSchema,
+  filler: TableFiller,
+  names: string[],
+  routes: DecodedRoute[],
+): AppendRecord {
   const numberOf = (status: string): number => {
     const known = names.indexOf(status);
     return known < 0 ? names.push(status) - 1 : known;
+  };
+  const routeNumbers = new Map<DecodedRoute, number>();
+  const numberOfRoute = (route: DecodedRoute): number => {
+    const known = routeNumbers.get(route);
+    if (known !== undefined) return known;
+    routeNumbers.set(route, routes.length);
+    return routes.push(route) - 1;
   };
   const converters = fields.map(({ type }) => toDuckDb(type));
   const { columns } = filler;
   const put = (column: number, value: DuckDBValue): void => {
     (columns[column] as DuckDBValue[])[filler.next] = value;
   };
-  return ({ predictionId, requestId, traceId, atMicros, latencyMicros, unit, altered, values, statuses }) => {
+  return (record) => {
+    const { predictionId, requestId, traceId, atMicros, latencyMicros, unit, altered, values, statuses } = record;
     put(0, predictionId);
     put(1, requestId);
     put(2, traceId);
@@ -27,6 +41,9 @@ export function compileAppend({ fields }: NamedSchema, filler: TableFiller, name
     put(4, Number.isFinite(latencyMicros) ? latencyMicros : null);
     put(5, new DuckDBListValue(unit));
     put(6, altered === null ? null : JSON.stringify(altered));
+    put(7, record.route === null ? null : numberOfRoute(record.route));
+    put(8, record.experimentUnit);
+    put(9, record.sampleRate);
     const firstStatus = OWN_COLUMNS + values.length;
     for (let i = 0; i < values.length; i++) {
       const value = values[i] as Value;
@@ -38,7 +55,7 @@ export function compileAppend({ fields }: NamedSchema, filler: TableFiller, name
 }
 
 /** Of `flatColumns`, before those of the fields. */
-const OWN_COLUMNS = 7;
+const OWN_COLUMNS = 10;
 
 type ToDuckDb = (value: NonNullable<Value>) => DuckDBValue;
 

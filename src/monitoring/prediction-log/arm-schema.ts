@@ -7,10 +7,15 @@ export interface NamedSchema {
   /** 16 hexadecimal digits. */
   readonly id: string;
   readonly text: string;
+  /** Whether its Parquet files have the columns of routes: those of earlier builds have not. */
+  readonly hasRoutes: boolean;
   readonly schema: ArmSchema;
   /** Of the request, the features and the outputs, in this order: how values are told by a number. */
   readonly fields: readonly Field[];
 }
+
+/** Since 2 records tell their routes. */
+const FORMAT = 2;
 
 export type Section = 'request' | 'features' | 'outputs';
 
@@ -29,10 +34,11 @@ export function nameSchema(given: ArmSchema): NamedSchema {
     outputFields: plain(given.outputFields),
     unitFields: given.unitFields,
   };
-  const text = canonicalJson(schema);
+  const text = canonicalJson({ ...schema, format: FORMAT });
   return {
     id: sha256Hex(text).slice(0, 16),
     text,
+    hasRoutes: true,
     schema,
     fields: SECTIONS.flatMap((section) => fieldsOf(schema, section)),
   };
@@ -43,9 +49,9 @@ export function readSchema(id: string, text: string): NamedSchema | undefined {
   if (sha256Hex(text).slice(0, 16) !== id) return undefined;
   try {
     // The hash holds, so it is what `nameSchema` wrote, of a build that may have told less, or more.
-    const schema = JSON.parse(text) as Omit<ArmSchema, 'unitFields'> & Partial<ArmSchema>;
+    const schema = JSON.parse(text) as Omit<ArmSchema, 'unitFields'> & Partial<ArmSchema> & { format?: number };
     const named = nameSchema({ ...schema, unitFields: schema.unitFields ?? [] });
-    return { ...named, id, text };
+    return { ...named, id, text, hasRoutes: (schema.format ?? 1) >= FORMAT };
   } catch {
     return undefined;
   }

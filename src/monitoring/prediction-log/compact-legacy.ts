@@ -5,12 +5,19 @@ import { rm } from 'node:fs/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { CompactOptions, Tally } from './compact-report.ts';
 import { setApart } from './damaged.ts';
-import { isLegacyEnded, type LegacySegment, legacySql, linesOf, listLegacySegments } from './legacy-segments.ts';
+import {
+  isLegacyEnded,
+  type LegacyKind,
+  type LegacySegment,
+  legacySql,
+  linesOf,
+  listLegacySegments,
+} from './legacy-segments.ts';
 import { HOUR_COLUMN, newestOutcome } from './log-columns.ts';
 import { putParquet } from './put-parquet.ts';
-import { parquetFolder, type RecordKind } from './segments.ts';
+import { parquetFolder } from './segments.ts';
 
-const KINDS: readonly RecordKind[] = ['predictions', 'outcomes'];
+const KINDS: readonly LegacyKind[] = ['predictions', 'outcomes'];
 
 export async function compactLegacySegments(
   connection: () => Promise<DuckDBConnection>,
@@ -31,7 +38,7 @@ export async function compactLegacySegments(
 async function compactOne(
   connection: DuckDBConnection,
   { directory, pause }: CompactOptions,
-  kind: RecordKind,
+  kind: LegacyKind,
   { name, path }: LegacySegment,
   tally: Tally,
 ): Promise<void> {

@@ -9,8 +9,8 @@ import { compactLegacySegments } from './compact-legacy.ts';
 import type { CompactOptions, CompactReport, Tally } from './compact-report.ts';
 import { setApart } from './damaged.ts';
 import { findKeptSchema, keepSchema } from './kept-schemas.ts';
-import { createLogTables, outcomesSql } from './load-segment.ts';
-import { columnsSql, newestOutcome, typedSql } from './log-columns.ts';
+import { createLogTables, outcomesSql, unitOutcomesSql } from './load-segment.ts';
+import { columnsSql, HOUR_COLUMN, newestOutcome, newestUnitOutcome, typedSql } from './log-columns.ts';
 import { deleteOldest, removeLeftovers } from './log-retention.ts';
 import { putParquet } from './put-parquet.ts';
 import {
@@ -96,19 +96,20 @@ async function compactSegment(
       tally.files += await putParquet({ ...put, select: typedSql(table) });
       tally.rows += rows;
     }
+    const putOutcomes = async (kind: 'outcomes' | 'unit_outcomes', select: string, rows: number): Promise<void> => {
+      const folder = parquetFolder(directory, kind);
+      const put = { connection, directory, folder, name, hourColumn: HOUR_COLUMN[kind], select, pause };
+      tally.files += await putParquet(put);
+      tally.rows += rows;
+    };
     if (tables.outcomes !== undefined) {
-      const select = `${columnsSql('outcomes', outcomesSql(tables.outcomes.table))} ${newestOutcome}`;
-      const folder = parquetFolder(directory, 'outcomes');
-      tally.files += await putParquet({
-        connection,
-        directory,
-        folder,
-        name,
-        hourColumn: 'recorded_at',
-        select,
-        pause,
-      });
-      tally.rows += tables.outcomes.rows;
+      const { table, rows } = tables.outcomes;
+      await putOutcomes('outcomes', `${columnsSql('outcomes', outcomesSql(table))} ${newestOutcome}`, rows);
+    }
+    if (tables.unitOutcomes !== undefined) {
+      const { table, rows } = tables.unitOutcomes;
+      const select = `${columnsSql('unit_outcomes', unitOutcomesSql(table))} ${newestUnitOutcome}`;
+      await putOutcomes('unit_outcomes', select, rows);
     }
     tally.damaged += damaged.length;
     tally.segments++;

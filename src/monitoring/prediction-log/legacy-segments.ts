@@ -4,7 +4,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { MICROS_PER_HOUR, MICROS_PER_MINUTE } from '../../core/index.ts';
-import { columnsSql, sqlList } from './log-columns.ts';
+import { columnsSql, ROUTE_NAMES, sqlList } from './log-columns.ts';
 import { namesIn, type RecordKind, segmentsFolder } from './segments.ts';
 
 export interface LegacySegment {
@@ -12,7 +12,10 @@ export interface LegacySegment {
   readonly path: string;
 }
 
-const COLUMNS: Readonly<Record<RecordKind, Readonly<Record<string, string>>>> = {
+/** What they hold. */
+export type LegacyKind = Exclude<RecordKind, 'unit_outcomes'>;
+
+const COLUMNS: Readonly<Record<LegacyKind, Readonly<Record<string, string>>>> = {
   predictions: {
     prediction_id: 'VARCHAR',
     request_id: 'VARCHAR',
@@ -39,17 +42,17 @@ const COLUMNS: Readonly<Record<RecordKind, Readonly<Record<string, string>>>> = 
 };
 
 /** What these had not. */
-export const LEGACY_MISSING: readonly string[] = ['arm', 'altered'];
+export const LEGACY_MISSING: readonly string[] = ['arm', 'altered', ...ROUTE_NAMES];
 
 /** Oldest first. */
-export async function listLegacySegments(directory: string, kind: RecordKind): Promise<LegacySegment[]> {
+export async function listLegacySegments(directory: string, kind: LegacyKind): Promise<LegacySegment[]> {
   const folder = join(segmentsFolder(directory), kind);
   const files = (await namesIn(folder)).filter((name) => name.endsWith('.ndjson')).sort();
   return files.map((file) => ({ name: basename(file, '.ndjson'), path: join(folder, file) }));
 }
 
 /** SQL of their records, as a reader sees them. A last line that a crash tore is left out. */
-export function legacySql(kind: RecordKind, paths: readonly string[]): string {
+export function legacySql(kind: LegacyKind, paths: readonly string[]): string {
   const types = Object.entries(COLUMNS[kind]).map(([name, type]) => `${name}: '${type}'`);
   const times = Object.keys(COLUMNS[kind]).flatMap((name) => {
     const [, start] = /^(.*)_micros$/.exec(name) ?? [];

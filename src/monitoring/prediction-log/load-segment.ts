@@ -1,6 +1,6 @@
 // A segment's records into tables of a DuckDB connection: one a schema, and one for outcomes, filled by chunks of columns.
 
-import { DOUBLE, type DuckDBConnection, VARCHAR } from '@duckdb/node-api';
+import { DOUBLE, type DuckDBConnection, DuckDBListValue, LIST, VARCHAR } from '@duckdb/node-api';
 import type { Micros } from '../../core/index.ts';
 import { CHUNK_ROWS } from '../../storage/index.ts';
 import { type AppendRecord, compileAppend } from './append-record.ts';
@@ -10,6 +10,7 @@ import { type FlatColumn, flatColumns, type PredictionTable } from './log-column
 import { readOutcome } from './outcome-record.ts';
 import { STATUSES } from './record-layout.ts';
 import { compileDecoder, type RecordDecoder, schemaIdOf } from './record-decoder.ts';
+import type { DecodedRoute } from './record-route.ts';
 import { addRow, createFiller, type TableFiller } from './table-filler.ts';
 
 export interface LogTables {
@@ -20,6 +21,7 @@ export interface LogTables {
   readonly predictions: readonly PredictionTable[];
   /** With the columns of outcomes; undefined without any. */
   readonly outcomes: { readonly table: string; readonly rows: number } | undefined;
+  readonly unitOutcomes: { readonly table: string; readonly rows: number } | undefined;
   /** Removes the tables. */
   drop(): Promise<void>;
 }
@@ -48,22 +50,34 @@ const OUTCOME_COLUMNS: readonly FlatColumn[] = [
   { name: 'observed', type: DOUBLE },
   { name: 'recorded', type: DOUBLE },
 ];
+const UNIT_OUTCOME_COLUMNS: readonly FlatColumn[] = [
+  { name: 'endpoint', type: VARCHAR },
+  { name: 'unit', type: LIST(VARCHAR) },
+  { name: 'told_from', type: DOUBLE },
+  ...OUTCOME_COLUMNS.slice(2),
+];
 /** The relation of outcomes as a reader sees them, from their table. */
 export const outcomesSql = (table: string): string =>
   `(SELECT prediction_id, endpoint, outcome::JSON AS outcome, make_timestamp(observed::BIGINT) AT TIME ZONE 'UTC' AS observed_at, \
 make_timestamp(recorded::BIGINT) AT TIME ZONE 'UTC' AS recorded_at FROM ${table})`;
+export const unitOutcomesSql = (table: string): string =>
+  `(SELECT endpoint, unit, make_timestamp(told_from::BIGINT) AT TIME ZONE 'UTC' AS from_at, outcome::JSON AS outcome, \
+make_timestamp(observed::BIGINT) AT TIME ZONE 'UTC' AS observed_at, make_timestamp(recorded::BIGINT) AT TIME ZONE 'UTC' AS recorded_at FROM ${table})`;
 
 export function createLogTables(connection: DuckDBConnection, options: LoadOptions = {}): LogTables {
   const { from = -Infinity, to = Infinity, endpoint, schemaOf, pause } = options;
   const bySchema = new Map<string, SchemaTable>();
   let outcomes: TableFiller | undefined;
+  let unitOutcomes: TableFiller | undefined;
 
   const open = async (named: NamedSchema): Promise<SchemaTable> => {
     let table = bySchema.get(named.id);
     if (table !== undefined) return table;
     const filler = await createFiller(connection, flatColumns(named));
     const statuses = [...STATUSES];
-    table = { named, filler, statuses, decode: compileDecoder(named), append: compileAppend(named, filler, statuses) };
+    const routes: DecodedRoute[] = [];
+    const append = compileAppend(named, filler, statuses, routes);
+    table = { named, filler, statuses, routes, decode: compileDecoder(named), append };
     bySchema.set(named.id, table);
     return table;
   };
@@ -102,15 +116,18 @@ export function createLogTables(connection: DuckDBConnection, options: LoadOptio
             const outcome = readOutcome(bytes, frame);
             checkTime(outcome.observedMicros);
             checkTime(outcome.recordedMicros);
-            outcomes ??= await createFiller(connection, OUTCOME_COLUMNS);
-            addRow(outcomes, [
-              outcome.predictionId,
-              outcome.endpoint,
-              // An outcome of null takes an earlier one back.
-              outcome.value === 'null' ? null : outcome.value,
-              outcome.observedMicros,
-              outcome.recordedMicros,
-            ]);
+            // An outcome of null takes an earlier one back.
+            const value = outcome.value === 'null' ? null : outcome.value;
+            const times = [outcome.observedMicros, outcome.recordedMicros];
+            if (typeof outcome.predictionId === 'string') {
+              outcomes ??= await createFiller(connection, OUTCOME_COLUMNS);
+              addRow(outcomes, [outcome.predictionId, outcome.endpoint, value, ...times]);
+            } else {
+              const { unit, fromMicros } = outcome.predictionId;
+              checkTime(fromMicros);
+              unitOutcomes ??= await createFiller(connection, UNIT_OUTCOME_COLUMNS);
+              addRow(unitOutcomes, [outcome.endpoint, new DuckDBListValue(unit), fromMicros, value, ...times]);
+            }
           }
         } catch (error) {
           if (!(error instanceof RangeError) && !(error instanceof TypeError)) throw error;
@@ -122,21 +139,27 @@ export function createLogTables(connection: DuckDBConnection, options: LoadOptio
     finish() {
       for (const { filler } of bySchema.values()) filler.finish();
       outcomes?.finish();
+      unitOutcomes?.finish();
     },
     get predictions() {
-      return Array.from(bySchema.values(), ({ named, filler, statuses }) => ({
+      return Array.from(bySchema.values(), ({ named, filler, statuses, routes }) => ({
         named,
         table: filler.name,
         statuses,
+        routes,
         rows: filler.rows,
       }));
     },
     get outcomes() {
       return outcomes === undefined ? undefined : { table: outcomes.name, rows: outcomes.rows };
     },
+    get unitOutcomes() {
+      return unitOutcomes === undefined ? undefined : { table: unitOutcomes.name, rows: unitOutcomes.rows };
+    },
     async drop() {
       for (const { filler } of bySchema.values()) await filler.drop();
       await outcomes?.drop();
+      await unitOutcomes?.drop();
     },
   };
 }
@@ -149,6 +172,7 @@ interface SchemaTable {
   readonly named: NamedSchema;
   readonly filler: TableFiller;
   readonly statuses: readonly string[];
+  readonly routes: readonly DecodedRoute[];
   readonly decode: RecordDecoder;
   readonly append: AppendRecord;
 }

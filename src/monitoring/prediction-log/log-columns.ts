@@ -4,7 +4,21 @@ import { DOUBLE, type DuckDBType, INTEGER, LIST, VARCHAR } from '@duckdb/node-ap
 import type { DataType, Field } from '../../core/index.ts';
 import { nodeDuckType, quoteName, quoteText } from '../../storage/index.ts';
 import { fieldsOf, type NamedSchema, type Section, SECTIONS } from './arm-schema.ts';
+import type { DecodedRoute } from './record-route.ts';
 import type { RecordKind } from './segments.ts';
+
+/** How a row came to its arm, and the share of the sample that it is of: null in logs of before they were told. */
+const ROUTE_COLUMNS: readonly (readonly [name: string, type: string])[] = [
+  ['via', 'VARCHAR'],
+  ['assigned', 'VARCHAR'],
+  ['experiment', 'VARCHAR'],
+  ['experiment_unit', 'VARCHAR'],
+  ['phase', 'INTEGER'],
+  ['revision', 'BIGINT'],
+  ['fallback_from', 'VARCHAR'],
+  ['sample_rate', 'DOUBLE'],
+];
+export const ROUTE_NAMES: readonly string[] = ROUTE_COLUMNS.map(([name]) => name);
 
 const COLUMNS: Readonly<Record<RecordKind, readonly (readonly [name: string, type: string])[]>> = {
   predictions: [
@@ -24,10 +38,19 @@ const COLUMNS: Readonly<Record<RecordKind, readonly (readonly [name: string, typ
     ['statuses', 'JSON'],
     ['outputs', 'JSON'],
     ['altered', 'JSON'],
+    ...ROUTE_COLUMNS,
   ],
   outcomes: [
     ['prediction_id', 'VARCHAR'],
     ['endpoint', 'VARCHAR'],
+    ['outcome', 'JSON'],
+    ['observed_at', 'TIMESTAMPTZ'],
+    ['recorded_at', 'TIMESTAMPTZ'],
+  ],
+  unit_outcomes: [
+    ['endpoint', 'VARCHAR'],
+    ['unit', 'VARCHAR[]'],
+    ['from_at', 'TIMESTAMPTZ'],
     ['outcome', 'JSON'],
     ['observed_at', 'TIMESTAMPTZ'],
     ['recorded_at', 'TIMESTAMPTZ'],
@@ -38,6 +61,7 @@ const COLUMNS: Readonly<Record<RecordKind, readonly (readonly [name: string, typ
 export const HOUR_COLUMN: Readonly<Record<RecordKind, string>> = {
   predictions: 'predicted_at',
   outcomes: 'recorded_at',
+  unit_outcomes: 'recorded_at',
 };
 
 /** `relation`, which has the columns as they are; those that a log of before had not are null. */
@@ -55,6 +79,10 @@ export function emptySql(kind: RecordKind): string {
 export const newestOutcome =
   'QUALIFY row_number() OVER (PARTITION BY prediction_id, endpoint ORDER BY recorded_at DESC, observed_at DESC, outcome::VARCHAR DESC) = 1';
 
+/** The same of those that were told of one unit at one time. */
+export const newestUnitOutcome =
+  'QUALIFY row_number() OVER (PARTITION BY endpoint, unit, from_at, observed_at ORDER BY recorded_at DESC, outcome::VARCHAR DESC) = 1';
+
 export const sqlList = (texts: readonly string[]): string => `[${texts.map(quoteText).join(', ')}]`;
 
 /** Columns of the table that a schema's records are appended to: these, one a field (`v0`, …), the number of each feature's status (`s0`, …). */
@@ -67,6 +95,9 @@ export function flatColumns({ fields, schema }: NamedSchema): FlatColumn[] {
     { name: 'latency', type: DOUBLE },
     { name: 'unit', type: LIST(VARCHAR) },
     { name: 'altered', type: VARCHAR },
+    { name: 'route', type: INTEGER },
+    { name: 'experiment_unit', type: VARCHAR },
+    { name: 'sample_rate', type: DOUBLE },
     ...fields.map(({ type }, place) => ({ name: `v${place}`, type: nodeDuckType(flatType(type)) })),
     ...schema.featureFields.map((_, place) => ({ name: `s${place}`, type: INTEGER })),
   ];
@@ -97,11 +128,13 @@ export interface PredictionTable {
   readonly table: string;
   /** Statuses by their number in the table. */
   readonly statuses: readonly string[];
+  /** Routes by their number in the table. */
+  readonly routes: readonly DecodedRoute[];
   readonly rows: number;
 }
 
 /** The typed relation of a schema, as its Parquet has it, from a table of `flatColumns`. */
-export function typedSql({ named, table, statuses: names }: PredictionTable): string {
+export function typedSql({ named, table, statuses: names, routes }: PredictionTable): string {
   const { endpoint, model, version, variant, arm } = named.schema;
   let place = 0;
   const structs = SECTIONS.map((section) => {
@@ -115,7 +148,28 @@ export function typedSql({ named, table, statuses: names }: PredictionTable): st
   );
   return `SELECT prediction_id, request_id, trace_id, ${microsSql('predicted')} AS predicted_at, latency::BIGINT AS latency_micros, \
 ${quoteText(endpoint)} AS endpoint, ${quoteText(model)} AS model, ${version}::INTEGER AS version, ${quoteText(variant)} AS variant, \
-${quoteText(arm)} AS arm, unit, ${structs.join(', ')}, ${statuses} AS statuses, altered::JSON AS altered FROM ${table}`;
+${quoteText(arm)} AS arm, unit, ${structs.join(', ')}, ${statuses} AS statuses, altered::JSON AS altered${named.hasRoutes ? `, ${routesSql(routes)}` : ''} FROM ${table}`;
+}
+
+// By a list for each column: a route's number is its place there.
+function routesSql(routes: readonly DecodedRoute[]): string {
+  const column = (name: string, type: string, of: (route: DecodedRoute) => string | number | null): string => {
+    const values = routes.map((route) => {
+      const value = of(route);
+      return value === null ? 'NULL' : typeof value === 'string' ? quoteText(value) : String(value);
+    });
+    return `([${values.join(', ')}]::${type}[])[route + 1] AS ${name}`;
+  };
+  return [
+    column('via', 'VARCHAR', ({ via }) => via),
+    column('assigned', 'VARCHAR', ({ assigned }) => assigned),
+    column('experiment', 'VARCHAR', ({ experiment }) => experiment),
+    'experiment_unit',
+    column('phase', 'INTEGER', ({ phase }) => phase),
+    column('revision', 'BIGINT', ({ revision }) => revision),
+    column('fallback_from', 'VARCHAR', ({ fallbackFrom }) => fallbackFrom),
+    'sample_rate',
+  ].join(', ');
 }
 
 const microsSql = (value: string): string => `make_timestamp(${value}::BIGINT) AT TIME ZONE 'UTC'`;
@@ -151,9 +205,12 @@ function structNames({ schema }: NamedSchema, section: Section): string[] {
 export function readableSql(named: NamedSchema, typed: string): string {
   const [request, features, outputs] = SECTIONS.map((section) => jsonObject(named, section));
   const texts = named.schema.featureFields.map(({ name }): Field => ({ name, type: { kind: 'string' } }));
+  const routeColumns = ROUTE_COLUMNS.map(([name, type]) => (named.hasRoutes ? name : `NULL::${type} AS ${name}`)).join(
+    ', ',
+  );
   const statuses = jsonStruct('statuses', texts, structNames(named, 'features'));
   return `SELECT prediction_id, request_id, trace_id, predicted_at, latency_micros, endpoint, model, version, variant, arm, unit, \
-${request} AS request, ${features} AS features, ${statuses} AS statuses, ${outputs} AS outputs, altered::JSON AS altered FROM ${typed}`;
+${request} AS request, ${features} AS features, ${statuses} AS statuses, ${outputs} AS outputs, altered::JSON AS altered, ${routeColumns} FROM ${typed}`;
 }
 
 const jsonObject = (named: NamedSchema, section: Section): string =>

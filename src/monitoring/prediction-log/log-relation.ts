@@ -6,15 +6,23 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { formatTimestamp, type Micros, MICROS_PER_HOUR } from '../../core/index.ts';
 import { quoteText } from '../../storage/index.ts';
 import { findKeptSchema, readKeptSchema } from './kept-schemas.ts';
-import { LEGACY_MISSING, type LegacySegment, legacySql, listLegacySegments } from './legacy-segments.ts';
-import { createLogTables, outcomesSql } from './load-segment.ts';
+import {
+  LEGACY_MISSING,
+  type LegacyKind,
+  type LegacySegment,
+  legacySql,
+  listLegacySegments,
+} from './legacy-segments.ts';
+import { createLogTables, outcomesSql as outcomesOf, unitOutcomesSql as unitOutcomesOf } from './load-segment.ts';
 import {
   columnsSql,
   emptySql,
   HOUR_COLUMN,
   MACROS,
   newestOutcome,
+  newestUnitOutcome,
   readableSql,
+  ROUTE_NAMES,
   sqlList,
   typedSql,
 } from './log-columns.ts';
@@ -28,6 +36,10 @@ export interface LogRange {
 }
 
 export interface LogRelation {
+  /** All predictions, one row each. */
+  readonly predictions: string;
+  /** Of the outcomes of a prediction the one that was recorded last. */
+  readonly outcomes: string;
   /** All predictions, one row each, with `outcome`, `observed_at` and `recorded_at` of the outcome that was recorded last. */
   readonly sql: string;
   /** What tells whether the same files are still there. */
@@ -69,8 +81,11 @@ export async function openLogRelation(
 }
 
 async function openOnce(connection: DuckDBConnection, directory: string, range: LogRange): Promise<LogRelation> {
-  const { segments, legacy, predictions, outcomes } = await listFiles(directory, range);
-  const tables = createLogTables(connection, { ...range, schemaOf: (id) => findKeptSchema(directory, id) });
+  const listed = await listFiles(directory, range);
+  const { segments, legacy, predictions, later, outcomes, unitOutcomes } = listed;
+  // A prediction after the range may be the one that an outcome of its unit is told of.
+  const { to: _to, ...beginning } = range;
+  const tables = createLogTables(connection, { ...beginning, schemaOf: (id) => findKeptSchema(directory, id) });
   let damaged = 0;
   try {
     for (const { path } of segments) damaged += (await tables.load(await readFile(path))).length;
@@ -79,22 +94,35 @@ async function openOnce(connection: DuckDBConnection, directory: string, range: 
     await tables.drop();
     throw error;
   }
-  const predictionParts = [
+  const waiting = [
     ...tables.predictions.map((table) => readableSql(table.named, `(${typedSql(table)})`)),
-    ...(await parquetParts(predictions)),
     ...legacyParts('predictions', legacy.predictions),
   ];
+  const inside = await parquetParts(predictions);
   const outcomeParts = [
-    ...(tables.outcomes === undefined ? [] : [columnsSql('outcomes', outcomesSql(tables.outcomes.table))]),
+    ...(tables.outcomes === undefined ? [] : [columnsSql('outcomes', outcomesOf(tables.outcomes.table))]),
     ...(outcomes.length === 0 ? [] : [columnsSql('outcomes', readParquet(outcomes))]),
     ...legacyParts('outcomes', legacy.outcomes),
   ];
+  const unitParts = [
+    ...(tables.unitOutcomes === undefined
+      ? []
+      : [columnsSql('unit_outcomes', unitOutcomesOf(tables.unitOutcomes.table))]),
+    ...(unitOutcomes.length === 0 ? [] : [columnsSql('unit_outcomes', readParquet(unitOutcomes))]),
+  ];
+  if (unitParts.length > 0) {
+    const all = united('predictions', [...waiting, ...inside, ...(await parquetParts(later))]);
+    outcomeParts.push(matchedSql(inRange(all, beginning), united('unit_outcomes', unitParts)));
+  }
+  const predictionsSql = inRange(united('predictions', [...waiting, ...inside]), range);
+  const outcomesSql = `SELECT * FROM (${united('outcomes', outcomeParts)}) ${newestOutcome}`;
   return {
+    predictions: predictionsSql,
+    outcomes: outcomesSql,
     sql: `SELECT predictions.*, outcomes.outcome, outcomes.observed_at, outcomes.recorded_at \
-FROM (${inRange(united('predictions', predictionParts), range)}) predictions \
-LEFT JOIN (SELECT * FROM (${united('outcomes', outcomeParts)}) ${newestOutcome}) outcomes \
+FROM (${predictionsSql}) predictions LEFT JOIN (${outcomesSql}) outcomes \
 ON outcomes.prediction_id = predictions.prediction_id AND outcomes.endpoint = predictions.endpoint`,
-    files: textOf({ segments, legacy, predictions, outcomes }),
+    files: textOf(listed),
     damaged,
   };
 }
@@ -106,8 +134,11 @@ export async function listLogFiles(directory: string, range: LogRange): Promise<
 
 interface LogFiles {
   readonly segments: readonly Segment[];
-  readonly legacy: Readonly<Record<RecordKind, readonly LegacySegment[]>>;
+  readonly legacy: Readonly<Record<LegacyKind, readonly LegacySegment[]>>;
   readonly predictions: readonly ParquetFile[];
+  /** Predictions after the range. */
+  readonly later: readonly ParquetFile[];
+  readonly unitOutcomes: readonly ParquetFile[];
   readonly outcomes: readonly ParquetFile[];
 }
 
@@ -121,17 +152,41 @@ async function listFiles(directory: string, range: LogRange): Promise<LogFiles> 
   };
   const names = new Set([...segments, ...legacy.predictions, ...legacy.outcomes].map(({ name }) => name));
   const isAlone = ({ name }: ParquetFile): boolean => !names.has(name);
-  const predictions = (await listParquet(directory, 'predictions')).filter((file) => isWanted(file, range));
-  const outcomes = await listParquet(directory, 'outcomes');
-  return { segments, legacy, predictions: predictions.filter(isAlone), outcomes: outcomes.filter(isAlone) };
+  const predictions = (await listParquet(directory, 'predictions')).filter(isAlone);
+  const { to, ...beginning } = range;
+  const wanted = predictions.filter((file) => isWanted(file, range));
+  const later =
+    to === undefined ? [] : predictions.filter((file) => isWanted(file, beginning) && !wanted.includes(file));
+  return {
+    segments,
+    legacy,
+    predictions: wanted,
+    later,
+    outcomes: (await listParquet(directory, 'outcomes')).filter(isAlone),
+    unitOutcomes: (await listParquet(directory, 'unit_outcomes')).filter(isAlone),
+  };
 }
 
-const textOf = ({ segments, legacy, predictions, outcomes }: LogFiles): string =>
+const textOf = ({ segments, legacy, ...parquet }: LogFiles): string =>
   JSON.stringify(
-    [segments, legacy.predictions, legacy.outcomes, predictions, outcomes].map((files) =>
-      files.map(({ path }) => path),
+    [segments, legacy.predictions, legacy.outcomes, ...Object.values(parquet)].map(
+      (files: readonly { readonly path: string }[]) => files.map(({ path }) => path),
     ),
   );
+
+/**
+ * Outcomes of units with the ids of the predictions that they are told of: the unit's newest that was made when it was
+ * observed, from its time on. Of rows of one moment the one with the greatest id, so that each question finds the same.
+ */
+function matchedSql(predictions: string, unitOutcomes: string): string {
+  const keys = `SELECT endpoint, to_json(unit)::VARCHAR AS unit, predicted_at, max(prediction_id) AS prediction_id \
+FROM (${predictions}) GROUP BY ALL`;
+  const told = `SELECT * REPLACE (to_json(unit)::VARCHAR AS unit) FROM (SELECT * FROM (${unitOutcomes}) ${newestUnitOutcome})`;
+  return `SELECT found.prediction_id, told.endpoint, told.outcome, told.observed_at, told.recorded_at \
+FROM (${told}) told ASOF JOIN (${keys}) found \
+ON told.endpoint = found.endpoint AND told.unit = found.unit AND told.observed_at >= found.predicted_at \
+WHERE found.predicted_at >= told.from_at`;
+}
 
 async function parquetParts(files: readonly ParquetFile[]): Promise<string[]> {
   const groups = Map.groupBy(files, ({ schema }) => schema?.folder);
@@ -143,15 +198,15 @@ async function parquetParts(files: readonly ParquetFile[]): Promise<string[]> {
       continue;
     }
     const named = await readKeptSchema(folder, id);
-    // Without it the structs' own names do.
+    // Without it the structs' own names do, and the files' own columns.
     parts.push(
-      named === undefined ? columnsSql('predictions', readParquet(group)) : readableSql(named, readParquet(group)),
+      named === undefined ? columnsSql('predictions', withRouteColumns(group)) : readableSql(named, readParquet(group)),
     );
   }
   return parts;
 }
 
-const legacyParts = (kind: RecordKind, segments: readonly { readonly path: string }[]): string[] =>
+const legacyParts = (kind: LegacyKind, segments: readonly { readonly path: string }[]): string[] =>
   segments.length === 0
     ? []
     : [
@@ -163,6 +218,10 @@ const legacyParts = (kind: RecordKind, segments: readonly { readonly path: strin
 
 const readParquet = (files: readonly ParquetFile[]): string =>
   `read_parquet(${sqlList(files.map(({ path }) => path))}, hive_partitioning = false)`;
+
+// Those that the files have not are null.
+const withRouteColumns = (files: readonly ParquetFile[]): string =>
+  `(SELECT * FROM ${readParquet(files)} UNION ALL BY NAME SELECT ${ROUTE_NAMES.join(', ')} FROM (${emptySql('predictions')}))`;
 
 const united = (kind: RecordKind, parts: readonly string[]): string =>
   parts.length === 0 ? emptySql(kind) : parts.join(' UNION ALL ');

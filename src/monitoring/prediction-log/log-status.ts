@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 import { type Micros, MICROS_PER_HOUR } from '../../core/index.ts';
 import { countDamaged, type DamagedParts } from './damaged.ts';
 import { listLegacySegments } from './legacy-segments.ts';
-import { damagedFolder, listParquet, listWriters, type ParquetFile } from './segments.ts';
+import { damagedFolder, listOutcomes, listParquet, listWriters, type ParquetFile } from './segments.ts';
 
 export interface FileCount {
   readonly files: number;
@@ -24,6 +24,7 @@ export interface PredictionLogStatus {
   /** That become Parquet with the next compaction. */
   readonly ended: FileCount;
   readonly predictions: ParquetCount;
+  /** Those told of units, too. */
   readonly outcomes: ParquetCount;
   readonly damaged: DamagedParts & { readonly folder: string };
 }
@@ -40,7 +41,7 @@ export async function predictionLogStatus(directory: string): Promise<Prediction
     open: await count(segments.filter(({ isEnded }) => !isEnded)),
     ended: await count([...segments.filter(({ isEnded }) => isEnded), ...legacy]),
     predictions: await countParquet(await listParquet(directory, 'predictions')),
-    outcomes: await countParquet(await listParquet(directory, 'outcomes')),
+    outcomes: await countParquet(await listOutcomes(directory)),
     damaged: { ...(await countDamaged(directory)), folder: damagedFolder(directory) },
   };
 }

@@ -5,11 +5,14 @@ import { type Clock, HeadraceError, type Logger } from '../../core/index.ts';
 import { nameSchema } from './arm-schema.ts';
 import { startCompaction, type CompactionSettings } from './compaction-timer.ts';
 import { packOutcome } from './outcome-record.ts';
-import type { ArmLog, ArmSchema, DropReason, OutcomeEntry, PredictionLog } from './prediction-log.ts';
+import { compileRoutes } from './compile-routes.ts';
+import type { ArmLog, ArmSchema, DropReason, OutcomeEntry, PredictionLog, PredictionRecord } from './prediction-log.ts';
 import { createBlockBuffer } from './record-block.ts';
-import { compileEncoder } from './record-encoder.ts';
-import { redactionOf } from './redaction.ts';
-import { isSampled } from './sampling.ts';
+import { compileEncoder, type RecordTail } from './record-encoder.ts';
+import { hashUnit, MOST_UNIT_SIGNS } from './record-route.ts';
+import { hidesOutcomes, redactionOf, UNIT } from './redaction.ts';
+import type { SampleRule } from './sample-rules.ts';
+import { isOfShare } from './sampling.ts';
 import { createSegmentWriter } from './segment-writer.ts';
 
 export interface PredictionLogOptions {
@@ -19,9 +22,12 @@ export interface PredictionLogOptions {
   readonly logger: Logger;
   /** Bytes of predictions that may wait; past it they are dropped and counted. Outcomes have as much again. Default 64 MiB, least 1 MiB. */
   readonly memory?: number;
-  /** Share of the predictions that is logged, 0 to 1; all when left out. */
-  readonly sample?: number;
-  /** Columns whose values are not logged, as `column` or `endpoint.column`; `unit` for the values that stick a row to its variant. */
+  /** Which share of the predictions is logged; all when left out. */
+  readonly sample?: readonly SampleRule[];
+  /**
+   * Columns whose values are not logged, as `column` or `endpoint.column`; `unit` for the values that stick a row to its
+   * variant, `outcome` for those of outcomes.
+   */
   readonly redact?: readonly string[];
   /** A segment this large is ended. Default 64 MB. */
   readonly segmentBytes?: number;
@@ -47,7 +53,7 @@ interface OutcomeBatch {
 
 export function openPredictionLog(options: PredictionLogOptions): PredictionLog {
   const { directory, clock, logger, memory = 64 * 1024 ** 2, segmentBytes = 64e6, flushEveryMs = 1000 } = options;
-  const { sample = 1, redact = [] } = options;
+  const { sample = [], redact = [] } = options;
   const buffer = createBlockBuffer(memory);
   const dropped: Record<DropReason, number> = { full: 0, disk: 0, closed: 0, too_large: 0, invalid: 0 };
   let written = 0;
@@ -107,7 +113,10 @@ export function openPredictionLog(options: PredictionLogOptions): PredictionLog 
       bytes = 0;
     };
     for (const outcome of outcomes) {
-      const frame = packOutcome(outcome, recorded);
+      const frame = packOutcome(
+        hidesOutcomes(outcome.endpoint, redact) ? { ...outcome, value: null } : outcome,
+        recorded,
+      );
       part.push(frame);
       bytes += frame.length;
       if (bytes >= PART_BYTES) await writePart();
@@ -173,15 +182,33 @@ export function openPredictionLog(options: PredictionLogOptions): PredictionLog 
     const named = nameSchema(schema);
     const known = arms.get(named.id);
     if (known !== undefined) return known;
-    const encoder = compileEncoder(named, redactionOf(named, redact));
+    const redaction = redactionOf(named, redact);
+    const encoder = compileEncoder(named, redaction);
+    const { endpoint } = named.schema;
+    const routeOf = compileRoutes(
+      endpoint,
+      sample,
+      (column) => redaction.isRedacted(column) || redaction.isRedacted(UNIT),
+    );
+    // One for all records, so that none leaves something behind.
+    const tail: { -readonly [K in keyof RecordTail]: RecordTail[K] } = {
+      route: routeOf(null).bytes,
+      experimentUnit: null,
+      sampleRate: 1,
+    };
     const append: ArmLog['append'] = (record) => {
-      if (!isSampled(record.predictionId, sample)) {
+      const route = routeOf(record.route);
+      const share = route.shareOf(record.statuses);
+      if (!isOfShare(record, share)) {
         skipped++;
         return false;
       }
       let reason: DropReason | undefined;
       try {
-        reason = isClosed ? 'closed' : encoder.append(buffer, record);
+        tail.route = route.bytes;
+        tail.sampleRate = share;
+        tail.experimentUnit = loggedUnit(record, route.hidesUnit);
+        reason = isClosed ? 'closed' : encoder.append(buffer, record, tail);
       } catch {
         reason = 'invalid';
       }
@@ -243,7 +270,15 @@ export function openPredictionLog(options: PredictionLogOptions): PredictionLog 
   };
 }
 
+// Only of an experiment, which needs it in its own right: the columns that it is made of may have other types, or be hidden.
+function loggedUnit({ route, experimentUnit }: PredictionRecord, isHidden: boolean): string | null {
+  if (route === null || route.experiment === null) return null;
+  const unit = experimentUnit ?? '';
+  return isHidden || unit.length > MOST_UNIT_SIGNS ? hashUnit(unit) : unit;
+}
+
 /** Bytes that an outcome takes in memory, about. */
 function sizeOf({ predictionId, endpoint, value }: OutcomeEntry): number {
-  return 64 + predictionId.length + endpoint.length + (typeof value === 'string' ? value.length : 8);
+  const ids = typeof predictionId === 'string' ? predictionId.length : 16 + 8 * predictionId.unit.join().length;
+  return 64 + ids + endpoint.length + (typeof value === 'string' ? value.length : 8);
 }

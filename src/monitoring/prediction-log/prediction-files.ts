@@ -12,7 +12,7 @@ export interface PredictionFile {
 
 /** Parquet and the schemas that it is read by; what is not Parquet yet, the last hour or two, is not among them. */
 export async function* predictionFiles(directory: string): AsyncIterable<PredictionFile> {
-  for (const kind of ['predictions', 'outcomes'] as const) {
+  for (const kind of ['predictions', 'outcomes', 'unit_outcomes'] as const) {
     const folder = parquetFolder(directory, kind);
     const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(
       (error: NodeJS.ErrnoException) => {

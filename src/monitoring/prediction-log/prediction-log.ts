@@ -18,6 +18,25 @@ export interface ArmSchema {
   readonly unitFields: readonly string[];
 }
 
+/** How a row came to its arm. Made once for all rows that come the same way: the log compiles it by its identity. */
+export interface RecordRoute {
+  /** `forced`, `rule`, `holdout`, `experiment`, `rollout`, `base` or `no_unit`. */
+  readonly via: string;
+  /** The variant or the experiment's arm that the row was assigned to, whatever answered it. */
+  readonly assigned: string;
+  readonly experiment: string | null;
+  /** Of the experiment; null without one. */
+  readonly phase: number | null;
+  /** Of the endpoint's traffic. */
+  readonly revision: number;
+  /** The variant or arm that another stood in for. */
+  readonly fallbackFrom: string | null;
+  /** Request columns of the experiment's unit: where one is redacted its text is hashed. */
+  readonly unitFields: readonly string[];
+  /** Whether a sample takes all rows of a unit or none. */
+  readonly keepsUnitsWhole: boolean;
+}
+
 /** One predicted row; values are positional by the schema's fields. The log keeps nothing of it. */
 export interface PredictionRecord {
   /** Unique over all processes and restarts. */
@@ -30,6 +49,12 @@ export interface PredictionRecord {
   readonly latencyMicros: number;
   /** The values that stuck the row to its variant, by the schema's `unitFields`. */
   readonly unit: readonly string[];
+  /** Null where nobody says. */
+  readonly route: RecordRoute | null;
+  /** The unit as the experiment assigned it; null without one. */
+  readonly experimentUnit: string | null;
+  /** FNV-1a of the unit by the endpoint's own seed; 0 without one. */
+  readonly unitHash: number;
   readonly request: readonly Value[];
   readonly features: readonly Value[];
   /** Online status of each feature; PRESENT where there is none. */
@@ -39,10 +64,17 @@ export interface PredictionRecord {
 
 /** What really happened. Of several for one prediction the one that was recorded last wins, so a repeat changes nothing. */
 export interface OutcomeEntry {
-  readonly predictionId: string;
+  /** Or the unit whose newest prediction it is told of, of those from a time on until it was observed. */
+  readonly predictionId: string | UnitPrediction;
   readonly endpoint: string;
   readonly value: number | boolean | string | null;
   readonly observedMicros: Micros;
+}
+
+export interface UnitPrediction {
+  /** As a record's `unit`. */
+  readonly unit: readonly string[];
+  readonly fromMicros: Micros;
 }
 
 export interface ArmLog {

@@ -5,12 +5,13 @@ import { type DuckDBConnection, type DuckDBPreparedStatement, StatementType } fr
 import { HeadraceError, type Json, messageOf } from '../../core/index.ts';
 import { type DuckDb, startPathsAt } from '../../storage/index.ts';
 import { answerJson } from './answer-json.ts';
+import { exposuresOf } from './exposures.ts';
 import { type LogRange, listLogFiles, type LogRelation, openLogRelation } from './log-relation.ts';
 
 export interface LogQuestion extends LogRange {
   /** The log's; where there is none the log is empty. */
   readonly directory: string;
-  /** One SELECT of DuckDB's. `predictions` is the log, as `predictionLogSql` gives it. */
+  /** One SELECT of DuckDB's. `predictions` is the log, as `predictionLogSql` gives it; `outcomes` and `exposures` are there, too. */
   readonly sql: string;
   /** Rows beyond it are left out. */
   readonly limit: number;
@@ -54,6 +55,8 @@ export async function queryPredictionLog(duckdb: DuckDb, question: LogQuestion):
 async function ask(connection: DuckDBConnection, log: LogRelation, question: LogQuestion): Promise<LogAnswer> {
   const { limit, sql, startsAt } = question;
   await connection.run(`CREATE TEMP VIEW predictions AS ${log.sql}`);
+  await connection.run(`CREATE TEMP VIEW outcomes AS ${log.outcomes}`);
+  await connection.run(`CREATE TEMP VIEW exposures AS ${exposuresOf(`(${log.predictions})`)}`);
   const statement = await prepareSelect(connection, await startPathsAt(connection, sql, startsAt));
   const reader = await statement.streamAndReadUntil(limit + 1);
   const types = reader.columnTypes();

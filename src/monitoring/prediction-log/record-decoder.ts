@@ -7,9 +7,16 @@ import type { Frame } from './frame.ts';
 import type { PredictionRecord } from './prediction-log.ts';
 import { type Cursor, readByte, readFixed, readText, readUint32, readVariable } from './read-value.ts';
 import { FLAG, layOut, MARK_UNIT, MARKS, OTHER_STATUS, OWN_FIELDS, STATUSES } from './record-layout.ts';
+import { createRouteReader, type DecodedRoute } from './record-route.ts';
 import { SECTIONS, fieldsOf } from './arm-schema.ts';
 
-export interface DecodedRecord extends Omit<PredictionRecord, 'request' | 'features' | 'outputs'> {
+type NotRead = 'request' | 'features' | 'outputs' | 'route' | 'unitHash';
+
+export interface DecodedRecord extends Omit<PredictionRecord, NotRead> {
+  /** The same object for rows that came the same way; null in records of before it was told. */
+  readonly route: DecodedRoute | null;
+  /** Share of the sample that the record is of; null in records of before it was told. */
+  readonly sampleRate: number | null;
   /** Of all the schema's fields, in their order. */
   readonly values: readonly Value[];
   /** What became of a value by its name, such as `request.note`: cut, replaced (signs that are no text), redacted. */
@@ -27,6 +34,7 @@ export function schemaIdOf(bytes: Buffer, { from }: Frame): string {
 export function compileDecoder(named: NamedSchema): RecordDecoder {
   const { types, kinds, slots, nullsAt, nullBytes, slotBytes, features } = layOut(named);
   const allPresent = new Array<string>(features).fill('PRESENT');
+  const readRoute = createRouteReader();
   const names = [
     ...OWN_FIELDS,
     ...SECTIONS.flatMap((section) => fieldsOf(named.schema, section).map(({ name }) => `${section}.${name}`)),
@@ -54,12 +62,35 @@ export function compileDecoder(named: NamedSchema): RecordDecoder {
     const statuses = hasStatuses
       ? codes.map((code) => (code === OTHER_STATUS ? (readText(cursor) ?? '') : (STATUSES[code] ?? '')))
       : allPresent;
+    const hasRoute = (frame.flags & FLAG.route) !== 0;
+    const route = hasRoute ? readRoute(cursor) : null;
+    const experimentUnit = route?.experiment == null ? null : readText(cursor);
+    const sampleRate = (frame.flags & FLAG.rate) === 0 ? (hasRoute ? 1 : null) : readRate(cursor);
     const altered = (frame.flags & FLAG.marks) === 0 ? null : readMarks(cursor, names);
     if (cursor.at !== bytes.length) throw new RangeError('a record is longer than its values');
     const atMicros: Micros = bytes.readDoubleLE(8);
     const latencyMicros = bytes.readDoubleLE(16);
-    return { predictionId, requestId, traceId, atMicros, latencyMicros, unit, values, statuses, altered };
+    return {
+      predictionId,
+      requestId,
+      traceId,
+      atMicros,
+      latencyMicros,
+      unit,
+      route,
+      experimentUnit,
+      sampleRate,
+      values,
+      statuses,
+      altered,
+    };
   };
+}
+
+function readRate(cursor: Cursor): number {
+  const rate = cursor.bytes.readDoubleLE(cursor.at);
+  cursor.at += 8;
+  return rate;
 }
 
 function readMarks(cursor: Cursor, names: readonly string[]): Record<string, string> {

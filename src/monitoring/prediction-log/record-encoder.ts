@@ -24,11 +24,22 @@ import { mostBytes, writeFixed, writeText, writeUint32, writeVariable } from './
 
 export interface RecordEncoder {
   /** Undefined once it is in the buffer; else why not. Throws a TypeError for values that are none of their types. */
-  append(buffer: BlockBuffer, record: PredictionRecord): 'full' | 'too_large' | undefined;
+  append(buffer: BlockBuffer, record: PredictionRecord, tail: RecordTail): 'full' | 'too_large' | undefined;
+}
+
+/** What is written of a record's route. */
+export interface RecordTail {
+  /** `packRoute`. */
+  readonly route: Uint8Array;
+  /** At most `MOST_UNIT_SIGNS`; null, and only then, where the route has no experiment. */
+  readonly experimentUnit: string | null;
+  /** Above 0, at most 1. */
+  readonly sampleRate: number;
 }
 
 const HIDDEN = '';
-const NOTHING: Redaction = { places: [], unitPlaces: [] };
+const REDACTED: (typeof STATUSES)[number] = 'REDACTED';
+const NOTHING: Redaction = { isRedacted: () => false, places: [], unitPlaces: [] };
 
 /** What is redacted is null instead, in the unit empty, and marked. */
 export function compileEncoder(named: NamedSchema, redaction: Redaction = NOTHING): RecordEncoder {
@@ -39,6 +50,7 @@ export function compileEncoder(named: NamedSchema, redaction: Redaction = NOTHIN
   const idLow = Number.parseInt(named.id.slice(8), 16);
   const variables = slots.flatMap((slot, place) => (slot < 0 ? [place] : []));
   const isRedacted = types.map((_, place) => redacted.includes(place));
+  const hidesStatuses = redacted.some((place) => place >= firstFeature && place < firstOutput);
   // Lengths, a status and its text's length for each feature, and a mark for each field.
   const overhead = fixedBytes(layout, variables.length);
   let marks: number[] = [];
@@ -59,8 +71,9 @@ export function compileEncoder(named: NamedSchema, redaction: Redaction = NOTHIN
     return value ?? null;
   };
 
-  const mostOf = (record: PredictionRecord): number => {
-    let bytes = overhead + 3 * (record.predictionId.length + record.requestId.length + (record.traceId?.length ?? 0));
+  const mostOf = (record: PredictionRecord, tailBytes: number): number => {
+    let bytes =
+      overhead + tailBytes + 3 * (record.predictionId.length + record.requestId.length + (record.traceId?.length ?? 0));
     for (let i = 0; i < record.unit.length; i++) bytes += 4 + 3 * (record.unit[i] as string).length;
     for (let i = 0; i < variables.length; i++) {
       const place = variables[i] as number;
@@ -71,6 +84,7 @@ export function compileEncoder(named: NamedSchema, redaction: Redaction = NOTHIN
   };
 
   const hasStatuses = (statuses: readonly string[]): boolean => {
+    if (hidesStatuses) return true;
     for (let i = 0; i < statuses.length; i++) if (statuses[i] !== 'PRESENT') return true;
     return false;
   };
@@ -78,7 +92,7 @@ export function compileEncoder(named: NamedSchema, redaction: Redaction = NOTHIN
   const writeStatuses = (block: Block, statuses: readonly string[]): boolean => {
     let hasOthers = false;
     for (let i = 0; i < features; i++) {
-      const status = statuses[i];
+      const status = isRedacted[firstFeature + i] ? REDACTED : statuses[i];
       const code = status === undefined ? 0 : STATUSES.indexOf(status as (typeof STATUSES)[number]);
       block.bytes[block.used + i] = code < 0 ? OTHER_STATUS : code;
       if (code < 0) hasOthers = true;
@@ -113,7 +127,7 @@ export function compileEncoder(named: NamedSchema, redaction: Redaction = NOTHIN
     if (!writeText(block, value) && !marks.includes(mark)) marks.push(mark);
   };
 
-  const write = (block: Block, record: PredictionRecord): void => {
+  const write = (block: Block, record: PredictionRecord, tail: RecordTail): void => {
     const { view, bytes } = block;
     const start = block.used;
     let at = start + FRAME_HEAD;
@@ -147,26 +161,40 @@ export function compileEncoder(named: NamedSchema, redaction: Redaction = NOTHIN
       if (!isWhole) marks.push(MARK.replaced * MARK_UNIT + OWN_FIELDS.length + place);
     }
     if (hasOthers) {
-      for (const status of record.statuses) {
+      for (let i = 0; i < features; i++) {
+        const status = record.statuses[i];
+        if (status === undefined || isRedacted[firstFeature + i]) continue;
         if (!STATUSES.includes(status as (typeof STATUSES)[number])) writeText(block, status);
       }
+    }
+    bytes.set(tail.route, block.used);
+    block.used += tail.route.length;
+    if (tail.experimentUnit !== null) writeText(block, tail.experimentUnit);
+    if (tail.sampleRate < 1) {
+      view.setFloat64(block.used, tail.sampleRate, true);
+      block.used += 8;
     }
     for (const place of redacted) marks.push(MARK.redacted * MARK_UNIT + OWN_FIELDS.length + place);
     if (marks.length > 0) {
       writeUint32(block, marks.length);
       for (const mark of marks) writeUint32(block, mark);
     }
-    const flags = (isMarked ? FLAG.statuses : 0) | (marks.length > 0 ? FLAG.marks : 0);
+    const flags =
+      FLAG.route |
+      (isMarked ? FLAG.statuses : 0) |
+      (marks.length > 0 ? FLAG.marks : 0) |
+      (tail.sampleRate < 1 ? FLAG.rate : 0);
     sealFrame(bytes, view, start, block.used, KIND.prediction, flags);
   };
 
   return {
-    append(buffer, given) {
+    append(buffer, given, tail) {
       if (marks.length > 0) marks = [];
       let record = unitPlaces.length > 0 ? hideUnit(given) : given;
-      let bytes = mostOf(record);
+      const tailBytes = tail.route.length + 4 + 3 * (tail.experimentUnit?.length ?? 0) + 8;
+      let bytes = mostOf(record, tailBytes);
       if (bytes > MOST_RECORD_BYTES || hasLongId(record)) {
-        const fitted = fitRecord(named, record, MOST_RECORD_BYTES - overhead, valueAt);
+        const fitted = fitRecord(named, record, MOST_RECORD_BYTES - overhead - tailBytes, valueAt);
         if (fitted === undefined) return 'too_large';
         record = fitted.record;
         marks.push(...fitted.marks);
@@ -176,7 +204,7 @@ export function compileEncoder(named: NamedSchema, redaction: Redaction = NOTHIN
       if (block === undefined) return 'full';
       const start = block.used;
       try {
-        write(block, record);
+        write(block, record, tail);
       } catch (error) {
         block.used = start;
         throw error;

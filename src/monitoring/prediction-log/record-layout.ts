@@ -1,6 +1,7 @@
 // Where a prediction's values lie in its payload, little-endian, compiled once per schema:
 // schema id 8 · time 8 · latency 8 · null bits · a status byte a feature, if any is not PRESENT · fixed slots · the texts
-// (prediction id, request id, trace id, units) and the values whose width varies, each behind its length · marks.
+// (prediction id, request id, trace id, units) and the values whose width varies, each behind its length · the route, the
+// experiment's unit and the sample's rate, where its flags say so · marks.
 
 import { type DataType, fixedWidth } from '../../core/index.ts';
 import type { NamedSchema } from './arm-schema.ts';
@@ -20,10 +21,10 @@ export interface RecordLayout {
 }
 
 /** Bits of a frame's flags. */
-export const FLAG = { statuses: 1, marks: 2 } as const;
+export const FLAG = { statuses: 1, marks: 2, route: 4, rate: 8 } as const;
 
-/** Statuses by their byte; the text of another one lies behind the values. */
-export const STATUSES = ['PRESENT', 'NULL_VALUE', 'NOT_FOUND', 'OUTSIDE_MAX_AGE', 'INVALID'] as const;
+/** Statuses by their byte; the text of another one lies behind the values. The last is of a feature whose values are not logged. */
+export const STATUSES = ['PRESENT', 'NULL_VALUE', 'NOT_FOUND', 'OUTSIDE_MAX_AGE', 'INVALID', 'REDACTED'] as const;
 export const OTHER_STATUS = 255;
 
 /** What may have become of a value, by its number. */

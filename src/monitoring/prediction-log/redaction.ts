@@ -3,6 +3,8 @@
 import type { NamedSchema } from './arm-schema.ts';
 
 export interface Redaction {
+  /** Whether a column's values are not logged, of which section ever; `unit` hides those of all columns of units. */
+  isRedacted(column: string): boolean;
   /** Places of the schema's fields. */
   readonly places: readonly number[];
   /** Places of the unit's columns. */
@@ -10,7 +12,8 @@ export interface Redaction {
 }
 
 /** The values that stick a row to its variant are named `unit`. */
-const UNIT = 'unit';
+export const UNIT = 'unit';
+const OUTCOME = 'outcome';
 
 /** `names`: `column`, or `endpoint.column`. */
 export function redactionOf({ schema, fields }: NamedSchema, names: readonly string[]): Redaction {
@@ -18,10 +21,15 @@ export function redactionOf({ schema, fields }: NamedSchema, names: readonly str
     names.includes(column) || names.includes(`${schema.endpoint}.${column}`);
   const isWholeUnit = isRedacted(UNIT);
   return {
+    isRedacted,
     places: fields.flatMap(({ name }, place) => (isRedacted(name) ? [place] : [])),
     unitPlaces: schema.unitFields.flatMap((name, place) => (isWholeUnit || isRedacted(name) ? [place] : [])),
   };
 }
+
+/** Whether the values of an endpoint's outcomes are not logged. */
+export const hidesOutcomes = (endpoint: string, names: readonly string[]): boolean =>
+  names.includes(OUTCOME) || names.includes(`${endpoint}.${OUTCOME}`);
 
 export interface EndpointColumns {
   readonly endpoint: string;
@@ -31,7 +39,7 @@ export interface EndpointColumns {
 /** All names that redact something of one of the endpoints. */
 export function redactableNames(endpoints: readonly EndpointColumns[]): ReadonlySet<string> {
   const names = endpoints.flatMap(({ endpoint, columns }) =>
-    [...columns, UNIT].flatMap((column) => [column, `${endpoint}.${column}`]),
+    [...columns, UNIT, OUTCOME].flatMap((column) => [column, `${endpoint}.${column}`]),
   );
   return new Set(names);
 }

@@ -1,13 +1,15 @@
 // What lies on disk, whoever writes it: each writer's folder with its segments, and the Parquet files made of them.
 //
 // segments/WRITER/*.open, *.records        one is appended to, the others are ended for good
-// predictions/endpoint=E/schema=S/date=D/hour=H/*.parquet, outcomes/date=D/hour=H/*.parquet
+// predictions/endpoint=E/schema=S/date=D/hour=H/*.parquet, outcomes/date=D/hour=H/*.parquet, the same under
+// unit_outcomes
 
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { type Micros, parseTimestamp } from '../../core/index.ts';
 
-export type RecordKind = 'predictions' | 'outcomes';
+/** `unit_outcomes`: told of a unit and a time, in place of a prediction's id. */
+export type RecordKind = 'predictions' | 'outcomes' | 'unit_outcomes';
 
 export interface Segment {
   /** Without its ending; the Parquet files made of it have the same name. */
@@ -76,6 +78,12 @@ export async function listParquet(directory: string, kind: RecordKind): Promise<
       files.push(...(await filesByHour(schema.folder)).map((file) => ({ ...file, schema })));
     }
   }
+  return files.sort((a, b) => a.hour - b.hour || (a.path < b.path ? -1 : 1));
+}
+
+/** Of both kinds, oldest hour first. */
+export async function listOutcomes(directory: string): Promise<ParquetFile[]> {
+  const files = [...(await listParquet(directory, 'outcomes')), ...(await listParquet(directory, 'unit_outcomes'))];
   return files.sort((a, b) => a.hour - b.hour || (a.path < b.path ? -1 : 1));
 }
 

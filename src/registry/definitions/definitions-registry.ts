@@ -6,7 +6,7 @@ import { followDefinitions } from '../endpoints.ts';
 import type { RegistryTables } from '../schema.ts';
 import { readCurrent, readJson, readManifest, type RegistryDb, type RegistryStore } from '../store.ts';
 import { keepBundles } from './function-refs.ts';
-import { OBJECT_SECTIONS, type ObjectKind } from './objects.ts';
+import { OBJECT_SECTIONS, type ObjectKind, sectionOf } from './objects.ts';
 import { makePlan, type Plan, type PlanChange } from './plan.ts';
 import { readInUse, type TrainingSetReader } from './read-in-use.ts';
 import { shownSpec } from './shown-spec.ts';
@@ -184,8 +184,8 @@ async function writeObjectVersions(
   const all = [...changes, ...removed.map((one) => ({ ...one, kind: 'remove' }))];
   for (const { kind, object, name } of all) {
     const version = (versions.get(`${object}/${name}`) ?? 0) + 1;
-    // The plan's own copy is for people; and every section is a record by name.
-    const specs = manifest[sections.get(object) ?? 'entities'] as Readonly<Record<string, unknown>>;
+    // The plan's own copy is for people.
+    const specs = sectionOf(manifest, sections.get(object) ?? 'entities');
     const spec = kind === 'remove' ? null : specs[name];
     const text = spec === null ? null : canonicalJson(spec);
     const row = { kind: object, name, version, hash: spec === null ? '' : contentHash(spec), spec: text, revision };

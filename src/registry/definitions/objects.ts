@@ -2,7 +2,17 @@
 
 import type { Manifest } from '../../definitions/index.ts';
 
-export type ObjectKind = 'entity' | 'source' | 'view' | 'onDemandView' | 'service' | 'model' | 'endpoint' | 'pipeline';
+export type ObjectKind =
+  | 'entity'
+  | 'source'
+  | 'view'
+  | 'onDemandView'
+  | 'service'
+  | 'model'
+  | 'endpoint'
+  | 'pipeline'
+  | 'experiment'
+  | 'rollout';
 
 /** In the order in which a plan shows them: what others build on comes first. */
 export const OBJECT_SECTIONS = [
@@ -14,4 +24,14 @@ export const OBJECT_SECTIONS = [
   ['model', 'models'],
   ['endpoint', 'endpoints'],
   ['pipeline', 'pipelines'],
+  ['experiment', 'experiments'],
+  ['rollout', 'rollouts'],
 ] as const satisfies readonly (readonly [ObjectKind, keyof Manifest])[];
+
+/** The objects of a section, by name; none where the manifest leaves it out. */
+export function sectionOf(
+  manifest: Manifest,
+  section: (typeof OBJECT_SECTIONS)[number][1],
+): Readonly<Record<string, unknown>> {
+  return manifest[section] ?? {};
+}

@@ -11,7 +11,7 @@ import type { InUse } from './in-use.ts';
 import type { ChangeLine } from './lines/change-line.ts';
 import { changeLines } from './lines/change-lines.ts';
 import { travelLines } from './lines/pipeline-lines.ts';
-import { OBJECT_SECTIONS, type ObjectKind } from './objects.ts';
+import { OBJECT_SECTIONS, type ObjectKind, sectionOf } from './objects.ts';
 import { keptColumnHints } from './kept-columns.ts';
 import { findRenameHints } from './rename-hints.ts';
 import { findRenames, type Renames } from './renames.ts';
@@ -103,9 +103,9 @@ function findDiffering(before: Manifest | undefined, after: Manifest, renames: R
   // Another bundle of the same code is no difference.
   const [plainBefore, plainAfter] = [before === undefined ? undefined : withCodeAlone(before), withCodeAlone(after)];
   return OBJECT_SECTIONS.flatMap(([object, section]) => {
-    const old: Readonly<Record<string, unknown>> = plainBefore?.[section] ?? {};
-    const next: Readonly<Record<string, unknown>> = plainAfter[section];
-    const specs: Readonly<Record<string, unknown>> = after[section];
+    const old = plainBefore === undefined ? {} : sectionOf(plainBefore, section);
+    const next = sectionOf(plainAfter, section);
+    const specs = sectionOf(after, section);
     const names = [...new Set([...Object.keys(old), ...Object.keys(next)])].sort();
     return names.flatMap((name): Difference[] => {
       // It is told by its new name.

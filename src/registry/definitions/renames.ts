@@ -24,8 +24,8 @@ export function findRenames(before: Manifest, after: Manifest): Renames {
   for (const [object, section] of OBJECT_SECTIONS) {
     const isStored = object === 'view' || object === 'entity';
     const found = pairRenamed(
-      Object.values<Named>(before[section]),
-      Object.values<Named>(after[section]),
+      Object.values<Named>(before[section] ?? {}),
+      Object.values<Named>(after[section] ?? {}),
       (was, is) => (isStored && storedName(was) === storedName(is)) || says(was, is),
     );
     for (const [was, is] of found) {

@@ -74,7 +74,7 @@ export function addEndpointRoutes(
 }
 
 function addTrafficRoutes(app: FastifyInstance, control: ControlPlane): void {
-  app.put<{ Params: { endpoint: string }; Body: Traffic }>(
+  app.put<{ Params: { endpoint: string }; Body: Traffic & { readonly override?: boolean } }>(
     '/v1/endpoints/:endpoint',
     {
       config: { role: 'admin', changes: 'endpoint.traffic' },
@@ -97,7 +97,9 @@ function addTrafficRoutes(app: FastifyInstance, control: ControlPlane): void {
     async (request, reply) => {
       const ifMatch = request.headers['if-match'];
       const reason = reasonOf(request);
-      const endpoint = await control.setTraffic(request.params.endpoint, request.body, {
+      const { override = false, ...traffic } = request.body;
+      const endpoint = await control.setTraffic(request.params.endpoint, traffic, {
+        override,
         actor: request.actor.name,
         ...(ifMatch === undefined ? {} : { ifMatch }),
         ...(reason === undefined ? {} : { reason }),
@@ -135,7 +137,7 @@ function sendEndpoint(reply: FastifyReply, endpoint: ServedEndpoint): FastifyRep
 }
 
 function present({ state, waitsFor, health }: ServedEndpoint): object {
-  const { name, model, unit, variants, shadows, revision, change } = state;
+  const { name, model, unit, variants, shadows, experiments, rollout, revision, change } = state;
   const told = health === undefined ? {} : presentEndpointHealth(health);
   const isPreparing = change?.state === 'preparing';
   const asked =
@@ -143,7 +145,8 @@ function present({ state, waitsFor, health }: ServedEndpoint): object {
       ? null
       : presentChange({ ...change, waitsFor: isPreparing ? waitsFor : [] });
   const waits_for = isPreparing ? [] : waitsFor;
-  return { name, model, unit, variants, shadows, revision, waits_for, ...told, change: asked };
+  const traffic = { variants, shadows, experiments, rollout, revision };
+  return { name, model, unit, ...traffic, waits_for, ...told, change: asked };
 }
 
 interface ToldChange extends Omit<TrafficRevision, 'activeFromMicros' | 'activeUntilMicros' | 'waitsFor'> {

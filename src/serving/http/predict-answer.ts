@@ -25,7 +25,7 @@ export const WRITE_JSON: Readonly<Record<Int64Form, WriteAnswer<string>>> = {
 };
 
 /**
- * The answer as `write` makes it. `sent`: the options of a body that can hold none. `scope` is asked once the body is what it should be; `tellRows` hears of rows that failed where the
+ * The answer as `write` makes it. `sent`: the options of a body that can hold none. `forced`: as `PredictOptions` has it. `scope` is asked once the body is what it should be; `tellRows` hears of rows that failed where the
  * others are answered. Throws HR_INVALID, and what predicting throws.
  */
 export async function answerPredict<T>(
@@ -36,9 +36,10 @@ export async function answerPredict<T>(
   tellRows: (errors: readonly HeadraceError[]) => void,
   write: WriteAnswer<T>,
   sent: () => PredictBodyOptions = () => NO_OPTIONS,
+  forced?: string,
 ): Promise<T> {
   const { inputs, read, claim } = readBody(dataPlane, endpoint, body, scope, sent);
-  const answer = await dataPlane.predict(endpoint, inputs, read, claim);
+  const answer = await dataPlane.predict(endpoint, inputs, forced === undefined ? read : { ...read, forced }, claim);
   if (read.isPartial) {
     const errors = answer.rows.flatMap(({ error }) => error ?? []);
     if (errors.length > 0) tellRows(errors);

@@ -4,6 +4,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { HeadraceError, Scope } from '../../core/index.ts';
 import type { DataPlane } from '../data-plane.ts';
+import { FORCED_HEADER } from '../forced-route.ts';
 import { JSON_TYPE } from './json-type.ts';
 import { ARROW_TYPE, loadArrow, wantsArrow } from './arrow-form.ts';
 import { answerPredict, type PredictBodyOptions, WRITE_JSON, type WriteAnswer } from './predict-answer.ts';
@@ -45,8 +46,15 @@ export function addPredictRoute(
       const isArrow = wantsArrow(request);
       const answered = isArrow
         ? answerInArrow(dataPlane, endpoint, request, claim, tell)
-        : answerPredict(dataPlane, endpoint, request.body, claim, tell, WRITE_JSON[request.int64], () =>
-            sentOptions(request),
+        : answerPredict(
+            dataPlane,
+            endpoint,
+            request.body,
+            claim,
+            tell,
+            WRITE_JSON[request.int64],
+            () => sentOptions(request),
+            forcedBy(request),
           );
       answered.then(
         (answer) => void reply.header('content-type', isArrow ? ARROW_TYPE : JSON_TYPE).send(answer),
@@ -69,7 +77,15 @@ async function answerInArrow(
     const tell = (error: HeadraceError, place: number): object => rowProblem(error, `inputs[${place}]`, actor);
     return writePredictions(answer, { returnsFeatures, int64, tell });
   };
-  return answerPredict(dataPlane, endpoint, request.body, claim, tellRows, write, () => sentOptions(request));
+  const sent = (): PredictBodyOptions => sentOptions(request);
+  return answerPredict(dataPlane, endpoint, request.body, claim, tellRows, write, sent, forcedBy(request));
+}
+
+/** Name of the arm that it asks for. */
+function forcedBy({ headers }: FastifyRequest): string | undefined {
+  const name = headers[FORCED_HEADER];
+  // Node joins those that come twice; only cookies are a list.
+  return typeof name === 'string' ? name : undefined;
 }
 
 /** What JSON has in its `options`, of a body that is rows alone. */

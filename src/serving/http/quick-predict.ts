@@ -5,6 +5,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { HeadraceError, toHeadraceError } from '../../core/index.ts';
 import type { BodyRoom, BytesInFlight } from '../bytes-in-flight.ts';
 import type { DataPlane } from '../data-plane.ts';
+import { FORCED_HEADER } from '../forced-route.ts';
 import { parseJsonBody } from './json-body.ts';
 import { JSON_TYPE } from './json-type.ts';
 import { isNewest } from './node-socket.ts';
@@ -75,6 +76,7 @@ function endpointOf(
     headers['transfer-encoding'] !== undefined ||
     headers['traceparent'] !== undefined ||
     headers['x-int64'] !== undefined ||
+    headers[FORCED_HEADER] !== undefined ||
     mayNameArrow(headers.accept ?? '') ||
     headers.expect !== undefined ||
     headers.upgrade !== undefined ||

@@ -135,10 +135,26 @@ export const OutcomesBody = Type.Object(
 );
 export const OutcomesResponse = Type.Object({ accepted: Type.Integer() });
 
+const AskedVariant = { name: Type.String(), weight: Type.Number({ minimum: 0, maximum: 100 }) };
+const BucketRanges = Type.Array(Type.Array(Type.Integer(), { minItems: 2, maxItems: 2 }), {
+  description: 'Buckets 0 to 9999 that are its own: from the first of each pair up to the second, which is not in it',
+});
 const Variant = Type.Object(
-  { name: Type.String(), version: Type.Integer({ minimum: 1 }), weight: Type.Number({ minimum: 0, maximum: 100 }) },
+  { ...AskedVariant, version: Type.Integer({ minimum: 1 }), ranges: BucketRanges },
   { additionalProperties: false },
 );
+const RunningExperiment = Type.Object({
+  name: Type.String(),
+  phase: Type.Integer(),
+  seed: Type.String(),
+  unit: Type.Array(Type.String()),
+  namespace: Type.Union([
+    Type.Object({ seed: Type.String(), ranges: Type.Array(Type.Array(Type.Number(), { minItems: 2, maxItems: 2 })) }),
+    Type.Null(),
+  ]),
+  when: Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Null()]),
+  arms: Type.Array(Type.Object({ name: Type.String(), version: Type.Integer(), ranges: BucketRanges })),
+});
 const Shadow = Type.Object(
   { version: Type.Integer({ minimum: 1 }), percent: Type.Number({ minimum: 0, maximum: 100 }) },
   { additionalProperties: false },
@@ -151,8 +167,11 @@ const asked = { additionalProperties: false } as const;
 
 export const TrafficBody = Type.Object(
   {
-    variants: Type.Array(Type.Object({ ...Variant.properties, version: Version }, asked)),
+    variants: Type.Array(Type.Object({ ...AskedVariant, version: Version }, asked)),
     shadows: Type.Optional(Type.Array(Type.Object({ ...Shadow.properties, version: Version }, asked))),
+    override: Type.Optional(
+      Type.Boolean({ description: 'Although a rollout is under way, which then ends; needs X-Reason' }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -183,6 +202,10 @@ export const EndpointResponse = Type.Object({
   unit: Type.Array(Type.String()),
   variants: Type.Array(Variant),
   shadows: Type.Array(Shadow),
+  experiments: Type.Array(RunningExperiment),
+  rollout: Type.Union([Type.String(), Type.Null()], {
+    description: 'Id of the rollout that alone may change the traffic; null where none is under way',
+  }),
   revision: Type.Integer(),
   waits_for: Type.Union([Type.Array(Type.String()), Type.Null()], {
     description:

@@ -3,10 +3,12 @@
 import type {
   EndpointSpec,
   EntitySpec,
+  ExperimentSpec,
   Manifest,
   ModelSpec,
   OnDemandViewSpec,
   PipelineSpec,
+  RolloutSpec,
   ServiceSpec,
   SourceSpec,
   ViewSpec,
@@ -15,6 +17,7 @@ import { typeName } from '../../../core/index.ts';
 import type { ObjectKind } from '../objects.ts';
 import type { Renames } from '../renames.ts';
 import { becomes, type ChangeLine } from './change-line.ts';
+import { experimentLines, rolloutLines } from './experiment-lines.ts';
 import { absenceLines, fieldLines, listLines } from './field-lines.ts';
 import { pipelineLines } from './pipeline-lines.ts';
 import { restLines } from './rest-lines.ts';
@@ -48,6 +51,10 @@ export function changeLines(
       return endpointLines(was as EndpointSpec, is as EndpointSpec);
     case 'pipeline':
       return pipelineLines(was as PipelineSpec, is as PipelineSpec);
+    case 'experiment':
+      return experimentLines(was as ExperimentSpec, is as ExperimentSpec);
+    case 'rollout':
+      return rolloutLines(was as RolloutSpec, is as RolloutSpec);
   }
 }
 

@@ -1,0 +1,191 @@
+// How rows came to their arms, by the log: beside what earlier builds wrote, through compactions, and as exposures.
+
+import { cpSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { MICROS_PER_SECOND } from '../../src/core/index.ts';
+import { exposuresSql, parseSampling, type PredictionLog, type RecordRoute } from '../../src/monitoring/index.ts';
+import { openDuckDb } from '../../src/storage/index.ts';
+import { NOW, useLogFolder } from '../support/log-folder.ts';
+import { appendRecord, armSchema, experimentRoute, predictionRecord } from '../support/prediction-records.ts';
+
+const { path: folder, open, compact, query, files, ageLeases } = useLogFolder();
+
+const EARLIER = new URL('../support/earlier-prediction-log/', import.meta.url).pathname;
+
+const stable: RecordRoute = {
+  ...experimentRoute,
+  via: 'base',
+  assigned: 'stable',
+  experiment: null,
+  phase: null,
+  revision: 300,
+  fallbackFrom: 'candidate',
+  unitFields: [],
+  keepsUnitsWhole: false,
+};
+
+function expose(log: PredictionLog, id: string, unit: string, route: Partial<RecordRoute>, seconds = 0): void {
+  const changes = { request: [unit], unit: [unit], experimentUnit: unit, atMicros: NOW + seconds * MICROS_PER_SECOND };
+  appendRecord(log, id, { ...changes, route: { ...experimentRoute, ...route } });
+}
+
+async function exposures(question: Parameters<typeof exposuresSql>[2] = {}): Promise<unknown[][]> {
+  const duckdb = await openDuckDb({ tempDirectory: join(folder(), 'spill'), memory: '128MB', threads: 1 });
+  const connection = await duckdb.connect();
+  try {
+    const sql = await exposuresSql(connection, folder(), question);
+    const asked = `SELECT experiment, phase, unit, arm, epoch_us(exposed_at)::DOUBLE - ${NOW}, predictions::INTEGER FROM (${sql}) ORDER BY ALL`;
+    return (await connection.runAndReadAll(asked)).getRowsJson() as unknown[][];
+  } finally {
+    connection.closeSync();
+    await duckdb.close();
+  }
+}
+
+const ROUTES = 'via, assigned, experiment, experiment_unit, phase, revision::INTEGER, fallback_from, sample_rate';
+
+describe('the route of a row', () => {
+  const expected = [
+    ['a', 'experiment', 'treatment', 'exp', 'é"\n', 1, 7, null, 1],
+    ['b', 'base', 'stable', null, null, null, 300, 'candidate', 1],
+    ['c', null, null, null, null, null, null, null, 1],
+    ...['packed-a', 'packed-b', 'waiting-a', 'waiting-b'].map((id) => [id, ...new Array<null>(8).fill(null)]),
+  ];
+
+  it('is told beside records and Parquet of an earlier build, which have none, before and after a compaction', async () => {
+    cpSync(EARLIER, folder(), { recursive: true });
+    const log = open();
+    appendRecord(log, 'a', { route: experimentRoute, experimentUnit: 'é"\n' });
+    appendRecord(log, 'b', { route: stable });
+    appendRecord(log, 'c');
+    await log.close();
+    const read = () => query(`SELECT prediction_id, ${ROUTES} FROM predictions ORDER BY prediction_id`);
+    const before = await query('SELECT * FROM predictions ORDER BY prediction_id');
+    expect(await read()).toEqual(expected);
+    expect(await compact()).toMatchObject({ segments: 2, damaged: 0 });
+    expect(await read()).toEqual(expected);
+    expect(await query('SELECT * FROM predictions ORDER BY prediction_id')).toEqual(before);
+    expect(
+      await query("SELECT prediction_id, outcome, altered FROM predictions WHERE prediction_id LIKE '%-a' ORDER BY 1"),
+    ).toEqual(
+      ['packed-a', 'waiting-a'].map((id) => [id, 'true', '{"request_id":"cut","features.flights":"redacted"}']),
+    );
+  });
+
+  it('is of the Parquet files themselves where their schema is gone', async () => {
+    cpSync(EARLIER, folder(), { recursive: true });
+    const log = open();
+    appendRecord(log, 'a', { route: experimentRoute, experimentUnit: 'é"\n' });
+    appendRecord(log, 'b', { route: stable });
+    appendRecord(log, 'c');
+    await log.close();
+    await compact();
+    const { rmSync } = await import('node:fs');
+    for (const file of files('schema.json')) rmSync(join(folder(), file));
+    expect(await query(`SELECT prediction_id, ${ROUTES} FROM predictions ORDER BY prediction_id`)).toEqual(expected);
+  });
+
+  it('takes few bytes of a record, and none are made for a row', async () => {
+    const sizeOf = async (changes: Parameters<typeof appendRecord>[2]): Promise<number> => {
+      const log = open();
+      for (let i = 0; i < 1000; i++) appendRecord(log, `p${i}`, changes);
+      await log.close();
+      const [segment = ''] = files('.records');
+      const { length } = readFileSync(join(folder(), segment));
+      await compact();
+      return length;
+    };
+    const without = await sizeOf({});
+    expect(((await sizeOf({ route: stable })) - without) / 1000).toBeLessThan(24);
+    expect(((await sizeOf({ route: experimentRoute, experimentUnit: 'JFK' })) - without) / 1000).toBeLessThan(30);
+  });
+
+  it('comes out of the segment of a process that was killed', async () => {
+    const log = open();
+    appendRecord(log, 'a', { route: experimentRoute, experimentUnit: 'JFK' });
+    await log.flush();
+    ageLeases();
+    expect(await query(`SELECT assigned, experiment_unit FROM predictions`)).toEqual([['treatment', 'JFK']]);
+  });
+});
+
+describe('exposures', () => {
+  it('are the first of each unit and arm in a phase, forced rows left out', async () => {
+    const log = open();
+    expose(log, 'p1', 'ATL', {}, 5);
+    expose(log, 'p2', 'ATL', {}, 3);
+    expose(log, 'p3', 'ATL', { assigned: 'control' }, 9);
+    expose(log, 'p4', 'ATL', { phase: 2 }, 20);
+    expose(log, 'p5', 'JFK', { via: 'forced' }, 1);
+    expose(log, 'p6', 'BOS', { experiment: 'other' }, 1);
+    expose(log, 'p7', 'SFO', { fallbackFrom: 'treatment' }, 2);
+    appendRecord(log, 'p8', { route: stable });
+    const expected = [
+      ['exp', 1, 'ATL', 'control', 9e6, 1],
+      ['exp', 1, 'ATL', 'treatment', 3e6, 2],
+      ['exp', 1, 'SFO', 'treatment', 2e6, 1],
+      ['exp', 2, 'ATL', 'treatment', 20e6, 1],
+    ];
+    await log.close();
+    expect(await exposures({ experiment: 'exp' })).toEqual(expected);
+    await compact();
+    expect(await exposures({ experiment: 'exp' })).toEqual(expected);
+    expect(await exposures({ experiment: 'exp', phase: 2 })).toEqual(expected.slice(3));
+    expect(await exposures()).toHaveLength(5);
+    expect(await exposures({ experiment: 'none' })).toEqual([]);
+  });
+
+  it('have hashes in place of units that are redacted or very long, and stay apart', async () => {
+    const log = open({ redact: ['origin'] });
+    const long = 'x'.repeat(300);
+    expose(log, 'p1', 'ada', {});
+    expose(log, 'p2', 'bob', {});
+    expose(log, 'p3', 'ada', { assigned: 'control' });
+    const plain = open();
+    expose(plain, 'p4', `${long}1`, {});
+    expose(plain, 'p5', `${long}2`, {});
+    await Promise.all([log.close(), plain.close()]);
+    const units = (await exposures()).map(([, , unit, arm]) => [unit, arm]);
+    expect(units).toHaveLength(5);
+    const [[ada], [bob]] = (await query(
+      "SELECT unnest(['sha256:' || left(sha256('ada'), 32), 'sha256:' || left(sha256('bob'), 32)])",
+    )) as [[string], [string]];
+    expect(units).toEqual(
+      expect.arrayContaining([
+        [ada, 'treatment'],
+        [ada, 'control'],
+        [bob, 'treatment'],
+      ]),
+    );
+    const redacted = files('.records').map((file) => readFileSync(join(folder(), file)));
+    expect(redacted.some((bytes) => bytes.includes('ada') || bytes.includes('bob'))).toBe(false);
+  });
+
+  it('of a sample are of whole units: a row has no lot of its own', async () => {
+    const log = open({ sample: parseSampling('delay status:missing=1, delay.control=0.5, *=0.25') });
+    const units = Array.from({ length: 400 }, (_, i) => `unit-${i}`);
+    for (const [i, unit] of units.entries()) {
+      for (let row = 0; row < 5; row++) {
+        expose(log, `${unit}-${row}`, unit, i % 2 === 0 ? { assigned: 'control' } : {}, row);
+      }
+    }
+    await log.close();
+    const found =
+      await query(`SELECT assigned, sample_rate, count(DISTINCT experiment_unit)::INTEGER, min(rows)::INTEGER, max(rows)::INTEGER
+      FROM (SELECT assigned, sample_rate, experiment_unit, count(*) AS rows FROM predictions GROUP BY ALL) GROUP BY ALL ORDER BY 1`);
+    expect(found.map(([arm, rate, , least, most]) => [arm, rate, least, most])).toEqual([
+      ['control', 0.5, 5, 5],
+      ['treatment', 0.25, 5, 5],
+    ]);
+    expect(Number(found[0]?.[2])).toBeGreaterThan(70);
+    expect(Number(found[0]?.[2])).toBeLessThan(130);
+    expect(Number(found[1]?.[2])).toBeGreaterThan(28);
+    expect(Number(found[1]?.[2])).toBeLessThan(75);
+    // What is like no unit's rows is of the sample row by row, and by what it is like.
+    const rows = open({ sample: parseSampling('status:missing=1, *=0') });
+    const arm = rows.arm(armSchema);
+    expect(arm.append(predictionRecord('missing', { route: stable }))).toBe(true);
+    expect(arm.append(predictionRecord('whole', { route: stable, statuses: [] }))).toBe(false);
+  });
+});
