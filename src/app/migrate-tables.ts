@@ -21,7 +21,7 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
     { migrateRuns },
     { openRegistry },
     { migrateLeases },
-    { migrateAlerts },
+    { migrateAlerts, migrateDrift },
   ] = await Promise.all([
     import('../checks/index.ts'),
     import('../events/index.ts'),
@@ -45,4 +45,5 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
   await migrateHousekeeping(database);
   await migrateLeases(database);
   await migrateAlerts(database);
+  await migrateDrift(database);
 }

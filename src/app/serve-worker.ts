@@ -19,6 +19,7 @@ import {
 import { backgroundJobs } from './background/jobs.ts';
 import { startJobs } from './background/run-jobs.ts';
 import { cannotListen } from './cannot-listen.ts';
+import { monitoringReads } from './monitoring-reads.ts';
 import type { App } from './open-app.ts';
 import { openServerSecurity } from './open-security.ts';
 import { openTrainingSets } from './open-training-sets.ts';
@@ -184,6 +185,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     onTurnedAway: (code) => monitor.turnedAway(code),
     stats: options.stats?.(figures) ?? figures,
     alerts: { list: async (query) => (await app.alerts()).list(query) },
+    monitoring: monitoringReads(app),
     status: {
       views: () => views(true),
       own: () => ({

@@ -37,6 +37,7 @@ const LINES: readonly (readonly string[])[] = [
   ['endpoints', 'show', 'checkout'],
   ['keys', 'list'],
   ['audit'],
+  ['drift', 'checkout', '--now'],
   ['alerts', 'list'],
   ['logs', 'status'],
   ['runs', 'list'],

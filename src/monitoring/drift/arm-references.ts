@@ -21,7 +21,10 @@ const MICROS_PER_DAY = 86_400_000_000;
 export async function trainingReference(
   connection: DuckDBConnection,
   store: DriftStore,
-  { trainingSet, features }: Pick<WatchedVersion, 'features'> & { trainingSet: NonNullable<WatchedVersion['trainingSet']> },
+  {
+    trainingSet,
+    features,
+  }: Pick<WatchedVersion, 'features'> & { trainingSet: NonNullable<WatchedVersion['trainingSet']> },
   now: Micros,
 ): Promise<Reference | string> {
   const { id, path, timestamp, rows } = trainingSet;

@@ -4,8 +4,15 @@ import { quoteText } from '../../storage/index.ts';
 import type { FeatureReference } from './reference.ts';
 
 /** `value`: of numbers a DOUBLE, else a VARCHAR; null where there is none, and then so is the bin. */
-export function binSql({ kind, edges, categories }: Pick<FeatureReference, 'kind' | 'edges' | 'categories'>, value: string): string {
-  if (kind === 'opaque' || (kind === 'number' && edges.length === 0) || (kind === 'category' && categories.length === 0))
+export function binSql(
+  { kind, edges, categories }: Pick<FeatureReference, 'kind' | 'edges' | 'categories'>,
+  value: string,
+): string {
+  if (
+    kind === 'opaque' ||
+    (kind === 'number' && edges.length === 0) ||
+    (kind === 'category' && categories.length === 0)
+  )
     return `CASE WHEN ${value} IS NULL THEN NULL ELSE 0 END`;
   // NaN is over all numbers in DuckDB, as in the reference's last bin.
   const cases =

@@ -64,7 +64,8 @@ export async function loadRows(
   names: Readonly<Record<LoggedColumn, readonly string[]>>,
   { hasUnits, size, rows }: { readonly hasUnits: boolean; readonly size: Micros; readonly rows: number },
 ): Promise<{ readonly units: number }> {
-  const paths = (of: readonly string[]): string => `[${of.map((name) => quoteText(`$.${JSON.stringify(name)}`)).join(', ')}]`;
+  const paths = (of: readonly string[]): string =>
+    `[${of.map((name) => quoteText(`$.${JSON.stringify(name)}`)).join(', ')}]`;
   const texts = (column: string, of: readonly string[]): string =>
     of.length === 0 ? '[]::VARCHAR[]' : `json_extract_string(${column}, ${paths(of)})`;
   const step = Math.max(1, Math.ceil(rows / MOST_ROWS));
@@ -116,7 +117,10 @@ export async function countLoaded(
     else if (bin === null) absent += weight;
     else bins[bin] = (bins[bin] as number) + weight;
   }
-  const fresh = reference.known === null || reference.kind !== 'category' ? [] : await freshValues(connection, value, reference.known);
+  const fresh =
+    reference.known === null || reference.kind !== 'category'
+      ? []
+      : await freshValues(connection, value, reference.known);
   return { bins, absent, invalid, rows, missing, nulls, empty, fresh };
 }
 

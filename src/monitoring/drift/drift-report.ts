@@ -88,7 +88,10 @@ export async function driftReport(
       feature: feature.feature,
       kind,
       arm,
-      state: stateOf(kept, arms.find((one) => isSame(one, arm))),
+      state: stateOf(
+        kept,
+        arms.find((one) => isSame(one, arm)),
+      ),
       reference: feature.referenceId.includes('/') ? 'first windows' : feature.referenceId,
       windows: windows
         .slice(-limit)

@@ -54,7 +54,11 @@ export async function openDriftStore(opened: Database): Promise<DriftStore> {
     async reference(id) {
       const had = read.get(id);
       if (had !== undefined) return had;
-      const row = await tables().selectFrom('monitoring_references').select('body').where('id', '=', id).executeTakeFirst();
+      const row = await tables()
+        .selectFrom('monitoring_references')
+        .select('body')
+        .where('id', '=', id)
+        .executeTakeFirst();
       if (row === undefined) return undefined;
       // `saveReference` wrote it.
       const found = JSON.parse(row.body) as Reference;
@@ -119,7 +123,19 @@ export async function openDriftStore(opened: Database): Promise<DriftStore> {
           .where('version', '=', arm.version);
       const rows = await query.orderBy('to_micros').orderBy('feature').execute();
       return rows.map(
-        ({ variant, model, version, kind, feature, from_micros, to_micros, reference, rows: count, units, counts }) => ({
+        ({
+          variant,
+          model,
+          version,
+          kind,
+          feature,
+          from_micros,
+          to_micros,
+          reference,
+          rows: count,
+          units,
+          counts,
+        }) => ({
           arm: { variant, model, version },
           kind,
           feature,

@@ -56,7 +56,9 @@ export function judgeWindows(
   const judged = new Map<string, { readonly psi: number; readonly p: number; readonly adjustedP: number }>();
   for (const [to, own] of tests) {
     const adjusted = holm(own.map(({ p }) => p));
-    own.forEach(({ feature, psi, p }, i) => judged.set(`${to} ${feature}`, { psi, p, adjustedP: adjusted[i] as number }));
+    own.forEach(({ feature, psi, p }, i) =>
+      judged.set(`${to} ${feature}`, { psi, p, adjustedP: adjusted[i] as number }),
+    );
   }
   return new Map(
     [...features].map(([feature, { windows }]) => [
@@ -119,7 +121,10 @@ export function shownDistances(reference: FeatureReference, counts: WindowCounts
   };
 }
 
-function numberDistances(reference: FeatureReference, { bins }: WindowCounts): Pick<ShownDistances, 'ks' | 'wasserstein'> {
+function numberDistances(
+  reference: FeatureReference,
+  { bins }: WindowCounts,
+): Pick<ShownDistances, 'ks' | 'wasserstein'> {
   const { kind, edges, range, counts } = reference;
   const before = counts.slice(0, -1);
   const [n, m] = [sum(before), sum(bins)];

@@ -2,7 +2,7 @@
 // is told to the alerts.
 
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { type Clock, floorTo, type Logger, type Micros, MICROS_PER_DAY, MICROS_PER_MINUTE } from '../../core/index.ts';
+import { type Clock, floorTo, type Micros, MICROS_PER_DAY, MICROS_PER_MINUTE } from '../../core/index.ts';
 import type { DuckDb } from '../../storage/index.ts';
 import type { Alerts } from '../alerts/alert.ts';
 import { firstWindowsReference, loggedOutputs, trainingReference } from './arm-references.ts';
@@ -23,7 +23,6 @@ export interface DriftDeps {
   /** Of one window: an hour or a day. */
   readonly size: Micros;
   readonly clock: Clock;
-  readonly logger: Logger;
   version(arm: LoggedArm): Promise<WatchedVersion>;
 }
 
@@ -118,7 +117,14 @@ async function runArm(run: ArmRun): Promise<{ counted: StoredWindow[]; underWay:
         : undefined;
     if (typeof training === 'string') lacks = training;
     if (features[kind].length === 0) continue;
-    const first = { endpoint: endpoint.name, arm, size, hasUnits: endpoint.hasUnits, column: COLUMN[kind], features: features[kind] };
+    const first = {
+      endpoint: endpoint.name,
+      arm,
+      size,
+      hasUnits: endpoint.hasUnits,
+      column: COLUMN[kind],
+      features: features[kind],
+    };
     const reference =
       typeof training === 'object'
         ? training
@@ -141,8 +147,12 @@ async function runArm(run: ArmRun): Promise<{ counted: StoredWindow[]; underWay:
     }
     if (rest.length > 0) {
       const so = rest.filter(({ from }) => from >= cursor);
-      const open = planWindows(waiting === null ? so : [...over.filter((slot) => slot.from >= waiting.from), ...so], size);
-      for (const window of open.windows) underWay.push(...(await countWindow(run, kind, window, reference, features[kind])));
+      const open = planWindows(
+        waiting === null ? so : [...over.filter((slot) => slot.from >= waiting.from), ...so],
+        size,
+      );
+      for (const window of open.windows)
+        underWay.push(...(await countWindow(run, kind, window, reference, features[kind])));
     }
     if (kind === 'feature' || version.features.length === 0) {
       waitingRows = waiting?.rows ?? 0;

@@ -66,7 +66,13 @@ const MIGRATIONS: readonly Migration[] = [
         .addColumn('checked_micros', 'bigint', (column) => column.notNull())
         .addColumn('seen_micros', 'bigint', (column) => column.notNull())
         .addColumn('waiting_rows', 'bigint', (column) => column.notNull())
-        .addPrimaryKeyConstraint('monitoring_drift_arms_key', ['endpoint', 'variant', 'model', 'version', 'size_micros'])
+        .addPrimaryKeyConstraint('monitoring_drift_arms_key', [
+          'endpoint',
+          'variant',
+          'model',
+          'version',
+          'size_micros',
+        ])
         .execute();
       await db.schema
         .createTable('monitoring_drift_windows')

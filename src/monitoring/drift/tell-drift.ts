@@ -24,10 +24,7 @@ export async function judgeStored(
 ): Promise<JudgedFeature[]> {
   const judged: JudgedFeature[] = [];
   for (const ofArm of Map.groupBy(windows, ({ arm }) => `${arm.variant} ${arm.model} ${arm.version}`).values()) {
-    const features = new Map<
-      string,
-      Omit<JudgedFeature, 'windows'> & { readonly windows: readonly StoredWindow[] }
-    >();
+    const features = new Map<string, Omit<JudgedFeature, 'windows'> & { readonly windows: readonly StoredWindow[] }>();
     for (const own of Map.groupBy(ofArm, alertName).values()) {
       const [last] = own.slice(-1) as [StoredWindow];
       const reference = (await store.reference(last.reference))?.features.find(({ name }) => name === last.feature);

@@ -23,6 +23,7 @@ import { addJsonBody } from './json-body.ts';
 import { holdBodies } from './body-parser.ts';
 import { addArrowBody } from './arrow-form.ts';
 import { addInt64Form } from './int64-form.ts';
+import { addMonitoringRoutes, type MonitoringReads } from './monitoring-routes.ts';
 import { addAlertRoutes, type AlertsRead, liveAlerts } from './alert-routes.ts';
 import type { LiveStats } from './live-stats.ts';
 import { isNewest } from './node-socket.ts';
@@ -53,6 +54,7 @@ export interface HttpServerOptions {
   readonly tracing?: Tracing | undefined;
   readonly stats: LiveStats;
   readonly alerts: AlertsRead;
+  readonly monitoring: MonitoringReads;
   readonly status: StatusParts;
   /** Freshness and coverage of views in Prometheus' text format; rejects while the registry or the store is away. */
   readonly viewMetrics: () => Promise<string>;
@@ -225,6 +227,7 @@ export async function createHttpServer(
     addStatusRoute(scope, options.status, options.logger);
     addCatalogueRoutes(scope, control);
     addAlertRoutes(scope, options.alerts);
+    addMonitoringRoutes(scope, options.monitoring);
     addOpenApiRoute(scope, seen, described);
     addRootRoute(scope, seen, { version: options.version, hasDocs });
     if (hasDocs) addDocsRoutes(scope, seen, described);
