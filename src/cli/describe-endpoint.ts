@@ -7,10 +7,11 @@ export function presentEndpoint(endpoint: EndpointState): object {
   return { ...told, change: change?.state === 'active' ? null : change };
 }
 
-export function describeTraffic({ variants }: Pick<EndpointState, 'variants'>): string {
-  return variants.length === 0
-    ? 'no version yet'
-    : variants.map(({ name, version, weight }) => `${name}=${version}:${weight}`).join(' ');
+export function describeTraffic({ variants, shadows }: Pick<EndpointState, 'variants' | 'shadows'>): string {
+  if (variants.length === 0) return 'no version yet';
+  const split = variants.map(({ name, version, weight }) => `${name}=${version}:${weight}`).join(' ');
+  const shadowed = shadows.map(({ version, percent }) => `${version}:${percent}`).join(' ');
+  return shadowed === '' ? split : `${split}, shadowed by ${shadowed}`;
 }
 
 /** Undefined where none is on its way or has failed. */

@@ -1,9 +1,10 @@
-// `headrace endpoints list | show | traffic`.
+// `headrace endpoints list | show | traffic | shadows`.
 
-import { trafficWaitsFor } from '../registry/index.ts';
-import { defineCommand, defineGroup, textOption, usageError } from './command.ts';
+import { type Traffic, trafficWaitsFor } from '../registry/index.ts';
+import { collect, type CommandOptions, defineCommand, defineGroup, textOption, usageError } from './command.ts';
 import { describeChange, describeTraffic, presentEndpoint } from './describe-endpoint.ts';
 import { describeEndpointServers, presentEndpointServer } from './endpoint-servers.ts';
+import { endpointShadowsCommand } from './endpoint-shadows.ts';
 import { formatTable } from './table.ts';
 import { type AskedVariant, trafficResult } from './traffic-result.ts';
 
@@ -61,12 +62,14 @@ const show = defineCommand({
 const WAIT_MS = 20_000;
 
 const traffic = defineCommand({
-  usage: 'traffic <name> <variants...>',
+  usage: 'traffic <name> [variants...]',
   summary: 'split the traffic: variant=version:weight, the version by number, alias or latest; weights sum to 100',
   example: [
     'headrace endpoints traffic delay stable=1:90 candidate=2:10',
     'headrace endpoints traffic delay stable=champion:90 candidate=latest:10',
     "headrace endpoints traffic delay stable=1:100 --reason 'version 2 was slower' --if-match r4",
+    'headrace endpoints traffic delay --shadow latest:25',
+    'headrace endpoints traffic delay --no-shadows',
   ].join('\n'),
   exitCodes: {
     0: 'it is active',
@@ -74,19 +77,31 @@ const traffic = defineCommand({
     2: 'wrong usage',
     3: 'the servers are still loading it',
   },
+  notes:
+    'Without variants they stay as they are, and so do shadows where neither of their options is given; --shadow names all that there are to be.',
   options: (command) =>
     command
+      .option(
+        '--shadow <version:percent>',
+        'give copies of so many percent of the units to it; may be repeated',
+        collect,
+      )
+      .option('--no-shadows', 'end all shadows')
       .option('--reason <text>', 'why, for the audit log')
       .option('--override', 'although a rollout is under way, which then ends; with --reason')
       .option('--if-match <etag>', 'only while this is the endpoint’s ETag, as show has it'),
   async run(context, [name = '', ...written], options) {
-    const variants = written.map(readVariant);
+    const given = written.map(readVariant);
+    const shadows = readShadows(options);
+    if (given.length === 0 && shadows === undefined)
+      throw usageError('name the variants, such as stable=1:100, or shadows: --shadow 2:25, --no-shadows.');
     const registry = await (await context.app()).registry();
+    const variants = given.length === 0 ? (await registry.endpoints.get(name)).variants : given;
     const reason = textOption(options, 'reason');
     const ifMatch = textOption(options, 'ifMatch');
     const endpoint = await registry.endpoints.setTraffic(
       name,
-      { variants },
+      { variants, ...(shadows === undefined ? {} : { shadows }) },
       {
         actor: context.environment.actor,
         waitMs: WAIT_MS,
@@ -101,17 +116,30 @@ const traffic = defineCommand({
     const servers = await registry.servers.list().catch(() => undefined);
     return trafficResult(
       endpoint,
-      variants,
+      given,
       servers && { servers: servers.length, waitsFor: trafficWaitsFor(endpoint, servers) },
     );
   },
 });
 
-export const endpointsCommand = defineGroup('endpoints', 'list and show endpoints, split their traffic', [
-  list,
-  show,
-  traffic,
-]);
+export const endpointsCommand = defineGroup(
+  'endpoints',
+  'list and show endpoints, split their traffic, compare shadows',
+  [list, show, traffic, endpointShadowsCommand],
+);
+
+/** All that there are to be; undefined where nothing is said of them. */
+function readShadows(options: CommandOptions): NonNullable<Traffic['shadows']> | undefined {
+  const written = options['shadow'];
+  if (!Array.isArray(written)) return options['shadows'] === false ? [] : undefined;
+  if (options['shadows'] === false) throw usageError('--shadow and --no-shadows say different things; leave one out.');
+  return written.map((text: unknown) => {
+    const [, version, percent] = /^([\w.-]+):(\d+(?:\.\d+)?)$/.exec(String(text)) ?? [];
+    if (version === undefined)
+      throw usageError(`a shadow is written version:percent, such as 2:25 or latest:100, got "${String(text)}".`);
+    return { version, percent: Number(percent) };
+  });
+}
 
 function readVariant(text: string): AskedVariant {
   const [, name = '', version, weight] = /^([^=]+)=([\w.-]+):(\d+(?:\.\d+)?)$/.exec(text) ?? [];

@@ -15,6 +15,8 @@ export type { ModelStatistics } from './monitor/model-figures.ts';
 export type { PushOutcome } from './monitor/push-tally.ts';
 export type { MonitorSnapshot } from './monitor/snapshot.ts';
 export type { Report } from './monitor/increment.ts';
+export type { ShadowDrop, ShadowMeter, ShadowPair } from './shadows/shadow-tally.ts';
+export type { ShadowFigures } from './shadows/shadow-figures.ts';
 export { parseTraceparent } from './telemetry/traceparent.ts';
 export type { RequestSpan, Tracing } from './telemetry/tracing.ts';
 export { createTotals, type ToldTotals, type Totals } from './monitor/totals.ts';

@@ -1,6 +1,6 @@
 // Endpoints: they come and go with the applied definitions; which versions they serve is set apart (set-traffic.ts).
 
-import { canonicalJson } from '../core/index.ts';
+import { canonicalJson, HeadraceError } from '../core/index.ts';
 import type { EndpointSpec } from '../definitions/index.ts';
 import { BUCKETS } from './bucket-ranges.ts';
 import {
@@ -88,6 +88,7 @@ export async function followDefinitions(
     }
     const keepsTraffic = row.is_retired === 0 && row.model === spec.model;
     if (keepsTraffic && row.unit === unit) continue;
+    refuseWhileRolledOut(toState(row), keepsTraffic ? 'another unit' : 'another model');
     const changed = {
       ...row,
       ...(keepsTraffic ? {} : NO_TRAFFIC),
@@ -102,6 +103,7 @@ export async function followDefinitions(
   }
   for (const row of rows) {
     if (row.is_retired === 1 || Object.hasOwn(specs, row.name)) continue;
+    refuseWhileRolledOut(toState(row), 'no definition any more');
     await trx
       .updateTable('registry_endpoints')
       .set({ ...NO_TRAFFIC, revision: nextRevision(toState(row)), is_retired: 1, change: null })
@@ -109,6 +111,13 @@ export async function followDefinitions(
       .execute();
     await record({ actor, action: 'endpoint.retire', object: `endpoint/${row.name}`, before: toState(row) });
   }
+}
+
+/** Throws HR_ROLLOUT_UNDERWAY: what is applied takes nothing from under a rollout. */
+function refuseWhileRolledOut({ name, rollout }: EndpointState, has: string): void {
+  if (rollout === null) return;
+  const sentence = `endpoint "${name}" would have ${has}, and rollout "${rollout}" is under way on it. Abort it, or wait until it ends, then apply again.`;
+  throw new HeadraceError('HR_ROLLOUT_UNDERWAY', sentence);
 }
 
 const NO_TRAFFIC = { variants: '[]', shadows: '[]', experiments: '[]', rollout: null };

@@ -1,6 +1,6 @@
 // An experiment as it runs on an endpoint: written into the endpoint's state by the same two-phased change as its traffic.
 
-import { type Condition, describe, type ErrorDetail } from '../core/index.ts';
+import { type Condition, conditionMistakes, describe, type ErrorDetail } from '../core/index.ts';
 import { BUCKETS, type BucketRange } from './bucket-ranges.ts';
 
 export interface LiveExperiment {
@@ -42,9 +42,14 @@ export function experimentMistakes(experiments: readonly LiveExperiment[]): Erro
   }
   experiments.forEach((experiment, index) => {
     const path = `experiments[${index}]`;
-    const { name, unit, arms, namespace } = experiment;
+    const { name, seed, unit, arms, namespace, when } = experiment;
     noteName(name, experiments, index, path, mistakes);
+    // An SDK would take the name in its place.
+    if (typeof seed !== 'string' || seed === '')
+      mistakes.push({ path: `${path}.seed`, message: `expected a seed, got ${describe(seed)}` });
     if (unit.length === 0) mistakes.push({ path: `${path}.unit`, message: 'expected at least one request column' });
+    if (when !== null)
+      mistakes.push(...conditionMistakes(when, () => undefined).map((message) => ({ path: `${path}.when`, message })));
     if (arms.length === 0) mistakes.push({ path: `${path}.arms`, message: 'expected at least one arm' });
     arms.forEach((arm, place) => noteName(arm.name, arms, place, `${path}.arms[${place}]`, mistakes));
     mistakes.push(

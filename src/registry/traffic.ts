@@ -1,7 +1,7 @@
 // What traffic an endpoint may be given: named variants of existing versions whose weights sum to 100, shadows, and the
 // experiments that run on it.
 
-import { describe, type ErrorDetail, HeadraceError, invalid } from '../core/index.ts';
+import { describe, type ErrorDetail, invalid } from '../core/index.ts';
 import { type BucketHolder, type BucketRange, moveBuckets } from './bucket-ranges.ts';
 import { experimentMistakes, type LiveExperiment } from './live-experiment.ts';
 import { findVersion, type ModelVersion } from './model-versions.ts';
@@ -38,13 +38,15 @@ export interface ResolvedTraffic {
 
 /** Of one endpoint: each has metrics of its own. */
 const MOST_VARIANTS = 100;
+/** Likewise, and each has a model in memory. */
+const MOST_SHADOWS = 10;
 
 type Asked<T> = Omit<T, 'version' | 'ranges'> & { readonly version: number | string };
 
 /**
  * The same by the numbers that aliases mean now, so that one that moves later never moves traffic in silence, and by the fewest
  * buckets that move from `before`. `versions`: all of the model, ascending. Throws HR_INVALID with every mistake,
- * HR_UNKNOWN_MODEL for a version that isn't there, or HR_UNSUPPORTED for shadows, which nothing runs yet.
+ * HR_UNKNOWN_MODEL for a version that isn't there.
  */
 export function resolveTraffic(
   traffic: Traffic,
@@ -71,6 +73,9 @@ export function resolveTraffic(
   if (mistakes.length === 0 && hundredths !== 10_000) {
     mistakes.push({ path: 'variants', message: `expected weights that sum to 100, got ${hundredths / 100}` });
   }
+  const shadowed = traffic.shadows?.length ?? 0;
+  if (shadowed > MOST_SHADOWS)
+    mistakes.push({ path: 'shadows', message: `expected at most ${MOST_SHADOWS} shadows, got ${shadowed}` });
   traffic.shadows?.forEach(({ percent }, index) => {
     if (!isPercent(percent)) {
       mistakes.push({ path: `shadows[${index}].percent`, message: `${PERCENT}, got ${describe(percent)}` });
@@ -78,17 +83,21 @@ export function resolveTraffic(
   });
   mistakes.push(...experimentMistakes(traffic.experiments ?? []));
   if (mistakes.length > 0) throw invalid(mistakes);
-  if ((traffic.shadows ?? []).length > 0)
-    throw new HeadraceError('HR_UNSUPPORTED', 'shadows are not run yet, so none are kept. Leave `shadows` out.');
   const numberOf = (asked: number | string) => findVersion(versions, before.model, String(asked)).version;
-  const { experiments = before.experiments, shadows } = traffic;
+  const { experiments = before.experiments } = traffic;
   for (const { arms } of experiments) for (const { version } of arms) numberOf(version);
+  const shadows = traffic.shadows?.map(({ version, percent }) => ({ version: numberOf(version), percent }));
+  shadows?.forEach(({ version }, index) => {
+    if (shadows.findIndex((other) => other.version === version) < index)
+      mistakes.push({ path: `shadows[${index}].version`, message: `version ${version} is there twice` });
+  });
+  if (mistakes.length > 0) throw invalid(mistakes);
   return {
     variants: layOut(
       before.variants,
       traffic.variants.map(({ name, version, weight }) => ({ name, version: numberOf(version), weight })),
     ),
-    shadows: shadows?.map(({ version, percent }) => ({ version: numberOf(version), percent })) ?? before.shadows,
+    shadows: shadows ?? before.shadows,
     experiments,
   };
 }

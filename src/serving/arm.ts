@@ -4,6 +4,7 @@
 import type { HeadraceError, Int64Form, Micros, Scope, Value } from '../core/index.ts';
 import type { Status } from '../online/index.ts';
 import type { Route } from '../rollouts/index.ts';
+import type { ArmGuard } from './arm-guard.ts';
 import type { Stage } from './deadlines.ts';
 import type { FeaturePlan } from './feature-plan.ts';
 import type { RequestRow } from './row-parser.ts';
@@ -29,6 +30,10 @@ export interface Arm {
   ): Promise<readonly ArmRow[]> | readonly ArmRow[];
   /** The variant in whose place it stands; undefined for its own. */
   readonly fallbackFrom?: string;
+  /** What keeps it from answering while it fails; undefined for the base. */
+  readonly guard?: ArmGuard;
+  /** Of one that stands in since a breaker is open: the guard of the other. */
+  readonly brokenFor?: ArmGuard;
   readonly write: ArmWriters;
   readonly sinks: readonly ArmSink[];
 }
@@ -82,5 +87,7 @@ export interface ArmBatch {
   readonly ids: readonly string[];
   /** False where the request failed as a whole, so that nobody got these rows. */
   readonly isAnswered: boolean;
+  /** The breaker of the variant in whose place the arm stands is open: the rows are no event for it. */
+  readonly isBroken: boolean;
   unitOf(row: RequestRow): readonly string[];
 }

@@ -32,7 +32,7 @@ export function compileArms(
   const plans = new Map<string, FeaturePlan>();
   return served.map(({ variant, model: own }): Arm => {
     const { definitions, service } = own;
-    const reads = canonicalJson([versionsRead(definitions.manifest, service.name), service]);
+    const reads = readsOf(own);
     const features = plans.get(reads) ?? planFeatures(definitions, { ...service, requestColumns });
     plans.set(reads, features);
     const id = armId(own, variant.version, spec.whenStoreDown);
@@ -75,7 +75,16 @@ export function standIn(arm: Arm, { variant, model }: ServedVariant, { name }: {
   return { ...arm, fallbackFrom: name, write: compileWriters(arm.graph.model.spec.name, variant, model, name) };
 }
 
-function armId(model: ServedModel, version: number, whenStoreDown: string): ArmId {
+/** Whether two versions of a model have the same features, from the same versions of views. */
+export function readsAlike(one: ServedModel, other: ServedModel): boolean {
+  return readsOf(one) === readsOf(other);
+}
+
+function readsOf({ definitions, service }: ServedModel): string {
+  return canonicalJson([versionsRead(definitions.manifest, service.name), service]);
+}
+
+export function armId(model: ServedModel, version: number, whenStoreDown: string): ArmId {
   const { definitions, service, spec, artifact } = model;
   const views = versionsRead(definitions.manifest, service.name);
   return contentHash({
@@ -142,7 +151,7 @@ async function inSpan<Row>(
 }
 
 /** What a store that is down means: every row's error, or declared defaults. */
-function compileRead(features: FeaturePlan, hasDefaults: boolean): ReadFeatures {
+export function compileRead(features: FeaturePlan, hasDefaults: boolean): ReadFeatures {
   const whenDown = (rows: readonly RequestRow[], thrown: unknown): readonly FeatureRowOrError[] => {
     if (!(thrown instanceof HeadraceError)) throw thrown;
     if (hasDefaults && thrown.code === 'HR_ONLINE_UNAVAILABLE') return features.defaults(rows);

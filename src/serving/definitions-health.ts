@@ -4,6 +4,7 @@
 import type { Micros } from '../core/index.ts';
 import type { EndpointState, ServiceState } from '../registry/index.ts';
 import { routedArms } from '../rollouts/index.ts';
+import type { OpenBreaker } from './breakers.ts';
 import type { EndpointSlot } from './endpoint-loads.ts';
 import type { Failing } from './request-truth.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -28,12 +29,14 @@ export interface EndpointHealth {
   /** Model versions that the registry says, and those that are served. */
   readonly wanted: readonly number[];
   readonly served: readonly number[];
-  /** Null when it serves what is wanted. */
+  /** Null when it serves what is wanted, and shadows with it. */
   readonly reason: string | null;
   /** Since when it does not; null when it does, or while it is being loaded. */
   readonly sinceMicros: Micros | null;
   /** When what failed is tried again; null where that can't help. */
   readonly retryMicros: Micros | null;
+  /** Variants whose requests go to the base since they fail; left out where there is none. */
+  readonly breakers?: readonly OpenBreaker[];
 }
 
 export interface ServiceHealth {
@@ -73,6 +76,8 @@ export function endpointHealth(
   const { name } = state;
   const wanted = versionsOf(routedArms(state), state);
   const served = plan === undefined ? [] : versionsOf(plan.arms, plan.state);
+  const nowMs = performance.now();
+  const breakers = plan?.arms.flatMap(({ guard }) => guard?.told(nowMs) ?? []) ?? [];
   const as = (state: EndpointHealth['state'], reason: string | null): EndpointHealth => ({
     endpoint: name,
     state,
@@ -81,12 +86,14 @@ export function endpointHealth(
     reason,
     sinceMicros: failure?.sinceMicros ?? null,
     retryMicros: failure?.retryMicros ?? null,
+    ...(breakers.length === 0 ? {} : { breakers }),
   });
   if (wanted.length === 0) return as('empty', null);
   const requests = failing(name);
   if (requests !== undefined)
     return { ...as('failed', `every request fails: ${requests.reason}`), sinceMicros: requests.sinceMicros };
-  if (isCurrent) return as('serving', null);
+  // Answers are by what is wanted; a shadow may be away.
+  if (isCurrent) return as('serving', failure === undefined ? null : failure.error.message);
   const reason = failure === undefined ? 'it is being loaded' : failure.error.message;
   return as(served.length > 0 ? 'stale' : 'failed', reason);
 }

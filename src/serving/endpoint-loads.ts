@@ -137,7 +137,9 @@ export function createEndpointLoads(deps: EndpointLoadsDeps): EndpointLoads {
     if (reason === slot.toldOf) return;
     const has =
       plan !== undefined
-        ? 'endpoint lacks a version: its requests go to the others'
+        ? plan.lacking === undefined
+          ? 'endpoint lacks a shadow'
+          : 'endpoint lacks a version: its requests go to the others'
         : slot.stood === undefined
           ? 'endpoint serves nothing'
           : 'endpoint keeps what it served before';
@@ -172,14 +174,21 @@ export function createEndpointLoads(deps: EndpointLoadsDeps): EndpointLoads {
     const { active, stood } = slots.get(name) as Slot;
     // Some of it is better than nothing, and than nothing else: what answers goes on until all of the new can.
     const mayLack = load === active && stood === undefined && load.plan === undefined;
-    load.loading = withinLimit(name, load, { mayLack })
+    const mayLackShadows = load === active;
+    load.loading = withinLimit(name, load, { mayLack, mayLackShadows })
       .then(
         (plan) => {
           if (load.isDropped) return retire(name, plan);
-          retire(name, load.plan);
-          load.plan = plan;
-          if (plan.lacking === undefined) load.failure = undefined;
-          else fail(load, plan.lacking);
+          const lacks = plan.lacking ?? plan.shadows.lacking;
+          // Another try at the shadows alone that brought nothing: what answers stays.
+          if (load.plan !== undefined && load.plan.lacking === undefined && plan.shadows.lacking !== undefined)
+            retire(name, plan);
+          else {
+            retire(name, load.plan);
+            load.plan = plan;
+          }
+          if (lacks === undefined) load.failure = undefined;
+          else fail(load, lacks);
         },
         (thrown: unknown) => fail(load, thrown),
       )
@@ -274,7 +283,7 @@ export function createEndpointLoads(deps: EndpointLoadsDeps): EndpointLoads {
           {
             state,
             plan: active.plan ?? stood,
-            isCurrent: active.plan !== undefined && active.failure === undefined,
+            isCurrent: active.plan !== undefined && (active.failure === undefined || active.plan.lacking === undefined),
             failure: active.failure,
           },
         ]),

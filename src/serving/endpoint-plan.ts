@@ -7,6 +7,8 @@ import type { EndpointMeter } from '../monitoring/index.ts';
 import { type EndpointState, versionsRead } from '../registry/index.ts';
 import { compileRoutes, routeColumns, type RoutedArm, routedArms, type Routes } from '../rollouts/index.ts';
 import type { Arm } from './arm.ts';
+import { guardArms } from './guard-arms.ts';
+import { loadShadows, type PlanShadows } from './shadow/load-shadows.ts';
 import { compileArms, standIn } from './compile-arms.ts';
 import { uniteColumns } from './request-columns.ts';
 import { compileRowParser, type RequestRow, type RowParser } from './row-parser.ts';
@@ -25,15 +27,11 @@ export interface EndpointPlan {
   readonly arms: readonly Arm[];
   /** By a route's place: its own arm, or one that stands in for it. */
   readonly armAt: readonly Arm[];
-  /**
-   * The base in the place of an arm that must not answer now, as its answers then say; undefined where that is the base itself,
-   * or it can't be served. The same object each time.
-   */
-  baseFor(place: number): Arm | undefined;
   /** By a route's place. */
   readonly marks: readonly PredictionMark[];
   /** Why a variant has no arm of its own; undefined where all have. */
   readonly lacking: HeadraceError | undefined;
+  readonly shadows: PlanShadows;
   /** The view versions that its arms read. */
   readonly versions: readonly string[];
   /** The values that stick a row to its arm, as texts, in the order of the spec's unit. */
@@ -49,10 +47,15 @@ export interface EndpointPlan {
 export interface CompileOptions {
   /** Answer by the versions that can be loaded, where others can't. */
   readonly mayLack: boolean;
+  /** Go without the shadows that can't be loaded: no answer is by one. */
+  readonly mayLackShadows: boolean;
 }
 
 /** Loads the arms' models. Throws what loading throws, with nothing left loaded. */
-export async function compileEndpoint(given: CompileEndpoint, { mayLack }: CompileOptions): Promise<EndpointPlan> {
+export async function compileEndpoint(
+  given: CompileEndpoint,
+  { mayLack, mayLackShadows }: CompileOptions,
+): Promise<EndpointPlan> {
   const { state, spec, model, definitions, monitor } = given;
   const places = routedArms(state);
   const { served, models, lacking } = await loadVariants(given, places, mayLack);
@@ -63,8 +66,12 @@ export async function compileEndpoint(given: CompileEndpoint, { mayLack }: Compi
       current,
       routeColumns(state, spec),
     );
-    const arms = compileArms(given, served, requestColumns);
     const routes = compileRoutes(state, spec, requestColumns);
+    const compiled = compileArms(given, served, requestColumns);
+    const shadows = await loadShadows(given, compiled, requestColumns, mayLackShadows);
+    const arms = compiled.map((arm) => ({ ...arm, sinks: [...arm.sinks, ...shadows.sinksOf(arm, routes)] }));
+    const base = served.findIndex((one) => one.place === routes.base);
+    const guarded = guardArms(given, served, arms, base);
     const plan: EndpointPlan = {
       state,
       spec,
@@ -72,20 +79,27 @@ export async function compileEndpoint(given: CompileEndpoint, { mayLack }: Compi
       requestColumns,
       parseRow: compileRowParser(requestColumns, 'inputs'),
       routes,
-      arms,
-      armAt: places.map((arm, place) => armOf(arm, place, routes.base, arms, served)),
-      baseFor: compileBaseFor(places, routes.base, arms, served),
+      arms: guarded.arms,
+      armAt: places.map((arm, place) => armOf(arm, place, routes.base, guarded.arms, served)),
       marks: places.map(({ version }) => predictionMark(state.revision, version)),
       lacking,
+      shadows,
       versions: [
-        ...new Set(models.flatMap(({ definitions: own, service }) => versionsRead(own.manifest, service.name))),
+        ...new Set(
+          [...models, ...shadows.models].flatMap(({ definitions: own, service }) =>
+            versionsRead(own.manifest, service.name),
+          ),
+        ),
       ],
       unitOf: compileUnit(spec, requestColumns),
       meter: monitor.endpoint(state.name),
       answerStart: `{"endpoint":${JSON.stringify(state.name)},"predictions":[`,
       inFlight: 0,
       async retire() {
-        while (plan.inFlight > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+        const retired = shadows.retire();
+        while (plan.inFlight + guarded.probes() > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+        await retired;
+        guarded.release();
         for (const one of models) one.release();
       },
     };
@@ -109,26 +123,6 @@ function armOf(
   const weights = served.map((one) => (one.place === base ? Infinity : one.variant.weight));
   const instead = weights.indexOf(Math.max(...weights));
   return standIn(arms[instead] as Arm, served[instead] as ServedVariant, arm);
-}
-
-function compileBaseFor(
-  places: readonly RoutedArm[],
-  base: number,
-  arms: readonly Arm[],
-  served: readonly ServedVariant[],
-): (place: number) => Arm | undefined {
-  const at = served.findIndex((one) => one.place === base);
-  const made = new Map<number, Arm>();
-  return (place) => {
-    if (place === base || at < 0) return undefined;
-    let arm = made.get(place);
-    if (arm === undefined) {
-      // `place` is a route's.
-      arm = standIn(arms[at] as Arm, served[at] as ServedVariant, places[place] as RoutedArm);
-      made.set(place, arm);
-    }
-    return arm;
-  };
 }
 
 function compileUnit(spec: EndpointSpec, columns: readonly Field[]): (row: RequestRow) => string[] {

@@ -1,6 +1,7 @@
 // Opens all that one server answers by: the three planes over one snapshot of what is served, kept up to date until the end.
 
 import { openIngestion } from '../ingestion/index.ts';
+import { createBreakers } from './breakers.ts';
 import { type ControlPlane, createControlPlane } from './control-plane.ts';
 import { createDataPlane, type DataPlane } from './data-plane.ts';
 import { createInFlight } from './in-flight.ts';
@@ -8,6 +9,7 @@ import { createIngestPlane, type IngestPlane } from './ingest-plane.ts';
 import type { ServingDeps } from './serving-deps.ts';
 import { openSnapshots } from './open-snapshots.ts';
 import { createRequestTruths } from './request-truths.ts';
+import { openShadows } from './shadow/open-shadows.ts';
 import { createWake } from './wake.ts';
 
 export interface ServingPlanes {
@@ -25,8 +27,9 @@ const LOOK_MS = 200;
 
 export async function openServing(deps: ServingDeps): Promise<ServingPlanes> {
   const truths = createRequestTruths({ logger: deps.logger, nowMicros: () => deps.clock.nowMicros() });
-  const snapshots = await openSnapshots(deps, truths);
   const inFlight = createInFlight(deps.limits.maxInFlight);
+  const shadows = openShadows({ online: () => inFlight.count });
+  const snapshots = await openSnapshots({ ...deps, shadows, breakers: createBreakers(deps) }, truths);
   let isDraining = false;
   const wake = createWake(() => snapshots.catchUp());
   const timer = setInterval(() => {
@@ -72,6 +75,7 @@ export async function openServing(deps: ServingDeps): Promise<ServingPlanes> {
       isDraining = true;
       clearInterval(timer);
       data.close();
+      await shadows.close();
       await ingestion.close();
       await snapshots.close();
     },

@@ -10,9 +10,9 @@ import type { EndpointPlan } from './endpoint-plan.ts';
 import { compileReadPlan, type ReadPlan } from './features/read-plan.ts';
 import { createRegistryWatch } from './registry-watch.ts';
 import type { RequestTruths } from './request-truths.ts';
-import type { ServingDeps } from './serving-deps.ts';
 import type { Snapshot } from './snapshot.ts';
 import { createSnapshotLoader } from './snapshot-loader.ts';
+import type { ArmDeps } from './wanted-endpoints.ts';
 
 export interface Snapshots {
   /** Throws HR_NOTHING_APPLIED while nothing was applied. */
@@ -46,7 +46,7 @@ const FIRST_LOAD_MS = 30_000;
 
 /** `truths`: which endpoints fail at every request. */
 export async function openSnapshots(
-  deps: ServingDeps,
+  deps: ArmDeps,
   truths: Pick<RequestTruths, 'failing' | 'begin'>,
 ): Promise<Snapshots> {
   const { store, directory } = deps;

@@ -25,7 +25,11 @@ import { openRows } from './sent-rows.ts';
 export interface PredictDeps {
   readonly clock: Clock;
   readonly deadlines: Deadlines;
-  readonly limits: { readonly maxRows: number };
+  readonly limits: {
+    readonly maxRows: number;
+    /** A deadline that is shorter is the client's own. */
+    readonly requestTimeoutMs: number;
+  };
   readonly nextId: NextPredictionId;
 }
 
@@ -90,7 +94,10 @@ export async function predict(
       }
     }
   });
-  const latencyMicros = Math.round((performance.now() - startMs) * 1000);
+  const endMs = performance.now();
+  const latencyMicros = Math.round((endMs - startMs) * 1000);
+  // A moment has passed since the deadline was set.
+  const isPatient = scope.deadlineMs - startMs >= deps.limits.requestTimeoutMs - PASSED_MS;
   const failed = failedRows(rows, isPartial);
   for (let group = 0; group < groups.length; group++) {
     const { arm, picked, requests, routes, unitHashes } = groups[group] as ArmGroup;
@@ -107,15 +114,20 @@ export async function predict(
       fallbackFrom: arm.fallbackFrom ?? null,
       ids,
       isAnswered: failed === undefined,
+      isBroken: arm.brokenFor !== undefined,
       unitOf: plan.unitOf,
     };
     for (const sink of arm.sinks) sink(batch);
+    arm.guard?.ended(endMs, batch.rows, batch.isAnswered, isPatient);
+    arm.brokenFor?.stoodIn(endMs, requests, at);
   }
   if (failed !== undefined) throw failed;
   plan.meter.answered(latencyMicros, answeredRows);
   for (const row of parsed) if (row instanceof HeadraceError) plan.meter.rowFailed(row.code);
   return { plan, rows, answeredRows };
 }
+
+const PASSED_MS = 50;
 
 /** A row's values, or why it has none. */
 type ParsedRow = RequestRow | HeadraceError;
@@ -161,7 +173,8 @@ function groupByArm(
     const route = forced ?? routes.of(row, requestId, unit, hash);
     let group = byPlace[route.place];
     if (group === undefined) {
-      const arm = armAt[route.place] as Arm;
+      const own = armAt[route.place] as Arm;
+      const arm = own.guard?.isOpen === true ? own.guard.standIn : own;
       groups.push((byPlace[route.place] = group = { arm, picked: [], requests: [], routes: [], unitHashes: [] }));
     }
     group.picked.push(place);

@@ -48,6 +48,7 @@ function endpointColumns({ definitions, endpoints }: Snapshot): readonly Endpoin
       ...(applied?.outputs ?? []),
       ...(plan?.requestColumns ?? []),
       ...(plan?.arms ?? []).flatMap((arm) => [...arm.features.service.features, ...arm.graph.model.spec.outputs]),
+      ...(plan?.shadows.arms ?? []).flatMap((shadow) => [...shadow.features.service.features, ...shadow.outputs]),
     ];
     return { endpoint: name, columns: [...unit, ...fields.map((field) => field.name)] };
   });

@@ -5,7 +5,9 @@ import type { Definitions, EndpointSpec, ModelSpec, ResolvedService } from '../d
 import type { Monitor, PredictionLog } from '../monitoring/index.ts';
 import type { EndpointState } from '../registry/index.ts';
 import type { RoutedArm } from '../rollouts/index.ts';
+import type { Breakers } from './breakers.ts';
 import type { FeaturePlan } from './feature-plan.ts';
+import type { Shadows } from './shadow/open-shadows.ts';
 import type { ServedModel, ServedModels } from './served-models.ts';
 
 export interface CompileEndpoint {
@@ -20,6 +22,10 @@ export interface CompileEndpoint {
   readonly models: ServedModels;
   readonly monitor: Monitor;
   readonly predictionLog: PredictionLog;
+  readonly breakers: Breakers;
+  readonly shadows: Shadows;
+  /** Of a request that names none. */
+  readonly requestTimeoutMs: number;
 }
 
 /** A variant, or an arm of an experiment, whose model is loaded. */

@@ -9,9 +9,8 @@ import { createEndpointLoads, type EndpointSlot } from './endpoint-loads.ts';
 import type { EndpointPlan } from './endpoint-plan.ts';
 import type { ReadPlan } from './features/read-plan.ts';
 import { createKeptVersions, type KeptVersions } from './kept-versions.ts';
-import type { ServingDeps } from './serving-deps.ts';
 import type { ServedBy, Snapshot, SnapshotFailure } from './snapshot.ts';
-import { createWantedEndpoints } from './wanted-endpoints.ts';
+import { type ArmDeps, createWantedEndpoints } from './wanted-endpoints.ts';
 
 export interface SnapshotLoader {
   /** Undefined until something was loaded, and once closed. */
@@ -58,7 +57,7 @@ const TOLD: Readonly<Record<ServiceState, string>> = {
 };
 
 /** `onPlan`: an endpoint answers by another plan, or by none. */
-export function createSnapshotLoader(deps: ServingDeps, onPlan: (endpoint: string) => void): SnapshotLoader {
+export function createSnapshotLoader(deps: ArmDeps, onPlan: (endpoint: string) => void): SnapshotLoader {
   const { registry, logger, definitionsOf, earlierDefinitions } = deps;
   const kept = createKeptVersions(registry, earlierDefinitions);
   let current: Snapshot | undefined;

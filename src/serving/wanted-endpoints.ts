@@ -3,11 +3,19 @@
 import type { Definitions } from '../definitions/index.ts';
 import type { ModelStatistics } from '../monitoring/index.ts';
 import type { EndpointState } from '../registry/index.ts';
+import type { Breakers } from './breakers.ts';
 import type { WantedEndpoint } from './endpoint-loads.ts';
 import { compileEndpoint } from './endpoint-plan.ts';
 import { compileFeaturePlan } from './feature-plan.ts';
 import { createServedModels } from './served-models.ts';
 import type { ServingDeps } from './serving-deps.ts';
+import type { Shadows } from './shadow/open-shadows.ts';
+
+/** What arms are made of. */
+export interface ArmDeps extends ServingDeps {
+  readonly breakers: Breakers;
+  readonly shadows: Shadows;
+}
 
 export interface WantedEndpoints {
   /** Those that `definitions` define. `isReadable`: whether readers may take a view version. */
@@ -21,8 +29,8 @@ export interface WantedEndpoints {
 }
 
 /** `mayBlock`: whether nobody waits for the event loop yet. */
-export function createWantedEndpoints(deps: ServingDeps, mayBlock: () => boolean): WantedEndpoints {
-  const { store, directory, monitor, predictionLog } = deps;
+export function createWantedEndpoints(deps: ArmDeps, mayBlock: () => boolean): WantedEndpoints {
+  const { store, directory, monitor, predictionLog, breakers, limits } = deps;
   const models = createServedModels(deps, mayBlock);
   // What is tried again is tried by what is readable then.
   let readable: (version: string) => boolean = () => false;
@@ -44,6 +52,9 @@ export function createWantedEndpoints(deps: ServingDeps, mayBlock: () => boolean
             models,
             monitor,
             predictionLog,
+            breakers,
+            shadows: deps.shadows,
+            requestTimeoutMs: limits.requestTimeoutMs,
             planFeatures: (own, service) => compileFeaturePlan(own, service, store, directory, 'inputs'),
           },
           options,

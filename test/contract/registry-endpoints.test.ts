@@ -2,6 +2,7 @@
 
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Manifest } from '../../src/definitions/index.ts';
+import type { Traffic } from '../../src/registry/index.ts';
 import { delayModel, flightsManifest } from '../support/manifests.ts';
 import { MODEL, NOW, onEachRegistry } from '../support/registries.ts';
 
@@ -46,6 +47,21 @@ onEachRegistry('endpoints in the registry', (given) => {
         after: { variants: state.variants, revision: state.revision },
         reason: 'a try',
       });
+    });
+
+    it('take shadows, which stay over a change of the variants alone, and go where none are asked for', async () => {
+      await register();
+      await register('2');
+      const set = async (traffic: Traffic) => {
+        await given.registry.endpoints.setTraffic('delay', traffic, { actor: 'bob' });
+        return (await given.registry.endpoints.get('delay')).shadows;
+      };
+      const shadows = [{ version: 2, percent: 12.5 }];
+      expect(await set({ variants: variants([1, 100]), shadows: [{ version: 'latest', percent: 12.5 }] })).toEqual(
+        shadows,
+      );
+      expect(await set({ variants: variants([1, 50], [2, 50]) })).toEqual(shadows);
+      expect(await set({ variants: variants([1, 100]), shadows: [] })).toEqual([]);
     });
 
     it('take aliases and latest as what they mean now, and stay there when an alias moves', async () => {
@@ -111,10 +127,13 @@ onEachRegistry('endpoints in the registry', (given) => {
         },
         { variants: [{ name: '', version: 1, weight: 100 }] },
         { variants: variants([1, 100]), shadows: [{ version: 1, percent: 101 }] },
+        { variants: variants([1, 100]), shadows: [{ version: 1, percent: 0.001 }] },
+        { variants: variants([1, 100]), shadows: [1, '1'].map((version) => ({ version, percent: 5 })) },
+        { variants: variants([1, 100]), shadows: Array.from({ length: 11 }, () => ({ version: 1, percent: 1 })) },
       ];
       for (const given of wrong) await expect(set(given)).rejects.toMatchObject({ code: 'HR_INVALID' });
-      const shadowed = { variants: variants([1, 100]), shadows: [{ version: 1, percent: 5 }] };
-      await expect(set(shadowed)).rejects.toMatchObject({ code: 'HR_UNSUPPORTED' });
+      const unknown = { variants: variants([1, 100]), shadows: [{ version: 9, percent: 5 }] };
+      await expect(set(unknown)).rejects.toMatchObject({ code: 'HR_UNKNOWN_MODEL' });
       await expect(set({ variants: variants([9, 100]) })).rejects.toMatchObject({ code: 'HR_UNKNOWN_MODEL' });
       expect(await given.registry.endpoints.get('delay')).toEqual(before);
     });

@@ -93,16 +93,16 @@ describe('the log of requests', () => {
 
   it.each([
     ['errors', []],
-    ['all', ['info 501']],
-  ])('has a PUT with shadows, which are not run yet, as the client’s mistake: %s', async (logged, told) => {
+    ['all', ['info 400']],
+  ])('has a PUT with one version twice among the shadows as the client’s mistake: %s', async (logged, told) => {
     await serve(logged);
     const variants = [{ name: 'stable', version: 1, weight: 100 }];
     const answer = await open.serving.server.inject({
       method: 'PUT',
       url: '/v1/endpoints/checkout',
-      payload: { variants, shadows: [{ version: 1, percent: 5 }] },
+      payload: { variants, shadows: [1, '1'].map((version) => ({ version, percent: 5 })) },
     });
-    expect(answer.json()).toMatchObject({ status: 501, code: 'HR_UNSUPPORTED' });
+    expect(answer.json()).toMatchObject({ status: 400, code: 'HR_INVALID' });
     await expect
       .poll(() => ofRequests().map(({ level, status }) => `${String(level)} ${String(status)}`))
       .toEqual(told);
@@ -110,7 +110,7 @@ describe('the log of requests', () => {
     const registry = await open.app.registry();
     await expect
       .poll(async () => (await registry.auditLog.list({ object: 'endpoint/checkout' }))[0]?.after)
-      .toMatchObject({ refused: 'HR_UNSUPPORTED' });
+      .toMatchObject({ refused: 'HR_INVALID' });
   });
 
   it('has no more than a hundred a second, and then how many there were', async () => {

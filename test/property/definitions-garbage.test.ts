@@ -72,7 +72,15 @@ const TREE = {
   input: { x: t.int32(), v: t.vector(2), l: t.list(t.string()) },
   service: [{ description: 'd' }],
   model: ['scored', { outputs: { p: t.float32() }, providers: ['cpu'] }],
-  endpoint: ['served', { unit: ['origin'], whenStoreDown: 'fail' }],
+  endpoint: [
+    'served',
+    {
+      unit: ['origin'],
+      rules: [{ when: { origin: { $in: ['ATL'] }, $not: { origin: 'x' } }, variant: 'stable' }],
+      holdout: { name: 'held', percent: 5 },
+      whenStoreDown: 'fail',
+    },
+  ],
   pipeline: ['train', { schedule: '0 3 * * *', timezone: 'UTC', params: { seed: t.int32().default(7) } }],
   python: ['x.py', { requirements: 'r.txt', args: { a: [1, { b: null }] } }],
   trainingSet: [{ spine: 's', timestamp: 'at', label: 'l', labels: ['m'], boundary: 'at' }],

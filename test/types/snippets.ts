@@ -26,6 +26,11 @@ export const departure = onDemandView('departure', {
 });
 export const service = featureService('delay_features', [airportDelays.as('origin', { airport: 'origin' }), routeDelays, departure]);
 export const delayModel = model('delay', { features: service, outputs: { probability: t.float32() } });
+endpoint('careful', {
+  model: delayModel,
+  rules: [{ when: { origin: { $in: ['ATL'] }, $or: [{ destination: 'JFK' }, { scheduled_at: { $gte: '2024' } }] }, variant: 'stable' }],
+  holdout: { name: 'quarter', percent: 5 },
+});
 export const delayEndpoint = endpoint('delay', { model: delayModel, unit: ['origin', 'destination'] });
 `;
 
@@ -261,6 +266,10 @@ export const refused: Readonly<Record<string, { readonly code: string; readonly 
   'a unit that is no request column': {
     code: `endpoint('e', { model: delayModel, unit: ['orign'] });`,
     message: ['"orign"', '"origin"'],
+  },
+  'a rule on what is no request column': {
+    code: `endpoint('e', { model: delayModel, rules: [{ when: { orign: 'ATL' }, variant: 'stable' }] });`,
+    message: ['orign'],
   },
   "an experiment's unit that is no request column": {
     code: `${EXPERIMENT.replace("'origin'", "'orign'")} });`,

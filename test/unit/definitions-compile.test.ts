@@ -113,7 +113,7 @@ describe('the manifest', () => {
       ttlMicros: null,
       freshness: { kind: 'scheduled', everyMicros: 3_600_000_000, lagMicros: 0 },
     });
-    expect(manifest.endpoints['e']).toMatchObject({ unit: ['airport'], whenStoreDown: 'fail' });
+    expect(manifest.endpoints['e']).toEqual({ name: 'e', model: 'm', unit: [], whenStoreDown: 'fail' });
     expect(manifest.models['m']?.providers).toEqual(['cpu']);
   });
 

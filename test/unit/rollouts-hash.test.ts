@@ -23,3 +23,17 @@ it('hashes a hash by its digits', () => {
   for (const hash of hashes) expect(bucketOfHash(hash)).toBe(fnv1a(String(hash)) % 10_000);
   expect(bucketOf('seed', 'ünit')).toBe(fnv1a(String(fnv1a('seedünit'))) % 10_000);
 });
+
+// GrowthBook's published cases: `hash` with version 2 in packages/sdk-js/test/cases.json, spec version 0.5.4.
+it.each([
+  ['seed', 'a', 505],
+  ['seed', 'b', 2696],
+  ['foo', 'ab', 2575],
+  ['foo', 'def', 2019],
+  ['89123klj', '8952klfjas09ujkasdf', 1240],
+  ['90850943850283058242805', '123', 7516],
+  ['()**(%$##$%#$#', '___)((*":&', 128],
+  ['feature', '123', 5231],
+])('gives seed %j and unit %j bucket %i, as GrowthBook does', (seed, unit, bucket) => {
+  expect(bucketOf(seed, unit)).toBe(bucket);
+});

@@ -11,6 +11,7 @@ const state = (revision: number): EndpointState => ({ name: 'e', revision }) as 
 const planOf = (revision: number, retired: number[]): EndpointPlan =>
   ({
     state: state(revision),
+    shadows: { lacking: undefined },
     retire: () => {
       retired.push(revision);
       return Promise.resolve();

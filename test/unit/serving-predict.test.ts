@@ -18,7 +18,7 @@ import { scopeOf } from '../support/model-works.ts';
 const deadlines = createDeadlines();
 afterEach(() => deadlines.close());
 const answered: ArmRow = { outputs: [1], features: [], statuses: [] };
-const deps = { clock: fixedClock(0), deadlines, limits: { maxRows: 100 }, nextId: () => 'id' };
+const deps = { clock: fixedClock(0), deadlines, limits: { maxRows: 100, requestTimeoutMs: 1000 }, nextId: () => 'id' };
 
 /** What predicting looks at of an arm, with what its sinks were told. */
 function armOf(name: string, run: Arm['run']): { readonly arm: Arm; readonly batches: ArmBatch[] } {

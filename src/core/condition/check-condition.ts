@@ -33,7 +33,9 @@ function checkObject(condition: unknown, path: string, depth: number, checking: 
   const { mistakes } = checking;
   if (depth > MOST_DEEP) return void mistakes.push(`it is more than ${MOST_DEEP} levels deep`);
   if (!isPlain(condition))
-    return void mistakes.push(`${at(path)}expected a condition object, got ${describe(condition)}`);
+    return void mistakes.push(
+      `${at(path)}expected an object, { <column>: <condition> }, got ${condition === undefined ? 'nothing' : describe(condition)}`,
+    );
   for (const [key, operand] of Object.entries(condition)) {
     const here = path === '' ? key : `${path}.${key}`;
     if (key === '$and' || key === '$or' || key === '$nor') {
@@ -105,7 +107,7 @@ const TYPES: readonly string[] = ['string', 'number', 'boolean', 'array', 'objec
 
 function unknownOperator(name: string): string {
   const known = ['$and', '$or', '$nor', ...CONDITION_OPERATORS];
-  return `there is no operator ${describe(name)}.${didYouMean(name, known)}`;
+  return `there is no operator "${name.slice(0, 40)}".${didYouMean(name, known)}`;
 }
 
 function at(path: string): string {

@@ -99,6 +99,12 @@ export const SERVING_ERRORS = define({
     title: 'Another host’s request',
     help: 'A server on loopback without keys answers only to the names localhost, 127.0.0.1 and [::1] in `Host`: another name may be a web page that reaches for it.',
   },
+  HR_SERVER_UNREACHABLE: {
+    status: 503,
+    grpc: 'UNAVAILABLE',
+    title: 'No server answered',
+    help: 'A command asked a running server, and none answered at its address. Start one, or name it with `--url`.',
+  },
   HR_STOPPING: {
     status: 503,
     grpc: 'UNAVAILABLE',

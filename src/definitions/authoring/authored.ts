@@ -157,6 +157,8 @@ export interface AuthoredEndpoint {
   readonly call: Call;
   readonly model: AuthoredObject<AuthoredModel>;
   readonly unit: readonly string[];
+  readonly rules: readonly { readonly when: object; readonly variant: string }[] | undefined;
+  readonly holdout: { readonly name: string; readonly percent: number } | undefined;
   readonly whenStoreDown: 'fail' | 'defaults';
   readonly about: AboutOptions;
 }

@@ -16,6 +16,7 @@ import { AUTHORED } from './authored-mark.ts';
 import { noteCall, type OptionNames, optionsOf } from './call.ts';
 import type { Columns } from './column-type.ts';
 import type { MemberShape, RequestOf } from './member.ts';
+import type { RequestCondition } from './request-condition.ts';
 
 declare const requestColumn: unique symbol;
 
@@ -82,8 +83,15 @@ export interface Endpoint<Q extends string = string> extends AuthoredObject<Auth
 
 export interface EndpointOptions<Q extends string> extends AboutOptions {
   readonly model: Model<Q>;
-  /** Request columns whose values stick to one variant. Default: every request column. */
+  /** Request columns whose values stick to one variant. Default: none, and each request is assigned by its id. */
   readonly unit?: readonly NoInfer<Q>[];
+  /** Asked in order, before all else: the first whose condition holds gives its variant, whatever the unit. */
+  readonly rules?: readonly { readonly when: RequestCondition<NoInfer<Q>>; readonly variant: string }[];
+  /**
+   * A percentage of units that no experiment and no rollout touches: they get the base. Endpoints that name one holdout keep the
+   * same units.
+   */
+  readonly holdout?: { readonly name: string; readonly percent: number };
   /** What a prediction does while the online store is down. Default: `fail`. */
   readonly whenStoreDown?: 'fail' | 'defaults';
 }
@@ -92,12 +100,14 @@ const ENDPOINT_OPTIONS: OptionNames<EndpointOptions<string>> = {
   ...ABOUT_OPTIONS,
   model: true,
   unit: true,
+  rules: true,
+  holdout: true,
   whenStoreDown: true,
 };
 
 export function endpoint<Q extends string>(name: string, options: EndpointOptions<Q>): Endpoint<Q> {
   const call = noteCall(options, ENDPOINT_OPTIONS);
-  const { model: served, unit, whenStoreDown, ...about } = optionsOf(options);
+  const { model: served, unit, rules, holdout, whenStoreDown, ...about } = optionsOf(options);
   return {
     name,
     [AUTHORED]: {
@@ -106,6 +116,8 @@ export function endpoint<Q extends string>(name: string, options: EndpointOption
       call,
       model: served,
       unit: unit ?? [],
+      rules,
+      holdout,
       whenStoreDown: whenStoreDown ?? 'fail',
       about,
     },

@@ -3,6 +3,7 @@
 import { contentHash, didYouMean } from '../../core/index.ts';
 import type { Authored, AuthoredEndpoint, AuthoredModel } from '../authoring/authored.ts';
 import { describeResult } from '../calling/user-value.ts';
+import { compileAssignment } from './compile-assignment.ts';
 import type { Definitions, EndpointSpec, Manifest, ModelSpec } from '../manifest.ts';
 import { own } from '../own.ts';
 import { resolveService } from '../resolve-service.ts';
@@ -172,7 +173,8 @@ function compileEndpoint(
     ...compileAbout(endpoint, endpoint.about, [1], mistakes),
     name: endpoint.name,
     model: model?.name ?? '',
-    unit: unit.length > 0 ? unit : known,
+    unit,
+    ...compileAssignment(endpoint, service === undefined ? undefined : known, mistakes),
     whenStoreDown: endpoint.whenStoreDown,
   };
 }

@@ -203,6 +203,10 @@ const endpoint = Type.Object(
     name: text,
     model: text,
     unit: Type.Array(text),
+    rules: Type.Optional(
+      Type.Array(Type.Object({ when: Type.Record(text, Type.Unknown()), variant: text }, closed), { minItems: 1 }),
+    ),
+    holdout: Type.Optional(Type.Object({ name: text, percent: Type.Number({ minimum: 0, maximum: 100 }) }, closed)),
     whenStoreDown: Type.Enum(['fail', 'defaults']),
   },
   closed,

@@ -25,6 +25,8 @@ export interface Cell {
   readonly id: CellId;
   answered(latencyMicros: number, rows: number): void;
   failed(code: ErrorCode, count: number): void;
+  /** The arm's breaker has opened. */
+  broke(): void;
   /** A row of a request that was answered. */
   rowFailed(code: ErrorCode): void;
   /** Counts a row's statuses, in the order of `features`. */
@@ -46,6 +48,7 @@ export function createCell(clock: Clock, id: CellId): Cell {
   const errors = new Map<string, Counter>();
   const rowErrors = new Map<string, Counter>();
   const missing = new Map<string, Counter>();
+  let breakerOpens = 0;
   let isNew = true;
 
   let current = slots[0] as Slot;
@@ -71,6 +74,7 @@ export function createCell(clock: Clock, id: CellId): Cell {
       countFailure(now(), failureKind(code), count);
       counterOf(errors, code).untaken += count;
     },
+    broke: () => void breakerOpens++,
     rowFailed(code) {
       counterOf(rowErrors, code).untaken++;
     },
@@ -97,9 +101,11 @@ export function createCell(clock: Clock, id: CellId): Cell {
         errors: takeCounters(errors),
         rowErrors: takeCounters(rowErrors),
         missing: takeCounters(missing),
+        breakerOpens,
       };
+      breakerOpens = 0;
       const counts = [tallies, taken.errors, taken.rowErrors, taken.missing];
-      const isNothing = counts.every(({ length }) => length === 0);
+      const isNothing = counts.every(({ length }) => length === 0) && taken.breakerOpens === 0;
       if (isNothing && !isNew) return undefined;
       isNew = false;
       return taken;

@@ -2,6 +2,7 @@
 // how the processes stand.
 
 import { compareTexts, type Micros } from '../../core/index.ts';
+import { type ShadowFigures, shadowFigures } from '../shadows/shadow-figures.ts';
 import type { Readings } from './increment.ts';
 import { type ModelReading, modelKey } from './model-figures.ts';
 import { type PushBacklog, type PushCounts, sumBacklogs } from './push-tally.ts';
@@ -21,6 +22,8 @@ export interface Figures {
   readonly logWritten: number;
   readonly logDropped: readonly (readonly [reason: string, count: number])[];
   readonly models: readonly SummedModel[];
+  /** By endpoint and version, those that have a shadow or had one. */
+  readonly shadows: readonly ShadowFigures[];
   readonly processes: ProcessFigures;
 }
 
@@ -30,6 +33,8 @@ export interface CellFigures {
   readonly errors: ReadonlyMap<string, number>;
   readonly rowErrors: ReadonlyMap<string, number>;
   readonly missing: ReadonlyMap<string, number>;
+  /** Of an arm. */
+  readonly breakerOpens: number;
 }
 
 export interface NamedFigures extends CellFigures {
@@ -85,6 +90,7 @@ export function figuresOf({ sums, startMicros, restarts, readings }: Counted, no
     errors: cell.errors,
     rowErrors: cell.rowErrors,
     missing: cell.missing,
+    breakerOpens: cell.breakerOpens,
   });
   return {
     startMicros,
@@ -99,6 +105,9 @@ export function figuresOf({ sums, startMicros, restarts, readings }: Counted, no
     logWritten: sums.logWritten,
     logDropped: [...sums.logDropped],
     models: [...sums.models.values()].sort((a, b) => compareTexts(a.model, b.model) || a.version - b.version),
+    shadows: Array.from(sums.shadows.values(), shadowFigures).sort(
+      (a, b) => compareTexts(a.endpoint, b.endpoint) || a.version - b.version,
+    ),
     processes: showProcesses(readings, restarts, startMicros),
   };
 }

@@ -1,6 +1,7 @@
 // What a process tells whoever owns the totals, as plain data: what it has counted since it last told, and how it stands now.
 
 import type { Micros } from '../../core/index.ts';
+import type { PackedShadow } from '../shadows/shadow-tally.ts';
 import type { ModelCounts, ModelReading } from './model-figures.ts';
 import type { PushBacklog, PushCounts } from './push-tally.ts';
 import type { PackedTally } from './tally.ts';
@@ -28,6 +29,8 @@ export type PackedCell = CellId & {
   readonly rowErrors: NamedCounts;
   /** By feature: rows in which it was NOT_FOUND, OUTSIDE_MAX_AGE or INVALID. */
   readonly missing: NamedCounts;
+  /** Of an arm: how often a process's breaker opened. */
+  readonly breakerOpens: number;
 };
 
 /** What was counted. Increments add up in whatever order. */
@@ -40,6 +43,7 @@ export interface Increment {
   /** By reason. */
   readonly logDropped: NamedCounts;
   readonly models: readonly ModelCounts[];
+  readonly shadows: readonly PackedShadow[];
 }
 
 /** How a process stands right now. */

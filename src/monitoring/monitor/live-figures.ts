@@ -26,6 +26,8 @@ export interface LiveFigures {
   prometheus(): Promise<string>;
   /** For streams: the figures are gathered at most once a second, however many ask. */
   live(): Promise<MonitorSnapshot>;
+  /** Of each shadow what its pairs say. */
+  shadows(): Promise<Figures['shadows']>;
   /** All that they are made of. */
   figures(): Promise<Figures>;
   /** Tells the owner what was counted. Call it each second, and once before the process ends. */
@@ -108,6 +110,7 @@ export function createLiveFigures(given: {
 
   return {
     figures: gather,
+    shadows: async () => (await gather()).shadows,
     prometheus: async () => prometheusText(metricsOf(await gather())),
     live() {
       const atMs = performance.now();

@@ -1,6 +1,14 @@
 // What one process counts: meters for the paths that are watched, and reports of what was counted for whoever owns the totals.
 
 import type { Clock, ErrorCode, Micros } from '../../core/index.ts';
+import {
+  createShadowTally,
+  type ShadowMeter,
+  shadowMeter,
+  type ShadowOf,
+  type ShadowTally,
+  takeShadow,
+} from '../shadows/shadow-tally.ts';
 import { type Cell, createCell } from './cell.ts';
 import type { CellId, Readings, Taken } from './increment.ts';
 import { watchLoopDelay } from './loop-delay.ts';
@@ -19,6 +27,8 @@ export interface ArmMeter {
   statuses(statuses: readonly string[]): void;
   /** Rows that this arm failed. */
   failed(code: ErrorCode, rows: number): void;
+  /** Its breaker has opened. */
+  broke(): void;
 }
 
 /** Counts whole requests of an endpoint. Get it once and keep it: recording allocates nothing. */
@@ -62,6 +72,8 @@ export interface Monitor {
   endpoint(name: string): EndpointMeter;
   arm(labels: ArmLabels): ArmMeter;
   service(name: string): ServiceMeter;
+  /** Counts what a shadow version of an endpoint made of the rows that it was given, beside what was answered. */
+  shadow(of: ShadowOf): ShadowMeter;
   /** Counts a request of somebody who may not ask. */
   turnedAway(code: ErrorCode): void;
   /** Counts a push into a source; `rows` of it were new. */
@@ -92,6 +104,7 @@ export function createMonitor(clock: Clock): Monitor {
   const cells = new Map<string, Cell>();
   const pushes = createPushTally();
   const turnedAway = new Map<string, number>();
+  const shadows = new Map<string, ShadowTally>();
   const modelDeltas = createModelDeltas();
   const logDeltas = createLogDeltas();
   const loop = watchLoopDelay();
@@ -121,7 +134,13 @@ export function createMonitor(clock: Clock): Monitor {
     service: (name) => requestMeter('service', name),
     arm({ endpoint, variant, model, version, features }) {
       const cell = cellOf({ kind: 'arm', name: endpoint, variant, version, model });
-      return { answered: cell.answered, failed: cell.failed, statuses: cell.statuses(features) };
+      return { answered: cell.answered, failed: cell.failed, broke: cell.broke, statuses: cell.statuses(features) };
+    },
+    shadow(of) {
+      const key = JSON.stringify([of.endpoint, of.version]);
+      let tally = shadows.get(key);
+      if (tally === undefined) shadows.set(key, (tally = createShadowTally(of)));
+      return shadowMeter(tally);
     },
     turnedAway: (code) => void turnedAway.set(code, (turnedAway.get(code) ?? 0) + 1),
     recordPush: ({ source, outcome, rows }) => pushes.count(source, outcome, rows),
@@ -160,6 +179,7 @@ export function createMonitor(clock: Clock): Monitor {
           turnedAway: turned,
           ...logDeltas(log),
           models: modelDeltas(models),
+          shadows: [...shadows.values()].flatMap((tally) => takeShadow(tally) ?? []),
         },
         readings: {
           residentBytes: rss,

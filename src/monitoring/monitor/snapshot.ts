@@ -2,9 +2,8 @@
 
 import { formatTimestamp, MICROS_PER_SECOND } from '../../core/index.ts';
 import type { ArmFigures, CellFigures, Figures } from './figures.ts';
-import { quantileMicros } from './latency-sketch.ts';
+import { type LatencySnapshot, latencySnapshot } from './latency-snapshot.ts';
 import { WINDOW_SECONDS } from './sums.ts';
-import type { Tally } from './tally.ts';
 
 export interface MonitorSnapshot {
   /** RFC 3339. */
@@ -58,15 +57,6 @@ export interface FiguresSnapshot {
   readonly recentLatencyMs: LatencySnapshot;
 }
 
-/** Milliseconds, each within 1 %; null when nothing was answered. */
-export interface LatencySnapshot {
-  readonly mean: number | null;
-  readonly p50: number | null;
-  readonly p90: number | null;
-  readonly p99: number | null;
-  readonly max: number | null;
-}
-
 export function toSnapshot(state: Figures): MonitorSnapshot {
   const { nowMicros, startMicros, processes } = state;
   const uptimeSeconds = Math.max(0, (nowMicros - startMicros) / MICROS_PER_SECOND);
@@ -116,23 +106,8 @@ function figures({ total, recent }: CellFigures, spanSeconds: number): FiguresSn
     errorsPerSecond: rate(recent.failed),
     refusedPerSecond: rate(recent.refused),
     rejectedPerSecond: rate(recent.rejected),
-    latencyMs: latencies(total),
-    recentLatencyMs: latencies(recent),
-  };
-}
-
-function latencies({ latency }: Tally): LatencySnapshot {
-  const isEmpty = latency.count === 0;
-  const quantile = (q: number): number | null => {
-    const micros = quantileMicros(latency, q);
-    return micros === null ? null : round(micros / 1000);
-  };
-  return {
-    mean: isEmpty ? null : round(latency.sumMicros / latency.count / 1000),
-    p50: quantile(0.5),
-    p90: quantile(0.9),
-    p99: quantile(0.99),
-    max: isEmpty ? null : round(latency.maxMicros / 1000),
+    latencyMs: latencySnapshot(total.latency),
+    recentLatencyMs: latencySnapshot(recent.latency),
   };
 }
 

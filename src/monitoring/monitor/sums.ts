@@ -2,6 +2,7 @@
 
 import { floorTo, type Micros, MICROS_PER_SECOND } from '../../core/index.ts';
 import type { CellId, Increment, NamedCounts, PackedCell } from './increment.ts';
+import { addShadow, packShadow, type ShadowTally } from '../shadows/shadow-tally.ts';
 import { type ModelCounts, modelKey } from './model-figures.ts';
 import { addPushes, type PushCounts } from './push-tally.ts';
 import { addTally, createTally, isEmpty, type PackedTally, packTally, type Tally, unpackTally } from './tally.ts';
@@ -18,6 +19,7 @@ export interface SummedCell {
   readonly errors: Map<string, number>;
   readonly rowErrors: Map<string, number>;
   readonly missing: Map<string, number>;
+  breakerOpens: number;
 }
 
 export interface SummedModel {
@@ -36,6 +38,7 @@ export interface Sums {
   readonly turnedAway: Map<string, number>;
   readonly logDropped: Map<string, number>;
   readonly models: Map<string, SummedModel>;
+  readonly shadows: Map<string, ShadowTally>;
 }
 
 export const createSums = (): Sums => ({
@@ -45,6 +48,7 @@ export const createSums = (): Sums => ({
   turnedAway: new Map(),
   logDropped: new Map(),
   models: new Map(),
+  shadows: new Map(),
 });
 
 export const createSummedCell = (id: CellId): SummedCell => ({
@@ -54,6 +58,7 @@ export const createSummedCell = (id: CellId): SummedCell => ({
   errors: new Map(),
   rowErrors: new Map(),
   missing: new Map(),
+  breakerOpens: 0,
 });
 
 export function addIncrement(sums: Sums, increment: Increment, now: Micros): void {
@@ -63,6 +68,7 @@ export function addIncrement(sums: Sums, increment: Increment, now: Micros): voi
   addCounts(sums.turnedAway, increment.turnedAway);
   addCounts(sums.logDropped, increment.logDropped);
   for (const model of increment.models) addModel(sums, model);
+  for (const shadow of increment.shadows) addShadow(sums.shadows, shadow);
 }
 
 /** The sums as an increment: whoever adds it to nothing has the same sums. */
@@ -74,6 +80,7 @@ export function packSums(sums: Sums): Increment {
     turnedAway: [...sums.turnedAway],
     logDropped: [...sums.logDropped],
     models: Array.from(sums.models.values(), ({ refused, ...counts }) => ({ ...counts, refused: [...refused] })),
+    shadows: Array.from(sums.shadows.values(), packShadow),
   };
 }
 
@@ -95,7 +102,7 @@ export function recentOf({ recent }: SummedCell, now: Micros): Tally {
 const windowStart = (now: Micros): Micros => floorTo(now, MICROS_PER_SECOND) - (WINDOW_SECONDS - 1) * MICROS_PER_SECOND;
 
 function addCell(sums: Sums, packed: PackedCell, now: Micros): void {
-  const { tallies, errors, rowErrors, missing, ...id } = packed;
+  const { tallies, errors, rowErrors, missing, breakerOpens, ...id } = packed;
   const key = JSON.stringify(id.kind === 'arm' ? [id.kind, id.name, id.variant, id.version] : [id.kind, id.name]);
   let cell = sums.cells.get(key);
   if (cell === undefined) sums.cells.set(key, (cell = createSummedCell(id)));
@@ -104,6 +111,7 @@ function addCell(sums: Sums, packed: PackedCell, now: Micros): void {
   addCounts(cell.errors, errors);
   addCounts(cell.rowErrors, rowErrors);
   addCounts(cell.missing, missing);
+  cell.breakerOpens += breakerOpens;
 }
 
 function settle({ settled, recent }: SummedCell, now: Micros): void {
@@ -123,7 +131,7 @@ function addSecond({ settled, recent }: SummedCell, packed: PackedTally, now: Mi
   else addTally(known, unpackTally(packed));
 }
 
-function packCell({ id, settled, recent, errors, rowErrors, missing }: SummedCell): PackedCell {
+function packCell({ id, settled, recent, errors, rowErrors, missing, breakerOpens }: SummedCell): PackedCell {
   return {
     ...id,
     tallies: [
@@ -133,6 +141,7 @@ function packCell({ id, settled, recent, errors, rowErrors, missing }: SummedCel
     errors: [...errors],
     rowErrors: [...rowErrors],
     missing: [...missing],
+    breakerOpens,
   };
 }
 

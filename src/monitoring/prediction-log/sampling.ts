@@ -52,7 +52,10 @@ export function isOfShare(record: PredictionRecord, share: number): boolean {
 // FNV-1a over UTF-16 units.
 function hashText(text: string): number {
   let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 16_777_619);
+  // What comes after a tilde says which shadow of the prediction it is.
+  const end = text.indexOf('~');
+  const length = end < 0 ? text.length : end;
+  for (let i = 0; i < length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 16_777_619);
   return hash;
 }
 

@@ -118,7 +118,7 @@ function checkEndpoints({ before, after, inUse }: Situation, blame: Blame): void
       blame(owner, what, same('its traffic ends, and has to be set anew'), who);
     }
     if (JSON.stringify(is.unit) !== JSON.stringify(was.unit)) {
-      const what = `its unit changes from (${was.unit.join(', ')}) to (${is.unit.join(', ')})`;
+      const what = `its unit changes from ${showUnit(was.unit)} to ${showUnit(is.unit)}`;
       blame(owner, what, same('who met one variant may meet another'), who);
     }
     const [oldModel, newModel] = [own(before.models, was.model), own(after.models, is.model)];
@@ -137,4 +137,8 @@ function lostOutputs(before: readonly Field[], after: readonly Field[]): string[
     if (now === undefined) return [`output "${name}" goes`];
     return sameType(type, now) ? [] : [`output "${name}" changes type ${typeName(type)} → ${typeName(now)}`];
   });
+}
+
+function showUnit(unit: readonly string[]): string {
+  return unit.length === 0 ? 'each request' : `(${unit.join(', ')})`;
 }

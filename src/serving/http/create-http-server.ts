@@ -40,6 +40,7 @@ import { answerClientError } from './security/client-error.ts';
 import { mayUse } from './security/gate.ts';
 import type { RouteRole } from './security/route-role.ts';
 import type { Security } from './security/security.ts';
+import { addShadowRoutes } from './shadow-routes.ts';
 import { addStatusRoute, type StatusParts } from './status-route.ts';
 import { addTrainingSetRoutes, type TrainingSetRoutes } from './training-sets/training-set-routes.ts';
 import { traceRequests } from './trace-requests.ts';
@@ -223,6 +224,7 @@ export async function createHttpServer(
   await app.register(async (scope) => {
     addFeatureRoutes(scope, data, ingest, options);
     addEndpointRoutes(scope, control, ingest, options);
+    addShadowRoutes(scope, control, options.stats);
     addHealthRoutes(scope, control, options, streams);
     addStatusRoute(scope, options.status, options.logger);
     addCatalogueRoutes(scope, control);

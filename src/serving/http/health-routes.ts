@@ -101,8 +101,15 @@ export function presentHealth({ revision, notLoaded, endpoints, services, views 
 }
 
 /** Likewise of one endpoint. */
-export function presentEndpointHealth({ sinceMicros, retryMicros, ...health }: EndpointHealth): object {
-  return { ...health, since: timeOf(sinceMicros), retryAt: timeOf(retryMicros) };
+export function presentEndpointHealth({ sinceMicros, retryMicros, breakers, ...health }: EndpointHealth): object {
+  const open = breakers?.map(({ variant, version, sinceMicros: since, probeMicros }) => ({
+    variant,
+    version,
+    since: timeOf(since),
+    probeAt: timeOf(probeMicros),
+  }));
+  const told = { ...health, since: timeOf(sinceMicros), retryAt: timeOf(retryMicros) };
+  return open === undefined ? told : { ...told, breakers: open };
 }
 
 /** RFC 3339, or null for never. */

@@ -1,10 +1,14 @@
 // The port through which a server tells its figures: one worker's own, or those of all workers together.
 
+import type { ShadowFigures } from '../../monitoring/index.ts';
+
 export interface LiveStats {
   /** Prometheus' text format. */
   prometheus(): Promise<string>;
   /** The figures of now as plain JSON data, for the stream. */
   live(): Promise<unknown>;
+  /** What shadows made of their rows, of all endpoints. */
+  shadows(): Promise<readonly ShadowFigures[]>;
 }
 
 /** Alerts for the stream: those that are open, and those that closed lately. */

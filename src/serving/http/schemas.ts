@@ -219,9 +219,49 @@ export const EndpointResponse = Type.Object({
   reason: Type.Optional(Type.Union([Type.String(), Type.Null()])),
   since: Type.Optional(Type.Union([Type.String(), Type.Null()])),
   retryAt: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  breakers: Type.Optional(
+    Type.Array(
+      Type.Object({
+        variant: Type.String(),
+        version: Type.Integer(),
+        since: Type.String(),
+        probeAt: Type.String({ description: 'When the variant is tried next' }),
+      }),
+      {
+        description:
+          'At the server that answers: variants that fail, whose requests go to the base; where there are any',
+      },
+    ),
+  ),
   change: Type.Union([TrafficChangeResponse, Type.Null()]),
 });
 export const EndpointsResponse = Type.Object({ endpoints: Type.Array(EndpointResponse) });
+
+const Milliseconds = Type.Union([Type.Number(), Type.Null()]);
+const Latency = Type.Object({
+  mean: Milliseconds,
+  p50: Milliseconds,
+  p90: Milliseconds,
+  p99: Milliseconds,
+  max: Milliseconds,
+});
+const orNothing = (description: string) => Type.Union([Type.Number(), Type.Null()], { description });
+export const ShadowsResponse = Type.Object({
+  shadows: Type.Array(
+    Type.Object({
+      version: Type.Integer(),
+      percent: orNothing('Of the endpoint’s rows; null of one that shadows no more, whose figures stay'),
+      pairs: Type.Integer({ description: 'Rows that it answered, beside what was answered' }),
+      errors: Type.Integer({ description: 'Rows that it failed' }),
+      error_codes: Type.Record(Type.String(), Type.Integer()),
+      agreement: orNothing('Share of the pairs with the same label, or with numbers within 1 % of the larger'),
+      mean_abs_difference: orNothing('Of the scores'),
+      psi: orNothing('Of its scores against those that were answered'),
+      latency_ms: Type.Object({ primary: Latency, shadow: Latency }),
+      dropped: Type.Record(Type.String(), Type.Integer(), { description: 'Rows that it did not get, by reason' }),
+    }),
+  ),
+});
 
 export const ProblemResponse = Type.Object(
   {

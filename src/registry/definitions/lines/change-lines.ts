@@ -13,7 +13,7 @@ import type {
   SourceSpec,
   ViewSpec,
 } from '../../../definitions/index.ts';
-import { typeName } from '../../../core/index.ts';
+import { canonicalJson, typeName } from '../../../core/index.ts';
 import type { ObjectKind } from '../objects.ts';
 import type { Renames } from '../renames.ts';
 import { becomes, type ChangeLine } from './change-line.ts';
@@ -90,8 +90,24 @@ function modelLines(was: ModelSpec, is: ModelSpec): ChangeLine[] {
 function endpointLines(was: EndpointSpec, is: EndpointSpec): ChangeLine[] {
   return [
     ...becomes('meaning', 'model', was.model, is.model),
-    ...becomes('meaning', 'unit', showNames(was.unit), showNames(is.unit)),
+    ...becomes('meaning', 'unit', showUnit(was), showUnit(is)),
+    ...becomes('meaning', 'rules', showRules(was), showRules(is)),
+    ...becomes('meaning', 'holdout', showHoldout(was), showHoldout(is)),
     ...becomes('meaning', 'when the store is down', was.whenStoreDown, is.whenStoreDown),
-    ...restLines(was, is, ['model', 'unit', 'whenStoreDown']),
+    ...restLines(was, is, ['model', 'unit', 'rules', 'holdout', 'whenStoreDown']),
   ];
+}
+
+function showUnit({ unit }: EndpointSpec): string {
+  return unit.length === 0 ? 'each request' : showNames(unit);
+}
+
+function showRules({ rules = [] }: EndpointSpec): string {
+  return rules.length === 0
+    ? 'none'
+    : rules.map(({ when, variant }) => `${variant} when ${canonicalJson(when)}`).join('; ');
+}
+
+function showHoldout({ holdout }: EndpointSpec): string {
+  return holdout === undefined ? 'none' : `${holdout.percent} % of "${holdout.name}"`;
 }

@@ -1,0 +1,186 @@
+// What of an endpoint's traffic rollouts and experiments own, on each database.
+
+import { beforeEach, describe, expect, it } from 'vitest';
+import { type LiveExperiment, type SetTraffic, versionsIn } from '../../src/registry/index.ts';
+import { flightsManifest } from '../support/manifests.ts';
+import { MODEL, onEachRegistry } from '../support/registries.ts';
+
+const EXPERIMENT: LiveExperiment = {
+  name: 'exp',
+  phase: 1,
+  seed: 'seed',
+  unit: ['origin'],
+  namespace: { seed: 'room', ranges: [[0, 0.5]] },
+  when: { origin: { $ne: 'ATL' } },
+  arms: [
+    {
+      name: 'control',
+      version: 1,
+      ranges: [
+        [0, 2500],
+        [5000, 7500],
+      ],
+    },
+    { name: 'treatment', version: 2, ranges: [[2500, 5000]] },
+  ],
+};
+
+onEachRegistry('traffic of rollouts and experiments', (given) => {
+  const { apply, register } = given;
+  const split = (weight: number) => ({
+    variants: [
+      { name: 'stable', version: 1, weight: 100 - weight },
+      { name: 'candidate', version: 2, weight },
+    ],
+  });
+  const set = (weight: number, options: Partial<SetTraffic> = {}) =>
+    given.registry.endpoints.setTraffic('delay', split(weight), { actor: 'bob', ...options });
+  const get = () => given.registry.endpoints.get('delay');
+
+  beforeEach(async () => {
+    await apply(flightsManifest);
+    await register();
+    await register('2');
+  });
+
+  describe('a rollout', () => {
+    it('alone changes the traffic from its first change to its last, and moves nobody else', async () => {
+      const first = await set(1, { rollout: 'r-1' });
+      expect(first).toMatchObject({
+        rollout: 'r-1',
+        variants: [{ ranges: [[0, 9900]] }, { ranges: [[9900, 10_000]] }],
+      });
+      await expect(set(0)).rejects.toMatchObject({
+        code: 'HR_ROLLOUT_UNDERWAY',
+        status: 409,
+        message: expect.stringContaining('rollout "r-1" of endpoint "delay" is under way'),
+      });
+      await expect(set(0, { rollout: 'r-2' })).rejects.toMatchObject({ code: 'HR_ROLLOUT_UNDERWAY' });
+      expect(await get()).toEqual(first);
+      expect(await set(5, { rollout: 'r-1' })).toMatchObject({ variants: [{}, { ranges: [[9500, 10_000]] }] });
+      expect(await set(100, { rollout: null })).toMatchObject({ rollout: null });
+      expect(await set(0)).toMatchObject({ rollout: null, variants: [{ ranges: [[0, 10_000]] }, { ranges: [] }] });
+    });
+
+    it('gives way to an override with a reason, which the audit log keeps', async () => {
+      await set(5, { rollout: 'r-1' });
+      await expect(set(0, { override: true })).rejects.toMatchObject({
+        code: 'HR_INVALID',
+        details: [{ path: 'override', message: expect.stringContaining('X-Reason') }],
+      });
+      expect(await set(0, { override: true, reason: 'it hurts' })).toMatchObject({ rollout: null });
+      const [entry] = await given.registry.auditLog.list({ object: 'endpoint/delay' });
+      expect(entry).toMatchObject({ actor: 'bob', reason: 'it hurts', after: { rollout: null } });
+    });
+
+    it('keeps its own rows in the transaction that asks for the change: both, or neither', async () => {
+      const before = await get();
+      const failing = set(5, {
+        rollout: 'r-1',
+        async also(trx) {
+          await trx.updateTable('registry_endpoints').set({ salt: 'changed' }).where('name', '=', 'delay').execute();
+          throw new Error('another epoch has it');
+        },
+      });
+      await expect(failing).rejects.toThrow('another epoch has it');
+      expect(await get()).toEqual(before);
+      const after = await set(5, {
+        rollout: 'r-1',
+        async also(trx) {
+          await trx.updateTable('registry_endpoints').set({ salt: 'changed' }).where('name', '=', 'delay').execute();
+        },
+      });
+      expect(after).toMatchObject({ salt: 'changed', rollout: 'r-1' });
+    });
+
+    it('keeps definitions from taking its endpoint away, its model or its unit', async () => {
+      await set(5, { rollout: 'r-1' });
+      const delay = flightsManifest.endpoints['delay'];
+      const wrong = [{}, { delay: { ...delay, unit: ['destination'] } }] as (typeof flightsManifest.endpoints)[];
+      for (const endpoints of wrong)
+        await expect(apply({ ...flightsManifest, endpoints }, true)).rejects.toMatchObject({
+          code: 'HR_ROLLOUT_UNDERWAY',
+        });
+      await set(5, { rollout: null });
+      await apply({ ...flightsManifest, endpoints: {} }, true);
+    });
+  });
+
+  describe('an experiment', () => {
+    const run = (experiments: readonly LiveExperiment[]) =>
+      given.registry.endpoints.setTraffic('delay', { ...split(0), experiments }, { actor: 'bob' });
+
+    it('runs by the same change as traffic, goes on when that changes, and needs its versions', async () => {
+      await given.registry.endpoints.setTraffic(
+        'delay',
+        { variants: [{ name: 'stable', version: 1, weight: 100 }], experiments: [EXPERIMENT] },
+        { actor: 'bob' },
+      );
+      const state = await get();
+      expect(state.experiments).toEqual([EXPERIMENT]);
+      expect([...versionsIn(state)]).toEqual([1, 2]);
+      await expect(given.registry.models.retire(MODEL, 2, 'ann')).rejects.toThrow(/delay/);
+      expect((await set(0)).experiments).toEqual([EXPERIMENT]);
+      expect((await run([])).experiments).toEqual([]);
+    });
+
+    it('is refused with all that is wrong in it', async () => {
+      const before = await get();
+      const [control] = EXPERIMENT.arms;
+      const wrong = {
+        ...EXPERIMENT,
+        seed: '',
+        unit: [],
+        when: { origin: { $inn: [] } },
+        namespace: { seed: 'room', ranges: [[0.5, 1.5]] as const },
+        arms: [
+          {
+            name: 'control',
+            version: 1,
+            ranges: [
+              [0, 2500],
+              [2400, 2600],
+            ] as const,
+          },
+          { name: 'control', version: 2, ranges: [] },
+        ],
+      };
+      await expect(run([wrong])).rejects.toMatchObject({
+        code: 'HR_INVALID',
+        details: [
+          { path: 'experiments[0].seed' },
+          { path: 'experiments[0].unit' },
+          { path: 'experiments[0].when' },
+          { path: 'experiments[0].arms[1].name' },
+          {
+            path: 'experiments[0].arms[0].ranges[1]',
+            message: '[2400, 2600) overlaps [0, 2500), which experiments[0].arms[0].ranges[0] has',
+          },
+          { path: 'experiments[0].namespace.ranges[0]' },
+        ],
+      });
+      const overlapping = {
+        ...EXPERIMENT,
+        arms: [
+          { ...control, name: 'a' },
+          { ...control, name: 'b' },
+        ] as LiveExperiment['arms'],
+      };
+      await expect(run([overlapping])).rejects.toMatchObject({ code: 'HR_INVALID' });
+      for (const range of [
+        [5, 5],
+        [0, 10_001],
+        [0.5, 2],
+        [-1, 2],
+        [3, 2],
+      ] as [number, number][]) {
+        const one = { ...EXPERIMENT, arms: [{ name: 'a', version: 1, ranges: [range] }] };
+        await expect(run([one])).rejects.toMatchObject({ code: 'HR_INVALID' });
+      }
+      await expect(run([EXPERIMENT, EXPERIMENT])).rejects.toMatchObject({ details: [{ path: 'experiments[1].name' }] });
+      const gone = { ...EXPERIMENT, arms: [{ name: 'a', version: 9, ranges: [[0, 1]] as const }] };
+      await expect(run([gone])).rejects.toMatchObject({ code: 'HR_UNKNOWN_MODEL' });
+      expect(await get()).toEqual(before);
+    });
+  });
+});
