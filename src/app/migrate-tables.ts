@@ -21,10 +21,8 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
     { migrateRuns },
     { openRegistry },
     { migrateLeases },
-    { migrateAlerts },
-    { migrateExperiments },
-    { migrateAlerts, migrateMinutes },
-    { migrateRollouts },
+    { migrateAlerts, migrateDrift, migrateMinutes },
+    { migrateExperiments, migrateRollouts },
   ] = await Promise.all([
     import('../checks/index.ts'),
     import('../events/index.ts'),
@@ -52,4 +50,5 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
   await migrateExperiments(database);
   await migrateMinutes(database);
   await migrateRollouts(database);
+  await migrateDrift(database);
 }

@@ -12,10 +12,8 @@ export async function rowsOwners(app: App): Promise<readonly RowsOwner[]> {
     { trainingSetRows },
     { pipelineRows },
     { leaseRows },
-    { alertRows },
-    { experimentRows },
     { alertRows, minuteRows },
-    { rolloutRows },
+    { experimentRows, rolloutRows },
   ] = await Promise.all([
     import('../registry/index.ts'),
     import('../events/index.ts'),

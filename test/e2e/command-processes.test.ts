@@ -38,6 +38,7 @@ const LINES: readonly (readonly string[])[] = [
   ['rollout', 'list'],
   ['keys', 'list'],
   ['audit'],
+  ['drift', 'checkout', '--now'],
   ['alerts', 'list'],
   ['monitor', 'history', 'checkout'],
   ['logs', 'status'],
