@@ -21,7 +21,7 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
     { migrateRuns },
     { openRegistry },
     { migrateLeases },
-    { migrateAlerts, migrateMinutes },
+    { migrateAlerts, migrateDrift, migrateMinutes },
     { migrateExperiments, migrateRollouts },
   ] = await Promise.all([
     import('../checks/index.ts'),
@@ -50,4 +50,5 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
   await migrateExperiments(database);
   await migrateMinutes(database);
   await migrateRollouts(database);
+  await migrateDrift(database);
 }

@@ -176,13 +176,17 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
       clock,
     }),
   );
-  const rollouts = lazily(async () =>
-    (await import('../rollouts/index.ts')).openRollouts({
+  const rollouts = lazily(async () => {
+    const { createSharedClock } = await import('../monitoring/index.ts');
+    // Minutes of all servers are by it.
+    const shared = createSharedClock(await database(), clock);
+    await shared.set();
+    return (await import('../rollouts/index.ts')).openRollouts({
       database: await database(),
       registry: await registry(),
-      clock,
-    }),
-  );
+      clock: { nowMicros: shared.now },
+    });
+  });
   const completeness = async (): Promise<CompletenessDeps> => ({
     versions: (await registry()).versions,
     store: await online(),

@@ -116,9 +116,19 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./audit.ts')).auditCommand,
   },
   {
+    name: 'drift',
+    summary: 'show how far what is served has moved from the training data',
+    load: async () => (await import('./drift.ts')).driftCommand,
+  },
+  {
     name: 'alerts',
     summary: 'list what is wrong by the monitors, silence what is known',
     load: async () => (await import('./alerts.ts')).alertsCommand,
+  },
+  {
+    name: 'monitor',
+    summary: 'what servers counted over time',
+    load: async () => (await import('./monitor.ts')).monitorCommand,
   },
   {
     name: 'logs',

@@ -3,14 +3,15 @@
 
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { registerModelFile } from '../../src/app/index.ts';
+import { experimentReportDeps, registerModelFile } from '../../src/app/index.ts';
+import { runBandits } from '../../src/control/index.ts';
+import { fixedClock, silentLogger } from '../../src/core/index.ts';
 import type { ExperimentReport } from '../../src/rollouts/index.ts';
 import { constantModel } from '../support/onnx-model.ts';
 import { type OpenServing, openServing } from '../support/open-serving.ts';
 import { REPOSITORY } from '../support/serving-project.ts';
 
 const EXPERIMENTS = `
-import { experiment, metric } from 'headrace';
 export const again = endpoint('again', { model: returns, unit: ['customer'] });
 const paid = (name: string, more: object) => metric(name, {
   sql: 'SELECT customer AS unit, bought_at AS time, amount AS value FROM purchases', over: [purchases], ...more,
@@ -22,17 +23,23 @@ export const exp = experiment('exp', {
     goal: [metric('bought', { outcome: checkout })],
     secondary: [
       paid('paid', {}),
-      metric('per row', { ratio: [{ outcome: checkout, aggregate: 'sum' }, { outcome: checkout, aggregate: 'count' }] }),
+      metric('per_row', { ratio: [{ outcome: checkout, aggregate: 'sum' }, { outcome: checkout, aggregate: 'count' }] }),
       metric('p90', { output: 'probability', quantile: 0.9 }),
     ],
   },
+});
+export const learning = experiment('learning', {
+  unit: ['customer'], endpoints: [again],
+  arms: { a: { version: 1, weight: 45 }, b: { version: 2, weight: 45 } },
+  metrics: { goal: [metric('bought', { outcome: again })] },
+  plan: { kind: 'bandit', every: '1d', floor: 0.05 },
 });
 export const same = experiment('same', {
   unit: ['customer'], endpoints: [again],
   arms: { a: { version: 1, weight: 50 }, b: { version: 1, weight: 50 } },
   metrics: { goal: [metric('bought', { outcome: again })] },
 });
-`.replace("metric('per row'", "metric('per_row'");
+`;
 
 const UNITS = 1200;
 const customers = Array.from({ length: UNITS }, (_, i) => `c${i}`);
@@ -65,9 +72,7 @@ describe('experiments on a server', () => {
 
   beforeAll(async () => {
     open = await openServing({
-      repository:
-        REPOSITORY.replace(/\nexport const customer/, `\n${EXPERIMENTS.split('\n')[1]}\nexport const customer`) +
-        EXPERIMENTS.split('\n').slice(2).join('\n'),
+      repository: REPOSITORY.replace('endpoint, feature', 'endpoint, experiment, metric, feature') + EXPERIMENTS,
       features: 4,
     });
     const three = open.project.write('three_quarters.onnx', constantModel(4, 0.75));
@@ -108,6 +113,7 @@ describe('experiments on a server', () => {
     const { experiments } = await get<{ experiments: { name: string; state: string }[] }>('/v1/experiments');
     expect(experiments.map(({ name, state }) => [name, state])).toEqual([
       ['exp', 'running'],
+      ['learning', 'defined'],
       ['same', 'running'],
     ]);
     expect(await get('/v1/experiments/exp')).toMatchObject({
@@ -209,6 +215,38 @@ describe('experiments on a server', () => {
     expect(estimate).toBeLessThan(first.metrics[0]?.comparisons[0]?.difference.estimate as number);
     const unknown = await open.serving.server.inject({ method: 'GET', url: '/v1/experiments/exp/report?phase=7' });
     expect(unknown.statusCode).toBe(400);
+  });
+
+  it('learn, where that is their plan: once a day weights go to what is better, each time in a phase of its own', async () => {
+    const { app } = open;
+    const experiments = await app.experiments();
+    await experiments.stop('same', { actor: 'ann' });
+    await experiments.start('learning', { actor: 'ann' });
+    const rows: { prediction_id: string; version: number }[] = [];
+    for (let from = 0; from < 600; from += 100)
+      rows.push(...(await predict('again', customers.slice(from, from + 100))));
+    const inside = rows.map(({ prediction_id: id, version }, i) => ({
+      prediction_id: id,
+      value: luck(customers[i] ?? '') < (version === 1 ? 0.3 : 0.6),
+    }));
+    await tell('again', inside);
+    const deps = { ...(await experimentReportDeps(app)), logger: silentLogger };
+    expect(await runBandits(deps)).toEqual([]);
+    const tomorrow = fixedClock(app.clock.nowMicros() + 25 * 3_600_000_000);
+    expect(await runBandits({ ...deps, clock: tomorrow })).toEqual(['learning']);
+    const { phases } = await get<{
+      phases: { actor: string; reason: string; arms: { name: string; weight: number }[] }[];
+    }>('/v1/experiments/learning');
+    expect(phases).toHaveLength(2);
+    expect(phases[1]).toMatchObject({
+      actor: 'bandit',
+      reason: expect.stringMatching(/^bandit: best with a chance of .* % b$/),
+    });
+    // All that the arms had together; who loses keeps the floor.
+    expect(phases[1]?.arms.map(({ weight }) => weight)).toEqual([4.5, 85.5]);
+    const report = await get<ExperimentReport>('/v1/experiments/learning/report?phase=1');
+    expect(report).toMatchObject({ plan: 'bandit', decision: expect.stringContaining('(bandit)') });
+    await experiments.stop('learning', { actor: 'ann' });
   });
 
   it('end where they are stopped: everybody gets the traffic of before', async () => {

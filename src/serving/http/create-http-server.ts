@@ -25,6 +25,7 @@ import { holdBodies } from './body-parser.ts';
 import { addArrowBody } from './arrow-form.ts';
 import { addHistoryRoute } from './history-routes.ts';
 import { addInt64Form } from './int64-form.ts';
+import { addMonitoringRoutes, type MonitoringReads } from './monitoring-routes.ts';
 import { addAlertRoutes, type AlertsRead, liveAlerts } from './alert-routes.ts';
 import { addExperimentRoutes, type ExperimentsRead } from './experiment-routes.ts';
 import type { LiveStats } from './live-stats.ts';
@@ -60,6 +61,7 @@ export interface HttpServerOptions {
   readonly alerts: AlertsRead;
   readonly experiments: ExperimentsRead;
   readonly rollouts: () => Promise<Rollouts>;
+  readonly monitoring: MonitoringReads;
   readonly status: StatusParts;
   readonly history: ReadHistory;
   /** Freshness and coverage of views in Prometheus' text format; rejects while the registry or the store is away. */
@@ -237,6 +239,7 @@ export async function createHttpServer(
     addAlertRoutes(scope, options.alerts);
     addExperimentRoutes(scope, options.experiments);
     addRolloutRoutes(scope, options.rollouts);
+    addMonitoringRoutes(scope, options.monitoring);
     addOpenApiRoute(scope, seen, described);
     addRootRoute(scope, seen, { version: options.version, hasDocs });
     if (hasDocs) addDocsRoutes(scope, seen, described);
