@@ -1,6 +1,5 @@
 export {
   type AskedPhase,
-  analyseExperiment,
   type ReportDeps,
   reportExperiment,
 } from './experiments/experiment-reports.ts';
