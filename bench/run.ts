@@ -6,6 +6,7 @@ import { cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { hasRedis, startRedis } from '../test/support/redis-server.ts';
+import { assignmentSection } from './assignment.ts';
 import { checksSection } from './checks.ts';
 import { coldStartSection } from './cold-start.ts';
 import { measureDecodeAndMerge } from './decode-and-merge.ts';
@@ -54,6 +55,7 @@ const sections: Readonly<Record<string, () => Promise<Section>>> = {
   materialize: measureStores,
   checks: () => checksSection(isQuick),
   decode: measureDecode,
+  assignment: async () => assignmentSection(isQuick),
   predict: () => predictSection({ isQuick, withRedis }),
   'features-read': measureReads,
   'features-read-arrow': measureArrowReads,
