@@ -215,6 +215,27 @@ function artifactOf(on: OpenServing, bytes: Uint8Array): string {
   return paths.find((path) => Buffer.compare(readFileSync(path), bytes) === 0) as string;
 }
 
+/** Definitions whose rows have another column, which is added to `x`, and a version that is trained with it. */
+async function applyAnd(on: OpenServing, column: string, onnx: Uint8Array): Promise<void> {
+  const further = ONE_NUMBER.replace('request: { x: t.float64() }', `request: { x: t.float64(), ${column} }`);
+  on.project.write('feature_repo/shop.ts', further.replace('x: request.x', 'x: request.x! + request.y!'));
+  // One that has read no definitions yet.
+  const app = await openApp({ environment: on.app.environment, logger: silentLogger });
+  await applyRepository(app, { allowBreaking: true });
+  await registerModelFile(app, { model: 'returns', onnx: Buffer.from(onnx) });
+  await app.close();
+}
+
+describe('a shadow with features of its own', () => {
+  it('reads them, and takes what is not in the rows for left out', async () => {
+    const on = await serve([]);
+    await applyAnd(on, 'y: t.float64().default(5)', linearModel(1));
+    expect((await shadowBy(on, 2)).status).toBe(200);
+    expect((await predict(on, 1, 2)).map(({ outputs }) => outputs)).toEqual([{ probability: 1 }, { probability: 2 }]);
+    expect(await settled(on, 2, 2)).toMatchObject({ pairs: 2, errors: 0, mean_abs_difference: 5 });
+  });
+});
+
 describe('a shadow that can not be loaded', () => {
   it('keeps the change from being active', async () => {
     const on = await serve([constantModel(1, 7)]);
@@ -226,13 +247,7 @@ describe('a shadow that can not be loaded', () => {
 
   it('keeps the change from being active where requests would have to carry more for it', async () => {
     const on = await serve([]);
-    const further = ONE_NUMBER.replace('request: { x: t.float64() }', 'request: { x: t.float64(), y: t.float64() }');
-    on.project.write('feature_repo/shop.ts', further.replace('x: request.x', 'x: request.x! + request.y!'));
-    // One that has read no definitions yet.
-    const app = await openApp({ environment: on.app.environment, logger: silentLogger });
-    await applyRepository(app, { allowBreaking: true });
-    await registerModelFile(app, { model: 'returns', onnx: Buffer.from(constantModel(1, 7)) });
-    await app.close();
+    await applyAnd(on, 'y: t.float64()', constantModel(1, 7));
     const set = await shadowBy(on, 2);
     expect(set).toMatchObject({ status: 409, body: { code: 'HR_NOT_PREPARED' } });
     expect(JSON.stringify(set.body)).toContain('needs request column \\"y\\", which no variant takes');
