@@ -22,6 +22,7 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
     { openRegistry },
     { migrateLeases },
     { migrateAlerts, migrateMinutes },
+    { migrateRollouts },
   ] = await Promise.all([
     import('../checks/index.ts'),
     import('../events/index.ts'),
@@ -33,6 +34,7 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
     import('../registry/index.ts'),
     import('../storage/index.ts'),
     import('../monitoring/index.ts'),
+    import('../rollouts/index.ts'),
   ]);
   await openRegistry(database, clock);
   await online.openRuns(database);
@@ -46,4 +48,5 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
   await migrateLeases(database);
   await migrateAlerts(database);
   await migrateMinutes(database);
+  await migrateRollouts(database);
 }

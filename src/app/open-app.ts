@@ -12,6 +12,7 @@ import type { IngestionDeps } from '../ingestion/index.ts';
 import type { OnlineStore, RecordDirectory, RowSchemas, Runs, StorePlace } from '../online/index.ts';
 import type { CompletenessDeps, OfflineDeps, PlaceDeps } from '../offline/index.ts';
 import type { Registry } from '../registry/index.ts';
+import type { Rollouts } from '../rollouts/index.ts';
 import type { Database, DatabaseAccess, DuckDb, ObjectStore } from '../storage/index.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 import { createClosers } from './lazily.ts';
@@ -55,6 +56,8 @@ export interface App {
   quarantine(): Promise<Quarantine>;
   /** What is wrong by the monitors. */
   alerts(): Promise<Alerts>;
+  /** What people do with rollouts; a server's job moves them. */
+  rollouts(): Promise<Rollouts>;
   /** What pushes take. */
   ingestion(): Promise<IngestionDeps>;
   /**
@@ -164,6 +167,13 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
       hasReceiver: values['alerts.webhook'] !== undefined,
     }),
   );
+  const rollouts = lazily(async () =>
+    (await import('../rollouts/index.ts')).openRollouts({
+      database: await database(),
+      registry: await registry(),
+      clock,
+    }),
+  );
   const completeness = async (): Promise<CompletenessDeps> => ({
     versions: (await registry()).versions,
     store: await online(),
@@ -224,6 +234,7 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
     log,
     quarantine,
     alerts,
+    rollouts,
     async ingestion() {
       const { createRowDeriver } = await import('../offline/index.ts');
       const { openFeeds } = await import('../ingestion/index.ts');

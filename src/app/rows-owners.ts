@@ -13,6 +13,7 @@ export async function rowsOwners(app: App): Promise<readonly RowsOwner[]> {
     { pipelineRows },
     { leaseRows },
     { alertRows, minuteRows },
+    { rolloutRows },
   ] = await Promise.all([
     import('../registry/index.ts'),
     import('../events/index.ts'),
@@ -22,6 +23,7 @@ export async function rowsOwners(app: App): Promise<readonly RowsOwner[]> {
     import('../orchestrator/index.ts'),
     import('../storage/index.ts'),
     import('../monitoring/index.ts'),
+    import('../rollouts/index.ts'),
   ]);
   return [
     registryRows,
@@ -34,5 +36,6 @@ export async function rowsOwners(app: App): Promise<readonly RowsOwner[]> {
     leaseRows,
     alertRows,
     minuteRows,
+    rolloutRows,
   ];
 }

@@ -189,6 +189,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     trainingSets,
     onTurnedAway: (code) => monitor.turnedAway(code),
     stats: options.stats?.(figures) ?? figures,
+    rollouts: () => app.rollouts(),
     alerts: { list: async (query) => (await app.alerts()).list(query) },
     history: minutes.history,
     status: {

@@ -96,6 +96,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./endpoints.ts')).endpointsCommand,
   },
   {
+    name: 'rollout',
+    summary: 'bring a version to all traffic step by step, or back by itself',
+    load: async () => (await import('./rollout.ts')).rolloutCommand,
+  },
+  {
     name: 'keys',
     summary: 'make, list, rotate and revoke API keys',
     load: async () => (await import('./keys.ts')).keysCommand,

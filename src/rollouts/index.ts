@@ -1,3 +1,19 @@
+export { type Controller, type ControllerDeps, createController } from './controller/controller.ts';
+export type { ArmMinute, MaturedOutcomes, RolloutEvidence } from './controller/arm-minute.ts';
+export {
+  etagOf as rolloutEtag,
+  openRollouts,
+  type Operator,
+  type Rollouts,
+  type ShownRollout,
+  type StartRollout,
+  type Verb,
+} from './controller/operate.ts';
+export { presentRollout, type RolloutStatus } from './controller/present.ts';
+export { describeRollout, describeStep } from './controller/describe.ts';
+export { readAsked } from './controller/read-asked.ts';
+export type { Rollout, RolloutState } from './controller/rollout.ts';
+export { migrateRollouts, rolloutRows } from './controller/tables.ts';
 export { bucketOf, bucketOfHash, fnv1a } from './fnv.ts';
 export { endpointFeature, experimentFeature, type GrowthBookFeature, unitAttribute } from './growthbook-feature.ts';
 export { compileRoutes, routeColumns, type Route, type RoutedArm, routedArms, type Routes, type Via } from './route.ts';

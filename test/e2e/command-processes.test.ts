@@ -35,6 +35,7 @@ const LINES: readonly (readonly string[])[] = [
   ['quarantine', 'list'],
   ['models', 'show', 'returns'],
   ['endpoints', 'show', 'checkout'],
+  ['rollout', 'list'],
   ['keys', 'list'],
   ['audit'],
   ['alerts', 'list'],

@@ -9,6 +9,7 @@ import { keepBundles } from './function-refs.ts';
 import { OBJECT_SECTIONS, type ObjectKind, sectionOf } from './objects.ts';
 import { makePlan, type Plan, type PlanChange } from './plan.ts';
 import { readInUse, type TrainingSetReader } from './read-in-use.ts';
+import { refuseUnderRollout } from './refuse-under-rollout.ts';
 import { shownSpec } from './shown-spec.ts';
 import { withStoredNames } from './stored-names.ts';
 import { keepApplied } from '../versions/view-versions.ts';
@@ -98,6 +99,7 @@ export function createDefinitionsRegistry(store: RegistryStore, newSalt: () => s
           const sentence = `the plan was made at revision ${expectedRevision}, the registry is at ${base}; plan again`;
           throw new HeadraceError('HR_CONFLICT', sentence);
         }
+        await refuseUnderRollout(trx, manifest);
         const plan = makePlan(current?.manifest, manifest, base, await readInUse(trx, current, []));
         if (plan.breaking.length > 0 && !allowBreaking) throw breakingChange(plan.breaking);
         const apply = { revision: base + 1, hash, appliedAtMicros: store.now(), actor, origin };

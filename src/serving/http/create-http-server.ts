@@ -10,6 +10,7 @@ import fastify, {
 } from 'fastify';
 import { didYouMean, type ErrorCode, HeadraceError, type Logger, withoutKeySecrets } from '../../core/index.ts';
 import type { ReadHistory, Tracing } from '../../monitoring/index.ts';
+import type { Rollouts } from '../../rollouts/index.ts';
 import type { BytesInFlight } from '../bytes-in-flight.ts';
 import type { ServingPlanes } from '../open-serving.ts';
 import { addCatalogueRoutes } from './catalogue-routes.ts';
@@ -34,6 +35,7 @@ import { fromHttp, sendProblem } from './problem.ts';
 import { predictQuickly } from './quick-predict.ts';
 import { continueTrace, requestIdOf } from './request-context.ts';
 import { createRequestLog, logEveryRequest, type LoggedRequests, logRequest } from './request-log.ts';
+import { addRolloutRoutes } from './rollout-routes.ts';
 import { createRouteMethods } from './route-methods.ts';
 import { addSecurity, createGuard, isStillAdmitted } from './security/add-security.ts';
 import { answerClientError } from './security/client-error.ts';
@@ -55,6 +57,7 @@ export interface HttpServerOptions {
   readonly tracing?: Tracing | undefined;
   readonly stats: LiveStats;
   readonly alerts: AlertsRead;
+  readonly rollouts: () => Promise<Rollouts>;
   readonly status: StatusParts;
   readonly history: ReadHistory;
   /** Freshness and coverage of views in Prometheus' text format; rejects while the registry or the store is away. */
@@ -230,6 +233,7 @@ export async function createHttpServer(
     addHistoryRoute(scope, options.history);
     addCatalogueRoutes(scope, control);
     addAlertRoutes(scope, options.alerts);
+    addRolloutRoutes(scope, options.rollouts);
     addOpenApiRoute(scope, seen, described);
     addRootRoute(scope, seen, { version: options.version, hasDocs });
     if (hasDocs) addDocsRoutes(scope, seen, described);
