@@ -200,6 +200,23 @@ describe('the order', () => {
     expect(forced('control')).toBeUndefined();
   });
 
+  it('leaves out an experiment that asks for what requests don’t carry, where it may, and keeps all places', () => {
+    const gone = { ...EXPERIMENT, name: 'gone', when: { gone: 1 } };
+    const given = { ...traffic, experiments: [gone, EXPERIMENT] };
+    expect(() => compileRoutes(given, { unit: ['uid'] }, COLUMNS)).toThrow('no column "gone"');
+    const told: string[] = [];
+    const routes = compileRoutes(given, { unit: ['uid'] }, COLUMNS, ({ message }) => void told.push(message));
+    expect(told).toEqual([expect.stringContaining('no column "gone"')]);
+    expect(routes.forced('gone/control')).toBeUndefined();
+    expect(routes.forced('exp/treatment')).toMatchObject({ place: 5, experiment: 'exp' });
+    for (const uid of units.slice(0, 50)) {
+      expect(routes.of(row({ uid }), 'r', uid, routes.hashOf(uid))).toMatchObject({
+        via: 'experiment',
+        experiment: 'exp',
+      });
+    }
+  });
+
   it('makes no route anew', () => {
     const routes = compileRoutes({ ...traffic, experiments: [EXPERIMENT] }, { unit: ['uid'] }, COLUMNS);
     const made = new Set<Route>();
