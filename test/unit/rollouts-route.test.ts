@@ -11,6 +11,7 @@ const COLUMNS: readonly Field[] = [
   { name: 'flag', type: { kind: 'bool' } },
   { name: 'at', type: { kind: 'timestamp' } },
   { name: 'amount', type: { kind: 'float64' } },
+  { name: 'share', type: { kind: 'float32' } },
 ];
 
 const row = (given: Readonly<Record<string, Value>>): Value[] => COLUMNS.map(({ name }) => given[name] ?? null);
@@ -54,6 +55,8 @@ describe('a unit', () => {
     [['flag'], '', { flag: false }],
     [['amount'], '0.5', { amount: 0.5 }],
     [['amount'], '', { amount: -0 }],
+    [['share'], '0.1', { share: Math.fround(0.1) }],
+    [['share', 'uid'], '[0.3,"x"]', { share: Math.fround(0.3), uid: 'x' }],
     [['at'], '1970-01-01T00:00:00Z', { at: 0 }],
     [['uid', 'account'], '["é\\"",9007199254740993]', { uid: 'é"', account: 9007199254740993n }],
     [['uid', 'account'], '[null,null]', {}],
