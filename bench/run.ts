@@ -29,6 +29,7 @@ import {
 } from './push-sections.ts';
 import { type Figure, intoPage, type Section, toText, whole } from './report.ts';
 import { s3Section } from './s3.ts';
+import { shadowSection } from './shadow.ts';
 import { slowModelSection } from './slow-model.ts';
 import { measureTrainingSets } from './training-set.ts';
 import { measureVersions, versionsSection } from './versions.ts';
@@ -69,6 +70,7 @@ const sections: Readonly<Record<string, () => Promise<Section>>> = {
   'push-memory': () => pushMemorySection(pushing),
   kafka: () => kafkaSection({ isQuick }),
   'slow-model': () => slowModelSection(isQuick ? 2 : 10),
+  shadow: () => shadowSection({ isQuick }),
   overload: () => overloadSection({ isQuick }),
   'cold-start': () => coldStartSection({ isQuick }),
   'python-client': () =>

@@ -96,6 +96,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./endpoints.ts')).endpointsCommand,
   },
   {
+    name: 'experiments',
+    summary: 'start, reweigh, stop and read experiments',
+    load: async () => (await import('./experiments.ts')).experimentsCommand,
+  },
+  {
     name: 'rollout',
     summary: 'bring a version to all traffic step by step, or back by itself',
     load: async () => (await import('./rollout.ts')).rolloutCommand,
@@ -109,6 +114,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'audit',
     summary: 'list who changed what, when and why',
     load: async () => (await import('./audit.ts')).auditCommand,
+  },
+  {
+    name: 'drift',
+    summary: 'show how far what is served has moved from the training data',
+    load: async () => (await import('./drift.ts')).driftCommand,
   },
   {
     name: 'alerts',

@@ -96,6 +96,7 @@ export function minuteSink(minutes: MinuteCollector, seriesAt: readonly Series[]
       const { via } = routes[i] as Route;
       if (via === 'forced') continue;
       const unit = via === 'rollout' || via === 'experiment' || via === 'base' ? (unitHashes[i] as number) : 0;
+      // Another arm answered for it: its unit was met, and nothing that happened is an event of its own.
       if (isBroken) series.met(unit);
       else if (row.error !== undefined) series.failed(failureKind(row.error.code), unit);
       else if (isAnswered) {
