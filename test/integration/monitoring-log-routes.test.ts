@@ -1,6 +1,6 @@
 // How rows came to their arms, by the log: beside what earlier builds wrote, through compactions, and as exposures.
 
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -102,6 +102,17 @@ describe('the route of a row', () => {
     const without = await sizeOf({});
     expect(((await sizeOf({ route: stable })) - without) / 1000).toBeLessThan(24);
     expect(((await sizeOf({ route: experimentRoute, experimentUnit: 'JFK' })) - without) / 1000).toBeLessThan(30);
+  });
+
+  it('leaves nothing of a row for the garbage collector', () => {
+    const script = fileURLToPath(new URL('../support/log-sink-heap.ts', import.meta.url));
+    const flags = ['--expose-gc', '--max-semi-space-size=128', '--conditions=headrace-source'];
+    const run = spawnSync(process.execPath, [...flags, script, folder()], { encoding: 'utf8' });
+    expect(run.stderr).toBe('');
+    const { bytes, dropped } = JSON.parse(run.stdout) as { bytes: number; dropped: number };
+    expect(dropped).toBe(0);
+    // A record of its own, without any value of it, would be 100 and more.
+    expect(bytes).toBeLessThan(60);
   });
 
   it('comes out of the segment of a process that was killed', async () => {
