@@ -184,9 +184,8 @@ export function openPredictionLog(options: PredictionLogOptions): PredictionLog 
     if (known !== undefined) return known;
     const redaction = redactionOf(named, redact);
     const encoder = compileEncoder(named, redaction);
-    const { endpoint } = named.schema;
     const routeOf = compileRecordRoutes(
-      endpoint,
+      named.schema,
       sample,
       (column) => redaction.isRedacted(column) || redaction.isRedacted(UNIT),
     );
