@@ -1,6 +1,7 @@
 export type { Figures } from './monitor/figures.ts';
 export { createLiveFigures, type LiveFigures, localChannel, type TotalsChannel } from './monitor/live-figures.ts';
-export { DURATION_BOUNDS, type Metric, metricsOf } from './monitor/metrics.ts';
+export { DURATION_BOUNDS, type Metric } from './monitor/metric.ts';
+export { metricsOf } from './monitor/metrics.ts';
 export { failureKind, type FailureKind } from './monitor/failure-kind.ts';
 export {
   type ArmLabels,
@@ -23,7 +24,9 @@ export { type ArmSeriesId, createMinuteCollector, type MinuteCollector } from '.
 export { createFirstUnits, firstEvents, type FirstUnits, type UnitCounts } from './minutes/first-units.ts';
 export {
   type History,
+  type HistoryPoint,
   type HistoryQuestion,
+  type HistorySeries,
   type HistoryStep,
   openHistory,
   presentHistory,
@@ -56,6 +59,7 @@ export { type LogAnswer, type LogQuestion, queryPredictionLog } from './predicti
 export { type SpineOrder, type WrittenSpine, writeSpine } from './prediction-log/write-spine.ts';
 export { KEEP_ALL, type KeepRules, parseKeep } from './prediction-log/keep-rules.ts';
 export { countOutcomes, type OutcomeCounts } from './prediction-log/count-outcomes.ts';
+export { type MaturedArm, maturedOutcomes, type MaturedQuestion } from './prediction-log/matured-outcomes.ts';
 export { findPrediction } from './prediction-log/find-prediction.ts';
 export { type PredictionLogStatus, predictionLogStatus } from './prediction-log/log-status.ts';
 export { type EndpointColumns, parseRedaction, redactableNames } from './prediction-log/redaction.ts';
@@ -87,3 +91,9 @@ export { openAlerts } from './alerts/open-alerts.ts';
 export { migrateAlerts } from './alerts/tables.ts';
 export { type Heartbeats, openHeartbeats } from './alerts/watchdog.ts';
 export { webhookSender } from './alerts/webhook.ts';
+export { type DriftStore, openDriftStore } from './drift/drift-store.ts';
+export { type DriftReport, driftReport, type ReportedFeature } from './drift/drift-report.ts';
+export type { LoggedArm as WatchedArmName } from './drift/count-window.ts';
+export { runDrift } from './drift/run-drift.ts';
+export { migrateDrift } from './drift/tables.ts';
+export { kindOfType, type WatchedEndpoint, type WatchedVersion } from './drift/watched.ts';

@@ -82,12 +82,11 @@ export function logSink(log: ArmLog, loggedRoutes: LoggedRoutes): ArmSink {
 
 /**
  * Counts by the minute what was assigned to each place, whichever arm answered. What a rule, the holdout or nothing but a missing
- * unit decided is no part of a comparison: its units are left out. Forced rows are left out whole, and so are those that another
- * arm answers since the breaker is open.
+ * unit decided is no part of a comparison: its units are left out. Forced rows are left out whole; of those that another arm
+ * answers since the breaker is open the units alone are counted, as they were assigned.
  */
 export function minuteSink(minutes: MinuteCollector, seriesAt: readonly Series[]): ArmSink {
   return ({ rows, routes, unitHashes, latencyMicros, isAnswered, isBroken }) => {
-    if (isBroken) return;
     // All rows of a batch have one place.
     const series = seriesAt[(routes[0] as Route).place] as Series;
     minutes.tick();
@@ -97,7 +96,9 @@ export function minuteSink(minutes: MinuteCollector, seriesAt: readonly Series[]
       const { via } = routes[i] as Route;
       if (via === 'forced') continue;
       const unit = via === 'rollout' || via === 'experiment' || via === 'base' ? (unitHashes[i] as number) : 0;
-      if (row.error !== undefined) series.failed(failureKind(row.error.code), unit);
+      // Another arm answered for it: its unit was met, and nothing that happened is an event of its own.
+      if (isBroken) series.met(unit);
+      else if (row.error !== undefined) series.failed(failureKind(row.error.code), unit);
       else if (isAnswered) {
         answered++;
         series.row(latencyMicros, hasNull(row.statuses), unit);

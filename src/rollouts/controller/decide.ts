@@ -142,12 +142,15 @@ function blindOf(guardrails: readonly Guardrail[]): string | undefined {
 }
 
 function describeBreach({ metric, limit, value, evidence }: Guardrail): string {
-  const seen = value === null ? '' : ` is ${typeof limit === 'string' ? percent(value) : Number(value.toPrecision(3))}`;
+  const seen = value === null ? '' : ` is ${typeof limit === 'string' ? signed(value) : Number(value.toPrecision(3))}`;
   const allowed = limit === null ? '' : `, allowed ${limit}`;
-  return `${metric}${seen}${allowed}${because(evidence)}`;
+  const { candidate_events: candidate, stable_events: stable } = evidence;
+  const events =
+    typeof candidate === 'number' ? ` (${candidate} units at the candidate, ${Number(stable)} at stable)` : '';
+  return `${metric}${seen}${allowed}${events}${because(evidence)}`;
 }
 
-function percent(value: number): string {
+function signed(value: number): string {
   return `${value < 0 ? '' : '+'}${Number((100 * value).toPrecision(3))}%`;
 }
 

@@ -1,6 +1,6 @@
 // What a start says in words, on the command line or over HTTP: times as `10m`. All mistakes are named at once.
 
-import { describe, type ErrorDetail, invalid, type Micros, parseDuration } from '../../core/index.ts';
+import { type ErrorDetail, invalid, type Micros, parseDuration } from '../../core/index.ts';
 import type { StartRollout } from './operate.ts';
 
 /** As it was typed or sent. */
@@ -32,7 +32,7 @@ export function readAsked(asked: AskedRollout): StartRollout {
     if (text === undefined) return undefined;
     const read = parseDuration(text);
     if (read === undefined)
-      mistakes.push({ path: name, message: `expected a time such as 10m, got ${describe(text)}` });
+      mistakes.push({ path: name, message: `expected a time such as 10m, got "${text.slice(0, 40)}"` });
     return read;
   };
   const start: StartRollout = {

@@ -2,7 +2,7 @@
 // once only one is right.
 
 import type { Kysely } from 'kysely';
-import { canonicalJson, HeadraceError, type Micros, parseJson, withoutKeySecrets } from '../../core/index.ts';
+import { canonicalJson, HeadraceError, type Micros, withoutKeySecrets } from '../../core/index.ts';
 import type { RegistryDb } from '../../registry/index.ts';
 import type { RolloutPlan } from './plan.ts';
 import type { Guardrail, Phase, Rollout, RolloutEvent, RolloutState } from './rollout.ts';
@@ -151,20 +151,20 @@ function toRollout(row: RolloutTables['rollouts']): Rollout {
     stable: row.stable,
     stableName: row.stable_name,
     candidateName: row.candidate_name,
-    // `toRow` wrote these from values of their types.
-    plan: parseJson(row.plan) as unknown as RolloutPlan,
+    // `toRow` wrote these from values of their types; large evidence is no whole number.
+    plan: JSON.parse(row.plan) as RolloutPlan,
     state: row.state as RolloutState,
     step: row.step,
     stateVersion: row.state_version,
     leaseEpoch: row.lease_epoch,
     revision: row.revision,
-    phases: parseJson(row.phases) as unknown as Phase[],
+    phases: JSON.parse(row.phases) as Phase[],
     heldMicros: row.held_micros,
     stepMicros: row.step_micros,
     blindMicros: row.blind_micros,
     lookedMicros: row.looked_at,
     reason: row.reason,
-    guardrails: parseJson(row.guardrails) as unknown as Guardrail[],
+    guardrails: JSON.parse(row.guardrails) as Guardrail[],
     pausedFrom: row.paused_from as RolloutState | null,
     pausedBy: row.paused_by as Rollout['pausedBy'],
     slowLimitMicros: row.slow_limit,

@@ -40,8 +40,8 @@ export function judge(rollout: Rollout, judged: Judged): readonly Guardrail[] {
         ? outcomeVerdict(rollout, guard, judged, alpha, lack)
         : eventVerdict(rollout, guard, KIND_OF[guard.metric], judged.tally, alpha, lack),
     ),
-    srmVerdict(judged.tally),
     breakerVerdict(judged.tally),
+    srmVerdict(judged.tally),
     serversVerdict(judged.late),
   ];
 }
