@@ -99,6 +99,8 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'experiments',
     summary: 'start, reweigh, stop and read experiments',
     load: async () => (await import('./experiments.ts')).experimentsCommand,
+  },
+  {
     name: 'rollout',
     summary: 'bring a version to all traffic step by step, or back by itself',
     load: async () => (await import('./rollout.ts')).rolloutCommand,
