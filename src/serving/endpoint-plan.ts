@@ -68,7 +68,9 @@ export async function compileEndpoint(
       current,
       routeColumns(state, spec),
     );
-    const routes = compileRoutes(state, spec, requestColumns);
+    // An experiment that can't be asked must not keep a server that starts from answering.
+    let broken: HeadraceError | undefined;
+    const routes = compileRoutes(state, spec, requestColumns, mayLack ? (error) => (broken ??= error) : undefined);
     const compiled = compileArms(given, served, requestColumns);
     const shadows = await loadShadows(given, compiled, requestColumns, mayLackShadows);
     const series = minuteSeries(given, served, compiled);
@@ -89,7 +91,7 @@ export async function compileEndpoint(
       arms: guarded.arms,
       armAt: places.map((arm, place) => armOf(arm, place, routes.base, guarded.arms, served)),
       marks: places.map(({ version }) => predictionMark(state.revision, version)),
-      lacking,
+      lacking: lacking ?? broken,
       shadows,
       versions: [
         ...new Set(
