@@ -57,7 +57,7 @@ export const simulateAa: Simulation = ({ isQuick }) => {
   const kinds = Object.keys(KINDS) as Kind[];
   return {
     title: 'A/A: no change at all',
-    about: `${runs} experiments of ${units} units and ${LOOKS} looks; a hundredth of the units makes a fifth of the requests, a tenth has nine tenths of the failures; rates rise and fall, bursts meet both arms; rollouts go 1, 5, 25, 50 %`,
+    about: `${runs} experiments of ${units} units and ${LOOKS} looks; a hundredth of the units makes 29 % of the requests, a tenth has 71 % of the failures; rates rise and fall, bursts meet both arms; rollouts go 1, 5, 25, 50 %`,
     lines: [
       ...kinds.map((kind) => atMost(KINDS[kind], found.get(kind) ?? 0, runs, ALPHA, isQuick)),
       about('experiment: 90 % quantile, at one look (fixed horizon only)', quantile, runs, ALPHA),

@@ -9,6 +9,7 @@ import { atLeast, atMost, percent, shown, type Line, type Simulation } from './s
 const ALPHA = 0.01;
 const CLOSES_AT = 0.1;
 const OPENS_AFTER = 2;
+const CLOSES_AFTER = 3;
 const FEATURES = 20;
 const TRAINING_DAYS = 30;
 const DAYS = 100;
@@ -26,6 +27,7 @@ export const simulateDrift: Simulation = ({ isQuick }) => {
   for (const varying of VARYING) {
     for (const rows of ROWS) lines.push(...unchanged(varying, rows, sets, isQuick));
   }
+  for (const varying of [0.1, 0.2]) lines.push(...afterAYear(varying, 1_000_000, isQuick ? 1 : 60));
   for (const varying of [0, 0.05]) {
     for (const rows of ROWS) lines.push(shifted(varying, rows, isQuick ? 60 : 500, isQuick));
   }
@@ -42,8 +44,8 @@ interface Feature {
   readonly sigma: number;
 }
 
-function train(random: () => number, varying: number, rows: number): Feature {
-  const days = Array.from({ length: TRAINING_DAYS }, () => drawDay(random, varying, rows, 0));
+function train(random: () => number, varying: number, rows: number, trainingDays = TRAINING_DAYS): Feature {
+  const days = Array.from({ length: trainingDays }, () => drawDay(random, varying, rows, 0));
   const ref = Array.from({ length: BINS }, (_, i) => days.reduce((sum, day) => sum + (day[i] as number), 0));
   return { ref, ...daysOwnVariation(days) };
 }
@@ -58,37 +60,74 @@ function drawDay(random: () => number, varying: number, rows: number, shift: num
   );
 }
 
+/** What 100 days without a change bring, all sets together. */
+interface Told {
+  /** Features' windows, and days with any, at alpha. */
+  readonly strange: number;
+  readonly strangeDays: number;
+  readonly alerts: number;
+}
+
 function unchanged(varying: number, rows: number, sets: number, isQuick: boolean): Line[] {
-  let strange = 0;
-  let strangeDays = 0;
-  let alerts = 0;
-  for (let set = 0; set < sets; set++) {
-    const random = seeded(1 + set + 1000 * rows + varying * 7919);
-    const features = Array.from({ length: FEATURES }, () => train(random, varying, rows));
-    const running = new Uint8Array(FEATURES);
-    const calm = new Uint8Array(FEATURES);
-    const isOpen = new Uint8Array(FEATURES);
-    for (let day = 0; day < DAYS; day++) {
-      const ps = features.map((feature) => psiTest({ ...feature, cur: drawDay(random, varying, rows, 0) }).p);
-      strange += ps.filter((p) => p <= ALPHA).length;
-      const adjusted = holm(ps);
-      if (adjusted.some((p) => p <= ALPHA)) strangeDays++;
-      adjusted.forEach((p, i) => {
-        running[i] = p <= ALPHA ? (running[i] as number) + 1 : 0;
-        calm[i] = p > CLOSES_AT ? (calm[i] as number) + 1 : 0;
-        if (isOpen[i] === 0 && (running[i] as number) >= OPENS_AFTER) {
-          isOpen[i] = 1;
-          alerts++;
-        } else if ((calm[i] as number) >= 3) isOpen[i] = 0;
-      });
-    }
-  }
-  const what = `days vary by ${varying}, ${rows.toLocaleString('en')} rows`;
+  const { strange, strangeDays, alerts } = watch(varying, rows, sets, TRAINING_DAYS);
   return [
-    atMost(`${what}: alerts opened (two windows running), a day of all features`, alerts, sets * DAYS, ALPHA, isQuick),
+    atMost(
+      `${named(varying, rows)}: alerts opened (two windows running), a day of all features`,
+      alerts,
+      sets * DAYS,
+      ALPHA,
+      isQuick,
+    ),
     shown(`  single windows: features with p ≤ ${ALPHA}`, percent(strange / (sets * DAYS * FEATURES))),
     shown(`  single windows: days with any feature at ${ALPHA} by Holm`, percent(strangeDays / (sets * DAYS))),
   ];
+}
+
+function afterAYear(varying: number, rows: number, sets: number): Line[] {
+  const { strange, strangeDays } = watch(varying, rows, sets, 365);
+  const what = `${named(varying, rows)}, 365 training days: single windows`;
+  return [
+    shown(`${what}: features with p ≤ ${ALPHA}`, percent(strange / (sets * DAYS * FEATURES))),
+    shown(`${what}: days with any feature at ${ALPHA} by Holm`, percent(strangeDays / (sets * DAYS))),
+  ];
+}
+
+function named(varying: number, rows: number): string {
+  return `days vary by ${varying}, ${rows.toLocaleString('en')} rows`;
+}
+
+function watch(varying: number, rows: number, sets: number, trainingDays: number): Told {
+  const told = { strange: 0, strangeDays: 0, alerts: 0 };
+  for (let set = 0; set < sets; set++) {
+    const random = seeded(1 + set + 1000 * rows + varying * 7919);
+    const features = Array.from({ length: FEATURES }, () => train(random, varying, rows, trainingDays));
+    const alerts = features.map(() => createAlert());
+    for (let day = 0; day < DAYS; day++) {
+      const ps = features.map((feature) => psiTest({ ...feature, cur: drawDay(random, varying, rows, 0) }).p);
+      told.strange += ps.filter((p) => p <= ALPHA).length;
+      const adjusted = holm(ps);
+      if (adjusted.some((p) => p <= ALPHA)) told.strangeDays++;
+      told.alerts += adjusted.filter((p, i) => alerts[i]?.opens(p)).length;
+    }
+  }
+  return told;
+}
+
+/** Opens after two windows running at alpha, closes after three past .1. */
+function createAlert() {
+  let strange = 0;
+  let calm = 0;
+  let isOpen = false;
+  return {
+    opens(p: number): boolean {
+      strange = p <= ALPHA ? strange + 1 : 0;
+      calm = p > CLOSES_AT ? calm + 1 : 0;
+      if (calm >= CLOSES_AFTER) isOpen = false;
+      if (isOpen || strange < OPENS_AFTER) return false;
+      isOpen = true;
+      return true;
+    },
+  };
 }
 
 function shifted(varying: number, rows: number, runs: number, isQuick: boolean): Line {
@@ -100,6 +139,6 @@ function shifted(varying: number, rows: number, runs: number, isQuick: boolean):
     const isFound = () => FEATURES * psiTest({ ...feature, cur: drawDay(random, varying, rows, SHIFT) }).p <= ALPHA;
     found += Number(isFound() && isFound());
   }
-  const what = `days vary by ${varying}, ${rows.toLocaleString('en')} rows: half a standard deviation found in two windows`;
+  const what = `${named(varying, rows)}: half a standard deviation found in two windows`;
   return atLeast(what, found, runs, 0.99, isQuick);
 }

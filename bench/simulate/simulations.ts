@@ -2,6 +2,7 @@
 
 import { simulateAa } from './aa.ts';
 import { simulateDrift } from './drift.ts';
+import { simulateHeavy } from './heavy.ts';
 import { simulatePower } from './power.ts';
 import { simulateRollouts } from './rollouts.ts';
 import type { Simulation } from './simulation.ts';
@@ -9,6 +10,7 @@ import { simulateSrm } from './srm.ts';
 
 export const SIMULATIONS: Readonly<Record<string, Simulation>> = {
   aa: simulateAa,
+  heavy: simulateHeavy,
   srm: simulateSrm,
   power: simulatePower,
   drift: simulateDrift,

@@ -29,9 +29,9 @@ export interface TrafficOptions {
   readonly failing: number;
 }
 
-/** How unequal units fail: a gamma of this shape (.15: a tenth of the units has nine tenths of it). */
+/** How unequal units fail: a gamma of this shape (.15: a tenth of the units has 71 % of it). */
 const FAILING_SHAPE = 0.15;
-/** Requests a unit: Pareto of this index, to 300; 4 in the mean, and a hundredth of the units has a fifth of them. */
+/** Requests a unit: Pareto of this index, to 300; 4 in the mean, and a hundredth of the units has 29 % of them. */
 const REQUESTS_INDEX = 1.2;
 const MOST_REQUESTS = 300;
 export const GROUPS = 64;

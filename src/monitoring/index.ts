@@ -1,6 +1,7 @@
 export type { Figures } from './monitor/figures.ts';
 export { createLiveFigures, type LiveFigures, localChannel, type TotalsChannel } from './monitor/live-figures.ts';
-export { DURATION_BOUNDS, type Metric, metricsOf } from './monitor/metrics.ts';
+export { DURATION_BOUNDS, type Metric } from './monitor/metric.ts';
+export { metricsOf } from './monitor/metrics.ts';
 export { failureKind, type FailureKind } from './monitor/failure-kind.ts';
 export {
   type ArmLabels,
@@ -56,6 +57,7 @@ export { type LogAnswer, type LogQuestion, queryPredictionLog } from './predicti
 export { type SpineOrder, type WrittenSpine, writeSpine } from './prediction-log/write-spine.ts';
 export { KEEP_ALL, type KeepRules, parseKeep } from './prediction-log/keep-rules.ts';
 export { type MaturedArm, maturedOutcomes, type MaturedQuestion } from './prediction-log/matured-outcomes.ts';
+export { countOutcomes, type OutcomeCounts } from './prediction-log/count-outcomes.ts';
 export { findPrediction } from './prediction-log/find-prediction.ts';
 export { type PredictionLogStatus, predictionLogStatus } from './prediction-log/log-status.ts';
 export { type EndpointColumns, parseRedaction, redactableNames } from './prediction-log/redaction.ts';

@@ -34,14 +34,15 @@ export function guardArms(
     const { id, name: variant, version } = arm;
     const of = { endpoint: state.name, variant, version, arm: id };
     const meter = monitor.arm({ ...of, model: model.name, features: [] });
+    // There are several to be told apart: the base and this one.
     const series = minutes.arm({ ...of, revision: state.revision, hasUnits: true });
-    const broke = (): void => {
-      meter.broke();
-      minutes.tick();
-      // A rollout goes back by it.
-      series.breakerOpened();
-    };
-    const breaker = breakers.hold(of, { broke });
+    const breaker = breakers.hold(of, {
+      broke() {
+        meter.broke();
+        minutes.tick();
+        series.breakerOpened();
+      },
+    });
     held.push(breaker);
     const stand = standIn(arms[base] as Arm, served[base] as ServedVariant, { name: variant });
     const standInFor = (guard: ArmGuard): Arm => ({ ...stand, brokenFor: guard });

@@ -40,6 +40,7 @@ const LINES: readonly (readonly string[])[] = [
   ['audit'],
   ['alerts', 'list'],
   ['logs', 'status'],
+  ['logs', 'outcomes', 'checkout', 'outcomes.jsonl'],
   ['runs', 'list'],
   ['verify', '--endpoint', 'checkout'],
   ['gc', '--dry-run'],
@@ -64,6 +65,7 @@ beforeAll(() => {
     'feature_repo/more.ts',
     "import { featureService } from 'headrace';\nimport { history } from './shop.ts';\n\nexport const more = featureService('more', [history]);\n",
   );
+  project.write('outcomes.jsonl', '{"prediction_id":"p","value":true}\n');
   project.write('spine.csv', `customer,amount,at\nada,5,${new Date().toISOString()}\n`);
 }, 60_000);
 afterAll(() => project.remove());

@@ -2,8 +2,10 @@
 // breaks less than once in a thousand. `npm run simulate` runs them at full size.
 
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { intoPage } from '../../bench/simulate/into-page.ts';
 import { about, atLeast, atMost } from '../../bench/simulate/simulation.ts';
 import { SIMULATIONS } from '../../bench/simulate/simulations.ts';
 
@@ -12,6 +14,18 @@ describe('in a simulation', () => {
     const { lines } = simulate({ isQuick: true });
     expect(lines.filter(({ holds }) => !holds)).toEqual([]);
     expect(lines.some(({ bound }) => bound !== '')).toBe(true);
+  });
+
+  it('the page has a place for the figures of each, and each holds there', () => {
+    const page = readFileSync(resolve(import.meta.dirname, '../../docs/reference/statistics.md'), 'utf8');
+    const line = { what: 'a figure', figure: '7', bound: 'at most 6', holds: false };
+    for (const name of Object.keys(SIMULATIONS)) {
+      expect(intoPage(page, name, { title: name, about: 'About it', lines: [line] })).toContain(
+        '| a figure | 7 | at most 6: **broken** |',
+      );
+    }
+    expect(page.match(/: holds \|$/gm)?.length).toBeGreaterThan(30);
+    expect(page).not.toContain('**broken**');
   });
 
   it('a bound that is not kept is told', () => {
@@ -29,6 +43,9 @@ describe('in a simulation', () => {
     const { status, stderr } = spawnSync(process.execPath, ['--conditions=headrace-source', script, 'none'], {
       encoding: 'utf8',
     });
-    expect([status, stderr]).toEqual([2, 'There is no simulation "none": aa, srm, power, drift, rollouts, all.\n']);
+    expect([status, stderr]).toEqual([
+      2,
+      'There is no simulation "none": aa, heavy, srm, power, drift, rollouts, all.\n',
+    ]);
   });
 });

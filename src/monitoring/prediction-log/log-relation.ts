@@ -52,6 +52,10 @@ export interface LogRelation {
   readonly told: string;
   /** Of the outcomes of a prediction the one that was recorded last. */
   readonly outcomes: string;
+  /** Those that were told of units and belong to a prediction, with its id: not only those that were recorded last. */
+  readonly matchedUnits: string;
+  /** All that were recorded, with the columns of `outcomes`, and of `unit_outcomes`. */
+  readonly recorded: { readonly byId: string; readonly byUnit: string };
   /** All predictions, one row each, with `outcome`, `observed_at` and `recorded_at` of the outcome that was recorded last. */
   readonly sql: string;
   /** What tells whether the same files are still there. */
@@ -117,15 +121,18 @@ async function openOnce(connection: DuckDBConnection, directory: string, range: 
     ...(outcomes.length === 0 ? [] : [columnsSql('outcomes', readParquet(outcomes))]),
     ...legacyParts('outcomes', legacy.outcomes),
   ];
+  const byId = united('outcomes', outcomeParts);
   const unitParts = [
     ...(tables.unitOutcomes === undefined
       ? []
       : [columnsSql('unit_outcomes', unitOutcomesOf(tables.unitOutcomes.table))]),
     ...(unitOutcomes.length === 0 ? [] : [columnsSql('unit_outcomes', readParquet(unitOutcomes))]),
   ];
+  let matchedUnits = emptySql('outcomes');
   if (unitParts.length > 0) {
     const all = united('predictions', [...waiting, ...inside, ...(await parquetParts(later)).parts]);
-    outcomeParts.push(matchedSql(inRange(all, beginning), united('unit_outcomes', unitParts)));
+    matchedUnits = matchedSql(inRange(all, beginning), united('unit_outcomes', unitParts));
+    outcomeParts.push(matchedUnits);
   }
   const predictionsSql = inRange(united('predictions', [...waiting, ...inside]), range);
   const told = united('outcomes', outcomeParts);
@@ -133,7 +140,12 @@ async function openOnce(connection: DuckDBConnection, directory: string, range: 
   return {
     typed: [...decoded, ...typed],
     predictions: predictionsSql,
+<<<<<<< HEAD
     told,
+=======
+    matchedUnits,
+    recorded: { byId, byUnit: united('unit_outcomes', unitParts) },
+>>>>>>> bb93108c277eca8cb04f68e2f696fa10f6be6014
     outcomes: outcomesSql,
     sql: `SELECT predictions.*, outcomes.outcome, outcomes.observed_at, outcomes.recorded_at \
 FROM (${predictionsSql}) predictions LEFT JOIN (${outcomesSql}) outcomes \
