@@ -8,9 +8,11 @@ export {
   waitForServers,
 } from './apply-definitions.ts';
 export { type Environment, readEnvironment } from './environment.ts';
+export { openDrift } from './open-drift.ts';
 export { verify } from './open-verify.ts';
 export { collectAll } from './open-garbage.ts';
 export { type BackupChoice, backUp, restore } from './open-backup.ts';
+export { experimentReport, experimentReportDeps } from './experiment-reports.ts';
 export { definesNothing, examine } from './examine.ts';
 export type { Finding } from './finding.ts';
 export { checkConfig, type Config, CONFIG_FILE, loadConfig, unknownVariables } from './load-config.ts';

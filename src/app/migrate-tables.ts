@@ -21,8 +21,8 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
     { migrateRuns },
     { openRegistry },
     { migrateLeases },
-    { migrateAlerts, migrateMinutes },
-    { migrateRollouts },
+    { migrateAlerts, migrateDrift, migrateMinutes },
+    { migrateExperiments, migrateRollouts },
   ] = await Promise.all([
     import('../checks/index.ts'),
     import('../events/index.ts'),
@@ -47,6 +47,8 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
   await migrateHousekeeping(database);
   await migrateLeases(database);
   await migrateAlerts(database);
+  await migrateExperiments(database);
   await migrateMinutes(database);
   await migrateRollouts(database);
+  await migrateDrift(database);
 }

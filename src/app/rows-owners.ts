@@ -13,7 +13,7 @@ export async function rowsOwners(app: App): Promise<readonly RowsOwner[]> {
     { pipelineRows },
     { leaseRows },
     { alertRows, minuteRows },
-    { rolloutRows },
+    { experimentRows, rolloutRows },
   ] = await Promise.all([
     import('../registry/index.ts'),
     import('../events/index.ts'),
@@ -35,6 +35,7 @@ export async function rowsOwners(app: App): Promise<readonly RowsOwner[]> {
     pipelineRows(await app.objects()),
     leaseRows,
     alertRows,
+    experimentRows,
     minuteRows,
     rolloutRows,
   ];

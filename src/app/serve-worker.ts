@@ -19,9 +19,11 @@ import {
 import { backgroundJobs } from './background/jobs.ts';
 import { startJobs } from './background/run-jobs.ts';
 import { cannotListen } from './cannot-listen.ts';
+import { monitoringReads } from './monitoring-reads.ts';
 import type { App } from './open-app.ts';
 import { openServerMinutes } from './open-minutes.ts';
 import { openServerSecurity } from './open-security.ts';
+import { readExperiments } from './experiment-reports.ts';
 import { openTrainingSets } from './open-training-sets.ts';
 import { packageVersion } from './package-version.ts';
 import { presentIngestion, presentModels } from './present-status.ts';
@@ -118,6 +120,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     ...(compacts ? { compaction: keep === undefined ? {} : { keep: parseKeep(keep) } } : {}),
   });
   monitor.watchLog(() => predictionLog.counters());
+  monitor.watchMinutes(() => minutes.writer.figures());
   const runtime = createOnnxRuntime({
     workerThreads: values['models.threads'],
     maxBatchRows: values['models.maxBatchRows'],
@@ -191,7 +194,9 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     stats: options.stats?.(figures) ?? figures,
     rollouts: () => app.rollouts(),
     alerts: { list: async (query) => (await app.alerts()).list(query) },
+    experiments: await readExperiments(app),
     history: minutes.history,
+    monitoring: monitoringReads(app),
     status: {
       views: () => views(true),
       own: () => ({

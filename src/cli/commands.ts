@@ -96,6 +96,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./endpoints.ts')).endpointsCommand,
   },
   {
+    name: 'experiments',
+    summary: 'start, reweigh, stop and read experiments',
+    load: async () => (await import('./experiments.ts')).experimentsCommand,
+  },
+  {
     name: 'rollout',
     summary: 'bring a version to all traffic step by step, or back by itself',
     load: async () => (await import('./rollout.ts')).rolloutCommand,
@@ -111,9 +116,19 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./audit.ts')).auditCommand,
   },
   {
+    name: 'drift',
+    summary: 'show how far what is served has moved from the training data',
+    load: async () => (await import('./drift.ts')).driftCommand,
+  },
+  {
     name: 'alerts',
     summary: 'list what is wrong by the monitors, silence what is known',
     load: async () => (await import('./alerts.ts')).alertsCommand,
+  },
+  {
+    name: 'monitor',
+    summary: 'what servers counted over time',
+    load: async () => (await import('./monitor.ts')).monitorCommand,
   },
   {
     name: 'logs',

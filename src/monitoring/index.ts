@@ -24,7 +24,9 @@ export { type ArmSeriesId, createMinuteCollector, type MinuteCollector } from '.
 export { createFirstUnits, firstEvents, type FirstUnits, type UnitCounts } from './minutes/first-units.ts';
 export {
   type History,
+  type HistoryPoint,
   type HistoryQuestion,
+  type HistorySeries,
   type HistoryStep,
   openHistory,
   presentHistory,
@@ -89,3 +91,9 @@ export { openAlerts } from './alerts/open-alerts.ts';
 export { migrateAlerts } from './alerts/tables.ts';
 export { type Heartbeats, openHeartbeats } from './alerts/watchdog.ts';
 export { webhookSender } from './alerts/webhook.ts';
+export { type DriftStore, openDriftStore } from './drift/drift-store.ts';
+export { type DriftReport, driftReport, type ReportedFeature } from './drift/drift-report.ts';
+export type { LoggedArm as WatchedArmName } from './drift/count-window.ts';
+export { runDrift } from './drift/run-drift.ts';
+export { migrateDrift } from './drift/tables.ts';
+export { kindOfType, type WatchedEndpoint, type WatchedVersion } from './drift/watched.ts';

@@ -82,8 +82,8 @@ export function logSink(log: ArmLog, loggedRoutes: LoggedRoutes): ArmSink {
 
 /**
  * Counts by the minute what was assigned to each place, whichever arm answered. What a rule, the holdout or nothing but a missing
- * unit decided is no part of a comparison: its units are left out. Forced rows are left out whole, and so are those that another
- * arm answers since the breaker is open.
+ * unit decided is no part of a comparison: its units are left out. Forced rows are left out whole; of those that another arm
+ * answers since the breaker is open the units alone are counted, as they were assigned.
  */
 export function minuteSink(minutes: MinuteCollector, seriesAt: readonly Series[]): ArmSink {
   return ({ rows, routes, unitHashes, latencyMicros, isAnswered, isBroken }) => {

@@ -11,12 +11,10 @@ import {
   type Scope,
   type Span,
 } from '../core/index.ts';
-import type { Series } from '../monitoring/index.ts';
 import { versionsRead } from '../registry/index.ts';
-import { routedArms } from '../rollouts/index.ts';
 import type { Arm, ArmId, ArmRow, ArmWriters, WriteRow } from './arm.ts';
 import { inferRows } from './arm-run.ts';
-import { logSink, meterSink, minuteSink } from './arm-sinks.ts';
+import { logSink, meterSink } from './arm-sinks.ts';
 import type { Stage } from './deadlines.ts';
 import type { CompileEndpoint, ServedVariant } from './served-variants.ts';
 import { CLOCK_SKEW_MICROS, type FeaturePlan, type FeatureRowOrError } from './feature-plan.ts';
@@ -32,7 +30,6 @@ export function compileArms(
   requestColumns: readonly Field[],
 ): readonly Arm[] {
   const { state, spec, model, planFeatures, monitor, predictionLog } = given;
-  const countMinutes = minuteSink(given.minutes, minuteSeries(given, served));
   const plans = new Map<string, FeaturePlan>();
   const loggedRoutes = compileLoggedRoutes(state, requestColumns);
   return served.map(({ variant, model: own }): Arm => {
@@ -70,26 +67,8 @@ export function compileArms(
         });
       },
       write: compileWriters(model.name, variant, own),
-      sinks: [meterSink(meter), logSink(log, loggedRoutes), countMinutes],
+      sinks: [meterSink(meter), logSink(log, loggedRoutes)],
     };
-  });
-}
-
-/** By a route's place: what its rows are counted in, whichever arm answers them. */
-function minuteSeries({ state, spec, minutes }: CompileEndpoint, served: readonly ServedVariant[]): readonly Series[] {
-  const places = routedArms(state);
-  // One arm alone is compared with nothing.
-  const hasUnits = places.length > 1 || state.rollout !== null;
-  return places.map(({ name, version }, place) => {
-    const own = served.find((one) => one.place === place);
-    return minutes.arm({
-      endpoint: state.name,
-      variant: name,
-      version,
-      arm: own === undefined ? '' : armId(own.model, version, spec.whenStoreDown),
-      revision: state.revision,
-      hasUnits,
-    });
   });
 }
 

@@ -1,5 +1,6 @@
 // The arms of an endpoint with their guards: each but the base, which stands in for those that fail.
 
+import type { Series } from '../monitoring/index.ts';
 import type { Arm } from './arm.ts';
 import { type ArmGuard, guardArm } from './arm-guard.ts';
 import type { HeldBreaker } from './breakers.ts';
@@ -15,12 +16,15 @@ export interface GuardedArms {
   release(): void;
 }
 
-/** `arms`: those of `served`, in its order; `base`: where among them the base is, −1 where it is not: then there is nothing to stand in. */
+/**
+ * `arms`: those of `served`, in its order; `base`: where among them the base is, −1 where it is not: then there is nothing to
+ * stand in. `series`: by a route's place.
+ */
 export function guardArms(
   given: CompileEndpoint,
   served: readonly ServedVariant[],
   arms: readonly Arm[],
-  base: number,
+  { base, series }: { readonly base: number; readonly series: readonly Series[] },
 ): GuardedArms {
   const { state, model, monitor, minutes, breakers, requestTimeoutMs } = given;
   const held: HeldBreaker[] = [];
@@ -34,13 +38,12 @@ export function guardArms(
     const { id, name: variant, version } = arm;
     const of = { endpoint: state.name, variant, version, arm: id };
     const meter = monitor.arm({ ...of, model: model.name, features: [] });
-    // There are several to be told apart: the base and this one.
-    const series = minutes.arm({ ...of, revision: state.revision, hasUnits: true });
+    const { place: routed } = served[place] as ServedVariant;
     const breaker = breakers.hold(of, {
       broke() {
         meter.broke();
         minutes.tick();
-        series.breakerOpened();
+        series[routed]?.breakerOpened();
       },
     });
     held.push(breaker);

@@ -5,6 +5,7 @@ import type { App } from '../open-app.ts';
 import { minuteJobs } from '../open-minutes.ts';
 import { rolloutJobs } from '../open-rollout-controller.ts';
 import type { BackgroundJob } from './background-job.ts';
+import { monitoringJobs } from './monitoring-jobs.ts';
 
 export interface JobDeps {
   readonly app: App;
@@ -13,5 +14,5 @@ export interface JobDeps {
 }
 
 export async function backgroundJobs({ app, views }: JobDeps): Promise<readonly BackgroundJob[]> {
-  return [...(await minuteJobs(app, views)), ...(await rolloutJobs(app))];
+  return [...(await minuteJobs(app, views)), ...(await rolloutJobs(app)), ...(await monitoringJobs(app))];
 }

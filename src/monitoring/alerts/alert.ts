@@ -13,8 +13,8 @@ export interface AlertKey {
 
 /** What a monitor saw in one window. */
 export interface Observation extends AlertKey {
-  /** `no_data` neither counts nor breaks a run. */
-  readonly state: 'firing' | 'ok' | 'no_data';
+  /** `between`: too quiet to open, too loud to close; `no_data` neither counts nor breaks a run. */
+  readonly state: 'firing' | 'between' | 'ok' | 'no_data';
   readonly evidence: Json;
   /** The window's end: windows of a key count once, in their order. */
   readonly at: Micros;

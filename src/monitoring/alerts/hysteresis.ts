@@ -21,16 +21,16 @@ export interface Advanced {
 /** A window without data is not asked here: it neither counts nor breaks a run. */
 export function advance(
   { state, streak }: Standing,
-  observed: 'firing' | 'ok',
+  observed: 'firing' | 'between' | 'ok',
   { opensAfter, closesAfter }: Patience,
 ): Advanced {
   if (state === 'pending') {
-    if (observed === 'ok') return { standing: { state, streak: 0 }, event: undefined };
+    if (observed !== 'firing') return { standing: { state, streak: 0 }, event: undefined };
     return streak + 1 >= opensAfter
       ? { standing: { state: 'open', streak: 0 }, event: 'opened' }
       : { standing: { state, streak: streak + 1 }, event: undefined };
   }
-  if (observed === 'firing') return { standing: { state, streak: 0 }, event: undefined };
+  if (observed !== 'ok') return { standing: { state, streak: 0 }, event: undefined };
   return streak + 1 >= closesAfter
     ? { standing: undefined, event: 'closed' }
     : { standing: { state, streak: streak + 1 }, event: undefined };

@@ -35,6 +35,8 @@ export async function openAlerts(opened: Database, options: OpenAlertsOptions): 
   return {
     async observe(observation) {
       if (observation.state === 'no_data') return;
+      // Most windows are quiet, of what never fired.
+      if (observation.state !== 'firing' && (await newestOf(tables(), observation)) === undefined) return;
       const happened = await database.transaction<AlertTables, Happened | undefined>(
         (trx) => take(trx, observation, clock.nowMicros(), options.hasReceiver),
         SERIALIZED,
@@ -92,7 +94,7 @@ async function take(
   // A time ahead of the clock is of a clock that went wrong: it must not keep what follows from counting.
   if (observed === 'no_data' || (newest !== undefined && newest.seen_micros >= at && newest.seen_micros <= now)) return;
   const current = newest === undefined || newest.state === 'closed' ? undefined : newest;
-  if (current === undefined && observed === 'ok') {
+  if (current === undefined && observed !== 'firing') {
     if (newest !== undefined) await update(trx, newest.id, { seen_micros: at });
     return;
   }

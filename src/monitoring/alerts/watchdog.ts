@@ -11,6 +11,8 @@ export interface Heartbeats {
   beat(monitor: string, everyMicros: Micros): Promise<void>;
   /** The monitor is to run: its time counts from now on, where it has never finished. */
   expect(monitor: string, everyMicros: Micros): Promise<void>;
+  /** Whether it is time that the monitor runs; also where the clock went back. */
+  isDue(monitor: string, everyMicros: Micros): Promise<boolean>;
   /** The monitor is not to run any more. */
   retire(monitor: string): Promise<void>;
   /** Tells of each monitor whether it has stopped. */
@@ -38,6 +40,15 @@ export async function openHeartbeats(opened: Database, clock: Clock): Promise<He
         .values({ monitor, every_micros: everyMicros, finished_micros: clock.nowMicros() })
         .onConflict((conflict) => conflict.column('monitor').doUpdateSet({ every_micros: everyMicros }))
         .execute();
+    },
+    async isDue(monitor, everyMicros) {
+      const row = await tables()
+        .selectFrom('monitoring_heartbeats')
+        .select('finished_micros')
+        .where('monitor', '=', monitor)
+        .executeTakeFirst();
+      const since = clock.nowMicros() - (row?.finished_micros ?? -Infinity);
+      return since >= everyMicros || since < 0;
     },
     async retire(monitor) {
       await tables().deleteFrom('monitoring_heartbeats').where('monitor', '=', monitor).execute();

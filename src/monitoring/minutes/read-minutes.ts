@@ -89,15 +89,16 @@ export async function openMinutes(opened: Database, clock: Clock): Promise<Minut
   };
 }
 
-const SLOW_TIMES = 1.25;
+const SLOW_FACTOR = 1.25;
 const SLOW_WINDOW_MICROS = 10 * MICROS_PER_MINUTE;
 const SLOW_LEAST_MINUTES = 3;
 
 /**
- * What a request is slow past: over 1.25 `times` the p99 of `rows` in the ten minutes before `minute`, on the edge of a sketch's
- * bucket. `rows`: those of the stable variant. Undefined while fewer than three of those minutes have any requests.
+ * What a request is slow past, in microseconds: over `factor` times the p99 of `rows` in the ten minutes before `minute`, on the
+ * edge of a sketch's bucket. `rows`: those of the stable variant. Undefined while fewer than three of those minutes have any
+ * requests.
  */
-export function slowLimit(rows: readonly MinuteRow[], minute: Micros, times = SLOW_TIMES): number | undefined {
+export function slowLimit(rows: readonly MinuteRow[], minute: Micros, factor = SLOW_FACTOR): number | undefined {
   const before = rows.filter(
     (row) => row.requests > 0 && row.minute < minute && row.minute >= minute - SLOW_WINDOW_MICROS,
   );
@@ -105,5 +106,5 @@ export function slowLimit(rows: readonly MinuteRow[], minute: Micros, times = SL
   const sketch = unpackSketch({ counts: [], sumMicros: 0, maxMicros: 0 });
   for (const row of before) mergeSketch(sketch, unpackSketch(row.latency));
   const p99 = quantileMicros(sketch, 0.99);
-  return p99 === null ? undefined : roundedUp(p99 * times);
+  return p99 === null ? undefined : roundedUp(p99 * factor);
 }

@@ -17,6 +17,7 @@ export function metricsOf(figures: Figures): Metric[] {
     ...pushMetrics(figures),
     ...accessMetrics(figures),
     ...logMetrics(figures),
+    ...minuteMetrics(figures),
     ...modelMetrics(figures),
     ...processMetrics(figures.processes),
   ];
@@ -156,6 +157,20 @@ function logMetrics({ logWritten, logDropped, processes }: Figures): Metric[] {
       'Memory held for predictions that wait to be written.',
       logQueuedBytes,
     ),
+  ];
+}
+
+function minuteMetrics({ minutesDropped, processes }: Figures): Metric[] {
+  const waiting = 'Rows of figures by the minute that wait for a database that is away.';
+  return [
+    {
+      name: 'headrace.minutes.dropped',
+      unit: '{row}',
+      help: 'Rows of figures by the minute that could not be written within an hour.',
+      kind: 'counter',
+      points: [{ labels: {}, value: minutesDropped }],
+    },
+    gauge('headrace.minutes.waiting', '{row}', waiting, processes.minutesWaiting),
   ];
 }
 

@@ -25,7 +25,9 @@ import { holdBodies } from './body-parser.ts';
 import { addArrowBody } from './arrow-form.ts';
 import { addHistoryRoute } from './history-routes.ts';
 import { addInt64Form } from './int64-form.ts';
+import { addMonitoringRoutes, type MonitoringReads } from './monitoring-routes.ts';
 import { addAlertRoutes, type AlertsRead, liveAlerts } from './alert-routes.ts';
+import { addExperimentRoutes, type ExperimentsRead } from './experiment-routes.ts';
 import type { LiveStats } from './live-stats.ts';
 import { isNewest } from './node-socket.ts';
 import { addOpenApiRoute } from './openapi/openapi-routes.ts';
@@ -57,7 +59,9 @@ export interface HttpServerOptions {
   readonly tracing?: Tracing | undefined;
   readonly stats: LiveStats;
   readonly alerts: AlertsRead;
+  readonly experiments: ExperimentsRead;
   readonly rollouts: () => Promise<Rollouts>;
+  readonly monitoring: MonitoringReads;
   readonly status: StatusParts;
   readonly history: ReadHistory;
   /** Freshness and coverage of views in Prometheus' text format; rejects while the registry or the store is away. */
@@ -233,7 +237,9 @@ export async function createHttpServer(
     addHistoryRoute(scope, options.history);
     addCatalogueRoutes(scope, control);
     addAlertRoutes(scope, options.alerts);
+    addExperimentRoutes(scope, options.experiments);
     addRolloutRoutes(scope, options.rollouts);
+    addMonitoringRoutes(scope, options.monitoring);
     addOpenApiRoute(scope, seen, described);
     addRootRoute(scope, seen, { version: options.version, hasDocs });
     if (hasDocs) addDocsRoutes(scope, seen, described);
