@@ -13,7 +13,13 @@ const [url = '', signal, step = '', ttl] = process.argv.slice(2);
 const watch = createWatch(faultsAt(signal === 'SIGSTOP' ? 'SIGSTOP' : 'SIGKILL', step));
 const database = watch(await openDatabase(url), 'database');
 const registry = await openRegistry(database, systemClock);
-const controller = createController({ database, registry, evidence: NO_REQUESTS, clock: systemClock, logger: silentLogger });
+const controller = createController({
+  database,
+  registry,
+  evidence: NO_REQUESTS,
+  clock: systemClock,
+  logger: silentLogger,
+});
 const lease = await takeLease(database, { name: 'job rollouts', holder: String(process.pid), ttlMs: Number(ttl) });
 if (lease === undefined) throw new Error('the lease was not given');
 process.stdout.write('looks\n');

@@ -209,8 +209,7 @@ export async function openRollouts(deps: RolloutsDeps): Promise<Rollouts> {
     get: async (id) => shown(await find(id)),
     pause: (id, by) =>
       act('pause', id, by, (rollout) => {
-        if (rollout.state === 'paused' && rollout.pausedBy === 'person')
-          throw cannot('pause', rollout, 'it is paused');
+        if (rollout.state === 'paused' && rollout.pausedBy === 'person') throw cannot('pause', rollout, 'it is paused');
         return moves.pause(rollout, { pausedBy: 'person' }, saidBy(by));
       }),
     resume: (id, by) =>
