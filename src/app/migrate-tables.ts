@@ -21,7 +21,7 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
     { migrateRuns },
     { openRegistry },
     { migrateLeases },
-    { migrateAlerts, migrateDrift },
+    { migrateAlerts, migrateDrift, migrateQuality, migrateSkew },
   ] = await Promise.all([
     import('../checks/index.ts'),
     import('../events/index.ts'),
@@ -46,4 +46,6 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
   await migrateLeases(database);
   await migrateAlerts(database);
   await migrateDrift(database);
+  await migrateQuality(database);
+  await migrateSkew(database);
 }

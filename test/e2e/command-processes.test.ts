@@ -38,6 +38,7 @@ const LINES: readonly (readonly string[])[] = [
   ['keys', 'list'],
   ['audit'],
   ['drift', 'checkout', '--now'],
+  ['quality', 'checkout', '--now'],
   ['alerts', 'list'],
   ['logs', 'status'],
   ['runs', 'list'],

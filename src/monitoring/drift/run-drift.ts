@@ -55,7 +55,7 @@ export async function runDrift(
   const range = { from, to: isNow ? now : end, endpoint: endpoint.name };
   const counted: StoredWindow[] = [];
   const underWay: StoredWindow[] = [];
-  await withLog(deps.duckdb, deps.directory, range, async (connection) => {
+  await withLog(deps.duckdb, deps.directory, range, 'predictions', async (connection) => {
     counted.length = underWay.length = 0;
     for (const { arm, slots } of await loggedSlots(connection, size, endpoint.hasUnits)) {
       if (signal.aborted) return;
