@@ -6,6 +6,7 @@ import { cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { hasRedis, startRedis } from '../test/support/redis-server.ts';
+import { assignmentSection } from './assignment.ts';
 import { checksSection } from './checks.ts';
 import { coldStartSection } from './cold-start.ts';
 import { measureDecodeAndMerge } from './decode-and-merge.ts';
@@ -27,6 +28,7 @@ import {
 } from './push-sections.ts';
 import { type Figure, intoPage, type Section, toText, whole } from './report.ts';
 import { s3Section } from './s3.ts';
+import { shadowSection } from './shadow.ts';
 import { slowModelSection } from './slow-model.ts';
 import { measureTrainingSets } from './training-set.ts';
 import { measureVersions, versionsSection } from './versions.ts';
@@ -53,6 +55,7 @@ const sections: Readonly<Record<string, () => Promise<Section>>> = {
   materialize: measureStores,
   checks: () => checksSection(isQuick),
   decode: measureDecode,
+  assignment: async () => assignmentSection(isQuick),
   predict: () => predictSection({ isQuick, withRedis }),
   'features-read': measureReads,
   'features-read-arrow': measureArrowReads,
@@ -65,6 +68,7 @@ const sections: Readonly<Record<string, () => Promise<Section>>> = {
   'push-memory': () => pushMemorySection(pushing),
   kafka: () => kafkaSection({ isQuick }),
   'slow-model': () => slowModelSection(isQuick ? 2 : 10),
+  shadow: () => shadowSection({ isQuick }),
   overload: () => overloadSection({ isQuick }),
   'cold-start': () => coldStartSection({ isQuick }),
   'python-client': () =>

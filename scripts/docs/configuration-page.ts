@@ -38,7 +38,7 @@ variable, which wins. An unknown key is an error that names the nearest known on
 |---|---|---|---|---|
 ${rows.join('\n')}
 
-Three variables are no settings: \`HEADRACE_ACTOR\` is the name that the audit log gets (default: the user's),
+Four variables are no settings: \`HEADRACE_ACTOR\` is the name that the audit log gets (default: the user's), \`HEADRACE_KEY\` the key of commands that ask a running server,
 \`HEADRACE_PYTHON\` the Python of pipelines' steps, and \`INIT_CWD\`, set by npm, is where relative paths on the command line start
 under \`npm run headrace\`.
 `;

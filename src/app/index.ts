@@ -13,6 +13,7 @@ export { openQuality } from './open-quality.ts';
 export { verify } from './open-verify.ts';
 export { collectAll } from './open-garbage.ts';
 export { type BackupChoice, backUp, restore } from './open-backup.ts';
+export { experimentReport, experimentReportDeps } from './experiment-reports.ts';
 export { definesNothing, examine } from './examine.ts';
 export type { Finding } from './finding.ts';
 export { checkConfig, type Config, CONFIG_FILE, loadConfig, unknownVariables } from './load-config.ts';

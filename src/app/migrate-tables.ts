@@ -21,7 +21,8 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
     { migrateRuns },
     { openRegistry },
     { migrateLeases },
-    { migrateAlerts, migrateDrift, migrateQuality, migrateSkew },
+    monitoring,
+    rollouts,
   ] = await Promise.all([
     import('../checks/index.ts'),
     import('../events/index.ts'),
@@ -33,6 +34,7 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
     import('../registry/index.ts'),
     import('../storage/index.ts'),
     import('../monitoring/index.ts'),
+    import('../rollouts/index.ts'),
   ]);
   await openRegistry(database, clock);
   await online.openRuns(database);
@@ -44,8 +46,11 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
   await migrateRuns(database);
   await migrateHousekeeping(database);
   await migrateLeases(database);
-  await migrateAlerts(database);
-  await migrateDrift(database);
-  await migrateQuality(database);
-  await migrateSkew(database);
+  await monitoring.migrateAlerts(database);
+  await monitoring.migrateMinutes(database);
+  await monitoring.migrateDrift(database);
+  await monitoring.migrateQuality(database);
+  await monitoring.migrateSkew(database);
+  await rollouts.migrateExperiments(database);
+  await rollouts.migrateRollouts(database);
 }

@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import type { Progress } from '../core/index.ts';
+import type { KeepRules } from '../monitoring/index.ts';
 import type { GarbageReport } from '../housekeeping/index.ts';
 import { type Collector, collectObjects, collectPartials, collectSpill } from '../storage/index.ts';
 import { migrateAllTables } from './migrate-tables.ts';
@@ -35,14 +36,13 @@ export async function collectAll(
 }
 
 async function collectorsOf(app: App, has: ReadonlySet<string>, progress: Progress): Promise<readonly Collector[]> {
-  const [{ collectQuarantine }, offline, { collectDefinitions }, orchestrator, { collectPredictions }] =
-    await Promise.all([
-      import('../checks/index.ts'),
-      import('../offline/index.ts'),
-      import('../registry/index.ts'),
-      import('../orchestrator/index.ts'),
-      import('../monitoring/index.ts'),
-    ]);
+  const [{ collectQuarantine }, offline, { collectDefinitions }, orchestrator, monitoring] = await Promise.all([
+    import('../checks/index.ts'),
+    import('../offline/index.ts'),
+    import('../registry/index.ts'),
+    import('../orchestrator/index.ts'),
+    import('../monitoring/index.ts'),
+  ]);
   const { values } = app.config;
   const [database, owners, objects, log] = [
     await app.database(),
@@ -84,10 +84,10 @@ async function collectorsOf(app: App, has: ReadonlySet<string>, progress: Progre
       nowMicros,
       keepMicros: values['retention.pythonEnvironments'],
     }),
-    collectPredictions({
+    monitoring.collectPredictions({
       directory: values['predictionLog.path'],
       nowMicros,
-      keepMicros: values['retention.predictionLog'],
+      ...keptPredictions(values, monitoring),
     }),
     offline.collectLog({ log }, async () => ({
       ...(await app.offline(progress)),
@@ -95,4 +95,15 @@ async function collectorsOf(app: App, has: ReadonlySet<string>, progress: Progre
       retentionMicros: values['pushLog.retention'],
     })),
   ];
+}
+
+// The older setting speaks where the log's own does not.
+function keptPredictions(
+  values: App['config']['values'],
+  { KEEP_ALL, parseKeep }: typeof import('../monitoring/index.ts'),
+): { readonly keep: KeepRules; readonly keptBy: string } {
+  const own = values['predictionLog.keep'];
+  if (own !== undefined) return { keep: parseKeep(own), keptBy: 'predictionLog.keep' };
+  const micros = values['retention.predictionLog'] ?? Infinity;
+  return { keep: { ...KEEP_ALL, micros }, keptBy: 'retention.predictionLog' };
 }

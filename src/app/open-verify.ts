@@ -29,7 +29,7 @@ export async function verify(app: App, options: VerifyOptions, progress: Progres
   const offline = await app.offline(silentProgress);
   const { models } = await app.registry();
   const duckdb = await app.duckdb();
-  const { endpoint, since, sample } = options;
+  const { endpoint, since, sample, prediction } = options;
   progress.start('compute again what was served');
   const report = await verifyServed(
     {
@@ -59,7 +59,7 @@ export async function verify(app: App, options: VerifyOptions, progress: Progres
           ? null
           : `writer ${silent.map(({ number }) => number).join(', ')} did not answer, so not all that was pushed can be read`,
     },
-    { sample },
+    { sample, ...(prediction === undefined ? {} : { prediction }) },
   );
   progress.done();
   return report;

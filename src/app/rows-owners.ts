@@ -12,7 +12,8 @@ export async function rowsOwners(app: App): Promise<readonly RowsOwner[]> {
     { trainingSetRows },
     { pipelineRows },
     { leaseRows },
-    { alertRows },
+    { alertRows, minuteRows },
+    { experimentRows, rolloutRows },
   ] = await Promise.all([
     import('../registry/index.ts'),
     import('../events/index.ts'),
@@ -22,6 +23,7 @@ export async function rowsOwners(app: App): Promise<readonly RowsOwner[]> {
     import('../orchestrator/index.ts'),
     import('../storage/index.ts'),
     import('../monitoring/index.ts'),
+    import('../rollouts/index.ts'),
   ]);
   return [
     registryRows,
@@ -33,5 +35,8 @@ export async function rowsOwners(app: App): Promise<readonly RowsOwner[]> {
     pipelineRows(await app.objects()),
     leaseRows,
     alertRows,
+    experimentRows,
+    minuteRows,
+    rolloutRows,
   ];
 }

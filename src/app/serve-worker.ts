@@ -21,7 +21,9 @@ import { startJobs } from './background/run-jobs.ts';
 import { cannotListen } from './cannot-listen.ts';
 import { monitoringReads } from './monitoring-reads.ts';
 import type { App } from './open-app.ts';
+import { openServerMinutes } from './open-minutes.ts';
 import { openServerSecurity } from './open-security.ts';
+import { readExperiments } from './experiment-reports.ts';
 import { openTrainingSets } from './open-training-sets.ts';
 import { packageVersion } from './package-version.ts';
 import { presentIngestion, presentModels } from './present-status.ts';
@@ -91,16 +93,21 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     createTotals,
     localChannel,
     openPredictionLog,
+    parseKeep,
     parseRedaction,
     parseSampling,
+    withMinutes,
   } = await import('../monitoring/index.ts');
   const { createModelRepository, createOnnxRuntime } = await import('../models/index.ts');
   const { completeVersions } = await import('../offline/index.ts');
-  const monitor = createMonitor(clock);
+  const serverId = options.serverId ?? randomUUID();
+  const minutes = await openServerMinutes(app, serverId);
+  const monitor = withMinutes(createMonitor(clock), minutes.collector);
   const channel = options.channel ?? localChannel(createTotals(clock));
   const figures = createLiveFigures({ monitor, channel, clock });
   const compacts = options.compacts !== false;
   const redact = parseRedaction(values['predictionLog.redact']);
+  const keep = values['predictionLog.keep'];
   const predictionLog = openPredictionLog({
     directory: values['predictionLog.path'],
     clock,
@@ -110,9 +117,10 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     redact,
     // Often, in small parts: requests wait behind each.
     flushEveryMs: 200,
-    ...(compacts ? { compaction: {} } : {}),
+    ...(compacts ? { compaction: keep === undefined ? {} : { keep: parseKeep(keep) } } : {}),
   });
   monitor.watchLog(() => predictionLog.counters());
+  monitor.watchMinutes(() => minutes.writer.figures());
   const runtime = createOnnxRuntime({
     workerThreads: values['models.threads'],
     maxBatchRows: values['models.maxBatchRows'],
@@ -122,7 +130,6 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     runtime,
     memoryBytes: values['models.memory'],
   });
-  const serverId = options.serverId ?? randomUUID();
   const planes = await openServing({
     registry: await app.registry(),
     store: await app.online(),
@@ -144,6 +151,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     // One of all workers tells.
     redact: compacts ? redact : [],
     monitor,
+    minutes: minutes.collector,
     clock,
     logger,
     limits: {
@@ -184,8 +192,11 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     trainingSets,
     onTurnedAway: (code) => monitor.turnedAway(code),
     stats: options.stats?.(figures) ?? figures,
+    rollouts: () => app.rollouts(),
     alerts: { list: async (query) => (await app.alerts()).list(query) },
     monitoring: monitoringReads(app),
+    experiments: await readExperiments(app),
+    history: minutes.history,
     status: {
       views: () => views(true),
       own: () => ({
@@ -213,7 +224,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
   guard.followTls(server.server);
   const stopJobs = compacts
     ? startJobs({
-        jobs: await backgroundJobs({ app }),
+        jobs: await backgroundJobs({ app, views: () => views(false) }),
         database: await app.database(),
         holder: serverId,
         logger,
@@ -226,7 +237,16 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     server,
     drain: drainLimits(values),
     logger,
-    parts: { predictionLog, guard, models, monitor, tracing, jobs: trainingSets.jobs, background: { close: stopJobs } },
+    parts: {
+      predictionLog,
+      minutes: minutes.writer,
+      guard,
+      models,
+      monitor,
+      tracing,
+      jobs: trainingSets.jobs,
+      background: { close: stopJobs },
+    },
     lastFigures() {
       clearInterval(reporting);
       figures.report();

@@ -13,6 +13,7 @@ export interface StopServing {
   readonly logger: Logger;
   readonly parts: {
     readonly predictionLog: { close(): Promise<void> };
+    readonly minutes: { close(): Promise<void> };
     readonly guard: { close(): PromiseLike<unknown> };
     readonly models: { close(): Promise<void> };
     readonly monitor: { close(): void };
@@ -60,6 +61,7 @@ async function stop(stopped: StopServing, hurried: Promise<void>): Promise<void>
   const planesClosed = planes.close();
   await Promise.all([
     close('the prediction log', parts.predictionLog.close()),
+    close('minutes', parts.minutes.close()),
     close('ingestion', planesClosed),
     close('access', parts.guard.close()),
     close('jobs', jobsClosed),

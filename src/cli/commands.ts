@@ -96,6 +96,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./endpoints.ts')).endpointsCommand,
   },
   {
+    name: 'experiments',
+    summary: 'start, reweigh, stop and read experiments',
+    load: async () => (await import('./experiments.ts')).experimentsCommand,
+  },
+  {
+    name: 'rollout',
+    summary: 'bring a version to all traffic step by step, or back by itself',
+    load: async () => (await import('./rollout.ts')).rolloutCommand,
+  },
+  {
     name: 'keys',
     summary: 'make, list, rotate and revoke API keys',
     load: async () => (await import('./keys.ts')).keysCommand,
@@ -119,6 +129,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'alerts',
     summary: 'list what is wrong by the monitors, silence what is known',
     load: async () => (await import('./alerts.ts')).alertsCommand,
+  },
+  {
+    name: 'monitor',
+    summary: 'what servers counted over time',
+    load: async () => (await import('./monitor.ts')).monitorCommand,
   },
   {
     name: 'logs',

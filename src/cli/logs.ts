@@ -1,17 +1,13 @@
 // `headrace logs`: SQL over the prediction log, and how its files stand.
 
-import type { App } from '../app/index.ts';
-import {
-  counted,
-  didYouMeanOf,
-  formatTimestamp,
-  HeadraceError,
-  type Json,
-  type Micros,
-  stringifyJson,
-} from '../core/index.ts';
-import type { LogAnswer, LogQuestion, PredictionLogStatus } from '../monitoring/index.ts';
+import { counted, type Json, stringifyJson } from '../core/index.ts';
+import type { LogAnswer, LogQuestion } from '../monitoring/index.ts';
 import { defineCommand, defineGroup, textOption, usageError } from './command.ts';
+import { checkLoggedEndpoint } from './logs/check-endpoint.ts';
+import { sendOutcomes } from './logs/outcomes.ts';
+import { showPrediction } from './logs/show.ts';
+import { writeSpineCommand } from './logs/spine.ts';
+import { logStatus } from './logs/status.ts';
 import { readTime } from './read-time.ts';
 import { formatTable } from './table.ts';
 
@@ -26,7 +22,10 @@ const query = defineCommand({
     'headrace logs query --sql "SELECT endpoint, version, count(*) AS rows FROM predictions GROUP BY ALL"',
   options: (command) =>
     command
-      .option('--sql <select>', 'a SELECT of DuckDB’s; predictions is the log, each row with its newest outcome')
+      .option(
+        '--sql <select>',
+        'a SELECT of DuckDB’s; predictions is the log, each row with its newest outcome; outcomes and exposures are there, too',
+      )
       .option('--from <time>', 'only what was predicted at this time or later')
       .option('--to <time>', 'only what was predicted before this time')
       .option('--limit <rows>', 'how many rows to print', LIMIT),
@@ -46,7 +45,7 @@ const query = defineCommand({
       });
     if (endpoint !== undefined) {
       const logged = () => ask({ sql: 'SELECT DISTINCT endpoint FROM predictions', limit: 1000 });
-      await checkEndpoint(app, endpoint, logged);
+      await checkLoggedEndpoint(app, endpoint, logged);
     }
     const answer = await ask({
       sql: textOption(options, 'sql') ?? NEWEST,
@@ -64,62 +63,13 @@ const query = defineCommand({
   },
 });
 
-const status = defineCommand({
-  usage: 'status',
-  summary: 'how the prediction log stands: what waits to become Parquet, what is, and what could not be read',
-  example: 'headrace logs status --json',
-  async run(context) {
-    const app = await context.app('read');
-    const { predictionLogStatus } = await import('../monitoring/index.ts');
-    const found = await predictionLogStatus(app.config.values['predictionLog.path']);
-    return { json: presentStatus(found), text: describeStatus(found) };
-  },
-});
-
-export const logsCommand = defineGroup('logs', 'ask the prediction log', [query, status]);
-
-function presentStatus({ predictions, outcomes, ...others }: PredictionLogStatus): object {
-  const parquet = ({ from, to, ...count }: PredictionLogStatus['predictions']) => ({
-    ...count,
-    from: timeText(from),
-    to: timeText(to),
-  });
-  return { ...others, predictions: parquet(predictions), outcomes: parquet(outcomes) };
-}
-
-function describeStatus({ directory, open, ended, predictions, outcomes, damaged }: PredictionLogStatus): string {
-  const row = (what: string, { files, bytes }: { readonly files: number; readonly bytes: number }, more = '') => [
-    what,
-    String(files),
-    String(bytes),
-    more,
-  ];
-  const hours = ({ from, to }: PredictionLogStatus['predictions']): string =>
-    from === null ? '' : `${timeText(from)} to ${timeText(to)}`;
-  const rows = [
-    ['', 'files', 'bytes', ''],
-    row('segments being written', open),
-    row('segments that are ended', ended),
-    row('predictions as Parquet', predictions, hours(predictions)),
-    row('outcomes as Parquet', outcomes, hours(outcomes)),
-    row('damaged parts', { files: damaged.parts, bytes: damaged.bytes }, damaged.parts > 0 ? damaged.folder : ''),
-  ];
-  return `${directory}\n${formatTable(rows)}`;
-}
-
-const timeText = (at: Micros | null): string | null => (at === null ? null : formatTimestamp(at));
-
-/** One that is gone may have left predictions. */
-async function checkEndpoint(app: App, endpoint: string, logged: () => Promise<LogAnswer>): Promise<void> {
-  const known = (await (await app.registry()).endpoints.list()).map(({ name }) => name);
-  if (known.includes(endpoint)) return;
-  const all = new Set([...known, ...(await logged()).rows.map(([name]) => String(name))]);
-  if (all.has(endpoint)) return;
-  throw new HeadraceError(
-    'HR_UNKNOWN_ENDPOINT',
-    `there is no endpoint "${endpoint}".${didYouMeanOf('endpoints', endpoint, all)}`,
-  );
-}
+export const logsCommand = defineGroup('logs', 'ask the prediction log', [
+  query,
+  showPrediction,
+  writeSpineCommand,
+  sendOutcomes,
+  logStatus,
+]);
 
 function present({ columns, rows, isCut, damaged }: LogAnswer, limit: number): object {
   return {

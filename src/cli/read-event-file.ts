@@ -14,12 +14,13 @@ export async function readEventFile(
   source: SourceSpec,
   duckdb: () => Promise<DuckDb>,
 ): Promise<unknown[]> {
-  if (/\.(jsonl|ndjson)$/i.test(file)) return readLines(file);
+  if (/\.(jsonl|ndjson)$/i.test(file)) return readJsonLines(file);
   if (/\.parquet$/i.test(file)) return readParquet(file, source, await duckdb());
   throw usageError(`a file of events ends in .jsonl or .parquet, got "${file}".`);
 }
 
-async function readLines(file: string): Promise<unknown[]> {
+/** Throws HR_SOURCE_UNREADABLE, HR_INVALID naming the line. */
+export async function readJsonLines(file: string): Promise<unknown[]> {
   let text: string;
   try {
     text = await readFile(file, 'utf8');

@@ -26,6 +26,7 @@ export const verifyCommand = defineCommand({
   options: (command) =>
     command
       .option('--endpoint <endpoint>', 'only of this one')
+      .option('--prediction <id>', 'this one alone, by the id that its answer had')
       .option('--since <time>', 'only what was predicted at this time or later')
       .option('--sample <n>', 'at most so many predictions, the same ones each time', SAMPLE)
       .option('--timeout <seconds>', 'how long writers of pushes are waited for', TIMEOUT),
@@ -36,12 +37,14 @@ export const verifyCommand = defineCommand({
     if (!(timeout >= 0 && timeout <= 3600)) throw usageError('--timeout takes a number of seconds up to 3600.');
     const since = readTime('--since', textOption(options, 'since'));
     const endpoint = textOption(options, 'endpoint');
+    const prediction = textOption(options, 'prediction');
     const app = await context.app('write');
     const { verify } = await import('../app/index.ts');
     const asked = {
       sample: Number(sample),
       timeoutMs: timeout * 1000,
       ...(endpoint === undefined ? {} : { endpoint }),
+      ...(prediction === undefined ? {} : { prediction }),
       ...(since === undefined ? {} : { since }),
     };
     const definitions = await app.applied();

@@ -1,4 +1,11 @@
 export {
+  type AskedPhase,
+  analyseExperiment,
+  type ReportDeps,
+  reportExperiment,
+} from './experiments/experiment-reports.ts';
+export { reportOnce } from './experiments/report-once.ts';
+export {
   type KeptVersion,
   surveyVersions,
   type SurveyDeps,

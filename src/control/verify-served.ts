@@ -16,6 +16,7 @@ import type { Definitions } from '../definitions/index.ts';
 import type { LogAnswer } from '../monitoring/index.ts';
 import type { Arrived, ServedCheck } from '../offline/index.ts';
 import type { ModelVersion } from '../registry/index.ts';
+import { quoteText } from '../storage/index.ts';
 
 /** `late data`: facts that were known by then arrived after it. `other version`: by the definitions of today it is another. */
 export type Cause = 'late data' | 'other version' | 'bug';
@@ -23,6 +24,8 @@ export type Cause = 'late data' | 'other version' | 'bug';
 export interface VerifyRequest {
   /** At most so many predictions, by a hash of their ids: the same each time. */
   readonly sample: number;
+  /** This one alone. */
+  readonly prediction?: string;
 }
 
 export interface VerifyDeps {
@@ -72,11 +75,12 @@ const AT_ONCE = 500;
 
 /** Throws as the log and the sources do. */
 export async function verifyServed(deps: VerifyDeps, request: VerifyRequest): Promise<VerifyReport> {
-  const { sample } = request;
+  const { sample, prediction } = request;
+  const only = prediction === undefined ? '' : `WHERE prediction_id = ${quoteText(prediction)} `;
   const counted = await deps.query('SELECT count(*) FROM predictions', 1);
   const chosen = await deps.query(
     'SELECT prediction_id, endpoint, model, version, predicted_at, request, features, altered FROM predictions ' +
-      `ORDER BY md5(prediction_id), prediction_id LIMIT ${sample}`,
+      `${only}ORDER BY md5(prediction_id), prediction_id LIMIT ${sample}`,
     sample,
   );
   const tally = createTally();

@@ -3,6 +3,7 @@
 
 import { DATA_ERRORS } from './errors/data-errors.ts';
 import { DEFINITION_ERRORS } from './errors/definition-errors.ts';
+import { EXPERIMENT_ERRORS } from './errors/experiment-errors.ts';
 import { KEEPING_ERRORS } from './errors/keeping-errors.ts';
 import { SERVING_ERRORS } from './errors/serving-errors.ts';
 import { STREAM_ERRORS } from './errors/stream-errors.ts';
@@ -17,6 +18,7 @@ export const ERRORS = {
   ...STREAM_ERRORS,
   ...WORK_ERRORS,
   ...KEEPING_ERRORS,
+  ...EXPERIMENT_ERRORS,
 };
 
 export type ErrorCode = keyof typeof ERRORS;

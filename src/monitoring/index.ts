@@ -1,6 +1,7 @@
 export type { Figures } from './monitor/figures.ts';
 export { createLiveFigures, type LiveFigures, localChannel, type TotalsChannel } from './monitor/live-figures.ts';
-export { DURATION_BOUNDS, type Metric, metricsOf } from './monitor/metrics.ts';
+export { DURATION_BOUNDS, type Metric } from './monitor/metric.ts';
+export { metricsOf } from './monitor/metrics.ts';
 export { failureKind, type FailureKind } from './monitor/failure-kind.ts';
 export {
   type ArmLabels,
@@ -19,12 +20,47 @@ export type { ShadowDrop, ShadowMeter, ShadowPair } from './shadows/shadow-tally
 export type { ShadowFigures } from './shadows/shadow-figures.ts';
 export { parseTraceparent } from './telemetry/traceparent.ts';
 export type { RequestSpan, Tracing } from './telemetry/tracing.ts';
+export { type ArmSeriesId, createMinuteCollector, type MinuteCollector } from './minutes/collect-minutes.ts';
+export { createFirstUnits, firstEvents, type FirstUnits, type UnitCounts } from './minutes/first-units.ts';
+export {
+  type History,
+  type HistoryPoint,
+  type HistoryQuestion,
+  type HistorySeries,
+  type HistoryStep,
+  openHistory,
+  presentHistory,
+  type ReadHistory,
+} from './minutes/history.ts';
+export { type MergedMinute, type MergedOutcomes, mergeMinutes } from './minutes/merge-minutes.ts';
+export { withMinutes } from './minutes/meter-minutes.ts';
+export type { UnitKind } from './minutes/minute-cell.ts';
+export type { MinuteOutcomes, MinuteRow } from './minutes/minute-row.ts';
+export { migrateMinutes, minuteRows } from './minutes/minute-tables.ts';
+export {
+  type LateServer,
+  type LiveServer,
+  type Minutes,
+  type MinutesQuestion,
+  openMinutes,
+  slowLimit,
+} from './minutes/read-minutes.ts';
+export { rollUp } from './minutes/roll-up.ts';
+export type { Series } from './minutes/series.ts';
+export { createSharedClock, type SharedClock } from './minutes/shared-clock.ts';
+export { recordViews, type ViewReading } from './minutes/view-minutes.ts';
+export { type MinuteFigures, type MinuteWriter, startMinuteWriter } from './minutes/write-minutes.ts';
 export { createTotals, type ToldTotals, type Totals } from './monitor/totals.ts';
 export { compactPredictionLog } from './prediction-log/compact.ts';
 export type { CompactOptions, CompactReport } from './prediction-log/compact-report.ts';
 export { type LogRange, predictionLogSql } from './prediction-log/log-relation.ts';
 export { type ExposureQuestion, exposuresSql } from './prediction-log/exposures.ts';
 export { type LogAnswer, type LogQuestion, queryPredictionLog } from './prediction-log/query-log.ts';
+export { type SpineOrder, type WrittenSpine, writeSpine } from './prediction-log/write-spine.ts';
+export { KEEP_ALL, type KeepRules, parseKeep } from './prediction-log/keep-rules.ts';
+export { countOutcomes, type OutcomeCounts } from './prediction-log/count-outcomes.ts';
+export { type MaturedArm, maturedOutcomes, type MaturedQuestion } from './prediction-log/matured-outcomes.ts';
+export { findPrediction } from './prediction-log/find-prediction.ts';
 export { type PredictionLogStatus, predictionLogStatus } from './prediction-log/log-status.ts';
 export { type EndpointColumns, parseRedaction, redactableNames } from './prediction-log/redaction.ts';
 export { parseSampling, type SampleRule } from './prediction-log/sample-rules.ts';

@@ -4,6 +4,7 @@ export { inspectPlace, inspectTables, sourceInVariable } from './inspect/inspect
 export { sourceAtPath } from './inspect/place-at-path.ts';
 export { type Proposal, proposeDefinition } from './inspect/propose-definition.ts';
 export type { InspectedPlace } from './inspect/inspected.ts';
+export { openQueriedRows, type RowsQuery } from './sources/query/queried-rows.ts';
 export type { PlaceDeps } from './sources/source-deps.ts';
 export { type Arrived, checkServed, type ServedCheck, type ServedPoint } from './audit/recompute-served.ts';
 export {

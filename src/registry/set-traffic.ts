@@ -49,8 +49,13 @@ export interface SetTraffic {
   readonly rollout?: string | null;
   /** Changes the traffic although a rollout is under way, and takes it from that. Needs a reason. */
   readonly override?: boolean;
-  /** Runs in the transaction that asks for the change, after it: what it throws undoes both. */
-  readonly also?: (trx: RegistryDb) => Promise<void>;
+  /**
+   * Runs in the transaction that asks for the change, after it: what it throws undoes both. `before`: what the endpoint was in
+   * that transaction.
+   */
+  readonly also?: (trx: RegistryDb, change: TrafficChange, before: EndpointState) => Promise<void>;
+  /** Active as it is asked for: every server that answers has the versions loaded. HR_CONFLICT where one is not served yet. */
+  readonly isAtOnce?: boolean;
   readonly waitMs?: number;
   /** Hears which servers have yet to load it: after 2 s, and whenever those are others then. */
   readonly onWait?: (waitsFor: readonly string[]) => void;
@@ -70,7 +75,7 @@ export function createTrafficRegistry(store: RegistryStore, servers: Pick<Server
   const ask = (
     name: string,
     traffic: Traffic,
-    { ifMatch, actor, reason, rollout, override = false, also }: SetTraffic,
+    { ifMatch, actor, reason, rollout, override = false, also, isAtOnce = false }: SetTraffic,
     note: (before: object) => void,
   ): Promise<TrafficChange> =>
     store.change(async (trx, record) => {
@@ -89,6 +94,8 @@ export function createTrafficRegistry(store: RegistryStore, servers: Pick<Server
         trx,
         versions.filter(({ version }) => begun.includes(version)),
       );
+      if (isAtOnce && begun.length > 0)
+        throw new HeadraceError('HR_CONFLICT', `version ${begun.join(', ')} of "${before.model}" is not served yet`);
       const change: TrafficChange = {
         revision: nextRevision(before),
         ...resolved,
@@ -98,7 +105,9 @@ export function createTrafficRegistry(store: RegistryStore, servers: Pick<Server
         actor,
         reason: reason === undefined ? null : withoutKeySecrets(reason),
       };
-      await writeChange(trx, name, change, owner);
+      const asked: TrafficChange = isAtOnce ? { ...change, state: 'active' } : change;
+      if (isAtOnce) await writeTraffic(trx, record, before, asked);
+      await writeChange(trx, name, asked, owner);
       await record({
         actor,
         action: 'endpoint.traffic.ask',
@@ -107,8 +116,8 @@ export function createTrafficRegistry(store: RegistryStore, servers: Pick<Server
         after: change,
         reason,
       });
-      await also?.(trx);
-      return change;
+      await also?.(trx, asked, before);
+      return asked;
     });
 
   const settleTraffic = async (name: string): Promise<EndpointState> => {

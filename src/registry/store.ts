@@ -1,9 +1,9 @@
 // What the registry's parts share: the tables, the clock, and the one way to change something.
 
-import { type Kysely, type Selectable, sql } from 'kysely';
+import type { Kysely, Selectable } from 'kysely';
 import { canonicalJson, type Clock, type Json, type Micros, parseJson, withoutKeySecrets } from '../core/index.ts';
 import type { Manifest } from '../definitions/index.ts';
-import type { Database } from '../storage/index.ts';
+import { createClockSkew, type Database } from '../storage/index.ts';
 import type { RegistryTables } from './schema.ts';
 
 export type RegistryDb = Kysely<RegistryTables>;
@@ -37,7 +37,7 @@ export interface RegistryStore {
 }
 
 export function createRegistryStore(database: Database, clock: Clock): RegistryStore {
-  const skew = createSkew(database);
+  const skew = createClockSkew(database);
   const store: RegistryStore = {
     db: database.tables<RegistryTables>(),
     now: () => clock.nowMicros(),
@@ -77,25 +77,6 @@ export function createRegistryStore(database: Database, clock: Clock): RegistryS
     },
   };
   return store;
-}
-
-const MEASURE_EVERY_MS = 60_000;
-/** A query takes its time: what is less says nothing. */
-const LEAST_SKEW_MICROS = 200_000;
-
-/** How far the database's clock is ahead of this machine's. An SQLite file is of this machine. */
-function createSkew(database: Database): () => Promise<Micros> {
-  let skew = 0;
-  let measuredMs = -Infinity;
-  return async () => {
-    if (database.kind === 'sqlite' || performance.now() - measuredMs < MEASURE_EVERY_MS) return skew;
-    const now = sql<{ now: number }>`select extract(epoch from clock_timestamp()) * 1000000 as now`;
-    const [row] = (await now.execute(database.tables())).rows;
-    const measured = Number(row?.now) - Date.now() * 1000;
-    skew = Math.abs(measured) < LEAST_SKEW_MICROS ? 0 : Math.round(measured);
-    measuredMs = performance.now();
-    return skew;
-  };
 }
 
 function toText(value: unknown): string | null {

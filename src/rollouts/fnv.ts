@@ -19,15 +19,27 @@ export function fnv1a(text: string, from: number = OFFSET): number {
  * without it, seeds that differ little give buckets that correlate, and one experiment's arms leak into the next one's.
  */
 export function bucketOfHash(hash: number): number {
-  let power = 1;
-  while (hash / power >= 10) power *= 10;
-  let again = OFFSET;
-  for (let rest = hash; power >= 1; power /= 10) {
-    const digit = Math.floor(rest / power);
-    rest -= digit * power;
-    again = Math.imul(again ^ (ZERO + digit), PRIME);
-  }
+  // Two halves of whole numbers that fit 31 bits: their digits cost no division of doubles.
+  const high = Math.floor(hash / HALF) | 0;
+  const low = (hash - high * HALF) | 0;
+  const again = high > 0 ? addDigits(addDigits(OFFSET, high, false), low, true) : addDigits(OFFSET, low, false);
   return (again >>> 0) % BUCKETS;
+}
+
+const HALF = 100_000;
+
+/** FNV-1a goes on over the digits of a number of five at most; `isPadded`: all five. */
+function addDigits(from: number, number: number, isPadded: boolean): number {
+  let hash = from;
+  if (isPadded || number >= 10_000) hash = addDigit(hash, (number / 10_000) | 0);
+  if (isPadded || number >= 1000) hash = addDigit(hash, ((number / 1000) | 0) % 10);
+  if (isPadded || number >= 100) hash = addDigit(hash, ((number / 100) | 0) % 10);
+  if (isPadded || number >= 10) hash = addDigit(hash, ((number / 10) | 0) % 10);
+  return addDigit(hash, number % 10);
+}
+
+function addDigit(hash: number, digit: number): number {
+  return Math.imul(hash ^ (ZERO + digit), PRIME);
 }
 
 export function bucketOf(seed: string, unit: string): number {

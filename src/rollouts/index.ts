@@ -1,4 +1,43 @@
+export { type Controller, type ControllerDeps, createController } from './controller/controller.ts';
+export type { ArmMinute, MaturedOutcomes, RolloutEvidence } from './controller/arm-minute.ts';
+export {
+  etagOf as rolloutEtag,
+  openRollouts,
+  type Operator,
+  type Rollouts,
+  type ShownRollout,
+  type StartRollout,
+  type Verb,
+} from './controller/operate.ts';
+export { presentRollout, type RolloutStatus } from './controller/present.ts';
+export { describeRollout, describeStep } from './controller/describe.ts';
+export { readAsked } from './controller/read-asked.ts';
+export type { Rollout, RolloutState } from './controller/rollout.ts';
+export { migrateRollouts, rolloutRows } from './controller/tables.ts';
 export { bucketOf, bucketOfHash, fnv1a } from './fnv.ts';
 export { endpointFeature, experimentFeature, type GrowthBookFeature, unitAttribute } from './growthbook-feature.ts';
 export { compileRoutes, routeColumns, type Route, type RoutedArm, routedArms, type Routes, type Via } from './route.ts';
 export { isShadowed } from './shadowed.ts';
+export { analyse, type Analysed } from './experiments/analysis/analyse.ts';
+export {
+  type AnalysedExperiment,
+  type AnalysedPhase,
+  type AnalysedRows,
+  metricsOf,
+  type SqlValues,
+} from './experiments/analysis/analysed-experiment.ts';
+export { weightOf } from './experiments/live/arm-ranges.ts';
+export {
+  type ExperimentChange,
+  type Experiments,
+  type ExperimentState,
+  openExperiments,
+} from './experiments/live/open-experiments.ts';
+export { openPhase, type Phase } from './experiments/live/phases.ts';
+export { experimentRows, migrateExperiments } from './experiments/live/tables.ts';
+export type { ExperimentReport } from './experiments/report/experiment-report.ts';
+export { makeReport } from './experiments/report/make-report.ts';
+export { compileUnitText, type UnitText } from './unit-text.ts';
+export { presentExperiment, type PresentedExperiment } from './experiments/live/present-experiment.ts';
+export { reportHtml } from './experiments/html/report-html.ts';
+export { reportText } from './experiments/report/report-text.ts';

@@ -5,7 +5,7 @@ import { conditionAttributes, type Field, type Value } from '../core/index.ts';
 import type { EndpointSpec } from '../definitions/index.ts';
 import { baseOf, BUCKETS, type EndpointState, type LiveExperiment } from '../registry/index.ts';
 import { compileBuckets } from './bucket-owners.ts';
-import { bucketOf, bucketOfHash, fnv1a } from './fnv.ts';
+import { bucketOfHash, fnv1a } from './fnv.ts';
 import { compileRowCondition, type RowCondition } from './row-condition.ts';
 import { compileUnitText, type UnitText } from './unit-text.ts';
 
@@ -145,7 +145,8 @@ function routeOf(arms: readonly RoutedArm[], place: number, via: Via): Route {
 function compileHoldout({ holdout }: RoutedSpec): ((unit: string) => boolean) | undefined {
   if (holdout === undefined) return undefined;
   const buckets = Math.round(holdout.percent * 100);
-  return (unit) => bucketOf(holdout.name, unit) < buckets;
+  const seed = fnv1a(holdout.name);
+  return (unit) => bucketOfHash(fnv1a(unit, seed)) < buckets;
 }
 
 interface Entry {
@@ -180,13 +181,14 @@ function compileEntry(
   const holds: RowCondition | undefined =
     experiment.when === null ? undefined : compileRowCondition(experiment.when, columns);
   const seed = fnv1a(experiment.seed);
+  const roomSeed = fnv1a(namespace?.seed ?? '');
   return {
     first,
     routes,
     of(row, requestId, endpointsUnit) {
       const unit = ownUnit === undefined ? endpointsUnit : ownUnit(row, requestId);
       if (unit === '') return undefined;
-      if (namespace !== null && !isWithin(bucketOf(namespace.seed, unit), namespace.ranges)) return undefined;
+      if (namespace !== null && !isWithin(bucketOfHash(fnv1a(unit, roomSeed)), namespace.ranges)) return undefined;
       if (holds !== undefined && !holds(row)) return undefined;
       const owner = ownerOf(bucketOfHash(fnv1a(unit, seed)));
       return owner < 0 ? undefined : routes[owner];

@@ -20,6 +20,7 @@ import type { CompileEndpoint, ServedVariant } from './served-variants.ts';
 import { CLOCK_SKEW_MICROS, type FeaturePlan, type FeatureRowOrError } from './feature-plan.ts';
 import { compileObjectWriter, compilePlainTextWriter } from './json-writer.ts';
 import type { RequestRow } from './row-parser.ts';
+import { compileLoggedRoutes } from './logged-routes.ts';
 import type { ServedModel } from './served-models.ts';
 
 /** In the order of `served`; arms that read alike share a feature plan. */
@@ -30,6 +31,7 @@ export function compileArms(
 ): readonly Arm[] {
   const { state, spec, model, planFeatures, monitor, predictionLog } = given;
   const plans = new Map<string, FeaturePlan>();
+  const loggedRoutes = compileLoggedRoutes(state, requestColumns);
   return served.map(({ variant, model: own }): Arm => {
     const { definitions, service } = own;
     const reads = readsOf(own);
@@ -65,7 +67,7 @@ export function compileArms(
         });
       },
       write: compileWriters(model.name, variant, own),
-      sinks: [meterSink(meter), logSink(log)],
+      sinks: [meterSink(meter), logSink(log, loggedRoutes)],
     };
   });
 }

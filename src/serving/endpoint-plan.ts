@@ -7,7 +7,9 @@ import type { EndpointMeter } from '../monitoring/index.ts';
 import { type EndpointState, versionsRead } from '../registry/index.ts';
 import { compileRoutes, routeColumns, type RoutedArm, routedArms, type Routes } from '../rollouts/index.ts';
 import type { Arm } from './arm.ts';
+import { minuteSink } from './arm-sinks.ts';
 import { guardArms } from './guard-arms.ts';
+import { minuteSeries } from './minute-series.ts';
 import { loadShadows, type PlanShadows } from './shadow/load-shadows.ts';
 import { compileArms, standIn } from './compile-arms.ts';
 import { uniteColumns } from './request-columns.ts';
@@ -69,9 +71,14 @@ export async function compileEndpoint(
     const routes = compileRoutes(state, spec, requestColumns);
     const compiled = compileArms(given, served, requestColumns);
     const shadows = await loadShadows(given, compiled, requestColumns, mayLackShadows);
-    const arms = compiled.map((arm) => ({ ...arm, sinks: [...arm.sinks, ...shadows.sinksOf(arm, routes)] }));
+    const series = minuteSeries(given, served, compiled);
+    const countMinutes = minuteSink(given.minutes, series);
+    const arms = compiled.map((arm) => ({
+      ...arm,
+      sinks: [...arm.sinks, countMinutes, ...shadows.sinksOf(arm, routes)],
+    }));
     const base = served.findIndex((one) => one.place === routes.base);
-    const guarded = guardArms(given, served, arms, base);
+    const guarded = guardArms(given, served, arms, { base, series });
     const plan: EndpointPlan = {
       state,
       spec,

@@ -1,5 +1,6 @@
 // The arms of an endpoint with their guards: each but the base, which stands in for those that fail.
 
+import type { Series } from '../monitoring/index.ts';
 import type { Arm } from './arm.ts';
 import { type ArmGuard, guardArm } from './arm-guard.ts';
 import type { HeldBreaker } from './breakers.ts';
@@ -15,14 +16,17 @@ export interface GuardedArms {
   release(): void;
 }
 
-/** `arms`: those of `served`, in its order; `base`: where among them the base is, −1 where it is not: then there is nothing to stand in. */
+/**
+ * `arms`: those of `served`, in its order; `base`: where among them the base is, −1 where it is not: then there is nothing to
+ * stand in. `series`: by a route's place.
+ */
 export function guardArms(
   given: CompileEndpoint,
   served: readonly ServedVariant[],
   arms: readonly Arm[],
-  base: number,
+  { base, series }: { readonly base: number; readonly series: readonly Series[] },
 ): GuardedArms {
-  const { state, model, monitor, breakers, requestTimeoutMs } = given;
+  const { state, model, monitor, minutes, breakers, requestTimeoutMs } = given;
   const held: HeldBreaker[] = [];
   let running = 0;
   const hold = (): (() => void) => {
@@ -33,7 +37,15 @@ export function guardArms(
     if (base < 0 || place === base) return arm;
     const { id, name: variant, version } = arm;
     const of = { endpoint: state.name, variant, version, arm: id };
-    const breaker = breakers.hold(of, monitor.arm({ ...of, model: model.name, features: [] }));
+    const meter = monitor.arm({ ...of, model: model.name, features: [] });
+    const { place: routed } = served[place] as ServedVariant;
+    const breaker = breakers.hold(of, {
+      broke() {
+        meter.broke();
+        minutes.tick();
+        series[routed]?.breakerOpened();
+      },
+    });
     held.push(breaker);
     const stand = standIn(arms[base] as Arm, served[base] as ServedVariant, { name: variant });
     const standInFor = (guard: ArmGuard): Arm => ({ ...stand, brokenFor: guard });

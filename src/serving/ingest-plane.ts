@@ -1,20 +1,10 @@
 // The ingestion plane: events that are pushed, and what became of predictions.
 
-import {
-  describe,
-  describeMistake,
-  type ErrorDetail,
-  invalid,
-  INVALID,
-  type Micros,
-  noteMistake,
-  parseTimestamp,
-  type Scope,
-  toHeadraceError,
-} from '../core/index.ts';
+import { readPredictionId, type Scope, toHeadraceError } from '../core/index.ts';
 import type { Ingestion, PushResult } from '../ingestion/index.ts';
 import { failureKind, type Monitor } from '../monitoring/index.ts';
 import type { InFlight } from './in-flight.ts';
+import { type OutcomeInput, readOutcomes } from './outcome-inputs.ts';
 import type { ServingDeps } from './serving-deps.ts';
 import type { Snapshots } from './open-snapshots.ts';
 import type { Wake } from './wake.ts';
@@ -25,14 +15,8 @@ export interface IngestPlane {
   recordOutcomes(endpoint: string, outcomes: readonly OutcomeInput[], scope: Scope): Promise<number>;
 }
 
-export interface OutcomeInput {
-  readonly prediction_id: string;
-  readonly value: number | boolean | string | null;
-  readonly observed_at?: string;
-}
-
 export function createIngestPlane(
-  deps: Pick<ServingDeps, 'clock' | 'monitor' | 'predictionLog'>,
+  deps: Pick<ServingDeps, 'clock' | 'minutes' | 'monitor' | 'predictionLog'>,
   given: {
     readonly snapshots: Snapshots;
     readonly ingestion: Ingestion;
@@ -71,16 +55,16 @@ export function createIngestPlane(
     recordOutcomes: (endpoint, outcomes, scope) =>
       bounded(scope, outcomes, async () => {
         // What happened is recorded whether or not its model can be loaded.
-        snapshots.needEndpoint(endpoint);
-        refuseHalfPairs(outcomes);
-        const now = deps.clock.nowMicros();
-        const checked = outcomes.map((outcome, index) => ({
-          predictionId: outcome.prediction_id,
-          endpoint,
-          value: outcome.value,
-          observedMicros: observedMicros(outcome, index, now),
-        }));
+        const spec = snapshots.needEndpoint(endpoint);
+        const checked = readOutcomes(spec, outcomes, deps.clock.nowMicros());
         await deps.predictionLog.recordOutcomes(checked);
+        for (const { predictionId, value } of checked) {
+          // One that names its unit instead finds its prediction in the log, later.
+          const prediction = typeof predictionId === 'string' ? readPredictionId(predictionId) : undefined;
+          const number = typeof value === 'boolean' ? Number(value) : value;
+          if (prediction !== undefined && typeof number === 'number')
+            deps.minutes.outcome(endpoint, prediction, number);
+        }
         return checked.length;
       }),
   };
@@ -91,32 +75,4 @@ function countFailedPush(monitor: Monitor, source: string, thrown: unknown): voi
   const error = toHeadraceError(thrown);
   if (error.code === 'HR_UNKNOWN_SOURCE') return;
   monitor.recordPush({ source, outcome: failureKind(error.code) === 'failed' ? 'failed' : 'refused', rows: 0 });
-}
-
-/** The log keeps UTF-8, where half of a surrogate pair would be another text. */
-function refuseHalfPairs(outcomes: readonly OutcomeInput[]): void {
-  const mistakes: ErrorDetail[] = [];
-  outcomes.forEach((outcome, index) => {
-    for (const member of ['prediction_id', 'value'] as const) {
-      const text = outcome[member];
-      if (typeof text !== 'string' || text.isWellFormed()) continue;
-      noteMistake(mistakes, () => ({
-        path: `outcomes[${index}].${member}`,
-        message: `expected text, got ${describe(text)}: half of a surrogate pair is no text`,
-      }));
-    }
-  });
-  if (mistakes.length > 0) throw invalid(mistakes);
-}
-
-const TIMESTAMP = { kind: 'timestamp' } as const;
-
-function observedMicros(outcome: OutcomeInput, index: number, now: Micros): Micros {
-  if (outcome.observed_at === undefined) return now;
-  const at = parseTimestamp(outcome.observed_at) ?? INVALID;
-  if (at === INVALID)
-    throw invalid([
-      { path: `outcomes[${index}].observed_at`, message: describeMistake(TIMESTAMP, outcome.observed_at) },
-    ]);
-  return at;
 }

@@ -1,7 +1,7 @@
 // What is served right now, by name: loaded from the registry, and kept up to date until the end.
 
 import { didYouMeanOf, HeadraceError } from '../core/index.ts';
-import { type Definitions, type LiveVersion, resolveService } from '../definitions/index.ts';
+import { type Definitions, type EndpointSpec, type LiveVersion, resolveService } from '../definitions/index.ts';
 import type { ModelStatistics } from '../monitoring/index.ts';
 import { versionIncomplete } from '../registry/index.ts';
 import { type Catalogue, catalogueOf } from './catalogue.ts';
@@ -24,7 +24,7 @@ export interface Snapshots {
   /** What the models that are used have counted, and those that were until now: each once. */
   modelStatistics(): readonly ModelStatistics[];
   /** Throws HR_UNKNOWN_ENDPOINT where there is none, served or not; HR_NOTHING_APPLIED. */
-  needEndpoint(name: string): void;
+  needEndpoint(name: string): EndpointSpec;
   /** Whether the definitions have it, served or not. */
   isEndpoint(name: string): boolean;
   isService(name: string): boolean;
@@ -93,7 +93,10 @@ export async function openSnapshots(
     modelStatistics: () => loader.modelStatistics(),
     needEndpoint(name) {
       const snapshot = need();
-      if (!Object.hasOwn(snapshot.definitions.manifest.endpoints, name)) throw unknownEndpoint(snapshot, name);
+      const { endpoints } = snapshot.definitions.manifest;
+      const spec = Object.hasOwn(endpoints, name) ? endpoints[name] : undefined;
+      if (spec === undefined) throw unknownEndpoint(snapshot, name);
+      return spec;
     },
     isEndpoint: (name) => Object.hasOwn(loader.current()?.definitions.manifest.endpoints ?? {}, name),
     isService: (name) => Object.hasOwn(loader.current()?.definitions.manifest.services ?? {}, name),

@@ -2,7 +2,7 @@
 
 import { type HeadraceError, toHeadraceError } from '../core/index.ts';
 import type { Definitions, EndpointSpec, ModelSpec, ResolvedService } from '../definitions/index.ts';
-import type { Monitor, PredictionLog } from '../monitoring/index.ts';
+import type { MinuteCollector, Monitor, PredictionLog } from '../monitoring/index.ts';
 import type { EndpointState } from '../registry/index.ts';
 import type { RoutedArm } from '../rollouts/index.ts';
 import type { Breakers } from './breakers.ts';
@@ -26,6 +26,7 @@ export interface CompileEndpoint {
   readonly shadows: Shadows;
   /** Of a request that names none. */
   readonly requestTimeoutMs: number;
+  readonly minutes: MinuteCollector;
 }
 
 /** A variant, or an arm of an experiment, whose model is loaded. */

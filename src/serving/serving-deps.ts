@@ -3,7 +3,7 @@
 import type { Clock, Logger, Micros } from '../core/index.ts';
 import type { Definitions, LiveVersion } from '../definitions/index.ts';
 import type { ModelRepository } from '../models/index.ts';
-import type { Monitor, PredictionLog } from '../monitoring/index.ts';
+import type { MinuteCollector, Monitor, PredictionLog } from '../monitoring/index.ts';
 import type { IngestionDeps } from '../ingestion/index.ts';
 import type { OnlineStore, RecordDirectory, StorePlace } from '../online/index.ts';
 import type { Registry } from '../registry/index.ts';
@@ -31,6 +31,8 @@ export interface ServingDeps {
   /** What the log redacts, to be told where no endpoint has it; nothing where another worker tells. */
   readonly redact: readonly string[];
   readonly monitor: Monitor;
+  /** Counts arms and outcomes by the minute. */
+  readonly minutes: MinuteCollector;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits: ServingLimits;

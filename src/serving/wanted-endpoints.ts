@@ -30,7 +30,7 @@ export interface WantedEndpoints {
 
 /** `mayBlock`: whether nobody waits for the event loop yet. */
 export function createWantedEndpoints(deps: ArmDeps, mayBlock: () => boolean): WantedEndpoints {
-  const { store, directory, monitor, predictionLog, breakers, limits } = deps;
+  const { store, directory, monitor, predictionLog, minutes, breakers, limits } = deps;
   const models = createServedModels(deps, mayBlock);
   // What is tried again is tried by what is readable then.
   let readable: (version: string) => boolean = () => false;
@@ -55,6 +55,7 @@ export function createWantedEndpoints(deps: ArmDeps, mayBlock: () => boolean): W
             breakers,
             shadows: deps.shadows,
             requestTimeoutMs: limits.requestTimeoutMs,
+            minutes,
             planFeatures: (own, service) => compileFeaturePlan(own, service, store, directory, 'inputs'),
           },
           options,
@@ -71,6 +72,7 @@ export function createWantedEndpoints(deps: ArmDeps, mayBlock: () => boolean): W
     modelStatistics: () => models.statistics(),
     wanted(definitions, states, isReadable) {
       readable = isReadable;
+      minutes.setRollouts(states.flatMap(({ name, rollout }) => (rollout === null ? [] : [name])));
       return states.flatMap((state) => wantedOf(definitions, state));
     },
   };

@@ -63,7 +63,7 @@ describe('a candidate that fails every row', { timeout: 60_000 }, () => {
     let next = NOT_IN_TABLE;
     // Past the first probe, which comes 5 s after a breaker opens.
     const clients = Array.from({ length: 8 }, async () => {
-      while (performance.now() - startMs < 8000) answers.push(await predict(next++));
+      while (performance.now() - startMs < 7000) answers.push(await predict(next++));
     });
     await Promise.all(clients);
     const late = answers.filter(({ atMs }) => atMs - startMs > 2000);
@@ -93,6 +93,11 @@ describe('a candidate that fails every row', { timeout: 60_000 }, () => {
     expect(Number(failed)).toBeGreaterThanOrEqual(40);
     expect(Number(failed)).toBeLessThan(80);
     expect(server.log()).toContain('a variant fails: its requests go to the base');
+    const history = async (): Promise<number> => {
+      const text = JSON.stringify(await get('/v1/monitoring/history?endpoint=checkout&arm=candidate'));
+      return [...text.matchAll(/"breaker_opens":(\d+)/g)].reduce((sum, [, opens]) => sum + Number(opens), 0);
+    };
+    await expect.poll(history, { timeout: 15_000, interval: 500 }).toBe(2);
   });
 
   it('answers for itself again once a probe is answered', async () => {

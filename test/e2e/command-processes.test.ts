@@ -35,12 +35,15 @@ const LINES: readonly (readonly string[])[] = [
   ['quarantine', 'list'],
   ['models', 'show', 'returns'],
   ['endpoints', 'show', 'checkout'],
+  ['rollout', 'list'],
   ['keys', 'list'],
   ['audit'],
   ['drift', 'checkout', '--now'],
   ['quality', 'checkout', '--now'],
   ['alerts', 'list'],
+  ['monitor', 'history', 'checkout'],
   ['logs', 'status'],
+  ['logs', 'outcomes', 'checkout', 'outcomes.jsonl'],
   ['runs', 'list'],
   ['verify', '--endpoint', 'checkout'],
   ['gc', '--dry-run'],
@@ -65,6 +68,7 @@ beforeAll(() => {
     'feature_repo/more.ts',
     "import { featureService } from 'headrace';\nimport { history } from './shop.ts';\n\nexport const more = featureService('more', [history]);\n",
   );
+  project.write('outcomes.jsonl', '{"prediction_id":"p","value":true}\n');
   project.write('spine.csv', `customer,amount,at\nada,5,${new Date().toISOString()}\n`);
 }, 60_000);
 afterAll(() => project.remove());

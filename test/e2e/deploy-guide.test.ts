@@ -20,6 +20,6 @@ afterAll(async () => {
 
 it('shows what its commands print', () => {
   const shown = runGuide(GUIDE, project, { HEADRACE_URL: server.url });
-  expect(shown.length).toBe(4);
+  expect(shown.length).toBe(7);
   for (const { command, shown: expected, printed } of shown) expect(printed, command).toBe(expected);
 }, 120_000);

@@ -4,11 +4,11 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { basename, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { NOW, useLogFolder } from '../support/log-folder.ts';
-import { appendRecord } from '../support/prediction-records.ts';
+import { appendRecord, experimentRoute } from '../support/prediction-records.ts';
 import { skipBecause } from '../support/skips.ts';
 import { mountSmallDisk } from '../support/small-disk.ts';
 
-const { path: folder, open, compact, ids, files } = useLogFolder();
+const { path: folder, open, compact, ids, files, query } = useLogFolder();
 
 describe('a part that can’t be read', () => {
   it('is set apart and counted, and what is around it is kept', async () => {
@@ -80,8 +80,14 @@ describe.skipIf(disk === undefined)('on a full disk', () => {
     await log.flush();
     let appended = 1;
     const fill = (count: number): void => {
-      for (let i = 0; i < count; i++) if (appendRecord(log, `p${appended}`, { unit: ['x'.repeat(10_000)] })) appended++;
+      for (let i = 0; i < count; i++) {
+        const unit = 'x'.repeat(10_000);
+        const changes = { unit: [unit], route: experimentRoute, experimentUnit: `unit-${appended}` };
+        if (appendRecord(log, `p${appended}`, changes)) appended++;
+      }
     };
+    const exposed = (): Promise<unknown[][]> =>
+      query("SELECT count(DISTINCT experiment_unit)::INTEGER FROM predictions WHERE via = 'experiment'", directory);
     fill(200);
     await log.flush();
     fill(2000);
@@ -90,6 +96,7 @@ describe.skipIf(disk === undefined)('on a full disk', () => {
     expect({ sum: written + dropped.disk, queued }).toEqual({ sum: appended, queued: 0 });
     expect(written).toBeGreaterThanOrEqual(201);
     expect(await ids(directory)).toHaveLength(written);
+    expect(await exposed()).toEqual([[written - 1]]);
     writeFileSync(join(root, 'hog'), Buffer.alloc(1));
     for (let size = 4 * 1024 ** 2; size >= 4096; size >>= 1) {
       try {

@@ -1,9 +1,13 @@
 // How rows came to their arms, by the log: beside what earlier builds wrote, through compactions, and as exposures.
 
-import { cpSync, readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { MICROS_PER_SECOND } from '../../src/core/index.ts';
+import { MICROS_PER_HOUR, MICROS_PER_SECOND } from '../../src/core/index.ts';
 import { exposuresSql, parseSampling, type PredictionLog, type RecordRoute } from '../../src/monitoring/index.ts';
 import { openDuckDb } from '../../src/storage/index.ts';
 import { NOW, useLogFolder } from '../support/log-folder.ts';
@@ -81,7 +85,6 @@ describe('the route of a row', () => {
     appendRecord(log, 'c');
     await log.close();
     await compact();
-    const { rmSync } = await import('node:fs');
     for (const file of files('schema.json')) rmSync(join(folder(), file));
     expect(await query(`SELECT prediction_id, ${ROUTES} FROM predictions ORDER BY prediction_id`)).toEqual(expected);
   });
@@ -107,6 +110,59 @@ describe('the route of a row', () => {
     await log.flush();
     ageLeases();
     expect(await query(`SELECT assigned, experiment_unit FROM predictions`)).toEqual([['treatment', 'JFK']]);
+  });
+});
+
+describe('routes and outcomes', () => {
+  it('are each read once after compactions that were killed anywhere, beside segments of an earlier build', async () => {
+    cpSync(EARLIER, folder(), { recursive: true });
+    const log = open({ segmentBytes: 1 });
+    const units = Array.from({ length: 60 }, (_, i) => `unit-${i}`);
+    for (const [i, unit] of units.entries()) {
+      expose(log, `p${i}`, unit, { revision: i, assigned: i % 2 === 0 ? 'control' : 'treatment' }, i * 600);
+      const at = NOW + i * 600 * MICROS_PER_SECOND;
+      await log.recordOutcomes([
+        { predictionId: { unit: [unit], fromMicros: at }, endpoint: 'delay', value: i, observedMicros: at },
+      ]);
+    }
+    await log.close();
+    const all = 'SELECT * EXCLUDE (recorded_at) FROM predictions ORDER BY prediction_id';
+    const expected = await query(all);
+    expect(expected).toHaveLength(64);
+    const script = fileURLToPath(new URL('../support/compact-once.ts', import.meta.url));
+    for (const share of [0.2, 0.5, 0.8]) {
+      const args = ['--conditions=headrace-source', script, folder(), join(folder(), 'other')];
+      const child = spawn(process.execPath, args, { stdio: 'ignore' });
+      const exited = once(child, 'exit');
+      const until = units.length * (1 - share);
+      while (files('.records').length > until && child.exitCode === null) await delay(1);
+      child.kill('SIGKILL');
+      await exited;
+      expect(await query(all)).toEqual(expected);
+    }
+    await compact();
+    expect(files('.records')).toEqual([]);
+    expect(files('.bytes')).toEqual([]);
+    expect(await query(all)).toEqual(expected);
+  });
+
+  it('stay where a clock jumps back and forth: rows by the hour that they were made in, the first exposure first', async () => {
+    let now = NOW;
+    const log = open({ clock: { nowMicros: () => now } });
+    for (const [i, hours] of [0, -3, 5, 1].entries()) {
+      now = NOW + hours * MICROS_PER_HOUR;
+      expose(log, `p${i}`, 'ATL', {}, hours * 3600);
+      await log.recordOutcomes([{ predictionId: `p${i}`, endpoint: 'delay', value: i, observedMicros: now }]);
+    }
+    await log.close();
+    const read = () => query('SELECT prediction_id, outcome FROM predictions ORDER BY predicted_at');
+    const expected = ['p1', 'p0', 'p3', 'p2'].map((id) => [id, id.slice(1)]);
+    expect(await read()).toEqual(expected);
+    await compact();
+    expect(await read()).toEqual(expected);
+    expect(await exposures()).toEqual([['exp', 1, 'ATL', 'treatment', -3 * MICROS_PER_HOUR, 4]]);
+    const hours = files('.parquet').filter((file) => file.startsWith('predictions'));
+    expect(hours.map((file) => /hour=\d+/.exec(file)?.[0])).toEqual(['hour=11', 'hour=14', 'hour=15', 'hour=19']);
   });
 });
 

@@ -20,8 +20,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Clock, type Logger, MICROS_PER_HOUR, silentLogger, systemClock } from '../../src/core/index.ts';
 import {
   type CompactOptions,
+  collectPredictions,
   compactPredictionLog,
   openPredictionLog,
+  parseKeep,
   type PredictionLog,
   type LogRange,
   type PredictionLogOptions,
@@ -29,7 +31,7 @@ import {
   queryPredictionLog,
 } from '../../src/monitoring/index.ts';
 import { type DuckDb, openDuckDb } from '../../src/storage/index.ts';
-import { appendRecord } from '../support/prediction-records.ts';
+import { appendRecord, armSchema, predictionRecord } from '../support/prediction-records.ts';
 
 const NOW = 1_790_000_000_000_000;
 
@@ -57,7 +59,7 @@ describe('the prediction log', () => {
     logs.push(log);
     return log;
   };
-  const compact = (bounds: Pick<CompactOptions, 'keepMicros' | 'maxBytes'> = {}) =>
+  const compact = (bounds: Pick<CompactOptions, 'keep' | 'maxBytes'> = {}) =>
     compactPredictionLog({ directory: folder, duckdb: async () => duckdb, clock, ...bounds });
   const query = async (sql: string): Promise<unknown[][]> => {
     const connection = await duckdb.connect();
@@ -352,8 +354,51 @@ describe('the prediction log', () => {
     appendRecord(log, 'old', { atMicros: NOW - 3 * MICROS_PER_HOUR });
     appendRecord(log, 'new');
     await log.close();
-    expect(await compact({ keepMicros: 2 * MICROS_PER_HOUR })).toMatchObject({ files: 2, deleted: 1 });
+    expect(await compact({ keep: parseKeep('2h') })).toMatchObject({ files: 2, deleted: 1 });
     expect(await ids()).toEqual(['new']);
+  });
+
+  it('keeps some endpoints longer, and outcomes as long as there are predictions that they may be of', async () => {
+    const log = open();
+    const other = log.arm({ ...armSchema, endpoint: 'other' });
+    for (const hours of [0, 3, 6]) {
+      now = NOW - hours * MICROS_PER_HOUR;
+      appendRecord(log, `delay ${hours}`, { atMicros: now });
+      other.append(predictionRecord(`other ${hours}`, { atMicros: now }));
+      await log.recordOutcomes([
+        { predictionId: `delay ${hours}`, endpoint: 'delay', value: 1, observedMicros: now },
+        { predictionId: { unit: ['JFK'], fromMicros: now }, endpoint: 'other', value: 2, observedMicros: now },
+      ]);
+    }
+    now = NOW;
+    await log.close();
+    const left = async () => [
+      await ids(),
+      (await queryLog('SELECT outcome::INTEGER FROM predictions WHERE outcome IS NOT NULL ORDER BY ALL')).flat(),
+    ];
+    expect(await compact({ keep: parseKeep('2h, other=5h') })).toMatchObject({ files: 12, deleted: 5 });
+    expect(await left()).toEqual([
+      ['delay 0', 'other 0', 'other 3'],
+      [1, 2, 2],
+    ]);
+    expect(await compact({ keep: parseKeep('2h, other=5h') })).toMatchObject({ deleted: 0 });
+    const collector = collectPredictions({
+      directory: folder,
+      nowMicros: () => NOW,
+      keep: parseKeep('2h'),
+      keptBy: 'predictionLog.keep',
+    });
+    const { items } = await collector.plan();
+    expect(items.map(({ what, why }) => `${what.split('/')[0]} ${why}`)).toEqual([
+      'predictions of the hour from 2026-09-21T11, past predictionLog.keep',
+      'outcomes of the hour from 2026-09-21T11, whose outcomes are of predictions that are gone',
+      'unit_outcomes of the hour from 2026-09-21T11, whose outcomes are of predictions that are gone',
+    ]);
+    for (const item of items) await collector.erase(item);
+    expect(await left()).toEqual([
+      ['delay 0', 'other 0'],
+      [1, 2],
+    ]);
   });
 
   it('deletes the oldest hours when all together are too large', async () => {

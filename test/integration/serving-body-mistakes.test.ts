@@ -65,7 +65,7 @@ describe('a mistake in a body', () => {
       'outcomes[2].prediction_id: expected text of 1 to 200 characters, got string ""',
     ]);
     expect(await ofOutcome(`{"prediction_id":"${'x'.repeat(300)}","value":1,"zzzzzzzzzzzz":1}`)).toEqual([
-      'outcomes[0].zzzzzzzzzzzz: is not a known member. The members: prediction_id, value, observed_at.',
+      'outcomes[0].zzzzzzzzzzzz: is not a known member. The members: prediction_id, value, observed_at, unit, at, from, within.',
       `outcomes[0].prediction_id: expected text of 1 to 200 characters, got string "${'x'.repeat(39)}… of 300 characters`,
     ]);
   });

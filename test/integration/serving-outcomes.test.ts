@@ -117,6 +117,61 @@ describe('an outcome', () => {
     expect(await readBack(id)).toEqual([null, null, false]);
   });
 
+  it('may be told of a unit and a time: of its newest prediction before it', async () => {
+    const predictFor = async (customer: string): Promise<string> => {
+      const answer = await post(
+        '/v1/endpoints/checkout/predict',
+        `{"inputs":[{"customer":"${customer}","amount":30}]}`,
+      );
+      return answer.json().predictions[0].prediction_id;
+    };
+    // Within what clocks may differ by, and after the predictions by any of them.
+    const now = (): string => new Date(Date.now() + 1000).toISOString();
+    const ids = [await predictFor('unit-1'), await predictFor('unit-1'), await predictFor('unit-2')];
+    const told = `{"unit":"unit-1","at":"${now()}","value":"won"},{"unit":["unit-2"],"at":"${now()}","within":"1h","value":7}`;
+    for (let time = 0; time < 2; time++) {
+      const answer = await post('/v1/endpoints/checkout/outcomes', `{"outcomes":[${told}]}`);
+      expect([answer.statusCode, answer.json()]).toEqual([200, { accepted: 2 }]);
+      expect(await Promise.all(ids.map(readBack))).toEqual([
+        [null, null, false],
+        ['VARCHAR', '"won"', true],
+        ['UBIGINT', '7', true],
+      ]);
+    }
+  });
+
+  it.each([
+    ['{"value":1}', 'prediction_id', 'is missing, and so are unit and at'],
+    ['{"unit":"ada","value":1}', 'at', 'is missing: when it happened'],
+    ['{"unit":["ada",2],"at":"2026-01-01T00:00:00Z","value":1}', 'unit', 'expected one value, of customer, got 2'],
+    [
+      '{"unit":"ada","prediction_id":"p","at":"2026-01-01T00:00:00Z","value":1}',
+      'prediction_id',
+      'does not go with a unit',
+    ],
+    ['{"prediction_id":"p","at":"2026-01-01T00:00:00Z","value":1}', 'at', 'belongs to an outcome with a unit'],
+    ['{"prediction_id":"p","observed_at":"2250-01-01T00:00:00Z","value":1}', 'observed_at', 'is in the future'],
+    ['{"unit":"ada","at":"2250-01-01T00:00:00Z","value":1}', 'at', 'is in the future'],
+    [
+      '{"unit":"ada","at":"2026-01-01T00:00:00Z","within":"a while","value":1}',
+      'within',
+      'expected a duration such as "7d"',
+    ],
+    ['{"unit":"ada","at":"2026-01-01T00:00:00Z","from":"2026-01-02T00:00:00Z","value":1}', 'from', 'is after at'],
+    ['{"unit":"\\udc00","at":"2026-01-01T00:00:00Z","value":1}', 'unit', 'half of a surrogate pair'],
+    ['{"unit":{},"at":"2026-01-01T00:00:00Z","value":1}', 'unit', 'expected text'],
+  ])('%s is refused', async (outcome, member, message) => {
+    const answer = await post(
+      '/v1/endpoints/checkout/outcomes',
+      `{"outcomes":[{"prediction_id":"x","value":1},${outcome}]}`,
+    );
+    expect(answer.statusCode).toBe(400);
+    expect(answer.json()).toMatchObject({
+      code: 'HR_INVALID',
+      errors: [{ path: `outcomes[1].${member}`, message: expect.stringContaining(message) }],
+    });
+  });
+
   it('is one of any number that a body holds', async () => {
     const id = await predict();
     const outcomes = Array.from(

@@ -15,7 +15,7 @@ export const basket = onDemandView('basket', {
 export const numbers = featureService('numbers', [basket]);
 export const returns = model('returns', { features: numbers, outputs: { probability: t.float32() } });
 export const some = endpoint('some', { model: returns, unit: ['city', 'who', 'gone'] });
-export const all = endpoint('all', { model: returns });
+export const all = endpoint('all', { model: returns, unit: ['who', 'gone', 'amount', 'city'] });
 `;
 const ROW = { who: Buffer.from('secret').toString('base64'), gone: null, amount: '7', city: 'Ulm' };
 
@@ -68,7 +68,7 @@ describe('a redacted column', () => {
     ['who', ['', '', '7', 'Ulm'], { who: null }],
     ['amount', [ROW.who, '', '', 'Ulm'], { amount: null }],
     ['gone', [ROW.who, '', '7', 'Ulm'], {}],
-  ])('%s is not in the unit of an endpoint that names none', async (redact, unit, changed) => {
+  ])('%s is not in the unit of an endpoint that has all columns in it', async (redact, unit, changed) => {
     expect(await logged(await serve(redact), 'all')).toEqual({ unit, request: { ...REQUEST, ...changed } });
   });
 });

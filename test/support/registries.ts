@@ -13,6 +13,7 @@ export const artifact = (digit: string): string => digit.repeat(64);
 /** The registry of the test that runs: empty when it begins. */
 export interface TestedRegistry {
   readonly registry: Registry;
+  readonly database: Database;
   apply(manifest: Manifest, allowBreaking?: boolean): Promise<Applied>;
   register(digit?: string, extra?: object): Promise<ModelVersion>;
   /** The registry's clock, at NOW when the test begins, goes on. */
@@ -38,6 +39,9 @@ export function onEachRegistry(what: string, tests: (given: TestedRegistry) => v
     tests({
       get registry() {
         return registry;
+      },
+      get database() {
+        return database;
       },
       apply: (manifest, allowBreaking = false) => registry.definitions.apply(manifest, { actor: 'ann', allowBreaking }),
       register: (digit = '1', extra = {}) =>

@@ -230,3 +230,10 @@ describe('a bandit’s weights', () => {
     );
   });
 });
+
+it('keeps a negative covariance of two values whose sums happen to be equal', () => {
+  // y: 0, 2; x: 2, 0. What was high before is low after: θ = −1, and nothing varies any more.
+  const { theta, arms } = cuped([{ n: 2, y: 2, yy: 4, x: 2, xx: 4, xy: 0 }]);
+  expect(theta).toBe(-1);
+  expect(arms).toEqual([{ estimate: 1, variance: 0, n: 2 }]);
+});

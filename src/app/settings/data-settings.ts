@@ -176,6 +176,11 @@ export const DATA_SETTINGS = [
     help: 'Share of the predictions that is logged, from 0 to 1, by a hash of their ids; or rules, of which the first that fits decides: `delay.candidate=1, delay via:forced=0, *=0.1`. Units of experiments and rollouts are logged whole or not at all.',
   },
   {
+    key: 'predictionLog.keep',
+    kind: 'rules',
+    help: 'How long predictions are kept, by their hour, and of single endpoints: `90d, delay=400d, other=forever`; outcomes as long as their predictions. The servers remove what is older, and so does gc. For ever when left out, within 50 GB.',
+  },
+  {
     key: 'predictionLog.redact',
     kind: 'text',
     help: 'Columns whose values are not logged, with commas between: `column` or `endpoint.column`; `unit` for what sticks a row to its variant, `outcome` for the values of outcomes.',

@@ -1,4 +1,4 @@
-// Settings of `headrace gc`: what is left, and for how long.
+// How long things are kept: by `headrace gc`, and by servers themselves.
 
 import type { Setting } from './setting.ts';
 
@@ -61,6 +61,20 @@ export const RETENTION_SETTINGS = [
     key: 'retention.predictionLog',
     kind: 'duration',
     min: 3_600_000_000,
-    help: 'How old the prediction log’s hours may get before gc removes them; kept for ever when left out.',
+    help: 'How old the prediction log’s hours may get before gc removes them, where `predictionLog.keep` does not say it; kept for ever when left out.',
+  },
+  {
+    key: 'monitoring.minutes',
+    kind: 'duration',
+    default: '48h',
+    min: 7_200_000_000,
+    help: 'How long what was counted by the minute is kept: requests, latencies, errors of endpoints and arms, freshness of views. At least two hours.',
+  },
+  {
+    key: 'monitoring.hours',
+    kind: 'duration',
+    default: '90d',
+    min: 86_400_000_000,
+    help: 'How long the same by the hour is kept; at least a day.',
   },
 ] as const satisfies readonly Setting[];

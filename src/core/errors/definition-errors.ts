@@ -165,6 +165,12 @@ export const DEFINITION_ERRORS = define({
     title: 'Unknown model or version',
     help: 'The registry has no model, version or alias of that name.',
   },
+  HR_UNKNOWN_PREDICTION: {
+    status: 404,
+    grpc: 'NOT_FOUND',
+    title: 'Unknown prediction',
+    help: 'The prediction log has none of that id: it was made by servers with another `predictionLog.path`, is not of the sample (`predictionLog.sample`), was dropped (`headrace_prediction_log_dropped_total`), or is past what is kept (`predictionLog.keep`).',
+  },
   HR_UNKNOWN_ENDPOINT: {
     status: 404,
     grpc: 'NOT_FOUND',

@@ -99,6 +99,18 @@ export const SERVING_ERRORS = define({
     title: 'Another host’s request',
     help: 'A server on loopback without keys answers only to the names localhost, 127.0.0.1 and [::1] in `Host`: another name may be a web page that reaches for it.',
   },
+  HR_UNKNOWN_ROLLOUT: {
+    status: 404,
+    grpc: 'NOT_FOUND',
+    title: 'Unknown rollout',
+    help: 'No rollout has that id, and no endpoint of that name had one. `headrace rollout list` shows them.',
+  },
+  HR_UNKNOWN_PLAN: {
+    status: 404,
+    grpc: 'NOT_FOUND',
+    title: 'Unknown rollout plan',
+    help: 'The applied definitions have no `rollout(…)` of that name. Leave the name out to go by the endpoint’s plan, or by the options alone.',
+  },
   HR_SERVER_UNREACHABLE: {
     status: 503,
     grpc: 'UNAVAILABLE',

@@ -67,6 +67,8 @@ export interface HeadraceConfig {
     readonly memory?: string | number;
     /** Share of the predictions that is logged, from 0 to 1; or rules, of which the first that fits decides: `delay.candidate=1, *=0.1`. */
     readonly sample?: number | string;
+    /** How long predictions are kept, and of single endpoints: `90d, delay=400d`. Default: for ever, within 50 GB. */
+    readonly keep?: string;
     /** Columns whose values are not logged, with commas between: `column` or `endpoint.column`. */
     readonly redact?: string;
   };
@@ -177,6 +179,8 @@ export interface HeadraceConfig {
     /** Name of the environment variable that holds the secret sent to it. */
     readonly secretEnv?: string;
   };
+  /** How long what was counted is kept: by the minute (48h), by the hour (90d). */
+  readonly monitoring?: { readonly minutes?: string; readonly hours?: string };
   /** What is served, held against the training data. */
   readonly drift?: {
     /** How often: `5m`; `0s`: never. */

@@ -20,6 +20,7 @@ export interface Figures {
   /** By error code. */
   readonly turnedAway: ReadonlyMap<string, number>;
   readonly logWritten: number;
+  readonly minutesDropped: number;
   readonly logDropped: readonly (readonly [reason: string, count: number])[];
   readonly models: readonly SummedModel[];
   /** By endpoint and version, those that have a shadow or had one. */
@@ -69,6 +70,7 @@ export interface ProcessFigures {
   readonly loopUtilization: number;
   readonly logQueued: number;
   readonly logQueuedBytes: number;
+  readonly minutesWaiting: number;
   readonly backlog: PushBacklog;
   /** Of the process whose certificate ends first; null without TLS. */
   readonly certificateEndsMicros: Micros | null;
@@ -103,6 +105,7 @@ export function figuresOf({ sums, startMicros, restarts, readings }: Counted, no
     pushes: [...sums.pushes].sort(([a], [b]) => compareTexts(a, b)),
     turnedAway: sums.turnedAway,
     logWritten: sums.logWritten,
+    minutesDropped: sums.minutesDropped,
     logDropped: [...sums.logDropped],
     models: [...sums.models.values()].sort((a, b) => compareTexts(a.model, b.model) || a.version - b.version),
     shadows: Array.from(sums.shadows.values(), shadowFigures).sort(
@@ -159,6 +162,7 @@ function showProcesses(readings: readonly Readings[], restarts: number, startMic
     loopUtilization: most((one) => one.loopUtilization),
     logQueued: sum((one) => one.logQueued),
     logQueuedBytes: sum((one) => one.logQueuedBytes),
+    minutesWaiting: sum((one) => one.minutesWaiting),
     backlog: sumBacklogs(readings.map(({ backlog }) => backlog)),
     certificateEndsMicros: ends.length === 0 ? null : Math.min(...ends),
     models: sumModels(readings.flatMap(({ models }) => models)),

@@ -42,6 +42,8 @@ export interface Increment {
   readonly logWritten: number;
   /** By reason. */
   readonly logDropped: NamedCounts;
+  /** Rows by the minute that could not be written in time. */
+  readonly minutesDropped: number;
   readonly models: readonly ModelCounts[];
   readonly shadows: readonly PackedShadow[];
 }
@@ -65,6 +67,8 @@ export interface Readings {
   /** Predictions that are not on disk yet, and the memory held for those that wait to be written. */
   readonly logQueued: number;
   readonly logQueuedBytes: number;
+  /** Rows by the minute that wait for a database that is away. */
+  readonly minutesWaiting: number;
   readonly backlog: PushBacklog;
   /** When the certificate that new connections get ends; null without TLS. */
   readonly certificateEndsMicros: Micros | null;

@@ -68,6 +68,12 @@ export function countAtMost(sketch: LatencySketch, micros: number): number {
   return count;
 }
 
+/** The end of the bucket that `micros` falls into, as the last whole microsecond of it. */
+export function roundedUp(micros: number): number {
+  if (micros <= LEAST_MICROS) return LEAST_MICROS;
+  return Math.floor(GAMMA ** Math.ceil(Math.log(micros) * PER_NATURAL_LOG));
+}
+
 /** A sketch as plain data, for another process: bucket, count, bucket, count, … */
 export interface PackedSketch {
   readonly counts: readonly number[];

@@ -4,45 +4,8 @@
 import { type ErrorCode, ERRORS, MICROS_PER_SECOND } from '../../core/index.ts';
 import { FAILURE_KINDS } from './failure-kind.ts';
 import type { CellFigures, Figures, ProcessFigures } from './figures.ts';
-import type { ShadowFigures } from '../shadows/shadow-figures.ts';
-import { countAtMost, type LatencySketch } from './latency-sketch.ts';
-
-/** `s` and `By` are seconds and bytes, `1` a share; another unit is what is counted. */
-type Unit = 's' | 'By' | '1' | `{${string}}`;
-export type Labels = Readonly<Record<string, string>>;
-
-interface Described {
-  /** Such as `headrace.request.duration`. */
-  readonly name: string;
-  readonly unit: Unit;
-  readonly help: string;
-}
-
-export interface Numbers extends Described {
-  /** A counter only grows. */
-  readonly kind: 'counter' | 'gauge';
-  readonly points: readonly { readonly labels: Labels; readonly value: number }[];
-}
-
-export interface Histograms extends Described {
-  readonly kind: 'histogram';
-  readonly points: readonly { readonly labels: Labels; readonly value: HistogramValue }[];
-}
-
-export interface HistogramValue {
-  /** By bucket: those at most its bound, and above the one before; one more for what is above all bounds. */
-  readonly counts: readonly number[];
-  readonly count: number;
-  /** In seconds. */
-  readonly sum: number;
-}
-
-export type Metric = Numbers | Histograms;
-
-/** Upper bounds of the histograms' buckets, in seconds. */
-export const DURATION_BOUNDS: readonly number[] = [
-  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
-];
+import { histogramOf, type Labels, type Metric, type Unit } from './metric.ts';
+import { shadowMetrics } from './shadow-metrics.ts';
 
 /** All metrics, those without points too. */
 export function metricsOf(figures: Figures): Metric[] {
@@ -54,6 +17,7 @@ export function metricsOf(figures: Figures): Metric[] {
     ...pushMetrics(figures),
     ...accessMetrics(figures),
     ...logMetrics(figures),
+    ...minuteMetrics(figures),
     ...modelMetrics(figures),
     ...processMetrics(figures.processes),
   ];
@@ -106,72 +70,6 @@ function armMetrics({ endpoints }: Figures): Metric[] {
       cells,
       ({ breakerOpens }) => breakerOpens,
     ),
-  ];
-}
-
-function shadowMetrics({ shadows }: Figures): Metric[] {
-  const labelsOf = ({ endpoint, version }: ShadowFigures): Labels => ({ endpoint, version: String(version) });
-  const numbers = (
-    name: string,
-    unit: Unit,
-    help: string,
-    kind: Numbers['kind'],
-    pick: (shadow: ShadowFigures) => number | null,
-  ): Metric => {
-    const points = shadows.flatMap((shadow) => {
-      const value = pick(shadow);
-      return value === null ? [] : [{ labels: labelsOf(shadow), value }];
-    });
-    return { name, unit, help, kind, points };
-  };
-  const by = (label: string, pick: (shadow: ShadowFigures) => ReadonlyMap<string, number>): Numbers['points'] =>
-    shadows.flatMap((shadow) =>
-      Array.from(pick(shadow), ([name, value]) => ({ labels: { ...labelsOf(shadow), [label]: name }, value })),
-    );
-  return [
-    numbers('headrace.shadow.pairs', '{row}', 'Rows that a shadow answered, too.', 'counter', ({ pairs }) => pairs),
-    numbers(
-      'headrace.shadow.agreed',
-      '{row}',
-      'Pairs with the same label, or numbers within 1 %.',
-      'counter',
-      ({ agreed }) => agreed,
-    ),
-    {
-      name: 'headrace.shadow.errors',
-      unit: '{row}',
-      help: 'Rows that a shadow failed, by error.',
-      kind: 'counter',
-      points: by('code', ({ errors }) => errors),
-    },
-    {
-      name: 'headrace.shadow.dropped',
-      unit: '{row}',
-      help: 'Rows that a shadow did not get, or not in time, by reason.',
-      kind: 'counter',
-      points: by('reason', ({ dropped }) => dropped),
-    },
-    numbers(
-      'headrace.shadow.mean_abs_difference',
-      '{score}',
-      'Mean absolute difference of a shadow’s scores and the answered ones.',
-      'gauge',
-      ({ meanAbsDifference }) => meanAbsDifference,
-    ),
-    numbers(
-      'headrace.shadow.psi',
-      '1',
-      'Population stability index of a shadow’s scores against the answered ones.',
-      'gauge',
-      ({ psi }) => psi,
-    ),
-    {
-      name: 'headrace.shadow.duration',
-      unit: 's',
-      help: 'Duration of a shadow’s runs, once a pair.',
-      kind: 'histogram',
-      points: shadows.map((shadow) => ({ labels: labelsOf(shadow), value: histogramOf(shadow.shadowLatency) })),
-    },
   ];
 }
 
@@ -259,6 +157,20 @@ function logMetrics({ logWritten, logDropped, processes }: Figures): Metric[] {
       'Memory held for predictions that wait to be written.',
       logQueuedBytes,
     ),
+  ];
+}
+
+function minuteMetrics({ minutesDropped, processes }: Figures): Metric[] {
+  const waiting = 'Rows of figures by the minute that wait for a database that is away.';
+  return [
+    {
+      name: 'headrace.minutes.dropped',
+      unit: '{row}',
+      help: 'Rows of figures by the minute that could not be written within an hour.',
+      kind: 'counter',
+      points: [{ labels: {}, value: minutesDropped }],
+    },
+    gauge('headrace.minutes.waiting', '{row}', waiting, processes.minutesWaiting),
   ];
 }
 
@@ -413,13 +325,4 @@ function statusOf(code: string): string {
 function durations(name: string, help: string, cells: readonly Labelled[]): Metric {
   const points = cells.map(({ labels, cell }) => ({ labels, value: histogramOf(cell.total.latency) }));
   return { name, unit: 's', help, kind: 'histogram', points };
-}
-
-function histogramOf(latency: LatencySketch): HistogramValue {
-  const upTo = [...DURATION_BOUNDS.map((bound) => countAtMost(latency, bound * MICROS_PER_SECOND)), latency.count];
-  return {
-    counts: upTo.map((count, at) => count - (upTo[at - 1] ?? 0)),
-    count: latency.count,
-    sum: latency.sumMicros / MICROS_PER_SECOND,
-  };
 }

@@ -11,6 +11,7 @@ import {
 } from '../shadows/shadow-tally.ts';
 import { type Cell, createCell } from './cell.ts';
 import type { CellId, Readings, Taken } from './increment.ts';
+import type { MinuteFigures } from '../minutes/write-minutes.ts';
 import { watchLoopDelay } from './loop-delay.ts';
 import { createModelDeltas, type ModelStatistics } from './model-figures.ts';
 import type { BrokenRule } from '../../checks/index.ts';
@@ -84,6 +85,8 @@ export interface Monitor {
   /** What pushes leave waiting. */
   watchPushes(backlog: () => PushBacklog): void;
   watchLog(figures: () => LogFigures): void;
+  /** How rows by the minute get to the database. */
+  watchMinutes(figures: () => MinuteFigures): void;
   /** Of each model in memory, once; what it counts after it was told last is lost. */
   watchModels(statistics: () => readonly ModelStatistics[]): void;
   /** Requests that run. */
@@ -108,9 +111,11 @@ export function createMonitor(clock: Clock): Monitor {
   const modelDeltas = createModelDeltas();
   const logDeltas = createLogDeltas();
   const loop = watchLoopDelay();
+  let minutesDropped = 0;
   const watched = {
     pushes: (): PushBacklog => NO_BACKLOG,
     log: (): LogFigures => NO_LOG,
+    minutes: (): MinuteFigures => ({ waiting: 0, dropped: 0 }),
     models: (): readonly ModelStatistics[] => [],
     inFlight: (): number => 0,
     inFlightBytes: (): number => 0,
@@ -151,6 +156,9 @@ export function createMonitor(clock: Clock): Monitor {
     watchLog(figures) {
       watched.log = figures;
     },
+    watchMinutes(figures) {
+      watched.minutes = figures;
+    },
     watchModels(statistics) {
       watched.models = statistics;
     },
@@ -169,6 +177,9 @@ export function createMonitor(clock: Clock): Monitor {
     take() {
       const models = watched.models();
       const log = watched.log();
+      const minutes = watched.minutes();
+      const newlyDropped = minutes.dropped - minutesDropped;
+      minutesDropped = minutes.dropped;
       const turned = [...turnedAway];
       turnedAway.clear();
       const { rss, heapUsed } = process.memoryUsage();
@@ -178,6 +189,7 @@ export function createMonitor(clock: Clock): Monitor {
           pushes: pushes.take(),
           turnedAway: turned,
           ...logDeltas(log),
+          minutesDropped: newlyDropped,
           models: modelDeltas(models),
           shadows: [...shadows.values()].flatMap((tally) => takeShadow(tally) ?? []),
         },
@@ -191,6 +203,7 @@ export function createMonitor(clock: Clock): Monitor {
           ...loop.read(),
           logQueued: log.queued,
           logQueuedBytes: log.queuedBytes,
+          minutesWaiting: minutes.waiting,
           backlog: watched.pushes(),
           certificateEndsMicros: watched.certificateEnds(),
           models: models.map(({ model, version, queuedRows, memoryBytes }) => ({

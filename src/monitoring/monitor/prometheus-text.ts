@@ -1,7 +1,7 @@
 // Metrics in Prometheus' text format (version 0.0.4), named as OpenTelemetry's come out there: dots are underscores, the unit is
 // in the name, once, counters end in `_total`.
 
-import { DURATION_BOUNDS, type HistogramValue, type Labels, type Metric } from './metrics.ts';
+import { DURATION_BOUNDS, type HistogramValue, type Labels, type Metric } from './metric.ts';
 
 const UNIT_SUFFIXES: Readonly<Record<string, string>> = { s: '_seconds', By: '_bytes', 1: '_ratio' };
 

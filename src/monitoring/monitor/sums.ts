@@ -35,6 +35,7 @@ export interface Sums {
   readonly cells: Map<string, SummedCell>;
   readonly pushes: Map<string, PushCounts>;
   logWritten: number;
+  minutesDropped: number;
   readonly turnedAway: Map<string, number>;
   readonly logDropped: Map<string, number>;
   readonly models: Map<string, SummedModel>;
@@ -45,6 +46,7 @@ export const createSums = (): Sums => ({
   cells: new Map(),
   pushes: new Map(),
   logWritten: 0,
+  minutesDropped: 0,
   turnedAway: new Map(),
   logDropped: new Map(),
   models: new Map(),
@@ -65,6 +67,7 @@ export function addIncrement(sums: Sums, increment: Increment, now: Micros): voi
   for (const cell of increment.cells) addCell(sums, cell, now);
   addPushes(sums.pushes, increment.pushes);
   sums.logWritten += increment.logWritten;
+  sums.minutesDropped += increment.minutesDropped;
   addCounts(sums.turnedAway, increment.turnedAway);
   addCounts(sums.logDropped, increment.logDropped);
   for (const model of increment.models) addModel(sums, model);
@@ -77,6 +80,7 @@ export function packSums(sums: Sums): Increment {
     cells: Array.from(sums.cells.values(), packCell),
     pushes: [...sums.pushes],
     logWritten: sums.logWritten,
+    minutesDropped: sums.minutesDropped,
     turnedAway: [...sums.turnedAway],
     logDropped: [...sums.logDropped],
     models: Array.from(sums.models.values(), ({ refused, ...counts }) => ({ ...counts, refused: [...refused] })),

@@ -4,31 +4,30 @@ import { rm, stat } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { formatTimestamp, type Micros, MICROS_PER_HOUR } from '../../core/index.ts';
 import type { Collector, Removable } from '../../storage/index.ts';
-import { listParquet } from './segments.ts';
+import type { KeepRules } from './keep-rules.ts';
+import { listGoing } from './log-retention.ts';
 
 export interface PredictionCollectorDeps {
   readonly directory: string;
   readonly nowMicros: () => Micros;
-  /** Undefined keeps all. */
-  readonly keepMicros: Micros | undefined;
+  readonly keep: KeepRules;
+  /** The setting that says so. */
+  readonly keptBy: string;
 }
 
-export function collectPredictions({ directory, nowMicros, keepMicros }: PredictionCollectorDeps): Collector {
+export function collectPredictions({ directory, nowMicros, keep, keptBy }: PredictionCollectorDeps): Collector {
   return {
     name: 'prediction file',
     async plan() {
-      if (keepMicros === undefined) return { items: [] };
-      const files = [...(await listParquet(directory, 'predictions')), ...(await listParquet(directory, 'outcomes'))];
-      const items: Removable[] = [];
-      for (const { path, hour } of files) {
-        const end = hour + MICROS_PER_HOUR;
-        const found = nowMicros() - end < keepMicros ? undefined : await stat(path).catch(() => undefined);
-        if (found === undefined) continue;
-        const what = relative(directory, path);
-        const why = `of the hour from ${formatTimestamp(hour).slice(0, 13)}, past retention.predictionLog`;
-        items.push({ id: path, what, why, bytes: found.size, sinceMicros: end });
-      }
-      return { items };
+      const going = await listGoing(directory, keep, nowMicros());
+      return {
+        items: going.map(({ file, bytes, by }): Removable => {
+          const hour = `of the hour from ${formatTimestamp(file.hour).slice(0, 13)}`;
+          const why = by === 'unneeded' ? 'whose outcomes are of predictions that are gone' : `past ${keptBy}`;
+          const what = relative(directory, file.path);
+          return { id: file.path, what, why: `${hour}, ${why}`, bytes, sinceMicros: file.hour + MICROS_PER_HOUR };
+        }),
+      };
     },
     async forget(_trx, items) {
       const going: Removable[] = [];

@@ -2,14 +2,15 @@
 
 import type { Clock } from '../../core/index.ts';
 import type { DuckDb } from '../../storage/index.ts';
+import type { KeepRules } from './keep-rules.ts';
 
 export interface CompactOptions {
   readonly directory: string;
   /** Opened only when there is something to do. */
   readonly duckdb: () => Promise<DuckDb>;
   readonly clock: Clock;
-  /** Hours that ended longer ago are deleted; all are kept when left out. */
-  readonly keepMicros?: number;
+  /** Hours that are older are deleted, and outcomes that nothing is left of; all are kept when left out. */
+  readonly keep?: KeepRules;
   /** The oldest hours are deleted while the Parquet files are larger together; no limit when left out. */
   readonly maxBytes?: number;
   /** Called between parts of the work; throws to end it. */

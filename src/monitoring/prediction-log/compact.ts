@@ -8,6 +8,7 @@ import { MICROS_PER_HOUR } from '../../core/index.ts';
 import { compactLegacySegments } from './compact-legacy.ts';
 import type { CompactOptions, CompactReport, Tally } from './compact-report.ts';
 import { setApart } from './damaged.ts';
+import { KEEP_ALL } from './keep-rules.ts';
 import { findKeptSchema, keepSchema } from './kept-schemas.ts';
 import { createLogTables, outcomesSql, unitOutcomesSql } from './load-segment.ts';
 import { columnsSql, HOUR_COLUMN, newestOutcome, newestUnitOutcome, typedSql } from './log-columns.ts';
@@ -26,7 +27,7 @@ import { fileSystemNow, takeDead } from './writer-lease.ts';
 
 /** Compacts every segment in `directory` that is ended or whose writer is dead. */
 export async function compactPredictionLog(options: CompactOptions): Promise<CompactReport> {
-  const { directory, duckdb, clock, keepMicros = Infinity, maxBytes = Infinity } = options;
+  const { directory, duckdb, clock, keep = KEEP_ALL, maxBytes = Infinity } = options;
   const tally: Tally = { segments: 0, rows: 0, files: 0, damaged: 0, deleted: 0 };
   let opened: DuckDBConnection | undefined;
   let now: number | undefined;
@@ -45,7 +46,7 @@ export async function compactPredictionLog(options: CompactOptions): Promise<Com
   } finally {
     opened?.closeSync();
   }
-  tally.deleted = await deleteOldest(directory, clock.nowMicros() - keepMicros, maxBytes);
+  tally.deleted = await deleteOldest(directory, keep, clock.nowMicros(), maxBytes);
   await removeLeftovers(directory, clock.nowMicros() - MICROS_PER_HOUR);
   return tally;
 }

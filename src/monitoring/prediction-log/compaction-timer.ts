@@ -4,12 +4,13 @@ import { Worker } from 'node:worker_threads';
 import { type Logger, messageOf } from '../../core/index.ts';
 import type { CompactReport } from './compact-report.ts';
 import type { CompactionOrder } from './compaction-worker.ts';
+import { KEEP_ALL, type KeepRules } from './keep-rules.ts';
 import { listWriters } from './segments.ts';
 import { mayBeDead } from './writer-lease.ts';
 
 export interface CompactionSettings {
-  /** Hours that ended longer ago are deleted; all are kept when left out. */
-  readonly keepMicros?: number;
+  /** Hours that are older are deleted; all are kept when left out. */
+  readonly keep?: KeepRules;
   /** The oldest hours are deleted while the Parquet files are larger together. Default 50 GB. */
   readonly maxBytes?: number;
   /** Default a minute. */
@@ -23,8 +24,8 @@ const RUNS_PER_FULL = 10;
 
 /** Starts it; the function that comes back stops it, and resolves when a run under way has ended. */
 export function startCompaction(directory: string, settings: CompactionSettings, logger: Logger): () => Promise<void> {
-  const { everyMs = EVERY_MS, maxBytes = MAX_BYTES, keepMicros } = settings;
-  const order: CompactionOrder = { directory, maxBytes, ...(keepMicros === undefined ? {} : { keepMicros }) };
+  const { everyMs = EVERY_MS, maxBytes = MAX_BYTES, keep = KEEP_ALL } = settings;
+  const order: CompactionOrder = { directory, maxBytes, keep };
   let worker: Worker | undefined;
   let running: Promise<void> | undefined;
   let ticks = 0;

@@ -8,11 +8,12 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf, systemClock } from '../../core/index.ts';
 import { type DuckDb, openDuckDb } from '../../storage/index.ts';
 import { compactPredictionLog } from './compact.ts';
+import type { KeepRules } from './keep-rules.ts';
 import { temporaryFolder } from './segments.ts';
 
 export interface CompactionOrder {
   readonly directory: string;
-  readonly keepMicros?: number;
+  readonly keep: KeepRules;
   readonly maxBytes: number;
 }
 

@@ -191,7 +191,7 @@ function structSql(named: NamedSchema, section: Section, values: readonly string
 }
 
 /** Members of the struct: fields' names, with a number behind one that differs from an earlier one only by its case. */
-function structNames({ schema }: NamedSchema, section: Section): string[] {
+export function structNames({ schema }: NamedSchema, section: Section): string[] {
   const taken = new Set<string>();
   return fieldsOf(schema, section).map(({ name }) => {
     let own = name;

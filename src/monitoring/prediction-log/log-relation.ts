@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { formatTimestamp, type Micros, MICROS_PER_HOUR } from '../../core/index.ts';
 import { quoteText } from '../../storage/index.ts';
+import type { NamedSchema } from './arm-schema.ts';
 import { findKeptSchema, readKeptSchema } from './kept-schemas.ts';
 import {
   LEGACY_MISSING,
@@ -35,11 +36,26 @@ export interface LogRange {
   readonly endpoint?: string;
 }
 
+/** Predictions of one schema, with the structs' own types; of the time that is asked for and somewhat around it. */
+export interface TypedPart {
+  readonly named: NamedSchema;
+  /** A relation for FROM. */
+  readonly sql: string;
+}
+
 export interface LogRelation {
+  /** All that have a schema: those of very old logs have none. */
+  readonly typed: readonly TypedPart[];
   /** All predictions, one row each. */
   readonly predictions: string;
+  /** All outcomes of predictions, those that another took the place of later, too. */
+  readonly told: string;
   /** Of the outcomes of a prediction the one that was recorded last. */
   readonly outcomes: string;
+  /** Those that were told of units and belong to a prediction, with its id: not only those that were recorded last. */
+  readonly matchedUnits: string;
+  /** All that were recorded, with the columns of `outcomes`, and of `unit_outcomes`. */
+  readonly recorded: { readonly byId: string; readonly byUnit: string };
   /** All predictions, one row each, with `outcome`, `observed_at` and `recorded_at` of the outcome that was recorded last. */
   readonly sql: string;
   /** What tells whether the same files are still there. */
@@ -94,30 +110,39 @@ async function openOnce(connection: DuckDBConnection, directory: string, range: 
     await tables.drop();
     throw error;
   }
+  const decoded = tables.predictions.map((table): TypedPart => ({ named: table.named, sql: `(${typedSql(table)})` }));
   const waiting = [
-    ...tables.predictions.map((table) => readableSql(table.named, `(${typedSql(table)})`)),
+    ...decoded.map(({ named, sql }) => readableSql(named, sql)),
     ...legacyParts('predictions', legacy.predictions),
   ];
-  const inside = await parquetParts(predictions);
+  const { typed, parts: inside } = await parquetParts(predictions);
   const outcomeParts = [
     ...(tables.outcomes === undefined ? [] : [columnsSql('outcomes', outcomesOf(tables.outcomes.table))]),
     ...(outcomes.length === 0 ? [] : [columnsSql('outcomes', readParquet(outcomes))]),
     ...legacyParts('outcomes', legacy.outcomes),
   ];
+  const byId = united('outcomes', outcomeParts);
   const unitParts = [
     ...(tables.unitOutcomes === undefined
       ? []
       : [columnsSql('unit_outcomes', unitOutcomesOf(tables.unitOutcomes.table))]),
     ...(unitOutcomes.length === 0 ? [] : [columnsSql('unit_outcomes', readParquet(unitOutcomes))]),
   ];
+  let matchedUnits = emptySql('outcomes');
   if (unitParts.length > 0) {
-    const all = united('predictions', [...waiting, ...inside, ...(await parquetParts(later))]);
-    outcomeParts.push(matchedSql(inRange(all, beginning), united('unit_outcomes', unitParts)));
+    const all = united('predictions', [...waiting, ...inside, ...(await parquetParts(later)).parts]);
+    matchedUnits = matchedSql(inRange(all, beginning), united('unit_outcomes', unitParts));
+    outcomeParts.push(matchedUnits);
   }
   const predictionsSql = inRange(united('predictions', [...waiting, ...inside]), range);
-  const outcomesSql = `SELECT * FROM (${united('outcomes', outcomeParts)}) ${newestOutcome}`;
+  const told = united('outcomes', outcomeParts);
+  const outcomesSql = `SELECT * FROM (${told}) ${newestOutcome}`;
   return {
+    typed: [...decoded, ...typed],
     predictions: predictionsSql,
+    told,
+    matchedUnits,
+    recorded: { byId, byUnit: united('unit_outcomes', unitParts) },
     outcomes: outcomesSql,
     sql: `SELECT predictions.*, outcomes.outcome, outcomes.observed_at, outcomes.recorded_at \
 FROM (${predictionsSql}) predictions LEFT JOIN (${outcomesSql}) outcomes \
@@ -188,8 +213,11 @@ ON told.endpoint = found.endpoint AND told.unit = found.unit AND told.observed_a
 WHERE found.predicted_at >= told.from_at`;
 }
 
-async function parquetParts(files: readonly ParquetFile[]): Promise<string[]> {
+async function parquetParts(
+  files: readonly ParquetFile[],
+): Promise<{ readonly typed: readonly TypedPart[]; readonly parts: readonly string[] }> {
   const groups = Map.groupBy(files, ({ schema }) => schema?.folder);
+  const typed: TypedPart[] = [];
   const parts: string[] = [];
   for (const [folder, group] of groups) {
     const id = group[0]?.schema?.id;
@@ -199,11 +227,14 @@ async function parquetParts(files: readonly ParquetFile[]): Promise<string[]> {
     }
     const named = await readKeptSchema(folder, id);
     // Without it the structs' own names do, and the files' own columns.
-    parts.push(
-      named === undefined ? columnsSql('predictions', withRouteColumns(group)) : readableSql(named, readParquet(group)),
-    );
+    if (named === undefined) parts.push(columnsSql('predictions', withRouteColumns(group)));
+    else {
+      const sql = readParquet(group);
+      typed.push({ named, sql });
+      parts.push(readableSql(named, sql));
+    }
   }
-  return parts;
+  return { typed, parts };
 }
 
 const legacyParts = (kind: LegacyKind, segments: readonly { readonly path: string }[]): string[] =>
@@ -226,7 +257,8 @@ const withRouteColumns = (files: readonly ParquetFile[]): string =>
 const united = (kind: RecordKind, parts: readonly string[]): string =>
   parts.length === 0 ? emptySql(kind) : parts.join(' UNION ALL ');
 
-function inRange(sql: string, { from, to, endpoint }: LogRange): string {
+/** `sql` with the rows of the range alone. */
+export function inRange(sql: string, { from, to, endpoint }: LogRange): string {
   const at = HOUR_COLUMN.predictions;
   const conditions = [
     ...(from === undefined ? [] : [`${at} >= ${timeSql(from)}`]),

@@ -5,7 +5,7 @@ import { type Clock, HeadraceError, type Logger } from '../../core/index.ts';
 import { nameSchema } from './arm-schema.ts';
 import { startCompaction, type CompactionSettings } from './compaction-timer.ts';
 import { packOutcome } from './outcome-record.ts';
-import { compileRoutes } from './compile-routes.ts';
+import { compileRecordRoutes } from './record-routes.ts';
 import type { ArmLog, ArmSchema, DropReason, OutcomeEntry, PredictionLog, PredictionRecord } from './prediction-log.ts';
 import { createBlockBuffer } from './record-block.ts';
 import { compileEncoder, type RecordTail } from './record-encoder.ts';
@@ -185,7 +185,7 @@ export function openPredictionLog(options: PredictionLogOptions): PredictionLog 
     const redaction = redactionOf(named, redact);
     const encoder = compileEncoder(named, redaction);
     const { endpoint } = named.schema;
-    const routeOf = compileRoutes(
+    const routeOf = compileRecordRoutes(
       endpoint,
       sample,
       (column) => redaction.isRedacted(column) || redaction.isRedacted(UNIT),

@@ -34,17 +34,25 @@ const MOST_TRIES = 20;
 
 /** Throws HR_USAGE for what is no SELECT, and with DuckDB's words where it fails; HR_STORAGE_FULL. */
 export async function queryPredictionLog(duckdb: DuckDb, question: LogQuestion): Promise<LogAnswer> {
+  return withLog(duckdb, question, (connection, log) => ask(connection, log, question));
+}
+
+/** Works with the log's relations in a connection of its own; again where a compaction took files away meanwhile. Throws as above. */
+export async function withLog<T>(
+  duckdb: DuckDb,
+  of: LogRange & { readonly directory: string },
+  work: (connection: DuckDBConnection, log: LogRelation) => Promise<T>,
+): Promise<T> {
   for (let tries = 1; ; tries++) {
     const connection = await duckdb.connect();
     let log: LogRelation | undefined;
     try {
-      log = await openLogRelation(connection, question.directory, question);
-      return await ask(connection, log, question);
+      log = await openLogRelation(connection, of.directory, of);
+      return await work(connection, log);
     } catch (error) {
       if (error instanceof HeadraceError) throw error;
       // Other files than a moment ago: one that it wanted may have become another.
-      if (tries < MOST_TRIES && log !== undefined && log.files !== (await listLogFiles(question.directory, question)))
-        continue;
+      if (tries < MOST_TRIES && log !== undefined && log.files !== (await listLogFiles(of.directory, of))) continue;
       throw queryError(error);
     } finally {
       connection.closeSync();

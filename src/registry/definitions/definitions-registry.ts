@@ -9,6 +9,8 @@ import { keepBundles } from './function-refs.ts';
 import { OBJECT_SECTIONS, type ObjectKind, sectionOf } from './objects.ts';
 import { makePlan, type Plan, type PlanChange } from './plan.ts';
 import { readInUse, type TrainingSetReader } from './read-in-use.ts';
+import { refuseRunning } from './refuse-running.ts';
+import { refuseUnderRollout } from './refuse-under-rollout.ts';
 import { shownSpec } from './shown-spec.ts';
 import { withStoredNames } from './stored-names.ts';
 import { keepApplied } from '../versions/view-versions.ts';
@@ -67,7 +69,7 @@ export interface ObjectVersion {
 export interface DefinitionsRegistry {
   /** With training sets, it tells of those too that read what changes. */
   plan(manifest: Manifest, trainingSets?: readonly TrainingSetReader[], options?: PlanOptions): Promise<Plan>;
-  /** Throws HR_BREAKING_CHANGE, HR_CONFLICT. Applying the current manifest changes nothing. */
+  /** Throws HR_BREAKING_CHANGE, HR_EXPERIMENT_RUNNING, HR_CONFLICT. Applying the current manifest changes nothing. */
   apply(manifest: Manifest, options: ApplyOptions): Promise<Applied>;
   current(): Promise<AppliedManifest | undefined>;
   byHash(hash: string): Promise<Manifest | undefined>;
@@ -98,6 +100,8 @@ export function createDefinitionsRegistry(store: RegistryStore, newSalt: () => s
           const sentence = `the plan was made at revision ${expectedRevision}, the registry is at ${base}; plan again`;
           throw new HeadraceError('HR_CONFLICT', sentence);
         }
+        await refuseRunning(trx, manifest);
+        await refuseUnderRollout(trx, manifest);
         const plan = makePlan(current?.manifest, manifest, base, await readInUse(trx, current, []));
         if (plan.breaking.length > 0 && !allowBreaking) throw breakingChange(plan.breaking);
         const apply = { revision: base + 1, hash, appliedAtMicros: store.now(), actor, origin };

@@ -9,7 +9,8 @@ import fastify, {
   type FastifyServerOptions,
 } from 'fastify';
 import { didYouMean, type ErrorCode, HeadraceError, type Logger, withoutKeySecrets } from '../../core/index.ts';
-import type { Tracing } from '../../monitoring/index.ts';
+import type { ReadHistory, Tracing } from '../../monitoring/index.ts';
+import type { Rollouts } from '../../rollouts/index.ts';
 import type { BytesInFlight } from '../bytes-in-flight.ts';
 import type { ServingPlanes } from '../open-serving.ts';
 import { addCatalogueRoutes } from './catalogue-routes.ts';
@@ -22,9 +23,11 @@ import { addHealthRoutes } from './health-routes.ts';
 import { addJsonBody } from './json-body.ts';
 import { holdBodies } from './body-parser.ts';
 import { addArrowBody } from './arrow-form.ts';
+import { addHistoryRoute } from './history-routes.ts';
 import { addInt64Form } from './int64-form.ts';
 import { addMonitoringRoutes, type MonitoringReads } from './monitoring-routes.ts';
 import { addAlertRoutes, type AlertsRead, liveAlerts } from './alert-routes.ts';
+import { addExperimentRoutes, type ExperimentsRead } from './experiment-routes.ts';
 import type { LiveStats } from './live-stats.ts';
 import { isNewest } from './node-socket.ts';
 import { addOpenApiRoute } from './openapi/openapi-routes.ts';
@@ -34,6 +37,7 @@ import { fromHttp, sendProblem } from './problem.ts';
 import { predictQuickly } from './quick-predict.ts';
 import { continueTrace, requestIdOf } from './request-context.ts';
 import { createRequestLog, logEveryRequest, type LoggedRequests, logRequest } from './request-log.ts';
+import { addRolloutRoutes } from './rollout-routes.ts';
 import { createRouteMethods } from './route-methods.ts';
 import { addSecurity, createGuard, isStillAdmitted } from './security/add-security.ts';
 import { answerClientError } from './security/client-error.ts';
@@ -56,7 +60,10 @@ export interface HttpServerOptions {
   readonly stats: LiveStats;
   readonly alerts: AlertsRead;
   readonly monitoring: MonitoringReads;
+  readonly experiments: ExperimentsRead;
+  readonly rollouts: () => Promise<Rollouts>;
   readonly status: StatusParts;
+  readonly history: ReadHistory;
   /** Freshness and coverage of views in Prometheus' text format; rejects while the registry or the store is away. */
   readonly viewMetrics: () => Promise<string>;
   /** Of one body. */
@@ -227,9 +234,12 @@ export async function createHttpServer(
     addShadowRoutes(scope, control, options.stats);
     addHealthRoutes(scope, control, options, streams);
     addStatusRoute(scope, options.status, options.logger);
+    addHistoryRoute(scope, options.history);
     addCatalogueRoutes(scope, control);
     addAlertRoutes(scope, options.alerts);
     addMonitoringRoutes(scope, options.monitoring);
+    addExperimentRoutes(scope, options.experiments);
+    addRolloutRoutes(scope, options.rollouts);
     addOpenApiRoute(scope, seen, described);
     addRootRoute(scope, seen, { version: options.version, hasDocs });
     if (hasDocs) addDocsRoutes(scope, seen, described);

@@ -4,7 +4,8 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Traffic, TrafficRevision } from '../../registry/index.ts';
 import type { ControlPlane, ServedEndpoint } from '../control-plane.ts';
-import type { IngestPlane, OutcomeInput } from '../ingest-plane.ts';
+import type { IngestPlane } from '../ingest-plane.ts';
+import type { OutcomeInput } from '../outcome-inputs.ts';
 import { presentEndpointHealth, timeOf } from './health-routes.ts';
 import { type RequestDefaults, scopeOf } from './request-context.ts';
 import {
@@ -59,7 +60,7 @@ export function addEndpointRoutes(
     {
       config: { role: 'write' },
       schema: {
-        summary: 'Tell what became of predictions; idempotent by prediction id',
+        summary: 'Tell what became of predictions, by id, or by unit and time; idempotent',
         tags,
         params: EndpointParams,
         body: OutcomesBody,

@@ -116,16 +116,31 @@ export const PushResponse = Type.Object({
 /** Past these a whole number has digits that a double loses. */
 const OutcomeNumber = Type.Number({ minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER });
 
+const UnitValues = [Type.String({ maxLength: 4096 }), Type.Number(), Type.Boolean()];
+
 export const OutcomesBody = Type.Object(
   {
     outcomes: Type.Array(
       Type.Object(
         {
-          prediction_id: Type.String({ minLength: 1, maxLength: 200 }),
+          prediction_id: Type.Optional(
+            Type.String({ minLength: 1, maxLength: 200, description: 'Or `unit` and `at`' }),
+          ),
           value: Type.Union([OutcomeNumber, Type.Boolean(), Type.String(), Type.Null()], {
             description: 'Kept as it came: true is not 1. A number past 2^53 goes as text',
           }),
           observed_at: Type.Optional(Type.String({ description: 'RFC 3339; default: arrival' })),
+          unit: Type.Optional(
+            Type.Union([...UnitValues, Type.Array(Type.Union(UnitValues), { minItems: 1, maxItems: 100 })], {
+              description:
+                'The value of the endpoint’s unit, or an array of those of its columns: of its newest prediction before `at`',
+            }),
+          ),
+          at: Type.Optional(Type.String({ description: 'RFC 3339: when it happened' })),
+          from: Type.Optional(Type.String({ description: 'RFC 3339: the prediction was made then or later' })),
+          within: Type.Optional(
+            Type.String({ maxLength: 40, description: 'In place of `from`: how long before `at`; default: 7d' }),
+          ),
         },
         { additionalProperties: false },
       ),

@@ -28,7 +28,7 @@ export interface ArmEstimate {
 
 /** The mean a unit. Below two units the variance is unknown (NaN). */
 export function meanEstimate({ n, sum, squares }: UnitSums): ArmEstimate {
-  return { estimate: sum / n, variance: moment(n, sum, sum, squares) / n, n };
+  return { estimate: sum / n, variance: spread(n, sum, squares) / n, n };
 }
 
 /**
@@ -39,15 +39,20 @@ export function ratioEstimate({ n, y, yy, x, xx, xy }: PairSums): ArmEstimate {
   const top = y / n;
   const bottom = x / n;
   const ofUnit =
-    moment(n, y, y, yy) / bottom ** 2 +
-    (moment(n, x, x, xx) * top ** 2) / bottom ** 4 -
+    spread(n, y, yy) / bottom ** 2 +
+    (spread(n, x, xx) * top ** 2) / bottom ** 4 -
     (2 * moment(n, y, x, xy) * top) / bottom ** 3;
   // Equal rows cancel but for the last place, which may be below zero.
   return { estimate: y / x, variance: Math.max(0, ofUnit) / n, n };
 }
 
-/** Sample covariance (n − 1) from sums; never below zero where it is a variance. */
+/** Sample covariance (n − 1) from sums: Σa, Σb, Σab. */
 export function moment(n: number, a: number, b: number, ab: number): number {
-  const value = (ab - (a / n) * b) / (n - 1);
-  return a === b && n > 1 ? Math.max(0, value) : value;
+  return (ab - (a / n) * b) / (n - 1);
+}
+
+/** Sample variance (n − 1) from sums: Σa, Σa². Never below zero, where equal values cancel but for the last place. */
+export function spread(n: number, a: number, aa: number): number {
+  const value = moment(n, a, a, aa);
+  return n > 1 ? Math.max(0, value) : value;
 }

@@ -1,6 +1,6 @@
 // CUPED: what a unit did before it was assigned tells part of what it does after, and that part is no effect of an arm.
 
-import { type ArmEstimate, moment, type PairSums } from './arm-estimate.ts';
+import { type ArmEstimate, moment, type PairSums, spread } from './arm-estimate.ts';
 
 export interface CupedEstimates {
   /** One an arm, in order, at the mean earlier value of all arms. */
@@ -21,7 +21,7 @@ export function cuped(arms: readonly PairSums[]): CupedEstimates {
   for (const { n, y, x, xx, xy } of arms) {
     if (n > 1) {
       covariance += (n - 1) * moment(n, y, x, xy);
-      variance += (n - 1) * moment(n, x, x, xx);
+      variance += (n - 1) * spread(n, x, xx);
     }
     units += n;
     earlier += x;
@@ -32,8 +32,7 @@ export function cuped(arms: readonly PairSums[]): CupedEstimates {
     theta,
     arms: arms.map(({ n, y, yy, x, xx, xy }) => ({
       estimate: y / n - theta * (x / n - center),
-      variance:
-        Math.max(0, moment(n, y, y, yy) + theta ** 2 * moment(n, x, x, xx) - 2 * theta * moment(n, y, x, xy)) / n,
+      variance: Math.max(0, spread(n, y, yy) + theta ** 2 * spread(n, x, xx) - 2 * theta * moment(n, y, x, xy)) / n,
       n,
     })),
   };

@@ -38,10 +38,14 @@ export function createHashSample(limit: number = EXACT_HASHES, from: HeldHashes 
   let held = new Set(from.hashes);
   let isFull = from.isFull;
   let bound = isFull ? (from.hashes.at(-1) ?? 0) : HASHES - 1;
+  // The held ones in order, while nothing has changed: a minute's sample is merged into many.
+  let sorted: Uint32Array | undefined = Uint32Array.from(from.hashes);
 
+  const inOrder = (): Uint32Array => (sorted ??= Uint32Array.from(held).sort());
   const cut = (): void => {
     if (held.size <= limit) return;
-    const lowest = Uint32Array.from(held).sort().subarray(0, limit);
+    const lowest = inOrder().slice(0, limit);
+    sorted = lowest;
     held = new Set(lowest);
     bound = lowest[limit - 1] as number;
     isFull = true;
@@ -49,6 +53,7 @@ export function createHashSample(limit: number = EXACT_HASHES, from: HeldHashes 
   const add = (hash: number): boolean => {
     if (hash > bound || held.has(hash)) return false;
     held.add(hash);
+    sorted = undefined;
     if (held.size > 2 * limit) cut();
     return true;
   };
@@ -56,7 +61,10 @@ export function createHashSample(limit: number = EXACT_HASHES, from: HeldHashes 
     add,
     merge(other) {
       const others = other.hashes();
-      for (const hash of others) add(hash);
+      for (const hash of others) {
+        if (hash > bound) break;
+        add(hash);
+      }
       if (!other.isExact()) lower(other.threshold());
       cut();
     },
@@ -78,8 +86,8 @@ export function createHashSample(limit: number = EXACT_HASHES, from: HeldHashes 
     },
     hashes(upTo = HASHES - 1) {
       cut();
-      const sorted = Uint32Array.from(held).sort();
-      return upTo >= bound ? sorted : sorted.filter((hash) => hash <= upTo);
+      const all = inOrder();
+      return upTo >= bound ? all.slice() : all.filter((hash) => hash <= upTo);
     },
   };
 
@@ -88,6 +96,7 @@ export function createHashSample(limit: number = EXACT_HASHES, from: HeldHashes 
     isFull = true;
     if (threshold >= bound) return;
     bound = threshold;
+    sorted = undefined;
     for (const hash of held) if (hash > threshold) held.delete(hash);
   }
 }

@@ -59,7 +59,8 @@ export async function pinQuery(
   }
 }
 
-async function openOver(
+/** `pin` is asked once for each source; what it gives is its caller's to close. */
+export async function openOver(
   connection: DuckDBConnection,
   { over = [] }: SourceSpec,
   given: SourceDeps,

@@ -106,6 +106,12 @@ export const PARAMETERS = {
     description: 'The deadline in milliseconds; past it the answer is 504',
     schema: { type: 'integer', minimum: 1, maximum: 3_600_000 },
   },
+  Variant: {
+    name: 'X-Headrace-Variant',
+    in: 'header',
+    description: 'The variant, or `experiment/arm`, that all rows go to; takes the role `experiment`',
+    schema: { type: 'string' },
+  },
   Statuses: flag('statuses', 'Of an answer in Arrow: `F__status` for each feature F'),
   EventTimes: flag('event_times', 'Of an answer in Arrow: `F__event_time` for each feature F'),
   Partial: flag('partial', 'Of rows in Arrow: as `options.partial` of JSON'),

@@ -33,7 +33,7 @@ export function endpointPaths(endpoint: ListedEndpoint): DocumentPart {
     answer,
     answered: 'Predictions in the order of the inputs',
     problems: 'predict',
-    parameters: ['Timeout', 'Partial', 'ReturnFeatures'],
+    parameters: ['Timeout', 'Variant', 'Partial', 'ReturnFeatures'],
     takesArrow: true,
     arrow:
       'An Arrow IPC stream: outputs, `prediction_id`, `version`, `variant`; other members as JSON in the schema’s metadata',
@@ -42,7 +42,12 @@ export function endpointPaths(endpoint: ListedEndpoint): DocumentPart {
     id: `outcomes_${name}`,
     tag: 'predict',
     summary: `Tell what became of predictions by ${name}`,
-    body: specialise(OutcomesBody, { observed_at: (member) => ({ ...member, ...ref('Timestamp') }) }),
+    body: specialise(OutcomesBody, {
+      outcomes: (member) => {
+        const list = specialise(member, { observed_at: timestamp, at: timestamp, from: timestamp });
+        return { ...list, items: { ...(list['items'] as JsonSchema), oneOf: EITHER_OUTCOME } };
+      },
+    }),
     example: { outcomes: [{ prediction_id: 'an id of an answer', value: true }] },
     answer: specialise(OutcomesResponse, {}),
     answered: 'Kept on disk; sent again they change nothing',
@@ -57,6 +62,14 @@ export function endpointPaths(endpoint: ListedEndpoint): DocumentPart {
     },
   };
 }
+
+const timestamp = (member: JsonSchema): JsonSchema => ({ ...member, ...ref('Timestamp') });
+
+/** Of a prediction by its id, or of the newest of a unit before a time. */
+const EITHER_OUTCOME: readonly JsonSchema[] = [
+  { required: ['prediction_id'], properties: { unit: false, at: false, from: false, within: false } },
+  { required: ['unit', 'at'], properties: { prediction_id: false, observed_at: false } },
+];
 
 const FEATURES_IN_ARROW =
   'An Arrow IPC stream: a column a feature, in their order; with `statuses` and `event_times` those too';

@@ -13,7 +13,7 @@ export interface CompiledRoute {
 }
 
 /** `isRedacted`: whether a column's values are not logged. */
-export function compileRoutes(
+export function compileRecordRoutes(
   endpoint: string,
   rules: readonly SampleRule[],
   isRedacted: (column: string) => boolean,

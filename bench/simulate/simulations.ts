@@ -1,0 +1,18 @@
+// The simulations by name, in the order in which they run.
+
+import { simulateAa } from './aa.ts';
+import { simulateDrift } from './drift.ts';
+import { simulateHeavy } from './heavy.ts';
+import { simulatePower } from './power.ts';
+import { simulateRollouts } from './rollouts.ts';
+import type { Simulation } from './simulation.ts';
+import { simulateSrm } from './srm.ts';
+
+export const SIMULATIONS: Readonly<Record<string, Simulation>> = {
+  aa: simulateAa,
+  heavy: simulateHeavy,
+  srm: simulateSrm,
+  power: simulatePower,
+  drift: simulateDrift,
+  rollouts: simulateRollouts,
+};

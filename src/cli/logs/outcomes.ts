@@ -1,0 +1,53 @@
+// `headrace logs outcomes ENDPOINT FILE`: many outcomes at once, straight into the log.
+
+import { counted, didYouMeanOf, HeadraceError } from '../../core/index.ts';
+import { defineCommand } from '../command.ts';
+import { readOutcomeFile } from './read-outcome-file.ts';
+
+const BATCH = 10_000;
+
+export const sendOutcomes = defineCommand({
+  usage: 'outcomes <endpoint> <file>',
+  summary: 'record outcomes from a .jsonl or .parquet file, as POST /v1/endpoints/{endpoint}/outcomes takes them',
+  example: 'headrace logs outcomes delay outcomes.jsonl',
+  notes:
+    'Each has a value, and either prediction_id (and observed_at), or unit and at (and from or within). Nothing is recorded\nwhere one of them is wrong; sent again they change nothing. Figures of a rollout count those alone that servers are sent.',
+  async run(context, [endpoint = '', file = '']) {
+    const app = await context.app('read');
+    const { endpoints } = (await app.applied()).manifest;
+    const spec = Object.hasOwn(endpoints, endpoint) ? endpoints[endpoint] : undefined;
+    if (spec === undefined) {
+      throw new HeadraceError(
+        'HR_UNKNOWN_ENDPOINT',
+        `there is no endpoint "${endpoint}".${didYouMeanOf('endpoints', endpoint, Object.keys(endpoints))}`,
+      );
+    }
+    const given = await readOutcomeFile(context.path(file), () => app.duckdb());
+    const [{ openPredictionLog, parseRedaction }, { readOutcomes }] = await Promise.all([
+      import('../../monitoring/index.ts'),
+      import('../../serving/index.ts'),
+    ]);
+    const outcomes = readOutcomes(spec, given, app.clock.nowMicros());
+    const { values } = app.config;
+    const log = openPredictionLog({
+      directory: values['predictionLog.path'],
+      clock: app.clock,
+      logger: app.logger,
+      redact: parseRedaction(values['predictionLog.redact']),
+    });
+    context.progress.start(`record outcomes of ${endpoint}`, outcomes.length, 'outcomes');
+    try {
+      for (let at = 0; at < outcomes.length; at += BATCH) {
+        await log.recordOutcomes(outcomes.slice(at, at + BATCH));
+        context.progress.advance(Math.min(at + BATCH, outcomes.length));
+      }
+    } finally {
+      await log.close();
+    }
+    context.progress.done(counted(outcomes.length, 'outcome'));
+    return {
+      json: { accepted: outcomes.length },
+      text: `${counted(outcomes.length, 'outcome')} of ${endpoint} recorded`,
+    };
+  },
+});

@@ -1,0 +1,129 @@
+// What one server counts by the minute, of each arm, endpoint and service: series are handed out beforehand, and rows are taken
+// now and then by whoever writes them.
+
+import { type Micros, MICROS_PER_MINUTE } from '../../core/index.ts';
+import type { PackedMinute } from './minute-cell.ts';
+import type { SeriesId } from './minute-row.ts';
+import { createSeries, type MinuteTime, type Series } from './series.ts';
+
+export interface ArmSeriesId extends Pick<SeriesId, 'endpoint' | 'variant' | 'version' | 'arm' | 'revision'> {
+  /** Whether its units are kept: the endpoint has several arms, or a rollout. */
+  readonly hasUnits: boolean;
+}
+
+export interface MinuteCollector {
+  /** Reads the clock: once before something is counted. */
+  tick(): void;
+  /** The same for the same arm, version and revision. Get it once and keep it. */
+  arm(id: ArmSeriesId): Series;
+  /** Whole requests. Get it once and keep it. */
+  endpoint(name: string): Series;
+  service(name: string): Series;
+  /** What became of a prediction, by what its id tells. */
+  outcome(endpoint: string, prediction: PredictionOf, value: number): void;
+  /** By endpoint; those that are not named have none. */
+  setSlowLimits(micros: ReadonlyMap<string, number>): void;
+  /** The endpoints that have a rollout now. */
+  setRollouts(endpoints: readonly string[]): void;
+  /** Whether an endpoint has a rollout, so that its minutes are wanted each second. */
+  hasRollout(): boolean;
+  /** What changed since it was last taken, as whole rows: of all, or of those endpoints that have a rollout. */
+  take(which: 'all' | 'rollouts'): readonly PackedMinute[];
+}
+
+export interface PredictionOf {
+  readonly revision: number;
+  readonly version: number;
+  readonly unitHash: number;
+}
+
+/** Ids are made by whoever sends them: of an endpoint, so many revisions' outcomes are told apart in the same minutes. */
+const MOST_OUTCOMES = 100;
+/** A series of an earlier revision that has counted nothing for so long is forgotten. */
+const IDLE_MICROS = 5 * MICROS_PER_MINUTE;
+
+/** `now`: by the clock that all servers share. */
+export function createMinuteCollector(now: () => Micros): MinuteCollector {
+  const endpoints = new Map<string, Map<string, Series>>();
+  const whole = new Map<string, Series>();
+  const outcomes = new Map<string, Map<string, Series>>();
+  let rollouts: ReadonlySet<string> = new Set();
+  let slowLimits: ReadonlyMap<string, number> = new Map();
+  let changed: Series[] = [];
+  const time: MinuteTime = {
+    nowMicros: now(),
+    latest: -Infinity,
+    turn: 0,
+    changed: (series) => void changed.push(series),
+  };
+  const tick = (): void => {
+    time.nowMicros = now();
+  };
+
+  const wholeOf = (kind: 'endpoint' | 'service', endpoint: string): Series => {
+    const key = JSON.stringify([kind, endpoint]);
+    const series = whole.get(key) ?? createSeries({ ...NO_ARM, kind, endpoint }, time);
+    whole.set(key, series);
+    return series;
+  };
+  const isIdle = (series: Series): boolean => series.minute() < time.nowMicros - IDLE_MICROS;
+
+  return {
+    tick,
+    arm({ endpoint, variant, version, arm, revision, hasUnits }) {
+      tick();
+      const ofEndpoint = endpoints.get(endpoint) ?? new Map<string, Series>();
+      endpoints.set(endpoint, ofEndpoint);
+      for (const [key, series] of ofEndpoint)
+        if (series.id.revision < revision && isIdle(series)) ofEndpoint.delete(key);
+      const key = JSON.stringify([variant, version, arm, revision]);
+      const series =
+        ofEndpoint.get(key) ?? createSeries({ kind: 'arm', endpoint, variant, version, arm, revision }, time);
+      ofEndpoint.set(key, series);
+      series.hasUnits = hasUnits;
+      series.slowMicros = slowLimits.get(endpoint) ?? null;
+      return series;
+    },
+    endpoint: (name) => wholeOf('endpoint', name),
+    service: (name) => wholeOf('service', name),
+    outcome(endpoint, { revision, version, unitHash }, value) {
+      // Of no unit: nothing that could be compared.
+      if (unitHash === 0) return;
+      tick();
+      const ofEndpoint = outcomes.get(endpoint) ?? new Map<string, Series>();
+      outcomes.set(endpoint, ofEndpoint);
+      const key = `${revision}.${version}`;
+      let series = ofEndpoint.get(key);
+      if (series === undefined) {
+        if (ofEndpoint.size >= MOST_OUTCOMES)
+          for (const [one, other] of ofEndpoint) if (isIdle(other)) ofEndpoint.delete(one);
+        if (ofEndpoint.size >= MOST_OUTCOMES) return;
+        series = createSeries({ ...NO_ARM, kind: 'outcome', endpoint, version, revision }, time);
+        series.hasUnits = true;
+        ofEndpoint.set(key, series);
+      }
+      series.outcome(unitHash, value);
+    },
+    setSlowLimits(micros) {
+      slowLimits = micros;
+      for (const [endpoint, ofEndpoint] of endpoints)
+        for (const series of ofEndpoint.values()) series.slowMicros = micros.get(endpoint) ?? null;
+    },
+    setRollouts(names) {
+      rollouts = new Set(names);
+    },
+    hasRollout: () => rollouts.size > 0,
+    take(which) {
+      const taken: PackedMinute[] = [];
+      const left: Series[] = [];
+      for (const series of changed) {
+        if (which === 'all' || rollouts.has(series.id.endpoint)) taken.push(...series.take());
+        else left.push(series);
+      }
+      changed = left;
+      return taken;
+    },
+  };
+}
+
+const NO_ARM = { variant: '', version: 0, arm: '', revision: 0 };

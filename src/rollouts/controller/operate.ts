@@ -1,0 +1,320 @@
+// What people do with rollouts: start, pause, resume, promote, abort. A person wins over the controller, says why, and of two at
+// once only the one who saw how things stand.
+
+import { randomBytes } from 'node:crypto';
+import type { Kysely } from 'kysely';
+import { type Clock, formatTimestamp, HeadraceError, type Micros } from '../../core/index.ts';
+import type { Manifest, RolloutSpec } from '../../definitions/index.ts';
+import type { Registry } from '../../registry/index.ts';
+import type { Database } from '../../storage/index.ts';
+import { cooledFrom } from './cooldown.ts';
+import { createMoves } from './moves.ts';
+import { compilePlan, type PlanInput } from './plan.ts';
+import { ENDED, type Rollout, type RolloutEvent } from './rollout.ts';
+import { findRollout, insertRollout, readEvents, readRollouts, type RolloutDb, tablesIn } from './rollout-rows.ts';
+import { migrateRollouts, type RolloutTables } from './tables.ts';
+
+export interface StartRollout extends PlanInput {
+  readonly endpoint: string;
+  /** A number, an alias or `latest`. */
+  readonly candidate: string | number;
+  /** A plan of the feature repository. Left out: the endpoint's, where it has one. */
+  readonly plan?: string | undefined;
+  /** Although the version was rolled back lately. */
+  readonly force?: boolean | undefined;
+}
+
+export interface Operator {
+  readonly actor: string;
+  readonly reason?: string | undefined;
+  /** Whether it may promote what a guard stopped. */
+  readonly isAdmin: boolean;
+  /** The version of the row that it saw, as its ETag has it; left out: whichever. */
+  readonly ifMatch?: string | undefined;
+}
+
+/** A rollout with what a status shows of it. */
+export interface ShownRollout {
+  readonly rollout: Rollout;
+  readonly events: readonly RolloutEvent[];
+  /** Percent by variant, as the endpoint has them now; none where others set its traffic since. */
+  readonly weights: Readonly<Record<string, number>>;
+  /** Why nothing moves although something should; null where a controller looks. */
+  readonly stopped: string | null;
+}
+
+export interface Rollouts {
+  /**
+   * Claims the endpoint's traffic for a rollout, which a controller then moves. Throws HR_INVALID with each mistake of the plan,
+   * HR_UNKNOWN_ENDPOINT, HR_UNKNOWN_MODEL, HR_CONFLICT (one is under way, the version is served, or cools down),
+   * HR_ROLLOUT_UNDERWAY.
+   */
+  start(input: StartRollout, by: Operator): Promise<ShownRollout>;
+  /** Newest first. */
+  list(query?: { readonly endpoint?: string; readonly limit?: number }): Promise<readonly ShownRollout[]>;
+  /** By its id, or the newest of an endpoint. Throws HR_UNKNOWN_ROLLOUT. */
+  get(idOrEndpoint: string): Promise<ShownRollout>;
+  pause(id: string, by: Operator): Promise<ShownRollout>;
+  /** Goes on from where it was paused. */
+  resume(id: string, by: Operator): Promise<ShownRollout>;
+  /** All traffic to the candidate at once. Throws HR_FORBIDDEN past a breach where `isAdmin` is false. */
+  promote(id: string, by: Operator): Promise<ShownRollout>;
+  /** All traffic to stable at once. */
+  abort(id: string, by: Operator): Promise<ShownRollout>;
+}
+
+export interface RolloutsDeps {
+  readonly database: Database;
+  readonly registry: Pick<Registry, 'endpoints' | 'servers' | 'auditLog' | 'models' | 'definitions'>;
+  readonly clock: Clock;
+  readonly newId?: () => string;
+}
+
+export type Verb = 'pause' | 'resume' | 'promote' | 'abort';
+
+const SILENT_MICROS: Micros = 20_000_000;
+
+export async function openRollouts(deps: RolloutsDeps): Promise<Rollouts> {
+  const { registry, clock, newId = () => randomBytes(6).toString('hex') } = deps;
+  // Opened to read it may be another: an empty one with the tables.
+  const database = await migrateRollouts(deps.database);
+  const db: RolloutDb = database.tables<RolloutTables>();
+  const moves = createMoves({ ...deps, database });
+
+  const shown = async (rollout: Rollout): Promise<ShownRollout> => ({
+    rollout,
+    events: await readEvents(db, rollout.id),
+    weights: await weightsOf(rollout, registry),
+    stopped: await stoppedBy(rollout, registry, clock.nowMicros()),
+  });
+
+  const find = async (idOrEndpoint: string): Promise<Rollout> => {
+    const found =
+      (await findRollout(db, idOrEndpoint)) ?? (await readRollouts(db, { endpoint: idOrEndpoint, limit: 1 }))[0];
+    if (found !== undefined) return found;
+    throw new HeadraceError('HR_UNKNOWN_ROLLOUT', `there is no rollout "${idOrEndpoint}", nor one of such an endpoint`);
+  };
+
+  /** As it is now, for somebody who saw it so and may still do something. */
+  const findFor = async (verb: Verb, id: string, { ifMatch }: Operator): Promise<Rollout> => {
+    const rollout = await find(id);
+    if (ifMatch !== undefined && !matches(ifMatch, rollout)) {
+      const sentence = `rollout ${rollout.id} is at ${etagOf(rollout)}, If-Match has ${ifMatch.slice(0, 80)}: another changed it; look at it again`;
+      throw new HeadraceError('HR_CONFLICT', sentence);
+    }
+    if (ENDED.includes(rollout.state) || rollout.state === 'rolling_back') throw cannot(verb, rollout, 'it has ended');
+    return rollout;
+  };
+
+  return {
+    async start(input, by) {
+      const endpoint = await registry.endpoints.get(input.endpoint);
+      const { version: candidate } = await registry.models.resolve(endpoint.model, String(input.candidate));
+      const manifest = (await registry.definitions.current())?.manifest;
+      const plan = compilePlan(input, planOf(manifest, input), outcomesOf(manifest, input.endpoint));
+      const [stable, ...others] = endpoint.variants.filter(({ weight }) => weight > 0);
+      if (stable === undefined || others.length > 0) {
+        const sentence = `a rollout starts from one variant that has all traffic; endpoint "${endpoint.name}" has ${others.length === 0 ? 'none' : `${others.length + 1}`}. Set its traffic first`;
+        throw new HeadraceError('HR_CONFLICT', sentence);
+      }
+      if (stable.version === candidate)
+        throw new HeadraceError('HR_CONFLICT', `version ${candidate} has all traffic of endpoint "${endpoint.name}"`);
+      const now = clock.nowMicros();
+      const rollout: Rollout = {
+        id: newId(),
+        endpoint: endpoint.name,
+        candidate,
+        stable: stable.version,
+        stableName: stable.name,
+        candidateName: stable.name === 'candidate' ? 'next' : 'candidate',
+        plan,
+        state: 'pending',
+        step: 0,
+        stateVersion: 1,
+        leaseEpoch: 0,
+        revision: null,
+        phases: [],
+        heldMicros: 0,
+        stepMicros: 0,
+        blindMicros: 0,
+        lookedMicros: null,
+        reason: by.reason ?? null,
+        guardrails: [],
+        pausedFrom: null,
+        pausedBy: null,
+        slowLimitMicros: null,
+        slowSetMicros: null,
+        createdMicros: now,
+        createdBy: by.actor,
+        endedMicros: null,
+      };
+      const { name, version } = stable;
+      await registry.endpoints.setTraffic(
+        endpoint.name,
+        { variants: [{ name, version, weight: 100 }] },
+        {
+          actor: by.actor,
+          reason: by.reason ?? `rollout of version ${candidate}`,
+          ifMatch: endpoint.etag,
+          rollout: rollout.id,
+          isAtOnce: true,
+          waitMs: 0,
+          async also(trx, change) {
+            const own = tablesIn(trx);
+            await refuseWhileLive(own, rollout);
+            if (input.force !== true) await refuseHot(own, rollout, now);
+            const happened = { atMicros: now, actor: by.actor, reason: by.reason ?? null };
+            await insertRollout(own, { ...rollout, revision: change.revision }, happened);
+            // The registry's database is the rollouts', too.
+            await registry.auditLog.recordIn(trx as unknown as Kysely<unknown>, {
+              actor: by.actor,
+              action: 'rollout.start',
+              object: `rollout/${rollout.id}`,
+              after: { endpoint: rollout.endpoint, candidate, stable: stable.version, plan },
+              reason: by.reason,
+            });
+          },
+        },
+      );
+      return shown(await find(rollout.id));
+    },
+    async list({ endpoint, limit = 100 } = {}) {
+      const rows = await readRollouts(db, { limit, ...(endpoint === undefined ? {} : { endpoint }) });
+      return Promise.all(rows.map(shown));
+    },
+    get: async (id) => shown(await find(id)),
+    async pause(id, by) {
+      const rollout = await findFor('pause', id, by);
+      if (rollout.state === 'paused' && rollout.pausedBy === 'person') throw cannot('pause', rollout, 'it is paused');
+      await moves.pause(rollout, { pausedBy: 'person' }, saidBy(by));
+      return shown(await find(rollout.id));
+    },
+    async resume(id, by) {
+      const rollout = await findFor('resume', id, by);
+      if (rollout.state !== 'paused') throw cannot('resume', rollout, 'it is not paused');
+      const change = {
+        state: rollout.pausedFrom ?? 'watching',
+        pausedFrom: null,
+        pausedBy: null,
+        stepMicros: 0,
+        blindMicros: 0,
+      } as const;
+      await moves.move(rollout, change, saidBy(by));
+      return shown(await find(rollout.id));
+    },
+    async promote(id, by) {
+      const rollout = await findFor('promote', id, by);
+      const breached = rollout.guardrails.filter(({ verdict }) => verdict === 'breached').map(({ metric }) => metric);
+      if (breached.length > 0 && !by.isAdmin) {
+        const sentence = `${breached.join(', ')} of rollout ${rollout.id} breached; to promote past it takes the role admin`;
+        throw new HeadraceError('HR_FORBIDDEN', sentence);
+      }
+      const { variants } = await registry.endpoints.get(rollout.endpoint);
+      if (!variants.some(({ version, weight }) => version === rollout.candidate && weight > 0))
+        throw cannot('promote', rollout, 'no server answers by its candidate yet');
+      await moves.promote(rollout, {}, saidBy(by));
+      return shown(await find(rollout.id));
+    },
+    async abort(id, by) {
+      const rollout = await findFor('abort', id, by);
+      const isOwn = (await registry.endpoints.get(rollout.endpoint).catch(() => undefined))?.rollout === rollout.id;
+      if (isOwn) await moves.rollBack(rollout, {}, saidBy(by), 'aborted');
+      // Somebody took the traffic from it.
+      else await moves.move(rollout, { state: 'aborted', endedMicros: clock.nowMicros() }, saidBy(by));
+      return shown(await find(rollout.id));
+    },
+  };
+}
+
+/** A strong ETag, quotes included. */
+export function etagOf({ stateVersion }: Pick<Rollout, 'stateVersion'>): string {
+  return `"s${stateVersion}"`;
+}
+
+function matches(ifMatch: string, rollout: Rollout): boolean {
+  const etag = etagOf(rollout);
+  const given = ifMatch.split(',').map((tag) => tag.trim());
+  return given.some(
+    (tag) => tag === '*' || tag === etag || `"${tag}"` === etag || tag === String(rollout.stateVersion),
+  );
+}
+
+function saidBy({ actor, reason }: Operator): { readonly actor: string; readonly reason: string | null } {
+  return { actor, reason: reason ?? null };
+}
+
+function cannot(verb: Verb, { id, state, reason }: Rollout, why: string): HeadraceError {
+  const told = reason === null ? '' : ` (${reason})`;
+  return new HeadraceError('HR_CONFLICT', `rollout ${id} can't be ${PAST[verb]}: ${why}. It is ${state}${told}`);
+}
+
+const PAST: Readonly<Record<Verb, string>> = {
+  pause: 'paused',
+  resume: 'resumed',
+  promote: 'promoted',
+  abort: 'aborted',
+};
+
+async function refuseWhileLive(db: RolloutDb, { endpoint }: Rollout): Promise<void> {
+  const live = (await readRollouts(db, { endpoint, isLive: true })).find(({ state }) => state !== 'promoted');
+  if (live === undefined) return;
+  const sentence = `rollout ${live.id} of version ${live.candidate} is under way at endpoint "${endpoint}" (${live.state}). Abort it first, or wait`;
+  throw new HeadraceError('HR_CONFLICT', sentence);
+}
+
+async function refuseHot(db: RolloutDb, { endpoint, candidate, plan }: Rollout, now: Micros): Promise<void> {
+  const from = cooledFrom(await readRollouts(db, { endpoint }), candidate, plan.cooldownMicros);
+  if (from === undefined || now >= from) return;
+  const sentence = `version ${candidate} was rolled back at endpoint "${endpoint}" and may start again from ${formatTimestamp(from)}, or with force (--force)`;
+  throw new HeadraceError('HR_CONFLICT', sentence);
+}
+
+function planOf(manifest: Manifest | undefined, { plan, endpoint }: StartRollout): RolloutSpec | undefined {
+  const plans = Object.values(manifest?.rollouts ?? {});
+  if (plan === undefined) return plans.find((one) => one.endpoint === endpoint);
+  const named = plans.find(({ name }) => name === plan);
+  if (named === undefined) {
+    const known = plans.length === 0 ? 'It has none' : `It has ${plans.map(({ name }) => name).join(', ')}`;
+    throw new HeadraceError('HR_UNKNOWN_PLAN', `the applied definitions have no rollout plan "${plan}". ${known}`);
+  }
+  if (named.endpoint === endpoint) return named;
+  throw new HeadraceError('HR_CONFLICT', `plan "${plan}" is of endpoint "${named.endpoint}", not of "${endpoint}"`);
+}
+
+/** Metrics of experiments that are the endpoint's outcome, by whatever name. */
+function outcomesOf(manifest: Manifest | undefined, endpoint: string): readonly string[] {
+  const metrics = Object.values(manifest?.experiments ?? {}).flatMap((experiment) => [
+    ...experiment.metrics.goal,
+    ...experiment.metrics.secondary,
+    ...experiment.metrics.guardrail,
+  ]);
+  const isOutcome = ({ parts }: (typeof metrics)[number]): boolean => {
+    const [only] = parts;
+    return parts.length === 1 && only?.values.kind === 'outcome' && only.values.endpoint === endpoint;
+  };
+  return [...new Set(metrics.filter(isOutcome).map(({ name }) => name))];
+}
+
+async function weightsOf(
+  { id, endpoint, revision }: Rollout,
+  { endpoints }: Pick<Registry, 'endpoints'>,
+): Promise<Readonly<Record<string, number>>> {
+  const seen = await endpoints.get(endpoint).catch((thrown: unknown) => {
+    if (thrown instanceof HeadraceError && thrown.code === 'HR_UNKNOWN_ENDPOINT') return undefined;
+    throw thrown;
+  });
+  // Those of another are not its own.
+  if (seen === undefined || (seen.rollout !== id && seen.revision !== revision)) return {};
+  return Object.fromEntries(seen.variants.map(({ name, weight }) => [name, weight]));
+}
+
+async function stoppedBy(
+  { endedMicros, lookedMicros, createdMicros }: Rollout,
+  { servers }: Pick<Registry, 'servers'>,
+  now: Micros,
+): Promise<string | null> {
+  if (endedMicros !== null) return null;
+  const isSilent = Math.abs(now - (lookedMicros ?? createdMicros)) > SILENT_MICROS;
+  if (!isSilent && (lookedMicros !== null || (await servers.list()).length > 0)) return null;
+  return 'no server runs the controller: nothing moves until `headrace serve` runs';
+}

@@ -1,0 +1,174 @@
+// The guard on what became of predictions. Outcomes of true and false are events; of numbers, means are compared step by step,
+// with an error that knows which rows are of one unit.
+
+import { createLimitTest, msprt, stratifiedDifference } from '../../statistics/index.ts';
+import type { MaturedOutcomes } from './arm-minute.ts';
+import { byShare, type CountedMinute, excessOf, limitOf, type Tested, toleranceOf } from './event-evidence.ts';
+import type { Guard } from './guard.ts';
+import type { Guardrail, Rollout } from './rollout.ts';
+import { addSums, type ArmSums, emptySums, type Tally } from './tally.ts';
+
+/** The candidate is due so many before a step is left. */
+const EXPECTED_EVENTS = 25;
+/** A change worth knowing, of the base. */
+const WORTH_KNOWING = 0.1;
+
+interface Stratum {
+  readonly w: number;
+  readonly candidate: ArmSums;
+  readonly stable: ArmSums;
+}
+
+interface Outcomes {
+  readonly strata: readonly Stratum[];
+  /** First events of units, in order. */
+  readonly minutes: readonly CountedMinute[];
+}
+
+export function outcomeVerdict(
+  rollout: Rollout,
+  guard: Guard,
+  { tally, matured }: { readonly tally: Tally; readonly matured: readonly MaturedOutcomes[] | undefined },
+  alpha: number,
+  lack: string | undefined,
+): Guardrail {
+  const { strata, minutes } = matured === undefined ? byTally(tally) : byLog(rollout, tally, matured);
+  const candidate = sumOf(strata.map((stratum) => stratum.candidate));
+  const stable = sumOf(strata.map((stratum) => stratum.stable));
+  const isEvents = isBinary(candidate) && isBinary(stable);
+  const measured = isEvents
+    ? measureEvents(guard, minutes, candidate, alpha)
+    : measureMeans(guard, strata, stable, alpha);
+  const lackHere = lack ?? lackOf(guard, isEvents, candidate, stable);
+  const { tested, value, evidence, why = lackHere } = measured;
+  const isBreached = tested?.breached === true;
+  return {
+    metric: guard.name,
+    verdict: isBreached ? 'breached' : why === undefined ? 'healthy' : 'undecided',
+    limit: limitOf(guard),
+    value,
+    evidence: {
+      ...(tested?.e === undefined ? {} : { e: tested.e, breach_at: 1 / alpha }),
+      ...evidence,
+      candidate_outcomes: candidate.n,
+      stable_outcomes: stable.n,
+      ...(isBreached || why === undefined ? {} : { why }),
+    },
+  };
+}
+
+interface Measured {
+  readonly tested: Tested | undefined;
+  readonly value: number | null;
+  readonly evidence: Guardrail['evidence'];
+  readonly why?: string | undefined;
+}
+
+function measureEvents(guard: Guard, minutes: Outcomes['minutes'], candidate: Sum, alpha: number): Measured {
+  const kc = minutes.reduce((sum, minute) => sum + minute.kc, 0);
+  const k = minutes.reduce((sum, minute) => sum + minute.k, 0);
+  const evidence = { candidate_events: kc, stable_events: k - kc };
+  if (guard.bound.kind === 'relative') {
+    const tested = byShare(minutes, toleranceOf(guard), guard.direction, alpha);
+    return { tested, value: excessOf(minutes), evidence };
+  }
+  const test = createLimitTest({ limit: guard.bound.value, thetas: guard.direction, alpha });
+  test.add(Math.min(kc, candidate.n), candidate.n);
+  const value = candidate.n === 0 ? null : candidate.sum / candidate.n;
+  return { tested: { e: test.e(), breached: test.breached() }, value, evidence };
+}
+
+function measureMeans(guard: Guard, strata: readonly Stratum[], stable: Sum, alpha: number): Measured {
+  if (guard.bound.kind === 'limit')
+    return { tested: undefined, value: null, evidence: {}, why: 'a fixed limit is for outcomes of true and false' };
+  const seen = stratifiedDifference(
+    strata.map(({ candidate, stable: base }) => ({
+      candidate: { y: candidate.sum, n: candidate.n },
+      base: { y: base.sum, n: base.n },
+    })),
+  );
+  if (seen === undefined || stable.n === 0 || seen.base === 0)
+    return { tested: undefined, value: null, evidence: {}, why: 'the arms have no outcomes to compare yet' };
+  const { difference, se, base } = seen;
+  const tau = WORTH_KNOWING * Math.abs(base);
+  const { lo, hi } = msprt({ difference, se, tau, alpha, oneSided: true });
+  const allowed = guard.bound.tolerance * Math.abs(base);
+  const isPast = guard.direction === 'rise' ? lo > allowed : hi < allowed;
+  const has = stable.n >= MIN_OUTCOMES;
+  return {
+    tested: { breached: isPast && has },
+    value: difference / Math.abs(base),
+    evidence: { difference, se, interval: [lo, hi], base },
+  };
+}
+
+/** Intervals of means are for many units. */
+const MIN_OUTCOMES = 200;
+
+function lackOf(guard: Guard, isEvents: boolean, candidate: Sum, stable: Sum): string | undefined {
+  if (candidate.n === 0) return 'no outcomes of the candidate yet';
+  if (!isEvents) {
+    return candidate.n < MIN_OUTCOMES || stable.n < MIN_OUTCOMES
+      ? `${candidate.n} outcomes of the candidate, ${stable.n} of stable, of ${MIN_OUTCOMES}`
+      : undefined;
+  }
+  const rate = guard.bound.kind === 'limit' ? guard.bound.value : stable.n === 0 ? 0 : stable.sum / stable.n;
+  const due = rate * candidate.n;
+  return due < EXPECTED_EVENTS
+    ? `${Math.floor(due)} of ${EXPECTED_EVENTS} true outcomes were due of the candidate`
+    : undefined;
+}
+
+interface Sum {
+  readonly n: number;
+  readonly sum: number;
+  readonly squares: number;
+}
+
+function sumOf(all: readonly ArmSums[]): Sum {
+  const total = { n: 0, sum: 0, squares: 0 };
+  for (const { n, sum, squares } of all) {
+    for (let g = 0; g < n.length; g++) {
+      total.n += n[g] as number;
+      total.sum += sum[g] as number;
+      total.squares += squares[g] as number;
+    }
+  }
+  return total;
+}
+
+/** Zeros and ones are their own squares; others can't make up for each other, as y² − y is below zero between them alone. */
+function isBinary({ n, sum, squares }: Sum): boolean {
+  return sum === squares && sum >= 0 && sum <= n && Number.isInteger(sum);
+}
+
+function byTally(tally: Tally): Outcomes {
+  return { strata: tally.phases, minutes: tally.events('outcome') };
+}
+
+function byLog({ candidate, stable }: Rollout, tally: Tally, matured: readonly MaturedOutcomes[]): Outcomes {
+  const minutes = new Map<string, { minute: number; k: number; kc: number; w: number }>();
+  const seen = new Set<number>();
+  const strata = tally.phases.map(({ revision, w }) => {
+    const stratum = { revision, w, candidate: emptySums(), stable: emptySums() };
+    for (const one of matured) {
+      if (one.revision !== revision || (one.version !== candidate && one.version !== stable)) continue;
+      addSums(one.version === candidate ? stratum.candidate : stratum.stable, one);
+    }
+    return stratum;
+  });
+  const events = matured
+    .flatMap(({ version, revision, events: of }) => of.map((event) => ({ ...event, version, revision })))
+    .sort((one, other) => one.minute - other.minute || one.revision - other.revision);
+  for (const { unitHash, minute, version, revision } of events) {
+    const w = strata.find((stratum) => stratum.revision === revision)?.w;
+    if (w === undefined || unitHash === 0 || seen.has(unitHash)) continue;
+    seen.add(unitHash);
+    const key = `${minute} ${revision}`;
+    const at = minutes.get(key) ?? { minute, k: 0, kc: 0, w };
+    minutes.set(key, at);
+    at.k++;
+    if (version === candidate) at.kc++;
+  }
+  return { strata, minutes: [...minutes.values()] };
+}

@@ -1,0 +1,37 @@
+// What the registry says of the traffic that a rollout asked for: on its way, active, failed, or another's by now.
+
+import { HeadraceError } from '../../core/index.ts';
+import { type Registry, trafficWaitsFor } from '../../registry/index.ts';
+import type { SeenTraffic } from './decide.ts';
+import type { Rollout } from './rollout.ts';
+
+export async function see(rollout: Rollout, registry: Pick<Registry, 'endpoints' | 'servers'>): Promise<SeenTraffic> {
+  const { id, endpoint: name, revision, state } = rollout;
+  // Whoever looks settles it; without a server nobody else does.
+  const endpoint = await registry.endpoints.settleTraffic(name).catch((thrown: unknown) => {
+    if (thrown instanceof HeadraceError && thrown.code === 'HR_UNKNOWN_ENDPOINT') return undefined;
+    throw thrown;
+  });
+  if (endpoint === undefined) return { kind: 'lost', reason: `endpoint "${name}" is gone` };
+  // By then it has let go.
+  const isFree = state === 'rolling_back' || state === 'promoted';
+  const { change, rollout: owner } = endpoint;
+  if (owner !== id && !isFree) return { kind: 'lost', reason: describeLoss(change, revision) };
+  if (change?.state === 'preparing' && change.revision === revision) return { kind: 'preparing' };
+  if (change?.state === 'failed' && change.revision === revision) {
+    const reasons = change.failures.map(({ server, reason }) => `${server}: ${reason}`);
+    return { kind: 'failed', reason: reasons.join('; ') };
+  }
+  if (endpoint.revision !== revision || (isFree && change?.state === 'preparing'))
+    return { kind: 'lost', reason: describeLoss(change, revision) };
+  const waitsFor = trafficWaitsFor({ name, revision: endpoint.revision, change: null }, await registry.servers.list());
+  return { kind: 'active', waitsFor };
+}
+
+function describeLoss(
+  change: { readonly revision: number; readonly actor: string; readonly reason: string | null } | null,
+  revision: number | null,
+): string {
+  if (change === null || change.revision === revision) return 'other definitions took the traffic from it';
+  return `${change.actor} set the traffic${change.reason === null ? '' : `: ${change.reason}`}`;
+}

@@ -1,0 +1,175 @@
+// Experiments as they run, on each database: phases, the endpoints they are written into, and what apply may not take away.
+
+import { beforeEach, describe, expect, it } from 'vitest';
+import { fixedClock } from '../../src/core/index.ts';
+import type { ExperimentSpec, Manifest } from '../../src/definitions/index.ts';
+import { type Experiments, openExperiments, type Phase } from '../../src/rollouts/index.ts';
+import { flightsManifest, trial } from '../support/manifests.ts';
+import { MODEL, NOW, onEachRegistry } from '../support/registries.ts';
+
+const withTrial = (over: Partial<ExperimentSpec> = {}): Manifest => ({
+  ...flightsManifest,
+  experiments: { trial: { ...trial, ...over } },
+});
+const arms = (phase: Phase | undefined) => phase?.live.arms.map(({ name, ranges }) => [name, ranges]);
+const by = { actor: 'ann', reason: 'a try' };
+
+onEachRegistry('experiments', (given) => {
+  let experiments: Experiments;
+  const running = async () => (await given.registry.endpoints.get('delay')).experiments;
+
+  beforeEach(async () => {
+    let seeds = 0;
+    experiments = await openExperiments({
+      database: given.database,
+      registry: given.registry,
+      clock: fixedClock(NOW),
+      newSeed: () => `seed-${++seeds}`,
+    });
+    await given.apply(withTrial());
+  });
+
+  describe('starting', () => {
+    it('is done by nobody but who says so: applying leaves endpoints as they are', async () => {
+      await given.register();
+      await given.register('2');
+      expect(await running()).toEqual([]);
+      expect(await experiments.list()).toMatchObject([
+        { name: 'trial', phases: [], endpoints: [{ endpoint: 'delay', state: 'idle' }] },
+      ]);
+    });
+
+    it('writes arms, seed, unit and phase into the endpoint, by the versions that aliases mean then', async () => {
+      await given.register();
+      await given.register('2');
+      await given.registry.models.setAlias(MODEL, 'champion', 2, 'ann');
+      await given.apply(
+        withTrial({
+          arms: [
+            { name: 'control', version: 1, weight: 40 },
+            { name: 'treatment', version: 'champion', weight: 40 },
+          ],
+          namespace: { name: 'airports', range: [0, 0.5] },
+          when: { origin: { $ne: 'XXX' } },
+        }),
+      );
+      const state = await experiments.start('trial', by);
+      expect(state.phases).toMatchObject([
+        { phase: 1, state: 'running', actor: 'ann', reason: 'a try', endedMicros: null },
+      ]);
+      expect(state.endpoints).toEqual([{ endpoint: 'delay', state: 'active' }]);
+      expect(await running()).toEqual([
+        {
+          name: 'trial',
+          phase: 1,
+          seed: 'seed-1',
+          unit: ['origin'],
+          namespace: { seed: 'airports', ranges: [[0, 0.5]] },
+          when: { origin: { $ne: 'XXX' } },
+          arms: [
+            { name: 'control', version: 1, ranges: [[0, 4000]] },
+            { name: 'treatment', version: 2, ranges: [[4000, 8000]] },
+          ],
+        },
+      ]);
+      expect((await given.registry.endpoints.get('delay')).variants).toMatchObject([{ name: 'stable', weight: 100 }]);
+    });
+
+    it('leaves no phase running where an endpoint refuses, and says why', async () => {
+      await expect(experiments.start('trial', by)).rejects.toMatchObject({ code: 'HR_UNKNOWN_MODEL' });
+      await given.register();
+      await expect(experiments.start('trial', by)).rejects.toMatchObject({ code: 'HR_UNKNOWN_MODEL' });
+      await given.register('2');
+      expect((await experiments.start('trial', by)).phases.at(-1)).toMatchObject({ state: 'running' });
+      await expect(experiments.start('trial', by)).rejects.toMatchObject({
+        code: 'HR_CONFLICT',
+        message: expect.stringContaining('runs already'),
+      });
+    });
+
+    it('names what is there where the experiment is not', async () => {
+      await expect(experiments.start('tril', by)).rejects.toMatchObject({
+        code: 'HR_UNKNOWN_EXPERIMENT',
+        message: 'there is no experiment "tril". Did you mean "trial"?',
+      });
+      await expect(experiments.get('other')).rejects.toMatchObject({ code: 'HR_UNKNOWN_EXPERIMENT' });
+    });
+  });
+
+  describe('a running experiment', () => {
+    beforeEach(async () => {
+      await given.register();
+      await given.register('2');
+      await experiments.start('trial', by);
+    });
+
+    it('gets the next phase by other weights: the same seed, and the fewest buckets move', async () => {
+      const { phases } = await experiments.reweigh('trial', { control: 20, treatment: 80 }, by);
+      expect(phases.map(({ phase, state }) => [phase, state])).toEqual([
+        [1, 'ended'],
+        [2, 'running'],
+      ]);
+      expect(arms(phases[1])).toEqual([
+        ['control', [[0, 2000]]],
+        ['treatment', [[2000, 10_000]]],
+      ]);
+      expect(await running()).toMatchObject([{ phase: 2, seed: 'seed-1' }]);
+    });
+
+    it('takes buckets that no arm has, and gives them back', async () => {
+      const less = await experiments.reweigh('trial', { treatment: 10 }, by);
+      expect(arms(less.phases.at(-1))).toEqual([
+        ['control', [[0, 5000]]],
+        ['treatment', [[5000, 6000]]],
+      ]);
+      const more = await experiments.reweigh('trial', { treatment: 30 }, by);
+      expect(arms(more.phases.at(-1))).toEqual([
+        ['control', [[0, 5000]]],
+        [
+          'treatment',
+          [
+            [5000, 6000],
+            [8000, 10_000],
+          ],
+        ],
+      ]);
+    });
+
+    it('refuses weights that are none, and stays in its phase', async () => {
+      for (const weights of [{ control: 90 }, { contrl: 50 }, { control: -1 }, { control: 0.001 }])
+        await expect(experiments.reweigh('trial', weights, by)).rejects.toMatchObject({ code: 'HR_INVALID' });
+      expect(await running()).toMatchObject([{ phase: 1 }]);
+    });
+
+    it('stops, and starts anew by another seed', async () => {
+      const stopped = await experiments.stop('trial', { actor: 'bob', reason: 'done' });
+      expect(stopped.phases).toMatchObject([{ state: 'ended', endedBy: 'bob', endReason: 'done', endedMicros: NOW }]);
+      expect(await running()).toEqual([]);
+      await expect(experiments.stop('trial', by)).rejects.toMatchObject({ code: 'HR_CONFLICT' });
+      await experiments.start('trial', by);
+      expect(await running()).toMatchObject([{ phase: 2, seed: 'seed-2' }]);
+    });
+
+    it('can lose nothing that it uses to an apply, whoever says yes', async () => {
+      const refused = { code: 'HR_EXPERIMENT_RUNNING', message: expect.stringContaining('experiments stop trial') };
+      await expect(given.apply(flightsManifest, true)).rejects.toMatchObject(refused);
+      await expect(
+        given.apply({ ...withTrial(), endpoints: {}, experiments: { trial: { ...trial } } }, true),
+      ).rejects.toMatchObject(refused);
+      // What else is said of it may change: it goes on by what it was started with.
+      await given.apply(withTrial({ description: 'late flights' }));
+      expect(await running()).toMatchObject([{ phase: 1 }]);
+      await experiments.stop('trial', by);
+      await given.apply(flightsManifest);
+      // It is still told of, though it is defined no more.
+      expect(await experiments.get('trial')).toMatchObject({ spec: null, phases: [{ phase: 1 }] });
+    });
+
+    it('is not there twice where two start it at once', async () => {
+      await experiments.stop('trial', by);
+      const both = await Promise.allSettled([experiments.start('trial', by), experiments.start('trial', by)]);
+      expect(both.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+      expect(await running()).toHaveLength(1);
+    });
+  });
+});

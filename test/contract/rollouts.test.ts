@@ -1,0 +1,381 @@
+// Rollouts on each database: a controller that looks once a second, servers and requests that are simulated by the second.
+
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type MaturedOutcomes, presentRollout } from '../../src/rollouts/index.ts';
+import { testDatabases } from '../support/databases.ts';
+import { flightsManifest } from '../support/manifests.ts';
+import { MODEL } from '../support/registries.ts';
+import { ANN, ENDPOINT, openRolloutWorld, type RolloutWorld, SECOND } from '../support/rollout-world.ts';
+
+/** So many outcomes of a version, of which `events` are true, each of a unit of its own. */
+function maturedOf(version: number, revision: number, n: number, events: number): MaturedOutcomes {
+  const group = (of: number): number[] =>
+    Array.from({ length: 64 }, (_, g) => Math.floor(of / 64) + (g < of % 64 ? 1 : 0));
+  const minute = 1_795_000_020_000_000;
+  const units = Array.from({ length: events }, (_, i) => ({ unitHash: version * 1_000_000 + i, minute }));
+  return { version, revision, n: group(n), sum: group(events), squares: group(events), events: units };
+}
+
+const HEALTHY = { units: 200, stable: { error: 0.004 }, candidate: { error: 0.004 } } as const;
+
+describe.each(testDatabases('rollouts'))('a rollout on $name', (databases) => {
+  let world: RolloutWorld;
+  beforeAll(() => databases.start());
+  afterAll(() => databases.stop());
+  beforeEach(async () => {
+    world = await openRolloutWorld(await databases.newUrl());
+  });
+  afterEach(() => world.close());
+
+  it('goes through its steps to all traffic, and says how', async () => {
+    await world.start({ minUnits: 100 }, { ...ANN, reason: 'retrained' });
+    await world.serve();
+    const shown = await world.run(120, HEALTHY, ({ rollout }) => rollout.endedMicros !== null);
+    const status = presentRollout(shown);
+    expect(status.history.map(({ to }) => to)).toEqual([
+      'pending',
+      ...['preparing', 'settling', 'watching'],
+      ...['preparing', 'settling', 'watching'],
+      ...['preparing', 'settling', 'baking'],
+      'promoted',
+    ]);
+    expect(status).toMatchObject({
+      endpoint: ENDPOINT,
+      candidate: 2,
+      state: 'promoted',
+      step: 3,
+      weights: { stable: 100 },
+    });
+    expect(await world.weights()).toEqual({ 'stable 2': 100 });
+    expect((await world.registry.endpoints.get(ENDPOINT)).rollout).toBeNull();
+    const audit = await world.registry.auditLog.list({ object: `rollout/${status.id}` });
+    expect(audit.map(({ action }) => action).toReversed()).toEqual([
+      'rollout.start',
+      ...status.history.slice(1).map(({ to }) => `rollout.${to}`),
+    ]);
+  });
+
+  it('is rolled back within five seconds of evidence that suffices, which is kept', async () => {
+    await world.start();
+    await world.run(6, HEALTHY);
+    expect((await world.shown()).rollout.state).toBe('watching');
+    let breachedAt = 0;
+    const shown = await world.run(
+      60,
+      { ...HEALTHY, candidate: { error: 0.3 } },
+      ({ rollout: { guardrails, state } }) => {
+        if (breachedAt === 0 && guardrails.some(({ verdict }) => verdict === 'breached')) breachedAt = world.now();
+        return state === 'rolled_back';
+      },
+    );
+    expect(shown.rollout.state).toBe('rolled_back');
+    expect(world.now() - breachedAt).toBeLessThanOrEqual(5 * SECOND);
+    expect(await world.weights()).toEqual({ 'stable 1': 100 });
+    const { guardrails, reason } = presentRollout(shown);
+    expect(reason).toMatch(/error_rate is \+\d+%, allowed \+20%/);
+    const breached = guardrails.find(({ metric }) => metric === 'error_rate');
+    expect(breached).toMatchObject({ verdict: 'breached', limit: '+20%' });
+    expect(breached?.evidence['e']).toBeGreaterThan(60);
+  });
+
+  it('is not moved by anybody but its controller, unless they override it', async () => {
+    const { rollout } = await world.start();
+    await world.run(6, HEALTHY);
+    const traffic = { variants: [{ name: 'stable', version: 3, weight: 100 }] };
+    await expect(world.registry.endpoints.setTraffic(ENDPOINT, traffic, { actor: 'bob' })).rejects.toMatchObject({
+      code: 'HR_ROLLOUT_UNDERWAY',
+    });
+    const options = { actor: 'bob', override: true, reason: 'on fire', waitMs: 0 };
+    await world.registry.endpoints.setTraffic(ENDPOINT, traffic, options);
+    await world.serve();
+    await world.look();
+    expect(await world.rollouts.get(rollout.id)).toMatchObject({
+      rollout: { state: 'aborted', reason: 'bob set the traffic: on fire' },
+    });
+    await world.registry.endpoints.settleTraffic(ENDPOINT);
+    expect(await world.weights()).toEqual({ 'stable 3': 100 });
+  });
+
+  it('ends with the reason where a server can not load the candidate', async () => {
+    await world.start();
+    await world.serve();
+    await world.look();
+    // On one of the two.
+    await world.serve({ b: 'HR_MODEL_UNREADABLE: truncated' });
+    await world.look();
+    await world.run(2);
+    const { rollout } = await world.shown();
+    expect(rollout.state).toBe('rolled_back');
+    expect(rollout.reason).toBe('version 2 can not be served: host 98: HR_MODEL_UNREADABLE: truncated');
+    expect(await world.weights()).toEqual({ 'stable 1': 100 });
+  });
+
+  it('stays at its first step without traffic, and is paused in the end, never promoted', async () => {
+    await world.start({ maxHoldMicros: 60 * SECOND });
+    const shown = await world.run(90);
+    expect(shown.rollout).toMatchObject({ state: 'paused', step: 1, pausedBy: 'controller' });
+    expect(shown.rollout.reason).toContain('no traffic');
+    expect(await world.weights()).toEqual({ 'stable 1': 90, 'candidate 2': 10 });
+  });
+
+  it('breaches where stable has traffic and the candidate none', async () => {
+    await world.start();
+    const shown = await world.run(60, { ...HEALTHY, reach: 0 }, ({ rollout }) => rollout.state === 'rolled_back');
+    expect(shown.rollout.state).toBe('rolled_back');
+    expect(shown.rollout.reason).toMatch(/^srm/);
+  });
+
+  it('breaches where a breaker opened', async () => {
+    await world.start();
+    await world.run(6, HEALTHY);
+    await world.openBreaker();
+    await world.run(3, HEALTHY);
+    expect((await world.shown()).rollout).toMatchObject({ state: 'rolled_back' });
+  });
+
+  it.each([
+    ['hold', 'watching'],
+    ['rollback', 'rolled_back'],
+  ] as const)('holds while a server tells nothing, and then does as it was told: %s', async (onBlind, state) => {
+    await world.start({ onBlind });
+    await world.run(6, HEALTHY);
+    world.late.add('a');
+    for (let i = 0; i < 31; i++) {
+      await world.run(1, HEALTHY);
+      world.later(9 * SECOND);
+    }
+    await world.run(3, HEALTHY);
+    const { rollout } = await world.shown();
+    expect(rollout).toMatchObject({ state, step: 1 });
+    expect(rollout.guardrails.find(({ metric }) => metric === 'servers')?.verdict).toBe('blind');
+    if (onBlind === 'rollback') return;
+    world.late.clear();
+    const shown = await world.run(20, HEALTHY, ({ rollout: { step } }) => step === 2);
+    expect(shown.rollout.step).toBe(2);
+  });
+
+  it('compares outcomes: a drop past what is allowed goes back', async () => {
+    await world.start({ guards: ['outcome>-10%'], steps: [50, 100], holdMicros: 600 * SECOND });
+    const rates = { stable: { outcome: 0.3 }, candidate: { outcome: 0.15 } };
+    const shown = await world.run(60, { units: 200, ...rates }, ({ rollout }) => rollout.state === 'rolled_back');
+    expect(shown.rollout.reason).toMatch(/^outcome is -\d+/);
+  });
+
+  it('waits for outcomes that do not come', async () => {
+    await world.start({ guards: ['outcome>-10%'] });
+    const shown = await world.run(40, HEALTHY);
+    expect(shown.rollout).toMatchObject({ state: 'watching', step: 1 });
+    expect(presentRollout(shown).reason).toBe('waits: no outcomes of the candidate yet');
+  });
+
+  it('is not moved on by a clock that jumps', async () => {
+    await world.start({ holdMicros: 3600 * SECOND });
+    await world.run(6, HEALTHY);
+    world.jump(7200 * SECOND);
+    await world.run(3, HEALTHY);
+    world.jump(-14_400 * SECOND);
+    const shown = await world.run(3, HEALTHY);
+    expect(shown.rollout).toMatchObject({ state: 'watching', step: 1 });
+    expect(shown.rollout.heldMicros).toBeLessThan(20 * SECOND);
+    // And it is no less watched.
+    const bad = { ...HEALTHY, candidate: { error: 0.5 } };
+    expect((await world.run(10, bad, ({ rollout }) => rollout.state === 'rolled_back')).rollout.state).toBe(
+      'rolled_back',
+    );
+  });
+
+  it('leaves what happens in the warm-up out', async () => {
+    await world.start({ warmupMicros: 10 * SECOND });
+    await world.run(4, HEALTHY);
+    // Cold caches.
+    await world.run(6, { ...HEALTHY, units: 50, candidate: { error: 0.5 } });
+    const shown = await world.run(8, HEALTHY);
+    expect(shown.rollout).toMatchObject({ state: 'watching', step: 1 });
+    expect(shown.rollout.phases[0]?.warm?.error.length).toBeGreaterThan(5);
+  });
+
+  it('goes on by the row alone when another controller takes over, and the former one writes nothing', async () => {
+    await world.start();
+    await world.run(6, HEALTHY);
+    const former = world.held();
+    const next = await world.takeOver();
+    const before = await world.shown();
+    await world.look(former);
+    expect(await world.shown()).toEqual(before);
+    const other = await world.newController();
+    await world.look(next, other);
+    world.later(SECOND);
+    await world.look(next, other);
+    const after = await world.shown();
+    expect(after.rollout.leaseEpoch).toBe(next.epoch);
+    await world.look(former);
+    expect(await world.shown()).toEqual(after);
+  });
+
+  it('holds through an hour without its database, which counts for nothing', async () => {
+    await world.start({ holdMicros: 60 * SECOND });
+    await world.run(6, HEALTHY);
+    const faults = { diesAt: 0, steps: 0, isAway: false };
+    const controller = await world.newController(faults);
+    await world.look(undefined, controller);
+    faults.isAway = true;
+    const away = { code: 'HR_STORAGE_UNAVAILABLE' };
+    for (let minute = 0; minute < 60; minute++) {
+      world.later(60 * SECOND);
+      await expect(world.look(undefined, controller)).rejects.toMatchObject(away);
+    }
+    faults.isAway = false;
+    await world.serve();
+    await world.send(HEALTHY);
+    await world.look(undefined, controller);
+    const { rollout } = await world.shown();
+    expect(rollout).toMatchObject({ state: 'watching', step: 1 });
+    expect(rollout.heldMicros).toBeLessThan(30 * SECOND);
+    expect((await world.run(120, HEALTHY, ({ rollout: { step } }) => step === 2)).rollout.step).toBe(2);
+  });
+
+  it('keeps what it uses from an apply, which never sets weights', async () => {
+    const { definitions } = world.registry;
+    await world.start();
+    await world.run(6, HEALTHY);
+    const before = await world.weights();
+    const without = (sections: object): Promise<unknown> =>
+      definitions.apply({ ...flightsManifest, ...sections }, { actor: 'bob', allowBreaking: true });
+    const refused = { code: 'HR_ROLLOUT_UNDERWAY', message: expect.stringContaining('headrace rollout abort') };
+    await expect(without({ endpoints: {} })).rejects.toMatchObject(refused);
+    await expect(without({ endpoints: {}, models: {} })).rejects.toMatchObject(refused);
+    await expect(without({ endpoints: {}, models: {}, services: {} })).rejects.toMatchObject(refused);
+    await expect(world.registry.models.retire(MODEL, 2, 'bob')).rejects.toMatchObject({ code: 'HR_CONFLICT' });
+    const described = {
+      ...flightsManifest.sources,
+      flights: { ...flightsManifest.sources['flights'], description: 'all' },
+    };
+    await without({ sources: described });
+    expect(await world.weights()).toEqual(before);
+    expect((await world.run(3, HEALTHY)).rollout.state).toBe('watching');
+    await world.rollouts.abort((await world.shown()).rollout.id, ANN);
+    await without({ endpoints: {} });
+  });
+
+  it('watches on after promotion, and goes back where the traffic is still as it left it', async () => {
+    await world.start({ watchMicros: 3600 * SECOND, guards: ['error_rate<0.05'], steps: [50, 100] });
+    const promoted = await world.run(60, HEALTHY, ({ rollout }) => rollout.state === 'promoted');
+    expect(promoted.rollout).toMatchObject({ state: 'promoted', endedMicros: null });
+    // Under stable's name by now.
+    const shown = await world.run(
+      60,
+      { ...HEALTHY, candidate: { error: 0.5 } },
+      ({ rollout }) => rollout.endedMicros !== null,
+    );
+    expect(shown.rollout.state).toBe('rolled_back');
+    expect(shown.rollout.reason).toMatch(/^after promotion: error_rate is 0\.\d+, allowed 0\.05/);
+    expect(await world.weights()).toEqual({ 'stable 1': 100 });
+  });
+
+  it('alerts where the traffic is another by then', async () => {
+    await world.start({
+      watchMicros: 3600 * SECOND,
+      guards: ['outcome<+10%'],
+      maturityMicros: SECOND,
+      steps: [50, 100],
+    });
+    const { phases } = (await world.run(8, HEALTHY)).rollout;
+    await world.rollouts.promote((await world.shown()).rollout.id, ANN);
+    const traffic = { variants: [{ name: 'stable', version: 3, weight: 100 }] };
+    await world.registry.endpoints.setTraffic(ENDPOINT, traffic, { actor: 'bob', waitMs: 0 });
+    // What became of them is known now.
+    const revision = phases[0]?.revision ?? 0;
+    world.matured = [maturedOf(1, revision, 1000, 50), maturedOf(2, revision, 1000, 500)];
+    world.later(60 * SECOND);
+    const { rollout } = await world.run(2);
+    expect(rollout).toMatchObject({
+      state: 'promoted',
+      reason: expect.stringMatching(/^after promotion, with other traffic/),
+    });
+    expect(world.alerts).toEqual([rollout.reason]);
+    expect(await world.weights()).toEqual({ 'stable 3': 100 });
+  });
+
+  describe('by people', () => {
+    it('is paused, whatever its guards say, and goes on', async () => {
+      const { rollout } = await world.start();
+      await world.run(6, HEALTHY);
+      await world.rollouts.pause(rollout.id, { ...ANN, reason: 'looking' });
+      const bad = { ...HEALTHY, candidate: { error: 0.3 } };
+      const paused = await world.run(20, bad);
+      expect(paused.rollout).toMatchObject({ state: 'paused', reason: 'looking', pausedFrom: 'watching' });
+      expect(paused.rollout.guardrails[0]?.verdict).toBe('breached');
+      await expect(world.rollouts.promote(rollout.id, { actor: 'bob', isAdmin: false })).rejects.toMatchObject({
+        code: 'HR_FORBIDDEN',
+      });
+      await world.rollouts.resume(rollout.id, ANN);
+      expect((await world.run(3, bad)).rollout.state).toBe('rolled_back');
+    });
+
+    it('is promoted past a breach by an admin, or aborted, without any controller', async () => {
+      const { rollout } = await world.start();
+      await world.run(6, HEALTHY);
+      const promoted = await world.rollouts.promote(rollout.id, { ...ANN, reason: 'it is fine' });
+      expect(promoted.rollout.state).toBe('promoted');
+      expect(await world.weights()).toEqual({ 'stable 2': 100 });
+      const back = await world.start({ candidate: 1 });
+      expect((await world.rollouts.abort(back.rollout.id, ANN)).rollout.state).toBe('aborted');
+      expect(await world.weights()).toEqual({ 'stable 2': 100 });
+    });
+
+    it('is changed by the one of two who saw how it stands', async () => {
+      const { rollout } = await world.start();
+      const seen = `"s${rollout.stateVersion}"`;
+      await world.rollouts.pause(rollout.id, { ...ANN, ifMatch: seen });
+      await expect(
+        world.rollouts.abort(rollout.id, { actor: 'bob', isAdmin: true, ifMatch: seen }),
+      ).rejects.toMatchObject({
+        code: 'HR_CONFLICT',
+        message: expect.stringContaining('another changed it'),
+      });
+    });
+
+    it('is refused: a second one, an unknown version, one that is served, a bad plan', async () => {
+      await expect(world.start({ candidate: 9 })).rejects.toMatchObject({ code: 'HR_UNKNOWN_MODEL' });
+      await expect(world.start({ candidate: 1 })).rejects.toMatchObject({ code: 'HR_CONFLICT' });
+      await expect(world.start({ steps: [5, 5], guards: ['eror_rate<0.01'] })).rejects.toMatchObject({
+        code: 'HR_INVALID',
+        details: [
+          { path: 'steps[1]', message: 'expected more than the step before, 5, got 5' },
+          { path: 'guards[0]', message: expect.stringContaining('Did you mean "error_rate"') },
+        ],
+      });
+      await expect(world.start({ plan: 'careful' })).rejects.toMatchObject({ code: 'HR_UNKNOWN_PLAN' });
+      await world.start();
+      await expect(world.start({ candidate: 3 })).rejects.toMatchObject({ code: 'HR_ROLLOUT_UNDERWAY' });
+    });
+
+    it('starts a version that was rolled back after an hour, then four, or by force', async () => {
+      const goBack = async (force: boolean): Promise<void> => {
+        await world.start({ force });
+        await world.run(
+          60,
+          { ...HEALTHY, candidate: { error: 0.5 } },
+          ({ rollout }) => rollout.state === 'rolled_back',
+        );
+        expect((await world.shown()).rollout.state).toBe('rolled_back');
+      };
+      await goBack(false);
+      await expect(world.start()).rejects.toMatchObject({ code: 'HR_CONFLICT' });
+      world.later(3601 * SECOND);
+      await goBack(false);
+      world.later(3601 * SECOND);
+      await expect(world.start()).rejects.toMatchObject({ message: expect.stringContaining('--force') });
+      await goBack(true);
+    });
+
+    it('says when no server runs the controller', async () => {
+      const shown = await world.start();
+      expect(presentRollout(shown).reason).toContain('no server runs the controller');
+      await world.run(2);
+      expect((await world.shown()).stopped).toBeNull();
+      world.later(60 * SECOND);
+      expect((await world.shown()).stopped).toContain('no server runs the controller');
+    });
+  });
+});

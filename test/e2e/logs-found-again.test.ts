@@ -1,0 +1,178 @@
+// What the log gives back: a prediction by its id, outcomes that were sent as a file, which outcomes belong to nothing, and a
+// training set of what was served, whose features are those that were served.
+
+import { writeFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  createServingProject,
+  headrace,
+  headraceJson,
+  type Project,
+  type ServerProcess,
+  startServe,
+} from '../support/serving-project.ts';
+
+interface Predicted {
+  readonly prediction_id: string;
+  readonly features: Readonly<Record<string, unknown>>;
+}
+
+let project: Project;
+let server: ServerProcess;
+let predictions: readonly Predicted[];
+const customers = ['ada', 'bob', 'nobody', 'ada'];
+
+beforeAll(async () => {
+  project = createServingProject();
+  server = await startServe(project);
+  const response = await fetch(`${server.url}/v1/endpoints/checkout/predict`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      inputs: customers.map((customer, i) => ({ customer, amount: 7.5 + i })),
+      options: { return_features: true },
+    }),
+  });
+  const answer = (await response.json()) as { predictions: readonly Predicted[] };
+  expect(response.status, JSON.stringify(answer)).toBe(200);
+  ({ predictions } = answer);
+}, 60_000);
+afterAll(async () => {
+  await server?.stop();
+  project.remove();
+});
+
+const idOf = (place: number): string => predictions[place]?.prediction_id ?? '';
+const soon = (): string => new Date(Date.now() + 1000).toISOString();
+
+describe('the log', () => {
+  it('takes outcomes of a file of lines, and of Parquet', () => {
+    const lines = [
+      { prediction_id: idOf(0), value: true },
+      { unit: 'bob', at: soon(), value: false },
+      { prediction_id: 'of-another-log', value: true },
+      { unit: ['zoe'], at: soon(), within: '1h', value: true },
+    ];
+    writeFileSync(project.file('outcomes.jsonl'), lines.map((line) => JSON.stringify(line)).join('\n'));
+    expect(headraceJson(project, ['logs', 'outcomes', 'checkout', 'outcomes.jsonl'])).toEqual({ accepted: 4 });
+    expect(headraceJson(project, ['logs', 'status'])).toMatchObject({
+      told: { recorded: 4, repeated: 0, matched: 2, unmatched: { unknown_id: 1, unknown_unit: 1 }, in_future: 0 },
+    });
+    expect(headraceJson(project, ['logs', 'status', '--files'])).not.toHaveProperty('told');
+    const parquet = `COPY (SELECT '${idOf(0)}' AS prediction_id, true AS value, TIMESTAMPTZ '2026-01-02 03:04:05.5+00' AS observed_at, 'x' AS other) TO '${project.file('outcomes.parquet')}'`;
+    headrace(project, ['logs', 'query', '--sql', 'SELECT 1']);
+    return writeParquet(parquet).then(() => {
+      expect(headraceJson(project, ['logs', 'outcomes', 'checkout', 'outcomes.parquet'])).toEqual({ accepted: 1 });
+      expect(headraceJson(project, ['logs', 'status'])).toMatchObject({
+        told: { recorded: 5, repeated: 1, matched: 2 },
+      });
+      expect(headrace(project, ['logs', 'status']).stdout).toMatch(/of an unknown unit +1 /);
+    });
+  });
+
+  it.each([
+    ['{"prediction_id":"p"}', 'outcomes[0].value is missing'],
+    ['{"prediction_id":"p","value":[1]}', 'outcomes[0].value expected number, boolean, text or null, got'],
+    ['{"prediction_id":7,"value":1}', 'outcomes[0].prediction_id expected text, got number 7'],
+    ['{"id":"p","value":1}', 'outcomes[0].id is not a known member'],
+    ['{"unit":"ada","value":1}', 'outcomes[0].at is missing'],
+    ['{"unit":[],"at":"2026-01-01T00:00:00Z","value":1}', 'outcomes[0].unit expected a value or an array'],
+    ['[]', 'outcomes[0] expected an object'],
+  ])('refuses %s in one, and keeps nothing of it', (line, message) => {
+    writeFileSync(project.file('bad.jsonl'), `${line}\n{"prediction_id":"${idOf(3)}","value":1}\n`);
+    const { code, stderr } = headrace(project, ['logs', 'outcomes', 'checkout', 'bad.jsonl']);
+    expect([code, stderr.replaceAll(': ', ' ')]).toEqual([1, expect.stringContaining(message)]);
+    expect(headraceJson(project, ['logs', 'status'])).toMatchObject({ told: { recorded: 5 } });
+  });
+
+  it('shows a prediction by its id, with what became of it, and how it is verified', () => {
+    const shown = headraceJson(project, ['logs', 'show', idOf(1)]);
+    expect(shown).toMatchObject({
+      prediction_id: idOf(1),
+      endpoint: 'checkout',
+      variant: 'stable',
+      via: 'base',
+      assigned: 'stable',
+      unit: ['bob'],
+      request: { customer: 'bob', amount: 8.5 },
+      features: predictions[1]?.features,
+      outcome: false,
+      verify: `headrace verify --prediction ${idOf(1)}`,
+    });
+    const { stdout } = headrace(project, ['logs', 'show', idOf(2)]);
+    expect(stdout).toMatch(/features +\S*mean_7d +null +NOT_FOUND/);
+    expect(headrace(project, ['logs', 'show', 'none-0'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('HR_UNKNOWN_PREDICTION: the prediction log has no prediction "none-0"'),
+    });
+    const verified = headraceJson(project, ['verify', '--prediction', idOf(1)]);
+    expect(verified).toMatchObject({ checked: 1, differences: [] });
+  });
+
+  it('becomes a spine, whose training set has the features that were served', () => {
+    const out = project.file('spine.parquet');
+    const written = headraceJson(project, [
+      'logs',
+      'spine',
+      'checkout',
+      '--out',
+      'spine.parquet',
+      '--label',
+      'returned',
+    ]);
+    expect(written).toMatchObject({
+      path: out,
+      rows: 4,
+      labelled: 2,
+      altered: 0,
+      timestamp: 'predicted_at',
+      label: 'returned',
+    });
+    const set = [
+      'training-set',
+      'create',
+      '--service',
+      'numbers',
+      '--spine',
+      'spine.parquet',
+      '--timestamp',
+      'predicted_at',
+    ];
+    headraceJson(project, [...set, '--label', 'returned', '--out', 'train.parquet']);
+    const served = headraceJson(project, [
+      'logs',
+      'query',
+      '--sql',
+      'SELECT prediction_id, features FROM predictions ORDER BY prediction_id',
+    ]) as { rows: { prediction_id: string; features: Record<string, unknown> }[] };
+    const trained = headraceJson(project, [
+      'logs',
+      'query',
+      '--sql',
+      "SELECT * FROM read_parquet('train.parquet') ORDER BY prediction_id",
+    ]) as { rows: Record<string, unknown>[] };
+    expect(trained.rows).toHaveLength(4);
+    for (const [i, { prediction_id, features }] of served.rows.entries()) {
+      const row = trained.rows[i] ?? {};
+      expect(row['prediction_id']).toBe(prediction_id);
+      for (const [name, value] of Object.entries(features)) expect([name, row[name]]).toEqual([name, value]);
+    }
+    // Not that nothing is equal to nothing.
+    expect(
+      served.rows.flatMap(({ features }) => Object.values(features)).filter((value) => value !== null).length,
+    ).toBeGreaterThan(8);
+    expect(headrace(project, ['logs', 'spine', 'chekout', '--out', 'x.parquet'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('there is no endpoint "chekout". Did you mean "checkout"?'),
+    });
+  });
+});
+
+async function writeParquet(sql: string): Promise<void> {
+  const { openDuckDb } = await import('../../src/storage/index.ts');
+  const duckdb = await openDuckDb({ tempDirectory: project.file('spill'), memory: '128MB', threads: 1 });
+  const connection = await duckdb.connect();
+  await connection.run(sql);
+  connection.closeSync();
+  await duckdb.close();
+}

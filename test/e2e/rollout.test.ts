@@ -1,0 +1,171 @@
+// Rollouts as their operators see them, at a real server with two workers: one version goes to all traffic, one that fails for
+// some goes back by itself, both started and followed by commands and over HTTP.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { NOT_IN_TABLE, ONE_NUMBER } from '../support/one-number.ts';
+import { linearModel, lookUpModel } from '../support/onnx-model.ts';
+import {
+  CONFIG,
+  createProject,
+  headrace,
+  headraceJson,
+  type Project,
+  type ServerProcess,
+  startServe,
+} from '../support/serving-project.ts';
+
+interface Status {
+  readonly id: string;
+  readonly state: string;
+  readonly step: number;
+  readonly weights: Readonly<Record<string, number>>;
+  readonly reason: string | null;
+  readonly guardrails: readonly { readonly metric: string; readonly verdict: string }[];
+  readonly history: readonly { readonly to: string; readonly at: string; readonly actor: string }[];
+}
+
+let project: Project;
+let server: ServerProcess;
+beforeAll(async () => {
+  project = createProject({
+    'headrace.config.ts': CONFIG,
+    'feature_repo/shop.ts': ONE_NUMBER,
+    'given.onnx': linearModel(1),
+    'other.onnx': linearModel(1),
+    'fails.onnx': lookUpModel(),
+  });
+  headraceJson(project, ['apply']);
+  for (const file of ['given.onnx', 'other.onnx', 'fails.onnx'])
+    headraceJson(project, ['models', 'register', 'returns', file]);
+  server = await startServe(project, ['--workers', '2']);
+}, 90_000);
+afterAll(async () => {
+  await server.stop();
+  project.remove();
+});
+
+let next = 0;
+let allFail = false;
+/** Each of a unit of its own; one in four is what the last version fails at. */
+async function predict(): Promise<number> {
+  const x = ++next % 4 === 0 || allFail ? NOT_IN_TABLE + next : (next % 6_300) / 100;
+  const response = await fetch(`${server.url}/v1/endpoints/checkout/predict`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ inputs: [{ x }] }),
+  });
+  await response.text();
+  return response.status;
+}
+
+async function call(method: string, path: string, body?: object, headers: Readonly<Record<string, string>> = {}) {
+  const response = await fetch(`${server.url}${path}`, {
+    method,
+    headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  // Its schema is the route's.
+  return { status: response.status, etag: response.headers.get('etag') ?? '', json: (await response.json()) as Status };
+}
+
+/** Requests come until the rollout is there. */
+async function until(id: string, isThere: (status: Status) => boolean, limitMs = 30_000): Promise<Status> {
+  for (const endMs = performance.now() + limitMs; ; ) {
+    await Promise.all(Array.from({ length: 8 }, predict));
+    const { json } = await call('GET', `/v1/rollouts/${id}`);
+    if (isThere(json)) return json;
+    if (performance.now() > endMs) throw new Error(`${JSON.stringify(json)}\n${server.log().slice(-1000)}`);
+    await sleep(20);
+  }
+}
+
+const QUICK = ['--hold', '2s', '--warmup', '0s', '--bake', '1s', '--min-units', '30', '--steps', '50,100'];
+
+describe('a rollout at a server', { timeout: 60_000 }, () => {
+  it('goes to all traffic, and watching it ends well', async () => {
+    const started = headraceJson(project, [
+      ...['rollout', 'start', 'checkout', '--candidate', '2', ...QUICK],
+      ...['--guard', 'error_rate<+20%', '--reason', 'retrained'],
+    ]) as Status;
+    expect(started).toMatchObject({ state: 'pending', step: 0, weights: { stable: 100 }, reason: 'retrained' });
+    const ended = await until(started.id, ({ state }) => state === 'promoted');
+    expect(ended.history.map(({ to }) => to)).toEqual([
+      'pending',
+      ...['preparing', 'settling', 'watching'],
+      ...['preparing', 'settling', 'baking'],
+      'promoted',
+    ]);
+    expect(headraceJson(project, ['endpoints', 'show', 'checkout'])).toMatchObject({
+      variants: [{ name: 'stable', version: 2, weight: 100 }],
+    });
+    const { code, stdout, stderr } = headrace(project, ['rollout', 'watch', started.id]);
+    expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining('promoted') });
+    expect(stdout).toContain('of version 2 at endpoint checkout, against version 1');
+  });
+
+  it('goes back by itself within seconds, and then waits', async () => {
+    const { status, json, etag } = await call('POST', '/v1/rollouts', {
+      endpoint: 'checkout',
+      candidate: 3,
+      steps: [50, 100],
+      hold: '10m',
+      warmup: '0s',
+      min_units: 30,
+      guards: ['error_rate<+20%'],
+    });
+    expect({ status, etag }).toEqual({ status: 201, etag: '"s1"' });
+    const watching = await until(json.id, ({ state }) => state === 'watching');
+    const ended = await until(json.id, ({ state }) => state === 'rolled_back');
+    expect(ended.reason).toMatch(/^error_rate, allowed \+20% \(\d+ units at the candidate, 0 at stable\)$/);
+    expect(ended.weights).toEqual({ stable: 100 });
+    const at = (to: string): number => Date.parse(ended.history.find((event) => event.to === to)?.at ?? '');
+    expect(watching.state).toBe('watching');
+    // It fails a quarter of them at more than fifty requests a second.
+    expect(at('rolled_back') - at('watching')).toBeLessThan(15_000);
+    expect(at('rolled_back') - at('rolling_back')).toBeLessThan(5000);
+    const again = headrace(project, ['rollout', 'start', 'checkout', '--candidate', '3']);
+    expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining('--force') });
+    expect(headrace(project, ['rollout', 'watch', json.id]).code).toBe(1);
+  });
+
+  it('goes back within seconds where breakers open, whatever its guards allow', async () => {
+    const path = '/v1/rollouts';
+    const body = { endpoint: 'checkout', candidate: 3, steps: [50], hold: '10m', guards: ['null_rate<+20%'], force: true };
+    const { json } = await call('POST', path, body);
+    allFail = true;
+    const ended = await until(json.id, ({ state }) => state === 'rolled_back');
+    allFail = false;
+    expect(ended.reason).toMatch(/^breaker is \d, allowed 0/);
+  });
+
+  it('is paused, resumed and aborted by people, of whom only one who saw it may', async () => {
+    const { json } = await call('POST', '/v1/rollouts', { endpoint: 'checkout', candidate: 1, steps: [50], hold: '10m', warmup: '0s' });
+    await until(json.id, ({ state }) => state === 'watching');
+    const { etag } = await call('GET', `/v1/rollouts/${json.id}`);
+    const path = (verb: string) => `/v1/rollouts/${json.id}/${verb}`;
+    const paused = await call('POST', path('pause'), { reason: 'lunch' }, { 'if-match': etag });
+    expect(paused).toMatchObject({ status: 200, json: { state: 'paused', reason: 'lunch' } });
+    expect(await call('POST', path('abort'), undefined, { 'if-match': etag })).toMatchObject({
+      status: 409,
+      json: { code: 'HR_CONFLICT' },
+    });
+    expect(await call('PUT', '/v1/endpoints/checkout', { variants: [{ name: 'stable', version: 3, weight: 100 }] })).toMatchObject({
+      status: 409,
+      json: { code: 'HR_ROLLOUT_UNDERWAY' },
+    });
+    expect(headraceJson(project, ['rollout', 'status', 'checkout'])).toMatchObject({ id: json.id, state: 'paused' });
+    expect(await call('POST', path('resume'))).toMatchObject({ status: 200, json: { state: 'watching' } });
+    expect(headraceJson(project, ['rollout', 'abort', 'checkout', '--reason', 'enough'])).toMatchObject({
+      state: 'aborted',
+      weights: { stable: 100 },
+    });
+    const listed = headraceJson(project, ['rollout', 'list', '--endpoint', 'checkout']) as { rollouts: Status[] };
+    expect(listed.rollouts.map(({ state }) => state)).toEqual(['aborted', 'rolled_back', 'rolled_back', 'promoted']);
+    expect((await call('GET', '/v1/rollouts/none')).status).toBe(404);
+    expect(await call('POST', '/v1/rollouts', { endpoint: 'checkout', candidate: 1, hold: 'long' })).toMatchObject({
+      status: 400,
+      json: { errors: [{ path: 'hold', message: 'expected a time such as 10m, got "long"' }] },
+    });
+  });
+});

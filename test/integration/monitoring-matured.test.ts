@@ -1,0 +1,107 @@
+// Outcomes as they were known when their predictions were of an age, from a real log, against what a reader can count by eye.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { createPredictionIds, predictionMark, silentLogger } from '../../src/core/index.ts';
+import { compactPredictionLog, maturedOutcomes, openPredictionLog } from '../../src/monitoring/index.ts';
+import { type DuckDb, openDuckDb } from '../../src/storage/index.ts';
+import { appendRecord } from '../support/prediction-records.ts';
+
+const MINUTE = 60_000_000;
+const START = 1_790_000_040_000_000;
+const DAY = 1440 * MINUTE;
+const AGE = 10 * MINUTE;
+
+let folder: string;
+let duckdb: DuckDb;
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'headrace-matured-'));
+  duckdb = await openDuckDb({ tempDirectory: join(folder, 'spill'), memory: '256MB', threads: 2 });
+});
+afterEach(async () => {
+  await duckdb.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+it('counts predictions that are old enough, each by what was known at that age', async () => {
+  let nowMicros = START;
+  const directory = join(folder, 'log');
+  const clock = { nowMicros: () => nowMicros };
+  const log = openPredictionLog({ directory, clock, logger: silentLogger, flushEveryMs: 3_600_000 });
+  const nextId = createPredictionIds();
+  const hash = 4_000_000_007;
+  const predict = (atMicros: number, version: number, unitHash: number, via?: 'forced'): string => {
+    const id = nextId(predictionMark(9, version), unitHash);
+    const route = {
+      via: via ?? 'rollout',
+      assigned: 'x',
+      experiment: null,
+      phase: 0,
+      revision: 9,
+      fallbackFrom: null,
+      unitFields: [],
+      keepsUnitsWhole: true,
+    } as const;
+    appendRecord(log, id, { atMicros, route });
+    return id;
+  };
+  const tell = (predictionId: string, value: number | boolean | string, atMicros: number): Promise<void> => {
+    nowMicros = atMicros;
+    return log.recordOutcomes([{ predictionId, endpoint: 'delay', value, observedMicros: atMicros }]);
+  };
+
+  const early = predict(START, 2, hash);
+  const changed = predict(START + MINUTE, 2, 64);
+  const late = predict(START + MINUTE, 1, 65);
+  const number = predict(START + 2 * MINUTE, 1, 66);
+  const text = predict(START + 2 * MINUTE, 1, 67);
+  const forced = predict(START, 1, 68, 'forced');
+  const nobody = predict(START, 1, 0);
+  const young = predict(START + 9 * MINUTE, 1, 69);
+  await log.flush();
+  await tell(changed, false, START + 2 * MINUTE);
+  await tell(number, 2.5, START + 3 * MINUTE);
+  await tell(text, 'yes', START + 3 * MINUTE);
+  for (const id of [early, forced, nobody]) await tell(id, true, START + 4 * MINUTE);
+  await tell(young, true, START + 9 * MINUTE);
+  // After the age: known by now, and not then.
+  await tell(late, true, START + 11 * MINUTE + 1);
+  await tell(changed, true, START + 12 * MINUTE);
+
+  const expectAll = async (): Promise<void> => {
+    const found = await maturedOutcomes(duckdb, {
+      directory,
+      endpoint: 'delay',
+      fromMicros: START,
+      nowMicros: START + 18 * MINUTE,
+      maturityMicros: AGE,
+    });
+    const shown = found
+      .toSorted((one, other) => one.version - other.version)
+      .map(({ version, revision, n, sum, squares, events }) => ({
+        version,
+        revision,
+        groups: n.flatMap((count, g) => (count === 0 ? [] : [[g, count, sum[g], squares[g]]])),
+        events,
+      }));
+    expect(shown).toEqual([
+      { version: 1, revision: 9, groups: [[2, 1, 2.5, 6.25]], events: [{ unitHash: 66, minute: START + 12 * MINUTE }] },
+      {
+        version: 2,
+        revision: 9,
+        groups: [
+          [0, 1, 0, 0],
+          [hash % 64, 1, 1, 1],
+        ],
+        events: [{ unitHash: hash, minute: START + 10 * MINUTE }],
+      },
+    ]);
+  };
+  await expectAll();
+  await log.close();
+  nowMicros = START + DAY;
+  await compactPredictionLog({ directory, duckdb: async () => duckdb, clock });
+  await expectAll();
+});

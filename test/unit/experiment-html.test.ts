@@ -1,0 +1,144 @@
+// The report as a page: it needs nothing else, says what the figures say, and lets no name become markup.
+
+import { describe, expect, it } from 'vitest';
+import type { MetricSpec } from '../../src/definitions/index.ts';
+import { type AnalysedExperiment, type ExperimentReport, reportHtml, reportText } from '../../src/rollouts/index.ts';
+import {
+  EXPERIMENT,
+  type LoggedOutcome,
+  type LoggedRow,
+  onePhase,
+  reportOf,
+  START,
+} from '../support/experiment-rows.ts';
+
+const HOUR = 3_600_000_000;
+const metric = (name: string, over: Partial<MetricSpec> = {}): MetricSpec => ({
+  name,
+  parts: [{ values: { kind: 'outcome', endpoint: 'ep' } }],
+  direction: 'up',
+  worth: 0.1,
+  ...over,
+});
+
+const experiment: AnalysedExperiment = {
+  name: EXPERIMENT,
+  unit: ['uid'],
+  control: 'control',
+  metrics: {
+    goal: [metric('bought')],
+    secondary: [
+      metric('<b>p90</b>', {
+        parts: [{ values: { kind: 'output', endpoint: 'ep', output: 'ms' } }],
+        quantile: 0.9,
+        direction: 'down',
+      }),
+    ],
+    guardrail: [
+      metric('score', {
+        parts: [{ values: { kind: 'output', endpoint: 'ep', output: 'score' }, aggregate: 'mean' }],
+        prePeriod: { values: { kind: 'output', endpoint: 'ep', output: 'score' }, aggregate: 'mean' },
+      }),
+    ],
+  },
+  plan: { kind: 'split', alpha: 0.05, correction: 'holm' },
+  phases: [onePhase()],
+};
+
+/** 1,200 units an arm, and of those of the treatment twice as many that buy; by a rule, not by chance. */
+function sold(lost = 0): Promise<ExperimentReport> {
+  const rows: LoggedRow[] = [];
+  const outcomes: LoggedOutcome[] = [];
+  for (const arm of ['control', 'treatment']) {
+    const units = arm === 'treatment' ? 1200 - lost : 1200;
+    for (let i = 0; i < units; i++) {
+      const id = `${arm}-${i}`;
+      const atMicros = START + (i % 480) * HOUR * 0.5;
+      const outputs = { score: ((i * 7919) % 101) / 100, ms: 20 + ((i * 31) % 60) };
+      rows.push({ id, unit: id, atMicros, via: 'experiment', arm, phase: 1, endpoint: 'ep', outputs });
+      rows.push({
+        id: `${id}-before`,
+        unit: id,
+        atMicros: START - HOUR,
+        via: 'base',
+        arm,
+        phase: 1,
+        endpoint: 'ep',
+        outputs,
+      });
+      outcomes.push({
+        id,
+        value: i % (arm === 'treatment' ? 5 : 10) === 0,
+        atMicros: atMicros + 1,
+        recordedMicros: atMicros + 2,
+      });
+    }
+  }
+  return reportOf({ rows, outcomes }, experiment);
+}
+
+describe('the page of a report', () => {
+  it('is one file that asks nobody for anything', async () => {
+    const page = reportHtml(await sold());
+    expect(page).toMatch(/^<!doctype html>/);
+    expect(page).not.toMatch(/<script|<link|<img|<iframe|src=|href=|@import|url\(|https?:/);
+    expect(page.length).toBeLessThan(60_000);
+  });
+
+  it('has a plot with its words, and a table beside it, for every metric', async () => {
+    const page = reportHtml(await sold());
+    const plots = page.match(/<svg[^>]+role="img"[^>]+>/g) ?? [];
+    // Three metrics, units over time, the split.
+    expect(plots).toHaveLength(5);
+    for (const [plot] of page.matchAll(/<svg[\s\S]+?<\/svg>/g))
+      expect(plot).toMatch(/<title id="[^"]+">[^<]+<\/title><desc id="[^"]+">[^<]+/);
+    const ids = [...page.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(page.match(/<table>/g)?.length).toBeGreaterThanOrEqual(5);
+    expect(page.match(/<caption>/g)?.length).toBe(page.match(/<table>/g)?.length);
+  });
+
+  it('opens and closes what it opens', async () => {
+    const open: string[] = [];
+    for (const [, slash, name = '', rest = ''] of reportHtml(await sold()).matchAll(
+      /<(\/?)([a-z][a-z0-9]*)([^>]*)>/g,
+    )) {
+      if (/^(meta|br)$/.test(name) || rest.endsWith('/')) continue;
+      if (slash === '') open.push(name);
+      else expect(open.pop()).toBe(name);
+    }
+    expect(open).toEqual([]);
+  });
+
+  it('lets no name become markup', async () => {
+    const page = reportHtml(await sold());
+    expect(page).not.toContain('<b>p90');
+    expect(page).toContain('&lt;b&gt;p90&lt;/b&gt;');
+  });
+
+  it('says first what was found', async () => {
+    const report = await sold();
+    expect(report.decision).toMatch(/^treatment is better in bought \(\+100 %, \+\d/);
+    const page = reportHtml(report);
+    expect(page.indexOf(report.decision)).toBeGreaterThan(0);
+    expect(page.indexOf(report.decision)).toBeLessThan(page.indexOf('Goals'));
+    expect(reportText(report)).toMatchObject({
+      decision: report.decision,
+      head: expect.stringContaining('exp, phase 1'),
+    });
+  });
+
+  it('says before all else that a split is not what was asked for', async () => {
+    const report = await sold(200);
+    expect(report.srm.is_mismatch).toBe(true);
+    expect(report.decision).toMatch(/^Don't decide by this: the arms did not get the units/);
+    expect(reportHtml(report)).toContain('class="decision warn"');
+  });
+
+  it('says that there is nobody yet', async () => {
+    const report = await reportOf({ rows: [], outcomes: [] }, experiment);
+    expect(report.decision).toBe('Nobody has been seen yet: there is nothing to compare.');
+    expect(report.srm).toMatchObject({ p: null, is_mismatch: false });
+    expect(reportHtml(report)).toContain('Nobody has been seen yet');
+  });
+});
