@@ -194,9 +194,9 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     stats: options.stats?.(figures) ?? figures,
     rollouts: () => app.rollouts(),
     alerts: { list: async (query) => (await app.alerts()).list(query) },
-    monitoring: monitoringReads(app),
     experiments: await readExperiments(app),
     history: minutes.history,
+    monitoring: monitoringReads(app),
     status: {
       views: () => views(true),
       own: () => ({

@@ -131,7 +131,14 @@ describe('a rollout at a server', { timeout: 60_000 }, () => {
 
   it('goes back within seconds where breakers open, whatever its guards allow', async () => {
     const path = '/v1/rollouts';
-    const body = { endpoint: 'checkout', candidate: 3, steps: [50], hold: '10m', guards: ['null_rate<+20%'], force: true };
+    const body = {
+      endpoint: 'checkout',
+      candidate: 3,
+      steps: [50],
+      hold: '10m',
+      guards: ['null_rate<+20%'],
+      force: true,
+    };
     const { json } = await call('POST', path, body);
     allFail = true;
     const ended = await until(json.id, ({ state }) => state === 'rolled_back');
@@ -140,7 +147,13 @@ describe('a rollout at a server', { timeout: 60_000 }, () => {
   });
 
   it('is paused, resumed and aborted by people, of whom only one who saw it may', async () => {
-    const { json } = await call('POST', '/v1/rollouts', { endpoint: 'checkout', candidate: 1, steps: [50], hold: '10m', warmup: '0s' });
+    const { json } = await call('POST', '/v1/rollouts', {
+      endpoint: 'checkout',
+      candidate: 1,
+      steps: [50],
+      hold: '10m',
+      warmup: '0s',
+    });
     await until(json.id, ({ state }) => state === 'watching');
     const { etag } = await call('GET', `/v1/rollouts/${json.id}`);
     const path = (verb: string) => `/v1/rollouts/${json.id}/${verb}`;
@@ -150,7 +163,9 @@ describe('a rollout at a server', { timeout: 60_000 }, () => {
       status: 409,
       json: { code: 'HR_CONFLICT' },
     });
-    expect(await call('PUT', '/v1/endpoints/checkout', { variants: [{ name: 'stable', version: 3, weight: 100 }] })).toMatchObject({
+    expect(
+      await call('PUT', '/v1/endpoints/checkout', { variants: [{ name: 'stable', version: 3, weight: 100 }] }),
+    ).toMatchObject({
       status: 409,
       json: { code: 'HR_ROLLOUT_UNDERWAY' },
     });

@@ -65,7 +65,10 @@ const base36 = (text: string): string =>
   `list_reduce(list_transform(string_split(${text}, ''), lambda c: (strpos(${quoteText(DIGITS)}, c) - 1)::BIGINT), lambda a, b: a * 36 + b)`;
 
 function gather(groups: readonly (readonly unknown[])[], events: readonly (readonly unknown[])[]): MaturedArm[] {
-  const arms = new Map<string, MaturedArm & { n: number[]; sum: number[]; squares: number[]; events: { unitHash: number; minute: Micros }[] }>();
+  const arms = new Map<
+    string,
+    MaturedArm & { n: number[]; sum: number[]; squares: number[]; events: { unitHash: number; minute: Micros }[] }
+  >();
   const armOf = (revision: number, version: number) => {
     const key = `${revision} ${version}`;
     const zeros = (): number[] => Array.from({ length: GROUPS }, () => 0);

@@ -145,7 +145,8 @@ function describeBreach({ metric, limit, value, evidence }: Guardrail): string {
   const seen = value === null ? '' : ` is ${typeof limit === 'string' ? signed(value) : Number(value.toPrecision(3))}`;
   const allowed = limit === null ? '' : `, allowed ${limit}`;
   const { candidate_events: candidate, stable_events: stable } = evidence;
-  const events = typeof candidate === 'number' ? ` (${candidate} units at the candidate, ${Number(stable)} at stable)` : '';
+  const events =
+    typeof candidate === 'number' ? ` (${candidate} units at the candidate, ${Number(stable)} at stable)` : '';
   return `${metric}${seen}${allowed}${events}${because(evidence)}`;
 }
 

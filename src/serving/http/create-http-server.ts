@@ -59,9 +59,9 @@ export interface HttpServerOptions {
   readonly tracing?: Tracing | undefined;
   readonly stats: LiveStats;
   readonly alerts: AlertsRead;
-  readonly monitoring: MonitoringReads;
   readonly experiments: ExperimentsRead;
   readonly rollouts: () => Promise<Rollouts>;
+  readonly monitoring: MonitoringReads;
   readonly status: StatusParts;
   readonly history: ReadHistory;
   /** Freshness and coverage of views in Prometheus' text format; rejects while the registry or the store is away. */
@@ -237,9 +237,9 @@ export async function createHttpServer(
     addHistoryRoute(scope, options.history);
     addCatalogueRoutes(scope, control);
     addAlertRoutes(scope, options.alerts);
-    addMonitoringRoutes(scope, options.monitoring);
     addExperimentRoutes(scope, options.experiments);
     addRolloutRoutes(scope, options.rollouts);
+    addMonitoringRoutes(scope, options.monitoring);
     addOpenApiRoute(scope, seen, described);
     addRootRoute(scope, seen, { version: options.version, hasDocs });
     if (hasDocs) addDocsRoutes(scope, seen, described);
