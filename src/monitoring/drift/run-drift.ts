@@ -130,7 +130,7 @@ async function runArm(run: ArmRun): Promise<{ counted: StoredWindow[]; underWay:
         ? training
         : await firstWindowsReference(connection, store, first, planWindows(over, size).windows, now);
     if (reference === undefined) {
-      lacks ??= 'too few windows have come yet to be a reference themselves';
+      lacks ??= `its ${COLUMN[kind]} have had too few windows to be held against the first of them`;
       continue;
     }
     const cursor = Math.max(own.at(-1)?.to ?? -Infinity, reference.untilMicros ?? -Infinity);
