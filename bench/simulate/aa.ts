@@ -46,11 +46,13 @@ export const simulateAa: Simulation = ({ isQuick }) => {
   const units = isQuick ? 4000 : 6000;
   const found = new Map<Kind, number>();
   let byRow = 0;
+  let tooEarly = 0;
   let quantile = 0;
   for (let run = 0; run < runs; run++) {
     const told = simulateOne(seeded(run + 1), units);
     for (const kind of told.kinds) found.set(kind, (found.get(kind) ?? 0) + 1);
     byRow += Number(told.byRow);
+    tooEarly += Number(told.tooEarly);
     quantile += Number(told.quantile);
   }
   // Kinds are typed by their own keys; Object.keys alone forgets that.
@@ -62,6 +64,7 @@ export const simulateAa: Simulation = ({ isQuick }) => {
       ...kinds.map((kind) => atMost(KINDS[kind], found.get(kind) ?? 0, runs, ALPHA, isQuick)),
       about('experiment: 90 % quantile, at one look (fixed horizon only)', quantile, runs, ALPHA),
       shown('for comparison, not used: events counted by row', percent(byRow / runs)),
+      shown('for comparison, not used: mean a row from the candidate’s second unit on', percent(tooEarly / runs)),
     ],
   };
 };
@@ -74,6 +77,7 @@ function simulateOne(random: () => number, units: number) {
   const drop = tallyEvents(units, { thetas: 'drop', alpha: ALPHA });
   const rows = tallyEvents(units, { thetas: 'rise', alpha: ALPHA }, true);
   const mean = tallyMeans(group, ALPHA);
+  const early = tallyMeans(group, ALPHA, 2);
   const failures = tallyMeans(group, ALPHA);
   const ratio = tallyMeans(group, ALPHA);
   // At the limit in truth, in every minute: without the climate, of which bursts would be breaches.
@@ -84,9 +88,11 @@ function simulateOne(random: () => number, units: number) {
   const earlier = Float64Array.from(level, (value) => value * Math.exp(0.5 * drawNormal(random)));
   const kinds = new Set<Kind>();
   let byRow = false;
+  let tooEarly = false;
   for (let m = 0; m < LOOKS; m++) {
     const w = ramp[m] as number;
     mean.weight(w);
+    early.weight(w);
     failures.weight(w);
     ratio.weight(w);
     let k = 0;
@@ -110,6 +116,7 @@ function simulateOne(random: () => number, units: number) {
         }
       }
       mean.add(unit, isCandidate, value, 1);
+      early.add(unit, isCandidate, value, 1);
       failures.add(unit, isCandidate, Number(failed), 1);
       ratio.add(unit, isCandidate, clicks * value, clicks);
       arms[(bucket[unit] as number) < 0.5 ? 0 : 1].add(unit, value, clicks, earlier[unit] as number);
@@ -120,17 +127,22 @@ function simulateOne(random: () => number, units: number) {
     if (limit.breached()) kinds.add('limit');
     byRow ||= rows.minute(w);
     addMean(kinds, mean.look(), 'mean', 'meanRise');
+    tooEarly ||= isPast(early.look());
     addMean(kinds, failures.look(), 'failureShare');
     addMean(kinds, ratio.look(), 'ratio');
     if (arms[0].value.n >= 200 && arms[1].value.n >= 200) addExperiment(kinds, arms[0], arms[1]);
   }
-  return { kinds, byRow, quantile: quantileDiffers(arms[0], arms[1]) };
+  return { kinds, byRow, tooEarly, quantile: quantileDiffers(arms[0], arms[1]) };
 }
 
 function addMean(kinds: Set<Kind>, look: MeanLook | undefined, twoSided: Kind, oneSided?: Kind): void {
   if (look === undefined) return;
-  if (Math.abs(look.difference) > look.twoSided) kinds.add(twoSided);
+  if (isPast(look)) kinds.add(twoSided);
   if (oneSided !== undefined && look.difference > look.oneSided) kinds.add(oneSided);
+}
+
+function isPast(look: MeanLook | undefined): boolean {
+  return look !== undefined && Math.abs(look.difference) > look.twoSided;
 }
 
 function addExperiment(kinds: Set<Kind>, a: UnitTotals, b: UnitTotals): void {

@@ -72,7 +72,7 @@ const LEAST_UNITS = 200;
 const LEAST_EVENTS = 25;
 
 /** Sums by step and group, into the stratified difference and its mixture; τ is a tenth of the base. */
-export function tallyMeans(group: Uint8Array, alpha: number): MeanTally {
+export function tallyMeans(group: Uint8Array, alpha: number, leastUnits = LEAST_UNITS): MeanTally {
   const seen = new Uint8Array(group.length);
   const steps: Step[] = [];
   let step = createStep(0);
@@ -95,7 +95,7 @@ export function tallyMeans(group: Uint8Array, alpha: number): MeanTally {
       seen[unit] = 1;
     },
     look() {
-      if (units < LEAST_UNITS || events < LEAST_EVENTS) return undefined;
+      if (units < leastUnits || events < Math.min(LEAST_EVENTS, leastUnits)) return undefined;
       const told = stratifiedDifference(steps);
       if (told === undefined || told.base === 0) return undefined;
       const given = { difference: told.difference, se: told.se, tau: Math.abs(told.base) / 10, alpha };
