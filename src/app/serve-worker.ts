@@ -40,6 +40,8 @@ export interface ServeOptions {
   readonly isInsecure?: boolean;
   /** Whether this process compacts the prediction log and runs the background jobs: one of all workers does. */
   readonly compacts?: boolean;
+  /** Neither count nor log predictions, for the benchmark of what that costs. */
+  readonly isUnwatched?: boolean;
   /** Leave the page at /docs out, for tests and benchmarks. */
   readonly hasDocs?: boolean;
   /** Give back what the start left in memory, for a process that does nothing else. */
@@ -152,6 +154,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     redact: compacts ? redact : [],
     monitor,
     minutes: minutes.collector,
+    isUnwatched: options.isUnwatched === true,
     clock,
     logger,
     limits: {

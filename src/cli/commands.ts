@@ -92,7 +92,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'endpoints',
-    summary: 'list and show endpoints, split their traffic',
+    summary: 'list and show endpoints, split their traffic, compare shadows',
     load: async () => (await import('./endpoints.ts')).endpointsCommand,
   },
   {

@@ -20,6 +20,7 @@ import {
   emptySql,
   HOUR_COLUMN,
   MACROS,
+  IS_ANSWERED,
   newestOutcome,
   newestUnitOutcome,
   readableSql,
@@ -205,7 +206,7 @@ const textOf = ({ segments, legacy, ...parquet }: LogFiles): string =>
  */
 function matchedSql(predictions: string, unitOutcomes: string): string {
   const keys = `SELECT endpoint, to_json(unit)::VARCHAR AS unit, predicted_at, max(prediction_id) AS prediction_id \
-FROM (${predictions}) GROUP BY ALL`;
+FROM (${predictions}) WHERE ${IS_ANSWERED} GROUP BY ALL`;
   const told = `SELECT * REPLACE (to_json(unit)::VARCHAR AS unit) FROM (SELECT * FROM (${unitOutcomes}) ${newestUnitOutcome})`;
   return `SELECT found.prediction_id, told.endpoint, told.outcome, told.observed_at, told.recorded_at \
 FROM (${told}) told ASOF JOIN (${keys}) found \
