@@ -23,6 +23,7 @@ export {
   type VerifyReport,
   type VerifyRequest,
 } from './verify-served.ts';
+export { monitorMetrics } from './monitor-metrics.ts';
 export { viewMetrics } from './view-metrics.ts';
 export {
   type Aged,

@@ -40,6 +40,7 @@ const LINES: readonly (readonly string[])[] = [
   ['keys', 'list'],
   ['audit'],
   ['drift', 'checkout', '--now'],
+  ['quality', 'checkout', '--now'],
   ['alerts', 'list'],
   ['monitor', 'history', 'checkout'],
   ['logs', 'status'],
