@@ -31,6 +31,8 @@ describe('an outcome of a unit', () => {
     const predict = (id: string, hours: number, unit = ['ATL']) => appendRecord(log, id, { unit, atMicros: at(hours) });
     predict('a', 0);
     predict('b', 2);
+    // What a shadow made of it is nothing that an outcome is told of.
+    predict('b~4', 2);
     predict('c', 2, ['ATL', '7']);
     predict('d', 5);
     await log.recordOutcomes([
