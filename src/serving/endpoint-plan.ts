@@ -53,6 +53,8 @@ export interface CompileOptions {
   readonly mayLackShadows: boolean;
 }
 
+const UNWATCHED: EndpointMeter = { answered: () => {}, rowFailed: () => {}, failed: () => {} };
+
 /** Loads the arms' models. Throws what loading throws, with nothing left loaded. */
 export async function compileEndpoint(
   given: CompileEndpoint,
@@ -77,7 +79,7 @@ export async function compileEndpoint(
     const countMinutes = minuteSink(given.minutes, series);
     const arms = compiled.map((arm) => ({
       ...arm,
-      sinks: [...arm.sinks, countMinutes, ...shadows.sinksOf(arm, routes)],
+      sinks: given.isUnwatched ? [] : [...arm.sinks, countMinutes, ...shadows.sinksOf(arm, routes)],
     }));
     const base = served.findIndex((one) => one.place === routes.base);
     const guarded = guardArms(given, served, arms, { base, series });
@@ -101,7 +103,7 @@ export async function compileEndpoint(
         ),
       ],
       unitOf: compileUnit(spec, requestColumns),
-      meter: monitor.endpoint(state.name),
+      meter: given.isUnwatched ? UNWATCHED : monitor.endpoint(state.name),
       answerStart: `{"endpoint":${JSON.stringify(state.name)},"predictions":[`,
       inFlight: 0,
       async retire() {
