@@ -189,6 +189,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
           ...(options.channel === undefined ? { collect: async () => collected(await figures.figures()) } : {}),
           logger,
         });
+  const monitors = monitoringReads(app);
   const trainingSets = await openTrainingSets(app, serverId);
   const { app: server, roles } = await createHttpServer(planes, {
     logger,
@@ -199,7 +200,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     alerts: { list: async (query) => (await app.alerts()).list(query) },
     experiments: await readExperiments(app),
     history: minutes.history,
-    monitoring: monitoringReads(app),
+    monitoring: monitors,
     status: {
       views: () => views(true),
       own: () => ({
@@ -210,7 +211,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     },
     loggedRequests: values['log.requests'] as LoggedRequests,
     tracing,
-    viewMetrics: async () => viewMetrics(await views(false)),
+    viewMetrics: async () => `${await viewMetrics(await views(false))}\n${await monitors.metrics()}`,
     bodyLimitBytes: values['server.bodyLimit'],
     bytes,
     requestTimeoutMs: values['server.requestTimeoutMs'],

@@ -121,6 +121,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./drift.ts')).driftCommand,
   },
   {
+    name: 'quality',
+    summary: 'show how good predictions were, as far as outcomes are known, and where they are worst',
+    load: async () => (await import('./quality.ts')).qualityCommand,
+  },
+  {
     name: 'alerts',
     summary: 'list what is wrong by the monitors, silence what is known',
     load: async () => (await import('./alerts.ts')).alertsCommand,
