@@ -1,9 +1,9 @@
 export {
   type AskedPhase,
-  analyseExperiment,
   type ReportDeps,
   reportExperiment,
 } from './experiments/experiment-reports.ts';
+export { type BanditDeps, runBandits } from './experiments/run-bandits.ts';
 export { reportOnce } from './experiments/report-once.ts';
 export {
   type KeptVersion,

@@ -58,8 +58,8 @@ export { type ExposureQuestion, exposuresSql } from './prediction-log/exposures.
 export { type LogAnswer, type LogQuestion, queryPredictionLog } from './prediction-log/query-log.ts';
 export { type SpineOrder, type WrittenSpine, writeSpine } from './prediction-log/write-spine.ts';
 export { KEEP_ALL, type KeepRules, parseKeep } from './prediction-log/keep-rules.ts';
-export { countOutcomes, type OutcomeCounts } from './prediction-log/count-outcomes.ts';
 export { type MaturedArm, maturedOutcomes, type MaturedQuestion } from './prediction-log/matured-outcomes.ts';
+export { countOutcomes, type OutcomeCounts } from './prediction-log/count-outcomes.ts';
 export { findPrediction } from './prediction-log/find-prediction.ts';
 export { type PredictionLogStatus, predictionLogStatus } from './prediction-log/log-status.ts';
 export { type EndpointColumns, parseRedaction, redactableNames } from './prediction-log/redaction.ts';

@@ -41,3 +41,4 @@ export { compileUnitText, type UnitText } from './unit-text.ts';
 export { presentExperiment, type PresentedExperiment } from './experiments/live/present-experiment.ts';
 export { reportHtml } from './experiments/html/report-html.ts';
 export { reportText } from './experiments/report/report-text.ts';
+export { type BanditDecision, banditWeights } from './experiments/report/bandit-weights.ts';

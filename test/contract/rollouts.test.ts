@@ -34,9 +34,15 @@ describe.each(testDatabases('rollouts'))('a rollout on $name', (databases) => {
     const status = presentRollout(shown);
     expect(status.history.map(({ to }) => to)).toEqual([
       'pending',
-      ...['preparing', 'settling', 'watching'],
-      ...['preparing', 'settling', 'watching'],
-      ...['preparing', 'settling', 'baking'],
+      'preparing',
+      'settling',
+      'watching',
+      'preparing',
+      'settling',
+      'watching',
+      'preparing',
+      'settling',
+      'baking',
       'promoted',
     ]);
     expect(status).toMatchObject({

@@ -36,6 +36,7 @@ const LINES: readonly (readonly string[])[] = [
   ['models', 'show', 'returns'],
   ['endpoints', 'show', 'checkout'],
   ['rollout', 'list'],
+  ['experiments', 'list'],
   ['keys', 'list'],
   ['audit'],
   ['drift', 'checkout', '--now'],

@@ -250,8 +250,7 @@ export async function openRolloutWorld(url: string): Promise<RolloutWorld> {
       if (arm !== undefined) cellOf(arm.name, arm.version, revision).opens++;
     },
     async look(by, controller = world.controller) {
-      held ??= await takeOver();
-      await controller.look(by ?? held);
+      await controller.look(by ?? (held ??= await takeOver()));
     },
     async run(seconds, sent, until) {
       for (let second = 0; second < seconds; second++) {
@@ -276,6 +275,15 @@ export async function openRolloutWorld(url: string): Promise<RolloutWorld> {
   };
   return world;
 }
+
+/** Nobody asks anything. */
+export const NO_REQUESTS: RolloutEvidence = {
+  minutes: () => Promise.resolve([]),
+  lateServers: () => Promise.resolve([]),
+  slowLimit: () => Promise.resolve(undefined),
+  tellSlowLimit: () => Promise.resolve(),
+  matured: () => Promise.resolve([]),
+};
 
 /** Quick, and with little to wait for. */
 const QUICK = {

@@ -49,8 +49,6 @@ export interface LogRelation {
   readonly typed: readonly TypedPart[];
   /** All predictions, one row each. */
   readonly predictions: string;
-  /** All outcomes of predictions, those that another took the place of later, too. */
-  readonly told: string;
   /** Of the outcomes of a prediction the one that was recorded last. */
   readonly outcomes: string;
   /** Those that were told of units and belong to a prediction, with its id: not only those that were recorded last. */
@@ -136,12 +134,10 @@ async function openOnce(connection: DuckDBConnection, directory: string, range: 
     outcomeParts.push(matchedUnits);
   }
   const predictionsSql = inRange(united('predictions', [...waiting, ...inside]), range);
-  const told = united('outcomes', outcomeParts);
-  const outcomesSql = `SELECT * FROM (${told}) ${newestOutcome}`;
+  const outcomesSql = `SELECT * FROM (${united('outcomes', outcomeParts)}) ${newestOutcome}`;
   return {
     typed: [...decoded, ...typed],
     predictions: predictionsSql,
-    told,
     matchedUnits,
     recorded: { byId, byUnit: united('unit_outcomes', unitParts) },
     outcomes: outcomesSql,

@@ -72,6 +72,8 @@ export interface RolloutsDeps {
 
 export type Verb = 'pause' | 'resume' | 'promote' | 'abort';
 
+/** A controller moves a rollout once a second at most. */
+const MOST_TRIES = 10;
 const SILENT_MICROS: Micros = 20_000_000;
 
 export async function openRollouts(deps: RolloutsDeps): Promise<Rollouts> {
@@ -104,6 +106,28 @@ export async function openRollouts(deps: RolloutsDeps): Promise<Rollouts> {
     }
     if (ENDED.includes(rollout.state) || rollout.state === 'rolling_back') throw cannot(verb, rollout, 'it has ended');
     return rollout;
+  };
+
+  /** What a person does; the controller that was quicker is no reason to refuse it. */
+  const act = async (
+    verb: Verb,
+    id: string,
+    by: Operator,
+    work: (rollout: Rollout) => Promise<void>,
+  ): Promise<ShownRollout> => {
+    for (let tries = 1; ; tries++) {
+      const rollout = await findFor(verb, id, by);
+      try {
+        await work(rollout);
+        return shown(await find(rollout.id));
+      } catch (thrown) {
+        const isConflict = thrown instanceof HeadraceError && thrown.code === 'HR_CONFLICT';
+        if (!isConflict || tries === MOST_TRIES) throw thrown;
+        const now = await find(rollout.id);
+        // Refused for what it is, not for what it became meanwhile.
+        if (now.stateVersion === rollout.stateVersion && now.leaseEpoch === rollout.leaseEpoch) throw thrown;
+      }
+    }
   };
 
   return {
@@ -183,46 +207,37 @@ export async function openRollouts(deps: RolloutsDeps): Promise<Rollouts> {
       return Promise.all(rows.map(shown));
     },
     get: async (id) => shown(await find(id)),
-    async pause(id, by) {
-      const rollout = await findFor('pause', id, by);
-      if (rollout.state === 'paused' && rollout.pausedBy === 'person') throw cannot('pause', rollout, 'it is paused');
-      await moves.pause(rollout, { pausedBy: 'person' }, saidBy(by));
-      return shown(await find(rollout.id));
-    },
-    async resume(id, by) {
-      const rollout = await findFor('resume', id, by);
-      if (rollout.state !== 'paused') throw cannot('resume', rollout, 'it is not paused');
-      const change = {
-        state: rollout.pausedFrom ?? 'watching',
-        pausedFrom: null,
-        pausedBy: null,
-        stepMicros: 0,
-        blindMicros: 0,
-      } as const;
-      await moves.move(rollout, change, saidBy(by));
-      return shown(await find(rollout.id));
-    },
-    async promote(id, by) {
-      const rollout = await findFor('promote', id, by);
-      const breached = rollout.guardrails.filter(({ verdict }) => verdict === 'breached').map(({ metric }) => metric);
-      if (breached.length > 0 && !by.isAdmin) {
-        const sentence = `${breached.join(', ')} of rollout ${rollout.id} breached; to promote past it takes the role admin`;
-        throw new HeadraceError('HR_FORBIDDEN', sentence);
-      }
-      const { variants } = await registry.endpoints.get(rollout.endpoint);
-      if (!variants.some(({ version, weight }) => version === rollout.candidate && weight > 0))
-        throw cannot('promote', rollout, 'no server answers by its candidate yet');
-      await moves.promote(rollout, {}, saidBy(by));
-      return shown(await find(rollout.id));
-    },
-    async abort(id, by) {
-      const rollout = await findFor('abort', id, by);
-      const isOwn = (await registry.endpoints.get(rollout.endpoint).catch(() => undefined))?.rollout === rollout.id;
-      if (isOwn) await moves.rollBack(rollout, {}, saidBy(by), 'aborted');
-      // Somebody took the traffic from it.
-      else await moves.move(rollout, { state: 'aborted', endedMicros: clock.nowMicros() }, saidBy(by));
-      return shown(await find(rollout.id));
-    },
+    pause: (id, by) =>
+      act('pause', id, by, (rollout) => {
+        if (rollout.state === 'paused' && rollout.pausedBy === 'person') throw cannot('pause', rollout, 'it is paused');
+        return moves.pause(rollout, { pausedBy: 'person' }, saidBy(by));
+      }),
+    resume: (id, by) =>
+      act('resume', id, by, (rollout) => {
+        if (rollout.state !== 'paused') throw cannot('resume', rollout, 'it is not paused');
+        const state = rollout.pausedFrom ?? 'watching';
+        const change = { state, pausedFrom: null, pausedBy: null, stepMicros: 0, blindMicros: 0 };
+        return moves.move(rollout, change, saidBy(by));
+      }),
+    promote: (id, by) =>
+      act('promote', id, by, async (rollout) => {
+        const breached = rollout.guardrails.filter(({ verdict }) => verdict === 'breached').map(({ metric }) => metric);
+        if (breached.length > 0 && !by.isAdmin) {
+          const sentence = `${breached.join(', ')} of rollout ${rollout.id} breached; to promote past it takes the role admin`;
+          throw new HeadraceError('HR_FORBIDDEN', sentence);
+        }
+        const { variants } = await registry.endpoints.get(rollout.endpoint);
+        if (!variants.some(({ version, weight }) => version === rollout.candidate && weight > 0))
+          throw cannot('promote', rollout, 'no server answers by its candidate yet');
+        await moves.promote(rollout, {}, saidBy(by));
+      }),
+    abort: (id, by) =>
+      act('abort', id, by, async (rollout) => {
+        const isOwn = (await registry.endpoints.get(rollout.endpoint).catch(() => undefined))?.rollout === rollout.id;
+        if (isOwn) return moves.rollBack(rollout, {}, saidBy(by), 'aborted');
+        // Somebody took the traffic from it.
+        return moves.move(rollout, { state: 'aborted', endedMicros: clock.nowMicros() }, saidBy(by));
+      }),
   };
 }
 

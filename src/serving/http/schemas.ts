@@ -182,7 +182,9 @@ const asked = { additionalProperties: false } as const;
 
 export const TrafficBody = Type.Object(
   {
-    variants: Type.Array(Type.Object({ ...AskedVariant, version: Version }, asked)),
+    variants: Type.Array(
+      Type.Object({ ...AskedVariant, version: Version, ranges: Type.Optional(BucketRanges) }, asked),
+    ),
     shadows: Type.Optional(Type.Array(Type.Object({ ...Shadow.properties, version: Version }, asked))),
     override: Type.Optional(
       Type.Boolean({ description: 'Although a rollout is under way, which then ends; needs X-Reason' }),
