@@ -137,7 +137,9 @@ export const OutcomesBody = Type.Object(
             }),
           ),
           at: Type.Optional(Type.String({ description: 'RFC 3339: when it happened' })),
-          from: Type.Optional(Type.String({ description: 'RFC 3339: the prediction was made then or later' })),
+          from: Type.Optional(
+            Type.String({ description: 'RFC 3339, not after `at`: the prediction was made then or later' }),
+          ),
           within: Type.Optional(
             Type.String({ maxLength: 40, description: 'In place of `from`: how long before `at`; default: 7d' }),
           ),
