@@ -104,7 +104,7 @@ function byUnit(
   if (outcome.at === undefined) note('at', () => 'is missing: when it happened, to find the prediction before it');
   const at = readTime(outcome.at, 'at', now, note) ?? now;
   if (from !== undefined && within !== undefined) note('within', () => 'does not go with from: they say the same');
-  const duration = within === undefined ? WITHIN_MICROS : parseDuration(within);
+  const duration = within === undefined ? WITHIN_MICROS : readDuration(within);
   if (duration === undefined) note('within', () => `expected a duration such as "7d", got ${describe(within)}`);
   const start = readTime(from, 'from', Infinity, note);
   if (start !== undefined && start > at) note('from', () => `is after at, ${formatTimestamp(at)}`);
@@ -115,6 +115,10 @@ function byUnit(
     observedMicros: at,
   };
 }
+
+// One that is too long to be told in microseconds is as good as any time.
+const readDuration = (text: string): Micros | undefined =>
+  parseDuration(text) ?? (/^(\d+(us|ms|s|m|h|d|w))+$/.test(text) ? Infinity : undefined);
 
 function readTime(given: string | undefined, member: string, now: Micros, note: Note): Micros | undefined {
   if (given === undefined) return undefined;

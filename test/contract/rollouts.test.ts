@@ -160,6 +160,17 @@ describe.each(testDatabases('rollouts'))('a rollout on $name', (databases) => {
     expect(shown.rollout.step).toBe(2);
   });
 
+  it('tells servers what is slow while it goes on, and no longer', async () => {
+    await world.start();
+    await world.run(6, HEALTHY);
+    expect(world.slow).toEqual(new Map([[ENDPOINT, 50_000]]));
+    const slow = { ...HEALTHY, candidate: { slow: 0.3 } };
+    const shown = await world.run(60, slow, ({ rollout }) => rollout.state === 'rolled_back');
+    expect(shown.rollout.reason).toMatch(/^slow_rate/);
+    await world.run(1);
+    expect(world.slow).toEqual(new Map());
+  });
+
   it('compares outcomes: a drop past what is allowed goes back', async () => {
     await world.start({ guards: ['outcome>-10%'], steps: [50, 100], holdMicros: 600 * SECOND });
     const rates = { stable: { outcome: 0.3 }, candidate: { outcome: 0.15 } };

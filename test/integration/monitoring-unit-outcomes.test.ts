@@ -67,6 +67,17 @@ describe('an outcome of a unit', () => {
     expect(await query(FOUND)).toHaveLength(2);
   });
 
+  it('may be of any time before it, as far back as times go', async () => {
+    const log = open();
+    appendRecord(log, 'old', { unit: ['ATL'], atMicros: 0 });
+    const ever = { unit: ['ATL'], fromMicros: Number.MIN_SAFE_INTEGER };
+    await log.recordOutcomes([{ predictionId: ever, endpoint: 'delay', value: 'found', observedMicros: NOW }]);
+    expect(await query(FOUND)).toEqual([['old', 'found']]);
+    await log.close();
+    await compact();
+    expect(await query(FOUND)).toEqual([['old', 'found']]);
+  });
+
   it('is found as a search by hand finds it', async () => {
     const unit = fc.constantFrom('a', 'b');
     const hour = fc.integer({ min: 0, max: 6 });

@@ -118,7 +118,10 @@ describe('a tally', () => {
       { ...row(2, 5, 2, { errors: others }), rows: 1000 },
       { ...row(2, 5, 3, { errors: others.map((hash) => hash + 1) }), rows: 1000 },
     ];
-    const ledger = createLedger({ minutes: () => Promise.resolve(rows) });
+    const ledger = createLedger({
+      minutes: ({ fromMicros, toMicros = Infinity }) =>
+        Promise.resolve(rows.filter(({ minute }) => minute >= fromMicros && minute < toMicros)),
+    });
     const rollout = { ...ARMS, endpoint: 'e', phases: PHASES, createdMicros: 0 } as unknown as Rollout;
     const tally = await ledger.look(rollout, 4 * MINUTE);
     expect(tally.events('error').map(({ minute, k, kc }) => [minute / MINUTE, k, kc])).toEqual([

@@ -12,6 +12,7 @@ export function notesOf(
   const limits = metrics.flatMap((one) =>
     one.kind === 'sums' && one.metric.winsorize !== undefined ? [one.metric.name] : [],
   );
+  const quantiles = metrics.flatMap(({ kind, metric }) => (kind === 'quantiles' ? [metric.name] : []));
   return [
     ...(dropped.two_arms > 0
       ? [`${counted(dropped.two_arms, 'unit')} seen in two arms left out: a unit's arm may not change within a phase.`]
@@ -34,6 +35,9 @@ export function notesOf(
             `The relative lift of ${name} in ${arm} looks surer than it is: a few units have most of the value. Go by the difference, as the verdict does, or winsorise the metric.`,
         ),
     ),
+    ...(quantiles.length > 0
+      ? [`Quantiles have the interval of one look alone, and so no verdict: ${quantiles.join(', ')}.`]
+      : []),
     ...(phase === 'all'
       ? ['Phases are compared within each, then put together; quantiles and CUPED are told by phase alone.']
       : []),
