@@ -103,7 +103,8 @@ function measureMeans(guard: Guard, { strata, eventUnits }: Outcomes, metUnits: 
   const { difference, base } = seen;
   // What is tested is R_c − (1 + d) R_b, so its error is wanted, and not that of R_c − R_b. The bad side stays where R_b is below 0.
   const allowed = 1 + guard.bound.tolerance * Math.sign(base);
-  const { difference: past, se } = stratifiedDifference(strata.map((stratum) => comparedBy(stratum, allowed))) ?? seen;
+  const { difference: past, seByBase: se } =
+    stratifiedDifference(strata.map((stratum) => comparedBy(stratum, allowed))) ?? seen;
   const tau = WORTH_KNOWING * Math.abs(base);
   const { lo, hi } = msprt({ difference: past, se, tau, alpha, oneSided: true });
   const isPast = guard.direction === 'rise' ? lo > 0 : hi < 0;
