@@ -20,7 +20,7 @@ import {
   quantileMicros,
   unpackSketch,
 } from '../monitor/latency-sketch.ts';
-import { addCounts, noCounts, type Writable } from './merge-minutes.ts';
+import { addCounts, noCounts, type Writable } from './minute-counts.ts';
 import type { MinuteCounts, SeriesKind } from './minute-row.ts';
 import { migrateMinutes, type MinuteTables } from './minute-tables.ts';
 import { type CountColumns, countsOf, readSketch } from './row-columns.ts';

@@ -5,7 +5,7 @@ import { floorTo, type Micros, MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_MINUT
 import { type Database, holdsLease, type LeaseToken } from '../../storage/index.ts';
 import { createSketch, mergeSketch, packSketch, unpackSketch } from '../monitor/latency-sketch.ts';
 import { stringifyJson } from '../../core/index.ts';
-import { addCounts, noCounts } from './merge-minutes.ts';
+import { addCounts, noCounts } from './minute-counts.ts';
 import { type HourColumns, migrateMinutes, type MinuteTables } from './minute-tables.ts';
 import { countColumns, countsOf, readSketch } from './row-columns.ts';
 import type { SharedClock } from './shared-clock.ts';
