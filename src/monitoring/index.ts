@@ -50,8 +50,7 @@ export { type MinuteFigures, type MinuteWriter, startMinuteWriter } from './minu
 export { createTotals, type ToldTotals, type Totals } from './monitor/totals.ts';
 export { compactPredictionLog } from './prediction-log/compact.ts';
 export type { CompactOptions, CompactReport } from './prediction-log/compact-report.ts';
-export { type LogRange, predictionLogSql } from './prediction-log/log-relation.ts';
-export { type ExposureQuestion, exposuresSql } from './prediction-log/exposures.ts';
+export { withLog } from './prediction-log/with-log.ts';
 export { type LogAnswer, type LogQuestion, queryPredictionLog } from './prediction-log/query-log.ts';
 export { type SpineOrder, type WrittenSpine, writeSpine } from './prediction-log/write-spine.ts';
 export { KEEP_ALL, type KeepRules, parseKeep } from './prediction-log/keep-rules.ts';
