@@ -1,4 +1,5 @@
 export { type Controller, type ControllerDeps, createController } from './controller/controller.ts';
+export type { RolloutNews } from './controller/tell-events.ts';
 export type { ArmMinute, MaturedOutcomes, RolloutEvidence } from './controller/arm-minute.ts';
 export {
   etagOf as rolloutEtag,
