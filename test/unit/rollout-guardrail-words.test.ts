@@ -11,9 +11,9 @@ describe('a guardrail in words', () => {
     ['error_rate<0.01', 0.0234, { is: '0.0234', allowed: '0.01' }],
     ['error_rate<+20%', 0.568, { is: '+56.8%', allowed: '+20%' }],
     ['outcome>-5%', -0.0775, { is: '-7.75%', allowed: '-5%' }],
-    ['latency<50ms', 0.0312, { is: '3.12% of the units past it', allowed: '50ms' }],
-    ['latency<+40%', 0.9, { is: '+90% units past it', allowed: '+40%' }],
-    ['latency<+40%', null, { is: null, allowed: '+40%' }],
+    ['latency<50ms', 0.0312, { is: '3.12%', allowed: '1% past 50ms' }],
+    ['latency<+40%', 0.9, { is: '+90%', allowed: '+0% past p99 +40%' }],
+    ['latency<+40%', null, { is: null, allowed: '+0% past p99 +40%' }],
   ])('%s at %d', (text, value, words) => {
     const [guard] = parseGuards([text], [], []);
     if (guard === undefined) throw new Error(`no guard ${text}`);

@@ -1,6 +1,7 @@
 // A guardrail's figures in words, for terminals and for the reason of a rollback: a share as a share, an excess as an excess, and of
 // latency how many units are past the time that the guard names.
 
+import { SLOW_SHARE } from './guard.ts';
 import type { Guardrail } from './rollout.ts';
 
 /** What is seen and what is allowed, each null where there is nothing to say. */
@@ -9,13 +10,13 @@ export function sayFigures(guardrail: Pick<Guardrail, 'metric' | 'limit' | 'valu
   readonly allowed: string | null;
 } {
   const { metric, limit, value } = guardrail;
-  const allowed = limit === null ? null : String(limit);
+  const written = limit === null ? null : String(limit);
+  const isExcess = written !== null && /^[+-].*%$/.test(written);
+  // Units past a time are counted, and held against stable's or against one in a hundred.
+  const past = isExcess ? `+0% past p99 ${written}` : `${percent(SLOW_SHARE)} past ${written}`;
+  const allowed = metric === 'latency' ? past : written;
   if (value === null) return { is: null, allowed };
-  const isExcess = allowed !== null && /^[+-].*%$/.test(allowed);
-  if (metric === 'srm') return { is: percent(value), allowed };
-  // Units are counted, of a relative guard against stable's; a time is what they are past.
-  if (metric === 'latency')
-    return { is: `${isExcess ? signed(value) : `${percent(value)} of the`} units past it`, allowed };
+  if (metric === 'srm' || (metric === 'latency' && !isExcess)) return { is: percent(value), allowed };
   return { is: isExcess ? signed(value) : String(Number(value.toPrecision(3))), allowed };
 }
 
