@@ -15,6 +15,7 @@ import { featuresReadSection } from './features-read.ts';
 import { featuresReadArrowSection } from './features-read-arrow.ts';
 import { kafkaSection } from './kafka.ts';
 import { type MaterializeFigures, measureMaterialize } from './materialize.ts';
+import { monitoringCostSection } from './monitoring-cost.ts';
 import { overloadSection } from './overload.ts';
 import { planSection } from './plan.ts';
 import { pythonClientSection } from './python-client.ts';
@@ -57,6 +58,7 @@ const sections: Readonly<Record<string, () => Promise<Section>>> = {
   decode: measureDecode,
   assignment: async () => assignmentSection(isQuick),
   predict: () => predictSection({ isQuick, withRedis }),
+  'monitoring-cost': () => monitoringCostSection({ isQuick }),
   'features-read': measureReads,
   'features-read-arrow': measureArrowReads,
   definitions: measureLoading,

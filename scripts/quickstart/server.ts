@@ -12,9 +12,10 @@ export interface Server {
   stop(): Promise<void>;
 }
 
+/** `wantedPort` 0: any. */
 export async function startServer(wantedPort: number): Promise<Server> {
   const port = (await isFree(wantedPort)) ? wantedPort : 0;
-  if (port === 0) say(indent(`Port ${wantedPort} is taken; a free one is used.`));
+  if (port !== wantedPort) say(indent(`Port ${wantedPort} is taken; a free one is used.`));
   say(indent(`$ headrace serve${port === 0 ? ' --port 0' : ''}`));
   const child = startChild(process.execPath, [cliFile, 'serve', '--port', String(port), '--json'], {
     cwd: root,

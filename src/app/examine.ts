@@ -66,6 +66,8 @@ export async function examine(open: () => Promise<App>, environment: Environment
   // Of a registry that can't be read, its own check tells.
   if (registry.state === 'ok') findings.push(...(await lookAtModels(app)));
   findings.push(...(await lookForExtensions(app)));
+  if (values['predictionLog.sample'] !== '1' || values['predictionLog.keep'] !== undefined)
+    findings.push(await look('prediction log', 'correct the rule', () => describeLogRules(values)));
   findings.push(await look('disk', 'free space, or move offline.path', () => describeDisk(values['offline.path'])));
   findings.push(await lookForPython());
   return findings;
@@ -168,6 +170,14 @@ async function describeRegistry(app: App): Promise<string> {
   // With its code: what can't be loaded is told here.
   await app.applied();
   return `revision ${current.revision} is applied`;
+}
+
+// Servers would say it, too, once they start.
+async function describeLogRules(values: App['config']['values']): Promise<string> {
+  const { parseKeep, parseSampling } = await import('../monitoring/index.ts');
+  const { length } = parseSampling(values['predictionLog.sample']);
+  if (values['predictionLog.keep'] !== undefined) parseKeep(values['predictionLog.keep']);
+  return `${counted(length, 'rule')} of its sample`;
 }
 
 async function describeDisk(path: string): Promise<string> {

@@ -5,6 +5,8 @@ import { silentProgress } from '../core/index.ts';
 import type { ExperimentReport, PresentedExperiment } from '../rollouts/index.ts';
 import type { App } from './open-app.ts';
 
+const SHIP_MS = 5_000;
+
 /** By what the log and the sources have now; kept by its snapshot. Errors as `reportExperiment` gives them. */
 export async function experimentReport(app: App, name: string, phase?: AskedPhase): Promise<ExperimentReport> {
   const { reportExperiment } = await import('../control/index.ts');
@@ -15,7 +17,14 @@ export async function experimentReportDeps(app: App): Promise<ReportDeps> {
   return {
     experiments: await app.experiments(),
     duckdb: app.duckdb,
-    offline: () => app.offline(silentProgress),
+    async offline() {
+      const { shipLog } = await import('../offline/index.ts');
+      // What was pushed a moment ago counts, too. Who is silent tells of it the next time.
+      const silent = await shipLog({ log: await app.log(), runs: await app.runs(), clock: app.clock }, SHIP_MS);
+      if (silent.length > 0)
+        app.logger.warn({ writers: silent.length }, 'a report lacks what some writers took since they shipped last');
+      return app.offline(silentProgress);
+    },
     logDirectory: app.config.values['predictionLog.path'],
     clock: app.clock,
   };

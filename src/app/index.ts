@@ -9,6 +9,7 @@ export {
 } from './apply-definitions.ts';
 export { type Environment, readEnvironment } from './environment.ts';
 export { openDrift } from './open-drift.ts';
+export { openQuality } from './open-quality.ts';
 export { verify } from './open-verify.ts';
 export { collectAll } from './open-garbage.ts';
 export { type BackupChoice, backUp, restore } from './open-backup.ts';

@@ -1,6 +1,7 @@
 // Whether what endpoints serve can still be had: every version that has traffic, read whole from the artifacts.
 
 import { toHeadraceError } from '../core/index.ts';
+import { versionsIn } from '../registry/index.ts';
 import type { Finding } from './finding.ts';
 import type { App } from './open-app.ts';
 
@@ -11,8 +12,11 @@ export async function lookAtModels(app: App): Promise<Finding[]> {
   const { getBlob } = await import('../storage/index.ts');
   const [registry, objects] = await Promise.all([app.registry(), app.objects()]);
   const served = new Map<string, { readonly model: string; readonly version: number }>();
-  for (const { model, variants } of await registry.endpoints.list())
-    for (const { version } of variants) served.set(`${model} ${version}`, { model, version });
+  for (const endpoint of await registry.endpoints.list()) {
+    const { model } = endpoint;
+    for (const version of versionsIn({ ...endpoint, change: null }))
+      served.set(`${model} ${version}`, { model, version });
+  }
   const findings: Finding[] = [];
   for (const { model, version } of served.values()) {
     try {

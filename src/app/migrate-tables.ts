@@ -21,8 +21,8 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
     { migrateRuns },
     { openRegistry },
     { migrateLeases },
-    { migrateAlerts, migrateDrift, migrateMinutes },
-    { migrateExperiments, migrateRollouts },
+    monitoring,
+    rollouts,
   ] = await Promise.all([
     import('../checks/index.ts'),
     import('../events/index.ts'),
@@ -46,9 +46,11 @@ export async function migrateAllTables(database: Database, clock: Clock): Promis
   await migrateRuns(database);
   await migrateHousekeeping(database);
   await migrateLeases(database);
-  await migrateAlerts(database);
-  await migrateExperiments(database);
-  await migrateMinutes(database);
-  await migrateRollouts(database);
-  await migrateDrift(database);
+  await monitoring.migrateAlerts(database);
+  await monitoring.migrateMinutes(database);
+  await monitoring.migrateDrift(database);
+  await monitoring.migrateQuality(database);
+  await monitoring.migrateSkew(database);
+  await rollouts.migrateExperiments(database);
+  await rollouts.migrateRollouts(database);
 }

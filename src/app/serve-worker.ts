@@ -40,6 +40,8 @@ export interface ServeOptions {
   readonly isInsecure?: boolean;
   /** Whether this process compacts the prediction log and runs the background jobs: one of all workers does. */
   readonly compacts?: boolean;
+  /** Neither count nor log predictions, for the benchmark of what that costs. */
+  readonly isUnwatched?: boolean;
   /** Leave the page at /docs out, for tests and benchmarks. */
   readonly hasDocs?: boolean;
   /** Give back what the start left in memory, for a process that does nothing else. */
@@ -152,6 +154,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     redact: compacts ? redact : [],
     monitor,
     minutes: minutes.collector,
+    isUnwatched: options.isUnwatched === true,
     clock,
     logger,
     limits: {
@@ -186,6 +189,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
           ...(options.channel === undefined ? { collect: async () => collected(await figures.figures()) } : {}),
           logger,
         });
+  const monitors = monitoringReads(app);
   const trainingSets = await openTrainingSets(app, serverId);
   const { app: server, roles } = await createHttpServer(planes, {
     logger,
@@ -199,7 +203,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     alerts: { list: async (query) => (await app.alerts()).list(query) },
     experiments: await readExperiments(app),
     history: minutes.history,
-    monitoring: monitoringReads(app),
+    monitoring: monitors,
     status: {
       views: () => views(true),
       own: () => ({
@@ -210,7 +214,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     },
     loggedRequests: values['log.requests'] as LoggedRequests,
     tracing,
-    viewMetrics: async () => viewMetrics(await views(false)),
+    viewMetrics: async () => `${await viewMetrics(await views(false))}\n${await monitors.metrics()}`,
     bodyLimitBytes: values['server.bodyLimit'],
     bytes,
     requestTimeoutMs: values['server.requestTimeoutMs'],

@@ -92,7 +92,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'endpoints',
-    summary: 'list and show endpoints, split their traffic',
+    summary: 'list and show endpoints, split their traffic, compare shadows',
     load: async () => (await import('./endpoints.ts')).endpointsCommand,
   },
   {
@@ -119,6 +119,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'drift',
     summary: 'show how far what is served has moved from the training data',
     load: async () => (await import('./drift.ts')).driftCommand,
+  },
+  {
+    name: 'quality',
+    summary: 'show how good predictions were, as far as outcomes are known, and where they are worst',
+    load: async () => (await import('./quality.ts')).qualityCommand,
   },
   {
     name: 'alerts',

@@ -1,6 +1,6 @@
 // An endpoint as the registry has it, for people and as JSON.
 
-import type { EndpointState } from '../registry/index.ts';
+import { type EndpointState, widthOf } from '../registry/index.ts';
 
 export function presentEndpoint(endpoint: EndpointState): object {
   const { salt: _, change, ...told } = endpoint;
@@ -12,6 +12,17 @@ export function describeTraffic({ variants, shadows }: Pick<EndpointState, 'vari
   const split = variants.map(({ name, version, weight }) => `${name}=${version}:${weight}`).join(' ');
   const shadowed = shadows.map(({ version, percent }) => `${version}:${percent}`).join(' ');
   return shadowed === '' ? split : `${split}, shadowed by ${shadowed}`;
+}
+
+/** Who else has a say in who gets what. */
+export function describeOwners({ rollout, experiments }: Pick<EndpointState, 'rollout' | 'experiments'>): string[] {
+  return [
+    ...(rollout === null ? [] : [`Rollout ${rollout} alone changes it`]),
+    ...experiments.map(({ name, phase, arms }) => {
+      const shares = arms.map((arm) => `${arm.name}=${arm.version}:${widthOf(arm.ranges) / 100}`);
+      return `Experiment ${name}, phase ${phase}: ${shares.join(' ')}`;
+    }),
+  ];
 }
 
 /** Undefined where none is on its way or has failed. */

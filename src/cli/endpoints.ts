@@ -2,7 +2,7 @@
 
 import { type Traffic, trafficWaitsFor } from '../registry/index.ts';
 import { collect, type CommandOptions, defineCommand, defineGroup, textOption, usageError } from './command.ts';
-import { describeChange, describeTraffic, presentEndpoint } from './describe-endpoint.ts';
+import { describeChange, describeOwners, describeTraffic, presentEndpoint } from './describe-endpoint.ts';
 import { describeEndpointServers, presentEndpointServer } from './endpoint-servers.ts';
 import { endpointShadowsCommand } from './endpoint-shadows.ts';
 import { formatTable } from './table.ts';
@@ -40,8 +40,9 @@ const show = defineCommand({
     const endpoint = await registry.endpoints.get(name);
     const servers = await registry.servers.list();
     const lines = [
-      `${name}: model ${endpoint.model}, unit ${endpoint.unit.join(', ')}`,
+      `${name}: model ${endpoint.model}, unit ${endpoint.unit.length === 0 ? 'each request' : endpoint.unit.join(', ')}`,
       describeTraffic(endpoint),
+      ...describeOwners(endpoint),
       `ETag ${endpoint.etag}`,
       describeChange(endpoint),
       '',

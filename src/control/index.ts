@@ -1,9 +1,9 @@
 export {
   type AskedPhase,
-  analyseExperiment,
   type ReportDeps,
   reportExperiment,
 } from './experiments/experiment-reports.ts';
+export { type BanditDeps, runBandits } from './experiments/run-bandits.ts';
 export { reportOnce } from './experiments/report-once.ts';
 export {
   type KeptVersion,
@@ -23,6 +23,7 @@ export {
   type VerifyReport,
   type VerifyRequest,
 } from './verify-served.ts';
+export { monitorMetrics } from './monitor-metrics.ts';
 export { viewMetrics } from './view-metrics.ts';
 export {
   type Aged,

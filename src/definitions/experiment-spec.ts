@@ -1,6 +1,6 @@
 // Experiments as a manifest has them: arms, what is measured of units, and how it is judged.
 
-import type { Micros } from '../core/index.ts';
+import type { Condition, Micros } from '../core/index.ts';
 import type { About, QueriedSource } from './manifest.ts';
 
 export interface ExperimentSpec extends About {
@@ -13,6 +13,7 @@ export interface ExperimentSpec extends About {
   /** The arm that others are compared with. */
   readonly control: string;
   readonly namespace?: NamespaceSpec;
+  /** On request columns. */
   readonly when?: Condition;
   readonly metrics: Readonly<Record<MetricRole, readonly MetricSpec[]>>;
   readonly plan: ExperimentPlan;
@@ -30,11 +31,6 @@ export interface NamespaceSpec {
   readonly name: string;
   /** Fractions, half-open. */
   readonly range: readonly [from: number, to: number];
-}
-
-/** GrowthBook's: members are request columns or `$and`, `$or`, `$nor`, `$not`; values are JSON or `{ $in: […] }` and the like. */
-export interface Condition {
-  readonly [member: string]: unknown;
 }
 
 export type MetricRole = 'goal' | 'secondary' | 'guardrail';

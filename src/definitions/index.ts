@@ -65,7 +65,6 @@ export { loadDefinitions } from './loading/load-definitions.ts';
 export { importModule } from './loading/module-loader.ts';
 export type {
   ArmSpec,
-  Condition,
   Correction,
   ExperimentPlan,
   ExperimentSpec,

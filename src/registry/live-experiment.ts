@@ -2,6 +2,7 @@
 
 import { type Condition, conditionMistakes, describe, type ErrorDetail } from '../core/index.ts';
 import { BUCKETS, type BucketRange } from './bucket-ranges.ts';
+import { rangeMistakes } from './range-mistakes.ts';
 
 export interface LiveExperiment {
   readonly name: string;
@@ -76,33 +77,4 @@ function noteName(
   } else if (all.findIndex((one) => one.name === name) < index) {
     mistakes.push({ path: `${path}.name`, message: `"${name}" is there twice; each has its own name` });
   }
-}
-
-/** Of ranges within 0 to `end`, whole buckets where that is more than 1: none may be empty, nor overlap another. */
-function rangeMistakes(
-  owners: readonly (readonly (readonly [number, number])[])[],
-  end: number,
-  path: string,
-): ErrorDetail[] {
-  const all = owners.flatMap((ranges, owner) =>
-    ranges.map((range, at) => ({
-      range,
-      path: owners.length === 1 && end === 1 ? `${path}.ranges[${at}]` : `${path}[${owner}].ranges[${at}]`,
-    })),
-  );
-  const isPlace = (value: unknown): boolean =>
-    typeof value === 'number' && value >= 0 && value <= end && (end === 1 || Number.isInteger(value));
-  const wrong = all.filter(({ range: [from, to] }) => !isPlace(from) || !isPlace(to) || from >= to);
-  if (wrong.length > 0) {
-    return wrong.map(({ path: at, range: [from, to] }) => ({
-      path: at,
-      message: `expected [from, to) with 0 ≤ from < to ≤ ${end}, got [${describe(from)}, ${describe(to)}]`,
-    }));
-  }
-  const sorted = all.toSorted((one, other) => one.range[0] - other.range[0]);
-  return sorted.flatMap(({ range: [from, to], path: at }, place) => {
-    const before = sorted[place - 1];
-    if (before === undefined || before.range[1] <= from) return [];
-    return [{ path: at, message: `[${from}, ${to}) overlaps [${before.range.join(', ')}), which ${before.path} has` }];
-  });
 }

@@ -4,6 +4,7 @@
 import { describe, type ErrorDetail, invalid } from '../core/index.ts';
 import { type BucketHolder, type BucketRange, moveBuckets } from './bucket-ranges.ts';
 import { experimentMistakes, type LiveExperiment } from './live-experiment.ts';
+import { givenRangeMistakes } from './range-mistakes.ts';
 import { findVersion, type ModelVersion } from './model-versions.ts';
 
 export interface Variant {
@@ -23,7 +24,8 @@ export interface Shadow {
 
 /** Traffic as it is asked for: a version by its number, an alias or `latest`. */
 export interface Traffic {
-  readonly variants: readonly Asked<Variant>[];
+  /** With the `ranges` of all of them those are taken; without any as few buckets move as can be. */
+  readonly variants: readonly (Asked<Variant> & Partial<Pick<Variant, 'ranges'>>)[];
   readonly shadows?: readonly Asked<Shadow>[];
   /** Left out: those that run go on. */
   readonly experiments?: readonly LiveExperiment[];
@@ -73,6 +75,7 @@ export function resolveTraffic(
   if (mistakes.length === 0 && hundredths !== 10_000) {
     mistakes.push({ path: 'variants', message: `expected weights that sum to 100, got ${hundredths / 100}` });
   }
+  if (mistakes.length === 0) mistakes.push(...givenRangeMistakes(traffic.variants));
   const shadowed = traffic.shadows?.length ?? 0;
   if (shadowed > MOST_SHADOWS)
     mistakes.push({ path: 'shadows', message: `expected at most ${MOST_SHADOWS} shadows, got ${shadowed}` });
@@ -94,12 +97,19 @@ export function resolveTraffic(
   if (mistakes.length > 0) throw invalid(mistakes);
   return {
     variants: layOut(
-      before.variants,
+      // What is given is as if it had been so before.
+      traffic.variants.every(hasRanges) ? traffic.variants.map((one) => ({ ...one, version: 0 })) : before.variants,
       traffic.variants.map(({ name, version, weight }) => ({ name, version: numberOf(version), weight })),
     ),
     shadows: shadows ?? before.shadows,
     experiments,
   };
+}
+
+function hasRanges<T extends { readonly ranges?: readonly BucketRange[] }>(
+  variant: T,
+): variant is T & { readonly ranges: readonly BucketRange[] } {
+  return variant.ranges !== undefined;
 }
 
 /** Variants with the buckets that they have then. */

@@ -3,12 +3,11 @@ export type { ArmMinute, MaturedOutcomes, RolloutEvidence } from './controller/a
 export {
   etagOf as rolloutEtag,
   openRollouts,
-  type Operator,
   type Rollouts,
   type ShownRollout,
-  type StartRollout,
   type Verb,
 } from './controller/operate.ts';
+export type { Operator, StartRollout } from './controller/start-rollout.ts';
 export { presentRollout, type RolloutStatus } from './controller/present.ts';
 export { describeRollout, describeStep } from './controller/describe.ts';
 export { readAsked } from './controller/read-asked.ts';
@@ -51,3 +50,4 @@ export { compileUnitText, type UnitText } from './unit-text.ts';
 export { presentExperiment, type PresentedExperiment } from './experiments/live/present-experiment.ts';
 export { reportHtml } from './experiments/html/report-html.ts';
 export { reportText } from './experiments/report/report-text.ts';
+export { type BanditDecision, banditWeights } from './experiments/report/bandit-weights.ts';

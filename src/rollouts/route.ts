@@ -1,12 +1,13 @@
 // Which arm a row goes to, and why: everything that decides is compiled once for an endpoint's traffic, so that a row costs
 // its hash and a few comparisons, and allocates nothing.
 
-import { conditionAttributes, type Field, type Value } from '../core/index.ts';
+import { conditionAttributes, type Field, type HeadraceError, toHeadraceError, type Value } from '../core/index.ts';
 import type { EndpointSpec } from '../definitions/index.ts';
-import { baseOf, BUCKETS, type EndpointState, type LiveExperiment } from '../registry/index.ts';
+import { baseOf, type EndpointState } from '../registry/index.ts';
 import { compileBuckets } from './bucket-owners.ts';
 import { bucketOfHash, fnv1a } from './fnv.ts';
-import { compileRowCondition, type RowCondition } from './row-condition.ts';
+import { compileExperiment, type ExperimentEntry } from './route-experiment.ts';
+import { compileRowCondition } from './row-condition.ts';
 import { compileUnitText, type UnitText } from './unit-text.ts';
 
 /**
@@ -55,8 +56,16 @@ export interface Routes {
   forced(name: string): Route | undefined;
 }
 
-/** Throws HR_INVALID where something asks for a column that requests don't carry. */
-export function compileRoutes(traffic: RoutedTraffic, spec: RoutedSpec, columns: readonly Field[]): Routes {
+/**
+ * Throws HR_INVALID where something asks for a column that requests don't carry. With `onBroken` an experiment that does is told
+ * there, and nobody is in it.
+ */
+export function compileRoutes(
+  traffic: RoutedTraffic,
+  spec: RoutedSpec,
+  columns: readonly Field[],
+  onBroken?: (error: HeadraceError) => void,
+): Routes {
   const { salt, variants, experiments } = traffic;
   const arms = routedArms(traffic);
   const base = baseOf(variants);
@@ -76,20 +85,23 @@ export function compileRoutes(traffic: RoutedTraffic, spec: RoutedSpec, columns:
   });
   const isHeldOut = compileHoldout(spec);
   let place = variants.length;
-  const entries = experiments.map((experiment) => {
+  const entries = experiments.flatMap((experiment): ExperimentEntry[] => {
     const first = place;
     place += experiment.arms.length;
-    return compileEntry(experiment, first, spec.unit, columns);
+    try {
+      return [compileExperiment(experiment, first, spec.unit, columns)];
+    } catch (thrown) {
+      if (onBroken === undefined) throw thrown;
+      onBroken(toHeadraceError(thrown));
+      return [];
+    }
   });
   const split = variants.map((_, at) => variantRoute(at, variants.length > 1 ? 'rollout' : 'base'));
   const ownerOf = compileBuckets(variants.map(({ ranges }) => ranges));
-  const forced = new Map(arms.map(({ name }, at) => [name, variantForced(at)]));
-
-  function variantForced(at: number): Route {
-    const entry = entries.find(({ first, routes }) => at >= first && at < first + routes.length);
-    const route = entry?.routes[at - entry.first] ?? variantRoute(at, 'forced');
-    return { ...route, via: 'forced' };
-  }
+  const routable = [...split, ...entries.flatMap(({ routes }) => routes)];
+  const forced = new Map(
+    routable.map((route) => [(arms[route.place] as RoutedArm).name, { ...route, via: 'forced' as const }]),
+  );
 
   return {
     arms,
@@ -147,61 +159,4 @@ function compileHoldout({ holdout }: RoutedSpec): ((unit: string) => boolean) | 
   const buckets = Math.round(holdout.percent * 100);
   const seed = fnv1a(holdout.name);
   return (unit) => bucketOfHash(fnv1a(unit, seed)) < buckets;
-}
-
-interface Entry {
-  /** Place of its first arm. */
-  readonly first: number;
-  readonly routes: readonly Route[];
-  /** Undefined where the row is not in it. `unit`: by the endpoint's unit. */
-  of(row: readonly Value[], requestId: string, unit: string): Route | undefined;
-}
-
-function compileEntry(
-  experiment: LiveExperiment,
-  first: number,
-  endpointUnit: readonly string[],
-  columns: readonly Field[],
-): Entry {
-  const { name, phase, namespace, arms } = experiment;
-  const routes = arms.map(
-    (arm, at): Route => ({
-      place: first + at,
-      variant: arm.name,
-      version: arm.version,
-      via: 'experiment',
-      experiment: name,
-      phase,
-    }),
-  );
-  const isSame =
-    experiment.unit.length === endpointUnit.length && experiment.unit.every((one, at) => one === endpointUnit[at]);
-  const ownUnit = isSame ? undefined : compileUnitText(experiment.unit, columns);
-  const ownerOf = compileBuckets(arms.map(({ ranges }) => ranges));
-  const holds: RowCondition | undefined =
-    experiment.when === null ? undefined : compileRowCondition(experiment.when, columns);
-  const seed = fnv1a(experiment.seed);
-  const roomSeed = fnv1a(namespace?.seed ?? '');
-  return {
-    first,
-    routes,
-    of(row, requestId, endpointsUnit) {
-      const unit = ownUnit === undefined ? endpointsUnit : ownUnit(row, requestId);
-      if (unit === '') return undefined;
-      if (namespace !== null && !isWithin(bucketOfHash(fnv1a(unit, roomSeed)), namespace.ranges)) return undefined;
-      if (holds !== undefined && !holds(row)) return undefined;
-      const owner = ownerOf(bucketOfHash(fnv1a(unit, seed)));
-      return owner < 0 ? undefined : routes[owner];
-    },
-  };
-}
-
-/** By the fraction that GrowthBook's SDKs compare, so that both round alike. */
-function isWithin(bucket: number, ranges: readonly (readonly [number, number])[]): boolean {
-  const fraction = bucket / BUCKETS;
-  for (let i = 0; i < ranges.length; i++) {
-    const [from, to] = ranges[i] as readonly [number, number];
-    if (fraction >= from && fraction < to) return true;
-  }
-  return false;
 }

@@ -9,6 +9,7 @@ import {
   toJson,
   type Value,
 } from '../core/index.ts';
+import { sentFloat32 } from './sent-number.ts';
 import { placeOf } from './unit-text.ts';
 
 export type RowCondition = (row: readonly Value[]) => boolean;
@@ -31,8 +32,9 @@ function compileAttribute(type: DataType): (value: Value) => unknown {
     case 'bool':
     case 'int32':
     case 'float64':
-    case 'float32':
       return (value) => value;
+    case 'float32':
+      return (value) => (typeof value === 'number' ? sentFloat32(value) : value);
     case 'int64':
       return (value) => (typeof value === 'bigint' ? numberOf(value) : value);
     default:

@@ -9,6 +9,7 @@ import {
   toJson,
   type Value,
 } from '../core/index.ts';
+import { sentFloat32 } from './sent-number.ts';
 
 /** By the values of a row's columns and the request's id. '' is no unit: null, "", 0 and false are none. */
 export type UnitText = (row: readonly Value[], requestId: string) => string;
@@ -27,7 +28,7 @@ export function compileUnitText(unit: readonly string[], columns: readonly Field
     const text = compileText(field.type);
     return (row) => text(row[place] ?? null);
   }
-  return (row) => stringifyJson(fields.map(({ type }, at) => toJson(type, row[places[at] as number] ?? null)));
+  return (row) => stringifyJson(fields.map(({ type }, at) => jsonOf(type, row[places[at] as number] ?? null)));
 }
 
 /** Throws HR_INVALID. */
@@ -36,6 +37,12 @@ export function placeOf(column: string, columns: readonly Field[]): number {
   if (place >= 0) return place;
   const known = columns.map(({ name }) => name).join(', ');
   throw new HeadraceError('HR_INVALID', `requests carry no column "${column}"; they carry ${known}.`);
+}
+
+function jsonOf(type: DataType, value: Value): unknown {
+  // Of its type, or null.
+  if (type.kind === 'float32' && value !== null) return toJson(type, sentFloat32(value as number));
+  return toJson(type, value);
 }
 
 function compileText(type: DataType): (value: Value) => string {
@@ -48,6 +55,7 @@ function compileText(type: DataType): (value: Value) => string {
     case 'int64':
       return (value) => (value === null || value === false || value === 0 || value === 0n ? '' : String(value));
     case 'float32':
+      return (value) => (value === null || value === 0 ? '' : String(sentFloat32(value as number)));
     case 'float64':
       // What JSON has no number for is told as text: "Infinity".
       return (value) => (value === null || value === 0 ? '' : String(value));

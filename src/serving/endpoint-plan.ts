@@ -53,6 +53,8 @@ export interface CompileOptions {
   readonly mayLackShadows: boolean;
 }
 
+const UNWATCHED: EndpointMeter = { answered: () => {}, rowFailed: () => {}, failed: () => {} };
+
 /** Loads the arms' models. Throws what loading throws, with nothing left loaded. */
 export async function compileEndpoint(
   given: CompileEndpoint,
@@ -68,14 +70,16 @@ export async function compileEndpoint(
       current,
       routeColumns(state, spec),
     );
-    const routes = compileRoutes(state, spec, requestColumns);
+    // An experiment that can't be asked must not keep a server that starts from answering.
+    let broken: HeadraceError | undefined;
+    const routes = compileRoutes(state, spec, requestColumns, mayLack ? (error) => (broken ??= error) : undefined);
     const compiled = compileArms(given, served, requestColumns);
     const shadows = await loadShadows(given, compiled, requestColumns, mayLackShadows);
     const series = minuteSeries(given, served, compiled);
     const countMinutes = minuteSink(given.minutes, series);
     const arms = compiled.map((arm) => ({
       ...arm,
-      sinks: [...arm.sinks, countMinutes, ...shadows.sinksOf(arm, routes)],
+      sinks: given.isUnwatched ? [] : [...arm.sinks, countMinutes, ...shadows.sinksOf(arm, routes)],
     }));
     const base = served.findIndex((one) => one.place === routes.base);
     const guarded = guardArms(given, served, arms, { base, series });
@@ -89,7 +93,7 @@ export async function compileEndpoint(
       arms: guarded.arms,
       armAt: places.map((arm, place) => armOf(arm, place, routes.base, guarded.arms, served)),
       marks: places.map(({ version }) => predictionMark(state.revision, version)),
-      lacking,
+      lacking: lacking ?? broken,
       shadows,
       versions: [
         ...new Set(
@@ -99,7 +103,7 @@ export async function compileEndpoint(
         ),
       ],
       unitOf: compileUnit(spec, requestColumns),
-      meter: monitor.endpoint(state.name),
+      meter: given.isUnwatched ? UNWATCHED : monitor.endpoint(state.name),
       answerStart: `{"endpoint":${JSON.stringify(state.name)},"predictions":[`,
       inFlight: 0,
       async retire() {

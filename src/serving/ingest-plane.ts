@@ -56,7 +56,7 @@ export function createIngestPlane(
       bounded(scope, outcomes, async () => {
         // What happened is recorded whether or not its model can be loaded.
         const spec = snapshots.needEndpoint(endpoint);
-        const checked = readOutcomes(spec, outcomes, deps.clock.nowMicros());
+        const checked = readOutcomes(spec, outcomes, deps.predictionLog, deps.clock.nowMicros());
         await deps.predictionLog.recordOutcomes(checked);
         for (const { predictionId, value } of checked) {
           // One that names its unit instead finds its prediction in the log, later.

@@ -15,7 +15,7 @@ import {
   parseDuration,
   parseTimestamp,
 } from '../core/index.ts';
-import type { OutcomeEntry } from '../monitoring/index.ts';
+import type { OutcomeEntry, PredictionLog } from '../monitoring/index.ts';
 
 type UnitValue = string | number | boolean;
 
@@ -38,18 +38,28 @@ export const OUTCOME_SKEW_MICROS = MICROS_PER_MINUTE;
 const WITHIN_MICROS = 7 * MICROS_PER_DAY;
 const TIMESTAMP = { kind: 'timestamp' } as const;
 
-/** `unit`: the endpoint's columns. Throws HR_INVALID with every mistake. */
+export interface ToldEndpoint {
+  readonly name: string;
+  /** Its columns. */
+  readonly unit: readonly string[];
+}
+
+/** `log`: where they will be. Throws HR_INVALID with every mistake. */
 export function readOutcomes(
-  endpoint: { readonly name: string; readonly unit: readonly string[] },
+  endpoint: ToldEndpoint,
   outcomes: readonly OutcomeInput[],
+  log: Pick<PredictionLog, 'redacts'>,
   now: Micros,
 ): readonly OutcomeEntry[] {
   const mistakes: ErrorDetail[] = [];
+  const hidden = endpoint.unit.find((column) => log.redacts(endpoint.name, column));
   const entries = outcomes.map((outcome, index) => {
     const note: Note = (member, message) =>
       noteMistake(mistakes, () => ({ path: `outcomes[${index}].${member}`, message: message() }));
     refuseHalfPairs(outcome, note);
-    return outcome.unit === undefined ? byId(endpoint.name, outcome, now, note) : byUnit(endpoint, outcome, now, note);
+    return outcome.unit === undefined
+      ? byId(endpoint.name, outcome, now, note)
+      : byUnit(endpoint, hidden, outcome, now, note);
   });
   if (mistakes.length > 0) throw invalid(mistakes);
   return entries;
@@ -68,7 +78,8 @@ function byId(endpoint: string, outcome: OutcomeInput, now: Micros, note: Note):
 }
 
 function byUnit(
-  endpoint: { readonly name: string; readonly unit: readonly string[] },
+  endpoint: ToldEndpoint,
+  hidden: string | undefined,
   outcome: OutcomeInput,
   now: Micros,
   note: Note,
@@ -81,6 +92,11 @@ function byUnit(
   else if (unit.length !== columns.length) {
     const expected = columns.length === 1 ? 'one value' : `${columns.length} values`;
     note('unit', () => `expected ${expected}, of ${columns.join(', ')}, got ${unit.length}`);
+  } else if (hidden !== undefined) {
+    note(
+      'unit',
+      () => `the prediction log redacts ${hidden}, so that no unit is found in it: tell it by prediction_id`,
+    );
   }
   for (const member of ['prediction_id', 'observed_at'] as const) {
     if (outcome[member] !== undefined) note(member, () => 'does not go with a unit, whose time is at');
@@ -88,7 +104,7 @@ function byUnit(
   if (outcome.at === undefined) note('at', () => 'is missing: when it happened, to find the prediction before it');
   const at = readTime(outcome.at, 'at', now, note) ?? now;
   if (from !== undefined && within !== undefined) note('within', () => 'does not go with from: they say the same');
-  const duration = within === undefined ? WITHIN_MICROS : parseDuration(within);
+  const duration = within === undefined ? WITHIN_MICROS : readDuration(within);
   if (duration === undefined) note('within', () => `expected a duration such as "7d", got ${describe(within)}`);
   const start = readTime(from, 'from', Infinity, note);
   if (start !== undefined && start > at) note('from', () => `is after at, ${formatTimestamp(at)}`);
@@ -99,6 +115,10 @@ function byUnit(
     observedMicros: at,
   };
 }
+
+// One that is too long to be told in microseconds is as good as any time.
+const readDuration = (text: string): Micros | undefined =>
+  parseDuration(text) ?? (/^(\d+(us|ms|s|m|h|d|w))+$/.test(text) ? Infinity : undefined);
 
 function readTime(given: string | undefined, member: string, now: Micros, note: Note): Micros | undefined {
   if (given === undefined) return undefined;

@@ -27,6 +27,7 @@ export interface CompileEndpoint {
   /** Of a request that names none. */
   readonly requestTimeoutMs: number;
   readonly minutes: MinuteCollector;
+  readonly isUnwatched: boolean;
 }
 
 /** A variant, or an arm of an experiment, whose model is loaded. */

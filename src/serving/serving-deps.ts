@@ -33,6 +33,8 @@ export interface ServingDeps {
   readonly monitor: Monitor;
   /** Counts arms and outcomes by the minute. */
   readonly minutes: MinuteCollector;
+  /** Predictions are neither counted nor logged. */
+  readonly isUnwatched: boolean;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits: ServingLimits;

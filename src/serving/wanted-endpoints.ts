@@ -30,7 +30,7 @@ export interface WantedEndpoints {
 
 /** `mayBlock`: whether nobody waits for the event loop yet. */
 export function createWantedEndpoints(deps: ArmDeps, mayBlock: () => boolean): WantedEndpoints {
-  const { store, directory, monitor, predictionLog, minutes, breakers, limits } = deps;
+  const { store, directory, monitor, predictionLog, minutes, isUnwatched, breakers, limits } = deps;
   const models = createServedModels(deps, mayBlock);
   // What is tried again is tried by what is readable then.
   let readable: (version: string) => boolean = () => false;
@@ -56,6 +56,7 @@ export function createWantedEndpoints(deps: ArmDeps, mayBlock: () => boolean): W
             shadows: deps.shadows,
             requestTimeoutMs: limits.requestTimeoutMs,
             minutes,
+            isUnwatched,
             planFeatures: (own, service) => compileFeaturePlan(own, service, store, directory, 'inputs'),
           },
           options,

@@ -3,9 +3,9 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { type Generated, sql } from 'kysely';
+import { type Generated, type Kysely, sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type Database, type Migration, openDatabase } from '../../src/storage/index.ts';
+import { type Database, type Migration, openDatabase, type TransactionOptions } from '../../src/storage/index.ts';
 import { testDatabases } from '../support/databases.ts';
 
 interface Tables {
@@ -65,6 +65,29 @@ describe.each(testDatabases('database contract'))('a database on $name', (databa
     }
     const rows = await db.selectFrom('counters').select('value').orderBy('name').execute();
     expect(rows.map((row) => row.value)).toEqual(values);
+  });
+
+  it('waits for the disk after each commit but those of transactions that may be lost', async () => {
+    const database = await openNew();
+    const asked = database.kind === 'sqlite' ? sql`pragma synchronous` : sql`show synchronous_commit`;
+    const read = async (db: Kysely<unknown>): Promise<unknown> =>
+      Object.values((await asked.execute(db)).rows[0] as object)[0];
+    const synced = database.kind === 'sqlite' ? 2 : 'on';
+    const within = (options: TransactionOptions) => database.transaction<unknown, unknown>(read, options);
+    // The tests' own server is quick, and its only connection is used again.
+    if (database.kind === 'postgres') await sql`set synchronous_commit = on`.execute(database.tables());
+    expect(await within({})).toBe(synced);
+    expect(await within({ isLosable: true })).toBe(database.kind === 'sqlite' ? 1 : 'off');
+    await expect(database.transaction(() => Promise.reject(new Error('no')), { isLosable: true })).rejects.toThrow(
+      'no',
+    );
+    expect(await within({})).toBe(synced);
+    // It is a transaction like others.
+    const counter = { name: 'a', value: 1 };
+    await database.transaction<Tables, unknown>((trx) => trx.insertInto('counters').values(counter).execute(), {
+      isLosable: true,
+    });
+    expect(await database.tables<Tables>().selectFrom('counters').selectAll().execute()).toEqual([counter]);
   });
 
   it('counts and takes maxima as numbers', async () => {

@@ -61,7 +61,18 @@ describe.each(testDatabases('migrations of the registry'))('an earlier registry 
         { version: 2, manifestHash: OLD_HASHES[1], aliases: [], metrics: { auc: 0.75 }, trainingSet: null },
       ]);
       expect(await endpoints.list()).toMatchObject([
-        { name: 'delay', salt: '0011223344556677', revision: 3, variants: [{ version: 1 }, { version: 2 }] },
+        {
+          name: 'delay',
+          salt: '0011223344556677',
+          revision: 3,
+          // Laid out alike by whoever reads them.
+          variants: [
+            { version: 1, weight: 90, ranges: [[0, 9000]] },
+            { version: 2, weight: 10, ranges: [[9000, 10_000]] },
+          ],
+          experiments: [],
+          rollout: null,
+        },
       ]);
       expect(await auditLog.list({})).toHaveLength(2);
     }));

@@ -106,6 +106,63 @@ onEachRegistry('traffic of rollouts and experiments', (given) => {
     });
   });
 
+  describe('ranges that are given', () => {
+    const ask = (variants: readonly object[]) =>
+      // Wrong on purpose, here and there.
+      given.registry.endpoints.setTraffic(
+        'delay',
+        { variants } as Parameters<typeof given.registry.endpoints.setTraffic>[1],
+        { actor: 'bob' },
+      );
+    const variant = (name: string, weight: number, ranges?: readonly unknown[]) => ({
+      name,
+      version: 1,
+      weight,
+      ...(ranges && { ranges }),
+    });
+
+    it('are taken as they are: what is shown can be given back', async () => {
+      const ranges = [
+        [0, 1000],
+        [9000, 10_000],
+      ];
+      const state = await ask([variant('stable', 80, [[1000, 9000]]), variant('candidate', 20, ranges)]);
+      expect(state.variants.map((one) => one.ranges)).toEqual([[[1000, 9000]], ranges]);
+      expect((await ask(state.variants)).variants).toEqual(state.variants);
+      const moved = await ask([variant('stable', 85), variant('candidate', 15)]);
+      expect(moved.variants.map((one) => one.ranges)).toEqual([
+        [
+          [1000, 9000],
+          [9500, 10_000],
+        ],
+        [
+          [0, 1000],
+          [9000, 9500],
+        ],
+      ]);
+    });
+
+    it.each([
+      ['overlap', [[0, 5000]], [[4999, 9999]], 'variants[1].ranges[0]', 'overlaps [0, 5000)'],
+      ['are no buckets', [[0, 5000]], [[5000, 10_001]], 'variants[1].ranges[0]', '0 ≤ from < to ≤ 10000'],
+      [
+        'are not as wide as the weight',
+        [[0, 5000]],
+        [[5000, 9000]],
+        'variants[1].ranges',
+        'expected 50 % of 10000 buckets',
+      ],
+      ['are not of all variants', [[0, 5000]], undefined, 'variants[1].ranges', 'of all variants, or of none'],
+    ])('that %s are refused', async (_what, one, other, path, message) => {
+      const before = await get();
+      await expect(ask([variant('stable', 50, one), variant('candidate', 50, other)])).rejects.toMatchObject({
+        code: 'HR_INVALID',
+        details: [{ path, message: expect.stringContaining(message) }],
+      });
+      expect(await get()).toEqual(before);
+    });
+  });
+
   describe('an experiment', () => {
     const run = (experiments: readonly LiveExperiment[]) =>
       given.registry.endpoints.setTraffic('delay', { ...split(0), experiments }, { actor: 'bob' });

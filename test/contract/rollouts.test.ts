@@ -34,9 +34,15 @@ describe.each(testDatabases('rollouts'))('a rollout on $name', (databases) => {
     const status = presentRollout(shown);
     expect(status.history.map(({ to }) => to)).toEqual([
       'pending',
-      ...['preparing', 'settling', 'watching'],
-      ...['preparing', 'settling', 'watching'],
-      ...['preparing', 'settling', 'baking'],
+      'preparing',
+      'settling',
+      'watching',
+      'preparing',
+      'settling',
+      'watching',
+      'preparing',
+      'settling',
+      'baking',
       'promoted',
     ]);
     expect(status).toMatchObject({
@@ -152,6 +158,17 @@ describe.each(testDatabases('rollouts'))('a rollout on $name', (databases) => {
     world.late.clear();
     const shown = await world.run(20, HEALTHY, ({ rollout: { step } }) => step === 2);
     expect(shown.rollout.step).toBe(2);
+  });
+
+  it('tells servers what is slow while it goes on, and no longer', async () => {
+    await world.start();
+    await world.run(6, HEALTHY);
+    expect(world.slow).toEqual(new Map([[ENDPOINT, 50_000]]));
+    const slow = { ...HEALTHY, candidate: { slow: 0.3 } };
+    const shown = await world.run(60, slow, ({ rollout }) => rollout.state === 'rolled_back');
+    expect(shown.rollout.reason).toMatch(/^slow_rate/);
+    await world.run(1);
+    expect(world.slow).toEqual(new Map());
   });
 
   it('compares outcomes: a drop past what is allowed goes back', async () => {

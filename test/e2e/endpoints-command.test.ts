@@ -5,7 +5,7 @@ import { type App, openApp, readEnvironment } from '../../src/app/index.ts';
 import { silentLogger } from '../../src/core/index.ts';
 import type { PreparedTraffic, Registry } from '../../src/registry/index.ts';
 import { headraceBeside } from '../support/evolving-project.ts';
-import { createServingProject, headrace, headraceJson, type Project } from '../support/serving-project.ts';
+import { createServingProject, headrace, headraceJson, type Project, startServe } from '../support/serving-project.ts';
 
 let project: Project;
 let app: App;
@@ -87,4 +87,62 @@ describe('traffic that is not active in the end', () => {
     const { revision } = await registry.endpoints.get('checkout');
     expect(traffic('stable=1:100', '--if-match', `r${revision}`).code).toBe(0);
   });
+});
+
+describe('shadows', () => {
+  beforeEach(() => registry.servers.leave('a'));
+
+  it('are set beside the variants or alone, stay over a change of these, and end', () => {
+    const set = (...args: string[]) => {
+      const { variants, shadows } = headraceJson(project, ['endpoints', 'traffic', 'checkout', ...args]) as {
+        readonly variants: readonly { readonly version: number }[];
+        readonly shadows: readonly object[];
+      };
+      return [variants.map(({ version }) => version), shadows];
+    };
+    const [one, other] = [
+      { version: 2, percent: 12.5 },
+      { version: 1, percent: 100 },
+    ];
+    expect(set('stable=1:100', '--shadow', 'latest:12.5')).toEqual([[1], [one]]);
+    expect(set('stable=2:100')).toEqual([[2], [one]]);
+    expect(set('--shadow', '2:12.5', '--shadow', 'champion:100')).toEqual([[2], [one, other]]);
+    const { stdout } = headrace(project, ['endpoints', 'show', 'checkout']);
+    expect(stdout).toContain('stable=2:100, shadowed by 2:12.5 1:100');
+    expect(set('--no-shadows')).toEqual([[2], []]);
+  });
+
+  it.each([
+    [['--shadow', '2'], 'a shadow is written version:percent'],
+    [['--shadow', '2:5', '--no-shadows'], 'say different things'],
+    [[], 'name the variants, such as stable=1:100, or shadows'],
+  ])('that are written wrong are wrong usage: %j', (args, told) => {
+    const { code, stderr } = traffic(...args);
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(told) });
+  });
+
+  it('are compared by a running server, and where none answers the command says so', async () => {
+    const server = await startServe(project);
+    try {
+      expect(traffic('stable=1:100', '--shadow', '2:100').code).toBe(0);
+      const asked = ['endpoints', 'shadows', 'checkout', '--url', server.url];
+      await fetch(`${server.url}/v1/endpoints/checkout/predict`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ inputs: [{ customer: 'ada', amount: 1 }] }),
+      });
+      await expect
+        .poll(() => headraceJson(project, asked), { timeout: 10_000, interval: 200 })
+        .toMatchObject({ shadows: [{ version: 2, percent: 100, pairs: 1, agreement: 0, mean_abs_difference: 0.5 }] });
+      const [head = '', line = ''] = headrace(project, asked).stdout.split('\n');
+      expect(head).toMatch(/^VERSION +PERCENT +PAIRS +ERRORS +AGREE +DIFFERENCE +PSI +P99 MS +DROPPED$/);
+      expect(line).toMatch(/^2 +100 +1 +0 +0\.0 % +0\.5 /);
+      const unknown = headrace(project, ['endpoints', 'shadows', 'nothing', '--url', server.url]);
+      expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining('HR_UNKNOWN_ENDPOINT') });
+    } finally {
+      await server.stop();
+    }
+    const { code, stderr } = headrace(project, ['endpoints', 'shadows', 'checkout', '--url', server.url]);
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('HR_SERVER_UNREACHABLE') });
+  }, 60_000);
 });

@@ -7,6 +7,7 @@ import {
   createServingProject,
   headrace,
   headraceJson,
+  headraceProcess,
   type Project,
   type ServerProcess,
   startServe,
@@ -165,6 +166,19 @@ describe('the log', () => {
       code: 1,
       stderr: expect.stringContaining('there is no endpoint "chekout". Did you mean "checkout"?'),
     });
+  });
+});
+
+describe('a rule of the log that says nothing', () => {
+  it.each([
+    ['SAMPLE', 'checkout=0.1, checkout.stable=1', 'no prediction comes to "checkout.stable=1"'],
+    ['KEEP', '90', '"90" is no rule'],
+  ])('of %s keeps a server from its start, and doctor tells it', (setting, value, message) => {
+    const env = { [`HEADRACE_PREDICTION_LOG_${setting}`]: value };
+    const sentence = `predictionLog.${setting.toLowerCase()}: ${message}`;
+    const started = headraceProcess(project, ['serve', '--port', '0'], env);
+    expect([started.code, started.stdout + started.stderr]).toEqual([1, expect.stringContaining(sentence)]);
+    expect(headrace(project, ['doctor'], env).stdout).toContain(sentence);
   });
 });
 

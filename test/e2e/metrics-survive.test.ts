@@ -2,7 +2,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createServingProject, type Project, startServe } from '../support/serving-project.ts';
+import { createServingProject, headraceJson, type Project, startServe } from '../support/serving-project.ts';
 
 let project: Project;
 beforeAll(() => {
@@ -60,6 +60,7 @@ describe('counters of a server with two workers', { timeout: 90_000 }, () => {
   it('never go backwards when a worker is killed under load, and lose at most its last second', async () => {
     const server = await startServe(project, ['--workers', '2']);
     try {
+      headraceJson(project, ['endpoints', 'traffic', 'checkout', '--shadow', '2:50']);
       let isOver = false;
       const answeredAt: number[] = [];
       const clients = Array.from({ length: 4 }, async () => {

@@ -84,16 +84,18 @@ const QUICK = ['--hold', '2s', '--warmup', '0s', '--bake', '1s', '--min-units', 
 
 describe('a rollout at a server', { timeout: 60_000 }, () => {
   it('goes to all traffic, and watching it ends well', async () => {
-    const started = headraceJson(project, [
-      ...['rollout', 'start', 'checkout', '--candidate', '2', ...QUICK],
-      ...['--guard', 'error_rate<+20%', '--reason', 'retrained'],
-    ]) as Status;
+    const words = 'rollout start checkout --candidate 2 --guard error_rate<+20% --reason retrained'.split(' ');
+    const started = headraceJson(project, [...words, ...QUICK]) as Status;
     expect(started).toMatchObject({ state: 'pending', step: 0, weights: { stable: 100 }, reason: 'retrained' });
     const ended = await until(started.id, ({ state }) => state === 'promoted');
     expect(ended.history.map(({ to }) => to)).toEqual([
       'pending',
-      ...['preparing', 'settling', 'watching'],
-      ...['preparing', 'settling', 'baking'],
+      'preparing',
+      'settling',
+      'watching',
+      'preparing',
+      'settling',
+      'baking',
       'promoted',
     ]);
     expect(headraceJson(project, ['endpoints', 'show', 'checkout'])).toMatchObject({

@@ -76,6 +76,17 @@ describe('a spine', () => {
     return { ...written, read: rows };
   };
 
+  it('has what was answered, and not what shadows made of it', async () => {
+    const log = open();
+    appendRecord(log, 'a');
+    log.arm({ ...armSchema, variant: 'shadow', version: 4 }).append(predictionRecord('a~4'));
+    await log.flush();
+    expect(await spine()).toMatchObject({ rows: 1 });
+    await log.close();
+    await compact();
+    expect(await spine()).toMatchObject({ rows: 1 });
+  });
+
   it('has what was asked in its types, when, its outcome and its id, of all schemas of the endpoint', async () => {
     const log = open();
     const wider = log.arm({

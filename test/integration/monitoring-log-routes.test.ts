@@ -1,11 +1,12 @@
 // How rows came to their arms, by the log: beside what earlier builds wrote, through compactions, and as exposures.
 
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MICROS_PER_HOUR, MICROS_PER_SECOND } from '../../src/core/index.ts';
 import { exposuresSql, parseSampling, type PredictionLog, type RecordRoute } from '../../src/monitoring/index.ts';
@@ -104,6 +105,17 @@ describe('the route of a row', () => {
     expect(((await sizeOf({ route: experimentRoute, experimentUnit: 'JFK' })) - without) / 1000).toBeLessThan(30);
   });
 
+  it('leaves nothing of a row for the garbage collector', () => {
+    const script = fileURLToPath(new URL('../support/log-sink-heap.ts', import.meta.url));
+    const flags = ['--expose-gc', '--max-semi-space-size=128', '--conditions=headrace-source'];
+    const run = spawnSync(process.execPath, [...flags, script, folder()], { encoding: 'utf8' });
+    expect(run.stderr).toBe('');
+    const { bytes, dropped } = JSON.parse(run.stdout) as { bytes: number; dropped: number };
+    expect(dropped).toBe(0);
+    // A record of its own, without any value of it, would be 100 and more.
+    expect(bytes).toBeLessThan(60);
+  });
+
   it('comes out of the segment of a process that was killed', async () => {
     const log = open();
     appendRecord(log, 'a', { route: experimentRoute, experimentUnit: 'JFK' });
@@ -190,6 +202,34 @@ describe('exposures', () => {
     expect(await exposures({ experiment: 'exp', phase: 2 })).toEqual(expected.slice(3));
     expect(await exposures()).toHaveLength(5);
     expect(await exposures({ experiment: 'none' })).toEqual([]);
+  });
+
+  it('are what a walk over the rows by hand finds', async () => {
+    const row = fc.record({
+      unit: fc.constantFrom('a', 'b', 'c', '["a",1]'),
+      arm: fc.constantFrom('control', 'treatment'),
+      experiment: fc.constantFrom('exp', 'other'),
+      phase: fc.integer({ min: 1, max: 2 }),
+      via: fc.constantFrom('experiment', 'experiment', 'forced'),
+      second: fc.integer({ min: 0, max: 50 }),
+    });
+    const rows = fc.sample(row, { numRuns: 120, seed: 11 });
+    const first = new Map<string, { at: number; rows: number }>();
+    const log = open();
+    for (const [i, { unit, arm, experiment, phase, via, second }] of rows.entries()) {
+      expose(log, `p${i}`, unit, { assigned: arm, experiment, phase, via }, second);
+      if (via === 'forced' || experiment !== 'exp') continue;
+      const key = JSON.stringify([experiment, phase, unit, arm]);
+      const known = first.get(key);
+      first.set(key, { at: Math.min(known?.at ?? Infinity, second * 1e6), rows: (known?.rows ?? 0) + 1 });
+      if (i === 60) await log.flush();
+    }
+    await log.close();
+    const expected = Array.from(first, ([key, { at, rows: count }]) => [...(JSON.parse(key) as unknown[]), at, count]);
+    const found = await exposures({ experiment: 'exp' });
+    const sorted = (list: readonly unknown[]) => list.map((one) => JSON.stringify(one)).toSorted();
+    expect(sorted(found)).toEqual(sorted(expected));
+    expect(found.length).toBeGreaterThan(10);
   });
 
   it('have hashes in place of units that are redacted or very long, and stay apart', async () => {

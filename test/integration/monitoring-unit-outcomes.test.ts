@@ -31,6 +31,8 @@ describe('an outcome of a unit', () => {
     const predict = (id: string, hours: number, unit = ['ATL']) => appendRecord(log, id, { unit, atMicros: at(hours) });
     predict('a', 0);
     predict('b', 2);
+    // What a shadow made of it is nothing that an outcome is told of.
+    predict('b~4', 2);
     predict('c', 2, ['ATL', '7']);
     predict('d', 5);
     await log.recordOutcomes([
@@ -63,6 +65,17 @@ describe('an outcome of a unit', () => {
     // Of another endpoint it is another's.
     await compact();
     expect(await query(FOUND)).toHaveLength(2);
+  });
+
+  it('may be of any time before it, as far back as times go', async () => {
+    const log = open();
+    appendRecord(log, 'old', { unit: ['ATL'], atMicros: 0 });
+    const ever = { unit: ['ATL'], fromMicros: Number.MIN_SAFE_INTEGER };
+    await log.recordOutcomes([{ predictionId: ever, endpoint: 'delay', value: 'found', observedMicros: NOW }]);
+    expect(await query(FOUND)).toEqual([['old', 'found']]);
+    await log.close();
+    await compact();
+    expect(await query(FOUND)).toEqual([['old', 'found']]);
   });
 
   it('is found as a search by hand finds it', async () => {

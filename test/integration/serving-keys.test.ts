@@ -52,6 +52,7 @@ const ROUTES: readonly [method: string, path: string, role: Role, body?: () => u
     'write',
     () => ({ rows: [{ customer: 'ada', amount: 1, points: 1, bought_at: now() }] }),
   ],
+  ['GET', '/v1/rollouts', 'read'],
   ['GET', '/v1/status', 'read'],
   ['GET', '/metrics', 'read'],
   ['GET', '/openapi.json', 'read'],
@@ -214,6 +215,22 @@ describe('a server with keys', () => {
     }
     // The router decodes before it compares.
     expect((await ask('GET', '/v1/endpoints/%63heckout', bearer(token))).status).toBe(403);
+  });
+
+  it('lets who may experiment start rollouts, at their own endpoints', async () => {
+    const reader = await made('reads-rollouts', ['read', 'predict', 'write']);
+    const narrow = await made('narrow-experimenter', ['experiment'], { endpoints: ['other'] });
+    const wide = await made('experimenter', ['experiment']);
+    await open.serving.security.refresh();
+    const start = async (token: string) => {
+      const answer = await ask('POST', '/v1/rollouts', bearer(token), { endpoint: 'checkout', candidate: 1 });
+      // A problem's body.
+      return { status: answer.status, code: ((await answer.json()) as { code: string }).code };
+    };
+    expect(await start(reader.token)).toEqual({ status: 403, code: 'HR_FORBIDDEN' });
+    expect(await start(narrow.token)).toEqual({ status: 403, code: 'HR_FORBIDDEN' });
+    // It has all traffic.
+    expect(await start(wide.token)).toEqual({ status: 409, code: 'HR_CONFLICT' });
   });
 
   it('tells a key of some endpoints of no others', async () => {

@@ -73,6 +73,22 @@ describe('a redacted column', () => {
   });
 });
 
+describe('an outcome of a unit', () => {
+  const AT = '2026-01-01T00:00:00Z';
+  it.each(['city', 'some.unit'])(
+    'is refused where %s is redacted, for it would name what the log must not have',
+    async (redact) => {
+      const { post } = await serve(redact);
+      const unit = ['Ulm', ROW.who, ''];
+      const answer = await post('/v1/endpoints/some/outcomes', { outcomes: [{ unit, at: AT, value: 1 }] });
+      expect([answer.statusCode, answer.json()]).toMatchObject([
+        400,
+        { errors: [{ path: 'outcomes[0].unit', message: expect.stringContaining('tell it by prediction_id') }] },
+      ]);
+    },
+  );
+});
+
 describe('a name of what no endpoint has', () => {
   const NAMES = 'whoo, some.who, all.basket__twice, probability, other.who, unit, some.unit, al.unit, some.amount';
 

@@ -9,7 +9,7 @@ import type { LiveExperiment, Registry, Traffic } from '../../src/registry/index
 import { bucketOf, fnv1a } from '../../src/rollouts/index.ts';
 import { constantModel } from '../support/onnx-model.ts';
 import { type OpenServing, openServing } from '../support/open-serving.ts';
-import { headraceJson, REPOSITORY } from '../support/serving-project.ts';
+import { headrace, headraceJson, REPOSITORY } from '../support/serving-project.ts';
 
 const REPO = `${REPOSITORY}
 export const careful = endpoint('careful', {
@@ -198,6 +198,9 @@ describe('an endpoint that a rollout has', () => {
     await open.serving.planes.control.setTraffic('careful', SPLIT, { ...BY, rollout: 'r-8' });
     const command = ['endpoints', 'traffic', 'careful', 'stable=1:60', 'candidate=2:40'];
     expect(() => headraceJson(open.project, command)).toThrow('HR_ROLLOUT_UNDERWAY');
+    expect(headrace(open.project, ['endpoints', 'show', 'careful']).stdout).toContain(
+      'stable=1:60 candidate=2:40\nRollout r-8 alone changes it\nExperiment exp, phase 1: control=1:50 treatment=2:50\n',
+    );
     expect(() => headraceJson(open.project, [...command, '--override'])).toThrow('HR_INVALID');
     expect(headraceJson(open.project, [...command, '--override', '--reason', 'it hurts'])).toMatchObject({
       rollout: null,

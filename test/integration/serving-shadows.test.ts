@@ -2,11 +2,12 @@
 
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { applyRepository, openApp, registerModelFile } from '../../src/app/index.ts';
 import { serveInProcess } from '../../src/app/serve-worker.ts';
 import { silentLogger } from '../../src/core/index.ts';
 import { queryPredictionLog } from '../../src/monitoring/index.ts';
+import { isShadowed } from '../../src/rollouts/index.ts';
 import { NOT_IN_TABLE, ONE_NUMBER } from '../support/one-number.ts';
 import { constantModel, linearModel, lookUpModel, patientModel } from '../support/onnx-model.ts';
 import { type OpenServing, openServing } from '../support/open-serving.ts';
@@ -18,10 +19,14 @@ afterEach(async () => {
 });
 
 /** Version 1 answers with `x`; `versions`: further ones. */
-async function serve(versions: readonly Uint8Array[], repository = ONE_NUMBER): Promise<OpenServing> {
-  open = await openServing({ repository, features: 1, onnx: linearModel(1) });
-  for (const onnx of versions) await registerModelFile(open.app, { model: 'returns', onnx: Buffer.from(onnx) });
+async function serve(versions: readonly Uint8Array[]): Promise<OpenServing> {
+  open = await openServing({ repository: ONE_NUMBER, features: 1, onnx: linearModel(1) });
+  await register(open, versions);
   return open;
+}
+
+async function register({ app }: OpenServing, versions: readonly Uint8Array[]): Promise<void> {
+  for (const onnx of versions) await registerModelFile(app, { model: 'returns', onnx: Buffer.from(onnx) });
 }
 
 const STABLE = [{ name: 'stable', version: 1, weight: 100 }];
@@ -63,19 +68,38 @@ async function predict(to: OpenServing, ...xs: readonly (number | string)[]): Pr
 const sum = (counts: Readonly<Record<string, number>>): number =>
   Object.values(counts).reduce((all, one) => all + one, 0);
 
-/** What the first shadow tells once all shadows together have so many rows behind them. */
-async function settled(of: OpenServing, rows: number): Promise<Told> {
-  const counted = async (): Promise<number> =>
-    (await shadowsOf(of)).reduce((all, { pairs, errors, dropped }) => all + pairs + errors + sum(dropped), 0);
+/** What a shadow tells once it has so many rows behind it, whatever became of them. */
+async function settled(of: OpenServing, version: number, rows: number): Promise<Told> {
+  let told: Told | undefined;
+  const counted = async (): Promise<number> => {
+    told = (await shadowsOf(of)).find((one) => one.version === version);
+    return told === undefined ? 0 : told.pairs + told.errors + sum(told.dropped);
+  };
   await expect.poll(counted, { timeout: 12_000 }).toBe(rows);
-  return (await shadowsOf(of))[0] as Told;
+  return told as unknown as Told;
 }
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, at) => at + 1);
 
 describe('a shadow', () => {
+  let on: OpenServing;
+  // Each test has versions of its own, so that none counts another's rows.
+  beforeAll(async () => {
+    on = await openServing({ repository: ONE_NUMBER, features: 1, onnx: linearModel(1) });
+    await register(on, [
+      constantModel(1, 7),
+      linearModel(1, { scale: 1.009 }),
+      linearModel(1, { scale: 1.02 }),
+      linearModel(1, { scale: 2 }),
+      linearModel(1, { scale: 3 }),
+      lookUpModel(),
+      linearModel(1, { scale: 0 }),
+      patientModel(),
+    ]);
+  });
+  afterAll(() => on.close());
+
   it('is compared with what was answered, and told of by its endpoint and by metrics', async () => {
-    const on = await serve([constantModel(1, 7)]);
     expect(await shadowsOf(on)).toEqual([]);
     const set = await shadowBy(on, 2);
     expect(set).toMatchObject({ status: 200, body: { shadows: [{ version: 2, percent: 100 }], state: 'serving' } });
@@ -83,7 +107,7 @@ describe('a shadow', () => {
     expect((await predict(on, 5, 6, 7, 8)).map(({ outputs }) => outputs)).toEqual(
       [5, 6, 7, 8].map((probability) => ({ probability })),
     );
-    const told = await settled(on, 4);
+    const told = await settled(on, 2, 4);
     expect(told).toMatchObject({ pairs: 4, errors: 0, agreement: 0.25, mean_abs_difference: 1, dropped: {} });
     expect(told.psi).toBeGreaterThan(0.5);
     expect(told.latency_ms.primary.p50).toBeGreaterThan(0);
@@ -101,32 +125,28 @@ describe('a shadow', () => {
   });
 
   it('agrees where its answers are within 1 % of those that were given', async () => {
-    const on = await serve([linearModel(1, { scale: 1.009 }), linearModel(1, { scale: 1.02 })]);
-    await shadowBy(on, 2, 3);
+    await shadowBy(on, 3, 4);
     await predict(on, ...upTo(10));
-    await settled(on, 20);
-    expect((await shadowsOf(on)).map(({ agreement }) => agreement)).toEqual([1, 0]);
+    expect((await settled(on, 3, 10)).agreement).toBe(1);
+    expect((await settled(on, 4, 10)).agreement).toBe(0);
   });
 
   it('gets its share of the units, and the same ones each time', async () => {
-    const on = await serve([constantModel(1, 7)]);
-    await put(on, { variants: STABLE, shadows: [{ version: 2, percent: 40 }] });
+    await put(on, { variants: STABLE, shadows: [{ version: 5, percent: 40 }] });
+    const { salt } = await (await on.app.registry()).endpoints.get('checkout');
+    const share = upTo(200).filter((x) => isShadowed(salt, 5, 40, String(x))).length;
+    expect(share).toBeGreaterThan(50);
+    expect(share).toBeLessThan(110);
     await predict(on, ...upTo(200));
-    // One that gets all comes after them.
-    await put(on, { variants: STABLE, shadows: [{ version: 2, percent: 40 }] });
-    const first = (await shadowsOf(on))[0] as Told;
-    const got = first.pairs + sum(first.dropped);
-    expect(got).toBeGreaterThan(50);
-    expect(got).toBeLessThan(110);
+    await settled(on, 5, share);
     await predict(on, ...upTo(200));
-    await settled(on, 2 * got);
+    await settled(on, 5, 2 * share);
   });
 
   it('is in the log as itself, and joined to what was answered by the prediction’s id', async () => {
-    const on = await serve([linearModel(1, { scale: 3 })]);
-    await shadowBy(on, 2);
+    await shadowBy(on, 6);
     const [prediction] = await predict(on, 4);
-    await settled(on, 1);
+    await settled(on, 6, 1);
     const duckdb = await on.app.duckdb();
     const question = {
       directory: on.app.config.values['predictionLog.path'],
@@ -134,28 +154,27 @@ describe('a shadow', () => {
           CAST(shadow.outputs->>'probability' AS DOUBLE), shadow.version, shadow.request->>'x'
         FROM predictions AS shadow JOIN predictions AS answered
           ON shadow.prediction_id = answered.prediction_id || '~' || shadow.version
-        WHERE shadow.variant = 'shadow'`,
+        WHERE shadow.variant = 'shadow' AND shadow.version = 6`,
       limit: 10,
       startsAt: on.project.directory,
     };
     await expect
       .poll(async () => (await queryPredictionLog(duckdb, question)).rows, { timeout: 5000 })
-      .toEqual([[prediction?.prediction_id, 4, 12, 2, '4']]);
+      .toEqual([[prediction?.prediction_id, 4, 12, 6, '4']]);
   });
 
   it('that fails is counted with its errors, and the answers are as they were', async () => {
-    const on = await serve([lookUpModel()]);
-    await shadowBy(on, 2);
+    await shadowBy(on, 7);
     expect((await predict(on, 1, NOT_IN_TABLE, 2)).map(({ outputs }) => outputs)).toEqual([
       { probability: 1 },
       { probability: NOT_IN_TABLE },
       { probability: 2 },
     ]);
-    const told = await settled(on, 3);
+    const told = await settled(on, 7, 3);
     expect(told).toMatchObject({ pairs: 2, errors: 1, error_codes: { HR_INFERENCE_FAILED: 1 } });
     const { body } = await on.serving.server.inject('/metrics');
     expect(body).toContain(
-      'headrace_shadow_errors_total{endpoint="checkout",version="2",code="HR_INFERENCE_FAILED"} 1',
+      'headrace_shadow_errors_total{endpoint="checkout",version="7",code="HR_INFERENCE_FAILED"} 1',
     );
     expect(body).toContain(
       'headrace_prediction_errors_total{endpoint="checkout",variant="stable",version="1",outcome="failed"} 0',
@@ -163,34 +182,28 @@ describe('a shadow', () => {
   });
 
   it('that gives no number disagrees, and leaves the mean difference what it is', async () => {
-    const on = await serve([linearModel(1, { scale: 0 })]);
-    await shadowBy(on, 2);
+    await shadowBy(on, 8);
     await predict(on, 3, 'Infinity');
-    const told = await settled(on, 2);
+    const told = await settled(on, 8, 2);
     expect(told).toMatchObject({ pairs: 2, errors: 0, agreement: 0, mean_abs_difference: 3 });
   });
 
   it('that takes longer than it may is dropped, while answers come as before', async () => {
-    const on = await serve([patientModel()]);
-    await shadowBy(on, 2);
+    await shadowBy(on, 9);
     // Some 100 ns a round.
     await predict(on, 1e9);
     const startMs = performance.now();
     for (const x of upTo(20)) await predict(on, x);
     expect(performance.now() - startMs).toBeLessThan(4000);
-    const told = await settled(on, 21);
+    const told = await settled(on, 9, 21);
     expect(told.pairs + sum(told.dropped)).toBe(21);
     expect(told.dropped['late']).toBeGreaterThanOrEqual(1);
   }, 30_000);
 
   it('ends with its traffic, and what it has told stays', async () => {
-    const on = await serve([constantModel(1, 7)]);
-    await shadowBy(on, 2);
-    await predict(on, 1, 2);
-    await settled(on, 2);
     expect(await put(on, { variants: STABLE, shadows: [] })).toMatchObject({ status: 200, body: { shadows: [] } });
     await predict(on, 3);
-    expect(await shadowsOf(on)).toMatchObject([{ version: 2, percent: null, pairs: 2 }]);
+    expect((await shadowsOf(on))[0]).toMatchObject({ version: 2, percent: null, pairs: 4 });
   });
 });
 
@@ -201,6 +214,27 @@ function artifactOf(on: OpenServing, bytes: Uint8Array): string {
   const paths = files.map((entry) => join(entry.parentPath, entry.name));
   return paths.find((path) => Buffer.compare(readFileSync(path), bytes) === 0) as string;
 }
+
+/** Definitions whose rows have another column, which is added to `x`, and a version that is trained with it. */
+async function applyAnd(on: OpenServing, column: string, onnx: Uint8Array): Promise<void> {
+  const further = ONE_NUMBER.replace('request: { x: t.float64() }', `request: { x: t.float64(), ${column} }`);
+  on.project.write('feature_repo/shop.ts', further.replace('x: request.x', 'x: request.x! + request.y!'));
+  // One that has read no definitions yet.
+  const app = await openApp({ environment: on.app.environment, logger: silentLogger });
+  await applyRepository(app, { allowBreaking: true });
+  await registerModelFile(app, { model: 'returns', onnx: Buffer.from(onnx) });
+  await app.close();
+}
+
+describe('a shadow with features of its own', () => {
+  it('reads them, and takes what is not in the rows for left out', async () => {
+    const on = await serve([]);
+    await applyAnd(on, 'y: t.float64().default(5)', linearModel(1));
+    expect((await shadowBy(on, 2)).status).toBe(200);
+    expect((await predict(on, 1, 2)).map(({ outputs }) => outputs)).toEqual([{ probability: 1 }, { probability: 2 }]);
+    expect(await settled(on, 2, 2)).toMatchObject({ pairs: 2, errors: 0, mean_abs_difference: 5 });
+  });
+});
 
 describe('a shadow that can not be loaded', () => {
   it('keeps the change from being active', async () => {
@@ -213,13 +247,7 @@ describe('a shadow that can not be loaded', () => {
 
   it('keeps the change from being active where requests would have to carry more for it', async () => {
     const on = await serve([]);
-    const further = ONE_NUMBER.replace('request: { x: t.float64() }', 'request: { x: t.float64(), y: t.float64() }');
-    on.project.write('feature_repo/shop.ts', further.replace('x: request.x', 'x: request.x! + request.y!'));
-    // One that has read no definitions yet.
-    const app = await openApp({ environment: on.app.environment, logger: silentLogger });
-    await applyRepository(app, { allowBreaking: true });
-    await registerModelFile(app, { model: 'returns', onnx: Buffer.from(constantModel(1, 7)) });
-    await app.close();
+    await applyAnd(on, 'y: t.float64()', constantModel(1, 7));
     const set = await shadowBy(on, 2);
     expect(set).toMatchObject({ status: 409, body: { code: 'HR_NOT_PREPARED' } });
     expect(JSON.stringify(set.body)).toContain('needs request column \\"y\\", which no variant takes');

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { examine, registerModelFile } from '../../src/app/index.ts';
 import { type Serving, serveInProcess } from '../../src/app/serve-worker.ts';
-import type { Logger } from '../../src/core/index.ts';
+import { type Logger, readPredictionId } from '../../src/core/index.ts';
+import { bucketOf } from '../../src/rollouts/index.ts';
 import { constantModel, passThroughModel } from '../support/onnx-model.ts';
 import { type OpenServing, openServing } from '../support/open-serving.ts';
 import { headraceJson } from '../support/serving-project.ts';
@@ -75,6 +76,7 @@ async function until(check: () => Promise<boolean>, what: string): Promise<void>
 interface Predicted {
   readonly variant: string;
   readonly version: number;
+  readonly prediction_id: string;
   readonly fallback_from?: string;
 }
 
@@ -142,7 +144,61 @@ describe('a version that can not be loaded', () => {
     }
   });
 
-  it('leaves the others of its endpoint served at a start: its requests go to the one with the most traffic', async () => {
+  it('of an experiment’s arm is refused as traffic; at a start the arm’s units get the base, which says for whom', async () => {
+    open = await openServing({ repository: REPOSITORY, features: 2 });
+    const given = open;
+    await registerModelFile(given.app, { model: 'returns', onnx: onnx(0.75) });
+    const { control } = given.serving.planes;
+    const variants = [{ name: 'stable', version: 1, weight: 100 }];
+    const experiment = {
+      name: 'exp',
+      phase: 1,
+      seed: 'seed',
+      unit: ['customer'],
+      namespace: null,
+      when: null,
+      arms: [
+        { name: 'control', version: 1, ranges: [[0, 5000]] as const },
+        { name: 'treatment', version: 2, ranges: [[5000, 10_000]] as const },
+      ],
+    };
+    const path = artifactOf(given, onnx(0.75));
+    rmSync(path);
+    const start = () => control.setTraffic('checkout', { variants, experiments: [experiment] }, { actor: 'test' });
+    await expect(start()).rejects.toMatchObject({ code: 'HR_NOT_PREPARED' });
+    expect((await given.serving.planes.control.endpoint('checkout')).state.experiments).toEqual([]);
+    writeFileSync(path, onnx(0.75));
+    await start();
+    expect(await modelFindings(given)).toMatchObject([
+      { state: 'ok', says: 'all 2 versions with traffic can be read' },
+    ]);
+    await given.serving.stop();
+    rmSync(path);
+    expect(await modelFindings(given)).toMatchObject([
+      { state: 'fail', says: expect.stringContaining('version 2 of') },
+    ]);
+    const again = await serveInProcess(given.app, { host: '127.0.0.1', port: 0, hasDocs: false });
+    try {
+      expect((await get(again, '/v1/endpoints/checkout')).body).toMatchObject({
+        state: 'stale',
+        wanted: [1, 2],
+        served: [1],
+      });
+      const inputs = Array.from({ length: 50 }, (_, at) => ({ customer: `c${at}`, amount: 4 }));
+      const predictions = await predictAt(again, inputs);
+      const shown = predictions.map(({ variant, fallback_from: from }) => `${variant} for ${from ?? 'itself'}`);
+      const expected = inputs.map(({ customer }) =>
+        bucketOf('seed', customer) < 5000 ? 'exp/control for itself' : 'stable for exp/treatment',
+      );
+      expect(shown).toEqual(expected);
+      const ids = predictions.map(({ prediction_id: id }) => readPredictionId(id)?.version);
+      expect(ids).toEqual(inputs.map(({ customer }) => (bucketOf('seed', customer) < 5000 ? 1 : 2)));
+    } finally {
+      await again.stop();
+    }
+  });
+
+  it('leaves the others of its endpoint served at a start: its requests go to the base', async () => {
     const { logger, lines } = recordingLogger();
     open = await openServing({ repository: REPOSITORY, features: 2, logger });
     const given = open;

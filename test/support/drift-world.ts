@@ -78,6 +78,8 @@ export interface DriftWorld {
   version: WatchedVersion;
   /** Writes rows; returns their ids. */
   serve(rows: readonly ServedRow[]): Promise<readonly string[]>;
+  /** What became of predictions, recorded at `now`. */
+  tell(outcomes: readonly { readonly id: string; readonly value: number | boolean | string | null }[]): Promise<void>;
   train(id: string, rows: readonly TrainedRow[]): Promise<void>;
   compact(): Promise<void>;
   run(isNow?: boolean): ReturnType<typeof runDrift>;
@@ -119,6 +121,13 @@ export async function openDriftWorld(database: Database): Promise<DriftWorld> {
       });
       await log.close();
       return ids;
+    },
+    async tell(outcomes) {
+      const log = openPredictionLog({ directory, clock, logger: silentLogger, flushEveryMs: 3_600_000 });
+      await log.recordOutcomes(
+        outcomes.map(({ id, value }) => ({ predictionId: id, endpoint: 'shop', value, observedMicros: world.now })),
+      );
+      await log.close();
     },
     async train(id, rows) {
       const path = join(folder, `${id}.parquet`);

@@ -348,6 +348,32 @@ export function lookUpModel(): Uint8Array {
   });
 }
 
+/**
+ * [N, features] → a probability by the whole number of one column, from a table of so many rows; past its end the runtime throws.
+ * feature_repo/models/morning.onnx is one: a model of the day's first hours.
+ */
+export function hoursModel(features: number, column: number, hours: number): Uint8Array {
+  const wholes = (name: string, dims: readonly number[], values: readonly number[]): Encoded =>
+    message(5, [...dims.map((size) => int(1, size)), int(2, ELEMENT.int64), ints(7, values), text(8, name)]);
+  return model({
+    nodes: [
+      { op: 'Gather', inputs: ['x', 'column'], outputs: ['chosen'], attributes: { axis: { int: 1 } } },
+      { op: 'Cast', inputs: ['chosen'], outputs: ['hour'], attributes: { to: { int: ELEMENT.int64 } } },
+      { op: 'Gather', inputs: ['table', 'hour'], outputs: ['probability'] },
+    ],
+    inputs: [matrix('x', features)],
+    outputs: [matrix('probability', 1)],
+    initializers: [
+      wholes('column', [1], [column]),
+      weights(
+        'table',
+        [hours],
+        Array.from({ length: hours }, (_, hour) => 0.1 + hour / 100),
+      ),
+    ],
+  });
+}
+
 /** Half-precision numbers in and out: [N, features] → their sum, [N, 1]. */
 export function halfModel(features: number): Uint8Array {
   const to = (element: number) => ({ to: { int: element } });

@@ -51,6 +51,8 @@ export interface RolloutWorld {
   readonly rollouts: Rollouts;
   readonly controller: Controller;
   readonly logged: string[];
+  /** What is slow, as servers were told last. */
+  readonly slow: Map<string, number>;
   readonly alerts: string[];
   /** Microseconds. */
   now(): number;
@@ -118,6 +120,7 @@ export async function openRolloutWorld(url: string): Promise<RolloutWorld> {
   const late = new Set<string>();
   const servers = new Set(['a', 'b']);
   const logged: string[] = [];
+  const slow = new Map<string, number>();
   const alerts: string[] = [];
   const random = seeded(7);
   let held: LeaseToken | undefined;
@@ -134,7 +137,10 @@ export async function openRolloutWorld(url: string): Promise<RolloutWorld> {
       ),
     lateServers: () => Promise.resolve([...late].filter((server) => servers.has(server))),
     slowLimit: () => Promise.resolve(50_000),
-    tellSlowLimit: () => Promise.resolve(),
+    async tellSlowLimit(endpoint, micros) {
+      if (micros === null) slow.delete(endpoint);
+      else slow.set(endpoint, micros);
+    },
     matured: () => Promise.resolve(world.matured),
   };
   const newController = async (faults?: DatabaseFaults): Promise<Controller> => {
@@ -182,6 +188,7 @@ export async function openRolloutWorld(url: string): Promise<RolloutWorld> {
     rollouts,
     controller: await newController(),
     logged,
+    slow,
     alerts,
     servers,
     late,
@@ -250,8 +257,7 @@ export async function openRolloutWorld(url: string): Promise<RolloutWorld> {
       if (arm !== undefined) cellOf(arm.name, arm.version, revision).opens++;
     },
     async look(by, controller = world.controller) {
-      held ??= await takeOver();
-      await controller.look(by ?? held);
+      await controller.look(by ?? (held ??= await takeOver()));
     },
     async run(seconds, sent, until) {
       for (let second = 0; second < seconds; second++) {
@@ -276,6 +282,15 @@ export async function openRolloutWorld(url: string): Promise<RolloutWorld> {
   };
   return world;
 }
+
+/** Nobody asks anything. */
+export const NO_REQUESTS: RolloutEvidence = {
+  minutes: () => Promise.resolve([]),
+  lateServers: () => Promise.resolve([]),
+  slowLimit: () => Promise.resolve(undefined),
+  tellSlowLimit: () => Promise.resolve(),
+  matured: () => Promise.resolve([]),
+};
 
 /** Quick, and with little to wait for. */
 const QUICK = {

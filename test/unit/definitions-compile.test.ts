@@ -115,6 +115,12 @@ describe('the manifest', () => {
     });
     expect(manifest.endpoints['e']).toEqual({ name: 'e', model: 'm', unit: [], whenStoreDown: 'fail' });
     expect(manifest.models['m']?.providers).toEqual(['cpu']);
+    const rules = [{ when: { airport: { $in: ['ATL'] } }, variant: 'stable' }];
+    const holdout = { name: 'held', percent: 2.5 };
+    const careful = endpoint('careful', { model: m, unit: ['airport'], rules, holdout });
+    const whole = compile({ careful, flights }).manifest;
+    expect(whole.endpoints['careful']).toMatchObject({ unit: ['airport'], rules, holdout });
+    checkManifest(whole);
   });
 
   it('depends on neither the order of exports nor their names', () => {

@@ -284,6 +284,9 @@ describe('a change is breaking where something in use reads', () => {
     expect(breaking(withEndpoint({ unit: ['origin', 'scheduled_at'] }))).toEqual([
       'endpoint delay: its unit changes from (origin) to (origin, scheduled_at): endpoint delay (who met one variant may meet another)',
     ]);
+    expect(breaking(withEndpoint({ unit: [] }))).toEqual([
+      'endpoint delay: its unit changes from (origin) to each request: endpoint delay (who met one variant may meet another)',
+    ]);
     expect(breaking(outputs('score'))).toEqual([
       'model delay_classifier: output "probability" goes: endpoint delay (what is registered goes on giving it)',
     ]);

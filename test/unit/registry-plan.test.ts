@@ -39,6 +39,18 @@ describe('a plan', () => {
     expect(plan(flightsManifest, bundled('d'.repeat(64))).changes).toEqual([]);
   });
 
+  it('tells who is assigned differently at an endpoint', () => {
+    const delay = flightsManifest.endpoints['delay'] as Manifest['endpoints'][string];
+    const rules = [{ when: { origin: { $in: ['ATL'] } }, variant: 'stable' }];
+    const after = { ...delay, unit: [], rules, holdout: { name: 'held', percent: 2.5 } };
+    expect(lines(flightsManifest, { ...flightsManifest, endpoints: { delay: after } })).toEqual([
+      'change endpoint delay',
+      'meaning: unit: (origin) → each request',
+      'meaning: rules: none → stable when {"origin":{"$in":["ATL"]}}',
+      'meaning: holdout: none → 2.5 % of "held"',
+    ]);
+  });
+
   it('tells types, meanings and code apart, and what changes nothing', () => {
     const after: Manifest = {
       ...flightsManifest,

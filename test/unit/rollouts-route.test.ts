@@ -11,6 +11,7 @@ const COLUMNS: readonly Field[] = [
   { name: 'flag', type: { kind: 'bool' } },
   { name: 'at', type: { kind: 'timestamp' } },
   { name: 'amount', type: { kind: 'float64' } },
+  { name: 'share', type: { kind: 'float32' } },
 ];
 
 const row = (given: Readonly<Record<string, Value>>): Value[] => COLUMNS.map(({ name }) => given[name] ?? null);
@@ -54,6 +55,8 @@ describe('a unit', () => {
     [['flag'], '', { flag: false }],
     [['amount'], '0.5', { amount: 0.5 }],
     [['amount'], '', { amount: -0 }],
+    [['share'], '0.1', { share: Math.fround(0.1) }],
+    [['share', 'uid'], '[0.3,"x"]', { share: Math.fround(0.3), uid: 'x' }],
     [['at'], '1970-01-01T00:00:00Z', { at: 0 }],
     [['uid', 'account'], '["é\\"",9007199254740993]', { uid: 'é"', account: 9007199254740993n }],
     [['uid', 'account'], '[null,null]', {}],
@@ -198,6 +201,23 @@ describe('the order', () => {
       { place: 3, variant: 'treatment', via: 'forced', experiment: 'exp', phase: 3, version: 3 },
     ]);
     expect(forced('control')).toBeUndefined();
+  });
+
+  it('leaves out an experiment that asks for what requests don’t carry, where it may, and keeps all places', () => {
+    const gone = { ...EXPERIMENT, name: 'gone', when: { gone: 1 } };
+    const given = { ...traffic, experiments: [gone, EXPERIMENT] };
+    expect(() => compileRoutes(given, { unit: ['uid'] }, COLUMNS)).toThrow('no column "gone"');
+    const told: string[] = [];
+    const routes = compileRoutes(given, { unit: ['uid'] }, COLUMNS, ({ message }) => void told.push(message));
+    expect(told).toEqual([expect.stringContaining('no column "gone"')]);
+    expect(routes.forced('gone/control')).toBeUndefined();
+    expect(routes.forced('exp/treatment')).toMatchObject({ place: 5, experiment: 'exp' });
+    for (const uid of units.slice(0, 50)) {
+      expect(routes.of(row({ uid }), 'r', uid, routes.hashOf(uid))).toMatchObject({
+        via: 'experiment',
+        experiment: 'exp',
+      });
+    }
   });
 
   it('makes no route anew', () => {

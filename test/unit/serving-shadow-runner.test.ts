@@ -23,6 +23,7 @@ const rows = (count: number): readonly ArmRow[] => Array.from({ length: count },
 function shadowArm(infer: Infer, runMicros = (count: number) => 10 + count) {
   const counted: Counted = { pairs: 0, failed: {}, dropped: {} };
   const logged: string[] = [];
+  const busy = { micros: 0 };
   const batches: number[] = [];
   const reads: number[] = [];
   const add = (to: Record<string, number>, name: string, count: number): void => {
@@ -44,6 +45,7 @@ function shadowArm(infer: Infer, runMicros = (count: number) => 10 + count) {
       return infer(features.length, scope);
     },
     runMicros,
+    busyMicros: () => busy.micros,
     meter: {
       pair: () => void counted.pairs++,
       failed: (code, count) => add(counted.failed, code, count),
@@ -56,7 +58,7 @@ function shadowArm(infer: Infer, runMicros = (count: number) => 10 + count) {
       },
     },
   };
-  return { arm, counted, logged, batches, reads };
+  return { arm, counted, logged, batches, reads, busy };
 }
 
 const pairing: Pairing = {
@@ -199,6 +201,27 @@ describe('rows for a shadow', () => {
       else expect(batches.length * micros).toBeGreaterThan(1_500_000);
       if (micros > 100_000) expect(counted.dropped['budget']).toBeGreaterThan(100);
     }
+  });
+
+  it('pay for what a run took beyond its estimate', async () => {
+    const { arm, batches, busy } = shadowArm((count) => {
+      busy.micros += 100_000;
+      return rows(count);
+    });
+    // The estimate says next to nothing, and the clock has to have passed, too.
+    const { loop, shadow } = open({
+      ...arm,
+      async infer(features, scope) {
+        loop.pass(100);
+        return arm.infer(features, scope);
+      },
+    });
+    for (let i = 0; i < 500; i++) {
+      shadow.note(batchOf(1), pairing);
+      await loop.run(10);
+    }
+    expect(batches.length).toBeGreaterThan(5);
+    expect(batches.length).toBeLessThanOrEqual(0.2 * 10 * (5 + 0.1 * batches.length) + 2);
   });
 
   it('beyond the ring are dropped', async () => {

@@ -2,6 +2,7 @@
 
 import type { ViewStatus } from '../../control/index.ts';
 import type { App } from '../open-app.ts';
+import { banditJobs } from '../open-bandits.ts';
 import { minuteJobs } from '../open-minutes.ts';
 import { rolloutJobs } from '../open-rollout-controller.ts';
 import type { BackgroundJob } from './background-job.ts';
@@ -14,5 +15,10 @@ export interface JobDeps {
 }
 
 export async function backgroundJobs({ app, views }: JobDeps): Promise<readonly BackgroundJob[]> {
-  return [...(await minuteJobs(app, views)), ...(await rolloutJobs(app)), ...(await monitoringJobs(app))];
+  return [
+    ...(await minuteJobs(app, views)),
+    ...(await rolloutJobs(app)),
+    ...(await monitoringJobs(app)),
+    ...banditJobs(app),
+  ];
 }

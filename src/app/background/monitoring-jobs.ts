@@ -5,6 +5,8 @@ import { type Micros, MICROS_PER_SECOND } from '../../core/index.ts';
 import type { Heartbeats } from '../../monitoring/index.ts';
 import type { App } from '../open-app.ts';
 import { openDrift } from '../open-drift.ts';
+import { openQuality } from '../open-quality.ts';
+import { openSkew } from '../open-skew.ts';
 import type { BackgroundJob } from './background-job.ts';
 
 /** How often a job looks whether it is due. */
@@ -22,6 +24,8 @@ export async function monitoringJobs(app: App): Promise<readonly BackgroundJob[]
   return [
     await alertJob(app, heartbeats),
     ...(await job('drift', values['drift.every'], async (signal) => (await openDrift(app)).run(signal))),
+    ...(await job('quality', values['quality.every'], async (signal) => (await openQuality(app)).run(signal))),
+    ...(await job('verify', values['verify.every'], async (signal) => (await openSkew(app)).run(signal))),
   ];
 }
 

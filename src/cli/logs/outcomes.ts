@@ -27,7 +27,6 @@ export const sendOutcomes = defineCommand({
       import('../../monitoring/index.ts'),
       import('../../serving/index.ts'),
     ]);
-    const outcomes = readOutcomes(spec, given, app.clock.nowMicros());
     const { values } = app.config;
     const log = openPredictionLog({
       directory: values['predictionLog.path'],
@@ -35,8 +34,11 @@ export const sendOutcomes = defineCommand({
       logger: app.logger,
       redact: parseRedaction(values['predictionLog.redact']),
     });
-    context.progress.start(`record outcomes of ${endpoint}`, outcomes.length, 'outcomes');
+    let accepted = 0;
     try {
+      const outcomes = readOutcomes(spec, given, log, app.clock.nowMicros());
+      accepted = outcomes.length;
+      context.progress.start(`record outcomes of ${endpoint}`, accepted, 'outcomes');
       for (let at = 0; at < outcomes.length; at += BATCH) {
         await log.recordOutcomes(outcomes.slice(at, at + BATCH));
         context.progress.advance(Math.min(at + BATCH, outcomes.length));
@@ -44,10 +46,10 @@ export const sendOutcomes = defineCommand({
     } finally {
       await log.close();
     }
-    context.progress.done(counted(outcomes.length, 'outcome'));
+    context.progress.done(counted(accepted, 'outcome'));
     return {
-      json: { accepted: outcomes.length },
-      text: `${counted(outcomes.length, 'outcome')} of ${endpoint} recorded`,
+      json: { accepted },
+      text: `${counted(accepted, 'outcome')} of ${endpoint} recorded`,
     };
   },
 });

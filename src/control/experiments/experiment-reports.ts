@@ -43,9 +43,16 @@ export async function reportExperiment(deps: ReportDeps, name: string, asked?: A
   return report;
 }
 
-/** What a report is made of, and a bandit's weights. */
-export async function analyseExperiment(deps: ReportDeps, name: string, asked?: AskedPhase): Promise<Analysed> {
-  const experiment = analysedExperiment(await deps.experiments.get(name), asked);
+/** What a report is made of, and a bandit's weights: those are of its first goal alone. */
+export async function analyseExperiment(
+  deps: ReportDeps,
+  name: string,
+  asked?: AskedPhase,
+  isGoalAlone = false,
+): Promise<Analysed> {
+  const whole = analysedExperiment(await deps.experiments.get(name), asked);
+  const goal = whole.metrics.goal.slice(0, 1);
+  const experiment = isGoalAlone ? { ...whole, metrics: { goal, secondary: [], guardrail: [] } } : whole;
   for (let tries = 1; ; tries++) {
     const connection = await (await deps.duckdb()).connect();
     try {
@@ -68,14 +75,17 @@ async function analyseOn(
   deps: ReportDeps,
 ): Promise<Analysed> {
   const tables = new Map<string, string>();
-  for (const [values, owner] of sqlValuesOf(experiment)) {
+  const asked = sqlValuesOf(experiment);
+  const offline = asked.length === 0 ? undefined : await deps.offline();
+  for (const [values, owner] of asked) {
+    if (offline === undefined) break;
     const table = `hr_query_${tables.size}`;
     tables.set(contentHash(values), table);
     const { sql, over } = values;
     await openQueriedRows(
       connection,
       { owner: `metric "${owner}"`, sql, over, columns: ['unit', 'time', 'value'], table },
-      await deps.offline(),
+      offline,
     );
   }
   const from = logFrom(experiment);

@@ -5,7 +5,8 @@ import { AUTHORED } from './authored-mark.ts';
 import { noteCall, type OptionNames, optionsOf } from './call.ts';
 import type { Endpoint } from './feature-service.ts';
 import type { Metric } from './metric.ts';
-import type { Condition, Correction } from '../experiment-spec.ts';
+import type { RequestCondition } from './request-condition.ts';
+import type { Correction } from '../experiment-spec.ts';
 
 export interface Experiment extends AuthoredObject<AuthoredExperiment> {
   readonly name: string;
@@ -30,7 +31,7 @@ export interface ExperimentOptions<Q extends string, A extends string> extends A
   /** Experiments of one namespace get parts of it, and so never share a unit where the parts don't. */
   readonly namespace?: NamespaceOptions;
   /** Only requests that meet it: GrowthBook's conditions over request columns, such as `{ country: { $in: ['AT'] } }`. */
-  readonly when?: Condition;
+  readonly when?: RequestCondition<NoInfer<Q>>;
   readonly metrics: MetricGroups;
   readonly plan?: PlanOptions;
 }

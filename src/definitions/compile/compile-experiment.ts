@@ -1,6 +1,6 @@
 // An experiment as written to its spec: its unit at every endpoint, arms that fit into 100 %, metrics under names of their own.
 
-import { didYouMean, stringifyJson } from '../../core/index.ts';
+import { type Condition, conditionMistakes, didYouMean, stringifyJson } from '../../core/index.ts';
 import type { AuthoredExperiment } from '../authoring/authored.ts';
 import { findSlips } from '../authoring/call.ts';
 import { describeResult } from '../calling/user-value.ts';
@@ -15,7 +15,6 @@ import type {
 import type { EndpointSpec, Manifest } from '../manifest.ts';
 import { own } from '../own.ts';
 import { resolveService } from '../resolve-service.ts';
-import { checkCondition } from './check-condition.ts';
 import { expectKind } from './collect.ts';
 import { compileMetric, type MetricOwner } from './compile-metric.ts';
 import { duration } from './duration.ts';
@@ -57,7 +56,11 @@ export function compileExperiment(
   const [first, ...others] = specs.map(columnsOf);
   const common = (first ?? []).filter((column) => others.every((columns) => columns.includes(column)));
   const { when } = experiment;
-  if (when !== undefined) checkCondition(experiment, when, common, [1, 'when'], mistakes);
+  const onColumn = (name: string): string | undefined =>
+    common.includes(name)
+      ? undefined
+      : `${showName(name)} is no request column of every endpoint; those are ${common.join(', ')}.${didYouMean(name, common)}`;
+  if (when !== undefined) for (const message of conditionMistakes(when, onColumn)) told(`when: ${message}`, 'when');
   const namespace = compileNamespace(experiment, told, mistakes);
   return {
     ...compileAbout(experiment, experiment.about, [1], mistakes),
@@ -68,7 +71,7 @@ export function compileExperiment(
     control: String(control),
     ...(namespace === undefined ? {} : { namespace }),
     // It was checked.
-    ...(when === undefined ? {} : { when: when as NonNullable<ExperimentSpec['when']> }),
+    ...(when === undefined ? {} : { when: when as Condition }),
     metrics: compileMetrics(experiment, { manifest, endpoints, lacksUnit }, told, mistakes),
     plan: compilePlan(experiment, told, mistakes),
   };

@@ -12,7 +12,7 @@ import { isPercent, oneOf } from './numbers.ts';
 
 const DEFAULT_STEPS: readonly number[] = [1, 5, 25, 50, 100];
 const DEFAULT_MIN_UNITS = 200;
-const GUARD = /^\s*[A-Za-z][\w.-]*\s*[<>]\s*([+-]?\d+(\.\d+)?%|\d+(\.\d+)?)\s*$/;
+const GUARD = /^\s*[A-Za-z][\w.-]*\s*[<>]\s*([+-]?\d+(\.\d+)?%|\d+(\.\d+)?(us|ms|s)?)\s*$/;
 
 export function compileRollout(rollout: AuthoredRollout, mistakes: Mistakes): RolloutSpec {
   const { options } = rollout;

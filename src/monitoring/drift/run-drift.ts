@@ -55,7 +55,7 @@ export async function runDrift(
   const range = { from, to: isNow ? now : end, endpoint: endpoint.name };
   const counted: StoredWindow[] = [];
   const underWay: StoredWindow[] = [];
-  await withLog(deps.duckdb, deps.directory, range, async (connection) => {
+  await withLog(deps.duckdb, deps.directory, range, 'predictions', async (connection) => {
     counted.length = underWay.length = 0;
     for (const { arm, slots } of await loggedSlots(connection, size, endpoint.hasUnits)) {
       if (signal.aborted) return;
@@ -130,7 +130,7 @@ async function runArm(run: ArmRun): Promise<{ counted: StoredWindow[]; underWay:
         ? training
         : await firstWindowsReference(connection, store, first, planWindows(over, size).windows, now);
     if (reference === undefined) {
-      lacks ??= 'too few windows have come yet to be a reference themselves';
+      lacks ??= `its ${COLUMN[kind]} have had too few windows to be held against the first of them`;
       continue;
     }
     const cursor = Math.max(own.at(-1)?.to ?? -Infinity, reference.untilMicros ?? -Infinity);

@@ -7,11 +7,15 @@ import { type LogRange, listLogFiles, openLogRelation } from '../prediction-log/
 /** Many compactions while one question is asked. */
 const MOST_TRIES = 10;
 
-/** `work` may run several times: what it does is to be the same then. Its view of the log is the table `predictions`. */
+/**
+ * `work` may run several times: what it does is to be the same then. Its view of the log is `predictions`, each with its outcome
+ * where those are asked for.
+ */
 export async function withLog<T>(
   duckdb: DuckDb,
   directory: string,
   range: LogRange,
+  has: 'predictions' | 'outcomes',
   work: (connection: DuckDBConnection) => Promise<T>,
 ): Promise<T> {
   for (let tries = 1; ; tries++) {
@@ -20,7 +24,9 @@ export async function withLog<T>(
     try {
       const log = await openLogRelation(connection, directory, range);
       files = log.files;
-      await connection.run(`CREATE OR REPLACE TEMP VIEW predictions AS ${log.sql}`);
+      await connection.run(
+        `CREATE OR REPLACE TEMP VIEW predictions AS ${has === 'outcomes' ? log.sql : log.predictions}`,
+      );
       return await work(connection);
     } catch (error) {
       const isOther = files !== undefined && files !== (await listLogFiles(directory, range));

@@ -39,7 +39,12 @@ export interface PredictionOf {
 
 /** Ids are made by whoever sends them: of an endpoint, so many revisions' outcomes are told apart in the same minutes. */
 const MOST_OUTCOMES = 100;
-/** A series of an earlier revision that has counted nothing for so long is forgotten. */
+/**
+ * Series of an endpoint that are kept. A plan may hold one for long, and be compiled again: a second of the same arm and revision
+ * would write over the first one's minute.
+ */
+const MOST_ARMS = 300;
+/** A series of an earlier revision that has counted nothing for so long needs little memory. */
 const IDLE_MICROS = 5 * MICROS_PER_MINUTE;
 
 /** `now`: by the clock that all servers share. */
@@ -74,8 +79,11 @@ export function createMinuteCollector(now: () => Micros): MinuteCollector {
       tick();
       const ofEndpoint = endpoints.get(endpoint) ?? new Map<string, Series>();
       endpoints.set(endpoint, ofEndpoint);
-      for (const [key, series] of ofEndpoint)
-        if (series.id.revision < revision && isIdle(series)) ofEndpoint.delete(key);
+      for (const [key, series] of ofEndpoint) {
+        if (series.id.revision >= revision || !isIdle(series)) continue;
+        series.rest();
+        if (ofEndpoint.size >= MOST_ARMS) ofEndpoint.delete(key);
+      }
       const key = JSON.stringify([variant, version, arm, revision]);
       const series =
         ofEndpoint.get(key) ?? createSeries({ kind: 'arm', endpoint, variant, version, arm, revision }, time);

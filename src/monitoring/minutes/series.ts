@@ -49,6 +49,8 @@ export interface Series {
   take(): readonly PackedMinute[];
   /** When it counted last. */
   minute(): Micros;
+  /** Forgets which units it has met: they are told again. */
+  rest(): void;
 }
 
 export function createSeries(id: SeriesId, time: MinuteTime): Series {
@@ -142,6 +144,10 @@ export function createSeries(id: SeriesId, time: MinuteTime): Series {
       return rows;
     },
     minute: () => current.minute,
+    rest() {
+      for (const met of Object.values(known)) met.clear();
+      spare = undefined;
+    },
   };
   return series;
 }

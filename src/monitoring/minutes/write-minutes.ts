@@ -158,6 +158,9 @@ function bytesOf(row: MinuteColumns): number {
   return 500 + texts + (outcomes?.length ?? 0);
 }
 
+// Whoever answers requests does not wait for the disk; with the power go some seconds of figures.
+const LOSABLE = { isLosable: true };
+
 const KEY = ['kind', 'name', 'minute', 'variant', 'version', 'arm', 'revision', 'writer'] as const;
 
 /** Whole rows: one that was written before changes nothing, nor does an earlier one of the same key. */
@@ -192,18 +195,19 @@ export async function writeRows(database: Database, rows: readonly MinuteColumns
           .whereRef('excluded.sequence', '>', 'monitoring_minutes.sequence'),
       )
       .execute();
-  });
+  }, LOSABLE);
 }
 
 /** Up to `through` all that the server counted is written. */
 async function tellThrough(database: Database, server: string, through: Micros, now: Micros): Promise<void> {
   const told = { through, reported_at: now };
-  await database
-    .tables<MinuteTables>()
-    .insertInto('monitoring_writers')
-    .values({ server, ...told })
-    .onConflict((conflict) => conflict.column('server').doUpdateSet(told))
-    .execute();
+  await database.transaction<MinuteTables, void>(async (trx) => {
+    await trx
+      .insertInto('monitoring_writers')
+      .values({ server, ...told })
+      .onConflict((conflict) => conflict.column('server').doUpdateSet(told))
+      .execute();
+  }, LOSABLE);
 }
 
 async function readSlowLimits(database: Database): Promise<ReadonlyMap<string, number>> {

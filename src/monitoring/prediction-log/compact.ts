@@ -11,7 +11,7 @@ import { setApart } from './damaged.ts';
 import { KEEP_ALL } from './keep-rules.ts';
 import { findKeptSchema, keepSchema } from './kept-schemas.ts';
 import { createLogTables, outcomesSql, unitOutcomesSql } from './load-segment.ts';
-import { columnsSql, HOUR_COLUMN, newestOutcome, newestUnitOutcome, typedSql } from './log-columns.ts';
+import { columnsSql, HOUR_COLUMN, newestUnitOutcome, typedSql } from './log-columns.ts';
 import { deleteOldest, removeLeftovers } from './log-retention.ts';
 import { putParquet } from './put-parquet.ts';
 import {
@@ -105,7 +105,7 @@ async function compactSegment(
     };
     if (tables.outcomes !== undefined) {
       const { table, rows } = tables.outcomes;
-      await putOutcomes('outcomes', `${columnsSql('outcomes', outcomesSql(table))} ${newestOutcome}`, rows);
+      await putOutcomes('outcomes', columnsSql('outcomes', outcomesSql(table)), rows);
     }
     if (tables.unitOutcomes !== undefined) {
       const { table, rows } = tables.unitOutcomes;

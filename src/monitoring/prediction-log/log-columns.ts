@@ -83,6 +83,9 @@ export const newestOutcome =
 export const newestUnitOutcome =
   'QUALIFY row_number() OVER (PARTITION BY endpoint, unit, from_at, observed_at ORDER BY recorded_at DESC, outcome::VARCHAR DESC) = 1';
 
+/** Of a prediction that was answered: what a shadow made of it has the shadow's version behind its id. */
+export const IS_ANSWERED = "NOT contains(prediction_id, '~')";
+
 export const sqlList = (texts: readonly string[]): string => `[${texts.map(quoteText).join(', ')}]`;
 
 /** Columns of the table that a schema's records are appended to: these, one a field (`v0`, …), the number of each feature's status (`s0`, …). */

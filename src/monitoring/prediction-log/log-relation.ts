@@ -20,6 +20,7 @@ import {
   emptySql,
   HOUR_COLUMN,
   MACROS,
+  IS_ANSWERED,
   newestOutcome,
   newestUnitOutcome,
   readableSql,
@@ -48,8 +49,6 @@ export interface LogRelation {
   readonly typed: readonly TypedPart[];
   /** All predictions, one row each. */
   readonly predictions: string;
-  /** All outcomes of predictions, those that another took the place of later, too. */
-  readonly told: string;
   /** Of the outcomes of a prediction the one that was recorded last. */
   readonly outcomes: string;
   /** Those that were told of units and belong to a prediction, with its id: not only those that were recorded last. */
@@ -135,12 +134,10 @@ async function openOnce(connection: DuckDBConnection, directory: string, range: 
     outcomeParts.push(matchedUnits);
   }
   const predictionsSql = inRange(united('predictions', [...waiting, ...inside]), range);
-  const told = united('outcomes', outcomeParts);
-  const outcomesSql = `SELECT * FROM (${told}) ${newestOutcome}`;
+  const outcomesSql = `SELECT * FROM (${united('outcomes', outcomeParts)}) ${newestOutcome}`;
   return {
     typed: [...decoded, ...typed],
     predictions: predictionsSql,
-    told,
     matchedUnits,
     recorded: { byId, byUnit: united('unit_outcomes', unitParts) },
     outcomes: outcomesSql,
@@ -205,7 +202,7 @@ const textOf = ({ segments, legacy, ...parquet }: LogFiles): string =>
  */
 function matchedSql(predictions: string, unitOutcomes: string): string {
   const keys = `SELECT endpoint, to_json(unit)::VARCHAR AS unit, predicted_at, max(prediction_id) AS prediction_id \
-FROM (${predictions}) GROUP BY ALL`;
+FROM (${predictions}) WHERE ${IS_ANSWERED} GROUP BY ALL`;
   const told = `SELECT * REPLACE (to_json(unit)::VARCHAR AS unit) FROM (SELECT * FROM (${unitOutcomes}) ${newestUnitOutcome})`;
   return `SELECT found.prediction_id, told.endpoint, told.outcome, told.observed_at, told.recorded_at \
 FROM (${told}) told ASOF JOIN (${keys}) found \

@@ -3,7 +3,7 @@
 
 import type { Micros } from '../../core/index.ts';
 import { type DuckDb, quoteText } from '../../storage/index.ts';
-import { type LogRelation } from './log-relation.ts';
+import type { LogRelation } from './log-relation.ts';
 import { withLog } from './query-log.ts';
 
 export interface MaturedQuestion {
@@ -46,7 +46,8 @@ min(epoch_us(matured_at) // 60000000)::DOUBLE * 60000000 FROM matured WHERE valu
 }
 
 /** One row an outcome: the newest that was recorded by the time that its prediction was so old. Rows that somebody chose tell nothing. */
-function maturedSql({ predictions, told }: LogRelation, to: Micros, maturityMicros: Micros): string {
+function maturedSql({ predictions, recorded, matchedUnits }: LogRelation, to: Micros, maturityMicros: Micros): string {
+  const told = `${recorded.byId} UNION ALL ${matchedUnits}`;
   const age = `to_microseconds(${maturityMicros})`;
   return `WITH old AS (SELECT prediction_id, endpoint, predicted_at FROM (${predictions}) \
 WHERE predicted_at <= make_timestamp(${to}) AT TIME ZONE 'UTC' AND (via IS NULL OR via IN ('rollout', 'base'))), \

@@ -10,7 +10,7 @@ import type { ArmLog, ArmSchema, DropReason, OutcomeEntry, PredictionLog, Predic
 import { createBlockBuffer } from './record-block.ts';
 import { compileEncoder, type RecordTail } from './record-encoder.ts';
 import { hashUnit, MOST_UNIT_SIGNS } from './record-route.ts';
-import { hidesOutcomes, redactionOf, UNIT } from './redaction.ts';
+import { hidesOutcomes, hidesUnits, redactionOf } from './redaction.ts';
 import type { SampleRule } from './sample-rules.ts';
 import { isOfShare } from './sampling.ts';
 import { createSegmentWriter } from './segment-writer.ts';
@@ -185,11 +185,7 @@ export function openPredictionLog(options: PredictionLogOptions): PredictionLog 
     const redaction = redactionOf(named, redact);
     const encoder = compileEncoder(named, redaction);
     const { endpoint } = named.schema;
-    const routeOf = compileRecordRoutes(
-      endpoint,
-      sample,
-      (column) => redaction.isRedacted(column) || redaction.isRedacted(UNIT),
-    );
+    const routeOf = compileRecordRoutes(named.schema, sample, (column) => hidesUnits(endpoint, column, redact));
     // One for all records, so that none leaves something behind.
     const tail: { -readonly [K in keyof RecordTail]: RecordTail[K] } = {
       route: routeOf(null).bytes,
@@ -248,6 +244,7 @@ export function openPredictionLog(options: PredictionLogOptions): PredictionLog 
       void flushNewest().catch(() => {});
       await kept;
     },
+    redacts: (endpoint, column) => hidesUnits(endpoint, column, redact),
     flush: flushNewest,
     counters: () => ({
       written,

@@ -93,6 +93,8 @@ export interface PredictionLog {
    * disk's error, HR_STOPPING once closed, HR_OVERLOADED where too many bytes of other batches wait already.
    */
   recordOutcomes(outcomes: readonly OutcomeEntry[]): Promise<void>;
+  /** Whether values of the endpoint's column may not lie in the log: then no outcome may name them either. */
+  redacts(endpoint: string, column: string): boolean;
   /** Resolves once all that was appended before is on disk. Throws HR_STORAGE_FULL or the disk's error when it isn't. */
   flush(): Promise<void>;
   counters(): PredictionLogCounters;

@@ -39,7 +39,7 @@ export interface RecordTail {
 
 const HIDDEN = '';
 const REDACTED: (typeof STATUSES)[number] = 'REDACTED';
-const NOTHING: Redaction = { isRedacted: () => false, places: [], unitPlaces: [] };
+const NOTHING: Redaction = { places: [], unitPlaces: [] };
 
 /** What is redacted is null instead, in the unit empty, and marked. */
 export function compileEncoder(named: NamedSchema, redaction: Redaction = NOTHING): RecordEncoder {

@@ -4,7 +4,7 @@
 import { type RecordRoute } from './prediction-log.ts';
 import { packRoute } from './record-route.ts';
 import type { SampleRule } from './sample-rules.ts';
-import { compileShare, type ShareOf } from './sampling.ts';
+import { compileShare, type SampledArm, type ShareOf } from './sampling.ts';
 
 export interface CompiledRoute {
   readonly bytes: Uint8Array;
@@ -14,13 +14,13 @@ export interface CompiledRoute {
 
 /** `isRedacted`: whether a column's values are not logged. */
 export function compileRecordRoutes(
-  endpoint: string,
+  arm: SampledArm,
   rules: readonly SampleRule[],
   isRedacted: (column: string) => boolean,
 ): (route: RecordRoute | null) => CompiledRoute {
   const compile = (route: RecordRoute | null): CompiledRoute => ({
     bytes: packRoute(route),
-    shareOf: compileShare(rules, endpoint, route),
+    shareOf: compileShare(rules, arm, route),
     hidesUnit: route?.unitFields.some(isRedacted) === true,
   });
   const none = compile(null);

@@ -3,8 +3,6 @@
 import type { NamedSchema } from './arm-schema.ts';
 
 export interface Redaction {
-  /** Whether a column's values are not logged, of which section ever; `unit` hides those of all columns of units. */
-  isRedacted(column: string): boolean;
   /** Places of the schema's fields. */
   readonly places: readonly number[];
   /** Places of the unit's columns. */
@@ -12,24 +10,28 @@ export interface Redaction {
 }
 
 /** The values that stick a row to its variant are named `unit`. */
-export const UNIT = 'unit';
+const UNIT = 'unit';
 const OUTCOME = 'outcome';
 
 /** `names`: `column`, or `endpoint.column`. */
 export function redactionOf({ schema, fields }: NamedSchema, names: readonly string[]): Redaction {
-  const isRedacted = (column: string): boolean =>
-    names.includes(column) || names.includes(`${schema.endpoint}.${column}`);
+  const isRedacted = (column: string): boolean => isNamed(schema.endpoint, column, names);
   const isWholeUnit = isRedacted(UNIT);
   return {
-    isRedacted,
     places: fields.flatMap(({ name }, place) => (isRedacted(name) ? [place] : [])),
     unitPlaces: schema.unitFields.flatMap((name, place) => (isWholeUnit || isRedacted(name) ? [place] : [])),
   };
 }
 
 /** Whether the values of an endpoint's outcomes are not logged. */
-export const hidesOutcomes = (endpoint: string, names: readonly string[]): boolean =>
-  names.includes(OUTCOME) || names.includes(`${endpoint}.${OUTCOME}`);
+export const hidesOutcomes = (endpoint: string, names: readonly string[]): boolean => isNamed(endpoint, OUTCOME, names);
+
+/** Whether those of a column of its unit are not. */
+export const hidesUnits = (endpoint: string, column: string, names: readonly string[]): boolean =>
+  isNamed(endpoint, column, names) || isNamed(endpoint, UNIT, names);
+
+const isNamed = (endpoint: string, column: string, names: readonly string[]): boolean =>
+  names.includes(column) || names.includes(`${endpoint}.${column}`);
 
 export interface EndpointColumns {
   readonly endpoint: string;

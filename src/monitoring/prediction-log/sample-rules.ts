@@ -17,7 +17,7 @@ export interface SampleRule {
   readonly share: number;
 }
 
-const VIAS = ['forced', 'rule', 'holdout', 'experiment', 'rollout', 'base', 'no_unit'];
+const VIAS = ['forced', 'rule', 'holdout', 'experiment', 'rollout', 'base', 'no_unit', 'shadow'];
 const STATUSES = ['PRESENT', 'NULL_VALUE', 'NOT_FOUND', 'OUTSIDE_MAX_AGE', 'INVALID', 'missing'];
 const NAME = /^[A-Za-z_][\w-]*$/;
 

@@ -1,15 +1,18 @@
 // Which predictions are logged where not all are: by a hash of their id, so that every server decides alike; by one of their
 // unit where whoever analyses them needs all of a unit's rows or none.
 
-import type { PredictionRecord, RecordRoute } from './prediction-log.ts';
+import type { ArmSchema, PredictionRecord, RecordRoute } from './prediction-log.ts';
 import type { SampleRule } from './sample-rules.ts';
 
 /** Gives the share (0 to 1) that rows like the record are logged in. */
 export type ShareOf = (statuses: readonly string[]) => number;
 
-/** Compiled for the rows of one arm that come one way; `route` is null where nobody says which. */
-export function compileShare(rules: readonly SampleRule[], endpoint: string, route: RecordRoute | null): ShareOf {
-  const fitting = rules.filter((rule) => fits(rule, endpoint, route));
+/** What rules ask of the schema. */
+export type SampledArm = Pick<ArmSchema, 'endpoint' | 'variant'>;
+
+/** Compiled for the rows of one arm that come one way; `route` is null where nobody says which, as of what a shadow made. */
+export function compileShare(rules: readonly SampleRule[], arm: SampledArm, route: RecordRoute | null): ShareOf {
+  const fitting = rules.filter((rule) => fits(rule, arm, route));
   // What one row is like must not tear its unit apart.
   const usable = route?.keepsUnitsWhole === true ? fitting.filter(({ status }) => status === undefined) : fitting;
   const first = usable.findIndex(({ status }) => status === undefined);
@@ -26,11 +29,11 @@ export function compileShare(rules: readonly SampleRule[], endpoint: string, rou
   };
 }
 
-function fits(rule: SampleRule, endpoint: string, route: RecordRoute | null): boolean {
+function fits(rule: SampleRule, { endpoint, variant }: SampledArm, route: RecordRoute | null): boolean {
   return (
     (rule.endpoint === undefined || rule.endpoint === endpoint) &&
-    (rule.assigned === undefined || rule.assigned === route?.assigned) &&
-    (rule.via === undefined || rule.via === route?.via) &&
+    (rule.assigned === undefined || rule.assigned === (route?.assigned ?? variant)) &&
+    (rule.via === undefined || rule.via === (route?.via ?? variant)) &&
     (rule.experiment === undefined || rule.experiment === route?.experiment)
   );
 }
@@ -43,18 +46,21 @@ const statusesOf = (status: string): readonly string[] => (status === 'missing' 
 export function isOfShare(record: PredictionRecord, share: number): boolean {
   if (share >= 1) return true;
   const { route, experimentUnit, unitHash, predictionId } = record;
-  if (route?.keepsUnitsWhole !== true) return placeOf(hashText(predictionId)) < share;
+  if (route?.keepsUnitsWhole !== true) return placeOf(hashId(predictionId)) < share;
   // Two endpoints of one experiment take the same units.
   if (experimentUnit !== null) return placeOf(hashText(experimentUnit)) < share;
-  return placeOf(unitHash === 0 ? hashText(predictionId) : unitHash) < share;
+  return placeOf(unitHash === 0 ? hashId(predictionId) : unitHash) < share;
+}
+
+// What comes after a tilde says which shadow of the prediction it is.
+function hashId(id: string): number {
+  const end = id.indexOf('~');
+  return hashText(id, end < 0 ? id.length : end);
 }
 
 // FNV-1a over UTF-16 units.
-function hashText(text: string): number {
+function hashText(text: string, length = text.length): number {
   let hash = 0x811c9dc5;
-  // What comes after a tilde says which shadow of the prediction it is.
-  const end = text.indexOf('~');
-  const length = end < 0 ? text.length : end;
   for (let i = 0; i < length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 16_777_619);
   return hash;
 }

@@ -8,7 +8,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { HeadraceError, syncPath } from '../../core/index.ts';
 import { type DuckDb, quoteName, quoteText } from '../../storage/index.ts';
 import type { NamedSchema } from './arm-schema.ts';
-import { structNames } from './log-columns.ts';
+import { IS_ANSWERED, structNames } from './log-columns.ts';
 import { inRange, type LogRange, type LogRelation } from './log-relation.ts';
 import { withLog } from './query-log.ts';
 
@@ -87,7 +87,7 @@ function requestsSql(named: NamedSchema, sql: string, range: LogRange): string {
   );
   const ofRequest = `EXISTS (SELECT 1 FROM unnest(json_keys(altered)) keys(key) WHERE starts_with(key, 'request.'))`;
   return `SELECT ${[...columns, 'predicted_at', 'prediction_id', `altered IS NOT NULL AND ${ofRequest} AS hr_altered`].join(', ')} \
-FROM (${inRange(`SELECT * FROM ${sql}`, range)})`;
+FROM (${inRange(`SELECT * FROM ${sql}`, range)}) WHERE ${IS_ANSWERED}`;
 }
 
 function checkNames(schemas: readonly NamedSchema[], label: string): void {

@@ -4,6 +4,7 @@ import { parseJson } from '../../core/index.ts';
 import { type Manifest, own } from '../../definitions/index.ts';
 import { readLiveVersions } from '../model-versions.ts';
 import { readManifest, type RegistryDb } from '../store.ts';
+import type { LiveExperiment } from '../live-experiment.ts';
 import type { Variant } from '../traffic.ts';
 import { readKept } from '../versions/view-version-rows.ts';
 import type { EndpointInUse, InUse, Pinned } from './in-use.ts';
@@ -47,15 +48,16 @@ export async function readInUse(
 async function readEndpoints(db: RegistryDb): Promise<EndpointInUse[]> {
   const rows = await db
     .selectFrom('registry_endpoints')
-    .select(['name', 'model', 'variants'])
+    .select(['name', 'model', 'variants', 'experiments'])
     .where('is_retired', '=', 0)
     .where('variants', '!=', '[]')
     .orderBy('name')
     .execute();
-  return rows.map(({ name, model, variants }) => {
-    // Written from variants.
+  return rows.map(({ name, model, variants, experiments }) => {
+    // Written from variants, and from experiments.
     const given = parseJson(variants) as unknown as readonly Variant[];
-    const versions = given.filter(({ weight }) => weight > 0).map(({ version }) => version);
-    return { endpoint: name, model, versions };
+    const running = parseJson(experiments) as unknown as readonly LiveExperiment[];
+    const answering = [...given.filter(({ weight }) => weight > 0), ...running.flatMap(({ arms }) => arms)];
+    return { endpoint: name, model, versions: [...new Set(answering.map(({ version }) => version))] };
   });
 }

@@ -44,6 +44,8 @@ const SLOW_BY_MICROS: Micros = 10 * MICROS_PER_MINUTE;
 /** What a controller knows of a rollout beyond its row; all of it can be lost. */
 interface Known {
   readonly ledger: Ledger;
+  /** Whose servers were told what is slow. */
+  slowEndpoint: string | undefined;
   lookedMs: number | undefined;
   wasLate: boolean;
   matured: { readonly atMs: number; readonly outcomes: readonly MaturedOutcomes[] } | undefined;
@@ -57,6 +59,7 @@ export function createController(deps: ControllerDeps): Controller {
   const knownOf = (id: string): Known => {
     const one = known.get(id) ?? {
       ledger: createLedger(evidence),
+      slowEndpoint: undefined,
       lookedMs: undefined,
       wasLate: false,
       matured: undefined,
@@ -88,7 +91,7 @@ export function createController(deps: ControllerDeps): Controller {
   };
 
   /** What is slow follows stable; the servers are told each minute. */
-  const slowOf = async ({ endpoint, stable, plan, slowSetMicros, state }: Rollout): Promise<RolloutChange> => {
+  const slowOf = async ({ id, endpoint, stable, plan, slowSetMicros, state }: Rollout): Promise<RolloutChange> => {
     const now = clock.nowMicros();
     if (slowSetMicros !== null && Math.abs(now - slowSetMicros) < SLOW_EVERY_MICROS) return {};
     if (state === 'promoted' || state === 'rolling_back') return {};
@@ -102,6 +105,7 @@ export function createController(deps: ControllerDeps): Controller {
         : await evidence.slowLimit({ endpoint, version: stable, fromMicros: now - SLOW_BY_MICROS, factor });
     if (limit === undefined) return {};
     await evidence.tellSlowLimit(endpoint, limit);
+    knownOf(id).slowEndpoint = endpoint;
     return { slowLimitMicros: limit, slowSetMicros: now };
   };
 
@@ -109,6 +113,7 @@ export function createController(deps: ControllerDeps): Controller {
     // Another took over, and this process was paused meanwhile.
     if (rollout.leaseEpoch > held.epoch) return;
     const of = knownOf(rollout.id);
+    if (rollout.slowSetMicros !== null) of.slowEndpoint = rollout.endpoint;
     const nowMs = steadyMs();
     const passedMicros = of.lookedMs === undefined ? 0 : Math.round((nowMs - of.lookedMs) * 1000);
     const traffic = await see(rollout, registry);
@@ -144,19 +149,13 @@ export function createController(deps: ControllerDeps): Controller {
       case 'pause':
         return moves.pause(rollout, { ...seen, pausedBy: 'controller' }, { ...by, reason: command.reason });
       case 'rollback':
-        await moves.rollBack(rollout, seen, { ...by, reason: command.reason });
-        return forgetSlow(rollout);
-      case 'promote': {
-        await moves.promote(rollout, seen, { ...by, reason: command.reason });
-        return forgetSlow(rollout);
+        return moves.rollBack(rollout, seen, { ...by, reason: command.reason });
+      case 'promote':
+        return moves.promote(rollout, seen, { ...by, reason: command.reason });
+      case 'abort': {
+        const change = { ...seen, state: 'aborted', endedMicros: lookedMicros } as const;
+        return moves.move(rollout, change, { ...by, reason: command.reason });
       }
-      case 'abort':
-        await moves.move(
-          rollout,
-          { ...seen, state: 'aborted', endedMicros: lookedMicros },
-          { ...by, reason: command.reason },
-        );
-        return forgetSlow(rollout);
       case 'end': {
         if (command.alert !== null) {
           logger.warn({ rollout: rollout.id, endpoint: rollout.endpoint, reason: command.alert }, 'a rollout alerts');
@@ -167,10 +166,6 @@ export function createController(deps: ControllerDeps): Controller {
         return whileHeld(held, (trx) => writeProgress(trx, rollout, { ...seen, endedMicros: lookedMicros }));
       }
     }
-  };
-
-  const forgetSlow = async ({ endpoint, slowSetMicros }: Rollout): Promise<void> => {
-    if (slowSetMicros !== null) await evidence.tellSlowLimit(endpoint, null);
   };
 
   /** What a state begins with. */
@@ -201,7 +196,13 @@ export function createController(deps: ControllerDeps): Controller {
   return {
     async look(held, signal) {
       const live = await readRollouts(database.tables(), { isLive: true });
-      for (const id of known.keys()) if (!live.some((rollout) => rollout.id === id)) known.delete(id);
+      for (const [id, { slowEndpoint }] of known) {
+        if (live.some((rollout) => rollout.id === id)) continue;
+        // A person may have ended it.
+        if (slowEndpoint !== undefined && !live.some(({ endpoint }) => endpoint === slowEndpoint))
+          await evidence.tellSlowLimit(slowEndpoint, null);
+        known.delete(id);
+      }
       for (const rollout of live) {
         if (signal?.aborted === true) return;
         try {

@@ -1,37 +1,13 @@
 // What people do with rollouts: start, pause, resume, promote, abort. A person wins over the controller, says why, and of two at
 // once only the one who saw how things stand.
 
-import { randomBytes } from 'node:crypto';
-import type { Kysely } from 'kysely';
-import { type Clock, formatTimestamp, HeadraceError, type Micros } from '../../core/index.ts';
-import type { Manifest, RolloutSpec } from '../../definitions/index.ts';
+import { HeadraceError, type Micros } from '../../core/index.ts';
 import type { Registry } from '../../registry/index.ts';
-import type { Database } from '../../storage/index.ts';
-import { cooledFrom } from './cooldown.ts';
 import { createMoves } from './moves.ts';
-import { compilePlan, type PlanInput } from './plan.ts';
 import { ENDED, type Rollout, type RolloutEvent } from './rollout.ts';
-import { findRollout, insertRollout, readEvents, readRollouts, type RolloutDb, tablesIn } from './rollout-rows.ts';
+import { findRollout, readEvents, readRollouts, type RolloutDb } from './rollout-rows.ts';
+import { type Operator, type RolloutsDeps, start, type StartRollout } from './start-rollout.ts';
 import { migrateRollouts, type RolloutTables } from './tables.ts';
-
-export interface StartRollout extends PlanInput {
-  readonly endpoint: string;
-  /** A number, an alias or `latest`. */
-  readonly candidate: string | number;
-  /** A plan of the feature repository. Left out: the endpoint's, where it has one. */
-  readonly plan?: string | undefined;
-  /** Although the version was rolled back lately. */
-  readonly force?: boolean | undefined;
-}
-
-export interface Operator {
-  readonly actor: string;
-  readonly reason?: string | undefined;
-  /** Whether it may promote what a guard stopped. */
-  readonly isAdmin: boolean;
-  /** The version of the row that it saw, as its ETag has it; left out: whichever. */
-  readonly ifMatch?: string | undefined;
-}
 
 /** A rollout with what a status shows of it. */
 export interface ShownRollout {
@@ -63,19 +39,14 @@ export interface Rollouts {
   abort(id: string, by: Operator): Promise<ShownRollout>;
 }
 
-export interface RolloutsDeps {
-  readonly database: Database;
-  readonly registry: Pick<Registry, 'endpoints' | 'servers' | 'auditLog' | 'models' | 'definitions'>;
-  readonly clock: Clock;
-  readonly newId?: () => string;
-}
-
 export type Verb = 'pause' | 'resume' | 'promote' | 'abort';
 
+/** A controller moves a rollout once a second at most. */
+const MOST_TRIES = 10;
 const SILENT_MICROS: Micros = 20_000_000;
 
 export async function openRollouts(deps: RolloutsDeps): Promise<Rollouts> {
-  const { registry, clock, newId = () => randomBytes(6).toString('hex') } = deps;
+  const { registry, clock } = deps;
   // Opened to read it may be another: an empty one with the tables.
   const database = await migrateRollouts(deps.database);
   const db: RolloutDb = database.tables<RolloutTables>();
@@ -106,123 +77,66 @@ export async function openRollouts(deps: RolloutsDeps): Promise<Rollouts> {
     return rollout;
   };
 
-  return {
-    async start(input, by) {
-      const endpoint = await registry.endpoints.get(input.endpoint);
-      const { version: candidate } = await registry.models.resolve(endpoint.model, String(input.candidate));
-      const manifest = (await registry.definitions.current())?.manifest;
-      const plan = compilePlan(input, planOf(manifest, input), outcomesOf(manifest, input.endpoint));
-      const [stable, ...others] = endpoint.variants.filter(({ weight }) => weight > 0);
-      if (stable === undefined || others.length > 0) {
-        const sentence = `a rollout starts from one variant that has all traffic; endpoint "${endpoint.name}" has ${others.length === 0 ? 'none' : `${others.length + 1}`}. Set its traffic first`;
-        throw new HeadraceError('HR_CONFLICT', sentence);
+  /** What a person does; the controller that was quicker is no reason to refuse it. */
+  const act = async (
+    verb: Verb,
+    id: string,
+    by: Operator,
+    work: (rollout: Rollout) => Promise<void>,
+  ): Promise<ShownRollout> => {
+    for (let tries = 1; ; tries++) {
+      const rollout = await findFor(verb, id, by);
+      try {
+        await work(rollout);
+        return shown(await find(rollout.id));
+      } catch (thrown) {
+        const isConflict = thrown instanceof HeadraceError && thrown.code === 'HR_CONFLICT';
+        if (!isConflict || tries === MOST_TRIES) throw thrown;
+        const now = await find(rollout.id);
+        // Refused for what it is, not for what it became meanwhile.
+        if (now.stateVersion === rollout.stateVersion && now.leaseEpoch === rollout.leaseEpoch) throw thrown;
       }
-      if (stable.version === candidate)
-        throw new HeadraceError('HR_CONFLICT', `version ${candidate} has all traffic of endpoint "${endpoint.name}"`);
-      const now = clock.nowMicros();
-      const rollout: Rollout = {
-        id: newId(),
-        endpoint: endpoint.name,
-        candidate,
-        stable: stable.version,
-        stableName: stable.name,
-        candidateName: stable.name === 'candidate' ? 'next' : 'candidate',
-        plan,
-        state: 'pending',
-        step: 0,
-        stateVersion: 1,
-        leaseEpoch: 0,
-        revision: null,
-        phases: [],
-        heldMicros: 0,
-        stepMicros: 0,
-        blindMicros: 0,
-        lookedMicros: null,
-        reason: by.reason ?? null,
-        guardrails: [],
-        pausedFrom: null,
-        pausedBy: null,
-        slowLimitMicros: null,
-        slowSetMicros: null,
-        createdMicros: now,
-        createdBy: by.actor,
-        endedMicros: null,
-      };
-      const { name, version } = stable;
-      await registry.endpoints.setTraffic(
-        endpoint.name,
-        { variants: [{ name, version, weight: 100 }] },
-        {
-          actor: by.actor,
-          reason: by.reason ?? `rollout of version ${candidate}`,
-          ifMatch: endpoint.etag,
-          rollout: rollout.id,
-          isAtOnce: true,
-          waitMs: 0,
-          async also(trx, change) {
-            const own = tablesIn(trx);
-            await refuseWhileLive(own, rollout);
-            if (input.force !== true) await refuseHot(own, rollout, now);
-            const happened = { atMicros: now, actor: by.actor, reason: by.reason ?? null };
-            await insertRollout(own, { ...rollout, revision: change.revision }, happened);
-            // The registry's database is the rollouts', too.
-            await registry.auditLog.recordIn(trx as unknown as Kysely<unknown>, {
-              actor: by.actor,
-              action: 'rollout.start',
-              object: `rollout/${rollout.id}`,
-              after: { endpoint: rollout.endpoint, candidate, stable: stable.version, plan },
-              reason: by.reason,
-            });
-          },
-        },
-      );
-      return shown(await find(rollout.id));
-    },
+    }
+  };
+
+  return {
+    start: async (input, by) => shown(await find(await start(deps, input, by))),
     async list({ endpoint, limit = 100 } = {}) {
       const rows = await readRollouts(db, { limit, ...(endpoint === undefined ? {} : { endpoint }) });
       return Promise.all(rows.map(shown));
     },
     get: async (id) => shown(await find(id)),
-    async pause(id, by) {
-      const rollout = await findFor('pause', id, by);
-      if (rollout.state === 'paused' && rollout.pausedBy === 'person') throw cannot('pause', rollout, 'it is paused');
-      await moves.pause(rollout, { pausedBy: 'person' }, saidBy(by));
-      return shown(await find(rollout.id));
-    },
-    async resume(id, by) {
-      const rollout = await findFor('resume', id, by);
-      if (rollout.state !== 'paused') throw cannot('resume', rollout, 'it is not paused');
-      const change = {
-        state: rollout.pausedFrom ?? 'watching',
-        pausedFrom: null,
-        pausedBy: null,
-        stepMicros: 0,
-        blindMicros: 0,
-      } as const;
-      await moves.move(rollout, change, saidBy(by));
-      return shown(await find(rollout.id));
-    },
-    async promote(id, by) {
-      const rollout = await findFor('promote', id, by);
-      const breached = rollout.guardrails.filter(({ verdict }) => verdict === 'breached').map(({ metric }) => metric);
-      if (breached.length > 0 && !by.isAdmin) {
-        const sentence = `${breached.join(', ')} of rollout ${rollout.id} breached; to promote past it takes the role admin`;
-        throw new HeadraceError('HR_FORBIDDEN', sentence);
-      }
-      const { variants } = await registry.endpoints.get(rollout.endpoint);
-      if (!variants.some(({ version, weight }) => version === rollout.candidate && weight > 0))
-        throw cannot('promote', rollout, 'no server answers by its candidate yet');
-      await moves.promote(rollout, {}, saidBy(by));
-      return shown(await find(rollout.id));
-    },
-    async abort(id, by) {
-      const rollout = await findFor('abort', id, by);
-      const isOwn = (await registry.endpoints.get(rollout.endpoint).catch(() => undefined))?.rollout === rollout.id;
-      if (isOwn) await moves.rollBack(rollout, {}, saidBy(by), 'aborted');
-      // Somebody took the traffic from it.
-      else await moves.move(rollout, { state: 'aborted', endedMicros: clock.nowMicros() }, saidBy(by));
-      return shown(await find(rollout.id));
-    },
+    pause: (id, by) =>
+      act('pause', id, by, (rollout) => {
+        if (rollout.state === 'paused' && rollout.pausedBy === 'person') throw cannot('pause', rollout, 'it is paused');
+        return moves.pause(rollout, { pausedBy: 'person' }, saidBy(by));
+      }),
+    resume: (id, by) =>
+      act('resume', id, by, (rollout) => {
+        if (rollout.state !== 'paused') throw cannot('resume', rollout, 'it is not paused');
+        const state = rollout.pausedFrom ?? 'watching';
+        const change = { state, pausedFrom: null, pausedBy: null, stepMicros: 0, blindMicros: 0 };
+        return moves.move(rollout, change, saidBy(by));
+      }),
+    promote: (id, by) =>
+      act('promote', id, by, async (rollout) => {
+        const breached = rollout.guardrails.filter(({ verdict }) => verdict === 'breached').map(({ metric }) => metric);
+        if (breached.length > 0 && !by.isAdmin) {
+          const sentence = `${breached.join(', ')} of rollout ${rollout.id} breached; to promote past it takes the role admin`;
+          throw new HeadraceError('HR_FORBIDDEN', sentence);
+        }
+        const { variants } = await registry.endpoints.get(rollout.endpoint);
+        if (!variants.some(({ version, weight }) => version === rollout.candidate && weight > 0))
+          throw cannot('promote', rollout, 'no server answers by its candidate yet');
+        await moves.promote(rollout, {}, saidBy(by));
+      }),
+    abort: (id, by) =>
+      act('abort', id, by, async (rollout) => {
+        const isOwn = (await registry.endpoints.get(rollout.endpoint).catch(() => undefined))?.rollout === rollout.id;
+        if (isOwn) return moves.rollBack(rollout, {}, saidBy(by), 'aborted');
+        // Somebody took the traffic from it.
+        return moves.move(rollout, { state: 'aborted', endedMicros: clock.nowMicros() }, saidBy(by));
+      }),
   };
 }
 
@@ -254,46 +168,6 @@ const PAST: Readonly<Record<Verb, string>> = {
   promote: 'promoted',
   abort: 'aborted',
 };
-
-async function refuseWhileLive(db: RolloutDb, { endpoint }: Rollout): Promise<void> {
-  const live = (await readRollouts(db, { endpoint, isLive: true })).find(({ state }) => state !== 'promoted');
-  if (live === undefined) return;
-  const sentence = `rollout ${live.id} of version ${live.candidate} is under way at endpoint "${endpoint}" (${live.state}). Abort it first, or wait`;
-  throw new HeadraceError('HR_CONFLICT', sentence);
-}
-
-async function refuseHot(db: RolloutDb, { endpoint, candidate, plan }: Rollout, now: Micros): Promise<void> {
-  const from = cooledFrom(await readRollouts(db, { endpoint }), candidate, plan.cooldownMicros);
-  if (from === undefined || now >= from) return;
-  const sentence = `version ${candidate} was rolled back at endpoint "${endpoint}" and may start again from ${formatTimestamp(from)}, or with force (--force)`;
-  throw new HeadraceError('HR_CONFLICT', sentence);
-}
-
-function planOf(manifest: Manifest | undefined, { plan, endpoint }: StartRollout): RolloutSpec | undefined {
-  const plans = Object.values(manifest?.rollouts ?? {});
-  if (plan === undefined) return plans.find((one) => one.endpoint === endpoint);
-  const named = plans.find(({ name }) => name === plan);
-  if (named === undefined) {
-    const known = plans.length === 0 ? 'It has none' : `It has ${plans.map(({ name }) => name).join(', ')}`;
-    throw new HeadraceError('HR_UNKNOWN_PLAN', `the applied definitions have no rollout plan "${plan}". ${known}`);
-  }
-  if (named.endpoint === endpoint) return named;
-  throw new HeadraceError('HR_CONFLICT', `plan "${plan}" is of endpoint "${named.endpoint}", not of "${endpoint}"`);
-}
-
-/** Metrics of experiments that are the endpoint's outcome, by whatever name. */
-function outcomesOf(manifest: Manifest | undefined, endpoint: string): readonly string[] {
-  const metrics = Object.values(manifest?.experiments ?? {}).flatMap((experiment) => [
-    ...experiment.metrics.goal,
-    ...experiment.metrics.secondary,
-    ...experiment.metrics.guardrail,
-  ]);
-  const isOutcome = ({ parts }: (typeof metrics)[number]): boolean => {
-    const [only] = parts;
-    return parts.length === 1 && only?.values.kind === 'outcome' && only.values.endpoint === endpoint;
-  };
-  return [...new Set(metrics.filter(isOutcome).map(({ name }) => name))];
-}
 
 async function weightsOf(
   { id, endpoint, revision }: Rollout,

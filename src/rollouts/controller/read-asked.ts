@@ -1,7 +1,7 @@
 // What a start says in words, on the command line or over HTTP: times as `10m`. All mistakes are named at once.
 
 import { type ErrorDetail, invalid, type Micros, parseDuration } from '../../core/index.ts';
-import type { StartRollout } from './operate.ts';
+import type { StartRollout } from './start-rollout.ts';
 
 /** As it was typed or sent. */
 export interface AskedRollout {

@@ -3,7 +3,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { HeadraceError } from '../../core/index.ts';
-import type { DriftReport } from '../../monitoring/index.ts';
+import { type DriftReport, presentSkew, type QualityReport, type SkewCheck } from '../../monitoring/index.ts';
 import { problems } from './schemas.ts';
 import { mayUse } from './security/gate.ts';
 
@@ -13,6 +13,9 @@ export interface MonitoringReads {
     endpoint: string,
     question: { readonly window?: 'hour' | 'day'; readonly limit?: number },
   ): Promise<DriftReport>;
+  quality(endpoint: string, question: { readonly days?: number }): Promise<QualityReport>;
+  /** The newest first. */
+  skew(endpoint: string, limit: number): Promise<readonly SkewCheck[]>;
 }
 
 const DriftQuery = Type.Object(
@@ -71,7 +74,109 @@ const DriftResponse = Type.Object({
   ),
 });
 
+const QualityQuery = Type.Object(
+  {
+    endpoint: Type.String(),
+    days: Type.Optional(Type.String({ pattern: '^[1-9][0-9]{0,2}$', description: 'Of each arm, 14' })),
+  },
+  { additionalProperties: false },
+);
+
+const figures = (names: readonly string[]) =>
+  Type.Object(Object.fromEntries(names.map((name) => [name, Type.Optional(nullable(Type.Number()))])));
+
+const QualityResponse = Type.Object({
+  endpoint: Type.String(),
+  arms: Type.Array(
+    Type.Object({
+      ...Arm,
+      task: Type.Union([Type.Literal('chance'), Type.Literal('number'), Type.Literal('label')]),
+      measured_at: Type.String(),
+      days: Type.Array(
+        Type.Object({
+          day: Type.String(),
+          rows: Type.Integer(),
+          labelled: Type.Integer(),
+          coverage: Type.Number({ description: 'Share of the rows whose outcome is known' }),
+          figures: figures(['auc', 'log_loss', 'brier', 'calibration_error', 'accuracy', 'mae', 'rmse', 'bias']),
+          estimated: nullable(figures(['auc', 'log_loss', 'brier', 'accuracy'])),
+          calibration: Type.Array(
+            Type.Object({
+              from: Type.Number(),
+              to: Type.Number(),
+              rows: Type.Number(),
+              mean_score: Type.Number(),
+              mean_outcome: Type.Number(),
+            }),
+          ),
+        }),
+      ),
+      coverage: Type.Array(
+        Type.Object({
+          age_from_seconds: Type.Number(),
+          age_to_seconds: nullable(Type.Number()),
+          rows: Type.Number(),
+          labelled: Type.Number(),
+          share: Type.Number(),
+        }),
+      ),
+      segments: nullable(
+        Type.Object({
+          of: Type.String(),
+          rows: Type.Number(),
+          mean: Type.Number(),
+          tested: Type.Integer(),
+          worst: Type.Array(
+            Type.Object({
+              where: Type.Record(Type.String(), Type.String()),
+              rows: Type.Number(),
+              mean: Type.Number(),
+              effect: Type.Number(),
+              shrunk: Type.Number(),
+              q: Type.Number(),
+            }),
+          ),
+        }),
+      ),
+    }),
+  ),
+});
+
+const SkewQuery = Type.Object(
+  {
+    endpoint: Type.String(),
+    limit: Type.Optional(Type.String({ pattern: '^[1-9][0-9]{0,2}$', description: 'The newest checks, 24' })),
+  },
+  { additionalProperties: false },
+);
+
+const SkewResponse = Type.Object({
+  endpoint: Type.String(),
+  checks: Type.Array(
+    Type.Object({
+      at: Type.String(),
+      from: Type.String(),
+      logged: Type.Integer(),
+      checked: Type.Integer(),
+      values: Type.Integer(),
+      agreed: Type.Integer(),
+      mismatches: Type.Array(
+        Type.Object({
+          feature: Type.String(),
+          cause: Type.Union([Type.Literal('late data'), Type.Literal('code'), Type.Literal('unknown')]),
+          count: Type.Integer(),
+          examples: Type.Array(Type.Unknown()),
+        }),
+      ),
+      not_comparable: Type.Array(Type.Object({ reason: Type.String(), values: Type.Integer() })),
+    }),
+  ),
+});
+
+const SHOWN_CHECKS = 24;
+
 export function addMonitoringRoutes(app: FastifyInstance, reads: MonitoringReads): void {
+  addQualityRoutes(app, reads);
   app.get<{ Querystring: { endpoint: string; window?: 'hour' | 'day'; limit?: string } }>(
     '/v1/monitoring/drift',
     {
@@ -90,6 +195,45 @@ export function addMonitoringRoutes(app: FastifyInstance, reads: MonitoringReads
         ...(window === undefined ? {} : { window }),
         ...(limit === undefined ? {} : { limit: Number(limit) }),
       });
+    },
+  );
+}
+
+function addQualityRoutes(app: FastifyInstance, reads: MonitoringReads): void {
+  app.get<{ Querystring: { endpoint: string; days?: string } }>(
+    '/v1/monitoring/quality',
+    {
+      config: { role: 'read' },
+      schema: {
+        summary:
+          'How good an endpoint’s predictions were, by arm and day, as far as outcomes are known; its worst slices',
+        tags,
+        querystring: QualityQuery,
+        response: { 200: QualityResponse, ...problems },
+      },
+    },
+    async (request) => {
+      const { endpoint, days } = request.query;
+      checkEndpoint(request, endpoint);
+      return reads.quality(endpoint, days === undefined ? {} : { days: Number(days) });
+    },
+  );
+  app.get<{ Querystring: { endpoint: string; limit?: string } }>(
+    '/v1/monitoring/skew',
+    {
+      config: { role: 'read' },
+      schema: {
+        summary: 'Samples of what was served, computed again as of then: what differs by feature, and why',
+        tags,
+        querystring: SkewQuery,
+        response: { 200: SkewResponse, ...problems },
+      },
+    },
+    async (request) => {
+      const { endpoint, limit } = request.query;
+      checkEndpoint(request, endpoint);
+      const checks = await reads.skew(endpoint, limit === undefined ? SHOWN_CHECKS : Number(limit));
+      return { endpoint, checks: checks.map(presentSkew) };
     },
   );
 }

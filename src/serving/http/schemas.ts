@@ -137,7 +137,9 @@ export const OutcomesBody = Type.Object(
             }),
           ),
           at: Type.Optional(Type.String({ description: 'RFC 3339: when it happened' })),
-          from: Type.Optional(Type.String({ description: 'RFC 3339: the prediction was made then or later' })),
+          from: Type.Optional(
+            Type.String({ description: 'RFC 3339, not after `at`: the prediction was made then or later' }),
+          ),
           within: Type.Optional(
             Type.String({ maxLength: 40, description: 'In place of `from`: how long before `at`; default: 7d' }),
           ),
@@ -182,7 +184,9 @@ const asked = { additionalProperties: false } as const;
 
 export const TrafficBody = Type.Object(
   {
-    variants: Type.Array(Type.Object({ ...AskedVariant, version: Version }, asked)),
+    variants: Type.Array(
+      Type.Object({ ...AskedVariant, version: Version, ranges: Type.Optional(BucketRanges) }, asked),
+    ),
     shadows: Type.Optional(Type.Array(Type.Object({ ...Shadow.properties, version: Version }, asked))),
     override: Type.Optional(
       Type.Boolean({ description: 'Although a rollout is under way, which then ends; needs X-Reason' }),

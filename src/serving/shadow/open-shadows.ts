@@ -120,8 +120,8 @@ export function openShadows({
       // The others come first next time.
       lanes.delete(lane);
       lanes.add(lane);
-      const takesMicros = lane.start(atMs, (busyMicros) => {
-        budget.spend(busyMicros);
+      const takesMicros = lane.start(atMs, (moreMicros) => {
+        budget.spend(moreMicros);
         schedule(0);
       });
       budget.spend(takesMicros);

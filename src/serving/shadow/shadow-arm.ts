@@ -31,6 +31,8 @@ export interface ShadowArm {
   infer(features: readonly FeatureRow[], scope: Scope): Promise<readonly ArmRow[]> | readonly ArmRow[];
   /** What a run of so many rows takes, by the model's own estimate. */
   runMicros(rows: number): number;
+  /** What runs of its model took since it was loaded, whoever asked for them. */
+  busyMicros(): number;
   readonly meter: ShadowMeter;
   readonly log: ArmLog;
 }
@@ -85,6 +87,7 @@ export function compileShadow(
       const { fixedMicros, rowMicros } = loaded.cost;
       return fixedMicros + rowMicros * rows;
     },
+    busyMicros: () => loaded.statistics().busyMicros,
     meter: monitor.shadow({ endpoint: state.name, version }),
     log,
   };

@@ -40,8 +40,11 @@ export interface ShadowLane {
   offer(row: ShadowedRow): void;
   /** Drops what has waited too long; `held`: what keeps it from running now. */
   expire(nowMs: number, held: ShadowDrop | undefined): void;
-  /** Runs the next batch; `ended` is called once it is compared. Gives what the run takes, by the estimate, in microseconds. */
-  start(nowMs: number, ended: (busyMicros: number) => void): number;
+  /**
+   * Runs the next batch. Gives what the run takes, by the estimate, in microseconds; `ended` is called once it is compared, with
+   * what it took beyond that.
+   */
+  start(nowMs: number, ended: (moreMicros: number) => void): number;
   /** Drops what waits, and takes nothing more; resolves once no batch runs. */
   end(reason: ShadowDrop): Promise<void>;
 }
@@ -134,9 +137,11 @@ export function createShadowLane(arm: ShadowArm, { deadlines, nowMs, scopeOf }: 
     }
   };
 
-  /** Gives how long the event loop was kept. */
-  const run = async (batch: readonly ShadowedRow[], startMs: number): Promise<number> => {
+  /** Gives what it took, but for `expectedMicros` of the model's run. */
+  const run = async (batch: readonly ShadowedRow[], startMs: number, expectedMicros: number): Promise<number> => {
     let busyMs = 0;
+    let isGivenUp = false;
+    const beforeMicros = arm.busyMicros();
     try {
       const work = runBatch(batch);
       busyMs = nowMs() - startMs;
@@ -146,9 +151,13 @@ export function createShadowLane(arm: ShadowArm, { deadlines, nowMs, scopeOf }: 
       busyMs += nowMs() - endMs;
     } catch (thrown) {
       const error = toHeadraceError(thrown);
+      isGivenUp = error.code === 'HR_DEADLINE';
       for (let i = 0; i < batch.length; i++) fail(error);
     }
-    return busyMs * 1000;
+    // One that nobody waits for any more may have computed all the time; others' runs of the model took none of this one's.
+    const passedMicros = (nowMs() - startMs) * 1000;
+    const ranMicros = isGivenUp ? passedMicros : Math.min(passedMicros, arm.busyMicros() - beforeMicros);
+    return busyMs * 1000 + Math.max(0, ranMicros - expectedMicros);
   };
 
   const dropFirst = (reason: ShadowDrop): void => {
@@ -171,11 +180,12 @@ export function createShadowLane(arm: ShadowArm, { deadlines, nowMs, scopeOf }: 
       lastHeld = 'late';
       const batch = takeBatch();
       if (batch.length === 0) return 0;
-      running = run(batch, atMs).then((busyMicros) => {
+      const expectedMicros = arm.runMicros(batch.length);
+      running = run(batch, atMs, expectedMicros).then((moreMicros) => {
         running = undefined;
-        tellEnd(busyMicros);
+        tellEnd(moreMicros);
       });
-      return arm.runMicros(batch.length);
+      return expectedMicros;
     },
     async end(reason) {
       ended ??= reason;

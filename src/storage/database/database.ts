@@ -20,6 +20,11 @@ export interface TransactionOptions {
    * (READ COMMITTED otherwise) an advisory lock of this name is held until the end.
    */
   readonly serializedBy?: string;
+  /**
+   * Does not wait for the disk: what was committed may be lost with the machine's power, later transactions with it that are
+   * losable too, and none that is not.
+   */
+  readonly isLosable?: boolean;
   /** Reads the state of one moment and changes nothing; whoever writes goes on meanwhile. */
   readonly isSnapshot?: boolean;
 }

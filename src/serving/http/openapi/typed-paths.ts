@@ -1,9 +1,10 @@
 // A typed path for each endpoint, service and source, made from the catalogue.
 
-import { ReadBody, ReadResponse, OutcomesBody, OutcomesResponse } from '../schemas.ts';
+import { ReadBody, ReadResponse, OutcomesResponse } from '../schemas.ts';
 import { PredictBody, PredictResponse, PushBody, PushResponse } from '../schemas.ts';
 import type { ListedEndpoint, ListedService, ListedSource } from '../../catalogue.ts';
 import { type DocumentPart, postItem } from './operation.ts';
+import { outcomesBodySchema } from './outcome-schema.ts';
 import { columnsSchema, exampleRow, rowSchema, valuesSchema } from './row-schema.ts';
 import { type Members, specialise } from './specialise.ts';
 import { type JsonSchema, orNull } from './value-schema.ts';
@@ -42,12 +43,7 @@ export function endpointPaths(endpoint: ListedEndpoint): DocumentPart {
     id: `outcomes_${name}`,
     tag: 'predict',
     summary: `Tell what became of predictions by ${name}`,
-    body: specialise(OutcomesBody, {
-      outcomes: (member) => {
-        const list = specialise(member, { observed_at: timestamp, at: timestamp, from: timestamp });
-        return { ...list, items: { ...(list['items'] as JsonSchema), oneOf: EITHER_OUTCOME } };
-      },
-    }),
+    body: outcomesBodySchema(endpoint.unit),
     example: { outcomes: [{ prediction_id: 'an id of an answer', value: true }] },
     answer: specialise(OutcomesResponse, {}),
     answered: 'Kept on disk; sent again they change nothing',
@@ -62,14 +58,6 @@ export function endpointPaths(endpoint: ListedEndpoint): DocumentPart {
     },
   };
 }
-
-const timestamp = (member: JsonSchema): JsonSchema => ({ ...member, ...ref('Timestamp') });
-
-/** Of a prediction by its id, or of the newest of a unit before a time. */
-const EITHER_OUTCOME: readonly JsonSchema[] = [
-  { required: ['prediction_id'], properties: { unit: false, at: false, from: false, within: false } },
-  { required: ['unit', 'at'], properties: { prediction_id: false, observed_at: false } },
-];
 
 const FEATURES_IN_ARROW =
   'An Arrow IPC stream: a column a feature, in their order; with `statuses` and `event_times` those too';

@@ -59,13 +59,14 @@ export async function openPostgres(
     kind: 'postgres',
     tables,
     transaction: <T, R>(work: (trx: Kysely<T>) => Promise<R>, options: TransactionOptions = {}) => {
-      const { serializedBy, isSnapshot = false } = options;
+      const { serializedBy, isSnapshot = false, isLosable = false } = options;
       const begin = tables<T>().transaction();
       const started = isSnapshot ? begin.setIsolationLevel('repeatable read').setAccessMode('read only') : begin;
       return started.execute(async (trx) => {
         // The lock's number is 64 bits of the name's hash; it goes with the transaction.
         const lock = sql`select pg_advisory_xact_lock(hashtextextended(${serializedBy}, 0))`;
         if (serializedBy !== undefined) await lock.execute(trx);
+        if (isLosable) await sql`set local synchronous_commit = off`.execute(trx);
         return await work(trx);
       });
     },

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
-import { Kysely } from 'kysely';
+import { Kysely, sql } from 'kysely';
 import { HeadraceError, messageOf } from '../../../core/index.ts';
 import type { Database, DatabaseAccess, TransactionOptions } from '../database.ts';
 import { runMigrations } from '../migrate.ts';
@@ -25,16 +25,26 @@ export async function openSqlite(path: string, access: DatabaseAccess): Promise<
   const database: Database = {
     kind: 'sqlite',
     tables,
-    transaction: <T, R>(work: (trx: Kysely<T>) => Promise<R>, { isSnapshot = false }: TransactionOptions = {}) => {
-      const begun = tables<T>().transaction();
-      return (isSnapshot ? begun.setAccessMode('read only') : begun).execute(async (trx) => {
-        const open = { isOpen: true };
-        try {
-          return await around.run(open, () => work(trx));
-        } finally {
-          open.isOpen = false;
-        }
-      });
+    transaction: <T, R>(
+      work: (trx: Kysely<T>) => Promise<R>,
+      { isSnapshot = false, isLosable = false }: TransactionOptions = {},
+    ) => {
+      const run = (db: Kysely<T>): Promise<R> => {
+        const begun = db.transaction();
+        return (isSnapshot ? begun.setAccessMode('read only') : begun).execute(async (trx) => {
+          const open = { isOpen: true };
+          try {
+            return await around.run(open, () => work(trx));
+          } finally {
+            open.isOpen = false;
+          }
+        });
+      };
+      return isLosable
+        ? tables<T>()
+            .connection()
+            .execute((own) => unsynced(own, run))
+        : run(tables<T>());
     },
     async migrate(owner, migrations) {
       await runMigrations(database, owner, migrations);
@@ -47,6 +57,16 @@ export async function openSqlite(path: string, access: DatabaseAccess): Promise<
     },
   };
   return database;
+}
+
+/** What is committed meanwhile is in the write-ahead log, which the next commit that is synced syncs. */
+async function unsynced<T, R>(own: Kysely<T>, run: (own: Kysely<T>) => Promise<R>): Promise<R> {
+  await sql`pragma synchronous = normal`.execute(own);
+  try {
+    return await run(own);
+  } finally {
+    await sql`pragma synchronous = full`.execute(own);
+  }
 }
 
 async function openFile(path: string, access: DatabaseAccess): Promise<DatabaseSync> {

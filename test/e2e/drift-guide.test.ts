@@ -1,0 +1,61 @@
+// The guide on drift, typed from top to bottom beside a server that runs.
+
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { constantModel } from '../support/onnx-model.ts';
+import { runGuide } from '../support/run-guide.ts';
+import {
+  createProject,
+  headraceJson,
+  type Project,
+  type ServerProcess,
+  startServe,
+} from '../support/serving-project.ts';
+
+const GUIDE = join(import.meta.dirname, '../../docs/guides/drift.md');
+const CONFIG = `import { defineConfig } from 'headrace';
+export default defineConfig({ project: 'shop' });
+`;
+const SHOP = `import { endpoint, entity, featureService, model, onDemandView, t } from 'headrace';
+export const basket = onDemandView('basket', {
+  inputs: { request: { price: t.float64(), pieces: t.float64() } },
+  features: { price: t.float64(), pieces: t.float64() },
+  transform: ({ request }) => ({ price: request.price, pieces: request.pieces }),
+});
+export const features = featureService('basket_features', [basket]);
+export const returns = model('returns', { features, outputs: { probability: t.float32() } });
+export const checkout = endpoint('checkout', { model: returns });
+`;
+
+/** Ten days of orders, each day like the others. */
+const order = (i: number) => ({ price: 5 + ((i * 37) % 100), pieces: 1 + ((i * 13) % 5) });
+const ORDERS = Array.from({ length: 10 * 400 }, (_, i) => {
+  const { price, pieces } = order(i);
+  const at = new Date(Date.UTC(2026, 2, 1 + Math.floor(i / 400), 8, 0, i % 400)).toISOString();
+  return `${price},${pieces},${i % 9 === 0},${at}`;
+});
+const TODAY = { inputs: Array.from({ length: 600 }, (_, i) => ({ ...order(i), price: order(i).price * 2 })) };
+
+let project: Project;
+let server: ServerProcess;
+beforeAll(async () => {
+  project = createProject({
+    'headrace.config.ts': CONFIG,
+    'feature_repo/shop.ts': SHOP,
+    'returns.onnx': constantModel(2, 0.25),
+    'orders.csv': `price,pieces,returned,at\n${ORDERS.join('\n')}\n`,
+    'today.json': JSON.stringify(TODAY),
+  });
+  headraceJson(project, ['apply']);
+  server = await startServe(project);
+}, 120_000);
+afterAll(async () => {
+  await server.stop();
+  project.remove();
+});
+
+it('shows what its commands print', () => {
+  const shown = runGuide(GUIDE, project, { HEADRACE_URL: server.url });
+  expect(shown.length).toBe(4);
+  for (const { command, shown: expected, printed } of shown) expect(printed, command).toBe(expected);
+}, 120_000);

@@ -1,0 +1,211 @@
+// Figures of quality against a naive count over the raw rows, pair by pair, whatever the scores, ties and outcomes; and slices
+// that are bad on purpose are found, while none is where there is nothing to find.
+
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { tmpdir } from 'node:os';
+import { measureDays } from '../../src/monitoring/quality/measure.ts';
+import { worstSegments } from '../../src/monitoring/quality/segments.ts';
+import { type DuckDb, openDuckDb } from '../../src/storage/index.ts';
+
+let duckdb: DuckDb;
+let connection: DuckDBConnection;
+beforeAll(async () => {
+  duckdb = await openDuckDb({
+    tempDirectory: `${tmpdir()}/headrace-quality-${process.pid}`,
+    memory: '256MB',
+    threads: 1,
+  });
+  connection = await duckdb.connect();
+});
+afterAll(async () => {
+  connection.closeSync();
+  await duckdb.close();
+});
+
+interface Row {
+  readonly day: number;
+  readonly score: number;
+  /** Null: not known. */
+  readonly y: number | null;
+  readonly request?: object;
+}
+
+async function load(rows: readonly Row[]): Promise<void> {
+  await connection.run(
+    'CREATE OR REPLACE TEMP TABLE quality_rows (day DOUBLE, score DOUBLE, label VARCHAR, y DOUBLE, truth VARCHAR, known BOOLEAN, request JSON, features JSON)',
+  );
+  const appender = await connection.createAppender('quality_rows');
+  for (const { day, score, y, request = {} } of rows) {
+    appender.appendDouble(day);
+    appender.appendDouble(score);
+    appender.appendVarchar(score >= 0.5 ? '1' : '0');
+    if (y === null) appender.appendNull();
+    else appender.appendDouble(y);
+    if (y === null) appender.appendNull();
+    else appender.appendVarchar(String(y));
+    appender.appendBoolean(y !== null);
+    appender.appendVarchar(JSON.stringify(request));
+    appender.appendVarchar('{}');
+    appender.endRow();
+  }
+  appender.closeSync();
+}
+
+const mean = (values: readonly number[]): number => values.reduce((sum, one) => sum + one, 0) / values.length;
+const score = fc.oneof(fc.constantFrom(0, 0.25, 0.5, 1), fc.double({ min: 0, max: 1, noNaN: true }));
+
+describe('figures', () => {
+  it('of chances are those of every pair and every row', async () => {
+    const row = fc.record({
+      day: fc.integer({ min: 5, max: 6 }),
+      score,
+      y: fc.option(fc.constantFrom(0, 1), { freq: 4 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(row, { minLength: 1, maxLength: 30 }), async (rows) => {
+        await load(rows);
+        const measured = await measureDays(connection, 'chance');
+        for (const one of measured) {
+          const all = rows.filter(({ day }) => day === one.day);
+          const known = all.filter(({ y }) => y !== null) as { score: number; y: number }[];
+          expect(one).toMatchObject({ rows: all.length, labelled: known.length });
+          const { figures, estimated, calibration } = one;
+          let [pairs, so] = [0, 0];
+          for (const a of known)
+            for (const b of known)
+              if (a.y === 1 && b.y === 0) {
+                pairs++;
+                so += a.score > b.score ? 1 : a.score === b.score ? 0.5 : 0;
+              }
+          if (pairs === 0) expect(figures.auc ?? null).toBe(null);
+          else expect(figures.auc).toBeCloseTo(so / pairs, 9);
+          if (known.length > 0) {
+            const clip = (p: number) => Math.min(1 - 1e-15, Math.max(1e-15, p));
+            const loss = mean(known.map(({ score: s, y }) => -Math.log(clip(y === 1 ? s : 1 - s))));
+            expect(figures.log_loss).toBeCloseTo(loss, 2 - Math.ceil(Math.log10(1 + loss)));
+            expect(figures.brier).toBeCloseTo(mean(known.map(({ score: s, y }) => (s - y) ** 2)), 9);
+            expect(figures.accuracy).toBeCloseTo(
+              mean(known.map(({ score: s, y }) => Number((s >= 0.5 ? 1 : 0) === y))),
+              9,
+            );
+            expect(calibration.reduce((sum, bin) => sum + bin.rows, 0)).toBe(known.length);
+            const bins = Map.groupBy(known, ({ score: s }) => Math.min(9, Math.floor(s * 10)));
+            const gap = [...bins.values()].map(
+              (bin) => bin.length * Math.abs(mean(bin.map((r) => r.score)) - mean(bin.map((r) => r.y))),
+            );
+            expect(figures.calibration_error).toBeCloseTo(gap.reduce((a, b) => a + b, 0) / known.length, 9);
+          }
+          // Each pair of different rows, the one so and the other not.
+          let [ways, right] = [0, 0];
+          all.forEach((a, i) =>
+            all.forEach((b, j) => {
+              if (i === j) return;
+              const weight = a.score * (1 - b.score);
+              ways += weight;
+              right += weight * (a.score > b.score ? 1 : a.score === b.score ? 0.5 : 0);
+            }),
+          );
+          expect(estimated?.accuracy).toBeCloseTo(mean(all.map(({ score: s }) => Math.max(s, 1 - s))), 9);
+          expect(estimated?.brier).toBeCloseTo(mean(all.map(({ score: s }) => s * (1 - s))), 9);
+          if (ways > 1e-6) expect(estimated?.auc).toBeCloseTo(right / ways, 6);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('of numbers are those of every row', async () => {
+    const row = fc.record({
+      day: fc.constant(3),
+      score: fc.double({ min: -1e3, max: 1e3, noNaN: true }),
+      y: fc.option(fc.double({ min: -1e3, max: 1e3, noNaN: true }), { freq: 4 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(row, { minLength: 1, maxLength: 30 }), async (rows) => {
+        await load(rows);
+        const [one] = await measureDays(connection, 'number');
+        const off = rows.flatMap(({ score: s, y }) => (y === null ? [] : [s - y]));
+        if (off.length === 0) {
+          expect(one?.figures).toEqual({});
+          return;
+        }
+        expect(one?.figures.mae).toBeCloseTo(mean(off.map(Math.abs)), 6);
+        expect(one?.figures.rmse).toBeCloseTo(Math.sqrt(mean(off.map((each) => each ** 2))), 6);
+        expect(one?.figures.bias).toBeCloseTo(mean(off), 6);
+      }),
+      { numRuns: 40 },
+    );
+  });
+});
+
+/** Numbers from 0 to 1, the same each time. */
+function createRandom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return (state >>> 8) / 2 ** 24;
+  };
+}
+
+describe('slices', () => {
+  const random = createRandom(11);
+  const rows = (isBad: (request: { city: string; age: number; device: string }) => boolean): Row[] =>
+    Array.from({ length: 3000 }, () => {
+      const request = {
+        city: ['Bern', 'Zug', 'Basel', 'Chur'][Math.floor(random() * 4)] as string,
+        device: random() < 0.5 ? 'phone' : 'desk',
+        age: Math.floor(random() * 80),
+      };
+      const p = 0.1 + 0.8 * random();
+      const y = random() < p ? 1 : 0;
+      // A bad one says the opposite.
+      return { day: 1, score: isBad(request) ? 1 - p : p, y, request };
+    });
+  const predicted = { task: 'chance', score: 'probability', label: null } as const;
+
+  it('that are bad come first, pairs too, and quarters of numbers', async () => {
+    await load(rows(({ city }) => city === 'Zug'));
+    const byCity = await worstSegments(connection, predicted);
+    expect(byCity?.of).toBe('brier');
+    expect(byCity?.worst[0]?.where['request.city']).toBe('Zug');
+    expect(byCity?.worst[0]?.q).toBeLessThan(1e-6);
+    await load(rows(({ city, device }) => city === 'Bern' && device === 'phone'));
+    expect((await worstSegments(connection, predicted))?.worst[0]?.where).toEqual({
+      'request.city': 'Bern',
+      'request.device': 'phone',
+    });
+    await load(rows(({ age }) => age >= 60));
+    expect((await worstSegments(connection, predicted))?.worst[0]?.where['request.age']).toBe('q4');
+  });
+
+  it('are mostly none where none is bad, and shrink towards the rest', async () => {
+    let found = 0;
+    for (let i = 0; i < 5; i++) {
+      await load(rows(() => false));
+      const segments = await worstSegments(connection, predicted);
+      expect(segments?.tested).toBeGreaterThan(10);
+      for (const { effect, shrunk } of segments?.worst ?? [])
+        expect(Math.abs(shrunk)).toBeLessThanOrEqual(Math.abs(effect));
+      found += segments?.worst.length ?? 0;
+    }
+    expect(found).toBeLessThanOrEqual(1);
+  });
+
+  it('are of scores while outcomes are few, and none of few rows', async () => {
+    await load(
+      rows(() => false).map((row) => ({
+        ...row,
+        y: null,
+        score:
+          row.request !== undefined && 'city' in row.request && row.request.city === 'Zug' ? 0.9 : 0.5 - random() * 0.1,
+      })),
+    );
+    const segments = await worstSegments(connection, predicted);
+    expect(segments).toMatchObject({ of: 'score', rows: 3000 });
+    expect(segments?.worst[0]?.where['request.city']).toBe('Zug');
+    await load(rows(() => false).slice(0, 200));
+    expect(await worstSegments(connection, predicted)).toBe(null);
+  });
+});

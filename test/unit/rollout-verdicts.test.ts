@@ -1,0 +1,164 @@
+// What guardrails say of rollouts whose truth is known: healthy ones with units that come again and again, a base rate that
+// drifts and a ramp; and harmful ones.
+
+import { describe, expect, it } from 'vitest';
+import type { ArmMinute, Rollout } from '../../src/rollouts/index.ts';
+import { fnv1a } from '../../src/rollouts/index.ts';
+import { compilePlan } from '../../src/rollouts/controller/plan.ts';
+import { createTally } from '../../src/rollouts/controller/tally.ts';
+import { judge } from '../../src/rollouts/controller/verdicts.ts';
+import { createHashSample, packHashes } from '../../src/statistics/index.ts';
+import { seeded } from '../support/rollout-world.ts';
+
+const MINUTE = 60_000_000;
+const WEIGHTS = [5, 25, 50] as const;
+const NOTHING_WARM = { error: [], slow: [], null: [] };
+const PHASES = WEIGHTS.map((weight, at) => ({ revision: at + 1, weight, fromMicros: 0, warm: NOTHING_WARM }));
+
+interface Truth {
+  readonly seed: number;
+  readonly guards: readonly string[];
+  /** How many times as often the candidate fails. */
+  readonly factor?: number;
+  /** Of stable's requests. */
+  readonly rate?: number;
+  /** Added to the outcome of the candidate's units, of a mean of 10. */
+  readonly outcome?: number;
+  readonly minutes?: number;
+}
+
+const rolloutBy = (guards: readonly string[]): Rollout =>
+  // What the guardrails look at.
+  ({
+    candidate: 2,
+    stable: 1,
+    candidateName: 'candidate',
+    stableName: 'stable',
+    phases: PHASES,
+    plan: compilePlan({ guards, steps: [...WEIGHTS, 100], minUnits: 50 }, undefined),
+    state: 'watching',
+    step: 3,
+    slowLimitMicros: 1,
+  }) as unknown as Rollout;
+
+/** Looks after each minute of a ramp; gives the guards that breached, and the verdicts at the end. */
+function simulate({ seed, guards, factor = 1, rate = 0.004, outcome = 0, minutes = 30 }: Truth) {
+  const random = seeded(seed);
+  const rollout = rolloutBy(guards);
+  const tally = createTally(rollout, PHASES);
+  const units = Array.from({ length: 600 }, (_, at) => {
+    const hash = fnv1a(`${seed}/${at}`);
+    // A few units fail often: rows of one unit aren't independent.
+    return {
+      hash,
+      bucket: fnv1a(String(hash)) % 10_000,
+      proneness: random() < 0.05 ? 10 : 0.5,
+      level: 10 + 4 * random(),
+    };
+  });
+  const breached = new Set<string>();
+  for (let minute = 0; minute < minutes; minute++) {
+    const phase = PHASES[Math.min(PHASES.length - 1, Math.floor((minute * PHASES.length) / minutes))];
+    if (phase === undefined) break;
+    // The base rate goes up and down, for both.
+    const drift = 1 + Math.sin(minute / 5);
+    for (const version of [1, 2]) {
+      const seen = units.filter(({ bucket }) => bucket < phase.weight * 100 === (version === 2) && random() < 0.5);
+      for (const row of rowsOf(
+        seen,
+        version,
+        phase.revision,
+        minute,
+        random,
+        rate * drift * (version === 2 ? factor : 1),
+        outcome,
+      ))
+        tally.add(row);
+    }
+    for (const { metric, verdict } of judge(rollout, { tally, late: [], matured: undefined }))
+      if (verdict === 'breached') breached.add(metric);
+  }
+  return { breached: [...breached], last: judge(rollout, { tally, late: [], matured: undefined }) };
+}
+
+function rowsOf(
+  seen: readonly { readonly hash: number; readonly proneness: number; readonly level: number }[],
+  version: number,
+  revision: number,
+  minute: number,
+  random: () => number,
+  rate: number,
+  outcome: number,
+): ArmMinute[] {
+  const [all, failed] = [createHashSample(), createHashSample()];
+  const n = Array.from({ length: 64 }, () => 0);
+  const sum = [...n];
+  const squares = [...n];
+  for (const { hash, proneness, level } of seen) {
+    all.add(hash);
+    if (random() < rate * proneness) failed.add(hash);
+    const g = hash % 64;
+    const value = level + 6 * random() + (version === 2 ? outcome : 0);
+    n[g] = (n[g] ?? 0) + 1;
+    sum[g] = (sum[g] ?? 0) + value;
+    squares[g] = (squares[g] ?? 0) + value * value;
+  }
+  const none = packHashes(createHashSample());
+  const arm: ArmMinute = {
+    kind: 'arm',
+    variant: version === 2 ? 'candidate' : 'stable',
+    version,
+    revision,
+    minute: minute * MINUTE,
+    writer: 'a',
+    rows: seen.length,
+    breakerOpens: 0,
+    units: packHashes(all),
+    errorUnits: packHashes(failed),
+    slowUnits: none,
+    nullUnits: none,
+    outcomes: null,
+  };
+  return [arm, { ...arm, kind: 'outcome', variant: '', outcomes: { n, sum, squares, eventUnits: packHashes(all) } }];
+}
+
+const RUNS = 200;
+const seeds = Array.from({ length: RUNS }, (_, seed) => seed);
+
+describe('guardrails', () => {
+  it('stop at most one in twenty of healthy rollouts, looked at each minute', { timeout: 60_000 }, () => {
+    const guards = ['error_rate<+0%', 'outcome>-0%'];
+    const stopped = seeds.filter((seed) => simulate({ seed, guards, rate: 0.02 }).breached.length > 0);
+    expect(stopped.length).toBeLessThanOrEqual(RUNS * 0.05);
+  });
+
+  it('find a rate of .4 % that became 2 %, and an outcome that fell by a tenth', { timeout: 60_000 }, () => {
+    const few = seeds.slice(0, 20);
+    const errors = few.filter((seed) =>
+      simulate({ seed, guards: ['error_rate<+20%'], factor: 5, minutes: 90 }).breached.includes('error_rate'),
+    );
+    expect(errors.length).toBeGreaterThanOrEqual(16);
+    const fell = few.filter((seed) =>
+      simulate({ seed, guards: ['outcome>-2%'], outcome: -1.5 }).breached.includes('outcome'),
+    );
+    expect(fell.length).toBe(20);
+  });
+
+  it('hold a fixed limit against the candidate alone', () => {
+    const within = simulate({ seed: 1, guards: ['error_rate<0.05'], rate: 0.02 });
+    expect(within.breached).toEqual([]);
+    expect(within.last[0]).toMatchObject({ verdict: 'healthy', limit: 0.05 });
+    expect(simulate({ seed: 1, guards: ['error_rate<0.01'], rate: 0.02, factor: 5 }).breached).toEqual(['error_rate']);
+  });
+
+  it('are undecided without traffic, blind where a server is late, and say why', () => {
+    const rollout = rolloutBy(['error_rate<+20%']);
+    const verdicts = judge(rollout, { tally: createTally(rollout, PHASES), late: ['host 7'], matured: undefined });
+    expect(verdicts.map(({ metric, verdict, evidence }) => [metric, verdict, evidence['why']])).toEqual([
+      ['error_rate', 'undecided', 'no traffic'],
+      ['breaker', 'healthy', undefined],
+      ['srm', 'undecided', undefined],
+      ['servers', 'blind', 'nothing came for 30 s from host 7'],
+    ]);
+  });
+});
