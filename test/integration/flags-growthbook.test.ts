@@ -70,6 +70,7 @@ describe('GrowthBook’s SDK', () => {
   });
 
   it('hears of each change of traffic and of experiments within a second', async () => {
+    await open.setTraffic('returning', { stable: { version: 1, weight: 100 }, candidate: { version: 2, weight: 0 } });
     const child = spawn(process.execPath, ['--experimental-eventsource', '--no-warnings', WATCHER, url, 'shop']);
     let [text, errors] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (part: string) => (text += part));

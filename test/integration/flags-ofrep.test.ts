@@ -106,6 +106,7 @@ describe('OFREP', () => {
     for (const [path, body, status, errorCode] of [
       ['/nothing', { context: { targetingKey: 'a' } }, 404, 'FLAG_NOT_FOUND'],
       ['/checkout', {}, 400, 'TARGETING_KEY_MISSING'],
+      ['/returning', { context: { shop: 1 } }, 400, 'TARGETING_KEY_MISSING'],
       ['/checkout', { context: { targetingKey: 7 } }, 400, 'INVALID_CONTEXT'],
       ['/checkout', { context: [] }, 400, 'INVALID_CONTEXT'],
       ['/checkout', '{', 400, 'PARSE_ERROR'],
@@ -126,13 +127,19 @@ describe('OFREP', () => {
     const context = { customer: 'ada', shop: 1, amount: 9 };
     const response = await post('', { context });
     const { flags } = (await response.json()) as { flags: { key: string }[] };
-    expect(flags.map(({ key }) => key)).toEqual(['checkout', 'returning', 'trial']);
+    expect(flags.map(({ key }) => key)).toEqual(['checkout', 'returning', 'trial', 'welcome']);
     for (const flag of flags) expect(flag).toEqual(await evaluate(flag.key, context));
     const etag = response.headers.get('etag') ?? '';
     expect((await post('', { context }, { 'if-none-match': etag })).status).toBe(304);
-    expect((await post('', { context: { ...context, customer: 'bob' } }, { 'if-none-match': etag })).status).toBe(200);
+    const ruled = { ...context, country: 'DE', amount: 10 };
+    expect((await post('', { context: ruled }, { 'if-none-match': etag })).status).toBe(200);
     const { flags: some } = (await (await post('', { context: { customer: 'ada' } })).json()) as { flags: object[] };
-    expect(some).toMatchObject([{ key: 'checkout', reason: 'SPLIT' }, {}, { key: 'trial' }]);
+    expect(some).toMatchObject([
+      { key: 'checkout', reason: 'SPLIT' },
+      { key: 'returning', variant: expect.any(String) },
+      { key: 'trial', reason: 'DEFAULT' },
+      { key: 'welcome', reason: 'DISABLED' },
+    ]);
   });
 
   it('follows ramps and experiments at once', async () => {
@@ -147,6 +154,21 @@ describe('OFREP', () => {
     expect((await post('/trial', { context: { customer: 'ada' } })).status).toBe(404);
     await open.setTraffic('checkout', { stable: { version: 1, weight: 100 } }, [EXPERIMENT]);
     expect((await post('/trial', { context: { customer: 'ada' } })).status).toBe(200);
+  });
+
+  it('has an experiment’s flag while it runs, and says that it is off before and after', async () => {
+    const off = { key: 'welcome', reason: 'DISABLED', value: null, metadata: { experiment: 'welcome' } };
+    const context = { customer: 'ada', amount: 1 };
+    expect(await evaluate('welcome', context)).toEqual(off);
+    const experiments = await open.app.experiments();
+    await experiments.start('welcome', { actor: 'me' });
+    await open.serving.planes.control.refresh();
+    const told = await evaluate('welcome', context);
+    expect(told).toMatchObject({ reason: 'SPLIT', metadata: { via: 'experiment', experiment: 'welcome', phase: 1 } });
+    expect((await evaluate('checkout', context))['value']).toBe(`welcome/${String(told['value'])}`);
+    await experiments.stop('welcome', { actor: 'me' });
+    await open.serving.planes.control.refresh();
+    expect(await evaluate('welcome', context)).toEqual(off);
   });
 
   it('takes a key with the role read as bearer or X-API-Key', async () => {

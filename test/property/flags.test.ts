@@ -107,7 +107,7 @@ describe('an endpoint’s flag', () => {
     const provider = new OFREPProvider({ baseUrl: url });
     const ask: Ask = (requests) =>
       Promise.all(
-        requests.map(async ({ unit: _, ...given }) => {
+        requests.map(async (given) => {
           const context = { ...given } as Parameters<typeof provider.resolveStringEvaluation>[2];
           return (await provider.resolveStringEvaluation('ep', '', context)).value;
         }),

@@ -6,8 +6,8 @@ import type { LiveExperiment, Variant } from '../../src/registry/index.ts';
 import { type OpenServing, openServing } from './open-serving.ts';
 import { constantModel } from './onnx-model.ts';
 
-/** `checkout` is by customer; `returning` by customer and shop, with a rule and a holdout. */
-const REPOSITORY = `import { endpoint, entity, featureService, featureView, latest, model, onDemandView, pushed, t } from 'headrace';
+/** `checkout` is by customer, with an experiment that does not run; `returning` by customer and shop, with a rule and a holdout. */
+const REPOSITORY = `import { endpoint, entity, experiment, featureService, featureView, latest, metric, model, onDemandView, pushed, t } from 'headrace';
 
 export const customer = entity('customer', { keys: { customer: t.string() } });
 export const purchases = pushed('purchases', {
@@ -26,6 +26,12 @@ export const returning = endpoint('returning', {
   rules: [{ when: { country: { $in: ['DE', 'AT'] }, amount: { $gte: 10 } }, variant: 'candidate' }],
   holdout: { name: 'held', percent: 10 },
 });
+export const welcome = experiment('welcome', {
+  unit: ['customer'],
+  arms: { control: { version: 1, weight: 50 }, treatment: { version: 2, weight: 50 } },
+  endpoints: [checkout],
+  metrics: { goal: [metric('bought', { outcome: checkout, aggregate: 'any' })] },
+});
 `;
 
 export type Traffic = Readonly<Record<string, { readonly version: number; readonly weight: number }>>;
@@ -36,7 +42,9 @@ export interface FlagServer extends OpenServing {
 }
 
 /** With two versions of its model, the first of which has all traffic. */
-export async function openFlagServer(given: { readonly logger?: Logger } = {}): Promise<FlagServer> {
+export async function openFlagServer(
+  given: { readonly logger?: Logger; readonly settings?: Readonly<Record<string, string>> } = {},
+): Promise<FlagServer> {
   const open = await openServing({ repository: REPOSITORY, features: 2, ...given });
   await registerModelFile(open.app, { model: 'returns', onnx: constantModel(2, 0.75) });
   const registry = await open.app.registry();

@@ -2,7 +2,7 @@
 // project's name, so that a client of another project does not take this one's flags for its own.
 
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { HeadraceError } from '../../../core/index.ts';
+import { HeadraceError, toHeadraceError } from '../../../core/index.ts';
 import type { ControlPlane } from '../../control-plane.ts';
 import type { Gate } from '../security/gate.ts';
 
@@ -16,7 +16,12 @@ export function checkProjectKey(
   scope.addHook('onRequest', (request, reply, done) => {
     if (request.is404 || !gate.isOpen()) return done();
     const key = request.routeOptions.config.keyOf?.(request);
-    if (key === undefined || key === control.catalogue().project) return done();
+    try {
+      if (key === undefined || key === control.catalogue().project) return done();
+    } catch (thrown) {
+      // Nothing is applied yet.
+      return done(toHeadraceError(thrown));
+    }
     reply.header('www-authenticate', 'Bearer');
     const sentence = 'the key is none: this server has no keys, and is asked by the project’s name in its place.';
     done(new HeadraceError('HR_UNAUTHENTICATED', sentence));

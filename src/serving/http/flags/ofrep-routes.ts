@@ -2,10 +2,11 @@
 // https://github.com/open-feature/protocol/blob/main/service/openapi.yaml
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { type ErrorCode, withoutKeySecrets } from '../../../core/index.ts';
+import { type ErrorCode, HeadraceError, withoutKeySecrets } from '../../../core/index.ts';
 import { evaluateFlag, type FlagEvaluation } from '../../flags/evaluate-flag.ts';
 import type { ContextFault, FlagContext } from '../../flags/flag-context.ts';
 import { type Flag, flagsOf } from '../../flags/flag.ts';
+import { type IdleFlag, idleFlags } from '../../flags/idle-flags.ts';
 import { etagged, sendEtagged } from '../etagged.ts';
 import { JSON_TYPE } from '../json-type.ts';
 import { fromHttp, type ProblemForm, sendProblem } from '../problem.ts';
@@ -33,6 +34,8 @@ export function addOfrepRoutes(scope: FastifyInstance, { control, log }: FlagRou
   );
   const flagsFor = ({ actor }: FastifyRequest): ReadonlyMap<string, Flag> =>
     flagsOf(control.flagPlans(), actor.endpoints);
+  const idleFor = ({ actor }: FastifyRequest, flags: ReadonlyMap<string, Flag>): ReadonlyMap<string, IdleFlag> =>
+    idleFlags(control.definitions().manifest, flags, actor.endpoints);
   const config = { role: 'read' } as const;
   scope.post<{ Params: { flag: string } }>(
     '/ofrep/v1/evaluate/flags/:flag',
@@ -44,8 +47,11 @@ export function addOfrepRoutes(scope: FastifyInstance, { control, log }: FlagRou
       const flags = flagsFor(request);
       const flag = flags.get(name);
       if (flag === undefined) {
+        const idle = idleFor(request, flags).get(name);
+        if (idle === 'experiment') return reply.send(notRunning(name));
+        if (idle === 'endpoint') throw notLoaded(name);
         const key = withoutKeySecrets(name);
-        const errorDetails = `there is no endpoint and no running experiment "${key.slice(0, 100)}".`;
+        const errorDetails = `there is no endpoint and no experiment "${key.slice(0, 100)}".`;
         return reply.code(404).send({ key, errorCode: 'FLAG_NOT_FOUND', errorDetails });
       }
       const told = present(flag, evaluateFlag(flag, context));
@@ -58,7 +64,15 @@ export function addOfrepRoutes(scope: FastifyInstance, { control, log }: FlagRou
     (request, reply) => {
       const context = contextOf(request.body);
       if (context === undefined) return refuse(reply, NO_CONTEXT);
-      const flags = Array.from(flagsFor(request).values(), (flag) => present(flag, evaluateFlag(flag, context)));
+      const known = flagsFor(request);
+      const flags = [
+        ...Array.from(known.values(), (flag) => present(flag, evaluateFlag(flag, context))),
+        ...Array.from(idleFor(request, known), ([name, idle]) =>
+          idle === 'experiment'
+            ? notRunning(name)
+            : { key: name, errorCode: 'GENERAL', errorDetails: notLoaded(name).message },
+        ),
+      ];
       return sendEtagged(request, reply, etagged(JSON.stringify({ flags, metadata: {} }), JSON_TYPE));
     },
   );
@@ -68,6 +82,15 @@ const NO_CONTEXT = {
   errorCode: 'INVALID_CONTEXT',
   errorDetails: 'expected { "context": { "targetingKey": "…", … } }',
 } as const;
+
+/** The caller's default counts. */
+function notRunning(key: string): object {
+  return { key, reason: 'DISABLED', value: null, metadata: { experiment: key } };
+}
+
+function notLoaded(name: string): HeadraceError {
+  return new HeadraceError('HR_MODEL_NOT_READY', `endpoint "${name}" is not served here yet.`);
+}
 
 function refuse(reply: FastifyReply, fault: object): FastifyReply {
   return reply.code(400).send(fault);
