@@ -317,6 +317,7 @@ export const MISTAKES: readonly MistakeGroup[] = [
       `experiment('e', { ...trial, plan: { correction: 'none' } })`,
       `experiment('e', { ...trial, plan: { kind: 'bandit', floor: 0.6 } })`,
       `experiment('e', { ...trial, plan: { kind: 'bandit', every: 'daily' } })`,
+      `experiment('e', { ...trial, metrics: { goal: [metric('p90', { output: 'p', quantile: 0.9 })] }, plan: { kind: 'bandit' } })`,
     ],
   },
   {

@@ -253,6 +253,22 @@ describe.each(testDatabases('drift'))('drift on $name', (databases) => {
     expect((await feature('amount'))?.windows).toHaveLength(5);
   });
 
+  it('counts all that came while nothing watched', async () => {
+    await world.serve(hour(START));
+    await until(1);
+    for (let day = 0; day < 5; day++) await world.serve(hour(START + day * DAY + 2 * HOUR));
+    await until(6 * 24);
+    const windows = (await feature('amount'))?.windows ?? [];
+    expect(windows.map(({ from }) => from.slice(8, 13))).toEqual([
+      '23T00',
+      '23T02',
+      '24T02',
+      '25T02',
+      '26T02',
+      '27T02',
+    ]);
+  });
+
   it('goes on after a clock that was ahead is put right', async () => {
     for (let at = 0; at < 4; at++) await world.serve(hour(START + at * HOUR, 400, moved));
     await until(1);

@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { fixedClock } from '../../src/core/index.ts';
 import type { ExperimentSpec, Manifest } from '../../src/definitions/index.ts';
 import { type Experiments, openExperiments, type Phase } from '../../src/rollouts/index.ts';
+import { onePhase, reportOf } from '../support/experiment-rows.ts';
 import { flightsManifest, trial } from '../support/manifests.ts';
 import { MODEL, NOW, onEachRegistry } from '../support/registries.ts';
 
@@ -94,6 +95,32 @@ onEachRegistry('experiments', (given) => {
       });
       await expect(experiments.get('other')).rejects.toMatchObject({ code: 'HR_UNKNOWN_EXPERIMENT' });
     });
+  });
+
+  it('keep reports by their snapshot, the newest first, each once', async () => {
+    const asked = {
+      name: 'trial',
+      unit: ['origin'],
+      control: 'control',
+      metrics: trial.metrics,
+      plan: trial.plan,
+      phases: [onePhase()],
+    };
+    const first = await reportOf({ rows: [], outcomes: [] }, asked);
+    const second = { ...first, snapshot: 'other', made_at: '2030-01-01T00:00:00Z' };
+    for (const report of [first, second, first]) await experiments.keep(report);
+    expect((await experiments.reports('trial')).map(({ snapshot }) => snapshot)).toEqual(['other', first.snapshot]);
+    expect(await experiments.report('trial', first.snapshot)).toEqual(first);
+    expect(await experiments.report('trial', 'none')).toBeUndefined();
+    expect(await experiments.reports('another')).toEqual([]);
+  });
+
+  it('started at once share an endpoint: neither takes the other out', async () => {
+    await given.apply({ ...withTrial(), experiments: { trial, second: { ...trial, name: 'second' } } });
+    await given.register();
+    await given.register('2');
+    await Promise.all([experiments.start('trial', by), experiments.start('second', by)]);
+    expect((await running()).map(({ name }) => name).toSorted()).toEqual(['second', 'trial']);
   });
 
   describe('a running experiment', () => {

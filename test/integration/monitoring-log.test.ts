@@ -414,12 +414,13 @@ describe('the prediction log', () => {
   it('answers the queries of its guide', async () => {
     const log = open();
     appendRecord(log, 'a');
+    log.arm({ ...armSchema, variant: 'shadow', version: 4 }).append(predictionRecord('a~4'));
     await log.recordOutcomes([{ predictionId: 'a', endpoint: 'delay', value: 1, observedMicros: NOW }]);
     await log.close();
     await compact();
     const queries = guideQueries();
     expect(queries.length).toBeGreaterThan(1);
-    for (const sql of queries) expect(await askLog(sql)).toHaveLength(1);
+    for (const sql of queries) expect((await askLog(sql)).length, sql).toBeGreaterThan(0);
   });
 
   it('loses nothing that was flushed when its process is killed, and picks up its segments', async () => {

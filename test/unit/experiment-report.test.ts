@@ -100,3 +100,129 @@ describe('the report of published figures', () => {
     expect(srm.is_mismatch).toBe(false);
   });
 });
+
+/** `n` units an arm with one value each, by the place of the unit. */
+const arms = (n: number, valueOf: (arm: string, place: number) => number, of = ['control', 'treatment']) =>
+  rowsOf(Object.fromEntries(of.map((arm) => [arm, Array.from({ length: n }, (_, i) => valueOf(arm, i))])));
+
+describe('what a report says beside its figures', () => {
+  it('gives no always-valid interval before there are 200 units, and no verdict', async () => {
+    const rows = (n: number) => arms(n, (arm, i) => (arm === 'control' ? 10 : 20) + (i % 7));
+    const few = await reportOf(rows(99), experiment());
+    expect(few.metrics[0]?.comparisons[0]).toMatchObject({
+      verdict: 'undecided',
+      difference: { always: [null, null], always_p: null },
+    });
+    expect(few.metrics[0]?.comparisons[0]?.difference.fixed[0]).toBeGreaterThan(9);
+    const enough = await reportOf(rows(100), experiment());
+    expect(enough.metrics[0]?.comparisons[0]).toMatchObject({ verdict: 'better' });
+  });
+
+  it('wants 25 events of a rate', async () => {
+    const rate = outcome({ parts: [{ values: { kind: 'outcome', endpoint: 'ep' }, aggregate: 'any' }] });
+    const asked = experiment({ metrics: { goal: [rate], secondary: [], guardrail: [] } });
+    const events = (n: number) => arms(300, (arm, i) => (arm === 'treatment' && i < n ? 1 : 0));
+    expect((await reportOf(events(24), asked)).metrics[0]?.comparisons[0]?.difference.always).toEqual([null, null]);
+    expect((await reportOf(events(25), asked)).metrics[0]?.comparisons[0]?.difference.always).not.toContain(null);
+  });
+
+  it('corrects goals over all goals and arms, and nothing else', async () => {
+    const three = onePhase({
+      arms: ['control', 'treatment', 'other'].map((name, at) => ({ name, version: at + 1, buckets: 3333 })),
+    });
+    const metrics = {
+      goal: [
+        outcome(),
+        outcome({ name: 'count', parts: [{ values: { kind: 'outcome', endpoint: 'ep' }, aggregate: 'count' }] }),
+      ],
+      secondary: [outcome({ name: 'again' })],
+      guardrail: [],
+    };
+    const rows = arms(200, (arm, i) => (arm === 'treatment' ? 1.15 : 1) * (i % 11), ['control', 'treatment', 'other']);
+    const adjusted = async (correction: 'holm' | 'bh') => {
+      const plan = { kind: 'split', alpha: 0.05, correction } as const;
+      const report = await reportOf(rows, experiment({ metrics, plan, phases: [three] }));
+      return report.metrics.map(({ comparisons }) => comparisons.map((one) => [one.difference.p, one.adjusted_p]));
+    };
+    const [total = [], count = [], again = []] = await adjusted('holm');
+    const ps = [...total, ...count].map(([p]) => p as number);
+    expect(ps).toHaveLength(4);
+    // The smallest of four times four; equal arms have p 1.
+    expect(Math.min(...ps)).toBe(ps[0]);
+    expect(total[0]?.[1]).toBeCloseTo(4 * (ps[0] as number), 9);
+    expect(count.map(([, p]) => p)).toEqual([1, 1]);
+    expect(again.map(([, p]) => p)).toEqual([null, null]);
+    expect((await adjusted('bh'))[0]?.[0]?.[1]).toBeCloseTo(4 * (ps[0] as number), 9);
+  });
+
+  it('names another snapshot for other rows or another metric, and the same for the same', async () => {
+    const rows = arms(30, (_, i) => i);
+    const made = await reportOf(rows, experiment());
+    const again = await reportOf({ ...rows, rows: rows.rows.toReversed() }, experiment());
+    expect(again.snapshot).toBe(made.snapshot);
+    const late = { id: 'control-3', value: 4, atMicros: START + 9, recordedMicros: START + 900 };
+    const later = await reportOf({ ...rows, outcomes: [...rows.outcomes, late] }, experiment());
+    expect(later.snapshot).not.toBe(made.snapshot);
+    const metrics = { goal: [outcome({ direction: 'down' })], secondary: [], guardrail: [] };
+    expect((await reportOf(rows, experiment({ metrics }))).snapshot).not.toBe(made.snapshot);
+  });
+});
+
+describe('phases together', () => {
+  // In the first nobody buys much and one in ten is treated; in the second everybody buys, and nine in ten are.
+  const phases = [
+    onePhase({
+      endedMicros: START + 10_000,
+      arms: [
+        { name: 'control', version: 1, buckets: 9000 },
+        { name: 'treatment', version: 2, buckets: 1000 },
+      ],
+    }),
+    onePhase({
+      phase: 2,
+      startedMicros: START + 10_000,
+      arms: [
+        { name: 'control', version: 1, buckets: 1000 },
+        { name: 'treatment', version: 2, buckets: 9000 },
+      ],
+    }),
+  ];
+  const rows = (effect: number): ExperimentRows => {
+    const made: { rows: LoggedRow[]; outcomes: LoggedOutcome[] } = { rows: [], outcomes: [] };
+    for (const { phase, arm, n, base } of [
+      { phase: 1, arm: 'control', n: 900, base: 1 },
+      { phase: 1, arm: 'treatment', n: 100, base: 1 },
+      { phase: 2, arm: 'control', n: 100, base: 20 },
+      { phase: 2, arm: 'treatment', n: 900, base: 20 },
+    ])
+      for (let i = 0; i < n; i++) {
+        const id = `${phase}-${arm}-${i}`;
+        const atMicros = START + (phase - 1) * 10_000 + i;
+        made.rows.push({ id, unit: id, atMicros, via: 'experiment', arm, phase, endpoint: 'ep', outputs: {} });
+        const value = base + (i % 5) + (arm === 'treatment' ? effect : 0);
+        made.outcomes.push({ id, value, atMicros: atMicros + 1, recordedMicros: atMicros + 2 });
+      }
+    return made;
+  };
+
+  it('find no difference where a good phase only had more of one arm', async () => {
+    const report = await reportOf(rows(0), experiment({ phases }), true);
+    expect(report.phase).toBe('all');
+    const [comparison] = report.metrics[0]?.comparisons ?? [];
+    // Of all rows as one heap the treatment's mean would be ten times the control's.
+    expect(comparison?.difference.estimate).toBeCloseTo(0, 9);
+    expect(comparison?.verdict).toBe('undecided');
+    expect(report.srm.is_mismatch).toBe(false);
+  });
+
+  it('find the one that is there', async () => {
+    const report = await reportOf(rows(2), experiment({ phases }), true);
+    const [comparison] = report.metrics[0]?.comparisons ?? [];
+    expect(comparison?.difference.estimate).toBeCloseTo(2, 9);
+    expect(comparison).toMatchObject({ verdict: 'better' });
+    expect(comparison?.relative?.estimate).toBeGreaterThan(0);
+    const first = await reportOf(rows(2), experiment({ phases: phases.slice(0, 1) }));
+    expect(first.metrics[0]?.comparisons[0]?.difference.estimate).toBeCloseTo(2, 9);
+    expect(first.arms.map(({ units }) => units)).toEqual([900, 100]);
+  });
+});

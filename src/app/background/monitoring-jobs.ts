@@ -4,9 +4,7 @@
 import { type Micros, MICROS_PER_SECOND } from '../../core/index.ts';
 import type { Heartbeats } from '../../monitoring/index.ts';
 import type { App } from '../open-app.ts';
-import { openDrift } from '../open-drift.ts';
-import { openQuality } from '../open-quality.ts';
-import { openSkew } from '../open-skew.ts';
+import { type MonitorName, runMonitor } from '../start-monitor-process.ts';
 import type { BackgroundJob } from './background-job.ts';
 
 /** How often a job looks whether it is due. */
@@ -14,41 +12,41 @@ const MOST_LOOK_MS = 30_000;
 const LEAST_LOOK_MS = 500;
 const DELIVER_MS = 2000;
 const WATCH_MICROS = 30 * MICROS_PER_SECOND;
+/** A server that has just started has others to do first. */
+const SOON_MICROS = 30 * MICROS_PER_SECOND;
 
 export async function monitoringJobs(app: App): Promise<readonly BackgroundJob[]> {
   const { values } = app.config;
   const { openHeartbeats } = await import('../../monitoring/index.ts');
   const heartbeats = await openHeartbeats(await app.database(), app.clock);
-  const job = (monitor: string, every: Micros, work: (signal: AbortSignal) => Promise<void>) =>
-    monitorJob({ heartbeats, monitor, every, work });
   return [
     await alertJob(app, heartbeats),
-    ...(await job('drift', values['drift.every'], async (signal) => (await openDrift(app)).run(signal))),
-    ...(await job('quality', values['quality.every'], async (signal) => (await openQuality(app)).run(signal))),
-    ...(await job('verify', values['verify.every'], async (signal) => (await openSkew(app)).run(signal))),
+    ...(await monitorJob(app, heartbeats, 'drift', values['drift.every'], SOON_MICROS)),
+    ...(await monitorJob(app, heartbeats, 'quality', values['quality.every'], SOON_MICROS)),
+    ...(await monitorJob(app, heartbeats, 'verify', values['verify.every'], values['verify.every'])),
   ];
 }
 
-/** None where it is never to run. */
-async function monitorJob(given: {
-  readonly heartbeats: Heartbeats;
-  readonly monitor: string;
-  readonly every: Micros;
-  readonly work: (signal: AbortSignal) => Promise<void>;
-}): Promise<readonly BackgroundJob[]> {
-  const { heartbeats, monitor, every, work } = given;
+/** None where it is never to run. `first`: where it has never run, after so long. */
+async function monitorJob(
+  app: App,
+  heartbeats: Heartbeats,
+  monitor: MonitorName,
+  every: Micros,
+  first: Micros,
+): Promise<readonly BackgroundJob[]> {
   if (every === 0) {
     await heartbeats.retire(monitor);
     return [];
   }
-  await heartbeats.expect(monitor, every);
+  await heartbeats.expect(monitor, every, Math.min(first, every));
   return [
     {
       name: `monitor ${monitor}`,
       everyMs: Math.min(MOST_LOOK_MS, Math.max(LEAST_LOOK_MS, every / 5000)),
       async run(signal) {
         if (!(await heartbeats.isDue(monitor, every))) return;
-        await work(signal);
+        await runMonitor(app, monitor, signal);
         if (!signal.aborted) await heartbeats.beat(monitor, every);
       },
     },

@@ -2,7 +2,7 @@
 // a report was made of is kept with it, so that late data shows as another report and not as another answer.
 
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { type Clock, contentHash, HeadraceError, type Micros } from '../../core/index.ts';
+import { type Clock, contentHash, HeadraceError, type Micros, MICROS_PER_HOUR } from '../../core/index.ts';
 import type { ExperimentSpec } from '../../definitions/index.ts';
 import { predictionLogSql } from '../../monitoring/index.ts';
 import { openQueriedRows, type OfflineDeps } from '../../offline/index.ts';
@@ -148,7 +148,8 @@ function sqlValuesOf(experiment: AnalysedExperiment): readonly (readonly [SqlVal
 
 /** Rows of before count for metrics that look back; undefined: all that there are. */
 function logFrom(experiment: AnalysedExperiment): Micros | undefined {
-  const started = Math.min(...experiment.phases.map(({ startedMicros }) => startedMicros));
+  // Servers' clocks may be behind; rows say themselves of which phase they are.
+  const started = Math.min(...experiment.phases.map(({ startedMicros }) => startedMicros)) - MICROS_PER_HOUR;
   const before = metricsOf(experiment).flatMap(({ metric }) =>
     metric.prePeriod === undefined ? [] : [metric.prePeriod],
   );

@@ -62,6 +62,10 @@ export function compileExperiment(
       : `${showName(name)} is no request column of every endpoint; those are ${common.join(', ')}.${didYouMean(name, common)}`;
   if (when !== undefined) for (const message of conditionMistakes(when, onColumn)) told(`when: ${message}`, 'when');
   const namespace = compileNamespace(experiment, told, mistakes);
+  const metrics = compileMetrics(experiment, { manifest, endpoints, lacksUnit }, told, mistakes);
+  const plan = compilePlan(experiment, told, mistakes);
+  if (plan.kind === 'bandit' && metrics.goal[0]?.quantile !== undefined)
+    told('a bandit learns from its first goal, which can be no quantile: put another first', 'metrics', 'goal', 0);
   return {
     ...compileAbout(experiment, experiment.about, [1], mistakes),
     name: experiment.name,
@@ -72,8 +76,8 @@ export function compileExperiment(
     ...(namespace === undefined ? {} : { namespace }),
     // It was checked.
     ...(when === undefined ? {} : { when: when as Condition }),
-    metrics: compileMetrics(experiment, { manifest, endpoints, lacksUnit }, told, mistakes),
-    plan: compilePlan(experiment, told, mistakes),
+    metrics,
+    plan,
   };
 }
 

@@ -9,8 +9,8 @@ import { type AlertTables, migrateAlerts } from './tables.ts';
 export interface Heartbeats {
   /** The monitor has just finished; `everyMicros`: when it is to do so again. */
   beat(monitor: string, everyMicros: Micros): Promise<void>;
-  /** The monitor is to run: its time counts from now on, where it has never finished. */
-  expect(monitor: string, everyMicros: Micros): Promise<void>;
+  /** The monitor is to run: where it has never finished, for the first time after `firstMicros`, or else one interval. */
+  expect(monitor: string, everyMicros: Micros, firstMicros?: Micros): Promise<void>;
   /** Whether it is time that the monitor runs; also where the clock went back. */
   isDue(monitor: string, everyMicros: Micros): Promise<boolean>;
   /** The monitor is not to run any more. */
@@ -34,10 +34,11 @@ export async function openHeartbeats(opened: Database, clock: Clock): Promise<He
         .onConflict((conflict) => conflict.column('monitor').doUpdateSet(row))
         .execute();
     },
-    async expect(monitor, everyMicros) {
+    async expect(monitor, everyMicros, firstMicros = everyMicros) {
+      const finished_micros = clock.nowMicros() - everyMicros + firstMicros;
       await tables()
         .insertInto('monitoring_heartbeats')
-        .values({ monitor, every_micros: everyMicros, finished_micros: clock.nowMicros() })
+        .values({ monitor, every_micros: everyMicros, finished_micros })
         .onConflict((conflict) => conflict.column('monitor').doUpdateSet({ every_micros: everyMicros }))
         .execute();
     },

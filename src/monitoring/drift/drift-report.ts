@@ -75,8 +75,10 @@ export async function driftReport(
 ): Promise<DriftReport> {
   const isMerged = window === 'day' && size < MICROS_PER_DAY;
   const shown = isMerged ? MICROS_PER_DAY : size;
-  // More than are shown: what is open is told by those before, too.
-  const stored = await store.windows(endpoint.name, size, now - (limit + EARLIER) * 2 * shown);
+  // More than are shown: what is open is told by those before, too. Where they are few they lie further apart.
+  const near = await store.windows(endpoint.name, size, now - (limit + EARLIER) * 2 * shown);
+  const isFew = new Set(near.map(({ to }) => to)).size < limit;
+  const stored = isFew ? await store.windows(endpoint.name, size, now - LONGEST_MICROS) : near;
   const arms = await store.arms(endpoint.name, size);
   const all = [...stored, ...underWay];
   const judged = await judgeStored(store, isMerged ? mergeDays(all, now) : all);
@@ -117,6 +119,7 @@ export async function driftReport(
 
 /** Windows that tell whether what is shown was open before. */
 const EARLIER = 12;
+const LONGEST_MICROS = 62 * MICROS_PER_DAY;
 
 const isSame = (a: LoggedArm, b: LoggedArm): boolean =>
   a.variant === b.variant && a.model === b.model && a.version === b.version;

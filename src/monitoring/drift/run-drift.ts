@@ -72,13 +72,14 @@ export async function runDrift(
 async function firstToLookAt({ store, size }: DriftDeps, endpoint: string, end: Micros): Promise<Micros> {
   const arms = await store.arms(endpoint, size);
   if (arms.length === 0) return end - FIRST_LOOK_MICROS;
-  const back = end - Math.max(LOOK_BACK_MICROS, 2 * size);
-  let from = back;
+  const lastRun = Math.max(...arms.map(({ checkedMicros }) => checkedMicros));
+  let from = Math.min(lastRun, end - Math.max(LOOK_BACK_MICROS, 2 * size));
   for (const { seenMicros, checkedMicros, waitingRows, lacks } of arms) {
-    if (seenMicros < back) continue;
+    // An arm that was silent by then waits for nothing.
+    if (seenMicros < lastRun - LOOK_BACK_MICROS) continue;
     if (lacks !== null) from = Math.min(from, end - FIRST_LOOK_MICROS);
     // Where rows wait, it was checked up to where they begin.
-    if (waitingRows > 0 || checkedMicros < from) from = Math.min(from, checkedMicros);
+    if (waitingRows > 0) from = Math.min(from, checkedMicros);
   }
   return Math.max(from, end - LONGEST_WAIT_MICROS);
 }

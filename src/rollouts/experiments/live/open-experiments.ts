@@ -2,6 +2,7 @@
 // two-phased change. Applying definitions does neither.
 
 import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Clock, HeadraceError, invalid, type Micros } from '../../../core/index.ts';
 import { type ExperimentSpec, type Manifest, own } from '../../../definitions/index.ts';
 import type { EndpointState, LiveExperiment, Registry, SetTraffic } from '../../../registry/index.ts';
@@ -219,7 +220,10 @@ async function claim(db: ExperimentDb, phase: Phase, before: Phase | undefined):
   }
 }
 
-/** Writes what runs into the endpoint's state, or takes it out. */
+/**
+ * Writes what runs into the endpoint's state, or takes it out; what else is there stays as it is then. Somebody who changes the
+ * traffic at the same moment is waited for.
+ */
 async function bind(
   registry: Pick<Registry, 'endpoints'>,
   endpoint: string,
@@ -227,17 +231,30 @@ async function bind(
   live: LiveExperiment | undefined,
   change: ExperimentChange,
 ): Promise<void> {
-  const before = await registry.endpoints.get(endpoint);
-  const others = before.experiments.filter((one) => one.name !== name);
-  if (live === undefined && others.length === before.experiments.length) return;
-  if (before.variants.length === 0)
-    throw new HeadraceError(
-      'HR_CONFLICT',
-      `endpoint "${endpoint}" has no traffic yet: who is in no experiment would get no answer. Register a version first.`,
-    );
-  const experiments = live === undefined ? others : [...others, live];
-  await registry.endpoints.setTraffic(endpoint, { variants: before.variants, experiments }, { ...change });
+  for (let tries = 1; ; tries++) {
+    const before = await registry.endpoints.get(endpoint);
+    const others = before.experiments.filter((one) => one.name !== name);
+    if (live === undefined && others.length === before.experiments.length) return;
+    if (before.variants.length === 0)
+      throw new HeadraceError(
+        'HR_CONFLICT',
+        `endpoint "${endpoint}" has no traffic yet: who is in no experiment would get no answer. Register a version first.`,
+      );
+    const experiments = live === undefined ? others : [...others, live];
+    try {
+      const traffic = { variants: before.variants, experiments };
+      await registry.endpoints.setTraffic(endpoint, traffic, { ...change, ifMatch: before.etag });
+      return;
+    } catch (error) {
+      const isChanged = error instanceof HeadraceError && error.code === 'HR_PRECONDITION';
+      if (!isChanged || tries >= MOST_TRIES) throw error;
+      await delay(AGAIN_MS);
+    }
+  }
 }
+
+const MOST_TRIES = 20;
+const AGAIN_MS = 250;
 
 function liveAt({ name, phase, live, spec }: Phase, endpoint: string): LiveExperiment {
   const { namespace, when, unit } = spec;

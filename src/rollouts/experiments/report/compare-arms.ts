@@ -100,18 +100,13 @@ const NOTHING: Effect = {
   always_p: null,
 };
 
+/** A quantile's error is read from the values around it, which no look but one has been shown to bear. */
 function hasEnough(analysed: AnalysedMetric, arms: readonly number[]): boolean {
-  const counted = arms.map((at) =>
-    analysed.kind === 'sums'
-      ? {
-          units: total(analysed.sums.arms, at, ({ sums }) => sums.n),
-          events: total(analysed.sums.arms, at, ({ events }) => events),
-        }
-      : { units: analysed.quantiles.find(({ arm }) => arm === at)?.estimate.n ?? 0, events: Infinity },
-  );
-  const sum = (of: 'units' | 'events'): number => counted.reduce((all, one) => all + one[of], 0);
-  const isRate = analysed.kind === 'sums' && analysed.sums.aggregate === 'any';
-  return sum('units') >= LEAST_UNITS && (!isRate || sum('events') >= LEAST_EVENTS);
+  if (analysed.kind === 'quantiles') return false;
+  const sum = (of: (one: ArmSums) => number): number =>
+    arms.reduce((all, at) => all + total(analysed.sums.arms, at, of), 0);
+  const isRate = analysed.sums.aggregate === 'any';
+  return sum(({ sums }) => sums.n) >= LEAST_UNITS && (!isRate || sum(({ events }) => events) >= LEAST_EVENTS);
 }
 
 /** Over all phases: their sums together. */

@@ -57,8 +57,12 @@ function effect(metric: MetricReport, arm: string): string {
   const { of, format } = showing(metric);
   const shown = one === undefined ? undefined : of(one);
   if (shown === undefined || shown.estimate === null) return `no ${metric.kind} yet`;
-  const [lo, hi] = shown.always;
-  const range = lo === null || hi === null ? 'too few units for an interval' : `${format(lo)} to ${format(hi)}`;
+  const isOneLook = metric.kind === 'quantile';
+  const [lo, hi] = isOneLook ? shown.fixed : shown.always;
+  const range =
+    lo === null || hi === null
+      ? 'too few units for an interval'
+      : `${format(lo)} to ${format(hi)}${isOneLook ? ' at one look' : ''}`;
   return `${format(shown.estimate)}, ${range}`;
 }
 

@@ -12,6 +12,7 @@ export function notesOf(
   const limits = metrics.flatMap((one) =>
     one.kind === 'sums' && one.metric.winsorize !== undefined ? [one.metric.name] : [],
   );
+  const quantiles = metrics.flatMap(({ kind, metric }) => (kind === 'quantiles' ? [metric.name] : []));
   return [
     ...(dropped.two_arms > 0
       ? [`${counted(dropped.two_arms, 'unit')} seen in two arms left out: a unit's arm may not change within a phase.`]
@@ -26,6 +27,9 @@ export function notesOf(
       ? ['The log keeps a sample of rows: sums and counts are of that sample, alike in all arms.']
       : []),
     ...(limits.length > 0 ? [`Winsorised at quantiles of all units together: ${limits.join(', ')}.`] : []),
+    ...(quantiles.length > 0
+      ? [`Quantiles have the interval of one look alone, and so no verdict: ${quantiles.join(', ')}.`]
+      : []),
     ...(phase === 'all'
       ? ['Phases are compared within each, then put together; quantiles and CUPED are told by phase alone.']
       : []),

@@ -67,7 +67,7 @@ export function armLabel(name: string, control: string): string {
 }
 
 export function interval([lo, hi]: Interval, format: (value: number) => string): string {
-  return lo === null || hi === null ? 'not yet' : `${format(lo)} … ${format(hi)}`;
+  return lo === null || hi === null ? '–' : `${format(lo)} … ${format(hi)}`;
 }
 
 /** To the minute. */

@@ -1,0 +1,40 @@
+// The process of one run of a monitor: started by the server that has its lease, with one argument. Reading the log takes the
+// processor for a while, and requests must not wait behind it: it is a process of its own, at a lower priority.
+
+import { setPriority } from 'node:os';
+import { HeadraceError } from '../core/index.ts';
+import { openApp } from './open-app.ts';
+import { openDrift } from './open-drift.ts';
+import { openQuality } from './open-quality.ts';
+import { openSkew } from './open-skew.ts';
+import type { MonitorStart } from './start-monitor-process.ts';
+import { outliveReaders } from './outlive-readers.ts';
+
+const NICENESS = 10;
+
+outliveReaders();
+const [argument] = process.argv.slice(2);
+if (argument === undefined || process.send === undefined)
+  throw new HeadraceError('HR_USAGE', 'the process of a monitor is started by `headrace serve`, not by hand.');
+// The server wrote it.
+const { config, monitor } = JSON.parse(argument) as MonitorStart;
+// It ends with its server. What it had not kept yet the next run does again.
+process.once('disconnect', () => process.exit(1));
+setPriority(NICENESS);
+await work();
+process.exit(0);
+
+async function work(): Promise<void> {
+  const app = await openApp({ config, logged: { monitor }, leaveDeadSpill: true });
+  const signal = new AbortController().signal;
+  try {
+    if (monitor === 'drift') await (await openDrift(app)).run(signal);
+    else if (monitor === 'quality') await (await openQuality(app)).run(signal);
+    else await (await openSkew(app)).run(signal);
+  } catch (thrown) {
+    app.logger.error({ err: thrown }, 'a monitor failed');
+    await app.close();
+    process.exit(1);
+  }
+  await app.close();
+}
