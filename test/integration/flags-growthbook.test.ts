@@ -16,7 +16,7 @@ const logger: Logger = { debug: note, info: note, warn: note, error: note };
 let open: FlagServer;
 let url: string;
 beforeAll(async () => {
-  open = await openFlagServer({ logger });
+  open = await openFlagServer({ logger, settings: { HEADRACE_LOG_REQUESTS: 'all' } });
   url = open.serving.url;
   await open.setTraffic('checkout', { stable: { version: 1, weight: 70 }, candidate: { version: 2, weight: 30 } }, [
     EXPERIMENT,
