@@ -6,6 +6,9 @@ import { HeadraceError, toHeadraceError } from '../../../core/index.ts';
 import type { ControlPlane } from '../../control-plane.ts';
 import type { Gate } from '../security/gate.ts';
 
+/** The protocols have descriptions of their own: our OpenAPI document is of our API. */
+export const HIDDEN = { hide: true } as const;
+
 export type KeyOf = (request: FastifyRequest) => string | undefined;
 
 /** For the routes of `scope` whose config has `keyOf`. Before their bodies are read. */

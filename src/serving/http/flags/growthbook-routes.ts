@@ -12,7 +12,7 @@ import { fromHttp, type ProblemForm, sendProblem } from '../problem.ts';
 import type { RequestLog } from '../request-log.ts';
 import type { Gate } from '../security/gate.ts';
 import { createFeatureStreams, type FeatureStreamsOptions } from './feature-streams.ts';
-import { checkProjectKey, keyInPath } from './flag-key.ts';
+import { checkProjectKey, HIDDEN, keyInPath } from './flag-key.ts';
 
 export interface FlagRoutesOptions {
   readonly control: ControlPlane;
@@ -57,16 +57,14 @@ export function addGrowthBookRoutes(
   });
   checkProjectKey(scope, options);
   const config = { role: 'read', keyOf: keyInPath } as const;
-  scope.get(
-    '/api/features/:key',
-    { config, schema: { summary: 'All flags, for GrowthBook’s SDKs; the key is an API key', tags: ['flags'] } },
-    (request, reply) => sendEtagged(request, reply.header('x-sse-support', 'enabled'), documentOf(request)),
+  scope.get('/api/features/:key', { config, schema: HIDDEN }, (request, reply) =>
+    sendEtagged(request, reply.header('x-sse-support', 'enabled'), documentOf(request)),
   );
   scope.get(
     '/sub/:key',
     {
       config,
-      schema: { summary: 'The same whenever they change, as server-sent events `features`', tags: ['flags'] },
+      schema: HIDDEN,
     },
     (request, reply) => streams.open(request, reply),
   );

@@ -10,6 +10,7 @@ import { type IdleFlag, idleFlags } from '../../flags/idle-flags.ts';
 import { etagged, sendEtagged } from '../etagged.ts';
 import { JSON_TYPE } from '../json-type.ts';
 import { fromHttp, type ProblemForm, sendProblem } from '../problem.ts';
+import { HIDDEN } from './flag-key.ts';
 import type { FlagRoutesOptions } from './growthbook-routes.ts';
 
 const MALFORMED: ReadonlySet<string> = new Set<ErrorCode>([
@@ -39,7 +40,7 @@ export function addOfrepRoutes(scope: FastifyInstance, { control, log }: FlagRou
   const config = { role: 'read' } as const;
   scope.post<{ Params: { flag: string } }>(
     '/ofrep/v1/evaluate/flags/:flag',
-    { config, schema: { summary: 'The arm of a flag’s unit (OpenFeature’s OFREP)', tags: ['flags'] } },
+    { config, schema: HIDDEN },
     (request, reply) => {
       const { flag: name } = request.params;
       const context = contextOf(request.body);
@@ -58,24 +59,20 @@ export function addOfrepRoutes(scope: FastifyInstance, { control, log }: FlagRou
       return 'errorCode' in told ? refuse(reply, told) : reply.send(told);
     },
   );
-  scope.post(
-    '/ofrep/v1/evaluate/flags',
-    { config, schema: { summary: 'Likewise of every flag; has an ETag', tags: ['flags'] } },
-    (request, reply) => {
-      const context = contextOf(request.body);
-      if (context === undefined) return refuse(reply, NO_CONTEXT);
-      const known = flagsFor(request);
-      const flags = [
-        ...Array.from(known.values(), (flag) => present(flag, evaluateFlag(flag, context))),
-        ...Array.from(idleFor(request, known), ([name, idle]) =>
-          idle === 'experiment'
-            ? notRunning(name)
-            : { key: name, errorCode: 'GENERAL', errorDetails: notLoaded(name).message },
-        ),
-      ];
-      return sendEtagged(request, reply, etagged(JSON.stringify({ flags, metadata: {} }), JSON_TYPE));
-    },
-  );
+  scope.post('/ofrep/v1/evaluate/flags', { config, schema: HIDDEN }, (request, reply) => {
+    const context = contextOf(request.body);
+    if (context === undefined) return refuse(reply, NO_CONTEXT);
+    const known = flagsFor(request);
+    const flags = [
+      ...Array.from(known.values(), (flag) => present(flag, evaluateFlag(flag, context))),
+      ...Array.from(idleFor(request, known), ([name, idle]) =>
+        idle === 'experiment'
+          ? notRunning(name)
+          : { key: name, errorCode: 'GENERAL', errorDetails: notLoaded(name).message },
+      ),
+    ];
+    return sendEtagged(request, reply, etagged(JSON.stringify({ flags, metadata: {} }), JSON_TYPE));
+  });
 }
 
 const NO_CONTEXT = {

@@ -12,7 +12,7 @@ import { parseJsonBody } from '../json-body.ts';
 import { JSON_TYPE } from '../json-type.ts';
 import { fromHttp, type ProblemForm, sendProblem } from '../problem.ts';
 import type { FlagRoutesOptions } from './growthbook-routes.ts';
-import { checkProjectKey, keyInPath } from './flag-key.ts';
+import { checkProjectKey, HIDDEN, keyInPath } from './flag-key.ts';
 
 export interface StatsigOptions extends FlagRoutesOptions {
   readonly bodyLimitBytes: number;
@@ -51,7 +51,6 @@ export function addStatsigRoutes(scope: FastifyInstance, options: StatsigOptions
     const time = Number.isSafeInteger(since) ? Math.max(since, changedMs) : changedMs;
     return stringifyJson({ has_updates: true, time, ...of });
   };
-  const summary = 'All flags, for Statsig’s server SDKs; the key is an API key after `secret-`';
   for (const [url, keyOf] of [
     ['/v1/download_config_specs', keyInHeader],
     [
@@ -59,7 +58,7 @@ export function addStatsigRoutes(scope: FastifyInstance, options: StatsigOptions
       (request: FastifyRequest) => statsigKey(keyInPath(request).replace(/\.json$/, '')),
     ],
   ] as const) {
-    scope.get(url, { config: { role: 'read', keyOf }, schema: { summary, tags: ['flags'] } }, (request, reply) =>
+    scope.get(url, { config: { role: 'read', keyOf }, schema: HIDDEN }, (request, reply) =>
       reply.header('content-type', JSON_TYPE).header('cache-control', 'no-store').send(specs(request)),
     );
   }
@@ -67,7 +66,7 @@ export function addStatsigRoutes(scope: FastifyInstance, options: StatsigOptions
     '/v1/log_event',
     {
       config: { role: 'read', keyOf: keyInHeader },
-      schema: { summary: 'Exposures that Statsig’s SDKs log: counted by flag and arm', tags: ['flags'] },
+      schema: HIDDEN,
     },
     (request, reply) => {
       onExposures(countExposures(request.body, documents(request.actor.endpoints).of));
@@ -78,7 +77,7 @@ export function addStatsigRoutes(scope: FastifyInstance, options: StatsigOptions
     '/v1/get_id_lists',
     {
       config: { role: 'read', keyOf: keyInHeader },
-      schema: { summary: 'Lists of ids that Statsig’s SDKs ask for: none', tags: ['flags'] },
+      schema: HIDDEN,
     },
     () => Promise.resolve({}),
   );

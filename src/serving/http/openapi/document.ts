@@ -37,7 +37,6 @@ const TAGS = {
   push: 'Events into a source',
   catalogue: 'What is there to ask',
   endpoints: 'What endpoints serve, and their traffic',
-  flags: 'The same assignments for the SDKs of flag systems',
   health: 'Whether the server works, and how fresh its data is',
   'training sets': 'Training sets: made, asked about, fetched',
   monitoring: 'Live figures',
