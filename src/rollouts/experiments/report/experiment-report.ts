@@ -38,8 +38,11 @@ export interface ArmComparison {
   readonly cuped: CupedEffect | null;
   /** Of a goal: corrected over all goals and arms, `correction` says how. */
   readonly adjusted_p: number | null;
-  /** What can be said by the difference's always-valid interval; of a goal, by that of all goals together. */
-  readonly verdict: 'better' | 'worse' | 'undecided';
+  /**
+   * What can be said by the difference's always-valid interval; of a goal, by that of all goals together. `higher` and `lower` of a
+   * metric that has no better.
+   */
+  readonly verdict: 'better' | 'worse' | 'higher' | 'lower' | 'undecided';
 }
 
 export interface ArmValue {
@@ -55,7 +58,7 @@ export interface MetricReport {
   readonly role: 'goal' | 'secondary' | 'guardrail';
   readonly kind: 'mean' | 'ratio' | 'quantile';
   readonly aggregate: string | null;
-  readonly direction: 'up' | 'down';
+  readonly direction: 'up' | 'down' | 'none';
   readonly description: string | null;
   readonly arms: readonly ArmValue[];
   readonly comparisons: readonly ArmComparison[];
