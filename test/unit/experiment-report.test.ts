@@ -149,6 +149,18 @@ describe('what a report says beside its figures', () => {
     expect(enough.metrics[0]?.comparisons[0]).toMatchObject({ verdict: 'better' });
   });
 
+  it('takes no many units of the control for those that an arm has not', async () => {
+    const uneven = rowsOf({
+      control: Array.from({ length: 3000 }, (_, i) => 10 + (i % 7)),
+      treatment: Array.from({ length: 5 }, () => 20),
+    });
+    const report = await reportOf(uneven, experiment());
+    expect(report.metrics[0]?.comparisons[0]).toMatchObject({
+      verdict: 'undecided',
+      difference: { always: [null, null], always_p: null },
+    });
+  });
+
   it('wants 25 events of a rate', async () => {
     const rate = outcome({ parts: [{ values: { kind: 'outcome', endpoint: 'ep' }, aggregate: 'any' }] });
     const asked = experiment({ metrics: { goal: [rate], secondary: [], guardrail: [] } });

@@ -148,6 +148,35 @@ describe('the stratified difference', () => {
     const second = v[0] * ((4 - 3) / 20 - (30 - 20) / 200) + v[1] * ((10 - 7.5) / 100 - (0 - 2.5) / 50);
     expect(told?.se).toBeCloseTo(Math.sqrt(2 * (first ** 2 + second ** 2)), 9);
     expect((told?.candidate ?? 0) - (told?.base ?? 0)).toBeCloseTo(difference, 9);
+    // The base's spread in the candidate's place is less than the candidate's own.
+    expect(told?.seByBase).toBe(told?.se);
+  });
+
+  it('takes the candidate’s values to spread at least as the base’s do', () => {
+    // The same mean and number of rows: one arm has all of it in one group.
+    const even = sums([
+      [10, 100],
+      [10, 100],
+    ]);
+    const heavy = sums([
+      [20, 100],
+      [0, 100],
+    ]);
+    const lucky = stratifiedDifference([{ candidate: even, base: heavy }]);
+    expect(lucky?.seByBase).toBeCloseTo(Math.SQRT2 * (lucky?.se ?? 0), 9);
+    // Of a tenth of the rows, a mean's error is √10 times as great.
+    const few = stratifiedDifference([
+      {
+        candidate: sums([
+          [1, 10],
+          [1, 10],
+        ]),
+        base: heavy,
+      },
+    ]);
+    expect(few?.seByBase).toBeCloseTo(Math.sqrt(11) * (few?.se ?? 0), 9);
+    const unlucky = stratifiedDifference([{ candidate: heavy, base: even }]);
+    expect(unlucky?.seByBase).toBe(unlucky?.se);
   });
 
   it('sees no difference where the base rate moves between steps while the weights do', () => {

@@ -18,7 +18,7 @@ import type { AnalysedMetric } from '../analysis/analyse.ts';
 import type { ArmSums } from '../analysis/metric-sums.ts';
 import type { ArmComparison, ArmValue, CupedEffect, Effect, RelativeEffect } from './experiment-report.ts';
 
-/** Before, the normal approximation under always-valid intervals does not hold. */
+/** Before, the normal approximation under always-valid intervals does not hold. Of all of them half are in each arm, at least. */
 const LEAST_UNITS = 200;
 const LEAST_EVENTS = 25;
 
@@ -112,7 +112,9 @@ function hasEnough(analysed: AnalysedMetric, arms: readonly number[]): boolean {
   const sum = (of: (one: ArmSums) => number): number =>
     arms.reduce((all, at) => all + total(analysed.sums.arms, at, of), 0);
   const isRate = analysed.sums.aggregate === 'any';
-  return sum(({ sums }) => sums.n) >= LEAST_UNITS && (!isRate || sum(({ events }) => events) >= LEAST_EVENTS);
+  // Many units of one arm are no substitute for those of the other, whose spread is then unknown.
+  const least = Math.min(...arms.map((at) => total(analysed.sums.arms, at, ({ sums }) => sums.n)));
+  return least >= LEAST_UNITS / 2 && (!isRate || sum(({ events }) => events) >= LEAST_EVENTS);
 }
 
 /** Over all phases: their sums together. */
