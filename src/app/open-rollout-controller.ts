@@ -7,12 +7,10 @@ import type { Registry } from '../registry/index.ts';
 import type { RolloutEvidence } from '../rollouts/index.ts';
 import type { BackgroundJob } from './background/background-job.ts';
 import type { App } from './open-app.ts';
-import { createRolloutAlerts } from './rollout-alerts.ts';
+import { tellAlerts } from './tell-alerts.ts';
 
 /** A breach is seen within a second of its minutes. */
 const EVERY_MS = 1000;
-/** How often alerts of rollouts are looked through for those that are over. */
-const CLOSE_EVERY_MS = 30_000;
 
 export async function rolloutJobs(app: App): Promise<BackgroundJob[]> {
   const { createSharedClock, openMinutes } = await import('../monitoring/index.ts');
@@ -21,16 +19,14 @@ export async function rolloutJobs(app: App): Promise<BackgroundJob[]> {
   const registry = await app.registry();
   const minutes = await openMinutes(database, app.clock);
   const shared = createSharedClock(database, app.clock);
-  const alerts = createRolloutAlerts(await app.alerts(), (endpoint) => versionsOf(registry, endpoint), shared.now);
   const controller = createController({
     database,
     registry,
     evidence: evidenceOf(app, minutes, registry),
     clock: { nowMicros: shared.now },
     logger: app.logger,
-    alert: (rollout, sentence) => alerts.tell(rollout, sentence),
+    tell: async (news) => tellAlerts(await app.alerts())(news),
   });
-  let closedMs = -Infinity;
   return [
     {
       name: 'rollouts',
@@ -38,17 +34,9 @@ export async function rolloutJobs(app: App): Promise<BackgroundJob[]> {
       async run(signal, held) {
         await shared.set();
         await controller.look(held, signal);
-        if (performance.now() - closedMs < CLOSE_EVERY_MS) return;
-        closedMs = performance.now();
-        await alerts.close();
       },
     },
   ];
-}
-
-async function versionsOf({ endpoints }: Registry, endpoint: string): Promise<readonly number[]> {
-  const found = (await endpoints.list()).find(({ name }) => name === endpoint);
-  return (found?.variants ?? []).flatMap(({ version, weight }) => (weight > 0 ? [version] : []));
 }
 
 function evidenceOf(app: App, minutes: Minutes, registry: Registry): RolloutEvidence {

@@ -74,6 +74,7 @@ export type {
 export { type PredictionFile, predictionFiles } from './prediction-log/prediction-files.ts';
 export { collectPredictions } from './prediction-log/collect-predictions.ts';
 export {
+  ALERT_RULES,
   type Alert,
   type AlertQuery,
   type Alerts,
