@@ -67,7 +67,7 @@ const start = defineCommand({
   example: "headrace experiments start ranking --reason 'does version 2 sell more?'",
   options: (command) => withReason(command),
   run: (context, [name = ''], options) =>
-    changed(context, options, (app, change) => app.then((experiments) => experiments.start(name, change))),
+    changed(context, options, (experiments, change) => experiments.start(name, change)),
 });
 
 const weights = defineCommand({
@@ -78,9 +78,7 @@ const weights = defineCommand({
   async run(context, [name = '', ...written], options) {
     const asked = Object.fromEntries(written.map(readWeight));
     if (Object.keys(asked).length < written.length) throw usageError('an arm is named twice.');
-    return changed(context, options, (app, change) =>
-      app.then((experiments) => experiments.reweigh(name, asked, change)),
-    );
+    return changed(context, options, (experiments, change) => experiments.reweigh(name, asked, change));
   },
 });
 
@@ -90,7 +88,7 @@ const stop = defineCommand({
   example: "headrace experiments stop ranking --reason 'decided for version 2'",
   options: (command) => withReason(command),
   run: (context, [name = ''], options) =>
-    changed(context, options, (app, change) => app.then((experiments) => experiments.stop(name, change))),
+    changed(context, options, (experiments, change) => experiments.stop(name, change)),
 });
 
 const report = defineCommand({
@@ -162,11 +160,11 @@ const WAIT_MS = 20_000;
 async function changed(
   context: CommandContext,
   options: CommandOptions,
-  make: (experiments: Promise<Experiments>, change: Change) => ReturnType<Experiments['start']>,
+  make: (experiments: Experiments, change: Change) => ReturnType<Experiments['start']>,
 ) {
   const { presentExperiment } = await import('../rollouts/index.ts');
   const reason = textOption(options, 'reason');
-  const state = await make((await context.app()).experiments(), {
+  const state = await make(await (await context.app()).experiments(), {
     actor: context.environment.actor,
     waitMs: WAIT_MS,
     onWait: (waitsFor) => context.tell(`waiting for ${waitsFor.join(', ')} to load it …`),

@@ -6,9 +6,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { experimentReportDeps, registerModelFile } from '../../src/app/index.ts';
 import { runBandits } from '../../src/control/index.ts';
 import { fixedClock, silentLogger } from '../../src/core/index.ts';
+import { openPredictionLog } from '../../src/monitoring/index.ts';
 import type { ExperimentReport } from '../../src/rollouts/index.ts';
 import { constantModel } from '../support/onnx-model.ts';
 import { type OpenServing, openServing } from '../support/open-serving.ts';
+import { armSchema, predictionRecord } from '../support/prediction-records.ts';
 import { REPOSITORY } from '../support/serving-project.ts';
 
 const EXPERIMENTS = `
@@ -190,6 +192,28 @@ describe('experiments on a server', () => {
     expect(after.arms).toEqual(before.arms);
     expect(after.dropped.forced_rows).toBe(before.dropped.forced_rows + 1);
     expect(after.notes.join(' ')).toContain('of a forced arm left out');
+  });
+
+  it('leave out what shadows would have answered', async () => {
+    const before = await get<ExperimentReport>('/v1/experiments/exp/report');
+    const log = openPredictionLog({
+      directory: open.app.config.values['predictionLog.path'],
+      clock: open.app.clock,
+      logger: silentLogger,
+    });
+    const shadow = log.arm({
+      ...armSchema,
+      endpoint: 'checkout',
+      variant: 'shadow',
+      requestFields: [{ name: 'customer', type: { kind: 'string' } }],
+    });
+    for (const customer of customers) {
+      const atMicros = open.app.clock.nowMicros();
+      shadow.append(predictionRecord(`${customer}~9`, { atMicros, request: [customer], outputs: [1e6] }));
+    }
+    await log.close();
+    const after = await get<ExperimentReport>('/v1/experiments/exp/report');
+    expect({ ...after, made_at: before.made_at }).toEqual(before);
   });
 
   it('begin a phase that is analysed apart where weights change, and all phases as strata', async () => {

@@ -55,7 +55,9 @@ export async function analyseExperiment(
   const experiment = isGoalAlone ? { ...whole, metrics: { goal, secondary: [], guardrail: [] } } : whole;
   const from = logFrom(experiment);
   const place = { directory: deps.logDirectory, ...(from === undefined ? {} : { from }) };
-  return withLog(await deps.duckdb(), place, (connection, log) => analyseOn(connection, experiment, log.sql, deps));
+  return withLog(await deps.duckdb(), place, (connection, log) =>
+    analyseOn(connection, experiment, log.answered, deps),
+  );
 }
 
 async function analyseOn(

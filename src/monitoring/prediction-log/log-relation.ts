@@ -58,6 +58,8 @@ export interface LogRelation {
   readonly recorded: { readonly byId: string; readonly byUnit: string };
   /** All predictions, one row each, with `outcome`, `observed_at` and `recorded_at` of the outcome that was recorded last. */
   readonly sql: string;
+  /** The same without what shadows made of rows. */
+  readonly answered: string;
   /** What tells whether the same files are still there. */
   readonly files: string;
   /** Places in segments that can't be read and are not in the relation. */
@@ -135,15 +137,17 @@ async function openOnce(connection: DuckDBConnection, directory: string, range: 
   }
   const predictionsSql = inRange(united('predictions', [...waiting, ...inside]), range);
   const outcomesSql = `SELECT * FROM (${united('outcomes', outcomeParts)}) ${newestOutcome}`;
+  const sql = `SELECT predictions.*, outcomes.outcome, outcomes.observed_at, outcomes.recorded_at \
+FROM (${predictionsSql}) predictions LEFT JOIN (${outcomesSql}) outcomes \
+ON outcomes.prediction_id = predictions.prediction_id AND outcomes.endpoint = predictions.endpoint`;
   return {
     typed: [...decoded, ...typed],
     predictions: predictionsSql,
     matchedUnits,
     recorded: { byId, byUnit: united('unit_outcomes', unitParts) },
     outcomes: outcomesSql,
-    sql: `SELECT predictions.*, outcomes.outcome, outcomes.observed_at, outcomes.recorded_at \
-FROM (${predictionsSql}) predictions LEFT JOIN (${outcomesSql}) outcomes \
-ON outcomes.prediction_id = predictions.prediction_id AND outcomes.endpoint = predictions.endpoint`,
+    sql,
+    answered: `SELECT * FROM (${sql}) WHERE ${IS_ANSWERED}`,
     files: textOf(listed),
     damaged,
   };

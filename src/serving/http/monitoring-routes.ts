@@ -1,11 +1,10 @@
 // What monitors found of an endpoint, over HTTP.
 
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
-import { HeadraceError } from '../../core/index.ts';
 import { type DriftReport, presentSkew, type QualityReport, type SkewCheck } from '../../monitoring/index.ts';
 import { problems } from './schemas.ts';
-import { mayUse } from './security/gate.ts';
+import { refuseOtherEndpoint } from './security/refuse-endpoint.ts';
 
 /** Given by the composition root. Each throws HR_UNKNOWN_ENDPOINT. */
 export interface MonitoringReads {
@@ -190,7 +189,7 @@ export function addMonitoringRoutes(app: FastifyInstance, reads: MonitoringReads
     },
     async (request) => {
       const { endpoint, window, limit } = request.query;
-      checkEndpoint(request, endpoint);
+      refuseOtherEndpoint(request.actor, endpoint);
       return reads.drift(endpoint, {
         ...(window === undefined ? {} : { window }),
         ...(limit === undefined ? {} : { limit: Number(limit) }),
@@ -214,7 +213,7 @@ function addQualityRoutes(app: FastifyInstance, reads: MonitoringReads): void {
     },
     async (request) => {
       const { endpoint, days } = request.query;
-      checkEndpoint(request, endpoint);
+      refuseOtherEndpoint(request.actor, endpoint);
       return reads.quality(endpoint, days === undefined ? {} : { days: Number(days) });
     },
   );
@@ -231,15 +230,9 @@ function addQualityRoutes(app: FastifyInstance, reads: MonitoringReads): void {
     },
     async (request) => {
       const { endpoint, limit } = request.query;
-      checkEndpoint(request, endpoint);
+      refuseOtherEndpoint(request.actor, endpoint);
       const checks = await reads.skew(endpoint, limit === undefined ? SHOWN_CHECKS : Number(limit));
       return { endpoint, checks: checks.map(presentSkew) };
     },
   );
-}
-
-/** The path names none, so the gate has not looked. */
-function checkEndpoint({ actor }: FastifyRequest, endpoint: string): void {
-  if (!mayUse(actor, 'read', endpoint))
-    throw new HeadraceError('HR_FORBIDDEN', `${actor.name} may not use endpoint "${endpoint.slice(0, 100)}".`);
 }

@@ -3,7 +3,7 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import Type, { type Static } from 'typebox';
-import { HeadraceError, withoutKeySecrets } from '../../core/index.ts';
+import { withoutKeySecrets } from '../../core/index.ts';
 import {
   type Operator,
   presentRollout,
@@ -15,6 +15,7 @@ import {
 } from '../../rollouts/index.ts';
 import { problems } from './schemas.ts';
 import { reasonOf } from './security/reason-header.ts';
+import { refuseOtherEndpoint } from './security/refuse-endpoint.ts';
 
 const tags = ['rollouts'];
 const Time = Type.String({ maxLength: 40, description: 'Such as `10m` or `1h30m`' });
@@ -111,7 +112,7 @@ export function addRolloutRoutes(app: FastifyInstance, open: () => Promise<Rollo
     },
     async (request, reply) => {
       const { reason, ...asked } = request.body;
-      refuseOtherEndpoint(request, asked.endpoint);
+      refuseOtherEndpoint(request.actor, asked.endpoint);
       const shown = await (await open()).start(readAsked(asked), operatorOf(request, reason));
       return send(reply.code(201).header('location', `/v1/rollouts/${shown.rollout.id}`), shown);
     },
@@ -146,7 +147,7 @@ export function addRolloutRoutes(app: FastifyInstance, open: () => Promise<Rollo
     },
     async (request, reply) => {
       const shown = await (await open()).get(request.params.id);
-      refuseOtherEndpoint(request, shown.rollout.endpoint);
+      refuseOtherEndpoint(request.actor, shown.rollout.endpoint);
       return send(reply, shown);
     },
   );
@@ -171,7 +172,7 @@ function addVerbRoute(app: FastifyInstance, open: () => Promise<Rollouts>, verb:
     async (request, reply) => {
       const rollouts = await open();
       const { rollout } = await rollouts.get(request.params.id);
-      refuseOtherEndpoint(request, rollout.endpoint);
+      refuseOtherEndpoint(request.actor, rollout.endpoint);
       return send(reply, await rollouts[verb](rollout.id, operatorOf(request, request.body?.reason)));
     },
   );
@@ -187,11 +188,6 @@ function operatorOf(request: FastifyRequest, said: string | undefined): Operator
     ...(reason === undefined ? {} : { reason }),
     ...(ifMatch === undefined ? {} : { ifMatch }),
   };
-}
-
-function refuseOtherEndpoint({ actor }: FastifyRequest, endpoint: string): void {
-  if (actor.endpoints?.has(endpoint) !== false) return;
-  throw new HeadraceError('HR_FORBIDDEN', `${actor.name} may not use endpoint "${withoutKeySecrets(endpoint)}".`);
 }
 
 function send(reply: FastifyReply, shown: ShownRollout): FastifyReply {

@@ -31,7 +31,7 @@ export interface AnalysedExperiment {
 
 /** Where the rows are, as SQL of the connection that asks. */
 export interface AnalysedRows {
-  /** The prediction log, with the columns that readers of it see. */
+  /** The prediction log, with the columns that readers of it see; without what shadows made of rows. */
   readonly log: string;
   /** Rows with `unit`, `time` and `value` of a metric that is SQL. */
   readonly sqlValues: (values: SqlValues) => string;
