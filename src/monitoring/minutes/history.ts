@@ -333,8 +333,8 @@ async function readViews({ database, question, from, to }: Stretch): Promise<rea
   return [...series.values()];
 }
 
-/** A point as the API tells it; milliseconds, within 1 %. */
-export function presentPoint(point: HistoryPoint | ViewPoint): object {
+/** A point as the API tells it; milliseconds, within 1 %. What is counted of arms alone is null of an endpoint and a service. */
+function presentPoint(point: HistoryPoint | ViewPoint, isArm: boolean): object {
   const at = formatTimestamp(point.at);
   if (!('requests' in point)) {
     const { freshnessSeconds, coverage, uncovered } = point;
@@ -350,9 +350,9 @@ export function presentPoint(point: HistoryPoint | ViewPoint): object {
     errors,
     refused,
     rejected,
-    slow,
-    nulls,
-    breaker_opens: breakerOpens,
+    slow: isArm ? slow : null,
+    nulls: isArm ? nulls : null,
+    breaker_opens: isArm ? breakerOpens : null,
     p50_ms: ms(latency?.p50Micros),
     p90_ms: ms(latency?.p90Micros),
     p99_ms: ms(latency?.p99Micros),
@@ -371,7 +371,7 @@ export function presentHistory({ step, from, to, series }: History): object {
         one.kind === 'arm'
           ? { endpoint: one.name, variant: one.variant, version: one.version }
           : { [one.kind]: one.name, ...(one.kind === 'view' ? { version: one.version } : {}) };
-      return { ...nothing, ...told, points: points.map(presentPoint) };
+      return { ...nothing, ...told, points: points.map((point) => presentPoint(point, one.kind === 'arm')) };
     }),
   };
 }
