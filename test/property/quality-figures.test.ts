@@ -4,16 +4,20 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DuckDBConnection } from '@duckdb/node-api';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { measureDays } from '../../src/monitoring/quality/measure.ts';
 import { worstSegments } from '../../src/monitoring/quality/segments.ts';
 import { type DuckDb, openDuckDb } from '../../src/storage/index.ts';
 
 let duckdb: DuckDb;
+let folder = '';
 let connection: DuckDBConnection;
 beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'headrace-quality-'));
   duckdb = await openDuckDb({
-    tempDirectory: `${tmpdir()}/headrace-quality-${process.pid}`,
+    tempDirectory: folder,
     memory: '256MB',
     threads: 1,
   });
@@ -22,6 +26,7 @@ beforeAll(async () => {
 afterAll(async () => {
   connection.closeSync();
   await duckdb.close();
+  rmSync(folder, { recursive: true, force: true });
 });
 
 interface Row {

@@ -34,6 +34,8 @@ export type Command =
   | { readonly kind: 'abort'; readonly reason: string }
   /** After promotion: the watch is over, or found what can't be taken back any more. */
   | { readonly kind: 'end'; readonly alert: string | null }
+  /** Stays, and the history says what began or is over. */
+  | { readonly kind: 'note'; readonly reason: string; readonly isOver: boolean; readonly progress: Progress }
   | { readonly kind: 'stay'; readonly progress: Progress };
 
 export interface Progress {
@@ -71,7 +73,12 @@ export function decide(rollout: Rollout, seen: Seen): Command {
       kind: 'pause',
       reason: `not decided after ${formatDuration(plan.maxHoldMicros)}: ${undecidedOf(rollout, seen)}`,
     };
-  return { kind: 'stay', progress };
+  const isBlind = progress.blindMicros >= BLIND_MICROS;
+  if (isBlind === rollout.blindMicros >= BLIND_MICROS) return { kind: 'stay', progress };
+  const reason = isBlind
+    ? `blind for ${formatDuration(BLIND_MICROS)}, held where it is: ${blindOf(guardrails) ?? ''}`
+    : 'no longer blind';
+  return { kind: 'note', reason, isOver: !isBlind, progress };
 }
 
 /** What a step that is not left yet waits for, for people. */

@@ -16,6 +16,9 @@ export type RolloutState =
   | 'rolled_back'
   | 'aborted';
 
+/** Whose rows the audit log and the history have where no person acted. */
+export const CONTROLLER = 'rollout controller';
+
 export type Verdict = 'healthy' | 'breached' | 'undecided' | 'blind';
 
 export interface Guardrail {
