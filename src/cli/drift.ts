@@ -10,6 +10,8 @@ import { formatTable } from './table.ts';
 const LIMIT = '48';
 /** Of the newest windows the table draws so many. */
 const DRAWN = 24;
+/** A PSI that fills a window's bar: by the usual rule of thumb values have moved. What is less stays low, however even it is. */
+const MOVED = 0.25;
 
 export const driftCommand = defineCommand({
   usage: 'drift <endpoint>',
@@ -20,7 +22,7 @@ export const driftCommand = defineCommand({
     ROWS: 'of the newest window; those under way are marked *',
     PSI: 'population stability index of the newest window against the training data',
     P: 'how strange that is against what days of the training data have among each other, by Holm over the features',
-    WINDOWS: `PSI of the last ${DRAWN} windows, the newest at the right`,
+    WINDOWS: `PSI of the last ${DRAWN} windows, the newest at the right; a full bar is ${MOVED}, or the greatest where that is more`,
     MISSING: 'share of rows with NOT_FOUND, OUTSIDE_MAX_AGE or INVALID',
     NULL: 'share of rows with a null; EMPTY: with a window in which nothing happened',
     NEW: 'values that the training data have not',
@@ -89,7 +91,10 @@ function describeFeature({ feature, kind, arm, state, windows }: ReportedFeature
     `${last.rows}${last.under_way === true ? '*' : ''}`,
     last.psi === null ? '' : last.psi.toFixed(3),
     last.adjusted_p === null ? '' : shortP(last.adjusted_p),
-    bars(windows.slice(-DRAWN).map(({ psi }) => psi ?? 0)),
+    bars(
+      windows.slice(-DRAWN).map(({ psi }) => psi ?? 0),
+      MOVED,
+    ),
     percent(last.missing),
     percent(last.null),
     percent(last.empty),

@@ -17,7 +17,8 @@ const history = defineCommand({
   columns: {
     ARM: '`all` is whole requests, before they are assigned; variants with their versions are rows, as assigned',
     ERRORS: 'failed by the server’s own fault; REFUSED by the client’s',
-    NULLS: 'rows in which a feature was missing or null; SLOW: past what a rollout’s stable variant takes',
+    NULLS:
+      'rows in which a feature was missing or null; SLOW: past what a rollout’s stable variant takes; of arms alone',
     'P99 MS': 'the greatest of any step; the line beside it is p99 over time, as REQUESTS’ is requests',
   },
   options: (command) =>
@@ -84,8 +85,9 @@ function rowOf(series: Exclude<HistorySeries, { readonly kind: 'view' }>, times:
     sum(({ rows }) => rows),
     sum(({ errors }) => errors),
     sum(({ refused, rejected }) => refused + rejected),
-    sum(({ nulls }) => nulls),
-    sum(({ slow }) => slow),
+    // Counted of arms alone: a 0 would say that there were none.
+    series.kind === 'arm' ? sum(({ nulls }) => nulls) : '-',
+    series.kind === 'arm' ? sum(({ slow }) => slow) : '-',
     known.length === 0 ? '-' : String(Number((Math.max(...known) / 1000).toPrecision(3))),
     sparkline(times.map((at) => byTime.get(at)?.requests ?? null)),
     sparkline(p99s),

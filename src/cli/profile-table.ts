@@ -27,9 +27,9 @@ function barsOf({ type, histogram, top }: FeatureProfile): string {
   return top === undefined ? '' : bars(top.map(({ rows }) => rows));
 }
 
-/** One bar a count; the greatest is full, and what is there at all shows. */
-export function bars(counts: readonly number[]): string {
-  const most = Math.max(...counts);
+/** One bar a count; the greatest is full, where it is `full` at least, and what is there at all shows. */
+export function bars(counts: readonly number[], full = 0): string {
+  const most = Math.max(full, ...counts);
   return counts
     .map((count) => (count === 0 ? ' ' : BARS[Math.min(BARS.length - 1, Math.floor((count / most) * BARS.length))]))
     .join('');

@@ -210,7 +210,7 @@ function nextOwner(
     throw invalid([{ path: 'override', message: 'expected a reason with it (X-Reason, or --reason), got none' }]);
   const isOwn = owner === null || rollout === null || rollout === owner;
   if (!isOwn && override !== true) {
-    const sentence = `rollout "${owner}" of endpoint "${name}" is under way, and alone changes its traffic. Pause or abort it, or say override with a reason.`;
+    const sentence = `rollout "${owner}" of endpoint "${name}" is under way, and alone changes its traffic, paused too. Abort it (headrace rollout abort ${name}), or take the traffic from it: --override, in PUT "override":true, with a reason.`;
     throw new HeadraceError('HR_ROLLOUT_UNDERWAY', sentence);
   }
   return isOwn ? rollout : (rollout ?? null);

@@ -347,6 +347,8 @@ describe.each(testDatabases('minutes'))('minutes on $name', (databases) => {
       [{ ...none, view: 'traffic', version: 'v1' }, 2],
     ]);
     expect(all.series[0]?.points[0]).toMatchObject({ at: '2026-11-26T12:00:00Z', requests: 2, rows: 2, rejected: 1 });
+    // Counted of arms alone: of an endpoint a 0 would say that there were none.
+    expect(all.series[0]?.points[0]).toMatchObject({ nulls: null, slow: null, breaker_opens: null });
     const candidate = all.series[2]?.points[1] ?? {};
     expect(candidate).toMatchObject({ at: '2026-11-26T12:01:00Z', requests: 1, rows: 1, nulls: 1, errors: 0, slow: 0 });
     for (const name of ['p50_ms', 'p90_ms', 'p99_ms']) expect(candidate[name]).toBeCloseTo(9, 0);

@@ -53,7 +53,9 @@ onEachRegistry('traffic of rollouts and experiments', (given) => {
       await expect(set(0)).rejects.toMatchObject({
         code: 'HR_ROLLOUT_UNDERWAY',
         status: 409,
-        message: expect.stringContaining('rollout "r-1" of endpoint "delay" is under way'),
+        message: expect.stringMatching(
+          /rollout "r-1" of endpoint "delay" is under way.*rollout abort delay.*--override/,
+        ),
       });
       await expect(set(0, { rollout: 'r-2' })).rejects.toMatchObject({ code: 'HR_ROLLOUT_UNDERWAY' });
       expect(await get()).toEqual(first);

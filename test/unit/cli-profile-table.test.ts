@@ -7,6 +7,7 @@ describe('bars', () => {
   it('are full for the greatest, and show the least', () => {
     expect(bars([0, 1, 500, 1000, 250, 999])).toBe(' ▁▅█▃█');
     expect(bars([7])).toBe('█');
+    expect([bars([0.001, 0.02], 0.25), bars([0.125, 0.5], 0.25)]).toEqual(['▁▁', '▃█']);
   });
 });
 

@@ -1,4 +1,5 @@
-// History as the API and the command line tell it.
+// What was counted over time, as `monitor history --json` and GET /v1/monitoring/history tell it: members that a series has not are
+// null.
 
 import { formatTimestamp } from '../../core/index.ts';
 import type { History, HistoryPoint, ViewPoint } from './history.ts';
@@ -15,13 +16,13 @@ export function presentHistory({ step, from, to, series }: History): object {
         one.kind === 'arm'
           ? { endpoint: one.name, variant: one.variant, version: one.version }
           : { [one.kind]: one.name, ...(one.kind === 'view' ? { version: one.version } : {}) };
-      return { ...nothing, ...told, points: points.map(presentPoint) };
+      return { ...nothing, ...told, points: points.map((point) => presentPoint(point, one.kind === 'arm')) };
     }),
   };
 }
 
-/** A point as the API tells it; milliseconds, within 1 %. */
-function presentPoint(point: HistoryPoint | ViewPoint): object {
+/** A point as the API tells it; milliseconds, within 1 %. What is counted of arms alone is null of an endpoint and a service. */
+function presentPoint(point: HistoryPoint | ViewPoint, isArm: boolean): object {
   const at = formatTimestamp(point.at);
   if (!('requests' in point)) {
     const { freshnessSeconds, coverage, uncovered } = point;
@@ -37,9 +38,9 @@ function presentPoint(point: HistoryPoint | ViewPoint): object {
     errors,
     refused,
     rejected,
-    slow,
-    nulls,
-    breaker_opens: breakerOpens,
+    slow: isArm ? slow : null,
+    nulls: isArm ? nulls : null,
+    breaker_opens: isArm ? breakerOpens : null,
     p50_ms: ms(latency?.p50Micros),
     p90_ms: ms(latency?.p90Micros),
     p99_ms: ms(latency?.p99Micros),

@@ -9,7 +9,7 @@ export const STYLE = `
   --a0:#9fb2c4; --a1:#7ab3f5; --a2:#f2a06b; --a3:#66cf9c; --a4:#d49ae8; --a5:#e0bd5c; } }
 * { box-sizing: border-box; }
 body { margin:0; background:var(--paper); color:var(--ink); font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif; }
-main { max-width:66rem; margin:0 auto; padding:2.5rem 1.25rem 4rem; }
+main { max-width:70rem; margin:0 auto; padding:2.5rem 1.25rem 4rem; }
 header p { margin:.2rem 0; color:var(--soft); }
 h1 { font-size:2rem; line-height:1.2; margin:0 0 .25rem; letter-spacing:-.01em; overflow-wrap:anywhere; }
 h2 { font-size:1.3rem; margin:2.75rem 0 .5rem; padding-top:1rem; border-top:1px solid var(--line); }
@@ -29,7 +29,7 @@ p { margin:.4rem 0; max-width:46rem; }
 .scroll { overflow-x:auto; margin:.6rem 0 1rem; }
 table { border-collapse:collapse; width:100%; font-size:.89rem; font-variant-numeric:tabular-nums; }
 caption { text-align:left; color:var(--soft); font-size:.88rem; padding:.25rem 0; }
-th,td { text-align:right; padding:.42rem .5rem; border-bottom:1px solid var(--line); white-space:nowrap; }
+th,td { text-align:right; padding:.42rem .4rem; border-bottom:1px solid var(--line); white-space:nowrap; }
 th:first-child { text-align:left; } td:last-child { padding-right:0; } thead th { color:var(--soft); font-weight:600; font-size:.85rem; vertical-align:bottom; }
 tbody th { font-weight:600; }
 svg { display:block; width:100%; height:auto; margin:.5rem 0; font:13px system-ui,-apple-system,"Segoe UI",Roboto,Arial,sans-serif; }
