@@ -19,7 +19,7 @@ export const delayModels = experiment('delay_models', {
   arms: { control: { version: 1, weight: 50 }, boosting: { version: 2, weight: 50 } },
   metrics: {
     goal: [costPerForecast],
-    secondary: [metric('mean_probability', { output: 'probability', aggregate: 'mean' })],
+    secondary: [metric('mean_probability', { output: 'probability', aggregate: 'mean', direction: 'none' })],
   },
   description: 'Does the boosted model cost travellers less time than the logistic one?',
 });

@@ -343,6 +343,7 @@ export const MISTAKES: readonly MistakeGroup[] = [
       measured(`metric('m', { outcome: scores, quantile: 90 })`),
       measured(`metric('m', { outcome: scores, quantile: 0.9, aggregate: 'sum' })`),
       measured(`metric('m', { outcome: scores, direction: 'less' })`),
+      measured(`metric('m', { outcome: scores, direction: 'none' })`),
       measured(`metric('m', { outcome: scores, worth: 0 })`),
       measured(`metric('m', { outcome: scores, prePeriod: scores })`),
       measured(`metric('m', { outcome: scores, prePeriod: metric('q', { outcome: scores, quantile: 0.5 }) })`),

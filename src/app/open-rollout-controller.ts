@@ -7,6 +7,7 @@ import type { Registry } from '../registry/index.ts';
 import type { RolloutEvidence } from '../rollouts/index.ts';
 import type { BackgroundJob } from './background/background-job.ts';
 import type { App } from './open-app.ts';
+import { tellAlerts } from './tell-alerts.ts';
 
 /** A breach is seen within a second of its minutes. */
 const EVERY_MS = 1000;
@@ -24,18 +25,7 @@ export async function rolloutJobs(app: App): Promise<BackgroundJob[]> {
     evidence: evidenceOf(app, minutes, registry),
     clock: { nowMicros: shared.now },
     logger: app.logger,
-    async alert({ id, endpoint, candidate }, sentence) {
-      await (await app.alerts()).observe({
-        rule: 'rollout',
-        endpoint,
-        feature: null,
-        state: 'firing',
-        evidence: { rollout: id, candidate, reason: sentence },
-        at: shared.now(),
-        opensAfter: 1,
-        closesAfter: 1,
-      });
-    },
+    tell: async (news) => tellAlerts(await app.alerts())(news),
   });
   return [
     {

@@ -35,7 +35,8 @@ export interface NamespaceSpec {
 
 export type MetricRole = 'goal' | 'secondary' | 'guardrail';
 export type MetricAggregate = 'sum' | 'mean' | 'count' | 'any';
-export type MetricDirection = 'up' | 'down';
+/** Which way is better; `none`: neither. */
+export type MetricDirection = 'up' | 'down' | 'none';
 export type Correction = 'holm' | 'bh';
 
 export type ExperimentPlan = {

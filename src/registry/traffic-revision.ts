@@ -4,7 +4,8 @@
 import { HeadraceError, type Json, type Micros, parseJson } from '../core/index.ts';
 import { type EndpointState, withRanges } from './endpoint-rows.ts';
 import type { RegistryDb } from './store.ts';
-import type { Variant } from './traffic.ts';
+import type { LiveExperiment } from './live-experiment.ts';
+import type { Shadow, Variant } from './traffic.ts';
 import { type ServerFailure, type TrafficChange, trafficWaitsFor } from './traffic-change.ts';
 import type { ServerRow } from './versions/servers.ts';
 
@@ -13,6 +14,9 @@ export interface TrafficRevision {
   /** `superseded`: it was active until another was, or was overtaken before it could be. */
   readonly state: 'preparing' | 'active' | 'failed' | 'superseded';
   readonly variants: readonly Variant[];
+  /** Empty of revisions that an older build made, where nothing tells. */
+  readonly shadows: readonly Shadow[];
+  readonly experiments: readonly LiveExperiment[];
   readonly failures: readonly ServerFailure[];
   /** Live servers that have yet to load it, while it is being prepared, or to answer by it, where it is active. */
   readonly waitsFor: readonly string[];
@@ -49,6 +53,8 @@ export async function readTrafficRevision(
     revision,
     state: isActive ? 'active' : isOnItsWay ? 'preparing' : failed === undefined ? 'superseded' : 'failed',
     variants: isActive ? endpoint.variants : withRanges(last?.variants ?? begun?.told.variants ?? []),
+    shadows: isActive ? endpoint.shadows : (last?.shadows ?? begun?.told.shadows ?? []),
+    experiments: isActive ? endpoint.experiments : (last?.experiments ?? begun?.told.experiments ?? []),
     failures: last?.failures ?? [],
     waitsFor: isOnItsWay
       ? trafficWaitsFor(endpoint, servers)
@@ -70,7 +76,7 @@ interface RevisionRow {
   readonly id: number;
   readonly at: Micros;
   readonly action: string;
-  readonly told: { readonly variants?: readonly Variant[] };
+  readonly told: Partial<Pick<TrafficChange, 'variants' | 'shadows' | 'experiments'>>;
 }
 
 async function rowsOf(db: RegistryDb, name: string, revision: number): Promise<RevisionRow[]> {

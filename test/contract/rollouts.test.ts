@@ -318,7 +318,9 @@ describe.each(testDatabases('rollouts'))('a rollout on $name', (databases) => {
       state: 'promoted',
       reason: expect.stringMatching(/^after promotion, with other traffic/),
     });
-    expect(world.alerts).toEqual([rollout.reason]);
+    expect(await world.alerts.list()).toMatchObject([
+      { rule: 'rollout', endpoint: ENDPOINT, state: 'open', evidence: { reason: rollout.reason, guard: 'outcome' } },
+    ]);
     expect(await world.weights()).toEqual({ 'stable 3': 100 });
   });
 

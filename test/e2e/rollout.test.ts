@@ -47,9 +47,9 @@ afterAll(async () => {
 
 let next = 0;
 let allFail = false;
-/** Each of a unit of its own; one in four is what the last version fails at. */
+/** Each of a unit of its own; one in twelve is what the last version fails at. */
 async function predict(): Promise<number> {
-  const x = ++next % 4 === 0 || allFail ? NOT_IN_TABLE + next : (next % 6_300) / 100;
+  const x = ++next % 12 === 0 || allFail ? NOT_IN_TABLE + next : (next % 6_300) / 100;
   const response = await fetch(`${server.url}/v1/endpoints/checkout/predict`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -72,7 +72,7 @@ async function call(method: string, path: string, body?: object, headers: Readon
 /** Requests come until the rollout is there. */
 async function until(id: string, isThere: (status: Status) => boolean, limitMs = 30_000): Promise<Status> {
   for (const endMs = performance.now() + limitMs; ; ) {
-    await Promise.all(Array.from({ length: 8 }, predict));
+    await Promise.all(Array.from({ length: 4 }, predict));
     const { json } = await call('GET', `/v1/rollouts/${id}`);
     if (isThere(json)) return json;
     if (performance.now() > endMs) throw new Error(`${JSON.stringify(json)}\n${server.log().slice(-1000)}`);
@@ -117,13 +117,11 @@ describe('a rollout at a server', { timeout: 60_000 }, () => {
       guards: ['error_rate<+20%'],
     });
     expect({ status, etag }).toEqual({ status: 201, etag: '"s1"' });
-    const watching = await until(json.id, ({ state }) => state === 'watching');
     const ended = await until(json.id, ({ state }) => state === 'rolled_back');
     expect(ended.reason).toMatch(/^error_rate, allowed \+20% \(\d+ units at the candidate, 0 at stable\)$/);
     expect(ended.weights).toEqual({ stable: 100 });
     const at = (to: string): number => Date.parse(ended.history.find((event) => event.to === to)?.at ?? '');
-    expect(watching.state).toBe('watching');
-    // It fails a quarter of them at more than fifty requests a second.
+    // It fails one in twelve.
     expect(at('rolled_back') - at('watching')).toBeLessThan(15_000);
     expect(at('rolled_back') - at('rolling_back')).toBeLessThan(5000);
     const again = headrace(project, ['rollout', 'start', 'checkout', '--candidate', '3']);

@@ -297,8 +297,15 @@ describe('traffic that is active', () => {
     await expect.poll(mine).toBe(3);
     await servers.report('other', { ...other, prepared: { checkout: { revision: 3, failure: null } } });
     await endpoints.settleTraffic('checkout');
-    const later = await endpoints.setTraffic('checkout', to(1), { actor: 'eve', waitMs: 0 });
+    const later = await endpoints.setTraffic(
+      'checkout',
+      { ...to(1), shadows: [{ version: 2, percent: 25 }] },
+      { actor: 'eve', waitMs: 0 },
+    );
     expect(later.change).toMatchObject({ revision: 4, state: 'preparing' });
+    const revision = async (n: number) => (await get(given.serving, `/v1/endpoints/checkout/traffic/${n}`)).body;
+    expect(await revision(4)).toMatchObject({ shadows: [{ version: 2, percent: 25 }], experiments: [] });
+    expect(await revision(3)).toMatchObject({ shadows: [] });
     const answer = await put;
     expect(answer).toMatchObject({ statusCode: 200, headers: { etag: '"r3"' } });
     expect(answer.headers).not.toHaveProperty('location');

@@ -1,7 +1,9 @@
 // A world for rollouts on a real registry: servers that tell of themselves, units that send requests, minutes that add up, all by
 // a clock that is moved by hand. Only the requests are made up.
 
+import { tellAlerts } from '../../src/app/tell-alerts.ts';
 import { silentLogger } from '../../src/core/index.ts';
+import { type Alerts, openAlerts } from '../../src/monitoring/index.ts';
 import { openRegistry, type Registry } from '../../src/registry/index.ts';
 import {
   type ArmMinute,
@@ -53,7 +55,7 @@ export interface RolloutWorld {
   readonly logged: string[];
   /** What is slow, as servers were told last. */
   readonly slow: Map<string, number>;
-  readonly alerts: string[];
+  readonly alerts: Alerts;
   /** Microseconds. */
   now(): number;
   held(): LeaseToken;
@@ -121,7 +123,7 @@ export async function openRolloutWorld(url: string): Promise<RolloutWorld> {
   const servers = new Set(['a', 'b']);
   const logged: string[] = [];
   const slow = new Map<string, number>();
-  const alerts: string[] = [];
+  const alerts = await openAlerts(database, { clock, logger: silentLogger, hasReceiver: true });
   const random = seeded(7);
   let held: LeaseToken | undefined;
   let holders = 0;
@@ -151,7 +153,9 @@ export async function openRolloutWorld(url: string): Promise<RolloutWorld> {
       evidence,
       clock,
       steadyMs: () => steadyMs,
-      alert: async (_rollout, sentence) => void alerts.push(sentence),
+      tell: tellAlerts(
+        own === database ? alerts : await openAlerts(own, { clock, logger: silentLogger, hasReceiver: true }),
+      ),
       logger: { ...silentLogger, error: (fields: object) => void logged.push(JSON.stringify(fields)) },
     });
   };

@@ -33,6 +33,7 @@ const experiment: AnalysedExperiment = {
         quantile: 0.9,
         direction: 'down',
       }),
+      metric('bought_by_none', { direction: 'none' }),
     ],
     guardrail: [
       metric('score', {
@@ -88,8 +89,8 @@ describe('the page of a report', () => {
   it('has a plot with its words, and a table beside it, for every metric', async () => {
     const page = reportHtml(await sold());
     const plots = page.match(/<svg[^>]+role="img"[^>]+>/g) ?? [];
-    // Three metrics, units over time, the split.
-    expect(plots).toHaveLength(5);
+    // Four metrics, units over time, the split.
+    expect(plots).toHaveLength(6);
     for (const [plot] of page.matchAll(/<svg[\s\S]+?<\/svg>/g))
       expect(plot).toMatch(/<title id="[^"]+">[^<]+<\/title><desc id="[^"]+">[^<]+/);
     const ids = [...page.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id);
@@ -133,6 +134,45 @@ describe('the page of a report', () => {
     expect(report.srm.is_mismatch).toBe(true);
     expect(report.decision).toMatch(/^Don't decide by this: the arms did not get the units/);
     expect(reportHtml(report)).toContain('class="decision warn"');
+  });
+
+  it('calls more of what has no better higher, in no colour of good or bad', async () => {
+    const report = await sold();
+    const verdicts = report.metrics.map(({ name, comparisons }) => [name, comparisons[0]?.verdict]);
+    expect(verdicts).toContainEqual(['bought', 'better']);
+    expect(verdicts).toContainEqual(['bought_by_none', 'higher']);
+    const page = reportHtml(report);
+    expect(page).toContain('◂ lower');
+    expect(page).toContain('higher ▸');
+    expect(page).toContain('class="badge higher"');
+    expect(page).toMatch(/bought_by_none by arm: share of units with it\. /);
+  });
+
+  it('closes as many brackets as it opens', async () => {
+    for (const lost of [0, 200]) {
+      const words = reportHtml(await sold(lost))
+        .replaceAll(/<style>[\s\S]*?<\/style>/g, '')
+        .replaceAll(/<[^>]+>/g, ' ');
+      expect(words).not.toContain('))');
+      expect(words.split('(')).toHaveLength(words.split(')').length);
+    }
+  });
+
+  it.each([
+    [40_000, 'Minutes', '1', true],
+    [90 * 60_000, 'Minutes', '90', false],
+    [5 * 3_600_000, 'Hours', '5.0', false],
+    [47 * 3_600_000, 'Hours', '47.0', false],
+    [3 * 86_400_000, 'Days', '3.0', false],
+    [30 * 86_400_000, 'Days', '30', false],
+  ])('says how long %i ms are: %s %s', async (ms, term, value, hasSeconds) => {
+    const report = await sold();
+    const start = Date.parse(report.started_at);
+    const timeline = [0.5, 1].map((part) => ({ at: new Date(start + part * ms).toISOString(), units: [10, 12] }));
+    const page = reportHtml({ ...report, ended_at: null, timeline });
+    expect(page).toContain(`<dt>${term}</dt><dd>${value}</dd>`);
+    const ends = [start, start + ms].map((at) => new Date(at).toISOString().replace('T', ' '));
+    for (const end of ends) expect(page).toContain(`>${end.slice(0, hasSeconds ? 19 : 16)}<`);
   });
 
   it('says that there is nobody yet', async () => {

@@ -97,9 +97,11 @@ describe('what comes next', () => {
     expect(progress({ ...held(1), blindMicros: 9 }, {})).toMatchObject({ blindMicros: 0 });
   });
 
-  it('is back after five minutes blind, where the plan says so, else nothing', () => {
+  it('is back after five minutes blind, where the plan says so, else it says so, and when it is over', () => {
     const long = { blindMicros: 299 * SECOND };
-    expect(next(long, blind)).toMatchObject({ kind: 'stay' });
+    expect(next(long, blind)).toMatchObject({ kind: 'note', isOver: false });
+    expect(next({ blindMicros: 300 * SECOND }, blind)).toMatchObject({ kind: 'stay' });
+    expect(next({ blindMicros: 300 * SECOND }, {})).toMatchObject({ kind: 'note', isOver: true });
     const careful = { ...plan, onBlind: 'rollback' as const };
     expect(next({ ...long, plan: careful }, blind)).toMatchObject({ kind: 'rollback' });
     expect(next({ blindMicros: 298 * SECOND, plan: careful }, blind)).toMatchObject({ kind: 'stay' });

@@ -59,7 +59,7 @@ interface AggregateOptions {
 interface TestOptions extends AboutOptions {
   /** Units beyond these quantiles count as if they were there: 0.99 is the upper one. */
   readonly winsorize?: number | WinsorizeOptions;
-  /** Which way is better. Default: `up`. */
+  /** Which way is better; `none` of a secondary one where neither is. Default: `up`. */
   readonly direction?: MetricDirection;
   /** The change that is worth knowing, as a part of the control's value: what always-valid intervals look for. Default: 0.1. */
   readonly worth?: number;

@@ -202,6 +202,13 @@ function compileMetrics(
       if (names.has(metric.name))
         told(`two of its metrics are named ${showName(metric.name)}. Rename one of them`, 'metrics', role, i);
       names.add(metric.name);
+      if (role !== 'secondary' && metric.options.direction === 'none')
+        told(
+          `metrics.${role}[${i}] needs a direction: of ${showName(metric.name)} neither more nor less is better; make it a secondary one`,
+          'metrics',
+          role,
+          i,
+        );
       return [compileMetric(metric, owner, mistakes)];
     });
     return [role, specs];

@@ -26,7 +26,7 @@ export interface MetricOwner {
 }
 
 const AGGREGATES: readonly MetricAggregate[] = ['sum', 'mean', 'count', 'any'];
-const DIRECTIONS: readonly MetricDirection[] = ['up', 'down'];
+const DIRECTIONS: readonly MetricDirection[] = ['up', 'down', 'none'];
 const DEFAULT_WORTH = 0.1;
 
 export function compileMetric(metric: AuthoredMetric, owner: MetricOwner, mistakes: Mistakes): MetricSpec {

@@ -300,7 +300,7 @@ const metrics = Type.Array(
       quantile,
       winsorize: Type.Optional(Type.Object({ lower: quantile, upper: quantile }, closed)),
       prePeriod: Type.Optional(metricPart),
-      direction: Type.Enum(['up', 'down']),
+      direction: Type.Enum(['up', 'down', 'none']),
       worth: Type.Number(),
     },
     closed,

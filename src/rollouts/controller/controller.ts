@@ -9,11 +9,12 @@ import { type Command, decide, type Seen } from './decide.ts';
 import { SLOW_FACTOR } from './guard.ts';
 import { createLedger, type Ledger } from './ledger.ts';
 import { guardsOf } from './plan.ts';
-import { type Guardrail, NOTHING_WARM, type Phase, type Rollout, weightAt } from './rollout.ts';
+import { CONTROLLER, type Guardrail, NOTHING_WARM, type Phase, type Rollout, weightAt } from './rollout.ts';
 import { readRollouts, type RolloutChange, type RolloutDb, writeProgress } from './rollout-rows.ts';
 import { createMoves, type Moves } from './moves.ts';
 import { see } from './see-traffic.ts';
 import type { RolloutTables } from './tables.ts';
+import { tellEvents, type TellRollout } from './tell-events.ts';
 import { judge } from './verdicts.ts';
 import { readWarmEvents } from './warm-events.ts';
 
@@ -25,8 +26,8 @@ export interface ControllerDeps {
   /** Milliseconds that no one sets back. */
   readonly steadyMs?: () => number;
   readonly logger: Logger;
-  /** Hears of what a watch found that can't be taken back any more. */
-  readonly alert?: (rollout: Rollout, sentence: string) => Promise<void>;
+  /** Hears what happened to each rollout, oftener than once where a process ended meanwhile. */
+  readonly tell?: TellRollout;
 }
 
 export interface Controller {
@@ -34,8 +35,6 @@ export interface Controller {
   look(held: LeaseToken, signal?: AbortSignal): Promise<void>;
 }
 
-/** Whose rows the audit log and the history have. */
-export const CONTROLLER = 'rollout controller';
 /** Outcomes that ripen are asked of the log so often. */
 const MATURED_EVERY_MS = 60_000;
 const SLOW_EVERY_MICROS: Micros = MICROS_PER_MINUTE;
@@ -138,6 +137,11 @@ export function createController(deps: ControllerDeps): Controller {
     switch (command.kind) {
       case 'stay':
         return whileHeld(held, (trx) => writeProgress(trx, rollout, { ...seen, ...command.progress }));
+      case 'note': {
+        const { reason } = command;
+        const change = { ...seen, ...command.progress, state: rollout.state, reason: command.isOver ? null : reason };
+        return moves.move(rollout, change, { ...by, reason });
+      }
       case 'ask':
         return ask(moves, rollout, command.step, seen, { ...by, reason: command.reason });
       case 'move':
@@ -159,7 +163,6 @@ export function createController(deps: ControllerDeps): Controller {
       case 'end': {
         if (command.alert !== null) {
           logger.warn({ rollout: rollout.id, endpoint: rollout.endpoint, reason: command.alert }, 'a rollout alerts');
-          await deps.alert?.(rollout, command.alert);
           const change = { ...seen, state: rollout.state, endedMicros: lookedMicros };
           return moves.move(rollout, change, { ...by, reason: command.alert });
         }
@@ -214,6 +217,7 @@ export function createController(deps: ControllerDeps): Controller {
           logger.error({ rollout: rollout.id, reason: messageOf(thrown) }, 'a rollout could not be looked at');
         }
       }
+      if (deps.tell !== undefined) await tellEvents(database.tables(), deps.tell);
     },
   };
 }

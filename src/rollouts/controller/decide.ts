@@ -2,6 +2,7 @@
 // what has passed since the last look, so clocks that jump move nothing.
 
 import { formatDuration, type Micros, MICROS_PER_MINUTE, MICROS_PER_SECOND } from '../../core/index.ts';
+import { sayFigures } from './guardrail-words.ts';
 import { type Guardrail, type Rollout, type RolloutState, weightAt } from './rollout.ts';
 
 /** What the registry says of the traffic that the rollout asked for last. */
@@ -33,6 +34,8 @@ export type Command =
   | { readonly kind: 'abort'; readonly reason: string }
   /** After promotion: the watch is over, or found what can't be taken back any more. */
   | { readonly kind: 'end'; readonly alert: string | null }
+  /** Stays, and the history says what began or is over. */
+  | { readonly kind: 'note'; readonly reason: string; readonly isOver: boolean; readonly progress: Progress }
   | { readonly kind: 'stay'; readonly progress: Progress };
 
 export interface Progress {
@@ -70,7 +73,12 @@ export function decide(rollout: Rollout, seen: Seen): Command {
       kind: 'pause',
       reason: `not decided after ${formatDuration(plan.maxHoldMicros)}: ${undecidedOf(rollout, seen)}`,
     };
-  return { kind: 'stay', progress };
+  const isBlind = progress.blindMicros >= BLIND_MICROS;
+  if (isBlind === rollout.blindMicros >= BLIND_MICROS) return { kind: 'stay', progress };
+  const reason = isBlind
+    ? `blind for ${formatDuration(BLIND_MICROS)}, held where it is: ${blindOf(guardrails) ?? ''}`
+    : 'no longer blind';
+  return { kind: 'note', reason, isOver: !isBlind, progress };
 }
 
 /** What a step that is not left yet waits for, for people. */
@@ -141,17 +149,13 @@ function blindOf(guardrails: readonly Guardrail[]): string | undefined {
   return blind === undefined ? undefined : `${blind.metric}${because(blind.evidence)}`;
 }
 
-function describeBreach({ metric, limit, value, evidence }: Guardrail): string {
-  const seen = value === null ? '' : ` is ${typeof limit === 'string' ? signed(value) : Number(value.toPrecision(3))}`;
-  const allowed = limit === null ? '' : `, allowed ${limit}`;
+function describeBreach(guardrail: Guardrail): string {
+  const { metric, evidence } = guardrail;
+  const { is, allowed } = sayFigures(guardrail);
   const { candidate_events: candidate, stable_events: stable } = evidence;
   const events =
     typeof candidate === 'number' ? ` (${candidate} units at the candidate, ${Number(stable)} at stable)` : '';
-  return `${metric}${seen}${allowed}${events}${because(evidence)}`;
-}
-
-function signed(value: number): string {
-  return `${value < 0 ? '' : '+'}${Number((100 * value).toPrecision(3))}%`;
+  return `${metric}${is === null ? '' : ` is ${is}`}${allowed === null ? '' : `, allowed ${allowed}`}${events}${because(evidence)}`;
 }
 
 function because({ why }: Guardrail['evidence']): string {

@@ -70,7 +70,7 @@ export async function writeTransition(
   change: RolloutChange & { readonly state: RolloutState },
   happened: Happened,
 ): Promise<void> {
-  await update(db, before, { ...change, reason: happened.reason }, before.stateVersion + 1);
+  await update(db, before, { reason: happened.reason, ...change }, before.stateVersion + 1);
   await writeEvent(db, before.id, before.state, change.state, happened);
 }
 

@@ -16,13 +16,16 @@ export type RolloutState =
   | 'rolled_back'
   | 'aborted';
 
+/** Whose rows the audit log and the history have where no person acted. */
+export const CONTROLLER = 'rollout controller';
+
 export type Verdict = 'healthy' | 'breached' | 'undecided' | 'blind';
 
 export interface Guardrail {
   /** As the guard names it; `srm`, `breaker` and `servers` are watched always. */
   readonly metric: string;
   readonly verdict: Verdict;
-  /** As it was written: .01, or "+20%". */
+  /** As it was written: .01, "+20%", or of latency "50ms". */
   readonly limit: number | string | null;
   /** The candidate's rate, or how much it has more than stable; null where nothing can be said. */
   readonly value: number | null;

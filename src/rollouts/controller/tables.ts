@@ -46,10 +46,26 @@ export interface RolloutTables {
     actor: string;
     /** JSON of the guardrails that it was decided by; null where it was not by them. */
     evidence: string | null;
+    /** 1 once whoever tells of rollouts has taken it; the database's default is 0. */
+    told?: number;
   };
 }
 
-const migrations: readonly Migration[] = [{ name: '0001-rollouts', up: createTables }];
+const migrations: readonly Migration[] = [
+  { name: '0001-rollouts', up: createTables },
+  {
+    name: '0002-told',
+    async up(db) {
+      await db.schema
+        .alterTable('rollout_events')
+        .addColumn('told', 'integer', (column) => column.notNull().defaultTo(0))
+        .execute();
+      // Of what happened before nobody is told now. The owner's own tables.
+      await (db as Kysely<RolloutTables>).updateTable('rollout_events').set({ told: 1 }).execute();
+      await db.schema.createIndex('rollout_events_told').on('rollout_events').columns(['told', 'id']).execute();
+    },
+  },
+];
 
 export function migrateRollouts(database: Database): Promise<Database> {
   return database.migrate('rollouts', migrations);

@@ -155,8 +155,9 @@ interface ToldChange extends Omit<TrafficRevision, 'activeFromMicros' | 'activeU
 }
 
 function presentChange(told: ToldChange): object {
-  const { revision, state, variants, failures, waitsFor, askedMicros, reason } = told;
-  return { revision, state, variants, failures, waits_for: waitsFor, asked_at: timeOf(askedMicros), reason };
+  const { revision, state, variants, shadows, experiments, failures, waitsFor, askedMicros, reason } = told;
+  const traffic = { variants, shadows, experiments };
+  return { revision, state, ...traffic, failures, waits_for: waitsFor, asked_at: timeOf(askedMicros), reason };
 }
 
 function presentRevision(told: TrafficRevision): object {

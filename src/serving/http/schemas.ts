@@ -202,6 +202,8 @@ export const TrafficChangeResponse = Type.Object({
   revision: Type.Integer(),
   state: Type.String({ description: 'preparing, active, failed, or superseded: it was active, or was overtaken' }),
   variants: Type.Array(Variant),
+  shadows: Type.Array(Shadow),
+  experiments: Type.Array(RunningExperiment),
   failures: Type.Array(Type.Object({ server: Type.String(), reason: Type.String() })),
   waits_for: Type.Union([Type.Array(Type.String()), Type.Null()], {
     description:

@@ -83,7 +83,7 @@ function showMetric({ parts, quantile, winsorize, prePeriod, direction, worth }:
       ? []
       : [`winsorized at ${[winsorize.lower, winsorize.upper].filter((one) => one !== undefined).join(' and ')}`]),
     ...(prePeriod === undefined ? [] : [`less ${showPart(prePeriod)} before`]),
-    ...(direction === 'up' ? [] : ['down is better']),
+    ...(direction === 'up' ? [] : [direction === 'down' ? 'down is better' : 'neither way is better']),
     ...(worth === 0.1 ? [] : [`worth ${worth}`]),
   ].join(', ');
 }

@@ -8,9 +8,13 @@ import { scale } from './scale.ts';
 
 const WIDTH = 720;
 const LEFT = 150;
-const RIGHT = 24;
+/** As wide as what stands beside zero, where all intervals lie below it. */
+const RIGHT = 72;
 const ROW = 46;
 const TOP = 30;
+
+/** What less and more of it are. */
+const SIDES = { up: ['worse', 'better'], down: ['better', 'worse'], none: ['lower', 'higher'] } as const;
 
 /** Undefined where there is no interval to draw. */
 export function intervalPlot(metric: MetricReport, id: string): string | undefined {
@@ -29,10 +33,10 @@ export function intervalPlot(metric: MetricReport, id: string): string | undefin
       svgLine(x.at(tick), TOP - 6, x.at(tick), bottom, { class: tick === 0 ? 'zero' : 'grid' }) +
       svgText(x.at(tick), bottom + 18, tick === 0 ? '0' : format(tick), { 'text-anchor': 'middle', class: 'tick' }),
   );
-  const isUpGood = metric.direction === 'up';
+  const [less, more] = SIDES[metric.direction];
   const sides = [
-    svgText(x.at(0) - 8, TOP - 14, isUpGood ? '◂ worse' : '◂ better', { 'text-anchor': 'end', class: 'side' }),
-    svgText(x.at(0) + 8, TOP - 14, isUpGood ? 'better ▸' : 'worse ▸', { class: 'side' }),
+    svgText(x.at(0) - 8, TOP - 14, `◂ ${less}`, { 'text-anchor': 'end', class: 'side' }),
+    svgText(x.at(0) + 8, TOP - 14, `${more} ▸`, { class: 'side' }),
   ];
   const bars = rows.map(({ one, effect }, i) => row(one, effect, TOP + i * ROW + ROW / 2, x.at, format));
   return svg({

@@ -72,14 +72,21 @@ function toneOf({ srm, metrics }: ExperimentReport): string {
 function facts({ arms, srm, started_at: start, ended_at: end, timeline }: ExperimentReport): string {
   const units = arms.reduce((sum, arm) => sum + arm.units, 0);
   const until = end ?? timeline.at(-1)?.at ?? start;
-  const days = Math.max(0, Date.parse(until) - Date.parse(start)) / 86_400_000;
   const all = [
     ['Units', whole(units)],
     ['Arms', String(arms.length)],
-    ['Days', days >= 10 ? whole(days) : days.toFixed(1)],
+    lasted(Math.max(0, Date.parse(until) - Date.parse(start)) / 60_000),
     ['Split', srm.is_mismatch ? 'Not as weighted' : 'As weighted'],
   ];
   return `<dl class="facts">${all.map(([term = '', value = '']) => `<div><dt>${escape(term)}</dt><dd>${escape(value)}</dd></div>`).join('')}</dl>`;
+}
+
+/** What it is counted in, and how many; under two days hours, under two hours minutes. */
+function lasted(minutes: number): readonly [term: string, value: string] {
+  if (minutes < 120) return ['Minutes', whole(minutes)];
+  if (minutes < 2 * 1440) return ['Hours', (minutes / 60).toFixed(1)];
+  const days = minutes / 1440;
+  return ['Days', days >= 10 ? whole(days) : days.toFixed(1)];
 }
 
 function section(title: string, lead: string, metrics: readonly MetricReport[], report: ExperimentReport): string {
@@ -113,11 +120,11 @@ ${cupedTable(metric)}`;
 }
 
 function meaningOf({ kind, aggregate, direction }: MetricReport): string {
-  const better = direction === 'up' ? 'more is better' : 'less is better';
-  if (kind === 'quantile') return `a quantile of all values; ${better}`;
-  if (kind === 'ratio') return `a sum over another; ${better}`;
+  const better = { up: '; more is better', down: '; less is better', none: '' }[direction];
+  if (kind === 'quantile') return `a quantile of all values${better}`;
+  if (kind === 'ratio') return `a sum over another${better}`;
   const what = { any: 'share of units with it', count: 'how many a unit', mean: 'mean a unit', sum: 'sum a unit' };
-  return `${what[(aggregate ?? 'sum') as keyof typeof what]}; ${better}`;
+  return `${what[(aggregate ?? 'sum') as keyof typeof what]}${better}`;
 }
 
 function armRow(metric: MetricReport, { arm, units, value, se }: MetricReport['arms'][number]): readonly string[] {
@@ -168,7 +175,13 @@ function cupedTable({ name, comparisons }: MetricReport): string {
   });
 }
 
-const SIGNS: Readonly<Record<ArmComparison['verdict'], string>> = { better: '▲', worse: '▼', undecided: '●' };
+const SIGNS: Readonly<Record<ArmComparison['verdict'], string>> = {
+  better: '▲',
+  worse: '▼',
+  higher: '▲',
+  lower: '▼',
+  undecided: '●',
+};
 
 function badge({ arm, verdict }: ArmComparison, isNamed: boolean): string {
   return `<span class="badge ${verdict}"><span aria-hidden="true">${SIGNS[verdict]}</span> ${isNamed ? `${escape(arm)} ` : ''}${verdict}</span>`;
@@ -189,7 +202,7 @@ function armsTable({ arms, control, srm }: ExperimentReport): string {
 }
 
 function splitSentence({ srm }: ExperimentReport): string {
-  const told = `p ${show(srm.p)} (χ²), evidence ${show(srm.e)} (a mismatch from 1000 on)`;
+  const told = `p ${show(srm.p)} (χ²), evidence ${show(srm.e)}, a mismatch from 1000 on`;
   return srm.is_mismatch
     ? `No: arms did not get the units that their weights say (${told}). Something loses units in one arm, and what is left can't be compared.`
     : `Yes: arms got the units that their weights say (${told}).`;

@@ -44,7 +44,7 @@ export function timelinePlot({ timeline, arms, started_at: start }: ExperimentRe
     );
   });
   const dates = [from, to].map((time, i) =>
-    svgText(x(time), HEIGHT - 10, new Date(time).toISOString().slice(0, 16).replace('T', ' '), {
+    svgText(x(time), HEIGHT - 10, timeText(time, to - from), {
       'text-anchor': i === 0 ? 'start' : 'end',
       class: 'tick',
     }),
@@ -58,6 +58,17 @@ export function timelinePlot({ timeline, arms, started_at: start }: ExperimentRe
     body: [...grid, ...lines, ...dates].join('\n'),
   });
 }
+
+/** Of an axis so many milliseconds long. */
+function timeText(time: number, length: number): string {
+  return new Date(time)
+    .toISOString()
+    .slice(0, length < SHORT_MS ? 19 : 16)
+    .replace('T', ' ');
+}
+
+/** Both ends of a shorter one may lie in one minute, or look as if it were longer. */
+const SHORT_MS = 600_000;
 
 /** Arms are told apart without colour, too. */
 const DASHES = ['', '7 4', '2 4', '10 4 2 4', '12 6', '4 2'] as const;

@@ -127,12 +127,14 @@ function correct(
     comparisons: compared.map((one): ArmComparison => {
       const p = metric.role === 'goal' ? (always.get(one) ?? null) : one.difference.always_p;
       const estimate = one.difference.estimate ?? 0;
-      const isUp = metric.direction === 'up' ? estimate > 0 : estimate < 0;
-      const verdict = p === null || p >= alpha ? 'undecided' : isUp ? 'better' : 'worse';
+      const verdict = p === null || p >= alpha ? 'undecided' : VERDICTS[metric.direction][estimate > 0 ? 1 : 0];
       return { ...one, adjusted_p: adjusted.get(one) ?? null, verdict };
     }),
   }));
 }
+
+/** Of less and of more. */
+const VERDICTS = { up: ['worse', 'better'], down: ['better', 'worse'], none: ['lower', 'higher'] } as const;
 
 function adjusting(
   family: readonly Compared[],
