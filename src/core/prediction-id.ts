@@ -9,7 +9,10 @@ export interface PredictionFacts {
   readonly revision: number;
   /** Of the model: what its unit was assigned, even where another stood in for it. */
   readonly version: number;
-  /** FNV-1a over the endpoint's seed and the unit; 0 where there was no unit. */
+  /**
+   * FNV-1a over the endpoint's seed and the unit. 0 where there was no unit, or another than the endpoint's weights decided
+   * (forced, by rule, held out, in an experiment): outcomes of such weigh for no arm of a rollout.
+   */
   readonly unitHash: number;
 }
 

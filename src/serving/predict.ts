@@ -88,8 +88,11 @@ export async function predict(
       const place = picked[i] as number;
       if (row.error !== undefined) rows[place] = { error: rowError('inputs', place, row.error) };
       else {
-        const mark = plan.marks[(routes[i] as Route).place] as PredictionMark;
-        rows[place] = { id: deps.nextId(mark, unitHashes[i] as number), arm, row };
+        const { place: routed, via } = routes[i] as Route;
+        const mark = plan.marks[routed] as PredictionMark;
+        // What else decided is no part of the rollout's comparison, and neither is what becomes of it.
+        const hash = via === 'rollout' || via === 'base' ? (unitHashes[i] as number) : 0;
+        rows[place] = { id: deps.nextId(mark, hash), arm, row };
         answeredRows++;
       }
     }

@@ -118,6 +118,35 @@ describe.each(testDatabases('alerts'))('alerts on $name', (databases) => {
     expect((await states()).toSorted()).toEqual(['closed', 'open']);
   });
 
+  it('reach the receiver however many others it refuses for ever', async () => {
+    const open = (feature: string, at: number) =>
+      alerts.observe(seen('firing', at, { feature, opensAfter: 1, closesAfter: 1 }));
+    for (let i = 0; i < 230; i++) await open(`refused ${i}`, 1);
+    const sent: string[] = [];
+    const picky = await createAlertDelivery({
+      database,
+      clock,
+      logger,
+      send({ body }) {
+        if (body.includes('refused')) return Promise.reject(new Error('the webhook answered 400'));
+        sent.push((JSON.parse(body) as { event: string }).event);
+        return Promise.resolve();
+      },
+    });
+    const run = async (runs: number) => {
+      for (let i = 0; i < runs; i++) {
+        await picky.run(new AbortController().signal);
+        now += 2 * MICROS_PER_SECOND;
+      }
+    };
+    await run(100);
+    now += MICROS_PER_SECOND;
+    await open('heard', 2);
+    await alerts.observe(seen('ok', 3, { feature: 'heard', opensAfter: 1, closesAfter: 1 }));
+    await run(20);
+    expect(sent).toEqual(['opened', 'closed']);
+  });
+
   it('count a window once, whoever says it again', async () => {
     await Promise.all(Array.from({ length: 6 }, () => alerts.observe(seen('firing', 1))));
     expect(await states()).toEqual([]);

@@ -290,6 +290,19 @@ onEachRegistry('experiments', (given) => {
       expect(await states()).toEqual(['1 failed', '2 failed']);
     });
 
+    it('a stop that one endpoint refuses leaves it running at all of them', async () => {
+      const { delay } = flightsManifest.endpoints;
+      const endpoints = { ...flightsManifest.endpoints, other: { ...delay, name: 'other' } } as Manifest['endpoints'];
+      await given.apply({ ...withTrial({ endpoints: ['delay', 'other'] }), endpoints });
+      const { variants } = await given.registry.endpoints.get('delay');
+      await given.registry.endpoints.setTraffic('other', { variants }, { actor: 'ann' });
+      await experiments.start('trial', by);
+      await given.registry.endpoints.setTraffic('other', { variants }, { actor: 'ann', rollout: 'r-1' });
+      await expect(experiments.stop('trial', by)).rejects.toMatchObject({ code: 'HR_ROLLOUT_UNDERWAY' });
+      expect(await running()).toMatchObject([{ phase: 1 }]);
+      expect(await states()).toEqual(['1 running']);
+    });
+
     it('what was left in an endpoint is taken out by a stop', async () => {
       await experiments.start('trial', by);
       const { variants, experiments: left } = await given.registry.endpoints.get('delay');

@@ -251,6 +251,15 @@ describe.each(testDatabases('rollouts'))('a rollout on $name', (databases) => {
     expect((await world.run(120, HEALTHY, ({ rollout: { step } }) => step === 2)).rollout.step).toBe(2);
   });
 
+  it('is named to whoever would start another beside it, whatever the weights are by then', async () => {
+    const { rollout } = await world.start();
+    await world.run(6, HEALTHY);
+    await expect(world.start({ candidate: 2 })).rejects.toMatchObject({
+      code: 'HR_ROLLOUT_UNDERWAY',
+      message: expect.stringContaining(`rollout "${rollout.id}" of endpoint`),
+    });
+  });
+
   it('keeps what it uses from an apply, which never sets weights', async () => {
     const { definitions } = world.registry;
     await world.start();

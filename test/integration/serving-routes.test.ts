@@ -123,6 +123,29 @@ describe('a request', () => {
     expect(new Set(expected).size).toBe(4);
   });
 
+  it('that another than the rollout decided has an id whose outcome weighs for neither arm', async () => {
+    const customers = [...Array.from({ length: 60 }, (_, i) => `u${i}`), 'vip'];
+    const hashesOf = async (endpoint: string, headers?: Readonly<Record<string, string>>) => {
+      const { predictions } = (await (await predict(endpoint, customers, headers)).json()) as {
+        predictions: Prediction[];
+      };
+      return predictions.map(({ prediction_id: id, variant }) => ({ variant, hash: readPredictionId(id)?.unitHash }));
+    };
+    expect((await hashesOf('checkout')).every(({ hash }) => hash !== 0)).toBe(true);
+    expect((await hashesOf('checkout', { 'x-headrace-variant': 'candidate' })).every(({ hash }) => hash === 0)).toBe(
+      true,
+    );
+    const { salt } = await registry.endpoints.get('careful');
+    const told = await hashesOf('careful');
+    for (const [at, { variant, hash }] of told.entries()) {
+      const customer = customers[at] as string;
+      const isHeldOut = bucketOf('quarter', customer) < 2000;
+      const isOther = isHeldOut || customer === 'vip' || variant.startsWith('exp/');
+      expect(hash).toBe(isOther ? 0 : fnv1a(salt + customer));
+    }
+    expect(told.filter(({ variant, hash }) => variant === 'stable' && hash === 0).length).toBeGreaterThan(3);
+  });
+
   it('in Arrow is routed alike', async () => {
     const answer = await predict('careful', customers, { accept: 'application/vnd.apache.arrow.stream' });
     const table = tableFromIPC(new Uint8Array(await answer.arrayBuffer()));

@@ -72,33 +72,56 @@ export async function createAlertDelivery(deps: AlertDeliveryDeps): Promise<Aler
   return {
     async run(signal) {
       await tellUnsilenced(database, clock.nowMicros());
-      const rows = await tables()
-        .selectFrom('monitoring_outbox')
-        .selectAll()
-        .orderBy('created_micros')
-        .orderBy('event', 'desc')
-        .orderBy('id')
-        .limit(MOST_A_RUN)
-        .execute();
       let [sent, failed] = [0, 0];
-      /** Alerts with an event that was not sent: its later ones wait for it. */
-      const held = new Set<string>();
-      for (const row of rows) {
-        if (signal.aborted || failed >= MOST_FAILURES) break;
-        const now = clock.nowMicros();
-        // A time further ahead than any wait is of a clock that went wrong.
-        const isDue = row.next_micros <= now || row.next_micros > now + LONGEST_WAIT_MICROS;
-        const isOurs = isDue && !held.has(row.alert) && (await claim(database, row, now));
-        if (isOurs && (await attempt(row, row.attempts + 1, row.created_micros, signal))) sent++;
-        else {
-          held.add(row.alert);
-          if (isOurs) failed++;
+      for (let left = MOST_A_RUN; left > 0; ) {
+        const rows = await dueRows(database, clock.nowMicros(), left);
+        let isOver = rows.length === 0;
+        for (const row of rows) {
+          isOver = signal.aborted || failed >= MOST_FAILURES;
+          if (isOver) break;
+          left--;
+          if (!(await claim(database, row, clock.nowMicros()))) continue;
+          if (await attempt(row, row.attempts + 1, row.created_micros, signal)) sent++;
+          else failed++;
         }
+        if (isOver) break;
       }
       await forget(database, clock.nowMicros());
       return { sent, failed };
     },
   };
+}
+
+/**
+ * The first event of each alert, where it is due: later ones wait for it. Those first that were tried least, so that what the
+ * receiver always refuses keeps nothing else back.
+ */
+function dueRows(database: Database, now: number, limit: number) {
+  return (
+    database
+      .tables<AlertTables>()
+      .selectFrom('monitoring_outbox as own')
+      .selectAll()
+      // A time further ahead than any wait is of a clock that went wrong.
+      .where(({ eb, or }) => or([eb('next_micros', '<=', now), eb('next_micros', '>', now + LONGEST_WAIT_MICROS)]))
+      .where(({ not, exists, selectFrom }) =>
+        not(
+          exists(
+            selectFrom('monitoring_outbox as earlier')
+              .select('earlier.id')
+              .whereRef('earlier.alert', '=', 'own.alert')
+              // An alert opens and closes once.
+              .where('earlier.event', '=', 'opened')
+              .where('own.event', '=', 'closed'),
+          ),
+        ),
+      )
+      .orderBy('attempts')
+      .orderBy('next_micros')
+      .orderBy('id')
+      .limit(limit)
+      .execute()
+  );
 }
 
 async function claim(

@@ -47,6 +47,11 @@ export async function start(
   const { version: candidate } = await registry.models.resolve(endpoint.model, String(input.candidate));
   const manifest = (await registry.definitions.current())?.manifest;
   const plan = compilePlan(input, planOf(manifest, input), outcomesOf(manifest, input.endpoint));
+  // Said first: its weights are what else would be found wrong.
+  if (endpoint.rollout !== null) {
+    const sentence = `rollout "${endpoint.rollout}" of endpoint "${endpoint.name}" is under way. Abort it first, or wait.`;
+    throw new HeadraceError('HR_ROLLOUT_UNDERWAY', sentence);
+  }
   const [stable, ...others] = endpoint.variants.filter(({ weight }) => weight > 0);
   if (stable === undefined || others.length > 0) {
     const sentence = `a rollout starts from one variant that has all traffic; endpoint "${endpoint.name}" has ${others.length === 0 ? 'none' : `${others.length + 1}`}. Set its traffic first`;

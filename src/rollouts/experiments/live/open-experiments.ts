@@ -201,7 +201,13 @@ export async function openExperiments(deps: ExperimentsDeps): Promise<Experiment
       };
       // Whoever is starting one learns so at the next endpoint.
       await end('starting');
-      for (const endpoint of endpoints) await bind(registry, endpoint, name, undefined, change);
+      try {
+        for (const endpoint of endpoints) await bind(registry, endpoint, name, undefined, change);
+      } catch (thrown) {
+        // Half of an experiment is none: it goes on where it was.
+        await restore(name, [...endpoints], change);
+        throw thrown;
+      }
       await end('running');
       // By then nobody puts it back, and whoever just did is undone.
       for (const endpoint of await boundTo(name)) await bind(registry, endpoint, name, undefined, change);
