@@ -37,7 +37,10 @@ export interface ExperimentState {
   }[];
 }
 
-export type ExperimentChange = Pick<SetTraffic, 'actor' | 'reason' | 'override' | 'waitMs' | 'onWait'>;
+export type ExperimentChange = Pick<SetTraffic, 'actor' | 'reason' | 'override' | 'waitMs' | 'onWait'> & {
+  /** Throws where whoever asks may not change the traffic of one of these; before anything is changed. */
+  readonly permit?: (endpoints: readonly string[]) => void;
+};
 
 export interface Experiments {
   /** Those that are defined, and those that ever ran. */
@@ -118,6 +121,7 @@ export async function openExperiments(deps: ExperimentsDeps): Promise<Experiment
   ): Promise<ExperimentState> => {
     const phases = await readPhases(db, name);
     const { spec, live, before } = await make(phases);
+    change.permit?.([...spec.endpoints, ...(before?.spec.endpoints ?? [])]);
     const phase: Phase = {
       name,
       phase: (phases.at(-1)?.phase ?? 0) + 1,
@@ -184,6 +188,7 @@ export async function openExperiments(deps: ExperimentsDeps): Promise<Experiment
     async stop(name, change) {
       await definedOrRan(name);
       const running = runningPhase(name, await readPhases(db, name));
+      change.permit?.(running.spec.endpoints);
       for (const endpoint of running.spec.endpoints) await bind(registry, endpoint, name, undefined, change);
       await updatePhase(db, ended(running, clock.nowMicros(), change));
       return get(name);
