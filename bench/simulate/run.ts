@@ -26,7 +26,7 @@ if (chosen.length === 0) {
 } else {
   for (const [each, simulate] of chosen) {
     const started = performance.now();
-    const run = simulate({ isQuick: values.quick });
+    const run = await simulate({ isQuick: values.quick });
     print(each, run, (performance.now() - started) / 1000);
     broken += run.lines.filter(({ holds }) => !holds).length;
     if (values.write) writeFileSync(page, intoPage(readFileSync(page, 'utf8'), each, run));

@@ -16,7 +16,7 @@ export interface SimulationRun {
 }
 
 /** `isQuick`: fewer runs, and bounds so wide that chance breaks them less than once in a thousand. */
-export type Simulation = (o: { readonly isQuick: boolean }) => SimulationRun;
+export type Simulation = (o: { readonly isQuick: boolean }) => SimulationRun | Promise<SimulationRun>;
 
 /** The count of hits in `runs` runs, which claim to be at most `rate` of them: exactly in a full run, up to chance in a quick one. */
 export function atMost(what: string, hits: number, runs: number, rate: number, isQuick: boolean): Line {

@@ -195,6 +195,9 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     logger,
     trainingSets,
     onTurnedAway: (code) => monitor.turnedAway(code),
+    onExposures(exposures) {
+      for (const { flag, arm, count } of exposures) monitor.exposed(flag, arm, count);
+    },
     stats: options.stats?.(figures) ?? figures,
     rollouts: () => app.rollouts(),
     alerts: { list: async (query) => (await app.alerts()).list(query) },

@@ -1,6 +1,6 @@
 // `headrace alerts list | show | silence | unsilence`: what is wrong by the monitors, and what nobody needs to hear of.
 
-import { counted, formatTimestamp, parseDuration, stringifyJson } from '../core/index.ts';
+import { counted, didYouMean, formatTimestamp, parseDuration, stringifyJson } from '../core/index.ts';
 import type { Alert, Silence } from '../monitoring/index.ts';
 import { type CommandOptions, defineCommand, defineGroup, textOption, usageError } from './command.ts';
 import { visible } from './plan/visible.ts';
@@ -81,11 +81,18 @@ const silence = defineCommand({
       .option('--reason <text>', 'why, for the audit log'),
   async run(context, [rule = ''], options) {
     const { endpoint, feature } = placeOf(options);
+    const { ALERT_RULES } = await import('../monitoring/index.ts');
+    if (!(ALERT_RULES as readonly string[]).includes(rule))
+      throw usageError(
+        `there is no rule "${rule}".${didYouMean(rule, ALERT_RULES)} The rules are ${ALERT_RULES.join(', ')}.`,
+      );
     const length = parseDuration(textOption(options, 'for') ?? '');
     if (length === undefined || length === 0 || length > LONGEST_MICROS)
       throw usageError('--for takes for how long, such as 2h or 7d, and 90d at most.');
     const reason = textOption(options, 'reason') ?? null;
     const app = await context.app('write');
+    // Throws where there is none: a silence of a misspelt endpoint keeps nothing back.
+    if (endpoint !== null) await (await app.registry()).endpoints.get(endpoint);
     const actor = app.environment.actor;
     const untilMicros = app.clock.nowMicros() + length;
     const made = await (await app.alerts()).silence({ rule, endpoint, feature, untilMicros, actor, reason });

@@ -102,5 +102,6 @@ function describeFeature({ feature, kind, arm, state, windows }: ReportedFeature
   ];
 }
 
-const shortP = (p: number): string => (p < 0.0001 ? p.toExponential(0) : p.toFixed(4));
+/** Below what a double holds, it is less than the least of them. */
+const shortP = (p: number): string => (p === 0 ? '<1e-300' : p < 0.0001 ? p.toExponential(0) : p.toFixed(4));
 const percent = (share: number): string => (share === 0 ? '' : `${(share * 100).toFixed(1)} %`);

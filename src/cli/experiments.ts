@@ -105,7 +105,8 @@ const report = defineCommand({
     'ALWAYS VALID': 'the interval that holds at every look at once',
     'ONE LOOK': 'the interval of one look, at a time that was fixed before',
     P: 'of one look; of a goal corrected over all goals and arms',
-    VERDICT: 'by the always-valid interval',
+    RELATIVE: 'the difference in parts of the control’s value',
+    VERDICT: 'by the always-valid interval of the difference',
   },
   options: (command) =>
     command

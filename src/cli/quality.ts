@@ -100,11 +100,13 @@ function describeSegments(segments: Segments | null): string {
     String(own),
     short(mean),
     short(shrunk),
-    q < 0.0001 ? q.toExponential(0) : q.toFixed(4),
+    shortQ(q),
   ]);
   return `Worst slices, ${looked}:\n${formatTable([['SLICE', 'ROWS', of.toUpperCase(), 'SHRUNK', 'Q'], ...lines])}`;
 }
 
+/** Below what a double holds, it is less than the least of them. */
+const shortQ = (q: number): string => (q === 0 ? '<1e-300' : q < 0.0001 ? q.toExponential(0) : q.toFixed(4));
 const percent = (share: number): string => `${(share * 100).toFixed(0)} %`;
 const short = (value: number | null | undefined): string =>
   value === null || value === undefined ? '' : Math.abs(value) >= 1000 ? value.toFixed(0) : value.toFixed(4);

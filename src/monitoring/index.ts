@@ -21,7 +21,6 @@ export type { ShadowFigures } from './shadows/shadow-figures.ts';
 export { parseTraceparent } from './telemetry/traceparent.ts';
 export type { RequestSpan, Tracing } from './telemetry/tracing.ts';
 export { type ArmSeriesId, createMinuteCollector, type MinuteCollector } from './minutes/collect-minutes.ts';
-export { createFirstUnits, firstEvents, type FirstUnits, type UnitCounts } from './minutes/first-units.ts';
 export {
   type History,
   type HistoryPoint,
@@ -32,9 +31,7 @@ export {
   presentHistory,
   type ReadHistory,
 } from './minutes/history.ts';
-export { type MergedMinute, type MergedOutcomes, mergeMinutes } from './minutes/merge-minutes.ts';
 export { withMinutes } from './minutes/meter-minutes.ts';
-export type { UnitKind } from './minutes/minute-cell.ts';
 export type { MinuteOutcomes, MinuteRow } from './minutes/minute-row.ts';
 export { migrateMinutes, minuteRows } from './minutes/minute-tables.ts';
 export {
@@ -53,8 +50,7 @@ export { type MinuteFigures, type MinuteWriter, startMinuteWriter } from './minu
 export { createTotals, type ToldTotals, type Totals } from './monitor/totals.ts';
 export { compactPredictionLog } from './prediction-log/compact.ts';
 export type { CompactOptions, CompactReport } from './prediction-log/compact-report.ts';
-export { type LogRange, predictionLogSql } from './prediction-log/log-relation.ts';
-export { type ExposureQuestion, exposuresSql } from './prediction-log/exposures.ts';
+export { withLog } from './prediction-log/with-log.ts';
 export { type LogAnswer, type LogQuestion, queryPredictionLog } from './prediction-log/query-log.ts';
 export { type SpineOrder, type WrittenSpine, writeSpine } from './prediction-log/write-spine.ts';
 export { KEEP_ALL, type KeepRules, parseKeep } from './prediction-log/keep-rules.ts';
@@ -78,6 +74,7 @@ export type {
 export { type PredictionFile, predictionFiles } from './prediction-log/prediction-files.ts';
 export { collectPredictions } from './prediction-log/collect-predictions.ts';
 export {
+  ALERT_RULES,
   type Alert,
   type AlertQuery,
   type Alerts,

@@ -16,7 +16,17 @@ export type { Rollout, RolloutState } from './controller/rollout.ts';
 export { migrateRollouts, rolloutRows } from './controller/tables.ts';
 export { bucketOf, bucketOfHash, fnv1a } from './fnv.ts';
 export { endpointFeature, experimentFeature, type GrowthBookFeature, unitAttribute } from './growthbook-feature.ts';
-export { compileRoutes, routeColumns, type Route, type RoutedArm, routedArms, type Routes, type Via } from './route.ts';
+export {
+  compileRoutes,
+  routeColumns,
+  type Route,
+  type RoutedArm,
+  routedArms,
+  type RoutedSpec,
+  type RoutedTraffic,
+  type Routes,
+  type Via,
+} from './route.ts';
 export { isShadowed } from './shadowed.ts';
 export { analyse, type Analysed } from './experiments/analysis/analyse.ts';
 export {

@@ -14,6 +14,7 @@ import {
 } from '../registry/index.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { DefinitionsHealth, EndpointHealth } from './definitions-health.ts';
+import type { FlagPlan } from './flags/flag.ts';
 import type { Snapshots } from './open-snapshots.ts';
 
 export interface ControlPlane {
@@ -36,6 +37,8 @@ export interface ControlPlane {
   definitions(): Definitions;
   /** What is there to ask, with its columns. Throws HR_NOTHING_APPLIED, HR_NOT_LOADED. */
   catalogue(): Catalogue;
+  /** Of what this server answers by, all that decides who gets which arm. Throws HR_NOTHING_APPLIED, HR_NOT_LOADED. */
+  flagPlans(): readonly FlagPlan[];
   ingestionStatus(): IngestionStatus;
   /** Looks for changes of the registry now instead of at the next tick. */
   refresh(): Promise<void>;
@@ -114,6 +117,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     },
     definitions: () => snapshots.definitions(),
     catalogue: () => snapshots.catalogue(),
+    flagPlans: () => snapshots.plans(),
     ingestionStatus,
     refresh: () => snapshots.refresh(),
   };

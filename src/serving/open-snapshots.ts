@@ -21,6 +21,8 @@ export interface Snapshots {
   versions(): readonly LiveVersion[];
   /** Throws HR_UNKNOWN_ENDPOINT, HR_MODEL_NOT_READY (no variant could be loaded). */
   endpoint(name: string): EndpointPlan;
+  /** Of each endpoint that has one, by name. Throws HR_NOTHING_APPLIED. */
+  plans(): readonly EndpointPlan[];
   /** What the models that are used have counted, and those that were until now: each once. */
   modelStatistics(): readonly ModelStatistics[];
   /** Throws HR_UNKNOWN_ENDPOINT where there is none, served or not; HR_NOTHING_APPLIED. */
@@ -90,6 +92,7 @@ export async function openSnapshots(
       const reason = error === undefined ? 'it is being loaded' : error.message;
       throw new HeadraceError('HR_MODEL_NOT_READY', `endpoint "${name}" is not served: ${reason}`, { cause: error });
     },
+    plans: () => [...need().endpoints.values()].flatMap(({ plan }) => plan ?? []),
     modelStatistics: () => loader.modelStatistics(),
     needEndpoint(name) {
       const snapshot = need();

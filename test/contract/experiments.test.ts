@@ -1,7 +1,7 @@
 // Experiments as they run, on each database: phases, the endpoints they are written into, and what apply may not take away.
 
 import { beforeEach, describe, expect, it } from 'vitest';
-import { fixedClock } from '../../src/core/index.ts';
+import { fixedClock, HeadraceError } from '../../src/core/index.ts';
 import type { ExperimentSpec, Manifest } from '../../src/definitions/index.ts';
 import { type Experiments, openExperiments, type Phase } from '../../src/rollouts/index.ts';
 import { onePhase, reportOf } from '../support/experiment-rows.ts';
@@ -202,6 +202,107 @@ onEachRegistry('experiments', (given) => {
       const both = await Promise.allSettled([experiments.start('trial', by), experiments.start('trial', by)]);
       expect(both.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
       expect(await running()).toHaveLength(1);
+    });
+  });
+
+  describe('cut off, or overtaken', () => {
+    /** Of a process that stops for good, or until `goOn`, once the endpoint has what it was to get. */
+    const other = async (): Promise<{ experiments: Experiments; reached: Promise<void>; goOn: () => void }> => {
+      const [reached, paused] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      const { endpoints } = given.registry;
+      const registry = {
+        ...given.registry,
+        endpoints: {
+          ...endpoints,
+          async setTraffic(...asked: Parameters<typeof endpoints.setTraffic>) {
+            const state = await endpoints.setTraffic(...asked);
+            reached.resolve();
+            await paused.promise;
+            return state;
+          },
+        },
+      };
+      const clock = fixedClock(NOW);
+      const made = await openExperiments({ database: given.database, registry, clock, newSeed: () => 'other' });
+      return { experiments: made, reached: reached.promise, goOn: paused.resolve };
+    };
+    const states = async () => (await experiments.get('trial')).phases.map(({ phase, state }) => `${phase} ${state}`);
+
+    beforeEach(async () => {
+      await given.register();
+      await given.register('2');
+    });
+
+    it('a phase whose start was cut off is given up by the next, and never comes to life', async () => {
+      await experiments.start('trial', by);
+      const killed = await other();
+      void killed.experiments.reweigh('trial', { control: 20, treatment: 80 }, by);
+      await killed.reached;
+      await experiments.reweigh('trial', { control: 30, treatment: 70 }, by);
+      expect(await states()).toEqual(['1 ended', '2 failed', '3 running']);
+      await experiments.stop('trial', by);
+      expect(await states()).toEqual(['1 ended', '2 failed', '3 ended']);
+      expect(await running()).toEqual([]);
+    });
+
+    it('whoever is overtaken by another start is told, and leaves that one be', async () => {
+      const slow = await other();
+      const first = slow.experiments.start('trial', by);
+      await slow.reached;
+      await experiments.start('trial', by);
+      slow.goOn();
+      await expect(first).rejects.toMatchObject({ code: 'HR_CONFLICT' });
+      expect(await states()).toEqual(['1 failed', '2 running']);
+      expect(await running()).toMatchObject([{ phase: 2, seed: 'seed-1' }]);
+    });
+
+    it.each(['start', 'reweigh'] as const)(
+      'nothing runs after a stop that came while a %s was under way',
+      async (verb) => {
+        if (verb === 'reweigh') await experiments.start('trial', by);
+        const slow = await other();
+        const changed =
+          verb === 'start'
+            ? slow.experiments.start('trial', by)
+            : slow.experiments.reweigh('trial', { control: 20, treatment: 80 }, by);
+        await slow.reached;
+        await experiments.stop('trial', by);
+        slow.goOn();
+        await expect(changed).rejects.toMatchObject({ code: 'HR_CONFLICT' });
+        expect(await running()).toEqual([]);
+        expect((await states()).filter((one) => !/ended|failed/.test(one))).toEqual([]);
+      },
+    );
+
+    it('a start that fails after another was cut off leaves nothing in the endpoint', async () => {
+      const killed = await other();
+      void killed.experiments.start('trial', by);
+      await killed.reached;
+      const { endpoints } = given.registry;
+      const registry = {
+        ...given.registry,
+        endpoints: {
+          ...endpoints,
+          setTraffic: (...asked: Parameters<typeof endpoints.setTraffic>) =>
+            asked[1].experiments?.length === 1
+              ? Promise.reject(new HeadraceError('HR_NOT_PREPARED', 'no room'))
+              : endpoints.setTraffic(...asked),
+        },
+      };
+      const failing = await openExperiments({ database: given.database, registry, clock: fixedClock(NOW) });
+      await expect(failing.start('trial', by)).rejects.toMatchObject({ code: 'HR_NOT_PREPARED' });
+      expect(await running()).toEqual([]);
+      expect(await states()).toEqual(['1 failed', '2 failed']);
+    });
+
+    it('what was left in an endpoint is taken out by a stop', async () => {
+      await experiments.start('trial', by);
+      const { variants, experiments: left } = await given.registry.endpoints.get('delay');
+      await experiments.stop('trial', by);
+      await given.registry.endpoints.setTraffic('delay', { variants, experiments: left }, { actor: 'ann', waitMs: 0 });
+      expect(await running()).toHaveLength(1);
+      await experiments.stop('trial', by);
+      expect(await running()).toEqual([]);
     });
   });
 });

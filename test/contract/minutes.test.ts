@@ -360,6 +360,8 @@ describe.each(testDatabases('minutes'))('minutes on $name', (databases) => {
       (await ask(database, question)).series.map(({ endpoint, variant, view }) => endpoint ?? view ?? variant);
     expect(await names({ endpoint: 'eta' })).toEqual(['eta', 'eta', 'eta']);
     expect(await names({ endpoint: 'eta', arm: 'candidate' })).toEqual(['eta']);
+    // However long ago it is: what is read is where there are rows.
+    expect(await names({ endpoint: 'eta', from: 0, to: 4 * NOON })).toEqual(['eta', 'eta', 'eta']);
     expect(await names({ view: 'traffic' })).toEqual(['traffic']);
     expect(await names({ from: NOON + MINUTE, to: NOON + MINUTE + 1, endpoint: 'other' })).toEqual(['other']);
     // Of services and views nothing is told to whoever may see some endpoints alone.

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type App, openApp, readEnvironment } from '../../src/app/index.ts';
 import { silentLogger } from '../../src/core/index.ts';
-import { mergeMinutes, openMinutes } from '../../src/monitoring/index.ts';
+import { openMinutes } from '../../src/monitoring/index.ts';
 import { createServingProject, type Project, startServe } from '../support/serving-project.ts';
 
 let project: Project;
@@ -41,10 +41,7 @@ it('has all but the last second of a server that was killed', { timeout: 60_000 
     };
     const minutes = await openMinutes(await app.database(), app.clock);
     const written = async (): Promise<number> =>
-      mergeMinutes(await minutes.read({ endpoint: 'checkout', fromMicros: 0 })).reduce(
-        (sum, { rows }) => sum + rows,
-        0,
-      );
+      (await minutes.read({ endpoint: 'checkout', fromMicros: 0 })).reduce((sum, { rows }) => sum + rows, 0);
     await predict(40);
     // Well within the ten seconds of an endpoint without a rollout.
     await expect.poll(written, { timeout: 8_000, interval: 100 }).toBe(40);

@@ -67,6 +67,17 @@ describe('alerts', () => {
     ]);
     for (const bad of [['--for', 'long'], ['--for', '0s'], []])
       expect(headrace(open.project, ['alerts', 'silence', 'drift', ...bad]).code).toBe(2);
+    // A silence that would keep nothing back is a slip.
+    expect(headrace(open.project, ['alerts', 'silence', 'drfit', '--for', '2h'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('there is no rule "drfit". Did you mean "drift"?'),
+    });
+    expect(
+      headrace(open.project, ['alerts', 'silence', 'drift', '--endpoint', 'chekout', '--for', '2h']),
+    ).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('chekout'),
+    });
   });
 
   it('are told to a key of the endpoints that it may use', async () => {

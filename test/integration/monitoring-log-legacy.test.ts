@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { type Clock, silentLogger } from '../../src/core/index.ts';
-import { compactPredictionLog, openPredictionLog, predictionLogSql } from '../../src/monitoring/index.ts';
+import { compactPredictionLog, openPredictionLog } from '../../src/monitoring/index.ts';
 import { type DuckDb, openDuckDb } from '../../src/storage/index.ts';
 import { appendRecord } from '../support/prediction-records.ts';
+import { predictionLogSql } from '../support/log-relations.ts';
 
 const NOW = 1_790_000_000_000_000;
 const clock: Clock = { nowMicros: () => NOW };

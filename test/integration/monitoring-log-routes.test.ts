@@ -9,10 +9,11 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MICROS_PER_HOUR, MICROS_PER_SECOND } from '../../src/core/index.ts';
-import { exposuresSql, parseSampling, type PredictionLog, type RecordRoute } from '../../src/monitoring/index.ts';
+import { parseSampling, type PredictionLog, type RecordRoute } from '../../src/monitoring/index.ts';
 import { openDuckDb } from '../../src/storage/index.ts';
 import { NOW, useLogFolder } from '../support/log-folder.ts';
 import { appendRecord, armSchema, experimentRoute, predictionRecord } from '../support/prediction-records.ts';
+import { loggedExposuresSql } from '../support/log-relations.ts';
 
 const { path: folder, open, compact, query, files, ageLeases } = useLogFolder();
 
@@ -35,12 +36,12 @@ function expose(log: PredictionLog, id: string, unit: string, route: Partial<Rec
   appendRecord(log, id, { ...changes, route: { ...experimentRoute, ...route } });
 }
 
-async function exposures(question: Parameters<typeof exposuresSql>[2] = {}): Promise<unknown[][]> {
+async function exposures(where = 'true'): Promise<unknown[][]> {
   const duckdb = await openDuckDb({ tempDirectory: join(folder(), 'spill'), memory: '128MB', threads: 1 });
   const connection = await duckdb.connect();
   try {
-    const sql = await exposuresSql(connection, folder(), question);
-    const asked = `SELECT experiment, phase, unit, arm, epoch_us(exposed_at)::DOUBLE - ${NOW}, predictions::INTEGER FROM (${sql}) ORDER BY ALL`;
+    const sql = await loggedExposuresSql(connection, folder());
+    const asked = `SELECT experiment, phase, unit, arm, epoch_us(exposed_at)::DOUBLE - ${NOW}, predictions::INTEGER FROM (${sql}) WHERE ${where} ORDER BY ALL`;
     return (await connection.runAndReadAll(asked)).getRowsJson() as unknown[][];
   } finally {
     connection.closeSync();
@@ -196,12 +197,11 @@ describe('exposures', () => {
       ['exp', 2, 'ATL', 'treatment', 20e6, 1],
     ];
     await log.close();
-    expect(await exposures({ experiment: 'exp' })).toEqual(expected);
+    expect(await exposures(`experiment = 'exp'`)).toEqual(expected);
     await compact();
-    expect(await exposures({ experiment: 'exp' })).toEqual(expected);
-    expect(await exposures({ experiment: 'exp', phase: 2 })).toEqual(expected.slice(3));
+    expect(await exposures(`experiment = 'exp'`)).toEqual(expected);
+    expect(await exposures(`experiment = 'exp' AND phase = 2`)).toEqual(expected.slice(3));
     expect(await exposures()).toHaveLength(5);
-    expect(await exposures({ experiment: 'none' })).toEqual([]);
   });
 
   it('are what a walk over the rows by hand finds', async () => {
@@ -226,7 +226,7 @@ describe('exposures', () => {
     }
     await log.close();
     const expected = Array.from(first, ([key, { at, rows: count }]) => [...(JSON.parse(key) as unknown[]), at, count]);
-    const found = await exposures({ experiment: 'exp' });
+    const found = await exposures(`experiment = 'exp'`);
     const sorted = (list: readonly unknown[]) => list.map((one) => JSON.stringify(one)).toSorted();
     expect(sorted(found)).toEqual(sorted(expected));
     expect(found.length).toBeGreaterThan(10);

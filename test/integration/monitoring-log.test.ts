@@ -25,13 +25,13 @@ import {
   openPredictionLog,
   parseKeep,
   type PredictionLog,
-  type LogRange,
   type PredictionLogOptions,
-  predictionLogSql,
   queryPredictionLog,
 } from '../../src/monitoring/index.ts';
 import { type DuckDb, openDuckDb } from '../../src/storage/index.ts';
 import { appendRecord, armSchema, predictionRecord } from '../support/prediction-records.ts';
+import type { LogRange } from '../../src/monitoring/prediction-log/log-relation.ts';
+import { predictionLogSql } from '../support/log-relations.ts';
 
 const NOW = 1_790_000_000_000_000;
 
@@ -413,12 +413,13 @@ describe('the prediction log', () => {
   it('answers the queries of its guide', async () => {
     const log = open();
     appendRecord(log, 'a');
+    log.arm({ ...armSchema, variant: 'shadow', version: 4 }).append(predictionRecord('a~4'));
     await log.recordOutcomes([{ predictionId: 'a', endpoint: 'delay', value: 1, observedMicros: NOW }]);
     await log.close();
     await compact();
     const queries = guideQueries();
     expect(queries.length).toBeGreaterThan(1);
-    for (const sql of queries) expect(await askLog(sql)).toHaveLength(1);
+    for (const sql of queries) expect(await askLog(sql), sql).not.toEqual([]);
   });
 
   it('loses nothing that was flushed when its process is killed, and picks up its segments', async () => {

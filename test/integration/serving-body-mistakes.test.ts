@@ -94,8 +94,8 @@ describe('a mistake in a body', () => {
         ],
       }),
     ).toEqual([
-      'variants[0].version: expected whole number of at least 1 or text of 1 to 64 characters, got number 0',
       'variants[0].weight: expected number from 0 to 100, got number 101',
+      'variants[0].version: expected whole number of at least 1 or text of 1 to 64 characters, got number 0',
       'variants[1].version: expected whole number of at least 1 or text of 1 to 64 characters, got number 1.5',
       'variants[2].version: expected whole number of at least 1 or text of 1 to 64 characters, got string ""',
     ]);

@@ -5,9 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type App, openApp, readEnvironment } from '../../src/app/index.ts';
 import { type Serving, serveInProcess } from '../../src/app/serve-worker.ts';
 import { readPredictionId, silentLogger } from '../../src/core/index.ts';
-import { exposuresSql, predictionLogSql } from '../../src/monitoring/index.ts';
 import type { LiveExperiment } from '../../src/registry/index.ts';
 import { createServingProject, type Project } from '../support/serving-project.ts';
+import { loggedExposuresSql, predictionLogSql } from '../support/log-relations.ts';
 
 const EXPERIMENT: LiveExperiment = {
   name: 'exp',
@@ -73,7 +73,7 @@ describe('what a server logs of a row', () => {
       const directory = app.config.values['predictionLog.path'];
       const [predictions, exposures] = [
         await predictionLogSql(connection, directory),
-        await exposuresSql(connection, directory, { experiment: 'exp', phase: 2 }),
+        `SELECT * FROM (${await loggedExposuresSql(connection, directory)}) WHERE experiment = 'exp' AND phase = 2`,
       ];
       const asked = `WITH predictions AS (${predictions}), exposures AS (${exposures}) ${sql}`;
       return (await connection.runAndReadAll(asked)).getRowObjectsJson() as Record<string, unknown>[];

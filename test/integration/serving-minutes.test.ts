@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type App, openApp, readEnvironment } from '../../src/app/index.ts';
 import { type Serving, serveInProcess } from '../../src/app/serve-worker.ts';
 import { readPredictionId, silentLogger } from '../../src/core/index.ts';
-import { firstEvents, mergeMinutes, openMinutes } from '../../src/monitoring/index.ts';
+import { openMinutes } from '../../src/monitoring/index.ts';
+import { unpackHashes } from '../../src/statistics/index.ts';
 import { createServingProject, headrace, type Project } from '../support/serving-project.ts';
 
 interface Told {
@@ -107,8 +108,7 @@ describe('minutes of a server', () => {
 
     const minutes = await openMinutes(await other.app.database(), other.app.clock);
     const rows = await minutes.read({ endpoint: 'checkout', fromMicros: 0 });
-    const merged = mergeMinutes(rows);
-    const of = (version: number) => merged.filter((one) => one.variant === '' && one.version === version);
+    const of = (version: number) => rows.filter((one) => one.variant === '' && one.version === version);
     const total = (version: number, name: 'n' | 'sum') =>
       of(version).reduce((all, one) => all + (one.outcomes?.[name] ?? []).reduce((a, b) => a + b, 0), 0);
     expect(total(1, 'n')).toBe(counted('stable'));
@@ -117,12 +117,11 @@ describe('minutes of a server', () => {
     const units = new Map<string, Set<number | undefined>>();
     for (const { variant, prediction_id: id } of predicted)
       units.set(variant, (units.get(variant) ?? new Set()).add(readPredictionId(id)?.unitHash));
-    const firsts = new Map<string, number>();
-    for (const { arms } of firstEvents(rows, 'units'))
-      for (const { variant, count } of arms) firsts.set(variant, (firsts.get(variant) ?? 0) + count);
-    expect(Object.fromEntries(firsts)).toEqual(Object.fromEntries([...units].map(([name, set]) => [name, set.size])));
+    const met = new Map([...units.keys()].map((name) => [name, new Set<number | undefined>()]));
+    for (const row of rows) for (const hash of unpackHashes(row.units).hashes()) met.get(row.variant)?.add(hash);
+    expect(met).toEqual(units);
     // Unknown customers' features are missing.
-    const nulls = merged.reduce((all, one) => all + one.nulls, 0);
+    const nulls = rows.reduce((all, one) => all + one.nulls, 0);
     expect(nulls).toBeGreaterThanOrEqual(20);
   });
 

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type App, openApp, readEnvironment } from '../../src/app/index.ts';
 import { type Serving, serveInProcess } from '../../src/app/serve-worker.ts';
 import { silentLogger } from '../../src/core/index.ts';
-import { predictionLogSql } from '../../src/monitoring/index.ts';
 import { createServingProject, type Project } from '../support/serving-project.ts';
+import { predictionLogSql } from '../support/log-relations.ts';
 
 describe('an outcome', () => {
   let project: Project;

@@ -3,8 +3,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { applyRepository, openApp, readEnvironment } from '../../src/app/index.ts';
 import { type Logger, silentLogger } from '../../src/core/index.ts';
-import { predictionLogSql } from '../../src/monitoring/index.ts';
 import { type OpenServing, openServing } from '../support/open-serving.ts';
+import { predictionLogSql } from '../support/log-relations.ts';
 
 const REPOSITORY = `import { endpoint, featureService, model, onDemandView, t } from 'headrace';
 export const basket = onDemandView('basket', {

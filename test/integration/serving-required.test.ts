@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type App, applyRepository, openApp, readEnvironment, registerModelFile } from '../../src/app/index.ts';
 import { silentLogger } from '../../src/core/index.ts';
-import { predictionLogSql } from '../../src/monitoring/index.ts';
+import { predictionLogSql } from '../support/log-relations.ts';
 import { passThroughModel } from '../support/onnx-model.ts';
 import { type OpenServing, openServing } from '../support/open-serving.ts';
 

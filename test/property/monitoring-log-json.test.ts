@@ -14,9 +14,10 @@ import {
   toJson,
   type Value,
 } from '../../src/core/index.ts';
-import { compactPredictionLog, openPredictionLog, predictionLogSql } from '../../src/monitoring/index.ts';
+import { compactPredictionLog, openPredictionLog } from '../../src/monitoring/index.ts';
 import { type DuckDb, openDuckDb } from '../../src/storage/index.ts';
 import { armSchema, predictionRecord } from '../support/prediction-records.ts';
+import { predictionLogSql } from '../support/log-relations.ts';
 
 let folder: string;
 let duckdb: DuckDb;

@@ -2,12 +2,12 @@
 
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { createFirstUnits, firstEvents } from '../../src/monitoring/minutes/first-units.ts';
-import { mergeMinutes } from '../../src/monitoring/minutes/merge-minutes.ts';
 import { migrateMinutes, type MinuteTables } from '../../src/monitoring/minutes/minute-tables.ts';
 import type { MinuteRow } from '../../src/monitoring/minutes/minute-row.ts';
 import { fromColumns } from '../../src/monitoring/minutes/row-columns.ts';
 import { writeRows } from '../../src/monitoring/minutes/write-minutes.ts';
+import { type Phase, NOTHING_WARM } from '../../src/rollouts/controller/rollout.ts';
+import { byMinute, createTally, type EventKind, type Tally } from '../../src/rollouts/controller/tally.ts';
 import { openDatabase } from '../../src/storage/index.ts';
 import { armOf, createMinuteServer } from '../support/minute-servers.ts';
 
@@ -113,94 +113,127 @@ function naiveCounts(timed: readonly (Event & { readonly at: number })[]): Reado
   return counts;
 }
 
-function mergedCounts(rows: readonly MinuteRow[]): ReadonlyMap<string, readonly number[]> {
-  const sum = (numbers: readonly number[] | undefined): number =>
-    (numbers ?? []).reduce((total, one) => total + one, 0);
-  return new Map(
-    mergeMinutes(rows).map((one) => [
-      `${one.minute} ${one.revision} ${one.variant} ${one.version}`,
-      [
-        one.rows,
-        one.errors,
-        one.refused,
-        one.slow,
-        one.nulls,
-        one.latency.sumMicros,
-        sum(one.outcomes?.n),
-        sum(one.outcomes?.sum),
-      ],
-    ]),
-  );
+function summedCounts(rows: readonly MinuteRow[]): ReadonlyMap<string, readonly number[]> {
+  const sum = (numbers: readonly number[] = []): number => numbers.reduce((total, one) => total + one, 0);
+  const sums = new Map<string, readonly number[]>();
+  for (const row of rows) {
+    const { minute, revision, variant, version, outcomes, latency } = row;
+    const key = `${minute} ${revision} ${variant} ${version}`;
+    const own = [row.rows, row.errors, row.refused, row.slow, row.nulls, latency.sumMicros];
+    const counts = [...own, sum(outcomes?.n), sum(outcomes?.sum)];
+    sums.set(
+      key,
+      (sums.get(key) ?? counts.map(() => 0)).map((before, place) => before + (counts[place] ?? 0)),
+    );
+  }
+  return sums;
 }
 
-const sorted = (map: ReadonlyMap<string, unknown>) => [...map].sort(([a], [b]) => (a < b ? -1 : 1));
+const sorted = <T>(map: ReadonlyMap<string, T>) => [...map].sort(([a], [b]) => (a < b ? -1 : 1));
 
 it('counts every event once, whatever the clocks do', async () => {
   await fc.assert(
     fc.asyncProperty(events(anywhere, 2, 1), fc.nat(), async (given, shuffle) => {
       const { timed, rows } = await told(given, shuffle, 'each');
-      expect(sorted(mergedCounts(rows))).toEqual(sorted(naiveCounts(timed)));
+      expect(sorted(summedCounts(rows))).toEqual(sorted(naiveCounts(timed)));
     }),
     { numRuns: 60 },
   );
 });
 
-const KINDS = ['units', 'errorUnits', 'slowUnits', 'nullUnits', 'eventUnits'] as const;
+const ARMS = { candidate: 2, stable: 1, candidateName: 'candidate', stableName: 'stable' };
+const PHASES: readonly Phase[] = [1, 2].map((revision) => ({
+  revision,
+  weight: 50,
+  fromMicros: START,
+  warm: NOTHING_WARM,
+}));
+const KINDS: readonly EventKind[] = ['error', 'slow', 'null', 'outcome'];
 
-function isEvent(kind: (typeof KINDS)[number], { what, latency }: Event): boolean {
-  const isRow = what === 'row' || what === 'null';
-  if (kind === 'units') return what !== 'outcome';
-  if (kind === 'errorUnits') return what === 'error';
-  if (kind === 'nullUnits') return what === 'null';
-  return kind === 'slowUnits' ? isRow && latency > SLOW : what === 'outcome' && latency % 3 > 0;
+/** What a rollout makes of the rows. */
+function tallied(rows: readonly MinuteRow[], into: Tally = createTally(ARMS, PHASES)): Tally {
+  for (const minute of byMinute(rows)) into.add(minute);
+  return into;
 }
 
-it('counts the first event of each unit, and no other of it', async () => {
+function isEvent(kind: EventKind | 'units', { what, latency }: Event): boolean {
+  const isRow = what === 'row' || what === 'null';
+  if (kind === 'units') return what !== 'outcome';
+  if (kind === 'error' || kind === 'null') return what === kind;
+  return kind === 'slow' ? isRow && latency > SLOW : what === 'outcome' && latency % 3 > 0;
+}
+
+type Place = readonly [minute: number, revision: number, server: number, variant: string];
+
+/** Of each unit the first by minute, revision, server and variant. */
+function firstPlaces(timed: readonly (Event & { readonly at: number })[], kind: EventKind | 'units'): readonly Place[] {
+  const firsts = new Map<number, Place>();
+  for (const event of timed) {
+    if (!isEvent(kind, event)) continue;
+    const place: Place = [minuteOf(event.at), event.revision, event.server, event.variant];
+    const before = firsts.get(event.unit);
+    if (before === undefined || isEarlier(place, before)) firsts.set(event.unit, place);
+  }
+  return [...firsts.values()];
+}
+
+function isEarlier(a: Place, b: Place): boolean {
+  const at = a.findIndex((one, place) => one !== b[place]);
+  const [own, other] = [a[at], b[at]];
+  return own !== undefined && other !== undefined && own < other;
+}
+
+/** Units, and the candidate's among them, by `keyOf`. */
+function countPlaces(
+  places: readonly Place[],
+  keyOf: (place: Place) => string,
+): ReadonlyMap<string, readonly number[]> {
+  const counts = new Map<string, readonly number[]>();
+  for (const place of places) {
+    const [all = 0, candidate = 0] = counts.get(keyOf(place)) ?? [];
+    counts.set(keyOf(place), [all + 1, candidate + (place[3] === 'candidate' ? 1 : 0)]);
+  }
+  return counts;
+}
+
+/** Which version an outcome is of is left out: a unit's two versions in one minute come in no order. */
+const eventCounts = (tally: Tally, kind: EventKind) =>
+  tally
+    .events(kind)
+    .map(({ minute, revision, k, kc }) => [`${minute} ${revision}`, kind === 'outcome' ? [k] : [k, kc]] as const);
+
+const unitCounts = (tally: Tally) =>
+  tally.phases.map(({ stableUnits, candidateUnits }) => [stableUnits + candidateUnits, candidateUnits]);
+
+it('lets a rollout count each unit, and its first event, once', async () => {
   await fc.assert(
     fc.asyncProperty(events(forward, 3, 2), fc.nat(), fc.nat(20), async (given, shuffle, cut) => {
       const { timed, rows } = await told(given, shuffle, 'one');
+      const whole = tallied(rows);
       for (const kind of KINDS) {
-        const firsts = new Map<number, readonly [number, number, string, number]>();
-        for (const event of timed) {
-          if (!isEvent(kind, event)) continue;
-          const name = event.what === 'outcome' ? '' : event.variant;
-          const place = [minuteOf(event.at), event.revision, name, versionOf(event)] as const;
-          const before = firsts.get(event.unit);
-          if (before === undefined || compare(place, before) < 0) firsts.set(event.unit, place);
-        }
-        const expected = new Map<string, number>();
-        for (const place of firsts.values()) expected.set(place.join(' '), (expected.get(place.join(' ')) ?? 0) + 1);
-        const counted = (found: ReturnType<typeof firstEvents>) =>
-          new Map(
-            found.flatMap(({ minute, revision, arms, share }) => {
-              expect(share).toBe(1);
-              return arms.map(
-                ({ variant, version, count }) => [[minute, revision, variant, version].join(' '), count] as const,
-              );
-            }),
-          );
-        expect(sorted(counted(firstEvents(rows, kind)))).toEqual(sorted(expected));
-        // By and by, with the last minutes only looked at.
-        const until = minuteOf(START) + cut * MINUTE;
-        const units = createFirstUnits(kind);
-        const settled = units.settle(rows.filter(({ minute }) => minute < until));
-        const later = rows.filter(({ minute }) => minute >= until);
-        expect(units.peek(later)).toEqual(units.peek(later));
-        expect(sorted(counted([...settled, ...units.peek(later)]))).toEqual(sorted(expected));
-        expect(sorted(counted([...settled, ...units.settle(later)]))).toEqual(sorted(expected));
+        const expected = countPlaces(firstPlaces(timed, kind), ([minute, revision]) => `${minute} ${revision}`);
+        const counted = new Map(eventCounts(whole, kind));
+        expect(sorted(counted)).toEqual(
+          sorted(expected).map(([key, counts]) => [key, kind === 'outcome' ? [counts[0]] : counts]),
+        );
+        expect(whole.share(kind)).toBe(1);
+      }
+      const units = countPlaces(firstPlaces(timed, 'units'), ([, revision]) => String(revision));
+      expect(unitCounts(whole)).toEqual(PHASES.map(({ revision }) => units.get(String(revision)) ?? [0, 0]));
+      // By and by, with the last minutes only looked at.
+      const until = minuteOf(START) + cut * MINUTE;
+      const settled = tallied(rows.filter(({ minute }) => minute < until));
+      const later = rows.filter(({ minute }) => minute >= until);
+      for (const looked of [tallied(later, settled.fork()), tallied(later, settled.fork()), tallied(later, settled)]) {
+        for (const kind of KINDS) expect(eventCounts(looked, kind)).toEqual(eventCounts(whole, kind));
+        expect(unitCounts(looked)).toEqual(unitCounts(whole));
       }
     }),
     { numRuns: 40 },
   );
 });
 
-function compare(a: readonly (number | string)[], b: readonly (number | string)[]): number {
-  const at = a.findIndex((one, place) => one !== b[place]);
-  if (at < 0) return 0;
-  return (a[at] as never) < (b[at] as never) ? -1 : 1;
-}
-
-it('past what a row holds, counts arms by one sample of units', () => {
+it('past what a row holds, lets a rollout count both arms by one sample of units', () => {
   const units = (count: number, seed: number): number[] =>
     Array.from({ length: count }, (_, at) => (Math.imul(at + 1, 2_654_435_761) ^ Math.imul(seed, 40_503)) >>> 0);
   const server = createMinuteServer('s0');
@@ -209,16 +242,14 @@ it('past what a row holds, counts arms by one sample of units', () => {
   for (const hash of all.stable) armOf(server).failed('failed', hash);
   for (const hash of all.candidate) armOf(server, { variant: 'candidate', version: 2 }).failed('failed', hash);
   const rows = server.take().map(fromColumns);
-  const [counts, ...others] = firstEvents(rows, 'errorUnits');
-  expect(others).toEqual([]);
-  const share = counts?.share ?? 1;
+  const tally = tallied(rows);
+  const share = tally.share('error');
   expect(share).toBeGreaterThan(0.15);
   expect(share).toBeLessThan(0.3);
   const below = (hashes: readonly number[]): number => hashes.filter((hash) => hash < share * 2 ** 32).length;
-  const [stable, candidate] = [new Set(all.stable), all.candidate.filter((hash) => !all.stable.includes(hash))];
-  const byVariant = Object.fromEntries((counts?.arms ?? []).map(({ variant, count }) => [variant, count]));
   // Of two arms in one minute the first by name has a unit that both have.
-  expect(byVariant['candidate']).toBe(below(all.candidate));
-  expect(byVariant['stable']).toBe(below([...stable].filter((hash) => !all.candidate.includes(hash))));
-  expect(candidate.length).toBeGreaterThan(0);
+  const shared = new Set(all.candidate);
+  expect(tally.events('error')).toMatchObject([
+    { k: below(all.candidate) + below(all.stable.filter((hash) => !shared.has(hash))), kc: below(all.candidate) },
+  ]);
 });

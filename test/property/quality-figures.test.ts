@@ -35,6 +35,7 @@ interface Row {
   /** Null: not known. */
   readonly y: number | null;
   readonly request?: object;
+  readonly features?: object;
 }
 
 async function load(rows: readonly Row[]): Promise<void> {
@@ -42,7 +43,7 @@ async function load(rows: readonly Row[]): Promise<void> {
     'CREATE OR REPLACE TEMP TABLE quality_rows (day DOUBLE, score DOUBLE, label VARCHAR, y DOUBLE, truth VARCHAR, known BOOLEAN, request JSON, features JSON)',
   );
   const appender = await connection.createAppender('quality_rows');
-  for (const { day, score, y, request = {} } of rows) {
+  for (const { day, score, y, request = {}, features = {} } of rows) {
     appender.appendDouble(day);
     appender.appendDouble(score);
     appender.appendVarchar(score >= 0.5 ? '1' : '0');
@@ -52,7 +53,7 @@ async function load(rows: readonly Row[]): Promise<void> {
     else appender.appendVarchar(String(y));
     appender.appendBoolean(y !== null);
     appender.appendVarchar(JSON.stringify(request));
-    appender.appendVarchar('{}');
+    appender.appendVarchar(JSON.stringify(features));
     appender.endRow();
   }
   appender.closeSync();
@@ -183,6 +184,18 @@ describe('slices', () => {
     });
     await load(rows(({ age }) => age >= 60));
     expect((await worstSegments(connection, predicted))?.worst[0]?.where['request.age']).toBe('q4');
+  });
+
+  it('are told once where a feature hands a request column on', async () => {
+    const handedOn = rows(({ city, device }) => city === 'Zug' && device === 'phone').map((row) => {
+      const { city, device } = row.request as { readonly city: string; readonly device: string };
+      return { ...row, features: { basket__city: city.toUpperCase(), basket__is_phone: device === 'phone' ? 1 : 0 } };
+    });
+    await load(handedOn);
+    const segments = await worstSegments(connection, predicted);
+    expect(segments?.worst[0]?.where).toEqual({ 'request.city': 'Zug', 'request.device': 'phone' });
+    const named = new Set(segments?.worst.flatMap(({ where }) => Object.keys(where)));
+    expect([...named].filter((name) => name.startsWith('features.'))).toEqual([]);
   });
 
   it('are mostly none where none is bad, and shrink towards the rest', async () => {

@@ -11,9 +11,9 @@ import {
   openPredictionLog,
   type PredictionLog,
   type PredictionLogOptions,
-  predictionLogSql,
 } from '../../src/monitoring/index.ts';
 import { type DuckDb, openDuckDb } from '../../src/storage/index.ts';
+import { predictionLogSql } from './log-relations.ts';
 
 /** What the clock of its logs shows. */
 export const NOW = 1_790_000_000_000_000;

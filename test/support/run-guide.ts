@@ -27,6 +27,7 @@ export function runGuide(page: string, project: Project, env: Readonly<Record<st
     const [head = '', ...rest] = text.split('\n');
     const file = /^\/\/ (\S+)$/.exec(head)?.[1];
     if (language === 'ts' && file !== undefined) project.write(`feature_repo/${file}`, rest.join('\n'));
+    else if (language === 'js' && file !== undefined) project.write(file, rest.join('\n'));
     else if (language === 'diff' && file !== undefined) applyDiff(project, file, rest);
     else if (language === 'sh')
       for (const line of commandsOf(text)) last = { command: line, stdout: type(line, project, env) };

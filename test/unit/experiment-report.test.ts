@@ -101,6 +101,37 @@ describe('the report of published figures', () => {
   });
 });
 
+describe('the relative lift of heavy values', () => {
+  // By chance a few units of the control have most of the value; the treatment has none such, and so a small error.
+  const values = (heavy: number): number[] =>
+    Array.from({ length: 1000 }, (_, i) => (i < heavy ? 100 : 1 + (i % 3) / 10));
+  const rows = rowsOf({ control: values(12), treatment: values(0) });
+
+  it('is told to be approximate, and decides nothing', async () => {
+    const report = await reportOf(rows, experiment());
+    const [comparison] = report.metrics[0]?.comparisons ?? [];
+    expect(comparison?.relative?.always[1]).toBeLessThan(0);
+    expect(comparison?.difference.always[1]).toBeGreaterThan(0);
+    expect(comparison?.verdict).toBe('undecided');
+    expect(comparison?.relative?.always_is_approximate).toBe(true);
+    expect(report.notes).toContain(
+      'The relative lift of total in treatment looks surer than it is: a few units have most of the value. Go by the difference, as the verdict does, or winsorise the metric.',
+    );
+  });
+
+  it('holds as the difference does where values are winsorised, or are shares of units', async () => {
+    const cut = await reportOf(
+      rows,
+      experiment({ metrics: { goal: [outcome({ winsorize: { upper: 0.98 } })], secondary: [], guardrail: [] } }),
+    );
+    expect(cut.metrics[0]?.comparisons[0]?.relative?.always_is_approximate).toBe(false);
+    expect(cut.notes.join()).not.toContain('surer');
+    const any = outcome({ parts: [{ values: { kind: 'outcome', endpoint: 'ep' }, aggregate: 'any' }] });
+    const share = await reportOf(rows, experiment({ metrics: { goal: [any], secondary: [], guardrail: [] } }));
+    expect(share.metrics[0]?.comparisons[0]?.relative?.always_is_approximate).toBe(false);
+  });
+});
+
 /** `n` units an arm with one value each, by the place of the unit. */
 const arms = (n: number, valueOf: (arm: string, place: number) => number, of = ['control', 'treatment']) =>
   rowsOf(Object.fromEntries(of.map((arm) => [arm, Array.from({ length: n }, (_, i) => valueOf(arm, i))])));

@@ -1,10 +1,11 @@
 // What minutes of a rollout add up to: each unit once, whichever server, arm, minute or sample it came in.
 
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ArmMinute } from '../../src/rollouts/index.ts';
 import { createLedger } from '../../src/rollouts/controller/ledger.ts';
 import type { Phase, Rollout } from '../../src/rollouts/controller/rollout.ts';
-import { createTally, inOrder } from '../../src/rollouts/controller/tally.ts';
+import { byMinute, createTally, type Tally } from '../../src/rollouts/controller/tally.ts';
 import { createHashSample, packHashes } from '../../src/statistics/index.ts';
 
 const MINUTE = 60_000_000;
@@ -44,6 +45,10 @@ function row(
   };
 }
 
+function addAll(tally: Tally, rows: readonly ArmMinute[]): void {
+  for (const minute of byMinute(rows)) tally.add(minute);
+}
+
 describe('a tally', () => {
   it('counts a unit where it was first, and its first event alone', () => {
     const tally = createTally(ARMS, PHASES);
@@ -55,7 +60,7 @@ describe('a tally', () => {
       { ...row(2, 5, 2, { units: [5], errors: [12] }), writer: 'b' },
       row(2, 5, 2, { units: [5], errors: [12] }),
     ];
-    for (const one of inOrder(rows)) tally.add(one);
+    addAll(tally, rows);
     expect(tally.phases.map(({ candidateUnits, stableUnits }) => [candidateUnits, stableUnits])).toEqual([
       [2, 4],
       [2, 0],
@@ -71,35 +76,118 @@ describe('a tally', () => {
 
   it('leaves out no unit, warm-ups, other arms and revisions', () => {
     const tally = createTally(ARMS, PHASES);
-    tally.add(row(2, 5, 1, { errors: [0, 99] }));
-    tally.add({ ...row(2, 5, 1, { errors: [7] }), variant: 'exp/treatment' });
-    tally.add(row(2, 4, 1, { errors: [8] }));
+    addAll(tally, [
+      row(2, 5, 1, { errors: [0, 99] }),
+      { ...row(2, 5, 1, { errors: [7] }), variant: 'exp/treatment' },
+      row(2, 4, 1, { errors: [8] }),
+    ]);
     expect(tally.events('error')).toEqual([]);
     expect(tally.candidateUnits()).toBe(1);
   });
 
   it('goes on from another one, which stays', () => {
     const base = createTally(ARMS, PHASES);
-    base.add(row(1, 5, 1, { units: [1], errors: [2] }));
+    base.add([row(1, 5, 1, { units: [1], errors: [2] })]);
     const fork = base.fork();
-    fork.add(row(2, 6, 2, { units: [1, 3], errors: [2, 4] }));
+    fork.add([row(2, 6, 2, { units: [1, 3], errors: [2, 4] })]);
     expect(fork.candidateUnits()).toBe(4);
     expect(fork.events('error').map(({ k }) => k)).toEqual([1, 1]);
     expect(base.candidateUnits()).toBe(0);
     expect(base.events('error')).toHaveLength(1);
   });
 
-  it('counts below the lowest threshold of all samples, and says which part that is', async () => {
+  it('keeps what was counted before a unit had an event in a later warm-up', () => {
+    const phases = [PHASES[0] as Phase, { ...(PHASES[1] as Phase), warm: { error: [10], slow: [], null: [] } }];
+    const tally = createTally(ARMS, phases);
+    addAll(tally, [row(1, 5, 1, { errors: [10] }), row(2, 6, 2, { errors: [10, 99, 11] })]);
+    expect(tally.events('error').map(({ revision, k, kc }) => [revision, k, kc])).toEqual([
+      [5, 1, 0],
+      [6, 1, 1],
+    ]);
+  });
+
+  it('counts each minute below the threshold of then, and says which part of the units that is now', async () => {
     const spread = Array.from({ length: 1000 }, (_, i) => i * 4_294_967 + 1);
-    const sampled = { ...row(1, 5, 1, { units: spread }), units: pack(spread, 100) };
-    const exact = row(2, 5, 2, { units: spread.map((hash) => hash + 1) });
-    const ledger = createLedger({ minutes: () => Promise.resolve([sampled, exact]) });
+    const others = spread.map((hash) => hash + 1);
+    const rows = [
+      row(1, 5, 1, { errors: spread.slice(900) }),
+      { ...row(1, 5, 2, { units: spread }), errorUnits: pack(spread.slice(0, 900), 100) },
+      // Of the same minute, so by the same threshold.
+      { ...row(2, 5, 2, { errors: others }), rows: 1000 },
+      { ...row(2, 5, 3, { errors: others.map((hash) => hash + 1) }), rows: 1000 },
+    ];
+    const ledger = createLedger({
+      minutes: ({ fromMicros, toMicros = Infinity }) =>
+        Promise.resolve(rows.filter(({ minute }) => minute >= fromMicros && minute < toMicros)),
+    });
     const rollout = { ...ARMS, endpoint: 'e', phases: PHASES, createdMicros: 0 } as unknown as Rollout;
-    const tally = await ledger.look(rollout, 3 * MINUTE);
-    expect(tally.phases[0]).toMatchObject({ stableUnits: 100 });
+    const tally = await ledger.look(rollout, 4 * MINUTE);
+    expect(tally.events('error').map(({ minute, k, kc }) => [minute / MINUTE, k, kc])).toEqual([
+      // What a later row holds too little of takes nothing from an earlier minute.
+      [1, 100, 0],
+      [2, 199, 99],
+      [3, 99, 99],
+    ]);
+    const share = (99 * 4_294_967) / 2 ** 32;
+    expect(tally.share('error')).toBeCloseTo(share, 6);
+    expect(tally.rowsOf('error')).toBeCloseTo(share * 2000, 3);
+    expect(tally.share('units')).toBe(1);
+  });
+
+  it('tells the candidate’s units from those below the threshold', () => {
+    const spread = Array.from({ length: 1000 }, (_, i) => i * 4_294_967 + 1);
+    const tally = createTally(ARMS, PHASES);
+    addAll(tally, [
+      row(2, 5, 1, { units: spread.map((hash) => hash + 1) }),
+      { ...row(1, 5, 2, { units: spread }), units: pack(spread, 100) },
+    ]);
+    expect(tally.phases[0]).toMatchObject({ candidateUnits: 1000, stableUnits: 100 });
     expect(Math.abs(tally.candidateUnits() - 1000)).toBeLessThan(20);
-    expect(tally.share('units')).toBeCloseTo((99 * 4_294_967) / 2 ** 32, 3);
-    expect(tally.share('error')).toBe(1);
+    expect(Math.abs(tally.candidateUnits(5) - 1000)).toBeLessThan(20);
+    expect(tally.candidateUnits(6)).toBe(0);
+  });
+
+  it('counts a unit’s first event by what the samples held up to its minute, never more again', () => {
+    const one = fc.record({
+      minute: fc.integer({ min: 1, max: 6 }),
+      version: fc.constantFrom<1 | 2>(1, 2),
+      writer: fc.constantFrom('a', 'b'),
+      errors: fc.uniqueArray(fc.integer({ min: 1, max: 60 }), { maxLength: 20 }),
+      limit: fc.integer({ min: 2, max: 20 }),
+    });
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(one, {
+          maxLength: 15,
+          selector: ({ minute, version, writer }) => `${minute}${version}${writer}`,
+        }),
+        (made) => {
+          const rows = made.map(({ minute, version, writer, errors, limit }) => ({
+            ...row(version, 6, minute, {}),
+            writer,
+            errorUnits: pack(errors, limit),
+          }));
+          const tally = createTally(ARMS, PHASES);
+          addAll(tally, rows);
+          const seen = new Set<number>();
+          let bound = 2 ** 32;
+          const naive: number[][] = [];
+          for (let minute = 1; minute <= 6; minute++) {
+            const own = made.filter((each) => each.minute === minute);
+            // A sample holds its lowest hashes, and nothing is known of those above.
+            for (const { errors, limit } of own)
+              if (errors.length > limit) bound = Math.min(bound, errors.toSorted((x, y) => x - y)[limit - 1] as number);
+            for (const hash of seen) if (hash > bound) seen.delete(hash);
+            const fresh = new Set(
+              own.flatMap(({ errors }) => errors).filter((hash) => hash <= bound && !seen.has(hash)),
+            );
+            for (const hash of fresh) seen.add(hash);
+            if (fresh.size > 0) naive.push([minute * MINUTE, fresh.size]);
+          }
+          expect(tally.events('error').map(({ minute, k }) => [minute, k])).toEqual(naive);
+        },
+      ),
+    );
   });
 
   it('is the same, counted minute by minute or at once, late rows too', async () => {
@@ -118,7 +206,10 @@ describe('a tally', () => {
     for (; until < 40 * MINUTE; until += MINUTE) {
       const tally = await ledger.look(rollout, until + 1);
       const whole = createTally(ARMS, PHASES);
-      for (const one of inOrder(rows.filter(({ minute }) => minute <= until))) whole.add(one);
+      addAll(
+        whole,
+        rows.filter(({ minute }) => minute <= until),
+      );
       expect(tally.events('error')).toEqual(whole.events('error'));
       expect(tally.phases).toEqual(whole.phases);
     }

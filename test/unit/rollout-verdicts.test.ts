@@ -62,19 +62,12 @@ function simulate({ seed, guards, factor = 1, rate = 0.004, outcome = 0, minutes
     if (phase === undefined) break;
     // The base rate goes up and down, for both.
     const drift = 1 + Math.sin(minute / 5);
-    for (const version of [1, 2]) {
+    const rows = [1, 2].flatMap((version) => {
       const seen = units.filter(({ bucket }) => bucket < phase.weight * 100 === (version === 2) && random() < 0.5);
-      for (const row of rowsOf(
-        seen,
-        version,
-        phase.revision,
-        minute,
-        random,
-        rate * drift * (version === 2 ? factor : 1),
-        outcome,
-      ))
-        tally.add(row);
-    }
+      const failing = rate * drift * (version === 2 ? factor : 1);
+      return rowsOf(seen, version, phase.revision, minute, random, failing, outcome);
+    });
+    tally.add(rows);
     for (const { metric, verdict } of judge(rollout, { tally, late: [], matured: undefined }))
       if (verdict === 'breached') breached.add(metric);
   }
@@ -82,7 +75,12 @@ function simulate({ seed, guards, factor = 1, rate = 0.004, outcome = 0, minutes
 }
 
 function rowsOf(
-  seen: readonly { readonly hash: number; readonly proneness: number; readonly level: number }[],
+  seen: readonly {
+    readonly hash: number;
+    readonly proneness: number;
+    readonly level?: number;
+    readonly value?: number;
+  }[],
   version: number,
   revision: number,
   minute: number,
@@ -90,15 +88,16 @@ function rowsOf(
   rate: number,
   outcome: number,
 ): ArmMinute[] {
-  const [all, failed] = [createHashSample(), createHashSample()];
+  const [all, failed, events] = [createHashSample(), createHashSample(), createHashSample()];
   const n = Array.from({ length: 64 }, () => 0);
   const sum = [...n];
   const squares = [...n];
-  for (const { hash, proneness, level } of seen) {
+  for (const { hash, proneness, level = 0, value: given } of seen) {
     all.add(hash);
     if (random() < rate * proneness) failed.add(hash);
     const g = hash % 64;
-    const value = level + 6 * random() + (version === 2 ? outcome : 0);
+    const value = given ?? level + 6 * random() + (version === 2 ? outcome : 0);
+    if (value !== 0) events.add(hash);
     n[g] = (n[g] ?? 0) + 1;
     sum[g] = (sum[g] ?? 0) + value;
     squares[g] = (squares[g] ?? 0) + value * value;
@@ -119,7 +118,7 @@ function rowsOf(
     nullUnits: none,
     outcomes: null,
   };
-  return [arm, { ...arm, kind: 'outcome', variant: '', outcomes: { n, sum, squares, eventUnits: packHashes(all) } }];
+  return [arm, { ...arm, kind: 'outcome', variant: '', outcomes: { n, sum, squares, eventUnits: packHashes(events) } }];
 }
 
 const RUNS = 200;
@@ -161,4 +160,90 @@ describe('guardrails', () => {
       ['servers', 'blind', 'nothing came for 30 s from host 7'],
     ]);
   });
+
+  it('say nothing of means before 200 units of the candidate have outcomes, 25 of them not 0', () => {
+    const guards = ['outcome>-0%'];
+    const verdictOf = (candidates: number, value: (at: number) => number) => {
+      const rollout = rolloutBy(guards);
+      const tally = createTally(rollout, PHASES);
+      const random = seeded(7);
+      tally.add([...outcomeRows(1, 1000, () => 9 + 2 * random()), ...outcomeRows(2, candidates, (at) => value(at))]);
+      const [verdict] = judge(rollout, { tally, late: [], matured: undefined });
+      return [verdict?.verdict, verdict?.evidence['why']];
+    };
+    // All alike, and so with no error that could be seen.
+    const bad = (): number => 5.5;
+    expect(verdictOf(3, bad)).toEqual([
+      'undecided',
+      'outcomes of about 3 units of the candidate, 1000 of stable, of 200',
+    ]);
+    expect(verdictOf(150, bad)[0]).toBe('undecided');
+    expect(verdictOf(600, bad)).toEqual(['breached', undefined]);
+    expect(verdictOf(600, (at) => (at < 20 ? 5.5 : 0))).toEqual([
+      'undecided',
+      '20 units of the candidate with an outcome that is not 0, of 25',
+    ]);
+  });
+
+  it('don’t take many outcomes of a few units for many units', () => {
+    const rollout = rolloutBy(['outcome>-0%']);
+    const tally = createTally(rollout, PHASES);
+    const random = seeded(8);
+    const few = outcomeRows(2, 30, () => 5 + random());
+    tally.add([
+      ...outcomeRows(1, 1000, () => 9 + 2 * random()),
+      // The candidate met many, and thirty told what became of them, again and again.
+      ...outcomeRows(2, 500, () => 0).filter(({ kind }) => kind === 'arm'),
+      ...Array.from({ length: 20 }, () => few.filter(({ kind }) => kind === 'outcome')).flat(),
+    ]);
+    const [verdict] = judge(rollout, { tally, late: [], matured: undefined });
+    expect(verdict?.evidence['candidate_outcomes']).toBe(600);
+    expect(verdict?.verdict).toBe('undecided');
+  });
+
+  it('test a mean against what is allowed by the error of just that', () => {
+    const rollout = rolloutBy(['outcome<+50%']);
+    const tally = createTally(rollout, PHASES);
+    const random = seeded(9);
+    // The base varies much, and counts half as much again as in the plain difference.
+    tally.add([...outcomeRows(1, 300, () => 20 * random()), ...outcomeRows(2, 3000, () => 15 + 2 * random())]);
+    const [verdict] = judge(rollout, { tally, late: [], matured: undefined });
+    const phase = tally.phases[2];
+    if (phase === undefined) throw new Error('there is a phase');
+    const total = (of: Float64Array): number => of.reduce((sum, value) => sum + value, 0);
+    const [c, b] = [phase.candidate, phase.stable];
+    const [rc, rb] = [total(c.sum) / total(c.n), total(b.sum) / total(b.n)];
+    let squares = 0;
+    for (let g = 0; g < 64; g++) {
+      const own = ((c.sum[g] ?? 0) - rc * (c.n[g] ?? 0)) / total(c.n);
+      const base = ((b.sum[g] ?? 0) - rb * (b.n[g] ?? 0)) / total(b.n);
+      squares += (own - 1.5 * base) ** 2;
+    }
+    expect(verdict?.evidence['se']).toBeCloseTo(Math.sqrt((64 / 63) * squares), 9);
+    expect(verdict?.evidence['past_allowed']).toBeCloseTo(rc - 1.5 * rb, 9);
+    expect(verdict?.evidence['difference']).toBeCloseTo(rc - rb, 9);
+  });
+
+  it('know the bad side of a mean that is below 0', () => {
+    const rollout = rolloutBy(['outcome>-20%']);
+    const judged = (candidate: number) => {
+      const tally = createTally(rollout, PHASES);
+      const random = seeded(10);
+      tally.add([...outcomeRows(1, 1000, () => -10 + random()), ...outcomeRows(2, 1000, () => candidate + random())]);
+      return judge(rollout, { tally, late: [], matured: undefined })[0]?.verdict;
+    };
+    expect(judged(-11)).toBe('healthy');
+    expect(judged(-13)).toBe('breached');
+    expect(judged(-5)).toBe('healthy');
+  });
 });
+
+/** A minute of the first weights: units of their own, each with one outcome. */
+function outcomeRows(version: 1 | 2, units: number, valueOf: (at: number) => number): ArmMinute[] {
+  const seen = Array.from({ length: units }, (_, at) => ({
+    hash: fnv1a(`${version}/${at}`),
+    proneness: 0,
+    value: valueOf(at),
+  }));
+  return rowsOf(seen, version, 3, 0, () => 0.5, 0, 0);
+}

@@ -2,11 +2,11 @@
 
 import { expect, it } from 'vitest';
 import { HeadraceError } from '../../src/core/index.ts';
-import { firstEvents } from '../../src/monitoring/index.ts';
 import { fromColumns } from '../../src/monitoring/minutes/row-columns.ts';
 import type { Via } from '../../src/rollouts/index.ts';
 import type { ArmBatch, ArmRow } from '../../src/serving/arm.ts';
 import { minuteSink } from '../../src/serving/arm-sinks.ts';
+import { unpackHashes } from '../../src/statistics/index.ts';
 import { armOf, createMinuteServer } from '../support/minute-servers.ts';
 
 const answered = (...statuses: string[]): ArmRow => ({ outputs: [], features: [], statuses }) as unknown as ArmRow;
@@ -30,8 +30,7 @@ function counted(rows: readonly ArmRow[], { via = 'rollout' as Via, ...more }: P
   const [row, ...others] = server.take().map(fromColumns);
   expect(others).toEqual([]);
   if (row === undefined) return undefined;
-  const units = (kind: 'units' | 'errorUnits' | 'nullUnits') =>
-    firstEvents([row], kind).flatMap(({ arms }) => arms.map(({ count }) => count))[0] ?? 0;
+  const units = (kind: 'units' | 'errorUnits' | 'nullUnits') => unpackHashes(row[kind]).hashes().length;
   const { variant, requests, rows: count, errors, nulls } = row;
   return [
     variant,

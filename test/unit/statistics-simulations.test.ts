@@ -10,8 +10,8 @@ import { about, atLeast, atMost } from '../../bench/simulate/simulation.ts';
 import { SIMULATIONS } from '../../bench/simulate/simulations.ts';
 
 describe('in a simulation', () => {
-  it.each(Object.entries(SIMULATIONS))('%s: every bound holds', (_, simulate) => {
-    const { lines } = simulate({ isQuick: true });
+  it.each(Object.entries(SIMULATIONS))('%s: every bound holds', async (_, simulate) => {
+    const { lines } = await simulate({ isQuick: true });
     expect(lines.filter(({ holds }) => !holds)).toEqual([]);
     expect(lines.some(({ bound }) => bound !== '')).toBe(true);
   });

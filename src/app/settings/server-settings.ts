@@ -107,7 +107,7 @@ export const SERVER_SETTINGS = [
     default: 100,
     min: 0,
     max: 100_000,
-    help: 'Open streams of events (`GET /v1/monitoring/stream`) of a worker; a further one is answered 429 with `Retry-After`.',
+    help: 'Open streams of events (`GET /v1/monitoring/stream`) of a worker, and as many of flags (`GET /sub/{key}`); a further one is answered 429 with `Retry-After`.',
   },
   ...TRAINING_SET_SETTINGS,
   {

@@ -4,7 +4,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { type Clock, contentHash, HeadraceError, type Micros, MICROS_PER_HOUR } from '../../core/index.ts';
 import type { ExperimentSpec } from '../../definitions/index.ts';
-import { predictionLogSql } from '../../monitoring/index.ts';
+import { withLog } from '../../monitoring/index.ts';
 import { openQueriedRows, type OfflineDeps } from '../../offline/index.ts';
 import {
   type Analysed,
@@ -53,25 +53,15 @@ export async function analyseExperiment(
   const whole = analysedExperiment(await deps.experiments.get(name), asked);
   const goal = whole.metrics.goal.slice(0, 1);
   const experiment = isGoalAlone ? { ...whole, metrics: { goal, secondary: [], guardrail: [] } } : whole;
-  for (let tries = 1; ; tries++) {
-    const connection = await (await deps.duckdb()).connect();
-    try {
-      return await analyseOn(connection, experiment, deps);
-    } catch (error) {
-      // A compaction takes files away under a reader; those that it made instead are there the next time.
-      const isGone = !(error instanceof HeadraceError) && /No files found|Cannot open file|ENOENT/.test(String(error));
-      if (!isGone || tries >= MOST_TRIES) throw error;
-    } finally {
-      connection.closeSync();
-    }
-  }
+  const from = logFrom(experiment);
+  const place = { directory: deps.logDirectory, ...(from === undefined ? {} : { from }) };
+  return withLog(await deps.duckdb(), place, (connection, log) => analyseOn(connection, experiment, log.sql, deps));
 }
-
-const MOST_TRIES = 20;
 
 async function analyseOn(
   connection: DuckDBConnection,
   experiment: AnalysedExperiment,
+  log: string,
   deps: ReportDeps,
 ): Promise<Analysed> {
   const tables = new Map<string, string>();
@@ -88,9 +78,8 @@ async function analyseOn(
       offline,
     );
   }
-  const from = logFrom(experiment);
   return analyse(connection, experiment, {
-    log: await predictionLogSql(connection, deps.logDirectory, from === undefined ? {} : { from }),
+    log,
     sqlValues: (values) => `SELECT unit, "time", "value" FROM ${tables.get(contentHash(values))}`,
   });
 }

@@ -33,6 +33,9 @@ export interface Alert extends AlertKey {
   readonly silencedUntilMicros: Micros | null;
 }
 
+/** Every rule that alerts are opened by. */
+export const ALERT_RULES = ['drift', 'quality', 'skew', 'monitor_stopped', 'rollout'] as const;
+
 export interface Silence {
   readonly id: string;
   readonly rule: string;

@@ -3,7 +3,7 @@
 
 import type { Micros } from '../../core/index.ts';
 import {
-  chiSquareTwoSample,
+  chiSquareAgainst,
   daysOwnVariation,
   type DaysVariation,
   holm,
@@ -104,6 +104,7 @@ const sum = (counts: readonly number[]): number => counts.reduce((all, count) =>
 export interface ShownDistances {
   /** Base of the logarithm: e. */
   readonly js: number;
+  /** Against the reference's shares, taken for the truth: 0 where a bin has rows that it never had. */
   readonly chi2P: number;
   /** Of numbers, by the fine bins: not less than these, and by a bin's share more at most. */
   readonly ks: number | null;
@@ -116,7 +117,7 @@ export function shownDistances(reference: FeatureReference, counts: WindowCounts
   if (sum(cur) === 0 || sum(ref) === 0) return undefined;
   return {
     js: jensenShannon(ref, cur),
-    chi2P: chiSquareTwoSample(ref, cur),
+    chi2P: chiSquareAgainst(ref, cur),
     ...numberDistances(reference, counts),
   };
 }

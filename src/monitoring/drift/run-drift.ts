@@ -12,7 +12,7 @@ import { planWindows, type Slot, type Window } from './plan-windows.ts';
 import type { Reference } from './reference.ts';
 import { tellDrift } from './tell-drift.ts';
 import type { WatchedEndpoint, WatchedFeature, WatchedVersion } from './watched.ts';
-import { withLog } from './with-log.ts';
+import { withLog } from '../prediction-log/with-log.ts';
 
 export interface DriftDeps {
   readonly store: DriftStore;
@@ -55,7 +55,8 @@ export async function runDrift(
   const range = { from, to: isNow ? now : end, endpoint: endpoint.name };
   const counted: StoredWindow[] = [];
   const underWay: StoredWindow[] = [];
-  await withLog(deps.duckdb, deps.directory, range, 'predictions', async (connection) => {
+  await withLog(deps.duckdb, { ...range, directory: deps.directory }, async (connection, log) => {
+    await connection.run(`CREATE TEMP VIEW predictions AS ${log.predictions}`);
     counted.length = underWay.length = 0;
     for (const { arm, slots } of await loggedSlots(connection, size, endpoint.hasUnits)) {
       if (signal.aborted) return;

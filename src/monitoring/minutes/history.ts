@@ -20,7 +20,7 @@ import {
   quantileMicros,
   unpackSketch,
 } from '../monitor/latency-sketch.ts';
-import { addCounts, noCounts, type Writable } from './merge-minutes.ts';
+import { addCounts, noCounts, type Writable } from './minute-counts.ts';
 import type { MinuteCounts, SeriesKind } from './minute-row.ts';
 import { migrateMinutes, type MinuteTables } from './minute-tables.ts';
 import { type CountColumns, countsOf, readSketch } from './row-columns.ts';
@@ -232,14 +232,15 @@ async function readSeries(stretch: Stretch, { kind, name }: SeriesName): Promise
   const sums = new Map<string, Sum>();
   // Hours that were made; what came later is in minutes alone.
   const made = question.step === 'hour' ? await hoursMadeUpTo(database) : -Infinity;
-  for (let at = from; at < Math.min(to, made); at += STRETCH_STEPS * stepMicros) {
+  const hours = await spanOf(stretch, 'hour', { kind, name }, from, Math.min(to, made));
+  for (let at = hours.from; at < hours.to; at += STRETCH_STEPS * stepMicros) {
     const rows = await db
       .selectFrom('monitoring_hours')
       .selectAll()
       .where('kind', '=', kind)
       .where('name', '=', name)
       .where('hour', '>=', at)
-      .where('hour', '<', Math.min(at + STRETCH_STEPS * stepMicros, to, made))
+      .where('hour', '<', Math.min(at + STRETCH_STEPS * stepMicros, hours.to))
       .orderBy('hour')
       .execute();
     add(
@@ -248,7 +249,8 @@ async function readSeries(stretch: Stretch, { kind, name }: SeriesName): Promise
       rows.map((row) => ({ ...row, at: row.hour })),
     );
   }
-  for (let at = Math.max(from, made); at < to; at += STRETCH_STEPS * MICROS_PER_MINUTE) {
+  const minutes = await spanOf(stretch, 'minute', { kind, name }, Math.max(from, made), to);
+  for (let at = minutes.from; at < minutes.to; at += STRETCH_STEPS * MICROS_PER_MINUTE) {
     const rows = await db
       .selectFrom('monitoring_minutes')
       .select(['minute', 'variant', 'version', 'requests', 'rows', 'errors', 'refused', 'rejected', 'slow', 'nulls'])
@@ -256,7 +258,7 @@ async function readSeries(stretch: Stretch, { kind, name }: SeriesName): Promise
       .where('kind', '=', kind)
       .where('name', '=', name)
       .where('minute', '>=', at)
-      .where('minute', '<', Math.min(at + STRETCH_STEPS * MICROS_PER_MINUTE, to))
+      .where('minute', '<', Math.min(at + STRETCH_STEPS * MICROS_PER_MINUTE, minutes.to))
       .orderBy('minute')
       .execute();
     add(
@@ -273,6 +275,39 @@ async function readSeries(stretch: Stretch, { kind, name }: SeriesName): Promise
       const { variant, version, points } = sum;
       return kind === 'arm' ? { kind, name, variant, version, points } : { kind, name, points };
     });
+}
+
+/** Where a series has rows: whoever asks may ask from the beginning of time. */
+async function spanOf(
+  { database }: Stretch,
+  step: HistoryStep,
+  { kind, name }: SeriesName,
+  from: Micros,
+  to: Micros,
+): Promise<{ readonly from: Micros; readonly to: Micros }> {
+  const none = { from, to: from };
+  if (to <= from) return none;
+  const db = database.tables<MinuteTables>();
+  const span =
+    step === 'hour'
+      ? db
+          .selectFrom('monitoring_hours')
+          .select((row) => [row.fn.min('hour').as('first'), row.fn.max('hour').as('last')])
+          .where('hour', '>=', from)
+          .where('hour', '<', to)
+          .where('kind', '=', kind)
+          .where('name', '=', name)
+      : db
+          .selectFrom('monitoring_minutes')
+          .select((row) => [row.fn.min('minute').as('first'), row.fn.max('minute').as('last')])
+          .where('minute', '>=', from)
+          .where('minute', '<', to)
+          .where('kind', '=', kind)
+          .where('name', '=', name);
+  const found = await span.executeTakeFirstOrThrow();
+  // The type leaves out that a series without rows has neither.
+  const { first, last } = found as { readonly first: Micros | null; readonly last: Micros | null };
+  return first === null || last === null ? none : { from: first, to: last + 1 };
 }
 
 type CountedRow = CountColumns & { readonly at: Micros; readonly variant: string; readonly version: number };

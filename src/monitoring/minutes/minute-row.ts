@@ -58,7 +58,7 @@ export interface MinuteRow extends SeriesId, MinuteCounts {
   /**
    * Units that this server met under this revision in this minute and not before, and those with a first event of the kind:
    * exact to 4,096, then the lowest hashes. Empty where the endpoint had one arm and no rollout. A unit may come again in a
-   * later minute: readers count it once (`createFirstUnits`).
+   * later minute: readers count it once (a rollout's tally).
    */
   readonly units: PackedHashes;
   readonly errorUnits: PackedHashes;

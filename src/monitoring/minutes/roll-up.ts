@@ -1,11 +1,17 @@
 // Minutes into hours, and the end of both. An hour is made whole from its minutes, so making it again changes nothing: it is
 // made when it ended, and again when rows of it came late.
 
-import { floorTo, type Micros, MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_MINUTE } from '../../core/index.ts';
+import {
+  floorTo,
+  type Micros,
+  MICROS_PER_DAY,
+  MICROS_PER_HOUR,
+  MICROS_PER_MINUTE,
+  stringifyJson,
+} from '../../core/index.ts';
 import { type Database, holdsLease, type LeaseToken } from '../../storage/index.ts';
 import { createSketch, mergeSketch, packSketch, unpackSketch } from '../monitor/latency-sketch.ts';
-import { stringifyJson } from '../../core/index.ts';
-import { addCounts, noCounts } from './merge-minutes.ts';
+import { addCounts, noCounts } from './minute-counts.ts';
 import { type HourColumns, migrateMinutes, type MinuteTables } from './minute-tables.ts';
 import { countColumns, countsOf, readSketch } from './row-columns.ts';
 import type { SharedClock } from './shared-clock.ts';

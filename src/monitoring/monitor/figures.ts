@@ -19,6 +19,8 @@ export interface Figures {
   readonly pushes: readonly (readonly [source: string, counts: PushCounts])[];
   /** By error code. */
   readonly turnedAway: ReadonlyMap<string, number>;
+  /** By flag and arm, a space between. */
+  readonly exposures: ReadonlyMap<string, number>;
   readonly logWritten: number;
   readonly minutesDropped: number;
   readonly logDropped: readonly (readonly [reason: string, count: number])[];
@@ -104,6 +106,7 @@ export function figuresOf({ sums, startMicros, restarts, readings }: Counted, no
       .sort(byName),
     pushes: [...sums.pushes].sort(([a], [b]) => compareTexts(a, b)),
     turnedAway: sums.turnedAway,
+    exposures: sums.exposures,
     logWritten: sums.logWritten,
     minutesDropped: sums.minutesDropped,
     logDropped: [...sums.logDropped],

@@ -39,6 +39,8 @@ export interface Increment {
   readonly pushes: readonly (readonly [source: string, counts: PushCounts])[];
   /** By error code: requests of whoever may not ask. */
   readonly turnedAway: NamedCounts;
+  /** By flag and arm, a space between: units that an SDK says it has given the arm. */
+  readonly exposures: NamedCounts;
   readonly logWritten: number;
   /** By reason. */
   readonly logDropped: NamedCounts;

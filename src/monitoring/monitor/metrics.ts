@@ -120,7 +120,7 @@ function pushMetrics({ pushes, processes: { backlog } }: Figures): Metric[] {
 /** From the start, so that the first is a step from 0. */
 const TURNED_AWAY: readonly ErrorCode[] = ['HR_UNAUTHENTICATED', 'HR_FORBIDDEN', 'HR_MISDIRECTED'];
 
-function accessMetrics({ turnedAway }: Figures): Metric[] {
+function accessMetrics({ turnedAway, exposures }: Figures): Metric[] {
   const codes = new Set<string>([...TURNED_AWAY, ...turnedAway.keys()]);
   return [
     {
@@ -129,6 +129,16 @@ function accessMetrics({ turnedAway }: Figures): Metric[] {
       help: 'Requests of whoever may not ask, by error.',
       kind: 'counter',
       points: Array.from(codes, (code) => ({ labels: { code }, value: turnedAway.get(code) ?? 0 })),
+    },
+    {
+      name: 'headrace.flag.exposures',
+      unit: '{unit}',
+      help: 'Units that SDKs say they have given an arm of a flag, by flag and arm.',
+      kind: 'counter',
+      points: Array.from(exposures, ([key, value]) => {
+        const [flag = '', arm = ''] = key.split(' ');
+        return { labels: { flag, arm }, value };
+      }),
     },
   ];
 }

@@ -77,6 +77,8 @@ export interface Monitor {
   shadow(of: ShadowOf): ShadowMeter;
   /** Counts a request of somebody who may not ask. */
   turnedAway(code: ErrorCode): void;
+  /** Counts units that an SDK says it has given an arm of a flag. */
+  exposed(flag: string, arm: string, units: number): void;
   /** Counts a push into a source; `rows` of it were new. */
   recordPush(push: { readonly source: string; readonly outcome: PushOutcome; readonly rows: number }): void;
   /** Counts rows of a push that broke rules of `expect`, whether it was taken or not. */
@@ -107,6 +109,7 @@ export function createMonitor(clock: Clock): Monitor {
   const cells = new Map<string, Cell>();
   const pushes = createPushTally();
   const turnedAway = new Map<string, number>();
+  const exposures = new Map<string, number>();
   const shadows = new Map<string, ShadowTally>();
   const modelDeltas = createModelDeltas();
   const logDeltas = createLogDeltas();
@@ -148,6 +151,10 @@ export function createMonitor(clock: Clock): Monitor {
       return shadowMeter(tally);
     },
     turnedAway: (code) => void turnedAway.set(code, (turnedAway.get(code) ?? 0) + 1),
+    exposed(flag, arm, units) {
+      const key = `${flag} ${arm}`;
+      exposures.set(key, (exposures.get(key) ?? 0) + units);
+    },
     recordPush: ({ source, outcome, rows }) => pushes.count(source, outcome, rows),
     recordBroken: (source, broken) => pushes.countBroken(source, broken),
     watchPushes(backlog) {
@@ -182,12 +189,15 @@ export function createMonitor(clock: Clock): Monitor {
       minutesDropped = minutes.dropped;
       const turned = [...turnedAway];
       turnedAway.clear();
+      const exposed = [...exposures];
+      exposures.clear();
       const { rss, heapUsed } = process.memoryUsage();
       return {
         increment: {
           cells: [...cells.values()].flatMap((cell) => cell.take() ?? []),
           pushes: pushes.take(),
           turnedAway: turned,
+          exposures: exposed,
           ...logDeltas(log),
           minutesDropped: newlyDropped,
           models: modelDeltas(models),

@@ -37,6 +37,7 @@ export interface Sums {
   logWritten: number;
   minutesDropped: number;
   readonly turnedAway: Map<string, number>;
+  readonly exposures: Map<string, number>;
   readonly logDropped: Map<string, number>;
   readonly models: Map<string, SummedModel>;
   readonly shadows: Map<string, ShadowTally>;
@@ -48,6 +49,7 @@ export const createSums = (): Sums => ({
   logWritten: 0,
   minutesDropped: 0,
   turnedAway: new Map(),
+  exposures: new Map(),
   logDropped: new Map(),
   models: new Map(),
   shadows: new Map(),
@@ -69,6 +71,7 @@ export function addIncrement(sums: Sums, increment: Increment, now: Micros): voi
   sums.logWritten += increment.logWritten;
   sums.minutesDropped += increment.minutesDropped;
   addCounts(sums.turnedAway, increment.turnedAway);
+  addCounts(sums.exposures, increment.exposures);
   addCounts(sums.logDropped, increment.logDropped);
   for (const model of increment.models) addModel(sums, model);
   for (const shadow of increment.shadows) addShadow(sums.shadows, shadow);
@@ -82,6 +85,7 @@ export function packSums(sums: Sums): Increment {
     logWritten: sums.logWritten,
     minutesDropped: sums.minutesDropped,
     turnedAway: [...sums.turnedAway],
+    exposures: [...sums.exposures],
     logDropped: [...sums.logDropped],
     models: Array.from(sums.models.values(), ({ refused, ...counts }) => ({ ...counts, refused: [...refused] })),
     shadows: Array.from(sums.shadows.values(), packShadow),

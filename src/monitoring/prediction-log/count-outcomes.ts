@@ -3,7 +3,7 @@
 import { MICROS_PER_MINUTE } from '../../core/index.ts';
 import type { DuckDb } from '../../storage/index.ts';
 import { newestOutcome, newestUnitOutcome } from './log-columns.ts';
-import { withLog } from './query-log.ts';
+import { askLog } from './query-log.ts';
 
 export interface OutcomeCounts {
   /** That lie in the log; repeats within one segment are one. */
@@ -26,7 +26,7 @@ const SKEW_MICROS = MICROS_PER_MINUTE;
 
 /** Reads the ids of the whole log. Throws as `queryPredictionLog` does. */
 export async function countOutcomes(duckdb: DuckDb, directory: string): Promise<OutcomeCounts> {
-  return withLog(duckdb, { directory }, async (connection, log) => {
+  return askLog(duckdb, { directory }, async (connection, log) => {
     const { byId, byUnit } = log.recorded;
     // The endpoint that it was told to counts, too: an id of another endpoint is unknown to it.
     const predictions = `SELECT prediction_id, endpoint FROM (${log.predictions})`;

@@ -38,11 +38,12 @@ export interface LoadOptions {
   readonly endpoint?: string;
   /** A schema that the segment does not have: its frame may be what is damaged. */
   readonly schemaOf?: (id: string) => Promise<NamedSchema | undefined>;
-  /** Called now and then, so that others get their turn. */
+  /** Called every so many records, so that others get their turn. */
   readonly pause?: () => Promise<void>;
+  readonly recordsATurn?: number;
 }
 
-const FRAMES_A_TURN = 16 * CHUNK_ROWS;
+const RECORDS_A_TURN = 16 * CHUNK_ROWS;
 const OUTCOME_COLUMNS: readonly FlatColumn[] = [
   { name: 'prediction_id', type: VARCHAR },
   { name: 'endpoint', type: VARCHAR },
@@ -65,7 +66,7 @@ export const unitOutcomesSql = (table: string): string =>
 make_timestamp(observed::BIGINT) AT TIME ZONE 'UTC' AS observed_at, make_timestamp(recorded::BIGINT) AT TIME ZONE 'UTC' AS recorded_at FROM ${table})`;
 
 export function createLogTables(connection: DuckDBConnection, options: LoadOptions = {}): LogTables {
-  const { from = -Infinity, to = Infinity, endpoint, schemaOf, pause } = options;
+  const { from = -Infinity, to = Infinity, endpoint, schemaOf, pause, recordsATurn = RECORDS_A_TURN } = options;
   const bySchema = new Map<string, SchemaTable>();
   let outcomes: TableFiller | undefined;
   let unitOutcomes: TableFiller | undefined;
@@ -92,7 +93,7 @@ export function createLogTables(connection: DuckDBConnection, options: LoadOptio
           if (frame.unread === 'damaged') damaged.push({ from: frame.at, to: frame.end });
           continue;
         }
-        if (++count % FRAMES_A_TURN === 0) await pause?.();
+        if (++count % recordsATurn === 0) await pause?.();
         try {
           if (frame.kind === KIND.schema) {
             const id = schemaIdOf(bytes, frame);

@@ -2,6 +2,7 @@
 // yet, of every process, which are decoded into temporary tables of the connection that asks.
 
 import { readFile } from 'node:fs/promises';
+import { setImmediate as breathe } from 'node:timers/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { formatTimestamp, type Micros, MICROS_PER_HOUR } from '../../core/index.ts';
 import { quoteText } from '../../storage/index.ts';
@@ -63,22 +64,16 @@ export interface LogRelation {
   readonly damaged: number;
 }
 
-/**
- * SQL of all logged predictions, one row each, with `outcome`, `observed_at` and `recorded_at` of the outcome that was
- * recorded last (null while there is none). It is of this connection, and of the files that are there now: a compaction
- * meanwhile can take one away, and the query then fails; ask again.
- */
-export async function predictionLogSql(
-  connection: DuckDBConnection,
-  directory: string,
-  range: LogRange = {},
-): Promise<string> {
-  return (await openLogRelation(connection, directory, range)).sql;
-}
+/** A process that serves may ask: requests wait for no more records than these. */
+const RECORDS_A_TURN = 512;
 
 /** Segments may end, or become Parquet, while they are read. */
 const MOST_TRIES = 20;
 
+/**
+ * The log's files as they are now, as relations of this connection: a compaction meanwhile can take one away, and the query then
+ * fails; `withLog` asks again.
+ */
 export async function openLogRelation(
   connection: DuckDBConnection,
   directory: string,
@@ -100,7 +95,12 @@ async function openOnce(connection: DuckDBConnection, directory: string, range: 
   const { segments, legacy, predictions, later, outcomes, unitOutcomes } = listed;
   // A prediction after the range may be the one that an outcome of its unit is told of.
   const { to: _to, ...beginning } = range;
-  const tables = createLogTables(connection, { ...beginning, schemaOf: (id) => findKeptSchema(directory, id) });
+  const tables = createLogTables(connection, {
+    ...beginning,
+    schemaOf: (id) => findKeptSchema(directory, id),
+    pause: () => breathe(),
+    recordsATurn: RECORDS_A_TURN,
+  });
   let damaged = 0;
   try {
     for (const { path } of segments) damaged += (await tables.load(await readFile(path))).length;

@@ -4,7 +4,7 @@
 import type { Micros } from '../../core/index.ts';
 import { type DuckDb, quoteText } from '../../storage/index.ts';
 import type { LogRelation } from './log-relation.ts';
-import { withLog } from './query-log.ts';
+import { withLog } from './with-log.ts';
 
 export interface MaturedQuestion {
   readonly directory: string;

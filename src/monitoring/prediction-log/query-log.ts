@@ -5,13 +5,12 @@ import { type DuckDBConnection, type DuckDBPreparedStatement, StatementType } fr
 import { HeadraceError, type Json, messageOf } from '../../core/index.ts';
 import { type DuckDb, startPathsAt } from '../../storage/index.ts';
 import { answerJson } from './answer-json.ts';
-import { exposuresOf } from './exposures.ts';
-import { type LogRange, listLogFiles, type LogRelation, openLogRelation } from './log-relation.ts';
+import { exposuresSql } from './exposures.ts';
+import type { LogRelation } from './log-relation.ts';
+import { type LogPlace, withLog } from './with-log.ts';
 
-export interface LogQuestion extends LogRange {
-  /** The log's; where there is none the log is empty. */
-  readonly directory: string;
-  /** One SELECT of DuckDB's. `predictions` is the log, as `predictionLogSql` gives it; `outcomes` and `exposures` are there, too. */
+export interface LogQuestion extends LogPlace {
+  /** One SELECT of DuckDB's. `predictions` is the log, as `LogRelation.sql` has it; `outcomes` and `exposures` are there, too. */
   readonly sql: string;
   /** Rows beyond it are left out. */
   readonly limit: number;
@@ -29,34 +28,21 @@ export interface LogAnswer {
   readonly damaged: number;
 }
 
-/** Many compactions while one question is asked. */
-const MOST_TRIES = 20;
-
 /** Throws HR_USAGE for what is no SELECT, and with DuckDB's words where it fails; HR_STORAGE_FULL. */
 export async function queryPredictionLog(duckdb: DuckDb, question: LogQuestion): Promise<LogAnswer> {
-  return withLog(duckdb, question, (connection, log) => ask(connection, log, question));
+  return askLog(duckdb, question, (connection, log) => ask(connection, log, question));
 }
 
-/** Works with the log's relations in a connection of its own; again where a compaction took files away meanwhile. Throws as above. */
-export async function withLog<T>(
+/** For whoever asks: what DuckDB throws is thrown as above. */
+export async function askLog<T>(
   duckdb: DuckDb,
-  of: LogRange & { readonly directory: string },
+  place: LogPlace,
   work: (connection: DuckDBConnection, log: LogRelation) => Promise<T>,
 ): Promise<T> {
-  for (let tries = 1; ; tries++) {
-    const connection = await duckdb.connect();
-    let log: LogRelation | undefined;
-    try {
-      log = await openLogRelation(connection, of.directory, of);
-      return await work(connection, log);
-    } catch (error) {
-      if (error instanceof HeadraceError) throw error;
-      // Other files than a moment ago: one that it wanted may have become another.
-      if (tries < MOST_TRIES && log !== undefined && log.files !== (await listLogFiles(of.directory, of))) continue;
-      throw queryError(error);
-    } finally {
-      connection.closeSync();
-    }
+  try {
+    return await withLog(duckdb, place, work);
+  } catch (error) {
+    throw error instanceof HeadraceError ? error : queryError(error);
   }
 }
 
@@ -64,7 +50,7 @@ async function ask(connection: DuckDBConnection, log: LogRelation, question: Log
   const { limit, sql, startsAt } = question;
   await connection.run(`CREATE TEMP VIEW predictions AS ${log.sql}`);
   await connection.run(`CREATE TEMP VIEW outcomes AS ${log.outcomes}`);
-  await connection.run(`CREATE TEMP VIEW exposures AS ${exposuresOf(`(${log.predictions})`)}`);
+  await connection.run(`CREATE TEMP VIEW exposures AS ${exposuresSql(`(${log.predictions})`)}`);
   const statement = await prepareSelect(connection, await startPathsAt(connection, sql, startsAt));
   const reader = await statement.streamAndReadUntil(limit + 1);
   const types = reader.columnTypes();

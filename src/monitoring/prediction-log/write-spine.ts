@@ -10,7 +10,7 @@ import { type DuckDb, quoteName, quoteText } from '../../storage/index.ts';
 import type { NamedSchema } from './arm-schema.ts';
 import { IS_ANSWERED, structNames } from './log-columns.ts';
 import { inRange, type LogRange, type LogRelation } from './log-relation.ts';
-import { withLog } from './query-log.ts';
+import { askLog } from './query-log.ts';
 
 export interface SpineOrder extends LogRange {
   readonly directory: string;
@@ -40,7 +40,7 @@ const OWN = ['predicted_at', 'prediction_id'];
  * nothing was predicted or two columns have one name, and as `queryPredictionLog` does.
  */
 export async function writeSpine(duckdb: DuckDb, order: SpineOrder): Promise<WrittenSpine> {
-  return withLog(duckdb, order, (connection, log) => write(connection, log, order));
+  return askLog(duckdb, order, (connection, log) => write(connection, log, order));
 }
 
 async function write(connection: DuckDBConnection, log: LogRelation, order: SpineOrder): Promise<WrittenSpine> {

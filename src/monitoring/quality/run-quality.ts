@@ -4,7 +4,7 @@ import { type Clock, formatTimestamp, type Json, MICROS_PER_DAY } from '../../co
 import type { DuckDb } from '../../storage/index.ts';
 import type { Alerts } from '../alerts/alert.ts';
 import type { LoggedArm } from '../drift/count-window.ts';
-import { withLog } from '../drift/with-log.ts';
+import { withLog } from '../prediction-log/with-log.ts';
 import { judgeDays, type JudgedDay } from './judge-quality.ts';
 import { coverageByAge, type LoggedDay, loggedDays, loadQualityRows, whatIsPredicted } from './load-rows.ts';
 import { measureDays } from './measure.ts';
@@ -37,7 +37,8 @@ export async function runQuality(deps: QualityDeps, endpoint: string, signal: Ab
   const first = today - LOOK_BACK_DAYS;
   await store.forget(today - DAYS_KEPT);
   const range = { from: first * MICROS_PER_DAY, to: now, endpoint };
-  const measured = await withLog(deps.duckdb, deps.directory, range, 'outcomes', async (connection) => {
+  const measured = await withLog(deps.duckdb, { ...range, directory: deps.directory }, async (connection, log) => {
+    await connection.run(`CREATE TEMP VIEW predictions AS ${log.sql}`);
     const known = await store.days(endpoint, first);
     const logged = await loggedDays(connection);
     let count = 0;

@@ -64,8 +64,9 @@ export async function worstSegments(connection: DuckDBConnection, predicted: Pre
   );
   const [n, mean, variance] = whole.getRowsJS()[0] as [number, number | null, number];
   if (mean === null || n < LEAST_LABELLED || variance === 0) return null;
-  const singles: Slice[] = [];
-  for (let i = 0; i < columns.length; i++) singles.push(...(await slicesOf(connection, columns, [i])));
+  const all: Slice[] = [];
+  for (let i = 0; i < columns.length; i++) all.push(...(await slicesOf(connection, columns, [i])));
+  const singles = withoutCopies(all);
   const paired = rankColumns(singles, mean).slice(0, MOST_PAIRED);
   const pairs: Slice[] = [];
   for (const [at, i] of paired.entries())
@@ -151,6 +152,22 @@ GROUP BY ${names.join(', ')} HAVING count(*) >= ${LEAST_ROWS} ORDER BY count(*) 
       of.map((i, at) => [`${(columns[i] as Column).section}.${(columns[i] as Column).name}`, values[at] as string]),
     );
     return { columns: of, where, rows, mean, variance };
+  });
+}
+
+/**
+ * Of columns that cut the rows alike the first alone: a feature that hands a request column on, `true` beside 1. Slices of the same
+ * rows have the same number, mean and variance; sums may differ in their last digits by the order they are added in.
+ */
+function withoutCopies(slices: readonly Slice[]): readonly Slice[] {
+  const byColumn = Map.groupBy(slices, ({ columns: [column] }) => column);
+  const seen = new Set<string>();
+  return [...byColumn.values()].flatMap((own) => {
+    const cut = own.map(({ rows, mean, variance }) => `${rows}/${mean.toPrecision(9)}/${variance.toPrecision(9)}`);
+    const key = cut.toSorted().join(' ');
+    if (seen.has(key)) return [];
+    seen.add(key);
+    return own;
   });
 }
 

@@ -2,6 +2,7 @@
 // what has passed since the last look, so clocks that jump move nothing.
 
 import { formatDuration, type Micros, MICROS_PER_MINUTE, MICROS_PER_SECOND } from '../../core/index.ts';
+import { sayFigures } from './guardrail-words.ts';
 import { type Guardrail, type Rollout, type RolloutState, weightAt } from './rollout.ts';
 
 /** What the registry says of the traffic that the rollout asked for last. */
@@ -148,17 +149,13 @@ function blindOf(guardrails: readonly Guardrail[]): string | undefined {
   return blind === undefined ? undefined : `${blind.metric}${because(blind.evidence)}`;
 }
 
-function describeBreach({ metric, limit, value, evidence }: Guardrail): string {
-  const seen = value === null ? '' : ` is ${typeof limit === 'string' ? signed(value) : Number(value.toPrecision(3))}`;
-  const allowed = limit === null ? '' : `, allowed ${limit}`;
+function describeBreach(guardrail: Guardrail): string {
+  const { metric, evidence } = guardrail;
+  const { is, allowed } = sayFigures(guardrail);
   const { candidate_events: candidate, stable_events: stable } = evidence;
   const events =
     typeof candidate === 'number' ? ` (${candidate} units at the candidate, ${Number(stable)} at stable)` : '';
-  return `${metric}${seen}${allowed}${events}${because(evidence)}`;
-}
-
-function signed(value: number): string {
-  return `${value < 0 ? '' : '+'}${Number((100 * value).toPrecision(3))}%`;
+  return `${metric}${is === null ? '' : ` is ${is}`}${allowed === null ? '' : `, allowed ${allowed}`}${events}${because(evidence)}`;
 }
 
 function because({ why }: Guardrail['evidence']): string {

@@ -1,9 +1,10 @@
 // A rollout in words, for terminals.
 
 import { formatDuration, formatTimestamp } from '../../core/index.ts';
+import { describeGuardrails } from './guardrail-words.ts';
 import type { ShownRollout } from './operate.ts';
 import { presentRollout } from './present.ts';
-import type { Guardrail, Rollout } from './rollout.ts';
+import type { Rollout } from './rollout.ts';
 
 /** Where it stands, what the guardrails say, and what happened. */
 export function describeRollout(shown: ShownRollout): string {
@@ -14,7 +15,7 @@ export function describeRollout(shown: ShownRollout): string {
     describeStep(shown),
     `plan ${plan.name ?? 'by hand'}: steps ${plan.steps.join(', ')} %, each at least ${formatDuration(plan.holdMicros)} and ${plan.minUnits} units`,
     ...(stopped === null ? [] : [stopped]),
-    ...rollout.guardrails.map(describeGuardrail),
+    ...describeGuardrails(rollout.guardrails),
     '',
     ...events.map(
       ({ atMicros, to, reason, actor }) =>
@@ -44,17 +45,4 @@ function heldOf(state: Rollout['state'], heldMicros: number, plan: Rollout['plan
   const of = state === 'watching' ? plan.holdMicros : plan.bakeMicros;
   const held = Math.min(heldMicros, of);
   return [`${formatDuration(held - (held % 1_000_000))} of ${formatDuration(of)}`];
-}
-
-function describeGuardrail({ metric, verdict, limit, value, evidence }: Guardrail): string {
-  const { e, why } = evidence;
-  const parts = [
-    `  ${metric}`,
-    verdict,
-    ...(limit === null ? [] : [`allowed ${limit}`]),
-    ...(value === null ? [] : [`is ${Number(value.toPrecision(3))}`]),
-    ...(typeof e === 'number' ? [`E ${Number(e.toPrecision(3))}`] : []),
-    ...(typeof why === 'string' ? [why] : []),
-  ];
-  return parts.join('  ');
 }

@@ -1,5 +1,6 @@
 // What first events say of the candidate against its share, and how guards' bounds are shown and used.
 
+import { formatDuration } from '../../core/index.ts';
 import { createEventTest } from '../../statistics/index.ts';
 import type { Guard } from './guard.ts';
 import type { EventMinute } from './tally.ts';
@@ -35,9 +36,9 @@ export function excessOf(minutes: readonly CountedMinute[]): number | null {
   return stable === 0 ? null : candidate / stable - 1;
 }
 
-/** As it was written: .01, or "+20%". */
-export function limitOf({ bound }: Guard): number | string {
-  if (bound.kind === 'limit') return bound.value;
+/** As it was written: .01, "+20%", or of latency "50ms". */
+export function limitOf({ metric, bound }: Guard): number | string {
+  if (bound.kind === 'limit') return metric === 'latency' ? formatDuration(bound.value) : bound.value;
   const percent = Number((100 * bound.tolerance).toPrecision(12));
   return `${percent < 0 ? '' : '+'}${percent}%`;
 }

@@ -5,7 +5,7 @@ import { setImmediate as breathe } from 'node:timers/promises';
 import { floorTo, type Micros, MICROS_PER_HOUR, MICROS_PER_MINUTE } from '../../core/index.ts';
 import type { ArmMinute, RolloutEvidence } from './arm-minute.ts';
 import type { Rollout } from './rollout.ts';
-import { ALL_HASHES, createTally, inOrder, type Tally, type Thresholds } from './tally.ts';
+import { byMinute, createTally, type Tally } from './tally.ts';
 
 export interface Ledger {
   /** All by now. What the port throws it throws. */
@@ -18,28 +18,28 @@ export interface Ledger {
 const OPEN_MICROS: Micros = 2 * MICROS_PER_MINUTE;
 const MOST_PIECES = 500;
 const ROWS_AT_ONCE = 20;
-/** Past so many hashes of a kind only half are counted from then on. */
-const MOST_HASHES = 200_000;
 
 export function createLedger(evidence: Pick<RolloutEvidence, 'minutes'>): Ledger {
   let base: Tally | undefined;
   let baseUntil: Micros = 0;
   let basedOn = '';
-  let thresholds: Thresholds = ALL_HASHES;
 
   const addAll = async (tally: Tally, rows: readonly ArmMinute[]): Promise<void> => {
     let count = 0;
-    for (const row of inOrder(rows)) {
-      tally.add(row);
+    for (const minute of byMinute(rows)) {
+      tally.add(minute);
+      count += minute.length;
+      if (count < ROWS_AT_ONCE) continue;
+      count = 0;
       // Requests are answered meanwhile.
-      if (++count % ROWS_AT_ONCE === 0) await breathe();
+      await breathe();
     }
   };
 
   const begin = (rollout: Rollout, nowMicros: Micros): Tally => {
     // Where the clock was set back, minutes come again from there.
     baseUntil = floorTo(Math.min(rollout.createdMicros, nowMicros - OPEN_MICROS), MICROS_PER_MINUTE);
-    return createTally(rollout, rollout.phases, thresholds);
+    return createTally(rollout, rollout.phases);
   };
 
   const look = async (rollout: Rollout, nowMicros: Micros): Promise<Tally> => {
@@ -59,23 +59,7 @@ export function createLedger(evidence: Pick<RolloutEvidence, 'minutes'>): Ledger
     }
     const tally = base.fork();
     await addAll(tally, await evidence.minutes({ endpoint, revisions, fromMicros: baseUntil }));
-    const lower = lowerOf(base, tally, thresholds);
-    if (lower === undefined) return tally;
-    thresholds = lower;
-    base = undefined;
-    return look(rollout, nowMicros);
+    return tally;
   };
   return { look, forget: () => (base = undefined) };
-}
-
-function lowerOf(base: Tally, tally: Tally, thresholds: Thresholds): Thresholds | undefined {
-  const told = [base.lowered(), tally.lowered()].filter((one) => one !== undefined);
-  const isFull = tally.size() > MOST_HASHES;
-  if (told.length === 0 && !isFull) return undefined;
-  const lower = { ...thresholds };
-  for (const kind of ['units', 'error', 'slow', 'null', 'outcome'] as const) {
-    const least = Math.min(lower[kind], ...told.map((one) => one[kind]));
-    lower[kind] = isFull ? Math.floor(least / 2) : least;
-  }
-  return lower;
 }

@@ -1,15 +1,24 @@
 // The guard on what became of predictions. Outcomes of true and false are events; of numbers, means are compared step by step,
 // with an error that knows which rows are of one unit.
 
-import { createLimitTest, msprt, stratifiedDifference } from '../../statistics/index.ts';
+import {
+  createLimitTest,
+  msprt,
+  stratifiedDifference,
+  type Stratum as ComparedStratum,
+} from '../../statistics/index.ts';
 import type { MaturedOutcomes } from './arm-minute.ts';
 import { byShare, type CountedMinute, excessOf, limitOf, type Tested, toleranceOf } from './event-evidence.ts';
 import type { Guard } from './guard.ts';
 import type { Guardrail, Rollout } from './rollout.ts';
-import { addSums, type ArmSums, emptySums, type Tally } from './tally.ts';
+import { addSums, type ArmSums, emptySums } from './arm-sums.ts';
+import type { Tally } from './tally.ts';
 
 /** The candidate is due so many before a step is left. */
 const EXPECTED_EVENTS = 25;
+/** Means are nearly normal of so many units, and so many of the candidate's with an outcome that is not 0. */
+const LEAST_UNITS = 200;
+const LEAST_EVENTS = 25;
 /** A change worth knowing, of the base. */
 const WORTH_KNOWING = 0.1;
 
@@ -23,6 +32,10 @@ interface Outcomes {
   readonly strata: readonly Stratum[];
   /** First events of units, in order. */
   readonly minutes: readonly CountedMinute[];
+  /** Outcomes of the candidate that its events are of. */
+  readonly counted: number;
+  /** Units of the candidate that have any event. */
+  readonly eventUnits: number;
 }
 
 export function outcomeVerdict(
@@ -32,15 +45,16 @@ export function outcomeVerdict(
   alpha: number,
   lack: string | undefined,
 ): Guardrail {
-  const { strata, minutes } = matured === undefined ? byTally(tally) : byLog(rollout, tally, matured);
+  const outcomes = matured === undefined ? byTally(tally) : byLog(rollout, tally, matured);
+  const { strata } = outcomes;
   const candidate = sumOf(strata.map((stratum) => stratum.candidate));
   const stable = sumOf(strata.map((stratum) => stratum.stable));
   const isEvents = isBinary(candidate) && isBinary(stable);
   const measured = isEvents
-    ? measureEvents(guard, minutes, candidate, alpha)
-    : measureMeans(guard, strata, stable, alpha);
-  const lackHere = lack ?? lackOf(guard, isEvents, candidate, stable);
-  const { tested, value, evidence, why = lackHere } = measured;
+    ? measureEvents(guard, outcomes, candidate, alpha)
+    : measureMeans(guard, outcomes, tally.candidateUnits(), alpha);
+  const { tested, value, evidence } = measured;
+  const why = measured.why ?? lack ?? lackOf(guard, isEvents, candidate, stable);
   const isBreached = tested?.breached === true;
   return {
     metric: guard.name,
@@ -64,7 +78,7 @@ interface Measured {
   readonly why?: string | undefined;
 }
 
-function measureEvents(guard: Guard, minutes: Outcomes['minutes'], candidate: Sum, alpha: number): Measured {
+function measureEvents(guard: Guard, { minutes, counted }: Outcomes, candidate: Sum, alpha: number): Measured {
   const kc = minutes.reduce((sum, minute) => sum + minute.kc, 0);
   const k = minutes.reduce((sum, minute) => sum + minute.k, 0);
   const evidence = { candidate_events: kc, stable_events: k - kc };
@@ -73,45 +87,68 @@ function measureEvents(guard: Guard, minutes: Outcomes['minutes'], candidate: Su
     return { tested, value: excessOf(minutes), evidence };
   }
   const test = createLimitTest({ limit: guard.bound.value, thetas: guard.direction, alpha });
-  test.add(Math.min(kc, candidate.n), candidate.n);
+  const n = Math.round(counted);
+  test.add(Math.min(kc, n), n);
   const value = candidate.n === 0 ? null : candidate.sum / candidate.n;
   return { tested: { e: test.e(), breached: test.breached() }, value, evidence };
 }
 
-function measureMeans(guard: Guard, strata: readonly Stratum[], stable: Sum, alpha: number): Measured {
+/** `metUnits`: of the candidate, whether or not anything became of them. */
+function measureMeans(guard: Guard, { strata, eventUnits }: Outcomes, metUnits: number, alpha: number): Measured {
   if (guard.bound.kind === 'limit')
     return { tested: undefined, value: null, evidence: {}, why: 'a fixed limit is for outcomes of true and false' };
-  const seen = stratifiedDifference(
-    strata.map(({ candidate, stable: base }) => ({
-      candidate: { y: candidate.sum, n: candidate.n },
-      base: { y: base.sum, n: base.n },
-    })),
-  );
-  if (seen === undefined || stable.n === 0 || seen.base === 0)
+  const seen = stratifiedDifference(strata.map((stratum) => comparedBy(stratum, 1)));
+  if (seen === undefined || seen.base === 0)
     return { tested: undefined, value: null, evidence: {}, why: 'the arms have no outcomes to compare yet' };
-  const { difference, se, base } = seen;
+  const { difference, base } = seen;
+  // What is tested is R_c − (1 + d) R_b, so its error is wanted, and not that of R_c − R_b. The bad side stays where R_b is below 0.
+  const allowed = 1 + guard.bound.tolerance * Math.sign(base);
+  const { difference: past, seByBase: se } =
+    stratifiedDifference(strata.map((stratum) => comparedBy(stratum, allowed))) ?? seen;
   const tau = WORTH_KNOWING * Math.abs(base);
-  const { lo, hi } = msprt({ difference, se, tau, alpha, oneSided: true });
-  const allowed = guard.bound.tolerance * Math.abs(base);
-  const isPast = guard.direction === 'rise' ? lo > allowed : hi < allowed;
-  const has = stable.n >= MIN_OUTCOMES;
+  const { lo, hi } = msprt({ difference: past, se, tau, alpha, oneSided: true });
+  const isPast = guard.direction === 'rise' ? lo > 0 : hi < 0;
+  const units = [
+    Math.min(metUnits, unitsOf(strata.map(({ candidate }) => candidate))),
+    unitsOf(strata.map(({ stable }) => stable)),
+  ] as const;
+  const why =
+    Math.min(...units) < LEAST_UNITS
+      ? `outcomes of about ${units[0]} units of the candidate, ${units[1]} of stable, of ${LEAST_UNITS}`
+      : eventUnits < LEAST_EVENTS
+        ? `${eventUnits} units of the candidate with an outcome that is not 0, of ${LEAST_EVENTS}`
+        : undefined;
   return {
-    tested: { breached: isPast && has },
+    tested: { breached: isPast && why === undefined },
     value: difference / Math.abs(base),
-    evidence: { difference, se, interval: [lo, hi], base },
+    evidence: { difference, base, past_allowed: past, se, interval: [lo, hi], candidate_event_units: eventUnits },
+    why,
   };
 }
 
-/** Intervals of means are for many units. */
-const MIN_OUTCOMES = 200;
+/** `scale`: what the base's values are multiplied by. */
+function comparedBy({ candidate, stable }: Stratum, scale: number): ComparedStratum {
+  return {
+    candidate: { y: candidate.sum, n: candidate.n },
+    base: { y: stable.sum.map((sum) => sum * scale), n: stable.n },
+  };
+}
+
+/**
+ * About how many units outcomes are of, from how many groups have none (linear counting, Whang et al. 1990): many outcomes may
+ * be of a few units. Never more than there are outcomes.
+ */
+function unitsOf(all: readonly ArmSums[]): number {
+  const { n: whole } = sumOf(all);
+  const groups = all[0]?.n.length ?? 0;
+  let empty = 0;
+  for (let g = 0; g < groups; g++) if (all.every(({ n }) => n[g] === 0)) empty++;
+  return empty === 0 ? whole : Math.min(whole, Math.round(groups * Math.log(groups / empty)));
+}
 
 function lackOf(guard: Guard, isEvents: boolean, candidate: Sum, stable: Sum): string | undefined {
   if (candidate.n === 0) return 'no outcomes of the candidate yet';
-  if (!isEvents) {
-    return candidate.n < MIN_OUTCOMES || stable.n < MIN_OUTCOMES
-      ? `${candidate.n} outcomes of the candidate, ${stable.n} of stable, of ${MIN_OUTCOMES}`
-      : undefined;
-  }
+  if (!isEvents) return undefined;
   const rate = guard.bound.kind === 'limit' ? guard.bound.value : stable.n === 0 ? 0 : stable.sum / stable.n;
   const due = rate * candidate.n;
   return due < EXPECTED_EVENTS
@@ -143,7 +180,12 @@ function isBinary({ n, sum, squares }: Sum): boolean {
 }
 
 function byTally(tally: Tally): Outcomes {
-  return { strata: tally.phases, minutes: tally.events('outcome') };
+  return {
+    strata: tally.phases,
+    minutes: tally.events('outcome'),
+    counted: tally.rowsOf('outcome'),
+    eventUnits: tally.candidateEventUnits(),
+  };
 }
 
 function byLog({ candidate, stable }: Rollout, tally: Tally, matured: readonly MaturedOutcomes[]): Outcomes {
@@ -170,5 +212,11 @@ function byLog({ candidate, stable }: Rollout, tally: Tally, matured: readonly M
     at.k++;
     if (version === candidate) at.kc++;
   }
-  return { strata, minutes: [...minutes.values()] };
+  const ofCandidate = events.filter(({ version, unitHash }) => version === candidate && unitHash !== 0);
+  return {
+    strata,
+    minutes: [...minutes.values()],
+    counted: sumOf(strata.map((stratum) => stratum.candidate)).n,
+    eventUnits: new Set(ofCandidate.map(({ unitHash }) => unitHash)).size,
+  };
 }

@@ -25,7 +25,7 @@ export interface Guardrail {
   /** As the guard names it; `srm`, `breaker` and `servers` are watched always. */
   readonly metric: string;
   readonly verdict: Verdict;
-  /** As it was written: .01, or "+20%". */
+  /** As it was written: .01, "+20%", or of latency "50ms". */
   readonly limit: number | string | null;
   /** The candidate's rate, or how much it has more than stable; null where nothing can be said. */
   readonly value: number | null;

@@ -71,10 +71,10 @@ function eventVerdict(
   const k = minutes.reduce((sum, minute) => sum + minute.k, 0);
   const kc = minutes.reduce((sum, minute) => sum + minute.kc, 0);
   const scale = tally.share(kind);
-  const rows = tally.phases.reduce((sum, { candidateRows }) => sum + candidateRows, 0);
+  const rows = tally.rowsOf(kind);
   const isLimit = guard.bound.kind === 'limit';
   const test = isLimit
-    ? byLimit(guard.metric === 'latency' ? SLOW_SHARE : guard.bound.value, kc, Math.round(rows * scale), alpha)
+    ? byLimit(guard.metric === 'latency' ? SLOW_SHARE : guard.bound.value, kc, Math.round(rows), alpha)
     : byShare(minutes, guard.metric === 'latency' ? 0 : toleranceOf(guard), guard.direction, alpha);
   const unknown = kind === 'slow' && !isLimit && rollout.slowLimitMicros === null;
   const why = lack ?? (unknown ? 'stable has no three minutes yet that tell what is slow' : undefined);
@@ -82,7 +82,7 @@ function eventVerdict(
     metric: guard.name,
     verdict: test.breached ? 'breached' : why === undefined ? 'healthy' : 'undecided',
     limit: limitOf(guard),
-    value: isLimit ? rateOf(kc / scale, rows) : excessOf(minutes),
+    value: isLimit ? rateOf(kc, rows) : excessOf(minutes),
     evidence: {
       ...(test.e === undefined ? {} : { e: test.e }),
       breach_at: 1 / alpha,

@@ -1,5 +1,7 @@
 // Bodies of one media type: read whole within the bounds of one body and of all, then made what routes take.
 
+import { promisify } from 'node:util';
+import { gunzip as gunzipLater } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
 import { HeadraceError } from '../../core/index.ts';
 import type { BodyRoom, BytesInFlight } from '../bytes-in-flight.ts';
@@ -19,6 +21,8 @@ declare module 'fastify' {
   }
 }
 
+const gunzip = promisify(gunzipLater);
+
 /** Once, before any parser. */
 export function holdBodies(app: FastifyInstance): void {
   app.decorateRequest('bodyRoom', undefined);
@@ -29,16 +33,18 @@ export function holdBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
 }
 
-/** `parse` throws what is wrong with a body, or rejects with it. */
+/** `parse` throws what is wrong with a body, or rejects with it. `mayBeGzip`: a body may come packed. */
 export function addBodyParser(
   app: FastifyInstance,
   mediaType: string,
   { bodyLimitBytes, bytes }: BodyBounds,
   parse: (body: Buffer) => unknown,
+  mayBeGzip = false,
 ): void {
   app.addContentTypeParser(mediaType, (request, _payload, done) => {
     const encoding = request.headers['content-encoding'];
-    if (encoding !== undefined && encoding !== 'identity') {
+    const isGzip = mayBeGzip && encoding === 'gzip';
+    if (encoding !== undefined && encoding !== 'identity' && !isGzip) {
       const sentence = `the body’s Content-Encoding is "${encoding.slice(0, 50)}"; send it without.`;
       done(new HeadraceError('HR_UNSUPPORTED_MEDIA', sentence));
       return;
@@ -52,7 +58,7 @@ export function addBodyParser(
       }
       let parsed: unknown;
       try {
-        parsed = parse(body);
+        parsed = isGzip ? unpack(body, bodyLimitBytes, room).then(parse) : parse(body);
       } catch (thrown) {
         return done(thrown as Error);
       }
@@ -60,6 +66,20 @@ export function addBodyParser(
       else done(null, parsed);
     });
   });
+}
+
+/** What comes out counts as a body that came so. Rejects with HR_TOO_LARGE, HR_OVERLOADED, HR_INVALID. */
+async function unpack(body: Buffer, limitBytes: number, room: BodyRoom): Promise<Buffer> {
+  let whole: Buffer;
+  try {
+    whole = await gunzip(body, { maxOutputLength: limitBytes });
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
+      throw new HeadraceError('HR_TOO_LARGE', `the body is over the server’s limit of ${limitBytes} bytes, unpacked.`);
+    throw new HeadraceError('HR_MALFORMED_JSON', 'the body’s Content-Encoding is gzip, and it is not.');
+  }
+  room.take(whole.length);
+  return whole;
 }
 
 async function finish(parsed: Promise<unknown>, done: (failure: Error | null, body?: unknown) => void): Promise<void> {

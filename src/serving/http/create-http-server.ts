@@ -24,6 +24,9 @@ import { addJsonBody } from './json-body.ts';
 import { holdBodies } from './body-parser.ts';
 import { addArrowBody } from './arrow-form.ts';
 import { addHistoryRoute } from './history-routes.ts';
+import { addGrowthBookRoutes } from './flags/growthbook-routes.ts';
+import { addOfrepRoutes } from './flags/ofrep-routes.ts';
+import { addStatsigRoutes, type StatsigOptions } from './flags/statsig-routes.ts';
 import { addInt64Form } from './int64-form.ts';
 import { addMonitoringRoutes, type MonitoringReads } from './monitoring-routes.ts';
 import { addAlertRoutes, type AlertsRead, liveAlerts } from './alert-routes.ts';
@@ -55,6 +58,7 @@ export interface HttpServerOptions {
   readonly loggedRequests?: LoggedRequests;
   /** Hears of each request of somebody who may not ask. */
   readonly onTurnedAway: (code: ErrorCode) => void;
+  readonly onExposures: StatsigOptions['onExposures'];
   /** Where spans go; nowhere when left out. */
   readonly tracing?: Tracing | undefined;
   readonly stats: LiveStats;
@@ -245,6 +249,10 @@ export async function createHttpServer(
     if (hasDocs) addDocsRoutes(scope, seen, described);
     await addTrainingSetRoutes(scope, options.trainingSets, streamed);
   });
+  const flags = { control, gate: security.gate, log: logger };
+  await app.register(async (scope) => addGrowthBookRoutes(scope, flags, streamed));
+  await app.register(async (scope) => addOfrepRoutes(scope, flags));
+  await app.register(async (scope) => addStatsigRoutes(scope, { ...flags, ...options }));
   await app.ready();
   // Spans and lines for every request are made by the route's hooks.
   if (options.tracing === undefined && options.loggedRequests !== 'all') {

@@ -36,6 +36,13 @@ const effect = {
   always_p: number,
 };
 const Effect = Type.Object(effect);
+const relativeEffect = {
+  ...effect,
+  always: interval('As the difference’s where `always_is_approximate` is false; else it may look surer than it is'),
+  always_is_approximate: Type.Boolean({
+    description: 'Values are neither winsorised nor true or false: verdicts go by the difference, and so should you',
+  }),
+};
 const orNull = <P extends TProperties>(properties: P) => Type.Union([Type.Object(properties), Type.Null()]);
 
 const Report = Type.Object({
@@ -70,7 +77,7 @@ const Report = Type.Object({
         Type.Object({
           arm: Type.String(),
           difference: Effect,
-          relative: orNull(effect),
+          relative: orNull(relativeEffect),
           cuped: orNull({ ...effect, theta: Type.Number(), variance_reduction: number }),
           adjusted_p: number,
           verdict: Type.String(),

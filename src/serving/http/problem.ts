@@ -22,6 +22,14 @@ import { failSpan } from './trace-requests.ts';
 
 export const PROBLEM_TYPE = 'application/problem+json';
 
+/** How a protocol tells a problem, where it has a way of its own. */
+export interface ProblemForm {
+  readonly type: string;
+  of(problem: Problem, request: FastifyRequest): object;
+}
+
+const PROBLEM: ProblemForm = { type: PROBLEM_TYPE, of: (problem) => problem };
+
 export interface Problem {
   readonly type: string;
   readonly title: string;
@@ -96,6 +104,7 @@ export function sendProblem(
   request: FastifyRequest,
   thrown: unknown,
   log: RequestLog,
+  form: ProblemForm = PROBLEM,
 ): FastifyReply {
   const error = fromHttp(thrown, request.headers['content-type']);
   const { status } = ERRORS[error.code];
@@ -103,8 +112,9 @@ export function sendProblem(
   noteProblem(request, error);
   log.failed(() => loggedRequest(request), error);
   if (status === 429 || status === 503) reply.header('retry-after', '1');
-  const body = Buffer.from(JSON.stringify(toProblem(error, { requestId: request.id, actor: request.actor })));
-  reply.code(status).header('content-type', PROBLEM_TYPE);
+  const problem = toProblem(error, { requestId: request.id, actor: request.actor });
+  const body = Buffer.from(JSON.stringify(form.of(problem, request)));
+  reply.code(status).header('content-type', form.type);
   if (reply.getHeader('connection') !== 'close') return reply.send(body);
   if (!request.raw.readableEnded)
     return reply.header('content-length', body.length).send(answerThenDrain(body, request.raw));

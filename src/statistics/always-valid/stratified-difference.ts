@@ -18,6 +18,11 @@ export interface StratifiedDifference {
   /** Δ = Σ v_s (R_cs − R_bs). */
   readonly difference: number;
   readonly se: number;
+  /**
+   * The same, where the candidate's values are taken to spread at least as the base's do. Of a few hundred units whose values are
+   * skewed, those that lack the great ones by chance have a low mean and a small error at once: a drop that is none.
+   */
+  readonly seByBase: number;
   /** Σ v_s R_cs and Σ v_s R_bs: the two rates that differ by it. */
   readonly candidate: number;
   readonly base: number;
@@ -37,15 +42,22 @@ export function stratifiedDifference(strata: readonly Stratum[]): StratifiedDiff
   const whole = told.reduce((sum, { nc, nb }) => sum + (nc * nb) / (nc + nb), 0);
   if (groups < 2 || !(whole > 0)) return undefined;
   const parts = new Float64Array(groups);
+  const own = new Float64Array(groups);
+  const asBase = new Float64Array(groups);
   let candidate = 0;
   let base = 0;
   for (const { candidate: c, base: b, nc, nb } of told) {
     const weight = (nc * nb) / (nc + nb) / whole;
     candidate += weight * addParts(parts, c, nc, weight);
     base += weight * addParts(parts, b, nb, -weight);
+    addParts(own, c, nc, weight);
+    // What the base's groups would be with the candidate's ΣN: a mean's error falls with the root.
+    addParts(asBase, b, nb, weight * Math.sqrt(nb / nc));
   }
-  const squares = parts.reduce((sum, part) => sum + part * part, 0);
-  return { difference: candidate - base, se: Math.sqrt((groups / (groups - 1)) * squares), candidate, base };
+  const scale = groups / (groups - 1);
+  const se = Math.sqrt(scale * sumOfSquares(parts));
+  const missing = Math.max(0, scale * (sumOfSquares(asBase) - sumOfSquares(own)));
+  return { difference: candidate - base, se, seByBase: Math.sqrt(se * se + missing), candidate, base };
 }
 
 /** Adds an arm's part in L_g, and gives its rate. */
@@ -54,6 +66,10 @@ function addParts(parts: Float64Array, { y, n }: GroupSums, whole: number, weigh
   for (let g = 0; g < parts.length; g++)
     parts[g] = (parts[g] as number) + (weight * ((y[g] as number) - rate * (n[g] as number))) / whole;
   return rate;
+}
+
+function sumOfSquares(values: Float64Array): number {
+  return values.reduce((sum, value) => sum + value * value, 0);
 }
 
 function total(values: ArrayLike<number>): number {

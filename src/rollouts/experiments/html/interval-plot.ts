@@ -8,7 +8,8 @@ import { scale } from './scale.ts';
 
 const WIDTH = 720;
 const LEFT = 150;
-const RIGHT = 24;
+/** As wide as what stands beside zero, where all intervals lie below it. */
+const RIGHT = 72;
 const ROW = 46;
 const TOP = 30;
 

@@ -3,22 +3,24 @@
 
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Clock, HeadraceError, invalid, type Micros } from '../../../core/index.ts';
+import { type Clock, HeadraceError, type Micros } from '../../../core/index.ts';
 import { type ExperimentSpec, type Manifest, own } from '../../../definitions/index.ts';
 import type { EndpointState, LiveExperiment, Registry, SetTraffic } from '../../../registry/index.ts';
 import type { Database } from '../../../storage/index.ts';
 import type { ExperimentReport } from '../report/experiment-report.ts';
 import { layArms } from './arm-ranges.ts';
+import { askedWeights } from './asked-weights.ts';
 import { findReport, type KeptReport, keepReport, listReports } from './kept-reports.ts';
 import {
   type ExperimentDb,
   insertPhase,
+  isOpen,
   type LivePhase,
+  movePhase,
   openPhase,
   type Phase,
   readPhases,
   unknownExperiment,
-  updatePhase,
 } from './phases.ts';
 import { type ExperimentTables, migrateExperiments } from './tables.ts';
 
@@ -135,19 +137,22 @@ export async function openExperiments(deps: ExperimentsDeps): Promise<Experiment
       endedBy: null,
       endReason: null,
     };
-    await claim(db, phase, before);
+    await claim(database, phase);
     try {
-      for (const endpoint of spec.endpoints) await bind(registry, endpoint, name, liveAt(phase, endpoint), change);
-    } catch (thrown) {
-      await updatePhase(db, { ...phase, state: 'failed', endedMicros: clock.nowMicros() });
       for (const endpoint of spec.endpoints)
-        await bind(registry, endpoint, name, before && liveAt(before, endpoint), change).catch(() => {});
+        await bind(registry, endpoint, name, liveAt(phase, endpoint), change, (trx) => refuseEnded(trx, phase));
+      await database.transaction<ExperimentTables, void>(async (trx) => {
+        const isOurs = await movePhase(trx, { ...phase, state: 'running' }, 'starting');
+        // One that never came to run was given up by the claim.
+        const hasEnded =
+          before?.state !== 'running' || (await movePhase(trx, ended(before, clock.nowMicros(), change), 'running'));
+        if (!isOurs || !hasEnded) throw overtaken(phase);
+      });
+    } catch (thrown) {
+      await movePhase(db, { ...phase, state: 'failed', endedMicros: clock.nowMicros() }, 'starting');
+      await restore(name, spec.endpoints, change);
       throw thrown;
     }
-    await database.transaction<ExperimentTables, void>(async (trx) => {
-      await updatePhase(trx, { ...phase, state: 'running' });
-      if (before !== undefined) await updatePhase(trx, ended(before, clock.nowMicros(), change));
-    });
     return get(name);
   };
 
@@ -187,10 +192,25 @@ export async function openExperiments(deps: ExperimentsDeps): Promise<Experiment
       }),
     async stop(name, change) {
       await definedOrRan(name);
-      const running = runningPhase(name, await readPhases(db, name));
-      change.permit?.(running.spec.endpoints);
-      for (const endpoint of running.spec.endpoints) await bind(registry, endpoint, name, undefined, change);
-      await updatePhase(db, ended(running, clock.nowMicros(), change));
+      const phases = await readPhases(db, name);
+      const open = phases.filter(isOpen);
+      const holding = await boundTo(name);
+      // What somebody who was cut off left in an endpoint is taken out, too.
+      if (open.length === 0 && holding.length === 0) throw notRunning(name);
+      const endpoints = new Set([...open.flatMap(({ spec }) => spec.endpoints), ...holding]);
+      change.permit?.([...endpoints]);
+      const end = async (state: 'starting' | 'running'): Promise<void> => {
+        for (const phase of open.filter((one) => one.state === state)) {
+          const last = ended(phase, clock.nowMicros(), change);
+          await movePhase(db, state === 'running' ? last : { ...last, state: 'failed' }, state);
+        }
+      };
+      // Whoever is starting one learns so at the next endpoint.
+      await end('starting');
+      for (const endpoint of endpoints) await bind(registry, endpoint, name, undefined, change);
+      await end('running');
+      // By then nobody puts it back, and whoever just did is undone.
+      for (const endpoint of await boundTo(name)) await bind(registry, endpoint, name, undefined, change);
       return get(name);
     },
     keep: (report) => keepReport(db, report),
@@ -201,33 +221,71 @@ export async function openExperiments(deps: ExperimentsDeps): Promise<Experiment
   async function definedOrRan(name: string): Promise<void> {
     await get(name);
   }
+
+  /** Endpoints that have it, or are being given it. */
+  async function boundTo(name: string): Promise<readonly string[]> {
+    const has = ({ experiments }: Pick<EndpointState, 'experiments'>): boolean =>
+      experiments.some((one) => one.name === name);
+    const all = await registry.endpoints.list();
+    return all
+      .filter((one) => has(one) || (one.change?.state === 'preparing' && has(one.change)))
+      .map((one) => one.name);
+  }
+
+  /** Back to the phase that runs, or to none; where somebody else starts one by now, that is theirs to do. */
+  async function restore(name: string, endpoints: readonly string[], change: ExperimentChange): Promise<void> {
+    const phases = await readPhases(db, name);
+    if (phases.some(({ state }) => state === 'starting')) return;
+    const running = phases.find(({ state }) => state === 'running');
+    for (const endpoint of endpoints) {
+      const live = running?.spec.endpoints.includes(endpoint) === true ? liveAt(running, endpoint) : undefined;
+      const check = running === undefined ? undefined : (trx: ExperimentDb) => refuseEnded(trx, running);
+      await bind(registry, endpoint, name, live, change, check).catch(() => {});
+    }
+  }
 }
 
 function runningPhase(name: string, phases: readonly Phase[]): Phase {
   const running = openPhase(phases);
   if (running !== undefined) return running;
-  throw new HeadraceError(
-    'HR_CONFLICT',
-    `experiment "${name}" does not run. \`headrace experiments start ${name}\` starts it.`,
-  );
+  throw notRunning(name);
 }
 
-/** Two at once would each start a phase: the second finds the first one's row. */
-async function claim(db: ExperimentDb, phase: Phase, before: Phase | undefined): Promise<void> {
-  // One that never came to run is taken over.
-  if (before?.state === 'starting')
-    await updatePhase(db, { ...before, state: 'failed', endedMicros: phase.startedMicros });
-  try {
-    await insertPhase(db, phase);
-  } catch (cause) {
-    const sentence = `phase ${phase.phase} of experiment "${phase.name}" was started by somebody else a moment ago.`;
-    throw new HeadraceError('HR_CONFLICT', sentence, { cause });
-  }
+function notRunning(name: string): HeadraceError {
+  const sentence = `experiment "${name}" does not run. \`headrace experiments start ${name}\` starts it.`;
+  return new HeadraceError('HR_CONFLICT', sentence);
+}
+
+function overtaken({ name, phase }: Phase): HeadraceError {
+  const sentence = `phase ${phase} of experiment "${name}" was given up: somebody else started or stopped it meanwhile.`;
+  return new HeadraceError('HR_CONFLICT', sentence);
+}
+
+/** In the transaction that writes it into an endpoint. */
+async function refuseEnded(trx: ExperimentDb, phase: Phase): Promise<void> {
+  const now = (await readPhases(trx, phase.name)).find((one) => one.phase === phase.phase);
+  if (now?.state !== phase.state) throw overtaken(phase);
+}
+
+/** Two at once would each start a phase: the second finds the first one's row. What was started and never came to run is given up. */
+async function claim(database: Pick<Database, 'transaction'>, phase: Phase): Promise<void> {
+  const { name, startedMicros } = phase;
+  const work = async (trx: ExperimentDb): Promise<void> => {
+    const before = await readPhases(trx, name);
+    if (before.some((one) => one.phase >= phase.phase)) {
+      const sentence = `phase ${phase.phase} of experiment "${name}" was started by somebody else a moment ago.`;
+      throw new HeadraceError('HR_CONFLICT', sentence);
+    }
+    for (const one of before.filter(({ state }) => state === 'starting'))
+      await movePhase(trx, { ...one, state: 'failed', endedMicros: startedMicros }, 'starting');
+    await insertPhase(trx, phase);
+  };
+  await database.transaction<ExperimentTables, void>(work, { serializedBy: 'experiment_phases' });
 }
 
 /**
  * Writes what runs into the endpoint's state, or takes it out; what else is there stays as it is then. Somebody who changes the
- * traffic at the same moment is waited for.
+ * traffic at the same moment is waited for. `check`: in the transaction that writes it.
  */
 async function bind(
   registry: Pick<Registry, 'endpoints'>,
@@ -235,6 +293,7 @@ async function bind(
   name: string,
   live: LiveExperiment | undefined,
   change: ExperimentChange,
+  check?: (trx: ExperimentDb) => Promise<void>,
 ): Promise<void> {
   for (let tries = 1; ; tries++) {
     const before = await registry.endpoints.get(endpoint);
@@ -248,7 +307,12 @@ async function bind(
     const experiments = live === undefined ? others : [...others, live];
     try {
       const traffic = { variants: before.variants, experiments };
-      await registry.endpoints.setTraffic(endpoint, traffic, { ...change, ifMatch: before.etag });
+      await registry.endpoints.setTraffic(endpoint, traffic, {
+        ...change,
+        ifMatch: before.etag,
+        // The registry's database is the experiments', too.
+        ...(check && { also: (trx) => check(trx as unknown as ExperimentDb) }),
+      });
       return;
     } catch (error) {
       const isChanged = error instanceof HeadraceError && error.code === 'HR_PRECONDITION';
@@ -292,28 +356,6 @@ async function withVersions(
     made.push({ ...arm, versions });
   }
   return made;
-}
-
-function askedWeights(
-  { name, live }: Phase,
-  weights: Readonly<Record<string, number>>,
-): { name: string; weight: number }[] {
-  const known = live.arms.map((arm) => arm.name);
-  const mistakes = Object.entries(weights).flatMap(([arm, weight]) => {
-    if (!known.includes(arm))
-      return [{ path: arm, message: `experiment "${name}" has no such arm; it has ${known.join(', ')}` }];
-    const isPercent = weight >= 0 && weight <= 100 && Math.round(weight * 100) / 100 === weight;
-    return isPercent ? [] : [{ path: arm, message: `expected a percentage with at most two decimals, got ${weight}` }];
-  });
-  const asked = live.arms.map((arm) => ({
-    name: arm.name,
-    weight: weights[arm.name] ?? arm.ranges.reduce((sum, [from, to]) => sum + to - from, 0) / 100,
-  }));
-  const sum = asked.reduce((all, { weight }) => all + Math.round(weight * 100), 0) / 100;
-  if (mistakes.length === 0 && (sum > 100 || sum === 0))
-    mistakes.push({ path: 'weights', message: `expected weights that sum to 100 at most, got ${sum}` });
-  if (mistakes.length > 0) throw invalid(mistakes);
-  return asked;
 }
 
 function ended(phase: Phase, at: Micros, { actor, reason }: ExperimentChange): Phase {

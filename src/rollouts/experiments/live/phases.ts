@@ -39,22 +39,29 @@ export async function readPhases(db: ExperimentDb, name?: string): Promise<Phase
   return (await query.execute()).map(toPhase);
 }
 
-/** The one that has not ended. */
+/** The one that runs, or else the one that is being started. */
 export function openPhase(phases: readonly Phase[]): Phase | undefined {
-  return phases.find(({ state }) => state === 'running' || state === 'starting');
+  return phases.find(({ state }) => state === 'running') ?? phases.find(isOpen);
+}
+
+export function isOpen({ state }: Phase): boolean {
+  return state === 'running' || state === 'starting';
 }
 
 export async function insertPhase(db: ExperimentDb, phase: Phase): Promise<void> {
   await db.insertInto('experiment_phases').values(toRow(phase)).execute();
 }
 
-export async function updatePhase(db: ExperimentDb, phase: Phase): Promise<void> {
-  await db
+/** Only where it is `from` still; whether it was. */
+export async function movePhase(db: ExperimentDb, phase: Phase, from: Phase['state']): Promise<boolean> {
+  const { numUpdatedRows } = await db
     .updateTable('experiment_phases')
     .set(toRow(phase))
     .where('name', '=', phase.name)
     .where('phase', '=', phase.phase)
-    .execute();
+    .where('state', '=', from)
+    .executeTakeFirstOrThrow();
+  return numUpdatedRows > 0n;
 }
 
 export function unknownExperiment(name: string, known: readonly string[]): HeadraceError {

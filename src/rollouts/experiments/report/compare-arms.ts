@@ -16,7 +16,7 @@ import {
 } from '../../../statistics/index.ts';
 import type { AnalysedMetric } from '../analysis/analyse.ts';
 import type { ArmSums } from '../analysis/metric-sums.ts';
-import type { ArmComparison, ArmValue, CupedEffect, Effect } from './experiment-report.ts';
+import type { ArmComparison, ArmValue, CupedEffect, Effect, RelativeEffect } from './experiment-report.ts';
 
 /** Before, the normal approximation under always-valid intervals does not hold. */
 const LEAST_UNITS = 200;
@@ -57,7 +57,7 @@ export function compareArms(analysed: AnalysedMetric, comparing: Comparing): Com
     return {
       arm,
       difference: judge(welch(control, treatment), 'difference'),
-      relative: lift === undefined ? null : judge(lift, 'relative'),
+      relative: lift === undefined ? null : asRelative(analysed, judge(lift, 'relative')),
       cuped: withoutBefore(analysed, at, judge),
     };
   });
@@ -89,6 +89,12 @@ function judging(
       always_p: finite(always?.p),
     };
   };
+}
+
+function asRelative(analysed: AnalysedMetric, effect: Effect): RelativeEffect {
+  const hasEnd =
+    analysed.kind === 'sums' && (analysed.metric.winsorize !== undefined || analysed.sums.aggregate === 'any');
+  return { ...effect, always_is_approximate: !hasEnd };
 }
 
 const NOTHING: Effect = {
@@ -174,7 +180,7 @@ function compareStrata(
     relative:
       relativeSe === undefined
         ? null
-        : judge({ estimate: difference / Math.abs(base), se: relativeSe, df, n }, 'relative'),
+        : asRelative(analysed, judge({ estimate: difference / Math.abs(base), se: relativeSe, df, n }, 'relative')),
   };
 }
 

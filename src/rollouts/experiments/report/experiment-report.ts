@@ -14,6 +14,14 @@ export interface Effect {
   readonly always_p: number | null;
 }
 
+export interface RelativeEffect extends Effect {
+  /**
+   * Whether `always` and `always_p` don't hold as surely as the difference's: of values without an end that are not winsorised a few
+   * units may have most, and of a control that is high or low by chance the lift then looks sure.
+   */
+  readonly always_is_approximate: boolean;
+}
+
 export interface CupedEffect extends Effect {
   readonly theta: number;
   /** The part of the variance that the time before took out. */
@@ -24,14 +32,16 @@ export interface ArmComparison {
   /** Compared with the control. */
   readonly arm: string;
   readonly difference: Effect;
-  /** A share of the control's value; null where that is 0. */
-  readonly relative: Effect | null;
+  /** A share of the control's value; null where that is 0. Shown; verdicts go by `difference`. */
+  readonly relative: RelativeEffect | null;
   /** The difference with the time before taken out; null where the metric names none. */
   readonly cuped: CupedEffect | null;
   /** Of a goal: corrected over all goals and arms, `correction` says how. */
   readonly adjusted_p: number | null;
-  /** What can be said by the always-valid interval; of a goal, by that of all goals together. */
-  /** `higher` and `lower` of a metric that has no better. */
+  /**
+   * What can be said by the difference's always-valid interval; of a goal, by that of all goals together. `higher` and `lower` of a
+   * metric that has no better.
+   */
   readonly verdict: 'better' | 'worse' | 'higher' | 'lower' | 'undecided';
 }
 

@@ -2,7 +2,7 @@
 
 import { counted } from '../../../core/index.ts';
 import type { Analysed } from '../analysis/analyse.ts';
-import type { ExperimentReport } from './experiment-report.ts';
+import type { ArmComparison, ExperimentReport } from './experiment-report.ts';
 
 export function notesOf(
   report: Omit<ExperimentReport, 'decision' | 'notes'>,
@@ -27,6 +27,14 @@ export function notesOf(
       ? ['The log keeps a sample of rows: sums and counts are of that sample, alike in all arms.']
       : []),
     ...(limits.length > 0 ? [`Winsorised at quantiles of all units together: ${limits.join(', ')}.`] : []),
+    ...report.metrics.flatMap(({ name, comparisons }) =>
+      comparisons
+        .filter((one) => looksSurer(one, report.alpha))
+        .map(
+          ({ arm }) =>
+            `The relative lift of ${name} in ${arm} looks surer than it is: a few units have most of the value. Go by the difference, as the verdict does, or winsorise the metric.`,
+        ),
+    ),
     ...(quantiles.length > 0
       ? [`Quantiles have the interval of one look alone, and so no verdict: ${quantiles.join(', ')}.`]
       : []),
@@ -39,4 +47,10 @@ export function notesOf(
         ]
       : []),
   ];
+}
+
+/** The lift's interval leaves zero out, where the difference's, which holds, does not. */
+function looksSurer({ difference, relative }: ArmComparison, alpha: number): boolean {
+  if (relative === null || !relative.always_is_approximate) return false;
+  return (relative.always_p ?? 1) < alpha && (difference.always_p ?? 1) >= alpha;
 }

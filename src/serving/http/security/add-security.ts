@@ -1,5 +1,6 @@
 // The gate before every route of a server, and its routes' roles.
 
+import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Actor, HeadraceError, toHeadraceError } from '../../../core/index.ts';
 import { anonymous, type Gate, listed } from './gate.ts';
@@ -38,7 +39,7 @@ export function addSecurity(app: FastifyInstance, guard: Guard, roles: Map<strin
 
 /** Sets the request's actor. What refuses it, if anything; a promise where its token is seen first. */
 function enter(gate: Gate, request: FastifyRequest): Error | undefined | Promise<Error | undefined> {
-  const { params, raw, ip } = request;
+  const { params, ip } = request;
   const role = roleOf(request);
   const permit = (known: Known): Error | undefined => {
     request.actor = known.actor;
@@ -48,7 +49,7 @@ function enter(gate: Gate, request: FastifyRequest): Error | undefined | Promise
     return request.routeOptions.config.tellsOfAllEndpoints === true ? refuseNarrow(known.actor) : undefined;
   };
   try {
-    const known = gate.identify(raw.headers, ip, role);
+    const known = gate.identify(credentialsOf(request), ip, role);
     return known instanceof Promise ? known.then(permit).catch(toHeadraceError) : permit(known);
   } catch (thrown) {
     return toHeadraceError(thrown);
@@ -62,7 +63,14 @@ function refuseNarrow({ name, endpoints }: Actor): HeadraceError | undefined {
 
 /** Whether the request would still be let in: streams outlive the key that they began with. */
 export function isStillAdmitted({ gate }: Pick<Security, 'gate'>, request: FastifyRequest): Promise<boolean> {
-  return gate.stillAdmits(request.raw.headers, request.ip, roleOf(request));
+  return gate.stillAdmits(credentialsOf(request), request.ip, roleOf(request));
+}
+
+/** The request's headers, with the key among them wherever it came. */
+function credentialsOf(request: FastifyRequest): IncomingHttpHeaders {
+  const { headers } = request.raw;
+  const key = request.is404 ? undefined : request.routeOptions.config.keyOf?.(request);
+  return key === undefined ? headers : { ...headers, authorization: undefined, 'x-api-key': key };
 }
 
 function roleOf(request: FastifyRequest): RouteRole {

@@ -13,6 +13,8 @@ declare module 'fastify' {
     changes?: string;
     /** What it tells is of all endpoints: who is kept to some does not get it. */
     tellsOfAllEndpoints?: boolean;
+    /** The key, where a protocol's clients send it elsewhere than in the headers of all; undefined: it is looked for there. */
+    keyOf?: (request: FastifyRequest) => string | undefined;
   }
   interface FastifyRequest {
     actor: Actor;

@@ -1,0 +1,27 @@
+// Sums of an arm's outcomes, by group of units.
+
+import type { ArmOutcomes } from './arm-minute.ts';
+
+export interface ArmSums {
+  readonly n: Float64Array;
+  readonly sum: Float64Array;
+  readonly squares: Float64Array;
+}
+
+const GROUPS = 64;
+
+export function emptySums(): ArmSums {
+  return { n: new Float64Array(GROUPS), sum: new Float64Array(GROUPS), squares: new Float64Array(GROUPS) };
+}
+
+export function addSums(sums: ArmSums, { n, sum, squares }: Omit<ArmOutcomes, 'eventUnits'>): void {
+  for (let g = 0; g < GROUPS; g++) {
+    sums.n[g] = (sums.n[g] as number) + (n[g] ?? 0);
+    sums.sum[g] = (sums.sum[g] as number) + (sum[g] ?? 0);
+    sums.squares[g] = (sums.squares[g] as number) + (squares[g] ?? 0);
+  }
+}
+
+export function copySums({ n, sum, squares }: ArmSums): ArmSums {
+  return { n: n.slice(), sum: sum.slice(), squares: squares.slice() };
+}

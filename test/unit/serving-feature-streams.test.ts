@@ -1,0 +1,89 @@
+// Streams of flags: each hears at once and of each change once, something now and then where nothing changes, and none holds a
+// server up.
+
+import fastify, { type FastifyInstance } from 'fastify';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { silentLogger } from '../../src/core/index.ts';
+import { createFeatureStreams, type FeatureStreams } from '../../src/serving/http/flags/feature-streams.ts';
+import { openRaw, type RawSocket, request } from '../support/raw-http.ts';
+
+let app: FastifyInstance;
+let url: string;
+let streams: FeatureStreams;
+let document: string;
+let isAdmitted: boolean;
+let failure: Error | undefined;
+
+// The streams' ticks are the test's to pass.
+beforeEach(async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  [document, isAdmitted, failure] = ['one', true, undefined];
+  streams = createFeatureStreams({
+    documentFor() {
+      if (failure !== undefined) throw failure;
+      return document;
+    },
+    maxStreams: 3,
+    isStillAdmitted: () => Promise.resolve(isAdmitted),
+    logger: silentLogger,
+  });
+  app = fastify({ forceCloseConnections: 'idle' });
+  app.get('/sub', (asked, reply) => streams.open(asked, reply));
+  url = await app.listen({ host: '127.0.0.1', port: 0 });
+});
+afterEach(async () => {
+  streams.endAll();
+  await app.close();
+  vi.useRealTimers();
+});
+
+const watch = async (): Promise<RawSocket> => {
+  const raw = await openRaw(url);
+  raw.socket.write(request('GET', '/sub', ['Host: localhost']).replace('Connection: close\r\n', ''));
+  return raw;
+};
+const heard = ({ text }: RawSocket): string[] =>
+  [...text().matchAll(/^data: (.*)$/gm)].map(([, data]) => data as string);
+const pass = (ms: number): void => void vi.advanceTimersByTime(ms);
+
+it('tell the flags at once, and each change once', async () => {
+  const one = await watch();
+  await expect.poll(() => heard(one)).toEqual(['one']);
+  pass(1000);
+  document = 'two';
+  pass(250);
+  await expect.poll(() => heard(one)).toEqual(['one', 'two']);
+  pass(2000);
+  const other = await watch();
+  await expect.poll(() => heard(other)).toEqual(['two']);
+  expect(heard(one)).toEqual(['one', 'two']);
+});
+
+it('say something every 15 s where nothing changes', async () => {
+  const one = await watch();
+  await expect.poll(() => heard(one)).toEqual(['one']);
+  pass(14_000);
+  expect(one.text()).not.toContain(': still here');
+  pass(1000);
+  await expect.poll(() => one.text()).toContain(': still here\n\n');
+});
+
+it('go on after flags could not be had, and are refused where they can’t', async () => {
+  const one = await watch();
+  await expect.poll(() => heard(one)).toEqual(['one']);
+  failure = new Error('away');
+  pass(500);
+  const refused = await watch();
+  await expect.poll(() => refused.text()).toContain('HTTP/1.1 500');
+  [failure, document] = [undefined, 'two'];
+  pass(250);
+  await expect.poll(() => heard(one)).toEqual(['one', 'two']);
+});
+
+it('end within a second when who asked is no longer let in', async () => {
+  const one = await watch();
+  await expect.poll(() => heard(one)).toEqual(['one']);
+  isAdmitted = false;
+  pass(1000);
+  await expect.poll(() => one.text().endsWith('\r\n0\r\n\r\n')).toBe(true);
+});
