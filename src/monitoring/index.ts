@@ -28,9 +28,9 @@ export {
   type HistorySeries,
   type HistoryStep,
   openHistory,
-  presentHistory,
   type ReadHistory,
 } from './minutes/history.ts';
+export { presentHistory } from './minutes/present-history.ts';
 export { withMinutes } from './minutes/meter-minutes.ts';
 export type { MinuteOutcomes, MinuteRow } from './minutes/minute-row.ts';
 export { migrateMinutes, minuteRows } from './minutes/minute-tables.ts';
