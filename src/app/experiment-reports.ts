@@ -2,7 +2,8 @@
 
 import type { AskedPhase, ReportDeps } from '../control/index.ts';
 import { silentProgress } from '../core/index.ts';
-import type { ExperimentReport, PresentedExperiment } from '../rollouts/index.ts';
+import type { ExperimentReport } from '../rollouts/index.ts';
+import type { ServedExperiments } from '../serving/index.ts';
 import type { App } from './open-app.ts';
 
 const SHIP_MS = 5_000;
@@ -31,16 +32,16 @@ export async function experimentReportDeps(app: App): Promise<ReportDeps> {
 }
 
 /** What a server answers by. */
-export async function readExperiments(app: App): Promise<{
-  list(): Promise<readonly PresentedExperiment[]>;
-  get(name: string): Promise<PresentedExperiment>;
-  report(name: string, phase: AskedPhase): Promise<ExperimentReport>;
-}> {
+export async function servedExperiments(app: App): Promise<ServedExperiments> {
   const { reportOnce } = await import('../control/index.ts');
   const { presentExperiment } = await import('../rollouts/index.ts');
+  const open = (): ReturnType<App['experiments']> => app.experiments();
   return {
-    list: async () => (await (await app.experiments()).list()).map(presentExperiment),
-    get: async (name) => presentExperiment(await (await app.experiments()).get(name)),
+    list: async () => (await (await open()).list()).map(presentExperiment),
+    get: async (name) => presentExperiment(await (await open()).get(name)),
     report: reportOnce((name, phase) => experimentReport(app, name, phase)),
+    start: async (name, change) => presentExperiment(await (await open()).start(name, change)),
+    stop: async (name, change) => presentExperiment(await (await open()).stop(name, change)),
+    reweigh: async (name, weights, change) => presentExperiment(await (await open()).reweigh(name, weights, change)),
   };
 }

@@ -6,7 +6,7 @@ import { describe, didYouMean, type ErrorDetail, HeadraceError, messageOf } from
 import { importModule, projectMistake } from '../definitions/index.ts';
 import { describeSetting, parseSetting } from './parse-setting.ts';
 import { NO_TOPIC } from './settings/data-settings.ts';
-import { type Setting, variablesOf } from './settings/setting.ts';
+import { environmentName, type Setting, variablesOf } from './settings/setting.ts';
 import { SETTINGS, type SettingValues } from './settings.ts';
 
 export interface Config {
@@ -93,6 +93,9 @@ export function checkConfig(written: unknown, file: string, environment: Environ
     const message = `expected at least server.bodyLimit, ${bodyLimit} bytes, got ${mostBytes}`;
     mistakes.push({ path: 'server.maxInFlightBytes', message });
   }
+  for (const [key, instead] of Object.entries(GONE))
+    if ((environment[environmentName(key)] ?? '') !== '')
+      mistakes.push({ path: `${environmentName(key)} (${key})`, message: `is no setting any more. ${instead}` });
   mistakes.push(...topicMistakes(values['pushLog.topic'], values['pushLog.brokers']));
   const [first] = mistakes;
   if (first !== undefined) {
@@ -124,6 +127,11 @@ function topicMistakes(topic: unknown, brokers: unknown): ErrorDetail[] {
 
 const KEYS = SETTINGS.map((setting) => setting.key as string);
 
+/** What was a setting, and what says it now: left out in silence it would keep, or remove, what nobody meant. */
+const GONE: Readonly<Record<string, string>> = {
+  'retention.predictionLog': 'Write predictionLog.keep, which is the servers’ and gc’s alike',
+};
+
 /** The names at one level: `server`, then `tls` and `port`. */
 function namesUnder(prefix: string): string[] {
   const keys = KEYS.filter((key) => key.startsWith(prefix));
@@ -136,7 +144,10 @@ function flatten(written: object, mistakes: ErrorDetail[], prefix = ''): Map<str
   for (const [name, value] of Object.entries(written)) {
     const key = `${prefix}${name}`;
     if (value === undefined) continue;
-    if (!known.includes(name)) mistakes.push({ path: key, message: `is not a known key.${didYouMean(name, known)}` });
+    const instead = Object.hasOwn(GONE, key) ? GONE[key] : undefined;
+    if (instead !== undefined) mistakes.push({ path: key, message: `is no setting any more. ${instead}` });
+    else if (!known.includes(name))
+      mistakes.push({ path: key, message: `is not a known key.${didYouMean(name, known)}` });
     else if (KEYS.includes(key)) flat.set(key, value);
     else if (value === null || typeof value !== 'object' || Array.isArray(value))
       mistakes.push({ path: key, message: 'expected an object' });

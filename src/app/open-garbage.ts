@@ -2,7 +2,6 @@
 
 import { join } from 'node:path';
 import type { Progress } from '../core/index.ts';
-import type { KeepRules } from '../monitoring/index.ts';
 import type { GarbageReport } from '../housekeeping/index.ts';
 import { type Collector, collectObjects, collectPartials, collectSpill } from '../storage/index.ts';
 import { migrateAllTables } from './migrate-tables.ts';
@@ -57,6 +56,7 @@ async function collectorsOf(app: App, has: ReadonlySet<string>, progress: Progre
   const files = { ...sets, dataDirectory: values['offline.path'], partialMicros };
   const ofTable = (table: string, ...collectors: readonly Collector[]): readonly Collector[] =>
     has.has(table) ? collectors : [];
+  const keep = values['predictionLog.keep'];
   return [
     collectSpill(join(values['offline.path'], 'spill')),
     ...ofTable(
@@ -87,7 +87,7 @@ async function collectorsOf(app: App, has: ReadonlySet<string>, progress: Progre
     monitoring.collectPredictions({
       directory: values['predictionLog.path'],
       nowMicros,
-      ...keptPredictions(values, monitoring),
+      keep: keep === undefined ? monitoring.KEEP_ALL : monitoring.parseKeep(keep),
     }),
     offline.collectLog({ log }, async () => ({
       ...(await app.offline(progress)),
@@ -95,15 +95,4 @@ async function collectorsOf(app: App, has: ReadonlySet<string>, progress: Progre
       retentionMicros: values['pushLog.retention'],
     })),
   ];
-}
-
-// The older setting speaks where the log's own does not.
-function keptPredictions(
-  values: App['config']['values'],
-  { KEEP_ALL, parseKeep }: typeof import('../monitoring/index.ts'),
-): { readonly keep: KeepRules; readonly keptBy: string } {
-  const own = values['predictionLog.keep'];
-  if (own !== undefined) return { keep: parseKeep(own), keptBy: 'predictionLog.keep' };
-  const micros = values['retention.predictionLog'] ?? Infinity;
-  return { keep: { ...KEEP_ALL, micros }, keptBy: 'retention.predictionLog' };
 }

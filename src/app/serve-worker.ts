@@ -23,7 +23,7 @@ import { monitoringReads } from './monitoring-reads.ts';
 import type { App } from './open-app.ts';
 import { openServerMinutes } from './open-minutes.ts';
 import { openServerSecurity } from './open-security.ts';
-import { readExperiments } from './experiment-reports.ts';
+import { servedExperiments } from './experiment-reports.ts';
 import { openTrainingSets } from './open-training-sets.ts';
 import { packageVersion } from './package-version.ts';
 import { presentIngestion, presentModels } from './present-status.ts';
@@ -201,7 +201,7 @@ export async function prepareServing(app: App, options: ServeOptions): Promise<P
     stats: options.stats?.(figures) ?? figures,
     rollouts: () => app.rollouts(),
     alerts: { list: async (query) => (await app.alerts()).list(query) },
-    experiments: await readExperiments(app),
+    experiments: await servedExperiments(app),
     history: minutes.history,
     monitoring: monitors,
     status: {

@@ -22,16 +22,18 @@ export const applyCommand = defineCommand({
     await migrateTables(app);
     const { report } = await preparePlan(context, app);
     const { baseRevision, ...told } = report;
-    const { breaking } = told;
+    const { breaking, refused: refusals } = told;
     context.tell(describeReport(report, context.paint('stderr'), options['yes'] === true));
     let allowBreaking = options['yes'] === true;
-    if (breaking.length > 0 && !allowBreaking && process.stdin.isTTY && !context.isJson) {
+    // What is refused anyway needs no yes.
+    const isToAgree = breaking.length > 0 && !allowBreaking && refusals.length === 0;
+    if (isToAgree && process.stdin.isTTY && !context.isJson) {
       allowBreaking = await confirm(
         `Apply ${breaking.length} breaking ${breaking.length === 1 ? 'change' : 'changes'}? [y/N] `,
       );
     }
     const allowOlder = options['allowOlder'] === true;
-    if (breaking.length > 0 && !allowBreaking && !context.isJson) {
+    if (isToAgree && !allowBreaking && !context.isJson) {
       // What an old working copy lacks is no reason to let it break what is in use.
       if (!allowOlder) await refuseOlderCommit(app);
       throw refused(breaking.length);

@@ -15,7 +15,7 @@ export const planCommand = defineCommand({
     0: 'nothing changes',
     1: 'it failed',
     2: 'something changes (and wrong usage, which prints HR_USAGE on stderr)',
-    3: 'something in use breaks: apply wants --yes',
+    3: 'something in use breaks: apply wants --yes; or apply would refuse it, as an experiment runs or a rollout is under way',
   },
   options: (command) => command.option('--markdown', 'print it for a comment on a pull request'),
   async run(context, _args, options) {
@@ -25,7 +25,7 @@ export const planCommand = defineCommand({
     return {
       json: { hash: definitions.hash, ...report },
       text: isMarkdown ? planMarkdown(report) : describeReport(report, context.paint('stdout')),
-      exitCode: report.breaking.length > 0 ? 3 : report.changes.length > 0 ? 2 : 0,
+      exitCode: report.breaking.length + report.refused.length > 0 ? 3 : report.changes.length > 0 ? 2 : 0,
     };
   },
 });

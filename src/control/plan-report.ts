@@ -9,6 +9,7 @@ import {
   type Plan,
   type PlanChange,
   type PlanOptions,
+  type Refusal,
   type Registry,
   type Touched,
 } from '../registry/index.ts';
@@ -19,6 +20,8 @@ export interface PlanReport {
   readonly changes: readonly PlanChange[];
   /** Those of `changes` that break something in use. */
   readonly breaking: readonly PlanChange[];
+  /** Why apply would refuse it, whoever says yes, as things stand. */
+  readonly refused: readonly Refusal[];
   /** Views that get another version. */
   readonly views: readonly PlannedView[];
   /** What fills all that have to be filled, once it is applied; null where nothing has to. */
@@ -66,7 +69,7 @@ export async function planReport(
   options?: PlanOptions,
 ): Promise<PlanReport> {
   const planned = await registry.definitions.plan(manifest, trainingSets, options);
-  const { baseRevision, changes, breaking, views } = planned;
+  const { baseRevision, changes, breaking, refused, views } = planned;
   const estimates = await estimateRuns(runs, views);
   const waiting = views.flatMap(({ view, needsRun }) => (needsRun ? [view] : []));
   const isEach = waiting.length > MOST_NAMED && waiting.length === Object.keys(manifest.views).length;
@@ -74,6 +77,7 @@ export async function planReport(
     baseRevision,
     changes,
     breaking,
+    refused,
     views: views.map(({ view, before, after, needsRun, answersBefore, services, keptFor }) => ({
       view,
       old_version: before,

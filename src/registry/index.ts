@@ -20,6 +20,7 @@ export type {
   ObjectVersion,
 } from './definitions/definitions-registry.ts';
 export { collectDefinitions } from './definitions/collect-definitions.ts';
+export type { Refusal } from './definitions/refusals.ts';
 export { refuseOtherProject } from './definitions/definitions-registry.ts';
 export type { ObjectKind } from './definitions/objects.ts';
 export type { BreakingReason } from './definitions/consequences.ts';

@@ -8,6 +8,7 @@ export type { TokenKey, TokenOptions } from './http/security/token-verifier.ts';
 export type { LoggedRequests } from './http/request-log.ts';
 export { presentHealth } from './http/health-routes.ts';
 export type { LiveStats } from './http/live-stats.ts';
+export type { ServedExperiments } from './http/experiment-routes.ts';
 export type { MonitoringReads } from './http/monitoring-routes.ts';
 export type { IngestPlane } from './ingest-plane.ts';
 export { type OutcomeInput, readOutcomes } from './outcome-inputs.ts';

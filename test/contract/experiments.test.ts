@@ -180,6 +180,10 @@ onEachRegistry('experiments', (given) => {
     it('can lose nothing that it uses to an apply, whoever says yes', async () => {
       const refused = { code: 'HR_EXPERIMENT_RUNNING', message: expect.stringContaining('experiments stop trial') };
       await expect(given.apply(flightsManifest, true)).rejects.toMatchObject(refused);
+      const foretold = async (manifest: Manifest) => (await given.registry.definitions.plan(manifest)).refused;
+      expect(await foretold(flightsManifest)).toMatchObject([refused]);
+      expect(await foretold(withTrial())).toEqual([]);
+      expect(await foretold(withTrial({ description: 'late flights' }))).toEqual([]);
       await expect(
         given.apply({ ...withTrial(), endpoints: {}, experiments: { trial: { ...trial } } }, true),
       ).rejects.toMatchObject(refused);
@@ -187,6 +191,7 @@ onEachRegistry('experiments', (given) => {
       await given.apply(withTrial({ description: 'late flights' }));
       expect(await running()).toMatchObject([{ phase: 1 }]);
       await experiments.stop('trial', by);
+      expect(await foretold(flightsManifest)).toEqual([]);
       await given.apply(flightsManifest);
       // It is still told of, though it is defined no more.
       expect(await experiments.get('trial')).toMatchObject({ spec: null, phases: [{ phase: 1 }] });

@@ -269,6 +269,7 @@ describe.each(testDatabases('rollouts'))('a rollout on $name', (databases) => {
       definitions.apply({ ...flightsManifest, ...sections }, { actor: 'bob', allowBreaking: true });
     const refused = { code: 'HR_ROLLOUT_UNDERWAY', message: expect.stringContaining('headrace rollout abort') };
     await expect(without({ endpoints: {} })).rejects.toMatchObject(refused);
+    expect((await definitions.plan({ ...flightsManifest, endpoints: {} })).refused).toMatchObject([refused]);
     await expect(without({ endpoints: {}, models: {} })).rejects.toMatchObject(refused);
     await expect(without({ endpoints: {}, models: {}, services: {} })).rejects.toMatchObject(refused);
     await expect(world.registry.models.retire(MODEL, 2, 'bob')).rejects.toMatchObject({ code: 'HR_CONFLICT' });

@@ -386,7 +386,6 @@ describe('the prediction log', () => {
       directory: folder,
       nowMicros: () => NOW,
       keep: parseKeep('2h'),
-      keptBy: 'predictionLog.keep',
     });
     const { items } = await collector.plan();
     expect(items.map(({ what, why }) => `${what.split('/')[0]} ${why}`)).toEqual([

@@ -13,7 +13,14 @@ import { rawHttp, request } from '../support/raw-http.ts';
 import { REPOSITORY } from '../support/serving-project.ts';
 import { signToken } from '../support/tokens.ts';
 
-const REPO = `${REPOSITORY}\nexport const other = endpoint('other', { model: returns, unit: ['customer'] });\n`;
+const REPO = `${REPOSITORY.replace('endpoint, feature', 'endpoint, experiment, metric, feature')}
+export const other = endpoint('other', { model: returns, unit: ['customer'] });
+export const trial = experiment('trial', {
+  unit: ['customer'], endpoints: [checkout],
+  arms: { control: { version: 1, weight: 50 }, treatment: { version: 1, weight: 50 } },
+  metrics: { goal: [metric('bought', { outcome: checkout })] },
+});
+`;
 const BY = { actor: 'ann' };
 const idp = generateKeyPairSync('ed25519');
 const logged: string[] = [];
@@ -231,6 +238,70 @@ describe('a server with keys', () => {
     expect(await start(narrow.token)).toEqual({ status: 403, code: 'HR_FORBIDDEN' });
     // It has all traffic.
     expect(await start(wide.token)).toEqual({ status: 409, code: 'HR_CONFLICT' });
+  });
+
+  it('lets who may experiment start, reweigh and stop experiments, where all of their endpoints are its own', async () => {
+    const narrow = await made('narrow-trials', ['experiment'], { endpoints: ['other'] });
+    const wide = await made('trials', ['experiment']);
+    const reader = await made('reads-trials', ['read', 'predict', 'write']);
+    const byKey = expect.stringMatching(/^key hr_/) as unknown;
+    const admin = await made('admin-trials', ['experiment', 'admin']);
+    await open.serving.security.refresh();
+    const send = async (token: string, method: string, what: string, body?: object, reason?: string) => {
+      const headers = { ...bearer(token), ...(reason === undefined ? {} : { 'x-reason': reason }) };
+      const answer = await ask(method, `/v1/experiments/${what}`, headers, body);
+      // A problem's body, or an experiment.
+      const { code, state, phases } = (await answer.json()) as Record<string, unknown>;
+      return { status: answer.status, code, state, phases };
+    };
+    expect(await send(reader.token, 'POST', 'trial/start')).toMatchObject({ status: 403 });
+    expect((await registry.auditLog.list({ object: 'experiment/trial', limit: 1 }))[0]).toMatchObject({
+      actor: byKey,
+      action: 'experiment.start',
+      after: { refused: 'HR_FORBIDDEN' },
+    });
+    // One that it does not see is not there.
+    expect(await send(narrow.token, 'POST', 'trial/start')).toMatchObject({ status: 404 });
+    expect(await send(wide.token, 'POST', 'nothing/start')).toMatchObject({
+      status: 404,
+      code: 'HR_UNKNOWN_EXPERIMENT',
+    });
+    const started = await send(wide.token, 'POST', 'trial/start', undefined, 'does it sell?');
+    expect(started).toMatchObject({ status: 200, state: 'running' });
+    expect(started.phases).toMatchObject([{ actor: byKey, reason: 'does it sell?', state: 'running' }]);
+    expect(await lastAudit()).toMatchObject({ actor: byKey, reason: 'does it sell?' });
+    expect(await send(wide.token, 'POST', 'trial/start')).toMatchObject({ status: 409, code: 'HR_CONFLICT' });
+    const weights = { control: 30, treatment: 30 };
+    for (const [method, what, body] of [
+      ['PUT', 'trial/weights', { weights }],
+      ['POST', 'trial/stop', {}],
+    ] as const)
+      expect(await send(narrow.token, method, what, body)).toMatchObject({ status: 404 });
+    expect(await send(wide.token, 'PUT', 'trial/weights', { weights: { control: 90 } })).toMatchObject({ status: 400 });
+    expect(await send(wide.token, 'PUT', 'trial/weights', { weights, override: true })).toMatchObject({ status: 403 });
+    const next = await send(wide.token, 'PUT', 'trial/weights', { weights, reason: 'slower' });
+    expect(next.phases).toMatchObject([
+      { state: 'ended', end_reason: 'slower' },
+      { arms: [{ weight: 30 }, { weight: 30 }], reason: 'slower' },
+    ]);
+    const stopped = await send(admin.token, 'POST', 'trial/stop', { reason: 'enough', override: true });
+    expect(stopped).toMatchObject({ status: 200, state: 'ended' });
+  });
+
+  it('keeps a key to its endpoints also where the definition has got others since it saw it', async () => {
+    const experiments = await open.app.experiments();
+    const permit = (endpoints: readonly string[]): void => {
+      throw new Error(`not ${endpoints.join()}`);
+    };
+    await expect(experiments.start('trial', { actor: 'eve', permit })).rejects.toThrow('not checkout');
+    await experiments.start('trial', { actor: 'ann' });
+    await expect(experiments.stop('trial', { actor: 'eve', permit })).rejects.toThrow('not checkout');
+    await expect(experiments.reweigh('trial', { control: 1 }, { actor: 'eve', permit })).rejects.toThrow(
+      'not checkout',
+    );
+    expect((await experiments.stop('trial', { actor: 'ann' })).phases.map(({ state }) => state)).not.toContain(
+      'failed',
+    );
   });
 
   it('tells a key of some endpoints of no others', async () => {

@@ -53,6 +53,15 @@ describe('a configuration', () => {
     ]);
   });
 
+  it('says what is written in place of a setting that is gone, in the file and in the environment', () => {
+    const told = 'is no setting any more. Write predictionLog.keep, which is the servers’ and gc’s alike';
+    const written = { project: 'p', retention: { predictionLog: '30d' } };
+    expect(mistakes(written, { HEADRACE_RETENTION_PREDICTION_LOG: '30d' }).paths).toEqual([
+      `retention.predictionLog ${told}`,
+      `HEADRACE_RETENTION_PREDICTION_LOG (retention.predictionLog) ${told}`,
+    ]);
+  });
+
   it.each([
     [{ project: 'p', server: { port: '80' } }, {}, undefined],
     [

@@ -57,6 +57,7 @@ const reportOf = (changes: readonly PlanChange[], views: readonly PlannedView[] 
   baseRevision: 3,
   changes,
   breaking: changes.filter(({ breaking }) => breaking !== null),
+  refused: [],
   views,
   command: views.find(({ command }) => command !== null)?.command ?? null,
   touched: [],
@@ -112,6 +113,16 @@ describe('a plan for people', () => {
       '',
       '1 change, none breaking',
     ]);
+  });
+
+  it('says first of all what apply would refuse, whoever says yes', () => {
+    const refused = [{ code: 'HR_EXPERIMENT_RUNNING', message: 'experiment "trial" runs' }] as const;
+    const report = { ...reportOf([broken]), refused };
+    expect(text(report)).toContain('REFUSED HR_EXPERIMENT_RUNNING  experiment "trial" runs');
+    expect(text(report).at(-1)).toBe('1 change, 1 breaking: apply refuses it, with --yes too');
+    const markdown = planMarkdown({ ...reportOf([renamed]), refused });
+    expect(markdown).toMatch(/^## ⛔ Feature plan: 1 change, none breaking: apply refuses it, with --yes too\n/);
+    expect(markdown).toContain('- `HR_EXPERIMENT_RUNNING`: `experiment "trial" runs`');
   });
 
   it('names a few of many', () => {

@@ -58,12 +58,6 @@ export const RETENTION_SETTINGS = [
     help: 'How long gc leaves pushed rows that were set apart; until somebody puts them back or drops them when left out.',
   },
   {
-    key: 'retention.predictionLog',
-    kind: 'duration',
-    min: 3_600_000_000,
-    help: 'How old the prediction log’s hours may get before gc removes them, where `predictionLog.keep` does not say it; kept for ever when left out.',
-  },
-  {
     key: 'monitoring.minutes',
     kind: 'duration',
     default: '48h',

@@ -14,7 +14,7 @@ import {
 import { type Format, type Paint, plain } from '../paint.ts';
 import { visible } from './visible.ts';
 
-type Changes = Pick<PlanReport, 'baseRevision' | 'changes' | 'breaking'>;
+type Changes = Pick<PlanReport, 'baseRevision' | 'changes' | 'breaking'> & Partial<Pick<PlanReport, 'refused'>>;
 
 /** What changes, and what it comes to. */
 export function describePlan(plan: Changes, paint: Paint = plain): string {
@@ -28,6 +28,7 @@ export function describeReport(report: PlanReport, paint: Paint, isAgreed = fals
   const parts = [
     report.changes.flatMap((change) => changeLines(change, paint)),
     viewLines(report, paint),
+    refusedLines(report, paint),
     [summaryLine(report, paint, isAgreed)],
   ];
   return parts
@@ -37,15 +38,19 @@ export function describeReport(report: PlanReport, paint: Paint, isAgreed = fals
 }
 
 /** `2 changes, 1 breaking: apply wants --yes` */
-export function summarize({ baseRevision, changes, breaking }: Changes, isAgreed = false): string {
+export function summarize({ baseRevision, changes, breaking, refused = [] }: Changes, isAgreed = false): string {
   if (changes.length === 0) return `Nothing to change; revision ${baseRevision} is what the repository says.`;
   const count = `${changes.length} ${changes.length === 1 ? 'change' : 'changes'}`;
-  if (breaking.length === 0) return `${count}, none breaking`;
-  return `${count}, ${breaking.length} breaking${isAgreed ? '' : ': apply wants --yes'}`;
+  const broken = breaking.length === 0 ? 'none' : String(breaking.length);
+  if (refused.length > 0) return `${count}, ${broken} breaking: apply refuses it, with --yes too`;
+  return `${count}, ${broken} breaking${isAgreed || breaking.length === 0 ? '' : ': apply wants --yes'}`;
 }
 
 function summaryLine(plan: Changes, paint: Paint, isAgreed = false): string {
-  return paint(plan.breaking.length > 0 ? ['bold', 'red'] : 'bold', summarize(plan, isAgreed));
+  return paint(
+    plan.breaking.length > 0 || (plan.refused ?? []).length > 0 ? ['bold', 'red'] : 'bold',
+    summarize(plan, isAgreed),
+  );
 }
 
 const SIGNS: Readonly<Record<PlanChange['kind'], readonly [sign: string, format: Format]>> = {
@@ -96,6 +101,10 @@ export function touchedBesides({ reasons, touched }: PlanChange): string[] {
 
 function touchesLines(change: PlanChange, paint: Paint): string[] {
   return touchedBesides(change).map((who, at) => labelled(at === 0 ? 'touches' : '', visible(who), paint));
+}
+
+function refusedLines({ refused }: PlanReport, paint: Paint): string[] {
+  return refused.map(({ code, message }) => `${paint(['bold', 'red'], `REFUSED ${code}`)}  ${visible(message)}`);
 }
 
 const MOST_VIEWS = 20;

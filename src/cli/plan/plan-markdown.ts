@@ -14,6 +14,7 @@ export function planMarkdown(report: PlanReport): string {
   const ordered = [...report.breaking, ...report.changes.filter(({ breaking }) => breaking === null)];
   const parts = [
     heading(report),
+    ...(report.refused.length === 0 ? [] : ['### ⛔ Apply refuses it', report.refused.map(refusal).join('\n')]),
     ...(ordered.length === 0 ? [] : [table(ordered)]),
     ...(report.breaking.length === 0 ? [] : ['### ⚠ Breaking', ...report.breaking.map(breakingItem)]),
     ...views(report),
@@ -23,11 +24,16 @@ export function planMarkdown(report: PlanReport): string {
 }
 
 function heading(report: PlanReport): string {
-  const { changes, breaking } = report;
+  const { changes, breaking, refused } = report;
   if (changes.length === 0) return `## Feature plan: nothing to change\n\n${summarize(report)}`;
   const count = `${changes.length} ${changes.length === 1 ? 'change' : 'changes'}`;
+  if (refused.length > 0) return `## ⛔ Feature plan: ${summarize(report)}`;
   if (breaking.length === 0) return `## Feature plan: ${count}, none breaking`;
   return `## ⚠ Feature plan: ${count}, ${breaking.length} breaking\n\nApplying it wants \`headrace apply --yes\`.`;
+}
+
+function refusal({ code: error, message }: PlanReport['refused'][number]): string {
+  return `- \`${error}\`: ${code(message)}`;
 }
 
 const KINDS = ['type', 'meaning', 'code'] as const;

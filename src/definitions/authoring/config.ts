@@ -169,8 +169,6 @@ export interface HeadraceConfig {
     readonly copies?: string;
     /** Pushed rows that were set apart; at least an hour. Default: until they are put back or dropped. */
     readonly quarantine?: string;
-    /** The prediction log's hours; at least an hour. Default: kept for ever. */
-    readonly predictionLog?: string;
   };
   /** Who is told of alerts. */
   readonly alerts?: {

@@ -10,12 +10,11 @@ import { listGoing } from './log-retention.ts';
 export interface PredictionCollectorDeps {
   readonly directory: string;
   readonly nowMicros: () => Micros;
+  /** By the setting `predictionLog.keep`. */
   readonly keep: KeepRules;
-  /** The setting that says so. */
-  readonly keptBy: string;
 }
 
-export function collectPredictions({ directory, nowMicros, keep, keptBy }: PredictionCollectorDeps): Collector {
+export function collectPredictions({ directory, nowMicros, keep }: PredictionCollectorDeps): Collector {
   return {
     name: 'prediction file',
     async plan() {
@@ -23,7 +22,7 @@ export function collectPredictions({ directory, nowMicros, keep, keptBy }: Predi
       return {
         items: going.map(({ file, bytes, by }): Removable => {
           const hour = `of the hour from ${formatTimestamp(file.hour).slice(0, 13)}`;
-          const why = by === 'unneeded' ? 'whose outcomes are of predictions that are gone' : `past ${keptBy}`;
+          const why = by === 'unneeded' ? 'whose outcomes are of predictions that are gone' : 'past predictionLog.keep';
           const what = relative(directory, file.path);
           return { id: file.path, what, why: `${hour}, ${why}`, bytes, sinceMicros: file.hour + MICROS_PER_HOUR };
         }),

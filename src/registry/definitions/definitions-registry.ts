@@ -9,6 +9,7 @@ import { keepBundles } from './function-refs.ts';
 import { OBJECT_SECTIONS, type ObjectKind, sectionOf } from './objects.ts';
 import { makePlan, type Plan, type PlanChange } from './plan.ts';
 import { readInUse, type TrainingSetReader } from './read-in-use.ts';
+import { findRefusals, type Refusal } from './refusals.ts';
 import { refuseRunning } from './refuse-running.ts';
 import { refuseUnderRollout } from './refuse-under-rollout.ts';
 import { shownSpec } from './shown-spec.ts';
@@ -66,9 +67,14 @@ export interface ObjectVersion {
   readonly revision: number;
 }
 
+export interface ForetoldPlan extends Plan {
+  /** Why apply would refuse it as things stand, with `allowBreaking` too. */
+  readonly refused: readonly Refusal[];
+}
+
 export interface DefinitionsRegistry {
   /** With training sets, it tells of those too that read what changes. */
-  plan(manifest: Manifest, trainingSets?: readonly TrainingSetReader[], options?: PlanOptions): Promise<Plan>;
+  plan(manifest: Manifest, trainingSets?: readonly TrainingSetReader[], options?: PlanOptions): Promise<ForetoldPlan>;
   /** Throws HR_BREAKING_CHANGE, HR_EXPERIMENT_RUNNING, HR_CONFLICT. Applying the current manifest changes nothing. */
   apply(manifest: Manifest, options: ApplyOptions): Promise<Applied>;
   current(): Promise<AppliedManifest | undefined>;
@@ -86,7 +92,10 @@ export function createDefinitionsRegistry(store: RegistryStore, newSalt: () => s
       const current = await readCurrent(db);
       const manifest = isRestored ? written : asApplied(current?.manifest, written);
       const inUse = await readInUse(db, current, trainingSets);
-      return makePlan(current?.manifest, manifest, current?.revision ?? 0, inUse);
+      const plan = makePlan(current?.manifest, manifest, current?.revision ?? 0, inUse);
+      // Applying what is applied is never refused.
+      const isNew = current !== undefined && current.hash !== contentHash(manifest);
+      return { ...plan, refused: isNew ? await findRefusals(db, manifest) : [] };
     },
     apply: (written, options) =>
       store.change(async (trx, record) => {

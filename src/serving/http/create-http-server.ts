@@ -30,7 +30,7 @@ import { addStatsigRoutes, type StatsigOptions } from './flags/statsig-routes.ts
 import { addInt64Form } from './int64-form.ts';
 import { addMonitoringRoutes, type MonitoringReads } from './monitoring-routes.ts';
 import { addAlertRoutes, type AlertsRead, liveAlerts } from './alert-routes.ts';
-import { addExperimentRoutes, type ExperimentsRead } from './experiment-routes.ts';
+import { addExperimentRoutes, type ServedExperiments } from './experiment-routes.ts';
 import type { LiveStats } from './live-stats.ts';
 import { isNewest } from './node-socket.ts';
 import { addOpenApiRoute } from './openapi/openapi-routes.ts';
@@ -63,7 +63,7 @@ export interface HttpServerOptions {
   readonly tracing?: Tracing | undefined;
   readonly stats: LiveStats;
   readonly alerts: AlertsRead;
-  readonly experiments: ExperimentsRead;
+  readonly experiments: ServedExperiments;
   readonly rollouts: () => Promise<Rollouts>;
   readonly monitoring: MonitoringReads;
   readonly status: StatusParts;

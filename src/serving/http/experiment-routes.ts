@@ -3,14 +3,22 @@
 import type { FastifyInstance } from 'fastify';
 import Type, { type TProperties } from 'typebox';
 import { HeadraceError } from '../../core/index.ts';
-import type { ExperimentReport, PresentedExperiment } from '../../rollouts/index.ts';
+import type { ExperimentChange, ExperimentReport, PresentedExperiment } from '../../rollouts/index.ts';
+import { addExperimentChanges } from './experiment-changes.ts';
 import { problems } from './schemas.ts';
 
 /** Given by the composition root. */
-export interface ExperimentsRead {
+export interface ServedExperiments {
   list(): Promise<readonly PresentedExperiment[]>;
   get(name: string): Promise<PresentedExperiment>;
   report(name: string, phase: number | 'all' | undefined): Promise<ExperimentReport>;
+  start(name: string, change: ExperimentChange): Promise<PresentedExperiment>;
+  stop(name: string, change: ExperimentChange): Promise<PresentedExperiment>;
+  reweigh(
+    name: string,
+    weights: Readonly<Record<string, number>>,
+    change: ExperimentChange,
+  ): Promise<PresentedExperiment>;
 }
 
 const nullable = <T extends ReturnType<typeof Type.String> | ReturnType<typeof Type.Number>>(type: T) =>
@@ -84,7 +92,7 @@ const arms = Type.Array(
   Type.Object({ name: Type.String(), weight: Type.Number(), versions: Type.Record(Type.String(), Type.Integer()) }),
 );
 const names = Type.Array(Type.String());
-const Experiment = Type.Object({
+const ExperimentResponse = Type.Object({
   name: Type.String(),
   state: Type.String(),
   phase: Type.Union([Type.Integer(), Type.Null()]),
@@ -116,7 +124,7 @@ const ReportQuery = Type.Object(
   { additionalProperties: false },
 );
 
-export function addExperimentRoutes(app: FastifyInstance, experiments: ExperimentsRead): void {
+export function addExperimentRoutes(app: FastifyInstance, experiments: ServedExperiments): void {
   app.get(
     '/v1/experiments',
     {
@@ -124,7 +132,7 @@ export function addExperimentRoutes(app: FastifyInstance, experiments: Experimen
       schema: {
         summary: 'Experiments: those that are defined, and those that ever ran',
         tags: ['experiments'],
-        response: { 200: Type.Object({ experiments: Type.Array(Experiment) }), ...problems },
+        response: { 200: Type.Object({ experiments: Type.Array(ExperimentResponse) }), ...problems },
       },
     },
     async ({ actor }) => ({ experiments: (await experiments.list()).filter((one) => isFor(actor, one)) }),
@@ -137,7 +145,7 @@ export function addExperimentRoutes(app: FastifyInstance, experiments: Experimen
         summary: 'An experiment: its arms, its endpoints and its phases',
         tags: ['experiments'],
         params: Named,
-        response: { 200: Experiment, ...problems },
+        response: { 200: ExperimentResponse, ...problems },
       },
     },
     ({ params, actor }) => seenBy(experiments, actor, params.name),
@@ -160,6 +168,11 @@ export function addExperimentRoutes(app: FastifyInstance, experiments: Experimen
       return experiments.report(params.name, phase === undefined || phase === 'all' ? phase : Number(phase));
     },
   );
+  addExperimentChanges(app, {
+    response: { 200: ExperimentResponse, ...problems },
+    seen: (actor, name) => seenBy(experiments, actor, name),
+    experiments,
+  });
 }
 
 interface Reader {
@@ -171,7 +184,7 @@ function isFor({ endpoints }: Reader, experiment: PresentedExperiment): boolean 
   return endpoints === null || experiment.endpoints.every(({ endpoint }) => endpoints.has(endpoint));
 }
 
-async function seenBy(experiments: ExperimentsRead, actor: Reader, name: string): Promise<PresentedExperiment> {
+async function seenBy(experiments: ServedExperiments, actor: Reader, name: string): Promise<PresentedExperiment> {
   const found = await experiments.get(name);
   if (isFor(actor, found)) return found;
   throw new HeadraceError('HR_UNKNOWN_EXPERIMENT', `there is no experiment "${name.slice(0, 80)}".`);

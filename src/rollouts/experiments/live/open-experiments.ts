@@ -3,12 +3,13 @@
 
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Clock, HeadraceError, invalid, type Micros } from '../../../core/index.ts';
+import { type Clock, HeadraceError, type Micros } from '../../../core/index.ts';
 import { type ExperimentSpec, type Manifest, own } from '../../../definitions/index.ts';
 import type { EndpointState, LiveExperiment, Registry, SetTraffic } from '../../../registry/index.ts';
 import type { Database } from '../../../storage/index.ts';
 import type { ExperimentReport } from '../report/experiment-report.ts';
 import { layArms } from './arm-ranges.ts';
+import { askedWeights } from './asked-weights.ts';
 import { findReport, type KeptReport, keepReport, listReports } from './kept-reports.ts';
 import {
   type ExperimentDb,
@@ -38,7 +39,10 @@ export interface ExperimentState {
   }[];
 }
 
-export type ExperimentChange = Pick<SetTraffic, 'actor' | 'reason' | 'override' | 'waitMs' | 'onWait'>;
+export type ExperimentChange = Pick<SetTraffic, 'actor' | 'reason' | 'override' | 'waitMs' | 'onWait'> & {
+  /** Throws where whoever asks may not change the traffic of one of these; before anything is changed. */
+  readonly permit?: (endpoints: readonly string[]) => void;
+};
 
 export interface Experiments {
   /** Those that are defined, and those that ever ran. */
@@ -119,6 +123,7 @@ export async function openExperiments(deps: ExperimentsDeps): Promise<Experiment
   ): Promise<ExperimentState> => {
     const phases = await readPhases(db, name);
     const { spec, live, before } = await make(phases);
+    change.permit?.([...spec.endpoints, ...(before?.spec.endpoints ?? [])]);
     const phase: Phase = {
       name,
       phase: (phases.at(-1)?.phase ?? 0) + 1,
@@ -193,6 +198,7 @@ export async function openExperiments(deps: ExperimentsDeps): Promise<Experiment
       // What somebody who was cut off left in an endpoint is taken out, too.
       if (open.length === 0 && holding.length === 0) throw notRunning(name);
       const endpoints = new Set([...open.flatMap(({ spec }) => spec.endpoints), ...holding]);
+      change.permit?.([...endpoints]);
       const end = async (state: 'starting' | 'running'): Promise<void> => {
         for (const phase of open.filter((one) => one.state === state)) {
           const last = ended(phase, clock.nowMicros(), change);
@@ -356,28 +362,6 @@ async function withVersions(
     made.push({ ...arm, versions });
   }
   return made;
-}
-
-function askedWeights(
-  { name, live }: Phase,
-  weights: Readonly<Record<string, number>>,
-): { name: string; weight: number }[] {
-  const known = live.arms.map((arm) => arm.name);
-  const mistakes = Object.entries(weights).flatMap(([arm, weight]) => {
-    if (!known.includes(arm))
-      return [{ path: arm, message: `experiment "${name}" has no such arm; it has ${known.join(', ')}` }];
-    const isPercent = weight >= 0 && weight <= 100 && Math.round(weight * 100) / 100 === weight;
-    return isPercent ? [] : [{ path: arm, message: `expected a percentage with at most two decimals, got ${weight}` }];
-  });
-  const asked = live.arms.map((arm) => ({
-    name: arm.name,
-    weight: weights[arm.name] ?? arm.ranges.reduce((sum, [from, to]) => sum + to - from, 0) / 100,
-  }));
-  const sum = asked.reduce((all, { weight }) => all + Math.round(weight * 100), 0) / 100;
-  if (mistakes.length === 0 && (sum > 100 || sum === 0))
-    mistakes.push({ path: 'weights', message: `expected weights that sum to 100 at most, got ${sum}` });
-  if (mistakes.length > 0) throw invalid(mistakes);
-  return asked;
 }
 
 function ended(phase: Phase, at: Micros, { actor, reason }: ExperimentChange): Phase {

@@ -46,11 +46,10 @@ export function createRefusedChanges(write: (entry: AuditEntry) => Promise<void>
       const missed = untold.get(bucket) ?? 0;
       if (!(isKnown ? known : unknown).take(bucket)) return untold.set(bucket, missed + 1);
       untold.delete(bucket);
-      const { endpoint = '' } = request.params as { readonly endpoint?: string };
       const entry: AuditEntry = {
         actor: actor.name,
         action: changes,
-        object: `endpoint/${withoutKeySecrets(endpoint).slice(0, 200)}`,
+        object: objectOf(changes, request.params as Params),
         after: {
           refused: error.code,
           detail: withoutKeySecrets(error.message).slice(0, 500),
@@ -69,4 +68,17 @@ export function createRefusedChanges(write: (entry: AuditEntry) => Promise<void>
       await Promise.all(writing);
     },
   };
+}
+
+interface Params {
+  readonly endpoint?: string;
+  /** Of a rollout. */
+  readonly id?: string;
+  /** Of an experiment. */
+  readonly name?: string;
+}
+
+function objectOf(changes: string, { endpoint, id, name = '' }: Params): string {
+  const kind = endpoint === undefined ? changes.slice(0, changes.indexOf('.')) : 'endpoint';
+  return `${kind}/${withoutKeySecrets(endpoint ?? id ?? name).slice(0, 200)}`;
 }
