@@ -7,6 +7,7 @@ import type { Registry } from '../registry/index.ts';
 import type { RolloutEvidence } from '../rollouts/index.ts';
 import type { BackgroundJob } from './background/background-job.ts';
 import type { App } from './open-app.ts';
+import { withMonitorDuckDb } from './open-drift.ts';
 import { tellAlerts } from './tell-alerts.ts';
 
 /** A breach is seen within a second of its minutes. */
@@ -58,7 +59,9 @@ function evidenceOf(app: App, minutes: Minutes, registry: Registry): RolloutEvid
     async matured(question) {
       const { maturedOutcomes } = await import('../monitoring/index.ts');
       const directory = app.config.values['predictionLog.path'];
-      return maturedOutcomes(await app.duckdb(), { ...question, directory, nowMicros: await minutes.now() });
+      const nowMicros = await minutes.now();
+      // Within what a monitor may take: requests are answered beside it.
+      return withMonitorDuckDb(app, (duckdb) => maturedOutcomes(duckdb, { ...question, directory, nowMicros }));
     },
   };
 }

@@ -8,6 +8,7 @@ import {
   type PredictionRecord,
   type Series,
 } from '../monitoring/index.ts';
+import type { Value } from '../core/index.ts';
 import type { Status } from '../online/index.ts';
 import type { Route } from '../rollouts/index.ts';
 import type { LoggedRoutes } from './logged-routes.ts';
@@ -101,11 +102,20 @@ export function minuteSink(minutes: MinuteCollector, seriesAt: readonly Series[]
       else if (row.error !== undefined) series.failed(failureKind(row.error.code), unit);
       else if (isAnswered) {
         answered++;
-        series.row(latencyMicros, hasNull(row.statuses), unit);
+        series.row(latencyMicros, hasNull(row.statuses) || lacksNumber(row.outputs), unit);
       }
     }
     if (answered > 0) series.answered(latencyMicros, answered);
   };
+}
+
+/** An output that is null, NaN or infinite: what the model makes of features that it was not made for, mostly. */
+function lacksNumber(outputs: readonly Value[]): boolean {
+  for (let i = 0; i < outputs.length; i++) {
+    const value = outputs[i];
+    if (value === null || (typeof value === 'number' && !Number.isFinite(value))) return true;
+  }
+  return false;
 }
 
 function hasNull(statuses: readonly Status[]): boolean {

@@ -50,6 +50,12 @@ it('counts rows at what they were assigned, and the units of each', () => {
   expect(counted(rows)).toEqual(['candidate', 1, 3, 1, 1, 2, 5, 1, 2]);
 });
 
+it.each([NaN, -Infinity, null])('counts a row whose output is %s as one with a null', (output) => {
+  // What else an answered row has is nothing to this sink.
+  const row = { outputs: [0.5, output], features: [], statuses: ['PRESENT'] } as unknown as ArmRow;
+  expect(counted([row, answered('PRESENT')])).toEqual(['candidate', 1, 2, 0, 0, 1, 2, 0, 1]);
+});
+
 it('counts failures alone where the request failed as a whole', () => {
   expect(counted([answered('PRESENT'), failed], { isAnswered: false })).toEqual(['candidate', 0, 0, 1, 0, 0, 1, 1, 0]);
 });

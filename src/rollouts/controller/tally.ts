@@ -268,7 +268,9 @@ export function byMinute<R extends ArmMinute>(rows: readonly R[]): R[][] {
       one.minute - other.minute ||
       one.revision - other.revision ||
       (one.writer < other.writer ? -1 : one.writer > other.writer ? 1 : 0) ||
-      (one.variant < other.variant ? -1 : one.variant > other.variant ? 1 : 0),
+      (one.variant < other.variant ? -1 : one.variant > other.variant ? 1 : 0) ||
+      // Outcomes know their version alone.
+      one.version - other.version,
   );
   const minutes: R[][] = [];
   for (const row of sorted) {

@@ -116,7 +116,7 @@ export const PushResponse = Type.Object({
 /** Past these a whole number has digits that a double loses. */
 const OutcomeNumber = Type.Number({ minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER });
 
-const UnitValues = [Type.String({ maxLength: 4096 }), Type.Number(), Type.Boolean()];
+const UnitValues = [Type.String({ maxLength: 4096 }), OutcomeNumber, Type.Boolean()];
 
 export const OutcomesBody = Type.Object(
   {
