@@ -17,7 +17,5 @@ export function useDemoState(): void {
     HEADRACE_ARTIFACTS_URL: `file:${at('artifacts')}`,
     HEADRACE_PUSH_LOG_PATH: at('push-log'),
     HEADRACE_PREDICTION_LOG_PATH: at('predictions'),
-    // What fails is counted, and told at the end.
-    HEADRACE_LOG_REQUESTS: 'none',
   });
 }

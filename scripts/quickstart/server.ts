@@ -12,14 +12,14 @@ export interface Server {
   stop(): Promise<void>;
 }
 
-/** `wantedPort` 0: any. */
-export async function startServer(wantedPort: number): Promise<Server> {
+/** `wantedPort` 0: any. Its log is shown, warnings and errors, where it is not quiet. */
+export async function startServer(wantedPort: number, { isQuiet = false } = {}): Promise<Server> {
   const port = (await isFree(wantedPort)) ? wantedPort : 0;
   if (port !== wantedPort) say(indent(`Port ${wantedPort} is taken; a free one is used.`));
   say(indent(`$ headrace serve${port === 0 ? ' --port 0' : ''}`));
   const child = startChild(process.execPath, [cliFile, 'serve', '--port', String(port), '--json'], {
     cwd: root,
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', isQuiet ? 'ignore' : 'inherit'],
     env: { ...process.env, HEADRACE_LOG_LEVEL: 'warn' },
   });
   const url = await announcedUrl(child);
