@@ -13,7 +13,7 @@ import { type Figure, type Section, whole } from './report.ts';
 import { startHeadrace, untilReady } from './servers.ts';
 
 /** Of the p99 without a shadow. */
-const MOST_P99_RATIO = 1.2;
+const MOST_P99_RATIO = 1.1;
 const CONNECTIONS = 16;
 
 export async function shadowSection({ isQuick }: { readonly isQuick: boolean }): Promise<Section> {
