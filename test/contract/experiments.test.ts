@@ -115,8 +115,19 @@ onEachRegistry('experiments', (given) => {
     expect(await experiments.reports('another')).toEqual([]);
   });
 
-  it('started at once share an endpoint: neither takes the other out', async () => {
+  it('is refused where another may want its units', async () => {
     await given.apply({ ...withTrial(), experiments: { trial, second: { ...trial, name: 'second' } } });
+    await given.register();
+    await given.register('2');
+    await experiments.start('trial', by);
+    await expect(experiments.start('second', by)).rejects.toMatchObject({ code: 'HR_CONFLICT' });
+    expect((await running()).map(({ name }) => name)).toEqual(['trial']);
+  });
+
+  it('started at once share an endpoint: neither takes the other out', async () => {
+    const part = (from: number, to: number) => ({ namespace: { name: 'shared', range: [from, to] as const } });
+    const second = { ...trial, name: 'second', ...part(0.5, 1) };
+    await given.apply({ ...withTrial(), experiments: { trial: { ...trial, ...part(0, 0.5) }, second } });
     await given.register();
     await given.register('2');
     await Promise.all([experiments.start('trial', by), experiments.start('second', by)]);

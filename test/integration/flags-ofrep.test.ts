@@ -157,6 +157,7 @@ describe('OFREP', () => {
   });
 
   it('has an experiment’s flag while it runs, and says that it is off before and after', async () => {
+    await open.setTraffic('checkout', { stable: { version: 1, weight: 100 } }, []);
     const off = { key: 'welcome', reason: 'DISABLED', value: null, metadata: { experiment: 'welcome' } };
     const context = { customer: 'ada', amount: 1 };
     expect(await evaluate('welcome', context)).toEqual(off);

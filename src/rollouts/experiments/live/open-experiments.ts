@@ -22,6 +22,7 @@ import {
   readPhases,
   unknownExperiment,
 } from './phases.ts';
+import { refuseSharedUnits } from './shared-units.ts';
 import { type ExperimentTables, migrateExperiments } from './tables.ts';
 
 /** How an experiment stands. */
@@ -137,7 +138,7 @@ export async function openExperiments(deps: ExperimentsDeps): Promise<Experiment
       endedBy: null,
       endReason: null,
     };
-    await claim(database, phase);
+    await claim(database, phase, before);
     try {
       for (const endpoint of spec.endpoints)
         await bind(registry, endpoint, name, liveAt(phase, endpoint), change, (trx) => refuseEnded(trx, phase));
@@ -274,11 +275,17 @@ async function refuseEnded(trx: ExperimentDb, phase: Phase): Promise<void> {
 }
 
 /** Two at once would each start a phase: the second finds the first one's row. What was started and never came to run is given up. */
-async function claim(database: Pick<Database, 'transaction'>, phase: Phase): Promise<void> {
+async function claim(
+  database: Pick<Database, 'transaction'>,
+  phase: Phase,
+  replaced: Phase | undefined,
+): Promise<void> {
   const { name, startedMicros } = phase;
   const work = async (trx: ExperimentDb): Promise<void> => {
     const before = await readPhases(trx, name);
-    if (before.some((one) => one.phase >= phase.phase)) {
+    // One that was starting a moment ago may run by now: then it is nobody's to give up.
+    const hasBegun = before.some((one) => one.state === 'running' && replaced?.state !== 'running');
+    if (hasBegun || before.some((one) => one.phase >= phase.phase)) {
       const sentence = `phase ${phase.phase} of experiment "${name}" was started by somebody else a moment ago.`;
       throw new HeadraceError('HR_CONFLICT', sentence);
     }
@@ -310,6 +317,7 @@ async function bind(
         'HR_CONFLICT',
         `endpoint "${endpoint}" has no traffic yet: who is in no experiment would get no answer. Register a version first.`,
       );
+    if (live !== undefined) refuseSharedUnits(endpoint, live, others);
     const experiments = live === undefined ? others : [...others, live];
     try {
       const traffic = { variants: before.variants, experiments };
