@@ -16,7 +16,7 @@ export { CHUNK_ROWS, nodeDuckType } from './duckdb/duck-types.ts';
 export { collectSpill } from './duckdb/collect-spill.ts';
 export { type DuckDb, type DuckDbOptions, openDuckDb } from './duckdb/open-duckdb.ts';
 export { startPathsAt } from './duckdb/query-paths.ts';
-export { quoteName, quoteText } from './duckdb/quote.ts';
+export { quoteName, quoteText, quoteTime } from './duckdb/quote.ts';
 export { type BrokerAddress, parseBrokers } from './kafka/broker-address.ts';
 export { clientOptions } from './kafka/kafka-client.ts';
 export { isLasting, type KafkaFault, kafkaFault } from './kafka/kafka-fault.ts';

@@ -1,8 +1,8 @@
 // Counts a window of the log by the bins of a reference. A unit's rows share its one vote where the endpoint has units.
 
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { formatTimestamp, type Micros } from '../../core/index.ts';
-import { quoteText } from '../../storage/index.ts';
+import type { Micros } from '../../core/index.ts';
+import { quoteText, quoteTime } from '../../storage/index.ts';
 import { binSql } from './bin-sql.ts';
 import { LEAST_UNITS, type Slot } from './plan-windows.ts';
 import { type FeatureReference, MOST_FRESH, type WindowCounts } from './reference.ts';
@@ -73,8 +73,8 @@ export async function loadRows(
     `variant = ${quoteText(arm.variant)}`,
     `model = ${quoteText(arm.model)}`,
     `version = ${arm.version}`,
-    `predicted_at >= ${timeSql(from)}`,
-    `predicted_at < ${timeSql(to)}`,
+    `predicted_at >= ${quoteTime(from)}`,
+    `predicted_at < ${quoteTime(to)}`,
     ...(step === 1 ? [] : [`hash(prediction_id) % ${step} = 0`]),
   ];
   await connection.run(`CREATE OR REPLACE TEMP TABLE drift_rows AS
@@ -136,5 +136,3 @@ async function freshValues(
 GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ${MOST_FRESH}`;
   return (await connection.runAndReadAll(sql)).getRowsJS() as [string, number][];
 }
-
-const timeSql = (at: Micros): string => `${quoteText(formatTimestamp(at))}::TIMESTAMPTZ`;

@@ -4,7 +4,8 @@
 import type { Micros } from '../../core/index.ts';
 import { createHashSample, type HashSample, packHashes, type PackedHashes } from '../../statistics/index.ts';
 import { clearSketch, createSketch, type LatencySketch, packSketch } from '../monitor/latency-sketch.ts';
-import { type MinuteOutcomes, type MinuteRow, OUTCOME_GROUPS, type SeriesId } from './minute-row.ts';
+import { noCounts, type Writable } from './minute-counts.ts';
+import { type MinuteCounts, type MinuteOutcomes, type MinuteRow, OUTCOME_GROUPS, type SeriesId } from './minute-row.ts';
 
 /** Kinds of a unit's first events, and its first row. */
 export const UNIT_KINDS = ['units', 'errorUnits', 'slowUnits', 'nullUnits', 'eventUnits'] as const;
@@ -16,20 +17,12 @@ export interface OutcomeSums {
   readonly squares: Float64Array;
 }
 
-export interface MinuteCell {
+export interface MinuteCell extends Writable<MinuteCounts> {
   minute: Micros;
   /** Grows where the clock was set back: what was written of a minute is never written over. */
   turn: number;
   /** Whether something was counted since it was packed last. */
   isDirty: boolean;
-  requests: number;
-  rows: number;
-  errors: number;
-  refused: number;
-  rejected: number;
-  slow: number;
-  nulls: number;
-  breakerOpens: number;
   slowMicros: number | null;
   readonly latency: LatencySketch;
   /** By kind; undefined while there is none. */
@@ -42,14 +35,7 @@ export function createMinuteCell(): MinuteCell {
     minute: -Infinity,
     turn: 0,
     isDirty: false,
-    requests: 0,
-    rows: 0,
-    errors: 0,
-    refused: 0,
-    rejected: 0,
-    slow: 0,
-    nulls: 0,
-    breakerOpens: 0,
+    ...noCounts(),
     slowMicros: null,
     latency: createSketch(),
     units: {

@@ -4,8 +4,8 @@
 import { readFile } from 'node:fs/promises';
 import { setImmediate as breathe } from 'node:timers/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { formatTimestamp, type Micros, MICROS_PER_HOUR } from '../../core/index.ts';
-import { quoteText } from '../../storage/index.ts';
+import { type Micros, MICROS_PER_HOUR } from '../../core/index.ts';
+import { quoteText, quoteTime } from '../../storage/index.ts';
 import type { NamedSchema } from './arm-schema.ts';
 import { findKeptSchema, readKeptSchema } from './kept-schemas.ts';
 import {
@@ -262,8 +262,8 @@ const united = (kind: RecordKind, parts: readonly string[]): string =>
 export function inRange(sql: string, { from, to, endpoint }: LogRange): string {
   const at = HOUR_COLUMN.predictions;
   const conditions = [
-    ...(from === undefined ? [] : [`${at} >= ${timeSql(from)}`]),
-    ...(to === undefined ? [] : [`${at} < ${timeSql(to)}`]),
+    ...(from === undefined ? [] : [`${at} >= ${quoteTime(from)}`]),
+    ...(to === undefined ? [] : [`${at} < ${quoteTime(to)}`]),
     ...(endpoint === undefined ? [] : [`endpoint = ${quoteText(endpoint)}`]),
   ];
   return conditions.length === 0 ? sql : `SELECT * FROM (${sql}) WHERE ${conditions.join(' AND ')}`;
@@ -273,5 +273,3 @@ function isWanted({ hour, schema }: ParquetFile, { from = -Infinity, to = Infini
   if (endpoint !== undefined && schema !== undefined && schema.endpoint !== endpoint) return false;
   return hour < to && hour + MICROS_PER_HOUR > from;
 }
-
-const timeSql = (at: Micros): string => `${quoteText(formatTimestamp(at))}::TIMESTAMPTZ`;

@@ -1,8 +1,8 @@
 // The rows that quality is worked out of: what was predicted and what came of it, of one arm.
 
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { formatTimestamp, type Micros, MICROS_PER_DAY } from '../../core/index.ts';
-import { quoteText } from '../../storage/index.ts';
+import { type Micros, MICROS_PER_DAY } from '../../core/index.ts';
+import { quoteText, quoteTime } from '../../storage/index.ts';
 import type { LoggedArm } from '../drift/count-window.ts';
 import type { Task } from './figures.ts';
 
@@ -103,7 +103,7 @@ export async function loadQualityRows(
 SELECT (${day})::DOUBLE AS day, TRY_CAST(${output(predicted.score)} AS DOUBLE) AS score, ${output(predicted.label)} AS label,
   TRY_CAST(outcome AS DOUBLE) AS y, outcome->>'$' AS truth,
   ${KNOWN}${predicted.task === 'label' ? '' : ' AND TRY_CAST(outcome AS DOUBLE) IS NOT NULL'} AS known, request, features
-FROM predictions WHERE ${ofArm(arm)} AND predicted_at >= ${quoteText(formatTimestamp(first))}::TIMESTAMPTZ
+FROM predictions WHERE ${ofArm(arm)} AND predicted_at >= ${quoteTime(first)}
   AND ${day} IN (${days.join(', ')})${step === 1 ? '' : ` AND hash(prediction_id) % ${step} = 0`}`);
 }
 

@@ -2,18 +2,6 @@
 
 import type { Manifest } from '../../definitions/index.ts';
 
-export type ObjectKind =
-  | 'entity'
-  | 'source'
-  | 'view'
-  | 'onDemandView'
-  | 'service'
-  | 'model'
-  | 'endpoint'
-  | 'pipeline'
-  | 'experiment'
-  | 'rollout';
-
 /** In the order in which a plan shows them: what others build on comes first. */
 export const OBJECT_SECTIONS = [
   ['entity', 'entities'],
@@ -26,7 +14,9 @@ export const OBJECT_SECTIONS = [
   ['pipeline', 'pipelines'],
   ['experiment', 'experiments'],
   ['rollout', 'rollouts'],
-] as const satisfies readonly (readonly [ObjectKind, keyof Manifest])[];
+] as const satisfies readonly (readonly [string, keyof Manifest])[];
+
+export type ObjectKind = (typeof OBJECT_SECTIONS)[number][0];
 
 /** The objects of a section, by name; none where the manifest leaves it out. */
 export function sectionOf(

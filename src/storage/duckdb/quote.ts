@@ -1,4 +1,6 @@
-// Names and texts as SQL has them.
+// Names, texts and times as SQL has them.
+
+import { formatTimestamp, type Micros } from '../../core/index.ts';
 
 export function quoteName(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
@@ -6,4 +8,9 @@ export function quoteName(name: string): string {
 
 export function quoteText(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
+}
+
+/** A TIMESTAMPTZ, to the microsecond. */
+export function quoteTime(at: Micros): string {
+  return `${quoteText(formatTimestamp(at))}::TIMESTAMPTZ`;
 }

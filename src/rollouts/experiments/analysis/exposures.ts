@@ -1,8 +1,8 @@
 // Who took part: each unit at its first exposure in a phase, in the arm that it was assigned, whatever it was served then.
 
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { formatTimestamp, type Micros } from '../../../core/index.ts';
-import { quoteText } from '../../../storage/index.ts';
+import type { Micros } from '../../../core/index.ts';
+import { quoteText, quoteTime } from '../../../storage/index.ts';
 import { type AnalysedExperiment, type AnalysedRows, armNames, metricsOf } from './analysed-experiment.ts';
 import { requestUnitSql } from './unit-text.ts';
 
@@ -39,7 +39,7 @@ FROM (${rows.log}) WHERE ${isOwn}${endpoints === '' ? '' : ` OR endpoint IN (${e
   );
   const arms = armNames(experiment);
   const spans = experiment.phases.map(
-    ({ phase, endedMicros }) => `(${phase}, ${endedMicros === null ? 'NULL::TIMESTAMPTZ' : timeSql(endedMicros)})`,
+    ({ phase, endedMicros }) => `(${phase}, ${endedMicros === null ? 'NULL::TIMESTAMPTZ' : quoteTime(endedMicros)})`,
   );
   const numbers = arms.map((name, at) => `(${quoteText(name)}, ${at})`);
   await connection.run(
@@ -107,10 +107,6 @@ SELECT bin::INTEGER, arm::INTEGER, count(*)::DOUBLE, (SELECT lo + (bin + 1) * wi
     points.set(Number(bin), { atMicros: Number(at), units: [...sums] });
   }
   return [...points.values()];
-}
-
-export function timeSql(at: Micros): string {
-  return `${quoteText(formatTimestamp(at))}::TIMESTAMPTZ`;
 }
 
 function measuredEndpoints(experiment: AnalysedExperiment): readonly string[] {

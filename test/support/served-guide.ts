@@ -1,0 +1,39 @@
+// A guide that is typed from top to bottom beside a server that runs.
+
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect } from 'vitest';
+import { runGuide } from './run-guide.ts';
+import { createServingProject, type Project, type ServerProcess, startServe } from './serving-project.ts';
+
+export interface ServedGuide {
+  /** Its file. */
+  readonly path: string;
+  /** Once the tests run. */
+  project(): Project;
+  /** Types it; what its commands print is what it shows. Gives how many outputs it shows. */
+  type(): number;
+}
+
+/** Opened before the file's tests and closed after them. `create`: the project that is served, the shop's when left out. */
+export function serveGuide(name: string, create: () => Project = createServingProject): ServedGuide {
+  const path = join(import.meta.dirname, '../../docs/guides', name);
+  let project: Project;
+  let server: ServerProcess;
+  beforeAll(async () => {
+    project = create();
+    server = await startServe(project);
+  }, 120_000);
+  afterAll(async () => {
+    await server.stop();
+    project.remove();
+  });
+  return {
+    path,
+    project: () => project,
+    type() {
+      const shown = runGuide(path, project, { HEADRACE_URL: server.url });
+      for (const { command, shown: expected, printed } of shown) expect(printed, command).toBe(expected);
+      return shown.length;
+    },
+  };
+}
