@@ -13,6 +13,7 @@ import { measureDecodeAndMerge } from './decode-and-merge.ts';
 import { measureDefinitions } from './definitions.ts';
 import { featuresReadSection } from './features-read.ts';
 import { featuresReadArrowSection } from './features-read-arrow.ts';
+import { goingBackSection } from './going-back.ts';
 import { kafkaSection } from './kafka.ts';
 import { type MaterializeFigures, measureMaterialize } from './materialize.ts';
 import { monitoringCostSection } from './monitoring-cost.ts';
@@ -71,6 +72,7 @@ const sections: Readonly<Record<string, () => Promise<Section>>> = {
   kafka: () => kafkaSection({ isQuick }),
   'slow-model': () => slowModelSection(isQuick ? 2 : 10),
   shadow: () => shadowSection({ isQuick }),
+  'going-back': () => goingBackSection({ isQuick }),
   overload: () => overloadSection({ isQuick }),
   'cold-start': () => coldStartSection({ isQuick }),
   'python-client': () =>
