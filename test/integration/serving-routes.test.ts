@@ -236,6 +236,7 @@ describe('an endpoint that a rollout has', () => {
       rollout: null,
       endedRollout: 'r-8',
     });
+    await open.serving.planes.control.setTraffic('careful', SPLIT, BY);
   });
 });
 
@@ -251,7 +252,7 @@ describe('forcing', () => {
       await made('predict', 'admin'),
       await made('predict', 'experiment'),
     ];
-    await expect.poll(async () => (await predict('careful', ['a'])).status).toBe(401);
+    await expect.poll(async () => (await predict('careful', ['a'])).status, { timeout: 20_000 }).toBe(401);
     for (const headers of [plain, admin]) {
       expect((await predict('careful', ['a'], headers)).status).toBe(200);
       const refused = await predict('careful', ['a'], { ...headers, 'x-headrace-variant': 'candidate' });
