@@ -354,6 +354,29 @@ describe.each(testDatabases('rollouts'))('a rollout on $name', (databases) => {
     const shown = await world.run(40, HEALTHY);
     expect(shown.rollout).toMatchObject({ state: 'watching', step: 1 });
     expect(presentRollout(shown).reason).toBe('waits: no outcomes of the candidate yet');
+    expect(shown.rollout.guardrails[0]?.evidence).toMatchObject({ outcomes_from: 'servers' });
+  });
+
+  it('says of outcomes that are told of units that they are not counted, or counts them with the log', async () => {
+    await world.start({ guards: ['outcome>-10%'] });
+    for (let minute = 0; minute < 4; minute++) {
+      world.tellOfUnits(20);
+      await world.run(3, HEALTHY);
+      world.later(60 * SECOND);
+    }
+    const status = presentRollout(await world.shown());
+    expect(status.reason).toBe(
+      'waits: no outcomes of the candidate yet; 80 that were told of units are not counted without maturity',
+    );
+    expect(status.guardrails[0]).toMatchObject({ verdict: 'undecided', evidence: { not_counted: 80 } });
+    await world.rollouts.abort(status.id, ANN);
+
+    await world.start({ guards: ['outcome>-10%'], maturityMicros: 60 * SECOND });
+    world.tellOfUnits(20);
+    await world.run(6, HEALTHY);
+    const { guardrails } = presentRollout(await world.shown());
+    expect(guardrails[0]?.evidence).toMatchObject({ outcomes_from: 'log' });
+    expect(guardrails[0]?.evidence).not.toHaveProperty('not_counted');
   });
 
   it('is not moved on by a clock that jumps', async () => {
