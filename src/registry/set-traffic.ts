@@ -87,8 +87,8 @@ export function createTrafficRegistry(store: RegistryStore, servers: Pick<Server
       const known =
         before.change?.state === 'preparing' ? { ...trafficOf(before), change: before.change } : trafficOf(before);
       note(known);
-      checkMatch(before, ifMatch);
       const isOverride = checkOwner(before, { rollout, override, reason });
+      checkMatch(before, ifMatch, isOverride);
       const versions = await readVersions(trx, before.model);
       const asked = resolveTraffic(traffic, before, versions);
       const { endsRollout, ...resolved }: ReturnType<typeof overrideRollout> = isOverride
@@ -111,6 +111,7 @@ export function createTrafficRegistry(store: RegistryStore, servers: Pick<Server
         askedMicros: store.now(),
         actor,
         reason: reason === undefined ? null : withoutKeySecrets(reason),
+        ...(typeof rollout === 'string' ? { byRollout: rollout } : {}),
         ...(endsRollout === undefined ? {} : { endsRollout }),
       };
       const made: TrafficChange = isAtOnce ? { ...change, state: 'active' } : change;
@@ -209,14 +210,15 @@ export function createTrafficRegistry(store: RegistryStore, servers: Pick<Server
   };
 }
 
-function checkMatch({ name, etag, change }: EndpointState, ifMatch: string | undefined): void {
+/** Whoever overrides a rollout need not know of the step that it asked for: the rollout asks again. */
+function checkMatch({ name, etag, change }: EndpointState, ifMatch: string | undefined, isOverride: boolean): void {
   if (ifMatch === undefined) return;
   const given = ifMatch.slice(0, 80);
   if (!matches(ifMatch, etag)) {
     const sentence = `endpoint "${name}" is at ETag ${etag}, If-Match has ${given}; get it again`;
     throw new HeadraceError('HR_PRECONDITION', sentence);
   }
-  if (change?.state !== 'preparing') return;
+  if (change?.state !== 'preparing' || (isOverride && change.byRollout !== undefined)) return;
   const sentence = `revision ${change.revision} of endpoint "${name}" is being prepared, which If-Match ${given} knows nothing of; get it again`;
   throw new HeadraceError('HR_PRECONDITION', sentence);
 }

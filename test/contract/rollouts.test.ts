@@ -198,6 +198,30 @@ describe.each(testDatabases('rollouts'))('a rollout on $name', (databases) => {
       expect(shown.rollout.state).toBe('rolled_back');
     });
 
+    it('for an experiment that ends does not wait for a step that servers are loading', async () => {
+      const experiments = await openExperiments({
+        database: world.database,
+        registry: world.registry,
+        clock: { nowMicros: () => world.now() },
+      });
+      await world.registry.definitions.apply({ ...flightsManifest, experiments: { trial } }, { actor: 'ann' });
+      world.servers.clear();
+      await experiments.start('trial', { actor: 'ann', waitMs: 0 });
+      for (const server of ['a', 'b']) world.servers.add(server);
+      const { rollout } = await world.start();
+      await world.serve();
+      await world.look();
+      expect((await world.shown()).rollout.state).toBe('preparing');
+      const by = { actor: 'bob', override: true, reason: 'the sale ends', waitMs: 0 };
+      const state = await experiments.stop('trial', by);
+      expect(state.phases.at(-1)).toMatchObject({ state: 'ended' });
+      const stopped = await world.run(2, HEALTHY);
+      expect(await endpoint()).toMatchObject({ rollout: rollout.id, experiments: [] });
+      expect(stopped.rollout).toMatchObject({ state: 'preparing', step: 1 });
+      const shown = await world.run(120, HEALTHY, (one) => one.rollout.endedMicros !== null);
+      expect(shown.rollout.state).toBe('promoted');
+    });
+
     it('while a step is being loaded asks for the step again', async () => {
       await world.start();
       await world.run(30, HEALTHY, ({ rollout }) => rollout.state === 'preparing' && rollout.step === 2);
@@ -360,9 +384,9 @@ describe.each(testDatabases('rollouts'))('a rollout on $name', (databases) => {
   it('says of outcomes that are told of units that they are not counted, or counts them with the log', async () => {
     await world.start({ guards: ['outcome>-10%'] });
     for (let minute = 0; minute < 4; minute++) {
-      world.tellOfUnits(20);
-      await world.run(3, HEALTHY);
       world.later(60 * SECOND);
+      world.tellOfUnits(20);
+      await world.run(6, HEALTHY);
     }
     const status = presentRollout(await world.shown());
     expect(status.reason).toBe(
