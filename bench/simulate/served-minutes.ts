@@ -1,6 +1,7 @@
 // What servers count of simulated requests and outcomes, by the minute collector that real ones have, and give a rollout's
 // controller as rows: each look takes what changed since the last, as whole rows.
 
+import { createPredictionIds, predictionMark } from '../../src/core/index.ts';
 import { createMinuteCollector, type MinuteRow, slowLimit } from '../../src/monitoring/index.ts';
 import type { RolloutEvidence } from '../../src/rollouts/index.ts';
 
@@ -38,6 +39,7 @@ export function createServedMinutes(servers: number, now: () => number): ServedM
   /** By minute, then by what the table's key is. */
   const minutes = new Map<number, Map<string, MinuteRow>>();
   const series = new Map<number, ReturnType<(typeof collectors)[number]['arm']>>();
+  const nextId = createPredictionIds('simulated');
   let sequence = 0;
 
   const seriesOf = ({ server, revision, isCandidate }: Answered) => {
@@ -71,7 +73,8 @@ export function createServedMinutes(servers: number, now: () => number): ServedM
       own.row(latencyMicros, hasNull, unitHash);
       own.answered(latencyMicros, 1);
     },
-    outcome: (server, of, value) => collectors[server]?.outcome(ENDPOINT, of, value),
+    outcome: (server, { revision, version, unitHash }, value) =>
+      collectors[server]?.outcome(ENDPOINT, nextId(predictionMark(revision, version), unitHash), value),
     write() {
       sequence++;
       collectors.forEach((collector, server) => {

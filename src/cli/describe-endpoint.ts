@@ -4,7 +4,12 @@ import { type EndpointState, widthOf } from '../registry/index.ts';
 
 export function presentEndpoint(endpoint: EndpointState): object {
   const { salt: _, change, ...told } = endpoint;
-  return { ...told, change: change?.state === 'active' ? null : change };
+  const ended = change?.state === 'active' ? change.endsRollout : undefined;
+  return {
+    ...told,
+    ...(ended === undefined ? {} : { endedRollout: ended }),
+    change: change?.state === 'active' ? null : change,
+  };
 }
 
 export function describeTraffic({ variants, shadows }: Pick<EndpointState, 'variants' | 'shadows'>): string {

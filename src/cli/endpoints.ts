@@ -89,7 +89,10 @@ const traffic = defineCommand({
       )
       .option('--no-shadows', 'end all shadows')
       .option('--reason <text>', 'why, for the audit log')
-      .option('--override', 'although a rollout is under way, which then ends; with --reason')
+      .option(
+        '--override',
+        'although a rollout is under way, which goes on over its two variants, or ends; with --reason',
+      )
       .option('--if-match <etag>', 'only while this is the endpoint’s ETag, as show has it'),
   async run(context, [name = '', ...written], options) {
     const given = written.map(readVariant);

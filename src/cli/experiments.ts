@@ -178,7 +178,7 @@ async function changed(
 function withReason(command: Command): Command {
   return command
     .option('--reason <text>', 'why, for the audit log')
-    .option('--override', 'although a rollout is under way on an endpoint: needs a reason');
+    .option('--override', 'although a rollout is under way on an endpoint, which goes on: needs a reason');
 }
 
 async function keptReport(app: App, name: string, snapshot: string) {

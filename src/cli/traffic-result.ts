@@ -26,20 +26,33 @@ export function trafficResult(
   const traffic = describeTraffic(endpoint);
   if (change?.state === 'preparing') {
     const by = waitsFor === null || waitsFor.length === 0 ? 'the servers' : waitsFor.join(', ');
-    const text = `${name}: revision ${change.revision} is being loaded by ${by}, and is active once all have it; until then ${traffic} goes on. See \`headrace endpoints show ${name}\`.`;
+    const text = `${name}: revision ${change.revision} is being loaded by ${by}, and is active once all have it; until then ${traffic} goes on.${endingOf(change)} See \`headrace endpoints show ${name}\`.`;
     return { json, text, exitCode: 3 };
   }
   const lines = [
     `${name}: ${traffic}`,
     describeAliases(asked, endpoint),
+    describeRollout(endpoint),
     servers === 0 ? UNTRIED : describeWaiting(waitsFor),
   ];
   return { json, text: lines.filter((line) => line !== undefined).join('\n') };
 }
 
+/** What became of the rollout that was overridden, or is. */
+function describeRollout({ rollout, change }: EndpointState): string | undefined {
+  const ended = change?.endsRollout;
+  if (rollout !== null) return `Rollout ${rollout} is under way still, and guards its candidate.`;
+  if (ended === undefined) return undefined;
+  return `Rollout ${ended} has ended: what its candidate had, or was asked for it beside other versions, the base has now.`;
+}
+
 /** With nobody to load it, nobody could refuse it. */
 const UNTRIED =
   'No server is live, so nothing has loaded it yet: the next one to start does. `headrace doctor` checks that its artifact is there.';
+
+function endingOf({ endsRollout }: NonNullable<EndpointState['change']>): string {
+  return endsRollout === undefined ? '' : ` Rollout ${endsRollout} guards that, and ends then.`;
+}
 
 function describeAliases(asked: readonly AskedVariant[], { variants }: EndpointState): string | undefined {
   const meant = asked.flatMap(({ name, version }) => {

@@ -72,13 +72,16 @@ export async function writeTraffic(
 ): Promise<EndpointState> {
   const { revision, variants, shadows, experiments, actor, reason } = given;
   const change = 'state' in given ? given : null;
-  const after = { ...before, variants, shadows, experiments, revision, etag: etagOf(revision), change };
+  // What it had until now is gone: nobody goes on guarding it.
+  const rollout = change?.endsRollout !== undefined && change.endsRollout === before.rollout ? null : before.rollout;
+  const after = { ...before, variants, shadows, experiments, rollout, revision, etag: etagOf(revision), change };
   await trx
     .updateTable('registry_endpoints')
     .set({
       variants: canonicalJson(variants),
       shadows: canonicalJson(shadows),
       experiments: canonicalJson(experiments),
+      rollout,
       revision,
       change: change === null ? null : canonicalJson(change),
     })

@@ -2,7 +2,7 @@
 // settles it.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { HeadraceError, invalid, parseJson, withoutKeySecrets } from '../core/index.ts';
+import { HeadraceError, parseJson, withoutKeySecrets } from '../core/index.ts';
 import {
   type EndpointState,
   nextRevision,
@@ -11,6 +11,7 @@ import {
   writeChange,
   writeTraffic,
 } from './endpoint-rows.ts';
+import { checkOwner, overrideRollout } from './override-rollout.ts';
 import { versionsIn } from './traffic-versions.ts';
 import { readVersions } from './model-versions.ts';
 import { createTellRefusal } from './refusals.ts';
@@ -47,7 +48,10 @@ export interface SetTraffic {
    * Left out by everybody else: while a rollout is under way they are refused.
    */
   readonly rollout?: string | null;
-  /** Changes the traffic although a rollout is under way, and takes it from that. Needs a reason. */
+  /**
+   * Changes the traffic although a rollout is under way. Needs a reason. What lies beside the rollout's split, and other weights of
+   * its two arms, leave it under way; else it ends once the change is active, and its candidate gets nothing (`overrideRollout`).
+   */
   readonly override?: boolean;
   /**
    * Runs in the transaction that asks for the change, after it: what it throws undoes both. `before`: what the endpoint was in
@@ -83,10 +87,13 @@ export function createTrafficRegistry(store: RegistryStore, servers: Pick<Server
       const known =
         before.change?.state === 'preparing' ? { ...trafficOf(before), change: before.change } : trafficOf(before);
       note(known);
-      checkMatch(before, ifMatch);
-      const owner = nextOwner(before, { rollout, override, reason });
+      const isOverride = checkOwner(before, { rollout, override, reason });
+      checkMatch(before, ifMatch, isOverride);
       const versions = await readVersions(trx, before.model);
-      const resolved = resolveTraffic(traffic, before, versions);
+      const asked = resolveTraffic(traffic, before, versions);
+      const { endsRollout, ...resolved }: ReturnType<typeof overrideRollout> = isOverride
+        ? overrideRollout(before, asked)
+        : asked;
       // Of one that is served already the weight alone changes.
       const served = versionsIn({ ...before, change: null });
       const begun = [...versionsIn({ ...before, ...resolved, change: null })].filter((version) => !served.has(version));
@@ -104,10 +111,12 @@ export function createTrafficRegistry(store: RegistryStore, servers: Pick<Server
         askedMicros: store.now(),
         actor,
         reason: reason === undefined ? null : withoutKeySecrets(reason),
+        ...(typeof rollout === 'string' ? { byRollout: rollout } : {}),
+        ...(endsRollout === undefined ? {} : { endsRollout }),
       };
-      const asked: TrafficChange = isAtOnce ? { ...change, state: 'active' } : change;
-      if (isAtOnce) await writeTraffic(trx, record, before, asked);
-      await writeChange(trx, name, asked, owner);
+      const made: TrafficChange = isAtOnce ? { ...change, state: 'active' } : change;
+      if (isAtOnce) await writeTraffic(trx, record, before, made);
+      await writeChange(trx, name, made, rollout);
       await record({
         actor,
         action: 'endpoint.traffic.ask',
@@ -116,8 +125,8 @@ export function createTrafficRegistry(store: RegistryStore, servers: Pick<Server
         after: change,
         reason,
       });
-      await also?.(trx, asked, before);
-      return asked;
+      await also?.(trx, made, before);
+      return made;
     });
 
   const settleTraffic = async (name: string): Promise<EndpointState> => {
@@ -201,29 +210,15 @@ export function createTrafficRegistry(store: RegistryStore, servers: Pick<Server
   };
 }
 
-/** Who alone may make the next change; undefined: as before. Throws HR_ROLLOUT_UNDERWAY, HR_INVALID. */
-function nextOwner(
-  { name, rollout: owner }: EndpointState,
-  { rollout, override, reason }: { readonly [M in 'rollout' | 'override' | 'reason']: SetTraffic[M] | undefined },
-): string | null | undefined {
-  if (override === true && reason === undefined)
-    throw invalid([{ path: 'override', message: 'expected a reason with it (X-Reason, or --reason), got none' }]);
-  const isOwn = owner === null || rollout === null || rollout === owner;
-  if (!isOwn && override !== true) {
-    const sentence = `rollout "${owner}" of endpoint "${name}" is under way, and alone changes its traffic, paused too. Abort it (headrace rollout abort ${name}), or take the traffic from it: --override, in PUT "override":true, with a reason.`;
-    throw new HeadraceError('HR_ROLLOUT_UNDERWAY', sentence);
-  }
-  return isOwn ? rollout : (rollout ?? null);
-}
-
-function checkMatch({ name, etag, change }: EndpointState, ifMatch: string | undefined): void {
+/** Whoever overrides a rollout need not know of the step that it asked for: the rollout asks again. */
+function checkMatch({ name, etag, change }: EndpointState, ifMatch: string | undefined, isOverride: boolean): void {
   if (ifMatch === undefined) return;
   const given = ifMatch.slice(0, 80);
   if (!matches(ifMatch, etag)) {
     const sentence = `endpoint "${name}" is at ETag ${etag}, If-Match has ${given}; get it again`;
     throw new HeadraceError('HR_PRECONDITION', sentence);
   }
-  if (change?.state !== 'preparing') return;
+  if (change?.state !== 'preparing' || (isOverride && change.byRollout !== undefined)) return;
   const sentence = `revision ${change.revision} of endpoint "${name}" is being prepared, which If-Match ${given} knows nothing of; get it again`;
   throw new HeadraceError('HR_PRECONDITION', sentence);
 }

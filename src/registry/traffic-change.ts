@@ -19,6 +19,10 @@ export interface TrafficChange {
   readonly actor: string;
   /** Why, as whoever asked said it. */
   readonly reason: string | null;
+  /** Id of the rollout that asked for it. */
+  readonly byRollout?: string;
+  /** Id of the rollout that ends once this is active; until then it goes on over the traffic that there is. */
+  readonly endsRollout?: string;
 }
 
 export interface ServerFailure {

@@ -27,6 +27,8 @@ export interface TrafficRevision {
   /** Null where it is active, or never was. */
   readonly activeUntilMicros: Micros | null;
   readonly reason: string | null;
+  /** Id of the rollout that it ended, or ends once it is active. */
+  readonly endsRollout?: string;
 }
 
 /** Throws HR_UNKNOWN_REVISION. */
@@ -65,6 +67,7 @@ export async function readTrafficRevision(
     activeFromMicros: begun?.at ?? null,
     activeUntilMicros: begun === undefined || isActive ? null : await endOf(db, name, begun.id),
     reason: last?.reason ?? null,
+    ...(last?.endsRollout === undefined ? {} : { endsRollout: last.endsRollout }),
   };
 }
 

@@ -12,6 +12,7 @@ export type { Operator, StartRollout } from './controller/start-rollout.ts';
 export { presentRollout, type RolloutStatus } from './controller/present.ts';
 export { describeRollout, describeStep } from './controller/describe.ts';
 export { readAsked } from './controller/read-asked.ts';
+export { countsSentOutcomes } from './controller/plan.ts';
 export type { Rollout, RolloutState } from './controller/rollout.ts';
 export { migrateRollouts, rolloutRows } from './controller/tables.ts';
 export { bucketOf, bucketOfHash, fnv1a } from './fnv.ts';

@@ -1,6 +1,6 @@
 // The ingestion plane: events that are pushed, and what became of predictions.
 
-import { readPredictionId, type Scope, toHeadraceError } from '../core/index.ts';
+import { type Scope, toHeadraceError } from '../core/index.ts';
 import type { Ingestion, PushResult } from '../ingestion/index.ts';
 import { failureKind, type Monitor } from '../monitoring/index.ts';
 import type { InFlight } from './in-flight.ts';
@@ -59,11 +59,9 @@ export function createIngestPlane(
         const checked = readOutcomes(spec, outcomes, deps.predictionLog, deps.clock.nowMicros());
         await deps.predictionLog.recordOutcomes(checked);
         for (const { predictionId, value } of checked) {
-          // One that names its unit instead finds its prediction in the log, later.
-          const prediction = typeof predictionId === 'string' ? readPredictionId(predictionId) : undefined;
-          const number = typeof value === 'boolean' ? Number(value) : value;
-          if (prediction !== undefined && typeof number === 'number')
-            deps.minutes.outcome(endpoint, prediction, number);
+          const number = typeof value === 'boolean' ? Number(value) : typeof value === 'number' ? value : undefined;
+          if (typeof predictionId === 'string') deps.minutes.outcome(endpoint, predictionId, number);
+          else if (number !== undefined) deps.minutes.outcomeOfUnit(endpoint);
         }
         return checked.length;
       }),

@@ -70,9 +70,59 @@ onEachRegistry('traffic of rollouts and experiments', (given) => {
         code: 'HR_INVALID',
         details: [{ path: 'override', message: expect.stringContaining('X-Reason') }],
       });
-      expect(await set(0, { override: true, reason: 'it hurts' })).toMatchObject({ rollout: null });
+      const taken = await set(0, { override: true, reason: 'it hurts' });
+      expect(taken).toMatchObject({ rollout: null, change: { endsRollout: 'r-1' } });
       const [entry] = await given.registry.auditLog.list({ object: 'endpoint/delay' });
       expect(entry).toMatchObject({ actor: 'bob', reason: 'it hurts', after: { rollout: null } });
+    });
+
+    describe('that is overridden', () => {
+      const by = { actor: 'bob', override: true, reason: 'it hurts' };
+      const stable = { name: 'stable', version: 1, weight: 60 };
+      const ask = async (...variants: readonly { name: string; version: number; weight: number }[]) => {
+        const state = await given.registry.endpoints.setTraffic('delay', { variants }, by);
+        return {
+          rollout: state.rollout,
+          weights: Object.fromEntries(state.variants.map((one) => [`${one.name} ${one.version}`, one.weight])),
+          width: state.variants.flatMap(({ ranges }) => ranges).reduce((sum, [from, to]) => sum + to - from, 0),
+        };
+      };
+      beforeEach(async () => {
+        await register('3');
+        await set(5, { rollout: 'r-1' });
+      });
+
+      it('keeps the traffic where its two arms share it', async () => {
+        const weights = { 'stable 1': 60, 'candidate 2': 40 };
+        expect(await ask(stable, { name: 'candidate', version: 2, weight: 40 })).toMatchObject({
+          rollout: 'r-1',
+          weights,
+        });
+      });
+
+      it('ends where anything else does, and the base gets what its candidate would have had', async () => {
+        const other = { name: 'other', version: 3, weight: 10 };
+        const traffics = [
+          [[stable, { name: 'candidate', version: 2, weight: 30 }, other], { 'stable 1': 90, 'other 3': 10 }],
+          [[stable, { name: 'mine', version: 2, weight: 30 }, other], { 'stable 1': 90, 'other 3': 10 }],
+          [
+            [
+              { ...stable, version: 3 },
+              { name: 'candidate', version: 2, weight: 40 },
+            ],
+            { 'stable 3': 100 },
+          ],
+          [[{ ...stable, weight: 100 }], { 'stable 1': 100 }],
+          // By hand somebody promotes it.
+          [[{ ...stable, version: 2, weight: 100 }], { 'stable 2': 100 }],
+          [[{ name: 'candidate', version: 2, weight: 100 }], { 'candidate 2': 100 }],
+        ] as const;
+        for (const [variants, weights] of traffics) {
+          await set(0, { rollout: null });
+          await set(5, { rollout: 'r-1' });
+          expect(await ask(...variants)).toEqual({ rollout: null, weights, width: 10_000 });
+        }
+      });
     });
 
     it('keeps its own rows in the transaction that asks for the change: both, or neither', async () => {

@@ -1,9 +1,10 @@
 // Rollouts on each database: a controller that looks once a second, servers and requests that are simulated by the second.
 
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type MaturedOutcomes, presentRollout } from '../../src/rollouts/index.ts';
+import { type MaturedOutcomes, openExperiments, presentRollout } from '../../src/rollouts/index.ts';
 import { testDatabases } from '../support/databases.ts';
-import { flightsManifest } from '../support/manifests.ts';
+import { flightsManifest, trial } from '../support/manifests.ts';
 import { MODEL } from '../support/registries.ts';
 import { ANN, ENDPOINT, openRolloutWorld, type RolloutWorld, SECOND } from '../support/rollout-world.ts';
 
@@ -102,6 +103,200 @@ describe.each(testDatabases('rollouts'))('a rollout on $name', (databases) => {
     expect(await world.weights()).toEqual({ 'stable 3': 100 });
   });
 
+  describe('that somebody overrides', () => {
+    const override = (traffic: Parameters<typeof world.registry.endpoints.setTraffic>[1], waitMs = 0) =>
+      world.registry.endpoints.setTraffic(ENDPOINT, traffic, {
+        actor: 'bob',
+        override: true,
+        reason: 'on fire',
+        waitMs,
+      });
+    const split = (weight: number, more: readonly { name: string; version: number; weight: number }[] = []) => ({
+      variants: [
+        {
+          name: 'stable',
+          version: 1,
+          weight: 100 - weight - more.reduce((sum, other) => sum + other.weight, 0),
+        },
+        { name: 'candidate', version: 2, weight },
+        ...more,
+      ],
+    });
+    const endpoint = () => world.registry.endpoints.get(ENDPOINT);
+
+    it('beside its split keeps the traffic, and goes on', async () => {
+      const { rollout } = await world.start();
+      await world.run(6, HEALTHY);
+      const { variants } = await endpoint();
+      await override({ variants, shadows: [{ version: 3, percent: 10 }] });
+      // Servers load the shadow: the step is not left, and its guards see what there is.
+      await world.look();
+      expect((await world.shown()).rollout).toMatchObject({ state: 'watching', step: 1 });
+      await world.run(2, HEALTHY);
+      const now = await endpoint();
+      expect(now).toMatchObject({ rollout: rollout.id, shadows: [{ version: 3 }], variants });
+      const taken = await world.shown();
+      expect(taken.rollout).toMatchObject({ state: 'watching', step: 1, revision: now.revision, reason: null });
+      expect(taken.events.at(-1)).toMatchObject({
+        from: 'watching',
+        to: 'watching',
+        actor: 'bob',
+        reason: "bob changed the endpoint's traffic beside it: on fire",
+      });
+      const shown = await world.run(120, HEALTHY, (one) => one.rollout.endedMicros !== null);
+      expect(shown.rollout.state).toBe('promoted');
+      expect((await endpoint()).shadows).toEqual([{ version: 3, percent: 10 }]);
+    });
+
+    it('beside its split is taken back by what happens after that', async () => {
+      await world.start();
+      await world.run(6, HEALTHY);
+      await override({ variants: (await endpoint()).variants, shadows: [{ version: 3, percent: 10 }] });
+      const shown = await world.run(
+        60,
+        { ...HEALTHY, candidate: { error: 0.3 } },
+        (one) => one.rollout.state === 'rolled_back',
+      );
+      expect(shown.rollout.state).toBe('rolled_back');
+      expect(await world.weights()).toEqual({ 'stable 1': 100 });
+    });
+
+    it('for an experiment that starts, is reweighed and stops keeps the traffic, and goes on', async () => {
+      const experiments = await openExperiments({
+        database: world.database,
+        registry: world.registry,
+        clock: { nowMicros: () => world.now() },
+      });
+      await world.registry.definitions.apply({ ...flightsManifest, experiments: { trial } }, { actor: 'ann' });
+      const { rollout } = await world.start({ holdMicros: 60 * SECOND });
+      await world.run(6, HEALTHY);
+      const { variants } = await endpoint();
+      const by = { actor: 'bob', override: true, reason: 'the sale ends' };
+      const changes = [
+        () => experiments.start('trial', by),
+        () => experiments.reweigh('trial', { control: 20, treatment: 20 }, by),
+        () => experiments.stop('trial', by),
+      ];
+      for (const change of changes) {
+        let isDone = false;
+        const changed = change().finally(() => (isDone = true));
+        while (!isDone) {
+          await world.serve();
+          await delay(20);
+        }
+        await changed;
+        await world.run(2, HEALTHY);
+        expect(await endpoint()).toMatchObject({ rollout: rollout.id, variants });
+        expect((await world.shown()).rollout).toMatchObject({ state: 'watching', step: 1 });
+      }
+      expect((await endpoint()).experiments).toEqual([]);
+      const shown = await world.run(
+        60,
+        { ...HEALTHY, candidate: { error: 0.3 } },
+        (one) => one.rollout.state === 'rolled_back',
+      );
+      expect(shown.rollout.state).toBe('rolled_back');
+    });
+
+    it('for an experiment that ends does not wait for a step that servers are loading', async () => {
+      const experiments = await openExperiments({
+        database: world.database,
+        registry: world.registry,
+        clock: { nowMicros: () => world.now() },
+      });
+      await world.registry.definitions.apply({ ...flightsManifest, experiments: { trial } }, { actor: 'ann' });
+      world.servers.clear();
+      await experiments.start('trial', { actor: 'ann', waitMs: 0 });
+      for (const server of ['a', 'b']) world.servers.add(server);
+      const { rollout } = await world.start();
+      await world.serve();
+      await world.look();
+      expect((await world.shown()).rollout.state).toBe('preparing');
+      const by = { actor: 'bob', override: true, reason: 'the sale ends', waitMs: 0 };
+      const state = await experiments.stop('trial', by);
+      expect(state.phases.at(-1)).toMatchObject({ state: 'ended' });
+      const stopped = await world.run(2, HEALTHY);
+      expect(await endpoint()).toMatchObject({ rollout: rollout.id, experiments: [] });
+      expect(stopped.rollout).toMatchObject({ state: 'preparing', step: 1 });
+      const shown = await world.run(120, HEALTHY, (one) => one.rollout.endedMicros !== null);
+      expect(shown.rollout.state).toBe('promoted');
+    });
+
+    it('while a step is being loaded asks for the step again', async () => {
+      await world.start();
+      await world.run(30, HEALTHY, ({ rollout }) => rollout.state === 'preparing' && rollout.step === 2);
+      await override({ variants: (await endpoint()).variants, shadows: [{ version: 3, percent: 10 }] });
+      await world.look();
+      expect((await world.shown()).rollout).toMatchObject({ state: 'preparing', step: 2 });
+      await world.run(1, HEALTHY);
+      expect((await world.shown()).rollout).toMatchObject({ state: 'watching', step: 1 });
+      expect(await world.weights()).toEqual({ 'stable 1': 90, 'candidate 2': 10 });
+      const shown = await world.run(120, HEALTHY, ({ rollout }) => rollout.endedMicros !== null);
+      expect(shown.rollout.state).toBe('promoted');
+    });
+
+    it('with other weights of its arms is paused at them, and goes on from there', async () => {
+      const { rollout } = await world.start({ steps: [10, 50, 75, 100] });
+      await world.run(6, HEALTHY);
+      await override(split(60));
+      const taken = await world.run(3, HEALTHY);
+      expect(taken.rollout).toMatchObject({ state: 'paused', step: 2, pausedBy: 'controller' });
+      expect(taken.rollout.reason).toMatch(/^bob gave the candidate 60 %: on fire; /);
+      expect((await endpoint()).rollout).toBe(rollout.id);
+      expect(taken.weights).toEqual({ stable: 40, candidate: 60 });
+      await world.rollouts.resume(rollout.id, ANN);
+      const next = await world.run(60, HEALTHY, (one) => one.rollout.state === 'settling');
+      expect(next.weights).toEqual({ stable: 25, candidate: 75 });
+    });
+
+    it('with other weights of its arms is taken back where it breaches there', async () => {
+      await world.start();
+      await world.run(6, HEALTHY);
+      await override(split(60));
+      const shown = await world.run(
+        60,
+        { ...HEALTHY, candidate: { error: 0.3 } },
+        (one) => one.rollout.state === 'rolled_back',
+      );
+      expect(shown.rollout.state).toBe('rolled_back');
+      expect(await world.weights()).toEqual({ 'stable 1': 100 });
+    });
+
+    it('with another version in its split ends, and its candidate is left nothing', async () => {
+      const { rollout } = await world.start();
+      await world.run(6, HEALTHY);
+      const asked = await override(split(20, [{ name: 'other', version: 3, weight: 30 }]));
+      expect(asked).toMatchObject({ rollout: rollout.id, change: { endsRollout: rollout.id } });
+      // Until servers have loaded it the split is guarded.
+      await world.look();
+      expect((await world.shown()).rollout.state).toBe('watching');
+      await world.serve();
+      await world.look();
+      expect((await world.shown()).rollout).toMatchObject({
+        state: 'aborted',
+        reason: 'bob set the traffic: on fire',
+      });
+      expect(await world.weights()).toEqual({ 'stable 1': 70, 'other 3': 30 });
+      expect((await endpoint()).rollout).toBeNull();
+    });
+
+    it('in vain, as a server can not load that, goes on', async () => {
+      await world.start();
+      await world.run(6, HEALTHY);
+      await override(split(20, [{ name: 'other', version: 3, weight: 30 }]));
+      await world.serve({ b: 'HR_MODEL_UNREADABLE: truncated' });
+      await world.look();
+      expect(await endpoint()).toMatchObject({ rollout: 'r1', change: { state: 'failed' } });
+      const shown = await world.run(
+        60,
+        { ...HEALTHY, candidate: { error: 0.3 } },
+        (one) => one.rollout.state === 'rolled_back',
+      );
+      expect(shown.rollout.state).toBe('rolled_back');
+      expect(await world.weights()).toEqual({ 'stable 1': 100 });
+    });
+  });
+
   it('ends with the reason where a server can not load the candidate', async () => {
     await world.start();
     await world.serve();
@@ -183,6 +378,29 @@ describe.each(testDatabases('rollouts'))('a rollout on $name', (databases) => {
     const shown = await world.run(40, HEALTHY);
     expect(shown.rollout).toMatchObject({ state: 'watching', step: 1 });
     expect(presentRollout(shown).reason).toBe('waits: no outcomes of the candidate yet');
+    expect(shown.rollout.guardrails[0]?.evidence).toMatchObject({ outcomes_from: 'servers' });
+  });
+
+  it('says of outcomes that are told of units that they are not counted, or counts them with the log', async () => {
+    await world.start({ guards: ['outcome>-10%'] });
+    for (let minute = 0; minute < 4; minute++) {
+      world.later(60 * SECOND);
+      world.tellOfUnits(20);
+      await world.run(6, HEALTHY);
+    }
+    const status = presentRollout(await world.shown());
+    expect(status.reason).toBe(
+      'waits: no outcomes of the candidate yet; 80 that were told of units are not counted without maturity',
+    );
+    expect(status.guardrails[0]).toMatchObject({ verdict: 'undecided', evidence: { not_counted: 80 } });
+    await world.rollouts.abort(status.id, ANN);
+
+    await world.start({ guards: ['outcome>-10%'], maturityMicros: 60 * SECOND });
+    world.tellOfUnits(20);
+    await world.run(6, HEALTHY);
+    const { guardrails } = presentRollout(await world.shown());
+    expect(guardrails[0]?.evidence).toMatchObject({ outcomes_from: 'log' });
+    expect(guardrails[0]?.evidence).not.toHaveProperty('not_counted');
   });
 
   it('is not moved on by a clock that jumps', async () => {

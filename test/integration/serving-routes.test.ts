@@ -214,7 +214,12 @@ describe('an endpoint that a rollout has', () => {
     expect(unsaid.status).toBe(400);
     const taken = await ask('/v1/endpoints/careful', 'PUT', { ...SPLIT, override: true }, { 'x-reason': 'it hurts' });
     expect(taken.status).toBe(200);
-    expect(await taken.json()).toMatchObject({ rollout: null, experiments: [EXPERIMENT] });
+    const body = (await taken.json()) as object;
+    expect(body).toMatchObject({ rollout: 'r-7', experiments: [EXPERIMENT] });
+    expect(body).not.toHaveProperty('ended_rollout');
+    const alone = { variants: [{ name: 'stable', version: 1, weight: 100 }], override: true };
+    const ended = await ask('/v1/endpoints/careful', 'PUT', alone, { 'x-reason': 'it hurts more' });
+    expect(await ended.json()).toMatchObject({ rollout: null, ended_rollout: 'r-7', experiments: [EXPERIMENT] });
   });
 
   it('is overridden by the command, too', async () => {
@@ -225,9 +230,13 @@ describe('an endpoint that a rollout has', () => {
       'stable=1:60 candidate=2:40\nRollout r-8 alone changes it\nExperiment exp, phase 1: control=1:50 treatment=2:50\n',
     );
     expect(() => headraceJson(open.project, [...command, '--override'])).toThrow('HR_INVALID');
-    expect(headraceJson(open.project, [...command, '--override', '--reason', 'it hurts'])).toMatchObject({
+    const override = ['--override', '--reason', 'it hurts'];
+    expect(headraceJson(open.project, [...command, ...override])).toMatchObject({ rollout: 'r-8' });
+    expect(headraceJson(open.project, [...command.slice(0, 3), 'stable=1:100', ...override])).toMatchObject({
       rollout: null,
+      endedRollout: 'r-8',
     });
+    await open.serving.planes.control.setTraffic('careful', SPLIT, BY);
   });
 });
 
@@ -243,7 +252,7 @@ describe('forcing', () => {
       await made('predict', 'admin'),
       await made('predict', 'experiment'),
     ];
-    await expect.poll(async () => (await predict('careful', ['a'])).status).toBe(401);
+    await expect.poll(async () => (await predict('careful', ['a'])).status, { timeout: 20_000 }).toBe(401);
     for (const headers of [plain, admin]) {
       expect((await predict('careful', ['a'], headers)).status).toBe(200);
       const refused = await predict('careful', ['a'], { ...headers, 'x-headrace-variant': 'candidate' });

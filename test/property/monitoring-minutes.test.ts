@@ -2,6 +2,7 @@
 
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { createPredictionIds, predictionMark } from '../../src/core/index.ts';
 import { migrateMinutes, type MinuteTables } from '../../src/monitoring/minutes/minute-tables.ts';
 import type { MinuteRow } from '../../src/monitoring/minutes/minute-row.ts';
 import { fromColumns } from '../../src/monitoring/minutes/row-columns.ts';
@@ -46,6 +47,7 @@ const events = (passed: fc.Arbitrary<number>, servers: number, revisions: number
 const forward = fc.constantFrom(0, 1, 7, 20, 61, 200);
 const anywhere = fc.constantFrom(0, 1, 20, 61, 61, 200, -1, -61, -61, -3000, 3000);
 
+const nextId = createPredictionIds();
 const versionOf = ({ variant }: Pick<Event, 'variant'>): number => (variant === 'stable' ? 1 : 2);
 
 /** What the servers told of the events, in any order and some of it again, as the table has it; and each event's time. */
@@ -64,7 +66,8 @@ async function told(given: readonly Event[], shuffle: number, clocks: 'one' | 'e
     const version = versionOf(event);
     const series = armOf(server, { variant, version, revision });
     series.slowMicros = SLOW;
-    if (what === 'outcome') server.collector.outcome('eta', { revision, version, unitHash: unit }, latency % 3);
+    if (what === 'outcome')
+      server.collector.outcome('eta', nextId(predictionMark(revision, version), unit), latency % 3);
     else if (what === 'error' || what === 'refused') series.failed(what === 'error' ? 'failed' : 'refused', unit);
     else {
       series.row(latency, what === 'null', unit);

@@ -12,7 +12,7 @@ import { ANN, ENDPOINT, openRolloutWorld, type RolloutWorld, SECOND } from '../s
 type Event =
   | { readonly do: 'run'; readonly seconds: number; readonly error: number }
   | { readonly do: 'die'; readonly at: number }
-  | { readonly do: 'stale' | 'silence' | 'hear' | 'breaker' | 'fail' | 'override' | 'server' | 'unserver' }
+  | { readonly do: 'stale' | 'silence' | 'hear' | 'breaker' | 'fail' | 'override' | 'beside' | 'server' | 'unserver' }
   | { readonly do: 'jump' | 'pass'; readonly seconds: number }
   | { readonly do: 'pause' | 'resume' | 'promote' | 'abort' };
 
@@ -41,6 +41,7 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   },
   { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('pause', 'resume', 'resume', 'promote', 'abort') }) },
   { weight: 1, arbitrary: fc.constant({ do: 'override' as const }) },
+  { weight: 4, arbitrary: fc.constant({ do: 'beside' as const }) },
 ) as fc.Arbitrary<Event>;
 
 describe('a rollout', () => {
@@ -117,6 +118,16 @@ async function happen(world: RolloutWorld, event: Event, life: Life): Promise<vo
       return world.jump(event.seconds * SECOND);
     case 'pass':
       return world.later(Math.abs(event.seconds) * SECOND);
+    case 'beside': {
+      const { variants, shadows } = await world.registry.endpoints.get(ENDPOINT);
+      await world.registry.endpoints.setTraffic(
+        ENDPOINT,
+        { variants, shadows: shadows.length === 0 ? [{ version: 3, percent: 5 }] : [] },
+        { actor: 'bob', override: true, reason: 'to compare', waitMs: 0 },
+      );
+      await world.serve();
+      return world.look(life.held);
+    }
     case 'override': {
       const options = { actor: 'bob', override: true, reason: 'on fire', waitMs: 0 };
       await world.registry.endpoints.setTraffic(

@@ -75,6 +75,8 @@ export interface RolloutWorld {
   readonly late: Set<string>;
   send(sent: Sent): Promise<void>;
   openBreaker(): Promise<void>;
+  /** So many outcomes that name a unit and a time. */
+  tellOfUnits(count: number): void;
   matured: MaturedOutcomes[];
   look(held?: LeaseToken, controller?: Controller): Promise<void>;
   /** So many seconds: servers, requests, a look in each; ends early where `until` holds. */
@@ -259,6 +261,10 @@ export async function openRolloutWorld(url: string): Promise<RolloutWorld> {
       const { variants, revision } = await registry.endpoints.get(ENDPOINT);
       const arm = variants.find(({ version }) => version === 2);
       if (arm !== undefined) cellOf(arm.name, arm.version, revision).opens++;
+    },
+    tellOfUnits(count) {
+      const cell = cellOf('', 0, 0, 'outcome');
+      cell.n[0] = (cell.n[0] ?? 0) + count;
     },
     async look(by, controller = world.controller) {
       await controller.look(by ?? (held ??= await takeOver()));

@@ -69,6 +69,19 @@ describe('a change of traffic', () => {
     expect(result.exitCode ?? 0).toBe(0);
   });
 
+  it('that overrides a rollout says what became of it', () => {
+    const servers = { servers: 2, waitsFor: [] };
+    expect(trafficResult({ ...active, rollout: 'r-1' }, [], servers).text).toBe(
+      'checkout: stable=1:90 candidate=2:10\nRollout r-1 is under way still, and guards its candidate.',
+    );
+    const ended = trafficResult({ ...active, change: { ...change, endsRollout: 'r-1' } }, [], servers);
+    expect(ended.text).toContain('\nRollout r-1 has ended: what its candidate had');
+    expect(ended.json).toMatchObject({ rollout: null, endedRollout: 'r-1' });
+    const ending: TrafficChange = { ...change, state: 'preparing', endsRollout: 'r-1' };
+    const waiting = trafficResult({ ...active, rollout: 'r-1', change: ending }, [], servers);
+    expect(waiting.text).toContain('goes on. Rollout r-1 guards that, and ends then.');
+  });
+
   it('that is still being loaded names the servers that it waits for, and is not done', () => {
     const before = { ...active, variants: [{ ...stable, weight: 100 }], revision: 3, etag: '"r3"' };
     const result = trafficResult({ ...before, change: { ...change, state: 'preparing' } }, asked, {

@@ -1,6 +1,7 @@
 // `headrace logs outcomes ENDPOINT FILE`: many outcomes at once, straight into the log.
 
 import { counted, didYouMeanOf, HeadraceError } from '../../core/index.ts';
+import type { App } from '../../app/index.ts';
 import { defineCommand } from '../command.ts';
 import { readOutcomeFile } from './read-outcome-file.ts';
 
@@ -11,7 +12,7 @@ export const sendOutcomes = defineCommand({
   summary: 'record outcomes from a .jsonl or .parquet file, as POST /v1/endpoints/{endpoint}/outcomes takes them',
   example: 'headrace logs outcomes delay outcomes.jsonl',
   notes:
-    'Each has a value, and either prediction_id (and observed_at), or unit and at (and from or within). Nothing is recorded\nwhere one of them is wrong; sent again they change nothing. Figures of a rollout count those alone that servers are sent.',
+    'Each has a value, and either prediction_id (and observed_at), or unit and at (and from or within). Nothing is recorded\nwhere one of them is wrong; sent again they change nothing. Guards of a rollout count them with --maturity, which reads the log; else those alone\nthat servers are sent.',
   async run(context, [endpoint = '', file = '']) {
     const app = await context.app('read');
     const { endpoints } = (await app.applied()).manifest;
@@ -47,9 +48,19 @@ export const sendOutcomes = defineCommand({
       await log.close();
     }
     context.progress.done(counted(accepted, 'outcome'));
+    const rollout = await rolloutWithout(app, endpoint);
+    const note = `Rollout ${rollout} counts nothing of a file: it has no maturity, so its guard on outcomes sees what servers are sent.`;
     return {
-      json: { accepted },
-      text: `${counted(accepted, 'outcome')} of ${endpoint} recorded`,
+      json: { accepted, ...(rollout === undefined ? {} : { notCountedBy: rollout }) },
+      text: `${counted(accepted, 'outcome')} of ${endpoint} recorded${rollout === undefined ? '' : `\n${note}`}`,
     };
   },
 });
+
+/** Id of the endpoint's rollout that is under way, where what lies in the log weighs nothing for it. */
+async function rolloutWithout(app: App, endpoint: string): Promise<string | undefined> {
+  const { countsSentOutcomes } = await import('../../rollouts/index.ts');
+  // They are recorded, whether or not anybody can be asked.
+  const shown = await (await app.rollouts()).list({ endpoint, limit: 1 }).catch(() => []);
+  return shown.find(({ rollout }) => rollout.endedMicros === null && countsSentOutcomes(rollout.plan))?.rollout.id;
+}

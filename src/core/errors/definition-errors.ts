@@ -91,7 +91,7 @@ export const DEFINITION_ERRORS = define({
     status: 409,
     grpc: 'FAILED_PRECONDITION',
     title: 'A rollout is under way',
-    help: 'A rollout alone changes the endpoint’s traffic until it ends. Abort it (`headrace rollout abort`; a paused one keeps the traffic), wait, or set the traffic all the same with `override` (`--override`) and a reason: that takes the traffic from the rollout.',
+    help: 'A rollout alone changes the endpoint’s traffic until it ends. Abort it (`headrace rollout abort`; a paused one keeps the traffic), wait, or change it all the same with `override` (`--override`) and a reason: experiments and shadows leave the rollout under way, as do other weights of its two variants, at which it is paused; anything else ends it, and its candidate gets nothing.',
   },
   HR_NOT_PREPARED: {
     status: 409,

@@ -1,10 +1,11 @@
 // What one server counts by the minute, of each arm, endpoint and service: series are handed out beforehand, and rows are taken
 // now and then by whoever writes them.
 
-import { type Micros, MICROS_PER_MINUTE } from '../../core/index.ts';
+import { type Micros, MICROS_PER_MINUTE, readPredictionId } from '../../core/index.ts';
 import type { PackedMinute } from './minute-cell.ts';
 import type { SeriesId } from './minute-row.ts';
 import { createSeries, type MinuteTime, type Series } from './series.ts';
+import { createToldOutcomes, type ToldOutcomes } from './told-outcomes.ts';
 
 export interface ArmSeriesId extends Pick<SeriesId, 'endpoint' | 'variant' | 'version' | 'arm' | 'revision'> {
   /** Whether its units are kept: the endpoint has several arms, or a rollout. */
@@ -19,8 +20,14 @@ export interface MinuteCollector {
   /** Whole requests. Get it once and keep it. */
   endpoint(name: string): Series;
   service(name: string): Series;
-  /** What became of a prediction, by what its id tells. */
-  outcome(endpoint: string, prediction: PredictionOf, value: number): void;
+  /**
+   * What became of a prediction, by what its id tells; undefined: nothing that is a number, true or false. Told again it counts
+   * nothing; another counts in place of the one before, in the minute in which it is told, while that is remembered
+   * (`createToldOutcomes`). A unit that had an event keeps it.
+   */
+  outcome(endpoint: string, predictionId: string, value: number | undefined): void;
+  /** One that names a unit: which prediction it is of only the log can tell, so it is no arm's, and counted as such. */
+  outcomeOfUnit(endpoint: string): void;
   /** By endpoint; those that are not named have none. */
   setSlowLimits(micros: ReadonlyMap<string, number>): void;
   /** The endpoints that have a rollout now. */
@@ -31,14 +38,10 @@ export interface MinuteCollector {
   take(which: 'all' | 'rollouts'): readonly PackedMinute[];
 }
 
-export interface PredictionOf {
-  readonly revision: number;
-  readonly version: number;
-  readonly unitHash: number;
-}
-
 /** Ids are made by whoever sends them: of an endpoint, so many revisions' outcomes are told apart in the same minutes. */
 const MOST_OUTCOMES = 100;
+/** Longer than any that a server makes. */
+const MOST_ID = 100;
 /**
  * Series of an endpoint that are kept. A plan may hold one for long, and be compiled again: a second of the same arm and revision
  * would write over the first one's minute.
@@ -48,7 +51,7 @@ const MOST_ARMS = 300;
 const IDLE_MICROS = 5 * MICROS_PER_MINUTE;
 
 /** `now`: by the clock that all servers share. */
-export function createMinuteCollector(now: () => Micros): MinuteCollector {
+export function createMinuteCollector(now: () => Micros, told: ToldOutcomes = createToldOutcomes()): MinuteCollector {
   const endpoints = new Map<string, Map<string, Series>>();
   const whole = new Map<string, Series>();
   const outcomes = new Map<string, Map<string, Series>>();
@@ -69,6 +72,25 @@ export function createMinuteCollector(now: () => Micros): MinuteCollector {
     const key = JSON.stringify([kind, endpoint]);
     const series = whole.get(key) ?? createSeries({ ...NO_ARM, kind, endpoint }, time);
     whole.set(key, series);
+    return series;
+  };
+  /** Undefined where too many revisions are told of at once. */
+  const outcomesOf = (
+    endpoint: string,
+    { revision, version }: { readonly revision: number; readonly version: number },
+  ): Series | undefined => {
+    tick();
+    const ofEndpoint = outcomes.get(endpoint) ?? new Map<string, Series>();
+    outcomes.set(endpoint, ofEndpoint);
+    const key = `${revision}.${version}`;
+    const known = ofEndpoint.get(key);
+    if (known !== undefined) return known;
+    if (ofEndpoint.size >= MOST_OUTCOMES)
+      for (const [one, other] of ofEndpoint) if (isIdle(other)) ofEndpoint.delete(one);
+    if (ofEndpoint.size >= MOST_OUTCOMES) return undefined;
+    const series = createSeries({ ...NO_ARM, kind: 'outcome', endpoint, version, revision }, time);
+    series.hasUnits = true;
+    ofEndpoint.set(key, series);
     return series;
   };
   const isIdle = (series: Series): boolean => series.minute() < time.nowMicros - IDLE_MICROS;
@@ -94,23 +116,16 @@ export function createMinuteCollector(now: () => Micros): MinuteCollector {
     },
     endpoint: (name) => wholeOf('endpoint', name),
     service: (name) => wholeOf('service', name),
-    outcome(endpoint, { revision, version, unitHash }, value) {
+    outcome(endpoint, predictionId, value) {
+      const prediction = predictionId.length > MOST_ID ? undefined : readPredictionId(predictionId);
       // Of no unit: nothing that could be compared.
-      if (unitHash === 0) return;
-      tick();
-      const ofEndpoint = outcomes.get(endpoint) ?? new Map<string, Series>();
-      outcomes.set(endpoint, ofEndpoint);
-      const key = `${revision}.${version}`;
-      let series = ofEndpoint.get(key);
-      if (series === undefined) {
-        if (ofEndpoint.size >= MOST_OUTCOMES)
-          for (const [one, other] of ofEndpoint) if (isIdle(other)) ofEndpoint.delete(one);
-        if (ofEndpoint.size >= MOST_OUTCOMES) return;
-        series = createSeries({ ...NO_ARM, kind: 'outcome', endpoint, version, revision }, time);
-        series.hasUnits = true;
-        ofEndpoint.set(key, series);
-      }
-      series.outcome(unitHash, value);
+      if (prediction === undefined || prediction.unitHash === 0) return;
+      const before = told.tell(endpoint, predictionId, value);
+      if (value === before) return;
+      outcomesOf(endpoint, prediction)?.outcome(prediction.unitHash, value, before);
+    },
+    outcomeOfUnit(endpoint) {
+      outcomesOf(endpoint, NO_ARM)?.outcome(0, 0);
     },
     setSlowLimits(micros) {
       slowLimits = micros;

@@ -65,16 +65,17 @@ export function addUnit(cell: MinuteCell, kind: UnitKind, hash: number): void {
   (cell.units[kind] ??= createHashSample()).add(hash);
 }
 
-export function addOutcome(cell: MinuteCell, unitHash: number, value: number): void {
+/** `times` is −1 for one that counts no more. */
+export function addOutcome(cell: MinuteCell, unitHash: number, value: number, times: 1 | -1): void {
   const sums = (cell.outcomes ??= {
     n: new Float64Array(OUTCOME_GROUPS),
     sum: new Float64Array(OUTCOME_GROUPS),
     squares: new Float64Array(OUTCOME_GROUPS),
   });
   const group = unitHash % OUTCOME_GROUPS;
-  sums.n[group] = (sums.n[group] as number) + 1;
-  sums.sum[group] = (sums.sum[group] as number) + value;
-  sums.squares[group] = (sums.squares[group] as number) + value * value;
+  sums.n[group] = (sums.n[group] as number) + times;
+  sums.sum[group] = (sums.sum[group] as number) + times * value;
+  sums.squares[group] = (sums.squares[group] as number) + times * value * value;
 }
 
 /** The row as it is now, but for who writes it and when. */

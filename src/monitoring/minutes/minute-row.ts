@@ -7,7 +7,8 @@ import type { PackedSketch } from '../monitor/latency-sketch.ts';
 
 /**
  * `arm`: rows at an arm, as assigned. `endpoint`, `service`: whole requests. `outcome`: what became of an endpoint's predictions,
- * by revision and version alone, which their ids tell.
+ * by revision and version alone, which their ids tell; under revision 0 how many were told of units, whose predictions the log alone
+ * knows.
  */
 export type SeriesKind = 'arm' | 'endpoint' | 'service' | 'outcome';
 
@@ -70,7 +71,10 @@ export interface MinuteRow extends SeriesId, MinuteCounts {
 /** Groups of units that sums of outcomes are kept by: `unitHash % 64`. */
 export const OUTCOME_GROUPS = 64;
 
-/** Numbers and booleans (1, 0), by the minute in which they were told, each `OUTCOME_GROUPS` long. */
+/**
+ * Numbers and booleans (1, 0), by the minute in which they were told, each `OUTCOME_GROUPS` long. One that is corrected is taken back in
+ * the minute of the correction, so that a minute's sums may be below 0.
+ */
 export interface MinuteOutcomes {
   readonly n: readonly number[];
   readonly sum: readonly number[];

@@ -44,7 +44,8 @@ export interface Series {
   /** A unit that was met, though nothing of its row counts. */
   met(unitHash: number): void;
   breakerOpened(): void;
-  outcome(unitHash: number, value: number): void;
+  /** Undefined: none any more. `before`: what it counts in place of. */
+  outcome(unitHash: number, value: number | undefined, before?: number): void;
   /** What changed since it was last taken, as whole rows. */
   take(): readonly PackedMinute[];
   /** When it counted last. */
@@ -129,9 +130,11 @@ export function createSeries(id: SeriesId, time: MinuteTime): Series {
     breakerOpened() {
       now().breakerOpens++;
     },
-    outcome(unitHash, value) {
+    outcome(unitHash, value, before) {
       const cell = now();
-      addOutcome(cell, unitHash, value);
+      if (before !== undefined) addOutcome(cell, unitHash, before, -1);
+      if (value === undefined) return;
+      addOutcome(cell, unitHash, value, 1);
       if (value !== 0) unit(cell, 'eventUnits', unitHash);
     },
     take() {

@@ -14,6 +14,7 @@ import { readRollouts, type RolloutChange, type RolloutDb, writeProgress } from 
 import { createMoves, type Moves } from './moves.ts';
 import { see } from './see-traffic.ts';
 import type { RolloutTables } from './tables.ts';
+import { takeUp } from './take-up.ts';
 import { tellEvents, type TellRollout } from './tell-events.ts';
 import { judge } from './verdicts.ts';
 import { readWarmEvents } from './warm-events.ts';
@@ -150,6 +151,10 @@ export function createController(deps: ControllerDeps): Controller {
           { ...seen, ...(await movedTo(rollout, command.to)) },
           { ...by, reason: command.reason },
         );
+      case 'take up': {
+        const { change, said } = takeUp(rollout, command.overridden, lookedMicros);
+        return moves.move(rollout, { ...seen, ...change }, { ...by, actor: command.overridden.actor, reason: said });
+      }
       case 'pause':
         return moves.pause(rollout, { ...seen, pausedBy: 'controller' }, { ...by, reason: command.reason });
       case 'rollback':

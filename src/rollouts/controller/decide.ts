@@ -10,9 +10,22 @@ export type SeenTraffic =
   /** Another's change stands in its place, or the endpoint is gone. */
   | { readonly kind: 'lost'; readonly reason: string }
   | { readonly kind: 'preparing' }
+  /** Somebody overrode it, and servers are still loading that; what there was goes on until then. */
+  | { readonly kind: 'beside' }
+  /** Somebody overrode it: that is active, and the rollout has the traffic still. */
+  | ({ readonly kind: 'overridden' } & Overridden)
   | { readonly kind: 'failed'; readonly reason: string }
   /** Live servers that do not answer by it yet. */
   | { readonly kind: 'active'; readonly waitsFor: readonly string[] };
+
+/** The traffic as somebody else set it, beside the rollout's split or with other weights of its arms. */
+export interface Overridden {
+  readonly revision: number;
+  /** Percent that the candidate has. */
+  readonly weight: number;
+  readonly actor: string;
+  readonly reason: string | null;
+}
 
 export interface Seen {
   readonly traffic: SeenTraffic;
@@ -30,6 +43,8 @@ export type Command =
   | { readonly kind: 'rollback'; readonly reason: string }
   /** All traffic to the candidate, under stable's name. */
   | { readonly kind: 'promote'; readonly reason: string | null }
+  /** Goes on by the traffic that somebody else set. */
+  | { readonly kind: 'take up'; readonly overridden: Overridden }
   /** Somebody else has the traffic. */
   | { readonly kind: 'abort'; readonly reason: string }
   /** After promotion: the watch is over, or found what can't be taken back any more. */
@@ -55,17 +70,20 @@ export function decide(rollout: Rollout, seen: Seen): Command {
   if (state === 'promoted') return afterPromotion(rollout, seen);
   if (state === 'rolling_back') return rollingBack(rollout, seen);
   if (traffic.kind === 'lost') return { kind: 'abort', reason: traffic.reason };
-  if (state === 'pending') return { kind: 'ask', step: 1, reason: null };
   const breach = breachOf(guardrails);
   const isHeld = state === 'paused' && rollout.pausedBy === 'person';
   // Of a person's pause the guards say what they see, and no more.
   if (breach !== undefined && !isHeld) return { kind: 'rollback', reason: breach };
+  if (traffic.kind === 'overridden') return { kind: 'take up', overridden: traffic };
+  if (state === 'pending' && traffic.kind !== 'beside') return { kind: 'ask', step: 1, reason: null };
   if (traffic.kind === 'failed' && state === 'preparing')
     return { kind: 'rollback', reason: `version ${rollout.candidate} can not be served: ${traffic.reason}` };
   const progress = progressOf(rollout, seen);
   if (state === 'paused') return { kind: 'stay', progress };
   if (progress.blindMicros >= BLIND_MICROS && plan.onBlind === 'rollback')
     return { kind: 'rollback', reason: `blind for ${formatDuration(BLIND_MICROS)}: ${blindOf(guardrails) ?? ''}` };
+  // Weights that were set now would take back what somebody asked for.
+  if (traffic.kind === 'beside') return { kind: 'stay', progress };
   const next = nextOf(rollout, seen, progress);
   if (next !== undefined) return next;
   if (progress.stepMicros >= plan.maxHoldMicros)

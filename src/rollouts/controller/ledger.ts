@@ -5,7 +5,7 @@ import { setImmediate as breathe } from 'node:timers/promises';
 import { floorTo, type Micros, MICROS_PER_HOUR, MICROS_PER_MINUTE } from '../../core/index.ts';
 import type { ArmMinute, RolloutEvidence } from './arm-minute.ts';
 import type { Rollout } from './rollout.ts';
-import { byMinute, createTally, type Tally } from './tally.ts';
+import { byMinute, createTally, NO_REVISION, type Tally } from './tally.ts';
 
 export interface Ledger {
   /** All by now. What the port throws it throws. */
@@ -48,7 +48,7 @@ export function createLedger(evidence: Pick<RolloutEvidence, 'minutes'>): Ledger
     if (base === undefined || basedOn !== facts || nowMicros < baseUntil) base = begin(rollout, nowMicros);
     basedOn = facts;
     const { endpoint } = rollout;
-    const revisions = rollout.phases.map(({ revision }) => revision);
+    const revisions = [NO_REVISION, ...rollout.phases.map(({ revision }) => revision)];
     const closed = Math.max(baseUntil, floorTo(nowMicros - OPEN_MICROS, MICROS_PER_MINUTE));
     // One that jumped far ahead left nothing in between.
     const piece = Math.max(MICROS_PER_HOUR, floorTo((closed - baseUntil) / MOST_PIECES, MICROS_PER_MINUTE));

@@ -89,6 +89,9 @@ export function createMoves({ database, registry, clock }: MovesDeps): Moves {
         waitMs: 0,
         async also(trx, traffic, before) {
           refuseLost(rollout, before);
+          // To give the candidate nothing is right whatever else somebody asked for.
+          if (by.held !== undefined && variants.some(({ version }) => version === rollout.candidate))
+            refuseOverridden(rollout, before);
           // The registry's database is the rollouts', too.
           await write(trx as unknown as Kysely<unknown>, rollout, changeBy(traffic), by);
         },
@@ -181,4 +184,14 @@ function refuseLost(
   const isAsLeft = state === 'promoted' && owner === null && revision === own && change?.state !== 'preparing';
   if (owner === id || isAsLeft) return;
   throw new HeadraceError('HR_CONFLICT', `the traffic of endpoint "${name}" is not rollout ${id}'s any more`);
+}
+
+/** What somebody set beside the rollout is taken up first, not taken back. */
+function refuseOverridden(
+  { id, revision: own }: Rollout,
+  { name, revision, change }: Pick<EndpointState, 'name' | 'revision' | 'change'>,
+): void {
+  const isOwn = change?.revision === own || (revision === own && change?.state !== 'preparing');
+  if (isOwn) return;
+  throw new HeadraceError('HR_CONFLICT', `somebody changed the traffic of endpoint "${name}" beside rollout ${id}`);
 }

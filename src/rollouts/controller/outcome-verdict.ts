@@ -54,6 +54,7 @@ export function outcomeVerdict(
     ? measureEvents(guard, outcomes, candidate, alpha)
     : measureMeans(guard, outcomes, tally.candidateUnits(), alpha);
   const { tested, value, evidence } = measured;
+  const ofUnits = matured === undefined ? tally.outcomesOfUnits() : 0;
   const why = measured.why ?? lack ?? lackOf(guard, isEvents, candidate, stable);
   const isBreached = tested?.breached === true;
   return {
@@ -66,7 +67,9 @@ export function outcomeVerdict(
       ...evidence,
       candidate_outcomes: candidate.n,
       stable_outcomes: stable.n,
-      ...(isBreached || why === undefined ? {} : { why }),
+      outcomes_from: matured === undefined ? 'servers' : 'log',
+      ...(ofUnits === 0 ? {} : { not_counted: ofUnits }),
+      ...(isBreached || why === undefined ? {} : { why: `${why}${ofUnits === 0 ? '' : sayNotCounted(ofUnits)}` }),
     },
   };
 }
@@ -144,6 +147,10 @@ function unitsOf(all: readonly ArmSums[]): number {
   let empty = 0;
   for (let g = 0; g < groups; g++) if (all.every(({ n }) => n[g] === 0)) empty++;
   return empty === 0 ? whole : Math.min(whole, Math.round(groups * Math.log(groups / empty)));
+}
+
+function sayNotCounted(ofUnits: number): string {
+  return `; ${ofUnits} that were told of units are not counted without maturity`;
 }
 
 function lackOf(guard: Guard, isEvents: boolean, candidate: Sum, stable: Sum): string | undefined {

@@ -95,6 +95,11 @@ export function guardsOf({ guards, outcomes }: Pick<RolloutPlan, 'guards' | 'out
   return read;
 }
 
+/** Whether a guard is on outcomes as servers are sent them by id: what is told otherwise only the log has, which maturity reads. */
+export function countsSentOutcomes(plan: Pick<RolloutPlan, 'guards' | 'outcomes' | 'maturityMicros'>): boolean {
+  return plan.maturityMicros === 0 && guardsOf(plan).some(({ metric }) => metric === 'outcome');
+}
+
 const TIMES = [
   'holdMicros',
   'warmupMicros',

@@ -111,7 +111,7 @@ export function weightAt({ plan }: Pick<Rollout, 'plan'>, step: number): number 
 /** The states that each may be followed by; what a person does is in it. */
 export const FOLLOWING: Readonly<Record<RolloutState, readonly RolloutState[]>> = {
   pending: ['preparing', 'paused', 'rolling_back', 'aborted'],
-  preparing: ['settling', 'paused', 'rolling_back', 'promoted', 'aborted'],
+  preparing: ['settling', 'pending', 'watching', 'paused', 'rolling_back', 'promoted', 'aborted'],
   settling: ['watching', 'baking', 'paused', 'rolling_back', 'promoted', 'aborted'],
   watching: ['preparing', 'paused', 'rolling_back', 'promoted', 'aborted'],
   baking: ['promoted', 'paused', 'rolling_back', 'aborted'],

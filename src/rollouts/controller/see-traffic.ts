@@ -1,7 +1,8 @@
-// What the registry says of the traffic that a rollout asked for: on its way, active, failed, or another's by now.
+// What the registry says of the traffic that a rollout asked for: on its way, active, failed, overridden,
+// or another's by now.
 
 import { HeadraceError } from '../../core/index.ts';
-import { type Registry, trafficWaitsFor } from '../../registry/index.ts';
+import { type EndpointState, type Registry, trafficWaitsFor } from '../../registry/index.ts';
 import type { SeenTraffic } from './decide.ts';
 import type { Rollout } from './rollout.ts';
 
@@ -22,10 +23,19 @@ export async function see(rollout: Rollout, registry: Pick<Registry, 'endpoints'
     const reasons = change.failures.map(({ server, reason }) => `${server}: ${reason}`);
     return { kind: 'failed', reason: reasons.join('; ') };
   }
-  if (endpoint.revision !== revision || (isFree && change?.state === 'preparing'))
+  if (isFree && (endpoint.revision !== revision || change?.state === 'preparing'))
     return { kind: 'lost', reason: describeLoss(change, revision) };
+  if (change?.state === 'preparing') return { kind: 'beside' };
+  if (endpoint.revision !== revision) return overriddenBy(endpoint, rollout);
   const waitsFor = trafficWaitsFor({ name, revision: endpoint.revision, change: null }, await registry.servers.list());
   return { kind: 'active', waitsFor };
+}
+
+/** What can't be guarded ends the rollout (`overrideRollout`), so its arms are all that there is. */
+function overriddenBy({ revision, variants, change }: EndpointState, { candidate }: Rollout): SeenTraffic {
+  const weight = variants.find(({ version }) => version === candidate)?.weight ?? 0;
+  const { actor, reason } = change ?? { actor: 'somebody', reason: null };
+  return { kind: 'overridden', revision, weight, actor, reason };
 }
 
 function describeLoss(

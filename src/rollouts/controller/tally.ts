@@ -59,7 +59,12 @@ export interface Tally {
   /** How many different units the candidate has with an outcome that is true, or not 0. */
   candidateEventUnits(): number;
   breakerOpens(): number;
+  /** Outcomes that servers were told of units: they are counted at no arm, as the log alone knows whose they are. */
+  outcomesOfUnits(): number;
 }
+
+/** Under which minutes have what was told of units. */
+export const NO_REVISION = 0;
 
 const HASHES = 2 ** 32;
 /** Past so many hashes of a kind only half are counted from then on. */
@@ -88,6 +93,7 @@ export function createTally(arms: Arms, phases: readonly Phase[]): Tally {
     ofPhases: new Map(phases.map(({ revision }) => [revision, layerOver(undefined)])),
     minutes: new Map(),
     opens: 0,
+    ofUnits: 0,
   });
 }
 
@@ -108,6 +114,7 @@ interface Counted {
   /** By kind, revision and minute. */
   readonly minutes: Map<string, EventMinute & { readonly kind: EventKind }>;
   opens: number;
+  ofUnits: number;
 }
 
 function warmOf(phases: readonly Phase[], kind: EventKind): ReadonlyMap<number, number> {
@@ -143,6 +150,7 @@ function goOn(state: Counted): Tally {
 
   return {
     add(all) {
+      for (const row of all) if (row.revision === NO_REVISION) state.ofUnits += outcomesOf(row);
       const taken = all.flatMap((row) => takenOf(state, row) ?? []);
       for (const { samples } of taken) for (const [kind, sample] of samples) lower(kind, sample.threshold());
       for (const one of taken) count(state, one);
@@ -174,6 +182,7 @@ function goOn(state: Counted): Tally {
       estimate('units', (revision === undefined ? seen.candidate : ofPhases.get(revision))?.size() ?? 0),
     candidateEventUnits: () => estimate('outcome', seen.candidateEvents.size()),
     breakerOpens: () => state.opens,
+    outcomesOfUnits: () => state.ofUnits,
   };
 }
 

@@ -146,7 +146,8 @@ function present({ state, waitsFor, health }: ServedEndpoint): object {
       ? null
       : presentChange({ ...change, waitsFor: isPreparing ? waitsFor : [] });
   const waits_for = isPreparing ? [] : waitsFor;
-  const traffic = { variants, shadows, experiments, rollout, revision };
+  const ended = change?.state === 'active' ? change.endsRollout : undefined;
+  const traffic = { variants, shadows, experiments, rollout, ...(ended && { ended_rollout: ended }), revision };
   return { name, model, unit, ...traffic, waits_for, ...told, change: asked };
 }
 
@@ -155,9 +156,11 @@ interface ToldChange extends Omit<TrafficRevision, 'activeFromMicros' | 'activeU
 }
 
 function presentChange(told: ToldChange): object {
-  const { revision, state, variants, shadows, experiments, failures, waitsFor, askedMicros, reason } = told;
+  const { revision, state, variants, shadows, experiments, failures, waitsFor, askedMicros, reason, endsRollout } =
+    told;
   const traffic = { variants, shadows, experiments };
-  return { revision, state, ...traffic, failures, waits_for: waitsFor, asked_at: timeOf(askedMicros), reason };
+  const ends = endsRollout === undefined ? {} : { ends_rollout: endsRollout };
+  return { revision, state, ...traffic, failures, waits_for: waitsFor, asked_at: timeOf(askedMicros), reason, ...ends };
 }
 
 function presentRevision(told: TrafficRevision): object {

@@ -24,7 +24,7 @@ const said = {
   ),
   override: Type.Optional(
     Type.Boolean({
-      description: 'Although a rollout is under way, which then ends; needs a reason, and the role admin',
+      description: 'Although a rollout is under way, which goes on over the rest; needs a reason, and the role admin',
     }),
   ),
 };

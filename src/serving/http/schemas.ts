@@ -189,7 +189,10 @@ export const TrafficBody = Type.Object(
     ),
     shadows: Type.Optional(Type.Array(Type.Object({ ...Shadow.properties, version: Version }, asked))),
     override: Type.Optional(
-      Type.Boolean({ description: 'Although a rollout is under way, which then ends; needs X-Reason' }),
+      Type.Boolean({
+        description:
+          'Although a rollout is under way: it goes on over its two variants, or ends and its candidate gets nothing; needs X-Reason',
+      }),
     ),
   },
   { additionalProperties: false },
@@ -211,6 +214,9 @@ export const TrafficChangeResponse = Type.Object({
   }),
   asked_at: Type.Union([Type.String(), Type.Null()]),
   reason: Type.Union([Type.String(), Type.Null()]),
+  ends_rollout: Type.Optional(
+    Type.String({ description: 'Id of the rollout that it ends, which goes on until it is active' }),
+  ),
 });
 export const TrafficRevisionResponse = Type.Object({
   ...TrafficChangeResponse.properties,
@@ -227,6 +233,9 @@ export const EndpointResponse = Type.Object({
   rollout: Type.Union([Type.String(), Type.Null()], {
     description: 'Id of the rollout that alone may change the traffic; null where none is under way',
   }),
+  ended_rollout: Type.Optional(
+    Type.String({ description: 'Id of the rollout that was ended by this traffic; its candidate got none of it' }),
+  ),
   revision: Type.Integer(),
   waits_for: Type.Union([Type.Array(Type.String()), Type.Null()], {
     description:

@@ -217,7 +217,7 @@ export async function openExperiments(deps: ExperimentsDeps): Promise<Experiment
       }
       await end('running');
       // By then nobody puts it back, and whoever just did is undone.
-      for (const endpoint of await boundTo(name)) await bind(registry, endpoint, name, undefined, change);
+      for (const endpoint of await boundTo(name, 'then')) await bind(registry, endpoint, name, undefined, change);
       return get(name);
     },
     keep: (report) => keepReport(db, report),
@@ -229,13 +229,16 @@ export async function openExperiments(deps: ExperimentsDeps): Promise<Experiment
     await get(name);
   }
 
-  /** Endpoints that have it, or are being given it. */
-  async function boundTo(name: string): Promise<readonly string[]> {
+  /** Endpoints that have it, or are being given it; `then`: that have it once what servers are loading is active. */
+  async function boundTo(name: string, when: 'now or then' | 'then' = 'now or then'): Promise<readonly string[]> {
     const has = ({ experiments }: Pick<EndpointState, 'experiments'>): boolean =>
       experiments.some((one) => one.name === name);
     const all = await registry.endpoints.list();
     return all
-      .filter((one) => has(one) || (one.change?.state === 'preparing' && has(one.change)))
+      .filter((one) => {
+        const next = one.change?.state === 'preparing' ? one.change : undefined;
+        return when === 'then' ? has(next ?? one) : has(one) || (next !== undefined && has(next));
+      })
       .map((one) => one.name);
   }
 
