@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { type App, applyRepository, openApp, readEnvironment, registerModelFile } from '../../src/app/index.ts';
 import { type ServeOptions, type Serving, serveInProcess } from '../../src/app/serve-worker.ts';
 import { type Logger, silentLogger } from '../../src/core/index.ts';
+import { withFixedSeeds } from './fixed-seeds.ts';
 import { constantModel } from './onnx-model.ts';
 import { CONFIG, createProject, type Project } from './serving-project.ts';
 
@@ -40,7 +41,7 @@ export async function openServing(given: {
     'quarter.onnx': given.onnx ?? constantModel(given.features, 0.25),
   });
   const environment = { ...readEnvironment(given.settings ?? {}), workingDirectory: project.directory };
-  const app = await openApp({ environment, logger: given.logger ?? silentLogger });
+  const app = await withFixedSeeds(await openApp({ environment, logger: given.logger ?? silentLogger }));
   await applyRepository(app, {});
   await registerModelFile(app, { model: 'returns', onnx: readFileSync(project.file('quarter.onnx')) });
   const serving = await serveInProcess(app, { host: '127.0.0.1', port: 0, hasDocs: false, ...given.serve });
