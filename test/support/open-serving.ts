@@ -26,6 +26,22 @@ type Inject = (options: { method: 'POST'; url: string; headers: Record<string, s
   };
 }>;
 
+/** A project that lies there with its first version registered, served in this process; `close` removes it. */
+export async function serveProject(project: Project): Promise<Pick<OpenServing, 'app' | 'serving' | 'close'>> {
+  const environment = { ...readEnvironment({}), workingDirectory: project.directory };
+  const app = await openApp({ environment, logger: silentLogger });
+  const serving = await serveInProcess(app, { host: '127.0.0.1', port: 0, hasDocs: false });
+  return {
+    app,
+    serving,
+    async close() {
+      await serving.stop();
+      await app.close();
+      project.remove();
+    },
+  };
+}
+
 /** `repository` is TypeScript; `features` counts those of model `returns`, whose first version is `onnx`, or answers 0.25. */
 export async function openServing(given: {
   readonly repository: string;
