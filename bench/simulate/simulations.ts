@@ -8,6 +8,7 @@ import { simulateRollouts } from './rollouts.ts';
 import { simulateSamples } from './samples.ts';
 import type { Simulation } from './simulation.ts';
 import { simulateSrm } from './srm.ts';
+import { simulateSteps } from './steps.ts';
 
 export const SIMULATIONS: Readonly<Record<string, Simulation>> = {
   aa: simulateAa,
@@ -17,4 +18,5 @@ export const SIMULATIONS: Readonly<Record<string, Simulation>> = {
   power: simulatePower,
   drift: simulateDrift,
   rollouts: simulateRollouts,
+  steps: simulateSteps,
 };

@@ -3,7 +3,9 @@
 import { dirname, isAbsolute, join } from 'node:path';
 import { HeadraceError, type Progress, silentProgress } from '../core/index.ts';
 import type { BuiltInContext, BuiltIns, OrchestratorDeps, RunsDeps, TrainingSetAction } from '../orchestrator/index.ts';
+import type { ModelVersion } from '../registry/index.ts';
 import type { App } from './open-app.ts';
+import type { RegisterModel } from './register-model.ts';
 
 export interface OpenOrchestratorOptions {
   readonly progress: Progress;
@@ -73,12 +75,17 @@ function createBuiltIns(app: App): BuiltIns {
     async registerModel(action, context) {
       const { registerModelFile } = await import('./register-model.ts');
       const { getBlob } = await import('../storage/index.ts');
-      const registered = [];
+      const all = [];
+      const registerAndWarn = async (request: RegisterModel): Promise<ModelVersion> => {
+        const registered = await registerModelFile(app, request);
+        for (const warning of registered.warnings) context.log(`warning: ${warning}`);
+        return registered;
+      };
       for (const [at, candidate] of context.candidates.entries()) {
         const isLast = at === context.candidates.length - 1;
         const version =
           (await registeredBefore(app, action.model, context, candidate.artifact)) ??
-          (await registerModelFile(app, {
+          (await registerAndWarn({
             model: action.model,
             onnx: await getBlob(await app.objects(), candidate.artifact),
             metrics: candidate.metrics,
@@ -87,14 +94,14 @@ function createBuiltIns(app: App): BuiltIns {
             ...(action.alias === undefined || !isLast ? {} : { alias: action.alias }),
           }));
         context.log(`registered ${version.model} version ${version.version}`);
-        registered.push({
+        all.push({
           model: version.model,
           version: version.version,
           artifact: version.artifact,
           metrics: version.metrics,
         });
       }
-      return context.candidates.length === 1 ? registered[0] : registered;
+      return context.candidates.length === 1 ? all[0] : all;
     },
   };
 }

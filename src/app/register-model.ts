@@ -1,7 +1,7 @@
 // Registering a model: the file is read, held against its features and run once before anyone can serve it.
 
-import { createScope, didYouMeanOf, HeadraceError, type Scope } from '../core/index.ts';
-import { resolveService } from '../definitions/index.ts';
+import { createScope, didYouMeanOf, HeadraceError, type Scope, type Value } from '../core/index.ts';
+import { type ModelSpec, resolveService } from '../definitions/index.ts';
 import type { TrainingSetRecord } from '../offline/index.ts';
 import type { ModelVersion } from '../registry/index.ts';
 import { putBlob } from '../storage/index.ts';
@@ -18,10 +18,15 @@ export interface RegisterModel {
   readonly runId?: string;
 }
 
+export interface RegisteredModel extends ModelVersion {
+  /** Sentences: what of it looks wrong, and is no reason to refuse it. */
+  readonly warnings: readonly string[];
+}
+
 type RegisterDeps = Pick<App, 'applied' | 'definitionsOf' | 'registry' | 'objects' | 'database' | 'environment'>;
 
 /** Throws HR_UNKNOWN_MODEL, HR_MODEL_UNREADABLE, HR_MODEL_SIGNATURE, HR_UNKNOWN_TRAINING_SET; then nothing is kept. */
-export async function registerModelFile(app: RegisterDeps, request: RegisterModel): Promise<ModelVersion> {
+export async function registerModelFile(app: RegisterDeps, request: RegisterModel): Promise<RegisteredModel> {
   const { manifest, hash } = await app.applied();
   const model = Object.hasOwn(manifest.models, request.model) ? manifest.models[request.model] : undefined;
   if (model === undefined) {
@@ -47,9 +52,9 @@ export async function registerModelFile(app: RegisterDeps, request: RegisterMode
   try {
     const binding = compileBinding(loaded.signature, service, model);
     // One row of zeros: what it answers has to bind too.
-    await runRows(loaded, binding, [smokeRow(service)], smokeScope(app.environment.actor));
+    const [answer = []] = await runRows(loaded, binding, [smokeRow(service)], smokeScope(app.environment.actor));
     const artifact = await putBlob(await app.objects(), request.onnx);
-    return await (await app.registry()).models.register({
+    const version = await (await app.registry()).models.register({
       model: model.name,
       artifact,
       manifestHash,
@@ -60,9 +65,23 @@ export async function registerModelFile(app: RegisterDeps, request: RegisterMode
       ...(request.alias === undefined ? {} : { alias: request.alias }),
       ...(request.runId === undefined ? {} : { runId: request.runId }),
     });
+    return { ...version, warnings: doubtsOf(model, version, answer) };
   } finally {
     await loaded.close();
   }
+}
+
+/** Zeros may be where a model divides by one; one that says nothing of any row is found by whoever reads this. */
+function doubtsOf(model: ModelSpec, { version }: ModelVersion, answer: readonly Value[]): string[] {
+  return model.outputs.flatMap(({ name }, at) => {
+    const value = answer[at];
+    const numbers = typeof value === 'number' ? [value] : value instanceof Float32Array ? [...value] : [];
+    const odd = numbers.find((one) => !Number.isFinite(one));
+    if (odd === undefined) return [];
+    return [
+      `${model.name} version ${version} answers ${odd} as "${name}" to a row of zeros. It is registered; try it on rows that it is made for before it gets traffic.`,
+    ];
+  });
 }
 
 async function findTrainingSet(app: RegisterDeps, idOrName: string, service: string): Promise<TrainingSetRecord> {

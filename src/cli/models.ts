@@ -25,7 +25,7 @@ const register = defineCommand({
     const trainingSet = textOption(options, 'trainingSet');
     const service = textOption(options, 'service');
     const alias = textOption(options, 'alias');
-    const version = await registerModelFile(app, {
+    const registered = await registerModelFile(app, {
       model: name,
       onnx,
       metrics,
@@ -33,9 +33,10 @@ const register = defineCommand({
       ...(service === undefined ? {} : { service }),
       ...(alias === undefined ? {} : { alias }),
     });
+    for (const warning of registered.warnings) context.tell(`warning: ${warning}`);
     return {
-      json: present(version),
-      text: `${version.model} version ${version.version}${version.aliases.length > 0 ? ` (${version.aliases.join(', ')})` : ''}`,
+      json: present(registered),
+      text: `${registered.model} version ${registered.version}${registered.aliases.length > 0 ? ` (${registered.aliases.join(', ')})` : ''}`,
     };
   },
 });

@@ -16,6 +16,7 @@ export {
   type StratifiedDifference,
   type Stratum,
 } from './always-valid/stratified-difference.ts';
+export { type GroupedOutcomes, UNIT_GROUPS } from './always-valid/unit-groups.ts';
 export { chiSquareAgainst, chiSquareTwoSample } from './drift/chi-square.ts';
 export { hellinger, jensenShannon, kl, lInfinity, psi } from './drift/distances.ts';
 export {

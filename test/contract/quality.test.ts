@@ -97,7 +97,25 @@ describe.each(testDatabases('quality'))('quality on $name', (databases) => {
     expect(all?.days.map(({ labelled }) => labelled)).toEqual([399, 400]);
     expect(all?.days[1]?.figures.auc).toBeGreaterThan(0.75);
     expect(all?.days[1]?.figures.accuracy).toBeCloseTo(all?.days[1]?.estimated?.accuracy ?? 0, 1);
-    expect(all?.segments?.of).toBe('brier');
+    expect(all?.segments?.of).toBe('brier excess');
+  }, 30_000);
+
+  it('takes a version that answers NaN for what it was made to be, and has no figures of what is no number', async () => {
+    const outcomes = await day(0);
+    const rows = Array.from({ length: 400 }, (_, i) => ({ at: START + DAY + i, amount: 1, city: 'Zug', score: NaN }));
+    const ids = await world.serve([...rows, ...rows.slice(0, 100).map((row) => ({ ...row, version: 2 }))]);
+    await world.tell([...outcomes, ...ids.map((id, i) => ({ id, value: i % 2 === 0 }))]);
+    world.now = START + 2 * DAY;
+    await run();
+    const arms = (await report()).arms;
+    expect(arms.map(({ version, task }) => [version, task])).toEqual([
+      [1, 'chance'],
+      [2, 'chance'],
+    ]);
+    // Some of the first version's are, and the others say how good it is.
+    expect(arms[0]?.days[0]?.figures.auc).toBeGreaterThan(0.75);
+    expect(arms[0]?.days[1]).toMatchObject({ rows: 400, labelled: 400, figures: {}, estimated: null });
+    expect(arms[1]?.days).toMatchObject([{ rows: 100, labelled: 100, figures: {}, estimated: null }]);
   }, 30_000);
 
   it('alerts where it is worse than the version was registered with, not by the few labels that come first', async () => {

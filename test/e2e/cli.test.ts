@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openApp, readEnvironment } from '../../src/app/index.ts';
 import { runCommandLine } from '../../src/cli/run-cli.ts';
 import { silentLogger } from '../../src/core/index.ts';
+import { constantModel } from '../support/onnx-model.ts';
 import {
   createProject,
   createServingProject,
@@ -301,6 +302,17 @@ describe('models and endpoints', () => {
       expect(stderr).not.toMatch(/\n\s+at /);
     }
     expect(headraceJson(project, ['models', 'list'])).toMatchObject({ models: [{ name: 'returns', versions: 2 }] });
+  });
+
+  it('registers a model that answers NaN to a row of zeros, and says so', () => {
+    project.write('nothing.onnx', constantModel(4, NaN));
+    const { code, stderr, stdout } = headrace(project, ['models', 'register', 'returns', 'nothing.onnx', '--json']);
+    const warning =
+      'returns version 3 answers NaN as "probability" to a row of zeros. It is registered; try it on rows that it is made for before it gets traffic.';
+    expect(code).toBe(0);
+    expect(stderr).toContain(`warning: ${warning}\n`);
+    expect(JSON.parse(stdout)).toMatchObject({ version: 3, warnings: [warning] });
+    expect(headraceJson(project, ['models', 'register', 'returns', 'quarter.onnx'])).toMatchObject({ warnings: [] });
   });
 });
 

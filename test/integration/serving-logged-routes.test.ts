@@ -2,11 +2,11 @@
 
 import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type App, openApp, readEnvironment } from '../../src/app/index.ts';
-import { type Serving, serveInProcess } from '../../src/app/serve-worker.ts';
-import { readPredictionId, silentLogger } from '../../src/core/index.ts';
+import type { App } from '../../src/app/index.ts';
+import { readPredictionId } from '../../src/core/index.ts';
 import type { LiveExperiment } from '../../src/registry/index.ts';
-import { createServingProject, type Project } from '../support/serving-project.ts';
+import { serveProject } from '../support/open-serving.ts';
+import { createServingProject } from '../support/serving-project.ts';
 import { loggedExposuresSql, predictionLogSql } from '../support/log-relations.ts';
 
 const EXPERIMENT: LiveExperiment = {
@@ -23,20 +23,15 @@ const EXPERIMENT: LiveExperiment = {
 };
 
 describe('what a server logs of a row', () => {
-  let project: Project;
+  let open: Awaited<ReturnType<typeof serveProject>>;
   let app: App;
-  let serving: Serving;
   let server: FastifyInstance;
   let revision: number;
 
   beforeAll(async () => {
-    project = createServingProject();
-    app = await openApp({
-      environment: { ...readEnvironment({}), workingDirectory: project.directory },
-      logger: silentLogger,
-    });
-    serving = await serveInProcess(app, { host: '127.0.0.1', port: 0, hasDocs: false });
-    server = serving.server;
+    open = await serveProject(createServingProject());
+    app = open.app;
+    server = open.serving.server;
     const { endpoints } = await app.registry();
     const variants = [
       { name: 'stable', version: 1, weight: 50 },
@@ -45,11 +40,7 @@ describe('what a server logs of a row', () => {
     const traffic = { variants, experiments: [EXPERIMENT] };
     ({ revision } = await endpoints.setTraffic('checkout', traffic, { actor: 'test' }));
   }, 60_000);
-  afterAll(async () => {
-    await serving.stop();
-    await app.close();
-    project.remove();
-  });
+  afterAll(() => open.close());
 
   const predict = async (inputs: readonly object[], headers: Readonly<Record<string, string>> = {}) => {
     const answer = await server.inject({

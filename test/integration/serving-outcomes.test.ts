@@ -2,32 +2,22 @@
 
 import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type App, openApp, readEnvironment } from '../../src/app/index.ts';
-import { type Serving, serveInProcess } from '../../src/app/serve-worker.ts';
-import { silentLogger } from '../../src/core/index.ts';
-import { createServingProject, type Project } from '../support/serving-project.ts';
+import type { App } from '../../src/app/index.ts';
+import { serveProject } from '../support/open-serving.ts';
+import { createServingProject } from '../support/serving-project.ts';
 import { predictionLogSql } from '../support/log-relations.ts';
 
 describe('an outcome', () => {
-  let project: Project;
+  let open: Awaited<ReturnType<typeof serveProject>>;
   let app: App;
-  let serving: Serving;
   let server: FastifyInstance;
 
   beforeAll(async () => {
-    project = createServingProject();
-    app = await openApp({
-      environment: { ...readEnvironment({}), workingDirectory: project.directory },
-      logger: silentLogger,
-    });
-    serving = await serveInProcess(app, { host: '127.0.0.1', port: 0, hasDocs: false });
-    server = serving.server;
+    open = await serveProject(createServingProject());
+    app = open.app;
+    server = open.serving.server;
   }, 60_000);
-  afterAll(async () => {
-    await serving.stop();
-    await app.close();
-    project.remove();
-  });
+  afterAll(() => open.close());
 
   const post = (url: string, body: string) =>
     server.inject({ method: 'POST', url, headers: { 'content-type': 'application/json' }, payload: body });

@@ -174,7 +174,7 @@ describe('slices', () => {
   it('that are bad come first, pairs too, and quarters of numbers', async () => {
     await load(rows(({ city }) => city === 'Zug'));
     const byCity = await worstSegments(connection, predicted);
-    expect(byCity?.of).toBe('brier');
+    expect(byCity?.of).toBe('brier excess');
     expect(byCity?.worst[0]?.where['request.city']).toBe('Zug');
     expect(byCity?.worst[0]?.q).toBeLessThan(1e-6);
     await load(rows(({ city, device }) => city === 'Bern' && device === 'phone'));
@@ -184,6 +184,20 @@ describe('slices', () => {
     });
     await load(rows(({ age }) => age >= 60));
     expect((await worstSegments(connection, predicted))?.worst[0]?.where['request.age']).toBe('q4');
+  });
+
+  it('are not those whose scores are honest about how hard they are', async () => {
+    // In Basel nobody can tell; in Zug the scores say more than they know.
+    const harder = rows(() => false).map((row) => {
+      const { city } = row.request as { readonly city: string };
+      if (city === 'Basel') return { ...row, score: 0.45 + 0.1 * random(), y: random() < 0.5 ? 1 : 0 };
+      const p = row.score;
+      return city === 'Zug' ? { ...row, score: p < 0.5 ? p * p : 1 - (1 - p) ** 2 } : row;
+    });
+    await load(harder);
+    const segments = await worstSegments(connection, predicted);
+    expect(segments?.worst[0]?.where).toEqual({ 'request.city': 'Zug' });
+    expect(segments?.worst.filter(({ where }) => where['request.city'] === 'Basel')).toEqual([]);
   });
 
   it('are told once where a feature hands a request column on', async () => {

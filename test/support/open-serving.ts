@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { type App, applyRepository, openApp, readEnvironment, registerModelFile } from '../../src/app/index.ts';
 import { type ServeOptions, type Serving, serveInProcess } from '../../src/app/serve-worker.ts';
 import { type Logger, silentLogger } from '../../src/core/index.ts';
+import { withFixedSeeds } from './fixed-seeds.ts';
 import { constantModel } from './onnx-model.ts';
 import { CONFIG, createProject, type Project } from './serving-project.ts';
 
@@ -25,6 +26,22 @@ type Inject = (options: { method: 'POST'; url: string; headers: Record<string, s
   };
 }>;
 
+/** A project that lies there with its first version registered, served in this process; `close` removes it. */
+export async function serveProject(project: Project): Promise<Pick<OpenServing, 'app' | 'serving' | 'close'>> {
+  const environment = { ...readEnvironment({}), workingDirectory: project.directory };
+  const app = await openApp({ environment, logger: silentLogger });
+  const serving = await serveInProcess(app, { host: '127.0.0.1', port: 0, hasDocs: false });
+  return {
+    app,
+    serving,
+    async close() {
+      await serving.stop();
+      await app.close();
+      project.remove();
+    },
+  };
+}
+
 /** `repository` is TypeScript; `features` counts those of model `returns`, whose first version is `onnx`, or answers 0.25. */
 export async function openServing(given: {
   readonly repository: string;
@@ -40,7 +57,7 @@ export async function openServing(given: {
     'quarter.onnx': given.onnx ?? constantModel(given.features, 0.25),
   });
   const environment = { ...readEnvironment(given.settings ?? {}), workingDirectory: project.directory };
-  const app = await openApp({ environment, logger: given.logger ?? silentLogger });
+  const app = await withFixedSeeds(await openApp({ environment, logger: given.logger ?? silentLogger }));
   await applyRepository(app, {});
   await registerModelFile(app, { model: 'returns', onnx: readFileSync(project.file('quarter.onnx')) });
   const serving = await serveInProcess(app, { host: '127.0.0.1', port: 0, hasDocs: false, ...given.serve });

@@ -161,6 +161,30 @@ describe('guardrails', () => {
     ]);
   });
 
+  it('are undecided while the evidence is rather for harm than against, where more of it can come', () => {
+    const judged = (failing: { candidate: number; stable: number }, guard: string, more: Partial<Rollout> = {}) => {
+      const rollout = { ...rolloutBy([guard]), ...more };
+      const tally = createTally(rollout, PHASES);
+      const units = (version: number, failed: number) =>
+        Array.from({ length: 300 }, (_, at) => ({ hash: fnv1a(`${version}/${at}`), proneness: at < failed ? 1 : 0 }));
+      const rowsAt = (version: 1 | 2, failed: number) => rowsOf(units(version, failed), version, 3, 0, () => 0.5, 1, 0);
+      tally.add([...rowsAt(1, failing.stable), ...rowsAt(2, failing.candidate)]);
+      const [verdict] = judge(rollout, { tally, late: [], matured: undefined });
+      return [verdict?.verdict, verdict?.evidence['why']];
+    };
+    const doubt = ['undecided', 'what was seen so far is rather for harm than against it'];
+    expect(judged({ candidate: 0, stable: 0 }, 'error_rate<+20%')).toEqual(['healthy', undefined]);
+    expect(judged({ candidate: 10, stable: 10 }, 'error_rate<+20%')).toEqual(['healthy', undefined]);
+    expect(judged({ candidate: 20, stable: 9 }, 'error_rate<+20%')).toEqual(doubt);
+    expect(judged({ candidate: 60, stable: 9 }, 'error_rate<+20%')).toEqual(['breached', undefined]);
+    // With all of the traffic there is nothing to compare with any more, and a limit needs nothing.
+    const all = { state: 'baking', step: 4 } as const;
+    expect(judged({ candidate: 20, stable: 9 }, 'error_rate<+20%', all)).toEqual(['healthy', undefined]);
+    expect(judged({ candidate: 24, stable: 0 }, 'error_rate<0.05', all)).toEqual(doubt);
+    // Nothing waits for the watch after promotion.
+    expect(judged({ candidate: 24, stable: 0 }, 'error_rate<0.05', { ...all, state: 'promoted' })[0]).toBe('healthy');
+  });
+
   it('say nothing of means before 200 units of the candidate have outcomes, 25 of them not 0', () => {
     const guards = ['outcome>-0%'];
     const verdictOf = (candidates: number, value: (at: number) => number) => {

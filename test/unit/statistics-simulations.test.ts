@@ -45,7 +45,7 @@ describe('in a simulation', () => {
     });
     expect([status, stderr]).toEqual([
       2,
-      'There is no simulation "none": aa, heavy, samples, srm, power, drift, rollouts, all.\n',
+      'There is no simulation "none": aa, heavy, samples, srm, power, drift, rollouts, steps, all.\n',
     ]);
   });
 });

@@ -2,6 +2,7 @@
 // however late their outcomes come. Units, versions and revisions are read from the predictions' ids.
 
 import type { Micros } from '../../core/index.ts';
+import { type GroupedOutcomes, UNIT_GROUPS } from '../../statistics/index.ts';
 import { type DuckDb, quoteText } from '../../storage/index.ts';
 import type { LogRelation } from './log-relation.ts';
 import { withLog } from './with-log.ts';
@@ -15,18 +16,14 @@ export interface MaturedQuestion {
   readonly maturityMicros: Micros;
 }
 
-/** Of one version under one revision; sums by group of units (hash modulo 64). Outcomes are numbers, or true (1) and false. */
-export interface MaturedArm {
+/** Of one version under one revision. */
+export interface MaturedArm extends GroupedOutcomes {
   readonly version: number;
   readonly revision: number;
-  readonly n: readonly number[];
-  readonly sum: readonly number[];
-  readonly squares: readonly number[];
   /** Units with an outcome that is true, or not 0, and the minute in which the first was old enough. */
   readonly events: readonly { readonly unitHash: number; readonly minute: Micros }[];
 }
 
-const GROUPS = 64;
 const DIGITS = '0123456789abcdefghijklmnopqrstuvwxyz';
 
 export async function maturedOutcomes(duckdb: DuckDb, question: MaturedQuestion): Promise<MaturedArm[]> {
@@ -36,7 +33,7 @@ export async function maturedOutcomes(duckdb: DuckDb, question: MaturedQuestion)
   // Outcomes of a unit are matched to predictions of all times.
   return withLog(duckdb, { directory, endpoint, from: fromMicros }, async (connection, log) => {
     await connection.run(`CREATE OR REPLACE TEMP TABLE matured AS ${maturedSql(log, to, maturityMicros)}`);
-    const groups = await connection.runAndReadAll(`SELECT revision, version, (unit % ${GROUPS})::INTEGER AS g, \
+    const groups = await connection.runAndReadAll(`SELECT revision, version, (unit % ${UNIT_GROUPS})::INTEGER AS g, \
 count(*)::DOUBLE, sum(value), sum(value * value) FROM matured GROUP BY ALL`);
     const events = await connection.runAndReadAll(`SELECT revision, version, unit::DOUBLE, \
 min(epoch_us(matured_at) // 60000000)::DOUBLE * 60000000 FROM matured WHERE value <> 0 GROUP BY revision, version, unit`);
@@ -72,7 +69,7 @@ function gather(groups: readonly (readonly unknown[])[], events: readonly (reado
   >();
   const armOf = (revision: number, version: number) => {
     const key = `${revision} ${version}`;
-    const zeros = (): number[] => Array.from({ length: GROUPS }, () => 0);
+    const zeros = (): number[] => Array.from({ length: UNIT_GROUPS }, () => 0);
     const arm = arms.get(key) ?? { revision, version, n: zeros(), sum: zeros(), squares: zeros(), events: [] };
     arms.set(key, arm);
     return arm;

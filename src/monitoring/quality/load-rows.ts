@@ -23,25 +23,36 @@ const ofArm = ({ variant, model, version }: LoggedArm): string =>
 /** An outcome of null takes an earlier one back. */
 const KNOWN = `(recorded_at IS NOT NULL AND outcome IS NOT NULL AND json_type(outcome) != 'NULL')`;
 
+/** The log's JSON has numbers that JSON has none for as texts. */
+const NO_NUMBER = `('NaN', 'Infinity', '-Infinity')`;
+const NOT_FINITE = 'NOT_FINITE';
+
 /** By what the outputs are and what the outcomes were; undefined where nothing can be told by them. */
 export async function whatIsPredicted(connection: DuckDBConnection, arm: LoggedArm): Promise<Predicted | undefined> {
   const outputs = await connection.runAndReadAll(`SELECT name, list(DISTINCT kind), min(v), max(v) FROM (
-  SELECT name, json_type(outputs, '$."' || name || '"') AS kind, TRY_CAST(outputs->>('$."' || name || '"') AS DOUBLE) AS v FROM (
-    SELECT outputs, unnest(json_keys(outputs)) AS name FROM (
-      SELECT outputs FROM predictions WHERE ${ofArm(arm)} ORDER BY md5(prediction_id) LIMIT 5000)))
+  SELECT name, CASE WHEN text IN ${NO_NUMBER} THEN '${NOT_FINITE}' ELSE json_type(outputs, '$."' || name || '"') END AS kind,
+    CASE WHEN text NOT IN ${NO_NUMBER} THEN TRY_CAST(text AS DOUBLE) END AS v FROM (
+    SELECT outputs, name, outputs->>('$."' || name || '"') AS text FROM (
+      SELECT outputs, unnest(json_keys(outputs)) AS name FROM (
+        SELECT outputs FROM predictions WHERE ${ofArm(arm)} ORDER BY md5(prediction_id) LIMIT 5000))))
 WHERE kind IS NOT NULL AND kind != 'NULL' AND name NOT LIKE '%"%' GROUP BY name ORDER BY name`);
   const named = outputs.getRowsJS() as [string, string[], number | null, number | null][];
+  // What is never a number it can answer with is a number all the same; beside words it is one of them.
   const isNumber = ([, kinds]: (typeof named)[number]): boolean =>
-    kinds.every((kind) => kind === 'DOUBLE' || /INT/.test(kind));
+    kinds.every((kind) => kind === 'DOUBLE' || kind === NOT_FINITE || /INT/.test(kind));
   const numbers = named.filter(isNumber);
-  const words = named.filter(([, kinds]) => kinds.every((kind) => kind === 'VARCHAR' || kind === 'BOOLEAN'));
+  const words = named.filter(
+    (one) => !isNumber(one) && one[1].every((kind) => kind === 'VARCHAR' || kind === 'BOOLEAN' || kind === NOT_FINITE),
+  );
   const score = preferred(numbers, ['probability', 'score', 'prediction', 'value']);
   const label = preferred(words, ['label', 'class', 'prediction']);
   const outcomes = await connection.runAndReadAll(`SELECT coalesce(bool_and(json_type(outcome) = 'VARCHAR'), false),
   coalesce(bool_and(TRY_CAST(outcome AS DOUBLE) IN (0, 1)), false), count(*)::DOUBLE
 FROM predictions WHERE ${ofArm(arm)} AND ${KNOWN}`);
   const [areWords, areBinary, known] = outcomes.getRowsJS()[0] as [boolean, boolean, number];
-  const isChance = score !== undefined && (score[2] ?? 0) >= 0 && (score[3] ?? 2) <= 1;
+  // Of a score that never was a number outcomes alone can tell.
+  const isChance =
+    score !== undefined && (score[2] === null ? known > 0 : score[2] >= 0 && score[3] !== null && score[3] <= 1);
   const names = { score: score?.[0] ?? null, label: label?.[0] ?? null };
   if (known > 0 && areWords) return label === undefined ? undefined : { task: 'label', ...names };
   if (isChance && (known === 0 || areBinary)) return { task: 'chance', ...names };
@@ -99,8 +110,9 @@ export async function loadQualityRows(
     name === null ? 'NULL' : `json_extract_string(outputs, ${quoteText(`$.${JSON.stringify(name)}`)})`;
   const first = Math.min(...days) * MICROS_PER_DAY;
   const day = `epoch_us(predicted_at) // ${MICROS_PER_DAY}`;
+  const score = output(predicted.score);
   await connection.run(`CREATE OR REPLACE TEMP TABLE quality_rows AS
-SELECT (${day})::DOUBLE AS day, TRY_CAST(${output(predicted.score)} AS DOUBLE) AS score, ${output(predicted.label)} AS label,
+SELECT (${day})::DOUBLE AS day, CASE WHEN ${score} NOT IN ${NO_NUMBER} THEN TRY_CAST(${score} AS DOUBLE) END AS score, ${output(predicted.label)} AS label,
   TRY_CAST(outcome AS DOUBLE) AS y, outcome->>'$' AS truth,
   ${KNOWN}${predicted.task === 'label' ? '' : ' AND TRY_CAST(outcome AS DOUBLE) IS NOT NULL'} AS known, request, features
 FROM predictions WHERE ${ofArm(arm)} AND predicted_at >= ${quoteTime(first)}

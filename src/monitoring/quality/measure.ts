@@ -24,11 +24,15 @@ const numberOf = (value: unknown): number => Number(value ?? 0);
 const numberOrNull = (value: unknown): number | null =>
   value === null || value === undefined || !Number.isFinite(Number(value)) ? null : Number(value);
 
-/** The table has day, score (DOUBLE), label (VARCHAR), y (DOUBLE), truth (VARCHAR), known (BOOLEAN). */
+/**
+ * Figures are of rows with an outcome and a prediction: an output of NaN is neither good nor bad here, and is counted with nulls
+ * elsewhere. The table has day, score (DOUBLE, finite), label (VARCHAR), y (DOUBLE), truth (VARCHAR), known (BOOLEAN).
+ */
 export async function measureDays(connection: DuckDBConnection, task: Task): Promise<MeasuredDay[]> {
   const counts = await read(
     connection,
-    `SELECT day, count(*)::DOUBLE AS n, count(*) FILTER (WHERE known)::DOUBLE AS labelled, ${FIGURES[task]}
+    `SELECT day, count(*)::DOUBLE AS n, count(*) FILTER (WHERE known)::DOUBLE AS labelled,
+  count(*) ${over(`${task === 'label' ? 'label' : 'score'} IS NOT NULL`)}::DOUBLE AS compared, ${FIGURES[task]}
 FROM quality_rows GROUP BY day ORDER BY day`,
   );
   const aucs = task === 'chance' ? await realisedAuc(connection) : new Map<number, RealisedAuc>();
@@ -37,15 +41,16 @@ FROM quality_rows GROUP BY day ORDER BY day`,
   return counts.map((row) => {
     const day = numberOf(row['day']);
     const labelled = numberOf(row['labelled']);
+    const compared = numberOf(row['compared']);
     const calibration = calibrations.get(day) ?? [];
-    const { figures, errors } = labelled === 0 ? { figures: {}, errors: {} } : figuresOf(task, row, labelled);
+    const { figures, errors } = compared === 0 ? { figures: {}, errors: {} } : figuresOf(task, row, compared);
     const auc = aucs.get(day);
     return {
       day,
       rows: numberOf(row['n']),
       labelled,
       figures:
-        task === 'chance' && labelled > 0
+        task === 'chance' && compared > 0
           ? { auc: auc?.auc ?? null, ...figures, calibration_error: calibrationError(calibration) }
           : figures,
       errors: auc === undefined ? errors : { ...errors, auc: auc.error },
@@ -72,9 +77,9 @@ var_samp(score - y) ${over('true')} AS bias_var`,
 function figuresOf(
   task: Task,
   row: Readonly<Record<string, unknown>>,
-  labelled: number,
+  compared: number,
 ): { readonly figures: Figures; readonly errors: FigureErrors } {
-  const error = (name: string): number => Math.sqrt(numberOf(row[`${name}_var`]) / labelled);
+  const error = (name: string): number => Math.sqrt(numberOf(row[`${name}_var`]) / compared);
   if (task === 'number') {
     const rmse = Math.sqrt(numberOf(row['mse']));
     return {
@@ -84,7 +89,7 @@ function figuresOf(
     };
   }
   const accuracy = numberOf(row['accuracy']);
-  const accuracyError = Math.sqrt((accuracy * (1 - accuracy)) / labelled);
+  const accuracyError = Math.sqrt((accuracy * (1 - accuracy)) / compared);
   if (task === 'label') return { figures: { accuracy }, errors: { accuracy: accuracyError } };
   return {
     figures: { log_loss: numberOf(row['log_loss']), brier: numberOf(row['brier']), accuracy },

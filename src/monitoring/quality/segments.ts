@@ -12,7 +12,7 @@ export interface Segment {
   readonly rows: number;
   /** Mean of the slice's rows: their loss where outcomes are known, else the score. */
   readonly mean: number;
-  /** How far that is over the mean of all, and the same shrunk by what chance alone makes slices differ. */
+  /** How far that is over the mean of all, and the same shrunk by what chance alone makes slices differ: what they are ranked by. */
   readonly effect: number;
   readonly shrunk: number;
   /** By Benjamini and Hochberg over all slices. */
@@ -20,7 +20,7 @@ export interface Segment {
 }
 
 export interface Segments {
-  /** `brier`, `absolute error`, `error` of rows with outcomes; `score` where there are too few. */
+  /** `brier excess`, `absolute error`, `error` of rows with outcomes; `score` where there are too few. */
   readonly of: string;
   readonly rows: number;
   readonly mean: number;
@@ -75,8 +75,12 @@ export async function worstSegments(connection: DuckDBConnection, predicted: Pre
   return { of, rows: n, mean, tested: slices.length, worst: rank(slices, { n, mean, variance }, hasLabels) };
 }
 
+/**
+ * Of a chance what its Brier score is over s(1 − s), which is due where scores say what they know: slices that are hard, with scores
+ * near ½ that are honest about it, would else always be the worst.
+ */
 const LOSSES: Readonly<Record<Predicted['task'], { readonly of: string; readonly loss: string }>> = {
-  chance: { of: 'brier', loss: '(score - y) ** 2' },
+  chance: { of: 'brier excess', loss: '(score - y) ** 2 - score * (1 - score)' },
   number: { of: 'absolute error', loss: 'abs(score - y)' },
   label: { of: 'error', loss: '(label IS DISTINCT FROM truth)::INT::DOUBLE' },
 };
@@ -182,8 +186,9 @@ function rankColumns(slices: readonly Slice[], mean: number): number[] {
 }
 
 /**
- * Each slice against the rest. Effects are shrunk by τ²/(τ² + se²), where τ² is how much slices differ beyond their noise
- * (DerSimonian and Laird's moment, weights alike).
+ * Each slice against the rest. Effects of single columns are shrunk towards none, those of pairs towards the greater of their two
+ * columns' own, both by τ²/(τ² + se²), where τ² is how much they differ beyond their noise (DerSimonian and Laird's moment,
+ * weights alike): a pair comes before the slice that it is part of where it is bad by itself.
  */
 function rank(
   slices: readonly Slice[],
@@ -192,7 +197,7 @@ function rank(
 ): Segment[] {
   const compared = slices
     .filter(({ rows }) => rows < n)
-    .map((slice) => {
+    .map((slice): Compared => {
       const rest = n - slice.rows;
       const restMean = (n * mean - slice.rows * slice.mean) / rest;
       // A slice whose rows are all alike is as uncertain as any.
@@ -200,17 +205,49 @@ function rank(
       const se = Math.sqrt(own / slice.rows + variance / rest);
       return { slice, se, z: (slice.mean - restMean) / se, effect: slice.mean - mean };
     });
-  if (compared.length === 0) return [];
-  const noise = compared.reduce((sum, { se }) => sum + se * se, 0) / compared.length;
-  const spread = compared.reduce((sum, { effect }) => sum + effect * effect, 0) / compared.length;
-  const tau = Math.max(0, spread - noise);
   const qs = benjaminiHochberg(compared.map(({ z }) => normalTwoSidedP(z)));
+  const shrunk = shrink(compared.filter(isSingle), () => 0);
+  const parents = new Map([...shrunk].map(([{ slice }, effect]) => [keyOf(slice.where), effect]));
+  const greater = ({ slice }: Compared): number =>
+    Object.entries(slice.where)
+      .map(([column, value]) => parents.get(keyOf({ [column]: value })) ?? 0)
+      .reduce((one, other) => (Math.abs(other) > Math.abs(one) ? other : one), 0);
+  for (const [pair, effect] of shrink(
+    compared.filter((one) => !isSingle(one)),
+    greater,
+  ))
+    shrunk.set(pair, effect);
   return compared
-    .map(({ slice, effect, se }, i): Segment => {
-      const shrunk = tau + se * se === 0 ? 0 : (effect * tau) / (tau + se * se);
-      return { where: slice.where, rows: slice.rows, mean: slice.mean, effect, shrunk, q: qs[i] as number };
+    .map((one, i): Segment => {
+      const { where, rows, mean: own } = one.slice;
+      return { where, rows, mean: own, effect: one.effect, shrunk: shrunk.get(one) ?? 0, q: qs[i] as number };
     })
     .filter(({ q, effect }) => q <= MOST_Q && (!isLoss || effect > 0))
-    .sort((a, b) => (isLoss ? b.shrunk - a.shrunk : Math.abs(b.shrunk) - Math.abs(a.shrunk)))
+    .sort((a, b) => (isLoss ? b.shrunk - a.shrunk : Math.abs(b.shrunk) - Math.abs(a.shrunk)) || b.rows - a.rows)
     .slice(0, MOST_WORST);
+}
+
+interface Compared {
+  readonly slice: Slice;
+  readonly se: number;
+  readonly z: number;
+  readonly effect: number;
+}
+
+const isSingle = ({ slice }: Compared): boolean => slice.columns.length === 1;
+const keyOf = (where: Slice['where']): string => JSON.stringify(where);
+
+/** What is left of each effect, of those towards which it is shrunk. */
+function shrink(compared: readonly Compared[], towards: (one: Compared) => number): Map<Compared, number> {
+  const most = Math.max(1, compared.length);
+  const noise = compared.reduce((sum, { se }) => sum + se * se, 0) / most;
+  const spread = compared.reduce((sum, one) => sum + (one.effect - towards(one)) ** 2, 0) / most;
+  const tau = Math.max(0, spread - noise);
+  return new Map(
+    compared.map((one) => {
+      const from = towards(one);
+      const kept = tau + one.se ** 2 === 0 ? 0 : tau / (tau + one.se ** 2);
+      return [one, from + (one.effect - from) * kept];
+    }),
+  );
 }

@@ -2,7 +2,7 @@
 // monitoring's minutes and the registry's servers.
 
 import type { Micros } from '../../core/index.ts';
-import type { PackedHashes } from '../../statistics/index.ts';
+import type { GroupedOutcomes, PackedHashes } from '../../statistics/index.ts';
 
 /** As `monitoring_minutes` has it; more members are there. */
 export interface ArmMinute {
@@ -22,21 +22,14 @@ export interface ArmMinute {
   readonly outcomes: ArmOutcomes | null;
 }
 
-/** By group of units, 64 of them. */
-export interface ArmOutcomes {
-  readonly n: readonly number[];
-  readonly sum: readonly number[];
-  readonly squares: readonly number[];
+export interface ArmOutcomes extends GroupedOutcomes {
   readonly eventUnits: PackedHashes;
 }
 
 /** Outcomes of predictions that are old enough, by what was known of each at that age; of one arm under one revision. */
-export interface MaturedOutcomes {
+export interface MaturedOutcomes extends GroupedOutcomes {
   readonly version: number;
   readonly revision: number;
-  readonly n: readonly number[];
-  readonly sum: readonly number[];
-  readonly squares: readonly number[];
   /** Units with a true or non-zero outcome, with the minute in which the first was known. */
   readonly events: readonly { readonly unitHash: number; readonly minute: Micros }[];
 }

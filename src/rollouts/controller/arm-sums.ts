@@ -1,6 +1,6 @@
 // Sums of an arm's outcomes, by group of units.
 
-import type { ArmOutcomes } from './arm-minute.ts';
+import { type GroupedOutcomes, UNIT_GROUPS } from '../../statistics/index.ts';
 
 export interface ArmSums {
   readonly n: Float64Array;
@@ -8,14 +8,16 @@ export interface ArmSums {
   readonly squares: Float64Array;
 }
 
-const GROUPS = 64;
-
 export function emptySums(): ArmSums {
-  return { n: new Float64Array(GROUPS), sum: new Float64Array(GROUPS), squares: new Float64Array(GROUPS) };
+  return {
+    n: new Float64Array(UNIT_GROUPS),
+    sum: new Float64Array(UNIT_GROUPS),
+    squares: new Float64Array(UNIT_GROUPS),
+  };
 }
 
-export function addSums(sums: ArmSums, { n, sum, squares }: Omit<ArmOutcomes, 'eventUnits'>): void {
-  for (let g = 0; g < GROUPS; g++) {
+export function addSums(sums: ArmSums, { n, sum, squares }: GroupedOutcomes): void {
+  for (let g = 0; g < UNIT_GROUPS; g++) {
     sums.n[g] = (sums.n[g] as number) + (n[g] ?? 0);
     sums.sum[g] = (sums.sum[g] as number) + (sum[g] ?? 0);
     sums.squares[g] = (sums.squares[g] as number) + (squares[g] ?? 0);

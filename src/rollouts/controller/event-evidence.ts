@@ -1,8 +1,10 @@
-// What first events say of the candidate against its share, and how guards' bounds are shown and used.
+// What first events say of the candidate against its share, when a step waits for more of them, and how guards' bounds are
+// shown and used.
 
 import { formatDuration } from '../../core/index.ts';
 import { createEventTest } from '../../statistics/index.ts';
 import type { Guard } from './guard.ts';
+import { type Rollout, weightAt } from './rollout.ts';
 import type { EventMinute } from './tally.ts';
 
 export type CountedMinute = Pick<EventMinute, 'k' | 'kc' | 'w'>;
@@ -23,6 +25,22 @@ export function byShare(
   const test = createEventTest({ thetas, tolerance, alpha });
   for (const { k, kc, w } of minutes) test.add(k, kc, w);
   return { e: test.e(), breached: test.breached() };
+}
+
+/**
+ * Why a step is not left on evidence that falls short of a breach: bets on harm have won so far. Without harm it sinks as events
+ * come, so that healthy rollouts hardly wait; of harm that is found late it keeps more units out of reach
+ * (docs/reference/statistics.md, "Steps that wait"). Undefined where no more can come: with all of the traffic there is nothing to
+ * compare with.
+ */
+export function doubtOf(rollout: Rollout, { bound }: Guard, tested: Tested | undefined): string | undefined {
+  const isOpen = rollout.state !== 'promoted' && (bound.kind === 'limit' || weightAt(rollout, rollout.step) < 100);
+  return isOpen && isDoubtful(tested?.e ?? 0) ? 'what was seen so far is rather for harm than against it' : undefined;
+}
+
+/** Without any event E is 1. */
+export function isDoubtful(e: number): boolean {
+  return e > 1;
 }
 
 /** How much more events the candidate has than its share, over all weights that there were (Mantel and Haenszel 1959). */

@@ -8,7 +8,7 @@ import {
   type Stratum as ComparedStratum,
 } from '../../statistics/index.ts';
 import type { MaturedOutcomes } from './arm-minute.ts';
-import { byShare, type CountedMinute, excessOf, limitOf, type Tested, toleranceOf } from './event-evidence.ts';
+import { byShare, type CountedMinute, doubtOf, excessOf, limitOf, type Tested, toleranceOf } from './event-evidence.ts';
 import type { Guard } from './guard.ts';
 import type { Guardrail, Rollout } from './rollout.ts';
 import { addSums, type ArmSums, emptySums } from './arm-sums.ts';
@@ -55,7 +55,7 @@ export function outcomeVerdict(
     : measureMeans(guard, outcomes, tally.candidateUnits(), alpha);
   const { tested, value, evidence } = measured;
   const ofUnits = matured === undefined ? tally.outcomesOfUnits() : 0;
-  const why = measured.why ?? lack ?? lackOf(guard, isEvents, candidate, stable);
+  const why = measured.why ?? lack ?? lackOf(guard, isEvents, candidate, stable) ?? doubtOf(rollout, guard, tested);
   const isBreached = tested?.breached === true;
   return {
     metric: guard.name,

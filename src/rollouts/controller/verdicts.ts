@@ -3,7 +3,7 @@
 
 import { createLimitTest, srmE } from '../../statistics/index.ts';
 import type { MaturedOutcomes } from './arm-minute.ts';
-import { byShare, excessOf, limitOf, type Tested, toleranceOf } from './event-evidence.ts';
+import { byShare, doubtOf, excessOf, limitOf, type Tested, toleranceOf } from './event-evidence.ts';
 import { type Guard, SLOW_SHARE } from './guard.ts';
 import { outcomeVerdict } from './outcome-verdict.ts';
 import { guardsOf } from './plan.ts';
@@ -77,7 +77,10 @@ function eventVerdict(
     ? byLimit(guard.metric === 'latency' ? SLOW_SHARE : guard.bound.value, kc, Math.round(rows), alpha)
     : byShare(minutes, guard.metric === 'latency' ? 0 : toleranceOf(guard), guard.direction, alpha);
   const unknown = kind === 'slow' && !isLimit && rollout.slowLimitMicros === null;
-  const why = lack ?? (unknown ? 'stable has no three minutes yet that tell what is slow' : undefined);
+  const why =
+    lack ??
+    (unknown ? 'stable has no three minutes yet that tell what is slow' : undefined) ??
+    doubtOf(rollout, guard, test);
   return {
     metric: guard.name,
     verdict: test.breached ? 'breached' : why === undefined ? 'healthy' : 'undecided',
