@@ -54,6 +54,8 @@ export interface AlertQuery {
   readonly state?: 'open' | 'closed';
   readonly rule?: string;
   readonly endpoint?: string;
+  /** Of these alone; of none where it is of no endpoint. All when left out. */
+  readonly endpoints?: ReadonlySet<string> | undefined;
   /** The newest so many; 1,000 when left out. */
   readonly limit?: number;
 }

@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import Type, { type Static } from 'typebox';
 import { HeadraceError, withoutKeySecrets } from '../../core/index.ts';
 import type { ExperimentChange, PresentedExperiment } from '../../rollouts/index.ts';
+import { shownTo } from './experiment-access.ts';
 import type { ServedExperiments } from './experiment-routes.ts';
 import { reasonOf } from './security/reason-header.ts';
 
@@ -64,7 +65,7 @@ export function addExperimentChanges(app: FastifyInstance, { experiments, seen, 
       },
       async (request) => {
         const { name } = await seen(request.actor, request.params.name);
-        return experiments[verb](name, changeBy(request, request.body ?? {}));
+        return shownTo(request.actor, await experiments[verb](name, changeBy(request, request.body ?? {})));
       },
     );
   }
@@ -84,7 +85,7 @@ export function addExperimentChanges(app: FastifyInstance, { experiments, seen, 
     async (request) => {
       const { name } = await seen(request.actor, request.params.name);
       const { weights, ...why } = request.body;
-      return experiments.reweigh(name, weights, changeBy(request, why));
+      return shownTo(request.actor, await experiments.reweigh(name, weights, changeBy(request, why)));
     },
   );
 }

@@ -5,6 +5,7 @@ import Type from 'typebox';
 import { describeMistake, type ErrorDetail, invalid, type Micros, parseTimestamp } from '../../core/index.ts';
 import { presentHistory, type ReadHistory } from '../../monitoring/index.ts';
 import { problems } from './schemas.ts';
+import { refuseOtherEndpoint } from './security/refuse-endpoint.ts';
 
 const step = Type.Union([Type.Literal('minute'), Type.Literal('hour')]);
 
@@ -70,6 +71,7 @@ export function addHistoryRoute(app: FastifyInstance, read: ReadHistory): void {
     },
     async ({ query, actor }) => {
       const { endpoints } = actor;
+      if (query.endpoint !== undefined) refuseOtherEndpoint(actor, query.endpoint);
       const { from, to } = readTimes(query);
       const maySee = endpoints === null ? undefined : (endpoint: string) => endpoints.has(endpoint);
       const { endpoint, arm, view, step: asked = 'minute' } = query;

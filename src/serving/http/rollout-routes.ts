@@ -122,16 +122,16 @@ export function addRolloutRoutes(app: FastifyInstance, open: () => Promise<Rollo
     {
       config: { role: 'read' },
       schema: {
-        summary: 'List rollouts, newest first',
+        summary: 'List rollouts, the newest first; 100 at most',
         tags,
         querystring: Query,
         response: { 200: RolloutsResponse, ...problems },
       },
     },
     async ({ query, actor }) => {
-      const found = await (await open()).list(query);
-      const seen = found.filter(({ rollout }) => actor.endpoints?.has(rollout.endpoint) !== false);
-      return { rollouts: seen.map(presentRollout) };
+      if (query.endpoint !== undefined) refuseOtherEndpoint(actor, query.endpoint);
+      const found = await (await open()).list({ ...query, endpoints: actor.endpoints ?? undefined });
+      return { rollouts: found.map(presentRollout) };
     },
   );
   app.get<{ Params: Static<typeof Params> }>(
@@ -145,11 +145,7 @@ export function addRolloutRoutes(app: FastifyInstance, open: () => Promise<Rollo
         response: { 200: RolloutResponse, ...problems },
       },
     },
-    async (request, reply) => {
-      const shown = await (await open()).get(request.params.id);
-      refuseOtherEndpoint(request.actor, shown.rollout.endpoint);
-      return send(reply, shown);
-    },
+    async ({ params, actor }, reply) => send(reply, await (await open()).get(params.id, actor.endpoints ?? undefined)),
   );
   // Each of them is a word of `Verb`.
   for (const verb of Object.keys(VERBS) as Verb[]) addVerbRoute(app, open, verb);
@@ -171,8 +167,7 @@ function addVerbRoute(app: FastifyInstance, open: () => Promise<Rollouts>, verb:
     },
     async (request, reply) => {
       const rollouts = await open();
-      const { rollout } = await rollouts.get(request.params.id);
-      refuseOtherEndpoint(request.actor, rollout.endpoint);
+      const { rollout } = await rollouts.get(request.params.id, request.actor.endpoints ?? undefined);
       return send(reply, await rollouts[verb](rollout.id, operatorOf(request, request.body?.reason)));
     },
   );
