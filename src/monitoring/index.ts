@@ -78,10 +78,12 @@ export {
   type Alert,
   type AlertQuery,
   type Alerts,
+  MONITORS,
   type Observation,
   presentAlert,
   type Silence,
 } from './alerts/alert.ts';
+export { QUALITY_FIGURES } from './quality/figures.ts';
 export { alertRows } from './alerts/alert-rows.ts';
 export { createAlertDelivery } from './alerts/deliver-alerts.ts';
 export { openAlerts } from './alerts/open-alerts.ts';

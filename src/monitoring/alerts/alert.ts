@@ -36,6 +36,9 @@ export interface Alert extends AlertKey {
 /** Every rule that alerts are opened by. */
 export const ALERT_RULES = ['drift', 'quality', 'skew', 'monitor_stopped', 'rollout'] as const;
 
+/** What `monitor_stopped` is of. */
+export const MONITORS = ['drift', 'quality', 'verify'] as const;
+
 export interface Silence {
   readonly id: string;
   readonly rule: string;

@@ -152,12 +152,12 @@ export const OutcomesBody = Type.Object(
 );
 export const OutcomesResponse = Type.Object({ accepted: Type.Integer() });
 
-const AskedVariant = { name: Type.String(), weight: Type.Number({ minimum: 0, maximum: 100 }) };
+const Weight = { minimum: 0, maximum: 100, description: 'Percent, in steps of 0.01' };
 const BucketRanges = Type.Array(Type.Array(Type.Integer(), { minItems: 2, maxItems: 2 }), {
   description: 'Buckets 0 to 9999 that are its own: from the first of each pair up to the second, which is not in it',
 });
 const Variant = Type.Object(
-  { ...AskedVariant, version: Type.Integer({ minimum: 1 }), ranges: BucketRanges },
+  { name: Type.String(), weight: Type.Number(Weight), version: Type.Integer({ minimum: 1 }), ranges: BucketRanges },
   { additionalProperties: false },
 );
 const RunningExperiment = Type.Object({
@@ -185,7 +185,17 @@ const asked = { additionalProperties: false } as const;
 export const TrafficBody = Type.Object(
   {
     variants: Type.Array(
-      Type.Object({ ...AskedVariant, version: Version, ranges: Type.Optional(BucketRanges) }, asked),
+      Type.Object(
+        {
+          name: Type.String(),
+          weight: Type.Optional(
+            Type.Number({ ...Weight, description: `${Weight.description}; what its ranges say when left out` }),
+          ),
+          version: Version,
+          ranges: Type.Optional(BucketRanges),
+        },
+        asked,
+      ),
     ),
     shadows: Type.Optional(Type.Array(Type.Object({ ...Shadow.properties, version: Version }, asked))),
     override: Type.Optional(
@@ -268,6 +278,7 @@ const Latency = Type.Object({
 });
 const orNothing = (description: string) => Type.Union([Type.Number(), Type.Null()], { description });
 export const ShadowsResponse = Type.Object({
+  scope: Type.Literal('server', { description: 'Counted by the server that answers alone, since it started' }),
   shadows: Type.Array(
     Type.Object({
       version: Type.Integer(),
