@@ -92,6 +92,7 @@ export { type Heartbeats, openHeartbeats } from './alerts/watchdog.ts';
 export { webhookSender } from './alerts/webhook.ts';
 export { type DriftStore, openDriftStore } from './drift/drift-store.ts';
 export { type DriftReport, driftReport, type ReportedFeature } from './drift/drift-report.ts';
+export { askedArms, driftOf, qualityOf, type ShownArms } from './drift/shown-arms.ts';
 export type { LoggedArm as WatchedArmName } from './drift/count-window.ts';
 export { runDrift } from './drift/run-drift.ts';
 export { migrateDrift } from './drift/tables.ts';

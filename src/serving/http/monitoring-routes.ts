@@ -2,24 +2,39 @@
 
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
-import { type DriftReport, presentSkew, type QualityReport, type SkewCheck } from '../../monitoring/index.ts';
+import {
+  askedArms,
+  type DriftReport,
+  presentSkew,
+  type QualityReport,
+  type ShownArms,
+  type SkewCheck,
+} from '../../monitoring/index.ts';
 import { problems } from './schemas.ts';
 import { refuseOtherEndpoint } from './security/refuse-endpoint.ts';
 
-/** Given by the composition root. Each throws HR_UNKNOWN_ENDPOINT. */
+/** Given by the composition root. Each throws HR_UNKNOWN_ENDPOINT; of an arm that never served there HR_INVALID. */
 export interface MonitoringReads {
   drift(
     endpoint: string,
-    question: { readonly window?: 'hour' | 'day'; readonly limit?: number },
+    question: { readonly window?: 'hour' | 'day'; readonly limit?: number; readonly shown: ShownArms },
   ): Promise<DriftReport>;
-  quality(endpoint: string, question: { readonly days?: number }): Promise<QualityReport>;
+  quality(endpoint: string, question: { readonly days?: number; readonly shown: ShownArms }): Promise<QualityReport>;
   /** The newest first. */
   skew(endpoint: string, limit: number): Promise<readonly SkewCheck[]>;
 }
 
+const ArmName = Type.Optional(
+  Type.String({
+    description:
+      'Of one variant, or `experiment/arm`, also one that serves no more; those that serve now, or did in the time that is shown, when left out',
+  }),
+);
+
 const DriftQuery = Type.Object(
   {
     endpoint: Type.String(),
+    arm: ArmName,
     window: Type.Optional(Type.Union([Type.Literal('hour'), Type.Literal('day')])),
     limit: Type.Optional(Type.String({ pattern: '^[1-9][0-9]{0,3}$', description: 'Windows of each feature, 48' })),
   },
@@ -68,6 +83,7 @@ const DriftResponse = Type.Object({
       reference: nullable(Type.String()),
       lacks: nullable(Type.String()),
       checked_to: nullable(Type.String()),
+      last_seen: nullable(Type.String({ description: 'The end of the last hour or day in which it answered' })),
       waiting_rows: Type.Integer(),
     }),
   ),
@@ -76,6 +92,7 @@ const DriftResponse = Type.Object({
 const QualityQuery = Type.Object(
   {
     endpoint: Type.String(),
+    arm: ArmName,
     days: Type.Optional(Type.String({ pattern: '^[1-9][0-9]{0,2}$', description: 'Of each arm, 14' })),
   },
   { additionalProperties: false },
@@ -176,7 +193,7 @@ const SHOWN_CHECKS = 24;
 
 export function addMonitoringRoutes(app: FastifyInstance, reads: MonitoringReads): void {
   addQualityRoutes(app, reads);
-  app.get<{ Querystring: { endpoint: string; window?: 'hour' | 'day'; limit?: string } }>(
+  app.get<{ Querystring: { endpoint: string; arm?: string; window?: 'hour' | 'day'; limit?: string } }>(
     '/v1/monitoring/drift',
     {
       config: { role: 'read' },
@@ -188,9 +205,10 @@ export function addMonitoringRoutes(app: FastifyInstance, reads: MonitoringReads
       },
     },
     async (request) => {
-      const { endpoint, window, limit } = request.query;
+      const { endpoint, arm, window, limit } = request.query;
       refuseOtherEndpoint(request.actor, endpoint);
       return reads.drift(endpoint, {
+        shown: askedArms(arm),
         ...(window === undefined ? {} : { window }),
         ...(limit === undefined ? {} : { limit: Number(limit) }),
       });
@@ -199,7 +217,7 @@ export function addMonitoringRoutes(app: FastifyInstance, reads: MonitoringReads
 }
 
 function addQualityRoutes(app: FastifyInstance, reads: MonitoringReads): void {
-  app.get<{ Querystring: { endpoint: string; days?: string } }>(
+  app.get<{ Querystring: { endpoint: string; arm?: string; days?: string } }>(
     '/v1/monitoring/quality',
     {
       config: { role: 'read' },
@@ -212,9 +230,10 @@ function addQualityRoutes(app: FastifyInstance, reads: MonitoringReads): void {
       },
     },
     async (request) => {
-      const { endpoint, days } = request.query;
+      const { endpoint, arm, days } = request.query;
       refuseOtherEndpoint(request.actor, endpoint);
-      return reads.quality(endpoint, days === undefined ? {} : { days: Number(days) });
+      const shown = askedArms(arm);
+      return reads.quality(endpoint, days === undefined ? { shown } : { shown, days: Number(days) });
     },
   );
   app.get<{ Querystring: { endpoint: string; limit?: string } }>(
