@@ -3,9 +3,9 @@
 import { counted, formatTimestamp, parseTimestamp } from '../core/index.ts';
 import type { DriftReport, ReportedFeature } from '../monitoring/index.ts';
 import { ARM_OPTION } from './arm-option.ts';
+import { bars } from './bars.ts';
 import { type CommandContext, defineCommand, textOption, usageError } from './command.ts';
 import { visible } from './plan/visible.ts';
-import { bars } from './profile-table.ts';
 import { formatTable } from './table.ts';
 
 const LIMIT = '48';

@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import { type Alerts, presentAlert } from '../../monitoring/index.ts';
 import type { LiveAlerts } from './live-stats.ts';
+import { orNull } from './or-null.ts';
 import { problems } from './schemas.ts';
 import { refuseOtherEndpoint } from './security/refuse-endpoint.ts';
 
@@ -19,7 +20,7 @@ const AlertQuery = Type.Object(
   { additionalProperties: false },
 );
 
-const nullableText = Type.Union([Type.String(), Type.Null()]);
+const nullableText = orNull(Type.String());
 
 const AlertsResponse = Type.Object({
   alerts: Type.Array(

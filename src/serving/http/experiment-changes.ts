@@ -7,6 +7,7 @@ import { HeadraceError, withoutKeySecrets } from '../../core/index.ts';
 import type { ExperimentChange, PresentedExperiment } from '../../rollouts/index.ts';
 import { shownTo } from './experiment-access.ts';
 import type { ServedExperiments } from './experiment-routes.ts';
+import { orNull } from './or-null.ts';
 import { reasonOf } from './security/reason-header.ts';
 
 export interface ChangedExperiments {
@@ -30,7 +31,7 @@ const said = {
   ),
 };
 const closed = { additionalProperties: false } as const;
-const ChangeBody = Type.Union([Type.Object(said, closed), Type.Null()]);
+const ChangeBody = orNull(Type.Object(said, closed));
 const WeightsBody = Type.Object(
   {
     weights: Type.Record(Type.String(), Type.Number({ minimum: 0, maximum: 100 }), {

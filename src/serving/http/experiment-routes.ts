@@ -1,10 +1,11 @@
 // Experiments over HTTP: how they stand, and what they came to.
 
 import type { FastifyInstance } from 'fastify';
-import Type, { type TProperties } from 'typebox';
+import Type from 'typebox';
 import type { ExperimentChange, ExperimentReport, PresentedExperiment } from '../../rollouts/index.ts';
 import { listFor, refuseReport, seenBy } from './experiment-access.ts';
 import { addExperimentChanges } from './experiment-changes.ts';
+import { orNull } from './or-null.ts';
 import { problems } from './schemas.ts';
 
 /** Given by the composition root. */
@@ -21,10 +22,8 @@ export interface ServedExperiments {
   ): Promise<PresentedExperiment>;
 }
 
-const nullable = <T extends ReturnType<typeof Type.String> | ReturnType<typeof Type.Number>>(type: T) =>
-  Type.Union([type, Type.Null()]);
-const number = nullable(Type.Number());
-const text = nullable(Type.String());
+const number = orNull(Type.Number());
+const text = orNull(Type.String());
 const interval = (description: string) => Type.Array(number, { minItems: 2, maxItems: 2, description });
 
 const effect = {
@@ -43,8 +42,6 @@ const relativeEffect = {
     description: 'Values are neither winsorised nor true or false: verdicts go by the difference, and so should you',
   }),
 };
-const orNull = <P extends TProperties>(properties: P) => Type.Union([Type.Object(properties), Type.Null()]);
-
 const Report = Type.Object({
   name: Type.String(),
   phase: Type.Union([Type.Integer(), Type.Literal('all')]),
@@ -77,8 +74,8 @@ const Report = Type.Object({
         Type.Object({
           arm: Type.String(),
           difference: Effect,
-          relative: orNull(relativeEffect),
-          cuped: orNull({ ...effect, theta: Type.Number(), variance_reduction: number }),
+          relative: orNull(Type.Object(relativeEffect)),
+          cuped: orNull(Type.Object({ ...effect, theta: Type.Number(), variance_reduction: number })),
           adjusted_p: number,
           verdict: Type.String(),
         }),
@@ -95,7 +92,7 @@ const names = Type.Array(Type.String());
 const ExperimentResponse = Type.Object({
   name: Type.String(),
   state: Type.String(),
-  phase: Type.Union([Type.Integer(), Type.Null()]),
+  phase: orNull(Type.Integer()),
   unit: names,
   control: text,
   plan: text,
@@ -120,18 +117,15 @@ const ExperimentResponse = Type.Object({
     description: 'Endpoints whose predictions and outcomes its reports are made of, and the metrics that read them',
   }),
   reports: Type.Optional(
-    Type.Union(
-      [
-        Type.Array(
-          Type.Object({
-            phase: Type.String(),
-            snapshot: Type.String(),
-            made_at: Type.String(),
-            decision: Type.String(),
-          }),
-        ),
-        Type.Null(),
-      ],
+    orNull(
+      Type.Array(
+        Type.Object({
+          phase: Type.String(),
+          snapshot: Type.String(),
+          made_at: Type.String(),
+          decision: Type.String(),
+        }),
+      ),
       { description: 'That were made, the newest first; null for a key that may not read them; left out in lists' },
     ),
   ),

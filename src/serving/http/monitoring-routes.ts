@@ -10,6 +10,7 @@ import {
   type ShownArms,
   type SkewCheck,
 } from '../../monitoring/index.ts';
+import { orNull } from './or-null.ts';
 import { problems } from './schemas.ts';
 import { refuseOtherEndpoint } from './security/refuse-endpoint.ts';
 
@@ -42,7 +43,6 @@ const DriftQuery = Type.Object(
 );
 
 const tags = ['monitoring'];
-const nullable = <T extends Type.TSchema>(type: T) => Type.Union([type, Type.Null()]);
 const Arm = { variant: Type.String(), model: Type.String(), version: Type.Integer() };
 
 const DriftResponse = Type.Object({
@@ -54,23 +54,23 @@ const DriftResponse = Type.Object({
       kind: Type.Union([Type.Literal('feature'), Type.Literal('output')]),
       arm: Type.Object(Arm),
       state: Type.Union([Type.Literal('open'), Type.Literal('ok'), Type.Literal('no data')]),
-      reference: nullable(Type.String({ description: 'The training set, or `first windows`' })),
+      reference: orNull(Type.String({ description: 'The training set, or `first windows`' })),
       windows: Type.Array(
         Type.Object({
           from: Type.String(),
           to: Type.String(),
           rows: Type.Integer(),
           units: Type.Integer(),
-          psi: nullable(Type.Number()),
-          p: nullable(Type.Number({ description: 'Against what days of the training data have among each other' })),
-          adjusted_p: nullable(Type.Number({ description: 'By Holm over the features of the window' })),
+          psi: orNull(Type.Number()),
+          p: orNull(Type.Number({ description: 'Against what days of the training data have among each other' })),
+          adjusted_p: orNull(Type.Number({ description: 'By Holm over the features of the window' })),
           missing: Type.Number({ description: 'Share of rows: NOT_FOUND, OUTSIDE_MAX_AGE, INVALID' }),
           null: Type.Number(),
           empty: Type.Number({ description: 'Share of rows: a window without a row' }),
-          js: nullable(Type.Number({ description: 'Jensen and Shannon’s distance, base e' })),
-          ks: nullable(Type.Number()),
-          wasserstein: nullable(Type.Number()),
-          chi2_p: nullable(Type.Number()),
+          js: orNull(Type.Number({ description: 'Jensen and Shannon’s distance, base e' })),
+          ks: orNull(Type.Number()),
+          wasserstein: orNull(Type.Number()),
+          chi2_p: orNull(Type.Number()),
           new_categories: Type.Array(Type.Object({ value: Type.String(), rows: Type.Number() })),
           under_way: Type.Optional(Type.Boolean()),
         }),
@@ -80,10 +80,10 @@ const DriftResponse = Type.Object({
   arms: Type.Array(
     Type.Object({
       ...Arm,
-      reference: nullable(Type.String()),
-      lacks: nullable(Type.String()),
-      checked_to: nullable(Type.String()),
-      last_seen: nullable(Type.String({ description: 'The end of the last hour or day in which it answered' })),
+      reference: orNull(Type.String()),
+      lacks: orNull(Type.String()),
+      checked_to: orNull(Type.String()),
+      last_seen: orNull(Type.String({ description: 'The end of the last hour or day in which it answered' })),
       waiting_rows: Type.Integer(),
     }),
   ),
@@ -99,7 +99,7 @@ const QualityQuery = Type.Object(
 );
 
 const figures = (names: readonly string[]) =>
-  Type.Object(Object.fromEntries(names.map((name) => [name, Type.Optional(nullable(Type.Number()))])));
+  Type.Object(Object.fromEntries(names.map((name) => [name, Type.Optional(orNull(Type.Number()))])));
 
 const QualityResponse = Type.Object({
   endpoint: Type.String(),
@@ -115,7 +115,7 @@ const QualityResponse = Type.Object({
           labelled: Type.Integer(),
           coverage: Type.Number({ description: 'Share of the rows whose outcome is known' }),
           figures: figures(['auc', 'log_loss', 'brier', 'calibration_error', 'accuracy', 'mae', 'rmse', 'bias']),
-          estimated: nullable(figures(['auc', 'log_loss', 'brier', 'accuracy'])),
+          estimated: orNull(figures(['auc', 'log_loss', 'brier', 'accuracy'])),
           calibration: Type.Array(
             Type.Object({
               from: Type.Number(),
@@ -130,13 +130,13 @@ const QualityResponse = Type.Object({
       coverage: Type.Array(
         Type.Object({
           age_from_seconds: Type.Number(),
-          age_to_seconds: nullable(Type.Number()),
+          age_to_seconds: orNull(Type.Number()),
           rows: Type.Number(),
           labelled: Type.Number(),
           share: Type.Number(),
         }),
       ),
-      segments: nullable(
+      segments: orNull(
         Type.Object({
           of: Type.String(),
           rows: Type.Number(),

@@ -13,6 +13,7 @@ import {
   type ShownRollout,
   type Verb,
 } from '../../rollouts/index.ts';
+import { orNull } from './or-null.ts';
 import { problems } from './schemas.ts';
 import { reasonOf } from './security/reason-header.ts';
 import { refuseOtherEndpoint } from './security/refuse-endpoint.ts';
@@ -48,7 +49,7 @@ const StartBody = Type.Object(
   },
   { additionalProperties: false },
 );
-const VerbBody = Type.Union([Type.Object({ reason: Reason }, { additionalProperties: false }), Type.Null()]);
+const VerbBody = orNull(Type.Object({ reason: Reason }, { additionalProperties: false }));
 const Params = Type.Object({ id: Type.String() });
 const Query = Type.Object({ endpoint: Type.Optional(Type.String()) }, { additionalProperties: false });
 const Headers = {
@@ -59,7 +60,6 @@ const Headers = {
   },
 } as const;
 
-const orNull = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 const RolloutResponse = Type.Object({
   id: Type.String(),
   endpoint: Type.String(),

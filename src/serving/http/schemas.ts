@@ -1,6 +1,7 @@
 // The native API's bodies as TypeBox values: validation and the OpenAPI page come from the same line.
 
-import Type, { type TSchema } from 'typebox';
+import Type from 'typebox';
+import { orNull } from './or-null.ts';
 
 /** Members beyond those named. */
 const MORE = { additionalProperties: true } as const;
@@ -169,7 +170,7 @@ const RunningExperiment = Type.Object({
     Type.Object({ seed: Type.String(), ranges: Type.Array(Type.Array(Type.Number(), { minItems: 2, maxItems: 2 })) }),
     Type.Null(),
   ]),
-  when: Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Null()]),
+  when: orNull(Type.Record(Type.String(), Type.Unknown())),
   arms: Type.Array(Type.Object({ name: Type.String(), version: Type.Integer(), ranges: BucketRanges })),
 });
 const Shadow = Type.Object(
@@ -215,17 +216,17 @@ export const TrafficChangeResponse = Type.Object({
   shadows: Type.Array(Shadow),
   experiments: Type.Array(RunningExperiment),
   failures: Type.Array(Type.Object({ server: Type.String(), reason: Type.String() })),
-  waits_for: Type.Union([Type.Array(Type.String()), Type.Null()], {
+  waits_for: orNull(Type.Array(Type.String()), {
     description:
       'Live servers that have yet to load it, while it is preparing, or to answer by it, when it is active; null in an answer of PUT that could not learn them',
   }),
-  asked_at: Type.Union([Type.String(), Type.Null()]),
-  reason: Type.Union([Type.String(), Type.Null()]),
+  asked_at: orNull(Type.String()),
+  reason: orNull(Type.String()),
 });
 export const TrafficRevisionResponse = Type.Object({
   ...TrafficChangeResponse.properties,
-  active_from: Type.Union([Type.String(), Type.Null()], { description: 'Null where it never was active' }),
-  active_until: Type.Union([Type.String(), Type.Null()], { description: 'Null where it is active, or never was' }),
+  active_from: orNull(Type.String(), { description: 'Null where it never was active' }),
+  active_until: orNull(Type.String(), { description: 'Null where it is active, or never was' }),
 });
 export const EndpointResponse = Type.Object({
   name: Type.String(),
@@ -234,11 +235,11 @@ export const EndpointResponse = Type.Object({
   variants: Type.Array(Variant),
   shadows: Type.Array(Shadow),
   experiments: Type.Array(RunningExperiment),
-  rollout: Type.Union([Type.String(), Type.Null()], {
+  rollout: orNull(Type.String(), {
     description: 'Id of the rollout that alone may change the traffic; null where none is under way',
   }),
   revision: Type.Integer(),
-  waits_for: Type.Union([Type.Array(Type.String()), Type.Null()], {
+  waits_for: orNull(Type.Array(Type.String()), {
     description:
       'Live servers that have yet to answer by this revision; null in an answer of PUT that could not learn them',
   }),
@@ -247,9 +248,9 @@ export const EndpointResponse = Type.Object({
   ),
   wanted: Type.Optional(Type.Array(Type.Integer())),
   served: Type.Optional(Type.Array(Type.Integer())),
-  reason: Type.Optional(Type.Union([Type.String(), Type.Null()])),
-  since: Type.Optional(Type.Union([Type.String(), Type.Null()])),
-  retryAt: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  reason: Type.Optional(orNull(Type.String())),
+  since: Type.Optional(orNull(Type.String())),
+  retryAt: Type.Optional(orNull(Type.String())),
   breakers: Type.Optional(
     Type.Array(
       Type.Object({
@@ -264,11 +265,11 @@ export const EndpointResponse = Type.Object({
       },
     ),
   ),
-  change: Type.Union([TrafficChangeResponse, Type.Null()]),
+  change: orNull(TrafficChangeResponse),
 });
 export const EndpointsResponse = Type.Object({ endpoints: Type.Array(EndpointResponse) });
 
-const Milliseconds = Type.Union([Type.Number(), Type.Null()]);
+const Milliseconds = orNull(Type.Number());
 const Latency = Type.Object({
   mean: Milliseconds,
   p50: Milliseconds,
@@ -276,7 +277,7 @@ const Latency = Type.Object({
   p99: Milliseconds,
   max: Milliseconds,
 });
-const orNothing = (description: string) => Type.Union([Type.Number(), Type.Null()], { description });
+const orNothing = (description: string) => orNull(Type.Number(), { description });
 export const ShadowsResponse = Type.Object({
   scope: Type.Literal('server', { description: 'Counted by the server that answers alone, since it started' }),
   shadows: Type.Array(
@@ -338,7 +339,6 @@ export const ViewResponse = Type.Object({
 export const ViewsResponse = Type.Object({ views: Type.Array(ViewResponse) });
 
 const Aged = Type.Object({ at: Type.String(), age_seconds: Type.Integer() });
-const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 const ViewStatus = Type.Object(
   {
     view: Type.String(),
