@@ -3,7 +3,14 @@
 
 import { join } from 'node:path';
 import { didYouMeanOf, HeadraceError, messageOf, MICROS_PER_DAY, MICROS_PER_HOUR } from '../core/index.ts';
-import type { DriftReport, DriftStore, WatchedArmName, WatchedEndpoint, WatchedVersion } from '../monitoring/index.ts';
+import type {
+  DriftReport,
+  DriftStore,
+  ShownArms,
+  WatchedArmName,
+  WatchedEndpoint,
+  WatchedVersion,
+} from '../monitoring/index.ts';
 import type { DuckDb } from '../storage/index.ts';
 import type { App } from './open-app.ts';
 
@@ -16,9 +23,17 @@ export interface DriftMonitor {
   /** Throws HR_UNKNOWN_ENDPOINT. */
   endpoint(name: string): Promise<WatchedEndpoint>;
   version(arm: WatchedArmName): Promise<WatchedVersion>;
+  /** Who has traffic now, experiments' arms, too. Throws HR_UNKNOWN_ENDPOINT. */
+  serving(endpoint: string): Promise<readonly WatchedArmName[]>;
+  /** Of all arms where it does not say which are `shown`. Throws HR_INVALID for an arm that never served there. */
   report(
     endpoint: string,
-    question: { readonly window?: 'hour' | 'day'; readonly limit?: number; readonly isNow?: boolean },
+    question: {
+      readonly window?: 'hour' | 'day';
+      readonly limit?: number;
+      readonly isNow?: boolean;
+      readonly shown?: ShownArms;
+    },
   ): Promise<DriftReport>;
   /** Counts what is over of all endpoints, and tells the alerts. */
   run(signal: AbortSignal): Promise<void>;
@@ -28,7 +43,7 @@ export interface DriftMonitor {
 const SHOWN_WINDOWS = 48;
 
 export async function openDrift(app: App): Promise<DriftMonitor> {
-  const { openDriftStore, runDrift, driftReport } = await import('../monitoring/index.ts');
+  const { openDriftStore, runDrift, driftReport, driftOf } = await import('../monitoring/index.ts');
   const { values } = app.config;
   const store = await openDriftStore(await app.database());
   const base = values['drift.window'] === 'day' ? 'day' : 'hour';
@@ -53,6 +68,13 @@ export async function openDrift(app: App): Promise<DriftMonitor> {
     );
     throw new HeadraceError('HR_UNKNOWN_ENDPOINT', `there is no endpoint "${name.slice(0, 200)}".${near}`);
   };
+  const serving = async (name: string): Promise<readonly WatchedArmName[]> => {
+    const { model, variants, experiments } = await (await app.registry()).endpoints.get(name);
+    const inExperiments = experiments.flatMap((one) =>
+      one.arms.map((arm) => ({ variant: `${one.name}/${arm.name}`, model, version: arm.version })),
+    );
+    return [...variants.map((one) => ({ variant: one.name, model, version: one.version })), ...inExperiments];
+  };
   const runOne = async (duckdb: DuckDb, watched: WatchedEndpoint, signal: AbortSignal, isNow: boolean) =>
     runDrift(
       {
@@ -72,7 +94,8 @@ export async function openDrift(app: App): Promise<DriftMonitor> {
     endpoints,
     endpoint,
     version,
-    async report(name, { window = base, limit = SHOWN_WINDOWS, isNow = false }) {
+    serving,
+    async report(name, { window = base, limit = SHOWN_WINDOWS, isNow = false, shown = 'all' }) {
       if (window === 'hour' && base === 'day')
         throw new HeadraceError('HR_USAGE', 'drift is counted by day here (drift.window): there are no hours to show.');
       const watched = await endpoint(name);
@@ -80,10 +103,12 @@ export async function openDrift(app: App): Promise<DriftMonitor> {
         ? await withMonitorDuckDb(app, (duckdb) => runOne(duckdb, watched, new AbortController().signal, true))
         : undefined;
       const question = { size, window, limit, now: app.clock.nowMicros() };
-      return driftReport(store, watched, version, {
+      const report = await driftReport(store, watched, version, {
         ...question,
         ...(run === undefined ? {} : { underWay: run.underWay }),
       });
+      const since = question.now - limit * (window === 'day' ? MICROS_PER_DAY : MICROS_PER_HOUR);
+      return shown === 'all' ? report : driftOf(report, shown, { serving: await serving(name), since });
     },
     async run(signal) {
       await withMonitorDuckDb(app, async (duckdb) => {

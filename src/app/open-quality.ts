@@ -1,12 +1,15 @@
 // Quality with what it asks: the log with its outcomes, and what versions were registered with.
 
-import type { QualityReport } from '../monitoring/index.ts';
+import type { QualityReport, ShownArms } from '../monitoring/index.ts';
 import type { App } from './open-app.ts';
 import { openDrift, withMonitorDuckDb } from './open-drift.ts';
 
 export interface QualityMonitor {
-  /** Throws HR_UNKNOWN_ENDPOINT. */
-  report(endpoint: string, question: { readonly days?: number; readonly isNow?: boolean }): Promise<QualityReport>;
+  /** Of all arms where it does not say which are `shown`. Throws HR_UNKNOWN_ENDPOINT, HR_INVALID for an arm that never served there. */
+  report(
+    endpoint: string,
+    question: { readonly days?: number; readonly isNow?: boolean; readonly shown?: ShownArms },
+  ): Promise<QualityReport>;
   /** Measures what is new of all endpoints, and tells the alerts. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -15,7 +18,7 @@ export interface QualityMonitor {
 const SHOWN_DAYS = 14;
 
 export async function openQuality(app: App): Promise<QualityMonitor> {
-  const { openQualityStore, runQuality, qualityReport } = await import('../monitoring/index.ts');
+  const { openQualityStore, runQuality, qualityReport, qualityOf } = await import('../monitoring/index.ts');
   const store = await openQualityStore(await app.database());
   const drift = await openDrift(app);
   const run = (endpoints: readonly string[], signal: AbortSignal) =>
@@ -36,10 +39,12 @@ export async function openQuality(app: App): Promise<QualityMonitor> {
       for (const endpoint of endpoints) if (!signal.aborted) await runQuality(deps, endpoint, signal);
     });
   return {
-    async report(name, { days = SHOWN_DAYS, isNow = false }) {
+    async report(name, { days = SHOWN_DAYS, isNow = false, shown = 'all' }) {
       await drift.endpoint(name);
       if (isNow) await run([name], new AbortController().signal);
-      return qualityReport(store, name, { days: Math.min(days, MOST_DAYS), now: app.clock.nowMicros() });
+      const question = { days: Math.min(days, MOST_DAYS), now: app.clock.nowMicros() };
+      const report = await qualityReport(store, name, question);
+      return shown === 'all' ? report : qualityOf(report, shown, await drift.serving(name));
     },
     async run(signal) {
       await run(

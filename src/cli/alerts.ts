@@ -2,6 +2,7 @@
 
 import { counted, didYouMean, formatTimestamp, parseDuration, stringifyJson } from '../core/index.ts';
 import type { Alert, Silence } from '../monitoring/index.ts';
+import { checkAlertFeature } from './alert-features.ts';
 import { type CommandOptions, defineCommand, defineGroup, textOption, usageError } from './command.ts';
 import { visible } from './plan/visible.ts';
 import { formatTable } from './table.ts';
@@ -11,7 +12,8 @@ const list = defineCommand({
   summary: 'list what is open, and what was in the last 90 days; the newest first',
   example: 'headrace alerts list --state open',
   columns: {
-    RULE: 'drift, quality, skew, monitor_stopped, or what a rollout guards',
+    RULE: 'drift, quality, skew, rollout or monitor_stopped',
+    FEATURE: 'a feature, output:NAME, a figure of quality, or a monitor that has stopped',
     SILENCED: 'until when nobody is sent a word of it',
   },
   options: (command) =>
@@ -93,6 +95,7 @@ const silence = defineCommand({
     const app = await context.app('write');
     // Throws where there is none: a silence of a misspelt endpoint keeps nothing back.
     if (endpoint !== null) await (await app.registry()).endpoints.get(endpoint);
+    if (feature !== null) await checkAlertFeature(app, { rule, endpoint, feature });
     const actor = app.environment.actor;
     const untilMicros = app.clock.nowMicros() + length;
     const made = await (await app.alerts()).silence({ rule, endpoint, feature, untilMicros, actor, reason });

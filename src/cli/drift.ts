@@ -2,9 +2,10 @@
 
 import { counted, formatTimestamp, parseTimestamp } from '../core/index.ts';
 import type { DriftReport, ReportedFeature } from '../monitoring/index.ts';
+import { ARM_OPTION } from './arm-option.ts';
+import { bars } from './bars.ts';
 import { type CommandContext, defineCommand, textOption, usageError } from './command.ts';
 import { visible } from './plan/visible.ts';
-import { bars } from './profile-table.ts';
 import { formatTable } from './table.ts';
 
 const LIMIT = '48';
@@ -32,6 +33,7 @@ export const driftCommand = defineCommand({
   options: (command) =>
     command
       .option('--window <window>', 'hour or day; what drift.window says when left out')
+      .option(...ARM_OPTION)
       .option('--limit <windows>', 'how many of each feature in --json', LIMIT)
       .option('--now', 'count now, also the window that is not over'),
   async run(context, [endpoint = ''], options) {
@@ -42,7 +44,9 @@ export const driftCommand = defineCommand({
     const app = await context.app(isNow ? 'write' : 'read');
     const { openDrift } = await import('../app/index.ts');
     const drift = await openDrift(app);
-    const asked = { limit: Number(limit), isNow, ...(window === undefined ? {} : { window }) };
+    const { askedArms } = await import('../monitoring/index.ts');
+    const shown = askedArms(textOption(options, 'arm'));
+    const asked = { limit: Number(limit), isNow, shown, ...(window === undefined ? {} : { window }) };
     const report = await drift.report(endpoint, asked);
     return { json: report, text: describe(report, context) };
   },

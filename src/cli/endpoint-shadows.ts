@@ -20,7 +20,7 @@ interface ShadowAnswer {
 
 export const endpointShadowsCommand = defineCommand({
   usage: 'shadows <name>',
-  summary: 'compare shadow versions with what was answered, by a running server since it started',
+  summary: 'compare shadow versions with what was answered, by one running server since it started',
   example: 'headrace endpoints shadows delay --url http://127.0.0.1:8080',
   columns: {
     PERCENT: 'of the units; none of one that shadows no more',
@@ -28,10 +28,11 @@ export const endpointShadowsCommand = defineCommand({
     AGREE: 'share of them with the same label, or numbers within 1 %',
     DIFFERENCE: 'of the scores, absolute, on average',
     PSI: 'of its scores against those that were answered',
-    'P99 MS': 'of the answered requests, and of its runs',
+    'PRIMARY P99': 'of the answered requests, in milliseconds',
+    'SHADOW P99': 'of its own runs, in milliseconds',
     DROPPED: 'rows that it did not get, by reason',
   },
-  notes: SERVER_NOTES,
+  notes: `Each server counts what it answered itself: where there are several, ask each, or add up headrace_shadow_… of their metrics.\n\n${SERVER_NOTES}`,
   options: (command) => command.option(...SERVER_OPTION),
   async run(context, [name = ''], options) {
     const path = `/v1/endpoints/${encodeURIComponent(name)}/shadows`;
@@ -45,7 +46,8 @@ export const endpointShadowsCommand = defineCommand({
       share(shadow.agreement),
       number(shadow.mean_abs_difference),
       number(shadow.psi),
-      `${number(shadow.latency_ms.primary.p99)}, ${number(shadow.latency_ms.shadow.p99)}`,
+      number(shadow.latency_ms.primary.p99),
+      number(shadow.latency_ms.shadow.p99),
       Object.entries(shadow.dropped)
         .map(([reason, count]) => `${reason} ${count}`)
         .join(', '),
@@ -53,7 +55,21 @@ export const endpointShadowsCommand = defineCommand({
     return {
       json: answer,
       text: formatTable(
-        [['VERSION', 'PERCENT', 'PAIRS', 'ERRORS', 'AGREE', 'DIFFERENCE', 'PSI', 'P99 MS', 'DROPPED'], ...rows],
+        [
+          [
+            'VERSION',
+            'PERCENT',
+            'PAIRS',
+            'ERRORS',
+            'AGREE',
+            'DIFFERENCE',
+            'PSI',
+            'PRIMARY P99',
+            'SHADOW P99',
+            'DROPPED',
+          ],
+          ...rows,
+        ],
         `No version shadows ${name}. \`headrace endpoints traffic ${name} --shadow VERSION:PERCENT\` lets one.`,
       ),
     };

@@ -49,10 +49,14 @@ const show = defineCommand({
     const experiments = await (await context.app('read')).experiments();
     const { presentExperiment } = await import('../rollouts/index.ts');
     const found = presentExperiment(await experiments.get(name));
-    const reports = await experiments.reports(name);
-    const made = reports.map(({ phase, snapshot, made_at: at, decision }) => [at, phase, snapshot, decision]);
+    const made = (found.reports ?? []).map(({ phase, snapshot, made_at: at, decision }) => [
+      at,
+      phase,
+      snapshot,
+      decision,
+    ]);
     return {
-      json: { ...found, reports },
+      json: found,
       text: [
         describe(found),
         ...(made.length === 0 ? [] : ['', formatTable([['MADE', 'PHASE', 'SNAPSHOT', 'DECISION'], ...made])]),

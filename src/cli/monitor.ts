@@ -2,9 +2,9 @@
 
 import { formatTimestamp, type Micros, MICROS_PER_HOUR, MICROS_PER_MINUTE, parseDuration } from '../core/index.ts';
 import type { History, HistoryPoint, HistorySeries, HistoryStep } from '../monitoring/index.ts';
+import { sparkline } from './bars.ts';
 import { defineCommand, defineGroup, textOption, usageError } from './command.ts';
 import { visible } from './plan/visible.ts';
-import { sparkline } from './sparkline.ts';
 import { formatTable } from './table.ts';
 
 const SINCE = { minute: '1h', hour: '1d' } as const;

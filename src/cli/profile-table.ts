@@ -2,9 +2,9 @@
 
 import { formatTimestamp } from '../core/index.ts';
 import type { FeatureProfile } from '../offline/index.ts';
+import { bars } from './bars.ts';
 import { formatTable } from './table.ts';
 
-const BARS = '▁▂▃▄▅▆▇█';
 const MOST_TOP = 3;
 
 /** Sets of a time before profiles were kept tell their null rates alone. */
@@ -25,14 +25,6 @@ function barsOf({ type, histogram, top }: FeatureProfile): string {
   if (histogram !== undefined) return bars(histogram.counts);
   if (type === 'timestamp') return '';
   return top === undefined ? '' : bars(top.map(({ rows }) => rows));
-}
-
-/** One bar a count; the greatest is full, where it is `full` at least, and what is there at all shows. */
-export function bars(counts: readonly number[], full = 0): string {
-  const most = Math.max(full, ...counts);
-  return counts
-    .map((count) => (count === 0 ? ' ' : BARS[Math.min(BARS.length - 1, Math.floor((count / most) * BARS.length))]))
-    .join('');
 }
 
 function spreadOf(feature: FeatureProfile): string {

@@ -2,6 +2,7 @@
 
 import { counted } from '../core/index.ts';
 import type { QualityReport, ReportedDay, Segments } from '../monitoring/index.ts';
+import { ARM_OPTION } from './arm-option.ts';
 import { defineCommand, textOption, usageError } from './command.ts';
 import { visible } from './plan/visible.ts';
 import { formatTable } from './table.ts';
@@ -23,6 +24,7 @@ export const qualityCommand = defineCommand({
   options: (command) =>
     command
       .option('--days <days>', 'how many days of each arm', DAYS)
+      .option(...ARM_OPTION)
       .option('--now', 'measure now what has come since the last time'),
   async run(context, [endpoint = ''], options) {
     const days = textOption(options, 'days') ?? DAYS;
@@ -31,7 +33,9 @@ export const qualityCommand = defineCommand({
     const app = await context.app(isNow ? 'write' : 'read');
     const { openQuality } = await import('../app/index.ts');
     const quality = await openQuality(app);
-    const report = await quality.report(endpoint, { days: Number(days), isNow });
+    const { askedArms } = await import('../monitoring/index.ts');
+    const shown = askedArms(textOption(options, 'arm'));
+    const report = await quality.report(endpoint, { days: Number(days), isNow, shown });
     return { json: report, text: describe(report) };
   },
 });

@@ -1,4 +1,5 @@
-// Follows a rollout until it ends or waits for somebody: lines as it changes, and in a terminal one that is kept up to date.
+// Follows a rollout until it ends or waits for somebody: lines as it changes; in a terminal one that is kept up to date, elsewhere
+// one whenever it waits for something else.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatTimestamp } from '../core/index.ts';
@@ -10,14 +11,15 @@ const LOOK_MS = 1000;
 const CLEAR = '\r\u001b[2K';
 
 export async function watchRollout(
-  { isJson, tell }: CommandContext,
+  { isJson, tell }: Pick<CommandContext, 'isJson' | 'tell'>,
   rollouts: Pick<Rollouts, 'get'>,
   first: ShownRollout,
 ): Promise<ShownRollout> {
-  const { describeStep } = await import('../rollouts/index.ts');
+  const { describeStep, presentRollout } = await import('../rollouts/index.ts');
   // A terminal's last line is written over.
   const isLive = !isJson && process.stderr.isTTY;
   let told = 0;
+  let waited: string | undefined;
   for (let shown = first; ; shown = await rollouts.get(first.rollout.id)) {
     const news = shown.events.slice(told);
     if (isLive && news.length > 0) process.stderr.write(CLEAR);
@@ -25,6 +27,10 @@ export async function watchRollout(
       tell(`${formatTimestamp(atMicros)}  ${to}${reason === null ? '' : `: ${reason}`} (${actor})`);
     told = shown.events.length;
     if (isLive) process.stderr.write(`${CLEAR}${describeStep(shown)}`);
+    const waits = waitOf(shown, presentRollout(shown).reason);
+    if (!isLive && waits !== undefined && waits !== waited)
+      tell(`${formatTimestamp(Date.now() * 1000)}  ${describeStep(shown)}`);
+    waited = waits;
     const { state, endedMicros } = shown.rollout;
     if (endedMicros !== null || state === 'paused') {
       if (isLive) process.stderr.write(CLEAR);
@@ -32,4 +38,13 @@ export async function watchRollout(
     }
     await sleep(LOOK_MS);
   }
+}
+
+/** What it waits for, the same text as long as nothing but a count changes; undefined where an event has said all there is. */
+function waitOf({ rollout, events }: ShownRollout, reason: string | null): string | undefined {
+  const { state, step, endedMicros } = rollout;
+  if (endedMicros !== null || state === 'paused') return undefined;
+  const isHeld = state === 'watching' || state === 'baking';
+  if (!isHeld && (reason === null || reason === events.at(-1)?.reason)) return undefined;
+  return `${state} ${step} ${reason?.replaceAll(/\d+(?:\.\d+)?/g, '#') ?? ''}`;
 }

@@ -93,7 +93,8 @@ const status = defineCommand({
 
 const watch = defineCommand({
   usage: 'watch [rollout]',
-  summary: 'follow a rollout to its end: a live line in a terminal, a line for each change elsewhere',
+  summary:
+    'follow a rollout to its end: a live line in a terminal, elsewhere a line for each change, and for what it waits for',
   example: 'headrace rollout watch checkout',
   exitCodes: {
     0: 'it was promoted',

@@ -78,10 +78,12 @@ export {
   type Alert,
   type AlertQuery,
   type Alerts,
+  MONITORS,
   type Observation,
   presentAlert,
   type Silence,
 } from './alerts/alert.ts';
+export { QUALITY_FIGURES } from './quality/figures.ts';
 export { alertRows } from './alerts/alert-rows.ts';
 export { createAlertDelivery } from './alerts/deliver-alerts.ts';
 export { openAlerts } from './alerts/open-alerts.ts';
@@ -90,6 +92,7 @@ export { type Heartbeats, openHeartbeats } from './alerts/watchdog.ts';
 export { webhookSender } from './alerts/webhook.ts';
 export { type DriftStore, openDriftStore } from './drift/drift-store.ts';
 export { type DriftReport, driftReport, type ReportedFeature } from './drift/drift-report.ts';
+export { askedArms, driftOf, qualityOf, type ShownArms } from './drift/shown-arms.ts';
 export type { LoggedArm as WatchedArmName } from './drift/count-window.ts';
 export { runDrift } from './drift/run-drift.ts';
 export { migrateDrift } from './drift/tables.ts';

@@ -30,6 +30,7 @@ export type { TrainingSetReader } from './definitions/read-in-use.ts';
 export { describeEach, describeTouched, mergeTouched, type Touched } from './definitions/touched.ts';
 export type { ViewChange } from './definitions/view-changes.ts';
 export { type BucketRange, BUCKETS, baseOf, moveBuckets, widthOf } from './bucket-ranges.ts';
+export { rangeMistakes } from './range-mistakes.ts';
 export type { LiveExperiment } from './live-experiment.ts';
 export { versionsIn } from './traffic-versions.ts';
 export type { RegistryDb } from './store.ts';

@@ -44,7 +44,7 @@ export {
   type ExperimentState,
   openExperiments,
 } from './experiments/live/open-experiments.ts';
-export { openPhase, type Phase } from './experiments/live/phases.ts';
+export { openPhase, type Phase, unknownExperiment } from './experiments/live/phases.ts';
 export { experimentRows, migrateExperiments } from './experiments/live/tables.ts';
 export type { ExperimentReport } from './experiments/report/experiment-report.ts';
 export { makeReport } from './experiments/report/make-report.ts';

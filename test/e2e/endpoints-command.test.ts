@@ -133,9 +133,14 @@ describe('shadows', () => {
       });
       await expect
         .poll(() => headraceJson(project, asked), { timeout: 10_000, interval: 200 })
-        .toMatchObject({ shadows: [{ version: 2, percent: 100, pairs: 1, agreement: 0, mean_abs_difference: 0.5 }] });
+        .toMatchObject({
+          scope: 'server',
+          shadows: [{ version: 2, percent: 100, pairs: 1, agreement: 0, mean_abs_difference: 0.5 }],
+        });
       const [head = '', line = ''] = headrace(project, asked).stdout.split('\n');
-      expect(head).toMatch(/^VERSION +PERCENT +PAIRS +ERRORS +AGREE +DIFFERENCE +PSI +P99 MS +DROPPED$/);
+      expect(head).toMatch(
+        /^VERSION +PERCENT +PAIRS +ERRORS +AGREE +DIFFERENCE +PSI +PRIMARY P99 +SHADOW P99 +DROPPED$/,
+      );
       expect(line).toMatch(/^2 +100 +1 +0 +0\.0 % +0\.5 /);
       const unknown = headrace(project, ['endpoints', 'shadows', 'nothing', '--url', server.url]);
       expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining('HR_UNKNOWN_ENDPOINT') });

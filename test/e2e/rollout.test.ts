@@ -1,6 +1,8 @@
 // Rollouts as their operators see them, at a real server with two workers: one version goes to all traffic, one that fails for
 // some goes back by itself, both started and followed by commands and over HTTP.
 
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { NOT_IN_TABLE, ONE_NUMBER } from '../support/one-number.ts';
@@ -10,6 +12,7 @@ import {
   createProject,
   headrace,
   headraceJson,
+  MAIN,
   type Project,
   type ServerProcess,
   startServe,
@@ -146,6 +149,31 @@ describe('a rollout at a server', { timeout: 60_000 }, () => {
     expect(ended.reason).toMatch(/^breaker is \d, allowed 0/);
   });
 
+  it('is watched outside a terminal, too: a line whenever it waits for something else, and not for each count', async () => {
+    const words =
+      'rollout start checkout --candidate 1 --guard error_rate<+20% --steps 50 --hold 10m --warmup 0s'.split(' ');
+    const { id } = headraceJson(project, [...words, '--min-units', '100000']) as Status;
+    const watching = spawn(process.execPath, [MAIN, 'rollout', 'watch', id], {
+      cwd: project.directory,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    const ended = once(watching, 'exit');
+    let told = '';
+    watching.stderr.setEncoding('utf8').on('data', (text: string) => (told += text));
+    const waits = () => told.split('\n').filter((line) => line.includes(' · waits: '));
+    await until(id, () => waits().length > 0);
+    expect(waits()[0]).toMatch(
+      /^2\d{3}-\S+Z {2}watching · step 1 of 2 · stable 50 %, candidate 50 % · \S+ of 10m · waits: .*100000 units/,
+    );
+    const seen = waits().length;
+    const counts = new Set<string | null>();
+    await until(id, ({ reason }) => counts.add(reason).size > 6);
+    headraceJson(project, ['rollout', 'abort', id]);
+    expect(await ended).toEqual([1, null]);
+    expect(waits().length - seen).toBeLessThan(3);
+    expect(told).toMatch(/ {2}aborted/);
+  });
+
   it('is paused, resumed and aborted by people, of whom only one who saw it may', async () => {
     const { json } = await call('POST', '/v1/rollouts', {
       endpoint: 'checkout',
@@ -176,7 +204,13 @@ describe('a rollout at a server', { timeout: 60_000 }, () => {
       weights: { stable: 100 },
     });
     const listed = headraceJson(project, ['rollout', 'list', '--endpoint', 'checkout']) as { rollouts: Status[] };
-    expect(listed.rollouts.map(({ state }) => state)).toEqual(['aborted', 'rolled_back', 'rolled_back', 'promoted']);
+    expect(listed.rollouts.map(({ state }) => state)).toEqual([
+      'aborted',
+      'aborted',
+      'rolled_back',
+      'rolled_back',
+      'promoted',
+    ]);
     expect((await call('GET', '/v1/rollouts/none')).status).toBe(404);
     expect(await call('POST', '/v1/rollouts', { endpoint: 'checkout', candidate: 1, hold: 'long' })).toMatchObject({
       status: 400,

@@ -78,6 +78,38 @@ describe('alerts', () => {
       code: 1,
       stderr: expect.stringContaining('chekout'),
     });
+    for (const [rule, feature, told] of [
+      [
+        'drift',
+        'bsket__ratio',
+        'there is no feature "bsket__ratio" that alerts of rule drift are of. Did you mean "basket__ratio"? There are amount, basket__',
+      ],
+      ['drift', 'output:probabilty', 'Did you mean "output:probability"?'],
+      ['skew', 'output:probability', 'There are basket__'],
+      ['quality', 'ac', 'Did you mean "auc"?'],
+      ['monitor_stopped', 'skew', 'There are drift, quality, verify.'],
+      ['rollout', 'basket__ratio', 'alerts of rule rollout are of no feature: leave --feature out.'],
+    ] as const)
+      expect(headrace(open.project, ['alerts', 'silence', rule, '--feature', feature, '--for', '2h'])).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining(told),
+      });
+    expect(
+      headrace(open.project, [
+        'alerts',
+        'silence',
+        'drift',
+        '--endpoint',
+        'checkout',
+        '--feature',
+        'nope',
+        '--for',
+        '2h',
+      ]).stderr,
+    ).toContain('that alerts of rule drift are of at endpoint "checkout".');
+    // One that alerts were of, though no version has it now.
+    for (const feature of ['amount', 'output:probability'])
+      expect(headrace(open.project, ['alerts', 'silence', 'drift', '--feature', feature, '--for', '2h']).code).toBe(0);
   });
 
   it('are told to a key of the endpoints that it may use', async () => {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openPredictionLog } from '../../src/monitoring/index.ts';
 import { silentLogger } from '../../src/core/index.ts';
 import { type OpenServing, openServing } from '../support/open-serving.ts';
-import { REPOSITORY } from '../support/serving-project.ts';
+import { headraceJson, REPOSITORY } from '../support/serving-project.ts';
 
 const HOUR = 3_600_000_000;
 
@@ -53,6 +53,34 @@ beforeAll(async () => {
       outputs: [(i % 100) / 100],
     });
   }
+  // An arm that served in the first of these hours alone.
+  const former = log.arm({
+    endpoint: 'checkout',
+    model: 'returns',
+    version: 1,
+    variant: 'former',
+    arm: 'before, too',
+    requestFields: [{ name: 'customer', type: { kind: 'string' } }],
+    featureFields: [{ name: 'history__purchases_1d', type: { kind: 'int64' } }],
+    outputFields: [{ name: 'probability', type: { kind: 'float32' } }],
+    unitFields: ['customer'],
+  });
+  for (let i = 0; i < 310; i++)
+    former.append({
+      predictionId: `former-${i}`,
+      requestId: 'r',
+      traceId: null,
+      atMicros: start + i * 1000,
+      latencyMicros: 10,
+      unit: [`f${i}`],
+      route: null,
+      experimentUnit: null,
+      unitHash: 0,
+      request: [`f${i}`],
+      features: [BigInt(i % 7)],
+      statuses: ['PRESENT'],
+      outputs: [(i % 100) / 100],
+    });
   await log.recordOutcomes(
     Array.from({ length: 600 }, (_, i) => ({
       predictionId: `earlier-${i}`,
@@ -70,11 +98,10 @@ const get = async (url: string, headers = {}) =>
 describe('what monitors found', () => {
   it('is counted by the jobs of a server, and told over HTTP', { timeout: 60_000 }, async () => {
     const drift = async () => (await get('/v1/monitoring/drift?endpoint=checkout')).json();
-    await expect
-      .poll(async () => (await drift()).arms?.[0]?.checked_to ?? null, { timeout: 30_000, interval: 250 })
-      .not.toBe(null);
+    await expect.poll(async () => (await drift()).arms?.length ?? 0, { timeout: 30_000, interval: 250 }).toBe(2);
     const { features, arms } = await drift();
     expect(arms).toMatchObject([
+      { variant: 'former', version: 1 },
       { variant: 'stable', version: 1, lacks: expect.stringContaining('without a training set') },
     ]);
     expect(features.map(({ feature, state }: { feature: string; state: string }) => [feature, state])).toEqual(
@@ -85,8 +112,9 @@ describe('what monitors found', () => {
         timeout: 30_000,
         interval: 250,
       })
-      .toBe(1);
-    const quality = (await get('/v1/monitoring/quality?endpoint=checkout&days=3')).json();
+      .toBe(2);
+    const quality = (await get('/v1/monitoring/quality?endpoint=checkout&days=3&arm=stable')).json();
+    expect(quality.arms).toHaveLength(1);
     const labelled = quality.arms[0].days.reduce((sum: number, day: { labelled: number }) => sum + day.labelled, 0);
     expect(labelled).toBe(600);
     expect(quality.arms[0]).toMatchObject({ variant: 'stable', task: 'chance' });
@@ -96,6 +124,27 @@ describe('what monitors found', () => {
         interval: 250,
       })
       .toBeGreaterThan(0);
+  });
+
+  it('is of the arms that serve, or did in the time that is asked about, or of one that is named', async () => {
+    const arms = async (query: string): Promise<string[]> => {
+      const answer = await get(`/v1/monitoring/drift?endpoint=checkout${query}`);
+      return (answer.json() as { arms: { variant: string }[] }).arms.map(({ variant }) => variant);
+    };
+    expect(await arms('')).toEqual(['former', 'stable']);
+    expect(await arms('&limit=3')).toEqual(['stable']);
+    expect(await arms('&arm=former&limit=3')).toEqual(['former']);
+    for (const what of ['drift', 'quality']) {
+      const none = await get(`/v1/monitoring/${what}?endpoint=checkout&arm=formr`);
+      expect(none.statusCode).toBe(400);
+      expect(none.json()).toMatchObject({
+        detail: 'endpoint "checkout" never had an arm "formr". Did you mean "former"?',
+      });
+      const named = headraceJson(open.project, [what, 'checkout', '--arm', 'former']) as { arms: object[] };
+      expect(named.arms).toMatchObject([{ variant: 'former' }]);
+    }
+    const shown = headraceJson(open.project, ['drift', 'checkout', '--limit', '3']) as { arms: object[] };
+    expect(shown.arms).toMatchObject([{ variant: 'stable' }]);
   });
 
   it('of an endpoint that is none, or another’s, is refused', async () => {

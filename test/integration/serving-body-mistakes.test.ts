@@ -105,6 +105,42 @@ describe('a mistake in a body', () => {
     ]);
   });
 
+  it('is told of ranges, from which weights follow', async () => {
+    const of = (name: string, ranges?: unknown) => ({ name, version: 1, ...(ranges === undefined ? {} : { ranges }) });
+    expect(await ofTraffic({ variants: [of('stable'), of('candidate', [[0, 100]])] })).toEqual([
+      'variants[0].weight: expected a weight, or the ranges of all variants, got neither',
+    ]);
+    expect(await ofTraffic({ variants: [of('stable', [[0, 6000]]), of('candidate', [[5000, 10_000]])] })).toEqual([
+      'variants[1].ranges[0]: [5000, 10000) overlaps [0, 6000), which variants[0].ranges[0] has',
+    ]);
+    expect(await ofTraffic({ variants: [of('stable', [[0, 6000]]), of('candidate', [[7000, 10_000]])] })).toEqual([
+      'variants: expected ranges of all buckets, 0 to 10000, got 9000 of them',
+    ]);
+    const halved = [{ ...of('stable', [[0, 6000]]), weight: 50 }, of('candidate', [[6000, 10_000]])];
+    expect(await ofTraffic({ variants: halved })).toEqual(['variants: expected weights that sum to 100, got 90']);
+    const given = [
+      of('stable', [
+        [0, 12],
+        [700, 10_000],
+      ]),
+      of('candidate', [[12, 700]]),
+    ];
+    expect(await send('PUT', '/v1/endpoints/checkout', JSON.stringify({ variants: given }))).toMatchObject({
+      status: 200,
+      variants: [
+        {
+          name: 'stable',
+          weight: 93.12,
+          ranges: [
+            [0, 12],
+            [700, 10_000],
+          ],
+        },
+        { name: 'candidate', weight: 6.88, ranges: [[12, 700]] },
+      ],
+    });
+  });
+
   it('is told of what the path names, and of pushes', async () => {
     expect(told(await send('GET', '/v1/endpoints/checkout/traffic/0x'))).toEqual([
       'revision: expected text like ^[1-9][0-9]{0,8}$, got string "0x"',

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { sparkline } from '../../src/cli/sparkline.ts';
+import { sparkline } from '../../src/cli/bars.ts';
 
 it('draws numbers from 0 to the greatest, and gaps where there are none', () => {
   expect(sparkline([0, 1, null, 4, 8])).toBe('▁▂ ▅█');

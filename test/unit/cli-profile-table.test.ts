@@ -1,7 +1,8 @@
 // A profile's lines: bars that show what is there, spreads of numbers, shares of values.
 
 import { describe, expect, it } from 'vitest';
-import { bars, profileTable } from '../../src/cli/profile-table.ts';
+import { bars } from '../../src/cli/bars.ts';
+import { profileTable } from '../../src/cli/profile-table.ts';
 
 describe('bars', () => {
   it('are full for the greatest, and show the least', () => {

@@ -36,6 +36,9 @@ export interface Alert extends AlertKey {
 /** Every rule that alerts are opened by. */
 export const ALERT_RULES = ['drift', 'quality', 'skew', 'monitor_stopped', 'rollout'] as const;
 
+/** What `monitor_stopped` is of. */
+export const MONITORS = ['drift', 'quality', 'verify'] as const;
+
 export interface Silence {
   readonly id: string;
   readonly rule: string;
@@ -54,6 +57,8 @@ export interface AlertQuery {
   readonly state?: 'open' | 'closed';
   readonly rule?: string;
   readonly endpoint?: string;
+  /** Of these alone; of none where it is of no endpoint. All when left out. */
+  readonly endpoints?: ReadonlySet<string> | undefined;
   /** The newest so many; 1,000 when left out. */
   readonly limit?: number;
 }

@@ -49,11 +49,13 @@ export async function openAlerts(opened: Database, options: OpenAlertsOptions): 
       else logger.info(told, 'an alert closed');
       if (dropped > 0) logger.error({ dropped }, 'too many alerts wait to be sent: the oldest will not be');
     },
-    async list({ state, rule, endpoint, limit = MOST_LISTED } = {}) {
+    async list({ state, rule, endpoint, endpoints, limit = MOST_LISTED } = {}) {
+      if (endpoints?.size === 0) return [];
       let query = tables().selectFrom('monitoring_alerts').selectAll();
       query = state === undefined ? query.where('state', '!=', 'pending') : query.where('state', '=', state);
       if (rule !== undefined) query = query.where('rule', '=', rule);
       if (endpoint !== undefined) query = query.where('endpoint', '=', endpoint);
+      if (endpoints !== undefined) query = query.where('endpoint', 'in', [...endpoints]);
       const rows = await query.orderBy('opened_micros', 'desc').orderBy('id').limit(limit).execute();
       const silences = await readSilences(tables(), clock.nowMicros());
       return rows.flatMap((row) => toAlert(row, silences) ?? []);

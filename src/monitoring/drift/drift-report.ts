@@ -54,6 +54,8 @@ export interface ReportedArm extends LoggedArm {
   /** Why its features are not held against training data. */
   readonly lacks: string | null;
   readonly checked_to: string | null;
+  /** The end of the last hour or day that is over in which it answered; null where that is the first. */
+  readonly last_seen: string | null;
   /** Rows that are too few for a window yet. */
   readonly waiting_rows: number;
 }
@@ -105,13 +107,14 @@ export async function driftReport(
     endpoint: endpoint.name,
     window,
     features: reported.sort((a, b) => Number(b.state === 'open') - Number(a.state === 'open')),
-    arms: arms.map(({ variant, model, version: number, reference, lacks, checkedMicros, waitingRows }) => ({
+    arms: arms.map(({ variant, model, version: number, reference, lacks, checkedMicros, seenMicros, waitingRows }) => ({
       variant,
       model,
       version: number,
       reference,
       lacks,
       checked_to: formatTimestamp(checkedMicros),
+      last_seen: seenMicros === 0 ? null : formatTimestamp(seenMicros),
       waiting_rows: waitingRows,
     })),
   };

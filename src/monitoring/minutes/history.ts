@@ -232,14 +232,14 @@ async function readSeries(stretch: Stretch, { kind, name }: SeriesName): Promise
   // Hours that were made; what came later is in minutes alone.
   const made = question.step === 'hour' ? await hoursMadeUpTo(database) : -Infinity;
   const hours = await spanOf(stretch, 'hour', { kind, name }, from, Math.min(to, made));
-  for (let at = hours.from; at < hours.to; at += STRETCH_STEPS * stepMicros) {
+  await eachStretch(hours, stepMicros, async (start, end) => {
     const rows = await db
       .selectFrom('monitoring_hours')
       .selectAll()
       .where('kind', '=', kind)
       .where('name', '=', name)
-      .where('hour', '>=', at)
-      .where('hour', '<', Math.min(at + STRETCH_STEPS * stepMicros, hours.to))
+      .where('hour', '>=', start)
+      .where('hour', '<', end)
       .orderBy('hour')
       .execute();
     add(
@@ -247,17 +247,17 @@ async function readSeries(stretch: Stretch, { kind, name }: SeriesName): Promise
       sums,
       rows.map((row) => ({ ...row, at: row.hour })),
     );
-  }
+  });
   const minutes = await spanOf(stretch, 'minute', { kind, name }, Math.max(from, made), to);
-  for (let at = minutes.from; at < minutes.to; at += STRETCH_STEPS * MICROS_PER_MINUTE) {
+  await eachStretch(minutes, MICROS_PER_MINUTE, async (start, end) => {
     const rows = await db
       .selectFrom('monitoring_minutes')
       .select(['minute', 'variant', 'version', 'requests', 'rows', 'errors', 'refused', 'rejected', 'slow', 'nulls'])
       .select(['breaker_opens', 'latency'])
       .where('kind', '=', kind)
       .where('name', '=', name)
-      .where('minute', '>=', at)
-      .where('minute', '<', Math.min(at + STRETCH_STEPS * MICROS_PER_MINUTE, minutes.to))
+      .where('minute', '>=', start)
+      .where('minute', '<', end)
       .orderBy('minute')
       .execute();
     add(
@@ -265,8 +265,7 @@ async function readSeries(stretch: Stretch, { kind, name }: SeriesName): Promise
       sums,
       rows.map((row) => ({ ...row, at: floorTo(row.minute, stepMicros) })),
     );
-    await breathe();
-  }
+  });
   return [...sums.values()]
     .toSorted((a, b) => compareTexts(a.variant, b.variant) || a.version - b.version)
     .map((sum): HistorySeries => {
@@ -276,6 +275,24 @@ async function readSeries(stretch: Stretch, { kind, name }: SeriesName): Promise
     });
 }
 
+interface Span {
+  readonly from: Micros;
+  readonly to: Micros;
+}
+
+/** One after another, with a turn for requests behind each. */
+async function eachStretch(
+  { from, to }: Span,
+  stepMicros: Micros,
+  read: (from: Micros, to: Micros) => Promise<void>,
+): Promise<void> {
+  const length = STRETCH_STEPS * stepMicros;
+  for (let at = from; at < to; at += length) {
+    await read(at, Math.min(at + length, to));
+    await breathe();
+  }
+}
+
 /** Where a series has rows: whoever asks may ask from the beginning of time. */
 async function spanOf(
   { database }: Stretch,
@@ -283,7 +300,7 @@ async function spanOf(
   { kind, name }: SeriesName,
   from: Micros,
   to: Micros,
-): Promise<{ readonly from: Micros; readonly to: Micros }> {
+): Promise<Span> {
   const none = { from, to: from };
   if (to <= from) return none;
   const db = database.tables<MinuteTables>();

@@ -51,5 +51,8 @@ export const IS_GREATER_BETTER: Readonly<Record<keyof Figures, boolean>> = {
   bias: false,
 };
 
+/** By name: what alerts of quality are of. */
+export const QUALITY_FIGURES: readonly string[] = Object.keys(IS_GREATER_BETTER);
+
 /** By task, the figure that alerts go by, where the version was registered with none of its figures. */
 export const MAIN_FIGURE: Readonly<Record<Task, keyof Figures>> = { chance: 'auc', number: 'mae', label: 'accuracy' };

@@ -26,10 +26,14 @@ export interface Rollouts {
    * HR_ROLLOUT_UNDERWAY.
    */
   start(input: StartRollout, by: Operator): Promise<ShownRollout>;
-  /** Newest first. */
-  list(query?: { readonly endpoint?: string; readonly limit?: number }): Promise<readonly ShownRollout[]>;
-  /** By its id, or the newest of an endpoint. Throws HR_UNKNOWN_ROLLOUT. */
-  get(idOrEndpoint: string): Promise<ShownRollout>;
+  /** Newest first; the newest 100 when no limit is given. `endpoints`: of these alone. */
+  list(query?: {
+    readonly endpoint?: string;
+    readonly endpoints?: ReadonlySet<string> | undefined;
+    readonly limit?: number;
+  }): Promise<readonly ShownRollout[]>;
+  /** By its id, or the newest of an endpoint. Throws HR_UNKNOWN_ROLLOUT, also for one of another endpoint than `endpoints`. */
+  get(idOrEndpoint: string, endpoints?: ReadonlySet<string>): Promise<ShownRollout>;
   pause(id: string, by: Operator): Promise<ShownRollout>;
   /** Goes on from where it was paused. */
   resume(id: string, by: Operator): Promise<ShownRollout>;
@@ -59,10 +63,10 @@ export async function openRollouts(deps: RolloutsDeps): Promise<Rollouts> {
     stopped: await stoppedBy(rollout, registry, clock.nowMicros()),
   });
 
-  const find = async (idOrEndpoint: string): Promise<Rollout> => {
+  const find = async (idOrEndpoint: string, endpoints?: ReadonlySet<string>): Promise<Rollout> => {
     const found =
       (await findRollout(db, idOrEndpoint)) ?? (await readRollouts(db, { endpoint: idOrEndpoint, limit: 1 }))[0];
-    if (found !== undefined) return found;
+    if (found !== undefined && endpoints?.has(found.endpoint) !== false) return found;
     throw new HeadraceError('HR_UNKNOWN_ROLLOUT', `there is no rollout "${idOrEndpoint}", nor one of such an endpoint`);
   };
 
@@ -101,11 +105,11 @@ export async function openRollouts(deps: RolloutsDeps): Promise<Rollouts> {
 
   return {
     start: async (input, by) => shown(await find(await start(deps, input, by))),
-    async list({ endpoint, limit = 100 } = {}) {
-      const rows = await readRollouts(db, { limit, ...(endpoint === undefined ? {} : { endpoint }) });
+    async list({ endpoint, endpoints, limit = 100 } = {}) {
+      const rows = await readRollouts(db, { limit, endpoints, ...(endpoint === undefined ? {} : { endpoint }) });
       return Promise.all(rows.map(shown));
     },
-    get: async (id) => shown(await find(id)),
+    get: async (id, endpoints) => shown(await find(id, endpoints)),
     pause: (id, by) =>
       act('pause', id, by, (rollout) => {
         if (rollout.state === 'paused' && rollout.pausedBy === 'person') throw cannot('pause', rollout, 'it is paused');

@@ -32,10 +32,18 @@ export function tablesIn(trx: RegistryDb | Kysely<unknown>): RolloutDb {
 /** Newest first. */
 export async function readRollouts(
   db: RolloutDb,
-  filter: { readonly endpoint?: string; readonly isLive?: boolean; readonly limit?: number } = {},
+  filter: {
+    readonly endpoint?: string;
+    /** Of these alone. */
+    readonly endpoints?: ReadonlySet<string> | undefined;
+    readonly isLive?: boolean;
+    readonly limit?: number;
+  } = {},
 ): Promise<Rollout[]> {
+  if (filter.endpoints?.size === 0) return [];
   let query = db.selectFrom('rollouts').selectAll().orderBy('created_at', 'desc').orderBy('id', 'desc');
   if (filter.endpoint !== undefined) query = query.where('endpoint', '=', filter.endpoint);
+  if (filter.endpoints !== undefined) query = query.where('endpoint', 'in', [...filter.endpoints]);
   if (filter.isLive === true) query = query.where('ended_at', 'is', null);
   if (filter.limit !== undefined) query = query.limit(filter.limit);
   return (await query.execute()).map(toRollout);

@@ -16,7 +16,7 @@ export function idleFlags(
   const isSeen = (endpoint: string): boolean => allowed === null || allowed.has(endpoint);
   for (const name of Object.keys(endpoints)) if (!flags.has(name) && isSeen(name)) idle.set(name, 'endpoint');
   for (const [name, spec] of Object.entries(experiments)) {
-    if (!flags.has(name) && !idle.has(name) && spec.endpoints.some(isSeen)) idle.set(name, 'experiment');
+    if (!flags.has(name) && !idle.has(name) && spec.endpoints.every(isSeen)) idle.set(name, 'experiment');
   }
   return idle;
 }

@@ -4,7 +4,9 @@ import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import { type Alerts, presentAlert } from '../../monitoring/index.ts';
 import type { LiveAlerts } from './live-stats.ts';
+import { orNull } from './or-null.ts';
 import { problems } from './schemas.ts';
+import { refuseOtherEndpoint } from './security/refuse-endpoint.ts';
 
 /** Given by the composition root. */
 export type AlertsRead = Pick<Alerts, 'list'>;
@@ -18,7 +20,7 @@ const AlertQuery = Type.Object(
   { additionalProperties: false },
 );
 
-const nullableText = Type.Union([Type.String(), Type.Null()]);
+const nullableText = orNull(Type.String());
 
 const AlertsResponse = Type.Object({
   alerts: Type.Array(
@@ -49,9 +51,9 @@ export function addAlertRoutes(app: FastifyInstance, alerts: AlertsRead): void {
       },
     },
     async ({ query, actor }) => {
-      const found = await alerts.list(query);
-      const seen = found.filter(({ endpoint }) => actor.endpoints === null || actor.endpoints.has(endpoint));
-      return { alerts: seen.map(presentAlert) };
+      if (query.endpoint !== undefined) refuseOtherEndpoint(actor, query.endpoint);
+      const found = await alerts.list({ ...query, endpoints: actor.endpoints ?? undefined });
+      return { alerts: found.map(presentAlert) };
     },
   );
 }

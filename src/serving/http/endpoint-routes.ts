@@ -2,10 +2,11 @@
 // outcomes of their predictions.
 
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import type { Traffic, TrafficRevision } from '../../registry/index.ts';
+import type { TrafficRevision } from '../../registry/index.ts';
 import type { ControlPlane, ServedEndpoint } from '../control-plane.ts';
 import type { IngestPlane } from '../ingest-plane.ts';
 import type { OutcomeInput } from '../outcome-inputs.ts';
+import { type AskedTraffic, readTraffic } from './asked-traffic.ts';
 import { presentEndpointHealth, timeOf } from './health-routes.ts';
 import { type RequestDefaults, scopeOf } from './request-context.ts';
 import {
@@ -75,7 +76,7 @@ export function addEndpointRoutes(
 }
 
 function addTrafficRoutes(app: FastifyInstance, control: ControlPlane): void {
-  app.put<{ Params: { endpoint: string }; Body: Traffic & { readonly override?: boolean } }>(
+  app.put<{ Params: { endpoint: string }; Body: AskedTraffic & { readonly override?: boolean } }>(
     '/v1/endpoints/:endpoint',
     {
       config: { role: 'admin', changes: 'endpoint.traffic' },
@@ -99,7 +100,7 @@ function addTrafficRoutes(app: FastifyInstance, control: ControlPlane): void {
       const ifMatch = request.headers['if-match'];
       const reason = reasonOf(request);
       const { override = false, ...traffic } = request.body;
-      const endpoint = await control.setTraffic(request.params.endpoint, traffic, {
+      const endpoint = await control.setTraffic(request.params.endpoint, readTraffic(traffic), {
         override,
         actor: request.actor.name,
         ...(ifMatch === undefined ? {} : { ifMatch }),

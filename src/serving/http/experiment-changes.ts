@@ -5,7 +5,9 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import Type, { type Static } from 'typebox';
 import { HeadraceError, withoutKeySecrets } from '../../core/index.ts';
 import type { ExperimentChange, PresentedExperiment } from '../../rollouts/index.ts';
+import { shownTo } from './experiment-access.ts';
 import type { ServedExperiments } from './experiment-routes.ts';
+import { orNull } from './or-null.ts';
 import { reasonOf } from './security/reason-header.ts';
 
 export interface ChangedExperiments {
@@ -29,7 +31,7 @@ const said = {
   ),
 };
 const closed = { additionalProperties: false } as const;
-const ChangeBody = Type.Union([Type.Object(said, closed), Type.Null()]);
+const ChangeBody = orNull(Type.Object(said, closed));
 const WeightsBody = Type.Object(
   {
     weights: Type.Record(Type.String(), Type.Number({ minimum: 0, maximum: 100 }), {
@@ -64,7 +66,7 @@ export function addExperimentChanges(app: FastifyInstance, { experiments, seen, 
       },
       async (request) => {
         const { name } = await seen(request.actor, request.params.name);
-        return experiments[verb](name, changeBy(request, request.body ?? {}));
+        return shownTo(request.actor, await experiments[verb](name, changeBy(request, request.body ?? {})));
       },
     );
   }
@@ -84,7 +86,7 @@ export function addExperimentChanges(app: FastifyInstance, { experiments, seen, 
     async (request) => {
       const { name } = await seen(request.actor, request.params.name);
       const { weights, ...why } = request.body;
-      return experiments.reweigh(name, weights, changeBy(request, why));
+      return shownTo(request.actor, await experiments.reweigh(name, weights, changeBy(request, why)));
     },
   );
 }

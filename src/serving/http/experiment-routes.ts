@@ -1,10 +1,11 @@
 // Experiments over HTTP: how they stand, and what they came to.
 
 import type { FastifyInstance } from 'fastify';
-import Type, { type TProperties } from 'typebox';
-import { HeadraceError } from '../../core/index.ts';
+import Type from 'typebox';
 import type { ExperimentChange, ExperimentReport, PresentedExperiment } from '../../rollouts/index.ts';
+import { listFor, refuseReport, seenBy } from './experiment-access.ts';
 import { addExperimentChanges } from './experiment-changes.ts';
+import { orNull } from './or-null.ts';
 import { problems } from './schemas.ts';
 
 /** Given by the composition root. */
@@ -21,10 +22,8 @@ export interface ServedExperiments {
   ): Promise<PresentedExperiment>;
 }
 
-const nullable = <T extends ReturnType<typeof Type.String> | ReturnType<typeof Type.Number>>(type: T) =>
-  Type.Union([type, Type.Null()]);
-const number = nullable(Type.Number());
-const text = nullable(Type.String());
+const number = orNull(Type.Number());
+const text = orNull(Type.String());
 const interval = (description: string) => Type.Array(number, { minItems: 2, maxItems: 2, description });
 
 const effect = {
@@ -43,8 +42,6 @@ const relativeEffect = {
     description: 'Values are neither winsorised nor true or false: verdicts go by the difference, and so should you',
   }),
 };
-const orNull = <P extends TProperties>(properties: P) => Type.Union([Type.Object(properties), Type.Null()]);
-
 const Report = Type.Object({
   name: Type.String(),
   phase: Type.Union([Type.Integer(), Type.Literal('all')]),
@@ -77,8 +74,8 @@ const Report = Type.Object({
         Type.Object({
           arm: Type.String(),
           difference: Effect,
-          relative: orNull(relativeEffect),
-          cuped: orNull({ ...effect, theta: Type.Number(), variance_reduction: number }),
+          relative: orNull(Type.Object(relativeEffect)),
+          cuped: orNull(Type.Object({ ...effect, theta: Type.Number(), variance_reduction: number })),
           adjusted_p: number,
           verdict: Type.String(),
         }),
@@ -95,7 +92,7 @@ const names = Type.Array(Type.String());
 const ExperimentResponse = Type.Object({
   name: Type.String(),
   state: Type.String(),
-  phase: Type.Union([Type.Integer(), Type.Null()]),
+  phase: orNull(Type.Integer()),
   unit: names,
   control: text,
   plan: text,
@@ -116,6 +113,22 @@ const ExperimentResponse = Type.Object({
       arms,
     }),
   ),
+  reads: Type.Array(Type.Object({ endpoint: Type.String(), metrics: names }), {
+    description: 'Endpoints whose predictions and outcomes its reports are made of, and the metrics that read them',
+  }),
+  reports: Type.Optional(
+    orNull(
+      Type.Array(
+        Type.Object({
+          phase: Type.String(),
+          snapshot: Type.String(),
+          made_at: Type.String(),
+          decision: Type.String(),
+        }),
+      ),
+      { description: 'That were made, the newest first; null for a key that may not read them; left out in lists' },
+    ),
+  ),
 });
 
 const Named = Type.Object({ name: Type.String() });
@@ -135,14 +148,14 @@ export function addExperimentRoutes(app: FastifyInstance, experiments: ServedExp
         response: { 200: Type.Object({ experiments: Type.Array(ExperimentResponse) }), ...problems },
       },
     },
-    async ({ actor }) => ({ experiments: (await experiments.list()).filter((one) => isFor(actor, one)) }),
+    async ({ actor }) => ({ experiments: await listFor(experiments, actor) }),
   );
   app.get<{ Params: { name: string } }>(
     '/v1/experiments/:name',
     {
       config: { role: 'read' },
       schema: {
-        summary: 'An experiment: its arms, its endpoints and its phases',
+        summary: 'An experiment: its arms, its endpoints, its phases and the reports that were made',
         tags: ['experiments'],
         params: Named,
         response: { 200: ExperimentResponse, ...problems },
@@ -155,7 +168,8 @@ export function addExperimentRoutes(app: FastifyInstance, experiments: ServedExp
     {
       config: { role: 'read' },
       schema: {
-        summary: 'What an experiment came to, by what the log and the sources have by now',
+        summary:
+          'What an experiment came to, by what the log and the sources have by now; a key takes every endpoint that it reads',
         tags: ['experiments'],
         params: Named,
         querystring: ReportQuery,
@@ -163,7 +177,7 @@ export function addExperimentRoutes(app: FastifyInstance, experiments: ServedExp
       },
     },
     async ({ params, query, actor }) => {
-      await seenBy(experiments, actor, params.name);
+      refuseReport(actor, await seenBy(experiments, actor, params.name));
       const { phase } = query;
       return experiments.report(params.name, phase === undefined || phase === 'all' ? phase : Number(phase));
     },
@@ -173,19 +187,4 @@ export function addExperimentRoutes(app: FastifyInstance, experiments: ServedExp
     seen: (actor, name) => seenBy(experiments, actor, name),
     experiments,
   });
-}
-
-interface Reader {
-  readonly endpoints: ReadonlySet<string> | null;
-}
-
-/** A key of some endpoints sees experiments of those alone. */
-function isFor({ endpoints }: Reader, experiment: PresentedExperiment): boolean {
-  return endpoints === null || experiment.endpoints.every(({ endpoint }) => endpoints.has(endpoint));
-}
-
-async function seenBy(experiments: ServedExperiments, actor: Reader, name: string): Promise<PresentedExperiment> {
-  const found = await experiments.get(name);
-  if (isFor(actor, found)) return found;
-  throw new HeadraceError('HR_UNKNOWN_EXPERIMENT', `there is no experiment "${name.slice(0, 80)}".`);
 }

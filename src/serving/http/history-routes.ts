@@ -4,7 +4,9 @@ import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import { describeMistake, type ErrorDetail, invalid, type Micros, parseTimestamp } from '../../core/index.ts';
 import { presentHistory, type ReadHistory } from '../../monitoring/index.ts';
+import { orNull } from './or-null.ts';
 import { problems } from './schemas.ts';
+import { refuseOtherEndpoint } from './security/refuse-endpoint.ts';
 
 const step = Type.Union([Type.Literal('minute'), Type.Literal('hour')]);
 
@@ -29,18 +31,16 @@ interface HistoryAsked {
   readonly step?: 'minute' | 'hour';
 }
 
-const nullable = <T extends Type.TSchema>(type: T) => Type.Union([type, Type.Null()]);
-
 const HistoryResponse = Type.Object({
   step,
   from: Type.String(),
   to: Type.String(),
   series: Type.Array(
     Type.Object({
-      endpoint: nullable(Type.String()),
-      variant: nullable(Type.String()),
-      service: nullable(Type.String()),
-      view: nullable(Type.String()),
+      endpoint: orNull(Type.String()),
+      variant: orNull(Type.String()),
+      service: orNull(Type.String()),
+      view: orNull(Type.String()),
       version: Type.Unknown({ description: 'Of the model a number, of a view a text; null of neither' }),
       points: Type.Array(
         Type.Object(
@@ -70,6 +70,7 @@ export function addHistoryRoute(app: FastifyInstance, read: ReadHistory): void {
     },
     async ({ query, actor }) => {
       const { endpoints } = actor;
+      if (query.endpoint !== undefined) refuseOtherEndpoint(actor, query.endpoint);
       const { from, to } = readTimes(query);
       const maySee = endpoints === null ? undefined : (endpoint: string) => endpoints.has(endpoint);
       const { endpoint, arm, view, step: asked = 'minute' } = query;

@@ -2,24 +2,40 @@
 
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
-import { type DriftReport, presentSkew, type QualityReport, type SkewCheck } from '../../monitoring/index.ts';
+import {
+  askedArms,
+  type DriftReport,
+  presentSkew,
+  type QualityReport,
+  type ShownArms,
+  type SkewCheck,
+} from '../../monitoring/index.ts';
+import { orNull } from './or-null.ts';
 import { problems } from './schemas.ts';
 import { refuseOtherEndpoint } from './security/refuse-endpoint.ts';
 
-/** Given by the composition root. Each throws HR_UNKNOWN_ENDPOINT. */
+/** Given by the composition root. Each throws HR_UNKNOWN_ENDPOINT; of an arm that never served there HR_INVALID. */
 export interface MonitoringReads {
   drift(
     endpoint: string,
-    question: { readonly window?: 'hour' | 'day'; readonly limit?: number },
+    question: { readonly window?: 'hour' | 'day'; readonly limit?: number; readonly shown: ShownArms },
   ): Promise<DriftReport>;
-  quality(endpoint: string, question: { readonly days?: number }): Promise<QualityReport>;
+  quality(endpoint: string, question: { readonly days?: number; readonly shown: ShownArms }): Promise<QualityReport>;
   /** The newest first. */
   skew(endpoint: string, limit: number): Promise<readonly SkewCheck[]>;
 }
 
+const ArmName = Type.Optional(
+  Type.String({
+    description:
+      'Of one variant, or `experiment/arm`, also one that serves no more; those that serve now, or did in the time that is shown, when left out',
+  }),
+);
+
 const DriftQuery = Type.Object(
   {
     endpoint: Type.String(),
+    arm: ArmName,
     window: Type.Optional(Type.Union([Type.Literal('hour'), Type.Literal('day')])),
     limit: Type.Optional(Type.String({ pattern: '^[1-9][0-9]{0,3}$', description: 'Windows of each feature, 48' })),
   },
@@ -27,7 +43,6 @@ const DriftQuery = Type.Object(
 );
 
 const tags = ['monitoring'];
-const nullable = <T extends Type.TSchema>(type: T) => Type.Union([type, Type.Null()]);
 const Arm = { variant: Type.String(), model: Type.String(), version: Type.Integer() };
 
 const DriftResponse = Type.Object({
@@ -39,23 +54,23 @@ const DriftResponse = Type.Object({
       kind: Type.Union([Type.Literal('feature'), Type.Literal('output')]),
       arm: Type.Object(Arm),
       state: Type.Union([Type.Literal('open'), Type.Literal('ok'), Type.Literal('no data')]),
-      reference: nullable(Type.String({ description: 'The training set, or `first windows`' })),
+      reference: orNull(Type.String({ description: 'The training set, or `first windows`' })),
       windows: Type.Array(
         Type.Object({
           from: Type.String(),
           to: Type.String(),
           rows: Type.Integer(),
           units: Type.Integer(),
-          psi: nullable(Type.Number()),
-          p: nullable(Type.Number({ description: 'Against what days of the training data have among each other' })),
-          adjusted_p: nullable(Type.Number({ description: 'By Holm over the features of the window' })),
+          psi: orNull(Type.Number()),
+          p: orNull(Type.Number({ description: 'Against what days of the training data have among each other' })),
+          adjusted_p: orNull(Type.Number({ description: 'By Holm over the features of the window' })),
           missing: Type.Number({ description: 'Share of rows: NOT_FOUND, OUTSIDE_MAX_AGE, INVALID' }),
           null: Type.Number(),
           empty: Type.Number({ description: 'Share of rows: a window without a row' }),
-          js: nullable(Type.Number({ description: 'Jensen and Shannon’s distance, base e' })),
-          ks: nullable(Type.Number()),
-          wasserstein: nullable(Type.Number()),
-          chi2_p: nullable(Type.Number()),
+          js: orNull(Type.Number({ description: 'Jensen and Shannon’s distance, base e' })),
+          ks: orNull(Type.Number()),
+          wasserstein: orNull(Type.Number()),
+          chi2_p: orNull(Type.Number()),
           new_categories: Type.Array(Type.Object({ value: Type.String(), rows: Type.Number() })),
           under_way: Type.Optional(Type.Boolean()),
         }),
@@ -65,9 +80,10 @@ const DriftResponse = Type.Object({
   arms: Type.Array(
     Type.Object({
       ...Arm,
-      reference: nullable(Type.String()),
-      lacks: nullable(Type.String()),
-      checked_to: nullable(Type.String()),
+      reference: orNull(Type.String()),
+      lacks: orNull(Type.String()),
+      checked_to: orNull(Type.String()),
+      last_seen: orNull(Type.String({ description: 'The end of the last hour or day in which it answered' })),
       waiting_rows: Type.Integer(),
     }),
   ),
@@ -76,13 +92,14 @@ const DriftResponse = Type.Object({
 const QualityQuery = Type.Object(
   {
     endpoint: Type.String(),
+    arm: ArmName,
     days: Type.Optional(Type.String({ pattern: '^[1-9][0-9]{0,2}$', description: 'Of each arm, 14' })),
   },
   { additionalProperties: false },
 );
 
 const figures = (names: readonly string[]) =>
-  Type.Object(Object.fromEntries(names.map((name) => [name, Type.Optional(nullable(Type.Number()))])));
+  Type.Object(Object.fromEntries(names.map((name) => [name, Type.Optional(orNull(Type.Number()))])));
 
 const QualityResponse = Type.Object({
   endpoint: Type.String(),
@@ -98,7 +115,7 @@ const QualityResponse = Type.Object({
           labelled: Type.Integer(),
           coverage: Type.Number({ description: 'Share of the rows whose outcome is known' }),
           figures: figures(['auc', 'log_loss', 'brier', 'calibration_error', 'accuracy', 'mae', 'rmse', 'bias']),
-          estimated: nullable(figures(['auc', 'log_loss', 'brier', 'accuracy'])),
+          estimated: orNull(figures(['auc', 'log_loss', 'brier', 'accuracy'])),
           calibration: Type.Array(
             Type.Object({
               from: Type.Number(),
@@ -113,13 +130,13 @@ const QualityResponse = Type.Object({
       coverage: Type.Array(
         Type.Object({
           age_from_seconds: Type.Number(),
-          age_to_seconds: nullable(Type.Number()),
+          age_to_seconds: orNull(Type.Number()),
           rows: Type.Number(),
           labelled: Type.Number(),
           share: Type.Number(),
         }),
       ),
-      segments: nullable(
+      segments: orNull(
         Type.Object({
           of: Type.String(),
           rows: Type.Number(),
@@ -176,7 +193,7 @@ const SHOWN_CHECKS = 24;
 
 export function addMonitoringRoutes(app: FastifyInstance, reads: MonitoringReads): void {
   addQualityRoutes(app, reads);
-  app.get<{ Querystring: { endpoint: string; window?: 'hour' | 'day'; limit?: string } }>(
+  app.get<{ Querystring: { endpoint: string; arm?: string; window?: 'hour' | 'day'; limit?: string } }>(
     '/v1/monitoring/drift',
     {
       config: { role: 'read' },
@@ -188,9 +205,10 @@ export function addMonitoringRoutes(app: FastifyInstance, reads: MonitoringReads
       },
     },
     async (request) => {
-      const { endpoint, window, limit } = request.query;
+      const { endpoint, arm, window, limit } = request.query;
       refuseOtherEndpoint(request.actor, endpoint);
       return reads.drift(endpoint, {
+        shown: askedArms(arm),
         ...(window === undefined ? {} : { window }),
         ...(limit === undefined ? {} : { limit: Number(limit) }),
       });
@@ -199,7 +217,7 @@ export function addMonitoringRoutes(app: FastifyInstance, reads: MonitoringReads
 }
 
 function addQualityRoutes(app: FastifyInstance, reads: MonitoringReads): void {
-  app.get<{ Querystring: { endpoint: string; days?: string } }>(
+  app.get<{ Querystring: { endpoint: string; arm?: string; days?: string } }>(
     '/v1/monitoring/quality',
     {
       config: { role: 'read' },
@@ -212,9 +230,10 @@ function addQualityRoutes(app: FastifyInstance, reads: MonitoringReads): void {
       },
     },
     async (request) => {
-      const { endpoint, days } = request.query;
+      const { endpoint, arm, days } = request.query;
       refuseOtherEndpoint(request.actor, endpoint);
-      return reads.quality(endpoint, days === undefined ? {} : { days: Number(days) });
+      const shown = askedArms(arm);
+      return reads.quality(endpoint, days === undefined ? { shown } : { shown, days: Number(days) });
     },
   );
   app.get<{ Querystring: { endpoint: string; limit?: string } }>(

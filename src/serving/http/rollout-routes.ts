@@ -13,6 +13,7 @@ import {
   type ShownRollout,
   type Verb,
 } from '../../rollouts/index.ts';
+import { orNull } from './or-null.ts';
 import { problems } from './schemas.ts';
 import { reasonOf } from './security/reason-header.ts';
 import { refuseOtherEndpoint } from './security/refuse-endpoint.ts';
@@ -48,7 +49,7 @@ const StartBody = Type.Object(
   },
   { additionalProperties: false },
 );
-const VerbBody = Type.Union([Type.Object({ reason: Reason }, { additionalProperties: false }), Type.Null()]);
+const VerbBody = orNull(Type.Object({ reason: Reason }, { additionalProperties: false }));
 const Params = Type.Object({ id: Type.String() });
 const Query = Type.Object({ endpoint: Type.Optional(Type.String()) }, { additionalProperties: false });
 const Headers = {
@@ -59,7 +60,6 @@ const Headers = {
   },
 } as const;
 
-const orNull = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 const RolloutResponse = Type.Object({
   id: Type.String(),
   endpoint: Type.String(),
@@ -122,16 +122,16 @@ export function addRolloutRoutes(app: FastifyInstance, open: () => Promise<Rollo
     {
       config: { role: 'read' },
       schema: {
-        summary: 'List rollouts, newest first',
+        summary: 'List rollouts, the newest first; 100 at most',
         tags,
         querystring: Query,
         response: { 200: RolloutsResponse, ...problems },
       },
     },
     async ({ query, actor }) => {
-      const found = await (await open()).list(query);
-      const seen = found.filter(({ rollout }) => actor.endpoints?.has(rollout.endpoint) !== false);
-      return { rollouts: seen.map(presentRollout) };
+      if (query.endpoint !== undefined) refuseOtherEndpoint(actor, query.endpoint);
+      const found = await (await open()).list({ ...query, endpoints: actor.endpoints ?? undefined });
+      return { rollouts: found.map(presentRollout) };
     },
   );
   app.get<{ Params: Static<typeof Params> }>(
@@ -145,11 +145,7 @@ export function addRolloutRoutes(app: FastifyInstance, open: () => Promise<Rollo
         response: { 200: RolloutResponse, ...problems },
       },
     },
-    async (request, reply) => {
-      const shown = await (await open()).get(request.params.id);
-      refuseOtherEndpoint(request.actor, shown.rollout.endpoint);
-      return send(reply, shown);
-    },
+    async ({ params, actor }, reply) => send(reply, await (await open()).get(params.id, actor.endpoints ?? undefined)),
   );
   // Each of them is a word of `Verb`.
   for (const verb of Object.keys(VERBS) as Verb[]) addVerbRoute(app, open, verb);
@@ -171,8 +167,7 @@ function addVerbRoute(app: FastifyInstance, open: () => Promise<Rollouts>, verb:
     },
     async (request, reply) => {
       const rollouts = await open();
-      const { rollout } = await rollouts.get(request.params.id);
-      refuseOtherEndpoint(request.actor, rollout.endpoint);
+      const { rollout } = await rollouts.get(request.params.id, request.actor.endpoints ?? undefined);
       return send(reply, await rollouts[verb](rollout.id, operatorOf(request, request.body?.reason)));
     },
   );

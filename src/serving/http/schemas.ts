@@ -1,6 +1,7 @@
 // The native API's bodies as TypeBox values: validation and the OpenAPI page come from the same line.
 
-import Type, { type TSchema } from 'typebox';
+import Type from 'typebox';
+import { orNull } from './or-null.ts';
 
 /** Members beyond those named. */
 const MORE = { additionalProperties: true } as const;
@@ -152,12 +153,12 @@ export const OutcomesBody = Type.Object(
 );
 export const OutcomesResponse = Type.Object({ accepted: Type.Integer() });
 
-const AskedVariant = { name: Type.String(), weight: Type.Number({ minimum: 0, maximum: 100 }) };
+const Weight = { minimum: 0, maximum: 100, description: 'Percent, in steps of 0.01' };
 const BucketRanges = Type.Array(Type.Array(Type.Integer(), { minItems: 2, maxItems: 2 }), {
   description: 'Buckets 0 to 9999 that are its own: from the first of each pair up to the second, which is not in it',
 });
 const Variant = Type.Object(
-  { ...AskedVariant, version: Type.Integer({ minimum: 1 }), ranges: BucketRanges },
+  { name: Type.String(), weight: Type.Number(Weight), version: Type.Integer({ minimum: 1 }), ranges: BucketRanges },
   { additionalProperties: false },
 );
 const RunningExperiment = Type.Object({
@@ -169,7 +170,7 @@ const RunningExperiment = Type.Object({
     Type.Object({ seed: Type.String(), ranges: Type.Array(Type.Array(Type.Number(), { minItems: 2, maxItems: 2 })) }),
     Type.Null(),
   ]),
-  when: Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Null()]),
+  when: orNull(Type.Record(Type.String(), Type.Unknown())),
   arms: Type.Array(Type.Object({ name: Type.String(), version: Type.Integer(), ranges: BucketRanges })),
 });
 const Shadow = Type.Object(
@@ -185,7 +186,17 @@ const asked = { additionalProperties: false } as const;
 export const TrafficBody = Type.Object(
   {
     variants: Type.Array(
-      Type.Object({ ...AskedVariant, version: Version, ranges: Type.Optional(BucketRanges) }, asked),
+      Type.Object(
+        {
+          name: Type.String(),
+          weight: Type.Optional(
+            Type.Number({ ...Weight, description: `${Weight.description}; what its ranges say when left out` }),
+          ),
+          version: Version,
+          ranges: Type.Optional(BucketRanges),
+        },
+        asked,
+      ),
     ),
     shadows: Type.Optional(Type.Array(Type.Object({ ...Shadow.properties, version: Version }, asked))),
     override: Type.Optional(
@@ -208,20 +219,20 @@ export const TrafficChangeResponse = Type.Object({
   shadows: Type.Array(Shadow),
   experiments: Type.Array(RunningExperiment),
   failures: Type.Array(Type.Object({ server: Type.String(), reason: Type.String() })),
-  waits_for: Type.Union([Type.Array(Type.String()), Type.Null()], {
+  waits_for: orNull(Type.Array(Type.String()), {
     description:
       'Live servers that have yet to load it, while it is preparing, or to answer by it, when it is active; null in an answer of PUT that could not learn them',
   }),
-  asked_at: Type.Union([Type.String(), Type.Null()]),
-  reason: Type.Union([Type.String(), Type.Null()]),
+asked_at: orNull(Type.String()),
+  reason: orNull(Type.String()),
   ends_rollout: Type.Optional(
     Type.String({ description: 'Id of the rollout that it ends, which goes on until it is active' }),
   ),
 });
 export const TrafficRevisionResponse = Type.Object({
   ...TrafficChangeResponse.properties,
-  active_from: Type.Union([Type.String(), Type.Null()], { description: 'Null where it never was active' }),
-  active_until: Type.Union([Type.String(), Type.Null()], { description: 'Null where it is active, or never was' }),
+  active_from: orNull(Type.String(), { description: 'Null where it never was active' }),
+  active_until: orNull(Type.String(), { description: 'Null where it is active, or never was' }),
 });
 export const EndpointResponse = Type.Object({
   name: Type.String(),
@@ -230,14 +241,14 @@ export const EndpointResponse = Type.Object({
   variants: Type.Array(Variant),
   shadows: Type.Array(Shadow),
   experiments: Type.Array(RunningExperiment),
-  rollout: Type.Union([Type.String(), Type.Null()], {
+  rollout: orNull(Type.String(), {
     description: 'Id of the rollout that alone may change the traffic; null where none is under way',
   }),
   ended_rollout: Type.Optional(
     Type.String({ description: 'Id of the rollout that was ended by this traffic; its candidate got none of it' }),
   ),
   revision: Type.Integer(),
-  waits_for: Type.Union([Type.Array(Type.String()), Type.Null()], {
+  waits_for: orNull(Type.Array(Type.String()), {
     description:
       'Live servers that have yet to answer by this revision; null in an answer of PUT that could not learn them',
   }),
@@ -246,9 +257,9 @@ export const EndpointResponse = Type.Object({
   ),
   wanted: Type.Optional(Type.Array(Type.Integer())),
   served: Type.Optional(Type.Array(Type.Integer())),
-  reason: Type.Optional(Type.Union([Type.String(), Type.Null()])),
-  since: Type.Optional(Type.Union([Type.String(), Type.Null()])),
-  retryAt: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  reason: Type.Optional(orNull(Type.String())),
+  since: Type.Optional(orNull(Type.String())),
+  retryAt: Type.Optional(orNull(Type.String())),
   breakers: Type.Optional(
     Type.Array(
       Type.Object({
@@ -263,11 +274,11 @@ export const EndpointResponse = Type.Object({
       },
     ),
   ),
-  change: Type.Union([TrafficChangeResponse, Type.Null()]),
+  change: orNull(TrafficChangeResponse),
 });
 export const EndpointsResponse = Type.Object({ endpoints: Type.Array(EndpointResponse) });
 
-const Milliseconds = Type.Union([Type.Number(), Type.Null()]);
+const Milliseconds = orNull(Type.Number());
 const Latency = Type.Object({
   mean: Milliseconds,
   p50: Milliseconds,
@@ -275,8 +286,9 @@ const Latency = Type.Object({
   p99: Milliseconds,
   max: Milliseconds,
 });
-const orNothing = (description: string) => Type.Union([Type.Number(), Type.Null()], { description });
+const orNothing = (description: string) => orNull(Type.Number(), { description });
 export const ShadowsResponse = Type.Object({
+  scope: Type.Literal('server', { description: 'Counted by the server that answers alone, since it started' }),
   shadows: Type.Array(
     Type.Object({
       version: Type.Integer(),
@@ -336,7 +348,6 @@ export const ViewResponse = Type.Object({
 export const ViewsResponse = Type.Object({ views: Type.Array(ViewResponse) });
 
 const Aged = Type.Object({ at: Type.String(), age_seconds: Type.Integer() });
-const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 const ViewStatus = Type.Object(
   {
     view: Type.String(),

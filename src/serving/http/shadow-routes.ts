@@ -1,4 +1,5 @@
-// What shadow versions made of the rows that they were given, over HTTP: the figures of all processes together.
+// What shadow versions made of the rows that they were given, over HTTP: the figures of all processes of this server together. They
+// are kept nowhere, so that those of other servers are asked of them.
 
 import type { FastifyInstance } from 'fastify';
 import type { ShadowFigures } from '../../monitoring/index.ts';
@@ -12,7 +13,7 @@ export function addShadowRoutes(app: FastifyInstance, control: ControlPlane, sta
     {
       config: { role: 'read' },
       schema: {
-        summary: 'How shadow versions compare with what was answered, by all processes of this server since it started',
+        summary: 'How shadow versions compare with what was answered, by this server alone, since it started',
         tags: ['endpoints'],
         params: EndpointParams,
         response: { 200: ShadowsResponse, ...problems },
@@ -23,6 +24,7 @@ export function addShadowRoutes(app: FastifyInstance, control: ControlPlane, sta
       const counted = (await stats.shadows()).filter(({ endpoint }) => endpoint === state.name);
       const versions = new Set([...state.shadows, ...counted].map(({ version }) => version));
       return {
+        scope: 'server',
         shadows: Array.from(versions, (version) => {
           const percent = state.shadows.find((shadow) => shadow.version === version)?.percent ?? null;
           return {

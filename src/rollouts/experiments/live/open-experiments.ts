@@ -32,12 +32,14 @@ export interface ExperimentState {
   readonly spec: ExperimentSpec | null;
   /** Every one that there was, ascending. */
   readonly phases: readonly Phase[];
-  /** Of those that its open phase binds, or that are defined. */
+  /** Of those that its open phase binds, or that are defined; where it is defined no more, those that it was on last. */
   readonly endpoints: readonly {
     readonly endpoint: string;
     /** `preparing`: servers are loading it. `absent`: it is not answered by, though it should. */
     readonly state: 'active' | 'preparing' | 'absent' | 'idle';
   }[];
+  /** That were made, the newest first; left out in lists. */
+  readonly reports?: readonly KeptReport[];
 }
 
 export type ExperimentChange = Pick<SetTraffic, 'actor' | 'reason' | 'override' | 'waitMs' | 'onWait'> & {
@@ -87,7 +89,7 @@ export async function openExperiments(deps: ExperimentsDeps): Promise<Experiment
     all: readonly EndpointState[],
   ) => {
     const running = openPhase(phases);
-    const endpoints = (running?.spec ?? spec)?.endpoints ?? [];
+    const endpoints = (running?.spec ?? spec ?? phases.at(-1)?.spec)?.endpoints ?? [];
     return {
       name,
       spec: spec ?? null,
@@ -106,7 +108,7 @@ export async function openExperiments(deps: ExperimentsDeps): Promise<Experiment
     const spec = own(manifest?.experiments ?? {}, name);
     if (spec === undefined && phases.length === 0)
       throw unknownExperiment(name, Object.keys(manifest?.experiments ?? {}));
-    return stateOf(name, spec, phases, await registry.endpoints.list());
+    return { ...stateOf(name, spec, phases, await registry.endpoints.list()), reports: await listReports(db, name) };
   };
   const definedSpec = async (name: string): Promise<ExperimentSpec> => {
     const known = (await manifestOf())?.experiments ?? {};

@@ -3,7 +3,9 @@
 import { formatTimestamp } from '../../../core/index.ts';
 import { weightOf } from './arm-ranges.ts';
 import type { ExperimentState } from './open-experiments.ts';
+import type { KeptReport } from './kept-reports.ts';
 import { openPhase, type Phase } from './phases.ts';
+import { type ReportRead, reportReads } from './report-reads.ts';
 
 export interface PresentedExperiment {
   readonly name: string;
@@ -18,6 +20,10 @@ export interface PresentedExperiment {
   readonly metrics: { readonly goal: string[]; readonly secondary: string[]; readonly guardrail: string[] };
   readonly arms: readonly PresentedArm[];
   readonly phases: readonly PresentedPhase[];
+  /** Whose predictions and outcomes its reports are made of. */
+  readonly reads: readonly ReportRead[];
+  /** That were made, the newest first; null to whoever may not read them, left out in lists. */
+  readonly reports?: readonly KeptReport[] | null;
 }
 
 interface PresentedArm {
@@ -41,7 +47,8 @@ interface PresentedPhase {
   readonly arms: readonly PresentedArm[];
 }
 
-export function presentExperiment({ name, spec, phases, endpoints }: ExperimentState): PresentedExperiment {
+export function presentExperiment(state: ExperimentState): PresentedExperiment {
+  const { name, spec, phases, endpoints, reports } = state;
   const ran = phases.filter(({ state }) => state !== 'failed');
   const last = openPhase(phases) ?? ran.at(-1);
   const defined = spec ?? last?.spec ?? null;
@@ -58,6 +65,8 @@ export function presentExperiment({ name, spec, phases, endpoints }: ExperimentS
     metrics: { goal: names('goal'), secondary: names('secondary'), guardrail: names('guardrail') },
     arms: last === undefined ? (defined?.arms.map(asDefined) ?? []) : presentArms(last),
     phases: phases.map(presentPhase),
+    reads: reportReads(state),
+    ...(reports === undefined ? {} : { reports }),
   };
 }
 

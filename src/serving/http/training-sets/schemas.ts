@@ -1,8 +1,7 @@
 // What the routes of training sets take and answer, as TypeBox values.
 
 import Type from 'typebox';
-
-const orNull = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+import { orNull } from '../or-null.ts';
 
 export const CreateQuery = Type.Object(
   {
