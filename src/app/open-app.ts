@@ -91,6 +91,8 @@ export interface OpenAppOptions {
   readonly logger?: Logger;
   /** Added to each line of the log. */
   readonly logged?: object;
+  /** What DuckDB may take, where that is less than offline work has. */
+  readonly duckDb?: (values: Config['values']) => { readonly memoryBytes: number; readonly threads: number };
   /** Where offline work spills; in offline.path when left out. */
   readonly spill?: string;
 }
@@ -123,13 +125,17 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
     }),
   );
   const applied = lazily(async () => (await definitions()).current());
+  const duckDbLimits = options.duckDb?.(values) ?? {
+    memoryBytes: values['offline.memory'],
+    threads: values['offline.threads'],
+  };
   const duckdb = lazily(
     async () =>
       (await import('../storage/index.ts')).openDuckDb({
-        memory: `${Math.floor(values['offline.memory'] / 1e6)}MB`,
+        memory: `${Math.floor(duckDbLimits.memoryBytes / 1e6)}MB`,
         tempDirectory: options.spill ?? join(values['offline.path'], 'spill'),
         leaveDead: options.leaveDeadSpill ?? false,
-        ...(values['offline.threads'] === undefined ? {} : { threads: values['offline.threads'] }),
+        ...(duckDbLimits.threads === undefined ? {} : { threads: duckDbLimits.threads }),
         ...(values['offline.extensions'] === undefined ? {} : { extensions: values['offline.extensions'] }),
       }),
     (opened) => opened.close(),

@@ -1,14 +1,11 @@
 // Drift with what it asks: the log, the versions' training sets, which features are windows, and a small DuckDB of its own, so
 // that whoever serves comes first.
 
-import { join } from 'node:path';
 import { didYouMeanOf, HeadraceError, messageOf, MICROS_PER_DAY, MICROS_PER_HOUR } from '../core/index.ts';
 import type { DriftReport, DriftStore, WatchedArmName, WatchedEndpoint, WatchedVersion } from '../monitoring/index.ts';
 import type { DuckDb } from '../storage/index.ts';
+import { withMonitorDuckDb } from './monitor-duckdb.ts';
 import type { App } from './open-app.ts';
-
-const MONITOR_MEMORY = '512MB';
-const MONITOR_THREADS = 1;
 
 export interface DriftMonitor {
   readonly store: DriftStore;
@@ -94,18 +91,6 @@ export async function openDrift(app: App): Promise<DriftMonitor> {
       });
     },
   };
-}
-
-/** Opened for a while: beside requests its memory is not held for nothing. */
-export async function withMonitorDuckDb<T>(app: App, work: (duckdb: DuckDb) => Promise<T>): Promise<T> {
-  const { openDuckDb } = await import('../storage/index.ts');
-  const tempDirectory = join(app.config.values['offline.path'], 'spill');
-  const duckdb = await openDuckDb({ memory: MONITOR_MEMORY, threads: MONITOR_THREADS, tempDirectory, leaveDead: true });
-  try {
-    return await work(duckdb);
-  } finally {
-    await duckdb.close();
-  }
 }
 
 /** What a version was trained on does not change; that its file is gone may. */
