@@ -3,6 +3,7 @@
 
 import { type Micros, MICROS_PER_MINUTE } from '../../core/index.ts';
 import type { PackedMinute } from './minute-cell.ts';
+import { createKnownBudget } from './known-units.ts';
 import type { SeriesId } from './minute-row.ts';
 import { createSeries, type MinuteTime, type Series } from './series.ts';
 
@@ -58,6 +59,7 @@ export function createMinuteCollector(now: () => Micros): MinuteCollector {
   const time: MinuteTime = {
     nowMicros: now(),
     latest: -Infinity,
+    known: createKnownBudget(),
     turn: 0,
     changed: (series) => void changed.push(series),
   };
@@ -104,7 +106,11 @@ export function createMinuteCollector(now: () => Micros): MinuteCollector {
       let series = ofEndpoint.get(key);
       if (series === undefined) {
         if (ofEndpoint.size >= MOST_OUTCOMES)
-          for (const [one, other] of ofEndpoint) if (isIdle(other)) ofEndpoint.delete(one);
+          for (const [one, other] of ofEndpoint) {
+            if (!isIdle(other)) continue;
+            other.rest();
+            ofEndpoint.delete(one);
+          }
         if (ofEndpoint.size >= MOST_OUTCOMES) return;
         series = createSeries({ ...NO_ARM, kind: 'outcome', endpoint, version, revision }, time);
         series.hasUnits = true;
