@@ -18,6 +18,7 @@ import { type Environment, readEnvironment } from './environment.ts';
 import { createClosers } from './lazily.ts';
 import { type Config, loadConfig } from './load-config.ts';
 import { createLogger } from './logger.ts';
+import { sharedRollouts } from './open-rollouts.ts';
 import { importOwnPackage } from './import-own-package.ts';
 
 export interface App {
@@ -182,17 +183,7 @@ export async function openApp(options: OpenAppOptions = {}): Promise<App> {
       clock,
     }),
   );
-  const rollouts = lazily(async () => {
-    const { createSharedClock } = await import('../monitoring/index.ts');
-    // Minutes of all servers are by it.
-    const shared = createSharedClock(await database(), clock);
-    await shared.set();
-    return (await import('../rollouts/index.ts')).openRollouts({
-      database: await database(),
-      registry: await registry(),
-      clock: { nowMicros: shared.now },
-    });
-  });
+  const rollouts = sharedRollouts(database, registry, clock);
   const completeness = async (): Promise<CompletenessDeps> => ({
     versions: (await registry()).versions,
     store: await online(),
