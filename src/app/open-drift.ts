@@ -5,6 +5,7 @@ import { didYouMeanOf, HeadraceError, messageOf, MICROS_PER_DAY, MICROS_PER_HOUR
 import type { DriftReport, DriftStore, WatchedArmName, WatchedEndpoint, WatchedVersion } from '../monitoring/index.ts';
 import type { DuckDb } from '../storage/index.ts';
 import { withMonitorDuckDb } from './monitor-duckdb.ts';
+import { createNewestReports } from './newest-drift.ts';
 import type { App } from './open-app.ts';
 
 export interface DriftMonitor {
@@ -17,10 +18,14 @@ export interface DriftMonitor {
     endpoint: string,
     question: { readonly window?: 'hour' | 'day'; readonly limit?: number; readonly isNow?: boolean },
   ): Promise<DriftReport>;
+  /** Of each endpoint the newest windows alone, made again only where windows came, went, or were counted again. */
+  newest(): Promise<readonly DriftReport[]>;
   /** Counts what is over of all endpoints, and tells the alerts. */
   run(signal: AbortSignal): Promise<void>;
 }
 
+/** No window that is told of as the newest is older: of long silence nothing changes. */
+const NEWEST_MICROS = 62 * MICROS_PER_DAY;
 /** What is shown of each feature when nothing else is said. */
 const SHOWN_WINDOWS = 48;
 
@@ -64,24 +69,31 @@ export async function openDrift(app: App): Promise<DriftMonitor> {
       watched,
       { signal, isNow },
     );
+  const report: DriftMonitor['report'] = async (name, { window = base, limit = SHOWN_WINDOWS, isNow = false }) => {
+    if (window === 'hour' && base === 'day')
+      throw new HeadraceError('HR_USAGE', 'drift is counted by day here (drift.window): there are no hours to show.');
+    const watched = await endpoint(name);
+    const run = isNow
+      ? await withMonitorDuckDb(app, (duckdb) => runOne(duckdb, watched, new AbortController().signal, true))
+      : undefined;
+    const question = { size, window, limit, now: app.clock.nowMicros() };
+    return driftReport(store, watched, version, {
+      ...question,
+      ...(run === undefined ? {} : { underWay: run.underWay }),
+    });
+  };
+  const newest = createNewestReports({
+    endpoints,
+    stamps: () => store.stamps(size, app.clock.nowMicros() - NEWEST_MICROS),
+    report: (name) => report(name, { limit: 1 }),
+  });
   return {
     store,
     endpoints,
     endpoint,
     version,
-    async report(name, { window = base, limit = SHOWN_WINDOWS, isNow = false }) {
-      if (window === 'hour' && base === 'day')
-        throw new HeadraceError('HR_USAGE', 'drift is counted by day here (drift.window): there are no hours to show.');
-      const watched = await endpoint(name);
-      const run = isNow
-        ? await withMonitorDuckDb(app, (duckdb) => runOne(duckdb, watched, new AbortController().signal, true))
-        : undefined;
-      const question = { size, window, limit, now: app.clock.nowMicros() };
-      return driftReport(store, watched, version, {
-        ...question,
-        ...(run === undefined ? {} : { underWay: run.underWay }),
-      });
-    },
+    report,
+    newest,
     async run(signal) {
       await withMonitorDuckDb(app, async (duckdb) => {
         for (const watched of await endpoints()) {
