@@ -159,8 +159,8 @@ export async function openDriftStore(opened: Database): Promise<DriftStore> {
           fn.countAll<number | bigint | string>().as('windows'),
           fn.max('to_micros').as('newest'),
           fn.max('reference').as('reference'),
-          fn.sum<number | bigint | string>('rows').as('rows'),
-          fn.sum<number | bigint | string>('version').as('versions'),
+          fn.sum('rows').as('rows'),
+          fn.sum('version').as('versions'),
         ])
         .where('size_micros', '=', size)
         .where('to_micros', '>', from)
